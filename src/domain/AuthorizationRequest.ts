@@ -1,0 +1,74 @@
+import type { Redacted } from "effect"
+
+/**
+ * The random values of one flow: they are made together, kept in one record and used once.
+ */
+export interface FlowSecrets {
+  /** Ties the answer to the request (RFC 6749 §10.12). */
+  readonly state: Redacted.Redacted
+  /** PKCE code verifier (RFC 7636 §4.1). */
+  readonly codeVerifier: Redacted.Redacted
+  /** PKCE code challenge, S256 of the verifier (RFC 7636 §4.2). */
+  readonly codeChallenge: string
+}
+
+/**
+ * One authorization code flow, from the request to the token request. Recorded before the browser opens, so that
+ * what comes back is checked against what was asked, and never against what came back.
+ */
+export interface AuthorizationFlow {
+  readonly server: string
+  readonly authorizationEndpoint: URL
+  readonly tokenEndpoint: URL
+  /** The issuer to expect in the answer (RFC 9207); absent with endpoints by hand, which name no issuer. */
+  readonly issuer: string | undefined
+  /** The authorization server announced that it always sends `iss`. */
+  readonly issuerRequired: boolean
+  readonly clientId: string
+  readonly redirectUri: URL
+  readonly scopes: ReadonlyArray<string>
+  /** The `resource` parameter (RFC 8707) of both requests. */
+  readonly resource: string | undefined
+  readonly usePkce: boolean
+  readonly extraAuthParams: Readonly<Record<string, string>>
+  readonly secrets: FlowSecrets
+}
+
+/** Parameters that belong to the protocol: `extra_auth_params` may not replace them. */
+export const protocolParameters: ReadonlySet<string> = new Set([
+  "client_id",
+  "client_secret",
+  "code_challenge",
+  "code_challenge_method",
+  "redirect_uri",
+  "request",
+  "request_uri",
+  "resource",
+  "response_mode",
+  "response_type",
+  "scope",
+  "state"
+])
+
+/**
+ * The URL that the browser opens (RFC 6749 §4.1.1, RFC 7636 §4.3, RFC 8707 §2). Parameters that the authorization
+ * endpoint's own URL carries are kept.
+ *
+ * @param state the flow's state in the clear: this URL is made to be shown to the person.
+ */
+export const authorizationUrl = (flow: AuthorizationFlow, state: string): URL => {
+  const url = new URL(flow.authorizationEndpoint)
+  const set = (name: string, value: string) => url.searchParams.set(name, value)
+  for (const [name, value] of Object.entries(flow.extraAuthParams)) set(name, value)
+  set("response_type", "code")
+  set("client_id", flow.clientId)
+  set("redirect_uri", flow.redirectUri.href)
+  set("state", state)
+  if (flow.scopes.length > 0) set("scope", flow.scopes.join(" "))
+  if (flow.resource !== undefined) set("resource", flow.resource)
+  if (flow.usePkce) {
+    set("code_challenge", flow.secrets.codeChallenge)
+    set("code_challenge_method", "S256")
+  }
+  return url
+}

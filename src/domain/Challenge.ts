@@ -1,0 +1,84 @@
+/** One challenge of a `WWW-Authenticate` header (RFC 9110 §11.6.1). */
+export interface Challenge {
+  /** Lower case. */
+  readonly scheme: string
+  /** Names in lower case; values as written, unquoted. Empty for a challenge with a token68. */
+  readonly parameters: Readonly<Record<string, string>>
+}
+
+/** What a Bearer challenge asks for (RFC 6750 §3, RFC 9728 §5.1). */
+export interface BearerChallenge {
+  readonly error: string | undefined
+  readonly scope: string | undefined
+  readonly resourceMetadata: string | undefined
+}
+
+const token = /[!#$%&'*+\-.^_`|~0-9A-Za-z]+/y
+const token68 = /[A-Za-z0-9\-._~+/]+=*(?=[ \t]*(?:,|$))/y
+const space = /[ \t]+/y
+const separators = /[ \t,]*/y
+const equals = /[ \t]*=[ \t]*/y
+const quoted = /"((?:[^"\\]|\\[\s\S])*)"/y
+
+/**
+ * Reads every challenge of a `WWW-Authenticate` header by the grammar of RFC 9110: several challenges in one
+ * header, quoted strings with quoted pairs, token68. Text that breaks the grammar ends the reading; what was read
+ * before it stands. The first of a repeated parameter counts.
+ */
+export const parseChallenges = (header: string): ReadonlyArray<Challenge> => {
+  let at = 0
+  const take = (pattern: RegExp): RegExpExecArray | null => {
+    pattern.lastIndex = at
+    const match = pattern.exec(header)
+    if (match !== null) at = pattern.lastIndex
+    return match
+  }
+  const parameter = (): readonly [name: string, value: string] | undefined => {
+    const start = at
+    const name = take(token)
+    if (name !== null && take(equals) !== null) {
+      const text = take(quoted)
+      if (text !== null) return [name[0].toLowerCase(), (text[1] ?? "").replace(/\\([\s\S])/g, "$1")]
+      const bare = take(token)
+      if (bare !== null) return [name[0].toLowerCase(), bare[0]]
+    }
+    at = start
+    return undefined
+  }
+
+  const challenges: Array<Challenge> = []
+  for (take(separators); at < header.length; take(separators)) {
+    const scheme = take(token)
+    if (scheme === null) break
+    const parameters = new Map<string, string>()
+    if (take(space) !== null) {
+      const first = parameter()
+      if (first === undefined) take(token68)
+      for (let next = first; next !== undefined; ) {
+        if (!parameters.has(next[0])) parameters.set(next[0], next[1])
+        const end = at
+        take(separators)
+        // What follows a comma is a parameter of this challenge or the scheme of the next one.
+        next = header.slice(end, at).includes(",") ? parameter() : undefined
+        if (next === undefined) at = end
+      }
+    }
+    challenges.push({ scheme: scheme[0].toLowerCase(), parameters: Object.fromEntries(parameters) })
+    const end = at
+    take(separators)
+    if (at < header.length && !header.slice(end, at).includes(",")) break
+  }
+  return challenges
+}
+
+/** The Bearer challenge of a header, if it holds one. */
+export const bearerChallenge = (header: string | null | undefined): BearerChallenge | undefined => {
+  const bearer = parseChallenges(header ?? "").find(({ scheme }) => scheme === "bearer")
+  return (
+    bearer && {
+      error: bearer.parameters["error"],
+      scope: bearer.parameters["scope"],
+      resourceMetadata: bearer.parameters["resource_metadata"]
+    }
+  )
+}

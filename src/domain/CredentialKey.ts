@@ -1,0 +1,68 @@
+import { Equal, Hash, Option, Schema } from "effect"
+
+/**
+ * The account that a credential belongs to when nobody names one.
+ */
+export const defaultAccount = "default"
+
+/**
+ * What a credential is kept under: the server's name in the configuration and an account at it.
+ */
+export class CredentialKey extends Schema.Class<CredentialKey>("CredentialKey")({
+  server: Schema.NonEmptyString,
+  account: Schema.NonEmptyString
+}) {
+  /** The key of the default account of a server. */
+  static of(server: string, account: string = defaultAccount): CredentialKey {
+    return new CredentialKey({ server, account })
+  }
+
+  /**
+   * The key as a name that every store can hold: `[a-z0-9_.-]`, `%` and `@` only, one name a key and one key
+   * a name on file systems that fold case too, never a path, never a reserved device name of Windows.
+   * The default account is left out, so that `notion` is kept as `notion`.
+   */
+  get storageName(): string {
+    const server = encodeName(this.server)
+    return this.account === defaultAccount ? server : `${server}@${encodeName(this.account)}`
+  }
+
+  /** Reads a `storageName` back; none for a name that this version never writes. */
+  static fromStorageName(name: string): Option.Option<CredentialKey> {
+    const [server, account, ...rest] = name.split("@").map(decodeName)
+    if (server === undefined || server === "" || account === "" || rest.length > 0) return Option.none()
+    const key = CredentialKey.of(server, account)
+    return key.storageName === name ? Option.some(key) : Option.none()
+  }
+
+  [Equal.symbol](that: unknown): boolean {
+    return that instanceof CredentialKey && that.server === this.server && that.account === this.account
+  }
+
+  [Hash.symbol](): number {
+    return Hash.string(this.storageName)
+  }
+}
+
+const deviceName = /^(con|prn|aux|nul|com[0-9]|lpt[0-9])(\.|$)/
+
+const percent = (character: string): string =>
+  Array.from(new TextEncoder().encode(character), (byte) => `%${byte.toString(16).padStart(2, "0")}`).join("")
+
+// Upper case is encoded as well: macOS and Windows would otherwise give `Notion` and `notion` one file.
+const encodeName = (name: string): string => {
+  const encoded = Array.from(name.toWellFormed(), (character) =>
+    /[a-z0-9_.-]/.test(character) ? character : percent(character)
+  ).join("")
+  return encoded.startsWith(".") || deviceName.test(encoded)
+    ? percent(encoded.slice(0, 1)) + encoded.slice(1)
+    : encoded
+}
+
+const decodeName = (encoded: string): string => {
+  try {
+    return decodeURIComponent(encoded)
+  } catch {
+    return ""
+  }
+}

@@ -1,0 +1,23 @@
+/**
+ * Whether a host name is this machine's loopback interface (RFC 8252 §7.3 and §8.3).
+ */
+export const isLoopbackHost = (hostname: string): boolean =>
+  hostname === "localhost" || hostname === "[::1]" || hostname === "::1" || /^127(\.\d{1,3}){3}$/.test(hostname)
+
+/**
+ * Whether OAuth may use a URL: `https`, or `http` on loopback (OAuth 2.1 §1.5, MCP "Communication Security").
+ */
+export const isSecureUrl = (url: URL): boolean =>
+  url.protocol === "https:" || (url.protocol === "http:" && isLoopbackHost(url.hostname))
+
+/**
+ * The canonical URI of an MCP server (RFC 8707 §2): lower-case scheme and host, no fragment, no user
+ * information, and no slash at the end unless the person wrote a path that ends in one.
+ */
+export const canonicalResource = (url: URL): string => {
+  const canonical = new URL(url)
+  canonical.hash = ""
+  canonical.username = ""
+  canonical.password = ""
+  return canonical.pathname === "/" && canonical.search === "" ? canonical.origin : canonical.href
+}

@@ -1,0 +1,93 @@
+import type { Redacted } from "effect"
+import { canonicalResource } from "./SecureUrl.ts"
+
+/** How a client proves who it is at the token endpoint (RFC 6749 §2.3, RFC 7591 §2). */
+export type ClientAuthenticationMethod = "client_secret_basic" | "client_secret_post" | "none"
+
+/** All of {@link ClientAuthenticationMethod}. */
+export const clientAuthenticationMethods: ReadonlyArray<ClientAuthenticationMethod> = [
+  "client_secret_basic",
+  "client_secret_post",
+  "none"
+]
+
+/** A client that somebody registered beforehand and wrote into the configuration. */
+export interface ConfiguredClient {
+  readonly clientId: string
+  /** Absent for a public client. */
+  readonly clientSecret: Redacted.Redacted | undefined
+}
+
+/**
+ * Where a server's authorization server comes from: both endpoints by hand, with a client that it knows; or
+ * discovery from the server's URL (RFC 9728, RFC 8414), with or without such a client.
+ */
+export type AuthorizationSource =
+  | {
+      readonly _tag: "ByHand"
+      readonly authorizationEndpoint: URL
+      readonly tokenEndpoint: URL
+      readonly client: ConfiguredClient
+    }
+  | { readonly _tag: "Discovered"; readonly client: ConfiguredClient | undefined }
+
+/** The `oauth` block of a server, decoded. A server without a block has {@link defaultOAuth}. */
+export interface OAuthSettings {
+  readonly source: AuthorizationSource
+  /** Scopes to ask for; empty means "what the server asks for". */
+  readonly scopes: ReadonlyArray<string>
+  /** Where the browser comes back to: a loopback URL with a port. */
+  readonly redirectUri: URL
+  /** PKCE with S256 (RFC 7636). */
+  readonly usePkce: boolean
+  /** Parameters added to the authorization request; none of them is one of the protocol's own. */
+  readonly extraAuthParams: Readonly<Record<string, string>>
+  /** Absent: by metadata, else Basic, else post once after `invalid_client`. */
+  readonly tokenEndpointAuthMethod: ClientAuthenticationMethod | undefined
+}
+
+/** Where the browser comes back to when the configuration does not say. */
+export const defaultRedirectUri = "http://localhost:8080/callback"
+
+/** The settings of a server that is configured by its URL alone. */
+export const defaultOAuth: OAuthSettings = {
+  source: { _tag: "Discovered", client: undefined },
+  scopes: [],
+  redirectUri: new URL(defaultRedirectUri),
+  usePkce: true,
+  extraAuthParams: {},
+  tokenEndpointAuthMethod: undefined
+}
+
+/** An MCP server over HTTP. */
+export interface HttpServer {
+  readonly _tag: "Http"
+  readonly name: string
+  readonly url: URL
+  /** Headers that every request carries; values may be secrets. */
+  readonly headers: Readonly<Record<string, Redacted.Redacted>>
+  /** The older HTTP+SSE transport only, where the entry says `"type": "sse"`. */
+  readonly transport: "auto" | "sse"
+  readonly oauth: OAuthSettings
+}
+
+/** An MCP server that is a program on this machine, spoken to over its standard input and output. */
+export interface StdioServer {
+  readonly _tag: "Stdio"
+  readonly name: string
+  readonly command: string
+  readonly args: ReadonlyArray<string>
+  readonly env: Readonly<Record<string, Redacted.Redacted>>
+  /** Folder to start it in; absent: ours. */
+  readonly cwd: string | undefined
+}
+
+/** A server of the configuration, ready to use. */
+export type Server = HttpServer | StdioServer
+
+/** The identifier of a server as a protected resource (RFC 8707, RFC 9728). */
+export const resourceOf = (server: HttpServer): string => canonicalResource(server.url)
+
+/** The client written into the configuration of a server, if there is one. */
+export const configuredClientOf = (server: HttpServer): ConfiguredClient | undefined =>
+  server.oauth.source.client

@@ -1,0 +1,58 @@
+import { Duration, Redacted, Schema } from "effect"
+
+/**
+ * How much of a token's life must be left for it to be handed out: five minutes, but never more than half of
+ * its own lifetime, so that short-lived tokens are used too.
+ */
+export const freshnessBuffer = Duration.minutes(5)
+
+/**
+ * What the token endpoint answered (RFC 6749 §5.1), with `expires_in` turned into points in time.
+ * Times are milliseconds since the epoch.
+ */
+export class TokenSet extends Schema.Class<TokenSet>("TokenSet")({
+  accessToken: Schema.RedactedFromValue(Schema.NonEmptyString),
+  tokenType: Schema.NonEmptyString,
+  obtainedAt: Schema.Int,
+  /** Absent where the server named no `expires_in`: good until the server answers 401. */
+  expiresAt: Schema.optionalKey(Schema.Int),
+  refreshToken: Schema.optionalKey(Schema.RedactedFromValue(Schema.NonEmptyString)),
+  /** The scope as granted, space-separated; absent: as requested. */
+  scope: Schema.optionalKey(Schema.String)
+}) {
+  /** Fresh enough to hand out at `now`. */
+  isFresh(now: number): boolean {
+    if (this.expiresAt === undefined) return true
+    const lifetime = this.expiresAt - this.obtainedAt
+    return this.expiresAt - now > Math.min(Duration.toMillis(freshnessBuffer), lifetime / 2)
+  }
+
+  /** Past its end at `now`: no server would take it. */
+  isExpired(now: number): boolean {
+    return this.expiresAt !== undefined && this.expiresAt <= now
+  }
+
+  /** Whether this is the access token that a server answered 401 to. */
+  holds(accessToken: Redacted.Redacted): boolean {
+    return Redacted.value(this.accessToken) === Redacted.value(accessToken)
+  }
+
+  /** The tokens after a refresh: what the answer omitted is carried forward (RFC 6749 §6). */
+  refreshedBy(answer: TokenSet): TokenSet {
+    const refreshToken = answer.refreshToken ?? this.refreshToken
+    const scope = answer.scope ?? this.scope
+    return new TokenSet({
+      accessToken: answer.accessToken,
+      tokenType: answer.tokenType,
+      obtainedAt: answer.obtainedAt,
+      ...(answer.expiresAt === undefined ? {} : { expiresAt: answer.expiresAt }),
+      ...(refreshToken === undefined ? {} : { refreshToken }),
+      ...(scope === undefined ? {} : { scope })
+    })
+  }
+}
+
+/** The scopes of a space-separated list (RFC 6749 §3.3), each once, in their order. */
+export const scopesOf = (scope: string | undefined): ReadonlyArray<string> => [
+  ...new Set((scope ?? "").split(/\s+/).filter((token) => token !== ""))
+]

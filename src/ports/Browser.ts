@@ -1,0 +1,17 @@
+import { Context, type Effect, Schema } from "effect"
+
+/** No browser could be started. The URL has been shown all the same. */
+export class BrowserError extends Schema.TaggedError<BrowserError>()("BrowserError", { detail: Schema.String }) {
+  override get message(): string {
+    return `No browser could be opened: ${this.detail}. Open the address above by hand.`
+  }
+}
+
+/** Opens the person's browser. */
+export class Browser extends Context.Service<
+  Browser,
+  {
+    /** Opens an `https:` URL, or an `http:` one on loopback, never through a shell; returns once it has started. */
+    readonly open: (url: URL) => Effect.Effect<void, BrowserError>
+  }
+>()("mcp-cli-oauth/ports/Browser") {}

@@ -1,0 +1,50 @@
+import { Context, type Effect, Schema, type Scope } from "effect"
+import type { AuthorizationResponse } from "../domain/AuthorizationResponse.ts"
+
+/** The port of the redirect URI is taken, and the client is registered for that port and no other. */
+export class RedirectPortBusy extends Schema.TaggedError<RedirectPortBusy>()("RedirectPortBusy", {
+  server: Schema.String,
+  redirectUri: Schema.String
+}) {
+  override get message(): string {
+    return `Another program listens at ${this.redirectUri}. End it, or set another "redirect_uri" in the oauth block of ${this.server} (and register that with its provider).`
+  }
+}
+
+/** No listener could be opened, whatever the port. */
+export class ListenError extends Schema.TaggedError<ListenError>()("ListenError", { detail: Schema.String }) {
+  override get message(): string {
+    return `Cannot listen for the browser's answer on this machine: ${this.detail}.`
+  }
+}
+
+/** A listener that is bound. */
+export interface BoundListener {
+  /** Where it listens, with its real port. */
+  readonly redirectUri: URL
+  /**
+   * Answers requests until one of them is this flow's, and gives what that one means. GET on the exact path only;
+   * anything `Foreign` is answered 400 and does not end it.
+   */
+  readonly receive: (
+    read: (parameters: URLSearchParams) => AuthorizationResponse
+  ) => Effect.Effect<Exclude<AuthorizationResponse, { readonly _tag: "Foreign" }>>
+}
+
+/** Waits on loopback for the browser to come back (RFC 8252 §7.3). */
+export class CallbackListener extends Context.Service<
+  CallbackListener,
+  {
+    /**
+     * Binds a listener until the scope closes, on loopback only; for `localhost` on 127.0.0.1 and ::1.
+     *
+     * @param portMayMove another free port will do where this one is taken (RFC 8252 §7.3): the client is not
+     *   registered for this one yet.
+     */
+    readonly bind: (options: {
+      readonly server: string
+      readonly redirectUri: URL
+      readonly portMayMove: boolean
+    }) => Effect.Effect<BoundListener, RedirectPortBusy | ListenError, Scope.Scope>
+  }
+>()("mcp-cli-oauth/ports/CallbackListener") {}

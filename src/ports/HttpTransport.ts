@@ -1,0 +1,29 @@
+import { Context, type Effect, Schema } from "effect"
+
+/** No answer: no network, no such host, TLS, a connection that broke, or no answer in time. Passing by nature. */
+export class NetworkError extends Schema.TaggedError<NetworkError>()("NetworkError", {
+  /** Origin of the request; never its path or query, which may hold secrets. */
+  origin: Schema.String,
+  detail: Schema.String
+}) {
+  override get message(): string {
+    return `No answer from ${this.origin}: ${this.detail}. Check the network (and the proxy settings), then try again.`
+  }
+}
+
+/**
+ * Sends one HTTP request and gives its answer as it is: no redirect is followed, no status is an error, nothing is
+ * retried.
+ */
+export class HttpTransport extends Context.Service<
+  HttpTransport,
+  {
+    readonly send: (
+      request: Request,
+      options?: {
+        /** Milliseconds until the head of the answer; absent: 30 seconds. Ends the request even where the fiber cannot be interrupted. */
+        readonly timeout?: number
+      }
+    ) => Effect.Effect<Response, NetworkError>
+  }
+>()("mcp-cli-oauth/ports/HttpTransport") {}
