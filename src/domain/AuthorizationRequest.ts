@@ -1,4 +1,4 @@
-import type { Redacted } from "effect"
+import { Redacted } from "effect"
 
 /**
  * The random values of one flow: they are made together, kept in one record and used once.
@@ -52,18 +52,16 @@ export const protocolParameters: ReadonlySet<string> = new Set([
 
 /**
  * The URL that the browser opens (RFC 6749 §4.1.1, RFC 7636 §4.3, RFC 8707 §2). Parameters that the authorization
- * endpoint's own URL carries are kept.
- *
- * @param state the flow's state in the clear: this URL is made to be shown to the person.
+ * endpoint's own URL carries are kept. It holds the state in the clear: it is made to be shown to the person.
  */
-export const authorizationUrl = (flow: AuthorizationFlow, state: string): URL => {
+export const authorizationUrl = (flow: AuthorizationFlow): URL => {
   const url = new URL(flow.authorizationEndpoint)
   const set = (name: string, value: string) => url.searchParams.set(name, value)
   for (const [name, value] of Object.entries(flow.extraAuthParams)) set(name, value)
   set("response_type", "code")
   set("client_id", flow.clientId)
   set("redirect_uri", flow.redirectUri.href)
-  set("state", state)
+  set("state", Redacted.value(flow.secrets.state))
   if (flow.scopes.length > 0) set("scope", flow.scopes.join(" "))
   if (flow.resource !== undefined) set("resource", flow.resource)
   if (flow.usePkce) {

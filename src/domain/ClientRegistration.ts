@@ -24,7 +24,7 @@ export class DynamicRegistration extends Schema.TaggedClass<DynamicRegistration>
   authenticationMethod: AuthenticationMethod,
   redirectUri: Schema.NonEmptyString,
   /** Milliseconds since the epoch; absent: the secret does not end (`client_secret_expires_at` 0 or none). */
-  secretExpiresAt: Schema.optionalKey(Schema.Int)
+  secretExpiresAt: Schema.optionalKey(Schema.Finite)
 }) {}
 
 /** The client of a credential. */

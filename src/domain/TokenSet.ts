@@ -13,9 +13,9 @@ export const freshnessBuffer = Duration.minutes(5)
 export class TokenSet extends Schema.Class<TokenSet>("TokenSet")({
   accessToken: Schema.RedactedFromValue(Schema.NonEmptyString),
   tokenType: Schema.NonEmptyString,
-  obtainedAt: Schema.Int,
+  obtainedAt: Schema.Finite,
   /** Absent where the server named no `expires_in`: good until the server answers 401. */
-  expiresAt: Schema.optionalKey(Schema.Int),
+  expiresAt: Schema.optionalKey(Schema.Finite),
   refreshToken: Schema.optionalKey(Schema.RedactedFromValue(Schema.NonEmptyString)),
   /** The scope as granted, space-separated; absent: as requested. */
   scope: Schema.optionalKey(Schema.String)

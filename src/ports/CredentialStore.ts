@@ -79,6 +79,11 @@ export class CredentialStore extends Context.Service<
   CredentialStore,
   {
     readonly description: StorageDescription
+    /**
+     * Unlocks the store, or sets it up where it is new, so that a later `put` has nothing left to ask: done before
+     * a person is sent to the browser.
+     */
+    readonly unlock: Effect.Effect<void, StorageError>
     /** The credential under a key; none where there is none. */
     readonly get: (key: CredentialKey) => Effect.Effect<Option.Option<Credential>, StorageError>
     /** Keeps a credential in place of the one under its key. */

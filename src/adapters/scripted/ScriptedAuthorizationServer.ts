@@ -1,0 +1,207 @@
+import { Clock, Context, Duration, Effect, Layer, Redacted } from "effect"
+import { AuthorizationServerMetadata } from "../../domain/AuthorizationServer.ts"
+import { DynamicRegistration } from "../../domain/ClientRegistration.ts"
+import { resourceOf } from "../../domain/Server.ts"
+import { TokenSet } from "../../domain/TokenSet.ts"
+import { ClientRegistrar } from "../../ports/ClientRegistrar.ts"
+import { Discovery } from "../../ports/Discovery.ts"
+import {
+  InvalidClient,
+  InvalidGrant,
+  TokenEndpoint,
+  type TokenFailure,
+  type TokenRequest,
+  TokenRequestError
+} from "../../ports/TokenEndpoint.ts"
+
+/** How a scripted authorization server behaves. */
+export interface ScriptedOptions {
+  /** Life of its access tokens; absent: one hour. */
+  readonly lifetime?: Duration.Input
+  /** Gives refresh tokens; absent: it does. */
+  readonly refreshTokens?: boolean
+  /** How long a token request takes; absent: no time at all. */
+  readonly latency?: Duration.Input
+}
+
+/**
+ * An authorization server in memory, for tests of whatever stands on the ports `Discovery`, `ClientRegistrar` and
+ * `TokenEndpoint`. It issues opaque tokens, rotates refresh tokens, and revokes the whole family when one is used
+ * twice, as strict servers do.
+ */
+export class ScriptedAuthorizationServer extends Context.Service<
+  ScriptedAuthorizationServer,
+  {
+    readonly issuer: string
+    /** Requests so far. */
+    readonly counts: {
+      readonly discoveries: number
+      readonly registrations: number
+      readonly codeExchanges: number
+      readonly refreshes: number
+      readonly revokedFamilies: number
+    }
+    /** Makes the next token requests fail, in this order. */
+    readonly failNext: (...failures: ReadonlyArray<TokenFailure>) => Effect.Effect<void>
+    /** What the person's browser gets for approving: the redirect URI with a code, the state and `iss`. */
+    readonly approve: (authorizationUrl: URL) => Effect.Effect<URL>
+    /** Forgets every client that it registered. */
+    readonly forgetClients: Effect.Effect<void>
+    /** Revokes every token. */
+    readonly revokeAll: Effect.Effect<void>
+    /** Whether it would take this access token at this moment. */
+    readonly accepts: (accessToken: Redacted.Redacted) => Effect.Effect<boolean>
+  }
+>()("mcp-cli-oauth/adapters/scripted/ScriptedAuthorizationServer") {}
+
+interface Family {
+  revoked: boolean
+  /** The one refresh token that may be used. */
+  current: string | undefined
+  readonly accessTokens: Map<string, number>
+}
+
+/** A scripted authorization server, and the three ports that speak to it. */
+export const layer = (
+  options: ScriptedOptions = {}
+): Layer.Layer<ScriptedAuthorizationServer | Discovery | ClientRegistrar | TokenEndpoint> =>
+  Layer.effectContext(
+    Effect.sync(() => {
+      const issuer = "https://as.test"
+      const lifetime = Duration.toMillis(options.lifetime ?? "1 hour")
+      const counts = { discoveries: 0, registrations: 0, codeExchanges: 0, refreshes: 0, revokedFamilies: 0 }
+      const failures: Array<TokenFailure> = []
+      const clients = new Set<string>()
+      const codes = new Map<string, { readonly clientId: string; readonly challenge: string | null }>()
+      const families: Array<Family> = []
+      let serial = 0
+
+      const fail = (request: TokenRequest, reason: TokenFailure) =>
+        new TokenRequestError({ server: request.server, origin: request.tokenEndpoint.origin, reason })
+
+      const begin = Effect.fnUntraced(function* (request: TokenRequest) {
+        yield* Effect.sleep(options.latency ?? 0)
+        const failure = failures.shift()
+        if (failure !== undefined) return yield* fail(request, failure)
+        if (request.client.clientId.startsWith("dynamic-") && !clients.has(request.client.clientId)) {
+          return yield* fail(request, new InvalidClient())
+        }
+      })
+
+      const issue = Effect.fnUntraced(function* (family: Family) {
+        const now = yield* Clock.currentTimeMillis
+        serial += 1
+        family.accessTokens.set(`access-${serial}`, now + lifetime)
+        family.current = options.refreshTokens === false ? undefined : `refresh-${serial}`
+        return new TokenSet({
+          accessToken: Redacted.make(`access-${serial}`),
+          tokenType: "bearer",
+          obtainedAt: now,
+          expiresAt: now + lifetime,
+          ...(family.current === undefined ? {} : { refreshToken: Redacted.make(family.current) })
+        })
+      })
+
+      const metadata = new AuthorizationServerMetadata({
+        issuer,
+        authorization_endpoint: `${issuer}/authorize`,
+        token_endpoint: `${issuer}/token`,
+        registration_endpoint: `${issuer}/register`,
+        code_challenge_methods_supported: ["S256"],
+        token_endpoint_auth_methods_supported: ["none", "client_secret_basic"],
+        authorization_response_iss_parameter_supported: true
+      })
+
+      const server = ScriptedAuthorizationServer.of({
+        issuer,
+        counts,
+        failNext: (...next) => Effect.sync(() => void failures.push(...next)),
+        approve: (authorizationUrl) =>
+          Effect.sync(() => {
+            serial += 1
+            const asked = authorizationUrl.searchParams
+            codes.set(`code-${serial}`, {
+              clientId: asked.get("client_id") ?? "",
+              challenge: asked.get("code_challenge")
+            })
+            const back = new URL(asked.get("redirect_uri") ?? "")
+            back.searchParams.set("code", `code-${serial}`)
+            back.searchParams.set("state", asked.get("state") ?? "")
+            back.searchParams.set("iss", issuer)
+            return back
+          }),
+        forgetClients: Effect.sync(() => clients.clear()),
+        revokeAll: Effect.sync(() => families.forEach((family) => (family.revoked = true))),
+        accepts: (accessToken) =>
+          Effect.map(Clock.currentTimeMillis, (now) =>
+            families.some(
+              ({ accessTokens, revoked }) =>
+                !revoked && (accessTokens.get(Redacted.value(accessToken)) ?? 0) > now
+            )
+          )
+      })
+
+      const discovery = Discovery.of({
+        discover: (mcpServer, challenge) =>
+          Effect.sync(() => {
+            counts.discoveries += 1
+            return {
+              metadata,
+              resource: resourceOf(mcpServer),
+              scopes: challenge?.scope === undefined ? [] : challenge.scope.split(" ")
+            }
+          })
+      })
+
+      const registrar = ClientRegistrar.of({
+        register: ({ redirectUri }) =>
+          Effect.sync(() => {
+            counts.registrations += 1
+            const clientId = `dynamic-${counts.registrations}`
+            clients.add(clientId)
+            return new DynamicRegistration({
+              clientId,
+              authenticationMethod: "none",
+              redirectUri: redirectUri.href
+            })
+          })
+      })
+
+      const tokenEndpoint = TokenEndpoint.of({
+        exchange: Effect.fn("ScriptedAuthorizationServer.exchange")(function* (request) {
+          counts.codeExchanges += 1
+          yield* begin(request)
+          const code = Redacted.value(request.code)
+          const issued = codes.get(code)
+          codes.delete(code)
+          const verified = (issued?.challenge ?? null) === null || request.codeVerifier !== undefined
+          if (issued === undefined || issued.clientId !== request.client.clientId || !verified) {
+            return yield* fail(request, new InvalidGrant())
+          }
+          const family: Family = { revoked: false, current: undefined, accessTokens: new Map() }
+          families.push(family)
+          return yield* issue(family)
+        }),
+        refresh: Effect.fn("ScriptedAuthorizationServer.refresh")(function* (request) {
+          counts.refreshes += 1
+          yield* begin(request)
+          const used = Redacted.value(request.refreshToken)
+          const family = families.find(({ current, revoked }) => !revoked && current === used)
+          if (family === undefined) {
+            for (const other of families) {
+              if (!other.revoked) counts.revokedFamilies += 1
+              other.revoked = true
+            }
+            return yield* fail(request, new InvalidGrant())
+          }
+          return yield* issue(family)
+        })
+      })
+
+      return Context.make(ScriptedAuthorizationServer, server).pipe(
+        Context.add(Discovery, discovery),
+        Context.add(ClientRegistrar, registrar),
+        Context.add(TokenEndpoint, tokenEndpoint)
+      )
+    })
+  )

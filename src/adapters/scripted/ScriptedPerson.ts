@@ -1,0 +1,113 @@
+import { Context, Deferred, Duration, Effect, Layer, Redacted } from "effect"
+import { Browser } from "../../ports/Browser.ts"
+import { CallbackListener } from "../../ports/CallbackListener.ts"
+import { FlowSecretSource } from "../../ports/FlowSecretSource.ts"
+import { Person } from "../../ports/Person.ts"
+import { ScriptedAuthorizationServer } from "./ScriptedAuthorizationServer.ts"
+
+/** What the person does when a browser opens. */
+export type PersonScript =
+  | "approve"
+  | "deny"
+  /** Nothing: the flow waits until it gives up. */
+  | "ignore"
+  /** Approves on another machine, and pastes where the browser ended. */
+  | "paste"
+
+/** A person in memory: approves, or not, and remembers what happened. */
+export class ScriptedPerson extends Context.Service<
+  ScriptedPerson,
+  {
+    /** Every address that the browser was opened at. */
+    readonly opened: ReadonlyArray<URL>
+    /** Every line that was said. */
+    readonly told: ReadonlyArray<string>
+  }
+>()("mcp-cli-oauth/adapters/scripted/ScriptedPerson") {}
+
+/**
+ * A person with a browser and a loopback interface, all in memory, who signs in at the scripted authorization server.
+ */
+export const layer = (
+  options: { readonly present?: boolean; readonly script?: PersonScript; readonly patience?: Duration.Input } = {}
+): Layer.Layer<
+  ScriptedPerson | Person | Browser | CallbackListener | FlowSecretSource,
+  never,
+  ScriptedAuthorizationServer
+> =>
+  Layer.effectContext(
+    Effect.gen(function* () {
+      const authorizationServer = yield* ScriptedAuthorizationServer
+      const script = options.script ?? "approve"
+      const opened: Array<URL> = []
+      const told: Array<string> = []
+      const pasted = yield* Deferred.make<string>()
+      const listening = new Map<string, Deferred.Deferred<URLSearchParams>>()
+      let serial = 0
+
+      const answer = Effect.fnUntraced(function* (url: URL) {
+        const back = yield* authorizationServer.approve(url)
+        if (script === "deny") {
+          back.searchParams.delete("code")
+          back.searchParams.set("error", "access_denied")
+        }
+        return back
+      })
+
+      const person = Person.of({
+        present: options.present ?? true,
+        patience: Duration.fromInputUnsafe(options.patience ?? "5 minutes"),
+        askToSignIn: () => Effect.void,
+        pastedRedirect: () => Deferred.await(pasted),
+        tell: (message) => Effect.sync(() => void told.push(message))
+      })
+
+      const browser = Browser.of({
+        open: Effect.fn("ScriptedPerson.open")(function* (url) {
+          opened.push(url)
+          if (script === "ignore") return
+          const back = yield* answer(url)
+          if (script === "paste") return yield* Deferred.succeed(pasted, back.href)
+          const listener = listening.get(`${back.origin}${back.pathname}`)
+          if (listener !== undefined) yield* Deferred.succeed(listener, back.searchParams)
+        })
+      })
+
+      const listener = CallbackListener.of({
+        bind: Effect.fn("ScriptedPerson.bind")(function* ({ redirectUri }) {
+          const received = yield* Deferred.make<URLSearchParams>()
+          const place = `${redirectUri.origin}${redirectUri.pathname}`
+          yield* Effect.acquireRelease(
+            Effect.sync(() => listening.set(place, received)),
+            () => Effect.sync(() => listening.delete(place))
+          )
+          return {
+            redirectUri,
+            receive: (read) =>
+              Effect.flatMap(Deferred.await(received), (parameters) => {
+                const response = read(parameters)
+                return response._tag === "Foreign" ? Effect.never : Effect.succeed(response)
+              })
+          }
+        })
+      })
+
+      const secrets = FlowSecretSource.of({
+        make: Effect.sync(() => {
+          serial += 1
+          return {
+            state: Redacted.make(`state-${serial}`),
+            codeVerifier: Redacted.make(`verifier-${serial}`),
+            codeChallenge: `challenge-${serial}`
+          }
+        })
+      })
+
+      return Context.make(ScriptedPerson, ScriptedPerson.of({ opened, told })).pipe(
+        Context.add(Person, person),
+        Context.add(Browser, browser),
+        Context.add(CallbackListener, listener),
+        Context.add(FlowSecretSource, secrets)
+      )
+    })
+  )

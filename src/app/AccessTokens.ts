@@ -1,0 +1,253 @@
+import { Clock, Context, Effect, Equal, Layer, Option, type Redacted, Result } from "effect"
+import type { BearerChallenge } from "../domain/Challenge.ts"
+import { authenticationMethods } from "../domain/ClientAuthentication.ts"
+import type { Credential } from "../domain/Credential.ts"
+import { CredentialKey } from "../domain/CredentialKey.ts"
+import type { HttpServer } from "../domain/Server.ts"
+import { ClientRejected, SignInRequired } from "../domain/SignInError.ts"
+import type { TokenSet } from "../domain/TokenSet.ts"
+import { CredentialLock } from "../ports/CredentialLock.ts"
+import type { StorageError } from "../ports/CredentialStore.ts"
+import { Person } from "../ports/Person.ts"
+import { TokenEndpoint, type TokenRequestError } from "../ports/TokenEndpoint.ts"
+import { firstAccepted } from "./ClientAttempts.ts"
+import { Credentials } from "./Credentials.ts"
+import { SignIn, type SignInError } from "./SignIn.ts"
+import { makeSingleFlight } from "./SingleFlight.ts"
+import { retryPassing } from "./TokenRetry.ts"
+
+/** Every way in which there can be no access token. */
+export type AccessTokenError = SignInError | SignInRequired
+
+/** Whom a token is for, and what the server has said so far. */
+export interface AccessTokenRequest {
+  readonly server: HttpServer
+  /** Absent: the default account. */
+  readonly account?: string | undefined
+  /** The challenge of the 401 that made this request necessary. */
+  readonly challenge?: BearerChallenge | undefined
+}
+
+/**
+ * Access tokens that work, by the shortest way there is: memory, the store, a refresh shared with every fiber and
+ * every process, and only then a person at a browser.
+ */
+export class AccessTokens extends Context.Service<
+  AccessTokens,
+  {
+    /** A token that is fresh, or at least has not ended while the authorization server is away. */
+    readonly get: (request: AccessTokenRequest) => Effect.Effect<TokenSet, AccessTokenError>
+    /**
+     * As `get`, where somebody has signed in, or the configuration says that somebody must; else none: a server
+     * that is known by its URL alone may not want a token at all.
+     */
+    readonly getIfKnown: (
+      request: AccessTokenRequest
+    ) => Effect.Effect<Option.Option<TokenSet>, AccessTokenError>
+    /** Says that a server answered 401 to this token: it, and no newer one, is not handed out again. */
+    readonly reject: (
+      request: AccessTokenRequest,
+      accessToken: Redacted.Redacted
+    ) => Effect.Effect<void>
+  }
+>()("mcp-cli-oauth/app/AccessTokens") {}
+
+/** How long a refresh that failed in passing is not tried again while the token at hand still works, in milliseconds. */
+const rest = 30_000
+
+/** What can be done with a credential as it is. */
+type Assessment =
+  | { readonly _tag: "Use"; readonly tokens: TokenSet }
+  | {
+      readonly _tag: "Refresh"
+      readonly credential: Credential
+      readonly tokens: TokenSet
+      readonly refreshToken: Redacted.Redacted
+      /** The token at hand still works for a while. */
+      readonly works: boolean
+    }
+  | { readonly _tag: "AskPerson"; readonly why: SignInRequired["why"] }
+
+/** @see AccessTokens */
+export const layer: Layer.Layer<
+  AccessTokens,
+  never,
+  CredentialLock | Credentials | Person | SignIn | TokenEndpoint
+> = Layer.effect(
+  AccessTokens,
+  Effect.gen(function* () {
+    const lock = yield* CredentialLock
+    const credentials = yield* Credentials
+    const person = yield* Person
+    const signIn = yield* SignIn
+    const tokenEndpoint = yield* TokenEndpoint
+    const flights = yield* makeSingleFlight<TokenSet, AccessTokenError>()
+    const rejected = new Map<string, Redacted.Redacted>()
+    const restingUntil = new Map<string, number>()
+
+    const assess = (key: CredentialKey, found: Option.Option<Credential>, now: number): Assessment => {
+      if (Option.isNone(found)) return { _tag: "AskPerson", why: "never signed in" }
+      const credential = found.value
+      const { tokens } = credential
+      if (tokens === undefined) return { _tag: "AskPerson", why: "revoked" }
+      const refused = rejected.get(key.storageName)
+      const works = !tokens.isExpired(now) && (refused === undefined || !tokens.holds(refused))
+      const resting = now < (restingUntil.get(key.storageName) ?? 0)
+      if (works && (tokens.isFresh(now) || resting || tokens.refreshToken === undefined)) {
+        return { _tag: "Use", tokens }
+      }
+      return tokens.refreshToken === undefined
+        ? { _tag: "AskPerson", why: "expired" }
+        : { _tag: "Refresh", credential, tokens, refreshToken: tokens.refreshToken, works }
+    }
+
+    const load = Effect.fn("AccessTokens.load")(function* ({ server }: AccessTokenRequest, key: CredentialKey) {
+      const found = yield* credentials.load(server, key)
+      return assess(key, found, yield* Clock.currentTimeMillis)
+    })
+
+    /** Asks the token endpoint once, and keeps the answer. The two cannot be interrupted apart. */
+    const refreshOnce = Effect.fn("AccessTokens.refreshOnce")(
+      function* (
+        server: HttpServer,
+        key: CredentialKey,
+        { credential, refreshToken, tokens }: Extract<Assessment, { readonly _tag: "Refresh" }>
+      ) {
+        const { registration } = credential
+        const clientSecret =
+          registration._tag === "Dynamic" ? registration.clientSecret : server.oauth.source.client?.clientSecret
+        const methods = authenticationMethods({
+          hasSecret: clientSecret !== undefined,
+          decided:
+            (registration._tag === "Configured" ? server.oauth.tokenEndpointAuthMethod : undefined) ??
+            registration.authenticationMethod,
+          supported: undefined
+        })
+        const answer = yield* firstAccepted(methods, (authenticationMethod) =>
+          tokenEndpoint.refresh({
+            server: server.name,
+            tokenEndpoint: new URL(credential.tokenEndpoint),
+            client: { clientId: registration.clientId, clientSecret, authenticationMethod },
+            resource: credential.resourceParameter,
+            refreshToken
+          })
+        )
+        const refreshed = tokens.refreshedBy(answer.tokens)
+        yield* credentials.keep(key, credential.next({ tokens: refreshed }))
+        return refreshed
+      },
+      Effect.uninterruptible
+    )
+
+    /**
+     * The transaction that all processes share, under the lock: what a winner left is adopted, else the refresh token
+     * is used. A final refusal is believed only once the store, read again, shows that nobody has rotated the token
+     * meanwhile (a program that does not know the lock).
+     */
+    const refreshInTurn = Effect.fn("AccessTokens.refreshInTurn")(function* (
+      request: AccessTokenRequest,
+      key: CredentialKey,
+      refused?: Redacted.Redacted
+    ): Effect.fn.Return<
+      Exclude<Assessment, { readonly _tag: "Refresh" }>,
+      StorageError | TokenRequestError | ClientRejected
+    > {
+      const { server } = request
+      const assessment = yield* load(request, key)
+      if (assessment._tag !== "Refresh") return assessment
+      const { credential, refreshToken, tokens, works } = assessment
+      const revoked: Assessment = { _tag: "AskPerson", why: "revoked" }
+      if (refused !== undefined && Equal.equals(refused, refreshToken)) {
+        yield* credentials.keep(key, credential.withoutTokens)
+        return revoked
+      }
+      const attempt = refreshOnce(server, key, assessment)
+      // While the token at hand works nobody needs to wait for an authorization server that is away.
+      const answer = yield* Effect.result(works ? attempt : retryPassing(attempt))
+      if (Result.isSuccess(answer)) return { _tag: "Use", tokens: answer.success }
+      const error = answer.failure
+      switch (error.reason._tag) {
+        case "Passing":
+        case "Malformed": {
+          if (!works) return yield* error
+          const wait = error.reason._tag === "Passing" ? (error.reason.retryAfter ?? 0) : 0
+          restingUntil.set(key.storageName, (yield* Clock.currentTimeMillis) + Math.max(rest, wait))
+          yield* Effect.logDebug(`${error.message} The token at hand still works and is used.`)
+          return { _tag: "Use", tokens }
+        }
+        case "InvalidGrant":
+          return yield* refreshInTurn(request, key, refreshToken)
+        case "InvalidClient":
+          if (credential.registration._tag === "Configured") {
+            return yield* new ClientRejected({
+              server: server.name,
+              hasSecret: server.oauth.source.client?.clientSecret !== undefined
+            })
+          }
+          yield* credentials.forget(key)
+          return revoked
+        case "Refused":
+          // Waiting does not help against a refusal; a new sign-in may, where there is somebody for it.
+          return person.present ? revoked : yield* error
+      }
+    })
+
+    const askPerson = Effect.fn("AccessTokens.askPerson")(function* (
+      { account, challenge, server }: AccessTokenRequest,
+      key: CredentialKey,
+      why: SignInRequired["why"]
+    ) {
+      if (!person.present) return yield* new SignInRequired({ server: server.name, why })
+      const now = yield* Clock.currentTimeMillis
+      const { tokens } = yield* signIn.signIn({
+        server,
+        account,
+        challenge,
+        adopt: (credential) => {
+          const assessment = assess(key, Option.some(credential), now)
+          return assessment._tag === "Use" ? assessment.tokens : undefined
+        }
+      })
+      return tokens
+    })
+
+    /** What one fiber does for all that ask for the same credential. */
+    const renew = Effect.fn("AccessTokens.renew")(function* (request: AccessTokenRequest, key: CredentialKey) {
+      const first = yield* load(request, key)
+      const settled =
+        first._tag === "Refresh" ? yield* lock.withLock(key, "refresh")(refreshInTurn(request, key)) : first
+      return settled._tag === "Use" ? settled.tokens : yield* askPerson(request, key, settled.why)
+    })
+
+    const get = Effect.fn("AccessTokens.get")(function* (request: AccessTokenRequest) {
+      const key = CredentialKey.of(request.server.name, request.account)
+      const held = assess(key, credentials.inMemory(request.server, key), yield* Clock.currentTimeMillis)
+      return held._tag === "Use" ? held.tokens : yield* flights.run(key.storageName, renew(request, key))
+    })
+
+    const getIfKnown = Effect.fn("AccessTokens.getIfKnown")(function* (request: AccessTokenRequest) {
+      const { server } = request
+      const key = CredentialKey.of(server.name, request.account)
+      const known =
+        server.oauth.source._tag === "ByHand" ||
+        Option.isSome(credentials.inMemory(server, key)) ||
+        Option.exists(yield* credentials.load(server, key), ({ tokens }) => tokens !== undefined)
+      return known ? Option.some(yield* get(request)) : Option.none()
+    })
+
+    const reject = Effect.fn("AccessTokens.reject")(function* (
+      { account, server }: AccessTokenRequest,
+      accessToken: Redacted.Redacted
+    ) {
+      const key = CredentialKey.of(server.name, account)
+      const held = credentials.inMemory(server, key)
+      yield* Effect.sync(() => {
+        if (Option.exists(held, ({ tokens }) => tokens?.holds(accessToken) === true)) {
+          rejected.set(key.storageName, accessToken)
+        }
+      })
+    })
+
+    return AccessTokens.of({ get, getIfKnown, reject })
+  })
+)

@@ -1,0 +1,94 @@
+import { Clock, Context, Effect, Layer, Option } from "effect"
+import type { Credential } from "../domain/Credential.ts"
+import { CredentialKey } from "../domain/CredentialKey.ts"
+import { CredentialStore, type StorageDescription, type StorageError } from "../ports/CredentialStore.ts"
+
+/**
+ * How somebody stands with a server, as far as this machine knows without asking it.
+ *
+ * - `signed in`: the access token has not ended.
+ * - `refreshable`: it has, and the next use refreshes it.
+ * - `expired`: it has, and only a new sign-in helps.
+ * - `signed out`: nothing is kept, or the server took the tokens back.
+ * - `unreadable`: something is kept that cannot be read now; `problem` says why.
+ */
+export type SignInState = "signed in" | "refreshable" | "expired" | "signed out" | "unreadable"
+
+/** One account of one server. */
+export interface AccountStatus {
+  readonly key: CredentialKey
+  readonly state: SignInState
+  /** End of the access token in milliseconds since the epoch; absent: unknown, or none. */
+  readonly expiresAt: number | undefined
+  readonly scopes: ReadonlyArray<string>
+  readonly issuer: string | undefined
+  readonly keptIn: StorageDescription
+  readonly problem: string | undefined
+}
+
+/** Tells who is signed in where. It never uses the network, changes nothing, and works on with a locked store. */
+export class CredentialStatus extends Context.Service<
+  CredentialStatus,
+  {
+    readonly of: (key: CredentialKey) => Effect.Effect<AccountStatus>
+    /** Every account in the store, and the default account of each of `servers`; sorted by name. */
+    readonly all: (servers: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<AccountStatus>, StorageError>
+  }
+>()("mcp-cli-oauth/app/CredentialStatus") {}
+
+const stateOf = (credential: Credential, now: number): SignInState => {
+  const { tokens } = credential
+  if (tokens === undefined) return "signed out"
+  if (!tokens.isExpired(now)) return "signed in"
+  return tokens.refreshToken === undefined ? "expired" : "refreshable"
+}
+
+/** @see CredentialStatus */
+export const layer: Layer.Layer<CredentialStatus, never, CredentialStore> = Layer.effect(
+  CredentialStatus,
+  Effect.gen(function* () {
+    const store = yield* CredentialStore
+
+    const of = Effect.fn("CredentialStatus.of")(function* (key: CredentialKey) {
+      const now = yield* Clock.currentTimeMillis
+      const nothing = {
+        key,
+        state: "signed out",
+        expiresAt: undefined,
+        scopes: [],
+        issuer: undefined,
+        keptIn: store.description,
+        problem: undefined
+      } as const
+      return yield* store.get(key).pipe(
+        Effect.map(
+          Option.match({
+            onNone: (): AccountStatus => nothing,
+            onSome: (credential): AccountStatus => ({
+              ...nothing,
+              state: stateOf(credential, now),
+              expiresAt: credential.tokens?.expiresAt,
+              scopes: credential.grantedScopes,
+              issuer: credential.issuer
+            })
+          })
+        ),
+        Effect.catch((error) =>
+          Effect.succeed<AccountStatus>({ ...nothing, state: "unreadable", problem: error.message })
+        )
+      )
+    })
+
+    const all = Effect.fn("CredentialStatus.all")(function* (servers: ReadonlyArray<string>) {
+      const keys = new Map(
+        [...servers.map((server) => CredentialKey.of(server)), ...(yield* store.list)].map(
+          (key) => [key.storageName, key] as const
+        )
+      )
+      const sorted = [...keys.values()].sort((a, b) => (a.storageName < b.storageName ? -1 : 1))
+      return yield* Effect.forEach(sorted, of, { concurrency: 8 })
+    })
+
+    return CredentialStatus.of({ of, all })
+  })
+)

@@ -1,0 +1,86 @@
+import { Context, Effect, Layer, Option, Schedule } from "effect"
+import type { Credential } from "../domain/Credential.ts"
+import type { CredentialKey } from "../domain/CredentialKey.ts"
+import type { HttpServer } from "../domain/Server.ts"
+import { CredentialStore, type StorageError } from "../ports/CredentialStore.ts"
+import { Person } from "../ports/Person.ts"
+
+/** How storing is tried again before the tokens are kept in memory alone. */
+const storeRetry = Schedule.exponential("50 millis").pipe(Schedule.jittered, Schedule.upTo({ times: 2 }))
+
+/**
+ * The credentials of this process: what it has in memory, over what the store holds. The two differ only where
+ * storing failed; then memory is the newer, and every later access tries to store it again.
+ */
+export class Credentials extends Context.Service<
+  Credentials,
+  {
+    /** What is in memory for a server; no I/O. */
+    readonly inMemory: (server: HttpServer, key: CredentialKey) => Option.Option<Credential>
+    /** The newest credential, read from the store; none where there is none for this server as configured. */
+    readonly load: (server: HttpServer, key: CredentialKey) => Effect.Effect<Option.Option<Credential>, StorageError>
+    /**
+     * Stores a credential, and only then lets this process use it. Where storing fails the person is told, and the
+     * credential lives on in memory. The caller holds the key's refresh lock.
+     */
+    readonly keep: (key: CredentialKey, credential: Credential) => Effect.Effect<void>
+    /** Forgets a credential, in memory and in the store; true where there was one. The caller holds the lock as well. */
+    readonly forget: (key: CredentialKey) => Effect.Effect<boolean, StorageError>
+  }
+>()("mcp-cli-oauth/app/Credentials") {}
+
+/** @see Credentials */
+export const layer: Layer.Layer<Credentials, never, CredentialStore | Person> = Layer.effect(
+  Credentials,
+  Effect.gen(function* () {
+    const store = yield* CredentialStore
+    const person = yield* Person
+    const memory = new Map<string, { readonly credential: Credential; readonly stored: boolean }>()
+
+    const inMemory = (server: HttpServer, key: CredentialKey) =>
+      Option.fromNullishOr(memory.get(key.storageName)?.credential).pipe(
+        Option.filter((credential) => credential.isFor(server))
+      )
+
+    const storeUnsaved = Effect.fn("Credentials.storeUnsaved")(function* (key: CredentialKey) {
+      const unsaved = memory.get(key.storageName)
+      if (unsaved === undefined || unsaved.stored) return
+      yield* store.put(key, unsaved.credential).pipe(
+        Effect.andThen(
+          Effect.sync(() => memory.set(key.storageName, { credential: unsaved.credential, stored: true }))
+        ),
+        // Said when it first failed; until it works, the credential in memory is the one that counts.
+        Effect.ignore({ log: "Debug" })
+      )
+    })
+
+    const load = Effect.fn("Credentials.load")(function* (server: HttpServer, key: CredentialKey) {
+      yield* storeUnsaved(key)
+      if (memory.get(key.storageName)?.stored === false) return inMemory(server, key)
+      const found = yield* store.get(key)
+      if (Option.isSome(found)) memory.set(key.storageName, { credential: found.value, stored: true })
+      else memory.delete(key.storageName)
+      return inMemory(server, key)
+    })
+
+    const keep = Effect.fn("Credentials.keep")(
+      function* (key: CredentialKey, credential: Credential) {
+        const failure = yield* store.put(key, credential).pipe(Effect.retry(storeRetry), Effect.flip, Effect.option)
+        memory.set(key.storageName, { credential, stored: Option.isNone(failure) })
+        if (Option.isSome(failure)) {
+          yield* person.tell(
+            `The new tokens of ${key.server} could not be stored: ${failure.value.message} They work until this program ends; after that you may have to sign in again.`
+          )
+        }
+      },
+      Effect.uninterruptible
+    )
+
+    const forget = Effect.fn("Credentials.forget")(function* (key: CredentialKey) {
+      memory.delete(key.storageName)
+      return yield* store.remove(key)
+    })
+
+    return Credentials.of({ inMemory, load, keep, forget })
+  })
+)

@@ -1,0 +1,390 @@
+import { Context, Duration, Effect, Layer, Option, type Redacted, Result, Schema } from "effect"
+import { type AuthorizationFlow, authorizationUrl } from "../domain/AuthorizationRequest.ts"
+import { type AuthorizationResponse, readAuthorizationResponse } from "../domain/AuthorizationResponse.ts"
+import type { AuthorizationServerMetadata, DiscoveredServer } from "../domain/AuthorizationServer.ts"
+import type { BearerChallenge } from "../domain/Challenge.ts"
+import { authenticationMethods } from "../domain/ClientAuthentication.ts"
+import { ConfiguredRegistration, type DynamicRegistration } from "../domain/ClientRegistration.ts"
+import { Credential } from "../domain/Credential.ts"
+import { CredentialKey } from "../domain/CredentialKey.ts"
+import {
+  type AuthorizationSource,
+  type ConfiguredClient,
+  type HttpServer,
+  resourceOf
+} from "../domain/Server.ts"
+import {
+  CallbackRejected,
+  ClientRejected,
+  PkceUnsupported,
+  SignInRefused,
+  SignInTimedOut
+} from "../domain/SignInError.ts"
+import { scopesOf, type TokenSet } from "../domain/TokenSet.ts"
+import { Browser } from "../ports/Browser.ts"
+import { type BoundListener, CallbackListener, type ListenError, type RedirectPortBusy } from "../ports/CallbackListener.ts"
+import { ClientRegistrar, RegistrationError } from "../ports/ClientRegistrar.ts"
+import { CredentialLock, type LockError } from "../ports/CredentialLock.ts"
+import { CredentialStore, type StorageError } from "../ports/CredentialStore.ts"
+import { Discovery, type DiscoveryError, type SignInNotOffered } from "../ports/Discovery.ts"
+import { FlowSecretSource } from "../ports/FlowSecretSource.ts"
+import { HttpTransport, type NetworkError } from "../ports/HttpTransport.ts"
+import { Person } from "../ports/Person.ts"
+import { TokenEndpoint, type TokenRequestError } from "../ports/TokenEndpoint.ts"
+import { firstAccepted } from "./ClientAttempts.ts"
+import { Credentials } from "./Credentials.ts"
+import { retryPassing } from "./TokenRetry.ts"
+
+/** Every way in which a sign-in can end without tokens. */
+export type SignInError =
+  | SignInRefused
+  | SignInTimedOut
+  | CallbackRejected
+  | PkceUnsupported
+  | ClientRejected
+  | SignInNotOffered
+  | DiscoveryError
+  | RegistrationError
+  | RedirectPortBusy
+  | ListenError
+  | TokenRequestError
+  | NetworkError
+  | StorageError
+  | LockError
+
+/** What to sign in to. */
+export interface SignInRequest {
+  readonly server: HttpServer
+  /** Absent: the default account. */
+  readonly account?: string | undefined
+  /** The challenge that the server answered with, where it has already been met. */
+  readonly challenge?: BearerChallenge | undefined
+  /**
+   * The tokens of a credential that another process got while this one waited for its turn, if they will do;
+   * absent: none will, the browser opens in any case.
+   */
+  readonly adopt?: (credential: Credential) => TokenSet | undefined
+}
+
+/** A credential, and the tokens in it. */
+export interface SignedIn {
+  readonly credential: Credential
+  readonly tokens: TokenSet
+}
+
+/**
+ * The authorization code flow in the person's browser (RFC 6749 §4.1, RFC 7636, RFC 8252): once at a time for a
+ * credential across all processes.
+ */
+export class SignIn extends Context.Service<
+  SignIn,
+  {
+    /** Signs in and stores the credential. Whether somebody is there is for the caller to know. */
+    readonly signIn: (request: SignInRequest) => Effect.Effect<SignedIn, SignInError>
+  }
+>()("mcp-cli-oauth/app/SignIn") {}
+
+/** The authorization server of a flow, however it was found. */
+interface Authority {
+  readonly authorizationEndpoint: URL
+  readonly tokenEndpoint: URL
+  readonly issuer: string
+  /** What to expect as `iss`; absent with endpoints by hand. */
+  readonly responseIssuer: string | undefined
+  readonly responseIssuerRequired: boolean
+  readonly resource: string | undefined
+  readonly scopes: ReadonlyArray<string>
+  readonly authMethodsSupported: ReadonlyArray<string> | undefined
+  /** What a client can be registered at; absent with endpoints by hand, where there is one already. */
+  readonly metadata: AuthorizationServerMetadata | undefined
+}
+
+/** The client of a flow: out of the configuration, or registered by us, just now or for an earlier flow. */
+type FlowClient =
+  | { readonly _tag: "Configured"; readonly client: ConfiguredClient }
+  | { readonly _tag: "Dynamic"; readonly client: DynamicRegistration; readonly reused: boolean }
+
+/** The authorization server has forgotten a client that it once registered: it takes a new one. */
+class ForgottenClient extends Schema.TaggedError<ForgottenClient>()("ForgottenClient", {}) {}
+
+/** The authority that the configuration writes down. */
+const byHand = (server: HttpServer, source: Extract<AuthorizationSource, { readonly _tag: "ByHand" }>): Authority => ({
+  authorizationEndpoint: source.authorizationEndpoint,
+  tokenEndpoint: source.tokenEndpoint,
+  issuer: source.tokenEndpoint.href,
+  responseIssuer: undefined,
+  responseIssuerRequired: false,
+  resource: server.oauth.extraAuthParams["resource"],
+  scopes: server.oauth.scopes,
+  authMethodsSupported: undefined,
+  metadata: undefined
+})
+
+/** The authority that discovery found. */
+const discovered = (server: HttpServer, { metadata, resource, scopes }: DiscoveredServer): Authority => ({
+  authorizationEndpoint: new URL(metadata.authorization_endpoint),
+  tokenEndpoint: new URL(metadata.token_endpoint),
+  issuer: metadata.issuer,
+  responseIssuer: metadata.issuer,
+  responseIssuerRequired: metadata.authorization_response_iss_parameter_supported === true,
+  resource,
+  scopes: server.oauth.scopes.length > 0 ? server.oauth.scopes : scopes,
+  authMethodsSupported: metadata.token_endpoint_auth_methods_supported,
+  metadata
+})
+
+/** @see SignIn */
+export const layer: Layer.Layer<
+  SignIn,
+  never,
+  | Browser
+  | CallbackListener
+  | ClientRegistrar
+  | CredentialLock
+  | CredentialStore
+  | Credentials
+  | Discovery
+  | FlowSecretSource
+  | HttpTransport
+  | Person
+  | TokenEndpoint
+> = Layer.effect(
+  SignIn,
+  Effect.gen(function* () {
+    const browser = yield* Browser
+    const listener = yield* CallbackListener
+    const registrar = yield* ClientRegistrar
+    const lock = yield* CredentialLock
+    const store = yield* CredentialStore
+    const credentials = yield* Credentials
+    const discovery = yield* Discovery
+    const secretSource = yield* FlowSecretSource
+    const transport = yield* HttpTransport
+    const person = yield* Person
+    const tokenEndpoint = yield* TokenEndpoint
+
+    const findAuthority = Effect.fn("SignIn.findAuthority")(function* (
+      server: HttpServer,
+      challenge: BearerChallenge | undefined
+    ) {
+      const { source } = server.oauth
+      if (source._tag === "ByHand") return byHand(server, source)
+      const found = yield* discovery.discover(server, challenge)
+      if (server.oauth.usePkce && found.metadata.code_challenge_methods_supported?.includes("S256") !== true) {
+        return yield* new PkceUnsupported({ server: server.name, issuer: found.metadata.issuer })
+      }
+      return discovered(server, found)
+    })
+
+    /**
+     * Binds the place that the browser comes back to, and finds the client for it: configured, registered for an
+     * earlier flow, or registered now. A configured client is registered for its redirect URI and stays there.
+     */
+    const bindAndRegister = Effect.fn("SignIn.bindAndRegister")(function* (
+      server: HttpServer,
+      authority: Authority,
+      known: DynamicRegistration | undefined
+    ) {
+      const configured = server.oauth.source.client
+      const bound = yield* listener.bind({
+        server: server.name,
+        redirectUri: known === undefined ? server.oauth.redirectUri : new URL(known.redirectUri),
+        portMayMove: configured === undefined
+      })
+      const found = (client: FlowClient) => ({ bound, client })
+      if (configured !== undefined) return found({ _tag: "Configured", client: configured })
+      if (known !== undefined && known.redirectUri === bound.redirectUri.href) {
+        return found({ _tag: "Dynamic", client: known, reused: true })
+      }
+      if (authority.metadata === undefined) {
+        return yield* new RegistrationError({ server: server.name, issuer: authority.issuer })
+      }
+      const registration = yield* registrar.register({
+        server: server.name,
+        metadata: authority.metadata,
+        redirectUri: bound.redirectUri,
+        scopes: authority.scopes
+      })
+      return found({ _tag: "Dynamic", client: registration, reused: false })
+    })
+
+    /**
+     * Whether the authorization endpoint still knows a client that was registered some time ago: one that it has
+     * forgotten gets an error page there, and the person would wait for nothing.
+     */
+    const isForgotten = Effect.fn("SignIn.isForgotten")(function* (url: URL) {
+      const answer = yield* transport.send(new Request(url, { method: "GET" })).pipe(Effect.result)
+      if (Result.isFailure(answer)) return false
+      yield* Effect.promise(async () => answer.success.body?.cancel())
+      return [400, 401, 403].includes(answer.success.status)
+    })
+
+    /** Waits for the browser, or for the redirected URL pasted, whichever comes first. */
+    const awaitAnswer = Effect.fn("SignIn.awaitAnswer")(function* (
+      server: string,
+      bound: BoundListener,
+      read: (parameters: URLSearchParams) => AuthorizationResponse
+    ) {
+      const pasted: Effect.Effect<Exclude<AuthorizationResponse, { readonly _tag: "Foreign" }>> = Effect.gen(
+        function* () {
+          for (;;) {
+            const text = (yield* person.pastedRedirect(server)).trim()
+            if (URL.canParse(text)) {
+              const answer = read(new URL(text).searchParams)
+              if (answer._tag !== "Foreign") return answer
+            }
+            yield* person.tell(
+              `That is not the address that this sign-in ended at. It starts with ${bound.redirectUri.href} and stands in the browser's address bar.`
+            )
+          }
+        }
+      )
+      return yield* Effect.raceFirst(bound.receive(read), pasted).pipe(
+        Effect.timeoutOrElse({
+          duration: person.patience,
+          orElse: () => new SignInTimedOut({ server, seconds: Duration.toSeconds(person.patience) })
+        })
+      )
+    })
+
+    /** Sends the code, and keeps what it is exchanged for; the two cannot be interrupted apart. */
+    const finish = Effect.fn("SignIn.finish")(
+      function* (
+        server: HttpServer,
+        key: CredentialKey,
+        authority: Authority,
+        flow: AuthorizationFlow,
+        { _tag, client }: FlowClient,
+        code: Redacted.Redacted
+      ) {
+        const methods = authenticationMethods({
+          hasSecret: client.clientSecret !== undefined,
+          decided:
+            _tag === "Dynamic" ? client.authenticationMethod : server.oauth.tokenEndpointAuthMethod,
+          supported: authority.authMethodsSupported
+        })
+        const { tokens, method } = yield* firstAccepted(methods, (authenticationMethod) =>
+          retryPassing(
+            tokenEndpoint.exchange({
+              server: server.name,
+              tokenEndpoint: flow.tokenEndpoint,
+              client: { clientId: client.clientId, clientSecret: client.clientSecret, authenticationMethod },
+              resource: flow.resource,
+              code,
+              redirectUri: flow.redirectUri,
+              codeVerifier: flow.usePkce ? flow.secrets.codeVerifier : undefined
+            })
+          )
+        )
+        const credential = (generation: number) =>
+          new Credential({
+            resource: resourceOf(server),
+            issuer: authority.issuer,
+            tokenEndpoint: flow.tokenEndpoint.href,
+            ...(flow.resource === undefined ? {} : { resourceParameter: flow.resource }),
+            registration:
+              _tag === "Dynamic"
+                ? client
+                : new ConfiguredRegistration({ clientId: client.clientId, authenticationMethod: method }),
+            tokens,
+            // Granted as requested where the answer names no scope (RFC 6749 §5.1).
+            grantedScopes: tokens.scope === undefined ? flow.scopes : scopesOf(tokens.scope),
+            generation
+          })
+        const replace = Effect.gen(function* () {
+          const before = yield* credentials.load(server, key)
+          const next = credential(Option.match(before, { onNone: () => 1, onSome: (_) => _.generation + 1 }))
+          yield* credentials.keep(key, next)
+          return { credential: next, tokens }
+        })
+        return yield* lock.withLock(key, "refresh")(replace)
+      },
+      Effect.uninterruptible
+    )
+
+    /** One flow from the request to the stored credential. */
+    const flowOnce = Effect.fn("SignIn.flowOnce")(
+      function* (
+        server: HttpServer,
+        key: CredentialKey,
+        authority: Authority,
+        known: DynamicRegistration | undefined
+      ) {
+        const { bound, client } = yield* bindAndRegister(server, authority, known)
+        const flow: AuthorizationFlow = {
+          server: server.name,
+          authorizationEndpoint: authority.authorizationEndpoint,
+          tokenEndpoint: authority.tokenEndpoint,
+          issuer: authority.responseIssuer,
+          issuerRequired: authority.responseIssuerRequired,
+          clientId: client.client.clientId,
+          redirectUri: bound.redirectUri,
+          scopes: authority.scopes,
+          resource: authority.resource,
+          usePkce: server.oauth.usePkce,
+          extraAuthParams: server.oauth.extraAuthParams,
+          secrets: yield* secretSource.make
+        }
+        const url = authorizationUrl(flow)
+        const reused = client._tag === "Dynamic" && client.reused
+        if (reused && (yield* isForgotten(url))) return yield* new ForgottenClient()
+
+        yield* person.askToSignIn(server.name, url)
+        yield* browser.open(url).pipe(Effect.catch((error) => person.tell(error.message)))
+        const answer = yield* awaitAnswer(server.name, bound, (parameters) =>
+          readAuthorizationResponse(flow, parameters)
+        )
+        switch (answer._tag) {
+          case "Denied":
+            return yield* new SignInRefused({
+              server: server.name,
+              error: answer.error,
+              ...(answer.description === undefined ? {} : { description: answer.description })
+            })
+          case "Rejected":
+            return yield* new CallbackRejected({ server: server.name, detail: answer.detail })
+          case "Granted":
+            return yield* finish(server, key, authority, flow, client, answer.code).pipe(
+              Effect.mapError((error) => {
+                if (error._tag !== "TokenRequestError" || error.reason._tag !== "InvalidClient") return error
+                if (client._tag === "Dynamic") return client.reused ? new ForgottenClient() : error
+                return new ClientRejected({
+                  server: server.name,
+                  hasSecret: client.client.clientSecret !== undefined
+                })
+              })
+            )
+        }
+      },
+      Effect.scoped
+    )
+
+    const signIn = Effect.fn("SignIn.signIn")(function* (request: SignInRequest) {
+      const { server } = request
+      const key = CredentialKey.of(server.name, request.account)
+      const inTurn = Effect.gen(function* () {
+        // Whoever approves in the browser should not learn afterwards that nothing can be stored.
+        yield* store.unlock
+        const stored = Option.getOrUndefined(yield* credentials.load(server, key))
+        const adopted = stored === undefined ? undefined : request.adopt?.(stored)
+        if (stored !== undefined && adopted !== undefined) return { credential: stored, tokens: adopted }
+        const authority = yield* findAuthority(server, request.challenge)
+        const known =
+          stored?.registration._tag === "Dynamic" && stored.issuer === authority.issuer
+            ? stored.registration
+            : undefined
+        return yield* flowOnce(server, key, authority, known).pipe(
+          Effect.catchTag("ForgottenClient", () =>
+            // Nothing is reused this time, so nothing can be forgotten.
+            flowOnce(server, key, authority, undefined).pipe(
+              Effect.catchTag("ForgottenClient", (impossible) => Effect.die(impossible))
+            )
+          )
+        )
+      })
+      return yield* lock.withLock(key, "sign-in")(inTurn)
+    })
+
+    return SignIn.of({ signIn })
+  })
+)

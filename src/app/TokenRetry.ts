@@ -1,0 +1,30 @@
+import { Duration, Effect, Schedule } from "effect"
+import type { TokenRequestError } from "../ports/TokenEndpoint.ts"
+
+/** The longest `Retry-After` that is waited for while somebody waits for the answer, in milliseconds. */
+const longestWait = 20_000
+
+const retryAfterOf = (error: TokenRequestError): number =>
+  error.reason._tag === "Passing" ? (error.reason.retryAfter ?? 0) : 0
+
+/**
+ * How a token request is sent again after a passing failure: up to three times within 20 seconds, waiting twice as
+ * long each time from half a second on, give or take a fifth, and never less than the server asked for.
+ */
+const schedule = Schedule.exponential("500 millis").pipe(
+  Schedule.jittered,
+  Schedule.setInputType<TokenRequestError>(),
+  Schedule.modifyDelay(({ duration, input }) =>
+    Effect.succeed(Duration.max(duration, Duration.millis(retryAfterOf(input))))
+  ),
+  Schedule.upTo({ times: 3, duration: "20 seconds" })
+)
+
+/** Sends a token request again while its failure is passing; a final one, or a long `Retry-After`, ends it at once. */
+export const retryPassing = <A, R>(
+  request: Effect.Effect<A, TokenRequestError, R>
+): Effect.Effect<A, TokenRequestError, R> =>
+  Effect.retry(request, {
+    schedule,
+    while: (error) => error.reason._tag === "Passing" && retryAfterOf(error) <= longestWait
+  })

@@ -1,0 +1,61 @@
+import { type Duration, Effect, Layer, Redacted } from "effect"
+import * as MemoryLock from "../../src/adapters/lock/MemoryLock.ts"
+import * as ScriptedAuthorizationServer from "../../src/adapters/scripted/ScriptedAuthorizationServer.ts"
+import * as ScriptedPerson from "../../src/adapters/scripted/ScriptedPerson.ts"
+import * as MemoryStore from "../../src/adapters/store/memory/MemoryStore.ts"
+import * as AccessTokens from "../../src/app/AccessTokens.ts"
+import * as AuthorizedHttp from "../../src/app/AuthorizedHttp.ts"
+import * as Credentials from "../../src/app/Credentials.ts"
+import * as SignIn from "../../src/app/SignIn.ts"
+import { defaultOAuth, type HttpServer, type OAuthSettings } from "../../src/domain/Server.ts"
+import { CredentialStore } from "../../src/ports/CredentialStore.ts"
+import { HttpTransport } from "../../src/ports/HttpTransport.ts"
+
+/** A server of the tests' configuration. */
+export const serverNamed = (name: string, oauth: Partial<OAuthSettings> = {}): HttpServer => ({
+  _tag: "Http",
+  name,
+  url: new URL(`https://${name}.test/mcp`),
+  headers: {},
+  transport: "auto",
+  oauth: { ...defaultOAuth, ...oauth }
+})
+
+/** A server whose endpoints and client are written down by hand. */
+export const byHand = (name: string, oauth: Partial<OAuthSettings> = {}): HttpServer =>
+  serverNamed(name, {
+    source: {
+      _tag: "ByHand",
+      authorizationEndpoint: new URL("https://as.test/authorize"),
+      tokenEndpoint: new URL("https://as.test/token"),
+      client: { clientId: "written", clientSecret: Redacted.make("written-secret") }
+    },
+    ...oauth
+  })
+
+/** Answers every request with this status: what the preflight of a known client meets. */
+const transport = (status: number) =>
+  Layer.succeed(HttpTransport, HttpTransport.of({ send: () => Effect.succeed(new Response(null, { status })) }))
+
+/** The whole core of one process over in-memory adapters. */
+export const world = (
+  options: ScriptedAuthorizationServer.ScriptedOptions & {
+    readonly present?: boolean
+    readonly script?: ScriptedPerson.PersonScript
+    readonly patience?: Duration.Input
+    /** What the authorization endpoint answers to the preflight of a client that is known already. */
+    readonly preflightStatus?: number
+    /** Stands before the memory store. */
+    readonly wrapStore?: Layer.Layer<CredentialStore, never, CredentialStore>
+  } = {}
+) =>
+  AuthorizedHttp.layer.pipe(
+    Layer.provideMerge(AccessTokens.layer),
+    Layer.provideMerge(SignIn.layer),
+    Layer.provideMerge(Credentials.layer),
+    Layer.provideMerge(ScriptedPerson.layer(options)),
+    Layer.provideMerge(ScriptedAuthorizationServer.layer(options)),
+    Layer.provideMerge(Layer.mergeAll(MemoryLock.layer, transport(options.preflightStatus ?? 302))),
+    Layer.provideMerge(options.wrapStore ?? Layer.empty),
+    Layer.provideMerge(MemoryStore.layer)
+  )
