@@ -4,7 +4,6 @@ import * as ScriptedAuthorizationServer from "../../src/adapters/scripted/Script
 import * as ScriptedPerson from "../../src/adapters/scripted/ScriptedPerson.ts"
 import * as MemoryStore from "../../src/adapters/store/memory/MemoryStore.ts"
 import * as AccessTokens from "../../src/app/AccessTokens.ts"
-import * as AuthorizedHttp from "../../src/app/AuthorizedHttp.ts"
 import * as Credentials from "../../src/app/Credentials.ts"
 import * as SignIn from "../../src/app/SignIn.ts"
 import { defaultOAuth, type HttpServer, type OAuthSettings } from "../../src/domain/Server.ts"
@@ -49,8 +48,7 @@ export const world = (
     readonly wrapStore?: Layer.Layer<CredentialStore, never, CredentialStore>
   } = {}
 ) =>
-  AuthorizedHttp.layer.pipe(
-    Layer.provideMerge(AccessTokens.layer),
+  AccessTokens.layer.pipe(
     Layer.provideMerge(SignIn.layer),
     Layer.provideMerge(Credentials.layer),
     Layer.provideMerge(ScriptedPerson.layer(options)),

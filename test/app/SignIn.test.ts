@@ -1,0 +1,165 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Fiber, Option } from "effect"
+import { TestClock } from "effect/testing"
+import { ScriptedAuthorizationServer } from "../../src/adapters/scripted/ScriptedAuthorizationServer.ts"
+import { ScriptedPerson } from "../../src/adapters/scripted/ScriptedPerson.ts"
+import { AccessTokens } from "../../src/app/AccessTokens.ts"
+import { SignIn } from "../../src/app/SignIn.ts"
+import { CredentialKey } from "../../src/domain/CredentialKey.ts"
+import { CredentialStore } from "../../src/ports/CredentialStore.ts"
+import { InvalidClient, Passing } from "../../src/ports/TokenEndpoint.ts"
+import { byHand, serverNamed, world } from "./World.ts"
+
+const notion = serverNamed("notion")
+const signIn = (server = notion) => SignIn.use((service) => service.signIn({ server }))
+const opened = Effect.map(ScriptedPerson, (person) => person.opened)
+
+describe("a sign-in", () => {
+  it.effect("asks with state, PKCE S256 and the resource, and stores what it got", () =>
+    Effect.gen(function* () {
+      yield* signIn()
+      const [url] = yield* opened
+      assert.deepEqual(Object.fromEntries(url!.searchParams), {
+        response_type: "code",
+        client_id: "dynamic-1",
+        redirect_uri: "http://localhost:8080/callback",
+        state: "state-1",
+        resource: "https://notion.test/mcp",
+        code_challenge: "challenge-1",
+        code_challenge_method: "S256"
+      })
+      const stored = Option.getOrThrow(yield* CredentialStore.use((store) => store.get(CredentialKey.of("notion"))))
+      assert.deepInclude(stored, { resource: "https://notion.test/mcp", issuer: "https://as.test", generation: 1 })
+      assert.isTrue(stored.isFor(notion))
+    }).pipe(Effect.provide(world()))
+  )
+
+  it.effect("uses configured endpoints, client, scopes and extra parameters without any discovery", () =>
+    Effect.gen(function* () {
+      yield* signIn(byHand("notion", { scopes: ["read", "write"], extraAuthParams: { owner: "user" } }))
+      const [url] = yield* opened
+      assert.deepInclude(Object.fromEntries(url!.searchParams), {
+        client_id: "written",
+        scope: "read write",
+        owner: "user",
+        code_challenge_method: "S256"
+      })
+      assert.isFalse(url!.searchParams.has("resource"))
+      const { counts } = yield* ScriptedAuthorizationServer
+      assert.deepInclude(counts, { discoveries: 0, registrations: 0, codeExchanges: 1 })
+    }).pipe(Effect.provide(world()))
+  )
+
+  it.effect("goes without PKCE where the configuration says so", () =>
+    Effect.gen(function* () {
+      yield* signIn(byHand("notion", { usePkce: false }))
+      const [url] = yield* opened
+      assert.isFalse(url!.searchParams.has("code_challenge"))
+    }).pipe(Effect.provide(world()))
+  )
+
+  it.effect("takes the redirected address pasted, where the browser is on another machine", () =>
+    Effect.gen(function* () {
+      const { credential } = yield* signIn()
+      assert.isDefined(credential.tokens)
+    }).pipe(Effect.provide(world({ script: "paste" })))
+  )
+
+  it.effect("ends with the server's word when the person says no", () =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(signIn())
+      assert.deepInclude(error, { _tag: "SignInRefused", error: "access_denied" })
+      const stored = yield* CredentialStore.use((store) => store.get(CredentialKey.of("notion")))
+      assert.isTrue(Option.isNone(stored))
+    }).pipe(Effect.provide(world({ script: "deny" })))
+  )
+
+  it.effect("gives up when nobody answers, and lets go of the port", () =>
+    Effect.gen(function* () {
+      const waiting = yield* Effect.forkChild(Effect.flip(signIn()))
+      yield* TestClock.adjust("5 minutes")
+      const error = yield* Fiber.join(waiting)
+      assert.deepInclude(error, { _tag: "SignInTimedOut", seconds: 300 })
+    }).pipe(Effect.provide(world({ script: "ignore" })))
+  )
+
+  it.effect("sends the code again after a passing failure of the token endpoint", () =>
+    Effect.gen(function* () {
+      yield* ScriptedAuthorizationServer.use(({ failNext }) => failNext(new Passing({ detail: "HTTP 503" })))
+      const signingIn = yield* Effect.forkChild(signIn())
+      yield* TestClock.adjust("5 seconds")
+      yield* Fiber.join(signingIn)
+      assert.strictEqual((yield* ScriptedAuthorizationServer).counts.codeExchanges, 2)
+    }).pipe(Effect.provide(world()))
+  )
+
+  it.effect("tries client_secret_post once after Basic, and remembers it", () =>
+    Effect.gen(function* () {
+      const server = byHand("notion")
+      yield* ScriptedAuthorizationServer.use(({ failNext }) => failNext(new InvalidClient()))
+      const { credential } = yield* signIn(server)
+      assert.strictEqual(credential.registration.authenticationMethod, "client_secret_post")
+      yield* TestClock.adjust("2 hours")
+      yield* AccessTokens.use((tokens) => tokens.get({ server }))
+      assert.deepInclude((yield* ScriptedAuthorizationServer).counts, { codeExchanges: 2, refreshes: 1 })
+    }).pipe(Effect.provide(world()))
+  )
+
+  it.effect("names the configured client when both ways of authenticating it fail", () =>
+    Effect.gen(function* () {
+      yield* ScriptedAuthorizationServer.use(({ failNext }) => failNext(new InvalidClient(), new InvalidClient()))
+      const error = yield* Effect.flip(signIn(byHand("notion")))
+      assert.strictEqual(error._tag, "ClientRejected")
+    }).pipe(Effect.provide(world()))
+  )
+
+  it.effect("uses the client that it registered before", () =>
+    Effect.gen(function* () {
+      yield* signIn()
+      yield* signIn()
+      const { counts } = yield* ScriptedAuthorizationServer
+      assert.deepInclude(counts, { registrations: 1, codeExchanges: 2 })
+    }).pipe(Effect.provide(world()))
+  )
+
+  it.effect("registers anew, before a browser opens, where the server has forgotten the client", () =>
+    Effect.gen(function* () {
+      yield* signIn()
+      yield* ScriptedAuthorizationServer.use((server) => server.forgetClients)
+      yield* signIn()
+      const clients = (yield* opened).map((url) => url.searchParams.get("client_id"))
+      assert.deepEqual(clients, ["dynamic-1", "dynamic-2"])
+    }).pipe(Effect.provide(world({ preflightStatus: 400 })))
+  )
+
+  it.effect("is shared by everybody in the process who needs it", () =>
+    Effect.gen(function* () {
+      const get = AccessTokens.use((tokens) => tokens.get({ server: notion }))
+      yield* Effect.all([get, get, get], { concurrency: "unbounded" })
+      assert.strictEqual((yield* opened).length, 1)
+    }).pipe(Effect.provide(world()))
+  )
+})
+
+describe("a credential of another configuration", () => {
+  it.effect("is not used after the URL of the server has changed", () =>
+    Effect.gen(function* () {
+      yield* signIn()
+      const moved = { ...notion, url: new URL("https://evil.test/mcp") }
+      yield* AccessTokens.use((tokens) => tokens.get({ server: moved }))
+      assert.strictEqual((yield* opened).length, 2)
+    }).pipe(Effect.provide(world()))
+  )
+
+  it.effect("is not used after the client in the configuration has changed", () =>
+    Effect.gen(function* () {
+      const server = byHand("notion")
+      yield* signIn(server)
+      const other = byHand("notion", {
+        source: { ...server.oauth.source, client: { clientId: "another", clientSecret: undefined } }
+      } as typeof server.oauth)
+      yield* AccessTokens.use((tokens) => tokens.get({ server: other }))
+      assert.strictEqual((yield* opened).length, 2)
+    }).pipe(Effect.provide(world()))
+  )
+})
