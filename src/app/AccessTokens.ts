@@ -45,10 +45,7 @@ export class AccessTokens extends Context.Service<
       request: AccessTokenRequest
     ) => Effect.Effect<Option.Option<TokenSet>, AccessTokenError>
     /** Says that a server answered 401 to this token: it, and no newer one, is not handed out again. */
-    readonly reject: (
-      request: AccessTokenRequest,
-      accessToken: Redacted.Redacted
-    ) => Effect.Effect<void>
+    readonly reject: (request: AccessTokenRequest, accessToken: Redacted.Redacted) => Effect.Effect<void>
   }
 >()("mcp-cli-oauth/app/AccessTokens") {}
 
@@ -101,43 +98,43 @@ export const layer: Layer.Layer<
         : { _tag: "Refresh", credential, tokens, refreshToken: tokens.refreshToken, works }
     }
 
-    const load = Effect.fn("AccessTokens.load")(function* ({ server }: AccessTokenRequest, key: CredentialKey) {
+    const load = Effect.fn("AccessTokens.load")(function* (
+      { server }: AccessTokenRequest,
+      key: CredentialKey
+    ) {
       const found = yield* credentials.load(server, key)
       return assess(key, found, yield* Clock.currentTimeMillis)
     })
 
     /** Asks the token endpoint once, and keeps the answer. The two cannot be interrupted apart. */
-    const refreshOnce = Effect.fn("AccessTokens.refreshOnce")(
-      function* (
-        server: HttpServer,
-        key: CredentialKey,
-        { credential, refreshToken, tokens }: Extract<Assessment, { readonly _tag: "Refresh" }>
-      ) {
-        const { registration } = credential
-        const clientSecret =
-          registration._tag === "Dynamic" ? registration.clientSecret : server.oauth.source.client?.clientSecret
-        const methods = authenticationMethods({
-          hasSecret: clientSecret !== undefined,
-          decided:
-            (registration._tag === "Configured" ? server.oauth.tokenEndpointAuthMethod : undefined) ??
-            registration.authenticationMethod,
-          supported: undefined
+    const refreshOnce = Effect.fn("AccessTokens.refreshOnce")(function* (
+      server: HttpServer,
+      key: CredentialKey,
+      { credential, refreshToken, tokens }: Extract<Assessment, { readonly _tag: "Refresh" }>
+    ) {
+      const { registration } = credential
+      const clientSecret =
+        registration._tag === "Dynamic" ? registration.clientSecret : server.oauth.source.client?.clientSecret
+      const methods = authenticationMethods({
+        hasSecret: clientSecret !== undefined,
+        decided:
+          (registration._tag === "Configured" ? server.oauth.tokenEndpointAuthMethod : undefined) ??
+          registration.authenticationMethod,
+        supported: undefined
+      })
+      const answer = yield* firstAccepted(methods, (authenticationMethod) =>
+        tokenEndpoint.refresh({
+          server: server.name,
+          tokenEndpoint: new URL(credential.tokenEndpoint),
+          client: { clientId: registration.clientId, clientSecret, authenticationMethod },
+          resource: credential.resourceParameter,
+          refreshToken
         })
-        const answer = yield* firstAccepted(methods, (authenticationMethod) =>
-          tokenEndpoint.refresh({
-            server: server.name,
-            tokenEndpoint: new URL(credential.tokenEndpoint),
-            client: { clientId: registration.clientId, clientSecret, authenticationMethod },
-            resource: credential.resourceParameter,
-            refreshToken
-          })
-        )
-        const refreshed = tokens.refreshedBy(answer.tokens)
-        yield* credentials.keep(key, credential.next({ tokens: refreshed }))
-        return refreshed
-      },
-      Effect.uninterruptible
-    )
+      )
+      const refreshed = tokens.refreshedBy(answer.tokens)
+      yield* credentials.keep(key, credential.next({ tokens: refreshed }))
+      return refreshed
+    }, Effect.uninterruptible)
 
     /**
      * The transaction that all processes share, under the lock: what a winner left is adopted, else the refresh token
@@ -212,7 +209,10 @@ export const layer: Layer.Layer<
     })
 
     /** What one fiber does for all that ask for the same credential. */
-    const renew = Effect.fn("AccessTokens.renew")(function* (request: AccessTokenRequest, key: CredentialKey) {
+    const renew = Effect.fn("AccessTokens.renew")(function* (
+      request: AccessTokenRequest,
+      key: CredentialKey
+    ) {
       const first = yield* load(request, key)
       const settled =
         first._tag === "Refresh" ? yield* lock.withLock(key, "refresh")(refreshInTurn(request, key)) : first

@@ -58,7 +58,9 @@ export const layer: Layer.Layer<AuthorizedHttp, never, AccessTokens | HttpTransp
 
     return AuthorizedHttp.of({
       sendTo: (server, account) => {
-        const ownAuthorization = Object.keys(server.headers).some((name) => name.toLowerCase() === "authorization")
+        const ownAuthorization = Object.keys(server.headers).some(
+          (name) => name.toLowerCase() === "authorization"
+        )
         return (request) =>
           ownAuthorization || new URL(request.url).origin !== server.url.origin
             ? send(request)

@@ -21,5 +21,7 @@ export const firstAccepted = (
   const [next, ...rest] = others
   return next === undefined
     ? attempt
-    : Effect.catchReason(attempt, "TokenRequestError", "InvalidClient", () => firstAccepted([next, ...rest], send))
+    : Effect.catchReason(attempt, "TokenRequestError", "InvalidClient", () =>
+        firstAccepted([next, ...rest], send)
+      )
 }

@@ -32,7 +32,9 @@ export class CredentialStatus extends Context.Service<
   {
     readonly of: (key: CredentialKey) => Effect.Effect<AccountStatus>
     /** Every account in the store, and the default account of each of `servers`; sorted by name. */
-    readonly all: (servers: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<AccountStatus>, StorageError>
+    readonly all: (
+      servers: ReadonlyArray<string>
+    ) => Effect.Effect<ReadonlyArray<AccountStatus>, StorageError>
   }
 >()("mcp-cli-oauth/app/CredentialStatus") {}
 
@@ -85,7 +87,7 @@ export const layer: Layer.Layer<CredentialStatus, never, CredentialStore> = Laye
           (key) => [key.storageName, key] as const
         )
       )
-      const sorted = [...keys.values()].sort((a, b) => (a.storageName < b.storageName ? -1 : 1))
+      const sorted = [...keys.values()].toSorted((a, b) => (a.storageName < b.storageName ? -1 : 1))
       return yield* Effect.forEach(sorted, of, { concurrency: 8 })
     })
 

@@ -18,7 +18,10 @@ export class Credentials extends Context.Service<
     /** What is in memory for a server; no I/O. */
     readonly inMemory: (server: HttpServer, key: CredentialKey) => Option.Option<Credential>
     /** The newest credential, read from the store; none where there is none for this server as configured. */
-    readonly load: (server: HttpServer, key: CredentialKey) => Effect.Effect<Option.Option<Credential>, StorageError>
+    readonly load: (
+      server: HttpServer,
+      key: CredentialKey
+    ) => Effect.Effect<Option.Option<Credential>, StorageError>
     /**
      * Stores a credential, and only then lets this process use it. Where storing fails the person is told, and the
      * credential lives on in memory. The caller holds the key's refresh lock.
@@ -63,18 +66,17 @@ export const layer: Layer.Layer<Credentials, never, CredentialStore | Person> = 
       return inMemory(server, key)
     })
 
-    const keep = Effect.fn("Credentials.keep")(
-      function* (key: CredentialKey, credential: Credential) {
-        const failure = yield* store.put(key, credential).pipe(Effect.retry(storeRetry), Effect.flip, Effect.option)
-        memory.set(key.storageName, { credential, stored: Option.isNone(failure) })
-        if (Option.isSome(failure)) {
-          yield* person.tell(
-            `The new tokens of ${key.server} could not be stored: ${failure.value.message} They work until this program ends; after that you may have to sign in again.`
-          )
-        }
-      },
-      Effect.uninterruptible
-    )
+    const keep = Effect.fn("Credentials.keep")(function* (key: CredentialKey, credential: Credential) {
+      const failure = yield* store
+        .put(key, credential)
+        .pipe(Effect.retry(storeRetry), Effect.flip, Effect.option)
+      memory.set(key.storageName, { credential, stored: Option.isNone(failure) })
+      if (Option.isSome(failure)) {
+        yield* person.tell(
+          `The new tokens of ${key.server} could not be stored: ${failure.value.message} They work until this program ends; after that you may have to sign in again.`
+        )
+      }
+    }, Effect.uninterruptible)
 
     const forget = Effect.fn("Credentials.forget")(function* (key: CredentialKey) {
       memory.delete(key.storageName)

@@ -22,7 +22,12 @@ import {
 } from "../domain/SignInError.ts"
 import { scopesOf, type TokenSet } from "../domain/TokenSet.ts"
 import { Browser } from "../ports/Browser.ts"
-import { type BoundListener, CallbackListener, type ListenError, type RedirectPortBusy } from "../ports/CallbackListener.ts"
+import {
+  type BoundListener,
+  CallbackListener,
+  type ListenError,
+  type RedirectPortBusy
+} from "../ports/CallbackListener.ts"
 import { ClientRegistrar, RegistrationError } from "../ports/ClientRegistrar.ts"
 import { CredentialLock, type LockError } from "../ports/CredentialLock.ts"
 import { CredentialStore, type StorageError } from "../ports/CredentialStore.ts"
@@ -108,7 +113,10 @@ type FlowClient =
 class ForgottenClient extends Schema.TaggedError<ForgottenClient>()("ForgottenClient", {}) {}
 
 /** The authority that the configuration writes down. */
-const byHand = (server: HttpServer, source: Extract<AuthorizationSource, { readonly _tag: "ByHand" }>): Authority => ({
+const byHand = (
+  server: HttpServer,
+  source: Extract<AuthorizationSource, { readonly _tag: "ByHand" }>
+): Authority => ({
   authorizationEndpoint: source.authorizationEndpoint,
   tokenEndpoint: source.tokenEndpoint,
   issuer: source.tokenEndpoint.href,
@@ -170,7 +178,10 @@ export const layer: Layer.Layer<
       const { source } = server.oauth
       if (source._tag === "ByHand") return byHand(server, source)
       const found = yield* discovery.discover(server, challenge)
-      if (server.oauth.usePkce && found.metadata.code_challenge_methods_supported?.includes("S256") !== true) {
+      if (
+        server.oauth.usePkce &&
+        found.metadata.code_challenge_methods_supported?.includes("S256") !== true
+      ) {
         return yield* new PkceUnsupported({ server: server.name, issuer: found.metadata.issuer })
       }
       return discovered(server, found)
@@ -248,116 +259,109 @@ export const layer: Layer.Layer<
     })
 
     /** Sends the code, and keeps what it is exchanged for; the two cannot be interrupted apart. */
-    const finish = Effect.fn("SignIn.finish")(
-      function* (
-        server: HttpServer,
-        key: CredentialKey,
-        authority: Authority,
-        flow: AuthorizationFlow,
-        { _tag, client }: FlowClient,
-        code: Redacted.Redacted
-      ) {
-        const methods = authenticationMethods({
-          hasSecret: client.clientSecret !== undefined,
-          decided:
-            _tag === "Dynamic" ? client.authenticationMethod : server.oauth.tokenEndpointAuthMethod,
-          supported: authority.authMethodsSupported
-        })
-        const { tokens, method } = yield* firstAccepted(methods, (authenticationMethod) =>
-          retryPassing(
-            tokenEndpoint.exchange({
-              server: server.name,
-              tokenEndpoint: flow.tokenEndpoint,
-              client: { clientId: client.clientId, clientSecret: client.clientSecret, authenticationMethod },
-              resource: flow.resource,
-              code,
-              redirectUri: flow.redirectUri,
-              codeVerifier: flow.usePkce ? flow.secrets.codeVerifier : undefined
-            })
-          )
-        )
-        const credential = (generation: number) =>
-          new Credential({
-            resource: resourceOf(server),
-            issuer: authority.issuer,
-            tokenEndpoint: flow.tokenEndpoint.href,
-            ...(flow.resource === undefined ? {} : { resourceParameter: flow.resource }),
-            registration:
-              _tag === "Dynamic"
-                ? client
-                : new ConfiguredRegistration({ clientId: client.clientId, authenticationMethod: method }),
-            tokens,
-            // Granted as requested where the answer names no scope (RFC 6749 §5.1).
-            grantedScopes: tokens.scope === undefined ? flow.scopes : scopesOf(tokens.scope),
-            generation
+    const finish = Effect.fn("SignIn.finish")(function* (
+      server: HttpServer,
+      key: CredentialKey,
+      authority: Authority,
+      flow: AuthorizationFlow,
+      { _tag, client }: FlowClient,
+      code: Redacted.Redacted
+    ) {
+      const methods = authenticationMethods({
+        hasSecret: client.clientSecret !== undefined,
+        decided: _tag === "Dynamic" ? client.authenticationMethod : server.oauth.tokenEndpointAuthMethod,
+        supported: authority.authMethodsSupported
+      })
+      const { tokens, method } = yield* firstAccepted(methods, (authenticationMethod) =>
+        retryPassing(
+          tokenEndpoint.exchange({
+            server: server.name,
+            tokenEndpoint: flow.tokenEndpoint,
+            client: { clientId: client.clientId, clientSecret: client.clientSecret, authenticationMethod },
+            resource: flow.resource,
+            code,
+            redirectUri: flow.redirectUri,
+            codeVerifier: flow.usePkce ? flow.secrets.codeVerifier : undefined
           })
-        const replace = Effect.gen(function* () {
-          const before = yield* credentials.load(server, key)
-          const next = credential(Option.match(before, { onNone: () => 1, onSome: (_) => _.generation + 1 }))
-          yield* credentials.keep(key, next)
-          return { credential: next, tokens }
+        )
+      )
+      const credential = (generation: number) =>
+        new Credential({
+          resource: resourceOf(server),
+          issuer: authority.issuer,
+          tokenEndpoint: flow.tokenEndpoint.href,
+          ...(flow.resource === undefined ? {} : { resourceParameter: flow.resource }),
+          registration:
+            _tag === "Dynamic"
+              ? client
+              : new ConfiguredRegistration({ clientId: client.clientId, authenticationMethod: method }),
+          tokens,
+          // Granted as requested where the answer names no scope (RFC 6749 §5.1).
+          grantedScopes: tokens.scope === undefined ? flow.scopes : scopesOf(tokens.scope),
+          generation
         })
-        return yield* lock.withLock(key, "refresh")(replace)
-      },
-      Effect.uninterruptible
-    )
+      const replace = Effect.gen(function* () {
+        const before = yield* credentials.load(server, key)
+        const next = credential(Option.match(before, { onNone: () => 1, onSome: (_) => _.generation + 1 }))
+        yield* credentials.keep(key, next)
+        return { credential: next, tokens }
+      })
+      return yield* lock.withLock(key, "refresh")(replace)
+    }, Effect.uninterruptible)
 
     /** One flow from the request to the stored credential. */
-    const flowOnce = Effect.fn("SignIn.flowOnce")(
-      function* (
-        server: HttpServer,
-        key: CredentialKey,
-        authority: Authority,
-        known: DynamicRegistration | undefined
-      ) {
-        const { bound, client } = yield* bindAndRegister(server, authority, known)
-        const flow: AuthorizationFlow = {
-          server: server.name,
-          authorizationEndpoint: authority.authorizationEndpoint,
-          tokenEndpoint: authority.tokenEndpoint,
-          issuer: authority.responseIssuer,
-          issuerRequired: authority.responseIssuerRequired,
-          clientId: client.client.clientId,
-          redirectUri: bound.redirectUri,
-          scopes: authority.scopes,
-          resource: authority.resource,
-          usePkce: server.oauth.usePkce,
-          extraAuthParams: server.oauth.extraAuthParams,
-          secrets: yield* secretSource.make
-        }
-        const url = authorizationUrl(flow)
-        const reused = client._tag === "Dynamic" && client.reused
-        if (reused && (yield* isForgotten(url))) return yield* new ForgottenClient()
+    const flowOnce = Effect.fn("SignIn.flowOnce")(function* (
+      server: HttpServer,
+      key: CredentialKey,
+      authority: Authority,
+      known: DynamicRegistration | undefined
+    ) {
+      const { bound, client } = yield* bindAndRegister(server, authority, known)
+      const flow: AuthorizationFlow = {
+        server: server.name,
+        authorizationEndpoint: authority.authorizationEndpoint,
+        tokenEndpoint: authority.tokenEndpoint,
+        issuer: authority.responseIssuer,
+        issuerRequired: authority.responseIssuerRequired,
+        clientId: client.client.clientId,
+        redirectUri: bound.redirectUri,
+        scopes: authority.scopes,
+        resource: authority.resource,
+        usePkce: server.oauth.usePkce,
+        extraAuthParams: server.oauth.extraAuthParams,
+        secrets: yield* secretSource.make
+      }
+      const url = authorizationUrl(flow)
+      const reused = client._tag === "Dynamic" && client.reused
+      if (reused && (yield* isForgotten(url))) return yield* new ForgottenClient()
 
-        yield* person.askToSignIn(server.name, url)
-        yield* browser.open(url).pipe(Effect.catch((error) => person.tell(error.message)))
-        const answer = yield* awaitAnswer(server.name, bound, (parameters) =>
-          readAuthorizationResponse(flow, parameters)
-        )
-        switch (answer._tag) {
-          case "Denied":
-            return yield* new SignInRefused({
-              server: server.name,
-              error: answer.error,
-              ...(answer.description === undefined ? {} : { description: answer.description })
-            })
-          case "Rejected":
-            return yield* new CallbackRejected({ server: server.name, detail: answer.detail })
-          case "Granted":
-            return yield* finish(server, key, authority, flow, client, answer.code).pipe(
-              Effect.mapError((error) => {
-                if (error._tag !== "TokenRequestError" || error.reason._tag !== "InvalidClient") return error
-                if (client._tag === "Dynamic") return client.reused ? new ForgottenClient() : error
-                return new ClientRejected({
-                  server: server.name,
-                  hasSecret: client.client.clientSecret !== undefined
-                })
+      yield* person.askToSignIn(server.name, url)
+      yield* browser.open(url).pipe(Effect.catch((error) => person.tell(error.message)))
+      const answer = yield* awaitAnswer(server.name, bound, (parameters) =>
+        readAuthorizationResponse(flow, parameters)
+      )
+      switch (answer._tag) {
+        case "Denied":
+          return yield* new SignInRefused({
+            server: server.name,
+            error: answer.error,
+            ...(answer.description === undefined ? {} : { description: answer.description })
+          })
+        case "Rejected":
+          return yield* new CallbackRejected({ server: server.name, detail: answer.detail })
+        case "Granted":
+          return yield* finish(server, key, authority, flow, client, answer.code).pipe(
+            Effect.mapError((error) => {
+              if (error._tag !== "TokenRequestError" || error.reason._tag !== "InvalidClient") return error
+              if (client._tag === "Dynamic") return client.reused ? new ForgottenClient() : error
+              return new ClientRejected({
+                server: server.name,
+                hasSecret: client.client.clientSecret !== undefined
               })
-            )
-        }
-      },
-      Effect.scoped
-    )
+            })
+          )
+      }
+    }, Effect.scoped)
 
     const signIn = Effect.fn("SignIn.signIn")(function* (request: SignInRequest) {
       const { server } = request

@@ -16,19 +16,20 @@ export class SignOut extends Context.Service<
 >()("mcp-cli-oauth/app/SignOut") {}
 
 /** @see SignOut */
-export const layer: Layer.Layer<SignOut, never, CredentialLock | Credentials | CredentialStore> = Layer.effect(
-  SignOut,
-  Effect.gen(function* () {
-    const credentials = yield* Credentials
-    const store = yield* CredentialStore
-    const lock = yield* CredentialLock
-    const forget = (key: CredentialKey) => lock.withLock(key, "refresh")(credentials.forget(key))
-    const reset = Effect.fn("SignOut.reset")((server: string, account?: string) =>
-      forget(CredentialKey.of(server, account))
-    )
-    const resetAll = Effect.flatMap(store.list, (keys) => Effect.filter(keys, forget)).pipe(
-      Effect.withSpan("SignOut.resetAll")
-    )
-    return SignOut.of({ reset, resetAll })
-  })
-)
+export const layer: Layer.Layer<SignOut, never, CredentialLock | Credentials | CredentialStore> =
+  Layer.effect(
+    SignOut,
+    Effect.gen(function* () {
+      const credentials = yield* Credentials
+      const store = yield* CredentialStore
+      const lock = yield* CredentialLock
+      const forget = (key: CredentialKey) => lock.withLock(key, "refresh")(credentials.forget(key))
+      const reset = Effect.fn("SignOut.reset")((server: string, account?: string) =>
+        forget(CredentialKey.of(server, account))
+      )
+      const resetAll = Effect.flatMap(store.list, (keys) => Effect.filter(keys, forget)).pipe(
+        Effect.withSpan("SignOut.resetAll")
+      )
+      return SignOut.of({ reset, resetAll })
+    })
+  )

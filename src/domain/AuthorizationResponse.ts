@@ -40,10 +40,16 @@ export const readAuthorizationResponse = (
   const iss = parameters.get("iss")
   if (flow.issuer !== undefined) {
     if (iss === null && flow.issuerRequired) {
-      return { _tag: "Rejected", detail: `it does not name its issuer, ${flow.issuer}, as that server announces (RFC 9207)` }
+      return {
+        _tag: "Rejected",
+        detail: `it does not name its issuer, ${flow.issuer}, as that server announces (RFC 9207)`
+      }
     }
     if (iss !== null && iss !== flow.issuer) {
-      return { _tag: "Rejected", detail: `it comes from issuer ${printable(iss)}, not from ${flow.issuer} (RFC 9207)` }
+      return {
+        _tag: "Rejected",
+        detail: `it comes from issuer ${printable(iss)}, not from ${flow.issuer} (RFC 9207)`
+      }
     }
   }
   const error = parameters.get("error")

@@ -19,7 +19,9 @@ export class AuthorizationServerMetadata extends Schema.Class<AuthorizationServe
 /**
  * Protected resource metadata (RFC 9728 §2), as far as this client uses it.
  */
-export class ProtectedResourceMetadata extends Schema.Class<ProtectedResourceMetadata>("ProtectedResourceMetadata")({
+export class ProtectedResourceMetadata extends Schema.Class<ProtectedResourceMetadata>(
+  "ProtectedResourceMetadata"
+)({
   resource: Schema.NonEmptyString,
   authorization_servers: Schema.optionalKey(Schema.Array(Schema.NonEmptyString)),
   scopes_supported: Schema.optionalKey(Schema.Array(Schema.String))

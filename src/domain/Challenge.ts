@@ -54,7 +54,7 @@ export const parseChallenges = (header: string): ReadonlyArray<Challenge> => {
     if (take(space) !== null) {
       const first = parameter()
       if (first === undefined) take(token68)
-      for (let next = first; next !== undefined; ) {
+      for (let next = first; next !== undefined;) {
         if (!parameters.has(next[0])) parameters.set(next[0], next[1])
         const end = at
         take(separators)

@@ -6,19 +6,16 @@ const AuthenticationMethod = Schema.Literals(clientAuthenticationMethods)
 /**
  * A client from the configuration, as a credential remembers it. Its secret stays in the configuration.
  */
-export class ConfiguredRegistration extends Schema.TaggedClass<ConfiguredRegistration>("ConfiguredRegistration")(
-  "Configured",
-  {
-    clientId: Schema.NonEmptyString,
-    /** What worked at the token endpoint. */
-    authenticationMethod: AuthenticationMethod
-  }
-) {}
+export class ConfiguredRegistration extends Schema.TaggedClass<ConfiguredRegistration>()("Configured", {
+  clientId: Schema.NonEmptyString,
+  /** What worked at the token endpoint. */
+  authenticationMethod: AuthenticationMethod
+}) {}
 
 /**
  * A client that we registered ourselves (RFC 7591). It belongs to one issuer and one redirect URI.
  */
-export class DynamicRegistration extends Schema.TaggedClass<DynamicRegistration>("DynamicRegistration")("Dynamic", {
+export class DynamicRegistration extends Schema.TaggedClass<DynamicRegistration>()("Dynamic", {
   clientId: Schema.NonEmptyString,
   clientSecret: Schema.optionalKey(Schema.RedactedFromValue(Schema.NonEmptyString)),
   authenticationMethod: AuthenticationMethod,

@@ -23,10 +23,7 @@ export class Credential extends Schema.Class<Credential>("Credential")({
   generation: Schema.Int
 }) {
   /** The record after a write with these changes. */
-  next(changes: {
-    readonly tokens?: TokenSet
-    readonly registration?: ClientRegistration
-  }): Credential {
+  next(changes: { readonly tokens?: TokenSet; readonly registration?: ClientRegistration }): Credential {
     return new Credential({ ...this, ...changes, generation: this.generation + 1 })
   }
 

@@ -2,7 +2,10 @@
  * Whether a host name is this machine's loopback interface (RFC 8252 §7.3 and §8.3).
  */
 export const isLoopbackHost = (hostname: string): boolean =>
-  hostname === "localhost" || hostname === "[::1]" || hostname === "::1" || /^127(\.\d{1,3}){3}$/.test(hostname)
+  hostname === "localhost" ||
+  hostname === "[::1]" ||
+  hostname === "::1" ||
+  /^127(\.\d{1,3}){3}$/.test(hostname)
 
 /**
  * Whether OAuth may use a URL: `https`, or `http` on loopback (OAuth 2.1 §1.5, MCP "Communication Security").

@@ -38,7 +38,7 @@ export class SignInRefused extends Schema.TaggedError<SignInRefused>()("SignInRe
 export class SignInTimedOut extends Schema.TaggedError<SignInTimedOut>()("SignInTimedOut", {
   server: Schema.String,
   /** How long it was waited for. */
-  seconds: Schema.Number
+  seconds: Schema.Finite
 }) {
   override get message(): string {
     return `No answer from the browser within ${this.seconds} seconds for ${this.server}. Run mcp-cli auth login ${this.server} to try again; --callback-timeout SECONDS waits longer.`

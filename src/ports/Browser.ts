@@ -1,7 +1,9 @@
 import { Context, type Effect, Schema } from "effect"
 
 /** No browser could be started. The URL has been shown all the same. */
-export class BrowserError extends Schema.TaggedError<BrowserError>()("BrowserError", { detail: Schema.String }) {
+export class BrowserError extends Schema.TaggedError<BrowserError>()("BrowserError", {
+  detail: Schema.String
+}) {
   override get message(): string {
     return `No browser could be opened: ${this.detail}. Open the address above by hand.`
   }

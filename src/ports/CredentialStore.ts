@@ -3,26 +3,26 @@ import type { Credential } from "../domain/Credential.ts"
 import type { CredentialKey } from "../domain/CredentialKey.ts"
 
 /** Nothing to unlock the store with: no password in the configuration or the environment, and nobody to ask. */
-export class NoPassword extends Schema.TaggedClass<NoPassword>("NoPassword")("NoPassword", {}) {}
+export class NoPassword extends Schema.TaggedClass<NoPassword>()("NoPassword", {}) {}
 /** The password does not open the store. Nothing was changed. */
-export class WrongPassword extends Schema.TaggedClass<WrongPassword>("WrongPassword")("WrongPassword", {}) {}
+export class WrongPassword extends Schema.TaggedClass<WrongPassword>()("WrongPassword", {}) {}
 /** A record that was cut short, altered, or moved from another name. Nothing was changed. */
-export class Corrupt extends Schema.TaggedClass<Corrupt>("Corrupt")("Corrupt", {
+export class Corrupt extends Schema.TaggedClass<Corrupt>()("Corrupt", {
   path: Schema.String,
   detail: Schema.String
 }) {}
 /** A record that a newer version wrote. Nothing was changed. */
-export class NewerVersion extends Schema.TaggedClass<NewerVersion>("NewerVersion")("NewerVersion", {
+export class NewerVersion extends Schema.TaggedClass<NewerVersion>()("NewerVersion", {
   path: Schema.String,
-  version: Schema.Number
+  version: Schema.Finite
 }) {}
 /** The folder or file is open to others, or belongs to somebody else. */
-export class Exposed extends Schema.TaggedClass<Exposed>("Exposed")("Exposed", {
+export class Exposed extends Schema.TaggedClass<Exposed>()("Exposed", {
   path: Schema.String,
   detail: Schema.String
 }) {}
 /** The system refused to read or write. */
-export class Inaccessible extends Schema.TaggedClass<Inaccessible>("Inaccessible")("Inaccessible", {
+export class Inaccessible extends Schema.TaggedClass<Inaccessible>()("Inaccessible", {
   path: Schema.String,
   detail: Schema.String
 }) {}
@@ -57,7 +57,9 @@ const explain = (reason: StorageFailure): string => {
 }
 
 /** A store failed; `reason` says how, and the message what to do. Never holds what was stored. */
-export class StorageError extends Schema.TaggedError<StorageError>()("StorageError", { reason: StorageFailure }) {
+export class StorageError extends Schema.TaggedError<StorageError>()("StorageError", {
+  reason: StorageFailure
+}) {
   override get message(): string {
     return explain(this.reason)
   }

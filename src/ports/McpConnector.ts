@@ -58,7 +58,10 @@ export interface McpSession<E> {
   readonly server: { readonly name: string; readonly version: string; readonly protocol: string }
   readonly instructions: Option.Option<string>
   readonly tools: Effect.Effect<ReadonlyArray<McpTool>, McpError | E>
-  readonly call: (tool: string, args: Readonly<Record<string, unknown>>) => Effect.Effect<McpToolResult, McpError | E>
+  readonly call: (
+    tool: string,
+    args: Readonly<Record<string, unknown>>
+  ) => Effect.Effect<McpToolResult, McpError | E>
   /** Empty where the server has none. */
   readonly resources: Effect.Effect<ReadonlyArray<McpResource>, McpError | E>
   readonly read: (uri: string) => Effect.Effect<ReadonlyArray<McpContent>, McpError | E>

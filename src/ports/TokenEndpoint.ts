@@ -3,22 +3,22 @@ import type { ClientAuthenticationMethod } from "../domain/Server.ts"
 import type { TokenSet } from "../domain/TokenSet.ts"
 
 /** It may work later: no network, timeout, 429, 5xx. */
-export class Passing extends Schema.TaggedClass<Passing>("Passing")("Passing", {
+export class Passing extends Schema.TaggedClass<Passing>()("Passing", {
   detail: Schema.String,
   /** Milliseconds that the server asked to wait (`Retry-After`). */
-  retryAfter: Schema.optionalKey(Schema.Number)
+  retryAfter: Schema.optionalKey(Schema.Finite)
 }) {}
 /** `invalid_grant`: this code or refresh token is worth nothing any more (RFC 6749 §5.2). */
-export class InvalidGrant extends Schema.TaggedClass<InvalidGrant>("InvalidGrant")("InvalidGrant", {}) {}
+export class InvalidGrant extends Schema.TaggedClass<InvalidGrant>()("InvalidGrant", {}) {}
 /** `invalid_client`: the client is unknown, or was authenticated in a wrong way. */
-export class InvalidClient extends Schema.TaggedClass<InvalidClient>("InvalidClient")("InvalidClient", {}) {}
+export class InvalidClient extends Schema.TaggedClass<InvalidClient>()("InvalidClient", {}) {}
 /** Any other error of RFC 6749 §5.2. */
-export class Refused extends Schema.TaggedClass<Refused>("Refused")("Refused", {
+export class Refused extends Schema.TaggedClass<Refused>()("Refused", {
   error: Schema.String,
   description: Schema.optionalKey(Schema.String)
 }) {}
 /** Not an answer of a token endpoint. */
-export class Malformed extends Schema.TaggedClass<Malformed>("Malformed")("Malformed", { detail: Schema.String }) {}
+export class Malformed extends Schema.TaggedClass<Malformed>()("Malformed", { detail: Schema.String }) {}
 
 /** Why there are no tokens. */
 export const TokenFailure = Schema.Union([Passing, InvalidGrant, InvalidClient, Refused, Malformed])

@@ -275,7 +275,9 @@ describe("a refresh that is refused for good", () => {
     Effect.gen(function* () {
       yield* token()
       yield* TestClock.adjust("2 hours")
-      yield* ScriptedAuthorizationServer.use(({ failNext }) => failNext(new Refused({ error: "unauthorized_client" })))
+      yield* ScriptedAuthorizationServer.use(({ failNext }) =>
+        failNext(new Refused({ error: "unauthorized_client" }))
+      )
       assert.isString(yield* token())
       assert.strictEqual((yield* ScriptedPerson).opened.length, 2)
     }).pipe(Effect.provide(world()))
@@ -285,7 +287,9 @@ describe("a refresh that is refused for good", () => {
     Effect.gen(function* () {
       yield* token()
       yield* TestClock.adjust("2 hours")
-      yield* ScriptedAuthorizationServer.use(({ failNext }) => failNext(new Malformed({ detail: "HTTP 200, text/html" })))
+      yield* ScriptedAuthorizationServer.use(({ failNext }) =>
+        failNext(new Malformed({ detail: "HTTP 200, text/html" }))
+      )
       const error = yield* Effect.flip(token())
       assert.strictEqual(error._tag, "TokenRequestError")
       assert.strictEqual((yield* ScriptedPerson).opened.length, 1)
@@ -337,7 +341,9 @@ describe("tokens that cannot be stored", () => {
       assert.notStrictEqual(second, first)
       assert.deepStrictEqual(yield* stored, Option.some(first))
       const { told } = yield* ScriptedPerson
-      assert.isTrue(told.some((line) => line.includes("could not be stored") && line.includes("no space left")))
+      assert.isTrue(
+        told.some((line) => line.includes("could not be stored") && line.includes("no space left"))
+      )
       assert.strictEqual(yield* token(), second)
       broken = false
       yield* TestClock.adjust("2 hours")

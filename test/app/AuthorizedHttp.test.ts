@@ -35,17 +35,26 @@ const send = (request: Request, server = notion) =>
   AuthorizedHttp.AuthorizedHttp.use((http) => http.sendTo(server)(request))
 
 describe("a request to a server", () => {
-  it.effect("signs in when the server asks for it, for the scopes that it asks for, and is sent once more", () => {
-    const seen: Parameters<typeof guarded>[0] = []
-    return Effect.gen(function* () {
-      const response = yield* send(post())
-      assert.strictEqual(response.status, 200)
-      assert.deepEqual(seen.map(({ body }) => body), ["question", "question"])
-      assert.isNull(seen[0]!.token)
-      const { opened } = yield* ScriptedPerson
-      assert.deepEqual(opened.map((url) => url.searchParams.get("scope")), ["mcp:read"])
-    }).pipe(Effect.provide(overResource(seen)))
-  })
+  it.effect(
+    "signs in when the server asks for it, for the scopes that it asks for, and is sent once more",
+    () => {
+      const seen: Parameters<typeof guarded>[0] = []
+      return Effect.gen(function* () {
+        const response = yield* send(post())
+        assert.strictEqual(response.status, 200)
+        assert.deepEqual(
+          seen.map(({ body }) => body),
+          ["question", "question"]
+        )
+        assert.isNull(seen[0]!.token)
+        const { opened } = yield* ScriptedPerson
+        assert.deepEqual(
+          opened.map((url) => url.searchParams.get("scope")),
+          ["mcp:read"]
+        )
+      }).pipe(Effect.provide(overResource(seen)))
+    }
+  )
 
   it.effect("carries the token from the start once somebody has signed in", () => {
     const seen: Parameters<typeof guarded>[0] = []
@@ -91,7 +100,10 @@ describe("a request to a server", () => {
     const seen: Parameters<typeof guarded>[0] = []
     return Effect.gen(function* () {
       yield* send(post())
-      assert.deepEqual(seen.map(({ token }) => token), [null])
+      assert.deepEqual(
+        seen.map(({ token }) => token),
+        [null]
+      )
       assert.strictEqual((yield* ScriptedPerson).opened.length, 0)
     }).pipe(Effect.provide(overResource(seen, true)))
   })

@@ -28,8 +28,14 @@ describe("a sign-in", () => {
         code_challenge: "challenge-1",
         code_challenge_method: "S256"
       })
-      const stored = Option.getOrThrow(yield* CredentialStore.use((store) => store.get(CredentialKey.of("notion"))))
-      assert.deepInclude(stored, { resource: "https://notion.test/mcp", issuer: "https://as.test", generation: 1 })
+      const stored = Option.getOrThrow(
+        yield* CredentialStore.use((store) => store.get(CredentialKey.of("notion")))
+      )
+      assert.deepInclude(stored, {
+        resource: "https://notion.test/mcp",
+        issuer: "https://as.test",
+        generation: 1
+      })
       assert.isTrue(stored.isFor(notion))
     }).pipe(Effect.provide(world()))
   )
@@ -107,7 +113,9 @@ describe("a sign-in", () => {
 
   it.effect("names the configured client when both ways of authenticating it fail", () =>
     Effect.gen(function* () {
-      yield* ScriptedAuthorizationServer.use(({ failNext }) => failNext(new InvalidClient(), new InvalidClient()))
+      yield* ScriptedAuthorizationServer.use(({ failNext }) =>
+        failNext(new InvalidClient(), new InvalidClient())
+      )
       const error = yield* Effect.flip(signIn(byHand("notion")))
       assert.strictEqual(error._tag, "ClientRejected")
     }).pipe(Effect.provide(world()))

@@ -34,7 +34,10 @@ export const byHand = (name: string, oauth: Partial<OAuthSettings> = {}): HttpSe
 
 /** Answers every request with this status: what the preflight of a known client meets. */
 const transport = (status: number) =>
-  Layer.succeed(HttpTransport, HttpTransport.of({ send: () => Effect.succeed(new Response(null, { status })) }))
+  Layer.succeed(
+    HttpTransport,
+    HttpTransport.of({ send: () => Effect.succeed(new Response(null, { status })) })
+  )
 
 /** The whole core of one process over in-memory adapters. */
 export const world = (

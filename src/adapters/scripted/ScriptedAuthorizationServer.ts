@@ -61,6 +61,9 @@ interface Family {
   readonly accessTokens: Map<string, number>
 }
 
+const fail = (request: TokenRequest, reason: TokenFailure) =>
+  new TokenRequestError({ server: request.server, origin: request.tokenEndpoint.origin, reason })
+
 /** A scripted authorization server, and the three ports that speak to it. */
 export const layer = (
   options: ScriptedOptions = {}
@@ -75,9 +78,6 @@ export const layer = (
       const codes = new Map<string, { readonly clientId: string; readonly challenge: string | null }>()
       const families: Array<Family> = []
       let serial = 0
-
-      const fail = (request: TokenRequest, reason: TokenFailure) =>
-        new TokenRequestError({ server: request.server, origin: request.tokenEndpoint.origin, reason })
 
       const begin = Effect.fnUntraced(function* (request: TokenRequest) {
         yield* Effect.sleep(options.latency ?? 0)

@@ -29,7 +29,11 @@ export class ScriptedPerson extends Context.Service<
  * A person with a browser and a loopback interface, all in memory, who signs in at the scripted authorization server.
  */
 export const layer = (
-  options: { readonly present?: boolean; readonly script?: PersonScript; readonly patience?: Duration.Input } = {}
+  options: {
+    readonly present?: boolean
+    readonly script?: PersonScript
+    readonly patience?: Duration.Input
+  } = {}
 ): Layer.Layer<
   ScriptedPerson | Person | Browser | CallbackListener | FlowSecretSource,
   never,
@@ -67,7 +71,10 @@ export const layer = (
           opened.push(url)
           if (script === "ignore") return
           const back = yield* answer(url)
-          if (script === "paste") return yield* Deferred.succeed(pasted, back.href)
+          if (script === "paste") {
+            yield* Deferred.succeed(pasted, back.href)
+            return
+          }
           const listener = listening.get(`${back.origin}${back.pathname}`)
           if (listener !== undefined) yield* Deferred.succeed(listener, back.searchParams)
         })

@@ -13,7 +13,7 @@ export const layer: Layer.Layer<CredentialStore> = Layer.sync(CredentialStore, (
     put: (key, credential) => Effect.sync(() => void kept.set(key.storageName, { key, credential })),
     remove: (key) => Effect.sync(() => kept.delete(key.storageName)),
     list: Effect.sync(() =>
-      [...kept.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, { key }]) => key)
+      [...kept.entries()].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, { key }]) => key)
     )
   })
 })
