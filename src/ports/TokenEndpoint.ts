@@ -66,7 +66,7 @@ export interface TokenRequest {
 }
 
 /**
- * The token endpoint (RFC 6749 §3.2). A request is sent once and within 30 seconds: it is for the caller to know
+ * The token endpoint (RFC 6749 §3.2). A request is sent once and within 15 seconds: it is for the caller to know
  * whether a code or a rotating refresh token may be sent again.
  */
 export class TokenEndpoint extends Context.Service<

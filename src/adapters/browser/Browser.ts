@@ -1,0 +1,71 @@
+import { spawn } from "node:child_process"
+import { Config, Effect, Layer, Option } from "effect"
+import { isSecureUrl } from "../../domain/SecureUrl.ts"
+import { Browser, BrowserError } from "../../ports/Browser.ts"
+
+/** The command lines of `$BROWSER`: several by colon, `%s` where the address goes, else at the end (xdg-open). */
+export const browserCommands = (
+  value: string,
+  url: string
+): ReadonlyArray<readonly [string, ReadonlyArray<string>]> =>
+  // A colon also stands in C:\Program Files, and only there before a backslash.
+  value.split(/:(?!\\)/).flatMap((line) => {
+    const [command, ...args] = line.split(" ").filter((word) => word !== "")
+    if (command === undefined) return []
+    return [
+      [command, args.includes("%s") ? args.map((word) => (word === "%s" ? url : word)) : [...args, url]]
+    ]
+  })
+
+/** Starts a program that outlives us, without a shell; done once it runs. */
+const start = (command: string, args: ReadonlyArray<string>): Effect.Effect<void, BrowserError> =>
+  Effect.callback((resume) => {
+    const child = spawn(command, args, { detached: true, stdio: "ignore" })
+    child.once("error", (error) =>
+      resume(
+        new BrowserError({
+          detail: `${command} could not be started (${"code" in error ? error.code : error.name})`
+        })
+      )
+    )
+    child.once("spawn", () => {
+      child.unref()
+      resume(Effect.void)
+    })
+  })
+
+const openWithPlatform = (url: string): Effect.Effect<void, BrowserError> =>
+  Effect.tryPromise({
+    try: async () => {
+      const { default: open } = await import("open")
+      const child = await open(url)
+      child.unref()
+    },
+    catch: () => new BrowserError({ detail: "this machine has no way to open one" })
+  })
+
+/** The browser that `$BROWSER` names, else the platform's. */
+export const layer: Layer.Layer<Browser> = Layer.succeed(
+  Browser,
+  Browser.of({
+    open: Effect.fn("Browser.open")(function* (url) {
+      if (!isSecureUrl(url)) {
+        return yield* new BrowserError({
+          detail: `${url.protocol}//${url.hostname} is neither https nor on this machine`
+        })
+      }
+      const named = yield* Config.option(Config.String("BROWSER")).pipe(
+        Effect.orElseSucceed(() => Option.none<string>())
+      )
+      const [first, ...others] = Option.match(named, {
+        onNone: () => [],
+        onSome: (value) => browserCommands(value, url.href).map(([command, args]) => start(command, args))
+      })
+      if (first === undefined) return yield* openWithPlatform(url.href)
+      return yield* Effect.firstSuccessOf([first, ...others])
+    })
+  })
+)
+
+/** No browser at all, for `--no-browser`: the person opens the address that is shown. */
+export const layerNone: Layer.Layer<Browser> = Layer.succeed(Browser, Browser.of({ open: () => Effect.void }))

@@ -1,0 +1,63 @@
+import { Effect, Fiber, Layer } from "effect"
+import { HttpTransport, NetworkError } from "../../ports/HttpTransport.ts"
+
+/** Milliseconds until the head of an answer, where the caller does not say. */
+const defaultTimeout = 30_000
+
+/** What went wrong, in words that a person can act on; never the URL, whose path and query may hold secrets. */
+const explain = (cause: unknown): string => {
+  const inner = cause instanceof Error && cause.cause !== undefined ? cause.cause : cause
+  const code = inner instanceof Error && "code" in inner ? String(inner.code) : ""
+  switch (code) {
+    case "ECONNREFUSED":
+      return "the connection was refused"
+    case "ENOTFOUND":
+    case "EAI_AGAIN":
+      return "no such host"
+    case "ECONNRESET":
+    case "UND_ERR_SOCKET":
+    case "EPIPE":
+      return "the connection broke"
+    case "ETIMEDOUT":
+    case "UND_ERR_CONNECT_TIMEOUT":
+      return "no connection in time"
+    default:
+      return /CERT|SELF_SIGNED|UNABLE_TO|ERR_TLS|SSL/.test(code)
+        ? `its TLS certificate is not trusted (${code}; NODE_EXTRA_CA_CERTS names a file of further authorities)`
+        : code === ""
+          ? "the request failed"
+          : `the request failed (${code})`
+  }
+}
+
+/** HTTP by the `fetch` of the platform. */
+export const layer: Layer.Layer<HttpTransport> = Layer.succeed(
+  HttpTransport,
+  HttpTransport.of({
+    send: Effect.fn("HttpTransport.send")(function* (request, options) {
+      const { origin } = new URL(request.url)
+      const milliseconds = options?.timeout ?? defaultTimeout
+      // Interrupting a fiber does nothing in a region that cannot be interrupted, as a refresh is one: there the
+      // time limit has to end the request itself, and only until the head is there, since a body may be a stream.
+      const late = new AbortController()
+      const timer = yield* Effect.sleep(milliseconds).pipe(
+        Effect.andThen(Effect.sync(() => late.abort())),
+        Effect.interruptible,
+        Effect.forkChild
+      )
+      return yield* Effect.tryPromise({
+        // oxlint-disable-next-line -- this is the one place where the platform's fetch is called
+        try: (signal) =>
+          globalThis.fetch(request, {
+            redirect: "manual",
+            signal: AbortSignal.any([signal, request.signal, late.signal])
+          }),
+        catch: (cause) =>
+          new NetworkError({
+            origin,
+            detail: late.signal.aborted ? `no answer within ${milliseconds / 1000} seconds` : explain(cause)
+          })
+      }).pipe(Effect.ensuring(Fiber.interrupt(timer)))
+    })
+  })
+)

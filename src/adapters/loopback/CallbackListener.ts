@@ -1,0 +1,158 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
+import type { AddressInfo } from "node:net"
+import { Deferred, Effect, Layer, type Scope } from "effect"
+import type { AuthorizationResponse } from "../../domain/AuthorizationResponse.ts"
+import {
+  type BoundListener,
+  CallbackListener,
+  ListenError,
+  RedirectPortBusy
+} from "../../ports/CallbackListener.ts"
+import { type CallbackPage, headers, render } from "./CallbackPage.ts"
+
+type Read = (parameters: URLSearchParams) => AuthorizationResponse
+type Answer = Exclude<AuthorizationResponse, { readonly _tag: "Foreign" }>
+
+/** The longest request target that is read, in characters. */
+const longestTarget = 16_384
+
+const pageOf = (server: string, answer: Answer): CallbackPage => {
+  switch (answer._tag) {
+    case "Granted":
+      return {
+        status: 200,
+        title: `Signed in to ${server}`,
+        text: "You can close this window and go back to the terminal."
+      }
+    case "Denied":
+      return {
+        status: 200,
+        title: `Not signed in to ${server}`,
+        text: `The answer was: ${answer.description ?? answer.error}. The terminal says what to do.`
+      }
+    case "Rejected":
+      return {
+        status: 400,
+        title: `Not signed in to ${server}`,
+        text: "This answer cannot be trusted. The terminal says why."
+      }
+  }
+}
+
+const notFound: CallbackPage = { status: 404, title: "Not found", text: "There is nothing here." }
+const foreign: CallbackPage = {
+  status: 400,
+  title: "Not the answer that is waited for",
+  text: "This address does not belong to the sign-in that is under way. Use the newest one from the terminal."
+}
+
+const answerWith = (response: ServerResponse, page: CallbackPage, done?: () => void): void => {
+  response.writeHead(page.status, headers)
+  response.end(render(page), done)
+}
+
+const codeOf = (error: unknown): string =>
+  error instanceof Error && "code" in error ? String(error.code) : "unknown error"
+
+/** Binds one address; its server closes with the scope, and takes its open connections with it. */
+const listen = (
+  host: string,
+  port: number,
+  handle: (request: IncomingMessage, response: ServerResponse) => void
+): Effect.Effect<Server, string, Scope.Scope> =>
+  Effect.acquireRelease(
+    Effect.callback<Server, string>((resume) => {
+      const server = createServer({ maxHeaderSize: 2 * longestTarget }, handle)
+      server.once("error", (error) => resume(Effect.fail(codeOf(error))))
+      server.listen({ host, port, exclusive: true, ipv6Only: host === "::1" }, () =>
+        resume(Effect.succeed(server))
+      )
+    }),
+    (server) =>
+      Effect.callback<void>((resume) => {
+        server.close(() => resume(Effect.void))
+        server.closeAllConnections()
+      })
+  )
+
+const portOf = (server: Server): number => (server.address() as AddressInfo).port
+
+/** Listeners of `node:http` on loopback. */
+export const layer: Layer.Layer<CallbackListener> = Layer.succeed(
+  CallbackListener,
+  CallbackListener.of({
+    bind: Effect.fn("CallbackListener.bind")(function* ({ portMayMove, redirectUri, server }) {
+      const received = yield* Deferred.make<Answer>()
+      let read: Read | undefined
+      let bound = redirectUri
+
+      const handle = (request: IncomingMessage, response: ServerResponse): void => {
+        const target = request.url ?? ""
+        // A name that another site points at this machine (DNS rebinding) is not the one that was registered.
+        if (target.length > longestTarget || request.headers.host !== bound.host)
+          return answerWith(response, foreign)
+        const url = new URL(target, bound)
+        if (url.pathname !== bound.pathname) return answerWith(response, notFound)
+        if (request.method !== "GET") {
+          return answerWith(response, {
+            status: 405,
+            title: "Not allowed",
+            text: "Only a browser's GET is answered here."
+          })
+        }
+        const answer = read?.(url.searchParams) ?? { _tag: "Foreign" as const }
+        if (answer._tag === "Foreign") return answerWith(response, foreign)
+        // From here on this flow has its answer: the page goes out first, then the listener closes.
+        read = undefined
+        answerWith(response, pageOf(server, answer), () =>
+          Deferred.doneUnsafe(received, Effect.succeed(answer))
+        )
+      }
+
+      const asked = redirectUri.port === "" ? 0 : Number(redirectUri.port)
+      const name = redirectUri.hostname
+      const hosts = name === "localhost" ? ["127.0.0.1", "::1"] : [name.replace(/^\[|\]$/g, "")]
+
+      /** Binds every address of the host name, all on one port. A machine without IPv6 has no `::1`. */
+      const bindAll = Effect.fnUntraced(function* (port: number) {
+        const [first = "127.0.0.1", second] = hosts
+        const listener = yield* listen(first, port, handle)
+        const actual = portOf(listener)
+        if (second !== undefined) {
+          yield* listen(second, actual, handle).pipe(
+            Effect.catchIf(
+              (code) => code === "EADDRNOTAVAIL" || code === "EAFNOSUPPORT",
+              () => Effect.void
+            )
+          )
+        }
+        return actual
+      })
+
+      const anyPort = bindAll(0).pipe(
+        // A port that is free on IPv4 may be taken on IPv6: another one is tried.
+        Effect.retry({ times: 5, while: (code) => code === "EADDRINUSE" }),
+        Effect.mapError((code) => new ListenError({ detail: code }))
+      )
+      const port = yield* asked === 0
+        ? anyPort
+        : bindAll(asked).pipe(
+            Effect.catch((code): Effect.Effect<number, ListenError | RedirectPortBusy, Scope.Scope> => {
+              if (code !== "EADDRINUSE" && code !== "EACCES") return new ListenError({ detail: code })
+              return portMayMove ? anyPort : new RedirectPortBusy({ server, redirectUri: redirectUri.href })
+            })
+          )
+      bound = new URL(redirectUri)
+      bound.port = String(port)
+
+      return {
+        redirectUri: bound,
+        receive: (reader) =>
+          Effect.suspend(() => {
+            read = reader
+            return Deferred.await(received)
+          })
+      } satisfies BoundListener
+    })
+  })
+)
