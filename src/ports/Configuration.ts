@@ -49,7 +49,7 @@ export interface ServerSummary {
   /** The URL, or the command line, as written. */
   readonly target: string
   /** How it is authorized. */
-  readonly authorization: "oauth (endpoints by hand)" | "oauth (discovered)" | "none"
+  readonly authorization: "oauth (endpoints by hand)" | "oauth (discovered)" | "header" | "none"
 }
 
 /**

@@ -4,7 +4,7 @@ import { CredentialKey } from "../../src/domain/CredentialKey.ts"
 import { CredentialLock } from "../../src/ports/CredentialLock.ts"
 
 /** What every lock does among the fibers of one process. */
-export const credentialLockContract = <E>(name: string, layer: Layer.Layer<CredentialLock, E>): void =>
+export const credentialLockContract = <E>(name: string, layer: Layer.Layer<CredentialLock, E>): unknown =>
   describe(`the lock contract on ${name}`, () => {
     const key = CredentialKey.of("notion")
 

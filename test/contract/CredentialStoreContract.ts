@@ -48,7 +48,7 @@ const names = [
 ]
 
 /** What every store does, whatever it keeps things in. The layer is built anew for each test. */
-export const credentialStoreContract = <E>(name: string, layer: Layer.Layer<CredentialStore, E>): void =>
+export const credentialStoreContract = <E>(name: string, layer: Layer.Layer<CredentialStore, E>): unknown =>
   describe(`the store contract on ${name}`, () => {
     const notion = CredentialKey.of("notion")
     const same = (found: Option.Option<Credential>, expected: Credential) => {
