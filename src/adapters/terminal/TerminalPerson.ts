@@ -1,0 +1,70 @@
+import { clearLine, cursorTo } from "node:readline"
+import { Clock, Duration, Effect, Layer } from "effect"
+import { Person } from "../../ports/Person.ts"
+import { isAttended, lineInterface, say } from "./Terminal.ts"
+
+/** Minutes and seconds, as on a clock. */
+export const countdown = (milliseconds: number): string => {
+  const seconds = Math.max(0, Math.ceil(milliseconds / 1000))
+  return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`
+}
+
+const pastedLine = (patience: Duration.Duration) =>
+  Effect.gen(function* () {
+    const lines = yield* lineInterface()
+    yield* Effect.addFinalizer(() =>
+      Effect.sync(() => {
+        cursorTo(process.stderr, 0)
+        clearLine(process.stderr, 0)
+      })
+    )
+    const end = (yield* Clock.currentTimeMillis) + Duration.toMillis(patience)
+    const show = Effect.gen(function* () {
+      const left = countdown(end - (yield* Clock.currentTimeMillis))
+      lines.setPrompt(`Waiting for the browser ${left}, or paste the address that it ended at: `)
+      // What has been typed so far stays.
+      lines.prompt(true)
+      yield* Effect.sleep("1 second")
+    }).pipe(Effect.forever)
+    const pasted = Effect.callback<string>((resume) => {
+      const onLine = (line: string) => resume(Effect.succeed(line))
+      lines.once("line", onLine)
+      return Effect.sync(() => lines.off("line", onLine))
+    })
+    return yield* Effect.raceFirst(pasted, show)
+  }).pipe(Effect.scoped)
+
+/**
+ * The person at this terminal. Everything is said on stderr, so that stdout stays for programs.
+ *
+ * @param options.presence `always` where somebody asked to sign in; else only when this is a terminal that may ask.
+ */
+export const layer = (options: {
+  readonly presence: "always" | "terminal"
+  /** The person asked not to be asked. */
+  readonly interactive: boolean
+  readonly patience: Duration.Duration
+}): Layer.Layer<Person> =>
+  Layer.sync(Person, () => {
+    const attended = isAttended() && options.interactive
+    return Person.of({
+      present: options.presence === "always" || attended,
+      patience: options.patience,
+      askToSignIn: Effect.fn("TerminalPerson.askToSignIn")((server, url) =>
+        say(
+          [
+            `Authentication required for ${server}`,
+            "Approve in the browser. If none opens, open this address:",
+            "",
+            `  ${url.href}`,
+            "",
+            attended ? "" : `Waiting up to ${countdown(Duration.toMillis(options.patience))} minutes.\n`
+          ].join("\n")
+        )
+      ),
+      pastedRedirect: Effect.fn("TerminalPerson.pastedRedirect")(() =>
+        attended ? pastedLine(options.patience) : Effect.never
+      ),
+      tell: (message) => say(`mcp-cli: ${message}\n`)
+    })
+  })

@@ -1,0 +1,26 @@
+import { Writable } from "node:stream"
+import { Effect, Layer, Option, Redacted } from "effect"
+import { SecretPrompt } from "../../ports/SecretPrompt.ts"
+import { isAttended, lineInterface, say } from "./Terminal.ts"
+
+/** Takes what the line editor would show, and shows nothing. */
+const nowhere = () => new Writable({ write: (_chunk, _encoding, done) => done() })
+
+/** Asks on the terminal, and shows nothing of what is typed. */
+export const layer = (options: { readonly interactive: boolean }): Layer.Layer<SecretPrompt> =>
+  Layer.succeed(
+    SecretPrompt,
+    SecretPrompt.of({
+      ask: Effect.fn("TerminalSecretPrompt.ask")(function* (question) {
+        if (!options.interactive || !isAttended()) return Option.none()
+        yield* say(`${question}: `)
+        const lines = yield* lineInterface({ output: nowhere(), terminal: true, historySize: 0 })
+        const typed = yield* Effect.callback<Option.Option<string>>((resume) => {
+          lines.once("line", (line) => resume(Effect.succeed(Option.some(line))))
+          lines.once("close", () => resume(Effect.succeed(Option.none())))
+        })
+        yield* say("\n")
+        return Option.map(typed, (text) => Redacted.make(text))
+      }, Effect.scoped)
+    })
+  )

@@ -1,0 +1,126 @@
+import { homedir } from "node:os"
+import { join } from "node:path"
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import * as NodePath from "@effect/platform-node/NodePath"
+import { Config, Duration, Effect, Layer, Option } from "effect"
+import * as Browser from "../adapters/browser/Browser.ts"
+import * as ConfigurationFile from "../adapters/config/ConfigurationFile.ts"
+import * as FetchTransport from "../adapters/http/FetchTransport.ts"
+import * as MemoryLock from "../adapters/lock/MemoryLock.ts"
+import * as ProcessLock from "../adapters/lock/ProcessLock.ts"
+import * as CallbackListener from "../adapters/loopback/CallbackListener.ts"
+import * as McpConnector from "../adapters/mcp/McpConnector.ts"
+import * as ClientRegistrar from "../adapters/oauth/ClientRegistrar.ts"
+import * as Discovery from "../adapters/oauth/Discovery.ts"
+import * as FlowSecretSource from "../adapters/oauth/FlowSecretSource.ts"
+import * as TokenEndpoint from "../adapters/oauth/TokenEndpoint.ts"
+import * as EncryptedFileStore from "../adapters/store/encrypted-file/EncryptedFileStore.ts"
+import * as MemoryStore from "../adapters/store/memory/MemoryStore.ts"
+import * as TerminalLineEditor from "../adapters/terminal/TerminalLineEditor.ts"
+import * as TerminalPerson from "../adapters/terminal/TerminalPerson.ts"
+import * as TerminalSecretPrompt from "../adapters/terminal/TerminalSecretPrompt.ts"
+import { Configuration } from "../ports/Configuration.ts"
+import * as AccessTokens from "./AccessTokens.ts"
+import * as AuthorizedHttp from "./AuthorizedHttp.ts"
+import type { Live } from "./cli/Program.ts"
+import {
+  Browser as BrowserSetting,
+  CallbackTimeout,
+  ConfigFile,
+  Interactive,
+  Verbose
+} from "./cli/Settings.ts"
+import * as CredentialStatus from "./CredentialStatus.ts"
+import * as Credentials from "./Credentials.ts"
+import * as ServerSession from "./ServerSession.ts"
+import * as SignIn from "./SignIn.ts"
+import * as SignOut from "./SignOut.ts"
+
+/** Nobody watches a build: a terminal that CI provides is no person. */
+const interactive = Effect.gen(function* () {
+  const ci = yield* Config.option(Config.String("CI")).pipe(Effect.orElseSucceed(() => Option.none<string>()))
+  const unattended = Option.exists(ci, (value) => value !== "" && value !== "false" && value !== "0")
+  return (yield* Interactive) && !unattended
+})
+
+const configuration = Layer.unwrap(Effect.map(ConfigFile, (path) => ConfigurationFile.layer({ path }))).pipe(
+  Layer.provide(Layer.merge(NodeFileSystem.layer, NodePath.layer))
+)
+
+const secretPrompt = Layer.unwrap(
+  Effect.map(interactive, (mayAsk) => TerminalSecretPrompt.layer({ interactive: mayAsk }))
+)
+
+/** The store that `tokenStorage.backend` names, and the lock that goes with it. */
+const storage = Layer.unwrap(
+  Effect.gen(function* () {
+    const { backend, password } = yield* Configuration.use((file) => file.tokenStorage)
+    if (backend === "memory") return Layer.merge(MemoryStore.layer, MemoryLock.layer)
+    const folder = join(yield* Effect.orElseSucceed(Config.String("HOME"), homedir), ".mcp_cli")
+    return Layer.merge(
+      EncryptedFileStore.layer({ directory: join(folder, "tokens"), password }).pipe(
+        Layer.provide(secretPrompt)
+      ),
+      ProcessLock.layer({ directory: join(folder, "locks") })
+    )
+  })
+)
+
+const person = (presence: "always" | "terminal") =>
+  Layer.unwrap(
+    Effect.gen(function* () {
+      return TerminalPerson.layer({
+        presence,
+        interactive: yield* interactive,
+        patience: Duration.seconds(yield* CallbackTimeout)
+      })
+    })
+  )
+
+const browser = Layer.unwrap(
+  Effect.map(BrowserSetting, (opens) => (opens ? Browser.layer : Browser.layerNone))
+)
+
+/** The wire: what speaks to servers and to the browser. */
+const wire = Layer.mergeAll(
+  Discovery.layer,
+  ClientRegistrar.layer,
+  TokenEndpoint.layer,
+  FlowSecretSource.layer,
+  CallbackListener.layer,
+  browser
+).pipe(Layer.provideMerge(FetchTransport.layer))
+
+/** Signing in and tokens, over the wire and the store. */
+const authorization = (presence: "always" | "terminal") =>
+  AccessTokens.layer.pipe(
+    Layer.provideMerge(SignIn.layer),
+    Layer.provideMerge(Credentials.layer),
+    Layer.provideMerge(wire),
+    Layer.provideMerge(person(presence)),
+    Layer.provideMerge(storage),
+    Layer.provideMerge(configuration)
+  )
+
+const connector = (version: string) =>
+  Layer.unwrap(Effect.map(Verbose, (verbose) => McpConnector.layer({ version, showOutput: verbose })))
+
+/** The stacks of layers that the commands of `mcp-cli` run on: the one place where adapters and use cases meet. */
+export const live = (version: string) =>
+  ({
+    configuration,
+    stored: Layer.mergeAll(CredentialStatus.layer, SignOut.layer).pipe(
+      Layer.provide(Credentials.layer),
+      Layer.provide(person("terminal")),
+      Layer.provideMerge(storage),
+      Layer.provideMerge(configuration)
+    ),
+    signIn: authorization("always"),
+    tokens: authorization("terminal"),
+    sessions: ServerSession.layer.pipe(
+      Layer.provide(AuthorizedHttp.layer),
+      Layer.provide(connector(version)),
+      Layer.provideMerge(authorization("terminal")),
+      Layer.merge(TerminalLineEditor.layer)
+    )
+  }) satisfies Live<never>

@@ -1,0 +1,83 @@
+import { Effect, Predicate } from "effect"
+import { Argument } from "effect/cli"
+import { Configuration } from "../../ports/Configuration.ts"
+import { UsageError } from "./UsageError.ts"
+
+/** `NAME`: a server of the configuration. */
+export const serverName = Argument.String("NAME").pipe(
+  Argument.withDescription("A server of the configuration (mcp-cli servers lists them)")
+)
+
+/** The server of that name, which has to be one that is signed in to. */
+export const httpServer = Effect.fnUntraced(function* (name: string) {
+  const server = yield* Configuration.use((configuration) => configuration.server(name))
+  if (server._tag === "Http") return server
+  return yield* new UsageError({
+    problem: `${name} is a program on this machine: there is nothing to sign in to. It takes its credentials from "env".`
+  })
+})
+
+/** The arguments of a tool, as the protocol has them. */
+export type ToolArguments = Readonly<Record<string, unknown>>
+
+/** Arguments of a tool written as one JSON object. */
+export const jsonArguments = (text: string): Effect.Effect<ToolArguments, UsageError> =>
+  Effect.try({ try: (): unknown => JSON.parse(text), catch: () => undefined }).pipe(
+    Effect.filterOrFail(
+      (value): value is ToolArguments => Predicate.isObject(value) && !Array.isArray(value),
+      () => undefined
+    ),
+    Effect.mapError(
+      () =>
+        new UsageError({ problem: `The arguments of a tool are a JSON object, such as {"text": "hello"}.` })
+    )
+  )
+
+const typesOf = (schema: unknown): ReadonlyArray<unknown> => {
+  if (!Predicate.isObject(schema) || !("type" in schema)) return []
+  return Array.isArray(schema.type) ? schema.type : [schema.type]
+}
+
+const propertyOf = (inputSchema: ToolArguments, name: string): unknown => {
+  const { properties } = inputSchema
+  return Predicate.isObject(properties) && Object.hasOwn(properties, name)
+    ? (properties as ToolArguments)[name]
+    : undefined
+}
+
+/**
+ * Arguments of a tool written as `name=value`. A value is what the tool's schema says of it: where that names
+ * another type than string, the value is read as JSON; a name that comes twice makes a list where the schema wants one.
+ */
+export const assignedArguments = Effect.fnUntraced(function* (
+  assignments: ReadonlyArray<string>,
+  inputSchema: ToolArguments
+): Effect.fn.Return<ToolArguments, UsageError> {
+  const result = new Map<string, unknown>()
+  for (const assignment of assignments) {
+    const equals = assignment.indexOf("=")
+    if (equals < 1)
+      return yield* new UsageError({ problem: `"${assignment}" is not of the form name=value.` })
+    const name = assignment.slice(0, equals)
+    const text = assignment.slice(equals + 1)
+    const types = typesOf(propertyOf(inputSchema, name))
+    if (types.length === 0 || types.includes("string")) {
+      result.set(name, text)
+      continue
+    }
+    const value = yield* Effect.try({ try: (): unknown => JSON.parse(text), catch: () => undefined }).pipe(
+      Effect.option
+    )
+    const before = result.get(name)
+    if (types.includes("array") && !(value._tag === "Some" && Array.isArray(value.value))) {
+      result.set(name, [...(Array.isArray(before) ? before : []), value._tag === "Some" ? value.value : text])
+    } else if (value._tag === "Some") {
+      result.set(name, value.value)
+    } else {
+      return yield* new UsageError({
+        problem: `The argument ${name} of this tool is of type ${types.join(" or ")}.`
+      })
+    }
+  }
+  return Object.fromEntries(result)
+})

@@ -1,0 +1,47 @@
+import { Clock, Console, Effect } from "effect"
+import { Command } from "effect/cli"
+import { CredentialStore } from "../../ports/CredentialStore.ts"
+import { SignIn } from "../SignIn.ts"
+import { httpServer, serverName } from "./Arguments.ts"
+import { printJson, relativeTime } from "./Output.ts"
+import { Json } from "./Settings.ts"
+import { showWarnings } from "./Warnings.ts"
+
+/** `mcp-cli auth login NAME` */
+export const login = Command.make(
+  "login",
+  { name: serverName },
+  Effect.fn("cli.auth.login")(function* ({ name }) {
+    yield* showWarnings
+    const server = yield* httpServer(name)
+    const { credential, tokens } = yield* SignIn.use((signIn) => signIn.signIn({ server }))
+    const { expiresAt } = tokens
+    if (yield* Json) {
+      return yield* printJson({
+        server: name,
+        scopes: credential.grantedScopes,
+        expiresAt: expiresAt === undefined ? null : new Date(expiresAt).toISOString()
+      })
+    }
+    const { description } = yield* CredentialStore
+    const now = yield* Clock.currentTimeMillis
+    yield* Console.error(
+      `Signed in to ${name}. The tokens are kept in ${description.location} (${description.backend}).`
+    )
+    if (expiresAt !== undefined) {
+      const end = relativeTime(expiresAt, now)
+      const renewed =
+        tokens.refreshToken === undefined ? "ends, and has to be renewed by hand" : "is refreshed by itself"
+      yield* Console.error(`The access token ${renewed} ${end}.`)
+    }
+  })
+).pipe(
+  Command.withDescription("Sign in to a server now, in the browser"),
+  Command.withExamples([
+    { command: "mcp-cli auth login notion", description: "Open the browser and sign in" },
+    {
+      command: "mcp-cli auth login notion --no-browser",
+      description: "Print the address; over SSH, paste back where it ended"
+    }
+  ])
+)

@@ -1,0 +1,46 @@
+import { Cause } from "effect"
+import type { ConfigurationError, UnknownServer } from "../../ports/Configuration.ts"
+import type { SessionError } from "../ServerSession.ts"
+import type { ToolFailed, UsageError } from "./UsageError.ts"
+
+/** Every error that a command can end with. */
+export type CommandError = SessionError | ConfigurationError | UnknownServer | UsageError | ToolFailed
+
+/**
+ * What the process ends with: 2 usage or configuration, 3 a sign-in is needed or was refused, 4 token storage, 5 network
+ * or server. An error that is not in this table does not type-check.
+ */
+const codes: Readonly<Record<CommandError["_tag"], 2 | 3 | 4 | 5>> = {
+  UsageError: 2,
+  ConfigurationError: 2,
+  UnknownServer: 2,
+  ClientRejected: 2,
+  RedirectPortBusy: 2,
+  SignInRequired: 3,
+  SignInRefused: 3,
+  SignInTimedOut: 3,
+  CallbackRejected: 3,
+  StorageError: 4,
+  LockError: 4,
+  NetworkError: 5,
+  DiscoveryError: 5,
+  SignInNotOffered: 5,
+  PkceUnsupported: 5,
+  RegistrationError: 5,
+  ListenError: 5,
+  TokenRequestError: 5,
+  McpError: 5,
+  ToolFailed: 5
+}
+
+/** A defect of ours. */
+export const defect = 1
+/** The person, or the system, ended the program. */
+export const interrupted = 130
+
+/** The exit code of a command that failed. */
+export const exitCodeOf = (cause: Cause.Cause<CommandError>): number => {
+  const error = Cause.findErrorOption(cause)
+  if (error._tag === "Some") return codes[error.value._tag]
+  return Cause.hasInterruptsOnly(cause) ? interrupted : defect
+}

@@ -1,0 +1,68 @@
+import { Console, Effect } from "effect"
+import { TerminalCapabilities } from "effect/cli"
+import type { McpContent } from "../../ports/McpConnector.ts"
+
+/**
+ * Text of a server, made safe for a terminal: control characters, which could rewrite the screen, and bidirectional
+ * overrides are taken out; line breaks and tabs stay.
+ */
+export const safeText = (text: string): string =>
+  text
+    .replace(/\r\n?/g, "\n")
+    // oxlint-disable-next-line no-control-regex -- control characters are what this rule is about
+    .replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, "")
+
+/** The first line of a text of a server. */
+export const firstLine = (text: string | undefined): string =>
+  safeText(text ?? "")
+    .trim()
+    .split("\n")[0] ?? ""
+
+/** Rows in columns, two spaces apart; the first row is the head. */
+export const table = (rows: ReadonlyArray<ReadonlyArray<string>>): string => {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)))
+  return rows
+    .map((row) =>
+      row
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join("  ")
+        .trimEnd()
+    )
+    .join("\n")
+}
+
+/** A table whose head stands out where the terminal can show it. */
+export const printTable = Effect.fnUntraced(function* (rows: ReadonlyArray<ReadonlyArray<string>>) {
+  const { canColor } = yield* TerminalCapabilities.TerminalCapabilities
+  const [head = "", ...lines] = table(rows).split("\n")
+  yield* Console.log([canColor ? `\u001b[1m${head}\u001b[22m` : head, ...lines].join("\n"))
+})
+
+/** A value as JSON, for programs. */
+export const printJson = (value: unknown) => Console.log(JSON.stringify(value, null, 2))
+
+const units = [
+  ["day", 86_400_000],
+  ["hour", 3_600_000],
+  ["minute", 60_000],
+  ["second", 1000]
+] as const
+
+/** A point in time as people say it: `in 47 minutes`, `2 days ago`. Both times in milliseconds since the epoch. */
+export const relativeTime = (time: number, now: number): string => {
+  const distance = Math.abs(time - now)
+  const [unit, size] = units.find(([, milliseconds]) => distance >= milliseconds) ?? ["second", 1000]
+  const count = Math.floor(distance / size)
+  const words = `${count} ${unit}${count === 1 ? "" : "s"}`
+  return time >= now ? `in ${words}` : `${words} ago`
+}
+
+/** What a tool or a resource gave, for a person. */
+export const contentText = (contents: ReadonlyArray<McpContent>): string =>
+  contents
+    .map((content) =>
+      content._tag === "Text"
+        ? safeText(content.text)
+        : `[${safeText(content.mimeType)}, ${content.bytes} bytes]`
+    )
+    .join("\n")

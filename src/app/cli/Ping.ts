@@ -1,0 +1,29 @@
+import { Clock, Console, Effect } from "effect"
+import { Command } from "effect/cli"
+import { serverName } from "./Arguments.ts"
+import { firstLine, printJson } from "./Output.ts"
+import { Json } from "./Settings.ts"
+import { withSession } from "./WithSession.ts"
+
+/** `mcp-cli ping NAME` */
+export const ping = Command.make(
+  "ping",
+  { name: serverName },
+  Effect.fn("cli.ping")(({ name }) =>
+    withSession(name, (session) =>
+      Effect.gen(function* () {
+        const before = yield* Clock.currentTimeMillis
+        yield* session.ping
+        const milliseconds = Math.round((yield* Clock.currentTimeMillis) - before)
+        const { server } = session
+        if (yield* Json) return yield* printJson({ server, milliseconds })
+        yield* Console.log(
+          `${name} answers in ${milliseconds} ms: ${firstLine(server.name)} ${firstLine(server.version)}, MCP ${firstLine(server.protocol)}`
+        )
+      })
+    )
+  )
+).pipe(
+  Command.withDescription("Ask a server whether it answers, signed in as you are"),
+  Command.withExamples([{ command: "mcp-cli ping notion", description: "One round trip" }])
+)

@@ -1,0 +1,106 @@
+import { Effect, type Layer, Option } from "effect"
+import { CliConfig, CliError, Command, Flag, GlobalFlag } from "effect/cli"
+import type { Configuration, ConfigurationError } from "../../ports/Configuration.ts"
+import type { CredentialStore } from "../../ports/CredentialStore.ts"
+import type { LineEditor } from "../../ports/LineEditor.ts"
+import type { AccessTokens } from "../AccessTokens.ts"
+import type { CredentialStatus } from "../CredentialStatus.ts"
+import type { ServerSession } from "../ServerSession.ts"
+import type { SignIn } from "../SignIn.ts"
+import type { SignOut } from "../SignOut.ts"
+import { login } from "./AuthLogin.ts"
+import { reset } from "./AuthReset.ts"
+import { status } from "./AuthStatus.ts"
+import { token } from "./AuthToken.ts"
+import { call } from "./Call.ts"
+import { ping } from "./Ping.ts"
+import { prompts } from "./Prompts.ts"
+import { resources } from "./Resources.ts"
+import { servers } from "./Servers.ts"
+import { interactiveSession } from "./Session.ts"
+import { type Settings, settings } from "./Settings.ts"
+import { tools } from "./Tools.ts"
+
+/** What the commands stand on; each is built only for the commands that need it. */
+export interface Live<R> {
+  readonly configuration: Layer.Layer<Configuration, never, Settings | R>
+  /** What the store holds, without any of what it takes to get more. */
+  readonly stored: Layer.Layer<
+    Configuration | CredentialStore | CredentialStatus | SignOut,
+    ConfigurationError,
+    Settings | R
+  >
+  /** Signing in where somebody asked for just that. */
+  readonly signIn: Layer.Layer<Configuration | CredentialStore | SignIn, ConfigurationError, Settings | R>
+  /** Tokens, by a sign-in only where somebody is there to see it. */
+  readonly tokens: Layer.Layer<Configuration | AccessTokens, ConfigurationError, Settings | R>
+  readonly sessions: Layer.Layer<Configuration | ServerSession | LineEditor, ConfigurationError, Settings | R>
+}
+
+const auth = Command.make("auth").pipe(
+  Command.withDescription("Sign in, see who is signed in, get a token, forget"),
+  Command.withExamples([
+    { command: "mcp-cli auth login notion", description: "Sign in now" },
+    { command: "mcp-cli auth status", description: "Who is signed in, and until when" }
+  ])
+)
+
+/** The command line of `mcp-cli`. */
+export const program = <R>(live: Live<R>) =>
+  Command.make(
+    "mcp-cli",
+    {
+      server: Flag.String("server").pipe(
+        Flag.withAlias("s"),
+        Flag.withMetavar("NAME"),
+        Flag.withDescription("Connect to this server, signing in if needed, and open a session"),
+        Flag.optional
+      )
+    },
+    Effect.fn("cli.root")(function* ({ server }) {
+      if (Option.isNone(server)) return yield* new CliError.ShowHelp({ commandPath: ["mcp-cli"], errors: [] })
+      yield* Effect.provide(interactiveSession(server.value), live.sessions)
+    })
+  ).pipe(
+    Command.withDescription("Sign in once to an MCP server, and use it ever after"),
+    Command.withExamples([
+      {
+        command: "mcp-cli --server notion",
+        description: "Open a session; the browser opens the first time only"
+      },
+      { command: "mcp-cli tools notion", description: "List the tools of a server" },
+      { command: "mcp-cli call notion search query=roadmap", description: "Call one" }
+    ]),
+    Command.withSubcommands([
+      tools.pipe(Command.provide(live.sessions)),
+      resources.pipe(Command.provide(live.sessions)),
+      prompts.pipe(Command.provide(live.sessions)),
+      call.pipe(Command.provide(live.sessions)),
+      ping.pipe(Command.provide(live.sessions)),
+      auth.pipe(
+        Command.withSubcommands([
+          login.pipe(Command.provide(live.signIn)),
+          status.pipe(Command.provide(live.stored)),
+          token.pipe(Command.provide(live.tokens)),
+          reset.pipe(Command.provide(live.stored))
+        ])
+      ),
+      servers.pipe(Command.provide(live.configuration))
+    ]),
+    Command.withGlobalFlags(settings)
+  )
+
+/** `-v` is for the log, as everywhere; the version has the capital. */
+const Version = GlobalFlag.Action({
+  flag: Flag.Boolean("version").pipe(
+    Flag.withAlias("V"),
+    Flag.withDescription("Show the version"),
+    Flag.withDefault(false)
+  ),
+  run: GlobalFlag.Version.run
+})
+
+/** The flags that the command line has by itself. */
+export const builtIns = CliConfig.layer({
+  builtIns: [GlobalFlag.Help, Version, GlobalFlag.Completions]
+})

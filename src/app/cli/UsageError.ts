@@ -1,0 +1,18 @@
+import { Schema } from "effect"
+
+/** The command line asks for what cannot be; the message says what can. */
+export class UsageError extends Schema.TaggedError<UsageError>()("UsageError", { problem: Schema.String }) {
+  override get message(): string {
+    return this.problem
+  }
+}
+
+/** A tool of a server says that it failed. What it says is on stdout already. */
+export class ToolFailed extends Schema.TaggedError<ToolFailed>()("ToolFailed", {
+  server: Schema.String,
+  tool: Schema.String
+}) {
+  override get message(): string {
+    return `The tool ${this.tool} of ${this.server} reports an error.`
+  }
+}

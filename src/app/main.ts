@@ -1,0 +1,69 @@
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { Cause, Console, Effect, Exit, Layer, Logger, References } from "effect"
+import { CliError, CliOutput, Command } from "effect/cli"
+import packageJson from "../../package.json" with { type: "json" }
+import { type CommandError, defect, exitCodeOf, interrupted } from "./cli/ExitCode.ts"
+import { builtIns, program } from "./cli/Program.ts"
+import { live } from "./Live.ts"
+
+const { version } = packageJson
+const args = process.argv.slice(2)
+// Errors are told after the flags have been read, or could not be: these two are looked for by hand.
+const isVerbose = args.includes("-v") || args.includes("--verbose")
+const isJson = args.includes("--json")
+
+/** Help goes to stdout where it was asked for. A wrong command line gets its errors, and where help is, on stderr. */
+const presenter = CliOutput.layerPresenter({
+  present: (event) =>
+    event._tag === "InvalidInvocation"
+      ? Effect.gen(function* () {
+          for (const error of event.errors) yield* Console.error(`mcp-cli: ${error.message}`)
+          yield* Console.error(`Usage: ${event.helpDoc.usage}\nMore: ${event.commandPath.join(" ")} --help`)
+        })
+      : CliOutput.defaultPresenter.present(event)
+})
+
+const logging = Layer.merge(
+  Logger.layer([Logger.withConsoleError(Logger.formatLogFmt)]),
+  Layer.succeed(References.MinimumLogLevel, isVerbose ? "Debug" : "Warn")
+)
+
+const tell = Effect.fnUntraced(function* (cause: Cause.Cause<CommandError>) {
+  const error = Cause.findErrorOption(cause)
+  if (error._tag === "Some") {
+    const { _tag: code, message } = error.value
+    return yield* Console.error(isJson ? JSON.stringify({ error: { code, message } }) : `mcp-cli: ${message}`)
+  }
+  if (Cause.hasInterruptsOnly(cause)) return
+  yield* Console.error(
+    isVerbose
+      ? Cause.pretty(cause)
+      : "mcp-cli: something went wrong that should not have. Run it again with -v, and please report what it prints."
+  )
+})
+
+const run = Command.runWith(program(live(version)), { version })(args).pipe(
+  Effect.as(0),
+  Effect.catchIf(CliError.isCliError, (error) =>
+    Effect.succeed(error._tag === "ShowHelp" && error.errors.length === 0 ? 0 : 2)
+  ),
+  Effect.catchCause((cause) => Effect.as(tell(cause), exitCodeOf(cause))),
+  Effect.provide(Layer.mergeAll(NodeServices.layer, builtIns, presenter, logging))
+)
+
+// A reader that has seen enough (`| head`) is no error.
+process.stdout.on("error", (error: NodeJS.ErrnoException) =>
+  process.exit(error.code === "EPIPE" ? 0 : defect)
+)
+
+NodeRuntime.runMain(run, {
+  disableErrorReporting: true,
+  teardown: (exit, onExit) =>
+    onExit(
+      Exit.match(exit, {
+        onSuccess: (code) => (typeof code === "number" ? code : defect),
+        onFailure: (cause) => (Cause.hasInterruptsOnly(cause) ? interrupted : defect)
+      })
+    )
+})
