@@ -1,0 +1,122 @@
+import { createServer, type IncomingMessage, type RequestListener } from "node:http"
+import type { AddressInfo } from "node:net"
+import { type NodeIncomingMessageLike, toNodeHandler } from "@modelcontextprotocol/node"
+import { createMcpHandler } from "@modelcontextprotocol/server"
+import type { AuthorizationServer } from "./AuthorizationServer.ts"
+import { makeExampleServer } from "./ExampleServer.ts"
+
+/** How the MCP server behaves. */
+export interface McpServerOptions {
+  /** Who issues its tokens; absent: it wants none. */
+  readonly authorizationServer?: AuthorizationServer
+  /** Where its metadata can be found: named in the challenge, at its path, or at the root. */
+  readonly metadata?: "header" | "path" | "root"
+  /** The scope that its challenge asks for. */
+  readonly scope?: string
+}
+
+/** A running MCP server. */
+export interface McpServer {
+  readonly url: URL
+  /** Requests to the MCP endpoint by JSON-RPC method (or HTTP method), and how many of all were answered 401. */
+  readonly counts: Map<string, number>
+  /** Answers the next requests 401, whatever token they carry. */
+  readonly rejectNext: (requests: number) => void
+  readonly close: () => Promise<void>
+}
+
+const readBody = async (request: IncomingMessage): Promise<string> => {
+  const chunks: Array<Buffer> = []
+  for await (const chunk of request) chunks.push(chunk as Buffer)
+  return Buffer.concat(chunks).toString("utf8")
+}
+
+const methodOf = (body: string): string | undefined => {
+  try {
+    const message: unknown = JSON.parse(body)
+    return typeof message === "object" && message !== null && "method" in message
+      ? String(message.method)
+      : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/**
+ * Starts a real MCP server on loopback: streamable HTTP of revision 2026-07-28 and the older ones, guarded by tokens of
+ * the authorization server that are for it and nobody else.
+ */
+export const startMcpServer = async (options: McpServerOptions = {}): Promise<McpServer> => {
+  const counts = new Map<string, number>()
+  const count = (name: string) => counts.set(name, (counts.get(name) ?? 0) + 1)
+  const { authorizationServer, metadata = "header" } = options
+  let rejecting = 0
+
+  const http = createServer()
+  await new Promise<void>((resolve) => http.listen(0, "127.0.0.1", resolve))
+  const origin = `http://127.0.0.1:${(http.address() as AddressInfo).port}`
+  const url = new URL("/mcp", origin)
+  const metadataPath = `/.well-known/oauth-protected-resource${metadata === "root" ? "" : "/mcp"}`
+
+  const handler = createMcpHandler(() => makeExampleServer())
+  const isAllowed = async (request: Request): Promise<boolean> => {
+    if (authorizationServer === undefined) return true
+    if (rejecting > 0) {
+      rejecting -= 1
+      return false
+    }
+    const token = /^Bearer (.+)$/.exec(request.headers.get("authorization") ?? "")?.[1]
+    return token !== undefined && (await authorizationServer.introspect(token, url.href)).active
+  }
+
+  const answer = async (request: Request): Promise<Response> => {
+    const { pathname } = new URL(request.url)
+    if (pathname === metadataPath && authorizationServer !== undefined) {
+      return Response.json({
+        resource: url.href,
+        authorization_servers: [authorizationServer.issuer],
+        scopes_supported: ["mcp:read"]
+      })
+    }
+    if (pathname !== "/mcp") return new Response("Not found", { status: 404 })
+    const body = request.method === "POST" ? await request.text() : undefined
+    count((body === undefined ? undefined : methodOf(body)) ?? request.method)
+    if (!(await isAllowed(request))) {
+      count("401")
+      const parts = [
+        ...(metadata === "header" ? [`resource_metadata="${origin}${metadataPath}"`] : []),
+        ...(options.scope === undefined ? [] : [`scope="${options.scope}"`])
+      ]
+      return new Response("Sign in first", {
+        status: 401,
+        headers: {
+          "www-authenticate": `Bearer ${parts.length === 0 ? 'error="invalid_token"' : parts.join(", ")}`
+        }
+      })
+    }
+    return handler.fetch(
+      new Request(request.url, {
+        method: request.method,
+        headers: request.headers,
+        ...(body === undefined ? {} : { body })
+      })
+    )
+  }
+
+  const listener: RequestListener = (request, response) =>
+    void toNodeHandler({ fetch: answer })(request as NodeIncomingMessageLike, response)
+  http.on("request", listener)
+
+  return {
+    url,
+    counts,
+    rejectNext: (requests) => {
+      rejecting = requests
+    },
+    close: () =>
+      new Promise((resolve) => {
+        http.close(() => resolve())
+        http.closeAllConnections()
+      })
+  }
+}

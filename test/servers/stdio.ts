@@ -1,0 +1,4 @@
+import { StdioServerTransport } from "@modelcontextprotocol/server/stdio"
+import { makeExampleServer } from "./ExampleServer.ts"
+
+await makeExampleServer().connect(new StdioServerTransport())
