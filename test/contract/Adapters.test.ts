@@ -1,5 +1,5 @@
 import { join } from "node:path"
-import { Effect, Layer, Option, Redacted } from "effect"
+import { Effect, Layer, Redacted } from "effect"
 import * as MemoryLock from "../../src/adapters/lock/MemoryLock.ts"
 import * as ProcessLock from "../../src/adapters/lock/ProcessLock.ts"
 import * as EncryptedFileStore from "../../src/adapters/store/encrypted-file/EncryptedFileStore.ts"
@@ -9,7 +9,7 @@ import { temporaryFolder } from "../adapters/TemporaryFolder.ts"
 import { credentialLockContract } from "./CredentialLockContract.ts"
 import { credentialStoreContract } from "./CredentialStoreContract.ts"
 
-const nobody = Layer.succeed(SecretPrompt, { ask: () => Effect.succeed(Option.none()) })
+const nobody = Layer.succeed(SecretPrompt, { ask: () => Effect.succeedNone })
 
 credentialStoreContract("memory", MemoryStore.layer)
 credentialStoreContract(

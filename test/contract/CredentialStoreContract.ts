@@ -119,7 +119,9 @@ export const credentialStoreContract = <E>(name: string, layer: Layer.Layer<Cred
       Effect.gen(function* () {
         const store = yield* CredentialStore
         const writes = Array.from({ length: 20 }, (_, at) => credentialWith(`writer ${at}`, at))
-        yield* Effect.forEach(writes, (credential) => store.put(notion, credential), { concurrency: "unbounded" })
+        yield* Effect.forEach(writes, (credential) => store.put(notion, credential), {
+          concurrency: "unbounded"
+        })
         const { generation } = Option.getOrThrow(yield* store.get(notion))
         same(yield* store.get(notion), credentialWith(`writer ${generation}`, generation))
       }).pipe(Effect.provide(layer))

@@ -1,6 +1,8 @@
+// @effect-diagnostics globalDate:off
+import { generateKeyPairSync } from "node:crypto"
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
-import Provider from "oidc-provider"
+import { Provider } from "oidc-provider"
 
 /** How the authorization server behaves. */
 export interface AuthorizationServerOptions {
@@ -12,6 +14,8 @@ export interface AuthorizationServerOptions {
   readonly registration?: boolean
   /** Approves without showing a page, so that a person can be a program that follows redirects. */
   readonly autoApprove?: boolean
+  /** Takes the secrets of clients in the body only; oidc-provider itself takes them either way. */
+  readonly refusesBasic?: boolean
   /** Scopes that a resource may ask for. */
   readonly scopes?: ReadonlyArray<string>
 }
@@ -57,6 +61,9 @@ const page = (title: string, body: string) =>
   `<!doctype html><html lang="en"><meta charset="utf-8"><title>${title}</title><body style="font-family:system-ui;max-width:30rem;margin:4rem auto">${body}</body></html>`
 
 const escape = (text: string) => text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`)
+
+/** What ID tokens are signed with; nobody here reads them. */
+const signingKey = generateKeyPairSync("rsa", { modulusLength: 2048 }).privateKey.export({ format: "jwk" })
 
 /** The memory of one server; oidc-provider's own is shared by all servers of a process. */
 const makeAdapter = () => {
@@ -132,6 +139,7 @@ export const startAuthorizationServer = async (
     scopes: ["openid", "offline_access", ...scopes],
     clientDefaults: { token_endpoint_auth_method: "none" },
     clientAuthMethods: ["none", "client_secret_basic", "client_secret_post"],
+    jwks: { keys: [signingKey] },
     pkce: { required: () => true },
     routes: {
       authorization: "/authorize",
@@ -182,7 +190,7 @@ export const startAuthorizationServer = async (
   })
 
   const approve = async (request: IncomingMessage, response: ServerResponse) => {
-    const { params, prompt } = await provider.interactionDetails(request, response);
+    const { params, prompt } = await provider.interactionDetails(request, response)
     if (prompt.name === "login") {
       return provider.interactionFinished(request, response, { login: { accountId: "demo" } })
     }
@@ -256,15 +264,24 @@ export const startAuthorizationServer = async (
       return void interact(request, response).catch(() => response.writeHead(400).end("no such interaction"))
     }
     if (url.pathname !== "/token") return serve(request, response)
-    void readBody(request).then((body) => {
+    // Read beside oidc-provider, which reads the same stream for itself.
+    let body = ""
+    request.on("data", (chunk: Buffer) => {
+      body += chunk.toString()
+    })
+    request.once("end", () => {
       const parameters = new URLSearchParams(body)
       count(`token:${parameters.get("grant_type") ?? ""}`)
       tokenRequests.push({ parameters, authorization: request.headers.authorization })
-      // oidc-provider takes a body that has been read already.
-      Object.assign(request, { body })
-      const fault = faults.shift()
-      return fault === undefined ? serve(request, response) : fail(fault, request, response)
     })
+    const fault = faults.shift()
+    if (fault !== undefined) return fail(fault, request, response)
+    if (options.refusesBasic === true && request.headers.authorization !== undefined) {
+      return void response
+        .writeHead(401, { "content-type": "application/json" })
+        .end('{"error":"invalid_client"}')
+    }
+    return serve(request, response)
   })
 
   return {

@@ -2,7 +2,7 @@ declare module "oidc-provider" {
   import type { IncomingMessage, ServerResponse } from "node:http"
 
   /** What the tests use of oidc-provider, which ships no types. */
-  export default class Provider {
+  export class Provider {
     constructor(issuer: string, configuration: Record<string, unknown>)
     callback(): (request: IncomingMessage, response: ServerResponse) => void
     on(event: string, listener: (...args: ReadonlyArray<never>) => void): this

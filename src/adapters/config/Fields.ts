@@ -59,7 +59,7 @@ const stringValue = Effect.fnUntraced(function* (
     )
   }
   if (findings.environment === undefined && isTemplate(value)) return undefined
-  const text = yield* interpolate(value, findings.environment ?? (() => Effect.succeed(undefined))).pipe(
+  const text = yield* interpolate(value, findings.environment ?? (() => Effect.undefined)).pipe(
     Effect.catch(({ name }) =>
       Effect.sync(() => findings.error(path, `the environment variable ${name} is not set`))
     )
@@ -78,7 +78,7 @@ export const string = (
   check?: (text: string) => string | undefined
 ) =>
   own(fields, name) === undefined
-    ? Effect.succeed(undefined)
+    ? Effect.undefined
     : stringValue(findings, at(path, name), own(fields, name), check)
 
 /** An optional field that holds a secret. */

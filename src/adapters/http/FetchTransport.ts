@@ -1,4 +1,4 @@
-import { Effect, Fiber, Layer } from "effect"
+import { Clock, Effect, Fiber, Layer } from "effect"
 import { HttpTransport, NetworkError } from "../../ports/HttpTransport.ts"
 
 /** Milliseconds until the head of an answer, where the caller does not say. */
@@ -39,14 +39,15 @@ export const layer: Layer.Layer<HttpTransport> = Layer.succeed(
       const milliseconds = options?.timeout ?? defaultTimeout
       // Interrupting a fiber does nothing in a region that cannot be interrupted, as a refresh is one: there the
       // time limit has to end the request itself, and only until the head is there, since a body may be a stream.
+      // @effect-diagnostics-next-line abortControllerInEffect:off
       const late = new AbortController()
+      const began = yield* Clock.currentTimeMillis
       const timer = yield* Effect.sleep(milliseconds).pipe(
         Effect.andThen(Effect.sync(() => late.abort())),
         Effect.interruptible,
         Effect.forkChild
       )
-      return yield* Effect.tryPromise({
-        // oxlint-disable-next-line -- this is the one place where the platform's fetch is called
+      const response = yield* Effect.tryPromise({
         try: (signal) =>
           globalThis.fetch(request, {
             redirect: "manual",
@@ -58,6 +59,10 @@ export const layer: Layer.Layer<HttpTransport> = Layer.succeed(
             detail: late.signal.aborted ? `no answer within ${milliseconds / 1000} seconds` : explain(cause)
           })
       }).pipe(Effect.ensuring(Fiber.interrupt(timer)))
+      const took = Math.round((yield* Clock.currentTimeMillis) - began)
+      // The path and the query of a URL may hold secrets: the origin is enough to follow what happens.
+      yield* Effect.logDebug(`${request.method} ${origin} ${response.status} in ${took} ms`)
+      return response
     })
   })
 )

@@ -85,6 +85,7 @@ export const layer: Layer.Layer<Discovery, never, HttpTransport> = Layer.effect(
             "content-type": "application/json",
             accept: "application/json, text/event-stream"
           })
+          for (const [name, value] of Object.entries(server.headers)) headers.set(name, Redacted.value(value))
           const response = yield* transport.send(
             new Request(server.url, { method: "POST", headers, body: probeBody }),
             { timeout }

@@ -16,8 +16,8 @@ export const layer = (options: { readonly interactive: boolean }): Layer.Layer<S
         yield* say(`${question}: `)
         const lines = yield* lineInterface({ output: nowhere(), terminal: true, historySize: 0 })
         const typed = yield* Effect.callback<Option.Option<string>>((resume) => {
-          lines.once("line", (line) => resume(Effect.succeed(Option.some(line))))
-          lines.once("close", () => resume(Effect.succeed(Option.none())))
+          lines.once("line", (line) => resume(Effect.succeedSome(line)))
+          lines.once("close", () => resume(Effect.succeedNone))
         })
         yield* say("\n")
         return Option.map(typed, (text) => Redacted.make(text))

@@ -3,7 +3,7 @@ import { Command } from "effect/cli"
 import { CredentialStore } from "../../ports/CredentialStore.ts"
 import { SignIn } from "../SignIn.ts"
 import { httpServer, serverName } from "./Arguments.ts"
-import { printJson, relativeTime } from "./Output.ts"
+import { isoTime, printJson, relativeTime } from "./Output.ts"
 import { Json } from "./Settings.ts"
 import { showWarnings } from "./Warnings.ts"
 
@@ -20,7 +20,7 @@ export const login = Command.make(
       return yield* printJson({
         server: name,
         scopes: credential.grantedScopes,
-        expiresAt: expiresAt === undefined ? null : new Date(expiresAt).toISOString()
+        expiresAt: expiresAt === undefined ? null : isoTime(expiresAt)
       })
     }
     const { description } = yield* CredentialStore

@@ -4,7 +4,7 @@ import { Configuration } from "../../ports/Configuration.ts"
 import { type AccountStatus, CredentialStatus } from "../CredentialStatus.ts"
 import { type CredentialKey, defaultAccount } from "../../domain/CredentialKey.ts"
 import { serverName } from "./Arguments.ts"
-import { printJson, printTable, relativeTime } from "./Output.ts"
+import { isoTime, printJson, printTable, relativeTime } from "./Output.ts"
 import { Json } from "./Settings.ts"
 import { UsageError } from "./UsageError.ts"
 import { showWarnings } from "./Warnings.ts"
@@ -16,7 +16,7 @@ const json = (status: AccountStatus) => ({
   server: status.key.server,
   account: status.key.account,
   state: status.state,
-  expiresAt: status.expiresAt === undefined ? null : new Date(status.expiresAt).toISOString(),
+  expiresAt: status.expiresAt === undefined ? null : isoTime(status.expiresAt),
   scopes: status.scopes,
   issuer: status.issuer ?? null,
   keptIn: status.keptIn,

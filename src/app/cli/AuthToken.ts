@@ -2,7 +2,7 @@ import { Console, Effect, Redacted } from "effect"
 import { Command } from "effect/cli"
 import { AccessTokens } from "../AccessTokens.ts"
 import { httpServer, serverName } from "./Arguments.ts"
-import { printJson } from "./Output.ts"
+import { isoTime, printJson } from "./Output.ts"
 import { Json } from "./Settings.ts"
 
 /** `mcp-cli auth token NAME`: the one command that shows a token, since that is what it is asked for. */
@@ -18,7 +18,7 @@ export const token = Command.make(
     yield* printJson({
       access_token: accessToken,
       token_type: tokens.tokenType,
-      expires_at: expiresAt === undefined ? null : new Date(expiresAt).toISOString()
+      expires_at: expiresAt === undefined ? null : isoTime(expiresAt)
     })
   })
 ).pipe(

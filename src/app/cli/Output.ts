@@ -1,4 +1,4 @@
-import { Console, Effect } from "effect"
+import { Console, DateTime, Effect } from "effect"
 import { TerminalCapabilities } from "effect/cli"
 import type { McpContent } from "../../ports/McpConnector.ts"
 
@@ -40,6 +40,9 @@ export const printTable = Effect.fnUntraced(function* (rows: ReadonlyArray<Reado
 
 /** A value as JSON, for programs. */
 export const printJson = (value: unknown) => Console.log(JSON.stringify(value, null, 2))
+
+/** A point in time for programs; in milliseconds since the epoch. */
+export const isoTime = (time: number): string => DateTime.formatIso(DateTime.makeUnsafe(time))
 
 const units = [
   ["day", 86_400_000],

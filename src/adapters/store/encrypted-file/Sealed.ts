@@ -73,7 +73,7 @@ const readFile = <S extends Schema.Codec<{ readonly format: string; readonly ver
   if (Option.isSome(versioned) && versioned.value.format === format && versioned.value.version > 1) {
     return Result.fail({ _tag: "Newer", version: versioned.value.version })
   }
-  const decoded = Schema.decodeUnknownOption(Schema.fromJsonString(schema))(text)
+  const decoded = Schema.decodeOption(Schema.fromJsonString(schema))(text)
   return Option.isSome(decoded) && writeFile(decoded.value) === text
     ? Result.succeed(decoded.value)
     : Result.fail(damaged("it is cut short or altered"))

@@ -1,0 +1,74 @@
+import type {
+  CallToolResult,
+  ContentBlock,
+  Prompt,
+  ReadResourceResult,
+  Resource,
+  Tool
+} from "@modelcontextprotocol/client"
+import { Option } from "effect"
+import type { McpContent, McpPrompt, McpResource, McpTool, McpToolResult } from "../../ports/McpConnector.ts"
+
+type ResourceContents = ReadResourceResult["contents"][number]
+
+const text = (content: string): McpContent => ({ _tag: "Text", text: content })
+
+const binary = (mimeType: string | undefined, base64: string): McpContent => ({
+  _tag: "Binary",
+  mimeType: mimeType ?? "application/octet-stream",
+  bytes: Buffer.byteLength(base64, "base64")
+})
+
+/** A piece of a resource. */
+export const ofResourceContents = (contents: ResourceContents): McpContent =>
+  "text" in contents ? text(contents.text) : binary(contents.mimeType, contents.blob)
+
+/** A piece of what a tool gave; a link to a resource is its URI. */
+export const ofContentBlock = (block: ContentBlock): McpContent => {
+  switch (block.type) {
+    case "text":
+      return text(block.text)
+    case "image":
+    case "audio":
+      return binary(block.mimeType, block.data)
+    case "resource":
+      return ofResourceContents(block.resource)
+    case "resource_link":
+      return text(block.uri)
+  }
+}
+
+/** What a tool gave, its raw form kept. */
+export const ofToolResult = (result: CallToolResult): McpToolResult => ({
+  content: result.content.map(ofContentBlock),
+  structured: Option.fromUndefinedOr(result.structuredContent),
+  isError: result.isError ?? false,
+  raw: result
+})
+
+/** A tool as the server lists it. */
+export const ofTool = (tool: Tool): McpTool => ({
+  name: tool.name,
+  title: tool.title ?? tool.annotations?.title,
+  description: tool.description,
+  inputSchema: tool.inputSchema
+})
+
+/** A resource as the server lists it. */
+export const ofResource = (resource: Resource): McpResource => ({
+  uri: resource.uri,
+  name: resource.name,
+  description: resource.description,
+  mimeType: resource.mimeType
+})
+
+/** A prompt as the server lists it. */
+export const ofPrompt = (prompt: Prompt): McpPrompt => ({
+  name: prompt.name,
+  description: prompt.description,
+  arguments: (prompt.arguments ?? []).map((argument) => ({
+    name: argument.name,
+    description: argument.description,
+    required: argument.required ?? false
+  }))
+})

@@ -1,0 +1,132 @@
+import type { Client, RequestOptions } from "@modelcontextprotocol/client"
+import { Duration, Effect, Exit, Option, Scope, SynchronizedRef } from "effect"
+import { McpError, type McpSession } from "../../ports/McpConnector.ts"
+import { type Connection, forever, type OpenConnection } from "./Connection.ts"
+import type { Flights } from "./Flights.ts"
+import { ofPrompt, ofResource, ofResourceContents, ofTool, ofToolResult } from "./McpContents.ts"
+
+/** One kind of request of a session. */
+interface Ask<A> {
+  readonly request: (client: Client, options: RequestOptions, heard: () => void) => Promise<A>
+  /** Sent once more in a new session where the server has forgotten this one. */
+  readonly repeatable: boolean
+  /** What to do where the server says that this is wrong or not there. */
+  readonly hint?: string
+}
+
+/**
+ * A session over connections that are opened as they are needed: the first one at once, another one after the server
+ * or its program ended the one before. Closes with the scope.
+ *
+ * @param options.patience how long the server may be silent on a request, its progress being no silence.
+ */
+export const makeSession = Effect.fnUntraced(function* <E>(options: {
+  readonly server: string
+  readonly open: OpenConnection<E>
+  readonly flights: Flights<McpError | E>
+  readonly patience: Duration.Duration
+}): Effect.fn.Return<McpSession<E>, McpError | E, Scope.Scope> {
+  const failure = (detail: string) => new McpError({ server: options.server, detail })
+  const sessionScope = yield* Effect.scope
+  const open = Effect.gen(function* () {
+    const scope = yield* Scope.fork(sessionScope)
+    return yield* Scope.provide(options.open, scope).pipe(
+      Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause)))
+    )
+  })
+  const held = yield* SynchronizedRef.make<Connection>(yield* open)
+  // The old one is closed with the session: what is under way on it may still be answered.
+  const connected = SynchronizedRef.updateAndGetEffect(held, (connection) =>
+    connection.alive() ? Effect.succeed(connection) : open
+  )
+
+  /** None where the server has forgotten the session. */
+  const attempt = <A>(ask: Ask<A>): Effect.Effect<Option.Option<A>, McpError | E> =>
+    Effect.flatMap(connected, (connection) =>
+      options.flights.run({
+        start: async (signal, heard) => {
+          try {
+            return Option.some(await ask.request(connection.client, { signal, timeout: forever }, heard))
+          } catch (error) {
+            if (connection.forgotten(error)) return Option.none()
+            throw error
+          }
+        },
+        explain: (error) => connection.explain(error, ask.hint),
+        silence: {
+          limit: options.patience,
+          error: () =>
+            failure(`it did not answer within ${Duration.format(options.patience)}. Try again later.`)
+        }
+      })
+    )
+  const forgotten = failure(
+    "its session had ended, and nothing was done. Try again: a new session is opened."
+  )
+  const send = <A>(ask: Ask<A>): Effect.Effect<A, McpError | E> =>
+    Effect.gen(function* () {
+      const first = yield* attempt(ask)
+      const answer = Option.isNone(first) && ask.repeatable ? yield* attempt(ask) : first
+      return Option.isSome(answer) ? answer.value : yield* forgotten
+    })
+
+  const { client } = yield* SynchronizedRef.get(held)
+  const identity = client.getServerVersion()
+  return {
+    server: {
+      name: identity?.name ?? options.server,
+      version: identity?.version ?? "",
+      protocol: client.getNegotiatedProtocolVersion() ?? ""
+    },
+    instructions: Option.fromUndefinedOr(client.getInstructions()),
+    // The SDK answers for a server without the capability too, but says so on standard output.
+    tools: send({
+      request: async (client, options) =>
+        client.getServerCapabilities()?.tools === undefined
+          ? []
+          : (await client.listTools(undefined, options)).tools.map(ofTool),
+      repeatable: true
+    }).pipe(Effect.withSpan("McpSession.tools")),
+    call: Effect.fn("McpSession.call")(function* (tool: string, args: Readonly<Record<string, unknown>>) {
+      return yield* send({
+        request: async (client, options, heard) => {
+          const call = { name: tool, arguments: { ...args } }
+          return ofToolResult(await client.callTool(call, { ...options, onprogress: heard }))
+        },
+        repeatable: false,
+        hint: `mcp-cli tools ${options.server} shows its tools and what they take.`
+      })
+    }),
+    resources: send({
+      request: async (client, options) =>
+        client.getServerCapabilities()?.resources === undefined
+          ? []
+          : (await client.listResources(undefined, options)).resources.map(ofResource),
+      repeatable: true
+    }).pipe(Effect.withSpan("McpSession.resources")),
+    read: Effect.fn("McpSession.read")(function* (uri: string) {
+      return yield* send({
+        request: async (client, options, heard) => {
+          const { contents } = await client.readResource({ uri }, { ...options, onprogress: heard })
+          return contents.map(ofResourceContents)
+        },
+        repeatable: true,
+        hint: `mcp-cli resources ${options.server} shows its resources.`
+      })
+    }),
+    prompts: send({
+      request: async (client, options) =>
+        client.getServerCapabilities()?.prompts === undefined
+          ? []
+          : (await client.listPrompts(undefined, options)).prompts.map(ofPrompt),
+      repeatable: true
+    }).pipe(Effect.withSpan("McpSession.prompts")),
+    // Revision 2026-07-28 has no `ping`.
+    ping: send({
+      request: async (client, options) => {
+        await (client.getProtocolEra() === "modern" ? client.discover(options) : client.ping(options))
+      },
+      repeatable: true
+    }).pipe(Effect.withSpan("McpSession.ping"))
+  }
+})

@@ -1,0 +1,11 @@
+/** The live adapters, for Node: each exports a `layer` of the port that it meets. */
+export * as Browser from "./adapters/browser/Browser.ts"
+export * as CallbackListener from "./adapters/loopback/CallbackListener.ts"
+export * as ClientRegistrar from "./adapters/oauth/ClientRegistrar.ts"
+export * as ConfigurationFile from "./adapters/config/ConfigurationFile.ts"
+export * as Discovery from "./adapters/oauth/Discovery.ts"
+export * as EncryptedFileStore from "./adapters/store/encrypted-file/EncryptedFileStore.ts"
+export * as FetchTransport from "./adapters/http/FetchTransport.ts"
+export * as FlowSecretSource from "./adapters/oauth/FlowSecretSource.ts"
+export * as ProcessLock from "./adapters/lock/ProcessLock.ts"
+export * as TokenEndpoint from "./adapters/oauth/TokenEndpoint.ts"

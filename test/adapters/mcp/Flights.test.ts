@@ -1,0 +1,128 @@
+import { setImmediate } from "node:timers/promises"
+import { assert, describe, it } from "@effect/vitest"
+import { Cause, Duration, Effect, Exit, Fiber } from "effect"
+import { TestClock } from "effect/testing"
+import { Flights } from "../../../src/adapters/mcp/Flights.ts"
+
+const silence = { limit: Duration.seconds(60), error: () => "silent" }
+
+const explain = (error: unknown) => `explained: ${String(error)}`
+
+/** A promise that a test settles. */
+const promise = <A>() => Promise.withResolvers<A>()
+
+describe("a flight", () => {
+  it.effect("gives what its promise gives, and explains what it rejects with", () =>
+    Effect.gen(function* () {
+      const flights = new Flights<string>()
+      assert.strictEqual(yield* flights.run({ start: async () => 1, explain, silence }), 1)
+      const rejected = flights.run({ start: () => Promise.reject(new Error("no")), explain, silence })
+      assert.strictEqual(yield* Effect.flip(rejected), "explained: Error: no")
+    })
+  )
+
+  it.effect("is found by what runs for it, after a wait too, and by nothing else", () =>
+    Effect.gen(function* () {
+      const flights = new Flights<string>()
+      const find = async () => {
+        await setImmediate()
+        return flights.current
+      }
+      const [one, other] = yield* Effect.all(
+        [flights.run({ start: find, explain, silence }), flights.run({ start: find, explain, silence })],
+        { concurrency: 2 }
+      )
+      assert.isDefined(one)
+      assert.isDefined(other)
+      assert.notStrictEqual(one, other)
+      assert.isUndefined(flights.current)
+    })
+  )
+
+  it.effect("ends by the first cause that it is given, whatever its promise does", () =>
+    Effect.gen(function* () {
+      const flights = new Flights<string>()
+      const start = async () => {
+        const flight = flights.current
+        assert.isFalse(flight?.failed)
+        flight?.fail(Cause.die("first"))
+        flight?.fail(Cause.fail("second"))
+        assert.isTrue(flight?.failed)
+        return 1
+      }
+      const exit = yield* Effect.exit(flights.run({ start, explain, silence }))
+      assert.deepStrictEqual(exit, Exit.die("first"))
+    })
+  )
+
+  it.effect("aborts its signal where it is interrupted, outside of itself", () =>
+    Effect.gen(function* () {
+      const flights = new Flights<string>()
+      const found: Array<unknown> = []
+      const start = (signal: AbortSignal) => {
+        signal.addEventListener("abort", () => found.push(flights.current))
+        return promise<never>().promise
+      }
+      const fiber = yield* Effect.forkChild(flights.run({ start, explain, silence }), {
+        startImmediately: true
+      })
+      yield* Fiber.interrupt(fiber)
+      assert.deepStrictEqual(found, [undefined])
+    })
+  )
+
+  it.effect("ends when the other side has been silent for the limit", () =>
+    Effect.gen(function* () {
+      const flights = new Flights<string>()
+      const aborted = promise<boolean>()
+      const start = (signal: AbortSignal) => {
+        signal.addEventListener("abort", () => aborted.resolve(true))
+        return promise<never>().promise
+      }
+      const fiber = yield* Effect.forkChild(Effect.flip(flights.run({ start, explain, silence })))
+      yield* TestClock.adjust("59 seconds")
+      assert.isUndefined(fiber.pollUnsafe())
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(yield* Fiber.join(fiber), "silent")
+      assert.isTrue(yield* Effect.promise(() => aborted.promise))
+    })
+  )
+
+  it.effect("goes on as long as something is heard", () =>
+    Effect.gen(function* () {
+      const flights = new Flights<string>()
+      let heard: (() => void) | undefined
+      const answer = promise<string>()
+      const start = (_: AbortSignal, hear: () => void) => {
+        heard = hear
+        return answer.promise
+      }
+      const fiber = yield* Effect.forkChild(flights.run({ start, explain, silence }))
+      for (let minute = 0; minute < 10; minute++) {
+        yield* TestClock.adjust("50 seconds")
+        heard?.()
+      }
+      answer.resolve("after 500 seconds")
+      assert.strictEqual(yield* Fiber.join(fiber), "after 500 seconds")
+    })
+  )
+
+  it.effect("counts no time in which a request is on its way, and all of it afterwards", () =>
+    Effect.gen(function* () {
+      const flights = new Flights<string>()
+      let arrived: (() => void) | undefined
+      const start = () => {
+        arrived = flights.current?.sending()
+        return promise<never>().promise
+      }
+      const fiber = yield* Effect.forkChild(Effect.flip(flights.run({ start, explain, silence })))
+      yield* TestClock.adjust("10 minutes")
+      assert.isUndefined(fiber.pollUnsafe())
+      arrived?.()
+      yield* TestClock.adjust("59 seconds")
+      assert.isUndefined(fiber.pollUnsafe())
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(yield* Fiber.join(fiber), "silent")
+    })
+  )
+})

@@ -1,0 +1,59 @@
+import { globSync, readFileSync } from "node:fs"
+import { assert, describe, it } from "@effect/vitest"
+import { violationsOf } from "./ImportRules.ts"
+
+describe("the architecture of src", () => {
+  it("holds in every file", () => {
+    const files = globSync("src/**/*.ts").map((file) => file.replaceAll("\\", "/"))
+    assert.isAbove(files.length, 40)
+    assert.deepEqual(
+      files.flatMap((file) => violationsOf(file, readFileSync(file, "utf8"))),
+      []
+    )
+  })
+
+  const planted: ReadonlyArray<readonly [rule: string, file: string, source: string]> = [
+    ["domain stands on nothing", "src/domain/A.ts", `import type { B } from "../ports/B.ts"`],
+    ["ports stand on domain", "src/ports/A.ts", `export { b } from "../app/B.ts"`],
+    ["app does not see adapters", "src/app/A.ts", `const b = await import("../adapters/http/B.ts")`],
+    ["app does not see adapters", "src/app/cli/A.ts", `type B = import("../../adapters/http/B.ts").B`],
+    ["the composition root stands above app", "src/app/A.ts", `import { live } from "./Live.ts"`],
+    ["adapters do not see app", "src/adapters/x/A.ts", `import * as B from "../../app/B.ts"`],
+    ["adapters do not see each other", "src/adapters/x/A.ts", `import { b } from "../y/B.ts"`],
+    [
+      "domain and ports use stable modules of effect",
+      "src/domain/A.ts",
+      `import { FileSystem } from "effect"`
+    ],
+    [
+      "domain and ports use stable modules of effect",
+      "src/ports/A.ts",
+      `import * as Http from "effect/http"`
+    ],
+    [
+      "only adapters and the root import packages and Node",
+      "src/domain/A.ts",
+      `import { join } from "node:path"`
+    ],
+    ["only adapters and the root import packages and Node", "src/app/A.ts", `import "@effect/platform-node"`],
+    ["only adapters and the root import packages and Node", "src/index.ts", `export * from "oauth4webapi"`],
+    ["no barrels inside", "src/domain/index.ts", `export * from "./A.ts"`],
+    ["a name says what it holds", "src/app/utils.ts", ""]
+  ]
+
+  it.for(planted)("is broken by: %s, %s, %s", ([rule, file, source]) => {
+    assert.include(
+      violationsOf(file, source).map((violation) => violation.rule),
+      rule
+    )
+  })
+
+  it("lets pass what it should", () => {
+    assert.deepEqual(
+      violationsOf("src/adapters/x/A.ts", `import { b } from "../http/B.ts"; import "node:fs"`),
+      []
+    )
+    assert.deepEqual(violationsOf("src/app/Live.ts", `import * as B from "../adapters/x/B.ts"`), [])
+    assert.deepEqual(violationsOf("src/app/cli/A.ts", `import { Command } from "effect/cli"`), [])
+  })
+})

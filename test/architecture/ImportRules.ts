@@ -1,0 +1,100 @@
+import { dirname, join, normalize } from "node:path/posix"
+import { parseAst } from "rolldown/parseAst"
+
+/** A file of `src` that breaks a rule. */
+export interface Violation {
+  readonly file: string
+  readonly rule: string
+  readonly what: string
+}
+
+/** An import, dynamic imports and re-exports included: where from, and which names. */
+interface Import {
+  readonly from: string
+  readonly names: ReadonlyArray<string>
+}
+
+interface Node {
+  readonly type: string
+  readonly [field: string]: unknown
+}
+
+const isNode = (value: unknown): value is Node =>
+  typeof value === "object" && value !== null && "type" in value && typeof value.type === "string"
+
+const nameOf = (value: unknown): string =>
+  isNode(value) ? String(value["name"] ?? (isNode(value) && value["value"]) ?? "") : ""
+
+const importsOf = (source: string): ReadonlyArray<Import> => {
+  const found: Array<Import> = []
+  const visit = (value: unknown): void => {
+    if (Array.isArray(value)) return value.forEach(visit)
+    if (!isNode(value)) return
+    const from = value["source"]
+    if (
+      /^(Import|Export|TSImportType)/.test(value.type) &&
+      isNode(from) &&
+      typeof from["value"] === "string"
+    ) {
+      const specifiers = Array.isArray(value["specifiers"]) ? value["specifiers"].filter(isNode) : []
+      found.push({
+        from: from["value"],
+        names: specifiers.map((specifier) => nameOf(specifier["imported"] ?? specifier["local"]))
+      })
+    }
+    for (const field of Object.values(value)) visit(field)
+  }
+  visit(parseAst(source, { lang: "ts" }))
+  return found
+}
+
+/** Modules of `effect` whose exports may still change in a minor version: not for domain and ports. */
+const unstable = new Set(["FileSystem", "Path", "Terminal", "Stdio", "PlatformError", "LayerMap", "LayerRef"])
+const stableDeep = /^effect\/encoding\/(Base64|Base64Url|Hex)$/
+
+const roots = new Set(["src/app/Live.ts", "src/app/main.ts", "src/app/bin.ts"])
+const doors = new Set(["src/index.ts", "src/node.ts", "src/testing.ts", "src/mcp.ts"])
+const vague = /(^|\/)(utils?|common|helpers?|misc|shared)(\/|\.ts$)/i
+
+const layerOf = (path: string): string => path.split("/")[1] ?? ""
+
+/** Every way in which a file of `src` breaks the architecture. */
+export const violationsOf = (file: string, source: string): ReadonlyArray<Violation> => {
+  const violations: Array<Violation> = []
+  const broken = (rule: string, what: string) => violations.push({ file, rule, what })
+  const layer = layerOf(file)
+  const isRoot = roots.has(file)
+  const isDoor = doors.has(file)
+
+  if (vague.test(file)) broken("a name says what it holds", file)
+  if (file.endsWith("/index.ts") && !isDoor) broken("no barrels inside", file)
+
+  for (const { from, names } of importsOf(source)) {
+    if (from.startsWith(".")) {
+      const target = normalize(join(dirname(file), from))
+      const to = layerOf(target)
+      if (isRoot || isDoor || !target.startsWith("src/")) continue
+      if (layer === "domain" && to !== "domain") broken("domain stands on nothing", target)
+      if (layer === "ports" && to !== "domain" && to !== "ports") broken("ports stand on domain", target)
+      if (layer === "app" && to === "adapters") broken("app does not see adapters", target)
+      if (layer === "app" && roots.has(target)) broken("the composition root stands above app", target)
+      if (layer === "adapters" && to === "app") broken("adapters do not see app", target)
+      if (layer === "adapters" && to === "adapters") {
+        const own = file.split("/")[2]
+        const other = target.split("/")[2]
+        if (other !== own && other !== "http") broken("adapters do not see each other", target)
+      }
+      continue
+    }
+    if (from === "effect" || from.startsWith("effect/")) {
+      if (layer !== "domain" && layer !== "ports") continue
+      if (from !== "effect" && !stableDeep.test(from))
+        broken("domain and ports use stable modules of effect", from)
+      for (const name of names)
+        if (unstable.has(name)) broken("domain and ports use stable modules of effect", name)
+      continue
+    }
+    if (layer !== "adapters" && !isRoot) broken("only adapters and the root import packages and Node", from)
+  }
+  return violations
+}

@@ -1,0 +1,233 @@
+import { readdirSync, readFileSync, statSync } from "node:fs"
+import { join } from "node:path"
+import { afterEach, assert, beforeEach, describe, it } from "vitest"
+import { startWorld, type World } from "./World.ts"
+
+let world: World
+const begin = async (...options: Parameters<typeof startWorld>) => {
+  world = await startWorld(...options)
+}
+afterEach(() => world.close())
+
+const filesBelow = (folder: string): ReadonlyArray<string> =>
+  readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
+
+describe("signing in to a server that is known by its URL alone", () => {
+  beforeEach(() => begin())
+
+  it("opens the browser once, and never again while tokens work", async () => {
+    const login = await world.run(["auth", "login", "demo"])
+    assert.strictEqual(login.code, 0, login.stderr)
+    assert.include(login.stderr, "Authentication required for demo")
+    assert.include(login.stderr, `${world.authorizationServer.issuer}/authorize?`)
+    assert.include(login.stderr, "Signed in to demo.")
+    const tools = await world.run(["tools", "demo", "--json"])
+    assert.strictEqual(tools.code, 0, tools.stderr)
+    assert.deepEqual(
+      (JSON.parse(tools.stdout) as ReadonlyArray<{ name: string }>).map(({ name }) => name),
+      ["echo", "add", "fail"]
+    )
+    assert.strictEqual(world.browsersOpened(), 1)
+  })
+
+  it("sends state, PKCE S256 and the resource, and the resource with the code again", async () => {
+    await world.run(["auth", "login", "demo"])
+    const [asked] = world.authorizationServer.authorizations
+    assert.strictEqual(asked?.get("code_challenge_method"), "S256")
+    assert.isAtLeast(asked?.get("state")?.length ?? 0, 43)
+    assert.strictEqual(asked?.get("resource"), world.mcpServer.url.href)
+    assert.strictEqual(asked?.get("scope"), "mcp:read")
+    const [exchange] = world.authorizationServer.tokenRequests
+    assert.strictEqual(exchange?.parameters.get("resource"), world.mcpServer.url.href)
+    assert.isNotNull(exchange?.parameters.get("code_verifier"))
+  })
+
+  it("keeps no token, code or password in plain text anywhere in the home", async () => {
+    await world.run(["auth", "login", "demo", "-v"])
+    const token = (await world.run(["auth", "token", "demo"])).stdout.trim()
+    const refreshed = [...world.authorizationServer.tokenRequests].map(
+      ({ parameters }) => parameters.get("code") ?? ""
+    )
+    assert.isAbove(token.length, 20)
+    const files = filesBelow(join(world.home, ".mcp_cli"))
+    assert.isAbove(files.length, 2)
+    for (const file of files) {
+      const content = readFileSync(file, "utf8")
+      for (const secret of [token, ...refreshed, "correct horse"]) assert.notInclude(content, secret, file)
+      assert.strictEqual(statSync(file).mode & 0o777, 0o600, file)
+    }
+    assert.strictEqual(statSync(join(world.home, ".mcp_cli", "tokens")).mode & 0o777, 0o700)
+  })
+
+  it("says nothing secret in its log", async () => {
+    const login = await world.run(["auth", "login", "demo", "-v"])
+    assert.include(login.stderr, "POST")
+    const used = world.authorizationServer.tokenRequests.flatMap(({ parameters }) => [
+      parameters.get("code") ?? "",
+      parameters.get("code_verifier") ?? ""
+    ])
+    const token = (await world.run(["auth", "token", "demo"])).stdout.trim()
+    for (const secret of [...used, token]) assert.notInclude(login.stdout + login.stderr, secret)
+  })
+
+  it("opens no browser where nobody is there to see it", async () => {
+    for (const args of [
+      ["tools", "demo"],
+      ["auth", "token", "demo"],
+      ["--server", "demo"]
+    ]) {
+      const ended = await world.run(args)
+      assert.strictEqual(ended.code, 3, ended.stderr)
+      assert.strictEqual(ended.stdout, "")
+      assert.include(ended.stderr, "mcp-cli auth login demo")
+    }
+    assert.strictEqual(world.browsersOpened(), 0)
+  })
+
+  it("waits for the browser with --no-browser, and takes the answer whoever opens the address", async () => {
+    const login = world.start(["auth", "login", "demo", "--no-browser"])
+    const [, url = ""] = await login.shows(/^ {2}(http\S+)$/m)
+    const { followRedirects } = await import("../servers/Person.ts")
+    const page = await followRedirects(url)
+    assert.strictEqual(page.status, 200)
+    assert.include(page.body, "Signed in to demo")
+    assert.strictEqual((await login.ended).code, 0)
+    assert.strictEqual(world.browsersOpened(), 0)
+  })
+
+  it("ends by itself when nobody answers in time", async () => {
+    const login = await world.run(["auth", "login", "demo", "--no-browser", "--callback-timeout", "1"])
+    assert.strictEqual(login.code, 3)
+    assert.include(login.stderr, "within 1 seconds")
+  })
+
+  it("ends with 130 on Ctrl-C, and lets go of the port", async () => {
+    const login = world.start(["auth", "login", "demo", "--no-browser"])
+    await login.shows(/Waiting up to/)
+    login.child.kill("SIGINT")
+    assert.strictEqual((await login.ended).code, 130)
+    assert.strictEqual((await world.run(["auth", "login", "demo"])).code, 0)
+  })
+
+  it("moves to another port where the usual one is taken", async () => {
+    const { createServer } = await import("node:http")
+    const squatter = createServer()
+    await new Promise<void>((done) => squatter.listen(8080, "127.0.0.1", done)).catch(() => undefined)
+    const login = await world.run(["auth", "login", "demo"])
+    squatter.close()
+    assert.strictEqual(login.code, 0, login.stderr)
+    assert.notInclude(login.stderr, "localhost%3A8080")
+  })
+})
+
+describe("signing in with a client of the configuration", () => {
+  const client = {
+    client_id: "known",
+    client_secret: "the secret of known",
+    redirect_uris: ["http://localhost:8080/callback"],
+    application_type: "native"
+  }
+  const endpoints = () => ({
+    authorization_url: `${world.authorizationServer.issuer}/authorize`,
+    token_url: `${world.authorizationServer.issuer}/token`,
+    client_id: "known"
+  })
+  const configure = (oauth: object) =>
+    world.configure({ mcpServers: { demo: { url: world.mcpServer.url.href, oauth } } })
+
+  it("needs no discovery, and takes its secret from the environment", async () => {
+    await begin({
+      registration: false,
+      clients: [{ ...client, token_endpoint_auth_method: "client_secret_basic" }]
+    })
+    configure({
+      ...endpoints(),
+      client_secret: "${KNOWN_SECRET}",
+      scopes: ["mcp:read"],
+      extra_auth_params: { owner: "user" }
+    })
+    const unset = await world.run(["auth", "login", "demo"])
+    assert.strictEqual(unset.code, 2)
+    assert.include(
+      unset.stderr,
+      "mcpServers.demo.oauth.client_secret: the environment variable KNOWN_SECRET is not set"
+    )
+    const login = await world.run(["auth", "login", "demo"], { env: { KNOWN_SECRET: "the secret of known" } })
+    assert.strictEqual(login.code, 0, login.stderr)
+    assert.isUndefined(world.authorizationServer.counts.get("metadata"))
+    assert.strictEqual(world.authorizationServer.authorizations[0]?.get("owner"), "user")
+    assert.match(world.authorizationServer.tokenRequests[0]?.authorization ?? "", /^Basic /)
+    const tools = await world.run(["tools", "demo"], { env: { KNOWN_SECRET: "the secret of known" } })
+    assert.strictEqual(tools.code, 0, tools.stderr)
+  })
+
+  it("tries client_secret_post once where Basic is refused, and remembers what worked", async () => {
+    await begin({
+      refusesBasic: true,
+      registration: false,
+      clients: [{ ...client, token_endpoint_auth_method: "client_secret_post" }]
+    })
+    configure({ ...endpoints(), client_secret: "the secret of known", scopes: ["mcp:read"] })
+    const login = await world.run(["auth", "login", "demo"])
+    assert.strictEqual(login.code, 0, login.stderr)
+    const methods = () =>
+      world.authorizationServer.tokenRequests.map(({ authorization }) => authorization !== undefined)
+    assert.deepEqual(methods(), [true, false])
+    world.mcpServer.rejectNext(1)
+    assert.strictEqual((await world.run(["tools", "demo"])).code, 0)
+    assert.deepEqual(methods(), [true, false, false])
+  })
+
+  it("names redirect_uri where its port is taken, since the client is registered for it", async () => {
+    await begin({
+      registration: false,
+      clients: [{ ...client, token_endpoint_auth_method: "client_secret_basic" }]
+    })
+    configure({ ...endpoints(), client_secret: "the secret of known" })
+    const first = world.start(["auth", "login", "demo", "--no-browser"])
+    await first.shows(/Waiting up to/)
+    world.configure({
+      mcpServers: {
+        other: {
+          url: world.mcpServer.url.href,
+          oauth: { ...endpoints(), client_secret: "the secret of known" }
+        }
+      }
+    })
+    const second = await world.run(["auth", "login", "other"])
+    first.child.kill("SIGINT")
+    await first.ended
+    assert.strictEqual(second.code, 2)
+    assert.include(second.stderr, '"redirect_uri"')
+  })
+
+  it("names client_id and client_secret where the server does not accept them", async () => {
+    await begin({
+      registration: false,
+      clients: [{ ...client, token_endpoint_auth_method: "client_secret_basic" }]
+    })
+    configure({ ...endpoints(), client_secret: "not the secret", scopes: ["mcp:read"] })
+    const login = await world.run(["auth", "login", "demo"])
+    assert.strictEqual(login.code, 2, login.stderr)
+    assert.include(login.stderr, '"client_secret"')
+    assert.notInclude(login.stderr, "not the secret")
+  })
+})
+
+describe("finding the authorization server", () => {
+  for (const metadata of ["header", "path", "root"] as const) {
+    it(`by resource metadata at: ${metadata}`, async () => {
+      await begin({ mcp: { metadata } })
+      const login = await world.run(["auth", "login", "demo"])
+      assert.strictEqual(login.code, 0, login.stderr)
+    })
+  }
+
+  it("asks for the scope of the challenge before that of the metadata", async () => {
+    await begin({ mcp: { scope: "mcp:read mcp:write" } })
+    await world.run(["auth", "login", "demo"])
+    assert.strictEqual(world.authorizationServer.authorizations[0]?.get("scope"), "mcp:read mcp:write")
+  })
+})

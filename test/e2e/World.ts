@@ -1,0 +1,122 @@
+import { type ChildProcess, spawn } from "node:child_process"
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join, resolve } from "node:path"
+import {
+  type AuthorizationServer,
+  type AuthorizationServerOptions,
+  startAuthorizationServer
+} from "../servers/AuthorizationServer.ts"
+import { type McpServer, type McpServerOptions, startMcpServer } from "../servers/McpServer.ts"
+
+const program = resolve("dist/bin/mcp-cli.js")
+const browser = `${process.execPath} ${resolve("test/servers/browser.ts")}`
+
+/** How a run of the program ended. */
+export interface Ended {
+  readonly code: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** A run of the program that goes on. */
+export interface Running {
+  readonly child: ChildProcess
+  readonly ended: Promise<Ended>
+  /** Done when stderr has shown this. */
+  readonly shows: (text: RegExp) => Promise<RegExpExecArray>
+}
+
+/** A home folder of a person, with a configuration, in front of real servers. */
+export interface World {
+  readonly home: string
+  readonly authorizationServer: AuthorizationServer
+  readonly mcpServer: McpServer
+  /** Replaces the configuration file. */
+  readonly configure: (configuration: unknown) => void
+  readonly start: (args: ReadonlyArray<string>, options?: RunOptions) => Running
+  readonly run: (args: ReadonlyArray<string>, options?: RunOptions) => Promise<Ended>
+  /** How often the browser was opened. */
+  readonly browsersOpened: () => number
+  readonly close: () => Promise<void>
+}
+
+/** How the program is run. */
+export interface RunOptions {
+  readonly env?: Readonly<Record<string, string>>
+  readonly stdin?: string
+}
+
+/** A password of the tests' store. */
+export const password = "correct horse battery staple"
+
+/** Starts real servers, and makes a person's home that knows the MCP server as `demo`, by its URL alone. */
+export const startWorld = async (
+  options: AuthorizationServerOptions & { readonly mcp?: Omit<McpServerOptions, "authorizationServer"> } = {}
+): Promise<World> => {
+  const home = mkdtempSync(join(tmpdir(), "mcp-cli-e2e-"))
+  const log = join(home, "browser.log")
+  const file = join(home, "server_config.json")
+  const authorizationServer = await startAuthorizationServer({ autoApprove: true, ...options })
+  const mcpServer = await startMcpServer({ authorizationServer, ...options.mcp })
+  const configure = (configuration: unknown) => writeFileSync(file, JSON.stringify(configuration))
+  configure({ mcpServers: { demo: { url: mcpServer.url.href } } })
+  writeFileSync(log, "")
+
+  const start = (args: ReadonlyArray<string>, run: RunOptions = {}): Running => {
+    const { NODE_OPTIONS: _, CI: _ci, ...inherited } = process.env
+    const child = spawn(process.execPath, [program, ...args], {
+      cwd: home,
+      env: {
+        ...inherited,
+        HOME: home,
+        BROWSER: browser,
+        BROWSER_LOG: log,
+        MCP_CLI_ENCRYPTION_KEY: password,
+        ...run.env
+      }
+    })
+    let stdout = ""
+    let stderr = ""
+    const watchers = new Set<() => void>()
+    child.stdout.on("data", (chunk: Buffer) => {
+      stdout += chunk.toString()
+    })
+    child.stderr.on("data", (chunk: Buffer) => {
+      stderr += chunk.toString()
+      for (const watch of watchers) watch()
+    })
+    // A program that ends without reading its input closes the pipe.
+    child.stdin.on("error", () => undefined)
+    child.stdin.end(run.stdin ?? "")
+    const ended = new Promise<Ended>((done) => child.once("close", (code) => done({ code, stdout, stderr })))
+    return {
+      child,
+      ended,
+      shows: (text) =>
+        new Promise((done, reject) => {
+          const watch = () => {
+            const match = text.exec(stderr)
+            if (match !== null) done(match)
+          }
+          watchers.add(watch)
+          watch()
+          void ended.then((end) => reject(new Error(`it ended before it showed ${text}: ${end.stderr}`)))
+        })
+    }
+  }
+
+  return {
+    home,
+    authorizationServer,
+    mcpServer,
+    configure,
+    start,
+    run: (args, run) => start(args, run).ended,
+    browsersOpened: () => readFileSync(log, "utf8").split("\n").length - 1,
+    close: async () => {
+      await Promise.all([authorizationServer.close(), mcpServer.close()])
+      rmSync(home, { recursive: true, force: true })
+    }
+  }
+}
