@@ -20,8 +20,8 @@ export interface McpServer {
   readonly url: URL
   /** Requests to the MCP endpoint by JSON-RPC method (or HTTP method), and how many of all were answered 401. */
   readonly counts: Map<string, number>
-  /** Answers the next requests 401, whatever token they carry. */
-  readonly rejectNext: (requests: number) => void
+  /** Answers 401 from now on to every token that it has seen so far. */
+  readonly rejectSeenTokens: () => void
   readonly close: () => Promise<void>
 }
 
@@ -44,7 +44,8 @@ export const startMcpServer = async (options: McpServerOptions = {}): Promise<Mc
   const counts = new Map<string, number>()
   const count = (name: string) => counts.set(name, (counts.get(name) ?? 0) + 1)
   const { authorizationServer, metadata = "header" } = options
-  let rejecting = 0
+  const seen = new Set<string>()
+  const rejected = new Set<string>()
 
   const http = createServer()
   await new Promise<void>((resolve) => http.listen(0, "127.0.0.1", resolve))
@@ -55,12 +56,10 @@ export const startMcpServer = async (options: McpServerOptions = {}): Promise<Mc
   const handler = createMcpHandler(() => makeExampleServer())
   const isAllowed = async (request: Request): Promise<boolean> => {
     if (authorizationServer === undefined) return true
-    if (rejecting > 0) {
-      rejecting -= 1
-      return false
-    }
     const token = /^Bearer (.+)$/.exec(request.headers.get("authorization") ?? "")?.[1]
-    return token !== undefined && (await authorizationServer.introspect(token, url.href)).active
+    if (token === undefined || rejected.has(token)) return false
+    seen.add(token)
+    return (await authorizationServer.introspect(token, url.href)).active
   }
 
   const answer = async (request: Request): Promise<Response> => {
@@ -104,8 +103,8 @@ export const startMcpServer = async (options: McpServerOptions = {}): Promise<Mc
   return {
     url,
     counts,
-    rejectNext: (requests) => {
-      rejecting = requests
+    rejectSeenTokens: () => {
+      for (const token of seen) rejected.add(token)
     },
     close: () =>
       new Promise((resolve) => {
