@@ -1,0 +1,151 @@
+import { Clock, Console, Duration, Effect, Layer } from "effect"
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import {
+  AccessTokens,
+  AuthorizedHttp,
+  Browser,
+  Credentials,
+  type HttpServer,
+  Person,
+  ServerSession,
+  SignIn
+} from "../src/index.ts"
+import { McpConnector } from "../src/mcp.ts"
+import * as Live from "../src/node.ts"
+import { MemoryLock, MemoryStore } from "../src/testing.ts"
+import { defaultOAuth } from "../src/domain/Server.ts"
+import { startAuthorizationServer } from "../test/servers/AuthorizationServer.ts"
+import { startMcpServer } from "../test/servers/McpServer.ts"
+import { followRedirects } from "../test/servers/Person.ts"
+
+/** Life of an access token in this demonstration, in seconds. */
+const lifetime = 4
+
+const withBrowser = process.argv.includes("--browser")
+
+/** A real authorization server and a real MCP server on loopback, with a world of their own in memory. */
+const servers = Effect.acquireRelease(
+  Effect.promise(async () => {
+    const authorizationServer = await startAuthorizationServer({
+      accessTokenSeconds: lifetime,
+      autoApprove: !withBrowser
+    })
+    return { authorizationServer, mcpServer: await startMcpServer({ authorizationServer }) }
+  }),
+  ({ authorizationServer, mcpServer }) =>
+    Effect.promise(() => Promise.all([authorizationServer.close(), mcpServer.close()]))
+)
+
+let browsersOpened = 0
+
+/** The person: one with a browser, or one who follows the redirects by hand. */
+const browser = Layer.effect(
+  Browser,
+  Effect.map(Browser, (real) =>
+    Browser.of({
+      open: Effect.fn("demo.open")(function* (url) {
+        browsersOpened += 1
+        if (withBrowser) return yield* real.open(url)
+        yield* Effect.forkDetach(Effect.promise(() => followRedirects(url.href)))
+      })
+    })
+  )
+).pipe(Layer.provide(Live.Browser.layer))
+
+const person = Layer.succeed(
+  Person,
+  Person.of({
+    present: true,
+    patience: Duration.minutes(5),
+    askToSignIn: (server, url) =>
+      Console.log(`  Authentication required for ${server}\n  ${url.href.slice(0, 100)}…`),
+    pastedRedirect: () => Effect.never,
+    tell: (message) => Console.log(`  ${message}`)
+  })
+)
+
+/** The ordinary code, on a store in memory: the same layers as the program's, but for the store and the person. */
+const stack = ServerSession.layer.pipe(
+  Layer.provideMerge(AuthorizedHttp.layer),
+  Layer.provideMerge(AccessTokens.layer),
+  Layer.provideMerge(SignIn.layer),
+  Layer.provideMerge(Credentials.layer),
+  Layer.provideMerge(
+    Layer.mergeAll(
+      Live.Discovery.layer,
+      Live.ClientRegistrar.layer,
+      Live.TokenEndpoint.layer,
+      Live.FlowSecretSource.layer,
+      Live.CallbackListener.layer,
+      McpConnector.layer({ version: "demo" }),
+      browser,
+      person,
+      MemoryStore.layer,
+      MemoryLock.layer
+    )
+  ),
+  Layer.provideMerge(Live.FetchTransport.layer)
+)
+
+const step = (title: string) => Console.log(`\n${title}`)
+
+const demo = Effect.gen(function* () {
+  const { authorizationServer, mcpServer } = yield* servers
+  const count = (name: string) => authorizationServer.counts.get(name) ?? 0
+  const server: HttpServer = {
+    _tag: "Http",
+    name: "demo",
+    url: mcpServer.url,
+    headers: {},
+    transport: "auto",
+    oauth: defaultOAuth
+  }
+  const started = yield* Clock.currentTimeMillis
+
+  yield* step(`1. A server that is known by its URL alone: ${server.url.href}`)
+  const session = yield* ServerSession.ServerSession.use((sessions) => sessions.open(server))
+  yield* Console.log(
+    `  Connected to ${session.server.name} ${session.server.version}, MCP ${session.server.protocol}`
+  )
+
+  yield* step("2. Its tools")
+  const tools = yield* session.tools
+  for (const tool of tools) yield* Console.log(`  ${tool.name}: ${tool.description ?? ""}`)
+
+  yield* step("3. A call: add 19 and 23")
+  const first = yield* session.call("add", { a: 19, b: 23 })
+  yield* Console.log(
+    `  ${first.content.map((content) => (content._tag === "Text" ? content.text : "")).join("")}`
+  )
+
+  yield* step(`4. The access token ends after ${lifetime} seconds. Waiting for that, and one more`)
+  yield* Effect.sleep(Duration.seconds(lifetime + 1))
+
+  yield* step("5. The same session, the next call")
+  const before = { refreshes: count("token:refresh_token"), browsersOpened }
+  const second = yield* session.call("echo", { text: "still signed in" })
+  yield* Console.log(
+    `  ${second.content.map((content) => (content._tag === "Text" ? content.text : "")).join("")}`
+  )
+  const refreshed = count("token:refresh_token") - before.refreshes
+
+  yield* step("What that took")
+  const took = (((yield* Clock.currentTimeMillis) - started) / 1000).toFixed(1)
+  const rows = [
+    ["browsers opened", String(browsersOpened)],
+    ["clients registered", String(count("register"))],
+    ["codes exchanged", String(count("token:authorization_code"))],
+    ["refreshes", String(count("token:refresh_token"))],
+    ["refreshes after the token had ended, without a browser", String(refreshed)],
+    ["requests answered 401", String(mcpServer.counts.get("401") ?? 0)],
+    ["tokens written to the disk", "0"],
+    ["seconds", took]
+  ]
+  for (const [what, figure] of rows)
+    yield* Console.log(`  ${(what ?? "").padEnd(56)} ${(figure ?? "").padStart(5)}`)
+  if (browsersOpened !== 1 || refreshed !== 1) {
+    return yield* Effect.die(new Error("one browser and one refresh were expected"))
+  }
+}).pipe(Effect.scoped, Effect.provide(stack))
+
+NodeRuntime.runMain(demo)
