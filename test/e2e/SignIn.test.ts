@@ -1,7 +1,8 @@
 import { readdirSync, readFileSync, statSync } from "node:fs"
+import { type AddressInfo, createServer } from "node:net"
 import { join } from "node:path"
 import { afterEach, assert, beforeEach, describe, it } from "vitest"
-import { startWorld, type World } from "./World.ts"
+import { freePort, startWorld, type World } from "./World.ts"
 
 let world: World
 const begin = async (...options: Parameters<typeof startWorld>) => {
@@ -111,29 +112,39 @@ describe("signing in to a server that is known by its URL alone", () => {
     assert.strictEqual((await world.run(["auth", "login", "demo"])).code, 0)
   })
 
-  it("moves to another port where the usual one is taken", async () => {
-    const { createServer } = await import("node:http")
+  it("moves to another port where the configured one is taken", async () => {
     const squatter = createServer()
-    await new Promise<void>((done) => squatter.listen(8080, "127.0.0.1", done)).catch(() => undefined)
+    await new Promise<void>((done) => squatter.listen(0, "127.0.0.1", done))
+    const { port } = squatter.address() as AddressInfo
+    world.configure({
+      mcpServers: {
+        demo: { url: world.mcpServer.url.href, oauth: { redirect_uri: `http://localhost:${port}/callback` } }
+      }
+    })
     const login = await world.run(["auth", "login", "demo"])
     squatter.close()
     assert.strictEqual(login.code, 0, login.stderr)
-    assert.notInclude(login.stderr, "localhost%3A8080")
+    assert.notInclude(login.stderr, `localhost%3A${port}`)
   })
 })
 
 describe("signing in with a client of the configuration", () => {
-  const client = {
+  let redirectUri: string
+  beforeEach(async () => {
+    redirectUri = `http://localhost:${await freePort()}/callback`
+  })
+  const client = () => ({
     client_id: "known",
     client_secret: "the secret of known",
-    redirect_uris: ["http://localhost:8080/callback"],
+    redirect_uris: [redirectUri],
     application_type: "native",
     grant_types: ["authorization_code", "refresh_token"]
-  }
+  })
   const endpoints = () => ({
     authorization_url: `${world.authorizationServer.issuer}/authorize`,
     token_url: `${world.authorizationServer.issuer}/token`,
-    client_id: "known"
+    client_id: "known",
+    redirect_uri: redirectUri
   })
   const configure = (oauth: object) =>
     world.configure({ mcpServers: { demo: { url: world.mcpServer.url.href, oauth } } })
@@ -141,7 +152,7 @@ describe("signing in with a client of the configuration", () => {
   it("needs no discovery, and takes its secret from the environment", async () => {
     await begin({
       registration: false,
-      clients: [{ ...client, token_endpoint_auth_method: "client_secret_basic" }]
+      clients: [{ ...client(), token_endpoint_auth_method: "client_secret_basic" }]
     })
     configure({
       ...endpoints(),
@@ -168,7 +179,7 @@ describe("signing in with a client of the configuration", () => {
     await begin({
       refusesBasic: true,
       registration: false,
-      clients: [{ ...client, token_endpoint_auth_method: "client_secret_post" }]
+      clients: [{ ...client(), token_endpoint_auth_method: "client_secret_post" }]
     })
     configure({ ...endpoints(), client_secret: "the secret of known", scopes: ["mcp:read"] })
     const login = await world.run(["auth", "login", "demo"])
@@ -186,7 +197,7 @@ describe("signing in with a client of the configuration", () => {
   it("names redirect_uri where its port is taken, since the client is registered for it", async () => {
     await begin({
       registration: false,
-      clients: [{ ...client, token_endpoint_auth_method: "client_secret_basic" }]
+      clients: [{ ...client(), token_endpoint_auth_method: "client_secret_basic" }]
     })
     configure({ ...endpoints(), client_secret: "the secret of known" })
     const first = world.start(["auth", "login", "demo", "--no-browser"])
@@ -209,7 +220,7 @@ describe("signing in with a client of the configuration", () => {
   it("names client_id and client_secret where the server does not accept them", async () => {
     await begin({
       registration: false,
-      clients: [{ ...client, token_endpoint_auth_method: "client_secret_basic" }]
+      clients: [{ ...client(), token_endpoint_auth_method: "client_secret_basic" }]
     })
     configure({ ...endpoints(), client_secret: "not the secret", scopes: ["mcp:read"] })
     const login = await world.run(["auth", "login", "demo"])

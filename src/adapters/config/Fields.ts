@@ -1,12 +1,18 @@
-import { Effect, Predicate, Redacted } from "effect"
+import { type Config, Effect, Predicate, Redacted } from "effect"
 import { ConfigurationIssue } from "../../ports/Configuration.ts"
-import { interpolate, isTemplate, parseTemplate } from "./Interpolation.ts"
+import { interpolate, isTemplate, isWrittenOut, parseTemplate } from "./Interpolation.ts"
+import { nearName } from "./NearName.ts"
 
-/** A JSON object with only its own keys. */
+/** A JSON object; only its own keys are fields. */
 export type JsonObject = Readonly<Record<string, unknown>>
 
 /** Fills in the variables of strings; `undefined` while the file is only checked, and nothing is to be filled in. */
-export type Environment = ((name: string) => Effect.Effect<string | undefined>) | undefined
+export type Environment =
+  | ((variable: string) => Effect.Effect<string | undefined, Config.ConfigError>)
+  | undefined
+
+/** What is wrong with a text, in words that never hold the text; undefined where nothing is. */
+export type Check = (text: string) => string | undefined
 
 /**
  * What is said about a file while it is read. Reading goes on after an error, so that all of them are said at once;
@@ -15,6 +21,8 @@ export type Environment = ((name: string) => Effect.Effect<string | undefined>) 
 export class Findings {
   readonly issues: Array<ConfigurationIssue> = []
   readonly warnings: Array<ConfigurationIssue> = []
+  /** Paths of the secrets that the file itself holds. */
+  readonly writtenSecrets: Array<string> = []
   readonly environment: Environment
 
   constructor(environment: Environment) {
@@ -35,21 +43,40 @@ export class Findings {
 export const at = (path: string, name: string): string =>
   /^[\w-]+$/.test(name) ? (path === "" ? name : `${path}.${name}`) : `${path}[${JSON.stringify(name)}]`
 
+/** Whether an object of the file has a field. */
+export const has = (fields: JsonObject, name: string): boolean => Object.hasOwn(fields, name)
+
+const own = (fields: JsonObject, name: string): unknown => (has(fields, name) ? fields[name] : undefined)
+
 /** The fields of an object of the file, by their names. */
 export const fieldsOf = (findings: Findings, path: string, value: unknown): JsonObject | undefined =>
-  Predicate.isObject(value) && !Array.isArray(value)
-    ? (value as JsonObject)
-    : findings.error(path, "must be an object")
+  Predicate.isReadonlyObject(value) ? value : findings.error(path, "must be an object")
 
-const own = (fields: JsonObject, name: string): unknown =>
-  Object.hasOwn(fields, name) ? fields[name] : undefined
+/** The fields of an optional object within another. */
+export const block = (findings: Findings, path: string, fields: JsonObject, name: string): JsonObject =>
+  has(fields, name) ? (fieldsOf(findings, at(path, name), fields[name]) ?? {}) : {}
+
+/** Says that a field is missing, and why it is needed; and which field was probably meant to be it. */
+export const missing = (
+  findings: Findings,
+  path: string,
+  fields: JsonObject,
+  name: string,
+  why?: string
+): undefined => {
+  const meant = nearName(name, Object.keys(fields))
+  return findings.error(
+    at(path, name),
+    `is missing${why === undefined ? "" : `: ${why}`}${meant === undefined ? "" : ` (is ${JSON.stringify(meant)} meant to be it?)`}`
+  )
+}
 
 /** A string of the file, filled in; checked by `check` once it is what will be used. */
 const stringValue = Effect.fnUntraced(function* (
   findings: Findings,
   path: string,
   value: unknown,
-  check?: (text: string) => string | undefined
+  check?: Check
 ) {
   if (typeof value !== "string") return findings.error(path, "must be a string")
   if (parseTemplate(value) === undefined) {
@@ -60,9 +87,12 @@ const stringValue = Effect.fnUntraced(function* (
   }
   if (findings.environment === undefined && isTemplate(value)) return undefined
   const text = yield* interpolate(value, findings.environment ?? (() => Effect.undefined)).pipe(
-    Effect.catch(({ name }) =>
-      Effect.sync(() => findings.error(path, `the environment variable ${name} is not set`))
-    )
+    Effect.catchTags({
+      UnsetVariable: ({ variable }) =>
+        Effect.sync(() => findings.error(path, `the environment variable ${variable} is not set or is empty`)),
+      // What it could not read may be the secret itself.
+      ConfigError: () => Effect.sync(() => findings.error(path, "the environment cannot be read"))
+    })
   )
   if (text === undefined) return undefined
   const problem = check?.(text)
@@ -70,22 +100,17 @@ const stringValue = Effect.fnUntraced(function* (
 })
 
 /** An optional string field. */
-export const string = (
-  findings: Findings,
-  path: string,
-  fields: JsonObject,
-  name: string,
-  check?: (text: string) => string | undefined
-) =>
-  own(fields, name) === undefined
-    ? Effect.undefined
-    : stringValue(findings, at(path, name), own(fields, name), check)
+export const string = (findings: Findings, path: string, fields: JsonObject, name: string, check?: Check) =>
+  has(fields, name) ? stringValue(findings, at(path, name), fields[name], check) : Effect.undefined
 
 /** An optional field that holds a secret. */
-export const secret = (findings: Findings, path: string, fields: JsonObject, name: string) =>
-  Effect.map(string(findings, path, fields, name, notEmpty), (text) =>
+export const secret = (findings: Findings, path: string, fields: JsonObject, name: string) => {
+  const written = own(fields, name)
+  if (typeof written === "string" && isWrittenOut(written)) findings.writtenSecrets.push(at(path, name))
+  return Effect.map(string(findings, path, fields, name, notEmpty), (text) =>
     text === undefined ? undefined : Redacted.make(text)
   )
+}
 
 /** An optional URL field. */
 export const url = (
@@ -108,7 +133,7 @@ export const strings = Effect.fnUntraced(function* (
   path: string,
   fields: JsonObject,
   name: string,
-  check?: (text: string) => string | undefined
+  check?: Check
 ) {
   const value = own(fields, name)
   if (value === undefined) return []
@@ -119,22 +144,20 @@ export const strings = Effect.fnUntraced(function* (
   return texts.filter((text) => text !== undefined)
 })
 
-/** An optional object whose values are strings, each name checked by `check`. */
+/** An optional object whose values are strings: its names are checked as they are written, its values filled in. */
 export const record = Effect.fnUntraced(function* (
   findings: Findings,
   path: string,
   fields: JsonObject,
   name: string,
-  check?: (name: string) => string | undefined
+  checks: { readonly name?: Check; readonly value?: Check } = {}
 ) {
-  const value = own(fields, name)
   const entries: Array<readonly [string, string]> = []
-  if (value === undefined) return entries
-  for (const [key, item] of Object.entries(fieldsOf(findings, at(path, name), value) ?? {})) {
+  for (const [key, item] of Object.entries(block(findings, path, fields, name))) {
     const where = at(at(path, name), key)
-    const problem = check?.(key)
+    const problem = checks.name?.(key)
     if (problem !== undefined) findings.error(where, problem)
-    const text = yield* stringValue(findings, where, item)
+    const text = yield* stringValue(findings, where, item, checks.value)
     if (text !== undefined) entries.push([key, text])
   }
   return entries
@@ -149,38 +172,33 @@ export const boolean = (findings: Findings, path: string, fields: JsonObject, na
 }
 
 /** Says that a text must not be empty. */
-export const notEmpty = (text: string): string | undefined => (text === "" ? "must not be empty" : undefined)
+export const notEmpty: Check = (text) => (text === "" ? "must not be empty" : undefined)
 
-/** Warns of fields that nobody here knows, and names the one that was probably meant. */
+/** Says that a text must be one of a few. */
+export const oneOf =
+  (known: ReadonlyArray<string>): Check =>
+  (text) =>
+    known.includes(text) ? undefined : `must be one of ${known.join(", ")}`
+
+/**
+ * Warns of fields that nobody here knows, and names the one that was probably meant. Fields that are known in another
+ * place are warned of in the words of `elsewhere`.
+ */
 export const warnUnknown = (
   findings: Findings,
   path: string,
   fields: JsonObject,
-  known: ReadonlyArray<string>
+  known: ReadonlyArray<string>,
+  elsewhere: { readonly fields: ReadonlyArray<string>; readonly problem: string } = { fields: [], problem: "" }
 ): void => {
   for (const name of Object.keys(fields)) {
     if (known.includes(name)) continue
-    const meant = known.find((candidate) => isNear(name.toLowerCase(), candidate.toLowerCase()))
+    const meant = nearName(name, known)
     findings.warn(
       at(path, name),
-      meant === undefined
-        ? "is not a field of mcp-cli"
-        : `is not a field of mcp-cli; did you mean "${meant}"?`
+      elsewhere.fields.includes(name)
+        ? elsewhere.problem
+        : `is not a field of mcp-cli${meant === undefined ? "" : `; did you mean "${meant}"?`}`
     )
   }
-}
-
-/** Whether two names are within two edits of each other, or differ in their separators only. */
-const isNear = (a: string, b: string): boolean => {
-  if (a.replace(/[-_]/g, "") === b.replace(/[-_]/g, "")) return true
-  let row = Array.from({ length: b.length + 1 }, (_, index) => index)
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i]
-    for (let j = 1; j <= b.length; j++) {
-      const replaced = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1)
-      next.push(Math.min(replaced, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1))
-    }
-    row = next
-  }
-  return (row[b.length] ?? 0) <= 2
 }

@@ -1,149 +1,87 @@
 import { Effect, Redacted } from "effect"
-import { protocolParameters } from "../../domain/AuthorizationRequest.ts"
 import { CredentialKey } from "../../domain/CredentialKey.ts"
-import { isLoopbackHost, isSecureUrl } from "../../domain/SecureUrl.ts"
-import {
-  clientAuthenticationMethods,
-  defaultOAuth,
-  type HttpServer,
-  type OAuthSettings,
-  type Server,
-  type StdioServer
-} from "../../domain/Server.ts"
+import type { HttpServer, Server, StdioServer } from "../../domain/Server.ts"
 import type { ServerSummary } from "../../ports/Configuration.ts"
 import {
   at,
-  boolean,
+  block,
+  type Check,
   fieldsOf,
-  type Findings,
+  Findings,
+  has,
   type JsonObject,
+  missing,
   notEmpty,
+  oneOf,
   record,
-  secret,
   string,
   strings,
   url,
   warnUnknown
 } from "./Fields.ts"
+import { nearName } from "./NearName.ts"
+import { addressProblem, readOAuth } from "./OAuthBlock.ts"
 
-const httpFields = ["url", "type", "headers", "oauth"]
-const stdioFields = ["command", "args", "env", "cwd", "type"]
-const oauthFields = [
-  "authorization_url",
-  "token_url",
-  "client_id",
-  "client_secret",
-  "scopes",
-  "redirect_uri",
-  "use_pkce",
-  "extra_auth_params",
-  "token_endpoint_auth_method"
-]
-const types = ["http", "streamable-http", "sse", "stdio"]
+const httpOnly = ["url", "headers", "oauth"]
+const stdioOnly = ["command", "args", "env", "cwd"]
+const httpTypes = ["http", "streamable-http", "sse"]
 
-/** The longest name of a server, as it is stored: file systems take 255 bytes for all of it. */
-const longestName = 180
+/** Characters of the longest name of a server. */
+const longestName = 100
+/** Characters of the longest name as it is stored: file systems take 255 bytes, endings and temporary names included. */
+const longestStoredName = 180
 
-const has = (fields: JsonObject, name: string): boolean => Object.hasOwn(fields, name)
-
-const secure = (address: URL): string | undefined =>
-  isSecureUrl(address) ? undefined : "must be https (http is for this machine only)"
-
-const serverUrl = (address: URL): string | undefined => {
-  if (address.username !== "" || address.password !== "") return "must hold no user name or password"
-  return address.hash === "" ? secure(address) : "must hold no fragment"
+const nameProblem: Check = (name) => {
+  if (name === "") return "the name of a server must not be empty"
+  if (name.length > longestName) return `the name of a server has at most ${longestName} characters`
+  return CredentialKey.of(name).storageName.length > longestStoredName
+    ? "the name of this server is too long to name a file by: use fewer characters other than a-z, 0-9, _, . and -"
+    : undefined
 }
 
-const redirect = (address: URL): string | undefined => {
-  if (address.protocol !== "http:" || !isLoopbackHost(address.hostname)) {
-    return "must be an http address of this machine, such as http://localhost:8080/callback"
-  }
-  return address.hash === "" && address.search === "" && address.username === ""
+// What `Headers` and `spawn` refuse is refused here: their own errors quote the value.
+const headerNameProblem: Check = (name) =>
+  /^[\w!#$%&'*+.^`|~-]+$/.test(name) ? undefined : "is not the name of an HTTP header"
+const headerValueProblem: Check = (text) =>
+  /^[\t\x20-\x7e\x80-\xff]*$/.test(text.trim())
     ? undefined
-    : "must hold no query, fragment or user name"
-}
+    : "must be one line of characters that a header can hold"
+const processTextProblem: Check = (text) =>
+  text.includes("\0") ? "must not have a NUL character in it" : undefined
+const variableProblem: Check = (name) =>
+  name === "" || /[=\0]/.test(name) ? "is not the name of an environment variable" : undefined
 
-const scope = (text: string): string | undefined =>
-  /^[\x21\x23-\x5b\x5d-\x7e]+$/.test(text) ? undefined : "must be one scope, without spaces"
-
-/** The `oauth` block. What is filled in later is taken to be good until then. */
-const readOAuth = Effect.fnUntraced(function* (findings: Findings, path: string, block: JsonObject) {
-  warnUnknown(findings, path, block, oauthFields)
-  const authorizationEndpoint = yield* url(findings, path, block, "authorization_url", secure)
-  const tokenEndpoint = yield* url(findings, path, block, "token_url", secure)
-  const clientId = yield* string(findings, path, block, "client_id", notEmpty)
-  const clientSecret = yield* secret(findings, path, block, "client_secret")
-  const scopes = yield* strings(findings, path, block, "scopes", scope)
-  const redirectUri = yield* url(findings, path, block, "redirect_uri", redirect)
-  const usePkce = boolean(findings, path, block, "use_pkce")
-  const isByHand = has(block, "authorization_url") || has(block, "token_url")
-  const extraAuthParams = yield* record(findings, path, block, "extra_auth_params", (name) =>
-    protocolParameters.has(name) && !(name === "resource" && isByHand)
-      ? "is a parameter of the protocol and cannot be replaced"
-      : undefined
-  )
-  const method = yield* string(findings, path, block, "token_endpoint_auth_method", (text) =>
-    clientAuthenticationMethods.some((known) => known === text)
-      ? undefined
-      : `must be one of ${clientAuthenticationMethods.join(", ")}`
-  )
-
-  if (isByHand) {
-    for (const [name, other] of [
-      ["authorization_url", "token_url"],
-      ["token_url", "authorization_url"]
-    ] as const) {
-      if (!has(block, name)) findings.error(at(path, name), `is missing: ${other} needs it`)
-    }
-    if (!has(block, "client_id")) {
-      findings.error(at(path, "client_id"), "is missing: endpoints by hand need a registered client")
-    }
-  }
-  if (has(block, "client_secret") && !has(block, "client_id") && !isByHand) {
-    findings.error(at(path, "client_id"), "is missing: client_secret needs it")
-  }
-  if (method === "none" && has(block, "client_secret")) {
-    findings.error(at(path, "token_endpoint_auth_method"), "is none, but there is a client_secret")
-  }
-  if (method !== undefined && method !== "none" && !has(block, "client_secret")) {
-    findings.error(at(path, "client_secret"), `is missing: ${method} needs it`)
-  }
-
-  const client = clientId === undefined ? undefined : { clientId, clientSecret }
-  const settings: OAuthSettings = {
-    source:
-      client !== undefined && authorizationEndpoint !== undefined && tokenEndpoint !== undefined
-        ? { _tag: "ByHand", authorizationEndpoint, tokenEndpoint, client }
-        : { _tag: "Discovered", client },
-    scopes,
-    redirectUri: redirectUri ?? defaultOAuth.redirectUri,
-    usePkce: usePkce ?? defaultOAuth.usePkce,
-    extraAuthParams: Object.fromEntries(extraAuthParams),
-    tokenEndpointAuthMethod: clientAuthenticationMethods.find((known) => known === method)
-  }
-  return settings
-})
+const redacted = (entries: ReadonlyArray<readonly [string, string]>) =>
+  Object.fromEntries(entries.map(([name, value]) => [name, Redacted.make(value)]))
 
 const readHttp = Effect.fnUntraced(function* (
   findings: Findings,
   path: string,
   name: string,
   entry: JsonObject
-) {
-  warnUnknown(findings, path, entry, httpFields)
-  const address = yield* url(findings, path, entry, "url", serverUrl)
-  const headers = yield* record(findings, path, entry, "headers")
-  const block = has(entry, "oauth") ? fieldsOf(findings, at(path, "oauth"), entry["oauth"]) : {}
-  const oauth = yield* readOAuth(findings, at(path, "oauth"), block ?? {})
+): Effect.fn.Return<HttpServer | undefined> {
+  warnUnknown(findings, path, entry, ["type", ...httpOnly], {
+    fields: stdioOnly,
+    problem: "is ignored: it is for servers with a command"
+  })
+  const type = yield* string(findings, path, entry, "type", (text) =>
+    text === "stdio" ? "is stdio, which needs a command and no url" : oneOf([...httpTypes, "stdio"])(text)
+  )
+  const address = yield* url(findings, path, entry, "url", addressProblem)
+  const headers = yield* record(findings, path, entry, "headers", {
+    name: headerNameProblem,
+    value: headerValueProblem
+  })
+  const oauth = yield* readOAuth(findings, at(path, "oauth"), block(findings, path, entry, "oauth"))
   if (address === undefined) return undefined
   return {
     _tag: "Http",
     name,
     url: address,
-    headers: Object.fromEntries(headers.map(([header, value]) => [header, Redacted.make(value)])),
-    transport: entry["type"] === "sse" ? "sse" : "auto",
+    headers: redacted(headers),
+    transport: type === "sse" ? "sse" : "auto",
     oauth
-  } satisfies HttpServer
+  }
 })
 
 const readStdio = Effect.fnUntraced(function* (
@@ -151,21 +89,27 @@ const readStdio = Effect.fnUntraced(function* (
   path: string,
   name: string,
   entry: JsonObject
-) {
-  warnUnknown(findings, path, entry, stdioFields)
-  const command = yield* string(findings, path, entry, "command", notEmpty)
-  const args = yield* strings(findings, path, entry, "args")
-  const env = yield* record(findings, path, entry, "env")
-  const cwd = yield* string(findings, path, entry, "cwd", notEmpty)
-  if (command === undefined) return undefined
-  return {
-    _tag: "Stdio",
-    name,
-    command,
-    args,
-    env: Object.fromEntries(env.map(([variable, value]) => [variable, Redacted.make(value)])),
-    cwd
-  } satisfies StdioServer
+): Effect.fn.Return<StdioServer | undefined> {
+  warnUnknown(findings, path, entry, ["type", ...stdioOnly], {
+    fields: httpOnly,
+    problem: "is ignored: it is for servers with a url"
+  })
+  yield* string(findings, path, entry, "type", (text) =>
+    httpTypes.includes(text) ? `is ${text}, which needs a url and no command` : oneOf([...httpTypes, "stdio"])(text)
+  )
+  if (has(entry, "oauth")) findings.error(at(path, "oauth"), "is only for servers with a url")
+  if (!has(entry, "command")) missing(findings, path, entry, "command")
+  const command = yield* string(
+    findings,
+    path,
+    entry,
+    "command",
+    (text) => notEmpty(text) ?? processTextProblem(text)
+  )
+  const args = yield* strings(findings, path, entry, "args", processTextProblem)
+  const env = yield* record(findings, path, entry, "env", { name: variableProblem, value: processTextProblem })
+  const cwd = yield* string(findings, path, entry, "cwd", (text) => notEmpty(text) ?? processTextProblem(text))
+  return command === undefined ? undefined : { _tag: "Stdio", name, command, args, env: redacted(env), cwd }
 })
 
 /** Reads one server of the file; undefined where it has errors, or is not filled in. */
@@ -175,24 +119,22 @@ export const readServer = Effect.fnUntraced(function* (
   name: string,
   value: unknown
 ): Effect.fn.Return<Server | undefined> {
-  if (name === "") return findings.error(path, "the name of a server must not be empty")
-  if (CredentialKey.of(name).storageName.length > longestName) {
-    return findings.error(path, "the name of this server is too long")
-  }
+  const problem = nameProblem(name)
+  if (problem !== undefined) findings.error(path, problem)
   const entry = fieldsOf(findings, path, value)
   if (entry === undefined) return undefined
-  if (has(entry, "type") && !types.some((type) => type === entry["type"])) {
-    findings.error(at(path, "type"), `must be one of ${types.join(", ")}`)
-  }
-  if (has(entry, "command") && has(entry, "url")) {
-    return findings.error(path, "has both a url and a command: it is one or the other")
+  if (!has(entry, "url")) {
+    if (stdioOnly.some((field) => has(entry, field))) return yield* readStdio(findings, path, name, entry)
+    const meant = Object.keys(entry).find((field) => nearName(field, ["url", "command"]) !== undefined)
+    return findings.error(
+      path,
+      `needs a "url", or a "command" for a server on this machine${meant === undefined ? "" : ` (is ${JSON.stringify(meant)} meant to be it?)`}`
+    )
   }
   if (has(entry, "command")) {
-    if (has(entry, "oauth")) findings.error(at(path, "oauth"), "is for servers with a url")
-    return yield* readStdio(findings, path, name, entry)
+    findings.error(path, "has both a url and a command: a server has one or the other")
   }
-  if (has(entry, "url")) return yield* readHttp(findings, path, name, entry)
-  return findings.error(path, 'needs a "url", or a "command" for a server on this machine')
+  return yield* readHttp(findings, path, name, entry)
 })
 
 const textOf = (value: unknown): string => (typeof value === "string" ? value : "")
@@ -208,17 +150,19 @@ export const summarize = (name: string, entry: JsonObject): ServerSummary => {
       authorization: "none"
     }
   }
-  const block = entry["oauth"]
-  const isByHand = typeof block === "object" && block !== null && "token_url" in block
-  const headers = entry["headers"]
-  const ownHeader =
-    typeof headers === "object" &&
-    headers !== null &&
-    Object.keys(headers).some((header) => header.toLowerCase() === "authorization")
+  const quiet = new Findings(undefined)
+  const sendsAuthorization = Object.keys(block(quiet, "", entry, "headers")).some(
+    (header) => header.toLowerCase() === "authorization"
+  )
+  const isByHand = has(block(quiet, "", entry, "oauth"), "token_url")
   return {
     name,
     transport: "http",
     target: textOf(entry["url"]),
-    authorization: ownHeader ? "header" : isByHand ? "oauth (endpoints by hand)" : "oauth (discovered)"
+    authorization: sendsAuthorization
+      ? "header"
+      : isByHand
+        ? "oauth (endpoints by hand)"
+        : "oauth (discovered)"
   }
 }

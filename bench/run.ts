@@ -1,0 +1,213 @@
+import { type ChildProcess, spawn } from "node:child_process"
+import { performance } from "node:perf_hooks"
+import { createRequire } from "node:module"
+import { dirname, join } from "node:path"
+import { Duration, Effect, Layer } from "effect"
+import { TestClock } from "effect/testing"
+import {
+  AccessTokens,
+  Credentials,
+  CredentialKey,
+  CredentialStore,
+  HttpTransport,
+  type HttpServer,
+  SignIn
+} from "../src/index.ts"
+import { MemoryLock, MemoryStore, ScriptedAuthorizationServer, ScriptedPerson } from "../src/testing.ts"
+import { defaultOAuth } from "../src/domain/Server.ts"
+import { startWorld, type World } from "../test/e2e/World.ts"
+
+const rounds = 15
+const say = (line: string) => process.stdout.write(`${line}\n`)
+
+const sorted = (numbers: ReadonlyArray<number>) => numbers.toSorted((a, b) => a - b)
+const median = (numbers: ReadonlyArray<number>) => sorted(numbers)[Math.floor(numbers.length / 2)] ?? 0
+const quartile = (numbers: ReadonlyArray<number>, part: number) =>
+  sorted(numbers)[Math.floor(numbers.length * part)] ?? 0
+
+const timed = async (work: () => Promise<unknown>): Promise<number> => {
+  const began = performance.now()
+  await work()
+  return performance.now() - began
+}
+
+/** Both, alternating, so that what else the machine does falls on both. */
+const compare = async (
+  what: string,
+  goal: number,
+  ours: () => Promise<unknown>,
+  reference: () => Promise<unknown>
+) => {
+  await ours()
+  await reference()
+  const mine: Array<number> = []
+  const theirs: Array<number> = []
+  for (let round = 0; round < rounds; round++) {
+    mine.push(await timed(ours))
+    theirs.push(await timed(reference))
+  }
+  const ratio = median(mine) / median(theirs)
+  const spread = (numbers: ReadonlyArray<number>) =>
+    `${median(numbers).toFixed(0)} ms (${quartile(numbers, 0.25).toFixed(0)} to ${quartile(numbers, 0.75).toFixed(0)})`
+  say(
+    `${what}: ratio ${ratio.toFixed(2)}, goal <= ${goal}: ${ratio <= goal ? "met" : "MISSED"}; ${spread(mine)} against ${spread(theirs)}`
+  )
+}
+
+const nodeNothing = () =>
+  new Promise<void>((done) =>
+    spawn(process.execPath, ["-e", "0"], { stdio: "ignore" }).once("close", () => done())
+  )
+
+const run = async (world: World, args: ReadonlyArray<string>) => {
+  const { code, stderr } = await world.run(args)
+  if (code !== 0) throw new Error(`mcp-cli ${args.join(" ")}: ${stderr}`)
+}
+
+const mcpRemote = join(
+  dirname(createRequire(import.meta.url).resolve("mcp-remote/package.json")),
+  "dist",
+  "proxy.js"
+)
+
+/** Speaks MCP over the standard input and output of a program, up to the answer to `tools/list`. */
+const listToolsOver = (child: ChildProcess): Promise<void> =>
+  new Promise((done, reject) => {
+    let text = ""
+    const send = (message: object) =>
+      child.stdin?.write(`${JSON.stringify({ jsonrpc: "2.0", ...message })}\n`)
+    child.stdout?.on("data", (chunk: Buffer) => {
+      text += chunk.toString()
+      for (let end = text.indexOf("\n"); end >= 0; end = text.indexOf("\n")) {
+        const { id } = JSON.parse(text.slice(0, end)) as { id?: number }
+        text = text.slice(end + 1)
+        if (id === 1) {
+          send({ method: "notifications/initialized" })
+          send({ id: 2, method: "tools/list" })
+        }
+        if (id === 2) child.kill()
+      }
+    })
+    child.once("close", () => done())
+    child.once("error", reject)
+    send({
+      id: 1,
+      method: "initialize",
+      params: { protocolVersion: "2025-06-18", capabilities: {}, clientInfo: { name: "bench", version: "1" } }
+    })
+  })
+
+const driveMcpRemote = async (world: World) => {
+  const { NODE_OPTIONS: _, ...env } = process.env
+  await listToolsOver(
+    spawn(
+      process.execPath,
+      [mcpRemote, world.mcpServer.url.href, "--allow-http", "--transport", "http-only"],
+      {
+        env: {
+          ...env,
+          HOME: world.home,
+          BROWSER: "true",
+          MCP_REMOTE_CONFIG_DIR: join(world.home, "mcp-remote")
+        },
+        stdio: ["pipe", "pipe", "ignore"]
+      }
+    )
+  )
+}
+
+/** mcp-remote signs in as its users do: its own listener, and a browser that follows redirects. */
+const signInMcpRemote = async (world: World) => {
+  const { followRedirects } = await import("../test/servers/Person.ts")
+  const { NODE_OPTIONS: _, ...env } = process.env
+  const child = spawn(
+    process.execPath,
+    [mcpRemote, world.mcpServer.url.href, "--allow-http", "--transport", "http-only"],
+    {
+      env: {
+        ...env,
+        HOME: world.home,
+        BROWSER: "true",
+        MCP_REMOTE_CONFIG_DIR: join(world.home, "mcp-remote")
+      },
+      stdio: ["pipe", "pipe", "pipe"]
+    }
+  )
+  let seen = ""
+  let visited = false
+  child.stderr.on("data", (chunk: Buffer) => {
+    seen += chunk.toString()
+    const url = /^\s*(http:\/\/\S+\/authorize\?\S+)/m.exec(seen)?.[1]
+    if (url !== undefined && !visited) {
+      visited = true
+      void followRedirects(url)
+    }
+  })
+  await listToolsOver(child)
+  if (!visited) throw new Error(`mcp-remote did not sign in: ${seen}`)
+}
+
+const thousandFibers = Effect.gen(function* () {
+  const server: HttpServer = {
+    _tag: "Http",
+    name: "demo",
+    url: new URL("https://demo.test/mcp"),
+    headers: {},
+    transport: "auto",
+    oauth: defaultOAuth
+  }
+  const tokens = yield* AccessTokens.AccessTokens
+  yield* tokens.get({ server })
+  const credential = yield* CredentialStore.use((store) => store.get(CredentialKey.of("demo")))
+  yield* TestClock.adjust(Duration.hours(2))
+  const answers = yield* Effect.forEach(Array.from({ length: 1000 }), () => tokens.get({ server }), {
+    concurrency: "unbounded"
+  })
+  const { counts } = yield* ScriptedAuthorizationServer.ScriptedAuthorizationServer
+  return {
+    answers: new Set(answers).size === 1 ? answers.length : 0,
+    refreshes: counts.refreshes,
+    signedIn: credential._tag
+  }
+}).pipe(
+  Effect.provide(
+    AccessTokens.layer.pipe(
+      Layer.provide(SignIn.layer),
+      Layer.provide(Credentials.layer),
+      Layer.provide(ScriptedPerson.layer()),
+      Layer.provideMerge(ScriptedAuthorizationServer.layer()),
+      Layer.provideMerge(MemoryStore.layer),
+      Layer.provide(MemoryLock.layer),
+      Layer.provide(Layer.succeed(HttpTransport, { send: () => Effect.succeed(new Response()) })),
+      Layer.provideMerge(TestClock.layer())
+    )
+  )
+)
+
+const world = await startWorld()
+try {
+  await run(world, ["auth", "login", "demo"])
+  await signInMcpRemote(world)
+  await compare("auth token / node -e 0", 5, () => run(world, ["auth", "token", "demo"]), nodeNothing)
+  await compare("servers / node -e 0 (no key derivation)", 2.7, () => run(world, ["servers"]), nodeNothing)
+  await compare(
+    "tools NAME / mcp-remote",
+    0.6,
+    () => run(world, ["tools", "demo"]),
+    () => driveMcpRemote(world)
+  )
+
+  const before = new Map([...world.authorizationServer.counts, ...world.mcpServer.counts])
+  await run(world, ["tools", "demo"])
+  const made = [...world.authorizationServer.counts, ...world.mcpServer.counts]
+    .map(([name, count]) => [name, count - (before.get(name) ?? 0)] as const)
+    .filter(([, count]) => count > 0)
+  say(
+    `HTTP requests of tools NAME: ${made.map(([name, count]) => `${count} ${name}`).join(", ")}; goal: the handshake's own and the list`
+  )
+
+  const { answers, refreshes } = await Effect.runPromise(thousandFibers)
+  say(`1,000 fibers, expired token: ${refreshes} refresh, ${answers} answers; goal: 1 refresh, 1,000 answers`)
+} finally {
+  await world.close()
+}

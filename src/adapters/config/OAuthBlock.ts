@@ -1,0 +1,121 @@
+import { Effect } from "effect"
+import { protocolParameters } from "../../domain/AuthorizationRequest.ts"
+import { isLoopbackHost, isSecureUrl } from "../../domain/SecureUrl.ts"
+import { clientAuthenticationMethods, defaultOAuth, type OAuthSettings } from "../../domain/Server.ts"
+import {
+  at,
+  boolean,
+  type Check,
+  type Findings,
+  has,
+  type JsonObject,
+  missing,
+  notEmpty,
+  oneOf,
+  record,
+  secret,
+  string,
+  strings,
+  url,
+  warnUnknown
+} from "./Fields.ts"
+
+const known = [
+  "authorization_url",
+  "token_url",
+  "client_id",
+  "client_secret",
+  "scopes",
+  "redirect_uri",
+  "use_pkce",
+  "extra_auth_params",
+  "token_endpoint_auth_method"
+]
+
+const hasUserInformation = (address: URL): boolean => address.username !== "" || address.password !== ""
+
+/**
+ * What is wrong with the address of a server or an endpoint: it must be secure, and have neither a fragment (RFC 6749
+ * §3.1 and §3.2, RFC 8707 §2) nor user information, which `fetch` refuses.
+ */
+export const addressProblem = (address: URL): string | undefined => {
+  if (!isSecureUrl(address)) return "must be an https URL (http only for this machine, as in http://localhost:3000)"
+  if (hasUserInformation(address)) return "must not have a user name or password in it"
+  return address.href.includes("#") ? "must not have a fragment (#…)" : undefined
+}
+
+const redirectProblem = (address: URL): string | undefined => {
+  if (address.protocol !== "http:" || !isLoopbackHost(address.hostname)) {
+    return "must be an http URL of this machine, such as http://localhost:8080/callback"
+  }
+  return hasUserInformation(address) || /[?#]/.test(address.href)
+    ? "must not have a query, a fragment or a user name in it"
+    : undefined
+}
+
+/** A scope-token of RFC 6749 §3.3. */
+const scopeProblem: Check = (text) =>
+  /^[\x21\x23-\x5b\x5d-\x7e]+$/.test(text) ? undefined : "must be one scope, without spaces or quotes"
+
+/** Reads an `oauth` block. What is filled in later is taken to be good until then. */
+export const readOAuth = Effect.fnUntraced(function* (
+  findings: Findings,
+  path: string,
+  fields: JsonObject
+): Effect.fn.Return<OAuthSettings> {
+  warnUnknown(findings, path, fields, known)
+  const isByHand = has(fields, "authorization_url") || has(fields, "token_url")
+  const hasSecret = has(fields, "client_secret")
+
+  const authorizationEndpoint = yield* url(findings, path, fields, "authorization_url", addressProblem)
+  const tokenEndpoint = yield* url(findings, path, fields, "token_url", addressProblem)
+  const clientId = yield* string(findings, path, fields, "client_id", notEmpty)
+  const clientSecret = yield* secret(findings, path, fields, "client_secret")
+  const scopes = yield* strings(findings, path, fields, "scopes", scopeProblem)
+  const redirectUri = yield* url(findings, path, fields, "redirect_uri", redirectProblem)
+  const usePkce = boolean(findings, path, fields, "use_pkce")
+  const extraAuthParams = yield* record(findings, path, fields, "extra_auth_params", {
+    // Endpoints by hand know no resource but the one that is written here.
+    name: (name) =>
+      protocolParameters.has(name) && !(name === "resource" && isByHand)
+        ? `"${name}" is a parameter of the protocol and cannot be replaced`
+        : undefined
+  })
+  const method = yield* string(
+    findings,
+    path,
+    fields,
+    "token_endpoint_auth_method",
+    oneOf(clientAuthenticationMethods)
+  )
+
+  if (isByHand) {
+    const needs = (name: string, why: string) => {
+      if (!has(fields, name)) missing(findings, path, fields, name, why)
+    }
+    needs("authorization_url", "token_url is given, and needs it")
+    needs("token_url", "authorization_url is given, and needs it")
+    needs("client_id", "endpoints given by hand need the client that is registered there")
+  } else if (hasSecret && !has(fields, "client_id")) {
+    missing(findings, path, fields, "client_id", "client_secret is given, and belongs to one")
+  }
+  if (method === "none" && hasSecret) {
+    findings.error(at(path, "token_endpoint_auth_method"), "is none, which goes without a client_secret")
+  }
+  if (method !== undefined && method !== "none" && has(fields, "client_id") && !hasSecret) {
+    missing(findings, path, fields, "client_secret", `${method} needs it`)
+  }
+
+  const client = clientId === undefined ? undefined : { clientId, clientSecret }
+  return {
+    source:
+      client !== undefined && authorizationEndpoint !== undefined && tokenEndpoint !== undefined
+        ? { _tag: "ByHand", authorizationEndpoint, tokenEndpoint, client }
+        : { _tag: "Discovered", client },
+    scopes,
+    redirectUri: redirectUri ?? defaultOAuth.redirectUri,
+    usePkce: usePkce ?? defaultOAuth.usePkce,
+    extraAuthParams: Object.fromEntries(extraAuthParams),
+    tokenEndpointAuthMethod: clientAuthenticationMethods.find((known) => known === method)
+  }
+})
