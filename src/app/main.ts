@@ -1,7 +1,11 @@
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
-import * as NodeServices from "@effect/platform-node/NodeServices"
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import * as NodePath from "@effect/platform-node/NodePath"
+import * as NodeStdio from "@effect/platform-node/NodeStdio"
+import * as NodeTerminal from "@effect/platform-node/NodeTerminal"
 import { Cause, Console, Effect, Exit, Layer, Logger, References } from "effect"
 import { CliError, CliOutput, Command } from "effect/cli"
+import { ChildProcessSpawner } from "effect/process"
 import packageJson from "../../package.json" with { type: "json" }
 import { type CommandError, defect, exitCodeOf, interrupted } from "./cli/ExitCode.ts"
 import { builtIns, program } from "./cli/Program.ts"
@@ -29,6 +33,18 @@ const logging = Layer.merge(
   Layer.succeed(References.MinimumLogLevel, isVerbose ? "Debug" : "Warn")
 )
 
+/** What a command line needs of the platform. Programs are started elsewhere: no prompt of ours opens an editor. */
+const platform = Layer.mergeAll(
+  NodeFileSystem.layer,
+  NodePath.layer,
+  NodeStdio.layer,
+  NodeTerminal.layer,
+  Layer.succeed(
+    ChildProcessSpawner.ChildProcessSpawner,
+    ChildProcessSpawner.make(() => Effect.die(new Error("no prompt of mcp-cli starts a program")))
+  )
+)
+
 const tell = Effect.fnUntraced(function* (cause: Cause.Cause<CommandError>) {
   const error = Cause.findErrorOption(cause)
   if (error._tag === "Some") {
@@ -49,7 +65,7 @@ const run = Command.runWith(program(live(version)), { version })(args).pipe(
     Effect.succeed(error._tag === "ShowHelp" && error.errors.length === 0 ? 0 : 2)
   ),
   Effect.catchCause((cause) => Effect.as(tell(cause), exitCodeOf(cause))),
-  Effect.provide(Layer.mergeAll(NodeServices.layer, builtIns, presenter, logging))
+  Effect.provide(Layer.mergeAll(platform, builtIns, presenter, logging))
 )
 
 // A reader that has seen enough (`| head`) is no error.

@@ -1,4 +1,3 @@
-import { spawn } from "node:child_process"
 import { Config, Effect, Layer, Option } from "effect"
 import { isSecureUrl } from "../../domain/SecureUrl.ts"
 import { Browser, BrowserError } from "../../ports/Browser.ts"
@@ -19,20 +18,24 @@ export const browserCommands = (
 
 /** Starts a program that outlives us, without a shell; done once it runs. */
 const start = (command: string, args: ReadonlyArray<string>): Effect.Effect<void, BrowserError> =>
-  Effect.callback((resume) => {
-    const child = spawn(command, args, { detached: true, stdio: "ignore" })
-    child.once("error", (error) =>
-      resume(
-        new BrowserError({
-          detail: `${command} could not be started (${"code" in error ? error.code : error.name})`
+  Effect.flatMap(
+    Effect.promise(() => import("node:child_process")),
+    ({ spawn }) =>
+      Effect.callback((resume) => {
+        const child = spawn(command, args, { detached: true, stdio: "ignore" })
+        child.once("error", (error) =>
+          resume(
+            new BrowserError({
+              detail: `${command} could not be started (${"code" in error ? error.code : error.name})`
+            })
+          )
+        )
+        child.once("spawn", () => {
+          child.unref()
+          resume(Effect.void)
         })
-      )
-    )
-    child.once("spawn", () => {
-      child.unref()
-      resume(Effect.void)
-    })
-  })
+      })
+  )
 
 const openWithPlatform = (url: string): Effect.Effect<void, BrowserError> =>
   Effect.tryPromise({

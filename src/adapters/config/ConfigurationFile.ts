@@ -4,20 +4,14 @@ import {
   Configuration,
   ConfigurationError,
   ConfigurationIssue,
-  type StorageSettings,
   UnknownServer
 } from "../../ports/Configuration.ts"
-import { at, fieldsOf, Findings, type JsonObject, secret, string, warnUnknown } from "./Fields.ts"
-import { isTemplate } from "./Interpolation.ts"
+import { at, block, fieldsOf, Findings, has, type JsonObject, missing, warnUnknown } from "./Fields.ts"
+import { faultOf } from "./JsonText.ts"
 import { readServer, summarize } from "./ServerEntry.ts"
+import { readStorage, storageFields } from "./StorageBlock.ts"
 
 const fileName = "server_config.json"
-const rootFields = ["mcpServers", "tokenStorage"]
-const storageFields = ["backend", "password"]
-const backends = ["auto", "encrypted", "memory"] as const
-/** Names of the documentation that this version does not keep anything in. */
-const laterBackends = ["keychain", "windows", "secretservice", "vault"]
-
 const example = `{ "mcpServers": { "notion": { "url": "https://mcp.notion.com/mcp" } } }`
 
 /** The file once read and found good. */
@@ -28,46 +22,72 @@ interface Checked {
   readonly warnings: ReadonlyArray<ConfigurationIssue>
 }
 
-const issue = (problem: string) => [new ConfigurationIssue({ path: "", problem })]
+const ofWhole = (problem: string) => [new ConfigurationIssue({ path: "", problem })]
 
-/** Where a JSON text breaks, in words; V8's own message quotes the text around it, which may be a secret. */
-const syntaxProblem = (text: string, error: unknown): string => {
-  const position = /position (\d+)/.exec(error instanceof Error ? error.message : "")?.[1]
-  const before = text.slice(0, position === undefined ? text.length : Number(position)).split("\n")
-  return `is not valid JSON: line ${before.length}, column ${(before.at(-1)?.length ?? 0) + 1}`
+/** Why a file cannot be read, in words. */
+const readProblem = (reason: string): string => {
+  if (reason === "PermissionDenied") return "you have no permission to read it"
+  return reason === "BadResource" ? "it cannot be read: it is not a file" : `it cannot be read (${reason})`
 }
 
-const backendProblem = (text: string): string | undefined => {
-  if (backends.some((known) => known === text)) return undefined
-  return laterBackends.includes(text)
-    ? `is not available in this version: use ${backends.join(", ")}`
-    : `must be one of ${backends.join(", ")}`
-}
+const parse = (text: string): Effect.Effect<unknown, ReadonlyArray<ConfigurationIssue>> =>
+  Effect.try({
+    try: (): unknown => JSON.parse(text),
+    // What JSON.parse says quotes the file, which may hold secrets.
+    catch: () => {
+      const fault = faultOf(text)
+      if (fault === undefined) return ofWhole("it is not valid JSON")
+      const { column, hint, line } = fault
+      return ofWhole(
+        `it is not valid JSON at line ${line}, column ${column}${hint === undefined ? "" : `: ${hint}`}`
+      )
+    }
+  })
 
-const readStorage = Effect.fnUntraced(function* (findings: Findings, block: JsonObject) {
-  const path = "tokenStorage"
-  const backend = yield* string(findings, path, block, "backend", backendProblem)
-  const password = yield* secret(findings, path, block, "password")
-  return {
-    backend: backends.find((known) => known === backend) ?? "auto",
-    password
-  } satisfies StorageSettings
+/** Checks all of a file; its errors, if any, are in the findings. */
+const checkAll = Effect.fnUntraced(function* (findings: Findings, json: unknown) {
+  const servers = new Map<string, JsonObject>()
+  const root = fieldsOf(findings, "", json)
+  if (root === undefined) return { servers, storage: {} }
+  warnUnknown(findings, "", root, ["mcpServers", "tokenStorage"])
+
+  if (!has(root, "mcpServers")) missing(findings, "", root, "mcpServers", `as in ${example}`)
+  for (const [name, value] of Object.entries(block(findings, "", root, "mcpServers"))) {
+    const path = at("mcpServers", name)
+    yield* readServer(findings, path, name, value)
+    servers.set(name, fieldsOf(new Findings(undefined), path, value) ?? {})
+  }
+
+  const storage = block(findings, "", root, "tokenStorage")
+  warnUnknown(findings, "tokenStorage", storage, storageFields)
+  yield* readStorage(findings, "tokenStorage", storage)
+  return { servers, storage }
 })
 
-/** The secrets that the file itself holds in plain text. */
-const plainSecrets = (servers: Checked["servers"], storage: JsonObject): ReadonlyArray<string> => {
-  const isPlain = (value: unknown) => typeof value === "string" && value !== "" && !isTemplate(value)
-  const ofServers = [...servers].flatMap(([name, { oauth }]) =>
-    typeof oauth === "object" && oauth !== null && "client_secret" in oauth && isPlain(oauth.client_secret)
-      ? [at(at(at("mcpServers", name), "oauth"), "client_secret")]
-      : []
+/** Reads a part again, filled in from the environment as it is now: its errors are those of its variables. */
+const filledIn = Effect.fnUntraced(function* <A>(
+  file: string | undefined,
+  read: (findings: Findings) => Effect.Effect<A>
+) {
+  const findings = new Findings((variable) =>
+    Effect.map(Config.option(Config.String(variable)), Option.getOrUndefined)
   )
-  return isPlain(storage["password"]) ? [...ofServers, "tokenStorage.password"] : ofServers
-}
+  const result = yield* read(findings)
+  if (findings.issues.length === 0) return result
+  return yield* new ConfigurationError({ ...(file === undefined ? {} : { file }), issues: findings.issues })
+})
+
+/** The home folder, as the shells of Unix and Windows name it; by the system where there is no such variable. */
+const home = Config.String("HOME").pipe(
+  Config.orElse(() => Config.String("USERPROFILE")),
+  // Effect has no service that knows the home folder of the account.
+  Effect.orElseSucceed(homedir)
+)
 
 /**
  * The configuration in a file: the one that is named, else `./server_config.json`, else
- * `~/.mcp_cli/server_config.json`. Nothing is read before it is asked for.
+ * `~/.mcp_cli/server_config.json`. Nothing is read before it is asked for, and the file is read once. Where no file is
+ * named and none is found, there are default settings for the storage and no servers.
  */
 export const layer = (options: {
   readonly path: Option.Option<string>
@@ -78,123 +98,80 @@ export const layer = (options: {
       const fs = yield* FileSystem.FileSystem
       const paths = yield* Path.Path
 
-      const home = Effect.orElseSucceed(Config.String("HOME"), homedir)
-      const candidates = Effect.map(home, (folder) =>
-        Option.match(options.path, {
-          onNone: () => [paths.resolve(fileName), paths.join(folder, ".mcp_cli", fileName)],
-          onSome: (path) => [paths.resolve(path)]
-        })
-      )
+      const defaultPlaces = Effect.map(home, (folder) => [
+        paths.resolve(fileName),
+        paths.join(folder, ".mcp_cli", fileName)
+      ])
 
-      const locate = Effect.gen(function* () {
-        for (const file of yield* candidates) {
-          if (yield* Effect.orElseSucceed(fs.exists(file), () => true)) return Option.some(file)
+      // A place that cannot be looked at is not passed over: reading it says what is wrong there.
+      const isThere = (file: string) => Effect.orElseSucceed(fs.exists(file), () => true)
+
+      const locate: Effect.Effect<Option.Option<string>, ConfigurationError> = Effect.gen(function* () {
+        if (Option.isSome(options.path)) {
+          const file = paths.resolve(options.path.value)
+          if (yield* isThere(file)) return Option.some(file)
+          return yield* new ConfigurationError({
+            file,
+            issues: ofWhole(`there is no such file. Name another one, or write it, for example: ${example}`)
+          })
         }
-        return Option.none<string>()
+        for (const file of yield* defaultPlaces) {
+          if (yield* isThere(file)) return Option.some(file)
+        }
+        return Option.none()
       })
 
-      /** Reads and checks the whole file: the errors of all of it at once. */
-      const check = Effect.fnUntraced(function* (
-        file: string
-      ): Effect.fn.Return<Checked, ConfigurationError> {
+      /** Windows has no such permissions, and Node makes them up there. */
+      const othersMayRead = (file: string) =>
+        paths.sep === "\\"
+          ? Effect.succeed(false)
+          : Effect.map(fs.stat(file), ({ mode }) => (mode & 0o077) !== 0)
+
+      const read = Effect.fnUntraced(function* (file: string): Effect.fn.Return<Checked, ConfigurationError> {
         const refuse = (issues: ReadonlyArray<ConfigurationIssue>) => new ConfigurationError({ file, issues })
-        const text = yield* fs.readFileString(file).pipe(
-          Effect.map((content) => content.replace(/^\uFEFF/, "")),
-          Effect.mapError(({ reason }) => refuse(issue(`cannot be read (${reason._tag})`)))
+        const unreadable = Effect.mapError(({ reason }: { readonly reason: { readonly _tag: string } }) =>
+          refuse(ofWhole(readProblem(reason._tag)))
         )
-        const json = yield* Effect.try({
-          try: (): unknown => JSON.parse(text),
-          catch: (error) => refuse(issue(syntaxProblem(text, error)))
-        })
+        const text = yield* unreadable(fs.readFileString(file))
+        const json = yield* Effect.mapError(parse(text.replace(/^\uFEFF/, "")), refuse)
         const findings = new Findings(undefined)
-        const root = fieldsOf(findings, "", json) ?? {}
-        warnUnknown(findings, "", root, rootFields)
-        const servers = new Map<string, JsonObject>()
-        if (Object.hasOwn(root, "mcpServers")) {
-          for (const [name, value] of Object.entries(
-            fieldsOf(findings, "mcpServers", root["mcpServers"]) ?? {}
-          )) {
-            const path = at("mcpServers", name)
-            yield* readServer(findings, path, name, value)
-            const entry = fieldsOf(new Findings(undefined), path, value)
-            if (entry !== undefined) servers.set(name, entry)
-          }
-        } else {
-          findings.error("mcpServers", "is missing")
-        }
-        const storage = Object.hasOwn(root, "tokenStorage")
-          ? (fieldsOf(findings, "tokenStorage", root["tokenStorage"]) ?? {})
-          : {}
-        warnUnknown(findings, "tokenStorage", storage, storageFields)
-        yield* readStorage(findings, storage)
+        const { servers, storage } = yield* checkAll(findings, json)
         if (findings.issues.length > 0) return yield* refuse(findings.issues)
 
-        const plain = plainSecrets(servers, storage)
-        if (plain.length > 0) {
-          const mode = yield* Effect.option(fs.stat(file))
-          if (Option.exists(mode, (info) => (info.mode & 0o077) !== 0)) {
-            for (const path of plain) {
-              findings.warn(
-                path,
-                `is in plain text in a file that others can read: write \${NAME}, or run chmod 600`
-              )
-            }
+        if (findings.writtenSecrets.length > 0 && (yield* unreadable(othersMayRead(file)))) {
+          for (const path of findings.writtenSecrets) {
+            findings.warn(
+              path,
+              `is in plain text in a file that others can read: write \${NAME} and set that variable, or run chmod 600 on the file`
+            )
           }
         }
         return { file, servers, storage, warnings: findings.warnings }
       })
 
-      const loaded = yield* Effect.cached(
+      const found = yield* Effect.cached(
         Effect.flatMap(
           locate,
           Option.match({
             onNone: () => Effect.succeedNone,
-            onSome: (file) => Effect.asSome(check(file))
+            onSome: (file) => Effect.asSome(read(file))
           })
         )
       )
 
-      const required = Effect.flatMap(
-        loaded,
-        Option.match({
-          onSome: Effect.succeed,
-          onNone: () =>
-            Effect.flatMap(
-              candidates,
-              (looked) =>
-                new ConfigurationError({
-                  issues: issue(
-                    `There is no configuration at ${looked.join(" or ")}. Write one, for example: ${example}`
-                  )
-                })
-            )
-        })
-      )
-
-      /** Reads a part again, filled in from the environment: its errors are those of its variables. */
-      const filledIn = Effect.fnUntraced(function* <A>(
-        file: string | undefined,
-        read: (findings: Findings) => Effect.Effect<A>
-      ) {
-        const findings = new Findings((name) =>
-          Config.String(name).pipe(
-            Config.option,
-            Effect.map(Option.getOrUndefined),
-            Effect.orElseSucceed(() => undefined)
-          )
-        )
-        const result = yield* read(findings)
-        if (findings.issues.length === 0) return result
+      const required = Effect.gen(function* () {
+        const checked = yield* found
+        if (Option.isSome(checked)) return checked.value
+        const looked = (yield* defaultPlaces).join(" or ")
         return yield* new ConfigurationError({
-          ...(file === undefined ? {} : { file }),
-          issues: findings.issues
+          issues: ofWhole(`There is no configuration at ${looked}. Write one, for example: ${example}`)
         })
       })
 
       return Configuration.of({
         file: Effect.map(required, ({ file }) => file),
         servers: Effect.map(required, ({ servers }) =>
-          [...servers].map(([name, entry]) => summarize(name, entry))
+          Array.from(servers, ([name, entry]) => summarize(name, entry))
         ),
         server: Effect.fn("Configuration.server")(function* (name) {
           const { file, servers } = yield* required
@@ -203,16 +180,16 @@ export const layer = (options: {
           const server = yield* filledIn(file, (findings) =>
             readServer(findings, at("mcpServers", name), name, entry)
           )
-          // A server that read without an error is there: only an error, or a variable to fill in, leaves it out.
+          // Only an error, or a variable still to fill in, leaves a server out, and neither is left here.
           return server ?? (yield* Effect.die(new Error("a checked server could not be read")))
         }),
-        tokenStorage: Effect.flatMap(loaded, (found) => {
-          const checked = Option.getOrUndefined(found)
-          return filledIn(checked?.file, (findings) => readStorage(findings, checked?.storage ?? {}))
+        tokenStorage: Effect.gen(function* () {
+          const checked = Option.getOrUndefined(yield* found)
+          return yield* filledIn(checked?.file, (findings) =>
+            readStorage(findings, "tokenStorage", checked?.storage ?? {})
+          )
         }),
-        warnings: Effect.map(loaded, (found) =>
-          Option.match(found, { onNone: () => [], onSome: (_) => _.warnings })
-        )
+        warnings: Effect.map(found, Option.match({ onNone: () => [], onSome: ({ warnings }) => warnings }))
       })
     })
   )

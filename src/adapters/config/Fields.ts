@@ -89,7 +89,9 @@ const stringValue = Effect.fnUntraced(function* (
   const text = yield* interpolate(value, findings.environment ?? (() => Effect.undefined)).pipe(
     Effect.catchTags({
       UnsetVariable: ({ variable }) =>
-        Effect.sync(() => findings.error(path, `the environment variable ${variable} is not set or is empty`)),
+        Effect.sync(() =>
+          findings.error(path, `the environment variable ${variable} is not set or is empty`)
+        ),
       // What it could not read may be the secret itself.
       ConfigError: () => Effect.sync(() => findings.error(path, "the environment cannot be read"))
     })
@@ -189,7 +191,10 @@ export const warnUnknown = (
   path: string,
   fields: JsonObject,
   known: ReadonlyArray<string>,
-  elsewhere: { readonly fields: ReadonlyArray<string>; readonly problem: string } = { fields: [], problem: "" }
+  elsewhere: { readonly fields: ReadonlyArray<string>; readonly problem: string } = {
+    fields: [],
+    problem: ""
+  }
 ): void => {
   for (const name of Object.keys(fields)) {
     if (known.includes(name)) continue

@@ -23,7 +23,9 @@ const hintOf = (text: string, offset: number, previous: string): string | undefi
   if (found === undefined) return "it ends too early"
   if (found === "/" || found === "#") return "comments are not allowed"
   if (found === "'") return "strings stand in double quotes"
-  return previous === "," && (found === "}" || found === "]") ? "the comma before it is one too many" : undefined
+  return previous === "," && (found === "}" || found === "]")
+    ? "the comma before it is one too many"
+    : undefined
 }
 
 /**

@@ -43,9 +43,7 @@ const nameProblem: Check = (name) => {
 const headerNameProblem: Check = (name) =>
   /^[\w!#$%&'*+.^`|~-]+$/.test(name) ? undefined : "is not the name of an HTTP header"
 const headerValueProblem: Check = (text) =>
-  /^[\t\x20-\x7e\x80-\xff]*$/.test(text.trim())
-    ? undefined
-    : "must be one line of characters that a header can hold"
+  /^[\t\x20-\x7e\x80-\xff]*$/.test(text) ? undefined : "must be one line of characters that a header can hold"
 const processTextProblem: Check = (text) =>
   text.includes("\0") ? "must not have a NUL character in it" : undefined
 const variableProblem: Check = (name) =>
@@ -95,7 +93,9 @@ const readStdio = Effect.fnUntraced(function* (
     problem: "is ignored: it is for servers with a url"
   })
   yield* string(findings, path, entry, "type", (text) =>
-    httpTypes.includes(text) ? `is ${text}, which needs a url and no command` : oneOf([...httpTypes, "stdio"])(text)
+    httpTypes.includes(text)
+      ? `is ${text}, which needs a url and no command`
+      : oneOf([...httpTypes, "stdio"])(text)
   )
   if (has(entry, "oauth")) findings.error(at(path, "oauth"), "is only for servers with a url")
   if (!has(entry, "command")) missing(findings, path, entry, "command")
@@ -107,8 +107,17 @@ const readStdio = Effect.fnUntraced(function* (
     (text) => notEmpty(text) ?? processTextProblem(text)
   )
   const args = yield* strings(findings, path, entry, "args", processTextProblem)
-  const env = yield* record(findings, path, entry, "env", { name: variableProblem, value: processTextProblem })
-  const cwd = yield* string(findings, path, entry, "cwd", (text) => notEmpty(text) ?? processTextProblem(text))
+  const env = yield* record(findings, path, entry, "env", {
+    name: variableProblem,
+    value: processTextProblem
+  })
+  const cwd = yield* string(
+    findings,
+    path,
+    entry,
+    "cwd",
+    (text) => notEmpty(text) ?? processTextProblem(text)
+  )
   return command === undefined ? undefined : { _tag: "Stdio", name, command, args, env: redacted(env), cwd }
 })
 

@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
+import type { IncomingMessage, Server, ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
 import { Deferred, Effect, Layer, type Scope } from "effect"
 import type { AuthorizationResponse } from "../../domain/AuthorizationResponse.ts"
@@ -54,6 +54,9 @@ const answerWith = (response: ServerResponse, page: CallbackPage, done?: () => v
 const codeOf = (error: unknown): string =>
   error instanceof Error && "code" in error ? String(error.code) : "unknown error"
 
+/** Loaded when somebody signs in: Node's web stack takes longer to load than all else that most commands do. */
+const loadHttp = Effect.promise(() => import("node:http"))
+
 /** Binds one address; its server closes with the scope, and takes its open connections with it. */
 const listen = (
   host: string,
@@ -61,13 +64,15 @@ const listen = (
   handle: (request: IncomingMessage, response: ServerResponse) => void
 ): Effect.Effect<Server, string, Scope.Scope> =>
   Effect.acquireRelease(
-    Effect.callback<Server, string>((resume) => {
-      const server = createServer({ maxHeaderSize: 2 * longestTarget }, handle)
-      server.once("error", (error) => resume(Effect.fail(codeOf(error))))
-      server.listen({ host, port, exclusive: true, ipv6Only: host === "::1" }, () =>
-        resume(Effect.succeed(server))
-      )
-    }),
+    Effect.flatMap(loadHttp, ({ createServer }) =>
+      Effect.callback<Server, string>((resume) => {
+        const server = createServer({ maxHeaderSize: 2 * longestTarget }, handle)
+        server.once("error", (error) => resume(Effect.fail(codeOf(error))))
+        server.listen({ host, port, exclusive: true, ipv6Only: host === "::1" }, () =>
+          resume(Effect.succeed(server))
+        )
+      })
+    ),
     (server) =>
       Effect.callback<void>((resume) => {
         server.close(() => resume(Effect.void))

@@ -6,16 +6,12 @@ import {
   randomBytes,
   timingSafeEqual
 } from "node:crypto"
-import { Effect, Option, type Redacted, Redacted as Secret, Result, Schema } from "effect"
+import { Effect, Option, Redacted, Result, Schema } from "effect"
+
+import { deriveKey, fewestIterations, keyLength, mostIterations } from "./KeyDerivation.ts"
 
 /** PBKDF2-HMAC-SHA256 rounds for a new store: OWASP's figure of 2026. */
 export const newIterations = 600_000
-/** The fewest rounds that a store may ask for. */
-export const fewestIterations = 480_000
-/** The most: more would only keep the person waiting. */
-export const mostIterations = 10_000_000
-
-const keyLength = 32
 const nonceLength = 12
 const tagLength = 16
 
@@ -114,14 +110,8 @@ const decrypt = (
   }
 }
 
-/** Derives a key from a password, off the main thread (RFC 8018 §5.2). The password is taken in Unicode's form NFC. */
 const derive = (password: Redacted.Redacted, salt: string, iterations: number): Effect.Effect<Buffer> =>
-  Effect.callback((resume) => {
-    const text = Secret.value(password).normalize("NFC")
-    pbkdf2(text, bytesOf(salt), iterations, keyLength, "sha256", (error, key) =>
-      resume(error === null ? Effect.succeed(key) : Effect.die(error))
-    )
-  })
+  Effect.promise(() => deriveKey(Redacted.value(password), salt, iterations))
 
 /** A folder that is unlocked: its data key, and the identity that its files are bound to. */
 export interface Unlocked {
