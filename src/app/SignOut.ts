@@ -10,7 +10,7 @@ export class SignOut extends Context.Service<
   {
     /** Forgets one account of a server; true where there was something. */
     readonly reset: (server: string, account?: string) => Effect.Effect<boolean, StorageError | LockError>
-    /** Forgets everything that the store holds, and says what that was. */
+    /** Forgets everything that the store holds, its password included, and says what that was. */
     readonly resetAll: Effect.Effect<ReadonlyArray<CredentialKey>, StorageError | LockError>
   }
 >()("mcp-cli-oauth/app/SignOut") {}
@@ -27,9 +27,9 @@ export const layer: Layer.Layer<SignOut, never, CredentialLock | Credentials | C
       const reset = Effect.fn("SignOut.reset")((server: string, account?: string) =>
         forget(CredentialKey.of(server, account))
       )
-      const resetAll = Effect.flatMap(store.list, (keys) => Effect.filter(keys, forget)).pipe(
-        Effect.withSpan("SignOut.resetAll")
-      )
+      const resetAll = Effect.flatMap(store.list, (keys) => Effect.filter(keys, forget))
+        .pipe(Effect.tap(store.clear))
+        .pipe(Effect.withSpan("SignOut.resetAll"))
       return SignOut.of({ reset, resetAll })
     })
   )

@@ -92,6 +92,8 @@ export class CredentialStore extends Context.Service<
     readonly put: (key: CredentialKey, credential: Credential) => Effect.Effect<void, StorageError>
     /** Forgets a key, readable or not; true where there was something. Needs no password. */
     readonly remove: (key: CredentialKey) => Effect.Effect<boolean, StorageError>
+    /** Forgets everything, the store's own password included: the next `put` starts a new one. Needs no password. */
+    readonly clear: Effect.Effect<void, StorageError>
     /** The keys kept, sorted by name. Needs no password. */
     readonly list: Effect.Effect<ReadonlyArray<CredentialKey>, StorageError>
   }

@@ -115,6 +115,18 @@ export const credentialStoreContract = <E>(name: string, layer: Layer.Layer<Cred
       }).pipe(Effect.provide(layer))
     )
 
+    it.effect("starts anew after it was cleared", () =>
+      Effect.gen(function* () {
+        const store = yield* CredentialStore
+        yield* store.put(notion, credentialWith("notion"))
+        yield* store.clear
+        assert.deepEqual(yield* store.list, [])
+        assert.isTrue(Option.isNone(yield* store.get(notion)))
+        yield* store.put(notion, credentialWith("again"))
+        same(yield* store.get(notion), credentialWith("again"))
+      }).pipe(Effect.provide(layer))
+    )
+
     it.effect("has a whole credential after many writers at once", () =>
       Effect.gen(function* () {
         const store = yield* CredentialStore

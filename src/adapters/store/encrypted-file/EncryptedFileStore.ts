@@ -157,6 +157,17 @@ export const layer = (options: EncryptedFileOptions): Layer.Layer<CredentialStor
         yield* folder.replace(key.storageName + extension, seal(unlocked, key.storageName, text))
       })
 
+      // The key goes last: until then what is left can still be read.
+      const clear = Effect.gen(function* () {
+        const names = yield* folder.names
+        yield* Effect.forEach(
+          names.filter((name) => name.endsWith(extension)),
+          folder.remove
+        )
+        yield* folder.remove(saltName)
+        held = undefined
+      }).pipe(Effect.withSpan("EncryptedFileStore.clear"))
+
       const list = Effect.map(folder.names, (names) =>
         names
           .filter((name) => name.endsWith(extension))
@@ -178,6 +189,7 @@ export const layer = (options: EncryptedFileOptions): Layer.Layer<CredentialStor
         get,
         put,
         remove: Effect.fn("EncryptedFileStore.remove")((key) => folder.remove(key.storageName + extension)),
+        clear,
         list
       })
     })

@@ -1,11 +1,4 @@
-import {
-  createCipheriv,
-  createDecipheriv,
-  createHash,
-  pbkdf2,
-  randomBytes,
-  timingSafeEqual
-} from "node:crypto"
+import { createCipheriv, createDecipheriv, createHash, randomBytes, timingSafeEqual } from "node:crypto"
 import { Effect, Option, Redacted, Result, Schema } from "effect"
 
 import { deriveKey, fewestIterations, keyLength, mostIterations } from "./KeyDerivation.ts"

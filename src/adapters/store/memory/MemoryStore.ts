@@ -12,6 +12,7 @@ export const layer: Layer.Layer<CredentialStore> = Layer.sync(CredentialStore, (
     get: (key) => Effect.sync(() => Option.fromNullishOr(kept.get(key.storageName)?.credential)),
     put: (key, credential) => Effect.sync(() => void kept.set(key.storageName, { key, credential })),
     remove: (key) => Effect.sync(() => kept.delete(key.storageName)),
+    clear: Effect.sync(() => kept.clear()),
     list: Effect.sync(() =>
       [...kept.entries()].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, { key }]) => key)
     )
