@@ -96,11 +96,11 @@ export const layer = (options: EncryptedFileOptions): Layer.Layer<CredentialStor
         return yield* fail(new NoPassword())
       })
 
-      const unlockWith = Effect.fnUntraced(function* (salt: string) {
+      const unlockWith = Effect.fnUntraced(function* (salt: string, chosen?: Redacted.Redacted) {
         if (held?.salt === salt) return held.unlocked
         const file = readSalt(salt)
         if (Result.isFailure(file)) return yield* fault(saltPath, file.failure)
-        const known = yield* given
+        const known = chosen === undefined ? yield* given : Option.some(chosen)
         for (let attempt = 1; attempt <= (Option.isSome(known) ? 1 : attemptsAtPrompt); attempt++) {
           const password = Option.isSome(known) ? known.value : yield* ask("Password of the token store")
           const unlocked = yield* unwrap(file.success, password)
@@ -122,7 +122,10 @@ export const layer = (options: EncryptedFileOptions): Layer.Layer<CredentialStor
         const password = Option.isSome(known) ? known.value : yield* askForNew
         yield* folder.create(saltName, yield* newSalt(password, options.iterations ?? newIterations))
         // Another process may have been first: then its file counts, and the password has to open that.
-        return yield* unlockWith(Option.getOrElse(yield* folder.read(saltName), () => ""))
+        return yield* unlockWith(
+          Option.getOrElse(yield* folder.read(saltName), () => ""),
+          password
+        )
       })
 
       /** The data key, for writing: a folder that has none yet gets one. */

@@ -1,0 +1,284 @@
+import { chmodSync, mkdirSync, writeFileSync } from "node:fs"
+import { homedir } from "node:os"
+import { join, resolve, win32 } from "node:path"
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import * as NodePath from "@effect/platform-node/NodePath"
+import { assert, describe, it } from "@effect/vitest"
+import { ConfigProvider, Effect, Layer, Option } from "effect"
+import * as ConfigurationFile from "../../../src/adapters/config/ConfigurationFile.ts"
+import {
+  Configuration,
+  type ConfigurationError,
+  type UnknownServer
+} from "../../../src/ports/Configuration.ts"
+import { temporaryFolder } from "../TemporaryFolder.ts"
+import { errorsOf, here, over, warningsOf, withFile } from "./InMemoryFile.ts"
+
+const url = "https://mcp.example.com/mcp"
+const good = { mcpServers: { s: { url } } }
+const example = '{ "mcpServers": { "notion": { "url": "https://mcp.notion.com/mcp" } } }'
+const atHome = "/home/ann/.mcp_cli/server_config.json"
+
+const file = Configuration.use((configuration) => configuration.file)
+const servers = Configuration.use((configuration) => configuration.servers)
+const tokenStorage = Configuration.use((configuration) => configuration.tokenStorage)
+const warnings = Configuration.use((configuration) => configuration.warnings)
+const server = Configuration.use((configuration) => configuration.server("s"))
+const parts: ReadonlyArray<Effect.Effect<unknown, ConfigurationError | UnknownServer, Configuration>> = [
+  file,
+  servers,
+  server,
+  tokenStorage,
+  warnings
+]
+
+describe("the place of the configuration file", () => {
+  it.effect("is the folder one is in, before the home folder", () =>
+    Effect.gen(function* () {
+      assert.strictEqual(yield* Effect.provide(file, over({ [here]: good, [atHome]: good })), here)
+    })
+  )
+
+  it.effect("is else the home folder", () =>
+    Effect.gen(function* () {
+      assert.strictEqual(yield* Effect.provide(file, over({ [atHome]: good })), atHome)
+    })
+  )
+
+  it.effect("is the home folder as Windows names it, or as the system does", () =>
+    Effect.gen(function* () {
+      const bob = "/users/bob/.mcp_cli/server_config.json"
+      const system = join(homedir(), ".mcp_cli/server_config.json")
+      const files = { [bob]: good, [system]: good }
+      const as = (env: Record<string, string>) => over(files, { env: { HOME: "", ...env } })
+      assert.strictEqual(yield* Effect.provide(file, as({ USERPROFILE: "/users/bob" })), bob)
+      assert.strictEqual(yield* Effect.provide(file, as({})), system)
+    })
+  )
+
+  it.effect("is the one that is named, and no other", () =>
+    Effect.gen(function* () {
+      const named = resolve("team.json")
+      const files = { [here]: "", [atHome]: "", [named]: good, "/etc/mcp.json": good }
+      assert.strictEqual(yield* Effect.provide(file, over(files, { path: "./team.json" })), named)
+      assert.strictEqual(yield* Effect.provide(file, over(files, { path: "/etc/mcp.json" })), "/etc/mcp.json")
+    })
+  )
+
+  it.effect("has to exist where it is named, for everything", () =>
+    Effect.gen(function* () {
+      const layer = over({ [here]: good, [atHome]: good }, { path: "/nope.json" })
+      for (const part of parts) {
+        const error = yield* Effect.flip(Effect.provide(part, layer))
+        assert.strictEqual(error._tag, "ConfigurationError")
+        assert.strictEqual(
+          error.message,
+          `/nope.json: there is no such file. Name another one, or write it, for example: ${example}`
+        )
+      }
+    })
+  )
+
+  it.effect("is said with an example where there is none, and tokens are kept by default", () =>
+    Effect.gen(function* () {
+      for (const part of parts.slice(0, 3)) {
+        const error = yield* Effect.flip(Effect.provide(part, over({})))
+        assert.strictEqual(error._tag, "ConfigurationError")
+        assert.strictEqual(
+          error.message,
+          `There is no configuration at ${here} or ${atHome}. Write one, for example: ${example}`
+        )
+      }
+      assert.deepStrictEqual(yield* Effect.provide(tokenStorage, over({})), {
+        backend: "auto",
+        password: undefined
+      })
+      assert.deepStrictEqual(yield* Effect.provide(warnings, over({})), [])
+    })
+  )
+
+  it.effect("has an example that works", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* errorsOf(example), [])
+    })
+  )
+})
+
+describe("the configuration file", () => {
+  it.effect("is read when it is asked for, and once", () =>
+    Effect.gen(function* () {
+      const read: Array<string> = []
+      const layer = over({ [here]: good }, { onRead: (path) => read.push(path) })
+      yield* Effect.gen(function* () {
+        const configuration = yield* Configuration
+        assert.deepStrictEqual(read, [])
+        yield* Effect.all([configuration.servers, configuration.server("s"), configuration.warnings], {
+          concurrency: "unbounded"
+        })
+        yield* configuration.tokenStorage
+        assert.deepStrictEqual(read, [here])
+      }).pipe(Effect.provide(layer))
+    })
+  )
+
+  it.effect("looks variables up when its server is asked for, each time", () =>
+    Effect.gen(function* () {
+      const configuration = yield* Configuration
+      for (const host of ["one.example", "two.example"]) {
+        const found = yield* configuration
+          .server("s")
+          .pipe(
+            Effect.provideService(
+              ConfigProvider.ConfigProvider,
+              ConfigProvider.fromEnv({ env: { HOST: host } })
+            )
+          )
+        assert.strictEqual(found._tag === "Http" && found.url.hostname, host)
+      }
+    }).pipe(withFile({ mcpServers: { s: { url: "https://${HOST}/" } } }))
+  )
+
+  it.effect("says that the environment cannot be read, and not why", () =>
+    Effect.gen(function* () {
+      const broken = ConfigProvider.make(() =>
+        Effect.fail(new ConfigProvider.SourceError({ message: "hunter2" }))
+      )
+      const error = yield* Effect.flip(
+        Effect.provideService(
+          Configuration.use((configuration) => configuration.server("s")),
+          ConfigProvider.ConfigProvider,
+          broken
+        )
+      )
+      assert.strictEqual(error.message, `${here}: mcpServers.s.headers.A: the environment cannot be read`)
+    }).pipe(withFile({ mcpServers: { s: { url, headers: { A: "${SECRET:-x}" } } } }))
+  )
+
+  it.effect("may begin with a byte order mark", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* errorsOf(`\uFEFF${JSON.stringify(good)}`), [])
+      assert.deepStrictEqual(yield* errorsOf("\uFEFF{x"), [": it is not valid JSON at line 1, column 2"])
+    })
+  )
+
+  it.effect.each([
+    [
+      '{\n  "a": "hunter2",\n}',
+      ": it is not valid JSON at line 3, column 1: the comma before it is one too many"
+    ],
+    ['{\n  "a": "hunter2" // x\n}', ": it is not valid JSON at line 2, column 18: comments are not allowed"],
+    ['{ "a": hunter2 }', ": it is not valid JSON at line 1, column 8"],
+    ["", ": it is not valid JSON at line 1, column 1: it ends too early"],
+    ["[]", ": must be an object"],
+    ['"hunter2"', ": must be an object"],
+    ["null", ": must be an object"],
+    ["{}", `mcpServers: is missing: as in ${example}`],
+    ['{"mcp_servers": {}}', `mcpServers: is missing: as in ${example} (is "mcp_servers" meant to be it?)`],
+    ['{"mcpServers": []}', "mcpServers: must be an object"],
+    ['{"mcpServers": "hunter2"}', "mcpServers: must be an object"],
+    ['{"__proto__": {"mcpServers": {}}}', `mcpServers: is missing: as in ${example}`]
+  ] as const)("is not %s", ([text, expected]) =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* errorsOf(text), [expected])
+    })
+  )
+
+  it.effect("with several errors shows all of them, under its own name", () =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(
+        server.pipe(
+          withFile({ mcpServers: { s: { url }, t: { url: "x", oauth: { token_url: "hunter2" } } } })
+        )
+      )
+      assert.strictEqual(
+        error.message,
+        [
+          `${here} has 4 errors:`,
+          "  mcpServers.t.url: must be an absolute URL",
+          "  mcpServers.t.oauth.token_url: must be an absolute URL",
+          "  mcpServers.t.oauth.authorization_url: is missing: token_url is given, and needs it",
+          "  mcpServers.t.oauth.client_id: is missing: endpoints given by hand need the client that is registered there"
+        ].join("\n")
+      )
+    })
+  )
+})
+
+describe("a secret in the file", () => {
+  const advice =
+    "is in plain text in a file that others can read: write ${NAME} and set that variable, or run chmod 600 on the file"
+  const content = {
+    mcpServers: {
+      a: { url, oauth: { client_id: "i", client_secret: "hunter2" } },
+      b: { url, oauth: { client_id: "i", client_secret: "${SECRET}" } },
+      c: { url, oauth: { client_id: "i", client_secret: "${SECRET:-hunter2}" } },
+      d: { url, oauth: { client_id: "i", client_secret: "${SECRET:-}" } }
+    },
+    tokenStorage: { password: "hunter2" }
+  }
+
+  it.effect.each([0o644, 0o640, 0o604, 0o660])("draws a warning where others can read it (%o)", (mode) =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* warningsOf(content, { mode: 0o100000 | mode }), [
+        `mcpServers.a.oauth.client_secret: ${advice}`,
+        `mcpServers.c.oauth.client_secret: ${advice}`,
+        `tokenStorage.password: ${advice}`
+      ])
+    })
+  )
+
+  it.effect.each([0o600, 0o400, 0o700])("draws none where they cannot (%o)", (mode) =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* warningsOf(content, { mode: 0o100000 | mode }), [])
+    })
+  )
+
+  it.effect("draws none on Windows, whose permissions Node makes up", () =>
+    Effect.gen(function* () {
+      const layer = over(
+        { [win32.resolve("server_config.json")]: content },
+        { windows: true, mode: 0o100666 }
+      )
+      assert.deepStrictEqual(yield* Effect.provide(warnings, layer), [])
+      assert.strictEqual((yield* Effect.provide(servers, layer)).length, 4)
+    })
+  )
+
+  it.effect("draws none where there is none", () =>
+    Effect.gen(function* () {
+      const variables = { ...good, tokenStorage: { password: "${KEY}" } }
+      assert.deepStrictEqual(yield* warningsOf(variables, { mode: 0o100644 }), [])
+    })
+  )
+})
+
+describe("a file on a disk", () => {
+  const onDisk = (path: string) =>
+    ConfigurationFile.layer({ path: Option.some(path) }).pipe(
+      Layer.provide(Layer.merge(NodeFileSystem.layer, NodePath.layer))
+    )
+  const secret = JSON.stringify({ ...good, tokenStorage: { password: "hunter2" } })
+
+  it.effect("is read with a byte order mark, its permissions looked at", () =>
+    Effect.gen(function* () {
+      const path = join(yield* temporaryFolder, "c.json")
+      writeFileSync(path, `\uFEFF${secret}`, { mode: 0o600 })
+      assert.strictEqual((yield* Effect.provide(server, onDisk(path))).name, "s")
+      assert.deepStrictEqual(yield* Effect.provide(warnings, onDisk(path)), [])
+      chmodSync(path, 0o644)
+      assert.deepStrictEqual(
+        (yield* Effect.provide(warnings, onDisk(path))).map(({ path }) => path),
+        ["tokenStorage.password"]
+      )
+    })
+  )
+
+  it.effect("may not be a folder", () =>
+    Effect.gen(function* () {
+      const path = join(yield* temporaryFolder, "c.json")
+      mkdirSync(path)
+      const error = yield* Effect.flip(Effect.provide(servers, onDisk(path)))
+      assert.strictEqual(error.message, `${path}: it cannot be read: it is not a file`)
+    })
+  )
+})

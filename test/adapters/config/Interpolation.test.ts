@@ -1,0 +1,104 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Schema } from "effect"
+import {
+  interpolate,
+  isTemplate,
+  isWrittenOut,
+  parseTemplate
+} from "../../../src/adapters/config/Interpolation.ts"
+
+const environment: Readonly<Record<string, string>> = {
+  A: "one",
+  B_2: "two",
+  _c: "three",
+  EMPTY: "",
+  CODE: "${A} $${A} ${A:-x}"
+}
+const fill = (source: string) =>
+  interpolate(source, (variable) =>
+    Effect.sync(() => (Object.hasOwn(environment, variable) ? environment[variable] : undefined))
+  )
+
+describe("a string of the configuration", () => {
+  it.effect.each([
+    ["a variable", "${A}", "one"],
+    ["several, with text around them", "<${A}-${B_2}${_c}>", "<one-twothree>"],
+    ["a default that is not needed", "${A:-x}", "one"],
+    ["a default of a variable that is not set", "${NOPE:-x y}", "x y"],
+    ["a default of a variable that is empty", "${EMPTY:-x}", "x"],
+    ["an empty default", "[${NOPE:-}]", "[]"],
+    ["an empty variable without a default", "[${EMPTY}]", "[]"],
+    ["a default with what looks like syntax", "${NOPE:-a:-b$c{d}", "a:-b$c{d"],
+    ["an escaped opening", "$${A}", "${A}"],
+    ["an escaped opening after a variable", "${A}$${A}", "one${A}"],
+    ["a $ that opens nothing", "$A $ $$ a$", "$A $ $$ a$"],
+    ["braces without a $", "{A} }{", "{A} }{"],
+    ["a value that looks like a template", "${CODE}", "${A} $${A} ${A:-x}"],
+    ["nothing", "", ""]
+  ] as const)("reads %s", ([, source, expected]) =>
+    Effect.gen(function* () {
+      assert.strictEqual(yield* fill(source), expected)
+    })
+  )
+
+  it.effect("names the first variable that is not set", () =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(fill("${A} ${FIRST} ${SECOND}"))
+      assert.strictEqual(error.variable, "FIRST")
+    })
+  )
+
+  it.each([
+    "${",
+    "a ${",
+    "${}",
+    "${1A}",
+    "${A",
+    "${A-x}",
+    "${A:x}",
+    "${a b}",
+    "${É}",
+    "${A:-${B}}",
+    "${A:-x"
+  ])("is malformed as %s", (source) => {
+    assert.isUndefined(parseTemplate(source))
+  })
+
+  it("needs the environment only for a variable", () => {
+    assert.isTrue(isTemplate("x ${A}"))
+    assert.isTrue(isTemplate("${A:-x}"))
+    assert.isFalse(isTemplate("$${A} $A"))
+  })
+
+  it("is written out where the file alone says what it stands for", () => {
+    assert.isTrue(isWrittenOut("secret"))
+    assert.isTrue(isWrittenOut("$${secret"))
+    assert.isTrue(isWrittenOut("${A:-secret}"))
+    assert.isFalse(isWrittenOut("${A}"))
+    assert.isFalse(isWrittenOut("${A:-}"))
+    assert.isFalse(isWrittenOut(""))
+  })
+
+  it.effect.prop("without a $ stays as it is", [Schema.String], ([text]) =>
+    Effect.gen(function* () {
+      const source = text.replaceAll("$", "")
+      assert.strictEqual(yield* fill(source), source)
+      assert.isFalse(isTemplate(source))
+    })
+  )
+
+  it.effect.prop("is any text at all, once its openings are escaped", [Schema.String], ([text]) =>
+    Effect.gen(function* () {
+      const source = `\${A}${text.replaceAll("${", () => "$${")}`
+      assert.strictEqual(yield* fill(source), `one${text}`)
+    })
+  )
+
+  it.effect.prop("is filled in with any value as it is", [Schema.String, Schema.String], ([value, text]) =>
+    Effect.gen(function* () {
+      const around = text.replaceAll("$", "")
+      const filled = yield* interpolate(`${around}\${X}${around}`, () => Effect.succeed(value))
+      assert.strictEqual(filled, `${around}${value}${around}`)
+    })
+  )
+})

@@ -1,0 +1,308 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Redacted } from "effect"
+import { protocolParameters } from "../../../src/domain/AuthorizationRequest.ts"
+import { defaultOAuth, type OAuthSettings } from "../../../src/domain/Server.ts"
+import { errorsOf, httpServerOf, type Options, useErrorsOf } from "./InMemoryFile.ts"
+
+const url = "https://mcp.example.com/mcp"
+const authorization_url = "https://as.example.com/authorize"
+const token_url = "https://as.example.com/token"
+const byHand = { authorization_url, token_url, client_id: "id" }
+
+const settingsOf = (oauth: unknown, options?: Options): Effect.Effect<OAuthSettings, unknown> =>
+  Effect.map(httpServerOf({ url, oauth }, options), (server) => server.oauth)
+
+const insecure = "must be an https URL (http only for this machine, as in http://localhost:3000)"
+const notLoopback = "must be an http URL of this machine, such as http://localhost:8080/callback"
+const decorated = "must not have a query, a fragment or a user name in it"
+const scope = "must be one scope, without spaces or quotes"
+const methods = "must be one of client_secret_basic, client_secret_post, none"
+const taken = (name: string) => `"${name}" is a parameter of the protocol and cannot be replaced`
+
+describe("the oauth block", () => {
+  it.effect("has defaults for everything", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* settingsOf({}), defaultOAuth)
+      assert.strictEqual((yield* settingsOf({})).redirectUri.href, "http://localhost:8080/callback")
+    })
+  )
+
+  it.effect("of the documentation gives what it says", () =>
+    Effect.gen(function* () {
+      const { source, ...rest } = yield* settingsOf(
+        {
+          authorization_url: "https://api.notion.com/v1/oauth/authorize",
+          token_url: "https://api.notion.com/v1/oauth/token",
+          client_id: "${NOTION_CLIENT_ID}",
+          client_secret: "${NOTION_CLIENT_SECRET}",
+          scopes: [],
+          redirect_uri: "http://localhost:8080/callback",
+          use_pkce: true,
+          extra_auth_params: { owner: "user" }
+        },
+        { env: { NOTION_CLIENT_ID: "n-id", NOTION_CLIENT_SECRET: "n-secret" } }
+      )
+      assert.deepStrictEqual(rest, { ...withoutSource, extraAuthParams: { owner: "user" } })
+      assert.strictEqual(source._tag, "ByHand")
+      if (source._tag !== "ByHand") return
+      assert.strictEqual(source.authorizationEndpoint.href, "https://api.notion.com/v1/oauth/authorize")
+      assert.strictEqual(source.tokenEndpoint.href, "https://api.notion.com/v1/oauth/token")
+      assert.strictEqual(source.client.clientId, "n-id")
+      assert.strictEqual(Redacted.value(source.client.clientSecret!), "n-secret")
+    })
+  )
+
+  it.effect("takes every field", () =>
+    Effect.gen(function* () {
+      const settings = yield* settingsOf({
+        client_id: "id",
+        client_secret: "s",
+        scopes: ["read", "files:${NOPE:-write}"],
+        redirect_uri: "http://127.0.0.1:0/x",
+        use_pkce: false,
+        extra_auth_params: { prompt: "${NOPE:-consent}", "a b": "" },
+        token_endpoint_auth_method: "client_secret_post"
+      })
+      assert.strictEqual(settings.source._tag, "Discovered")
+      assert.strictEqual(settings.source.client?.clientId, "id")
+      assert.deepStrictEqual(settings.scopes, ["read", "files:write"])
+      assert.strictEqual(settings.redirectUri.href, "http://127.0.0.1:0/x")
+      assert.isFalse(settings.usePkce)
+      assert.deepStrictEqual(settings.extraAuthParams, { prompt: "consent", "a b": "" })
+      assert.strictEqual(settings.tokenEndpointAuthMethod, "client_secret_post")
+    })
+  )
+
+  it.effect("with a client_id alone is a public client of a discovered server", () =>
+    Effect.gen(function* () {
+      const { source } = yield* settingsOf({ client_id: "id" })
+      assert.deepStrictEqual(source, {
+        _tag: "Discovered",
+        client: { clientId: "id", clientSecret: undefined }
+      })
+    })
+  )
+
+  it.effect.each([
+    "http://localhost:8080/callback",
+    "http://localhost/cb",
+    "http://localhost:0/",
+    "http://127.0.0.1:1234/a/b",
+    "http://[::1]:99/",
+    "http://localhost:${PORT}/callback"
+  ])("comes back to %s", (redirect_uri) =>
+    Effect.gen(function* () {
+      const { redirectUri } = yield* settingsOf({ redirect_uri }, { env: { PORT: "7777" } })
+      assert.strictEqual(redirectUri.href, redirect_uri.replace("${PORT}", "7777"))
+    })
+  )
+
+  it.effect("may name the resource where endpoints are given by hand, and only there", () =>
+    Effect.gen(function* () {
+      const extra_auth_params = { resource: "https://r.example" }
+      assert.deepStrictEqual(
+        (yield* settingsOf({ ...byHand, extra_auth_params })).extraAuthParams,
+        extra_auth_params
+      )
+      assert.deepStrictEqual(yield* useErrorsOf({ url, oauth: { client_id: "id", extra_auth_params } }), [
+        `mcpServers.s.oauth.extra_auth_params.resource: ${taken("resource")}`
+      ])
+    })
+  )
+
+  it.effect.each([...protocolParameters].filter((name) => name !== "resource"))(
+    "may never replace %s",
+    (name) =>
+      Effect.gen(function* () {
+        const oauth = { ...byHand, extra_auth_params: { owner: "user", [name]: "x" } }
+        assert.deepStrictEqual(yield* errorsOf({ mcpServers: { s: { url, oauth } } }), [
+          `mcpServers.s.oauth.extra_auth_params.${name}: ${taken(name)}`
+        ])
+      })
+  )
+})
+
+const withoutSource: Omit<OAuthSettings, "source"> = (({ source: _, ...rest }) => rest)(defaultOAuth)
+
+describe("an error in the oauth block", () => {
+  const registered = "is missing: endpoints given by hand need the client that is registered there"
+  it.effect.each<readonly [string, Record<string, unknown>, ReadonlyArray<string>]>([
+    [
+      "no token_url",
+      { authorization_url, client_id: "id" },
+      ["token_url: is missing: authorization_url is given, and needs it"]
+    ],
+    [
+      "no authorization_url",
+      { token_url, client_id: "id" },
+      ["authorization_url: is missing: token_url is given, and needs it"]
+    ],
+    [
+      "a misspelled token_url",
+      { authorization_url, tokenUrl: token_url, client_id: "id" },
+      ['token_url: is missing: authorization_url is given, and needs it (is "tokenUrl" meant to be it?)']
+    ],
+    ["no client_id", { authorization_url, token_url }, [`client_id: ${registered}`]],
+    [
+      "one endpoint and nothing else",
+      { token_url },
+      ["authorization_url: is missing: token_url is given, and needs it", `client_id: ${registered}`]
+    ],
+    [
+      "client_secret without client_id",
+      { client_secret: "s" },
+      ["client_id: is missing: client_secret is given, and belongs to one"]
+    ],
+    ["an empty client_id", { client_id: "" }, ["client_id: must not be empty"]],
+    ["an empty client_secret", { client_id: "id", client_secret: "" }, ["client_secret: must not be empty"]],
+    [
+      "fields that are no strings",
+      { ...byHand, client_id: 1, client_secret: null, token_url: {} },
+      ["token_url: must be a string", "client_id: must be a string", "client_secret: must be a string"]
+    ],
+    [
+      "insecure endpoints",
+      { ...byHand, authorization_url: "http://as.example.com", token_url: "ftp://x" },
+      [`authorization_url: ${insecure}`, `token_url: ${insecure}`]
+    ],
+    [
+      "relative endpoints",
+      { ...byHand, authorization_url: "authorize", token_url: "" },
+      ["authorization_url: must be an absolute URL", "token_url: must be an absolute URL"]
+    ],
+    [
+      "a user name in an endpoint",
+      { ...byHand, token_url: "https://u:p@as.example.com" },
+      ["token_url: must not have a user name or password in it"]
+    ],
+    [
+      "a fragment in an endpoint",
+      { ...byHand, authorization_url: `${authorization_url}#x` },
+      ["authorization_url: must not have a fragment (#…)"]
+    ],
+    ["scopes in a string", { scopes: "read write" }, ["scopes: must be a list of strings"]],
+    [
+      "scopes that are none",
+      { scopes: ["a", "b c", 1, ""] },
+      [`scopes[1]: ${scope}`, "scopes[2]: must be a string", `scopes[3]: ${scope}`]
+    ],
+    [
+      "https to come back to",
+      { redirect_uri: "https://localhost:8080/callback" },
+      [`redirect_uri: ${notLoopback}`]
+    ],
+    [
+      "another machine to come back to",
+      { redirect_uri: "http://example.com/cb" },
+      [`redirect_uri: ${notLoopback}`]
+    ],
+    [
+      "a name like localhost",
+      { redirect_uri: "http://localhost.example.com/cb" },
+      [`redirect_uri: ${notLoopback}`]
+    ],
+    ["an app to come back to", { redirect_uri: "myapp:/cb" }, [`redirect_uri: ${notLoopback}`]],
+    [
+      "a relative address to come back to",
+      { redirect_uri: "localhost/cb" },
+      ["redirect_uri: must be an absolute URL"]
+    ],
+    ["a query to come back to", { redirect_uri: "http://localhost/cb?x=1" }, [`redirect_uri: ${decorated}`]],
+    [
+      "an empty query to come back to",
+      { redirect_uri: "http://localhost/cb?" },
+      [`redirect_uri: ${decorated}`]
+    ],
+    ["a fragment to come back to", { redirect_uri: "http://localhost/cb#x" }, [`redirect_uri: ${decorated}`]],
+    [
+      "an empty fragment to come back to",
+      { redirect_uri: "http://localhost/cb#" },
+      [`redirect_uri: ${decorated}`]
+    ],
+    [
+      "a password to come back to",
+      { redirect_uri: "http://:p@localhost/cb" },
+      [`redirect_uri: ${decorated}`]
+    ],
+    ["use_pkce in words", { use_pkce: "true" }, ["use_pkce: must be true or false"]],
+    ["use_pkce null", { use_pkce: null }, ["use_pkce: must be true or false"]],
+    ["parameters in a list", { extra_auth_params: [] }, ["extra_auth_params: must be an object"]],
+    [
+      "parameters that are no strings",
+      { extra_auth_params: { a: 1, state: true } },
+      [
+        "extra_auth_params.a: must be a string",
+        `extra_auth_params.state: ${taken("state")}`,
+        "extra_auth_params.state: must be a string"
+      ]
+    ],
+    [
+      "another method",
+      { token_endpoint_auth_method: "private_key_jwt" },
+      [`token_endpoint_auth_method: ${methods}`]
+    ],
+    [
+      "none with a secret",
+      { client_id: "i", client_secret: "s", token_endpoint_auth_method: "none" },
+      ["token_endpoint_auth_method: is none, which goes without a client_secret"]
+    ],
+    [
+      "a secret to send, and no secret",
+      { client_id: "i", token_endpoint_auth_method: "client_secret_post" },
+      ["client_secret: is missing: client_secret_post needs it"]
+    ],
+    [
+      "a malformed template",
+      { client_id: "${}", client_secret: "${A:-${B}}" },
+      [
+        "client_id: has a ${ that is neither ${NAME} nor ${NAME:-default} ($${ writes it as it is)",
+        "client_secret: has a ${ that is neither ${NAME} nor ${NAME:-default} ($${ writes it as it is)"
+      ]
+    ]
+  ])("%s", ([, oauth, expected]) =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(
+        yield* errorsOf({ mcpServers: { s: { url, oauth } } }),
+        expected.map((line) => `mcpServers.s.oauth.${line}`)
+      )
+    })
+  )
+
+  it.effect.each<readonly [Record<string, unknown>, string, string]>([
+    [{ ...byHand, token_url: "${V}" }, "http://as.example.com", `token_url: ${insecure}`],
+    [{ ...byHand, authorization_url: "${V}" }, "x", "authorization_url: must be an absolute URL"],
+    [{ client_id: "${E:-}" }, "", "client_id: must not be empty"],
+    [{ client_id: "id", client_secret: "${E:-}" }, "", "client_secret: must not be empty"],
+    [
+      { client_secret: "${V}", client_id: "${E}" },
+      "x",
+      "client_id: the environment variable E is not set or is empty"
+    ],
+    [{ scopes: ["a", "${V}"] }, "b c", `scopes[1]: ${scope}`],
+    [{ redirect_uri: "${V}" }, "https://localhost/", `redirect_uri: ${notLoopback}`],
+    [{ redirect_uri: "http://localhost/${V}" }, "?a=b", `redirect_uri: ${decorated}`],
+    [{ token_endpoint_auth_method: "${V}" }, "basic", `token_endpoint_auth_method: ${methods}`],
+    [
+      { client_id: "i", client_secret: "s", token_endpoint_auth_method: "${V}" },
+      "none",
+      "token_endpoint_auth_method: is none, which goes without a client_secret"
+    ],
+    [
+      { client_id: "i", token_endpoint_auth_method: "${V}" },
+      "client_secret_basic",
+      "client_secret: is missing: client_secret_basic needs it"
+    ],
+    [
+      { extra_auth_params: { a: "${NOPE}" } },
+      "",
+      "extra_auth_params.a: the environment variable NOPE is not set or is empty"
+    ]
+  ])("is found once %o is filled in", ([oauth, V, expected]) =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* errorsOf({ mcpServers: { s: { url, oauth } } }), [])
+      assert.deepStrictEqual(yield* useErrorsOf({ url, oauth }, { env: { V } }), [
+        `mcpServers.s.oauth.${expected}`
+      ])
+    })
+  )
+})

@@ -1,0 +1,336 @@
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync
+} from "node:fs"
+import { join } from "node:path"
+import { assert, describe, it } from "@effect/vitest"
+import { ConfigProvider, Effect, Layer, Option, Redacted } from "effect"
+import * as EncryptedFileStore from "../../../../src/adapters/store/encrypted-file/EncryptedFileStore.ts"
+import { CredentialKey } from "../../../../src/domain/CredentialKey.ts"
+import { CredentialStore } from "../../../../src/ports/CredentialStore.ts"
+import { SecretPrompt } from "../../../../src/ports/SecretPrompt.ts"
+import { credentialWith } from "../../../contract/CredentialStoreContract.ts"
+import { temporaryFolder } from "../../TemporaryFolder.ts"
+
+const notion = CredentialKey.of("notion")
+const linear = CredentialKey.of("linear")
+
+/** Somebody who types these answers, one a question, and then is gone. */
+const typing = (...answers: ReadonlyArray<string>) => {
+  const asked: Array<string> = []
+  const layer = Layer.succeed(SecretPrompt, {
+    ask: (question) =>
+      Effect.sync(() => {
+        const answer = answers[asked.length]
+        asked.push(question)
+        return answer === undefined ? Option.none() : Option.some(Redacted.make(answer))
+      })
+  })
+  return { asked, layer }
+}
+
+interface Options {
+  readonly password?: string
+  readonly environment?: Record<string, string>
+  readonly prompt?: Layer.Layer<SecretPrompt>
+}
+
+/** Runs with a store opened anew, as another process would. */
+const opened = <A, E>(
+  directory: string,
+  work: (store: CredentialStore["Service"]) => Effect.Effect<A, E>,
+  { environment = {}, password, prompt = typing().layer }: Options = { password: "right" }
+) =>
+  CredentialStore.use(work).pipe(
+    Effect.provide(
+      EncryptedFileStore.layer({
+        directory,
+        iterations: 480_000,
+        ...(password === undefined ? {} : { password: Redacted.make(password) })
+      }).pipe(
+        Layer.provide(prompt),
+        Layer.provide(ConfigProvider.layer(ConfigProvider.fromEnv({ env: environment })))
+      )
+    )
+  )
+
+const failure = <A, E extends { readonly message: string }>(effect: Effect.Effect<A, E>) =>
+  Effect.flip(effect)
+const snapshot = (directory: string) =>
+  Object.fromEntries(
+    readdirSync(directory).map((name) => [name, readFileSync(join(directory, name), "utf8")])
+  )
+
+/** A folder with one credential, kept under the password `right`. */
+const filled = Effect.gen(function* () {
+  const directory = join(yield* temporaryFolder, "tokens")
+  yield* opened(directory, (store) => store.put(notion, credentialWith("a secret token")))
+  return directory
+})
+
+describe("encrypted files", () => {
+  it.effect("hold no token, and nobody else may look into them", () =>
+    Effect.gen(function* () {
+      const before = process.umask(0)
+      const directory = yield* filled.pipe(Effect.ensuring(Effect.sync(() => process.umask(before))))
+      assert.strictEqual(statSync(directory).mode & 0o777, 0o700)
+      assert.sameMembers(readdirSync(directory), [".salt", "notion.enc"])
+      for (const [name, content] of Object.entries(snapshot(directory))) {
+        assert.strictEqual(statSync(join(directory, name)).mode & 0o777, 0o600)
+        assert.notInclude(content, "a secret token")
+      }
+      const salt = JSON.parse(snapshot(directory)[".salt"] ?? "") as { iterations: number }
+      assert.strictEqual(salt.iterations, 480_000)
+    })
+  )
+
+  it.effect("do not open with a wrong password, and stay as they are", () =>
+    Effect.gen(function* () {
+      const directory = yield* filled
+      const before = snapshot(directory)
+      const error = yield* failure(opened(directory, (store) => store.get(notion), { password: "wrong" }))
+      assert.strictEqual(error.reason._tag, "WrongPassword")
+      const writing = opened(directory, (store) => store.put(linear, credentialWith("x")), {
+        password: "wrong"
+      })
+      assert.strictEqual((yield* failure(writing)).reason._tag, "WrongPassword")
+      assert.deepEqual(snapshot(directory), before)
+    })
+  )
+
+  it.effect("tell a newer version, and stay as they are", () =>
+    Effect.gen(function* () {
+      for (const name of [".salt", "notion.enc"]) {
+        const directory = yield* filled
+        const path = join(directory, name)
+        writeFileSync(path, readFileSync(path, "utf8").replace('"version":1', '"version":2'))
+        const before = snapshot(directory)
+        const error = yield* failure(opened(directory, (store) => store.get(notion)))
+        assert.deepInclude(error.reason, { _tag: "NewerVersion", version: 2 })
+        assert.include(error.message, "Upgrade")
+        assert.deepEqual(snapshot(directory), before)
+      }
+    })
+  )
+
+  it.effect("are never taken for good once a byte is changed or the end is missing", () =>
+    Effect.gen(function* () {
+      const directory = yield* filled
+      yield* opened(directory, (store) =>
+        Effect.gen(function* () {
+          for (const name of [".salt", "notion.enc"]) {
+            const path = join(directory, name)
+            const whole = readFileSync(path)
+            const variants = [
+              ...Array.from(whole.keys(), (at) => whole.subarray(0, at)),
+              ...Array.from(whole.keys(), (at) => {
+                const changed = Buffer.from(whole)
+                changed.writeUInt8(changed.readUInt8(at) ^ 1, at)
+                return changed
+              }),
+              Buffer.concat([whole, Buffer.from("\n")])
+            ]
+            for (const variant of variants) {
+              writeFileSync(path, variant)
+              const error = yield* failure(store.get(notion))
+              assert.include(["Corrupt", "NewerVersion"], error.reason._tag)
+              assert.isTrue(readFileSync(path).equals(variant))
+            }
+            writeFileSync(path, whole)
+          }
+          assert.isTrue(Option.isSome(yield* store.get(notion)))
+        })
+      )
+    })
+  )
+
+  it.effect("do not open under another name, or beside another .salt", () =>
+    Effect.gen(function* () {
+      const directory = yield* filled
+      renameSync(join(directory, "notion.enc"), join(directory, "linear.enc"))
+      assert.strictEqual(
+        (yield* failure(opened(directory, (store) => store.get(linear)))).reason._tag,
+        "Corrupt"
+      )
+      const other = yield* filled
+      writeFileSync(join(other, ".salt"), readFileSync(join(directory, ".salt")))
+      assert.strictEqual((yield* failure(opened(other, (store) => store.get(notion)))).reason._tag, "Corrupt")
+    })
+  )
+
+  it.effect("whose .salt is gone are damaged, and a new one is not made over them", () =>
+    Effect.gen(function* () {
+      const directory = yield* filled
+      rmSync(join(directory, ".salt"))
+      const reading = yield* failure(opened(directory, (store) => store.get(notion)))
+      assert.deepInclude(reading.reason, { _tag: "Corrupt", detail: "its .salt is missing" })
+      const writing = opened(directory, (store) => store.put(linear, credentialWith("x")))
+      assert.strictEqual((yield* failure(writing)).reason._tag, "Corrupt")
+      assert.sameMembers(readdirSync(directory), ["notion.enc"])
+    })
+  )
+
+  it.effect("start fresh, with another password, once all are deleted", () =>
+    Effect.gen(function* () {
+      const directory = yield* filled
+      for (const name of readdirSync(directory)) rmSync(join(directory, name))
+      const again = opened(
+        directory,
+        (store) => Effect.andThen(store.put(notion, credentialWith("new")), store.get(notion)),
+        { password: "another" }
+      )
+      assert.isTrue(Option.isSome(yield* again))
+    })
+  )
+
+  it.effect("that others can read are refused, with the command that mends it", () =>
+    Effect.gen(function* () {
+      const directory = yield* filled
+      chmodSync(join(directory, "notion.enc"), 0o640)
+      const file = yield* failure(opened(directory, (store) => store.get(notion)))
+      assert.include(file.message, `chmod 600 '${join(directory, "notion.enc")}'`)
+      chmodSync(directory, 0o755)
+      const folder = yield* failure(opened(directory, (store) => store.get(notion)))
+      assert.include(folder.message, `chmod 700 '${directory}'`)
+    })
+  )
+
+  it.effect("are not followed through a symbolic link", () =>
+    Effect.gen(function* () {
+      const directory = yield* filled
+      renameSync(join(directory, "notion.enc"), join(directory, "elsewhere"))
+      symlinkSync("elsewhere", join(directory, "notion.enc"))
+      const error = yield* failure(opened(directory, (store) => store.get(notion)))
+      assert.deepInclude(error.reason, { _tag: "Inaccessible", detail: "it is a symbolic link" })
+    })
+  )
+
+  it.effect("with fewer rounds than are safe are refused", () =>
+    Effect.gen(function* () {
+      const directory = yield* filled
+      const path = join(directory, ".salt")
+      writeFileSync(path, readFileSync(path, "utf8").replace('"iterations":480000', '"iterations":479999'))
+      assert.strictEqual(
+        (yield* failure(opened(directory, (store) => store.get(notion)))).reason._tag,
+        "Corrupt"
+      )
+    })
+  )
+
+  it.effect("of an earlier day still open: the format stands", () =>
+    Effect.gen(function* () {
+      const directory = join(yield* temporaryFolder, "tokens")
+      mkdirSync(directory, { mode: 0o700 })
+      for (const name of [".salt", "notion.enc"]) {
+        const content = readFileSync(new URL(`fixtures/version-1/${name}`, import.meta.url))
+        writeFileSync(join(directory, name), content, { mode: 0o600 })
+      }
+      const found = yield* opened(directory, (store) => store.get(notion), { password: "correct horse" })
+      const tokens = Option.flatMapNullishOr(found, (credential) => credential.tokens)
+      assert.isTrue(
+        Option.exists(tokens, ({ accessToken }) => Redacted.value(accessToken) === "a token of version 1")
+      )
+    })
+  )
+
+  it.live("that a dead writer left half-written are swept after an hour", () =>
+    Effect.gen(function* () {
+      const directory = yield* filled
+      const old = join(directory, ".tmp-1-00000000-0000-0000-0000-000000000000")
+      const young = join(directory, ".tmp-1-00000000-0000-0000-0000-000000000001")
+      for (const path of [old, young]) writeFileSync(path, "half", { mode: 0o600 })
+      utimesSync(old, 0, 0)
+      yield* opened(directory, (store) => store.put(notion, credentialWith("new")))
+      assert.isFalse(existsSync(old))
+      assert.isTrue(existsSync(young))
+    })
+  )
+})
+
+describe("the password of encrypted files", () => {
+  const stored = (directory: string, options: Options) =>
+    opened(directory, (store) => store.get(notion), options)
+
+  it.effect("comes from the configuration, then from MCP_CLI_ENCRYPTION_KEY, then from the person", () =>
+    Effect.gen(function* () {
+      const directory = yield* filled
+      const environment = { MCP_CLI_ENCRYPTION_KEY: "right" }
+      const person = typing("right")
+      assert.isTrue(
+        Option.isSome(
+          yield* stored(directory, { password: "right", environment: { MCP_CLI_ENCRYPTION_KEY: "wrong" } })
+        )
+      )
+      assert.isTrue(Option.isSome(yield* stored(directory, { environment, prompt: person.layer })))
+      assert.deepEqual(person.asked, [])
+      assert.isTrue(
+        Option.isSome(
+          yield* stored(directory, { environment: { MCP_CLI_ENCRYPTION_KEY: "" }, prompt: person.layer })
+        )
+      )
+      assert.strictEqual(person.asked.length, 1)
+    })
+  )
+
+  it.effect("is missed where there is none and nobody to ask", () =>
+    Effect.gen(function* () {
+      const directory = yield* filled
+      const error = yield* failure(stored(directory, {}))
+      assert.strictEqual(error.reason._tag, "NoPassword")
+      assert.include(error.message, "MCP_CLI_ENCRYPTION_KEY")
+    })
+  )
+
+  it.effect("is asked for twice where the store is new, and again where the two differ", () =>
+    Effect.gen(function* () {
+      const directory = join(yield* temporaryFolder, "tokens")
+      const person = typing("right", "wrong", "right", "right")
+      yield* opened(directory, (store) => store.put(notion, credentialWith("x")), { prompt: person.layer })
+      assert.strictEqual(person.asked.length, 4)
+      assert.isTrue(Option.isSome(yield* stored(directory, { password: "right" })))
+    })
+  )
+
+  it.effect("may be mistyped twice, and is asked for once a process", () =>
+    Effect.gen(function* () {
+      const directory = yield* filled
+      const person = typing("wrong", "wrong", "right")
+      yield* opened(
+        directory,
+        (store) =>
+          Effect.all([store.get(notion), store.get(notion), store.put(linear, credentialWith("x"))], {
+            concurrency: "unbounded"
+          }),
+        { prompt: person.layer }
+      )
+      assert.strictEqual(person.asked.length, 3)
+    })
+  )
+
+  it.effect("is not asked for to look for what is not there, to list, or to forget", () =>
+    Effect.gen(function* () {
+      const directory = yield* filled
+      const person = typing("right")
+      yield* opened(
+        directory,
+        (store) =>
+          Effect.gen(function* () {
+            assert.isTrue(Option.isNone(yield* store.get(linear)))
+            assert.strictEqual((yield* store.list).length, 1)
+            assert.isTrue(yield* store.remove(notion))
+          }),
+        { prompt: person.layer }
+      )
+      assert.deepEqual(person.asked, [])
+    })
+  )
+})
