@@ -9,7 +9,8 @@ export const countdown = (milliseconds: number): string => {
   return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`
 }
 
-const pastedLine = (patience: Duration.Duration) =>
+/** Shows the time that is left until `end`, in milliseconds since the epoch, and gives the line that is pasted meanwhile. */
+const pastedLine = (end: number) =>
   Effect.gen(function* () {
     const lines = yield* lineInterface()
     yield* Effect.addFinalizer(() =>
@@ -18,7 +19,6 @@ const pastedLine = (patience: Duration.Duration) =>
         clearLine(process.stderr, 0)
       })
     )
-    const end = (yield* Clock.currentTimeMillis) + Duration.toMillis(patience)
     const show = Effect.gen(function* () {
       const left = countdown(end - (yield* Clock.currentTimeMillis))
       lines.setPrompt(`Waiting for the browser ${left}, or paste the address that it ended at: `)
@@ -47,11 +47,14 @@ export const layer = (options: {
 }): Layer.Layer<Person> =>
   Layer.sync(Person, () => {
     const attended = isAttended() && options.interactive
+    /** When the flow that is under way gives up. */
+    let end = 0
     return Person.of({
       present: options.presence === "always" || attended,
       patience: options.patience,
-      askToSignIn: Effect.fn("TerminalPerson.askToSignIn")((server, url) =>
-        say(
+      askToSignIn: Effect.fn("TerminalPerson.askToSignIn")(function* (server, url) {
+        end = (yield* Clock.currentTimeMillis) + Duration.toMillis(options.patience)
+        yield* say(
           [
             `Authentication required for ${server}`,
             "Approve in the browser. If none opens, open this address:",
@@ -61,9 +64,9 @@ export const layer = (options: {
             attended ? "" : `Waiting up to ${countdown(Duration.toMillis(options.patience))} minutes.\n`
           ].join("\n")
         )
-      ),
+      }),
       pastedRedirect: Effect.fn("TerminalPerson.pastedRedirect")(() =>
-        attended ? pastedLine(options.patience) : Effect.never
+        attended ? pastedLine(end) : Effect.never
       ),
       tell: (message) => say(`mcp-cli: ${message}\n`)
     })
