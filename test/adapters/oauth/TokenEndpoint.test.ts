@@ -1,0 +1,149 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Layer, Redacted } from "effect"
+import { TestClock } from "effect/testing"
+import * as TokenEndpoint from "../../../src/adapters/oauth/TokenEndpoint.ts"
+import type { ClientAuthenticationMethod } from "../../../src/domain/Server.ts"
+import { TokenEndpoint as Port } from "../../../src/ports/TokenEndpoint.ts"
+import { wire } from "./Wire.ts"
+
+const url = "https://as.test/token"
+const json =
+  (value: unknown, init: ResponseInit = {}) =>
+  () =>
+    Response.json(value, init)
+const good = { access_token: "new access", token_type: "Bearer", expires_in: 3600 }
+
+const refresh = (
+  answer: (() => Response) | "broken",
+  method: ClientAuthenticationMethod = "none",
+  endpoint = url
+) => {
+  const network = wire({ [endpoint]: answer })
+  const asking = Port.use((service) =>
+    service.refresh({
+      server: "notion",
+      tokenEndpoint: new URL(endpoint),
+      client: {
+        clientId: "the client",
+        clientSecret: Redacted.make("s:e%c r&t"),
+        authenticationMethod: method
+      },
+      resource: "https://notion.test/mcp",
+      refreshToken: Redacted.make("the refresh token")
+    })
+  ).pipe(Effect.provide(TokenEndpoint.layer.pipe(Layer.provide(network.layer))))
+  return { ...network, asking }
+}
+
+describe("a refresh", () => {
+  it.effect(
+    "sends the refresh token and the resource, and counts the token's life from before the request",
+    () =>
+      Effect.gen(function* () {
+        yield* TestClock.adjust("10 seconds")
+        const { asking, sent } = refresh(json({ ...good, refresh_token: "rotated", scope: "a b" }))
+        const tokens = yield* asking
+        assert.deepEqual(Object.fromEntries(new URLSearchParams(sent[0]?.body)), {
+          grant_type: "refresh_token",
+          refresh_token: "the refresh token",
+          resource: "https://notion.test/mcp",
+          client_id: "the client"
+        })
+        assert.deepInclude(tokens, {
+          obtainedAt: 10_000,
+          expiresAt: 3_610_000,
+          tokenType: "bearer",
+          scope: "a b"
+        })
+        assert.strictEqual(tokens.refreshToken && Redacted.value(tokens.refreshToken), "rotated")
+      })
+  )
+
+  it.effect("authenticates the client as it is told, form-encoding what Basic carries", () =>
+    Effect.gen(function* () {
+      const basic = refresh(json(good), "client_secret_basic")
+      yield* basic.asking
+      const credentials = Buffer.from(basic.sent[0]?.headers.get("authorization")?.slice(6) ?? "", "base64")
+      assert.strictEqual(credentials.toString(), "the+client:s%3Ae%25c+r%26t")
+      assert.notInclude(basic.sent[0]?.body, "client_secret")
+      const post = refresh(json(good), "client_secret_post")
+      yield* post.asking
+      assert.strictEqual(new URLSearchParams(post.sent[0]?.body).get("client_secret"), "s:e%c r&t")
+    })
+  )
+
+  it.effect.each([
+    ["seconds as text", { ...good, expires_in: "60" }, 60_000],
+    ["no life at all", { access_token: "x", token_type: "bearer" }, undefined],
+    ["null for what is left out", { ...good, refresh_token: null, scope: null }, 3_600_000],
+    ["an ID token that is none", { ...good, id_token: "not a token" }, 3_600_000]
+  ] as const)("takes an answer with %s", ([, answer, expiresAt]) =>
+    Effect.gen(function* () {
+      const tokens = yield* refresh(json(answer)).asking
+      assert.strictEqual(tokens.expiresAt, expiresAt)
+      assert.isUndefined(tokens.refreshToken)
+    })
+  )
+
+  const text =
+    (body: string, init: ResponseInit = {}) =>
+    () =>
+      new Response(body, init)
+  it.effect.each([
+    ["503", text("secret", { status: 503 }), { _tag: "Passing", detail: "HTTP 503" }],
+    [
+      "429, to wait",
+      text("", { status: 429, headers: { "retry-after": "7" } }),
+      { _tag: "Passing", retryAfter: 7000 }
+    ],
+    ["no network", "broken", { _tag: "Passing", detail: "the connection was refused" }],
+    ["invalid_grant", json({ error: "invalid_grant" }, { status: 400 }), { _tag: "InvalidGrant" }],
+    ["invalid_client", json({ error: "invalid_client" }, { status: 401 }), { _tag: "InvalidClient" }],
+    [
+      "an error with status 200, as GitHub has it",
+      json({ error: "invalid_grant" }),
+      { _tag: "InvalidGrant" }
+    ],
+    [
+      "temporarily_unavailable",
+      json({ error: "temporarily_unavailable" }, { status: 400 }),
+      { _tag: "Passing" }
+    ],
+    [
+      "another error",
+      json({ error: "invalid_scope", error_description: "no\u001b[31m" }, { status: 400 }),
+      { _tag: "Refused", error: "invalid_scope", description: "no [31m" }
+    ],
+    [
+      "a redirect",
+      text("", { status: 307, headers: { location: "https://evil.test" } }),
+      { _tag: "Malformed" }
+    ],
+    ["a page", text("<html>"), { _tag: "Malformed" }],
+    ["no token", json({ token_type: "bearer" }), { _tag: "Malformed" }],
+    ["no type of token", json({ access_token: "x" }), { _tag: "Malformed" }],
+    ["another type of token", json({ ...good, token_type: "mac" }), { _tag: "Malformed" }],
+    ["a negative life", json({ ...good, expires_in: -1 }), { _tag: "Malformed" }],
+    [
+      "more than a mebibyte",
+      text("x".repeat(1_100_000)),
+      { _tag: "Malformed", detail: "the answer is over 1 MiB" }
+    ]
+  ] as const)("that meets %s fails, and repeats no secret", ([, answer, expected]) =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(refresh(answer).asking)
+      assert.deepInclude(error.reason, expected)
+      const shown = `${error.message} ${JSON.stringify(error)}`
+      for (const secret of ["the refresh token", "s:e%c", "secret", "new access"])
+        assert.notInclude(shown, secret)
+    })
+  )
+
+  it.effect("goes nowhere without TLS", () =>
+    Effect.gen(function* () {
+      const { asking, sent } = refresh(json(good), "none", "http://as.test/token")
+      assert.strictEqual((yield* Effect.flip(asking)).reason._tag, "Malformed")
+      assert.deepEqual(sent, [])
+    })
+  )
+})

@@ -1,0 +1,75 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Redacted } from "effect"
+import { readAuthorizationResponse } from "../../src/domain/AuthorizationResponse.ts"
+
+const issuer = "https://as.test"
+const secrets = {
+  state: Redacted.make("the state"),
+  codeVerifier: Redacted.make("the verifier"),
+  codeChallenge: "the challenge"
+}
+const read = (
+  query: string,
+  flow: { readonly issuer?: string | undefined; readonly issuerRequired?: boolean } = {}
+) => readAuthorizationResponse({ issuer, issuerRequired: true, secrets, ...flow }, new URLSearchParams(query))
+
+const good = "code=c&state=the+state"
+const iss = `iss=${encodeURIComponent(issuer)}`
+
+describe("an authorization response", () => {
+  it.each([
+    "",
+    "code=c",
+    "code=c&state=",
+    "code=c&state=the+stat",
+    "code=c&state=the+state2",
+    "code=c&state=THE+STATE"
+  ])("is foreign without exactly this flow's state: %s", (query) =>
+    assert.strictEqual(read(`${query}&${iss}`)._tag, "Foreign")
+  )
+
+  // The table of RFC 9207 §2.4.
+  it.each([
+    [true, iss, "Granted"],
+    [true, "", "Rejected"],
+    [true, "iss=https%3A%2F%2Fattacker.test", "Rejected"],
+    [true, `${iss}%2F`, "Rejected"],
+    [false, iss, "Granted"],
+    [false, "", "Granted"],
+    [false, "iss=https%3A%2F%2Fattacker.test", "Rejected"]
+  ])("where iss is announced: %s, and comes as: %s, is %s", (issuerRequired, parameter, expected) => {
+    assert.strictEqual(read(`${good}&${parameter}`, { issuerRequired })._tag, expected)
+  })
+
+  it("of endpoints by hand has no issuer to compare", () => {
+    assert.strictEqual(read(`${good}&${iss}`, { issuer: undefined, issuerRequired: false })._tag, "Granted")
+  })
+
+  it("grants the code, redacted", () => {
+    const response = read(`${good}&${iss}`)
+    assert.isTrue(response._tag === "Granted" && Redacted.value(response.code) === "c")
+    assert.notInclude(JSON.stringify(response), '"c"')
+  })
+
+  it("repeats the server's words only once its issuer is proven", () => {
+    const words = "error=access_denied&error_description=gone%1b%5B2J+away&state=the+state"
+    assert.deepEqual(read(`${words}&${iss}`), {
+      _tag: "Denied",
+      error: "access_denied",
+      description: "gone [2J away"
+    })
+    const other = read(`${words}&iss=https%3A%2F%2Fattacker.test`)
+    assert.isTrue(other._tag === "Rejected" && !other.detail.includes("away"))
+  })
+
+  it.each(["code", "iss", "error"])("is rejected when it carries %s twice", (name) => {
+    assert.strictEqual(read(`${good}&${iss}&${name}=x&${name}=y`)._tag, "Rejected")
+  })
+
+  it.each(["state=the+state", "code=&state=the+state"])(
+    "is rejected without a code or an error: %s",
+    (query) => {
+      assert.strictEqual(read(`${query}&${iss}`)._tag, "Rejected")
+    }
+  )
+})

@@ -1,0 +1,81 @@
+import { assert, describe, it } from "@effect/vitest"
+import {
+  authorizationServerMetadataUrls,
+  protectedResourceMetadataUrls,
+  resourceCovers
+} from "../../src/domain/AuthorizationServer.ts"
+import { canonicalResource, isSecureUrl } from "../../src/domain/SecureUrl.ts"
+
+describe("where metadata is looked for", () => {
+  it.each([
+    [
+      "https://as.test",
+      [
+        "https://as.test/.well-known/oauth-authorization-server",
+        "https://as.test/.well-known/openid-configuration"
+      ]
+    ],
+    [
+      "https://as.test/tenant1",
+      [
+        "https://as.test/.well-known/oauth-authorization-server/tenant1",
+        "https://as.test/.well-known/openid-configuration/tenant1",
+        "https://as.test/tenant1/.well-known/openid-configuration"
+      ]
+    ]
+  ])("of the issuer %s, in the order of the MCP specification", (issuer, expected) => {
+    assert.deepEqual(authorizationServerMetadataUrls(new URL(issuer)), expected)
+  })
+
+  it.each([
+    [
+      "https://a.test/mcp",
+      [
+        "https://a.test/.well-known/oauth-protected-resource/mcp",
+        "https://a.test/.well-known/oauth-protected-resource"
+      ]
+    ],
+    ["https://a.test", ["https://a.test/.well-known/oauth-protected-resource"]]
+  ])("of the resource %s, at its path and then at the root", (resource, expected) => {
+    assert.deepEqual(protectedResourceMetadataUrls(new URL(resource)), expected)
+  })
+})
+
+describe("metadata of a resource", () => {
+  it.each([
+    ["https://a.test/mcp", "https://a.test/mcp", true],
+    ["https://a.test", "https://a.test/mcp", true],
+    ["https://a.test/", "https://a.test/mcp", true],
+    ["https://a.test/mc", "https://a.test/mcp", false],
+    ["https://a.test/mcp/deeper", "https://a.test/mcp", false],
+    ["https://evil.test/mcp", "https://a.test/mcp", false],
+    ["http://a.test/mcp", "https://a.test/mcp", false],
+    ["https://a.test:8443/mcp", "https://a.test/mcp", false]
+  ])("of %s speaks for %s: %s", (declared, requested, covers) => {
+    assert.strictEqual(resourceCovers(new URL(declared), new URL(requested)), covers)
+  })
+})
+
+describe("a URL of OAuth", () => {
+  it.each([
+    ["https://as.test", true],
+    ["http://localhost:8080", true],
+    ["http://127.0.0.1", true],
+    ["http://[::1]:80", true],
+    ["http://as.test", false],
+    ["http://127.0.0.1.evil.test", false],
+    ["http://localhost.evil.test", false],
+    ["javascript:alert(1)", false],
+    ["file:///etc/passwd", false],
+    ["vbscript:x", false]
+  ])("%s may be used: %s", (url, secure) => assert.strictEqual(isSecureUrl(new URL(url)), secure))
+
+  it.each([
+    ["HTTPS://A.Test/", "https://a.test"],
+    ["https://a.test/mcp#x", "https://a.test/mcp"],
+    ["https://u:p@a.test/mcp/", "https://a.test/mcp/"],
+    ["https://a.test/?x=1", "https://a.test/?x=1"]
+  ])("%s is the resource %s", (url, resource) =>
+    assert.strictEqual(canonicalResource(new URL(url)), resource)
+  )
+})
