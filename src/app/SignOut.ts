@@ -27,9 +27,11 @@ export const layer: Layer.Layer<SignOut, never, CredentialLock | Credentials | C
       const reset = Effect.fn("SignOut.reset")((server: string, account?: string) =>
         forget(CredentialKey.of(server, account))
       )
-      const resetAll = Effect.flatMap(store.list, (keys) => Effect.filter(keys, forget))
-        .pipe(Effect.tap(store.clear))
-        .pipe(Effect.withSpan("SignOut.resetAll"))
+      const resetAll = Effect.gen(function* () {
+        const forgotten = yield* Effect.filter(yield* store.list, forget)
+        yield* store.clear
+        return forgotten
+      }).pipe(Effect.withSpan("SignOut.resetAll"))
       return SignOut.of({ reset, resetAll })
     })
   )

@@ -8,6 +8,8 @@ const defaultTimeout = 30_000
 const explain = (cause: unknown): string => {
   const inner = cause instanceof Error && cause.cause !== undefined ? cause.cause : cause
   const code = inner instanceof Error && "code" in inner ? String(inner.code) : ""
+  if (inner instanceof Error && inner.message === "bad port")
+    return "its port is one that no browser would use"
   switch (code) {
     case "ECONNREFUSED":
       return "the connection was refused"

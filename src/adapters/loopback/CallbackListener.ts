@@ -1,6 +1,6 @@
 import type { IncomingMessage, Server, ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
-import { Deferred, Effect, Layer, type Scope } from "effect"
+import { Deferred, Effect, Exit, Layer, Scope } from "effect"
 import type { AuthorizationResponse } from "../../domain/AuthorizationResponse.ts"
 import {
   type BoundListener,
@@ -46,13 +46,25 @@ const foreign: CallbackPage = {
   text: "This address does not belong to the sign-in that is under way. Use the newest one from the terminal."
 }
 
-const answerWith = (response: ServerResponse, page: CallbackPage, done?: () => void): void => {
+const answerWith = (response: ServerResponse, page: CallbackPage): void => {
   response.writeHead(page.status, headers)
-  response.end(render(page), done)
+  response.end(render(page))
 }
 
 const codeOf = (error: unknown): string =>
   error instanceof Error && "code" in error ? String(error.code) : "unknown error"
+
+/** Why nothing could be bound, in words; `EACCES` is no other program's doing. */
+const explain = (code: string, port: number): string => {
+  switch (code) {
+    case "EACCES":
+      return `the system does not let this program use port ${port} (EACCES)`
+    case "EADDRINUSE":
+      return "no port is free (EADDRINUSE)"
+    default:
+      return code
+  }
+}
 
 /** Loaded when somebody signs in: Node's web stack takes longer to load than all else that most commands do. */
 const loadHttp = Effect.promise(() => import("node:http"))
@@ -67,7 +79,8 @@ const listen = (
     Effect.flatMap(loadHttp, ({ createServer }) =>
       Effect.callback<Server, string>((resume) => {
         const server = createServer({ maxHeaderSize: 2 * longestTarget }, handle)
-        server.once("error", (error) => resume(Effect.fail(codeOf(error))))
+        // Kept after the start as well: a later error, such as too many open files, must not end the process.
+        server.on("error", (error) => resume(Effect.fail(codeOf(error))))
         server.listen({ host, port, exclusive: true, ipv6Only: host === "::1" }, () =>
           resume(Effect.succeed(server))
         )
@@ -88,6 +101,8 @@ export const layer: Layer.Layer<CallbackListener> = Layer.succeed(
   CallbackListener.of({
     bind: Effect.fn("CallbackListener.bind")(function* ({ portMayMove, redirectUri, server }) {
       const received = yield* Deferred.make<Answer>()
+      const outer = yield* Effect.scope
+      const servers: Array<Server> = []
       let read: Read | undefined
       let bound = redirectUri
 
@@ -96,8 +111,9 @@ export const layer: Layer.Layer<CallbackListener> = Layer.succeed(
         // A name that another site points at this machine (DNS rebinding) is not the one that was registered.
         if (target.length > longestTarget || request.headers.host !== bound.host)
           return answerWith(response, foreign)
-        const url = new URL(target, bound)
-        if (url.pathname !== bound.pathname) return answerWith(response, notFound)
+        // Taken apart by hand: as a URL, `//` throws, and `//other.test/callback` has the path that is waited for.
+        const [path = "", query = ""] = target.split(/\?(.*)/s, 2)
+        if (path !== bound.pathname) return answerWith(response, notFound)
         if (request.method !== "GET") {
           return answerWith(response, {
             status: 405,
@@ -105,46 +121,56 @@ export const layer: Layer.Layer<CallbackListener> = Layer.succeed(
             text: "Only a browser's GET is answered here."
           })
         }
-        const answer = read?.(url.searchParams) ?? { _tag: "Foreign" as const }
+        const answer = read?.(new URLSearchParams(query)) ?? { _tag: "Foreign" as const }
         if (answer._tag === "Foreign") return answerWith(response, foreign)
-        // From here on this flow has its answer: the page goes out first, then the listener closes.
+        // From here on this flow has its answer: nobody else is let in, and the page goes out before the flow goes on.
+        // "close" and not "finish": a browser that hangs up before it has read the page has answered all the same.
         read = undefined
-        answerWith(response, pageOf(server, answer), () =>
-          Deferred.doneUnsafe(received, Effect.succeed(answer))
-        )
+        for (const listening of servers) listening.close()
+        response.once("close", () => Deferred.doneUnsafe(received, Effect.succeed(answer)))
+        answerWith(response, pageOf(server, answer))
       }
 
       const asked = redirectUri.port === "" ? 0 : Number(redirectUri.port)
       const name = redirectUri.hostname
       const hosts = name === "localhost" ? ["127.0.0.1", "::1"] : [name.replace(/^\[|\]$/g, "")]
 
-      /** Binds every address of the host name, all on one port. A machine without IPv6 has no `::1`. */
+      /**
+       * Binds every address of the host name, all on one port, or none. A machine without IPv6 has no `::1`.
+       */
       const bindAll = Effect.fnUntraced(function* (port: number) {
+        const scope = yield* Scope.fork(outer)
         const [first = "127.0.0.1", second] = hosts
-        const listener = yield* listen(first, port, handle)
-        const actual = portOf(listener)
-        if (second !== undefined) {
-          yield* listen(second, actual, handle).pipe(
-            Effect.catchIf(
-              (code) => code === "EADDRNOTAVAIL" || code === "EAFNOSUPPORT",
-              () => Effect.void
-            )
-          )
-        }
-        return actual
+        const all = Effect.gen(function* () {
+          const listener = yield* listen(first, port, handle)
+          const other =
+            second === undefined
+              ? undefined
+              : yield* listen(second, portOf(listener), handle).pipe(
+                  Effect.catchIf(
+                    (code) => code === "EADDRNOTAVAIL" || code === "EAFNOSUPPORT",
+                    () => Effect.undefined
+                  )
+                )
+          servers.push(listener, ...(other === undefined ? [] : [other]))
+          return portOf(listener)
+        })
+        return yield* Scope.provide(all, scope).pipe(Effect.onError(() => Scope.close(scope, Exit.void)))
       })
 
       const anyPort = bindAll(0).pipe(
         // A port that is free on IPv4 may be taken on IPv6: another one is tried.
         Effect.retry({ times: 5, while: (code) => code === "EADDRINUSE" }),
-        Effect.mapError((code) => new ListenError({ detail: code }))
+        Effect.mapError((code) => new ListenError({ detail: explain(code, 0) }))
       )
       const port = yield* asked === 0
         ? anyPort
         : bindAll(asked).pipe(
-            Effect.catch((code): Effect.Effect<number, ListenError | RedirectPortBusy, Scope.Scope> => {
-              if (code !== "EADDRINUSE" && code !== "EACCES") return new ListenError({ detail: code })
-              return portMayMove ? anyPort : new RedirectPortBusy({ server, redirectUri: redirectUri.href })
+            Effect.catch((code): Effect.Effect<number, ListenError | RedirectPortBusy> => {
+              if (portMayMove && (code === "EADDRINUSE" || code === "EACCES")) return anyPort
+              return code === "EADDRINUSE"
+                ? new RedirectPortBusy({ server, redirectUri: redirectUri.href })
+                : new ListenError({ detail: explain(code, asked) })
             })
           )
       bound = new URL(redirectUri)

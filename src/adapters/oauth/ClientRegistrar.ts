@@ -5,8 +5,8 @@ import { printable } from "../../domain/PrintableText.ts"
 import { isSecureUrl } from "../../domain/SecureUrl.ts"
 import { type ClientAuthenticationMethod, clientAuthenticationMethods } from "../../domain/Server.ts"
 import { ClientRegistrar, RegistrationError } from "../../ports/ClientRegistrar.ts"
-import { HttpTransport } from "../../ports/HttpTransport.ts"
-import { readBody } from "../http/BoundedBody.ts"
+import { HttpTransport, NetworkError } from "../../ports/HttpTransport.ts"
+import { discardBody, readBody } from "../http/BoundedBody.ts"
 
 /** What a server that registered a client says of it (RFC 7591 §3.2.1), as far as this client uses it. */
 const Registered = Schema.fromJsonString(
@@ -20,7 +20,7 @@ const Registered = Schema.fromJsonString(
 
 /** Why it did not (RFC 7591 §3.2.2). */
 const RegistrationRefusal = Schema.fromJsonString(
-  Schema.Struct({ error: Schema.NonEmptyString, error_description: Schema.optionalKey(Schema.String) })
+  Schema.Struct({ error: Schema.NonEmptyString, error_description: Schema.optionalKey(Schema.Unknown) })
 )
 
 /** A program on a person's machine can keep no secret (RFC 8252 §8.5): none is asked for, where the server allows. */
@@ -31,14 +31,24 @@ const methodToAskFor = ({
     (method) => supported === undefined || supported.includes(method)
   ) ?? "none"
 
+/**
+ * The method of a client as the server registered it: it may have changed what was asked for (RFC 7591 §3.2.1).
+ * Absent: one that this client cannot use.
+ */
 const methodGiven = (
-  answer: typeof Registered.Type,
+  { client_secret, token_endpoint_auth_method: given }: typeof Registered.Type,
   asked: ClientAuthenticationMethod
-): ClientAuthenticationMethod => {
-  const given = clientAuthenticationMethods.find((method) => method === answer.token_endpoint_auth_method)
-  if (!answer.client_secret) return "none"
-  return given ?? (asked === "none" ? "client_secret_basic" : asked)
+): ClientAuthenticationMethod | undefined => {
+  if (given && !clientAuthenticationMethods.some((method) => method === given)) return undefined
+  if (!client_secret) return "none"
+  return (
+    clientAuthenticationMethods.find((method) => method === given) ??
+    (asked === "none" ? "client_secret_basic" : asked)
+  )
 }
+
+/** The last point in time that a date can name (ECMA-262 §21.4.1.1): a longer life is no life that counts. */
+const endOfTime = 8_640_000_000_000_000
 
 /** Dynamic client registration (RFC 7591) as a native application. */
 export const layer: Layer.Layer<ClientRegistrar, never, HttpTransport> = Layer.effect(
@@ -55,8 +65,10 @@ export const layer: Layer.Layer<ClientRegistrar, never, HttpTransport> = Layer.e
       const refuse = (detail: string) => new RegistrationError({ server, issuer, detail })
       if (metadata.registration_endpoint === undefined)
         return yield* new RegistrationError({ server, issuer })
-      const endpoint = new URL(metadata.registration_endpoint)
-      if (!isSecureUrl(endpoint)) return yield* refuse("its registration endpoint is not https")
+      const endpoint = URL.parse(metadata.registration_endpoint)
+      if (endpoint === null || !isSecureUrl(endpoint)) {
+        return yield* refuse("its registration endpoint is no https address")
+      }
       const asked = methodToAskFor(metadata)
       const response = yield* transport.send(
         new Request(endpoint, {
@@ -73,27 +85,43 @@ export const layer: Layer.Layer<ClientRegistrar, never, HttpTransport> = Layer.e
           })
         })
       )
-      const text = yield* readBody(response).pipe(Effect.mapError(({ detail }) => refuse(detail)))
+      const { origin } = endpoint
+      // A server that is away has refused nothing, and nobody needs to register by hand for it.
+      if (response.status === 429 || response.status >= 500) {
+        yield* discardBody(response)
+        return yield* new NetworkError({ origin, detail: `HTTP ${response.status}` })
+      }
+      const text = yield* readBody(response).pipe(
+        Effect.mapError(({ detail, passing }) =>
+          passing ? new NetworkError({ origin, detail }) : refuse(detail)
+        )
+      )
       if (!response.ok) {
         const refusal = Schema.decodeResult(RegistrationRefusal)(text)
         return yield* refuse(
           Result.match(refusal, {
             onFailure: () => `HTTP ${response.status}`,
             onSuccess: ({ error, error_description }) =>
-              printable(error_description === undefined ? error : `${error}: ${error_description}`)
+              printable(typeof error_description === "string" ? `${error}: ${error_description}` : error)
           })
         )
       }
       const answer = yield* Schema.decodeEffect(Registered)(text).pipe(
         Effect.mapError(() => refuse("its answer holds no client_id"))
       )
+      const authenticationMethod = methodGiven(answer, asked)
+      if (authenticationMethod === undefined) {
+        return yield* refuse(
+          `it wants ${printable(answer.token_endpoint_auth_method ?? "")} at its token endpoint, which this client has not`
+        )
+      }
       const ends = answer.client_secret_expires_at ?? 0
       return new DynamicRegistration({
         clientId: answer.client_id,
-        authenticationMethod: methodGiven(answer, asked),
+        authenticationMethod,
         redirectUri: redirectUri.href,
         ...(answer.client_secret ? { clientSecret: Redacted.make(answer.client_secret) } : {}),
-        ...(answer.client_secret && ends > 0 ? { secretExpiresAt: ends * 1000 } : {})
+        ...(answer.client_secret && ends > 0 ? { secretExpiresAt: Math.min(ends * 1000, endOfTime) } : {})
       })
     })
     return ClientRegistrar.of({ register })

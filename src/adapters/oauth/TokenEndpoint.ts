@@ -15,19 +15,22 @@ import {
   type TokenRequest,
   TokenRequestError
 } from "../../ports/TokenEndpoint.ts"
-import { readBody } from "../http/BoundedBody.ts"
+import { discardBody, readBody } from "../http/BoundedBody.ts"
 import { retryAfterMillis } from "../http/RetryAfter.ts"
 
 /** Milliseconds until a token endpoint must have begun to answer. */
 const timeout = 15_000
 
-/** An error answer (RFC 6749 §5.2); GitHub sends it with status 200. */
+/**
+ * An error answer (RFC 6749 §5.2); GitHub sends it with status 200. What says whether a sign-in is over must not get
+ * lost over a description that is null, or no text at all.
+ */
 const ErrorAnswer = Schema.fromJsonString(
-  Schema.Struct({ error: Schema.NonEmptyString, error_description: Schema.optionalKey(Schema.String) })
+  Schema.Struct({ error: Schema.NonEmptyString, error_description: Schema.optionalKey(Schema.Unknown) })
 )
 const JsonObject = Schema.fromJsonString(Schema.Record(Schema.String, Schema.Unknown))
 
-const failureOf = (error: string, description: string | undefined): TokenFailure => {
+const failureOf = (error: string, description: unknown): TokenFailure => {
   if (error === "invalid_grant") return new InvalidGrant()
   if (error === "invalid_client") return new InvalidClient()
   // RFC 6749 §4.1.2.1 gives these two to the authorization endpoint; servers send them here as well.
@@ -36,9 +39,12 @@ const failureOf = (error: string, description: string | undefined): TokenFailure
   }
   return new Refused({
     error: printable(error),
-    ...(description === undefined ? {} : { description: printable(description) })
+    ...(typeof description === "string" ? { description: printable(description) } : {})
   })
 }
+
+/** The last point in time that a date can name (ECMA-262 §21.4.1.1): a longer life is no life that counts. */
+const endOfTime = 8_640_000_000_000_000
 
 /** The token endpoint by `oauth4webapi`, over our own HTTP. */
 export const layer: Layer.Layer<TokenEndpoint, never, HttpTransport> = Layer.effect(
@@ -101,7 +107,7 @@ export const layer: Layer.Layer<TokenEndpoint, never, HttpTransport> = Layer.eff
           response.headers.get("retry-after"),
           yield* Clock.currentTimeMillis
         )
-        yield* Effect.promise(async () => response.body?.cancel())
+        yield* discardBody(response)
         return yield* Effect.fail(
           new Passing({ detail: status, ...(retryAfter === undefined ? {} : { retryAfter }) })
         )
@@ -122,9 +128,11 @@ export const layer: Layer.Layer<TokenEndpoint, never, HttpTransport> = Layer.eff
       if (Result.isFailure(json))
         return yield* Effect.fail(new Malformed({ detail: `${status}, no JSON object` }))
       // This client uses no identity, so an ID token must not be able to fail the flow either; and some servers
-      // write null for what they leave out.
+      // write null, or nothing between two quotes, for what they leave out.
       const answer = Object.fromEntries(
-        Object.entries(json.success).filter(([name, value]) => name !== "id_token" && value !== null)
+        Object.entries(json.success).filter(
+          ([name, value]) => name !== "id_token" && value !== null && value !== ""
+        )
       )
       const tokens = yield* Effect.tryPromise({
         try: async () => {
@@ -148,7 +156,9 @@ export const layer: Layer.Layer<TokenEndpoint, never, HttpTransport> = Layer.eff
         accessToken: Redacted.make(tokens.access_token),
         tokenType: tokens.token_type,
         obtainedAt,
-        ...(tokens.expires_in === undefined ? {} : { expiresAt: obtainedAt + tokens.expires_in * 1000 }),
+        ...(tokens.expires_in === undefined
+          ? {}
+          : { expiresAt: Math.min(obtainedAt + tokens.expires_in * 1000, endOfTime) }),
         ...(tokens.refresh_token ? { refreshToken: Redacted.make(tokens.refresh_token) } : {}),
         ...(tokens.scope === undefined ? {} : { scope: tokens.scope })
       })

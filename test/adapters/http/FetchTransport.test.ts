@@ -1,0 +1,114 @@
+import { createServer, type RequestListener } from "node:http"
+import type { AddressInfo } from "node:net"
+import { assert, describe, it } from "@effect/vitest"
+import { Deferred, Effect, Fiber, Schema } from "effect"
+import { TestClock } from "effect/testing"
+import * as FetchTransport from "../../../src/adapters/http/FetchTransport.ts"
+import { retryAfterMillis } from "../../../src/adapters/http/RetryAfter.ts"
+import { HttpTransport } from "../../../src/ports/HttpTransport.ts"
+
+const serve = (listener: RequestListener) =>
+  Effect.acquireRelease(
+    Effect.callback<{ readonly origin: string; readonly close: () => void }>((resume) => {
+      const server = createServer(listener)
+      server.listen(0, "127.0.0.1", () =>
+        resume(
+          Effect.succeed({
+            origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+            close: () => {
+              server.close()
+              server.closeAllConnections()
+            }
+          })
+        )
+      )
+    }),
+    ({ close }) => Effect.sync(close)
+  )
+
+const send = (url: string, options?: { readonly timeout?: number }) =>
+  HttpTransport.use((transport) => transport.send(new Request(url), options)).pipe(
+    Effect.provide(FetchTransport.layer)
+  )
+
+describe("a request", () => {
+  it.live("gets its answer as it is: a redirect is not followed", () =>
+    Effect.gen(function* () {
+      const { origin } = yield* serve((_request, response) =>
+        response.writeHead(307, { location: "http://127.0.0.1:1/" }).end("elsewhere")
+      )
+      const response = yield* send(origin)
+      assert.strictEqual(response.status, 307)
+      assert.strictEqual(yield* Effect.promise(() => response.text()), "elsewhere")
+    })
+  )
+
+  it.live("fails in time where there is no answer, although it cannot be interrupted", () =>
+    Effect.gen(function* () {
+      const { origin } = yield* serve(() => undefined)
+      const error = yield* Effect.flip(
+        Effect.uninterruptible(send(`${origin}/secret?token=secret`, { timeout: 50 }))
+      )
+      assert.include(error.message, "no answer within 0.05 seconds")
+      assert.notInclude(`${error.message}${JSON.stringify(error)}`, "secret")
+    })
+  )
+
+  it.live("is given up when its fiber is interrupted", () =>
+    Effect.gen(function* () {
+      const arrived = yield* Deferred.make<void>()
+      const gone = yield* Deferred.make<void>()
+      const { origin } = yield* serve((request) => {
+        Deferred.doneUnsafe(arrived, Effect.void)
+        request.once("close", () => Deferred.doneUnsafe(gone, Effect.void))
+      })
+      const asking = yield* Effect.forkChild(send(origin))
+      yield* Deferred.await(arrived)
+      yield* Fiber.interrupt(asking)
+      yield* Deferred.await(gone)
+    })
+  )
+
+  it.effect("reads a body for as long as it comes, past the time that its head may take", () =>
+    Effect.gen(function* () {
+      let finish = () => {}
+      const { origin } = yield* serve((_request, response) => {
+        response.write("first ")
+        finish = () => void response.end("last")
+      })
+      const response = yield* send(origin, { timeout: 200 })
+      yield* TestClock.adjust("1 minute")
+      finish()
+      assert.strictEqual(yield* Effect.promise(() => response.text()), "first last")
+    })
+  )
+
+  it.live("says why nobody was there", () =>
+    Effect.gen(function* () {
+      const { origin } = yield* Effect.scoped(serve(() => undefined))
+      const error = yield* Effect.flip(send(`${origin}/secret`))
+      assert.include(error.message, `${origin}: the connection was refused`)
+      assert.notInclude(error.message, "secret")
+    })
+  )
+})
+
+describe("Retry-After", () => {
+  it.each([
+    ["7", 7000],
+    [" 0 ", 0],
+    ["Thu, 01 Jan 1970 00:01:00 GMT", 50_000],
+    ["Thu, 01 Jan 1970 00:00:00 GMT", 0],
+    ["999999999", 86_400_000],
+    ["soon", undefined],
+    ["", undefined],
+    [null, undefined]
+  ])("of %s is %s ms, ten seconds after the epoch", (header, expected) => {
+    assert.strictEqual(retryAfterMillis(header, 10_000), expected)
+  })
+
+  it.prop("is a wait between nothing and a day, or none", [Schema.String], ([header]) => {
+    const wait = retryAfterMillis(header, 0)
+    assert.isTrue(wait === undefined || (wait >= 0 && wait <= 86_400_000))
+  })
+})

@@ -1,0 +1,155 @@
+import { request } from "node:http"
+import { connect, createServer, type AddressInfo } from "node:net"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Exit, Fiber, Redacted, Scope } from "effect"
+import * as CallbackListener from "../../../src/adapters/loopback/CallbackListener.ts"
+import type { AuthorizationResponse } from "../../../src/domain/AuthorizationResponse.ts"
+import { CallbackListener as Port } from "../../../src/ports/CallbackListener.ts"
+
+interface Answer {
+  readonly status: number
+  readonly headers: Readonly<Record<string, unknown>>
+  readonly body: string
+}
+
+/** A request as it goes over the wire; `fetch` would not let a test set the Host header. */
+const ask = (
+  url: URL,
+  path: string,
+  options: { readonly method?: string; readonly host?: string; readonly at?: string } = {}
+) =>
+  Effect.callback<Answer>((resume) => {
+    const outgoing = request(
+      {
+        host: options.at ?? url.hostname.replace(/^\[|\]$/g, ""),
+        port: url.port,
+        path,
+        method: options.method ?? "GET",
+        headers: { host: options.host ?? url.host }
+      },
+      (response) => {
+        let body = ""
+        response.on("data", (chunk: Buffer) => (body += chunk.toString()))
+        response.on("end", () =>
+          resume(Effect.succeed({ status: response.statusCode ?? 0, headers: response.headers, body }))
+        )
+      }
+    )
+    outgoing.end()
+  })
+
+const bind = (redirectUri: string, portMayMove = true) =>
+  Port.use((listener) =>
+    listener.bind({ server: "<notion>", redirectUri: new URL(redirectUri), portMayMove })
+  ).pipe(Effect.provide(CallbackListener.layer))
+
+/** Reads a response the way a flow does whose state is `mine`. */
+const read = (parameters: URLSearchParams): AuthorizationResponse => {
+  if (parameters.get("state") !== "mine") return { _tag: "Foreign" }
+  const error = parameters.get("error")
+  return error === null
+    ? { _tag: "Granted", code: Redacted.make(parameters.get("code") ?? "") }
+    : { _tag: "Denied", error, description: parameters.get("error_description") ?? undefined }
+}
+
+/** Something else that listens on a port of loopback. */
+const squatter = Effect.acquireRelease(
+  Effect.callback<{ readonly port: number; readonly close: () => void }>((resume) => {
+    const server = createServer()
+    server.listen(0, "127.0.0.1", () =>
+      resume(Effect.succeed({ port: (server.address() as AddressInfo).port, close: () => server.close() }))
+    )
+  }),
+  ({ close }) => Effect.sync(close)
+)
+
+describe("the listener for the browser's answer", () => {
+  it.live("waits on, whatever else it is asked, until this flow's answer comes", () =>
+    Effect.gen(function* () {
+      const bound = yield* bind("http://localhost:0/callback")
+      const answer = yield* Effect.forkChild(bound.receive(read))
+      const { redirectUri } = bound
+      yield* Effect.yieldNow
+      const statuses = yield* Effect.forEach(
+        [
+          ask(redirectUri, "/"),
+          ask(redirectUri, "/favicon.ico"),
+          ask(redirectUri, "/callback/?state=mine&code=x"),
+          ask(redirectUri, "/callback?state=mine&code=x", { method: "POST" }),
+          ask(redirectUri, "/callback?state=mine&code=x", { method: "HEAD" }),
+          ask(redirectUri, "/callback?state=mine&code=x", { host: "evil.test" }),
+          ask(redirectUri, "/callback?state=other&code=x"),
+          ask(redirectUri, `/callback?state=mine&code=${"x".repeat(17_000)}`)
+        ],
+        (asking) => Effect.map(asking, ({ status }) => status)
+      )
+      assert.deepEqual(statuses, [404, 404, 404, 405, 405, 400, 400, 400])
+      const page = yield* ask(redirectUri, "/callback?state=mine&code=right")
+      assert.strictEqual(page.status, 200)
+      const granted = yield* Fiber.join(answer)
+      assert.isTrue(granted._tag === "Granted" && Redacted.value(granted.code) === "right")
+    })
+  )
+
+  it.live("shows one page that runs nothing, loads nothing and escapes everything", () =>
+    Effect.gen(function* () {
+      const bound = yield* bind("http://127.0.0.1:0/callback")
+      yield* Effect.forkChild(bound.receive(read))
+      yield* Effect.yieldNow
+      const description = encodeURIComponent(`<script>alert("1")</script>&'`)
+      const { body, headers } = yield* ask(
+        bound.redirectUri,
+        `/callback?state=mine&error=access_denied&error_description=${description}`
+      )
+      assert.notInclude(body, "<script")
+      assert.include(body, "&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt;&amp;&#39;")
+      assert.include(body, "&lt;notion&gt;")
+      assert.notMatch(body, /https?:|src=|href=/)
+      assert.include(String(headers["content-security-policy"]), "default-src 'none'")
+      assert.strictEqual(headers["cache-control"], "no-store")
+      assert.strictEqual(headers["referrer-policy"], "no-referrer")
+    })
+  )
+
+  it.live("takes another free port where its own is taken and may move", () =>
+    Effect.gen(function* () {
+      const { port } = yield* squatter
+      const { redirectUri } = yield* bind(`http://localhost:${port}/callback`)
+      assert.notStrictEqual(redirectUri.port, String(port))
+      assert.strictEqual(redirectUri.hostname, "localhost")
+    })
+  )
+
+  it.live("names redirect_uri where its port is taken and may not move", () =>
+    Effect.gen(function* () {
+      const { port } = yield* squatter
+      const error = yield* Effect.flip(bind(`http://localhost:${port}/callback`, false))
+      assert.strictEqual(error._tag, "RedirectPortBusy")
+      assert.include(error.message, '"redirect_uri"')
+    })
+  )
+
+  it.live("listens on loopback and nowhere else, and for localhost on both of its addresses", () =>
+    Effect.gen(function* () {
+      const { redirectUri } = yield* bind("http://localhost:0/callback")
+      for (const at of ["127.0.0.1", "::1"]) {
+        assert.strictEqual((yield* ask(redirectUri, "/", { at })).status, 404)
+      }
+      const one = yield* bind("http://127.0.0.1:0/callback")
+      assert.strictEqual(one.redirectUri.hostname, "127.0.0.1")
+    })
+  )
+
+  it.live("closes with its scope, although somebody keeps a connection open", () =>
+    Effect.gen(function* () {
+      const scope = yield* Scope.make()
+      const { redirectUri } = yield* bind("http://127.0.0.1:0/callback").pipe(Scope.provide(scope))
+      const socket = connect(Number(redirectUri.port), "127.0.0.1")
+      yield* Effect.callback<void>((resume) => void socket.once("connect", () => resume(Effect.void)))
+      const closed = Effect.callback<void>((resume) => void socket.once("close", () => resume(Effect.void)))
+      yield* Effect.all([closed, Scope.close(scope, Exit.void)], { concurrency: 2 })
+      const again = yield* bind(redirectUri.href, false)
+      assert.strictEqual(again.redirectUri.href, redirectUri.href)
+    })
+  )
+})

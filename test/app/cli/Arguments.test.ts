@@ -1,0 +1,80 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Schema } from "effect"
+import { assignedArguments, jsonArguments } from "../../../src/app/cli/Arguments.ts"
+
+const schema = {
+  type: "object",
+  properties: {
+    text: { type: "string" },
+    count: { type: "integer" },
+    ratio: { type: ["number", "null"] },
+    flag: { type: "boolean" },
+    list: { type: "array", items: { type: "string" } },
+    nested: { type: "object" }
+  }
+}
+
+describe("arguments of a tool, by name", () => {
+  it.effect("are of the types that the tool's schema says", () =>
+    Effect.gen(function* () {
+      const given = [
+        "text=12",
+        "count=12",
+        "ratio=null",
+        "flag=true",
+        'nested={"a":[1]}',
+        "other=12",
+        "empty="
+      ]
+      assert.deepEqual(yield* assignedArguments(given, schema), {
+        text: "12",
+        count: 12,
+        ratio: null,
+        flag: true,
+        nested: { a: [1] },
+        other: "12",
+        empty: ""
+      })
+    })
+  )
+
+  it.effect("make a list of what comes twice, or of JSON", () =>
+    Effect.gen(function* () {
+      assert.deepEqual(yield* assignedArguments(["list=a", "list=b c"], schema), { list: ["a", "b c"] })
+      assert.deepEqual(yield* assignedArguments(['list=["a","b"]'], schema), { list: ["a", "b"] })
+    })
+  )
+
+  it.effect.prop("keep every character of a string, equals signs included", [Schema.String], ([text]) =>
+    Effect.gen(function* () {
+      assert.deepEqual(yield* assignedArguments([`text=${text}`], schema), { text })
+    })
+  )
+
+  it.effect.each(["text", "=x", "count=many", "flag=yes"])(
+    "are refused where they make no sense: %s",
+    (given) =>
+      Effect.gen(function* () {
+        const error = yield* Effect.flip(assignedArguments([given], schema))
+        assert.strictEqual(error._tag, "UsageError")
+      })
+  )
+
+  it.effect("set no prototype", () =>
+    Effect.gen(function* () {
+      const result = yield* assignedArguments(["__proto__=x", "constructor=y"], schema)
+      assert.deepEqual(Object.keys(result), ["__proto__", "constructor"])
+    })
+  )
+})
+
+describe("arguments of a tool, as JSON", () => {
+  it.effect("are one object", () =>
+    Effect.gen(function* () {
+      assert.deepEqual(yield* jsonArguments('{"a":1}'), { a: 1 })
+      for (const text of ["", "1", "[]", "null", "{"]) {
+        assert.strictEqual((yield* Effect.flip(jsonArguments(text)))._tag, "UsageError")
+      }
+    })
+  )
+})

@@ -1,0 +1,51 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Schema } from "effect"
+import { contentText, firstLine, relativeTime, safeText, table } from "../../../src/app/cli/Output.ts"
+
+describe("text of a server on a terminal", () => {
+  it.prop("holds nothing that could rewrite the screen", [Schema.String], ([text]) => {
+    const shown = safeText(`${text}\u001b[2J${text}\u202e`)
+    for (const character of shown) assert.notMatch(character, /(?![\n\t])\p{Cc}|[\u202a-\u202e]/u)
+  })
+
+  it("keeps its lines and tabs, and its words in any script", () => {
+    assert.strictEqual(safeText("a\r\nb\tc 日本語 🦊"), "a\nb\tc 日本語 🦊")
+    assert.strictEqual(firstLine("  first\u0007\nsecond"), "first")
+  })
+
+  it("names what cannot be shown", () => {
+    assert.strictEqual(
+      contentText([
+        { _tag: "Text", text: "a" },
+        { _tag: "Binary", mimeType: "image/\u001bpng", bytes: 5 }
+      ]),
+      "a\n[image/png, 5 bytes]"
+    )
+  })
+})
+
+describe("a table", () => {
+  it("stands in columns, without spaces at its right", () => {
+    assert.strictEqual(
+      table([
+        ["A", "B"],
+        ["long", "x"],
+        ["s", ""]
+      ]),
+      "A     B\nlong  x\ns"
+    )
+  })
+})
+
+describe("a time", () => {
+  it.each([
+    [47 * 60_000, "in 47 minutes"],
+    [3_600_000, "in 1 hour"],
+    [1500, "in 1 second"],
+    [0, "in 0 seconds"],
+    [-90_000, "1 minute ago"],
+    [-2 * 86_400_000, "2 days ago"]
+  ])("%i ms from now is %s", (distance, words) => {
+    assert.strictEqual(relativeTime(1_000_000_000 + distance, 1_000_000_000), words)
+  })
+})

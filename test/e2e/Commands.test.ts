@@ -1,0 +1,186 @@
+import { readFileSync, writeFileSync } from "node:fs"
+import { join, resolve } from "node:path"
+import { afterEach, assert, beforeEach, describe, it } from "vitest"
+import { startWorld, type World } from "./World.ts"
+
+let world: World
+beforeEach(async () => {
+  world = await startWorld()
+})
+afterEach(() => world.close())
+
+const login = async () => assert.strictEqual((await world.run(["auth", "login", "demo"])).code, 0)
+
+describe("the program", () => {
+  it("shows help with examples everywhere, on stdout", async () => {
+    const commands = [
+      [],
+      ["auth"],
+      ["auth", "login"],
+      ["auth", "token"],
+      ["auth", "status"],
+      ["auth", "reset"],
+      ["tools"],
+      ["resources"],
+      ["prompts"],
+      ["call"],
+      ["ping"],
+      ["servers"]
+    ]
+    for (const command of commands) {
+      const { code, stdout } = await world.run([...command, "--help"])
+      assert.strictEqual(code, 0)
+      assert.include(stdout, "EXAMPLES", command.join(" "))
+      assert.notInclude(stdout, "\u001b")
+    }
+    assert.match((await world.run(["--version"])).stdout, /\d+\.\d+\.\d+/)
+    assert.include((await world.run(["--completions", "bash"])).stdout, "mcp-cli")
+  })
+
+  it("ends with 2, and one line on what is wrong, after a wrong command line", async () => {
+    for (const args of [
+      ["tols"],
+      ["tools"],
+      ["tools", "demo", "--nope"],
+      ["auth", "reset"],
+      ["tools", "nix"],
+      ["call", "demo", "add", "x"]
+    ]) {
+      const { code, stderr, stdout } = await world.run(args)
+      assert.include([2, 3], code, args.join(" "))
+      assert.strictEqual(stdout, "", args.join(" "))
+      assert.match(stderr, /^mcp-cli: /)
+    }
+  })
+
+  it("shows every error of the configuration at once, with its place and without values", async () => {
+    world.configure({
+      mcpServers: {
+        a: {
+          url: "https://a.test/mcp",
+          oauth: { token_url: "https://a.test/token", client_secret: "a secret value" }
+        },
+        b: { url: 7 }
+      }
+    })
+    const { code, stderr } = await world.run(["servers"])
+    assert.strictEqual(code, 2)
+    for (const path of [
+      "mcpServers.a.oauth.authorization_url",
+      "mcpServers.a.oauth.client_id",
+      "mcpServers.b.url"
+    ]) {
+      assert.include(stderr, path)
+    }
+    assert.notInclude(stderr, "a secret value")
+  })
+
+  it("says errors as JSON to programs", async () => {
+    const { code, stderr } = await world.run(["auth", "token", "demo", "--json"])
+    assert.strictEqual(code, 3)
+    assert.strictEqual((JSON.parse(stderr) as { error: { code: string } }).error.code, "SignInRequired")
+  })
+
+  it("calls tools by name and by JSON, out of a pipe too, and ends with 5 where a tool fails", async () => {
+    await login()
+    assert.strictEqual((await world.run(["call", "demo", "add", "a=1", "b=2"])).stdout, "3\n")
+    assert.strictEqual((await world.run(["call", "demo", "add", "--args", '{"a":1,"b":4}'])).stdout, "5\n")
+    const piped = await world.run(["call", "demo", "echo", "--args", "-"], { stdin: '{"text":"piped"}' })
+    assert.strictEqual(piped.stdout, "piped\n")
+    const failing = await world.run(["call", "demo", "fail"])
+    assert.deepEqual([failing.code, failing.stdout], [5, "the disk is full\n"])
+    const unknown = await world.run(["call", "demo", "nothing"])
+    assert.strictEqual(unknown.code, 5)
+    assert.include(unknown.stderr, "nothing")
+  })
+
+  it("lists resources and prompts, and pings", async () => {
+    await login()
+    assert.include((await world.run(["resources", "demo"])).stdout, "example:///readme")
+    assert.include((await world.run(["prompts", "demo"])).stdout, "greet")
+    assert.match(
+      (await world.run(["ping", "demo"])).stdout,
+      /^demo answers in \d+ ms: example 1\.0\.0, MCP 2026-07-28\n$/
+    )
+  })
+
+  it("connects to a server that is a program on this machine", async () => {
+    world.configure({
+      mcpServers: { local: { command: process.execPath, args: [resolve("test/servers/stdio.ts")] } }
+    })
+    const { code, stderr, stdout } = await world.run(["call", "local", "add", "a=2", "b=2"])
+    assert.deepEqual([code, stdout], [0, "4\n"], stderr)
+    const token = await world.run(["auth", "token", "local"])
+    assert.strictEqual(token.code, 2)
+  })
+
+  it("opens a session that takes commands, and goes on after an error", async () => {
+    await login()
+    const { code, stderr, stdout } = await world.run(["--server", "demo"], {
+      stdin: "/call add a=1 b=1\n/nonsense\n/read example:///readme\n/quit\n/call add a=9 b=9\n"
+    })
+    assert.strictEqual(code, 0)
+    assert.strictEqual(stdout, "2\nAn example of an MCP server.\n")
+    assert.include(stderr, "/help lists them")
+  })
+})
+
+describe("the store", () => {
+  it("is told of by auth status, without any network, and forgotten by auth reset", async () => {
+    await login()
+    const before = [...world.authorizationServer.counts.values(), ...world.mcpServer.counts.values()]
+    const status = JSON.parse(
+      (await world.run(["auth", "status", "demo", "--json"])).stdout
+    ) as ReadonlyArray<object>
+    assert.strictEqual(status.length, 1)
+    assert.deepInclude(status[0], {
+      server: "demo",
+      account: "default",
+      state: "signed in",
+      scopes: ["mcp:read"]
+    })
+    assert.deepEqual(
+      [...world.authorizationServer.counts.values(), ...world.mcpServer.counts.values()],
+      before
+    )
+    assert.include((await world.run(["auth", "reset", "demo"])).stderr, "Forgot the sign-in to demo.")
+    assert.include((await world.run(["auth", "reset", "demo"])).stderr, "nothing to forget")
+    assert.strictEqual((await world.run(["auth", "token", "demo"])).code, 3)
+  })
+
+  it("that is locked ends with 4, changes nothing, and is still listed", async () => {
+    await login()
+    const file = join(world.home, ".mcp_cli", "tokens", "demo.enc")
+    const before = readFileSync(file)
+    const wrong = { env: { MCP_CLI_ENCRYPTION_KEY: "wrong" } }
+    const token = await world.run(["auth", "token", "demo"], wrong)
+    assert.strictEqual(token.code, 4)
+    assert.include(token.stderr, "The password does not open the token store")
+    const none = await world.run(["auth", "token", "demo"], { env: { MCP_CLI_ENCRYPTION_KEY: "" } })
+    assert.strictEqual(none.code, 4)
+    assert.include(none.stderr, "MCP_CLI_ENCRYPTION_KEY")
+    const status = await world.run(["auth", "status"], wrong)
+    assert.strictEqual(status.code, 0)
+    assert.match(status.stdout, /demo +unreadable/)
+    assert.isTrue(readFileSync(file).equals(before))
+  })
+
+  it("that is damaged says so, and can be forgotten", async () => {
+    await login()
+    const file = join(world.home, ".mcp_cli", "tokens", "demo.enc")
+    writeFileSync(file, readFileSync(file).subarray(0, 100))
+    const token = await world.run(["auth", "token", "demo"])
+    assert.strictEqual(token.code, 4)
+    assert.include(token.stderr, "damaged")
+    assert.strictEqual((await world.run(["auth", "reset", "demo"])).code, 0)
+    await login()
+  })
+
+  it("starts over with another password after auth reset --all", async () => {
+    await login()
+    assert.strictEqual((await world.run(["auth", "reset", "--all"])).code, 0)
+    const other = { env: { MCP_CLI_ENCRYPTION_KEY: "another" } }
+    assert.strictEqual((await world.run(["auth", "login", "demo"], other)).code, 0)
+    assert.strictEqual((await world.run(["auth", "token", "demo"], other)).code, 0)
+  })
+})
