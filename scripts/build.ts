@@ -1,4 +1,6 @@
-import { rm } from "node:fs/promises"
+import { existsSync, readdirSync, readFileSync } from "node:fs"
+import { rm, writeFile } from "node:fs/promises"
+import { join } from "node:path"
 import { build, type Plugin } from "rolldown"
 
 /**
@@ -22,8 +24,8 @@ const lazySegmenter: Plugin = {
 }
 
 /** Bundles the program: one entry, split where it loads something later, with everything that it needs inside. */
-await rm("dist/bin", { recursive: true, force: true })
-await build({
+await rm("dist", { recursive: true, force: true })
+const { output } = await build({
   input: { "mcp-cli": "src/app/bin.ts" },
   platform: "node",
   plugins: [lazySegmenter],
@@ -37,3 +39,27 @@ await build({
     chunkFileNames: "chunks/[name]-[hash].js"
   }
 })
+
+/** The licences of what is inside, which ask to be passed on with it. */
+const folders = new Set(
+  output.flatMap((chunk) =>
+    chunk.type === "chunk"
+      ? Object.keys(chunk.modules).flatMap(
+          (id) => /^.*\/node_modules\/(?:@[^/]+\/)?[^/]+/.exec(id)?.[0] ?? []
+        )
+      : []
+  )
+)
+const licences = [...folders].toSorted().map((folder) => {
+  const { license, name, version } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as Record<
+    string,
+    string
+  >
+  const file = readdirSync(folder).find((entry) => /^licen[cs]e/i.test(entry))
+  const text =
+    file !== undefined && existsSync(join(folder, file))
+      ? readFileSync(join(folder, file), "utf8").trim()
+      : ""
+  return `${name} ${version} (${license})\n\n${text}`
+})
+await writeFile("dist/bin/THIRD-PARTY-LICENSES.txt", `${licences.join(`\n\n${"-".repeat(72)}\n\n`)}\n`)

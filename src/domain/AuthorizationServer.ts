@@ -42,11 +42,12 @@ const wellKnown = (base: URL, name: string, path: string): string =>
 const pathOf = (url: URL): string => (url.pathname === "/" ? "" : url.pathname.replace(/\/$/, ""))
 
 /**
- * Where a resource's metadata may be when its challenge does not say: at its path, then at the root (RFC 9728 §3.1).
+ * Where a resource's metadata may be when its challenge does not say: at its path and query, then at the root (RFC 9728
+ * §3.1).
  */
 export const protectedResourceMetadataUrls = (resource: URL): ReadonlyArray<string> => [
   ...new Set([
-    wellKnown(resource, "oauth-protected-resource", pathOf(resource)),
+    wellKnown(resource, "oauth-protected-resource", `${pathOf(resource)}${resource.search}`),
     wellKnown(resource, "oauth-protected-resource", "")
   ])
 ]
@@ -68,9 +69,14 @@ export const authorizationServerMetadataUrls = (issuer: URL): ReadonlyArray<stri
 
 /**
  * Whether metadata that names `declared` as its resource may speak for the server at `requested`: the same
- * origin, and a path that is the server's own or above it (RFC 9728 §3.3, MCP "Protected Resource Metadata").
+ * origin, a path that is the server's own or above it, and no query but the server's own (RFC 9728 §3.3, MCP
+ * "Protected Resource Metadata").
  */
 export const resourceCovers = (declared: URL, requested: URL): boolean => {
   const above = `${pathOf(declared)}/`
-  return declared.origin === requested.origin && `${pathOf(requested)}/`.startsWith(above)
+  return (
+    declared.origin === requested.origin &&
+    `${pathOf(requested)}/`.startsWith(above) &&
+    (declared.search === "" || declared.search === requested.search)
+  )
 }

@@ -5,5 +5,5 @@
 export const printable = (text: string): string => {
   // oxlint-disable-next-line no-control-regex -- control characters are what this rule is about
   const plain = text.replace(/[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]+/g, " ").trim()
-  return plain.length > 300 ? `${plain.slice(0, 300)}…` : plain
+  return plain.length > 300 ? `${plain.slice(0, 300).toWellFormed()}…` : plain
 }

@@ -15,7 +15,7 @@ export const mayBeThisMachine = (hostname: string): boolean =>
   isLoopbackHost(hostname) ||
   /(^|\.)localhost\.?$/.test(hostname) ||
   hostname === "0.0.0.0" ||
-  /^\[::(ffff:)?(0|7f[0-9a-f]{2}:[0-9a-f]{1,4}|0:0)?\]$/.test(hostname)
+  /^\[::((ffff:)?7f[0-9a-f]{2}:[0-9a-f]{1,4}|ffff:0:0)?\]$/.test(hostname)
 
 /**
  * Whether OAuth may use a URL: `https`, or `http` on loopback (OAuth 2.1 §1.5, MCP "Communication Security").

@@ -12,30 +12,42 @@ export const browserCommands = (
     const [command, ...args] = line.split(" ").filter((word) => word !== "")
     if (command === undefined) return []
     return [
-      [command, args.includes("%s") ? args.map((word) => (word === "%s" ? url : word)) : [...args, url]]
+      [
+        command,
+        args.some((word) => word.includes("%s"))
+          ? args.map((word) => word.replaceAll("%s", () => url))
+          : [...args, url]
+      ]
     ]
   })
 
-/** Starts a program that outlives us, without a shell; done once it runs. */
-const start = (command: string, args: ReadonlyArray<string>): Effect.Effect<void, BrowserError> =>
-  Effect.flatMap(
-    Effect.promise(() => import("node:child_process")),
-    ({ spawn }) =>
-      Effect.callback((resume) => {
-        const child = spawn(command, args, { detached: true, stdio: "ignore" })
-        child.once("error", (error) =>
-          resume(
-            new BrowserError({
-              detail: `${command} could not be started (${"code" in error ? error.code : error.name})`
-            })
-          )
-        )
-        child.once("spawn", () => {
-          child.unref()
-          resume(Effect.void)
+/**
+ * Starts a program that outlives us, without a shell; done once it runs. Nobody waits for it, since a browser may run
+ * on: that it failed later is said in the log.
+ */
+const start = Effect.fnUntraced(function* (command: string, args: ReadonlyArray<string>) {
+  const { spawn } = yield* Effect.promise(() => import("node:child_process"))
+  const context = yield* Effect.context()
+  yield* Effect.callback<void, BrowserError>((resume) => {
+    const child = spawn(command, args, { detached: true, stdio: "ignore" })
+    child.once("error", (error) =>
+      resume(
+        new BrowserError({
+          detail: `${command} could not be started (${"code" in error ? error.code : error.name})`
         })
-      })
-  )
+      )
+    )
+    child.once("spawn", () => {
+      child.unref()
+      resume(Effect.void)
+    })
+    child.once("exit", (code) => {
+      if (code === null || code === 0) return
+      const warning = `${command} (from BROWSER) ended with exit code ${code}. If no browser shows the address above, open it by hand.`
+      Effect.runForkWith(context)(Effect.logWarning(warning))
+    })
+  })
+})
 
 const openWithPlatform = (url: string): Effect.Effect<void, BrowserError> =>
   Effect.tryPromise({

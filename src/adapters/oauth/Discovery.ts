@@ -8,12 +8,12 @@ import {
 } from "../../domain/AuthorizationServer.ts"
 import { type BearerChallenge, bearerChallenge } from "../../domain/Challenge.ts"
 import { printable } from "../../domain/PrintableText.ts"
-import { isLoopbackHost, isSecureUrl } from "../../domain/SecureUrl.ts"
+import { isSecureUrl, mayBeThisMachine } from "../../domain/SecureUrl.ts"
 import { type HttpServer, resourceOf } from "../../domain/Server.ts"
 import { scopesOf } from "../../domain/TokenSet.ts"
 import { Discovery, DiscoveryError, SignInNotOffered } from "../../ports/Discovery.ts"
 import { HttpTransport, NetworkError } from "../../ports/HttpTransport.ts"
-import { readBody } from "../http/BoundedBody.ts"
+import { discardBody, readBody } from "../http/BoundedBody.ts"
 
 /** Milliseconds until a metadata endpoint must have begun to answer. */
 const timeout = 15_000
@@ -22,6 +22,25 @@ const mostRedirects = 3
 
 /** Asking for metadata changes nothing, so it is asked again: three times, half a second and twice that apart. */
 const retry = Schedule.exponential("500 millis").pipe(Schedule.jittered, Schedule.upTo({ times: 3 }))
+
+/** It may work later: such an answer says nothing of the server, and least of all that it wants no token. */
+const isPassing = (status: number): boolean => status === 429 || status >= 500
+
+const JsonObject = Schema.fromJsonString(Schema.Record(Schema.String, Schema.Unknown))
+
+/** A document by its schema; some servers write null, or nothing between two quotes, for what they leave out. */
+const readDocument =
+  <A, E>(schema: Schema.Codec<A, E>) =>
+  (text: string): Option.Option<A> =>
+    Schema.decodeOption(JsonObject)(text).pipe(
+      Option.map((json) =>
+        Object.fromEntries(Object.entries(json).filter(([, value]) => value !== null && value !== ""))
+      ),
+      Option.flatMap(Schema.decodeUnknownOption(schema))
+    )
+
+/** How an issuer is written; after the first come other ways that are the same to whoever made the first up. */
+type Issuer = readonly [issuer: string, ...spellings: ReadonlyArray<string>]
 
 /** A request that any MCP server may refuse and none acts on: what counts is whether it wants a token for it. */
 const probeBody = JSON.stringify({ jsonrpc: "2.0", id: 1, method: "ping" })
@@ -40,7 +59,7 @@ export const layer: Layer.Layer<Discovery, never, HttpTransport> = Layer.effect(
 
       /** A server on the network must not send this client to services of this machine (MCP "SSRF"). */
       const mayFetch = (url: URL): boolean =>
-        isSecureUrl(url) && (isLoopbackHost(server.url.hostname) || !isLoopbackHost(url.hostname))
+        isSecureUrl(url) && (mayBeThisMachine(server.url.hostname) || !mayBeThisMachine(url.hostname))
 
       /** The JSON document at a URL; none where there is none. A server that is down is not a server without it. */
       const fetchDocument = Effect.fnUntraced(
@@ -56,41 +75,54 @@ export const layer: Layer.Layer<Discovery, never, HttpTransport> = Layer.effect(
             )
             const { status } = response
             const location = response.headers.get("location")
-            if (status >= 300 && status < 400 && location !== null && hops < mostRedirects) {
-              yield* Effect.promise(async () => response.body?.cancel())
-              if (!URL.canParse(location, url))
-                return yield* fail(`${url.origin} redirects to no valid address`)
-              url = new URL(location, url)
+            if (status >= 300 && status < 400 && location !== null) {
+              yield* discardBody(response)
+              if (hops === mostRedirects) return yield* fail(`${url.origin} redirects over and over`)
+              const next = URL.parse(location, url)
+              if (next === null) return yield* fail(`${url.origin} redirects to no valid address`)
+              url = next
               continue
             }
-            if (status === 429 || status >= 500) {
-              yield* Effect.promise(async () => response.body?.cancel())
-              return yield* new NetworkError({ origin: url.origin, detail: `HTTP ${status}` })
+            if (status !== 200) {
+              yield* discardBody(response)
+              if (isPassing(status)) {
+                return yield* new NetworkError({ origin: url.origin, detail: `HTTP ${status}` })
+              }
+              return Option.none<string>()
             }
             const { origin } = url
-            const text = yield* readBody(response).pipe(
+            return yield* readBody(response).pipe(
               Effect.mapError(({ detail, passing }) =>
                 passing ? new NetworkError({ origin, detail }) : fail(`${origin}: ${detail}`)
-              )
+              ),
+              Effect.asSome
             )
-            return status === 200 ? Option.some(text) : Option.none<string>()
           }
         },
         Effect.retry({ schedule: retry, while: (error) => error._tag === "NetworkError" })
       )
 
+      /** The server's own answer to a request without a token. */
       const probe = Effect.fnUntraced(
         function* () {
-          const headers = new Headers({
-            "content-type": "application/json",
-            accept: "application/json, text/event-stream"
+          const request = yield* Effect.try({
+            try: () => {
+              const headers = new Headers()
+              for (const [name, value] of Object.entries(server.headers))
+                headers.set(name, Redacted.value(value))
+              // With a token of its own it would not be asked for another.
+              headers.delete("authorization")
+              headers.set("content-type", "application/json")
+              headers.set("accept", "application/json, text/event-stream")
+              return new Request(server.url, { method: "POST", headers, body: probeBody })
+            },
+            catch: () => fail(`its "url" or "headers" are none that HTTP can send`)
           })
-          for (const [name, value] of Object.entries(server.headers)) headers.set(name, Redacted.value(value))
-          const response = yield* transport.send(
-            new Request(server.url, { method: "POST", headers, body: probeBody }),
-            { timeout }
-          )
-          yield* Effect.promise(async () => response.body?.cancel())
+          const response = yield* transport.send(request, { timeout })
+          yield* discardBody(response)
+          if (isPassing(response.status)) {
+            return yield* new NetworkError({ origin: server.url.origin, detail: `HTTP ${response.status}` })
+          }
           return response
         },
         Effect.retry({ schedule: retry, while: (error) => error._tag === "NetworkError" })
@@ -100,14 +132,12 @@ export const layer: Layer.Layer<Discovery, never, HttpTransport> = Layer.effect(
         if (named !== undefined && !URL.canParse(named)) {
           return yield* fail("its challenge names no valid address as resource_metadata")
         }
-        for (const url of named === undefined ? protectedResourceMetadataUrls(server.url) : [named]) {
+        // What a challenge names may be gone, as behind a proxy; the server's own well-known places count no less.
+        const places = [...(named === undefined ? [] : [named]), ...protectedResourceMetadataUrls(server.url)]
+        for (const url of new Set(places)) {
           const text = yield* fetchDocument(url)
-          if (Option.isNone(text)) continue
-          const document = Schema.decodeOption(Schema.fromJsonString(ProtectedResourceMetadata))(text.value)
-          if (Option.isNone(document)) {
-            if (named === undefined) continue
-            return yield* fail(`${new URL(named).origin} serves resource metadata that cannot be read`)
-          }
+          const document = Option.flatMap(text, readDocument(ProtectedResourceMetadata))
+          if (Option.isNone(document)) continue
           const { resource } = document.value
           if (!URL.canParse(resource) || !resourceCovers(new URL(resource), server.url)) {
             return yield* fail(
@@ -117,29 +147,33 @@ export const layer: Layer.Layer<Discovery, never, HttpTransport> = Layer.effect(
           return document
         }
         if (named !== undefined)
-          return yield* fail("there is nothing where its challenge says the metadata is")
+          return yield* fail("there is no metadata where its challenge says, nor at its well-known addresses")
         return Option.none<ProtectedResourceMetadata>()
       })
 
-      const findIssuer = Effect.fnUntraced(function* (issuer: string) {
-        const url = new URL(issuer)
+      const findIssuer = Effect.fnUntraced(function* ([issuer, ...spellings]: Issuer) {
+        const url = URL.parse(issuer)
+        if (url === null) return Option.none<AuthorizationServerMetadata>()
         for (const address of authorizationServerMetadataUrls(url)) {
           const text = yield* fetchDocument(address)
-          if (Option.isNone(text)) continue
-          const document = Schema.decodeOption(Schema.fromJsonString(AuthorizationServerMetadata))(text.value)
+          const document = Option.flatMap(text, readDocument(AuthorizationServerMetadata))
           if (Option.isNone(document)) continue
           const metadata = document.value
-          if (metadata.issuer !== issuer) {
+          if (metadata.issuer !== issuer && !spellings.includes(metadata.issuer)) {
             return yield* fail(
-              `the metadata at ${url.origin} is of another issuer, ${printable(metadata.issuer)} (RFC 8414 §3.3)`
+              `the metadata of issuer ${printable(issuer)} is of another one, ${printable(metadata.issuer)} (RFC 8414 §3.3)`
             )
           }
-          for (const endpoint of [metadata.authorization_endpoint, metadata.token_endpoint]) {
-            if (!URL.canParse(endpoint) || !mayFetch(new URL(endpoint))) {
+          for (const endpoint of [
+            metadata.authorization_endpoint,
+            metadata.token_endpoint,
+            metadata.registration_endpoint
+          ]) {
+            if (endpoint !== undefined && (!URL.canParse(endpoint) || !mayFetch(new URL(endpoint)))) {
               return yield* fail(`${url.origin} names an endpoint that is no https address`)
             }
           }
-          return Option.some(metadata)
+          return document
         }
         return Option.none<AuthorizationServerMetadata>()
       })
@@ -148,15 +182,25 @@ export const layer: Layer.Layer<Discovery, never, HttpTransport> = Layer.effect(
       const asked = challenge ?? bearerChallenge(met?.headers.get("www-authenticate"))
       const resource = yield* findResource(asked?.resourceMetadata)
       if (Option.isNone(resource) && met !== undefined && met.status !== 401) {
+        const target = URL.parse(met.headers.get("location") ?? "", server.url)
+        if (met.status >= 300 && met.status < 400 && target !== null) {
+          return yield* fail(
+            `it redirects to ${printable(target.origin)}. If that is where the server is now, set its "url" to the address there`
+          )
+        }
         return yield* new SignInNotOffered({ server: server.name })
       }
-      // Without resource metadata the server's own origin is asked, as revision 2025-03-26 has it.
-      const issuers = Option.match(resource, {
-        onNone: (): ReadonlyArray<string> => [server.url.origin],
-        onSome: (document) => document.authorization_servers ?? [server.url.origin]
+      const named = Option.match(resource, {
+        onNone: (): ReadonlyArray<string> => [],
+        onSome: ({ authorization_servers }) => authorization_servers ?? []
       })
+      // Where nobody names an issuer the server's own origin is asked, as revision 2025-03-26 has it. Both spellings of
+      // it make the same addresses (RFC 8414 §3.1), and servers of that time announce either.
+      const issuers: ReadonlyArray<Issuer> =
+        named.length > 0
+          ? named.map((issuer): Issuer => [issuer])
+          : [[server.url.origin, `${server.url.origin}/`]]
       for (const issuer of issuers) {
-        if (!URL.canParse(issuer)) return yield* fail(`${printable(issuer)} is no valid issuer`)
         const metadata = yield* findIssuer(issuer)
         if (Option.isNone(metadata)) continue
         return {
@@ -174,7 +218,9 @@ export const layer: Layer.Layer<Discovery, never, HttpTransport> = Layer.effect(
               : scopesOf(asked.scope)
         }
       }
-      return yield* fail(`no metadata of an authorization server at ${issuers.map(printable).join(", ")}`)
+      return yield* fail(
+        `no metadata of an authorization server at ${issuers.map(([issuer]) => printable(issuer)).join(", ")}`
+      )
     })
 
     return Discovery.of({ discover })

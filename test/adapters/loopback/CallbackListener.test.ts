@@ -53,15 +53,17 @@ const read = (parameters: URLSearchParams): AuthorizationResponse => {
 }
 
 /** Something else that listens on a port of loopback. */
-const squatter = Effect.acquireRelease(
-  Effect.callback<{ readonly port: number; readonly close: () => void }>((resume) => {
-    const server = createServer()
-    server.listen(0, "127.0.0.1", () =>
-      resume(Effect.succeed({ port: (server.address() as AddressInfo).port, close: () => server.close() }))
-    )
-  }),
-  ({ close }) => Effect.sync(close)
-)
+const squatterAt = (host: string) =>
+  Effect.acquireRelease(
+    Effect.callback<{ readonly port: number; readonly close: () => void }>((resume) => {
+      const server = createServer()
+      server.listen(0, host, () =>
+        resume(Effect.succeed({ port: (server.address() as AddressInfo).port, close: () => server.close() }))
+      )
+    }),
+    ({ close }) => Effect.sync(close)
+  )
+const squatter = squatterAt("127.0.0.1")
 
 describe("the listener for the browser's answer", () => {
   it.live("waits on, whatever else it is asked, until this flow's answer comes", () =>
@@ -74,6 +76,9 @@ describe("the listener for the browser's answer", () => {
         [
           ask(redirectUri, "/"),
           ask(redirectUri, "/favicon.ico"),
+          ask(redirectUri, "//"),
+          ask(redirectUri, "//evil.test/callback?state=mine&code=x"),
+          ask(redirectUri, "/x/../callback?state=mine&code=x"),
           ask(redirectUri, "/callback/?state=mine&code=x"),
           ask(redirectUri, "/callback?state=mine&code=x", { method: "POST" }),
           ask(redirectUri, "/callback?state=mine&code=x", { method: "HEAD" }),
@@ -83,11 +88,40 @@ describe("the listener for the browser's answer", () => {
         ],
         (asking) => Effect.map(asking, ({ status }) => status)
       )
-      assert.deepEqual(statuses, [404, 404, 404, 405, 405, 400, 400, 400])
+      assert.deepEqual(statuses, [404, 404, 404, 404, 404, 404, 405, 405, 400, 400, 400])
       const page = yield* ask(redirectUri, "/callback?state=mine&code=right")
       assert.strictEqual(page.status, 200)
       const granted = yield* Fiber.join(answer)
       assert.isTrue(granted._tag === "Granted" && Redacted.value(granted.code) === "right")
+    })
+  )
+
+  it.live("goes on once this flow's answer has come, although the browser hangs up on the page", () =>
+    Effect.gen(function* () {
+      const bound = yield* bind("http://127.0.0.1:0/callback")
+      const answer = yield* Effect.forkChild(
+        bound.receive((parameters) => {
+          // The connection is gone before there is anything to write to it.
+          socket.resetAndDestroy()
+          return read(parameters)
+        })
+      )
+      yield* Effect.yieldNow
+      const socket = connect(Number(bound.redirectUri.port), "127.0.0.1")
+      socket.write(`GET /callback?state=mine&code=x HTTP/1.1\r\nHost: ${bound.redirectUri.host}\r\n\r\n`)
+      assert.strictEqual((yield* Fiber.join(answer))._tag, "Granted")
+    })
+  )
+
+  it.live("listens no longer once this flow's answer has come", () =>
+    Effect.gen(function* () {
+      const { receive, redirectUri } = yield* bind("http://localhost:0/callback")
+      const answer = yield* Effect.forkChild(receive(read))
+      yield* Effect.yieldNow
+      yield* ask(redirectUri, "/callback?state=mine&code=x")
+      yield* Fiber.join(answer)
+      const again = yield* bind(redirectUri.href, false)
+      assert.strictEqual(again.redirectUri.href, redirectUri.href)
     })
   )
 
@@ -117,6 +151,18 @@ describe("the listener for the browser's answer", () => {
       const { redirectUri } = yield* bind(`http://localhost:${port}/callback`)
       assert.notStrictEqual(redirectUri.port, String(port))
       assert.strictEqual(redirectUri.hostname, "localhost")
+    })
+  )
+
+  it.live("takes a port on both addresses of localhost or on neither", () =>
+    Effect.gen(function* () {
+      const { port } = yield* squatterAt("::1")
+      const { redirectUri } = yield* bind(`http://localhost:${port}/callback`)
+      assert.notStrictEqual(redirectUri.port, String(port))
+      const error = yield* Effect.flip(bind(`http://localhost:${port}/callback`, false))
+      assert.strictEqual(error._tag, "RedirectPortBusy")
+      const free = yield* bind(`http://127.0.0.1:${port}/callback`, false)
+      assert.strictEqual(free.redirectUri.port, String(port))
     })
   )
 

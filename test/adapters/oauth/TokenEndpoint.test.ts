@@ -76,6 +76,8 @@ describe("a refresh", () => {
     ["seconds as text", { ...good, expires_in: "60" }, 60_000],
     ["no life at all", { access_token: "x", token_type: "bearer" }, undefined],
     ["null for what is left out", { ...good, refresh_token: null, scope: null }, 3_600_000],
+    ["nothing in what is left out", { ...good, refresh_token: "", scope: "" }, 3_600_000],
+    ["a life beyond all dates", { ...good, expires_in: 1e308 }, 8_640_000_000_000_000],
     ["an ID token that is none", { ...good, id_token: "not a token" }, 3_600_000]
   ] as const)("takes an answer with %s", ([, answer, expiresAt]) =>
     Effect.gen(function* () {
