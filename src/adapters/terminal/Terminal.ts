@@ -15,7 +15,10 @@ export const lineInterface = (
     Effect.sync(() => {
       const lines = createInterface({ input: process.stdin, output: process.stderr, ...options })
       // A terminal that edits lines gives Ctrl-C to the editor instead of ending the program.
-      lines.on("SIGINT", () => process.kill(process.pid, "SIGINT"))
+      lines.on("SIGINT", () => {
+        process.stderr.write("\n")
+        process.kill(process.pid, "SIGINT")
+      })
       return lines
     }),
     (lines) =>
