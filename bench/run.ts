@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process"
+import { pbkdf2 } from "node:crypto"
 import { performance } from "node:perf_hooks"
 import { createRequire } from "node:module"
 import { dirname, join } from "node:path"
@@ -16,6 +17,7 @@ import {
 import { MemoryLock, MemoryStore, ScriptedAuthorizationServer, ScriptedPerson } from "../src/testing.ts"
 import { defaultOAuth } from "../src/domain/Server.ts"
 import { startWorld, type World } from "../test/e2e/World.ts"
+import { followRedirects } from "../test/servers/Person.ts"
 
 const rounds = 15
 const say = (line: string) => process.stdout.write(`${line}\n`)
@@ -53,6 +55,9 @@ const compare = async (
     `${what}: ratio ${ratio.toFixed(2)}, goal <= ${goal}: ${ratio <= goal ? "met" : "MISSED"}; ${spread(mine)} against ${spread(theirs)}`
   )
 }
+
+const deriveKey = () =>
+  new Promise((done) => pbkdf2("a password", "a salt of 16 byt", 600_000, 32, "sha256", done))
 
 const nodeNothing = () =>
   new Promise<void>((done) =>
@@ -97,30 +102,9 @@ const listToolsOver = (child: ChildProcess): Promise<void> =>
     })
   })
 
-const driveMcpRemote = async (world: World) => {
+const startMcpRemote = (world: World) => {
   const { NODE_OPTIONS: _, ...env } = process.env
-  await listToolsOver(
-    spawn(
-      process.execPath,
-      [mcpRemote, world.mcpServer.url.href, "--allow-http", "--transport", "http-only"],
-      {
-        env: {
-          ...env,
-          HOME: world.home,
-          BROWSER: "true",
-          MCP_REMOTE_CONFIG_DIR: join(world.home, "mcp-remote")
-        },
-        stdio: ["pipe", "pipe", "ignore"]
-      }
-    )
-  )
-}
-
-/** mcp-remote signs in as its users do: its own listener, and a browser that follows redirects. */
-const signInMcpRemote = async (world: World) => {
-  const { followRedirects } = await import("../test/servers/Person.ts")
-  const { NODE_OPTIONS: _, ...env } = process.env
-  const child = spawn(
+  return spawn(
     process.execPath,
     [mcpRemote, world.mcpServer.url.href, "--allow-http", "--transport", "http-only"],
     {
@@ -133,6 +117,17 @@ const signInMcpRemote = async (world: World) => {
       stdio: ["pipe", "pipe", "pipe"]
     }
   )
+}
+
+const driveMcpRemote = (world: World) => {
+  const child = startMcpRemote(world)
+  child.stderr.resume()
+  return listToolsOver(child)
+}
+
+/** mcp-remote signs in as its users do: its own listener, and a browser that follows redirects. */
+const signInMcpRemote = async (world: World) => {
+  const child = startMcpRemote(world)
   let seen = ""
   let visited = false
   child.stderr.on("data", (chunk: Buffer) => {
@@ -188,6 +183,9 @@ const world = await startWorld()
 try {
   await run(world, ["auth", "login", "demo"])
   await signInMcpRemote(world)
+  const derivations: Array<number> = []
+  for (let round = 0; round < rounds; round++) derivations.push(await timed(deriveKey))
+  say(`the key derivation alone: ${median(derivations).toFixed(0)} ms`)
   await compare("auth token / node -e 0", 5, () => run(world, ["auth", "token", "demo"]), nodeNothing)
   await compare("servers / node -e 0 (no key derivation)", 2.7, () => run(world, ["servers"]), nodeNothing)
   await compare(

@@ -1,18 +1,12 @@
 import { Context, Duration, Effect, Layer, Option, type Redacted, Result, Schema } from "effect"
 import { type AuthorizationFlow, authorizationUrl } from "../domain/AuthorizationRequest.ts"
 import { type AuthorizationResponse, readAuthorizationResponse } from "../domain/AuthorizationResponse.ts"
-import type { AuthorizationServerMetadata, DiscoveredServer } from "../domain/AuthorizationServer.ts"
 import type { BearerChallenge } from "../domain/Challenge.ts"
 import { authenticationMethods } from "../domain/ClientAuthentication.ts"
 import { ConfiguredRegistration, type DynamicRegistration } from "../domain/ClientRegistration.ts"
 import { Credential } from "../domain/Credential.ts"
 import { CredentialKey } from "../domain/CredentialKey.ts"
-import {
-  type AuthorizationSource,
-  type ConfiguredClient,
-  type HttpServer,
-  resourceOf
-} from "../domain/Server.ts"
+import { type ConfiguredClient, type HttpServer, resourceOf } from "../domain/Server.ts"
 import {
   CallbackRejected,
   ClientRejected,
@@ -36,6 +30,7 @@ import { FlowSecretSource } from "../ports/FlowSecretSource.ts"
 import { HttpTransport, type NetworkError } from "../ports/HttpTransport.ts"
 import { Person } from "../ports/Person.ts"
 import { TokenEndpoint, type TokenRequestError } from "../ports/TokenEndpoint.ts"
+import { type Authority, authorityByHand, authorityDiscovered } from "./Authority.ts"
 import { firstAccepted } from "./ClientAttempts.ts"
 import { Credentials } from "./Credentials.ts"
 import { retryPassing } from "./TokenRetry.ts"
@@ -89,21 +84,6 @@ export class SignIn extends Context.Service<
   }
 >()("mcp-cli-oauth/app/SignIn") {}
 
-/** The authorization server of a flow, however it was found. */
-interface Authority {
-  readonly authorizationEndpoint: URL
-  readonly tokenEndpoint: URL
-  readonly issuer: string
-  /** What to expect as `iss`; absent with endpoints by hand. */
-  readonly responseIssuer: string | undefined
-  readonly responseIssuerRequired: boolean
-  readonly resource: string | undefined
-  readonly scopes: ReadonlyArray<string>
-  readonly authMethodsSupported: ReadonlyArray<string> | undefined
-  /** What a client can be registered at; absent with endpoints by hand, where there is one already. */
-  readonly metadata: AuthorizationServerMetadata | undefined
-}
-
 /** The client of a flow: out of the configuration, or registered by us, just now or for an earlier flow. */
 type FlowClient =
   | { readonly _tag: "Configured"; readonly client: ConfiguredClient }
@@ -111,35 +91,6 @@ type FlowClient =
 
 /** The authorization server has forgotten a client that it once registered: it takes a new one. */
 class ForgottenClient extends Schema.TaggedError<ForgottenClient>()("ForgottenClient", {}) {}
-
-/** The authority that the configuration writes down. */
-const byHand = (
-  server: HttpServer,
-  source: Extract<AuthorizationSource, { readonly _tag: "ByHand" }>
-): Authority => ({
-  authorizationEndpoint: source.authorizationEndpoint,
-  tokenEndpoint: source.tokenEndpoint,
-  issuer: source.tokenEndpoint.href,
-  responseIssuer: undefined,
-  responseIssuerRequired: false,
-  resource: server.oauth.extraAuthParams["resource"],
-  scopes: server.oauth.scopes,
-  authMethodsSupported: undefined,
-  metadata: undefined
-})
-
-/** The authority that discovery found. */
-const discovered = (server: HttpServer, { metadata, resource, scopes }: DiscoveredServer): Authority => ({
-  authorizationEndpoint: new URL(metadata.authorization_endpoint),
-  tokenEndpoint: new URL(metadata.token_endpoint),
-  issuer: metadata.issuer,
-  responseIssuer: metadata.issuer,
-  responseIssuerRequired: metadata.authorization_response_iss_parameter_supported === true,
-  resource,
-  scopes: server.oauth.scopes.length > 0 ? server.oauth.scopes : scopes,
-  authMethodsSupported: metadata.token_endpoint_auth_methods_supported,
-  metadata
-})
 
 /** @see SignIn */
 export const layer: Layer.Layer<
@@ -176,7 +127,7 @@ export const layer: Layer.Layer<
       challenge: BearerChallenge | undefined
     ) {
       const { source } = server.oauth
-      if (source._tag === "ByHand") return byHand(server, source)
+      if (source._tag === "ByHand") return authorityByHand(server, source)
       const found = yield* discovery.discover(server, challenge)
       if (
         server.oauth.usePkce &&
@@ -184,7 +135,7 @@ export const layer: Layer.Layer<
       ) {
         return yield* new PkceUnsupported({ server: server.name, issuer: found.metadata.issuer })
       }
-      return discovered(server, found)
+      return authorityDiscovered(server, found)
     })
 
     /**
