@@ -35,6 +35,13 @@ describe("where metadata is looked for", () => {
         "https://a.test/.well-known/oauth-protected-resource"
       ]
     ],
+    [
+      "https://a.test/mcp/?tenant=1",
+      [
+        "https://a.test/.well-known/oauth-protected-resource/mcp?tenant=1",
+        "https://a.test/.well-known/oauth-protected-resource"
+      ]
+    ],
     ["https://a.test", ["https://a.test/.well-known/oauth-protected-resource"]]
   ])("of the resource %s, at its path and then at the root", (resource, expected) => {
     assert.deepEqual(protectedResourceMetadataUrls(new URL(resource)), expected)
@@ -46,6 +53,10 @@ describe("metadata of a resource", () => {
     ["https://a.test/mcp", "https://a.test/mcp", true],
     ["https://a.test", "https://a.test/mcp", true],
     ["https://a.test/", "https://a.test/mcp", true],
+    ["https://a.test/mcp", "https://a.test/mcp?tenant=1", true],
+    ["https://a.test/mcp?tenant=1", "https://a.test/mcp?tenant=1", true],
+    ["https://a.test/mcp?tenant=2", "https://a.test/mcp?tenant=1", false],
+    ["https://a.test/mcp/../admin", "https://a.test/mcp", false],
     ["https://a.test/mc", "https://a.test/mcp", false],
     ["https://a.test/mcp/deeper", "https://a.test/mcp", false],
     ["https://evil.test/mcp", "https://a.test/mcp", false],

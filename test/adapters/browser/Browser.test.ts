@@ -1,7 +1,7 @@
 import { chmodSync, existsSync, readFileSync, watch, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
-import { ConfigProvider, Effect, Layer } from "effect"
+import { ConfigProvider, Deferred, Effect, Layer, Logger } from "effect"
 import * as Browser from "../../../src/adapters/browser/Browser.ts"
 import { Browser as Port } from "../../../src/ports/Browser.ts"
 import { temporaryFolder } from "../TemporaryFolder.ts"
@@ -13,6 +13,19 @@ const open = (url: string, browser: string) =>
     )
   )
 
+/** What a program writes into a file, once it has. */
+const written = (folder: string, name: string) =>
+  Effect.callback<string>((resume) => {
+    const path = join(folder, name)
+    const look = () => {
+      if (!existsSync(path)) return
+      watcher.close()
+      resume(Effect.succeed(readFileSync(path, "utf8").trim()))
+    }
+    const watcher = watch(folder, look)
+    look()
+  })
+
 /** A program that writes down what it was called with, a line each, and then is done. */
 const recorder = Effect.gen(function* () {
   const folder = yield* temporaryFolder
@@ -22,16 +35,7 @@ const recorder = Effect.gen(function* () {
     `#!/bin/sh\nprintf '%s\\n' "$@" > "${folder}/new"\nmv "${folder}/new" "${folder}/called"\n`
   )
   chmodSync(program, 0o755)
-  const called = Effect.callback<ReadonlyArray<string>>((resume) => {
-    const path = join(folder, "called")
-    const look = () => {
-      if (!existsSync(path)) return
-      watcher.close()
-      resume(Effect.succeed(readFileSync(path, "utf8").trim().split("\n")))
-    }
-    const watcher = watch(folder, look)
-    look()
-  })
+  const called = Effect.map(written(folder, "called"), (text) => text.split("\n"))
   return { program, folder, called }
 })
 
@@ -51,6 +55,42 @@ describe("$BROWSER", () => {
       const { called, program } = yield* recorder
       yield* open("https://as.test/a", `${program} --url %s --last`)
       assert.deepEqual(yield* called, ["--url", "https://as.test/a", "--last"])
+    })
+  )
+
+  it.live("gets the address inside of a word that says %s, as it is", () =>
+    Effect.gen(function* () {
+      const { called, program } = yield* recorder
+      yield* open("https://as.test/a?x=$&", `${program} --url=%s`)
+      assert.deepEqual(yield* called, ["--url=https://as.test/a?x=$&"])
+    })
+  )
+
+  it.live("that ends badly after its start is said in the log", () =>
+    Effect.gen(function* () {
+      const logged = yield* Deferred.make<string>()
+      const logger = Logger.make(({ message }) =>
+        Deferred.doneUnsafe(logged, Effect.succeed(String(message)))
+      )
+      yield* open("https://as.test/a?state=secret", "/bin/false").pipe(Effect.provide(Logger.layer([logger])))
+      const warning = yield* Deferred.await(logged)
+      assert.include(warning, "/bin/false")
+      assert.include(warning, "exit code 1")
+      assert.notInclude(warning, "secret")
+    })
+  )
+
+  it.live("is not waited for", () =>
+    Effect.gen(function* () {
+      const folder = yield* temporaryFolder
+      const program = join(folder, "browser")
+      writeFileSync(
+        program,
+        `#!/bin/sh\necho $$ > "${folder}/new"\nmv "${folder}/new" "${folder}/pid"\nexec tail -f /dev/null\n`
+      )
+      chmodSync(program, 0o755)
+      yield* open("https://as.test/a", program)
+      process.kill(Number(yield* written(folder, "pid")))
     })
   )
 

@@ -74,6 +74,85 @@ describe("registration", () => {
     })
   )
 
+  it.effect.each([
+    ["Basic, where a secret comes without a method", { client_secret: "s" }, "client_secret_basic"],
+    [
+      "none, where no secret comes",
+      { client_secret: null, token_endpoint_auth_method: "client_secret_basic" },
+      "none"
+    ],
+    [
+      "none, where the server says so, whatever else it gives",
+      { client_secret: "s", token_endpoint_auth_method: "none" },
+      "none"
+    ]
+  ] as const)("authenticates by %s", ([, answer, method]) =>
+    Effect.gen(function* () {
+      const client = yield* register(() => Response.json({ client_id: "new", ...answer })).asking
+      assert.strictEqual(client.authenticationMethod, method)
+    })
+  )
+
+  it.effect("is of no use with a method that this client has not", () =>
+    Effect.gen(function* () {
+      const { asking } = register(() =>
+        Response.json({ client_id: "new", token_endpoint_auth_method: "private_key_jwt" })
+      )
+      assert.include((yield* Effect.flip(asking)).message, "private_key_jwt")
+    })
+  )
+
+  it.effect("keeps a secret that ends after all dates, or never", () =>
+    Effect.gen(function* () {
+      for (const [ends, expected] of [
+        [0, undefined],
+        [null, undefined],
+        [1e308, 8_640_000_000_000_000]
+      ] as const) {
+        const client = yield* register(() =>
+          Response.json({ client_id: "new", client_secret: "s", client_secret_expires_at: ends })
+        ).asking
+        assert.strictEqual(client.secretExpiresAt, expected)
+      }
+    })
+  )
+
+  it.effect.each([429, 500, 503])("is not refused by a server that is away: %i", (status) =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(register(() => new Response("", { status })).asking)
+      assert.strictEqual(error._tag, "NetworkError")
+      assert.include(error.message, `HTTP ${status}`)
+    })
+  )
+
+  it.effect.each([
+    ["a status alone", () => new Response("<html>secret</html>", { status: 403 }), "HTTP 403"],
+    [
+      "an error without a description",
+      () => Response.json({ error: "invalid_client_metadata", error_description: null }, { status: 400 }),
+      "(invalid_client_metadata)"
+    ],
+    ["a redirect", () => Response.redirect("https://evil.test", 307), "HTTP 307"],
+    ["an answer without a client", () => Response.json({ secret: "secret" }), "no client_id"]
+  ] as const)("that meets %s is refused, and repeats no answer", ([, answer, expected]) =>
+    Effect.gen(function* () {
+      const { asking, sent } = register(answer)
+      const error = yield* Effect.flip(asking)
+      assert.strictEqual(error._tag, "RegistrationError")
+      assert.include(error.message, expected)
+      assert.notInclude(error.message, "secret")
+      assert.lengthOf(sent, 1)
+    })
+  )
+
+  it.effect.each(["http://as.test/register", "no address"])("goes nowhere without TLS: %s", (endpoint) =>
+    Effect.gen(function* () {
+      const { asking, sent } = register(() => Response.json({}), { registration_endpoint: endpoint })
+      assert.strictEqual((yield* Effect.flip(asking))._tag, "RegistrationError")
+      assert.deepEqual(sent, [])
+    })
+  )
+
   it.effect("that is not offered says so", () =>
     Effect.gen(function* () {
       const { asking, sent } = register(() => Response.json({}), {})

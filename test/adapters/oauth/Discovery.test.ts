@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Layer } from "effect"
+import { Effect, Fiber, Layer, Redacted } from "effect"
 import { TestClock } from "effect/testing"
 import * as Discovery from "../../../src/adapters/oauth/Discovery.ts"
 import { Discovery as Port } from "../../../src/ports/Discovery.ts"
@@ -57,6 +57,95 @@ describe("discovery", () => {
     })
   )
 
+  it.effect("looks at the server's own places where the challenge points to nothing", () =>
+    Effect.gen(function* () {
+      const gone = "https://notion.test/gone"
+      const { asked, asking } = discover({
+        [mcp]: refused(`Bearer resource_metadata="${gone}"`),
+        [atPath]: () => new Response("<html>"),
+        [atRoot]: json(resource),
+        [asMetadata]: json(issuer)
+      })
+      assert.strictEqual((yield* asking).metadata.issuer, as)
+      assert.deepEqual(asked(), [mcp, gone, atPath, atRoot, asMetadata])
+      const nowhere = discover({ [mcp]: refused(`Bearer resource_metadata="${gone}"`) })
+      assert.strictEqual((yield* Effect.flip(nowhere.asking))._tag, "DiscoveryError")
+      assert.deepEqual(nowhere.asked(), [mcp, gone, atPath, atRoot])
+    })
+  )
+
+  it.effect("takes the challenge that it is given, and asks the server for none", () =>
+    Effect.gen(function* () {
+      const network = wire({ [atPath]: json(resource), [asMetadata]: json(issuer) })
+      const challenge = { error: undefined, scope: "given", resourceMetadata: undefined }
+      const found = yield* Port.use((service) => service.discover(server, challenge)).pipe(
+        Effect.provide(Discovery.layer.pipe(Layer.provide(network.layer)))
+      )
+      assert.deepEqual(found.scopes, ["given"])
+      assert.deepEqual(
+        network.sent.map(({ url }) => url),
+        [atPath, asMetadata]
+      )
+    })
+  )
+
+  it.effect("asks the server with its own headers, but for a token of its own", () =>
+    Effect.gen(function* () {
+      const headers = { "X-Tenant": Redacted.make("7"), Authorization: Redacted.make("Bearer own") }
+      const { asking, sent } = discover(
+        { [atPath]: json(resource), [asMetadata]: json(issuer) },
+        { ...server, headers }
+      )
+      yield* asking
+      const [probe, ...others] = sent
+      assert.strictEqual(probe?.method, "POST")
+      assert.strictEqual(probe?.headers.get("x-tenant"), "7")
+      assert.isNull(probe?.headers.get("authorization"))
+      assert.strictEqual(probe?.headers.get("accept"), "application/json, text/event-stream")
+      // Nobody else gets what belongs to the server.
+      for (const other of others) assert.isNull(other.headers.get("x-tenant"))
+    })
+  )
+
+  it.effect("takes the first issuer that serves metadata", () =>
+    Effect.gen(function* () {
+      const { asking } = discover({
+        [atPath]: json({ ...resource, authorization_servers: ["no address", "https://gone.test", as] }),
+        [asMetadata]: json(issuer)
+      })
+      assert.strictEqual((yield* asking).metadata.issuer, as)
+    })
+  )
+
+  it.effect(
+    "reads past what servers leave out as null or nothing, and past metadata that it cannot use",
+    () =>
+      Effect.gen(function* () {
+        const { asking } = discover({
+          [atPath]: json({ ...resource, scopes_supported: null }),
+          [asMetadata]: json({ issuer: as, token_endpoint: `${as}/token` }),
+          [asOpenId]: json({ ...issuer, registration_endpoint: "", scopes_supported: null })
+        })
+        const { metadata, scopes } = yield* asking
+        assert.deepEqual(scopes, [])
+        assert.isUndefined(metadata.registration_endpoint)
+      })
+  )
+
+  it.effect("asks the server's own origin where nobody names an issuer, however that is written", () =>
+    Effect.gen(function* () {
+      const place = "https://notion.test/.well-known/oauth-authorization-server"
+      for (const own of ["https://notion.test", "https://notion.test/"]) {
+        const { asking } = discover({ [place]: json({ ...issuer, issuer: own }) })
+        const found = yield* asking
+        assert.strictEqual(found.metadata.issuer, own)
+        assert.strictEqual(found.resource, mcp)
+      }
+      const other = discover({ [place]: json({ ...issuer, issuer: "https://notion.test/x" }) })
+      assert.strictEqual((yield* Effect.flip(other.asking))._tag, "DiscoveryError")
+    })
+  )
+
   it.effect("stops at metadata for another resource, and asks nobody else", () =>
     Effect.gen(function* () {
       const { asked, asking } = discover({
@@ -83,7 +172,14 @@ describe("discovery", () => {
 
   it.effect("sends nobody from a public server to this machine, or to a place without TLS", () =>
     Effect.gen(function* () {
-      for (const place of ["http://127.0.0.1:9", "https://localhost", "http://as.test", "file:///etc"]) {
+      for (const place of [
+        "http://127.0.0.1:9",
+        "https://localhost",
+        "https://a.localhost.",
+        "https://[::ffff:127.0.0.1]",
+        "http://as.test",
+        "file:///etc"
+      ]) {
         const { asked, asking } = discover({ [mcp]: refused(`Bearer resource_metadata="${place}/x"`) })
         assert.strictEqual((yield* Effect.flip(asking))._tag, "DiscoveryError")
         assert.deepEqual(asked(), [mcp])
@@ -92,6 +188,11 @@ describe("discovery", () => {
           [asMetadata]: json({ ...issuer, token_endpoint: `${place}/token` })
         })
         assert.strictEqual((yield* Effect.flip(endpoint.asking))._tag, "DiscoveryError")
+        const registration = discover({
+          [atPath]: json(resource),
+          [asMetadata]: json({ ...issuer, registration_endpoint: `${place}/register` })
+        })
+        assert.strictEqual((yield* Effect.flip(registration.asking))._tag, "DiscoveryError")
       }
     })
   )
@@ -126,6 +227,45 @@ describe("discovery", () => {
       const error = yield* Effect.flip(asking)
       assert.strictEqual(error._tag, "NetworkError")
       assert.deepEqual(asked(), [mcp, atPath, atPath, atPath, atPath])
+    })
+  )
+
+  it.effect.each([429, 500, 503])(
+    "does not take a server that is away for one that wants no token: %i",
+    (status) =>
+      Effect.gen(function* () {
+        const { asked, asking } = discover({ [mcp]: () => new Response("", { status }) })
+        assert.strictEqual((yield* Effect.flip(asking))._tag, "NetworkError")
+        assert.deepEqual(asked(), [mcp, mcp, mcp, mcp])
+      })
+  )
+
+  it.effect("goes on once the server is back", () =>
+    Effect.gen(function* () {
+      let requests = 0
+      const { asking } = discover({
+        [mcp]: () => (++requests < 3 ? new Response("", { status: 502 }) : refused()()),
+        [atPath]: json(resource),
+        [asMetadata]: json(issuer)
+      })
+      assert.strictEqual((yield* asking).metadata.issuer, as)
+    })
+  )
+
+  it.effect("names where a server has moved to", () =>
+    Effect.gen(function* () {
+      const { asking } = discover({ [mcp]: () => Response.redirect("https://new.test/mcp?secret", 308) })
+      const { message } = yield* Effect.flip(asking)
+      assert.include(message, "redirects to https://new.test")
+      assert.notInclude(message, "secret")
+    })
+  )
+
+  it.effect("cannot be done for a server that no request can be sent to", () =>
+    Effect.gen(function* () {
+      const { asked, asking } = discover({}, { ...server, url: new URL("https://u:p@notion.test/mcp") })
+      assert.strictEqual((yield* Effect.flip(asking))._tag, "DiscoveryError")
+      assert.deepEqual(asked(), [])
     })
   )
 

@@ -102,6 +102,16 @@ describe("a refresh", () => {
     ["invalid_grant", json({ error: "invalid_grant" }, { status: 400 }), { _tag: "InvalidGrant" }],
     ["invalid_client", json({ error: "invalid_client" }, { status: 401 }), { _tag: "InvalidClient" }],
     [
+      "invalid_grant with null for a description",
+      json({ error: "invalid_grant", error_description: null }, { status: 400 }),
+      { _tag: "InvalidGrant" }
+    ],
+    [
+      "another error with a description that is no text",
+      json({ error: "invalid_request", error_description: { a: 1 } }, { status: 400 }),
+      { _tag: "Refused", error: "invalid_request" }
+    ],
+    [
       "an error with status 200, as GitHub has it",
       json({ error: "invalid_grant" }),
       { _tag: "InvalidGrant" }
@@ -120,6 +130,19 @@ describe("a refresh", () => {
       "a redirect",
       text("", { status: 307, headers: { location: "https://evil.test" } }),
       { _tag: "Malformed" }
+    ],
+    [
+      "an answer that breaks off",
+      () => new Response(new ReadableStream({ pull: (out) => out.error(new Error("reset")) })),
+      { _tag: "Passing", detail: "the answer broke off" }
+    ],
+    [
+      "503 with an answer that broke already",
+      () => {
+        const broken = new ReadableStream({ start: (out) => out.error(new Error("reset")) })
+        return new Response(broken, { status: 503 })
+      },
+      { _tag: "Passing", detail: "HTTP 503" }
     ],
     ["a page", text("<html>"), { _tag: "Malformed" }],
     ["no token", json({ token_type: "bearer" }), { _tag: "Malformed" }],
