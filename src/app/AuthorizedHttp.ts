@@ -51,7 +51,7 @@ export const layer: Layer.Layer<AuthorizedHttp, never, AccessTokens | HttpTransp
       )
       if (response.status !== 401) return response
       const challenge = bearerChallenge(response.headers.get("www-authenticate"))
-      yield* Effect.promise(async () => response.body?.cancel())
+      yield* Effect.promise(async () => response.body?.cancel().catch(() => undefined))
       if (Option.isSome(tokens)) yield* accessTokens.reject({ server, account }, tokens.value.accessToken)
       return yield* send(withToken(request, yield* accessTokens.get({ server, account, challenge })))
     })

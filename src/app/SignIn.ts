@@ -177,7 +177,7 @@ export const layer: Layer.Layer<
     const isForgotten = Effect.fn("SignIn.isForgotten")(function* (url: URL) {
       const answer = yield* transport.send(new Request(url, { method: "GET" })).pipe(Effect.result)
       if (Result.isFailure(answer)) return false
-      yield* Effect.promise(async () => answer.success.body?.cancel())
+      yield* Effect.promise(async () => answer.success.body?.cancel().catch(() => undefined))
       return [400, 401, 403].includes(answer.success.status)
     })
 

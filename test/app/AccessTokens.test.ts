@@ -4,6 +4,8 @@ import { TestClock } from "effect/testing"
 import { ScriptedAuthorizationServer } from "../../src/adapters/scripted/ScriptedAuthorizationServer.ts"
 import { ScriptedPerson } from "../../src/adapters/scripted/ScriptedPerson.ts"
 import { AccessTokens } from "../../src/app/AccessTokens.ts"
+import { DynamicRegistration } from "../../src/domain/ClientRegistration.ts"
+import { Credential } from "../../src/domain/Credential.ts"
 import { CredentialKey } from "../../src/domain/CredentialKey.ts"
 import { TokenSet } from "../../src/domain/TokenSet.ts"
 import { CredentialStore, Inaccessible, StorageError } from "../../src/ports/CredentialStore.ts"
@@ -237,6 +239,40 @@ describe("a refresh that is refused for good", () => {
     }).pipe(Effect.provide(world({ latency: "30 millis" })))
   )
 
+  it.effect("adopts it where nobody is there to sign in, too", () =>
+    Effect.gen(function* () {
+      const store = yield* CredentialStore
+      const kept = (accessToken: string, expiresAt: number, generation: number) =>
+        new Credential({
+          resource: "https://notion.test/mcp",
+          issuer: "https://as.test",
+          tokenEndpoint: "https://as.test/token",
+          registration: new DynamicRegistration({
+            clientId: "client",
+            authenticationMethod: "none",
+            redirectUri: "http://localhost:8080/callback"
+          }),
+          tokens: new TokenSet({
+            accessToken: Redacted.make(accessToken),
+            refreshToken: Redacted.make(`refresh of ${accessToken}`),
+            tokenType: "bearer",
+            obtainedAt: 0,
+            expiresAt
+          }),
+          grantedScopes: [],
+          generation
+        })
+      yield* store.put(key, kept("old", 1000, 1))
+      yield* TestClock.adjust("2 seconds")
+      yield* ScriptedAuthorizationServer.use(({ failNext }) => failNext(new InvalidGrant()))
+      const asking = yield* Effect.forkChild(token())
+      yield* TestClock.adjust("10 millis")
+      yield* store.put(key, kept("rotated elsewhere", 3_600_000, 2))
+      yield* TestClock.adjust("30 millis")
+      assert.strictEqual(yield* Fiber.join(asking), "rotated elsewhere")
+    }).pipe(Effect.provide(world({ present: false, latency: "30 millis" })))
+  )
+
   it.effect("keeps the person at the terminal out of it where nobody is there", () =>
     Effect.gen(function* () {
       const error = yield* Effect.flip(token())
@@ -345,6 +381,9 @@ describe("tokens that cannot be stored", () => {
         told.some((line) => line.includes("could not be stored") && line.includes("no space left"))
       )
       assert.strictEqual(yield* token(), second)
+      yield* TestClock.adjust("2 hours")
+      assert.notStrictEqual(yield* within("5 seconds", token()), second)
+      assert.deepStrictEqual(yield* stored, Option.some(first))
       broken = false
       yield* TestClock.adjust("2 hours")
       const third = yield* token()

@@ -24,7 +24,8 @@ const explain = (cause: unknown): string => {
     case "UND_ERR_CONNECT_TIMEOUT":
       return "no connection in time"
     default:
-      return /CERT|SELF_SIGNED|UNABLE_TO|ERR_TLS|SSL/.test(code)
+      if (/^ERR_SSL|^EPROTO$/.test(code)) return `TLS does not come about with it (${code})`
+      return /CERT|SELF_SIGNED|UNABLE_TO|ERR_TLS/.test(code)
         ? `its TLS certificate is not trusted (${code}; NODE_EXTRA_CA_CERTS names a file of further authorities)`
         : code === ""
           ? "the request failed"

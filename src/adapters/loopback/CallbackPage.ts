@@ -16,7 +16,10 @@ const escape = (text: string): string => text.replace(/[&<>"']/g, (character) =>
 
 const style = `:root{color-scheme:light dark}body{margin:0;min-height:100vh;display:grid;place-items:center;font:16px/1.5 system-ui,sans-serif;background:Canvas;color:CanvasText}main{max-width:32rem;padding:2rem;text-align:center}h1{font-size:1.5rem;margin:0 0 .5rem}p{margin:0;opacity:.75}`
 
-/** The page as HTML: static, without scripts or anything from elsewhere, every text escaped. */
+/**
+ * The page as HTML: static, without scripts or anything from elsewhere, every text escaped. Nothing takes the code out of
+ * the browser's history, which would need a script or a listener that stays: it works once, and is used by then.
+ */
 export const render = ({ text, title }: CallbackPage): string =>
   `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${escape(title)} · mcp-cli</title><style>${style}</style></head><body><main><h1>${escape(title)}</h1><p>${escape(text)}</p></main></body></html>`
 

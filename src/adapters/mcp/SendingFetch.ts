@@ -62,7 +62,7 @@ const refuseRedirect = (
     target.origin === new URL(request.url).origin
       ? `it redirects to ${place} in a way that loses the request (HTTP ${response.status})`
       : `it redirects to another origin, ${printable(target.origin)}, where nothing was sent`
-  return Effect.promise(async () => response.body?.cancel()).pipe(
+  return Effect.promise(async () => response.body?.cancel().catch(() => undefined)).pipe(
     Effect.andThen(
       new McpError({
         server: server.name,

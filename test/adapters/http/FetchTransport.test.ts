@@ -91,6 +91,16 @@ describe("a request", () => {
       assert.notInclude(error.message, "secret")
     })
   )
+
+  it.live("does not blame a certificate where nobody speaks TLS", () =>
+    Effect.gen(function* () {
+      const { origin } = yield* serve((_request, response) => response.end())
+      const error = yield* Effect.flip(send(`${origin.replace("http:", "https:")}/secret`))
+      assert.include(error.message, "TLS")
+      assert.notInclude(error.message, "certificate")
+      assert.notInclude(error.message, "secret")
+    })
+  )
 })
 
 describe("Retry-After", () => {
