@@ -26,7 +26,12 @@ const lazySegmenter: Plugin = {
 /** Bundles the program: one entry, split where it loads something later, with everything that it needs inside. */
 await rm("dist", { recursive: true, force: true })
 const { output } = await build({
-  input: { "mcp-cli": "src/app/bin.ts" },
+  input: {
+    "mcp-cli": "src/app/bin.ts",
+    // A process of its own, started by the path beside the program.
+    "chunks/KeyringChild": "src/adapters/store/keyring/KeyringChild.ts"
+  },
+  external: ["@napi-rs/keyring"],
   platform: "node",
   plugins: [lazySegmenter],
   output: {
@@ -34,7 +39,7 @@ const { output } = await build({
     format: "esm",
     minify: true,
     comments: false,
-    banner: (chunk) => (chunk.isEntry ? "#!/usr/bin/env node" : ""),
+    banner: (chunk) => (chunk.name === "mcp-cli" && chunk.isEntry ? "#!/usr/bin/env node" : ""),
     entryFileNames: "[name].js",
     chunkFileNames: "chunks/[name]-[hash].js"
   }

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Installs what the tests use of Debian, where it may: a browser. Without it, the tests that need it are skipped by name.
+# Installs what the tests use of Debian, where it may: a browser, and a keyring on a message bus. Without them, the tests that
+# need them are skipped by name.
 set -euo pipefail
-packages=(chromium)
+packages=(chromium dbus gnome-keyring libglib2.0-bin)
 
 missing=()
 for package in "${packages[@]}"; do

@@ -1,25 +1,18 @@
-import { homedir } from "node:os"
-import { join } from "node:path"
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as NodePath from "@effect/platform-node/NodePath"
 import { Config, Duration, Effect, Layer, Option } from "effect"
 import * as Browser from "../adapters/browser/Browser.ts"
 import * as ConfigurationFile from "../adapters/config/ConfigurationFile.ts"
 import * as FetchTransport from "../adapters/http/FetchTransport.ts"
-import * as MemoryLock from "../adapters/lock/MemoryLock.ts"
-import * as ProcessLock from "../adapters/lock/ProcessLock.ts"
 import * as CallbackListener from "../adapters/loopback/CallbackListener.ts"
 import * as McpConnector from "../adapters/mcp/McpConnector.ts"
 import * as ClientRegistrar from "../adapters/oauth/ClientRegistrar.ts"
 import * as Discovery from "../adapters/oauth/Discovery.ts"
 import * as FlowSecretSource from "../adapters/oauth/FlowSecretSource.ts"
 import * as TokenEndpoint from "../adapters/oauth/TokenEndpoint.ts"
-import * as EncryptedFileStore from "../adapters/store/encrypted-file/EncryptedFileStore.ts"
-import * as MemoryStore from "../adapters/store/memory/MemoryStore.ts"
 import * as TerminalLineEditor from "../adapters/terminal/TerminalLineEditor.ts"
 import * as TerminalPerson from "../adapters/terminal/TerminalPerson.ts"
 import * as TerminalSecretPrompt from "../adapters/terminal/TerminalSecretPrompt.ts"
-import { Configuration } from "../ports/Configuration.ts"
 import * as AccessTokens from "./AccessTokens.ts"
 import * as AuthorizedHttp from "./AuthorizedHttp.ts"
 import type { Live } from "./cli/Program.ts"
@@ -30,11 +23,15 @@ import {
   Interactive,
   Verbose
 } from "./cli/Settings.ts"
+import * as ChosenStorage from "./ChosenStorage.ts"
 import * as CredentialStatus from "./CredentialStatus.ts"
 import * as Credentials from "./Credentials.ts"
 import * as ServerSession from "./ServerSession.ts"
 import * as SignIn from "./SignIn.ts"
 import * as SignOut from "./SignOut.ts"
+import * as StorageCheck from "./StorageCheck.ts"
+import { backends, choices, encryptedFiles } from "./StorageLive.ts"
+import * as StorageMove from "./StorageMove.ts"
 
 /** Nobody watches a build: a terminal that CI provides is no person. */
 const interactive = Effect.gen(function* () {
@@ -51,21 +48,6 @@ const secretPrompt = Layer.unwrap(
   Effect.map(interactive, (mayAsk) => TerminalSecretPrompt.layer({ interactive: mayAsk }))
 )
 
-/** The store that `tokenStorage.backend` names, and the lock that goes with it. */
-const storage = Layer.unwrap(
-  Effect.gen(function* () {
-    const { backend, password } = yield* Configuration.use((file) => file.tokenStorage)
-    if (backend === "memory") return Layer.merge(MemoryStore.layer, MemoryLock.layer)
-    const folder = join(yield* Effect.orElseSucceed(Config.String("HOME"), homedir), ".mcp_cli")
-    return Layer.merge(
-      EncryptedFileStore.layer({ directory: join(folder, "tokens"), password }).pipe(
-        Layer.provide(secretPrompt)
-      ),
-      ProcessLock.layer({ directory: join(folder, "locks") })
-    )
-  })
-)
-
 const person = (presence: "always" | "terminal") =>
   Layer.unwrap(
     Effect.gen(function* () {
@@ -75,6 +57,19 @@ const person = (presence: "always" | "terminal") =>
         patience: Duration.seconds(yield* CallbackTimeout)
       })
     })
+  )
+
+/**
+ * The store that the configuration names or the rule chooses, and the lock that goes with it.
+ *
+ * @param decides false for commands that change nothing: the choice is only foreseen
+ */
+const storage = (decides: boolean, presence: "always" | "terminal") =>
+  ChosenStorage.layer({ decides }).pipe(
+    Layer.provideMerge(Layer.merge(backends, choices)),
+    Layer.provideMerge(person(presence)),
+    Layer.provide(secretPrompt),
+    Layer.provideMerge(configuration)
   )
 
 const browser = Layer.unwrap(
@@ -97,9 +92,7 @@ const authorization = (presence: "always" | "terminal") =>
     Layer.provideMerge(SignIn.layer),
     Layer.provideMerge(Credentials.layer),
     Layer.provideMerge(wire),
-    Layer.provideMerge(person(presence)),
-    Layer.provideMerge(storage),
-    Layer.provideMerge(configuration)
+    Layer.provideMerge(storage(true, presence))
   )
 
 const connector = (version: string) =>
@@ -109,12 +102,11 @@ const connector = (version: string) =>
 export const live = (version: string) =>
   ({
     configuration,
-    stored: Layer.mergeAll(CredentialStatus.layer, SignOut.layer).pipe(
+    stored: Layer.mergeAll(CredentialStatus.layer, SignOut.layer, StorageCheck.layer, StorageMove.layer).pipe(
       Layer.provide(Credentials.layer),
-      Layer.provide(person("terminal")),
-      Layer.provideMerge(storage),
-      Layer.provideMerge(configuration)
+      Layer.provideMerge(storage(false, "terminal"))
     ),
+    rekey: encryptedFiles.pipe(Layer.provide(secretPrompt), Layer.provideMerge(configuration)),
     signIn: authorization("always"),
     tokens: authorization("terminal"),
     sessions: ServerSession.layer.pipe(

@@ -53,3 +53,8 @@ export class Credential extends Schema.Class<Credential>("Credential")({
  * A credential as the text that stores keep, always encrypted or in a keyring: this holds its secrets in the clear.
  */
 export const CredentialJson = Schema.fromJsonString(Schema.toCodecJson(Credential))
+
+const encode = Schema.encodeSync(CredentialJson)
+
+/** Whether two credentials are kept as the same text. */
+export const isSameCredential = (one: Credential, other: Credential): boolean => encode(one) === encode(other)

@@ -1,5 +1,6 @@
 import { Context, type Effect, type Redacted, Schema } from "effect"
 import type { Server } from "../domain/Server.ts"
+import type { StorageBackend } from "./StorageFailure.ts"
 
 /** One thing wrong in the configuration file. */
 export class ConfigurationIssue extends Schema.Class<ConfigurationIssue>("ConfigurationIssue")({
@@ -35,11 +36,58 @@ export class UnknownServer extends Schema.TaggedError<UnknownServer>()("UnknownS
   }
 }
 
+/** How this program proves to Vault who it is. */
+export type VaultAuth =
+  | {
+      readonly method: "token"
+      /** Absent: the token file. */
+      readonly token: Redacted.Redacted | undefined
+      /** Absent: `~/.vault-token`, which `vault login` writes. */
+      readonly tokenFile: string | undefined
+    }
+  | {
+      readonly method: "approle"
+      readonly mount: string
+      readonly roleId: string
+      /** Absent for a role without secret ids. */
+      readonly secretId: Redacted.Redacted | undefined
+    }
+  | {
+      readonly method: "kubernetes" | "jwt"
+      readonly mount: string
+      /** Absent: the default role of the mount (`jwt` only). */
+      readonly role: string | undefined
+      /** The JWT itself, or the file to read it from at each login. */
+      readonly jwt: Redacted.Redacted | { readonly file: string }
+    }
+
+/** Where Vault is, and what of it is ours: the configuration's `vault...` fields over the `VAULT_...` variables. */
+export interface VaultSettings {
+  readonly url: URL
+  /** Mount of the key-value engine. */
+  readonly mountPoint: string
+  /** Path within the mount under which everything is kept. */
+  readonly pathPrefix: string
+  readonly namespace: string | undefined
+  /** Absent: found by asking. */
+  readonly kvVersion: 1 | 2 | undefined
+  readonly auth: VaultAuth
+  /** Paths of PEM files, and whether the certificate is checked at all. */
+  readonly tls: {
+    readonly caCert: string | undefined
+    readonly clientCert: string | undefined
+    readonly clientKey: string | undefined
+    readonly skipVerify: boolean
+  }
+}
+
 /** The `tokenStorage` block, decoded. */
 export interface StorageSettings {
-  readonly backend: "auto" | "encrypted" | "memory"
+  readonly backend: "auto" | StorageBackend
   /** Password of the encrypted files, where the configuration holds it. */
   readonly password: Redacted.Redacted | undefined
+  /** Absent: neither the configuration nor the environment says where Vault is. */
+  readonly vault: VaultSettings | undefined
 }
 
 /** A server as the file writes it, without using it: nothing in it is interpolated. */

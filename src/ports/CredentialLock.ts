@@ -1,5 +1,5 @@
 import { Context, type Effect, Schema } from "effect"
-import type { CredentialKey } from "../domain/CredentialKey.ts"
+import { CredentialKey } from "../domain/CredentialKey.ts"
 
 /** Another process held the lock all the time that we waited, or the lock cannot be made at all. */
 export class LockError extends Schema.TaggedError<LockError>()("LockError", {
@@ -15,12 +15,18 @@ export class LockError extends Schema.TaggedError<LockError>()("LockError", {
   }
 }
 
-/** What is done under a lock: a refresh (seconds), or a sign-in (as long as a person takes). */
-export type LockPurpose = "refresh" | "sign-in"
+/**
+ * What is done under a lock: a refresh or another write of the key (seconds); a sign-in (as long as a person takes); or
+ * something that concerns all keys of a store at once (`store`, whose key is {@link wholeStore}).
+ */
+export type LockPurpose = "refresh" | "sign-in" | "store"
+
+/** The key of the `store` lock. */
+export const wholeStore: CredentialKey = CredentialKey.of("all")
 
 /**
  * One holder at a time for a credential, across fibers and processes. A holder that dies frees it at once or within
- * seconds. The two purposes of a key are two locks.
+ * seconds. The purposes of a key are as many locks.
  */
 export class CredentialLock extends Context.Service<
   CredentialLock,

@@ -1,11 +1,16 @@
 import { join } from "node:path"
+import { describe } from "@effect/vitest"
 import { Effect, Layer, Redacted } from "effect"
 import * as MemoryLock from "../../src/adapters/lock/MemoryLock.ts"
 import * as ProcessLock from "../../src/adapters/lock/ProcessLock.ts"
 import * as EncryptedFileStore from "../../src/adapters/store/encrypted-file/EncryptedFileStore.ts"
+import * as KeyringProcess from "../../src/adapters/store/keyring/KeyringProcess.ts"
+import { spawnChild } from "../../src/adapters/store/keyring/KeyringStart.ts"
+import * as KeyringStore from "../../src/adapters/store/keyring/KeyringStore.ts"
 import * as MemoryStore from "../../src/adapters/store/memory/MemoryStore.ts"
 import { SecretPrompt } from "../../src/ports/SecretPrompt.ts"
 import { temporaryFolder } from "../adapters/TemporaryFolder.ts"
+import { hasSecretService, startSecretService } from "../servers/SecretService.ts"
 import { credentialLockContract } from "./CredentialLockContract.ts"
 import { credentialStoreContract } from "./CredentialStoreContract.ts"
 
@@ -19,7 +24,7 @@ credentialStoreContract(
       EncryptedFileStore.layer({
         directory: join(directory, "tokens"),
         password: Redacted.make("correct horse")
-      }).pipe(Layer.provide(nobody))
+      }).pipe(Layer.provide(Layer.merge(nobody, MemoryLock.layer)))
     )
   )
 )
@@ -31,3 +36,23 @@ credentialLockContract(
     Effect.map(temporaryFolder, (directory) => ProcessLock.layer({ directory: join(directory, "locks") }))
   )
 )
+
+describe.skipIf(!hasSecretService)("with a keyring (needs dbus and gnome-keyring)", () => {
+  const service = Layer.unwrap(
+    Effect.gen(function* () {
+      const started = yield* Effect.acquireRelease(
+        Effect.promise(() => startSecretService()),
+        (running) => Effect.promise(() => running.close())
+      )
+      return KeyringStore.layer({ directory: join(yield* temporaryFolder, "names") }).pipe(
+        Layer.provide(
+          KeyringProcess.layer({
+            backend: "secretservice",
+            start: (backend) => spawnChild(backend, { ...process.env, ...started.env })
+          })
+        )
+      )
+    })
+  )
+  credentialStoreContract("the Secret Service", service)
+})

@@ -80,6 +80,8 @@ export const startWorld = async (
       env: {
         ...inherited,
         HOME: home,
+        // The keyring of whoever runs the tests is none of theirs.
+        DBUS_SESSION_BUS_ADDRESS: "unix:path=/nonexistent",
         BROWSER: browser,
         BROWSER_LOG: log,
         MCP_CLI_ENCRYPTION_KEY: password,

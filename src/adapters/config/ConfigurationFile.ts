@@ -60,7 +60,7 @@ const checkAll = Effect.fnUntraced(function* (findings: Findings, json: unknown)
 
   const storage = block(findings, "", root, "tokenStorage")
   warnUnknown(findings, "tokenStorage", storage, storageFields)
-  yield* readStorage(findings, "tokenStorage", storage)
+  yield* readStorage(findings, "tokenStorage", storage, home)
   return { servers, storage }
 })
 
@@ -186,7 +186,7 @@ export const layer = (options: {
         tokenStorage: Effect.gen(function* () {
           const checked = Option.getOrUndefined(yield* found)
           return yield* filledIn(checked?.file, (findings) =>
-            readStorage(findings, "tokenStorage", checked?.storage ?? {})
+            readStorage(findings, "tokenStorage", checked?.storage ?? {}, home)
           )
         }),
         warnings: Effect.map(found, Option.match({ onNone: () => [], onSome: ({ warnings }) => warnings }))

@@ -1,26 +1,35 @@
 import { Effect } from "effect"
 import type { StorageSettings } from "../../ports/Configuration.ts"
-import { type Check, type Findings, type JsonObject, oneOf, secret, string } from "./Fields.ts"
+import { storageBackends } from "../../ports/StorageFailure.ts"
+import { Findings, has, type JsonObject, oneOf, secret, string } from "./Fields.ts"
+import { readVault, vaultFields } from "./VaultFields.ts"
 
 /** The fields of `tokenStorage`. */
-export const storageFields = ["backend", "password"]
+export const storageFields = ["backend", "password", ...vaultFields]
 
-const backends = ["auto", "encrypted", "memory"] as const
-/** Names of the documentation that this version does not keep anything in. */
-const laterBackends = ["keychain", "windows", "secretservice", "vault"]
+const backends = ["auto", ...storageBackends] as const
 
-const backendProblem: Check = (text) =>
-  laterBackends.includes(text)
-    ? `this backend is not available in this version: use ${backends.join(", ")}`
-    : oneOf(backends)(text)
-
-/** Reads the `tokenStorage` block; `{}` gives the defaults. */
+/**
+ * Reads the `tokenStorage` block; `{}` gives the defaults. What is wrong with Vault is told only where it may be used:
+ * a variable for other programs does not stop one that keeps its tokens elsewhere.
+ *
+ * @param home the folder that `~` stands for
+ */
 export const readStorage = Effect.fnUntraced(function* (
   findings: Findings,
   path: string,
-  fields: JsonObject
+  fields: JsonObject,
+  home: Effect.Effect<string>
 ): Effect.fn.Return<StorageSettings> {
-  const backend = yield* string(findings, path, fields, "backend", backendProblem)
+  const text = yield* string(findings, path, fields, "backend", oneOf(backends))
+  const backend = has(fields, "backend") ? backends.find((known) => known === text) : "auto"
   const password = yield* secret(findings, path, fields, "password")
-  return { backend: backends.find((known) => known === backend) ?? "auto", password }
+
+  const isOnlyChecked = findings.environment === undefined
+  const ofVault = isOnlyChecked ? findings : new Findings(findings.environment)
+  const vault = yield* readVault(ofVault, path, fields, { home, isNamed: backend === "vault" })
+  if (!isOnlyChecked && (backend === "auto" || backend === "vault")) {
+    findings.issues.push(...ofVault.issues)
+  }
+  return { backend: backend ?? "auto", password, vault }
 })

@@ -10,7 +10,7 @@ import { CredentialLock, LockError, type LockPurpose } from "../../ports/Credent
 export interface ProcessLockOptions {
   /** A folder of our own, made 0700 where it is missing. */
   readonly directory: string
-  /** Absent: one minute for a refresh, and for a sign-in the six that a person may take. */
+  /** Absent: one minute, and for a sign-in the six that a person may take. */
   readonly patience?: Readonly<Record<LockPurpose, Duration.Input>>
 }
 
@@ -51,7 +51,7 @@ const isBusy = (cause: unknown): boolean =>
  */
 export const layer = (options: ProcessLockOptions): Layer.Layer<CredentialLock> =>
   Layer.sync(CredentialLock, () => {
-    const patience = options.patience ?? { refresh: "1 minute", "sign-in": "6 minutes" }
+    const patience = options.patience ?? { refresh: "1 minute", "sign-in": "6 minutes", store: "1 minute" }
     const mutexes = new Map<string, Semaphore.Semaphore>()
     const mutexOf = (name: string) => {
       const mutex = mutexes.get(name) ?? Semaphore.makeUnsafe(1)

@@ -1,10 +1,17 @@
 import { Cause } from "effect"
 import type { ConfigurationError, UnknownServer } from "../../ports/Configuration.ts"
+import type { NoNewPassword } from "../../ports/StorageRekey.ts"
 import type { SessionError } from "../ServerSession.ts"
 import type { ToolFailed, UsageError } from "./UsageError.ts"
 
 /** Every error that a command can end with. */
-export type CommandError = SessionError | ConfigurationError | UnknownServer | UsageError | ToolFailed
+export type CommandError =
+  | SessionError
+  | ConfigurationError
+  | UnknownServer
+  | UsageError
+  | ToolFailed
+  | NoNewPassword
 
 /**
  * What the process ends with: 2 usage or configuration, 3 a sign-in is needed or was refused, 4 token storage, 5 network
@@ -22,6 +29,7 @@ const codes: Readonly<Record<CommandError["_tag"], 2 | 3 | 4 | 5>> = {
   CallbackRejected: 3,
   StorageError: 4,
   LockError: 4,
+  NoNewPassword: 4,
   NetworkError: 5,
   DiscoveryError: 5,
   SignInNotOffered: 5,

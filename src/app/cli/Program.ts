@@ -1,13 +1,17 @@
 import { Effect, type Layer, Option } from "effect"
 import { CliConfig, CliError, Command, Flag, GlobalFlag } from "effect/cli"
 import type { Configuration, ConfigurationError } from "../../ports/Configuration.ts"
-import type { CredentialStore } from "../../ports/CredentialStore.ts"
+import type { CredentialStore, StorageError } from "../../ports/CredentialStore.ts"
 import type { LineEditor } from "../../ports/LineEditor.ts"
+import type { StorageRekey } from "../../ports/StorageRekey.ts"
 import type { AccessTokens } from "../AccessTokens.ts"
+import type { ChosenStorage } from "../ChosenStorage.ts"
 import type { CredentialStatus } from "../CredentialStatus.ts"
 import type { ServerSession } from "../ServerSession.ts"
 import type { SignIn } from "../SignIn.ts"
 import type { SignOut } from "../SignOut.ts"
+import type { StorageCheck } from "../StorageCheck.ts"
+import type { StorageMove } from "../StorageMove.ts"
 import { login } from "./AuthLogin.ts"
 import { reset } from "./AuthReset.ts"
 import { status } from "./AuthStatus.ts"
@@ -19,6 +23,9 @@ import { resources } from "./Resources.ts"
 import { servers } from "./Servers.ts"
 import { interactiveSession } from "./Session.ts"
 import { type Settings, settings } from "./Settings.ts"
+import { storage } from "./Storage.ts"
+import { move } from "./StorageMove.ts"
+import { rekey } from "./StorageRekey.ts"
 import { tools } from "./Tools.ts"
 
 /** What the commands stand on; each is built only for the commands that need it. */
@@ -26,15 +33,25 @@ export interface Live<R> {
   readonly configuration: Layer.Layer<Configuration, never, Settings | R>
   /** What the store holds, without any of what it takes to get more. */
   readonly stored: Layer.Layer<
-    Configuration | CredentialStore | CredentialStatus | SignOut,
-    ConfigurationError,
+    Configuration | CredentialStore | CredentialStatus | SignOut | ChosenStorage | StorageCheck | StorageMove,
+    ConfigurationError | StorageError,
     Settings | R
   >
+  /** A new password for the encrypted files, whatever backend is in use. */
+  readonly rekey: Layer.Layer<Configuration | StorageRekey, ConfigurationError, Settings | R>
   /** Signing in where somebody asked for just that. */
-  readonly signIn: Layer.Layer<Configuration | CredentialStore | SignIn, ConfigurationError, Settings | R>
+  readonly signIn: Layer.Layer<
+    Configuration | CredentialStore | SignIn,
+    ConfigurationError | StorageError,
+    Settings | R
+  >
   /** Tokens, by a sign-in only where somebody is there to see it. */
-  readonly tokens: Layer.Layer<Configuration | AccessTokens, ConfigurationError, Settings | R>
-  readonly sessions: Layer.Layer<Configuration | ServerSession | LineEditor, ConfigurationError, Settings | R>
+  readonly tokens: Layer.Layer<Configuration | AccessTokens, ConfigurationError | StorageError, Settings | R>
+  readonly sessions: Layer.Layer<
+    Configuration | ServerSession | LineEditor,
+    ConfigurationError | StorageError,
+    Settings | R
+  >
 }
 
 const auth = Command.make("auth").pipe(
@@ -83,6 +100,13 @@ export const program = <R>(live: Live<R>) =>
           status.pipe(Command.provide(live.stored)),
           token.pipe(Command.provide(live.tokens)),
           reset.pipe(Command.provide(live.stored))
+        ])
+      ),
+      storage.pipe(
+        Command.provide(live.stored),
+        Command.withSubcommands([
+          move.pipe(Command.provide(live.stored)),
+          rekey.pipe(Command.provide(live.rekey))
         ])
       ),
       servers.pipe(Command.provide(live.configuration))

@@ -91,7 +91,8 @@ describe("the place of the configuration file", () => {
       }
       assert.deepStrictEqual(yield* Effect.provide(tokenStorage, over({})), {
         backend: "auto",
-        password: undefined
+        password: undefined,
+        vault: undefined
       })
       assert.deepStrictEqual(yield* Effect.provide(warnings, over({})), [])
     })
@@ -214,7 +215,11 @@ describe("a secret in the file", () => {
       c: { url, oauth: { client_id: "i", client_secret: "${SECRET:-hunter2}" } },
       d: { url, oauth: { client_id: "i", client_secret: "${SECRET:-}" } }
     },
-    tokenStorage: { password: "hunter2" }
+    tokenStorage: {
+      password: "hunter2",
+      vaultToken: "hunter2",
+      vaultAuth: { method: "${METHOD}", roleId: "r", secretId: "hunter2", jwt: "${JWT:-hunter2}" }
+    }
   }
 
   it.effect.each([0o644, 0o640, 0o604, 0o660])("draws a warning where others can read it (%o)", (mode) =>
@@ -222,7 +227,10 @@ describe("a secret in the file", () => {
       assert.deepStrictEqual(yield* warningsOf(content, { mode: 0o100000 | mode }), [
         `mcpServers.a.oauth.client_secret: ${advice}`,
         `mcpServers.c.oauth.client_secret: ${advice}`,
-        `tokenStorage.password: ${advice}`
+        `tokenStorage.password: ${advice}`,
+        `tokenStorage.vaultToken: ${advice}`,
+        `tokenStorage.vaultAuth.secretId: ${advice}`,
+        `tokenStorage.vaultAuth.jwt: ${advice}`
       ])
     })
   )

@@ -43,12 +43,29 @@ const oauth = [
   "token_endpoint_auth_method",
   "clientSecret"
 ]
+const vault = [
+  "vaultUrl",
+  "vaultToken",
+  "vaultTokenFile",
+  "vaultMountPoint",
+  "vaultPathPrefix",
+  "vaultNamespace",
+  "vaultKvVersion",
+  "vaultCaCert",
+  "vaultClientCert",
+  "vaultClientKey",
+  "vaultSkipVerify",
+  "vaultAuth",
+  "vault_token"
+]
+const vaultAuth = ["method", "mount", "roleId", "secretId", "role", "jwt", "jwtFile", "secret_id"]
 const places: ReadonlyArray<ReadonlyArray<string>> = [
   ["mcpServers"],
   ["mcpServers", "s"],
   ["tokenStorage"],
   ["unknown"],
-  ...["backend", "password", "pasword"].map((name) => ["tokenStorage", name]),
+  ...["backend", "password", "pasword", ...vault].map((name) => ["tokenStorage", name]),
+  ...vaultAuth.map((name) => ["tokenStorage", "vaultAuth", name]),
   ...["url", "type", "headers", "oauth", "command", "args", "env", "cwd", "apiKey"].map((name) => [
     "mcpServers",
     "s",
@@ -90,7 +107,15 @@ const starts: ReadonlyArray<unknown> = [
         }
       }
     }
-  }
+  },
+  ...["token", "approle", "kubernetes", "jwt"].map((method) => ({
+    mcpServers: {},
+    tokenStorage: {
+      backend: "vault",
+      vaultUrl: "https://vault.example.com",
+      vaultAuth: { method, roleId: "i", role: "r", jwtFile: "f" }
+    }
+  }))
 ]
 
 /** Everything that can be seen of a failure or of warnings, as text. */
@@ -110,7 +135,7 @@ const seen = (exit: Exit.Exit<unknown, unknown>): string => {
 }
 
 /** Asks for everything that can fail or warn, and gives what can be seen of it. */
-const seenOf = (content: unknown) =>
+const seenOf = (content: unknown, env: Record<string, string> = {}) =>
   Effect.gen(function* () {
     const { file, server, servers, tokenStorage, warnings } = yield* Configuration
     const parts: ReadonlyArray<Effect.Effect<unknown, unknown>> = [
@@ -123,7 +148,7 @@ const seenOf = (content: unknown) =>
     // What succeeds gives the configuration itself, which is not hidden from those who ask for it.
     const failures = yield* Effect.forEach(parts, (part) => Effect.exit(Effect.asVoid(part)))
     return [...failures, yield* Effect.exit(warnings)].map(seen).join("\n")
-  }).pipe(withFile(content, { env: { SECRET: marker }, mode: 0o100644 }))
+  }).pipe(withFile(content, { env: { SECRET: marker, ...env }, mode: 0o100644 }))
 
 describe("what is said of a configuration", () => {
   it.effect("would show a secret here if it held one", () =>
@@ -141,6 +166,25 @@ describe("what is said of a configuration", () => {
         for (const holder of holders) {
           const content = put(start, place, holder("x"))
           assert.notInclude(yield* seenOf(content), marker, JSON.stringify(content))
+        }
+      })
+  )
+
+  it.effect.each(["ADDR", "TOKEN", "NAMESPACE", "CACERT", "CLIENT_CERT", "CLIENT_KEY", "SKIP_VERIFY"])(
+    "never holds the value of a variable: %s",
+    (name) =>
+      Effect.gen(function* () {
+        for (const product of ["VAULT", "BAO"]) {
+          for (const text of [
+            marker,
+            `${marker} x`,
+            `${marker}\n`,
+            `http://${marker}`,
+            `https://h/?${marker}`
+          ]) {
+            const env = { VAULT_ADDR: "https://vault.example", [`${product}_${name}`]: text }
+            assert.notInclude(yield* seenOf({ mcpServers: {} }, env), marker, text)
+          }
         }
       })
   )

@@ -8,14 +8,20 @@ const settingsOf = (tokenStorage: unknown, options?: Options) =>
     withFile({ mcpServers: {}, tokenStorage }, options)
   )
 
-const later =
-  "tokenStorage.backend: this backend is not available in this version: use auto, encrypted, memory"
-const unknown = "tokenStorage.backend: must be one of auto, encrypted, memory"
+const unknown =
+  "tokenStorage.backend: must be one of auto, keychain, windows, secretservice, vault, encrypted, memory"
+const noAddress = "tokenStorage.vaultUrl: is missing: set it, or VAULT_ADDR"
+
+/** The errors of using the block, one line each. */
+const useErrorsOf = (tokenStorage: unknown, env: Record<string, string> = {}) =>
+  Effect.map(Effect.flip(settingsOf(tokenStorage, { env })), ({ issues }) =>
+    issues.map(({ path, problem }) => `${path}: ${problem}`)
+  )
 
 describe("the tokenStorage block", () => {
   it.effect("has defaults", () =>
     Effect.gen(function* () {
-      const defaults: StorageSettings = { backend: "auto", password: undefined }
+      const defaults: StorageSettings = { backend: "auto", password: undefined, vault: undefined }
       assert.deepStrictEqual(yield* settingsOf({}), defaults)
       assert.deepStrictEqual(
         yield* Configuration.use(({ tokenStorage }) => tokenStorage).pipe(withFile({ mcpServers: {} })),
@@ -24,9 +30,19 @@ describe("the tokenStorage block", () => {
     })
   )
 
-  it.effect.each(["auto", "encrypted", "memory", "${BACKEND}"])("keeps tokens by %s", (backend) =>
+  it.effect.each([
+    "auto",
+    "keychain",
+    "windows",
+    "secretservice",
+    "vault",
+    "encrypted",
+    "memory",
+    "${BACKEND}"
+  ] as const)("keeps tokens by %s", (backend) =>
     Effect.gen(function* () {
-      const settings = yield* settingsOf({ backend }, { env: { BACKEND: "memory" } })
+      const env = { BACKEND: "memory", VAULT_ADDR: "https://vault.example" }
+      const settings = yield* settingsOf({ backend }, { env })
       assert.strictEqual(settings.backend, backend === "${BACKEND}" ? "memory" : backend)
     })
   )
@@ -41,10 +57,6 @@ describe("the tokenStorage block", () => {
   )
 
   it.effect.each<readonly [string, unknown, ReadonlyArray<string>]>([
-    ["keychain", { backend: "keychain" }, [later]],
-    ["windows", { backend: "windows" }, [later]],
-    ["secretservice", { backend: "secretservice" }, [later]],
-    ["vault", { backend: "vault" }, [later]],
     ["another backend", { backend: "Encrypted" }, [unknown]],
     ["an empty backend", { backend: "" }, [unknown]],
     ["a backend that is no string", { backend: null }, ["tokenStorage.backend: must be a string"]],
@@ -61,16 +73,76 @@ describe("the tokenStorage block", () => {
   it.effect.each<readonly [unknown, ReadonlyArray<string>]>([
     [{ password: "${KEY}" }, ["tokenStorage.password: the environment variable KEY is not set or is empty"]],
     [{ password: "${KEY:-}" }, ["tokenStorage.password: must not be empty"]],
-    [{ backend: "${BACKEND}" }, [later]]
+    [{ backend: "${BACKEND}" }, [unknown]],
+    [{ backend: "vault" }, [noAddress]],
+    [{ backend: "${BACKEND:-vault}-" }, [unknown]]
   ])("that is %o is wrong only once it is asked for", ([tokenStorage, expected]) =>
     Effect.gen(function* () {
-      const options = { env: { BACKEND: "vault" } }
-      assert.deepStrictEqual(yield* errorsOf({ mcpServers: {}, tokenStorage }, options), [])
-      const error = yield* Effect.flip(settingsOf(tokenStorage, options))
+      const env = { BACKEND: "Vault" }
+      assert.deepStrictEqual(yield* errorsOf({ mcpServers: {}, tokenStorage }, { env }), [])
+      assert.deepStrictEqual(yield* useErrorsOf(tokenStorage, env), expected)
+    })
+  )
+
+  it.effect("needs the address of Vault only where Vault is named", () =>
+    Effect.gen(function* () {
+      for (const backend of ["auto", "keychain", "windows", "secretservice", "encrypted", "memory"]) {
+        const written = { backend, vaultToken: "${NOPE}", vaultNamespace: "team" }
+        assert.isUndefined((yield* settingsOf(written)).vault, backend)
+      }
+      assert.deepStrictEqual(yield* useErrorsOf({ backend: "vault" }, { VAULT_ADDR: "" }), [noAddress])
+      assert.deepStrictEqual(yield* useErrorsOf({ backend: "vault", vault_url: "https://vault.example" }), [
+        `${noAddress} (is "vault_url" meant to be it?)`
+      ])
       assert.deepStrictEqual(
-        error.issues.map(({ path, problem }) => `${path}: ${problem}`),
-        expected
+        yield* useErrorsOf({ backend: "vault", password: "${KEY}", vaultAuth: { method: "${METHOD}" } }),
+        [
+          "tokenStorage.password: the environment variable KEY is not set or is empty",
+          noAddress,
+          "tokenStorage.vaultAuth.method: the environment variable METHOD is not set or is empty"
+        ]
       )
+    })
+  )
+
+  it.effect("tells of a faulty variable of Vault's only where Vault may be used", () =>
+    Effect.gen(function* () {
+      const env = { VAULT_ADDR: "garbage", VAULT_SKIP_VERIFY: "garbage" }
+      const problems = [
+        "VAULT_ADDR: must be an absolute http or https URL",
+        "VAULT_SKIP_VERIFY: must be true or false"
+      ]
+      assert.deepStrictEqual(yield* useErrorsOf({}, env), problems)
+      assert.deepStrictEqual(yield* useErrorsOf({ backend: "auto" }, env), problems)
+      assert.deepStrictEqual(yield* useErrorsOf({ backend: "vault" }, env), problems)
+      for (const backend of ["keychain", "windows", "secretservice", "encrypted", "memory"] as const) {
+        assert.deepStrictEqual(
+          yield* settingsOf({ backend }, { env }),
+          { backend, password: undefined, vault: undefined },
+          backend
+        )
+      }
+      assert.deepStrictEqual(yield* useErrorsOf({ backend: "Vault" }, env), [unknown])
+    })
+  )
+
+  it.effect("knows where Vault is under another backend too, so that sign-ins can be moved there", () =>
+    Effect.gen(function* () {
+      const written = { backend: "encrypted", vaultUrl: "https://vault.example" }
+      assert.strictEqual((yield* settingsOf(written)).vault?.url.href, "https://vault.example/")
+      assert.isUndefined((yield* settingsOf({ ...written, vaultToken: "${NOPE}" })).vault)
+    })
+  )
+
+  it.effect("is checked for Vault whichever backend it names", () =>
+    Effect.gen(function* () {
+      for (const backend of ["auto", "vault", "encrypted", "${BACKEND}"]) {
+        assert.deepStrictEqual(
+          yield* errorsOf({ mcpServers: {}, tokenStorage: { backend, vaultKvVersion: 3 } }),
+          ["tokenStorage.vaultKvVersion: must be 1 or 2"],
+          backend
+        )
+      }
     })
   )
 })

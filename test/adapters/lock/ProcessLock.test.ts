@@ -76,7 +76,10 @@ describe("the lock among processes", () => {
       yield* says(child, "held")
       const error = yield* CredentialLock.use((lock) => lock.withLock(key, "refresh")(Effect.void)).pipe(
         Effect.provide(
-          ProcessLock.layer({ directory, patience: { refresh: "100 millis", "sign-in": "100 millis" } })
+          ProcessLock.layer({
+            directory,
+            patience: { refresh: "100 millis", "sign-in": "100 millis", store: "100 millis" }
+          })
         ),
         Effect.flip
       )

@@ -1,8 +1,9 @@
-import { constants } from "node:fs"
+import { closeSync, constants, fstatSync, openSync, readFileSync, statSync } from "node:fs"
 import * as fs from "node:fs/promises"
 import { join } from "node:path"
-import { Clock, Effect, Option, Schedule } from "effect"
-import { Exposed, Inaccessible, StorageError } from "../../../ports/CredentialStore.ts"
+import { Clock, Effect, Option, Schedule, type Scope } from "effect"
+import { StorageError } from "../../../ports/CredentialStore.ts"
+import { Exposed, Inaccessible } from "../../../ports/StorageFailure.ts"
 
 /**
  * A folder that only its owner can look into, and whole files in it. Node's own file system is used instead of Effect's
@@ -13,8 +14,17 @@ export interface PrivateFolder {
   readonly path: string
   /** The content of a file; none where there is none. */
   readonly read: (name: string) => Effect.Effect<Option.Option<string>, StorageError>
+  /** As `read`, with the content of another file at that moment; none where there is no `name`. */
+  readonly readBeside: (
+    other: string,
+    name: string
+  ) => Effect.Effect<Option.Option<readonly [content: string, other: Option.Option<string>]>, StorageError>
   /** Writes a file as a whole in place of what is there, and brings it to the disk. */
   readonly replace: (name: string, content: string) => Effect.Effect<void, StorageError>
+  /** Brings a file to the disk that is to replace another, but does not replace it yet; gone with the scope. */
+  readonly prepare: (name: string, content: string) => Effect.Effect<Prepared, StorageError, Scope.Scope>
+  /** Brings to the disk which files are there: what was published counts from then on. */
+  readonly sync: Effect.Effect<void, StorageError>
   /** As `replace`, where there is no such file yet; false, and nothing written, where there is one. */
   readonly create: (name: string, content: string) => Effect.Effect<boolean, StorageError>
   /** Removes a file; true where there was one. */
@@ -23,7 +33,14 @@ export interface PrivateFolder {
   readonly names: Effect.Effect<ReadonlyArray<string>, StorageError>
 }
 
+/** A file that waits to replace the one of its name. */
+export interface Prepared {
+  readonly name: string
+  readonly publish: Effect.Effect<void, StorageError>
+}
+
 const hasModes = process.platform !== "win32"
+const owner = process.getuid?.()
 
 /** Temporary files older than this, in milliseconds, belong to a writer that died. */
 const abandonedAfter = 3_600_000
@@ -52,6 +69,15 @@ class Failed {
   }
 }
 
+class FailedAt {
+  readonly target: string
+  readonly failed: Failed
+  constructor(target: string, failed: Failed) {
+    this.target = target
+    this.failed = failed
+  }
+}
+
 const attempt = <A>(run: () => Promise<A>): Effect.Effect<A, Failed> =>
   Effect.tryPromise({ try: run, catch: (cause) => new Failed(codeOf(cause)) })
 
@@ -62,13 +88,40 @@ const exposure = (
   mode: "600" | "700"
 ) => {
   if (!hasModes) return Option.none()
-  if (stats.uid !== process.getuid?.()) {
+  if (stats.uid !== owner) {
     return Option.some(new Exposed({ path, detail: "belongs to another user: use a folder of your own" }))
   }
   return (stats.mode & 0o077) === 0
     ? Option.none()
     : Option.some(new Exposed({ path, detail: `can be read by others. Run: chmod ${mode} '${path}'` }))
 }
+
+/** What a file is found to be; none: it is not there. */
+type Found = Option.Option<string> | Exposed | Failed
+
+const foundBy = (find: () => Found): Found => {
+  try {
+    return find()
+  } catch (cause) {
+    const code = codeOf(cause)
+    return code === "ENOENT" ? Option.none() : new Failed(code)
+  }
+}
+
+/**
+ * The content of a file. It is read without the thread pool: that takes ten microseconds for a file as small as ours,
+ * and by way of the pool eight times as long.
+ */
+const contentOf = (target: string): Found =>
+  foundBy(() => {
+    const file = openSync(target, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0))
+    try {
+      const exposed = exposure(target, fstatSync(file), "600")
+      return Option.isSome(exposed) ? exposed.value : Option.some(readFileSync(file, "utf8"))
+    } finally {
+      closeSync(file)
+    }
+  })
 
 /** The private folder at a path. It is made, 0700, by the first write. */
 export const privateFolder = (path: string): PrivateFolder => {
@@ -86,33 +139,28 @@ export const privateFolder = (path: string): PrivateFolder => {
     return exposure(path, stats, "700")
   })
 
-  const read = Effect.fn("PrivateFolder.read")(function* (name: string) {
-    const target = at(name)
-    const open = attempt(() => fs.open(target, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0)))
-    const content = Effect.acquireUseRelease(
-      open,
-      (file) =>
-        Effect.gen(function* () {
-          const exposed = exposure(target, yield* attempt(() => file.stat()), "600")
-          return Option.isSome(exposed) ? exposed.value : yield* attempt(() => file.readFile("utf8"))
-        }),
-      (file) => Effect.promise(() => file.close())
-    )
-    const found = yield* Effect.gen(function* () {
-      const exposed = yield* check()
-      return Option.isSome(exposed) ? exposed.value : yield* content
+  /** The contents of these files at one moment, up to and with the first that is not there. */
+  const readAll = (names: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<string>, StorageError> =>
+    Effect.suspend((): Effect.Effect<ReadonlyArray<string>, StorageError | FailedAt> => {
+      const contents: Array<string> = []
+      const folder = foundBy(() =>
+        Option.getOrElse(exposure(path, statSync(path), "700"), () => Option.none())
+      )
+      for (const name of names) {
+        const found = Option.isOption(folder) ? contentOf(at(name)) : folder
+        if (found instanceof Exposed) return Effect.fail(refuse(found))
+        if (found instanceof Failed) return Effect.fail(new FailedAt(at(name), found))
+        if (Option.isNone(found)) break
+        contents.push(found.value)
+      }
+      return Effect.succeed(contents)
     }).pipe(
-      Effect.asSome,
-      Effect.catchIf(
-        ({ code }) => code === "ENOENT",
-        () => Effect.succeedNone
-      ),
-      Effect.retry({ schedule: sharing, while: ({ code }) => !hasModes && code === "EBUSY" }),
-      Effect.mapError(explain(target))
+      Effect.retry({
+        schedule: sharing,
+        while: (error) => !hasModes && error instanceof FailedAt && error.failed.code === "EBUSY"
+      }),
+      Effect.mapError((error) => (error instanceof FailedAt ? explain(error.target)(error.failed) : error))
     )
-    if (Option.isSome(found) && found.value instanceof Exposed) return yield* refuse(found.value)
-    return found as Option.Option<string>
-  })
 
   const syncFolder = hasModes
     ? Effect.acquireUseRelease(
@@ -141,48 +189,82 @@ export const privateFolder = (path: string): PrivateFolder => {
     // Another process may have swept the same file; what is left is swept next time.
   }).pipe(Effect.ignore)
 
-  /** Writes a temporary file to the disk, hands it over to `publish`, and leaves nothing behind. */
-  const write = <A>(name: string, content: string, publish: (from: string) => Effect.Effect<A, Failed>) =>
+  /** A temporary file, brought to the disk; gone with the scope. */
+  const temporaryFile = (name: string, content: string): Effect.Effect<string, StorageError, Scope.Scope> =>
     Effect.gen(function* () {
       yield* ready
       const from = at(`.tmp-${process.pid}-${crypto.randomUUID()}`)
-      return yield* Effect.acquireUseRelease(
-        attempt(() => fs.open(from, "wx", 0o600)),
-        (file) =>
-          Effect.gen(function* () {
-            yield* attempt(() => file.writeFile(content, "utf8"))
-            yield* attempt(() => file.sync())
-            const result = yield* publish(from)
-            yield* syncFolder
-            return result
-          }),
-        (file) =>
-          Effect.andThen(
-            Effect.promise(() => file.close()),
-            attempt(() => fs.rm(from, { force: true })).pipe(Effect.ignore)
-          )
-      ).pipe(Effect.uninterruptible, Effect.mapError(explain(at(name))))
+      // What cannot be removed now is swept later.
+      const remove = attempt(() => fs.rm(from, { force: true })).pipe(Effect.ignore)
+      yield* Effect.acquireRelease(
+        attempt(async () => {
+          const file = await fs.open(from, "wx", 0o600)
+          try {
+            await file.writeFile(content, "utf8")
+            await file.sync()
+          } finally {
+            await file.close()
+          }
+        }).pipe(Effect.tapError(() => remove)),
+        () => remove
+      ).pipe(Effect.mapError(explain(at(name))))
+      return from
     })
+
+  const over = (name: string, from: string) =>
+    attempt(() => fs.rename(from, at(name))).pipe(
+      Effect.retry({ schedule: sharing, while: ({ code }) => !hasModes && code !== "ENOSPC" }),
+      Effect.mapError(explain(at(name)))
+    )
+
+  const sync = Effect.mapError(syncFolder, explain(path))
+
+  /** Writes a temporary file, hands it over to `publish`, and leaves nothing behind. */
+  const write = <A>(
+    name: string,
+    content: string,
+    publish: (name: string, from: string) => Effect.Effect<A, StorageError>
+  ) =>
+    temporaryFile(name, content).pipe(
+      Effect.flatMap((from) => publish(name, from)),
+      Effect.tap(sync),
+      Effect.scoped,
+      Effect.uninterruptible
+    )
+
+  /** Once is enough: who died since is swept by the next process. */
+  let swept = false
+  const sweepOnce = Effect.suspend(() => {
+    if (swept) return Effect.void
+    swept = true
+    return sweep
+  })
 
   return {
     path,
-    read,
+    read: Effect.fn("PrivateFolder.read")((name) =>
+      Effect.map(readAll([name]), ([content]) => Option.fromUndefinedOr(content))
+    ),
+    readBeside: (other, name) =>
+      Effect.map(readAll([name, other]), ([content, beside]) =>
+        content === undefined ? Option.none() : Option.some([content, Option.fromUndefinedOr(beside)])
+      ),
     replace: Effect.fn("PrivateFolder.replace")(function* (name, content) {
-      yield* write(name, content, (from) =>
-        attempt(() => fs.rename(from, at(name))).pipe(
-          Effect.retry({ schedule: sharing, while: ({ code }) => !hasModes && code !== "ENOSPC" })
-        )
-      )
-      yield* sweep
+      yield* write(name, content, over)
+      yield* sweepOnce
     }),
+    prepare: (name, content) =>
+      Effect.map(temporaryFile(name, content), (from) => ({ name, publish: over(name, from) })),
+    sync,
     create: Effect.fn("PrivateFolder.create")((name, content) =>
-      write(name, content, (from) =>
+      write(name, content, (_, from) =>
         attempt(() => fs.link(from, at(name))).pipe(
           Effect.as(true),
           Effect.catchIf(
             ({ code }) => code === "EEXIST",
             () => Effect.succeed(false)
-          )
+          ),
+          Effect.mapError(explain(at(name)))
         )
       )
     ),
@@ -195,7 +277,7 @@ export const privateFolder = (path: string): PrivateFolder => {
         ),
         Effect.mapError(explain(at(name)))
       )
-      if (removed) yield* syncFolder.pipe(Effect.mapError(explain(path)))
+      if (removed) yield* sync
       return removed
     }),
     names: attempt(() => fs.readdir(path)).pipe(

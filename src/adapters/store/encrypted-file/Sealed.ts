@@ -1,4 +1,12 @@
-import { createCipheriv, createDecipheriv, createHash, randomBytes, timingSafeEqual } from "node:crypto"
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHash,
+  createSecretKey,
+  type KeyObject,
+  randomBytes,
+  timingSafeEqual
+} from "node:crypto"
 import { Effect, Option, Redacted, Result, Schema } from "effect"
 
 import { deriveKey, fewestIterations, keyLength, mostIterations } from "./KeyDerivation.ts"
@@ -28,6 +36,8 @@ const SaltFile = Schema.Struct({
   cipher: Schema.Literal("AES-256-GCM"),
   nonce: Bytes(nonceLength),
   wrappedKey: Bytes(keyLength + tagLength),
+  /** While a new data key takes over: the one before it under the same password, after a nonce of its own. */
+  retiringKey: Schema.optionalKey(Bytes(nonceLength + keyLength + tagLength)),
   /** SHA-256 of all before it: tells a damaged file from a wrong password. It is no protection, the cipher is. */
   checksum: Bytes(32)
 })
@@ -52,23 +62,28 @@ const damaged = (detail: string): FileFault => ({ _tag: "Damaged", detail })
 
 const Versioned = Schema.fromJsonString(Schema.Struct({ format: Schema.String, version: Schema.Int }))
 
-/** Reads a file of ours: exactly the text that we would write for what it says. */
-const readFile = <S extends Schema.Codec<{ readonly format: string; readonly version: number }, unknown>>(
+const decodeVersioned = Schema.decodeOption(Versioned)
+
+/** Reads files of ours: exactly the text that we would write for what it says. */
+const reader = <S extends Schema.Codec<{ readonly format: string; readonly version: number }, unknown>>(
   schema: S,
-  format: string,
-  text: string
-): Result.Result<S["Type"], FileFault> => {
-  const versioned = Schema.decodeOption(Versioned)(text)
-  if (Option.isSome(versioned) && versioned.value.format === format && versioned.value.version > 1) {
-    return Result.fail({ _tag: "Newer", version: versioned.value.version })
+  format: string
+) => {
+  const decode = Schema.decodeOption(Schema.fromJsonString(schema))
+  return (text: string): Result.Result<S["Type"], FileFault> => {
+    const decoded = decode(text)
+    if (Option.isSome(decoded) && writeFile(decoded.value) === text) return Result.succeed(decoded.value)
+    const versioned = decodeVersioned(text)
+    return Option.isSome(versioned) && versioned.value.format === format && versioned.value.version > 1
+      ? Result.fail({ _tag: "Newer", version: versioned.value.version })
+      : Result.fail(damaged("it is cut short or altered"))
   }
-  const decoded = Schema.decodeOption(Schema.fromJsonString(schema))(text)
-  return Option.isSome(decoded) && writeFile(decoded.value) === text
-    ? Result.succeed(decoded.value)
-    : Result.fail(damaged("it is cut short or altered"))
 }
 
 const writeFile = (content: object): string => `${JSON.stringify(content)}\n`
+
+const readSaltFile = reader(SaltFile, "mcp-cli-oauth store")
+const readSealedFile = reader(SealedFile, "mcp-cli-oauth credential")
 
 const bytesOf = (text: string): Buffer => Buffer.from(text, "base64url")
 
@@ -79,14 +94,19 @@ const checksumOf = ({ checksum: _, ...rest }: SaltFile): Buffer =>
 const headerOf = ({ cipher, format, iterations, kdf, salt, store, version }: SaltFile): Buffer =>
   Buffer.from(JSON.stringify([format, version, store, kdf, iterations, salt, cipher]))
 
-const encrypt = (key: Uint8Array, nonce: Uint8Array, plain: Uint8Array, bound: Uint8Array): string => {
+const encrypt = (
+  key: Uint8Array | KeyObject,
+  nonce: Uint8Array,
+  plain: Uint8Array,
+  bound: Uint8Array
+): string => {
   const cipher = createCipheriv("aes-256-gcm", key, nonce)
   cipher.setAAD(bound)
   return Buffer.concat([cipher.update(plain), cipher.final(), cipher.getAuthTag()]).toString("base64url")
 }
 
 const decrypt = (
-  key: Uint8Array,
+  key: Uint8Array | KeyObject,
   nonce: string,
   sealed: string,
   bound: Uint8Array
@@ -106,51 +126,122 @@ const decrypt = (
 const derive = (password: Redacted.Redacted, salt: string, iterations: number): Effect.Effect<Buffer> =>
   Effect.promise(() => deriveKey(Redacted.value(password), salt, iterations))
 
+/** What the retiring key is bound to: it is not taken for the data key. */
+const retiringHeaderOf = (file: SaltFile): Buffer => Buffer.concat([headerOf(file), Buffer.from("retiring")])
+
 /** A folder that is unlocked: its data key, and the identity that its files are bound to. */
 export interface Unlocked {
   readonly store: string
-  readonly dataKey: Uint8Array
+  readonly dataKey: KeyObject
+  /** The data key of the password before, which some files may still be under; it seals nothing any more. */
+  readonly retiringKey?: KeyObject
+}
+
+/** A `.salt` as text, and what it gives to whom knows the password. */
+export interface Lock {
+  readonly salt: string
+  readonly unlocked: Unlocked
 }
 
 /** Reads `.salt`. */
 export const readSalt = (text: string): Result.Result<SaltFile, FileFault> =>
-  Result.flatMap(readFile(SaltFile, "mcp-cli-oauth store", text), (file) =>
+  Result.flatMap(readSaltFile(text), (file) =>
     timingSafeEqual(checksumOf(file), bytesOf(file.checksum))
       ? Result.succeed(file)
       : Result.fail(damaged("it is altered"))
   )
 
-/** Unwraps the data key; none where the password is wrong. */
-export const unwrap = (file: SaltFile, password: Redacted.Redacted): Effect.Effect<Option.Option<Unlocked>> =>
-  Effect.map(derive(password, file.salt, file.iterations), (key) => {
-    const dataKey = decrypt(key, file.nonce, file.wrappedKey, headerOf(file))
-    key.fill(0)
-    return Option.map(dataKey, (bytes) => ({ store: file.store, dataKey: bytes }))
-  })
+/** Unwraps the data key, and the retiring one where there is one; none where the password is wrong. */
+export const unwrap = Effect.fnUntraced(function* (file: SaltFile, password: Redacted.Redacted) {
+  const key = yield* derive(password, file.salt, file.iterations)
+  const dataKey = decrypt(key, file.nonce, file.wrappedKey, headerOf(file))
+  const retiringKey =
+    file.retiringKey === undefined
+      ? undefined
+      : decrypt(key, ...splitNonce(file.retiringKey), retiringHeaderOf(file))
+  key.fill(0)
+  if (Option.isNone(dataKey)) return Option.none<Unlocked>()
+  const unlocked: Unlocked = { store: file.store, dataKey: keyOf(dataKey.value) }
+  if (retiringKey === undefined) return Option.some(unlocked)
+  // Going on without it would take every file under it for a damaged one.
+  if (Option.isNone(retiringKey)) return yield* Effect.fail(damaged("its retiring key is altered"))
+  return Option.some<Unlocked>({ ...unlocked, retiringKey: keyOf(retiringKey.value) })
+})
 
-/** A new folder: the text of its `.salt`, with a random data key wrapped under the password. */
-export const newSalt = (password: Redacted.Redacted, iterations: number): Effect.Effect<string> =>
-  Effect.gen(function* () {
-    const nonce = randomBytes(nonceLength)
-    const dataKey = randomBytes(keyLength)
-    const file: SaltFile = {
-      format: "mcp-cli-oauth store",
-      version: 1,
-      store: randomBytes(16).toString("base64url"),
-      kdf: "PBKDF2-HMAC-SHA256",
-      iterations,
-      salt: randomBytes(16).toString("base64url"),
-      cipher: "AES-256-GCM",
-      nonce: nonce.toString("base64url"),
-      wrappedKey: "",
-      checksum: ""
+/** A key as Node keeps it, outside of what JavaScript can reach; the bytes it came in are wiped. */
+const keyOf = (bytes: Buffer): KeyObject => {
+  const key = createSecretKey(bytes)
+  bytes.fill(0)
+  return key
+}
+
+const splitNonce = (text: string): [nonce: string, sealed: string] => {
+  const bytes = bytesOf(text)
+  return [
+    bytes.subarray(0, nonceLength).toString("base64url"),
+    bytes.subarray(nonceLength).toString("base64url")
+  ]
+}
+
+const writeSalt = ({ checksum: _, ...rest }: SaltFile): string =>
+  writeFile({ ...rest, checksum: checksumOf({ ...rest, checksum: "" }).toString("base64url") })
+
+/**
+ * A random data key wrapped under a password: of a new folder, or of one that is given another password. That one goes
+ * on as the same store, with no fewer rounds, and its data key up to now retires.
+ */
+export const newLock = Effect.fnUntraced(function* (
+  password: Redacted.Redacted,
+  iterations: number,
+  before?: Lock
+): Effect.fn.Return<Lock> {
+  const retiring = before?.unlocked
+  const nonce = randomBytes(nonceLength)
+  const dataKey = keyOf(randomBytes(keyLength))
+  const header: SaltFile = {
+    format: "mcp-cli-oauth store",
+    version: 1,
+    store: retiring?.store ?? randomBytes(16).toString("base64url"),
+    kdf: "PBKDF2-HMAC-SHA256",
+    iterations: Math.max(iterations, before === undefined ? 0 : fileOf(before).iterations),
+    salt: randomBytes(16).toString("base64url"),
+    cipher: "AES-256-GCM",
+    nonce: nonce.toString("base64url"),
+    wrappedKey: "",
+    checksum: ""
+  }
+  const key = yield* derive(password, header.salt, header.iterations)
+  const wrappedKey = encrypt(key, nonce, dataKey.export(), headerOf(header))
+  const retiringNonce = randomBytes(nonceLength)
+  const retiringKey =
+    retiring === undefined
+      ? {}
+      : {
+          retiringKey: Buffer.concat([
+            retiringNonce,
+            bytesOf(encrypt(key, retiringNonce, retiring.dataKey.export(), retiringHeaderOf(header)))
+          ]).toString("base64url")
+        }
+  key.fill(0)
+  return {
+    salt: writeSalt({ ...header, wrappedKey, ...retiringKey }),
+    unlocked: {
+      store: header.store,
+      dataKey,
+      ...(retiring === undefined ? {} : { retiringKey: retiring.dataKey })
     }
-    const key = yield* derive(password, file.salt, iterations)
-    const wrapped = { ...file, wrappedKey: encrypt(key, nonce, dataKey, headerOf(file)) }
-    key.fill(0)
-    dataKey.fill(0)
-    return writeFile({ ...wrapped, checksum: checksumOf(wrapped).toString("base64url") })
-  })
+  }
+})
+
+/** What the text of a lock, which was read or written before, says. */
+const fileOf = ({ salt }: Lock): SaltFile => Result.getOrThrow(readSalt(salt))
+
+/** The same lock once nothing needs its retiring key: the password and all else stay. */
+export const withoutRetiring = (lock: Lock): Lock => {
+  const { retiringKey: _, ...file } = fileOf(lock)
+  const { dataKey, store } = lock.unlocked
+  return { salt: writeSalt(file), unlocked: { store, dataKey } }
+}
 
 /** What a credential is bound to: its own store and its own name, so that files cannot be exchanged. */
 const binding = (unlocked: Unlocked, name: string): Buffer =>
@@ -168,12 +259,22 @@ export const seal = (unlocked: Unlocked, name: string, text: string): string => 
   })
 }
 
-/** Decrypts the text of one credential. */
-export const open = (unlocked: Unlocked, name: string, text: string): Result.Result<string, FileFault> =>
-  Result.flatMap(readFile(SealedFile, "mcp-cli-oauth credential", text), (file) =>
-    Option.match(decrypt(unlocked.dataKey, file.nonce, file.sealed, binding(unlocked, name)), {
-      onNone: () =>
-        Result.fail(damaged("it is altered, was moved from another name, or belongs to another .salt")),
-      onSome: (plain) => Result.succeed(plain.toString("utf8"))
-    })
-  )
+/** The text of one credential, and whether it has to be sealed anew before the retiring key can go. */
+export interface Opened {
+  readonly text: string
+  readonly underRetiringKey: boolean
+}
+
+/** Decrypts one credential. */
+export const open = (unlocked: Unlocked, name: string, text: string): Result.Result<Opened, FileFault> =>
+  Result.flatMap(readSealedFile(text), (file) => {
+    const bound = binding(unlocked, name)
+    for (const key of [unlocked.dataKey, unlocked.retiringKey]) {
+      const plain = key === undefined ? Option.none() : decrypt(key, file.nonce, file.sealed, bound)
+      if (Option.isSome(plain)) {
+        const underRetiringKey = key !== unlocked.dataKey
+        return Result.succeed({ text: plain.value.toString("utf8"), underRetiringKey })
+      }
+    }
+    return Result.fail(damaged("it is altered, was moved from another name, or belongs to another .salt"))
+  })

@@ -14,6 +14,7 @@ import {
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { ConfigProvider, Effect, Layer, Option, Redacted } from "effect"
+import * as MemoryLock from "../../../../src/adapters/lock/MemoryLock.ts"
 import * as EncryptedFileStore from "../../../../src/adapters/store/encrypted-file/EncryptedFileStore.ts"
 import { CredentialKey } from "../../../../src/domain/CredentialKey.ts"
 import { CredentialStore } from "../../../../src/ports/CredentialStore.ts"
@@ -57,7 +58,7 @@ const opened = <A, E>(
         iterations: 480_000,
         ...(password === undefined ? {} : { password: Redacted.make(password) })
       }).pipe(
-        Layer.provide(prompt),
+        Layer.provide(Layer.merge(prompt, MemoryLock.layer)),
         Layer.provide(ConfigProvider.layer(ConfigProvider.fromEnv({ env: environment })))
       )
     )

@@ -1,0 +1,170 @@
+import { createHash, randomBytes } from "node:crypto"
+import type { Entries } from "./Entries.ts"
+
+// Nothing of Effect is imported here: the process that speaks to the keyring starts with this, and has to be quick.
+
+/** What one entry of the Credential Manager holds, in bytes (CRED_MAX_CREDENTIAL_BLOB_SIZE of wincred.h, 5 * 512). */
+export const windowsLimit = 2560
+
+/** What one record may take, in chunks: 160 KiB, many times what a server's tokens need. */
+const maximumChunks = 64
+
+/** A record that is there but cannot be read. The message says what is wrong with it, never what it holds. */
+export class TornRecord extends Error {
+  override readonly name = "TornRecord"
+}
+
+// The first byte of an entry at an account says what follows; another layout takes another byte.
+const whole = 1
+const headed = 2
+
+type Slot = "a" | "b"
+const slots: ReadonlyArray<Slot> = ["a", "b"]
+
+/** Where a record is that does not fit in one entry. */
+interface Header {
+  readonly slot: Slot
+  readonly count: number
+  /** Bytes of the whole. */
+  readonly total: number
+  readonly digest: Buffer
+}
+
+// marker (1), slot (1), count (1), total (4, big-endian), a number of this write alone (8), SHA-256 of the whole (32)
+const headerLength = 47
+
+const sha256 = (bytes: Uint8Array): Buffer => createHash("sha256").update(bytes).digest()
+
+const chunkCount = (total: number): number => Math.ceil(total / windowsLimit)
+
+const headerOf = (secret: Uint8Array, slot: Slot): Uint8Array => {
+  const header = Buffer.alloc(headerLength)
+  header[0] = headed
+  header[1] = slots.indexOf(slot)
+  header[2] = chunkCount(secret.length)
+  header.writeUInt32BE(secret.length, 3)
+  // Without it, a reader whose chunks went away could not tell a header written anew from the one it has read.
+  randomBytes(8).copy(header, 7)
+  sha256(secret).copy(header, 15)
+  return header
+}
+
+/** The header in an entry; none where the entry is something else, or damaged. */
+const headerIn = (raw: Uint8Array): Header | undefined => {
+  if (raw[0] !== headed || raw.length !== headerLength) return undefined
+  const header = Buffer.from(raw)
+  const slot = slots[header.readUInt8(1)]
+  const count = header.readUInt8(2)
+  const total = header.readUInt32BE(3)
+  return slot === undefined || count === 0 || count > maximumChunks || count !== chunkCount(total)
+    ? undefined
+    : { slot, count, total, digest: header.subarray(15) }
+}
+
+const same = (one: Uint8Array | null, other: Uint8Array | null): boolean =>
+  one === null || other === null ? one === other : Buffer.compare(one, other) === 0
+
+/**
+ * Entries of any size over those of the Windows Credential Manager, which hold 2,560 bytes each ({@link windowsLimit}).
+ *
+ * What fits is one entry, with a byte before it. What does not is cut into the accounts `account#a.0`, `account#a.1` and
+ * so on, with a header at the account itself that is written last. A next write goes to the slot `b` that this header
+ * does not name: until the one call that replaces the header, the old record is whole, and after it the new one is. What
+ * is stale is then removed from its end, so that whatever a crash leaves starts at chunk 0, where the next write or
+ * removal finds it. One writer at a time; readers may come at any moment.
+ *
+ * `get` throws {@link TornRecord} where a record is damaged. `set` throws a `RangeError` on a record of more than 64
+ * chunks, before anything is written, and an `Error` where the keyring does not give back what it was given; the old
+ * record is then still there. No account may be another one with `#` and more after it.
+ */
+export const chunked = (entries: Entries): Entries => {
+  const chunkAccount = (account: string, slot: Slot, at: number) => `${account}#${slot}.${at}`
+
+  /** Removes the chunks of a slot from one on, the last one first. */
+  const sweep = (account: string, slot: Slot, from = 0) => {
+    let end = from
+    while (end < maximumChunks && entries.get(chunkAccount(account, slot, end)) !== null) end++
+    while (end > from) entries.remove(chunkAccount(account, slot, --end))
+  }
+
+  /** The bytes that a header stands for, or what is wrong with them. */
+  const assembled = (account: string, { count, digest, slot, total }: Header): Uint8Array | string => {
+    const chunks: Array<Uint8Array> = []
+    for (let at = 0; at < count; at++) {
+      const chunk = entries.get(chunkAccount(account, slot, at))
+      if (chunk === null) return `part ${at + 1} of ${count} is missing`
+      chunks.push(chunk)
+    }
+    const secret = Buffer.concat(chunks)
+    if (secret.length !== total) return `its parts are ${secret.length} bytes in place of ${total}`
+    return same(sha256(secret), digest) ? Uint8Array.from(secret) : "its parts are not those of one write"
+  }
+
+  const get = (account: string): Uint8Array | null => {
+    let raw = entries.get(account)
+    for (let attempt = 1; ; attempt++) {
+      if (raw === null) return null
+      if (raw[0] === whole) return raw.slice(1)
+      const header = headerIn(raw)
+      if (header === undefined) {
+        throw new TornRecord(
+          raw[0] === headed ? "its header is damaged" : "it is in no format that this version knows"
+        )
+      }
+      const record = assembled(account, header)
+      if (typeof record !== "string") return record
+      // A writer replaces the header before it sweeps: a header that is still the same was not overtaken by one.
+      const now = entries.get(account)
+      if (same(raw, now)) throw new TornRecord(record)
+      if (attempt === 3) throw new Error("the entry was written again each time it was read: try again")
+      raw = now
+    }
+  }
+
+  /** Puts an entry in place of another, which is put back where the new one does not read back as it was written. */
+  const replace = (account: string, old: Uint8Array | null, raw: Uint8Array) => {
+    entries.set(account, raw)
+    if (same(entries.get(account), raw)) return
+    if (old === null) entries.remove(account)
+    else entries.set(account, old)
+    throw new Error("the keyring did not keep what was written: the record is as it was before")
+  }
+
+  const set = (account: string, secret: Uint8Array): void => {
+    if (chunkCount(secret.length) > maximumChunks) {
+      throw new RangeError(
+        `it is ${secret.length} bytes, and a record of the Credential Manager is at most ` +
+          `${maximumChunks * windowsLimit} bytes (${maximumChunks} entries of ${windowsLimit})`
+      )
+    }
+    const old = entries.get(account)
+    if (secret.length < windowsLimit) {
+      replace(account, old, Uint8Array.of(whole, ...secret))
+      for (const slot of slots) sweep(account, slot)
+      return
+    }
+    const used = old === null ? undefined : headerIn(old)?.slot
+    const [slot, stale]: readonly [Slot, Slot] = used === "a" ? ["b", "a"] : ["a", "b"]
+    const chunks = Array.from({ length: chunkCount(secret.length) }, (_, at) =>
+      secret.subarray(at * windowsLimit, (at + 1) * windowsLimit)
+    )
+    for (const [at, chunk] of chunks.entries()) entries.set(chunkAccount(account, slot, at), chunk)
+    // All of them after the last was written: one that took another's place shows too.
+    for (const [at, chunk] of chunks.entries()) {
+      if (!same(entries.get(chunkAccount(account, slot, at)), chunk)) {
+        throw new Error("the keyring did not keep what was written: the record is as it was before")
+      }
+    }
+    replace(account, old, headerOf(secret, slot))
+    sweep(account, slot, chunks.length)
+    sweep(account, stale)
+  }
+
+  const remove = (account: string): boolean => {
+    const removed = entries.remove(account)
+    for (const slot of slots) sweep(account, slot)
+    return removed
+  }
+
+  return { get, set, remove }
+}

@@ -1,0 +1,82 @@
+import { writeSync } from "node:fs"
+import { Worker } from "node:worker_threads"
+import { keyringEntries } from "./KeyringEntries.ts"
+import { faultOf } from "./KeyringFault.ts"
+import { type KeyringMessage, type KeyringRequest, lines } from "./KeyringMessages.ts"
+import type { KeyringBackend } from "./KeyringName.ts"
+
+// The program of the process that speaks to the keyring. A call of the system's may block it for good, and cannot be
+// ended from within: whoever started this ends it.
+
+const backend = process.argv[2] as KeyringBackend
+
+/** Written at once: a call that blocks would keep back what a stream has buffered. */
+const say = (message: KeyringMessage) => {
+  const bytes = Buffer.from(`${JSON.stringify(message)}\n`)
+  for (let sent = 0; sent < bytes.length;) {
+    try {
+      sent += writeSync(1, bytes, sent)
+    } catch (error) {
+      // The pipe is full: its reader is about to make room.
+      if (!(error instanceof Error && "code" in error && error.code === "EAGAIN")) process.exit(1)
+    }
+  }
+}
+
+/**
+ * Ends this process should a call still block it long after everybody has stopped waiting: its parent may have been
+ * killed. A thread can do that while the call blocks all else here.
+ */
+const watchdog = new Worker(
+  `const { parentPort } = require("node:worker_threads")
+   let timer
+   parentPort.on("message", (busy) => {
+     clearTimeout(timer)
+     if (busy) timer = setTimeout(() => process.kill(process.pid, "SIGKILL"), 90_000)
+   })`,
+  { eval: true }
+)
+watchdog.unref()
+
+const load = async () => {
+  try {
+    return {
+      entries: keyringEntries(backend, await import("@napi-rs/keyring"), () => say({ tag: "connected" }))
+    }
+  } catch (error) {
+    return { fault: faultOf(error) }
+  }
+}
+const loaded = await load()
+
+const answer = (request: KeyringRequest): KeyringMessage => {
+  if (loaded.entries === undefined) return { tag: "fault", fault: loaded.fault }
+  const { account } = request
+  try {
+    switch (request.op) {
+      case "get": {
+        const secret = loaded.entries.get(account)
+        return { tag: "answer", answer: secret === null ? null : Buffer.from(secret).toString("base64") }
+      }
+      case "set":
+        loaded.entries.set(account, Buffer.from(request.secret, "base64"))
+        return { tag: "answer", answer: null }
+      case "remove":
+        return { tag: "answer", answer: loaded.entries.remove(account) }
+    }
+  } catch (error) {
+    return { tag: "fault", fault: faultOf(error) }
+  }
+}
+
+process.stdin.setEncoding("utf8")
+process.stdin.on(
+  "data",
+  lines((line) => {
+    watchdog.postMessage(true)
+    say(answer(JSON.parse(line) as KeyringRequest))
+    watchdog.postMessage(false)
+  })
+)
+process.stdin.on("end", () => process.exit(0))
+say({ tag: "ready" })

@@ -1,0 +1,33 @@
+import {
+  Broken,
+  Corrupt,
+  Denied,
+  Locked,
+  type StorageFailure,
+  Unavailable,
+  Unfit
+} from "../../../ports/StorageFailure.ts"
+import type { KeyringFault } from "./KeyringFault.ts"
+import type { KeyringBackend } from "./KeyringName.ts"
+
+/** A fault of a keyring as the failure of a store. */
+export const failureOf = (
+  backend: KeyringBackend,
+  account: string,
+  { detail, tag }: KeyringFault
+): StorageFailure => {
+  switch (tag) {
+    case "Unavailable":
+      return new Unavailable({ backend, detail })
+    case "Locked":
+      return new Locked({ backend, detail })
+    case "Denied":
+      return new Denied({ backend, detail })
+    case "Unfit":
+      return new Unfit({ backend, detail })
+    case "Corrupt":
+      return new Corrupt({ path: `The entry ${account}`, detail })
+    case "Broken":
+      return new Broken({ backend, detail })
+  }
+}

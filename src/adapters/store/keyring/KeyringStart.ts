@@ -1,0 +1,46 @@
+import { type ChildProcess, spawn } from "node:child_process"
+import { Socket } from "node:net"
+import { fileURLToPath } from "node:url"
+import type { KeyringBackend } from "./KeyringName.ts"
+
+// Nothing of Effect is imported here: a program begins with this before it has loaded the rest of itself.
+
+interface Started {
+  readonly backend: KeyringBackend
+  readonly child: ChildProcess
+}
+
+let early: Started | undefined
+
+/** Starts the process that speaks to the keyring, in an environment. */
+export const spawnChild = (
+  backend: KeyringBackend,
+  environment: NodeJS.ProcessEnv = process.env
+): ChildProcess => {
+  const extension = import.meta.url.endsWith(".ts") ? "ts" : "js"
+  const file = fileURLToPath(new URL(`./KeyringChild.${extension}`, import.meta.url))
+  const { NODE_OPTIONS: _, ...env } = environment
+  const child = spawn(process.execPath, [file, backend], { env, stdio: ["pipe", "pipe", "ignore"] })
+  // It is there for us; we do not stay for it.
+  child.unref()
+  for (const pipe of [child.stdin, child.stdout]) if (pipe instanceof Socket) pipe.unref()
+  return child
+}
+
+/** Starts the process that speaks to the keyring, or gives the one that was started early. */
+export const startChild = (backend: KeyringBackend): ChildProcess => {
+  const begun = early
+  early = undefined
+  if (begun?.backend === backend && begun.child.exitCode === null && begun.child.signalCode === null)
+    return begun.child
+  begun?.child.kill("SIGKILL")
+  return spawnChild(backend)
+}
+
+/** Starts it before the program has loaded the rest of itself: the two then take as long as the longer one. */
+export const beginEarly = (backend: KeyringBackend): void => {
+  const child = spawnChild(backend)
+  // Whoever asks it is told that it failed; if nobody does, it is of no interest.
+  child.on("error", () => undefined)
+  early = { backend, child }
+}

@@ -1,0 +1,86 @@
+import { randomUUID } from "node:crypto"
+import { Effect, Equal, Layer, Option, Result } from "effect"
+import type { Credential } from "../../../domain/Credential.ts"
+import { CredentialKey } from "../../../domain/CredentialKey.ts"
+import { CredentialStore, StorageError } from "../../../ports/CredentialStore.ts"
+import { Broken } from "../../../ports/StorageFailure.ts"
+import { decodeRecord, encodeRecord } from "../CredentialRecord.ts"
+import { privateFolder } from "../encrypted-file/PrivateFolder.ts"
+import { Keyring } from "./Keyring.ts"
+
+/** Where the names are kept. */
+export interface KeyringStoreOptions {
+  /** A folder of our own: an empty file a name. */
+  readonly directory: string
+}
+
+const text = new TextDecoder()
+const bytes = new TextEncoder()
+
+/**
+ * Credentials in the keyring of the operating system. Which names it holds is kept beside it, as empty files: not
+ * every keyring can list its entries, one that is locked lists none, and names are no secrets.
+ */
+export const layer = (options: KeyringStoreOptions): Layer.Layer<CredentialStore, never, Keyring> =>
+  Layer.effect(
+    CredentialStore,
+    Effect.gen(function* () {
+      const keyring = yield* Keyring
+      const { backend } = keyring.description
+      const names = privateFolder(options.directory)
+
+      /** Writes, reads and removes an entry of no meaning: what can be reached need not be able to keep anything. */
+      const unlock = Effect.gen(function* () {
+        const account = `#${randomUUID()}`
+        const written = bytes.encode(account)
+        yield* keyring.set(account, written)
+        const read = yield* keyring.get(account)
+        yield* keyring.remove(account)
+        if (!Equal.equals(Option.map(read, String), Option.some(String(written)))) {
+          return yield* new StorageError({
+            reason: new Broken({ backend, detail: "it does not give back what was put there" })
+          })
+        }
+      }).pipe(Effect.withSpan("KeyringStore.unlock"))
+
+      const get = Effect.fn("KeyringStore.get")(function* (key: CredentialKey) {
+        const secret = yield* keyring.get(key.storageName)
+        if (Option.isNone(secret)) return Option.none()
+        const record = decodeRecord(key, `The entry ${key.storageName}`, text.decode(secret.value))
+        if (Result.isFailure(record)) return yield* new StorageError({ reason: record.failure })
+        return Option.some(record.success)
+      })
+
+      // The name is there before the entry and goes after it: an entry that nobody can find would be kept for ever.
+      const put = Effect.fn("KeyringStore.put")(function* (key: CredentialKey, credential: Credential) {
+        const name = key.storageName
+        if (Option.isNone(yield* names.read(name))) yield* names.create(name, "")
+        yield* keyring.set(name, bytes.encode(yield* encodeRecord(key, credential)))
+      }, Effect.uninterruptible)
+
+      const remove = Effect.fn("KeyringStore.remove")(function* (key: CredentialKey) {
+        const removed = yield* keyring.remove(key.storageName)
+        yield* names.remove(key.storageName)
+        return removed
+      }, Effect.uninterruptible)
+
+      const list = Effect.map(names.names, (found) =>
+        found
+          .toSorted((a, b) => (a < b ? -1 : 1))
+          .flatMap((name) => Option.toArray(CredentialKey.fromStorageName(name)))
+      )
+
+      return CredentialStore.of({
+        description: keyring.description,
+        unlock,
+        get,
+        put,
+        remove,
+        clear: Effect.flatMap(list, Effect.forEach(remove)).pipe(
+          Effect.asVoid,
+          Effect.withSpan("KeyringStore.clear")
+        ),
+        list
+      })
+    })
+  )

@@ -1,0 +1,207 @@
+import { Effect, Option, Semaphore } from "effect"
+import type { VaultSettings } from "../../../ports/Configuration.ts"
+import type { StorageError } from "../../../ports/CredentialStore.ts"
+import { fieldOf, isRefusal, textOf, type VaultHttp } from "./VaultHttp.ts"
+import type { VaultReply, VaultSession } from "./VaultToken.ts"
+
+/** The fields of a record. Vault keeps any JSON; ours are texts. */
+export type Fields = Readonly<Record<string, string>>
+
+/** A record as it was read. */
+export interface Found {
+  /** Absent: there is none, or its version was deleted. */
+  readonly fields: Fields | undefined
+  /** What a check-and-set names: 0 where nothing was ever written. */
+  readonly version: number
+  /** Milliseconds since this version was written, by Vault's clock. */
+  readonly age: number
+}
+
+/** The key-value engine of a mount, below our prefix. */
+export interface KeyValue {
+  /** Which of the engine's two versions it is: 2 has check-and-set. */
+  readonly version: Effect.Effect<1 | 2, StorageError>
+  readonly read: (name: string) => Effect.Effect<Found, StorageError>
+  /**
+   * Writes a record.
+   *
+   * @param over version 2: the version that it must still be at
+   * @returns the new version; none where it is at another one by now
+   */
+  readonly write: (
+    name: string,
+    fields: Fields,
+    over: number
+  ) => Effect.Effect<Option.Option<number>, StorageError>
+  /** Removes a record, with every version of it. */
+  readonly remove: (name: string) => Effect.Effect<void, StorageError>
+  /** The names below the prefix, folders left out. */
+  readonly list: Effect.Effect<ReadonlyArray<string>, StorageError>
+}
+
+interface Mount {
+  readonly version: 1 | 2
+  /** Segments of the mount's own path, and of the prefix within it. */
+  readonly path: ReadonlyArray<string>
+  readonly prefix: ReadonlyArray<string>
+}
+
+const segments = (path: string): ReadonlyArray<string> => path.split("/").filter((part) => part !== "")
+
+const isMismatch = (answer: VaultReply): boolean =>
+  "errors" in answer && answer.errors.some((error) => /check-and-set parameter did not match/.test(error))
+
+const textFields = (value: unknown): Fields | undefined =>
+  typeof value === "object" && value !== null
+    ? Object.fromEntries(
+        Object.entries(value).filter((entry): entry is [string, string] => typeof entry[1] === "string")
+      )
+    : undefined
+
+/** The key-value engine that the settings name. */
+export const keyValue = (
+  http: VaultHttp,
+  session: VaultSession,
+  settings: Pick<VaultSettings, "mountPoint" | "pathPrefix" | "kvVersion">
+): KeyValue => {
+  const turn = Semaphore.makeUnsafe(1)
+  const mountPath = segments(settings.mountPoint)
+  const prefix = segments(settings.pathPrefix)
+  let known: Mount | undefined =
+    settings.kvVersion === undefined ? undefined : { version: settings.kvVersion, path: mountPath, prefix }
+
+  /** Asks which engine it is, as Vault's own command line does; a 404 elsewhere would prove nothing. */
+  const find = Effect.gen(function* () {
+    const answer = yield* session
+      .send({ method: "GET", path: ["sys", "internal", "ui", "mounts", ...mountPath] })
+      .pipe(
+        Effect.catch((error) =>
+          error.reason._tag === "VaultFailure" && error.reason.problem === "forbidden"
+            ? http.fail("no mount", `there is no mount ${settings.mountPoint}/, or the token may not see it`)
+            : Effect.fail(error)
+        )
+      )
+    if ("errors" in answer) {
+      return yield* http.fail("unexpected", `it does not say what is mounted at ${settings.mountPoint}/`)
+    }
+    // A server from before this question existed has no engine but the first.
+    if (answer.status === 404) return { version: 1, path: mountPath, prefix } as const
+    const type = fieldOf(answer.body, "data", "type")
+    if (type !== "kv" && type !== "generic") {
+      return yield* http.fail("not key-value", `${settings.mountPoint}/ is no key-value engine`)
+    }
+    const path = Option.match(textOf(answer.body, "data", "path"), {
+      onNone: () => mountPath,
+      onSome: segments
+    })
+    const version = fieldOf(answer.body, "data", "options", "version") === "2" ? 2 : 1
+    return { version, path, prefix: [...mountPath.slice(path.length), ...prefix] } as const
+  })
+
+  const mount = Effect.suspend(() =>
+    known === undefined
+      ? Effect.tap(find, (found) =>
+          Effect.sync(() => {
+            known = found
+          })
+        )
+      : Effect.succeed(known)
+  ).pipe(turn.withPermit)
+
+  const at = (found: Mount, part: "data" | "metadata", name?: string) => [
+    ...found.path,
+    ...(found.version === 2 ? [part] : []),
+    ...found.prefix,
+    ...(name === undefined ? [] : [name])
+  ]
+
+  /** What a 400 says is a matter of the request, and so of the settings. */
+  const refuse = (answer: { readonly errors: ReadonlyArray<string> }) =>
+    answer.errors.some((error) => /versioned|check-and-set/i.test(error))
+      ? http.fail("wrong version", `${settings.mountPoint}/ is not of the version that was expected`)
+      : http.fail("unexpected", "it refuses the request (400)")
+
+  const absent = { fields: undefined, version: 0, age: 0 }
+
+  const read = Effect.fn("KeyValue.read")(function* (name: string): Effect.fn.Return<Found, StorageError> {
+    const found = yield* mount
+    const answer = yield* session.send({ method: "GET", path: at(found, "data", name) })
+    if ("errors" in answer) return yield* refuse(answer)
+    const { body, status, time } = answer
+    if (status === 404 && textWarnings(body).some((warning) => /versioned/i.test(warning))) {
+      return yield* http.fail("wrong version", `${settings.mountPoint}/ is of version 2`)
+    }
+    if (found.version === 1) {
+      return status === 404 ? absent : { fields: textFields(fieldOf(body, "data")), version: 0, age: 0 }
+    }
+    const version = fieldOf(body, "data", "metadata", "version")
+    if (typeof version !== "number") {
+      if (status === 404) return absent
+      return yield* http.fail("wrong version", `${settings.mountPoint}/ is of version 1`)
+    }
+    const created = Option.match(textOf(body, "data", "metadata", "created_time"), {
+      onNone: () => time,
+      onSome: Date.parse
+    })
+    return { fields: textFields(fieldOf(body, "data", "data")), version, age: Math.max(0, time - created) }
+  })
+
+  const write = Effect.fn("KeyValue.write")(function* (name: string, fields: Fields, over: number) {
+    const found = yield* mount
+    if (found.version === 1) {
+      const answer = yield* session.send({ method: "POST", path: at(found, "data", name), body: fields })
+      if ("errors" in answer || answer.status === 404) {
+        return yield* http.fail("wrong version", `${settings.mountPoint}/ is not of version 1`)
+      }
+      return Option.some(0)
+    }
+    // Old versions would keep old refresh tokens. Said before there is anything to keep a version of.
+    if (over === 0) {
+      const metadata = yield* session.send({
+        method: "POST",
+        path: at(found, "metadata", name),
+        body: { max_versions: 1 }
+      })
+      if ("errors" in metadata) return yield* refuse(metadata)
+    }
+    const answer = yield* session.send({
+      method: "POST",
+      path: at(found, "data", name),
+      body: { options: { cas: over }, data: fields }
+    })
+    if (isMismatch(answer)) return Option.none()
+    if ("errors" in answer) return yield* refuse(answer)
+    const version = fieldOf(answer.body, "data", "version")
+    if (typeof version === "number") return Option.some(version)
+    return yield* http.fail("wrong version", `${settings.mountPoint}/ is not of version 2`)
+  })
+
+  return {
+    version: Effect.map(mount, ({ version }) => version),
+    read,
+    write,
+    remove: Effect.fn("KeyValue.remove")(function* (name: string) {
+      const found = yield* mount
+      const answer = yield* session.send({ method: "DELETE", path: at(found, "metadata", name) })
+      if ("errors" in answer) return yield* refuse(answer)
+    }),
+    list: Effect.gen(function* () {
+      const found = yield* mount
+      const answer = yield* session.send({
+        method: "GET",
+        path: at(found, "metadata"),
+        query: { list: "true" }
+      })
+      if ("errors" in answer) return yield* refuse(answer)
+      const keys = answer.status === 404 ? [] : fieldOf(answer.body, "data", "keys")
+      return Array.isArray(keys)
+        ? keys.filter((key): key is string => typeof key === "string" && !key.endsWith("/"))
+        : []
+    }).pipe(Effect.withSpan("KeyValue.list"))
+  }
+}
+
+const textWarnings = (body: unknown): ReadonlyArray<string> => {
+  const warnings = fieldOf(body, "warnings")
+  return Array.isArray(warnings) ? warnings.filter((warning) => typeof warning === "string") : []
+}

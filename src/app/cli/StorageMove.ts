@@ -1,0 +1,59 @@
+import { Console, Effect, Option } from "effect"
+import { Command, Flag } from "effect/cli"
+import { Configuration } from "../../ports/Configuration.ts"
+import { backendNames, storageBackends } from "../../ports/StorageFailure.ts"
+import { StorageMove } from "../StorageMove.ts"
+import { printJson } from "./Output.ts"
+import { Json } from "./Settings.ts"
+
+/** Those that outlive the program. */
+const lasting = storageBackends.filter((backend) => backend !== "memory")
+
+/** `mcp-cli storage move --to BACKEND` */
+export const move = Command.make(
+  "move",
+  {
+    to: Flag.Literals("to", lasting).pipe(Flag.withDescription("Where to keep sign-ins from now on")),
+    from: Flag.Literals("from", lasting).pipe(
+      Flag.withDescription("Where to take them from, if that is not the backend in use"),
+      Flag.optional
+    )
+  },
+  Effect.fn("cli.storage.move")(function* ({ from, to }) {
+    const result = yield* StorageMove.use((service) => service.move(to, Option.getOrUndefined(from)))
+    const { left, moved } = result
+    if (yield* Json) {
+      return yield* printJson({
+        from: result.from,
+        to,
+        moved: moved.map(({ account, server }) => ({ server, account })),
+        left: left.map(({ key, problem }) => ({ server: key.server, account: key.account, problem }))
+      })
+    }
+    yield* Console.error(
+      moved.length === 0
+        ? `There was nothing to move. Sign-ins are kept in ${backendNames[to]} from now on.`
+        : `Moved ${moved.length} sign-in${moved.length === 1 ? "" : "s"} to ${backendNames[to]}.`
+    )
+    for (const { problem } of left) yield* Console.error(`mcp-cli: left where it is: ${problem}`)
+    const { backend } = yield* Configuration.use((configuration) => configuration.tokenStorage)
+    if (backend !== "auto" && backend !== to) {
+      const file = yield* Configuration.use((configuration) => configuration.file)
+      yield* Console.error(
+        `mcp-cli: ${file} still names "${backend}": set "tokenStorage": { "backend": "${to}" } there.`
+      )
+    }
+  })
+).pipe(
+  Command.withDescription("Move all sign-ins to another backend: copy, verify, then remove"),
+  Command.withExamples([
+    {
+      command: "mcp-cli storage move --to secretservice",
+      description: "Into the keyring of a Linux desktop"
+    },
+    {
+      command: "mcp-cli storage move --to encrypted",
+      description: "Into encrypted files; run again, it finishes what was interrupted"
+    }
+  ])
+)

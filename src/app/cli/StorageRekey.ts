@@ -1,0 +1,53 @@
+import { Config, Console, Effect, Option, Redacted } from "effect"
+import { Command } from "effect/cli"
+import { Configuration } from "../../ports/Configuration.ts"
+import { StorageRekey } from "../../ports/StorageRekey.ts"
+import { printJson } from "./Output.ts"
+import { Json } from "./Settings.ts"
+
+/** Where the old password is written down, in the order in which the store looks; none where it was typed. */
+const oldPasswordIn = Effect.gen(function* () {
+  const { file, tokenStorage } = yield* Configuration
+  if ((yield* tokenStorage).password !== undefined)
+    return Option.some(`tokenStorage.password in ${yield* file}`)
+  const variable = yield* Config.option(Config.Redacted("MCP_CLI_ENCRYPTION_KEY")).pipe(
+    // A variable that cannot be read is one that is not there.
+    Effect.orElseSucceed(() => Option.none<Redacted.Redacted>())
+  )
+  return Option.exists(variable, (password) => Redacted.value(password) !== "")
+    ? Option.some("MCP_CLI_ENCRYPTION_KEY")
+    : Option.none()
+})
+
+/** `mcp-cli storage rekey` */
+export const rekey = Command.make(
+  "rekey",
+  {},
+  Effect.fn("cli.storage.rekey")(function* () {
+    const { damaged, resealed } = yield* StorageRekey.use((storage) => storage.rekey)
+    if (yield* Json) yield* printJson({ resealed, damaged })
+    else {
+      yield* Console.error(
+        `The token store has a new password, and ${resealed === 1 ? "1 sign-in is" : `${resealed} sign-ins are`} under it. The old one opens nothing any more.`
+      )
+      yield* Effect.forEach(damaged, (path) =>
+        Console.error(
+          `mcp-cli: warning: ${path} is damaged, neither password opens it: it was left as it is. Restore it from a backup, or forget it with mcp-cli auth reset.`
+        )
+      )
+    }
+    const place = yield* oldPasswordIn
+    if (Option.isSome(place)) yield* Console.error(`Now change the password in ${place.value}.`)
+  })
+).pipe(
+  Command.withDescription(
+    "Give the encrypted files a new password and new keys; the old password opens nothing after that"
+  ),
+  Command.withExamples([
+    { command: "mcp-cli storage rekey", description: "Asks for the old password, and twice for the new one" },
+    {
+      command: 'MCP_CLI_NEW_ENCRYPTION_KEY="$(cat new)" mcp-cli storage rekey --json',
+      description: "Without being asked"
+    }
+  ])
+)

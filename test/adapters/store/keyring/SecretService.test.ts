@@ -1,0 +1,251 @@
+import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
+import { Effect, Layer, Option } from "effect"
+import { join } from "node:path"
+import { Keyring } from "../../../../src/adapters/store/keyring/Keyring.ts"
+import * as KeyringProcess from "../../../../src/adapters/store/keyring/KeyringProcess.ts"
+import { spawnChild } from "../../../../src/adapters/store/keyring/KeyringStart.ts"
+import * as KeyringStore from "../../../../src/adapters/store/keyring/KeyringStore.ts"
+import { CredentialKey } from "../../../../src/domain/CredentialKey.ts"
+import { CredentialStore } from "../../../../src/ports/CredentialStore.ts"
+import { credentialWith } from "../../../contract/CredentialStoreContract.ts"
+import {
+  hasSecretService,
+  type SecretService,
+  startMuteBus,
+  startSecretService
+} from "../../../servers/SecretService.ts"
+import { temporaryFolder } from "../../TemporaryFolder.ts"
+
+const bytes = (text: string) => new TextEncoder().encode(text)
+
+/** The keyring that a program would find in this environment. */
+const keyring = (
+  env: Readonly<Record<string, string | undefined>>,
+  options: Omit<KeyringProcess.KeyringProcessOptions, "backend" | "start"> = {}
+) => {
+  const { DBUS_SESSION_BUS_ADDRESS: _, ...inherited } = process.env
+  return KeyringProcess.layer({
+    backend: "secretservice",
+    limits: { start: 30, answer: 0.5, person: 1 },
+    ...options,
+    start: (backend) => spawnChild(backend, { ...inherited, ...env })
+  })
+}
+
+/** Why nothing can be read in this environment, and how long it took to say so, in milliseconds. */
+const failureIn = (
+  env: Readonly<Record<string, string | undefined>>,
+  options?: Omit<KeyringProcess.KeyringProcessOptions, "backend" | "start">
+) =>
+  Effect.gen(function* () {
+    const entries = yield* Keyring
+    return (yield* Effect.flip(entries.get("notion"))).reason
+  }).pipe(Effect.provide(keyring(env, options)))
+
+describe.skipIf(!hasSecretService)("the Secret Service (needs dbus and gnome-keyring)", () => {
+  let real: SecretService
+
+  beforeAll(async () => {
+    real = await startSecretService()
+  })
+  afterAll(() => real.close())
+
+  it.live.each<readonly [string, Uint8Array]>([
+    ["a text", bytes("a text")],
+    ["nothing", new Uint8Array()],
+    ["every byte", Uint8Array.from({ length: 256 }, (_, at) => at)],
+    ["64 KiB", bytes("é🦊x\u0000".repeat(8192))]
+  ])("keeps %s", ([, secret]) =>
+    Effect.gen(function* () {
+      const entries = yield* Keyring
+      yield* entries.set("notion", secret)
+      assert.deepStrictEqual(yield* entries.get("notion"), Option.some(Uint8Array.from(secret)))
+      assert.isTrue(yield* entries.remove("notion"))
+      assert.isFalse(yield* entries.remove("notion"))
+      assert.isTrue(Option.isNone(yield* entries.get("notion")))
+    }).pipe(Effect.provide(keyring(real.env)))
+  )
+
+  it.live("is another process's too", () =>
+    Effect.gen(function* () {
+      yield* Keyring.use((entries) => entries.set("shared", bytes("one"))).pipe(
+        Effect.provide(keyring(real.env))
+      )
+      const read = yield* Keyring.use((entries) => entries.get("shared")).pipe(
+        Effect.provide(keyring(real.env))
+      )
+      assert.deepStrictEqual(Option.map(read, String), Option.some(String(bytes("one"))))
+    })
+  )
+
+  it.live("is not there without a session bus, and nothing else is taken for it", () =>
+    Effect.gen(function* () {
+      const reason = yield* failureIn({
+        DBUS_SESSION_BUS_ADDRESS: undefined,
+        XDG_RUNTIME_DIR: "/nonexistent"
+      })
+      assert.strictEqual(reason._tag, "Unavailable")
+    })
+  )
+
+  it.live("is not there behind a socket that does not exist", () =>
+    Effect.gen(function* () {
+      const reason = yield* failureIn({ DBUS_SESSION_BUS_ADDRESS: "unix:path=/nonexistent/bus" })
+      assert.strictEqual(reason._tag, "Unavailable")
+    })
+  )
+
+  it.live("has timed out on a bus that never answers, which is nobody's to unlock", () =>
+    Effect.gen(function* () {
+      const said: Array<string> = []
+      const mute = yield* Effect.acquireRelease(
+        Effect.promise(() => startMuteBus()),
+        (bus) => Effect.promise(() => bus.close())
+      )
+      const reason = yield* failureIn(mute.env, {
+        tell: (message) => Effect.sync(() => void said.push(message))
+      })
+      assert.strictEqual(reason._tag, "TimedOut")
+      assert.include(reason._tag === "TimedOut" ? reason.detail : "", "says nothing")
+      assert.deepStrictEqual(said, [])
+    })
+  )
+
+  it.live("is not there where nothing was ever set up", () =>
+    Effect.gen(function* () {
+      const bare = yield* Effect.acquireRelease(
+        Effect.promise(() => startSecretService({ collection: false })),
+        (service) => Effect.promise(() => service.close())
+      )
+      const reason = yield* Keyring.use((entries) => Effect.flip(entries.set("notion", bytes("x")))).pipe(
+        Effect.provide(keyring(bare.env))
+      )
+      assert.strictEqual(reason.reason._tag, "Unavailable")
+    })
+  )
+
+  describe("that is locked", () => {
+    let locked: SecretService
+
+    beforeAll(async () => {
+      locked = await startSecretService()
+      await Effect.runPromise(
+        Keyring.use((entries) => entries.set("notion", bytes("secret"))).pipe(
+          Effect.provide(keyring(locked.env))
+        )
+      )
+      await locked.lock()
+    })
+    afterAll(() => locked.close())
+
+    it.live("says so where its prompt cannot be shown", () =>
+      Effect.gen(function* () {
+        const reason = yield* failureIn(locked.env)
+        assert.strictEqual(reason._tag, "Locked")
+      })
+    )
+
+    it.live("still lists the names", () =>
+      Effect.gen(function* () {
+        const directory = join(yield* temporaryFolder, "names")
+        const store = (env: Readonly<Record<string, string>>) =>
+          KeyringStore.layer({ directory }).pipe(Layer.provide(keyring(env)))
+        const key = CredentialKey.of("linear")
+        yield* CredentialStore.use((open) => open.put(key, credentialWith("x"))).pipe(
+          Effect.provide(store(real.env))
+        )
+        const listed = yield* CredentialStore.use((open) => open.list).pipe(Effect.provide(store(locked.env)))
+        assert.deepStrictEqual(listed, [key])
+      })
+    )
+
+    describe("and whose prompt nobody answers", () => {
+      beforeAll(() => locked.askNobody())
+
+      it.live("is given up at once where nobody is there to answer it", () =>
+        Effect.gen(function* () {
+          const reason = yield* failureIn(locked.env)
+          assert.strictEqual(reason._tag, "TimedOut")
+          assert.strictEqual(reason._tag === "TimedOut" ? reason.after : 0, 0.5)
+        })
+      )
+
+      it.live("is waited for longer, with a message, where somebody is", () =>
+        Effect.gen(function* () {
+          const said: Array<string> = []
+          const reason = yield* failureIn(locked.env, {
+            tell: (message) => Effect.sync(() => void said.push(message))
+          })
+          assert.strictEqual(reason._tag === "TimedOut" ? reason.after : 0, 1)
+          assert.lengthOf(said, 1)
+          assert.include(said[0], "answer there")
+        })
+      )
+
+      it.live("does not keep the fibers of the program from running, nor from being interrupted", () =>
+        Effect.gen(function* () {
+          const entries = yield* Keyring
+          const ended = yield* entries.get("notion").pipe(Effect.timeoutOption("100 millis"))
+          assert.isTrue(Option.isNone(ended))
+        }).pipe(Effect.provide(keyring(locked.env, { limits: KeyringProcess.limits })))
+      )
+    })
+  })
+
+  it.live("that stops in the middle fails, and works again once it is back", () =>
+    Effect.gen(function* () {
+      const service = yield* Effect.acquireRelease(
+        Effect.promise(() => startSecretService()),
+        (started) => Effect.promise(() => started.close())
+      )
+      yield* Effect.gen(function* () {
+        const entries = yield* Keyring
+        yield* entries.set("notion", bytes("kept"))
+        service.pause()
+        assert.strictEqual((yield* Effect.flip(entries.get("notion"))).reason._tag, "TimedOut")
+        service.resume()
+        assert.isTrue(Option.isSome(yield* entries.get("notion")))
+      }).pipe(Effect.provide(keyring(service.env)))
+    })
+  )
+
+  it.live("that dies fails, and fails again", () =>
+    Effect.gen(function* () {
+      const service = yield* Effect.acquireRelease(
+        Effect.promise(() => startSecretService()),
+        (started) => Effect.promise(() => started.close())
+      )
+      yield* Effect.gen(function* () {
+        const entries = yield* Keyring
+        yield* entries.set("notion", bytes("kept"))
+        yield* Effect.promise(() => service.kill())
+        const reason = (yield* Effect.flip(entries.get("notion"))).reason
+        assert.include(["Unavailable", "Broken"], reason._tag)
+      }).pipe(Effect.provide(keyring(service.env)))
+    })
+  )
+
+  it.live("is spoken to by a new process after the old one was killed", () =>
+    Effect.gen(function* () {
+      const processes: Array<ReturnType<typeof spawnChild>> = []
+      const layer = KeyringProcess.layer({
+        backend: "secretservice",
+        start: (backend) => {
+          const child = spawnChild(backend, { ...process.env, ...real.env })
+          processes.push(child)
+          return child
+        }
+      })
+      yield* Effect.gen(function* () {
+        const entries = yield* Keyring
+        yield* entries.set("again", bytes("kept"))
+        const [first] = processes
+        const gone = new Promise((done) => first?.once("exit", done))
+        first?.kill("SIGKILL")
+        yield* Effect.promise(() => gone)
+        assert.isTrue(Option.isSome(yield* entries.get("again")))
+        assert.lengthOf(processes, 2)
+      }).pipe(Effect.provide(layer))
+    })
+  )
+})
