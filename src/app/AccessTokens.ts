@@ -132,8 +132,8 @@ export const layer: Layer.Layer<
         })
       )
       const refreshed = tokens.refreshedBy(answer.tokens)
-      yield* credentials.keep(key, credential.next({ tokens: refreshed }))
-      return refreshed
+      const { tokens: kept } = yield* credentials.keep(key, credential.next({ tokens: refreshed }))
+      return kept ?? refreshed
     }, Effect.uninterruptible)
 
     /**

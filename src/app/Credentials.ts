@@ -25,8 +25,11 @@ export class Credentials extends Context.Service<
     /**
      * Stores a credential, and only then lets this process use it. Where storing fails the person is told, and the
      * credential lives on in memory. The caller holds the key's refresh lock.
+     *
+     * @returns the credential that counts now: another one where the lock was lost meanwhile, and its next holder
+     * has stored something
      */
-    readonly keep: (key: CredentialKey, credential: Credential) => Effect.Effect<void>
+    readonly keep: (key: CredentialKey, credential: Credential) => Effect.Effect<Credential>
     /** Forgets a credential, in memory and in the store; true where there was one. The caller holds the lock as well. */
     readonly forget: (key: CredentialKey) => Effect.Effect<boolean, StorageError>
   }
@@ -69,13 +72,24 @@ export const layer: Layer.Layer<Credentials, never, CredentialStore | Person> = 
     const keep = Effect.fn("Credentials.keep")(function* (key: CredentialKey, credential: Credential) {
       const failure = yield* store
         .put(key, credential)
-        .pipe(Effect.retry(storeRetry), Effect.flip, Effect.option)
+        .pipe(
+          Effect.retry({ schedule: storeRetry, while: ({ reason }) => reason._tag !== "Superseded" }),
+          Effect.flip,
+          Effect.option
+        )
+      if (Option.exists(failure, ({ reason }) => reason._tag === "Superseded")) {
+        const winner = yield* Effect.orElseSucceed(store.get(key), () => Option.none<Credential>())
+        const counts = Option.getOrElse(winner, () => credential)
+        memory.set(key.storageName, { credential: counts, stored: true })
+        return counts
+      }
       memory.set(key.storageName, { credential, stored: Option.isNone(failure) })
       if (Option.isSome(failure)) {
         yield* person.tell(
           `The new tokens of ${key.server} could not be stored: ${failure.value.message} They work until this program ends; after that you may have to sign in again.`
         )
       }
+      return credential
     }, Effect.uninterruptible)
 
     const forget = Effect.fn("Credentials.forget")(function* (key: CredentialKey) {

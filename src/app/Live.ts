@@ -59,13 +59,9 @@ const person = (presence: "always" | "terminal") =>
     })
   )
 
-/**
- * The store that the configuration names or the rule chooses, and the lock that goes with it.
- *
- * @param decides false for commands that change nothing: the choice is only foreseen
- */
-const storage = (decides: boolean, presence: "always" | "terminal") =>
-  ChosenStorage.layer({ decides }).pipe(
+/** The store that the configuration names or the rule chooses, and the lock that goes with it. */
+const storage = (presence: "always" | "terminal") =>
+  ChosenStorage.layer.pipe(
     Layer.provideMerge(Layer.merge(backends, choices)),
     Layer.provideMerge(person(presence)),
     Layer.provide(secretPrompt),
@@ -92,7 +88,7 @@ const authorization = (presence: "always" | "terminal") =>
     Layer.provideMerge(SignIn.layer),
     Layer.provideMerge(Credentials.layer),
     Layer.provideMerge(wire),
-    Layer.provideMerge(storage(true, presence))
+    Layer.provideMerge(storage(presence))
   )
 
 const connector = (version: string) =>
@@ -104,7 +100,7 @@ export const live = (version: string) =>
     configuration,
     stored: Layer.mergeAll(CredentialStatus.layer, SignOut.layer, StorageCheck.layer, StorageMove.layer).pipe(
       Layer.provide(Credentials.layer),
-      Layer.provideMerge(storage(false, "terminal"))
+      Layer.provideMerge(storage("terminal"))
     ),
     rekey: encryptedFiles.pipe(Layer.provide(secretPrompt), Layer.provideMerge(configuration)),
     signIn: authorization("always"),

@@ -200,7 +200,7 @@ const readAuth = Effect.fnUntraced(function* (
   }
   switch (method) {
     case "token": {
-      if (has(storage, "vaultToken")) return { method, token, tokenFile }
+      if (has(storage, "vaultToken") || has(storage, "vaultTokenFile")) return { method, token, tokenFile }
       const standIn = yield* variable(findings, "TOKEN", headerTextProblem)
       return {
         method,

@@ -2,7 +2,7 @@ import { constants } from "node:fs"
 import * as fs from "node:fs/promises"
 import { join } from "node:path"
 import type { DatabaseSync } from "node:sqlite"
-import { Duration, Effect, Layer, Option, Schedule, type Scope, Semaphore } from "effect"
+import { type Duration, Effect, Layer, Schedule, type Scope, Semaphore } from "effect"
 import type { CredentialKey } from "../../domain/CredentialKey.ts"
 import { CredentialLock, LockError, type LockPurpose } from "../../ports/CredentialLock.ts"
 
@@ -40,6 +40,9 @@ const loadSqlite = async (): Promise<typeof import("node:sqlite")> => {
 
 const detailOf = (cause: unknown): string =>
   cause instanceof Error && "code" in cause ? String(cause.code) : "unknown error"
+
+const nameOf = (key: CredentialKey, purpose: LockPurpose): string =>
+  purpose === "store" ? "every server" : key.server
 
 const isBusy = (cause: unknown): boolean =>
   cause instanceof Error && "errcode" in cause && (cause.errcode === 5 || cause.errcode === 6)
@@ -97,10 +100,12 @@ export const layer = (options: ProcessLockOptions): Layer.Layer<CredentialLock> 
         const sqlite = yield* prepare(key, file)
         const database = yield* open(key, sqlite, file)
         yield* begin(key, database).pipe(
-          Effect.retry({ schedule: polling, while: (error) => error._tag === "Busy" }),
-          Effect.timeoutOption(patience[purpose]),
-          Effect.catchTag("Busy", () => Effect.succeedNone),
-          Effect.flatMap((got) => (Option.isSome(got) ? Effect.void : new LockError({ name: key.server })))
+          // The schedule ends the wait by itself: where nothing may be interrupted, no time limit around it would.
+          Effect.retry({
+            schedule: polling.pipe(Schedule.upTo({ duration: patience[purpose] })),
+            while: (error) => error._tag === "Busy"
+          }),
+          Effect.catchTag("Busy", () => new LockError({ name: nameOf(key, purpose) }))
         )
       })
 

@@ -32,7 +32,7 @@ export const rekey = Command.make(
       )
       yield* Effect.forEach(damaged, (path) =>
         Console.error(
-          `mcp-cli: warning: ${path} is damaged, neither password opens it: it was left as it is. Restore it from a backup, or forget it with mcp-cli auth reset.`
+          `mcp-cli: warning: ${path} is damaged, neither password opens it: it was left as it is. Forget it with mcp-cli auth reset, and sign in again.`
         )
       )
     }

@@ -423,7 +423,7 @@ describe("a field that nobody knows", () => {
             a: { url, header: {}, timeout: 5, env: { A: 1 }, args: [], oauth: { clientId: "x", pkce: true } },
             b: { command: "npx", headers: {}, cmd: "x", "a.b": 1 }
           },
-          tokenStorage: { backed: "x", vaultUrl: "x" }
+          tokenStorage: { backed: "x", vaultRole: "x" }
         }),
         [
           '["$schema"]: is not a field of mcp-cli',
@@ -438,7 +438,7 @@ describe("a field that nobody knows", () => {
           'mcpServers.b.cmd: is not a field of mcp-cli; did you mean "cwd"?',
           'mcpServers.b["a.b"]: is not a field of mcp-cli',
           'tokenStorage.backed: is not a field of mcp-cli; did you mean "backend"?',
-          "tokenStorage.vaultUrl: is not a field of mcp-cli"
+          "tokenStorage.vaultRole: is not a field of mcp-cli"
         ]
       )
     })

@@ -56,7 +56,7 @@ const headerIn = (raw: Uint8Array): Header | undefined => {
   const slot = slots[header.readUInt8(1)]
   const count = header.readUInt8(2)
   const total = header.readUInt32BE(3)
-  return slot === undefined || count === 0 || count > maximumChunks || count !== chunkCount(total)
+  return slot === undefined || count !== chunkCount(total)
     ? undefined
     : { slot, count, total, digest: header.subarray(15) }
 }

@@ -37,6 +37,8 @@ const watchdog = new Worker(
   { eval: true }
 )
 watchdog.unref()
+// oxlint-disable-next-line unicorn/require-post-message-target-origin -- that is a window's; a thread's has no origin
+const watch = (busy: boolean) => watchdog.postMessage(busy)
 
 const load = async () => {
   try {
@@ -73,9 +75,9 @@ process.stdin.setEncoding("utf8")
 process.stdin.on(
   "data",
   lines((line) => {
-    watchdog.postMessage(true)
+    watch(true)
     say(answer(JSON.parse(line) as KeyringRequest))
-    watchdog.postMessage(false)
+    watch(false)
   })
 )
 process.stdin.on("end", () => process.exit(0))

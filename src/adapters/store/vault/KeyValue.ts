@@ -1,7 +1,7 @@
 import { Effect, Option, Semaphore } from "effect"
 import type { VaultSettings } from "../../../ports/Configuration.ts"
 import type { StorageError } from "../../../ports/CredentialStore.ts"
-import { fieldOf, isRefusal, textOf, type VaultHttp } from "./VaultHttp.ts"
+import { fieldOf, textOf, type VaultHttp } from "./VaultHttp.ts"
 import type { VaultReply, VaultSession } from "./VaultToken.ts"
 
 /** The fields of a record. Vault keeps any JSON; ours are texts. */
@@ -75,10 +75,10 @@ export const keyValue = (
     const answer = yield* session
       .send({ method: "GET", path: ["sys", "internal", "ui", "mounts", ...mountPath] })
       .pipe(
-        Effect.catch((error) =>
-          error.reason._tag === "VaultFailure" && error.reason.problem === "forbidden"
-            ? http.fail("no mount", `there is no mount ${settings.mountPoint}/, or the token may not see it`)
-            : Effect.fail(error)
+        Effect.catchIf(
+          ({ reason }) => reason._tag === "VaultFailure" && reason.problem === "forbidden",
+          () =>
+            http.fail("no mount", `there is no mount ${settings.mountPoint}/, or the token may not see it`)
         )
       )
     if ("errors" in answer) {

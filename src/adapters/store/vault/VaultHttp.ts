@@ -61,6 +61,16 @@ const retrySchedule = Schedule.exponential("250 millis").pipe(
   Schedule.upTo({ times: 3, duration: "20 seconds" })
 )
 
+/** A connection that failed, by Node's code. */
+class Broke {
+  readonly _tag = "Broke"
+  readonly code: string
+  constructor(code: string) {
+    this.code = code
+  }
+}
+const tooLarge = "too large"
+
 interface Raw {
   readonly status: number
   readonly headers: http.IncomingHttpHeaders
@@ -76,7 +86,8 @@ const certificateCodes =
 /** What a connection that failed means, by Node's code: never its text, which may quote what was sent. */
 const connectionProblem = (code: string): readonly [VaultProblem, string] => {
   if (certificateCodes.test(code)) return ["certificate", `its TLS certificate is not trusted (${code})`]
-  if (/^ERR_SSL|^EPROTO$/.test(code)) return ["certificate", `TLS does not come about with it (${code})`]
+  if (code.startsWith("ERR_SSL") || code === "EPROTO")
+    return ["certificate", `TLS does not come about with it (${code})`]
   switch (code) {
     case "ECONNREFUSED":
       return ["unreachable", "the connection was refused"]
@@ -173,7 +184,7 @@ export const vaultHttp = (
 
     const exchange = (target: URL, request: VaultRequest, signal: AbortSignal, connected: () => void) =>
       Effect.flatMap(connections, (pool) =>
-        Effect.callback<Raw, Error>((resume) => {
+        Effect.callback<Raw, Broke>((resume) => {
           const content = request.body === undefined ? undefined : JSON.stringify(request.body)
           const outgoing = (target.protocol === "https:" ? https : http).request(target, {
             agent: pool,
@@ -189,7 +200,7 @@ export const vaultHttp = (
                 : { "content-type": "application/json", "content-length": Buffer.byteLength(content) })
             }
           })
-          const fail = (cause: Error) => resume(Effect.fail(cause))
+          const fail = (cause: unknown) => resume(Effect.fail(new Broke(codeOf(cause))))
           outgoing.once("socket", (socket) => {
             if (outgoing.reusedSocket) connected()
             else socket.once(target.protocol === "https:" ? "secureConnect" : "connect", connected)
@@ -200,8 +211,9 @@ export const vaultHttp = (
             let size = 0
             incoming.on("data", (chunk: Buffer) => {
               size += chunk.length
-              if (size > bodyLimit) outgoing.destroy(new Error("the answer is too large"))
-              else chunks.push(chunk)
+              if (size <= bodyLimit) return void chunks.push(chunk)
+              resume(Effect.fail(new Broke(tooLarge)))
+              outgoing.destroy()
             })
             incoming.once("error", fail)
             incoming.once("end", () =>
@@ -240,13 +252,14 @@ export const vaultHttp = (
       }).pipe(
         Effect.mapError((cause) => {
           if (cause instanceof VaultFailure) return cause
+          if (cause.code === tooLarge) return failure("unexpected", "its answer is too large")
           if (late.signal.aborted) {
             const [what, seconds] = isConnected
               ? ["no answer", Duration.toSeconds(limit)]
               : ["no connection", Duration.toSeconds(connectLimit)]
             return new Passing(failure("timeout", `${what} within ${seconds} seconds`))
           }
-          const [problem, detail] = connectionProblem(codeOf(cause))
+          const [problem, detail] = connectionProblem(cause.code)
           const found = failure(problem, detail)
           return problem === "certificate" ? found : new Passing(found)
         }),

@@ -15,10 +15,8 @@ import { vaultSession } from "./VaultToken.ts"
 export const leaseTime = Duration.seconds(30)
 /** How often the holder extends it. */
 const heartbeat = Duration.seconds(10)
-/** How long a lease is waited for. */
-const patience = Duration.seconds(60)
-/** How often somebody else's lease is looked at. */
-const polling = Schedule.spaced("250 millis").pipe(Schedule.jittered)
+/** How often somebody else's lease is looked at, and how long in all. */
+const polling = Schedule.spaced("250 millis").pipe(Schedule.jittered, Schedule.upTo({ duration: "1 minute" }))
 /** Vault's clock tells whole seconds, and ours in between. */
 const clockGrain = 1500
 /** Nothing is begun that a lease might not outlast. */
@@ -163,18 +161,17 @@ export const layer = (
         const fail = (detail?: string) =>
           new LockError({ name: key.server, ...(detail === undefined ? {} : { detail }) })
         // Taken and noted as one, and given back whatever happens; the wait for it may be interrupted.
-        const taken = yield* Effect.acquireRelease(
-          Effect.interruptible(
-            take(key, owner).pipe(
-              Effect.retry({ schedule: polling, while: (error) => error._tag === "Taken" }),
-              Effect.timeoutOption(patience),
-              Effect.catchTag("Taken", () => Effect.succeed(Option.none<Lease>())),
-              Effect.catchTag("StorageError", (error) => fail(error.message.replace(/\.$/, "")))
-            )
+        yield* Effect.acquireRelease(
+          take(key, owner).pipe(
+            Effect.retry({ schedule: polling, while: (error) => error._tag === "Taken" }),
+            Effect.catchTags({
+              Taken: () => fail(),
+              StorageError: (error) => fail(error.message.replace(/\.$/, ""))
+            })
           ),
-          Option.match({ onNone: () => Effect.void, onSome: (lease) => giveBack(key.storageName, lease) })
+          (lease) => giveBack(key.storageName, lease),
+          { interruptible: true }
         )
-        if (Option.isNone(taken)) return yield* fail()
       })
 
       const lock = CredentialLock.of({

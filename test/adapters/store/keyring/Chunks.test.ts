@@ -2,6 +2,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
 import { chunked, TornRecord, windowsLimit } from "../../../../src/adapters/store/keyring/Chunks.ts"
 import type { Entries } from "../../../../src/adapters/store/keyring/Entries.ts"
+import { keyringEntries } from "../../../../src/adapters/store/keyring/KeyringEntries.ts"
+import { scriptedKeyring } from "./ScriptedKeyring.ts"
 
 const account = "notion"
 const sizes = [0, 1, 2559, 2560, 2561, 5120, 16_384]
@@ -47,7 +49,7 @@ const text = (secret: Uint8Array | null): string =>
 const is = (entries: Entries, expected: Uint8Array | null, name = account) =>
   assert.isTrue(text(chunked(entries).get(name)) === text(expected), "it is another record")
 
-/** The slot that holds an account's chunks; its raw entries are exactly those of a record of this size. */
+/** The raw entries are exactly those of one record of this size, in one of the slots. */
 const assertEntries = (raw: Raw, size: number | null) => {
   const chunks = size === null || size < windowsLimit ? 0 : Math.ceil(size / windowsLimit)
   const expected = (slot: string) =>
@@ -137,10 +139,15 @@ describe("a record in chunks", () => {
     }
   })
 
-  it("does not change with the array that it was read from", () => {
-    const raw = holding(record(16, 1))
-    chunked(windows(raw)).get(account)?.fill(0)
-    assert.deepStrictEqual(chunked(windows(raw)).get(account), record(16, 1))
+  it("is what the package keeps for Windows", () => {
+    const { entries, package: keyring, script } = scriptedKeyring("win32")
+    const stored = keyringEntries("windows", keyring)
+    stored.set(account, record(16_384, 1))
+    assert.deepStrictEqual(stored.get(account), record(16_384, 1))
+    assertEntries(entries, 16_384)
+    assert.isTrue(stored.remove(account))
+    assertEntries(entries, null)
+    assert.deepStrictEqual(script.misuses, [])
   })
 })
 
@@ -293,18 +300,18 @@ describe("a damaged record", () => {
     assert.isDefined(bytes)
     if (bytes !== undefined) raw.set(name, to(bytes))
   }
-  const with_ = (at: number, value: number) => (bytes: Uint8Array) => bytes.with(at, value)
+  const put = (at: number, value: number) => (bytes: Uint8Array) => bytes.with(at, value)
 
   it.each<readonly [string, (raw: Raw) => void, RegExp]>([
     ["without a chunk", (raw) => raw.delete(`${account}#a.1`), /part 2 of 3 is missing/],
-    ["with a bit changed", edit(`${account}#a.1`, with_(7, 0)), /not those of one write/],
+    ["with a bit changed", edit(`${account}#a.1`, put(7, 0)), /not those of one write/],
     ["with a chunk cut", edit(`${account}#a.2`, (bytes) => bytes.slice(1)), /6143 bytes in place of 6144/],
     ["of two writes", (raw) => raw.set(`${account}#a.0`, record(windowsLimit, 5)), /not those of one write/],
     ["with its header cut", edit(account, (bytes) => bytes.slice(0, -1)), /header is damaged/],
-    ["with another slot in its header", edit(account, with_(1, 1)), /part 1 of 3 is missing/],
-    ["with a slot that there is not", edit(account, with_(1, 2)), /header is damaged/],
-    ["with another count in its header", edit(account, with_(2, 2)), /header is damaged/],
-    ["with another size in its header", edit(account, with_(6, 1)), /in place of 6145/],
+    ["with another slot in its header", edit(account, put(1, 1)), /part 1 of 3 is missing/],
+    ["with a slot that there is not", edit(account, put(1, 2)), /header is damaged/],
+    ["with another count in its header", edit(account, put(2, 2)), /header is damaged/],
+    ["with another size in its header", edit(account, put(6, 1)), /in place of 6145/],
     [
       "with another digest in its header",
       edit(account, (bytes) => bytes.with(46, bytes.at(46)! ^ 1)),
