@@ -9,6 +9,8 @@ import { spawnChild } from "../../src/adapters/store/keyring/KeyringStart.ts"
 import * as KeyringStore from "../../src/adapters/store/keyring/KeyringStore.ts"
 import * as MemoryStore from "../../src/adapters/store/memory/MemoryStore.ts"
 import { SecretPrompt } from "../../src/ports/SecretPrompt.ts"
+import { inProcessKeyring } from "../adapters/store/keyring/InProcessKeyring.ts"
+import { scriptedKeyring } from "../adapters/store/keyring/ScriptedKeyring.ts"
 import { temporaryFolder } from "../adapters/TemporaryFolder.ts"
 import { hasSecretService, startSecretService } from "../servers/SecretService.ts"
 import { credentialLockContract } from "./CredentialLockContract.ts"
@@ -36,6 +38,21 @@ credentialLockContract(
     Effect.map(temporaryFolder, (directory) => ProcessLock.layer({ directory: join(directory, "locks") }))
   )
 )
+
+for (const [name, backend, os] of [
+  ["the Keychain of macOS, as a double", "keychain", "darwin"],
+  ["the Credential Manager of Windows, as a double", "windows", "win32"]
+] as const) {
+  const keyring = Layer.unwrap(Effect.sync(() => inProcessKeyring(backend, scriptedKeyring(os).package)))
+  credentialStoreContract(
+    name,
+    Layer.unwrap(
+      Effect.map(temporaryFolder, (directory) =>
+        KeyringStore.layer({ directory: join(directory, "names") }).pipe(Layer.provide(keyring))
+      )
+    )
+  )
+}
 
 describe.skipIf(!hasSecretService)("with a keyring (needs dbus and gnome-keyring)", () => {
   const service = Layer.unwrap(

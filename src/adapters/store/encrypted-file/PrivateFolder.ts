@@ -59,7 +59,8 @@ const words: Record<string, string> = {
   EDQUOT: "the disk quota is used up",
   EROFS: "the file system is read-only",
   ENOTDIR: "something on the way to it is a file",
-  ELOOP: "it is a symbolic link"
+  ELOOP: "it is a symbolic link",
+  ENAMETOOLONG: "its name is too long"
 }
 
 class Failed {

@@ -28,7 +28,14 @@ export const keyringEntries = (
       return secret === null ? null : Uint8Array.from(secret)
     },
     set: (account, secret) => entry(account).setSecret(secret),
-    remove: (account) => entry(account).deleteCredential()
+    remove: (account) => {
+      const removed = entry(account).deleteCredential()
+      // macOS says that it has removed what it has not, where the entry may not be changed by us.
+      if (removed && backend === "keychain" && entry(account).getSecret() !== null) {
+        throw new Error("the system has denied the removal")
+      }
+      return removed
+    }
   }
   return backend === "windows" ? chunked(entries) : entries
 }

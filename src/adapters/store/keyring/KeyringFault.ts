@@ -13,7 +13,8 @@ export interface KeyringFault {
  * those of the system (2.1.2; the tests have each of them). The first line that fits counts.
  */
 const meanings: ReadonlyArray<readonly [RegExp, KeyringFault["tag"], string]> = [
-  [/longer than the platform limit/, "Unfit", "it is too large for an entry"],
+  [/'(?:user|target)' is longer than/, "Unfit", "the name of the server is too long for it"],
+  [/longer than the platform limit|error code 1783/, "Unfit", "it is too large for an entry"],
   [
     /autolaunch|Failed to connect to socket|Connection refused|No such file/,
     "Unavailable",
@@ -26,15 +27,23 @@ const meanings: ReadonlyArray<readonly [RegExp, KeyringFault["tag"], string]> = 
   ],
   [/no result found/, "Unavailable", "it has no default collection to keep anything in"],
   [/NO_SUCH_LOGON_SESSION/, "Unavailable", "this logon session has none"],
-  [/No keychain is available|default keychain could not be found/i, "Unavailable", "there is no keychain"],
+  [
+    /No keychain is available|(?:default|specified) keychain could not be found/i,
+    "Unavailable",
+    "there is no keychain"
+  ],
   [/native binding|Cannot find module|ERR_DLOPEN/, "Unavailable", "there is no build for this system"],
   [/prompt was dismissed/, "Locked", "it was not unlocked when it asked"],
   [/IsLocked|locked (object|collection)/, "Locked", "nobody has unlocked it"],
-  [/interaction is not allowed/i, "Locked", "it may ask nobody here"],
+  [/interaction is (?:not allowed|required)/i, "Locked", "it may ask nobody here"],
   [/canceled|passphrase you entered/i, "Denied", "the prompt was refused"],
-  [/denied/i, "Denied", "the system refused"],
+  // macOS says so of an entry that it does not let us read, and that we therefore meant to add.
+  [/already exists in the keychain/i, "Denied", "the entry is another program's"],
+  [/cannot be modified/i, "Denied", "the keychain is read-only"],
+  [/denied|error code 5$/i, "Denied", "the system refused"],
   [/NoReply|disconnected|Broken pipe/, "Broken", "it stopped while it was asked"],
-  [/[Aa]mbiguous|more than one|multiple/, "Broken", "another program has made a second entry of this name"]
+  [/is matched by/, "Broken", "another program has made a second entry of this name"],
+  [/is malformed|not valid UTF-8/, "Corrupt", "it is no entry of ours"]
 ]
 
 /** What an error of the package means. Its text is not passed on: it is the system's own, and unlimited. */

@@ -1,0 +1,141 @@
+import { Context, Effect, Layer, Option } from "effect"
+import * as MemoryLock from "../../src/adapters/lock/MemoryLock.ts"
+import * as MemoryStore from "../../src/adapters/store/memory/MemoryStore.ts"
+import * as ChosenStorage from "../../src/app/ChosenStorage.ts"
+import * as StorageMove from "../../src/app/StorageMove.ts"
+import { Configuration, type StorageSettings, type VaultSettings } from "../../src/ports/Configuration.ts"
+import { CredentialLock } from "../../src/ports/CredentialLock.ts"
+import { CredentialStore, StorageError } from "../../src/ports/CredentialStore.ts"
+import { Person } from "../../src/ports/Person.ts"
+import { StorageBackends } from "../../src/ports/StorageBackends.ts"
+import { type StorageChoice, StorageChoices } from "../../src/ports/StorageChoice.ts"
+import type { StorageBackend, StorageFailure } from "../../src/ports/StorageFailure.ts"
+
+/** A Vault that is set up. */
+export const someVault: VaultSettings = {
+  url: new URL("https://vault.test"),
+  mountPoint: "secret",
+  pathPrefix: "mcp-cli/oauth",
+  namespace: undefined,
+  kvVersion: undefined,
+  auth: { method: "approle", mount: "approle", roleId: "role", secretId: undefined },
+  tls: { caCert: undefined, clientCert: undefined, clientKey: undefined, skipVerify: false }
+}
+
+/** What a test sees and does of a machine with several backends. */
+export class Machine extends Context.Service<
+  Machine,
+  {
+    /** The store of a backend, past the choice. */
+    readonly store: (backend: StorageBackend) => CredentialStore["Service"]
+    /** The choice, as it is remembered. */
+    readonly choice: Effect.Effect<StorageChoice | undefined>
+    readonly choose: (choice: StorageChoice) => Effect.Effect<void>
+    /** What was said to the person. */
+    readonly said: ReadonlyArray<string>
+  }
+>()("test/Machine") {}
+
+/** The machine, and every program on it: each has the choice and the backends in common, and nothing else. */
+export interface MachineOptions {
+  readonly backend?: StorageSettings["backend"]
+  readonly vault?: VaultSettings
+  /** Absent: the system has no keyring. */
+  readonly keyring?: StorageBackend
+  /** What is wrong with a backend: with everything, or with writing alone. */
+  readonly broken?: {
+    readonly backend: StorageBackend
+    readonly reason: StorageFailure
+    readonly onlyWrites?: boolean
+  }
+  /** Called before each operation on a store and each change of the choice; a failure takes its place. */
+  readonly before?: (operation: string) => Effect.Effect<void, StorageError>
+}
+
+/** A machine of this kind. */
+export const machine = (options: MachineOptions = {}) =>
+  Layer.effectContext(
+    Effect.gen(function* () {
+      const before = options.before ?? (() => Effect.void)
+      const backends = new Map<StorageBackend, CredentialStore["Service"]>()
+      for (const backend of ["encrypted", "secretservice", "vault", "keychain"] as const) {
+        const built = Context.get(yield* Layer.build(Layer.fresh(MemoryStore.layer)), CredentialStore)
+        backends.set(backend, { ...built, description: { backend, location: `the ${backend}` } })
+      }
+      const raw = (backend: StorageBackend) => {
+        const store = backends.get(backend)
+        if (store === undefined) throw new Error(`a test's machine has no ${backend}`)
+        return store
+      }
+      const lock = Context.get(yield* Layer.build(MemoryLock.layer), CredentialLock)
+      let choice: StorageChoice | undefined
+      const said: Array<string> = []
+
+      const guarded = (backend: StorageBackend): CredentialStore["Service"] => {
+        const store = raw(backend)
+        const { broken } = options
+        const check = (operation: string, writes: boolean) =>
+          Effect.gen(function* () {
+            yield* before(`${backend} ${operation}`)
+            if (broken?.backend === backend && (writes || broken.onlyWrites !== true)) {
+              return yield* new StorageError({ reason: broken.reason })
+            }
+          })
+        return {
+          description: store.description,
+          unlock: Effect.andThen(check("unlock", true), store.unlock),
+          get: (key) => Effect.andThen(check("get", false), store.get(key)),
+          put: (key, credential) => Effect.andThen(check("put", true), store.put(key, credential)),
+          remove: (key) => Effect.andThen(check("remove", true), store.remove(key)),
+          clear: Effect.andThen(check("clear", true), store.clear),
+          list: Effect.andThen(before(`${backend} list`), store.list)
+        }
+      }
+
+      return Context.make(Machine, {
+        store: raw,
+        choice: Effect.sync(() => choice),
+        choose: (next) =>
+          Effect.sync(() => {
+            choice = next
+          }),
+        said
+      }).pipe(
+        Context.add(StorageBackends, {
+          keyring: options.keyring,
+          open: (backend) => Effect.sync(() => ({ store: guarded(backend), lock }))
+        }),
+        Context.add(StorageChoices, {
+          read: Effect.sync(() => Option.fromNullishOr(choice)),
+          write: (next) =>
+            Effect.andThen(
+              before("choose"),
+              Effect.sync(() => {
+                choice = next
+              })
+            )
+        }),
+        Context.add(Person, {
+          present: true,
+          patience: { _tag: "Millis", millis: 1 } as never,
+          askToSignIn: () => Effect.void,
+          pastedRedirect: () => Effect.never,
+          tell: (message) => Effect.sync(() => void said.push(message))
+        }),
+        Context.add(Configuration, {
+          file: Effect.succeed("server_config.json"),
+          servers: Effect.succeed([]),
+          server: () => Effect.die("a test asks for no server here"),
+          tokenStorage: Effect.succeed({
+            backend: options.backend ?? "auto",
+            password: undefined,
+            vault: options.vault
+          }),
+          warnings: Effect.succeed([])
+        })
+      )
+    })
+  )
+
+/** One program on a machine: its store, its lock, and the way to move. */
+export const program = Layer.fresh(StorageMove.layer.pipe(Layer.provideMerge(ChosenStorage.layer)))
