@@ -1,4 +1,4 @@
-import { Context, Effect, Layer, Option } from "effect"
+import { Context, Duration, Effect, Layer, Option } from "effect"
 import * as MemoryLock from "../../src/adapters/lock/MemoryLock.ts"
 import * as MemoryStore from "../../src/adapters/store/memory/MemoryStore.ts"
 import * as ChosenStorage from "../../src/app/ChosenStorage.ts"
@@ -48,15 +48,21 @@ export interface MachineOptions {
     readonly reason: StorageFailure
     readonly onlyWrites?: boolean
   }
+  /** A server whose record in the encrypted files cannot be read. */
+  readonly damaged?: { readonly server: string; readonly reason: StorageFailure }
+  /** A backend that keeps nothing of what is put there. */
+  readonly forgetful?: StorageBackend
   /** Called before each operation on a store and each change of the choice; a failure takes its place. */
-  readonly before?: (operation: string) => Effect.Effect<void, StorageError>
+  readonly before?: (
+    operation: string,
+    store: (backend: StorageBackend) => CredentialStore["Service"]
+  ) => Effect.Effect<void, StorageError>
 }
 
 /** A machine of this kind. */
 export const machine = (options: MachineOptions = {}) =>
   Layer.effectContext(
     Effect.gen(function* () {
-      const before = options.before ?? (() => Effect.void)
       const backends = new Map<StorageBackend, CredentialStore["Service"]>()
       for (const backend of ["encrypted", "secretservice", "vault", "keychain"] as const) {
         const built = Context.get(yield* Layer.build(Layer.fresh(MemoryStore.layer)), CredentialStore)
@@ -67,6 +73,7 @@ export const machine = (options: MachineOptions = {}) =>
         if (store === undefined) throw new Error(`a test's machine has no ${backend}`)
         return store
       }
+      const before = (operation: string) => options.before?.(operation, raw) ?? Effect.void
       const lock = Context.get(yield* Layer.build(MemoryLock.layer), CredentialLock)
       let choice: StorageChoice | undefined
       const said: Array<string> = []
@@ -84,8 +91,20 @@ export const machine = (options: MachineOptions = {}) =>
         return {
           description: store.description,
           unlock: Effect.andThen(check("unlock", true), store.unlock),
-          get: (key) => Effect.andThen(check("get", false), store.get(key)),
-          put: (key, credential) => Effect.andThen(check("put", true), store.put(key, credential)),
+          get: (key) =>
+            Effect.gen(function* () {
+              yield* check("get", false)
+              const { damaged } = options
+              if (backend === "encrypted" && damaged?.server === key.server) {
+                return yield* new StorageError({ reason: damaged.reason })
+              }
+              return yield* store.get(key)
+            }),
+          put: (key, credential) =>
+            Effect.andThen(
+              check("put", true),
+              options.forgetful === backend ? Effect.void : store.put(key, credential)
+            ),
           remove: (key) => Effect.andThen(check("remove", true), store.remove(key)),
           clear: Effect.andThen(check("clear", true), store.clear),
           list: Effect.andThen(before(`${backend} list`), store.list)
@@ -117,7 +136,7 @@ export const machine = (options: MachineOptions = {}) =>
         }),
         Context.add(Person, {
           present: true,
-          patience: { _tag: "Millis", millis: 1 } as never,
+          patience: Duration.minutes(5),
           askToSignIn: () => Effect.void,
           pastedRedirect: () => Effect.never,
           tell: (message) => Effect.sync(() => void said.push(message))
