@@ -11,6 +11,7 @@ import * as MemoryStore from "../../src/adapters/store/memory/MemoryStore.ts"
 import { SecretPrompt } from "../../src/ports/SecretPrompt.ts"
 import { inProcessKeyring } from "../adapters/store/keyring/InProcessKeyring.ts"
 import { scriptedKeyring } from "../adapters/store/keyring/ScriptedKeyring.ts"
+import { liveVault, overDouble } from "../adapters/store/vault/VaultWorld.ts"
 import { temporaryFolder } from "../adapters/TemporaryFolder.ts"
 import { hasSecretService, startSecretService } from "../servers/SecretService.ts"
 import { credentialLockContract } from "./CredentialLockContract.ts"
@@ -30,6 +31,21 @@ credentialStoreContract(
     )
   )
 )
+
+for (const [name, mountPoint] of [
+  ["Vault with key-value version 1", "kv"],
+  ["Vault with key-value version 2", "secret"]
+] as const) {
+  credentialStoreContract(`${name}, as a double`, overDouble({ mountPoint }))
+  credentialLockContract(`${name}, as a double`, overDouble({ mountPoint }))
+}
+
+if (liveVault !== undefined) {
+  for (const version of [1, 2] as const) {
+    credentialStoreContract(`a live Vault with key-value version ${version}`, liveVault(version))
+    credentialLockContract(`a live Vault with key-value version ${version}`, liveVault(version))
+  }
+}
 
 credentialLockContract("memory", MemoryLock.layer)
 credentialLockContract(

@@ -45,12 +45,12 @@ const ended = (child: ChildProcess): Promise<unknown> =>
     ? Promise.resolve()
     : new Promise((done) => child.once("exit", done))
 
-const busConfiguration = (services: string) => `<!DOCTYPE busconfig PUBLIC
+const busConfiguration = (socket: string, services: string) => `<!DOCTYPE busconfig PUBLIC
  "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
  "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
 <busconfig>
   <type>session</type>
-  <listen>unix:tmpdir=${tmpdir()}</listen>
+  <listen>unix:path=${socket}</listen>
   <auth>EXTERNAL</auth>
   <servicedir>${services}</servicedir>
   <policy context="default">
@@ -80,7 +80,7 @@ export const startSecretService = async (
   for (const folder of Object.values(folders)) mkdirSync(folder, { recursive: true, mode: 0o700 })
   const services = join(home, "services")
   mkdirSync(services)
-  writeFileSync(join(home, "bus.conf"), busConfiguration(services))
+  writeFileSync(join(home, "bus.conf"), busConfiguration(join(home, "bus"), services))
   const { DISPLAY: _, WAYLAND_DISPLAY: _w, GNOME_KEYRING_CONTROL: _g, ...inherited } = process.env
 
   const bus = spawn(

@@ -1,0 +1,536 @@
+import { assert, describe, it } from "@effect/vitest"
+import { execFileSync } from "node:child_process"
+import { readFileSync } from "node:fs"
+import { join } from "node:path"
+import { Deferred, Effect, Fiber, Option, Redacted } from "effect"
+import { TestClock } from "effect/testing"
+import { CredentialKey } from "../../../../src/domain/CredentialKey.ts"
+import type { VaultSettings } from "../../../../src/ports/Configuration.ts"
+import { CredentialLock } from "../../../../src/ports/CredentialLock.ts"
+import { CredentialStore, type StorageError } from "../../../../src/ports/CredentialStore.ts"
+import { credentialWith } from "../../../contract/CredentialStoreContract.ts"
+import type { Fault, VaultDouble } from "../../../servers/VaultDouble.ts"
+import { temporaryFolder } from "../../TemporaryFolder.ts"
+import { programOf, settingsFor, vaultDouble } from "./VaultWorld.ts"
+
+const notion = CredentialKey.of("notion")
+const path = "mcp-cli/oauth/notion"
+const put = (text: string, generation = 1) =>
+  CredentialStore.use((store) => store.put(notion, credentialWith(text, generation)))
+const get = CredentialStore.use((store) => store.get(notion))
+const locked = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  CredentialLock.use((lock) => lock.withLock(notion, "refresh")(effect))
+
+/** What kind of trouble with Vault an error tells of. */
+const problemOf = ({ reason }: StorageError) =>
+  reason._tag === "VaultFailure" ? reason.problem : reason._tag
+
+/** A certificate for this machine, signed by itself, and its key: two files. */
+const selfSigned = Effect.gen(function* () {
+  const folder = yield* temporaryFolder
+  const key = join(folder, "key.pem")
+  const certificate = join(folder, "certificate.pem")
+  execFileSync(
+    "openssl",
+    ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"].concat(
+      ["-keyout", key, "-out", certificate, "-days", "2", "-subj", "/CN=vault.test"],
+      ["-addext", "subjectAltName=IP:127.0.0.1"]
+    ),
+    { stdio: "ignore" }
+  )
+  return { key, certificate }
+})
+
+const recordOf = (vault: VaultDouble) => vault.versionsOf("secret", path)
+
+describe("a record in Vault", () => {
+  it.live("is the only version that is kept", () =>
+    Effect.gen(function* () {
+      const vault = yield* vaultDouble()
+      yield* Effect.gen(function* () {
+        for (const text of ["one", "two", "three"]) yield* put(text)
+      }).pipe(Effect.provide(programOf(settingsFor(vault))))
+      const kept = JSON.stringify(recordOf(vault))
+      assert.lengthOf(recordOf(vault), 1)
+      assert.include(kept, "refresh of three")
+      assert.notInclude(kept, "refresh of two")
+      assert.deepStrictEqual(vault.violations, [])
+    })
+  )
+
+  it.live("is removed with all that is known of it", () =>
+    Effect.gen(function* () {
+      const vault = yield* vaultDouble()
+      yield* Effect.gen(function* () {
+        yield* put("one")
+        assert.isTrue(yield* CredentialStore.use((store) => store.remove(notion)))
+      }).pipe(Effect.provide(programOf(settingsFor(vault))))
+      assert.deepStrictEqual(vault.pathsOf("secret"), [])
+      assert.include(vault.requests, `DELETE secret/metadata/${path}`)
+    })
+  )
+
+  it.live("is found again after its version was deleted by hand", () =>
+    Effect.gen(function* () {
+      const vault = yield* vaultDouble()
+      yield* Effect.gen(function* () {
+        yield* put("one")
+        yield* Effect.promise(() =>
+          fetch(new URL(`/v1/secret/data/${path}`, vault.url), {
+            method: "DELETE",
+            headers: { "x-vault-token": vault.rootToken, "x-vault-request": "true" }
+          })
+        )
+        assert.isTrue(Option.isNone(yield* get))
+        yield* put("two")
+        assert.isTrue(Option.isSome(yield* get))
+      }).pipe(Effect.provide(programOf(settingsFor(vault))))
+    })
+  )
+
+  it.live("stays below the prefix, whatever its server is called", () =>
+    Effect.gen(function* () {
+      const vault = yield* vaultDouble()
+      yield* Effect.gen(function* () {
+        const store = yield* CredentialStore
+        for (const name of ["../../sys/x", "..", "a/../../b", "%2e%2e", "x?list=true", "x#y"]) {
+          yield* store.put(CredentialKey.of(name), credentialWith(name))
+          assert.isTrue(Option.isSome(yield* store.get(CredentialKey.of(name))))
+        }
+      }).pipe(Effect.provide(programOf(settingsFor(vault))))
+      assert.isTrue(vault.pathsOf("secret").every((name) => /^mcp-cli\/oauth\/[^/]+$/.test(name)))
+      assert.deepStrictEqual(vault.violations, [])
+    })
+  )
+
+  it.live("is kept in a mount of several segments, and in a part of one", () =>
+    Effect.gen(function* () {
+      const vault = yield* vaultDouble()
+      vault.mount("teams/tools", 2)
+      yield* put("one").pipe(Effect.provide(programOf(settingsFor(vault, { mountPoint: "teams/tools" }))))
+      assert.deepStrictEqual(vault.pathsOf("teams/tools"), [path])
+      yield* put("two").pipe(Effect.provide(programOf(settingsFor(vault, { mountPoint: "secret/deep" }))))
+      assert.deepStrictEqual(vault.pathsOf("secret"), [`deep/${path}`])
+    })
+  )
+
+  it.live("is written without asking for the version where that is fixed", () =>
+    Effect.gen(function* () {
+      const vault = yield* vaultDouble()
+      const token = Redacted.make(vault.createToken({ allows: /secret\/(data|metadata)\/mcp-cli\/oauth/ }))
+      const auth = { method: "token", token, tokenFile: undefined } as const
+      yield* put("one").pipe(Effect.provide(programOf(settingsFor(vault, { kvVersion: 2, auth }))))
+      assert.isTrue(vault.requests.every((request) => !request.includes("sys/")))
+    })
+  )
+})
+
+describe("a Vault that falters", () => {
+  const passing: ReadonlyArray<Fault> = [
+    { kind: "drop" },
+    { kind: "500" },
+    { kind: "html 502" },
+    { kind: "412" },
+    { kind: "429" },
+    { kind: "429", retryAfter: 1 },
+    { kind: "standby" },
+    { kind: "sealed" },
+    { kind: "upgrading" },
+    { kind: "drop after", match: /POST secret\/data/ },
+    { kind: "conflict", match: /POST secret\/data/ },
+    { kind: "drop", match: /POST/, times: 2 }
+  ]
+
+  it.live.each(passing)("is asked again after %o", (fault) =>
+    Effect.gen(function* () {
+      const vault = yield* vaultDouble()
+      vault.fault(fault)
+      yield* Effect.gen(function* () {
+        yield* put("kept")
+        assert.isTrue(Option.isSome(yield* get))
+      }).pipe(Effect.provide(programOf(settingsFor(vault))))
+      assert.deepStrictEqual(vault.violations, [])
+    })
+  )
+
+  it.live("that is sealed half-way leaves the old record whole", () =>
+    Effect.gen(function* () {
+      const vault = yield* vaultDouble()
+      yield* Effect.gen(function* () {
+        yield* put("old")
+        vault.fault({ kind: "sealed", match: /POST/, times: 4 })
+        assert.strictEqual(problemOf(yield* Effect.flip(put("new"))), "sealed")
+        assert.include(JSON.stringify(recordOf(vault)), "refresh of old")
+        yield* put("new")
+      }).pipe(Effect.provide(programOf(settingsFor(vault))))
+    })
+  )
+
+  it.effect("is not waited for longer than it is worth", () =>
+    Effect.gen(function* () {
+      const vault = yield* vaultDouble()
+      vault.fault({ kind: "429", retryAfter: 3600, times: 100 })
+      const error = yield* Effect.flip(get.pipe(Effect.provide(programOf(settingsFor(vault)))))
+      assert.strictEqual(problemOf(error), "rate limited")
+      assert.lengthOf(vault.requests, 1)
+    })
+  )
+
+  it.live("is refused what it must not do: redirect elsewhere, answer without end, answer nonsense", () =>
+    Effect.gen(function* () {
+      const vault = yield* vaultDouble()
+      const other = yield* vaultDouble()
+      const asked = Effect.flip(get.pipe(Effect.provide(programOf(settingsFor(vault)))))
+      vault.fault({ kind: "drop", redirectTo: other.url.origin })
+      assert.strictEqual(problemOf(yield* asked), "redirect")
+      assert.deepStrictEqual(other.requests, [])
+      vault.fault({ kind: "drop", redirectTo: vault.url.origin, times: 2 })
+      assert.strictEqual(problemOf(yield* asked), "redirect")
+      vault.fault({ kind: "endless" })
+      assert.strictEqual(problemOf(yield* asked), "unexpected")
+      vault.fault({ kind: "no json" })
+      assert.strictEqual(problemOf(yield* asked), "unexpected")
+    })
+  )
+
+  it.live("may redirect once, to itself", () =>
+    Effect.gen(function* () {
+      const vault = yield* vaultDouble()
+      vault.fault({ kind: "drop", redirectTo: vault.url.origin, match: /POST secret\/data/ })
+      yield* put("kept").pipe(Effect.provide(programOf(settingsFor(vault))))
+      assert.lengthOf(recordOf(vault), 1)
+    })
+  )
+})
+
+describe("what is wrong with Vault is said", () => {
+  const problems: ReadonlyArray<
+    readonly [string, (vault: VaultDouble) => Parameters<typeof settingsFor>[1] | undefined]
+  > = [
+    ["no mount", () => ({ mountPoint: "nowhere" })],
+    [
+      "not key-value",
+      (vault) => {
+        vault.mount("transit", "transit")
+        return { mountPoint: "transit" }
+      }
+    ],
+    ["wrong version", () => ({ kvVersion: 1 })],
+    ["namespace", () => ({ namespace: "team" })],
+    [
+      "token expired",
+      (vault) => {
+        const token = vault.createToken()
+        vault.revoke(token)
+        return { auth: { method: "token", token: Redacted.make(token), tokenFile: undefined } }
+      }
+    ],
+    [
+      "forbidden",
+      (vault) => ({
+        auth: {
+          method: "token",
+          token: Redacted.make(vault.createToken({ allows: /sys\/internal/ })),
+          tokenFile: undefined
+        }
+      })
+    ],
+    ["no token", () => ({ auth: { method: "token", token: undefined, tokenFile: "/nonexistent/token" } })],
+    [
+      "login refused",
+      (vault) => {
+        vault.auth("approle", { role_id: "role", secret_id: "right" })
+        return {
+          auth: {
+            method: "approle",
+            mount: "approle",
+            roleId: "role",
+            secretId: Redacted.make("a wrong secret id")
+          }
+        }
+      }
+    ],
+    [
+      "sealed",
+      (vault) => {
+        vault.fault({ kind: "sealed", times: 100 })
+        return {}
+      }
+    ],
+    [
+      "standby",
+      (vault) => {
+        vault.fault({ kind: "standby", times: 100 })
+        return {}
+      }
+    ],
+    ["unreachable", () => ({ url: new URL("http://127.0.0.1:1") })],
+    ["certificate", (vault) => ({ url: new URL(vault.url.href.replace("http:", "https:")) })]
+  ]
+
+  it.live.each(problems)("%s", ([expected, prepare]) =>
+    Effect.gen(function* () {
+      const vault = yield* vaultDouble()
+      const error = yield* Effect.flip(
+        put("a secret").pipe(Effect.provide(programOf(settingsFor(vault, prepare(vault)))))
+      )
+      assert.strictEqual(problemOf(error), expected)
+      assert.match(error.message, /^Vault at https?:\/\/127\.0\.0\.1:\d+: .+\. [A-Z].+\.$/)
+      for (const secret of [vault.rootToken, "a secret", "secret id"]) {
+        assert.notInclude(`${error.message} ${JSON.stringify(error)} ${String(error.stack)}`, secret)
+      }
+    })
+  )
+})
+
+describe("the token for Vault", () => {
+  it.live("is got by a login, and given back at the end", () =>
+    Effect.gen(function* () {
+      const vault = yield* vaultDouble()
+      vault.auth("tools/approle", { role_id: "role", secret_id: "right" })
+      const auth = {
+        method: "approle",
+        mount: "tools/approle",
+        roleId: "role",
+        secretId: Redacted.make("right")
+      } as const
+      yield* put("kept").pipe(Effect.provide(programOf(settingsFor(vault, { auth }))))
+      assert.strictEqual(vault.requests.at(0), "POST auth/tools/approle/login")
+      assert.strictEqual(vault.requests.at(-1), "POST auth/token/revoke-self")
+    })
+  )
+
+  it.live.each(["kubernetes", "jwt"] as const)("is got by %s", (method) =>
+    Effect.gen(function* () {
+      const vault = yield* vaultDouble()
+      vault.auth(method, { role: "tools", jwt: "ey.jwt" })
+      const auth = { method, mount: method, role: "tools", jwt: Redacted.make("ey.jwt") } as const
+      yield* put("kept").pipe(Effect.provide(programOf(settingsFor(vault, { auth }))))
+      assert.deepStrictEqual(vault.violations, [])
+    })
+  )
+
+  it.live("that was ended is got anew by another login", () =>
+    Effect.gen(function* () {
+      const vault = yield* vaultDouble()
+      vault.auth("approle", { role_id: "role" }, { ttlSeconds: 60 })
+      const auth = { method: "approle", mount: "approle", roleId: "role", secretId: undefined } as const
+      yield* Effect.gen(function* () {
+        yield* put("one")
+        vault.advance(61_000)
+        yield* put("two")
+      }).pipe(Effect.provide(programOf(settingsFor(vault, { auth }))))
+      assert.lengthOf(
+        vault.requests.filter((request) => request.endsWith("/login")),
+        2
+      )
+    })
+  )
+
+  it.effect("is renewed while the program lives", () =>
+    Effect.gen(function* () {
+      const vault = yield* vaultDouble()
+      const token = Redacted.make(vault.createToken({ ttlSeconds: 60, renewable: true }))
+      const auth = { method: "token", token, tokenFile: undefined } as const
+      yield* Effect.gen(function* () {
+        yield* put("one")
+        const renewals = () => vault.requests.filter((request) => request.includes("renew-self")).length
+        // The requests are real, and only their waits are the test clock's.
+        while (renewals() < 3) {
+          yield* TestClock.adjust("1 second")
+          yield* Effect.promise(() => new Promise((done) => setImmediate(done)))
+        }
+        vault.advance(50_000)
+        yield* put("two")
+      }).pipe(Effect.provide(programOf(settingsFor(vault, { auth }))))
+    })
+  )
+})
+
+describe("the lease on a record", () => {
+  it.live("lets one program in at a time, on however many machines", () =>
+    Effect.gen(function* () {
+      const vault = yield* vaultDouble()
+      yield* put("kept").pipe(Effect.provide(programOf(settingsFor(vault))))
+      let inside = 0
+      let most = 0
+      const visit = Effect.gen(function* () {
+        inside += 1
+        most = Math.max(most, inside)
+        const found = Option.getOrThrow(yield* get)
+        yield* put("kept", found.generation + 1)
+        inside -= 1
+      })
+      yield* Effect.forEach(
+        Array.from({ length: 5 }),
+        () => locked(visit).pipe(Effect.provide(programOf(settingsFor(vault)))),
+        { concurrency: "unbounded" }
+      )
+      assert.strictEqual(most, 1)
+      const found = yield* get.pipe(Effect.provide(programOf(settingsFor(vault))))
+      assert.strictEqual(Option.getOrThrow(found).generation, 6)
+      assert.deepStrictEqual(vault.violations, [])
+      assert.notInclude(JSON.stringify(recordOf(vault)), "lease")
+    })
+  )
+
+  it.live("of a record that there is not leaves nothing behind", () =>
+    Effect.gen(function* () {
+      const vault = yield* vaultDouble()
+      yield* locked(Effect.void).pipe(Effect.provide(programOf(settingsFor(vault))))
+      assert.deepStrictEqual(vault.pathsOf("secret"), [])
+    })
+  )
+
+  it.live("goes with the record that is removed under it", () =>
+    Effect.gen(function* () {
+      const vault = yield* vaultDouble()
+      yield* Effect.gen(function* () {
+        yield* put("kept")
+        assert.isTrue(yield* locked(CredentialStore.use((store) => store.remove(notion))))
+      }).pipe(Effect.provide(programOf(settingsFor(vault))))
+      assert.deepStrictEqual(vault.pathsOf("secret"), [])
+    })
+  )
+
+  it.live(
+    "ends by itself when its holder is gone, and whoever comes back cannot overwrite the next one's",
+    () =>
+      Effect.gen(function* () {
+        const vault = yield* vaultDouble()
+        yield* put("kept").pipe(Effect.provide(programOf(settingsFor(vault))))
+        const entered = yield* Deferred.make<void>()
+        const goOn = yield* Deferred.make<void>()
+        const paused = Effect.gen(function* () {
+          yield* Deferred.succeed(entered, undefined)
+          yield* Deferred.await(goOn)
+          return yield* Effect.flip(put("of the one that was paused", 2))
+        })
+        const first = yield* Effect.forkChild(
+          locked(paused).pipe(Effect.provide(programOf(settingsFor(vault))))
+        )
+        yield* Deferred.await(entered)
+        vault.advance(40_000)
+        yield* locked(put("of the next", 3)).pipe(Effect.provide(programOf(settingsFor(vault))))
+        yield* Deferred.succeed(goOn, undefined)
+        const error = yield* Fiber.join(first)
+        assert.strictEqual(error.reason._tag, "Superseded")
+        const found = yield* get.pipe(Effect.provide(programOf(settingsFor(vault))))
+        assert.strictEqual(Option.getOrThrow(found).generation, 3)
+      })
+  )
+
+  it.live("that an answer was lost of is still held", () =>
+    Effect.gen(function* () {
+      const vault = yield* vaultDouble()
+      yield* Effect.gen(function* () {
+        yield* put("kept")
+        vault.fault({ kind: "drop after", match: /POST secret\/data/, times: 1 })
+        yield* locked(put("refreshed", 2))
+        assert.strictEqual(Option.getOrThrow(yield* get).generation, 2)
+      }).pipe(Effect.provide(programOf(settingsFor(vault))))
+    })
+  )
+
+  it.live("is kept by a holder that takes its time", () =>
+    Effect.gen(function* () {
+      const vault = yield* vaultDouble()
+      yield* Effect.gen(function* () {
+        yield* put("kept")
+        yield* locked(
+          Effect.gen(function* () {
+            const writes = () =>
+              vault.requests.filter((request) => request.startsWith("POST secret/data")).length
+            const before = writes()
+            // The first beat comes after ten seconds of the test clock.
+            while (writes() === before) {
+              yield* TestClock.adjust("1 second")
+              yield* Effect.promise(() => new Promise((done) => setImmediate(done)))
+            }
+            yield* put("refreshed", 2)
+          })
+        )
+        assert.strictEqual(Option.getOrThrow(yield* get).generation, 2)
+      }).pipe(Effect.provide(programOf(settingsFor(vault))), Effect.provide(TestClock.layer()))
+    })
+  )
+})
+
+describe("a Vault that does not answer", () => {
+  it.effect("is given up within its time limits", () =>
+    Effect.gen(function* () {
+      const vault = yield* vaultDouble()
+      vault.fault({ kind: "drop", until: new Promise(() => undefined), times: 100 })
+      const asked = yield* Effect.forkChild(
+        Effect.flip(get.pipe(Effect.provide(programOf(settingsFor(vault)))))
+      )
+      while (asked.pollUnsafe() === undefined) {
+        yield* TestClock.adjust("1 second")
+        yield* Effect.promise(() => new Promise((done) => setImmediate(done)))
+      }
+      const error = yield* Fiber.join(asked)
+      assert.strictEqual(problemOf(error), "timeout")
+      assert.include(error.message, "15 seconds")
+    })
+  )
+
+  it.effect("is given up where even nothing may be interrupted, as in a refresh", () =>
+    Effect.gen(function* () {
+      const vault = yield* vaultDouble()
+      yield* put("kept").pipe(Effect.provide(programOf(settingsFor(vault))))
+      vault.fault({ kind: "drop", until: new Promise(() => undefined), times: 100 })
+      const asked = yield* Effect.forkChild(
+        Effect.uninterruptible(Effect.flip(put("new").pipe(Effect.provide(programOf(settingsFor(vault))))))
+      )
+      while (asked.pollUnsafe() === undefined) {
+        yield* TestClock.adjust("1 second")
+        yield* Effect.promise(() => new Promise((done) => setImmediate(done)))
+      }
+      assert.strictEqual(problemOf(yield* Fiber.join(asked)), "timeout")
+    })
+  )
+})
+
+describe("the certificate of Vault", () => {
+  const tls: VaultSettings["tls"] = {
+    caCert: undefined,
+    clientCert: undefined,
+    clientKey: undefined,
+    skipVerify: false
+  }
+
+  it.live("is taken only from an authority that is named, or if nobody checks", () =>
+    Effect.gen(function* () {
+      const { certificate, key } = yield* selfSigned
+      const vault = yield* vaultDouble({
+        tls: { key: readFileSync(key, "utf8"), cert: readFileSync(certificate, "utf8") }
+      })
+      const asked = (changes: Partial<typeof tls>) =>
+        Effect.result(
+          get.pipe(Effect.provide(programOf(settingsFor(vault, { tls: { ...tls, ...changes } }))))
+        )
+      const unknown = yield* asked({})
+      assert.strictEqual(unknown._tag === "Failure" ? problemOf(unknown.failure) : "", "certificate")
+      assert.deepStrictEqual(vault.requests, [])
+      assert.strictEqual((yield* asked({ caCert: certificate }))._tag, "Success")
+      assert.strictEqual((yield* asked({ skipVerify: true }))._tag, "Success")
+      const missing = yield* asked({ caCert: "/nonexistent/ca.pem" })
+      assert.strictEqual(missing._tag === "Failure" ? problemOf(missing.failure) : "", "certificate")
+    })
+  )
+
+  it.live("may ask for ours", () =>
+    Effect.gen(function* () {
+      const { certificate, key } = yield* selfSigned
+      const cert = readFileSync(certificate, "utf8")
+      const vault = yield* vaultDouble({ tls: { key: readFileSync(key, "utf8"), cert, ca: cert } })
+      const settings = settingsFor(vault, {
+        tls: { ...tls, caCert: certificate, clientCert: certificate, clientKey: key }
+      })
+      yield* put("kept").pipe(Effect.provide(programOf(settings)))
+      const without = settingsFor(vault, { tls: { ...tls, caCert: certificate } })
+      const error = yield* Effect.flip(get.pipe(Effect.provide(programOf(without))))
+      assert.include(["certificate", "unreachable"], problemOf(error))
+    })
+  )
+})

@@ -1,0 +1,72 @@
+import { randomUUID } from "node:crypto"
+import { Effect, Layer, Redacted } from "effect"
+import * as MemoryLock from "../../../../src/adapters/lock/MemoryLock.ts"
+import * as VaultStore from "../../../../src/adapters/store/vault/VaultStore.ts"
+import type { VaultSettings } from "../../../../src/ports/Configuration.ts"
+import { startVaultDouble, type VaultDouble } from "../../../servers/VaultDouble.ts"
+
+/** The settings of a person who has a token for a server. */
+export const settingsFor = (
+  { rootToken, url }: Pick<VaultDouble, "rootToken" | "url">,
+  changes: Partial<VaultSettings> = {}
+): VaultSettings => ({
+  url,
+  mountPoint: "secret",
+  pathPrefix: "mcp-cli/oauth",
+  namespace: undefined,
+  kvVersion: undefined,
+  auth: { method: "token", token: Redacted.make(rootToken), tokenFile: undefined },
+  tls: { caCert: undefined, clientCert: undefined, clientKey: undefined, skipVerify: false },
+  ...changes
+})
+
+/** A double that ends with the scope. */
+export const vaultDouble = (options?: Parameters<typeof startVaultDouble>[0]) =>
+  Effect.acquireRelease(
+    Effect.promise(() => startVaultDouble(options)),
+    (vault) => Effect.promise(() => vault.close())
+  )
+
+/** One program, on a machine of its own, that keeps its sign-ins there. */
+export const programOf = (settings: VaultSettings) =>
+  Layer.fresh(VaultStore.layer(settings)).pipe(Layer.provide(Layer.fresh(MemoryLock.layer)))
+
+/** A program over a double of its own, whose complaints are failures. */
+export const overDouble = (changes: Partial<VaultSettings> = {}) =>
+  Layer.unwrap(
+    Effect.gen(function* () {
+      const vault = yield* vaultDouble()
+      yield* Effect.addFinalizer(() =>
+        vault.violations.length === 0 ? Effect.void : Effect.die(new Error(vault.violations.join("; ")))
+      )
+      return programOf(settingsFor(vault, changes))
+    })
+  )
+
+/** A live server, and mounts of our own on it; absent: none is named by TEST_VAULT_ADDR and TEST_VAULT_TOKEN. */
+export const liveVault = (() => {
+  const address = process.env["TEST_VAULT_ADDR"]
+  const token = process.env["TEST_VAULT_TOKEN"]
+  if (address === undefined || token === undefined) return undefined
+  const send = async (method: string, path: string, body?: object) => {
+    const response = await fetch(new URL(`/v1/${path}`, address), {
+      method,
+      headers: { "x-vault-token": token, "x-vault-request": "true", "content-type": "application/json" },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) })
+    })
+    if (response.status >= 400) throw new Error(`${method} ${path}: ${response.status}`)
+  }
+  return (version: 1 | 2) =>
+    Layer.unwrap(
+      Effect.gen(function* () {
+        const mountPoint = `mcp-cli-test-${randomUUID()}`
+        yield* Effect.acquireRelease(
+          Effect.promise(() =>
+            send("POST", `sys/mounts/${mountPoint}`, { type: "kv", options: { version: String(version) } })
+          ),
+          () => Effect.promise(() => send("DELETE", `sys/mounts/${mountPoint}`))
+        )
+        return programOf(settingsFor({ url: new URL(address), rootToken: token }, { mountPoint }))
+      })
+    )
+})()

@@ -1,0 +1,197 @@
+import { execFileSync } from "node:child_process"
+import { readdirSync, readFileSync, statSync } from "node:fs"
+import { join } from "node:path"
+import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
+import { hasSecretService, type SecretService, startSecretService } from "../servers/SecretService.ts"
+import { startVaultDouble, type VaultDouble } from "../servers/VaultDouble.ts"
+import { startWorld, type World } from "./World.ts"
+
+/** Every text in the files below a folder. */
+const textsBelow = (folder: string): ReadonlyArray<string> =>
+  readdirSync(folder, { recursive: true, encoding: "utf8" })
+    .map((name) => join(folder, name))
+    .filter((path) => statSync(path).isFile())
+    .map((path) => readFileSync(path, "latin1"))
+
+const oneLine = (text: string) => text.trim().split("\n")
+
+describe.skipIf(!hasSecretService)("sign-ins in the keyring (needs dbus and gnome-keyring)", () => {
+  let world: World
+  let keyring: SecretService
+  let env: Readonly<Record<string, string>>
+
+  beforeAll(async () => {
+    keyring = await startSecretService()
+    world = await startWorld()
+    env = {
+      DBUS_SESSION_BUS_ADDRESS: keyring.env["DBUS_SESSION_BUS_ADDRESS"] ?? "",
+      // With a keyring there is no password to know.
+      MCP_CLI_ENCRYPTION_KEY: ""
+    }
+  })
+  afterAll(async () => {
+    await world.close()
+    await keyring.close()
+  })
+
+  it("need no password, are said once to be there, and are in no file", async () => {
+    const login = await world.run(["auth", "login", "demo"], { env })
+    assert.strictEqual(login.code, 0, login.stderr)
+    assert.include(login.stderr, "Sign-ins are kept in the Secret Service")
+    const token = await world.run(["auth", "token", "demo"], { env })
+    assert.strictEqual(token.code, 0, token.stderr)
+    assert.strictEqual(token.stderr, "")
+    const secret = token.stdout.trim()
+    assert.isFalse(textsBelow(world.home).some((text) => text.includes(secret)))
+    const status = await world.run(["auth", "status", "demo", "--json"], { env })
+    assert.strictEqual(
+      (JSON.parse(status.stdout) as Array<{ keptIn: { backend: string } }>)[0]?.keptIn.backend,
+      "secretservice"
+    )
+  })
+
+  it("are under the names that are documented", async () => {
+    const seen = execFileSync("secret-tool", ["search", "service", "mcp-cli-oauth", "username", "demo"], {
+      env: { ...process.env, ...keyring.env },
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "pipe"]
+    })
+    assert.include(seen, "mcp-cli-oauth credential")
+  })
+
+  it("are moved to encrypted files and back", async () => {
+    const before = await world.run(["auth", "token", "demo"], { env })
+    const there = await world.run(["storage", "move", "--to", "encrypted"], {
+      env: { ...env, MCP_CLI_ENCRYPTION_KEY: "a password" }
+    })
+    assert.strictEqual(there.code, 0, there.stderr)
+    assert.include(there.stderr, "Moved 1 sign-in to encrypted files.")
+    const locked = await world.run(["auth", "token", "demo"], { env })
+    assert.strictEqual(locked.code, 4)
+    const back = await world.run(["storage", "move", "--to", "secretservice"], {
+      env: { ...env, MCP_CLI_ENCRYPTION_KEY: "a password" }
+    })
+    assert.strictEqual(back.code, 0, back.stderr)
+    const after = await world.run(["auth", "token", "demo"], { env })
+    assert.strictEqual(after.stdout, before.stdout)
+    assert.deepStrictEqual(
+      readdirSync(join(world.home, ".mcp_cli", "tokens")).filter((name) => name.endsWith(".enc")),
+      []
+    )
+  })
+
+  it("are listed by a keyring that is locked, and not lost to another backend", async () => {
+    await keyring.lock()
+    const status = await world.run(["auth", "status"], { env })
+    assert.strictEqual(status.code, 0)
+    assert.match(status.stdout, /demo +unreadable/)
+    assert.include(status.stderr, "is locked")
+    const token = await world.run(["auth", "token", "demo"], { env })
+    assert.strictEqual(token.code, 4)
+    const health = await world.run(["storage"], { env })
+    assert.strictEqual(health.code, 4)
+    assert.match(health.stdout, /Health +not usable now/)
+  })
+})
+
+describe("sign-ins in Vault (a double)", () => {
+  let world: World
+  let vault: VaultDouble
+  let env: Readonly<Record<string, string>>
+
+  beforeAll(async () => {
+    vault = await startVaultDouble()
+    world = await startWorld()
+    env = {
+      VAULT_ADDR: vault.url.href,
+      VAULT_TOKEN: vault.rootToken,
+      MCP_CLI_ENCRYPTION_KEY: "",
+      DEBUG: "*"
+    }
+  })
+  afterAll(async () => {
+    await world.close()
+    await vault.close()
+  })
+
+  it("are taken there where the environment names it, and never shown, however much is logged", async () => {
+    const login = await world.run(["auth", "login", "demo", "-v"], { env })
+    assert.strictEqual(login.code, 0, login.stderr)
+    assert.include(login.stderr, "Sign-ins are kept in Vault")
+    const token = await world.run(["auth", "token", "demo", "-v"], { env })
+    assert.strictEqual(token.code, 0, token.stderr)
+    assert.deepStrictEqual(vault.pathsOf("secret"), ["mcp-cli/oauth/demo"])
+    for (const secret of [vault.rootToken, token.stdout.trim()]) {
+      assert.notInclude(login.stderr + token.stderr, secret)
+      assert.isFalse(textsBelow(world.home).some((text) => text.includes(secret)))
+    }
+    assert.deepStrictEqual(vault.violations, [])
+  })
+
+  it("are shown to be there, and healthy", async () => {
+    const shown = await world.run(["storage", "--json"], { env })
+    assert.strictEqual(shown.code, 0, shown.stderr)
+    const { backend, healthy, kept, location } = JSON.parse(shown.stdout) as Record<string, unknown>
+    assert.deepStrictEqual([backend, healthy, kept], ["vault", true, 1])
+    assert.include(String(location), "secret/mcp-cli/oauth")
+  })
+
+  it("fail with what to do when the token for Vault has ended", async () => {
+    const token = vault.createToken()
+    vault.revoke(token)
+    const run = await world.run(["auth", "token", "demo"], { env: { ...env, VAULT_TOKEN: token } })
+    assert.strictEqual(run.code, 4)
+    assert.match(run.stderr, /vault login/)
+    assert.notInclude(run.stderr, token)
+  })
+
+  it("fail where the environment no longer says where Vault is, and go nowhere else", async () => {
+    const run = await world.run(["auth", "token", "demo"], { env: { MCP_CLI_ENCRYPTION_KEY: "x" } })
+    assert.strictEqual(run.code, 4)
+    assert.include(run.stderr, "VAULT_ADDR")
+  })
+
+  it("are moved out by a move, and nothing of them stays", async () => {
+    const moved = await world.run(["storage", "move", "--to", "encrypted"], {
+      env: { ...env, MCP_CLI_ENCRYPTION_KEY: "a password" }
+    })
+    assert.strictEqual(moved.code, 0, moved.stderr)
+    assert.deepStrictEqual(vault.pathsOf("secret"), [])
+    assert.deepStrictEqual(vault.violations, [])
+  })
+})
+
+describe("encrypted files", () => {
+  let world: World
+  beforeAll(async () => {
+    world = await startWorld()
+  })
+  afterAll(() => world.close())
+
+  it("are what remains where there is no keyring, and say why", async () => {
+    const login = await world.run(["auth", "login", "demo"])
+    assert.strictEqual(login.code, 0, login.stderr)
+    assert.match(login.stderr, /Sign-ins are kept in encrypted files.*there is no keyring/)
+    const again = await world.run(["auth", "login", "demo"])
+    assert.notInclude(again.stderr, "Sign-ins are kept")
+  })
+
+  it("get another password, and the old one opens nothing", async () => {
+    const rekeyed = await world.run(["storage", "rekey"], { env: { MCP_CLI_NEW_ENCRYPTION_KEY: "another" } })
+    assert.strictEqual(rekeyed.code, 0, rekeyed.stderr)
+    assert.include(oneLine(rekeyed.stderr).at(-1), "MCP_CLI_ENCRYPTION_KEY")
+    assert.strictEqual((await world.run(["auth", "token", "demo"])).code, 4)
+    const token = await world.run(["auth", "token", "demo"], { env: { MCP_CLI_ENCRYPTION_KEY: "another" } })
+    assert.strictEqual(token.code, 0, token.stderr)
+  })
+
+  it("named by hand do not go elsewhere, and a keyring named by hand neither", async () => {
+    world.configure({
+      mcpServers: { demo: { url: world.mcpServer.url.href } },
+      tokenStorage: { backend: "secretservice" }
+    })
+    const run = await world.run(["auth", "token", "demo"])
+    assert.strictEqual(run.code, process.platform === "linux" ? 4 : run.code)
+    assert.match(run.stderr, /There is no Secret Service/)
+  })
+})
