@@ -1,6 +1,5 @@
 import { Clock, Context, Effect, Equal, Layer, Option, type Redacted, Result } from "effect"
 import type { BearerChallenge } from "../domain/Challenge.ts"
-import { authenticationMethods } from "../domain/ClientAuthentication.ts"
 import type { Credential } from "../domain/Credential.ts"
 import { CredentialKey } from "../domain/CredentialKey.ts"
 import type { HttpServer } from "../domain/Server.ts"
@@ -112,21 +111,12 @@ export const layer: Layer.Layer<
       key: CredentialKey,
       { credential, refreshToken, tokens }: Extract<Assessment, { readonly _tag: "Refresh" }>
     ) {
-      const { registration } = credential
-      const clientSecret =
-        registration._tag === "Dynamic" ? registration.clientSecret : server.oauth.source.client?.clientSecret
-      const methods = authenticationMethods({
-        hasSecret: clientSecret !== undefined,
-        decided:
-          (registration._tag === "Configured" ? server.oauth.tokenEndpointAuthMethod : undefined) ??
-          registration.authenticationMethod,
-        supported: undefined
-      })
+      const { clientId, clientSecret, methods } = credential.clientAt(server)
       const answer = yield* firstAccepted(methods, (authenticationMethod) =>
         tokenEndpoint.refresh({
           server: server.name,
           tokenEndpoint: new URL(credential.tokenEndpoint),
-          client: { clientId: registration.clientId, clientSecret, authenticationMethod },
+          client: { clientId, clientSecret, authenticationMethod },
           resource: credential.resourceParameter,
           refreshToken
         })
@@ -194,7 +184,8 @@ export const layer: Layer.Layer<
       key: CredentialKey,
       why: SignInRequired["why"]
     ) {
-      if (!person.present) return yield* new SignInRequired({ server: server.name, why })
+      if (!person.present)
+        return yield* new SignInRequired({ server: server.name, account: key.account, why })
       const now = yield* Clock.currentTimeMillis
       const { tokens } = yield* signIn.signIn({
         server,

@@ -1,10 +1,13 @@
 import type { AuthorizationServerMetadata, DiscoveredServer } from "../domain/AuthorizationServer.ts"
-import type { AuthorizationSource, HttpServer } from "../domain/Server.ts"
+import { isSecureUrl } from "../domain/SecureUrl.ts"
+import type { EndpointsByHand, HttpServer } from "../domain/Server.ts"
 
 /** The authorization server of a flow, however it was found. */
 export interface Authority {
   readonly authorizationEndpoint: URL
   readonly tokenEndpoint: URL
+  /** Where tokens can be revoked (RFC 7009); absent where that is not known. */
+  readonly revocationEndpoint: URL | undefined
   readonly issuer: string
   /** What to expect as `iss`; absent with endpoints by hand. */
   readonly responseIssuer: string | undefined
@@ -17,12 +20,10 @@ export interface Authority {
 }
 
 /** The authority that the configuration writes down. */
-export const authorityByHand = (
-  server: HttpServer,
-  source: Extract<AuthorizationSource, { readonly _tag: "ByHand" }>
-): Authority => ({
+export const authorityByHand = (server: HttpServer, source: EndpointsByHand): Authority => ({
   authorizationEndpoint: source.authorizationEndpoint,
   tokenEndpoint: source.tokenEndpoint,
+  revocationEndpoint: source.revocationEndpoint,
   issuer: source.tokenEndpoint.href,
   responseIssuer: undefined,
   responseIssuerRequired: false,
@@ -32,6 +33,12 @@ export const authorityByHand = (
   metadata: undefined
 })
 
+// Tokens are not sent where anybody can read them; signing in goes on without a way to revoke them.
+const secureUrl = (text: string | undefined): URL | undefined => {
+  const url = text !== undefined && URL.canParse(text) ? new URL(text) : undefined
+  return url !== undefined && isSecureUrl(url) ? url : undefined
+}
+
 /** The authority that discovery found. */
 export const authorityDiscovered = (
   server: HttpServer,
@@ -39,6 +46,7 @@ export const authorityDiscovered = (
 ): Authority => ({
   authorizationEndpoint: new URL(metadata.authorization_endpoint),
   tokenEndpoint: new URL(metadata.token_endpoint),
+  revocationEndpoint: secureUrl(metadata.revocation_endpoint),
   issuer: metadata.issuer,
   responseIssuer: metadata.issuer,
   responseIssuerRequired: metadata.authorization_response_iss_parameter_supported === true,

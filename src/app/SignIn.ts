@@ -8,6 +8,7 @@ import { Credential } from "../domain/Credential.ts"
 import { CredentialKey } from "../domain/CredentialKey.ts"
 import { type ConfiguredClient, type HttpServer, resourceOf } from "../domain/Server.ts"
 import {
+  accountName,
   CallbackRejected,
   ClientRejected,
   PkceUnsupported,
@@ -183,7 +184,7 @@ export const layer: Layer.Layer<
 
     /** Waits for the browser, or for the redirected URL pasted, whichever comes first. */
     const awaitAnswer = Effect.fn("SignIn.awaitAnswer")(function* (
-      server: string,
+      { account, server }: CredentialKey,
       bound: BoundListener,
       read: (parameters: URLSearchParams) => AuthorizationResponse
     ) {
@@ -204,7 +205,7 @@ export const layer: Layer.Layer<
       return yield* Effect.raceFirst(bound.receive(read), pasted).pipe(
         Effect.timeoutOrElse({
           duration: person.patience,
-          orElse: () => new SignInTimedOut({ server, seconds: Duration.toSeconds(person.patience) })
+          orElse: () => new SignInTimedOut({ server, account, seconds: Duration.toSeconds(person.patience) })
         })
       )
     })
@@ -241,6 +242,9 @@ export const layer: Layer.Layer<
           resource: resourceOf(server),
           issuer: authority.issuer,
           tokenEndpoint: flow.tokenEndpoint.href,
+          ...(authority.revocationEndpoint === undefined
+            ? {}
+            : { revocationEndpoint: authority.revocationEndpoint.href }),
           ...(flow.resource === undefined ? {} : { resourceParameter: flow.resource }),
           registration:
             _tag === "Dynamic"
@@ -286,20 +290,25 @@ export const layer: Layer.Layer<
       const reused = client._tag === "Dynamic" && client.reused
       if (reused && (yield* isForgotten(url))) return yield* new ForgottenClient()
 
-      yield* person.askToSignIn(server.name, url)
+      yield* person.askToSignIn(accountName(server.name, key.account), url)
       yield* browser.open(url).pipe(Effect.catch((error) => person.tell(error.message)))
-      const answer = yield* awaitAnswer(server.name, bound, (parameters) =>
+      const answer = yield* awaitAnswer(key, bound, (parameters) =>
         readAuthorizationResponse(flow, parameters)
       )
       switch (answer._tag) {
         case "Denied":
           return yield* new SignInRefused({
             server: server.name,
+            account: key.account,
             error: answer.error,
             ...(answer.description === undefined ? {} : { description: answer.description })
           })
         case "Rejected":
-          return yield* new CallbackRejected({ server: server.name, detail: answer.detail })
+          return yield* new CallbackRejected({
+            server: server.name,
+            account: key.account,
+            detail: answer.detail
+          })
         case "Granted":
           return yield* finish(server, key, authority, flow, client, answer.code).pipe(
             Effect.mapError((error) => {

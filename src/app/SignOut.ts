@@ -1,37 +1,155 @@
-import { Context, Effect, Layer } from "effect"
+import { Context, Effect, Layer, Option, type Redacted } from "effect"
 import { CredentialKey } from "../domain/CredentialKey.ts"
+import type { HttpServer } from "../domain/Server.ts"
+import { ClientRejected, RevocationFailed } from "../domain/SignInError.ts"
+import type { TokenSet } from "../domain/TokenSet.ts"
 import { CredentialLock, type LockError } from "../ports/CredentialLock.ts"
 import { CredentialStore, type StorageError } from "../ports/CredentialStore.ts"
+import { type RevocationRequest, TokenEndpoint, type TokenRequestError } from "../ports/TokenEndpoint.ts"
+import { firstAccepted } from "./ClientAttempts.ts"
 import { Credentials } from "./Credentials.ts"
+import { retryPassing } from "./TokenRetry.ts"
 
-/** Forgets credentials on this machine. It asks nothing of a server, and needs no password. */
+/**
+ * What a logout came to.
+ *
+ * - `Revoked`: the authorization server has revoked the tokens, and they are forgotten here.
+ * - `NotOffered`: they are forgotten here only, since no revocation endpoint is known; they work until they end.
+ * - `Nothing`: nobody was signed in to this server as it is configured; what else may be kept for it stays.
+ */
+export type LogoutResult =
+  | { readonly _tag: "Revoked"; readonly endpoint: URL }
+  | {
+      readonly _tag: "NotOffered"
+      readonly issuer: string
+      /** End of the access token in milliseconds since the epoch; absent: unknown. */
+      readonly expiresAt: number | undefined
+      /** There is a refresh token, which may work for much longer. */
+      readonly refreshable: boolean
+    }
+  | { readonly _tag: "Nothing" }
+
+/** Ends sign-ins: on this machine alone, or at the authorization server as well. */
 export class SignOut extends Context.Service<
   SignOut,
   {
-    /** Forgets one account of a server; true where there was something. */
+    /**
+     * Forgets one account of a server; true where there was something. It asks nothing of a server, and needs no
+     * password.
+     */
     readonly reset: (server: string, account?: string) => Effect.Effect<boolean, StorageError | LockError>
-    /** Forgets everything that the store holds, its password included, and says what that was. */
+    /** Forgets everything that the store holds, its password included, and says what that was. As `reset` otherwise. */
     readonly resetAll: Effect.Effect<ReadonlyArray<CredentialKey>, StorageError | LockError>
+    /**
+     * Revokes the tokens of one account of a server (RFC 7009), and then forgets them. Where revoking fails nothing is
+     * forgotten. Interrupted between the two it leaves tokens that are worth nothing, which the next logout, reset or
+     * use clears away.
+     */
+    readonly logout: (
+      server: HttpServer,
+      account?: string
+    ) => Effect.Effect<LogoutResult, StorageError | LockError | RevocationFailed>
   }
 >()("mcp-cli-oauth/app/SignOut") {}
 
 /** @see SignOut */
-export const layer: Layer.Layer<SignOut, never, CredentialLock | Credentials | CredentialStore> =
-  Layer.effect(
-    SignOut,
-    Effect.gen(function* () {
-      const credentials = yield* Credentials
-      const store = yield* CredentialStore
-      const lock = yield* CredentialLock
-      const forget = (key: CredentialKey) => lock.withLock(key, "refresh")(credentials.forget(key))
-      const reset = Effect.fn("SignOut.reset")((server: string, account?: string) =>
-        forget(CredentialKey.of(server, account))
+export const layer: Layer.Layer<
+  SignOut,
+  never,
+  CredentialLock | Credentials | CredentialStore | TokenEndpoint
+> = Layer.effect(
+  SignOut,
+  Effect.gen(function* () {
+    const credentials = yield* Credentials
+    const store = yield* CredentialStore
+    const lock = yield* CredentialLock
+    const tokenEndpoint = yield* TokenEndpoint
+
+    const forget = (key: CredentialKey) => lock.withLock(key, "refresh")(credentials.forget(key))
+
+    const reset = Effect.fn("SignOut.reset")((server: string, account?: string) =>
+      forget(CredentialKey.of(server, account))
+    )
+
+    const resetAll = Effect.gen(function* () {
+      const forgotten = yield* Effect.filter(yield* store.list, forget)
+      yield* store.clear
+      return forgotten
+    }).pipe(Effect.withSpan("SignOut.resetAll"))
+
+    /**
+     * The refresh token first, since only it can make new tokens, and revoking it should end the access tokens too (RFC
+     * 7009 §2.1). Not every server does that, so the access token follows; but once only, and no failure of it counts: a
+     * server may have no way to revoke an access token that it does not look up. Without a refresh token the access token
+     * is what has to be revoked.
+     */
+    const revokeAll = Effect.fnUntraced(function* (
+      { accessToken, refreshToken }: TokenSet,
+      revoke: (
+        token: Redacted.Redacted,
+        hint: RevocationRequest["hint"]
+      ) => Effect.Effect<unknown, TokenRequestError>
+    ) {
+      if (refreshToken === undefined) {
+        yield* retryPassing(revoke(accessToken, "access_token"))
+        return
+      }
+      yield* retryPassing(revoke(refreshToken, "refresh_token"))
+      yield* revoke(accessToken, "access_token").pipe(
+        Effect.catch((error) => Effect.logDebug(`${error.message} The refresh token is revoked.`))
       )
-      const resetAll = Effect.gen(function* () {
-        const forgotten = yield* Effect.filter(yield* store.list, forget)
-        yield* store.clear
-        return forgotten
-      }).pipe(Effect.withSpan("SignOut.resetAll"))
-      return SignOut.of({ reset, resetAll })
     })
-  )
+
+    const logoutInTurn = Effect.fn("SignOut.logoutInTurn")(function* (
+      server: HttpServer,
+      key: CredentialKey
+    ): Effect.fn.Return<LogoutResult, StorageError | RevocationFailed> {
+      const credential = Option.getOrUndefined(yield* credentials.load(server, key))
+      const tokens = credential?.tokens
+      if (credential === undefined || tokens === undefined) return { _tag: "Nothing" }
+      const endpoint = credential.revocationEndpointAt(server)
+      if (endpoint === undefined) {
+        yield* credentials.forget(key)
+        const { expiresAt, refreshToken } = tokens
+        return {
+          _tag: "NotOffered",
+          issuer: credential.issuer,
+          expiresAt,
+          refreshable: refreshToken !== undefined
+        }
+      }
+      const { clientId, clientSecret, methods } = credential.clientAt(server)
+      const failed = (error: TokenRequestError) =>
+        new RevocationFailed({
+          server: server.name,
+          account: key.account,
+          detail: (error.reason._tag === "InvalidClient" && credential.registration._tag === "Configured"
+            ? new ClientRejected({ server: server.name, hasSecret: clientSecret !== undefined })
+            : error
+          ).message
+        })
+      yield* revokeAll(tokens, (token, hint) =>
+        firstAccepted(methods, (authenticationMethod) =>
+          tokenEndpoint
+            .revoke({
+              server: server.name,
+              revocationEndpoint: endpoint,
+              client: { clientId, clientSecret, authenticationMethod },
+              token,
+              hint
+            })
+            .pipe(Effect.as(tokens))
+        )
+      ).pipe(Effect.mapError(failed))
+      yield* credentials.forget(key)
+      return { _tag: "Revoked", endpoint }
+    })
+
+    const logout = Effect.fn("SignOut.logout")((server: HttpServer, account?: string) => {
+      const key = CredentialKey.of(server.name, account)
+      return lock.withLock(key, "refresh")(logoutInTurn(server, key))
+    })
+
+    return SignOut.of({ reset, resetAll, logout })
+  })
+)

@@ -10,6 +10,8 @@ export class AuthorizationServerMetadata extends Schema.Class<AuthorizationServe
   authorization_endpoint: Schema.NonEmptyString,
   token_endpoint: Schema.NonEmptyString,
   registration_endpoint: Schema.optionalKey(Schema.NonEmptyString),
+  /** Where tokens can be revoked (RFC 7009). */
+  revocation_endpoint: Schema.optionalKey(Schema.NonEmptyString),
   scopes_supported: Schema.optionalKey(Schema.Array(Schema.String)),
   code_challenge_methods_supported: Schema.optionalKey(Schema.Array(Schema.String)),
   token_endpoint_auth_methods_supported: Schema.optionalKey(Schema.Array(Schema.String)),

@@ -1,10 +1,21 @@
-import { Schema } from "effect"
+import { type Redacted, Schema } from "effect"
+import { authenticationMethods } from "./ClientAuthentication.ts"
 import { ClientRegistration } from "./ClientRegistration.ts"
 import { type HttpServer, resourceOf } from "./Server.ts"
 import { TokenSet } from "./TokenSet.ts"
 
+/** The client of a credential as its authorization server is to be told of it. */
+export interface CredentialClient {
+  readonly clientId: string
+  /** Absent for a public client. */
+  readonly clientSecret: Redacted.Redacted | undefined
+  /** The ways to authenticate it, the first one first. */
+  readonly methods: ReturnType<typeof authenticationMethods>
+}
+
 /**
- * All that is kept for one server and account. Its tokens go to `resource` and `tokenEndpoint` and nowhere else.
+ * All that is kept for one server and account. Its tokens go to `resource`, `tokenEndpoint` and `revocationEndpoint` and
+ * nowhere else.
  */
 export class Credential extends Schema.Class<Credential>("Credential")({
   /** Canonical URI of the MCP server that the tokens are for (RFC 8707). */
@@ -12,6 +23,8 @@ export class Credential extends Schema.Class<Credential>("Credential")({
   /** Issuer of the tokens (RFC 8414); with endpoints by hand the token endpoint, which is all that is known. */
   issuer: Schema.NonEmptyString,
   tokenEndpoint: Schema.NonEmptyString,
+  /** Where the tokens can be revoked (RFC 7009); absent where none was known at the sign-in. */
+  revocationEndpoint: Schema.optionalKey(Schema.NonEmptyString),
   /** The `resource` parameter of the flow, repeated in each refresh; absent where it was not sent. */
   resourceParameter: Schema.optionalKey(Schema.NonEmptyString),
   registration: ClientRegistration,
@@ -46,6 +59,37 @@ export class Credential extends Schema.Class<Credential>("Credential")({
         ? this.registration._tag === "Dynamic"
         : this.registration._tag === "Configured" && this.registration.clientId === source.client.clientId)
     )
+  }
+
+  /**
+   * The client of every request about these tokens. What the configuration says of a client of its own comes before
+   * what worked at the sign-in.
+   */
+  clientAt(server: HttpServer): CredentialClient {
+    const { registration } = this
+    const clientSecret =
+      registration._tag === "Dynamic" ? registration.clientSecret : server.oauth.source.client?.clientSecret
+    return {
+      clientId: registration.clientId,
+      clientSecret,
+      methods: authenticationMethods({
+        hasSecret: clientSecret !== undefined,
+        decided:
+          (registration._tag === "Configured" ? server.oauth.tokenEndpointAuthMethod : undefined) ??
+          registration.authenticationMethod,
+        supported: undefined
+      })
+    }
+  }
+
+  /**
+   * Where the tokens can be revoked: what the configuration says now, which may have been written or corrected since
+   * the sign-in, else what was known then.
+   */
+  revocationEndpointAt(server: HttpServer): URL | undefined {
+    const { source } = server.oauth
+    if (source._tag === "ByHand" && source.revocationEndpoint !== undefined) return source.revocationEndpoint
+    return this.revocationEndpoint === undefined ? undefined : new URL(this.revocationEndpoint)
   }
 }
 

@@ -27,9 +27,14 @@ export type AuthorizationSource =
       readonly _tag: "ByHand"
       readonly authorizationEndpoint: URL
       readonly tokenEndpoint: URL
+      /** Where tokens can be revoked (RFC 7009). */
+      readonly revocationEndpoint?: URL
       readonly client: ConfiguredClient
     }
   | { readonly _tag: "Discovered"; readonly client: ConfiguredClient | undefined }
+
+/** Endpoints and a client by hand. */
+export type EndpointsByHand = Extract<AuthorizationSource, { readonly _tag: "ByHand" }>
 
 /** The `oauth` block of a server, decoded. A server without a block has {@link defaultOAuth}. */
 export interface OAuthSettings {

@@ -1,24 +1,51 @@
 import { Schema } from "effect"
+import { defaultAccount } from "./CredentialKey.ts"
+
+/** A server, and the account at it where that is not the default one: `notion (work)`. */
+export const accountName = (server: string, account: string = defaultAccount): string =>
+  account === defaultAccount ? server : `${server} (${account})`
+
+/** An argument as a shell reads it back, `cmd.exe` included where the text allows that. */
+const quoted = (text: string): string => {
+  if (/^[\w@%+=:,./-]+$/.test(text)) return text
+  return /["$`\\!%\r\n]/.test(text) ? `'${text.replaceAll("'", `'\\''`)}'` : `"${text}"`
+}
+
+/**
+ * A command of this program about one account of a server, ready to be typed: `mcp-cli auth login notion --account work`.
+ */
+export const accountCommand = (command: string, server: string, account: string = defaultAccount): string => {
+  const plain = `mcp-cli ${command} ${quoted(server)}`
+  if (account === defaultAccount) return plain
+  // What starts with a dash would be taken for a flag.
+  return `${plain} --account${account.startsWith("-") ? "=" : " "}${quoted(account)}`
+}
+
+/** Absent: the default account. */
+const account = Schema.optionalKey(Schema.String)
 
 /** A credential is needed and nobody is there to approve in a browser. */
 export class SignInRequired extends Schema.TaggedError<SignInRequired>()("SignInRequired", {
   server: Schema.String,
+  account,
   /** Why what is stored does not do. */
   why: Schema.Literals(["never signed in", "expired", "revoked"])
 }) {
   override get message(): string {
+    const name = accountName(this.server, this.account)
     const state = {
-      "never signed in": `Not signed in to ${this.server}.`,
-      expired: `The sign-in to ${this.server} has expired and cannot be refreshed.`,
-      revoked: `${this.server} no longer accepts the stored sign-in.`
+      "never signed in": `Not signed in to ${name}.`,
+      expired: `The sign-in to ${name} has expired and cannot be refreshed.`,
+      revoked: `${name} no longer accepts the stored sign-in.`
     }[this.why]
-    return `${state} Run: mcp-cli auth login ${this.server}`
+    return `${state} Run: ${accountCommand("auth login", this.server, this.account)}`
   }
 }
 
 /** The authorization server, or the person, said no (RFC 6749 §4.1.2.1). */
 export class SignInRefused extends Schema.TaggedError<SignInRefused>()("SignInRefused", {
   server: Schema.String,
+  account,
   error: Schema.String,
   description: Schema.optionalKey(Schema.String)
 }) {
@@ -26,32 +53,34 @@ export class SignInRefused extends Schema.TaggedError<SignInRefused>()("SignInRe
     const said = this.description === undefined ? this.error : `${this.error}: ${this.description}`
     const next =
       this.error === "access_denied"
-        ? `Run mcp-cli auth login ${this.server} to try again.`
+        ? `Run ${accountCommand("auth login", this.server, this.account)} to try again.`
         : this.error === "invalid_scope"
           ? `Check "scopes" in the oauth block of ${this.server}.`
           : `Check the oauth block of ${this.server} against what its provider asks for.`
-    return `The sign-in to ${this.server} was refused (${said}). ${next}`
+    return `The sign-in to ${accountName(this.server, this.account)} was refused (${said}). ${next}`
   }
 }
 
 /** Nobody approved in time. */
 export class SignInTimedOut extends Schema.TaggedError<SignInTimedOut>()("SignInTimedOut", {
   server: Schema.String,
+  account,
   /** How long it was waited for. */
   seconds: Schema.Finite
 }) {
   override get message(): string {
-    return `No answer from the browser within ${this.seconds} seconds for ${this.server}. Run mcp-cli auth login ${this.server} to try again; --callback-timeout SECONDS waits longer.`
+    return `No answer from the browser within ${this.seconds} seconds for ${accountName(this.server, this.account)}. Run ${accountCommand("auth login", this.server, this.account)} to try again; --callback-timeout SECONDS waits longer.`
   }
 }
 
 /** The browser came back with this flow's state, but with an answer that must not be trusted. */
 export class CallbackRejected extends Schema.TaggedError<CallbackRejected>()("CallbackRejected", {
   server: Schema.String,
+  account,
   detail: Schema.String
 }) {
   override get message(): string {
-    return `The answer to the sign-in to ${this.server} was rejected: ${this.detail}. No token was requested. Run mcp-cli auth login ${this.server} to try again, and tell the provider if it happens twice.`
+    return `The answer to the sign-in to ${accountName(this.server, this.account)} was rejected: ${this.detail}. No token was requested. Run ${accountCommand("auth login", this.server, this.account)} to try again, and tell the provider if it happens twice.`
   }
 }
 
@@ -75,5 +104,19 @@ export class ClientRejected extends Schema.TaggedError<ClientRejected>()("Client
       ? `"client_id" and "client_secret"`
       : `"client_id" (and "client_secret", which is not set)`
     return `The authorization server of ${this.server} does not accept the configured client (invalid_client). Check ${fields} in its oauth block; "token_endpoint_auth_method" sets how they are sent.`
+  }
+}
+
+/** The tokens could not be revoked (RFC 7009), and so nothing was forgotten either. */
+export class RevocationFailed extends Schema.TaggedError<RevocationFailed>()("RevocationFailed", {
+  server: Schema.String,
+  account,
+  /** What went wrong, as a sentence. */
+  detail: Schema.String
+}) {
+  override get message(): string {
+    const again = accountCommand("auth logout", this.server, this.account)
+    const forget = accountCommand("auth reset", this.server, this.account)
+    return `The sign-in to ${accountName(this.server, this.account)} could not be revoked, and is kept: ${this.detail} Run ${again} to try again, or ${forget} to forget it on this machine only.`
   }
 }

@@ -25,6 +25,21 @@ export const TokenFailure = Schema.Union([Passing, InvalidGrant, InvalidClient, 
 /** Why there are no tokens. */
 export type TokenFailure = typeof TokenFailure.Type
 
+const explainRevocation = (reason: TokenFailure): string => {
+  switch (reason._tag) {
+    case "Passing":
+      return `is not available now (${reason.detail})`
+    case "InvalidGrant":
+      return "does not know the token (invalid_grant)"
+    case "InvalidClient":
+      return "does not accept this client (invalid_client)"
+    case "Refused":
+      return `refused to revoke the token (${reason.error}${reason.description === undefined ? "" : `: ${reason.description}`})`
+    case "Malformed":
+      return `gave an answer that is none of a revocation endpoint (${reason.detail})`
+  }
+}
+
 const explain = (reason: TokenFailure): string => {
   switch (reason._tag) {
     case "Passing":
@@ -43,31 +58,47 @@ const explain = (reason: TokenFailure): string => {
 /** A token request failed; `reason` says how. */
 export class TokenRequestError extends Schema.TaggedError<TokenRequestError>()("TokenRequestError", {
   server: Schema.String,
-  /** Origin of the token endpoint. */
+  /** Origin of the endpoint. */
   origin: Schema.String,
+  /** What was asked for; absent: tokens. */
+  purpose: Schema.optionalKey(Schema.Literal("revocation")),
   reason: TokenFailure
 }) {
   override get message(): string {
-    return `The authorization server of ${this.server}, ${this.origin}, ${explain(this.reason)}.`
+    const said = (this.purpose === "revocation" ? explainRevocation : explain)(this.reason)
+    return `The authorization server of ${this.server}, ${this.origin}, ${said}.`
   }
+}
+
+/** A client, and how it proves who it is. */
+export interface RequestClient {
+  readonly clientId: string
+  readonly clientSecret: Redacted.Redacted | undefined
+  readonly authenticationMethod: ClientAuthenticationMethod
 }
 
 /** What every token request says of the client and the place. */
 export interface TokenRequest {
   readonly server: string
   readonly tokenEndpoint: URL
-  readonly client: {
-    readonly clientId: string
-    readonly clientSecret: Redacted.Redacted | undefined
-    readonly authenticationMethod: ClientAuthenticationMethod
-  }
+  readonly client: RequestClient
   /** The `resource` parameter (RFC 8707), where the flow sends one. */
   readonly resource: string | undefined
 }
 
+/** A token to revoke (RFC 7009 §2.1). */
+export interface RevocationRequest {
+  readonly server: string
+  readonly revocationEndpoint: URL
+  readonly client: RequestClient
+  readonly token: Redacted.Redacted
+  /** What kind of token it is (`token_type_hint`). */
+  readonly hint: "refresh_token" | "access_token"
+}
+
 /**
- * The token endpoint (RFC 6749 §3.2). A request is sent once and within 15 seconds: it is for the caller to know
- * whether a code or a rotating refresh token may be sent again.
+ * The token endpoint (RFC 6749 §3.2), and the revocation endpoint beside it (RFC 7009). A request is sent once and within
+ * 15 seconds: it is for the caller to know whether a code or a rotating refresh token may be sent again.
  */
 export class TokenEndpoint extends Context.Service<
   TokenEndpoint,
@@ -84,5 +115,10 @@ export class TokenEndpoint extends Context.Service<
     readonly refresh: (
       request: TokenRequest & { readonly refreshToken: Redacted.Redacted }
     ) => Effect.Effect<TokenSet, TokenRequestError>
+    /**
+     * Revokes a token (RFC 7009 §2). A token that the server does not know, or not any more, is revoked as well. May be
+     * sent again.
+     */
+    readonly revoke: (request: RevocationRequest) => Effect.Effect<void, TokenRequestError>
   }
 >()("mcp-cli-oauth/ports/TokenEndpoint") {}

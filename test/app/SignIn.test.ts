@@ -1,10 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Option } from "effect"
+import { Effect, Fiber, Option, Redacted } from "effect"
 import { TestClock } from "effect/testing"
 import { ScriptedAuthorizationServer } from "../../src/adapters/scripted/ScriptedAuthorizationServer.ts"
 import { ScriptedPerson } from "../../src/adapters/scripted/ScriptedPerson.ts"
 import { AccessTokens } from "../../src/app/AccessTokens.ts"
+import { authorityDiscovered } from "../../src/app/Authority.ts"
 import { SignIn } from "../../src/app/SignIn.ts"
+import { AuthorizationServerMetadata } from "../../src/domain/AuthorizationServer.ts"
 import { CredentialKey } from "../../src/domain/CredentialKey.ts"
 import { CredentialStore } from "../../src/ports/CredentialStore.ts"
 import { InvalidClient, Passing } from "../../src/ports/TokenEndpoint.ts"
@@ -37,7 +39,46 @@ describe("a sign-in", () => {
         generation: 1
       })
       assert.isTrue(stored.isFor(notion))
+      assert.strictEqual(stored.revocationEndpoint, "https://as.test/revoke")
     }).pipe(Effect.provide(world()))
+  )
+
+  it.effect("knows no way to revoke where the authorization server has none", () =>
+    Effect.gen(function* () {
+      const { credential } = yield* signIn()
+      assert.isUndefined(credential.revocationEndpoint)
+    }).pipe(Effect.provide(world({ revocation: false })))
+  )
+
+  it.effect("keeps the accounts of a server apart, and names them", () =>
+    Effect.gen(function* () {
+      yield* signIn()
+      yield* SignIn.use((service) => service.signIn({ server: notion, account: "work" }))
+      const tokenOf = (account?: string) =>
+        Effect.map(
+          AccessTokens.use((tokens) => tokens.get({ server: notion, account })),
+          ({ accessToken }) => Redacted.value(accessToken)
+        )
+      assert.notStrictEqual(yield* tokenOf(), yield* tokenOf("work"))
+      assert.strictEqual((yield* opened).length, 2)
+      assert.deepEqual(
+        (yield* CredentialStore.use((store) => store.list)).map(({ storageName }) => storageName),
+        ["notion", "notion@work"]
+      )
+    }).pipe(Effect.provide(world()))
+  )
+
+  it.effect.each<readonly [string | undefined, string]>([
+    [undefined, "Not signed in to notion. Run: mcp-cli auth login notion"],
+    ["work", "Not signed in to notion (work). Run: mcp-cli auth login notion --account work"],
+    ["my work", 'Not signed in to notion (my work). Run: mcp-cli auth login notion --account "my work"'],
+    ["-x", "Not signed in to notion (-x). Run: mcp-cli auth login notion --account=-x"],
+    ["$(id)'s", "Not signed in to notion ($(id)'s). Run: mcp-cli auth login notion --account '$(id)'\\''s'"]
+  ])("that nobody is there for is asked for by account: %s", ([account, message]) =>
+    Effect.gen(function* () {
+      const get = AccessTokens.use((tokens) => tokens.get({ server: notion, account }))
+      assert.strictEqual((yield* Effect.flip(get)).message, message)
+    }).pipe(Effect.provide(world({ present: false })))
   )
 
   it.effect("uses configured endpoints, client, scopes and extra parameters without any discovery", () =>
@@ -147,6 +188,27 @@ describe("a sign-in", () => {
       assert.strictEqual((yield* opened).length, 1)
     }).pipe(Effect.provide(world()))
   )
+})
+
+describe("metadata", () => {
+  it("may not send tokens for revoking where anybody can read them", () => {
+    const placeOf = (revocation_endpoint: string) =>
+      authorityDiscovered(notion, {
+        metadata: new AuthorizationServerMetadata({
+          issuer: "https://as.test",
+          authorization_endpoint: "https://as.test/authorize",
+          token_endpoint: "https://as.test/token",
+          revocation_endpoint
+        }),
+        resource: "https://notion.test/mcp",
+        scopes: []
+      }).revocationEndpoint?.href
+    assert.strictEqual(placeOf("https://other.test/revoke"), "https://other.test/revoke")
+    assert.strictEqual(placeOf("http://127.0.0.1:1/revoke"), "http://127.0.0.1:1/revoke")
+    for (const bad of ["http://as.test/revoke", "/revoke", "ftp://as.test/revoke"]) {
+      assert.isUndefined(placeOf(bad), bad)
+    }
+  })
 })
 
 describe("a credential of another configuration", () => {

@@ -12,6 +12,7 @@ export const credentialWith = (accessToken: string, generation = 1): Credential 
     resource: "https://mcp.notion.com/mcp",
     issuer: "https://mcp.notion.com",
     tokenEndpoint: "https://mcp.notion.com/token",
+    revocationEndpoint: "https://mcp.notion.com/revoke",
     resourceParameter: "https://mcp.notion.com/mcp",
     registration: new DynamicRegistration({
       clientId: "client",

@@ -12,6 +12,8 @@ export interface AuthorizationServerOptions {
   readonly clients?: ReadonlyArray<Record<string, unknown>>
   /** Registers clients by itself (RFC 7591); absent: it does. */
   readonly registration?: boolean
+  /** Revokes tokens (RFC 7009); absent: it does. */
+  readonly revocation?: boolean
   /** Approves without showing a page, so that a person can be a program that follows redirects. */
   readonly autoApprove?: boolean
   /** Takes the secrets of clients in the body only; oidc-provider itself takes them either way. */
@@ -20,7 +22,7 @@ export interface AuthorizationServerOptions {
   readonly scopes?: ReadonlyArray<string>
 }
 
-/** What happens instead of an answer of the token endpoint. */
+/** What happens instead of an answer of the token or the revocation endpoint. */
 export type Fault =
   | { readonly kind: "status"; readonly status: number; readonly retryAfter?: number }
   /** The connection closes without an answer. */
@@ -28,7 +30,7 @@ export type Fault =
   /** The request is carried out, but its answer is lost. */
   | { readonly kind: "lose the answer" }
 
-/** One request to the token endpoint, as it came. */
+/** One request to the token or the revocation endpoint, as it came. */
 export interface TokenRequestSeen {
   readonly parameters: URLSearchParams
   readonly authorization: string | undefined
@@ -37,13 +39,14 @@ export interface TokenRequestSeen {
 /** A running authorization server. */
 export interface AuthorizationServer {
   readonly issuer: string
-  /** Requests by endpoint: `register`, `authorize`, `token:authorization_code`, `token:refresh_token`, `metadata`. */
+  /** Requests by endpoint: `register`, `authorize`, `token:authorization_code`, `token:refresh_token`, `revoke`, `metadata`. */
   readonly counts: Map<string, number>
   readonly authorizations: ReadonlyArray<URLSearchParams>
   readonly tokenRequests: ReadonlyArray<TokenRequestSeen>
+  readonly revocations: ReadonlyArray<TokenRequestSeen>
   /** Grants that were revoked because a refresh token was used twice. */
   readonly revokedGrants: () => number
-  /** The next token requests meet these, in this order. */
+  /** The next requests for or about tokens meet these, in this order. */
   readonly failNext: (...faults: ReadonlyArray<Fault>) => void
   /** Whether it would take an access token for a resource, and for which scopes. */
   readonly introspect: (
@@ -125,6 +128,7 @@ export const startAuthorizationServer = async (
   const count = (name: string) => counts.set(name, (counts.get(name) ?? 0) + 1)
   const authorizations: Array<URLSearchParams> = []
   const tokenRequests: Array<TokenRequestSeen> = []
+  const revocations: Array<TokenRequestSeen> = []
   const faults: Array<Fault> = []
   let revokedGrants = 0
 
@@ -150,7 +154,15 @@ export const startAuthorizationServer = async (
     features: {
       devInteractions: { enabled: false },
       registration: { enabled: options.registration !== false },
-      revocation: { enabled: true },
+      revocation: {
+        enabled: options.revocation !== false,
+        // Each client its own tokens only (RFC 7009 §2.1).
+        allowedPolicy: (
+          _ctx: unknown,
+          client: { readonly clientId: string },
+          token: { readonly clientId: string }
+        ) => token.clientId === client.clientId
+      },
       resourceIndicators: {
         enabled: true,
         // Endpoints by hand send no resource: the server then has one of its own in mind, as classic servers do.
@@ -263,7 +275,7 @@ export const startAuthorizationServer = async (
     if (url.pathname.startsWith("/interaction/")) {
       return void interact(request, response).catch(() => response.writeHead(400).end("no such interaction"))
     }
-    if (url.pathname !== "/token") return serve(request, response)
+    if (url.pathname !== "/token" && url.pathname !== "/revoke") return serve(request, response)
     // Read beside oidc-provider, which reads the same stream for itself.
     let body = ""
     request.on("data", (chunk: Buffer) => {
@@ -271,8 +283,9 @@ export const startAuthorizationServer = async (
     })
     request.once("end", () => {
       const parameters = new URLSearchParams(body)
-      count(`token:${parameters.get("grant_type") ?? ""}`)
-      tokenRequests.push({ parameters, authorization: request.headers.authorization })
+      const seen = { parameters, authorization: request.headers.authorization }
+      count(url.pathname === "/revoke" ? "revoke" : `token:${parameters.get("grant_type") ?? ""}`)
+      ;(url.pathname === "/revoke" ? revocations : tokenRequests).push(seen)
     })
     const fault = faults.shift()
     if (fault !== undefined) return fail(fault, request, response)
@@ -289,6 +302,7 @@ export const startAuthorizationServer = async (
     counts,
     authorizations,
     tokenRequests,
+    revocations,
     revokedGrants: () => revokedGrants,
     failNext: (...next) => void faults.push(...next),
     introspect: async (token, resource) => {

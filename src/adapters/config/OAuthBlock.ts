@@ -1,7 +1,12 @@
 import { Effect } from "effect"
 import { protocolParameters } from "../../domain/AuthorizationRequest.ts"
 import { isLoopbackHost, isSecureUrl } from "../../domain/SecureUrl.ts"
-import { clientAuthenticationMethods, defaultOAuth, type OAuthSettings } from "../../domain/Server.ts"
+import {
+  clientAuthenticationMethods,
+  defaultOAuth,
+  type EndpointsByHand,
+  type OAuthSettings
+} from "../../domain/Server.ts"
 import {
   at,
   boolean,
@@ -23,6 +28,7 @@ import {
 const known = [
   "authorization_url",
   "token_url",
+  "revocation_url",
   "client_id",
   "client_secret",
   "scopes",
@@ -70,6 +76,7 @@ export const readOAuth = Effect.fnUntraced(function* (
 
   const authorizationEndpoint = yield* url(findings, path, fields, "authorization_url", addressProblem)
   const tokenEndpoint = yield* url(findings, path, fields, "token_url", addressProblem)
+  const revocationEndpoint = yield* url(findings, path, fields, "revocation_url", addressProblem)
   const clientId = yield* string(findings, path, fields, "client_id", notEmpty)
   const clientSecret = yield* secret(findings, path, fields, "client_secret")
   const scopes = yield* strings(findings, path, fields, "scopes", scopeProblem)
@@ -90,6 +97,9 @@ export const readOAuth = Effect.fnUntraced(function* (
     oneOf(clientAuthenticationMethods)
   )
 
+  if (!isByHand && has(fields, "revocation_url")) {
+    missing(findings, path, fields, "token_url", "revocation_url is given, and belongs to one")
+  }
   if (isByHand) {
     const needs = (name: string, why: string) => {
       if (!has(fields, name)) missing(findings, path, fields, name, why)
@@ -108,11 +118,18 @@ export const readOAuth = Effect.fnUntraced(function* (
   }
 
   const client = clientId === undefined ? undefined : { clientId, clientSecret }
+  const byHand: EndpointsByHand | undefined =
+    client !== undefined && authorizationEndpoint !== undefined && tokenEndpoint !== undefined
+      ? {
+          _tag: "ByHand",
+          authorizationEndpoint,
+          tokenEndpoint,
+          ...(revocationEndpoint === undefined ? {} : { revocationEndpoint }),
+          client
+        }
+      : undefined
   return {
-    source:
-      client !== undefined && authorizationEndpoint !== undefined && tokenEndpoint !== undefined
-        ? { _tag: "ByHand", authorizationEndpoint, tokenEndpoint, client }
-        : { _tag: "Discovered", client },
+    source: byHand ?? { _tag: "Discovered", client },
     scopes,
     redirectUri: redirectUri ?? defaultOAuth.redirectUri,
     usePkce: usePkce ?? defaultOAuth.usePkce,

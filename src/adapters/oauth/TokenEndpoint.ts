@@ -1,5 +1,5 @@
 import { Clock, Effect, Layer, Redacted, Result, Schema } from "effect"
-import type { AuthorizationServer, ClientAuth } from "oauth4webapi"
+import type { AuthorizationServer, ClientAuth, TokenEndpointRequestOptions } from "oauth4webapi"
 import { printable } from "../../domain/PrintableText.ts"
 import { isSecureUrl } from "../../domain/SecureUrl.ts"
 import { TokenSet } from "../../domain/TokenSet.ts"
@@ -10,6 +10,8 @@ import {
   Malformed,
   Passing,
   Refused,
+  type RequestClient,
+  type RevocationRequest,
   TokenEndpoint,
   type TokenFailure,
   type TokenRequest,
@@ -43,6 +45,13 @@ const failureOf = (error: string, description: unknown): TokenFailure => {
   })
 }
 
+/**
+ * Whether a revocation endpoint says that the token is worth nothing as it is. RFC 7009 §2.2 has 200 for that; some servers
+ * answer 400 with one of these.
+ */
+const isAlreadyWorthless = (failure: TokenFailure): boolean =>
+  failure._tag === "InvalidGrant" || (failure._tag === "Refused" && failure.error === "invalid_token")
+
 /** The last point in time that a date can name (ECMA-262 §21.4.1.1): a longer life is no life that counts. */
 const endOfTime = 8_640_000_000_000_000
 
@@ -52,11 +61,14 @@ export const layer: Layer.Layer<TokenEndpoint, never, HttpTransport> = Layer.eff
   Effect.gen(function* () {
     const transport = yield* HttpTransport
 
-    /** Sends the request; every answer that is no network failure comes back. */
+    /** Sends a request of the library's; every answer that is no network failure comes back. */
     const send = Effect.fnUntraced(function* (
-      { client, resource, tokenEndpoint }: TokenRequest,
-      grantType: string,
-      parameters: Record<string, string>
+      client: RequestClient,
+      request: (
+        oauth: typeof import("oauth4webapi"),
+        authenticate: ClientAuth,
+        options: TokenEndpointRequestOptions
+      ) => Promise<Response>
     ) {
       const context = yield* Effect.context()
       return yield* Effect.tryPromise({
@@ -68,29 +80,18 @@ export const layer: Layer.Layer<TokenEndpoint, never, HttpTransport> = Layer.eff
             client_secret_post: () => oauth.ClientSecretPost(secret),
             none: () => oauth.None()
           }[client.authenticationMethod]()
-          const server: AuthorizationServer = {
-            issuer: tokenEndpoint.origin,
-            token_endpoint: tokenEndpoint.href
-          }
-          return await oauth.genericTokenEndpointRequest(
-            server,
-            { client_id: client.clientId },
-            authenticate,
-            grantType,
-            resource === undefined ? parameters : { ...parameters, resource },
-            {
-              signal,
-              // Which URLs may be used without TLS is decided by our own rule, `isSecureUrl`.
-              [oauth.allowInsecureRequests]: true,
-              [oauth.customFetch]: (url, init) =>
-                Effect.runPromiseWith(context)(
-                  transport.send(new Request(url, { ...init, redirect: "manual" } as RequestInit), {
-                    timeout
-                  }),
-                  { signal: init.signal }
-                )
-            }
-          )
+          return await request(oauth, authenticate, {
+            signal,
+            // Which URLs may be used without TLS is decided by our own rule, `isSecureUrl`.
+            [oauth.allowInsecureRequests]: true,
+            [oauth.customFetch]: (url, init) =>
+              Effect.runPromiseWith(context)(
+                transport.send(new Request(url, { ...init, redirect: "manual" } as RequestInit), {
+                  timeout
+                }),
+                { signal: init.signal }
+              )
+          })
         },
         catch: (cause) =>
           cause instanceof NetworkError
@@ -99,8 +100,8 @@ export const layer: Layer.Layer<TokenEndpoint, never, HttpTransport> = Layer.eff
       })
     })
 
-    /** Reads the answer of a token endpoint: tokens, or why there are none. */
-    const read = Effect.fnUntraced(function* (response: Response, obtainedAt: number) {
+    /** The text of an answer that is neither a passing failure nor an error of RFC 6749 §5.2. */
+    const answerOf = Effect.fnUntraced(function* (response: Response) {
       const status = `HTTP ${response.status}`
       if (response.status === 429 || response.status >= 500) {
         const retryAfter = retryAfterMillis(
@@ -121,6 +122,12 @@ export const layer: Layer.Layer<TokenEndpoint, never, HttpTransport> = Layer.eff
       if (Result.isSuccess(refusal)) {
         return yield* Effect.fail(failureOf(refusal.success.error, refusal.success.error_description))
       }
+      return { status, text }
+    })
+
+    /** Reads the answer of a token endpoint: tokens, or why there are none. */
+    const read = Effect.fnUntraced(function* (response: Response, obtainedAt: number) {
+      const { status, text } = yield* answerOf(response)
       if (response.status !== 200 && response.status !== 201) {
         return yield* Effect.fail(new Malformed({ detail: status }))
       }
@@ -171,11 +178,62 @@ export const layer: Layer.Layer<TokenEndpoint, never, HttpTransport> = Layer.eff
         }
         // Counted from before the request, so that a token is never thought to live longer than it does.
         const obtainedAt = yield* Clock.currentTimeMillis
-        return yield* read(yield* send(request, grantType, parameters), obtainedAt)
+        const { client, resource, tokenEndpoint } = request
+        const server: AuthorizationServer = {
+          issuer: tokenEndpoint.origin,
+          token_endpoint: tokenEndpoint.href
+        }
+        const response = yield* send(client, (oauth, authenticate, options) =>
+          oauth.genericTokenEndpointRequest(
+            server,
+            { client_id: client.clientId },
+            authenticate,
+            grantType,
+            resource === undefined ? parameters : { ...parameters, resource },
+            options
+          )
+        )
+        return yield* read(response, obtainedAt)
       }).pipe(
         Effect.mapError(
           (reason) =>
             new TokenRequestError({ server: request.server, origin: request.tokenEndpoint.origin, reason })
+        )
+      )
+
+    /** Reads the answer of a revocation endpoint: its status says all that there is to know (RFC 7009 §2.2). */
+    const readRevocation = Effect.fnUntraced(function* (response: Response) {
+      if (response.status === 200 || response.status === 204) return yield* discardBody(response)
+      return yield* answerOf(response).pipe(
+        Effect.flatMap(({ status }) => Effect.fail(new Malformed({ detail: status }))),
+        Effect.catchIf(isAlreadyWorthless, () => Effect.void)
+      )
+    })
+
+    const revoke = ({ client, hint, revocationEndpoint, server, token }: RevocationRequest) =>
+      Effect.gen(function* () {
+        if (!isSecureUrl(revocationEndpoint)) {
+          return yield* Effect.fail(new Malformed({ detail: "it is neither https nor on this machine" }))
+        }
+        const response = yield* send(client, (oauth, authenticate, options) =>
+          oauth.revocationRequest(
+            { issuer: revocationEndpoint.origin, revocation_endpoint: revocationEndpoint.href },
+            { client_id: client.clientId },
+            authenticate,
+            Redacted.value(token),
+            { ...options, additionalParameters: { token_type_hint: hint } }
+          )
+        )
+        return yield* readRevocation(response)
+      }).pipe(
+        Effect.mapError(
+          (reason) =>
+            new TokenRequestError({
+              server,
+              origin: revocationEndpoint.origin,
+              purpose: "revocation",
+              reason
+            })
         )
       )
 
@@ -191,7 +249,8 @@ export const layer: Layer.Layer<TokenEndpoint, never, HttpTransport> = Layer.eff
       ),
       refresh: Effect.fn("TokenEndpoint.refresh")((request) =>
         ask(request, "refresh_token", { refresh_token: Redacted.value(request.refreshToken) })
-      )
+      ),
+      revoke: Effect.fn("TokenEndpoint.revoke")(revoke)
     })
   })
 )

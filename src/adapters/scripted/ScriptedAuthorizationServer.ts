@@ -8,6 +8,7 @@ import { Discovery } from "../../ports/Discovery.ts"
 import {
   InvalidClient,
   InvalidGrant,
+  type RevocationRequest,
   TokenEndpoint,
   type TokenFailure,
   type TokenRequest,
@@ -20,6 +21,8 @@ export interface ScriptedOptions {
   readonly lifetime?: Duration.Input
   /** Gives refresh tokens; absent: it does. */
   readonly refreshTokens?: boolean
+  /** Has a revocation endpoint; absent: it does. */
+  readonly revocation?: boolean
   /** How long a token request takes; absent: no time at all. */
   readonly latency?: Duration.Input
 }
@@ -41,7 +44,9 @@ export class ScriptedAuthorizationServer extends Context.Service<
       readonly refreshes: number
       readonly revokedFamilies: number
     }
-    /** Makes the next token requests fail, in this order. */
+    /** The tokens that it was asked to revoke, in this order. */
+    readonly revocations: ReadonlyArray<Pick<RevocationRequest, "token" | "hint">>
+    /** Makes the next token and revocation requests fail, in this order. */
     readonly failNext: (...failures: ReadonlyArray<TokenFailure>) => Effect.Effect<void>
     /** What the person's browser gets for approving: the redirect URI with a code, the state and `iss`. */
     readonly approve: (authorizationUrl: URL) => Effect.Effect<URL>
@@ -61,8 +66,15 @@ interface Family {
   readonly accessTokens: Map<string, number>
 }
 
-const fail = (request: TokenRequest, reason: TokenFailure) =>
-  new TokenRequestError({ server: request.server, origin: request.tokenEndpoint.origin, reason })
+const fail = (request: TokenRequest | RevocationRequest, reason: TokenFailure) =>
+  "tokenEndpoint" in request
+    ? new TokenRequestError({ server: request.server, origin: request.tokenEndpoint.origin, reason })
+    : new TokenRequestError({
+        server: request.server,
+        origin: request.revocationEndpoint.origin,
+        purpose: "revocation",
+        reason
+      })
 
 /** A scripted authorization server, and the three ports that speak to it. */
 export const layer = (
@@ -73,13 +85,14 @@ export const layer = (
       const issuer = "https://as.test"
       const lifetime = Duration.toMillis(options.lifetime ?? "1 hour")
       const counts = { discoveries: 0, registrations: 0, codeExchanges: 0, refreshes: 0, revokedFamilies: 0 }
+      const revocations: Array<Pick<RevocationRequest, "token" | "hint">> = []
       const failures: Array<TokenFailure> = []
       const clients = new Set<string>()
       const codes = new Map<string, { readonly clientId: string; readonly challenge: string | null }>()
       const families: Array<Family> = []
       let serial = 0
 
-      const begin = Effect.fnUntraced(function* (request: TokenRequest) {
+      const begin = Effect.fnUntraced(function* (request: TokenRequest | RevocationRequest) {
         yield* Effect.sleep(options.latency ?? 0)
         const failure = failures.shift()
         if (failure !== undefined) return yield* fail(request, failure)
@@ -107,6 +120,7 @@ export const layer = (
         authorization_endpoint: `${issuer}/authorize`,
         token_endpoint: `${issuer}/token`,
         registration_endpoint: `${issuer}/register`,
+        ...(options.revocation === false ? {} : { revocation_endpoint: `${issuer}/revoke` }),
         code_challenge_methods_supported: ["S256"],
         token_endpoint_auth_methods_supported: ["none", "client_secret_basic"],
         authorization_response_iss_parameter_supported: true
@@ -115,6 +129,7 @@ export const layer = (
       const server = ScriptedAuthorizationServer.of({
         issuer,
         counts,
+        revocations,
         failNext: (...next) => Effect.sync(() => void failures.push(...next)),
         approve: (authorizationUrl) =>
           Effect.sync(() => {
@@ -195,6 +210,15 @@ export const layer = (
             return yield* fail(request, new InvalidGrant())
           }
           return yield* issue(family)
+        }),
+        revoke: Effect.fn("ScriptedAuthorizationServer.revoke")(function* (request) {
+          revocations.push({ token: request.token, hint: request.hint })
+          yield* begin(request)
+          const token = Redacted.value(request.token)
+          for (const family of families) {
+            if (family.current === token) family.revoked = true
+            family.accessTokens.delete(token)
+          }
         })
       })
 

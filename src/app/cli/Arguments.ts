@@ -1,12 +1,22 @@
-import { Effect, Predicate } from "effect"
+import { Effect, Option, Predicate } from "effect"
 import { Argument } from "effect/cli"
 import { Configuration } from "../../ports/Configuration.ts"
+import { CredentialKey } from "../../domain/CredentialKey.ts"
+import { accountName } from "../../domain/SignInError.ts"
+import { Account } from "./Settings.ts"
 import { UsageError } from "./UsageError.ts"
 
 /** `NAME`: a server of the configuration. */
 export const serverName = Argument.String("NAME").pipe(
   Argument.withDescription("A server of the configuration (mcp-cli servers lists them)")
 )
+
+/** The account that `--account` names at this server; the default one where it names none. */
+export const accountAt = (server: string) =>
+  Effect.map(Account, (account) => CredentialKey.of(server, Option.getOrUndefined(account)))
+
+/** The account of a key as people read it: `notion (work)`. */
+export const nameOf = ({ account, server }: CredentialKey): string => accountName(server, account)
 
 /** The server of that name, which has to be one that is signed in to. */
 export const httpServer = Effect.fnUntraced(function* (name: string) {

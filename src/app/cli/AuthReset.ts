@@ -1,10 +1,18 @@
 import { Console, Effect, Option } from "effect"
 import { Argument, Command, Flag, Prompt, TerminalCapabilities } from "effect/cli"
+import type { CredentialKey } from "../../domain/CredentialKey.ts"
+import { accountCommand } from "../../domain/SignInError.ts"
+import { CredentialStore } from "../../ports/CredentialStore.ts"
 import { SignOut } from "../SignOut.ts"
-import { serverName } from "./Arguments.ts"
+import { accountAt, nameOf, serverName } from "./Arguments.ts"
 import { printJson } from "./Output.ts"
-import { Interactive, Json } from "./Settings.ts"
+import { Account, Interactive, Json } from "./Settings.ts"
 import { UsageError } from "./UsageError.ts"
+
+const json = (forgotten: ReadonlyArray<CredentialKey>) => ({
+  forgotten: forgotten.map(({ server }) => server),
+  accounts: forgotten.map(({ account, server }) => ({ server, account }))
+})
 
 /** `mcp-cli auth reset NAME | --all` */
 export const reset = Command.make(
@@ -24,30 +32,46 @@ export const reset = Command.make(
         problem: "Name one server, or give --all: mcp-cli auth reset NAME | --all"
       })
     }
+    if (all && Option.isSome(yield* Account)) {
+      return yield* new UsageError({
+        problem: "--all forgets every account: leave out --account, or name a server instead of --all"
+      })
+    }
     const signOut = yield* SignOut
     const { canPrompt } = yield* TerminalCapabilities.TerminalCapabilities
     if (all && !yes && canPrompt && (yield* Interactive)) {
       const meant = yield* Prompt.run(Prompt.Confirm({ message: "Forget the sign-ins to every server?" }))
       if (!meant) return yield* Console.error("Nothing was forgotten.")
     }
-    const forgotten = Option.isSome(name)
-      ? (yield* signOut.reset(name.value))
-        ? [name.value]
-        : []
-      : (yield* signOut.resetAll).map(({ server }) => server)
-    if (yield* Json) return yield* printJson({ forgotten })
-    if (forgotten.length > 0) return yield* Console.error(`Forgot the sign-in to ${forgotten.join(", ")}.`)
+    if (Option.isNone(name)) {
+      const forgotten = yield* signOut.resetAll
+      if (yield* Json) return yield* printJson(json(forgotten))
+      return yield* Console.error(
+        forgotten.length === 0
+          ? "There was nothing to forget."
+          : `Forgot the sign-in to ${forgotten.map(nameOf).join(", ")}.`
+      )
+    }
+    const key = yield* accountAt(name.value)
+    const forgotten = yield* signOut.reset(key.server, key.account)
+    if (yield* Json) return yield* printJson(json(forgotten ? [key] : []))
     yield* Console.error(
-      Option.match(name, {
-        onNone: () => "There was nothing to forget.",
-        onSome: (server) => `There was nothing to forget for ${server}.`
-      })
+      forgotten ? `Forgot the sign-in to ${nameOf(key)}.` : `There was nothing to forget for ${nameOf(key)}.`
+    )
+    if (Option.isSome(yield* Account)) return
+    const listed = yield* CredentialStore.use((store) => store.list)
+    const others = listed.filter(({ account, server }) => server === key.server && account !== key.account)
+    const [other] = others
+    if (other === undefined) return
+    yield* Console.error(
+      `Still kept: ${others.map(nameOf).join(", ")}. Run ${accountCommand("auth reset", other.server, other.account)} to forget ${others.length === 1 ? "it" : "one of them"}.`
     )
   })
 ).pipe(
   Command.withDescription("Forget a sign-in on this machine; needs no password and no network"),
   Command.withExamples([
     { command: "mcp-cli auth reset notion", description: "Forget one: the next use signs in again" },
+    { command: "mcp-cli auth reset notion --account work", description: "Forget one account of several" },
     { command: "mcp-cli auth reset --all --yes", description: "Forget all, without being asked" }
   ])
 )

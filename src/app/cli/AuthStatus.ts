@@ -2,15 +2,12 @@ import { Clock, Console, Effect, Option } from "effect"
 import { Argument, Command } from "effect/cli"
 import { Configuration } from "../../ports/Configuration.ts"
 import { type AccountStatus, CredentialStatus } from "../CredentialStatus.ts"
-import { type CredentialKey, defaultAccount } from "../../domain/CredentialKey.ts"
-import { serverName } from "./Arguments.ts"
+import { CredentialKey } from "../../domain/CredentialKey.ts"
+import { nameOf, serverName } from "./Arguments.ts"
 import { isoTime, printJson, printTable, relativeTime } from "./Output.ts"
-import { Json } from "./Settings.ts"
+import { Account, Json } from "./Settings.ts"
 import { UsageError } from "./UsageError.ts"
 import { showWarnings } from "./Warnings.ts"
-
-const nameOf = ({ account, server }: CredentialKey): string =>
-  account === defaultAccount ? server : `${server} (${account})`
 
 const json = (status: AccountStatus) => ({
   server: status.key.server,
@@ -34,17 +31,29 @@ export const status = Command.make(
       .filter(({ authorization }) => authorization.startsWith("oauth"))
       .map((server) => server.name)
     const all = yield* credentials.all(configured)
-    const shown = Option.match(name, {
+    const account = yield* Account
+    const ofServer = Option.match(name, {
       onNone: () => all,
       onSome: (wanted) => all.filter(({ key }) => key.server === wanted)
     })
-    if (Option.isSome(name) && shown.length === 0) {
+    if (Option.isSome(name) && ofServer.length === 0) {
       return yield* new UsageError({
         problem: `Nothing is configured or kept for "${name.value}" that could be signed in to. Configured: ${configured.join(", ") || "none"}.`
       })
     }
+    const kept = Option.match(account, {
+      onNone: () => ofServer,
+      onSome: (wanted) => ofServer.filter(({ key }) => key.account === wanted)
+    })
+    // Who asks about one account hears of it, kept or not.
+    const shown =
+      kept.length === 0 && Option.isSome(name) && Option.isSome(account)
+        ? [yield* credentials.of(CredentialKey.of(name.value, account.value))]
+        : kept
     if (yield* Json) return yield* printJson(shown.map(json))
     yield* showWarnings
+    if (shown.length === 0 && Option.isSome(account))
+      return yield* Console.error(`No server has an account ${account.value} that is signed in.`)
     if (shown.length === 0)
       return yield* Console.error("The configuration has no server that one signs in to.")
     const now = yield* Clock.currentTimeMillis
@@ -65,6 +74,10 @@ export const status = Command.make(
   Command.withDescription("Show who is signed in, until when, and where that is kept; asks no server"),
   Command.withExamples([
     { command: "mcp-cli auth status", description: "All servers" },
+    {
+      command: "mcp-cli auth status --account work",
+      description: "One account, at every server that has it"
+    },
     { command: "mcp-cli auth status notion --json", description: "One, for a program" }
   ])
 )

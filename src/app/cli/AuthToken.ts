@@ -1,7 +1,7 @@
 import { Console, Effect, Redacted } from "effect"
 import { Command } from "effect/cli"
 import { AccessTokens } from "../AccessTokens.ts"
-import { httpServer, serverName } from "./Arguments.ts"
+import { accountAt, httpServer, serverName } from "./Arguments.ts"
 import { isoTime, printJson } from "./Output.ts"
 import { Json } from "./Settings.ts"
 
@@ -11,7 +11,8 @@ export const token = Command.make(
   { name: serverName },
   Effect.fn("cli.auth.token")(function* ({ name }) {
     const server = yield* httpServer(name)
-    const tokens = yield* AccessTokens.use((service) => service.get({ server }))
+    const { account } = yield* accountAt(name)
+    const tokens = yield* AccessTokens.use((service) => service.get({ server, account }))
     const accessToken = Redacted.value(tokens.accessToken)
     if (!(yield* Json)) return yield* Console.log(accessToken)
     const { expiresAt } = tokens

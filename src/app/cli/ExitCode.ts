@@ -1,4 +1,5 @@
 import { Cause } from "effect"
+import type { RevocationFailed } from "../../domain/SignInError.ts"
 import type { ConfigurationError, UnknownServer } from "../../ports/Configuration.ts"
 import type { NoNewPassword } from "../../ports/StorageRekey.ts"
 import type { SessionError } from "../ServerSession.ts"
@@ -7,6 +8,7 @@ import type { ToolFailed, UsageError } from "./UsageError.ts"
 /** Every error that a command can end with. */
 export type CommandError =
   | SessionError
+  | RevocationFailed
   | ConfigurationError
   | UnknownServer
   | UsageError
@@ -37,6 +39,7 @@ const codes: Readonly<Record<CommandError["_tag"], 2 | 3 | 4 | 5>> = {
   RegistrationError: 5,
   ListenError: 5,
   TokenRequestError: 5,
+  RevocationFailed: 5,
   McpError: 5,
   ToolFailed: 5
 }

@@ -1,6 +1,6 @@
 import { Clock, Console, Effect } from "effect"
 import { Command } from "effect/cli"
-import { serverName } from "./Arguments.ts"
+import { accountAt, nameOf, serverName } from "./Arguments.ts"
 import { firstLine, printJson } from "./Output.ts"
 import { Json } from "./Settings.ts"
 import { withSession } from "./WithSession.ts"
@@ -18,7 +18,7 @@ export const ping = Command.make(
         const { server } = session
         if (yield* Json) return yield* printJson({ server, milliseconds })
         yield* Console.log(
-          `${name} answers in ${milliseconds} ms: ${firstLine(server.name)} ${firstLine(server.version)}, MCP ${firstLine(server.protocol)}`
+          `${nameOf(yield* accountAt(name))} answers in ${milliseconds} ms: ${firstLine(server.name)} ${firstLine(server.version)}, MCP ${firstLine(server.protocol)}`
         )
       })
     )

@@ -13,6 +13,7 @@ import type { SignOut } from "../SignOut.ts"
 import type { StorageCheck } from "../StorageCheck.ts"
 import type { StorageMove } from "../StorageMove.ts"
 import { login } from "./AuthLogin.ts"
+import { logout } from "./AuthLogout.ts"
 import { reset } from "./AuthReset.ts"
 import { status } from "./AuthStatus.ts"
 import { token } from "./AuthToken.ts"
@@ -55,7 +56,7 @@ export interface Live<R> {
 }
 
 const auth = Command.make("auth").pipe(
-  Command.withDescription("Sign in, see who is signed in, get a token, forget"),
+  Command.withDescription("Sign in, see who is signed in, get a token, sign out, forget"),
   Command.withExamples([
     { command: "mcp-cli auth login notion", description: "Sign in now" },
     { command: "mcp-cli auth status", description: "Who is signed in, and until when" }
@@ -99,6 +100,7 @@ export const program = <R>(live: Live<R>) =>
           login.pipe(Command.provide(live.signIn)),
           status.pipe(Command.provide(live.stored)),
           token.pipe(Command.provide(live.tokens)),
+          logout.pipe(Command.provide(live.stored)),
           reset.pipe(Command.provide(live.stored))
         ])
       ),

@@ -1,7 +1,7 @@
 import { Console, Effect, Option } from "effect"
 import { LineEditor } from "../../ports/LineEditor.ts"
 import type { OpenSession } from "../ServerSession.ts"
-import { jsonArguments } from "./Arguments.ts"
+import { accountAt, jsonArguments, nameOf } from "./Arguments.ts"
 import { callAssigned } from "./Call.ts"
 import { contentText, firstLine, printTable } from "./Output.ts"
 import { UsageError } from "./UsageError.ts"
@@ -102,6 +102,7 @@ export const interactiveSession = (name: string) =>
     Effect.gen(function* () {
       const editor = yield* LineEditor
       const { server } = session
+      const shown = nameOf(yield* accountAt(name))
       yield* Console.error(
         `Connected to ${firstLine(server.name)} ${firstLine(server.version)} (MCP ${firstLine(server.protocol)}).`
       )
@@ -118,7 +119,7 @@ export const interactiveSession = (name: string) =>
       )
       const known = { tools: tools.map((tool) => tool.name), resources: yield* uris }
       for (;;) {
-        const line = yield* editor.read(`${name}> `, (text) => completions(text, known))
+        const line = yield* editor.read(`${shown}> `, (text) => completions(text, known))
         if (Option.isNone(line) || line.value.trim() === "/quit") return
         if (line.value.trim() === "") continue
         yield* obey(session, line.value.trim()).pipe(

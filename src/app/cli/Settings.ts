@@ -45,6 +45,19 @@ export const CallbackTimeout = GlobalFlag.Setting("callback-timeout")({
   )
 })
 
+/** `--account NAME`: absent is the default account. */
+export const Account = GlobalFlag.Setting("account")({
+  flag: Flag.String("account").pipe(
+    Flag.withMetavar("NAME"),
+    Flag.withDescription("Which of several accounts of a server"),
+    Flag.filter(
+      (account) => account.trim() !== "",
+      () => "Expected the name of an account"
+    ),
+    Flag.optional
+  )
+})
+
 /** `-v`: a log on stderr. */
 export const Verbose = GlobalFlag.Setting("verbose")({
   flag: Flag.Boolean("verbose").pipe(
@@ -55,12 +68,13 @@ export const Verbose = GlobalFlag.Setting("verbose")({
 })
 
 /** Every flag that all commands take. */
-export const settings = [Json, ConfigFile, Browser, Interactive, CallbackTimeout, Verbose] as const
+export const settings = [Json, ConfigFile, Account, Browser, Interactive, CallbackTimeout, Verbose] as const
 
 /** The services that the flags become. */
 export type Settings =
   | GlobalFlag.Setting.Identifier<"json">
   | GlobalFlag.Setting.Identifier<"config-file">
+  | GlobalFlag.Setting.Identifier<"account">
   | GlobalFlag.Setting.Identifier<"browser">
   | GlobalFlag.Setting.Identifier<"interactive">
   | GlobalFlag.Setting.Identifier<"callback-timeout">

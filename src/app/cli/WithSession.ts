@@ -1,6 +1,9 @@
-import { Effect } from "effect"
+import { Effect, Option } from "effect"
 import { Configuration } from "../../ports/Configuration.ts"
 import { type OpenSession, ServerSession } from "../ServerSession.ts"
+import { accountAt } from "./Arguments.ts"
+import { Account } from "./Settings.ts"
+import { UsageError } from "./UsageError.ts"
 import { showWarnings } from "./Warnings.ts"
 
 /** Opens a session with a server of the configuration, and closes it after the work is done. */
@@ -8,5 +11,11 @@ export const withSession = <A, E, R>(name: string, work: (session: OpenSession) 
   Effect.gen(function* () {
     yield* showWarnings
     const server = yield* Configuration.use((configuration) => configuration.server(name))
-    return yield* work(yield* ServerSession.use((sessions) => sessions.open(server)))
+    const { account } = yield* accountAt(name)
+    if (server._tag === "Stdio" && Option.isSome(yield* Account)) {
+      return yield* new UsageError({
+        problem: `${name} is a program on this machine: it has no accounts. Leave out --account.`
+      })
+    }
+    return yield* work(yield* ServerSession.use((sessions) => sessions.open(server, account)))
   }).pipe(Effect.scoped)

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Redacted } from "effect"
 import { protocolParameters } from "../../../src/domain/AuthorizationRequest.ts"
+import type { EndpointsByHand } from "../../../src/domain/AuthorizationServer.ts"
 import { defaultOAuth, type OAuthSettings } from "../../../src/domain/Server.ts"
 import { errorsOf, httpServerOf, type Options, useErrorsOf } from "./InMemoryFile.ts"
 
@@ -49,6 +50,20 @@ describe("the oauth block", () => {
       assert.strictEqual(source.tokenEndpoint.href, "https://api.notion.com/v1/oauth/token")
       assert.strictEqual(source.client.clientId, "n-id")
       assert.strictEqual(Redacted.value(source.client.clientSecret!), "n-secret")
+    })
+  )
+
+  it.effect("may say where tokens are revoked", () =>
+    Effect.gen(function* () {
+      const placeOf = (oauth: object) =>
+        Effect.map(settingsOf({ ...byHand, ...oauth }), (settings) => {
+          assert.strictEqual(settings.source._tag, "ByHand")
+          return (settings.source as EndpointsByHand).revocationEndpoint?.href
+        })
+      for (const revocation_url of ["https://as.example.com/revoke", "http://127.0.0.1:3000/revoke"]) {
+        assert.strictEqual(yield* placeOf({ revocation_url }), revocation_url)
+      }
+      assert.isUndefined(yield* placeOf({}))
     })
   )
 
@@ -180,6 +195,16 @@ describe("an error in the oauth block", () => {
       { ...byHand, authorization_url: `${authorization_url}#x` },
       ["authorization_url: must not have a fragment (#…)"]
     ],
+    [
+      "an insecure place to revoke tokens",
+      { ...byHand, revocation_url: "http://as.example.com/revoke" },
+      [`revocation_url: ${insecure}`]
+    ],
+    [
+      "a place to revoke tokens, and none that they come from",
+      { client_id: "id", revocation_url: "https://as.example.com/revoke" },
+      ["token_url: is missing: revocation_url is given, and belongs to one"]
+    ],
     ["scopes in a string", { scopes: "read write" }, ["scopes: must be a list of strings"]],
     [
       "scopes that are none",
@@ -271,6 +296,7 @@ describe("an error in the oauth block", () => {
   it.effect.each<readonly [Record<string, unknown>, string, string]>([
     [{ ...byHand, token_url: "${V}" }, "http://as.example.com", `token_url: ${insecure}`],
     [{ ...byHand, authorization_url: "${V}" }, "x", "authorization_url: must be an absolute URL"],
+    [{ ...byHand, revocation_url: "${V}" }, "ftp://x", `revocation_url: ${insecure}`],
     [{ client_id: "${E:-}" }, "", "client_id: must not be empty"],
     [{ client_id: "id", client_secret: "${E:-}" }, "", "client_secret: must not be empty"],
     [

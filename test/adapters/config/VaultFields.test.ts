@@ -29,7 +29,7 @@ const settingsOf = (fields: object, env: Env = {}) =>
   Effect.filterOrFail(
     vaultOf({ vaultUrl: url, ...fields }, env),
     (vault): vault is VaultSettings => vault !== undefined,
-    () => new Error("there is no Vault")
+    () => "there is no Vault" as const
   )
 
 /** Errors, one line each: those of the file alone; where it has none, those of using it. */
@@ -267,11 +267,7 @@ describe("the ways to prove to Vault who one is", () => {
       { method: "token", token: { secret: "f" }, tokenFile: undefined }
     ],
     [{ vaultTokenFile: "f" }, {}, { method: "token", token: undefined, tokenFile: "f" }],
-    [
-      { vaultTokenFile: "f" },
-      { VAULT_TOKEN: "v" },
-      { method: "token", token: { secret: "v" }, tokenFile: "f" }
-    ],
+    [{ vaultTokenFile: "f" }, { VAULT_TOKEN: "v" }, { method: "token", token: undefined, tokenFile: "f" }],
     [
       { vaultToken: "t", vaultAuth: { method: "token" } },
       {},

@@ -118,6 +118,82 @@ describe("the wire, against a certified authorization server", () => {
     }).pipe(Effect.provide(wire))
   )
 
+  it.live("revokes a refresh token, and the access token with it, and then knows neither", () =>
+    Effect.gen(function* () {
+      const { authorizationServer, mcpServer } = yield* servers
+      const server = { ...serverNamed("real"), url: mcpServer.url }
+      const endpoint = yield* TokenEndpointPort
+      const { metadata, resource, scopes } = yield* DiscoveryPort.use((_) => _.discover(server, undefined))
+      assert.strictEqual(metadata.revocation_endpoint, `${authorizationServer.issuer}/revoke`)
+      const { receive, redirectUri } = yield* CallbackListenerPort.use((_) =>
+        _.bind({
+          server: server.name,
+          redirectUri: new URL("http://localhost:0/callback"),
+          portMayMove: true
+        })
+      )
+      const { clientId, clientSecret, authenticationMethod } = yield* ClientRegistrarPort.use((_) =>
+        _.register({ server: server.name, metadata, redirectUri, scopes })
+      )
+      const secrets = yield* FlowSecretSourcePort.use(({ make }) => make)
+      const flow = {
+        server: server.name,
+        authorizationEndpoint: new URL(metadata.authorization_endpoint),
+        tokenEndpoint: new URL(metadata.token_endpoint),
+        issuer: metadata.issuer,
+        issuerRequired: true,
+        clientId,
+        redirectUri,
+        scopes,
+        resource,
+        usePkce: true,
+        extraAuthParams: {},
+        secrets
+      }
+      const waiting = yield* Effect.forkChild(
+        receive((parameters) => readAuthorizationResponse(flow, parameters))
+      )
+      yield* Effect.promise(() => followRedirects(authorizationUrl(flow).href))
+      const answer = yield* Fiber.join(waiting)
+      if (answer._tag !== "Granted") return assert.fail(answer._tag)
+      const request = {
+        server: server.name,
+        tokenEndpoint: flow.tokenEndpoint,
+        client: { clientId, clientSecret, authenticationMethod },
+        resource
+      }
+      const { accessToken, refreshToken } = yield* endpoint.exchange({
+        ...request,
+        code: answer.code,
+        redirectUri,
+        codeVerifier: secrets.codeVerifier
+      })
+      if (refreshToken === undefined) return assert.fail("no refresh token")
+      const isActive = Effect.promise(() =>
+        authorizationServer.introspect(Redacted.value(accessToken), resource)
+      ).pipe(Effect.map(({ active }) => active))
+      assert.isTrue(yield* isActive)
+
+      const revocation = {
+        server: server.name,
+        revocationEndpoint: new URL(metadata.revocation_endpoint!),
+        client: request.client
+      }
+      const refresh = { ...revocation, token: refreshToken, hint: "refresh_token" } as const
+      yield* endpoint.revoke(refresh)
+      const refreshed = yield* Effect.flip(endpoint.refresh({ ...request, refreshToken }))
+      assert.strictEqual(refreshed.reason._tag, "InvalidGrant")
+      yield* endpoint.revoke({ ...revocation, token: accessToken, hint: "access_token" })
+      assert.isFalse(yield* isActive)
+      // What is unknown is revoked as well (RFC 7009 §2.2).
+      yield* endpoint.revoke(refresh)
+
+      authorizationServer.forgetClients()
+      const forgotten = yield* Effect.flip(endpoint.revoke(refresh))
+      assert.strictEqual(forgotten.reason._tag, "InvalidClient")
+    }).pipe(Effect.provide(wire))
+  )
+
   it.live("makes new secrets for every flow, as long as they should be", () =>
     Effect.gen(function* () {
       const { make } = yield* FlowSecretSourcePort

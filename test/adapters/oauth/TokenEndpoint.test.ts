@@ -172,3 +172,110 @@ describe("a refresh", () => {
     })
   )
 })
+
+const revocationUrl = "https://as.test/revoke"
+const revoke = (
+  answer: (() => Response) | "broken",
+  method: ClientAuthenticationMethod = "none",
+  endpoint = revocationUrl
+) => {
+  const network = wire({ [endpoint]: answer })
+  const asking = Port.use((service) =>
+    service.revoke({
+      server: "notion",
+      revocationEndpoint: new URL(endpoint),
+      client: {
+        clientId: "the client",
+        clientSecret: Redacted.make("s:e%c r&t"),
+        authenticationMethod: method
+      },
+      token: Redacted.make("the refresh token"),
+      hint: "refresh_token"
+    })
+  ).pipe(Effect.provide(TokenEndpoint.layer.pipe(Layer.provide(network.layer))))
+  return { ...network, asking }
+}
+
+describe("a revocation", () => {
+  const status = (code: number, init: ResponseInit = {}) => new Response(null, { ...init, status: code })
+
+  it.effect("sends the token and what kind it is, and nothing more", () =>
+    Effect.gen(function* () {
+      const { asking, sent } = revoke(() => status(200))
+      yield* asking
+      assert.strictEqual(sent.length, 1)
+      assert.deepInclude(sent[0], { method: "POST", url: revocationUrl })
+      assert.deepEqual(Object.fromEntries(new URLSearchParams(sent[0]?.body)), {
+        token: "the refresh token",
+        token_type_hint: "refresh_token",
+        client_id: "the client"
+      })
+    })
+  )
+
+  it.effect("authenticates the client as a refresh does", () =>
+    Effect.gen(function* () {
+      const basic = revoke(() => status(200), "client_secret_basic")
+      yield* basic.asking
+      const credentials = Buffer.from(basic.sent[0]?.headers.get("authorization")?.slice(6) ?? "", "base64")
+      assert.strictEqual(credentials.toString(), "the+client:s%3Ae%25c+r%26t")
+      assert.notInclude(basic.sent[0]?.body, "client_secret")
+      const post = revoke(() => status(200), "client_secret_post")
+      yield* post.asking
+      assert.strictEqual(new URLSearchParams(post.sent[0]?.body).get("client_secret"), "s:e%c r&t")
+    })
+  )
+
+  it.effect.each<readonly [string, () => Response]>([
+    ["200", () => status(200)],
+    ["200 with a page", () => new Response("<html>", { status: 200 })],
+    ["204", () => status(204)],
+    ["invalid_token, which it is now", json({ error: "invalid_token" }, { status: 400 })],
+    ["invalid_grant, which it is now", json({ error: "invalid_grant" }, { status: 400 })]
+  ])("is done after %s", ([, answer]) => Effect.asVoid(revoke(answer).asking))
+
+  it.effect.each<readonly [string, (() => Response) | "broken", object]>([
+    [
+      "503, to wait",
+      () => status(503, { headers: { "retry-after": "7" } }),
+      { _tag: "Passing", retryAfter: 7000 }
+    ],
+    ["no network", "broken", { _tag: "Passing", detail: "the connection was refused" }],
+    ["invalid_client", json({ error: "invalid_client" }, { status: 401 }), { _tag: "InvalidClient" }],
+    [
+      "unsupported_token_type",
+      json({ error: "unsupported_token_type", error_description: "no\u001b[31m" }, { status: 400 }),
+      { _tag: "Refused", error: "unsupported_token_type", description: "no [31m" }
+    ],
+    [
+      "a redirect",
+      () => status(307, { headers: { location: "https://evil.test" } }),
+      { _tag: "Malformed", detail: "HTTP 307" }
+    ],
+    ["nothing there", () => new Response("the refresh token", { status: 404 }), { _tag: "Malformed" }],
+    [
+      "more than a mebibyte",
+      () => new Response("x".repeat(1_100_000), { status: 400 }),
+      { _tag: "Malformed", detail: "the answer is over 1 MiB" }
+    ]
+  ])("that meets %s fails, speaks of revoking, and repeats no secret", ([, answer, expected]) =>
+    Effect.gen(function* () {
+      const { asking, sent } = revoke(answer, "client_secret_post")
+      const error = yield* Effect.flip(asking)
+      assert.deepInclude(error.reason, expected)
+      assert.deepInclude(error, { server: "notion", origin: "https://as.test", purpose: "revocation" })
+      assert.strictEqual(sent.length, 1)
+      assert.notInclude(error.message, "token_url")
+      const shown = `${error.message} ${JSON.stringify(error)}`
+      for (const secret of ["the refresh token", "s:e%c"]) assert.notInclude(shown, secret)
+    })
+  )
+
+  it.effect("goes nowhere without TLS", () =>
+    Effect.gen(function* () {
+      const { asking, sent } = revoke(() => status(200), "none", "http://as.test/revoke")
+      assert.strictEqual((yield* Effect.flip(asking)).reason._tag, "Malformed")
+      assert.deepEqual(sent, [])
+    })
+  )
+})

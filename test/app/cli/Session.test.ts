@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Option } from "effect"
 import { TestConsole } from "effect/testing"
+import { Account } from "../../../src/app/cli/Settings.ts"
 import { completions, interactiveSession, words } from "../../../src/app/cli/Session.ts"
 import { ServerSession } from "../../../src/app/ServerSession.ts"
 import { Configuration } from "../../../src/ports/Configuration.ts"
@@ -50,6 +51,7 @@ const typed = (...lines: ReadonlyArray<string>) =>
             server: () => Effect.succeed(serverNamed("demo")),
             warnings: Effect.succeed([])
           }),
+          Layer.succeed(Account, Option.none()),
           Layer.succeed(ServerSession, { open: () => Effect.succeed(session) }),
           Layer.succeed(LineEditor, { read: () => Effect.sync(() => Option.fromNullishOr(left.shift())) })
         )

@@ -42,9 +42,9 @@ const watch = (busy: boolean) => watchdog.postMessage(busy)
 
 const load = async () => {
   try {
-    return {
-      entries: keyringEntries(backend, await import("@napi-rs/keyring"), () => say({ tag: "connected" }))
-    }
+    const { Entry } = await import("@napi-rs/keyring")
+    const connected = () => say({ tag: "connected" })
+    return { entries: keyringEntries(backend, { Entry }, connected, () => globalThis.gc?.()) }
   } catch (error) {
     return { fault: faultOf(error) }
   }

@@ -41,7 +41,11 @@ const meanings: ReadonlyArray<readonly [RegExp, KeyringFault["tag"], string]> = 
   [/already exists in the keychain/i, "Denied", "the entry is another program's"],
   [/cannot be modified/i, "Denied", "the keychain is read-only"],
   [/denied|error code 5$/i, "Denied", "the system refused"],
-  [/NoReply|disconnected|Broken pipe/, "Broken", "it stopped while it was asked"],
+  [
+    /NoReply|not receive a reply|disconnected|Broken pipe/,
+    "Broken",
+    "it stopped, or had no time, while it was asked"
+  ],
   [/is matched by/, "Broken", "another program has made a second entry of this name"],
   [/is malformed|not valid UTF-8/, "Corrupt", "it is no entry of ours"]
 ]

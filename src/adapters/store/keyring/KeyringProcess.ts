@@ -1,6 +1,7 @@
 import type { ChildProcess } from "node:child_process"
 import { Socket } from "node:net"
-import { Effect, Layer, Option, Semaphore } from "effect"
+import { availableParallelism, loadavg } from "node:os"
+import { Effect, Layer, Option, Schedule, Semaphore } from "effect"
 import { StorageError } from "../../../ports/CredentialStore.ts"
 import { backendNames, Broken, type StorageFailure, TimedOut } from "../../../ports/StorageFailure.ts"
 import { Keyring } from "./Keyring.ts"
@@ -35,6 +36,22 @@ export interface KeyringLimits {
 
 /** The limits that hold unless others are given. */
 export const limits: KeyringLimits = { start: 30, answer: 3, person: 60 }
+
+/** Programs that may wait for a processor before a machine counts as overloaded. */
+const crowded = 4
+
+/**
+ * So many seconds, and longer where the machine has no time for us or for the keyring: fifty programs that start at once
+ * on two cores should not take each other for a keyring that hangs.
+ */
+const unhurried = (seconds: number): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const crowd = (loadavg()[0] ?? 0) / availableParallelism() / crowded
+    return Effect.sleep(`${seconds * Math.min(Math.max(crowd, 1), 10)} seconds`)
+  })
+
+/** A keyring that stopped in the middle, or had no time, is asked again; what is asked can be asked twice. */
+const again = Schedule.exponential("100 millis").pipe(Schedule.jittered, Schedule.upTo({ times: 4 }))
 
 type Outcome = Extract<KeyringMessage, { readonly tag: "answer" | "fault" }>
 
@@ -147,43 +164,47 @@ export const layer = (options: KeyringProcessOptions): Layer.Layer<Keyring> =>
         if (running !== undefined && !running.ended) return running
         const child = new Child(yield* Effect.sync(() => start(backend)))
         running = child
-        yield* within(child.whenReady, child, Effect.sleep(`${allowed.start} seconds`))
+        yield* within(child.whenReady, child, unhurried(allowed.start))
         if (child.ended) {
           return yield* fail(new Broken({ backend, detail: "the process that speaks to it did not start" }))
         }
         return child
       })
 
-      const ask = Effect.fn("KeyringProcess.ask")(function* (request: KeyringRequest) {
-        const child = yield* ready
-        let waited = 0
-        const expire = Effect.gen(function* () {
-          yield* Effect.sleep(`${allowed.answer} seconds`)
-          waited = allowed.answer
-          // A bus that never answers asks nobody for anything; a keyring that was reached may.
-          if (!child.connected || tell === undefined) return
-          yield* tell(
-            `Waiting up to ${allowed.person} seconds for ${backendNames[backend]}: if it asks for a password, or for permission, answer there.`
+      const ask = Effect.fn("KeyringProcess.ask")(
+        function* (request: KeyringRequest) {
+          const child = yield* ready
+          let waited = 0
+          const expire = Effect.gen(function* () {
+            yield* unhurried(allowed.answer)
+            waited = allowed.answer
+            // A bus that never answers asks nobody for anything; a keyring that was reached may.
+            if (!child.connected || tell === undefined) return
+            yield* tell(
+              `Waiting up to ${allowed.person} seconds for ${backendNames[backend]}: if it asks for a password, or for permission, answer there.`
+            )
+            yield* unhurried(allowed.person - allowed.answer)
+            waited = allowed.person
+          })
+          const outcome = yield* within(child.ask(request), child, expire)
+          if (outcome !== "ended" && outcome.tag === "answer") return outcome.answer
+          if (outcome !== "ended") return yield* fail(failureOf(backend, request.account, outcome.fault))
+          child.kill()
+          return yield* fail(
+            waited === 0
+              ? new Broken({ backend, detail: "the process that speaks to it ended" })
+              : new TimedOut({
+                  backend,
+                  after: waited,
+                  detail: child.connected
+                    ? "it is probably locked, and waits for somebody to unlock it"
+                    : "the session bus accepts connections and says nothing"
+                })
           )
-          yield* Effect.sleep(`${allowed.person - allowed.answer} seconds`)
-          waited = allowed.person
-        })
-        const outcome = yield* within(child.ask(request), child, expire)
-        if (outcome !== "ended" && outcome.tag === "answer") return outcome.answer
-        if (outcome !== "ended") return yield* fail(failureOf(backend, request.account, outcome.fault))
-        child.kill()
-        return yield* fail(
-          waited === 0
-            ? new Broken({ backend, detail: "the process that speaks to it ended" })
-            : new TimedOut({
-                backend,
-                after: waited,
-                detail: child.connected
-                  ? "it is probably locked, and waits for somebody to unlock it"
-                  : "the session bus accepts connections and says nothing"
-              })
-        )
-      }, turn.withPermit)
+        },
+        turn.withPermit,
+        Effect.retry({ schedule: again, while: ({ reason }) => reason._tag === "Broken" })
+      )
 
       return Keyring.of({
         description: {

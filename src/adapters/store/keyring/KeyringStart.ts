@@ -20,7 +20,10 @@ export const spawnChild = (
   const extension = import.meta.url.endsWith(".ts") ? "ts" : "js"
   const file = fileURLToPath(new URL(`./KeyringChild.${extension}`, import.meta.url))
   const { NODE_OPTIONS: _, ...env } = environment
-  const child = spawn(process.execPath, [file, backend], { env, stdio: ["pipe", "pipe", "ignore"] })
+  const child = spawn(process.execPath, ["--expose-gc", file, backend], {
+    env,
+    stdio: ["pipe", "pipe", "ignore"]
+  })
   // It is there for us; we do not stay for it.
   child.unref()
   for (const pipe of [child.stdin, child.stdout]) if (pipe instanceof Socket) pipe.unref()

@@ -1,5 +1,6 @@
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import { Effect, Layer, Option } from "effect"
+import { readdirSync } from "node:fs"
 import { join } from "node:path"
 import { Keyring } from "../../../../src/adapters/store/keyring/Keyring.ts"
 import * as KeyringProcess from "../../../../src/adapters/store/keyring/KeyringProcess.ts"
@@ -222,6 +223,25 @@ describe.skipIf(!hasSecretService)("the Secret Service (needs dbus and gnome-key
         const reason = (yield* Effect.flip(entries.get("notion"))).reason
         assert.include(["Unavailable", "Broken"], reason._tag)
       }).pipe(Effect.provide(keyring(service.env)))
+    })
+  )
+
+  it.live("is asked any number of times over a few connections: a message bus has only so many", () =>
+    Effect.gen(function* () {
+      const pids: Array<number | undefined> = []
+      const layer = KeyringProcess.layer({
+        backend: "secretservice",
+        start: (backend) => {
+          const child = spawnChild(backend, { ...process.env, ...real.env })
+          pids.push(child.pid)
+          return child
+        }
+      })
+      yield* Effect.gen(function* () {
+        const entries = yield* Keyring
+        yield* Effect.forEach(Array.from({ length: 150 }), (_, at) => entries.get(`server-${at}`))
+        assert.isBelow(readdirSync(`/proc/${pids[0]}/fd`).length, 100)
+      }).pipe(Effect.provide(layer))
     })
   )
 

@@ -1,0 +1,153 @@
+import { createInterface } from "node:readline"
+import { Clock, Console, Duration, Effect, Layer, Option, Redacted } from "effect"
+import {
+  AccessTokens,
+  Credentials,
+  type CredentialLock,
+  type CredentialStore,
+  type HttpServer,
+  Person,
+  SecretPrompt,
+  SignIn
+} from "../src/index.ts"
+import {
+  Browser,
+  CallbackListener,
+  ClientRegistrar,
+  Discovery,
+  EncryptedFileStore,
+  FetchTransport,
+  FlowSecretSource,
+  KeyringProcess,
+  KeyringStore,
+  ProcessLock,
+  TokenEndpoint,
+  VaultStore
+} from "../src/node.ts"
+import { defaultOAuth } from "../src/domain/Server.ts"
+import { password } from "../test/e2e/World.ts"
+
+// A program that embeds the library, as one of many. For each line of its input, a number of hours, it asks for a token
+// as of that time, and prints it.
+
+const [backend = "", home = "", url = "", vaultUrl = "", vaultToken = ""] = process.argv.slice(2)
+
+const server: HttpServer = {
+  _tag: "Http",
+  name: "demo",
+  url: new URL(url),
+  headers: {},
+  transport: "auto",
+  oauth: defaultOAuth
+}
+
+const processLock = ProcessLock.layer({ directory: `${home}/.mcp_cli/locks` })
+
+/** The stores as the program keeps them in this home. */
+const storage = (): Layer.Layer<CredentialStore | CredentialLock> => {
+  switch (backend) {
+    case "secretservice":
+      return KeyringStore.layer({ directory: `${home}/.mcp_cli/storage/names` }).pipe(
+        Layer.provide(KeyringProcess.layer({ backend })),
+        Layer.merge(processLock)
+      )
+    case "vault":
+      return VaultStore.layer({
+        url: new URL(vaultUrl),
+        mountPoint: "secret",
+        pathPrefix: "mcp-cli/oauth",
+        namespace: undefined,
+        kvVersion: undefined,
+        auth: { method: "token", token: Redacted.make(vaultToken), tokenFile: undefined },
+        tls: { caCert: undefined, clientCert: undefined, clientKey: undefined, skipVerify: false }
+      }).pipe(Layer.provide(processLock))
+    default:
+      return EncryptedFileStore.layer({
+        directory: `${home}/.mcp_cli/tokens`,
+        password: Redacted.make(password)
+      }).pipe(
+        Layer.provide(Layer.succeed(SecretPrompt, { ask: () => Effect.succeedNone })),
+        Layer.provideMerge(processLock)
+      )
+  }
+}
+
+const nobody = Layer.succeed(Person, {
+  present: false,
+  patience: Duration.minutes(1),
+  askToSignIn: () => Effect.void,
+  pastedRedirect: () => Effect.never,
+  tell: Console.error
+})
+
+let hours = 0
+const offset = () => hours * 3_600_000
+
+const program = Effect.gen(function* () {
+  const real = yield* Clock.Clock
+  // Time is moved for the whole program; what waits, waits in real time.
+  const later: Clock.Clock = Object.assign(Object.create(real) as Clock.Clock, {
+    currentTimeMillisUnsafe: () => real.currentTimeMillisUnsafe() + offset(),
+    currentTimeMillis: Effect.map(real.currentTimeMillis, (time) => time + offset())
+  })
+  const tokens = yield* AccessTokens.AccessTokens
+  const ask = tokens.get({ server }).pipe(
+    Effect.provideService(Clock.Clock, later),
+    Effect.match({
+      onFailure: (error) => `error: ${error.message}`,
+      onSuccess: ({ accessToken }) => Redacted.value(accessToken)
+    }),
+    Effect.flatMap(Console.log)
+  )
+  const lines = createInterface({ input: process.stdin })
+  const queue: Array<string> = []
+  let wake: (() => void) | undefined
+  let ended = false
+  lines.on("line", (line) => {
+    queue.push(line)
+    wake?.()
+  })
+  lines.on("close", () => {
+    ended = true
+    wake?.()
+  })
+  const next = Effect.callback<Option.Option<string>>((resume) => {
+    const give = () => {
+      const line = queue.shift()
+      if (line === undefined && !ended) return
+      wake = undefined
+      resume(Effect.succeed(Option.fromNullishOr(line)))
+    }
+    wake = give
+    give()
+  })
+  yield* Console.log("ready")
+  for (;;) {
+    const line = yield* next
+    if (Option.isNone(line)) return
+    hours = Number(line.value)
+    yield* ask
+  }
+}).pipe(
+  Effect.provide(
+    AccessTokens.layer.pipe(
+      Layer.provide(SignIn.layer),
+      Layer.provide(Credentials.layer),
+      Layer.provide(
+        Layer.mergeAll(
+          Discovery.layer,
+          ClientRegistrar.layer,
+          TokenEndpoint.layer,
+          FlowSecretSource.layer,
+          CallbackListener.layer,
+          Browser.layerNone
+        )
+      ),
+      Layer.provide(FetchTransport.layer),
+      Layer.provide(nobody),
+      Layer.provide(storage())
+    )
+  )
+)
+
+await Effect.runPromise(program)

@@ -1,0 +1,69 @@
+import { Clock, Console, Effect } from "effect"
+import { Command } from "effect/cli"
+import { accountCommand } from "../../domain/SignInError.ts"
+import { CredentialStore } from "../../ports/CredentialStore.ts"
+import { type LogoutResult, SignOut } from "../SignOut.ts"
+import { accountAt, httpServer, nameOf, serverName } from "./Arguments.ts"
+import { printJson, relativeTime } from "./Output.ts"
+import { Json } from "./Settings.ts"
+import { showWarnings } from "./Warnings.ts"
+
+/** Until when tokens work that nobody has revoked. */
+const remainderOf = (
+  { expiresAt, refreshable }: Extract<LogoutResult, { readonly _tag: "NotOffered" }>,
+  now: number
+): string => {
+  if (refreshable || expiresAt === undefined) return "Its tokens work until the provider ends them."
+  return expiresAt <= now ? "Its token has ended already." : `Its token ends ${relativeTime(expiresAt, now)}.`
+}
+
+/** `mcp-cli auth logout NAME` */
+export const logout = Command.make(
+  "logout",
+  { name: serverName },
+  Effect.fn("cli.auth.logout")(function* ({ name }) {
+    yield* showWarnings
+    const server = yield* httpServer(name)
+    const key = yield* accountAt(name)
+    const result = yield* SignOut.use((signOut) => signOut.logout(server, key.account))
+    if (yield* Json) {
+      return yield* printJson({
+        server: name,
+        account: key.account,
+        revoked: result._tag === "Revoked",
+        forgotten: result._tag !== "Nothing"
+      })
+    }
+    const shown = nameOf(key)
+    switch (result._tag) {
+      case "Revoked":
+        return yield* Console.error(
+          `Signed out of ${shown}: ${result.endpoint.origin} has revoked the tokens, and they are forgotten here.`
+        )
+      case "NotOffered": {
+        const byHand = server.oauth.source._tag === "ByHand"
+        yield* Console.error(`Forgot the sign-in to ${shown} on this machine.`)
+        return yield* Console.error(
+          `Nothing was revoked: no revocation endpoint of ${new URL(result.issuer).origin} is known${byHand ? ' ("revocation_url" in the oauth block sets one)' : ""}. ${remainderOf(result, yield* Clock.currentTimeMillis)} To end that sooner, take away the access of this program in your account there.`
+        )
+      }
+      case "Nothing": {
+        yield* Console.error(`Nobody is signed in to ${shown}: there was nothing to revoke.`)
+        const listed = yield* CredentialStore.use((store) => store.list)
+        if (listed.some(({ storageName }) => storageName === key.storageName)) {
+          yield* Console.error(
+            `What is still kept for it has no tokens, or was for another address or client of ${name}. Run ${accountCommand("auth reset", name, key.account)} to forget it.`
+          )
+        }
+      }
+    }
+  })
+).pipe(
+  Command.withDescription(
+    "Sign out: revoke the tokens at the authorization server, and forget them on this machine"
+  ),
+  Command.withExamples([
+    { command: "mcp-cli auth logout notion", description: "End the sign-in everywhere" },
+    { command: "mcp-cli auth logout notion --account work", description: "One account of several" }
+  ])
+)

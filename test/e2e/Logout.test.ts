@@ -1,0 +1,248 @@
+import { afterEach, assert, describe, it } from "vitest"
+import type { AuthorizationServerOptions } from "../servers/AuthorizationServer.ts"
+import { freePort, startWorld, type World } from "./World.ts"
+
+let world: World
+afterEach(() => world.close())
+
+const start = async (options?: AuthorizationServerOptions) => {
+  world = await startWorld(options)
+}
+const run = async (...args: ReadonlyArray<string>) => {
+  const ended = await world.run(args)
+  assert.strictEqual(ended.code, 0, `${args.join(" ")}: ${ended.stderr}`)
+  return ended
+}
+const login = (...args: ReadonlyArray<string>) => run("auth", "login", "demo", ...args)
+const token = async (...args: ReadonlyArray<string>) =>
+  (await run("auth", "token", "demo", ...args)).stdout.trim()
+const isActive = async (accessToken: string) =>
+  (await world.authorizationServer.introspect(accessToken, world.mcpServer.url.href)).active
+
+/** What the authorization server answers to a refresh token that it once gave to this client. */
+const refresh = async (parameters: Readonly<Record<string, string>>) => {
+  const answer = await fetch(`${world.authorizationServer.issuer}/token`, {
+    method: "POST",
+    body: new URLSearchParams({ grant_type: "refresh_token", ...parameters })
+  })
+  return { status: answer.status, body: (await answer.json()) as { readonly error?: string } }
+}
+
+describe("auth logout", () => {
+  it("ends the sign-in at the authorization server and on this machine, without a browser", async () => {
+    await start()
+    await login()
+    const accessToken = await token()
+    assert.isTrue(await isActive(accessToken))
+
+    const { stderr, stdout } = await run("auth", "logout", "demo")
+    assert.include(stderr, `Signed out of demo: ${world.authorizationServer.issuer} has revoked the tokens`)
+    assert.strictEqual(stdout, "")
+    assert.strictEqual(world.browsersOpened(), 1)
+
+    const [first, second] = world.authorizationServer.revocations.map(({ parameters }) => parameters)
+    assert.strictEqual(first?.get("token_type_hint"), "refresh_token")
+    assert.strictEqual(second?.get("token_type_hint"), "access_token")
+    assert.strictEqual(second?.get("token"), accessToken)
+    const refreshed = await refresh({
+      refresh_token: first?.get("token") ?? "",
+      client_id: first?.get("client_id") ?? "",
+      resource: world.mcpServer.url.href
+    })
+    assert.deepInclude(refreshed.body, { error: "invalid_grant" })
+    assert.isFalse(await isActive(accessToken))
+
+    const tools = await world.run(["tools", "demo"])
+    assert.strictEqual(tools.code, 3)
+    assert.include(tools.stderr, "Not signed in to demo. Run: mcp-cli auth login demo")
+    assert.include((await run("auth", "logout", "demo")).stderr, "Nobody is signed in to demo")
+    await login()
+    await run("tools", "demo")
+  })
+
+  it("says to programs what it did", async () => {
+    await start()
+    await login("--account", "work")
+    const logout = async () =>
+      JSON.parse((await run("auth", "logout", "demo", "--account", "work", "--json")).stdout) as object
+    const said = { server: "demo", account: "work" }
+    assert.deepEqual(await logout(), { ...said, revoked: true, forgotten: true })
+    assert.deepEqual(await logout(), { ...said, revoked: false, forgotten: false })
+  })
+
+  it("tries again while the authorization server is away", async () => {
+    await start()
+    await login()
+    world.authorizationServer.failNext({ kind: "hang up" }, { kind: "status", status: 503 })
+    await run("auth", "logout", "demo")
+    assert.strictEqual((await world.run(["auth", "token", "demo"])).code, 3)
+  })
+
+  it("forgets nothing where revoking fails, and says what can be done", async () => {
+    await start()
+    await login()
+    const accessToken = await token()
+    world.authorizationServer.failNext({ kind: "status", status: 503, retryAfter: 3600 })
+    const failed = await world.run(["auth", "logout", "demo"])
+    assert.strictEqual(failed.code, 5)
+    assert.include(failed.stderr, "HTTP 503")
+    assert.include(failed.stderr, "mcp-cli auth logout demo to try again")
+    assert.include(failed.stderr, "mcp-cli auth reset demo to forget it on this machine only")
+    assert.notInclude(failed.stderr, accessToken)
+    assert.strictEqual(await token(), accessToken)
+    assert.isTrue(await isActive(accessToken))
+  })
+
+  it("needs the password, and changes nothing without it", async () => {
+    await start()
+    await login()
+    const locked = await world.run(["auth", "logout", "demo"], { env: { MCP_CLI_ENCRYPTION_KEY: "wrong" } })
+    assert.strictEqual(locked.code, 4)
+    assert.strictEqual(world.authorizationServer.revocations.length, 0)
+    assert.isTrue(await isActive(await token()))
+  })
+
+  it("only forgets where the authorization server revokes nothing, and says so", async () => {
+    await start({ revocation: false })
+    await login()
+    const accessToken = await token()
+    const { stderr } = await run("auth", "logout", "demo")
+    assert.include(stderr, "Forgot the sign-in to demo on this machine.")
+    assert.include(stderr, "Nothing was revoked")
+    assert.isTrue(await isActive(accessToken))
+    assert.strictEqual((await world.run(["auth", "token", "demo"])).code, 3)
+    await login()
+    assert.deepInclude(JSON.parse((await run("auth", "logout", "demo", "--json")).stdout), {
+      revoked: false,
+      forgotten: true
+    })
+  })
+
+  it("uses revocation_url and the configured client, as its secret is sent at the token endpoint", async () => {
+    const port = await freePort()
+    const redirect_uri = `http://localhost:${port}/callback`
+    await start({
+      clients: [
+        {
+          client_id: "written",
+          client_secret: "a written secret",
+          redirect_uris: [redirect_uri],
+          token_endpoint_auth_method: "client_secret_basic",
+          grant_types: ["authorization_code", "refresh_token"]
+        }
+      ]
+    })
+    const { issuer } = world.authorizationServer
+    const configure = (revocation_url?: string) =>
+      world.configure({
+        mcpServers: {
+          demo: {
+            url: world.mcpServer.url.href,
+            oauth: {
+              authorization_url: `${issuer}/authorize`,
+              token_url: `${issuer}/token`,
+              client_id: "written",
+              client_secret: "a written secret",
+              redirect_uri,
+              scopes: ["mcp:read"],
+              ...(revocation_url === undefined ? {} : { revocation_url })
+            }
+          }
+        }
+      })
+    configure()
+    await login()
+    assert.include((await run("auth", "logout", "demo")).stderr, '"revocation_url" in the oauth block')
+    configure(`${issuer}/revoke`)
+    await login()
+    const accessToken = await token()
+    await run("auth", "logout", "demo")
+    const [first] = world.authorizationServer.revocations
+    assert.strictEqual(
+      first?.authorization,
+      `Basic ${Buffer.from("written:a+written+secret").toString("base64")}`
+    )
+    assert.isFalse((await world.authorizationServer.introspect(accessToken, `${issuer}/default`)).active)
+  })
+})
+
+describe("two accounts of one server", () => {
+  it("are signed in side by side, and signed out one by one", async () => {
+    await start()
+    const work = ["--account", "work"]
+    await login()
+    assert.include((await login(...work)).stderr, "Signed in to demo (work).")
+    const [first, second] = [await token(), await token(...work)]
+    assert.notStrictEqual(first, second)
+    assert.strictEqual(world.browsersOpened(), 2)
+
+    // Commands with a session carry the token of the account that they name.
+    await run("tools", "demo", ...work)
+    world.mcpServer.rejectSeenTokens()
+    await run("tools", "demo")
+    assert.strictEqual(await token(), first)
+    await run("ping", "demo", ...work)
+    const refreshed = await token(...work)
+    assert.notStrictEqual(refreshed, second)
+    assert.strictEqual(world.browsersOpened(), 2)
+
+    const status = async (...args: ReadonlyArray<string>) =>
+      (
+        JSON.parse((await run("auth", "status", "--json", ...args)).stdout) as ReadonlyArray<{
+          readonly account: string
+          readonly state: string
+        }>
+      ).map(({ account, state }) => `${account}: ${state}`)
+    assert.deepEqual(await status(), ["default: signed in", "work: signed in"])
+    assert.deepEqual(await status(...work), ["work: signed in"])
+    assert.deepEqual(await status("demo", "--account", "home"), ["home: signed out"])
+    assert.include((await run("auth", "status")).stdout, "demo (work)")
+
+    await run("auth", "logout", "demo", ...work)
+    assert.isFalse(await isActive(refreshed))
+    assert.isTrue(await isActive(first))
+    const gone = await world.run(["tools", "demo", ...work])
+    assert.strictEqual(gone.code, 3)
+    assert.include(gone.stderr, "Not signed in to demo (work). Run: mcp-cli auth login demo --account work")
+    await run("tools", "demo")
+  })
+
+  it("are forgotten one by one, and what is kept is named", async () => {
+    await start()
+    await login()
+    await login("--account", "my work")
+    const reset = await run("auth", "reset", "demo")
+    assert.include(reset.stderr, "Forgot the sign-in to demo.\n")
+    assert.include(
+      reset.stderr,
+      'Still kept: demo (my work). Run mcp-cli auth reset demo --account "my work" to forget it.'
+    )
+    assert.strictEqual((await world.run(["auth", "token", "demo"])).code, 3)
+    await token("--account", "my work")
+    const other = await run("auth", "reset", "demo", "--account", "my work")
+    assert.strictEqual(other.stderr, "Forgot the sign-in to demo (my work).\n")
+    assert.strictEqual((await world.run(["auth", "token", "demo", "--account", "my work"])).code, 3)
+    assert.strictEqual(world.authorizationServer.revocations.length, 0)
+    await login("--account", "home")
+    assert.deepEqual(JSON.parse((await run("auth", "reset", "demo", "--account", "home", "--json")).stdout), {
+      forgotten: ["demo"],
+      accounts: [{ server: "demo", account: "home" }]
+    })
+  })
+
+  it("need a name, and a server that has accounts", async () => {
+    await start()
+    for (const args of [
+      ["tools", "demo", "--account", ""],
+      ["auth", "reset", "--all", "--account", "work"]
+    ]) {
+      const { code, stderr } = await world.run(args)
+      assert.strictEqual(code, 2, args.join(" "))
+      assert.include(stderr, "account")
+    }
+    world.configure({ mcpServers: { local: { command: process.execPath, args: ["-e", ""] } } })
+    const local = await world.run(["tools", "local", "--account", "work"])
+    assert.strictEqual(local.code, 2)
+    assert.include(local.stderr, "it has no accounts")
+  })
+})
