@@ -1,3 +1,4 @@
+// @effect-diagnostics globalRandom:off
 import { type ChildProcess, spawn } from "node:child_process"
 import { performance } from "node:perf_hooks"
 import { hasSecretService, type SecretService, startSecretService } from "../test/servers/SecretService.ts"

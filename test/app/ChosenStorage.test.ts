@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Fiber, Option } from "effect"
+import { Deferred, Effect, Fiber, Layer, Option } from "effect"
 import { ChosenStorage } from "../../src/app/ChosenStorage.ts"
 import { CredentialKey } from "../../src/domain/CredentialKey.ts"
 import { CredentialLock } from "../../src/ports/CredentialLock.ts"
@@ -15,7 +15,7 @@ const unavailable = new Unavailable({ backend, detail: "no session bus" })
 const on =
   (options: MachineOptions) =>
   <A, E>(effect: Effect.Effect<A, E, CredentialStore | CredentialLock | ChosenStorage | Machine>) =>
-    effect.pipe(Effect.provide(program), Effect.provide(machine(options)))
+    effect.pipe(Effect.provide(Layer.provideMerge(program, machine(options))))
 
 const put = CredentialStore.use((store) => store.put(notion, credentialWith("first")))
 const inUse = ChosenStorage.use((chosen) => chosen.inUse)

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Option } from "effect"
+import { Effect, Layer, Option } from "effect"
 import { StorageMove } from "../../src/app/StorageMove.ts"
 import { CredentialKey } from "../../src/domain/CredentialKey.ts"
 import { isSameCredential } from "../../src/domain/Credential.ts"
@@ -211,12 +211,14 @@ describe("moving sign-ins", () => {
           const open = yield* CredentialStore
           for (const key of keys) assert.isTrue(Option.isSome(yield* open.get(key)))
         }).pipe(
-          Effect.provide(program),
           Effect.provide(
-            machine({
-              ...options,
-              before: () => Effect.suspend(() => (++step === failAt ? Effect.fail(broken) : Effect.void))
-            })
+            Layer.provideMerge(
+              program,
+              machine({
+                ...options,
+                before: () => Effect.suspend(() => (++step === failAt ? Effect.fail(broken) : Effect.void))
+              })
+            )
           )
         )
       }

@@ -1,3 +1,4 @@
+// @effect-diagnostics globalDate:off
 import { randomUUID } from "node:crypto"
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from "node:http"
 import { createServer as createSecureServer } from "node:https"

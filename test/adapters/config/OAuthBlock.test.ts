@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Redacted } from "effect"
 import { protocolParameters } from "../../../src/domain/AuthorizationRequest.ts"
-import type { EndpointsByHand } from "../../../src/domain/AuthorizationServer.ts"
+import type { EndpointsByHand } from "../../../src/domain/Server.ts"
 import { defaultOAuth, type OAuthSettings } from "../../../src/domain/Server.ts"
 import { errorsOf, httpServerOf, type Options, useErrorsOf } from "./InMemoryFile.ts"
 

@@ -129,7 +129,7 @@ const isPassing = (status: number, errors: ReadonlyArray<string>): boolean =>
   status === 429 ||
   (status >= 472 && status <= 473) ||
   (status >= 500 && status !== 501) ||
-  (status === 400 && errors.some((error) => /^Upgrading from non-versioned/.test(error)))
+  (status === 400 && errors.some((error) => error.startsWith("Upgrading from non-versioned")))
 
 /** Vault by HTTP: with time limits, retries, one redirect to the same host, and no secret in any error. */
 export interface VaultHttp {

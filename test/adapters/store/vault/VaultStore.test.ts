@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { execFileSync } from "node:child_process"
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
-import { Deferred, Effect, Fiber, Option, Redacted } from "effect"
+import { Deferred, Effect, Fiber, Layer, Option, Redacted } from "effect"
 import { TestClock } from "effect/testing"
 import { CredentialKey } from "../../../../src/domain/CredentialKey.ts"
 import type { VaultSettings } from "../../../../src/ports/Configuration.ts"
@@ -451,7 +451,7 @@ describe("the lease on a record", () => {
           })
         )
         assert.strictEqual(Option.getOrThrow(yield* get).generation, 2)
-      }).pipe(Effect.provide(programOf(settingsFor(vault))), Effect.provide(TestClock.layer()))
+      }).pipe(Effect.provide(Layer.provideMerge(programOf(settingsFor(vault)), TestClock.layer())))
     })
   )
 })
