@@ -3,7 +3,7 @@ import { pbkdf2 } from "node:crypto"
 import { performance } from "node:perf_hooks"
 import { createRequire } from "node:module"
 import { dirname, join } from "node:path"
-import { Duration, Effect, Layer } from "effect"
+import { Duration, Effect, Layer, Option, Redacted } from "effect"
 import { TestClock } from "effect/testing"
 import {
   AccessTokens,
@@ -12,12 +12,15 @@ import {
   CredentialStore,
   HttpTransport,
   type HttpServer,
+  SecretPrompt,
   SignIn
 } from "../src/index.ts"
 import { MemoryLock, MemoryStore, ScriptedAuthorizationServer, ScriptedPerson } from "../src/testing.ts"
 import { defaultOAuth } from "../src/domain/Server.ts"
-import { startWorld, type World } from "../test/e2e/World.ts"
+import { EncryptedFileStore } from "../src/node.ts"
+import { password, startWorld, type World } from "../test/e2e/World.ts"
 import { followRedirects } from "../test/servers/Person.ts"
+import { hasSecretService, startSecretService } from "../test/servers/SecretService.ts"
 
 const rounds = 15
 const say = (line: string) => process.stdout.write(`${line}\n`)
@@ -64,8 +67,8 @@ const nodeNothing = () =>
     spawn(process.execPath, ["-e", "0"], { stdio: "ignore" }).once("close", () => done())
   )
 
-const run = async (world: World, args: ReadonlyArray<string>) => {
-  const { code, stderr } = await world.run(args)
+const run = async (world: World, args: ReadonlyArray<string>, env: Readonly<Record<string, string>> = {}) => {
+  const { code, stderr } = await world.run(args, { env })
   if (code !== 0) throw new Error(`mcp-cli ${args.join(" ")}: ${stderr}`)
 }
 
@@ -179,6 +182,65 @@ const thousandFibers = Effect.gen(function* () {
   )
 )
 
+/** The keyring takes the place of the password and its derivation. */
+const ofKeyring = async () => {
+  if (!hasSecretService) {
+    say("auth token from the Secret Service: not measured, it needs dbus and gnome-keyring")
+    return
+  }
+  const keyring = await startSecretService()
+  const place = await startWorld()
+  const env = {
+    DBUS_SESSION_BUS_ADDRESS: keyring.env["DBUS_SESSION_BUS_ADDRESS"] ?? "",
+    MCP_CLI_ENCRYPTION_KEY: ""
+  }
+  await run(place, ["auth", "login", "demo"], env)
+  await compare(
+    "auth token from the Secret Service / node -e 0",
+    3.5,
+    () => run(place, ["auth", "token", "demo"], env),
+    nodeNothing
+  )
+  await place.close()
+  await keyring.close()
+}
+
+const ofTenThousand = async (one: World) => {
+  const many = await startWorld()
+  await run(many, ["auth", "login", "demo"])
+  const store = EncryptedFileStore.layer({
+    directory: join(many.home, ".mcp_cli", "tokens"),
+    password: Redacted.make(password)
+  }).pipe(
+    Layer.provide(MemoryLock.layer),
+    Layer.provide(Layer.succeed(SecretPrompt, { ask: () => Effect.succeedNone }))
+  )
+  await Effect.runPromise(
+    CredentialStore.use((kept) =>
+      Effect.gen(function* () {
+        const credential = Option.getOrThrow(yield* kept.get(CredentialKey.of("demo")))
+        yield* Effect.forEach(
+          Array.from({ length: 9999 }, (_, at) => CredentialKey.of(`server-${at}`)),
+          (key) => kept.put(key, credential),
+          { concurrency: 16 }
+        )
+      })
+    ).pipe(Effect.provide(store))
+  )
+  await compare(
+    "auth token with 10,000 credentials / with 1",
+    1.2,
+    () => run(many, ["auth", "token", "demo"]),
+    () => run(one, ["auth", "token", "demo"])
+  )
+  const times: Array<number> = []
+  for (let round = 0; round < 5; round++) times.push(await timed(() => run(many, ["auth", "status"])))
+  say(
+    `auth status of 10,000: ${median(times).toFixed(0)} ms, goal <= 1000: ${median(times) <= 1000 ? "met" : "MISSED"}`
+  )
+  await many.close()
+}
+
 const world = await startWorld()
 try {
   await run(world, ["auth", "login", "demo"])
@@ -203,6 +265,9 @@ try {
   say(
     `HTTP requests of tools NAME: ${made.map(([name, count]) => `${count} ${name}`).join(", ")}; goal: the handshake's own and the list`
   )
+
+  await ofKeyring()
+  await ofTenThousand(world)
 
   const { answers, refreshes } = await Effect.runPromise(thousandFibers)
   say(`1,000 fibers, expired token: ${refreshes} refresh, ${answers} answers; goal: 1 refresh, 1,000 answers`)
