@@ -13,9 +13,14 @@ export class AuthorizationServerMetadata extends Schema.Class<AuthorizationServe
   /** Where tokens can be revoked (RFC 7009). */
   revocation_endpoint: Schema.optionalKey(Schema.NonEmptyString),
   scopes_supported: Schema.optionalKey(Schema.Array(Schema.String)),
+  grant_types_supported: Schema.optionalKey(Schema.Array(Schema.String)),
   code_challenge_methods_supported: Schema.optionalKey(Schema.Array(Schema.String)),
   token_endpoint_auth_methods_supported: Schema.optionalKey(Schema.Array(Schema.String)),
-  authorization_response_iss_parameter_supported: Schema.optionalKey(Schema.Boolean)
+  authorization_response_iss_parameter_supported: Schema.optionalKey(Schema.Boolean),
+  /** Takes the URL of a document about a client for its identifier (draft-ietf-oauth-client-id-metadata-document). */
+  client_id_metadata_document_supported: Schema.optionalKey(Schema.Boolean),
+  /** Where a device asks for a code to show (RFC 8628 §4). */
+  device_authorization_endpoint: Schema.optionalKey(Schema.NonEmptyString)
 }) {}
 
 /**
