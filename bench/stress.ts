@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from "node:child_process"
 import { performance } from "node:perf_hooks"
 import { hasSecretService, type SecretService, startSecretService } from "../test/servers/SecretService.ts"
-import { startVaultDouble, type VaultDouble } from "../test/servers/VaultDouble.ts"
+import { startVaultServer, type VaultServer } from "../test/servers/VaultServer.ts"
 import { startWorld, type World } from "../test/e2e/World.ts"
 
 // What only many processes at once, or a process that is killed, can show. Takes minutes. Arguments: the backends
@@ -26,13 +26,13 @@ type Backend = (typeof backends)[number]
 interface Place {
   readonly world: World
   readonly env: Readonly<Record<string, string>>
-  readonly vault: VaultDouble
+  readonly vault: VaultServer
   readonly keyring: SecretService
   readonly close: () => Promise<void>
 }
 
 const startPlace = async (backend: Backend, accessTokenSeconds?: number): Promise<Place> => {
-  const vault = await startVaultDouble()
+  const vault = await startVaultServer()
   const keyring = await startSecretService()
   const world = await startWorld(accessTokenSeconds === undefined ? {} : { accessTokenSeconds })
   const env = {

@@ -54,9 +54,12 @@ const encodeName = (name: string): string => {
   const encoded = Array.from(name.toWellFormed(), (character) =>
     /[a-z0-9_.-]/.test(character) ? character : percent(character)
   ).join("")
-  return encoded.startsWith(".") || deviceName.test(encoded)
-    ? percent(encoded.slice(0, 1)) + encoded.slice(1)
-    : encoded
+  const begun =
+    encoded.startsWith(".") || deviceName.test(encoded)
+      ? percent(encoded.slice(0, 1)) + encoded.slice(1)
+      : encoded
+  // Windows drops a dot at the end of a name, and Vault takes no path that has one there.
+  return begun.endsWith(".") ? begun.slice(0, -1) + percent(".") : begun
 }
 
 const decodeName = (encoded: string): string => {

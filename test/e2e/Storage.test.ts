@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, statSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import { hasSecretService, type SecretService, startSecretService } from "../servers/SecretService.ts"
-import { startVaultDouble, type VaultDouble } from "../servers/VaultDouble.ts"
+import { startVaultServer, type VaultServer } from "../servers/VaultServer.ts"
 import { startWorld, type World } from "./World.ts"
 
 /** Every text in the files below a folder. */
@@ -96,11 +96,11 @@ describe.skipIf(!hasSecretService)("sign-ins in the keyring (needs dbus and gnom
 
 describe("sign-ins in Vault (a double)", () => {
   let world: World
-  let vault: VaultDouble
+  let vault: VaultServer
   let env: Readonly<Record<string, string>>
 
   beforeAll(async () => {
-    vault = await startVaultDouble()
+    vault = await startVaultServer()
     world = await startWorld()
     env = {
       VAULT_ADDR: vault.url.href,
@@ -120,7 +120,7 @@ describe("sign-ins in Vault (a double)", () => {
     assert.include(login.stderr, "Sign-ins are kept in Vault")
     const token = await world.run(["auth", "token", "demo", "-v"], { env })
     assert.strictEqual(token.code, 0, token.stderr)
-    assert.deepStrictEqual(vault.pathsOf("secret"), ["mcp-cli/oauth/demo"])
+    assert.deepStrictEqual(vault.paths("secret"), ["mcp-cli/oauth/demo"])
     for (const secret of [vault.rootToken, token.stdout.trim()]) {
       assert.notInclude(login.stderr + token.stderr, secret)
       assert.isFalse(textsBelow(world.home).some((text) => text.includes(secret)))
@@ -156,7 +156,7 @@ describe("sign-ins in Vault (a double)", () => {
       env: { ...env, MCP_CLI_ENCRYPTION_KEY: "a password" }
     })
     assert.strictEqual(moved.code, 0, moved.stderr)
-    assert.deepStrictEqual(vault.pathsOf("secret"), [])
+    assert.deepStrictEqual(vault.paths("secret"), [])
     assert.deepStrictEqual(vault.violations, [])
   })
 })

@@ -33,6 +33,11 @@ export interface KeyValue {
     fields: Fields,
     over: number
   ) => Effect.Effect<Option.Option<number>, StorageError>
+  /**
+   * Destroys every version of a record but one. That only the newest is kept is said of each record, but a mount that
+   * keeps more has the last word.
+   */
+  readonly prune: (name: string, except: number) => Effect.Effect<void, StorageError>
   /** Removes a record, with every version of it. */
   readonly remove: (name: string) => Effect.Effect<void, StorageError>
   /** The names below the prefix, folders left out. */
@@ -108,7 +113,7 @@ export const keyValue = (
       : Effect.succeed(known)
   ).pipe(turn.withPermit)
 
-  const at = (found: Mount, part: "data" | "metadata", name?: string) => [
+  const at = (found: Mount, part: "data" | "metadata" | "destroy", name?: string) => [
     ...found.path,
     ...(found.version === 2 ? [part] : []),
     ...found.prefix,
@@ -180,6 +185,23 @@ export const keyValue = (
     version: Effect.map(mount, ({ version }) => version),
     read,
     write,
+    prune: Effect.fn("KeyValue.prune")(function* (name: string, except: number) {
+      const found = yield* mount
+      if (found.version === 1) return
+      const answer = yield* session.send({ method: "GET", path: at(found, "metadata", name) })
+      const versions = "errors" in answer ? undefined : fieldOf(answer.body, "data", "versions")
+      const old = Object.entries(typeof versions === "object" && versions !== null ? versions : {})
+        .filter(([, version]) => fieldOf(version, "destroyed") !== true)
+        .map(([number]) => Number(number))
+        .filter((number) => number < except)
+      if (old.length === 0) return
+      const destroyed = yield* session.send({
+        method: "POST",
+        path: at(found, "destroy", name),
+        body: { versions: old }
+      })
+      if ("errors" in destroyed) return yield* refuse(destroyed)
+    }),
     remove: Effect.fn("KeyValue.remove")(function* (name: string) {
       const found = yield* mount
       const answer = yield* session.send({ method: "DELETE", path: at(found, "metadata", name) })

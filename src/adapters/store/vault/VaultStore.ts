@@ -210,21 +210,33 @@ export const layer = (
       const replace = Effect.fnUntraced(function* (name: string, record: string) {
         for (let attempt = 1; attempt <= writeAttempts; attempt++) {
           const { fields, version } = yield* engine.read(name)
-          if (Option.isSome(yield* writeOver(name, { ...fields, record }, version))) return
+          const written = yield* writeOver(name, { ...fields, record }, version)
+          if (Option.isSome(written)) return written.value.version
         }
         return yield* new StorageError({
           reason: new Broken({ backend: "vault", detail: "others write the same record all the time" })
         })
       })
 
+      /** The new record is stored whatever comes of this; but old ones hold old tokens, so that is said. */
+      const prune = (name: string, except: number) =>
+        engine
+          .prune(name, except)
+          .pipe(
+            Effect.catch((error) =>
+              Effect.logWarning(`Older versions of ${path}/${name} could not be destroyed. ${error.message}`)
+            )
+          )
+
       const put = Effect.fn("VaultStore.put")(function* (key: CredentialKey, credential: Credential) {
         const name = key.storageName
         const record = yield* encodeRecord(key, credential)
         const lease = leases.get(name)
-        if (lease === undefined) return yield* replace(name, record)
+        if (lease === undefined) return yield* Effect.flatMap(replace(name, record), (at) => prune(name, at))
         if (!(yield* writeHeld(name, lease, (fields) => ({ ...fields, record })))) {
           return yield* superseded(key)
         }
+        yield* prune(name, lease.version)
       }, Effect.uninterruptible)
 
       const remove = Effect.fn("VaultStore.remove")(function* (key: CredentialKey) {

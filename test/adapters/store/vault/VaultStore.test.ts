@@ -9,7 +9,7 @@ import type { VaultSettings } from "../../../../src/ports/Configuration.ts"
 import { CredentialLock } from "../../../../src/ports/CredentialLock.ts"
 import { CredentialStore, type StorageError } from "../../../../src/ports/CredentialStore.ts"
 import { credentialWith } from "../../../contract/CredentialStoreContract.ts"
-import type { Fault, VaultDouble } from "../../../servers/VaultDouble.ts"
+import type { FaultKind, FaultOptions, VaultServer } from "../../../servers/VaultServer.ts"
 import { temporaryFolder } from "../../TemporaryFolder.ts"
 import { programOf, settingsFor, vaultDouble } from "./VaultWorld.ts"
 
@@ -41,7 +41,10 @@ const selfSigned = Effect.gen(function* () {
   return { key, certificate }
 })
 
-const recordOf = (vault: VaultDouble) => vault.versionsOf("secret", path)
+const recordOf = (vault: VaultServer) => vault.versions("secret", path)
+
+/** "METHOD path" of what was asked. */
+const seen = (vault: VaultServer) => vault.requests.map((request) => `${request.method} ${request.path}`)
 
 describe("a record in Vault", () => {
   it.live("is the only version that is kept", () =>
@@ -58,6 +61,20 @@ describe("a record in Vault", () => {
     })
   )
 
+  it.live("is the only version that can be read, even where the mount keeps more", () =>
+    Effect.gen(function* () {
+      const vault = yield* vaultDouble()
+      vault.mount("team", { type: "kv", version: 2, maxVersions: 5 })
+      yield* Effect.gen(function* () {
+        for (const text of ["one", "two", "three"]) yield* locked(put(text))
+      }).pipe(Effect.provide(programOf(settingsFor(vault, { mountPoint: "team" }))))
+      const kept = JSON.stringify(vault.versions("team", path))
+      assert.include(kept, "refresh of three")
+      assert.notInclude(kept, "refresh of two")
+      assert.deepStrictEqual(vault.violations, [])
+    })
+  )
+
   it.live("is removed with all that is known of it", () =>
     Effect.gen(function* () {
       const vault = yield* vaultDouble()
@@ -65,8 +82,8 @@ describe("a record in Vault", () => {
         yield* put("one")
         assert.isTrue(yield* CredentialStore.use((store) => store.remove(notion)))
       }).pipe(Effect.provide(programOf(settingsFor(vault))))
-      assert.deepStrictEqual(vault.pathsOf("secret"), [])
-      assert.include(vault.requests, `DELETE secret/metadata/${path}`)
+      assert.deepStrictEqual(vault.paths("secret"), [])
+      assert.include(seen(vault), `DELETE secret/metadata/${path}`)
     })
   )
 
@@ -98,7 +115,7 @@ describe("a record in Vault", () => {
           assert.isTrue(Option.isSome(yield* store.get(CredentialKey.of(name))))
         }
       }).pipe(Effect.provide(programOf(settingsFor(vault))))
-      assert.isTrue(vault.pathsOf("secret").every((name) => /^mcp-cli\/oauth\/[^/]+$/.test(name)))
+      assert.isTrue(vault.paths("secret").every((name) => /^mcp-cli\/oauth\/[^/]+$/.test(name)))
       assert.deepStrictEqual(vault.violations, [])
     })
   )
@@ -106,45 +123,94 @@ describe("a record in Vault", () => {
   it.live("is kept in a mount of several segments, and in a part of one", () =>
     Effect.gen(function* () {
       const vault = yield* vaultDouble()
-      vault.mount("teams/tools", 2)
+      vault.mount("teams/tools", { type: "kv", version: 2 })
       yield* put("one").pipe(Effect.provide(programOf(settingsFor(vault, { mountPoint: "teams/tools" }))))
-      assert.deepStrictEqual(vault.pathsOf("teams/tools"), [path])
+      assert.deepStrictEqual(vault.paths("teams/tools"), [path])
       yield* put("two").pipe(Effect.provide(programOf(settingsFor(vault, { mountPoint: "secret/deep" }))))
-      assert.deepStrictEqual(vault.pathsOf("secret"), [`deep/${path}`])
+      assert.deepStrictEqual(vault.paths("secret"), [`deep/${path}`])
     })
   )
 
   it.live("is written without asking for the version where that is fixed", () =>
     Effect.gen(function* () {
       const vault = yield* vaultDouble()
-      const token = Redacted.make(vault.createToken({ allows: /secret\/(data|metadata)\/mcp-cli\/oauth/ }))
+      const token = Redacted.make(
+        vault.createToken({
+          policies: [
+            { path: "secret/data/mcp-cli/oauth/*", capabilities: ["create", "read", "update"] },
+            {
+              path: "secret/metadata/mcp-cli/oauth/*",
+              capabilities: ["create", "read", "update", "delete", "list"]
+            }
+          ]
+        })
+      )
       const auth = { method: "token", token, tokenFile: undefined } as const
       yield* put("one").pipe(Effect.provide(programOf(settingsFor(vault, { kvVersion: 2, auth }))))
-      assert.isTrue(vault.requests.every((request) => !request.includes("sys/")))
+      assert.isTrue(seen(vault).every((request) => !request.includes("sys/")))
+    })
+  )
+})
+
+describe("the policy of the README", () => {
+  const policies = Array.from(
+    readFileSync("README.md", "utf8").matchAll(/^path "([^"]+)" \{ capabilities = \[([^\]]+)\] \}/gm),
+    ([, rule = "", capabilities = ""]) => ({
+      path: rule,
+      capabilities: capabilities.split(",").map((text) => text.trim().replaceAll('"', "") as "read")
+    })
+  )
+
+  it.live("is enough, and nothing in it is too much", () =>
+    Effect.gen(function* () {
+      assert.isAbove(policies.length, 2)
+      const everything = Effect.gen(function* () {
+        const store = yield* CredentialStore
+        yield* store.unlock
+        yield* put("one")
+        yield* locked(put("two", 2))
+        assert.lengthOf(yield* store.list, 1)
+        assert.isTrue(yield* store.remove(notion))
+      })
+      const attempt = (rules: typeof policies) =>
+        Effect.gen(function* () {
+          const vault = yield* vaultDouble()
+          const token = Redacted.make(vault.createToken({ policies: rules }))
+          const auth = { method: "token", token, tokenFile: undefined } as const
+          return yield* Effect.result(
+            everything.pipe(Effect.provide(programOf(settingsFor(vault, { auth }))))
+          )
+        })
+      assert.strictEqual((yield* attempt(policies))._tag, "Success")
+      for (const left of policies.filter((rule) => !rule.path.includes("destroy"))) {
+        const rest = yield* attempt(policies.filter((rule) => rule !== left))
+        assert.strictEqual(rest._tag, "Failure", left.path)
+      }
     })
   )
 })
 
 describe("a Vault that falters", () => {
-  const passing: ReadonlyArray<Fault> = [
-    { kind: "drop" },
-    { kind: "500" },
-    { kind: "html 502" },
-    { kind: "412" },
-    { kind: "429" },
-    { kind: "429", retryAfter: 1 },
-    { kind: "standby" },
-    { kind: "sealed" },
-    { kind: "upgrading" },
-    { kind: "drop after", match: /POST secret\/data/ },
-    { kind: "conflict", match: /POST secret\/data/ },
-    { kind: "drop", match: /POST/, times: 2 }
+  const passing: ReadonlyArray<readonly [FaultKind, FaultOptions]> = [
+    ["drop", {}],
+    ["500", {}],
+    ["502", {}],
+    ["412", {}],
+    ["429", {}],
+    ["429", { retryAfter: 1 }],
+    ["472", {}],
+    ["473", {}],
+    ["sealed", {}],
+    ["upgrading", {}],
+    ["drop after", { match: /POST secret\/data/ }],
+    ["conflict", { match: /POST secret\/data/ }],
+    ["drop", { match: /POST/, times: 2 }]
   ]
 
-  it.live.each(passing)("is asked again after %o", (fault) =>
+  it.live.each(passing)("is asked again after %o %o", ([kind, options]) =>
     Effect.gen(function* () {
       const vault = yield* vaultDouble()
-      vault.fault(fault)
+      vault.fault(kind, options)
       yield* Effect.gen(function* () {
         yield* put("kept")
         assert.isTrue(Option.isSome(yield* get))
@@ -158,7 +224,7 @@ describe("a Vault that falters", () => {
       const vault = yield* vaultDouble()
       yield* Effect.gen(function* () {
         yield* put("old")
-        vault.fault({ kind: "sealed", match: /POST/, times: 4 })
+        vault.fault("sealed", { match: /POST/, times: 4 })
         assert.strictEqual(problemOf(yield* Effect.flip(put("new"))), "sealed")
         assert.include(JSON.stringify(recordOf(vault)), "refresh of old")
         yield* put("new")
@@ -169,10 +235,10 @@ describe("a Vault that falters", () => {
   it.effect("is not waited for longer than it is worth", () =>
     Effect.gen(function* () {
       const vault = yield* vaultDouble()
-      vault.fault({ kind: "429", retryAfter: 3600, times: 100 })
+      vault.fault("429", { retryAfter: 3600, times: 100 })
       const error = yield* Effect.flip(get.pipe(Effect.provide(programOf(settingsFor(vault)))))
       assert.strictEqual(problemOf(error), "rate limited")
-      assert.lengthOf(vault.requests, 1)
+      assert.lengthOf(seen(vault), 1)
     })
   )
 
@@ -181,14 +247,14 @@ describe("a Vault that falters", () => {
       const vault = yield* vaultDouble()
       const other = yield* vaultDouble()
       const asked = Effect.flip(get.pipe(Effect.provide(programOf(settingsFor(vault)))))
-      vault.fault({ kind: "drop", redirectTo: other.url.origin })
+      vault.fault("redirect", { to: other.url })
       assert.strictEqual(problemOf(yield* asked), "redirect")
       assert.deepStrictEqual(other.requests, [])
-      vault.fault({ kind: "drop", redirectTo: vault.url.origin, times: 2 })
+      vault.fault("redirect", { to: vault.url, times: 2 })
       assert.strictEqual(problemOf(yield* asked), "redirect")
-      vault.fault({ kind: "endless" })
+      vault.fault("endless")
       assert.strictEqual(problemOf(yield* asked), "unexpected")
-      vault.fault({ kind: "no json" })
+      vault.fault("bad JSON")
       assert.strictEqual(problemOf(yield* asked), "unexpected")
     })
   )
@@ -196,7 +262,7 @@ describe("a Vault that falters", () => {
   it.live("may redirect once, to itself", () =>
     Effect.gen(function* () {
       const vault = yield* vaultDouble()
-      vault.fault({ kind: "drop", redirectTo: vault.url.origin, match: /POST secret\/data/ })
+      vault.fault("redirect", { to: vault.url, match: /POST secret\/data/ })
       yield* put("kept").pipe(Effect.provide(programOf(settingsFor(vault))))
       assert.lengthOf(recordOf(vault), 1)
     })
@@ -205,13 +271,13 @@ describe("a Vault that falters", () => {
 
 describe("what is wrong with Vault is said", () => {
   const problems: ReadonlyArray<
-    readonly [string, (vault: VaultDouble) => Parameters<typeof settingsFor>[1] | undefined]
+    readonly [string, (vault: VaultServer) => Parameters<typeof settingsFor>[1] | undefined]
   > = [
     ["no mount", () => ({ mountPoint: "nowhere" })],
     [
       "not key-value",
       (vault) => {
-        vault.mount("transit", "transit")
+        vault.mount("transit", { type: "transit" })
         return { mountPoint: "transit" }
       }
     ],
@@ -230,7 +296,9 @@ describe("what is wrong with Vault is said", () => {
       (vault) => ({
         auth: {
           method: "token",
-          token: Redacted.make(vault.createToken({ allows: /sys\/internal/ })),
+          token: Redacted.make(
+            vault.createToken({ policies: [{ path: "secret/other", capabilities: ["read"] }] })
+          ),
           tokenFile: undefined
         }
       })
@@ -239,7 +307,7 @@ describe("what is wrong with Vault is said", () => {
     [
       "login refused",
       (vault) => {
-        vault.auth("approle", { role_id: "role", secret_id: "right" })
+        vault.login({ type: "approle", roleId: "role", secretId: "right" })
         return {
           auth: {
             method: "approle",
@@ -253,14 +321,14 @@ describe("what is wrong with Vault is said", () => {
     [
       "sealed",
       (vault) => {
-        vault.fault({ kind: "sealed", times: 100 })
+        vault.seal()
         return {}
       }
     ],
     [
       "standby",
       (vault) => {
-        vault.fault({ kind: "standby", times: 100 })
+        vault.standby()
         return {}
       }
     ],
@@ -287,7 +355,7 @@ describe("the token for Vault", () => {
   it.live("is got by a login, and given back at the end", () =>
     Effect.gen(function* () {
       const vault = yield* vaultDouble()
-      vault.auth("tools/approle", { role_id: "role", secret_id: "right" })
+      vault.login({ type: "approle", mount: "tools/approle", roleId: "role", secretId: "right" })
       const auth = {
         method: "approle",
         mount: "tools/approle",
@@ -295,15 +363,15 @@ describe("the token for Vault", () => {
         secretId: Redacted.make("right")
       } as const
       yield* put("kept").pipe(Effect.provide(programOf(settingsFor(vault, { auth }))))
-      assert.strictEqual(vault.requests.at(0), "POST auth/tools/approle/login")
-      assert.strictEqual(vault.requests.at(-1), "POST auth/token/revoke-self")
+      assert.strictEqual(seen(vault).at(0), "POST auth/tools/approle/login")
+      assert.strictEqual(seen(vault).at(-1), "POST auth/token/revoke-self")
     })
   )
 
   it.live.each(["kubernetes", "jwt"] as const)("is got by %s", (method) =>
     Effect.gen(function* () {
       const vault = yield* vaultDouble()
-      vault.auth(method, { role: "tools", jwt: "ey.jwt" })
+      vault.login({ type: method, role: "tools", jwt: "ey.jwt" })
       const auth = { method, mount: method, role: "tools", jwt: Redacted.make("ey.jwt") } as const
       yield* put("kept").pipe(Effect.provide(programOf(settingsFor(vault, { auth }))))
       assert.deepStrictEqual(vault.violations, [])
@@ -313,15 +381,20 @@ describe("the token for Vault", () => {
   it.live("that was ended is got anew by another login", () =>
     Effect.gen(function* () {
       const vault = yield* vaultDouble()
-      vault.auth("approle", { role_id: "role" }, { ttlSeconds: 60 })
-      const auth = { method: "approle", mount: "approle", roleId: "role", secretId: undefined } as const
+      vault.login({ type: "approle", roleId: "role", secretId: "right", token: { ttlSeconds: 60 } })
+      const auth = {
+        method: "approle",
+        mount: "approle",
+        roleId: "role",
+        secretId: Redacted.make("right")
+      } as const
       yield* Effect.gen(function* () {
         yield* put("one")
         vault.advance(61_000)
         yield* put("two")
       }).pipe(Effect.provide(programOf(settingsFor(vault, { auth }))))
       assert.lengthOf(
-        vault.requests.filter((request) => request.endsWith("/login")),
+        seen(vault).filter((request) => request.endsWith("/login")),
         2
       )
     })
@@ -334,7 +407,7 @@ describe("the token for Vault", () => {
       const auth = { method: "token", token, tokenFile: undefined } as const
       yield* Effect.gen(function* () {
         yield* put("one")
-        const renewals = () => vault.requests.filter((request) => request.includes("renew-self")).length
+        const renewals = () => seen(vault).filter((request) => request.includes("renew-self")).length
         // The requests are real, and only their waits are the test clock's.
         while (renewals() < 3) {
           yield* TestClock.adjust("1 second")
@@ -378,7 +451,7 @@ describe("the lease on a record", () => {
     Effect.gen(function* () {
       const vault = yield* vaultDouble()
       yield* locked(Effect.void).pipe(Effect.provide(programOf(settingsFor(vault))))
-      assert.deepStrictEqual(vault.pathsOf("secret"), [])
+      assert.deepStrictEqual(vault.paths("secret"), [])
     })
   )
 
@@ -389,7 +462,7 @@ describe("the lease on a record", () => {
         yield* put("kept")
         assert.isTrue(yield* locked(CredentialStore.use((store) => store.remove(notion))))
       }).pipe(Effect.provide(programOf(settingsFor(vault))))
-      assert.deepStrictEqual(vault.pathsOf("secret"), [])
+      assert.deepStrictEqual(vault.paths("secret"), [])
     })
   )
 
@@ -425,7 +498,7 @@ describe("the lease on a record", () => {
       const vault = yield* vaultDouble()
       yield* Effect.gen(function* () {
         yield* put("kept")
-        vault.fault({ kind: "drop after", match: /POST secret\/data/, times: 1 })
+        vault.fault("drop after", { match: /POST secret\/data/ })
         yield* locked(put("refreshed", 2))
         assert.strictEqual(Option.getOrThrow(yield* get).generation, 2)
       }).pipe(Effect.provide(programOf(settingsFor(vault))))
@@ -440,7 +513,7 @@ describe("the lease on a record", () => {
         yield* locked(
           Effect.gen(function* () {
             const writes = () =>
-              vault.requests.filter((request) => request.startsWith("POST secret/data")).length
+              seen(vault).filter((request) => request.startsWith("POST secret/data")).length
             const before = writes()
             // The first beat comes after ten seconds of the test clock.
             while (writes() === before) {
@@ -460,7 +533,7 @@ describe("a Vault that does not answer", () => {
   it.effect("is given up within its time limits", () =>
     Effect.gen(function* () {
       const vault = yield* vaultDouble()
-      vault.fault({ kind: "drop", until: new Promise(() => undefined), times: 100 })
+      vault.fault("delay", { times: 100 })
       const asked = yield* Effect.forkChild(
         Effect.flip(get.pipe(Effect.provide(programOf(settingsFor(vault)))))
       )
@@ -478,7 +551,7 @@ describe("a Vault that does not answer", () => {
     Effect.gen(function* () {
       const vault = yield* vaultDouble()
       yield* put("kept").pipe(Effect.provide(programOf(settingsFor(vault))))
-      vault.fault({ kind: "drop", until: new Promise(() => undefined), times: 100 })
+      vault.fault("delay", { times: 100 })
       const asked = yield* Effect.forkChild(
         Effect.uninterruptible(Effect.flip(put("new").pipe(Effect.provide(programOf(settingsFor(vault))))))
       )
@@ -511,7 +584,7 @@ describe("the certificate of Vault", () => {
         )
       const unknown = yield* asked({})
       assert.strictEqual(unknown._tag === "Failure" ? problemOf(unknown.failure) : "", "certificate")
-      assert.deepStrictEqual(vault.requests, [])
+      assert.deepStrictEqual(seen(vault), [])
       assert.strictEqual((yield* asked({ caCert: certificate }))._tag, "Success")
       assert.strictEqual((yield* asked({ skipVerify: true }))._tag, "Success")
       const missing = yield* asked({ caCert: "/nonexistent/ca.pem" })
@@ -523,7 +596,10 @@ describe("the certificate of Vault", () => {
     Effect.gen(function* () {
       const { certificate, key } = yield* selfSigned
       const cert = readFileSync(certificate, "utf8")
-      const vault = yield* vaultDouble({ tls: { key: readFileSync(key, "utf8"), cert, ca: cert } })
+      const vault = yield* vaultDouble({
+        tls: { key: readFileSync(key, "utf8"), cert },
+        requestClientCert: { ca: cert }
+      })
       const settings = settingsFor(vault, {
         tls: { ...tls, caCert: certificate, clientCert: certificate, clientKey: key }
       })

@@ -3,11 +3,11 @@ import { Effect, Layer, Redacted } from "effect"
 import * as MemoryLock from "../../../../src/adapters/lock/MemoryLock.ts"
 import * as VaultStore from "../../../../src/adapters/store/vault/VaultStore.ts"
 import type { VaultSettings } from "../../../../src/ports/Configuration.ts"
-import { startVaultDouble, type VaultDouble } from "../../../servers/VaultDouble.ts"
+import { startVaultServer, type VaultServer } from "../../../servers/VaultServer.ts"
 
 /** The settings of a person who has a token for a server. */
 export const settingsFor = (
-  { rootToken, url }: Pick<VaultDouble, "rootToken" | "url">,
+  { rootToken, url }: Pick<VaultServer, "rootToken" | "url">,
   changes: Partial<VaultSettings> = {}
 ): VaultSettings => ({
   url,
@@ -20,10 +20,10 @@ export const settingsFor = (
   ...changes
 })
 
-/** A double that ends with the scope. */
-export const vaultDouble = (options?: Parameters<typeof startVaultDouble>[0]) =>
+/** A double that ends with the scope; it has `kv/` of version 1 beside `secret/` of version 2. */
+export const vaultDouble = (options?: Parameters<typeof startVaultServer>[0]) =>
   Effect.acquireRelease(
-    Effect.promise(() => startVaultDouble(options)),
+    Effect.promise(() => startVaultServer(options)),
     (vault) => Effect.promise(() => vault.close())
   )
 
