@@ -10,6 +10,10 @@ interface Started {
   readonly child: ChildProcess
 }
 
+/** What it takes to find a keyring and to show a prompt. The rest may hold secrets, and is none of its business. */
+const passedOn =
+  /^(HOME|USER|LOGNAME|PATH|LANG|LC_\w+|XDG_\w+|DBUS_\w+|GNOME_KEYRING_\w+|DISPLAY|WAYLAND_DISPLAY|XAUTHORITY|TMPDIR|TEMP|TMP|__CF\w+|SystemRoot|SystemDrive|windir|APPDATA|LOCALAPPDATA|USERPROFILE|USERNAME|USERDOMAIN)$/i
+
 let early: Started | undefined
 
 /** Starts the process that speaks to the keyring, in an environment. */
@@ -19,7 +23,7 @@ export const spawnChild = (
 ): ChildProcess => {
   const extension = import.meta.url.endsWith(".ts") ? "ts" : "js"
   const file = fileURLToPath(new URL(`./KeyringChild.${extension}`, import.meta.url))
-  const { NODE_OPTIONS: _, ...env } = environment
+  const env = Object.fromEntries(Object.entries(environment).filter(([name]) => passedOn.test(name)))
   const child = spawn(process.execPath, ["--expose-gc", file, backend], {
     env,
     stdio: ["pipe", "pipe", "ignore"]

@@ -1,6 +1,6 @@
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import { Effect, Layer, Option } from "effect"
-import { readdirSync } from "node:fs"
+import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { Keyring } from "../../../../src/adapters/store/keyring/Keyring.ts"
 import * as KeyringProcess from "../../../../src/adapters/store/keyring/KeyringProcess.ts"
@@ -241,6 +241,27 @@ describe.skipIf(!hasSecretService)("the Secret Service (needs dbus and gnome-key
         const entries = yield* Keyring
         yield* Effect.forEach(Array.from({ length: 150 }), (_, at) => entries.get(`server-${at}`))
         assert.isBelow(readdirSync(`/proc/${pids[0]}/fd`).length, 100)
+      }).pipe(Effect.provide(layer))
+    })
+  )
+
+  it.live("is spoken to by a process that is told no secrets of ours", () =>
+    Effect.gen(function* () {
+      const env = { ...process.env, ...real.env, MCP_CLI_ENCRYPTION_KEY: "hunter2", VAULT_TOKEN: "hunter2" }
+      const pids: Array<number | undefined> = []
+      const layer = KeyringProcess.layer({
+        backend: "secretservice",
+        start: (backend) => {
+          const child = spawnChild(backend, env)
+          pids.push(child.pid)
+          return child
+        }
+      })
+      yield* Effect.gen(function* () {
+        yield* (yield* Keyring).set("notion", bytes("hunter2"))
+        for (const file of ["environ", "cmdline"]) {
+          assert.notInclude(readFileSync(`/proc/${pids[0]}/${file}`, "latin1"), "hunter2")
+        }
       }).pipe(Effect.provide(layer))
     })
   )
