@@ -493,6 +493,39 @@ describe("the lease on a record", () => {
       })
   )
 
+  it.live("holds until its end, and not a moment less", () =>
+    Effect.gen(function* () {
+      const vault = yield* vaultDouble()
+      yield* put("kept").pipe(Effect.provide(programOf(settingsFor(vault))))
+      const entered = yield* Deferred.make<void>()
+      const goOn = yield* Deferred.make<void>()
+      const first = yield* Effect.forkChild(
+        locked(Effect.andThen(Deferred.succeed(entered, undefined), Deferred.await(goOn))).pipe(
+          Effect.provide(programOf(settingsFor(vault)))
+        )
+      )
+      yield* Deferred.await(entered)
+      vault.advance(29_000)
+      const looked = vault.fault("delay", { match: /GET secret\/data/, times: 2 })
+      looked.release()
+      let isIn = false
+      const second = yield* Effect.forkChild(
+        locked(
+          Effect.sync(() => {
+            isIn = true
+          })
+        ).pipe(Effect.provide(programOf(settingsFor(vault))))
+      )
+      // It has looked twice, and so has found the lease and waited for it.
+      while (looked.met() < 2) yield* Effect.promise(() => new Promise((done) => setImmediate(done)))
+      assert.isFalse(isIn)
+      yield* Deferred.succeed(goOn, undefined)
+      yield* Fiber.join(first)
+      yield* Fiber.join(second)
+      assert.isTrue(isIn)
+    })
+  )
+
   it.live("that an answer was lost of is still held", () =>
     Effect.gen(function* () {
       const vault = yield* vaultDouble()
