@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { execFileSync } from "node:child_process"
-import { readFileSync } from "node:fs"
+import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { Deferred, Effect, Fiber, Layer, Option, Redacted } from "effect"
+import { ConfigProvider, Deferred, Effect, Fiber, Layer, Option, Redacted } from "effect"
 import { TestClock } from "effect/testing"
 import { CredentialKey } from "../../../../src/domain/CredentialKey.ts"
 import type { VaultSettings } from "../../../../src/ports/Configuration.ts"
@@ -365,6 +365,23 @@ describe("the token for Vault", () => {
       yield* put("kept").pipe(Effect.provide(programOf(settingsFor(vault, { auth }))))
       assert.strictEqual(seen(vault).at(0), "POST auth/tools/approle/login")
       assert.strictEqual(seen(vault).at(-1), "POST auth/token/revoke-self")
+    })
+  )
+
+  it.live("is read from the file that vault login writes", () =>
+    Effect.gen(function* () {
+      const vault = yield* vaultDouble()
+      const folder = yield* temporaryFolder
+      writeFileSync(join(folder, ".vault-token"), `${vault.rootToken}\n`)
+      const auth = { method: "token", token: undefined, tokenFile: undefined } as const
+      yield* put("kept").pipe(
+        Effect.provide(programOf(settingsFor(vault, { auth }))),
+        Effect.provideService(ConfigProvider.ConfigProvider, ConfigProvider.fromUnknown({ HOME: folder }))
+      )
+      const tokenFile = join(folder, "another")
+      writeFileSync(tokenFile, vault.rootToken)
+      yield* get.pipe(Effect.provide(programOf(settingsFor(vault, { auth: { ...auth, tokenFile } }))))
+      assert.deepStrictEqual(vault.violations, [])
     })
   )
 
