@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { execFileSync } from "node:child_process"
 import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { ConfigProvider, Deferred, Effect, Fiber, Layer, Option, Redacted } from "effect"
+import { Clock, ConfigProvider, Deferred, Effect, Fiber, Layer, Option, Redacted } from "effect"
 import { TestClock } from "effect/testing"
 import { CredentialKey } from "../../../../src/domain/CredentialKey.ts"
 import type { VaultSettings } from "../../../../src/ports/Configuration.ts"
@@ -540,6 +540,37 @@ describe("the lease on a record", () => {
       yield* Fiber.join(first)
       yield* Fiber.join(second)
       assert.isTrue(isIn)
+    })
+  )
+
+  it.live("is not taken for held after a pause because the count of versions is the same again", () =>
+    Effect.gen(function* () {
+      const vault = yield* vaultDouble()
+      const real = yield* Clock.Clock
+      let paused = 0
+      const clock: Clock.Clock = Object.assign(Object.create(real) as Clock.Clock, {
+        currentTimeMillis: Effect.map(real.currentTimeMillis, (time) => time + paused)
+      })
+      yield* Effect.gen(function* () {
+        yield* put("kept")
+        yield* locked(
+          Effect.gen(function* () {
+            const before = vault.versions("secret", path).at(-1)?.version ?? 0
+            paused = 31_000
+            yield* Effect.promise(() =>
+              fetch(new URL(`/v1/secret/metadata/${path}`, vault.url), {
+                method: "DELETE",
+                headers: { "x-vault-token": vault.rootToken, "x-vault-request": "true" }
+              })
+            )
+            while (vault.versions("secret", path).at(-1)?.version !== before) {
+              vault.write("secret", path, { record: "of somebody else" })
+            }
+            assert.strictEqual((yield* Effect.flip(put("mine", 2))).reason._tag, "Superseded")
+          })
+        )
+        assert.include(JSON.stringify(recordOf(vault)), "of somebody else")
+      }).pipe(Effect.provide(programOf(settingsFor(vault))), Effect.provideService(Clock.Clock, clock))
     })
   )
 
