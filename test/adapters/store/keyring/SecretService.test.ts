@@ -163,6 +163,13 @@ describe.skipIf(!hasSecretService)("the Secret Service (needs dbus and gnome-key
     describe("and whose prompt nobody answers", () => {
       beforeAll(() => locked.askNobody())
 
+      it.live("is given up where even nothing may be interrupted, as in a refresh", () =>
+        Effect.gen(function* () {
+          const reason = yield* Effect.uninterruptible(failureIn(locked.env))
+          assert.strictEqual(reason._tag, "TimedOut")
+        })
+      )
+
       it.live("is given up at once where nobody is there to answer it", () =>
         Effect.gen(function* () {
           const reason = yield* failureIn(locked.env)
