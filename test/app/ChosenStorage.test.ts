@@ -158,7 +158,7 @@ describe("a program that runs while sign-ins are moved", () => {
 
   it.effect("that waited for a lock works in the new place", () =>
     Effect.gen(function* () {
-      const { choose } = yield* Machine
+      const { choose, locked } = yield* Machine
       yield* choose({ ...moved, backend: "encrypted", leaving: [] })
       yield* Effect.gen(function* () {
         const lock = yield* CredentialLock
@@ -176,6 +176,7 @@ describe("a program that runs while sign-ins are moved", () => {
         yield* Deferred.succeed(goOn, undefined)
         yield* Fiber.join(first)
         assert.strictEqual((yield* Fiber.join(second)).backend, "vault")
+        assert.strictEqual(locked.at(-1), "vault")
       }).pipe(Effect.provide(program))
     }).pipe(Effect.provide(machine()))
   )

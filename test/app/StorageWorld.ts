@@ -33,6 +33,8 @@ export class Machine extends Context.Service<
     readonly choose: (choice: StorageChoice) => Effect.Effect<void>
     /** What was said to the person. */
     readonly said: ReadonlyArray<string>
+    /** The backends whose locks were taken, in their order. */
+    readonly locked: ReadonlyArray<StorageBackend>
   }
 >()("test/Machine") {}
 
@@ -77,6 +79,7 @@ export const machine = (options: MachineOptions = {}) =>
       const lock = Context.get(yield* Layer.build(MemoryLock.layer), CredentialLock)
       let choice: StorageChoice | undefined
       const said: Array<string> = []
+      const locked: Array<StorageBackend> = []
 
       const guarded = (backend: StorageBackend): CredentialStore["Service"] => {
         const store = raw(backend)
@@ -118,11 +121,27 @@ export const machine = (options: MachineOptions = {}) =>
           Effect.sync(() => {
             choice = next
           }),
-        said
+        said,
+        locked
       }).pipe(
         Context.add(StorageBackends, {
           keyring: options.keyring,
-          open: (backend) => Effect.sync(() => ({ store: guarded(backend), lock }))
+          open: (backend) =>
+            Effect.sync(() => ({
+              store: guarded(backend),
+              lock: {
+                withLock: (key, purpose) => (effect) =>
+                  lock.withLock(
+                    key,
+                    purpose
+                  )(
+                    Effect.suspend(() => {
+                      locked.push(backend)
+                      return effect
+                    })
+                  )
+              }
+            }))
         }),
         Context.add(StorageChoices, {
           read: Effect.sync(() => Option.fromNullishOr(choice)),

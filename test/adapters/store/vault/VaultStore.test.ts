@@ -628,6 +628,15 @@ describe("a Vault that does not answer", () => {
     })
   )
 
+  it.effect("does not keep anybody waiting for its time limits once it has answered", () =>
+    Effect.gen(function* () {
+      const vault = yield* vaultDouble()
+      // The clock stands still, and nothing may be interrupted.
+      yield* Effect.uninterruptible(put("kept").pipe(Effect.provide(programOf(settingsFor(vault)))))
+      assert.lengthOf(recordOf(vault), 1)
+    })
+  )
+
   it.effect("is given up where even nothing may be interrupted, as in a refresh", () =>
     Effect.gen(function* () {
       const vault = yield* vaultDouble()
