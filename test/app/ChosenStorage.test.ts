@@ -171,7 +171,9 @@ describe("a program that runs while sign-ins are moved", () => {
           )(Effect.andThen(Deferred.succeed(entered, undefined), Deferred.await(goOn)))
         )
         yield* Deferred.await(entered)
-        const second = yield* Effect.forkChild(lock.withLock(notion, "refresh")(inUse))
+        const second = yield* Effect.forkChild(lock.withLock(notion, "refresh")(inUse), {
+          startImmediately: true
+        })
         yield* choose(moved)
         yield* Deferred.succeed(goOn, undefined)
         yield* Fiber.join(first)
