@@ -59,6 +59,23 @@ describe.skipIf(!hasSecretService)("sign-ins in the keyring (needs dbus and gnom
     assert.include(seen, "mcp-cli-oauth credential")
   })
 
+  it("are there for a program that embeds the library as it is built", () => {
+    const program = `
+      import { CredentialKey, CredentialStore } from "./dist/lib/index.js"
+      import { KeyringProcess, KeyringStore } from "./dist/lib/node.js"
+      import { Effect, Layer, Option } from "effect"
+      const keyring = KeyringProcess.layer({ backend: "secretservice" })
+      const store = KeyringStore.layer({ directory: process.argv[1] }).pipe(Layer.provide(keyring))
+      const found = CredentialStore.use((open) => open.get(CredentialKey.of("demo")))
+      console.log(Option.isSome(await Effect.runPromise(Effect.provide(found, store))))`
+    const shown = execFileSync(
+      process.execPath,
+      ["--input-type=module", "-e", program, join(world.home, "names")],
+      { env: { ...process.env, ...env }, encoding: "utf8" }
+    )
+    assert.strictEqual(shown, "true\n")
+  })
+
   it("are moved to encrypted files and back", async () => {
     const before = await world.run(["auth", "token", "demo"], { env })
     const there = await world.run(["storage", "move", "--to", "encrypted"], {
