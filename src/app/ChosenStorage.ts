@@ -27,6 +27,9 @@ export class ChosenStorage extends Context.Service<
   { readonly inUse: Effect.Effect<StorageInUse, StorageError> }
 >()("mcp-cli-oauth/app/ChosenStorage") {}
 
+/** How long a look at the choice is good for, for reading, in milliseconds. */
+const moment = 100
+
 /** Somebody has said, in the configuration or the environment, how to prove to Vault who we are. */
 const knowsVault = ({ vault }: StorageSettings): boolean =>
   vault !== undefined &&
@@ -135,12 +138,21 @@ export const layer: Layer.Layer<
       ...(yield* backends.open(first.backend))
     }
 
+    /** When the choice was last looked at, in milliseconds since the epoch. */
+    let lookedAt = 0
+
     /** What counts now. */
     const now = Effect.gen(function* () {
       const { backend } = yield* inUse
       if (backend !== current.backend) current = { backend, ...(yield* backends.open(backend)) }
+      lookedAt = yield* Clock.currentTimeMillis
       return current
     })
+
+    /** What counted a moment ago: whoever reads many records need not look before each. */
+    const recently = Effect.flatMap(Clock.currentTimeMillis, (time) =>
+      time - lookedAt < moment ? Effect.succeed(current) : now
+    )
 
     /** Copies that an interrupted move has left behind are forgotten with the sign-in itself. */
     const alsoLeaving = <A>(forget: (store: OpenStorage["store"]) => Effect.Effect<A, StorageError>) =>
@@ -156,7 +168,15 @@ export const layer: Layer.Layer<
         yield* decide
         yield* (yield* now).store.unlock
       }),
-      get: (key) => Effect.flatMap(now, ({ store }) => store.get(key)),
+      get: (key) =>
+        Effect.gen(function* () {
+          const before = yield* recently
+          const found = yield* before.store.get(key)
+          if (Option.isSome(found)) return found
+          // It may have been moved away just now.
+          const after = yield* now
+          return after.backend === before.backend ? found : yield* after.store.get(key)
+        }),
       put: (key, credential) =>
         Effect.gen(function* () {
           yield* decide

@@ -45,13 +45,16 @@ const stateOf = (credential: Credential, now: number): SignInState => {
   return tokens.refreshToken === undefined ? "expired" : "refreshable"
 }
 
+/** How many records are read at the same time. */
+const rows = 8
+
 /** @see CredentialStatus */
 export const layer: Layer.Layer<CredentialStatus, never, CredentialStore> = Layer.effect(
   CredentialStatus,
   Effect.gen(function* () {
     const store = yield* CredentialStore
 
-    const of = Effect.fn("CredentialStatus.of")(function* (key: CredentialKey) {
+    const of = Effect.fnUntraced(function* (key: CredentialKey) {
       const now = yield* Clock.currentTimeMillis
       const nothing = {
         key,
@@ -88,7 +91,10 @@ export const layer: Layer.Layer<CredentialStatus, never, CredentialStore> = Laye
         )
       )
       const sorted = [...keys.values()].toSorted((a, b) => (a.storageName < b.storageName ? -1 : 1))
-      return yield* Effect.forEach(sorted, of, { concurrency: 8 })
+      // A few at a time, since a store may be far away; and in rows, since a fiber for each would cost more than most reads.
+      const length = Math.ceil(sorted.length / rows)
+      const each = Array.from({ length: rows }, (_, row) => sorted.slice(row * length, (row + 1) * length))
+      return (yield* Effect.forEach(each, Effect.forEach(of), { concurrency: rows })).flat()
     })
 
     return CredentialStatus.of({ of, all })

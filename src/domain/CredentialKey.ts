@@ -23,9 +23,10 @@ export class CredentialKey extends Schema.Class<CredentialKey>("CredentialKey")(
    * The default account is left out, so that `notion` is kept as `notion`.
    */
   get storageName(): string {
-    const server = encodeName(this.server)
-    return this.account === defaultAccount ? server : `${server}@${encodeName(this.account)}`
+    return (this.#storageName ??=
+      encodeName(this.server) + (this.account === defaultAccount ? "" : `@${encodeName(this.account)}`))
   }
+  #storageName: string | undefined
 
   /** Reads a `storageName` back; none for a name that this version never writes. */
   static fromStorageName(name: string): Option.Option<CredentialKey> {
@@ -44,6 +45,8 @@ export class CredentialKey extends Schema.Class<CredentialKey>("CredentialKey")(
   }
 }
 
+/** A name that is kept as it is. */
+const plain = /^[a-z0-9_-][a-z0-9_.-]*(?<!\.)$/
 const deviceName = /^(con|prn|aux|nul|com[0-9]|lpt[0-9])(\.|$)/
 
 const percent = (character: string): string =>
@@ -51,6 +54,7 @@ const percent = (character: string): string =>
 
 // Upper case is encoded as well: macOS and Windows would otherwise give `Notion` and `notion` one file.
 const encodeName = (name: string): string => {
+  if (plain.test(name) && !deviceName.test(name)) return name
   const encoded = Array.from(name.toWellFormed(), (character) =>
     /[a-z0-9_.-]/.test(character) ? character : percent(character)
   ).join("")

@@ -131,6 +131,20 @@ describe("a program that runs while sign-ins are moved", () => {
     }).pipe(Effect.provide(machine({ vault: someVault, backend: "auto" })))
   )
 
+  it.effect("finds in the new place what it looked for in the old one", () =>
+    Effect.gen(function* () {
+      const { choose, store } = yield* Machine
+      yield* Effect.gen(function* () {
+        const open = yield* CredentialStore
+        yield* open.put(notion, credentialWith("first"))
+        yield* store("vault").put(notion, credentialWith("first"))
+        yield* choose(moved)
+        yield* store("encrypted").remove(notion)
+        assert.isTrue(Option.isSome(yield* open.get(notion)))
+      }).pipe(Effect.provide(program))
+    }).pipe(Effect.provide(machine()))
+  )
+
   it.effect("takes along what it was writing at that moment", () => {
     const entered = Deferred.makeUnsafe<void>()
     const goOn = Deferred.makeUnsafe<void>()
