@@ -13,6 +13,8 @@ export interface McpServerOptions {
   readonly metadata?: "header" | "path" | "root"
   /** The scope that its challenge asks for. */
   readonly scope?: string
+  /** The scope that every call of a tool needs, by name; others are answered 403. */
+  readonly toolScopes?: Readonly<Record<string, string>>
 }
 
 /** A running MCP server. */
@@ -22,7 +24,16 @@ export interface McpServer {
   readonly counts: Map<string, number>
   /** Answers 401 from now on to every token that it has seen so far. */
   readonly rejectSeenTokens: () => void
+  /** Lets another authorization server issue its tokens from now on. */
+  readonly moveTo: (authorizationServer: AuthorizationServer) => void
   readonly close: () => Promise<void>
+}
+
+/** The tool that a message calls; absent: it calls none. */
+const toolOf = (body: string | undefined): string | undefined => {
+  if (body === undefined || methodOf(body) !== "tools/call") return undefined
+  const message = JSON.parse(body) as { readonly params?: { readonly name?: unknown } }
+  return String(message.params?.name)
 }
 
 const methodOf = (body: string): string | undefined => {
@@ -43,7 +54,8 @@ const methodOf = (body: string): string | undefined => {
 export const startMcpServer = async (options: McpServerOptions = {}): Promise<McpServer> => {
   const counts = new Map<string, number>()
   const count = (name: string) => counts.set(name, (counts.get(name) ?? 0) + 1)
-  const { authorizationServer, metadata = "header" } = options
+  const { metadata = "header" } = options
+  let { authorizationServer } = options
   const seen = new Set<string>()
   const rejected = new Set<string>()
 
@@ -54,12 +66,14 @@ export const startMcpServer = async (options: McpServerOptions = {}): Promise<Mc
   const metadataPath = `/.well-known/oauth-protected-resource${metadata === "root" ? "" : "/mcp"}`
 
   const handler = createMcpHandler(() => makeExampleServer())
-  const isAllowed = async (request: Request): Promise<boolean> => {
-    if (authorizationServer === undefined) return true
+  /** The scopes of the token of a request; absent: there is no token that it takes. */
+  const scopesGiven = async (request: Request): Promise<ReadonlyArray<string> | undefined> => {
+    if (authorizationServer === undefined) return []
     const token = /^Bearer (.+)$/.exec(request.headers.get("authorization") ?? "")?.[1]
-    if (token === undefined || rejected.has(token)) return false
+    if (token === undefined || rejected.has(token)) return undefined
     seen.add(token)
-    return (await authorizationServer.introspect(token, url.href)).active
+    const { active, scopes } = await authorizationServer.introspect(token, url.href)
+    return active ? scopes : undefined
   }
 
   const answer = async (request: Request): Promise<Response> => {
@@ -74,7 +88,16 @@ export const startMcpServer = async (options: McpServerOptions = {}): Promise<Mc
     if (pathname !== "/mcp") return new Response("Not found", { status: 404 })
     const body = request.method === "POST" ? await request.text() : undefined
     count((body === undefined ? undefined : methodOf(body)) ?? request.method)
-    if (!(await isAllowed(request))) {
+    const scopes = await scopesGiven(request)
+    const needed = options.toolScopes?.[toolOf(body) ?? ""]
+    if (scopes !== undefined && needed !== undefined && !scopes.includes(needed)) {
+      count("403")
+      return new Response("Not with this token", {
+        status: 403,
+        headers: { "www-authenticate": `Bearer error="insufficient_scope", scope="${needed}"` }
+      })
+    }
+    if (scopes === undefined) {
       count("401")
       const parts = [
         ...(metadata === "header" ? [`resource_metadata="${origin}${metadataPath}"`] : []),
@@ -103,6 +126,9 @@ export const startMcpServer = async (options: McpServerOptions = {}): Promise<Mc
   return {
     url,
     counts,
+    moveTo: (next) => {
+      authorizationServer = next
+    },
     rejectSeenTokens: () => {
       for (const token of seen) rejected.add(token)
     },

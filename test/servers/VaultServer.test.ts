@@ -1,4 +1,4 @@
-import { execFileSync, spawn } from "node:child_process"
+import { execFileSync } from "node:child_process"
 import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { request as plainRequest } from "node:http"
 import { request as secureRequest, type RequestOptions } from "node:https"
@@ -939,27 +939,6 @@ describe("VaultServer", () => {
       })
     } finally {
       rmSync(folder, { recursive: true })
-    }
-  })
-
-  it("runs for other processes until their end of its input closes", async () => {
-    const child = spawn(process.execPath, [join(import.meta.dirname, "vault-main.ts")], {
-      stdio: ["pipe", "pipe", "inherit"]
-    })
-    const ended = new Promise((done) => child.once("exit", done))
-    try {
-      const line = await new Promise<string>((done) =>
-        child.stdout.once("data", (chunk) => done(String(chunk)))
-      )
-      const { token, url } = JSON.parse(line) as { token: string; url: string }
-      const response = await fetch(new URL("/v1/auth/token/lookup-self", url), {
-        headers: { "x-vault-request": "true", "x-vault-token": token }
-      })
-      assert.strictEqual(response.status, 200)
-      child.stdin.end()
-      assert.strictEqual(await ended, 0)
-    } finally {
-      child.kill()
     }
   })
 })
