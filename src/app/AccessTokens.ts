@@ -1,12 +1,13 @@
 import { Clock, Context, Effect, Equal, Layer, Option, type Redacted, Result } from "effect"
-import type { BearerChallenge } from "../domain/Challenge.ts"
+import { type BearerChallenge, missingScopes } from "../domain/Challenge.ts"
 import type { Credential } from "../domain/Credential.ts"
 import { CredentialKey } from "../domain/CredentialKey.ts"
 import type { HttpServer } from "../domain/Server.ts"
-import { ClientRejected, SignInRequired } from "../domain/SignInError.ts"
+import { ClientRejected, ScopeRequired, SignInRequired } from "../domain/SignInError.ts"
 import type { TokenSet } from "../domain/TokenSet.ts"
 import { CredentialLock } from "../ports/CredentialLock.ts"
 import type { StorageError } from "../ports/CredentialStore.ts"
+import { Discovery } from "../ports/Discovery.ts"
 import { Person } from "../ports/Person.ts"
 import { TokenEndpoint, type TokenRequestError } from "../ports/TokenEndpoint.ts"
 import { firstAccepted } from "./ClientAttempts.ts"
@@ -16,14 +17,17 @@ import { makeSingleFlight } from "./SingleFlight.ts"
 import { retryPassing } from "./TokenRetry.ts"
 
 /** Every way in which there can be no access token. */
-export type AccessTokenError = SignInError | SignInRequired
+export type AccessTokenError = SignInError | SignInRequired | ScopeRequired
 
 /** Whom a token is for, and what the server has said so far. */
 export interface AccessTokenRequest {
   readonly server: HttpServer
   /** Absent: the default account. */
   readonly account?: string | undefined
-  /** The challenge of the 401 that made this request necessary. */
+  /**
+   * The challenge of the 401 that made this request necessary: what is kept is used only if the server still names the
+   * same authorization server.
+   */
   readonly challenge?: BearerChallenge | undefined
 }
 
@@ -45,6 +49,16 @@ export class AccessTokens extends Context.Service<
     ) => Effect.Effect<Option.Option<TokenSet>, AccessTokenError>
     /** Says that a server answered 401 to this token: it, and no newer one, is not handed out again. */
     readonly reject: (request: AccessTokenRequest, accessToken: Redacted.Redacted) => Effect.Effect<void>
+    /**
+     * A token with the scopes that the challenge of a 403 names, by a sign-in for them and all scopes of before (MCP
+     * "Step-Up Authorization Flow"). None where there is nothing to gain: the token that was sent has these scopes.
+     *
+     * @param sent the access token that the 403 was for
+     */
+    readonly stepUp: (
+      request: AccessTokenRequest,
+      sent: Redacted.Redacted
+    ) => Effect.Effect<Option.Option<TokenSet>, AccessTokenError>
   }
 >()("mcp-cli-oauth/app/AccessTokens") {}
 
@@ -68,16 +82,18 @@ type Assessment =
 export const layer: Layer.Layer<
   AccessTokens,
   never,
-  CredentialLock | Credentials | Person | SignIn | TokenEndpoint
+  CredentialLock | Credentials | Discovery | Person | SignIn | TokenEndpoint
 > = Layer.effect(
   AccessTokens,
   Effect.gen(function* () {
     const lock = yield* CredentialLock
     const credentials = yield* Credentials
+    const discovery = yield* Discovery
     const person = yield* Person
     const signIn = yield* SignIn
     const tokenEndpoint = yield* TokenEndpoint
     const flights = yield* makeSingleFlight<TokenSet, AccessTokenError>()
+    const stepUps = yield* makeSingleFlight<Option.Option<TokenSet>, AccessTokenError>()
     const rejected = new Map<string, Redacted.Redacted>()
     const restingUntil = new Map<string, number>()
 
@@ -103,6 +119,22 @@ export const layer: Layer.Layer<
     ) {
       const found = yield* credentials.load(server, key)
       return assess(key, found, yield* Clock.currentTimeMillis)
+    })
+
+    /**
+     * The issuer that the server names now, where it has just refused a token and so may have changed it. None where
+     * that cannot be found out: tokens go to the issuer that they are from in any case.
+     */
+    const issuerNow = Effect.fn("AccessTokens.issuerNow")(function* ({
+      challenge,
+      server
+    }: AccessTokenRequest) {
+      if (challenge === undefined || server.oauth.source._tag === "ByHand") return Option.none<string>()
+      return yield* discovery.discover(server, challenge).pipe(
+        Effect.map(({ metadata }) => metadata.issuer),
+        Effect.tapError((error) => Effect.logDebug(`${error.message} The stored sign-in is tried.`)),
+        Effect.option
+      )
     })
 
     /** Asks the token endpoint once, and keeps the answer. The two cannot be interrupted apart. */
@@ -134,6 +166,7 @@ export const layer: Layer.Layer<
     const refreshInTurn = Effect.fn("AccessTokens.refreshInTurn")(function* (
       request: AccessTokenRequest,
       key: CredentialKey,
+      issuer: Option.Option<string>,
       refused?: Redacted.Redacted
     ): Effect.fn.Return<
       Exclude<Assessment, { readonly _tag: "Refresh" }>,
@@ -143,6 +176,9 @@ export const layer: Layer.Layer<
       const assessment = yield* load(request, key)
       if (assessment._tag !== "Refresh") return assessment
       const { credential, refreshToken, tokens, works } = assessment
+      if (Option.isSome(issuer) && issuer.value !== credential.issuer) {
+        return { _tag: "AskPerson", why: "moved" }
+      }
       const revoked: Assessment = { _tag: "AskPerson", why: "revoked" }
       if (refused !== undefined && Equal.equals(refused, refreshToken)) {
         yield* credentials.keep(key, credential.withoutTokens)
@@ -163,13 +199,17 @@ export const layer: Layer.Layer<
           return { _tag: "Use", tokens }
         }
         case "InvalidGrant":
-          return yield* refreshInTurn(request, key, refreshToken)
+          return yield* refreshInTurn(request, key, issuer, refreshToken)
         case "InvalidClient":
           if (credential.registration._tag === "Configured") {
             return yield* new ClientRejected({
               server: server.name,
               hasSecret: server.oauth.source.client?.clientSecret !== undefined
             })
+          }
+          if (credential.registration._tag === "MetadataDocument") {
+            const metadataUrl = credential.registration.clientId
+            return yield* new ClientRejected({ server: server.name, hasSecret: false, metadataUrl })
           }
           yield* credentials.forget(key)
           return revoked
@@ -206,7 +246,9 @@ export const layer: Layer.Layer<
     ) {
       const first = yield* load(request, key)
       const settled =
-        first._tag === "Refresh" ? yield* lock.withLock(key, "refresh")(refreshInTurn(request, key)) : first
+        first._tag === "Refresh"
+          ? yield* lock.withLock(key, "refresh")(refreshInTurn(request, key, yield* issuerNow(request)))
+          : first
       return settled._tag === "Use" ? settled.tokens : yield* askPerson(request, key, settled.why)
     })
 
@@ -239,6 +281,65 @@ export const layer: Layer.Layer<
       })
     })
 
-    return AccessTokens.of({ get, getIfKnown, reject })
+    /** The tokens of a credential that has these scopes, unless they are those that were not enough. */
+    const enough = (
+      credential: Credential,
+      scopes: ReadonlyArray<string>,
+      sent: Redacted.Redacted,
+      now: number
+    ): TokenSet | undefined => {
+      const { tokens } = credential
+      return tokens !== undefined &&
+        credential.covers(scopes) &&
+        !tokens.holds(sent) &&
+        !tokens.isExpired(now)
+        ? tokens
+        : undefined
+    }
+
+    const stepUpOnce = Effect.fn("AccessTokens.stepUpOnce")(function* (
+      { account, challenge, server }: AccessTokenRequest,
+      key: CredentialKey,
+      missing: ReadonlyArray<string>,
+      sent: Redacted.Redacted
+    ): Effect.fn.Return<Option.Option<TokenSet>, AccessTokenError> {
+      const now = yield* Clock.currentTimeMillis
+      const held = Option.getOrUndefined(yield* credentials.load(server, key))
+      const adopted = held === undefined ? undefined : enough(held, missing, sent, now)
+      if (adopted !== undefined) return Option.some(adopted)
+      if (held?.tokens?.holds(sent) === true && held.covers(missing)) return Option.none()
+      if (!person.present) {
+        const before = held?.scopesSoFar ?? []
+        return yield* new ScopeRequired({
+          server: server.name,
+          account: key.account,
+          missing,
+          scopes: [...new Set([...before, ...server.oauth.scopes, ...missing])]
+        })
+      }
+      const { tokens } = yield* signIn.signIn({
+        server,
+        account,
+        challenge,
+        moreScopes: missing,
+        adopt: (credential) => enough(credential, missing, sent, now)
+      })
+      return Option.some(tokens)
+    })
+
+    const stepUp = Effect.fn("AccessTokens.stepUp")(function* (
+      request: AccessTokenRequest,
+      sent: Redacted.Redacted
+    ) {
+      const missing = missingScopes(request.challenge)
+      if (missing.length === 0) return Option.none<TokenSet>()
+      const key = CredentialKey.of(request.server.name, request.account)
+      return yield* stepUps.run(
+        JSON.stringify([key.storageName, ...missing.toSorted()]),
+        stepUpOnce(request, key, missing, sent)
+      )
+    })
+
+    return AccessTokens.of({ get, getIfKnown, reject, stepUp })
   })
 )

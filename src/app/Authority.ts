@@ -9,7 +9,7 @@ export interface Authority {
   /** Where tokens can be revoked (RFC 7009); absent where that is not known. */
   readonly revocationEndpoint: URL | undefined
   readonly issuer: string
-  /** What to expect as `iss`; absent with endpoints by hand. */
+  /** What to expect as `iss`; absent with endpoints by hand, unless the configuration names an issuer too. */
   readonly responseIssuer: string | undefined
   readonly responseIssuerRequired: boolean
   readonly resource: string | undefined
@@ -25,7 +25,7 @@ export const authorityByHand = (server: HttpServer, source: EndpointsByHand): Au
   tokenEndpoint: source.tokenEndpoint,
   revocationEndpoint: source.revocationEndpoint,
   issuer: source.tokenEndpoint.href,
-  responseIssuer: undefined,
+  responseIssuer: server.oauth.issuer,
   responseIssuerRequired: false,
   resource: server.oauth.extraAuthParams["resource"],
   scopes: server.oauth.scopes,
@@ -39,19 +39,33 @@ const secureUrl = (text: string | undefined): URL | undefined => {
   return url !== undefined && isSecureUrl(url) ? url : undefined
 }
 
+/**
+ * What to ask for: the scopes that the configuration writes down and no other; else what the server asks for, and
+ * `offline_access` with it where the authorization server has that (MCP "Refresh Tokens"). Where the server asks for
+ * nothing in particular nothing is named, and the authorization server decides.
+ */
+const scopesToAskFor = (
+  { oauth: { scopes: byHand } }: HttpServer,
+  { metadata: { scopes_supported: supported = [] }, scopes: asked }: DiscoveredServer
+): ReadonlyArray<string> => {
+  if (byHand.length > 0) return byHand
+  const offline = asked.length > 0 && supported.includes("offline_access") ? ["offline_access"] : []
+  return [...new Set([...asked, ...offline])]
+}
+
 /** The authority that discovery found. */
-export const authorityDiscovered = (
-  server: HttpServer,
-  { metadata, resource, scopes }: DiscoveredServer
-): Authority => ({
-  authorizationEndpoint: new URL(metadata.authorization_endpoint),
-  tokenEndpoint: new URL(metadata.token_endpoint),
-  revocationEndpoint: secureUrl(metadata.revocation_endpoint),
-  issuer: metadata.issuer,
-  responseIssuer: metadata.issuer,
-  responseIssuerRequired: metadata.authorization_response_iss_parameter_supported === true,
-  resource,
-  scopes: server.oauth.scopes.length > 0 ? server.oauth.scopes : scopes,
-  authMethodsSupported: metadata.token_endpoint_auth_methods_supported,
-  metadata
-})
+export const authorityDiscovered = (server: HttpServer, found: DiscoveredServer): Authority => {
+  const { metadata, resource } = found
+  return {
+    authorizationEndpoint: new URL(metadata.authorization_endpoint),
+    tokenEndpoint: new URL(metadata.token_endpoint),
+    revocationEndpoint: secureUrl(metadata.revocation_endpoint),
+    issuer: metadata.issuer,
+    responseIssuer: metadata.issuer,
+    responseIssuerRequired: metadata.authorization_response_iss_parameter_supported === true,
+    resource,
+    scopes: scopesToAskFor(server, found),
+    authMethodsSupported: metadata.token_endpoint_auth_methods_supported,
+    metadata
+  }
+}

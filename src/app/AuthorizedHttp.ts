@@ -1,6 +1,7 @@
 import { Context, Effect, Layer, Option, Redacted } from "effect"
-import { bearerChallenge } from "../domain/Challenge.ts"
-import type { HttpServer } from "../domain/Server.ts"
+import { bearerChallenge, missingScopes, silentChallenge } from "../domain/Challenge.ts"
+import { CredentialKey } from "../domain/CredentialKey.ts"
+import { type HttpServer, resourceOf } from "../domain/Server.ts"
 import type { TokenSet } from "../domain/TokenSet.ts"
 import { HttpTransport, type NetworkError } from "../ports/HttpTransport.ts"
 import { type AccessTokenError, AccessTokens } from "./AccessTokens.ts"
@@ -8,9 +9,13 @@ import { type AccessTokenError, AccessTokens } from "./AccessTokens.ts"
 /** How long a server may take until it starts to answer, in milliseconds: a tool may work for minutes. */
 const patience = 600_000
 
+/** How often one request may ask for more scopes. */
+const mostStepUps = 2
+
 /**
  * HTTP with the token in every request (RFC 6750 §2.1). A 401 renews the token once and the request is sent once
- * more; a second 401 is given back as it is.
+ * more; a second 401 is given back as it is. A 403 `insufficient_scope` signs in for the missing scopes, twice at most,
+ * and for the same ones never again once they were of no use. Any other answer is given back as it is.
  */
 export class AuthorizedHttp extends Context.Service<
   AuthorizedHttp,
@@ -39,6 +44,40 @@ export const layer: Layer.Layer<AuthorizedHttp, never, AccessTokens | HttpTransp
     const accessTokens = yield* AccessTokens
     const transport = yield* HttpTransport
     const send = (request: Request) => transport.send(request, { timeout: patience })
+    const discard = (response: Response) =>
+      Effect.promise(async () => response.body?.cancel().catch(() => undefined))
+    /** What was asked for, and the server still said that it is missing. */
+    const inVain = new Set<string>()
+
+    /** Sends a request again with more scopes, as long as that is what the server wants and there is a way to get them. */
+    const stepUp = Effect.fn("AuthorizedHttp.stepUp")(function* (
+      server: HttpServer,
+      account: string | undefined,
+      request: Request,
+      first: { readonly response: Response; readonly tokens: TokenSet }
+    ) {
+      let { response, tokens } = first
+      const { storageName } = CredentialKey.of(server.name, account)
+      const asked = new Set<string>()
+      for (let stepUps = 0; response.status === 403; stepUps++) {
+        const challenge = bearerChallenge(response.headers.get("www-authenticate"))
+        const missing = missingScopes(challenge)
+        if (missing.length === 0) return response
+        const wish = JSON.stringify([storageName, resourceOf(server), ...missing.toSorted()])
+        if (asked.has(wish)) inVain.add(wish)
+        if (inVain.has(wish) || stepUps === mostStepUps) return response
+        asked.add(wish)
+        const more = yield* accessTokens.stepUp({ server, account, challenge }, tokens.accessToken).pipe(
+          // Whoever said no is not asked the same again.
+          Effect.tapErrorTag("SignInRefused", () => Effect.sync(() => inVain.add(wish)))
+        )
+        if (Option.isNone(more)) return response
+        yield* discard(response)
+        tokens = more.value
+        response = yield* send(withToken(request, tokens))
+      }
+      return response
+    })
 
     const sendAuthorized = Effect.fn("AuthorizedHttp.send")(function* (
       server: HttpServer,
@@ -49,11 +88,16 @@ export const layer: Layer.Layer<AuthorizedHttp, never, AccessTokens | HttpTransp
       const response = yield* send(
         Option.match(tokens, { onNone: () => request.clone(), onSome: (held) => withToken(request, held) })
       )
-      if (response.status !== 401) return response
-      const challenge = bearerChallenge(response.headers.get("www-authenticate"))
-      yield* Effect.promise(async () => response.body?.cancel().catch(() => undefined))
+      if (response.status !== 401) {
+        if (Option.isNone(tokens)) return response
+        return yield* stepUp(server, account, request, { response, tokens: tokens.value })
+      }
+      const challenge = bearerChallenge(response.headers.get("www-authenticate")) ?? silentChallenge
+      yield* discard(response)
       if (Option.isSome(tokens)) yield* accessTokens.reject({ server, account }, tokens.value.accessToken)
-      return yield* send(withToken(request, yield* accessTokens.get({ server, account, challenge })))
+      const renewed = yield* accessTokens.get({ server, account, challenge })
+      const again = yield* send(withToken(request, renewed))
+      return yield* stepUp(server, account, request, { response: again, tokens: renewed })
     })
 
     return AuthorizedHttp.of({

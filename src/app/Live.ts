@@ -100,7 +100,9 @@ export const live = (version: string) =>
     configuration,
     stored: Layer.mergeAll(CredentialStatus.layer, SignOut.layer, StorageCheck.layer, StorageMove.layer).pipe(
       Layer.provide(Credentials.layer),
-      Layer.provide(TokenEndpoint.layer.pipe(Layer.provide(FetchTransport.layer))),
+      Layer.provide(
+        Layer.merge(TokenEndpoint.layer, ClientRegistrar.layer).pipe(Layer.provide(FetchTransport.layer))
+      ),
       Layer.provideMerge(storage("terminal"))
     ),
     rekey: encryptedFiles.pipe(Layer.provide(secretPrompt), Layer.provideMerge(configuration)),

@@ -3,12 +3,23 @@ import { type AuthorizationFlow, authorizationUrl } from "../domain/Authorizatio
 import { type AuthorizationResponse, readAuthorizationResponse } from "../domain/AuthorizationResponse.ts"
 import type { BearerChallenge } from "../domain/Challenge.ts"
 import { authenticationMethods } from "../domain/ClientAuthentication.ts"
-import { ConfiguredRegistration, type DynamicRegistration } from "../domain/ClientRegistration.ts"
+import {
+  type ClientRegistration,
+  ConfiguredRegistration,
+  type DynamicRegistration,
+  MetadataDocument
+} from "../domain/ClientRegistration.ts"
 import { Credential } from "../domain/Credential.ts"
 import { CredentialKey } from "../domain/CredentialKey.ts"
-import { type ConfiguredClient, type HttpServer, resourceOf } from "../domain/Server.ts"
+import {
+  type ClientAuthenticationMethod,
+  type ConfiguredClient,
+  type HttpServer,
+  resourceOf
+} from "../domain/Server.ts"
 import {
   accountName,
+  AuthorizationServerChanged,
   CallbackRejected,
   ClientRejected,
   PkceUnsupported,
@@ -42,6 +53,7 @@ export type SignInError =
   | SignInTimedOut
   | CallbackRejected
   | PkceUnsupported
+  | AuthorizationServerChanged
   | ClientRejected
   | SignInNotOffered
   | DiscoveryError
@@ -60,6 +72,10 @@ export interface SignInRequest {
   readonly account?: string | undefined
   /** The challenge that the server answered with, where it has already been met. */
   readonly challenge?: BearerChallenge | undefined
+  /** Exactly the scopes to ask for; absent: what the configuration says, else what the server asks for. */
+  readonly scopes?: ReadonlyArray<string> | undefined
+  /** Scopes to ask for besides all that were asked for and granted so far (MCP "Step-Up Authorization Flow"). */
+  readonly moreScopes?: ReadonlyArray<string> | undefined
   /**
    * The tokens of a credential that another process got while this one waited for its turn, if they will do;
    * absent: none will, the browser opens in any case.
@@ -85,10 +101,65 @@ export class SignIn extends Context.Service<
   }
 >()("mcp-cli-oauth/app/SignIn") {}
 
-/** The client of a flow: out of the configuration, or registered by us, just now or for an earlier flow. */
+/**
+ * The client of a flow: out of the configuration, by the address of its document, or registered by us, just now or for
+ * an earlier flow.
+ */
 type FlowClient =
   | { readonly _tag: "Configured"; readonly client: ConfiguredClient }
+  | {
+      readonly _tag: "MetadataDocument"
+      readonly client: ConfiguredClient
+      readonly document: MetadataDocument
+    }
   | { readonly _tag: "Dynamic"; readonly client: DynamicRegistration; readonly reused: boolean }
+
+/** The client that the configuration publishes a document about, where the authorization server takes such clients. */
+const publishedClient = (
+  { oauth: { clientMetadataUrl } }: HttpServer,
+  { metadata }: Authority
+): MetadataDocument | undefined =>
+  clientMetadataUrl !== undefined && metadata?.client_id_metadata_document_supported === true
+    ? new MetadataDocument({ clientId: clientMetadataUrl })
+    : undefined
+
+/** How the configuration decides that a client authenticates; absent: it does not. */
+const decidedMethod = (server: HttpServer, flowClient: FlowClient) => {
+  switch (flowClient._tag) {
+    case "Configured":
+      return server.oauth.tokenEndpointAuthMethod
+    case "MetadataDocument":
+      return flowClient.document.authenticationMethod
+    case "Dynamic":
+      return flowClient.client.authenticationMethod
+  }
+}
+
+/** The client of a flow as a credential remembers it. */
+const registrationOf = (
+  flowClient: FlowClient,
+  authenticationMethod: ClientAuthenticationMethod
+): ClientRegistration => {
+  switch (flowClient._tag) {
+    case "Configured":
+      return new ConfiguredRegistration({ clientId: flowClient.client.clientId, authenticationMethod })
+    case "MetadataDocument":
+      return flowClient.document
+    case "Dynamic":
+      return flowClient.client
+  }
+}
+
+/** What a sign-in asks for; `before` is what is kept from the same authorization server. */
+const scopesFor = (
+  { moreScopes, scopes, server }: SignInRequest,
+  found: Authority,
+  before: Credential | undefined
+): ReadonlyArray<string> => {
+  if (scopes !== undefined) return scopes
+  if (moreScopes === undefined) return found.scopes
+  return [...new Set([...(before?.scopesSoFar ?? []), ...server.oauth.scopes, ...moreScopes])]
+}
 
 /** The authorization server has forgotten a client that it once registered: it takes a new one. */
 class ForgottenClient extends Schema.TaggedError<ForgottenClient>()("ForgottenClient", {}) {}
@@ -140,8 +211,9 @@ export const layer: Layer.Layer<
     })
 
     /**
-     * Binds the place that the browser comes back to, and finds the client for it: configured, registered for an
-     * earlier flow, or registered now. A configured client is registered for its redirect URI and stays there.
+     * Binds the place that the browser comes back to, and finds the client for it (MCP "Client Registration
+     * Approaches"): configured, known by the address of its document, registered for an earlier flow, or registered
+     * now. A client that others know stays at the redirect URI that they know.
      */
     const bindAndRegister = Effect.fn("SignIn.bindAndRegister")(function* (
       server: HttpServer,
@@ -149,13 +221,19 @@ export const layer: Layer.Layer<
       known: DynamicRegistration | undefined
     ) {
       const configured = server.oauth.source.client
+      const document = publishedClient(server, authority)
+      const isFixed = configured !== undefined || document !== undefined
       const bound = yield* listener.bind({
         server: server.name,
-        redirectUri: known === undefined ? server.oauth.redirectUri : new URL(known.redirectUri),
-        portMayMove: configured === undefined
+        redirectUri: known === undefined || isFixed ? server.oauth.redirectUri : new URL(known.redirectUri),
+        portMayMove: !isFixed
       })
       const found = (client: FlowClient) => ({ bound, client })
       if (configured !== undefined) return found({ _tag: "Configured", client: configured })
+      if (document !== undefined) {
+        const { clientId } = document
+        return found({ _tag: "MetadataDocument", client: { clientId, clientSecret: undefined }, document })
+      }
       if (known !== undefined && known.redirectUri === bound.redirectUri.href) {
         return found({ _tag: "Dynamic", client: known, reused: true })
       }
@@ -216,12 +294,13 @@ export const layer: Layer.Layer<
       key: CredentialKey,
       authority: Authority,
       flow: AuthorizationFlow,
-      { _tag, client }: FlowClient,
+      flowClient: FlowClient,
       code: Redacted.Redacted
     ) {
+      const { client } = flowClient
       const methods = authenticationMethods({
         hasSecret: client.clientSecret !== undefined,
-        decided: _tag === "Dynamic" ? client.authenticationMethod : server.oauth.tokenEndpointAuthMethod,
+        decided: decidedMethod(server, flowClient),
         supported: authority.authMethodsSupported
       })
       const { tokens, method } = yield* firstAccepted(methods, (authenticationMethod) =>
@@ -246,13 +325,11 @@ export const layer: Layer.Layer<
             ? {}
             : { revocationEndpoint: authority.revocationEndpoint.href }),
           ...(flow.resource === undefined ? {} : { resourceParameter: flow.resource }),
-          registration:
-            _tag === "Dynamic"
-              ? client
-              : new ConfiguredRegistration({ clientId: client.clientId, authenticationMethod: method }),
+          registration: registrationOf(flowClient, method),
           tokens,
           // Granted as requested where the answer names no scope (RFC 6749 §5.1).
           grantedScopes: tokens.scope === undefined ? flow.scopes : scopesOf(tokens.scope),
+          requestedScopes: flow.scopes,
           generation
         })
       const replace = Effect.gen(function* () {
@@ -316,7 +393,8 @@ export const layer: Layer.Layer<
               if (client._tag === "Dynamic") return client.reused ? new ForgottenClient() : error
               return new ClientRejected({
                 server: server.name,
-                hasSecret: client.client.clientSecret !== undefined
+                hasSecret: client.client.clientSecret !== undefined,
+                ...(client._tag === "MetadataDocument" ? { metadataUrl: client.client.clientId } : {})
               })
             })
           )
@@ -332,10 +410,25 @@ export const layer: Layer.Layer<
         const stored = Option.getOrUndefined(yield* credentials.load(server, key))
         const adopted = stored === undefined ? undefined : request.adopt?.(stored)
         if (stored !== undefined && adopted !== undefined) return { credential: stored, tokens: adopted }
-        const authority = yield* findAuthority(server, request.challenge)
+        const found = yield* findAuthority(server, request.challenge)
+        const before = stored?.issuer === found.issuer ? stored : undefined
+        if (
+          stored?.registration._tag === "Configured" &&
+          before === undefined &&
+          server.oauth.issuer === undefined
+        ) {
+          const { name } = server
+          return yield* new AuthorizationServerChanged({
+            server: name,
+            account: key.account,
+            before: stored.issuer,
+            now: found.issuer
+          })
+        }
+        const authority = { ...found, scopes: scopesFor(request, found, before) }
         const known =
-          stored?.registration._tag === "Dynamic" && stored.issuer === authority.issuer
-            ? stored.registration
+          before?.registration._tag === "Dynamic" && before.registration.mayAskFor(authority.scopes)
+            ? before.registration
             : undefined
         return yield* flowOnce(server, key, authority, known).pipe(
           Effect.catchTag("ForgottenClient", () =>

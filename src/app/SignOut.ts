@@ -1,8 +1,10 @@
-import { Context, Effect, Layer, Option, type Redacted } from "effect"
+import { Context, Effect, Layer, Option, type Redacted, Result } from "effect"
+import type { Credential } from "../domain/Credential.ts"
 import { CredentialKey } from "../domain/CredentialKey.ts"
 import type { HttpServer } from "../domain/Server.ts"
 import { ClientRejected, RevocationFailed } from "../domain/SignInError.ts"
 import type { TokenSet } from "../domain/TokenSet.ts"
+import { ClientRegistrar } from "../ports/ClientRegistrar.ts"
 import { CredentialLock, type LockError } from "../ports/CredentialLock.ts"
 import { CredentialStore, type StorageError } from "../ports/CredentialStore.ts"
 import { type RevocationRequest, TokenEndpoint, type TokenRequestError } from "../ports/TokenEndpoint.ts"
@@ -56,7 +58,7 @@ export class SignOut extends Context.Service<
 export const layer: Layer.Layer<
   SignOut,
   never,
-  CredentialLock | Credentials | CredentialStore | TokenEndpoint
+  ClientRegistrar | CredentialLock | Credentials | CredentialStore | TokenEndpoint
 > = Layer.effect(
   SignOut,
   Effect.gen(function* () {
@@ -64,6 +66,7 @@ export const layer: Layer.Layer<
     const store = yield* CredentialStore
     const lock = yield* CredentialLock
     const tokenEndpoint = yield* TokenEndpoint
+    const registrar = yield* ClientRegistrar
 
     const forget = (key: CredentialKey) => lock.withLock(key, "refresh")(credentials.forget(key))
 
@@ -100,6 +103,16 @@ export const layer: Layer.Layer<
       )
     })
 
+    /** The client of a credential that is gone is of no more use; that its server forgets it too is a courtesy. */
+    const takeBack = Effect.fnUntraced(function* ({ registration }: Credential) {
+      if (registration._tag !== "Dynamic" || registration.management === undefined) return
+      const gone = yield* Effect.result(registrar.deregister(registration))
+      const outcome = Result.isSuccess(gone) && gone.success ? "is taken back" : "stays at its server"
+      yield* Effect.logDebug(
+        `The registration ${outcome}.${Result.isFailure(gone) ? ` ${gone.failure.message}` : ""}`
+      )
+    })
+
     const logoutInTurn = Effect.fn("SignOut.logoutInTurn")(function* (
       server: HttpServer,
       key: CredentialKey
@@ -110,6 +123,7 @@ export const layer: Layer.Layer<
       const endpoint = credential.revocationEndpointAt(server)
       if (endpoint === undefined) {
         yield* credentials.forget(key)
+        yield* takeBack(credential)
         const { expiresAt, refreshToken } = tokens
         return {
           _tag: "NotOffered",
@@ -142,6 +156,7 @@ export const layer: Layer.Layer<
         )
       ).pipe(Effect.mapError(failed))
       yield* credentials.forget(key)
+      yield* takeBack(credential)
       return { _tag: "Revoked", endpoint }
     })
 

@@ -1,4 +1,5 @@
 import { Schema } from "effect"
+import { hasUserInformation } from "./SecureUrl.ts"
 
 /**
  * Authorization server metadata (RFC 8414 §2, OpenID Connect Discovery §3), as far as this client uses it.
@@ -75,14 +76,40 @@ export const authorizationServerMetadataUrls = (issuer: URL): ReadonlyArray<stri
 }
 
 /**
+ * Whether a URL can identify an issuer: neither query nor fragment (RFC 8414 §2), nor user information.
+ */
+export const isIssuerUrl = (url: URL): boolean => !/[?#]/.test(url.href) && !hasUserInformation(url)
+
+/**
+ * The endpoints of a server that has no metadata at all, by revision 2025-03-26 of MCP ("Fallbacks for Servers without
+ * Metadata Discovery"). That revision requires PKCE, and there is nobody to ask for it: S256 is sent.
+ */
+export const endpointsWithoutMetadata = (server: URL): AuthorizationServerMetadata =>
+  new AuthorizationServerMetadata({
+    issuer: server.origin,
+    authorization_endpoint: `${server.origin}/authorize`,
+    token_endpoint: `${server.origin}/token`,
+    registration_endpoint: `${server.origin}/register`,
+    code_challenge_methods_supported: ["S256"]
+  })
+
+/** Metadata that does not say how it does PKCE, taken to mean S256; metadata that does say is left as it is. */
+export const assumingPkce = (metadata: AuthorizationServerMetadata): AuthorizationServerMetadata =>
+  metadata.code_challenge_methods_supported === undefined
+    ? new AuthorizationServerMetadata({ ...metadata, code_challenge_methods_supported: ["S256"] })
+    : metadata
+
+/**
  * Whether metadata that names `declared` as its resource may speak for the server at `requested`: the same
- * origin, a path that is the server's own or above it, and no query but the server's own (RFC 9728 §3.3, MCP
- * "Protected Resource Metadata").
+ * origin, a path that is the server's own or above it, no query but the server's own, and no fragment (RFC 9728 §1.2
+ * and §3.3, MCP "Protected Resource Metadata").
  */
 export const resourceCovers = (declared: URL, requested: URL): boolean => {
   const above = `${pathOf(declared)}/`
   return (
     declared.origin === requested.origin &&
+    !declared.href.includes("#") &&
+    !hasUserInformation(declared) &&
     `${pathOf(requested)}/`.startsWith(above) &&
     (declared.search === "" || declared.search === requested.search)
   )

@@ -1,3 +1,5 @@
+import { scopesOf } from "./TokenSet.ts"
+
 /** One challenge of a `WWW-Authenticate` header (RFC 9110 §11.6.1). */
 export interface Challenge {
   /** Lower case. */
@@ -71,6 +73,13 @@ export const parseChallenges = (header: string): ReadonlyArray<Challenge> => {
   return challenges
 }
 
+/** What is known from a 401 that says nothing in particular. */
+export const silentChallenge: BearerChallenge = {
+  error: undefined,
+  scope: undefined,
+  resourceMetadata: undefined
+}
+
 /** The Bearer challenge of a header, if it holds one. */
 export const bearerChallenge = (header: string | null | undefined): BearerChallenge | undefined => {
   const bearer = parseChallenges(header ?? "").find(({ scheme }) => scheme === "bearer")
@@ -82,3 +91,10 @@ export const bearerChallenge = (header: string | null | undefined): BearerChalle
     }
   )
 }
+
+/**
+ * The scopes that a request needs and its token has not (RFC 6750 §3.1 `insufficient_scope`, MCP "Scope Challenge
+ * Handling"); none where the challenge is another one, or does not say which.
+ */
+export const missingScopes = (challenge: BearerChallenge | undefined): ReadonlyArray<string> =>
+  challenge?.error === "insufficient_scope" ? scopesOf(challenge.scope) : []

@@ -21,10 +21,42 @@ export class DynamicRegistration extends Schema.TaggedClass<DynamicRegistration>
   authenticationMethod: AuthenticationMethod,
   redirectUri: Schema.NonEmptyString,
   /** Milliseconds since the epoch; absent: the secret does not end (`client_secret_expires_at` 0 or none). */
-  secretExpiresAt: Schema.optionalKey(Schema.Finite)
-}) {}
+  secretExpiresAt: Schema.optionalKey(Schema.Finite),
+  /** The scopes that the client may ask for; absent: as far as is known, any. */
+  scopes: Schema.optionalKey(Schema.Array(Schema.String)),
+  /** Where the registration can be taken back (RFC 7592 §3); absent where the server did not say, or said it unsafely. */
+  management: Schema.optionalKey(
+    Schema.Struct({
+      url: Schema.NonEmptyString,
+      accessToken: Schema.RedactedFromValue(Schema.NonEmptyString)
+    })
+  )
+}) {
+  /** Whether the client may ask for all of these (RFC 7591 §2 `scope`). */
+  mayAskFor(scopes: ReadonlyArray<string>): boolean {
+    return this.scopes === undefined || scopes.every((scope) => this.scopes?.includes(scope))
+  }
+}
+
+/**
+ * A client that is known by the address of the document about it (draft-ietf-oauth-client-id-metadata-document). It has
+ * no secret, and is the same client at every authorization server that takes such addresses.
+ */
+export class MetadataDocument extends Schema.TaggedClass<MetadataDocument>()("MetadataDocument", {
+  /** The address, letter by letter as the document has it. */
+  clientId: Schema.NonEmptyString
+}) {
+  /** What the document says of it. */
+  get authenticationMethod(): "none" {
+    return "none"
+  }
+}
 
 /** The client of a credential. */
-export const ClientRegistration = Schema.Union([ConfiguredRegistration, DynamicRegistration])
+export const ClientRegistration = Schema.Union([
+  ConfiguredRegistration,
+  DynamicRegistration,
+  MetadataDocument
+])
 /** The client of a credential. */
 export type ClientRegistration = typeof ClientRegistration.Type

@@ -13,6 +13,42 @@ export interface CredentialClient {
   readonly methods: ReturnType<typeof authenticationMethods>
 }
 
+const secretOf = (
+  registration: ClientRegistration,
+  { oauth: { source } }: HttpServer
+): Redacted.Redacted | undefined => {
+  switch (registration._tag) {
+    case "Configured":
+      return source.client?.clientSecret
+    case "Dynamic":
+      return registration.clientSecret
+    case "MetadataDocument":
+      return undefined
+  }
+}
+
+/** Whether an issuer is the one that the configuration asks for, if it asks for one. */
+const isIssuerOf = (issuer: string, { oauth: { issuer: asked, source } }: HttpServer): boolean => {
+  if (source._tag === "ByHand") return issuer === source.tokenEndpoint.href
+  // An origin is written with a slash at its end or without one.
+  return asked === undefined || URL.parse(issuer)?.href === URL.parse(asked)?.href
+}
+
+/** Whether a client is the one that the configuration asks for, if it asks for one. */
+const isClientOf = (
+  registration: ClientRegistration,
+  { oauth: { clientMetadataUrl, source } }: HttpServer
+): boolean => {
+  switch (registration._tag) {
+    case "Configured":
+      return registration.clientId === source.client?.clientId
+    case "Dynamic":
+      return source.client === undefined
+    case "MetadataDocument":
+      return source.client === undefined && registration.clientId === clientMetadataUrl
+  }
+}
+
 /**
  * All that is kept for one server and account. Its tokens go to `resource`, `tokenEndpoint` and `revocationEndpoint` and
  * nowhere else.
@@ -32,6 +68,8 @@ export class Credential extends Schema.Class<Credential>("Credential")({
   tokens: Schema.optionalKey(TokenSet),
   /** Every scope granted so far. */
   grantedScopes: Schema.Array(Schema.String),
+  /** The scopes that the sign-in asked for, granted or not; absent in records of older versions. */
+  requestedScopes: Schema.optionalKey(Schema.Array(Schema.String)),
   /** Counts the writes of this record: a higher one is the newer. */
   generation: Schema.Int
 }) {
@@ -51,14 +89,21 @@ export class Credential extends Schema.Class<Credential>("Credential")({
    * client where the configuration names them. A record for anything else is never used.
    */
   isFor(server: HttpServer): boolean {
-    const { source } = server.oauth
     return (
       this.resource === resourceOf(server) &&
-      (source._tag === "Discovered" || this.issuer === source.tokenEndpoint.href) &&
-      (source.client === undefined
-        ? this.registration._tag === "Dynamic"
-        : this.registration._tag === "Configured" && this.registration.clientId === source.client.clientId)
+      isIssuerOf(this.issuer, server) &&
+      isClientOf(this.registration, server)
     )
+  }
+
+  /** Every scope that was asked for or granted so far, for a sign-in that is to lose none of them. */
+  get scopesSoFar(): ReadonlyArray<string> {
+    return [...new Set([...(this.requestedScopes ?? []), ...this.grantedScopes])]
+  }
+
+  /** Whether every one of these scopes is granted. */
+  covers(scopes: ReadonlyArray<string>): boolean {
+    return scopes.every((scope) => this.grantedScopes.includes(scope))
   }
 
   /**
@@ -67,8 +112,7 @@ export class Credential extends Schema.Class<Credential>("Credential")({
    */
   clientAt(server: HttpServer): CredentialClient {
     const { registration } = this
-    const clientSecret =
-      registration._tag === "Dynamic" ? registration.clientSecret : server.oauth.source.client?.clientSecret
+    const clientSecret = secretOf(registration, server)
     return {
       clientId: registration.clientId,
       clientSecret,

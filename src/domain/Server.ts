@@ -45,6 +45,17 @@ export interface OAuthSettings {
   readonly redirectUri: URL
   /** PKCE with S256 (RFC 7636). */
   readonly usePkce: boolean
+  /** Metadata that says nothing of PKCE is taken to mean S256. */
+  readonly assumePkce: boolean
+  /** The one authorization server to use of those that the server names, written exactly as there; absent: the first. */
+  readonly issuer: string | undefined
+  /**
+   * Address of the document about this client, letter by letter: its `client_id` where an authorization server takes
+   * such addresses (draft-ietf-oauth-client-id-metadata-document).
+   */
+  readonly clientMetadataUrl: string | undefined
+  /** Lets a public server point to addresses of private networks and of this machine. */
+  readonly allowPrivateAddresses: boolean
   /** Parameters added to the authorization request; none of them is one of the protocol's own. */
   readonly extraAuthParams: Readonly<Record<string, string>>
   /** Absent: by metadata, else Basic, else post once after `invalid_client`. */
@@ -60,6 +71,10 @@ export const defaultOAuth: OAuthSettings = {
   scopes: [],
   redirectUri: new URL(defaultRedirectUri),
   usePkce: true,
+  assumePkce: false,
+  issuer: undefined,
+  clientMetadataUrl: undefined,
+  allowPrivateAddresses: false,
   extraAuthParams: {},
   tokenEndpointAuthMethod: undefined
 }

@@ -1,5 +1,6 @@
 import { Schema } from "effect"
 import { defaultAccount } from "./CredentialKey.ts"
+import { printable } from "./PrintableText.ts"
 
 /** A server, and the account at it where that is not the default one: `notion (work)`. */
 export const accountName = (server: string, account: string = defaultAccount): string =>
@@ -29,16 +30,48 @@ export class SignInRequired extends Schema.TaggedError<SignInRequired>()("SignIn
   server: Schema.String,
   account,
   /** Why what is stored does not do. */
-  why: Schema.Literals(["never signed in", "expired", "revoked"])
+  why: Schema.Literals(["never signed in", "expired", "revoked", "moved"])
 }) {
   override get message(): string {
     const name = accountName(this.server, this.account)
     const state = {
       "never signed in": `Not signed in to ${name}.`,
       expired: `The sign-in to ${name} has expired and cannot be refreshed.`,
-      revoked: `${name} no longer accepts the stored sign-in.`
+      revoked: `${name} no longer accepts the stored sign-in.`,
+      moved: `${name} now names another authorization server than the one of the stored sign-in.`
     }[this.why]
     return `${state} Run: ${accountCommand("auth login", this.server, this.account)}`
+  }
+}
+
+/** A request needs scopes that the sign-in has not, and nobody is there to approve them (RFC 6750 §3.1). */
+export class ScopeRequired extends Schema.TaggedError<ScopeRequired>()("ScopeRequired", {
+  server: Schema.String,
+  account,
+  /** The scopes that the server asks for. */
+  missing: Schema.Array(Schema.String),
+  /** What to sign in for: these, and all of before. */
+  scopes: Schema.Array(Schema.String)
+}) {
+  override get message(): string {
+    const command = accountCommand("auth login", this.server, this.account)
+    const wanted = `${this.missing.length === 1 ? "scope" : "scopes"} ${printable(this.missing.join(" "))}`
+    return `${accountName(this.server, this.account)} wants the ${wanted} for this, which the stored sign-in has not. Run: ${command} --scope ${quoted(this.scopes.join(" "))}`
+  }
+}
+
+/** The server names another authorization server, which the client of the configuration may not be meant for. */
+export class AuthorizationServerChanged extends Schema.TaggedError<AuthorizationServerChanged>()(
+  "AuthorizationServerChanged",
+  {
+    server: Schema.String,
+    account,
+    before: Schema.String,
+    now: Schema.String
+  }
+) {
+  override get message(): string {
+    return `${accountName(this.server, this.account)} now signs in at ${printable(this.now)}, and no longer at ${printable(this.before)}, where the "client_id" of its oauth block was used. Nothing was sent there. If a client is registered there, set it and "issuer": ${JSON.stringify(this.now)} in the oauth block.`
   }
 }
 
@@ -90,16 +123,21 @@ export class PkceUnsupported extends Schema.TaggedError<PkceUnsupported>()("Pkce
   issuer: Schema.String
 }) {
   override get message(): string {
-    return `${this.issuer} does not announce PKCE with S256, which MCP requires, so signing in to ${this.server} stops here. If its provider tells you to go without, set "use_pkce": false in the oauth block of ${this.server}.`
+    return `${this.issuer} does not announce PKCE with S256, which MCP requires, so signing in to ${this.server} stops here. If its provider says that it does PKCE all the same, set "assume_pkce": true in the oauth block of ${this.server}; if it tells you to go without, "use_pkce": false.`
   }
 }
 
 /** The authorization server does not know the client, or its secret is wrong (RFC 6749 §5.2 `invalid_client`). */
 export class ClientRejected extends Schema.TaggedError<ClientRejected>()("ClientRejected", {
   server: Schema.String,
-  hasSecret: Schema.Boolean
+  hasSecret: Schema.Boolean,
+  /** The address of the document that is the client; absent: the client is one of `client_id`. */
+  metadataUrl: Schema.optionalKey(Schema.String)
 }) {
   override get message(): string {
+    if (this.metadataUrl !== undefined) {
+      return `The authorization server of ${this.server} does not accept the client that ${this.metadataUrl} describes (invalid_client). Check that what is published there is what this prints: ${accountCommand("auth client-metadata", this.server)}`
+    }
     const fields = this.hasSecret
       ? `"client_id" and "client_secret"`
       : `"client_id" (and "client_secret", which is not set)`

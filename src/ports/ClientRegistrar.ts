@@ -8,18 +8,24 @@ export class RegistrationError extends Schema.TaggedError<RegistrationError>()("
   server: Schema.String,
   issuer: Schema.String,
   /** What the server said; absent: it offers no registration. */
-  detail: Schema.optionalKey(Schema.String)
+  detail: Schema.optionalKey(Schema.String),
+  /** It takes the address of a document about a client instead. */
+  takesMetadataDocument: Schema.optionalKey(Schema.Boolean)
 }) {
   override get message(): string {
     const what =
       this.detail === undefined
         ? `${this.issuer} does not register clients by itself`
         : `${this.issuer} refused to register this client (${this.detail})`
-    return `${what}. Register an application with the provider of ${this.server} and set "client_id" in its oauth block.`
+    const document =
+      this.takesMetadataDocument === true
+        ? ` Or publish what "mcp-cli auth client-metadata" prints, and set "client_metadata_url" to its address.`
+        : ""
+    return `${what}. Register an application with the provider of ${this.server} and set "client_id" in its oauth block.${document}`
   }
 }
 
-/** Registers clients at an authorization server (RFC 7591). */
+/** Registers clients at an authorization server (RFC 7591), and takes registrations back (RFC 7592). */
 export class ClientRegistrar extends Context.Service<
   ClientRegistrar,
   {
@@ -29,5 +35,11 @@ export class ClientRegistrar extends Context.Service<
       readonly redirectUri: URL
       readonly scopes: ReadonlyArray<string>
     }) => Effect.Effect<DynamicRegistration, RegistrationError | NetworkError>
+    /**
+     * Asks the server to forget a client (RFC 7592 §2.3), once.
+     *
+     * @returns whether it has; false where the server did not say how
+     */
+    readonly deregister: (registration: DynamicRegistration) => Effect.Effect<boolean, NetworkError>
   }
 >()("mcp-cli-oauth/ports/ClientRegistrar") {}

@@ -4,6 +4,7 @@ import { TestClock } from "effect/testing"
 import { ScriptedAuthorizationServer } from "../../src/adapters/scripted/ScriptedAuthorizationServer.ts"
 import { ScriptedPerson } from "../../src/adapters/scripted/ScriptedPerson.ts"
 import { AccessTokens } from "../../src/app/AccessTokens.ts"
+import { SignIn } from "../../src/app/SignIn.ts"
 import { DynamicRegistration } from "../../src/domain/ClientRegistration.ts"
 import { Credential } from "../../src/domain/Credential.ts"
 import { CredentialKey } from "../../src/domain/CredentialKey.ts"
@@ -393,4 +394,79 @@ describe("tokens that cannot be stored", () => {
       assert.strictEqual(counts.revokedFamilies, 0)
     }).pipe(Effect.provide(world({ wrapStore: failing })))
   })
+})
+
+describe("a server that names another authorization server than before", () => {
+  const challenge = { error: "invalid_token", resourceMetadata: undefined, scope: undefined }
+  const refused = Effect.fnUntraced(function* (server = notion) {
+    const tokens = yield* AccessTokens
+    const { accessToken } = yield* tokens.get({ server })
+    yield* tokens.reject({ server }, accessToken)
+    return tokens.get({ server, challenge })
+  })
+  const clientIds = Effect.map(ScriptedPerson, ({ opened }) =>
+    opened.map((url) => [url.origin, url.searchParams.get("client_id")])
+  )
+
+  it.effect("gets a new sign-in with a client of its own, and nothing of the old one", () =>
+    Effect.gen(function* () {
+      const renewed = yield* refused()
+      const server = yield* ScriptedAuthorizationServer
+      yield* server.moveTo("https://new-as.test")
+      assert.isTrue(yield* server.accepts((yield* renewed).accessToken))
+      assert.deepInclude(server.counts, { refreshes: 0, registrations: 2, codeExchanges: 2 })
+      assert.deepEqual(yield* clientIds, [
+        ["https://as.test", "dynamic-1"],
+        ["https://new-as.test", "dynamic-2"]
+      ])
+      const kept = Option.getOrThrow(yield* CredentialStore.use((store) => store.get(key)))
+      assert.strictEqual(kept.issuer, "https://new-as.test")
+    }).pipe(Effect.provide(world()))
+  )
+
+  it.effect("is asked which one it names, and refreshed where it is the same", () =>
+    Effect.gen(function* () {
+      const renewed = yield* refused()
+      const server = yield* ScriptedAuthorizationServer
+      const before = server.counts.discoveries
+      yield* renewed
+      assert.deepInclude(server.counts, { refreshes: 1, discoveries: before + 1, registrations: 1 })
+    }).pipe(Effect.provide(world()))
+  )
+
+  it.effect("does not get a configured client, which may not be meant for it", () =>
+    Effect.gen(function* () {
+      const client = { clientId: "written", clientSecret: Redacted.make("written-secret") }
+      const configured = serverNamed("notion", { source: { _tag: "Discovered", client } })
+      const renewed = yield* refused(configured)
+      const server = yield* ScriptedAuthorizationServer
+      yield* server.moveTo("https://new-as.test")
+      const error = yield* Effect.flip(renewed)
+      assert.deepInclude(error, { _tag: "AuthorizationServerChanged", now: "https://new-as.test" })
+      assert.include(error.message, '"issuer": "https://new-as.test"')
+      assert.deepInclude(server.counts, { refreshes: 0, codeExchanges: 1 })
+      // Once somebody has written the new issuer down, the client is meant for it.
+      const written = { ...configured, oauth: { ...configured.oauth, issuer: "https://new-as.test" } }
+      yield* AccessTokens.use((tokens) => tokens.get({ server: written }))
+      assert.deepEqual(yield* clientIds, [
+        ["https://as.test", "written"],
+        ["https://new-as.test", "written"]
+      ])
+    }).pipe(Effect.provide(world()))
+  )
+
+  it.effect("is said to have moved where nobody is there, and what is kept stays", () =>
+    Effect.gen(function* () {
+      yield* SignIn.use((service) => service.signIn({ server: notion }))
+      const renewed = yield* refused()
+      const server = yield* ScriptedAuthorizationServer
+      yield* server.moveTo("https://new-as.test")
+      const error = yield* Effect.flip(renewed)
+      assert.deepInclude(error, { _tag: "SignInRequired", why: "moved" })
+      assert.include(error.message, "mcp-cli auth login notion")
+      assert.strictEqual(server.counts.refreshes, 0)
+      const kept = yield* CredentialStore.use((store) => store.get(key))
+      assert.isDefined(Option.getOrThrow(kept).tokens)
+    }).pipe(Effect.provide(world({ present: false })))
+  )
 })

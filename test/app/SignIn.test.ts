@@ -1,13 +1,14 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Option, Redacted } from "effect"
+import { Effect, Fiber, Layer, Option, Redacted } from "effect"
 import { TestClock } from "effect/testing"
 import { ScriptedAuthorizationServer } from "../../src/adapters/scripted/ScriptedAuthorizationServer.ts"
 import { ScriptedPerson } from "../../src/adapters/scripted/ScriptedPerson.ts"
 import { AccessTokens } from "../../src/app/AccessTokens.ts"
 import { authorityDiscovered } from "../../src/app/Authority.ts"
-import { SignIn } from "../../src/app/SignIn.ts"
+import { layer as signInLayer, SignIn, type SignInRequest } from "../../src/app/SignIn.ts"
 import { AuthorizationServerMetadata } from "../../src/domain/AuthorizationServer.ts"
 import { CredentialKey } from "../../src/domain/CredentialKey.ts"
+import { CallbackListener } from "../../src/ports/CallbackListener.ts"
 import { CredentialStore } from "../../src/ports/CredentialStore.ts"
 import { InvalidClient, Passing } from "../../src/ports/TokenEndpoint.ts"
 import { byHand, serverNamed, world } from "./World.ts"
@@ -187,6 +188,140 @@ describe("a sign-in", () => {
       yield* Effect.all([get, get, get], { concurrency: "unbounded" })
       assert.strictEqual((yield* opened).length, 1)
     }).pipe(Effect.provide(world()))
+  )
+})
+
+describe("the scopes of a sign-in", () => {
+  const scopeOf = (options: Parameters<typeof world>[0], request: Partial<SignInRequest> = {}) =>
+    Effect.gen(function* () {
+      yield* SignIn.use((service) => service.signIn({ server: notion, ...request }))
+      return (yield* opened).at(-1)?.searchParams.get("scope") ?? undefined
+    }).pipe(Effect.provide(world(options)))
+  const challenge = { error: undefined, resourceMetadata: undefined, scope: "read" }
+  const offline = { metadata: { scopes_supported: ["read", "offline_access"] } }
+
+  it.effect("are joined by offline_access where the authorization server has it, and nowhere else", () =>
+    Effect.gen(function* () {
+      assert.strictEqual(yield* scopeOf(offline, { challenge }), "read offline_access")
+      assert.strictEqual(yield* scopeOf({ metadata: { scopes_supported: ["read"] } }, { challenge }), "read")
+      assert.strictEqual(yield* scopeOf({}, { challenge }), "read")
+      const twice = { ...challenge, scope: "offline_access read" }
+      assert.strictEqual(yield* scopeOf(offline, { challenge: twice }), "offline_access read")
+    })
+  )
+
+  it.effect("are none where the server names none: the authorization server decides then", () =>
+    Effect.gen(function* () {
+      assert.isUndefined(yield* scopeOf(offline))
+    })
+  )
+
+  it.effect("stay as they are written by hand", () =>
+    Effect.gen(function* () {
+      const server = serverNamed("notion", { scopes: ["profile"] })
+      assert.strictEqual(yield* scopeOf(offline, { challenge, server }), "profile")
+      assert.strictEqual(yield* scopeOf(offline, { challenge, server, scopes: ["a", "b"] }), "a b")
+    })
+  )
+})
+
+describe("the client of a sign-in", () => {
+  const clientMetadataUrl = "https://example.com/mcp-cli.json"
+  const takes = { client_id_metadata_document_supported: true }
+  const published = serverNamed("notion", { clientMetadataUrl })
+  const clientIds = Effect.map(opened, (urls) => urls.map((url) => url.searchParams.get("client_id")))
+
+  it.effect("is the published document where the authorization server takes those", () =>
+    Effect.gen(function* () {
+      const { credential } = yield* signIn(published)
+      assert.deepEqual(yield* clientIds, [clientMetadataUrl])
+      assert.strictEqual((yield* ScriptedAuthorizationServer).counts.registrations, 0)
+      assert.deepEqual(
+        { ...credential.registration },
+        { _tag: "MetadataDocument", clientId: clientMetadataUrl }
+      )
+      assert.isTrue(credential.isFor(published))
+      assert.isFalse(credential.isFor(notion))
+      // It is kept, read again and refreshed like any other.
+      yield* TestClock.adjust("2 hours")
+      yield* AccessTokens.use((tokens) => tokens.get({ server: published }))
+      assert.deepInclude((yield* ScriptedAuthorizationServer).counts, { codeExchanges: 1, refreshes: 1 })
+    }).pipe(Effect.provide(world({ metadata: takes })))
+  )
+
+  it.effect("is registered where the authorization server takes no documents", () =>
+    Effect.gen(function* () {
+      const { credential } = yield* signIn(published)
+      assert.strictEqual(credential.registration._tag, "Dynamic")
+      assert.isTrue(credential.isFor(published))
+    }).pipe(Effect.provide(world()))
+  )
+
+  it.effect("is the configured one before the published one", () =>
+    Effect.gen(function* () {
+      const client = { clientId: "written", clientSecret: undefined }
+      const source = { _tag: "Discovered", client } as const
+      yield* signIn(serverNamed("notion", { clientMetadataUrl, source }))
+      assert.deepEqual(yield* clientIds, ["written"])
+    }).pipe(Effect.provide(world({ metadata: takes })))
+  )
+
+  it.effect("is asked for at the place that it is published for, and no other", () => {
+    const moving: Array<boolean> = []
+    const watched = Layer.effect(
+      CallbackListener,
+      Effect.map(CallbackListener, ({ bind }) =>
+        CallbackListener.of({
+          bind: (options) => {
+            moving.push(options.portMayMove)
+            return bind(options)
+          }
+        })
+      )
+    )
+    return Effect.gen(function* () {
+      yield* signIn(published)
+      yield* signIn()
+      assert.deepEqual(moving, [false, true])
+    }).pipe(
+      Effect.provide(
+        Layer.fresh(signInLayer).pipe(Layer.provide(watched), Layer.provideMerge(world({ metadata: takes })))
+      )
+    )
+  })
+
+  it.effect("is registered anew for scopes that the one of before may not ask for", () =>
+    Effect.gen(function* () {
+      const challenged = (scope: string) =>
+        SignIn.use((service) =>
+          service.signIn({
+            server: notion,
+            challenge: { error: undefined, resourceMetadata: undefined, scope }
+          })
+        )
+      yield* challenged("read write")
+      yield* challenged("read")
+      yield* challenged("read admin")
+      assert.deepEqual(yield* clientIds, ["dynamic-1", "dynamic-1", "dynamic-2"])
+    }).pipe(Effect.provide(world()))
+  )
+
+  it.effect("that is published is named by its address where it is not accepted", () =>
+    Effect.gen(function* () {
+      yield* ScriptedAuthorizationServer.use(({ failNext }) => failNext(new InvalidClient()))
+      const error = yield* Effect.flip(signIn(published))
+      assert.strictEqual(error._tag, "ClientRejected")
+      assert.include(error.message, clientMetadataUrl)
+      assert.include(error.message, "mcp-cli auth client-metadata notion")
+    }).pipe(Effect.provide(world({ metadata: takes })))
+  )
+
+  it.effect("has to be made by the person where there is no other way", () =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(signIn())
+      assert.strictEqual(error._tag, "RegistrationError")
+      assert.include(error.message, '"client_id"')
+    }).pipe(Effect.provide(world({ registration: false })))
   )
 })
 

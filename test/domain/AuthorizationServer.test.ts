@@ -1,6 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import {
+  assumingPkce,
+  AuthorizationServerMetadata,
   authorizationServerMetadataUrls,
+  endpointsWithoutMetadata,
+  isIssuerUrl,
   protectedResourceMetadataUrls,
   resourceCovers
 } from "../../src/domain/AuthorizationServer.ts"
@@ -61,7 +65,10 @@ describe("metadata of a resource", () => {
     ["https://a.test/mcp/deeper", "https://a.test/mcp", false],
     ["https://evil.test/mcp", "https://a.test/mcp", false],
     ["http://a.test/mcp", "https://a.test/mcp", false],
-    ["https://a.test:8443/mcp", "https://a.test/mcp", false]
+    ["https://a.test:8443/mcp", "https://a.test/mcp", false],
+    ["https://a.test/mcp#x", "https://a.test/mcp", false],
+    ["https://a.test/mcp#", "https://a.test/mcp", false],
+    ["https://u:p@a.test/mcp", "https://a.test/mcp", false]
   ])("of %s speaks for %s: %s", (declared, requested, covers) => {
     assert.strictEqual(resourceCovers(new URL(declared), new URL(requested)), covers)
   })
@@ -89,4 +96,42 @@ describe("a URL of OAuth", () => {
   ])("%s is the resource %s", (url, resource) =>
     assert.strictEqual(canonicalResource(new URL(url)), resource)
   )
+})
+
+describe("an issuer", () => {
+  it.each([
+    ["https://as.test", true],
+    ["https://as.test/tenant/", true],
+    ["https://as.test/?", false],
+    ["https://as.test/?x=1", false],
+    ["https://as.test/#", false],
+    ["https://u@as.test", false],
+    ["https://:p@as.test", false]
+  ])("can be identified by %s: %s", (url, can) => assert.strictEqual(isIssuerUrl(new URL(url)), can))
+})
+
+describe("a server without metadata", () => {
+  it("has the endpoints of revision 2025-03-26 at its origin, and PKCE", () => {
+    const metadata = endpointsWithoutMetadata(new URL("https://a.test:8443/v1/mcp?x=1"))
+    assert.strictEqual(metadata.issuer, "https://a.test:8443")
+    assert.strictEqual(metadata.authorization_endpoint, "https://a.test:8443/authorize")
+    assert.strictEqual(metadata.token_endpoint, "https://a.test:8443/token")
+    assert.strictEqual(metadata.registration_endpoint, "https://a.test:8443/register")
+    assert.deepEqual(metadata.code_challenge_methods_supported, ["S256"])
+  })
+})
+
+describe("metadata that says nothing of PKCE", () => {
+  const fields = {
+    issuer: "https://as.test",
+    authorization_endpoint: "https://as.test/authorize",
+    token_endpoint: "https://as.test/token"
+  }
+
+  it("may be taken to mean S256, and metadata that says another thing never is", () => {
+    const silent = new AuthorizationServerMetadata(fields)
+    assert.deepEqual({ ...assumingPkce(silent) }, { ...fields, code_challenge_methods_supported: ["S256"] })
+    const plain = new AuthorizationServerMetadata({ ...fields, code_challenge_methods_supported: ["plain"] })
+    assert.strictEqual(assumingPkce(plain), plain)
+  })
 })

@@ -39,7 +39,7 @@ describe("signing in to a server that is known by its URL alone", () => {
     assert.strictEqual(asked?.get("code_challenge_method"), "S256")
     assert.isAtLeast(asked?.get("state")?.length ?? 0, 43)
     assert.strictEqual(asked?.get("resource"), world.mcpServer.url.href)
-    assert.strictEqual(asked?.get("scope"), "mcp:read")
+    assert.strictEqual(asked?.get("scope"), "mcp:read offline_access")
     const [exchange] = world.authorizationServer.tokenRequests
     assert.strictEqual(exchange?.parameters.get("resource"), world.mcpServer.url.href)
     assert.isNotNull(exchange?.parameters.get("code_verifier"))
@@ -242,6 +242,9 @@ describe("finding the authorization server", () => {
   it("asks for the scope of the challenge before that of the metadata", async () => {
     await begin({ mcp: { scope: "mcp:read mcp:write" } })
     await world.run(["auth", "login", "demo"])
-    assert.strictEqual(world.authorizationServer.authorizations[0]?.get("scope"), "mcp:read mcp:write")
+    assert.strictEqual(
+      world.authorizationServer.authorizations[0]?.get("scope"),
+      "mcp:read mcp:write offline_access"
+    )
   })
 })

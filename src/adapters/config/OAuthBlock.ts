@@ -1,6 +1,8 @@
 import { Effect } from "effect"
 import { protocolParameters } from "../../domain/AuthorizationRequest.ts"
-import { isLoopbackHost, isSecureUrl } from "../../domain/SecureUrl.ts"
+import { isIssuerUrl } from "../../domain/AuthorizationServer.ts"
+import { clientMetadataUrlProblem } from "../../domain/ClientMetadata.ts"
+import { hasUserInformation, isLoopbackHost, isSecureUrl } from "../../domain/SecureUrl.ts"
 import {
   clientAuthenticationMethods,
   defaultOAuth,
@@ -34,11 +36,13 @@ const known = [
   "scopes",
   "redirect_uri",
   "use_pkce",
+  "assume_pkce",
+  "issuer",
+  "client_metadata_url",
+  "allow_private_addresses",
   "extra_auth_params",
   "token_endpoint_auth_method"
 ]
-
-const hasUserInformation = (address: URL): boolean => address.username !== "" || address.password !== ""
 
 /**
  * What is wrong with the address of a server or an endpoint: it must be secure, and have neither a fragment (RFC 6749
@@ -49,6 +53,13 @@ export const addressProblem = (address: URL): string | undefined => {
     return "must be an https URL (http only for this machine, as in http://localhost:3000)"
   if (hasUserInformation(address)) return "must not have a user name or password in it"
   return address.href.includes("#") ? "must not have a fragment (#…)" : undefined
+}
+
+/** An issuer is compared letter by letter with what servers announce, so it is kept as it is written. */
+const issuerProblem: Check = (text) => {
+  const address = URL.parse(text)
+  if (address === null) return "must be an absolute URL"
+  return addressProblem(address) ?? (isIssuerUrl(address) ? undefined : "must not have a query (?…)")
 }
 
 const redirectProblem = (address: URL): string | undefined => {
@@ -82,6 +93,16 @@ export const readOAuth = Effect.fnUntraced(function* (
   const scopes = yield* strings(findings, path, fields, "scopes", scopeProblem)
   const redirectUri = yield* url(findings, path, fields, "redirect_uri", redirectProblem)
   const usePkce = boolean(findings, path, fields, "use_pkce")
+  const assumePkce = boolean(findings, path, fields, "assume_pkce")
+  const issuer = yield* string(findings, path, fields, "issuer", issuerProblem)
+  const clientMetadataUrl = yield* string(
+    findings,
+    path,
+    fields,
+    "client_metadata_url",
+    clientMetadataUrlProblem
+  )
+  const allowPrivateAddresses = boolean(findings, path, fields, "allow_private_addresses")
   const extraAuthParams = yield* record(findings, path, fields, "extra_auth_params", {
     // Endpoints by hand know no resource but the one that is written here.
     name: (name) =>
@@ -133,6 +154,10 @@ export const readOAuth = Effect.fnUntraced(function* (
     scopes,
     redirectUri: redirectUri ?? defaultOAuth.redirectUri,
     usePkce: usePkce ?? defaultOAuth.usePkce,
+    assumePkce: assumePkce ?? defaultOAuth.assumePkce,
+    issuer,
+    clientMetadataUrl,
+    allowPrivateAddresses: allowPrivateAddresses ?? defaultOAuth.allowPrivateAddresses,
     extraAuthParams: Object.fromEntries(extraAuthParams),
     tokenEndpointAuthMethod: clientAuthenticationMethods.find((known) => known === method)
   }

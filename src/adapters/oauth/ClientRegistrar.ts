@@ -1,9 +1,11 @@
 import { Effect, Layer, Redacted, Result, Schema } from "effect"
 import type { AuthorizationServerMetadata } from "../../domain/AuthorizationServer.ts"
+import { clientDescription } from "../../domain/ClientMetadata.ts"
 import { DynamicRegistration } from "../../domain/ClientRegistration.ts"
 import { printable } from "../../domain/PrintableText.ts"
-import { isSecureUrl } from "../../domain/SecureUrl.ts"
+import { hasUserInformation, isSecureUrl } from "../../domain/SecureUrl.ts"
 import { type ClientAuthenticationMethod, clientAuthenticationMethods } from "../../domain/Server.ts"
+import { scopesOf } from "../../domain/TokenSet.ts"
 import { ClientRegistrar, RegistrationError } from "../../ports/ClientRegistrar.ts"
 import { HttpTransport, NetworkError } from "../../ports/HttpTransport.ts"
 import { discardBody, readBody } from "../http/BoundedBody.ts"
@@ -14,9 +16,30 @@ const Registered = Schema.fromJsonString(
     client_id: Schema.NonEmptyString,
     client_secret: Schema.optionalKey(Schema.NullOr(Schema.String)),
     client_secret_expires_at: Schema.optionalKey(Schema.NullOr(Schema.Finite)),
-    token_endpoint_auth_method: Schema.optionalKey(Schema.NullOr(Schema.String))
+    token_endpoint_auth_method: Schema.optionalKey(Schema.NullOr(Schema.String)),
+    scope: Schema.optionalKey(Schema.Unknown),
+    // RFC 7592 §3: a server may say anything here, and the client is registered all the same.
+    registration_client_uri: Schema.optionalKey(Schema.Unknown),
+    registration_access_token: Schema.optionalKey(Schema.Unknown)
   })
 )
+
+/** How a client is taken back; absent where the server did not say, or names a place that no token may go to. */
+const managementOf = ({
+  registration_access_token: accessToken,
+  registration_client_uri: address
+}: typeof Registered.Type): DynamicRegistration["management"] => {
+  if (typeof address !== "string" || typeof accessToken !== "string" || !/^[\x21-\x7e]+$/.test(accessToken)) {
+    return undefined
+  }
+  const url = URL.parse(address)
+  return url === null || !isSecureUrl(url) || hasUserInformation(url)
+    ? undefined
+    : { url: url.href, accessToken: Redacted.make(accessToken) }
+}
+
+/** How long a server may take to forget a client: somebody waits who has no use for the answer. */
+const farewell = 5000
 
 /** Why it did not (RFC 7591 §3.2.2). */
 const RegistrationRefusal = Schema.fromJsonString(
@@ -63,8 +86,10 @@ export const layer: Layer.Layer<ClientRegistrar, never, HttpTransport> = Layer.e
     }: Parameters<ClientRegistrar["Service"]["register"]>[0]) {
       const { issuer } = metadata
       const refuse = (detail: string) => new RegistrationError({ server, issuer, detail })
-      if (metadata.registration_endpoint === undefined)
-        return yield* new RegistrationError({ server, issuer })
+      if (metadata.registration_endpoint === undefined) {
+        const takesMetadataDocument = metadata.client_id_metadata_document_supported === true
+        return yield* new RegistrationError({ server, issuer, takesMetadataDocument })
+      }
       const endpoint = URL.parse(metadata.registration_endpoint)
       if (endpoint === null || !isSecureUrl(endpoint)) {
         return yield* refuse("its registration endpoint is no https address")
@@ -75,11 +100,7 @@ export const layer: Layer.Layer<ClientRegistrar, never, HttpTransport> = Layer.e
           method: "POST",
           headers: { "content-type": "application/json", accept: "application/json" },
           body: JSON.stringify({
-            client_name: "mcp-cli",
-            redirect_uris: [redirectUri.href],
-            grant_types: ["authorization_code", "refresh_token"],
-            response_types: ["code"],
-            application_type: "native",
+            ...clientDescription(redirectUri),
             token_endpoint_auth_method: asked,
             ...(scopes.length === 0 ? {} : { scope: scopes.join(" ") })
           })
@@ -116,14 +137,32 @@ export const layer: Layer.Layer<ClientRegistrar, never, HttpTransport> = Layer.e
         )
       }
       const ends = answer.client_secret_expires_at ?? 0
+      const management = managementOf(answer)
+      const registered = typeof answer.scope === "string" ? scopesOf(answer.scope) : scopes
       return new DynamicRegistration({
         clientId: answer.client_id,
         authenticationMethod,
         redirectUri: redirectUri.href,
         ...(answer.client_secret ? { clientSecret: Redacted.make(answer.client_secret) } : {}),
-        ...(answer.client_secret && ends > 0 ? { secretExpiresAt: Math.min(ends * 1000, endOfTime) } : {})
+        ...(answer.client_secret && ends > 0 ? { secretExpiresAt: Math.min(ends * 1000, endOfTime) } : {}),
+        ...(registered.length === 0 ? {} : { scopes: registered }),
+        ...(management === undefined ? {} : { management })
       })
     })
-    return ClientRegistrar.of({ register })
+
+    const deregister = Effect.fn("ClientRegistrar.deregister")(function* ({
+      management
+    }: DynamicRegistration) {
+      if (management === undefined) return false
+      const request = new Request(management.url, {
+        method: "DELETE",
+        headers: { authorization: `Bearer ${Redacted.value(management.accessToken)}` }
+      })
+      const response = yield* transport.send(request, { timeout: farewell })
+      yield* discardBody(response)
+      return response.ok
+    })
+
+    return ClientRegistrar.of({ register, deregister })
   })
 )

@@ -2,8 +2,8 @@ import { Clock, Context, Duration, Effect, Layer, Redacted } from "effect"
 import { AuthorizationServerMetadata } from "../../domain/AuthorizationServer.ts"
 import { DynamicRegistration } from "../../domain/ClientRegistration.ts"
 import { resourceOf } from "../../domain/Server.ts"
-import { TokenSet } from "../../domain/TokenSet.ts"
-import { ClientRegistrar } from "../../ports/ClientRegistrar.ts"
+import { scopesOf, TokenSet } from "../../domain/TokenSet.ts"
+import { ClientRegistrar, RegistrationError } from "../../ports/ClientRegistrar.ts"
 import { Discovery } from "../../ports/Discovery.ts"
 import {
   InvalidClient,
@@ -25,6 +25,14 @@ export interface ScriptedOptions {
   readonly revocation?: boolean
   /** How long a token request takes; absent: no time at all. */
   readonly latency?: Duration.Input
+  /** What its metadata says besides. */
+  readonly metadata?: Partial<
+    Pick<AuthorizationServerMetadata, "scopes_supported" | "client_id_metadata_document_supported">
+  >
+  /** Registers clients; absent: it does. */
+  readonly registration?: boolean
+  /** The only scopes that it ever grants; absent: whatever is asked for. */
+  readonly grants?: ReadonlyArray<string>
 }
 
 /**
@@ -50,6 +58,12 @@ export class ScriptedAuthorizationServer extends Context.Service<
     readonly failNext: (...failures: ReadonlyArray<TokenFailure>) => Effect.Effect<void>
     /** What the person's browser gets for approving: the redirect URI with a code, the state and `iss`. */
     readonly approve: (authorizationUrl: URL) => Effect.Effect<URL>
+    /** What the server's metadata names from now on as the issuer, with endpoints and clients of its own. */
+    readonly moveTo: (issuer: string) => Effect.Effect<void>
+    /** The scopes of an access token that it has issued. */
+    readonly scopesOf: (accessToken: Redacted.Redacted) => Effect.Effect<ReadonlyArray<string>>
+    /** The clients that were taken back (RFC 7592). */
+    readonly deregistered: ReadonlyArray<string>
     /** Forgets every client that it registered. */
     readonly forgetClients: Effect.Effect<void>
     /** Revokes every token. */
@@ -63,6 +77,9 @@ interface Family {
   revoked: boolean
   /** The one refresh token that may be used. */
   current: string | undefined
+  readonly scopes: ReadonlyArray<string>
+  /** The answers name the scopes, since they are not those that were asked for. */
+  readonly narrowed: boolean
   readonly accessTokens: Map<string, number>
 }
 
@@ -82,13 +99,22 @@ export const layer = (
 ): Layer.Layer<ScriptedAuthorizationServer | Discovery | ClientRegistrar | TokenEndpoint> =>
   Layer.effectContext(
     Effect.sync(() => {
-      const issuer = "https://as.test"
+      let issuer = "https://as.test"
       const lifetime = Duration.toMillis(options.lifetime ?? "1 hour")
       const counts = { discoveries: 0, registrations: 0, codeExchanges: 0, refreshes: 0, revokedFamilies: 0 }
       const revocations: Array<Pick<RevocationRequest, "token" | "hint">> = []
       const failures: Array<TokenFailure> = []
-      const clients = new Set<string>()
-      const codes = new Map<string, { readonly clientId: string; readonly challenge: string | null }>()
+      /** Clients, and the origin of the issuer that knows each. */
+      const clients = new Map<string, string>()
+      const deregistered: Array<string> = []
+      const codes = new Map<
+        string,
+        {
+          readonly clientId: string
+          readonly challenge: string | null
+          readonly scopes: ReadonlyArray<string>
+        }
+      >()
       const families: Array<Family> = []
       let serial = 0
 
@@ -96,7 +122,9 @@ export const layer = (
         yield* Effect.sleep(options.latency ?? 0)
         const failure = failures.shift()
         if (failure !== undefined) return yield* fail(request, failure)
-        if (request.client.clientId.startsWith("dynamic-") && !clients.has(request.client.clientId)) {
+        const { origin } = "tokenEndpoint" in request ? request.tokenEndpoint : request.revocationEndpoint
+        const { clientId } = request.client
+        if (clientId.startsWith("dynamic-") && clients.get(clientId) !== origin) {
           return yield* fail(request, new InvalidClient())
         }
       })
@@ -111,23 +139,36 @@ export const layer = (
           tokenType: "bearer",
           obtainedAt: now,
           expiresAt: now + lifetime,
+          ...(family.narrowed ? { scope: family.scopes.join(" ") } : {}),
           ...(family.current === undefined ? {} : { refreshToken: Redacted.make(family.current) })
         })
       })
 
-      const metadata = new AuthorizationServerMetadata({
-        issuer,
-        authorization_endpoint: `${issuer}/authorize`,
-        token_endpoint: `${issuer}/token`,
-        registration_endpoint: `${issuer}/register`,
-        ...(options.revocation === false ? {} : { revocation_endpoint: `${issuer}/revoke` }),
-        code_challenge_methods_supported: ["S256"],
-        token_endpoint_auth_methods_supported: ["none", "client_secret_basic"],
-        authorization_response_iss_parameter_supported: true
-      })
+      const metadata = () =>
+        new AuthorizationServerMetadata({
+          issuer,
+          authorization_endpoint: `${issuer}/authorize`,
+          token_endpoint: `${issuer}/token`,
+          ...(options.registration === false ? {} : { registration_endpoint: `${issuer}/register` }),
+          ...(options.revocation === false ? {} : { revocation_endpoint: `${issuer}/revoke` }),
+          code_challenge_methods_supported: ["S256"],
+          token_endpoint_auth_methods_supported: ["none", "client_secret_basic"],
+          authorization_response_iss_parameter_supported: true,
+          ...options.metadata
+        })
 
       const server = ScriptedAuthorizationServer.of({
         issuer,
+        moveTo: (next) =>
+          Effect.sync(() => {
+            issuer = next
+          }),
+        scopesOf: (accessToken) =>
+          Effect.sync(
+            () =>
+              families.find(({ accessTokens }) => accessTokens.has(Redacted.value(accessToken)))?.scopes ?? []
+          ),
+        deregistered,
         counts,
         revocations,
         failNext: (...next) => Effect.sync(() => void failures.push(...next)),
@@ -137,7 +178,8 @@ export const layer = (
             const asked = authorizationUrl.searchParams
             codes.set(`code-${serial}`, {
               clientId: asked.get("client_id") ?? "",
-              challenge: asked.get("code_challenge")
+              challenge: asked.get("code_challenge"),
+              scopes: scopesOf(asked.get("scope") ?? "")
             })
             const back = new URL(asked.get("redirect_uri") ?? "")
             back.searchParams.set("code", `code-${serial}`)
@@ -161,7 +203,7 @@ export const layer = (
           Effect.sync(() => {
             counts.discoveries += 1
             return {
-              metadata,
+              metadata: metadata(),
               resource: resourceOf(mcpServer),
               scopes: challenge?.scope === undefined ? [] : challenge.scope.split(" ")
             }
@@ -169,16 +211,36 @@ export const layer = (
       })
 
       const registrar = ClientRegistrar.of({
-        register: ({ redirectUri }) =>
-          Effect.sync(() => {
+        register: ({
+          metadata: { issuer: registeredAt, registration_endpoint },
+          redirectUri,
+          scopes,
+          server: name
+        }) =>
+          Effect.suspend(() => {
+            if (registration_endpoint === undefined) {
+              return Effect.fail(new RegistrationError({ server: name, issuer: registeredAt }))
+            }
             counts.registrations += 1
             const clientId = `dynamic-${counts.registrations}`
-            clients.add(clientId)
-            return new DynamicRegistration({
-              clientId,
-              authenticationMethod: "none",
-              redirectUri: redirectUri.href
-            })
+            clients.set(clientId, new URL(registeredAt).origin)
+            return Effect.succeed(
+              new DynamicRegistration({
+                clientId,
+                authenticationMethod: "none",
+                redirectUri: redirectUri.href,
+                ...(scopes.length === 0 ? {} : { scopes }),
+                management: {
+                  url: `${registeredAt}/register/${clientId}`,
+                  accessToken: Redacted.make(`management-of-${clientId}`)
+                }
+              })
+            )
+          }),
+        deregister: ({ clientId }) =>
+          Effect.sync(() => {
+            deregistered.push(clientId)
+            return clients.delete(clientId)
           })
       })
 
@@ -193,7 +255,15 @@ export const layer = (
           if (issued === undefined || issued.clientId !== request.client.clientId || !verified) {
             return yield* fail(request, new InvalidGrant())
           }
-          const family: Family = { revoked: false, current: undefined, accessTokens: new Map() }
+          const { grants } = options
+          const scopes = issued.scopes.filter((scope) => grants?.includes(scope) ?? true)
+          const family: Family = {
+            revoked: false,
+            current: undefined,
+            scopes,
+            narrowed: grants !== undefined,
+            accessTokens: new Map()
+          }
           families.push(family)
           return yield* issue(family)
         }),

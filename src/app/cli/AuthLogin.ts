@@ -1,5 +1,6 @@
 import { Clock, Console, Effect } from "effect"
-import { Command } from "effect/cli"
+import { Command, Flag } from "effect/cli"
+import { scopesOf } from "../../domain/TokenSet.ts"
 import { CredentialStore } from "../../ports/CredentialStore.ts"
 import { SignIn } from "../SignIn.ts"
 import { accountAt, httpServer, nameOf, serverName } from "./Arguments.ts"
@@ -10,13 +11,21 @@ import { showWarnings } from "./Warnings.ts"
 /** `mcp-cli auth login NAME` */
 export const login = Command.make(
   "login",
-  { name: serverName },
-  Effect.fn("cli.auth.login")(function* ({ name }) {
+  {
+    name: serverName,
+    scope: Flag.String("scope").pipe(
+      Flag.withMetavar('"A B"'),
+      Flag.withDescription("Ask for these scopes, instead of what the configuration or the server says"),
+      Flag.between(0, 50)
+    )
+  },
+  Effect.fn("cli.auth.login")(function* ({ name, scope }) {
     yield* showWarnings
     const server = yield* httpServer(name)
     const key = yield* accountAt(name)
+    const scopes = scopesOf(scope.join(" "))
     const { credential, tokens } = yield* SignIn.use((signIn) =>
-      signIn.signIn({ server, account: key.account })
+      signIn.signIn({ server, account: key.account, ...(scopes.length === 0 ? {} : { scopes }) })
     )
     const { expiresAt } = tokens
     if (yield* Json) {

@@ -12,6 +12,7 @@ import type { SignIn } from "../SignIn.ts"
 import type { SignOut } from "../SignOut.ts"
 import type { StorageCheck } from "../StorageCheck.ts"
 import type { StorageMove } from "../StorageMove.ts"
+import { clientMetadata } from "./AuthClientMetadata.ts"
 import { login } from "./AuthLogin.ts"
 import { logout } from "./AuthLogout.ts"
 import { reset } from "./AuthReset.ts"
@@ -101,7 +102,8 @@ export const program = <R>(live: Live<R>) =>
           status.pipe(Command.provide(live.stored)),
           token.pipe(Command.provide(live.tokens)),
           logout.pipe(Command.provide(live.stored)),
-          reset.pipe(Command.provide(live.stored))
+          reset.pipe(Command.provide(live.stored)),
+          clientMetadata.pipe(Command.provide(live.configuration))
         ])
       ),
       storage.pipe(

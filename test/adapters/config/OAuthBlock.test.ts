@@ -88,6 +88,62 @@ describe("the oauth block", () => {
     })
   )
 
+  it.effect("may name an issuer, assume PKCE and allow private addresses; none of that by itself", () =>
+    Effect.gen(function* () {
+      const issuer = "https://as.example.com/tenant/"
+      const settings = yield* settingsOf({ issuer, assume_pkce: true, allow_private_addresses: true })
+      // Letter by letter: a slash at the end is part of an issuer.
+      assert.strictEqual(settings.issuer, issuer)
+      assert.isTrue(settings.assumePkce)
+      assert.isTrue(settings.allowPrivateAddresses)
+      const plain = yield* settingsOf({})
+      assert.isUndefined(plain.issuer)
+      assert.isFalse(plain.assumePkce)
+      assert.isFalse(plain.allowPrivateAddresses)
+    })
+  )
+
+  it.effect("may name the address of the document about the client, letter by letter", () =>
+    Effect.gen(function* () {
+      const client_metadata_url = "https://example.com/mcp-cli.json?v=2"
+      assert.strictEqual((yield* settingsOf({ client_metadata_url })).clientMetadataUrl, client_metadata_url)
+      assert.isUndefined((yield* settingsOf({})).clientMetadataUrl)
+      for (const [address, problem] of [
+        ["http://localhost:3000/mcp-cli.json", "must be an https URL"],
+        ["mcp-cli.json", "must be an https URL"],
+        ["https://example.com", "must have a path, as in https://example.com/mcp-cli.json"],
+        ["https://example.com/", "must have a path, as in https://example.com/mcp-cli.json"],
+        ["https://user@example.com/x", "must not have a user name or a fragment in it"],
+        ["https://example.com/x#", "must not have a user name or a fragment in it"],
+        ["https://EXAMPLE.com/a/../x", "must be written the way it is sent: https://example.com/x"]
+      ] as const) {
+        const [error = ""] = yield* useErrorsOf({ url, oauth: { client_metadata_url: address } })
+        assert.strictEqual(error, `mcpServers.s.oauth.client_metadata_url: ${problem}`)
+      }
+    })
+  )
+
+  it.effect("names its issuer as a secure URL without query, fragment or user", () =>
+    Effect.gen(function* () {
+      for (const [issuer, problem] of [
+        ["as.example.com", "must be an absolute URL"],
+        ["http://as.example.com", "must be an https URL"],
+        ["https://as.example.com/?x", "must not have a query"],
+        ["https://as.example.com/#x", "must not have a fragment"],
+        ["https://u@as.example.com", "must not have a user name"]
+      ] as const) {
+        const [error = ""] = yield* useErrorsOf({ url, oauth: { issuer } })
+        assert.include(error, `mcpServers.s.oauth.issuer: ${problem}`)
+      }
+      assert.deepStrictEqual(
+        yield* useErrorsOf({ url, oauth: { assume_pkce: "yes", allow_private_addresses: 1 } }),
+        ["assume_pkce", "allow_private_addresses"].map(
+          (name) => `mcpServers.s.oauth.${name}: must be true or false`
+        )
+      )
+    })
+  )
+
   it.effect("with a client_id alone is a public client of a discovered server", () =>
     Effect.gen(function* () {
       const { source } = yield* settingsOf({ client_id: "id" })

@@ -63,6 +63,61 @@ describe("registration", () => {
     })
   )
 
+  it.effect("keeps the scopes that the client was given, else those that it asked for", () =>
+    Effect.gen(function* () {
+      const given = yield* register(() => Response.json({ client_id: "new", scope: "read write" })).asking
+      assert.deepEqual(given.scopes, ["read", "write"])
+      const asked = yield* register(() => Response.json({ client_id: "new" })).asking
+      assert.deepEqual(asked.scopes, ["read"])
+    })
+  )
+
+  it.effect("keeps how the client is taken back, and takes it back", () =>
+    Effect.gen(function* () {
+      const { asking } = register(() =>
+        Response.json({
+          client_id: "new",
+          registration_client_uri: `${as}/register/new`,
+          registration_access_token: "management"
+        })
+      )
+      const client = yield* asking
+      assert.strictEqual(client.management?.url, `${as}/register/new`)
+      assert.notInclude(JSON.stringify(client), 'management"}')
+      for (const [answer, gone] of [
+        [new Response(null, { status: 204 }), true],
+        [new Response("no", { status: 405 }), false]
+      ] as const) {
+        const network = wire({ [`${as}/register/new`]: () => answer })
+        const deregistering = Port.use((service) => service.deregister(client)).pipe(
+          Effect.provide(ClientRegistrar.layer.pipe(Layer.provide(network.layer)))
+        )
+        assert.strictEqual(yield* deregistering, gone)
+        assert.deepInclude(network.sent[0], { method: "DELETE", url: `${as}/register/new` })
+        assert.strictEqual(network.sent[0]?.headers.get("authorization"), "Bearer management")
+      }
+    })
+  )
+
+  it.effect.each([
+    { registration_client_uri: "http://as.test/register/new", registration_access_token: "t" },
+    { registration_client_uri: "https://user@as.test/register/new", registration_access_token: "t" },
+    { registration_client_uri: "no address", registration_access_token: "t" },
+    { registration_client_uri: `${as}/register/new`, registration_access_token: "two words" },
+    { registration_client_uri: `${as}/register/new`, registration_access_token: null },
+    { registration_client_uri: 7, registration_access_token: "t" },
+    {}
+  ])("keeps no way to take the client back that it must not use: %j", (answer) =>
+    Effect.gen(function* () {
+      const { asking, layer, sent } = register(() => Response.json({ client_id: "new", ...answer }))
+      const client = yield* asking
+      assert.isUndefined(client.management)
+      const gone = Port.use((service) => service.deregister(client))
+      assert.isFalse(yield* Effect.provide(gone, ClientRegistrar.layer.pipe(Layer.provide(layer))))
+      assert.lengthOf(sent, 1)
+    })
+  )
+
   it.effect("that is refused says why, and what to write instead", () =>
     Effect.gen(function* () {
       const { asking } = register(() =>
@@ -158,6 +213,9 @@ describe("registration", () => {
       const { asking, sent } = register(() => Response.json({}), {})
       const error = yield* Effect.flip(asking)
       assert.include(error.message, "does not register clients by itself")
+      assert.notInclude(error.message, "client_metadata_url")
+      const document = register(() => Response.json({}), { client_id_metadata_document_supported: true })
+      assert.include((yield* Effect.flip(document.asking)).message, '"client_metadata_url"')
       assert.deepEqual(sent, [])
     })
   )

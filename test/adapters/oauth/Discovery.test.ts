@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Redacted } from "effect"
 import { TestClock } from "effect/testing"
+import { HostAddresses } from "../../../src/adapters/http/HostAddresses.ts"
 import * as Discovery from "../../../src/adapters/oauth/Discovery.ts"
 import { Discovery as Port } from "../../../src/ports/Discovery.ts"
 import { serverNamed } from "../../app/World.ts"
@@ -14,6 +15,10 @@ const as = "https://as.test"
 const asMetadata = `${as}/.well-known/oauth-authorization-server`
 const asOpenId = `${as}/.well-known/openid-configuration`
 
+/** Every name is a public host, unless a test says otherwise; no resolver is asked. */
+const names = (addresses: Readonly<Record<string, ReadonlyArray<string>>> = {}) =>
+  Layer.succeed(HostAddresses, (hostname) => Effect.succeed(addresses[hostname] ?? ["203.0.113.7"]))
+
 const json = (value: unknown) => () => Response.json(value)
 const refused =
   (header = "Bearer") =>
@@ -22,13 +27,17 @@ const refused =
 const resource = { resource: mcp, authorization_servers: [as], scopes_supported: ["read"] }
 const issuer = { issuer: as, authorization_endpoint: `${as}/authorize`, token_endpoint: `${as}/token` }
 
-const discover = (answers: Parameters<typeof wire>[0], of = server) => {
+const discover = (
+  answers: Parameters<typeof wire>[0],
+  of = server,
+  addresses: Readonly<Record<string, ReadonlyArray<string>>> = {}
+) => {
   const network = wire({ [mcp]: refused(), ...answers })
   const asking = Effect.gen(function* () {
     const fiber = yield* Effect.forkChild(Port.use((service) => service.discover(of, undefined)))
     yield* TestClock.adjust("1 minute")
     return yield* Fiber.join(fiber)
-  }).pipe(Effect.provide(Discovery.layer.pipe(Layer.provide(network.layer))))
+  }).pipe(Effect.provide(Discovery.layer.pipe(Layer.provide([network.layer, names(addresses)]))))
   return { ...network, asking, asked: () => network.sent.map(({ url }) => url) }
 }
 
@@ -79,7 +88,7 @@ describe("discovery", () => {
       const network = wire({ [atPath]: json(resource), [asMetadata]: json(issuer) })
       const challenge = { error: undefined, scope: "given", resourceMetadata: undefined }
       const found = yield* Port.use((service) => service.discover(server, challenge)).pipe(
-        Effect.provide(Discovery.layer.pipe(Layer.provide(network.layer)))
+        Effect.provide(Discovery.layer.pipe(Layer.provide([network.layer, names()])))
       )
       assert.deepEqual(found.scopes, ["given"])
       assert.deepEqual(
@@ -280,6 +289,217 @@ describe("discovery", () => {
     Effect.gen(function* () {
       const { asking } = discover({ [atPath]: () => new Response("x".repeat(1_100_000)) })
       assert.include((yield* Effect.flip(asking)).message, "over 1 MiB")
+    })
+  )
+
+  it.effect("asks one authorization server after the other, until the metadata of one can be used", () =>
+    Effect.gen(function* () {
+      const place = (name: string) => `https://${name}.test/.well-known/oauth-authorization-server`
+      const of = (name: string) => ({
+        issuer: `https://${name}.test`,
+        authorization_endpoint: `https://${name}.test/authorize`,
+        token_endpoint: `https://${name}.test/token`
+      })
+      const { asking } = discover({
+        [atPath]: json({
+          ...resource,
+          authorization_servers: [
+            "https://swapped.test",
+            "https://script.test",
+            "https://down.test",
+            "https://10.0.0.1",
+            "https://query.test?x",
+            as,
+            "https://later.test"
+          ]
+        }),
+        [place("swapped")]: json(of("other")),
+        [place("script")]: json({ ...of("script"), authorization_endpoint: "javascript:alert(1)" }),
+        [place("down")]: "broken",
+        [asMetadata]: json(issuer),
+        [place("later")]: json(of("later"))
+      })
+      assert.strictEqual((yield* asking).metadata.issuer, as)
+    })
+  )
+
+  it.effect("asks nobody for an issuer with a query or a fragment, which no issuer has", () =>
+    Effect.gen(function* () {
+      for (const name of [`${as}/?tenant=1`, `${as}/#x`]) {
+        const { asked, asking } = discover({
+          [atPath]: json({ ...resource, authorization_servers: [name] }),
+          [asMetadata]: json({ ...issuer, issuer: name })
+        })
+        assert.strictEqual((yield* Effect.flip(asking))._tag, "DiscoveryError")
+        assert.deepEqual(asked(), [mcp, atPath])
+      }
+    })
+  )
+
+  it.effect("says first what may pass where no authorization server can be used", () =>
+    Effect.gen(function* () {
+      const { asking } = discover({
+        [atPath]: json({ ...resource, authorization_servers: ["https://10.0.0.1", "https://down.test"] }),
+        "https://down.test/.well-known/oauth-authorization-server": "broken"
+      })
+      const error = yield* Effect.flip(asking)
+      assert.strictEqual(error._tag, "NetworkError")
+      assert.include(error.message, "https://down.test")
+    })
+  )
+
+  it.effect("asks ten authorization servers of one document and no more", () =>
+    Effect.gen(function* () {
+      const many = Array.from({ length: 12 }, (_, index) => `https://as${index}.test`)
+      const { asked, asking } = discover({ [atPath]: json({ ...resource, authorization_servers: many }) })
+      assert.strictEqual((yield* Effect.flip(asking))._tag, "DiscoveryError")
+      assert.lengthOf(
+        asked().filter((url) => url.includes("oauth-authorization-server")),
+        10
+      )
+    })
+  )
+
+  it.effect("goes on to the next place where one holds the metadata of another issuer", () =>
+    Effect.gen(function* () {
+      const { asking } = discover({
+        [atPath]: json(resource),
+        [asMetadata]: json({ ...issuer, issuer: "https://other.test" }),
+        [asOpenId]: json(issuer)
+      })
+      assert.strictEqual((yield* asking).metadata.issuer, as)
+    })
+  )
+
+  it.effect("uses the authorization server that the configuration names, and no other", () =>
+    Effect.gen(function* () {
+      const listed = { ...resource, authorization_servers: ["https://first.test", as] }
+      const first = "https://first.test/.well-known/oauth-authorization-server"
+      const chosen = (name: string) => serverNamed("notion", { issuer: name })
+      const found = discover({ [atPath]: json(listed), [asMetadata]: json(issuer) }, chosen(as))
+      assert.strictEqual((yield* found.asking).metadata.issuer, as)
+      assert.notInclude(found.asked(), first)
+      // Neither a slash more nor one that is not there is the same issuer.
+      for (const other of [`${as}/`, "https://AS.test", "https://third.test"]) {
+        const { asked, asking } = discover(
+          { [atPath]: json(listed), [asMetadata]: json(issuer) },
+          chosen(other)
+        )
+        const error = yield* Effect.flip(asking)
+        assert.strictEqual(error._tag === "DiscoveryError" && error.reason, "issuer not listed")
+        assert.include(error.message, `names https://first.test, ${as} as its authorization servers`)
+        assert.include(error.message, `Set "issuer" in the oauth block of notion`)
+        assert.deepEqual(asked(), [mcp, atPath])
+      }
+    })
+  )
+
+  it.effect("asks the issuer of the configuration where the server names none", () =>
+    Effect.gen(function* () {
+      const of = serverNamed("notion", { issuer: as })
+      const { asking } = discover({ [asMetadata]: json(issuer) }, of)
+      assert.strictEqual((yield* asking).metadata.issuer, as)
+      const nowhere = yield* Effect.flip(discover({}, of).asking)
+      assert.strictEqual(nowhere._tag === "DiscoveryError" && nowhere.reason, "no metadata")
+      assert.include(nowhere.message, `no metadata of an authorization server at ${as}`)
+    })
+  )
+
+  it.effect("falls back to the endpoints of revision 2025-03-26 where there is no metadata at all", () =>
+    Effect.gen(function* () {
+      const { asked, asking } = discover({})
+      const { metadata, resource: parameter, scopes } = yield* asking
+      assert.strictEqual(metadata.issuer, "https://notion.test")
+      assert.strictEqual(metadata.authorization_endpoint, "https://notion.test/authorize")
+      assert.deepEqual(metadata.code_challenge_methods_supported, ["S256"])
+      assert.strictEqual(parameter, mcp)
+      assert.deepEqual(scopes, [])
+      assert.deepEqual(asked(), [
+        mcp,
+        atPath,
+        atRoot,
+        "https://notion.test/.well-known/oauth-authorization-server",
+        "https://notion.test/.well-known/openid-configuration"
+      ])
+      // A server with metadata of its resource is of a later revision, and has no such fallback.
+      const later = discover({ [atPath]: json({ resource: mcp }) })
+      assert.include((yield* Effect.flip(later.asking)).message, "no metadata of an authorization server")
+      const down = discover({ "https://notion.test/.well-known/openid-configuration": "broken" })
+      assert.strictEqual((yield* Effect.flip(down.asking))._tag, "NetworkError")
+    })
+  )
+
+  it.effect("takes silence about PKCE for S256 only where the configuration says so", () =>
+    Effect.gen(function* () {
+      const answers = { [atPath]: json(resource), [asMetadata]: json(issuer) }
+      assert.isUndefined((yield* discover(answers).asking).metadata.code_challenge_methods_supported)
+      const { asking } = discover(answers, serverNamed("notion", { assumePkce: true }))
+      assert.deepEqual((yield* asking).metadata.code_challenge_methods_supported, ["S256"])
+    })
+  )
+
+  it.effect("uses metadata again for five minutes, but not after a challenge", () =>
+    Effect.gen(function* () {
+      const network = wire({ [mcp]: refused(), [atPath]: json(resource), [asMetadata]: json(issuer) })
+      const asked = () => network.sent.splice(0).map(({ url }) => url)
+      yield* Effect.gen(function* () {
+        const { discover: find } = yield* Port
+        yield* find(server, undefined)
+        assert.deepEqual(asked(), [mcp, atPath, asMetadata])
+        yield* TestClock.adjust("4 minutes")
+        yield* find(server, undefined)
+        assert.deepEqual(asked(), [mcp])
+        const challenge = { error: undefined, scope: undefined, resourceMetadata: undefined }
+        yield* find(server, challenge)
+        assert.deepEqual(asked(), [atPath, asMetadata])
+        // What the challenge found is new, and kept from then on.
+        yield* TestClock.adjust("4 minutes")
+        yield* find(server, undefined)
+        assert.deepEqual(asked(), [mcp])
+        yield* TestClock.adjust("1 minute")
+        yield* find(server, undefined)
+        assert.deepEqual(asked(), [mcp, atPath, asMetadata])
+        // No server lives on what another one said.
+        const allowed = serverNamed("notion", { allowPrivateAddresses: true })
+        yield* find(allowed, undefined)
+        assert.deepEqual(asked(), [mcp, atPath, asMetadata])
+      }).pipe(Effect.provide(Discovery.layer.pipe(Layer.provide([network.layer, names()]))))
+    })
+  )
+
+  it.effect("keeps nothing of what led nowhere", () =>
+    Effect.gen(function* () {
+      let swapped = true
+      const network = wire({
+        [mcp]: refused(),
+        [atPath]: json(resource),
+        [asMetadata]: () => Response.json(swapped ? { ...issuer, issuer: "https://other.test" } : issuer)
+      })
+      yield* Effect.gen(function* () {
+        const { discover: find } = yield* Port
+        assert.strictEqual((yield* Effect.flip(find(server, undefined)))._tag, "DiscoveryError")
+        swapped = false
+        assert.strictEqual((yield* find(server, undefined)).metadata.issuer, as)
+      }).pipe(Effect.provide(Discovery.layer.pipe(Layer.provide([network.layer, names()]))))
+    })
+  )
+
+  it.effect("ends in time however long each part of it takes", () =>
+    Effect.gen(function* () {
+      const dripping = () =>
+        new Response(new ReadableStream({ start: (out) => out.enqueue(Uint8Array.of(32)) }))
+      const one = discover({ [atPath]: dripping })
+      const error = yield* Effect.flip(one.asking)
+      assert.strictEqual(error._tag, "NetworkError")
+      assert.include(error.message, "within 30 seconds")
+      const listed = Array.from({ length: 10 }, (_, index) => `https://as${index}.test`)
+      const all = discover({
+        [atPath]: json({ ...resource, authorization_servers: listed }),
+        ...Object.fromEntries(
+          listed.map((name) => [`${name}/.well-known/oauth-authorization-server`, dripping])
+        )
+      })
+      assert.include((yield* Effect.flip(all.asking)).message, "within 60 seconds")
     })
   )
 })
