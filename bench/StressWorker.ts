@@ -17,6 +17,7 @@ import {
   Discovery,
   EncryptedFileStore,
   FetchTransport,
+  DpopProofs,
   FlowSecretSource,
   KeyringProcess,
   KeyringStore,
@@ -139,6 +140,7 @@ const program = Effect.gen(function* () {
           ClientRegistrar.layer,
           TokenEndpoint.layer,
           FlowSecretSource.layer,
+          DpopProofs.layer,
           CallbackListener.layer,
           Browser.layerNone
         )

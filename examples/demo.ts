@@ -76,6 +76,7 @@ const stack = ServerSession.layer.pipe(
       Live.ClientRegistrar.layer,
       Live.TokenEndpoint.layer,
       Live.FlowSecretSource.layer,
+      Live.DpopProofs.layer,
       Live.CallbackListener.layer,
       McpConnector.layer({ version: "demo" }),
       browser,

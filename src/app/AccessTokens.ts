@@ -2,7 +2,7 @@ import { Clock, Context, Effect, Equal, Layer, Option, type Redacted, Result } f
 import { type BearerChallenge, missingScopes } from "../domain/Challenge.ts"
 import type { Credential } from "../domain/Credential.ts"
 import { CredentialKey } from "../domain/CredentialKey.ts"
-import type { HttpServer } from "../domain/Server.ts"
+import { type HttpServer, isMachineGrant, type MachineGrant } from "../domain/Server.ts"
 import { ClientRejected, ScopeRequired, SignInRequired } from "../domain/SignInError.ts"
 import type { TokenSet } from "../domain/TokenSet.ts"
 import { CredentialLock } from "../ports/CredentialLock.ts"
@@ -12,6 +12,7 @@ import { Person } from "../ports/Person.ts"
 import { TokenEndpoint, type TokenRequestError } from "../ports/TokenEndpoint.ts"
 import { firstAccepted } from "./ClientAttempts.ts"
 import { Credentials } from "./Credentials.ts"
+import { machineTokens } from "./MachineTokens.ts"
 import { SignIn, type SignInError } from "./SignIn.ts"
 import { makeSingleFlight } from "./SingleFlight.ts"
 import { retryPassing } from "./TokenRetry.ts"
@@ -65,6 +66,25 @@ export class AccessTokens extends Context.Service<
 /** How long a refresh that failed in passing is not tried again while the token at hand still works, in milliseconds. */
 const rest = 30_000
 
+/** Whether the configuration says how tokens are come by without a person. */
+const needsNobody = ({ oauth: { grant } }: HttpServer): boolean =>
+  grant !== undefined && isMachineGrant(grant)
+
+/** How tokens are renewed without a person. */
+type Renewal =
+  | { readonly _tag: "RefreshToken"; readonly refreshToken: Redacted.Redacted }
+  | { readonly _tag: "Grant"; readonly grant: MachineGrant }
+
+const renewalOf = (
+  credential: Credential,
+  { refreshToken }: TokenSet,
+  server: HttpServer
+): Renewal | undefined => {
+  if (refreshToken !== undefined) return { _tag: "RefreshToken", refreshToken }
+  const grant = credential.machineGrantAt(server)
+  return grant && { _tag: "Grant", grant }
+}
+
 /** What can be done with a credential as it is. */
 type Assessment =
   | { readonly _tag: "Use"; readonly tokens: TokenSet }
@@ -72,7 +92,7 @@ type Assessment =
       readonly _tag: "Refresh"
       readonly credential: Credential
       readonly tokens: TokenSet
-      readonly refreshToken: Redacted.Redacted
+      readonly by: Renewal
       /** The token at hand still works for a while. */
       readonly works: boolean
     }
@@ -97,7 +117,12 @@ export const layer: Layer.Layer<
     const rejected = new Map<string, Redacted.Redacted>()
     const restingUntil = new Map<string, number>()
 
-    const assess = (key: CredentialKey, found: Option.Option<Credential>, now: number): Assessment => {
+    const assess = (
+      server: HttpServer,
+      key: CredentialKey,
+      found: Option.Option<Credential>,
+      now: number
+    ): Assessment => {
       if (Option.isNone(found)) return { _tag: "AskPerson", why: "never signed in" }
       const credential = found.value
       const { tokens } = credential
@@ -105,12 +130,11 @@ export const layer: Layer.Layer<
       const refused = rejected.get(key.storageName)
       const works = !tokens.isExpired(now) && (refused === undefined || !tokens.holds(refused))
       const resting = now < (restingUntil.get(key.storageName) ?? 0)
-      if (works && (tokens.isFresh(now) || resting || tokens.refreshToken === undefined)) {
-        return { _tag: "Use", tokens }
-      }
-      return tokens.refreshToken === undefined
+      const by = renewalOf(credential, tokens, server)
+      if (works && (tokens.isFresh(now) || resting || by === undefined)) return { _tag: "Use", tokens }
+      return by === undefined
         ? { _tag: "AskPerson", why: "expired" }
-        : { _tag: "Refresh", credential, tokens, refreshToken: tokens.refreshToken, works }
+        : { _tag: "Refresh", credential, tokens, by, works }
     }
 
     const load = Effect.fn("AccessTokens.load")(function* (
@@ -118,7 +142,7 @@ export const layer: Layer.Layer<
       key: CredentialKey
     ) {
       const found = yield* credentials.load(server, key)
-      return assess(key, found, yield* Clock.currentTimeMillis)
+      return assess(server, key, found, yield* Clock.currentTimeMillis)
     })
 
     /**
@@ -141,18 +165,32 @@ export const layer: Layer.Layer<
     const refreshOnce = Effect.fn("AccessTokens.refreshOnce")(function* (
       server: HttpServer,
       key: CredentialKey,
-      { credential, refreshToken, tokens }: Extract<Assessment, { readonly _tag: "Refresh" }>
+      { by, credential, tokens }: Extract<Assessment, { readonly _tag: "Refresh" }>
     ) {
-      const { clientId, clientSecret, methods } = credential.clientAt(server)
-      const answer = yield* firstAccepted(methods, (authenticationMethod) =>
-        tokenEndpoint.refresh({
-          server: server.name,
-          tokenEndpoint: new URL(credential.tokenEndpoint),
-          client: { clientId, clientSecret, authenticationMethod },
-          resource: credential.resourceParameter,
-          refreshToken
-        })
-      )
+      const client = credential.clientAt(server)
+      const { clientId, clientSecret, methods, signing } = client
+      const common = {
+        server: server.name,
+        tokenEndpoint: new URL(credential.tokenEndpoint),
+        resource: credential.resourceParameter,
+        dpopKey: tokens.dpopKey
+      }
+      const answer =
+        by._tag === "Grant"
+          ? yield* machineTokens(tokenEndpoint, {
+              ...common,
+              grant: by.grant,
+              issuer: credential.issuer,
+              client,
+              scopes: credential.requestedScopes ?? []
+            })
+          : yield* firstAccepted(methods, (authenticationMethod) =>
+              tokenEndpoint.refresh({
+                ...common,
+                client: { clientId, clientSecret, signing, authenticationMethod },
+                refreshToken: by.refreshToken
+              })
+            )
       const refreshed = tokens.refreshedBy(answer.tokens)
       const { tokens: kept } = yield* credentials.keep(key, credential.next({ tokens: refreshed }))
       return kept ?? refreshed
@@ -175,12 +213,13 @@ export const layer: Layer.Layer<
       const { server } = request
       const assessment = yield* load(request, key)
       if (assessment._tag !== "Refresh") return assessment
-      const { credential, refreshToken, tokens, works } = assessment
+      const { by, credential, tokens, works } = assessment
+      const refreshToken = by._tag === "RefreshToken" ? by.refreshToken : undefined
       if (Option.isSome(issuer) && issuer.value !== credential.issuer) {
         return { _tag: "AskPerson", why: "moved" }
       }
       const revoked: Assessment = { _tag: "AskPerson", why: "revoked" }
-      if (refused !== undefined && Equal.equals(refused, refreshToken)) {
+      if (refreshToken !== undefined && refused !== undefined && Equal.equals(refused, refreshToken)) {
         yield* credentials.keep(key, credential.withoutTokens)
         return revoked
       }
@@ -191,7 +230,9 @@ export const layer: Layer.Layer<
       const error = answer.failure
       switch (error.reason._tag) {
         case "Passing":
-        case "Malformed": {
+        case "Malformed":
+        case "NotBound":
+        case "UnusableSecret": {
           if (!works) return yield* error
           const wait = error.reason._tag === "Passing" ? (error.reason.retryAfter ?? 0) : 0
           restingUntil.set(key.storageName, (yield* Clock.currentTimeMillis) + Math.max(rest, wait))
@@ -199,8 +240,10 @@ export const layer: Layer.Layer<
           return { _tag: "Use", tokens }
         }
         case "InvalidGrant":
+          if (refreshToken === undefined) return yield* error
           return yield* refreshInTurn(request, key, issuer, refreshToken)
         case "InvalidClient":
+          if (error.purpose === "identity assertion") return yield* error
           if (credential.registration._tag === "Configured") {
             return yield* new ClientRejected({
               server: server.name,
@@ -215,7 +258,7 @@ export const layer: Layer.Layer<
           return revoked
         case "Refused":
           // Waiting does not help against a refusal; a new sign-in may, where there is somebody for it.
-          return person.present ? revoked : yield* error
+          return person.present && refreshToken !== undefined ? revoked : yield* error
       }
     })
 
@@ -224,15 +267,16 @@ export const layer: Layer.Layer<
       key: CredentialKey,
       why: SignInRequired["why"]
     ) {
-      if (!person.present)
+      if (!person.present && !needsNobody(server)) {
         return yield* new SignInRequired({ server: server.name, account: key.account, why })
+      }
       const now = yield* Clock.currentTimeMillis
       const { tokens } = yield* signIn.signIn({
         server,
         account,
         challenge,
         adopt: (credential) => {
-          const assessment = assess(key, Option.some(credential), now)
+          const assessment = assess(server, key, Option.some(credential), now)
           return assessment._tag === "Use" ? assessment.tokens : undefined
         }
       })
@@ -254,7 +298,12 @@ export const layer: Layer.Layer<
 
     const get = Effect.fn("AccessTokens.get")(function* (request: AccessTokenRequest) {
       const key = CredentialKey.of(request.server.name, request.account)
-      const held = assess(key, credentials.inMemory(request.server, key), yield* Clock.currentTimeMillis)
+      const held = assess(
+        request.server,
+        key,
+        credentials.inMemory(request.server, key),
+        yield* Clock.currentTimeMillis
+      )
       return held._tag === "Use" ? held.tokens : yield* flights.run(key.storageName, renew(request, key))
     })
 
@@ -263,6 +312,7 @@ export const layer: Layer.Layer<
       const key = CredentialKey.of(server.name, request.account)
       const known =
         server.oauth.source._tag === "ByHand" ||
+        needsNobody(server) ||
         Option.isSome(credentials.inMemory(server, key)) ||
         Option.exists(yield* credentials.load(server, key), ({ tokens }) => tokens !== undefined)
       return known ? Option.some(yield* get(request)) : Option.none()
@@ -308,7 +358,7 @@ export const layer: Layer.Layer<
       const adopted = held === undefined ? undefined : enough(held, missing, sent, now)
       if (adopted !== undefined) return Option.some(adopted)
       if (held?.tokens?.holds(sent) === true && held.covers(missing)) return Option.none()
-      if (!person.present) {
+      if (!person.present && !needsNobody(server)) {
         const before = held?.scopesSoFar ?? []
         return yield* new ScopeRequired({
           server: server.name,

@@ -4,7 +4,8 @@ import type { EndpointsByHand, HttpServer } from "../domain/Server.ts"
 
 /** The authorization server of a flow, however it was found. */
 export interface Authority {
-  readonly authorizationEndpoint: URL
+  /** Absent where it has none, or the configuration names none. */
+  readonly authorizationEndpoint: URL | undefined
   readonly tokenEndpoint: URL
   /** Where tokens can be revoked (RFC 7009); absent where that is not known. */
   readonly revocationEndpoint: URL | undefined
@@ -15,6 +16,8 @@ export interface Authority {
   readonly resource: string | undefined
   readonly scopes: ReadonlyArray<string>
   readonly authMethodsSupported: ReadonlyArray<string> | undefined
+  /** The MCP server takes only tokens that are bound to a key (RFC 9449). */
+  readonly dpopRequired: boolean
   /** What a client can be registered at; absent with endpoints by hand, where there is one already. */
   readonly metadata: AuthorizationServerMetadata | undefined
 }
@@ -30,6 +33,7 @@ export const authorityByHand = (server: HttpServer, source: EndpointsByHand): Au
   resource: server.oauth.extraAuthParams["resource"],
   scopes: server.oauth.scopes,
   authMethodsSupported: undefined,
+  dpopRequired: false,
   metadata: undefined
 })
 
@@ -57,7 +61,8 @@ const scopesToAskFor = (
 export const authorityDiscovered = (server: HttpServer, found: DiscoveredServer): Authority => {
   const { metadata, resource } = found
   return {
-    authorizationEndpoint: new URL(metadata.authorization_endpoint),
+    authorizationEndpoint:
+      metadata.authorization_endpoint === undefined ? undefined : new URL(metadata.authorization_endpoint),
     tokenEndpoint: new URL(metadata.token_endpoint),
     revocationEndpoint: secureUrl(metadata.revocation_endpoint),
     issuer: metadata.issuer,
@@ -66,6 +71,7 @@ export const authorityDiscovered = (server: HttpServer, found: DiscoveredServer)
     resource,
     scopes: scopesToAskFor(server, found),
     authMethodsSupported: metadata.token_endpoint_auth_methods_supported,
+    dpopRequired: found.dpopRequired === true,
     metadata
   }
 }

@@ -1,8 +1,9 @@
 import { Context, Effect, Layer, Option, Redacted } from "effect"
-import { bearerChallenge, missingScopes, silentChallenge } from "../domain/Challenge.ts"
+import { bearerChallenge, missingScopes, silentChallenge, wantsNonce } from "../domain/Challenge.ts"
 import { CredentialKey } from "../domain/CredentialKey.ts"
 import { type HttpServer, resourceOf } from "../domain/Server.ts"
 import type { TokenSet } from "../domain/TokenSet.ts"
+import { DpopProofs } from "../ports/DpopProofs.ts"
 import { HttpTransport, type NetworkError } from "../ports/HttpTransport.ts"
 import { type AccessTokenError, AccessTokens } from "./AccessTokens.ts"
 
@@ -13,7 +14,8 @@ const patience = 600_000
 const mostStepUps = 2
 
 /**
- * HTTP with the token in every request (RFC 6750 §2.1). A 401 renews the token once and the request is sent once
+ * HTTP with the token in every request (RFC 6750 §2.1), and with a proof of the key that it is bound to, where it is
+ * (RFC 9449 §7). A 401 renews the token once and the request is sent once
  * more; a second 401 is given back as it is. A 403 `insufficient_scope` signs in for the missing scopes, twice at most,
  * and for the same ones never again once they were of no use. Any other answer is given back as it is.
  */
@@ -31,85 +33,109 @@ export class AuthorizedHttp extends Context.Service<
   }
 >()("mcp-cli-oauth/app/AuthorizedHttp") {}
 
-const withToken = (request: Request, tokens: TokenSet): Request => {
-  const authorized = request.clone()
-  authorized.headers.set("authorization", `Bearer ${Redacted.value(tokens.accessToken)}`)
-  return authorized
-}
-
 /** @see AuthorizedHttp */
-export const layer: Layer.Layer<AuthorizedHttp, never, AccessTokens | HttpTransport> = Layer.effect(
-  AuthorizedHttp,
-  Effect.gen(function* () {
-    const accessTokens = yield* AccessTokens
-    const transport = yield* HttpTransport
-    const send = (request: Request) => transport.send(request, { timeout: patience })
-    const discard = (response: Response) =>
-      Effect.promise(async () => response.body?.cancel().catch(() => undefined))
-    /** What was asked for, and the server still said that it is missing. */
-    const inVain = new Set<string>()
+export const layer: Layer.Layer<AuthorizedHttp, never, AccessTokens | DpopProofs | HttpTransport> =
+  Layer.effect(
+    AuthorizedHttp,
+    Effect.gen(function* () {
+      const accessTokens = yield* AccessTokens
+      const transport = yield* HttpTransport
+      const proofs = yield* DpopProofs
+      const send = (request: Request) => transport.send(request, { timeout: patience })
+      const discard = (response: Response) =>
+        Effect.promise(async () => response.body?.cancel().catch(() => undefined))
 
-    /** Sends a request again with more scopes, as long as that is what the server wants and there is a way to get them. */
-    const stepUp = Effect.fn("AuthorizedHttp.stepUp")(function* (
-      server: HttpServer,
-      account: string | undefined,
-      request: Request,
-      first: { readonly response: Response; readonly tokens: TokenSet }
-    ) {
-      let { response, tokens } = first
-      const { storageName } = CredentialKey.of(server.name, account)
-      const asked = new Set<string>()
-      for (let stepUps = 0; response.status === 403; stepUps++) {
-        const challenge = bearerChallenge(response.headers.get("www-authenticate"))
-        const missing = missingScopes(challenge)
-        if (missing.length === 0) return response
-        const wish = JSON.stringify([storageName, resourceOf(server), ...missing.toSorted()])
-        if (asked.has(wish)) inVain.add(wish)
-        if (inVain.has(wish) || stepUps === mostStepUps) return response
-        asked.add(wish)
-        const more = yield* accessTokens.stepUp({ server, account, challenge }, tokens.accessToken).pipe(
-          // Whoever said no is not asked the same again.
-          Effect.tapErrorTag("SignInRefused", () => Effect.sync(() => inVain.add(wish)))
-        )
-        if (Option.isNone(more)) return response
+      const withToken = Effect.fnUntraced(function* (request: Request, { accessToken, dpopKey }: TokenSet) {
+        const authorized = request.clone()
+        const text = Redacted.value(accessToken)
+        if (dpopKey === undefined) {
+          authorized.headers.set("authorization", `Bearer ${text}`)
+        } else {
+          const { method } = request
+          const proof = yield* proofs.prove(dpopKey, { method, url: new URL(request.url), accessToken })
+          authorized.headers.set("authorization", `DPoP ${text}`)
+          authorized.headers.set("dpop", proof)
+        }
+        return authorized
+      })
+
+      /** Sends a request with a token; once more where the server only wants its nonce in the proof (RFC 9449 §9). */
+      const sendWith = Effect.fnUntraced(function* (request: Request, tokens: TokenSet) {
+        const response = yield* send(yield* withToken(request, tokens))
+        if (tokens.dpopKey === undefined) return response
+        const learnt = yield* proofs.learn(new URL(request.url), response.headers)
+        if (!learnt || response.status !== 401 || !wantsNonce(response.headers.get("www-authenticate"))) {
+          return response
+        }
         yield* discard(response)
-        tokens = more.value
-        response = yield* send(withToken(request, tokens))
-      }
-      return response
-    })
+        return yield* send(yield* withToken(request, tokens))
+      })
 
-    const sendAuthorized = Effect.fn("AuthorizedHttp.send")(function* (
-      server: HttpServer,
-      account: string | undefined,
-      request: Request
-    ) {
-      const tokens = yield* accessTokens.getIfKnown({ server, account })
-      const response = yield* send(
-        Option.match(tokens, { onNone: () => request.clone(), onSome: (held) => withToken(request, held) })
-      )
-      if (response.status !== 401) {
-        if (Option.isNone(tokens)) return response
-        return yield* stepUp(server, account, request, { response, tokens: tokens.value })
-      }
-      const challenge = bearerChallenge(response.headers.get("www-authenticate")) ?? silentChallenge
-      yield* discard(response)
-      if (Option.isSome(tokens)) yield* accessTokens.reject({ server, account }, tokens.value.accessToken)
-      const renewed = yield* accessTokens.get({ server, account, challenge })
-      const again = yield* send(withToken(request, renewed))
-      return yield* stepUp(server, account, request, { response: again, tokens: renewed })
-    })
+      /** What was asked for, and the server still said that it is missing. */
+      const inVain = new Set<string>()
 
-    return AuthorizedHttp.of({
-      sendTo: (server, account) => {
-        const ownAuthorization = Object.keys(server.headers).some(
-          (name) => name.toLowerCase() === "authorization"
-        )
-        return (request) =>
-          ownAuthorization || new URL(request.url).origin !== server.url.origin
-            ? send(request)
-            : sendAuthorized(server, account, request)
-      }
+      /** Sends a request again with more scopes, as long as that is what the server wants and there is a way to get them. */
+      const stepUp = Effect.fn("AuthorizedHttp.stepUp")(function* (
+        server: HttpServer,
+        account: string | undefined,
+        request: Request,
+        first: { readonly response: Response; readonly tokens: TokenSet }
+      ) {
+        let { response, tokens } = first
+        const { storageName } = CredentialKey.of(server.name, account)
+        const asked = new Set<string>()
+        for (let stepUps = 0; response.status === 403; stepUps++) {
+          const challenge = bearerChallenge(response.headers.get("www-authenticate"))
+          const missing = missingScopes(challenge)
+          if (missing.length === 0) return response
+          const wish = JSON.stringify([storageName, resourceOf(server), ...missing.toSorted()])
+          if (asked.has(wish)) inVain.add(wish)
+          if (inVain.has(wish) || stepUps === mostStepUps) return response
+          asked.add(wish)
+          const more = yield* accessTokens.stepUp({ server, account, challenge }, tokens.accessToken).pipe(
+            // Whoever said no is not asked the same again.
+            Effect.tapErrorTag("SignInRefused", () => Effect.sync(() => inVain.add(wish)))
+          )
+          if (Option.isNone(more)) return response
+          yield* discard(response)
+          tokens = more.value
+          response = yield* sendWith(request, tokens)
+        }
+        return response
+      })
+
+      const sendAuthorized = Effect.fn("AuthorizedHttp.send")(function* (
+        server: HttpServer,
+        account: string | undefined,
+        request: Request
+      ) {
+        const tokens = yield* accessTokens.getIfKnown({ server, account })
+        const response = yield* Option.match(tokens, {
+          onNone: () => send(request.clone()),
+          onSome: (held) => sendWith(request, held)
+        })
+        if (response.status !== 401) {
+          if (Option.isNone(tokens)) return response
+          return yield* stepUp(server, account, request, { response, tokens: tokens.value })
+        }
+        const challenge = bearerChallenge(response.headers.get("www-authenticate")) ?? silentChallenge
+        yield* discard(response)
+        if (Option.isSome(tokens)) yield* accessTokens.reject({ server, account }, tokens.value.accessToken)
+        const renewed = yield* accessTokens.get({ server, account, challenge })
+        const again = yield* sendWith(request, renewed)
+        return yield* stepUp(server, account, request, { response: again, tokens: renewed })
+      })
+
+      return AuthorizedHttp.of({
+        sendTo: (server, account) => {
+          const ownAuthorization = Object.keys(server.headers).some(
+            (name) => name.toLowerCase() === "authorization"
+          )
+          return (request) =>
+            ownAuthorization || new URL(request.url).origin !== server.url.origin
+              ? send(request)
+              : sendAuthorized(server, account, request)
+        }
+      })
     })
-  })
-)
+  )

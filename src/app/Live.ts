@@ -8,6 +8,7 @@ import * as CallbackListener from "../adapters/loopback/CallbackListener.ts"
 import * as McpConnector from "../adapters/mcp/McpConnector.ts"
 import * as ClientRegistrar from "../adapters/oauth/ClientRegistrar.ts"
 import * as Discovery from "../adapters/oauth/Discovery.ts"
+import * as DpopProofs from "../adapters/oauth/DpopProofs.ts"
 import * as FlowSecretSource from "../adapters/oauth/FlowSecretSource.ts"
 import * as TokenEndpoint from "../adapters/oauth/TokenEndpoint.ts"
 import * as TerminalLineEditor from "../adapters/terminal/TerminalLineEditor.ts"
@@ -78,6 +79,7 @@ const wire = Layer.mergeAll(
   ClientRegistrar.layer,
   TokenEndpoint.layer,
   FlowSecretSource.layer,
+  DpopProofs.layer,
   CallbackListener.layer,
   browser
 ).pipe(Layer.provideMerge(FetchTransport.layer))

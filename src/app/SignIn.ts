@@ -14,7 +14,10 @@ import { CredentialKey } from "../domain/CredentialKey.ts"
 import {
   type ClientAuthenticationMethod,
   type ConfiguredClient,
+  type Grant,
   type HttpServer,
+  isMachineGrant,
+  type MachineGrant,
   resourceOf
 } from "../domain/Server.ts"
 import {
@@ -22,6 +25,7 @@ import {
   AuthorizationServerChanged,
   CallbackRejected,
   ClientRejected,
+  DpopUnsupported,
   PkceUnsupported,
   SignInRefused,
   SignInTimedOut
@@ -37,7 +41,8 @@ import {
 import { ClientRegistrar, RegistrationError } from "../ports/ClientRegistrar.ts"
 import { CredentialLock, type LockError } from "../ports/CredentialLock.ts"
 import { CredentialStore, type StorageError } from "../ports/CredentialStore.ts"
-import { Discovery, type DiscoveryError, type SignInNotOffered } from "../ports/Discovery.ts"
+import { Discovery, DiscoveryError, type SignInNotOffered } from "../ports/Discovery.ts"
+import { DpopProofs } from "../ports/DpopProofs.ts"
 import { FlowSecretSource } from "../ports/FlowSecretSource.ts"
 import { HttpTransport, type NetworkError } from "../ports/HttpTransport.ts"
 import { Person } from "../ports/Person.ts"
@@ -45,6 +50,7 @@ import { TokenEndpoint, type TokenRequestError } from "../ports/TokenEndpoint.ts
 import { type Authority, authorityByHand, authorityDiscovered } from "./Authority.ts"
 import { firstAccepted } from "./ClientAttempts.ts"
 import { Credentials } from "./Credentials.ts"
+import { machineTokens } from "./MachineTokens.ts"
 import { retryPassing } from "./TokenRetry.ts"
 
 /** Every way in which a sign-in can end without tokens. */
@@ -53,6 +59,7 @@ export type SignInError =
   | SignInTimedOut
   | CallbackRejected
   | PkceUnsupported
+  | DpopUnsupported
   | AuthorizationServerChanged
   | ClientRejected
   | SignInNotOffered
@@ -90,8 +97,8 @@ export interface SignedIn {
 }
 
 /**
- * The authorization code flow in the person's browser (RFC 6749 §4.1, RFC 7636, RFC 8252): once at a time for a
- * credential across all processes.
+ * The authorization code flow in the person's browser (RFC 6749 §4.1, RFC 7636, RFC 8252), or a grant that needs nobody,
+ * as the configuration or the authorization server has it: once at a time for a credential across all processes.
  */
 export class SignIn extends Context.Service<
   SignIn,
@@ -112,7 +119,11 @@ type FlowClient =
       readonly client: ConfiguredClient
       readonly document: MetadataDocument
     }
-  | { readonly _tag: "Dynamic"; readonly client: DynamicRegistration; readonly reused: boolean }
+  | {
+      readonly _tag: "Dynamic"
+      readonly client: DynamicRegistration & { readonly signingKey?: undefined }
+      readonly reused: boolean
+    }
 
 /** The client that the configuration publishes a document about, where the authorization server takes such clients. */
 const publishedClient = (
@@ -161,6 +172,20 @@ const scopesFor = (
   return [...new Set([...(before?.scopesSoFar ?? []), ...server.oauth.scopes, ...moreScopes])]
 }
 
+/**
+ * How tokens are come by: as the configuration says; else by a code, unless the authorization server offers none and the
+ * client has a right of its own (RFC 8414 §2 `grant_types_supported`).
+ */
+const grantFor = ({ oauth }: HttpServer, { metadata }: Authority): Grant => {
+  if (oauth.grant !== undefined) return oauth.grant
+  const offered = metadata?.grant_types_supported ?? ["authorization_code"]
+  const { client } = oauth.source
+  const hasProof = client?.clientSecret !== undefined || client?.signingKey !== undefined
+  return !offered.includes("authorization_code") && offered.includes("client_credentials") && hasProof
+    ? { _tag: "ClientCredentials" }
+    : { _tag: "AuthorizationCode" }
+}
+
 /** The authorization server has forgotten a client that it once registered: it takes a new one. */
 class ForgottenClient extends Schema.TaggedError<ForgottenClient>()("ForgottenClient", {}) {}
 
@@ -175,6 +200,7 @@ export const layer: Layer.Layer<
   | CredentialStore
   | Credentials
   | Discovery
+  | DpopProofs
   | FlowSecretSource
   | HttpTransport
   | Person
@@ -189,6 +215,7 @@ export const layer: Layer.Layer<
     const store = yield* CredentialStore
     const credentials = yield* Credentials
     const discovery = yield* Discovery
+    const dpopProofs = yield* DpopProofs
     const secretSource = yield* FlowSecretSource
     const transport = yield* HttpTransport
     const person = yield* Person
@@ -199,15 +226,21 @@ export const layer: Layer.Layer<
       challenge: BearerChallenge | undefined
     ) {
       const { source } = server.oauth
-      if (source._tag === "ByHand") return authorityByHand(server, source)
-      const found = yield* discovery.discover(server, challenge)
-      if (
-        server.oauth.usePkce &&
-        found.metadata.code_challenge_methods_supported?.includes("S256") !== true
-      ) {
-        return yield* new PkceUnsupported({ server: server.name, issuer: found.metadata.issuer })
+      return source._tag === "ByHand"
+        ? authorityByHand(server, source)
+        : authorityDiscovered(server, yield* discovery.discover(server, challenge))
+    })
+
+    /** The key that tokens are to be bound to; none where they are plain bearer tokens. */
+    const keyFor = Effect.fn("SignIn.keyFor")(function* (
+      { name, oauth }: HttpServer,
+      { dpopRequired, issuer, metadata }: Authority
+    ) {
+      if (!(oauth.dpop ?? dpopRequired)) return undefined
+      if (metadata !== undefined && !metadata.dpop_signing_alg_values_supported?.includes("ES256")) {
+        return yield* new DpopUnsupported({ server: name, issuer, required: dpopRequired })
       }
-      return authorityDiscovered(server, found)
+      return yield* dpopProofs.makeKey
     })
 
     /**
@@ -244,7 +277,8 @@ export const layer: Layer.Layer<
         server: server.name,
         metadata: authority.metadata,
         redirectUri: bound.redirectUri,
-        scopes: authority.scopes
+        scopes: authority.scopes,
+        dpop: server.oauth.dpop ?? authority.dpopRequired
       })
       return found({ _tag: "Dynamic", client: registration, reused: false })
     })
@@ -288,48 +322,30 @@ export const layer: Layer.Layer<
       )
     })
 
-    /** Sends the code, and keeps what it is exchanged for; the two cannot be interrupted apart. */
-    const finish = Effect.fn("SignIn.finish")(function* (
+    /** Keeps what a sign-in has led to, in the place of what was kept before. */
+    const keep = Effect.fn("SignIn.keep")(function* (
       server: HttpServer,
       key: CredentialKey,
       authority: Authority,
-      flow: AuthorizationFlow,
-      flowClient: FlowClient,
-      code: Redacted.Redacted
+      registration: ClientRegistration,
+      tokens: TokenSet,
+      grant?: MachineGrant["_tag"]
     ) {
-      const { client } = flowClient
-      const methods = authenticationMethods({
-        hasSecret: client.clientSecret !== undefined,
-        decided: decidedMethod(server, flowClient),
-        supported: authority.authMethodsSupported
-      })
-      const { tokens, method } = yield* firstAccepted(methods, (authenticationMethod) =>
-        retryPassing(
-          tokenEndpoint.exchange({
-            server: server.name,
-            tokenEndpoint: flow.tokenEndpoint,
-            client: { clientId: client.clientId, clientSecret: client.clientSecret, authenticationMethod },
-            resource: flow.resource,
-            code,
-            redirectUri: flow.redirectUri,
-            codeVerifier: flow.usePkce ? flow.secrets.codeVerifier : undefined
-          })
-        )
-      )
       const credential = (generation: number) =>
         new Credential({
           resource: resourceOf(server),
           issuer: authority.issuer,
-          tokenEndpoint: flow.tokenEndpoint.href,
+          tokenEndpoint: authority.tokenEndpoint.href,
           ...(authority.revocationEndpoint === undefined
             ? {}
             : { revocationEndpoint: authority.revocationEndpoint.href }),
-          ...(flow.resource === undefined ? {} : { resourceParameter: flow.resource }),
-          registration: registrationOf(flowClient, method),
+          ...(authority.resource === undefined ? {} : { resourceParameter: authority.resource }),
+          ...(grant === undefined ? {} : { grant }),
+          registration,
           tokens,
           // Granted as requested where the answer names no scope (RFC 6749 §5.1).
-          grantedScopes: tokens.scope === undefined ? flow.scopes : scopesOf(tokens.scope),
-          requestedScopes: flow.scopes,
+          grantedScopes: tokens.scope === undefined ? authority.scopes : scopesOf(tokens.scope),
+          requestedScopes: authority.scopes,
           generation
         })
       const replace = Effect.gen(function* () {
@@ -339,6 +355,87 @@ export const layer: Layer.Layer<
         return { credential: next, tokens }
       })
       return yield* lock.withLock(key, "refresh")(replace)
+    })
+
+    /** Sends the code, and keeps what it is exchanged for; the two cannot be interrupted apart. */
+    const finish = Effect.fn("SignIn.finish")(function* (
+      server: HttpServer,
+      key: CredentialKey,
+      authority: Authority,
+      flow: AuthorizationFlow,
+      flowClient: FlowClient,
+      dpopKey: Redacted.Redacted | undefined,
+      code: Redacted.Redacted
+    ) {
+      const { clientId, clientSecret, signingKey } = flowClient.client
+      const methods = authenticationMethods({
+        hasSecret: clientSecret !== undefined,
+        signs: signingKey !== undefined,
+        decided: decidedMethod(server, flowClient),
+        supported: authority.authMethodsSupported
+      })
+      const { tokens, method } = yield* firstAccepted(methods, (authenticationMethod) =>
+        retryPassing(
+          tokenEndpoint.exchange({
+            server: server.name,
+            tokenEndpoint: flow.tokenEndpoint,
+            client: {
+              clientId,
+              clientSecret,
+              signing: signingKey && { key: signingKey, audience: authority.issuer },
+              authenticationMethod
+            },
+            resource: flow.resource,
+            dpopKey,
+            code,
+            redirectUri: flow.redirectUri,
+            codeVerifier: flow.usePkce ? flow.secrets.codeVerifier : undefined
+          })
+        )
+      )
+      return yield* keep(server, key, authority, registrationOf(flowClient, method), tokens)
+    }, Effect.uninterruptible)
+
+    /** A sign-in that nobody has to approve. */
+    const withoutPerson = Effect.fn("SignIn.withoutPerson")(function* (
+      server: HttpServer,
+      key: CredentialKey,
+      found: Authority,
+      client: ConfiguredClient,
+      grant: MachineGrant
+    ) {
+      // There is nobody to be away: tokens are asked for anew.
+      const authority = { ...found, scopes: found.scopes.filter((scope) => scope !== "offline_access") }
+      const { clientId, clientSecret, signingKey } = client
+      const request = machineTokens(tokenEndpoint, {
+        server: server.name,
+        grant,
+        tokenEndpoint: authority.tokenEndpoint,
+        issuer: authority.issuer,
+        client: {
+          clientId,
+          clientSecret,
+          signing: signingKey && { key: signingKey, audience: authority.issuer },
+          methods: authenticationMethods({
+            hasSecret: clientSecret !== undefined,
+            signs: signingKey !== undefined,
+            decided: server.oauth.tokenEndpointAuthMethod,
+            supported: authority.authMethodsSupported
+          })
+        },
+        resource: authority.resource,
+        scopes: authority.scopes,
+        dpopKey: yield* keyFor(server, authority)
+      })
+      const { method, tokens } = yield* retryPassing(request).pipe(
+        Effect.mapError((error) =>
+          error.reason._tag === "InvalidClient" && error.purpose !== "identity assertion"
+            ? new ClientRejected({ server: server.name, hasSecret: clientSecret !== undefined })
+            : error
+        )
+      )
+      const registration = new ConfiguredRegistration({ clientId, authenticationMethod: method })
+      return yield* keep(server, key, authority, registration, tokens, grant._tag)
     }, Effect.uninterruptible)
 
     /** One flow from the request to the stored credential. */
@@ -348,10 +445,26 @@ export const layer: Layer.Layer<
       authority: Authority,
       known: DynamicRegistration | undefined
     ) {
+      const { authorizationEndpoint, metadata } = authority
+      if (
+        server.oauth.usePkce &&
+        metadata !== undefined &&
+        metadata.code_challenge_methods_supported?.includes("S256") !== true
+      ) {
+        return yield* new PkceUnsupported({ server: server.name, issuer: metadata.issuer })
+      }
+      if (authorizationEndpoint === undefined) {
+        return yield* new DiscoveryError({
+          server: server.name,
+          reason: "no metadata",
+          detail: `the metadata of ${authority.issuer} names no authorization_endpoint`
+        })
+      }
+      const dpopKey = yield* keyFor(server, authority)
       const { bound, client } = yield* bindAndRegister(server, authority, known)
       const flow: AuthorizationFlow = {
         server: server.name,
-        authorizationEndpoint: authority.authorizationEndpoint,
+        authorizationEndpoint,
         tokenEndpoint: authority.tokenEndpoint,
         issuer: authority.responseIssuer,
         issuerRequired: authority.responseIssuerRequired,
@@ -360,6 +473,7 @@ export const layer: Layer.Layer<
         scopes: authority.scopes,
         resource: authority.resource,
         usePkce: server.oauth.usePkce,
+        dpopThumbprint: dpopKey === undefined ? undefined : yield* dpopProofs.thumbprint(dpopKey),
         extraAuthParams: server.oauth.extraAuthParams,
         secrets: yield* secretSource.make
       }
@@ -387,7 +501,7 @@ export const layer: Layer.Layer<
             detail: answer.detail
           })
         case "Granted":
-          return yield* finish(server, key, authority, flow, client, answer.code).pipe(
+          return yield* finish(server, key, authority, flow, client, dpopKey, answer.code).pipe(
             Effect.mapError((error) => {
               if (error._tag !== "TokenRequestError" || error.reason._tag !== "InvalidClient") return error
               if (client._tag === "Dynamic") return client.reused ? new ForgottenClient() : error
@@ -426,6 +540,11 @@ export const layer: Layer.Layer<
           })
         }
         const authority = { ...found, scopes: scopesFor(request, found, before) }
+        const grant = grantFor(server, authority)
+        const client = server.oauth.source.client
+        if (isMachineGrant(grant) && client !== undefined) {
+          return yield* withoutPerson(server, key, authority, client, grant)
+        }
         const known =
           before?.registration._tag === "Dynamic" && before.registration.mayAskFor(authority.scopes)
             ? before.registration

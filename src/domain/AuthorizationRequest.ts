@@ -30,6 +30,8 @@ export interface AuthorizationFlow {
   /** The `resource` parameter (RFC 8707) of both requests. */
   readonly resource: string | undefined
   readonly usePkce: boolean
+  /** Thumbprint of the key that the code and the tokens are bound to (RFC 9449 §10). */
+  readonly dpopThumbprint?: string | undefined
   readonly extraAuthParams: Readonly<Record<string, string>>
   readonly secrets: FlowSecrets
 }
@@ -40,6 +42,7 @@ export const protocolParameters: ReadonlySet<string> = new Set([
   "client_secret",
   "code_challenge",
   "code_challenge_method",
+  "dpop_jkt",
   "redirect_uri",
   "request",
   "request_uri",
@@ -68,5 +71,6 @@ export const authorizationUrl = (flow: AuthorizationFlow): URL => {
     set("code_challenge", flow.secrets.codeChallenge)
     set("code_challenge_method", "S256")
   }
+  if (flow.dpopThumbprint !== undefined) set("dpop_jkt", flow.dpopThumbprint)
   return url
 }

@@ -8,7 +8,8 @@ export class AuthorizationServerMetadata extends Schema.Class<AuthorizationServe
   "AuthorizationServerMetadata"
 )({
   issuer: Schema.NonEmptyString,
-  authorization_endpoint: Schema.NonEmptyString,
+  /** Absent where no grant needs one. */
+  authorization_endpoint: Schema.optionalKey(Schema.NonEmptyString),
   token_endpoint: Schema.NonEmptyString,
   registration_endpoint: Schema.optionalKey(Schema.NonEmptyString),
   /** Where tokens can be revoked (RFC 7009). */
@@ -21,7 +22,9 @@ export class AuthorizationServerMetadata extends Schema.Class<AuthorizationServe
   /** Takes the URL of a document about a client for its identifier (draft-ietf-oauth-client-id-metadata-document). */
   client_id_metadata_document_supported: Schema.optionalKey(Schema.Boolean),
   /** Where a device asks for a code to show (RFC 8628 §4). */
-  device_authorization_endpoint: Schema.optionalKey(Schema.NonEmptyString)
+  device_authorization_endpoint: Schema.optionalKey(Schema.NonEmptyString),
+  /** Algorithms of the proofs that tokens are bound with (RFC 9449 §5.1). */
+  dpop_signing_alg_values_supported: Schema.optionalKey(Schema.Array(Schema.String))
 }) {}
 
 /**
@@ -32,7 +35,9 @@ export class ProtectedResourceMetadata extends Schema.Class<ProtectedResourceMet
 )({
   resource: Schema.NonEmptyString,
   authorization_servers: Schema.optionalKey(Schema.Array(Schema.NonEmptyString)),
-  scopes_supported: Schema.optionalKey(Schema.Array(Schema.String))
+  scopes_supported: Schema.optionalKey(Schema.Array(Schema.String)),
+  /** Takes no tokens but those that are bound to a key (RFC 9728 §2, RFC 9449). */
+  dpop_bound_access_tokens_required: Schema.optionalKey(Schema.Boolean)
 }) {}
 
 /** What discovery found: who issues tokens for a resource, and which scopes it asks for. */
@@ -42,6 +47,8 @@ export interface DiscoveredServer {
   readonly resource: string
   /** Scopes of the challenge, else of the resource's metadata, else none. */
   readonly scopes: ReadonlyArray<string>
+  /** The server takes no tokens but those that are bound to a key (RFC 9449). */
+  readonly dpopRequired?: boolean
 }
 
 const wellKnown = (base: URL, name: string, path: string): string =>

@@ -8,8 +8,10 @@ export interface Challenge {
   readonly parameters: Readonly<Record<string, string>>
 }
 
-/** What a Bearer challenge asks for (RFC 6750 §3, RFC 9728 §5.1). */
+/** What a Bearer challenge asks for (RFC 6750 §3, RFC 9728 §5.1), or a DPoP challenge (RFC 9449 §7.1). */
 export interface BearerChallenge {
+  /** Only tokens that are bound to a key are taken: the server answers DPoP challenges and no Bearer challenge. */
+  readonly dpop?: true
   readonly error: string | undefined
   readonly scope: string | undefined
   readonly resourceMetadata: string | undefined
@@ -80,17 +82,27 @@ export const silentChallenge: BearerChallenge = {
   resourceMetadata: undefined
 }
 
-/** The Bearer challenge of a header, if it holds one. */
+/** The Bearer challenge of a header, if it holds one; else its DPoP challenge. */
 export const bearerChallenge = (header: string | null | undefined): BearerChallenge | undefined => {
-  const bearer = parseChallenges(header ?? "").find(({ scheme }) => scheme === "bearer")
+  const challenges = parseChallenges(header ?? "")
+  const of = (name: string) => challenges.find(({ scheme }) => scheme === name)
+  const bearer = of("bearer")
+  const challenge = bearer ?? of("dpop")
   return (
-    bearer && {
-      error: bearer.parameters["error"],
-      scope: bearer.parameters["scope"],
-      resourceMetadata: bearer.parameters["resource_metadata"]
+    challenge && {
+      error: challenge.parameters["error"],
+      scope: challenge.parameters["scope"],
+      resourceMetadata: challenge.parameters["resource_metadata"],
+      ...(bearer === undefined ? { dpop: true as const } : {})
     }
   )
 }
+
+/** Whether an answer of 401 only asks for the same request with a nonce in its proof (RFC 9449 §9). */
+export const wantsNonce = (header: string | null): boolean =>
+  parseChallenges(header ?? "").some(
+    ({ parameters, scheme }) => scheme === "dpop" && parameters["error"] === "use_dpop_nonce"
+  )
 
 /**
  * The scopes that a request needs and its token has not (RFC 6750 §3.1 `insufficient_scope`, MCP "Scope Challenge

@@ -1,11 +1,15 @@
 import { hasUserInformation } from "./SecureUrl.ts"
 
 /** What every description of this client says (RFC 7591 §2). */
-export const clientDescription = (redirectUri: URL) =>
+export const clientDescription = (redirectUri: URL, grants: { readonly deviceCode?: boolean } = {}) =>
   ({
     client_name: "mcp-cli",
     redirect_uris: [redirectUri.href],
-    grant_types: ["authorization_code", "refresh_token"],
+    grant_types: [
+      "authorization_code",
+      "refresh_token",
+      ...(grants.deviceCode === true ? ["urn:ietf:params:oauth:grant-type:device_code"] : [])
+    ],
     response_types: ["code"],
     application_type: "native"
   }) as const

@@ -1,7 +1,7 @@
 import { type Redacted, Schema } from "effect"
 import { authenticationMethods } from "./ClientAuthentication.ts"
 import { ClientRegistration } from "./ClientRegistration.ts"
-import { type HttpServer, resourceOf } from "./Server.ts"
+import { type HttpServer, isMachineGrant, type MachineGrant, resourceOf, type SigningKey } from "./Server.ts"
 import { TokenSet } from "./TokenSet.ts"
 
 /** The client of a credential as its authorization server is to be told of it. */
@@ -9,6 +9,8 @@ export interface CredentialClient {
   readonly clientId: string
   /** Absent for a public client. */
   readonly clientSecret: Redacted.Redacted | undefined
+  /** Absent for a client that does not sign; `audience` is whom it authenticates to (RFC 7523 §3). */
+  readonly signing: { readonly key: SigningKey; readonly audience: string } | undefined
   /** The ways to authenticate it, the first one first. */
   readonly methods: ReturnType<typeof authenticationMethods>
 }
@@ -32,6 +34,13 @@ const isIssuerOf = (issuer: string, { oauth: { issuer: asked, source } }: HttpSe
   if (source._tag === "ByHand") return issuer === source.tokenEndpoint.href
   // An origin is written with a slash at its end or without one.
   return asked === undefined || URL.parse(issuer)?.href === URL.parse(asked)?.href
+}
+
+/** Whether tokens were come by in the way that the configuration asks for, if it asks for one. */
+const isGrantOf = (kept: MachineGrant["_tag"] | undefined, { oauth: { grant } }: HttpServer): boolean => {
+  // Only the client's own right needs nothing but the client.
+  if (grant === undefined) return kept === undefined || kept === "ClientCredentials"
+  return isMachineGrant(grant) ? grant._tag === kept : kept === undefined
 }
 
 /** Whether a client is the one that the configuration asks for, if it asks for one. */
@@ -61,6 +70,8 @@ export class Credential extends Schema.Class<Credential>("Credential")({
   tokenEndpoint: Schema.NonEmptyString,
   /** Where the tokens can be revoked (RFC 7009); absent where none was known at the sign-in. */
   revocationEndpoint: Schema.optionalKey(Schema.NonEmptyString),
+  /** How the tokens were come by; absent: with a person, who must be there when the tokens end for good. */
+  grant: Schema.optionalKey(Schema.Literals(["ClientCredentials", "JwtBearer", "EnterpriseManaged"])),
   /** The `resource` parameter of the flow, repeated in each refresh; absent where it was not sent. */
   resourceParameter: Schema.optionalKey(Schema.NonEmptyString),
   registration: ClientRegistration,
@@ -92,8 +103,16 @@ export class Credential extends Schema.Class<Credential>("Credential")({
     return (
       this.resource === resourceOf(server) &&
       isIssuerOf(this.issuer, server) &&
+      isGrantOf(this.grant, server) &&
       isClientOf(this.registration, server)
     )
+  }
+
+  /** How tokens are asked for anew without a person; absent: they are not. */
+  machineGrantAt(server: HttpServer): MachineGrant | undefined {
+    const { grant } = server.oauth
+    if (grant !== undefined) return isMachineGrant(grant) ? grant : undefined
+    return this.grant === "ClientCredentials" ? { _tag: "ClientCredentials" } : undefined
   }
 
   /** Every scope that was asked for or granted so far, for a sign-in that is to lose none of them. */
@@ -113,11 +132,14 @@ export class Credential extends Schema.Class<Credential>("Credential")({
   clientAt(server: HttpServer): CredentialClient {
     const { registration } = this
     const clientSecret = secretOf(registration, server)
+    const signingKey = registration._tag === "Configured" ? server.oauth.source.client?.signingKey : undefined
     return {
       clientId: registration.clientId,
       clientSecret,
+      signing: signingKey && { key: signingKey, audience: this.issuer },
       methods: authenticationMethods({
         hasSecret: clientSecret !== undefined,
+        signs: signingKey !== undefined,
         decided:
           (registration._tag === "Configured" ? server.oauth.tokenEndpointAuthMethod : undefined) ??
           registration.authenticationMethod,

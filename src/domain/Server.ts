@@ -1,22 +1,71 @@
 import type { Redacted } from "effect"
 import { canonicalResource } from "./SecureUrl.ts"
 
-/** How a client proves who it is at the token endpoint (RFC 6749 §2.3, RFC 7591 §2). */
-export type ClientAuthenticationMethod = "client_secret_basic" | "client_secret_post" | "none"
+/** How a client proves who it is at the token endpoint (RFC 6749 §2.3, RFC 7591 §2, RFC 7523 §2.2). */
+export type ClientAuthenticationMethod =
+  | "client_secret_basic"
+  | "client_secret_post"
+  | "private_key_jwt"
+  | "none"
 
 /** All of {@link ClientAuthenticationMethod}. */
 export const clientAuthenticationMethods: ReadonlyArray<ClientAuthenticationMethod> = [
   "client_secret_basic",
   "client_secret_post",
+  "private_key_jwt",
   "none"
 ]
+
+/** A secret of the configuration, or the file that it is read from each time that it is used. */
+export type SecretSource = Redacted.Redacted | { readonly file: string }
+
+/** The JWS algorithms that a client can sign its assertions with (RFC 7518 §3.1, RFC 8037 §3.1). */
+export const signingAlgorithms = ["ES256", "ES384", "ES512", "RS256", "PS256", "EdDSA"] as const
+
+/** A client's private key, for `private_key_jwt` (RFC 7523 §2.2). */
+export interface SigningKey {
+  /** PEM: PKCS #8, PKCS #1 or SEC 1, not encrypted. */
+  readonly pem: SecretSource
+  /** Absent: what fits the key; RS256 for an RSA key. */
+  readonly algorithm: (typeof signingAlgorithms)[number] | undefined
+  /** The `kid` that the authorization server knows the key by. */
+  readonly keyId: string | undefined
+}
 
 /** A client that somebody registered beforehand and wrote into the configuration. */
 export interface ConfiguredClient {
   readonly clientId: string
-  /** Absent for a public client. */
+  /** Absent for a public client, and for one that signs. */
   readonly clientSecret: Redacted.Redacted | undefined
+  /** Absent for every client that does not sign. */
+  readonly signingKey?: SigningKey | undefined
 }
+
+/** Who vouches for a person in a company: asked for the assertion that a server's authorization server takes. */
+export interface IdentityProvider {
+  readonly tokenEndpoint: URL
+  /** The client that the person signed in to the identity provider with. */
+  readonly client: ConfiguredClient
+  /** What the identity provider gave for that sign-in. */
+  readonly subjectToken: SecretSource
+  readonly subjectTokenType: "id_token" | "saml2"
+}
+
+/**
+ * How tokens are come by where nobody approves in a browser for them: by the client's own right (RFC 6749 §4.4), by
+ * the assertion of a workload (RFC 7523 §2.1), or by one of the company's identity provider (MCP "Enterprise-Managed
+ * Authorization").
+ */
+export type MachineGrant =
+  | { readonly _tag: "ClientCredentials" }
+  | { readonly _tag: "JwtBearer"; readonly assertion: SecretSource }
+  | { readonly _tag: "EnterpriseManaged"; readonly identityProvider: IdentityProvider }
+
+/** How tokens are come by: with a person at a browser (RFC 6749 §4.1), or without. */
+export type Grant = { readonly _tag: "AuthorizationCode" } | MachineGrant
+
+/** Whether a grant needs no person. */
+export const isMachineGrant = (grant: Grant): grant is MachineGrant => grant._tag !== "AuthorizationCode"
 
 /**
  * Where a server's authorization server comes from: both endpoints by hand, with a client that it knows; or
@@ -25,7 +74,10 @@ export interface ConfiguredClient {
 export type AuthorizationSource =
   | {
       readonly _tag: "ByHand"
-      readonly authorizationEndpoint: URL
+      /** Absent only where the grant needs none. */
+      readonly authorizationEndpoint?: URL
+      /** Where a device asks for a code to show (RFC 8628 §3.1). */
+      readonly deviceAuthorizationEndpoint?: URL
       readonly tokenEndpoint: URL
       /** Where tokens can be revoked (RFC 7009). */
       readonly revocationEndpoint?: URL
@@ -39,6 +91,10 @@ export type EndpointsByHand = Extract<AuthorizationSource, { readonly _tag: "ByH
 /** The `oauth` block of a server, decoded. A server without a block has {@link defaultOAuth}. */
 export interface OAuthSettings {
   readonly source: AuthorizationSource
+  /** Absent: the authorization code grant, or else what the authorization server offers. */
+  readonly grant: Grant | undefined
+  /** Tokens bound to a key of ours (RFC 9449); absent: where the server requires it. */
+  readonly dpop: boolean | undefined
   /** Scopes to ask for; empty means "what the server asks for". */
   readonly scopes: ReadonlyArray<string>
   /** Where the browser comes back to: a loopback URL with a port. */
@@ -68,6 +124,8 @@ export const defaultRedirectUri = "http://localhost:8080/callback"
 /** The settings of a server that is configured by its URL alone. */
 export const defaultOAuth: OAuthSettings = {
   source: { _tag: "Discovered", client: undefined },
+  grant: undefined,
+  dpop: undefined,
   scopes: [],
   redirectUri: new URL(defaultRedirectUri),
   usePkce: true,

@@ -127,6 +127,21 @@ export class PkceUnsupported extends Schema.TaggedError<PkceUnsupported>()("Pkce
   }
 }
 
+/** Tokens are to be bound to a key of ours, and the authorization server knows no such tokens (RFC 9449 §5.1). */
+export class DpopUnsupported extends Schema.TaggedError<DpopUnsupported>()("DpopUnsupported", {
+  server: Schema.String,
+  issuer: Schema.String,
+  /** The MCP server takes no others; else it is the configuration that asks for them. */
+  required: Schema.Boolean
+}) {
+  override get message(): string {
+    const said = `${printable(this.issuer)} does not announce DPoP with ES256`
+    return this.required
+      ? `${said}, and ${this.server} takes no tokens without it, so signing in stops here. Tell its provider.`
+      : `${said}, which "dpop": true in the oauth block of ${this.server} asks for. Take that out, or tell its provider.`
+  }
+}
+
 /** The authorization server does not know the client, or its secret is wrong (RFC 6749 §5.2 `invalid_client`). */
 export class ClientRejected extends Schema.TaggedError<ClientRejected>()("ClientRejected", {
   server: Schema.String,

@@ -18,7 +18,12 @@ export class TokenSet extends Schema.Class<TokenSet>("TokenSet")({
   expiresAt: Schema.optionalKey(Schema.Finite),
   refreshToken: Schema.optionalKey(Schema.RedactedFromValue(Schema.NonEmptyString)),
   /** The scope as granted, space-separated; absent: as requested. */
-  scope: Schema.optionalKey(Schema.String)
+  scope: Schema.optionalKey(Schema.String),
+  /**
+   * The private key that the tokens are bound to, a JWK as text (RFC 9449); absent for plain bearer tokens. A refresh
+   * token is bound to it too.
+   */
+  dpopKey: Schema.optionalKey(Schema.RedactedFromValue(Schema.NonEmptyString))
 }) {
   /** Fresh enough to hand out at `now`. */
   isFresh(now: number): boolean {
@@ -47,7 +52,8 @@ export class TokenSet extends Schema.Class<TokenSet>("TokenSet")({
       obtainedAt: answer.obtainedAt,
       ...(answer.expiresAt === undefined ? {} : { expiresAt: answer.expiresAt }),
       ...(refreshToken === undefined ? {} : { refreshToken }),
-      ...(scope === undefined ? {} : { scope })
+      ...(scope === undefined ? {} : { scope }),
+      ...(answer.dpopKey === undefined ? {} : { dpopKey: answer.dpopKey })
     })
   }
 }

@@ -34,6 +34,10 @@ export class ClientRegistrar extends Context.Service<
       readonly metadata: AuthorizationServerMetadata
       readonly redirectUri: URL
       readonly scopes: ReadonlyArray<string>
+      /** The client asks for device codes too (RFC 8628). */
+      readonly deviceCode?: boolean
+      /** The client's tokens are always to be bound to a key (RFC 9449 §5.2). */
+      readonly dpop?: boolean
     }) => Effect.Effect<DynamicRegistration, RegistrationError | NetworkError>
     /**
      * Asks the server to forget a client (RFC 7592 §2.3), once.

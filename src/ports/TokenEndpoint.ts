@@ -1,5 +1,5 @@
 import { Context, type Effect, type Redacted, Schema } from "effect"
-import type { ClientAuthenticationMethod } from "../domain/Server.ts"
+import type { ClientAuthenticationMethod, SecretSource, SigningKey } from "../domain/Server.ts"
 import type { TokenSet } from "../domain/TokenSet.ts"
 
 /** It may work later: no network, timeout, 429, 5xx. */
@@ -20,8 +20,24 @@ export class Refused extends Schema.TaggedClass<Refused>()("Refused", {
 /** Not an answer of a token endpoint. */
 export class Malformed extends Schema.TaggedClass<Malformed>()("Malformed", { detail: Schema.String }) {}
 
+/** A secret of the configuration cannot be used, so nothing was sent. */
+export class UnusableSecret extends Schema.TaggedClass<UnusableSecret>()("UnusableSecret", {
+  /** Which, and why, as the beginning of a sentence; never anything of its contents. */
+  detail: Schema.String
+}) {}
+/** The tokens are not bound to our key (RFC 9449 §5), where the configuration or the server wants them so. */
+export class NotBound extends Schema.TaggedClass<NotBound>()("NotBound", {}) {}
+
 /** Why there are no tokens. */
-export const TokenFailure = Schema.Union([Passing, InvalidGrant, InvalidClient, Refused, Malformed])
+export const TokenFailure = Schema.Union([
+  Passing,
+  InvalidGrant,
+  InvalidClient,
+  Refused,
+  Malformed,
+  UnusableSecret,
+  NotBound
+])
 /** Why there are no tokens. */
 export type TokenFailure = typeof TokenFailure.Type
 
@@ -37,21 +53,43 @@ const explainRevocation = (reason: TokenFailure): string => {
       return `refused to revoke the token (${reason.error}${reason.description === undefined ? "" : `: ${reason.description}`})`
     case "Malformed":
       return `gave an answer that is none of a revocation endpoint (${reason.detail})`
+    case "UnusableSecret":
+      return `was not asked: ${reason.detail}`
+    case "NotBound":
+      return "gave an answer that is none of a revocation endpoint"
   }
 }
 
-const explain = (reason: TokenFailure): string => {
+/** What a token request was for, where its failure is told in other words than those of a sign-in. */
+type Purpose = "revocation" | "assertion" | "identity assertion" | undefined
+
+const explainInvalidGrant = (purpose: Purpose): string => {
+  switch (purpose) {
+    case "assertion":
+      return `does not accept the assertion (invalid_grant). Check that it has not ended, and that its "iss" and "aud" are those that were agreed`
+    case "identity assertion":
+      return `no longer accepts the token of the sign-in there (invalid_grant). Sign in to the identity provider again, and put what it gives where "subject_token" in the oauth block says`
+    default:
+      return "no longer accepts this sign-in (invalid_grant). Sign in again"
+  }
+}
+
+const explain = (reason: TokenFailure, purpose: Purpose): string => {
   switch (reason._tag) {
     case "Passing":
       return `is not available now (${reason.detail}). Nothing was lost; try again later`
     case "InvalidGrant":
-      return "no longer accepts this sign-in (invalid_grant). Sign in again"
+      return explainInvalidGrant(purpose)
     case "InvalidClient":
       return "does not accept this client (invalid_client)"
     case "Refused":
       return `refused to give a token (${reason.error}${reason.description === undefined ? "" : `: ${reason.description}`}). Check the oauth block of this server`
     case "Malformed":
       return `gave an answer that is none of a token endpoint (${reason.detail}). Check "token_url", or tell its provider`
+    case "UnusableSecret":
+      return `was not asked: ${reason.detail}`
+    case "NotBound":
+      return `gave tokens that are not bound to a key (DPoP), as "dpop" in the oauth block or the server asks for. They were thrown away; tell its provider, or take "dpop" out`
   }
 }
 
@@ -61,12 +99,14 @@ export class TokenRequestError extends Schema.TaggedError<TokenRequestError>()("
   /** Origin of the endpoint. */
   origin: Schema.String,
   /** What was asked for; absent: tokens. */
-  purpose: Schema.optionalKey(Schema.Literal("revocation")),
+  purpose: Schema.optionalKey(Schema.Literals(["revocation", "assertion", "identity assertion"])),
   reason: TokenFailure
 }) {
   override get message(): string {
-    const said = (this.purpose === "revocation" ? explainRevocation : explain)(this.reason)
-    return `The authorization server of ${this.server}, ${this.origin}, ${said}.`
+    const said =
+      this.purpose === "revocation" ? explainRevocation(this.reason) : explain(this.reason, this.purpose)
+    const who = this.purpose === "identity assertion" ? "identity provider" : "authorization server"
+    return `The ${who} of ${this.server}, ${this.origin}, ${said}.`
   }
 }
 
@@ -74,8 +114,22 @@ export class TokenRequestError extends Schema.TaggedError<TokenRequestError>()("
 export interface RequestClient {
   readonly clientId: string
   readonly clientSecret: Redacted.Redacted | undefined
+  /**
+   * What it signs with, and whom that is for (RFC 7523 §3): the issuer, or else the token endpoint; absent for every
+   * method but `private_key_jwt`.
+   */
+  readonly signing?: { readonly key: SigningKey; readonly audience: string } | undefined
   readonly authenticationMethod: ClientAuthenticationMethod
 }
+
+/** A grant that is neither a code nor a refresh token. */
+export type FurtherGrant =
+  /** RFC 6749 §4.4. */
+  | { readonly _tag: "ClientCredentials" }
+  /** RFC 7523 §2.1. */
+  | { readonly _tag: "JwtBearer"; readonly assertion: SecretSource }
+  /** RFC 8628 §3.4. */
+  | { readonly _tag: "DeviceCode"; readonly deviceCode: Redacted.Redacted }
 
 /** What every token request says of the client and the place. */
 export interface TokenRequest {
@@ -84,6 +138,8 @@ export interface TokenRequest {
   readonly client: RequestClient
   /** The `resource` parameter (RFC 8707), where the flow sends one. */
   readonly resource: string | undefined
+  /** The key that the tokens are to be bound to, or are (RFC 9449 §5); absent: plain bearer tokens. */
+  readonly dpopKey?: Redacted.Redacted | undefined
 }
 
 /** A token to revoke (RFC 7009 §2.1). */
@@ -115,6 +171,23 @@ export class TokenEndpoint extends Context.Service<
     readonly refresh: (
       request: TokenRequest & { readonly refreshToken: Redacted.Redacted }
     ) => Effect.Effect<TokenSet, TokenRequestError>
+    /** Asks for tokens by another grant. May be sent again, unless the device code has become tokens. */
+    readonly grant: (
+      request: TokenRequest & { readonly grant: FurtherGrant; readonly scopes: ReadonlyArray<string> }
+    ) => Effect.Effect<TokenSet, TokenRequestError>
+    /**
+     * Asks an identity provider for an Identity Assertion JWT (RFC 8693, draft-ietf-oauth-identity-assertion-authz-grant
+     * §4), which another authorization server takes as an assertion. May be sent again.
+     */
+    readonly identityAssertion: (
+      request: TokenRequest & {
+        /** Issuer of the authorization server that the assertion is for. */
+        readonly audience: string
+        readonly scopes: ReadonlyArray<string>
+        readonly subjectToken: SecretSource
+        readonly subjectTokenType: "id_token" | "saml2"
+      }
+    ) => Effect.Effect<Redacted.Redacted, TokenRequestError>
     /**
      * Revokes a token (RFC 7009 §2). A token that the server does not know, or not any more, is revoked as well. May be
      * sent again.

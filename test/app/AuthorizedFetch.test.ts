@@ -8,6 +8,7 @@ import * as MemoryLock from "../../src/adapters/lock/MemoryLock.ts"
 import * as CallbackListener from "../../src/adapters/loopback/CallbackListener.ts"
 import * as ClientRegistrar from "../../src/adapters/oauth/ClientRegistrar.ts"
 import * as Discovery from "../../src/adapters/oauth/Discovery.ts"
+import * as DpopProofs from "../../src/adapters/oauth/DpopProofs.ts"
 import * as FlowSecretSource from "../../src/adapters/oauth/FlowSecretSource.ts"
 import * as TokenEndpoint from "../../src/adapters/oauth/TokenEndpoint.ts"
 import * as MemoryStore from "../../src/adapters/store/memory/MemoryStore.ts"
@@ -42,6 +43,7 @@ const stack = AuthorizedHttp.layer.pipe(
       ClientRegistrar.layer,
       TokenEndpoint.layer,
       FlowSecretSource.layer,
+      DpopProofs.layer,
       CallbackListener.layer,
       MemoryStore.layer,
       MemoryLock.layer,

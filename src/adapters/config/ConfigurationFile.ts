@@ -60,21 +60,8 @@ const checkAll = Effect.fnUntraced(function* (findings: Findings, json: unknown)
 
   const storage = block(findings, "", root, "tokenStorage")
   warnUnknown(findings, "tokenStorage", storage, storageFields)
-  yield* readStorage(findings, "tokenStorage", storage, home)
+  yield* readStorage(findings, "tokenStorage", storage)
   return { servers, storage }
-})
-
-/** Reads a part again, filled in from the environment as it is now: its errors are those of its variables. */
-const filledIn = Effect.fnUntraced(function* <A>(
-  file: string | undefined,
-  read: (findings: Findings) => Effect.Effect<A>
-) {
-  const findings = new Findings((variable) =>
-    Effect.map(Config.option(Config.String(variable)), Option.getOrUndefined)
-  )
-  const result = yield* read(findings)
-  if (findings.issues.length === 0) return result
-  return yield* new ConfigurationError({ ...(file === undefined ? {} : { file }), issues: findings.issues })
 })
 
 /** The home folder, as the shells of Unix and Windows name it; by the system where there is no such variable. */
@@ -83,6 +70,20 @@ const home = Config.String("HOME").pipe(
   // Effect has no service that knows the home folder of the account.
   Effect.orElseSucceed(homedir)
 )
+
+/** Reads a part again, filled in from the environment as it is now: its errors are those of its variables. */
+const filledIn = Effect.fnUntraced(function* <A>(
+  file: string | undefined,
+  read: (findings: Findings) => Effect.Effect<A>
+) {
+  const findings = new Findings({
+    variable: (name) => Effect.map(Config.option(Config.String(name)), Option.getOrUndefined),
+    home
+  })
+  const result = yield* read(findings)
+  if (findings.issues.length === 0) return result
+  return yield* new ConfigurationError({ ...(file === undefined ? {} : { file }), issues: findings.issues })
+})
 
 /**
  * The configuration in a file: the one that is named, else `./server_config.json`, else
@@ -186,7 +187,7 @@ export const layer = (options: {
         tokenStorage: Effect.gen(function* () {
           const checked = Option.getOrUndefined(yield* found)
           return yield* filledIn(checked?.file, (findings) =>
-            readStorage(findings, "tokenStorage", checked?.storage ?? {}, home)
+            readStorage(findings, "tokenStorage", checked?.storage ?? {})
           )
         }),
         warnings: Effect.map(found, Option.match({ onNone: () => [], onSome: ({ warnings }) => warnings }))

@@ -6,9 +6,13 @@ import { nearName } from "./NearName.ts"
 /** A JSON object; only its own keys are fields. */
 export type JsonObject = Readonly<Record<string, unknown>>
 
-/** Fills in the variables of strings; `undefined` while the file is only checked, and nothing is to be filled in. */
+/** What strings are filled in from; `undefined` while the file is only checked, and nothing is to be filled in. */
 export type Environment =
-  | ((variable: string) => Effect.Effect<string | undefined, Config.ConfigError>)
+  | {
+      readonly variable: (name: string) => Effect.Effect<string | undefined, Config.ConfigError>
+      /** The folder that `~` stands for. */
+      readonly home: Effect.Effect<string>
+    }
   | undefined
 
 /** What is wrong with a text, in words that never hold the text; undefined where nothing is. */
@@ -86,7 +90,7 @@ const stringValue = Effect.fnUntraced(function* (
     )
   }
   if (findings.environment === undefined && isTemplate(value)) return undefined
-  const text = yield* interpolate(value, findings.environment ?? (() => Effect.undefined)).pipe(
+  const text = yield* interpolate(value, findings.environment?.variable ?? (() => Effect.undefined)).pipe(
     Effect.catchTags({
       UnsetVariable: ({ variable }) =>
         Effect.sync(() =>
@@ -104,6 +108,22 @@ const stringValue = Effect.fnUntraced(function* (
 /** An optional string field. */
 export const string = (findings: Findings, path: string, fields: JsonObject, name: string, check?: Check) =>
   has(fields, name) ? stringValue(findings, at(path, name), fields[name], check) : Effect.undefined
+
+/** What is wrong with a path of a file. */
+export const filePathProblem: Check = (text) =>
+  notEmpty(text) ?? (text.includes("\0") ? "must not have a NUL character in it" : undefined)
+
+/** An optional path of a file. `~` is the home folder, as in a shell. */
+export const filePath = Effect.fnUntraced(function* (
+  findings: Findings,
+  path: string,
+  fields: JsonObject,
+  name: string
+) {
+  const text = yield* string(findings, path, fields, name, filePathProblem)
+  if (text === undefined || findings.environment === undefined || !/^~[/\\]/.test(text)) return text
+  return (yield* findings.environment.home).replace(/[/\\]$/, "") + text.slice(1)
+})
 
 /** An optional field that holds a secret. */
 export const secret = (findings: Findings, path: string, fields: JsonObject, name: string) => {

@@ -2,13 +2,16 @@ import { Effect } from "effect"
 import { protocolParameters } from "../../domain/AuthorizationRequest.ts"
 import { isIssuerUrl } from "../../domain/AuthorizationServer.ts"
 import { clientMetadataUrlProblem } from "../../domain/ClientMetadata.ts"
-import { hasUserInformation, isLoopbackHost, isSecureUrl } from "../../domain/SecureUrl.ts"
+import { hasUserInformation, isLoopbackHost } from "../../domain/SecureUrl.ts"
 import {
   clientAuthenticationMethods,
   defaultOAuth,
   type EndpointsByHand,
+  isMachineGrant,
   type OAuthSettings
 } from "../../domain/Server.ts"
+import { addressProblem } from "./AddressRule.ts"
+import { clientFields, readClient } from "./ClientFields.ts"
 import {
   at,
   boolean,
@@ -17,22 +20,23 @@ import {
   has,
   type JsonObject,
   missing,
-  notEmpty,
   oneOf,
   record,
-  secret,
   string,
   strings,
   url,
   warnUnknown
 } from "./Fields.ts"
+import { grantFields, readGrant } from "./GrantFields.ts"
 
 const known = [
   "authorization_url",
   "token_url",
   "revocation_url",
-  "client_id",
-  "client_secret",
+  "device_authorization_url",
+  ...grantFields,
+  ...clientFields,
+  "dpop",
   "scopes",
   "redirect_uri",
   "use_pkce",
@@ -43,17 +47,6 @@ const known = [
   "extra_auth_params",
   "token_endpoint_auth_method"
 ]
-
-/**
- * What is wrong with the address of a server or an endpoint: it must be secure, and have neither a fragment (RFC 6749
- * §3.1 and §3.2, RFC 8707 §2) nor user information, which `fetch` refuses.
- */
-export const addressProblem = (address: URL): string | undefined => {
-  if (!isSecureUrl(address))
-    return "must be an https URL (http only for this machine, as in http://localhost:3000)"
-  if (hasUserInformation(address)) return "must not have a user name or password in it"
-  return address.href.includes("#") ? "must not have a fragment (#…)" : undefined
-}
 
 /** An issuer is compared letter by letter with what servers announce, so it is kept as it is written. */
 const issuerProblem: Check = (text) => {
@@ -88,10 +81,18 @@ export const readOAuth = Effect.fnUntraced(function* (
   const authorizationEndpoint = yield* url(findings, path, fields, "authorization_url", addressProblem)
   const tokenEndpoint = yield* url(findings, path, fields, "token_url", addressProblem)
   const revocationEndpoint = yield* url(findings, path, fields, "revocation_url", addressProblem)
-  const clientId = yield* string(findings, path, fields, "client_id", notEmpty)
-  const clientSecret = yield* secret(findings, path, fields, "client_secret")
+  const deviceAuthorizationEndpoint = yield* url(
+    findings,
+    path,
+    fields,
+    "device_authorization_url",
+    addressProblem
+  )
+  const { client, hasProof, signs } = yield* readClient(findings, path, fields)
+  const grant = yield* readGrant(findings, path, fields, { hasProof })
   const scopes = yield* strings(findings, path, fields, "scopes", scopeProblem)
   const redirectUri = yield* url(findings, path, fields, "redirect_uri", redirectProblem)
+  const dpop = boolean(findings, path, fields, "dpop")
   const usePkce = boolean(findings, path, fields, "use_pkce")
   const assumePkce = boolean(findings, path, fields, "assume_pkce")
   const issuer = yield* string(findings, path, fields, "issuer", issuerProblem)
@@ -118,32 +119,48 @@ export const readOAuth = Effect.fnUntraced(function* (
     oneOf(clientAuthenticationMethods)
   )
 
-  if (!isByHand && has(fields, "revocation_url")) {
-    missing(findings, path, fields, "token_url", "revocation_url is given, and belongs to one")
+  for (const name of ["revocation_url", "device_authorization_url"]) {
+    if (!isByHand && has(fields, name)) {
+      missing(findings, path, fields, "token_url", `${name} is given, and belongs to one`)
+    }
   }
   if (isByHand) {
     const needs = (name: string, why: string) => {
       if (!has(fields, name)) missing(findings, path, fields, name, why)
     }
-    needs("authorization_url", "token_url is given, and needs it")
+    if (grant === undefined ? !has(fields, "grant_type") : !isMachineGrant(grant)) {
+      needs("authorization_url", "token_url is given, and needs it")
+    }
     needs("token_url", "authorization_url is given, and needs it")
     needs("client_id", "endpoints given by hand need the client that is registered there")
-  } else if (hasSecret && !has(fields, "client_id")) {
-    missing(findings, path, fields, "client_id", "client_secret is given, and belongs to one")
+  } else if (hasProof && !has(fields, "client_id") && !(grant && isMachineGrant(grant))) {
+    missing(
+      findings,
+      path,
+      fields,
+      "client_id",
+      `${signs ? "a private key" : "client_secret"} is given, and belongs to one`
+    )
   }
   if (method === "none" && hasSecret) {
     findings.error(at(path, "token_endpoint_auth_method"), "is none, which goes without a client_secret")
   }
-  if (method !== undefined && method !== "none" && has(fields, "client_id") && !hasSecret) {
+  if (method === "none" && signs) {
+    findings.error(at(path, "token_endpoint_auth_method"), "is none, which goes without a private key")
+  }
+  if (method === "private_key_jwt" && !signs) {
+    missing(findings, path, fields, "private_key_file", `${method} signs with it`)
+  }
+  if (method?.startsWith("client_secret") === true && has(fields, "client_id") && !hasSecret) {
     missing(findings, path, fields, "client_secret", `${method} needs it`)
   }
 
-  const client = clientId === undefined ? undefined : { clientId, clientSecret }
   const byHand: EndpointsByHand | undefined =
-    client !== undefined && authorizationEndpoint !== undefined && tokenEndpoint !== undefined
+    client !== undefined && tokenEndpoint !== undefined
       ? {
           _tag: "ByHand",
-          authorizationEndpoint,
+          ...(authorizationEndpoint === undefined ? {} : { authorizationEndpoint }),
+          ...(deviceAuthorizationEndpoint === undefined ? {} : { deviceAuthorizationEndpoint }),
           tokenEndpoint,
           ...(revocationEndpoint === undefined ? {} : { revocationEndpoint }),
           client
@@ -151,6 +168,8 @@ export const readOAuth = Effect.fnUntraced(function* (
       : undefined
   return {
     source: byHand ?? { _tag: "Discovered", client },
+    grant,
+    dpop,
     scopes,
     redirectUri: redirectUri ?? defaultOAuth.redirectUri,
     usePkce: usePkce ?? defaultOAuth.usePkce,

@@ -20,7 +20,8 @@ import {
   warnUnknown
 } from "./Fields.ts"
 import { nearName } from "./NearName.ts"
-import { addressProblem, readOAuth } from "./OAuthBlock.ts"
+import { addressProblem } from "./AddressRule.ts"
+import { readOAuth } from "./OAuthBlock.ts"
 
 const httpOnly = ["url", "headers", "oauth"]
 const stdioOnly = ["command", "args", "env", "cwd"]

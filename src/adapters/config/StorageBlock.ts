@@ -12,14 +12,11 @@ const backends = ["auto", ...storageBackends] as const
 /**
  * Reads the `tokenStorage` block; `{}` gives the defaults. What is wrong with Vault is told only where it may be used:
  * a variable for other programs does not stop one that keeps its tokens elsewhere.
- *
- * @param home the folder that `~` stands for
  */
 export const readStorage = Effect.fnUntraced(function* (
   findings: Findings,
   path: string,
-  fields: JsonObject,
-  home: Effect.Effect<string>
+  fields: JsonObject
 ): Effect.fn.Return<StorageSettings> {
   const text = yield* string(findings, path, fields, "backend", oneOf(backends))
   const backend = has(fields, "backend") ? backends.find((known) => known === text) : "auto"
@@ -27,7 +24,7 @@ export const readStorage = Effect.fnUntraced(function* (
 
   const isOnlyChecked = findings.environment === undefined
   const ofVault = isOnlyChecked ? findings : new Findings(findings.environment)
-  const vault = yield* readVault(ofVault, path, fields, { home, isNamed: backend === "vault" })
+  const vault = yield* readVault(ofVault, path, fields, { isNamed: backend === "vault" })
   if (!isOnlyChecked && (backend === "auto" || backend === "vault")) {
     findings.issues.push(...ofVault.issues)
   }

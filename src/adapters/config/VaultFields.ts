@@ -7,6 +7,8 @@ import {
   boolean,
   type Check,
   type Findings,
+  filePath,
+  filePathProblem,
   has,
   type JsonObject,
   missing,
@@ -79,8 +81,6 @@ export const parseBool = (text: string): boolean | undefined => {
   return ["0", "f", "F", "FALSE", "false", "False"].includes(text) ? false : undefined
 }
 
-const filePathProblem: Check = (text) =>
-  notEmpty(text) ?? (text.includes("\0") ? "must not have a NUL character in it" : undefined)
 const headerTextProblem: Check = (text) =>
   /^[\x21-\x7e]+$/.test(text) ? undefined : "must be one line of ASCII characters without spaces"
 const parseBoolProblem: Check = (text) =>
@@ -106,7 +106,7 @@ const variable = Effect.fnUntraced(function* (
   if (findings.environment === undefined) return undefined
   for (const product of products) {
     const path = `${product}_${name}`
-    const read = yield* Effect.option(findings.environment(path))
+    const read = yield* Effect.option(findings.environment.variable(path))
     // Why is not said: what could not be read may be the secret itself.
     if (Option.isNone(read)) return { text: findings.error(path, "the environment cannot be read") }
     const text = read.value
@@ -131,36 +131,21 @@ const stringOr = Effect.fnUntraced(function* (
     : yield* variable(findings, standIn, check)
 })
 
-/** An optional path of the file. `~` is the home folder, as in a shell. */
-const filePath = Effect.fnUntraced(function* (
-  home: Effect.Effect<string>,
-  findings: Findings,
-  path: string,
-  fields: JsonObject,
-  name: string
-) {
-  const text = yield* string(findings, path, fields, name, filePathProblem)
-  if (text === undefined || findings.environment === undefined || !/^~[/\\]/.test(text)) return text
-  return (yield* home).replace(/[/\\]$/, "") + text.slice(1)
-})
-
 /** As {@link filePath}; where the file is silent, the variable, in which a shell has filled in the `~`. */
 const filePathOr = Effect.fnUntraced(function* (
   standIn: string,
-  home: Effect.Effect<string>,
   findings: Findings,
   path: string,
   fields: JsonObject,
   name: string
 ): Effect.fn.Return<Said | undefined> {
   return has(fields, name)
-    ? { text: yield* filePath(home, findings, path, fields, name) }
+    ? { text: yield* filePath(findings, path, fields, name) }
     : yield* variable(findings, standIn, filePathProblem)
 })
 
 /** Reads how to prove who we are; undefined where that has errors, or is not filled in. */
 const readAuth = Effect.fnUntraced(function* (
-  home: Effect.Effect<string>,
   findings: Findings,
   path: string,
   storage: JsonObject
@@ -173,14 +158,14 @@ const readAuth = Effect.fnUntraced(function* (
   const token = yield* secret(findings, path, storage, "vaultToken")
   const tokenProblem = token === undefined ? undefined : headerTextProblem(Redacted.value(token))
   if (tokenProblem !== undefined) findings.error(at(path, "vaultToken"), tokenProblem)
-  const tokenFile = yield* filePath(home, findings, path, storage, "vaultTokenFile")
+  const tokenFile = yield* filePath(findings, path, storage, "vaultTokenFile")
   const written = yield* string(findings, where, fields, "method", oneOf(methods))
   const mount = yield* string(findings, where, fields, "mount", vaultPathProblem)
   const roleId = yield* string(findings, where, fields, "roleId", notEmpty)
   const secretId = yield* secret(findings, where, fields, "secretId")
   const role = yield* string(findings, where, fields, "role", notEmpty)
   const jwt = yield* secret(findings, where, fields, "jwt")
-  const jwtFile = yield* filePath(home, findings, where, fields, "jwtFile")
+  const jwtFile = yield* filePath(findings, where, fields, "jwtFile")
 
   if (Predicate.isReadonlyObject(storage["vaultAuth"]) && !has(fields, "method")) {
     missing(findings, where, fields, "method", `one of ${methods.join(", ")}`)
@@ -243,14 +228,13 @@ const readKvVersion = (findings: Findings, path: string, fields: JsonObject): 1 
  * Reads the Vault fields of the `tokenStorage` block; where it is silent, the variables that the command lines of Vault
  * and OpenBao read, once something says where Vault is. Undefined where nothing does, or something is wrong.
  *
- * @param options.home the folder that `~` stands for in the file
  * @param options.isNamed Vault is the backend that the configuration names, and needs an address
  */
 export const readVault = Effect.fnUntraced(function* (
   findings: Findings,
   path: string,
   fields: JsonObject,
-  { home, isNamed }: { readonly home: Effect.Effect<string>; readonly isNamed: boolean }
+  { isNamed }: { readonly isNamed: boolean }
 ): Effect.fn.Return<VaultSettings | undefined> {
   const isOnlyChecked = findings.environment === undefined
   const before = findings.issues.length
@@ -264,9 +248,9 @@ export const readVault = Effect.fnUntraced(function* (
   const pathPrefix = yield* string(findings, path, fields, "vaultPathPrefix", vaultPathProblem)
   const namespace = yield* stringOr("NAMESPACE", findings, path, fields, "vaultNamespace", headerTextProblem)
   const kvVersion = readKvVersion(findings, path, fields)
-  const caCert = yield* filePathOr("CACERT", home, findings, path, fields, "vaultCaCert")
-  const clientCert = yield* filePathOr("CLIENT_CERT", home, findings, path, fields, "vaultClientCert")
-  const clientKey = yield* filePathOr("CLIENT_KEY", home, findings, path, fields, "vaultClientKey")
+  const caCert = yield* filePathOr("CACERT", findings, path, fields, "vaultCaCert")
+  const clientCert = yield* filePathOr("CLIENT_CERT", findings, path, fields, "vaultClientCert")
+  const clientKey = yield* filePathOr("CLIENT_KEY", findings, path, fields, "vaultClientKey")
   if (!isOnlyChecked && clientCert !== undefined && clientKey === undefined) {
     missing(findings, path, fields, "vaultClientKey", "the client certificate needs it, or VAULT_CLIENT_KEY")
   }
@@ -276,7 +260,7 @@ export const readVault = Effect.fnUntraced(function* (
   const skipVerify = has(fields, "vaultSkipVerify")
     ? boolean(findings, path, fields, "vaultSkipVerify")
     : parseBool((yield* variable(findings, "SKIP_VERIFY", parseBoolProblem))?.text ?? "")
-  const auth = yield* readAuth(home, findings, path, fields)
+  const auth = yield* readAuth(findings, path, fields)
 
   if (address?.text === undefined || auth === undefined || findings.issues.length > before) return undefined
   return {

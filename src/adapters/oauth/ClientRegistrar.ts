@@ -4,7 +4,7 @@ import { clientDescription } from "../../domain/ClientMetadata.ts"
 import { DynamicRegistration } from "../../domain/ClientRegistration.ts"
 import { printable } from "../../domain/PrintableText.ts"
 import { hasUserInformation, isSecureUrl } from "../../domain/SecureUrl.ts"
-import { type ClientAuthenticationMethod, clientAuthenticationMethods } from "../../domain/Server.ts"
+import type { ClientAuthenticationMethod } from "../../domain/Server.ts"
 import { scopesOf } from "../../domain/TokenSet.ts"
 import { ClientRegistrar, RegistrationError } from "../../ports/ClientRegistrar.ts"
 import { HttpTransport, NetworkError } from "../../ports/HttpTransport.ts"
@@ -47,12 +47,12 @@ const RegistrationRefusal = Schema.fromJsonString(
 )
 
 /** A program on a person's machine can keep no secret (RFC 8252 §8.5): none is asked for, where the server allows. */
+const usableMethods = ["none", "client_secret_basic", "client_secret_post"] as const
+
 const methodToAskFor = ({
   token_endpoint_auth_methods_supported: supported
 }: AuthorizationServerMetadata): ClientAuthenticationMethod =>
-  (["none", "client_secret_basic", "client_secret_post"] as const).find(
-    (method) => supported === undefined || supported.includes(method)
-  ) ?? "none"
+  usableMethods.find((method) => supported === undefined || supported.includes(method)) ?? "none"
 
 /**
  * The method of a client as the server registered it: it may have changed what was asked for (RFC 7591 §3.2.1).
@@ -62,11 +62,10 @@ const methodGiven = (
   { client_secret, token_endpoint_auth_method: given }: typeof Registered.Type,
   asked: ClientAuthenticationMethod
 ): ClientAuthenticationMethod | undefined => {
-  if (given && !clientAuthenticationMethods.some((method) => method === given)) return undefined
+  if (given && !usableMethods.some((method) => method === given)) return undefined
   if (!client_secret) return "none"
   return (
-    clientAuthenticationMethods.find((method) => method === given) ??
-    (asked === "none" ? "client_secret_basic" : asked)
+    usableMethods.find((method) => method === given) ?? (asked === "none" ? "client_secret_basic" : asked)
   )
 }
 
@@ -80,6 +79,8 @@ export const layer: Layer.Layer<ClientRegistrar, never, HttpTransport> = Layer.e
     const transport = yield* HttpTransport
     const register = Effect.fn("ClientRegistrar.register")(function* ({
       metadata,
+      deviceCode,
+      dpop,
       redirectUri,
       scopes,
       server
@@ -100,8 +101,9 @@ export const layer: Layer.Layer<ClientRegistrar, never, HttpTransport> = Layer.e
           method: "POST",
           headers: { "content-type": "application/json", accept: "application/json" },
           body: JSON.stringify({
-            ...clientDescription(redirectUri),
+            ...clientDescription(redirectUri, { deviceCode: deviceCode === true }),
             token_endpoint_auth_method: asked,
+            ...(dpop === true ? { dpop_bound_access_tokens: true } : {}),
             ...(scopes.length === 0 ? {} : { scope: scopes.join(" ") })
           })
         })

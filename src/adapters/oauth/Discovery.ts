@@ -209,11 +209,13 @@ export const layer: Layer.Layer<Discovery, never, HttpTransport> = Layer.effect(
       /** Metadata whose endpoints may all be used; what is optional goes rather than spoils it. */
       const withUsableEndpoints = Effect.fnUntraced(function* (metadata: AuthorizationServerMetadata) {
         const of = `of ${printable(metadata.issuer)}`
-        yield* rule.check(
-          metadata.authorization_endpoint,
-          `the authorization_endpoint ${of}`,
-          "authorization URL"
-        )
+        if (metadata.authorization_endpoint !== undefined) {
+          yield* rule.check(
+            metadata.authorization_endpoint,
+            `the authorization_endpoint ${of}`,
+            "authorization URL"
+          )
+        }
         yield* rule.check(metadata.token_endpoint, `the token_endpoint ${of}`)
         if (metadata.registration_endpoint !== undefined) {
           yield* rule.check(metadata.registration_endpoint, `the registration_endpoint ${of}`)
@@ -325,7 +327,10 @@ export const layer: Layer.Layer<Discovery, never, HttpTransport> = Layer.effect(
                 onNone: (): ReadonlyArray<string> => [],
                 onSome: ({ scopes_supported }) => scopes_supported ?? []
               })
-            : scopesOf(asked.scope)
+            : scopesOf(asked.scope),
+        dpopRequired:
+          asked?.dpop === true ||
+          Option.exists(resource, (document) => document.dpop_bound_access_tokens_required === true)
       }
     })
 

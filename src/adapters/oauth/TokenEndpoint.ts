@@ -1,13 +1,16 @@
-import { Clock, Effect, Layer, Redacted, Result, Schema } from "effect"
+import { Clock, Effect, Layer, Option, Redacted, Result, Schema } from "effect"
 import type { AuthorizationServer, ClientAuth, TokenEndpointRequestOptions } from "oauth4webapi"
 import { printable } from "../../domain/PrintableText.ts"
 import { isSecureUrl } from "../../domain/SecureUrl.ts"
 import { TokenSet } from "../../domain/TokenSet.ts"
 import { HttpTransport, NetworkError } from "../../ports/HttpTransport.ts"
+import { DpopProofs } from "../../ports/DpopProofs.ts"
 import {
+  type FurtherGrant,
   InvalidClient,
   InvalidGrant,
   Malformed,
+  NotBound,
   Passing,
   Refused,
   type RequestClient,
@@ -15,10 +18,14 @@ import {
   TokenEndpoint,
   type TokenFailure,
   type TokenRequest,
-  TokenRequestError
+  TokenRequestError,
+  UnusableSecret
 } from "../../ports/TokenEndpoint.ts"
 import { discardBody, readBody } from "../http/BoundedBody.ts"
 import { retryAfterMillis } from "../http/RetryAfter.ts"
+import { clientAssertion } from "./ClientAssertion.ts"
+import * as DpopProofsLive from "./DpopProofs.ts"
+import { secretText } from "./SecretText.ts"
 
 /** Milliseconds until a token endpoint must have begun to answer. */
 const timeout = 15_000
@@ -55,15 +62,65 @@ const isAlreadyWorthless = (failure: TokenFailure): boolean =>
 /** The last point in time that a date can name (ECMA-262 §21.4.1.1): a longer life is no life that counts. */
 const endOfTime = 8_640_000_000_000_000
 
+/** One part of a client's name and password (RFC 6749 §2.3.1), written as forms are. */
+const formEncoded = (text: string): string => new URLSearchParams({ "": text }).toString().slice(1)
+
+/**
+ * HTTP Basic with the two parts encoded, and no more of them than forms need: servers that forget to decode then still
+ * understand the usual names.
+ */
+const basicAuthentication =
+  (secret: string): ClientAuth =>
+  (_server, { client_id }, _body, headers) => {
+    const credentials = `${formEncoded(client_id)}:${formEncoded(secret)}`
+    headers.set("authorization", `Basic ${btoa(credentials)}`)
+  }
+
+/** What a token exchange gave (RFC 8693 §2.2.1). */
+const ExchangeAnswer = Schema.fromJsonString(
+  Schema.Struct({
+    access_token: Schema.RedactedFromValue(Schema.NonEmptyString),
+    issued_token_type: Schema.String
+  })
+)
+const identityAssertionType = "urn:ietf:params:oauth:token-type:id-jag"
+
 /** The token endpoint by `oauth4webapi`, over our own HTTP. */
 export const layer: Layer.Layer<TokenEndpoint, never, HttpTransport> = Layer.effect(
   TokenEndpoint,
   Effect.gen(function* () {
     const transport = yield* HttpTransport
+    const proofs = yield* DpopProofs
 
-    /** Sends a request of the library's; every answer that is no network failure comes back. */
+    const authenticationOf = Effect.fnUntraced(function* (client: RequestClient) {
+      if (client.authenticationMethod === "private_key_jwt") {
+        if (client.signing !== undefined) return yield* clientAssertion(client.signing.key)
+        return yield* Effect.fail(
+          new UnusableSecret({
+            detail: `the client is to sign (private_key_jwt), and the oauth block has no "private_key"`
+          })
+        )
+      }
+      const oauth = yield* Effect.promise(() => import("oauth4webapi"))
+      const secret = client.clientSecret === undefined ? "" : Redacted.value(client.clientSecret)
+      switch (client.authenticationMethod) {
+        case "client_secret_basic":
+          return basicAuthentication(secret)
+        case "client_secret_post":
+          return oauth.ClientSecretPost(secret)
+        case "none":
+          return oauth.None()
+      }
+    })
+
+    /**
+     * Sends a request of the library's; every answer that is no network failure comes back.
+     *
+     * @param dpopKey what to prove in it, if anything
+     */
     const send = Effect.fnUntraced(function* (
       client: RequestClient,
+      dpopKey: Redacted.Redacted | undefined,
       request: (
         oauth: typeof import("oauth4webapi"),
         authenticate: ClientAuth,
@@ -71,24 +128,24 @@ export const layer: Layer.Layer<TokenEndpoint, never, HttpTransport> = Layer.eff
       ) => Promise<Response>
     ) {
       const context = yield* Effect.context()
+      const authenticate = yield* authenticationOf(client)
+      const sendOnce = Effect.fnUntraced(function* (made: Request) {
+        const url = new URL(made.url)
+        if (dpopKey !== undefined) {
+          made.headers.set("dpop", yield* proofs.prove(dpopKey, { method: made.method, url }))
+        }
+        return yield* transport.send(made, { timeout })
+      })
       return yield* Effect.tryPromise({
         try: async (signal) => {
           const oauth = await import("oauth4webapi")
-          const secret = client.clientSecret === undefined ? "" : Redacted.value(client.clientSecret)
-          const authenticate: ClientAuth = {
-            client_secret_basic: () => oauth.ClientSecretBasic(secret),
-            client_secret_post: () => oauth.ClientSecretPost(secret),
-            none: () => oauth.None()
-          }[client.authenticationMethod]()
           return await request(oauth, authenticate, {
             signal,
             // Which URLs may be used without TLS is decided by our own rule, `isSecureUrl`.
             [oauth.allowInsecureRequests]: true,
             [oauth.customFetch]: (url, init) =>
               Effect.runPromiseWith(context)(
-                transport.send(new Request(url, { ...init, redirect: "manual" } as RequestInit), {
-                  timeout
-                }),
+                sendOnce(new Request(url, { ...init, redirect: "manual" } as RequestInit)),
                 { signal: init.signal }
               )
           })
@@ -126,7 +183,11 @@ export const layer: Layer.Layer<TokenEndpoint, never, HttpTransport> = Layer.eff
     })
 
     /** Reads the answer of a token endpoint: tokens, or why there are none. */
-    const read = Effect.fnUntraced(function* (response: Response, obtainedAt: number) {
+    const read = Effect.fnUntraced(function* (
+      response: Response,
+      obtainedAt: number,
+      dpopKey: Redacted.Redacted | undefined
+    ) {
       const { status, text } = yield* answerOf(response)
       if (response.status !== 200 && response.status !== 201) {
         return yield* Effect.fail(new Malformed({ detail: status }))
@@ -154,9 +215,12 @@ export const layer: Layer.Layer<TokenEndpoint, never, HttpTransport> = Layer.eff
         catch: () =>
           new Malformed({ detail: `${status}, without a usable access_token, token_type and expires_in` })
       })
-      if (tokens.token_type !== "bearer") {
+      if (tokens.token_type === "bearer" && dpopKey !== undefined) return yield* Effect.fail(new NotBound())
+      if (tokens.token_type !== (dpopKey === undefined ? "bearer" : "dpop")) {
         return yield* Effect.fail(
-          new Malformed({ detail: `token_type ${printable(tokens.token_type)}, not Bearer` })
+          new Malformed({
+            detail: `token_type ${printable(tokens.token_type)}, not ${dpopKey === undefined ? "Bearer" : "DPoP"}`
+          })
         )
       }
       return new TokenSet({
@@ -167,39 +231,107 @@ export const layer: Layer.Layer<TokenEndpoint, never, HttpTransport> = Layer.eff
           ? {}
           : { expiresAt: Math.min(obtainedAt + tokens.expires_in * 1000, endOfTime) }),
         ...(tokens.refresh_token ? { refreshToken: Redacted.make(tokens.refresh_token) } : {}),
-        ...(tokens.scope === undefined ? {} : { scope: tokens.scope })
+        ...(tokens.scope === undefined ? {} : { scope: tokens.scope }),
+        ...(dpopKey === undefined ? {} : { dpopKey })
       })
     })
 
-    const ask = (request: TokenRequest, grantType: string, parameters: Record<string, string>) =>
-      Effect.gen(function* () {
-        if (!isSecureUrl(request.tokenEndpoint)) {
-          return yield* Effect.fail(new Malformed({ detail: "it is neither https nor on this machine" }))
-        }
-        // Counted from before the request, so that a token is never thought to live longer than it does.
-        const obtainedAt = yield* Clock.currentTimeMillis
-        const { client, resource, tokenEndpoint } = request
-        const server: AuthorizationServer = {
-          issuer: tokenEndpoint.origin,
-          token_endpoint: tokenEndpoint.href
-        }
-        const response = yield* send(client, (oauth, authenticate, options) =>
-          oauth.genericTokenEndpointRequest(
-            server,
-            { client_id: client.clientId },
-            authenticate,
-            grantType,
-            resource === undefined ? parameters : { ...parameters, resource },
-            options
-          )
-        )
-        return yield* read(response, obtainedAt)
-      }).pipe(
-        Effect.mapError(
-          (reason) =>
-            new TokenRequestError({ server: request.server, origin: request.tokenEndpoint.origin, reason })
+    /** Sends a token request, and once more where the server wants a nonce in the proof (RFC 9449 §8). */
+    const post = Effect.fnUntraced(function* (
+      { client, dpopKey, resource, tokenEndpoint }: TokenRequest,
+      grantType: string,
+      parameters: Record<string, string>
+    ) {
+      if (!isSecureUrl(tokenEndpoint)) {
+        return yield* Effect.fail(new Malformed({ detail: "it is neither https nor on this machine" }))
+      }
+      const server: AuthorizationServer = {
+        issuer: client.signing?.audience ?? tokenEndpoint.origin,
+        token_endpoint: tokenEndpoint.href
+      }
+      const sending = send(client, dpopKey, (oauth, authenticate, options) =>
+        oauth.genericTokenEndpointRequest(
+          server,
+          { client_id: client.clientId },
+          authenticate,
+          grantType,
+          resource === undefined ? parameters : { ...parameters, resource },
+          options
         )
       )
+      const response = yield* sending
+      if (dpopKey === undefined || !(yield* proofs.learn(tokenEndpoint, response.headers))) return response
+      if (response.status !== 400 && response.status !== 401) return response
+      const error = yield* Effect.flip(answerOf(response.clone())).pipe(Effect.option)
+      if (
+        !Option.exists(error, (failure) => failure._tag === "Refused" && failure.error === "use_dpop_nonce")
+      )
+        return response
+      yield* discardBody(response)
+      return yield* sending
+    })
+
+    const errorOf = (request: TokenRequest, purpose?: "assertion" | "identity assertion") =>
+      Effect.mapError(
+        (reason: TokenFailure) =>
+          new TokenRequestError({
+            server: request.server,
+            origin: request.tokenEndpoint.origin,
+            ...(purpose === undefined ? {} : { purpose }),
+            reason
+          })
+      )
+
+    const ask = Effect.fnUntraced(function* (
+      request: TokenRequest,
+      grantType: string,
+      parameters: Record<string, string>
+    ) {
+      // Counted from before the request, so that a token is never thought to live longer than it does.
+      const obtainedAt = yield* Clock.currentTimeMillis
+      return yield* read(yield* post(request, grantType, parameters), obtainedAt, request.dpopKey)
+    })
+
+    const askBy = Effect.fnUntraced(function* (
+      request: TokenRequest,
+      grant: FurtherGrant,
+      scopes: ReadonlyArray<string>
+    ) {
+      const scope: Record<string, string> = scopes.length === 0 ? {} : { scope: scopes.join(" ") }
+      switch (grant._tag) {
+        case "ClientCredentials":
+          return yield* ask(request, "client_credentials", scope)
+        case "JwtBearer": {
+          const assertion = Redacted.value(yield* secretText(grant.assertion, "the assertion"))
+          return yield* ask(request, "urn:ietf:params:oauth:grant-type:jwt-bearer", { assertion, ...scope })
+        }
+        case "DeviceCode":
+          return yield* ask(request, "urn:ietf:params:oauth:grant-type:device_code", {
+            device_code: Redacted.value(grant.deviceCode)
+          })
+      }
+    })
+
+    const askForAssertion = Effect.fnUntraced(function* (
+      request: Parameters<TokenEndpoint["Service"]["identityAssertion"]>[0]
+    ) {
+      const subject = yield* secretText(request.subjectToken, "the identity provider's token")
+      const response = yield* post(request, "urn:ietf:params:oauth:grant-type:token-exchange", {
+        requested_token_type: identityAssertionType,
+        audience: request.audience,
+        subject_token: Redacted.value(subject),
+        subject_token_type: `urn:ietf:params:oauth:token-type:${request.subjectTokenType}`,
+        ...(request.scopes.length === 0 ? {} : { scope: request.scopes.join(" ") })
+      })
+      const { status, text } = yield* answerOf(response)
+      const answer = Schema.decodeOption(ExchangeAnswer)(text)
+      if (Option.isNone(answer) || answer.value.issued_token_type !== identityAssertionType) {
+        return yield* Effect.fail(
+          new Malformed({ detail: `${status}, without an assertion of type ${identityAssertionType}` })
+        )
+      }
+      return answer.value.access_token
+    })
 
     /** Reads the answer of a revocation endpoint: its status says all that there is to know (RFC 7009 §2.2). */
     const readRevocation = Effect.fnUntraced(function* (response: Response) {
@@ -215,9 +347,12 @@ export const layer: Layer.Layer<TokenEndpoint, never, HttpTransport> = Layer.eff
         if (!isSecureUrl(revocationEndpoint)) {
           return yield* Effect.fail(new Malformed({ detail: "it is neither https nor on this machine" }))
         }
-        const response = yield* send(client, (oauth, authenticate, options) =>
+        const response = yield* send(client, undefined, (oauth, authenticate, options) =>
           oauth.revocationRequest(
-            { issuer: revocationEndpoint.origin, revocation_endpoint: revocationEndpoint.href },
+            {
+              issuer: client.signing?.audience ?? revocationEndpoint.origin,
+              revocation_endpoint: revocationEndpoint.href
+            },
             { client_id: client.clientId },
             authenticate,
             Redacted.value(token),
@@ -245,12 +380,22 @@ export const layer: Layer.Layer<TokenEndpoint, never, HttpTransport> = Layer.eff
           ...(request.codeVerifier === undefined
             ? {}
             : { code_verifier: Redacted.value(request.codeVerifier) })
-        })
+        }).pipe(errorOf(request))
       ),
       refresh: Effect.fn("TokenEndpoint.refresh")((request) =>
-        ask(request, "refresh_token", { refresh_token: Redacted.value(request.refreshToken) })
+        ask(request, "refresh_token", { refresh_token: Redacted.value(request.refreshToken) }).pipe(
+          errorOf(request)
+        )
+      ),
+      grant: Effect.fn("TokenEndpoint.grant")((request) =>
+        askBy(request, request.grant, request.scopes).pipe(
+          errorOf(request, request.grant._tag === "JwtBearer" ? "assertion" : undefined)
+        )
+      ),
+      identityAssertion: Effect.fn("TokenEndpoint.identityAssertion")((request) =>
+        askForAssertion(request).pipe(errorOf(request, "identity assertion"))
       ),
       revoke: Effect.fn("TokenEndpoint.revoke")(revoke)
     })
   })
-)
+).pipe(Layer.provide(DpopProofsLive.layer))

@@ -27,10 +27,18 @@ export interface ScriptedOptions {
   readonly latency?: Duration.Input
   /** What its metadata says besides. */
   readonly metadata?: Partial<
-    Pick<AuthorizationServerMetadata, "scopes_supported" | "client_id_metadata_document_supported">
+    Pick<
+      AuthorizationServerMetadata,
+      | "scopes_supported"
+      | "client_id_metadata_document_supported"
+      | "grant_types_supported"
+      | "dpop_signing_alg_values_supported"
+    >
   >
   /** Registers clients; absent: it does. */
   readonly registration?: boolean
+  /** The MCP server takes only tokens that are bound to a key. */
+  readonly dpopRequired?: boolean
   /** The only scopes that it ever grants; absent: whatever is asked for. */
   readonly grants?: ReadonlyArray<string>
 }
@@ -50,6 +58,9 @@ export class ScriptedAuthorizationServer extends Context.Service<
       readonly registrations: number
       readonly codeExchanges: number
       readonly refreshes: number
+      /** Requests by a grant that is neither a code nor a refresh token. */
+      readonly grants: number
+      readonly identityAssertions: number
       readonly revokedFamilies: number
     }
     /** The tokens that it was asked to revoke, in this order. */
@@ -101,7 +112,15 @@ export const layer = (
     Effect.sync(() => {
       let issuer = "https://as.test"
       const lifetime = Duration.toMillis(options.lifetime ?? "1 hour")
-      const counts = { discoveries: 0, registrations: 0, codeExchanges: 0, refreshes: 0, revokedFamilies: 0 }
+      const counts = {
+        discoveries: 0,
+        registrations: 0,
+        codeExchanges: 0,
+        refreshes: 0,
+        grants: 0,
+        identityAssertions: 0,
+        revokedFamilies: 0
+      }
       const revocations: Array<Pick<RevocationRequest, "token" | "hint">> = []
       const failures: Array<TokenFailure> = []
       /** Clients, and the origin of the issuer that knows each. */
@@ -129,14 +148,15 @@ export const layer = (
         }
       })
 
-      const issue = Effect.fnUntraced(function* (family: Family) {
+      const issue = Effect.fnUntraced(function* (family: Family, dpopKey: Redacted.Redacted | undefined) {
         const now = yield* Clock.currentTimeMillis
         serial += 1
         family.accessTokens.set(`access-${serial}`, now + lifetime)
         family.current = options.refreshTokens === false ? undefined : `refresh-${serial}`
         return new TokenSet({
           accessToken: Redacted.make(`access-${serial}`),
-          tokenType: "bearer",
+          tokenType: dpopKey === undefined ? "bearer" : "dpop",
+          ...(dpopKey === undefined ? {} : { dpopKey }),
           obtainedAt: now,
           expiresAt: now + lifetime,
           ...(family.narrowed ? { scope: family.scopes.join(" ") } : {}),
@@ -205,7 +225,8 @@ export const layer = (
             return {
               metadata: metadata(),
               resource: resourceOf(mcpServer),
-              scopes: challenge?.scope === undefined ? [] : challenge.scope.split(" ")
+              scopes: challenge?.scope === undefined ? [] : challenge.scope.split(" "),
+              dpopRequired: options.dpopRequired === true
             }
           })
       })
@@ -265,7 +286,7 @@ export const layer = (
             accessTokens: new Map()
           }
           families.push(family)
-          return yield* issue(family)
+          return yield* issue(family, request.dpopKey)
         }),
         refresh: Effect.fn("ScriptedAuthorizationServer.refresh")(function* (request) {
           counts.refreshes += 1
@@ -279,7 +300,29 @@ export const layer = (
             }
             return yield* fail(request, new InvalidGrant())
           }
-          return yield* issue(family)
+          return yield* issue(family, request.dpopKey)
+        }),
+        grant: Effect.fn("ScriptedAuthorizationServer.grant")(function* (request) {
+          counts.grants += 1
+          yield* begin(request)
+          const family: Family = {
+            revoked: false,
+            current: undefined,
+            scopes: request.scopes,
+            narrowed: false,
+            accessTokens: new Map()
+          }
+          families.push(family)
+          const tokens = yield* issue(family, request.dpopKey)
+          // Such tokens are asked for anew and not refreshed (RFC 6749 §4.4.3).
+          family.current = undefined
+          const { refreshToken: _, ...rest } = tokens
+          return new TokenSet(rest)
+        }),
+        identityAssertion: Effect.fn("ScriptedAuthorizationServer.identityAssertion")(function* (request) {
+          counts.identityAssertions += 1
+          yield* begin(request)
+          return Redacted.make(`assertion-for-${request.audience}`)
         }),
         revoke: Effect.fn("ScriptedAuthorizationServer.revoke")(function* (request) {
           revocations.push({ token: request.token, hint: request.hint })

@@ -1,6 +1,7 @@
 import { Context, Deferred, Duration, Effect, Layer, Redacted } from "effect"
 import { Browser } from "../../ports/Browser.ts"
 import { CallbackListener } from "../../ports/CallbackListener.ts"
+import { DpopProofs } from "../../ports/DpopProofs.ts"
 import { FlowSecretSource } from "../../ports/FlowSecretSource.ts"
 import { Person } from "../../ports/Person.ts"
 import { ScriptedAuthorizationServer } from "./ScriptedAuthorizationServer.ts"
@@ -35,7 +36,7 @@ export const layer = (
     readonly patience?: Duration.Input
   } = {}
 ): Layer.Layer<
-  ScriptedPerson | Person | Browser | CallbackListener | FlowSecretSource,
+  ScriptedPerson | Person | Browser | CallbackListener | FlowSecretSource | DpopProofs,
   never,
   ScriptedAuthorizationServer
 > =>
@@ -110,11 +111,27 @@ export const layer = (
         })
       })
 
+      const proofs = DpopProofs.of({
+        makeKey: Effect.sync(() => {
+          serial += 1
+          return Redacted.make(`key-${serial}`)
+        }),
+        thumbprint: (key) => Effect.succeed(`thumbprint-of-${Redacted.value(key)}`),
+        prove: (key, { accessToken, method, url }) =>
+          Effect.sync(() => {
+            serial += 1
+            const token = accessToken === undefined ? "" : ` ${Redacted.value(accessToken)}`
+            return `proof-${serial} ${Redacted.value(key)} ${method} ${url.href}${token}`
+          }),
+        learn: (_url, answer) => Effect.sync(() => answer.has("dpop-nonce"))
+      })
+
       return Context.make(ScriptedPerson, ScriptedPerson.of({ opened, told })).pipe(
         Context.add(Person, person),
         Context.add(Browser, browser),
         Context.add(CallbackListener, listener),
-        Context.add(FlowSecretSource, secrets)
+        Context.add(FlowSecretSource, secrets),
+        Context.add(DpopProofs, proofs)
       )
     })
   )

@@ -17,7 +17,7 @@ const insecure = "must be an https URL (http only for this machine, as in http:/
 const notLoopback = "must be an http URL of this machine, such as http://localhost:8080/callback"
 const decorated = "must not have a query, a fragment or a user name in it"
 const scope = "must be one scope, without spaces or quotes"
-const methods = "must be one of client_secret_basic, client_secret_post, none"
+const methods = "must be one of client_secret_basic, client_secret_post, private_key_jwt, none"
 const taken = (name: string) => `"${name}" is a parameter of the protocol and cannot be replaced`
 
 describe("the oauth block", () => {
@@ -46,7 +46,7 @@ describe("the oauth block", () => {
       assert.deepStrictEqual(rest, { ...withoutSource, extraAuthParams: { owner: "user" } })
       assert.strictEqual(source._tag, "ByHand")
       if (source._tag !== "ByHand") return
-      assert.strictEqual(source.authorizationEndpoint.href, "https://api.notion.com/v1/oauth/authorize")
+      assert.strictEqual(source.authorizationEndpoint?.href, "https://api.notion.com/v1/oauth/authorize")
       assert.strictEqual(source.tokenEndpoint.href, "https://api.notion.com/v1/oauth/token")
       assert.strictEqual(source.client.clientId, "n-id")
       assert.strictEqual(Redacted.value(source.client.clientSecret!), "n-secret")
@@ -319,7 +319,7 @@ describe("an error in the oauth block", () => {
     ],
     [
       "another method",
-      { token_endpoint_auth_method: "private_key_jwt" },
+      { token_endpoint_auth_method: "tls_client_auth" },
       [`token_endpoint_auth_method: ${methods}`]
     ],
     [

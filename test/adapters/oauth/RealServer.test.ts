@@ -62,7 +62,7 @@ describe("the wire, against a certified authorization server", () => {
       const secrets = yield* FlowSecretSourcePort.use(({ make }) => make)
       const flow = {
         server: server.name,
-        authorizationEndpoint: new URL(metadata.authorization_endpoint),
+        authorizationEndpoint: new URL(metadata.authorization_endpoint ?? ""),
         tokenEndpoint: new URL(metadata.token_endpoint),
         issuer: metadata.issuer,
         issuerRequired: metadata.authorization_response_iss_parameter_supported === true,
@@ -138,7 +138,7 @@ describe("the wire, against a certified authorization server", () => {
       const secrets = yield* FlowSecretSourcePort.use(({ make }) => make)
       const flow = {
         server: server.name,
-        authorizationEndpoint: new URL(metadata.authorization_endpoint),
+        authorizationEndpoint: new URL(metadata.authorization_endpoint ?? ""),
         tokenEndpoint: new URL(metadata.token_endpoint),
         issuer: metadata.issuer,
         issuerRequired: true,

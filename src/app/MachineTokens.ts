@@ -1,0 +1,75 @@
+import { Effect, type Redacted } from "effect"
+import { authenticationMethods } from "../domain/ClientAuthentication.ts"
+import type { CredentialClient } from "../domain/Credential.ts"
+import type { IdentityProvider, MachineGrant } from "../domain/Server.ts"
+import type { TokenEndpoint, TokenRequestError } from "../ports/TokenEndpoint.ts"
+import { type AuthenticatedAnswer, firstAccepted } from "./ClientAttempts.ts"
+
+/** What tokens are asked for without a person. */
+export interface MachineRequest {
+  readonly server: string
+  readonly grant: MachineGrant
+  readonly tokenEndpoint: URL
+  /** Issuer of the tokens; with endpoints by hand the token endpoint. */
+  readonly issuer: string
+  readonly client: CredentialClient
+  readonly resource: string | undefined
+  readonly scopes: ReadonlyArray<string>
+  readonly dpopKey: Redacted.Redacted | undefined
+}
+
+/** The assertion of the identity provider: who the person is, for one authorization server and one resource. */
+const assertionOf = (
+  tokenEndpoint: TokenEndpoint["Service"],
+  { client, subjectToken, subjectTokenType, tokenEndpoint: endpoint }: IdentityProvider,
+  { issuer, resource, scopes, server }: MachineRequest
+) => {
+  const [method] = authenticationMethods({
+    hasSecret: client.clientSecret !== undefined,
+    signs: client.signingKey !== undefined,
+    decided: undefined,
+    supported: undefined
+  })
+  return tokenEndpoint.identityAssertion({
+    server,
+    tokenEndpoint: endpoint,
+    client: {
+      clientId: client.clientId,
+      clientSecret: client.clientSecret,
+      signing: client.signingKey && { key: client.signingKey, audience: endpoint.href },
+      authenticationMethod: method
+    },
+    audience: issuer,
+    resource,
+    scopes,
+    subjectToken,
+    subjectTokenType
+  })
+}
+
+/** Asks for tokens that no person has to approve; each time anew, as often as they end. */
+export const machineTokens = Effect.fn("MachineTokens.request")(function* (
+  tokenEndpoint: TokenEndpoint["Service"],
+  request: MachineRequest
+): Effect.fn.Return<AuthenticatedAnswer, TokenRequestError> {
+  const { client, grant: asked, resource, scopes, server } = request
+  const { clientId, clientSecret, methods, signing } = client
+  const grant =
+    asked._tag === "EnterpriseManaged"
+      ? {
+          _tag: "JwtBearer" as const,
+          assertion: yield* assertionOf(tokenEndpoint, asked.identityProvider, request)
+        }
+      : asked
+  return yield* firstAccepted(methods, (authenticationMethod) =>
+    tokenEndpoint.grant({
+      server,
+      tokenEndpoint: request.tokenEndpoint,
+      client: { clientId, clientSecret, signing, authenticationMethod },
+      resource,
+      scopes,
+      dpopKey: request.dpopKey,
+      grant
+    })
+  )
+})

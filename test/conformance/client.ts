@@ -1,0 +1,125 @@
+import { Console, Duration, Effect, Layer, Option, Schema } from "effect"
+import {
+  AccessTokens,
+  AuthorizedHttp,
+  Browser,
+  Credentials,
+  Configuration,
+  Person,
+  ServerSession,
+  SignIn
+} from "../../src/index.ts"
+import { McpConnector } from "../../src/mcp.ts"
+import * as Live from "../../src/node.ts"
+import { MemoryLock, MemoryStore } from "../../src/testing.ts"
+import { followRedirects } from "../servers/Person.ts"
+import { here, over } from "../adapters/config/InMemoryFile.ts"
+
+// The client that the official conformance suite starts: our own layers, our listener, and a browser that follows
+// redirects. Its last argument is the server's URL.
+
+const url = process.argv.at(-1) ?? ""
+const scenario = process.env["MCP_CONFORMANCE_SCENARIO"] ?? ""
+
+const Context = Schema.fromJsonString(
+  Schema.Struct({
+    client_id: Schema.optionalKey(Schema.String),
+    client_secret: Schema.optionalKey(Schema.String),
+    private_key_pem: Schema.optionalKey(Schema.String),
+    signing_algorithm: Schema.optionalKey(Schema.String),
+    valid_jwt: Schema.optionalKey(Schema.String),
+    idp_client_id: Schema.optionalKey(Schema.String),
+    idp_id_token: Schema.optionalKey(Schema.String),
+    idp_token_endpoint: Schema.optionalKey(Schema.String)
+  })
+)
+const context = Option.getOrElse(
+  Schema.decodeUnknownOption(Context)(process.env["MCP_CONFORMANCE_CONTEXT"]),
+  () => ({}) as typeof Context.Type
+)
+
+/** What a person would write into the configuration for each scenario, besides the client that it names. */
+const byScenario: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
+  "auth/basic-cimd": { client_metadata_url: "https://conformance-test.local/client-metadata.json" },
+  "auth/client-credentials-basic": { grant_type: "client_credentials" },
+  "auth/client-credentials-jwt": {
+    grant_type: "client_credentials",
+    private_key: context.private_key_pem,
+    signing_algorithm: context.signing_algorithm
+  },
+  "auth/wif-jwt-bearer": { grant_type: "jwt_bearer", assertion: context.valid_jwt },
+  "auth/enterprise-managed-authorization": {
+    grant_type: "enterprise_managed",
+    identity_provider: {
+      token_url: context.idp_token_endpoint,
+      client_id: context.idp_client_id,
+      subject_token: context.idp_id_token
+    }
+  }
+}
+
+// The suite runs many clients at once, and some of them are known by their redirect URI.
+const port = 20_000 + (process.pid % 40_000)
+const oauth = {
+  client_id: context.client_id,
+  client_secret: context.client_secret,
+  redirect_uri: `http://localhost:${port}/callback`,
+  ...byScenario[scenario]
+}
+
+const person = Layer.succeed(Person, {
+  present: true,
+  patience: Duration.seconds(20),
+  askToSignIn: (server, address) => Console.error(`sign in to ${server}: ${address.href}`),
+  pastedRedirect: () => Effect.never,
+  tell: Console.error
+})
+
+const browser = Layer.succeed(Browser, {
+  open: (address) =>
+    Effect.asVoid(
+      Effect.forkDetach(Effect.promise(() => followRedirects(address.href).catch(() => undefined)))
+    )
+})
+
+const stack = ServerSession.layer.pipe(
+  Layer.provideMerge(AuthorizedHttp.layer),
+  Layer.provideMerge(AccessTokens.layer),
+  Layer.provideMerge(SignIn.layer),
+  Layer.provideMerge(Credentials.layer),
+  Layer.provideMerge(
+    Layer.mergeAll(
+      Live.Discovery.layer,
+      Live.ClientRegistrar.layer,
+      Live.TokenEndpoint.layer,
+      Live.FlowSecretSource.layer,
+      Live.DpopProofs.layer,
+      Live.CallbackListener.layer,
+      McpConnector.layer({ version: "conformance" }),
+      browser,
+      person,
+      MemoryStore.layer,
+      MemoryLock.layer,
+      over({ [here]: { mcpServers: { server: { url, oauth } } } })
+    )
+  ),
+  Layer.provideMerge(Live.FetchTransport.layer)
+)
+
+const program = Effect.gen(function* () {
+  const server = yield* Configuration.use((configuration) => configuration.server("server"))
+  const session = yield* ServerSession.ServerSession.use((sessions) => sessions.open(server))
+  const tools = yield* session.tools
+  yield* Console.error(tools.map(({ name }) => name).join(", "))
+  for (const { name } of tools) {
+    const result = yield* session.call(name, {})
+    yield* Console.error(`${name}: ${result.isError ? "error" : "done"}`)
+  }
+}).pipe(
+  Effect.scoped,
+  Effect.provide(stack),
+  Effect.as(0),
+  Effect.catch((error) => Effect.as(Console.error(error.message), 1))
+)
+
+process.exit(await Effect.runPromise(program))
