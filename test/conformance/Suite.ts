@@ -1,0 +1,100 @@
+import { execFile } from "node:child_process"
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+
+/** The official suite, `@modelcontextprotocol/conformance`. */
+const suite = fileURLToPath(
+  new URL("../../node_modules/@modelcontextprotocol/conformance/dist/index.js", import.meta.url)
+)
+const client = fileURLToPath(new URL("client.ts", import.meta.url))
+
+/** The revisions whose requirements are frozen. */
+export const revisions = ["2025-11-25", "2026-07-28"] as const
+
+/** What a run of the suite printed, and how it ended. */
+interface Run {
+  readonly code: number
+  readonly output: string
+}
+
+const run = (args: ReadonlyArray<string>): Promise<Run> =>
+  new Promise((resolve) => {
+    execFile(
+      process.execPath,
+      [suite, ...args],
+      { maxBuffer: 64 * 1024 * 1024, env: { ...process.env, NO_COLOR: "1" } },
+      (error, stdout, stderr) =>
+        resolve({
+          code: error === null ? 0 : typeof error.code === "number" ? error.code : 1,
+          output: stdout + stderr
+        })
+    )
+  })
+
+/** The client that the suite starts; it splits the command at its spaces. */
+const command = `${process.execPath} ${client}`
+
+/** The names of all scenarios about authorization. */
+export const authorizationScenarios = async (): Promise<ReadonlyArray<string>> => {
+  const { output } = await run(["list", "--client"])
+  return [...new Set(Array.from(output.matchAll(/\bauth\/[\w.-]+/g), ([name]) => name))].toSorted()
+}
+
+/** How one scenario went. */
+export interface ScenarioResult {
+  readonly name: string
+  readonly passed: number
+  /** Checks that failed or warned, in the suite's own words. */
+  readonly complaints: ReadonlyArray<string>
+  /** 0 where every check passed without a warning, in time, and the client ended well where the scenario wants that. */
+  readonly code: number
+  readonly output: string
+}
+
+interface Check {
+  readonly id: string
+  readonly status: "SUCCESS" | "FAILURE" | "WARNING" | "SKIPPED" | "INFO"
+  readonly errorMessage?: string
+  readonly description?: string
+}
+
+const checksIn = async (folder: string): Promise<ReadonlyArray<Check>> => {
+  const files = await readdir(folder, { recursive: true })
+  const found = files.filter((file) => file.endsWith("checks.json"))
+  const texts = await Promise.all(found.map((file) => readFile(join(folder, file), "utf8")))
+  return texts.flatMap((text) => JSON.parse(text) as ReadonlyArray<Check>)
+}
+
+/** Runs one scenario alone: run together, the suite looks neither at time limits nor at how the client ended. */
+export const runScenario = async (name: string): Promise<ScenarioResult> => {
+  const folder = await mkdtemp(join(tmpdir(), "conformance-"))
+  try {
+    const { code, output } = await run(["client", "--command", command, "--scenario", name, "-o", folder])
+    const checks = await checksIn(folder)
+    return {
+      name,
+      code,
+      output,
+      passed: checks.filter(({ status }) => status === "SUCCESS").length,
+      complaints: checks
+        .filter(({ status }) => status === "FAILURE" || status === "WARNING")
+        .map(({ description, errorMessage, id, status }) => `${status} ${id}: ${errorMessage ?? description}`)
+    }
+  } finally {
+    await rm(folder, { recursive: true })
+  }
+}
+
+/** Runs all that a revision requires, as the suite itself scores it. */
+export const runRequirements = async (revision: (typeof revisions)[number]): Promise<Run> => {
+  const folder = await mkdtemp(join(tmpdir(), "conformance-"))
+  try {
+    // All at once, which a small machine needs time for.
+    const patience = ["--timeout", "120000"]
+    return await run(["client", "--command", command, "--requirements", revision, "-o", folder, ...patience])
+  } finally {
+    await rm(folder, { recursive: true })
+  }
+}
