@@ -9,6 +9,8 @@ export class RegistrationError extends Schema.TaggedError<RegistrationError>()("
   issuer: Schema.String,
   /** What the server said; absent: it offers no registration. */
   detail: Schema.optionalKey(Schema.String),
+  /** There is nothing where clients would be registered: the server may take no sign-in but a key. */
+  nothingThere: Schema.optionalKey(Schema.Boolean),
   /** It takes the address of a document about a client instead. */
   takesMetadataDocument: Schema.optionalKey(Schema.Boolean)
 }) {
@@ -21,7 +23,11 @@ export class RegistrationError extends Schema.TaggedError<RegistrationError>()("
       this.takesMetadataDocument === true
         ? ` Or publish what "mcp-cli auth client-metadata" prints, and set "client_metadata_url" to its address.`
         : ""
-    return `${what}. Register an application with the provider of ${this.server} and set "client_id" in its oauth block.${document}`
+    const key =
+      this.nothingThere === true
+        ? ` If ${this.server} takes an API key instead, write it as an Authorization header under "headers" of its entry.`
+        : ""
+    return `${what}. Register an application with the provider of ${this.server} and set "client_id" in its oauth block.${document}${key}`
   }
 }
 

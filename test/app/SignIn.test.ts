@@ -106,6 +106,15 @@ describe("a sign-in", () => {
     }).pipe(Effect.provide(world()))
   )
 
+  it.effect("believes the issuer that the configuration names beside endpoints by hand, and no other", () =>
+    Effect.gen(function* () {
+      yield* signIn(byHand("notion", { issuer: "https://as.test" }))
+      const error = yield* Effect.flip(signIn(byHand("notion", { issuer: "https://other.test" })))
+      assert.strictEqual(error._tag, "CallbackRejected")
+      assert.include(error.message, "https://as.test")
+    }).pipe(Effect.provide(world()))
+  )
+
   it.effect("takes the redirected address pasted, where the browser is on another machine", () =>
     Effect.gen(function* () {
       const { credential } = yield* signIn()

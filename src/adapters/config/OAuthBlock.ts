@@ -124,6 +124,9 @@ export const readOAuth = Effect.fnUntraced(function* (
       missing(findings, path, fields, "token_url", `${name} is given, and belongs to one`)
     }
   }
+  if (has(fields, "client_id") && has(fields, "client_metadata_url")) {
+    findings.warn(at(path, "client_metadata_url"), "is not used: client_id comes before it")
+  }
   if (isByHand) {
     const needs = (name: string, why: string) => {
       if (!has(fields, name)) missing(findings, path, fields, name, why)

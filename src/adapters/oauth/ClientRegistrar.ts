@@ -119,6 +119,15 @@ export const layer: Layer.Layer<ClientRegistrar, never, HttpTransport> = Layer.e
           passing ? new NetworkError({ origin, detail }) : refuse(detail)
         )
       )
+      if (response.status >= 300 && response.status < 400) {
+        return yield* refuse(
+          `HTTP ${response.status} at its registration endpoint: it redirects, which is not followed`
+        )
+      }
+      if (response.status === 404 || response.status === 405) {
+        const detail = `HTTP ${response.status} at its registration endpoint`
+        return yield* new RegistrationError({ server, issuer, detail, nothingThere: true })
+      }
       if (!response.ok) {
         const refusal = Schema.decodeResult(RegistrationRefusal)(text)
         return yield* refuse(

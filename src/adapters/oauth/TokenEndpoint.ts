@@ -170,6 +170,10 @@ export const layer: Layer.Layer<TokenEndpoint, never, HttpTransport> = Layer.eff
           new Passing({ detail: status, ...(retryAfter === undefined ? {} : { retryAfter }) })
         )
       }
+      if (response.status >= 300 && response.status < 400) {
+        yield* discardBody(response)
+        return yield* Effect.fail(new Malformed({ detail: `${status}: it redirects, which is not followed` }))
+      }
       const text = yield* readBody(response).pipe(
         Effect.mapError(({ detail, passing }) =>
           passing ? new Passing({ detail }) : new Malformed({ detail })

@@ -3,7 +3,7 @@ import { Effect, Redacted } from "effect"
 import { protocolParameters } from "../../../src/domain/AuthorizationRequest.ts"
 import type { EndpointsByHand } from "../../../src/domain/Server.ts"
 import { defaultOAuth, type OAuthSettings } from "../../../src/domain/Server.ts"
-import { errorsOf, httpServerOf, type Options, useErrorsOf } from "./InMemoryFile.ts"
+import { errorsOf, httpServerOf, type Options, useErrorsOf, warningsOf } from "./InMemoryFile.ts"
 
 const url = "https://mcp.example.com/mcp"
 const authorization_url = "https://as.example.com/authorize"
@@ -100,6 +100,15 @@ describe("the oauth block", () => {
       assert.isUndefined(plain.issuer)
       assert.isFalse(plain.assumePkce)
       assert.isFalse(plain.allowPrivateAddresses)
+    })
+  )
+
+  it.effect("warns of a document about the client that a client_id comes before", () =>
+    Effect.gen(function* () {
+      const oauth = { client_id: "c", client_metadata_url: "https://example.com/mcp-cli.json" }
+      assert.deepStrictEqual(yield* warningsOf({ mcpServers: { s: { url, oauth } } }), [
+        "mcpServers.s.oauth.client_metadata_url: is not used: client_id comes before it"
+      ])
     })
   )
 

@@ -129,6 +129,25 @@ describe("registration", () => {
     })
   )
 
+  it.effect("that finds nothing there says that the server may want a key instead", () =>
+    Effect.gen(function* () {
+      const { asking } = register(() => new Response("no such page", { status: 404 }))
+      const { message } = yield* Effect.flip(asking)
+      assert.include(message, "HTTP 404 at its registration endpoint")
+      assert.include(message, 'an Authorization header under "headers"')
+    })
+  )
+
+  it.effect("follows no redirect, and says so", () =>
+    Effect.gen(function* () {
+      const { asking, sent } = register(
+        () => new Response(null, { status: 307, headers: { location: "https://elsewhere.test/" } })
+      )
+      assert.include((yield* Effect.flip(asking)).message, "redirects, which is not followed")
+      assert.lengthOf(sent, 1)
+    })
+  )
+
   it.effect.each([
     ["Basic, where a secret comes without a method", { client_secret: "s" }, "client_secret_basic"],
     [

@@ -250,7 +250,7 @@ describe("a revocation", () => {
     [
       "a redirect",
       () => status(307, { headers: { location: "https://evil.test" } }),
-      { _tag: "Malformed", detail: "HTTP 307" }
+      { _tag: "Malformed", detail: "HTTP 307: it redirects, which is not followed" }
     ],
     ["nothing there", () => new Response("the refresh token", { status: 404 }), { _tag: "Malformed" }],
     [
