@@ -53,7 +53,7 @@ const unstable = new Set(["FileSystem", "Path", "Terminal", "Stdio", "PlatformEr
 const stableDeep = /^effect\/encoding\/(Base64|Base64Url|Hex)$/
 
 const roots = new Set(["src/app/Live.ts", "src/app/StorageLive.ts", "src/app/main.ts", "src/app/bin.ts"])
-const doors = new Set(["src/index.ts", "src/node.ts", "src/testing.ts", "src/mcp.ts"])
+const doors = new Set(["src/index.ts", "src/node.ts", "src/testing.ts", "src/mcp.ts", "src/http.ts"])
 const vague = /(^|\/)(utils?|common|helpers?|misc|shared)(\/|\.ts$)/i
 
 const layerOf = (path: string): string => path.split("/")[1] ?? ""

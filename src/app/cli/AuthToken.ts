@@ -1,6 +1,7 @@
 import { Console, Effect, Redacted } from "effect"
-import { Command } from "effect/cli"
+import { Command, Flag } from "effect/cli"
 import { AccessTokens } from "../AccessTokens.ts"
+import { bearerHeader, bearerToken } from "../BearerHeader.ts"
 import { accountAt, httpServer, serverName } from "./Arguments.ts"
 import { isoTime, printJson } from "./Output.ts"
 import { Json } from "./Settings.ts"
@@ -8,16 +9,30 @@ import { Json } from "./Settings.ts"
 /** `mcp-cli auth token NAME`: the one command that shows a token, since that is what it is asked for. */
 export const token = Command.make(
   "token",
-  { name: serverName },
-  Effect.fn("cli.auth.token")(function* ({ name }) {
+  {
+    name: serverName,
+    header: Flag.Boolean("header").pipe(
+      Flag.withDescription("Print the whole header (with --json: an object of headers)"),
+      Flag.withDefault(false)
+    )
+  },
+  Effect.fn("cli.auth.token")(function* ({ header, name }) {
     const server = yield* httpServer(name)
     const { account } = yield* accountAt(name)
     const tokens = yield* AccessTokens.use((service) => service.get({ server, account }))
-    const accessToken = Redacted.value(tokens.accessToken)
-    if (!(yield* Json)) return yield* Console.log(accessToken)
-    const { expiresAt } = tokens
+    const json = yield* Json
+    // As JSON a token says of itself what kind it is; as plain text or a header it could only be taken for a bearer token.
+    const whose = { server: name, account }
+    if (header) {
+      const authorization = bearerHeader(yield* bearerToken(tokens, whose))
+      // The object is what other MCP clients take from a program that makes headers (`headersHelper`).
+      if (json) return yield* printJson({ Authorization: authorization })
+      return yield* Console.log(`Authorization: ${authorization}`)
+    }
+    if (!json) return yield* Console.log(Redacted.value(yield* bearerToken(tokens, whose)))
+    const { accessToken, expiresAt } = tokens
     yield* printJson({
-      access_token: accessToken,
+      access_token: Redacted.value(accessToken),
       token_type: tokens.tokenType,
       expires_at: expiresAt === undefined ? null : isoTime(expiresAt)
     })
@@ -26,8 +41,12 @@ export const token = Command.make(
   Command.withDescription("Print a valid access token, refreshed if needed"),
   Command.withExamples([
     {
-      command: `curl -H "Authorization: Bearer $(mcp-cli auth token notion)" https://mcp.notion.com/mcp`,
+      command: `curl -H "$(mcp-cli auth token notion --header)" https://mcp.notion.com/mcp`,
       description: "Use it in another program"
+    },
+    {
+      command: "mcp-cli auth token notion --header --json",
+      description: `Print {"Authorization": "Bearer ..."}, for programs that ask a command for headers`
     }
   ])
 )

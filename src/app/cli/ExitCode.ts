@@ -2,6 +2,7 @@ import { Cause } from "effect"
 import type { RevocationFailed } from "../../domain/SignInError.ts"
 import type { ConfigurationError, UnknownServer } from "../../ports/Configuration.ts"
 import type { NoNewPassword } from "../../ports/StorageRekey.ts"
+import type { TokenBoundToKey } from "../BearerHeader.ts"
 import type { SessionError } from "../ServerSession.ts"
 import type { ToolFailed, UsageError } from "./UsageError.ts"
 
@@ -13,6 +14,7 @@ export type CommandError =
   | UnknownServer
   | UsageError
   | ToolFailed
+  | TokenBoundToKey
   | NoNewPassword
 
 /**
@@ -26,6 +28,7 @@ const codes: Readonly<Record<CommandError["_tag"], 2 | 3 | 4 | 5>> = {
   ClientRejected: 2,
   RedirectPortBusy: 2,
   AuthorizationServerChanged: 2,
+  TokenBoundToKey: 2,
   SignInRequired: 3,
   ScopeRequired: 3,
   SignInRefused: 3,

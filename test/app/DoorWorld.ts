@@ -1,0 +1,66 @@
+import { Duration, Effect, Layer } from "effect"
+import * as FetchTransport from "../../src/adapters/http/FetchTransport.ts"
+import * as MemoryLock from "../../src/adapters/lock/MemoryLock.ts"
+import * as CallbackListener from "../../src/adapters/loopback/CallbackListener.ts"
+import * as ClientRegistrar from "../../src/adapters/oauth/ClientRegistrar.ts"
+import * as Discovery from "../../src/adapters/oauth/Discovery.ts"
+import * as DpopProofs from "../../src/adapters/oauth/DpopProofs.ts"
+import * as FlowSecretSource from "../../src/adapters/oauth/FlowSecretSource.ts"
+import * as TokenEndpoint from "../../src/adapters/oauth/TokenEndpoint.ts"
+import * as MemoryStore from "../../src/adapters/store/memory/MemoryStore.ts"
+import * as AccessTokens from "../../src/app/AccessTokens.ts"
+import * as AuthorizedHttp from "../../src/app/AuthorizedHttp.ts"
+import * as Credentials from "../../src/app/Credentials.ts"
+import * as SignIn from "../../src/app/SignIn.ts"
+import { Browser } from "../../src/ports/Browser.ts"
+import { Person } from "../../src/ports/Person.ts"
+import { type AuthorizationServerOptions, startAuthorizationServer } from "../servers/AuthorizationServer.ts"
+import { type McpServerOptions, startMcpServer } from "../servers/McpServer.ts"
+import { followRedirects } from "../servers/Person.ts"
+
+/** A real authorization server and a real MCP server on loopback, for as long as the scope lives. */
+export const realServers = (
+  options: AuthorizationServerOptions & { readonly mcp?: Omit<McpServerOptions, "authorizationServer"> } = {}
+) =>
+  Effect.acquireRelease(
+    Effect.promise(async () => {
+      const authorizationServer = await startAuthorizationServer({ autoApprove: true, ...options })
+      return {
+        authorizationServer,
+        mcpServer: await startMcpServer({ authorizationServer, ...options.mcp })
+      }
+    }),
+    ({ authorizationServer, mcpServer }) =>
+      Effect.promise(() => Promise.all([authorizationServer.close(), mcpServer.close()]))
+  )
+
+/** The live core on a store in memory, with a person who approves by following redirects. */
+export const liveCore = AuthorizedHttp.layer.pipe(
+  Layer.provideMerge(AccessTokens.layer),
+  Layer.provide(SignIn.layer),
+  Layer.provideMerge(Credentials.layer),
+  Layer.provideMerge(
+    Layer.mergeAll(
+      Discovery.layer,
+      ClientRegistrar.layer,
+      TokenEndpoint.layer,
+      FlowSecretSource.layer,
+      CallbackListener.layer,
+      MemoryStore.layer,
+      MemoryLock.layer,
+      Layer.succeed(Browser, {
+        open: (url) => Effect.asVoid(Effect.forkDetach(Effect.promise(() => followRedirects(url.href))))
+      }),
+      Layer.mock(Person, {
+        present: true,
+        patience: Duration.seconds(30),
+        askToSignIn: () => Effect.void,
+        askToUseDevice: () => Effect.void,
+        pastedRedirect: () => Effect.never,
+        tell: () => Effect.void
+      })
+    )
+  ),
+  Layer.provideMerge(DpopProofs.layer),
+  Layer.provideMerge(FetchTransport.layer)
+)
