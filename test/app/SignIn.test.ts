@@ -106,6 +106,20 @@ describe("a sign-in", () => {
     }).pipe(Effect.provide(world()))
   )
 
+  it.effect.each(["unsaid", ["plain"], []] as const)(
+    "stops before any browser where the metadata names no PKCE with S256: %j",
+    (pkce) =>
+      Effect.gen(function* () {
+        const error = yield* Effect.flip(signIn())
+        assert.strictEqual(error._tag, "PkceUnsupported")
+        assert.include(error.message, '"assume_pkce": true')
+        assert.lengthOf(yield* opened, 0)
+        assert.strictEqual((yield* ScriptedAuthorizationServer).counts.registrations, 0)
+        yield* signIn(serverNamed("notion", { usePkce: false }))
+        assert.lengthOf(yield* opened, 1)
+      }).pipe(Effect.provide(world({ pkce })))
+  )
+
   it.effect("believes the issuer that the configuration names beside endpoints by hand, and no other", () =>
     Effect.gen(function* () {
       yield* signIn(byHand("notion", { issuer: "https://as.test" }))

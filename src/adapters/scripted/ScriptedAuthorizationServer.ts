@@ -35,6 +35,8 @@ export interface ScriptedOptions {
       | "dpop_signing_alg_values_supported"
     >
   >
+  /** How it says that it does PKCE; absent: with S256. `unsaid`: its metadata is silent. */
+  readonly pkce?: ReadonlyArray<string> | "unsaid"
   /** Registers clients; absent: it does. */
   readonly registration?: boolean
   /** The MCP server takes only tokens that are bound to a key. */
@@ -171,7 +173,9 @@ export const layer = (
           token_endpoint: `${issuer}/token`,
           ...(options.registration === false ? {} : { registration_endpoint: `${issuer}/register` }),
           ...(options.revocation === false ? {} : { revocation_endpoint: `${issuer}/revoke` }),
-          code_challenge_methods_supported: ["S256"],
+          ...(options.pkce === "unsaid"
+            ? {}
+            : { code_challenge_methods_supported: options.pkce ?? ["S256"] }),
           token_endpoint_auth_methods_supported: ["none", "client_secret_basic"],
           authorization_response_iss_parameter_supported: true,
           ...options.metadata

@@ -66,6 +66,19 @@ describe("discovery", () => {
     })
   )
 
+  it.effect("says which revision it speaks wherever it asks for metadata", () =>
+    Effect.gen(function* () {
+      const { asking, sent } = discover({ [atPath]: json(resource), [asMetadata]: json(issuer) })
+      yield* asking
+      const [, ...documents] = sent
+      assert.lengthOf(documents, 2)
+      for (const { headers } of documents) {
+        assert.strictEqual(headers.get("mcp-protocol-version"), "2025-11-25")
+        assert.isNull(headers.get("authorization"))
+      }
+    })
+  )
+
   it.effect("looks at the server's own places where the challenge points to nothing", () =>
     Effect.gen(function* () {
       const gone = "https://notion.test/gone"

@@ -1,0 +1,33 @@
+import { readFileSync } from "node:fs"
+import { assert, describe, it } from "@effect/vitest"
+import { authorizationScenarios } from "./Suite.ts"
+
+const text = readFileSync("docs/conformance.md", "utf8")
+const lines = text
+  .split("\n")
+  .filter((line) => line.startsWith("| ") && !/^\| (#|-+|practice|extension) /.test(line))
+const scenarios = await authorizationScenarios()
+
+/** Titles stand in the source as they are run, but for the escapes of a string. */
+const titlesIn = (file: string): string => readFileSync(file, "utf8").replaceAll('\\"', '"')
+
+describe("the table of duties", () => {
+  it("has every duty of the specification", () => {
+    assert.lengthOf(
+      lines.filter((line) => /^\| \d/.test(line)),
+      36
+    )
+  })
+
+  it.each(lines)("names its proof: %s", (line) => {
+    const tests = [...line.matchAll(/\]\(\.\.\/(test\/[^)]+)\): "([^"]+)"/g)]
+    const named = [...line.matchAll(/scenario `([^`]+)`/g)]
+    assert.isAbove(tests.length + named.length, 0)
+    for (const [, file = "", title = ""] of tests) assert.include(titlesIn(file), title)
+    for (const [, name = ""] of named) assert.include(scenarios, name)
+  })
+
+  it("names every scenario of the suite", () => {
+    for (const name of scenarios) assert.include(text, `scenario \`${name}\``)
+  })
+})
