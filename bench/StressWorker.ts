@@ -17,6 +17,7 @@ import {
   Discovery,
   EncryptedFileStore,
   FetchTransport,
+  DeviceAuthorization,
   DpopProofs,
   FlowSecretSource,
   KeyringProcess,
@@ -77,6 +78,7 @@ const nobody = Layer.succeed(Person, {
   present: false,
   patience: Duration.minutes(1),
   askToSignIn: () => Effect.void,
+  askToUseDevice: () => Effect.void,
   pastedRedirect: () => Effect.never,
   tell: Console.error
 })
@@ -140,6 +142,7 @@ const program = Effect.gen(function* () {
           ClientRegistrar.layer,
           TokenEndpoint.layer,
           FlowSecretSource.layer,
+          DeviceAuthorization.layer,
           DpopProofs.layer,
           CallbackListener.layer,
           Browser.layerNone

@@ -59,6 +59,8 @@ const person = Layer.succeed(
     patience: Duration.minutes(5),
     askToSignIn: (server, url) =>
       Console.log(`  Authentication required for ${server}\n  ${url.href.slice(0, 100)}…`),
+    askToUseDevice: (server, { userCode, verificationUri }) =>
+      Console.log(`  Authentication required for ${server}\n  ${verificationUri.href}: ${userCode}`),
     pastedRedirect: () => Effect.never,
     tell: (message) => Console.log(`  ${message}`)
   })
@@ -76,6 +78,7 @@ const stack = ServerSession.layer.pipe(
       Live.ClientRegistrar.layer,
       Live.TokenEndpoint.layer,
       Live.FlowSecretSource.layer,
+      Live.DeviceAuthorization.layer,
       Live.DpopProofs.layer,
       Live.CallbackListener.layer,
       McpConnector.layer({ version: "demo" }),

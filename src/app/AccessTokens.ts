@@ -175,7 +175,7 @@ export const layer: Layer.Layer<
         resource: credential.resourceParameter,
         dpopKey: tokens.dpopKey
       }
-      const answer =
+      const { answer } =
         by._tag === "Grant"
           ? yield* machineTokens(tokenEndpoint, {
               ...common,
@@ -191,7 +191,7 @@ export const layer: Layer.Layer<
                 refreshToken: by.refreshToken
               })
             )
-      const refreshed = tokens.refreshedBy(answer.tokens)
+      const refreshed = tokens.refreshedBy(answer)
       const { tokens: kept } = yield* credentials.keep(key, credential.next({ tokens: refreshed }))
       return kept ?? refreshed
     }, Effect.uninterruptible)

@@ -7,6 +7,8 @@ export interface Authority {
   /** Absent where it has none, or the configuration names none. */
   readonly authorizationEndpoint: URL | undefined
   readonly tokenEndpoint: URL
+  /** Where a device asks for a code to show (RFC 8628); absent where none are given. */
+  readonly deviceAuthorizationEndpoint: URL | undefined
   /** Where tokens can be revoked (RFC 7009); absent where that is not known. */
   readonly revocationEndpoint: URL | undefined
   readonly issuer: string
@@ -26,6 +28,7 @@ export interface Authority {
 export const authorityByHand = (server: HttpServer, source: EndpointsByHand): Authority => ({
   authorizationEndpoint: source.authorizationEndpoint,
   tokenEndpoint: source.tokenEndpoint,
+  deviceAuthorizationEndpoint: source.deviceAuthorizationEndpoint,
   revocationEndpoint: source.revocationEndpoint,
   issuer: source.tokenEndpoint.href,
   responseIssuer: server.oauth.issuer,
@@ -37,7 +40,7 @@ export const authorityByHand = (server: HttpServer, source: EndpointsByHand): Au
   metadata: undefined
 })
 
-// Tokens are not sent where anybody can read them; signing in goes on without a way to revoke them.
+// Secrets are not sent where anybody can read them; signing in goes on without such an endpoint.
 const secureUrl = (text: string | undefined): URL | undefined => {
   const url = text !== undefined && URL.canParse(text) ? new URL(text) : undefined
   return url !== undefined && isSecureUrl(url) ? url : undefined
@@ -64,6 +67,7 @@ export const authorityDiscovered = (server: HttpServer, found: DiscoveredServer)
     authorizationEndpoint:
       metadata.authorization_endpoint === undefined ? undefined : new URL(metadata.authorization_endpoint),
     tokenEndpoint: new URL(metadata.token_endpoint),
+    deviceAuthorizationEndpoint: secureUrl(metadata.device_authorization_endpoint),
     revocationEndpoint: secureUrl(metadata.revocation_endpoint),
     issuer: metadata.issuer,
     responseIssuer: metadata.issuer,

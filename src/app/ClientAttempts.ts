@@ -1,23 +1,22 @@
 import { Effect } from "effect"
 import type { ClientAuthenticationMethod } from "../domain/Server.ts"
-import type { TokenSet } from "../domain/TokenSet.ts"
 import type { TokenRequestError } from "../ports/TokenEndpoint.ts"
 
-/** Tokens, and the way of authenticating the client that got them. */
-export interface AuthenticatedAnswer {
-  readonly tokens: TokenSet
+/** What an endpoint gave, and the way of authenticating the client that got it. */
+export interface AuthenticatedAnswer<A> {
+  readonly answer: A
   readonly method: ClientAuthenticationMethod
 }
 
 /**
- * Sends a token request with the first way of authenticating the client; with the next one after `invalid_client`
+ * Sends a request with the first way of authenticating the client; with the next one after `invalid_client`
  * (RFC 6749 §5.2) and after nothing else.
  */
-export const firstAccepted = (
+export const firstAccepted = <A>(
   [method, ...others]: readonly [ClientAuthenticationMethod, ...ReadonlyArray<ClientAuthenticationMethod>],
-  send: (method: ClientAuthenticationMethod) => Effect.Effect<TokenSet, TokenRequestError>
-): Effect.Effect<AuthenticatedAnswer, TokenRequestError> => {
-  const attempt = Effect.map(send(method), (tokens) => ({ tokens, method }))
+  send: (method: ClientAuthenticationMethod) => Effect.Effect<A, TokenRequestError>
+): Effect.Effect<AuthenticatedAnswer<A>, TokenRequestError> => {
+  const attempt = Effect.map(send(method), (answer) => ({ answer, method }))
   const [next, ...rest] = others
   return next === undefined
     ? attempt

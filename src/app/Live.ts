@@ -7,6 +7,7 @@ import * as FetchTransport from "../adapters/http/FetchTransport.ts"
 import * as CallbackListener from "../adapters/loopback/CallbackListener.ts"
 import * as McpConnector from "../adapters/mcp/McpConnector.ts"
 import * as ClientRegistrar from "../adapters/oauth/ClientRegistrar.ts"
+import * as DeviceAuthorization from "../adapters/oauth/DeviceAuthorization.ts"
 import * as Discovery from "../adapters/oauth/Discovery.ts"
 import * as DpopProofs from "../adapters/oauth/DpopProofs.ts"
 import * as FlowSecretSource from "../adapters/oauth/FlowSecretSource.ts"
@@ -79,6 +80,7 @@ const wire = Layer.mergeAll(
   ClientRegistrar.layer,
   TokenEndpoint.layer,
   FlowSecretSource.layer,
+  DeviceAuthorization.layer,
   DpopProofs.layer,
   CallbackListener.layer,
   browser

@@ -2,8 +2,12 @@ import { Effect, type Redacted } from "effect"
 import { authenticationMethods } from "../domain/ClientAuthentication.ts"
 import type { CredentialClient } from "../domain/Credential.ts"
 import type { IdentityProvider, MachineGrant } from "../domain/Server.ts"
-import type { TokenEndpoint, TokenRequestError } from "../ports/TokenEndpoint.ts"
+import type { TokenSet } from "../domain/TokenSet.ts"
+import { TokenEndpoint, type TokenRequestError } from "../ports/TokenEndpoint.ts"
 import { type AuthenticatedAnswer, firstAccepted } from "./ClientAttempts.ts"
+import { dpopKeyFor, type Flow } from "./Flow.ts"
+import { clientOf, type FixedClient, registrationOf, rejectionOf } from "./FlowClient.ts"
+import { retryPassing } from "./TokenRetry.ts"
 
 /** What tokens are asked for without a person. */
 export interface MachineRequest {
@@ -51,7 +55,7 @@ const assertionOf = (
 export const machineTokens = Effect.fn("MachineTokens.request")(function* (
   tokenEndpoint: TokenEndpoint["Service"],
   request: MachineRequest
-): Effect.fn.Return<AuthenticatedAnswer, TokenRequestError> {
+): Effect.fn.Return<AuthenticatedAnswer<TokenSet>, TokenRequestError> {
   const { client, grant: asked, resource, scopes, server } = request
   const { clientId, clientSecret, methods, signing } = client
   const grant =
@@ -73,3 +77,27 @@ export const machineTokens = Effect.fn("MachineTokens.request")(function* (
     })
   )
 })
+
+/** A sign-in that nobody has to approve; what it gets is asked for anew when it ends, by {@link machineTokens}. */
+export const machineGrant = Effect.fn("MachineTokens.grant")(function* (
+  flow: Flow,
+  flowClient: FixedClient,
+  grant: MachineGrant
+) {
+  const { authority, keep, server } = flow
+  const { issuer, resource, scopes } = authority
+  const { answer: tokens, method } = yield* machineTokens(yield* TokenEndpoint, {
+    server: server.name,
+    grant,
+    tokenEndpoint: authority.tokenEndpoint,
+    issuer,
+    client: clientOf(server, authority, flowClient),
+    resource,
+    scopes,
+    dpopKey: yield* dpopKeyFor(flow)
+  }).pipe(
+    retryPassing,
+    Effect.mapError((error) => rejectionOf(server, flowClient, error))
+  )
+  return yield* keep(registrationOf(flowClient, method), tokens, grant._tag)
+}, Effect.uninterruptible)

@@ -132,7 +132,7 @@ export const layer: Layer.Layer<
           refreshable: refreshToken !== undefined
         }
       }
-      const { clientId, clientSecret, methods } = credential.clientAt(server)
+      const { clientId, clientSecret, methods, signing } = credential.clientAt(server)
       const failed = (error: TokenRequestError) =>
         new RevocationFailed({
           server: server.name,
@@ -144,15 +144,13 @@ export const layer: Layer.Layer<
         })
       yield* revokeAll(tokens, (token, hint) =>
         firstAccepted(methods, (authenticationMethod) =>
-          tokenEndpoint
-            .revoke({
-              server: server.name,
-              revocationEndpoint: endpoint,
-              client: { clientId, clientSecret, authenticationMethod },
-              token,
-              hint
-            })
-            .pipe(Effect.as(tokens))
+          tokenEndpoint.revoke({
+            server: server.name,
+            revocationEndpoint: endpoint,
+            client: { clientId, clientSecret, signing, authenticationMethod },
+            token,
+            hint
+          })
         )
       ).pipe(Effect.mapError(failed))
       yield* credentials.forget(key)

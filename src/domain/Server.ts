@@ -61,11 +61,12 @@ export type MachineGrant =
   | { readonly _tag: "JwtBearer"; readonly assertion: SecretSource }
   | { readonly _tag: "EnterpriseManaged"; readonly identityProvider: IdentityProvider }
 
-/** How tokens are come by: with a person at a browser (RFC 6749 §4.1), or without. */
-export type Grant = { readonly _tag: "AuthorizationCode" } | MachineGrant
+/** How tokens are come by: with a person at a browser (RFC 6749 §4.1, RFC 8628), or without. */
+export type Grant = { readonly _tag: "AuthorizationCode" } | { readonly _tag: "DeviceCode" } | MachineGrant
 
 /** Whether a grant needs no person. */
-export const isMachineGrant = (grant: Grant): grant is MachineGrant => grant._tag !== "AuthorizationCode"
+export const isMachineGrant = (grant: Grant): grant is MachineGrant =>
+  grant._tag !== "AuthorizationCode" && grant._tag !== "DeviceCode"
 
 /**
  * Where a server's authorization server comes from: both endpoints by hand, with a client that it knows; or

@@ -99,9 +99,14 @@ export class SignInTimedOut extends Schema.TaggedError<SignInTimedOut>()("SignIn
   server: Schema.String,
   account,
   /** How long it was waited for. */
-  seconds: Schema.Finite
+  seconds: Schema.Finite,
+  /** It was a device code that nobody approved before it ended (RFC 8628); else it was the browser that did not answer. */
+  device: Schema.optionalKey(Schema.Boolean)
 }) {
   override get message(): string {
+    if (this.device === true) {
+      return `Nobody approved the code for ${accountName(this.server, this.account)} within ${this.seconds} seconds, and it is worth nothing any more. Run ${accountCommand("auth login", this.server, this.account)} --device for another.`
+    }
     return `No answer from the browser within ${this.seconds} seconds for ${accountName(this.server, this.account)}. Run ${accountCommand("auth login", this.server, this.account)} to try again; --callback-timeout SECONDS waits longer.`
   }
 }
@@ -124,6 +129,18 @@ export class PkceUnsupported extends Schema.TaggedError<PkceUnsupported>()("Pkce
 }) {
   override get message(): string {
     return `${this.issuer} does not announce PKCE with S256, which MCP requires, so signing in to ${this.server} stops here. If its provider says that it does PKCE all the same, set "assume_pkce": true in the oauth block of ${this.server}; if it tells you to go without, "use_pkce": false.`
+  }
+}
+
+/** A device code was asked for, and the authorization server gives none (RFC 8628 §4). */
+export class DeviceCodeNotOffered extends Schema.TaggedError<DeviceCodeNotOffered>()("DeviceCodeNotOffered", {
+  server: Schema.String,
+  account,
+  issuer: Schema.String
+}) {
+  override get message(): string {
+    const login = accountCommand("auth login", this.server, this.account)
+    return `${printable(this.issuer)}, where ${accountName(this.server, this.account)} signs in, offers no device codes. Run ${login} --no-browser, open the address on your own machine, and paste back the address that the browser ended at.`
   }
 }
 

@@ -61,7 +61,7 @@ const explainRevocation = (reason: TokenFailure): string => {
 }
 
 /** What a token request was for, where its failure is told in other words than those of a sign-in. */
-type Purpose = "revocation" | "assertion" | "identity assertion" | undefined
+type Purpose = "revocation" | "assertion" | "identity assertion" | "device authorization" | undefined
 
 const explainInvalidGrant = (purpose: Purpose): string => {
   switch (purpose) {
@@ -83,9 +83,11 @@ const explain = (reason: TokenFailure, purpose: Purpose): string => {
     case "InvalidClient":
       return "does not accept this client (invalid_client)"
     case "Refused":
-      return `refused to give a token (${reason.error}${reason.description === undefined ? "" : `: ${reason.description}`}). Check the oauth block of this server`
+      return `refused to give a ${purpose === "device authorization" ? "device code" : "token"} (${reason.error}${reason.description === undefined ? "" : `: ${reason.description}`}). Check the oauth block of this server`
     case "Malformed":
-      return `gave an answer that is none of a token endpoint (${reason.detail}). Check "token_url", or tell its provider`
+      return purpose === "device authorization"
+        ? `gave an answer that is none of a device authorization endpoint (${reason.detail}). Check "device_authorization_url", or tell its provider`
+        : `gave an answer that is none of a token endpoint (${reason.detail}). Check "token_url", or tell its provider`
     case "UnusableSecret":
       return `was not asked: ${reason.detail}`
     case "NotBound":
@@ -99,7 +101,9 @@ export class TokenRequestError extends Schema.TaggedError<TokenRequestError>()("
   /** Origin of the endpoint. */
   origin: Schema.String,
   /** What was asked for; absent: tokens. */
-  purpose: Schema.optionalKey(Schema.Literals(["revocation", "assertion", "identity assertion"])),
+  purpose: Schema.optionalKey(
+    Schema.Literals(["revocation", "assertion", "identity assertion", "device authorization"])
+  ),
   reason: TokenFailure
 }) {
   override get message(): string {

@@ -8,6 +8,7 @@ import * as MemoryLock from "../../src/adapters/lock/MemoryLock.ts"
 import * as CallbackListener from "../../src/adapters/loopback/CallbackListener.ts"
 import * as ClientRegistrar from "../../src/adapters/oauth/ClientRegistrar.ts"
 import * as Discovery from "../../src/adapters/oauth/Discovery.ts"
+import * as DeviceAuthorization from "../../src/adapters/oauth/DeviceAuthorization.ts"
 import * as DpopProofs from "../../src/adapters/oauth/DpopProofs.ts"
 import * as FlowSecretSource from "../../src/adapters/oauth/FlowSecretSource.ts"
 import * as TokenEndpoint from "../../src/adapters/oauth/TokenEndpoint.ts"
@@ -44,6 +45,7 @@ const stack = AuthorizedHttp.layer.pipe(
       TokenEndpoint.layer,
       FlowSecretSource.layer,
       DpopProofs.layer,
+      DeviceAuthorization.layer,
       CallbackListener.layer,
       MemoryStore.layer,
       MemoryLock.layer,
@@ -54,6 +56,7 @@ const stack = AuthorizedHttp.layer.pipe(
         present: true,
         patience: Duration.seconds(30),
         askToSignIn: () => Effect.void,
+        askToUseDevice: () => Effect.void,
         pastedRedirect: () => Effect.never,
         tell: () => Effect.void
       })

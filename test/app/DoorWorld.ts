@@ -4,6 +4,7 @@ import * as MemoryLock from "../../src/adapters/lock/MemoryLock.ts"
 import * as CallbackListener from "../../src/adapters/loopback/CallbackListener.ts"
 import * as ClientRegistrar from "../../src/adapters/oauth/ClientRegistrar.ts"
 import * as Discovery from "../../src/adapters/oauth/Discovery.ts"
+import * as DeviceAuthorization from "../../src/adapters/oauth/DeviceAuthorization.ts"
 import * as DpopProofs from "../../src/adapters/oauth/DpopProofs.ts"
 import * as FlowSecretSource from "../../src/adapters/oauth/FlowSecretSource.ts"
 import * as TokenEndpoint from "../../src/adapters/oauth/TokenEndpoint.ts"
@@ -44,6 +45,7 @@ export const liveCore = AuthorizedHttp.layer.pipe(
       Discovery.layer,
       ClientRegistrar.layer,
       TokenEndpoint.layer,
+      DeviceAuthorization.layer,
       FlowSecretSource.layer,
       CallbackListener.layer,
       MemoryStore.layer,

@@ -157,6 +157,7 @@ export const machine = (options: MachineOptions = {}) =>
           present: true,
           patience: Duration.minutes(5),
           askToSignIn: () => Effect.void,
+          askToUseDevice: () => Effect.void,
           pastedRedirect: () => Effect.never,
           tell: (message) => Effect.sync(() => void said.push(message))
         }),

@@ -100,6 +100,7 @@ const stack = ServerSession.layer.pipe(
       Live.ClientRegistrar.layer,
       Live.TokenEndpoint.layer,
       Live.FlowSecretSource.layer,
+      Live.DeviceAuthorization.layer,
       Live.DpopProofs.layer,
       Live.CallbackListener.layer,
       McpConnector.layer({ version: "conformance" }),

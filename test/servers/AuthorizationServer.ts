@@ -18,6 +18,8 @@ export interface AuthorizationServerOptions {
   readonly autoApprove?: boolean
   /** Takes the secrets of clients in the body only; oidc-provider itself takes them either way. */
   readonly refusesBasic?: boolean
+  /** Gives device codes (RFC 8628), to be asked about each second; absent: it does not. */
+  readonly deviceFlow?: boolean
   /** Scopes that a resource may ask for. */
   readonly scopes?: ReadonlyArray<string>
 }
@@ -39,7 +41,7 @@ export interface TokenRequestSeen {
 /** A running authorization server. */
 export interface AuthorizationServer {
   readonly issuer: string
-  /** Requests by endpoint: `register`, `authorize`, `token:authorization_code`, `token:refresh_token`, `revoke`, `metadata`. */
+  /** Requests by endpoint: `register`, `authorize`, `token:authorization_code`, `token:refresh_token`, `revoke`, `device`, `metadata`. */
   readonly counts: Map<string, number>
   readonly authorizations: ReadonlyArray<URLSearchParams>
   readonly tokenRequests: ReadonlyArray<TokenRequestSeen>
@@ -149,10 +151,37 @@ export const startAuthorizationServer = async (
       authorization: "/authorize",
       token: "/token",
       registration: "/register",
-      revocation: "/revoke"
+      revocation: "/revoke",
+      device_authorization: "/device_authorization",
+      code_verification: "/device"
     },
     features: {
       devInteractions: { enabled: false },
+      deviceFlow: {
+        enabled: options.deviceFlow === true,
+        userCodeInputSource: (ctx: { body: string }, form: string, _out: unknown, error?: Error) => {
+          const said = error === undefined ? "" : `<p>${escape(error.message)}</p>`
+          ctx.body = page(
+            "Enter the code",
+            `<h1>Enter the code</h1>${said}${form}<button form="op.deviceInputForm">Continue</button>`
+          )
+        },
+        userCodeConfirmSource: (
+          ctx: { body: string },
+          form: string,
+          _client: unknown,
+          _device: unknown,
+          code: string
+        ) => {
+          ctx.body = page(
+            "Is this your code?",
+            `<h1>Is this your code?</h1><p><b>${escape(code)}</b></p>${form}<button form="op.deviceConfirmForm">Yes</button> <button form="op.deviceConfirmForm" name="abort" value="yes">No</button>`
+          )
+        },
+        successSource: (ctx: { body: string }) => {
+          ctx.body = page("Signed in", "<h1>Signed in on the device</h1>")
+        }
+      },
       registration: { enabled: options.registration !== false },
       revocation: {
         enabled: options.revocation !== false,
@@ -182,7 +211,8 @@ export const startAuthorizationServer = async (
       Grant: 86_400,
       Session: 86_400,
       Interaction: 600,
-      AuthorizationCode: 60
+      AuthorizationCode: 60,
+      DeviceCode: 600
     },
     issueRefreshToken: () => true,
     rotateRefreshToken: () => true,
@@ -195,6 +225,14 @@ export const startAuthorizationServer = async (
     ) => {
       ctx.type = "html"
       ctx.body = page("Error", `<h1>${escape(out.error)}</h1><p>${escape(out.error_description ?? "")}</p>`)
+    }
+  })
+  // What oidc-provider leaves out, so that nobody waits for five seconds.
+  provider.use(async (context, next) => {
+    await next()
+    const { body, oidc } = context
+    if (oidc?.route === "device_authorization" && typeof body === "object" && body !== null) {
+      context.body = { ...body, interval: 1 }
     }
   })
   provider.on("grant.revoked", () => {
@@ -272,6 +310,7 @@ export const startAuthorizationServer = async (
       authorizations.push(url.searchParams)
     }
     if (url.pathname === "/register") count("register")
+    if (url.pathname === "/device_authorization") count("device")
     if (url.pathname.startsWith("/interaction/")) {
       return void interact(request, response).catch(() => response.writeHead(400).end("no such interaction"))
     }

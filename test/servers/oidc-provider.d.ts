@@ -4,6 +4,12 @@ declare module "oidc-provider" {
   /** What the tests use of oidc-provider, which ships no types. */
   export class Provider {
     constructor(issuer: string, configuration: Record<string, unknown>)
+    use(
+      middleware: (
+        context: { readonly oidc?: { readonly route?: string }; body: unknown },
+        next: () => Promise<void>
+      ) => Promise<void>
+    ): this
     callback(): (request: IncomingMessage, response: ServerResponse) => void
     on(event: string, listener: (...args: ReadonlyArray<never>) => void): this
     interactionDetails(

@@ -16,7 +16,13 @@ import {
 } from "./Fields.ts"
 
 /** The names of the grants in the file: their last parts in the registry of OAuth. */
-const grantTypes = ["authorization_code", "client_credentials", "jwt_bearer", "enterprise_managed"] as const
+const grantTypes = [
+  "authorization_code",
+  "device_code",
+  "client_credentials",
+  "jwt_bearer",
+  "enterprise_managed"
+] as const
 
 /** The fields of how tokens are come by. */
 export const grantFields = ["grant_type", "assertion", "assertion_file", "identity_provider"]
@@ -92,6 +98,8 @@ export const readGrant = Effect.fnUntraced(function* (
       return undefined
     case "authorization_code":
       return { _tag: "AuthorizationCode" }
+    case "device_code":
+      return { _tag: "DeviceCode" }
     case "client_credentials":
       needsClient("the client_credentials grant is that client's own")
       if (!hasProof) {

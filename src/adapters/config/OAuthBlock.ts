@@ -131,7 +131,9 @@ export const readOAuth = Effect.fnUntraced(function* (
     const needs = (name: string, why: string) => {
       if (!has(fields, name)) missing(findings, path, fields, name, why)
     }
-    if (grant === undefined ? !has(fields, "grant_type") : !isMachineGrant(grant)) {
+    if (grant?._tag === "DeviceCode") {
+      needs("device_authorization_url", "token_url is given, and the device_code grant needs it")
+    } else if (grant === undefined ? !has(fields, "grant_type") : !isMachineGrant(grant)) {
       needs("authorization_url", "token_url is given, and needs it")
     }
     needs("token_url", "authorization_url is given, and needs it")

@@ -7,50 +7,26 @@ import { HttpTransport, NetworkError } from "../../ports/HttpTransport.ts"
 import { DpopProofs } from "../../ports/DpopProofs.ts"
 import {
   type FurtherGrant,
-  InvalidClient,
-  InvalidGrant,
   Malformed,
   NotBound,
   Passing,
-  Refused,
   type RequestClient,
   type RevocationRequest,
   TokenEndpoint,
   type TokenFailure,
   type TokenRequest,
-  TokenRequestError,
-  UnusableSecret
+  TokenRequestError
 } from "../../ports/TokenEndpoint.ts"
-import { discardBody, readBody } from "../http/BoundedBody.ts"
-import { retryAfterMillis } from "../http/RetryAfter.ts"
-import { clientAssertion } from "./ClientAssertion.ts"
+import { discardBody } from "../http/BoundedBody.ts"
 import * as DpopProofsLive from "./DpopProofs.ts"
+import { answerOf } from "./EndpointAnswer.ts"
+import { authenticationOf } from "./RequestAuthentication.ts"
 import { secretText } from "./SecretText.ts"
 
 /** Milliseconds until a token endpoint must have begun to answer. */
 const timeout = 15_000
 
-/**
- * An error answer (RFC 6749 §5.2); GitHub sends it with status 200. What says whether a sign-in is over must not get
- * lost over a description that is null, or no text at all.
- */
-const ErrorAnswer = Schema.fromJsonString(
-  Schema.Struct({ error: Schema.NonEmptyString, error_description: Schema.optionalKey(Schema.Unknown) })
-)
 const JsonObject = Schema.fromJsonString(Schema.Record(Schema.String, Schema.Unknown))
-
-const failureOf = (error: string, description: unknown): TokenFailure => {
-  if (error === "invalid_grant") return new InvalidGrant()
-  if (error === "invalid_client") return new InvalidClient()
-  // RFC 6749 §4.1.2.1 gives these two to the authorization endpoint; servers send them here as well.
-  if (error === "temporarily_unavailable" || error === "server_error") {
-    return new Passing({ detail: printable(error) })
-  }
-  return new Refused({
-    error: printable(error),
-    ...(typeof description === "string" ? { description: printable(description) } : {})
-  })
-}
 
 /**
  * Whether a revocation endpoint says that the token is worth nothing as it is. RFC 7009 §2.2 has 200 for that; some servers
@@ -61,20 +37,6 @@ const isAlreadyWorthless = (failure: TokenFailure): boolean =>
 
 /** The last point in time that a date can name (ECMA-262 §21.4.1.1): a longer life is no life that counts. */
 const endOfTime = 8_640_000_000_000_000
-
-/** One part of a client's name and password (RFC 6749 §2.3.1), written as forms are. */
-const formEncoded = (text: string): string => new URLSearchParams({ "": text }).toString().slice(1)
-
-/**
- * HTTP Basic with the two parts encoded, and no more of them than forms need: servers that forget to decode then still
- * understand the usual names.
- */
-const basicAuthentication =
-  (secret: string): ClientAuth =>
-  (_server, { client_id }, _body, headers) => {
-    const credentials = `${formEncoded(client_id)}:${formEncoded(secret)}`
-    headers.set("authorization", `Basic ${btoa(credentials)}`)
-  }
 
 /** What a token exchange gave (RFC 8693 §2.2.1). */
 const ExchangeAnswer = Schema.fromJsonString(
@@ -91,27 +53,6 @@ export const layer: Layer.Layer<TokenEndpoint, never, HttpTransport> = Layer.eff
   Effect.gen(function* () {
     const transport = yield* HttpTransport
     const proofs = yield* DpopProofs
-
-    const authenticationOf = Effect.fnUntraced(function* (client: RequestClient) {
-      if (client.authenticationMethod === "private_key_jwt") {
-        if (client.signing !== undefined) return yield* clientAssertion(client.signing.key)
-        return yield* Effect.fail(
-          new UnusableSecret({
-            detail: `the client is to sign (private_key_jwt), and the oauth block has no "private_key"`
-          })
-        )
-      }
-      const oauth = yield* Effect.promise(() => import("oauth4webapi"))
-      const secret = client.clientSecret === undefined ? "" : Redacted.value(client.clientSecret)
-      switch (client.authenticationMethod) {
-        case "client_secret_basic":
-          return basicAuthentication(secret)
-        case "client_secret_post":
-          return oauth.ClientSecretPost(secret)
-        case "none":
-          return oauth.None()
-      }
-    })
 
     /**
      * Sends a request of the library's; every answer that is no network failure comes back.
@@ -155,35 +96,6 @@ export const layer: Layer.Layer<TokenEndpoint, never, HttpTransport> = Layer.eff
             ? new Passing({ detail: cause.detail })
             : new Malformed({ detail: "the request could not be made" })
       })
-    })
-
-    /** The text of an answer that is neither a passing failure nor an error of RFC 6749 §5.2. */
-    const answerOf = Effect.fnUntraced(function* (response: Response) {
-      const status = `HTTP ${response.status}`
-      if (response.status === 429 || response.status >= 500) {
-        const retryAfter = retryAfterMillis(
-          response.headers.get("retry-after"),
-          yield* Clock.currentTimeMillis
-        )
-        yield* discardBody(response)
-        return yield* Effect.fail(
-          new Passing({ detail: status, ...(retryAfter === undefined ? {} : { retryAfter }) })
-        )
-      }
-      if (response.status >= 300 && response.status < 400) {
-        yield* discardBody(response)
-        return yield* Effect.fail(new Malformed({ detail: `${status}: it redirects, which is not followed` }))
-      }
-      const text = yield* readBody(response).pipe(
-        Effect.mapError(({ detail, passing }) =>
-          passing ? new Passing({ detail }) : new Malformed({ detail })
-        )
-      )
-      const refusal = Schema.decodeResult(ErrorAnswer)(text)
-      if (Result.isSuccess(refusal)) {
-        return yield* Effect.fail(failureOf(refusal.success.error, refusal.success.error_description))
-      }
-      return { status, text }
     })
 
     /** Reads the answer of a token endpoint: tokens, or why there are none. */

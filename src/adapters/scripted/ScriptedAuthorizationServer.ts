@@ -4,10 +4,12 @@ import { DynamicRegistration } from "../../domain/ClientRegistration.ts"
 import { resourceOf } from "../../domain/Server.ts"
 import { scopesOf, TokenSet } from "../../domain/TokenSet.ts"
 import { ClientRegistrar, RegistrationError } from "../../ports/ClientRegistrar.ts"
+import { DeviceAuthorization } from "../../ports/DeviceAuthorization.ts"
 import { Discovery } from "../../ports/Discovery.ts"
 import {
   InvalidClient,
   InvalidGrant,
+  Refused,
   type RevocationRequest,
   TokenEndpoint,
   type TokenFailure,
@@ -37,6 +39,8 @@ export interface ScriptedOptions {
   >
   /** How it says that it does PKCE; absent: with S256. `unsaid`: its metadata is silent. */
   readonly pkce?: ReadonlyArray<string> | "unsaid"
+  /** Gives device codes, which are approved after so many requests that came too early; absent: it gives none. */
+  readonly devicePending?: number
   /** Registers clients; absent: it does. */
   readonly registration?: boolean
   /** The MCP server takes only tokens that are bound to a key. */
@@ -46,8 +50,8 @@ export interface ScriptedOptions {
 }
 
 /**
- * An authorization server in memory, for tests of whatever stands on the ports `Discovery`, `ClientRegistrar` and
- * `TokenEndpoint`. It issues opaque tokens, rotates refresh tokens, and revokes the whole family when one is used
+ * An authorization server in memory, for tests of whatever stands on the ports `Discovery`, `ClientRegistrar`,
+ * `DeviceAuthorization` and `TokenEndpoint`. It issues opaque tokens, rotates refresh tokens, and revokes the whole family when one is used
  * twice, as strict servers do.
  */
 export class ScriptedAuthorizationServer extends Context.Service<
@@ -106,10 +110,12 @@ const fail = (request: TokenRequest | RevocationRequest, reason: TokenFailure) =
         reason
       })
 
-/** A scripted authorization server, and the three ports that speak to it. */
+/** A scripted authorization server, and the four ports that speak to it. */
 export const layer = (
   options: ScriptedOptions = {}
-): Layer.Layer<ScriptedAuthorizationServer | Discovery | ClientRegistrar | TokenEndpoint> =>
+): Layer.Layer<
+  ScriptedAuthorizationServer | Discovery | ClientRegistrar | DeviceAuthorization | TokenEndpoint
+> =>
   Layer.effectContext(
     Effect.sync(() => {
       let issuer = "https://as.test"
@@ -137,6 +143,9 @@ export const layer = (
         }
       >()
       const families: Array<Family> = []
+      /** Device codes, and the scopes that each was asked for with. */
+      const deviceCodes = new Map<string, ReadonlyArray<string>>()
+      let devicePolls = 0
       let serial = 0
 
       const begin = Effect.fnUntraced(function* (request: TokenRequest | RevocationRequest) {
@@ -172,6 +181,9 @@ export const layer = (
           authorization_endpoint: `${issuer}/authorize`,
           token_endpoint: `${issuer}/token`,
           ...(options.registration === false ? {} : { registration_endpoint: `${issuer}/register` }),
+          ...(options.devicePending === undefined
+            ? {}
+            : { device_authorization_endpoint: `${issuer}/device` }),
           ...(options.revocation === false ? {} : { revocation_endpoint: `${issuer}/revoke` }),
           ...(options.pkce === "unsaid"
             ? {}
@@ -309,6 +321,22 @@ export const layer = (
         grant: Effect.fn("ScriptedAuthorizationServer.grant")(function* (request) {
           counts.grants += 1
           yield* begin(request)
+          if (request.grant._tag === "DeviceCode") {
+            const scopes = deviceCodes.get(Redacted.value(request.grant.deviceCode))
+            if (scopes === undefined) return yield* fail(request, new InvalidGrant())
+            if (devicePolls++ < (options.devicePending ?? 0)) {
+              return yield* fail(request, new Refused({ error: "authorization_pending" }))
+            }
+            const approved: Family = {
+              revoked: false,
+              current: undefined,
+              scopes,
+              narrowed: false,
+              accessTokens: new Map()
+            }
+            families.push(approved)
+            return yield* issue(approved, request.dpopKey)
+          }
           const family: Family = {
             revoked: false,
             current: undefined,
@@ -339,9 +367,34 @@ export const layer = (
         })
       })
 
+      const devices = DeviceAuthorization.of({
+        start: Effect.fn("ScriptedAuthorizationServer.start")(function* ({
+          client,
+          deviceAuthorizationEndpoint: { origin },
+          scopes,
+          server: name
+        }) {
+          if (client.clientId.startsWith("dynamic-") && clients.get(client.clientId) !== origin) {
+            return yield* new TokenRequestError({ server: name, origin, reason: new InvalidClient() })
+          }
+          serial += 1
+          deviceCodes.set(`device-${serial}`, scopes)
+          const verificationUri = new URL(`${issuer}/activate`)
+          return {
+            deviceCode: Redacted.make(`device-${serial}`),
+            userCode: `CODE-${serial}`,
+            verificationUri,
+            verificationUriComplete: new URL(`?user_code=CODE-${serial}`, verificationUri),
+            expiresAt: (yield* Clock.currentTimeMillis) + 600_000,
+            interval: 5000
+          }
+        })
+      })
+
       return Context.make(ScriptedAuthorizationServer, server).pipe(
         Context.add(Discovery, discovery),
         Context.add(ClientRegistrar, registrar),
+        Context.add(DeviceAuthorization, devices),
         Context.add(TokenEndpoint, tokenEndpoint)
       )
     })

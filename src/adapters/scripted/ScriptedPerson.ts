@@ -3,7 +3,7 @@ import { Browser } from "../../ports/Browser.ts"
 import { CallbackListener } from "../../ports/CallbackListener.ts"
 import { DpopProofs } from "../../ports/DpopProofs.ts"
 import { FlowSecretSource } from "../../ports/FlowSecretSource.ts"
-import { Person } from "../../ports/Person.ts"
+import { type DevicePrompt, Person } from "../../ports/Person.ts"
 import { ScriptedAuthorizationServer } from "./ScriptedAuthorizationServer.ts"
 
 /** What the person does when a browser opens. */
@@ -21,6 +21,8 @@ export class ScriptedPerson extends Context.Service<
   {
     /** Every address that the browser was opened at. */
     readonly opened: ReadonlyArray<URL>
+    /** Every device code that was shown. */
+    readonly devices: ReadonlyArray<DevicePrompt>
     /** Every line that was said. */
     readonly told: ReadonlyArray<string>
   }
@@ -45,6 +47,7 @@ export const layer = (
       const authorizationServer = yield* ScriptedAuthorizationServer
       const script = options.script ?? "approve"
       const opened: Array<URL> = []
+      const devices: Array<DevicePrompt> = []
       const told: Array<string> = []
       const pasted = yield* Deferred.make<string>()
       const listening = new Map<string, Deferred.Deferred<URLSearchParams>>()
@@ -63,6 +66,7 @@ export const layer = (
         present: options.present ?? true,
         patience: Duration.fromInputUnsafe(options.patience ?? "5 minutes"),
         askToSignIn: () => Effect.void,
+        askToUseDevice: (_server, device) => Effect.sync(() => void devices.push(device)),
         pastedRedirect: () => Deferred.await(pasted),
         tell: (message) => Effect.sync(() => void told.push(message))
       })
@@ -126,7 +130,7 @@ export const layer = (
         learn: (_url, answer) => Effect.sync(() => answer.has("dpop-nonce"))
       })
 
-      return Context.make(ScriptedPerson, ScriptedPerson.of({ opened, told })).pipe(
+      return Context.make(ScriptedPerson, ScriptedPerson.of({ opened, devices, told })).pipe(
         Context.add(Person, person),
         Context.add(Browser, browser),
         Context.add(CallbackListener, listener),

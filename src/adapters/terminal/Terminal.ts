@@ -4,6 +4,9 @@ import { Effect, type Scope } from "effect"
 /** Somebody can type here, and sees what we say. */
 export const isAttended = (): boolean => process.stdin.isTTY === true && process.stderr.isTTY === true
 
+/** What we say is seen on a terminal, and not in a file. */
+export const isOnScreen = (): boolean => process.stderr.isTTY === true
+
 /** Writes to the screen, past whatever reads our output. */
 export const say = (text: string): Effect.Effect<void> => Effect.sync(() => void process.stderr.write(text))
 

@@ -1,13 +1,9 @@
 import { clearLine, cursorTo } from "node:readline"
 import { Clock, Duration, Effect, Layer } from "effect"
 import { Person } from "../../ports/Person.ts"
+import { countdown } from "./Countdown.ts"
+import { showDevicePrompt } from "./DevicePrompt.ts"
 import { isAttended, lineInterface, say } from "./Terminal.ts"
-
-/** Minutes and seconds, as on a clock. */
-export const countdown = (milliseconds: number): string => {
-  const seconds = Math.max(0, Math.ceil(milliseconds / 1000))
-  return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`
-}
 
 /** Shows the time that is left until `end`, in milliseconds since the epoch, and gives the line that is pasted meanwhile. */
 const pastedLine = (end: number) =>
@@ -65,6 +61,7 @@ export const layer = (options: {
           ].join("\n")
         )
       }),
+      askToUseDevice: Effect.fn("TerminalPerson.askToUseDevice")(showDevicePrompt),
       pastedRedirect: Effect.fn("TerminalPerson.pastedRedirect")(() =>
         attended ? pastedLine(end) : Effect.never
       ),

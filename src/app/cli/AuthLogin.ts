@@ -17,15 +17,19 @@ export const login = Command.make(
       Flag.withMetavar('"A B"'),
       Flag.withDescription("Ask for these scopes, instead of what the configuration or the server says"),
       Flag.between(0, 50)
+    ),
+    device: Flag.Boolean("device").pipe(
+      Flag.withDescription("Approve on another machine: enter a code there, or scan one"),
+      Flag.withDefault(false)
     )
   },
-  Effect.fn("cli.auth.login")(function* ({ name, scope }) {
+  Effect.fn("cli.auth.login")(function* ({ device, name, scope }) {
     yield* showWarnings
     const server = yield* httpServer(name)
     const key = yield* accountAt(name)
     const scopes = scopesOf(scope.join(" "))
     const { credential, tokens } = yield* SignIn.use((signIn) =>
-      signIn.signIn({ server, account: key.account, ...(scopes.length === 0 ? {} : { scopes }) })
+      signIn.signIn({ server, account: key.account, device, ...(scopes.length === 0 ? {} : { scopes }) })
     )
     const { expiresAt } = tokens
     if (yield* Json) {
@@ -44,7 +48,11 @@ export const login = Command.make(
     if (expiresAt !== undefined) {
       const end = relativeTime(expiresAt, now)
       const renewed =
-        tokens.refreshToken === undefined ? "ends, and has to be renewed by hand" : "is refreshed by itself"
+        tokens.refreshToken !== undefined
+          ? "is refreshed by itself"
+          : credential.grant === undefined
+            ? "ends, and has to be renewed by hand"
+            : "is asked for anew by itself"
       yield* Console.error(`The access token ${renewed} ${end}.`)
     }
   })
@@ -56,6 +64,10 @@ export const login = Command.make(
     {
       command: "mcp-cli auth login notion --no-browser",
       description: "Print the address; over SSH, paste back where it ended"
+    },
+    {
+      command: "mcp-cli auth login notion --device",
+      description: "Approve with a code on another machine, such as a phone"
     }
   ])
 )

@@ -42,6 +42,7 @@ const codes: Readonly<Record<CommandError["_tag"], 2 | 3 | 4 | 5>> = {
   SignInNotOffered: 5,
   PkceUnsupported: 5,
   DpopUnsupported: 5,
+  DeviceCodeNotOffered: 5,
   RegistrationError: 5,
   ListenError: 5,
   TokenRequestError: 5,

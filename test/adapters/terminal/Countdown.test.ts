@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { countdown } from "../../../src/adapters/terminal/TerminalPerson.ts"
+import { countdown } from "../../../src/adapters/terminal/Countdown.ts"
 
 describe("the countdown", () => {
   it.each([

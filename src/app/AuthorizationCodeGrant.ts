@@ -1,0 +1,189 @@
+import { Duration, Effect, type Redacted, Result } from "effect"
+import { type AuthorizationFlow, authorizationUrl } from "../domain/AuthorizationRequest.ts"
+import { type AuthorizationResponse, readAuthorizationResponse } from "../domain/AuthorizationResponse.ts"
+import type { CredentialKey } from "../domain/CredentialKey.ts"
+import {
+  accountName,
+  CallbackRejected,
+  PkceUnsupported,
+  SignInRefused,
+  SignInTimedOut
+} from "../domain/SignInError.ts"
+import { Browser } from "../ports/Browser.ts"
+import { type BoundListener, CallbackListener } from "../ports/CallbackListener.ts"
+import { DiscoveryError } from "../ports/Discovery.ts"
+import { DpopProofs } from "../ports/DpopProofs.ts"
+import { FlowSecretSource } from "../ports/FlowSecretSource.ts"
+import { HttpTransport } from "../ports/HttpTransport.ts"
+import { Person } from "../ports/Person.ts"
+import { TokenEndpoint } from "../ports/TokenEndpoint.ts"
+import { firstAccepted } from "./ClientAttempts.ts"
+import { dpopKeyFor, type Flow, ForgottenClient, withKnownClient } from "./Flow.ts"
+import {
+  clientOf,
+  fixedClient,
+  type FlowClient,
+  registerClient,
+  registrationOf,
+  rejectionOf
+} from "./FlowClient.ts"
+import { retryPassing } from "./TokenRetry.ts"
+
+/**
+ * Binds the place that the browser comes back to, and finds the client for it. A client that others know stays at the
+ * redirect URI that they know.
+ */
+const bindAndRegister = Effect.fn("AuthorizationCodeGrant.bindAndRegister")(function* ({
+  authority,
+  known,
+  server
+}: Flow) {
+  const fixed = fixedClient(server, authority)
+  const listener = yield* CallbackListener
+  const bound = yield* listener.bind({
+    server: server.name,
+    redirectUri:
+      known === undefined || fixed !== undefined ? server.oauth.redirectUri : new URL(known.redirectUri),
+    portMayMove: fixed === undefined
+  })
+  const { redirectUri } = bound
+  const found = (client: FlowClient) => ({ bound, client })
+  if (fixed !== undefined) return found(fixed)
+  return known !== undefined && known.redirectUri === redirectUri.href
+    ? found({ _tag: "Dynamic", client: known, reused: true })
+    : found(yield* registerClient(server, authority, { redirectUri, deviceCode: false }))
+})
+
+/**
+ * Whether the authorization endpoint still knows a client that was registered some time ago: one that it has forgotten
+ * gets an error page there, and the person would wait for nothing.
+ */
+const isForgotten = Effect.fn("AuthorizationCodeGrant.isForgotten")(function* (url: URL) {
+  const transport = yield* HttpTransport
+  const answer = yield* transport.send(new Request(url, { method: "GET" })).pipe(Effect.result)
+  if (Result.isFailure(answer)) return false
+  yield* Effect.promise(async () => answer.success.body?.cancel().catch(() => undefined))
+  return [400, 401, 403].includes(answer.success.status)
+})
+
+/** Waits for the browser, or for the redirected URL pasted, whichever comes first. */
+const awaitAnswer = Effect.fn("AuthorizationCodeGrant.awaitAnswer")(function* (
+  { account, server }: CredentialKey,
+  bound: BoundListener,
+  read: (parameters: URLSearchParams) => AuthorizationResponse
+) {
+  const person = yield* Person
+  const pasted: Effect.Effect<Exclude<AuthorizationResponse, { readonly _tag: "Foreign" }>> = Effect.gen(
+    function* () {
+      for (;;) {
+        const text = (yield* person.pastedRedirect(server)).trim()
+        if (URL.canParse(text)) {
+          const answer = read(new URL(text).searchParams)
+          if (answer._tag !== "Foreign") return answer
+        }
+        yield* person.tell(
+          `That is not the address that this sign-in ended at. It starts with ${bound.redirectUri.href} and stands in the browser's address bar.`
+        )
+      }
+    }
+  )
+  return yield* Effect.raceFirst(bound.receive(read), pasted).pipe(
+    Effect.timeoutOrElse({
+      duration: person.patience,
+      orElse: () => new SignInTimedOut({ server, account, seconds: Duration.toSeconds(person.patience) })
+    })
+  )
+})
+
+/** Sends the code, and keeps what it is exchanged for; the two cannot be interrupted apart. */
+const finish = Effect.fn("AuthorizationCodeGrant.finish")(function* (
+  { authority, keep, server }: Flow,
+  asked: AuthorizationFlow,
+  flowClient: FlowClient,
+  dpopKey: Redacted.Redacted | undefined,
+  code: Redacted.Redacted
+) {
+  const tokenEndpoint = yield* TokenEndpoint
+  const { methods, ...client } = clientOf(server, authority, flowClient)
+  const { answer: tokens, method } = yield* firstAccepted(methods, (authenticationMethod) =>
+    retryPassing(
+      tokenEndpoint.exchange({
+        server: server.name,
+        tokenEndpoint: asked.tokenEndpoint,
+        client: { ...client, authenticationMethod },
+        resource: asked.resource,
+        dpopKey,
+        code,
+        redirectUri: asked.redirectUri,
+        codeVerifier: asked.usePkce ? asked.secrets.codeVerifier : undefined
+      })
+    )
+  ).pipe(
+    Effect.mapError((error) => {
+      if (flowClient._tag !== "Dynamic") return rejectionOf(server, flowClient, error)
+      return flowClient.reused && error.reason._tag === "InvalidClient" ? new ForgottenClient() : error
+    })
+  )
+  return yield* keep(registrationOf(flowClient, method), tokens)
+}, Effect.uninterruptible)
+
+const attempt = Effect.fn("AuthorizationCodeGrant.attempt")(function* (flow: Flow) {
+  const { authority, key, server } = flow
+  const { authorizationEndpoint, metadata } = authority
+  if (
+    server.oauth.usePkce &&
+    metadata !== undefined &&
+    metadata.code_challenge_methods_supported?.includes("S256") !== true
+  ) {
+    return yield* new PkceUnsupported({ server: server.name, issuer: metadata.issuer })
+  }
+  if (authorizationEndpoint === undefined) {
+    return yield* new DiscoveryError({
+      server: server.name,
+      reason: "no metadata",
+      detail: `the metadata of ${authority.issuer} names no authorization_endpoint`
+    })
+  }
+  const dpopKey = yield* dpopKeyFor(flow)
+  const { bound, client } = yield* bindAndRegister(flow)
+  const asked: AuthorizationFlow = {
+    server: server.name,
+    authorizationEndpoint,
+    tokenEndpoint: authority.tokenEndpoint,
+    issuer: authority.responseIssuer,
+    issuerRequired: authority.responseIssuerRequired,
+    clientId: client.client.clientId,
+    redirectUri: bound.redirectUri,
+    scopes: authority.scopes,
+    resource: authority.resource,
+    usePkce: server.oauth.usePkce,
+    dpopThumbprint:
+      dpopKey === undefined ? undefined : yield* DpopProofs.use(({ thumbprint }) => thumbprint(dpopKey)),
+    extraAuthParams: server.oauth.extraAuthParams,
+    secrets: yield* FlowSecretSource.use(({ make }) => make)
+  }
+  const url = authorizationUrl(asked)
+  const reused = client._tag === "Dynamic" && client.reused
+  if (reused && (yield* isForgotten(url))) return yield* Effect.fail(new ForgottenClient())
+
+  const person = yield* Person
+  yield* person.askToSignIn(accountName(server.name, key.account), url)
+  yield* Browser.use((browser) => browser.open(url)).pipe(Effect.catch((error) => person.tell(error.message)))
+  const answer = yield* awaitAnswer(key, bound, (parameters) => readAuthorizationResponse(asked, parameters))
+  switch (answer._tag) {
+    case "Denied":
+      return yield* new SignInRefused({
+        server: server.name,
+        account: key.account,
+        error: answer.error,
+        ...(answer.description === undefined ? {} : { description: answer.description })
+      })
+    case "Rejected":
+      return yield* new CallbackRejected({ server: server.name, account: key.account, detail: answer.detail })
+    case "Granted":
+      return yield* finish(flow, asked, client, dpopKey, answer.code)
+  }
+}, Effect.scoped)
+
+/** The authorization code flow in the person's browser (RFC 6749 §4.1, RFC 7636, RFC 8252). */
+export const authorizationCodeGrant = (flow: Flow) => withKnownClient(flow, attempt)
