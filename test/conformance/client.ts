@@ -152,7 +152,9 @@ const answerQuestions = Effect.gen(function* () {
     const { tools } = await client.listTools()
     // One of the answers is none by its revision, and the official client says so; the next tool is called all the same.
     for (const { name } of tools) {
-      await client.callTool({ name, arguments: {} }).catch((error: unknown) => console.error(name, error))
+      await client
+        .callTool({ name, arguments: {} })
+        .catch((error: unknown) => process.stderr.write(`${name}: ${String(error)}\n`))
     }
     await client.close()
   })
