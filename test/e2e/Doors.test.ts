@@ -87,6 +87,7 @@ const ports = Layer.mergeAll(
   Live.Discovery.layer,
   Live.ClientRegistrar.layer,
   Live.TokenEndpoint.layer,
+  Live.DeviceAuthorization.layer,
   Live.FlowSecretSource.layer,
   Live.CallbackListener.layer,
   MemoryStore.layer,
