@@ -144,7 +144,7 @@ export const startAuthorizationServer = async (
     clients: options.clients ?? [],
     scopes: ["openid", "offline_access", ...scopes],
     clientDefaults: { token_endpoint_auth_method: "none" },
-    clientAuthMethods: ["none", "client_secret_basic", "client_secret_post"],
+    clientAuthMethods: ["none", "client_secret_basic", "client_secret_post", "private_key_jwt"],
     jwks: { keys: [signingKey] },
     pkce: { required: () => true },
     routes: {
@@ -157,6 +157,7 @@ export const startAuthorizationServer = async (
     },
     features: {
       devInteractions: { enabled: false },
+      clientCredentials: { enabled: true },
       deviceFlow: {
         enabled: options.deviceFlow === true,
         userCodeInputSource: (ctx: { body: string }, form: string, _out: unknown, error?: Error) => {
@@ -207,6 +208,7 @@ export const startAuthorizationServer = async (
     },
     ttl: {
       AccessToken: options.accessTokenSeconds ?? 3600,
+      ClientCredentials: options.accessTokenSeconds ?? 3600,
       RefreshToken: 86_400,
       Grant: 86_400,
       Session: 86_400,
@@ -345,7 +347,7 @@ export const startAuthorizationServer = async (
     revokedGrants: () => revokedGrants,
     failNext: (...next) => void faults.push(...next),
     introspect: async (token, resource) => {
-      const found = await provider.AccessToken.find(token)
+      const found = (await provider.AccessToken.find(token)) ?? (await provider.ClientCredentials.find(token))
       const audience = found?.aud === undefined ? [] : [found.aud].flat()
       const active =
         found !== undefined &&

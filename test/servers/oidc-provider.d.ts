@@ -33,6 +33,7 @@ declare module "oidc-provider" {
       save(): Promise<string>
     }
     readonly AccessToken: { find(token: string): Promise<TokenModel | undefined> }
+    readonly ClientCredentials: { find(token: string): Promise<TokenModel | undefined> }
   }
 
   interface TokenModel {

@@ -59,6 +59,11 @@ export const interrupted = 130
 /** The exit code of a command that failed. */
 export const exitCodeOf = (cause: Cause.Cause<CommandError>): number => {
   const error = Cause.findErrorOption(cause)
-  if (error._tag === "Some") return codes[error.value._tag]
+  if (error._tag === "Some") {
+    const { value } = error
+    // Nothing was sent: the configuration names a secret that cannot be used.
+    const unsent = value._tag === "TokenRequestError" && value.reason._tag === "UnusableSecret"
+    return unsent ? 2 : codes[value._tag]
+  }
   return Cause.hasInterruptsOnly(cause) ? interrupted : defect
 }

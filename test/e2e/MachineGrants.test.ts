@@ -1,0 +1,73 @@
+import { generateKeyPairSync } from "node:crypto"
+import { writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
+import { startWorld, type World } from "./World.ts"
+
+const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" })
+const machine = { grant_types: ["client_credentials"], redirect_uris: [], response_types: [] }
+let world: World
+
+beforeAll(async () => {
+  world = await startWorld({
+    clients: [
+      {
+        ...machine,
+        client_id: "with-a-secret",
+        client_secret: "the secret of a client",
+        token_endpoint_auth_method: "client_secret_basic"
+      },
+      {
+        ...machine,
+        client_id: "with-a-key",
+        token_endpoint_auth_method: "private_key_jwt",
+        jwks: { keys: [{ ...publicKey.export({ format: "jwk" }), kid: "k1", use: "sig", alg: "ES256" }] }
+      }
+    ]
+  })
+  const url = world.mcpServer.url.href
+  const entry = (oauth: Record<string, unknown>) => ({
+    url,
+    oauth: { grant_type: "client_credentials", scopes: ["mcp:read"], ...oauth }
+  })
+  world.configure({
+    mcpServers: {
+      secret: entry({ client_id: "with-a-secret", client_secret: "${CLIENT_SECRET}" }),
+      key: entry({ client_id: "with-a-key", private_key_file: "~/client.pem", private_key_id: "k1" }),
+      gone: entry({ client_id: "with-a-key", private_key_file: "~/gone.pem" })
+    }
+  })
+  writeFileSync(join(world.home, "client.pem"), privateKey.export({ format: "pem", type: "pkcs8" }))
+})
+afterAll(() => world.close())
+
+const run = (args: ReadonlyArray<string>) =>
+  world.run([...args, "--no-interactive"], {
+    env: { CLIENT_SECRET: "the secret of a client" }
+  })
+const requests = () => world.authorizationServer.counts.get("token:client_credentials") ?? 0
+
+describe("a server that this program signs in to by itself", () => {
+  it.each(["secret", "key"])("needs nobody: by its %s", async (name) => {
+    const before = requests()
+    const tools = await run(["tools", name])
+    assert.strictEqual(tools.code, 0, tools.stderr)
+    assert.strictEqual((await run(["tools", name])).code, 0)
+    assert.strictEqual(requests(), before + 1)
+    assert.strictEqual(world.browsersOpened(), 0)
+  })
+
+  it("gets a new token by itself where the server takes the old one no longer", async () => {
+    const before = requests()
+    world.mcpServer.rejectSeenTokens()
+    const tools = await run(["tools", "key"])
+    assert.strictEqual(tools.code, 0, tools.stderr)
+    assert.strictEqual(requests(), before + 1)
+  })
+
+  it("ends with 2, and the path, where its key is not there", async () => {
+    const { code, stderr } = await run(["auth", "token", "gone"])
+    assert.strictEqual(code, 2)
+    assert.include(stderr, "gone.pem, which is not there")
+  })
+})
