@@ -28,7 +28,12 @@ beforeAll(async () => {
   const url = world.mcpServer.url.href
   const entry = (oauth: Record<string, unknown>) => ({
     url,
-    oauth: { grant_type: "client_credentials", scopes: ["mcp:read"], ...oauth }
+    oauth: {
+      grant_type: "client_credentials",
+      issuer: world.authorizationServer.issuer,
+      scopes: ["mcp:read"],
+      ...oauth
+    }
   })
   world.configure({
     mcpServers: {

@@ -127,6 +127,12 @@ export const readOAuth = Effect.fnUntraced(function* (
   if (has(fields, "client_id") && has(fields, "client_metadata_url")) {
     findings.warn(at(path, "client_metadata_url"), "is not used: client_id comes before it")
   }
+  if (grant !== undefined && isMachineGrant(grant) && !isByHand && !has(fields, "issuer")) {
+    findings.warn(
+      at(path, "issuer"),
+      "is missing: without it this client's secret, or its assertion, goes to the first authorization server that the MCP server names"
+    )
+  }
   if (isByHand) {
     const needs = (name: string, why: string) => {
       if (!has(fields, name)) missing(findings, path, fields, name, why)

@@ -112,6 +112,17 @@ describe("the oauth block", () => {
     })
   )
 
+  it.effect("warns of a client's secret that may go to whatever authorization server is named", () =>
+    Effect.gen(function* () {
+      const oauth = { grant_type: "client_credentials", client_id: "c", client_secret: "${S}" }
+      const lines = (block: unknown) => warningsOf({ mcpServers: { s: { url, oauth: block } } })
+      const [line = ""] = yield* lines(oauth)
+      assert.include(line, "mcpServers.s.oauth.issuer: is missing")
+      assert.deepStrictEqual(yield* lines({ ...oauth, issuer: "https://as.test" }), [])
+      assert.deepStrictEqual(yield* lines({ ...oauth, token_url: "https://as.test/token" }), [])
+    })
+  )
+
   it.effect("may name the address of the document about the client, letter by letter", () =>
     Effect.gen(function* () {
       const client_metadata_url = "https://example.com/mcp-cli.json?v=2"
