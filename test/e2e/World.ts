@@ -46,6 +46,8 @@ export interface World {
 export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>
   readonly stdin?: string
+  /** Leaves the input open, to be written to by `child`. */
+  readonly openInput?: boolean
 }
 
 /** A port of loopback that is free now: what a test's configured client is registered for. */
@@ -100,7 +102,8 @@ export const startWorld = async (
     })
     // A program that ends without reading its input closes the pipe.
     child.stdin.on("error", () => undefined)
-    child.stdin.end(run.stdin ?? "")
+    if (run.openInput === true) child.stdin.write(run.stdin ?? "")
+    else child.stdin.end(run.stdin ?? "")
     const ended = new Promise<Ended>((done) => child.once("close", (code) => done({ code, stdout, stderr })))
     return {
       child,

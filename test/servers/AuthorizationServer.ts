@@ -20,6 +20,8 @@ export interface AuthorizationServerOptions {
   readonly refusesBasic?: boolean
   /** Gives device codes (RFC 8628), to be asked about each second; absent: it does not. */
   readonly deviceFlow?: boolean
+  /** Its metadata does not say that it does PKCE; it does. */
+  readonly silentOnPkce?: boolean
   /** Scopes that a resource may ask for. */
   readonly scopes?: ReadonlyArray<string>
 }
@@ -235,6 +237,10 @@ export const startAuthorizationServer = async (
     const { body, oidc } = context
     if (oidc?.route === "device_authorization" && typeof body === "object" && body !== null) {
       context.body = { ...body, interval: 1 }
+    }
+    if (options.silentOnPkce === true && oidc?.route === "discovery") {
+      const { code_challenge_methods_supported: _, ...said } = body as Record<string, unknown>
+      context.body = said
     }
   })
   provider.on("grant.revoked", () => {

@@ -5,8 +5,12 @@ export interface Ended {
   readonly body: string
 }
 
-/** A person without a display: follows redirects from the authorization URL to the end, cookies and all. */
-export const followRedirects = async (authorizationUrl: string): Promise<Ended> => {
+/**
+ * A person without a display: follows redirects from the authorization URL to the end, cookies and all.
+ *
+ * @param until the address that is not opened any more, where somebody else answers for it
+ */
+export const followRedirects = async (authorizationUrl: string, until?: string): Promise<Ended> => {
   const cookies = new Map<string, string>()
   let url = authorizationUrl
   for (let hops = 0; hops < 20; hops++) {
@@ -23,6 +27,7 @@ export const followRedirects = async (authorizationUrl: string): Promise<Ended> 
     const body = await response.text()
     if (location === null) return { url, status: response.status, body }
     url = new URL(location, url).href
+    if (until !== undefined && url.startsWith(until)) return { url, status: response.status, body }
   }
   throw new Error("too many redirects")
 }

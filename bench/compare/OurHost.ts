@@ -1,0 +1,94 @@
+import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client"
+import { Duration, Effect, Layer, ManagedRuntime } from "effect"
+import {
+  AccessTokens,
+  AuthorizedHttp,
+  Browser,
+  Credentials,
+  defaultOAuth,
+  type HttpServer,
+  Person,
+  SignIn
+} from "../../src/index.ts"
+import { authorizedFetch } from "../../src/mcp.ts"
+import * as Live from "../../src/node.ts"
+import { MemoryLock, MemoryStore } from "../../src/testing.ts"
+import { freePort } from "../../test/e2e/World.ts"
+import { followRedirects } from "../../test/servers/Person.ts"
+
+/** How the person's browser comes back, where it does not come back as it should. */
+export type Comeback = (back: URL) => URL
+
+/** Our services on a store in memory, with a person who approves at once. */
+export class OurHost {
+  /** Addresses that the browser was opened at. */
+  readonly opened: Array<URL> = []
+  readonly #runtime: ManagedRuntime.ManagedRuntime<AuthorizedHttp.AuthorizedHttp, never>
+
+  constructor(options: { readonly comeback?: Comeback; readonly patience?: Duration.Input } = {}) {
+    const { comeback } = options
+    const visit = async (address: URL) => {
+      const redirectUri = address.searchParams.get("redirect_uri") ?? ""
+      const { url } = await followRedirects(address.href, redirectUri)
+      await fetch(comeback === undefined ? url : comeback(new URL(url)))
+    }
+    const browser = Layer.succeed(Browser, {
+      open: (address) =>
+        Effect.sync(() => {
+          this.opened.push(address)
+          void visit(address)
+        })
+    })
+    const person = Layer.succeed(Person, {
+      present: true,
+      patience: Duration.fromInputUnsafe(options.patience ?? "20 seconds"),
+      askToSignIn: () => Effect.void,
+      askToUseDevice: () => Effect.void,
+      pastedRedirect: () => Effect.never,
+      tell: () => Effect.void
+    })
+    this.#runtime = ManagedRuntime.make(
+      AuthorizedHttp.layer.pipe(
+        Layer.provide(AccessTokens.layer),
+        Layer.provide(SignIn.layer),
+        Layer.provide(Credentials.layer),
+        Layer.provide(
+          Layer.mergeAll(
+            Live.Discovery.layer,
+            Live.ClientRegistrar.layer,
+            Live.TokenEndpoint.layer,
+            Live.DeviceAuthorization.layer,
+            Live.FlowSecretSource.layer,
+            Live.CallbackListener.layer,
+            MemoryStore.layer,
+            MemoryLock.layer,
+            browser,
+            person
+          )
+        ),
+        Layer.provide(Live.DpopProofs.layer),
+        Layer.provide(Live.FetchTransport.layer)
+      )
+    )
+  }
+
+  /** The SDK's client over our `fetch`: what differs from the other column is the authorization alone. */
+  async connect(url: URL): Promise<Client> {
+    const server: HttpServer = {
+      _tag: "Http",
+      name: "server",
+      url,
+      headers: {},
+      transport: "auto",
+      oauth: { ...defaultOAuth, redirectUri: new URL(`http://localhost:${await freePort()}/callback`) }
+    }
+    const fetch = await this.#runtime.runPromise(authorizedFetch(server))
+    const client = new Client({ name: "host", version: "1" }, { versionNegotiation: { mode: "auto" } })
+    await client.connect(new StreamableHTTPClientTransport(url, { fetch }))
+    return client
+  }
+
+  close(): Promise<void> {
+    return this.#runtime.dispose()
+  }
+}
