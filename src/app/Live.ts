@@ -15,6 +15,7 @@ import * as TokenEndpoint from "../adapters/oauth/TokenEndpoint.ts"
 import * as TerminalLineEditor from "../adapters/terminal/TerminalLineEditor.ts"
 import * as TerminalPerson from "../adapters/terminal/TerminalPerson.ts"
 import * as TerminalSecretPrompt from "../adapters/terminal/TerminalSecretPrompt.ts"
+import * as TraceFile from "../adapters/trace/TraceFile.ts"
 import * as AccessTokens from "./AccessTokens.ts"
 import * as AuthorizedHttp from "./AuthorizedHttp.ts"
 import type { Live } from "./cli/Program.ts"
@@ -28,6 +29,7 @@ import {
 import * as ChosenStorage from "./ChosenStorage.ts"
 import * as CredentialStatus from "./CredentialStatus.ts"
 import * as Credentials from "./Credentials.ts"
+import * as FlowTrace from "./FlowTrace.ts"
 import * as ServerSession from "./ServerSession.ts"
 import * as SignIn from "./SignIn.ts"
 import * as SignOut from "./SignOut.ts"
@@ -84,15 +86,29 @@ const wire = Layer.mergeAll(
   DpopProofs.layer,
   CallbackListener.layer,
   browser
-).pipe(Layer.provideMerge(FetchTransport.layer))
+)
 
 /** Signing in and tokens, over the wire and the store. */
-const authorization = (presence: "always" | "terminal") =>
-  AccessTokens.layer.pipe(
-    Layer.provideMerge(SignIn.layer),
-    Layer.provideMerge(Credentials.layer),
+const authorization = AccessTokens.layer.pipe(
+  Layer.provideMerge(SignIn.layer),
+  Layer.provideMerge(Credentials.layer)
+)
+
+const tokens = authorization.pipe(
+  Layer.provideMerge(wire),
+  Layer.provideMerge(FetchTransport.layer),
+  Layer.provideMerge(storage("terminal"))
+)
+
+/** A sign-in that somebody asked for, and may want a record of. */
+const signIn = (version: string) =>
+  authorization.pipe(
+    Layer.provideMerge(FlowTrace.person),
     Layer.provideMerge(wire),
-    Layer.provideMerge(storage(presence))
+    Layer.provideMerge(FlowTrace.transport.pipe(Layer.provide(FetchTransport.layer))),
+    Layer.provideMerge(FlowTrace.layer),
+    Layer.provideMerge(storage("always")),
+    Layer.merge(TraceFile.layer({ version }))
   )
 
 const connector = (version: string) =>
@@ -110,12 +126,12 @@ export const live = (version: string) =>
       Layer.provideMerge(storage("terminal"))
     ),
     rekey: encryptedFiles.pipe(Layer.provide(secretPrompt), Layer.provideMerge(configuration)),
-    signIn: authorization("always"),
-    tokens: authorization("terminal"),
+    signIn: signIn(version),
+    tokens,
     sessions: ServerSession.layer.pipe(
       Layer.provide(AuthorizedHttp.layer),
       Layer.provide(connector(version)),
-      Layer.provideMerge(authorization("terminal")),
+      Layer.provideMerge(tokens),
       Layer.merge(TerminalLineEditor.layer)
     )
   }) satisfies Live<never>

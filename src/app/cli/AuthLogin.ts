@@ -1,12 +1,47 @@
-import { Clock, Console, Effect } from "effect"
+import { Clock, Console, Effect, Option } from "effect"
 import { Command, Flag } from "effect/cli"
 import { scopesOf } from "../../domain/TokenSet.ts"
+import type { HttpServer } from "../../domain/Server.ts"
+import { Configuration } from "../../ports/Configuration.ts"
 import { CredentialStore } from "../../ports/CredentialStore.ts"
+import { TraceFile } from "../../ports/TraceFile.ts"
+import { FlowTrace } from "../FlowTrace.ts"
 import { SignIn } from "../SignIn.ts"
 import { accountAt, httpServer, nameOf, serverName } from "./Arguments.ts"
 import { isoTime, printJson, relativeTime } from "./Output.ts"
 import { Json } from "./Settings.ts"
+import { UsageError } from "./UsageError.ts"
 import { showWarnings } from "./Warnings.ts"
+
+/** Runs a flow, and leaves a page about it at `given` however it ends. */
+const traced = <A, E extends { readonly message: string }, R>(
+  given: string,
+  server: HttpServer,
+  account: string | undefined,
+  flow: Effect.Effect<A, E, R>
+) =>
+  Effect.gen(function* () {
+    const file = yield* TraceFile
+    const refuse = (error: { readonly message: string }) => new UsageError({ problem: error.message })
+    const path = yield* file.check(given).pipe(Effect.mapError(refuse))
+    const servers = yield* Configuration.use((configuration) => configuration.servers)
+    const urlAsWritten = servers.find(({ name }) => name === server.name)?.target ?? server.url.href
+    return yield* FlowTrace.use((flowTrace) =>
+      flowTrace.record({ server, urlAsWritten, account }, flow, (trace) =>
+        file.write(path, trace).pipe(
+          Effect.andThen(
+            Console.error(
+              `The trace of this sign-in is in ${path}. Its secrets are struck out: it can be mailed to the provider's support.`
+            )
+          ),
+          Effect.catchTag("TraceFileError", (error) =>
+            // Why the sign-in failed is worth more than why nothing was written about it.
+            trace.outcome._tag === "SignedIn" ? refuse(error) : Console.error(`mcp-cli: ${error.message}`)
+          )
+        )
+      )
+    )
+  })
 
 /** `mcp-cli auth login NAME` */
 export const login = Command.make(
@@ -21,16 +56,25 @@ export const login = Command.make(
     device: Flag.Boolean("device").pipe(
       Flag.withDescription("Approve on another machine: enter a code there, or scan one"),
       Flag.withDefault(false)
+    ),
+    trace: Flag.String("trace").pipe(
+      Flag.withMetavar("FILE.html"),
+      Flag.withDescription("Write a page about this sign-in, without its secrets, for a provider's support"),
+      Flag.optional
     )
   },
-  Effect.fn("cli.auth.login")(function* ({ device, name, scope }) {
+  Effect.fn("cli.auth.login")(function* ({ device, name, scope, trace }) {
     yield* showWarnings
     const server = yield* httpServer(name)
     const key = yield* accountAt(name)
     const scopes = scopesOf(scope.join(" "))
-    const { credential, tokens } = yield* SignIn.use((signIn) =>
+    const flow = SignIn.use((signIn) =>
       signIn.signIn({ server, account: key.account, device, ...(scopes.length === 0 ? {} : { scopes }) })
     )
+    const { credential, tokens } = yield* Option.match(trace, {
+      onNone: () => flow,
+      onSome: (path) => traced(path, server, key.account, flow)
+    })
     const { expiresAt } = tokens
     if (yield* Json) {
       return yield* printJson({
@@ -64,6 +108,10 @@ export const login = Command.make(
     {
       command: "mcp-cli auth login notion --no-browser",
       description: "Print the address; over SSH, paste back where it ended"
+    },
+    {
+      command: "mcp-cli auth login notion --trace sign-in.html",
+      description: "Where it fails: a page to mail to the provider's support"
     },
     {
       command: "mcp-cli auth login notion --device",

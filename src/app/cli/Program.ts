@@ -4,9 +4,11 @@ import type { Configuration, ConfigurationError } from "../../ports/Configuratio
 import type { CredentialStore, StorageError } from "../../ports/CredentialStore.ts"
 import type { LineEditor } from "../../ports/LineEditor.ts"
 import type { StorageRekey } from "../../ports/StorageRekey.ts"
+import type { TraceFile } from "../../ports/TraceFile.ts"
 import type { AccessTokens } from "../AccessTokens.ts"
 import type { ChosenStorage } from "../ChosenStorage.ts"
 import type { CredentialStatus } from "../CredentialStatus.ts"
+import type { FlowTrace } from "../FlowTrace.ts"
 import type { ServerSession } from "../ServerSession.ts"
 import type { SignIn } from "../SignIn.ts"
 import type { SignOut } from "../SignOut.ts"
@@ -43,7 +45,7 @@ export interface Live<R> {
   readonly rekey: Layer.Layer<Configuration | StorageRekey, ConfigurationError, Settings | R>
   /** Signing in where somebody asked for just that. */
   readonly signIn: Layer.Layer<
-    Configuration | CredentialStore | SignIn,
+    Configuration | CredentialStore | SignIn | FlowTrace | TraceFile,
     ConfigurationError | StorageError,
     Settings | R
   >

@@ -1,0 +1,71 @@
+import * as fs from "node:fs/promises"
+import { basename, dirname, join, resolve } from "node:path"
+import { randomUUID } from "node:crypto"
+import { Effect, Layer } from "effect"
+import { TraceFile, TraceFileError } from "../../ports/TraceFile.ts"
+
+const words: Readonly<Record<string, string>> = {
+  EACCES: "permission denied",
+  EPERM: "permission denied",
+  ENOENT: "its folder does not exist",
+  ENOTDIR: "something on the way to it is a file",
+  EISDIR: "there is a folder of that name",
+  ENOSPC: "no space left on the disk",
+  EDQUOT: "the disk quota is used up",
+  EROFS: "the file system is read-only",
+  ENAMETOOLONG: "its name is too long",
+  ELOOP: "its links lead in a circle"
+}
+
+const errorAt =
+  (path: string) =>
+  (cause: unknown): TraceFileError => {
+    const code = cause instanceof Error && "code" in cause ? String(cause.code) : "unknown error"
+    return new TraceFileError({ path, detail: words[code] ?? code })
+  }
+
+/** Whether the place can be written to, found out by writing there, and taking it away again. */
+const tryFolder = async (path: string): Promise<void> => {
+  const found = await fs.stat(path).catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code === "ENOENT") return undefined
+    throw cause
+  })
+  if (found?.isDirectory() === true) throw Object.assign(new Error(), { code: "EISDIR" })
+  const attempt = temporaryBeside(path)
+  await fs.writeFile(attempt, "", { flag: "wx", mode: 0o600 })
+  await fs.rm(attempt)
+}
+
+const temporaryBeside = (path: string): string =>
+  join(dirname(path), `.${basename(path).slice(0, 100)}.${randomUUID()}.tmp`)
+
+/**
+ * Pages as files: written beside their place and moved there as a whole, so that what stood there before is not lost to a
+ * full disk, and nobody else could read it while it was being written.
+ *
+ * @param options.version of mcp-cli
+ */
+export const layer = (options: { readonly version: string }): Layer.Layer<TraceFile> =>
+  Layer.succeed(
+    TraceFile,
+    TraceFile.of({
+      check: Effect.fn("TraceFile.check")(function* (given) {
+        const path = resolve(given)
+        yield* Effect.tryPromise({ try: () => tryFolder(path), catch: errorAt(path) })
+        return path
+      }),
+      write: Effect.fn("TraceFile.write")(function* (path, trace) {
+        // Loaded when there is something to show: other commands start faster without it.
+        const { render } = yield* Effect.promise(() => import("./TracePage.ts"))
+        const page = render(trace, options.version)
+        const temporary = temporaryBeside(path)
+        yield* Effect.tryPromise({
+          try: async () => {
+            await fs.writeFile(temporary, page, { flag: "wx", mode: 0o600 })
+            await fs.rename(temporary, path)
+          },
+          catch: errorAt(path)
+        }).pipe(Effect.onError(() => Effect.promise(() => fs.rm(temporary, { force: true }))))
+      })
+    })
+  )
