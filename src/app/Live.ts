@@ -3,6 +3,7 @@ import * as NodePath from "@effect/platform-node/NodePath"
 import { Config, Duration, Effect, Layer, Option } from "effect"
 import * as Browser from "../adapters/browser/Browser.ts"
 import * as ConfigurationFile from "../adapters/config/ConfigurationFile.ts"
+import * as EnvironmentProxy from "../adapters/http/EnvironmentProxy.ts"
 import * as FetchTransport from "../adapters/http/FetchTransport.ts"
 import * as CallbackListener from "../adapters/loopback/CallbackListener.ts"
 import * as McpConnector from "../adapters/mcp/McpConnector.ts"
@@ -29,6 +30,7 @@ import {
 import * as ChosenStorage from "./ChosenStorage.ts"
 import * as CredentialStatus from "./CredentialStatus.ts"
 import * as Credentials from "./Credentials.ts"
+import * as Doctor from "./Doctor.ts"
 import * as FlowTrace from "./FlowTrace.ts"
 import * as ServerSession from "./ServerSession.ts"
 import * as SignIn from "./SignIn.ts"
@@ -123,6 +125,12 @@ export const live = (version: string) =>
       Layer.provide(
         Layer.merge(TokenEndpoint.layer, ClientRegistrar.layer).pipe(Layer.provide(FetchTransport.layer))
       ),
+      Layer.provideMerge(storage("terminal"))
+    ),
+    examination: Doctor.layer.pipe(
+      Layer.provide(Layer.merge(CredentialStatus.layer, StorageCheck.layer)),
+      Layer.provide(Layer.mergeAll(Discovery.layer, CallbackListener.layer, EnvironmentProxy.layer)),
+      Layer.provide(FetchTransport.layer),
       Layer.provideMerge(storage("terminal"))
     ),
     rekey: encryptedFiles.pipe(Layer.provide(secretPrompt), Layer.provideMerge(configuration)),

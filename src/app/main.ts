@@ -7,11 +7,13 @@ import { Cause, Console, Effect, Exit, Layer, Logger, References } from "effect"
 import { CliError, CliOutput, Command } from "effect/cli"
 import { ChildProcessSpawner } from "effect/process"
 import packageJson from "../../package.json" with { type: "json" }
+import { useProxyOfEnvironment } from "../adapters/http/EnvironmentProxy.ts"
 import { type CommandError, defect, exitCodeOf, interrupted } from "./cli/ExitCode.ts"
 import { builtIns, program } from "./cli/Program.ts"
 import { live } from "./Live.ts"
 
 const { version } = packageJson
+useProxyOfEnvironment(process.env)
 const args = process.argv.slice(2)
 // Errors are told after the flags have been read, or could not be: these two are looked for by hand.
 const isVerbose = args.includes("-v") || args.includes("--verbose")

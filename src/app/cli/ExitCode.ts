@@ -4,7 +4,7 @@ import type { ConfigurationError, UnknownServer } from "../../ports/Configuratio
 import type { NoNewPassword } from "../../ports/StorageRekey.ts"
 import type { TokenBoundToKey } from "../BearerHeader.ts"
 import type { SessionError } from "../ServerSession.ts"
-import type { ToolFailed, UsageError } from "./UsageError.ts"
+import type { ProblemsFound, ToolFailed, UsageError } from "./UsageError.ts"
 
 /** Every error that a command can end with. */
 export type CommandError =
@@ -14,6 +14,7 @@ export type CommandError =
   | UnknownServer
   | UsageError
   | ToolFailed
+  | ProblemsFound
   | TokenBoundToKey
   | NoNewPassword
 
@@ -48,7 +49,8 @@ const codes: Readonly<Record<CommandError["_tag"], 2 | 3 | 4 | 5>> = {
   TokenRequestError: 5,
   RevocationFailed: 5,
   McpError: 5,
-  ToolFailed: 5
+  ToolFailed: 5,
+  ProblemsFound: 5
 }
 
 /** A defect of ours. */

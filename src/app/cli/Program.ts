@@ -8,6 +8,7 @@ import type { TraceFile } from "../../ports/TraceFile.ts"
 import type { AccessTokens } from "../AccessTokens.ts"
 import type { ChosenStorage } from "../ChosenStorage.ts"
 import type { CredentialStatus } from "../CredentialStatus.ts"
+import type { Doctor } from "../Doctor.ts"
 import type { FlowTrace } from "../FlowTrace.ts"
 import type { ServerSession } from "../ServerSession.ts"
 import type { SignIn } from "../SignIn.ts"
@@ -15,6 +16,7 @@ import type { SignOut } from "../SignOut.ts"
 import type { StorageCheck } from "../StorageCheck.ts"
 import type { StorageMove } from "../StorageMove.ts"
 import { clientMetadata } from "./AuthClientMetadata.ts"
+import { doctor } from "./AuthDoctor.ts"
 import { login } from "./AuthLogin.ts"
 import { logout } from "./AuthLogout.ts"
 import { reset } from "./AuthReset.ts"
@@ -41,6 +43,8 @@ export interface Live<R> {
     ConfigurationError | StorageError,
     Settings | R
   >
+  /** What an examination needs: the wire and the store, and nobody at a browser. */
+  readonly examination: Layer.Layer<Configuration | Doctor, ConfigurationError | StorageError, Settings | R>
   /** A new password for the encrypted files, whatever backend is in use. */
   readonly rekey: Layer.Layer<Configuration | StorageRekey, ConfigurationError, Settings | R>
   /** Signing in where somebody asked for just that. */
@@ -101,6 +105,7 @@ export const program = <R>(live: Live<R>) =>
       auth.pipe(
         Command.withSubcommands([
           login.pipe(Command.provide(live.signIn)),
+          doctor.pipe(Command.provide(live.examination)),
           status.pipe(Command.provide(live.stored)),
           token.pipe(Command.provide(live.tokens)),
           logout.pipe(Command.provide(live.stored)),

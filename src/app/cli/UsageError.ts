@@ -7,6 +7,16 @@ export class UsageError extends Schema.TaggedError<UsageError>()("UsageError", {
   }
 }
 
+/** An examination found something wrong. What it found is on stdout already. */
+export class ProblemsFound extends Schema.TaggedError<ProblemsFound>()("ProblemsFound", {
+  server: Schema.String,
+  count: Schema.Int
+}) {
+  override get message(): string {
+    return `${this.count === 1 ? "One thing is" : `${this.count} things are`} wrong with ${this.server}. Mend what is said first, and run: mcp-cli auth doctor ${this.server}`
+  }
+}
+
 /** A tool of a server says that it failed. What it says is on stdout already. */
 export class ToolFailed extends Schema.TaggedError<ToolFailed>()("ToolFailed", {
   server: Schema.String,

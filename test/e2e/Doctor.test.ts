@@ -1,0 +1,210 @@
+import { createServer, type RequestListener } from "node:http"
+import { type AddressInfo, connect, type Socket } from "node:net"
+import { afterEach, assert, describe, it } from "@effect/vitest"
+import type { Finding } from "../../src/app/Doctor.ts"
+import { startWorld, type World } from "./World.ts"
+
+let world: World | undefined
+const closing: Array<() => Promise<void> | void> = []
+afterEach(async () => {
+  for (const close of closing.splice(0)) await close()
+  await world?.close()
+  world = undefined
+})
+
+const open = async (...options: Parameters<typeof startWorld>): Promise<World> =>
+  (world = await startWorld(...options))
+
+/** A server of a test's own, on loopback. */
+const serve = async (listener: RequestListener): Promise<string> => {
+  const server = createServer(listener)
+  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done))
+  closing.push(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+}
+
+interface Report {
+  readonly healthy: boolean
+  readonly findings: ReadonlyArray<Finding>
+}
+
+/** Examines the server `demo`, as the configuration has it now. */
+const examine = async (
+  { run }: World,
+  env: Readonly<Record<string, string>> = {}
+): Promise<
+  Report & { readonly code: number | null; readonly of: (check: string) => Finding | undefined }
+> => {
+  const { code, stderr, stdout } = await run(["auth", "doctor", "demo", "--json"], { env })
+  assert.notStrictEqual(stdout, "", stderr)
+  const report = JSON.parse(stdout) as Report
+  return { ...report, code, of: (name) => report.findings.find(({ check }) => check === name) }
+}
+
+describe("auth doctor", () => {
+  it("finds nothing wrong where nothing is, opens no browser, and registers no client", async () => {
+    const it = await open()
+    const report = await examine(it)
+    assert.strictEqual(report.code, 0)
+    assert.isTrue(report.healthy)
+    assert.deepStrictEqual(
+      report.findings.map(({ check, verdict }) => `${check}: ${verdict}`),
+      [
+        "proxy: right",
+        "server: right",
+        "clock: right",
+        "challenge: right",
+        "metadata: right",
+        "issuer: right",
+        "resource: right",
+        "scopes: right",
+        "registration: right",
+        "PKCE: right",
+        "redirect: right",
+        "sign-in: note",
+        "storage: right"
+      ]
+    )
+    assert.strictEqual(it.browsersOpened(), 0)
+    assert.isUndefined(it.authorizationServer.counts.get("register"))
+    assert.include(report.of("sign-in")?.mend, "mcp-cli auth login demo")
+  })
+
+  it("says for people what mends it, and ends with 5", async () => {
+    const it = await open({ silentOnPkce: true })
+    const { code, stderr, stdout } = await it.run(["auth", "doctor", "demo"])
+    assert.strictEqual(code, 5)
+    assert.match(stdout, /^WRONG {2}PKCE {10}not announced\.\n +-> "assume_pkce": true/m)
+    assert.include(stderr, "One thing is wrong with demo")
+    it.configure({ mcpServers: { demo: { url: it.mcpServer.url.href, oauth: { assume_pkce: true } } } })
+    assert.strictEqual((await it.run(["auth", "doctor", "demo"])).code, 0)
+  })
+
+  it("knows who is signed in, and sends no token anywhere", async () => {
+    const it = await open()
+    assert.strictEqual((await it.run(["auth", "login", "demo"])).code, 0)
+    const before = it.authorizationServer.tokenRequests.length
+    const report = await examine(it)
+    assert.deepInclude(report.of("sign-in"), { verdict: "right", said: "demo is signed in to, for mcp:read" })
+    assert.strictEqual(it.authorizationServer.tokenRequests.length, before)
+    assert.isUndefined(it.mcpServer.counts.get("tools/list"))
+  })
+
+  it("says what to register where clients do not register themselves", async () => {
+    const report = await examine(await open({ registration: false }))
+    assert.strictEqual(report.code, 5)
+    assert.deepInclude(report.of("registration"), { verdict: "wrong" })
+    assert.include(report.of("registration")?.mend, '"client_id"')
+  })
+
+  it("stops at a server that cannot be reached, and at an address that is none of a server", async () => {
+    const it = await open()
+    it.configure({ mcpServers: { demo: { url: "https://nowhere.invalid/mcp" } } })
+    const gone = await examine(it)
+    assert.include(gone.of("server")?.said, "no such host")
+    assert.strictEqual(gone.findings.filter(({ verdict }) => verdict === "wrong").length, 1)
+    const page = await serve((_request, response) => response.writeHead(404).end())
+    it.configure({ mcpServers: { demo: { url: page } } })
+    assert.include((await examine(it)).of("server")?.mend, '"url"')
+  })
+
+  it("compares the clocks", async () => {
+    const it = await open()
+    const url = await serve((_request, response) => {
+      response.sendDate = false
+      response.writeHead(200, { date: "Mon, 01 Jan 2024 00:00:00 GMT" }).end()
+    })
+    it.configure({ mcpServers: { demo: { url } } })
+    const clock = (await examine(it)).of("clock")
+    assert.strictEqual(clock?.verdict, "wrong")
+    assert.match(clock?.said ?? "", /^this machine is \d+ seconds ahead of the server$/)
+  })
+
+  it("names the issuer that is not the one it was looked up for", async () => {
+    const it = await open()
+    let origin = ""
+    origin = await serve((request, response) => {
+      const json = (body: unknown) => response.writeHead(200).end(JSON.stringify(body))
+      if (request.url?.includes("oauth-protected-resource") === true) {
+        return void json({ resource: `${origin}/mcp`, authorization_servers: [origin] })
+      }
+      if (request.url?.includes("oauth-authorization-server") === true) {
+        return void json({
+          issuer: "https://evil.test",
+          authorization_endpoint: `${origin}/a`,
+          token_endpoint: `${origin}/t`
+        })
+      }
+      response.writeHead(request.method === "POST" ? 401 : 404).end()
+    })
+    it.configure({ mcpServers: { demo: { url: `${origin}/mcp` } } })
+    const report = await examine(it)
+    assert.deepInclude(report.of("issuer"), { verdict: "wrong" })
+    assert.include(report.of("issuer")?.said, "https://evil.test")
+    assert.strictEqual(report.of("registration")?.verdict, "not reached")
+  })
+
+  it("sees that the port of a registered redirect URI is taken", async () => {
+    const it = await open()
+    const taken = await serve((_request, response) => response.end())
+    const { issuer } = it.authorizationServer
+    const oauth = {
+      authorization_url: `${issuer}/authorize`,
+      token_url: `${issuer}/token`,
+      client_id: "known",
+      redirect_uri: `${taken}/callback`
+    }
+    it.configure({ mcpServers: { demo: { url: it.mcpServer.url.href, oauth } } })
+    const report = await examine(it)
+    assert.strictEqual(report.of("metadata")?.verdict, "right")
+    assert.deepInclude(report.of("redirect"), { verdict: "wrong" })
+    assert.include(report.of("redirect")?.mend, '"redirect_uri"')
+  })
+
+  it("tells which proxy requests go through, without its password", async () => {
+    const it = await open()
+    it.configure({ mcpServers: { demo: { url: "https://nowhere.invalid/mcp" } } })
+    const report = await examine(it, { HTTPS_PROXY: "http://user:hidden@127.0.0.1:1", NO_PROXY: "" })
+    assert.deepInclude(report.of("proxy"), {
+      verdict: "right",
+      said: "HTTPS_PROXY names 127.0.0.1:1, and requests go through it"
+    })
+    assert.strictEqual(report.of("server")?.verdict, "wrong")
+    assert.notInclude(JSON.stringify(report), "hidden")
+  })
+})
+
+describe("a proxy of the environment", () => {
+  it("is what requests go through, but for the hosts that are left out", async () => {
+    const it = await open()
+    const seen: Array<string> = []
+    const proxy = createServer()
+    // Node opens a tunnel through a proxy, for http too.
+    proxy.on("connect", (request, client: Socket) => {
+      seen.push(request.url ?? "")
+      const { hostname, port } = new URL(`http://${request.url ?? ""}`)
+      const upstream = connect(Number(port), hostname, () => {
+        client.write("HTTP/1.1 200 Connection established\r\n\r\n")
+        upstream.pipe(client).pipe(upstream)
+      })
+      upstream.on("error", () => client.destroy())
+      client.on("error", () => upstream.destroy())
+      closing.push(() => void client.destroy())
+    })
+    await new Promise<void>((done) => proxy.listen(0, "127.0.0.1", done))
+    closing.push(() => void proxy.close())
+    const address = `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`
+    const through = await it.run(["auth", "doctor", "demo"], { env: { HTTP_PROXY: address, NO_PROXY: "" } })
+    assert.strictEqual(through.code, 0, through.stdout)
+    assert.include(seen, it.mcpServer.url.host)
+    seen.length = 0
+    const direct = await it.run(["auth", "doctor", "demo"], {
+      env: { HTTP_PROXY: address, NO_PROXY: "127.0.0.1" }
+    })
+    assert.strictEqual(direct.code, 0, direct.stdout)
+    assert.lengthOf(seen, 0)
+  })
+})
