@@ -1,6 +1,11 @@
-import type { AuthorizationServerMetadata, DiscoveredServer } from "../domain/AuthorizationServer.ts"
+import {
+  assumingPkce,
+  type AuthorizationServerMetadata,
+  type DiscoveredServer
+} from "../domain/AuthorizationServer.ts"
+import { providerOf, type ProviderQuirks } from "../domain/ProviderQuirks.ts"
 import { isSecureUrl } from "../domain/SecureUrl.ts"
-import type { EndpointsByHand, HttpServer } from "../domain/Server.ts"
+import { type EndpointsByHand, type HttpServer, resourceOf } from "../domain/Server.ts"
 
 /** The authorization server of a flow, however it was found. */
 export interface Authority {
@@ -18,27 +23,47 @@ export interface Authority {
   readonly resource: string | undefined
   readonly scopes: ReadonlyArray<string>
   readonly authMethodsSupported: ReadonlyArray<string> | undefined
+  /** Added to the authorization request. */
+  readonly extraAuthParams: Readonly<Record<string, string>>
+  /** What is known of the provider; absent: nothing, or the configuration does not want it to count. */
+  readonly provider: ProviderQuirks | undefined
   /** The MCP server takes only tokens that are bound to a key (RFC 9449). */
   readonly dpopRequired: boolean
   /** What a client can be registered at; absent with endpoints by hand, where there is one already. */
   readonly metadata: AuthorizationServerMetadata | undefined
 }
 
-/** The authority that the configuration writes down. */
-export const authorityByHand = (server: HttpServer, source: EndpointsByHand): Authority => ({
-  authorizationEndpoint: source.authorizationEndpoint,
-  tokenEndpoint: source.tokenEndpoint,
-  deviceAuthorizationEndpoint: source.deviceAuthorizationEndpoint,
-  revocationEndpoint: source.revocationEndpoint,
-  issuer: source.tokenEndpoint.href,
-  responseIssuer: server.oauth.issuer,
-  responseIssuerRequired: false,
-  resource: server.oauth.extraAuthParams["resource"],
-  scopes: server.oauth.scopes,
-  authMethodsSupported: undefined,
-  dpopRequired: false,
-  metadata: undefined
+const providerAt = ({ oauth }: HttpServer, ...endpoints: ReadonlyArray<URL | undefined>) =>
+  oauth.providerQuirks ? providerOf(...endpoints) : undefined
+
+/** What the configuration adds to the authorization request, over what the provider is known to need. */
+const extraAuthParamsFor = ({ oauth }: HttpServer, provider: ProviderQuirks | undefined) => ({
+  ...provider?.extraAuthParams?.value,
+  ...oauth.extraAuthParams
 })
+
+/** The authority that the configuration writes down. */
+export const authorityByHand = (server: HttpServer, source: EndpointsByHand): Authority => {
+  const provider = providerAt(server, source.authorizationEndpoint, source.tokenEndpoint)
+  return {
+    authorizationEndpoint: source.authorizationEndpoint,
+    tokenEndpoint: source.tokenEndpoint,
+    deviceAuthorizationEndpoint: source.deviceAuthorizationEndpoint,
+    revocationEndpoint: source.revocationEndpoint,
+    issuer: source.tokenEndpoint.href,
+    responseIssuer: server.oauth.issuer,
+    responseIssuerRequired: false,
+    resource:
+      server.oauth.extraAuthParams["resource"] ??
+      (server.oauth.sendResource === true ? resourceOf(server) : undefined),
+    scopes: server.oauth.scopes,
+    authMethodsSupported: undefined,
+    extraAuthParams: extraAuthParamsFor(server, provider),
+    provider,
+    dpopRequired: false,
+    metadata: undefined
+  }
+}
 
 // Secrets are not sent where anybody can read them; signing in goes on without such an endpoint.
 const secureUrl = (text: string | undefined): URL | undefined => {
@@ -62,19 +87,30 @@ const scopesToAskFor = (
 
 /** The authority that discovery found. */
 export const authorityDiscovered = (server: HttpServer, found: DiscoveredServer): Authority => {
-  const { metadata, resource } = found
+  const { resource } = found
+  const { oauth } = server
+  const authorizationEndpoint =
+    found.metadata.authorization_endpoint === undefined
+      ? undefined
+      : new URL(found.metadata.authorization_endpoint)
+  const tokenEndpoint = new URL(found.metadata.token_endpoint)
+  const provider = providerAt(server, authorizationEndpoint, tokenEndpoint)
+  const assumesPkce = oauth.assumePkce ?? provider?.silentOnPkce !== undefined
+  const metadata = assumesPkce ? assumingPkce(found.metadata) : found.metadata
+  const sendsResource = oauth.sendResource ?? provider?.refusesResource === undefined
   return {
-    authorizationEndpoint:
-      metadata.authorization_endpoint === undefined ? undefined : new URL(metadata.authorization_endpoint),
-    tokenEndpoint: new URL(metadata.token_endpoint),
+    authorizationEndpoint,
+    tokenEndpoint,
     deviceAuthorizationEndpoint: secureUrl(metadata.device_authorization_endpoint),
     revocationEndpoint: secureUrl(metadata.revocation_endpoint),
     issuer: metadata.issuer,
     responseIssuer: metadata.issuer,
     responseIssuerRequired: metadata.authorization_response_iss_parameter_supported === true,
-    resource,
+    resource: sendsResource ? resource : undefined,
     scopes: scopesToAskFor(server, found),
     authMethodsSupported: metadata.token_endpoint_auth_methods_supported,
+    extraAuthParams: extraAuthParamsFor(server, provider),
+    provider,
     dpopRequired: found.dpopRequired === true,
     metadata
   }

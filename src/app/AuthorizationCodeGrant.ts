@@ -159,7 +159,7 @@ const attempt = Effect.fn("AuthorizationCodeGrant.attempt")(function* (flow: Flo
     usePkce: server.oauth.usePkce,
     dpopThumbprint:
       dpopKey === undefined ? undefined : yield* DpopProofs.use(({ thumbprint }) => thumbprint(dpopKey)),
-    extraAuthParams: server.oauth.extraAuthParams,
+    extraAuthParams: authority.extraAuthParams,
     secrets: yield* FlowSecretSource.use(({ make }) => make)
   }
   const url = authorizationUrl(asked)

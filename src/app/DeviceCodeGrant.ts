@@ -46,7 +46,7 @@ const attempt = Effect.fn("DeviceCodeGrant.attempt")(function* (flow: Flow) {
           client: { ...client, authenticationMethod: method },
           scopes: authority.scopes,
           resource: authority.resource,
-          parameters: server.oauth.extraAuthParams
+          parameters: authority.extraAuthParams
         })
       )
     )

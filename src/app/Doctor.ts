@@ -22,6 +22,7 @@ export const checks = [
   "clock",
   "challenge",
   "metadata",
+  "provider",
   "issuer",
   "resource",
   "scopes",
@@ -221,17 +222,44 @@ const ofIssuer = ({ oauth }: HttpServer, found: Found): Finding => {
 const ofResource = (server: HttpServer, found: Found): Finding => {
   if (!isFound(found)) return failedAt("resource", found)
   const { resource } = found.authority
+  if (resource === undefined && found._tag === "Discovered") {
+    return server.oauth.sendResource === false
+      ? note("resource", "not sent, as the configuration says", `Take "send_resource": false out`)
+      : note(
+          "resource",
+          `not sent, since ${found.authority.provider?.name} refuses it`,
+          `"send_resource": true`
+        )
+  }
   if (resource === undefined) {
     return note(
       "resource",
       "not sent, since the endpoints are written by hand (RFC 8707)",
-      `"extra_auth_params": { "resource": ${JSON.stringify(resourceOf(server))} }`
+      `"send_resource": true`
     )
   }
   return right(
     "resource",
     resource === resourceOf(server) ? resource : `${resource}, which stands above the server`
   )
+}
+
+const ofProvider = ({ oauth }: HttpServer, found: Found): Finding => {
+  if (!isFound(found)) return failedAt("provider", found)
+  const { provider } = found.authority
+  if (!oauth.providerQuirks) return note("provider", `what is known of providers does not count`)
+  if (provider === undefined) return right("provider", "none that is known to be special")
+  const added = Object.entries(provider.extraAuthParams?.value ?? {}).map(
+    ([name, value]) => `${name}=${value}`
+  )
+  const done = [
+    ...(added.length === 0 ? [] : [`${added.join(" and ")} added`]),
+    ...(provider.refusesResource === undefined ? [] : ["resource left out"]),
+    ...(provider.silentOnPkce === undefined ? [] : ["PKCE assumed"])
+  ]
+  const said = `${provider.name}${done.length === 0 ? "" : `: ${done.join(", ")}`}`
+  const hints = provider.hints?.map(({ value }) => value) ?? []
+  return hints.length === 0 ? right("provider", said) : note("provider", said, hints.join(". "))
 }
 
 const ofScopes = ({ oauth }: HttpServer, found: Found): Finding => {
@@ -281,7 +309,7 @@ const ofRegistration = (server: HttpServer, found: Found): Finding => {
   return wrong(
     "registration",
     "the authorization server registers no clients by itself",
-    `"client_id": "..." of an application that you register with the provider${takesDocument ? `; or "client_metadata_url" of a document that you publish` : ""}`
+    `"client_id": "..." of an application that you register ${authority.provider?.registerAt === undefined ? "with the provider" : `at ${authority.provider.registerAt.value}`}${takesDocument ? `; or "client_metadata_url" of a document that you publish` : ""}`
   )
 }
 
@@ -291,9 +319,9 @@ const ofPkce = ({ oauth }: HttpServer, found: Found): Finding => {
   if (!oauth.usePkce)
     return note("PKCE", "switched off", `Take "use_pkce": false out, where the provider does PKCE`)
   if (found._tag === "ByHand") return right("PKCE", "S256 is sent")
-  const methods = found.discovered.metadata.code_challenge_methods_supported
+  const methods = found.authority.metadata?.code_challenge_methods_supported
   if (methods?.includes("S256") === true) {
-    return oauth.assumePkce
+    return oauth.assumePkce === true
       ? right("PKCE", "S256, announced or assumed")
       : right("PKCE", "S256, as the authorization server announces")
   }
@@ -440,6 +468,7 @@ export const layer: Layer.Layer<
         ofClock(met, now),
         ofChallenge(server, met),
         ofMetadata(found, endpoints),
+        ofProvider(server, found),
         ofIssuer(server, found),
         ofResource(server, found),
         ofScopes(server, found),

@@ -7,6 +7,7 @@ import {
   MetadataDocument
 } from "../domain/ClientRegistration.ts"
 import type { CredentialClient } from "../domain/Credential.ts"
+import type { ProviderQuirks } from "../domain/ProviderQuirks.ts"
 import type { ClientAuthenticationMethod, ConfiguredClient, HttpServer } from "../domain/Server.ts"
 import { ClientRejected } from "../domain/SignInError.ts"
 import { ClientRegistrar, RegistrationError } from "../ports/ClientRegistrar.ts"
@@ -55,7 +56,7 @@ export const fixedClient = (
 /** Registers a client for a flow. */
 export const registerClient = Effect.fn("FlowClient.register")(function* (
   server: HttpServer,
-  { dpopRequired, issuer, metadata, scopes }: Authority,
+  { dpopRequired, issuer, metadata, provider, scopes }: Authority,
   { deviceCode, redirectUri }: { readonly redirectUri: URL; readonly deviceCode: boolean }
 ) {
   if (metadata === undefined) return yield* new RegistrationError({ server: server.name, issuer })
@@ -66,17 +67,22 @@ export const registerClient = Effect.fn("FlowClient.register")(function* (
     redirectUri,
     scopes,
     deviceCode,
-    dpop: server.oauth.dpop ?? dpopRequired
+    dpop: server.oauth.dpop ?? dpopRequired,
+    ...(provider?.registerAt === undefined ? {} : { registerAt: provider.registerAt.value })
   })
   const registered: RegisteredClient = { _tag: "Dynamic", client, reused: false }
   return registered
 })
 
 /** How it is decided that a client authenticates; absent: it is not. */
-const decidedMethod = (server: HttpServer, flowClient: FlowClient) => {
+const decidedMethod = (server: HttpServer, flowClient: FlowClient, provider: ProviderQuirks | undefined) => {
   switch (flowClient._tag) {
     case "Configured":
-      return server.oauth.tokenEndpointAuthMethod
+      return (
+        server.oauth.tokenEndpointAuthMethod ??
+        // What is known of a provider's secrets says nothing of clients that have none.
+        (flowClient.client.clientSecret === undefined ? undefined : provider?.tokenEndpointAuthMethod?.value)
+      )
     case "MetadataDocument":
       return flowClient.document.authenticationMethod
     case "Dynamic":
@@ -87,7 +93,7 @@ const decidedMethod = (server: HttpServer, flowClient: FlowClient) => {
 /** The client of a flow as its authorization server is to be told of it. */
 export const clientOf = (
   server: HttpServer,
-  { authMethodsSupported, issuer }: Authority,
+  { authMethodsSupported, issuer, provider }: Authority,
   flowClient: FlowClient
 ): CredentialClient => {
   const { clientId, clientSecret } = flowClient.client
@@ -99,7 +105,7 @@ export const clientOf = (
     methods: authenticationMethods({
       hasSecret: clientSecret !== undefined,
       signs: signingKey !== undefined,
-      decided: decidedMethod(server, flowClient),
+      decided: decidedMethod(server, flowClient, provider),
       supported: authMethodsSupported
     })
   }

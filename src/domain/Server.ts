@@ -102,8 +102,12 @@ export interface OAuthSettings {
   readonly redirectUri: URL
   /** PKCE with S256 (RFC 7636). */
   readonly usePkce: boolean
-  /** Metadata that says nothing of PKCE is taken to mean S256. */
-  readonly assumePkce: boolean
+  /** Metadata that says nothing of PKCE is taken to mean S256; absent: for providers that are known for that. */
+  readonly assumePkce: boolean | undefined
+  /** Sends the `resource` parameter (RFC 8707) or does not; absent: sends it, but to providers that refuse it. */
+  readonly sendResource: boolean | undefined
+  /** What is known of single providers counts. */
+  readonly providerQuirks: boolean
   /** The one authorization server to use of those that the server names, written exactly as there; absent: the first. */
   readonly issuer: string | undefined
   /**
@@ -130,7 +134,9 @@ export const defaultOAuth: OAuthSettings = {
   scopes: [],
   redirectUri: new URL(defaultRedirectUri),
   usePkce: true,
-  assumePkce: false,
+  assumePkce: undefined,
+  sendResource: undefined,
+  providerQuirks: true,
   issuer: undefined,
   clientMetadataUrl: undefined,
   allowPrivateAddresses: false,

@@ -11,6 +11,8 @@ export class RegistrationError extends Schema.TaggedError<RegistrationError>()("
   detail: Schema.optionalKey(Schema.String),
   /** There is nothing where clients would be registered: the server may take no sign-in but a key. */
   nothingThere: Schema.optionalKey(Schema.Boolean),
+  /** Where a person registers an application; absent: not known. */
+  registerAt: Schema.optionalKey(Schema.String),
   /** It takes the address of a document about a client instead. */
   takesMetadataDocument: Schema.optionalKey(Schema.Boolean)
 }) {
@@ -27,7 +29,7 @@ export class RegistrationError extends Schema.TaggedError<RegistrationError>()("
       this.nothingThere === true
         ? ` If ${this.server} takes an API key instead, write it as an Authorization header under "headers" of its entry.`
         : ""
-    return `${what}. Register an application with the provider of ${this.server} and set "client_id" in its oauth block.${document}${key}`
+    return `${what}. Register an application ${this.registerAt === undefined ? `with the provider of ${this.server}` : `at ${this.registerAt}`} and set "client_id" in its oauth block.${document}${key}`
   }
 }
 
@@ -44,6 +46,8 @@ export class ClientRegistrar extends Context.Service<
       readonly deviceCode?: boolean
       /** The client's tokens are always to be bound to a key (RFC 9449 §5.2). */
       readonly dpop?: boolean
+      /** Where a person registers clients, if that is known. */
+      readonly registerAt?: string
     }) => Effect.Effect<DynamicRegistration, RegistrationError | NetworkError>
     /**
      * Asks the server to forget a client (RFC 7592 §2.3), once.

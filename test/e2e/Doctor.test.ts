@@ -58,6 +58,7 @@ describe("auth doctor", () => {
         "clock: right",
         "challenge: right",
         "metadata: right",
+        "provider: right",
         "issuer: right",
         "resource: right",
         "scopes: right",

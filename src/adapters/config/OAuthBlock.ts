@@ -41,6 +41,8 @@ const known = [
   "redirect_uri",
   "use_pkce",
   "assume_pkce",
+  "send_resource",
+  "provider_quirks",
   "issuer",
   "client_metadata_url",
   "allow_private_addresses",
@@ -95,6 +97,8 @@ export const readOAuth = Effect.fnUntraced(function* (
   const dpop = boolean(findings, path, fields, "dpop")
   const usePkce = boolean(findings, path, fields, "use_pkce")
   const assumePkce = boolean(findings, path, fields, "assume_pkce")
+  const sendResource = boolean(findings, path, fields, "send_resource")
+  const providerQuirks = boolean(findings, path, fields, "provider_quirks")
   const issuer = yield* string(findings, path, fields, "issuer", issuerProblem)
   const clientMetadataUrl = yield* string(
     findings,
@@ -184,7 +188,9 @@ export const readOAuth = Effect.fnUntraced(function* (
     scopes,
     redirectUri: redirectUri ?? defaultOAuth.redirectUri,
     usePkce: usePkce ?? defaultOAuth.usePkce,
-    assumePkce: assumePkce ?? defaultOAuth.assumePkce,
+    assumePkce,
+    sendResource,
+    providerQuirks: providerQuirks ?? defaultOAuth.providerQuirks,
     issuer,
     clientMetadataUrl,
     allowPrivateAddresses: allowPrivateAddresses ?? defaultOAuth.allowPrivateAddresses,

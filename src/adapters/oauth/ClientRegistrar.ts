@@ -82,14 +82,16 @@ export const layer: Layer.Layer<ClientRegistrar, never, HttpTransport> = Layer.e
       deviceCode,
       dpop,
       redirectUri,
+      registerAt: known,
       scopes,
       server
     }: Parameters<ClientRegistrar["Service"]["register"]>[0]) {
       const { issuer } = metadata
-      const refuse = (detail: string) => new RegistrationError({ server, issuer, detail })
+      const registerAt = known === undefined ? {} : { registerAt: known }
+      const refuse = (detail: string) => new RegistrationError({ server, issuer, detail, ...registerAt })
       if (metadata.registration_endpoint === undefined) {
         const takesMetadataDocument = metadata.client_id_metadata_document_supported === true
-        return yield* new RegistrationError({ server, issuer, takesMetadataDocument })
+        return yield* new RegistrationError({ server, issuer, takesMetadataDocument, ...registerAt })
       }
       const endpoint = URL.parse(metadata.registration_endpoint)
       if (endpoint === null || !isSecureUrl(endpoint)) {
@@ -126,7 +128,7 @@ export const layer: Layer.Layer<ClientRegistrar, never, HttpTransport> = Layer.e
       }
       if (response.status === 404 || response.status === 405) {
         const detail = `HTTP ${response.status} at its registration endpoint`
-        return yield* new RegistrationError({ server, issuer, detail, nothingThere: true })
+        return yield* new RegistrationError({ server, issuer, detail, nothingThere: true, ...registerAt })
       }
       if (!response.ok) {
         const refusal = Schema.decodeResult(RegistrationRefusal)(text)

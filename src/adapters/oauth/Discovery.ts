@@ -316,7 +316,7 @@ export const layer: Layer.Layer<Discovery, never, HttpTransport> = Layer.effect(
         : yield* withUsableEndpoints(endpointsWithoutMetadata(server.url))
       for (const [address, text] of fetched) yield* cache.set(keyOf(address), text)
       return {
-        metadata: server.oauth.assumePkce ? assumingPkce(metadata) : metadata,
+        metadata: server.oauth.assumePkce === true ? assumingPkce(metadata) : metadata,
         resource: Option.match(resource, {
           onNone: () => resourceOf(server),
           onSome: (document) => document.resource

@@ -1,0 +1,141 @@
+import type { ClientAuthenticationMethod } from "./Server.ts"
+
+/** A fact, and where it is written down. */
+interface Sourced<A> {
+  readonly value: A
+  readonly source: string
+}
+
+/** What a provider does otherwise than the specifications have it, or leaves to the person. */
+export interface ProviderQuirks {
+  readonly name: string
+  /** Hosts of its authorization server; with a dot in front every host below it. */
+  readonly hosts: ReadonlyArray<string>
+  /** Added to the authorization request, unless the configuration writes the same parameter. */
+  readonly extraAuthParams?: Sourced<Readonly<Record<string, string>>>
+  /** It refuses requests with `resource` (RFC 8707), which is left out then; `send_resource` sends it. */
+  readonly refusesResource?: Sourced<true>
+  /** It does PKCE with S256 and does not announce it; `"assume_pkce": false` insists. S256 is sent as ever. */
+  readonly silentOnPkce?: Sourced<true>
+  /** How it takes a client's secret where nothing says so; `token_endpoint_auth_method` says otherwise. */
+  readonly tokenEndpointAuthMethod?: Sourced<ClientAuthenticationMethod>
+  /** It registers no clients by itself: where a person does that. */
+  readonly registerAt?: Sourced<string>
+  /** What a person may have to write into the configuration, as sentences. */
+  readonly hints?: ReadonlyArray<Sourced<string>>
+}
+
+/** Every provider that is known to be special; the others are not. */
+export const providers: ReadonlyArray<ProviderQuirks> = [
+  {
+    name: "Notion",
+    hosts: ["api.notion.com"],
+    tokenEndpointAuthMethod: {
+      value: "client_secret_basic",
+      source: "https://developers.notion.com/guides/get-started/authorization"
+    },
+    hints: [
+      {
+        value:
+          "Each refresh gives a new refresh token and ends the old one: give the tokens to no other program, let it ask mcp-cli",
+        source: "https://nango.dev/blog/notion-oauth-refresh-token-invalid-grant"
+      }
+    ]
+  },
+  {
+    name: "GitHub",
+    hosts: ["github.com"],
+    registerAt: {
+      value: "https://github.com/settings/developers",
+      source: "https://github.com/github/github-mcp-server/issues/2532"
+    }
+  },
+  {
+    name: "Google",
+    hosts: ["accounts.google.com", "oauth2.googleapis.com"],
+    extraAuthParams: {
+      value: { access_type: "offline", prompt: "consent" },
+      source: "https://developers.google.com/identity/protocols/OAuth2WebServer"
+    },
+    registerAt: {
+      value: "https://console.cloud.google.com/auth/clients",
+      source: "https://developers.google.com/identity/protocols/OAuth2WebServer"
+    }
+  },
+  {
+    name: "Auth0",
+    hosts: [".auth0.com"],
+    hints: [
+      {
+        value:
+          'Where tokens are refused, set "extra_auth_params": { "audience": "..." } to the identifier of the API, or have the tenant switch on its Resource Parameter Compatibility Profile',
+        source: "https://auth0.com/ai/docs/mcp/guides/resource-param-compatibility-profile"
+      }
+    ]
+  },
+  {
+    name: "Microsoft Entra",
+    hosts: ["login.microsoftonline.com", "login.microsoftonline.us"],
+    refusesResource: { value: true, source: "https://github.com/anthropics/claude-code/issues/73460" },
+    silentOnPkce: {
+      value: true,
+      source: "https://github.com/modelcontextprotocol/typescript-sdk/issues/832"
+    },
+    registerAt: {
+      value: "https://entra.microsoft.com",
+      source: "https://github.com/modelcontextprotocol/modelcontextprotocol/issues/1614"
+    }
+  },
+  {
+    name: "Amazon Cognito",
+    hosts: [".amazoncognito.com"],
+    silentOnPkce: { value: true, source: "https://github.com/anthropics/claude-code/issues/13275" }
+  },
+  {
+    name: "Slack",
+    hosts: ["slack.com"],
+    registerAt: {
+      value: "https://api.slack.com/apps",
+      source: "https://github.com/UsefulSoftwareCo/executor/pull/1356"
+    },
+    hints: [
+      {
+        value: 'The app must have "redirect_uri" registered letter by letter, with localhost and the port',
+        source: "https://github.com/openai/codex/issues/13200"
+      }
+    ]
+  },
+  {
+    name: "Atlassian",
+    hosts: ["mcp.atlassian.com", ".mcp.atlassian.com", "auth.atlassian.com", "id.atlassian.com"],
+    hints: [
+      {
+        value:
+          'Where an organization allows only addresses that it lists, set "redirect_uri": "http://127.0.0.1:8080/callback"',
+        source: "https://github.com/anthropics/claude-code/issues/82096"
+      }
+    ]
+  },
+  {
+    name: "Asana",
+    hosts: ["mcp.asana.com", "app.asana.com"],
+    registerAt: {
+      value: "https://app.asana.com/0/my-apps (an app of the type MCP, which has a secret)",
+      source: "https://developers.asana.com/docs/integrating-with-asanas-mcp-server"
+    }
+  }
+]
+
+const isOf = (hostname: string, host: string): boolean =>
+  host.startsWith(".") ? hostname.endsWith(host) : hostname === host
+
+/**
+ * The provider of an authorization server, by the host of its authorization or token endpoint; names that anybody can
+ * choose do not count.
+ */
+export const providerOf = (...endpoints: ReadonlyArray<URL | undefined>): ProviderQuirks | undefined =>
+  providers.find(({ hosts }) =>
+    endpoints.some(
+      (endpoint) => endpoint !== undefined && hosts.some((host) => isOf(endpoint.hostname, host))
+    )
+  )
