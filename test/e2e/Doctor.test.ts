@@ -189,7 +189,8 @@ describe("a proxy of the environment", () => {
       const { hostname, port } = new URL(`http://${request.url ?? ""}`)
       const upstream = connect(Number(port), hostname, () => {
         client.write("HTTP/1.1 200 Connection established\r\n\r\n")
-        upstream.pipe(client).pipe(upstream)
+        upstream.pipe(client)
+        client.pipe(upstream)
       })
       upstream.on("error", () => client.destroy())
       client.on("error", () => upstream.destroy())

@@ -5,8 +5,7 @@ import { Proxy } from "../../../src/ports/Proxy.ts"
 
 const routeTo = (url: string, env: Readonly<Record<string, string>>) =>
   Proxy.use((proxy) => proxy.routeTo(new URL(url))).pipe(
-    Effect.provide(layer),
-    Effect.provide(ConfigProvider.layer(ConfigProvider.fromEnv({ env })))
+    Effect.provide([layer, ConfigProvider.layer(ConfigProvider.fromEnv({ env }))])
   )
 
 describe("the proxy of the environment", () => {
