@@ -7,7 +7,7 @@ import { CredentialStore, type StorageDescription, type StorageError } from "../
  * How somebody stands with a server, as far as this machine knows without asking it.
  *
  * - `signed in`: the access token has not ended.
- * - `refreshable`: it has, and the next use refreshes it.
+ * - `refreshable`: it has, and the next use refreshes it, or asks for another where nobody has to approve that.
  * - `expired`: it has, and only a new sign-in helps.
  * - `signed out`: nothing is kept, or the server took the tokens back.
  * - `unreadable`: something is kept that cannot be read now; `problem` says why.
@@ -42,7 +42,8 @@ const stateOf = (credential: Credential, now: number): SignInState => {
   const { tokens } = credential
   if (tokens === undefined) return "signed out"
   if (!tokens.isExpired(now)) return "signed in"
-  return tokens.refreshToken === undefined ? "expired" : "refreshable"
+  // Tokens that nobody has to approve are asked for anew.
+  return tokens.refreshToken === undefined && credential.grant === undefined ? "expired" : "refreshable"
 }
 
 /** How many records are read at the same time. */
