@@ -1,4 +1,5 @@
 import { Context, type Effect, type Redacted, Schema } from "effect"
+import { printable } from "../domain/PrintableText.ts"
 import type { Server } from "../domain/Server.ts"
 import type { StorageBackend } from "./StorageFailure.ts"
 
@@ -31,8 +32,11 @@ export class UnknownServer extends Schema.TaggedError<UnknownServer>()("UnknownS
   known: Schema.Array(Schema.String)
 }) {
   override get message(): string {
-    const known = this.known.length === 0 ? "It configures none." : `It configures: ${this.known.join(", ")}.`
-    return `${this.file} has no server "${this.name}". ${known}`
+    const known =
+      this.known.length === 0
+        ? "It configures none."
+        : `It configures: ${this.known.map((name) => printable(name)).join(", ")}.`
+    return `${this.file} has no server "${printable(this.name)}". ${known}`
   }
 }
 

@@ -43,9 +43,16 @@ export class Findings {
   }
 }
 
+/** A name of the file in quotes, as JSON writes it, without a character that could rewrite the screen it is shown on. */
+export const quoted = (name: string): string =>
+  JSON.stringify(name).replace(
+    /[\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`
+  )
+
 /** A path of the file, as people write it. */
 export const at = (path: string, name: string): string =>
-  /^[\w-]+$/.test(name) ? (path === "" ? name : `${path}.${name}`) : `${path}[${JSON.stringify(name)}]`
+  /^[\w-]+$/.test(name) ? (path === "" ? name : `${path}.${name}`) : `${path}[${quoted(name)}]`
 
 /** Whether an object of the file has a field. */
 export const has = (fields: JsonObject, name: string): boolean => Object.hasOwn(fields, name)
@@ -71,7 +78,7 @@ export const missing = (
   const meant = nearName(name, Object.keys(fields))
   return findings.error(
     at(path, name),
-    `is missing${why === undefined ? "" : `: ${why}`}${meant === undefined ? "" : ` (is ${JSON.stringify(meant)} meant to be it?)`}`
+    `is missing${why === undefined ? "" : `: ${why}`}${meant === undefined ? "" : ` (is ${quoted(meant)} meant to be it?)`}`
   )
 }
 

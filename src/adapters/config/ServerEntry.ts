@@ -13,6 +13,7 @@ import {
   missing,
   notEmpty,
   oneOf,
+  quoted,
   record,
   string,
   strings,
@@ -138,7 +139,7 @@ export const readServer = Effect.fnUntraced(function* (
     const meant = Object.keys(entry).find((field) => nearName(field, ["url", "command"]) !== undefined)
     return findings.error(
       path,
-      `needs a "url", or a "command" for a server on this machine${meant === undefined ? "" : ` (is ${JSON.stringify(meant)} meant to be it?)`}`
+      `needs a "url", or a "command" for a server on this machine${meant === undefined ? "" : ` (is ${quoted(meant)} meant to be it?)`}`
     )
   }
   if (has(entry, "command")) {

@@ -42,8 +42,9 @@ export const readBody = (response: Response): Effect.Effect<string, BodyError> =
         }
         return new TextDecoder().decode(Buffer.concat(chunks))
       }),
-    // A body that has been read to its end, or broke, has nothing left to cancel.
-    (reader) => Effect.promise(() => reader.cancel().catch(() => undefined))
+    // A body that has been read to its end, or broke, has nothing left to cancel. Nobody waits for it: one of two copies of
+    // a body is only cancelled together with the other.
+    (reader) => Effect.sync(() => void reader.cancel().catch(() => undefined))
   )
   return Effect.timeoutOrElse(Effect.interruptible(read), {
     duration: "15 seconds",

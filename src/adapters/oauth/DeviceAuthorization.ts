@@ -5,13 +5,10 @@ import {
   type DeviceAuthorizationRequest,
   type DeviceCode
 } from "../../ports/DeviceAuthorization.ts"
-import { HttpTransport, NetworkError } from "../../ports/HttpTransport.ts"
-import { Malformed, Passing, type TokenFailure, TokenRequestError } from "../../ports/TokenEndpoint.ts"
+import { HttpTransport } from "../../ports/HttpTransport.ts"
+import { Malformed, type TokenFailure, TokenRequestError } from "../../ports/TokenEndpoint.ts"
 import { answerOf } from "./EndpointAnswer.ts"
-import { authenticationOf } from "./RequestAuthentication.ts"
-
-/** Milliseconds until a device authorization endpoint must have begun to answer. */
-const timeout = 15_000
+import { makeSend } from "./EndpointRequest.ts"
 
 /** The longest that a code is taken to live, in milliseconds: nobody holds a telephone for longer. */
 const longestLife = 3_600_000
@@ -93,53 +90,34 @@ const read = Effect.fnUntraced(function* (
 export const layer: Layer.Layer<DeviceAuthorization, never, HttpTransport> = Layer.effect(
   DeviceAuthorization,
   Effect.gen(function* () {
-    const transport = yield* HttpTransport
+    const send = makeSend(yield* HttpTransport)
 
-    const send = Effect.fnUntraced(function* ({
+    const start = ({
       client,
       deviceAuthorizationEndpoint,
       parameters,
       resource,
       scopes
-    }: DeviceAuthorizationRequest) {
-      const context = yield* Effect.context()
-      const authenticate = yield* authenticationOf(client)
-      const form: Record<string, string> = {
-        ...parameters,
-        ...(scopes.length === 0 ? {} : { scope: scopes.join(" ") }),
-        ...(resource === undefined ? {} : { resource })
-      }
-      return yield* Effect.tryPromise({
-        try: async (signal) => {
-          const oauth = await import("oauth4webapi")
-          return await oauth.deviceAuthorizationRequest(
+    }: DeviceAuthorizationRequest) =>
+      send(
+        client,
+        () => Effect.void,
+        (oauth, authenticate, options) =>
+          oauth.deviceAuthorizationRequest(
             {
               issuer: client.signing?.audience ?? deviceAuthorizationEndpoint.origin,
               device_authorization_endpoint: deviceAuthorizationEndpoint.href
             },
             { client_id: client.clientId },
             authenticate,
-            form,
             {
-              signal,
-              // Which URLs may be used without TLS is decided by our own rule, `isSecureUrl`.
-              [oauth.allowInsecureRequests]: true,
-              [oauth.customFetch]: (url, init) =>
-                Effect.runPromiseWith(context)(
-                  transport.send(new Request(url, { ...init, redirect: "manual" } as RequestInit), {
-                    timeout
-                  }),
-                  { signal: init.signal }
-                )
-            }
+              ...parameters,
+              ...(scopes.length === 0 ? {} : { scope: scopes.join(" ") }),
+              ...(resource === undefined ? {} : { resource })
+            },
+            options
           )
-        },
-        catch: (cause) =>
-          cause instanceof NetworkError
-            ? new Passing({ detail: cause.detail })
-            : new Malformed({ detail: "the request could not be made" })
-      })
-    })
+      )
 
     const ask = Effect.fnUntraced(function* (request: DeviceAuthorizationRequest) {
       if (!isSecureUrl(request.deviceAuthorizationEndpoint)) {
@@ -147,8 +125,8 @@ export const layer: Layer.Layer<DeviceAuthorization, never, HttpTransport> = Lay
       }
       // Counted from before the request, so that a code is never thought to live longer than it does.
       const askedAt = yield* Clock.currentTimeMillis
-      const response = yield* send(request)
-      const { status, text } = yield* answerOf(response)
+      const { response, secrets } = yield* start(request)
+      const { status, text } = yield* answerOf(response, secrets)
       if (response.status !== 200) return yield* malformed(status)
       const answer = Schema.decodeResult(JsonObject)(text)
       if (Result.isFailure(answer)) return yield* malformed(`${status}, no JSON object`)

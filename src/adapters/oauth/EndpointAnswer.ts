@@ -19,7 +19,17 @@ const ErrorAnswer = Schema.fromJsonString(
   Schema.Struct({ error: Schema.NonEmptyString, error_description: Schema.optionalKey(Schema.Unknown) })
 )
 
-const failureOf = (error: string, description: unknown): TokenFailure => {
+/** Takes our own secrets out of a text of the server's, which may repeat what it was sent. */
+const without = (text: string, secrets: ReadonlyArray<string>): string =>
+  secrets.reduce(
+    (rest, secret) => rest.replaceAll(secret, "…").replaceAll(encodeURIComponent(secret), "…"),
+    text
+  )
+
+const failureOf = (
+  { error, error_description: description }: typeof ErrorAnswer.Type,
+  secrets: ReadonlyArray<string>
+): TokenFailure => {
   if (error === "invalid_grant") return new InvalidGrant()
   if (error === "invalid_client") return new InvalidClient()
   // RFC 6749 §4.1.2.1 gives these two to the authorization endpoint; servers send them here as well.
@@ -27,17 +37,20 @@ const failureOf = (error: string, description: unknown): TokenFailure => {
     return new Passing({ detail: printable(error) })
   }
   return new Refused({
-    error: printable(error),
-    ...(typeof description === "string" ? { description: printable(description) } : {})
+    error: printable(without(error, secrets)),
+    ...(typeof description === "string" ? { description: printable(without(description, secrets)) } : {})
   })
 }
 
 /**
  * The text of an answer of the token endpoint, or of one like it, that is neither a passing failure nor an error of
  * RFC 6749 §5.2.
+ *
+ * @param secrets what the request carried: no error repeats it
  */
 export const answerOf = Effect.fnUntraced(function* (
-  response: Response
+  response: Response,
+  secrets: ReadonlyArray<string>
 ): Effect.fn.Return<{ readonly status: string; readonly text: string }, TokenFailure> {
   const status = `HTTP ${response.status}`
   if (response.status === 429 || response.status >= 500) {
@@ -56,7 +69,7 @@ export const answerOf = Effect.fnUntraced(function* (
   )
   const refusal = Schema.decodeResult(ErrorAnswer)(text)
   if (Result.isSuccess(refusal)) {
-    return yield* Effect.fail(failureOf(refusal.success.error, refusal.success.error_description))
+    return yield* Effect.fail(failureOf(refusal.success, secrets))
   }
   return { status, text }
 })

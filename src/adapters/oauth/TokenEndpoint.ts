@@ -1,16 +1,14 @@
 import { Clock, Effect, Layer, Option, Redacted, Result, Schema } from "effect"
-import type { AuthorizationServer, ClientAuth, TokenEndpointRequestOptions } from "oauth4webapi"
+import type { AuthorizationServer } from "oauth4webapi"
 import { printable } from "../../domain/PrintableText.ts"
 import { isSecureUrl } from "../../domain/SecureUrl.ts"
 import { TokenSet } from "../../domain/TokenSet.ts"
-import { HttpTransport, NetworkError } from "../../ports/HttpTransport.ts"
+import { HttpTransport } from "../../ports/HttpTransport.ts"
 import { DpopProofs } from "../../ports/DpopProofs.ts"
 import {
   type FurtherGrant,
   Malformed,
   NotBound,
-  Passing,
-  type RequestClient,
   type RevocationRequest,
   TokenEndpoint,
   type TokenFailure,
@@ -20,11 +18,8 @@ import {
 import { discardBody } from "../http/BoundedBody.ts"
 import * as DpopProofsLive from "./DpopProofs.ts"
 import { answerOf } from "./EndpointAnswer.ts"
-import { authenticationOf } from "./RequestAuthentication.ts"
+import { makeSend } from "./EndpointRequest.ts"
 import { secretText } from "./SecretText.ts"
-
-/** Milliseconds until a token endpoint must have begun to answer. */
-const timeout = 15_000
 
 const JsonObject = Schema.fromJsonString(Schema.Record(Schema.String, Schema.Unknown))
 
@@ -51,61 +46,24 @@ const identityAssertionType = "urn:ietf:params:oauth:token-type:id-jag"
 export const layer: Layer.Layer<TokenEndpoint, never, HttpTransport> = Layer.effect(
   TokenEndpoint,
   Effect.gen(function* () {
-    const transport = yield* HttpTransport
+    const send = makeSend(yield* HttpTransport)
     const proofs = yield* DpopProofs
 
-    /**
-     * Sends a request of the library's; every answer that is no network failure comes back.
-     *
-     * @param dpopKey what to prove in it, if anything
-     */
-    const send = Effect.fnUntraced(function* (
-      client: RequestClient,
-      dpopKey: Redacted.Redacted | undefined,
-      request: (
-        oauth: typeof import("oauth4webapi"),
-        authenticate: ClientAuth,
-        options: TokenEndpointRequestOptions
-      ) => Promise<Response>
-    ) {
-      const context = yield* Effect.context()
-      const authenticate = yield* authenticationOf(client)
-      const sendOnce = Effect.fnUntraced(function* (made: Request) {
-        const url = new URL(made.url)
-        if (dpopKey !== undefined) {
-          made.headers.set("dpop", yield* proofs.prove(dpopKey, { method: made.method, url }))
-        }
-        return yield* transport.send(made, { timeout })
+    /** Proves the key in a request, if there is one. */
+    const proving = (dpopKey: Redacted.Redacted | undefined) =>
+      Effect.fnUntraced(function* (request: Request) {
+        if (dpopKey === undefined) return
+        const { method, url } = request
+        request.headers.set("dpop", yield* proofs.prove(dpopKey, { method, url: new URL(url) }))
       })
-      return yield* Effect.tryPromise({
-        try: async (signal) => {
-          const oauth = await import("oauth4webapi")
-          return await request(oauth, authenticate, {
-            signal,
-            // Which URLs may be used without TLS is decided by our own rule, `isSecureUrl`.
-            [oauth.allowInsecureRequests]: true,
-            [oauth.customFetch]: (url, init) =>
-              Effect.runPromiseWith(context)(
-                sendOnce(new Request(url, { ...init, redirect: "manual" } as RequestInit)),
-                { signal: init.signal }
-              )
-          })
-        },
-        catch: (cause) =>
-          cause instanceof NetworkError
-            ? new Passing({ detail: cause.detail })
-            : new Malformed({ detail: "the request could not be made" })
-      })
-    })
 
     /** Reads the answer of a token endpoint: tokens, or why there are none. */
     const read = Effect.fnUntraced(function* (
-      response: Response,
+      { code, status, text }: { readonly code: number; readonly status: string; readonly text: string },
       obtainedAt: number,
       dpopKey: Redacted.Redacted | undefined
     ) {
-      const { status, text } = yield* answerOf(response)
-      if (response.status !== 200 && response.status !== 201) {
+      if (code !== 200 && code !== 201) {
         return yield* Effect.fail(new Malformed({ detail: status }))
       }
       const json = Schema.decodeResult(JsonObject)(text)
@@ -152,7 +110,7 @@ export const layer: Layer.Layer<TokenEndpoint, never, HttpTransport> = Layer.eff
       })
     })
 
-    /** Sends a token request, and once more where the server wants a nonce in the proof (RFC 9449 §8). */
+    /** Sends a token request and reads its answer; once more where the server wants a nonce in the proof (RFC 9449 §8). */
     const post = Effect.fnUntraced(function* (
       { client, dpopKey, resource, tokenEndpoint }: TokenRequest,
       grantType: string,
@@ -165,26 +123,29 @@ export const layer: Layer.Layer<TokenEndpoint, never, HttpTransport> = Layer.eff
         issuer: client.signing?.audience ?? tokenEndpoint.origin,
         token_endpoint: tokenEndpoint.href
       }
-      const sending = send(client, dpopKey, (oauth, authenticate, options) =>
-        oauth.genericTokenEndpointRequest(
-          server,
-          { client_id: client.clientId },
-          authenticate,
-          grantType,
-          resource === undefined ? parameters : { ...parameters, resource },
-          options
+      const sending = Effect.gen(function* () {
+        const { response, secrets } = yield* send(client, proving(dpopKey), (oauth, authenticate, options) =>
+          oauth.genericTokenEndpointRequest(
+            server,
+            { client_id: client.clientId },
+            authenticate,
+            grantType,
+            resource === undefined ? parameters : { ...parameters, resource },
+            options
+          )
         )
-      )
-      const response = yield* sending
-      if (dpopKey === undefined || !(yield* proofs.learn(tokenEndpoint, response.headers))) return response
-      if (response.status !== 400 && response.status !== 401) return response
-      const error = yield* Effect.flip(answerOf(response.clone())).pipe(Effect.option)
-      if (
-        !Option.exists(error, (failure) => failure._tag === "Refused" && failure.error === "use_dpop_nonce")
-      )
-        return response
-      yield* discardBody(response)
-      return yield* sending
+        const learnt = dpopKey !== undefined && (yield* proofs.learn(tokenEndpoint, response.headers))
+        const answer = yield* Effect.result(answerOf(response, secrets))
+        return { answer, code: response.status, learnt }
+      })
+      const first = yield* sending
+      const wantsNonce =
+        first.learnt &&
+        Result.isFailure(first.answer) &&
+        first.answer.failure._tag === "Refused" &&
+        first.answer.failure.error === "use_dpop_nonce"
+      const { answer, code } = wantsNonce ? yield* sending : first
+      return Result.isFailure(answer) ? yield* Effect.fail(answer.failure) : { code, ...answer.success }
     })
 
     const errorOf = (request: TokenRequest, purpose?: "assertion" | "identity assertion") =>
@@ -232,14 +193,13 @@ export const layer: Layer.Layer<TokenEndpoint, never, HttpTransport> = Layer.eff
       request: Parameters<TokenEndpoint["Service"]["identityAssertion"]>[0]
     ) {
       const subject = yield* secretText(request.subjectToken, "the identity provider's token")
-      const response = yield* post(request, "urn:ietf:params:oauth:grant-type:token-exchange", {
+      const { status, text } = yield* post(request, "urn:ietf:params:oauth:grant-type:token-exchange", {
         requested_token_type: identityAssertionType,
         audience: request.audience,
         subject_token: Redacted.value(subject),
         subject_token_type: `urn:ietf:params:oauth:token-type:${request.subjectTokenType}`,
         ...(request.scopes.length === 0 ? {} : { scope: request.scopes.join(" ") })
       })
-      const { status, text } = yield* answerOf(response)
       const answer = Schema.decodeOption(ExchangeAnswer)(text)
       if (Option.isNone(answer) || answer.value.issued_token_type !== identityAssertionType) {
         return yield* Effect.fail(
@@ -250,9 +210,9 @@ export const layer: Layer.Layer<TokenEndpoint, never, HttpTransport> = Layer.eff
     })
 
     /** Reads the answer of a revocation endpoint: its status says all that there is to know (RFC 7009 §2.2). */
-    const readRevocation = Effect.fnUntraced(function* (response: Response) {
+    const readRevocation = Effect.fnUntraced(function* (response: Response, secrets: ReadonlyArray<string>) {
       if (response.status === 200 || response.status === 204) return yield* discardBody(response)
-      return yield* answerOf(response).pipe(
+      return yield* answerOf(response, secrets).pipe(
         Effect.flatMap(({ status }) => Effect.fail(new Malformed({ detail: status }))),
         Effect.catchIf(isAlreadyWorthless, () => Effect.void)
       )
@@ -263,19 +223,22 @@ export const layer: Layer.Layer<TokenEndpoint, never, HttpTransport> = Layer.eff
         if (!isSecureUrl(revocationEndpoint)) {
           return yield* Effect.fail(new Malformed({ detail: "it is neither https nor on this machine" }))
         }
-        const response = yield* send(client, undefined, (oauth, authenticate, options) =>
-          oauth.revocationRequest(
-            {
-              issuer: client.signing?.audience ?? revocationEndpoint.origin,
-              revocation_endpoint: revocationEndpoint.href
-            },
-            { client_id: client.clientId },
-            authenticate,
-            Redacted.value(token),
-            { ...options, additionalParameters: { token_type_hint: hint } }
-          )
+        const { response, secrets } = yield* send(
+          client,
+          proving(undefined),
+          (oauth, authenticate, options) =>
+            oauth.revocationRequest(
+              {
+                issuer: client.signing?.audience ?? revocationEndpoint.origin,
+                revocation_endpoint: revocationEndpoint.href
+              },
+              { client_id: client.clientId },
+              authenticate,
+              Redacted.value(token),
+              { ...options, additionalParameters: { token_type_hint: hint } }
+            )
         )
-        return yield* readRevocation(response)
+        return yield* readRevocation(response, secrets)
       }).pipe(
         Effect.mapError(
           (reason) =>

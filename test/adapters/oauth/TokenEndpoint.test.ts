@@ -122,6 +122,17 @@ describe("a refresh", () => {
       { _tag: "Passing" }
     ],
     [
+      "an error that repeats what was sent",
+      json(
+        {
+          error: "x the refresh token",
+          error_description: "unknown: the refresh token, the%20refresh%20token"
+        },
+        { status: 400 }
+      ),
+      { _tag: "Refused", error: "x …", description: "unknown: …, …" }
+    ],
+    [
       "another error",
       json({ error: "invalid_scope", error_description: "no\u001b[31m" }, { status: 400 }),
       { _tag: "Refused", error: "invalid_scope", description: "no [31m" }

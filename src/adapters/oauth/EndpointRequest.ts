@@ -1,0 +1,85 @@
+import { Effect } from "effect"
+import type { ClientAuth, TokenEndpointRequestOptions } from "oauth4webapi"
+import { type HttpTransport, NetworkError } from "../../ports/HttpTransport.ts"
+import { Malformed, Passing, type RequestClient, type TokenFailure } from "../../ports/TokenEndpoint.ts"
+import { authenticationOf } from "./RequestAuthentication.ts"
+
+/** Milliseconds until an endpoint must have begun to answer. */
+const timeout = 15_000
+
+/** The parameters of a request that are secrets, in every grant. */
+const secretParameters: ReadonlySet<string> = new Set([
+  "assertion",
+  "client_assertion",
+  "client_secret",
+  "code",
+  "code_verifier",
+  "device_code",
+  "refresh_token",
+  "subject_token",
+  "token"
+])
+
+/** The secrets that a request carries, as it is about to be sent. */
+const secretsOf = (parameters: URLSearchParams, authorization: string | null): ReadonlyArray<string> => {
+  const basic = authorization?.startsWith("Basic ") === true ? atob(authorization.slice(6)) : ""
+  const password = new URLSearchParams(`secret=${basic.slice(basic.indexOf(":") + 1)}`).get("secret") ?? ""
+  return [
+    ...Array.from(parameters).flatMap(([name, value]) => (secretParameters.has(name) ? [value] : [])),
+    password,
+    basic.slice(basic.indexOf(":") + 1),
+    authorization?.slice(6) ?? ""
+    // What is shorter would be found anywhere, and is no secret.
+  ].filter((secret) => secret.length >= 6)
+}
+
+/** An answer, and the secrets that were sent for it. */
+export interface EndpointResponse {
+  readonly response: Response
+  readonly secrets: ReadonlyArray<string>
+}
+
+/**
+ * Sends requests that `oauth4webapi` makes, over our own HTTP: to the token endpoint and those beside it, each of which a
+ * client authenticates at. Every answer that is no network failure comes back.
+ */
+export const makeSend = (transport: HttpTransport["Service"]) =>
+  Effect.fnUntraced(function* (
+    client: RequestClient,
+    prepare: (request: Request) => Effect.Effect<void>,
+    make: (
+      oauth: typeof import("oauth4webapi"),
+      authenticate: ClientAuth,
+      options: TokenEndpointRequestOptions
+    ) => Promise<Response>
+  ): Effect.fn.Return<EndpointResponse, TokenFailure> {
+    const context = yield* Effect.context()
+    const authenticate = yield* authenticationOf(client)
+    let secrets: ReadonlyArray<string> = []
+    const response = yield* Effect.tryPromise({
+      try: async (signal) => {
+        const oauth = await import("oauth4webapi")
+        return await make(oauth, authenticate, {
+          signal,
+          // Which URLs may be used without TLS is decided by our own rule, `isSecureUrl`.
+          [oauth.allowInsecureRequests]: true,
+          [oauth.customFetch]: (url, init) => {
+            const request = new Request(url, { ...init, redirect: "manual" } as RequestInit)
+            secrets = secretsOf(
+              init.body instanceof URLSearchParams ? init.body : new URLSearchParams(),
+              request.headers.get("authorization")
+            )
+            return Effect.runPromiseWith(context)(
+              Effect.andThen(prepare(request), transport.send(request, { timeout })),
+              { signal: init.signal }
+            )
+          }
+        })
+      },
+      catch: (cause) =>
+        cause instanceof NetworkError
+          ? new Passing({ detail: cause.detail })
+          : new Malformed({ detail: "the request could not be made" })
+    })
+    return { response, secrets }
+  })
