@@ -16,8 +16,8 @@ import { MemoryLock, MemoryStore } from "../../src/testing.ts"
 import { freePort } from "../../test/e2e/World.ts"
 import { followRedirects } from "../../test/servers/Person.ts"
 
-/** How the person's browser comes back, where it does not come back as it should. */
-export type Comeback = (back: URL) => URL
+/** What the person's browser opens when it is sent back to the client, where that is not simply the address. */
+export type Comeback = (back: URL) => Promise<unknown>
 
 /** Our services on a store in memory, with a person who approves at once. */
 export class OurHost {
@@ -25,12 +25,11 @@ export class OurHost {
   readonly opened: Array<URL> = []
   readonly #runtime: ManagedRuntime.ManagedRuntime<AuthorizedHttp.AuthorizedHttp, never>
 
-  constructor(options: { readonly comeback?: Comeback; readonly patience?: Duration.Input } = {}) {
-    const { comeback } = options
+  constructor(comeback: Comeback = fetch) {
     const visit = async (address: URL) => {
       const redirectUri = address.searchParams.get("redirect_uri") ?? ""
       const { url } = await followRedirects(address.href, redirectUri)
-      await fetch(comeback === undefined ? url : comeback(new URL(url)))
+      await comeback(new URL(url))
     }
     const browser = Layer.succeed(Browser, {
       open: (address) =>
@@ -41,7 +40,7 @@ export class OurHost {
     })
     const person = Layer.succeed(Person, {
       present: true,
-      patience: Duration.fromInputUnsafe(options.patience ?? "20 seconds"),
+      patience: Duration.seconds(20),
       askToSignIn: () => Effect.void,
       askToUseDevice: () => Effect.void,
       pastedRedirect: () => Effect.never,

@@ -1,4 +1,5 @@
-import { existsSync, readFileSync, writeFileSync } from "node:fs"
+import { randomUUID } from "node:crypto"
+import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs"
 import {
   Client,
   type OAuthClientInformationMixed,
@@ -6,6 +7,7 @@ import {
   type OAuthClientProvider,
   type OAuthDiscoveryState,
   type OAuthTokens,
+  SdkHttpError,
   StreamableHTTPClientTransport,
   UnauthorizedError
 } from "@modelcontextprotocol/client"
@@ -31,25 +33,35 @@ export const memoryShelf = (): Shelf => {
   return { read: () => kept, write: (next) => void (kept = next) }
 }
 
-/** A shelf in a JSON file, as the SDK's examples and many hosts have it. */
+/** A shelf in a JSON file, as many hosts have it; replaced as a whole, so that nobody reads half of it. */
 export const fileShelf = (file: string): Shelf => ({
   read: () => (existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as Kept) : {}),
-  write: (kept) => writeFileSync(file, JSON.stringify(kept))
+  write: (kept) => {
+    const draft = `${file}.${process.pid}`
+    writeFileSync(draft, JSON.stringify(kept))
+    renameSync(draft, file)
+  }
 })
+
+/** A 401 that the SDK gave up on, in either of the two ways in which it says so. */
+const isUnauthorized = (error: unknown): boolean =>
+  error instanceof UnauthorizedError || (error instanceof SdkHttpError && error.status === 401)
 
 const redirectUri = "http://localhost:8976/callback"
 
 /**
- * A host of the SDK by its documentation: every method that it asks for, `invalidateCredentials` too; no `state`, which is
- * optional there. The person approves at once.
+ * A host of the SDK by its documentation: every method that it asks for, `invalidateCredentials` too; `state`, which
+ * is optional there, where asked for. The person approves at once.
  */
 export class SdkHost implements OAuthClientProvider {
   readonly #shelf: Shelf
   /** Addresses that the browser was opened at. */
   readonly opened: Array<URL> = []
+  readonly state?: () => string
 
-  constructor(shelf: Shelf) {
+  constructor(shelf: Shelf, options: { readonly makesState?: boolean } = {}) {
     this.#shelf = shelf
+    if (options.makesState === true) this.state = randomUUID
   }
 
   get redirectUrl(): string {
@@ -107,8 +119,17 @@ export class SdkHost implements OAuthClientProvider {
     return client
   }
 
+  /** Has the SDK begin a sign-in: the address that it opens, if it opens one. */
+  async begin(url: URL): Promise<URL | undefined> {
+    const before = this.opened.length
+    await this.#connect(url).catch((error: unknown) => {
+      if (!(error instanceof UnauthorizedError)) throw error
+    })
+    return this.opened[before]
+  }
+
   /** Connects, through the browser where the SDK asks for that. */
-  async connect(url: URL): Promise<Client> {
+  async #signIn(url: URL): Promise<Client> {
     try {
       return await this.#connect(url)
     } catch (error) {
@@ -117,6 +138,17 @@ export class SdkHost implements OAuthClientProvider {
       const answer = await followRedirects(address.href, redirectUri)
       await this.finish(url, new URL(answer.url).searchParams)
       return await this.#connect(url)
+    }
+  }
+
+  /** Connects; forgets what was discovered where it is still answered 401 after a sign-in, as the SDK's types ask. */
+  async connect(url: URL): Promise<Client> {
+    try {
+      return await this.#signIn(url)
+    } catch (error) {
+      if (!isUnauthorized(error)) throw error
+      this.invalidateCredentials("discovery")
+      return await this.#signIn(url)
     }
   }
 
