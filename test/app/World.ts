@@ -9,6 +9,7 @@ import * as SignIn from "../../src/app/SignIn.ts"
 import { defaultOAuth, type HttpServer, type OAuthSettings } from "../../src/domain/Server.ts"
 import { CredentialStore } from "../../src/ports/CredentialStore.ts"
 import { HttpTransport } from "../../src/ports/HttpTransport.ts"
+import type { TokenEndpoint } from "../../src/ports/TokenEndpoint.ts"
 
 /** A server of the tests' configuration. */
 export const serverNamed = (name: string, oauth: Partial<OAuthSettings> = {}): HttpServer => ({
@@ -49,12 +50,15 @@ export const world = (
     readonly preflightStatus?: number
     /** Stands before the memory store. */
     readonly wrapStore?: Layer.Layer<CredentialStore, never, CredentialStore>
+    /** Stands before the scripted token endpoint. */
+    readonly wrapTokenEndpoint?: Layer.Layer<TokenEndpoint, never, TokenEndpoint>
   } = {}
 ) =>
   AccessTokens.layer.pipe(
     Layer.provideMerge(SignIn.layer),
     Layer.provideMerge(Credentials.layer),
     Layer.provideMerge(ScriptedPerson.layer(options)),
+    Layer.provideMerge(options.wrapTokenEndpoint ?? Layer.empty),
     Layer.provideMerge(ScriptedAuthorizationServer.layer(options)),
     Layer.provideMerge(Layer.mergeAll(MemoryLock.layer, transport(options.preflightStatus ?? 302))),
     Layer.provideMerge(options.wrapStore ?? Layer.empty),

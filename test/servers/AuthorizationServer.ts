@@ -1,5 +1,5 @@
 // @effect-diagnostics globalDate:off
-import { generateKeyPairSync } from "node:crypto"
+import { generateKeyPairSync, randomBytes } from "node:crypto"
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
 import { Provider } from "oidc-provider"
@@ -20,6 +20,8 @@ export interface AuthorizationServerOptions {
   readonly refusesBasic?: boolean
   /** Gives device codes (RFC 8628), to be asked about each second; absent: it does not. */
   readonly deviceFlow?: boolean
+  /** Wants its nonce in every proof (RFC 9449 §8); absent: it knows no nonces. */
+  readonly dpopNonces?: boolean
   /** Its metadata does not say that it does PKCE; it does. */
   readonly silentOnPkce?: boolean
   /** Scopes that a resource may ask for. */
@@ -38,6 +40,8 @@ export type Fault =
 export interface TokenRequestSeen {
   readonly parameters: URLSearchParams
   readonly authorization: string | undefined
+  /** The proof of a key (RFC 9449), if there is one. */
+  readonly dpop: string | undefined
 }
 
 /** A running authorization server. */
@@ -56,7 +60,12 @@ export interface AuthorizationServer {
   readonly introspect: (
     token: string,
     resource: string
-  ) => Promise<{ readonly active: boolean; readonly scopes: ReadonlyArray<string> }>
+  ) => Promise<{
+    readonly active: boolean
+    readonly scopes: ReadonlyArray<string>
+    /** Thumbprint of the key that it is bound to (RFC 9449 §6); absent: it is bound to none. */
+    readonly thumbprint: string | undefined
+  }>
   /** Forgets every token, grant and session, as a restart with an empty memory does; clients stay. */
   readonly forgetTokens: () => void
   /** Forgets the clients that registered themselves. */
@@ -160,6 +169,11 @@ export const startAuthorizationServer = async (
     features: {
       devInteractions: { enabled: false },
       clientCredentials: { enabled: true },
+      dPoP: {
+        enabled: true,
+        nonceSecret: options.dpopNonces === true ? randomBytes(32) : undefined,
+        requireNonce: () => options.dpopNonces === true
+      },
       deviceFlow: {
         enabled: options.deviceFlow === true,
         userCodeInputSource: (ctx: { body: string }, form: string, _out: unknown, error?: Error) => {
@@ -330,7 +344,8 @@ export const startAuthorizationServer = async (
     })
     request.once("end", () => {
       const parameters = new URLSearchParams(body)
-      const seen = { parameters, authorization: request.headers.authorization }
+      const { authorization, dpop } = request.headers
+      const seen = { parameters, authorization, dpop: dpop === undefined ? undefined : String(dpop) }
       count(url.pathname === "/revoke" ? "revoke" : `token:${parameters.get("grant_type") ?? ""}`)
       ;(url.pathname === "/revoke" ? revocations : tokenRequests).push(seen)
     })
@@ -359,7 +374,7 @@ export const startAuthorizationServer = async (
         found !== undefined &&
         !found.isExpired &&
         (audience.includes(resource) || audience.includes(`${issuer}/default`))
-      return { active, scopes: active ? (found.scope ?? "").split(" ") : [] }
+      return { active, scopes: active ? (found.scope ?? "").split(" ") : [], thumbprint: found?.jkt }
     },
     forgetTokens: () => {
       for (const model of ["AccessToken", "RefreshToken", "Grant", "Session"]) models.get(model)?.clear()

@@ -41,5 +41,7 @@ declare module "oidc-provider" {
     readonly aud?: string | ReadonlyArray<string>
     readonly scope?: string
     readonly accountId?: string
+    /** Thumbprint of the key that it is bound to (RFC 9449). */
+    readonly jkt?: string
   }
 }
