@@ -8,6 +8,7 @@ import type { TokenSet } from "../domain/TokenSet.ts"
 import { CredentialLock } from "../ports/CredentialLock.ts"
 import type { StorageError } from "../ports/CredentialStore.ts"
 import { Discovery } from "../ports/Discovery.ts"
+import { DpopProofs } from "../ports/DpopProofs.ts"
 import { Person } from "../ports/Person.ts"
 import { TokenEndpoint, type TokenRequestError } from "../ports/TokenEndpoint.ts"
 import { firstAccepted } from "./ClientAttempts.ts"
@@ -102,13 +103,14 @@ type Assessment =
 export const layer: Layer.Layer<
   AccessTokens,
   never,
-  CredentialLock | Credentials | Discovery | Person | SignIn | TokenEndpoint
+  CredentialLock | Credentials | Discovery | DpopProofs | Person | SignIn | TokenEndpoint
 > = Layer.effect(
   AccessTokens,
   Effect.gen(function* () {
     const lock = yield* CredentialLock
     const credentials = yield* Credentials
     const discovery = yield* Discovery
+    const dpopProofs = yield* DpopProofs
     const person = yield* Person
     const signIn = yield* SignIn
     const tokenEndpoint = yield* TokenEndpoint
@@ -163,17 +165,20 @@ export const layer: Layer.Layer<
 
     /** Asks the token endpoint once, and keeps the answer. The two cannot be interrupted apart. */
     const refreshOnce = Effect.fn("AccessTokens.refreshOnce")(function* (
-      server: HttpServer,
+      { challenge, server }: AccessTokenRequest,
       key: CredentialKey,
       { by, credential, tokens }: Extract<Assessment, { readonly _tag: "Refresh" }>
     ) {
       const client = credential.clientAt(server)
       const { clientId, clientSecret, methods, signing } = client
+      // Servers that begin to take bound tokens only, and a configuration that begins to ask for them, need no new sign-in.
+      const isBound = server.oauth.dpop ?? challenge?.dpop === true
+      const dpopKey = tokens.dpopKey ?? (isBound ? yield* dpopProofs.makeKey : undefined)
       const common = {
         server: server.name,
         tokenEndpoint: new URL(credential.tokenEndpoint),
         resource: credential.resourceParameter,
-        dpopKey: tokens.dpopKey
+        dpopKey
       }
       const { answer } =
         by._tag === "Grant"
@@ -182,7 +187,7 @@ export const layer: Layer.Layer<
               grant: by.grant,
               issuer: credential.issuer,
               client,
-              scopes: credential.requestedScopes ?? []
+              scopes: credential.scopesAt(server)
             })
           : yield* firstAccepted(methods, (authenticationMethod) =>
               tokenEndpoint.refresh({
@@ -192,7 +197,11 @@ export const layer: Layer.Layer<
               })
             )
       const refreshed = tokens.refreshedBy(answer)
-      const { tokens: kept } = yield* credentials.keep(key, credential.next({ tokens: refreshed }))
+      const requested = by._tag === "Grant" ? { requestedScopes: credential.scopesAt(server) } : {}
+      const { tokens: kept } = yield* credentials.keep(
+        key,
+        credential.next({ tokens: refreshed, ...requested })
+      )
       return kept ?? refreshed
     }, Effect.uninterruptible)
 
@@ -223,32 +232,32 @@ export const layer: Layer.Layer<
         yield* credentials.keep(key, credential.withoutTokens)
         return revoked
       }
-      const attempt = refreshOnce(server, key, assessment)
+      const attempt = refreshOnce(request, key, assessment)
       // While the token at hand works nobody needs to wait for an authorization server that is away.
       const answer = yield* Effect.result(works ? attempt : retryPassing(attempt))
       if (Result.isSuccess(answer)) return { _tag: "Use", tokens: answer.success }
       const error = answer.failure
+      const goOn = Effect.fnUntraced(function* () {
+        const wait = error.reason._tag === "Passing" ? (error.reason.retryAfter ?? 0) : 0
+        restingUntil.set(key.storageName, (yield* Clock.currentTimeMillis) + Math.max(rest, wait))
+        yield* Effect.logDebug(`${error.message} The token at hand still works and is used.`)
+        return { _tag: "Use" as const, tokens }
+      })
+      // A new sign-in would be refused as well, and what works must not end before its time.
+      if (works && by._tag === "Grant") return yield* goOn()
       switch (error.reason._tag) {
         case "Passing":
         case "Malformed":
         case "NotBound":
-        case "UnusableSecret": {
-          if (!works) return yield* error
-          const wait = error.reason._tag === "Passing" ? (error.reason.retryAfter ?? 0) : 0
-          restingUntil.set(key.storageName, (yield* Clock.currentTimeMillis) + Math.max(rest, wait))
-          yield* Effect.logDebug(`${error.message} The token at hand still works and is used.`)
-          return { _tag: "Use", tokens }
-        }
+        case "UnusableSecret":
+          return works ? yield* goOn() : yield* error
         case "InvalidGrant":
           if (refreshToken === undefined) return yield* error
           return yield* refreshInTurn(request, key, issuer, refreshToken)
         case "InvalidClient":
           if (error.purpose === "identity assertion") return yield* error
           if (credential.registration._tag === "Configured") {
-            return yield* new ClientRejected({
-              server: server.name,
-              hasSecret: server.oauth.source.client?.clientSecret !== undefined
-            })
+            return yield* ClientRejected.ofConfigured(server)
           }
           if (credential.registration._tag === "MetadataDocument") {
             const metadataUrl = credential.registration.clientId
@@ -358,7 +367,7 @@ export const layer: Layer.Layer<
       const adopted = held === undefined ? undefined : enough(held, missing, sent, now)
       if (adopted !== undefined) return Option.some(adopted)
       if (held?.tokens?.holds(sent) === true && held.covers(missing)) return Option.none()
-      if (!person.present && !needsNobody(server)) {
+      if (!person.present && !needsNobody(server) && held?.machineGrantAt(server) === undefined) {
         const before = held?.scopesSoFar ?? []
         return yield* new ScopeRequired({
           server: server.name,

@@ -68,7 +68,9 @@ export const layer: Layer.Layer<AuthorizedHttp, never, AccessTokens | DpopProofs
           return response
         }
         yield* discard(response)
-        return yield* send(yield* withToken(request, tokens))
+        const again = yield* send(yield* withToken(request, tokens))
+        yield* proofs.learn(new URL(request.url), again.headers)
+        return again
       })
 
       /** What was asked for, and the server still said that it is missing. */

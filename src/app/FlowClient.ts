@@ -134,8 +134,6 @@ export const rejectionOf = (
 ): ClientRejected | TokenRequestError =>
   error.reason._tag !== "InvalidClient" || error.purpose === "identity assertion"
     ? error
-    : new ClientRejected({
-        server: server.name,
-        hasSecret: flowClient.client.clientSecret !== undefined,
-        ...(flowClient._tag === "MetadataDocument" ? { metadataUrl: flowClient.client.clientId } : {})
-      })
+    : flowClient._tag === "Configured"
+      ? ClientRejected.ofConfigured(server)
+      : new ClientRejected({ server: server.name, hasSecret: false, metadataUrl: flowClient.client.clientId })

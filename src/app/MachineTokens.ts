@@ -28,27 +28,30 @@ const assertionOf = (
   { client, subjectToken, subjectTokenType, tokenEndpoint: endpoint }: IdentityProvider,
   { issuer, resource, scopes, server }: MachineRequest
 ) => {
-  const [method] = authenticationMethods({
-    hasSecret: client.clientSecret !== undefined,
-    signs: client.signingKey !== undefined,
+  const { clientId, clientSecret, signingKey } = client
+  const methods = authenticationMethods({
+    hasSecret: clientSecret !== undefined,
+    signs: signingKey !== undefined,
     decided: undefined,
     supported: undefined
   })
-  return tokenEndpoint.identityAssertion({
-    server,
-    tokenEndpoint: endpoint,
-    client: {
-      clientId: client.clientId,
-      clientSecret: client.clientSecret,
-      signing: client.signingKey && { key: client.signingKey, audience: endpoint.href },
-      authenticationMethod: method
-    },
-    audience: issuer,
-    resource,
-    scopes,
-    subjectToken,
-    subjectTokenType
-  })
+  return firstAccepted(methods, (authenticationMethod) =>
+    tokenEndpoint.identityAssertion({
+      server,
+      tokenEndpoint: endpoint,
+      client: {
+        clientId,
+        clientSecret,
+        signing: signingKey && { key: signingKey, audience: endpoint.href },
+        authenticationMethod
+      },
+      audience: issuer,
+      resource,
+      scopes,
+      subjectToken,
+      subjectTokenType
+    })
+  )
 }
 
 /** Asks for tokens that no person has to approve; each time anew, as often as they end. */
@@ -62,7 +65,7 @@ export const machineTokens = Effect.fn("MachineTokens.request")(function* (
     asked._tag === "EnterpriseManaged"
       ? {
           _tag: "JwtBearer" as const,
-          assertion: yield* assertionOf(tokenEndpoint, asked.identityProvider, request)
+          assertion: (yield* assertionOf(tokenEndpoint, asked.identityProvider, request)).answer
         }
       : asked
   return yield* firstAccepted(methods, (authenticationMethod) =>
@@ -99,5 +102,6 @@ export const machineGrant = Effect.fn("MachineTokens.grant")(function* (
     retryPassing,
     Effect.mapError((error) => rejectionOf(server, flowClient, error))
   )
+  // What is lost between the two by an interruption is asked for anew.
   return yield* keep(registrationOf(flowClient, method), tokens, grant._tag)
-}, Effect.uninterruptible)
+})

@@ -138,7 +138,7 @@ export const layer: Layer.Layer<
           server: server.name,
           account: key.account,
           detail: (error.reason._tag === "InvalidClient" && credential.registration._tag === "Configured"
-            ? new ClientRejected({ server: server.name, hasSecret: clientSecret !== undefined })
+            ? ClientRejected.ofConfigured(server)
             : error
           ).message
         })

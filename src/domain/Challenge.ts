@@ -82,20 +82,22 @@ export const silentChallenge: BearerChallenge = {
   resourceMetadata: undefined
 }
 
-/** The Bearer challenge of a header, if it holds one; else its DPoP challenge. */
+/**
+ * The Bearer challenge of a header, and what its DPoP challenge says besides: for a token that is bound to a key, servers
+ * that take both kinds say there what is wrong (RFC 9449 §7.2).
+ */
 export const bearerChallenge = (header: string | null | undefined): BearerChallenge | undefined => {
   const challenges = parseChallenges(header ?? "")
   const of = (name: string) => challenges.find(({ scheme }) => scheme === name)
-  const bearer = of("bearer")
-  const challenge = bearer ?? of("dpop")
-  return (
-    challenge && {
-      error: challenge.parameters["error"],
-      scope: challenge.parameters["scope"],
-      resourceMetadata: challenge.parameters["resource_metadata"],
-      ...(bearer === undefined ? { dpop: true as const } : {})
-    }
-  )
+  const [bearer, dpop] = [of("bearer"), of("dpop")]
+  if (bearer === undefined && dpop === undefined) return undefined
+  const said = (name: string) => bearer?.parameters[name] ?? dpop?.parameters[name]
+  return {
+    error: said("error"),
+    scope: said("scope"),
+    resourceMetadata: said("resource_metadata"),
+    ...(bearer === undefined ? { dpop: true as const } : {})
+  }
 }
 
 /** Whether an answer of 401 only asks for the same request with a nonce in its proof (RFC 9449 §9). */

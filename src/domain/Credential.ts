@@ -85,7 +85,11 @@ export class Credential extends Schema.Class<Credential>("Credential")({
   generation: Schema.Int
 }) {
   /** The record after a write with these changes. */
-  next(changes: { readonly tokens?: TokenSet; readonly registration?: ClientRegistration }): Credential {
+  next(changes: {
+    readonly tokens?: TokenSet
+    readonly registration?: ClientRegistration
+    readonly requestedScopes?: ReadonlyArray<string>
+  }): Credential {
     return new Credential({ ...this, ...changes, generation: this.generation + 1 })
   }
 
@@ -115,6 +119,12 @@ export class Credential extends Schema.Class<Credential>("Credential")({
     return this.grant === "ClientCredentials" ? { _tag: "ClientCredentials" } : undefined
   }
 
+  /** What to ask for anew without a person: as before, unless the configuration has come to ask for more. */
+  scopesAt({ oauth: { scopes } }: HttpServer): ReadonlyArray<string> {
+    const before = this.requestedScopes ?? []
+    return scopes.every((scope) => before.includes(scope)) ? before : scopes
+  }
+
   /** Every scope that was asked for or granted so far, for a sign-in that is to lose none of them. */
   get scopesSoFar(): ReadonlyArray<string> {
     return [...new Set([...(this.requestedScopes ?? []), ...this.grantedScopes])]
@@ -132,7 +142,13 @@ export class Credential extends Schema.Class<Credential>("Credential")({
   clientAt(server: HttpServer): CredentialClient {
     const { registration } = this
     const clientSecret = secretOf(registration, server)
-    const signingKey = registration._tag === "Configured" ? server.oauth.source.client?.signingKey : undefined
+    const isConfigured = registration._tag === "Configured"
+    const signingKey = isConfigured ? server.oauth.source.client?.signingKey : undefined
+    const kept = registration.authenticationMethod
+    // What a client of the configuration proves itself with may have been changed since the sign-in.
+    const proof = signingKey !== undefined ? "key" : clientSecret !== undefined ? "secret" : "none"
+    const keptProof = kept === "private_key_jwt" ? "key" : kept === "none" ? "none" : "secret"
+    const fits = !isConfigured || proof === keptProof
     return {
       clientId: registration.clientId,
       clientSecret,
@@ -141,8 +157,7 @@ export class Credential extends Schema.Class<Credential>("Credential")({
         hasSecret: clientSecret !== undefined,
         signs: signingKey !== undefined,
         decided:
-          (registration._tag === "Configured" ? server.oauth.tokenEndpointAuthMethod : undefined) ??
-          registration.authenticationMethod,
+          (isConfigured ? server.oauth.tokenEndpointAuthMethod : undefined) ?? (fits ? kept : undefined),
         supported: undefined
       })
     }

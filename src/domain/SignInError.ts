@@ -1,6 +1,7 @@
 import { Schema } from "effect"
 import { defaultAccount } from "./CredentialKey.ts"
 import { printable } from "./PrintableText.ts"
+import type { HttpServer } from "./Server.ts"
 
 /** A server, and the account at it where that is not the default one: `notion (work)`. */
 export const accountName = (server: string, account: string = defaultAccount): string =>
@@ -163,16 +164,30 @@ export class DpopUnsupported extends Schema.TaggedError<DpopUnsupported>()("Dpop
 export class ClientRejected extends Schema.TaggedError<ClientRejected>()("ClientRejected", {
   server: Schema.String,
   hasSecret: Schema.Boolean,
+  /** It signs who it is, and has no secret to send. */
+  signs: Schema.optionalKey(Schema.Boolean),
   /** The address of the document that is the client; absent: the client is one of `client_id`. */
   metadataUrl: Schema.optionalKey(Schema.String)
 }) {
+  /** That the client which the configuration of a server has is not accepted. */
+  static ofConfigured({ name, oauth: { source } }: HttpServer): ClientRejected {
+    return new ClientRejected({
+      server: name,
+      hasSecret: source.client?.clientSecret !== undefined,
+      ...(source.client?.signingKey === undefined ? {} : { signs: true })
+    })
+  }
+
   override get message(): string {
     if (this.metadataUrl !== undefined) {
       return `The authorization server of ${this.server} does not accept the client that ${this.metadataUrl} describes (invalid_client). Check that what is published there is what this prints: ${accountCommand("auth client-metadata", this.server)}`
     }
-    const fields = this.hasSecret
-      ? `"client_id" and "client_secret"`
-      : `"client_id" (and "client_secret", which is not set)`
+    const fields =
+      this.signs === true
+        ? `"client_id", the private key and "private_key_id"`
+        : this.hasSecret
+          ? `"client_id" and "client_secret"`
+          : `"client_id" (and "client_secret", which is not set)`
     return `The authorization server of ${this.server} does not accept the configured client (invalid_client). Check ${fields} in its oauth block; "token_endpoint_auth_method" sets how they are sent.`
   }
 }

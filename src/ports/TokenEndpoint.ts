@@ -81,7 +81,9 @@ const explain = (reason: TokenFailure, purpose: Purpose): string => {
     case "InvalidGrant":
       return explainInvalidGrant(purpose)
     case "InvalidClient":
-      return "does not accept this client (invalid_client)"
+      return purpose === "identity assertion"
+        ? `does not accept this client (invalid_client). Check "client_id" and "client_secret" (or the private key) of "identity_provider" in the oauth block`
+        : "does not accept this client (invalid_client)"
     case "Refused":
       return `refused to give a ${purpose === "device authorization" ? "device code" : "token"} (${reason.error}${reason.description === undefined ? "" : `: ${reason.description}`}). Check the oauth block of this server`
     case "Malformed":

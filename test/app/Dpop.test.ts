@@ -440,7 +440,16 @@ describe("a request with tokens that are bound to a key", () => {
   })
 
   it.effect("with plain tokens has no proof, and no nonce to wish for", () => {
-    const { layer, renewals, seen } = resource([wantsNonce("nonce-1")])
+    const { layer, renewals, seen } = resource([
+      () =>
+        new Response("no", {
+          status: 401,
+          headers: {
+            "www-authenticate": 'Bearer error="invalid_token", DPoP error="use_dpop_nonce"',
+            "dpop-nonce": "nonce-1"
+          }
+        })
+    ])
     return Effect.gen(function* () {
       const { text } = yield* signedIn(undefined)
       yield* send(post())

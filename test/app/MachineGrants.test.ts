@@ -406,12 +406,13 @@ describe("a grant that is refused for good", () => {
       const { layer, order } = alone({ identityProvider: broken, present: true })
       return Effect.gen(function* () {
         const server = machine(grants.managed)
-        for (const before of [0, 3]) {
+        // Each time by Basic and then, since nothing says how it takes a secret, in the body.
+        for (const before of [0, 4]) {
           broken.reason = new InvalidClient()
           const error = yield* Effect.flip(token(server))
           if (error._tag !== "TokenRequestError") return assert.fail(error._tag)
           assert.deepInclude(error, { purpose: "identity assertion", origin: "https://idp.test" })
-          assert.deepEqual(order.slice(before), ["identity assertion"])
+          assert.deepEqual(order.slice(before), ["identity assertion", "identity assertion"])
           delete broken.reason
           assert.isString(yield* token(server))
           yield* TestClock.adjust("2 hours")

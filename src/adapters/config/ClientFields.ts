@@ -64,7 +64,9 @@ export const readClient = Effect.fnUntraced(function* (
     findings.error(at(path, "client_secret"), "is given besides a private key: a client has one or the other")
   }
   for (const name of ["private_key_id", "signing_algorithm"]) {
-    if (!signs && has(fields, name)) missing(findings, path, fields, "private_key", `${name} is given`)
+    if (!signs && has(fields, name)) {
+      findings.error(at(path, "private_key_file"), `is missing: ${name} is given, and belongs to a key`)
+    }
   }
   const signingKey: SigningKey | undefined = pem && {
     pem,

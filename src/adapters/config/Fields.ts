@@ -75,9 +75,12 @@ export const missing = (
   name: string,
   why?: string
 ): undefined => {
+  const where = at(path, name)
+  // Once is enough, whatever else needs it.
+  if (findings.issues.some((issue) => issue.path === where)) return undefined
   const meant = nearName(name, Object.keys(fields))
   return findings.error(
-    at(path, name),
+    where,
     `is missing${why === undefined ? "" : `: ${why}`}${meant === undefined ? "" : ` (is ${quoted(meant)} meant to be it?)`}`
   )
 }

@@ -4,7 +4,7 @@ import { addressProblem } from "./AddressRule.ts"
 import { clientFields, readClient, secretSource } from "./ClientFields.ts"
 import {
   at,
-  block,
+  fieldsOf,
   type Findings,
   has,
   type JsonObject,
@@ -23,6 +23,10 @@ const grantTypes = [
   "jwt_bearer",
   "enterprise_managed"
 ] as const
+
+/** Whether a block names a grant that needs no person, whatever else is still to be filled in. */
+export const namesMachineGrant = (fields: JsonObject): boolean =>
+  ["client_credentials", "jwt_bearer", "enterprise_managed"].some((name) => fields["grant_type"] === name)
 
 /** The fields of how tokens are come by. */
 export const grantFields = ["grant_type", "assertion", "assertion_file", "identity_provider"]
@@ -78,13 +82,12 @@ export const readGrant = Effect.fnUntraced(function* (
   const text = yield* string(findings, path, fields, "grant_type", oneOf(grantTypes))
   const grantType = grantTypes.find((known) => known === text)
   const assertion = yield* secretSource(findings, path, fields, "assertion")
-  const identityProvider = has(fields, "identity_provider")
-    ? yield* readIdentityProvider(
-        findings,
-        at(path, "identity_provider"),
-        block(findings, path, fields, "identity_provider")
-      )
+  const placeOfProvider = at(path, "identity_provider")
+  const fieldsOfProvider = has(fields, "identity_provider")
+    ? fieldsOf(findings, placeOfProvider, fields["identity_provider"])
     : undefined
+  const identityProvider =
+    fieldsOfProvider && (yield* readIdentityProvider(findings, placeOfProvider, fieldsOfProvider))
   for (const [name, of] of Object.entries(fieldsOfGrant)) {
     if (has(fields, name) && grantType !== of && (text !== undefined || !has(fields, "grant_type"))) {
       findings.error(at(path, name), `is only for "grant_type": "${of}"`)

@@ -27,7 +27,7 @@ import {
   url,
   warnUnknown
 } from "./Fields.ts"
-import { grantFields, readGrant } from "./GrantFields.ts"
+import { grantFields, namesMachineGrant, readGrant } from "./GrantFields.ts"
 
 const known = [
   "authorization_url",
@@ -131,7 +131,7 @@ export const readOAuth = Effect.fnUntraced(function* (
   if (has(fields, "client_id") && has(fields, "client_metadata_url")) {
     findings.warn(at(path, "client_metadata_url"), "is not used: client_id comes before it")
   }
-  if (grant !== undefined && isMachineGrant(grant) && !isByHand && !has(fields, "issuer")) {
+  if (namesMachineGrant(fields) && !isByHand && !has(fields, "issuer")) {
     findings.warn(
       at(path, "issuer"),
       "is missing: without it this client's secret, or its assertion, goes to the first authorization server that the MCP server names"
@@ -148,7 +148,7 @@ export const readOAuth = Effect.fnUntraced(function* (
     }
     needs("token_url", "authorization_url is given, and needs it")
     needs("client_id", "endpoints given by hand need the client that is registered there")
-  } else if (hasProof && !has(fields, "client_id") && !(grant && isMachineGrant(grant))) {
+  } else if (hasProof && !has(fields, "client_id")) {
     missing(
       findings,
       path,
@@ -166,7 +166,12 @@ export const readOAuth = Effect.fnUntraced(function* (
   if (method === "private_key_jwt" && !signs) {
     missing(findings, path, fields, "private_key_file", `${method} signs with it`)
   }
-  if (method?.startsWith("client_secret") === true && has(fields, "client_id") && !hasSecret) {
+  if (method?.startsWith("client_secret") === true && signs) {
+    findings.error(
+      at(path, "token_endpoint_auth_method"),
+      `is ${method}, which sends a secret, and there is a private key: leave one of them out`
+    )
+  } else if (method?.startsWith("client_secret") === true && has(fields, "client_id") && !hasSecret) {
     missing(findings, path, fields, "client_secret", `${method} needs it`)
   }
 

@@ -49,6 +49,12 @@ export const clientAssertion = Effect.fn("TokenEndpoint.clientAssertion")(functi
         detail: `"private_key" is none that can be read: it must be PEM text that begins with -----BEGIN and is not encrypted`
       })
   })
+  const bits = key.asymmetricKeyDetails?.modulusLength
+  if (bits !== undefined && bits < 2048) {
+    return yield* Effect.fail(
+      new UnusableSecret({ detail: `"private_key" has ${bits} bits, and an RSA key needs 2048 at least` })
+    )
+  }
   const able = algorithmsOf(key)
   const chosen = algorithm ?? able[0]
   if (chosen === undefined || !able.includes(chosen)) {

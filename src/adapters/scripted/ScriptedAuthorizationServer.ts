@@ -353,7 +353,9 @@ export const layer = (
         }),
         identityAssertion: Effect.fn("ScriptedAuthorizationServer.identityAssertion")(function* (request) {
           counts.identityAssertions += 1
-          yield* begin(request)
+          yield* begin(request).pipe(
+            Effect.mapError((error) => new TokenRequestError({ ...error, purpose: "identity assertion" }))
+          )
           return Redacted.make(`assertion-for-${request.audience}`)
         }),
         revoke: Effect.fn("ScriptedAuthorizationServer.revoke")(function* (request) {

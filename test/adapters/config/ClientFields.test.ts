@@ -172,7 +172,7 @@ describe("an error in a client's fields", () => {
     [
       "an algorithm without a key",
       { client_id: "id", signing_algorithm: "ES256" },
-      ["private_key: is missing: signing_algorithm is given"]
+      ["private_key_file: is missing: signing_algorithm is given, and belongs to a key"]
     ],
     [
       "to sign, with nothing to sign with",
@@ -192,7 +192,9 @@ describe("an error in a client's fields", () => {
     [
       "a key, and a secret to send",
       { client_id: "id", private_key_file: "/k", token_endpoint_auth_method: "client_secret_basic" },
-      ["client_secret: is missing: client_secret_basic needs it"]
+      [
+        "token_endpoint_auth_method: is client_secret_basic, which sends a secret, and there is a private key: leave one of them out"
+      ]
     ]
   ])("%s", ([, oauth, expected]) =>
     Effect.gen(function* () {

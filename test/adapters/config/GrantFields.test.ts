@@ -447,3 +447,29 @@ describe("tokens that are bound to a key", () => {
     })
   )
 })
+
+describe("an error that several rules find", () => {
+  it.effect.each([
+    [
+      "a client that jwt_bearer and its key both need",
+      { grant_type: "jwt_bearer", assertion: "${A}", private_key_file: "/k", issuer },
+      "client_id"
+    ],
+    [
+      "a client that a grant and endpoints by hand both need",
+      { grant_type: "client_credentials", token_url, client_secret: "${S}" },
+      "client_id"
+    ],
+    [
+      "an identity provider that is no object",
+      { grant_type: "enterprise_managed", client_id: "id", identity_provider: "x", issuer },
+      "identity_provider"
+    ]
+  ] as const)("is told once: %s", ([, oauth, field]) =>
+    Effect.gen(function* () {
+      const lines = yield* errorsOf({ mcpServers: { s: { url, oauth } } })
+      assert.lengthOf(lines, 1)
+      assert.include(lines[0], `mcpServers.s.oauth.${field}: `)
+    })
+  )
+})
