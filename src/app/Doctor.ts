@@ -1,17 +1,23 @@
-import { Clock, Context, Effect, Layer, Redacted, Result } from "effect"
-import type { DiscoveredServer } from "../domain/AuthorizationServer.ts"
+import { Clock, Context, DateTime, Effect, Layer, Option, Redacted, Result } from "effect"
+import { type DiscoveredServer, endpointsWithoutMetadata } from "../domain/AuthorizationServer.ts"
 import { type BearerChallenge, bearerChallenge, silentChallenge } from "../domain/Challenge.ts"
+import type { Credential } from "../domain/Credential.ts"
 import { CredentialKey } from "../domain/CredentialKey.ts"
 import { printable } from "../domain/PrintableText.ts"
 import { type HttpServer, isMachineGrant, resourceOf } from "../domain/Server.ts"
-import { accountCommand, accountName } from "../domain/SignInError.ts"
+import {
+  accountCommand,
+  accountName,
+  AuthorizationServerChanged,
+  DpopUnsupported
+} from "../domain/SignInError.ts"
 import { CallbackListener } from "../ports/CallbackListener.ts"
+import { CredentialStore } from "../ports/CredentialStore.ts"
 import { Discovery, type DiscoveryError, type SignInNotOffered } from "../ports/Discovery.ts"
 import { HttpTransport, type NetworkError } from "../ports/HttpTransport.ts"
-import { Proxy } from "../ports/Proxy.ts"
+import { Proxy, type ProxyRoute } from "../ports/Proxy.ts"
 import { type Authority, authorityByHand, authorityDiscovered } from "./Authority.ts"
 import { ChosenStorage } from "./ChosenStorage.ts"
-import { CredentialStatus } from "./CredentialStatus.ts"
 import { fixedClient } from "./FlowClient.ts"
 import { StorageCheck } from "./StorageCheck.ts"
 
@@ -28,6 +34,7 @@ export const checks = [
   "scopes",
   "registration",
   "PKCE",
+  "DPoP",
   "redirect",
   "sign-in",
   "storage"
@@ -57,7 +64,7 @@ export class Doctor extends Context.Service<
 /** Apart by more than this the clocks of two machines make tokens look ended, or not begun; in milliseconds. */
 const tolerance = 60_000
 
-/** A request that any MCP server may refuse and none acts on. */
+/** A request that any MCP server may refuse, as one outside a session, and none acts on. */
 const ping = JSON.stringify({ jsonrpc: "2.0", id: 1, method: "ping" })
 
 const right = (check: Finding["check"], said: string): Finding => ({ check, verdict: "right", said })
@@ -95,8 +102,17 @@ interface Met {
 const hasOwnAuthorization = (server: HttpServer): boolean =>
   Object.keys(server.headers).some((name) => name.toLowerCase() === "authorization")
 
-const ofServer = (server: HttpServer, met: Result.Result<Met, NetworkError>): Finding => {
+/** What a server answers that lets anybody in; 400 is for a request outside a session. */
+const isOpen = (status: number): boolean => (status >= 200 && status < 300) || status === 400
+
+/** It may answer otherwise in a while. */
+const isPassing = (status: number): boolean => status === 429 || status >= 500
+
+const ofServer = (server: HttpServer, met: Result.Result<Met, NetworkError>, found: Found): Finding => {
   if (Result.isFailure(met)) return wrong("server", ...sentences(met.failure.message))
+  if (found._tag === "Failed" && brokenAt(found.error) === "server") {
+    return wrong("server", ...sentences(found.error.message))
+  }
   const { status } = met.success
   const tls = server.url.protocol === "https:" ? "TLS is good, and it" : "it"
   if (hasOwnAuthorization(server)) {
@@ -107,7 +123,17 @@ const ofServer = (server: HttpServer, met: Result.Result<Met, NetworkError>): Fi
     )
   }
   if (status === 401) return right("server", `${tls} asks for a sign-in (401)`)
-  if (status >= 200 && status < 300) return note("server", `${tls} answers without a sign-in (${status})`)
+  if (isOpen(status)) return note("server", `${tls} answers without a sign-in (${status})`)
+  if (isPassing(status)) {
+    return wrong("server", `${tls} answers ${status}`, "Try again later, or tell its provider")
+  }
+  if (status === 403) {
+    return wrong(
+      "server",
+      `${tls} refuses this machine or its "headers" (403), and asks for no sign-in`,
+      `Check "headers", or ask its provider who may come`
+    )
+  }
   if (status === 404 || status === 405) {
     return wrong("server", `${tls} answers ${status}`, `Check "url": it is no MCP endpoint`)
   }
@@ -168,12 +194,47 @@ const brokenAt = (error: DiscoveryError | SignInNotOffered | NetworkError): Find
       return "issuer"
     case "resource mismatch":
       return "resource"
+    case "moved":
+      return "server"
     default:
       return "metadata"
   }
 }
 
-const ofMetadata = (found: Found, endpoints: Result.Result<void, NetworkError>): Finding => {
+/** Nothing describes the authorization server: its endpoints are guessed, as revision 2025-03-26 of MCP has it. */
+const isGuessed = (server: HttpServer, found: Found): boolean =>
+  found._tag === "Discovered" &&
+  JSON.stringify(found.discovered.metadata) === JSON.stringify(endpointsWithoutMetadata(server.url))
+
+/** Whether a browser is needed; `SignIn` decides for itself, by the same fields. */
+const wantsBrowser = ({ oauth: { grant } }: HttpServer, { metadata }: Authority): boolean =>
+  grant === undefined
+    ? (metadata?.grant_types_supported?.includes("authorization_code") ?? true)
+    : grant._tag === "AuthorizationCode"
+
+const ofDiscovered = (server: HttpServer, found: Found & { readonly authority: Authority }): Finding => {
+  const { authorizationEndpoint, deviceAuthorizationEndpoint, issuer } = found.authority
+  const at = printable(issuer)
+  if (server.oauth.grant?._tag === "DeviceCode" && deviceAuthorizationEndpoint === undefined) {
+    return wrong("metadata", `of ${at}; it offers no device codes`, `Take "grant_type" out`)
+  }
+  if (authorizationEndpoint === undefined && wantsBrowser(server, found.authority)) {
+    return wrong(
+      "metadata",
+      `of ${at}; it names no authorization_endpoint`,
+      `"authorization_url", "token_url" and "client_id", if its provider documents them`
+    )
+  }
+  return isGuessed(server, found)
+    ? note("metadata", `none: /authorize, /token and /register of ${at} are used, as older servers have them`)
+    : right("metadata", `of ${at}, its endpoints may be used`)
+}
+
+const ofMetadata = (
+  server: HttpServer,
+  found: Found,
+  endpoints: Result.Result<void, NetworkError>
+): Finding => {
   switch (found._tag) {
     case "Unreached":
       return notReached("metadata")
@@ -182,12 +243,13 @@ const ofMetadata = (found: Found, endpoints: Result.Result<void, NetworkError>):
         ? wrong("metadata", ...sentences(endpoints.failure.message))
         : right("metadata", "not asked for; the endpoints that are written by hand answer")
     case "Discovered":
-      return right("metadata", `of ${printable(found.authority.issuer)}, its endpoints may be used`)
-    case "Failed":
+      return ofDiscovered(server, found)
+    case "Failed": {
       if (found.error._tag === "SignInNotOffered") return note("metadata", "none: it wants no sign-in")
-      return brokenAt(found.error) === "metadata"
-        ? wrong("metadata", ...sentences(found.error.message))
-        : right("metadata", "found")
+      const broken = brokenAt(found.error)
+      if (broken === "metadata") return wrong("metadata", ...sentences(found.error.message))
+      return broken === "server" ? notReached("metadata") : right("metadata", "found")
+    }
   }
 }
 
@@ -204,7 +266,8 @@ const failedAt = (
 const isFound = (found: Found): found is Exclude<Found, { readonly _tag: "Failed" | "Unreached" }> =>
   found._tag === "ByHand" || found._tag === "Discovered"
 
-const ofIssuer = ({ oauth }: HttpServer, found: Found): Finding => {
+const ofIssuer = (server: HttpServer, found: Found): Finding => {
+  const { oauth } = server
   if (!isFound(found)) return failedAt("issuer", found)
   if (found._tag === "ByHand") {
     return oauth.issuer === undefined
@@ -212,6 +275,8 @@ const ofIssuer = ({ oauth }: HttpServer, found: Found): Finding => {
       : right("issuer", `answers must come from ${oauth.issuer}`)
   }
   const { issuer, responseIssuerRequired } = found.authority
+  if (isGuessed(server, found))
+    return note("issuer", `${printable(issuer)}, where the server is; nothing confirms it`)
   const named = oauth.issuer === undefined ? "as the server names it" : "as the configuration names it"
   const said = `${printable(issuer)}, ${named}, and its metadata agrees`
   return responseIssuerRequired
@@ -238,10 +303,11 @@ const ofResource = (server: HttpServer, found: Found): Finding => {
       `"send_resource": true`
     )
   }
-  return right(
-    "resource",
-    resource === resourceOf(server) ? resource : `${resource}, which stands above the server`
-  )
+  const sent = printable(resource)
+  if (resource === resourceOf(server)) return right("resource", sent)
+  return found._tag === "ByHand"
+    ? right("resource", `${sent}, as "extra_auth_params" has it`)
+    : right("resource", `${sent}, as the server's metadata writes it for ${resourceOf(server)}`)
 }
 
 const ofProvider = ({ oauth }: HttpServer, found: Found): Finding => {
@@ -262,19 +328,34 @@ const ofProvider = ({ oauth }: HttpServer, found: Found): Finding => {
   return hints.length === 0 ? right("provider", said) : note("provider", said, hints.join(". "))
 }
 
-const ofScopes = ({ oauth }: HttpServer, found: Found): Finding => {
+/** Where the scopes come from that are asked for. */
+const originOf = ({ oauth }: HttpServer, met: Result.Result<Met, NetworkError>): string => {
+  if (oauth.scopes.length > 0) return "as the configuration writes them"
+  return Result.isSuccess(met) && met.success.challenge?.scope !== undefined
+    ? "as the server's challenge asks for"
+    : "as the server's metadata lists them"
+}
+
+const ofScopes = (server: HttpServer, met: Result.Result<Met, NetworkError>, found: Found): Finding => {
   if (!isFound(found)) return failedAt("scopes", found)
-  const { metadata, scopes } = found.authority
+  const { grant, scopes: byHand } = server.oauth
+  const { metadata, scopes: all } = found.authority
+  const scopes =
+    grant !== undefined && isMachineGrant(grant) ? all.filter((scope) => scope !== "offline_access") : all
   if (scopes.length === 0) return right("scopes", "none are named; the authorization server decides")
-  const list = printable(scopes.join(" "))
+  const asked = byHand.length > 0 ? byHand : found._tag === "Discovered" ? found.discovered.scopes : scopes
+  const added = scopes.filter((scope) => !asked.includes(scope))
+  const said = [
+    `${printable(scopes.join(" "))}, ${originOf(server, met)}`,
+    ...(added.length === 0 ? [] : [`${printable(added.join(" "))} is added, since it is offered`])
+  ].join("; ")
   const supported = metadata?.scopes_supported
-  const unknown = scopes.filter((scope) => supported !== undefined && !supported.includes(scope))
-  if (oauth.scopes.length === 0) return right("scopes", `${list}, as the server asks for`)
+  const unknown = byHand.filter((scope) => supported !== undefined && !supported.includes(scope))
   return unknown.length === 0
-    ? right("scopes", `${list}, as the configuration writes them`)
+    ? right("scopes", said)
     : note(
         "scopes",
-        `${list}, as the configuration writes them; ${printable(unknown.join(" "))} is not among those that the authorization server lists`,
+        `${said}; ${printable(unknown.join(" "))} is not among those that the authorization server lists`,
         `Check "scopes"`
       )
 }
@@ -292,12 +373,17 @@ const ofRegistration = (server: HttpServer, found: Found): Finding => {
           ? "without a secret"
           : "and a secret"
     const unused = source.client !== undefined && clientMetadataUrl !== undefined
-    return right(
-      "registration",
-      fixed._tag === "Configured"
-        ? `client_id ${fixed.client.clientId} ${how}${unused ? "; client_metadata_url is not used" : ""}`
-        : `the client is known by ${fixed.client.clientId}`
-    )
+    if (fixed._tag === "MetadataDocument") {
+      return right("registration", `the client is known by ${fixed.client.clientId}`)
+    }
+    const said = `client_id ${fixed.client.clientId} ${how}`
+    return unused
+      ? note(
+          "registration",
+          `${said}; client_metadata_url is not used, since client_id counts before it`,
+          `Take "client_id" or "client_metadata_url" out`
+        )
+      : right("registration", said)
   }
   if (authority.metadata?.registration_endpoint !== undefined) {
     return right(
@@ -313,30 +399,109 @@ const ofRegistration = (server: HttpServer, found: Found): Finding => {
   )
 }
 
-const ofPkce = ({ oauth }: HttpServer, found: Found): Finding => {
+const ofPkce = (server: HttpServer, found: Found): Finding => {
   if (!isFound(found)) return failedAt("PKCE", found)
-  if (oauth.grant !== undefined && isMachineGrant(oauth.grant)) return note("PKCE", "not needed: no browser")
+  const { oauth } = server
+  if (!wantsBrowser(server, found.authority)) return note("PKCE", "not needed: no browser")
   if (!oauth.usePkce)
     return note("PKCE", "switched off", `Take "use_pkce": false out, where the provider does PKCE`)
-  if (found._tag === "ByHand") return right("PKCE", "S256 is sent")
-  const methods = found.authority.metadata?.code_challenge_methods_supported
+  if (found._tag === "ByHand" || isGuessed(server, found)) return right("PKCE", "S256 is sent")
+  const { metadata, provider } = found.authority
+  const methods = metadata?.code_challenge_methods_supported
   if (methods?.includes("S256") === true) {
-    return oauth.assumePkce === true
-      ? right("PKCE", "S256, announced or assumed")
+    if (oauth.assumePkce === true) return right("PKCE", "S256, announced or assumed")
+    return found.discovered.metadata.code_challenge_methods_supported === undefined
+      ? right("PKCE", `S256, which ${provider?.name} does without announcing it`)
       : right("PKCE", "S256, as the authorization server announces")
   }
   return wrong(
     "PKCE",
     methods === undefined ? "not announced" : `only ${printable(methods.join(" "))} is announced`,
-    `"assume_pkce": true, where the provider says that it does S256 all the same`
+    methods === undefined
+      ? `"assume_pkce": true, where the provider says that it does S256 all the same`
+      : `"use_pkce": false, where the provider says that it goes without S256`
   )
+}
+
+const ofDpop = ({ name, oauth }: HttpServer, found: Found): Finding => {
+  if (!isFound(found)) return failedAt("DPoP", found)
+  const { dpopRequired, issuer, metadata } = found.authority
+  if (!(oauth.dpop ?? dpopRequired)) {
+    return dpopRequired
+      ? wrong("DPoP", "switched off, and the server takes no tokens without it", `Take "dpop": false out`)
+      : right("DPoP", "not asked for")
+  }
+  if (metadata !== undefined && metadata.dpop_signing_alg_values_supported?.includes("ES256") !== true) {
+    return wrong(
+      "DPoP",
+      ...sentences(new DpopUnsupported({ server: name, issuer, required: dpopRequired }).message)
+    )
+  }
+  return right(
+    "DPoP",
+    `tokens are bound to a key, as the ${oauth.dpop === true ? "configuration" : "server"} asks for`
+  )
+}
+
+/** A point in time; in milliseconds since the epoch. */
+const timeOf = (time: number): string =>
+  Option.match(DateTime.make(time), { onNone: () => "a far day", onSome: DateTime.formatIso })
+
+/** The line of a credential that counts, and of nobody's where there is none. */
+const ofCredential = (
+  server: HttpServer,
+  key: CredentialKey,
+  credential: Credential | undefined,
+  now: number
+): Finding => {
+  const login = accountCommand("auth login", server.name, key.account)
+  const tokens = credential?.tokens
+  if (credential === undefined || tokens === undefined) return note("sign-in", "nobody is signed in", login)
+  const { expiresAt, refreshToken } = tokens
+  const hasEnded = tokens.isExpired(now)
+  const isRenewed = refreshToken !== undefined || credential.machineGrantAt(server) !== undefined
+  if (hasEnded && !isRenewed) return note("sign-in", "it has expired and cannot be refreshed", login)
+  const until =
+    expiresAt === undefined
+      ? "until the server says otherwise"
+      : `${hasEnded ? "with a token that ended" : "until"} ${timeOf(expiresAt)}`
+  const then = isRenewed ? "the next token comes by itself" : "no refresh token is there for more"
+  const granted = printable(credential.grantedScopes.join(" "))
+  return right(
+    "sign-in",
+    `${accountName(server.name, key.account)} is signed in to ${until}${granted === "" ? "" : `, for ${granted}`}; ${then}`
+  )
+}
+
+const ofRoute = ({ obstacle, place, variable }: ProxyRoute): Finding => {
+  if (obstacle === undefined) return right("proxy", `${variable} names ${place}, and requests go through it`)
+  switch (obstacle) {
+    case "runtime":
+      return wrong(
+        "proxy",
+        `${variable} names ${place}, which this version of Node does not use by itself`,
+        "Set NODE_USE_ENV_PROXY=1, or use Node 24.14 or later"
+      )
+    case "variable":
+      return note(
+        "proxy",
+        `${variable} names ${place}, and is not read: the server is reached directly`,
+        "Set HTTPS_PROXY (and HTTP_PROXY) to the same address, where it is needed"
+      )
+    case "address":
+      return wrong(
+        "proxy",
+        `${variable} is ${place}, and is passed over`,
+        `Set ${variable} to an address such as http://proxy.example.com:3128, or take it out`
+      )
+  }
 }
 
 /** @see Doctor */
 export const layer: Layer.Layer<
   Doctor,
   never,
-  CallbackListener | ChosenStorage | CredentialStatus | Discovery | HttpTransport | Proxy | StorageCheck
+  CallbackListener | ChosenStorage | CredentialStore | Discovery | HttpTransport | Proxy | StorageCheck
 > = Layer.effect(
   Doctor,
   Effect.gen(function* () {
@@ -344,24 +509,40 @@ export const layer: Layer.Layer<
     const discovery = yield* Discovery
     const listener = yield* CallbackListener
     const proxy = yield* Proxy
-    const status = yield* CredentialStatus
+    const store = yield* CredentialStore
     const storageCheck = yield* StorageCheck
     const transport = yield* HttpTransport
 
-    const meet = Effect.fn("Doctor.meet")(function* (server: HttpServer) {
+    const ask = Effect.fn("Doctor.ask")(function* (server: HttpServer, method: "GET" | "POST") {
       const headers = new Headers()
       for (const [name, value] of Object.entries(server.headers)) headers.set(name, Redacted.value(value))
       headers.delete("authorization")
-      headers.set("content-type", "application/json")
-      headers.set("accept", "application/json, text/event-stream")
-      const response = yield* transport.send(new Request(server.url, { method: "POST", headers, body: ping }))
+      if (method === "POST") headers.set("content-type", "application/json")
+      headers.set("accept", method === "POST" ? "application/json, text/event-stream" : "text/event-stream")
+      const body = method === "POST" ? { body: ping } : {}
+      const response = yield* transport.send(new Request(server.url, { method, headers, ...body }))
       yield* Effect.promise(async () => response.body?.cancel().catch(() => undefined))
       const date = Date.parse(response.headers.get("date") ?? "")
       return {
         status: response.status,
+        streams: response.headers.get("content-type")?.startsWith("text/event-stream") === true,
         challenge: bearerChallenge(response.headers.get("www-authenticate")),
         date: Number.isNaN(date) ? undefined : date
       }
+    })
+
+    /** Servers of the older SSE transport answer a GET, and a POST with 400, 404 or 405 (MCP "Transports"). */
+    const meet = Effect.fn("Doctor.meet")(function* (
+      server: HttpServer
+    ): Effect.fn.Return<Met, NetworkError> {
+      if (server.transport === "sse") return yield* ask(server, "GET")
+      const posted = yield* ask(server, "POST")
+      if (![400, 404, 405].includes(posted.status)) return posted
+      const got = yield* Effect.result(ask(server, "GET"))
+      // Where that leads nowhere, what it said to the usual request counts.
+      return Result.isSuccess(got) && (got.success.status === 401 || got.success.streams)
+        ? got.success
+        : posted
     })
 
     /** Endpoints written by hand: any answer to a request that asks for nothing is good. */
@@ -382,10 +563,14 @@ export const layer: Layer.Layer<
       if (source._tag === "ByHand") return { _tag: "ByHand", authority: authorityByHand(server, source) }
       if (Result.isFailure(met)) return { _tag: "Unreached" }
       const { challenge, status: code } = met.success
+      if (isPassing(code)) return { _tag: "Unreached" }
       const asked = code === 401 ? (challenge ?? silentChallenge) : undefined
       return yield* discovery.discover(server, asked).pipe(
         Effect.match({
-          onFailure: (error): Found => ({ _tag: "Failed", error }),
+          onFailure: (error): Found =>
+            error._tag === "SignInNotOffered" && !isOpen(code)
+              ? { _tag: "Unreached" }
+              : { _tag: "Failed", error },
           onSuccess: (discovered): Found => ({
             _tag: "Discovered",
             discovered,
@@ -397,28 +582,23 @@ export const layer: Layer.Layer<
 
     const ofProxy = Effect.fn("Doctor.ofProxy")(function* (server: HttpServer) {
       const route = yield* proxy.routeTo(server.url)
-      if (route === undefined) return right("proxy", "none: the server is reached directly")
-      const through = `${route.variable} names ${route.place}`
-      return route.used
-        ? right("proxy", `${through}, and requests go through it`)
-        : wrong(
-            "proxy",
-            `${through}, which this version of Node does not use by itself`,
-            "Set NODE_USE_ENV_PROXY=1, or use Node 24.14 or later"
-          )
+      return route === undefined ? right("proxy", "none: the server is reached directly") : ofRoute(route)
     })
 
     const ofRedirect = Effect.fn("Doctor.ofRedirect")(function* (server: HttpServer, found: Found) {
       if (!isFound(found)) return failedAt("redirect", found)
-      const { grant, redirectUri } = server.oauth
-      if (grant !== undefined && grant._tag !== "AuthorizationCode") {
+      const { redirectUri } = server.oauth
+      if (!wantsBrowser(server, found.authority)) {
         return note("redirect", "not needed: no browser comes back to this machine")
       }
       const isFixed = fixedClient(server, found.authority) !== undefined
       const bound = yield* Effect.result(
         Effect.scoped(listener.bind({ server: server.name, redirectUri, portMayMove: false }))
       )
-      const known = isFixed ? "; the client must be registered for it, letter by letter" : ""
+      const other = { localhost: "127.0.0.1", "127.0.0.1": "localhost" }[redirectUri.hostname]
+      const known = isFixed
+        ? `; the client must be registered for it, letter by letter${other === undefined ? "" : ` (${other} is another address)`}`
+        : ""
       if (Result.isSuccess(bound))
         return right("redirect", `${redirectUri.href}, and its port is free${known}`)
       if (bound.failure._tag === "RedirectPortBusy" && !isFixed) {
@@ -427,22 +607,34 @@ export const layer: Layer.Layer<
       return wrong("redirect", ...sentences(bound.failure.message))
     })
 
-    const ofSignIn = Effect.fn("Doctor.ofSignIn")(function* (server: HttpServer, key: CredentialKey) {
-      const { problem, scopes, state } = yield* status.of(key)
-      const login = accountCommand("auth login", server.name, key.account)
-      switch (state) {
-        case "signed in":
-        case "refreshable": {
-          const granted = scopes.length === 0 ? "" : `, for ${printable(scopes.join(" "))}`
-          return right("sign-in", `${accountName(server.name, key.account)} is signed in to${granted}`)
-        }
-        case "expired":
-          return note("sign-in", "it has expired and cannot be refreshed", login)
-        case "signed out":
-          return note("sign-in", "nobody has signed in yet", login)
-        case "unreadable":
-          return wrong("sign-in", ...sentences(problem ?? "what is stored cannot be read"))
+    const ofSignIn = Effect.fn("Doctor.ofSignIn")(function* (
+      server: HttpServer,
+      key: CredentialKey,
+      found: Found
+    ) {
+      const stored = yield* Effect.result(store.get(key))
+      if (Result.isFailure(stored)) return wrong("sign-in", ...sentences(stored.failure.message))
+      const credential = Option.getOrUndefined(stored.success)
+      if (credential !== undefined && !credential.isFor(server)) {
+        return note(
+          "sign-in",
+          "what is kept is for another address, issuer, client or grant than the configuration has now, and is not used",
+          accountCommand("auth login", server.name, key.account)
+        )
       }
+      if (
+        credential?.registration._tag === "Configured" &&
+        found._tag === "Discovered" &&
+        server.oauth.issuer === undefined &&
+        credential.issuer !== found.authority.issuer
+      ) {
+        const { issuer: before } = credential
+        const { issuer: now } = found.authority
+        const { account } = key
+        const changed = new AuthorizationServerChanged({ server: server.name, account, before, now })
+        return wrong("sign-in", ...sentences(changed.message))
+      }
+      return ofCredential(server, key, credential, yield* Clock.currentTimeMillis)
     })
 
     const ofStorage = Effect.gen(function* () {
@@ -464,18 +656,19 @@ export const layer: Layer.Layer<
       const endpoints = yield* Effect.result(reachEndpoints(server))
       return [
         yield* ofProxy(server),
-        ofServer(server, met),
+        ofServer(server, met, found),
         ofClock(met, now),
         ofChallenge(server, met),
-        ofMetadata(found, endpoints),
+        ofMetadata(server, found, endpoints),
         ofProvider(server, found),
         ofIssuer(server, found),
         ofResource(server, found),
-        ofScopes(server, found),
+        ofScopes(server, met, found),
         ofRegistration(server, found),
         ofPkce(server, found),
+        ofDpop(server, found),
         yield* ofRedirect(server, found),
-        yield* ofSignIn(server, CredentialKey.of(server.name, account)),
+        yield* ofSignIn(server, CredentialKey.of(server.name, account), found),
         yield* ofStorage
       ]
     })

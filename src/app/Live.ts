@@ -128,7 +128,7 @@ export const live = (version: string) =>
       Layer.provideMerge(storage("terminal"))
     ),
     examination: Doctor.layer.pipe(
-      Layer.provide(Layer.merge(CredentialStatus.layer, StorageCheck.layer)),
+      Layer.provide(StorageCheck.layer),
       Layer.provide(Layer.mergeAll(Discovery.layer, CallbackListener.layer, EnvironmentProxy.layer)),
       Layer.provide(FetchTransport.layer),
       Layer.provideMerge(storage("terminal"))

@@ -6,7 +6,11 @@ import * as MemoryStore from "../../src/adapters/store/memory/MemoryStore.ts"
 import { ChosenStorage } from "../../src/app/ChosenStorage.ts"
 import * as Doctor from "../../src/app/Doctor.ts"
 import * as StorageCheck from "../../src/app/StorageCheck.ts"
-import { type DiscoveredServer, endpointsWithoutMetadata } from "../../src/domain/AuthorizationServer.ts"
+import {
+  AuthorizationServerMetadata,
+  type DiscoveredServer,
+  endpointsWithoutMetadata
+} from "../../src/domain/AuthorizationServer.ts"
 import { ConfiguredRegistration } from "../../src/domain/ClientRegistration.ts"
 import { Credential } from "../../src/domain/Credential.ts"
 import { CredentialKey } from "../../src/domain/CredentialKey.ts"
@@ -122,6 +126,20 @@ const guessed = (server: HttpServer): Effect.Effect<DiscoveredServer> =>
     scopes: []
   })
 
+/** A server whose authorization server says as little as it may, and this. */
+const described =
+  (said: Partial<AuthorizationServerMetadata>) =>
+  (server: HttpServer): Effect.Effect<DiscoveredServer> =>
+    Effect.succeed({
+      metadata: new AuthorizationServerMetadata({
+        issuer: "https://as.test",
+        token_endpoint: "https://as.test/token",
+        ...said
+      }),
+      resource: resourceOf(server),
+      scopes: []
+    })
+
 const keeping = (changes: {
   readonly issuer?: string
   readonly resource?: string
@@ -189,16 +207,35 @@ describe("an examination", () => {
     }).pipe(Effect.provide(on({ ...answering(status), discover: notOffered })))
   )
 
-  it.effect("asks servers of the older SSE transport as they want to be asked", () =>
-    Effect.gen(function* () {
+  it.effect("asks servers of the older SSE transport as they want to be asked", () => {
+    const sent: Array<Request> = []
+    const answer = ({ method }: Request) =>
+      method === "GET" ? challenged() : new Response(null, { status: 405 })
+    return Effect.gen(function* () {
       isVerdict((yield* examine())("server"), "right", "401")
       isVerdict((yield* examine({ ...serverNamed("demo"), transport: "sse" }))("server"), "right", "401")
-    }).pipe(
-      Effect.provide(
-        on({
-          answer: ({ method }) => (method === "GET" ? challenged() : new Response(null, { status: 405 }))
-        })
+      assert.deepStrictEqual(
+        sent.map(({ method }) => method),
+        ["POST", "GET", "GET"]
       )
+    }).pipe(Effect.provide(on({ sent, answer })))
+  })
+
+  it.effect("looks at the sign-in of a server that has a header of its own, without that", () => {
+    const sent: Array<Request> = []
+    return Effect.gen(function* () {
+      const headers = { Authorization: Redacted.make("Bearer of-its-own"), "X-Team": Redacted.make("blue") }
+      isVerdict((yield* examine({ ...serverNamed("demo"), headers }))("server"), "note", '"headers"')
+      assert.strictEqual(sent[0]?.headers.get("x-team"), "blue")
+      assert.isNull(sent[0]?.headers.get("authorization"))
+    }).pipe(Effect.provide(on({ sent })))
+  })
+
+  it.effect("does not look for the metadata of a server that is not well", () =>
+    Effect.gen(function* () {
+      isVerdict((yield* examine())("metadata"), "not reached")
+    }).pipe(
+      Effect.provide(on({ ...answering(503), discover: () => Effect.die("the server was asked again") }))
     )
   )
 
@@ -250,6 +287,7 @@ describe("an examination", () => {
           Doctor.checks.filter((other) => of(other).verdict === "wrong"),
           [check]
         )
+        if (check === "server") isVerdict(of("metadata"), "not reached")
         for (const other of ["scopes", "registration", "PKCE", "DPoP", "redirect"] as const) {
           isVerdict(of(other), "not reached")
         }
@@ -292,6 +330,57 @@ describe("an examination", () => {
           answer: () => challenged('scope="read"'),
           metadata: { scopes_supported: ["read", "offline_access"] }
         })
+      )
+    )
+  )
+
+  it.effect("asks for no offline_access where nobody has to be there", () =>
+    Effect.gen(function* () {
+      const server = serverNamed("demo", { ...written, grant: { _tag: "ClientCredentials" } })
+      assert.notInclude((yield* examine(server))("scopes").said, "offline_access")
+    }).pipe(
+      Effect.provide(
+        on({
+          answer: () => challenged('scope="read"'),
+          metadata: { scopes_supported: ["read", "offline_access"] }
+        })
+      )
+    )
+  )
+
+  it.effect("misses the endpoint that the grant needs", () =>
+    Effect.gen(function* () {
+      const device = serverNamed("demo", { grant: { _tag: "DeviceCode" } })
+      isVerdict((yield* examine(device))("metadata"), "wrong", '"grant_type"')
+      isVerdict((yield* examine())("metadata"), "wrong", "authorization_endpoint")
+    }).pipe(Effect.provide(on({ discover: described({}) })))
+  )
+
+  it.effect("needs no browser where the authorization server offers none", () =>
+    Effect.gen(function* () {
+      const of = yield* examine()
+      isVerdict(of("metadata"), "right")
+      isVerdict(of("PKCE"), "note", "no browser")
+      isVerdict(of("redirect"), "note", "no browser")
+    }).pipe(Effect.provide(on({ discover: described({ grant_types_supported: ["client_credentials"] }) })))
+  )
+
+  it.effect("needs a browser where authorization codes are among what is offered", () =>
+    Effect.gen(function* () {
+      isVerdict((yield* examine())("PKCE"), "right", "announces")
+    }).pipe(
+      Effect.provide(
+        on({ metadata: { grant_types_supported: ["client_credentials", "authorization_code"] } })
+      )
+    )
+  )
+
+  it.effect("does not say that a provider announces what is only known of it", () =>
+    Effect.gen(function* () {
+      isVerdict((yield* examine())("PKCE"), "right", "Microsoft Entra does without announcing it")
+    }).pipe(
+      Effect.provide(
+        on({ discover: described({ authorization_endpoint: "https://login.microsoftonline.com/authorize" }) })
       )
     )
   )

@@ -64,6 +64,7 @@ describe("auth doctor", () => {
         "scopes: right",
         "registration: right",
         "PKCE: right",
+        "DPoP: right",
         "redirect: right",
         "sign-in: note",
         "storage: right"
@@ -89,7 +90,11 @@ describe("auth doctor", () => {
     assert.strictEqual((await it.run(["auth", "login", "demo"])).code, 0)
     const before = it.authorizationServer.tokenRequests.length
     const report = await examine(it)
-    assert.deepInclude(report.of("sign-in"), { verdict: "right", said: "demo is signed in to, for mcp:read" })
+    assert.strictEqual(report.of("sign-in")?.verdict, "right")
+    assert.match(
+      report.of("sign-in")?.said ?? "",
+      /^demo is signed in to until \d{4}-[^,]+Z, for mcp:read; the next token comes by itself$/
+    )
     assert.strictEqual(it.authorizationServer.tokenRequests.length, before)
     assert.isUndefined(it.mcpServer.counts.get("tools/list"))
   })
@@ -179,6 +184,21 @@ describe("auth doctor", () => {
 })
 
 describe("a proxy of the environment", () => {
+  it("that is none breaks no command, and is told without its password", async () => {
+    const it = await open()
+    // Node itself reads the broken one where it is told of none for http.
+    for (const env of [
+      { HTTP_PROXY: "http//user:hidden@nowhere" },
+      { HTTP_PROXY: "http://user:hidden@nowhere:99999", HTTPS_PROXY: "http://127.0.0.1:1" }
+    ]) {
+      const report = await examine(it, { ...env, NO_PROXY: "" })
+      assert.strictEqual(report.of("proxy")?.verdict, "wrong")
+      assert.include(report.of("proxy")?.mend, "HTTP_PROXY")
+      assert.notInclude(JSON.stringify(report), "hidden")
+      assert.strictEqual(report.of("server")?.verdict, "right")
+    }
+  })
+
   it("is what requests go through, but for the hosts that are left out", async () => {
     const it = await open()
     const seen: Array<string> = []
