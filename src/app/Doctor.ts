@@ -19,6 +19,7 @@ import { Proxy, type ProxyRoute } from "../ports/Proxy.ts"
 import { type Authority, authorityByHand, authorityDiscovered } from "./Authority.ts"
 import { ChosenStorage } from "./ChosenStorage.ts"
 import { fixedClient } from "./FlowClient.ts"
+import { grantFor } from "./GrantChoice.ts"
 import { StorageCheck } from "./StorageCheck.ts"
 
 /** What is examined, in the order in which it is needed. */
@@ -206,11 +207,9 @@ const isGuessed = (server: HttpServer, found: Found): boolean =>
   found._tag === "Discovered" &&
   JSON.stringify(found.discovered.metadata) === JSON.stringify(endpointsWithoutMetadata(server.url))
 
-/** Whether a browser is needed; `SignIn` decides for itself, by the same fields. */
-const wantsBrowser = ({ oauth: { grant } }: HttpServer, { metadata }: Authority): boolean =>
-  grant === undefined
-    ? (metadata?.grant_types_supported?.includes("authorization_code") ?? true)
-    : grant._tag === "AuthorizationCode"
+/** Whether a browser is needed. */
+const wantsBrowser = (server: HttpServer, authority: Authority): boolean =>
+  grantFor(server, authority)._tag === "AuthorizationCode"
 
 const ofDiscovered = (server: HttpServer, found: Found & { readonly authority: Authority }): Finding => {
   const { authorizationEndpoint, deviceAuthorizationEndpoint, issuer } = found.authority

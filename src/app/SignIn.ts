@@ -31,6 +31,7 @@ import { type Authority, authorityByHand, authorityDiscovered } from "./Authorit
 import { Credentials } from "./Credentials.ts"
 import { deviceCodeGrant } from "./DeviceCodeGrant.ts"
 import type { Flow, SignedIn } from "./Flow.ts"
+import { grantFor } from "./GrantChoice.ts"
 import { fixedClient } from "./FlowClient.ts"
 import { machineGrant } from "./MachineTokens.ts"
 
@@ -96,29 +97,6 @@ const scopesFor = (
   if (moreScopes === undefined) return found.scopes
   return [...new Set([...(before?.scopesSoFar ?? []), ...server.oauth.scopes, ...moreScopes])]
 }
-
-/**
- * How tokens are come by: as this request or the configuration says; else by a code out of the browser, unless the
- * authorization server offers none and gives device codes, or the client has a right of its own (RFC 8414 §2
- * `grant_types_supported`).
- */
-const grantFor = (
-  { device, server: { oauth } }: SignInRequest,
-  { deviceAuthorizationEndpoint, metadata }: Authority
-): Grant => {
-  if (device === true) return { _tag: "DeviceCode" }
-  if (oauth.grant !== undefined) return oauth.grant
-  const offered = metadata?.grant_types_supported
-  if (offered === undefined || offered.includes("authorization_code")) return { _tag: "AuthorizationCode" }
-  if (deviceAuthorizationEndpoint !== undefined && offered.includes(deviceCode)) return { _tag: "DeviceCode" }
-  const { client } = oauth.source
-  const hasProof = client?.clientSecret !== undefined || client?.signingKey !== undefined
-  return offered.includes("client_credentials") && hasProof
-    ? { _tag: "ClientCredentials" }
-    : { _tag: "AuthorizationCode" }
-}
-
-const deviceCode = "urn:ietf:params:oauth:grant-type:device_code"
 
 /** What the grants stand on. */
 type Services =
@@ -221,7 +199,7 @@ export const layer: Layer.Layer<
             now: found.issuer
           })
         }
-        const grant = grantFor(request, found)
+        const grant = grantFor(server, found, request.device)
         const wanted = scopesFor(request, found, before)
         // Where nobody is needed, nobody can be away: tokens are asked for anew.
         const scopes = isMachineGrant(grant) ? wanted.filter((scope) => scope !== "offline_access") : wanted

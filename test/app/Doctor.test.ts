@@ -356,9 +356,10 @@ describe("an examination", () => {
     }).pipe(Effect.provide(on({ discover: described({}) })))
   )
 
-  it.effect("needs no browser where the authorization server offers none", () =>
+  it.effect("needs no browser where the authorization server offers none, and the client has a right", () =>
     Effect.gen(function* () {
-      const of = yield* examine()
+      const client = { clientId: "c", clientSecret: Redacted.make("s") }
+      const of = yield* examine(serverNamed("demo", { source: { _tag: "Discovered", client } }))
       isVerdict(of("metadata"), "right")
       isVerdict(of("PKCE"), "note", "no browser")
       isVerdict(of("redirect"), "note", "no browser")

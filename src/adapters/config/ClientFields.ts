@@ -11,7 +11,6 @@ import {
   type Findings,
   has,
   type JsonObject,
-  missing,
   notEmpty,
   oneOf,
   secret,

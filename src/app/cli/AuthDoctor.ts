@@ -39,7 +39,7 @@ export const doctor = Command.make(
         if (mend !== undefined) yield* Console.log(`${" ".repeat(width + 16)}-> ${mend}`)
       }
     }
-    if (problems > 0) return yield* new ProblemsFound({ server: name, count: problems })
+    if (problems > 0) return yield* new ProblemsFound({ server: name, account, count: problems })
   })
 ).pipe(
   Command.withDescription("Examine everything that a sign-in needs, without one"),

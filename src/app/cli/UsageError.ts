@@ -1,4 +1,5 @@
 import { Schema } from "effect"
+import { accountCommand } from "../../domain/SignInError.ts"
 
 /** The command line asks for what cannot be; the message says what can. */
 export class UsageError extends Schema.TaggedError<UsageError>()("UsageError", { problem: Schema.String }) {
@@ -10,10 +11,11 @@ export class UsageError extends Schema.TaggedError<UsageError>()("UsageError", {
 /** An examination found something wrong. What it found is on stdout already. */
 export class ProblemsFound extends Schema.TaggedError<ProblemsFound>()("ProblemsFound", {
   server: Schema.String,
+  account: Schema.String,
   count: Schema.Int
 }) {
   override get message(): string {
-    return `${this.count === 1 ? "One thing is" : `${this.count} things are`} wrong with ${this.server}. Mend what is said first, and run: mcp-cli auth doctor ${this.server}`
+    return `${this.count === 1 ? "One thing is" : `${this.count} things are`} wrong with ${this.server}. Mend what is said first, and run: ${accountCommand("auth doctor", this.server, this.account)}`
   }
 }
 
