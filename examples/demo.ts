@@ -74,13 +74,6 @@ const stack = ServerSession.layer.pipe(
   Layer.provideMerge(Credentials.layer),
   Layer.provideMerge(
     Layer.mergeAll(
-      Live.Discovery.layer,
-      Live.ClientRegistrar.layer,
-      Live.TokenEndpoint.layer,
-      Live.FlowSecretSource.layer,
-      Live.DeviceAuthorization.layer,
-      Live.DpopProofs.layer,
-      Live.CallbackListener.layer,
       McpConnector.layer({ version: "demo" }),
       browser,
       person,
@@ -88,7 +81,7 @@ const stack = ServerSession.layer.pipe(
       MemoryLock.layer
     )
   ),
-  Layer.provideMerge(Live.FetchTransport.layer)
+  Layer.provideMerge(Live.WireLive.layer)
 )
 
 const step = (title: string) => Console.log(`\n${title}`)

@@ -51,22 +51,8 @@ export class OurHost {
         Layer.provide(AccessTokens.layer),
         Layer.provide(SignIn.layer),
         Layer.provide(Credentials.layer),
-        Layer.provide(
-          Layer.mergeAll(
-            Live.Discovery.layer,
-            Live.ClientRegistrar.layer,
-            Live.TokenEndpoint.layer,
-            Live.DeviceAuthorization.layer,
-            Live.FlowSecretSource.layer,
-            Live.CallbackListener.layer,
-            MemoryStore.layer,
-            MemoryLock.layer,
-            browser,
-            person
-          )
-        ),
-        Layer.provide(Live.DpopProofs.layer),
-        Layer.provide(Live.FetchTransport.layer)
+        Layer.provide(Layer.mergeAll(MemoryStore.layer, MemoryLock.layer, browser, person)),
+        Layer.provide(Live.WireLive.layer)
       )
     )
   }

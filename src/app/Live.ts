@@ -8,10 +8,7 @@ import * as FetchTransport from "../adapters/http/FetchTransport.ts"
 import * as CallbackListener from "../adapters/loopback/CallbackListener.ts"
 import * as McpConnector from "../adapters/mcp/McpConnector.ts"
 import * as ClientRegistrar from "../adapters/oauth/ClientRegistrar.ts"
-import * as DeviceAuthorization from "../adapters/oauth/DeviceAuthorization.ts"
 import * as Discovery from "../adapters/oauth/Discovery.ts"
-import * as DpopProofs from "../adapters/oauth/DpopProofs.ts"
-import * as FlowSecretSource from "../adapters/oauth/FlowSecretSource.ts"
 import * as TokenEndpoint from "../adapters/oauth/TokenEndpoint.ts"
 import * as TerminalLineEditor from "../adapters/terminal/TerminalLineEditor.ts"
 import * as TerminalPerson from "../adapters/terminal/TerminalPerson.ts"
@@ -38,6 +35,7 @@ import * as SignOut from "./SignOut.ts"
 import * as StorageCheck from "./StorageCheck.ts"
 import { backends, choices, encryptedFiles } from "./StorageLive.ts"
 import * as StorageMove from "./StorageMove.ts"
+import * as WireLive from "./WireLive.ts"
 
 /** Nobody watches a build: a terminal that CI provides is no person. */
 const interactive = Effect.gen(function* () {
@@ -79,16 +77,7 @@ const browser = Layer.unwrap(
 )
 
 /** The wire: what speaks to servers and to the browser. */
-const wire = Layer.mergeAll(
-  Discovery.layer,
-  ClientRegistrar.layer,
-  TokenEndpoint.layer,
-  FlowSecretSource.layer,
-  DeviceAuthorization.layer,
-  DpopProofs.layer,
-  CallbackListener.layer,
-  browser
-)
+const wire = Layer.merge(WireLive.layerOverTransport, browser)
 
 /** Signing in and tokens, over the wire and the store. */
 const authorization = AccessTokens.layer.pipe(

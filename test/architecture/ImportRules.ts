@@ -52,7 +52,13 @@ const importsOf = (source: string): ReadonlyArray<Import> => {
 const unstable = new Set(["FileSystem", "Path", "Terminal", "Stdio", "PlatformError", "LayerMap", "LayerRef"])
 const stableDeep = /^effect\/encoding\/(Base64|Base64Url|Hex)$/
 
-const roots = new Set(["src/app/Live.ts", "src/app/StorageLive.ts", "src/app/main.ts", "src/app/bin.ts"])
+const roots = new Set([
+  "src/app/Live.ts",
+  "src/app/StorageLive.ts",
+  "src/app/WireLive.ts",
+  "src/app/main.ts",
+  "src/app/bin.ts"
+])
 const doors = new Set(["src/index.ts", "src/node.ts", "src/testing.ts", "src/mcp.ts", "src/http.ts"])
 const vague = /(^|\/)(utils?|common|helpers?|misc|shared)(\/|\.ts$)/i
 

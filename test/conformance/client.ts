@@ -96,13 +96,6 @@ const stack = ServerSession.layer.pipe(
   Layer.provideMerge(Credentials.layer),
   Layer.provideMerge(
     Layer.mergeAll(
-      Live.Discovery.layer,
-      Live.ClientRegistrar.layer,
-      Live.TokenEndpoint.layer,
-      Live.FlowSecretSource.layer,
-      Live.DeviceAuthorization.layer,
-      Live.DpopProofs.layer,
-      Live.CallbackListener.layer,
       McpConnector.layer({ version: "conformance" }),
       browser,
       person,
@@ -111,7 +104,7 @@ const stack = ServerSession.layer.pipe(
       over({ [here]: { mcpServers: { server: { url, oauth } } } })
     )
   ),
-  Layer.provideMerge(Live.FetchTransport.layer)
+  Layer.provideMerge(Live.WireLive.layer)
 )
 
 /** What each tool is called with, where it takes anything. */

@@ -84,12 +84,6 @@ import { followRedirects } from "../../test/servers/Person.ts"
 import { byAuthProvider, byFetch, byHttpClient } from "./doors.ts"
 
 const ports = Layer.mergeAll(
-  Live.Discovery.layer,
-  Live.ClientRegistrar.layer,
-  Live.TokenEndpoint.layer,
-  Live.DeviceAuthorization.layer,
-  Live.FlowSecretSource.layer,
-  Live.CallbackListener.layer,
   MemoryStore.layer,
   MemoryLock.layer,
   Layer.succeed(Browser, {
@@ -108,8 +102,7 @@ const stack = AuthorizedHttp.layer.pipe(
   Layer.provide(SignIn.layer),
   Layer.provide(Credentials.layer),
   Layer.provide(ports),
-  Layer.provideMerge(Live.DpopProofs.layer),
-  Layer.provideMerge(Layer.mergeAll(Live.FetchTransport.layer, FetchHttpClient.layer))
+  Layer.provideMerge(Layer.mergeAll(Live.WireLive.layer, FetchHttpClient.layer))
 )
 const server: HttpServer = {
   _tag: "Http",
