@@ -1,18 +1,11 @@
 import { Duration, Effect, Layer } from "effect"
-import * as FetchTransport from "../../src/adapters/http/FetchTransport.ts"
 import * as MemoryLock from "../../src/adapters/lock/MemoryLock.ts"
-import * as CallbackListener from "../../src/adapters/loopback/CallbackListener.ts"
-import * as ClientRegistrar from "../../src/adapters/oauth/ClientRegistrar.ts"
-import * as Discovery from "../../src/adapters/oauth/Discovery.ts"
-import * as DeviceAuthorization from "../../src/adapters/oauth/DeviceAuthorization.ts"
-import * as DpopProofs from "../../src/adapters/oauth/DpopProofs.ts"
-import * as FlowSecretSource from "../../src/adapters/oauth/FlowSecretSource.ts"
-import * as TokenEndpoint from "../../src/adapters/oauth/TokenEndpoint.ts"
 import * as MemoryStore from "../../src/adapters/store/memory/MemoryStore.ts"
 import * as AccessTokens from "../../src/app/AccessTokens.ts"
 import * as AuthorizedHttp from "../../src/app/AuthorizedHttp.ts"
 import * as Credentials from "../../src/app/Credentials.ts"
 import * as SignIn from "../../src/app/SignIn.ts"
+import * as WireLive from "../../src/app/WireLive.ts"
 import { Browser } from "../../src/ports/Browser.ts"
 import { Person } from "../../src/ports/Person.ts"
 import { type AuthorizationServerOptions, startAuthorizationServer } from "../servers/AuthorizationServer.ts"
@@ -42,12 +35,6 @@ export const liveCore = AuthorizedHttp.layer.pipe(
   Layer.provideMerge(Credentials.layer),
   Layer.provideMerge(
     Layer.mergeAll(
-      Discovery.layer,
-      ClientRegistrar.layer,
-      TokenEndpoint.layer,
-      DeviceAuthorization.layer,
-      FlowSecretSource.layer,
-      CallbackListener.layer,
       MemoryStore.layer,
       MemoryLock.layer,
       Layer.succeed(Browser, {
@@ -63,6 +50,5 @@ export const liveCore = AuthorizedHttp.layer.pipe(
       })
     )
   ),
-  Layer.provideMerge(DpopProofs.layer),
-  Layer.provideMerge(FetchTransport.layer)
+  Layer.provideMerge(WireLive.layer)
 )
