@@ -46,19 +46,23 @@ export interface Finding {
 /** Apart by more than this the clocks of two machines make tokens look ended, or not begun; in milliseconds. */
 const tolerance = 60_000
 
+/** A line that is good. */
 export const right = (check: Finding["check"], said: string): Finding => ({ check, verdict: "right", said })
+/** A line that is neither good nor bad. */
 export const note = (check: Finding["check"], said: string, mend?: string): Finding => ({
   check,
   verdict: "note",
   said,
   ...(mend === undefined ? {} : { mend })
 })
+/** A line that is bad, and what mends it. */
 export const wrong = (check: Finding["check"], said: string, mend: string): Finding => ({
   check,
   verdict: "wrong",
   said,
   mend
 })
+/** A line that something before it keeps from being examined. */
 export const notReached = (check: Finding["check"]): Finding => ({
   check,
   verdict: "not reached",
@@ -87,6 +91,7 @@ export const isOpen = (status: number): boolean => (status >= 200 && status < 30
 /** It may answer otherwise in a while. */
 export const isPassing = (status: number): boolean => status === 429 || status >= 500
 
+/** The line about the server itself. */
 export const ofServer = (
   server: HttpServer,
   met: Result.Result<Met, NetworkError>,
@@ -126,6 +131,7 @@ export const ofServer = (
   return wrong("server", `${tls} answers ${status}`, `Check "url" and "headers", or ask its provider`)
 }
 
+/** The line about the two clocks. */
 export const ofClock = (met: Result.Result<Met, NetworkError>, now: number): Finding => {
   if (Result.isFailure(met)) return notReached("clock")
   const { date } = met.success
@@ -140,6 +146,7 @@ export const ofClock = (met: Result.Result<Met, NetworkError>, now: number): Fin
   )
 }
 
+/** The line about what a 401 says. */
 export const ofChallenge = (server: HttpServer, met: Result.Result<Met, NetworkError>): Finding => {
   if (server.oauth.source._tag === "ByHand") {
     return note("challenge", "not needed: the endpoints are written by hand")
@@ -211,6 +218,7 @@ const ofDiscovered = (server: HttpServer, found: Found & { readonly authority: A
     : right("metadata", `of ${at}, its endpoints may be used`)
 }
 
+/** The line about the metadata. */
 export const ofMetadata = (
   server: HttpServer,
   found: Found,
@@ -247,6 +255,7 @@ export const failedAt = (
 export const isFound = (found: Found): found is Exclude<Found, { readonly _tag: "Failed" | "Unreached" }> =>
   found._tag === "ByHand" || found._tag === "Discovered"
 
+/** The line about the issuer. */
 export const ofIssuer = (server: HttpServer, found: Found): Finding => {
   const { oauth } = server
   if (!isFound(found)) return failedAt("issuer", found)
@@ -265,6 +274,7 @@ export const ofIssuer = (server: HttpServer, found: Found): Finding => {
     : note("issuer", `${said}; it does not announce that its answers say so (RFC 9207)`)
 }
 
+/** The line about the `resource` parameter (RFC 8707). */
 export const ofResource = (server: HttpServer, found: Found): Finding => {
   if (!isFound(found)) return failedAt("resource", found)
   const { resource } = found.authority
@@ -291,6 +301,7 @@ export const ofResource = (server: HttpServer, found: Found): Finding => {
     : right("resource", `${sent}, as the server's metadata writes it for ${resourceOf(server)}`)
 }
 
+/** The line about what is known of the provider. */
 export const ofProvider = ({ oauth }: HttpServer, found: Found): Finding => {
   if (!isFound(found)) return failedAt("provider", found)
   const { provider } = found.authority
@@ -317,6 +328,7 @@ const originOf = ({ oauth }: HttpServer, met: Result.Result<Met, NetworkError>):
     : "as the server's metadata lists them"
 }
 
+/** The line about the scopes. */
 export const ofScopes = (
   server: HttpServer,
   met: Result.Result<Met, NetworkError>,
@@ -345,6 +357,7 @@ export const ofScopes = (
       )
 }
 
+/** The line about the client. */
 export const ofRegistration = (server: HttpServer, found: Found): Finding => {
   if (!isFound(found)) return failedAt("registration", found)
   const { authority } = found
@@ -384,6 +397,7 @@ export const ofRegistration = (server: HttpServer, found: Found): Finding => {
   )
 }
 
+/** The line about PKCE. */
 export const ofPkce = (server: HttpServer, found: Found): Finding => {
   if (!isFound(found)) return failedAt("PKCE", found)
   const { oauth } = server
@@ -408,6 +422,7 @@ export const ofPkce = (server: HttpServer, found: Found): Finding => {
   )
 }
 
+/** The line about DPoP (RFC 9449). */
 export const ofDpop = ({ name, oauth }: HttpServer, found: Found): Finding => {
   if (!isFound(found)) return failedAt("DPoP", found)
   const { dpopRequired, issuer, metadata } = found.authority
@@ -458,6 +473,7 @@ export const ofCredential = (
   )
 }
 
+/** The line about the proxy. */
 export const ofRoute = ({ obstacle, place, variable }: ProxyRoute): Finding => {
   if (obstacle === undefined) return right("proxy", `${variable} names ${place}, and requests go through it`)
   switch (obstacle) {
