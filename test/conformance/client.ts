@@ -64,8 +64,9 @@ const byScenario: Readonly<Record<string, Readonly<Record<string, unknown>>>> = 
   }
 }
 
-// The suite runs many clients at once, and some of them are known by their redirect URI.
-const port = 20_000 + (process.pid % 40_000)
+// The suite runs many clients at once, and some of them are known by their redirect URI: each has its own port, below those
+// that the system gives to the suite's servers.
+const port = 20_000 + (process.pid % 12_000)
 const oauth = {
   client_id: context.client_id,
   client_secret: context.client_secret,
