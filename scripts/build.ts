@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { rm, writeFile } from "node:fs/promises"
-import { join } from "node:path"
-import { build, type Plugin } from "rolldown"
+import { join, resolve } from "node:path"
+import { build, type OutputOptions, type Plugin } from "rolldown"
 
 /**
  * Effect's help makes an `Intl.Segmenter` when it is loaded, which costs every start of the program a tenth of its time
@@ -23,31 +23,82 @@ const lazySegmenter: Plugin = {
   }
 }
 
-/** Bundles the program: one entry, split where it loads something later, with everything that it needs inside. */
-await rm("dist", { recursive: true, force: true })
-const { output } = await build({
-  input: {
-    "mcp-cli": "src/app/bin.ts",
-    // A process of its own, started by the path beside the program.
-    "chunks/KeyringChild": "src/adapters/store/keyring/KeyringChild.ts"
-  },
-  external: ["@napi-rs/keyring"],
-  platform: "node",
-  plugins: [lazySegmenter],
-  output: {
-    dir: "dist/bin",
-    format: "esm",
-    minify: true,
-    comments: false,
-    banner: (chunk) => (chunk.name === "mcp-cli" && chunk.isEntry ? "#!/usr/bin/env node" : ""),
-    entryFileNames: "[name].js",
-    chunkFileNames: "chunks/[name]-[hash].js"
+/** Modules of Node's that take long to load, and that most runs never call: 4 to 10 ms each, of some 80 in all. */
+const rarelyCalled = /^node:(crypto|dns\/promises|readline)$/
+const marked = "\0first-use:"
+
+/**
+ * Loads such a module when one of its functions is first called. Only functions can be put off like that: a class or a
+ * constant is missing in here, and its import fails the build.
+ */
+const firstUse: Plugin = {
+  name: "first-use",
+  resolveId: (source) => (rarelyCalled.test(source) ? `${marked}${source}` : undefined),
+  load: (id) => {
+    if (!id.startsWith(marked)) return undefined
+    const name = id.slice(marked.length)
+    const functions = Object.entries(process.getBuiltinModule(name) ?? {}).flatMap(([key, value]) =>
+      typeof value === "function" && /^[a-z]/.test(key) ? key : []
+    )
+    const load = `process.getBuiltinModule(${JSON.stringify(name)})`
+    return functions.map((key) => `export const ${key} = (...args) => ${load}.${key}(...args)`).join("\n")
   }
-})
+}
+
+const bundle = (input: Readonly<Record<string, string>>, output: OutputOptions) =>
+  build({
+    input,
+    external: ["@napi-rs/keyring"],
+    platform: "node",
+    plugins: [lazySegmenter, firstUse],
+    transform: {
+      define: {
+        "import.meta": "{}",
+        "import.meta.dirname": "__dirname",
+        "import.meta.filename": "__filename"
+      }
+    },
+    output: {
+      ...output,
+      dir: "dist/bin",
+      // Which Node loads faster than modules, above all its own.
+      format: "cjs",
+      minify: true,
+      comments: false,
+      banner: (chunk) => (chunk.name === "mcp-cli" && chunk.isEntry ? "#!/usr/bin/env node" : ""),
+      entryFileNames: "[name].cjs",
+      // No hash: the next version of a file takes the place that this one has among the compiled code that Node keeps.
+      chunkFileNames: "chunks/[name].cjs"
+    }
+  })
+
+/** Our own code but for what is loaded where it is used, and Effect. */
+const isOfEveryRun = (id: string): boolean =>
+  id.startsWith(resolve("src"))
+    ? !/\/(bin|TracePage)\.ts$|\/vault\//.test(id.replaceAll("\\", "/"))
+    : /node_modules.(effect|@effect)./.test(id)
+
+await rm("dist", { recursive: true, force: true })
+/** The program: one entry, split where it loads something later, with everything that it needs inside. */
+const program = await bundle(
+  { "mcp-cli": "src/app/bin.ts" },
+  {
+    codeSplitting: {
+      groups: [
+        // What is begun before the rest of the program is loaded.
+        { name: "early", test: /(KeyringStart|KeyDerivation)\.ts$/, priority: 2 },
+        // One file for all that every run needs: each file costs, and so does each name that one has of another.
+        { name: "main", test: isOfEveryRun, priority: 1 }
+      ]
+    }
+  }
+)
+/** A process of its own, started by the path beside the program: it loads nothing of the program's. */
+const keyring = await bundle({ "chunks/KeyringChild": "src/adapters/store/keyring/KeyringChild.ts" }, {})
 
 /** The licences of what is inside, which ask to be passed on with it. */
 const folders = new Set(
-  output.flatMap((chunk) =>
+  [...program.output, ...keyring.output].flatMap((chunk) =>
     chunk.type === "chunk"
       ? Object.keys(chunk.modules).flatMap(
           (id) => /^.*\/node_modules\/(?:@[^/]+\/)?[^/]+/.exec(id)?.[0] ?? []

@@ -1,9 +1,9 @@
-import { readFileSync } from "node:fs"
+import { mkdirSync, readFileSync, statSync } from "node:fs"
 import { enableCompileCache } from "node:module"
 import { homedir } from "node:os"
-import { join } from "node:path"
-import * as KeyDerivation from "../adapters/store/encrypted-file/KeyDerivation.ts"
-import * as KeyringStart from "../adapters/store/keyring/KeyringStart.ts"
+import { isAbsolute, join } from "node:path"
+
+const words = process.argv.slice(2)
 
 /** Commands that open no store. */
 const withoutStore = /^(servers|--?h(elp)?|-V|--version|--completions(=.*)?)$/
@@ -19,14 +19,67 @@ const chosen = (folder: string): unknown => {
   }
 }
 
-if (process.argv.length > 2 && !process.argv.slice(2).some((word) => withoutStore.test(word))) {
+/** Begins what the store will take longest for, before the rest of the program is loaded. */
+const beginEarly = async () => {
+  if (words.length === 0 || words.some((word) => withoutStore.test(word))) return
   const folder = join(homedir(), ".mcp_cli")
   const backend = chosen(folder)
   if (backend === "secretservice" || backend === "keychain" || backend === "windows") {
+    const KeyringStart = await import("../adapters/store/keyring/KeyringStart.ts")
     KeyringStart.beginEarly(backend)
   } else if (backend !== "vault") {
+    const KeyDerivation = await import("../adapters/store/encrypted-file/KeyDerivation.ts")
     KeyDerivation.beginEarly(join(folder, "tokens", ".salt"), process.env["MCP_CLI_ENCRYPTION_KEY"])
   }
 }
-enableCompileCache()
-await import("./main.ts")
+
+/** Where this person's caches are, by the custom of the system. */
+const caches = () => {
+  const { LOCALAPPDATA, XDG_CACHE_HOME } = process.env
+  switch (process.platform) {
+    case "darwin":
+      return join(homedir(), "Library", "Caches")
+    case "win32":
+      return LOCALAPPDATA ?? join(homedir(), "AppData", "Local")
+    default:
+      return XDG_CACHE_HOME !== undefined && isAbsolute(XDG_CACHE_HOME)
+        ? XDG_CACHE_HOME
+        : join(homedir(), ".cache")
+  }
+}
+
+/**
+ * What this run is for. Node keeps the code that the first run compiled, and no more: each purpose has its own, so that
+ * a first `--version` does not slow every token after it.
+ */
+const purpose = () => {
+  if (words.includes("token")) return "token"
+  return words.some((word) => /^(tools|resources|prompts|call|ping|-s|--server(=.*)?)$/.test(word))
+    ? "session"
+    : "other"
+}
+
+/**
+ * Keeps compiled code where nobody but this person can write: what is found there is run. Node's own place for it is in
+ * the system's temporary folder, where whoever comes first may leave some for others.
+ */
+const keepCompiledCode = () => {
+  const folder = join(caches(), "mcp-cli", "code", purpose())
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    const { mode, uid } = statSync(folder)
+    if (process.getuid !== undefined && (uid !== process.getuid() || (mode & 0o022) !== 0)) return
+  } catch {
+    // A home that cannot be written to: the program is as slow as in its first run.
+    return
+  }
+  enableCompileCache(folder)
+}
+
+const main = async () => {
+  await beginEarly()
+  keepCompiledCode()
+  await import("./main.ts")
+}
+
+void main()

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from "node:fs"
+import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
 import { join, resolve } from "node:path"
 import { afterEach, assert, beforeEach, describe, it } from "vitest"
 import { startWorld, type World } from "./World.ts"
@@ -39,6 +39,28 @@ describe("the program", () => {
     }
     assert.match((await world.run(["--version"])).stdout, /\d+\.\d+\.\d+/)
     assert.include((await world.run(["--completions", "bash"])).stdout, "mcp-cli")
+  })
+
+  it("keeps compiled code only where nobody else can write: it is run", async () => {
+    const caches = join(world.home, "caches")
+    const env = { XDG_CACHE_HOME: caches }
+    const files = () =>
+      readdirSync(caches, { recursive: true, withFileTypes: true }).filter((at) => at.isFile())
+    await world.run(["--version"], { env })
+    assert.isAbove(files().length, 0)
+    for (const folder of ["mcp-cli", join("mcp-cli", "code"), join("mcp-cli", "code", "other")])
+      assert.strictEqual(statSync(join(caches, folder)).mode & 0o777, 0o700, folder)
+
+    const before = files().length
+    const open = join(caches, "mcp-cli", "code", "session")
+    mkdirSync(open)
+    chmodSync(open, 0o777)
+    await world.run(["ping", "--help"], { env })
+    assert.lengthOf(files(), before)
+
+    const nowhere = join(world.home, "a file")
+    writeFileSync(nowhere, "")
+    assert.strictEqual((await world.run(["--version"], { env: { XDG_CACHE_HOME: nowhere } })).code, 0)
   })
 
   it("ends with 2, and one line on what is wrong, after a wrong command line", async () => {

@@ -10,7 +10,7 @@ import {
 } from "../servers/AuthorizationServer.ts"
 import { type McpServer, type McpServerOptions, startMcpServer } from "../servers/McpServer.ts"
 
-const program = resolve("dist/bin/mcp-cli.js")
+const program = resolve("dist/bin/mcp-cli.cjs")
 const browser = `${process.execPath} ${resolve("test/servers/browser.ts")}`
 
 /** How a run of the program ended. */
@@ -87,6 +87,8 @@ export const startWorld = async (
         BROWSER: browser,
         BROWSER_LOG: log,
         MCP_CLI_ENCRYPTION_KEY: password,
+        // Compiled code is the same in every home.
+        XDG_CACHE_HOME: resolve("node_modules/.cache"),
         ...run.env
       }
     })

@@ -65,8 +65,10 @@ export const useProxyOfEnvironment = (env: NodeJS.ProcessEnv): void => {
       .map((name) => addressOf(env[name] ?? ""))
       .find((address) => address !== undefined)?.href ?? ""
   const [http, https] = [addressFor("http:"), addressFor("https:")]
+  if (http === "" && https === "") return
+  // Asked for only here: it loads what speaks HTTP, which most commands never need.
   const set = setter()
-  if (set === undefined || (http === "" && https === "")) return
+  if (set === undefined) return
   const noProxy = env["no_proxy"] || env["NO_PROXY"] || ""
   try {
     // Whatever it is not told here Node reads from the environment by itself.

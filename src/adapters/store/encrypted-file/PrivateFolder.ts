@@ -1,4 +1,13 @@
-import { closeSync, constants, fstatSync, openSync, readFileSync, statSync } from "node:fs"
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readFileSync,
+  type Stats,
+  statSync
+} from "node:fs"
 import * as fs from "node:fs/promises"
 import { join } from "node:path"
 import { Clock, Effect, Option, Schedule, type Scope } from "effect"
@@ -82,6 +91,15 @@ class FailedAt {
 const attempt = <A>(run: () => Promise<A>): Effect.Effect<A, Failed> =>
   Effect.tryPromise({ try: run, catch: (cause) => new Failed(codeOf(cause)) })
 
+/** Waits until nobody else has the file open, on the one system where that matters. */
+const whileShared = <A, E>(read: Effect.Effect<A, E | FailedAt>): Effect.Effect<A, E | FailedAt> =>
+  hasModes
+    ? read
+    : Effect.retry(read, {
+        schedule: sharing,
+        while: (error) => error instanceof FailedAt && error.failed.code === "EBUSY"
+      })
+
 /** What is wrong with the owner or mode of something that holds secrets. */
 const exposure = (
   path: string,
@@ -112,17 +130,44 @@ const foundBy = (find: () => Found): Found => {
 /**
  * The content of a file. It is read without the thread pool: that takes ten microseconds for a file as small as ours,
  * and by way of the pool eight times as long.
+ *
+ * @param seen called with what was looked at, where that is the content
  */
-const contentOf = (target: string): Found =>
+const contentOf = (target: string, seen?: (stats: Stats, content: Option.Option<string>) => void): Found =>
   foundBy(() => {
     const file = openSync(target, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0))
     try {
-      const exposed = exposure(target, fstatSync(file), "600")
-      return Option.isSome(exposed) ? exposed.value : Option.some(readFileSync(file, "utf8"))
+      const stats = fstatSync(file)
+      const exposed = exposure(target, stats, "600")
+      if (Option.isSome(exposed)) return exposed.value
+      const content = Option.some(readFileSync(file, "utf8"))
+      seen?.(stats, content)
+      return content
     } finally {
       closeSync(file)
     }
   })
+
+/** Whether nothing has happened to a file between two looks at it: its mode and owner are as they were, too. */
+const isSame = (one: Stats, other: Stats): boolean =>
+  one.ino === other.ino &&
+  one.dev === other.dev &&
+  one.ctimeMs === other.ctimeMs &&
+  one.mtimeMs === other.mtimeMs &&
+  one.size === other.size
+
+/** As {@link contentOf}, for a file that is looked at with each of many others: read again only when it has changed. */
+const contentKept = () => {
+  let kept: { readonly stats: Stats; readonly content: Option.Option<string> } | undefined
+  return (target: string): Found =>
+    foundBy(() =>
+      kept !== undefined && isSame(kept.stats, lstatSync(target))
+        ? kept.content
+        : contentOf(target, (stats, content) => {
+            kept = { stats, content }
+          })
+    )
+}
 
 /** The private folder at a path. It is made, 0700, by the first write. */
 export const privateFolder = (path: string): PrivateFolder => {
@@ -140,15 +185,19 @@ export const privateFolder = (path: string): PrivateFolder => {
     return exposure(path, stats, "700")
   })
 
+  const keptContent = contentKept()
+
   /** The contents of these files at one moment, up to and with the first that is not there. */
-  const readAll = (names: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<string>, StorageError> =>
+  const readAll = (
+    ...looks: ReadonlyArray<readonly [name: string, look: (target: string) => Found]>
+  ): Effect.Effect<ReadonlyArray<string>, StorageError> =>
     Effect.suspend((): Effect.Effect<ReadonlyArray<string>, StorageError | FailedAt> => {
       const contents: Array<string> = []
       const folder = foundBy(() =>
         Option.getOrElse(exposure(path, statSync(path), "700"), () => Option.none())
       )
-      for (const name of names) {
-        const found = Option.isOption(folder) ? contentOf(at(name)) : folder
+      for (const [name, look] of looks) {
+        const found = Option.isOption(folder) ? look(at(name)) : folder
         if (found instanceof Exposed) return Effect.fail(refuse(found))
         if (found instanceof Failed) return Effect.fail(new FailedAt(at(name), found))
         if (Option.isNone(found)) break
@@ -156,10 +205,7 @@ export const privateFolder = (path: string): PrivateFolder => {
       }
       return Effect.succeed(contents)
     }).pipe(
-      Effect.retry({
-        schedule: sharing,
-        while: (error) => !hasModes && error instanceof FailedAt && error.failed.code === "EBUSY"
-      }),
+      whileShared,
       Effect.mapError((error) => (error instanceof FailedAt ? explain(error.target)(error.failed) : error))
     )
 
@@ -244,10 +290,10 @@ export const privateFolder = (path: string): PrivateFolder => {
   return {
     path,
     read: Effect.fn("PrivateFolder.read")((name) =>
-      Effect.map(readAll([name]), ([content]) => Option.fromUndefinedOr(content))
+      Effect.map(readAll([name, contentOf]), ([content]) => Option.fromUndefinedOr(content))
     ),
     readBeside: (other, name) =>
-      Effect.map(readAll([name, other]), ([content, beside]) =>
+      Effect.map(readAll([name, contentOf], [other, keptContent]), ([content, beside]) =>
         content === undefined ? Option.none() : Option.some([content, Option.fromUndefinedOr(beside)])
       ),
     replace: Effect.fn("PrivateFolder.replace")(function* (name, content) {

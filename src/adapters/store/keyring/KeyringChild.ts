@@ -49,9 +49,9 @@ const load = async () => {
     return { fault: faultOf(error) }
   }
 }
-const loaded = await load()
+type Loaded = Awaited<ReturnType<typeof load>>
 
-const answer = (request: KeyringRequest): KeyringMessage => {
+const answer = (loaded: Loaded, request: KeyringRequest): KeyringMessage => {
   if (loaded.entries === undefined) return { tag: "fault", fault: loaded.fault }
   const { account } = request
   try {
@@ -71,14 +71,18 @@ const answer = (request: KeyringRequest): KeyringMessage => {
   }
 }
 
-process.stdin.setEncoding("utf8")
-process.stdin.on(
-  "data",
-  lines((line) => {
-    watch(true)
-    say(answer(JSON.parse(line) as KeyringRequest))
-    watch(false)
-  })
-)
-process.stdin.on("end", () => process.exit(0))
-say({ tag: "ready" })
+const serve = (loaded: Loaded) => {
+  process.stdin.setEncoding("utf8")
+  process.stdin.on(
+    "data",
+    lines((line) => {
+      watch(true)
+      say(answer(loaded, JSON.parse(line) as KeyringRequest))
+      watch(false)
+    })
+  )
+  process.stdin.on("end", () => process.exit(0))
+  say({ tag: "ready" })
+}
+
+void load().then(serve)

@@ -1,5 +1,5 @@
 import type { ChildProcess } from "node:child_process"
-import { Socket } from "node:net"
+import type { Socket } from "node:net"
 import { availableParallelism, loadavg } from "node:os"
 import { Effect, Layer, Option, Schedule, Semaphore } from "effect"
 import { StorageError } from "../../../ports/CredentialStore.ts"
@@ -115,8 +115,9 @@ class Child {
   }
 
   #stay(stays: boolean) {
-    const { stdout } = this.process
-    if (stdout instanceof Socket) stdout[stays ? "ref" : "unref"]()
+    // A pipe to a child is a socket, of which its type says only that it is a stream.
+    const stdout = this.process.stdout as Socket | null
+    stdout?.[stays ? "ref" : "unref"]()
   }
 
   /** The only way to end a call that blocks it. */

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process"
-import { Socket } from "node:net"
-import { fileURLToPath } from "node:url"
+import type { Socket } from "node:net"
+import { extname, join } from "node:path"
 import type { KeyringBackend } from "./KeyringName.ts"
 
 // Nothing of Effect is imported here: a program begins with this before it has loaded the rest of itself.
@@ -21,16 +21,15 @@ export const spawnChild = (
   backend: KeyringBackend,
   environment: NodeJS.ProcessEnv = process.env
 ): ChildProcess => {
-  const extension = import.meta.url.endsWith(".ts") ? "ts" : "js"
-  const file = fileURLToPath(new URL(`./KeyringChild.${extension}`, import.meta.url))
+  const file = join(import.meta.dirname, `KeyringChild${extname(import.meta.filename)}`)
   const env = Object.fromEntries(Object.entries(environment).filter(([name]) => passedOn.test(name)))
   const child = spawn(process.execPath, ["--expose-gc", file, backend], {
     env,
     stdio: ["pipe", "pipe", "ignore"]
   })
-  // It is there for us; we do not stay for it.
+  // It is there for us; we do not stay for it. Its pipes are sockets, of which their types say only that they are streams.
   child.unref()
-  for (const pipe of [child.stdin, child.stdout]) if (pipe instanceof Socket) pipe.unref()
+  for (const pipe of [child.stdin, child.stdout]) (pipe as Socket | null)?.unref()
   return child
 }
 
