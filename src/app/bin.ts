@@ -19,6 +19,17 @@ const chosen = (folder: string): unknown => {
   }
 }
 
+/**
+ * The server that this is probably about, for what is begun early alone: the first word that is neither a command nor a
+ * flag, where its name is kept as it is written. With an account it is kept under another.
+ */
+const probableServer = () => {
+  if (words.some((word) => word.startsWith("--account"))) return undefined
+  const commands = /^(auth|login|token|status|logout|reset|doctor|tools|resources|prompts|call|ping|-.*)$/
+  const word = words.find((candidate) => !commands.test(candidate))
+  return word !== undefined && /^[a-z0-9_-]+$/.test(word) ? word : undefined
+}
+
 /** Begins what the store will take longest for, before the rest of the program is loaded. */
 const beginEarly = async () => {
   if (words.length === 0 || words.some((word) => withoutStore.test(word))) return
@@ -26,7 +37,7 @@ const beginEarly = async () => {
   const backend = chosen(folder)
   if (backend === "secretservice" || backend === "keychain" || backend === "windows") {
     const KeyringStart = await import("../adapters/store/keyring/KeyringStart.ts")
-    KeyringStart.beginEarly(backend)
+    KeyringStart.beginEarly(backend, probableServer())
   } else if (backend !== "vault") {
     const KeyDerivation = await import("../adapters/store/encrypted-file/KeyDerivation.ts")
     KeyDerivation.beginEarly(join(folder, "tokens", ".salt"), process.env["MCP_CLI_ENCRYPTION_KEY"])

@@ -9,3 +9,9 @@ export interface Entries {
   /** False where there was none. */
   readonly remove: (account: string) => boolean
 }
+
+/** Entries that can be told what will probably be asked for. */
+export interface ExpectingEntries extends Entries {
+  /** Prepares what takes long, where something does. It never fails: whoever asks for the entry is told. */
+  readonly expect: (account: string) => void
+}

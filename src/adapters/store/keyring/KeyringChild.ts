@@ -2,7 +2,12 @@ import { writeSync } from "node:fs"
 import { Worker } from "node:worker_threads"
 import { keyringEntries } from "./KeyringEntries.ts"
 import { faultOf } from "./KeyringFault.ts"
-import { type KeyringMessage, type KeyringRequest, lines } from "./KeyringMessages.ts"
+import {
+  type KeyringExpectation,
+  type KeyringMessage,
+  type KeyringRequest,
+  lines
+} from "./KeyringMessages.ts"
 import type { KeyringBackend } from "./KeyringName.ts"
 
 // The program of the process that speaks to the keyring. A call of the system's may block it for good, and cannot be
@@ -51,7 +56,7 @@ const load = async () => {
 }
 type Loaded = Awaited<ReturnType<typeof load>>
 
-const answer = (loaded: Loaded, request: KeyringRequest): KeyringMessage => {
+const answer = (loaded: Loaded, request: Exclude<KeyringRequest, KeyringExpectation>): KeyringMessage => {
   if (loaded.entries === undefined) return { tag: "fault", fault: loaded.fault }
   const { account } = request
   try {
@@ -76,8 +81,10 @@ const serve = (loaded: Loaded) => {
   process.stdin.on(
     "data",
     lines((line) => {
+      const request = JSON.parse(line) as KeyringRequest
       watch(true)
-      say(answer(loaded, JSON.parse(line) as KeyringRequest))
+      if (request.op === "expect") loaded.entries?.expect(request.account)
+      else say(answer(loaded, request))
       watch(false)
     })
   )

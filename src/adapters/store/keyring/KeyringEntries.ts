@@ -1,5 +1,5 @@
 import { chunked } from "./Chunks.ts"
-import type { Entries } from "./Entries.ts"
+import type { Entries, ExpectingEntries } from "./Entries.ts"
 import { faultOf } from "./KeyringFault.ts"
 import { type KeyringBackend, service } from "./KeyringName.ts"
 import type { KeyringEntry, KeyringPackage } from "./KeyringPackage.ts"
@@ -19,7 +19,7 @@ export const keyringEntries = (
   { Entry }: KeyringPackage,
   connected: () => void = () => undefined,
   collect: () => void = () => undefined
-): Entries => {
+): ExpectingEntries => {
   // With the Secret Service each entry has a connection, and a key agreement, of its own: they take ten times as long
   // as what is asked over them, and a message bus has only so many.
   const held = new Map<string, KeyringEntry>()
@@ -67,5 +67,15 @@ export const keyringEntries = (
       return removed
     }
   }
-  return backend === "windows" ? chunked(entries) : entries
+  return {
+    ...(backend === "windows" ? chunked(entries) : entries),
+    expect: (account) => {
+      if (backend !== "secretservice") return
+      try {
+        make(account)
+      } catch {
+        // Whoever asks for it is told.
+      }
+    }
+  }
 }

@@ -1,9 +1,19 @@
 import type { KeyringFault } from "./KeyringFault.ts"
 
-/** What the process that speaks to the keyring is asked, one JSON object a line. Secrets are base64. */
+/**
+ * What the process that speaks to the keyring is asked, one JSON object a line. Secrets are base64. `expect` says what
+ * will probably be asked for, and has no answer.
+ */
 export type KeyringRequest =
+  | KeyringExpectation
   | { readonly op: "get" | "remove"; readonly account: string }
   | { readonly op: "set"; readonly account: string; readonly secret: string }
+
+/** An account that will probably be asked for. */
+export interface KeyringExpectation {
+  readonly op: "expect"
+  readonly account: string
+}
 
 /**
  * What it says, one JSON object a line: that it runs; and for each request that the keyring has been reached (at least

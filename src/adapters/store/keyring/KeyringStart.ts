@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process"
 import type { Socket } from "node:net"
 import { extname, join } from "node:path"
+import type { KeyringExpectation } from "./KeyringMessages.ts"
 import type { KeyringBackend } from "./KeyringName.ts"
 
 // Nothing of Effect is imported here: a program begins with this before it has loaded the rest of itself.
@@ -16,10 +17,15 @@ const passedOn =
 
 let early: Started | undefined
 
-/** Starts the process that speaks to the keyring, in an environment. */
+/**
+ * Starts the process that speaks to the keyring, in an environment.
+ *
+ * @param account what will probably be asked for; to be wrong costs nothing but a connection to the keyring
+ */
 export const spawnChild = (
   backend: KeyringBackend,
-  environment: NodeJS.ProcessEnv = process.env
+  environment: NodeJS.ProcessEnv = process.env,
+  account?: string
 ): ChildProcess => {
   const file = join(import.meta.dirname, `KeyringChild${extname(import.meta.filename)}`)
   const env = Object.fromEntries(Object.entries(environment).filter(([name]) => passedOn.test(name)))
@@ -30,6 +36,11 @@ export const spawnChild = (
   // It is there for us; we do not stay for it. Its pipes are sockets, of which their types say only that they are streams.
   child.unref()
   for (const pipe of [child.stdin, child.stdout]) (pipe as Socket | null)?.unref()
+  if (account !== undefined) {
+    const expectation: KeyringExpectation = { op: "expect", account }
+    child.stdin.on("error", () => undefined)
+    child.stdin.write(`${JSON.stringify(expectation)}\n`)
+  }
   return child
 }
 
@@ -43,9 +54,13 @@ export const startChild = (backend: KeyringBackend): ChildProcess => {
   return spawnChild(backend)
 }
 
-/** Starts it before the program has loaded the rest of itself: the two then take as long as the longer one. */
-export const beginEarly = (backend: KeyringBackend): void => {
-  const child = spawnChild(backend)
+/**
+ * Starts it before the program has loaded the rest of itself: the two then take as long as the longer one.
+ *
+ * @param account as in {@link spawnChild}
+ */
+export const beginEarly = (backend: KeyringBackend, account?: string): void => {
+  const child = spawnChild(backend, process.env, account)
   // Whoever asks it is told that it failed; if nobody does, it is of no interest.
   child.on("error", () => undefined)
   early = { backend, child }

@@ -22,26 +22,28 @@ const bytes = (text: string) => new TextEncoder().encode(text)
 /** The keyring that a program would find in this environment. */
 const keyring = (
   env: Readonly<Record<string, string | undefined>>,
-  options: Omit<KeyringProcess.KeyringProcessOptions, "backend" | "start"> = {}
+  options: Omit<KeyringProcess.KeyringProcessOptions, "backend" | "start"> = {},
+  expected?: string
 ) => {
   const { DBUS_SESSION_BUS_ADDRESS: _, ...inherited } = process.env
   return KeyringProcess.layer({
     backend: "secretservice",
     limits: { start: 30, answer: 0.5, person: 1 },
     ...options,
-    start: (backend) => spawnChild(backend, { ...inherited, ...env })
+    start: (backend) => spawnChild(backend, { ...inherited, ...env }, expected)
   })
 }
 
 /** Why nothing can be read in this environment, and how long it took to say so, in milliseconds. */
 const failureIn = (
   env: Readonly<Record<string, string | undefined>>,
-  options?: Omit<KeyringProcess.KeyringProcessOptions, "backend" | "start">
+  options?: Omit<KeyringProcess.KeyringProcessOptions, "backend" | "start">,
+  expected?: string
 ) =>
   Effect.gen(function* () {
     const entries = yield* Keyring
     return (yield* Effect.flip(entries.get("notion"))).reason
-  }).pipe(Effect.provide(keyring(env, options)))
+  }).pipe(Effect.provide(keyring(env, options, expected)))
 
 describe.skipIf(!hasSecretService)("the Secret Service (needs dbus and gnome-keyring)", () => {
   let real: SecretService
@@ -79,6 +81,17 @@ describe.skipIf(!hasSecretService)("the Secret Service (needs dbus and gnome-key
     })
   )
 
+  it.live.each(["expected", "something else"])("is the same where %s was expected", (expected) =>
+    Effect.gen(function* () {
+      const entries = yield* Keyring
+      assert.isTrue(Option.isNone(yield* entries.get("expected")))
+      yield* entries.set("expected", bytes("one"))
+      const read = yield* entries.get("expected")
+      assert.deepStrictEqual(Option.map(read, String), Option.some(String(bytes("one"))))
+      assert.isTrue(yield* entries.remove("expected"))
+    }).pipe(Effect.provide(keyring(real.env, {}, expected)))
+  )
+
   it.live("is not there without a session bus, and nothing else is taken for it", () =>
     Effect.gen(function* () {
       const reason = yield* failureIn({
@@ -89,27 +102,29 @@ describe.skipIf(!hasSecretService)("the Secret Service (needs dbus and gnome-key
     })
   )
 
-  it.live("is not there behind a socket that does not exist", () =>
+  it.live.each([undefined, "notion"])("is not there behind a socket that does not exist", (expected) =>
     Effect.gen(function* () {
-      const reason = yield* failureIn({ DBUS_SESSION_BUS_ADDRESS: "unix:path=/nonexistent/bus" })
+      const bus = { DBUS_SESSION_BUS_ADDRESS: "unix:path=/nonexistent/bus" }
+      const reason = yield* failureIn(bus, {}, expected)
       assert.strictEqual(reason._tag, "Unavailable")
     })
   )
 
-  it.live("has timed out on a bus that never answers, which is nobody's to unlock", () =>
-    Effect.gen(function* () {
-      const said: Array<string> = []
-      const mute = yield* Effect.acquireRelease(
-        Effect.promise(() => startMuteBus()),
-        (bus) => Effect.promise(() => bus.close())
-      )
-      const reason = yield* failureIn(mute.env, {
-        tell: (message) => Effect.sync(() => void said.push(message))
+  it.live.each([undefined, "notion"])(
+    "has timed out on a bus that never answers, which is nobody's to unlock",
+    (expected) =>
+      Effect.gen(function* () {
+        const said: Array<string> = []
+        const mute = yield* Effect.acquireRelease(
+          Effect.promise(() => startMuteBus()),
+          (bus) => Effect.promise(() => bus.close())
+        )
+        const tell = (message: string) => Effect.sync(() => void said.push(message))
+        const reason = yield* failureIn(mute.env, { tell }, expected)
+        assert.strictEqual(reason._tag, "TimedOut")
+        assert.include(reason._tag === "TimedOut" ? reason.detail : "", "says nothing")
+        assert.deepStrictEqual(said, [])
       })
-      assert.strictEqual(reason._tag, "TimedOut")
-      assert.include(reason._tag === "TimedOut" ? reason.detail : "", "says nothing")
-      assert.deepStrictEqual(said, [])
-    })
   )
 
   it.live("is not there where nothing was ever set up", () =>
