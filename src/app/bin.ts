@@ -5,6 +5,15 @@ import { isAbsolute, join } from "node:path"
 
 const words = process.argv.slice(2)
 
+/** The oldest Node that this runs on: `engines` in package.json. */
+const oldest = [22, 19] as const
+
+/** Nothing below is known to an older one: it would end with a stack trace. */
+const isOldNode = () => {
+  const [major = 0, minor = 0] = process.versions.node.split(".").map(Number)
+  return major < oldest[0] || (major === oldest[0] && minor < oldest[1])
+}
+
 /** Commands that open no store. */
 const withoutStore = /^(servers|--?h(elp)?|-V|--version|--completions(=.*)?)$/
 
@@ -88,6 +97,13 @@ const keepCompiledCode = () => {
 }
 
 const main = async () => {
+  if (isOldNode()) {
+    process.exitCode = 2
+    process.stderr.write(
+      `mcp-cli: This is Node ${process.versions.node}, and mcp-cli needs ${oldest.join(".")} or newer. Install one (https://nodejs.org), or run it by one that npx fetches: npx -p node@24 mcp-cli ...\n`
+    )
+    return
+  }
   await beginEarly()
   keepCompiledCode()
   await import("./main.ts")

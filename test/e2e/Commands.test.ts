@@ -41,6 +41,18 @@ describe("the program", () => {
     assert.include((await world.run(["--completions", "bash"])).stdout, "mcp-cli")
   })
 
+  it("says which Node it needs to one that is too old", async () => {
+    const preload = join(world.home, "old.cjs")
+    writeFileSync(preload, `Object.defineProperty(process.versions, "node", { value: "22.18.0" })`)
+    const { code, stderr, stdout } = await world.run(["servers"], {
+      env: { NODE_OPTIONS: `--require=${preload}` }
+    })
+    const { engines } = JSON.parse(readFileSync("package.json", "utf8")) as { engines: { node: string } }
+    assert.strictEqual(code, 2)
+    assert.strictEqual(stdout, "")
+    assert.include(stderr, `needs ${engines.node.replace(">=", "")} or newer`)
+  })
+
   it("keeps compiled code only where nobody else can write: it is run", async () => {
     const caches = join(world.home, "caches")
     const env = { XDG_CACHE_HOME: caches }
