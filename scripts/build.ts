@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs"
-import { rm, writeFile } from "node:fs/promises"
+import { chmod, rm, writeFile } from "node:fs/promises"
 import { join, resolve } from "node:path"
 import { build, type OutputOptions, type Plugin } from "rolldown"
 
@@ -93,6 +93,9 @@ const program = await bundle(
     }
   }
 )
+// npm does this once, when it links or installs; what was linked is built again and again.
+await chmod("dist/bin/mcp-cli.cjs", 0o755)
+
 /** A process of its own, started by the path beside the program: it loads nothing of the program's. */
 const keyring = await bundle({ "chunks/KeyringChild": "src/adapters/store/keyring/KeyringChild.ts" }, {})
 
