@@ -7,6 +7,7 @@ import { Cause, Console, Effect, Exit, Layer, Logger, References } from "effect"
 import { CliError, CliOutput, Command } from "effect/cli"
 import { ChildProcessSpawner } from "effect/process"
 import packageJson from "../../package.json" with { type: "json" }
+import { UserAgent } from "../ports/HttpTransport.ts"
 import { useProxyOfEnvironment } from "../adapters/http/EnvironmentProxy.ts"
 import { type CommandError, defect, exitCodeOf, interrupted } from "./cli/ExitCode.ts"
 import { builtIns, program } from "./cli/Program.ts"
@@ -41,6 +42,7 @@ const platform = Layer.mergeAll(
   NodePath.layer,
   NodeStdio.layer,
   NodeTerminal.layer,
+  Layer.succeed(UserAgent, `mcp-cli/${version}`),
   Layer.succeed(
     ChildProcessSpawner.ChildProcessSpawner,
     ChildProcessSpawner.make(() => Effect.die(new Error("no prompt of mcp-cli starts a program")))

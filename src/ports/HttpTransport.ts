@@ -12,6 +12,14 @@ export class NetworkError extends Schema.TaggedError<NetworkError>()("NetworkErr
 }
 
 /**
+ * What requests say of the program that makes them (RFC 9110 §10.1.5), such as `mcp-cli/1.0.0`, where they say nothing
+ * themselves: an operator who sees trouble in a log then knows whom to ask.
+ */
+export const UserAgent = Context.Reference<string>("mcp-cli-oauth/ports/UserAgent", {
+  defaultValue: () => "mcp-cli-oauth"
+})
+
+/**
  * Sends one HTTP request and gives its answer as it is: no redirect is followed, no status is an error, nothing is
  * retried.
  */

@@ -1,5 +1,5 @@
 import { Clock, Effect, Fiber, Layer } from "effect"
-import { HttpTransport, NetworkError } from "../../ports/HttpTransport.ts"
+import { HttpTransport, NetworkError, UserAgent } from "../../ports/HttpTransport.ts"
 
 /** Milliseconds until the head of an answer, where the caller does not say. */
 const defaultTimeout = 30_000
@@ -33,39 +33,42 @@ const explain = (cause: unknown): string => {
   }
 }
 
-/** HTTP by the `fetch` of the platform. */
-export const layer: Layer.Layer<HttpTransport> = Layer.succeed(
+/** HTTP by the `fetch` of the platform. Requests that name no program name the one of `UserAgent`. */
+export const layer: Layer.Layer<HttpTransport> = Layer.effect(
   HttpTransport,
-  HttpTransport.of({
-    send: Effect.fn("HttpTransport.send")(function* (request, options) {
-      const { origin } = new URL(request.url)
-      const milliseconds = options?.timeout ?? defaultTimeout
-      // Interrupting a fiber does nothing in a region that cannot be interrupted, as a refresh is one: there the
-      // time limit has to end the request itself, and only until the head is there, since a body may be a stream.
-      // @effect-diagnostics-next-line abortControllerInEffect:off
-      const late = new AbortController()
-      const began = yield* Clock.currentTimeMillis
-      const timer = yield* Effect.sleep(milliseconds).pipe(
-        Effect.andThen(Effect.sync(() => late.abort())),
-        Effect.interruptible,
-        Effect.forkChild
-      )
-      const response = yield* Effect.tryPromise({
-        try: (signal) =>
-          globalThis.fetch(request, {
-            redirect: "manual",
-            signal: AbortSignal.any([signal, request.signal, late.signal])
-          }),
-        catch: (cause) =>
-          new NetworkError({
-            origin,
-            detail: late.signal.aborted ? `no answer within ${milliseconds / 1000} seconds` : explain(cause)
-          })
-      }).pipe(Effect.ensuring(Fiber.interrupt(timer)))
-      const took = Math.round((yield* Clock.currentTimeMillis) - began)
-      // The path and the query of a URL may hold secrets: the origin is enough to follow what happens.
-      yield* Effect.logDebug(`${request.method} ${origin} ${response.status} in ${took} ms`)
-      return response
+  Effect.map(UserAgent, (userAgent) =>
+    HttpTransport.of({
+      send: Effect.fn("HttpTransport.send")(function* (request, options) {
+        if (!request.headers.has("user-agent")) request.headers.set("user-agent", userAgent)
+        const { origin } = new URL(request.url)
+        const milliseconds = options?.timeout ?? defaultTimeout
+        // Interrupting a fiber does nothing in a region that cannot be interrupted, as a refresh is one: there the
+        // time limit has to end the request itself, and only until the head is there, since a body may be a stream.
+        // @effect-diagnostics-next-line abortControllerInEffect:off
+        const late = new AbortController()
+        const began = yield* Clock.currentTimeMillis
+        const timer = yield* Effect.sleep(milliseconds).pipe(
+          Effect.andThen(Effect.sync(() => late.abort())),
+          Effect.interruptible,
+          Effect.forkChild
+        )
+        const response = yield* Effect.tryPromise({
+          try: (signal) =>
+            globalThis.fetch(request, {
+              redirect: "manual",
+              signal: AbortSignal.any([signal, request.signal, late.signal])
+            }),
+          catch: (cause) =>
+            new NetworkError({
+              origin,
+              detail: late.signal.aborted ? `no answer within ${milliseconds / 1000} seconds` : explain(cause)
+            })
+        }).pipe(Effect.ensuring(Fiber.interrupt(timer)))
+        const took = Math.round((yield* Clock.currentTimeMillis) - began)
+        // The path and the query of a URL may hold secrets: the origin is enough to follow what happens.
+        yield* Effect.logDebug(`${request.method} ${origin} ${response.status} in ${took} ms`)
+        return response
+      })
     })
-  })
+  )
 )

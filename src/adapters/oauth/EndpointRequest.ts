@@ -65,6 +65,8 @@ export const makeSend = (transport: HttpTransport["Service"]) =>
           [oauth.allowInsecureRequests]: true,
           [oauth.customFetch]: (url, init) => {
             const request = new Request(url, { ...init, redirect: "manual" } as RequestInit)
+            // It names itself, which is no program that anybody could be asked about.
+            request.headers.delete("user-agent")
             secrets = secretsOf(
               init.body instanceof URLSearchParams ? init.body : new URLSearchParams(),
               request.headers.get("authorization")

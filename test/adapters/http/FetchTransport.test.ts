@@ -1,11 +1,11 @@
 import { createServer, type RequestListener } from "node:http"
 import type { AddressInfo } from "node:net"
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Fiber, Schema } from "effect"
+import { Deferred, Effect, Fiber, Layer, Schema } from "effect"
 import { TestClock } from "effect/testing"
 import * as FetchTransport from "../../../src/adapters/http/FetchTransport.ts"
 import { retryAfterMillis } from "../../../src/adapters/http/RetryAfter.ts"
-import { HttpTransport } from "../../../src/ports/HttpTransport.ts"
+import { HttpTransport, UserAgent } from "../../../src/ports/HttpTransport.ts"
 
 const serve = (listener: RequestListener) =>
   Effect.acquireRelease(
@@ -40,6 +40,21 @@ describe("a request", () => {
       const response = yield* send(origin)
       assert.strictEqual(response.status, 307)
       assert.strictEqual(yield* Effect.promise(() => response.text()), "elsewhere")
+    })
+  )
+
+  it.live.each<readonly [string, HeadersInit, string]>([
+    ["the program that makes it", {}, "mcp-cli/1.2.3"],
+    ["what its maker says", { "user-agent": "another/4" }, "another/4"]
+  ])("names %s", ([, headers, expected]) =>
+    Effect.gen(function* () {
+      const { origin } = yield* serve(({ headers: seen }, response) => response.end(seen["user-agent"]))
+      const response = yield* HttpTransport.use((transport) =>
+        transport.send(new Request(origin, { headers }))
+      ).pipe(
+        Effect.provide(FetchTransport.layer.pipe(Layer.provide(Layer.succeed(UserAgent, "mcp-cli/1.2.3"))))
+      )
+      assert.strictEqual(yield* Effect.promise(() => response.text()), expected)
     })
   )
 

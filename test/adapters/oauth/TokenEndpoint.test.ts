@@ -49,6 +49,7 @@ describe("a refresh", () => {
           resource: "https://notion.test/mcp",
           client_id: "the client"
         })
+        assert.isNull(sent[0]?.headers.get("user-agent"), "the transport says who asks")
         assert.deepInclude(tokens, {
           obtainedAt: 10_000,
           expiresAt: 3_610_000,
