@@ -33,13 +33,18 @@ export const spawnChild = (
     env,
     stdio: ["pipe", "pipe", "ignore"]
   })
-  // It is there for us; we do not stay for it. Its pipes are sockets, of which their types say only that they are streams.
+  // Sockets, of which their types say only that they are streams; none of them where it could not be started.
+  const pipes: ReadonlyArray<unknown> = [child.stdin, child.stdout]
+  const [stdin, stdout] = pipes as ReadonlyArray<Socket | null | undefined>
+  // It is there for us; we do not stay for it.
   child.unref()
-  for (const pipe of [child.stdin, child.stdout]) (pipe as Socket | null)?.unref()
+  stdin?.unref()
+  stdout?.unref()
   if (account !== undefined) {
     const expectation: KeyringExpectation = { op: "expect", account }
-    child.stdin.on("error", () => undefined)
-    child.stdin.write(`${JSON.stringify(expectation)}\n`)
+    // Whoever asks is told of a process that has ended.
+    stdin?.on("error", () => undefined)
+    stdin?.write(`${JSON.stringify(expectation)}\n`)
   }
   return child
 }
