@@ -2,6 +2,7 @@ import { Clock, Context, Effect, Layer, Option } from "effect"
 import type { Credential } from "../domain/Credential.ts"
 import { CredentialKey } from "../domain/CredentialKey.ts"
 import { CredentialStore, type StorageDescription, type StorageError } from "../ports/CredentialStore.ts"
+import { isOfWholeStore } from "../ports/StorageFailure.ts"
 
 /**
  * How somebody stands with a server, as far as this machine knows without asking it.
@@ -55,7 +56,7 @@ export const layer: Layer.Layer<CredentialStatus, never, CredentialStore> = Laye
   Effect.gen(function* () {
     const store = yield* CredentialStore
 
-    const of = Effect.fnUntraced(function* (key: CredentialKey) {
+    const read = Effect.fnUntraced(function* (key: CredentialKey, get: CredentialStore["Service"]["get"]) {
       const now = yield* Clock.currentTimeMillis
       const nothing = {
         key,
@@ -66,7 +67,7 @@ export const layer: Layer.Layer<CredentialStatus, never, CredentialStore> = Laye
         keptIn: store.description,
         problem: undefined
       } as const
-      return yield* store.get(key).pipe(
+      return yield* get(key).pipe(
         Effect.map(
           Option.match({
             onNone: (): AccountStatus => nothing,
@@ -85,6 +86,19 @@ export const layer: Layer.Layer<CredentialStatus, never, CredentialStore> = Laye
       )
     })
 
+    /** As `store.get`, until that says what holds for all: a keyring that waits for somebody is waited for once. */
+    const getUntilOutage = (): CredentialStore["Service"]["get"] => {
+      let outage: StorageError | undefined
+      return (key) =>
+        Effect.suspend(() => (outage === undefined ? store.get(key) : Effect.fail(outage))).pipe(
+          Effect.tapError((error) =>
+            Effect.sync(() => {
+              if (isOfWholeStore(error.reason)) outage = error
+            })
+          )
+        )
+    }
+
     const all = Effect.fn("CredentialStatus.all")(function* (servers: ReadonlyArray<string>) {
       const keys = new Map(
         [...servers.map((server) => CredentialKey.of(server)), ...(yield* store.list)].map(
@@ -92,11 +106,18 @@ export const layer: Layer.Layer<CredentialStatus, never, CredentialStore> = Laye
         )
       )
       const sorted = [...keys.values()].toSorted((a, b) => (a.storageName < b.storageName ? -1 : 1))
+      const get = getUntilOutage()
+      const readAll = Effect.forEach((key: CredentialKey) => read(key, get))
+      const first = yield* readAll(sorted.slice(0, 1))
       // A few at a time, since a store may be far away; and in rows, since a fiber for each would cost more than most reads.
       const length = Math.ceil(sorted.length / rows)
-      const each = Array.from({ length: rows }, (_, row) => sorted.slice(row * length, (row + 1) * length))
-      return (yield* Effect.forEach(each, Effect.forEach(of), { concurrency: rows })).flat()
+      const others = Array.from({ length: rows }, (_, row) =>
+        sorted.slice(1 + row * length, 1 + (row + 1) * length)
+      )
+      return [...first, ...(yield* Effect.forEach(others, readAll, { concurrency: rows })).flat()]
     })
+
+    const of = (key: CredentialKey) => read(key, store.get)
 
     return CredentialStatus.of({ of, all })
   })

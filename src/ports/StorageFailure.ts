@@ -143,6 +143,30 @@ export const StorageFailure = Schema.Union([
 /** Why a store could not do what it was asked. */
 export type StorageFailure = typeof StorageFailure.Type
 
+/** Whether it is no matter of one record: whatever else the store is asked for now would fail, or wait, in the same way. */
+export const isOfWholeStore = (reason: StorageFailure): boolean => {
+  switch (reason._tag) {
+    case "NoPassword":
+    case "WrongPassword":
+    case "Unavailable":
+    case "Locked":
+    case "TimedOut":
+      return true
+    case "VaultFailure":
+      // A policy may allow one path and not the next.
+      return reason.problem !== "forbidden" && reason.problem !== "unexpected"
+    case "Corrupt":
+    case "NewerVersion":
+    case "Exposed":
+    case "Inaccessible":
+    case "Denied":
+    case "Unfit":
+    case "Broken":
+    case "Superseded":
+      return false
+  }
+}
+
 const unlocking: Readonly<Record<StorageBackend, string>> = {
   keychain: "Run security unlock-keychain, or log in at the screen, then try again.",
   windows: "Log in to Windows with your password, then try again.",

@@ -3,8 +3,11 @@ import { Effect, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import * as CredentialStatus from "../../src/app/CredentialStatus.ts"
 import { SignIn } from "../../src/app/SignIn.ts"
+import { CredentialStore, StorageError } from "../../src/ports/CredentialStore.ts"
+import { Corrupt, type StorageFailure, TimedOut, VaultFailure } from "../../src/ports/StorageFailure.ts"
 import { CredentialKey } from "../../src/domain/CredentialKey.ts"
 import type { OAuthSettings } from "../../src/domain/Server.ts"
+import { MemoryStore } from "../../src/testing.ts"
 import { byHand, world } from "./World.ts"
 
 const key = CredentialKey.of("s")
@@ -44,6 +47,54 @@ describe("the state of a sign-in", () => {
         "signed in",
         "refreshable"
       ])
+    })
+  )
+})
+
+/** The states of five servers in a store that answers each of them in this way, and how often it was asked. */
+const ofFive = (reason: StorageFailure) =>
+  Effect.gen(function* () {
+    let asked = 0
+    const memory = yield* CredentialStore
+    const store = Layer.succeed(CredentialStore, {
+      ...memory,
+      get: () =>
+        Effect.suspend(() => {
+          asked++
+          return new StorageError({ reason })
+        })
+    })
+    const all = yield* CredentialStatus.CredentialStatus.use((status) =>
+      status.all(["a", "b", "c", "d", "e"])
+    ).pipe(Effect.provide(CredentialStatus.layer.pipe(Layer.provide(store))))
+    return { all, asked }
+  }).pipe(Effect.provide(MemoryStore.layer))
+
+describe("the states of all sign-ins", () => {
+  it.effect.each<readonly [string, StorageFailure]>([
+    ["a keyring that waits for somebody", new TimedOut({ backend: "secretservice", after: 3, detail: "x" })],
+    ["a Vault that is away", new VaultFailure({ address: "https://v.test", problem: "timeout", detail: "x" })]
+  ])("are told at once of %s: it is not waited for again for each of them", ([, reason]) =>
+    Effect.gen(function* () {
+      const { all, asked } = yield* ofFive(reason)
+      assert.strictEqual(asked, 1)
+      assert.deepStrictEqual(
+        all.map(({ key: { server }, problem, state }) => [server, state, problem]),
+        ["a", "b", "c", "d", "e"].map((server) => [
+          server,
+          "unreadable",
+          new StorageError({ reason }).message
+        ])
+      )
+    })
+  )
+
+  it.effect.each<readonly [string, StorageFailure]>([
+    ["a damaged record", new Corrupt({ path: "x", detail: "x" })],
+    ["a path", new VaultFailure({ address: "https://v.test", problem: "forbidden", detail: "x" })]
+  ])("are each looked at where %s is what is wrong", ([, reason]) =>
+    Effect.gen(function* () {
+      assert.strictEqual((yield* ofFive(reason)).asked, 5)
     })
   )
 })
