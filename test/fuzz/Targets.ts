@@ -2,11 +2,14 @@ import { Cause, Effect, Exit, Option } from "effect"
 import { callbacks } from "./Callbacks.ts"
 import { challenges } from "./Challenges.ts"
 import { configFiles } from "./ConfigFiles.ts"
+import { deviceCodes } from "./DeviceCodes.ts"
 import { metadata } from "./Metadata.ts"
 import { randomOf } from "./Random.ts"
+import { registrations } from "./Registrations.ts"
 import { shrunk } from "./Shrink.ts"
 import { type Broken, seenOf, type Target } from "./Target.ts"
 import { tokenAnswers } from "./TokenAnswers.ts"
+import { visits } from "./Visits.ts"
 
 /** A target whose inputs only it knows. */
 export interface AnyTarget {
@@ -50,7 +53,10 @@ export const targets: ReadonlyArray<AnyTarget> = [
   forAny(metadata),
   forAny(tokenAnswers),
   forAny(callbacks),
-  forAny(configFiles)
+  forAny(configFiles),
+  forAny(registrations),
+  forAny(deviceCodes),
+  forAny(visits)
 ]
 
 /** The target of a name. */

@@ -94,8 +94,8 @@ export const layer: Layer.Layer<ClientRegistrar, never, HttpTransport> = Layer.e
         return yield* new RegistrationError({ server, issuer, takesMetadataDocument, ...registerAt })
       }
       const endpoint = URL.parse(metadata.registration_endpoint)
-      if (endpoint === null || !isSecureUrl(endpoint)) {
-        return yield* refuse("its registration endpoint is no https address")
+      if (endpoint === null || !isSecureUrl(endpoint) || hasUserInformation(endpoint)) {
+        return yield* refuse("its registration endpoint is no https address without a user name")
       }
       const asked = methodToAskFor(metadata)
       const response = yield* transport.send(

@@ -67,10 +67,11 @@ const read = Effect.fnUntraced(function* (
   const verificationUriComplete = isAbsent(complete)
     ? undefined
     : yield* readAddress(complete, "verification_uri_complete")
-  const life = readMillis(answer["expires_in"])
+  const life = Math.min(readMillis(answer["expires_in"]), longestLife)
   if (!(life > 0)) return yield* malformed(`its "expires_in" is no number of seconds`)
-  const interval = isAbsent(answer["interval"]) ? usualInterval : readMillis(answer["interval"])
-  if (!(interval >= 0)) return yield* malformed(`its "interval" is no number of seconds`)
+  const asked = isAbsent(answer["interval"]) ? usualInterval : readMillis(answer["interval"])
+  if (!(asked >= 0)) return yield* malformed(`its "interval" is no number of seconds`)
+  const interval = Math.max(asked, leastInterval)
   if (interval >= life) {
     return yield* malformed(
       `its code ends before it may be asked about: "interval" is not less than "expires_in"`
@@ -81,8 +82,8 @@ const read = Effect.fnUntraced(function* (
     userCode,
     verificationUri,
     verificationUriComplete,
-    expiresAt: askedAt + Math.min(life, longestLife),
-    interval: Math.max(interval, leastInterval)
+    expiresAt: askedAt + life,
+    interval
   }
 })
 

@@ -41,6 +41,19 @@ describe("registration", () => {
     })
   )
 
+  it.effect.each([
+    "http://as.test/register",
+    "https://user:pass@as.test/register",
+    "file:///register",
+    "register"
+  ])("sends nothing to %s", (registration_endpoint) =>
+    Effect.gen(function* () {
+      const { asking, sent } = register(() => Response.json({ client_id: "new" }), { registration_endpoint })
+      assert.include((yield* Effect.flip(asking)).message, "its registration endpoint is no https address")
+      assert.lengthOf(sent, 0)
+    })
+  )
+
   it.effect("takes the secret, its end and the method that the server gives", () =>
     Effect.gen(function* () {
       const { asking, sent } = register(

@@ -182,7 +182,9 @@ describe("asking for a device code", () => {
     ["an end that has passed", { expires_in: 0 }, "expires_in"],
     ["an interval that is no number", { interval: "often" }, "interval"],
     ["an interval that goes back", { interval: -5 }, "interval"],
-    ["an interval beyond its end", { interval: 1800 }, "interval"]
+    ["an interval beyond its end", { interval: 1800 }, "interval"],
+    ["an interval longer than a code is waited for", { interval: 4000, expires_in: 86_400 }, "interval"],
+    ["an end before it may be asked about at all", { interval: 0, expires_in: 0.5 }, "interval"]
   ] as const)("takes no answer with %s", ([, changes, field]) =>
     Effect.gen(function* () {
       const { reason } = yield* Effect.flip(start(json({ ...good, ...changes })).asking)
