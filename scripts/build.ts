@@ -23,8 +23,8 @@ const lazySegmenter: Plugin = {
   }
 }
 
-/** Modules of Node's that take long to load, and that most runs never call: 4 to 10 ms each, of some 80 in all. */
-const rarelyCalled = /^node:(crypto|dns\/promises|readline)$/
+/** Modules of Node's that take long to load, and that most runs never call: 2 to 10 ms each, of some 80 in all. */
+const rarelyCalled = /^node:(child_process|crypto|dns\/promises|readline)$/
 const marked = "\0first-use:"
 
 /**
@@ -33,7 +33,8 @@ const marked = "\0first-use:"
  */
 const firstUse: Plugin = {
   name: "first-use",
-  resolveId: (source) => (rarelyCalled.test(source) ? `${marked}${source}` : undefined),
+  resolveId: (source, importer = "") =>
+    rarelyCalled.test(source) && isOfEveryRun(importer) ? `${marked}${source}` : undefined,
   load: (id) => {
     if (!id.startsWith(marked)) return undefined
     const name = id.slice(marked.length)

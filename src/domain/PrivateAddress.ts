@@ -18,8 +18,8 @@ export interface AddressKind {
 }
 
 interface Range extends AddressKind {
-  readonly first: bigint
-  readonly bits: number
+  /** As CIDR writes it; read when it is compared, which few runs do. */
+  readonly cidr: string
 }
 
 /** The 32 bits of an IPv4 address in its usual form, without leading zeros. */
@@ -51,52 +51,58 @@ const ipv6 = (written: string): bigint | undefined => {
   return groups.reduce((sum, group) => (sum << 16n) | BigInt(`0x${group}`), 0n)
 }
 
-const range =
-  (read: (text: string) => bigint | undefined, width: number) =>
-  (cidr: string, what: string, zone: Zone = "private"): Range => {
-    const [address = "", length] = cidr.split("/")
-    const first = read(address)
-    if (first === undefined) throw new Error(`no address: ${cidr}`)
-    const bits = BigInt(width - Number(length))
-    return { first: first >> bits, bits: Number(bits), what, zone }
-  }
+/** A way to write addresses: how it is read, and how many bits that gives. */
+interface Family {
+  readonly read: (text: string) => bigint | undefined
+  readonly width: number
+}
+const family4: Family = { read: ipv4, width: 32 }
+const family6: Family = { read: ipv6, width: 128 }
 
-const four = range(ipv4, 32)
-const six = range(ipv6, 128)
+const range = (cidr: string, what: string, zone: Zone = "private"): Range => ({ cidr, what, zone })
+
+/** Whether a range, as `10.0.0.0/8`, holds an address. */
+const holds = ({ read, width }: Family, cidr: string, address: bigint): boolean => {
+  const [written = "", length] = cidr.split("/")
+  const first = read(written)
+  if (first === undefined) throw new Error(`no address: ${cidr}`)
+  const bits = BigInt(width - Number(length))
+  return address >> bits === first >> bits
+}
 
 /**
  * IPv4 that is not for everybody, by IANA's registry of special-purpose addresses (RFC 6890). 198.18.0.0/15 is left
  * out: proxies of many people answer with it for every name, and no real service is there.
  */
 const ranges4: ReadonlyArray<Range> = [
-  four("0.0.0.0/8", "an unspecified address", "this machine"),
-  four("127.0.0.0/8", "a loopback address", "this machine"),
-  four("169.254.169.254/32", "the metadata service of a cloud"),
-  four("169.254.0.0/16", "a link-local address"),
-  four("168.63.129.16/32", "the metadata service of a cloud"),
-  four("100.100.100.200/32", "the metadata service of a cloud"),
-  four("10.0.0.0/8", "a private address"),
-  four("172.16.0.0/12", "a private address"),
-  four("192.168.0.0/16", "a private address"),
-  four("192.0.0.0/24", "a private address"),
-  four("100.64.0.0/10", "an address within a provider's network"),
-  four("224.0.0.0/4", "a multicast address"),
-  four("240.0.0.0/4", "a reserved address")
+  range("0.0.0.0/8", "an unspecified address", "this machine"),
+  range("127.0.0.0/8", "a loopback address", "this machine"),
+  range("169.254.169.254/32", "the metadata service of a cloud"),
+  range("169.254.0.0/16", "a link-local address"),
+  range("168.63.129.16/32", "the metadata service of a cloud"),
+  range("100.100.100.200/32", "the metadata service of a cloud"),
+  range("10.0.0.0/8", "a private address"),
+  range("172.16.0.0/12", "a private address"),
+  range("192.168.0.0/16", "a private address"),
+  range("192.0.0.0/24", "a private address"),
+  range("100.64.0.0/10", "an address within a provider's network"),
+  range("224.0.0.0/4", "a multicast address"),
+  range("240.0.0.0/4", "a reserved address")
 ]
 
 /** The same of IPv6. */
 const ranges6: ReadonlyArray<Range> = [
-  six("::/128", "an unspecified address", "this machine"),
-  six("::1/128", "a loopback address", "this machine"),
-  six("fd00:ec2::254/128", "the metadata service of a cloud"),
-  six("fd20:ce::254/128", "the metadata service of a cloud"),
-  six("fc00::/7", "a private address"),
-  six("fe80::/10", "a link-local address"),
-  six("fec0::/10", "a private address"),
-  six("ff00::/8", "a multicast address"),
+  range("::/128", "an unspecified address", "this machine"),
+  range("::1/128", "a loopback address", "this machine"),
+  range("fd00:ec2::254/128", "the metadata service of a cloud"),
+  range("fd20:ce::254/128", "the metadata service of a cloud"),
+  range("fc00::/7", "a private address"),
+  range("fe80::/10", "a link-local address"),
+  range("fec0::/10", "a private address"),
+  range("ff00::/8", "a multicast address"),
   // Who runs such a translator decides where it leads (RFC 8215).
-  six("64:ff9b:1::/48", "an address of a local NAT64"),
-  six("100::/64", "a reserved address")
+  range("64:ff9b:1::/48", "an address of a local NAT64"),
+  range("100::/64", "a reserved address")
 ]
 
 /**
@@ -104,16 +110,16 @@ const ranges6: ReadonlyArray<Range> = [
  * (RFC 2765), NAT64 (RFC 6052), 6to4 (RFC 3056). On a network of IPv6 alone every public IPv4 address is one of NAT64,
  * so these are as private as the address inside is.
  */
-const embeddings: ReadonlyArray<{ readonly range: Range; readonly shift: bigint }> = [
-  { range: six("::/96", ""), shift: 0n },
-  { range: six("::ffff:0:0/96", ""), shift: 0n },
-  { range: six("::ffff:0:0:0/96", ""), shift: 0n },
-  { range: six("64:ff9b::/96", ""), shift: 0n },
-  { range: six("2002::/16", ""), shift: 80n }
+const embeddings: ReadonlyArray<{ readonly cidr: string; readonly shift: bigint }> = [
+  { cidr: "::/96", shift: 0n },
+  { cidr: "::ffff:0:0/96", shift: 0n },
+  { cidr: "::ffff:0:0:0/96", shift: 0n },
+  { cidr: "64:ff9b::/96", shift: 0n },
+  { cidr: "2002::/16", shift: 80n }
 ]
 
-const kindIn = (ranges: ReadonlyArray<Range>, address: bigint): AddressKind =>
-  ranges.find(({ bits, first }) => address >> BigInt(bits) === first) ?? {
+const kindIn = (family: Family, ranges: ReadonlyArray<Range>, address: bigint): AddressKind =>
+  ranges.find(({ cidr }) => holds(family, cidr, address)) ?? {
     zone: "public",
     what: "a public address"
   }
@@ -124,13 +130,13 @@ const kindIn = (ranges: ReadonlyArray<Range>, address: bigint): AddressKind =>
  */
 export const kindOfAddress = (text: string): AddressKind | undefined => {
   const low = ipv4(text)
-  if (low !== undefined) return kindIn(ranges4, low)
+  if (low !== undefined) return kindIn(family4, ranges4, low)
   const address = ipv6(text)
   if (address === undefined) return undefined
-  const own = kindIn(ranges6, address)
+  const own = kindIn(family6, ranges6, address)
   if (own.zone !== "public") return own
-  const embedding = embeddings.find(({ range: { bits, first } }) => address >> BigInt(bits) === first)
-  return embedding === undefined ? own : kindIn(ranges4, (address >> embedding.shift) & 0xffff_ffffn)
+  const embedding = embeddings.find(({ cidr }) => holds(family6, cidr, address))
+  return embedding === undefined ? own : kindIn(family4, ranges4, (address >> embedding.shift) & 0xffff_ffffn)
 }
 
 /**
