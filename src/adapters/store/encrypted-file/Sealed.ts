@@ -16,12 +16,17 @@ export const newIterations = 600_000
 const nonceLength = 12
 const tagLength = 16
 
-/** Bytes as base64url, in the one spelling that they have. */
+const bytesOf = (text: string): Buffer => Buffer.from(text, "base64url")
+
+/** Whether these bytes are what a text says, in the one spelling that they have. */
+const isSpelled = (bytes: Buffer, text: string): boolean => bytes.toString("base64url") === text
+
+/** Bytes as base64url. */
 const Bytes = (fewest: number, most = fewest) =>
   Schema.String.check(
     Schema.makeFilter((text: string) => {
-      const bytes = Buffer.from(text, "base64url")
-      return bytes.toString("base64url") === text && bytes.length >= fewest && bytes.length <= most
+      const bytes = bytesOf(text)
+      return isSpelled(bytes, text) && bytes.length >= fewest && bytes.length <= most
     })
   )
 
@@ -44,14 +49,11 @@ const SaltFile = Schema.Struct({
 /** Content of `.salt`. */
 export type SaltFile = typeof SaltFile.Type
 
+const writeFile = (content: object): string => `${JSON.stringify(content)}\n`
+
 /** Content of `{name}.enc`: one credential under the data key. */
-const SealedFile = Schema.Struct({
-  format: Schema.Literal("mcp-cli-oauth credential"),
-  version: Schema.Literal(1),
-  cipher: Schema.Literal("AES-256-GCM"),
-  nonce: Bytes(nonceLength),
-  sealed: Bytes(tagLength, Number.MAX_SAFE_INTEGER)
-})
+const sealedFile = (nonce: string, sealed: string): string =>
+  writeFile({ format: "mcp-cli-oauth credential", version: 1, cipher: "AES-256-GCM", nonce, sealed })
 
 /** Why a file cannot be read: it is damaged, or newer than this program. */
 export type FileFault =
@@ -64,28 +66,50 @@ const Versioned = Schema.fromJsonString(Schema.Struct({ format: Schema.String, v
 
 const decodeVersioned = Schema.decodeOption(Versioned)
 
-/** Reads files of ours: exactly the text that we would write for what it says. */
-const reader = <S extends Schema.Codec<{ readonly format: string; readonly version: number }, unknown>>(
-  schema: S,
-  format: string
-) => {
-  const decode = Schema.decodeOption(Schema.fromJsonString(schema))
-  return (text: string): Result.Result<S["Type"], FileFault> => {
-    const decoded = decode(text)
-    if (Option.isSome(decoded) && writeFile(decoded.value) === text) return Result.succeed(decoded.value)
-    const versioned = decodeVersioned(text)
-    return Option.isSome(versioned) && versioned.value.format === format && versioned.value.version > 1
-      ? Result.fail({ _tag: "Newer", version: versioned.value.version })
-      : Result.fail(damaged("it is cut short or altered"))
-  }
+/** What is wrong with a file that is not of this version's making. */
+const faultOf = (text: string, format: string): FileFault => {
+  const versioned = decodeVersioned(text)
+  return Option.isSome(versioned) && versioned.value.format === format && versioned.value.version > 1
+    ? { _tag: "Newer", version: versioned.value.version }
+    : damaged("it is cut short or altered")
 }
 
-const writeFile = (content: object): string => `${JSON.stringify(content)}\n`
+const decodeSaltFile = Schema.decodeOption(Schema.fromJsonString(SaltFile))
 
-const readSaltFile = reader(SaltFile, "mcp-cli-oauth store")
-const readSealedFile = reader(SealedFile, "mcp-cli-oauth credential")
+/** Reads exactly the text that we would write for what it says. */
+const readSaltFile = (text: string): Result.Result<SaltFile, FileFault> => {
+  const decoded = decodeSaltFile(text)
+  return Option.isSome(decoded) && writeFile(decoded.value) === text
+    ? Result.succeed(decoded.value)
+    : Result.fail(faultOf(text, "mcp-cli-oauth store"))
+}
 
-const bytesOf = (text: string): Buffer => Buffer.from(text, "base64url")
+interface SealedBytes {
+  readonly nonce: Buffer
+  readonly sealed: Buffer
+}
+
+/** What stands before, between and after the two values in the text of a sealed file. */
+const [beforeNonce = "", beforeSealed = "", afterSealed = ""] = sealedFile("|", "|").split("|")
+const nonceEnd = beforeNonce.length + Math.ceil((nonceLength * 4) / 3)
+
+/** As {@link readSaltFile}, by the text around the values: ten thousand are read at once, and a schema would take a tenth of that. */
+const readSealedFile = (text: string): Result.Result<SealedBytes, FileFault> => {
+  const [nonceText, sealedText] = [
+    text.slice(beforeNonce.length, nonceEnd),
+    text.slice(nonceEnd + beforeSealed.length, -afterSealed.length)
+  ]
+  const [nonce, sealed] = [bytesOf(nonceText), bytesOf(sealedText)]
+  return text.startsWith(beforeNonce) &&
+    text.startsWith(beforeSealed, nonceEnd) &&
+    text.endsWith(afterSealed) &&
+    nonce.length === nonceLength &&
+    isSpelled(nonce, nonceText) &&
+    sealed.length >= tagLength &&
+    isSpelled(sealed, sealedText)
+    ? Result.succeed({ nonce, sealed })
+    : Result.fail(faultOf(text, "mcp-cli-oauth credential"))
+}
 
 const checksumOf = ({ checksum: _, ...rest }: SaltFile): Buffer =>
   createHash("sha256").update(JSON.stringify(rest)).digest()
@@ -107,16 +131,14 @@ const encrypt = (
 
 const decrypt = (
   key: Uint8Array | KeyObject,
-  nonce: string,
-  sealed: string,
+  { nonce, sealed }: SealedBytes,
   bound: Uint8Array
 ): Option.Option<Buffer> => {
-  const bytes = bytesOf(sealed)
-  const decipher = createDecipheriv("aes-256-gcm", key, bytesOf(nonce), { authTagLength: tagLength })
+  const decipher = createDecipheriv("aes-256-gcm", key, nonce, { authTagLength: tagLength })
   decipher.setAAD(bound)
-  decipher.setAuthTag(bytes.subarray(-tagLength))
+  decipher.setAuthTag(sealed.subarray(-tagLength))
   try {
-    return Option.some(Buffer.concat([decipher.update(bytes.subarray(0, -tagLength)), decipher.final()]))
+    return Option.some(Buffer.concat([decipher.update(sealed.subarray(0, -tagLength)), decipher.final()]))
   } catch {
     // The one thing that GCM throws for: it does not open.
     return Option.none()
@@ -154,11 +176,15 @@ export const readSalt = (text: string): Result.Result<SaltFile, FileFault> =>
 /** Unwraps the data key, and the retiring one where there is one; none where the password is wrong. */
 export const unwrap = Effect.fnUntraced(function* (file: SaltFile, password: Redacted.Redacted) {
   const key = yield* derive(password, file.salt, file.iterations)
-  const dataKey = decrypt(key, file.nonce, file.wrappedKey, headerOf(file))
+  const dataKey = decrypt(
+    key,
+    { nonce: bytesOf(file.nonce), sealed: bytesOf(file.wrappedKey) },
+    headerOf(file)
+  )
   const retiringKey =
     file.retiringKey === undefined
       ? undefined
-      : decrypt(key, ...splitNonce(file.retiringKey), retiringHeaderOf(file))
+      : decrypt(key, splitNonce(file.retiringKey), retiringHeaderOf(file))
   key.fill(0)
   if (Option.isNone(dataKey)) return Option.none<Unlocked>()
   const unlocked: Unlocked = { store: file.store, dataKey: keyOf(dataKey.value) }
@@ -175,12 +201,9 @@ const keyOf = (bytes: Buffer): KeyObject => {
   return key
 }
 
-const splitNonce = (text: string): [nonce: string, sealed: string] => {
+const splitNonce = (text: string): SealedBytes => {
   const bytes = bytesOf(text)
-  return [
-    bytes.subarray(0, nonceLength).toString("base64url"),
-    bytes.subarray(nonceLength).toString("base64url")
-  ]
+  return { nonce: bytes.subarray(0, nonceLength), sealed: bytes.subarray(nonceLength) }
 }
 
 const writeSalt = ({ checksum: _, ...rest }: SaltFile): string =>
@@ -250,13 +273,10 @@ const binding = (unlocked: Unlocked, name: string): Buffer =>
 /** Encrypts the text of one credential under a fresh nonce. */
 export const seal = (unlocked: Unlocked, name: string, text: string): string => {
   const nonce = randomBytes(nonceLength)
-  return writeFile({
-    format: "mcp-cli-oauth credential",
-    version: 1,
-    cipher: "AES-256-GCM",
-    nonce: nonce.toString("base64url"),
-    sealed: encrypt(unlocked.dataKey, nonce, Buffer.from(text, "utf8"), binding(unlocked, name))
-  })
+  return sealedFile(
+    nonce.toString("base64url"),
+    encrypt(unlocked.dataKey, nonce, Buffer.from(text, "utf8"), binding(unlocked, name))
+  )
 }
 
 /** The text of one credential, and whether it has to be sealed anew before the retiring key can go. */
@@ -270,7 +290,7 @@ export const open = (unlocked: Unlocked, name: string, text: string): Result.Res
   Result.flatMap(readSealedFile(text), (file) => {
     const bound = binding(unlocked, name)
     for (const key of [unlocked.dataKey, unlocked.retiringKey]) {
-      const plain = key === undefined ? Option.none() : decrypt(key, file.nonce, file.sealed, bound)
+      const plain = key === undefined ? Option.none() : decrypt(key, file, bound)
       if (Option.isSome(plain)) {
         const underRetiringKey = key !== unlocked.dataKey
         return Result.succeed({ text: plain.value.toString("utf8"), underRetiringKey })
