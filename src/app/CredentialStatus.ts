@@ -1,4 +1,4 @@
-import { Clock, Context, Effect, Layer, Option } from "effect"
+import { Clock, Context, Effect, Layer, Option, Result } from "effect"
 import type { Credential } from "../domain/Credential.ts"
 import { CredentialKey } from "../domain/CredentialKey.ts"
 import { CredentialStore, type StorageDescription, type StorageError } from "../ports/CredentialStore.ts"
@@ -27,15 +27,27 @@ export interface AccountStatus {
   readonly problem: string | undefined
 }
 
+/** Accounts as far as they are known. */
+export interface AccountStatuses {
+  /** Sorted by name. */
+  readonly accounts: ReadonlyArray<AccountStatus>
+  /** Why the store did not tell what else it keeps; absent where it did. */
+  readonly unlisted: StorageError | undefined
+}
+
 /** Tells who is signed in where. It never uses the network, changes nothing, and works on with a locked store. */
 export class CredentialStatus extends Context.Service<
   CredentialStatus,
   {
     readonly of: (key: CredentialKey) => Effect.Effect<AccountStatus>
-    /** Every account in the store, and the default account of each of `servers`; sorted by name. */
+    /**
+     * Every account in the store, and the default account of each of `servers`. Only those that are wanted are looked
+     * at, since each may cost a request.
+     */
     readonly all: (
-      servers: ReadonlyArray<string>
-    ) => Effect.Effect<ReadonlyArray<AccountStatus>, StorageError>
+      servers: ReadonlyArray<string>,
+      isWanted?: (key: CredentialKey) => boolean
+    ) => Effect.Effect<AccountStatuses>
   }
 >()("mcp-cli-oauth/app/CredentialStatus") {}
 
@@ -87,8 +99,8 @@ export const layer: Layer.Layer<CredentialStatus, never, CredentialStore> = Laye
     })
 
     /** As `store.get`, until that says what holds for all: a keyring that waits for somebody is waited for once. */
-    const getUntilOutage = (): CredentialStore["Service"]["get"] => {
-      let outage: StorageError | undefined
+    const getUntilOutage = (before: StorageError | undefined): CredentialStore["Service"]["get"] => {
+      let outage = before !== undefined && isOfWholeStore(before.reason) ? before : undefined
       return (key) =>
         Effect.suspend(() => (outage === undefined ? store.get(key) : Effect.fail(outage))).pipe(
           Effect.tapError((error) =>
@@ -99,14 +111,21 @@ export const layer: Layer.Layer<CredentialStatus, never, CredentialStore> = Laye
         )
     }
 
-    const all = Effect.fn("CredentialStatus.all")(function* (servers: ReadonlyArray<string>) {
+    const all = Effect.fn("CredentialStatus.all")(function* (
+      servers: ReadonlyArray<string>,
+      isWanted: (key: CredentialKey) => boolean = () => true
+    ) {
+      const listed = yield* Effect.result(store.list)
+      const unlisted = Option.getOrUndefined(Result.getFailure(listed))
       const keys = new Map(
-        [...servers.map((server) => CredentialKey.of(server)), ...(yield* store.list)].map(
+        [...servers.map((server) => CredentialKey.of(server)), ...Result.getOrElse(listed, () => [])].map(
           (key) => [key.storageName, key] as const
         )
       )
-      const sorted = [...keys.values()].toSorted((a, b) => (a.storageName < b.storageName ? -1 : 1))
-      const get = getUntilOutage()
+      const sorted = [...keys.values()]
+        .filter(isWanted)
+        .toSorted((a, b) => (a.storageName < b.storageName ? -1 : 1))
+      const get = getUntilOutage(unlisted)
       const readAll = Effect.forEach((key: CredentialKey) => read(key, get))
       const first = yield* readAll(sorted.slice(0, 1))
       // A few at a time, since a store may be far away; and in rows, since a fiber for each would cost more than most reads.
@@ -114,7 +133,8 @@ export const layer: Layer.Layer<CredentialStatus, never, CredentialStore> = Laye
       const others = Array.from({ length: rows }, (_, row) =>
         sorted.slice(1 + row * length, 1 + (row + 1) * length)
       )
-      return [...first, ...(yield* Effect.forEach(others, readAll, { concurrency: rows })).flat()]
+      const accounts = [...first, ...(yield* Effect.forEach(others, readAll, { concurrency: rows })).flat()]
+      return { accounts, unlisted }
     })
 
     const of = (key: CredentialKey) => read(key, store.get)

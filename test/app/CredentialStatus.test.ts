@@ -52,7 +52,7 @@ describe("the state of a sign-in", () => {
 })
 
 /** The states of five servers in a store that answers each of them in this way, and how often it was asked. */
-const ofFive = (reason: StorageFailure) =>
+const ofFive = (reason: StorageFailure, isWanted?: (key: CredentialKey) => boolean) =>
   Effect.gen(function* () {
     let asked = 0
     const memory = yield* CredentialStore
@@ -64,8 +64,8 @@ const ofFive = (reason: StorageFailure) =>
           return new StorageError({ reason })
         })
     })
-    const all = yield* CredentialStatus.CredentialStatus.use((status) =>
-      status.all(["a", "b", "c", "d", "e"])
+    const { accounts: all } = yield* CredentialStatus.CredentialStatus.use((status) =>
+      status.all(["a", "b", "c", "d", "e"], isWanted)
     ).pipe(Effect.provide(CredentialStatus.layer.pipe(Layer.provide(store))))
     return { all, asked }
   }).pipe(Effect.provide(MemoryStore.layer))
@@ -96,5 +96,51 @@ describe("the states of all sign-ins", () => {
     Effect.gen(function* () {
       assert.strictEqual((yield* ofFive(reason)).asked, 5)
     })
+  )
+
+  it.effect("are those of one server, where only that is wanted: no other is asked about", () =>
+    Effect.gen(function* () {
+      const { all, asked } = yield* ofFive(
+        new Corrupt({ path: "x", detail: "x" }),
+        ({ server }) => server === "c"
+      )
+      assert.deepStrictEqual([all.map((found) => found.key.server), asked], [["c"], 1])
+    })
+  )
+
+  it.effect.each<readonly [string, StorageFailure, states: ReadonlyArray<string>, asked: number]>([
+    [
+      "a Vault that is away, none of which is asked for then",
+      new VaultFailure({ address: "https://v.test", problem: "timeout", detail: "x" }),
+      ["unreadable", "unreadable"],
+      0
+    ],
+    [
+      "a Vault whose policy lets nobody list, which are looked at",
+      new VaultFailure({ address: "https://v.test", problem: "forbidden", detail: "x" }),
+      ["signed out", "signed out"],
+      2
+    ]
+  ])("are told of the servers that are known, with %s", ([, reason, expected, asks]) =>
+    Effect.gen(function* () {
+      let asked = 0
+      const memory = yield* CredentialStore
+      const store = Layer.succeed(CredentialStore, {
+        ...memory,
+        list: new StorageError({ reason }),
+        get: (wanted: CredentialKey) => {
+          asked++
+          return memory.get(wanted)
+        }
+      })
+      const { accounts, unlisted } = yield* CredentialStatus.CredentialStatus.use((status) =>
+        status.all(["a", "b"])
+      ).pipe(Effect.provide(CredentialStatus.layer.pipe(Layer.provide(store))))
+      assert.deepStrictEqual(
+        accounts.map(({ state }) => state),
+        expected
+      )
+      assert.deepStrictEqual([unlisted?.reason, asked], [reason, asks])
+    }).pipe(Effect.provide(MemoryStore.layer))
   )
 })

@@ -20,6 +20,9 @@ const json = (status: AccountStatus) => ({
   problem: status.problem ?? null
 })
 
+const tell = (problems: ReadonlyArray<string>) =>
+  Effect.forEach(problems, (problem) => Console.error(`mcp-cli: ${problem}`), { discard: true })
+
 /** `mcp-cli auth status [NAME]` */
 export const status = Command.make(
   "status",
@@ -30,13 +33,12 @@ export const status = Command.make(
     const configured = listed
       .filter(({ authorization }) => authorization.startsWith("oauth"))
       .map((server) => server.name)
-    const all = yield* credentials.all(configured)
     const account = yield* Account
-    const ofServer = Option.match(name, {
-      onNone: () => all,
-      onSome: (wanted) => all.filter(({ key }) => key.server === wanted)
-    })
-    if (Option.isSome(name) && ofServer.length === 0) {
+    const { accounts: ofServer, unlisted } = yield* credentials.all(
+      configured,
+      Option.match(name, { onNone: () => undefined, onSome: (wanted) => (key) => key.server === wanted })
+    )
+    if (Option.isSome(name) && unlisted === undefined && ofServer.length === 0) {
       return yield* new UsageError({
         problem: `Nothing is configured or kept for "${name.value}" that could be signed in to. Configured: ${configured.join(", ") || "none"}.`
       })
@@ -50,7 +52,13 @@ export const status = Command.make(
       kept.length === 0 && Option.isSome(name) && Option.isSome(account)
         ? [yield* credentials.of(CredentialKey.of(name.value, account.value))]
         : kept
-    if (yield* Json) return yield* printJson(shown.map(json))
+    if (unlisted !== undefined && shown.length === 0) return yield* unlisted
+    const problems = new Set(shown.flatMap(({ problem }) => problem ?? []))
+    const untold = unlisted === undefined || problems.has(unlisted.message) ? [] : [unlisted.message]
+    if (yield* Json) {
+      yield* printJson(shown.map(json))
+      return yield* tell(untold)
+    }
     yield* showWarnings
     if (shown.length === 0 && Option.isSome(account))
       return yield* Console.error(`No server has an account ${account.value} that is signed in.`)
@@ -67,8 +75,7 @@ export const status = Command.make(
         state === "signed out" ? "-" : `${keptIn.location} (${keptIn.backend})`
       ])
     ])
-    const problems = new Set(shown.flatMap(({ problem }) => problem ?? []))
-    yield* Effect.forEach(problems, (problem) => Console.error(`mcp-cli: ${problem}`))
+    yield* tell([...problems, ...untold])
   })
 ).pipe(
   Command.withDescription("Show who is signed in, until when, and where that is kept; asks no server"),
