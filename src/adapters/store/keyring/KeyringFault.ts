@@ -25,14 +25,22 @@ const meanings: ReadonlyArray<readonly [RegExp, KeyringFault["tag"], string]> = 
     "Unavailable",
     "no keyring runs on the session bus"
   ],
-  [/no result found/, "Unavailable", "it has no default collection to keep anything in"],
+  [
+    /no result found/,
+    "Unavailable",
+    "it has no default collection to keep anything in; its manager makes one"
+  ],
   [/NO_SUCH_LOGON_SESSION/, "Unavailable", "this logon session has none"],
   [
     /No keychain is available|(?:default|specified) keychain could not be found/i,
     "Unavailable",
     "there is no keychain"
   ],
-  [/native binding|Cannot find module|ERR_DLOPEN/, "Unavailable", "there is no build for this system"],
+  [
+    /native binding|Cannot find (?:module|package)|ERR_DLOPEN/,
+    "Unavailable",
+    "there is no build for this system"
+  ],
   [/prompt was dismissed/, "Locked", "it was not unlocked when it asked"],
   [/IsLocked|locked (object|collection)/, "Locked", "nobody has unlocked it"],
   [/interaction is (?:not allowed|required)/i, "Locked", "it may ask nobody here"],

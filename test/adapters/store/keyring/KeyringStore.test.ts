@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Option } from "effect"
 import { join } from "node:path"
 import type { KeyringBackend } from "../../../../src/adapters/store/keyring/KeyringName.ts"
+import { faultOf } from "../../../../src/adapters/store/keyring/KeyringFault.ts"
 import * as KeyringStore from "../../../../src/adapters/store/keyring/KeyringStore.ts"
 import { CredentialKey } from "../../../../src/domain/CredentialKey.ts"
 import { CredentialStore } from "../../../../src/ports/CredentialStore.ts"
@@ -23,7 +24,7 @@ const over = (keyring: ScriptedKeyring, backend: KeyringBackend) =>
   )
 
 const meanings: ReadonlyArray<
-  readonly [StorageFailure["_tag"], KeyringBackend, "darwin" | "win32", ReadonlyArray<string>]
+  readonly [StorageFailure["_tag"], KeyringBackend, "darwin" | "win32" | "linux", ReadonlyArray<string>]
 > = [
   [
     "Denied",
@@ -68,7 +69,9 @@ const meanings: ReadonlyArray<
     ["Couldn't access platform storage: Windows ERROR_NO_SUCH_LOGON_SESSION"]
   ],
   ["Denied", "windows", "win32", ["Platform failure: Windows error code 5"]],
-  ["Unfit", "windows", "win32", ["Platform failure: Windows error code 1783"]]
+  ["Unfit", "windows", "win32", ["Platform failure: Windows error code 1783"]],
+  ["Locked", "secretservice", "linux", [troubles.linux.dismissed]],
+  ["Unavailable", "secretservice", "linux", [troubles.linux.noCollection, troubles.linux.noBus]]
 ]
 
 describe("credentials in a keyring", () => {
@@ -84,6 +87,16 @@ describe("credentials in a keyring", () => {
       assert.deepStrictEqual(keyring.script.misuses, [])
     }).pipe(Effect.provide(over(keyring, backend)))
   })
+
+  it.each([
+    "Cannot find native binding. npm has a bug related to optional dependencies",
+    "Cannot find package '@napi-rs/keyring' imported from /usr/lib/mcp-cli/KeyringChild.cjs"
+  ])(
+    "have no keyring, and go elsewhere, where the package or its part for the system was left out: %s",
+    (text) => {
+      assert.strictEqual(faultOf(new Error(text)).tag, "Unavailable")
+    }
+  )
 
   it("have the texts of every trouble that is known", () => {
     const known = new Set(meanings.flatMap(([, , , texts]) => texts))
