@@ -144,14 +144,22 @@ export const layer = (
         return lease
       })
 
-      /** What cannot be given back ends by itself. A record that never held a credential goes with the lease. */
+      /** Removes a record that never held a credential, with the lease. No version guards a removal: the time does. */
+      const removeHeld = (name: string, lease: Lease) =>
+        Effect.gen(function* () {
+          const left = lease.until - margin - (yield* Clock.currentTimeMillis)
+          if (lease.isLost || left <= 0) return
+          lease.isLost = true
+          yield* engine.remove(name).pipe(Effect.interruptible, Effect.timeout(left))
+        }).pipe(lease.turn.withPermit)
+
+      /** What cannot be given back ends by itself. */
       const giveBack = Effect.fn("VaultStore.giveBack")(
         function* (name: string, lease: Lease) {
           leases.delete(name)
-          const now = yield* Clock.currentTimeMillis
-          const isSurelyOurs = !lease.isLost && now + margin < lease.until
-          if (lease.fields["record"] === undefined && isSurelyOurs) return yield* engine.remove(name)
-          yield* writeHeld(name, lease, withoutLease)
+          yield* lease.fields["record"] === undefined
+            ? removeHeld(name, lease)
+            : writeHeld(name, lease, withoutLease)
         },
         Effect.ignore({ log: "Debug" })
       )

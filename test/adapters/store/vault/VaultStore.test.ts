@@ -472,6 +472,31 @@ describe("the lease on a record", () => {
     })
   )
 
+  it.effect(
+    "of a record that there is not is never given back after its end, by which another may have written",
+    () =>
+      Effect.gen(function* () {
+        const vault = yield* vaultDouble()
+        const slow = vault.fault("delay", { match: /DELETE secret\/metadata/, times: 2 })
+        const first = yield* Effect.forkChild(
+          locked(Effect.void).pipe(Effect.provide(programOf(settingsFor(vault))))
+        )
+        let isWritten = false
+        while (first.pollUnsafe() === undefined) {
+          if (slow.met() === 2 && !isWritten) {
+            vault.advance(31_000)
+            vault.write("secret", path, { record: "of somebody else" })
+            isWritten = true
+          }
+          yield* TestClock.adjust("1 second")
+          yield* Effect.promise(() => new Promise((done) => setImmediate(done)))
+        }
+        yield* Fiber.join(first)
+        if (!isWritten) vault.write("secret", path, { record: "of somebody else" })
+        assert.include(JSON.stringify(recordOf(vault)), "of somebody else")
+      })
+  )
+
   it.live("goes with the record that is removed under it", () =>
     Effect.gen(function* () {
       const vault = yield* vaultDouble()
