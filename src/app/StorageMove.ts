@@ -19,13 +19,13 @@ export interface Moved {
 }
 
 /**
- * Moves all sign-ins from one backend to another: copies them, reads them back, makes the new place the one that counts,
- * and only then removes the old ones. It can be interrupted anywhere and run again.
+ * Moves all sign-ins to a backend, which is in use from then on: copies them, reads them back, makes the new place the one
+ * that counts, and only then removes the old ones. It can be interrupted anywhere and run again.
  */
 export class StorageMove extends Context.Service<
   StorageMove,
   {
-    /** @param from absent: the backend in use */
+    /** @param from a backend whose sign-ins go there as well as those of the backend in use */
     readonly move: (
       to: StorageBackend,
       from?: StorageBackend
@@ -78,7 +78,6 @@ export const layer: Layer.Layer<StorageMove, never, ChosenStorage | StorageBacke
 
       const move = Effect.fn("StorageMove.move")(function* (to: StorageBackend, from?: StorageBackend) {
         const inUse = yield* chosen.inUse
-        const origin = from ?? inUse.backend
         const target = yield* backends.open(to)
         yield* target.store.unlock
         const moved = new Map<string, CredentialKey>()
@@ -88,19 +87,32 @@ export const layer: Layer.Layer<StorageMove, never, ChosenStorage | StorageBacke
         const lockOf = (source: OpenStorage, backend: StorageBackend) =>
           backend === "vault" ? source.lock : target.lock
 
-        // Until the choice changes the old place counts, so what is there goes over whatever an earlier attempt has left.
-        const leaving = new Set(inUse.leaving)
-        if (origin !== to) {
+        /** What is there may be of an earlier attempt, or in a Vault of another machine, whose sign-in is not to be lost. */
+        const copyNewer = Effect.fnUntraced(function* (key: CredentialKey, credential: Credential) {
+          const there = yield* Effect.catchReason(
+            target.store.get(key),
+            "StorageError",
+            "Corrupt",
+            () => Effect.succeedNone
+          )
+          if (Option.isNone(there) || isNewer(credential, there.value)) {
+            yield* copy(to, target, key, credential)
+          }
+        })
+
+        // Those in use go along in any case: they would be found no more.
+        const sources = [...new Set([inUse.backend, from ?? inUse.backend])].filter((origin) => origin !== to)
+        for (const origin of sources) {
           const source = yield* backends.open(origin)
           for (const key of yield* source.store.list) {
             const step = Effect.gen(function* () {
               const { found } = yield* readable(source, key)
-              if (Option.isSome(found)) yield* copy(to, target, key, found.value)
+              if (Option.isSome(found)) yield* copyNewer(key, found.value)
             })
             yield* lockOf(source, origin).withLock(key, "refresh")(step)
           }
-          leaving.add(origin)
         }
+        const leaving = new Set([...inUse.leaving, ...sources])
         leaving.delete(to)
         const since = yield* Clock.currentTimeMillis
         const choice = { backend: to, reason: "sign-ins were moved there", since }
@@ -121,10 +133,7 @@ export const layer: Layer.Layer<StorageMove, never, ChosenStorage | StorageBacke
                   left.set(`${backend} ${key.storageName}`, { key, problem })
                   return
                 }
-                const there = yield* target.store.get(key)
-                if (Option.isSome(found) && (Option.isNone(there) || isNewer(found.value, there.value))) {
-                  yield* copy(to, target, key, found.value)
-                }
+                if (Option.isSome(found)) yield* copyNewer(key, found.value)
                 yield* source.store.remove(key)
                 moved.set(key.storageName, key)
               })

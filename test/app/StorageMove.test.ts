@@ -83,6 +83,49 @@ describe("moving sign-ins", () => {
     }).pipe(Effect.provide(machine(options)))
   )
 
+  it.effect("never puts an old record from elsewhere over the one in use", () =>
+    Effect.gen(function* () {
+      const { choose, store } = yield* Machine
+      yield* choose({ backend: "vault", reason: "", since: 1, leaving: [] })
+      yield* store("encrypted").put(notion, credentialWith("old", 1))
+      yield* store("vault").put(notion, credentialWith("new", 2))
+      yield* move("vault", "encrypted")
+      assert.strictEqual(Option.getOrThrow(yield* store("vault").get(notion)).generation, 2)
+      assert.deepStrictEqual(yield* store("encrypted").list, [])
+    }).pipe(Effect.provide(machine(options)))
+  )
+
+  it.effect("from a third place takes those in use along, since they would be found no more", () =>
+    Effect.gen(function* () {
+      const { choice, choose, store } = yield* Machine
+      const [, linear, github] = [notion, CredentialKey.of("linear"), CredentialKey.of("github")]
+      yield* choose({ backend: "secretservice", reason: "", since: 1, leaving: [] })
+      yield* store("secretservice").put(notion, credentialWith("in use", 2))
+      yield* store("secretservice").put(linear, credentialWith("in use"))
+      yield* store("encrypted").put(notion, credentialWith("old", 1))
+      yield* store("encrypted").put(github, credentialWith("elsewhere"))
+      const result = yield* move("vault", "encrypted")
+      assert.sameMembers([...result.from], ["encrypted", "secretservice"])
+      assert.sameDeepMembers([...result.moved], [notion, linear, github])
+      assert.strictEqual((yield* choice)?.backend, "vault")
+      assert.strictEqual(Option.getOrThrow(yield* store("vault").get(notion)).generation, 2)
+      assert.lengthOf(yield* store("vault").list, 3)
+      assert.deepStrictEqual(yield* store("encrypted").list, [])
+      assert.deepStrictEqual(yield* store("secretservice").list, [])
+    }).pipe(Effect.provide(machine(options)))
+  )
+
+  it.effect("leaves what another machine keeps in the same Vault, where that is the younger", () =>
+    Effect.gen(function* () {
+      yield* filled
+      const { store } = yield* Machine
+      yield* store("vault").put(notion, credentialWith("of another machine", 2))
+      yield* move("vault")
+      assert.strictEqual(Option.getOrThrow(yield* store("vault").get(notion)).generation, 2)
+      assert.lengthOf(yield* store("vault").list, 3)
+    }).pipe(Effect.provide(machine(options)))
+  )
+
   it.effect("does not begin where the new place cannot be used", () =>
     Effect.gen(function* () {
       yield* filled
@@ -117,6 +160,28 @@ describe("moving sign-ins", () => {
       assert.lengthOf(yield* store("vault").list, 2)
     }).pipe(Effect.provide(machine({ ...options, damaged: { server: "linear", reason } })))
   })
+
+  it.effect("puts a whole record in place of one that an earlier attempt has left damaged", () =>
+    Effect.gen(function* () {
+      const { choose, store } = yield* Machine
+      yield* choose({ backend: "vault", reason: "", since: 1, leaving: [] })
+      yield* store("vault").put(notion, credentialWith("of notion"))
+      yield* store("encrypted").put(notion, credentialWith("torn", 9))
+      yield* move("encrypted")
+      assert.strictEqual(Option.getOrThrow(yield* store("encrypted").get(notion)).generation, 1)
+      assert.deepStrictEqual(yield* store("vault").list, [])
+    }).pipe(
+      Effect.provide(
+        machine({
+          ...options,
+          damaged: {
+            server: "notion",
+            reason: new Corrupt({ path: "notion.enc", detail: "it is cut short" })
+          }
+        })
+      )
+    )
+  )
 
   it.effect("does not remove what the new place does not give back", () =>
     Effect.gen(function* () {

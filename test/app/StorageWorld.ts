@@ -50,7 +50,7 @@ export interface MachineOptions {
     readonly reason: StorageFailure
     readonly onlyWrites?: boolean
   }
-  /** A server whose record in the encrypted files cannot be read. */
+  /** A server whose record in the encrypted files cannot be read, until another is put there. */
   readonly damaged?: { readonly server: string; readonly reason: StorageFailure }
   /** A backend that keeps nothing of what is put there. */
   readonly forgetful?: StorageBackend
@@ -81,6 +81,7 @@ export const machine = (options: MachineOptions = {}) =>
       const said: Array<string> = []
       const locked: Array<StorageBackend> = []
 
+      let isMended = false
       const guarded = (backend: StorageBackend): CredentialStore["Service"] => {
         const store = raw(backend)
         const { broken } = options
@@ -98,16 +99,17 @@ export const machine = (options: MachineOptions = {}) =>
             Effect.gen(function* () {
               yield* check("get", false)
               const { damaged } = options
-              if (backend === "encrypted" && damaged?.server === key.server) {
+              if (backend === "encrypted" && damaged?.server === key.server && !isMended) {
                 return yield* new StorageError({ reason: damaged.reason })
               }
               return yield* store.get(key)
             }),
           put: (key, credential) =>
-            Effect.andThen(
-              check("put", true),
-              options.forgetful === backend ? Effect.void : store.put(key, credential)
-            ),
+            Effect.gen(function* () {
+              yield* check("put", true)
+              if (backend === "encrypted" && options.damaged?.server === key.server) isMended = true
+              if (options.forgetful !== backend) yield* store.put(key, credential)
+            }),
           remove: (key) => Effect.andThen(check("remove", true), store.remove(key)),
           clear: Effect.andThen(check("clear", true), store.clear),
           list: Effect.andThen(before(`${backend} list`), store.list)

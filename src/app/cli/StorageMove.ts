@@ -15,7 +15,7 @@ export const move = Command.make(
   {
     to: Flag.Literals("to", lasting).pipe(Flag.withDescription("Where to keep sign-ins from now on")),
     from: Flag.Literals("from", lasting).pipe(
-      Flag.withDescription("Where to take them from, if that is not the backend in use"),
+      Flag.withDescription("A backend to take sign-ins from besides the one in use"),
       Flag.optional
     )
   },
