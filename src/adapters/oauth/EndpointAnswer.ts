@@ -26,18 +26,56 @@ const without = (text: string, secrets: ReadonlyArray<string>): string =>
     text
   )
 
+/**
+ * Codes that decide something at whatever status they come: OAuth's own (RFC 6749 §5.2, 7009, 8628, 8707, 9449), OpenID
+ * Connect's, and GitHub's.
+ */
+const decisive = new Set([
+  "invalid_request",
+  "unauthorized_client",
+  "unsupported_grant_type",
+  "invalid_scope",
+  "invalid_target",
+  "access_denied",
+  "authorization_pending",
+  "slow_down",
+  "expired_token",
+  "invalid_token",
+  "unsupported_token_type",
+  "invalid_dpop_proof",
+  "use_dpop_nonce",
+  "interaction_required",
+  "login_required",
+  "consent_required",
+  "bad_refresh_token",
+  "bad_verification_code",
+  "incorrect_client_credentials",
+  "incorrect_device_code"
+])
+
+/** What other programs between us and the endpoint say when there is too much to do, or it is away. */
+const passingCode =
+  /^(temporarily_unavailable|server_error)$|rate_?limit|too_many|throttl|unavailable|timeout/
+
+/**
+ * Whether an error is the endpoint's own. What stands before it has its own JSON for a route that is not there, with an
+ * `error` in it: that ends no sign-in. A code that is nobody's counts only with the statuses of RFC 6749 §5.2, and 200.
+ */
+const isOfEndpoint = (error: string, status: number): boolean =>
+  decisive.has(error) || ([200, 400, 401].includes(status) && /^[a-z][a-z0-9_.-]*$/.test(error))
+
 const failureOf = (
   { error, error_description: description }: typeof ErrorAnswer.Type,
+  status: number,
   secrets: ReadonlyArray<string>
 ): TokenFailure => {
   if (error === "invalid_grant") return new InvalidGrant()
   if (error === "invalid_client") return new InvalidClient()
-  // RFC 6749 §4.1.2.1 gives these two to the authorization endpoint; servers send them here as well.
-  if (error === "temporarily_unavailable" || error === "server_error") {
-    return new Passing({ detail: printable(error) })
-  }
+  const shown = printable(without(error, secrets))
+  if (!decisive.has(error) && passingCode.test(error)) return new Passing({ detail: shown })
+  if (!isOfEndpoint(error, status)) return new Malformed({ detail: `HTTP ${status}: ${shown}` })
   return new Refused({
-    error: printable(without(error, secrets)),
+    error: shown,
     ...(typeof description === "string" ? { description: printable(without(description, secrets)) } : {})
   })
 }
@@ -53,7 +91,7 @@ export const answerOf = Effect.fnUntraced(function* (
   secrets: ReadonlyArray<string>
 ): Effect.fn.Return<{ readonly status: string; readonly text: string }, TokenFailure> {
   const status = `HTTP ${response.status}`
-  if (response.status === 429 || response.status >= 500) {
+  if ([408, 425, 429].includes(response.status) || response.status >= 500) {
     const retryAfter = retryAfterMillis(response.headers.get("retry-after"), yield* Clock.currentTimeMillis)
     yield* discardBody(response)
     return yield* Effect.fail(
@@ -69,7 +107,7 @@ export const answerOf = Effect.fnUntraced(function* (
   )
   const refusal = Schema.decodeResult(ErrorAnswer)(text)
   if (Result.isSuccess(refusal)) {
-    return yield* Effect.fail(failureOf(refusal.success, secrets))
+    return yield* Effect.fail(failureOf(refusal.success, response.status, secrets))
   }
   return { status, text }
 })

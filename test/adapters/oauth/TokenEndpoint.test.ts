@@ -11,7 +11,7 @@ const json =
   (value: unknown, init: ResponseInit = {}) =>
   () =>
     Response.json(value, init)
-const good = { access_token: "new access", token_type: "Bearer", expires_in: 3600 }
+const good = { access_token: "new-access", token_type: "Bearer", expires_in: 3600 }
 
 const refresh = (
   answer: (() => Response) | "broken",
@@ -122,16 +122,48 @@ describe("a refresh", () => {
       json({ error: "temporarily_unavailable" }, { status: 400 }),
       { _tag: "Passing" }
     ],
+    ["408", text("", { status: 408 }), { _tag: "Passing", detail: "HTTP 408" }],
+    [
+      "a gateway that has no such route",
+      json({ timestamp: "now", status: 404, error: "Not Found", path: "/token" }, { status: 404 }),
+      { _tag: "Malformed", detail: "HTTP 404: Not Found" }
+    ],
+    [
+      "a gateway that lets nobody in",
+      json({ status: 401, error: "Unauthorized" }, { status: 401 }),
+      { _tag: "Malformed", detail: "HTTP 401: Unauthorized" }
+    ],
+    [
+      "a code that is nobody's where it does not belong",
+      json({ error: "blocked" }, { status: 403 }),
+      { _tag: "Malformed", detail: "HTTP 403: blocked" }
+    ],
+    [
+      "a code that is nobody's where codes belong",
+      json({ error: "token_revoked" }, { status: 400 }),
+      { _tag: "Refused", error: "token_revoked" }
+    ],
+    [
+      "invalid_grant with 403, as Auth0 has it",
+      json({ error: "invalid_grant" }, { status: 403 }),
+      { _tag: "InvalidGrant" }
+    ],
+    ["too much to do", json({ error: "rate_limit_exceeded" }, { status: 400 }), { _tag: "Passing" }],
     [
       "an error that repeats what was sent",
+      json({ error: "the refresh token" }, { status: 400 }),
+      { _tag: "Malformed", detail: "HTTP 400: …" }
+    ],
+    [
+      "a description that repeats what was sent",
       json(
         {
-          error: "x the refresh token",
+          error: "invalid_request",
           error_description: "unknown: the refresh token, the%20refresh%20token"
         },
         { status: 400 }
       ),
-      { _tag: "Refused", error: "x …", description: "unknown: …, …" }
+      { _tag: "Refused", error: "invalid_request", description: "unknown: …, …" }
     ],
     [
       "another error",
@@ -158,6 +190,22 @@ describe("a refresh", () => {
     ],
     ["a page", text("<html>"), { _tag: "Malformed" }],
     ["no token", json({ token_type: "bearer" }), { _tag: "Malformed" }],
+    [
+      "a token of two lines",
+      json({ ...good, access_token: "new-access\r\nX-More: 1" }),
+      { _tag: "Malformed" }
+    ],
+    [
+      "a token that moves the cursor",
+      json({ ...good, access_token: "new-access\u001b]0;x\u0007" }),
+      { _tag: "Malformed", detail: "HTTP 200, with an access_token that no header can carry" }
+    ],
+    ["a token of two words", json({ ...good, access_token: "new-access 2" }), { _tag: "Malformed" }],
+    [
+      "a token that no header can carry",
+      json({ ...good, access_token: "new-access\u2192" }),
+      { _tag: "Malformed" }
+    ],
     ["no type of token", json({ access_token: "x" }), { _tag: "Malformed" }],
     ["another type of token", json({ ...good, token_type: "mac" }), { _tag: "Malformed" }],
     ["a negative life", json({ ...good, expires_in: -1 }), { _tag: "Malformed" }],
@@ -171,7 +219,7 @@ describe("a refresh", () => {
       const error = yield* Effect.flip(refresh(answer).asking)
       assert.deepInclude(error.reason, expected)
       const shown = `${error.message} ${JSON.stringify(error)}`
-      for (const secret of ["the refresh token", "s:e%c", "secret", "new access"])
+      for (const secret of ["the refresh token", "s:e%c", "secret", "new-access"])
         assert.notInclude(shown, secret)
     })
   )
