@@ -2,7 +2,8 @@ import { Context, Effect, Layer, Option, Redacted } from "effect"
 import { bearerChallenge, missingScopes, silentChallenge, wantsNonce } from "../domain/Challenge.ts"
 import { CredentialKey } from "../domain/CredentialKey.ts"
 import { type HttpServer, resourceOf } from "../domain/Server.ts"
-import type { TokenSet } from "../domain/TokenSet.ts"
+import { isSameOrigin } from "../domain/SecureUrl.ts"
+import { isAccessToken, type TokenSet } from "../domain/TokenSet.ts"
 import { DpopProofs } from "../ports/DpopProofs.ts"
 import { HttpTransport, type NetworkError } from "../ports/HttpTransport.ts"
 import { type AccessTokenError, AccessTokens } from "./AccessTokens.ts"
@@ -48,6 +49,8 @@ export const layer: Layer.Layer<AuthorizedHttp, never, AccessTokens | DpopProofs
       const withToken = Effect.fnUntraced(function* (request: Request, { accessToken, dpopKey }: TokenSet) {
         const authorized = request.clone()
         const text = Redacted.value(accessToken)
+        // What the platform throws of it would quote it.
+        if (!isAccessToken(text)) return yield* Effect.die("The access token is none that a header can carry")
         if (dpopKey === undefined) {
           authorized.headers.set("authorization", `Bearer ${text}`)
         } else {
@@ -134,7 +137,7 @@ export const layer: Layer.Layer<AuthorizedHttp, never, AccessTokens | DpopProofs
             (name) => name.toLowerCase() === "authorization"
           )
           return (request) =>
-            ownAuthorization || new URL(request.url).origin !== server.url.origin
+            ownAuthorization || !isSameOrigin(new URL(request.url), server.url)
               ? send(request)
               : sendAuthorized(server, account, request)
         }

@@ -1,5 +1,5 @@
 import { Schema } from "effect"
-import { hasUserInformation } from "./SecureUrl.ts"
+import { hasUserInformation, isSameOrigin } from "./SecureUrl.ts"
 
 /**
  * Authorization server metadata (RFC 8414 §2, OpenID Connect Discovery §3), as far as this client uses it.
@@ -114,7 +114,7 @@ export const assumingPkce = (metadata: AuthorizationServerMetadata): Authorizati
 export const resourceCovers = (declared: URL, requested: URL): boolean => {
   const above = `${pathOf(declared)}/`
   return (
-    declared.origin === requested.origin &&
+    isSameOrigin(declared, requested) &&
     !declared.href.includes("#") &&
     !hasUserInformation(declared) &&
     `${pathOf(requested)}/`.startsWith(above) &&

@@ -17,6 +17,13 @@ export const isSecureUrl = (url: URL): boolean =>
 export const hasUserInformation = (url: URL): boolean => url.username !== "" || url.password !== ""
 
 /**
+ * Whether two web addresses are of one origin. What a `blob:` address says of its origin is the one inside of it, where
+ * no request goes.
+ */
+export const isSameOrigin = (one: URL, other: URL): boolean =>
+  one.protocol === other.protocol && one.host === other.host && one.host !== ""
+
+/**
  * The canonical URI of an MCP server (RFC 8707 §2): lower-case scheme and host, no fragment, no user
  * information, and no slash at the end unless the person wrote a path that ends in one.
  */

@@ -7,6 +7,12 @@ import { Duration, Redacted, Schema } from "effect"
 export const freshnessBuffer = Duration.minutes(5)
 
 /**
+ * Whether a text can be an access token: printable ASCII (RFC 6749 appendix A.12) without spaces, so that it stays one
+ * word of a header (RFC 6750 §2.1) and moves no cursor where it is printed.
+ */
+export const isAccessToken = (text: string): boolean => /^[\x21-\x7e]+$/.test(text)
+
+/**
  * What the token endpoint answered (RFC 6749 §5.1), with `expires_in` turned into points in time.
  * Times are milliseconds since the epoch.
  */

@@ -140,7 +140,13 @@ export const registrations: Target<Registration> = {
       ],
       ...network.sent.map(
         ({ method, url }) =>
-          [method === "DELETE" && isUsable(url) && url === management?.url, `a ${method} to ${url}`] as const
+          [
+            method === "DELETE" &&
+              isUsable(url) &&
+              url === management?.url &&
+              URL.parse(url)?.origin === URL.parse(input.endpoint)?.origin,
+            `a ${method} to ${url}`
+          ] as const
       )
     ])
     return management === undefined

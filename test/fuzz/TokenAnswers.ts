@@ -123,6 +123,10 @@ const anyExchange = (random: Random): Exchange => {
   }
 }
 
+/** Whether a header says a token as it is, and a terminal shows it as it is. */
+const isCarried = (token: string): boolean =>
+  [...token].every((character) => character > " " && character <= "~") && token !== ""
+
 type Result = TokenSet | Redacted.Redacted | undefined
 
 const perform = (
@@ -247,7 +251,7 @@ export const tokenAnswers: Target<Exchange> = {
       const { expiresAt, obtainedAt, scope, tokenType } = value
       yield* mustAll([
         [tokenType === (isBound ? "dpop" : "bearer"), `tokens of type ${tokenType}`],
-        [Redacted.value(value.accessToken) !== "", "an empty token"],
+        [isCarried(Redacted.value(value.accessToken)), "a token that no header can carry"],
         [
           expiresAt === undefined || (expiresAt >= obtainedAt && expiresAt <= endOfTime),
           `tokens that end at ${expiresAt}`

@@ -1,6 +1,7 @@
 import type { FetchLike } from "@modelcontextprotocol/client"
 import { Effect, Exit, FiberSet, Redacted, type Scope } from "effect"
 import { printable } from "../../domain/PrintableText.ts"
+import { isSameOrigin } from "../../domain/SecureUrl.ts"
 import type { HttpServer } from "../../domain/Server.ts"
 import { McpError, type Send } from "../../ports/McpConnector.ts"
 import type { Flights } from "./Flights.ts"
@@ -47,7 +48,7 @@ const refusedRedirect = (request: Request, response: Response): URL | undefined 
   const target = location === null ? null : URL.parse(location, request.url)
   if (target === null) return undefined
   const sameMethod = request.method === "GET" || response.status === 307 || response.status === 308
-  return sameMethod && target.origin === new URL(request.url).origin ? undefined : target
+  return sameMethod && isSameOrigin(target, new URL(request.url)) ? undefined : target
 }
 
 const refuseRedirect = (
@@ -58,10 +59,9 @@ const refuseRedirect = (
   const target = refusedRedirect(request, response)
   if (target === undefined) return Effect.void
   const place = printable(`${target.origin}${target.pathname}`)
-  const detail =
-    target.origin === new URL(request.url).origin
-      ? `it redirects to ${place} in a way that loses the request (HTTP ${response.status})`
-      : `it redirects to another origin, ${printable(target.origin)}, where nothing was sent`
+  const detail = isSameOrigin(target, new URL(request.url))
+    ? `it redirects to ${place} in a way that loses the request (HTTP ${response.status})`
+    : `it redirects to another origin, ${printable(target.origin)}, where nothing was sent`
   return Effect.promise(async () => response.body?.cancel().catch(() => undefined)).pipe(
     Effect.andThen(
       new McpError({

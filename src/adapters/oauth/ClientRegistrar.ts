@@ -3,7 +3,7 @@ import type { AuthorizationServerMetadata } from "../../domain/AuthorizationServ
 import { clientDescription } from "../../domain/ClientMetadata.ts"
 import { DynamicRegistration } from "../../domain/ClientRegistration.ts"
 import { printable } from "../../domain/PrintableText.ts"
-import { hasUserInformation, isSecureUrl } from "../../domain/SecureUrl.ts"
+import { hasUserInformation, isSameOrigin, isSecureUrl } from "../../domain/SecureUrl.ts"
 import type { ClientAuthenticationMethod } from "../../domain/Server.ts"
 import { scopesOf } from "../../domain/TokenSet.ts"
 import { ClientRegistrar, RegistrationError } from "../../ports/ClientRegistrar.ts"
@@ -24,16 +24,19 @@ const Registered = Schema.fromJsonString(
   })
 )
 
-/** How a client is taken back; absent where the server did not say, or names a place that no token may go to. */
-const managementOf = ({
-  registration_access_token: accessToken,
-  registration_client_uri: address
-}: typeof Registered.Type): DynamicRegistration["management"] => {
+/**
+ * How a client is taken back; absent where the server did not say, or names a place that no token may go to: any other
+ * than the registration endpoint's own origin, since a server could have us delete what is not its own.
+ */
+const managementOf = (
+  { registration_access_token: accessToken, registration_client_uri: address }: typeof Registered.Type,
+  endpoint: URL
+): DynamicRegistration["management"] => {
   if (typeof address !== "string" || typeof accessToken !== "string" || !/^[\x21-\x7e]+$/.test(accessToken)) {
     return undefined
   }
   const url = URL.parse(address)
-  return url === null || !isSecureUrl(url) || hasUserInformation(url)
+  return url === null || !isSameOrigin(url, endpoint) || hasUserInformation(url)
     ? undefined
     : { url: url.href, accessToken: Redacted.make(accessToken) }
 }
@@ -150,7 +153,7 @@ export const layer: Layer.Layer<ClientRegistrar, never, HttpTransport> = Layer.e
         )
       }
       const ends = answer.client_secret_expires_at ?? 0
-      const management = managementOf(answer)
+      const management = managementOf(answer, endpoint)
       const registered = typeof answer.scope === "string" ? scopesOf(answer.scope) : scopes
       return new DynamicRegistration({
         clientId: answer.client_id,

@@ -2,7 +2,7 @@ import { Clock, Effect, Layer, Option, Redacted, Result, Schema } from "effect"
 import type { AuthorizationServer } from "oauth4webapi"
 import { printable } from "../../domain/PrintableText.ts"
 import { isSecureUrl } from "../../domain/SecureUrl.ts"
-import { TokenSet } from "../../domain/TokenSet.ts"
+import { isAccessToken, TokenSet } from "../../domain/TokenSet.ts"
 import { HttpTransport } from "../../ports/HttpTransport.ts"
 import { DpopProofs } from "../../ports/DpopProofs.ts"
 import {
@@ -89,6 +89,11 @@ export const layer: Layer.Layer<TokenEndpoint, never, HttpTransport> = Layer.eff
         catch: () =>
           new Malformed({ detail: `${status}, without a usable access_token, token_type and expires_in` })
       })
+      if (!isAccessToken(tokens.access_token)) {
+        return yield* Effect.fail(
+          new Malformed({ detail: `${status}, with an access_token that no header can carry` })
+        )
+      }
       if (tokens.token_type === "bearer" && dpopKey !== undefined) return yield* Effect.fail(new NotBound())
       if (tokens.token_type !== (dpopKey === undefined ? "bearer" : "dpop")) {
         return yield* Effect.fail(

@@ -23,7 +23,7 @@ const publicClient: RequestClient = {
   clientSecret: undefined,
   authenticationMethod: "none"
 }
-const good = { access_token: "new access", token_type: "Bearer", expires_in: 3600 }
+const good = { access_token: "new-access", token_type: "Bearer", expires_in: 3600 }
 
 type Answer = (() => Response) | "broken"
 const json =
@@ -111,7 +111,7 @@ describe("a request by another grant", () => {
         [...formOf(sent[0])],
         Object.entries({ ...expected, resource: "https://reports.test/mcp", client_id: "the client" })
       )
-      assert.strictEqual(Redacted.value(tokens.accessToken), "new access")
+      assert.strictEqual(Redacted.value(tokens.accessToken), "new-access")
       assert.deepInclude(tokens, { tokenType: "bearer", obtainedAt: 10_000, expiresAt: 3_610_000 })
       assert.isUndefined(tokens.dpopKey)
     })
@@ -577,7 +577,7 @@ describe("tokens that are bound to a key", () => {
           error.message,
           `The authorization server of reports, https://as.test, gave tokens that are not bound to a key (DPoP), as "dpop" in the oauth block or the server asks for. They were thrown away; tell its provider, or take "dpop" out.`
         )
-        assert.notInclude(JSON.stringify(error), "new access")
+        assert.notInclude(JSON.stringify(error), "new-access")
       }
     })
   )

@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises"
 import * as http from "node:http"
 import * as https from "node:https"
 import { Clock, Duration, Effect, Fiber, Option, Redacted, Schedule, type Scope, Semaphore } from "effect"
+import { isSameOrigin } from "../../../domain/SecureUrl.ts"
 import type { VaultSettings } from "../../../ports/Configuration.ts"
 import { StorageError } from "../../../ports/CredentialStore.ts"
 import { VaultFailure, type VaultProblem } from "../../../ports/StorageFailure.ts"
@@ -275,7 +276,7 @@ export const vaultHttp = (
       if (![301, 302, 307, 308].includes(status) || headers.location === undefined) return undefined
       if (!URL.canParse(headers.location, from)) return undefined
       const to = new URL(headers.location, from)
-      const isSame = to.origin === from.origin
+      const isSame = isSameOrigin(to, from)
       const isUpgrade = from.protocol === "http:" && to.protocol === "https:" && to.hostname === from.hostname
       return (isSame || isUpgrade) && to.username === "" ? to : undefined
     }
