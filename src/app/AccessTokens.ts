@@ -3,8 +3,8 @@ import { type BearerChallenge, missingScopes } from "../domain/Challenge.ts"
 import type { Credential } from "../domain/Credential.ts"
 import { CredentialKey } from "../domain/CredentialKey.ts"
 import { type HttpServer, isMachineGrant, type MachineGrant } from "../domain/Server.ts"
-import { ClientRejected, ScopeRequired, SignInRequired } from "../domain/SignInError.ts"
-import type { TokenSet } from "../domain/TokenSet.ts"
+import { ClientRejected, DpopUnsupported, ScopeRequired, SignInRequired } from "../domain/SignInError.ts"
+import { scopesOf, type TokenSet } from "../domain/TokenSet.ts"
 import { CredentialLock } from "../ports/CredentialLock.ts"
 import type { StorageError } from "../ports/CredentialStore.ts"
 import { Discovery } from "../ports/Discovery.ts"
@@ -163,6 +163,25 @@ export const layer: Layer.Layer<
       )
     })
 
+    /** A key to bind tokens to that were none's so far, where the authorization server binds any (RFC 9449 §5.1). */
+    const firstKey = Effect.fn("AccessTokens.firstKey")(function* (
+      server: HttpServer,
+      challenge: BearerChallenge | undefined
+    ) {
+      if (server.oauth.source._tag !== "ByHand") {
+        const found = yield* Effect.option(discovery.discover(server, challenge))
+        // What cannot be found out now is no reason to send nothing.
+        if (Option.isSome(found)) {
+          const { issuer, dpop_signing_alg_values_supported: algorithms } = found.value.metadata
+          if (algorithms?.includes("ES256") !== true) {
+            const required = server.oauth.dpop === undefined
+            return yield* new DpopUnsupported({ server: server.name, issuer, required })
+          }
+        }
+      }
+      return yield* dpopProofs.makeKey
+    })
+
     /** Asks the token endpoint once, and keeps the answer. The two cannot be interrupted apart. */
     const refreshOnce = Effect.fn("AccessTokens.refreshOnce")(function* (
       { challenge, server }: AccessTokenRequest,
@@ -173,37 +192,88 @@ export const layer: Layer.Layer<
       const { clientId, clientSecret, methods, signing } = client
       // Servers that begin to take bound tokens only, and a configuration that begins to ask for them, need no new sign-in.
       const isBound = server.oauth.dpop ?? challenge?.dpop === true
-      const dpopKey = tokens.dpopKey ?? (isBound ? yield* dpopProofs.makeKey : undefined)
+      const dpopKey =
+        tokens.dpopKey ?? (isBound ? yield* Effect.interruptible(firstKey(server, challenge)) : undefined)
       const common = {
         server: server.name,
         tokenEndpoint: new URL(credential.tokenEndpoint),
         resource: credential.resourceParameter,
         dpopKey
       }
-      const { answer } =
+      const asking =
         by._tag === "Grant"
-          ? yield* machineTokens(tokenEndpoint, {
+          ? machineTokens(tokenEndpoint, {
               ...common,
               grant: by.grant,
               issuer: credential.issuer,
               client,
               scopes: credential.scopesAt(server)
             })
-          : yield* firstAccepted(methods, (authenticationMethod) =>
+          : firstAccepted(methods, (authenticationMethod) =>
               tokenEndpoint.refresh({
                 ...common,
                 client: { clientId, clientSecret, signing, authenticationMethod },
                 refreshToken: by.refreshToken
               })
             )
+      const { answer } = yield* asking.pipe(
+        // Whatever is thrown away, the refresh token has been replaced (RFC 6749 §6).
+        Effect.tapError(({ reason }) =>
+          reason._tag === "NotBound" && reason.refreshToken !== undefined
+            ? credentials.keep(key, credential.next({ tokens: tokens.withRefreshToken(reason.refreshToken) }))
+            : Effect.void
+        )
+      )
       const refreshed = tokens.refreshedBy(answer)
       const requested = by._tag === "Grant" ? { requestedScopes: credential.scopesAt(server) } : {}
+      // What the answer says is what is granted now, and it may be less than before (RFC 6749 §6).
+      const granted = answer.scope === undefined ? {} : { grantedScopes: scopesOf(answer.scope) }
       const { tokens: kept } = yield* credentials.keep(
         key,
-        credential.next({ tokens: refreshed, ...requested })
+        credential.next({ tokens: refreshed, ...requested, ...granted })
       )
       return kept ?? refreshed
     }, Effect.uninterruptible)
+
+    /** The token endpoint that the same issuer names now, where that is another than at the sign-in (RFC 8414 §3). */
+    const otherEndpoint = Effect.fn("AccessTokens.otherEndpoint")(function* (
+      { challenge, server }: AccessTokenRequest,
+      { issuer, tokenEndpoint: before }: Credential
+    ) {
+      if (server.oauth.source._tag === "ByHand") return Option.none<string>()
+      return yield* discovery
+        .discover(server, challenge)
+        .pipe(
+          Effect.option,
+          Effect.map(Option.filter(({ metadata }) => metadata.issuer === issuer)),
+          Effect.map(Option.map(({ metadata }) => metadata.token_endpoint)),
+          Effect.map(Option.filter((now) => now !== before))
+        )
+    })
+
+    /** As `refreshOnce`; once more where what answers is no token endpoint (any more), and there is another. */
+    const refreshWhereItIs = (
+      request: AccessTokenRequest,
+      key: CredentialKey,
+      assessment: Extract<Assessment, { readonly _tag: "Refresh" }>
+    ) =>
+      refreshOnce(request, key, assessment).pipe(
+        Effect.catchTag("TokenRequestError", (error) =>
+          error.reason._tag !== "Malformed"
+            ? Effect.fail(error)
+            : Effect.flatMap(
+                otherEndpoint(request, assessment.credential),
+                Option.match({
+                  onNone: () => Effect.fail(error),
+                  onSome: (endpoint) =>
+                    refreshOnce(request, key, {
+                      ...assessment,
+                      credential: assessment.credential.at(endpoint)
+                    })
+                })
+              )
+        )
+      )
 
     /**
      * The transaction that all processes share, under the lock: what a winner left is adopted, else the refresh token
@@ -217,7 +287,7 @@ export const layer: Layer.Layer<
       refused?: Redacted.Redacted
     ): Effect.fn.Return<
       Exclude<Assessment, { readonly _tag: "Refresh" }>,
-      StorageError | TokenRequestError | ClientRejected
+      StorageError | TokenRequestError | ClientRejected | DpopUnsupported
     > {
       const { server } = request
       const assessment = yield* load(request, key)
@@ -229,31 +299,37 @@ export const layer: Layer.Layer<
       }
       const revoked: Assessment = { _tag: "AskPerson", why: "revoked" }
       if (refreshToken !== undefined && refused !== undefined && Equal.equals(refused, refreshToken)) {
-        yield* credentials.keep(key, credential.withoutTokens)
-        return revoked
+        if (!works) {
+          yield* credentials.keep(key, credential.withoutTokens)
+          return revoked
+        }
+        yield* credentials.keep(key, credential.next({ tokens: tokens.withRefreshToken(undefined) }))
+        return { _tag: "Use", tokens }
       }
-      const attempt = refreshOnce(request, key, assessment)
+      const attempt = refreshWhereItIs(request, key, assessment)
       // While the token at hand works nobody needs to wait for an authorization server that is away.
       const answer = yield* Effect.result(works ? attempt : retryPassing(attempt))
       if (Result.isSuccess(answer)) return { _tag: "Use", tokens: answer.success }
       const error = answer.failure
-      const goOn = Effect.fnUntraced(function* () {
-        const wait = error.reason._tag === "Passing" ? (error.reason.retryAfter ?? 0) : 0
+      const reason = error._tag === "DpopUnsupported" ? undefined : error.reason
+      if (reason?._tag === "InvalidGrant" && refreshToken !== undefined) {
+        return yield* refreshInTurn(request, key, issuer, refreshToken)
+      }
+      // A sign-in may be over, but what works must not end before its time.
+      if (works) {
+        const wait = reason?._tag === "Passing" ? (reason.retryAfter ?? 0) : 0
         restingUntil.set(key.storageName, (yield* Clock.currentTimeMillis) + Math.max(rest, wait))
         yield* Effect.logDebug(`${error.message} The token at hand still works and is used.`)
-        return { _tag: "Use" as const, tokens }
-      })
-      // A new sign-in would be refused as well, and what works must not end before its time.
-      if (works && by._tag === "Grant") return yield* goOn()
+        return { _tag: "Use", tokens }
+      }
+      if (error._tag === "DpopUnsupported") return yield* error
       switch (error.reason._tag) {
         case "Passing":
         case "Malformed":
         case "NotBound":
         case "UnusableSecret":
-          return works ? yield* goOn() : yield* error
         case "InvalidGrant":
-          if (refreshToken === undefined) return yield* error
-          return yield* refreshInTurn(request, key, issuer, refreshToken)
+          return yield* error
         case "InvalidClient":
           if (error.purpose === "identity assertion") return yield* error
           if (credential.registration._tag === "Configured") {

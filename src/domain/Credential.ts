@@ -89,8 +89,14 @@ export class Credential extends Schema.Class<Credential>("Credential")({
     readonly tokens?: TokenSet
     readonly registration?: ClientRegistration
     readonly requestedScopes?: ReadonlyArray<string>
+    readonly grantedScopes?: ReadonlyArray<string>
   }): Credential {
     return new Credential({ ...this, ...changes, generation: this.generation + 1 })
+  }
+
+  /** The same for a server whose token endpoint is now somewhere else. */
+  at(tokenEndpoint: string): Credential {
+    return new Credential({ ...this, tokenEndpoint })
   }
 
   /** The record once its tokens are known to be worthless: the client stays registered. */

@@ -48,6 +48,12 @@ export class TokenSet extends Schema.Class<TokenSet>("TokenSet")({
     return Redacted.value(this.accessToken) === Redacted.value(accessToken)
   }
 
+  /** The same with another refresh token, or with none. */
+  withRefreshToken(refreshToken: Redacted.Redacted | undefined): TokenSet {
+    const { refreshToken: _, ...rest }: TokenSet = this
+    return new TokenSet({ ...rest, ...(refreshToken === undefined ? {} : { refreshToken }) })
+  }
+
   /** The tokens after a refresh: what the answer omitted is carried forward (RFC 6749 §6). */
   refreshedBy(answer: TokenSet): TokenSet {
     const refreshToken = answer.refreshToken ?? this.refreshToken

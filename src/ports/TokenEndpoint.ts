@@ -26,7 +26,10 @@ export class UnusableSecret extends Schema.TaggedClass<UnusableSecret>()("Unusab
   detail: Schema.String
 }) {}
 /** The tokens are not bound to our key (RFC 9449 §5), where the configuration or the server wants them so. */
-export class NotBound extends Schema.TaggedClass<NotBound>()("NotBound", {}) {}
+export class NotBound extends Schema.TaggedClass<NotBound>()("NotBound", {
+  /** The refresh token in the answer: it has taken the place of the one that was sent (RFC 6749 §6). */
+  refreshToken: Schema.optionalKey(Schema.Redacted(Schema.String))
+}) {}
 
 /** Why there are no tokens. */
 export const TokenFailure = Schema.Union([
@@ -89,7 +92,7 @@ const explain = (reason: TokenFailure, purpose: Purpose): string => {
     case "Malformed":
       return purpose === "device authorization"
         ? `gave an answer that is none of a device authorization endpoint (${reason.detail}). Check "device_authorization_url", or tell its provider`
-        : `gave an answer that is none of a token endpoint (${reason.detail}). Check "token_url", or tell its provider`
+        : `gave an answer that is none of a token endpoint (${reason.detail}). Check "token_url" where the configuration has one, or tell its provider`
     case "UnusableSecret":
       return `was not asked: ${reason.detail}`
     case "NotBound":

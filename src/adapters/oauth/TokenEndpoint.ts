@@ -94,7 +94,10 @@ export const layer: Layer.Layer<TokenEndpoint, never, HttpTransport> = Layer.eff
           new Malformed({ detail: `${status}, with an access_token that no header can carry` })
         )
       }
-      if (tokens.token_type === "bearer" && dpopKey !== undefined) return yield* Effect.fail(new NotBound())
+      const refreshToken = tokens.refresh_token ? { refreshToken: Redacted.make(tokens.refresh_token) } : {}
+      if (tokens.token_type === "bearer" && dpopKey !== undefined) {
+        return yield* Effect.fail(new NotBound(refreshToken))
+      }
       if (tokens.token_type !== (dpopKey === undefined ? "bearer" : "dpop")) {
         return yield* Effect.fail(
           new Malformed({
@@ -109,7 +112,7 @@ export const layer: Layer.Layer<TokenEndpoint, never, HttpTransport> = Layer.eff
         ...(tokens.expires_in === undefined
           ? {}
           : { expiresAt: Math.min(obtainedAt + tokens.expires_in * 1000, endOfTime) }),
-        ...(tokens.refresh_token ? { refreshToken: Redacted.make(tokens.refresh_token) } : {}),
+        ...refreshToken,
         ...(tokens.scope === undefined ? {} : { scope: tokens.scope }),
         ...(dpopKey === undefined ? {} : { dpopKey })
       })

@@ -77,6 +77,8 @@ export class ScriptedAuthorizationServer extends Context.Service<
     readonly approve: (authorizationUrl: URL) => Effect.Effect<URL>
     /** What the server's metadata names from now on as the issuer, with endpoints and clients of its own. */
     readonly moveTo: (issuer: string) => Effect.Effect<void>
+    /** Where its metadata says that its token endpoint is from now on: a path. */
+    readonly moveTokenEndpoint: (path: string) => Effect.Effect<void>
     /** The scopes of an access token that it has issued. */
     readonly scopesOf: (accessToken: Redacted.Redacted) => Effect.Effect<ReadonlyArray<string>>
     /** The clients that were taken back (RFC 7592). */
@@ -119,6 +121,7 @@ export const layer = (
   Layer.effectContext(
     Effect.sync(() => {
       let issuer = "https://as.test"
+      let tokenPath = "/token"
       const lifetime = Duration.toMillis(options.lifetime ?? "1 hour")
       const counts = {
         discoveries: 0,
@@ -179,7 +182,7 @@ export const layer = (
         new AuthorizationServerMetadata({
           issuer,
           authorization_endpoint: `${issuer}/authorize`,
-          token_endpoint: `${issuer}/token`,
+          token_endpoint: `${issuer}${tokenPath}`,
           ...(options.registration === false ? {} : { registration_endpoint: `${issuer}/register` }),
           ...(options.devicePending === undefined
             ? {}
@@ -198,6 +201,10 @@ export const layer = (
         moveTo: (next) =>
           Effect.sync(() => {
             issuer = next
+          }),
+        moveTokenEndpoint: (path) =>
+          Effect.sync(() => {
+            tokenPath = path
           }),
         scopesOf: (accessToken) =>
           Effect.sync(

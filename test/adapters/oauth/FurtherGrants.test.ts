@@ -366,7 +366,7 @@ describe("a failure", () => {
       "a page",
       clientCredentials,
       () => new Response("<html>", { status: 404 }),
-      `${server} gave an answer that is none of a token endpoint (HTTP 404). Check "token_url", or tell its provider.`
+      `${server} gave an answer that is none of a token endpoint (HTTP 404). Check "token_url" where the configuration has one, or tell its provider.`
     ]
   ])("tells %s as what it is", ([, grant, answer, message]) =>
     Effect.gen(function* () {
