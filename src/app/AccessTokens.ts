@@ -195,7 +195,6 @@ export const layer: Layer.Layer<
       const dpopKey =
         tokens.dpopKey ?? (isBound ? yield* Effect.interruptible(firstKey(server, challenge)) : undefined)
       const common = {
-        server: server.name,
         tokenEndpoint: new URL(credential.tokenEndpoint),
         resource: credential.resourceParameter,
         dpopKey
@@ -204,6 +203,7 @@ export const layer: Layer.Layer<
         by._tag === "Grant"
           ? machineTokens(tokenEndpoint, {
               ...common,
+              server,
               grant: by.grant,
               issuer: credential.issuer,
               client,
@@ -212,6 +212,7 @@ export const layer: Layer.Layer<
           : firstAccepted(methods, (authenticationMethod) =>
               tokenEndpoint.refresh({
                 ...common,
+                server: server.name,
                 client: { clientId, clientSecret, signing, authenticationMethod },
                 refreshToken: by.refreshToken
               })

@@ -56,14 +56,14 @@ const bindAndRegister = Effect.fn("AuthorizationCodeGrant.bindAndRegister")(func
 
 /**
  * Whether the authorization endpoint still knows a client that was registered some time ago: one that it has forgotten
- * gets an error page there, and the person would wait for nothing.
+ * gets an error page there, and the person would wait for nothing. A 403 says nothing of the client: some let no program in.
  */
 const isForgotten = Effect.fn("AuthorizationCodeGrant.isForgotten")(function* (url: URL) {
   const transport = yield* HttpTransport
   const answer = yield* transport.send(new Request(url, { method: "GET" })).pipe(Effect.result)
   if (Result.isFailure(answer)) return false
   yield* Effect.promise(async () => answer.success.body?.cancel().catch(() => undefined))
-  return [400, 401, 403].includes(answer.success.status)
+  return [400, 401].includes(answer.success.status)
 })
 
 /** Waits for the browser, or for the redirected URL pasted, whichever comes first. */

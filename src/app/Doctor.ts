@@ -150,6 +150,13 @@ export const layer: Layer.Layer<
         return note("redirect", "not needed: no browser comes back to this machine")
       }
       const isFixed = fixedClient(server, found.authority) !== undefined
+      if (isFixed && redirectUri.port === "") {
+        return note(
+          "redirect",
+          `${redirectUri.href}, at whichever port is free: the client must be registered for it, and its provider must not mind the port (RFC 8252 §7.3)`,
+          `"redirect_uri" with the port that the client is registered for, if its provider compares it letter by letter`
+        )
+      }
       const bound = yield* Effect.result(
         Effect.scoped(listener.bind({ server: server.name, redirectUri, portMayMove: false }))
       )

@@ -11,7 +11,7 @@ import type { NetworkError } from "../ports/HttpTransport.ts"
 import type { ProxyRoute } from "../ports/Proxy.ts"
 import type { Authority } from "./Authority.ts"
 import { fixedClient } from "./FlowClient.ts"
-import { grantFor } from "./GrantChoice.ts"
+import { grantFor, lacksIssuer } from "./GrantChoice.ts"
 
 /** What is examined, in the order in which it is needed. */
 export const checks = [
@@ -205,6 +205,13 @@ const ofDiscovered = (server: HttpServer, found: Found & { readonly authority: A
   const at = printable(issuer)
   if (server.oauth.grant?._tag === "DeviceCode" && deviceAuthorizationEndpoint === undefined) {
     return wrong("metadata", `of ${at}; it offers no device codes`, `Take "grant_type" out`)
+  }
+  if (lacksIssuer(server, found.authority)) {
+    return wrong(
+      "metadata",
+      `of ${at}; it gives tokens to a client in its own name alone, and the configuration does not say that this one may prove itself there`,
+      `"grant_type": "client_credentials", "issuer": ${JSON.stringify(at)}`
+    )
   }
   if (authorizationEndpoint === undefined && wantsBrowser(server, found.authority)) {
     return wrong(

@@ -1,7 +1,7 @@
 import { Effect, type Redacted } from "effect"
 import { authenticationMethods } from "../domain/ClientAuthentication.ts"
 import type { CredentialClient } from "../domain/Credential.ts"
-import type { IdentityProvider, MachineGrant } from "../domain/Server.ts"
+import { type HttpServer, type IdentityProvider, type MachineGrant, resourceOf } from "../domain/Server.ts"
 import type { TokenSet } from "../domain/TokenSet.ts"
 import { TokenEndpoint, type TokenRequestError } from "../ports/TokenEndpoint.ts"
 import { type AuthenticatedAnswer, firstAccepted } from "./ClientAttempts.ts"
@@ -11,7 +11,7 @@ import { retryPassing } from "./TokenRetry.ts"
 
 /** What tokens are asked for without a person. */
 export interface MachineRequest {
-  readonly server: string
+  readonly server: HttpServer
   readonly grant: MachineGrant
   readonly tokenEndpoint: URL
   /** Issuer of the tokens; with endpoints by hand the token endpoint. */
@@ -22,7 +22,10 @@ export interface MachineRequest {
   readonly dpopKey: Redacted.Redacted | undefined
 }
 
-/** The assertion of the identity provider: who the person is, for one authorization server and one resource. */
+/**
+ * The assertion of the identity provider: who the person is, for one authorization server and one resource, each of which
+ * it has to name (Identity Assertion JWT Authorization Grant §4) whatever the authorization server itself is told.
+ */
 const assertionOf = (
   tokenEndpoint: TokenEndpoint["Service"],
   { client, subjectToken, subjectTokenType, tokenEndpoint: endpoint }: IdentityProvider,
@@ -37,7 +40,7 @@ const assertionOf = (
   })
   return firstAccepted(methods, (authenticationMethod) =>
     tokenEndpoint.identityAssertion({
-      server,
+      server: server.name,
       tokenEndpoint: endpoint,
       client: {
         clientId,
@@ -45,8 +48,8 @@ const assertionOf = (
         signing: signingKey && { key: signingKey, audience: endpoint.href },
         authenticationMethod
       },
-      audience: issuer,
-      resource,
+      audience: server.oauth.source._tag === "ByHand" ? (server.oauth.issuer ?? issuer) : issuer,
+      resource: resource ?? resourceOf(server),
       scopes,
       subjectToken,
       subjectTokenType
@@ -70,7 +73,7 @@ export const machineTokens = Effect.fn("MachineTokens.request")(function* (
       : asked
   return yield* firstAccepted(methods, (authenticationMethod) =>
     tokenEndpoint.grant({
-      server,
+      server: server.name,
       tokenEndpoint: request.tokenEndpoint,
       client: { clientId, clientSecret, signing, authenticationMethod },
       resource,
@@ -90,7 +93,7 @@ export const machineGrant = Effect.fn("MachineTokens.grant")(function* (
   const { authority, keep, server } = flow
   const { issuer, resource, scopes } = authority
   const { answer: tokens, method } = yield* machineTokens(yield* TokenEndpoint, {
-    server: server.name,
+    server,
     grant,
     tokenEndpoint: authority.tokenEndpoint,
     issuer,

@@ -1,7 +1,8 @@
-import { Context, Effect, Layer, Option } from "effect"
+import { Clock, Context, Effect, Layer, Option } from "effect"
 import type { BearerChallenge } from "../domain/Challenge.ts"
 import { Credential } from "../domain/Credential.ts"
 import { CredentialKey } from "../domain/CredentialKey.ts"
+import { printable } from "../domain/PrintableText.ts"
 import { type Grant, type HttpServer, isMachineGrant, resourceOf } from "../domain/Server.ts"
 import {
   AuthorizationServerChanged,
@@ -20,7 +21,7 @@ import type { ClientRegistrar, RegistrationError } from "../ports/ClientRegistra
 import { CredentialLock, type LockError } from "../ports/CredentialLock.ts"
 import { CredentialStore, type StorageError } from "../ports/CredentialStore.ts"
 import type { DeviceAuthorization } from "../ports/DeviceAuthorization.ts"
-import { Discovery, type DiscoveryError, type SignInNotOffered } from "../ports/Discovery.ts"
+import { Discovery, DiscoveryError, type SignInNotOffered } from "../ports/Discovery.ts"
 import type { DpopProofs } from "../ports/DpopProofs.ts"
 import type { FlowSecretSource } from "../ports/FlowSecretSource.ts"
 import type { HttpTransport, NetworkError } from "../ports/HttpTransport.ts"
@@ -31,7 +32,7 @@ import { type Authority, authorityByHand, authorityDiscovered } from "./Authorit
 import { Credentials } from "./Credentials.ts"
 import { deviceCodeGrant } from "./DeviceCodeGrant.ts"
 import type { Flow, SignedIn } from "./Flow.ts"
-import { grantFor } from "./GrantChoice.ts"
+import { grantFor, lacksIssuer } from "./GrantChoice.ts"
 import { fixedClient } from "./FlowClient.ts"
 import { machineGrant } from "./MachineTokens.ts"
 
@@ -199,14 +200,23 @@ export const layer: Layer.Layer<
             now: found.issuer
           })
         }
+        if (request.device !== true && lacksIssuer(server, found)) {
+          return yield* new DiscoveryError({
+            server: server.name,
+            reason: "issuer not named",
+            detail: `${printable(found.issuer)} gives tokens to a client in its own name alone`
+          })
+        }
         const grant = grantFor(server, found, request.device)
         const wanted = scopesFor(request, found, before)
         // Where nobody is needed, nobody can be away: tokens are asked for anew.
         const scopes = isMachineGrant(grant) ? wanted.filter((scope) => scope !== "offline_access") : wanted
         const authority = { ...found, scopes }
+        const registered = before?.registration._tag === "Dynamic" ? before.registration : undefined
         const known =
-          before?.registration._tag === "Dynamic" && before.registration.mayAskFor(authority.scopes)
-            ? before.registration
+          registered?.mayAskFor(authority.scopes) === true &&
+          !registered.hasEnded(yield* Clock.currentTimeMillis)
+            ? registered
             : undefined
         return yield* through(grant, {
           server,

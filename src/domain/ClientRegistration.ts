@@ -32,6 +32,11 @@ export class DynamicRegistration extends Schema.TaggedClass<DynamicRegistration>
     })
   )
 }) {
+  /** Whether its secret has ended at `now`, in milliseconds since the epoch (RFC 7591 §3.2.1): it is of no more use. */
+  hasEnded(now: number): boolean {
+    return this.secretExpiresAt !== undefined && this.secretExpiresAt <= now
+  }
+
   /** Whether the client may ask for all of these (RFC 7591 §2 `scope`). */
   mayAskFor(scopes: ReadonlyArray<string>): boolean {
     return this.scopes === undefined || scopes.every((scope) => this.scopes?.includes(scope))

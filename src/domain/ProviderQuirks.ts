@@ -131,11 +131,14 @@ const isOf = (hostname: string, host: string): boolean =>
 
 /**
  * The provider of an authorization server, by the host of its authorization or token endpoint; names that anybody can
- * choose do not count.
+ * choose do not count. What is left out or taken on trust for a provider is so only where all of its endpoints are
+ * the provider's: anybody can name one of them beside an endpoint of their own.
  */
-export const providerOf = (...endpoints: ReadonlyArray<URL | undefined>): ProviderQuirks | undefined =>
-  providers.find(({ hosts }) =>
-    endpoints.some(
-      (endpoint) => endpoint !== undefined && hosts.some((host) => isOf(endpoint.hostname, host))
-    )
-  )
+export const providerOf = (...endpoints: ReadonlyArray<URL | undefined>): ProviderQuirks | undefined => {
+  const hostnames = endpoints.flatMap((endpoint) => endpoint?.hostname ?? [])
+  const isAt = ({ hosts }: ProviderQuirks, hostname: string) => hosts.some((host) => isOf(hostname, host))
+  const provider = providers.find((candidate) => hostnames.some((hostname) => isAt(candidate, hostname)))
+  if (provider === undefined || hostnames.every((hostname) => isAt(provider, hostname))) return provider
+  const { refusesResource: _, silentOnPkce: _pkce, ...harmless } = provider
+  return harmless
+}

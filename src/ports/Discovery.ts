@@ -12,6 +12,8 @@ export const discoveryRefusals = [
   "issuer mismatch",
   /** The configured issuer is none of those that the server names. */
   "issuer not listed",
+  /** It takes a client's own proof alone, and the configuration does not say that this is where it may go. */
+  "issuer not named",
   /** The metadata is for another resource (RFC 9728 §3.3). */
   "resource mismatch",
   /** An authorization URL that no browser may be sent to: no web address, or one without TLS. */
@@ -42,6 +44,8 @@ const nextStep = (server: string, reason: DiscoveryRefusal): string => {
       return `${report}: whoever it is, it must not be believed.`
     case "issuer not listed":
       return `Set "issuer" in the oauth block of ${server} to one of them, letter by letter, or leave it out.`
+    case "issuer not named":
+      return `No secret was sent. If that is where this client belongs, set "grant_type": "client_credentials" and that "issuer" in the oauth block of ${server}.`
     case "resource mismatch":
       return `Check the "url" of ${server}; if it is right, tell its provider. No token was asked for.`
     case "authorization URL":

@@ -359,10 +359,13 @@ describe("an examination", () => {
   it.effect("needs no browser where the authorization server offers none, and the client has a right", () =>
     Effect.gen(function* () {
       const client = { clientId: "c", clientSecret: Redacted.make("s") }
-      const of = yield* examine(serverNamed("demo", { source: { _tag: "Discovered", client } }))
+      const source = { _tag: "Discovered", client } as const
+      const of = yield* examine(serverNamed("demo", { source, issuer: "https://as.test" }))
       isVerdict(of("metadata"), "right")
       isVerdict(of("PKCE"), "note", "no browser")
       isVerdict(of("redirect"), "note", "no browser")
+      const unnamed = yield* examine(serverNamed("demo", { source }))
+      isVerdict(unnamed("metadata"), "wrong", "in its own name alone")
     }).pipe(Effect.provide(on({ discover: described({ grant_types_supported: ["client_credentials"] }) })))
   )
 
@@ -381,7 +384,12 @@ describe("an examination", () => {
       isVerdict((yield* examine())("PKCE"), "right", "Microsoft Entra does without announcing it")
     }).pipe(
       Effect.provide(
-        on({ discover: described({ authorization_endpoint: "https://login.microsoftonline.com/authorize" }) })
+        on({
+          discover: described({
+            authorization_endpoint: "https://login.microsoftonline.com/authorize",
+            token_endpoint: "https://login.microsoftonline.com/token"
+          })
+        })
       )
     )
   )
@@ -435,6 +443,14 @@ describe("an examination", () => {
       isVerdict((yield* examine())("DPoP"), "wrong", "ES256")
       isVerdict((yield* examine(serverNamed("demo", { dpop: false })))("DPoP"), "wrong", '"dpop": false')
     }).pipe(Effect.provide(on({ dpopRequired: true })))
+  )
+
+  it.effect("says of an address without a port that the provider must not mind it", () =>
+    Effect.gen(function* () {
+      const redirectUri = new URL("http://localhost/callback")
+      const of = yield* examine(byHand("demo", { redirectUri }))
+      isVerdict(of("redirect"), "note", "whichever port is free")
+    }).pipe(Effect.provide(on()))
   )
 
   it.effect("minds a taken port only where the client is known there", () =>

@@ -155,7 +155,7 @@ describe("grants and bound tokens, at their edges", () => {
     "a 403 is met without a person where the tokens are the client's own by what the server offers",
     () =>
       Effect.gen(function* () {
-        const open = machine({ grant: undefined })
+        const open = machine({ grant: undefined, issuer: "https://as.test" })
         yield* SignIn.use(({ signIn }) => signIn({ server: open, scopes: ["read"] }))
         const { accessToken } = yield* get(open)
         const challenge = { error: "insufficient_scope", scope: "write", resourceMetadata: undefined }

@@ -209,16 +209,25 @@ describe("tokens by a grant without a person", () => {
   )
 
   it.effect(
-    "need no authorization_url by hand, and are for no other audience than the token endpoint",
+    "need no authorization_url by hand, and name the issuer and the server to the identity provider alone",
     () => {
       const { asked, assertions, layer } = alone()
       return Effect.gen(function* () {
         const server = byHand("reports", {
           grant: grants.managed,
+          issuer: "https://issuer.test",
           source: { _tag: "ByHand", tokenEndpoint: new URL("https://as.test/token"), client }
         })
         assert.isString(yield* token(server))
-        assert.strictEqual(assertions[0]!.audience, "https://as.test/token")
+        yield* TestClock.adjust("2 hours")
+        assert.isString(yield* token(server))
+        assert.deepEqual(
+          assertions.map(({ audience, resource }) => [audience, resource]),
+          [
+            ["https://issuer.test", "https://reports.test/mcp"],
+            ["https://issuer.test", "https://reports.test/mcp"]
+          ]
+        )
         assert.isUndefined(asked[0]!.resource)
         assert.strictEqual((yield* ScriptedAuthorizationServer).counts.discoveries, 0)
       }).pipe(Effect.provide(layer))
@@ -526,7 +535,17 @@ describe("what is kept of a grant without a person", () => {
 
 describe("an authorization server that offers client_credentials alone", () => {
   const only = { metadata: { grant_types_supported: ["client_credentials"] } }
-  const open = machine(undefined, { grant: undefined })
+  const open = machine(undefined, { grant: undefined, issuer: "https://as.test" })
+
+  it.effect("gets no secret where the configuration names neither it nor the grant", () =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(get(machine(undefined, { grant: undefined })))
+      assert.strictEqual(error._tag === "DiscoveryError" ? error.reason : error._tag, "issuer not named")
+      assert.include(error.message, '"issuer"')
+      assert.strictEqual((yield* ScriptedAuthorizationServer).counts.grants, 0)
+      yield* nobodyAsked
+    }).pipe(Effect.provide(alone({ ...only, present: true }).layer))
+  )
 
   it.effect("is asked by the client's own right, and again when the tokens end", () =>
     Effect.gen(function* () {
@@ -563,7 +582,7 @@ describe("an authorization server that offers client_credentials alone", () => {
     ["is to be signed in to by a person", ["client_credentials"], { grant: { _tag: "AuthorizationCode" } }]
   ])("is not that where it %s", ([, supported, oauth]) =>
     Effect.gen(function* () {
-      yield* token(machine(undefined, { grant: undefined, ...oauth }))
+      yield* token(machine(undefined, { grant: undefined, issuer: "https://as.test", ...oauth }))
       const { counts } = yield* ScriptedAuthorizationServer
       assert.deepInclude(counts, { grants: 0, codeExchanges: 1 })
     }).pipe(

@@ -7,6 +7,8 @@ import { AccessTokens } from "../../src/app/AccessTokens.ts"
 import { authorityDiscovered } from "../../src/app/Authority.ts"
 import { layer as signInLayer, SignIn, type SignInRequest } from "../../src/app/SignIn.ts"
 import { AuthorizationServerMetadata } from "../../src/domain/AuthorizationServer.ts"
+import { DynamicRegistration } from "../../src/domain/ClientRegistration.ts"
+import { Credential } from "../../src/domain/Credential.ts"
 import { CredentialKey } from "../../src/domain/CredentialKey.ts"
 import { CallbackListener } from "../../src/ports/CallbackListener.ts"
 import { CredentialStore } from "../../src/ports/CredentialStore.ts"
@@ -203,6 +205,31 @@ describe("a sign-in", () => {
       const clients = (yield* opened).map((url) => url.searchParams.get("client_id"))
       assert.deepEqual(clients, ["dynamic-1", "dynamic-2"])
     }).pipe(Effect.provide(world({ preflightStatus: 400 })))
+  )
+
+  it.effect("keeps the client where the address lets no program in: that says nothing of the client", () =>
+    Effect.gen(function* () {
+      yield* signIn()
+      yield* signIn()
+      assert.strictEqual((yield* ScriptedAuthorizationServer).counts.registrations, 1)
+    }).pipe(Effect.provide(world({ preflightStatus: 403 })))
+  )
+
+  it.effect("registers anew, before a browser opens, where the client's secret has ended", () =>
+    Effect.gen(function* () {
+      yield* signIn()
+      const store = yield* CredentialStore
+      const key = CredentialKey.of("notion")
+      const kept = Option.getOrThrow(yield* store.get(key))
+      if (kept.registration._tag !== "Dynamic") return assert.fail()
+      const registration = new DynamicRegistration({ ...kept.registration, secretExpiresAt: 60_000 })
+      yield* store.put(key, new Credential({ ...kept, registration }))
+      yield* signIn()
+      yield* TestClock.adjust("2 minutes")
+      yield* signIn()
+      const clients = (yield* opened).map((url) => url.searchParams.get("client_id"))
+      assert.deepEqual(clients, ["dynamic-1", "dynamic-1", "dynamic-2"])
+    }).pipe(Effect.provide(world()))
   )
 
   it.effect("is shared by everybody in the process who needs it", () =>

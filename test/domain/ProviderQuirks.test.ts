@@ -31,6 +31,18 @@ describe("a provider", () => {
     assert.strictEqual(of("https://mcp.test/authorize", "https://api.notion.com/v1/oauth/token"), "Notion")
   })
 
+  it("weakens nothing where another's endpoint stands beside its own", () => {
+    const entra = new URL("https://login.microsoftonline.com/authorize")
+    assert.isTrue(providerOf(entra, entra)?.refusesResource?.value)
+    for (const endpoints of [
+      [entra, new URL("https://evil.test/token")],
+      [new URL("https://evil.test/authorize"), entra]
+    ]) {
+      assert.notProperty(providerOf(...endpoints), "refusesResource")
+      assert.notProperty(providerOf(...endpoints), "silentOnPkce")
+    }
+  })
+
   it("has a source for everything that is said of it, replaces no parameter of the protocol, and is in the documents", () => {
     const text = readFileSync("docs/providers.md", "utf8")
     for (const { extraAuthParams, hints, hosts, name, ...rest } of providers) {

@@ -146,6 +146,9 @@ export const readOAuth = Effect.fnUntraced(function* (
     } else if (grant === undefined ? !has(fields, "grant_type") : !isMachineGrant(grant)) {
       needs("authorization_url", "token_url is given, and needs it")
     }
+    if (grant?._tag === "EnterpriseManaged") {
+      needs("issuer", "token_url is given, and the identity provider has to name whom its assertion is for")
+    }
     needs("token_url", "authorization_url is given, and needs it")
     needs("client_id", "endpoints given by hand need the client that is registered there")
   } else if (hasProof && !has(fields, "client_id")) {

@@ -143,7 +143,19 @@ describe("how tokens are come by", () => {
       const line =
         "issuer: is missing: without it this client's secret, or its assertion, goes to the first authorization server that the MCP server names"
       assert.deepStrictEqual(yield* warned(rest), linesOf([line]))
-      assert.deepStrictEqual(yield* warned({ ...rest, token_url }), [])
+      const hand = { ...rest, token_url, ...("identity_provider" in rest ? { issuer } : {}) }
+      assert.deepStrictEqual(yield* warned(hand), [])
+    })
+  )
+
+  it.effect("of enterprise_managed by hand needs the issuer that the assertion is for", () =>
+    Effect.gen(function* () {
+      const { issuer: _, ...rest } = managed
+      assert.include(
+        (yield* checked({ ...rest, token_url })).join(),
+        "issuer: is missing: token_url is given, and the identity provider has to name whom its assertion is for"
+      )
+      assert.deepStrictEqual(yield* checked({ ...managed, token_url }), [])
     })
   )
 })
