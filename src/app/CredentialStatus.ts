@@ -68,7 +68,11 @@ export const layer: Layer.Layer<CredentialStatus, never, CredentialStore> = Laye
   Effect.gen(function* () {
     const store = yield* CredentialStore
 
-    const read = Effect.fnUntraced(function* (key: CredentialKey, get: CredentialStore["Service"]["get"]) {
+    const read = Effect.fnUntraced(function* (
+      key: CredentialKey,
+      get: CredentialStore["Service"]["get"],
+      isKept: (key: CredentialKey) => boolean = () => true
+    ) {
       const now = yield* Clock.currentTimeMillis
       const nothing = {
         key,
@@ -93,7 +97,9 @@ export const layer: Layer.Layer<CredentialStatus, never, CredentialStore> = Laye
           })
         ),
         Effect.catch((error) =>
-          Effect.succeed<AccountStatus>({ ...nothing, state: "unreadable", problem: error.message })
+          Effect.succeed<AccountStatus>(
+            isKept(key) ? { ...nothing, state: "unreadable", problem: error.message } : nothing
+          )
         )
       )
     })
@@ -126,7 +132,12 @@ export const layer: Layer.Layer<CredentialStatus, never, CredentialStore> = Laye
         .filter(isWanted)
         .toSorted((a, b) => (a.storageName < b.storageName ? -1 : 1))
       const get = getUntilOutage(unlisted)
-      const readAll = Effect.forEach((key: CredentialKey) => read(key, get))
+      const names = Result.isSuccess(listed)
+        ? new Set(listed.success.map(({ storageName }) => storageName))
+        : undefined
+      // What is not even listed is not kept, whatever keeps it from being looked at.
+      const isKept = ({ storageName }: CredentialKey) => names?.has(storageName) ?? true
+      const readAll = Effect.forEach((key: CredentialKey) => read(key, get, isKept))
       const first = yield* readAll(sorted.slice(0, 1))
       // A few at a time, since a store may be far away; and in rows, since a fiber for each would cost more than most reads.
       const length = Math.ceil(sorted.length / rows)

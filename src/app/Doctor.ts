@@ -199,7 +199,7 @@ export const layer: Layer.Layer<
         const changed = new AuthorizationServerChanged({ server: server.name, account, before, now })
         return wrong("sign-in", ...sentences(changed.message))
       }
-      return ofCredential(server, key, credential, yield* Clock.currentTimeMillis)
+      return ofCredential(server, key, credential, yield* Clock.currentTimeMillis, isFound(found))
     })
 
     const ofStorage = Effect.gen(function* () {

@@ -71,8 +71,8 @@ export const notReached = (check: Finding["check"]): Finding => ({
 
 /** The sentences of an error: what happened, and what to do. */
 export const sentences = (message: string): readonly [said: string, mend: string] => {
-  const [said = message, ...mend] = message.split(/\. (?=[A-Z])/)
-  return [said, mend.join(". ").replace(/\.$/, "") || "Try again later"]
+  const [said = message, ...mend] = message.replace(/\.$/, "").split(/\. (?=[A-Z])/)
+  return [said, mend.join(". ") || "Try again later"]
 }
 
 /** What the server answers to a request without a token. */
@@ -459,11 +459,16 @@ export const ofCredential = (
   server: HttpServer,
   key: CredentialKey,
   credential: Credential | undefined,
-  now: number
+  now: number,
+  isToBeSignedIn: boolean
 ): Finding => {
   const login = accountCommand("auth login", server.name, key.account)
   const tokens = credential?.tokens
-  if (credential === undefined || tokens === undefined) return note("sign-in", "nobody is signed in", login)
+  if (credential === undefined || tokens === undefined) {
+    return isToBeSignedIn
+      ? note("sign-in", "nobody is signed in", login)
+      : note("sign-in", "nobody is signed in")
+  }
   const { expiresAt, refreshToken } = tokens
   const hasEnded = tokens.isExpired(now)
   const isRenewed = refreshToken !== undefined || credential.machineGrantAt(server) !== undefined

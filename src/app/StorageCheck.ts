@@ -37,11 +37,12 @@ export const layer: Layer.Layer<StorageCheck, never, CredentialStore> = Layer.ef
   Effect.gen(function* () {
     const store = yield* CredentialStore
     const check = Effect.gen(function* () {
+      yield* store.unlock
+      // Whoever has to be asked for a password is no part of what the store takes.
       const began = yield* Clock.currentTimeMillis
       const number = yield* Random.nextIntBetween(1, 1_000_000_000)
       const key = CredentialKey.of("mcp-cli", `test-${number}`)
       const written = canary(began, number)
-      yield* store.unlock
       const read = yield* Effect.result(Effect.andThen(store.put(key, written), store.get(key)))
       yield* store.remove(key)
       if (Result.isFailure(read)) return yield* read.failure

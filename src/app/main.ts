@@ -7,6 +7,7 @@ import { Cause, Console, Effect, Exit, Layer, Logger, References } from "effect"
 import { CliError, CliOutput, Command } from "effect/cli"
 import { ChildProcessSpawner } from "effect/process"
 import packageJson from "../../package.json" with { type: "json" }
+import { quoted } from "../domain/SignInError.ts"
 import { UserAgent } from "../ports/HttpTransport.ts"
 import { useProxyOfEnvironment } from "../adapters/http/EnvironmentProxy.ts"
 import { type CommandError, defect, exitCodeOf, interrupted } from "./cli/ExitCode.ts"
@@ -19,6 +20,15 @@ const args = process.argv.slice(2)
 // Errors are told after the flags have been read, or could not be: these two are looked for by hand.
 const isVerbose = args.includes("-v") || args.includes("--verbose")
 const isJson = args.includes("--json")
+const configFile = args
+  .map((arg, at) => (arg === "--config-file" ? args[at + 1] : /^--config-file=(.*)$/s.exec(arg)?.[1]))
+  .find((path) => path !== undefined)
+
+/** What an error tells somebody to run finds the same configuration only by the same flag. */
+const withConfigFile = (message: string): string =>
+  configFile !== undefined && /\bmcp-cli (auth|storage|tools|call|ping|servers|--server)\b/.test(message)
+    ? `${message}${/[.!?]$/.test(message) ? "" : "."} Add --config-file ${quoted(configFile)} to that command.`
+    : message
 
 /** Help goes to stdout where it was asked for. A wrong command line gets its errors, and where help is, on stderr. */
 const presenter = CliOutput.layerPresenter({
@@ -52,7 +62,8 @@ const platform = Layer.mergeAll(
 const tell = Effect.fnUntraced(function* (cause: Cause.Cause<CommandError>) {
   const error = Cause.findErrorOption(cause)
   if (error._tag === "Some") {
-    const { _tag: code, message } = error.value
+    const { _tag: code } = error.value
+    const message = withConfigFile(error.value.message)
     return yield* Console.error(isJson ? JSON.stringify({ error: { code, message } }) : `mcp-cli: ${message}`)
   }
   if (Cause.hasInterruptsOnly(cause)) return
@@ -73,9 +84,12 @@ const run = Command.runWith(program(live(version)), { version })(args).pipe(
 )
 
 // A reader that has seen enough (`| head`) is no error.
-process.stdout.on("error", (error: NodeJS.ErrnoException) =>
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") {
+    process.stderr.write(`mcp-cli: The output cannot be written (${error.code ?? "unknown"}).\n`)
+  }
   process.exit(error.code === "EPIPE" ? 0 : defect)
-)
+})
 
 NodeRuntime.runMain(run, {
   disableErrorReporting: true,

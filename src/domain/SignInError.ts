@@ -8,7 +8,7 @@ export const accountName = (server: string, account: string = defaultAccount): s
   account === defaultAccount ? server : `${server} (${account})`
 
 /** An argument as a shell reads it back, `cmd.exe` included where the text allows that. */
-const quoted = (text: string): string => {
+export const quoted = (text: string): string => {
   if (/^[\w@%+=:,./-]+$/.test(text)) return text
   return /["$`\\!%\r\n]/.test(text) ? `'${text.replaceAll("'", `'\\''`)}'` : `"${text}"`
 }
@@ -17,6 +17,11 @@ const quoted = (text: string): string => {
  * A command of this program about one account of a server, ready to be typed: `mcp-cli auth login notion --account work`.
  */
 export const accountCommand = (command: string, server: string, account: string = defaultAccount): string => {
+  // What starts with a dash would be taken for a flag; `--` ends those.
+  if (server.startsWith("-")) {
+    const flag = account === defaultAccount ? "" : ` --account=${quoted(account)}`
+    return `mcp-cli ${command}${flag} -- ${quoted(server)}`
+  }
   const plain = `mcp-cli ${command} ${quoted(server)}`
   if (account === defaultAccount) return plain
   // What starts with a dash would be taken for a flag.
@@ -31,7 +36,7 @@ export class SignInRequired extends Schema.TaggedError<SignInRequired>()("SignIn
   server: Schema.String,
   account,
   /** Why what is stored does not do. */
-  why: Schema.Literals(["never signed in", "expired", "revoked", "moved"])
+  why: Schema.Literals(["never signed in", "expired", "revoked", "moved", "nobody there"])
 }) {
   override get message(): string {
     const name = accountName(this.server, this.account)
@@ -39,7 +44,8 @@ export class SignInRequired extends Schema.TaggedError<SignInRequired>()("SignIn
       "never signed in": `Not signed in to ${name}.`,
       expired: `The sign-in to ${name} has expired and cannot be refreshed.`,
       revoked: `${name} no longer accepts the stored sign-in.`,
-      moved: `${name} now names another authorization server than the one of the stored sign-in.`
+      moved: `${name} now names another authorization server than the one of the stored sign-in.`,
+      "nobody there": `Somebody has to approve the sign-in to ${name}, and --no-interactive, or CI, says that nobody is there.`
     }[this.why]
     return `${state} Run: ${accountCommand("auth login", this.server, this.account)}`
   }
@@ -106,7 +112,7 @@ export class SignInTimedOut extends Schema.TaggedError<SignInTimedOut>()("SignIn
 }) {
   override get message(): string {
     if (this.device === true) {
-      return `Nobody approved the code for ${accountName(this.server, this.account)} within ${this.seconds} seconds, and it is worth nothing any more. Run ${accountCommand("auth login", this.server, this.account)} --device for another.`
+      return `Nobody approved the code for ${accountName(this.server, this.account)} within ${this.seconds} second${this.seconds === 1 ? "" : "s"}, and it is worth nothing any more. Run ${accountCommand("auth login", this.server, this.account)} --device for another.`
     }
     return `No answer from the browser within ${this.seconds} seconds for ${accountName(this.server, this.account)}. Run ${accountCommand("auth login", this.server, this.account)} to try again; --callback-timeout SECONDS waits longer.`
   }

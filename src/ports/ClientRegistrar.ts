@@ -21,6 +21,9 @@ export class RegistrationError extends Schema.TaggedError<RegistrationError>()("
       this.detail === undefined
         ? `${this.issuer} does not register clients by itself`
         : `${this.issuer} refused to register this client (${this.detail})`
+    if (this.detail !== undefined && /scope/i.test(this.detail)) {
+      return `${what}. Ask for other scopes: leave out --scope, or mend "scopes" in the oauth block of ${this.server}.`
+    }
     const document =
       this.takesMetadataDocument === true
         ? ` Or publish what "mcp-cli auth client-metadata" prints, and set "client_metadata_url" to its address.`

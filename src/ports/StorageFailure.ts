@@ -25,7 +25,10 @@ export const backendNames: Readonly<Record<StorageBackend, string>> = {
 const Backend = Schema.Literals(storageBackends)
 
 /** Nothing to unlock the store with: no password in the configuration or the environment, and nobody to ask. */
-export class NoPassword extends Schema.TaggedClass<NoPassword>()("NoPassword", {}) {}
+export class NoPassword extends Schema.TaggedClass<NoPassword>()("NoPassword", {
+  /** How often somebody was asked to choose one, and did not; absent: nobody could be asked. */
+  attempts: Schema.optionalKey(Schema.Int)
+}) {}
 /** The password does not open the store. Nothing was changed. */
 export class WrongPassword extends Schema.TaggedClass<WrongPassword>()("WrongPassword", {}) {}
 /** A record that was cut short, altered, or moved from another name. Nothing was changed. */
@@ -177,15 +180,26 @@ const unlocking: Readonly<Record<StorageBackend, string>> = {
   memory: "Try again."
 }
 
+const having: Readonly<Record<StorageBackend, string>> = {
+  keychain: "Name a backend that this system has: mcp-cli storage shows the one in use.",
+  windows: "Name a backend that this system has: mcp-cli storage shows the one in use.",
+  secretservice: 'Start it, or set "tokenStorage.backend" to "encrypted".',
+  vault: "Set VAULT_ADDR and VAULT_TOKEN, or name another backend.",
+  encrypted: "Name another backend.",
+  memory: "Name another backend."
+}
+
 /** A failure in words: what happened, and what to do. */
 export const explainStorage = (reason: StorageFailure): string => {
   switch (reason._tag) {
     case "NoPassword":
-      return `The token store is locked: set MCP_CLI_ENCRYPTION_KEY or "tokenStorage.password" in the configuration, or run this in a terminal to be asked.`
+      return reason.attempts === undefined
+        ? `The token store is locked. Set MCP_CLI_ENCRYPTION_KEY or "tokenStorage.password" in the configuration, or run this in a terminal to be asked.`
+        : `No password was chosen in ${reason.attempts} attempts. Run it again and type the same one twice, or set MCP_CLI_ENCRYPTION_KEY.`
     case "WrongPassword":
       return "The password does not open the token store. Give the one it was made with (MCP_CLI_ENCRYPTION_KEY, tokenStorage.password, or the prompt). If it is lost, run mcp-cli auth reset --all and sign in again."
     case "Corrupt":
-      return `${reason.path} is damaged (${reason.detail}). Restore it from a backup, or forget it with mcp-cli auth reset and sign in again.`
+      return `${reason.path} is damaged (${reason.detail}). Restore it from a backup, or forget it with mcp-cli auth reset NAME and sign in again.`
     case "NewerVersion":
       return `${reason.path} was written by a newer version of mcp-cli (format ${reason.version}). Upgrade mcp-cli; nothing was changed.`
     case "Exposed":
@@ -193,7 +207,7 @@ export const explainStorage = (reason: StorageFailure): string => {
     case "Inaccessible":
       return `${reason.path} cannot be used: ${reason.detail}.`
     case "Unavailable":
-      return `There is no ${backendNames[reason.backend].replace(/^the /, "")} here: ${reason.detail}. Start it, or set "tokenStorage.backend" to "encrypted".`
+      return `There is no ${backendNames[reason.backend].replace(/^the /, "")} here: ${reason.detail}. ${having[reason.backend]}`
     case "Locked":
       return `${capital(backendNames[reason.backend])} is locked: ${reason.detail}. ${unlocking[reason.backend]}`
     case "Denied":

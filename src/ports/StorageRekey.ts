@@ -3,8 +3,14 @@ import type { LockError } from "./CredentialLock.ts"
 import type { StorageError } from "./CredentialStore.ts"
 
 /** No new password: none in the environment and nobody to ask, or an empty one. Nothing was changed. */
-export class NoNewPassword extends Schema.TaggedError<NoNewPassword>()("NoNewPassword", {}) {
+export class NoNewPassword extends Schema.TaggedError<NoNewPassword>()("NoNewPassword", {
+  /** How often somebody was asked to choose one, and did not; absent: nobody could be asked. */
+  attempts: Schema.optionalKey(Schema.Int)
+}) {
   override get message(): string {
+    if (this.attempts !== undefined) {
+      return `No new password was chosen in ${this.attempts} attempts. Run it again and type the same one twice, or set MCP_CLI_NEW_ENCRYPTION_KEY. Nothing was changed.`
+    }
     return "There is no new password, and an empty one is none: set MCP_CLI_NEW_ENCRYPTION_KEY, or run this in a terminal to be asked. Nothing was changed."
   }
 }

@@ -58,6 +58,7 @@ const ofFive = (reason: StorageFailure, isWanted?: (key: CredentialKey) => boole
     const memory = yield* CredentialStore
     const store = Layer.succeed(CredentialStore, {
       ...memory,
+      list: Effect.succeed(["a", "b", "c", "d", "e"].map((server) => CredentialKey.of(server))),
       get: () =>
         Effect.suspend(() => {
           asked++
@@ -96,6 +97,27 @@ describe("the states of all sign-ins", () => {
     Effect.gen(function* () {
       assert.strictEqual((yield* ofFive(reason)).asked, 5)
     })
+  )
+
+  it.effect(
+    "are that nobody is signed in where the store does not even list anything, though it is locked",
+    () =>
+      Effect.gen(function* () {
+        const memory = yield* CredentialStore
+        const reason = new TimedOut({ backend: "secretservice", after: 3, detail: "x" })
+        const store = Layer.succeed(CredentialStore, {
+          ...memory,
+          list: Effect.succeed([CredentialKey.of("kept")]),
+          get: () => new StorageError({ reason })
+        })
+        const { accounts } = yield* CredentialStatus.CredentialStatus.use((status) =>
+          status.all(["kept", "never"])
+        ).pipe(Effect.provide(CredentialStatus.layer.pipe(Layer.provide(store))))
+        assert.deepStrictEqual(
+          accounts.map(({ state }) => state),
+          ["unreadable", "signed out"]
+        )
+      }).pipe(Effect.provide(MemoryStore.layer))
   )
 
   it.effect("are those of one server, where only that is wanted: no other is asked about", () =>

@@ -152,14 +152,41 @@ describe("the program", () => {
     assert.strictEqual(token.code, 2)
   })
 
-  it("opens a session that takes commands, and goes on after an error", async () => {
+  it("opens a session that takes commands, and ends a script at an error", async () => {
     await login()
     const { code, stderr, stdout } = await world.run(["--server", "demo"], {
-      stdin: "/call add a=1 b=1\n/nonsense\n/read example:///readme\n/quit\n/call add a=9 b=9\n"
+      stdin: "/call add a=1 b=1\n/read example:///readme\n/quit\n/call add a=9 b=9\n"
     })
-    assert.strictEqual(code, 0)
+    assert.strictEqual(code, 0, stderr)
     assert.strictEqual(stdout, "2\nAn example of an MCP server.\n")
-    assert.include(stderr, "/help lists them")
+    const failed = await world.run(["--server", "demo"], {
+      stdin: "/call add a=1 b=1\n/nonsense\n/call add a=9 b=9\n"
+    })
+    assert.deepEqual([failed.code, failed.stdout], [2, "2\n"])
+    assert.include(failed.stderr, "/help lists them")
+  })
+})
+
+describe("a sign-in that nobody is there for", () => {
+  it("is not begun, whoever asks for it", async () => {
+    for (const [args, env] of [
+      [["auth", "login", "demo", "--no-interactive"], {}],
+      [["auth", "login", "demo"], { CI: "1" }]
+    ] as const) {
+      const before = world.browsersOpened()
+      const { code, stderr } = await world.run(args, { env })
+      assert.strictEqual(code, 3, stderr)
+      assert.include(stderr, "mcp-cli auth login demo")
+      assert.strictEqual(world.browsersOpened(), before)
+    }
+  })
+
+  it("is named with the configuration that it belongs to", async () => {
+    const file = join(world.home, "team conf.json")
+    writeFileSync(file, JSON.stringify({ mcpServers: { other: { url: world.mcpServer.url.href } } }))
+    const { code, stderr } = await world.run(["ping", "other", "--config-file", file])
+    assert.strictEqual(code, 3)
+    assert.include(stderr, `Run: mcp-cli auth login other. Add --config-file "${file}" to that command.`)
   })
 })
 
@@ -216,7 +243,8 @@ describe("the store", () => {
 
   it("starts over with another password after auth reset --all", async () => {
     await login()
-    assert.strictEqual((await world.run(["auth", "reset", "--all"])).code, 0)
+    assert.strictEqual((await world.run(["auth", "reset", "--all"])).code, 2)
+    assert.strictEqual((await world.run(["auth", "reset", "--all", "--yes"])).code, 0)
     const other = { env: { MCP_CLI_ENCRYPTION_KEY: "another" } }
     assert.strictEqual((await world.run(["auth", "login", "demo"], other)).code, 0)
     assert.strictEqual((await world.run(["auth", "token", "demo"], other)).code, 0)

@@ -17,8 +17,16 @@ const probeTimeout = 10_000
 
 /** How many of the last characters of what a program writes on its standard error are kept, to conceal secrets in. */
 const kept = 10_000
-/** How many of them an error quotes. */
+/** How many characters an error quotes. */
 const quoted = 300
+
+/** The end of what a program wrote: whole lines, from the one that names an error on, and no frames of a stack. */
+const lastWords = (said: string): string => {
+  const lines = said.split(/\r?\n/).filter((line) => line.trim() !== "" && !/^\s+at /.test(line))
+  const last = lines.findLastIndex((line) => /error|exception|fatal|panic/i.test(line))
+  const text = lines.slice(last < 0 ? 0 : last).join("\n")
+  return last < 0 ? text.slice(-quoted) : text.slice(0, quoted)
+}
 
 /** What starting a program takes. */
 export interface StdioConnectionOptions {
@@ -85,7 +93,7 @@ const start = Effect.fnUntraced(function* (
   })
   const conceal = concealer(Object.values(server.env))
   const ended = () => {
-    const quote = printable(conceal(said).slice(-quoted))
+    const quote = printable(lastWords(conceal(said)))
     const words = quote === "" ? "" : `. It wrote: ${quote}`
     return options.showOutput
       ? "its program ended."

@@ -33,7 +33,8 @@ const pastedLine = (end: number) =>
 /**
  * The person at this terminal. Everything is said on stderr, so that stdout stays for programs.
  *
- * @param options.presence `always` where somebody asked to sign in; else only when this is a terminal that may ask.
+ * @param options.presence `always` where somebody asked to sign in, unless nobody is to be asked; else only when this is a
+ * terminal that may ask.
  */
 export const layer = (options: {
   readonly presence: "always" | "terminal"
@@ -46,7 +47,7 @@ export const layer = (options: {
     /** When the flow that is under way gives up. */
     let end = 0
     return Person.of({
-      present: options.presence === "always" || attended,
+      present: options.interactive && (options.presence === "always" || attended),
       patience: options.patience,
       askToSignIn: Effect.fn("TerminalPerson.askToSignIn")(function* (server, url) {
         end = (yield* Clock.currentTimeMillis) + Duration.toMillis(options.patience)

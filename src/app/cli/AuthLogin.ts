@@ -1,9 +1,11 @@
 import { Clock, Console, Effect, Option } from "effect"
 import { Command, Flag } from "effect/cli"
 import { scopesOf } from "../../domain/TokenSet.ts"
-import type { HttpServer } from "../../domain/Server.ts"
+import { type HttpServer, isMachineGrant } from "../../domain/Server.ts"
+import { SignInRequired } from "../../domain/SignInError.ts"
 import { Configuration } from "../../ports/Configuration.ts"
 import { CredentialStore } from "../../ports/CredentialStore.ts"
+import { Person } from "../../ports/Person.ts"
 import { TraceFile } from "../../ports/TraceFile.ts"
 import { FlowTrace } from "../FlowTrace.ts"
 import { SignIn } from "../SignIn.ts"
@@ -67,6 +69,11 @@ export const login = Command.make(
     yield* showWarnings
     const server = yield* httpServer(name)
     const key = yield* accountAt(name)
+    const { grant } = server.oauth
+    const { present } = yield* Person
+    if (!present && (device || grant === undefined || !isMachineGrant(grant))) {
+      return yield* new SignInRequired({ server: name, account: key.account, why: "nobody there" })
+    }
     const scopes = scopesOf(scope.join(" "))
     const flow = SignIn.use((signIn) =>
       signIn.signIn({ server, account: key.account, device, ...(scopes.length === 0 ? {} : { scopes }) })

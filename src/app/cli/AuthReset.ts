@@ -2,6 +2,7 @@ import { Console, Effect, Option } from "effect"
 import { Argument, Command, Flag, Prompt, TerminalCapabilities } from "effect/cli"
 import type { CredentialKey } from "../../domain/CredentialKey.ts"
 import { accountCommand } from "../../domain/SignInError.ts"
+import { Configuration } from "../../ports/Configuration.ts"
 import { CredentialStore } from "../../ports/CredentialStore.ts"
 import { SignOut } from "../SignOut.ts"
 import { accountAt, nameOf, serverName } from "./Arguments.ts"
@@ -12,6 +13,19 @@ import { UsageError } from "./UsageError.ts"
 const json = (forgotten: ReadonlyArray<CredentialKey>) => ({
   forgotten: forgotten.map(({ server }) => server),
   accounts: forgotten.map(({ account, server }) => ({ server, account }))
+})
+
+/** A name that was mistyped must not be taken for one that is forgotten now. */
+const refuseUnknown = Effect.fnUntraced(function* (server: string) {
+  const kept = yield* CredentialStore.use((store) => store.list)
+  if (kept.some((key) => key.server === server)) return
+  // It can be mistyped only where the names are known.
+  const listed = yield* Configuration.use((configuration) => configuration.servers).pipe(Effect.option)
+  if (Option.isNone(listed) || listed.value.some(({ name }) => name === server)) return
+  const names = listed.value.map(({ name }) => name).join(", ")
+  return yield* new UsageError({
+    problem: `Nothing is configured or kept for "${server}". Configured: ${names || "none"}.`
+  })
 })
 
 /** `mcp-cli auth reset NAME | --all` */
@@ -39,7 +53,13 @@ export const reset = Command.make(
     }
     const signOut = yield* SignOut
     const { canPrompt } = yield* TerminalCapabilities.TerminalCapabilities
-    if (all && !yes && canPrompt && (yield* Interactive)) {
+    if (all && !yes) {
+      if (!canPrompt || !(yield* Interactive)) {
+        return yield* new UsageError({
+          problem:
+            "--all forgets every sign-in, and nobody can be asked here whether that is meant: add --yes"
+        })
+      }
       const meant = yield* Prompt.run(Prompt.Confirm({ message: "Forget the sign-ins to every server?" }))
       if (!meant) return yield* Console.error("Nothing was forgotten.")
     }
@@ -54,6 +74,7 @@ export const reset = Command.make(
     }
     const key = yield* accountAt(name.value)
     const forgotten = yield* signOut.reset(key.server, key.account)
+    if (!forgotten) yield* refuseUnknown(key.server)
     if (yield* Json) return yield* printJson(json(forgotten ? [key] : []))
     yield* Console.error(
       forgotten ? `Forgot the sign-in to ${nameOf(key)}.` : `There was nothing to forget for ${nameOf(key)}.`

@@ -1,4 +1,4 @@
-import { Console, DateTime, Effect } from "effect"
+import { Console, DateTime, Effect, Predicate } from "effect"
 import { TerminalCapabilities } from "effect/cli"
 import type { McpContent } from "../../ports/McpConnector.ts"
 
@@ -40,6 +40,32 @@ export const printTable = Effect.fnUntraced(function* (rows: ReadonlyArray<Reado
 
 /** A value as JSON, for programs. */
 export const printJson = (value: unknown) => Console.log(JSON.stringify(value, null, 2))
+
+/** The arguments of a tool as its schema has them, those that may be left out with a question mark: `a b c?`. */
+export const argumentsOf = (inputSchema: Readonly<Record<string, unknown>>): string => {
+  const { properties, required } = inputSchema
+  const names = Predicate.isObject(properties) ? Object.keys(properties) : []
+  const needed: ReadonlyArray<unknown> = Array.isArray(required) ? required : []
+  return names.map((name) => firstLine(name) + (needed.includes(name) ? "" : "?")).join(" ")
+}
+
+/** The tools of a server as people read them. */
+export const printTools = (
+  tools: ReadonlyArray<{
+    readonly name: string
+    readonly title?: string | undefined
+    readonly description?: string | undefined
+    readonly inputSchema: Readonly<Record<string, unknown>>
+  }>
+) =>
+  printTable([
+    ["TOOL", "ARGUMENTS", "DESCRIPTION"],
+    ...tools.map((tool) => [
+      firstLine(tool.name),
+      argumentsOf(tool.inputSchema),
+      firstLine(tool.description ?? tool.title)
+    ])
+  ])
 
 /** A point in time for programs; in milliseconds since the epoch. */
 export const isoTime = (time: number): string => DateTime.formatIso(DateTime.makeUnsafe(time))

@@ -3,6 +3,7 @@ import { CliConfig, CliError, Command, Flag, GlobalFlag } from "effect/cli"
 import type { Configuration, ConfigurationError } from "../../ports/Configuration.ts"
 import type { CredentialStore, StorageError } from "../../ports/CredentialStore.ts"
 import type { LineEditor } from "../../ports/LineEditor.ts"
+import type { Person } from "../../ports/Person.ts"
 import type { StorageRekey } from "../../ports/StorageRekey.ts"
 import type { TraceFile } from "../../ports/TraceFile.ts"
 import type { AccessTokens } from "../AccessTokens.ts"
@@ -49,7 +50,7 @@ export interface Live<R> {
   readonly rekey: Layer.Layer<Configuration | StorageRekey, ConfigurationError, Settings | R>
   /** Signing in where somebody asked for just that. */
   readonly signIn: Layer.Layer<
-    Configuration | CredentialStore | SignIn | FlowTrace | TraceFile,
+    Configuration | CredentialStore | SignIn | FlowTrace | Person | TraceFile,
     ConfigurationError | StorageError,
     Settings | R
   >

@@ -3,8 +3,8 @@ import { LineEditor } from "../../ports/LineEditor.ts"
 import type { OpenSession } from "../ServerSession.ts"
 import { accountAt, jsonArguments, nameOf } from "./Arguments.ts"
 import { callAssigned } from "./Call.ts"
-import { contentText, firstLine, printTable } from "./Output.ts"
-import { UsageError } from "./UsageError.ts"
+import { contentText, firstLine, printTable, printTools } from "./Output.ts"
+import { ToolFailed, UsageError } from "./UsageError.ts"
 import { withSession } from "./WithSession.ts"
 
 const help = [
@@ -42,16 +42,11 @@ export const completions = (
 
 const listTools = (session: OpenSession) =>
   Effect.flatMap(session.tools, (listed) =>
-    listed.length === 0
-      ? Console.error("No tools.")
-      : printTable([
-          ["TOOL", "DESCRIPTION"],
-          ...listed.map((tool) => [firstLine(tool.name), firstLine(tool.description ?? tool.title)])
-        ])
+    listed.length === 0 ? Console.error("No tools.") : printTools(listed)
   )
 
 /** Carries out one line of a session. */
-const obey = Effect.fnUntraced(function* (session: OpenSession, line: string) {
+const obey = Effect.fnUntraced(function* (session: OpenSession, name: string, line: string) {
   const [command, ...rest] = words(line)
   switch (command) {
     case "/tools":
@@ -65,7 +60,7 @@ const obey = Effect.fnUntraced(function* (session: OpenSession, line: string) {
           ? yield* callAssigned(session, tool, assignments)
           : yield* session.call(tool, yield* jsonArguments(json))
       yield* Console.log(contentText(result.content))
-      if (result.isError) yield* Console.error(`The tool ${tool} reports an error.`)
+      if (result.isError) return yield* new ToolFailed({ server: name, tool })
       return
     }
     case "/resources": {
@@ -118,12 +113,17 @@ export const interactiveSession = (name: string) =>
         )
       )
       const known = { tools: tools.map((tool) => tool.name), resources: yield* uris }
+      const { isPerson } = editor
       for (;;) {
         const line = yield* editor.read(`${shown}> `, (text) => completions(text, known))
         if (Option.isNone(line) || line.value.trim() === "/quit") return
         if (line.value.trim() === "") continue
-        yield* obey(session, line.value.trim()).pipe(
-          Effect.catch((error) => Console.error(`mcp-cli: ${error.message}`))
+        // A person reads what went wrong and goes on; a script is not to go on as if it had worked.
+        yield* obey(session, name, line.value.trim()).pipe(
+          Effect.catchIf(
+            () => isPerson,
+            (error) => Console.error(`mcp-cli: ${error.message}`)
+          )
         )
       }
     })

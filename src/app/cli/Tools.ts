@@ -1,7 +1,7 @@
 import { Console, Effect } from "effect"
 import { Command } from "effect/cli"
 import { serverName } from "./Arguments.ts"
-import { firstLine, printJson, printTable } from "./Output.ts"
+import { printJson, printTools } from "./Output.ts"
 import { Json } from "./Settings.ts"
 import { withSession } from "./WithSession.ts"
 
@@ -15,17 +15,17 @@ export const tools = Command.make(
         const listed = yield* session.tools
         if (yield* Json) return yield* printJson(listed)
         if (listed.length === 0) return yield* Console.error(`${name} has no tools.`)
-        yield* printTable([
-          ["TOOL", "DESCRIPTION"],
-          ...listed.map((tool) => [firstLine(tool.name), firstLine(tool.description ?? tool.title)])
-        ])
+        yield* printTools(listed)
       })
     )
   )
 ).pipe(
   Command.withDescription("List the tools of a server"),
   Command.withExamples([
-    { command: "mcp-cli tools notion", description: "Names and what they do" },
+    {
+      command: "mcp-cli tools notion",
+      description: "Names, arguments (? may be left out), and what they do"
+    },
     { command: "mcp-cli tools notion --json", description: "With the schemas of their arguments" }
   ])
 )

@@ -39,8 +39,8 @@ const session: McpSession<never> = {
   ping: Effect.void
 }
 
-/** A session in which these lines are typed; gives what was shown. */
-const typed = (...lines: ReadonlyArray<string>) =>
+/** A session of these lines; gives what was shown. */
+const sessionOf = (isPerson: boolean, lines: ReadonlyArray<string>) =>
   Effect.gen(function* () {
     calls.length = 0
     const left = [...lines]
@@ -53,7 +53,10 @@ const typed = (...lines: ReadonlyArray<string>) =>
           }),
           Layer.succeed(Account, Option.none()),
           Layer.succeed(ServerSession, { open: () => Effect.succeed(session) }),
-          Layer.succeed(LineEditor, { read: () => Effect.sync(() => Option.fromNullishOr(left.shift())) })
+          Layer.succeed(LineEditor, {
+            isPerson,
+            read: () => Effect.sync(() => Option.fromNullishOr(left.shift()))
+          })
         )
       )
     )
@@ -64,7 +67,23 @@ const typed = (...lines: ReadonlyArray<string>) =>
     }
   })
 
+const typed = (...lines: ReadonlyArray<string>) => sessionOf(true, lines)
+
 describe("a session", () => {
+  it.effect("of a script ends at what goes wrong, and with it", () =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(sessionOf(false, ["/what", "/read x:///a"]))
+      assert.include(error.message, "/what")
+      assert.deepEqual(yield* TestConsole.logLines, [])
+    })
+  )
+
+  it.effect("lists tools with their arguments", () =>
+    Effect.gen(function* () {
+      assert.match((yield* typed("/tools")).out.join(), /TOOL +ARGUMENTS +DESCRIPTION/)
+    })
+  )
+
   it.effect("shows the server and its tools, without the server's escapes", () =>
     Effect.gen(function* () {
       const { error } = yield* typed()

@@ -136,13 +136,18 @@ export const layer = (
       })
 
       const askForNew = Effect.fnUntraced(function* (question: string) {
+        let before = ""
         for (let attempt = 1; attempt <= attemptsAtPrompt; attempt++) {
-          const first = yield* ask(question)
-          if (Secret.value(first) === "") continue
+          const first = yield* ask(`${before}${question}`)
+          if (Secret.value(first) === "") {
+            before = "An empty password is none. "
+            continue
+          }
           const again = yield* ask("The same password again")
           if (Secret.value(first) === Secret.value(again)) return first
+          before = "The two were not the same. "
         }
-        return yield* fail(new NoPassword())
+        return yield* fail(new NoPassword({ attempts: attemptsAtPrompt }))
       })
 
       const unlockWith = Effect.fnUntraced(function* (salt: string, chosen?: Redacted.Redacted) {
@@ -151,7 +156,10 @@ export const layer = (
         if (Result.isFailure(file)) return yield* fault(saltPath, file.failure)
         const known = chosen === undefined ? yield* given : Option.some(chosen)
         for (let attempt = 1; attempt <= (Option.isSome(known) ? 1 : attemptsAtPrompt); attempt++) {
-          const password = Option.isSome(known) ? known.value : yield* ask("Password of the token store")
+          const before = attempt === 1 ? "" : "That does not open it. "
+          const password = Option.isSome(known)
+            ? known.value
+            : yield* ask(`${before}Password of the token store`)
           const unlocked = yield* Effect.mapError(unwrap(file.success, password), (found) =>
             fault(saltPath, found)
           )
@@ -355,7 +363,7 @@ export const layer = (
           askForNew("Choose a new password for the token store"),
           "StorageError",
           "NoPassword",
-          () => new NoNewPassword()
+          ({ attempts }) => new NoNewPassword(attempts === undefined ? {} : { attempts })
         )
       })
 
