@@ -5,7 +5,7 @@ import { CredentialKey } from "../domain/CredentialKey.ts"
 import { type HttpServer, isMachineGrant, type MachineGrant } from "../domain/Server.ts"
 import { ClientRejected, DpopUnsupported, ScopeRequired, SignInRequired } from "../domain/SignInError.ts"
 import { scopesOf, type TokenSet } from "../domain/TokenSet.ts"
-import { CredentialLock } from "../ports/CredentialLock.ts"
+import { CredentialLock, type LockError } from "../ports/CredentialLock.ts"
 import type { StorageError } from "../ports/CredentialStore.ts"
 import { Discovery } from "../ports/Discovery.ts"
 import { DpopProofs } from "../ports/DpopProofs.ts"
@@ -382,6 +382,17 @@ export const layer: Layer.Layer<
       return settled._tag === "Use" ? settled.tokens : yield* askPerson(request, key, settled.why)
     })
 
+    /** While the store is away, what is in memory is used as long as it works. */
+    const orHeld = ({ server }: AccessTokenRequest, key: CredentialKey) =>
+      Effect.fnUntraced(function* <E extends StorageError | LockError>(error: E) {
+        const now = yield* Clock.currentTimeMillis
+        const held = assess(server, key, credentials.inMemory(server, key), now)
+        if (held._tag !== "Refresh" || !held.works) return yield* Effect.fail(error)
+        restingUntil.set(key.storageName, now + rest)
+        yield* Effect.logDebug(`${error.message} The token at hand still works and is used.`)
+        return held.tokens
+      })
+
     const get = Effect.fn("AccessTokens.get")(function* (request: AccessTokenRequest) {
       const key = CredentialKey.of(request.server.name, request.account)
       const held = assess(
@@ -390,7 +401,10 @@ export const layer: Layer.Layer<
         credentials.inMemory(request.server, key),
         yield* Clock.currentTimeMillis
       )
-      return held._tag === "Use" ? held.tokens : yield* flights.run(key.storageName, renew(request, key))
+      if (held._tag === "Use") return held.tokens
+      return yield* flights
+        .run(key.storageName, renew(request, key))
+        .pipe(Effect.catchTags({ StorageError: orHeld(request, key), LockError: orHeld(request, key) }))
     })
 
     const getIfKnown = Effect.fn("AccessTokens.getIfKnown")(function* (request: AccessTokenRequest) {

@@ -103,6 +103,8 @@ export const layer: Layer.Layer<
     const decide = Effect.gen(function* () {
       if (settings.backend !== "auto" || Option.isSome(yield* choices.read)) return
       const [backend, reason] = yield* byRule(true)
+      // Another process may have chosen, or moved, while this one looked.
+      if (Option.isSome(yield* choices.read)) return
       yield* choices.write({ backend, reason, since: yield* Clock.currentTimeMillis, leaving: [] })
       yield* person.tell(
         `Sign-ins are kept in ${backendNames[backend]} from now on, because ${reason}. (mcp-cli storage shows this, mcp-cli storage move changes it.)`

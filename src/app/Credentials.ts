@@ -1,5 +1,5 @@
 import { Context, Effect, Layer, Option, Schedule } from "effect"
-import type { Credential } from "../domain/Credential.ts"
+import { type Credential, isSameCredential } from "../domain/Credential.ts"
 import type { CredentialKey } from "../domain/CredentialKey.ts"
 import type { HttpServer } from "../domain/Server.ts"
 import { CredentialStore, type StorageError } from "../ports/CredentialStore.ts"
@@ -7,6 +7,16 @@ import { Person } from "../ports/Person.ts"
 
 /** How storing is tried again before the tokens are kept in memory alone. */
 const storeRetry = Schedule.exponential("50 millis").pipe(Schedule.jittered, Schedule.upTo({ times: 2 }))
+
+/** What is in memory for a key. */
+type Held =
+  | { readonly credential: Credential; readonly stored: true }
+  | {
+      readonly credential: Credential
+      readonly stored: false
+      /** What the store held before; absent: nothing. */
+      readonly over: Credential | undefined
+    }
 
 /**
  * The credentials of this process: what it has in memory, over what the store holds. The two differ only where
@@ -41,7 +51,7 @@ export const layer: Layer.Layer<Credentials, never, CredentialStore | Person> = 
   Effect.gen(function* () {
     const store = yield* CredentialStore
     const person = yield* Person
-    const memory = new Map<string, { readonly credential: Credential; readonly stored: boolean }>()
+    const memory = new Map<string, Held>()
 
     const inMemory = (server: HttpServer, key: CredentialKey) =>
       Option.fromNullishOr(memory.get(key.storageName)?.credential).pipe(
@@ -51,13 +61,28 @@ export const layer: Layer.Layer<Credentials, never, CredentialStore | Person> = 
     const storeUnsaved = Effect.fn("Credentials.storeUnsaved")(function* (key: CredentialKey) {
       const unsaved = memory.get(key.storageName)
       if (unsaved === undefined || unsaved.stored) return
-      yield* store.put(key, unsaved.credential).pipe(
-        Effect.andThen(
-          Effect.sync(() => memory.set(key.storageName, { credential: unsaved.credential, stored: true }))
-        ),
-        // Said when it first failed; until it works, the credential in memory is the one that counts.
-        Effect.ignore({ log: "Debug" })
-      )
+      const { credential, over } = unsaved
+      const save = Effect.gen(function* () {
+        // A write that broke off may have left something damaged, which ours mends.
+        const found = Effect.catchReason(store.get(key), "StorageError", "Corrupt", () =>
+          Effect.succeed(Option.fromUndefinedOr(over))
+        )
+        const there = Option.getOrUndefined(yield* found)
+        const isAsBefore =
+          there === undefined || over === undefined
+            ? there === over
+            : // Whoever tried the refresh token that ours has replaced has found it worthless.
+              there.tokens === undefined || isSameCredential(there, over)
+        // Somebody has signed in anew or out meanwhile: that counts.
+        if (!isAsBefore && (there === undefined || !isSameCredential(there, credential))) {
+          memory.delete(key.storageName)
+          return
+        }
+        if (isAsBefore) yield* store.put(key, credential)
+        memory.set(key.storageName, { credential, stored: true })
+      })
+      // Said when it first failed; until it works, the credential in memory is the one that counts.
+      yield* Effect.ignore(save, { log: "Debug" })
     })
 
     const load = Effect.fn("Credentials.load")(function* (server: HttpServer, key: CredentialKey) {
@@ -70,6 +95,8 @@ export const layer: Layer.Layer<Credentials, never, CredentialStore | Person> = 
     })
 
     const keep = Effect.fn("Credentials.keep")(function* (key: CredentialKey, credential: Credential) {
+      const before = memory.get(key.storageName)
+      const over = before?.stored === false ? before.over : before?.credential
       const failure = yield* store
         .put(key, credential)
         .pipe(
@@ -83,7 +110,10 @@ export const layer: Layer.Layer<Credentials, never, CredentialStore | Person> = 
         memory.set(key.storageName, { credential: counts, stored: true })
         return counts
       }
-      memory.set(key.storageName, { credential, stored: Option.isNone(failure) })
+      memory.set(
+        key.storageName,
+        Option.isNone(failure) ? { credential, stored: true } : { credential, stored: false, over }
+      )
       if (Option.isSome(failure)) {
         yield* person.tell(
           `The new tokens of ${key.server} could not be stored: ${failure.value.message} They work until this program ends; after that you may have to sign in again.`

@@ -43,8 +43,12 @@ export const layer: Layer.Layer<StorageCheck, never, CredentialStore> = Layer.ef
       const number = yield* Random.nextIntBetween(1, 1_000_000_000)
       const key = CredentialKey.of("mcp-cli", `test-${number}`)
       const written = canary(began, number)
-      const read = yield* Effect.result(Effect.andThen(store.put(key, written), store.get(key)))
-      yield* store.remove(key)
+      // Whatever comes, a signal included, the test entry does not stay.
+      const read = yield* Effect.acquireUseRelease(
+        Effect.void,
+        () => Effect.result(Effect.andThen(store.put(key, written), store.get(key))),
+        () => store.remove(key)
+      )
       if (Result.isFailure(read)) return yield* read.failure
       if (!Option.exists(read.success, (found) => isSameCredential(found, written))) {
         const { backend } = store.description

@@ -1,6 +1,6 @@
 import { Clock, Context, Effect, Layer, Option } from "effect"
 import { type Credential, isSameCredential } from "../domain/Credential.ts"
-import type { CredentialKey } from "../domain/CredentialKey.ts"
+import { CredentialKey } from "../domain/CredentialKey.ts"
 import type { LockError } from "../ports/CredentialLock.ts"
 import { StorageError } from "../ports/CredentialStore.ts"
 import { type OpenStorage, StorageBackends } from "../ports/StorageBackends.ts"
@@ -32,6 +32,9 @@ export class StorageMove extends Context.Service<
     ) => Effect.Effect<Moved, StorageError | LockError>
   }
 >()("mcp-cli-oauth/app/StorageMove") {}
+
+/** What a move has to itself, on this machine; no key of any store. */
+const everything = CredentialKey.of("all sign-ins")
 
 /** Of two records of a key the one whose tokens are the younger; a refresh token that rotates lives in that one alone. */
 const isNewer = (one: Credential, other: Credential): boolean => {
@@ -76,9 +79,12 @@ export const layer: Layer.Layer<StorageMove, never, ChosenStorage | StorageBacke
           )
         )
 
-      const move = Effect.fn("StorageMove.move")(function* (to: StorageBackend, from?: StorageBackend) {
+      const moveInTurn = Effect.fnUntraced(function* (
+        target: OpenStorage,
+        to: StorageBackend,
+        from: StorageBackend | undefined
+      ) {
         const inUse = yield* chosen.inUse
-        const target = yield* backends.open(to)
         yield* target.store.unlock
         const moved = new Map<string, CredentialKey>()
         const left = new Map<string, { readonly key: CredentialKey; readonly problem: string }>()
@@ -141,8 +147,17 @@ export const layer: Layer.Layer<StorageMove, never, ChosenStorage | StorageBacke
             }
           }
         }
-        yield* choices.write({ ...choice, leaving: [] })
+        const unfinished = [...leaving].filter((backend) =>
+          [...left.keys()].some((name) => name.startsWith(`${backend} `))
+        )
+        yield* choices.write({ ...choice, leaving: unfinished })
         return { from: [...leaving], to, moved: [...moved.values()], left: [...left.values()] }
+      })
+
+      // Of two moves at once each would undo what the other has decided.
+      const move = Effect.fn("StorageMove.move")(function* (to: StorageBackend, from?: StorageBackend) {
+        const target = yield* backends.open(to)
+        return yield* target.lock.withLock(everything, "store")(moveInTurn(target, to, from))
       })
 
       return StorageMove.of({ move })

@@ -145,6 +145,27 @@ describe("moving sign-ins", () => {
     )
   )
 
+  it.effect("does not overlap with another move, which would undo what it has decided", () =>
+    Effect.gen(function* () {
+      yield* filled
+      yield* Effect.all([move("vault"), move("secretservice")], { concurrency: "unbounded" })
+      yield* assertAllThere
+      const { choice, store } = yield* Machine
+      const now = yield* choice
+      assert.deepStrictEqual(now?.leaving, [])
+      for (const backend of ["encrypted", "vault", "secretservice"] as const) {
+        assert.lengthOf(yield* store(backend).list, backend === now?.backend ? 3 : 0)
+      }
+    }).pipe(
+      Effect.provide(
+        machine({
+          ...options,
+          before: () => Effect.yieldNow.pipe(Effect.repeat({ times: 3 }), Effect.asVoid)
+        })
+      )
+    )
+  )
+
   it.effect("leaves a damaged record where it is, says so, and moves the others", () => {
     const reason = new Corrupt({ path: "linear.enc", detail: "it is cut short" })
     return Effect.gen(function* () {
@@ -158,6 +179,8 @@ describe("moving sign-ins", () => {
       const { store } = yield* Machine
       assert.deepStrictEqual(yield* store("encrypted").list, [CredentialKey.of("linear")])
       assert.lengthOf(yield* store("vault").list, 2)
+      // Once it is mended, the same move takes it along.
+      assert.deepStrictEqual((yield* Machine.use(({ choice }) => choice))?.leaving, ["encrypted"])
     }).pipe(Effect.provide(machine({ ...options, damaged: { server: "linear", reason } })))
   })
 

@@ -36,6 +36,7 @@ export const move = Command.make(
         : `Moved ${moved.length} sign-in${moved.length === 1 ? "" : "s"} to ${backendNames[to]}.`
     )
     for (const { problem } of left) yield* Console.error(`mcp-cli: left where it is: ${problem}`)
+    if (left.length > 0) yield* Console.error(`Then run mcp-cli storage move --to ${to} again.`)
     const { backend } = yield* Configuration.use((configuration) => configuration.tokenStorage)
     if (backend !== "auto" && backend !== to) {
       const file = yield* Configuration.use((configuration) => configuration.file)

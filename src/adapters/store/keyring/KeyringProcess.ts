@@ -43,11 +43,14 @@ const crowded = 4
 /**
  * So many seconds, and longer where the machine has no time for us or for the keyring: fifty programs that start at once
  * on two cores should not take each other for a keyring that hangs.
+ *
+ * @returns how many seconds it was
  */
-const unhurried = (seconds: number): Effect.Effect<void> =>
+const unhurried = (seconds: number): Effect.Effect<number> =>
   Effect.suspend(() => {
     const crowd = (loadavg()[0] ?? 0) / availableParallelism() / crowded
-    return Effect.sleep(`${seconds * Math.min(Math.max(crowd, 1), 10)} seconds`)
+    const given = crowd <= 1 ? seconds : Math.round(seconds * Math.min(crowd, 10))
+    return Effect.as(Effect.sleep(`${given} seconds`), given)
   })
 
 /** A keyring that stopped in the middle, or had no time, is asked again; what is asked can be asked twice. */
@@ -177,15 +180,14 @@ export const layer = (options: KeyringProcessOptions): Layer.Layer<Keyring> =>
           const child = yield* ready
           let waited = 0
           const expire = Effect.gen(function* () {
-            yield* unhurried(allowed.answer)
-            waited = allowed.answer
+            waited = yield* unhurried(allowed.answer)
             // A bus that never answers asks nobody for anything; a keyring that was reached may.
             if (!child.connected || tell === undefined) return
             yield* tell(
               `Waiting up to ${allowed.person} seconds for ${backendNames[backend]}: if it asks for a password, or for permission, answer there.`
             )
-            yield* unhurried(allowed.person - allowed.answer)
-            waited = allowed.person
+            yield* Effect.sleep(`${allowed.person - allowed.answer} seconds`)
+            waited += allowed.person - allowed.answer
           })
           const outcome = yield* within(child.ask(request), child, expire)
           if (outcome !== "ended" && outcome.tag === "answer") return outcome.answer

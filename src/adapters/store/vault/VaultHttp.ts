@@ -90,6 +90,8 @@ const connectionProblem = (code: string): readonly [VaultProblem, string] => {
   if (code.startsWith("ERR_SSL") || code === "EPROTO")
     return ["certificate", `TLS does not come about with it (${code})`]
   switch (code) {
+    case "ERR_INVALID_CHAR":
+      return ["no token", "the token has characters that no header can carry"]
     case "ECONNREFUSED":
       return ["unreachable", "the connection was refused"]
     case "ENOTFOUND":
@@ -187,7 +189,8 @@ export const vaultHttp = (
       Effect.flatMap(connections, (pool) =>
         Effect.callback<Raw, Broke>((resume) => {
           const content = request.body === undefined ? undefined : JSON.stringify(request.body)
-          const outgoing = (target.protocol === "https:" ? https : http).request(target, {
+          const fail = (cause: unknown) => resume(Effect.fail(new Broke(codeOf(cause))))
+          const options: http.RequestOptions = {
             agent: pool,
             method: request.method,
             signal,
@@ -200,8 +203,14 @@ export const vaultHttp = (
                 ? {}
                 : { "content-type": "application/json", "content-length": Buffer.byteLength(content) })
             }
-          })
-          const fail = (cause: unknown) => resume(Effect.fail(new Broke(codeOf(cause))))
+          }
+          let outgoing: http.ClientRequest
+          try {
+            outgoing = (target.protocol === "https:" ? https : http).request(target, options)
+          } catch (cause) {
+            // A token that no header can carry is thrown at once, and must not be quoted.
+            return fail(cause)
+          }
           outgoing.once("socket", (socket) => {
             if (outgoing.reusedSocket) connected()
             else socket.once(target.protocol === "https:" ? "secureConnect" : "connect", connected)
@@ -262,7 +271,7 @@ export const vaultHttp = (
           }
           const [problem, detail] = connectionProblem(cause.code)
           const found = failure(problem, detail)
-          return problem === "certificate" ? found : new Passing(found)
+          return problem === "unreachable" ? new Passing(found) : found
         }),
         Effect.ensuring(Fiber.interruptAll(timers))
       )
@@ -271,14 +280,12 @@ export const vaultHttp = (
       return raw
     })
 
-    /** Where a redirect leads, if the token may go there: the same host, and not from https to http. */
+    /** Where a redirect leads, if the token may go there: the same origin. */
     const redirectOf = (from: URL, { headers, status }: Raw): URL | undefined => {
       if (![301, 302, 307, 308].includes(status) || headers.location === undefined) return undefined
       if (!URL.canParse(headers.location, from)) return undefined
       const to = new URL(headers.location, from)
-      const isSame = isSameOrigin(to, from)
-      const isUpgrade = from.protocol === "http:" && to.protocol === "https:" && to.hostname === from.hostname
-      return (isSame || isUpgrade) && to.username === "" ? to : undefined
+      return isSameOrigin(to, from) && to.username === "" ? to : undefined
     }
 
     const attempt = Effect.fnUntraced(function* (request: VaultRequest, limit: Duration.Duration) {
@@ -288,7 +295,8 @@ export const vaultHttp = (
       let raw = yield* attemptAt(target, request, limit)
       if (raw.status >= 300 && raw.status < 400) {
         const next = redirectOf(target, raw)
-        if (next === undefined) return yield* Effect.fail(failure("redirect", "it sends us to another host"))
+        if (next === undefined)
+          return yield* Effect.fail(failure("redirect", "it sends us to another address"))
         raw = yield* attemptAt(next, request, limit)
         if (raw.status >= 300 && raw.status < 400) {
           return yield* Effect.fail(failure("redirect", "it redirects more than once"))

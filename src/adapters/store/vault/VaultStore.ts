@@ -214,6 +214,13 @@ export const layer = (
         return Option.some(record.success)
       })
 
+      const busy = Effect.suspend(
+        () =>
+          new StorageError({
+            reason: new Broken({ backend: "vault", detail: "others write the same record all the time" })
+          })
+      )
+
       /** Puts a record in place of whatever is there, somebody else's lease left as it is. */
       const replace = Effect.fnUntraced(function* (name: string, record: string) {
         for (let attempt = 1; attempt <= writeAttempts; attempt++) {
@@ -221,9 +228,7 @@ export const layer = (
           const written = yield* writeOver(name, { ...fields, record }, version)
           if (Option.isSome(written)) return written.value.version
         }
-        return yield* new StorageError({
-          reason: new Broken({ backend: "vault", detail: "others write the same record all the time" })
-        })
+        return yield* busy
       })
 
       /** The new record is stored whatever comes of this; but old ones hold old tokens, so that is said. */
@@ -247,15 +252,48 @@ export const layer = (
         yield* prune(name, lease.version)
       }, Effect.uninterruptible)
 
+      /** Puts a lease of ours in place of a record and of whoever holds that; none where another write was first. */
+      const seize = Effect.fnUntraced(function* (name: string, over: number) {
+        const owner = randomUUID()
+        const until = (yield* Clock.currentTimeMillis) + Duration.toMillis(leaseTime)
+        const written = yield* writeOver(name, withLease({}, owner), over)
+        return Option.map(written, (at): Lease => ({
+          owner,
+          turn: Semaphore.makeUnsafe(1),
+          ...at,
+          until,
+          isLost: false
+        }))
+      })
+
+      /**
+       * First the content, by check-and-set, and only then what is left of the record, within the lease: a removal that
+       * comes late must not take what another machine has written by then.
+       */
       const remove = Effect.fn("VaultStore.remove")(function* (key: CredentialKey) {
         const name = key.storageName
-        const { fields } = yield* engine.read(name)
-        const lease = leases.get(name)
-        if (lease !== undefined && leaseOf(fields)?.owner !== lease.owner) return yield* superseded(key)
-        yield* engine.remove(name)
-        // With the record the lease is gone: there is nothing left to give back.
-        if (lease !== undefined) lease.isLost = true
-        return fields?.["record"] !== undefined
+        for (let attempt = 1; attempt <= writeAttempts; attempt++) {
+          const { fields, version } = yield* engine.read(name)
+          const held = leases.get(name)
+          if (held !== undefined && leaseOf(fields)?.owner !== held.owner) return yield* superseded(key)
+          const was = fields?.["record"] !== undefined
+          if ((yield* engine.version) === 1) {
+            yield* engine.remove(name)
+            return was
+          }
+          if (version === 0) return false
+          if (held !== undefined && !(yield* writeHeld(name, held, ({ record: _, ...rest }) => rest))) {
+            return yield* superseded(key)
+          }
+          const lease = held ?? Option.getOrUndefined(yield* seize(name, version))
+          if (lease === undefined) continue
+          yield* removeHeld(name, lease).pipe(
+            // It is empty: nothing of it counts any more. Only old versions would still hold what it was.
+            Effect.catch(() => prune(name, lease.version))
+          )
+          return was
+        }
+        return yield* busy
       }, Effect.uninterruptible)
 
       const list = Effect.map(engine.list, (names) =>

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises"
 import { homedir } from "node:os"
 import { join } from "node:path"
-import { Config, Duration, Effect, Option, Redacted, type Scope, Semaphore } from "effect"
+import { Config, Duration, Effect, Option, Redacted, Schedule, type Scope, Semaphore } from "effect"
 import type { VaultAuth } from "../../../ports/Configuration.ts"
 import type { StorageError } from "../../../ports/CredentialStore.ts"
 import {
@@ -33,6 +33,8 @@ export type VaultReply = VaultAnswer | { readonly status: 400; readonly errors: 
 const settled = Duration.seconds(5)
 /** The rest of a token's life, as a part of the whole, with which it is renewed. */
 const renewAt = 2 / 3
+/** How a renewal that Vault did not answer is tried again. */
+const insisting = Schedule.spaced("2 seconds")
 /** Never more often than this. */
 const shortest = Duration.seconds(1)
 
@@ -111,22 +113,18 @@ export const vaultSession = (
       for (;;) {
         const current = held
         if (current === undefined) return
-        const found = yield* http.send({
-          method: "GET",
-          path: ["auth", "token", "lookup-self"],
-          token: current.token
-        })
+        const found = yield* http
+          .send({ method: "GET", path: ["auth", "token", "lookup-self"], token: current.token })
+          .pipe(Effect.retry(insisting))
         if (isRefusal(found)) return
         const left = fieldOf(found.body, "data", "ttl")
         // A ttl of 0 is the root token's: it never ends.
         if (fieldOf(found.body, "data", "renewable") !== true || typeof left !== "number" || left <= 0) return
         yield* Effect.sleep(Duration.max(Duration.seconds(left * renewAt), shortest))
-        const renewed = yield* http.send({
-          method: "POST",
-          path: ["auth", "token", "renew-self"],
-          body: {},
-          token: current.token
-        })
+        // Until its end: while Vault is away nobody else asks it to keep the token.
+        const renewed = yield* http
+          .send({ method: "POST", path: ["auth", "token", "renew-self"], body: {}, token: current.token })
+          .pipe(Effect.retry({ schedule: insisting, times: Math.ceil(left / 2) }))
         if (isRefusal(renewed)) return
       }
     }).pipe(

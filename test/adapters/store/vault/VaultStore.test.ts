@@ -250,6 +250,8 @@ describe("a Vault that falters", () => {
       vault.fault("redirect", { to: other.url })
       assert.strictEqual(problemOf(yield* asked), "redirect")
       assert.deepStrictEqual(other.requests, [])
+      vault.fault("redirect", { to: new URL(vault.url.href.replace("http:", "https:")) })
+      assert.strictEqual(problemOf(yield* asked), "redirect")
       vault.fault("redirect", { to: vault.url, times: 2 })
       assert.strictEqual(problemOf(yield* asked), "redirect")
       vault.fault("endless")
@@ -495,6 +497,44 @@ describe("the lease on a record", () => {
         if (!isWritten) vault.write("secret", path, { record: "of somebody else" })
         assert.include(JSON.stringify(recordOf(vault)), "of somebody else")
       })
+  )
+
+  it.effect("that was removed late takes nothing of what came after it along", () =>
+    Effect.gen(function* () {
+      const vault = yield* vaultDouble()
+      yield* put("kept").pipe(Effect.provide(programOf(settingsFor(vault))))
+      const slow = vault.fault("delay", { match: /DELETE secret\/metadata/, times: 2 })
+      const removing = locked(CredentialStore.use((store) => store.remove(notion)))
+      const first = yield* Effect.forkChild(removing.pipe(Effect.provide(programOf(settingsFor(vault)))))
+      let isWritten = false
+      while (first.pollUnsafe() === undefined) {
+        if (slow.met() === 2 && !isWritten) {
+          vault.advance(31_000)
+          vault.write("secret", path, { record: "of somebody else" })
+          isWritten = true
+        }
+        yield* TestClock.adjust("1 second")
+        yield* Effect.promise(() => new Promise((done) => setImmediate(done)))
+      }
+      assert.isTrue(yield* Fiber.join(first))
+      if (!isWritten) {
+        assert.notInclude(JSON.stringify(recordOf(vault)), "kept")
+        vault.write("secret", path, { record: "of somebody else" })
+      }
+      assert.include(JSON.stringify(recordOf(vault)), "of somebody else")
+    })
+  )
+
+  it.live("that was removed with an answer that got lost takes nothing along either", () =>
+    Effect.gen(function* () {
+      const vault = yield* vaultDouble()
+      yield* Effect.gen(function* () {
+        yield* put("kept")
+        vault.fault("drop after", { match: /DELETE secret\/metadata/ })
+        assert.isTrue(yield* CredentialStore.use((store) => store.remove(notion)))
+      }).pipe(Effect.provide(programOf(settingsFor(vault))))
+      assert.deepStrictEqual(vault.paths("secret"), [])
+    })
   )
 
   it.live("goes with the record that is removed under it", () =>
