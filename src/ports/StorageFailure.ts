@@ -35,7 +35,9 @@ export class WrongPassword extends Schema.TaggedClass<WrongPassword>()("WrongPas
 export class Corrupt extends Schema.TaggedClass<Corrupt>()("Corrupt", {
   /** The file, or the backend and the name in it. */
   path: Schema.String,
-  detail: Schema.String
+  detail: Schema.String,
+  /** What mends it, where that is not a backup, or a new sign-in. */
+  mend: Schema.optionalKey(Schema.String)
 }) {}
 /** A record that a newer version wrote. Nothing was changed. */
 export class NewerVersion extends Schema.TaggedClass<NewerVersion>()("NewerVersion", {
@@ -199,7 +201,7 @@ export const explainStorage = (reason: StorageFailure): string => {
     case "WrongPassword":
       return "The password does not open the token store. Give the one it was made with (MCP_CLI_ENCRYPTION_KEY, tokenStorage.password, or the prompt). If it is lost, run mcp-cli auth reset --all and sign in again."
     case "Corrupt":
-      return `${reason.path} is damaged (${reason.detail}). Restore it from a backup, or forget it with mcp-cli auth reset NAME and sign in again.`
+      return `${reason.path} is damaged (${reason.detail}). ${reason.mend ?? "Restore it from a backup, or forget it with mcp-cli auth reset NAME and sign in again"}.`
     case "NewerVersion":
       return `${reason.path} was written by a newer version of mcp-cli (format ${reason.version}). Upgrade mcp-cli; nothing was changed.`
     case "Exposed":

@@ -73,45 +73,22 @@ const exampleWith = (text: string): string => {
   return found[0] ?? ""
 }
 
-/** Beside the example: the live layers on a store in memory, by the doors of the package, and one call by each door for others. */
+/** Beside the examples: one call by each door for others, by somebody who approves. */
 const program = `
-import { Duration, Layer, Console } from "effect"
+import { Layer, Console, Redacted } from "effect"
 import { FetchHttpClient } from "effect/http"
-import { AccessTokens, AuthorizedHttp, Browser, Credentials, Person, SignIn, defaultOAuth } from "mcp-cli-oauth"
-import * as Live from "mcp-cli-oauth/node"
-import { MemoryLock, MemoryStore } from "mcp-cli-oauth/testing"
+import { Browser } from "mcp-cli-oauth"
 import { followRedirects } from "../../test/servers/Person.ts"
 import { byAuthProvider, byFetch, byHttpClient } from "./doors.ts"
+import { serverAt, stackIn } from "./stack.ts"
 
-const ports = Layer.mergeAll(
-  MemoryStore.layer,
-  MemoryLock.layer,
-  Layer.succeed(Browser, {
-    open: (url) => Effect.asVoid(Effect.forkDetach(Effect.promise(() => followRedirects(url.href))))
-  }),
-  Layer.mock(Person, {
-    present: true,
-    patience: Duration.seconds(30),
-    askToSignIn: () => Effect.void,
-    pastedRedirect: () => Effect.never,
-    tell: () => Effect.void
-  })
+const browser = Layer.succeed(Browser, {
+  open: (url) => Effect.asVoid(Effect.forkDetach(Effect.promise(() => followRedirects(url.href))))
+})
+const server = serverAt(process.argv[2] ?? "")
+const stack = stackIn(process.argv[3] ?? "", Redacted.make("a password"), browser).pipe(
+  Layer.provideMerge(FetchHttpClient.layer)
 )
-const stack = AuthorizedHttp.layer.pipe(
-  Layer.provideMerge(AccessTokens.layer),
-  Layer.provide(SignIn.layer),
-  Layer.provide(Credentials.layer),
-  Layer.provide(ports),
-  Layer.provideMerge(Layer.mergeAll(Live.WireLive.layer, FetchHttpClient.layer))
-)
-const server: HttpServer = {
-  _tag: "Http",
-  name: "demo",
-  url: new URL(process.argv[2] ?? ""),
-  headers: {},
-  transport: "auto",
-  oauth: defaultOAuth
-}
 const toolsOf = (client: Client) =>
   Effect.promise(async () => {
     const { tools } = await client.listTools()
@@ -133,10 +110,10 @@ describe("the doors of the library as it is built", () => {
     const folder = mkdtempSync(resolve("dist", "example-"))
     try {
       writeFileSync(join(folder, "doors.ts"), exampleWith("mcp-cli-oauth/http"))
+      writeFileSync(join(folder, "stack.ts"), exampleWith("mcp-cli-oauth/node"))
       const imports = [
         `import type { Client } from "@modelcontextprotocol/client"`,
-        `import { Effect } from "effect"`,
-        `import type { HttpServer } from "mcp-cli-oauth"`
+        `import { Effect } from "effect"`
       ]
       writeFileSync(join(folder, "main.ts"), [...imports, program].join("\n"))
       writeFileSync(
@@ -144,7 +121,11 @@ describe("the doors of the library as it is built", () => {
         JSON.stringify({ extends: resolve("tsconfig.json"), include: ["*.ts"] })
       )
       await run(process.execPath, [resolve("node_modules/typescript/bin/tsc"), "-p", folder])
-      const { stdout } = await run(process.execPath, [join(folder, "main.ts"), world.mcpServer.url.href])
+      const { stdout } = await run(process.execPath, [
+        join(folder, "main.ts"),
+        world.mcpServer.url.href,
+        join(folder, "tokens")
+      ])
       const tools = ["echo", "add", "fail"]
       assert.deepEqual(JSON.parse(stdout), { fetch: tools, authProvider: tools, status: 200 })
       assert.strictEqual(world.authorizationServer.counts.get("token:authorization_code"), 1)

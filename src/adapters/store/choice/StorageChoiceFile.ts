@@ -40,7 +40,11 @@ export const layer = (options: { readonly directory: string }): Layer.Layer<Stor
           reason:
             Option.isSome(version) && version.value.version > 1
               ? new NewerVersion({ path, version: version.value.version })
-              : new Corrupt({ path, detail: "delete it, and the backend is chosen anew" })
+              : new Corrupt({
+                  path,
+                  detail: "it is cut short or altered",
+                  mend: "Delete it: the backend is chosen anew, and mcp-cli storage move --from takes along what is in another"
+                })
         })
       }).pipe(Effect.withSpan("StorageChoiceFile.read")),
       write: Effect.fn("StorageChoiceFile.write")(function* (choice) {
