@@ -115,7 +115,8 @@ const errorsOf = (text: string): ReadonlyArray<string> => {
 /** What an answer means that is none to the request. */
 const statusProblem = (status: number, errors: ReadonlyArray<string>): readonly [VaultProblem, string] => {
   const said = errors.join(" ")
-  if (/namespace/i.test(said)) return ["namespace", "it does not know the namespace"]
+  // As a word of its own: paths may have it in them, and Vault quotes them.
+  if (/(?:^|[^\w/-])namespace(?![\w/-])/i.test(said)) return ["namespace", "it does not know the namespace"]
   if (/no handler for route|unsupported path/.test(said)) return ["no mount", "there is nothing at this path"]
   if (status === 429) return ["rate limited", "it answers no more requests for now (429)"]
   if (/sealed/i.test(said)) return ["sealed", "it is sealed"]

@@ -174,7 +174,10 @@ export const vaultSession = (
       if (isRefusal(answer) && answer.status === 403 && !(yield* isKnown(first.token))) {
         const next = yield* replace(first)
         if (Option.isNone(next)) {
-          return yield* http.fail("token expired", "it does not know this token, or not any more")
+          return yield* http.fail(
+            "token expired",
+            "it does not know this token, or not any more, or lets it neither do this nor look itself up"
+          )
         }
         answer = yield* http.send({ ...request, token: next.value.token })
       }
