@@ -2,7 +2,7 @@
 # Installs what the tests use of Debian, where it may: a browser, and a keyring on a message bus. Without them, the tests that
 # need them are skipped by name.
 set -euo pipefail
-packages=(chromium dbus gnome-keyring libglib2.0-bin openssl)
+packages=(chromium dbus gnome-keyring libglib2.0-bin libsecret-tools openssl)
 
 missing=()
 for package in "${packages[@]}"; do
