@@ -27,7 +27,7 @@ import {
   registrationOf,
   rejectionOf
 } from "./FlowClient.ts"
-import { retryPassing } from "./TokenRetry.ts"
+import { retryPassing } from "./tokens/TokenRetry.ts"
 
 /**
  * Binds the place that the browser comes back to, and finds the client for it. A client that others know stays at the

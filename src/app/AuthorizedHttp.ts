@@ -6,7 +6,7 @@ import { isSameOrigin } from "../domain/SecureUrl.ts"
 import { isAccessToken, type TokenSet } from "../domain/TokenSet.ts"
 import { DpopProofs } from "../ports/DpopProofs.ts"
 import { HttpTransport, type NetworkError } from "../ports/HttpTransport.ts"
-import { type AccessTokenError, AccessTokens } from "./AccessTokens.ts"
+import { type AccessTokenError, AccessTokens } from "./tokens/AccessTokens.ts"
 
 /** How long a server may take until it starts to answer, in milliseconds: a tool may work for minutes. */
 const patience = 600_000

@@ -2,7 +2,7 @@ import { Context, Effect, Layer, Option, Result, Stream } from "effect"
 import { HttpClient, HttpClientRequest, type HttpClientResponse } from "effect/http"
 import type { HttpServer } from "../domain/Server.ts"
 import { HttpTransport, type NetworkError } from "../ports/HttpTransport.ts"
-import type { AccessTokenError } from "./AccessTokens.ts"
+import type { AccessTokenError } from "./tokens/AccessTokens.ts"
 import * as AuthorizedHttp from "./AuthorizedHttp.ts"
 
 /** Sends the request of a client with these further headers, and gives the head of its answer. */

@@ -7,7 +7,7 @@ import { poll } from "./DevicePolling.ts"
 import { dpopKeyFor, type Flow, ForgottenClient, withKnownClient } from "./Flow.ts"
 import { clientOf, fixedClient, registerClient, registrationOf, rejectionOf } from "./FlowClient.ts"
 import { firstAccepted } from "./ClientAttempts.ts"
-import { retryPassing } from "./TokenRetry.ts"
+import { retryPassing } from "./tokens/TokenRetry.ts"
 
 const attempt = Effect.fn("DeviceCodeGrant.attempt")(function* (flow: Flow) {
   const { authority, keep, key, known, server } = flow

@@ -14,7 +14,7 @@ import * as TerminalLineEditor from "../adapters/terminal/TerminalLineEditor.ts"
 import * as TerminalPerson from "../adapters/terminal/TerminalPerson.ts"
 import * as TerminalSecretPrompt from "../adapters/terminal/TerminalSecretPrompt.ts"
 import * as TraceFile from "../adapters/trace/TraceFile.ts"
-import * as AccessTokens from "./AccessTokens.ts"
+import * as AccessTokens from "./tokens/AccessTokens.ts"
 import * as AuthorizedHttp from "./AuthorizedHttp.ts"
 import type { Live } from "./cli/Program.ts"
 import {

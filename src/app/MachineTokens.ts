@@ -7,7 +7,7 @@ import { TokenEndpoint, type TokenRequestError } from "../ports/TokenEndpoint.ts
 import { type AuthenticatedAnswer, firstAccepted } from "./ClientAttempts.ts"
 import { dpopKeyFor, type Flow } from "./Flow.ts"
 import { clientOf, type FixedClient, registrationOf, rejectionOf } from "./FlowClient.ts"
-import { retryPassing } from "./TokenRetry.ts"
+import { retryPassing } from "./tokens/TokenRetry.ts"
 
 /** What tokens are asked for without a person. */
 export interface MachineRequest {

@@ -1,7 +1,7 @@
 import { Clock, Effect, Option, Redacted } from "effect"
 import { bearerChallenge, silentChallenge } from "../domain/Challenge.ts"
 import type { HttpServer } from "../domain/Server.ts"
-import { AccessTokens } from "./AccessTokens.ts"
+import { AccessTokens } from "./tokens/AccessTokens.ts"
 import { bearerToken } from "./BearerHeader.ts"
 
 /** The `AuthProvider` of version 2 of the official SDK (`@modelcontextprotocol/client`), as far as we need it. */

@@ -2,7 +2,7 @@ import { Context, Effect, Layer, type Scope } from "effect"
 import type { Server } from "../domain/Server.ts"
 import type { NetworkError } from "../ports/HttpTransport.ts"
 import { McpConnector, type McpError, type McpSession } from "../ports/McpConnector.ts"
-import type { AccessTokenError } from "./AccessTokens.ts"
+import type { AccessTokenError } from "./tokens/AccessTokens.ts"
 import { AuthorizedHttp } from "./AuthorizedHttp.ts"
 
 /** Every way in which a request to a server can fail, the sign-in included. */

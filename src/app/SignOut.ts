@@ -10,7 +10,7 @@ import { CredentialStore, type StorageError } from "../ports/CredentialStore.ts"
 import { type RevocationRequest, TokenEndpoint, type TokenRequestError } from "../ports/TokenEndpoint.ts"
 import { firstAccepted } from "./ClientAttempts.ts"
 import { Credentials } from "./Credentials.ts"
-import { retryPassing } from "./TokenRetry.ts"
+import { retryPassing } from "./tokens/TokenRetry.ts"
 
 /**
  * What a logout came to.

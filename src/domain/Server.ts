@@ -68,6 +68,10 @@ export type Grant = { readonly _tag: "AuthorizationCode" } | { readonly _tag: "D
 export const isMachineGrant = (grant: Grant): grant is MachineGrant =>
   grant._tag !== "AuthorizationCode" && grant._tag !== "DeviceCode"
 
+/** True if the configured grant can need the user. False: the server is configured with a machine grant. */
+export const needsUser = ({ oauth: { grant } }: HttpServer): boolean =>
+  grant === undefined || !isMachineGrant(grant)
+
 /**
  * Where a server's authorization server comes from: both endpoints by hand, with a client that it knows; or
  * discovery from the server's URL (RFC 9728, RFC 8414), with or without such a client.

@@ -1,10 +1,7 @@
 import { Duration, Redacted, Schema } from "effect"
 
-/**
- * How much of a token's life must be left for it to be handed out: five minutes, but never more than half of
- * its own lifetime, so that short-lived tokens are used too.
- */
-export const freshnessBuffer = Duration.minutes(5)
+/** Default time before expiry at which a token is refreshed. */
+export const defaultRefreshBefore = Duration.minutes(5)
 
 /**
  * Whether a text can be an access token: printable ASCII (RFC 6749 appendix A.12) without spaces, so that it stays one
@@ -31,11 +28,14 @@ export class TokenSet extends Schema.Class<TokenSet>("TokenSet")({
    */
   dpopKey: Schema.optionalKey(Schema.RedactedFromValue(Schema.NonEmptyString))
 }) {
-  /** Fresh enough to hand out at `now`. */
-  isFresh(now: number): boolean {
+  /**
+   * True while more than `refreshBefore` of the token's life is left at `now`. The buffer is never more than half of the
+   * lifetime, so that short-lived tokens are used too.
+   */
+  isFresh(now: number, refreshBefore: Duration.Duration = defaultRefreshBefore): boolean {
     if (this.expiresAt === undefined) return true
     const lifetime = this.expiresAt - this.obtainedAt
-    return this.expiresAt - now > Math.min(Duration.toMillis(freshnessBuffer), lifetime / 2)
+    return this.expiresAt - now > Math.min(Duration.toMillis(refreshBefore), lifetime / 2)
   }
 
   /** Past its end at `now`: no server would take it. */

@@ -1,7 +1,7 @@
 import { Duration, Effect, Layer } from "effect"
 import * as MemoryLock from "../../src/adapters/lock/MemoryLock.ts"
 import * as MemoryStore from "../../src/adapters/store/memory/MemoryStore.ts"
-import * as AccessTokens from "../../src/app/AccessTokens.ts"
+import * as AccessTokens from "../../src/app/tokens/AccessTokens.ts"
 import * as AuthorizedHttp from "../../src/app/AuthorizedHttp.ts"
 import * as Credentials from "../../src/app/Credentials.ts"
 import * as SignIn from "../../src/app/SignIn.ts"

@@ -3,7 +3,7 @@ import { type Duration, Effect, Fiber, Layer, Option, Redacted, Schema } from "e
 import { TestClock } from "effect/testing"
 import { ScriptedAuthorizationServer } from "../../src/adapters/scripted/ScriptedAuthorizationServer.ts"
 import { ScriptedPerson } from "../../src/adapters/scripted/ScriptedPerson.ts"
-import { AccessTokens } from "../../src/app/AccessTokens.ts"
+import { AccessTokens } from "../../src/app/tokens/AccessTokens.ts"
 import { SignIn } from "../../src/app/SignIn.ts"
 import { CredentialJson } from "../../src/domain/Credential.ts"
 import { CredentialKey } from "../../src/domain/CredentialKey.ts"

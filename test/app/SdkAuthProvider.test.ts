@@ -7,7 +7,7 @@ import {
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Effect, Layer, Option, Redacted } from "effect"
 import { TestClock } from "effect/testing"
-import { AccessTokens } from "../../src/app/AccessTokens.ts"
+import { AccessTokens } from "../../src/app/tokens/AccessTokens.ts"
 import { Credentials } from "../../src/app/Credentials.ts"
 import { toAuthProvider } from "../../src/app/SdkAuthProvider.ts"
 import { CredentialKey } from "../../src/domain/CredentialKey.ts"

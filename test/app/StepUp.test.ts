@@ -6,7 +6,7 @@ import {
   type ScriptedOptions
 } from "../../src/adapters/scripted/ScriptedAuthorizationServer.ts"
 import { ScriptedPerson } from "../../src/adapters/scripted/ScriptedPerson.ts"
-import { AccessTokens } from "../../src/app/AccessTokens.ts"
+import { AccessTokens } from "../../src/app/tokens/AccessTokens.ts"
 import * as AuthorizedHttp from "../../src/app/AuthorizedHttp.ts"
 import { SignIn } from "../../src/app/SignIn.ts"
 import { DynamicRegistration } from "../../src/domain/ClientRegistration.ts"

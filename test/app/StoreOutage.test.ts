@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Option, Redacted } from "effect"
 import { TestClock } from "effect/testing"
-import { AccessTokens } from "../../src/app/AccessTokens.ts"
+import { AccessTokens } from "../../src/app/tokens/AccessTokens.ts"
 import { Credential } from "../../src/domain/Credential.ts"
 import { CredentialKey } from "../../src/domain/CredentialKey.ts"
 import { TokenSet } from "../../src/domain/TokenSet.ts"

@@ -1,6 +1,6 @@
 import { Console, Effect, Redacted } from "effect"
 import { Command, Flag } from "effect/cli"
-import { AccessTokens } from "../AccessTokens.ts"
+import { AccessTokens } from "../tokens/AccessTokens.ts"
 import { bearerHeader, bearerToken } from "../BearerHeader.ts"
 import { accountAt, httpServer, serverName } from "./Arguments.ts"
 import { isoTime, printJson } from "./Output.ts"

@@ -1,6 +1,6 @@
 import { Effect, Fiber, type Scope } from "effect"
 
-/** Runs at most one effect a key at a time; whoever asks meanwhile gets the answer of the one that runs. */
+/** Runs at most one effect per key. Concurrent callers with the same key share its result. */
 export interface SingleFlight<A, E> {
   readonly run: (key: string, effect: Effect.Effect<A, E>) => Effect.Effect<A, E>
 }
@@ -11,22 +11,27 @@ interface Flight<A, E> {
 }
 
 /**
- * A single flight whose effects belong to the scope and not to the first that asked: that one may be interrupted,
- * and the others still get their answer. When the last of them is interrupted, so is the effect.
+ * Creates a single flight whose effects belong to the scope, not to the first caller. If that caller is interrupted, the
+ * others still get their result. When the last caller is interrupted, so is the effect.
  */
 export const makeSingleFlight = <A, E>(): Effect.Effect<SingleFlight<A, E>, never, Scope.Scope> =>
   Effect.gen(function* () {
     const scope = yield* Effect.scope
     const flights = new Map<string, Flight<A, E>>()
 
+    // An uninterruptible flight can outlive its last caller, when its key already belongs to the next flight.
+    const end = (key: string, flight: Flight<A, E>) => {
+      if (flights.get(key) === flight) flights.delete(key)
+    }
+
     const start = (key: string, effect: Effect.Effect<A, E>) =>
       Effect.suspend(() => effect).pipe(
-        Effect.ensuring(Effect.sync(() => flights.delete(key))),
         Effect.interruptible,
         Effect.forkIn(scope),
         Effect.map((fiber) => {
           const flight: Flight<A, E> = { fiber, waiting: 0 }
           flights.set(key, flight)
+          fiber.addObserver(() => end(key, flight))
           return flight
         })
       )
@@ -35,7 +40,7 @@ export const makeSingleFlight = <A, E>(): Effect.Effect<SingleFlight<A, E>, neve
       Effect.suspend(() => {
         flight.waiting -= 1
         if (flight.waiting > 0) return Effect.void
-        if (flights.get(key) === flight) flights.delete(key)
+        end(key, flight)
         return Fiber.interrupt(flight.fiber)
       })
 

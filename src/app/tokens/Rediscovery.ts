@@ -1,0 +1,75 @@
+import { Effect, Option, type Redacted } from "effect"
+import type { Credential } from "../../domain/Credential.ts"
+import { DpopUnsupported } from "../../domain/SignInError.ts"
+import type { Stale, TokenState } from "../../domain/TokenState.ts"
+import { Discovery } from "../../ports/Discovery.ts"
+import { DpopProofs } from "../../ports/DpopProofs.ts"
+import type { TokenQuery, TokenSource } from "./TokenSource.ts"
+
+/**
+ * What the server and its authorization server say now, which may differ from what they said at the sign-in. None of it
+ * is required: if discovery fails, the stored credential is used as it is.
+ */
+export interface Rediscovery {
+  /**
+   * After a 401, finds out which issuer the server names now, so that a changed one leads to a sign-in and not to a
+   * refresh.
+   */
+  readonly withCurrentIssuer: <Out extends TokenState>(
+    source: TokenSource<Out, Stale>
+  ) => TokenSource<Out, Stale>
+  /** The token endpoint that the same issuer names now, if it differs from the stored one (RFC 8414 §3). */
+  readonly movedEndpoint: (query: TokenQuery, credential: Credential) => Effect.Effect<Option.Option<string>>
+  /**
+   * Creates a key for tokens that are not bound yet (RFC 9449 §5.1). Fails with `DpopUnsupported` if the authorization
+   * server does not bind tokens.
+   */
+  readonly firstDpopKey: (query: TokenQuery) => Effect.Effect<Redacted.Redacted, DpopUnsupported>
+}
+
+/** @see Rediscovery */
+export const makeRediscovery: Effect.Effect<Rediscovery, never, Discovery | DpopProofs> = Effect.gen(
+  function* () {
+    const discovery = yield* Discovery
+    const dpopProofs = yield* DpopProofs
+
+    const metadataNow = Effect.fn("Rediscovery.metadataNow")(function* ({ challenge, server }: TokenQuery) {
+      if (server.oauth.source._tag === "ByHand") return Option.none()
+      return yield* discovery.discover(server, challenge).pipe(
+        Effect.map(({ metadata }) => metadata),
+        Effect.tapError((error) => Effect.logDebug(`${error.message} The stored sign-in is tried.`)),
+        Effect.option
+      )
+    })
+
+    return {
+      withCurrentIssuer: (source) => (query, stale) =>
+        query.challenge === undefined
+          ? source(query, stale)
+          : Effect.flatMap(metadataNow(query), (metadata) =>
+              source({ ...query, currentIssuer: Option.getOrUndefined(metadata)?.issuer }, stale)
+            ),
+
+      movedEndpoint: (query, { issuer, tokenEndpoint }) =>
+        Effect.map(metadataNow(query), (metadata) =>
+          metadata.pipe(
+            Option.filter((now) => now.issuer === issuer && now.token_endpoint !== tokenEndpoint),
+            Option.map((now) => now.token_endpoint)
+          )
+        ),
+
+      firstDpopKey: Effect.fn("Rediscovery.firstDpopKey")(function* (query) {
+        const { name, oauth } = query.server
+        const metadata = Option.getOrUndefined(yield* metadataNow(query))
+        if (metadata !== undefined && !metadata.dpop_signing_alg_values_supported?.includes("ES256")) {
+          return yield* new DpopUnsupported({
+            server: name,
+            issuer: metadata.issuer,
+            required: oauth.dpop === undefined
+          })
+        }
+        return yield* dpopProofs.makeKey
+      })
+    }
+  }
+)

@@ -1,0 +1,89 @@
+import { Effect, Equal, type Redacted } from "effect"
+import { renewalOutcome } from "../../domain/RenewalOutcome.ts"
+import type { DpopUnsupported } from "../../domain/SignInError.ts"
+import {
+  type SignInNeeded,
+  signInNeeded,
+  type Stale,
+  type TokenState,
+  type Usable,
+  usable
+} from "../../domain/TokenState.ts"
+import { Person } from "../../ports/Person.ts"
+import type { TokenRequestError } from "../../ports/TokenEndpoint.ts"
+import { Credentials } from "../Credentials.ts"
+import type { Renew } from "./Renewal.ts"
+import { TokenPolicy } from "./TokenPolicy.ts"
+import { retryPassing } from "./TokenRetry.ts"
+import { firstOf, type TokenSource, whenStale } from "./TokenSource.ts"
+import type { TokenStates } from "./TokenStates.ts"
+
+/**
+ * A renewal at the token endpoint. The caller holds the key's refresh lock and has read the store under it. What a failure
+ * leads to is the table of `renewalOutcome`.
+ *
+ * @param store read again before a refused refresh token is given up
+ */
+export const refreshSource = (
+  states: TokenStates,
+  store: TokenSource<TokenState>,
+  renew: Renew
+): Effect.Effect<TokenSource<Usable | SignInNeeded, Stale>, never, Credentials | Person> =>
+  Effect.gen(function* () {
+    const credentials = yield* Credentials
+    const person = yield* Person
+    const policy = yield* TokenPolicy
+
+    /** Gives up a refused refresh token, if it is still the stored one. */
+    const giveUp =
+      (refused: Redacted.Redacted): TokenSource<TokenState, Stale> =>
+      (query, stale) => {
+        const { credential, renewal, stillValid, tokens } = stale
+        if (renewal._tag !== "RefreshToken" || !Equal.equals(renewal.refreshToken, refused)) {
+          return Effect.succeed(stale)
+        }
+        return stillValid
+          ? Effect.as(
+              credentials.keep(query.key, credential.next({ tokens: tokens.withRefreshToken(undefined) })),
+              usable(tokens)
+            )
+          : Effect.as(credentials.keep(query.key, credential.withoutTokens), signInNeeded("revoked"))
+      }
+
+    const settle = (
+      failure: TokenRequestError | DpopUnsupported
+    ): TokenSource<Usable | SignInNeeded, Stale> =>
+      Effect.fnUntraced(function* (query, stale) {
+        const { key, server } = query
+        const outcome = renewalOutcome(failure, { server, stale, userPresent: person.present }, policy)
+        switch (outcome._tag) {
+          case "KeepServing":
+            yield* states.coolDown(key, outcome.cooldown)
+            yield* Effect.logDebug(`${failure.message} The current access token is still valid and is used.`)
+            return usable(stale.tokens)
+          case "Reread":
+            return yield* firstOf(store, whenStale(giveUp(outcome.refused)), whenStale(refresh))(query, stale)
+          case "SignIn":
+            if (outcome.forgetClient) yield* credentials.forget(key)
+            return signInNeeded("revoked")
+          case "RejectClient":
+            return yield* outcome.error
+          case "Fail":
+            return yield* failure
+        }
+      })
+
+    const refresh: TokenSource<Usable | SignInNeeded, Stale> = (query, stale) => {
+      const attempt = renew(query, stale)
+      // While the current token is valid no caller has to wait for the retries.
+      const patient = stale.stillValid
+        ? attempt
+        : Effect.provideService(retryPassing(attempt), TokenPolicy, policy)
+      return Effect.matchEffect(patient, {
+        onSuccess: (tokens) => Effect.succeed(usable(tokens)),
+        onFailure: (failure) => settle(failure)(query, stale)
+      })
+    }
+
+    return refresh
+  })

@@ -1,0 +1,113 @@
+import { Effect, Option, type Redacted } from "effect"
+import type { Credential } from "../../domain/Credential.ts"
+import type { DpopUnsupported } from "../../domain/SignInError.ts"
+import { scopesOf, type TokenSet } from "../../domain/TokenSet.ts"
+import type { Stale } from "../../domain/TokenState.ts"
+import { TokenEndpoint, type TokenRequestError } from "../../ports/TokenEndpoint.ts"
+import { firstAccepted } from "../ClientAttempts.ts"
+import { Credentials } from "../Credentials.ts"
+import { machineTokens } from "../MachineTokens.ts"
+import type { Rediscovery } from "./Rediscovery.ts"
+import type { TokenQuery } from "./TokenSource.ts"
+
+/** Requests new tokens for stale ones, and stores them. The caller holds the key's refresh lock. */
+export type Renew = (
+  query: TokenQuery,
+  stale: Stale
+) => Effect.Effect<TokenSet, TokenRequestError | DpopUnsupported>
+
+/** Sends the request of the refresh token (RFC 6749 §6) or of the machine grant. */
+const request = (
+  tokenEndpoint: TokenEndpoint["Service"],
+  { server }: TokenQuery,
+  { credential, renewal }: Stale,
+  dpopKey: Redacted.Redacted | undefined
+) => {
+  const client = credential.clientAt(server)
+  const { clientId, clientSecret, methods, signing } = client
+  const common = {
+    tokenEndpoint: new URL(credential.tokenEndpoint),
+    resource: credential.resourceParameter,
+    dpopKey
+  }
+  if (renewal._tag === "Grant") {
+    const { grant } = renewal
+    const { issuer } = credential
+    const scopes = credential.scopesAt(server)
+    return machineTokens(tokenEndpoint, { ...common, server, grant, issuer, client, scopes })
+  }
+  return firstAccepted(methods, (authenticationMethod) =>
+    tokenEndpoint.refresh({
+      ...common,
+      server: server.name,
+      client: { clientId, clientSecret, signing, authenticationMethod },
+      refreshToken: renewal.refreshToken
+    })
+  )
+}
+
+/** The credential that the answer of the token endpoint leads to. */
+const renewed = (
+  { server }: TokenQuery,
+  { credential, renewal, tokens }: Stale,
+  answer: TokenSet
+): Credential =>
+  credential.next({
+    tokens: tokens.refreshedBy(answer),
+    ...(renewal._tag === "Grant" ? { requestedScopes: credential.scopesAt(server) } : {}),
+    // The scopes of the answer count, even if they are fewer than before (RFC 6749 §6).
+    ...(answer.scope === undefined ? {} : { grantedScopes: scopesOf(answer.scope) })
+  })
+
+/** @see Renew */
+export const makeRenew = (
+  rediscovery: Rediscovery
+): Effect.Effect<Renew, never, Credentials | TokenEndpoint> =>
+  Effect.gen(function* () {
+    const credentials = yield* Credentials
+    const tokenEndpoint = yield* TokenEndpoint
+
+    /** The access token of an unbound answer is discarded, but its refresh token has replaced the one that was sent. */
+    const keepReplacedToken = (
+      { key }: TokenQuery,
+      { credential, tokens }: Stale,
+      error: TokenRequestError
+    ) =>
+      error.reason._tag === "NotBound" && error.reason.refreshToken !== undefined
+        ? credentials.keep(
+            key,
+            credential.next({ tokens: tokens.withRefreshToken(error.reason.refreshToken) })
+          )
+        : Effect.void
+
+    /**
+     * Sends one request and stores its answer. Uninterruptible: the server may replace the refresh token as soon as it
+     * gets the request, so an answer that is not stored would lose the sign-in.
+     */
+    const renewOnce = Effect.fn("Renewal.renewOnce")(function* (query: TokenQuery, stale: Stale) {
+      // A server or a configuration that starts to require bound tokens does not require a new sign-in.
+      const isBound = query.server.oauth.dpop ?? query.challenge?.dpop === true
+      const dpopKey =
+        stale.tokens.dpopKey ??
+        (isBound ? yield* Effect.interruptible(rediscovery.firstDpopKey(query)) : undefined)
+      const { answer } = yield* request(tokenEndpoint, query, stale, dpopKey).pipe(
+        Effect.tapError((error) => keepReplacedToken(query, stale, error))
+      )
+      const next = renewed(query, stale, answer)
+      // Another process may have stored something newer, if the lock was lost.
+      const { tokens } = yield* credentials.keep(query.key, next)
+      return tokens ?? stale.tokens.refreshedBy(answer)
+    }, Effect.uninterruptible)
+
+    /** Sends a second request if the stored address is no longer a token endpoint, and the issuer names another. */
+    return (query, stale) =>
+      Effect.catchReason(renewOnce(query, stale), "TokenRequestError", "Malformed", (_, error) =>
+        Effect.flatMap(
+          rediscovery.movedEndpoint(query, stale.credential),
+          Option.match({
+            onNone: () => Effect.fail(error),
+            onSome: (endpoint) => renewOnce(query, { ...stale, credential: stale.credential.at(endpoint) })
+          })
+        )
+      )
+  })

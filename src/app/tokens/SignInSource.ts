@@ -1,0 +1,39 @@
+import { Clock, Effect, Option } from "effect"
+import { needsUser } from "../../domain/Server.ts"
+import { SignInRequired } from "../../domain/SignInError.ts"
+import { type SignInNeeded, type Usable, usable } from "../../domain/TokenState.ts"
+import { Person } from "../../ports/Person.ts"
+import { SignIn } from "../SignIn.ts"
+import type { TokenSource } from "./TokenSource.ts"
+import type { TokenStates } from "./TokenStates.ts"
+
+/**
+ * A sign-in: in the browser, by a device code, or by a machine grant. Fails with `SignInRequired` if it needs the user
+ * and nobody is there.
+ */
+export const signInSource = (
+  states: TokenStates
+): Effect.Effect<TokenSource<Usable, SignInNeeded>, never, Person | SignIn> =>
+  Effect.gen(function* () {
+    const person = yield* Person
+    const signIn = yield* SignIn
+
+    return Effect.fn("SignInSource.signIn")(function* (query, { why }) {
+      const { account, challenge, key, server } = query
+      if (!person.present && needsUser(server)) {
+        return yield* new SignInRequired({ server: server.name, account: key.account, why })
+      }
+      const now = yield* Clock.currentTimeMillis
+      const { tokens } = yield* signIn.signIn({
+        server,
+        account,
+        challenge,
+        // Another process may have signed in while this one waited for the lock.
+        adopt: (credential) => {
+          const state = states.of(query, Option.some(credential), now)
+          return state._tag === "Usable" ? state.tokens : undefined
+        }
+      })
+      return usable(tokens)
+    })
+  })

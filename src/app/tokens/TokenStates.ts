@@ -1,0 +1,44 @@
+import { Clock, Duration, Effect, Option, type Redacted } from "effect"
+import type { Credential } from "../../domain/Credential.ts"
+import type { CredentialKey } from "../../domain/CredentialKey.ts"
+import { type TokenState, tokenState } from "../../domain/TokenState.ts"
+import { TokenPolicy } from "./TokenPolicy.ts"
+import type { TokenQuery } from "./TokenSource.ts"
+
+/** The state of credentials, by what this process has learned about their tokens. */
+export interface TokenStates {
+  /** The state of a credential at `now`, in milliseconds since the epoch. */
+  readonly of: (query: TokenQuery, found: Option.Option<Credential>, now: number) => TokenState
+  /** The server answered this access token with 401. Newer tokens are unaffected. */
+  readonly reject: (key: CredentialKey, accessToken: Redacted.Redacted) => void
+  /** A renewal failed: none is tried for this long while the access token is still valid. */
+  readonly coolDown: (key: CredentialKey, duration: Duration.Duration) => Effect.Effect<void>
+}
+
+/** Creates the states of one `AccessTokens`. Nothing in them outlives the process. */
+export const makeTokenStates: Effect.Effect<TokenStates> = Effect.gen(function* () {
+  const policy = yield* TokenPolicy
+  const rejected = new Map<string, Redacted.Redacted>()
+  const cooldownUntil = new Map<string, number>()
+  return {
+    of: ({ currentIssuer, key: { storageName }, server }, found, now) =>
+      tokenState(
+        found,
+        server,
+        {
+          now,
+          currentIssuer,
+          rejected: rejected.get(storageName),
+          cooldownUntil: cooldownUntil.get(storageName)
+        },
+        policy
+      ),
+    reject: ({ storageName }, accessToken) => {
+      rejected.set(storageName, accessToken)
+    },
+    coolDown: ({ storageName }, duration) =>
+      Effect.map(Clock.currentTimeMillis, (now) => {
+        cooldownUntil.set(storageName, now + Duration.toMillis(duration))
+      })
+  }
+})

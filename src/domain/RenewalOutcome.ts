@@ -1,0 +1,102 @@
+import { Duration, type Redacted } from "effect"
+import type { HttpServer } from "./Server.ts"
+import { ClientRejected, type DpopUnsupported } from "./SignInError.ts"
+import type { TokenFailure } from "./TokenFailure.ts"
+import type { Stale } from "./TokenState.ts"
+
+/** A renewal that failed: at the token endpoint, or because a DPoP key cannot be used there. */
+export type RenewalFailure =
+  | {
+      readonly _tag: "TokenRequestError"
+      readonly reason: TokenFailure
+      readonly purpose?: string
+    }
+  | DpopUnsupported
+
+/** What a failed renewal leads to. */
+export type RenewalOutcome =
+  /** Return the current access token, and do not renew again before `cooldown` has passed. */
+  | { readonly _tag: "KeepServing"; readonly cooldown: Duration.Duration }
+  /** Read the store again: another program may have rotated the refresh token that was refused. */
+  | { readonly _tag: "Reread"; readonly refused: Redacted.Redacted }
+  /** Start a sign-in; first remove the stored credential if the server no longer knows its client. */
+  | { readonly _tag: "SignIn"; readonly forgetClient: boolean }
+  /** Fail with an error that names the client to correct. */
+  | { readonly _tag: "RejectClient"; readonly error: ClientRejected }
+  /** Fail with the error of the renewal. */
+  | { readonly _tag: "Fail" }
+
+/** The renewal that failed. */
+export interface Situation {
+  readonly server: HttpServer
+  readonly stale: Stale
+  /** Someone can approve a sign-in. */
+  readonly userPresent: boolean
+}
+
+type Decision = (situation: Situation, purpose: string | undefined) => RenewalOutcome
+
+const fail: Decision = () => ({ _tag: "Fail" })
+
+const rejectedClient: Decision = ({ server, stale: { credential } }, purpose) => {
+  // The client at the identity provider: its error already names the fields to correct.
+  if (purpose === "identity assertion") return { _tag: "Fail" }
+  switch (credential.registration._tag) {
+    case "Configured":
+      return { _tag: "RejectClient", error: ClientRejected.ofConfigured(server) }
+    case "MetadataDocument": {
+      const metadataUrl = credential.registration.clientId
+      const error = new ClientRejected({ server: server.name, hasSecret: false, metadataUrl })
+      return { _tag: "RejectClient", error }
+    }
+    case "Dynamic":
+      return { _tag: "SignIn", forgetClient: true }
+  }
+}
+
+/** What each failure leads to when the access token is no longer valid. */
+const onceInvalid: { readonly [Tag in TokenFailure["_tag"] | "DpopUnsupported"]: Decision } = {
+  Passing: fail,
+  Malformed: fail,
+  NotBound: fail,
+  UnusableSecret: fail,
+  DpopUnsupported: fail,
+  // Of a machine grant. A refresh token is read again before it is given up.
+  InvalidGrant: fail,
+  InvalidClient: rejectedClient,
+  // Waiting does not help; a sign-in may, unless there is no refresh token that it would replace.
+  Refused: ({ stale, userPresent }) =>
+    userPresent && stale.renewal._tag === "RefreshToken"
+      ? { _tag: "SignIn", forgetClient: false }
+      : { _tag: "Fail" }
+}
+
+/**
+ * Decides what a failed renewal leads to. The first row that applies counts:
+ *
+ * | failure                                        | access token | outcome                     |
+ * | ---------------------------------------------- | ------------ | --------------------------- |
+ * | `InvalidGrant` of a refresh token              | any          | `Reread`                    |
+ * | any                                            | still valid  | `KeepServing`               |
+ * | `InvalidClient` of a dynamic client            | invalid      | `SignIn`, forget the client |
+ * | `InvalidClient` of a configured client         | invalid      | `RejectClient`              |
+ * | `Refused`, a refresh token, the user is there  | invalid      | `SignIn`                    |
+ * | any other                                      | invalid      | `Fail`                      |
+ */
+export const renewalOutcome = (
+  failure: RenewalFailure,
+  situation: Situation,
+  policy: { readonly cooldown: Duration.Duration }
+): RenewalOutcome => {
+  const { renewal, stillValid } = situation.stale
+  const reason = failure._tag === "DpopUnsupported" ? failure : failure.reason
+  if (reason._tag === "InvalidGrant" && renewal._tag === "RefreshToken") {
+    return { _tag: "Reread", refused: renewal.refreshToken }
+  }
+  if (stillValid) {
+    const retryAfter = reason._tag === "Passing" ? (reason.retryAfter ?? 0) : 0
+    return { _tag: "KeepServing", cooldown: Duration.max(policy.cooldown, Duration.millis(retryAfter)) }
+  }
+  const purpose = failure._tag === "DpopUnsupported" ? undefined : failure.purpose
+  return onceInvalid[reason._tag](situation, purpose)
+}

@@ -1,0 +1,56 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Redacted } from "effect"
+import { TokenSet } from "../../../src/domain/TokenSet.ts"
+import {
+  type SignInNeeded,
+  signInNeeded,
+  type TokenState,
+  type Usable,
+  usable
+} from "../../../src/domain/TokenState.ts"
+import { firstOf, queryOf, type TokenSource, whenStale } from "../../../src/app/tokens/TokenSource.ts"
+import { serverNamed } from "../World.ts"
+
+const query = queryOf({ server: serverNamed("notion") })
+const tokens = new TokenSet({ accessToken: Redacted.make("a"), tokenType: "bearer", obtainedAt: 0 })
+
+const finding =
+  <S extends TokenState>(state: S, seen: Array<unknown>): TokenSource<S> =>
+  (_, before) =>
+    Effect.sync(() => {
+      seen.push(before)
+      return state
+    })
+
+describe("firstOf", () => {
+  it.effect("stops at usable tokens", () =>
+    Effect.gen(function* () {
+      const seen: Array<unknown> = []
+      const first: TokenSource<TokenState> = finding(usable(tokens), seen)
+      const found = yield* firstOf(first, finding(usable(tokens), seen))(query, "start")
+      assert.strictEqual(found.tokens, tokens)
+      assert.deepEqual(seen, ["start"])
+    })
+  )
+
+  it.effect("hands each source the state that the one before it left", () =>
+    Effect.gen(function* () {
+      const seen: Array<unknown> = []
+      const [one, two] = [signInNeeded("expired"), signInNeeded("moved")]
+      yield* firstOf(finding(one, seen), finding(two, seen), finding(usable(tokens), seen))(query, "start")
+      assert.deepEqual(seen, ["start", one, two])
+    })
+  )
+
+  it("does not type-check in an order that could end without tokens", () => {
+    const store = finding<TokenState>(usable(tokens), [])
+    const refresh = whenStale(finding<SignInNeeded | Usable>(usable(tokens), []))
+    const signIn: TokenSource<Usable, SignInNeeded> = finding(usable(tokens), [])
+    const right: TokenSource<Usable> = firstOf(store, refresh, signIn)
+    // @ts-expect-error A stale token is left over: only a refresh takes it.
+    const swapped: TokenSource<Usable> = firstOf(store, signIn, refresh)
+    // @ts-expect-error Nothing signs in.
+    const short: TokenSource<Usable> = firstOf(store, refresh)
+    assert.isTrue([right, swapped, short].every((source) => typeof source === "function"))
+  })
+})

@@ -1,0 +1,91 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Context, Effect, Fiber, Layer } from "effect"
+import { TestClock } from "effect/testing"
+import { ScriptedAuthorizationServer } from "../../../src/adapters/scripted/ScriptedAuthorizationServer.ts"
+import { ScriptedPerson } from "../../../src/adapters/scripted/ScriptedPerson.ts"
+import * as Credentials from "../../../src/app/Credentials.ts"
+import * as SignIn from "../../../src/app/SignIn.ts"
+import * as AccessTokens from "../../../src/app/tokens/AccessTokens.ts"
+import { CredentialKey } from "../../../src/domain/CredentialKey.ts"
+import { CredentialLock } from "../../../src/ports/CredentialLock.ts"
+import { serverNamed, world } from "../World.ts"
+
+const server = serverNamed("notion")
+
+/** A process of its own over the store, the lock and the authorization server that all processes share. */
+const startProcess = Layer.build(
+  Layer.fresh(
+    AccessTokens.layer.pipe(Layer.provideMerge(SignIn.layer), Layer.provideMerge(Credentials.layer))
+  )
+).pipe(Effect.map((services) => Context.get(services, AccessTokens.AccessTokens)))
+
+const within = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.gen(function* () {
+    const fiber = yield* Effect.forkChild(effect)
+    yield* TestClock.adjust("1 second")
+    return yield* Fiber.join(fiber)
+  })
+
+describe("two processes", () => {
+  it.effect("share one refresh: the second adopts what the first has stored", () =>
+    Effect.gen(function* () {
+      const [one, two] = [yield* startProcess, yield* startProcess]
+      yield* within(one.get({ server }))
+      yield* within(two.get({ server }))
+      yield* TestClock.adjust("2 hours")
+      const [first, second] = yield* within(
+        Effect.all([one.get({ server }), two.get({ server })], { concurrency: "unbounded" })
+      )
+      assert.isTrue(first.holds(second.accessToken))
+      const { counts } = yield* ScriptedAuthorizationServer
+      assert.deepInclude(counts, { refreshes: 1, revokedFamilies: 0 })
+    }).pipe(Effect.provide(world({ latency: "30 millis" })), Effect.scoped)
+  )
+
+  it.effect("share one sign-in: the second adopts the tokens that it waited for", () =>
+    Effect.gen(function* () {
+      const [one, two] = [yield* startProcess, yield* startProcess]
+      const [first, second] = yield* within(
+        Effect.all([one.get({ server }), two.get({ server })], { concurrency: "unbounded" })
+      )
+      assert.isTrue(first.holds(second.accessToken))
+      assert.strictEqual((yield* ScriptedPerson).opened.length, 1)
+    }).pipe(Effect.provide(world({ latency: "30 millis" })), Effect.scoped)
+  )
+
+  it.effect("learn from the store that a refresh token was refused", () =>
+    Effect.gen(function* () {
+      yield* SignIn.SignIn.use(({ signIn }) => signIn({ server }))
+      yield* TestClock.adjust("2 hours")
+      const { counts, revokeAll } = yield* ScriptedAuthorizationServer
+      yield* revokeAll
+      for (const process of [yield* startProcess, yield* startProcess]) {
+        assert.deepInclude(yield* Effect.flip(process.get({ server })), {
+          _tag: "SignInRequired",
+          why: "revoked"
+        })
+      }
+      assert.strictEqual(counts.refreshes, 1)
+    }).pipe(Effect.provide(world({ present: false })), Effect.scoped)
+  )
+
+  it.effect("do not wait for each other's discovery: it runs before the lock is taken", () =>
+    Effect.gen(function* () {
+      const tokens = yield* startProcess
+      const { accessToken } = yield* within(tokens.get({ server }))
+      yield* tokens.reject({ server }, accessToken)
+      const { counts } = yield* ScriptedAuthorizationServer
+      const before = counts.discoveries
+      const lock = yield* CredentialLock
+      const challenge = { error: "invalid_token", resourceMetadata: undefined, scope: undefined }
+      const held = lock.withLock(CredentialKey.of("notion"), "refresh")
+      const holding = yield* Effect.forkChild(held(Effect.sleep("10 seconds")))
+      const waiting = yield* Effect.forkChild(tokens.get({ server, challenge }))
+      yield* TestClock.adjust("5 seconds")
+      assert.deepInclude(counts, { refreshes: 0, discoveries: before + 1 })
+      yield* TestClock.adjust("10 seconds")
+      yield* Fiber.join(holding)
+      assert.isFalse((yield* Fiber.join(waiting)).holds(accessToken))
+    }).pipe(Effect.provide(world({ latency: "30 millis" })), Effect.scoped)
+  )
+})

@@ -1,0 +1,125 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Duration, Option, Redacted } from "effect"
+import { DynamicRegistration } from "../../src/domain/ClientRegistration.ts"
+import { Credential } from "../../src/domain/Credential.ts"
+import { defaultOAuth, type HttpServer } from "../../src/domain/Server.ts"
+import { TokenSet } from "../../src/domain/TokenSet.ts"
+import { type Observed, tokenState } from "../../src/domain/TokenState.ts"
+
+const hour = 3_600_000
+const policy = { refreshBefore: Duration.minutes(5) }
+const server: HttpServer = {
+  _tag: "Http",
+  name: "notion",
+  url: new URL("https://notion.test/mcp"),
+  headers: {},
+  transport: "auto",
+  oauth: defaultOAuth
+}
+const withGrant: HttpServer = {
+  ...server,
+  oauth: { ...defaultOAuth, grant: { _tag: "ClientCredentials" } }
+}
+const access = Redacted.make("access")
+const tokens = (options: { refreshToken?: false; expires?: false } = {}) =>
+  new TokenSet({
+    accessToken: access,
+    tokenType: "bearer",
+    obtainedAt: 0,
+    ...(options.expires === false ? {} : { expiresAt: hour }),
+    ...(options.refreshToken === false ? {} : { refreshToken: Redacted.make("refresh") })
+  })
+const credential = (of: TokenSet | undefined) =>
+  Option.some(
+    new Credential({
+      resource: "https://notion.test/mcp",
+      issuer: "https://as.test",
+      tokenEndpoint: "https://as.test/token",
+      registration: new DynamicRegistration({
+        clientId: "c",
+        authenticationMethod: "none",
+        redirectUri: "http://localhost:8080/callback"
+      }),
+      ...(of === undefined ? {} : { tokens: of }),
+      grantedScopes: [],
+      generation: 1
+    })
+  )
+
+/** The state in one word: the tag, the reason, or whether the stale token is still valid. */
+const summary = (found: Option.Option<Credential>, observed: Observed, at = server) => {
+  const state = tokenState(found, at, observed, policy)
+  switch (state._tag) {
+    case "Usable":
+      return "usable"
+    case "SignInNeeded":
+      return state.why
+    case "Stale":
+      return `stale ${state.renewal._tag} ${state.stillValid ? "valid" : "invalid"}`
+  }
+}
+
+const fresh = 54 * 60_000
+const ageing = 56 * 60_000
+const over = hour
+const elsewhere = "https://other.test"
+
+describe("the state of a credential", () => {
+  const bare = { refreshToken: false } as const
+  it.each<[string, Option.Option<Credential>, Observed, string]>([
+    ["none", Option.none(), { now: 0 }, "never signed in"],
+    ["without tokens", credential(undefined), { now: 0 }, "revoked"],
+    ["fresh", credential(tokens()), { now: fresh }, "usable"],
+    ["in its last five minutes", credential(tokens()), { now: ageing }, "stale RefreshToken valid"],
+    ["expired", credential(tokens()), { now: over }, "stale RefreshToken invalid"],
+    ["ageing, not renewable", credential(tokens(bare)), { now: ageing }, "usable"],
+    ["expired, not renewable", credential(tokens(bare)), { now: over }, "expired"],
+    ["without expiry", credential(tokens({ expires: false })), { now: 1e15 }, "usable"],
+    ["rejected", credential(tokens()), { now: 0, rejected: access }, "stale RefreshToken invalid"],
+    ["rejected, not renewable", credential(tokens(bare)), { now: 0, rejected: access }, "expired"],
+    ["another one rejected", credential(tokens()), { now: 0, rejected: Redacted.make("x") }, "usable"],
+    ["ageing, in cooldown", credential(tokens()), { now: ageing, cooldownUntil: ageing + 1 }, "usable"],
+    [
+      "cooldown over",
+      credential(tokens()),
+      { now: ageing, cooldownUntil: ageing },
+      "stale RefreshToken valid"
+    ],
+    [
+      "expired, in cooldown",
+      credential(tokens()),
+      { now: over, cooldownUntil: over + 1 },
+      "stale RefreshToken invalid"
+    ],
+    [
+      "rejected, in cooldown",
+      credential(tokens()),
+      { now: 0, rejected: access, cooldownUntil: 1 },
+      "stale RefreshToken invalid"
+    ],
+    [
+      "same issuer",
+      credential(tokens()),
+      { now: over, currentIssuer: "https://as.test" },
+      "stale RefreshToken invalid"
+    ],
+    ["another issuer", credential(tokens()), { now: over, currentIssuer: elsewhere }, "moved"],
+    ["another issuer, still valid", credential(tokens()), { now: ageing, currentIssuer: elsewhere }, "moved"],
+    ["another issuer, fresh", credential(tokens()), { now: fresh, currentIssuer: elsewhere }, "usable"],
+    [
+      "another issuer, not renewable",
+      credential(tokens(bare)),
+      { now: over, currentIssuer: elsewhere },
+      "expired"
+    ]
+  ])("%s", (_, found, observed, expected) => {
+    assert.strictEqual(summary(found, observed), expected)
+  })
+
+  it.each<[string, TokenSet, number, string]>([
+    ["renews without a refresh token", tokens({ refreshToken: false }), over, "stale Grant invalid"],
+    ["prefers a refresh token", tokens(), over, "stale RefreshToken invalid"]
+  ])("a machine grant %s", (_, of, now, expected) => {
+    assert.strictEqual(summary(credential(of), { now }, withGrant), expected)
+  })
+})
