@@ -5,8 +5,8 @@ import {
   Credentials,
   type CredentialLock,
   type CredentialStore,
-  type HttpServer,
-  Person,
+  type RemoteServer,
+  UserInteraction,
   SecretPrompt,
   SignIn
 } from "../src/index.ts"
@@ -19,7 +19,7 @@ import {
   FetchTransport,
   DeviceAuthorization,
   DpopProofs,
-  FlowSecretSource,
+  PkceGenerator,
   KeyringProcess,
   KeyringStore,
   ProcessLock,
@@ -34,7 +34,7 @@ import { password } from "../test/e2e/World.ts"
 
 const [backend = "", home = "", url = "", vaultUrl = "", vaultToken = ""] = process.argv.slice(2)
 
-const server: HttpServer = {
+const server: RemoteServer = {
   _tag: "Http",
   name: "demo",
   url: new URL(url),
@@ -74,9 +74,9 @@ const storage = (): Layer.Layer<CredentialStore | CredentialLock> => {
   }
 }
 
-const nobody = Layer.succeed(Person, {
+const nobody = Layer.succeed(UserInteraction, {
   present: false,
-  patience: Duration.minutes(1),
+  timeout: Duration.minutes(1),
   askToSignIn: () => Effect.void,
   askToUseDevice: () => Effect.void,
   pastedRedirect: () => Effect.never,
@@ -141,7 +141,7 @@ const program = Effect.gen(function* () {
           Discovery.layer,
           ClientRegistrar.layer,
           TokenEndpoint.layer,
-          FlowSecretSource.layer,
+          PkceGenerator.layer,
           DeviceAuthorization.layer,
           DpopProofs.layer,
           CallbackListener.layer,

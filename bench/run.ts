@@ -11,15 +11,15 @@ import {
   CredentialKey,
   CredentialStore,
   HttpTransport,
-  type HttpServer,
+  type RemoteServer,
   SecretPrompt,
   SignIn
 } from "../src/index.ts"
-import { MemoryLock, MemoryStore, ScriptedAuthorizationServer, ScriptedPerson } from "../src/testing.ts"
+import { MemoryLock, MemoryStore, ScriptedAuthorizationServer, ScriptedUser } from "../src/testing.ts"
 import { defaultOAuth } from "../src/domain/Server.ts"
 import { EncryptedFileStore } from "../src/node.ts"
 import { password, startWorld, type World } from "../test/e2e/World.ts"
-import { followRedirects } from "../test/servers/Person.ts"
+import { followRedirects } from "../test/servers/BrowserUser.ts"
 import { hasSecretService, startSecretService } from "../test/servers/SecretService.ts"
 
 const rounds = 15
@@ -146,7 +146,7 @@ const signInMcpRemote = async (world: World) => {
 }
 
 const thousandFibers = Effect.gen(function* () {
-  const server: HttpServer = {
+  const server: RemoteServer = {
     _tag: "Http",
     name: "demo",
     url: new URL("https://demo.test/mcp"),
@@ -172,7 +172,7 @@ const thousandFibers = Effect.gen(function* () {
     AccessTokens.layer.pipe(
       Layer.provide(SignIn.layer),
       Layer.provide(Credentials.layer),
-      Layer.provide(ScriptedPerson.layer()),
+      Layer.provide(ScriptedUser.layer()),
       Layer.provideMerge(ScriptedAuthorizationServer.layer()),
       Layer.provideMerge(MemoryStore.layer),
       Layer.provide(MemoryLock.layer),

@@ -5,8 +5,8 @@ import {
   AuthorizedHttp,
   Browser,
   Credentials,
-  type HttpServer,
-  Person,
+  type RemoteServer,
+  UserInteraction,
   ServerSession,
   SignIn
 } from "../src/index.ts"
@@ -16,7 +16,7 @@ import { MemoryLock, MemoryStore } from "../src/testing.ts"
 import { defaultOAuth } from "../src/domain/Server.ts"
 import { startAuthorizationServer } from "../test/servers/AuthorizationServer.ts"
 import { startMcpServer } from "../test/servers/McpServer.ts"
-import { followRedirects } from "../test/servers/Person.ts"
+import { followRedirects } from "../test/servers/BrowserUser.ts"
 
 /** Life of an access token in this demonstration, in seconds. */
 const lifetime = 4
@@ -38,7 +38,7 @@ const servers = Effect.acquireRelease(
 
 let browsersOpened = 0
 
-/** The person: one with a browser, or one who follows the redirects by hand. */
+/** The user: one with a browser, or one who follows the redirects by hand. */
 const browser = Layer.effect(
   Browser,
   Effect.map(Browser, (real) =>
@@ -52,11 +52,11 @@ const browser = Layer.effect(
   )
 ).pipe(Layer.provide(Live.Browser.layer))
 
-const person = Layer.succeed(
-  Person,
-  Person.of({
+const user = Layer.succeed(
+  UserInteraction,
+  UserInteraction.of({
     present: true,
-    patience: Duration.minutes(5),
+    timeout: Duration.minutes(5),
     askToSignIn: (server, url) =>
       Console.log(`  Authentication required for ${server}\n  ${url.href.slice(0, 100)}…`),
     askToUseDevice: (server, { userCode, verificationUri }) =>
@@ -66,7 +66,7 @@ const person = Layer.succeed(
   })
 )
 
-/** The ordinary code, on a store in memory: the same layers as the program's, but for the store and the person. */
+/** The ordinary code, on a store in memory: the same layers as the program's, but for the store and the user. */
 const stack = ServerSession.layer.pipe(
   Layer.provideMerge(AuthorizedHttp.layer),
   Layer.provideMerge(AccessTokens.layer),
@@ -76,7 +76,7 @@ const stack = ServerSession.layer.pipe(
     Layer.mergeAll(
       McpConnector.layer({ version: "demo" }),
       browser,
-      person,
+      user,
       MemoryStore.layer,
       MemoryLock.layer
     )
@@ -89,7 +89,7 @@ const step = (title: string) => Console.log(`\n${title}`)
 const demo = Effect.gen(function* () {
   const { authorizationServer, mcpServer } = yield* servers
   const count = (name: string) => authorizationServer.counts.get(name) ?? 0
-  const server: HttpServer = {
+  const server: RemoteServer = {
     _tag: "Http",
     name: "demo",
     url: mcpServer.url,

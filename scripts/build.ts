@@ -82,7 +82,7 @@ const isOfEveryRun = (id: string): boolean =>
 await rm("dist", { recursive: true, force: true })
 /** The program: one entry, split where it loads something later, with everything that it needs inside. */
 const program = await bundle(
-  { "mcp-cli": "src/app/bin.ts" },
+  { "mcp-cli": "src/bin.ts" },
   {
     codeSplitting: {
       groups: [

@@ -6,20 +6,20 @@ import {
   Browser,
   Credentials,
   defaultOAuth,
-  type HttpServer,
-  Person,
+  type RemoteServer,
+  UserInteraction,
   SignIn
 } from "../../src/index.ts"
 import { authorizedFetch } from "../../src/mcp.ts"
 import * as Live from "../../src/node.ts"
 import { MemoryLock, MemoryStore } from "../../src/testing.ts"
 import { freePort } from "../../test/e2e/World.ts"
-import { followRedirects } from "../../test/servers/Person.ts"
+import { followRedirects } from "../../test/servers/BrowserUser.ts"
 
-/** What the person's browser opens when it is sent back to the client, where that is not simply the address. */
+/** What the user's browser opens when it is sent back to the client, where that is not simply the address. */
 export type Comeback = (back: URL) => Promise<unknown>
 
-/** Our services on a store in memory, with a person who approves at once. */
+/** Our services on a store in memory, with a user who approves at once. */
 export class OurHost {
   /** Addresses that the browser was opened at. */
   readonly opened: Array<URL> = []
@@ -38,9 +38,9 @@ export class OurHost {
           void visit(address)
         })
     })
-    const person = Layer.succeed(Person, {
+    const user = Layer.succeed(UserInteraction, {
       present: true,
-      patience: Duration.seconds(20),
+      timeout: Duration.seconds(20),
       askToSignIn: () => Effect.void,
       askToUseDevice: () => Effect.void,
       pastedRedirect: () => Effect.never,
@@ -51,7 +51,7 @@ export class OurHost {
         Layer.provide(AccessTokens.layer),
         Layer.provide(SignIn.layer),
         Layer.provide(Credentials.layer),
-        Layer.provide(Layer.mergeAll(MemoryStore.layer, MemoryLock.layer, browser, person)),
+        Layer.provide(Layer.mergeAll(MemoryStore.layer, MemoryLock.layer, browser, user)),
         Layer.provide(Live.WireLive.layer)
       )
     )
@@ -59,7 +59,7 @@ export class OurHost {
 
   /** The SDK's client over our `fetch`: what differs from the other column is the authorization alone. */
   async connect(url: URL): Promise<Client> {
-    const server: HttpServer = {
+    const server: RemoteServer = {
       _tag: "Http",
       name: "server",
       url,

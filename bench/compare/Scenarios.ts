@@ -11,7 +11,7 @@ import {
   startAuthorizationServer
 } from "../../test/servers/AuthorizationServer.ts"
 import { type McpServer, startMcpServer } from "../../test/servers/McpServer.ts"
-import { followRedirects } from "../../test/servers/Person.ts"
+import { followRedirects } from "../../test/servers/BrowserUser.ts"
 import { minutesLater } from "./LaterClock.ts"
 import { OurHost } from "./OurHost.ts"
 import { fileShelf, memoryShelf, SdkHost } from "./SdkHost.ts"

@@ -11,7 +11,7 @@ import {
   StreamableHTTPClientTransport,
   UnauthorizedError
 } from "@modelcontextprotocol/client"
-import { followRedirects } from "../../test/servers/Person.ts"
+import { followRedirects } from "../../test/servers/BrowserUser.ts"
 
 /** What a host keeps for the SDK. */
 interface Kept {
@@ -51,7 +51,7 @@ const redirectUri = "http://localhost:8976/callback"
 
 /**
  * A host of the SDK by its documentation: every method that it asks for, `invalidateCredentials` too; `state`, which
- * is optional there, where asked for. The person approves at once.
+ * is optional there, where asked for. The user approves at once.
  */
 export class SdkHost implements OAuthClientProvider {
   readonly #shelf: Shelf

@@ -55,7 +55,7 @@ export const protocolParameters: ReadonlySet<string> = new Set([
 
 /**
  * The URL that the browser opens (RFC 6749 §4.1.1, RFC 7636 §4.3, RFC 8707 §2). Parameters that the authorization
- * endpoint's own URL carries are kept. It holds the state in the clear: it is made to be shown to the person.
+ * endpoint's own URL carries are kept. It holds the state in the clear: it is made to be shown to the user.
  */
 export const authorizationUrl = (flow: AuthorizationFlow): URL => {
   const url = new URL(flow.authorizationEndpoint)

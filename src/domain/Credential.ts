@@ -1,7 +1,13 @@
 import { type Redacted, Schema } from "effect"
 import { authenticationMethods } from "./ClientAuthentication.ts"
 import { ClientRegistration } from "./ClientRegistration.ts"
-import { type HttpServer, isMachineGrant, type MachineGrant, resourceOf, type SigningKey } from "./Server.ts"
+import {
+  type RemoteServer,
+  isNonInteractiveGrant,
+  type NonInteractiveGrant,
+  resourceOf,
+  type SigningKey
+} from "./Server.ts"
 import { TokenSet } from "./TokenSet.ts"
 
 /** The client of a credential as its authorization server is to be told of it. */
@@ -17,7 +23,7 @@ export interface CredentialClient {
 
 const secretOf = (
   registration: ClientRegistration,
-  { oauth: { source } }: HttpServer
+  { oauth: { source } }: RemoteServer
 ): Redacted.Redacted | undefined => {
   switch (registration._tag) {
     case "Configured":
@@ -30,23 +36,26 @@ const secretOf = (
 }
 
 /** Whether an issuer is the one that the configuration asks for, if it asks for one. */
-const isIssuerOf = (issuer: string, { oauth: { issuer: asked, source } }: HttpServer): boolean => {
+const isIssuerOf = (issuer: string, { oauth: { issuer: asked, source } }: RemoteServer): boolean => {
   if (source._tag === "ByHand") return issuer === source.tokenEndpoint.href
   // An origin is written with a slash at its end or without one.
   return asked === undefined || URL.parse(issuer)?.href === URL.parse(asked)?.href
 }
 
 /** Whether tokens were come by in the way that the configuration asks for, if it asks for one. */
-const isGrantOf = (kept: MachineGrant["_tag"] | undefined, { oauth: { grant } }: HttpServer): boolean => {
+const isGrantOf = (
+  kept: NonInteractiveGrant["_tag"] | undefined,
+  { oauth: { grant } }: RemoteServer
+): boolean => {
   // Only the client's own right needs nothing but the client.
   if (grant === undefined) return kept === undefined || kept === "ClientCredentials"
-  return isMachineGrant(grant) ? grant._tag === kept : kept === undefined
+  return isNonInteractiveGrant(grant) ? grant._tag === kept : kept === undefined
 }
 
 /** Whether a client is the one that the configuration asks for, if it asks for one. */
 const isClientOf = (
   registration: ClientRegistration,
-  { oauth: { clientMetadataUrl, source } }: HttpServer
+  { oauth: { clientMetadataUrl, source } }: RemoteServer
 ): boolean => {
   switch (registration._tag) {
     case "Configured":
@@ -70,7 +79,7 @@ export class Credential extends Schema.Class<Credential>("Credential")({
   tokenEndpoint: Schema.NonEmptyString,
   /** Where the tokens can be revoked (RFC 7009); absent where none was known at the sign-in. */
   revocationEndpoint: Schema.optionalKey(Schema.NonEmptyString),
-  /** How the tokens were come by; absent: with a person, who must be there when the tokens end for good. */
+  /** How the tokens were come by; absent: with a user, who must be there when the tokens end for good. */
   grant: Schema.optionalKey(Schema.Literals(["ClientCredentials", "JwtBearer", "EnterpriseManaged"])),
   /** The `resource` parameter of the flow, repeated in each refresh; absent where it was not sent. */
   resourceParameter: Schema.optionalKey(Schema.NonEmptyString),
@@ -109,7 +118,7 @@ export class Credential extends Schema.Class<Credential>("Credential")({
    * Whether this record is for the server as it is configured now: the same resource, and the same issuer and
    * client where the configuration names them. A record for anything else is never used.
    */
-  isFor(server: HttpServer): boolean {
+  isFor(server: RemoteServer): boolean {
     return (
       this.resource === resourceOf(server) &&
       isIssuerOf(this.issuer, server) &&
@@ -118,15 +127,15 @@ export class Credential extends Schema.Class<Credential>("Credential")({
     )
   }
 
-  /** How tokens are asked for anew without a person; absent: they are not. */
-  machineGrantAt(server: HttpServer): MachineGrant | undefined {
+  /** How tokens are asked for anew without a user; absent: they are not. */
+  nonInteractiveGrantAt(server: RemoteServer): NonInteractiveGrant | undefined {
     const { grant } = server.oauth
-    if (grant !== undefined) return isMachineGrant(grant) ? grant : undefined
+    if (grant !== undefined) return isNonInteractiveGrant(grant) ? grant : undefined
     return this.grant === "ClientCredentials" ? { _tag: "ClientCredentials" } : undefined
   }
 
-  /** What to ask for anew without a person: as before, unless the configuration has come to ask for more. */
-  scopesAt({ oauth: { scopes } }: HttpServer): ReadonlyArray<string> {
+  /** What to ask for anew without a user: as before, unless the configuration has come to ask for more. */
+  scopesAt({ oauth: { scopes } }: RemoteServer): ReadonlyArray<string> {
     const before = this.requestedScopes ?? []
     return scopes.every((scope) => before.includes(scope)) ? before : scopes
   }
@@ -145,7 +154,7 @@ export class Credential extends Schema.Class<Credential>("Credential")({
    * The client of every request about these tokens. What the configuration says of a client of its own comes before
    * what worked at the sign-in.
    */
-  clientAt(server: HttpServer): CredentialClient {
+  clientAt(server: RemoteServer): CredentialClient {
     const { registration } = this
     const clientSecret = secretOf(registration, server)
     const isConfigured = registration._tag === "Configured"
@@ -173,7 +182,7 @@ export class Credential extends Schema.Class<Credential>("Credential")({
    * Where the tokens can be revoked: what the configuration says now, which may have been written or corrected since
    * the sign-in, else what was known then.
    */
-  revocationEndpointAt(server: HttpServer): URL | undefined {
+  revocationEndpointAt(server: RemoteServer): URL | undefined {
     const { source } = server.oauth
     if (source._tag === "ByHand" && source.revocationEndpoint !== undefined) return source.revocationEndpoint
     return this.revocationEndpoint === undefined ? undefined : new URL(this.revocationEndpoint)

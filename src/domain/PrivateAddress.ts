@@ -13,7 +13,7 @@ export const isWithin = (inner: Zone, outer: Zone): boolean => zones.indexOf(inn
 /** What is known of an address. */
 export interface AddressKind {
   readonly zone: Zone
-  /** What such an address is, for a person: `a link-local address`. */
+  /** What such an address is, for a user: `a link-local address`. */
   readonly what: string
 }
 

@@ -6,7 +6,7 @@ interface Sourced<A> {
   readonly source: string
 }
 
-/** What a provider does otherwise than the specifications have it, or leaves to the person. */
+/** What a provider does otherwise than the specifications have it, or leaves to the user. */
 export interface ProviderQuirks {
   readonly name: string
   /** Hosts of its authorization server; with a dot in front every host below it. */
@@ -19,9 +19,9 @@ export interface ProviderQuirks {
   readonly silentOnPkce?: Sourced<true>
   /** How it takes a client's secret where nothing says so; `token_endpoint_auth_method` says otherwise. */
   readonly tokenEndpointAuthMethod?: Sourced<ClientAuthenticationMethod>
-  /** It registers no clients by itself: where a person does that. */
+  /** It registers no clients by itself: where a user does that. */
   readonly registerAt?: Sourced<string>
-  /** What a person may have to write into the configuration, as sentences. */
+  /** What a user may have to write into the configuration, as sentences. */
   readonly hints?: ReadonlyArray<Sourced<string>>
 }
 

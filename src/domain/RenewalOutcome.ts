@@ -1,5 +1,5 @@
 import { Duration, type Redacted } from "effect"
-import type { HttpServer } from "./Server.ts"
+import type { RemoteServer } from "./Server.ts"
 import { ClientRejected, type DpopUnsupported } from "./SignInError.ts"
 import type { TokenFailure } from "./TokenFailure.ts"
 import type { Stale } from "./TokenState.ts"
@@ -28,7 +28,7 @@ export type RenewalOutcome =
 
 /** The renewal that failed. */
 export interface Situation {
-  readonly server: HttpServer
+  readonly server: RemoteServer
   readonly stale: Stale
   /** Someone can approve a sign-in. */
   readonly userPresent: boolean
@@ -56,9 +56,9 @@ const rejectedClient: Decision = ({ server, stale: { credential } }, purpose) =>
 
 /** What each failure leads to when the access token is no longer valid. */
 const onceInvalid: { readonly [Tag in TokenFailure["_tag"] | "DpopUnsupported"]: Decision } = {
-  Passing: fail,
+  Transient: fail,
   Malformed: fail,
-  NotBound: fail,
+  NotSenderConstrained: fail,
   UnusableSecret: fail,
   DpopUnsupported: fail,
   // Of a machine grant. A refresh token is read again before it is given up.
@@ -94,7 +94,7 @@ export const renewalOutcome = (
     return { _tag: "Reread", refused: renewal.refreshToken }
   }
   if (stillValid) {
-    const retryAfter = reason._tag === "Passing" ? (reason.retryAfter ?? 0) : 0
+    const retryAfter = reason._tag === "Transient" ? (reason.retryAfter ?? 0) : 0
     return { _tag: "KeepServing", cooldown: Duration.max(policy.cooldown, Duration.millis(retryAfter)) }
   }
   const purpose = failure._tag === "DpopUnsupported" ? undefined : failure.purpose

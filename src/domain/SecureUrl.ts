@@ -25,7 +25,7 @@ export const isSameOrigin = (one: URL, other: URL): boolean =>
 
 /**
  * The canonical URI of an MCP server (RFC 8707 §2): lower-case scheme and host, no fragment, no user
- * information, and no slash at the end unless the person wrote a path that ends in one.
+ * information, and no slash at the end unless the user wrote a path that ends in one.
  */
 export const canonicalResource = (url: URL): string => {
   const canonical = new URL(url)

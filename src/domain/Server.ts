@@ -41,10 +41,10 @@ export interface ConfiguredClient {
   readonly signingKey?: SigningKey | undefined
 }
 
-/** Who vouches for a person in a company: asked for the assertion that a server's authorization server takes. */
+/** Who vouches for a user in a company: asked for the assertion that a server's authorization server takes. */
 export interface IdentityProvider {
   readonly tokenEndpoint: URL
-  /** The client that the person signed in to the identity provider with. */
+  /** The client that the user signed in to the identity provider with. */
   readonly client: ConfiguredClient
   /** What the identity provider gave for that sign-in. */
   readonly subjectToken: SecretSource
@@ -56,21 +56,24 @@ export interface IdentityProvider {
  * the assertion of a workload (RFC 7523 §2.1), or by one of the company's identity provider (MCP "Enterprise-Managed
  * Authorization").
  */
-export type MachineGrant =
+export type NonInteractiveGrant =
   | { readonly _tag: "ClientCredentials" }
   | { readonly _tag: "JwtBearer"; readonly assertion: SecretSource }
   | { readonly _tag: "EnterpriseManaged"; readonly identityProvider: IdentityProvider }
 
-/** How tokens are come by: with a person at a browser (RFC 6749 §4.1, RFC 8628), or without. */
-export type Grant = { readonly _tag: "AuthorizationCode" } | { readonly _tag: "DeviceCode" } | MachineGrant
+/** How tokens are come by: with a user at a browser (RFC 6749 §4.1, RFC 8628), or without. */
+export type Grant =
+  | { readonly _tag: "AuthorizationCode" }
+  | { readonly _tag: "DeviceCode" }
+  | NonInteractiveGrant
 
-/** Whether a grant needs no person. */
-export const isMachineGrant = (grant: Grant): grant is MachineGrant =>
+/** Whether a grant needs no user. */
+export const isNonInteractiveGrant = (grant: Grant): grant is NonInteractiveGrant =>
   grant._tag !== "AuthorizationCode" && grant._tag !== "DeviceCode"
 
 /** True if the configured grant can need the user. False: the server is configured with a machine grant. */
-export const needsUser = ({ oauth: { grant } }: HttpServer): boolean =>
-  grant === undefined || !isMachineGrant(grant)
+export const needsUser = ({ oauth: { grant } }: RemoteServer): boolean =>
+  grant === undefined || !isNonInteractiveGrant(grant)
 
 /**
  * Where a server's authorization server comes from: both endpoints by hand, with a client that it knows; or
@@ -149,7 +152,7 @@ export const defaultOAuth: OAuthSettings = {
 }
 
 /** An MCP server over HTTP. */
-export interface HttpServer {
+export interface RemoteServer {
   readonly _tag: "Http"
   readonly name: string
   readonly url: URL
@@ -172,11 +175,11 @@ export interface StdioServer {
 }
 
 /** A server of the configuration, ready to use. */
-export type Server = HttpServer | StdioServer
+export type Server = RemoteServer | StdioServer
 
 /** The identifier of a server as a protected resource (RFC 8707, RFC 9728). */
-export const resourceOf = (server: HttpServer): string => canonicalResource(server.url)
+export const resourceOf = (server: RemoteServer): string => canonicalResource(server.url)
 
 /** The client written into the configuration of a server, if there is one. */
-export const configuredClientOf = (server: HttpServer): ConfiguredClient | undefined =>
+export const configuredClientOf = (server: RemoteServer): ConfiguredClient | undefined =>
   server.oauth.source.client

@@ -1,7 +1,7 @@
 import { Schema } from "effect"
 import { defaultAccount } from "./CredentialKey.ts"
 import { printable } from "./PrintableText.ts"
-import type { HttpServer } from "./Server.ts"
+import type { RemoteServer } from "./Server.ts"
 
 /** A server, and the account at it where that is not the default one: `notion (work)`. */
 export const accountName = (server: string, account: string = defaultAccount): string =>
@@ -82,7 +82,7 @@ export class AuthorizationServerChanged extends Schema.TaggedError<Authorization
   }
 }
 
-/** The authorization server, or the person, said no (RFC 6749 §4.1.2.1). */
+/** The authorization server, or the user, said no (RFC 6749 §4.1.2.1). */
 export class SignInRefused extends Schema.TaggedError<SignInRefused>()("SignInRefused", {
   server: Schema.String,
   account,
@@ -176,7 +176,7 @@ export class ClientRejected extends Schema.TaggedError<ClientRejected>()("Client
   metadataUrl: Schema.optionalKey(Schema.String)
 }) {
   /** That the client which the configuration of a server has is not accepted. */
-  static ofConfigured({ name, oauth: { source } }: HttpServer): ClientRejected {
+  static ofConfigured({ name, oauth: { source } }: RemoteServer): ClientRejected {
     return new ClientRejected({
       server: name,
       hasSecret: source.client?.clientSecret !== undefined,

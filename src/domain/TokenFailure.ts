@@ -1,7 +1,7 @@
 import { Schema } from "effect"
 
 /** It may work later: no network, timeout, 429, 5xx. */
-export class Passing extends Schema.TaggedClass<Passing>()("Passing", {
+export class Transient extends Schema.TaggedClass<Transient>()("Transient", {
   detail: Schema.String,
   /** Milliseconds that the server asked to wait (`Retry-After`). */
   retryAfter: Schema.optionalKey(Schema.Finite)
@@ -24,20 +24,20 @@ export class UnusableSecret extends Schema.TaggedClass<UnusableSecret>()("Unusab
   detail: Schema.String
 }) {}
 /** The tokens are not bound to our key (RFC 9449 §5), where the configuration or the server wants them so. */
-export class NotBound extends Schema.TaggedClass<NotBound>()("NotBound", {
+export class NotSenderConstrained extends Schema.TaggedClass<NotSenderConstrained>()("NotSenderConstrained", {
   /** The refresh token in the answer: it has taken the place of the one that was sent (RFC 6749 §6). */
   refreshToken: Schema.optionalKey(Schema.Redacted(Schema.String))
 }) {}
 
 /** Why there are no tokens. */
 export const TokenFailure = Schema.Union([
-  Passing,
+  Transient,
   InvalidGrant,
   InvalidClient,
   Refused,
   Malformed,
   UnusableSecret,
-  NotBound
+  NotSenderConstrained
 ])
 /** Why there are no tokens. */
 export type TokenFailure = typeof TokenFailure.Type

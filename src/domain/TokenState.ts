@@ -1,13 +1,13 @@
 import { type Duration, Option, type Redacted } from "effect"
 import type { Credential } from "./Credential.ts"
-import type { HttpServer, MachineGrant } from "./Server.ts"
+import type { RemoteServer, NonInteractiveGrant } from "./Server.ts"
 import type { SignInRequired } from "./SignInError.ts"
 import type { TokenSet } from "./TokenSet.ts"
 
 /** How tokens are renewed without the user. */
 export type Renewal =
   | { readonly _tag: "RefreshToken"; readonly refreshToken: Redacted.Redacted }
-  | { readonly _tag: "Grant"; readonly grant: MachineGrant }
+  | { readonly _tag: "Grant"; readonly grant: NonInteractiveGrant }
 
 /** The tokens can be returned to the caller as they are. */
 export interface Usable {
@@ -53,10 +53,10 @@ export const signInNeeded = (why: SignInNeeded["why"]): SignInNeeded => ({ _tag:
 const renewalOf = (
   credential: Credential,
   { refreshToken }: TokenSet,
-  server: HttpServer
+  server: RemoteServer
 ): Renewal | undefined => {
   if (refreshToken !== undefined) return { _tag: "RefreshToken", refreshToken }
-  const grant = credential.machineGrantAt(server)
+  const grant = credential.nonInteractiveGrantAt(server)
   return grant && { _tag: "Grant", grant }
 }
 
@@ -74,7 +74,7 @@ const renewalOf = (
  */
 export const tokenState = (
   found: Option.Option<Credential>,
-  server: HttpServer,
+  server: RemoteServer,
   { cooldownUntil, currentIssuer, now, rejected }: Observed,
   { refreshBefore }: { readonly refreshBefore: Duration.Duration }
 ): TokenState => {

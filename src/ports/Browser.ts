@@ -9,7 +9,7 @@ export class BrowserError extends Schema.TaggedError<BrowserError>()("BrowserErr
   }
 }
 
-/** Opens the person's browser. */
+/** Opens the user's browser. */
 export class Browser extends Context.Service<
   Browser,
   {

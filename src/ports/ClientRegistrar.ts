@@ -11,7 +11,7 @@ export class RegistrationError extends Schema.TaggedError<RegistrationError>()("
   detail: Schema.optionalKey(Schema.String),
   /** There is nothing where clients would be registered: the server may take no sign-in but a key. */
   nothingThere: Schema.optionalKey(Schema.Boolean),
-  /** Where a person registers an application; absent: not known. */
+  /** Where a user registers an application; absent: not known. */
   registerAt: Schema.optionalKey(Schema.String),
   /** It takes the address of a document about a client instead. */
   takesMetadataDocument: Schema.optionalKey(Schema.Boolean)
@@ -22,7 +22,7 @@ export class RegistrationError extends Schema.TaggedError<RegistrationError>()("
         ? `${this.issuer} does not register clients by itself`
         : `${this.issuer} refused to register this client (${this.detail})`
     if (this.detail !== undefined && /scope/i.test(this.detail)) {
-      return `${what}. Ask for other scopes: leave out --scope, or mend "scopes" in the oauth block of ${this.server}.`
+      return `${what}. Ask for other scopes: leave out --scope, or fix "scopes" in the oauth block of ${this.server}.`
     }
     const document =
       this.takesMetadataDocument === true
@@ -49,7 +49,7 @@ export class ClientRegistrar extends Context.Service<
       readonly deviceCode?: boolean
       /** The client's tokens are always to be bound to a key (RFC 9449 §5.2). */
       readonly dpop?: boolean
-      /** Where a person registers clients, if that is known. */
+      /** Where a user registers clients, if that is known. */
       readonly registerAt?: string
     }) => Effect.Effect<DynamicRegistration, RegistrationError | NetworkError>
     /**

@@ -16,7 +16,7 @@ export class LockError extends Schema.TaggedError<LockError>()("LockError", {
 }
 
 /**
- * What is done under a lock: a refresh or another write of the key (seconds); a sign-in (as long as a person takes); or
+ * What is done under a lock: a refresh or another write of the key (seconds); a sign-in (as long as a user takes); or
  * something that concerns all keys of a store at once (`store`, whose key is {@link wholeStore}).
  */
 export type LockPurpose = "refresh" | "sign-in" | "store"

@@ -30,7 +30,7 @@ export class CredentialStore extends Context.Service<
     readonly description: StorageDescription
     /**
      * Unlocks the store, or sets it up where it is new, so that a later `put` has nothing left to ask: done before
-     * a person is sent to the browser.
+     * a user is sent to the browser.
      */
     readonly unlock: Effect.Effect<void, StorageError>
     /** The credential under a key; none where there is none. */

@@ -15,13 +15,13 @@ export interface DeviceAuthorizationRequest {
   readonly parameters: Readonly<Record<string, string>>
 }
 
-/** What a person approves on another device, and what is asked with meanwhile (RFC 8628 §3.2). */
+/** What a user approves on another device, and what is asked with meanwhile (RFC 8628 §3.2). */
 export interface DeviceCode {
   /** What the token endpoint is asked with: a secret of this program. */
   readonly deviceCode: Redacted.Redacted
-  /** What the person enters: one line, at most 64 characters, grouped as the server wrote it. */
+  /** What the user enters: one line, at most 64 characters, grouped as the server wrote it. */
   readonly userCode: string
-  /** Where the person enters it: https, or http on loopback. */
+  /** Where the user enters it: https, or http on loopback. */
   readonly verificationUri: URL
   /** The same with the code in it, for those who need not type: https, or http on loopback. */
   readonly verificationUriComplete: URL | undefined
@@ -32,8 +32,8 @@ export interface DeviceCode {
 }
 
 /**
- * The device authorization endpoint (RFC 8628 §3.1): for a person whose browser is on another machine. What it gives is
- * turned into tokens at the token endpoint, once the person has approved.
+ * The device authorization endpoint (RFC 8628 §3.1): for a user whose browser is on another machine. What it gives is
+ * turned into tokens at the token endpoint, once the user has approved.
  */
 export class DeviceAuthorization extends Context.Service<
   DeviceAuthorization,

@@ -1,7 +1,7 @@
 import { Context, type Effect, Schema } from "effect"
 import type { DiscoveredServer } from "../domain/AuthorizationServer.ts"
 import type { BearerChallenge } from "../domain/Challenge.ts"
-import type { HttpServer } from "../domain/Server.ts"
+import type { RemoteServer } from "../domain/Server.ts"
 import type { NetworkError } from "./HttpTransport.ts"
 
 /** Why a description cannot be used. */
@@ -98,7 +98,7 @@ export class Discovery extends Context.Service<
      * changed what it names. Absent: the server is asked for one, and metadata may be up to 5 minutes old.
      */
     readonly discover: (
-      server: HttpServer,
+      server: RemoteServer,
       challenge: BearerChallenge | undefined
     ) => Effect.Effect<DiscoveredServer, DiscoveryError | SignInNotOffered | NetworkError>
   }

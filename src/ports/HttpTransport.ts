@@ -1,6 +1,6 @@
 import { Context, type Effect, Schema } from "effect"
 
-/** No answer: no network, no such host, TLS, a connection that broke, or no answer in time. Passing by nature. */
+/** No answer: no network, no such host, TLS, a connection that broke, or no answer in time. Transient by nature. */
 export class NetworkError extends Schema.TaggedError<NetworkError>()("NetworkError", {
   /** Origin of the request; never its path or query, which may hold secrets. */
   origin: Schema.String,

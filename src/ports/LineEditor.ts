@@ -4,7 +4,7 @@ import { Context, type Effect, type Option } from "effect"
 export class LineEditor extends Context.Service<
   LineEditor,
   {
-    /** Whether a person types the lines; else a script does, which cannot see what went wrong. */
+    /** Whether a user types the lines; else a script does, which cannot see what went wrong. */
     readonly isPerson: boolean
     /**
      * One line, edited with history (kept for the run) and tab completion; none at the end of input.

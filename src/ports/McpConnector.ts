@@ -1,5 +1,5 @@
 import { Context, type Effect, type Option, Schema, type Scope } from "effect"
-import type { HttpServer, StdioServer } from "../domain/Server.ts"
+import type { RemoteServer, StdioServer } from "../domain/Server.ts"
 
 /** The MCP server cannot be reached, broke the protocol, or answered with an error. */
 export class McpError extends Schema.TaggedError<McpError>()("McpError", {
@@ -80,7 +80,7 @@ export class McpConnector extends Context.Service<
   {
     /** Opens a session over HTTP; every request of it goes through `send`, whose errors come back as they are. */
     readonly connectHttp: <E, R>(
-      server: HttpServer,
+      server: RemoteServer,
       send: Send<E, R>
     ) => Effect.Effect<McpSession<E>, McpError | E, R | Scope.Scope>
     /** Starts the program and opens a session with it. */

@@ -10,7 +10,7 @@ export interface StorageChoice {
   /** Milliseconds since the epoch. */
   readonly since: number
   /** Backends that sign-ins were moved out of, and that may still hold copies: a move that was interrupted. */
-  readonly leaving: ReadonlyArray<StorageBackend>
+  readonly migratingFrom: ReadonlyArray<StorageBackend>
 }
 
 /**

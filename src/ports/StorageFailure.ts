@@ -37,7 +37,7 @@ export class Corrupt extends Schema.TaggedClass<Corrupt>()("Corrupt", {
   path: Schema.String,
   detail: Schema.String,
   /** What mends it, where that is not a backup, or a new sign-in. */
-  mend: Schema.optionalKey(Schema.String)
+  fix: Schema.optionalKey(Schema.String)
 }) {}
 /** A record that a newer version wrote. Nothing was changed. */
 export class NewerVersion extends Schema.TaggedClass<NewerVersion>()("NewerVersion", {
@@ -45,7 +45,7 @@ export class NewerVersion extends Schema.TaggedClass<NewerVersion>()("NewerVersi
   version: Schema.Finite
 }) {}
 /** The folder or file is open to others, or belongs to somebody else. */
-export class Exposed extends Schema.TaggedClass<Exposed>()("Exposed", {
+export class InsecurePermissions extends Schema.TaggedClass<InsecurePermissions>()("InsecurePermissions", {
   path: Schema.String,
   detail: Schema.String
 }) {}
@@ -64,7 +64,7 @@ export class Locked extends Schema.TaggedClass<Locked>()("Locked", {
   backend: Backend,
   detail: Schema.String
 }) {}
-/** The system, or the person it asked, does not let us. */
+/** The system, or the user it asked, does not let us. */
 export class Denied extends Schema.TaggedClass<Denied>()("Denied", {
   backend: Backend,
   detail: Schema.String
@@ -77,12 +77,12 @@ export class TimedOut extends Schema.TaggedClass<TimedOut>()("TimedOut", {
   detail: Schema.String
 }) {}
 /** The backend cannot hold a record of this kind. Nothing was changed. */
-export class Unfit extends Schema.TaggedClass<Unfit>()("Unfit", {
+export class Unsupported extends Schema.TaggedClass<Unsupported>()("Unsupported", {
   backend: Backend,
   detail: Schema.String
 }) {}
 /** The backend answered in a way that it should not. */
-export class Broken extends Schema.TaggedClass<Broken>()("Broken", {
+export class BackendError extends Schema.TaggedClass<BackendError>()("BackendError", {
   backend: Backend,
   detail: Schema.String
 }) {}
@@ -96,7 +96,7 @@ const vaultProblems = {
   unreachable: "Check VAULT_ADDR (or tokenStorage.vaultUrl), the network and the proxy, then try again.",
   timeout: "Check the network, then try again.",
   certificate:
-    "Name its certificate authority in VAULT_CACERT, and check that VAULT_ADDR has the name in its certificate.",
+    "Name its certificate authorizationServer in VAULT_CACERT, and check that VAULT_ADDR has the name in its certificate.",
   sealed: "Ask its operator to unseal it (vault operator unseal), then try again.",
   uninitialized: "Ask its operator to initialise it (vault operator init).",
   standby: "It has no active node now: try again shortly, or ask its operator.",
@@ -134,14 +134,14 @@ export const StorageFailure = Schema.Union([
   WrongPassword,
   Corrupt,
   NewerVersion,
-  Exposed,
+  InsecurePermissions,
   Inaccessible,
   Unavailable,
   Locked,
   Denied,
   TimedOut,
-  Unfit,
-  Broken,
+  Unsupported,
+  BackendError,
   Superseded,
   VaultFailure
 ])
@@ -162,11 +162,11 @@ export const isOfWholeStore = (reason: StorageFailure): boolean => {
       return reason.problem !== "forbidden" && reason.problem !== "unexpected"
     case "Corrupt":
     case "NewerVersion":
-    case "Exposed":
+    case "InsecurePermissions":
     case "Inaccessible":
     case "Denied":
-    case "Unfit":
-    case "Broken":
+    case "Unsupported":
+    case "BackendError":
     case "Superseded":
       return false
   }
@@ -201,10 +201,10 @@ export const explainStorage = (reason: StorageFailure): string => {
     case "WrongPassword":
       return "The password does not open the token store. Give the one it was made with (MCP_CLI_ENCRYPTION_KEY, tokenStorage.password, or the prompt). If it is lost, run mcp-cli auth reset --all and sign in again."
     case "Corrupt":
-      return `${reason.path} is damaged (${reason.detail}). ${reason.mend ?? "Restore it from a backup, or forget it with mcp-cli auth reset NAME and sign in again"}.`
+      return `${reason.path} is damaged (${reason.detail}). ${reason.fix ?? "Restore it from a backup, or forget it with mcp-cli auth reset NAME and sign in again"}.`
     case "NewerVersion":
       return `${reason.path} was written by a newer version of mcp-cli (format ${reason.version}). Upgrade mcp-cli; nothing was changed.`
-    case "Exposed":
+    case "InsecurePermissions":
       return `${reason.path} ${reason.detail}.`
     case "Inaccessible":
       return `${reason.path} cannot be used: ${reason.detail}.`
@@ -216,9 +216,9 @@ export const explainStorage = (reason: StorageFailure): string => {
       return `${capital(backendNames[reason.backend])} denied access: ${reason.detail}. Allow mcp-cli when the system asks, then try again.`
     case "TimedOut":
       return `${capital(backendNames[reason.backend])} did not answer within ${reason.after} seconds: ${reason.detail}. ${unlocking[reason.backend]}`
-    case "Unfit":
+    case "Unsupported":
       return `${capital(backendNames[reason.backend])} cannot keep this: ${reason.detail}. Set "tokenStorage.backend" to "encrypted".`
-    case "Broken":
+    case "BackendError":
       return `${capital(backendNames[reason.backend])} failed: ${reason.detail}. Try again; mcp-cli storage tests it.`
     case "Superseded":
       return `Another process has stored a newer sign-in to ${reason.server} meanwhile, and that one counts. Run the command again.`

@@ -7,8 +7,8 @@ export {
   InvalidClient,
   InvalidGrant,
   Malformed,
-  NotBound,
-  Passing,
+  NotSenderConstrained,
+  Transient,
   Refused,
   TokenFailure,
   UnusableSecret
@@ -16,7 +16,7 @@ export {
 
 const explainRevocation = (reason: TokenFailure): string => {
   switch (reason._tag) {
-    case "Passing":
+    case "Transient":
       return `is not available now (${reason.detail})`
     case "InvalidGrant":
       return "does not know the token (invalid_grant)"
@@ -28,7 +28,7 @@ const explainRevocation = (reason: TokenFailure): string => {
       return `gave an answer that is none of a revocation endpoint (${reason.detail})`
     case "UnusableSecret":
       return `was not asked: ${reason.detail}`
-    case "NotBound":
+    case "NotSenderConstrained":
       return "gave an answer that is none of a revocation endpoint"
   }
 }
@@ -49,7 +49,7 @@ const explainInvalidGrant = (purpose: Purpose): string => {
 
 const explain = (reason: TokenFailure, purpose: Purpose): string => {
   switch (reason._tag) {
-    case "Passing":
+    case "Transient":
       return `is not available now (${reason.detail}). Nothing was lost; try again later`
     case "InvalidGrant":
       return explainInvalidGrant(purpose)
@@ -65,7 +65,7 @@ const explain = (reason: TokenFailure, purpose: Purpose): string => {
         : `gave an answer that is none of a token endpoint (${reason.detail}). Check "token_url" where the configuration has one, or tell its provider`
     case "UnusableSecret":
       return `was not asked: ${reason.detail}`
-    case "NotBound":
+    case "NotSenderConstrained":
       return `gave tokens that are not bound to a key (DPoP), as "dpop" in the oauth block or the server asks for. They were thrown away; tell its provider, or take "dpop" out`
   }
 }

@@ -1,12 +1,12 @@
 import { Context, Duration, Effect, Layer, Option } from "effect"
 import * as MemoryLock from "../../src/adapters/lock/MemoryLock.ts"
 import * as MemoryStore from "../../src/adapters/store/memory/MemoryStore.ts"
-import * as ChosenStorage from "../../src/app/ChosenStorage.ts"
-import * as StorageMove from "../../src/app/StorageMove.ts"
+import * as ChosenStorage from "../../src/app/storage/ChosenStorage.ts"
+import * as StorageMove from "../../src/app/storage/StorageMove.ts"
 import { Configuration, type StorageSettings, type VaultSettings } from "../../src/ports/Configuration.ts"
 import { CredentialLock } from "../../src/ports/CredentialLock.ts"
 import { CredentialStore, StorageError } from "../../src/ports/CredentialStore.ts"
-import { Person } from "../../src/ports/Person.ts"
+import { UserInteraction } from "../../src/ports/UserInteraction.ts"
 import { StorageBackends } from "../../src/ports/StorageBackends.ts"
 import { type StorageChoice, StorageChoices } from "../../src/ports/StorageChoice.ts"
 import type { StorageBackend, StorageFailure } from "../../src/ports/StorageFailure.ts"
@@ -31,7 +31,7 @@ export class Machine extends Context.Service<
     /** The choice, as it is remembered. */
     readonly choice: Effect.Effect<StorageChoice | undefined>
     readonly choose: (choice: StorageChoice) => Effect.Effect<void>
-    /** What was said to the person. */
+    /** What was said to the user. */
     readonly said: ReadonlyArray<string>
     /** The backends whose locks were taken, in their order. */
     readonly locked: ReadonlyArray<StorageBackend>
@@ -155,9 +155,9 @@ export const machine = (options: MachineOptions = {}) =>
               })
             )
         }),
-        Context.add(Person, {
+        Context.add(UserInteraction, {
           present: true,
-          patience: Duration.minutes(5),
+          timeout: Duration.minutes(5),
           askToSignIn: () => Effect.void,
           askToUseDevice: () => Effect.void,
           pastedRedirect: () => Effect.never,

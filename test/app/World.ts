@@ -1,18 +1,18 @@
 import { type Duration, Effect, Layer, Redacted } from "effect"
 import * as MemoryLock from "../../src/adapters/lock/MemoryLock.ts"
 import * as ScriptedAuthorizationServer from "../../src/adapters/scripted/ScriptedAuthorizationServer.ts"
-import * as ScriptedPerson from "../../src/adapters/scripted/ScriptedPerson.ts"
+import * as ScriptedUser from "../../src/adapters/scripted/ScriptedUser.ts"
 import * as MemoryStore from "../../src/adapters/store/memory/MemoryStore.ts"
 import * as AccessTokens from "../../src/app/tokens/AccessTokens.ts"
-import * as Credentials from "../../src/app/Credentials.ts"
-import * as SignIn from "../../src/app/SignIn.ts"
-import { defaultOAuth, type HttpServer, type OAuthSettings } from "../../src/domain/Server.ts"
+import * as Credentials from "../../src/app/credentials/Credentials.ts"
+import * as SignIn from "../../src/app/signin/SignIn.ts"
+import { defaultOAuth, type RemoteServer, type OAuthSettings } from "../../src/domain/Server.ts"
 import { CredentialStore } from "../../src/ports/CredentialStore.ts"
 import { HttpTransport } from "../../src/ports/HttpTransport.ts"
 import type { TokenEndpoint } from "../../src/ports/TokenEndpoint.ts"
 
 /** A server of the tests' configuration. */
-export const serverNamed = (name: string, oauth: Partial<OAuthSettings> = {}): HttpServer => ({
+export const serverNamed = (name: string, oauth: Partial<OAuthSettings> = {}): RemoteServer => ({
   _tag: "Http",
   name,
   url: new URL(`https://${name}.test/mcp`),
@@ -22,7 +22,7 @@ export const serverNamed = (name: string, oauth: Partial<OAuthSettings> = {}): H
 })
 
 /** A server whose endpoints and client are written down by hand. */
-export const byHand = (name: string, oauth: Partial<OAuthSettings> = {}): HttpServer =>
+export const byHand = (name: string, oauth: Partial<OAuthSettings> = {}): RemoteServer =>
   serverNamed(name, {
     source: {
       _tag: "ByHand",
@@ -44,8 +44,8 @@ const transport = (status: number) =>
 export const world = (
   options: ScriptedAuthorizationServer.ScriptedOptions & {
     readonly present?: boolean
-    readonly script?: ScriptedPerson.PersonScript
-    readonly patience?: Duration.Input
+    readonly script?: ScriptedUser.PersonScript
+    readonly timeout?: Duration.Input
     /** What the authorization endpoint answers to the preflight of a client that is known already. */
     readonly preflightStatus?: number
     /** Stands before the memory store. */
@@ -57,7 +57,7 @@ export const world = (
   AccessTokens.layer.pipe(
     Layer.provideMerge(SignIn.layer),
     Layer.provideMerge(Credentials.layer),
-    Layer.provideMerge(ScriptedPerson.layer(options)),
+    Layer.provideMerge(ScriptedUser.layer(options)),
     Layer.provideMerge(options.wrapTokenEndpoint ?? Layer.empty),
     Layer.provideMerge(ScriptedAuthorizationServer.layer(options)),
     Layer.provideMerge(Layer.mergeAll(MemoryLock.layer, transport(options.preflightStatus ?? 302))),

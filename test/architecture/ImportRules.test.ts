@@ -17,7 +17,24 @@ describe("the architecture of src", () => {
     ["ports stand on domain", "src/ports/A.ts", `export { b } from "../app/B.ts"`],
     ["app does not see adapters", "src/app/A.ts", `const b = await import("../adapters/http/B.ts")`],
     ["app does not see adapters", "src/app/cli/A.ts", `type B = import("../../adapters/http/B.ts").B`],
-    ["the composition root stands above app", "src/app/A.ts", `import { live } from "./Live.ts"`],
+    [
+      "the composition root stands above app",
+      "src/app/cli/A.ts",
+      `import { live } from "../../live/Live.ts"`
+    ],
+    ["folders of app see only those below", "src/app/tokens/A.ts", `import { b } from "../http/B.ts"`],
+    [
+      "folders of app see only those below",
+      "src/app/signin/grants/A.ts",
+      `import { b } from "../../tokens/B.ts"`
+    ],
+    [
+      "folders of app see only those below",
+      "src/app/storage/A.ts",
+      `import type { B } from "../credentials/B.ts"`
+    ],
+    ["folders of app see only those below", "src/app/doctor/A.ts", `export { b } from "../session/B.ts"`],
+    ["a file of app is in one of its folders", "src/app/A.ts", ""],
     ["adapters do not see app", "src/adapters/x/A.ts", `import * as B from "../../app/B.ts"`],
     ["adapters do not see each other", "src/adapters/x/A.ts", `import { b } from "../y/B.ts"`],
     [
@@ -53,7 +70,9 @@ describe("the architecture of src", () => {
       violationsOf("src/adapters/x/A.ts", `import { b } from "../http/B.ts"; import "node:fs"`),
       []
     )
-    assert.deepEqual(violationsOf("src/app/Live.ts", `import * as B from "../adapters/x/B.ts"`), [])
+    assert.deepEqual(violationsOf("src/live/Live.ts", `import * as B from "../adapters/x/B.ts"`), [])
+    assert.deepEqual(violationsOf("src/app/http/A.ts", `import * as B from "../tokens/B.ts"`), [])
+    assert.deepEqual(violationsOf("src/app/signin/SignIn.ts", `import { b } from "./grants/B.ts"`), [])
     assert.deepEqual(violationsOf("src/app/cli/A.ts", `import { Command } from "effect/cli"`), [])
   })
 })

@@ -52,13 +52,23 @@ const importsOf = (source: string): ReadonlyArray<Import> => {
 const unstable = new Set(["FileSystem", "Path", "Terminal", "Stdio", "PlatformError", "LayerMap", "LayerRef"])
 const stableDeep = /^effect\/encoding\/(Base64|Base64Url|Hex)$/
 
-const roots = new Set([
-  "src/app/Live.ts",
-  "src/app/StorageLive.ts",
-  "src/app/WireLive.ts",
-  "src/app/main.ts",
-  "src/app/bin.ts"
-])
+/** The composition root: the only place that names both app and adapters. */
+const roots = /^src\/(live\/.*|main|bin)\.ts$/
+/** What each folder of `src/app` may import besides itself. Arrows point down only. */
+const visible: Readonly<Record<string, ReadonlyArray<string>>> = {
+  cli: ["session", "doctor", "http", "tokens", "signin", "credentials", "storage", "trace"],
+  session: ["http", "tokens", "signin", "credentials"],
+  doctor: ["http", "tokens", "signin", "credentials", "storage"],
+  http: ["tokens", "signin", "credentials"],
+  tokens: ["signin", "credentials"],
+  signin: ["credentials"],
+  credentials: [],
+  storage: [],
+  trace: []
+}
+
+/** The folder of `src/app` that a file is in; none for a file in `src/app` itself. */
+const appFolderOf = (path: string): string | undefined => /^src\/app\/([^/]+)\//.exec(path)?.[1]
 const doors = new Set(["src/index.ts", "src/node.ts", "src/testing.ts", "src/mcp.ts", "src/http.ts"])
 const vague = /(^|\/)(utils?|common|helpers?|misc|shared)(\/|\.ts$)/i
 
@@ -69,10 +79,12 @@ export const violationsOf = (file: string, source: string): ReadonlyArray<Violat
   const violations: Array<Violation> = []
   const broken = (rule: string, what: string) => violations.push({ file, rule, what })
   const layer = layerOf(file)
-  const isRoot = roots.has(file)
+  const isRoot = roots.test(file)
   const isDoor = doors.has(file)
 
   if (vague.test(file)) broken("a name says what it holds", file)
+  if (layer === "app" && visible[appFolderOf(file) ?? ""] === undefined)
+    broken("a file of app is in one of its folders", file)
   if (file.endsWith("/index.ts") && !isDoor) broken("no barrels inside", file)
 
   for (const { from, names } of importsOf(source)) {
@@ -83,7 +95,13 @@ export const violationsOf = (file: string, source: string): ReadonlyArray<Violat
       if (layer === "domain" && to !== "domain") broken("domain stands on nothing", target)
       if (layer === "ports" && to !== "domain" && to !== "ports") broken("ports stand on domain", target)
       if (layer === "app" && to === "adapters") broken("app does not see adapters", target)
-      if (layer === "app" && roots.has(target)) broken("the composition root stands above app", target)
+      if (layer === "app" && roots.test(target)) broken("the composition root stands above app", target)
+      if (layer === "app" && to === "app") {
+        const own = appFolderOf(file)
+        const other = appFolderOf(target)
+        if (other !== own && (own === undefined || other === undefined || !visible[own]?.includes(other)))
+          broken("folders of app see only those below", target)
+      }
       if (layer === "adapters" && to === "app") broken("adapters do not see app", target)
       if (layer === "adapters" && to === "adapters") {
         const own = file.split("/")[2]

@@ -6,14 +6,14 @@ import {
   Browser,
   Credentials,
   Configuration,
-  Person,
+  UserInteraction,
   ServerSession,
   SignIn
 } from "../../src/index.ts"
 import { authorizedFetch, McpConnector } from "../../src/mcp.ts"
 import * as Live from "../../src/node.ts"
 import { MemoryLock, MemoryStore } from "../../src/testing.ts"
-import { followRedirects } from "../servers/Person.ts"
+import { followRedirects } from "../servers/BrowserUser.ts"
 import { here, over } from "../adapters/config/InMemoryFile.ts"
 
 // The client that the official conformance suite starts: our own layers, our listener, and a browser that follows
@@ -44,7 +44,7 @@ const context = Option.getOrElse(
   () => ({}) as typeof Context.Type
 )
 
-/** What a person would write into the configuration for each scenario, besides the client that it names. */
+/** What a user would write into the configuration for each scenario, besides the client that it names. */
 const byScenario: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   "auth/basic-cimd": { client_metadata_url: "https://conformance-test.local/client-metadata.json" },
   "auth/client-credentials-basic": { grant_type: "client_credentials" },
@@ -74,9 +74,9 @@ const oauth = {
   ...byScenario[scenario]
 }
 
-const person = Layer.succeed(Person, {
+const user = Layer.succeed(UserInteraction, {
   present: true,
-  patience: Duration.seconds(20),
+  timeout: Duration.seconds(20),
   askToSignIn: (server, address) => Console.error(`sign in to ${server}: ${address.href}`),
   askToUseDevice: () => Effect.void,
   pastedRedirect: () => Effect.never,
@@ -99,7 +99,7 @@ const stack = ServerSession.layer.pipe(
     Layer.mergeAll(
       McpConnector.layer({ version: "conformance" }),
       browser,
-      person,
+      user,
       MemoryStore.layer,
       MemoryLock.layer,
       over({ [here]: { mcpServers: { server: { url, oauth } } } })

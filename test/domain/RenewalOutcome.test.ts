@@ -8,14 +8,14 @@ import {
 } from "../../src/domain/ClientRegistration.ts"
 import { Credential } from "../../src/domain/Credential.ts"
 import { type RenewalFailure, renewalOutcome } from "../../src/domain/RenewalOutcome.ts"
-import { defaultOAuth, type HttpServer } from "../../src/domain/Server.ts"
+import { defaultOAuth, type RemoteServer } from "../../src/domain/Server.ts"
 import { DpopUnsupported } from "../../src/domain/SignInError.ts"
 import {
   InvalidClient,
   InvalidGrant,
   Malformed,
-  NotBound,
-  Passing,
+  NotSenderConstrained,
+  Transient,
   Refused,
   type TokenFailure,
   UnusableSecret
@@ -24,7 +24,7 @@ import { TokenSet } from "../../src/domain/TokenSet.ts"
 import type { Renewal } from "../../src/domain/TokenState.ts"
 
 const policy = { cooldown: Duration.seconds(30) }
-const server: HttpServer = {
+const server: RemoteServer = {
   _tag: "Http",
   name: "notion",
   url: new URL("https://notion.test/mcp"),
@@ -89,11 +89,11 @@ const summary = ({
 
 const [invalidGrant, invalidClient] = [new InvalidGrant(), new InvalidClient()]
 const refused = new Refused({ error: "unauthorized_client" })
-const away = new Passing({ detail: "HTTP 503" })
+const away = new Transient({ detail: "HTTP 503" })
 const final: ReadonlyArray<TokenFailure | DpopUnsupported> = [
   away,
   new Malformed({ detail: "html" }),
-  new NotBound({}),
+  new NotSenderConstrained({}),
   new UnusableSecret({ detail: "The file is gone" }),
   new DpopUnsupported({ server: "notion", issuer: "https://as.test", required: true })
 ]
@@ -107,12 +107,12 @@ describe("a renewal that fails", () => {
   it.each<[string, Given, string]>([
     [
       "short Retry-After",
-      { failure: new Passing({ detail: "", retryAfter: 5000 }), valid: true },
+      { failure: new Transient({ detail: "", retryAfter: 5000 }), valid: true },
       "serve 30 s"
     ],
     [
       "long Retry-After",
-      { failure: new Passing({ detail: "", retryAfter: 90_000 }), valid: true },
+      { failure: new Transient({ detail: "", retryAfter: 90_000 }), valid: true },
       "serve 90 s"
     ],
     ["refresh token, valid", { failure: invalidGrant, valid: true }, "Reread"],

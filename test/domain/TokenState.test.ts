@@ -2,13 +2,13 @@ import { assert, describe, it } from "@effect/vitest"
 import { Duration, Option, Redacted } from "effect"
 import { DynamicRegistration } from "../../src/domain/ClientRegistration.ts"
 import { Credential } from "../../src/domain/Credential.ts"
-import { defaultOAuth, type HttpServer } from "../../src/domain/Server.ts"
+import { defaultOAuth, type RemoteServer } from "../../src/domain/Server.ts"
 import { TokenSet } from "../../src/domain/TokenSet.ts"
 import { type Observed, tokenState } from "../../src/domain/TokenState.ts"
 
 const hour = 3_600_000
 const policy = { refreshBefore: Duration.minutes(5) }
-const server: HttpServer = {
+const server: RemoteServer = {
   _tag: "Http",
   name: "notion",
   url: new URL("https://notion.test/mcp"),
@@ -16,7 +16,7 @@ const server: HttpServer = {
   transport: "auto",
   oauth: defaultOAuth
 }
-const withGrant: HttpServer = {
+const withGrant: RemoteServer = {
   ...server,
   oauth: { ...defaultOAuth, grant: { _tag: "ClientCredentials" } }
 }

@@ -23,7 +23,7 @@ describe.skipIf(executablePath === undefined)("a real browser (needs Chromium)",
     ["Approve", 0, "Signed in to demo"],
     ["Deny", 3, "Not signed in to demo"]
   ] as const) {
-    it(`ends at our page after the person clicks ${button}`, async () => {
+    it(`ends at our page after the user clicks ${button}`, async () => {
       const world = await startWorld({ autoApprove: false })
       const profile = mkdtempSync(join(tmpdir(), "mcp-cli-chromium-"))
       const browser = await chromium.launchPersistentContext(profile, {

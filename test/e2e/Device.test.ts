@@ -1,5 +1,5 @@
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
-import { useDevice } from "../servers/DevicePerson.ts"
+import { useDevice } from "../servers/DeviceUser.ts"
 import { startWorld, type World } from "./World.ts"
 
 let world: World
@@ -9,7 +9,7 @@ beforeAll(async () => {
 })
 afterAll(() => world.close())
 
-/** Starts a sign-in by a device code, and lets a person answer it on another device. */
+/** Starts a sign-in by a device code, and lets a user answer it on another device. */
 const signIn = async (answer: "approve" | "deny") => {
   const running = world.start(["auth", "login", "demo", "--device"])
   const [, address = "", code = ""] = await running.shows(/(http:\/\/\S+)[^]*?\b([A-Z0-9]{4}-[A-Z0-9]{4})\b/)
@@ -18,7 +18,7 @@ const signIn = async (answer: "approve" | "deny") => {
 }
 
 describe("auth login --device", () => {
-  it("says where to enter which code, and ends with 3 where the person says no", async () => {
+  it("says where to enter which code, and ends with 3 where the user says no", async () => {
     const { code, stderr } = await signIn("deny")
     assert.strictEqual(code, 3, stderr)
     assert.include(stderr, "access_denied")

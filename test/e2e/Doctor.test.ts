@@ -1,7 +1,7 @@
 import { createServer, type RequestListener } from "node:http"
 import { type AddressInfo, connect, type Socket } from "node:net"
 import { afterEach, assert, describe, it } from "@effect/vitest"
-import type { Finding } from "../../src/app/Doctor.ts"
+import type { Finding } from "../../src/app/doctor/Doctor.ts"
 import { startWorld, type World } from "./World.ts"
 
 let world: World | undefined
@@ -72,7 +72,7 @@ describe("auth doctor", () => {
     )
     assert.strictEqual(it.browsersOpened(), 0)
     assert.isUndefined(it.authorizationServer.counts.get("register"))
-    assert.include(report.of("sign-in")?.mend, "mcp-cli auth login demo")
+    assert.include(report.of("sign-in")?.fix, "mcp-cli auth login demo")
   })
 
   it("says for people what mends it, and ends with 5", async () => {
@@ -103,7 +103,7 @@ describe("auth doctor", () => {
     const report = await examine(await open({ registration: false }))
     assert.strictEqual(report.code, 5)
     assert.deepInclude(report.of("registration"), { verdict: "wrong" })
-    assert.include(report.of("registration")?.mend, '"client_id"')
+    assert.include(report.of("registration")?.fix, '"client_id"')
   })
 
   it("stops at a server that cannot be reached, and at an address that is none of a server", async () => {
@@ -114,7 +114,7 @@ describe("auth doctor", () => {
     assert.strictEqual(gone.findings.filter(({ verdict }) => verdict === "wrong").length, 1)
     const page = await serve((_request, response) => response.writeHead(404).end())
     it.configure({ mcpServers: { demo: { url: page } } })
-    assert.include((await examine(it)).of("server")?.mend, '"url"')
+    assert.include((await examine(it)).of("server")?.fix, '"url"')
   })
 
   it("compares the clocks", async () => {
@@ -167,7 +167,7 @@ describe("auth doctor", () => {
     const report = await examine(it)
     assert.strictEqual(report.of("metadata")?.verdict, "right")
     assert.deepInclude(report.of("redirect"), { verdict: "wrong" })
-    assert.include(report.of("redirect")?.mend, '"redirect_uri"')
+    assert.include(report.of("redirect")?.fix, '"redirect_uri"')
   })
 
   it("tells which proxy requests go through, without its password", async () => {
@@ -193,7 +193,7 @@ describe("a proxy of the environment", () => {
     ]) {
       const report = await examine(it, { ...env, NO_PROXY: "" })
       assert.strictEqual(report.of("proxy")?.verdict, "wrong")
-      assert.include(report.of("proxy")?.mend, "HTTP_PROXY")
+      assert.include(report.of("proxy")?.fix, "HTTP_PROXY")
       assert.notInclude(JSON.stringify(report), "hidden")
       assert.strictEqual(report.of("server")?.verdict, "right")
     }

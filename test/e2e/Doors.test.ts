@@ -78,7 +78,7 @@ const program = `
 import { Layer, Console, Redacted } from "effect"
 import { FetchHttpClient } from "effect/http"
 import { Browser } from "mcp-cli-oauth"
-import { followRedirects } from "../../test/servers/Person.ts"
+import { followRedirects } from "../servers/BrowserUser.ts"
 import { byAuthProvider, byFetch, byHttpClient } from "./doors.ts"
 import { serverAt, stackIn } from "./stack.ts"
 

@@ -28,7 +28,7 @@ export interface Running {
   readonly shows: (text: RegExp) => Promise<RegExpExecArray>
 }
 
-/** A home folder of a person, with a configuration, in front of real servers. */
+/** A home folder of a user, with a configuration, in front of real servers. */
 export interface World {
   readonly home: string
   readonly authorizationServer: AuthorizationServer
@@ -62,7 +62,7 @@ export const freePort = async (): Promise<number> => {
 /** A password of the tests' store. */
 export const password = "correct horse battery staple"
 
-/** Starts real servers, and makes a person's home that knows the MCP server as `demo`, by its URL alone. */
+/** Starts real servers, and makes a user's home that knows the MCP server as `demo`, by its URL alone. */
 export const startWorld = async (
   options: AuthorizationServerOptions & { readonly mcp?: Omit<McpServerOptions, "authorizationServer"> } = {}
 ): Promise<World> => {

@@ -3,7 +3,7 @@ import { render } from "../../src/adapters/loopback/CallbackPage.ts"
 import { readAuthorizationResponse } from "../../src/domain/AuthorizationResponse.ts"
 import { anyText, anyUrl, mutated, sometimesHuge } from "./Mutation.ts"
 import type { Random } from "./Random.ts"
-import { Broken, isShowable, mustAll, secretIn, seenOf, type Target } from "./Target.ts"
+import { BackendError, isShowable, mustAll, secretIn, seenOf, type Target } from "./Target.ts"
 
 const state = "the-state-of-this-flow-0123456789"
 const verifier = "the-verifier-of-this-flow-0123456789"
@@ -91,7 +91,7 @@ export const callbacks: Target<Callback> = {
           },
           parameters
         ),
-      catch: (cause) => new Broken({ what: `reading throws: ${String(cause)}` })
+      catch: (cause) => new BackendError({ what: `reading throws: ${String(cause)}` })
     })
     const of = (name: string) => parameters.getAll(name)
     const isOurs = of("state").length === 1 && of("state")[0] === state

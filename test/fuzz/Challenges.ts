@@ -8,7 +8,7 @@ import {
 } from "../../src/domain/Challenge.ts"
 import { anyText, anyUrl, mutated, sometimesHuge } from "./Mutation.ts"
 import type { Random } from "./Random.ts"
-import { Broken, mustAll, type Target } from "./Target.ts"
+import { BackendError, mustAll, type Target } from "./Target.ts"
 
 const schemes = ["Bearer", "bearer", "DPoP", "Basic", "Negotiate", "Digest", "x"] as const
 const names = [
@@ -84,7 +84,7 @@ export const challenges: Target<string> = {
         const after = parseChallenges([print(all), last].filter((text) => text !== "").join(", ")).at(-1)
         return { after, again: parseChallenges(print(all)), all, bearer }
       },
-      catch: (cause) => new Broken({ what: `reading throws: ${String(cause)}` })
+      catch: (cause) => new BackendError({ what: `reading throws: ${String(cause)}` })
     })
     yield* mustAll([
       [JSON.stringify(again) === JSON.stringify(all), "what was read is not read again from what it says"],

@@ -66,7 +66,7 @@ const anyDeviceRequest = (random: Random): DeviceRequest => {
 }
 
 /**
- * Answers of device authorization endpoints (RFC 8628). One request, to the address that it is for; a person is sent to
+ * Answers of device authorization endpoints (RFC 8628). One request, to the address that it is for; a user is sent to
  * no script, no file and nothing in the clear, and reads a code that fits on a line; waiting ends, and is no storm.
  */
 export const deviceCodes: Target<DeviceRequest> = {

@@ -7,7 +7,7 @@ import {
   protectedResourceMetadataUrls
 } from "../../src/domain/AuthorizationServer.ts"
 import { bearerChallenge } from "../../src/domain/Challenge.ts"
-import { defaultOAuth, type HttpServer } from "../../src/domain/Server.ts"
+import { defaultOAuth, type RemoteServer } from "../../src/domain/Server.ts"
 import { Discovery } from "../../src/ports/Discovery.ts"
 import { anyDocument, anyText, anyUrl, mutated } from "./Mutation.ts"
 import { type Answer, anyAnswer, isInner, isUsable, makeNetwork } from "./Network.ts"
@@ -187,7 +187,7 @@ const isNamed = (issuer: string, input: World, served: ReadonlyArray<string>, of
 }
 
 /** More requests than a document, its issuers, their places, redirects and further tries can make up together. */
-const mostRequests = 700
+const maxRequests = 700
 
 /**
  * Metadata of servers and authorization servers, and the challenges that lead to it. Every request goes to an address
@@ -199,7 +199,7 @@ export const metadata: Target<World> = {
   generate: anyWorld,
   check: Effect.fnUntraced(function* (input) {
     const url = new URL(input.server)
-    const server: HttpServer = {
+    const server: RemoteServer = {
       _tag: "Http",
       name: "notion",
       url,
@@ -245,7 +245,7 @@ export const metadata: Target<World> = {
         [method === "POST" || secretIn(text, secrets) === undefined, `a secret of the server for ${to}`]
       ])
     }
-    yield* mustAll([[network.sent.length <= mostRequests, `${network.sent.length} requests`]])
+    yield* mustAll([[network.sent.length <= maxRequests, `${network.sent.length} requests`]])
     if (outcome._tag === "Failed") return outcome.error._tag
     const found = outcome.value
     const { issuer } = found.metadata

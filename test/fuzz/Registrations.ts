@@ -18,7 +18,7 @@ export interface Registration {
   readonly methods: ReadonlyArray<string> | null
   readonly scopes: ReadonlyArray<string>
   readonly answer: Answer
-  readonly farewell: Answer
+  readonly shutdownTimeout: Answer
 }
 
 const methods = [
@@ -59,7 +59,7 @@ const anyRegistration = (random: Random): Registration => {
     methods: random.oneIn(2) ? null : random.list(3, () => random.pick(methods)),
     scopes: random.list(2, () => random.pick(["read", "write", "offline_access"])),
     answer: anyAnswer(random, anyDocument(random, body), isError ? 400 : 201),
-    farewell: anyAnswer(random, anyText(random), 204)
+    shutdownTimeout: anyAnswer(random, anyText(random), 204)
   }
 }
 
@@ -72,7 +72,7 @@ export const registrations: Target<Registration> = {
   generate: anyRegistration,
   check: Effect.fnUntraced(function* (input) {
     if (input.endpoint === "") return "no address"
-    const network = makeNetwork(({ method }) => (method === "POST" ? input.answer : input.farewell))
+    const network = makeNetwork(({ method }) => (method === "POST" ? input.answer : input.shutdownTimeout))
     const secrets = [secret, accessToken]
     const live = Effect.provide(ClientRegistrarLive.layer.pipe(Layer.provideMerge(network.layer)))
     const outcome = yield* outcomeOf(

@@ -1,7 +1,7 @@
 import { Effect } from "effect"
 
 /** Tries at most: an input that is not the smallest is a good one too. */
-const mostTries = 3_000
+const maxTries = 3_000
 
 /** The parts of a value that may go without it being of another shape: texts get shorter, lists too. */
 function* smaller(value: unknown): Generator<unknown> {
@@ -26,7 +26,7 @@ export const shrunk = Effect.fnUntraced(function* (
   isWrong: (input: unknown) => Effect.Effect<boolean>
 ) {
   let smallest = input
-  let left = mostTries
+  let left = maxTries
   for (let found = true; found && left > 0;) {
     found = false
     for (const candidate of smaller(smallest)) {

@@ -3,7 +3,9 @@ import { Cause, Effect, Exit, Schema } from "effect"
 import type { Random } from "./Random.ts"
 
 /** A property does not hold. */
-export class Broken extends Schema.TaggedError<Broken>()("Broken", { what: Schema.String }) {
+export class BackendError extends Schema.TaggedError<BackendError>()("BackendError", {
+  what: Schema.String
+}) {
   override get message(): string {
     return this.what
   }
@@ -15,18 +17,18 @@ export interface Target<Input> {
   /** Makes an input; nothing but JSON, so that it can be kept. */
   readonly generate: (random: Random) => Input
   /** Feeds an input, and gives what became of it: `accepted`, or the tag of the error. */
-  readonly check: (input: Input) => Effect.Effect<string, Broken>
+  readonly check: (input: Input) => Effect.Effect<string, BackendError>
 }
 
 /** Fails unless something is so. */
-export const must = (isSo: boolean, what: string): Effect.Effect<void, Broken> =>
-  isSo ? Effect.void : Effect.fail(new Broken({ what }))
+export const must = (isSo: boolean, what: string): Effect.Effect<void, BackendError> =>
+  isSo ? Effect.void : Effect.fail(new BackendError({ what }))
 
 /** Holds for values that may be looked at at once, without a fiber of their own. */
 export const mustAll = (
   claims: Iterable<readonly [isSo: boolean, what: string]>
-): Effect.Effect<void, Broken> => {
-  for (const [isSo, what] of claims) if (!isSo) return Effect.fail(new Broken({ what }))
+): Effect.Effect<void, BackendError> => {
+  for (const [isSo, what] of claims) if (!isSo) return Effect.fail(new BackendError({ what }))
   return Effect.void
 }
 
@@ -60,7 +62,7 @@ export const outcomeOf = <A, E, R>(
   { errors, secrets }: { readonly errors: ReadonlyArray<string>; readonly secrets: ReadonlyArray<string> }
 ): Effect.Effect<
   { readonly _tag: "Accepted"; readonly value: A } | { readonly _tag: "Failed"; readonly error: E },
-  Broken,
+  BackendError,
   R
 > =>
   Effect.gen(function* () {
@@ -68,11 +70,11 @@ export const outcomeOf = <A, E, R>(
     if (Exit.isSuccess(exit)) return { _tag: "Accepted" as const, value: exit.value }
     const [reason, ...more] = exit.cause.reasons
     if (reason === undefined || more.length > 0 || !Cause.isFailReason(reason)) {
-      return yield* new Broken({ what: `it did not end with an error: ${Cause.pretty(exit.cause)}` })
+      return yield* new BackendError({ what: `it did not end with an error: ${Cause.pretty(exit.cause)}` })
     }
     const { error } = reason
     if (!isTagged(error) || !errors.includes(error._tag)) {
-      return yield* new Broken({ what: `an error that is not declared: ${inspect(error)}` })
+      return yield* new BackendError({ what: `an error that is not declared: ${inspect(error)}` })
     }
     yield* must(isShowable(error.message), `an error that cannot be shown: ${JSON.stringify(error.message)}`)
     const secret = secretIn(seenOf(error), secrets)

@@ -7,7 +7,7 @@ import { metadata } from "./Metadata.ts"
 import { randomOf } from "./Random.ts"
 import { registrations } from "./Registrations.ts"
 import { shrunk } from "./Shrink.ts"
-import { type Broken, seenOf, type Target } from "./Target.ts"
+import { type BackendError, seenOf, type Target } from "./Target.ts"
 import { tokenAnswers } from "./TokenAnswers.ts"
 import { visits } from "./Visits.ts"
 
@@ -17,13 +17,13 @@ export interface AnyTarget {
   /** The input with a number, of a seed: always the same. */
   readonly input: (seed: number, index: number) => unknown
   /** What became of an input that {@link AnyTarget.input} has made, now or another time. */
-  readonly check: (input: unknown) => Effect.Effect<string, Broken>
+  readonly check: (input: unknown) => Effect.Effect<string, BackendError>
   /** A smaller input that is wrong as well, for one that is. */
   readonly shrink: (input: unknown) => Effect.Effect<unknown>
 }
 
 /** The beginning of what is wrong, which is alike for inputs that are wrong alike. */
-const wayOf = (exit: Exit.Exit<string, Broken>): string | undefined =>
+const wayOf = (exit: Exit.Exit<string, BackendError>): string | undefined =>
   Option.getOrUndefined(
     Option.map(Exit.isFailure(exit) ? Cause.findErrorOption(exit.cause) : Option.none(), ({ what }) =>
       what.slice(0, 20)
@@ -64,5 +64,5 @@ export const targetOf = (name: string): AnyTarget | undefined =>
   targets.find((target) => target.name === name)
 
 /** What is wrong with an input, if anything is. */
-export const wrongWith = (exit: Exit.Exit<string, Broken>): string | undefined =>
+export const wrongWith = (exit: Exit.Exit<string, BackendError>): string | undefined =>
   Exit.isSuccess(exit) ? undefined : seenOf(exit.cause)

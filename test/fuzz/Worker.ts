@@ -19,7 +19,7 @@ export interface Done {
 }
 
 /** Failures of one share that are made small: where everything is wrong, a few say enough. */
-const mostFailed = 3
+const maxFailed = 3
 
 const work = Effect.fnUntraced(function* ({ from, seed, target: name, to }: Share, place: Int32Array) {
   const target = targetOf(name)
@@ -35,7 +35,7 @@ const work = Effect.fnUntraced(function* ({ from, seed, target: name, to }: Shar
     const outcome = Exit.isSuccess(exit) ? exit.value : "BROKEN"
     outcomes[outcome] = (outcomes[outcome] ?? 0) + 1
     const why = wrongWith(exit)
-    if (why === undefined || failed.length >= mostFailed) continue
+    if (why === undefined || failed.length >= maxFailed) continue
     // Making it small takes longer than a hang may, and is none.
     Atomics.store(place, 0, -1)
     failed.push({ index, input: yield* target.shrink(input), why })

@@ -14,7 +14,7 @@ export interface AuthorizationServerOptions {
   readonly registration?: boolean
   /** Revokes tokens (RFC 7009); absent: it does. */
   readonly revocation?: boolean
-  /** Approves without showing a page, so that a person can be a program that follows redirects. */
+  /** Approves without showing a page, so that a user can be a program that follows redirects. */
   readonly autoApprove?: boolean
   /** Takes the secrets of clients in the body only; oidc-provider itself takes them either way. */
   readonly refusesBasic?: boolean
@@ -288,7 +288,7 @@ export const startAuthorizationServer = async (
       if (answer !== "approve") {
         return provider.interactionFinished(request, response, {
           error: "access_denied",
-          error_description: "The person said no"
+          error_description: "The user said no"
         })
       }
       return approve(request, response)

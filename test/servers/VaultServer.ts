@@ -144,7 +144,7 @@ export interface VaultServerOptions {
   readonly now?: () => number
   /** Serves HTTPS. */
   readonly tls?: { readonly key: string; readonly cert: string }
-  /** With `tls`: asks for a client's certificate, and ends connections without one of this authority. */
+  /** With `tls`: asks for a client's certificate, and ends connections without one of this authorizationServer. */
   readonly requestClientCert?: { readonly ca: string }
 }
 
@@ -389,7 +389,7 @@ const seenFrom = (outer: string, namespace: string, path: string) =>
 const maxBody = 32 * 1024 * 1024
 const maxRecord = 1024 * 1024
 /** Vault's default and longest life of a token or lease: 32 days. */
-const longestTtl = 2_764_800
+const maxTtl = 2_764_800
 const defaultMaxVersions = 10
 const healthCodes = ["activecode", "standbycode", "sealedcode", "uninitcode"]
 
@@ -685,7 +685,7 @@ export const startVaultServer = async (options: VaultServerOptions = {}): Promis
         const data = mount.records.get(path)
         return data === undefined
           ? absent
-          : new Answer(200, envelope({ lease_duration: longestTtl, data, mount_type: "kv" }))
+          : new Answer(200, envelope({ lease_duration: maxTtl, data, mount_type: "kv" }))
       }
       case "POST":
       case "PUT": {
@@ -957,7 +957,7 @@ export const startVaultServer = async (options: VaultServerOptions = {}): Promis
     const wanted = increment === undefined || increment === 0 ? token.ttlSeconds : increment
     const allowed =
       token.explicitMaxTtlSeconds === 0
-        ? longestTtl
+        ? maxTtl
         : Math.floor((token.createdAt - now()) / 1000) + token.explicitMaxTtlSeconds
     const granted = Math.min(wanted, allowed)
     token.expiresAt = now() + granted * 1000

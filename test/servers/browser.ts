@@ -1,5 +1,5 @@
 import { appendFileSync } from "node:fs"
-import { followRedirects } from "./Person.ts"
+import { followRedirects } from "./BrowserUser.ts"
 
 // A browser for `$BROWSER`, without a display: notes that it was opened, and approves by following redirects.
 const url = process.argv[2] ?? ""

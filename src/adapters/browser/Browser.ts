@@ -82,5 +82,5 @@ export const layer: Layer.Layer<Browser> = Layer.succeed(
   })
 )
 
-/** No browser at all, for `--no-browser`: the person opens the address that is shown. */
+/** No browser at all, for `--no-browser`: the user opens the address that is shown. */
 export const layerNone: Layer.Layer<Browser> = Layer.succeed(Browser, Browser.of({ open: () => Effect.void }))

@@ -24,7 +24,7 @@ const grantTypes = [
   "enterprise_managed"
 ] as const
 
-/** Whether a block names a grant that needs no person, whatever else is still to be filled in. */
+/** Whether a block names a grant that needs no user, whatever else is still to be filled in. */
 export const namesMachineGrant = (fields: JsonObject): boolean =>
   ["client_credentials", "jwt_bearer", "enterprise_managed"].some((name) => fields["grant_type"] === name)
 
@@ -118,7 +118,7 @@ export const readGrant = Effect.fnUntraced(function* (
     case "enterprise_managed":
       needsClient("the authorization server of the MCP server knows this client")
       if (!has(fields, "identity_provider")) {
-        missing(findings, path, fields, "identity_provider", "it vouches for the person")
+        missing(findings, path, fields, "identity_provider", "it vouches for the user")
       }
       return identityProvider && { _tag: "EnterpriseManaged", identityProvider }
   }

@@ -7,7 +7,7 @@ import {
   clientAuthenticationMethods,
   defaultOAuth,
   type EndpointsByHand,
-  isMachineGrant,
+  isNonInteractiveGrant,
   type OAuthSettings
 } from "../../domain/Server.ts"
 import { addressProblem } from "./AddressRule.ts"
@@ -143,7 +143,7 @@ export const readOAuth = Effect.fnUntraced(function* (
     }
     if (grant?._tag === "DeviceCode") {
       needs("device_authorization_url", "token_url is given, and the device_code grant needs it")
-    } else if (grant === undefined ? !has(fields, "grant_type") : !isMachineGrant(grant)) {
+    } else if (grant === undefined ? !has(fields, "grant_type") : !isNonInteractiveGrant(grant)) {
       needs("authorization_url", "token_url is given, and needs it")
     }
     if (grant?._tag === "EnterpriseManaged") {

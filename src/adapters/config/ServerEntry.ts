@@ -1,6 +1,6 @@
 import { Effect, Redacted } from "effect"
 import { CredentialKey } from "../../domain/CredentialKey.ts"
-import type { HttpServer, Server, StdioServer } from "../../domain/Server.ts"
+import type { RemoteServer, Server, StdioServer } from "../../domain/Server.ts"
 import type { ServerSummary } from "../../ports/Configuration.ts"
 import {
   at,
@@ -29,14 +29,14 @@ const stdioOnly = ["command", "args", "env", "cwd"]
 const httpTypes = ["http", "streamable-http", "sse"]
 
 /** Characters of the longest name of a server. */
-const longestName = 100
+const maxName = 100
 /** Characters of the longest name as it is stored: file systems take 255 bytes, endings and temporary names included. */
-const longestStoredName = 180
+const maxStoredName = 180
 
 const nameProblem: Check = (name) => {
   if (name === "") return "the name of a server must not be empty"
-  if (name.length > longestName) return `the name of a server has at most ${longestName} characters`
-  return CredentialKey.of(name).storageName.length > longestStoredName
+  if (name.length > maxName) return `the name of a server has at most ${maxName} characters`
+  return CredentialKey.of(name).storageName.length > maxStoredName
     ? "the name of this server is too long to name a file by: use fewer characters other than a-z, 0-9, _, . and -"
     : undefined
 }
@@ -59,7 +59,7 @@ const readHttp = Effect.fnUntraced(function* (
   path: string,
   name: string,
   entry: JsonObject
-): Effect.fn.Return<HttpServer | undefined> {
+): Effect.fn.Return<RemoteServer | undefined> {
   warnUnknown(findings, path, entry, ["type", ...httpOnly], {
     fields: stdioOnly,
     problem: "is ignored: it is for servers with a command"

@@ -1,7 +1,7 @@
 import { Effect, Schema } from "effect"
 
 /** The most of an answer that is read, in bytes: metadata and tokens are far smaller. */
-export const longestBody = 1024 * 1024
+export const maxBody = 1024 * 1024
 
 /** An answer is too long, too slow, or broke off. */
 export class BodyError extends Schema.TaggedError<BodyError>()("BodyError", {
@@ -36,7 +36,7 @@ export const readBody = (response: Response): Effect.Effect<string, BodyError> =
           })
           if (done) break
           length += value.byteLength
-          if (length > longestBody)
+          if (length > maxBody)
             return yield* new BodyError({ detail: "the answer is over 1 MiB", passing: false })
           chunks.push(value)
         }

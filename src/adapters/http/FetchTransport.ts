@@ -4,7 +4,7 @@ import { HttpTransport, NetworkError, UserAgent } from "../../ports/HttpTranspor
 /** Milliseconds until the head of an answer, where the caller does not say. */
 const defaultTimeout = 30_000
 
-/** What went wrong, in words that a person can act on; never the URL, whose path and query may hold secrets. */
+/** What went wrong, in words that a user can act on; never the URL, whose path and query may hold secrets. */
 const explain = (cause: unknown): string => {
   const inner = cause instanceof Error && cause.cause !== undefined ? cause.cause : cause
   const code = inner instanceof Error && "code" in inner ? String(inner.code) : ""

@@ -10,8 +10,8 @@ import { CredentialLock, LockError, type LockPurpose } from "../../ports/Credent
 export interface ProcessLockOptions {
   /** A folder of our own, made 0700 where it is missing. */
   readonly directory: string
-  /** Absent: one minute, and for a sign-in the six that a person may take. */
-  readonly patience?: Readonly<Record<LockPurpose, Duration.Input>>
+  /** Absent: one minute, and for a sign-in the six that a user may take. */
+  readonly timeout?: Readonly<Record<LockPurpose, Duration.Input>>
 }
 
 /** How often a lock that another process holds is looked at. */
@@ -23,7 +23,7 @@ class Busy {
 
 /**
  * Node 22 warns that its SQLite is experimental, once, when it is loaded. All that is used of it here is a file lock,
- * which is as old as SQLite; the person at the terminal is spared that one line.
+ * which is as old as SQLite; the user at the terminal is spared that one line.
  */
 const loadSqlite = async (): Promise<typeof import("node:sqlite")> => {
   const { emitWarning } = process
@@ -54,7 +54,7 @@ const isBusy = (cause: unknown): boolean =>
  */
 export const layer = (options: ProcessLockOptions): Layer.Layer<CredentialLock> =>
   Layer.sync(CredentialLock, () => {
-    const patience = options.patience ?? { refresh: "1 minute", "sign-in": "6 minutes", store: "1 minute" }
+    const timeout = options.timeout ?? { refresh: "1 minute", "sign-in": "6 minutes", store: "1 minute" }
     const mutexes = new Map<string, Semaphore.Semaphore>()
     const mutexOf = (name: string) => {
       const mutex = mutexes.get(name) ?? Semaphore.makeUnsafe(1)
@@ -102,7 +102,7 @@ export const layer = (options: ProcessLockOptions): Layer.Layer<CredentialLock> 
         yield* begin(key, database).pipe(
           // The schedule ends the wait by itself: where nothing may be interrupted, no time limit around it would.
           Effect.retry({
-            schedule: polling.pipe(Schedule.upTo({ duration: patience[purpose] })),
+            schedule: polling.pipe(Schedule.upTo({ duration: timeout[purpose] })),
             while: (error) => error._tag === "Busy"
           }),
           Effect.catchTag("Busy", () => new LockError({ name: nameOf(key, purpose) }))

@@ -14,7 +14,7 @@ type Read = (parameters: URLSearchParams) => AuthorizationResponse
 type Answer = Exclude<AuthorizationResponse, { readonly _tag: "Foreign" }>
 
 /** The longest request target that is read, in characters. */
-const longestTarget = 16_384
+const maxTarget = 16_384
 
 const pageOf = (server: string, answer: Answer): CallbackPage => {
   switch (answer._tag) {
@@ -78,7 +78,7 @@ const listen = (
   Effect.acquireRelease(
     Effect.flatMap(loadHttp, ({ createServer }) =>
       Effect.callback<Server, string>((resume) => {
-        const server = createServer({ maxHeaderSize: 2 * longestTarget }, handle)
+        const server = createServer({ maxHeaderSize: 2 * maxTarget }, handle)
         // Kept after the start as well: a later error, such as too many open files, must not end the process.
         server.on("error", (error) => resume(Effect.fail(codeOf(error))))
         server.listen({ host, port, exclusive: true, ipv6Only: host === "::1" }, () =>
@@ -109,7 +109,7 @@ export const layer: Layer.Layer<CallbackListener> = Layer.succeed(
       const handle = (request: IncomingMessage, response: ServerResponse): void => {
         const target = request.url ?? ""
         // A name that another site points at this machine (DNS rebinding) is not the one that was registered.
-        if (target.length > longestTarget || request.headers.host !== bound.host)
+        if (target.length > maxTarget || request.headers.host !== bound.host)
           return answerWith(response, foreign)
         // Taken apart by hand: as a URL, `//` throws, and `//other.test/callback` has the path that is waited for.
         const [path = "", query = ""] = target.split(/\?(.*)/s, 2)

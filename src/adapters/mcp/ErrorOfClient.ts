@@ -13,7 +13,7 @@ export const connectionEnded = {
 }
 
 /**
- * Says in words for a person what an error of the SDK means.
+ * Says in words for a user what an error of the SDK means.
  *
  * @param hint what to do where the server says that what it was asked for is wrong or not there.
  */
@@ -27,7 +27,7 @@ const JsonRpcError = Schema.fromJsonString(
 )
 const decodeJsonRpcError = Schema.decodeUnknownOption(JsonRpcError)
 
-/** The body of an HTTP error as far as a person can read it: nothing of a web page. */
+/** The body of an HTTP error as far as a user can read it: nothing of a web page. */
 const readable = (body: unknown): string =>
   typeof body !== "string" || body.trimStart().startsWith("<") ? "" : body
 

@@ -5,7 +5,7 @@ import type {
   StreamableHTTPClientTransport
 } from "@modelcontextprotocol/client"
 import { Duration, Effect, type Scope } from "effect"
-import type { HttpServer } from "../../domain/Server.ts"
+import type { RemoteServer } from "../../domain/Server.ts"
 import { McpError } from "../../ports/McpConnector.ts"
 import type { SendingFetch } from "./SendingFetch.ts"
 import { type Connection, forever, makeClient, whenClosed } from "./Connection.ts"
@@ -13,7 +13,7 @@ import { connectionEnded, type Explain, type Sdk } from "./ErrorOfClient.ts"
 import type { Flights } from "./Flights.ts"
 
 /** How long the end of a session may take that the server should hear of. */
-const farewell = Duration.seconds(1)
+const shutdownTimeout = Duration.seconds(1)
 
 /** How long a server is waited for that answered 400, 404 or 405 and so may be one of SSE only. */
 const fallbackPatience = Duration.seconds(10)
@@ -22,12 +22,12 @@ const fallbackPatience = Duration.seconds(10)
 export interface HttpConnectionOptions<E> {
   readonly sdk: Sdk
   readonly version: string
-  readonly server: HttpServer
+  readonly server: RemoteServer
   readonly http: SendingFetch
   readonly flights: Flights<McpError | E>
   readonly explain: Explain
   /** How long the server may be silent. */
-  readonly patience: Duration.Duration
+  readonly timeout: Duration.Duration
 }
 
 /**
@@ -92,7 +92,7 @@ const mayBeSseOnly = (sdk: Sdk, error: unknown): boolean =>
 const openStreamable = Effect.fnUntraced(function* <E>(
   options: HttpConnectionOptions<E>
 ): Effect.fn.Return<Connection | McpError, McpError | E, Scope.Scope> {
-  const { explain, flights, http, patience, sdk, server } = options
+  const { explain, flights, http, timeout, sdk, server } = options
   const transport = makeTransport(sdk, server.url, withoutStandingStream(http.fetch))
   const client = makeClient(sdk, options)
   const { alive, end } = watched(client)
@@ -102,7 +102,7 @@ const openStreamable = Effect.fnUntraced(function* <E>(
     transport.sessionId !== undefined && alive() && http.welcome()
       ? Effect.tryPromise(() => transport.terminateSession()).pipe(
           Effect.interruptible,
-          Effect.timeoutOption(farewell),
+          Effect.timeoutOption(shutdownTimeout),
           // The server ends a forgotten session by itself.
           Effect.ignore
         )
@@ -119,7 +119,7 @@ const openStreamable = Effect.fnUntraced(function* <E>(
       }
     },
     explain,
-    silence: silence(options, patience)
+    silence: silence(options, timeout)
   })
   if (refusal !== undefined) return refusal
   return {
@@ -141,7 +141,7 @@ const openStreamable = Effect.fnUntraced(function* <E>(
 const openSse = Effect.fnUntraced(function* <E>(
   options: HttpConnectionOptions<E>
 ): Effect.fn.Return<Connection, McpError | E, Scope.Scope> {
-  const { explain, flights, http, patience, sdk, server } = options
+  const { explain, flights, http, timeout, sdk, server } = options
   const transport = new sdk.SSEClientTransport(server.url, { fetch: http.fetch })
   const client = makeClient(sdk, options)
   const { alive } = watched(client)
@@ -155,7 +155,7 @@ const openSse = Effect.fnUntraced(function* <E>(
     // Nothing newer than the `initialize` handshake is spoken over SSE.
     start: (signal) => client.connect(transport, { signal, timeout: forever, prior: { kind: "legacy" } }),
     explain,
-    silence: silence(options, patience)
+    silence: silence(options, timeout)
   })
   return { client, alive, forgotten: () => false, explain }
 })
@@ -174,8 +174,8 @@ export const openHttp = Effect.fnUntraced(function* <E>(
   if (options.server.transport === "sse") return yield* openSse(options)
   const streamable = yield* openStreamable(options)
   if (!(streamable instanceof McpError)) return streamable
-  const patience = Duration.min(options.patience, fallbackPatience)
-  return yield* openSse({ ...options, patience }).pipe(
+  const timeout = Duration.min(options.timeout, fallbackPatience)
+  return yield* openSse({ ...options, timeout }).pipe(
     Effect.mapError((error) =>
       error instanceof McpError
         ? new McpError({

@@ -1,5 +1,5 @@
 import { Duration, Effect, Layer, type Scope } from "effect"
-import type { HttpServer, StdioServer } from "../../domain/Server.ts"
+import type { RemoteServer, StdioServer } from "../../domain/Server.ts"
 import { McpConnector, type McpError, type McpSession, type Send } from "../../ports/McpConnector.ts"
 import { makeSendingFetch } from "./SendingFetch.ts"
 import { concealer } from "./Concealment.ts"
@@ -17,7 +17,7 @@ export interface McpConnectorOptions {
    * How long a server may be silent on a request; absent: 60 seconds. Its progress is no silence, nor is the time that
    * `send` takes, sign-in included: that has limits of its own.
    */
-  readonly patience?: Duration.Input
+  readonly timeout?: Duration.Input
   /** Lets the programs of stdio servers write to our standard error (`-v`); else it is quoted where they end early. */
   readonly showOutput?: boolean
 }
@@ -27,11 +27,11 @@ export interface McpConnectorOptions {
  * given `send` adds the authorization.
  */
 export const layer = (options: McpConnectorOptions): Layer.Layer<McpConnector> => {
-  const patience = Duration.fromInputUnsafe(options.patience ?? "60 seconds")
+  const timeout = Duration.fromInputUnsafe(options.timeout ?? "60 seconds")
   const importSdk = Effect.promise(() => import("@modelcontextprotocol/client"))
 
   const connectHttp = Effect.fn("McpConnector.connectHttp")(function* <E, R>(
-    server: HttpServer,
+    server: RemoteServer,
     send: Send<E, R>
   ): Effect.fn.Return<McpSession<E>, McpError | E, R | Scope.Scope> {
     const sdk = yield* importSdk
@@ -49,8 +49,8 @@ export const layer = (options: McpConnectorOptions): Layer.Layer<McpConnector> =
         ? `Correct the Authorization header under "headers" of its entry.`
         : `Run: mcp-cli auth login ${server.name}`
     })
-    const open = openHttp({ sdk, version: options.version, server, http, flights, explain, patience })
-    return yield* makeSession({ server: server.name, open, flights, patience })
+    const open = openHttp({ sdk, version: options.version, server, http, flights, explain, timeout })
+    return yield* makeSession({ server: server.name, open, flights, timeout })
   })
 
   const connectStdio = Effect.fn("McpConnector.connectStdio")(function* (
@@ -65,10 +65,10 @@ export const layer = (options: McpConnectorOptions): Layer.Layer<McpConnector> =
       version: options.version,
       server,
       flights,
-      patience,
+      timeout,
       showOutput: options.showOutput ?? false
     })
-    return yield* makeSession<never>({ server: server.name, open, flights, patience })
+    return yield* makeSession<never>({ server: server.name, open, flights, timeout })
   })
 
   return Layer.succeed(McpConnector, McpConnector.of({ connectHttp, connectStdio }))

@@ -2,7 +2,7 @@ import type { FetchLike } from "@modelcontextprotocol/client"
 import { Effect, Exit, FiberSet, Redacted, type Scope } from "effect"
 import { printable } from "../../domain/PrintableText.ts"
 import { isSameOrigin } from "../../domain/SecureUrl.ts"
-import type { HttpServer } from "../../domain/Server.ts"
+import type { RemoteServer } from "../../domain/Server.ts"
 import { McpError, type Send } from "../../ports/McpConnector.ts"
 import type { Flights } from "./Flights.ts"
 
@@ -16,9 +16,9 @@ export interface SendingFetch {
   readonly welcome: () => boolean
 }
 
-const misconfigured = (server: HttpServer, detail: string) => new McpError({ server: server.name, detail })
+const misconfigured = (server: RemoteServer, detail: string) => new McpError({ server: server.name, detail })
 
-const configuredHeaders = (server: HttpServer): Effect.Effect<Headers, McpError> =>
+const configuredHeaders = (server: RemoteServer): Effect.Effect<Headers, McpError> =>
   Effect.gen(function* () {
     if (server.url.username !== "" || server.url.password !== "") {
       return yield* misconfigured(
@@ -52,7 +52,7 @@ const refusedRedirect = (request: Request, response: Response): URL | undefined 
 }
 
 const refuseRedirect = (
-  server: HttpServer,
+  server: RemoteServer,
   request: Request,
   response: Response
 ): Effect.Effect<void, McpError> => {
@@ -88,7 +88,7 @@ const stoppable = (response: Response, signal: AbortSignal | undefined): Respons
  * an error that says nothing. Requests under way are interrupted when the scope closes.
  */
 export const makeSendingFetch = Effect.fnUntraced(function* <E, R>(
-  server: HttpServer,
+  server: RemoteServer,
   send: Send<E, R>,
   flights: Flights<McpError | E>
 ): Effect.fn.Return<SendingFetch, McpError, R | Scope.Scope> {

@@ -18,13 +18,13 @@ interface Ask<A> {
  * A session over connections that are opened as they are needed: the first one at once, another one after the server
  * or its program ended the one before. Closes with the scope.
  *
- * @param options.patience how long the server may be silent on a request, its progress being no silence.
+ * @param options.timeout how long the server may be silent on a request, its progress being no silence.
  */
 export const makeSession = Effect.fnUntraced(function* <E>(options: {
   readonly server: string
   readonly open: OpenConnection<E>
   readonly flights: Flights<McpError | E>
-  readonly patience: Duration.Duration
+  readonly timeout: Duration.Duration
 }): Effect.fn.Return<McpSession<E>, McpError | E, Scope.Scope> {
   const failure = (detail: string) => new McpError({ server: options.server, detail })
   const sessionScope = yield* Effect.scope
@@ -54,9 +54,9 @@ export const makeSession = Effect.fnUntraced(function* <E>(options: {
         },
         explain: (error) => connection.explain(error, ask.hint),
         silence: {
-          limit: options.patience,
+          limit: options.timeout,
           error: () =>
-            failure(`it did not answer within ${Duration.format(options.patience)}. Try again later.`)
+            failure(`it did not answer within ${Duration.format(options.timeout)}. Try again later.`)
         }
       })
     )

@@ -36,7 +36,7 @@ export interface StdioConnectionOptions {
   readonly server: StdioServer
   readonly flights: Flights<McpError>
   /** How long the program may be silent. */
-  readonly patience: Duration.Duration
+  readonly timeout: Duration.Duration
   /** Lets it write to our standard error. */
   readonly showOutput: boolean
 }
@@ -78,7 +78,7 @@ const start = Effect.fnUntraced(function* (
   options: StdioConnectionOptions,
   negotiation: "probe" | "legacy"
 ): Effect.fn.Return<Option.Option<Connection>, McpError, Scope.Scope> {
-  const { flights, patience, sdk, server, stdio } = options
+  const { flights, timeout, sdk, server, stdio } = options
   const transport = makeTransport(stdio, {
     command: server.command,
     args: [...server.args],
@@ -131,11 +131,11 @@ const start = Effect.fnUntraced(function* (
     },
     explain,
     silence: {
-      limit: patience,
+      limit: timeout,
       error: () =>
         new McpError({
           server: server.name,
-          detail: `its program did not answer within ${Duration.format(patience)}. Run it by hand to see whether it is an MCP server.`
+          detail: `its program did not answer within ${Duration.format(timeout)}. Run it by hand to see whether it is an MCP server.`
         })
     }
   })

@@ -42,14 +42,14 @@ const managementOf = (
 }
 
 /** How long a server may take to forget a client: somebody waits who has no use for the answer. */
-const farewell = 5000
+const shutdownTimeout = 5000
 
 /** Why it did not (RFC 7591 §3.2.2). */
 const RegistrationRefusal = Schema.fromJsonString(
   Schema.Struct({ error: Schema.NonEmptyString, error_description: Schema.optionalKey(Schema.Unknown) })
 )
 
-/** A program on a person's machine can keep no secret (RFC 8252 §8.5): none is asked for, where the server allows. */
+/** A program on a user's machine can keep no secret (RFC 8252 §8.5): none is asked for, where the server allows. */
 const usableMethods = ["none", "client_secret_basic", "client_secret_post"] as const
 
 const methodToAskFor = ({
@@ -174,7 +174,7 @@ export const layer: Layer.Layer<ClientRegistrar, never, HttpTransport> = Layer.e
         method: "DELETE",
         headers: { authorization: `Bearer ${Redacted.value(management.accessToken)}` }
       })
-      const response = yield* transport.send(request, { timeout: farewell })
+      const response = yield* transport.send(request, { timeout: shutdownTimeout })
       yield* discardBody(response)
       return response.ok
     })

@@ -11,13 +11,13 @@ import { answerOf } from "./EndpointAnswer.ts"
 import { makeSend } from "./EndpointRequest.ts"
 
 /** The longest that a code is taken to live, in milliseconds: nobody holds a telephone for longer. */
-const longestLife = 3_600_000
+const maxLife = 3_600_000
 
 /** The time between two requests where the server names none, in milliseconds (RFC 8628 §3.2). */
 const usualInterval = 5000
 
 /** The least time between two requests whatever the server says, in milliseconds. */
-const leastInterval = 1000
+const minInterval = 1000
 
 const JsonObject = Schema.fromJsonString(Schema.Record(Schema.String, Schema.Unknown))
 
@@ -32,7 +32,7 @@ const readMillis = (value: unknown): number => {
   return typeof seconds === "number" && Number.isFinite(seconds) ? seconds * 1000 : Number.NaN
 }
 
-/** An address that the person is sent to: no script and no file, and nothing that looks like another host. */
+/** An address that the user is sent to: no script and no file, and nothing that looks like another host. */
 const readAddress = Effect.fnUntraced(function* (value: unknown, name: string) {
   const url = typeof value === "string" ? URL.parse(value) : null
   if (url === null) return yield* malformed(`its "${name}" is no address`)
@@ -42,7 +42,7 @@ const readAddress = Effect.fnUntraced(function* (value: unknown, name: string) {
 })
 
 /**
- * A code that a person can read off a screen and that cannot rewrite it: letters, digits, marks of punctuation and single
+ * A code that a user can read off a screen and that cannot rewrite it: letters, digits, marks of punctuation and single
  * spaces, nothing that is invisible.
  */
 const readableCode = /^(?=.{1,64}$)[\p{L}\p{N}\p{P}\p{S}]+(?: [\p{L}\p{N}\p{P}\p{S}]+)*$/u
@@ -56,7 +56,7 @@ const read = Effect.fnUntraced(function* (
   if (typeof deviceCode !== "string" || deviceCode === "") return yield* malformed(`it has no "device_code"`)
   const userCode = answer["user_code"]
   if (typeof userCode !== "string" || !readableCode.test(userCode)) {
-    return yield* malformed(`its "user_code" is none that a person could type`)
+    return yield* malformed(`its "user_code" is none that a user could type`)
   }
   // Google's name for it, from a draft of the RFC.
   const address = isAbsent(answer["verification_uri"])
@@ -67,11 +67,11 @@ const read = Effect.fnUntraced(function* (
   const verificationUriComplete = isAbsent(complete)
     ? undefined
     : yield* readAddress(complete, "verification_uri_complete")
-  const life = Math.min(readMillis(answer["expires_in"]), longestLife)
+  const life = Math.min(readMillis(answer["expires_in"]), maxLife)
   if (!(life > 0)) return yield* malformed(`its "expires_in" is no number of seconds`)
   const asked = isAbsent(answer["interval"]) ? usualInterval : readMillis(answer["interval"])
   if (!(asked >= 0)) return yield* malformed(`its "interval" is no number of seconds`)
-  const interval = Math.max(asked, leastInterval)
+  const interval = Math.max(asked, minInterval)
   if (interval >= life) {
     return yield* malformed(
       `its code ends before it may be asked about: "interval" is not less than "expires_in"`

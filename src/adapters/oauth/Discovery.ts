@@ -11,7 +11,7 @@ import {
 } from "../../domain/AuthorizationServer.ts"
 import { type BearerChallenge, bearerChallenge } from "../../domain/Challenge.ts"
 import { printable } from "../../domain/PrintableText.ts"
-import { type HttpServer, resourceOf } from "../../domain/Server.ts"
+import { type RemoteServer, resourceOf } from "../../domain/Server.ts"
 import { scopesOf } from "../../domain/TokenSet.ts"
 import { Discovery, DiscoveryError, type DiscoveryRefusal, SignInNotOffered } from "../../ports/Discovery.ts"
 import { HttpTransport, NetworkError } from "../../ports/HttpTransport.ts"
@@ -23,13 +23,13 @@ import { makeUrlRule } from "./UrlRule.ts"
 /** Milliseconds until a metadata endpoint must have begun to answer. */
 const timeout = 15_000
 /** Seconds for one document, redirects and further tries included: a server that only drips must come to an end. */
-const longestFetch = 30
+const maxFetch = 30
 /** Seconds for all authorization servers of a document together. */
-const longestSearch = 60
+const maxSearch = 60
 /** Redirects that a metadata request follows. */
-const mostRedirects = 3
+const maxRedirects = 3
 /** Authorization servers of one document that are asked: no list may keep this client busy for hours. */
-const mostIssuers = 10
+const maxIssuers = 10
 
 /** Asking for metadata changes nothing, so it is asked again: three times, half a second and twice that apart. */
 const retry = Schedule.exponential("500 millis").pipe(Schedule.jittered, Schedule.upTo({ times: 3 }))
@@ -58,7 +58,7 @@ const probeBody = JSON.stringify({ jsonrpc: "2.0", id: 1, method: "ping" })
 
 /** Ends what takes too long. */
 const inTime =
-  (origin: string, seconds: number = longestFetch) =>
+  (origin: string, seconds: number = maxFetch) =>
   <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E | NetworkError> =>
     Effect.timeoutOrElse(effect, {
       duration: `${seconds} seconds`,
@@ -74,7 +74,7 @@ export const layer: Layer.Layer<Discovery, never, HttpTransport> = Layer.effect(
     const cache = makeMetadataCache()
 
     const discover = Effect.fn("Discovery.discover")(function* (
-      server: HttpServer,
+      server: RemoteServer,
       challenge: BearerChallenge | undefined
     ) {
       const fail = (reason: DiscoveryRefusal, detail: string) =>
@@ -101,8 +101,8 @@ export const layer: Layer.Layer<Discovery, never, HttpTransport> = Layer.effect(
           const location = response.headers.get("location")
           if (status >= 300 && status < 400 && location !== null) {
             yield* discardBody(response)
-            if (hops === mostRedirects) {
-              return yield* fail("redirect", `${origin} redirects more than ${mostRedirects} times`)
+            if (hops === maxRedirects) {
+              return yield* fail("redirect", `${origin} redirects more than ${maxRedirects} times`)
             }
             const next = URL.parse(location, url)
             if (next === null) return yield* fail("redirect", `${origin} redirects to no valid address`)
@@ -193,11 +193,11 @@ export const layer: Layer.Layer<Discovery, never, HttpTransport> = Layer.effect(
           // Where nobody names an issuer the server's own origin is asked, as revision 2025-03-26 has it. Both spellings
           // of it make the same addresses (RFC 8414 §3.1), and servers of that time announce either.
           return named.length > 0
-            ? named.slice(0, mostIssuers).map((name): Issuer => [name])
+            ? named.slice(0, maxIssuers).map((name): Issuer => [name])
             : [[server.url.origin, `${server.url.origin}/`] as const satisfies Issuer]
         }
         if (named.length > 0 && !named.includes(issuer)) {
-          const listed = named.slice(0, mostIssuers).map((name) => printable(name))
+          const listed = named.slice(0, maxIssuers).map((name) => printable(name))
           return yield* fail(
             "issuer not listed",
             `it names ${listed.join(", ")} as its authorization ${listed.length === 1 ? "server" : "servers"}, and not the configured ${printable(issuer)}`
@@ -304,7 +304,7 @@ export const layer: Layer.Layer<Discovery, never, HttpTransport> = Layer.effect(
           onSome: ({ authorization_servers }) => authorization_servers ?? []
         })
       )
-      const found = yield* findMetadata(issuers).pipe(inTime(server.url.origin, longestSearch))
+      const found = yield* findMetadata(issuers).pipe(inTime(server.url.origin, maxSearch))
       if (Option.isNone(found) && (Option.isSome(resource) || server.oauth.issuer !== undefined)) {
         return yield* fail(
           "no metadata",

@@ -30,7 +30,7 @@ const digest = async (text: string): Promise<string> =>
 const nonceText = /^[\x21\x23-\x5b\x5d-\x7e]{1,1024}$/
 
 /** Origins whose nonces are remembered at most: a client talks to few. */
-const mostOrigins = 64
+const maxOrigins = 64
 
 /** Proofs by the platform's own cryptography. */
 export const layer: Layer.Layer<DpopProofs> = Layer.effect(
@@ -87,7 +87,7 @@ export const layer: Layer.Layer<DpopProofs> = Layer.effect(
           nonces.delete(url.origin)
           nonces.set(url.origin, nonce)
           const [oldest] = nonces.keys()
-          if (nonces.size > mostOrigins && oldest !== undefined) nonces.delete(oldest)
+          if (nonces.size > maxOrigins && oldest !== undefined) nonces.delete(oldest)
           return true
         })
     })

@@ -4,7 +4,7 @@ import {
   InvalidClient,
   InvalidGrant,
   Malformed,
-  Passing,
+  Transient,
   Refused,
   type TokenFailure
 } from "../../ports/TokenEndpoint.ts"
@@ -72,7 +72,7 @@ const failureOf = (
   if (error === "invalid_grant") return new InvalidGrant()
   if (error === "invalid_client") return new InvalidClient()
   const shown = printable(without(error, secrets))
-  if (!decisive.has(error) && passingCode.test(error)) return new Passing({ detail: shown })
+  if (!decisive.has(error) && passingCode.test(error)) return new Transient({ detail: shown })
   if (!isOfEndpoint(error, status)) return new Malformed({ detail: `HTTP ${status}: ${shown}` })
   return new Refused({
     error: shown,
@@ -95,7 +95,7 @@ export const answerOf = Effect.fnUntraced(function* (
     const retryAfter = retryAfterMillis(response.headers.get("retry-after"), yield* Clock.currentTimeMillis)
     yield* discardBody(response)
     return yield* Effect.fail(
-      new Passing({ detail: status, ...(retryAfter === undefined ? {} : { retryAfter }) })
+      new Transient({ detail: status, ...(retryAfter === undefined ? {} : { retryAfter }) })
     )
   }
   if (response.status >= 300 && response.status < 400) {
@@ -103,7 +103,9 @@ export const answerOf = Effect.fnUntraced(function* (
     return yield* Effect.fail(new Malformed({ detail: `${status}: it redirects, which is not followed` }))
   }
   const text = yield* readBody(response).pipe(
-    Effect.mapError(({ detail, passing }) => (passing ? new Passing({ detail }) : new Malformed({ detail })))
+    Effect.mapError(({ detail, passing }) =>
+      passing ? new Transient({ detail }) : new Malformed({ detail })
+    )
   )
   const refusal = Schema.decodeResult(ErrorAnswer)(text)
   if (Result.isSuccess(refusal)) {

@@ -1,7 +1,7 @@
 import { Effect } from "effect"
 import type { ClientAuth, TokenEndpointRequestOptions } from "oauth4webapi"
 import { type HttpTransport, NetworkError } from "../../ports/HttpTransport.ts"
-import { Malformed, Passing, type RequestClient, type TokenFailure } from "../../ports/TokenEndpoint.ts"
+import { Malformed, Transient, type RequestClient, type TokenFailure } from "../../ports/TokenEndpoint.ts"
 import { authenticationOf } from "./RequestAuthentication.ts"
 
 /** Milliseconds until an endpoint must have begun to answer. */
@@ -80,7 +80,7 @@ export const makeSend = (transport: HttpTransport["Service"]) =>
       },
       catch: (cause) =>
         cause instanceof NetworkError
-          ? new Passing({ detail: cause.detail })
+          ? new Transient({ detail: cause.detail })
           : new Malformed({ detail: "the request could not be made" })
     })
     return { response, secrets }

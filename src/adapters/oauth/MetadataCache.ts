@@ -3,9 +3,9 @@ import { Clock, Effect } from "effect"
 /** Milliseconds for which metadata is used again. */
 export const metadataLifetime = 300_000
 /** Documents that are kept at most; the oldest goes first. */
-const mostDocuments = 200
+const maxDocuments = 200
 /** Characters of a document that is kept; a longer one is fetched each time. */
-const longestDocument = 65_536
+const maxDocument = 65_536
 
 /** Documents by key, for five minutes, in this process only. */
 export interface MetadataCache {
@@ -27,10 +27,10 @@ export const makeMetadataCache = (): MetadataCache => {
     set: (key, text) =>
       Effect.map(Clock.currentTimeMillis, (now) => {
         documents.delete(key)
-        if (text.length > longestDocument) return
+        if (text.length > maxDocument) return
         documents.set(key, { text, until: now + metadataLifetime })
         for (const oldest of documents.keys()) {
-          if (documents.size <= mostDocuments) break
+          if (documents.size <= maxDocuments) break
           documents.delete(oldest)
         }
       })

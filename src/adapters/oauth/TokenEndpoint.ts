@@ -8,7 +8,7 @@ import { DpopProofs } from "../../ports/DpopProofs.ts"
 import {
   type FurtherGrant,
   Malformed,
-  NotBound,
+  NotSenderConstrained,
   type RevocationRequest,
   TokenEndpoint,
   type TokenFailure,
@@ -96,7 +96,7 @@ export const layer: Layer.Layer<TokenEndpoint, never, HttpTransport> = Layer.eff
       }
       const refreshToken = tokens.refresh_token ? { refreshToken: Redacted.make(tokens.refresh_token) } : {}
       if (tokens.token_type === "bearer" && dpopKey !== undefined) {
-        return yield* Effect.fail(new NotBound(refreshToken))
+        return yield* Effect.fail(new NotSenderConstrained(refreshToken))
       }
       if (tokens.token_type !== (dpopKey === undefined ? "bearer" : "dpop")) {
         return yield* Effect.fail(

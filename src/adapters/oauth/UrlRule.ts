@@ -2,7 +2,7 @@ import { Effect } from "effect"
 import { type AddressKind, isWithin, kindOfHost, type Zone, zones } from "../../domain/PrivateAddress.ts"
 import { printable } from "../../domain/PrintableText.ts"
 import { hasUserInformation, isSecureUrl } from "../../domain/SecureUrl.ts"
-import type { HttpServer } from "../../domain/Server.ts"
+import type { RemoteServer } from "../../domain/Server.ts"
 import { DiscoveryError, type DiscoveryRefusal } from "../../ports/Discovery.ts"
 import type { FindAddresses } from "../http/HostAddresses.ts"
 
@@ -33,7 +33,7 @@ export interface UrlRule {
 }
 
 /** The rule for what one server says; it looks up each name once. */
-export const makeUrlRule = (server: HttpServer, find: FindAddresses): UrlRule => {
+export const makeUrlRule = (server: RemoteServer, find: FindAddresses): UrlRule => {
   const refuse = (reason: DiscoveryRefusal, detail: string) =>
     new DiscoveryError({ server: server.name, reason, detail })
 
@@ -55,7 +55,7 @@ export const makeUrlRule = (server: HttpServer, find: FindAddresses): UrlRule =>
   })
 
   const checkAddress = Effect.fnUntraced(function* (url: URL, role: string) {
-    // The person has written this host into the configuration.
+    // The user has written this host into the configuration.
     if (server.oauth.allowPrivateAddresses || url.hostname === server.url.hostname) return
     const kinds = yield* kindsOf(url.hostname)
     const inner = kinds.filter(({ zone }) => zone !== "public")

@@ -73,7 +73,7 @@ export class ScriptedAuthorizationServer extends Context.Service<
     readonly revocations: ReadonlyArray<Pick<RevocationRequest, "token" | "hint">>
     /** Makes the next token and revocation requests fail, in this order. */
     readonly failNext: (...failures: ReadonlyArray<TokenFailure>) => Effect.Effect<void>
-    /** What the person's browser gets for approving: the redirect URI with a code, the state and `iss`. */
+    /** What the user's browser gets for approving: the redirect URI with a code, the state and `iss`. */
     readonly approve: (authorizationUrl: URL) => Effect.Effect<URL>
     /** What the server's metadata names from now on as the issuer, with endpoints and clients of its own. */
     readonly moveTo: (issuer: string) => Effect.Effect<void>

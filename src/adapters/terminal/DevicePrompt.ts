@@ -1,6 +1,6 @@
 import { clearLine, cursorTo } from "node:readline"
 import { Clock, Config, Effect } from "effect"
-import type { DevicePrompt } from "../../ports/Person.ts"
+import type { DevicePrompt } from "../../ports/UserInteraction.ts"
 import { countdown } from "./Countdown.ts"
 import { qrCode, type TerminalSize } from "./QrCode.ts"
 import { isOnScreen, say } from "./Terminal.ts"

@@ -84,7 +84,7 @@ const arrow = (from: number, to: number, classes: string, label: string): string
   return `<div class="arrow ${from < to ? "right" : "left"} ${classes}" style="grid-column:${2 * left + 2}/${2 * right + 2}"><span class="label">${label}</span></div>`
 }
 
-const person = 0
+const user = 0
 const client = 1
 
 const seconds = (milliseconds: number): string => `${(milliseconds / 1000).toFixed(3)} s`
@@ -163,9 +163,9 @@ const stepOf = (event: TraceEvent, laneOf: (origin: string) => number): Step => 
       const lane = laneOf(event.url.origin)
       return {
         arrows:
-          arrow(client, person, "ask", "open the browser") +
+          arrow(client, user, "ask", "open the browser") +
           arrow(
-            person,
+            user,
             lane,
             "ask seen-not",
             `GET ${short(event.url.path)}?… <span class="kind">authorization request</span>`
@@ -179,7 +179,7 @@ const stepOf = (event: TraceEvent, laneOf: (origin: string) => number): Step => 
     }
     case "DeviceCode":
       return {
-        arrows: arrow(client, person, "ask", "a code to enter on another device"),
+        arrows: arrow(client, user, "ask", "a code to enter on another device"),
         detail: side("What is shown", table(event.fields)),
         isOpen: false
       }
@@ -189,7 +189,7 @@ const stepOf = (event: TraceEvent, laneOf: (origin: string) => number): Step => 
       const isRefusal = event.url.query.some(({ name }) => name === "error")
       return {
         arrows: arrow(
-          person,
+          user,
           client,
           isRefusal ? "bad" : "good",
           `${event.pasted ? "pasted: " : "GET "}${short(event.url.path)}?…${waited}`
@@ -245,7 +245,7 @@ const occurrences = (events: ReadonlyArray<TraceEvent>) => {
         seeUrl(event.url, `${step}, authorization response`)
         break
       case "DeviceCode":
-        seeAll(event.fields, `${step}, shown to the person`)
+        seeAll(event.fields, `${step}, shown to the user`)
         break
       case "Note":
         see(event.text, step)

@@ -1,6 +1,6 @@
 import { Console, Effect } from "effect"
 import { Command, TerminalCapabilities } from "effect/cli"
-import { Doctor, type Finding } from "../Doctor.ts"
+import { Doctor, type Finding } from "../doctor/Doctor.ts"
 import { accountAt, httpServer, serverName } from "./Arguments.ts"
 import { printJson } from "./Output.ts"
 import { Json } from "./Settings.ts"
@@ -31,12 +31,12 @@ export const doctor = Command.make(
       yield* printJson({ server: name, account, healthy: problems === 0, findings })
     } else {
       const { canColor } = yield* TerminalCapabilities.TerminalCapabilities
-      for (const { check, mend, said, verdict } of findings) {
+      for (const { check, fix, said, verdict } of findings) {
         const [word, colour] = marks[verdict]
         const mark = word.padEnd(width)
         const shown = canColor ? `\u001b[${colour}m${mark}\u001b[0m` : mark
         yield* Console.log(`${shown}  ${check.padEnd(12)}  ${said}.`)
-        if (mend !== undefined) yield* Console.log(`${" ".repeat(width + 16)}-> ${mend}`)
+        if (fix !== undefined) yield* Console.log(`${" ".repeat(width + 16)}-> ${fix}`)
       }
     }
     if (problems > 0) return yield* new ProblemsFound({ server: name, account, count: problems })

@@ -1,14 +1,14 @@
 import { Clock, Console, Effect, Option } from "effect"
 import { Command, Flag } from "effect/cli"
 import { scopesOf } from "../../domain/TokenSet.ts"
-import { type HttpServer, isMachineGrant } from "../../domain/Server.ts"
+import { type RemoteServer, isNonInteractiveGrant } from "../../domain/Server.ts"
 import { SignInRequired } from "../../domain/SignInError.ts"
 import { Configuration } from "../../ports/Configuration.ts"
 import { CredentialStore } from "../../ports/CredentialStore.ts"
-import { Person } from "../../ports/Person.ts"
+import { UserInteraction } from "../../ports/UserInteraction.ts"
 import { TraceFile } from "../../ports/TraceFile.ts"
-import { FlowTrace } from "../FlowTrace.ts"
-import { SignIn } from "../SignIn.ts"
+import { FlowTrace } from "../trace/FlowTrace.ts"
+import { SignIn } from "../signin/SignIn.ts"
 import { accountAt, httpServer, nameOf, serverName } from "./Arguments.ts"
 import { isoTime, printJson, relativeTime } from "./Output.ts"
 import { Json } from "./Settings.ts"
@@ -18,7 +18,7 @@ import { showWarnings } from "./Warnings.ts"
 /** Runs a flow, and leaves a page about it at `given` however it ends. */
 const traced = <A, E extends { readonly message: string }, R>(
   given: string,
-  server: HttpServer,
+  server: RemoteServer,
   account: string | undefined,
   flow: Effect.Effect<A, E, R>
 ) =>
@@ -70,8 +70,8 @@ export const login = Command.make(
     const server = yield* httpServer(name)
     const key = yield* accountAt(name)
     const { grant } = server.oauth
-    const { present } = yield* Person
-    if (!present && (device || grant === undefined || !isMachineGrant(grant))) {
+    const { present } = yield* UserInteraction
+    if (!present && (device || grant === undefined || !isNonInteractiveGrant(grant))) {
       return yield* new SignInRequired({ server: name, account: key.account, why: "nobody there" })
     }
     const scopes = scopesOf(scope.join(" "))

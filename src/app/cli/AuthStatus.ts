@@ -1,7 +1,7 @@
 import { Clock, Console, Effect, Option } from "effect"
 import { Argument, Command } from "effect/cli"
 import { Configuration } from "../../ports/Configuration.ts"
-import { type AccountStatus, CredentialStatus } from "../CredentialStatus.ts"
+import { type AccountStatus, CredentialStatus } from "../credentials/CredentialStatus.ts"
 import { CredentialKey } from "../../domain/CredentialKey.ts"
 import { nameOf, serverName } from "./Arguments.ts"
 import { isoTime, printJson, printTable, relativeTime } from "./Output.ts"

@@ -1,7 +1,7 @@
 import { Console, Effect, Redacted } from "effect"
 import { Command, Flag } from "effect/cli"
 import { AccessTokens } from "../tokens/AccessTokens.ts"
-import { bearerHeader, bearerToken } from "../BearerHeader.ts"
+import { bearerHeader, bearerToken } from "../http/BearerHeader.ts"
 import { accountAt, httpServer, serverName } from "./Arguments.ts"
 import { isoTime, printJson } from "./Output.ts"
 import { Json } from "./Settings.ts"

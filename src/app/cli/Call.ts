@@ -1,6 +1,6 @@
 import { Console, Effect, Option, Stdio, Stream } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
-import type { OpenSession } from "../ServerSession.ts"
+import type { OpenSession } from "../session/ServerSession.ts"
 import { assignedArguments, jsonArguments, serverName, type ToolArguments } from "./Arguments.ts"
 import { contentText, printJson } from "./Output.ts"
 import { Json } from "./Settings.ts"

@@ -2,8 +2,8 @@ import { Cause } from "effect"
 import type { RevocationFailed } from "../../domain/SignInError.ts"
 import type { ConfigurationError, UnknownServer } from "../../ports/Configuration.ts"
 import type { NoNewPassword } from "../../ports/StorageRekey.ts"
-import type { TokenBoundToKey } from "../BearerHeader.ts"
-import type { SessionError } from "../ServerSession.ts"
+import type { TokenBoundToKey } from "../http/BearerHeader.ts"
+import type { SessionError } from "../session/ServerSession.ts"
 import type { ProblemsFound, ToolFailed, UsageError } from "./UsageError.ts"
 
 /** Every error that a command can end with. */
@@ -55,7 +55,7 @@ const codes: Readonly<Record<CommandError["_tag"], 2 | 3 | 4 | 5>> = {
 
 /** A defect of ours. */
 export const defect = 1
-/** The person, or the system, ended the program. */
+/** The user, or the system, ended the program. */
 export const interrupted = 130
 
 /** The exit code of a command that failed. */

@@ -86,7 +86,7 @@ export const relativeTime = (time: number, now: number): string => {
   return time >= now ? `in ${words}` : `${words} ago`
 }
 
-/** What a tool or a resource gave, for a person. */
+/** What a tool or a resource gave, for a user. */
 export const contentText = (contents: ReadonlyArray<McpContent>): string =>
   contents
     .map((content) =>

@@ -3,19 +3,19 @@ import { CliConfig, CliError, Command, Flag, GlobalFlag } from "effect/cli"
 import type { Configuration, ConfigurationError } from "../../ports/Configuration.ts"
 import type { CredentialStore, StorageError } from "../../ports/CredentialStore.ts"
 import type { LineEditor } from "../../ports/LineEditor.ts"
-import type { Person } from "../../ports/Person.ts"
+import type { UserInteraction } from "../../ports/UserInteraction.ts"
 import type { StorageRekey } from "../../ports/StorageRekey.ts"
 import type { TraceFile } from "../../ports/TraceFile.ts"
 import type { AccessTokens } from "../tokens/AccessTokens.ts"
-import type { ChosenStorage } from "../ChosenStorage.ts"
-import type { CredentialStatus } from "../CredentialStatus.ts"
-import type { Doctor } from "../Doctor.ts"
-import type { FlowTrace } from "../FlowTrace.ts"
-import type { ServerSession } from "../ServerSession.ts"
-import type { SignIn } from "../SignIn.ts"
-import type { SignOut } from "../SignOut.ts"
-import type { StorageCheck } from "../StorageCheck.ts"
-import type { StorageMove } from "../StorageMove.ts"
+import type { ChosenStorage } from "../storage/ChosenStorage.ts"
+import type { CredentialStatus } from "../credentials/CredentialStatus.ts"
+import type { Doctor } from "../doctor/Doctor.ts"
+import type { FlowTrace } from "../trace/FlowTrace.ts"
+import type { ServerSession } from "../session/ServerSession.ts"
+import type { SignIn } from "../signin/SignIn.ts"
+import type { SignOut } from "../signin/SignOut.ts"
+import type { StorageCheck } from "../storage/StorageCheck.ts"
+import type { StorageMove } from "../storage/StorageMove.ts"
 import { clientMetadata } from "./AuthClientMetadata.ts"
 import { doctor } from "./AuthDoctor.ts"
 import { login } from "./AuthLogin.ts"
@@ -50,7 +50,7 @@ export interface Live<R> {
   readonly rekey: Layer.Layer<Configuration | StorageRekey, ConfigurationError, Settings | R>
   /** Signing in where somebody asked for just that. */
   readonly signIn: Layer.Layer<
-    Configuration | CredentialStore | SignIn | FlowTrace | Person | TraceFile,
+    Configuration | CredentialStore | SignIn | FlowTrace | UserInteraction | TraceFile,
     ConfigurationError | StorageError,
     Settings | R
   >

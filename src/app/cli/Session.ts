@@ -1,6 +1,6 @@
 import { Console, Effect, Option } from "effect"
 import { LineEditor } from "../../ports/LineEditor.ts"
-import type { OpenSession } from "../ServerSession.ts"
+import type { OpenSession } from "../session/ServerSession.ts"
 import { accountAt, jsonArguments, nameOf } from "./Arguments.ts"
 import { callAssigned } from "./Call.ts"
 import { contentText, firstLine, printTable, printTools } from "./Output.ts"
@@ -46,7 +46,7 @@ const listTools = (session: OpenSession) =>
   )
 
 /** Carries out one line of a session. */
-const obey = Effect.fnUntraced(function* (session: OpenSession, name: string, line: string) {
+const runCommand = Effect.fnUntraced(function* (session: OpenSession, name: string, line: string) {
   const [command, ...rest] = words(line)
   switch (command) {
     case "/tools":
@@ -118,8 +118,8 @@ export const interactiveSession = (name: string) =>
         const line = yield* editor.read(`${shown}> `, (text) => completions(text, known))
         if (Option.isNone(line) || line.value.trim() === "/quit") return
         if (line.value.trim() === "") continue
-        // A person reads what went wrong and goes on; a script is not to go on as if it had worked.
-        yield* obey(session, name, line.value.trim()).pipe(
+        // A user reads what went wrong and goes on; a script is not to go on as if it had worked.
+        yield* runCommand(session, name, line.value.trim()).pipe(
           Effect.catchIf(
             () => isPerson,
             (error) => Console.error(`mcp-cli: ${error.message}`)

@@ -27,7 +27,7 @@ export const Browser = GlobalFlag.Setting("browser")({
 /** `--no-interactive`: nobody is there, so nothing is asked and no browser opens. */
 export const Interactive = GlobalFlag.Setting("interactive")({
   flag: Flag.Boolean("interactive").pipe(
-    Flag.withDescription("Ask the person at the terminal (--no-interactive never does, and never signs in)"),
+    Flag.withDescription("Ask the user at the terminal (--no-interactive never does, and never signs in)"),
     Flag.withDefault(true)
   )
 })

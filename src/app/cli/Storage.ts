@@ -3,8 +3,8 @@ import { Command } from "effect/cli"
 import { Configuration } from "../../ports/Configuration.ts"
 import { CredentialStore } from "../../ports/CredentialStore.ts"
 import { backendNames } from "../../ports/StorageFailure.ts"
-import { ChosenStorage } from "../ChosenStorage.ts"
-import { StorageCheck } from "../StorageCheck.ts"
+import { ChosenStorage } from "../storage/ChosenStorage.ts"
+import { StorageCheck } from "../storage/StorageCheck.ts"
 import { isoTime, printJson } from "./Output.ts"
 import { Json } from "./Settings.ts"
 import { showWarnings } from "./Warnings.ts"
@@ -27,7 +27,7 @@ export const storage = Command.make(
         since: inUse.since === undefined ? null : isoTime(inUse.since),
         location,
         kept: kept ?? null,
-        leaving: inUse.leaving,
+        migratingFrom: inUse.migratingFrom,
         healthy: Result.isSuccess(health)
       })
     } else {
@@ -44,7 +44,7 @@ export const storage = Command.make(
             ? `good: wrote, read and removed a test entry in ${Math.round(health.success)} ms`
             : "not usable now"
         ],
-        ...inUse.leaving.map((backend) => [
+        ...inUse.migratingFrom.map((backend) => [
           "Left over",
           `a move out of ${backend} was interrupted: mcp-cli storage move --to ${inUse.backend} finishes it`
         ])

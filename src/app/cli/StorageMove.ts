@@ -2,7 +2,7 @@ import { Console, Effect, Option } from "effect"
 import { Command, Flag } from "effect/cli"
 import { Configuration } from "../../ports/Configuration.ts"
 import { backendNames, storageBackends } from "../../ports/StorageFailure.ts"
-import { StorageMove } from "../StorageMove.ts"
+import { StorageMove } from "../storage/StorageMove.ts"
 import { printJson } from "./Output.ts"
 import { Json } from "./Settings.ts"
 

@@ -1,6 +1,6 @@
 import { Effect, Option } from "effect"
 import { Configuration } from "../../ports/Configuration.ts"
-import { type OpenSession, ServerSession } from "../ServerSession.ts"
+import { type OpenSession, ServerSession } from "../session/ServerSession.ts"
 import { accountAt } from "./Arguments.ts"
 import { Account } from "./Settings.ts"
 import { UsageError } from "./UsageError.ts"

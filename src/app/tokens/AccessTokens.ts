@@ -5,10 +5,10 @@ import type { Usable } from "../../domain/TokenState.ts"
 import type { CredentialLock } from "../../ports/CredentialLock.ts"
 import type { Discovery } from "../../ports/Discovery.ts"
 import type { DpopProofs } from "../../ports/DpopProofs.ts"
-import type { Person } from "../../ports/Person.ts"
+import type { UserInteraction } from "../../ports/UserInteraction.ts"
 import type { TokenEndpoint } from "../../ports/TokenEndpoint.ts"
-import { Credentials } from "../Credentials.ts"
-import type { SignIn } from "../SignIn.ts"
+import { Credentials } from "../credentials/Credentials.ts"
+import type { SignIn } from "../signin/SignIn.ts"
 import { makeOncePerMachine, makeUnlessStorageFails, oncePerProcess } from "./Decorators.ts"
 import { memorySource } from "./MemorySource.ts"
 import { makeRediscovery } from "./Rediscovery.ts"
@@ -52,7 +52,7 @@ export class AccessTokens extends Context.Service<
      */
     readonly stepUp: StepUp
   }
->()("mcp-cli-oauth/app/AccessTokens") {}
+>()("mcp-cli-oauth/app/tokens/AccessTokens") {}
 
 /**
  * The order in which tokens are sought. Each source returns usable tokens or a state for the next one:
@@ -88,7 +88,7 @@ const makeSources = Effect.gen(function* () {
 export const layer: Layer.Layer<
   AccessTokens,
   never,
-  CredentialLock | Credentials | Discovery | DpopProofs | Person | SignIn | TokenEndpoint
+  CredentialLock | Credentials | Discovery | DpopProofs | UserInteraction | SignIn | TokenEndpoint
 > = Layer.effect(
   AccessTokens,
   Effect.gen(function* () {

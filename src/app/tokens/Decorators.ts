@@ -3,7 +3,7 @@ import { type TokenState, type Usable, usable } from "../../domain/TokenState.ts
 import { CredentialLock, type LockError } from "../../ports/CredentialLock.ts"
 import type { StorageError } from "../../ports/CredentialStore.ts"
 import { makeSingleFlight } from "./SingleFlight.ts"
-import { TokenPolicy } from "./TokenPolicy.ts"
+import { TokenPolicy } from "../../ports/TokenPolicy.ts"
 import type { AccessTokenError, TokenQuery, TokenSource } from "./TokenSource.ts"
 import type { TokenStates } from "./TokenStates.ts"
 

@@ -9,12 +9,12 @@ import {
   type Usable,
   usable
 } from "../../domain/TokenState.ts"
-import { Person } from "../../ports/Person.ts"
+import { UserInteraction } from "../../ports/UserInteraction.ts"
 import type { TokenRequestError } from "../../ports/TokenEndpoint.ts"
-import { Credentials } from "../Credentials.ts"
+import { Credentials } from "../credentials/Credentials.ts"
 import type { Renew } from "./Renewal.ts"
-import { TokenPolicy } from "./TokenPolicy.ts"
-import { retryPassing } from "./TokenRetry.ts"
+import { TokenPolicy } from "../../ports/TokenPolicy.ts"
+import { retryTransient } from "../signin/TokenRetry.ts"
 import { firstOf, type TokenSource, whenStale } from "./TokenSource.ts"
 import type { TokenStates } from "./TokenStates.ts"
 
@@ -28,10 +28,10 @@ export const refreshSource = (
   states: TokenStates,
   store: TokenSource<TokenState>,
   renew: Renew
-): Effect.Effect<TokenSource<Usable | SignInNeeded, Stale>, never, Credentials | Person> =>
+): Effect.Effect<TokenSource<Usable | SignInNeeded, Stale>, never, Credentials | UserInteraction> =>
   Effect.gen(function* () {
     const credentials = yield* Credentials
-    const person = yield* Person
+    const user = yield* UserInteraction
     const policy = yield* TokenPolicy
 
     /** Gives up a refused refresh token, if it is still the stored one. */
@@ -44,10 +44,10 @@ export const refreshSource = (
         }
         return stillValid
           ? Effect.as(
-              credentials.keep(query.key, credential.next({ tokens: tokens.withRefreshToken(undefined) })),
+              credentials.save(query.key, credential.next({ tokens: tokens.withRefreshToken(undefined) })),
               usable(tokens)
             )
-          : Effect.as(credentials.keep(query.key, credential.withoutTokens), signInNeeded("revoked"))
+          : Effect.as(credentials.save(query.key, credential.withoutTokens), signInNeeded("revoked"))
       }
 
     const settle = (
@@ -55,7 +55,7 @@ export const refreshSource = (
     ): TokenSource<Usable | SignInNeeded, Stale> =>
       Effect.fnUntraced(function* (query, stale) {
         const { key, server } = query
-        const outcome = renewalOutcome(failure, { server, stale, userPresent: person.present }, policy)
+        const outcome = renewalOutcome(failure, { server, stale, userPresent: user.present }, policy)
         switch (outcome._tag) {
           case "KeepServing":
             yield* states.coolDown(key, outcome.cooldown)
@@ -78,7 +78,7 @@ export const refreshSource = (
       // While the current token is valid no caller has to wait for the retries.
       const patient = stale.stillValid
         ? attempt
-        : Effect.provideService(retryPassing(attempt), TokenPolicy, policy)
+        : Effect.provideService(retryTransient(attempt), TokenPolicy, policy)
       return Effect.matchEffect(patient, {
         onSuccess: (tokens) => Effect.succeed(usable(tokens)),
         onFailure: (failure) => settle(failure)(query, stale)

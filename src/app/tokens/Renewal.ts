@@ -4,9 +4,9 @@ import type { DpopUnsupported } from "../../domain/SignInError.ts"
 import { scopesOf, type TokenSet } from "../../domain/TokenSet.ts"
 import type { Stale } from "../../domain/TokenState.ts"
 import { TokenEndpoint, type TokenRequestError } from "../../ports/TokenEndpoint.ts"
-import { firstAccepted } from "../ClientAttempts.ts"
-import { Credentials } from "../Credentials.ts"
-import { machineTokens } from "../MachineTokens.ts"
+import { firstAccepted } from "../signin/ClientAttempts.ts"
+import { Credentials } from "../credentials/Credentials.ts"
+import { nonInteractiveTokens } from "../signin/grants/NonInteractiveGrant.ts"
 import type { Rediscovery } from "./Rediscovery.ts"
 import type { TokenQuery } from "./TokenSource.ts"
 
@@ -34,7 +34,7 @@ const request = (
     const { grant } = renewal
     const { issuer } = credential
     const scopes = credential.scopesAt(server)
-    return machineTokens(tokenEndpoint, { ...common, server, grant, issuer, client, scopes })
+    return nonInteractiveTokens(tokenEndpoint, { ...common, server, grant, issuer, client, scopes })
   }
   return firstAccepted(methods, (authenticationMethod) =>
     tokenEndpoint.refresh({
@@ -73,8 +73,8 @@ export const makeRenew = (
       { credential, tokens }: Stale,
       error: TokenRequestError
     ) =>
-      error.reason._tag === "NotBound" && error.reason.refreshToken !== undefined
-        ? credentials.keep(
+      error.reason._tag === "NotSenderConstrained" && error.reason.refreshToken !== undefined
+        ? credentials.save(
             key,
             credential.next({ tokens: tokens.withRefreshToken(error.reason.refreshToken) })
           )
@@ -95,7 +95,7 @@ export const makeRenew = (
       )
       const next = renewed(query, stale, answer)
       // Another process may have stored something newer, if the lock was lost.
-      const { tokens } = yield* credentials.keep(query.key, next)
+      const { tokens } = yield* credentials.save(query.key, next)
       return tokens ?? stale.tokens.refreshedBy(answer)
     }, Effect.uninterruptible)
 

@@ -2,8 +2,8 @@ import { Clock, Effect, Option } from "effect"
 import { needsUser } from "../../domain/Server.ts"
 import { SignInRequired } from "../../domain/SignInError.ts"
 import { type SignInNeeded, type Usable, usable } from "../../domain/TokenState.ts"
-import { Person } from "../../ports/Person.ts"
-import { SignIn } from "../SignIn.ts"
+import { UserInteraction } from "../../ports/UserInteraction.ts"
+import { SignIn } from "../signin/SignIn.ts"
 import type { TokenSource } from "./TokenSource.ts"
 import type { TokenStates } from "./TokenStates.ts"
 
@@ -13,14 +13,14 @@ import type { TokenStates } from "./TokenStates.ts"
  */
 export const signInSource = (
   states: TokenStates
-): Effect.Effect<TokenSource<Usable, SignInNeeded>, never, Person | SignIn> =>
+): Effect.Effect<TokenSource<Usable, SignInNeeded>, never, UserInteraction | SignIn> =>
   Effect.gen(function* () {
-    const person = yield* Person
+    const user = yield* UserInteraction
     const signIn = yield* SignIn
 
     return Effect.fn("SignInSource.signIn")(function* (query, { why }) {
       const { account, challenge, key, server } = query
-      if (!person.present && needsUser(server)) {
+      if (!user.present && needsUser(server)) {
         return yield* new SignInRequired({ server: server.name, account: key.account, why })
       }
       const now = yield* Clock.currentTimeMillis

@@ -1,12 +1,12 @@
 import { Clock, Effect, Option, type Redacted, type Scope } from "effect"
 import { missingScopes } from "../../domain/Challenge.ts"
 import type { Credential } from "../../domain/Credential.ts"
-import { type HttpServer, needsUser } from "../../domain/Server.ts"
+import { type RemoteServer, needsUser } from "../../domain/Server.ts"
 import { ScopeRequired } from "../../domain/SignInError.ts"
 import type { TokenSet } from "../../domain/TokenSet.ts"
-import { Person } from "../../ports/Person.ts"
-import { Credentials } from "../Credentials.ts"
-import { SignIn } from "../SignIn.ts"
+import { UserInteraction } from "../../ports/UserInteraction.ts"
+import { Credentials } from "../credentials/Credentials.ts"
+import { SignIn } from "../signin/SignIn.ts"
 import { makeSingleFlight } from "./SingleFlight.ts"
 import { type AccessTokenError, type AccessTokenRequest, queryOf, type TokenQuery } from "./TokenSource.ts"
 
@@ -30,7 +30,7 @@ const sufficientTokens = (
 }
 
 const scopeRequired = (
-  server: HttpServer,
+  server: RemoteServer,
   account: string,
   stored: Credential | undefined,
   missing: ReadonlyArray<string>
@@ -43,10 +43,10 @@ const scopeRequired = (
   })
 
 /** Concurrent callers that miss the same scopes share one step-up. */
-export const makeStepUp: Effect.Effect<StepUp, never, Credentials | Person | Scope.Scope | SignIn> =
+export const makeStepUp: Effect.Effect<StepUp, never, Credentials | UserInteraction | Scope.Scope | SignIn> =
   Effect.gen(function* () {
     const credentials = yield* Credentials
-    const person = yield* Person
+    const user = yield* UserInteraction
     const signIn = yield* SignIn
     const flights = yield* makeSingleFlight<Option.Option<TokenSet>, AccessTokenError>()
 
@@ -61,7 +61,7 @@ export const makeStepUp: Effect.Effect<StepUp, never, Credentials | Person | Sco
       const adopted = stored && adopt(stored)
       if (adopted !== undefined) return Option.some(adopted)
       if (stored?.tokens?.holds(sent) === true && stored.covers(missing)) return Option.none()
-      if (!person.present && needsUser(server) && stored?.machineGrantAt(server) === undefined) {
+      if (!user.present && needsUser(server) && stored?.nonInteractiveGrantAt(server) === undefined) {
         return yield* scopeRequired(server, key.account, stored, missing)
       }
       const { tokens } = yield* signIn.signIn({ server, account, challenge, moreScopes: missing, adopt })

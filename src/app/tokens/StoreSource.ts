@@ -1,6 +1,6 @@
 import { Clock, Effect } from "effect"
 import type { TokenState } from "../../domain/TokenState.ts"
-import { Credentials } from "../Credentials.ts"
+import { Credentials } from "../credentials/Credentials.ts"
 import type { TokenSource } from "./TokenSource.ts"
 import type { TokenStates } from "./TokenStates.ts"
 

@@ -1,17 +1,17 @@
 import { Effect } from "effect"
 import type { BearerChallenge } from "../../domain/Challenge.ts"
 import { CredentialKey } from "../../domain/CredentialKey.ts"
-import type { HttpServer } from "../../domain/Server.ts"
+import type { RemoteServer } from "../../domain/Server.ts"
 import type { ScopeRequired, SignInRequired } from "../../domain/SignInError.ts"
 import type { SignInNeeded, Stale, TokenState, Usable } from "../../domain/TokenState.ts"
-import type { SignInError } from "../SignIn.ts"
+import type { SignInError } from "../signin/SignIn.ts"
 
 /** Every reason why there is no access token. */
 export type AccessTokenError = SignInError | SignInRequired | ScopeRequired
 
 /** The server and account that need a token, and the challenge that triggered this request. */
 export interface AccessTokenRequest {
-  readonly server: HttpServer
+  readonly server: RemoteServer
   /** Absent: the default account. */
   readonly account?: string | undefined
   /** The challenge of a 401. The stored tokens are used only if the server still names the same issuer. */

@@ -2,7 +2,7 @@ import { Clock, Duration, Effect, Option, type Redacted } from "effect"
 import type { Credential } from "../../domain/Credential.ts"
 import type { CredentialKey } from "../../domain/CredentialKey.ts"
 import { type TokenState, tokenState } from "../../domain/TokenState.ts"
-import { TokenPolicy } from "./TokenPolicy.ts"
+import { TokenPolicy } from "../../ports/TokenPolicy.ts"
 import type { TokenQuery } from "./TokenSource.ts"
 
 /** The state of credentials, by what this process has learned about their tokens. */

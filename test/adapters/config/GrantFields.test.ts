@@ -333,7 +333,7 @@ describe("an error in the fields of a grant", () => {
     [
       "no identity provider",
       without(managed, "identity_provider"),
-      ["identity_provider: is missing: it vouches for the person"]
+      ["identity_provider: is missing: it vouches for the user"]
     ],
     [
       "an identity provider with nothing in it",

@@ -2,7 +2,7 @@ import { resolve } from "node:path"
 import * as NodePath from "@effect/platform-node/NodePath"
 import { ByteSize, ConfigProvider, Effect, FileSystem, Layer, Option } from "effect"
 import * as ConfigurationFile from "../../../src/adapters/config/ConfigurationFile.ts"
-import type { HttpServer, Server } from "../../../src/domain/Server.ts"
+import type { RemoteServer, Server } from "../../../src/domain/Server.ts"
 import { Configuration, type ConfigurationIssue } from "../../../src/ports/Configuration.ts"
 
 /** Where the program looks first. */
@@ -90,10 +90,10 @@ export const serverOf = (entry: unknown, options?: Options): Effect.Effect<Serve
   Configuration.use(({ server }) => server("s")).pipe(withFile({ mcpServers: { s: entry } }, options))
 
 /** As {@link serverOf}, of a server over HTTP. */
-export const httpServerOf = (entry: unknown, options?: Options): Effect.Effect<HttpServer, unknown> =>
+export const httpServerOf = (entry: unknown, options?: Options): Effect.Effect<RemoteServer, unknown> =>
   Effect.filterOrFail(
     serverOf(entry, options),
-    (server): server is HttpServer => server._tag === "Http",
+    (server): server is RemoteServer => server._tag === "Http",
     () => new Error("this is no HTTP server")
   )
 

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
-import { discardBody, longestBody, readBody } from "../../../src/adapters/http/BoundedBody.ts"
+import { discardBody, maxBody, readBody } from "../../../src/adapters/http/BoundedBody.ts"
 
 /** A body that comes as the test sends it. */
 const slow = () => {
@@ -35,9 +35,9 @@ describe("the body of an answer", () => {
 
   it.effect("may be a mebibyte long, and what is longer is not read to its end", () =>
     Effect.gen(function* () {
-      assert.lengthOf(yield* readBody(new Response("x".repeat(longestBody))), longestBody)
+      assert.lengthOf(yield* readBody(new Response("x".repeat(maxBody))), maxBody)
       const { cancelled, response, send } = slow()
-      send(new Uint8Array(longestBody + 1))
+      send(new Uint8Array(maxBody + 1))
       const error = yield* Effect.flip(readBody(response))
       assert.isFalse(error.passing)
       yield* cancelled

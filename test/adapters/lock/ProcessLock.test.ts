@@ -78,7 +78,7 @@ describe("the lock among processes", () => {
         Effect.provide(
           ProcessLock.layer({
             directory,
-            patience: { refresh: "100 millis", "sign-in": "100 millis", store: "100 millis" }
+            timeout: { refresh: "100 millis", "sign-in": "100 millis", store: "100 millis" }
           })
         ),
         Effect.flip

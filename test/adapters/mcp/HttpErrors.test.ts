@@ -150,7 +150,7 @@ describe("what the way to the server fails with", () => {
     }).pipe(Effect.provide(connector))
   )
 
-  it.effect("leaves the server without a farewell, which could start another sign-in", () =>
+  it.effect("leaves the server without a shutdownTimeout, which could start another sign-in", () =>
     Effect.gen(function* () {
       const { instead, send, sent } = way()
       yield* Effect.scoped(
@@ -232,7 +232,7 @@ describe("a request that is stopped", () => {
 })
 
 describe("an answer that is none", () => {
-  it.effect("is a 401, which the entry or a sign-in can mend", () =>
+  it.effect("is a 401, which the entry or a sign-in can fix", () =>
     Effect.gen(function* () {
       const url = yield* listenWith(async () => new Response(null, { status: 401 }))
       const signIn = yield* Effect.flip(connect(httpServer(url), way().send))

@@ -1,7 +1,7 @@
 import { Effect, Layer, Schema } from "effect"
 import { layer as fetchTransport } from "../../../src/adapters/http/FetchTransport.ts"
 import { layer } from "../../../src/adapters/mcp/McpConnector.ts"
-import { defaultOAuth, type HttpServer } from "../../../src/domain/Server.ts"
+import { defaultOAuth, type RemoteServer } from "../../../src/domain/Server.ts"
 import { HttpTransport, type NetworkError } from "../../../src/ports/HttpTransport.ts"
 import { McpConnector, type Send } from "../../../src/ports/McpConnector.ts"
 
@@ -12,7 +12,7 @@ export class Down extends Schema.TaggedError<Down>()("Down", { why: Schema.Strin
 export const connector = Layer.merge(layer({ version: "9.8.7" }), fetchTransport)
 
 /** A server that is configured by its URL. */
-export const httpServer = (url: URL, rest: Partial<HttpServer> = {}): HttpServer => ({
+export const httpServer = (url: URL, rest: Partial<RemoteServer> = {}): RemoteServer => ({
   _tag: "Http",
   name: "example",
   url,
@@ -23,7 +23,7 @@ export const httpServer = (url: URL, rest: Partial<HttpServer> = {}): HttpServer
 })
 
 /** A session with a server by a `send`. */
-export const connect = <E, R>(server: HttpServer, send: Send<E, R>) =>
+export const connect = <E, R>(server: RemoteServer, send: Send<E, R>) =>
   McpConnector.use((connector) => connector.connectHttp(server, send))
 
 /** A `send` that remembers, and does another thing than to send where a test says so. */

@@ -11,7 +11,7 @@ import {
 } from "../../../src/ports/DeviceAuthorization.ts"
 import { TokenEndpoint as TokenEndpointPort } from "../../../src/ports/TokenEndpoint.ts"
 import { startAuthorizationServer } from "../../servers/AuthorizationServer.ts"
-import { useDevice } from "../../servers/DevicePerson.ts"
+import { useDevice } from "../../servers/DeviceUser.ts"
 import { wire } from "./Wire.ts"
 
 const url = "https://as.test/device_authorization"
@@ -194,12 +194,12 @@ describe("asking for a device code", () => {
   )
 
   it.effect.each([
-    ["no network", "broken", { _tag: "Passing", detail: "the connection was refused" }],
-    ["503", text("", { status: 503 }), { _tag: "Passing", detail: "HTTP 503" }],
+    ["no network", "broken", { _tag: "Transient", detail: "the connection was refused" }],
+    ["503", text("", { status: 503 }), { _tag: "Transient", detail: "HTTP 503" }],
     [
       "429, to wait",
       text("", { status: 429, headers: { "retry-after": "7" } }),
-      { _tag: "Passing", retryAfter: 7000 }
+      { _tag: "Transient", retryAfter: 7000 }
     ],
     ["404", text("not found", { status: 404 }), { _tag: "Malformed", detail: "HTTP 404" }],
     [
@@ -299,7 +299,7 @@ describe("a device code of a certified authorization server", () => {
     return { running, code, ask }
   })
 
-  it.live("becomes tokens for the resource once the person has approved, and once only", () =>
+  it.live("becomes tokens for the resource once the user has approved, and once only", () =>
     Effect.gen(function* () {
       const { ask, code, running } = yield* begin
       assert.match(code.userCode, /^[A-Z]{4}-[A-Z]{4}$/)
@@ -322,7 +322,7 @@ describe("a device code of a certified authorization server", () => {
     }).pipe(Effect.provide(wired))
   )
 
-  it.live("need not be typed where the address holds it, and is worth nothing once the person says no", () =>
+  it.live("need not be typed where the address holds it, and is worth nothing once the user says no", () =>
     Effect.gen(function* () {
       const { ask, code } = yield* begin
       const complete = code.verificationUriComplete

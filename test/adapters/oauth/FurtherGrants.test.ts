@@ -31,7 +31,7 @@ const json =
   () =>
     Response.json(value, init)
 /** Answers in this order, and with the last one from then on. */
-const inTurn = (...answers: ReadonlyArray<() => Response>): (() => Response) => {
+const underLock = (...answers: ReadonlyArray<() => Response>): (() => Response) => {
   let at = 0
   return () => answers[Math.min(at++, answers.length - 1)]!()
 }
@@ -455,7 +455,7 @@ describe("tokens that are bound to a key", () => {
     (status) =>
       Effect.gen(function* () {
         const dpopKey = yield* makeKey
-        const { grant, sent } = asking(inTurn(wantsNonce("nonce-1", status), json(bound)))
+        const { grant, sent } = asking(underLock(wantsNonce("nonce-1", status), json(bound)))
         yield* grant(jwtBearer, ["read"], { dpopKey })
         assert.strictEqual(sent.length, 2)
         assert.strictEqual(sent[1]!.body, sent[0]!.body)
@@ -469,7 +469,7 @@ describe("tokens that are bound to a key", () => {
   it.effect("are asked for once more, and not twice", () =>
     Effect.gen(function* () {
       const dpopKey = yield* makeKey
-      const { grant, sent } = asking(inTurn(wantsNonce("nonce-1"), wantsNonce("nonce-2"), json(bound)))
+      const { grant, sent } = asking(underLock(wantsNonce("nonce-1"), wantsNonce("nonce-2"), json(bound)))
       const error = yield* Effect.flip(grant(clientCredentials, [], { dpopKey }))
       assert.strictEqual(sent.length, 2)
       assert.deepInclude(error.reason, { _tag: "Refused", error: "use_dpop_nonce" })
@@ -490,7 +490,7 @@ describe("tokens that are bound to a key", () => {
   ])("are asked for with the nonce of the last answer, one %s", ([, answers, nonces]) =>
     Effect.gen(function* () {
       const dpopKey = yield* makeKey
-      const endpoint = asking(inTurn(...answers))
+      const endpoint = asking(underLock(...answers))
       yield* Effect.gen(function* () {
         const port = yield* Port
         const request = {
@@ -555,7 +555,7 @@ describe("tokens that are bound to a key", () => {
         },
         authenticationMethod: "private_key_jwt"
       }
-      const { grant, sent } = asking(inTurn(wantsNonce("nonce-1"), json(bound)))
+      const { grant, sent } = asking(underLock(wantsNonce("nonce-1"), json(bound)))
       yield* grant(clientCredentials, [], { client, dpopKey })
       const ids = sent.map((request) => {
         const assertion = Object.fromEntries(formOf(request))["client_assertion"] ?? ""
@@ -572,7 +572,7 @@ describe("tokens that are bound to a key", () => {
       const { grant, refresh } = asking(json({ ...good, token_type, refresh_token: "a refresh token" }))
       for (const ask of [grant(clientCredentials, [], { dpopKey }), refresh({ dpopKey })]) {
         const error = yield* Effect.flip(ask)
-        assert.strictEqual(error.reason._tag, "NotBound")
+        assert.strictEqual(error.reason._tag, "NotSenderConstrained")
         assert.strictEqual(
           error.message,
           `The authorization server of reports, https://as.test, gave tokens that are not bound to a key (DPoP), as "dpop" in the oauth block or the server asks for. They were thrown away; tell its provider, or take "dpop" out.`

@@ -10,7 +10,7 @@ import * as ClientRegistrar from "../../../src/adapters/oauth/ClientRegistrar.ts
 import * as Discovery from "../../../src/adapters/oauth/Discovery.ts"
 import * as TokenEndpoint from "../../../src/adapters/oauth/TokenEndpoint.ts"
 import { AuthorizationServerMetadata } from "../../../src/domain/AuthorizationServer.ts"
-import type { HttpServer } from "../../../src/domain/Server.ts"
+import type { RemoteServer } from "../../../src/domain/Server.ts"
 import { ClientRegistrar as Registrar } from "../../../src/ports/ClientRegistrar.ts"
 import { Discovery as Port, type DiscoveryRefusal } from "../../../src/ports/Discovery.ts"
 import { HttpTransport } from "../../../src/ports/HttpTransport.ts"
@@ -103,7 +103,7 @@ const hostile = Effect.fnUntraced(function* (answers: Readonly<Record<string, An
 
 const server = serverNamed("hostile")
 const allowed = serverNamed("hostile", { allowPrivateAddresses: true })
-const at = (url: string): HttpServer => ({ ...server, url: new URL(url) })
+const at = (url: string): RemoteServer => ({ ...server, url: new URL(url) })
 
 const discover = Effect.fnUntraced(function* (answers: Readonly<Record<string, Answer>>, of = server) {
   const { asked, layer } = yield* hostile({ [mcp]: challenged(), ...answers })

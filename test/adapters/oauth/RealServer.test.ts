@@ -4,25 +4,25 @@ import * as FetchTransport from "../../../src/adapters/http/FetchTransport.ts"
 import * as CallbackListener from "../../../src/adapters/loopback/CallbackListener.ts"
 import * as ClientRegistrar from "../../../src/adapters/oauth/ClientRegistrar.ts"
 import * as Discovery from "../../../src/adapters/oauth/Discovery.ts"
-import * as FlowSecretSource from "../../../src/adapters/oauth/FlowSecretSource.ts"
+import * as PkceGenerator from "../../../src/adapters/oauth/PkceGenerator.ts"
 import * as TokenEndpoint from "../../../src/adapters/oauth/TokenEndpoint.ts"
 import { authorizationUrl } from "../../../src/domain/AuthorizationRequest.ts"
 import { readAuthorizationResponse } from "../../../src/domain/AuthorizationResponse.ts"
 import { CallbackListener as CallbackListenerPort } from "../../../src/ports/CallbackListener.ts"
 import { ClientRegistrar as ClientRegistrarPort } from "../../../src/ports/ClientRegistrar.ts"
 import { Discovery as DiscoveryPort } from "../../../src/ports/Discovery.ts"
-import { FlowSecretSource as FlowSecretSourcePort } from "../../../src/ports/FlowSecretSource.ts"
+import { PkceGenerator as FlowSecretSourcePort } from "../../../src/ports/PkceGenerator.ts"
 import { TokenEndpoint as TokenEndpointPort } from "../../../src/ports/TokenEndpoint.ts"
 import { serverNamed } from "../../app/World.ts"
 import { startAuthorizationServer } from "../../servers/AuthorizationServer.ts"
 import { startMcpServer } from "../../servers/McpServer.ts"
-import { followRedirects } from "../../servers/Person.ts"
+import { followRedirects } from "../../servers/BrowserUser.ts"
 
 const wire = Layer.mergeAll(
   CallbackListener.layer,
   ClientRegistrar.layer,
   Discovery.layer,
-  FlowSecretSource.layer,
+  PkceGenerator.layer,
   TokenEndpoint.layer
 ).pipe(Layer.provide(FetchTransport.layer))
 

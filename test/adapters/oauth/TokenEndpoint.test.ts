@@ -93,13 +93,13 @@ describe("a refresh", () => {
     () =>
       new Response(body, init)
   it.effect.each([
-    ["503", text("secret", { status: 503 }), { _tag: "Passing", detail: "HTTP 503" }],
+    ["503", text("secret", { status: 503 }), { _tag: "Transient", detail: "HTTP 503" }],
     [
       "429, to wait",
       text("", { status: 429, headers: { "retry-after": "7" } }),
-      { _tag: "Passing", retryAfter: 7000 }
+      { _tag: "Transient", retryAfter: 7000 }
     ],
-    ["no network", "broken", { _tag: "Passing", detail: "the connection was refused" }],
+    ["no network", "broken", { _tag: "Transient", detail: "the connection was refused" }],
     ["invalid_grant", json({ error: "invalid_grant" }, { status: 400 }), { _tag: "InvalidGrant" }],
     ["invalid_client", json({ error: "invalid_client" }, { status: 401 }), { _tag: "InvalidClient" }],
     [
@@ -120,9 +120,9 @@ describe("a refresh", () => {
     [
       "temporarily_unavailable",
       json({ error: "temporarily_unavailable" }, { status: 400 }),
-      { _tag: "Passing" }
+      { _tag: "Transient" }
     ],
-    ["408", text("", { status: 408 }), { _tag: "Passing", detail: "HTTP 408" }],
+    ["408", text("", { status: 408 }), { _tag: "Transient", detail: "HTTP 408" }],
     [
       "a gateway that has no such route",
       json({ timestamp: "now", status: 404, error: "Not Found", path: "/token" }, { status: 404 }),
@@ -148,7 +148,7 @@ describe("a refresh", () => {
       json({ error: "invalid_grant" }, { status: 403 }),
       { _tag: "InvalidGrant" }
     ],
-    ["too much to do", json({ error: "rate_limit_exceeded" }, { status: 400 }), { _tag: "Passing" }],
+    ["too much to do", json({ error: "rate_limit_exceeded" }, { status: 400 }), { _tag: "Transient" }],
     [
       "an error that repeats what was sent",
       json({ error: "the refresh token" }, { status: 400 }),
@@ -178,7 +178,7 @@ describe("a refresh", () => {
     [
       "an answer that breaks off",
       () => new Response(new ReadableStream({ pull: (out) => out.error(new Error("reset")) })),
-      { _tag: "Passing", detail: "the answer broke off" }
+      { _tag: "Transient", detail: "the answer broke off" }
     ],
     [
       "503 with an answer that broke already",
@@ -186,7 +186,7 @@ describe("a refresh", () => {
         const broken = new ReadableStream({ start: (out) => out.error(new Error("reset")) })
         return new Response(broken, { status: 503 })
       },
-      { _tag: "Passing", detail: "HTTP 503" }
+      { _tag: "Transient", detail: "HTTP 503" }
     ],
     ["a page", text("<html>"), { _tag: "Malformed" }],
     ["no token", json({ token_type: "bearer" }), { _tag: "Malformed" }],
@@ -298,9 +298,9 @@ describe("a revocation", () => {
     [
       "503, to wait",
       () => status(503, { headers: { "retry-after": "7" } }),
-      { _tag: "Passing", retryAfter: 7000 }
+      { _tag: "Transient", retryAfter: 7000 }
     ],
-    ["no network", "broken", { _tag: "Passing", detail: "the connection was refused" }],
+    ["no network", "broken", { _tag: "Transient", detail: "the connection was refused" }],
     ["invalid_client", json({ error: "invalid_client" }, { status: 401 }), { _tag: "InvalidClient" }],
     [
       "unsupported_token_type",

@@ -3,11 +3,11 @@ import { Effect, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import { AccessTokens } from "../../../src/app/tokens/AccessTokens.ts"
 import { CredentialStore, StorageError } from "../../../src/ports/CredentialStore.ts"
-import { Broken } from "../../../src/ports/StorageFailure.ts"
+import { BackendError } from "../../../src/ports/StorageFailure.ts"
 import { serverNamed, world } from "../World.ts"
 
 const get = AccessTokens.use((tokens) => tokens.get({ server: serverNamed("notion") }))
-const away = new StorageError({ reason: new Broken({ backend: "vault", detail: "a test's" }) })
+const away = new StorageError({ reason: new BackendError({ backend: "vault", detail: "a test's" }) })
 
 describe("a store that is unavailable", () => {
   it.effect("does not keep any of several concurrent callers from a valid token", () => {

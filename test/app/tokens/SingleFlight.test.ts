@@ -13,11 +13,11 @@ describe("a single flight", () => {
       const a = yield* Effect.forkChild(flights.run("key", Effect.uninterruptible(flight("a"))))
       yield* TestClock.adjust("500 millis")
       // Its last caller leaves, and it cannot be interrupted.
-      const leaving = yield* Effect.forkChild(Fiber.interrupt(a))
+      const migratingFrom = yield* Effect.forkChild(Fiber.interrupt(a))
       yield* TestClock.adjust("1 millis")
       const b = yield* Effect.forkChild(flights.run("key", flight("b")))
       yield* TestClock.adjust("600 millis")
-      yield* Fiber.join(leaving)
+      yield* Fiber.join(migratingFrom)
       const c = yield* Effect.forkChild(flights.run("key", flight("c")))
       yield* TestClock.adjust("1 second")
       assert.deepEqual([yield* Fiber.join(b), yield* Fiber.join(c)], ["b", "b"])

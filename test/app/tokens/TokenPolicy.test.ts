@@ -3,8 +3,8 @@ import { Duration, Effect, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import { ScriptedAuthorizationServer } from "../../../src/adapters/scripted/ScriptedAuthorizationServer.ts"
 import { AccessTokens } from "../../../src/app/tokens/AccessTokens.ts"
-import { defaultTokenPolicy, TokenPolicy } from "../../../src/app/tokens/TokenPolicy.ts"
-import { Passing } from "../../../src/ports/TokenEndpoint.ts"
+import { defaultTokenPolicy, TokenPolicy } from "../../../src/ports/TokenPolicy.ts"
+import { Transient } from "../../../src/ports/TokenEndpoint.ts"
 import { serverNamed, world } from "../World.ts"
 
 const get = AccessTokens.use((tokens) => tokens.get({ server: serverNamed("notion") }))
@@ -15,7 +15,7 @@ const policy = {
   retry: { ...defaultTokenPolicy.retry, maxRetries: 1 }
 }
 const changed = world().pipe(Layer.provide(Layer.succeed(TokenPolicy, policy)))
-const away = new Passing({ detail: "HTTP 503" })
+const away = new Transient({ detail: "HTTP 503" })
 
 describe("a policy of the embedder", () => {
   it.effect("sets when a token is refreshed, and how long not again after a failure", () =>

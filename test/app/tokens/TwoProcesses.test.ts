@@ -2,9 +2,9 @@ import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Fiber, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import { ScriptedAuthorizationServer } from "../../../src/adapters/scripted/ScriptedAuthorizationServer.ts"
-import { ScriptedPerson } from "../../../src/adapters/scripted/ScriptedPerson.ts"
-import * as Credentials from "../../../src/app/Credentials.ts"
-import * as SignIn from "../../../src/app/SignIn.ts"
+import { ScriptedUser } from "../../../src/adapters/scripted/ScriptedUser.ts"
+import * as Credentials from "../../../src/app/credentials/Credentials.ts"
+import * as SignIn from "../../../src/app/signin/SignIn.ts"
 import * as AccessTokens from "../../../src/app/tokens/AccessTokens.ts"
 import { CredentialKey } from "../../../src/domain/CredentialKey.ts"
 import { CredentialLock } from "../../../src/ports/CredentialLock.ts"
@@ -49,7 +49,7 @@ describe("two processes", () => {
         Effect.all([one.get({ server }), two.get({ server })], { concurrency: "unbounded" })
       )
       assert.isTrue(first.holds(second.accessToken))
-      assert.strictEqual((yield* ScriptedPerson).opened.length, 1)
+      assert.strictEqual((yield* ScriptedUser).opened.length, 1)
     }).pipe(Effect.provide(world({ latency: "30 millis" })), Effect.scoped)
   )
 

@@ -15,7 +15,7 @@ const ChoiceJson = Schema.fromJsonString(
     backend: Backend,
     reason: Schema.String,
     since: Schema.Finite,
-    leaving: Schema.Array(Backend)
+    migratingFrom: Schema.Array(Backend)
   })
 )
 const VersionJson = Schema.fromJsonString(Schema.Struct({ version: Schema.Int }))
@@ -43,7 +43,7 @@ export const layer = (options: { readonly directory: string }): Layer.Layer<Stor
               : new Corrupt({
                   path,
                   detail: "it is cut short or altered",
-                  mend: "Delete it: the backend is chosen anew, and mcp-cli storage move --from takes along what is in another"
+                  fix: "Delete it: the backend is chosen anew, and mcp-cli storage move --from takes along what is in another"
                 })
         })
       }).pipe(Effect.withSpan("StorageChoiceFile.read")),

@@ -20,7 +20,7 @@ import { CredentialStore, StorageError } from "../../../ports/CredentialStore.ts
 import { SecretPrompt } from "../../../ports/SecretPrompt.ts"
 import {
   Corrupt,
-  Exposed,
+  InsecurePermissions,
   Inaccessible,
   NewerVersion,
   NoPassword,
@@ -45,7 +45,7 @@ import {
 export interface EncryptedFileOptions {
   /** The folder: `.salt`, and one `.enc` a credential. */
   readonly directory: string
-  /** The password out of the configuration; absent: `MCP_CLI_ENCRYPTION_KEY`, else the person is asked. */
+  /** The password out of the configuration; absent: `MCP_CLI_ENCRYPTION_KEY`, else the user is asked. */
   readonly password?: Redacted.Redacted | undefined
   /** Rounds of key derivation of a new store; absent: 600,000. */
   readonly iterations?: number
@@ -57,7 +57,7 @@ const attemptsAtPrompt = 3
 
 /** How many files rekeying prepares before it takes the lock to publish them. */
 const batchSize = 64
-/** What a person has to know of an error that comes after the first change. */
+/** What a user has to know of an error that comes after the first change. */
 const unfinished =
   "The new password is in force already, and nothing is lost: once that is mended, run mcp-cli storage rekey again, with the new password, to finish"
 
@@ -72,12 +72,12 @@ const fault = (path: string, found: FileFault): StorageError =>
   })
 const fail = (reason: StorageError["reason"]) => new StorageError({ reason })
 
-/** The error with a sentence more, for a person. */
+/** The error with a sentence more, for a user. */
 const adding = (sentence: string, { reason }: StorageError): StorageError =>
   reason._tag === "Inaccessible"
     ? fail(new Inaccessible({ path: reason.path, detail: `${reason.detail}. ${sentence}` }))
-    : reason._tag === "Exposed"
-      ? fail(new Exposed({ path: reason.path, detail: `${reason.detail}. ${sentence}` }))
+    : reason._tag === "InsecurePermissions"
+      ? fail(new InsecurePermissions({ path: reason.path, detail: `${reason.detail}. ${sentence}` }))
       : reason._tag === "Corrupt"
         ? fail(new Corrupt({ path: reason.path, detail: `${reason.detail}; ${sentence}` }))
         : fail(reason)
@@ -176,7 +176,7 @@ export const layer = (
       )
       const nameOf = (file: string) => file.slice(0, -extension.length)
 
-      // Files whose `.salt` is gone cannot be opened by a new one: to start over is for the person to decide.
+      // Files whose `.salt` is gone cannot be opened by a new one: to start over is for the user to decide.
       const refuseOrphans = Effect.gen(function* () {
         const [orphan] = yield* sealedNames
         if (orphan === undefined) return

@@ -2,9 +2,9 @@ import { pbkdf2 } from "node:crypto"
 import { readFileSync } from "node:fs"
 
 /** The fewest rounds that a store may ask for. */
-export const fewestIterations = 480_000
-/** The most: more would only keep the person waiting. */
-export const mostIterations = 10_000_000
+export const minIterations = 480_000
+/** The most: more would only keep the user waiting. */
+export const maxIterations = 10_000_000
 /** Length of every key, in bytes. */
 export const keyLength = 32
 
@@ -45,12 +45,12 @@ export const deriveKey = (password: string, salt: string, iterations: number): P
  * Begins the derivation that a program will probably ask for, before it has loaded the rest of itself: the two then
  * take as long as the longer one. It decides nothing: a `.salt` that is anything but ordinary is left to the store.
  */
-export const beginEarly = (saltFile: string, password: string | undefined): void => {
+export const prefetch = (saltFile: string, password: string | undefined): void => {
   if (password === undefined || password === "") return
   try {
     const { iterations, salt } = JSON.parse(readFileSync(saltFile, "utf8")) as Partial<Derivation>
     if (typeof salt !== "string" || typeof iterations !== "number" || !Number.isInteger(iterations)) return
-    if (iterations < fewestIterations || iterations > mostIterations) return
+    if (iterations < minIterations || iterations > maxIterations) return
     const key = start(password, salt, iterations)
     // Whoever asks for the key is told of a failure; if nobody does, it is of no interest.
     key.catch(() => undefined)

@@ -12,7 +12,7 @@ import * as fs from "node:fs/promises"
 import { join } from "node:path"
 import { Clock, Effect, Option, Schedule, type Scope } from "effect"
 import { StorageError } from "../../../ports/CredentialStore.ts"
-import { Exposed, Inaccessible } from "../../../ports/StorageFailure.ts"
+import { InsecurePermissions, Inaccessible } from "../../../ports/StorageFailure.ts"
 
 /**
  * A folder that only its owner can look into, and whole files in it. Node's own file system is used instead of Effect's
@@ -108,15 +108,19 @@ const exposure = (
 ) => {
   if (!hasModes) return Option.none()
   if (stats.uid !== owner) {
-    return Option.some(new Exposed({ path, detail: "belongs to another user: use a folder of your own" }))
+    return Option.some(
+      new InsecurePermissions({ path, detail: "belongs to another user: use a folder of your own" })
+    )
   }
   return (stats.mode & 0o077) === 0
     ? Option.none()
-    : Option.some(new Exposed({ path, detail: `can be read by others. Run: chmod ${mode} '${path}'` }))
+    : Option.some(
+        new InsecurePermissions({ path, detail: `can be read by others. Run: chmod ${mode} '${path}'` })
+      )
 }
 
 /** What a file is found to be; none: it is not there. */
-type Found = Option.Option<string> | Exposed | Failed
+type Found = Option.Option<string> | InsecurePermissions | Failed
 
 const foundBy = (find: () => Found): Found => {
   try {
@@ -178,7 +182,7 @@ export const privateFolder = (path: string): PrivateFolder => {
       new StorageError({
         reason: new Inaccessible({ path: target, detail: words[failed.code] ?? failed.code })
       })
-  const refuse = (reason: Exposed) => new StorageError({ reason })
+  const refuse = (reason: InsecurePermissions) => new StorageError({ reason })
 
   const check = Effect.fnUntraced(function* () {
     const stats = yield* attempt(() => fs.stat(path))
@@ -198,7 +202,7 @@ export const privateFolder = (path: string): PrivateFolder => {
       )
       for (const [name, look] of looks) {
         const found = Option.isOption(folder) ? look(at(name)) : folder
-        if (found instanceof Exposed) return Effect.fail(refuse(found))
+        if (found instanceof InsecurePermissions) return Effect.fail(refuse(found))
         if (found instanceof Failed) return Effect.fail(new FailedAt(at(name), found))
         if (Option.isNone(found)) break
         contents.push(found.value)

@@ -9,7 +9,7 @@ import {
 } from "node:crypto"
 import { Effect, Option, Redacted, Result, Schema } from "effect"
 
-import { deriveKey, fewestIterations, keyLength, mostIterations } from "./KeyDerivation.ts"
+import { deriveKey, minIterations, keyLength, maxIterations } from "./KeyDerivation.ts"
 
 /** PBKDF2-HMAC-SHA256 rounds for a new store: OWASP's figure of 2026. */
 export const newIterations = 600_000
@@ -36,7 +36,7 @@ const SaltFile = Schema.Struct({
   version: Schema.Literal(1),
   store: Bytes(16),
   kdf: Schema.Literal("PBKDF2-HMAC-SHA256"),
-  iterations: Schema.Int.check(Schema.isBetween({ minimum: fewestIterations, maximum: mostIterations })),
+  iterations: Schema.Int.check(Schema.isBetween({ minimum: minIterations, maximum: maxIterations })),
   salt: Bytes(16, 64),
   cipher: Schema.Literal("AES-256-GCM"),
   nonce: Bytes(nonceLength),

@@ -5,7 +5,7 @@ import { type KeyringBackend, service } from "./KeyringName.ts"
 import type { KeyringEntry, KeyringPackage } from "./KeyringPackage.ts"
 
 /** How many entries of the Secret Service are held on to. */
-const mostHeld = 16
+const maxHeld = 16
 
 /**
  * The entries of a keyring through the package. On Linux it is pinned to the Secret Service: left alone, the package
@@ -26,7 +26,7 @@ export const keyringEntries = (
 
   const make = (account: string): KeyringEntry => {
     if (backend !== "secretservice") return new Entry(service, account)
-    if (held.size >= mostHeld) {
+    if (held.size >= maxHeld) {
       held.clear()
       collect()
     }
@@ -44,7 +44,7 @@ export const keyringEntries = (
       } catch (error) {
         held.delete(account)
         // The keyring may have been started anew since; what it says of itself is final.
-        if (!["Broken", "Unavailable"].includes(faultOf(error).tag)) throw error
+        if (!["BackendError", "Unavailable"].includes(faultOf(error).tag)) throw error
       }
     }
     const entry = make(account)

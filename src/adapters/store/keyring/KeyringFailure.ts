@@ -1,11 +1,11 @@
 import {
-  Broken,
+  BackendError,
   Corrupt,
   Denied,
   Locked,
   type StorageFailure,
   Unavailable,
-  Unfit
+  Unsupported
 } from "../../../ports/StorageFailure.ts"
 import type { KeyringFault } from "./KeyringFault.ts"
 import type { KeyringBackend } from "./KeyringName.ts"
@@ -23,11 +23,11 @@ export const failureOf = (
       return new Locked({ backend, detail })
     case "Denied":
       return new Denied({ backend, detail })
-    case "Unfit":
-      return new Unfit({ backend, detail })
+    case "Unsupported":
+      return new Unsupported({ backend, detail })
     case "Corrupt":
       return new Corrupt({ path: `The entry ${account}`, detail })
-    case "Broken":
-      return new Broken({ backend, detail })
+    case "BackendError":
+      return new BackendError({ backend, detail })
   }
 }

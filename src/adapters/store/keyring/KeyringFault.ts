@@ -4,7 +4,7 @@ import { TornRecord } from "./Chunks.ts"
 
 /** What is wrong with a keyring, as it crosses a pipe. */
 export interface KeyringFault {
-  readonly tag: "Unavailable" | "Locked" | "Denied" | "Unfit" | "Corrupt" | "Broken"
+  readonly tag: "Unavailable" | "Locked" | "Denied" | "Unsupported" | "Corrupt" | "BackendError"
   readonly detail: string
 }
 
@@ -13,8 +13,8 @@ export interface KeyringFault {
  * those of the system (2.1.2; the tests have each of them). The first line that fits counts.
  */
 const meanings: ReadonlyArray<readonly [RegExp, KeyringFault["tag"], string]> = [
-  [/'(?:user|target)' is longer than/, "Unfit", "the name of the server is too long for it"],
-  [/longer than the platform limit|error code 1783/, "Unfit", "it is too large for an entry"],
+  [/'(?:user|target)' is longer than/, "Unsupported", "the name of the server is too long for it"],
+  [/longer than the platform limit|error code 1783/, "Unsupported", "it is too large for an entry"],
   [
     /autolaunch|Failed to connect to socket|Connection refused|No such file/,
     "Unavailable",
@@ -51,21 +51,21 @@ const meanings: ReadonlyArray<readonly [RegExp, KeyringFault["tag"], string]> = 
   [/denied|error code 5$/i, "Denied", "the system refused"],
   [
     /NoReply|not receive a reply|disconnected|Broken pipe/,
-    "Broken",
+    "BackendError",
     "it stopped, or had no time, while it was asked"
   ],
-  [/is matched by/, "Broken", "another program has made a second entry of this name"],
+  [/is matched by/, "BackendError", "another program has made a second entry of this name"],
   [/is malformed|not valid UTF-8/, "Corrupt", "it is no entry of ours"]
 ]
 
 /** What an error of the package means. Its text is not passed on: it is the system's own, and unlimited. */
 export const faultOf = (error: unknown): KeyringFault => {
   if (error instanceof TornRecord) return { tag: "Corrupt", detail: error.message }
-  if (error instanceof RangeError) return { tag: "Unfit", detail: error.message }
+  if (error instanceof RangeError) return { tag: "Unsupported", detail: error.message }
   const text = error instanceof Error ? error.message : String(error)
   const [, tag, detail] = meanings.find(([pattern]) => pattern.test(text)) ?? [
     /$/,
-    "Broken" as const,
+    "BackendError" as const,
     `it says "${text.replace(/[^\x20-\x7e]+/g, " ").slice(0, 200)}"`
   ]
   return { tag, detail }

@@ -3,7 +3,7 @@ import type { Socket } from "node:net"
 import { availableParallelism, loadavg } from "node:os"
 import { Effect, Layer, Option, Schedule, Semaphore } from "effect"
 import { StorageError } from "../../../ports/CredentialStore.ts"
-import { backendNames, Broken, type StorageFailure, TimedOut } from "../../../ports/StorageFailure.ts"
+import { backendNames, BackendError, type StorageFailure, TimedOut } from "../../../ports/StorageFailure.ts"
 import { Keyring } from "./Keyring.ts"
 import { failureOf } from "./KeyringFailure.ts"
 import { type KeyringMessage, type KeyringRequest, lines } from "./KeyringMessages.ts"
@@ -14,7 +14,7 @@ import { startChild } from "./KeyringStart.ts"
 export interface KeyringProcessOptions {
   readonly backend: KeyringBackend
   /**
-   * Says one line to the person that may unlock the keyring now; absent: nobody is there, and a keyring that waits
+   * Says one line to the user that may unlock the keyring now; absent: nobody is there, and a keyring that waits
    * for somebody is given up at once.
    */
   readonly tell?: ((message: string) => Effect.Effect<void>) | undefined
@@ -30,12 +30,12 @@ export interface KeyringLimits {
   readonly start: number
   /** Until the keyring has answered. */
   readonly answer: number
-  /** Until it has answered while a person is asked to unlock it. */
-  readonly person: number
+  /** Until it has answered while a user is asked to unlock it. */
+  readonly user: number
 }
 
 /** The limits that hold unless others are given. */
-export const limits: KeyringLimits = { start: 30, answer: 3, person: 60 }
+export const limits: KeyringLimits = { start: 30, answer: 3, user: 60 }
 
 /** Programs that may wait for a processor before a machine counts as overloaded. */
 const crowded = 4
@@ -170,7 +170,9 @@ export const layer = (options: KeyringProcessOptions): Layer.Layer<Keyring> =>
         running = child
         yield* within(child.whenReady, child, unhurried(allowed.start))
         if (child.ended) {
-          return yield* fail(new Broken({ backend, detail: "the process that speaks to it did not start" }))
+          return yield* fail(
+            new BackendError({ backend, detail: "the process that speaks to it did not start" })
+          )
         }
         return child
       })
@@ -184,10 +186,10 @@ export const layer = (options: KeyringProcessOptions): Layer.Layer<Keyring> =>
             // A bus that never answers asks nobody for anything; a keyring that was reached may.
             if (!child.connected || tell === undefined) return
             yield* tell(
-              `Waiting up to ${allowed.person} seconds for ${backendNames[backend]}: if it asks for a password, or for permission, answer there.`
+              `Waiting up to ${allowed.user} seconds for ${backendNames[backend]}: if it asks for a password, or for permission, answer there.`
             )
-            yield* Effect.sleep(`${allowed.person - allowed.answer} seconds`)
-            waited += allowed.person - allowed.answer
+            yield* Effect.sleep(`${allowed.user - allowed.answer} seconds`)
+            waited += allowed.user - allowed.answer
           })
           const outcome = yield* within(child.ask(request), child, expire)
           if (outcome !== "ended" && outcome.tag === "answer") return outcome.answer
@@ -195,7 +197,7 @@ export const layer = (options: KeyringProcessOptions): Layer.Layer<Keyring> =>
           child.kill()
           return yield* fail(
             waited === 0
-              ? new Broken({ backend, detail: "the process that speaks to it ended" })
+              ? new BackendError({ backend, detail: "the process that speaks to it ended" })
               : new TimedOut({
                   backend,
                   after: waited,
@@ -206,7 +208,7 @@ export const layer = (options: KeyringProcessOptions): Layer.Layer<Keyring> =>
           )
         },
         turn.withPermit,
-        Effect.retry({ schedule: again, while: ({ reason }) => reason._tag === "Broken" })
+        Effect.retry({ schedule: again, while: ({ reason }) => reason._tag === "BackendError" })
       )
 
       return Keyring.of({

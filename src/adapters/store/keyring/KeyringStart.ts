@@ -64,7 +64,7 @@ export const startChild = (backend: KeyringBackend): ChildProcess => {
  *
  * @param account as in {@link spawnChild}
  */
-export const beginEarly = (backend: KeyringBackend, account?: string): void => {
+export const prefetch = (backend: KeyringBackend, account?: string): void => {
   const child = spawnChild(backend, process.env, account)
   // Whoever asks it is told that it failed; if nobody does, it is of no interest.
   child.on("error", () => undefined)

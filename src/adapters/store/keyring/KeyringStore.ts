@@ -3,7 +3,7 @@ import { Effect, Equal, Layer, Option, Result } from "effect"
 import type { Credential } from "../../../domain/Credential.ts"
 import { CredentialKey } from "../../../domain/CredentialKey.ts"
 import { CredentialStore, StorageError } from "../../../ports/CredentialStore.ts"
-import { Broken } from "../../../ports/StorageFailure.ts"
+import { BackendError } from "../../../ports/StorageFailure.ts"
 import { decodeRecord, encodeRecord } from "../CredentialRecord.ts"
 import { privateFolder } from "../encrypted-file/PrivateFolder.ts"
 import { Keyring } from "./Keyring.ts"
@@ -38,7 +38,7 @@ export const layer = (options: KeyringStoreOptions): Layer.Layer<CredentialStore
         yield* keyring.remove(account)
         if (!Equal.equals(Option.map(read, String), Option.some(String(written)))) {
           return yield* new StorageError({
-            reason: new Broken({ backend, detail: "it does not give back what was put there" })
+            reason: new BackendError({ backend, detail: "it does not give back what was put there" })
           })
         }
       }).pipe(Effect.withSpan("KeyringStore.unlock"))

@@ -39,11 +39,11 @@ const answerLimit = Duration.seconds(15)
 /** Bytes of the largest answer: a record of ours is a few KiB, and a list of ten thousand names half a MiB. */
 const bodyLimit = 8 * 1024 * 1024
 /** The longest `Retry-After` that is waited for, in milliseconds. */
-const longestWait = 10_000
+const maxWait = 10_000
 
 /** A failure that another attempt may not meet; `wait` in milliseconds is what the server asked for. */
-class Passing {
-  readonly _tag = "Passing"
+class Transient {
+  readonly _tag = "Transient"
   readonly failure: VaultFailure
   readonly wait: number
   constructor(failure: VaultFailure, wait = 0) {
@@ -55,9 +55,9 @@ class Passing {
 /** How a request is sent again: three times, after a quarter of a second, then twice as long each, with jitter. */
 const retrySchedule = Schedule.exponential("250 millis").pipe(
   Schedule.jittered,
-  Schedule.setInputType<Passing | VaultFailure>(),
+  Schedule.setInputType<Transient | VaultFailure>(),
   Schedule.modifyDelay(({ duration, input }) =>
-    Effect.succeed(Duration.max(duration, Duration.millis(input instanceof Passing ? input.wait : 0)))
+    Effect.succeed(Duration.max(duration, Duration.millis(input instanceof Transient ? input.wait : 0)))
   ),
   Schedule.upTo({ times: 3, duration: "20 seconds" })
 )
@@ -268,11 +268,11 @@ export const vaultHttp = (
             const [what, seconds] = isConnected
               ? ["no answer", Duration.toSeconds(limit)]
               : ["no connection", Duration.toSeconds(connectLimit)]
-            return new Passing(failure("timeout", `${what} within ${seconds} seconds`))
+            return new Transient(failure("timeout", `${what} within ${seconds} seconds`))
           }
           const [problem, detail] = connectionProblem(cause.code)
           const found = failure(problem, detail)
-          return problem === "unreachable" ? new Passing(found) : found
+          return problem === "unreachable" ? new Transient(found) : found
         }),
         Effect.ensuring(Fiber.interruptAll(timers))
       )
@@ -307,7 +307,7 @@ export const vaultHttp = (
       const errors = raw.status >= 400 ? errorsOf(raw.text) : []
       if (isPassing(raw.status, errors)) {
         const wait = retryAfterMillis(raw.headers["retry-after"] ?? null, now)
-        return yield* Effect.fail(new Passing(failure(...statusProblem(raw.status, errors)), wait))
+        return yield* Effect.fail(new Transient(failure(...statusProblem(raw.status, errors)), wait))
       }
       const [problem, detail] = statusProblem(raw.status, errors)
       if (raw.status >= 400 && (problem === "namespace" || problem === "no mount")) {
@@ -330,10 +330,10 @@ export const vaultHttp = (
         attempt(request, answerLimit).pipe(
           Effect.retry({
             schedule: retrySchedule,
-            while: (error) => error instanceof Passing && error.wait <= longestWait
+            while: (error) => error instanceof Transient && error.wait <= maxWait
           }),
           Effect.mapError(
-            (error) => new StorageError({ reason: error instanceof Passing ? error.failure : error })
+            (error) => new StorageError({ reason: error instanceof Transient ? error.failure : error })
           )
         )
       ),

@@ -5,7 +5,7 @@ import { CredentialKey } from "../../../domain/CredentialKey.ts"
 import type { VaultSettings } from "../../../ports/Configuration.ts"
 import { CredentialLock, LockError } from "../../../ports/CredentialLock.ts"
 import { CredentialStore, StorageError } from "../../../ports/CredentialStore.ts"
-import { Broken, Superseded } from "../../../ports/StorageFailure.ts"
+import { BackendError, Superseded } from "../../../ports/StorageFailure.ts"
 import { decodeRecord, encodeRecord } from "../CredentialRecord.ts"
 import { type Fields, type Found, keyValue } from "./KeyValue.ts"
 import { vaultHttp } from "./VaultHttp.ts"
@@ -217,7 +217,10 @@ export const layer = (
       const busy = Effect.suspend(
         () =>
           new StorageError({
-            reason: new Broken({ backend: "vault", detail: "others write the same record all the time" })
+            reason: new BackendError({
+              backend: "vault",
+              detail: "others write the same record all the time"
+            })
           })
       )
 
@@ -310,7 +313,7 @@ export const layer = (
         yield* engine.remove(name)
         if (fields?.["canary"] !== name) {
           return yield* new StorageError({
-            reason: new Broken({ backend: "vault", detail: "it does not give back what was put there" })
+            reason: new BackendError({ backend: "vault", detail: "it does not give back what was put there" })
           })
         }
       }).pipe(Effect.withSpan("VaultStore.unlock"))

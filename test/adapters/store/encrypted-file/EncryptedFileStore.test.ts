@@ -261,24 +261,24 @@ describe("the password of encrypted files", () => {
   const stored = (directory: string, options: Options) =>
     opened(directory, (store) => store.get(notion), options)
 
-  it.effect("comes from the configuration, then from MCP_CLI_ENCRYPTION_KEY, then from the person", () =>
+  it.effect("comes from the configuration, then from MCP_CLI_ENCRYPTION_KEY, then from the user", () =>
     Effect.gen(function* () {
       const directory = yield* filled
       const environment = { MCP_CLI_ENCRYPTION_KEY: "right" }
-      const person = typing("right")
+      const user = typing("right")
       assert.isTrue(
         Option.isSome(
           yield* stored(directory, { password: "right", environment: { MCP_CLI_ENCRYPTION_KEY: "wrong" } })
         )
       )
-      assert.isTrue(Option.isSome(yield* stored(directory, { environment, prompt: person.layer })))
-      assert.deepEqual(person.asked, [])
+      assert.isTrue(Option.isSome(yield* stored(directory, { environment, prompt: user.layer })))
+      assert.deepEqual(user.asked, [])
       assert.isTrue(
         Option.isSome(
-          yield* stored(directory, { environment: { MCP_CLI_ENCRYPTION_KEY: "" }, prompt: person.layer })
+          yield* stored(directory, { environment: { MCP_CLI_ENCRYPTION_KEY: "" }, prompt: user.layer })
         )
       )
-      assert.strictEqual(person.asked.length, 1)
+      assert.strictEqual(user.asked.length, 1)
     })
   )
 
@@ -294,9 +294,9 @@ describe("the password of encrypted files", () => {
   it.effect("is asked for twice where the store is new, and again where the two differ", () =>
     Effect.gen(function* () {
       const directory = join(yield* temporaryFolder, "tokens")
-      const person = typing("right", "wrong", "right", "right")
-      yield* opened(directory, (store) => store.put(notion, credentialWith("x")), { prompt: person.layer })
-      assert.strictEqual(person.asked.length, 4)
+      const user = typing("right", "wrong", "right", "right")
+      yield* opened(directory, (store) => store.put(notion, credentialWith("x")), { prompt: user.layer })
+      assert.strictEqual(user.asked.length, 4)
       assert.isTrue(Option.isSome(yield* stored(directory, { password: "right" })))
     })
   )
@@ -304,23 +304,23 @@ describe("the password of encrypted files", () => {
   it.effect("may be mistyped twice, and is asked for once a process", () =>
     Effect.gen(function* () {
       const directory = yield* filled
-      const person = typing("wrong", "wrong", "right")
+      const user = typing("wrong", "wrong", "right")
       yield* opened(
         directory,
         (store) =>
           Effect.all([store.get(notion), store.get(notion), store.put(linear, credentialWith("x"))], {
             concurrency: "unbounded"
           }),
-        { prompt: person.layer }
+        { prompt: user.layer }
       )
-      assert.strictEqual(person.asked.length, 3)
+      assert.strictEqual(user.asked.length, 3)
     })
   )
 
   it.effect("is not asked for to look for what is not there, to list, or to forget", () =>
     Effect.gen(function* () {
       const directory = yield* filled
-      const person = typing("right")
+      const user = typing("right")
       yield* opened(
         directory,
         (store) =>
@@ -329,9 +329,9 @@ describe("the password of encrypted files", () => {
             assert.strictEqual((yield* store.list).length, 1)
             assert.isTrue(yield* store.remove(notion))
           }),
-        { prompt: person.layer }
+        { prompt: user.layer }
       )
-      assert.deepEqual(person.asked, [])
+      assert.deepEqual(user.asked, [])
     })
   )
 })

@@ -207,14 +207,14 @@ describe("a new password for encrypted files", () => {
   it.effect("is what this process goes on with, without asking again", () =>
     Effect.gen(function* () {
       const directory = yield* filled(1)
-      const person = typing("old", "", "new", "mistyped", "new", "new")
+      const user = typing("old", "", "new", "mistyped", "new", "new")
       yield* Effect.gen(function* () {
         const store = yield* CredentialStore
         assert.deepEqual(yield* StorageRekey.use(({ rekey }) => rekey), { resealed: 1, damaged: [] })
         yield* store.put(key(1), credentialWith("token 1"))
         assert.strictEqual(tokenOf(yield* store.get(key(0))), "token 0")
-      }).pipe(Effect.provide(layerOf(directory, { prompt: person.layer })))
-      assert.strictEqual(person.asked.length, 6)
+      }).pipe(Effect.provide(layerOf(directory, { prompt: user.layer })))
+      assert.strictEqual(user.asked.length, 6)
       assert.deepEqual(yield* contentOf(directory, "new"), expected(2))
     })
   )

@@ -57,7 +57,7 @@ const meanings: ReadonlyArray<
     ]
   ],
   [
-    "Broken",
+    "BackendError",
     "keychain",
     "darwin",
     ["Couldn't access platform storage: The specified keychain is not a valid keychain file."]
@@ -69,7 +69,7 @@ const meanings: ReadonlyArray<
     ["Couldn't access platform storage: Windows ERROR_NO_SUCH_LOGON_SESSION"]
   ],
   ["Denied", "windows", "win32", ["Platform failure: Windows error code 5"]],
-  ["Unfit", "windows", "win32", ["Platform failure: Windows error code 1783"]],
+  ["Unsupported", "windows", "win32", ["Platform failure: Windows error code 1783"]],
   ["Locked", "secretservice", "linux", [troubles.linux.dismissed]],
   ["Unavailable", "secretservice", "linux", [troubles.linux.noCollection, troubles.linux.noBus]]
 ]
@@ -139,7 +139,7 @@ describe("credentials in a keyring", () => {
       const store = yield* CredentialStore
       yield* store.put(notion, credentialWith("kept"))
       const error = yield* Effect.flip(store.put(notion, credentialWith("x".repeat(200_000))))
-      assert.strictEqual(error.reason._tag, "Unfit")
+      assert.strictEqual(error.reason._tag, "Unsupported")
       assert.isTrue(Option.isSome(yield* store.get(notion)))
     }).pipe(Effect.provide(over(keyring, "windows")))
   })

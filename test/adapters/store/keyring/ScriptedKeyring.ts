@@ -13,7 +13,7 @@ const platform = "Platform failure: "
 /** What each platform's package says when something is wrong, word for word. */
 export const troubles = {
   darwin: {
-    /** -128: the person closed the prompt, or chose Deny. */
+    /** -128: the user closed the prompt, or chose Deny. */
     canceled: `${platform}User canceled the operation.`,
     /** -25293: the prompt was answered wrongly; also a keychain that is locked out of step with the login. */
     wrongPassphrase: `${platform}The user name or passphrase you entered is not correct.`,

@@ -28,7 +28,7 @@ const keyring = (
   const { DBUS_SESSION_BUS_ADDRESS: _, ...inherited } = process.env
   return KeyringProcess.layer({
     backend: "secretservice",
-    limits: { start: 30, answer: 0.5, person: 1 },
+    limits: { start: 30, answer: 0.5, user: 1 },
     ...options,
     start: (backend) => spawnChild(backend, { ...inherited, ...env }, expected)
   })
@@ -244,7 +244,7 @@ describe.skipIf(!hasSecretService)("the Secret Service (needs dbus and gnome-key
         yield* entries.set("notion", bytes("kept"))
         yield* Effect.promise(() => service.kill())
         const reason = (yield* Effect.flip(entries.get("notion"))).reason
-        assert.include(["Unavailable", "Broken"], reason._tag)
+        assert.include(["Unavailable", "BackendError"], reason._tag)
       }).pipe(Effect.provide(keyring(service.env)))
     })
   )

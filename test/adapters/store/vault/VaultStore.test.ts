@@ -721,7 +721,7 @@ describe("the certificate of Vault", () => {
     skipVerify: false
   }
 
-  it.live("is taken only from an authority that is named, or if nobody checks", () =>
+  it.live("is taken only from an authorizationServer that is named, or if nobody checks", () =>
     Effect.gen(function* () {
       const { certificate, key } = yield* selfSigned
       const vault = yield* vaultDouble({

@@ -5,7 +5,7 @@ import * as VaultStore from "../../../../src/adapters/store/vault/VaultStore.ts"
 import type { VaultSettings } from "../../../../src/ports/Configuration.ts"
 import { startVaultServer, type VaultServer } from "../../../servers/VaultServer.ts"
 
-/** The settings of a person who has a token for a server. */
+/** The settings of a user who has a token for a server. */
 export const settingsFor = (
   { rootToken, url }: Pick<VaultServer, "rootToken" | "url">,
   changes: Partial<VaultSettings> = {}

@@ -1,0 +1,146 @@
+import { Context, Effect, Layer, Option, Redacted } from "effect"
+import { bearerChallenge, missingScopes, silentChallenge, wantsNonce } from "../../domain/Challenge.ts"
+import { CredentialKey } from "../../domain/CredentialKey.ts"
+import { type RemoteServer, resourceOf } from "../../domain/Server.ts"
+import { isSameOrigin } from "../../domain/SecureUrl.ts"
+import { isAccessToken, type TokenSet } from "../../domain/TokenSet.ts"
+import { DpopProofs } from "../../ports/DpopProofs.ts"
+import { HttpTransport, type NetworkError } from "../../ports/HttpTransport.ts"
+import { type AccessTokenError, AccessTokens } from "../tokens/AccessTokens.ts"
+
+/** How long a server may take until it starts to answer, in milliseconds: a tool may work for minutes. */
+const timeout = 600_000
+
+/** How often one request may ask for more scopes. */
+const maxStepUps = 2
+
+/**
+ * HTTP with the token in every request (RFC 6750 §2.1), and with a proof of the key that it is bound to, where it is
+ * (RFC 9449 §7). A 401 renews the token once and the request is sent once
+ * more; a second 401 is given back as it is. A 403 `insufficient_scope` signs in for the missing scopes, twice at most,
+ * and for the same ones never again once they were of no use. Any other answer is given back as it is.
+ */
+export class AuthorizedHttp extends Context.Service<
+  AuthorizedHttp,
+  {
+    /**
+     * Sends requests to a server. The token goes to the server's own origin and nowhere else, and not where the
+     * server's entry has an `Authorization` header of its own.
+     */
+    readonly sendTo: (
+      server: RemoteServer,
+      account?: string
+    ) => (request: Request) => Effect.Effect<Response, AccessTokenError | NetworkError>
+  }
+>()("mcp-cli-oauth/app/http/AuthorizedHttp") {}
+
+/** @see AuthorizedHttp */
+export const layer: Layer.Layer<AuthorizedHttp, never, AccessTokens | DpopProofs | HttpTransport> =
+  Layer.effect(
+    AuthorizedHttp,
+    Effect.gen(function* () {
+      const accessTokens = yield* AccessTokens
+      const transport = yield* HttpTransport
+      const proofs = yield* DpopProofs
+      const send = (request: Request) => transport.send(request, { timeout: timeout })
+      const discard = (response: Response) =>
+        Effect.promise(async () => response.body?.cancel().catch(() => undefined))
+
+      const withToken = Effect.fnUntraced(function* (request: Request, { accessToken, dpopKey }: TokenSet) {
+        const authorized = request.clone()
+        const text = Redacted.value(accessToken)
+        // What the platform throws of it would quote it.
+        if (!isAccessToken(text)) return yield* Effect.die("The access token is none that a header can carry")
+        if (dpopKey === undefined) {
+          authorized.headers.set("authorization", `Bearer ${text}`)
+        } else {
+          const { method } = request
+          const proof = yield* proofs.prove(dpopKey, { method, url: new URL(request.url), accessToken })
+          authorized.headers.set("authorization", `DPoP ${text}`)
+          authorized.headers.set("dpop", proof)
+        }
+        return authorized
+      })
+
+      /** Sends a request with a token; once more where the server only wants its nonce in the proof (RFC 9449 §9). */
+      const sendWith = Effect.fnUntraced(function* (request: Request, tokens: TokenSet) {
+        const response = yield* send(yield* withToken(request, tokens))
+        if (tokens.dpopKey === undefined) return response
+        const learnt = yield* proofs.learn(new URL(request.url), response.headers)
+        if (!learnt || response.status !== 401 || !wantsNonce(response.headers.get("www-authenticate"))) {
+          return response
+        }
+        yield* discard(response)
+        const again = yield* send(yield* withToken(request, tokens))
+        yield* proofs.learn(new URL(request.url), again.headers)
+        return again
+      })
+
+      /** What was asked for, and the server still said that it is missing. */
+      const inVain = new Set<string>()
+
+      /** Sends a request again with more scopes, as long as that is what the server wants and there is a way to get them. */
+      const stepUp = Effect.fn("AuthorizedHttp.stepUp")(function* (
+        server: RemoteServer,
+        account: string | undefined,
+        request: Request,
+        first: { readonly response: Response; readonly tokens: TokenSet }
+      ) {
+        let { response, tokens } = first
+        const { storageName } = CredentialKey.of(server.name, account)
+        const asked = new Set<string>()
+        for (let stepUps = 0; response.status === 403; stepUps++) {
+          const challenge = bearerChallenge(response.headers.get("www-authenticate"))
+          const missing = missingScopes(challenge)
+          if (missing.length === 0) return response
+          const wish = JSON.stringify([storageName, resourceOf(server), ...missing.toSorted()])
+          if (asked.has(wish)) inVain.add(wish)
+          if (inVain.has(wish) || stepUps === maxStepUps) return response
+          asked.add(wish)
+          const more = yield* accessTokens.stepUp({ server, account, challenge }, tokens.accessToken).pipe(
+            // Whoever said no is not asked the same again.
+            Effect.tapErrorTag("SignInRefused", () => Effect.sync(() => inVain.add(wish)))
+          )
+          if (Option.isNone(more)) return response
+          yield* discard(response)
+          tokens = more.value
+          response = yield* sendWith(request, tokens)
+        }
+        return response
+      })
+
+      const sendAuthorized = Effect.fn("AuthorizedHttp.send")(function* (
+        server: RemoteServer,
+        account: string | undefined,
+        request: Request
+      ) {
+        const tokens = yield* accessTokens.getIfKnown({ server, account })
+        const response = yield* Option.match(tokens, {
+          onNone: () => send(request.clone()),
+          onSome: (held) => sendWith(request, held)
+        })
+        if (response.status !== 401) {
+          if (Option.isNone(tokens)) return response
+          return yield* stepUp(server, account, request, { response, tokens: tokens.value })
+        }
+        const challenge = bearerChallenge(response.headers.get("www-authenticate")) ?? silentChallenge
+        yield* discard(response)
+        if (Option.isSome(tokens)) yield* accessTokens.reject({ server, account }, tokens.value.accessToken)
+        const renewed = yield* accessTokens.get({ server, account, challenge })
+        const again = yield* sendWith(request, renewed)
+        return yield* stepUp(server, account, request, { response: again, tokens: renewed })
+      })
+
+      return AuthorizedHttp.of({
+        sendTo: (server, account) => {
+          const ownAuthorization = Object.keys(server.headers).some(
+            (name) => name.toLowerCase() === "authorization"
+          )
+          return (request) =>
+            ownAuthorization || !isSameOrigin(new URL(request.url), server.url)
+              ? send(request)
+              : sendAuthorized(server, account, request)
+        }
+      })
+    })
+  )

@@ -1,0 +1,36 @@
+import { Duration, Effect, Schedule } from "effect"
+import type { TokenRequestError } from "../../ports/TokenEndpoint.ts"
+import { TokenPolicy, type TokenPolicySettings } from "../../ports/TokenPolicy.ts"
+
+type Failure = { readonly _tag: string } | TokenRequestError
+
+/** How long the server asked to wait. Absent: the failure is not transient. */
+const waitOf = (error: Failure): Duration.Duration | undefined =>
+  "reason" in error && error.reason._tag === "Transient"
+    ? Duration.millis(error.reason.retryAfter ?? 0)
+    : undefined
+
+/** Exponential back-off with jitter, never shorter than `Retry-After`. */
+const schedule = ({ retry }: TokenPolicySettings) =>
+  Schedule.exponential(retry.firstDelay).pipe(
+    Schedule.jittered,
+    Schedule.setInputType<Failure>(),
+    Schedule.modifyDelay(({ duration, input }) =>
+      Effect.succeed(Duration.max(duration, waitOf(input) ?? Duration.zero))
+    ),
+    Schedule.upTo({ times: retry.maxRetries, duration: retry.maxDuration })
+  )
+
+/** Repeats a token request after transient failures. Any other failure, or a long `Retry-After`, ends it at once. */
+export const retryTransient = <A, E extends Failure, R>(
+  request: Effect.Effect<A, E, R>
+): Effect.Effect<A, E, R> =>
+  Effect.flatMap(TokenPolicy, (policy) =>
+    Effect.retry(request, {
+      schedule: schedule(policy),
+      while: (error) => {
+        const wait = waitOf(error)
+        return wait !== undefined && Duration.isLessThanOrEqualTo(wait, policy.retry.maxRetryAfter)
+      }
+    })
+  )

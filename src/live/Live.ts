@@ -1,0 +1,134 @@
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import * as NodePath from "@effect/platform-node/NodePath"
+import { Config, Duration, Effect, Layer, Option } from "effect"
+import * as Browser from "../adapters/browser/Browser.ts"
+import * as ConfigurationFile from "../adapters/config/ConfigurationFile.ts"
+import * as EnvironmentProxy from "../adapters/http/EnvironmentProxy.ts"
+import * as FetchTransport from "../adapters/http/FetchTransport.ts"
+import * as CallbackListener from "../adapters/loopback/CallbackListener.ts"
+import * as McpConnector from "../adapters/mcp/McpConnector.ts"
+import * as ClientRegistrar from "../adapters/oauth/ClientRegistrar.ts"
+import * as Discovery from "../adapters/oauth/Discovery.ts"
+import * as TokenEndpoint from "../adapters/oauth/TokenEndpoint.ts"
+import * as TerminalLineEditor from "../adapters/terminal/TerminalLineEditor.ts"
+import * as TerminalUserInteraction from "../adapters/terminal/TerminalUserInteraction.ts"
+import * as TerminalSecretPrompt from "../adapters/terminal/TerminalSecretPrompt.ts"
+import * as TraceFile from "../adapters/trace/TraceFile.ts"
+import * as AccessTokens from "../app/tokens/AccessTokens.ts"
+import * as AuthorizedHttp from "../app/http/AuthorizedHttp.ts"
+import type { Live } from "../app/cli/Program.ts"
+import {
+  Browser as BrowserSetting,
+  CallbackTimeout,
+  ConfigFile,
+  Interactive,
+  Verbose
+} from "../app/cli/Settings.ts"
+import * as ChosenStorage from "../app/storage/ChosenStorage.ts"
+import * as CredentialStatus from "../app/credentials/CredentialStatus.ts"
+import * as Credentials from "../app/credentials/Credentials.ts"
+import * as Doctor from "../app/doctor/Doctor.ts"
+import * as FlowTrace from "../app/trace/FlowTrace.ts"
+import * as ServerSession from "../app/session/ServerSession.ts"
+import * as SignIn from "../app/signin/SignIn.ts"
+import * as SignOut from "../app/signin/SignOut.ts"
+import * as StorageCheck from "../app/storage/StorageCheck.ts"
+import { backends, choices, encryptedFiles } from "./StorageLive.ts"
+import * as StorageMove from "../app/storage/StorageMove.ts"
+import * as WireLive from "./WireLive.ts"
+
+/** Nobody watches a build: a terminal that CI provides is no user. */
+const interactive = Effect.gen(function* () {
+  const ci = yield* Config.option(Config.String("CI")).pipe(Effect.orElseSucceed(() => Option.none<string>()))
+  const unattended = Option.exists(ci, (value) => value !== "" && value !== "false" && value !== "0")
+  return (yield* Interactive) && !unattended
+})
+
+const configuration = Layer.unwrap(Effect.map(ConfigFile, (path) => ConfigurationFile.layer({ path }))).pipe(
+  Layer.provide(Layer.merge(NodeFileSystem.layer, NodePath.layer))
+)
+
+const secretPrompt = Layer.unwrap(
+  Effect.map(interactive, (mayAsk) => TerminalSecretPrompt.layer({ interactive: mayAsk }))
+)
+
+const user = (presence: "always" | "terminal") =>
+  Layer.unwrap(
+    Effect.gen(function* () {
+      return TerminalUserInteraction.layer({
+        presence,
+        interactive: yield* interactive,
+        timeout: Duration.seconds(yield* CallbackTimeout)
+      })
+    })
+  )
+
+/** The store that the configuration names or the rule chooses, and the lock that goes with it. */
+const storage = (presence: "always" | "terminal") =>
+  ChosenStorage.layer.pipe(
+    Layer.provideMerge(Layer.merge(backends, choices)),
+    Layer.provideMerge(user(presence)),
+    Layer.provide(secretPrompt),
+    Layer.provideMerge(configuration)
+  )
+
+const browser = Layer.unwrap(
+  Effect.map(BrowserSetting, (opens) => (opens ? Browser.layer : Browser.layerNone))
+)
+
+/** The wire: what speaks to servers and to the browser. */
+const wire = Layer.merge(WireLive.layerOverTransport, browser)
+
+/** Signing in and tokens, over the wire and the store. */
+const authorization = AccessTokens.layer.pipe(
+  Layer.provideMerge(SignIn.layer),
+  Layer.provideMerge(Credentials.layer)
+)
+
+const tokens = authorization.pipe(
+  Layer.provideMerge(wire),
+  Layer.provideMerge(FetchTransport.layer),
+  Layer.provideMerge(storage("terminal"))
+)
+
+/** A sign-in that somebody asked for, and may want a record of. */
+const signIn = (version: string) =>
+  authorization.pipe(
+    Layer.provideMerge(FlowTrace.user),
+    Layer.provideMerge(wire),
+    Layer.provideMerge(FlowTrace.transport.pipe(Layer.provide(FetchTransport.layer))),
+    Layer.provideMerge(FlowTrace.layer),
+    Layer.provideMerge(storage("always")),
+    Layer.merge(TraceFile.layer({ version }))
+  )
+
+const connector = (version: string) =>
+  Layer.unwrap(Effect.map(Verbose, (verbose) => McpConnector.layer({ version, showOutput: verbose })))
+
+/** The stacks of layers that the commands of `mcp-cli` run on: the one place where adapters and use cases meet. */
+export const live = (version: string) =>
+  ({
+    configuration,
+    stored: Layer.mergeAll(CredentialStatus.layer, SignOut.layer, StorageCheck.layer, StorageMove.layer).pipe(
+      Layer.provide(Credentials.layer),
+      Layer.provide(
+        Layer.merge(TokenEndpoint.layer, ClientRegistrar.layer).pipe(Layer.provide(FetchTransport.layer))
+      ),
+      Layer.provideMerge(storage("terminal"))
+    ),
+    examination: Doctor.layer.pipe(
+      Layer.provide(StorageCheck.layer),
+      Layer.provide(Layer.mergeAll(Discovery.layer, CallbackListener.layer, EnvironmentProxy.layer)),
+      Layer.provide(FetchTransport.layer),
+      Layer.provideMerge(storage("terminal"))
+    ),
+    rekey: encryptedFiles.pipe(Layer.provide(secretPrompt), Layer.provideMerge(configuration)),
+    signIn: signIn(version),
+    tokens,
+    sessions: ServerSession.layer.pipe(
+      Layer.provide(AuthorizedHttp.layer),
+      Layer.provide(connector(version)),
+      Layer.provideMerge(tokens),
+      Layer.merge(TerminalLineEditor.layer)
+    )
+  }) satisfies Live<never>

@@ -1,8 +1,0 @@
-import { Context, type Effect } from "effect"
-import type { FlowSecrets } from "../domain/AuthorizationRequest.ts"
-
-/** Makes the random values of a flow: 256 bits each, from a secure source. */
-export class FlowSecretSource extends Context.Service<
-  FlowSecretSource,
-  { readonly make: Effect.Effect<FlowSecrets> }
->()("mcp-cli-oauth/ports/FlowSecretSource") {}

@@ -1,0 +1,168 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Layer } from "effect"
+import { TestClock } from "effect/testing"
+import * as CredentialStatus from "../../../src/app/credentials/CredentialStatus.ts"
+import { SignIn } from "../../../src/app/signin/SignIn.ts"
+import { CredentialStore, StorageError } from "../../../src/ports/CredentialStore.ts"
+import { Corrupt, type StorageFailure, TimedOut, VaultFailure } from "../../../src/ports/StorageFailure.ts"
+import { CredentialKey } from "../../../src/domain/CredentialKey.ts"
+import type { OAuthSettings } from "../../../src/domain/Server.ts"
+import { MemoryStore } from "../../../src/testing.ts"
+import { byHand, world } from "../World.ts"
+
+const key = CredentialKey.of("s")
+
+/** The state of a sign-in by these settings, now and two hours later. */
+const states = (oauth: Partial<OAuthSettings>, options: Parameters<typeof world>[0]) =>
+  Effect.gen(function* () {
+    const state = CredentialStatus.CredentialStatus.use((status) => status.of(key))
+    const before = yield* state
+    yield* SignIn.use((service) => service.signIn({ server: byHand("s", oauth) }))
+    const signedIn = yield* state
+    yield* TestClock.adjust("2 hours")
+    return [before, signedIn, yield* state].map((found) => found.state)
+  }).pipe(Effect.provide(CredentialStatus.layer.pipe(Layer.provideMerge(world(options)))))
+
+describe("the state of a sign-in", () => {
+  it.effect("is that it can be refreshed, where there is a refresh token", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* states({}, {}), ["signed out", "signed in", "refreshable"])
+    })
+  )
+
+  it.effect("is that it has expired, where there is none", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* states({}, { refreshTokens: false }), [
+        "signed out",
+        "signed in",
+        "expired"
+      ])
+    })
+  )
+
+  it.effect("is never that it has expired, where nobody has to approve", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* states({ grant: { _tag: "ClientCredentials" } }, {}), [
+        "signed out",
+        "signed in",
+        "refreshable"
+      ])
+    })
+  )
+})
+
+/** The states of five servers in a store that answers each of them in this way, and how often it was asked. */
+const ofFive = (reason: StorageFailure, isWanted?: (key: CredentialKey) => boolean) =>
+  Effect.gen(function* () {
+    let asked = 0
+    const memory = yield* CredentialStore
+    const store = Layer.succeed(CredentialStore, {
+      ...memory,
+      list: Effect.succeed(["a", "b", "c", "d", "e"].map((server) => CredentialKey.of(server))),
+      get: () =>
+        Effect.suspend(() => {
+          asked++
+          return new StorageError({ reason })
+        })
+    })
+    const { accounts: all } = yield* CredentialStatus.CredentialStatus.use((status) =>
+      status.all(["a", "b", "c", "d", "e"], isWanted)
+    ).pipe(Effect.provide(CredentialStatus.layer.pipe(Layer.provide(store))))
+    return { all, asked }
+  }).pipe(Effect.provide(MemoryStore.layer))
+
+describe("the states of all sign-ins", () => {
+  it.effect.each<readonly [string, StorageFailure]>([
+    ["a keyring that waits for somebody", new TimedOut({ backend: "secretservice", after: 3, detail: "x" })],
+    ["a Vault that is away", new VaultFailure({ address: "https://v.test", problem: "timeout", detail: "x" })]
+  ])("are told at once of %s: it is not waited for again for each of them", ([, reason]) =>
+    Effect.gen(function* () {
+      const { all, asked } = yield* ofFive(reason)
+      assert.strictEqual(asked, 1)
+      assert.deepStrictEqual(
+        all.map(({ key: { server }, problem, state }) => [server, state, problem]),
+        ["a", "b", "c", "d", "e"].map((server) => [
+          server,
+          "unreadable",
+          new StorageError({ reason }).message
+        ])
+      )
+    })
+  )
+
+  it.effect.each<readonly [string, StorageFailure]>([
+    ["a damaged record", new Corrupt({ path: "x", detail: "x" })],
+    ["a path", new VaultFailure({ address: "https://v.test", problem: "forbidden", detail: "x" })]
+  ])("are each looked at where %s is what is wrong", ([, reason]) =>
+    Effect.gen(function* () {
+      assert.strictEqual((yield* ofFive(reason)).asked, 5)
+    })
+  )
+
+  it.effect(
+    "are that nobody is signed in where the store does not even list anything, though it is locked",
+    () =>
+      Effect.gen(function* () {
+        const memory = yield* CredentialStore
+        const reason = new TimedOut({ backend: "secretservice", after: 3, detail: "x" })
+        const store = Layer.succeed(CredentialStore, {
+          ...memory,
+          list: Effect.succeed([CredentialKey.of("kept")]),
+          get: () => new StorageError({ reason })
+        })
+        const { accounts } = yield* CredentialStatus.CredentialStatus.use((status) =>
+          status.all(["kept", "never"])
+        ).pipe(Effect.provide(CredentialStatus.layer.pipe(Layer.provide(store))))
+        assert.deepStrictEqual(
+          accounts.map(({ state }) => state),
+          ["unreadable", "signed out"]
+        )
+      }).pipe(Effect.provide(MemoryStore.layer))
+  )
+
+  it.effect("are those of one server, where only that is wanted: no other is asked about", () =>
+    Effect.gen(function* () {
+      const { all, asked } = yield* ofFive(
+        new Corrupt({ path: "x", detail: "x" }),
+        ({ server }) => server === "c"
+      )
+      assert.deepStrictEqual([all.map((found) => found.key.server), asked], [["c"], 1])
+    })
+  )
+
+  it.effect.each<readonly [string, StorageFailure, states: ReadonlyArray<string>, asked: number]>([
+    [
+      "a Vault that is away, none of which is asked for then",
+      new VaultFailure({ address: "https://v.test", problem: "timeout", detail: "x" }),
+      ["unreadable", "unreadable"],
+      0
+    ],
+    [
+      "a Vault whose policy lets nobody list, which are looked at",
+      new VaultFailure({ address: "https://v.test", problem: "forbidden", detail: "x" }),
+      ["signed out", "signed out"],
+      2
+    ]
+  ])("are told of the servers that are known, with %s", ([, reason, expected, asks]) =>
+    Effect.gen(function* () {
+      let asked = 0
+      const memory = yield* CredentialStore
+      const store = Layer.succeed(CredentialStore, {
+        ...memory,
+        list: new StorageError({ reason }),
+        get: (wanted: CredentialKey) => {
+          asked++
+          return memory.get(wanted)
+        }
+      })
+      const { accounts, unlisted } = yield* CredentialStatus.CredentialStatus.use((status) =>
+        status.all(["a", "b"])
+      ).pipe(Effect.provide(CredentialStatus.layer.pipe(Layer.provide(store))))
+      assert.deepStrictEqual(
+        accounts.map(({ state }) => state),
+        expected
+      )
+      assert.deepStrictEqual([unlisted?.reason, asked], [reason, asks])
+    }).pipe(Effect.provide(MemoryStore.layer))
+  )
+})

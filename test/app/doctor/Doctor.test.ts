@@ -1,0 +1,520 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Layer, Redacted } from "effect"
+import { TestClock } from "effect/testing"
+import * as ScriptedAuthorizationServer from "../../../src/adapters/scripted/ScriptedAuthorizationServer.ts"
+import * as MemoryStore from "../../../src/adapters/store/memory/MemoryStore.ts"
+import { ChosenStorage } from "../../../src/app/storage/ChosenStorage.ts"
+import * as Doctor from "../../../src/app/doctor/Doctor.ts"
+import * as StorageCheck from "../../../src/app/storage/StorageCheck.ts"
+import {
+  AuthorizationServerMetadata,
+  type DiscoveredServer,
+  endpointsWithoutMetadata
+} from "../../../src/domain/AuthorizationServer.ts"
+import { ConfiguredRegistration } from "../../../src/domain/ClientRegistration.ts"
+import { Credential } from "../../../src/domain/Credential.ts"
+import { CredentialKey } from "../../../src/domain/CredentialKey.ts"
+import { type RemoteServer, resourceOf } from "../../../src/domain/Server.ts"
+import { TokenSet } from "../../../src/domain/TokenSet.ts"
+import { CallbackListener, RedirectPortBusy } from "../../../src/ports/CallbackListener.ts"
+import { CredentialStore, StorageError } from "../../../src/ports/CredentialStore.ts"
+import {
+  Discovery,
+  DiscoveryError,
+  type DiscoveryRefusal,
+  SignInNotOffered
+} from "../../../src/ports/Discovery.ts"
+import { HttpTransport } from "../../../src/ports/HttpTransport.ts"
+import { Proxy, type ProxyRoute } from "../../../src/ports/Proxy.ts"
+import { Locked } from "../../../src/ports/StorageFailure.ts"
+import { byHand, serverNamed } from "../World.ts"
+
+interface Options extends ScriptedAuthorizationServer.ScriptedOptions {
+  /** What the server answers; absent: a 401 with a plain Bearer challenge. */
+  readonly answer?: (request: Request) => Response
+  readonly route?: ProxyRoute
+  /** The port of the redirect URI is taken. */
+  readonly busy?: boolean
+  readonly discover?: Discovery["Service"]["discover"]
+  readonly brokenStore?: boolean
+  /** Every request that was sent. */
+  readonly sent?: Array<Request>
+}
+
+const challenged = (parameters = 'realm="mcp"', headers: Readonly<Record<string, string>> = {}) =>
+  new Response(null, { status: 401, headers: { "www-authenticate": `Bearer ${parameters}`, ...headers } })
+
+const storeThatIsLocked = Layer.effect(
+  CredentialStore,
+  Effect.map(CredentialStore, (store) => ({
+    ...store,
+    unlock: Effect.fail(
+      new StorageError({ reason: new Locked({ backend: "keychain", detail: "nobody has unlocked it" }) })
+    )
+  }))
+).pipe(Layer.provide(MemoryStore.layer))
+
+const on = (options: Options = {}) =>
+  Doctor.layer.pipe(
+    Layer.provide(StorageCheck.layer),
+    Layer.provide(
+      options.discover === undefined
+        ? ScriptedAuthorizationServer.layer(options)
+        : Layer.succeed(Discovery, { discover: options.discover })
+    ),
+    Layer.provide(
+      Layer.mergeAll(
+        Layer.succeed(HttpTransport, {
+          send: (request) =>
+            Effect.sync(() => {
+              options.sent?.push(request)
+              return options.answer?.(request) ?? challenged()
+            })
+        }),
+        Layer.succeed(Proxy, { routeTo: () => Effect.succeed(options.route) }),
+        Layer.succeed(CallbackListener, {
+          bind: ({ redirectUri, server }) =>
+            options.busy === true
+              ? Effect.fail(new RedirectPortBusy({ server, redirectUri: redirectUri.href }))
+              : Effect.succeed({ redirectUri, receive: () => Effect.never })
+        }),
+        Layer.succeed(ChosenStorage, {
+          inUse: Effect.succeed({
+            backend: "memory" as const,
+            reason: "a test says so",
+            since: undefined,
+            isNamed: false,
+            migratingFrom: []
+          })
+        })
+      )
+    ),
+    Layer.provideMerge(options.brokenStore === true ? storeThatIsLocked : MemoryStore.layer)
+  )
+
+/** The findings by their checks. */
+const examine = Effect.fnUntraced(function* (server: RemoteServer = serverNamed("demo"), account?: string) {
+  const findings = yield* Doctor.Doctor.use((doctor) => doctor.examine(server, account))
+  assert.deepStrictEqual(
+    findings.map(({ check }) => check),
+    [...Doctor.checks]
+  )
+  const by = new Map(findings.map((finding) => [finding.check, finding]))
+  return (check: Doctor.Finding["check"]): Doctor.Finding => {
+    const finding = by.get(check)
+    if (finding === undefined) throw new Error(`no line for ${check}`)
+    return finding
+  }
+})
+
+const isVerdict = (finding: Doctor.Finding, verdict: Doctor.Finding["verdict"], ...words: Array<string>) => {
+  assert.strictEqual(finding.verdict, verdict, JSON.stringify(finding))
+  for (const word of words) assert.include(`${finding.said} -> ${finding.fix}`, word)
+}
+
+const answering = (status: number, headers: Readonly<Record<string, string>> = {}) => ({
+  answer: () => new Response(null, { status, headers })
+})
+
+const notOffered = (server: RemoteServer) => Effect.fail(new SignInNotOffered({ server: server.name }))
+
+/** What discovery finds where nothing describes the server. */
+const guessed = (server: RemoteServer): Effect.Effect<DiscoveredServer> =>
+  Effect.succeed({
+    metadata: endpointsWithoutMetadata(server.url),
+    resource: resourceOf(server),
+    scopes: []
+  })
+
+/** A server whose authorization server says as little as it may, and this. */
+const described =
+  (said: Partial<AuthorizationServerMetadata>) =>
+  (server: RemoteServer): Effect.Effect<DiscoveredServer> =>
+    Effect.succeed({
+      metadata: new AuthorizationServerMetadata({
+        issuer: "https://as.test",
+        token_endpoint: "https://as.test/token",
+        ...said
+      }),
+      resource: resourceOf(server),
+      scopes: []
+    })
+
+const keeping = (changes: {
+  readonly issuer?: string
+  readonly resource?: string
+  readonly expiresAt?: number
+  readonly refreshToken?: boolean
+}) =>
+  CredentialStore.use((store) =>
+    store.put(
+      CredentialKey.of("demo"),
+      new Credential({
+        resource: changes.resource ?? "https://demo.test/mcp",
+        issuer: changes.issuer ?? "https://as.test",
+        tokenEndpoint: "https://as.test/token",
+        registration: new ConfiguredRegistration({ clientId: "written", authenticationMethod: "none" }),
+        tokens: new TokenSet({
+          accessToken: Redacted.make("an-access-token"),
+          tokenType: "bearer",
+          obtainedAt: 0,
+          expiresAt: changes.expiresAt ?? 3_600_000,
+          ...(changes.refreshToken === false ? {} : { refreshToken: Redacted.make("a-refresh-token") })
+        }),
+        grantedScopes: ["read"],
+        generation: 1
+      })
+    )
+  )
+
+const written = {
+  source: { _tag: "Discovered", client: { clientId: "written", clientSecret: undefined } }
+} as const
+
+describe("an examination", () => {
+  it.effect("has nothing to say against a server that is in order, and sends no token", () => {
+    const sent: Array<Request> = []
+    return Effect.gen(function* () {
+      yield* keeping({})
+      const of = yield* examine(serverNamed("demo", written))
+      for (const check of Doctor.checks) assert.notStrictEqual(of(check).verdict, "wrong", check)
+      isVerdict(of("sign-in"), "right", "until 1970-01-01T01:00:00.000Z", "for read", "comes by itself")
+      isVerdict(of("storage"), "right", "memory, because a test says so")
+      assert.deepStrictEqual(
+        sent.map(({ headers, method, url }) => [method, url, headers.get("authorization")]),
+        [["POST", "https://demo.test/mcp", null]]
+      )
+    }).pipe(Effect.provide(on({ sent })))
+  })
+
+  it.effect.each([
+    [200, "note", "answers without a sign-in"],
+    // What a server answers that wants a session first.
+    [400, "note", "answers without a sign-in"],
+    [403, "wrong", '"headers"'],
+    [404, "wrong", '"url"'],
+    [405, "wrong", '"url"'],
+    [429, "wrong", "later"],
+    [503, "wrong", "later"]
+  ] as const)("tells what %s of a server means", ([status, verdict, word]) =>
+    Effect.gen(function* () {
+      const of = yield* examine()
+      isVerdict(of("server"), verdict, String(status), word)
+      // One cause is one line that is wrong.
+      const others = Doctor.checks.filter((check) => check !== "server")
+      assert.isEmpty(others.filter((check) => of(check).verdict === "wrong"))
+      isVerdict(of("metadata"), verdict === "note" ? "note" : "not reached")
+    }).pipe(Effect.provide(on({ ...answering(status), discover: notOffered })))
+  )
+
+  it.effect("asks servers of the older SSE transport as they want to be asked", () => {
+    const sent: Array<Request> = []
+    const answer = ({ method }: Request) =>
+      method === "GET" ? challenged() : new Response(null, { status: 405 })
+    return Effect.gen(function* () {
+      isVerdict((yield* examine())("server"), "right", "401")
+      isVerdict((yield* examine({ ...serverNamed("demo"), transport: "sse" }))("server"), "right", "401")
+      assert.deepStrictEqual(
+        sent.map(({ method }) => method),
+        ["POST", "GET", "GET"]
+      )
+    }).pipe(Effect.provide(on({ sent, answer })))
+  })
+
+  it.effect("looks at the sign-in of a server that has a header of its own, without that", () => {
+    const sent: Array<Request> = []
+    return Effect.gen(function* () {
+      const headers = { Authorization: Redacted.make("Bearer of-its-own"), "X-Team": Redacted.make("blue") }
+      isVerdict((yield* examine({ ...serverNamed("demo"), headers }))("server"), "note", '"headers"')
+      assert.strictEqual(sent[0]?.headers.get("x-team"), "blue")
+      assert.isNull(sent[0]?.headers.get("authorization"))
+    }).pipe(Effect.provide(on({ sent })))
+  })
+
+  it.effect("does not look for the metadata of a server that is not well", () =>
+    Effect.gen(function* () {
+      isVerdict((yield* examine())("metadata"), "not reached")
+    }).pipe(
+      Effect.provide(on({ ...answering(503), discover: () => Effect.die("the server was asked again") }))
+    )
+  )
+
+  it.effect("compares the clock with the server's, and lets a minute pass", () =>
+    Effect.gen(function* () {
+      const date = Date.parse("Mon, 01 Jan 2024 00:00:00 GMT")
+      for (const [now, verdict] of [
+        [date + 60_000, "right"],
+        [date + 61_000, "wrong"],
+        [date - 60_000, "right"],
+        [date - 61_000, "wrong"]
+      ] as const) {
+        yield* TestClock.setTime(now)
+        isVerdict((yield* examine())("clock"), verdict)
+      }
+      isVerdict((yield* examine())("clock"), "wrong", "61 seconds behind")
+    }).pipe(
+      Effect.provide(on({ answer: () => challenged(undefined, { date: "Mon, 01 Jan 2024 00:00:00 GMT" }) }))
+    )
+  )
+
+  it.effect("shows nothing of a challenge that could rewrite the screen", () =>
+    Effect.gen(function* () {
+      const of = yield* examine()
+      isVerdict(of("challenge"), "right", "names its metadata", "asks for read")
+      // oxlint-disable-next-line no-control-regex -- these are what must not be there
+      assert.notMatch(JSON.stringify(of("challenge")), /\\u009b|\u009b/)
+    }).pipe(
+      Effect.provide(
+        on({ answer: () => challenged('resource_metadata="https://demo.test/\u009b2J", scope="read"') })
+      )
+    )
+  )
+
+  it.effect.each([
+    ["no metadata", "metadata"],
+    ["private address", "metadata"],
+    ["issuer mismatch", "issuer"],
+    ["issuer not listed", "issuer"],
+    ["resource mismatch", "resource"],
+    ["moved", "server"]
+  ] as const satisfies ReadonlyArray<readonly [DiscoveryRefusal, string]>)(
+    "shows %s in its own line and reaches nothing behind it",
+    ([reason, check]) =>
+      Effect.gen(function* () {
+        const of = yield* examine()
+        isVerdict(of(check), "wrong", "what was found")
+        assert.deepStrictEqual(
+          Doctor.checks.filter((other) => of(other).verdict === "wrong"),
+          [check]
+        )
+        if (check === "server") isVerdict(of("metadata"), "not reached")
+        for (const other of ["scopes", "registration", "PKCE", "DPoP", "redirect"] as const) {
+          isVerdict(of(other), "not reached")
+        }
+      }).pipe(
+        Effect.provide(
+          on({
+            discover: ({ name }) =>
+              Effect.fail(new DiscoveryError({ server: name, reason, detail: "what was found" }))
+          })
+        )
+      )
+  )
+
+  it.effect("does not call guessed endpoints metadata", () =>
+    Effect.gen(function* () {
+      const of = yield* examine()
+      isVerdict(of("metadata"), "note", "none", "/authorize")
+      isVerdict(of("issuer"), "note", "nothing confirms it")
+      assert.notInclude(of("PKCE").said, "announce")
+    }).pipe(Effect.provide(on({ discover: guessed })))
+  )
+
+  it.effect("says where the scopes come from, and which are not offered", () =>
+    Effect.gen(function* () {
+      isVerdict(
+        (yield* examine())("scopes"),
+        "right",
+        "read offline_access",
+        "challenge",
+        "offline_access is added"
+      )
+      isVerdict(
+        (yield* examine(serverNamed("demo", { scopes: ["read", "odd"] })))("scopes"),
+        "note",
+        "odd is not"
+      )
+    }).pipe(
+      Effect.provide(
+        on({
+          answer: () => challenged('scope="read"'),
+          metadata: { scopes_supported: ["read", "offline_access"] }
+        })
+      )
+    )
+  )
+
+  it.effect("asks for no offline_access where nobody has to be there", () =>
+    Effect.gen(function* () {
+      const server = serverNamed("demo", { ...written, grant: { _tag: "ClientCredentials" } })
+      assert.notInclude((yield* examine(server))("scopes").said, "offline_access")
+    }).pipe(
+      Effect.provide(
+        on({
+          answer: () => challenged('scope="read"'),
+          metadata: { scopes_supported: ["read", "offline_access"] }
+        })
+      )
+    )
+  )
+
+  it.effect("misses the endpoint that the grant needs", () =>
+    Effect.gen(function* () {
+      const device = serverNamed("demo", { grant: { _tag: "DeviceCode" } })
+      isVerdict((yield* examine(device))("metadata"), "wrong", '"grant_type"')
+      isVerdict((yield* examine())("metadata"), "wrong", "authorization_endpoint")
+    }).pipe(Effect.provide(on({ discover: described({}) })))
+  )
+
+  it.effect("needs no browser where the authorization server offers none, and the client has a right", () =>
+    Effect.gen(function* () {
+      const client = { clientId: "c", clientSecret: Redacted.make("s") }
+      const source = { _tag: "Discovered", client } as const
+      const of = yield* examine(serverNamed("demo", { source, issuer: "https://as.test" }))
+      isVerdict(of("metadata"), "right")
+      isVerdict(of("PKCE"), "note", "no browser")
+      isVerdict(of("redirect"), "note", "no browser")
+      const unnamed = yield* examine(serverNamed("demo", { source }))
+      isVerdict(unnamed("metadata"), "wrong", "in its own name alone")
+    }).pipe(Effect.provide(on({ discover: described({ grant_types_supported: ["client_credentials"] }) })))
+  )
+
+  it.effect("needs a browser where authorization codes are among what is offered", () =>
+    Effect.gen(function* () {
+      isVerdict((yield* examine())("PKCE"), "right", "announces")
+    }).pipe(
+      Effect.provide(
+        on({ metadata: { grant_types_supported: ["client_credentials", "authorization_code"] } })
+      )
+    )
+  )
+
+  it.effect("does not say that a provider announces what is only known of it", () =>
+    Effect.gen(function* () {
+      isVerdict((yield* examine())("PKCE"), "right", "Microsoft Entra does without announcing it")
+    }).pipe(
+      Effect.provide(
+        on({
+          discover: described({
+            authorization_endpoint: "https://login.microsoftonline.com/authorize",
+            token_endpoint: "https://login.microsoftonline.com/token"
+          })
+        })
+      )
+    )
+  )
+
+  it.effect("says which client it would be", () =>
+    Effect.gen(function* () {
+      const clientMetadataUrl = "https://me.test/client.json"
+      isVerdict((yield* examine())("registration"), "right", "registers itself")
+      isVerdict((yield* examine(serverNamed("demo", written)))("registration"), "right", "client_id written")
+      isVerdict(
+        (yield* examine(serverNamed("demo", { clientMetadataUrl })))("registration"),
+        "right",
+        clientMetadataUrl
+      )
+      isVerdict(
+        (yield* examine(serverNamed("demo", { ...written, clientMetadataUrl })))("registration"),
+        "note",
+        "client_id counts before it"
+      )
+    }).pipe(Effect.provide(on({ metadata: { client_id_metadata_document_supported: true } })))
+  )
+
+  it.effect("says what to do where no client can be had", () =>
+    Effect.gen(function* () {
+      isVerdict((yield* examine())("registration"), "wrong", '"client_id"')
+    }).pipe(Effect.provide(on({ registration: false })))
+  )
+
+  it.effect("knows when PKCE is announced, assumed, refused, or not needed", () =>
+    Effect.gen(function* () {
+      isVerdict((yield* examine())("PKCE"), "wrong", '"assume_pkce": true')
+      isVerdict((yield* examine(serverNamed("demo", { assumePkce: true })))("PKCE"), "right", "assumed")
+      isVerdict((yield* examine(serverNamed("demo", { usePkce: false })))("PKCE"), "note", "use_pkce")
+      isVerdict(
+        (yield* examine(serverNamed("demo", { grant: { _tag: "DeviceCode" } })))("PKCE"),
+        "note",
+        "browser"
+      )
+    }).pipe(Effect.provide(on({ pkce: "unsaid" })))
+  )
+
+  it.effect("does not propose to assume PKCE where another method is announced", () =>
+    Effect.gen(function* () {
+      const { fix } = (yield* examine())("PKCE")
+      assert.notInclude(fix, "assume_pkce")
+    }).pipe(Effect.provide(on({ pkce: ["plain"] })))
+  )
+
+  it.effect("finds that tokens cannot be bound to a key", () =>
+    Effect.gen(function* () {
+      isVerdict((yield* examine())("DPoP"), "wrong", "ES256")
+      isVerdict((yield* examine(serverNamed("demo", { dpop: false })))("DPoP"), "wrong", '"dpop": false')
+    }).pipe(Effect.provide(on({ dpopRequired: true })))
+  )
+
+  it.effect("says of an address without a port that the provider must not mind it", () =>
+    Effect.gen(function* () {
+      const redirectUri = new URL("http://localhost/callback")
+      const of = yield* examine(byHand("demo", { redirectUri }))
+      isVerdict(of("redirect"), "note", "whichever port is free")
+    }).pipe(Effect.provide(on()))
+  )
+
+  it.effect("minds a taken port only where the client is known there", () =>
+    Effect.gen(function* () {
+      isVerdict((yield* examine())("redirect"), "note", "another port")
+      isVerdict((yield* examine(serverNamed("demo", written)))("redirect"), "wrong", '"redirect_uri"')
+      isVerdict((yield* examine(byHand("demo")))("redirect"), "wrong", '"redirect_uri"')
+    }).pipe(Effect.provide(on({ busy: true })))
+  )
+
+  it.effect("tells a registered localhost from 127.0.0.1", () =>
+    Effect.gen(function* () {
+      isVerdict(
+        (yield* examine(serverNamed("demo", written)))("redirect"),
+        "right",
+        "127.0.0.1 is another address"
+      )
+    }).pipe(Effect.provide(on()))
+  )
+
+  it.effect("asks only for an answer of endpoints by hand, and quotes their resource as it is", () => {
+    const sent: Array<Request> = []
+    return Effect.gen(function* () {
+      const of = yield* examine(byHand("demo", { extraAuthParams: { resource: "api://elsewhere" } }))
+      isVerdict(of("metadata"), "right", "answer")
+      isVerdict(of("resource"), "right", 'api://elsewhere, as "extra_auth_params" has it')
+      assert.deepStrictEqual(
+        sent.slice(1).map(({ method, url }) => `${method} ${url}`),
+        ["GET https://as.test/authorize", "GET https://as.test/token"]
+      )
+    }).pipe(Effect.provide(on({ sent })))
+  })
+
+  it.effect("says what is kept, and uses none of it", () =>
+    Effect.gen(function* () {
+      const server = serverNamed("demo", written)
+      isVerdict((yield* examine(server))("sign-in"), "note", "mcp-cli auth login demo")
+      yield* keeping({ expiresAt: 0 })
+      isVerdict((yield* examine(server))("sign-in"), "right", "with a token that ended")
+      yield* keeping({ expiresAt: 0, refreshToken: false })
+      isVerdict((yield* examine(server))("sign-in"), "note", "cannot be refreshed", "auth login")
+      yield* keeping({ refreshToken: false })
+      isVerdict((yield* examine(server))("sign-in"), "right", "no refresh token")
+      yield* keeping({ resource: "https://elsewhere.test/mcp" })
+      isVerdict((yield* examine(server))("sign-in"), "note", "is not used")
+      yield* keeping({ issuer: "https://before.test" })
+      isVerdict((yield* examine(server))("sign-in"), "wrong", "https://before.test", '"issuer"')
+      isVerdict((yield* examine(server, "work"))("sign-in"), "note", "--account work")
+    }).pipe(Effect.provide(on()))
+  )
+
+  it.effect("says what is wrong with the store", () =>
+    Effect.gen(function* () {
+      isVerdict((yield* examine())("storage"), "wrong", "nobody has unlocked it")
+    }).pipe(Effect.provide(on({ brokenStore: true })))
+  )
+
+  it.effect.each([
+    ["runtime", "wrong", "NODE_USE_ENV_PROXY=1"],
+    ["variable", "note", "HTTPS_PROXY"],
+    ["address", "wrong", "http://proxy.example.com"]
+  ] as const)("says why a proxy is not used: %s", ([obstacle, verdict, word]) =>
+    Effect.gen(function* () {
+      isVerdict((yield* examine())("proxy"), verdict, word)
+    }).pipe(Effect.provide(on({ route: { variable: "ALL_PROXY", place: "p.test", obstacle } })))
+  )
+})

@@ -1,0 +1,138 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Layer, Redacted } from "effect"
+import { ScriptedAuthorizationServer } from "../../../src/adapters/scripted/ScriptedAuthorizationServer.ts"
+import { ScriptedUser } from "../../../src/adapters/scripted/ScriptedUser.ts"
+import * as AccessTokens from "../../../src/app/tokens/AccessTokens.ts"
+import * as AuthorizedHttp from "../../../src/app/http/AuthorizedHttp.ts"
+import { HttpTransport } from "../../../src/ports/HttpTransport.ts"
+import { byHand, serverNamed, world } from "../World.ts"
+
+const notion = serverNamed("notion")
+
+/** A resource server in memory: takes the tokens that the scripted authorization server takes. */
+const guarded = (seen: Array<{ readonly body: string; readonly token: string | null }>, open = false) =>
+  Layer.effect(
+    HttpTransport,
+    Effect.map(ScriptedAuthorizationServer, ({ accepts }) =>
+      HttpTransport.of({
+        send: Effect.fn("guarded.send")(function* (request) {
+          const token = request.headers.get("authorization")?.replace(/^Bearer /, "") ?? null
+          seen.push({ body: yield* Effect.promise(() => request.text()), token })
+          const good = open || (token !== null && (yield* accepts(Redacted.make(token))))
+          return good
+            ? new Response("hello")
+            : new Response("no", { status: 401, headers: { "www-authenticate": 'Bearer scope="mcp:read"' } })
+        })
+      })
+    )
+  )
+
+const overResource = (seen: Parameters<typeof guarded>[0], open = false) =>
+  AuthorizedHttp.layer.pipe(Layer.provide(guarded(seen, open)), Layer.provideMerge(world()))
+
+const post = (url = "https://notion.test/mcp") => new Request(url, { method: "POST", body: "question" })
+const send = (request: Request, server = notion) =>
+  AuthorizedHttp.AuthorizedHttp.use((http) => http.sendTo(server)(request))
+
+describe("a request to a server", () => {
+  it.effect(
+    "signs in when the server asks for it, for the scopes that it asks for, and is sent once more",
+    () => {
+      const seen: Parameters<typeof guarded>[0] = []
+      return Effect.gen(function* () {
+        const response = yield* send(post())
+        assert.strictEqual(response.status, 200)
+        assert.deepEqual(
+          seen.map(({ body }) => body),
+          ["question", "question"]
+        )
+        assert.isNull(seen[0]!.token)
+        const { opened } = yield* ScriptedUser
+        assert.deepEqual(
+          opened.map((url) => url.searchParams.get("scope")),
+          ["mcp:read"]
+        )
+      }).pipe(Effect.provide(overResource(seen)))
+    }
+  )
+
+  it.effect("carries the token from the start once somebody has signed in", () => {
+    const seen: Parameters<typeof guarded>[0] = []
+    return Effect.gen(function* () {
+      yield* send(post())
+      yield* send(post())
+      assert.strictEqual(seen.length, 3)
+      assert.isNotNull(seen[2]!.token)
+    }).pipe(Effect.provide(overResource(seen)))
+  })
+
+  it.effect("refreshes a token that the server no longer takes, once", () => {
+    const seen: Parameters<typeof guarded>[0] = []
+    return Effect.gen(function* () {
+      yield* send(post())
+      const tokens = yield* AccessTokens.AccessTokens
+      const before = yield* tokens.get({ server: notion })
+      yield* tokens.reject({ server: notion }, before.accessToken)
+      const response = yield* send(post())
+      assert.strictEqual(response.status, 200)
+      assert.strictEqual((yield* ScriptedUser).opened.length, 1)
+      assert.strictEqual((yield* ScriptedAuthorizationServer).counts.refreshes, 1)
+    }).pipe(Effect.provide(overResource(seen)))
+  })
+
+  it.effect("gives back a second 401 as it is", () =>
+    Effect.gen(function* () {
+      const response = yield* send(post())
+      assert.strictEqual(response.status, 401)
+    }).pipe(
+      Effect.provide(
+        AuthorizedHttp.layer.pipe(
+          Layer.provide(
+            Layer.succeed(HttpTransport, { send: () => Effect.succeed(new Response("no", { status: 401 })) })
+          ),
+          Layer.provideMerge(world())
+        )
+      )
+    )
+  )
+
+  it.effect("asks for no sign-in where the server wants none", () => {
+    const seen: Parameters<typeof guarded>[0] = []
+    return Effect.gen(function* () {
+      yield* send(post())
+      assert.deepEqual(
+        seen.map(({ token }) => token),
+        [null]
+      )
+      assert.strictEqual((yield* ScriptedUser).opened.length, 0)
+    }).pipe(Effect.provide(overResource(seen, true)))
+  })
+
+  it.effect("signs in before the first request where the endpoints are written by hand", () => {
+    const seen: Parameters<typeof guarded>[0] = []
+    return Effect.gen(function* () {
+      yield* send(post(), byHand("notion"))
+      assert.strictEqual(seen.length, 1)
+      assert.isNotNull(seen[0]!.token)
+    }).pipe(Effect.provide(overResource(seen)))
+  })
+
+  it.effect("takes no token to another origin", () => {
+    const seen: Parameters<typeof guarded>[0] = []
+    return Effect.gen(function* () {
+      yield* send(post())
+      yield* send(post("https://elsewhere.test/mcp"))
+      assert.isNull(seen.at(-1)!.token)
+    }).pipe(Effect.provide(overResource(seen)))
+  })
+
+  it.effect("leaves a server alone whose entry brings its own Authorization header", () => {
+    const seen: Parameters<typeof guarded>[0] = []
+    return Effect.gen(function* () {
+      const own = { ...notion, headers: { Authorization: Redacted.make("Bearer own") } }
+      const response = yield* send(post(), own)
+      assert.strictEqual(response.status, 401)
+      assert.strictEqual((yield* ScriptedUser).opened.length, 0)
+    }).pipe(Effect.provide(overResource(seen)))
+  })
+})

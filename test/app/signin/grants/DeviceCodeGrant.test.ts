@@ -1,0 +1,100 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Fiber, Option } from "effect"
+import { TestClock } from "effect/testing"
+import { ScriptedAuthorizationServer } from "../../../../src/adapters/scripted/ScriptedAuthorizationServer.ts"
+import { ScriptedUser } from "../../../../src/adapters/scripted/ScriptedUser.ts"
+import { AccessTokens } from "../../../../src/app/tokens/AccessTokens.ts"
+import { SignIn } from "../../../../src/app/signin/SignIn.ts"
+import { CredentialKey } from "../../../../src/domain/CredentialKey.ts"
+import { CredentialStore } from "../../../../src/ports/CredentialStore.ts"
+import { byHand, serverNamed, world } from "../../World.ts"
+
+const notion = serverNamed("notion")
+
+/** Signs in by a device code while the clock runs. */
+const signIn = (server = notion, device: boolean | undefined = true) =>
+  Effect.gen(function* () {
+    const fiber = yield* Effect.forkChild(SignIn.use((service) => service.signIn({ server, device })))
+    yield* TestClock.adjust("1 minute")
+    return yield* Fiber.join(fiber)
+  })
+
+describe("a sign-in by a device code", () => {
+  it.effect("shows the code, opens no browser, and keeps what the user approved", () =>
+    Effect.gen(function* () {
+      const { tokens } = yield* signIn()
+      const { devices, opened } = yield* ScriptedUser
+      assert.lengthOf(opened, 0)
+      assert.deepInclude(devices[0], { userCode: "CODE-1" })
+      assert.strictEqual(devices[0]?.verificationUri.href, "https://as.test/activate")
+      const { counts } = yield* ScriptedAuthorizationServer
+      assert.deepInclude(counts, { grants: 3, registrations: 1, codeExchanges: 0 })
+      const stored = yield* CredentialStore.use((store) => store.get(CredentialKey.of("notion")))
+      assert.isTrue(
+        Option.exists(stored, (credential) => credential.tokens?.holds(tokens.accessToken) === true)
+      )
+    }).pipe(Effect.provide(world({ devicePending: 2 })))
+  )
+
+  it.effect("is refreshed as any other is", () =>
+    Effect.gen(function* () {
+      yield* signIn()
+      yield* TestClock.adjust("2 hours")
+      yield* AccessTokens.use((tokens) => tokens.get({ server: notion }))
+      assert.deepInclude((yield* ScriptedAuthorizationServer).counts, { grants: 1, refreshes: 1 })
+    }).pipe(Effect.provide(world({ devicePending: 0 })))
+  )
+
+  it.effect("is what the configuration may ask for", () =>
+    Effect.gen(function* () {
+      yield* signIn(serverNamed("notion", { grant: { _tag: "DeviceCode" } }), undefined)
+      assert.lengthOf((yield* ScriptedUser).devices, 1)
+    }).pipe(Effect.provide(world({ devicePending: 0 })))
+  )
+
+  it.effect("is what is left where the authorization server offers no code out of a browser", () =>
+    Effect.gen(function* () {
+      yield* signIn(notion, undefined)
+      assert.lengthOf((yield* ScriptedUser).devices, 1)
+    }).pipe(
+      Effect.provide(
+        world({
+          devicePending: 0,
+          metadata: { grant_types_supported: ["urn:ietf:params:oauth:grant-type:device_code"] }
+        })
+      )
+    )
+  )
+
+  it.effect("uses the endpoints and the client of the configuration", () =>
+    Effect.gen(function* () {
+      const server = byHand("notion")
+      if (server.oauth.source._tag !== "ByHand") return
+      const source = {
+        ...server.oauth.source,
+        deviceAuthorizationEndpoint: new URL("https://as.test/device")
+      }
+      const { credential } = yield* signIn({ ...server, oauth: { ...server.oauth, source } })
+      assert.strictEqual(credential.registration.clientId, "written")
+      assert.strictEqual((yield* ScriptedAuthorizationServer).counts.discoveries, 0)
+    }).pipe(Effect.provide(world({ devicePending: 0 })))
+  )
+
+  it.effect("registers anew where the authorization server has forgotten the client", () =>
+    Effect.gen(function* () {
+      yield* signIn()
+      yield* ScriptedAuthorizationServer.use((server) => server.forgetClients)
+      const { credential } = yield* signIn()
+      assert.strictEqual(credential.registration.clientId, "dynamic-2")
+    }).pipe(Effect.provide(world({ devicePending: 0 })))
+  )
+
+  it.effect("says what to do instead where there are no device codes", () =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(signIn())
+      assert.strictEqual(error._tag, "DeviceCodeNotOffered")
+      assert.include(error.message, "mcp-cli auth login notion --no-browser")
+      assert.lengthOf((yield* ScriptedUser).devices, 0)
+    }).pipe(Effect.provide(world()))
+  )
+})

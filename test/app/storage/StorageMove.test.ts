@@ -1,0 +1,315 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Layer, Option } from "effect"
+import { StorageMove } from "../../../src/app/storage/StorageMove.ts"
+import { CredentialKey } from "../../../src/domain/CredentialKey.ts"
+import { isSameCredential } from "../../../src/domain/Credential.ts"
+import { CredentialStore, StorageError } from "../../../src/ports/CredentialStore.ts"
+import { BackendError, Corrupt, Locked } from "../../../src/ports/StorageFailure.ts"
+import { credentialWith } from "../../contract/CredentialStoreContract.ts"
+import { Machine, machine, type MachineOptions, program, someVault } from "../StorageWorld.ts"
+
+const keys = ["notion", "linear", "github"].map((server) => CredentialKey.of(server))
+const notion = CredentialKey.of("notion")
+
+const move = (...args: Parameters<StorageMove["Service"]["move"]>) =>
+  StorageMove.use((service) => service.move(...args)).pipe(Effect.provide(program))
+
+/** Fills the encrypted files, which are in use. */
+const filled = Effect.gen(function* () {
+  const { choose, store } = yield* Machine
+  yield* choose({ backend: "encrypted", reason: "", since: 1, migratingFrom: [] })
+  for (const key of keys) yield* store("encrypted").put(key, credentialWith(`of ${key.server}`))
+})
+
+/** What a program would find: in the backend that counts. */
+const found = Effect.gen(function* () {
+  const machine = yield* Machine
+  const choice = yield* machine.choice
+  const store = machine.store(choice?.backend ?? "encrypted")
+  return yield* Effect.forEach(keys, (key) => store.get(key))
+})
+
+const assertAllThere = Effect.gen(function* () {
+  for (const [at, credential] of (yield* found).entries()) {
+    const expected = credentialWith(`of ${keys[at]?.server}`)
+    assert.isTrue(Option.exists(credential, (there) => isSameCredential(there, expected)))
+  }
+})
+
+const options: MachineOptions = { vault: someVault, keyring: "secretservice" }
+
+describe("moving sign-ins", () => {
+  it.effect("takes them all to the new place, which counts from then on, and leaves none behind", () =>
+    Effect.gen(function* () {
+      yield* filled
+      const result = yield* move("vault")
+      assert.deepStrictEqual(result.from, ["encrypted"])
+      assert.sameDeepMembers([...result.moved], keys)
+      yield* assertAllThere
+      const { choice, store } = yield* Machine
+      assert.deepStrictEqual((yield* choice)?.migratingFrom, [])
+      assert.strictEqual((yield* choice)?.backend, "vault")
+      assert.deepStrictEqual(yield* store("encrypted").list, [])
+    }).pipe(Effect.provide(machine(options)))
+  )
+
+  it.effect("to where they are changes nothing", () =>
+    Effect.gen(function* () {
+      yield* filled
+      const result = yield* move("encrypted")
+      assert.deepStrictEqual(result.moved, [])
+      yield* assertAllThere
+    }).pipe(Effect.provide(machine(options)))
+  )
+
+  it.effect("back and forth ends where it began", () =>
+    Effect.gen(function* () {
+      yield* filled
+      yield* move("secretservice")
+      yield* move("encrypted")
+      yield* assertAllThere
+      assert.deepStrictEqual(yield* Machine.use(({ store }) => store("secretservice").list), [])
+    }).pipe(Effect.provide(machine(options)))
+  )
+
+  it.effect("takes them from another backend than the one in use, if that is said", () =>
+    Effect.gen(function* () {
+      const { choose, store } = yield* Machine
+      yield* choose({ backend: "vault", reason: "", since: 1, migratingFrom: [] })
+      yield* store("encrypted").put(notion, credentialWith("of notion"))
+      yield* move("vault", "encrypted")
+      assert.isTrue(Option.isSome(yield* store("vault").get(notion)))
+      assert.deepStrictEqual(yield* store("encrypted").list, [])
+    }).pipe(Effect.provide(machine(options)))
+  )
+
+  it.effect("never puts an old record from elsewhere over the one in use", () =>
+    Effect.gen(function* () {
+      const { choose, store } = yield* Machine
+      yield* choose({ backend: "vault", reason: "", since: 1, migratingFrom: [] })
+      yield* store("encrypted").put(notion, credentialWith("old", 1))
+      yield* store("vault").put(notion, credentialWith("new", 2))
+      yield* move("vault", "encrypted")
+      assert.strictEqual(Option.getOrThrow(yield* store("vault").get(notion)).generation, 2)
+      assert.deepStrictEqual(yield* store("encrypted").list, [])
+    }).pipe(Effect.provide(machine(options)))
+  )
+
+  it.effect("from a third place takes those in use along, since they would be found no more", () =>
+    Effect.gen(function* () {
+      const { choice, choose, store } = yield* Machine
+      const [, linear, github] = [notion, CredentialKey.of("linear"), CredentialKey.of("github")]
+      yield* choose({ backend: "secretservice", reason: "", since: 1, migratingFrom: [] })
+      yield* store("secretservice").put(notion, credentialWith("in use", 2))
+      yield* store("secretservice").put(linear, credentialWith("in use"))
+      yield* store("encrypted").put(notion, credentialWith("old", 1))
+      yield* store("encrypted").put(github, credentialWith("elsewhere"))
+      const result = yield* move("vault", "encrypted")
+      assert.sameMembers([...result.from], ["encrypted", "secretservice"])
+      assert.sameDeepMembers([...result.moved], [notion, linear, github])
+      assert.strictEqual((yield* choice)?.backend, "vault")
+      assert.strictEqual(Option.getOrThrow(yield* store("vault").get(notion)).generation, 2)
+      assert.lengthOf(yield* store("vault").list, 3)
+      assert.deepStrictEqual(yield* store("encrypted").list, [])
+      assert.deepStrictEqual(yield* store("secretservice").list, [])
+    }).pipe(Effect.provide(machine(options)))
+  )
+
+  it.effect("leaves what another machine keeps in the same Vault, where that is the younger", () =>
+    Effect.gen(function* () {
+      yield* filled
+      const { store } = yield* Machine
+      yield* store("vault").put(notion, credentialWith("of another machine", 2))
+      yield* move("vault")
+      assert.strictEqual(Option.getOrThrow(yield* store("vault").get(notion)).generation, 2)
+      assert.lengthOf(yield* store("vault").list, 3)
+    }).pipe(Effect.provide(machine(options)))
+  )
+
+  it.effect("does not begin where the new place cannot be used", () =>
+    Effect.gen(function* () {
+      yield* filled
+      const error = yield* Effect.flip(move("secretservice"))
+      assert.strictEqual(error._tag === "StorageError" ? error.reason._tag : "", "Locked")
+      yield* assertAllThere
+    }).pipe(
+      Effect.provide(
+        machine({
+          ...options,
+          broken: {
+            backend: "secretservice",
+            reason: new Locked({ backend: "secretservice", detail: "nobody has unlocked it" })
+          }
+        })
+      )
+    )
+  )
+
+  it.effect("does not overlap with another move, which would undo what it has decided", () =>
+    Effect.gen(function* () {
+      yield* filled
+      yield* Effect.all([move("vault"), move("secretservice")], { concurrency: "unbounded" })
+      yield* assertAllThere
+      const { choice, store } = yield* Machine
+      const now = yield* choice
+      assert.deepStrictEqual(now?.migratingFrom, [])
+      for (const backend of ["encrypted", "vault", "secretservice"] as const) {
+        assert.lengthOf(yield* store(backend).list, backend === now?.backend ? 3 : 0)
+      }
+    }).pipe(
+      Effect.provide(
+        machine({
+          ...options,
+          before: () => Effect.yieldNow.pipe(Effect.repeat({ times: 3 }), Effect.asVoid)
+        })
+      )
+    )
+  )
+
+  it.effect("leaves a damaged record where it is, says so, and moves the others", () => {
+    const reason = new Corrupt({ path: "linear.enc", detail: "it is cut short" })
+    return Effect.gen(function* () {
+      yield* filled
+      const result = yield* move("vault")
+      assert.deepStrictEqual(
+        result.left.map(({ key }) => key),
+        [CredentialKey.of("linear")]
+      )
+      assert.include(result.left[0]?.problem, "linear.enc")
+      const { store } = yield* Machine
+      assert.deepStrictEqual(yield* store("encrypted").list, [CredentialKey.of("linear")])
+      assert.lengthOf(yield* store("vault").list, 2)
+      // Once it is mended, the same move takes it along.
+      assert.deepStrictEqual((yield* Machine.use(({ choice }) => choice))?.migratingFrom, ["encrypted"])
+    }).pipe(Effect.provide(machine({ ...options, damaged: { server: "linear", reason } })))
+  })
+
+  it.effect("puts a whole record in place of one that an earlier attempt has left damaged", () =>
+    Effect.gen(function* () {
+      const { choose, store } = yield* Machine
+      yield* choose({ backend: "vault", reason: "", since: 1, migratingFrom: [] })
+      yield* store("vault").put(notion, credentialWith("of notion"))
+      yield* store("encrypted").put(notion, credentialWith("torn", 9))
+      yield* move("encrypted")
+      assert.strictEqual(Option.getOrThrow(yield* store("encrypted").get(notion)).generation, 1)
+      assert.deepStrictEqual(yield* store("vault").list, [])
+    }).pipe(
+      Effect.provide(
+        machine({
+          ...options,
+          damaged: {
+            server: "notion",
+            reason: new Corrupt({ path: "notion.enc", detail: "it is cut short" })
+          }
+        })
+      )
+    )
+  )
+
+  it.effect("does not remove what the new place does not give back", () =>
+    Effect.gen(function* () {
+      yield* filled
+      const error = yield* Effect.flip(move("vault"))
+      assert.strictEqual(error._tag === "StorageError" ? error.reason._tag : "", "BackendError")
+      yield* assertAllThere
+    }).pipe(Effect.provide(machine({ ...options, forgetful: "vault" })))
+  )
+
+  it.effect("keeps the younger tokens where a refresh was written to the old place after the copy", () => {
+    let isRefreshed = false
+    return Effect.gen(function* () {
+      yield* filled
+      yield* move("vault")
+      const { store } = yield* Machine
+      const kept = Option.getOrThrow(yield* store("vault").get(notion))
+      assert.strictEqual(kept.generation, 2)
+    }).pipe(
+      Effect.provide(
+        machine({
+          ...options,
+          before: (operation, store) =>
+            operation === "choose" && !isRefreshed
+              ? Effect.suspend(() => {
+                  isRefreshed = true
+                  return store("encrypted").put(notion, credentialWith("refreshed", 2))
+                })
+              : Effect.void
+        })
+      )
+    )
+  })
+
+  it.effect("does not bring back an old record over a sign-in that was made in the new place since", () =>
+    Effect.gen(function* () {
+      const { choose, store } = yield* Machine
+      yield* choose({ backend: "vault", reason: "", since: 1, migratingFrom: ["encrypted"] })
+      yield* store("encrypted").put(notion, credentialWith("old", 1))
+      yield* store("vault").put(notion, credentialWith("new", 2))
+      yield* move("vault")
+      assert.strictEqual(Option.getOrThrow(yield* store("vault").get(notion)).generation, 2)
+      assert.deepStrictEqual(yield* store("encrypted").list, [])
+    }).pipe(Effect.provide(machine(options)))
+  )
+
+  it.effect("can fail at any step, loses nothing, and is finished when it is run again", () =>
+    Effect.gen(function* () {
+      const broken = new StorageError({ reason: new BackendError({ backend: "vault", detail: "a test's" }) })
+      let failures = 0
+      for (let failAt = 1; ; failAt++) {
+        let step = 0
+        const isOver = yield* Effect.gen(function* () {
+          yield* filled
+          step = 0
+          const first = yield* Effect.exit(move("vault"))
+          const whole = first._tag === "Success"
+          if (!whole) failures += 1
+          yield* assertAllThere
+          step = Number.NEGATIVE_INFINITY
+          yield* move("vault")
+          yield* assertAllThere
+          const { choice, store } = yield* Machine
+          assert.strictEqual((yield* choice)?.backend, "vault")
+          assert.deepStrictEqual((yield* choice)?.migratingFrom, [])
+          assert.deepStrictEqual(yield* store("encrypted").list, [])
+          return whole
+        }).pipe(
+          Effect.provide(
+            machine({
+              ...options,
+              before: () => Effect.suspend(() => (++step === failAt ? Effect.fail(broken) : Effect.void))
+            })
+          )
+        )
+        if (isOver) break
+      }
+      assert.isAbove(failures, 20)
+    })
+  )
+
+  it.effect("that was interrupted is seen by whoever reads: the sign-ins are all there at every step", () =>
+    Effect.gen(function* () {
+      const broken = new StorageError({ reason: new BackendError({ backend: "vault", detail: "a test's" }) })
+      for (let failAt = 1; failAt <= 30; failAt++) {
+        let step = 0
+        yield* Effect.gen(function* () {
+          yield* filled
+          step = 0
+          yield* Effect.exit(move("vault"))
+          step = Number.NEGATIVE_INFINITY
+          const open = yield* CredentialStore
+          for (const key of keys) assert.isTrue(Option.isSome(yield* open.get(key)))
+        }).pipe(
+          Effect.provide(
+            Layer.provideMerge(
+              program,
+              machine({
+                ...options,
+                before: () => Effect.suspend(() => (++step === failAt ? Effect.fail(broken) : Effect.void))
+              })
+            )
+          )
+        )
+      }
+    })
+  )
+})

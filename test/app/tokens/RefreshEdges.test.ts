@@ -1,0 +1,211 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Layer, Option } from "effect"
+import { TestClock } from "effect/testing"
+import { ScriptedAuthorizationServer } from "../../../src/adapters/scripted/ScriptedAuthorizationServer.ts"
+import { ScriptedUser } from "../../../src/adapters/scripted/ScriptedUser.ts"
+import { AccessTokens } from "../../../src/app/tokens/AccessTokens.ts"
+import { bearerChallenge } from "../../../src/domain/Challenge.ts"
+import { CredentialKey } from "../../../src/domain/CredentialKey.ts"
+import type { RemoteServer } from "../../../src/domain/Server.ts"
+import { TokenSet } from "../../../src/domain/TokenSet.ts"
+import { CredentialStore } from "../../../src/ports/CredentialStore.ts"
+import {
+  InvalidClient,
+  InvalidGrant,
+  Malformed,
+  NotSenderConstrained,
+  Refused,
+  TokenEndpoint,
+  TokenRequestError,
+  type TokenFailure
+} from "../../../src/ports/TokenEndpoint.ts"
+import { serverNamed, world } from "../World.ts"
+
+const notion = serverNamed("notion")
+const get = (server: RemoteServer = notion) => AccessTokens.use((tokens) => tokens.get({ server }))
+const stored = CredentialStore.use((store) => store.get(CredentialKey.of("notion"))).pipe(
+  Effect.map(Option.getOrThrow)
+)
+const opened = ScriptedUser.use(({ opened }) => Effect.succeed(opened.length))
+const failNext = (...failures: ReadonlyArray<TokenFailure>) =>
+  ScriptedAuthorizationServer.use((server) => server.failNext(...failures))
+
+type Refresh = TokenEndpoint["Service"]["refresh"]
+
+/** A world in which refreshes go another way. */
+const worldWith = (
+  refresh: (request: Parameters<Refresh>[0], real: Refresh) => ReturnType<Refresh>,
+  options: Parameters<typeof world>[0] = {}
+) =>
+  world({
+    ...options,
+    wrapTokenEndpoint: Layer.effect(
+      TokenEndpoint,
+      Effect.map(TokenEndpoint, (service) =>
+        TokenEndpoint.of({ ...service, refresh: (request) => refresh(request, service.refresh) })
+      )
+    )
+  })
+
+describe("a token that still works while its refresh is refused for good", () => {
+  it.effect.each<TokenFailure>([
+    new Refused({ error: "invalid_scope" }),
+    new InvalidGrant(),
+    new InvalidClient()
+  ])("is used to its end, and nobody is asked before: %s", (reason) =>
+    Effect.gen(function* () {
+      const first = yield* get()
+      yield* TestClock.adjust("56 minutes")
+      yield* failNext(reason)
+      assert.isTrue((yield* get()).holds(first.accessToken))
+      assert.isTrue((yield* stored).tokens?.holds(first.accessToken))
+      assert.strictEqual(yield* opened, 1)
+    }).pipe(Effect.provide(world()))
+  )
+
+  it.effect("is not refreshed with a refresh token that is worth nothing, and then asks a user", () =>
+    Effect.gen(function* () {
+      yield* get()
+      yield* TestClock.adjust("56 minutes")
+      yield* failNext(new InvalidGrant())
+      yield* get()
+      yield* TestClock.adjust("1 minute")
+      yield* get()
+      assert.strictEqual(
+        yield* ScriptedAuthorizationServer.use(({ counts }) => Effect.succeed(counts.refreshes)),
+        1
+      )
+      assert.strictEqual(yield* opened, 1)
+      yield* TestClock.adjust("5 minutes")
+      yield* get()
+      assert.strictEqual(yield* opened, 2)
+    }).pipe(Effect.provide(world()))
+  )
+})
+
+describe("a refresh", () => {
+  it.effect("that grants less than before is followed by a step-up when that is missed", () =>
+    Effect.gen(function* () {
+      const server = serverNamed("notion", { scopes: ["read", "write"] })
+      yield* get(server)
+      yield* TestClock.adjust("2 hours")
+      const narrowed = yield* get(server)
+      assert.deepEqual((yield* stored).grantedScopes, ["read"])
+      assert.deepEqual((yield* stored).requestedScopes, ["read", "write"])
+      const challenge = bearerChallenge(`Bearer error="insufficient_scope", scope="write"`)
+      const more = yield* AccessTokens.use((tokens) =>
+        tokens.stepUp({ server, challenge }, narrowed.accessToken)
+      )
+      assert.isTrue(Option.isSome(more))
+      assert.strictEqual(yield* opened, 2)
+    }).pipe(
+      Effect.provide(
+        worldWith((request, real) =>
+          Effect.map(real(request), (tokens) => new TokenSet({ ...tokens, scope: "read" }))
+        )
+      )
+    )
+  )
+
+  it.effect("goes where the same issuer says that its token endpoint is now, and remembers that", () => {
+    const asked: Array<string> = []
+    return Effect.gen(function* () {
+      yield* get()
+      yield* ScriptedAuthorizationServer.use(({ moveTokenEndpoint }) => moveTokenEndpoint("/token2"))
+      yield* TestClock.adjust("2 hours")
+      yield* get()
+      assert.deepEqual(asked, ["https://as.test/token", "https://as.test/token2"])
+      assert.strictEqual((yield* stored).tokenEndpoint, "https://as.test/token2")
+      assert.strictEqual(yield* opened, 1)
+    }).pipe(
+      Effect.provide(
+        worldWith((request, real) => {
+          asked.push(request.tokenEndpoint.href)
+          return request.tokenEndpoint.pathname === "/token2"
+            ? real(request)
+            : Effect.fail(
+                new TokenRequestError({
+                  server: "notion",
+                  origin: "https://as.test",
+                  reason: new Malformed({ detail: "HTTP 404" })
+                })
+              )
+        })
+      )
+    )
+  })
+
+  it.effect("is not sent to the endpoint of another issuer", () =>
+    Effect.gen(function* () {
+      yield* get()
+      yield* ScriptedAuthorizationServer.use(({ moveTo }) => moveTo("https://evil.test"))
+      yield* TestClock.adjust("2 hours")
+      const error = yield* Effect.flip(get())
+      assert.strictEqual(error._tag, "TokenRequestError")
+    }).pipe(
+      Effect.provide(
+        worldWith((request) => {
+          assert.strictEqual(request.tokenEndpoint.origin, "https://as.test")
+          return Effect.fail(
+            new TokenRequestError({
+              server: "notion",
+              origin: "https://as.test",
+              reason: new Malformed({ detail: "HTTP 404" })
+            })
+          )
+        })
+      )
+    )
+  )
+
+  it.effect("with a first key is not sent to a server that binds no tokens", () =>
+    Effect.gen(function* () {
+      yield* get()
+      yield* TestClock.adjust("2 hours")
+      const error = yield* Effect.flip(get(serverNamed("notion", { dpop: true })))
+      assert.strictEqual(error._tag, "DpopUnsupported")
+      assert.strictEqual(
+        yield* ScriptedAuthorizationServer.use(({ counts }) => Effect.succeed(counts.refreshes)),
+        0
+      )
+      yield* get()
+      assert.strictEqual(yield* opened, 1)
+    }).pipe(Effect.provide(world()))
+  )
+
+  it.effect("whose tokens are not bound keeps the refresh token that took the place of ours", () => {
+    let answers = 0
+    return Effect.gen(function* () {
+      yield* get()
+      yield* TestClock.adjust("2 hours")
+      const error = yield* Effect.flip(get(serverNamed("notion", { dpop: true })))
+      assert.strictEqual(
+        error._tag === "TokenRequestError" ? error.reason._tag : error._tag,
+        "NotSenderConstrained"
+      )
+      // Taken out again, as the message says.
+      yield* get()
+      const { counts } = yield* ScriptedAuthorizationServer
+      assert.strictEqual(counts.revokedFamilies, 0)
+      assert.strictEqual(yield* opened, 1)
+    }).pipe(
+      Effect.provide(
+        worldWith(
+          (request, real) =>
+            Effect.flatMap(real(request), (tokens) =>
+              answers++ > 0 || tokens.refreshToken === undefined
+                ? Effect.succeed(tokens)
+                : Effect.fail(
+                    new TokenRequestError({
+                      server: "notion",
+                      origin: "https://as.test",
+                      reason: new NotSenderConstrained({ refreshToken: tokens.refreshToken })
+                    })
+                  )
+            ),
+          { metadata: { dpop_signing_alg_values_supported: ["ES256"] } }
+        )
+      )
+    )
+  })
+})
