@@ -1,6 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process"
 import { pbkdf2 } from "node:crypto"
-import { performance } from "node:perf_hooks"
 import { createRequire } from "node:module"
 import { dirname, join } from "node:path"
 import { Duration, Effect, Layer, Option, Redacted } from "effect"
@@ -18,46 +17,10 @@ import {
 import { MemoryLock, MemoryStore, ScriptedAuthorizationServer, ScriptedUser } from "../src/testing.ts"
 import { defaultOAuth } from "../src/domain/Server.ts"
 import { EncryptedFileStore } from "../src/node.ts"
+import { compare, median, rounds, say, timed } from "./Measure.ts"
 import { password, startWorld, type World } from "../test/e2e/World.ts"
 import { followRedirects } from "../test/servers/BrowserUser.ts"
 import { hasSecretService, startSecretService } from "../test/servers/SecretService.ts"
-
-const rounds = 15
-const say = (line: string) => process.stdout.write(`${line}\n`)
-
-const sorted = (numbers: ReadonlyArray<number>) => numbers.toSorted((a, b) => a - b)
-const median = (numbers: ReadonlyArray<number>) => sorted(numbers)[Math.floor(numbers.length / 2)] ?? 0
-const quartile = (numbers: ReadonlyArray<number>, part: number) =>
-  sorted(numbers)[Math.floor(numbers.length * part)] ?? 0
-
-const timed = async (work: () => Promise<unknown>): Promise<number> => {
-  const began = performance.now()
-  await work()
-  return performance.now() - began
-}
-
-/** Both, alternating, so that what else the machine does falls on both. */
-const compare = async (
-  what: string,
-  goal: number,
-  ours: () => Promise<unknown>,
-  reference: () => Promise<unknown>
-) => {
-  await ours()
-  await reference()
-  const mine: Array<number> = []
-  const theirs: Array<number> = []
-  for (let round = 0; round < rounds; round++) {
-    mine.push(await timed(ours))
-    theirs.push(await timed(reference))
-  }
-  const ratio = median(mine) / median(theirs)
-  const spread = (numbers: ReadonlyArray<number>) =>
-    `${median(numbers).toFixed(0)} ms (${quartile(numbers, 0.25).toFixed(0)} to ${quartile(numbers, 0.75).toFixed(0)})`
-  say(
-    `${what}: ratio ${ratio.toFixed(2)}, goal <= ${goal}: ${ratio <= goal ? "met" : "MISSED"}; ${spread(mine)} against ${spread(theirs)}`
-  )
-}
 
 const deriveKey = () =>
   new Promise((done) => pbkdf2("a password", "a salt of 16 byt", 600_000, 32, "sha256", done))

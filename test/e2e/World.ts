@@ -48,6 +48,8 @@ export interface RunOptions {
   readonly stdin?: string
   /** Leaves the input open, to be written to by `child`. */
   readonly openInput?: boolean
+  /** Another build of the program; absent: the one in `dist`. */
+  readonly program?: string
 }
 
 /** A port of loopback that is free now: what a test's configured client is registered for. */
@@ -77,7 +79,7 @@ export const startWorld = async (
 
   const start = (args: ReadonlyArray<string>, run: RunOptions = {}): Running => {
     const { NODE_OPTIONS: _, CI: _ci, ...inherited } = process.env
-    const child = spawn(process.execPath, [program, ...args], {
+    const child = spawn(process.execPath, [run.program ?? program, ...args], {
       cwd: home,
       env: {
         ...inherited,
