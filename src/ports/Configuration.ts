@@ -1,31 +1,54 @@
 import { Context, type Effect, type Redacted, Schema } from "effect"
+import { quotedName, renderFieldPath } from "../domain/FieldPath.ts"
 import { printable } from "../domain/PrintableText.ts"
 import type { Server } from "../domain/Server.ts"
 import type { StorageBackend } from "./StorageFailure.ts"
 
-/** One thing wrong in the configuration file. */
+/** One problem of the configuration, as data. It has the fields of a Standard Schema issue: `path` and `message`. */
 export class ConfigurationIssue extends Schema.Class<ConfigurationIssue>("ConfigurationIssue")({
-  /** Where, as in `mcpServers.notion.oauth.token_url`. */
-  path: Schema.String,
-  /** What is wrong; never the value. */
-  problem: Schema.String
-}) {}
+  /** The field, from the root of the file: `["mcpServers", "notion", "url"]`. Empty: the file, or the environment. */
+  path: Schema.Array(Schema.Union([Schema.String, Schema.Finite])),
+  /** What is wrong, as a phrase about the field: `must be an absolute URL`. Never the value. */
+  problem: Schema.String,
+  /** The environment variable to set or correct. */
+  variable: Schema.optionalKey(Schema.String),
+  /** The values that the field accepts. */
+  allowed: Schema.optionalKey(Schema.Array(Schema.String)),
+  /** A field that is probably misspelled, as written, and the name that is probably meant. */
+  rename: Schema.optionalKey(Schema.Struct({ from: Schema.String, to: Schema.String }))
+}) {
+  /** The path as text, or the name of the variable: what {@link message} is about. */
+  get location(): string {
+    return this.path.length === 0 ? (this.variable ?? "") : renderFieldPath(this.path)
+  }
 
-/** The configuration cannot be used: every reason at once. */
+  /** The problem, with the name that was probably meant. */
+  get message(): string {
+    if (this.rename === undefined) return this.problem
+    const { from, to } = this.rename
+    return this.path.at(-1) === from
+      ? `${this.problem}; did you mean "${to}"?`
+      : `${this.problem} (is ${quotedName(from)} a misspelling of "${to}"?)`
+  }
+}
+
+/** The configuration cannot be used. `issues` has every problem at once. */
 export class ConfigurationError extends Schema.TaggedError<ConfigurationError>()("ConfigurationError", {
-  /** The file; absent: none was found. */
+  /** The file. Absent: no file was found, or the configuration is not from a file. */
   file: Schema.optionalKey(Schema.String),
   issues: Schema.Array(ConfigurationIssue)
 }) {
   override get message(): string {
-    const lines = this.issues.map(({ path, problem }) => (path === "" ? problem : `${path}: ${problem}`))
+    const lines = this.issues.map(({ location, message }) =>
+      location === "" ? message : `${location}: ${message}`
+    )
     return lines.length === 1
       ? `${this.file === undefined ? "" : `${this.file}: `}${lines[0]}`
       : `${this.file ?? "The configuration"} has ${lines.length} errors:\n${lines.map((line) => `  ${line}`).join("\n")}`
   }
 }
 
-/** A name that the configuration does not know. */
+/** The configuration has no server of this name. */
 export class UnknownServer extends Schema.TaggedError<UnknownServer>()("UnknownServer", {
   name: Schema.String,
   file: Schema.String,
@@ -34,13 +57,13 @@ export class UnknownServer extends Schema.TaggedError<UnknownServer>()("UnknownS
   override get message(): string {
     const known =
       this.known.length === 0
-        ? "It configures none."
+        ? "It configures no servers."
         : `It configures: ${this.known.map((name) => printable(name)).join(", ")}.`
     return `${this.file} has no server "${printable(this.name)}". ${known}`
   }
 }
 
-/** How this program proves to Vault who it is. */
+/** How this program authenticates to Vault. */
 export type VaultAuth =
   | {
       readonly method: "token"
@@ -53,7 +76,7 @@ export type VaultAuth =
       readonly method: "approle"
       readonly mount: string
       readonly roleId: string
-      /** Absent for a role without secret ids. */
+      /** Absent: the role has no secret IDs. */
       readonly secretId: Redacted.Redacted | undefined
     }
   | {
@@ -61,19 +84,19 @@ export type VaultAuth =
       readonly mount: string
       /** Absent: the default role of the mount (`jwt` only). */
       readonly role: string | undefined
-      /** The JWT itself, or the file to read it from at each login. */
+      /** The JWT, or the file to read it from at each login. */
       readonly jwt: Redacted.Redacted | { readonly file: string }
     }
 
-/** Where Vault is, and what of it is ours: the configuration's `vault...` fields over the `VAULT_...` variables. */
+/** Where Vault is, and which part of it this program uses: the `vault...` fields, then the `VAULT_...` variables. */
 export interface VaultSettings {
   readonly url: URL
   /** Mount of the key-value engine. */
   readonly mountPoint: string
-  /** Path within the mount under which everything is kept. */
+  /** Path within the mount under which everything is stored. */
   readonly pathPrefix: string
   readonly namespace: string | undefined
-  /** Absent: found by asking. */
+  /** Absent: the mount is asked for it. */
   readonly kvVersion: 1 | 2 | undefined
   readonly auth: VaultAuth
   /** Paths of PEM files, and whether the certificate is checked at all. */
@@ -88,13 +111,13 @@ export interface VaultSettings {
 /** The `tokenStorage` block, decoded. */
 export interface StorageSettings {
   readonly backend: "auto" | StorageBackend
-  /** Password of the encrypted files, where the configuration holds it. */
+  /** Password of the encrypted files, if the configuration holds it. */
   readonly password: Redacted.Redacted | undefined
   /** Absent: neither the configuration nor the environment says where Vault is. */
   readonly vault: VaultSettings | undefined
 }
 
-/** A server as the file writes it, without using it: nothing in it is interpolated. */
+/** A server as the file writes it: nothing in it is interpolated. */
 export interface ServerSummary {
   readonly name: string
   readonly transport: "http" | "stdio"
@@ -105,8 +128,8 @@ export interface ServerSummary {
 }
 
 /**
- * The configuration file. It is read and checked as a whole, once; `${VAR}` is filled in only for the server or
- * setting that is asked for.
+ * The configuration file. It is read and checked once, as a whole; `${VAR}` is filled in only for the server or
+ * setting that is requested.
  */
 export class Configuration extends Context.Service<
   Configuration,
@@ -115,9 +138,9 @@ export class Configuration extends Context.Service<
     readonly file: Effect.Effect<string, ConfigurationError>
     readonly servers: Effect.Effect<ReadonlyArray<ServerSummary>, ConfigurationError>
     readonly server: (name: string) => Effect.Effect<Server, ConfigurationError | UnknownServer>
-    /** Defaults where there is no file at all. */
+    /** The defaults if there is no file. */
     readonly tokenStorage: Effect.Effect<StorageSettings, ConfigurationError>
-    /** Fields that nobody here knows, one line each. */
+    /** What does not prevent the use of the file, such as unknown fields. */
     readonly warnings: Effect.Effect<ReadonlyArray<ConfigurationIssue>, ConfigurationError>
   }
 >()("mcp-cli-oauth/ports/Configuration") {}

@@ -231,7 +231,7 @@ export const configFiles: Target<File> = {
       const servers = yield* outcomeOf(configuration.servers, { ...declared, secrets })
       const warnings = yield* outcomeOf(configuration.warnings, { ...declared, secrets })
       if (warnings._tag === "Accepted") {
-        const said = warnings.value.map(({ path, problem }) => `${path}: ${problem}`).join("\n")
+        const said = warnings.value.map(({ location, message }) => `${location}: ${message}`).join("\n")
         yield* mustAll([[secretIn(said, secrets) === undefined, `a warning that holds a secret: ${said}`]])
       }
       const asked =

@@ -1,30 +1,31 @@
 import { homedir } from "node:os"
-import { Config, Effect, FileSystem, Layer, Option, Path } from "effect"
+import { Effect, FileSystem, Layer, Option, Path } from "effect"
 import {
   Configuration,
   ConfigurationError,
   ConfigurationIssue,
   UnknownServer
 } from "../../ports/Configuration.ts"
-import { at, block, fieldsOf, Findings, has, type JsonObject, missing, warnUnknown } from "./Fields.ts"
+import { Block, Field } from "./Cursor.ts"
+import { homeVariable, variable } from "./EnvironmentVariables.ts"
+import { Findings } from "./Findings.ts"
 import { faultOf } from "./JsonText.ts"
 import { readServer, summarize } from "./ServerEntry.ts"
-import { readStorage, storageFields } from "./StorageBlock.ts"
+import { readStorage } from "./StorageBlock.ts"
 
 const fileName = "server_config.json"
 const example = `{ "mcpServers": { "notion": { "url": "https://mcp.notion.com/mcp" } } }`
 
-/** The file once read and found good. */
+/** A file without errors. */
 interface Checked {
   readonly file: string
-  readonly servers: ReadonlyMap<string, JsonObject>
-  readonly storage: JsonObject
+  readonly root: Block
   readonly warnings: ReadonlyArray<ConfigurationIssue>
 }
 
-const ofWhole = (problem: string) => [new ConfigurationIssue({ path: "", problem })]
+/** A problem of the file as a whole. */
+const fileIssue = (problem: string) => [new ConfigurationIssue({ path: [], problem })]
 
-/** Why a file cannot be read, in words. */
 const readProblem = (reason: string): string => {
   if (reason === "PermissionDenied") return "you have no permission to read it"
   return reason === "BadResource" ? "it cannot be read: it is not a file" : `it cannot be read (${reason})`
@@ -33,62 +34,44 @@ const readProblem = (reason: string): string => {
 const parse = (text: string): Effect.Effect<unknown, ReadonlyArray<ConfigurationIssue>> =>
   Effect.try({
     try: (): unknown => JSON.parse(text),
-    // What JSON.parse says quotes the file, which may hold secrets.
+    // The error of JSON.parse quotes the file, which may contain secrets.
     catch: () => {
       const fault = faultOf(text)
-      if (fault === undefined) return ofWhole("it is not valid JSON")
+      if (fault === undefined) return fileIssue("it is not valid JSON")
       const { column, hint, line } = fault
-      return ofWhole(
+      return fileIssue(
         `it is not valid JSON at line ${line}, column ${column}${hint === undefined ? "" : `: ${hint}`}`
       )
     }
   })
 
-/** Checks all of a file; its errors, if any, are in the findings. */
-const checkAll = Effect.fnUntraced(function* (findings: Findings, json: unknown) {
-  const servers = new Map<string, JsonObject>()
-  const root = fieldsOf(findings, "", json)
-  if (root === undefined) return { servers, storage: {} }
-  warnUnknown(findings, "", root, ["mcpServers", "tokenStorage"])
-
-  if (!has(root, "mcpServers")) missing(findings, "", root, "mcpServers", `as in ${example}`)
-  for (const [name, value] of Object.entries(block(findings, "", root, "mcpServers"))) {
-    const path = at("mcpServers", name)
-    yield* readServer(findings, path, name, value)
-    servers.set(name, fieldsOf(new Findings(undefined), path, value) ?? {})
-  }
-
-  const storage = block(findings, "", root, "tokenStorage")
-  warnUnknown(findings, "tokenStorage", storage, storageFields)
-  yield* readStorage(findings, "tokenStorage", storage)
-  return { servers, storage }
+/** Checks a whole file. Errors are in the findings of the block. */
+const checkAll = Effect.fnUntraced(function* (root: Block) {
+  root.warnUnknown(["mcpServers", "tokenStorage"])
+  root.require("mcpServers", `as in ${example}`)
+  const servers = root.childOrEmpty("mcpServers")
+  for (const name of servers.names) yield* readServer(servers.field(name), name)
+  yield* readStorage(root.childOrEmpty("tokenStorage"))
 })
 
-/** The home folder, as the shells of Unix and Windows name it; by the system where there is no such variable. */
-const home = Config.String("HOME").pipe(
-  Config.orElse(() => Config.String("USERPROFILE")),
-  // Effect has no service that knows the home folder of the account.
-  Effect.orElseSucceed(homedir)
-)
+/** The home folder: the variable of the shell, else the home folder of the account. */
+const home = Effect.orElseSucceed(homeVariable, homedir)
 
-/** Reads a part again, filled in from the environment as it is now: its errors are those of its variables. */
-const filledIn = Effect.fnUntraced(function* <A>(
+/** Reads a part of the file again, filled in from the current environment. The only new errors are those of variables. */
+const readFilledIn = Effect.fnUntraced(function* <A>(
   file: string | undefined,
   read: (findings: Findings) => Effect.Effect<A>
 ) {
-  const findings = new Findings({
-    variable: (name) => Effect.map(Config.option(Config.String(name)), Option.getOrUndefined),
-    home
-  })
+  const findings = new Findings({ variable, home })
   const result = yield* read(findings)
   if (findings.issues.length === 0) return result
   return yield* new ConfigurationError({ ...(file === undefined ? {} : { file }), issues: findings.issues })
 })
 
 /**
- * The configuration in a file: the one that is named, else `./server_config.json`, else
- * `~/.mcp_cli/server_config.json`. Nothing is read before it is asked for, and the file is read once. Where no file is
- * named and none is found, there are default settings for the storage and no servers.
+ * The configuration of a file: `path`, or else `./server_config.json`, or else `~/.mcp_cli/server_config.json`. The file
+ * is read once, when something of it is requested. Without `path` and without a file, the storage has default settings
+ * and there are no servers.
  */
 export const layer = (options: {
   readonly path: Option.Option<string>
@@ -104,25 +87,25 @@ export const layer = (options: {
         paths.join(folder, ".mcp_cli", fileName)
       ])
 
-      // A place that cannot be looked at is not passed over: reading it says what is wrong there.
-      const isThere = (file: string) => Effect.orElseSucceed(fs.exists(file), () => true)
+      // A place that cannot be examined is not skipped: reading it reports why.
+      const exists = (file: string) => Effect.orElseSucceed(fs.exists(file), () => true)
 
       const locate: Effect.Effect<Option.Option<string>, ConfigurationError> = Effect.gen(function* () {
         if (Option.isSome(options.path)) {
           const file = paths.resolve(options.path.value)
-          if (yield* isThere(file)) return Option.some(file)
+          if (yield* exists(file)) return Option.some(file)
           return yield* new ConfigurationError({
             file,
-            issues: ofWhole(`there is no such file. Name another one, or write it, for example: ${example}`)
+            issues: fileIssue(`there is no such file. Name another one, or write it, for example: ${example}`)
           })
         }
         for (const file of yield* defaultPlaces) {
-          if (yield* isThere(file)) return Option.some(file)
+          if (yield* exists(file)) return Option.some(file)
         }
         return Option.none()
       })
 
-      /** Windows has no such permissions, and Node makes them up there. */
+      // Windows has no such permissions, and Node reports invented ones there.
       const othersMayRead = (file: string) =>
         paths.sep === "\\"
           ? Effect.succeed(false)
@@ -131,23 +114,25 @@ export const layer = (options: {
       const read = Effect.fnUntraced(function* (file: string): Effect.fn.Return<Checked, ConfigurationError> {
         const refuse = (issues: ReadonlyArray<ConfigurationIssue>) => new ConfigurationError({ file, issues })
         const unreadable = Effect.mapError(({ reason }: { readonly reason: { readonly _tag: string } }) =>
-          refuse(ofWhole(readProblem(reason._tag)))
+          refuse(fileIssue(readProblem(reason._tag)))
         )
         const text = yield* unreadable(fs.readFileString(file))
         const json = yield* Effect.mapError(parse(text.replace(/^\uFEFF/, "")), refuse)
-        const findings = new Findings(undefined)
-        const { servers, storage } = yield* checkAll(findings, json)
+        const findings = new Findings("deferred")
+        const root = new Field(findings, [], json).block()
+        if (root === undefined) return yield* refuse(findings.issues)
+        yield* checkAll(root)
         if (findings.issues.length > 0) return yield* refuse(findings.issues)
 
-        if (findings.writtenSecrets.length > 0 && (yield* unreadable(othersMayRead(file)))) {
-          for (const path of findings.writtenSecrets) {
+        if (findings.plainSecrets.length > 0 && (yield* unreadable(othersMayRead(file)))) {
+          for (const path of findings.plainSecrets) {
             findings.warn(
               path,
               `is in plain text in a file that others can read: write \${NAME} and set that variable, or run chmod 600 on the file`
             )
           }
         }
-        return { file, servers, storage, warnings: findings.warnings }
+        return { file, root, warnings: findings.warnings }
       })
 
       const found = yield* Effect.cached(
@@ -163,32 +148,33 @@ export const layer = (options: {
       const required = Effect.gen(function* () {
         const checked = yield* found
         if (Option.isSome(checked)) return checked.value
-        const looked = (yield* defaultPlaces).join(" or ")
+        const places = (yield* defaultPlaces).join(" or ")
         return yield* new ConfigurationError({
-          issues: ofWhole(`There is no configuration at ${looked}. Write one, for example: ${example}`)
+          issues: fileIssue(`There is no configuration at ${places}. Write one, for example: ${example}`)
         })
       })
 
       return Configuration.of({
         file: Effect.map(required, ({ file }) => file),
-        servers: Effect.map(required, ({ servers }) =>
-          Array.from(servers, ([name, entry]) => summarize(name, entry))
+        servers: Effect.map(required, ({ root }) =>
+          root.childOrEmpty("mcpServers").blocks.map(([name, entry]) => summarize(name, entry))
         ),
         server: Effect.fn("Configuration.server")(function* (name) {
-          const { file, servers } = yield* required
-          const entry = servers.get(name)
-          if (entry === undefined) return yield* new UnknownServer({ name, file, known: [...servers.keys()] })
-          const server = yield* filledIn(file, (findings) =>
-            readServer(findings, at("mcpServers", name), name, entry)
+          const { file, root } = yield* required
+          const servers = root.childOrEmpty("mcpServers")
+          if (!servers.has(name)) return yield* new UnknownServer({ name, file, known: [...servers.names] })
+          const server = yield* readFilledIn(file, (findings) =>
+            readServer(servers.reportingTo(findings).field(name), name)
           )
-          // Only an error, or a variable still to fill in, leaves a server out, and neither is left here.
+          // The check found no errors, and every variable is filled in.
           return server ?? (yield* Effect.die(new Error("a checked server could not be read")))
         }),
         tokenStorage: Effect.gen(function* () {
           const checked = Option.getOrUndefined(yield* found)
-          return yield* filledIn(checked?.file, (findings) =>
-            readStorage(findings, "tokenStorage", checked?.storage ?? {})
-          )
+          return yield* readFilledIn(checked?.file, (findings) => {
+            const root = checked?.root.reportingTo(findings) ?? new Block(findings, [], {})
+            return readStorage(root.childOrEmpty("tokenStorage"))
+          })
         }),
         warnings: Effect.map(found, Option.match({ onNone: () => [], onSome: ({ warnings }) => warnings }))
       })

@@ -2,38 +2,32 @@ import { Effect } from "effect"
 import { protocolParameters } from "../../domain/AuthorizationRequest.ts"
 import { isIssuerUrl } from "../../domain/AuthorizationServer.ts"
 import { clientMetadataUrlProblem } from "../../domain/ClientMetadata.ts"
-import { hasUserInformation, isLoopbackHost } from "../../domain/SecureUrl.ts"
 import {
+  type AuthorizationSource,
+  type ClientAuthenticationMethod,
   clientAuthenticationMethods,
   defaultOAuth,
   type EndpointsByHand,
+  type Grant,
   isNonInteractiveGrant,
   type OAuthSettings
 } from "../../domain/Server.ts"
-import { addressProblem } from "./AddressRule.ts"
+import { addressProblem, loopbackRedirectProblem, scopeProblem } from "../../domain/ServerRules.ts"
 import { clientFields, readClient } from "./ClientFields.ts"
-import {
-  at,
-  boolean,
-  type Check,
-  type Findings,
-  has,
-  type JsonObject,
-  missing,
-  oneOf,
-  record,
-  string,
-  strings,
-  url,
-  warnUnknown
-} from "./Fields.ts"
+import type { Block, Check } from "./Cursor.ts"
 import { grantFields, namesMachineGrant, readGrant } from "./GrantFields.ts"
 
-const known = [
-  "authorization_url",
-  "token_url",
-  "revocation_url",
-  "device_authorization_url",
+/** The endpoints that a block may contain: their keys in the file, and their names in {@link EndpointsByHand}. */
+const endpointFields = [
+  { key: "authorization_url", name: "authorizationEndpoint" },
+  { key: "token_url", name: "tokenEndpoint" },
+  { key: "revocation_url", name: "revocationEndpoint" },
+  { key: "device_authorization_url", name: "deviceAuthorizationEndpoint" }
+] as const
+type Endpoints = Partial<Record<(typeof endpointFields)[number]["name"], URL>>
+
+const knownFields = [
+  ...endpointFields.map(({ key }) => key),
   ...grantFields,
   ...clientFields,
   "dpop",
@@ -50,147 +44,131 @@ const known = [
   "token_endpoint_auth_method"
 ]
 
-/** An issuer is compared letter by letter with what servers announce, so it is kept as it is written. */
+/** Issuers are compared as strings (RFC 8414 §3.3), so the text stays as written. */
 const issuerProblem: Check = (text) => {
   const address = URL.parse(text)
   if (address === null) return "must be an absolute URL"
   return addressProblem(address) ?? (isIssuerUrl(address) ? undefined : "must not have a query (?…)")
 }
 
-const redirectProblem = (address: URL): string | undefined => {
-  if (address.protocol !== "http:" || !isLoopbackHost(address.hostname)) {
-    return "must be an http URL of this machine, such as http://localhost:8080/callback"
+/** True if the block configures the endpoints instead of discovering them. */
+const isByHand = (block: Block): boolean => block.has("authorization_url") || block.has("token_url")
+
+const readEndpoints = Effect.fnUntraced(function* (block: Block): Effect.fn.Return<Endpoints> {
+  const endpoints: Endpoints = {}
+  for (const { key, name } of endpointFields) {
+    const endpoint = yield* block.url(key, addressProblem)
+    if (endpoint !== undefined) endpoints[name] = endpoint
   }
-  return hasUserInformation(address) || /[?#]/.test(address.href)
-    ? "must not have a query, a fragment or a user name in it"
-    : undefined
+  return endpoints
+})
+
+/** Reports endpoints without the fields that they need. */
+const checkEndpoints = (block: Block, grant: Grant | undefined): void => {
+  if (!isByHand(block)) {
+    for (const { key } of endpointFields) {
+      if (block.has(key)) block.require("token_url", `${key} is given, and needs it`)
+    }
+    return
+  }
+  if (grant?._tag === "DeviceCode") {
+    block.require("device_authorization_url", "token_url is given, and the device_code grant needs it")
+  } else if (grant === undefined ? !block.has("grant_type") : !isNonInteractiveGrant(grant)) {
+    block.require("authorization_url", "token_url is given, and needs it")
+  }
+  if (grant?._tag === "EnterpriseManaged") {
+    block.require(
+      "issuer",
+      "token_url is given, and the assertion of the identity provider needs an audience"
+    )
+  }
+  block.require("token_url", "authorization_url is given, and needs it")
+  block.require("client_id", "configured endpoints need the client that is registered there")
 }
 
-/** A scope-token of RFC 6749 §3.3. */
-const scopeProblem: Check = (text) =>
-  /^[\x21\x23-\x5b\x5d-\x7e]+$/.test(text) ? undefined : "must be one scope, without spaces or quotes"
-
-/** Reads an `oauth` block. What is filled in later is taken to be good until then. */
-export const readOAuth = Effect.fnUntraced(function* (
-  findings: Findings,
-  path: string,
-  fields: JsonObject
-): Effect.fn.Return<OAuthSettings> {
-  warnUnknown(findings, path, fields, known)
-  const isByHand = has(fields, "authorization_url") || has(fields, "token_url")
-  const hasSecret = has(fields, "client_secret")
-
-  const authorizationEndpoint = yield* url(findings, path, fields, "authorization_url", addressProblem)
-  const tokenEndpoint = yield* url(findings, path, fields, "token_url", addressProblem)
-  const revocationEndpoint = yield* url(findings, path, fields, "revocation_url", addressProblem)
-  const deviceAuthorizationEndpoint = yield* url(
-    findings,
-    path,
-    fields,
-    "device_authorization_url",
-    addressProblem
-  )
-  const { client, hasProof, signs } = yield* readClient(findings, path, fields)
-  const grant = yield* readGrant(findings, path, fields, { hasProof })
-  const scopes = yield* strings(findings, path, fields, "scopes", scopeProblem)
-  const redirectUri = yield* url(findings, path, fields, "redirect_uri", redirectProblem)
-  const dpop = boolean(findings, path, fields, "dpop")
-  const usePkce = boolean(findings, path, fields, "use_pkce")
-  const assumePkce = boolean(findings, path, fields, "assume_pkce")
-  const sendResource = boolean(findings, path, fields, "send_resource")
-  const providerQuirks = boolean(findings, path, fields, "provider_quirks")
-  const issuer = yield* string(findings, path, fields, "issuer", issuerProblem)
-  const clientMetadataUrl = yield* string(
-    findings,
-    path,
-    fields,
-    "client_metadata_url",
-    clientMetadataUrlProblem
-  )
-  const allowPrivateAddresses = boolean(findings, path, fields, "allow_private_addresses")
-  const extraAuthParams = yield* record(findings, path, fields, "extra_auth_params", {
-    // Endpoints by hand know no resource but the one that is written here.
-    name: (name) =>
-      protocolParameters.has(name) && !(name === "resource" && isByHand)
-        ? `"${name}" is a parameter of the protocol and cannot be replaced`
-        : undefined
-  })
-  const method = yield* string(
-    findings,
-    path,
-    fields,
-    "token_endpoint_auth_method",
-    oneOf(clientAuthenticationMethods)
-  )
-
-  for (const name of ["revocation_url", "device_authorization_url"]) {
-    if (!isByHand && has(fields, name)) {
-      missing(findings, path, fields, "token_url", `${name} is given, and belongs to one`)
-    }
+/** Reports fields of the client that do not fit each other. */
+const checkClient = (
+  block: Block,
+  client: {
+    readonly hasSecret: boolean
+    readonly signs: boolean
+    readonly method: ClientAuthenticationMethod | undefined
   }
-  if (has(fields, "client_id") && has(fields, "client_metadata_url")) {
-    findings.warn(at(path, "client_metadata_url"), "is not used: client_id comes before it")
+): void => {
+  const { hasSecret, method, signs } = client
+  if (hasSecret || signs) {
+    block.require("client_id", `${signs ? "a private key" : "client_secret"} is given, and needs it`)
   }
-  if (namesMachineGrant(fields) && !isByHand && !has(fields, "issuer")) {
-    findings.warn(
-      at(path, "issuer"),
+  switch (method) {
+    case undefined:
+      return
+    case "none":
+      if (hasSecret) block.error("token_endpoint_auth_method", "is none, which uses no client_secret")
+      if (signs) block.error("token_endpoint_auth_method", "is none, which uses no private key")
+      return
+    case "private_key_jwt":
+      if (!signs) block.require("private_key_file", `${method} signs with it`)
+      return
+    default:
+      if (signs) {
+        block.error(
+          "token_endpoint_auth_method",
+          `is ${method}, which sends a secret, and there is a private key: remove one of them`
+        )
+      } else if (block.has("client_id")) {
+        block.require("client_secret", `${method} needs it`)
+      }
+  }
+}
+
+/** Warns about fields that have no effect or are risky. */
+const warnRisks = (block: Block): void => {
+  if (block.has("client_id") && block.has("client_metadata_url")) {
+    block.warn("client_metadata_url", "is not used: client_id has precedence")
+  }
+  if (namesMachineGrant(block) && !isByHand(block) && !block.has("issuer")) {
+    block.warn(
+      "issuer",
       "is missing: without it this client's secret, or its assertion, goes to the first authorization server that the MCP server names"
     )
   }
-  if (isByHand) {
-    const needs = (name: string, why: string) => {
-      if (!has(fields, name)) missing(findings, path, fields, name, why)
-    }
-    if (grant?._tag === "DeviceCode") {
-      needs("device_authorization_url", "token_url is given, and the device_code grant needs it")
-    } else if (grant === undefined ? !has(fields, "grant_type") : !isNonInteractiveGrant(grant)) {
-      needs("authorization_url", "token_url is given, and needs it")
-    }
-    if (grant?._tag === "EnterpriseManaged") {
-      needs("issuer", "token_url is given, and the identity provider has to name whom its assertion is for")
-    }
-    needs("token_url", "authorization_url is given, and needs it")
-    needs("client_id", "endpoints given by hand need the client that is registered there")
-  } else if (hasProof && !has(fields, "client_id")) {
-    missing(
-      findings,
-      path,
-      fields,
-      "client_id",
-      `${signs ? "a private key" : "client_secret"} is given, and belongs to one`
-    )
-  }
-  if (method === "none" && hasSecret) {
-    findings.error(at(path, "token_endpoint_auth_method"), "is none, which goes without a client_secret")
-  }
-  if (method === "none" && signs) {
-    findings.error(at(path, "token_endpoint_auth_method"), "is none, which goes without a private key")
-  }
-  if (method === "private_key_jwt" && !signs) {
-    missing(findings, path, fields, "private_key_file", `${method} signs with it`)
-  }
-  if (method?.startsWith("client_secret") === true && signs) {
-    findings.error(
-      at(path, "token_endpoint_auth_method"),
-      `is ${method}, which sends a secret, and there is a private key: leave one of them out`
-    )
-  } else if (method?.startsWith("client_secret") === true && has(fields, "client_id") && !hasSecret) {
-    missing(findings, path, fields, "client_secret", `${method} needs it`)
-  }
+}
 
-  const byHand: EndpointsByHand | undefined =
-    client !== undefined && tokenEndpoint !== undefined
-      ? {
-          _tag: "ByHand",
-          ...(authorizationEndpoint === undefined ? {} : { authorizationEndpoint }),
-          ...(deviceAuthorizationEndpoint === undefined ? {} : { deviceAuthorizationEndpoint }),
-          tokenEndpoint,
-          ...(revocationEndpoint === undefined ? {} : { revocationEndpoint }),
-          client
-        }
-      : undefined
+/** Reads an `oauth` block. Values with variables that are not filled in yet are assumed to be valid. */
+export const readOAuth = Effect.fnUntraced(function* (block: Block): Effect.fn.Return<OAuthSettings> {
+  block.warnUnknown(knownFields)
+  const endpoints = yield* readEndpoints(block)
+  const { client, hasSecret, signs } = yield* readClient(block)
+  const grant = yield* readGrant(block, { hasProof: hasSecret || signs })
+  const scopes = yield* block.strings("scopes", scopeProblem)
+  const redirectUri = yield* block.url("redirect_uri", loopbackRedirectProblem)
+  const dpop = block.boolean("dpop")
+  const usePkce = block.boolean("use_pkce")
+  const assumePkce = block.boolean("assume_pkce")
+  const sendResource = block.boolean("send_resource")
+  const providerQuirks = block.boolean("provider_quirks")
+  const issuer = yield* block.string("issuer", issuerProblem)
+  const clientMetadataUrl = yield* block.string("client_metadata_url", clientMetadataUrlProblem)
+  const allowPrivateAddresses = block.boolean("allow_private_addresses")
+  const extraAuthParams = yield* block.entries("extra_auth_params", {
+    // Without discovery there is no other resource than the one that is configured here.
+    name: (name) =>
+      protocolParameters.has(name) && !(name === "resource" && isByHand(block))
+        ? `"${name}" is a parameter of the protocol and cannot be replaced`
+        : undefined
+  })
+  const method = yield* block.oneOf("token_endpoint_auth_method", clientAuthenticationMethods)
+
+  checkEndpoints(block, grant)
+  checkClient(block, { hasSecret, signs, method })
+  warnRisks(block)
+
+  const { tokenEndpoint } = endpoints
+  const byHand: EndpointsByHand | undefined = client &&
+    tokenEndpoint && { _tag: "ByHand", ...endpoints, tokenEndpoint, client }
+  const discovered: AuthorizationSource = { _tag: "Discovered", client }
   return {
-    source: byHand ?? { _tag: "Discovered", client },
+    source: byHand ?? discovered,
     grant,
     dpop,
     scopes,
@@ -203,6 +181,6 @@ export const readOAuth = Effect.fnUntraced(function* (
     clientMetadataUrl,
     allowPrivateAddresses: allowPrivateAddresses ?? defaultOAuth.allowPrivateAddresses,
     extraAuthParams: Object.fromEntries(extraAuthParams),
-    tokenEndpointAuthMethod: clientAuthenticationMethods.find((known) => known === method)
+    tokenEndpointAuthMethod: method
   }
 })

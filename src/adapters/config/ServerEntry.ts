@@ -1,176 +1,109 @@
 import { Effect, Redacted } from "effect"
-import { CredentialKey } from "../../domain/CredentialKey.ts"
 import type { RemoteServer, Server, StdioServer } from "../../domain/Server.ts"
+import { addressProblem, serverNameProblem } from "../../domain/ServerRules.ts"
 import type { ServerSummary } from "../../ports/Configuration.ts"
-import {
-  at,
-  block,
-  type Check,
-  fieldsOf,
-  Findings,
-  has,
-  type JsonObject,
-  missing,
-  notEmpty,
-  oneOf,
-  quoted,
-  record,
-  string,
-  strings,
-  url,
-  warnUnknown
-} from "./Fields.ts"
+import { type Block, type Check, type Field, notEmpty, withoutNul } from "./Cursor.ts"
 import { nearName } from "./NearName.ts"
-import { addressProblem } from "./AddressRule.ts"
 import { readOAuth } from "./OAuthBlock.ts"
 
-const httpOnly = ["url", "headers", "oauth"]
-const stdioOnly = ["command", "args", "env", "cwd"]
-const httpTypes = ["http", "streamable-http", "sse"]
+const httpFields = ["url", "headers", "oauth"]
+const stdioFields = ["command", "args", "env", "cwd"]
+const types = ["http", "streamable-http", "sse", "stdio"] as const
 
-/** Characters of the longest name of a server. */
-const maxName = 100
-/** Characters of the longest name as it is stored: file systems take 255 bytes, endings and temporary names included. */
-const maxStoredName = 180
-
-const nameProblem: Check = (name) => {
-  if (name === "") return "the name of a server must not be empty"
-  if (name.length > maxName) return `the name of a server has at most ${maxName} characters`
-  return CredentialKey.of(name).storageName.length > maxStoredName
-    ? "the name of this server is too long to name a file by: use fewer characters other than a-z, 0-9, _, . and -"
-    : undefined
-}
-
-// What `Headers` and `spawn` refuse is refused here: their own errors quote the value.
+// `Headers` and `spawn` refuse the same texts, but their errors quote the value.
 const headerNameProblem: Check = (name) =>
   /^[\w!#$%&'*+.^`|~-]+$/.test(name) ? undefined : "is not the name of an HTTP header"
 const headerValueProblem: Check = (text) =>
   /^[\t\x20-\x7e\x80-\xff]*$/.test(text) ? undefined : "must be one line of characters that a header can hold"
-const processTextProblem: Check = (text) =>
-  text.includes("\0") ? "must not have a NUL character in it" : undefined
-const variableProblem: Check = (name) =>
+const variableNameProblem: Check = (name) =>
   name === "" || /[=\0]/.test(name) ? "is not the name of an environment variable" : undefined
+const argumentProblem: Check = (text) => notEmpty(text) ?? withoutNul(text)
 
 const redacted = (entries: ReadonlyArray<readonly [string, string]>) =>
   Object.fromEntries(entries.map(([name, value]) => [name, Redacted.make(value)]))
 
-const readHttp = Effect.fnUntraced(function* (
-  findings: Findings,
-  path: string,
-  name: string,
-  entry: JsonObject
+const readRemote = Effect.fnUntraced(function* (
+  entry: Block,
+  name: string
 ): Effect.fn.Return<RemoteServer | undefined> {
-  warnUnknown(findings, path, entry, ["type", ...httpOnly], {
-    fields: stdioOnly,
+  entry.warnUnknown(["type", ...httpFields], {
+    fields: stdioFields,
     problem: "is ignored: it is for servers with a command"
   })
-  const type = yield* string(findings, path, entry, "type", (text) =>
-    text === "stdio" ? "is stdio, which needs a command and no url" : oneOf([...httpTypes, "stdio"])(text)
-  )
-  const address = yield* url(findings, path, entry, "url", addressProblem)
-  const headers = yield* record(findings, path, entry, "headers", {
-    name: headerNameProblem,
-    value: headerValueProblem
-  })
-  const oauth = yield* readOAuth(findings, at(path, "oauth"), block(findings, path, entry, "oauth"))
-  if (address === undefined) return undefined
-  return {
-    _tag: "Http",
-    name,
-    url: address,
-    headers: redacted(headers),
-    transport: type === "sse" ? "sse" : "auto",
-    oauth
-  }
+  const type = yield* entry.oneOf("type", types)
+  if (type === "stdio") entry.error("type", "is stdio, which needs a command and no url")
+  const url = yield* entry.url("url", addressProblem)
+  const headers = yield* entry.entries("headers", { name: headerNameProblem, value: headerValueProblem })
+  const oauth = yield* readOAuth(entry.childOrEmpty("oauth"))
+  if (url === undefined) return undefined
+  const transport = type === "sse" ? "sse" : "auto"
+  return { _tag: "Http", name, url, headers: redacted(headers), transport, oauth }
 })
 
 const readStdio = Effect.fnUntraced(function* (
-  findings: Findings,
-  path: string,
-  name: string,
-  entry: JsonObject
+  entry: Block,
+  name: string
 ): Effect.fn.Return<StdioServer | undefined> {
-  warnUnknown(findings, path, entry, ["type", ...stdioOnly], {
-    fields: httpOnly,
+  entry.warnUnknown(["type", ...stdioFields], {
+    fields: httpFields,
     problem: "is ignored: it is for servers with a url"
   })
-  yield* string(findings, path, entry, "type", (text) =>
-    httpTypes.includes(text)
-      ? `is ${text}, which needs a url and no command`
-      : oneOf([...httpTypes, "stdio"])(text)
-  )
-  if (has(entry, "oauth")) findings.error(at(path, "oauth"), "is only for servers with a url")
-  if (!has(entry, "command")) missing(findings, path, entry, "command")
-  const command = yield* string(
-    findings,
-    path,
-    entry,
-    "command",
-    (text) => notEmpty(text) ?? processTextProblem(text)
-  )
-  const args = yield* strings(findings, path, entry, "args", processTextProblem)
-  const env = yield* record(findings, path, entry, "env", {
-    name: variableProblem,
-    value: processTextProblem
-  })
-  const cwd = yield* string(
-    findings,
-    path,
-    entry,
-    "cwd",
-    (text) => notEmpty(text) ?? processTextProblem(text)
-  )
+  const type = yield* entry.oneOf("type", types)
+  if (type !== undefined && type !== "stdio") {
+    entry.error("type", `is ${type}, which needs a url and no command`)
+  }
+  if (entry.has("oauth")) entry.error("oauth", "is only for servers with a url")
+  entry.require("command")
+  const command = yield* entry.string("command", argumentProblem)
+  const args = yield* entry.strings("args", withoutNul)
+  const env = yield* entry.entries("env", { name: variableNameProblem, value: withoutNul })
+  const cwd = yield* entry.string("cwd", argumentProblem)
   return command === undefined ? undefined : { _tag: "Stdio", name, command, args, env: redacted(env), cwd }
 })
 
-/** Reads one server of the file; undefined where it has errors, or is not filled in. */
+/** Reads the entry of a server. Undefined: it has errors, or variables that are not filled in yet. */
 export const readServer = Effect.fnUntraced(function* (
-  findings: Findings,
-  path: string,
-  name: string,
-  value: unknown
+  field: Field,
+  name: string
 ): Effect.fn.Return<Server | undefined> {
-  const problem = nameProblem(name)
-  if (problem !== undefined) findings.error(path, problem)
-  const entry = fieldsOf(findings, path, value)
+  const problem = serverNameProblem(name)
+  if (problem !== undefined) field.error(problem)
+  const entry = field.block()
   if (entry === undefined) return undefined
-  if (!has(entry, "url")) {
-    if (stdioOnly.some((field) => has(entry, field))) return yield* readStdio(findings, path, name, entry)
-    const meant = Object.keys(entry).find((field) => nearName(field, ["url", "command"]) !== undefined)
-    return findings.error(
-      path,
-      `needs a "url", or a "command" for a server on this machine${meant === undefined ? "" : ` (is ${quoted(meant)} meant to be it?)`}`
-    )
+  if (entry.has("url")) {
+    if (entry.has("command")) field.error("has both a url and a command: a server has one or the other")
+    return yield* readRemote(entry, name)
   }
-  if (has(entry, "command")) {
-    findings.error(path, "has both a url and a command: a server has one or the other")
-  }
-  return yield* readHttp(findings, path, name, entry)
+  if (stdioFields.some((known) => entry.has(known))) return yield* readStdio(entry, name)
+  const rename = entry.names.flatMap((from) => {
+    const to = nearName(from, ["url", "command"])
+    return to === undefined ? [] : [{ from, to }]
+  })[0]
+  return field.error(
+    'needs a "url", or a "command" for a server on this machine',
+    rename === undefined ? {} : { rename }
+  )
 })
 
 const textOf = (value: unknown): string => (typeof value === "string" ? value : "")
 
-/** What a server is, as the file writes it. */
-export const summarize = (name: string, entry: JsonObject): ServerSummary => {
-  if (has(entry, "command")) {
-    const args = Array.isArray(entry["args"]) ? entry["args"].map(textOf) : []
-    return {
-      name,
-      transport: "stdio",
-      target: [textOf(entry["command"]), ...args].join(" "),
-      authorization: "none"
-    }
+/** Summarizes the entry of a server as the file contains it. */
+export const summarize = (name: string, entry: Block): ServerSummary => {
+  const text = (field: string) => textOf(entry.field(field).value)
+  if (entry.has("command")) {
+    const args = entry.field("args").value
+    const target = [text("command"), ...(Array.isArray(args) ? args.map(textOf) : [])].join(" ")
+    return { name, transport: "stdio", target, authorization: "none" }
   }
-  const quiet = new Findings(undefined)
-  const sendsAuthorization = Object.keys(block(quiet, "", entry, "headers")).some(
-    (header) => header.toLowerCase() === "authorization"
-  )
-  const isByHand = has(block(quiet, "", entry, "oauth"), "token_url")
+  const hasOwnAuthorization = entry
+    .childOrEmpty("headers")
+    .names.some((header) => header.toLowerCase() === "authorization")
+  const isByHand = entry.childOrEmpty("oauth").has("token_url")
   return {
     name,
     transport: "http",
-    target: textOf(entry["url"]),
-    authorization: sendsAuthorization
+    target: text("url"),
+    authorization: hasOwnAuthorization
       ? "header"
       : isByHand
         ? "oauth (endpoints by hand)"

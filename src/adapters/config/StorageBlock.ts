@@ -1,32 +1,29 @@
 import { Effect } from "effect"
 import type { StorageSettings } from "../../ports/Configuration.ts"
 import { storageBackends } from "../../ports/StorageFailure.ts"
-import { Findings, has, type JsonObject, oneOf, secret, string } from "./Fields.ts"
+import type { Block } from "./Cursor.ts"
+import { Findings } from "./Findings.ts"
 import { readVault, vaultFields } from "./VaultFields.ts"
-
-/** The fields of `tokenStorage`. */
-export const storageFields = ["backend", "password", ...vaultFields]
 
 const backends = ["auto", ...storageBackends] as const
 
 /**
- * Reads the `tokenStorage` block; `{}` gives the defaults. What is wrong with Vault is told only where it may be used:
- * a variable for other programs does not stop one that keeps its tokens elsewhere.
+ * Reads the `tokenStorage` block. Without fields it has the defaults. Errors of Vault's settings count only if Vault may
+ * be used: a `VAULT_...` variable that is meant for another program does not disturb another backend.
  */
-export const readStorage = Effect.fnUntraced(function* (
-  findings: Findings,
-  path: string,
-  fields: JsonObject
-): Effect.fn.Return<StorageSettings> {
-  const text = yield* string(findings, path, fields, "backend", oneOf(backends))
-  const backend = has(fields, "backend") ? backends.find((known) => known === text) : "auto"
-  const password = yield* secret(findings, path, fields, "password")
+export const readStorage = Effect.fnUntraced(function* (block: Block): Effect.fn.Return<StorageSettings> {
+  const { findings } = block
+  block.warnUnknown(["backend", "password", ...vaultFields])
+  const named = yield* block.oneOf("backend", backends)
+  const backend = block.has("backend") ? named : "auto"
+  const password = yield* block.secret("password")
 
-  const isOnlyChecked = findings.environment === undefined
-  const ofVault = isOnlyChecked ? findings : new Findings(findings.environment)
-  const vault = yield* readVault(ofVault, path, fields, { isNamed: backend === "vault" })
-  if (!isOnlyChecked && (backend === "auto" || backend === "vault")) {
-    findings.issues.push(...ofVault.issues)
+  const isNamed = backend === "vault"
+  if (findings.access === "deferred") {
+    return { backend: backend ?? "auto", password, vault: yield* readVault(block, { isNamed }) }
   }
+  const vaultFindings = new Findings(findings.access)
+  const vault = yield* readVault(block.reportingTo(vaultFindings), { isNamed })
+  if (isNamed || backend === "auto") findings.issues.push(...vaultFindings.issues)
   return { backend: backend ?? "auto", password, vault }
 })

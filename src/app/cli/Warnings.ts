@@ -1,10 +1,10 @@
 import { Console, Effect } from "effect"
 import { Configuration } from "../../ports/Configuration.ts"
 
-/** Says once what is odd in the configuration file, on stderr. */
+/** Prints the warnings of the configuration file on stderr. */
 export const showWarnings = Effect.gen(function* () {
   const warnings = yield* Configuration.use((configuration) => configuration.warnings)
-  yield* Effect.forEach(warnings, ({ path, problem }) =>
-    Console.error(`mcp-cli: warning: ${path} ${problem}`)
+  yield* Effect.forEach(warnings, ({ location, message }) =>
+    Console.error(`mcp-cli: warning: ${location} ${message}`)
   )
 })

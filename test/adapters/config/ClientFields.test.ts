@@ -135,7 +135,7 @@ describe("an error in a client's fields", () => {
     [
       "a key of no client",
       { private_key_file: "/k" },
-      ["client_id: is missing: a private key is given, and belongs to one"]
+      ["client_id: is missing: a private key is given, and needs it"]
     ],
     ["an empty key", { client_id: "id", private_key: "" }, ["private_key: must not be empty"]],
     [
@@ -182,18 +182,20 @@ describe("an error in a client's fields", () => {
     [
       "to sign, with a misspelled key",
       { client_id: "id", privateKeyFile: "/k", token_endpoint_auth_method: "private_key_jwt" },
-      ['private_key_file: is missing: private_key_jwt signs with it (is "privateKeyFile" meant to be it?)']
+      [
+        'private_key_file: is missing: private_key_jwt signs with it (is "privateKeyFile" a misspelling of "private_key_file"?)'
+      ]
     ],
     [
       "a key, and no way to prove it",
       { client_id: "id", private_key_file: "/k", token_endpoint_auth_method: "none" },
-      ["token_endpoint_auth_method: is none, which goes without a private key"]
+      ["token_endpoint_auth_method: is none, which uses no private key"]
     ],
     [
       "a key, and a secret to send",
       { client_id: "id", private_key_file: "/k", token_endpoint_auth_method: "client_secret_basic" },
       [
-        "token_endpoint_auth_method: is client_secret_basic, which sends a secret, and there is a private key: leave one of them out"
+        "token_endpoint_auth_method: is client_secret_basic, which sends a secret, and there is a private key: remove one of them"
       ]
     ]
   ])("%s", ([, oauth, expected]) =>

@@ -174,7 +174,10 @@ describe("the configuration file", () => {
     ['"hunter2"', ": must be an object"],
     ["null", ": must be an object"],
     ["{}", `mcpServers: is missing: as in ${example}`],
-    ['{"mcp_servers": {}}', `mcpServers: is missing: as in ${example} (is "mcp_servers" meant to be it?)`],
+    [
+      '{"mcp_servers": {}}',
+      `mcpServers: is missing: as in ${example} (is "mcp_servers" a misspelling of "mcpServers"?)`
+    ],
     ['{"mcpServers": []}', "mcpServers: must be an object"],
     ['{"mcpServers": "hunter2"}', "mcpServers: must be an object"],
     ['{"__proto__": {"mcpServers": {}}}', `mcpServers: is missing: as in ${example}`]
@@ -198,7 +201,7 @@ describe("the configuration file", () => {
           "  mcpServers.t.url: must be an absolute URL",
           "  mcpServers.t.oauth.token_url: must be an absolute URL",
           "  mcpServers.t.oauth.authorization_url: is missing: token_url is given, and needs it",
-          "  mcpServers.t.oauth.client_id: is missing: endpoints given by hand need the client that is registered there"
+          "  mcpServers.t.oauth.client_id: is missing: configured endpoints need the client that is registered there"
         ].join("\n")
       )
     })
@@ -275,7 +278,7 @@ describe("a file on a disk", () => {
       assert.deepStrictEqual(yield* Effect.provide(warnings, onDisk(path)), [])
       chmodSync(path, 0o644)
       assert.deepStrictEqual(
-        (yield* Effect.provide(warnings, onDisk(path))).map(({ path }) => path),
+        (yield* Effect.provide(warnings, onDisk(path))).map(({ location }) => location),
         ["tokenStorage.password"]
       )
     })

@@ -153,7 +153,7 @@ describe("how tokens are come by", () => {
       const { issuer: _, ...rest } = managed
       assert.include(
         (yield* checked({ ...rest, token_url })).join(),
-        "issuer: is missing: token_url is given, and the identity provider has to name whom its assertion is for"
+        "issuer: is missing: token_url is given, and the assertion of the identity provider needs an audience"
       )
       assert.deepStrictEqual(yield* checked({ ...managed, token_url }), [])
     })
@@ -262,7 +262,7 @@ describe("an error in the fields of a grant", () => {
     [
       "the client's own right, without a client",
       without(ownRight, "client_id"),
-      ["client_id: is missing: the client_credentials grant is that client's own"]
+      ["client_id: is missing: the client_credentials grant belongs to a client"]
     ],
     [
       "the client's own right, without proof",
@@ -273,7 +273,7 @@ describe("an error in the fields of a grant", () => {
       "the client's own right, with nothing else",
       { grant_type: "client_credentials", issuer },
       [
-        "client_id: is missing: the client_credentials grant is that client's own",
+        "client_id: is missing: the client_credentials grant belongs to a client",
         "client_secret: is missing: client_credentials needs it, or a private_key_file"
       ]
     ],
@@ -281,18 +281,18 @@ describe("an error in the fields of a grant", () => {
       "the client's own right, with a misspelled secret",
       { ...without(ownRight, "client_secret"), clientSecret: "${S}" },
       [
-        'client_secret: is missing: client_credentials needs it, or a private_key_file (is "clientSecret" meant to be it?)'
+        'client_secret: is missing: client_credentials needs it, or a private_key_file (is "clientSecret" a misspelling of "client_secret"?)'
       ]
     ],
     [
       "an assertion of no client",
       without(assertion, "client_id"),
-      ["client_id: is missing: the jwt_bearer grant names the client too"]
+      ["client_id: is missing: the jwt_bearer grant sends it too"]
     ],
     [
       "an assertion that is not there",
       without(assertion, "assertion_file"),
-      ["assertion_file: is missing: it holds the JWT that jwt_bearer sends"]
+      ["assertion_file: is missing: it contains the JWT that jwt_bearer sends"]
     ],
     [
       "an assertion in two places",
@@ -328,12 +328,12 @@ describe("an error in the fields of a grant", () => {
     [
       "an identity provider and no client",
       without(managed, "client_id"),
-      ["client_id: is missing: the authorization server of the MCP server knows this client"]
+      ["client_id: is missing: it is the client at the authorization server of the MCP server"]
     ],
     [
       "no identity provider",
       without(managed, "identity_provider"),
-      ["identity_provider: is missing: it vouches for the user"]
+      ["identity_provider: is missing: it issues the assertion for the user"]
     ],
     [
       "an identity provider with nothing in it",
@@ -341,7 +341,7 @@ describe("an error in the fields of a grant", () => {
       [
         "identity_provider.token_url: is missing",
         "identity_provider.client_id: is missing",
-        "identity_provider.subject_token_file: is missing: it holds what the identity provider gave at the sign-in"
+        "identity_provider.subject_token_file: is missing: it contains the token that the identity provider issued at the sign-in"
       ]
     ],
     [

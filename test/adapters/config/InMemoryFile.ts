@@ -68,7 +68,7 @@ export const withFile =
   <A, E>(effect: Effect.Effect<A, E, Configuration>) =>
     Effect.provide(effect, over({ [here]: content }, options))
 
-const line = ({ path, problem }: ConfigurationIssue) => `${path}: ${problem}`
+const line = ({ location, message }: ConfigurationIssue) => `${location}: ${message}`
 
 /** The errors of a file as a whole, one line each; none where it is good. */
 export const errorsOf = (content: unknown, options?: Options) =>

@@ -109,7 +109,7 @@ describe("the oauth block", () => {
     Effect.gen(function* () {
       const oauth = { client_id: "c", client_metadata_url: "https://example.com/mcp-cli.json" }
       assert.deepStrictEqual(yield* warningsOf({ mcpServers: { s: { url, oauth } } }), [
-        "mcpServers.s.oauth.client_metadata_url: is not used: client_id comes before it"
+        "mcpServers.s.oauth.client_metadata_url: is not used: client_id has precedence"
       ])
     })
   )
@@ -218,7 +218,7 @@ describe("the oauth block", () => {
 const withoutSource: Omit<OAuthSettings, "source"> = (({ source: _, ...rest }) => rest)(defaultOAuth)
 
 describe("an error in the oauth block", () => {
-  const registered = "is missing: endpoints given by hand need the client that is registered there"
+  const registered = "is missing: configured endpoints need the client that is registered there"
   it.effect.each<readonly [string, Record<string, unknown>, ReadonlyArray<string>]>([
     [
       "no token_url",
@@ -233,7 +233,9 @@ describe("an error in the oauth block", () => {
     [
       "a misspelled token_url",
       { authorization_url, tokenUrl: token_url, client_id: "id" },
-      ['token_url: is missing: authorization_url is given, and needs it (is "tokenUrl" meant to be it?)']
+      [
+        'token_url: is missing: authorization_url is given, and needs it (is "tokenUrl" a misspelling of "token_url"?)'
+      ]
     ],
     ["no client_id", { authorization_url, token_url }, [`client_id: ${registered}`]],
     [
@@ -244,7 +246,7 @@ describe("an error in the oauth block", () => {
     [
       "client_secret without client_id",
       { client_secret: "s" },
-      ["client_id: is missing: client_secret is given, and belongs to one"]
+      ["client_id: is missing: client_secret is given, and needs it"]
     ],
     ["an empty client_id", { client_id: "" }, ["client_id: must not be empty"]],
     ["an empty client_secret", { client_id: "id", client_secret: "" }, ["client_secret: must not be empty"]],
@@ -281,7 +283,7 @@ describe("an error in the oauth block", () => {
     [
       "a place to revoke tokens, and none that they come from",
       { client_id: "id", revocation_url: "https://as.example.com/revoke" },
-      ["token_url: is missing: revocation_url is given, and belongs to one"]
+      ["token_url: is missing: revocation_url is given, and needs it"]
     ],
     ["scopes in a string", { scopes: "read write" }, ["scopes: must be a list of strings"]],
     [
@@ -347,7 +349,7 @@ describe("an error in the oauth block", () => {
     [
       "none with a secret",
       { client_id: "i", client_secret: "s", token_endpoint_auth_method: "none" },
-      ["token_endpoint_auth_method: is none, which goes without a client_secret"]
+      ["token_endpoint_auth_method: is none, which uses no client_secret"]
     ],
     [
       "a secret to send, and no secret",
@@ -358,8 +360,8 @@ describe("an error in the oauth block", () => {
       "a malformed template",
       { client_id: "${}", client_secret: "${A:-${B}}" },
       [
-        "client_id: has a ${ that is neither ${NAME} nor ${NAME:-default} ($${ writes it as it is)",
-        "client_secret: has a ${ that is neither ${NAME} nor ${NAME:-default} ($${ writes it as it is)"
+        "client_id: has a ${ that starts neither ${NAME} nor ${NAME:-default} (write $${ for a plain ${)",
+        "client_secret: has a ${ that starts neither ${NAME} nor ${NAME:-default} (write $${ for a plain ${)"
       ]
     ]
   ])("%s", ([, oauth, expected]) =>
@@ -389,7 +391,7 @@ describe("an error in the oauth block", () => {
     [
       { client_id: "i", client_secret: "s", token_endpoint_auth_method: "${V}" },
       "none",
-      "token_endpoint_auth_method: is none, which goes without a client_secret"
+      "token_endpoint_auth_method: is none, which uses no client_secret"
     ],
     [
       { client_id: "i", token_endpoint_auth_method: "${V}" },

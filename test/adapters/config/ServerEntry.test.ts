@@ -118,7 +118,9 @@ describe("an error in a server", () => {
     [
       "a misspelled url",
       { ulr: url },
-      ['mcpServers.s: needs a "url", or a "command" for a server on this machine (is "ulr" meant to be it?)']
+      [
+        'mcpServers.s: needs a "url", or a "command" for a server on this machine (is "ulr" a misspelling of "url"?)'
+      ]
     ],
     [
       "url and command",
@@ -131,7 +133,7 @@ describe("an error in a server", () => {
     [
       "arguments without a command",
       { args: [], comand: "npx" },
-      ['mcpServers.s.command: is missing (is "comand" meant to be it?)']
+      ['mcpServers.s.command: is missing (is "comand" a misspelling of "command"?)']
     ],
     ["variables without a command", { env: {} }, ["mcpServers.s.command: is missing"]],
     ["a folder without a command", { cwd: "/" }, ["mcpServers.s.command: is missing"]],
@@ -226,8 +228,8 @@ describe("an error in a server", () => {
       "a malformed template",
       { command: "npx", args: ["${A"], env: { B: "x ${1}" } },
       [
-        "mcpServers.s.args[0]: has a ${ that is neither ${NAME} nor ${NAME:-default} ($${ writes it as it is)",
-        "mcpServers.s.env.B: has a ${ that is neither ${NAME} nor ${NAME:-default} ($${ writes it as it is)"
+        "mcpServers.s.args[0]: has a ${ that starts neither ${NAME} nor ${NAME:-default} (write $${ for a plain ${)",
+        "mcpServers.s.env.B: has a ${ that starts neither ${NAME} nor ${NAME:-default} (write $${ for a plain ${)"
       ]
     ]
   ])("%s", ([, entry, expected]) =>
@@ -252,7 +254,7 @@ describe("an error in a server", () => {
           'mcpServers["my server"]: needs a "url", or a "command" for a server on this machine',
           'mcpServers["a.b"].url: must be an absolute URL',
           "mcpServers.c.oauth.authorization_url: is missing: token_url is given, and needs it",
-          "mcpServers.c.oauth.client_id: is missing: endpoints given by hand need the client that is registered there",
+          "mcpServers.c.oauth.client_id: is missing: configured endpoints need the client that is registered there",
           "tokenStorage.backend: must be a string"
         ]
       )

@@ -15,7 +15,7 @@ const noAddress = "tokenStorage.vaultUrl: is missing: set it, or VAULT_ADDR"
 /** The errors of using the block, one line each. */
 const useErrorsOf = (tokenStorage: unknown, env: Record<string, string> = {}) =>
   Effect.map(Effect.flip(settingsOf(tokenStorage, { env })), ({ issues }) =>
-    issues.map(({ path, problem }) => `${path}: ${problem}`)
+    issues.map(({ location, message }) => `${location}: ${message}`)
   )
 
 describe("the tokenStorage block", () => {
@@ -92,7 +92,7 @@ describe("the tokenStorage block", () => {
       }
       assert.deepStrictEqual(yield* useErrorsOf({ backend: "vault" }, { VAULT_ADDR: "" }), [noAddress])
       assert.deepStrictEqual(yield* useErrorsOf({ backend: "vault", vault_url: "https://vault.example" }), [
-        `${noAddress} (is "vault_url" meant to be it?)`
+        `${noAddress} (is "vault_url" a misspelling of "vaultUrl"?)`
       ])
       assert.deepStrictEqual(
         yield* useErrorsOf({ backend: "vault", password: "${KEY}", vaultAuth: { method: "${METHOD}" } }),

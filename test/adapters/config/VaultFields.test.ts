@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { ConfigProvider, Effect, Redacted, Schema } from "effect"
-import { parseBool, vaultPath, vaultPathProblem } from "../../../src/adapters/config/VaultFields.ts"
+import { vaultPath, vaultPathProblem } from "../../../src/adapters/config/VaultPath.ts"
+import { parseBool } from "../../../src/adapters/config/VaultVariables.ts"
 import { Configuration, type VaultAuth, type VaultSettings } from "../../../src/ports/Configuration.ts"
 import { errorsOf, here, warningsOf, withFile } from "./InMemoryFile.ts"
 
@@ -37,7 +38,7 @@ const wrongWith = (fields: object, env: Env = {}) =>
   vaultOf({ vaultUrl: url, ...fields }, env).pipe(
     Effect.as<ReadonlyArray<string>>([]),
     Effect.catchTag("ConfigurationError", ({ issues }) =>
-      Effect.succeed(issues.map(({ path, problem }) => `${path}: ${problem}`))
+      Effect.succeed(issues.map(({ location, message }) => `${location}: ${message}`))
     )
   )
 
@@ -156,7 +157,7 @@ describe("Vault in the configuration", () => {
         const error = yield* vaultOf({}, { [name]: vaultUrl }).pipe(
           Effect.as<ReadonlyArray<string>>([]),
           Effect.catchTag("ConfigurationError", ({ issues }) =>
-            Effect.succeed(issues.map(({ path, problem }) => `${path}: ${problem}`))
+            Effect.succeed(issues.map(({ location, message }) => `${location}: ${message}`))
           )
         )
         assert.deepStrictEqual(error, at(name))
@@ -187,13 +188,15 @@ describe("Vault in the configuration", () => {
     [{ vaultAuth: {} }, ["vaultAuth.method: is missing: one of token, approle, kubernetes, jwt"]],
     [
       { vaultAuth: { methode: "token" } },
-      ['vaultAuth.method: is missing: one of token, approle, kubernetes, jwt (is "methode" meant to be it?)']
+      [
+        'vaultAuth.method: is missing: one of token, approle, kubernetes, jwt (is "methode" a misspelling of "method"?)'
+      ]
     ],
     [{ vaultAuth: { method: "ldap" } }, ["vaultAuth.method: must be one of token, approle, kubernetes, jwt"]],
     [{ vaultAuth: { method: "approle" } }, ["vaultAuth.roleId: is missing: approle needs it"]],
     [
       { vaultAuth: { method: "approle", role_id: "x", mount: "a/" } },
-      ['vaultAuth.roleId: is missing: approle needs it (is "role_id" meant to be it?)']
+      ['vaultAuth.roleId: is missing: approle needs it (is "role_id" a misspelling of "roleId"?)']
     ],
     [
       { vaultAuth: { method: "approle", roleId: "", secretId: "", mount: "a//" } },
@@ -207,7 +210,7 @@ describe("Vault in the configuration", () => {
     [{ vaultAuth: { method: "kubernetes", role: "" } }, ["vaultAuth.role: must not be empty"]],
     [
       { vaultAuth: { method: "kubernetes", role: "r", jwt: "x", jwtFile: "y" } },
-      ["vaultAuth.jwtFile: is given beside jwt: give one of them"]
+      ["vaultAuth.jwtFile: is given besides jwt: one of the two is enough"]
     ],
     [
       { vaultAuth: { method: "jwt" } },
@@ -216,7 +219,7 @@ describe("Vault in the configuration", () => {
     [{ vaultAuth: { method: "jwt", jwt: "" } }, ["vaultAuth.jwt: must not be empty"]],
     [
       { vaultAuth: { method: "jwt", jwt: "x", jwtFile: "y" } },
-      ["vaultAuth.jwtFile: is given beside jwt: give one of them"]
+      ["vaultAuth.jwtFile: is given besides jwt: one of the two is enough"]
     ],
     [
       { vaultUrl: "x", vaultKvVersion: 0, vaultAuth: { method: "token", jwtFile: "" } },
@@ -428,7 +431,7 @@ describe("the environment of Vault", () => {
       }
       const error = yield* Effect.flip(vaultOf({}, env))
       assert.deepStrictEqual(
-        error.issues.map(({ path, problem }) => `${path}: ${problem}`),
+        error.issues.map(({ location, message }) => `${location}: ${message}`),
         [
           `BAO_ADDR: ${noSecureUrl}`,
           `VAULT_NAMESPACE: ${noHeader}`,
@@ -468,7 +471,7 @@ describe("the environment of Vault", () => {
         )
       )
       assert.deepStrictEqual(
-        error.issues.map(({ path, problem }) => `${path}: ${problem}`),
+        error.issues.map(({ location, message }) => `${location}: ${message}`),
         ["BAO_CACERT: the environment cannot be read", "VAULT_TOKEN: the environment cannot be read"]
       )
       assert.notInclude(JSON.stringify(error), "hunter2")

@@ -1,0 +1,246 @@
+import { Effect, Predicate, Redacted } from "effect"
+import type { FieldPath } from "../../domain/FieldPath.ts"
+import type { Findings, IssueDetails } from "./Findings.ts"
+import { interpolate, isTemplate, isWrittenOut, parseTemplate } from "./Interpolation.ts"
+import { nearName } from "./NearName.ts"
+
+/** What is wrong with a text, in words that never contain the text. Undefined: nothing. */
+export type Check = (text: string) => string | undefined
+
+/** Requires a text that is not empty. */
+export const notEmpty: Check = (text) => (text === "" ? "must not be empty" : undefined)
+
+/** Requires a text that the system takes as an argument, a variable or a path. */
+export const withoutNul: Check = (text) =>
+  text.includes("\0") ? "must not have a NUL character in it" : undefined
+
+/** Requires the path of a file. */
+export const filePathProblem: Check = (text) => notEmpty(text) ?? withoutNul(text)
+
+/**
+ * A value of the configuration and its path. Methods that read it return `undefined` and report an error if the value is
+ * wrong. They return `undefined` without an error while a variable is not filled in yet.
+ */
+export class Field {
+  readonly findings: Findings
+  readonly path: FieldPath
+  readonly value: unknown
+
+  constructor(findings: Findings, path: FieldPath, value: unknown) {
+    this.findings = findings
+    this.path = path
+    this.value = value
+  }
+
+  error(problem: string, details?: IssueDetails): undefined {
+    return this.findings.error(this.path, problem, details)
+  }
+
+  warn(problem: string, details?: IssueDetails): undefined {
+    return this.findings.warn(this.path, problem, details)
+  }
+
+  /** A string, filled in. `check` sees the text that will be used. */
+  string(check?: Check): Effect.Effect<string | undefined> {
+    return readString(this, check)
+  }
+
+  /** An object. */
+  block(): Block | undefined {
+    return Predicate.isReadonlyObject(this.value)
+      ? new Block(this.findings, this.path, this.value)
+      : this.error("must be an object")
+  }
+}
+
+const readString = Effect.fnUntraced(function* (
+  field: Field,
+  check?: Check
+): Effect.fn.Return<string | undefined> {
+  const { findings, value } = field
+  if (typeof value !== "string") return field.error("must be a string")
+  if (parseTemplate(value) === undefined) {
+    return field.error("has a ${ that starts neither ${NAME} nor ${NAME:-default} (write $${ for a plain ${)")
+  }
+  const { access } = findings
+  if (access === "deferred" && isTemplate(value)) return undefined
+  if (access === "refused" && isTemplate(value)) {
+    return field.error("must not use environment variables: this entry may not read them")
+  }
+  const lookup = typeof access === "string" ? () => Effect.undefined : access.variable
+  const text = yield* interpolate(value, lookup).pipe(
+    Effect.catchTags({
+      UnsetVariable: ({ variable }) =>
+        Effect.sync(() =>
+          field.error(`the environment variable ${variable} is not set or is empty`, { variable })
+        ),
+      // The cause is not shown: the value that could not be read may be the secret.
+      ConfigError: () => Effect.sync(() => field.error("the environment cannot be read"))
+    })
+  )
+  if (text === undefined) return undefined
+  const problem = check?.(text)
+  return problem === undefined ? text : field.error(problem)
+})
+
+/** An object of the configuration and its path. Fields are own keys only, and every field is optional. */
+export class Block {
+  readonly findings: Findings
+  readonly path: FieldPath
+  readonly fields: Readonly<Record<string, unknown>>
+
+  constructor(findings: Findings, path: FieldPath, fields: Readonly<Record<string, unknown>>) {
+    this.findings = findings
+    this.path = path
+    this.fields = fields
+  }
+
+  /** The same object, with its own findings. */
+  reportingTo(findings: Findings): Block {
+    return new Block(findings, this.path, this.fields)
+  }
+
+  get names(): ReadonlyArray<string> {
+    return Object.keys(this.fields)
+  }
+
+  has(name: string): boolean {
+    return Object.hasOwn(this.fields, name)
+  }
+
+  field(name: string): Field {
+    return new Field(this.findings, [...this.path, name], this.has(name) ? this.fields[name] : undefined)
+  }
+
+  /** The fields that are objects, by name. */
+  get blocks(): ReadonlyArray<readonly [string, Block]> {
+    return this.names.map((name) => [name, this.childOrEmpty(name)])
+  }
+
+  error(name: string, problem: string): undefined {
+    return this.field(name).error(problem)
+  }
+
+  warn(name: string, problem: string): undefined {
+    return this.field(name).warn(problem)
+  }
+
+  /** Reports a field that is absent, why it is required, and the field that is probably a misspelling of it. */
+  require(name: string, why?: string): void {
+    const { path } = this.field(name)
+    if (this.has(name) || this.findings.hasErrorAt(path)) return
+    const from = nearName(name, this.names)
+    const rename = from === undefined ? {} : { rename: { from, to: name } }
+    this.findings.error(path, why === undefined ? "is missing" : `is missing: ${why}`, rename)
+  }
+
+  /** Warns about fields that are not `known`. Fields of `elsewhere` have a meaning in another place, which `problem` names. */
+  warnUnknown(
+    known: ReadonlyArray<string>,
+    elsewhere?: { readonly fields: ReadonlyArray<string>; readonly problem: string }
+  ): void {
+    for (const name of this.names) {
+      if (known.includes(name)) continue
+      if (elsewhere?.fields.includes(name) === true) {
+        this.warn(name, elsewhere.problem)
+        continue
+      }
+      const to = nearName(name, known)
+      this.field(name).warn(
+        "is not a field of mcp-cli",
+        to === undefined ? {} : { rename: { from: name, to } }
+      )
+    }
+  }
+
+  /** An object. */
+  child(name: string): Block | undefined {
+    return this.has(name) ? this.field(name).block() : undefined
+  }
+
+  /** An object. Absent or wrong: one without fields. */
+  childOrEmpty(name: string): Block {
+    return this.child(name) ?? new Block(this.findings, [...this.path, name], {})
+  }
+
+  string(name: string, check?: Check): Effect.Effect<string | undefined> {
+    return this.has(name) ? this.field(name).string(check) : Effect.undefined
+  }
+
+  /** One of a few strings. */
+  oneOf<const T extends string>(name: string, allowed: ReadonlyArray<T>): Effect.Effect<T | undefined> {
+    return Effect.map(this.string(name), (text) => {
+      const found = allowed.find((known) => known === text)
+      return text === undefined || found !== undefined
+        ? found
+        : this.field(name).error(`must be one of ${allowed.join(", ")}`, { allowed })
+    })
+  }
+
+  /** A URL. `check` says what is wrong with it. */
+  url(name: string, check: (url: URL) => string | undefined): Effect.Effect<URL | undefined> {
+    const checked = this.string(name, (text) => {
+      const address = URL.parse(text)
+      return address === null ? "must be an absolute URL" : check(address)
+    })
+    return Effect.map(checked, (text) => (text === undefined ? undefined : new URL(text)))
+  }
+
+  /** A secret. Reports secrets that the file contains in plain text. */
+  secret(name: string): Effect.Effect<Redacted.Redacted | undefined> {
+    const { path, value } = this.field(name)
+    if (typeof value === "string" && isWrittenOut(value)) this.findings.plainSecrets.push(path)
+    return Effect.map(this.string(name, notEmpty), (text) =>
+      text === undefined ? undefined : Redacted.make(text)
+    )
+  }
+
+  /** The path of a file. `~` is the home folder, as in a shell. */
+  filePath(name: string): Effect.Effect<string | undefined> {
+    const { access } = this.findings
+    if (access === "refused" && this.has(name)) {
+      return Effect.sync(() => this.error(name, "must not name a file: this entry may not read files"))
+    }
+    return Effect.flatMap(this.string(name, filePathProblem), (text) =>
+      text === undefined || typeof access === "string" || !/^~[/\\]/.test(text)
+        ? Effect.succeed(text)
+        : Effect.map(access.home, (home) => home.replace(/[/\\]$/, "") + text.slice(1))
+    )
+  }
+
+  /** A list of strings. Absent: an empty list. */
+  strings(name: string, check?: Check): Effect.Effect<ReadonlyArray<string>> {
+    const { findings, path, value } = this.field(name)
+    if (!Array.isArray(value)) {
+      if (this.has(name)) this.error(name, "must be a list of strings")
+      return Effect.succeed([])
+    }
+    const items = value.map((item, index) => new Field(findings, [...path, index], item))
+    return Effect.map(
+      Effect.forEach(items, (item) => item.string(check)),
+      (texts) => texts.filter((text) => text !== undefined)
+    )
+  }
+
+  /** An object whose values are strings. Its names are checked as written, its values filled in. */
+  entries(
+    name: string,
+    checks: { readonly name?: Check; readonly value?: Check }
+  ): Effect.Effect<ReadonlyArray<readonly [string, string]>> {
+    const block = this.childOrEmpty(name)
+    const entries = Effect.forEach(block.names, (key) => {
+      const problem = checks.name?.(key)
+      if (problem !== undefined) block.error(key, problem)
+      return Effect.map(block.string(key, checks.value), (text) => [key, text] as const)
+    })
+    return Effect.map(entries, (all) =>
+      all.filter((entry): entry is readonly [string, string] => entry[1] !== undefined)
+    )
+  }
+
+  boolean(name: string): boolean | undefined {
+    const { value } = this.field(name)
+    if (typeof value === "boolean") return value
+    return this.has(name) ? this.error(name, "must be true or false") : undefined
+  }
+}

@@ -1,0 +1,41 @@
+import { CredentialKey } from "./CredentialKey.ts"
+import { hasUserInformation, isLoopbackHost, isSecureUrl } from "./SecureUrl.ts"
+
+/** Maximum length of a server's name, in characters. */
+const maxNameLength = 100
+/** Maximum length of a server's name as stores write it. File systems allow 255 bytes, with suffixes and temporary names. */
+const maxStoredNameLength = 180
+
+/** What is wrong with the name of a server. Undefined: nothing. */
+export const serverNameProblem = (name: string): string | undefined => {
+  if (name === "") return "the name of a server must not be empty"
+  if (name.length > maxNameLength) return `the name of a server has at most ${maxNameLength} characters`
+  return CredentialKey.of(name).storageName.length > maxStoredNameLength
+    ? "the name of this server is too long to name a file by: use fewer characters other than a-z, 0-9, _, . and -"
+    : undefined
+}
+
+/**
+ * What is wrong with the URL of a server or an endpoint. Undefined: nothing. It must be https, or http on loopback. A
+ * fragment is not allowed (RFC 6749 §3.1 and §3.2, RFC 8707 §2), nor user information, which `fetch` refuses.
+ */
+export const addressProblem = (address: URL): string | undefined => {
+  if (!isSecureUrl(address))
+    return "must be an https URL (http only for this machine, as in http://localhost:3000)"
+  if (hasUserInformation(address)) return "must not have a user name or password in it"
+  return address.href.includes("#") ? "must not have a fragment (#…)" : undefined
+}
+
+/** What is wrong with a redirect URI on loopback (RFC 8252 §7.3). Undefined: nothing. */
+export const loopbackRedirectProblem = (address: URL): string | undefined => {
+  if (address.protocol !== "http:" || !isLoopbackHost(address.hostname)) {
+    return "must be an http URL of this machine, such as http://localhost:8080/callback"
+  }
+  return hasUserInformation(address) || /[?#]/.test(address.href)
+    ? "must not have a query, a fragment or a user name in it"
+    : undefined
+}
+
+/** What is wrong with a scope-token (RFC 6749 §3.3). Undefined: nothing. */
+export const scopeProblem = (text: string): string | undefined =>
+  /^[\x21\x23-\x5b\x5d-\x7e]+$/.test(text) ? undefined : "must be one scope, without spaces or quotes"
