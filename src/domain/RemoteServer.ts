@@ -19,9 +19,12 @@ export class InvalidServer extends Schema.TaggedError<InvalidServer>()("InvalidS
   }
 }
 
-/** What is known of a server beside its URL. */
+/** What a program can configure beside the URL of a server. */
 export interface RemoteServerOptions {
-  /** The name that credentials are stored under. Default: the host of the URL. Servers on one host need different names. */
+  /**
+   * The name that credentials are stored under. Default: the host of the URL. Servers on one host need different names.
+   * The name in `server_config.json` shares the sign-ins of the CLI.
+   */
   readonly name?: string | undefined
   /** The scopes to request. Default: the scopes that the server requests. */
   readonly scopes?: ReadonlyArray<string> | undefined

@@ -1,13 +1,14 @@
-import { Effect, Exit, Redacted } from "effect"
+import { Effect, Exit, Predicate, Redacted } from "effect"
+import { serverFromJson } from "../../src/adapters/config/ServerJson.ts"
 import { Configuration } from "../../src/ports/Configuration.ts"
 import { withFile } from "../adapters/config/InMemoryFile.ts"
 import { anyDocument, anyText, anyUrl, type Json } from "./Mutation.ts"
 import type { Random } from "./Random.ts"
 import { mustAll, outcomeOf, secretIn, type Target } from "./Target.ts"
 
-/** What secret fields hold. It can be no name of a variable, as such a name may be told. */
+/** The value of secret fields. It is not the name of a variable, because errors may contain those. */
 const secret = "the-secret-of-this-file-0123"
-/** What variables hold. */
+/** The value of variables. */
 const variable = "the-value-of-a-variable-0123"
 
 /** A configuration file, and the environment that it is read in. */
@@ -188,14 +189,14 @@ const anyFile = (random: Random): File => ({
   isOpenToOthers: random.oneIn(4)
 })
 
-/** A value as text, with what its secrets hold: to compare two of them. */
+/** A value as text, with the content of its secrets. */
 const revealed = (value: unknown): string =>
   JSON.stringify(value, function (this: unknown, name: string, written: unknown) {
     const held: unknown = typeof this === "object" && this !== null ? Reflect.get(this, name) : written
     return Redacted.isRedacted(held) ? { secret: Redacted.value(held) } : written
   })
 
-/** The names of all fields, however deep; nothing of a text that is not JSON. */
+/** The names of all fields at any depth. A text that is not JSON has none. */
 const fieldNamesOf = (text: string): ReadonlyArray<string> => {
   const fields: Array<string> = []
   try {
@@ -212,17 +213,28 @@ const fieldNamesOf = (text: string): ReadonlyArray<string> => {
   }
 }
 
+/** The entries of servers. A text that is not JSON has none. */
+const entriesOf = (text: string): ReadonlyArray<readonly [string, unknown]> => {
+  try {
+    const json: unknown = JSON.parse(text)
+    const servers = Predicate.isReadonlyObject(json) ? json["mcpServers"] : undefined
+    return Predicate.isReadonlyObject(servers) ? Object.entries(servers) : []
+  } catch {
+    return []
+  }
+}
+
 const declared = { errors: ["ConfigurationError", "UnknownServer"] }
 
 /**
- * Configuration files. Each part gives the same twice, or an error of the configuration; no error and no warning holds
- * the value of a field that a secret is in, or of a variable; the secrets of a server cannot be seen in it.
+ * Configuration files. Reading a part twice gives the same result or an error of the configuration. No error and no
+ * warning contains a secret or the value of a variable. An entry that is not trusted never contains a variable.
  */
 export const configFiles: Target<File> = {
   name: "config files",
   generate: anyFile,
   check: Effect.fnUntraced(function* ({ env, isOpenToOthers, text }) {
-    // The names of fields are no secrets, and errors say where they are by them.
+    // Field names are not secrets: errors contain them.
     const secrets = [secret, variable].filter(
       (value) => secretIn(fieldNamesOf(text).join("\n"), [value]) === undefined
     )
@@ -255,6 +267,12 @@ export const configFiles: Target<File> = {
             ]
           ])
         }
+      }
+      for (const [name, entry] of entriesOf(text)) {
+        const read = yield* outcomeOf(serverFromJson(name, entry), { ...declared, secrets })
+        if (read._tag !== "Accepted") continue
+        const contains = secretIn(revealed(read.value), [variable])
+        yield* mustAll([[contains === undefined, "an entry that is not trusted contains a variable"]])
       }
       return failed ?? "accepted"
     }).pipe(withFile(text, { env, mode: isOpenToOthers ? 0o100644 : 0o100600 }))

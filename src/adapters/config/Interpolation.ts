@@ -1,19 +1,19 @@
 import { Data, Effect } from "effect"
 
-/** A piece of a string in the configuration: text as it is, or a variable of the environment to fill in. */
+/** A piece of a string in the configuration: literal text, or an environment variable. */
 export type Piece =
   | { readonly _tag: "Text"; readonly text: string }
   | { readonly _tag: "Variable"; readonly variable: string; readonly fallback: string | undefined }
 
-/** A variable that is not set, and has no default. */
+/** A variable is not set and has no default. */
 export class UnsetVariable extends Data.TaggedError("UnsetVariable")<{ readonly variable: string }> {}
 
-// A default holds no `${`: the braces of one within another could not be told apart.
+// A default cannot contain `${`: its closing brace would be ambiguous.
 const grammar = /\$\$\{|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-((?:(?!\$\{)[^}])*))?\}|\$\{/g
 
 /**
- * Reads a string with `${NAME}` and `${NAME:-default}` in it; `$${` stands for `${` itself, and a `$` before anything
- * else for itself. Undefined where a `${` begins what is neither.
+ * Parses a string with `${NAME}` and `${NAME:-default}`. `$${` is a literal `${`, and any other `$` is literal too.
+ * Undefined: a `${` starts neither form.
  */
 export const parseTemplate = (source: string): ReadonlyArray<Piece> | undefined => {
   const pieces: Array<Piece> = []
@@ -30,19 +30,19 @@ export const parseTemplate = (source: string): ReadonlyArray<Piece> | undefined 
   return pieces
 }
 
-/** Whether a string needs the environment. */
+/** True if a string contains a variable. */
 export const isTemplate = (source: string): boolean =>
   parseTemplate(source)?.some(({ _tag }) => _tag === "Variable") ?? false
 
-/** Whether a string says by itself what it stands for: it needs no variable, or has a default for one. */
+/** True if a string contains its value in plain text: it has no variable, or a variable with a default. */
 export const isWrittenOut = (source: string): boolean =>
   source !== "" &&
   (!isTemplate(source) ||
     (parseTemplate(source) ?? []).some((piece) => piece._tag === "Variable" && (piece.fallback ?? "") !== ""))
 
 /**
- * Fills a string in. What comes out of the environment is not read again. An empty variable gives way to a default,
- * as in a shell.
+ * Replaces the variables of a string. Their values are not parsed again. A default also replaces an empty variable, as
+ * in a shell.
  */
 export const interpolate = <E, R>(
   source: string,

@@ -1,36 +1,36 @@
-/** Where a text stops being JSON. */
+/** The first syntax error of a JSON text. */
 export interface JsonFault {
   /** Line, from 1. */
   readonly line: number
   /** Column, from 1, in UTF-16 units as editors count them. */
   readonly column: number
-  /** What people most often do there; absent where nothing special is known. */
+  /** The usual mistake at such a place. Absent: no common mistake. */
   readonly hint: string | undefined
 }
 
-// A control character in a string is what RFC 8259 §7 forbids, so this has to name them.
+// Strings may not contain control characters (RFC 8259 §7).
 const token =
   // oxlint-disable-next-line no-control-regex
   /("[^"\\\u0000-\u001f]*(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\u0000-\u001f]*)*")|(-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null)|([{}[\],:])/y
 
 const space = /[ \t\n\r]*/y
 
-/** Kinds of tokens that begin a value: a string, another scalar, an object, a list. */
+/** The kinds of tokens that start a value: a string, another scalar, an object, a list. */
 const value = "sv{["
 
 const hintOf = (text: string, offset: number, previous: string): string | undefined => {
   const found = text[offset]
   if (found === undefined) return "it ends too early"
   if (found === "/" || found === "#") return "comments are not allowed"
-  if (found === "'") return "strings stand in double quotes"
-  return previous === "," && (found === "}" || found === "]")
-    ? "the comma before it is one too many"
-    : undefined
+  if (found === "'") return "strings need double quotes"
+  return previous === "," && (found === "}" || found === "]") ? "remove the comma before it" : undefined
 }
 
 /**
- * Finds where a text breaks the grammar of JSON (RFC 8259); undefined where it does not. `JSON.parse` says this too,
- * but often without the position, and its message quotes the text around it, which may be a secret.
+ * Finds the first syntax error of a JSON text (RFC 8259). Undefined: the text is valid.
+ *
+ * `JSON.parse` often omits the position, and its message quotes the text, which may be a secret. `jsonc-parser` 3.3
+ * would replace this, but it takes 4 ms to load, and deep nesting overflows its stack.
  */
 export const faultOf = (text: string): JsonFault | undefined => {
   const open: Array<"}" | "]"> = []

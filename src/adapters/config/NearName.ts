@@ -1,4 +1,4 @@
-/** Edits (Levenshtein) that turn one name into another; none for a difference in case and separators only. */
+/** The Levenshtein distance between two texts. */
 const distance = (a: string, b: string): number => {
   let row = Array.from({ length: b.length + 1 }, (_, index) => index)
   for (let i = 1; i <= a.length; i++) {
@@ -14,11 +14,11 @@ const distance = (a: string, b: string): number => {
 
 const bare = (name: string): string => name.replace(/[-_]/g, "").toLowerCase()
 
-/** The one of some names that another was probably meant to be: at most two edits away. */
+/** The candidate that a name probably misspells: at most two edits apart, not counting case and separators. */
 export const nearName = (name: string, candidates: ReadonlyArray<string>): string | undefined => {
   let nearest: { readonly candidate: string; readonly edits: number } | undefined
   for (const candidate of candidates) {
-    // Names of very different length are far apart, however long somebody made them.
+    // Computing the distance of a very long name would take too long.
     if (Math.abs(name.length - candidate.length) > 4) continue
     const edits = distance(bare(name), bare(candidate))
     if (edits <= 2 && edits < (nearest?.edits ?? Infinity)) nearest = { candidate, edits }

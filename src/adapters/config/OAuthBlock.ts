@@ -103,8 +103,8 @@ const checkClient = (
     case undefined:
       return
     case "none":
-      if (hasSecret) block.error("token_endpoint_auth_method", "is none, which uses no client_secret")
-      if (signs) block.error("token_endpoint_auth_method", "is none, which uses no private key")
+      if (hasSecret) block.error("token_endpoint_auth_method", "must not be none: there is a client_secret")
+      if (signs) block.error("token_endpoint_auth_method", "must not be none: there is a private key")
       return
     case "private_key_jwt":
       if (!signs) block.require("private_key_file", `${method} signs with it`)

@@ -160,7 +160,7 @@ describe("an error in a client's fields", () => {
       ["private_key_id: must not be empty"]
     ],
     [
-      "an algorithm that nobody knows",
+      "an unknown algorithm",
       { client_id: "id", private_key_file: "/k", signing_algorithm: "HS256" },
       ["signing_algorithm: must be one of ES256, ES384, ES512, RS256, PS256, EdDSA"]
     ],
@@ -189,7 +189,7 @@ describe("an error in a client's fields", () => {
     [
       "a key, and no way to prove it",
       { client_id: "id", private_key_file: "/k", token_endpoint_auth_method: "none" },
-      ["token_endpoint_auth_method: is none, which uses no private key"]
+      ["token_endpoint_auth_method: must not be none: there is a private key"]
     ],
     [
       "a key, and a secret to send",

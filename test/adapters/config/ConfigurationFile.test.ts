@@ -79,7 +79,7 @@ describe("the place of the configuration file", () => {
     })
   )
 
-  it.effect("is said with an example where there is none, and tokens are kept by default", () =>
+  it.effect("missing is an error with an example, and the storage has its defaults", () =>
     Effect.gen(function* () {
       for (const part of parts.slice(0, 3)) {
         const error = yield* Effect.flip(Effect.provide(part, over({})))
@@ -163,10 +163,7 @@ describe("the configuration file", () => {
   )
 
   it.effect.each([
-    [
-      '{\n  "a": "hunter2",\n}',
-      ": it is not valid JSON at line 3, column 1: the comma before it is one too many"
-    ],
+    ['{\n  "a": "hunter2",\n}', ": it is not valid JSON at line 3, column 1: remove the comma before it"],
     ['{\n  "a": "hunter2" // x\n}', ": it is not valid JSON at line 2, column 18: comments are not allowed"],
     ['{ "a": hunter2 }', ": it is not valid JSON at line 1, column 8"],
     ["", ": it is not valid JSON at line 1, column 1: it ends too early"],
@@ -204,6 +201,50 @@ describe("the configuration file", () => {
           "  mcpServers.t.oauth.client_id: is missing: configured endpoints need the client that is registered there"
         ].join("\n")
       )
+    })
+  )
+})
+
+describe("a problem of the configuration", () => {
+  const issuesOf = (content: unknown, env: Record<string, string> = {}) =>
+    Effect.all([server, tokenStorage]).pipe(
+      Effect.flip,
+      Effect.map((error) => (error._tag === "ConfigurationError" ? error.issues : [])),
+      withFile(content, { env })
+    )
+
+  it.effect("has the values that a field accepts", () =>
+    Effect.gen(function* () {
+      const [issue] = yield* issuesOf({ mcpServers: { s: { url, type: "ws" } } })
+      assert.deepStrictEqual(issue?.path, ["mcpServers", "s", "type"])
+      assert.deepStrictEqual(issue?.allowed, ["http", "streamable-http", "sse", "stdio"])
+    })
+  )
+
+  it.effect("has the misspelled field and the name that was probably meant", () =>
+    Effect.gen(function* () {
+      const [missing] = yield* issuesOf({ mcpServers: { s: { command: "npx", Url: url, args: 1 } } })
+      assert.isUndefined(missing?.rename)
+      const [issue] = yield* issuesOf({ mcpServers: { s: { args: [], Command: "npx" } } })
+      assert.deepStrictEqual(issue?.path, ["mcpServers", "s", "command"])
+      assert.deepStrictEqual(issue?.rename, { from: "Command", to: "command" })
+      const [entry] = yield* issuesOf({ mcpServers: { s: { Url: url } } })
+      assert.deepStrictEqual(entry?.rename, { from: "Url", to: "url" })
+      const [warning] = yield* warnings.pipe(withFile({ ...good, tokenStorage: { back_end: "auto" } }))
+      assert.deepStrictEqual(warning?.path, ["tokenStorage", "back_end"])
+      assert.deepStrictEqual(warning?.rename, { from: "back_end", to: "backend" })
+    })
+  )
+
+  it.effect("has the variable to set or correct, and a path if a field uses it", () =>
+    Effect.gen(function* () {
+      const [unset] = yield* issuesOf({ mcpServers: { s: { url: "${HOST}" } } })
+      assert.deepStrictEqual(unset?.path, ["mcpServers", "s", "url"])
+      assert.strictEqual(unset?.variable, "HOST")
+      const [wrong] = yield* issuesOf(good, { VAULT_ADDR: "hunter2" })
+      assert.deepStrictEqual(wrong?.path, [])
+      assert.strictEqual(wrong?.variable, "VAULT_ADDR")
+      assert.strictEqual(wrong?.location, "VAULT_ADDR")
     })
   )
 })
@@ -255,7 +296,7 @@ describe("a secret in the file", () => {
     })
   )
 
-  it.effect("draws none where there is none", () =>
+  it.effect("draws no warning if it is a variable", () =>
     Effect.gen(function* () {
       const variables = { ...good, tokenStorage: { password: "${KEY}" } }
       assert.deepStrictEqual(yield* warningsOf(variables, { mode: 0o100644 }), [])

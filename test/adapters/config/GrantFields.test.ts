@@ -38,7 +38,7 @@ const checked = (oauth: Record<string, unknown>) => errorsOf({ mcpServers: { s: 
 const warned = (oauth: Record<string, unknown>) => warningsOf({ mcpServers: { s: { url, oauth } } })
 const linesOf = (lines: ReadonlyArray<string>) => lines.map((line) => `mcpServers.s.oauth.${line}`)
 
-describe("how tokens are come by", () => {
+describe("the grant", () => {
   it.effect("is left open where the configuration does not say", () =>
     Effect.gen(function* () {
       assert.isUndefined(yield* grantOf({}))
@@ -224,7 +224,7 @@ describe("an identity provider", () => {
     })
   )
 
-  it.effect("is warned about a field that nobody knows", () =>
+  it.effect("draws a warning for an unknown field", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(
         yield* warned({
@@ -252,7 +252,7 @@ describe("an error in the fields of a grant", () => {
   })
 
   it.effect.each<readonly [string, Record<string, unknown>, ReadonlyArray<string>]>([
-    ["a grant that nobody knows", { grant_type: "password" }, [`grant_type: ${grants}`]],
+    ["an unknown grant", { grant_type: "password" }, [`grant_type: ${grants}`]],
     [
       "a grant by its long name",
       { grant_type: "urn:ietf:params:oauth:grant-type:jwt-bearer" },
@@ -380,7 +380,7 @@ describe("an error in the fields of a grant", () => {
       ["identity_provider.client_secret: is given besides a private key: a client has one or the other"]
     ],
     [
-      "an algorithm of the identity provider that nobody knows",
+      "an unknown algorithm of the identity provider",
       provider({ private_key_file: "/k", signing_algorithm: "none" }, "client_secret"),
       ["identity_provider.signing_algorithm: must be one of ES256, ES384, ES512, RS256, PS256, EdDSA"]
     ],
@@ -444,7 +444,7 @@ describe("an error in the fields of a grant", () => {
 })
 
 describe("tokens that are bound to a key", () => {
-  it.effect("are asked for, or not, or as the server wants it", () =>
+  it.effect("are required, or not, or as the server requires", () =>
     Effect.gen(function* () {
       assert.isTrue((yield* settingsOf({ dpop: true })).dpop)
       assert.isFalse((yield* settingsOf({ dpop: false })).dpop)

@@ -8,7 +8,7 @@ import { Configuration, type ConfigurationIssue } from "../../../src/ports/Confi
 /** Where the program looks first. */
 export const here = resolve("server_config.json")
 
-/** How a test meets the configuration. */
+/** The environment of a configuration. */
 export interface Options {
   /** `--config-file`. */
   readonly path?: string
@@ -37,7 +37,7 @@ const info = (mode: number): FileSystem.File.Info => ({
   blocks: Option.none()
 })
 
-/** The configuration over files in memory; their content is JSON unless it is a string. */
+/** The configuration over files in memory. Content that is not a string is written as JSON. */
 export const over = (files: Readonly<Record<string, unknown>>, options: Options = {}) => {
   const layer = ConfigurationFile.layer({ path: Option.fromUndefinedOr(options.path) }).pipe(
     Layer.provide(
@@ -62,7 +62,7 @@ export const over = (files: Readonly<Record<string, unknown>>, options: Options 
   )
 }
 
-/** Runs an effect with the configuration that `./server_config.json` holds. */
+/** Runs an effect with `./server_config.json`. */
 export const withFile =
   (content: unknown, options?: Options) =>
   <A, E>(effect: Effect.Effect<A, E, Configuration>) =>
@@ -70,7 +70,7 @@ export const withFile =
 
 const line = ({ location, message }: ConfigurationIssue) => `${location}: ${message}`
 
-/** The errors of a file as a whole, one line each; none where it is good. */
+/** The errors of a whole file, one line each. */
 export const errorsOf = (content: unknown, options?: Options) =>
   Configuration.use(({ servers }) => servers).pipe(
     Effect.as<ReadonlyArray<string>>([]),
@@ -89,7 +89,7 @@ export const warningsOf = (content: unknown, options?: Options) =>
 export const serverOf = (entry: unknown, options?: Options): Effect.Effect<Server, unknown> =>
   Configuration.use(({ server }) => server("s")).pipe(withFile({ mcpServers: { s: entry } }, options))
 
-/** As {@link serverOf}, of a server over HTTP. */
+/** As {@link serverOf}, for a server over HTTP. */
 export const httpServerOf = (entry: unknown, options?: Options): Effect.Effect<RemoteServer, unknown> =>
   Effect.filterOrFail(
     serverOf(entry, options),

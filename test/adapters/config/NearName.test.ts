@@ -3,7 +3,7 @@ import { nearName } from "../../../src/adapters/config/NearName.ts"
 
 const known = ["url", "type", "client_id", "client_secret", "redirect_uri"]
 
-describe("a name that nobody knows", () => {
+describe("an unknown name", () => {
   it.each([
     ["uri", "url"],
     ["ulr", "url"],

@@ -88,11 +88,11 @@ describe("the oauth block", () => {
     })
   )
 
-  it.effect("may name an issuer, assume PKCE and allow private addresses; none of that by itself", () =>
+  it.effect("may name an issuer, assume PKCE and allow private addresses; none of that by default", () =>
     Effect.gen(function* () {
       const issuer = "https://as.example.com/tenant/"
       const settings = yield* settingsOf({ issuer, assume_pkce: true, allow_private_addresses: true })
-      // Letter by letter: a slash at the end is part of an issuer.
+      // Issuers are compared as strings: a slash at the end is part of an issuer.
       assert.strictEqual(settings.issuer, issuer)
       assert.isTrue(settings.assumePkce)
       assert.isTrue(settings.allowPrivateAddresses)
@@ -114,7 +114,7 @@ describe("the oauth block", () => {
     })
   )
 
-  it.effect("warns of a client's secret that may go to whatever authorization server is named", () =>
+  it.effect("warns if a client's secret may go to any authorization server that is named", () =>
     Effect.gen(function* () {
       const oauth = { grant_type: "client_credentials", client_id: "c", client_secret: "${S}" }
       const lines = (block: unknown) => warningsOf({ mcpServers: { s: { url, oauth: block } } })
@@ -125,7 +125,7 @@ describe("the oauth block", () => {
     })
   )
 
-  it.effect("may name the address of the document about the client, letter by letter", () =>
+  it.effect("may have the URL of a client metadata document, exactly as written", () =>
     Effect.gen(function* () {
       const client_metadata_url = "https://example.com/mcp-cli.json?v=2"
       assert.strictEqual((yield* settingsOf({ client_metadata_url })).clientMetadataUrl, client_metadata_url)
@@ -349,7 +349,7 @@ describe("an error in the oauth block", () => {
     [
       "none with a secret",
       { client_id: "i", client_secret: "s", token_endpoint_auth_method: "none" },
-      ["token_endpoint_auth_method: is none, which uses no client_secret"]
+      ["token_endpoint_auth_method: must not be none: there is a client_secret"]
     ],
     [
       "a secret to send, and no secret",
@@ -391,7 +391,7 @@ describe("an error in the oauth block", () => {
     [
       { client_id: "i", client_secret: "s", token_endpoint_auth_method: "${V}" },
       "none",
-      "token_endpoint_auth_method: is none, which uses no client_secret"
+      "token_endpoint_auth_method: must not be none: there is a client_secret"
     ],
     [
       { client_id: "i", token_endpoint_auth_method: "${V}" },

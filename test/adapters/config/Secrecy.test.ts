@@ -4,10 +4,10 @@ import { Cause, Effect, Exit, Schema } from "effect"
 import { Configuration } from "../../../src/ports/Configuration.ts"
 import { withFile } from "./InMemoryFile.ts"
 
-/** A secret that nothing but the configuration knows. */
+/** A secret that only the configuration contains. */
 const marker = "hunter2-4711"
 
-/** Values that hold the secret, most of them wrong in most places. */
+/** Values that contain the secret. Most of them are wrong in most places. */
 const holders: ReadonlyArray<(text: string) => unknown> = [
   () => marker,
   (text) => `${text}${marker}${text}`,
@@ -83,7 +83,7 @@ const Mutation = Schema.Struct({
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value)
 
-/** The value with another one put in at a place; what stands in the way gives way. */
+/** Puts a value at a place of another one, and replaces what is in its way. */
 const put = (into: unknown, [name, ...rest]: ReadonlyArray<string>, value: unknown): unknown =>
   name === undefined
     ? value
@@ -134,7 +134,7 @@ const seen = (exit: Exit.Exit<unknown, unknown>): string => {
   ].join("\n")
 }
 
-/** Asks for everything that can fail or warn, and gives what can be seen of it. */
+/** Requests everything that can fail or warn, and returns what can be seen of it. */
 const seenOf = (content: unknown, env: Record<string, string> = {}) =>
   Effect.gen(function* () {
     const { file, server, servers, tokenStorage, warnings } = yield* Configuration
@@ -145,7 +145,7 @@ const seenOf = (content: unknown, env: Record<string, string> = {}) =>
       server("s"),
       server("t")
     ]
-    // What succeeds gives the configuration itself, which is not hidden from those who ask for it.
+    // A success contains the configuration, secrets included.
     const failures = yield* Effect.forEach(parts, (part) => Effect.exit(Effect.asVoid(part)))
     return [...failures, yield* Effect.exit(warnings)].map(seen).join("\n")
   }).pipe(withFile(content, { env: { SECRET: marker, ...env }, mode: 0o100644 }))
@@ -159,7 +159,7 @@ describe("what is said of a configuration", () => {
     })
   )
 
-  /** What is next to a place can only matter in the same part of the file. */
+  /** The fields beside a place matter only in the same part of the file. */
   const inPart = (place: ReadonlyArray<string>) =>
     starts.filter((start) => !isObject(start) || "tokenStorage" in start === (place[0] === "tokenStorage"))
 

@@ -414,7 +414,7 @@ describe("a variable", () => {
   )
 })
 
-describe("a field that nobody knows", () => {
+describe("an unknown field", () => {
   it.effect("draws a warning, with the name that was probably meant", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(

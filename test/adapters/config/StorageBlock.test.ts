@@ -134,7 +134,7 @@ describe("the tokenStorage block", () => {
     })
   )
 
-  it.effect("is checked for Vault whichever backend it names", () =>
+  it.effect("is checked for Vault under every backend", () =>
     Effect.gen(function* () {
       for (const backend of ["auto", "vault", "encrypted", "${BACKEND}"]) {
         assert.deepStrictEqual(

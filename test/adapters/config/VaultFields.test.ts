@@ -18,7 +18,7 @@ const serviceAccountToken = "/var/run/secrets/kubernetes.io/serviceaccount/token
 
 type Env = Record<string, string>
 
-/** What the block says of Vault, with the environment. */
+/** The settings of Vault from a block and the environment. */
 const vaultOf = (fields: object, env: Env = {}) =>
   Configuration.use(({ tokenStorage }) => tokenStorage).pipe(
     Effect.map(({ vault }) => vault),
@@ -33,7 +33,7 @@ const settingsOf = (fields: object, env: Env = {}) =>
     () => "there is no Vault" as const
   )
 
-/** Errors, one line each: those of the file alone; where it has none, those of using it. */
+/** Errors, one line each: of the file, or if it has none, of using it. */
 const wrongWith = (fields: object, env: Env = {}) =>
   vaultOf({ vaultUrl: url, ...fields }, env).pipe(
     Effect.as<ReadonlyArray<string>>([]),
@@ -42,7 +42,7 @@ const wrongWith = (fields: object, env: Env = {}) =>
     )
   )
 
-/** Proof of identity with its secrets to be seen. */
+/** Authentication with its secrets in plain text. */
 const plain = (auth: VaultAuth): unknown =>
   Object.fromEntries(
     Object.entries(auth).map(([name, value]) => [
@@ -369,16 +369,16 @@ describe("the environment of Vault", () => {
     })
   )
 
-  it.effect("is OpenBao's before Vault's, and an empty variable is none", () =>
+  it.effect("is OpenBao's before Vault's, and an empty variable counts as absent", () =>
     Effect.gen(function* () {
       const vault = all("VAULT", "v")
       const bao = all("BAO", "b")
       assert.deepStrictEqual(yield* seen({}, { ...vault, ...bao }), read("b"))
       const empty = Object.fromEntries(Object.keys(bao).map((name) => [name, ""]))
       assert.deepStrictEqual(yield* seen({}, { ...vault, ...empty }), read("v"))
-      const kept = ConfigProvider.fromEnv({ env: { ...vault, ...empty }, preserveEmptyStrings: true })
+      const withEmpty = ConfigProvider.fromEnv({ env: { ...vault, ...empty }, preserveEmptyStrings: true })
       const settings = yield* Configuration.use(({ tokenStorage }) => tokenStorage).pipe(
-        Effect.provideService(ConfigProvider.ConfigProvider, kept),
+        Effect.provideService(ConfigProvider.ConfigProvider, withEmpty),
         withFile({ mcpServers: {} })
       )
       assert.strictEqual(settings.vault?.url.href, "https://v.example/")
@@ -493,7 +493,7 @@ describe("the environment of Vault", () => {
   )
 })
 
-describe("fields of Vault that nobody knows, or that do nothing", () => {
+describe("fields of Vault that are unknown or have no effect", () => {
   it.effect.each<readonly [object, ReadonlyArray<string>]>([
     [
       {
