@@ -16,13 +16,6 @@ import { readStorage } from "./StorageBlock.ts"
 const fileName = "server_config.json"
 const example = `{ "mcpServers": { "notion": { "url": "https://mcp.notion.com/mcp" } } }`
 
-/** A file without errors. */
-interface Checked {
-  readonly file: string
-  readonly root: Block
-  readonly warnings: ReadonlyArray<ConfigurationIssue>
-}
-
 /** A problem of the file as a whole. */
 const fileIssue = (problem: string) => [new ConfigurationIssue({ path: [], problem })]
 
@@ -68,6 +61,62 @@ const readFilledIn = Effect.fnUntraced(function* <A>(
   return yield* new ConfigurationError({ ...(file === undefined ? {} : { file }), issues: findings.issues })
 })
 
+/** The default places of the file, in the order of precedence. */
+const defaultPlaces = Effect.gen(function* () {
+  const paths = yield* Path.Path
+  return [paths.resolve(fileName), paths.join(yield* home, ".mcp_cli", fileName)]
+})
+
+/** Finds the file. None: `path` is not given, and no default place has a file. */
+const locate = Effect.fnUntraced(function* (path: Option.Option<string>) {
+  const fs = yield* FileSystem.FileSystem
+  const paths = yield* Path.Path
+  // A place that cannot be examined is not skipped: reading it reports why.
+  const exists = (file: string) => Effect.orElseSucceed(fs.exists(file), () => true)
+  if (Option.isNone(path)) {
+    for (const file of yield* defaultPlaces) if (yield* exists(file)) return Option.some(file)
+    return Option.none()
+  }
+  const file = paths.resolve(path.value)
+  if (yield* exists(file)) return Option.some(file)
+  return yield* new ConfigurationError({
+    file,
+    issues: fileIssue(`there is no such file. Name another one, or write it, for example: ${example}`)
+  })
+})
+
+/** True if other users may read a file. Windows has no such permissions, and Node reports invented ones there. */
+const othersMayRead = Effect.fnUntraced(function* (file: string) {
+  const fs = yield* FileSystem.FileSystem
+  const paths = yield* Path.Path
+  return paths.sep === "\\" ? false : ((yield* fs.stat(file)).mode & 0o077) !== 0
+})
+
+/** Reads and checks a file. */
+const readFile = Effect.fnUntraced(function* (file: string) {
+  const fs = yield* FileSystem.FileSystem
+  const refuse = (issues: ReadonlyArray<ConfigurationIssue>) => new ConfigurationError({ file, issues })
+  const unreadable = Effect.mapError(({ reason }: { readonly reason: { readonly _tag: string } }) =>
+    refuse(fileIssue(readProblem(reason._tag)))
+  )
+  const text = yield* unreadable(fs.readFileString(file))
+  const json = yield* Effect.mapError(parse(text.replace(/^\uFEFF/, "")), refuse)
+  const findings = new Findings("deferred")
+  const root = new Field(findings, [], json).block()
+  if (root !== undefined) yield* checkAll(root)
+  if (root === undefined || findings.issues.length > 0) return yield* refuse(findings.issues)
+
+  if (findings.plainSecrets.length > 0 && (yield* unreadable(othersMayRead(file)))) {
+    for (const path of findings.plainSecrets) {
+      findings.warn(
+        path,
+        "is in plain text in a file that others can read: write ${NAME} and set that variable, or run chmod 600 on the file"
+      )
+    }
+  }
+  return { file, root, warnings: findings.warnings }
+})
+
 /**
  * The configuration of a file: `path`, or else `./server_config.json`, or else `~/.mcp_cli/server_config.json`. The file
  * is read once, when something of it is requested. Without `path` and without a file, the storage has default settings
@@ -79,76 +128,23 @@ export const layer = (options: {
   Layer.effect(
     Configuration,
     Effect.gen(function* () {
-      const fs = yield* FileSystem.FileSystem
-      const paths = yield* Path.Path
+      const platform = yield* Effect.context<FileSystem.FileSystem | Path.Path>()
 
-      const defaultPlaces = Effect.map(home, (folder) => [
-        paths.resolve(fileName),
-        paths.join(folder, ".mcp_cli", fileName)
-      ])
-
-      // A place that cannot be examined is not skipped: reading it reports why.
-      const exists = (file: string) => Effect.orElseSucceed(fs.exists(file), () => true)
-
-      const locate: Effect.Effect<Option.Option<string>, ConfigurationError> = Effect.gen(function* () {
-        if (Option.isSome(options.path)) {
-          const file = paths.resolve(options.path.value)
-          if (yield* exists(file)) return Option.some(file)
-          return yield* new ConfigurationError({
-            file,
-            issues: fileIssue(`there is no such file. Name another one, or write it, for example: ${example}`)
-          })
-        }
-        for (const file of yield* defaultPlaces) {
-          if (yield* exists(file)) return Option.some(file)
-        }
-        return Option.none()
-      })
-
-      // Windows has no such permissions, and Node reports invented ones there.
-      const othersMayRead = (file: string) =>
-        paths.sep === "\\"
-          ? Effect.succeed(false)
-          : Effect.map(fs.stat(file), ({ mode }) => (mode & 0o077) !== 0)
-
-      const read = Effect.fnUntraced(function* (file: string): Effect.fn.Return<Checked, ConfigurationError> {
-        const refuse = (issues: ReadonlyArray<ConfigurationIssue>) => new ConfigurationError({ file, issues })
-        const unreadable = Effect.mapError(({ reason }: { readonly reason: { readonly _tag: string } }) =>
-          refuse(fileIssue(readProblem(reason._tag)))
-        )
-        const text = yield* unreadable(fs.readFileString(file))
-        const json = yield* Effect.mapError(parse(text.replace(/^\uFEFF/, "")), refuse)
-        const findings = new Findings("deferred")
-        const root = new Field(findings, [], json).block()
-        if (root === undefined) return yield* refuse(findings.issues)
-        yield* checkAll(root)
-        if (findings.issues.length > 0) return yield* refuse(findings.issues)
-
-        if (findings.plainSecrets.length > 0 && (yield* unreadable(othersMayRead(file)))) {
-          for (const path of findings.plainSecrets) {
-            findings.warn(
-              path,
-              `is in plain text in a file that others can read: write \${NAME} and set that variable, or run chmod 600 on the file`
-            )
-          }
-        }
-        return { file, root, warnings: findings.warnings }
-      })
-
-      const found = yield* Effect.cached(
+      const found = yield* locate(options.path).pipe(
         Effect.flatMap(
-          locate,
           Option.match({
             onNone: () => Effect.succeedNone,
-            onSome: (file) => Effect.asSome(read(file))
+            onSome: (file) => Effect.asSome(readFile(file))
           })
-        )
+        ),
+        Effect.provideContext(platform),
+        Effect.cached
       )
 
       const required = Effect.gen(function* () {
         const checked = yield* found
         if (Option.isSome(checked)) return checked.value
-        const places = (yield* defaultPlaces).join(" or ")
+        const places = (yield* Effect.provideContext(defaultPlaces, platform)).join(" or ")
         return yield* new ConfigurationError({
           issues: fileIssue(`There is no configuration at ${places}. Write one, for example: ${example}`)
         })

@@ -201,10 +201,12 @@ export class Block {
     if (access === "refused" && this.has(name)) {
       return Effect.sync(() => this.error(name, "must not name a file: this entry may not read files"))
     }
-    return Effect.flatMap(this.string(name, filePathProblem), (text) =>
-      text === undefined || typeof access === "string" || !/^~[/\\]/.test(text)
+    const expandHome = (text: string) =>
+      typeof access === "string" || !/^~[/\\]/.test(text)
         ? Effect.succeed(text)
         : Effect.map(access.home, (home) => home.replace(/[/\\]$/, "") + text.slice(1))
+    return Effect.flatMap(this.string(name, filePathProblem), (text) =>
+      text === undefined ? Effect.undefined : expandHome(text)
     )
   }
 
