@@ -1,7 +1,7 @@
 import { Context, type Effect, type Redacted, Schema } from "effect"
 import { printable } from "../domain/PrintableText.ts"
 import type { Server } from "../domain/Server.ts"
-import type { StorageBackend } from "./StorageFailure.ts"
+import type { StorageBackendName } from "./StorageBackend.ts"
 
 /** One thing wrong in the configuration file. */
 export class ConfigurationIssue extends Schema.Class<ConfigurationIssue>("ConfigurationIssue")({
@@ -65,6 +65,10 @@ export type VaultAuth =
       readonly jwt: Redacted.Redacted | { readonly file: string }
     }
 
+/** True if the settings or the environment say how to authenticate, not only where Vault is. */
+export const hasVaultCredentials = (auth: VaultAuth): boolean =>
+  auth.method !== "token" || auth.token !== undefined || auth.tokenFile !== undefined
+
 /** Where Vault is, and what of it is ours: the configuration's `vault...` fields over the `VAULT_...` variables. */
 export interface VaultSettings {
   readonly url: URL
@@ -87,7 +91,7 @@ export interface VaultSettings {
 
 /** The `tokenStorage` block, decoded. */
 export interface StorageSettings {
-  readonly backend: "auto" | StorageBackend
+  readonly backend: "auto" | StorageBackendName
   /** Password of the encrypted files, where the configuration holds it. */
   readonly password: Redacted.Redacted | undefined
   /** Absent: neither the configuration nor the environment says where Vault is. */

@@ -37,6 +37,7 @@ describe("the architecture of src", () => {
     ["a file of app is in one of its folders", "src/app/A.ts", ""],
     ["adapters do not see app", "src/adapters/x/A.ts", `import * as B from "../../app/B.ts"`],
     ["adapters do not see each other", "src/adapters/x/A.ts", `import { b } from "../y/B.ts"`],
+    ["adapters do not see each other", "src/adapters/platform/A.ts", `import { b } from "../http/B.ts"`],
     [
       "domain and ports use stable modules of effect",
       "src/domain/A.ts",
@@ -67,7 +68,10 @@ describe("the architecture of src", () => {
 
   it("lets pass what it should", () => {
     assert.deepEqual(
-      violationsOf("src/adapters/x/A.ts", `import { b } from "../http/B.ts"; import "node:fs"`),
+      violationsOf(
+        "src/adapters/x/A.ts",
+        `import { b } from "../http/B.ts"; import { c } from "../platform/C.ts"; import "node:fs"`
+      ),
       []
     )
     assert.deepEqual(violationsOf("src/live/Live.ts", `import * as B from "../adapters/x/B.ts"`), [])

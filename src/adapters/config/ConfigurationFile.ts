@@ -1,4 +1,3 @@
-import { homedir } from "node:os"
 import { Config, Effect, FileSystem, Layer, Option, Path } from "effect"
 import {
   Configuration,
@@ -6,6 +5,7 @@ import {
   ConfigurationIssue,
   UnknownServer
 } from "../../ports/Configuration.ts"
+import { configuredHome } from "../platform/ConfiguredHome.ts"
 import { at, block, fieldsOf, Findings, has, type JsonObject, missing, warnUnknown } from "./Fields.ts"
 import { faultOf } from "./JsonText.ts"
 import { readServer, summarize } from "./ServerEntry.ts"
@@ -64,13 +64,6 @@ const checkAll = Effect.fnUntraced(function* (findings: Findings, json: unknown)
   return { servers, storage }
 })
 
-/** The home folder, as the shells of Unix and Windows name it; by the system where there is no such variable. */
-const home = Config.String("HOME").pipe(
-  Config.orElse(() => Config.String("USERPROFILE")),
-  // Effect has no service that knows the home folder of the account.
-  Effect.orElseSucceed(homedir)
-)
-
 /** Reads a part again, filled in from the environment as it is now: its errors are those of its variables. */
 const filledIn = Effect.fnUntraced(function* <A>(
   file: string | undefined,
@@ -78,7 +71,7 @@ const filledIn = Effect.fnUntraced(function* <A>(
 ) {
   const findings = new Findings({
     variable: (name) => Effect.map(Config.option(Config.String(name)), Option.getOrUndefined),
-    home
+    home: configuredHome
   })
   const result = yield* read(findings)
   if (findings.issues.length === 0) return result
@@ -99,7 +92,7 @@ export const layer = (options: {
       const fs = yield* FileSystem.FileSystem
       const paths = yield* Path.Path
 
-      const defaultPlaces = Effect.map(home, (folder) => [
+      const defaultPlaces = Effect.map(configuredHome, (folder) => [
         paths.resolve(fileName),
         paths.join(folder, ".mcp_cli", fileName)
       ])

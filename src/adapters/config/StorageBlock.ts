@@ -1,13 +1,13 @@
 import { Effect } from "effect"
 import type { StorageSettings } from "../../ports/Configuration.ts"
-import { storageBackends } from "../../ports/StorageFailure.ts"
+import { storageBackendNames } from "../../ports/StorageBackend.ts"
 import { Findings, has, type JsonObject, oneOf, secret, string } from "./Fields.ts"
 import { readVault, vaultFields } from "./VaultFields.ts"
 
 /** The fields of `tokenStorage`. */
 export const storageFields = ["backend", "password", ...vaultFields]
 
-const backends = ["auto", ...storageBackends] as const
+const backends = ["auto", ...storageBackendNames] as const
 
 /**
  * Reads the `tokenStorage` block; `{}` gives the defaults. What is wrong with Vault is told only where it may be used:

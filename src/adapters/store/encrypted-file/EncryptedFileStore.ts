@@ -18,6 +18,7 @@ import { CredentialKey } from "../../../domain/CredentialKey.ts"
 import { CredentialLock, type LockError, wholeStore } from "../../../ports/CredentialLock.ts"
 import { CredentialStore, StorageError } from "../../../ports/CredentialStore.ts"
 import { SecretPrompt } from "../../../ports/SecretPrompt.ts"
+import { storageBackends } from "../../../ports/StorageBackend.ts"
 import {
   Corrupt,
   InsecurePermissions,
@@ -413,7 +414,7 @@ export const layer = (
       return Context.make(
         CredentialStore,
         CredentialStore.of({
-          description: { backend: "encrypted", location: options.directory },
+          description: { backend: storageBackends.encrypted, location: options.directory },
           unlock: Effect.asVoid(unlock),
           get,
           put,

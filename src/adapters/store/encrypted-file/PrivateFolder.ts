@@ -13,6 +13,7 @@ import { join } from "node:path"
 import { Clock, Effect, Option, Schedule, type Scope } from "effect"
 import { StorageError } from "../../../ports/CredentialStore.ts"
 import { InsecurePermissions, Inaccessible } from "../../../ports/StorageFailure.ts"
+import { codeOf, explainErrno } from "../../platform/Errno.ts"
 
 /**
  * A folder that only its owner can look into, and whole files in it. Node's own file system is used instead of Effect's
@@ -58,23 +59,9 @@ const temporary = /^\.tmp-\d+-[0-9a-f-]+$/
 /** Windows refuses to replace or open a file that a virus scanner has open for a moment. */
 const sharing = Schedule.exponential("10 millis").pipe(Schedule.upTo({ times: 6 }))
 
-const codeOf = (cause: unknown): string =>
-  cause instanceof Error && "code" in cause && typeof cause.code === "string" ? cause.code : "unknown"
-
-const words: Record<string, string> = {
-  EACCES: "permission denied",
-  EPERM: "permission denied",
-  ENOSPC: "no space left on the disk",
-  EDQUOT: "the disk quota is used up",
-  EROFS: "the file system is read-only",
-  ENOTDIR: "something on the way to it is a file",
-  ELOOP: "it is a symbolic link",
-  ENAMETOOLONG: "its name is too long"
-}
-
 class Failed {
-  readonly code: string
-  constructor(code: string) {
+  readonly code: string | undefined
+  constructor(code: string | undefined) {
     this.code = code
   }
 }
@@ -180,7 +167,7 @@ export const privateFolder = (path: string): PrivateFolder => {
     (target: string) =>
     (failed: Failed): StorageError =>
       new StorageError({
-        reason: new Inaccessible({ path: target, detail: words[failed.code] ?? failed.code })
+        reason: new Inaccessible({ path: target, detail: explainErrno(failed.code) })
       })
   const refuse = (reason: InsecurePermissions) => new StorageError({ reason })
 

@@ -1,6 +1,5 @@
 import { Context, type Effect, type Option } from "effect"
 import type { StorageDescription, StorageError } from "../../../ports/CredentialStore.ts"
-import type { KeyringBackend } from "./KeyringName.ts"
 
 /**
  * The keyring of the operating system: bytes under an account of the service `mcp-cli-oauth`. Every call ends within its
@@ -9,7 +8,7 @@ import type { KeyringBackend } from "./KeyringName.ts"
 export class Keyring extends Context.Service<
   Keyring,
   {
-    readonly description: StorageDescription & { readonly backend: KeyringBackend }
+    readonly description: StorageDescription
     /** The secret of an account; none where there is none. */
     readonly get: (account: string) => Effect.Effect<Option.Option<Uint8Array>, StorageError>
     /** Keeps a secret in place of the one of the account, as a whole or not at all. */

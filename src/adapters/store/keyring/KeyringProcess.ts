@@ -3,7 +3,9 @@ import type { Socket } from "node:net"
 import { availableParallelism, loadavg } from "node:os"
 import { Effect, Layer, Option, Schedule, Semaphore } from "effect"
 import { StorageError } from "../../../ports/CredentialStore.ts"
-import { backendNames, BackendError, type StorageFailure, TimedOut } from "../../../ports/StorageFailure.ts"
+import { storageBackends } from "../../../ports/StorageBackend.ts"
+import { BackendError, type StorageFailure, TimedOut } from "../../../ports/StorageFailure.ts"
+import { abortAfter } from "../../platform/AbortAfter.ts"
 import { Keyring } from "./Keyring.ts"
 import { failureOf } from "./KeyringFailure.ts"
 import { type KeyringMessage, type KeyringRequest, lines } from "./KeyringMessages.ts"
@@ -138,7 +140,8 @@ export const layer = (options: KeyringProcessOptions): Layer.Layer<Keyring> =>
   Layer.effect(
     Keyring,
     Effect.gen(function* () {
-      const { backend, tell } = options
+      const { tell } = options
+      const backend = storageBackends[options.backend]
       const allowed = options.limits ?? limits
       const start = options.start ?? startChild
       const turn = Semaphore.makeUnsafe(1)
@@ -147,26 +150,16 @@ export const layer = (options: KeyringProcessOptions): Layer.Layer<Keyring> =>
 
       const fail = (reason: StorageFailure) => new StorageError({ reason })
 
-      /** Runs `wait`, which ends when the child is killed: that is how time runs out, where nothing may interrupt too. */
-      const within = <A>(
-        wait: Effect.Effect<A>,
-        child: Child,
-        expire: Effect.Effect<unknown>
-      ): Effect.Effect<A> =>
-        Effect.gen(function* () {
-          const timer = yield* expire.pipe(
-            Effect.andThen(Effect.sync(() => child.kill())),
-            Effect.interruptible,
-            Effect.forkChild
-          )
-          const result = yield* wait.pipe(Effect.onInterrupt(() => Effect.sync(() => child.kill())))
-          timer.interruptUnsafe()
-          return result
-        })
+      /** Waits for the child, and kills it at the timeout or on interruption. */
+      const within = <A>(wait: Effect.Effect<A>, child: Child, expire: Effect.Effect<unknown>) =>
+        wait.pipe(
+          Effect.onInterrupt(() => Effect.sync(() => child.kill())),
+          abortAfter(expire, () => child.kill())
+        )
 
       const ready = Effect.gen(function* () {
         if (running !== undefined && !running.ended) return running
-        const child = new Child(yield* Effect.sync(() => start(backend)))
+        const child = new Child(yield* Effect.sync(() => start(options.backend)))
         running = child
         yield* within(child.whenReady, child, unhurried(allowed.start))
         if (child.ended) {
@@ -186,14 +179,15 @@ export const layer = (options: KeyringProcessOptions): Layer.Layer<Keyring> =>
             // A bus that never answers asks nobody for anything; a keyring that was reached may.
             if (!child.connected || tell === undefined) return
             yield* tell(
-              `Waiting up to ${allowed.user} seconds for ${backendNames[backend]}: if it asks for a password, or for permission, answer there.`
+              `Waiting up to ${allowed.user} seconds for ${backend.label}: if it asks for a password, or for permission, answer there.`
             )
             yield* Effect.sleep(`${allowed.user - allowed.answer} seconds`)
             waited += allowed.user - allowed.answer
           })
           const outcome = yield* within(child.ask(request), child, expire)
           if (outcome !== "ended" && outcome.tag === "answer") return outcome.answer
-          if (outcome !== "ended") return yield* fail(failureOf(backend, request.account, outcome.fault))
+          if (outcome !== "ended")
+            return yield* fail(failureOf(options.backend, request.account, outcome.fault))
           child.kill()
           return yield* fail(
             waited === 0

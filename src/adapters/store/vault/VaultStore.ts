@@ -5,6 +5,7 @@ import { CredentialKey } from "../../../domain/CredentialKey.ts"
 import type { VaultSettings } from "../../../ports/Configuration.ts"
 import { CredentialLock, LockError } from "../../../ports/CredentialLock.ts"
 import { CredentialStore, StorageError } from "../../../ports/CredentialStore.ts"
+import { storageBackends } from "../../../ports/StorageBackend.ts"
 import { BackendError, Superseded } from "../../../ports/StorageFailure.ts"
 import { decodeRecord, encodeRecord } from "../CredentialRecord.ts"
 import { type Fields, type Found, keyValue } from "./KeyValue.ts"
@@ -218,7 +219,7 @@ export const layer = (
         () =>
           new StorageError({
             reason: new BackendError({
-              backend: "vault",
+              backend: storageBackends.vault,
               detail: "others write the same record all the time"
             })
           })
@@ -313,13 +314,16 @@ export const layer = (
         yield* engine.remove(name)
         if (fields?.["canary"] !== name) {
           return yield* new StorageError({
-            reason: new BackendError({ backend: "vault", detail: "it does not give back what was put there" })
+            reason: new BackendError({
+              backend: storageBackends.vault,
+              detail: "it does not give back what was put there"
+            })
           })
         }
       }).pipe(Effect.withSpan("VaultStore.unlock"))
 
       const store = CredentialStore.of({
-        description: { backend: "vault", location: `${http.address} ${path}` },
+        description: { backend: storageBackends.vault, location: `${http.address} ${path}` },
         unlock,
         get,
         put,

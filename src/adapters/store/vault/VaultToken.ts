@@ -1,9 +1,9 @@
 import { readFile } from "node:fs/promises"
-import { homedir } from "node:os"
 import { join } from "node:path"
-import { Config, Duration, Effect, Option, Redacted, Schedule, type Scope, Semaphore } from "effect"
+import { Duration, Effect, Option, Redacted, Schedule, type Scope, Semaphore } from "effect"
 import type { VaultAuth } from "../../../ports/Configuration.ts"
 import type { StorageError } from "../../../ports/CredentialStore.ts"
+import { configuredHome } from "../../platform/ConfiguredHome.ts"
 import {
   fieldOf,
   isRefusal,
@@ -59,8 +59,6 @@ export const vaultSession = (
     let held: Held | undefined
     let isRenewing = false
 
-    const home = Effect.orElseSucceed(Config.String("HOME"), homedir)
-
     const login = Effect.fnUntraced(function* (mount: string, body: object) {
       const answer = yield* http.send({ method: "POST", path: ["auth", ...mount.split("/"), "login"], body })
       const token = isRefusal(answer) ? Option.none() : textOf(answer.body, "auth", "client_token")
@@ -75,7 +73,7 @@ export const vaultSession = (
       switch (auth.method) {
         case "token": {
           if (auth.token !== undefined) return { token: auth.token, isOurs: false }
-          const path = auth.tokenFile ?? join(yield* home, ".vault-token")
+          const path = auth.tokenFile ?? join(yield* configuredHome, ".vault-token")
           const token = yield* readToken(path)
           if (Option.isNone(token)) {
             return yield* http.fail("no token", `there is no token, and none in ${path}`)
