@@ -3,7 +3,7 @@ import { Effect, Layer, Option, Schema } from "effect"
 import { StorageError } from "../../../ports/CredentialStore.ts"
 import { StorageChoices } from "../../../ports/StorageChoice.ts"
 import { Corrupt, NewerVersion } from "../../../ports/StorageFailure.ts"
-import { privateFolder } from "../encrypted-file/PrivateFolder.ts"
+import { privateFolder } from "../folder/PrivateFolder.ts"
 
 /** The name of the file. */
 export const choiceFile = "choice.json"

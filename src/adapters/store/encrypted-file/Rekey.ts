@@ -41,6 +41,21 @@ interface Examined {
   readonly opened: Option.Option<Opened>
 }
 
+/** Reads a file, and tries to open it; none if it was removed in the meantime. */
+const examine = Effect.fnUntraced(function* (
+  { files, pathOf }: SealedFolder,
+  { keys }: UnlockedSalt,
+  file: string
+) {
+  const text = yield* files.read(file)
+  if (Option.isNone(text)) return Option.none<Examined>()
+  const opened = open(keys, storageNameOf(file), text.value)
+  // A file from a newer version is not damaged, and its key is unknown.
+  if (Result.isFailure(opened) && opened.failure._tag === "Newer")
+    return yield* faultAt(pathOf(file), opened.failure)
+  return Option.some<Examined>({ file, text: text.value, opened: Result.getSuccess(opened) })
+})
+
 /**
  * Changes the password of a folder: a new `.salt` with both data keys, then every file under the new one, then the
  * same `.salt` without the old one. The steps and what an interruption leaves are in decision 0008.
@@ -48,24 +63,15 @@ interface Examined {
  * @param iterations of the key derivation, at least
  */
 export const rekey = (
-  { change, files, pathOf, refuseOrphans, replaceSalt, sealed, unlockedBy }: SealedFolder,
+  folder: SealedFolder,
   passwords: Passwords,
   iterations: number
 ): Effect.Effect<Rekeyed, StorageError | LockError | NoNewPassword> => {
-  const examine = Effect.fnUntraced(function* ({ keys }: UnlockedSalt, file: string) {
-    const text = yield* files.read(file)
-    if (Option.isNone(text)) return Option.none<Examined>()
-    const opened = open(keys, storageNameOf(file), text.value)
-    // A file from a newer version is not damaged, and its key is unknown.
-    if (Result.isFailure(opened) && opened.failure._tag === "Newer")
-      return yield* faultAt(pathOf(file), opened.failure)
-    return Option.some<Examined>({ file, text: text.value, opened: Result.getSuccess(opened) })
-  })
+  const { change, files, pathOf, refuseOrphans, replaceSalt, sealed, unlockedBy } = folder
 
-  /** Examines files. Files that were removed in the meantime are left out. */
   const examineAll = (unlocked: UnlockedSalt, names: ReadonlyArray<string>) =>
     Effect.map(
-      Effect.forEach(names, (file) => examine(unlocked, file), { concurrency: 8 }),
+      Effect.forEach(names, (file) => examine(folder, unlocked, file), { concurrency: 8 }),
       (found) => found.flatMap(Option.toArray)
     )
 

@@ -4,7 +4,7 @@ import { CredentialLock, type LockError, wholeStore } from "../../../ports/Crede
 import { StorageError } from "../../../ports/CredentialStore.ts"
 import { Corrupt, Inaccessible, NewerVersion, WrongPassword } from "../../../ports/StorageFailure.ts"
 import { maxAttempts, type Passwords } from "./Passwords.ts"
-import { type PrivateFolder, privateFolder } from "./PrivateFolder.ts"
+import { type PrivateFolder, privateFolder } from "../folder/PrivateFolder.ts"
 import { newSalt, readSalt, type UnlockedSalt, unwrap } from "./SaltFile.ts"
 import type { FileFault } from "./StoreFile.ts"
 

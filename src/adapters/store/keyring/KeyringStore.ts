@@ -5,7 +5,7 @@ import { CredentialKey } from "../../../domain/CredentialKey.ts"
 import { CredentialStore, StorageError } from "../../../ports/CredentialStore.ts"
 import { BackendError } from "../../../ports/StorageFailure.ts"
 import { decodeRecord, encodeRecord } from "../CredentialRecord.ts"
-import { privateFolder } from "../encrypted-file/PrivateFolder.ts"
+import { privateFolder } from "../folder/PrivateFolder.ts"
 import { Keyring } from "./Keyring.ts"
 
 /** Where the names are kept. */

@@ -69,6 +69,23 @@ const textWarnings = (body: unknown): ReadonlyArray<string> => {
   return Array.isArray(warnings) ? warnings.filter((warning) => typeof warning === "string") : []
 }
 
+/** The route of a record, or of the folder of all records. */
+const at = (mount: Mount, part: "data" | "metadata" | "destroy", name?: string): ReadonlyArray<string> => [
+  ...mount.path,
+  ...(mount.version === 2 ? [part] : []),
+  ...mount.prefix,
+  ...(name === undefined ? [] : [name])
+]
+
+/** The versions in a record's metadata that are older than one, and not destroyed. */
+const olderVersions = (metadata: VaultReply, than: number): ReadonlyArray<number> => {
+  const versions = "errors" in metadata ? undefined : fieldOf(metadata.body, "data", "versions")
+  return Object.entries(typeof versions === "object" && versions !== null ? versions : {})
+    .filter(([, version]) => fieldOf(version, "destroyed") !== true)
+    .map(([number]) => Number(number))
+    .filter((number) => number < than)
+}
+
 type KeyValueSettings = Pick<VaultSettings, "mountPoint" | "pathPrefix" | "kvVersion">
 
 /** Asks Vault for the engine of the mount, as its own command line does. A 404 of a record would prove nothing. */
@@ -122,13 +139,6 @@ export const keyValue = (http: VaultHttp, session: VaultSession, settings: KeyVa
         )
       : Effect.succeed(known)
   ).pipe(turn.withPermit)
-
-  const at = (found: Mount, part: "data" | "metadata" | "destroy", name?: string) => [
-    ...found.path,
-    ...(found.version === 2 ? [part] : []),
-    ...found.prefix,
-    ...(name === undefined ? [] : [name])
-  ]
 
   /** A 400 is about the request, and so about the settings. */
   const refuse = (answer: { readonly errors: ReadonlyArray<string> }) =>
@@ -198,12 +208,8 @@ export const keyValue = (http: VaultHttp, session: VaultSession, settings: KeyVa
     prune: Effect.fn("KeyValue.prune")(function* (name: string, except: number) {
       const found = yield* mount
       if (found.version === 1) return
-      const answer = yield* session.send({ method: "GET", path: at(found, "metadata", name) })
-      const versions = "errors" in answer ? undefined : fieldOf(answer.body, "data", "versions")
-      const old = Object.entries(typeof versions === "object" && versions !== null ? versions : {})
-        .filter(([, version]) => fieldOf(version, "destroyed") !== true)
-        .map(([number]) => Number(number))
-        .filter((number) => number < except)
+      const metadata = yield* session.send({ method: "GET", path: at(found, "metadata", name) })
+      const old = olderVersions(metadata, except)
       if (old.length === 0) return
       const destroyed = yield* session.send({
         method: "POST",

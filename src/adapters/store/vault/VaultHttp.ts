@@ -93,6 +93,16 @@ const redirectOf = (from: URL, { headers, status }: RawResponse): URL | undefine
 const encodeSegment = (segment: string): string =>
   /^\.{1,2}$/.test(segment) ? segment.replaceAll(".", "%252E") : encodeURIComponent(segment)
 
+const headersOf = ({ token }: VaultRequest, namespace: string | undefined, body: string | undefined) => ({
+  accept: "application/json",
+  "x-vault-request": "true",
+  ...(namespace === undefined ? {} : { "x-vault-namespace": namespace }),
+  ...(token === undefined ? {} : { "x-vault-token": Redacted.value(token) }),
+  ...(body === undefined
+    ? {}
+    : { "content-type": "application/json", "content-length": Buffer.byteLength(body) })
+})
+
 /** A client with the settings' TLS and namespace. Its connections close with the scope. */
 export const vaultHttp = (
   settings: Pick<VaultSettings, "url" | "namespace" | "tls">
@@ -102,16 +112,6 @@ export const vaultHttp = (
     const address = url.origin
     const pool = yield* connectionPool(settings)
     const failure = (problem: VaultProblem, detail: string) => new VaultFailure({ address, problem, detail })
-
-    const headersOf = ({ token }: VaultRequest, body: string | undefined) => ({
-      accept: "application/json",
-      "x-vault-request": "true",
-      ...(namespace === undefined ? {} : { "x-vault-namespace": namespace }),
-      ...(token === undefined ? {} : { "x-vault-token": Redacted.value(token) }),
-      ...(body === undefined
-        ? {}
-        : { "content-type": "application/json", "content-length": Buffer.byteLength(body) })
-    })
 
     /** Why there is no response: `late` if a timeout ended the request. */
     const explainNone = (late: "connecting" | "waiting" | undefined, timeout: Duration.Duration) => {
@@ -146,7 +146,7 @@ export const vaultHttp = (
       })
       const body = request.body === undefined ? undefined : JSON.stringify(request.body)
       const { method } = request
-      const options = { agent, method, signal: abort.signal, headers: headersOf(request, body) }
+      const options = { agent, method, signal: abort.signal, headers: headersOf(request, namespace, body) }
       const raw = yield* exchange(target, options, body, () => {
         isConnected = true
       }).pipe(
