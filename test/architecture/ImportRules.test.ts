@@ -15,6 +15,12 @@ describe("the architecture of src", () => {
   const planted: ReadonlyArray<readonly [rule: string, file: string, source: string]> = [
     ["domain stands on nothing", "src/domain/A.ts", `import type { B } from "../ports/B.ts"`],
     ["ports stand on domain", "src/ports/A.ts", `export { b } from "../app/B.ts"`],
+    ["contracts stand on domain and ports", "src/testing/A.ts", `import { b } from "../adapters/x/B.ts"`],
+    [
+      "only adapters and the root import packages and Node",
+      "src/testing/A.ts",
+      `import { assert } from "vitest"`
+    ],
     ["app does not see adapters", "src/app/A.ts", `const b = await import("../adapters/http/B.ts")`],
     ["app does not see adapters", "src/app/cli/A.ts", `type B = import("../../adapters/http/B.ts").B`],
     [

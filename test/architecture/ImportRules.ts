@@ -94,6 +94,8 @@ export const violationsOf = (file: string, source: string): ReadonlyArray<Violat
       if (isRoot || isDoor || !target.startsWith("src/")) continue
       if (layer === "domain" && to !== "domain") broken("domain stands on nothing", target)
       if (layer === "ports" && to !== "domain" && to !== "ports") broken("ports stand on domain", target)
+      if (layer === "testing" && !["domain", "ports", "testing"].includes(to))
+        broken("contracts stand on domain and ports", target)
       if (layer === "app" && to === "adapters") broken("app does not see adapters", target)
       if (layer === "app" && roots.test(target)) broken("the composition root stands above app", target)
       if (layer === "app" && to === "app") {
