@@ -12,7 +12,11 @@ import {
 import { CredentialLock } from "../../src/ports/CredentialLock.ts"
 import { CredentialStore, StorageError } from "../../src/ports/CredentialStore.ts"
 import { UserInteraction } from "../../src/ports/UserInteraction.ts"
-import { storageBackends, type StorageBackendName } from "../../src/ports/StorageBackend.ts"
+import {
+  type StorageBackend,
+  storageBackends,
+  type StorageBackendName
+} from "../../src/ports/StorageBackend.ts"
 import { StorageBackends } from "../../src/ports/StorageBackends.ts"
 import { type StorageChoice, StorageChoices } from "../../src/ports/StorageChoice.ts"
 import type { StorageFailure } from "../../src/ports/StorageFailure.ts"
@@ -48,6 +52,8 @@ export class Machine extends Context.Service<
 export interface MachineOptions {
   readonly backend?: StorageSettings["backend"]
   readonly vault?: VaultSettings
+  /** Backends from outside the project. The first one is set up with an address and credentials. */
+  readonly outside?: ReadonlyArray<StorageBackend>
   /** Absent: the system has no keyring. */
   readonly keyring?: StorageBackendName
   /** What is wrong with a backend: with everything, or with writing alone. */
@@ -72,11 +78,13 @@ export const machine = (options: MachineOptions = {}) =>
   Layer.effectContext(
     Effect.gen(function* () {
       const backends = new Map<string, CredentialStore["Service"]>()
-      for (const backend of ["encrypted", "secretservice", "vault", "keychain"] as const) {
+      const { encrypted, keychain, secretservice, vault } = storageBackends
+      const known = [encrypted, secretservice, vault, keychain, ...(options.outside ?? [])]
+      for (const backend of known) {
         const built = Context.get(yield* Layer.build(Layer.fresh(MemoryStore.layer)), CredentialStore)
-        backends.set(backend, {
+        backends.set(backend.name, {
           ...built,
-          description: { backend: storageBackends[backend], location: `the ${backend}` }
+          description: { backend, location: `the ${backend.name}` }
         })
       }
       const raw = (backend: string) => {
@@ -138,12 +146,14 @@ export const machine = (options: MachineOptions = {}) =>
         Context.add(StorageBackends, {
           automatic: {
             addressed:
-              options.vault === undefined
-                ? undefined
-                : {
-                    backend: storageBackends.vault,
-                    hasCredentials: hasVaultCredentials(options.vault.auth)
-                  },
+              options.outside?.[0] !== undefined
+                ? { backend: options.outside[0], hasCredentials: true }
+                : options.vault === undefined
+                  ? undefined
+                  : {
+                      backend: storageBackends.vault,
+                      hasCredentials: hasVaultCredentials(options.vault.auth)
+                    },
             keyring: options.keyring === undefined ? undefined : storageBackends[options.keyring],
             fallback: storageBackends.encrypted
           },
