@@ -37,7 +37,7 @@ export interface Leases {
   readonly heldOn: (name: string) => Lease | undefined
   /** True if a record carries this lease. */
   readonly isOn: (fields: Fields | undefined, lease: Lease) => boolean
-  /** Replaces a record and its lease, whoever holds it; none if another write was first. */
+  /** Replaces a record together with any lease on it; none if another write was first. */
   readonly seize: (name: string, over: number) => Effect.Effect<Option.Option<Lease>, StorageError>
   /** Writes a record under its lease; false if the lease is lost. */
   readonly write: (
