@@ -1,36 +1,27 @@
-import { mkdirSync, readFileSync, statSync } from "node:fs"
+import { mkdirSync, statSync } from "node:fs"
 import { enableCompileCache } from "node:module"
-import { homedir } from "node:os"
 import { isAbsolute, join } from "node:path"
+import { dataFolder, homeFolder } from "./adapters/platform/HomeFolder.ts"
+import { chosenBackend, prefetchOf } from "./live/Prefetch.ts"
 
 const words = process.argv.slice(2)
+const home = homeFolder((name) => process.env[name])
 
-/** The oldest Node that this runs on: `engines` in package.json. */
-const oldest = [22, 19] as const
+/** The minNode supported Node: `engines` in package.json. */
+const minNode = [22, 19] as const
 
-/** Nothing below is known to an older one: it would end with a stack trace. */
+/** An older Node lacks what the program imports, and would end with a stack trace. */
 const isOldNode = () => {
   const [major = 0, minor = 0] = process.versions.node.split(".").map(Number)
-  return major < oldest[0] || (major === oldest[0] && minor < oldest[1])
+  return major < minNode[0] || (major === minNode[0] && minor < minNode[1])
 }
 
 /** Commands that open no store. */
 const withoutStore = /^(servers|--?h(elp)?|-V|--version|--completions(=.*)?)$/
 
-/** The backend that was chosen, as far as can be told at a glance; it decides nothing but what is begun early. */
-const chosen = (folder: string): unknown => {
-  try {
-    return (JSON.parse(readFileSync(join(folder, "storage", "choice.json"), "utf8")) as { backend?: unknown })
-      .backend
-  } catch {
-    // Nothing is chosen yet, or the store itself will have something to say about it.
-    return undefined
-  }
-}
-
 /**
- * The server that this is probably about, for what is begun early alone: the first word that is neither a command nor a
- * flag, where its name is kept as it is written. With an account it is kept under another.
+ * The server that this run is probably about: the first word that is neither a command nor a flag, if its storage name
+ * is the same. Absent with an account, which has another storage name.
  */
 const probableServer = () => {
   if (words.some((word) => word.startsWith("--account"))) return undefined
@@ -39,38 +30,38 @@ const probableServer = () => {
   return word !== undefined && /^[a-z0-9_-]+$/.test(word) ? word : undefined
 }
 
-/** Begins what the store will take longest for, before the rest of the program is loaded. */
+/** Starts the slow first step of the store before the rest of the program is loaded. */
 const prefetch = async () => {
   if (words.length === 0 || words.some((word) => withoutStore.test(word))) return
-  const folder = join(homedir(), ".mcp_cli")
-  const backend = chosen(folder)
-  if (backend === "secretservice" || backend === "keychain" || backend === "windows") {
+  const folder = dataFolder(home)
+  const found = prefetchOf(chosenBackend(folder))
+  if (found.step === "start-keyring") {
     const KeyringStart = await import("./adapters/store/keyring/KeyringStart.ts")
-    KeyringStart.prefetch(backend, probableServer())
-  } else if (backend !== "vault") {
+    KeyringStart.prefetch(found.backend, probableServer())
+  } else if (found.step === "derive-key") {
     const KeyDerivation = await import("./adapters/store/encrypted-file/KeyDerivation.ts")
     KeyDerivation.prefetch(join(folder, "tokens", ".salt"), process.env["MCP_CLI_ENCRYPTION_KEY"])
   }
 }
 
-/** Where this user's caches are, by the custom of the system. */
+/** The folder for caches, by the convention of the operating system. */
 const caches = () => {
   const { LOCALAPPDATA, XDG_CACHE_HOME } = process.env
   switch (process.platform) {
     case "darwin":
-      return join(homedir(), "Library", "Caches")
+      return join(home, "Library", "Caches")
     case "win32":
-      return LOCALAPPDATA ?? join(homedir(), "AppData", "Local")
+      return LOCALAPPDATA ?? join(home, "AppData", "Local")
     default:
       return XDG_CACHE_HOME !== undefined && isAbsolute(XDG_CACHE_HOME)
         ? XDG_CACHE_HOME
-        : join(homedir(), ".cache")
+        : join(home, ".cache")
   }
 }
 
 /**
- * What this run is for. Node keeps the code that the first run compiled, and no more: each purpose has its own, so that
- * a first `--version` does not slow every token after it.
+ * What this run is for. Node's compile cache holds only what the first run compiled. Each purpose has its own cache, so
+ * that a first `--version` does not slow down every `auth token` after it.
  */
 const purpose = () => {
   if (words.includes("token")) return "token"
@@ -80,17 +71,17 @@ const purpose = () => {
 }
 
 /**
- * Keeps compiled code where nobody but this user can write: what is found there is run. Node's own place for it is in
- * the system's temporary folder, where whoever comes first may leave some for others.
+ * Enables the compile cache in a folder that only this user can write to, because Node runs what it finds there. Node's
+ * default is in the system's temporary folder, where another user may have put code first.
  */
-const keepCompiledCode = () => {
+const cacheCompiledCode = () => {
   const folder = join(caches(), "mcp-cli", "code", purpose())
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 })
     const { mode, uid } = statSync(folder)
     if (process.getuid !== undefined && (uid !== process.getuid() || (mode & 0o022) !== 0)) return
   } catch {
-    // A home that cannot be written to: the program is as slow as in its first run.
+    // The home folder is not writable: the program is as slow as in its first run.
     return
   }
   enableCompileCache(folder)
@@ -100,12 +91,12 @@ const main = async () => {
   if (isOldNode()) {
     process.exitCode = 2
     process.stderr.write(
-      `mcp-cli: This is Node ${process.versions.node}, and mcp-cli needs ${oldest.join(".")} or newer. Install one (https://nodejs.org), or run it by one that npx fetches: npx -p node@24 mcp-cli ...\n`
+      `mcp-cli: This is Node ${process.versions.node}, and mcp-cli needs ${minNode.join(".")} or newer. Install a newer one (https://nodejs.org), or let npx fetch it: npx -p node@24 mcp-cli ...\n`
     )
     return
   }
   await prefetch()
-  keepCompiledCode()
+  cacheCompiledCode()
   await import("./main.ts")
 }
 

@@ -1,5 +1,11 @@
-/** Adapters in memory, a scripted authorization server, and a scripted user: the core without a network or a disk. */
+/**
+ * Adapters in memory, a scripted authorization server, and a scripted user: the core without a network or a disk.
+ * For authors of stores: the contracts that a store and its lock fulfil.
+ */
 export * as MemoryLock from "./adapters/lock/MemoryLock.ts"
 export * as MemoryStore from "./adapters/store/memory/MemoryStore.ts"
 export * as ScriptedAuthorizationServer from "./adapters/scripted/ScriptedAuthorizationServer.ts"
 export * as ScriptedUser from "./adapters/scripted/ScriptedUser.ts"
+export { type ContractCase, ContractViolation, exampleCredential } from "./testing/Contract.ts"
+export { credentialLockContract } from "./testing/CredentialLockContract.ts"
+export { credentialStoreContract } from "./testing/CredentialStoreContract.ts"

@@ -1,24 +1,29 @@
-import { homedir } from "node:os"
 import { join } from "node:path"
-import { Config, Context, Effect, Layer, Semaphore } from "effect"
+import { Context, Duration, Effect, Layer, LayerMap } from "effect"
 import * as MemoryLock from "../adapters/lock/MemoryLock.ts"
 import * as ProcessLock from "../adapters/lock/ProcessLock.ts"
+import { configuredHome } from "../adapters/platform/ConfiguredHome.ts"
+import { dataFolder } from "../adapters/platform/HomeFolder.ts"
 import * as StorageChoiceFile from "../adapters/store/choice/StorageChoiceFile.ts"
 import * as EncryptedFileStore from "../adapters/store/encrypted-file/EncryptedFileStore.ts"
 import type { KeyringBackend } from "../adapters/store/keyring/KeyringName.ts"
 import * as MemoryStore from "../adapters/store/memory/MemoryStore.ts"
-import { Configuration, type ConfigurationError, type StorageSettings } from "../ports/Configuration.ts"
+import {
+  Configuration,
+  type ConfigurationError,
+  hasVaultCredentials,
+  type StorageSettings
+} from "../ports/Configuration.ts"
 import { CredentialLock } from "../ports/CredentialLock.ts"
 import { CredentialStore, StorageError } from "../ports/CredentialStore.ts"
 import { UserInteraction } from "../ports/UserInteraction.ts"
 import type { SecretPrompt } from "../ports/SecretPrompt.ts"
-import { type OpenStorage, StorageBackends } from "../ports/StorageBackends.ts"
-import { type StorageBackend, Unavailable } from "../ports/StorageFailure.ts"
+import { type StorageBackend, storageBackends, type StorageBackendName } from "../ports/StorageBackend.ts"
+import { StorageBackends } from "../ports/StorageBackends.ts"
+import { Unavailable } from "../ports/StorageFailure.ts"
 
-/** Our folder in the user's home. */
-const home = Effect.map(Effect.orElseSucceed(Config.String("HOME"), homedir), (path) =>
-  join(path, ".mcp_cli")
-)
+/** The folder of mcp-cli in the user's home. */
+const home = Effect.map(configuredHome, dataFolder)
 
 /** The keyring of an operating system. */
 const keyrings: Partial<Record<NodeJS.Platform, KeyringBackend>> = {
@@ -27,7 +32,7 @@ const keyrings: Partial<Record<NodeJS.Platform, KeyringBackend>> = {
   linux: "secretservice"
 }
 
-/** The choice of a backend, in the user's home. */
+/** The choice of the backend, in the user's home. */
 export const choices = Layer.unwrap(
   Effect.map(home, (folder) => StorageChoiceFile.layer({ directory: join(folder, "storage") }))
 )
@@ -36,7 +41,7 @@ const processLock = Layer.unwrap(
   Effect.map(home, (folder) => ProcessLock.layer({ directory: join(folder, "locks") }))
 )
 
-/** The encrypted files of the user's home, and the way to give them another password. */
+/** The encrypted files in the user's home, and the service that changes their password. */
 export const encryptedFiles = Layer.unwrap(
   Effect.gen(function* () {
     const { password } = yield* Configuration.use((file) => file.tokenStorage)
@@ -44,16 +49,17 @@ export const encryptedFiles = Layer.unwrap(
   })
 ).pipe(Layer.provideMerge(processLock))
 
-/** Each backend's store and lock. What only some machines need is loaded only there. */
+/** The store and the lock of each backend. Code that only some machines need is loaded there only. */
 const layerOf = Effect.fnUntraced(function* (
-  backend: StorageBackend,
+  backend: StorageBackendName,
   { password, vault }: StorageSettings
 ): Effect.fn.Return<
   Layer.Layer<CredentialStore | CredentialLock, never, SecretPrompt>,
   StorageError,
   UserInteraction
 > {
-  const unavailable = (detail: string) => new StorageError({ reason: new Unavailable({ backend, detail }) })
+  const unavailable = (detail: string) =>
+    new StorageError({ reason: new Unavailable({ backend: storageBackends[backend], detail }) })
   const folder = yield* home
   switch (backend) {
     case "memory":
@@ -92,7 +98,18 @@ const layerOf = Effect.fnUntraced(function* (
   }
 })
 
-/** The backends of this machine, each opened when it is first asked for. */
+/** A backend whose name this version does not know, as in a choice that a newer version made. */
+const unknown = (name: string): StorageBackend => ({
+  name,
+  label: `the backend ${name}`,
+  lockScope: "machine",
+  lasting: true,
+  hints: { unavailable: "Upgrade mcp-cli, or name another backend.", locked: "" }
+})
+
+const isKnown = (name: string): name is StorageBackendName => Object.hasOwn(storageBackends, name)
+
+/** The backends of this machine. Each is opened when it is first needed. */
 export const backends: Layer.Layer<
   StorageBackends,
   ConfigurationError,
@@ -101,27 +118,28 @@ export const backends: Layer.Layer<
   StorageBackends,
   Effect.gen(function* () {
     const settings = yield* Configuration.use((file) => file.tokenStorage)
-    const context = yield* Effect.context<UserInteraction | SecretPrompt>()
-    const scope = yield* Effect.scope
-    const turn = Semaphore.makeUnsafe(1)
-    const opened = new Map<StorageBackend, OpenStorage>()
+    const keyring = keyrings[process.platform]
+    const opened = yield* LayerMap.make(
+      (backend: StorageBackendName) => Layer.unwrap(layerOf(backend, settings)),
+      { idleTimeToLive: Duration.infinity }
+    )
     return StorageBackends.of({
-      keyring: keyrings[process.platform],
-      open: Effect.fn("StorageBackends.open")(
-        function* (backend: StorageBackend) {
-          const before = opened.get(backend)
-          if (before !== undefined) return before
-          const built = yield* Layer.buildWithScope(yield* layerOf(backend, settings), scope)
-          const storage = {
-            store: Context.get(built, CredentialStore),
-            lock: Context.get(built, CredentialLock)
-          }
-          opened.set(backend, storage)
-          return storage
-        },
-        turn.withPermit,
-        Effect.provideContext(context)
-      )
+      automatic: {
+        addressed:
+          settings.vault === undefined
+            ? undefined
+            : { backend: storageBackends.vault, hasCredentials: hasVaultCredentials(settings.vault.auth) },
+        keyring: keyring === undefined ? undefined : storageBackends[keyring],
+        fallback: storageBackends.encrypted
+      },
+      open: Effect.fn("StorageBackends.open")(function* (name: string) {
+        if (!isKnown(name)) {
+          const detail = "this version of mcp-cli does not know it"
+          return yield* new StorageError({ reason: new Unavailable({ backend: unknown(name), detail }) })
+        }
+        const context = yield* opened.contextEffect(name)
+        return { store: Context.get(context, CredentialStore), lock: Context.get(context, CredentialLock) }
+      }, Effect.scoped)
     })
   })
 )

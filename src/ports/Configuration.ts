@@ -2,7 +2,7 @@ import { Context, type Effect, type Redacted, Schema } from "effect"
 import { quotedName, renderFieldPath } from "../domain/FieldPath.ts"
 import { printable } from "../domain/PrintableText.ts"
 import type { Server } from "../domain/Server.ts"
-import type { StorageBackend } from "./StorageFailure.ts"
+import type { StorageBackendName } from "./StorageBackend.ts"
 
 /** One problem of the configuration, as data. It has the fields of a Standard Schema issue: `path` and `message`. */
 export class ConfigurationIssue extends Schema.Class<ConfigurationIssue>("ConfigurationIssue")({
@@ -88,6 +88,10 @@ export type VaultAuth =
       readonly jwt: Redacted.Redacted | { readonly file: string }
     }
 
+/** True if the settings or the environment say how to authenticate, not only where Vault is. */
+export const hasVaultCredentials = (auth: VaultAuth): boolean =>
+  auth.method !== "token" || auth.token !== undefined || auth.tokenFile !== undefined
+
 /** Where Vault is, and which part of it this program uses: the `vault...` fields, then the `VAULT_...` variables. */
 export interface VaultSettings {
   readonly url: URL
@@ -110,7 +114,7 @@ export interface VaultSettings {
 
 /** The `tokenStorage` block, decoded. */
 export interface StorageSettings {
-  readonly backend: "auto" | StorageBackend
+  readonly backend: "auto" | StorageBackendName
   /** Password of the encrypted files, if the configuration holds it. */
   readonly password: Redacted.Redacted | undefined
   /** Absent: neither the configuration nor the environment says where Vault is. */

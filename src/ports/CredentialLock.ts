@@ -1,11 +1,11 @@
 import { Context, type Effect, Schema } from "effect"
 import { CredentialKey } from "../domain/CredentialKey.ts"
 
-/** Another process held the lock all the time that we waited, or the lock cannot be made at all. */
+/** The lock was not acquired: another process held it until the timeout, or the system refused it. */
 export class LockError extends Schema.TaggedError<LockError>()("LockError", {
   /** What is locked. */
   name: Schema.String,
-  /** Set where the system refused; absent: another process holds it. */
+  /** Why the system refused; absent: another process holds the lock. */
   detail: Schema.optionalKey(Schema.String)
 }) {
   override get message(): string {
@@ -16,8 +16,8 @@ export class LockError extends Schema.TaggedError<LockError>()("LockError", {
 }
 
 /**
- * What is done under a lock: a refresh or another write of the key (seconds); a sign-in (as long as a user takes); or
- * something that concerns all keys of a store at once (`store`, whose key is {@link wholeStore}).
+ * What the holder does: a refresh or another write of the key (seconds), a sign-in (as long as a user takes), or
+ * a change of all keys of a store at once (`store`, whose key is {@link wholeStore}).
  */
 export type LockPurpose = "refresh" | "sign-in" | "store"
 
@@ -25,13 +25,15 @@ export type LockPurpose = "refresh" | "sign-in" | "store"
 export const wholeStore: CredentialKey = CredentialKey.of("all")
 
 /**
- * One holder at a time for a credential, across fibers and processes. A holder that dies frees it at once or within
- * seconds. The purposes of a key are as many locks.
+ * A mutex per key and purpose, across fibers and processes.
+ *
+ * If the holder dies, the lock is free immediately or within seconds. Locks of one key with different purposes are
+ * independent. A lock is not re-entrant.
  */
 export class CredentialLock extends Context.Service<
   CredentialLock,
   {
-    /** Runs an effect while holding the lock; waits for it, and fails with `LockError` when it waited too long. */
+    /** Runs an effect while holding the lock. Waits for the lock, and fails with `LockError` after a timeout. */
     readonly withLock: (
       key: CredentialKey,
       purpose: LockPurpose

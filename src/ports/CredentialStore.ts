@@ -1,9 +1,10 @@
 import { Context, type Effect, type Option, Schema } from "effect"
 import type { Credential } from "../domain/Credential.ts"
 import type { CredentialKey } from "../domain/CredentialKey.ts"
-import { explainStorage, type StorageBackend, StorageFailure } from "./StorageFailure.ts"
+import type { StorageBackend } from "./StorageBackend.ts"
+import { explainStorage, StorageFailure } from "./StorageFailure.ts"
 
-/** A store failed; `reason` says how, and the message what to do. Never holds what was stored. */
+/** A store failed. `reason` says how, `message` what to do. Neither contains stored data. */
 export class StorageError extends Schema.TaggedError<StorageError>()("StorageError", {
   reason: StorageFailure
 }) {
@@ -12,36 +13,37 @@ export class StorageError extends Schema.TaggedError<StorageError>()("StorageErr
   }
 }
 
-/** Where a store keeps things, for people. */
+/** Which store this is, for messages. */
 export interface StorageDescription {
-  /** The name in `tokenStorage.backend`. */
   readonly backend: StorageBackend
   /** A path, an address, or the name of a service; never a secret. */
   readonly location: string
 }
 
 /**
- * Keeps credentials, never in plain text. A write is there as a whole or not at all, and once `put` has returned
- * it survives the process and the machine stopping. Writers of one key hold its {@link CredentialLock}.
+ * Stores credentials, never in plain text.
+ *
+ * A write is atomic, and durable once `put` has returned: it survives the end of the process and of the machine.
+ * Writers of a key hold its {@link CredentialLock}.
  */
 export class CredentialStore extends Context.Service<
   CredentialStore,
   {
     readonly description: StorageDescription
     /**
-     * Unlocks the store, or sets it up where it is new, so that a later `put` has nothing left to ask: done before
-     * a user is sent to the browser.
+     * Unlocks the store, or sets up a new one, so that a later `put` needs no user. Callers unlock it before they
+     * open a browser.
      */
     readonly unlock: Effect.Effect<void, StorageError>
-    /** The credential under a key; none where there is none. */
+    /** Returns the credential of a key, if there is one. */
     readonly get: (key: CredentialKey) => Effect.Effect<Option.Option<Credential>, StorageError>
-    /** Keeps a credential in place of the one under its key. */
+    /** Replaces the credential of a key. */
     readonly put: (key: CredentialKey, credential: Credential) => Effect.Effect<void, StorageError>
-    /** Forgets a key, readable or not; true where there was something. Needs no password. */
+    /** Removes a key, even if its record is unreadable. Returns true if there was a record. Needs no password. */
     readonly remove: (key: CredentialKey) => Effect.Effect<boolean, StorageError>
-    /** Forgets everything, the store's own password included: the next `put` starts a new one. Needs no password. */
+    /** Removes everything, including the store's own password. The next `put` sets up a new store. Needs no password. */
     readonly clear: Effect.Effect<void, StorageError>
-    /** The keys kept, sorted by name. Needs no password. */
+    /** Returns the stored keys, sorted by storage name. Needs no password. */
     readonly list: Effect.Effect<ReadonlyArray<CredentialKey>, StorageError>
   }
 >()("mcp-cli-oauth/ports/CredentialStore") {}

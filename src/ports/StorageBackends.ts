@@ -1,7 +1,7 @@
 import { Context, type Effect } from "effect"
 import type { CredentialLock } from "./CredentialLock.ts"
 import type { CredentialStore, StorageError } from "./CredentialStore.ts"
-import type { StorageBackend } from "./StorageFailure.ts"
+import type { StorageBackend } from "./StorageBackend.ts"
 
 /** A store, and the lock that goes with it. */
 export interface OpenStorage {
@@ -9,16 +9,33 @@ export interface OpenStorage {
   readonly lock: CredentialLock["Service"]
 }
 
-/** Every backend that can be had on this machine. */
+/** The backends that `auto` chooses from on this machine. */
+export interface AutomaticBackends {
+  /** The backend that the configuration or the environment gives an address for; absent: none has one. */
+  readonly addressed:
+    | {
+        readonly backend: StorageBackend
+        /** True if they also say how to authenticate to it. Only then does `auto` choose it. */
+        readonly hasCredentials: boolean
+      }
+    | undefined
+  /** The keyring of this operating system; absent: no supported one. */
+  readonly keyring: StorageBackend | undefined
+  /** The backend that works on every machine. */
+  readonly fallback: StorageBackend
+}
+
+/** Every backend of this machine. */
 export class StorageBackends extends Context.Service<
   StorageBackends,
   {
-    /** The keyring of this operating system; absent: none that is known. */
-    readonly keyring: StorageBackend | undefined
+    readonly automatic: AutomaticBackends
     /**
-     * The backend, opened once and closed with the layer. It fails with `Unavailable` only for what can be known
-     * without asking it: another system's keyring, or a Vault that nobody said the address of.
+     * Opens the backend of a name, once; the layer closes it.
+     *
+     * Fails with `Unavailable` for what is known without contacting the backend: an unknown name, the keyring of
+     * another operating system, a Vault without an address.
      */
-    readonly open: (backend: StorageBackend) => Effect.Effect<OpenStorage, StorageError>
+    readonly open: (name: string) => Effect.Effect<OpenStorage, StorageError>
   }
 >()("mcp-cli-oauth/ports/StorageBackends") {}

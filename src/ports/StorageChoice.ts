@@ -1,28 +1,28 @@
 import { Context, type Effect, type Option } from "effect"
 import type { StorageError } from "./CredentialStore.ts"
-import type { StorageBackend } from "./StorageFailure.ts"
 
-/** Which backend this machine keeps its sign-ins in, once that has been decided. */
+/** The backend that this machine stores its sign-ins in, once that is decided. */
 export interface StorageChoice {
-  readonly backend: StorageBackend
-  /** Why, for people: completes "chosen because". */
+  /** The name of the backend. */
+  readonly backend: string
+  /** Completes "chosen because" in messages. */
   readonly reason: string
   /** Milliseconds since the epoch. */
   readonly since: number
-  /** Backends that sign-ins were moved out of, and that may still hold copies: a move that was interrupted. */
-  readonly migratingFrom: ReadonlyArray<StorageBackend>
+  /** Names of backends that may still hold copies because a move out of them was interrupted. */
+  readonly migratingFrom: ReadonlyArray<string>
 }
 
 /**
- * Remembers the choice, so that a keyring which cannot be reached today does not scatter sign-ins over two backends.
+ * Remembers the choice, so that a keyring which is unavailable today does not scatter sign-ins over two backends.
  * It holds no secret.
  */
 export class StorageChoices extends Context.Service<
   StorageChoices,
   {
-    /** None where nothing was chosen yet. */
+    /** The current choice; none before the first one. */
     readonly read: Effect.Effect<Option.Option<StorageChoice>, StorageError>
-    /** Takes the place of the former choice, as a whole or not at all, and is seen by every process from then on. */
+    /** Replaces the choice atomically. Every process sees the new one from then on. */
     readonly write: (choice: StorageChoice) => Effect.Effect<void, StorageError>
   }
 >()("mcp-cli-oauth/ports/StorageChoices") {}

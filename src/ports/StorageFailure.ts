@@ -1,28 +1,5 @@
 import { Schema } from "effect"
-
-/** The names of `tokenStorage.backend` that keep something. */
-export const storageBackends = [
-  "keychain",
-  "windows",
-  "secretservice",
-  "vault",
-  "encrypted",
-  "memory"
-] as const
-/** A place where credentials can be kept, by its name in `tokenStorage.backend`. */
-export type StorageBackend = (typeof storageBackends)[number]
-
-/** The backends as people know them. */
-export const backendNames: Readonly<Record<StorageBackend, string>> = {
-  keychain: "the macOS Keychain",
-  windows: "the Windows Credential Manager",
-  secretservice: "the Secret Service (the keyring of this desktop)",
-  vault: "Vault",
-  encrypted: "encrypted files",
-  memory: "memory"
-}
-
-const Backend = Schema.Literals(storageBackends)
+import { StorageBackend } from "./StorageBackend.ts"
 
 /** Nothing to unlock the store with: no password in the configuration or the environment, and nobody to ask. */
 export class NoPassword extends Schema.TaggedClass<NoPassword>()("NoPassword", {
@@ -56,34 +33,34 @@ export class Inaccessible extends Schema.TaggedClass<Inaccessible>()("Inaccessib
 }) {}
 /** The backend is not there at all. The only reason for which `auto` goes on to another one. */
 export class Unavailable extends Schema.TaggedClass<Unavailable>()("Unavailable", {
-  backend: Backend,
+  backend: StorageBackend,
   detail: Schema.String
 }) {}
 /** The backend is there, but locked, and nobody has unlocked it. */
 export class Locked extends Schema.TaggedClass<Locked>()("Locked", {
-  backend: Backend,
+  backend: StorageBackend,
   detail: Schema.String
 }) {}
 /** The system, or the user it asked, does not let us. */
 export class Denied extends Schema.TaggedClass<Denied>()("Denied", {
-  backend: Backend,
+  backend: StorageBackend,
   detail: Schema.String
 }) {}
 /** The backend did not answer in time. What was asked of it may still have happened. */
 export class TimedOut extends Schema.TaggedClass<TimedOut>()("TimedOut", {
-  backend: Backend,
+  backend: StorageBackend,
   /** Seconds. */
   after: Schema.Finite,
   detail: Schema.String
 }) {}
 /** The backend cannot hold a record of this kind. Nothing was changed. */
 export class Unsupported extends Schema.TaggedClass<Unsupported>()("Unsupported", {
-  backend: Backend,
+  backend: StorageBackend,
   detail: Schema.String
 }) {}
 /** The backend answered in a way that it should not. */
 export class BackendError extends Schema.TaggedClass<BackendError>()("BackendError", {
-  backend: Backend,
+  backend: StorageBackend,
   detail: Schema.String
 }) {}
 /** Another process has stored something newer since the lock was taken: it counts, and nothing was overwritten. */
@@ -172,25 +149,6 @@ export const isOfWholeStore = (reason: StorageFailure): boolean => {
   }
 }
 
-const unlocking: Readonly<Record<StorageBackend, string>> = {
-  keychain: "Run security unlock-keychain, or log in at the screen, then try again.",
-  windows: "Log in to Windows with your password, then try again.",
-  secretservice:
-    'Unlock it (log in at the screen, or open its manager), then try again. Without a desktop set "tokenStorage.backend" to "encrypted".',
-  vault: "Unseal it, then try again.",
-  encrypted: "Give its password, then try again.",
-  memory: "Try again."
-}
-
-const having: Readonly<Record<StorageBackend, string>> = {
-  keychain: "Name a backend that this system has: mcp-cli storage shows the one in use.",
-  windows: "Name a backend that this system has: mcp-cli storage shows the one in use.",
-  secretservice: 'Start it, or set "tokenStorage.backend" to "encrypted".',
-  vault: "Set VAULT_ADDR and VAULT_TOKEN, or name another backend.",
-  encrypted: "Name another backend.",
-  memory: "Name another backend."
-}
-
 /** A failure in words: what happened, and what to do. */
 export const explainStorage = (reason: StorageFailure): string => {
   switch (reason._tag) {
@@ -209,17 +167,17 @@ export const explainStorage = (reason: StorageFailure): string => {
     case "Inaccessible":
       return `${reason.path} cannot be used: ${reason.detail}.`
     case "Unavailable":
-      return `There is no ${backendNames[reason.backend].replace(/^the /, "")} here: ${reason.detail}. ${having[reason.backend]}`
+      return `There is no ${reason.backend.label.replace(/^the /, "")} here: ${reason.detail}. ${reason.backend.hints.unavailable}`
     case "Locked":
-      return `${capital(backendNames[reason.backend])} is locked: ${reason.detail}. ${unlocking[reason.backend]}`
+      return `${capital(reason.backend.label)} is locked: ${reason.detail}. ${reason.backend.hints.locked}`
     case "Denied":
-      return `${capital(backendNames[reason.backend])} denied access: ${reason.detail}. Allow mcp-cli when the system asks, then try again.`
+      return `${capital(reason.backend.label)} denied access: ${reason.detail}. Allow mcp-cli when the system asks, then try again.`
     case "TimedOut":
-      return `${capital(backendNames[reason.backend])} did not answer within ${reason.after} seconds: ${reason.detail}. ${unlocking[reason.backend]}`
+      return `${capital(reason.backend.label)} did not answer within ${reason.after} seconds: ${reason.detail}. ${reason.backend.hints.locked}`
     case "Unsupported":
-      return `${capital(backendNames[reason.backend])} cannot keep this: ${reason.detail}. Set "tokenStorage.backend" to "encrypted".`
+      return `${capital(reason.backend.label)} cannot keep this: ${reason.detail}. Set "tokenStorage.backend" to "encrypted".`
     case "BackendError":
-      return `${capital(backendNames[reason.backend])} failed: ${reason.detail}. Try again; mcp-cli storage tests it.`
+      return `${capital(reason.backend.label)} failed: ${reason.detail}. Try again; mcp-cli storage tests it.`
     case "Superseded":
       return `Another process has stored a newer sign-in to ${reason.server} meanwhile, and that one counts. Run the command again.`
     case "VaultFailure":

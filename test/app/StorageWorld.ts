@@ -3,13 +3,23 @@ import * as MemoryLock from "../../src/adapters/lock/MemoryLock.ts"
 import * as MemoryStore from "../../src/adapters/store/memory/MemoryStore.ts"
 import * as ChosenStorage from "../../src/app/storage/ChosenStorage.ts"
 import * as StorageMove from "../../src/app/storage/StorageMove.ts"
-import { Configuration, type StorageSettings, type VaultSettings } from "../../src/ports/Configuration.ts"
+import {
+  Configuration,
+  hasVaultCredentials,
+  type StorageSettings,
+  type VaultSettings
+} from "../../src/ports/Configuration.ts"
 import { CredentialLock } from "../../src/ports/CredentialLock.ts"
 import { CredentialStore, StorageError } from "../../src/ports/CredentialStore.ts"
 import { UserInteraction } from "../../src/ports/UserInteraction.ts"
+import {
+  type StorageBackend,
+  storageBackends,
+  type StorageBackendName
+} from "../../src/ports/StorageBackend.ts"
 import { StorageBackends } from "../../src/ports/StorageBackends.ts"
 import { type StorageChoice, StorageChoices } from "../../src/ports/StorageChoice.ts"
-import type { StorageBackend, StorageFailure } from "../../src/ports/StorageFailure.ts"
+import type { StorageFailure } from "../../src/ports/StorageFailure.ts"
 
 /** A Vault that is set up. */
 export const someVault: VaultSettings = {
@@ -27,14 +37,14 @@ export class Machine extends Context.Service<
   Machine,
   {
     /** The store of a backend, past the choice. */
-    readonly store: (backend: StorageBackend) => CredentialStore["Service"]
+    readonly store: (backend: string) => CredentialStore["Service"]
     /** The choice, as it is remembered. */
     readonly choice: Effect.Effect<StorageChoice | undefined>
     readonly choose: (choice: StorageChoice) => Effect.Effect<void>
     /** What was said to the user. */
     readonly said: ReadonlyArray<string>
     /** The backends whose locks were taken, in their order. */
-    readonly locked: ReadonlyArray<StorageBackend>
+    readonly locked: ReadonlyArray<string>
   }
 >()("test/Machine") {}
 
@@ -42,22 +52,24 @@ export class Machine extends Context.Service<
 export interface MachineOptions {
   readonly backend?: StorageSettings["backend"]
   readonly vault?: VaultSettings
+  /** Backends from outside the project. The first one is set up with an address and credentials. */
+  readonly outside?: ReadonlyArray<StorageBackend>
   /** Absent: the system has no keyring. */
-  readonly keyring?: StorageBackend
+  readonly keyring?: StorageBackendName
   /** What is wrong with a backend: with everything, or with writing alone. */
   readonly broken?: {
-    readonly backend: StorageBackend
+    readonly backend: string
     readonly reason: StorageFailure
     readonly onlyWrites?: boolean
   }
   /** A server whose record in the encrypted files cannot be read, until another is put there. */
   readonly damaged?: { readonly server: string; readonly reason: StorageFailure }
   /** A backend that keeps nothing of what is put there. */
-  readonly forgetful?: StorageBackend
+  readonly forgetful?: string
   /** Called before each operation on a store and each change of the choice; a failure takes its place. */
   readonly before?: (
     operation: string,
-    store: (backend: StorageBackend) => CredentialStore["Service"]
+    store: (backend: string) => CredentialStore["Service"]
   ) => Effect.Effect<void, StorageError>
 }
 
@@ -65,12 +77,17 @@ export interface MachineOptions {
 export const machine = (options: MachineOptions = {}) =>
   Layer.effectContext(
     Effect.gen(function* () {
-      const backends = new Map<StorageBackend, CredentialStore["Service"]>()
-      for (const backend of ["encrypted", "secretservice", "vault", "keychain"] as const) {
+      const backends = new Map<string, CredentialStore["Service"]>()
+      const { encrypted, keychain, secretservice, vault } = storageBackends
+      const known = [encrypted, secretservice, vault, keychain, ...(options.outside ?? [])]
+      for (const backend of known) {
         const built = Context.get(yield* Layer.build(Layer.fresh(MemoryStore.layer)), CredentialStore)
-        backends.set(backend, { ...built, description: { backend, location: `the ${backend}` } })
+        backends.set(backend.name, {
+          ...built,
+          description: { backend, location: `the ${backend.name}` }
+        })
       }
-      const raw = (backend: StorageBackend) => {
+      const raw = (backend: string) => {
         const store = backends.get(backend)
         if (store === undefined) throw new Error(`a test's machine has no ${backend}`)
         return store
@@ -79,10 +96,10 @@ export const machine = (options: MachineOptions = {}) =>
       const lock = Context.get(yield* Layer.build(MemoryLock.layer), CredentialLock)
       let choice: StorageChoice | undefined
       const said: Array<string> = []
-      const locked: Array<StorageBackend> = []
+      const locked: Array<string> = []
 
       let isMended = false
-      const guarded = (backend: StorageBackend): CredentialStore["Service"] => {
+      const guarded = (backend: string): CredentialStore["Service"] => {
         const store = raw(backend)
         const { broken } = options
         const check = (operation: string, writes: boolean) =>
@@ -127,7 +144,19 @@ export const machine = (options: MachineOptions = {}) =>
         locked
       }).pipe(
         Context.add(StorageBackends, {
-          keyring: options.keyring,
+          automatic: {
+            addressed:
+              options.outside?.[0] !== undefined
+                ? { backend: options.outside[0], hasCredentials: true }
+                : options.vault === undefined
+                  ? undefined
+                  : {
+                      backend: storageBackends.vault,
+                      hasCredentials: hasVaultCredentials(options.vault.auth)
+                    },
+            keyring: options.keyring === undefined ? undefined : storageBackends[options.keyring],
+            fallback: storageBackends.encrypted
+          },
           open: (backend) =>
             Effect.sync(() => ({
               store: guarded(backend),

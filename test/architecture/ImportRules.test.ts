@@ -15,6 +15,12 @@ describe("the architecture of src", () => {
   const planted: ReadonlyArray<readonly [rule: string, file: string, source: string]> = [
     ["domain stands on nothing", "src/domain/A.ts", `import type { B } from "../ports/B.ts"`],
     ["ports stand on domain", "src/ports/A.ts", `export { b } from "../app/B.ts"`],
+    ["contracts stand on domain and ports", "src/testing/A.ts", `import { b } from "../adapters/x/B.ts"`],
+    [
+      "only adapters and the root import packages and Node",
+      "src/testing/A.ts",
+      `import { assert } from "vitest"`
+    ],
     ["app does not see adapters", "src/app/A.ts", `const b = await import("../adapters/http/B.ts")`],
     ["app does not see adapters", "src/app/cli/A.ts", `type B = import("../../adapters/http/B.ts").B`],
     [
@@ -37,6 +43,7 @@ describe("the architecture of src", () => {
     ["a file of app is in one of its folders", "src/app/A.ts", ""],
     ["adapters do not see app", "src/adapters/x/A.ts", `import * as B from "../../app/B.ts"`],
     ["adapters do not see each other", "src/adapters/x/A.ts", `import { b } from "../y/B.ts"`],
+    ["adapters do not see each other", "src/adapters/platform/A.ts", `import { b } from "../http/B.ts"`],
     [
       "domain and ports use stable modules of effect",
       "src/domain/A.ts",
@@ -67,7 +74,10 @@ describe("the architecture of src", () => {
 
   it("lets pass what it should", () => {
     assert.deepEqual(
-      violationsOf("src/adapters/x/A.ts", `import { b } from "../http/B.ts"; import "node:fs"`),
+      violationsOf(
+        "src/adapters/x/A.ts",
+        `import { b } from "../http/B.ts"; import { c } from "../platform/C.ts"; import "node:fs"`
+      ),
       []
     )
     assert.deepEqual(violationsOf("src/live/Live.ts", `import * as B from "../adapters/x/B.ts"`), [])

@@ -94,6 +94,8 @@ export const violationsOf = (file: string, source: string): ReadonlyArray<Violat
       if (isRoot || isDoor || !target.startsWith("src/")) continue
       if (layer === "domain" && to !== "domain") broken("domain stands on nothing", target)
       if (layer === "ports" && to !== "domain" && to !== "ports") broken("ports stand on domain", target)
+      if (layer === "testing" && !["domain", "ports", "testing"].includes(to))
+        broken("contracts stand on domain and ports", target)
       if (layer === "app" && to === "adapters") broken("app does not see adapters", target)
       if (layer === "app" && roots.test(target)) broken("the composition root stands above app", target)
       if (layer === "app" && to === "app") {
@@ -106,7 +108,8 @@ export const violationsOf = (file: string, source: string): ReadonlyArray<Violat
       if (layer === "adapters" && to === "adapters") {
         const own = file.split("/")[2]
         const other = target.split("/")[2]
-        if (other !== own && other !== "http") broken("adapters do not see each other", target)
+        if (other !== own && other !== "platform" && (other !== "http" || own === "platform"))
+          broken("adapters do not see each other", target)
       }
       continue
     }

@@ -37,7 +37,7 @@ describe.skipIf(!hasSecretService)("sign-ins in the keyring (needs dbus and gnom
   it("need no password, are said once to be there, and are in no file", async () => {
     const login = await world.run(["auth", "login", "demo"], { env })
     assert.strictEqual(login.code, 0, login.stderr)
-    assert.include(login.stderr, "Sign-ins are kept in the Secret Service")
+    assert.include(login.stderr, "Sign-ins are stored in the Secret Service")
     const token = await world.run(["auth", "token", "demo"], { env })
     assert.strictEqual(token.code, 0, token.stderr)
     assert.strictEqual(token.stderr, "")
@@ -134,7 +134,7 @@ describe("sign-ins in Vault (a double)", () => {
   it("are taken there where the environment names it, and never shown, however much is logged", async () => {
     const login = await world.run(["auth", "login", "demo", "-v"], { env })
     assert.strictEqual(login.code, 0, login.stderr)
-    assert.include(login.stderr, "Sign-ins are kept in Vault")
+    assert.include(login.stderr, "Sign-ins are stored in Vault")
     const token = await world.run(["auth", "token", "demo", "-v"], { env })
     assert.strictEqual(token.code, 0, token.stderr)
     assert.deepStrictEqual(vault.paths("secret"), ["mcp-cli/oauth/demo"])
@@ -188,9 +188,9 @@ describe("encrypted files", () => {
   it("are what remains where there is no keyring, and say why", async () => {
     const login = await world.run(["auth", "login", "demo"])
     assert.strictEqual(login.code, 0, login.stderr)
-    assert.match(login.stderr, /Sign-ins are kept in encrypted files.*there is no keyring/)
+    assert.match(login.stderr, /Sign-ins are stored in encrypted files.*there is no keyring/)
     const again = await world.run(["auth", "login", "demo"])
-    assert.notInclude(again.stderr, "Sign-ins are kept")
+    assert.notInclude(again.stderr, "Sign-ins are stored")
   })
 
   it("get another password, and the old one opens nothing", async () => {

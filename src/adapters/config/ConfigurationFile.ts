@@ -1,4 +1,3 @@
-import { homedir } from "node:os"
 import { Effect, FileSystem, Layer, Option, Path } from "effect"
 import {
   Configuration,
@@ -6,8 +5,9 @@ import {
   ConfigurationIssue,
   UnknownServer
 } from "../../ports/Configuration.ts"
+import { configuredHome } from "../platform/ConfiguredHome.ts"
 import { Block, Field } from "./Cursor.ts"
-import { homeVariable, variable } from "./EnvironmentVariables.ts"
+import { variable } from "./EnvironmentVariables.ts"
 import { Findings } from "./Findings.ts"
 import { faultOf } from "./JsonText.ts"
 import { readServer, summarize } from "./ServerEntry.ts"
@@ -47,15 +47,12 @@ const checkAll = Effect.fnUntraced(function* (root: Block) {
   yield* readStorage(root.childOrEmpty("tokenStorage"))
 })
 
-/** The home folder: the variable of the shell, else the home folder of the account. */
-const home = Effect.orElseSucceed(homeVariable, homedir)
-
 /** Reads a part of the file again, filled in from the current environment. The only new errors are those of variables. */
 const readFilledIn = Effect.fnUntraced(function* <A>(
   file: string | undefined,
   read: (findings: Findings) => Effect.Effect<A>
 ) {
-  const findings = new Findings({ variable, home })
+  const findings = new Findings({ variable, home: configuredHome })
   const result = yield* read(findings)
   if (findings.issues.length === 0) return result
   return yield* new ConfigurationError({ ...(file === undefined ? {} : { file }), issues: findings.issues })
@@ -64,7 +61,7 @@ const readFilledIn = Effect.fnUntraced(function* <A>(
 /** The default places of the file, in the order of precedence. */
 const defaultPlaces = Effect.gen(function* () {
   const paths = yield* Path.Path
-  return [paths.resolve(fileName), paths.join(yield* home, ".mcp_cli", fileName)]
+  return [paths.resolve(fileName), paths.join(yield* configuredHome, ".mcp_cli", fileName)]
 })
 
 /** Finds the file. None: `path` is not given, and no default place has a file. */

@@ -1,11 +1,11 @@
 import { Effect } from "effect"
 import type { StorageSettings } from "../../ports/Configuration.ts"
-import { storageBackends } from "../../ports/StorageFailure.ts"
+import { storageBackendNames } from "../../ports/StorageBackend.ts"
 import type { Block } from "./Cursor.ts"
 import { Findings } from "./Findings.ts"
 import { readVault, vaultFields } from "./VaultFields.ts"
 
-const backends = ["auto", ...storageBackends] as const
+const backends = ["auto", ...storageBackendNames] as const
 
 /**
  * Reads the `tokenStorage` block. Without fields it has the defaults. Errors of Vault's settings count only if Vault may

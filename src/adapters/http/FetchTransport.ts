@@ -1,5 +1,7 @@
-import { Clock, Effect, Fiber, Layer } from "effect"
+import { Clock, Effect, Layer } from "effect"
 import { HttpTransport, NetworkError, UserAgent } from "../../ports/HttpTransport.ts"
+import { abortAfter } from "../platform/AbortAfter.ts"
+import { codeOf } from "../platform/Errno.ts"
 
 /** Milliseconds until the head of an answer, where the caller does not say. */
 const defaultTimeout = 30_000
@@ -7,7 +9,7 @@ const defaultTimeout = 30_000
 /** What went wrong, in words that a user can act on; never the URL, whose path and query may hold secrets. */
 const explain = (cause: unknown): string => {
   const inner = cause instanceof Error && cause.cause !== undefined ? cause.cause : cause
-  const code = inner instanceof Error && "code" in inner ? String(inner.code) : ""
+  const code = codeOf(inner) ?? ""
   if (inner instanceof Error && inner.message === "bad port")
     return "its port is one that no browser would use"
   switch (code) {
@@ -42,16 +44,10 @@ export const layer: Layer.Layer<HttpTransport> = Layer.effect(
         if (!request.headers.has("user-agent")) request.headers.set("user-agent", userAgent)
         const { origin } = new URL(request.url)
         const milliseconds = options?.timeout ?? defaultTimeout
-        // Interrupting a fiber does nothing in a region that cannot be interrupted, as a refresh is one: there the
-        // time limit has to end the request itself, and only until the head is there, since a body may be a stream.
+        // Only until the response headers: a body may be a stream.
         // @effect-diagnostics-next-line abortControllerInEffect:off
         const late = new AbortController()
         const began = yield* Clock.currentTimeMillis
-        const timer = yield* Effect.sleep(milliseconds).pipe(
-          Effect.andThen(Effect.sync(() => late.abort())),
-          Effect.interruptible,
-          Effect.forkChild
-        )
         const response = yield* Effect.tryPromise({
           try: (signal) =>
             globalThis.fetch(request, {
@@ -63,7 +59,7 @@ export const layer: Layer.Layer<HttpTransport> = Layer.effect(
               origin,
               detail: late.signal.aborted ? `no answer within ${milliseconds / 1000} seconds` : explain(cause)
             })
-        }).pipe(Effect.ensuring(Fiber.interrupt(timer)))
+        }).pipe(abortAfter(Effect.sleep(milliseconds), () => late.abort()))
         const took = Math.round((yield* Clock.currentTimeMillis) - began)
         // The path and the query of a URL may hold secrets: the origin is enough to follow what happens.
         yield* Effect.logDebug(`${request.method} ${origin} ${response.status} in ${took} ms`)

@@ -8,6 +8,7 @@ import {
   ListenError,
   RedirectPortBusy
 } from "../../ports/CallbackListener.ts"
+import { codeOf } from "../platform/Errno.ts"
 import { type CallbackPage, headers, render } from "./CallbackPage.ts"
 
 type Read = (parameters: URLSearchParams) => AuthorizationResponse
@@ -51,9 +52,6 @@ const answerWith = (response: ServerResponse, page: CallbackPage): void => {
   response.end(render(page))
 }
 
-const codeOf = (error: unknown): string =>
-  error instanceof Error && "code" in error ? String(error.code) : "unknown error"
-
 /** Why nothing could be bound, in words; `EACCES` is no other program's doing. */
 const explain = (code: string, port: number): string => {
   switch (code) {
@@ -80,7 +78,7 @@ const listen = (
       Effect.callback<Server, string>((resume) => {
         const server = createServer({ maxHeaderSize: 2 * maxTarget }, handle)
         // Kept after the start as well: a later error, such as too many open files, must not end the process.
-        server.on("error", (error) => resume(Effect.fail(codeOf(error))))
+        server.on("error", (error) => resume(Effect.fail(codeOf(error) ?? "unknown error")))
         server.listen({ host, port, exclusive: true, ipv6Only: host === "::1" }, () =>
           resume(Effect.succeed(server))
         )

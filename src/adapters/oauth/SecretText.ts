@@ -2,9 +2,10 @@ import { readFile } from "node:fs/promises"
 import { Effect, Redacted } from "effect"
 import type { SecretSource } from "../../domain/Server.ts"
 import { UnusableSecret } from "../../ports/TokenEndpoint.ts"
+import { codeOf } from "../platform/Errno.ts"
 
 const problemOf = (cause: unknown): string => {
-  const code = cause instanceof Error && "code" in cause ? String(cause.code) : "no reason given"
+  const code = codeOf(cause) ?? "no reason given"
   switch (code) {
     case "ENOENT":
       return "is not there"

@@ -7,8 +7,8 @@ const format = "mcp-cli-oauth credential"
 const version = 1
 
 /**
- * A credential as the stores keep it that encrypt by themselves: with the format's version, and bound to its name, so
- * that a record that was moved elsewhere is not taken for another server's.
+ * The record of stores that encrypt on their own: versioned, and bound to its name, so that a record that was moved to
+ * another name is not used for the wrong server.
  */
 const CredentialRecord = Schema.Struct({
   format: Schema.Literal(format),
@@ -23,16 +23,16 @@ const Versioned = Schema.fromJsonString(
   Schema.Struct({ format: Schema.Literal(format), version: Schema.Int })
 )
 
-/** A credential as text; this holds its secrets in the clear. */
+/** Encodes a credential. The text contains its secrets in plain text. */
 export const encodeRecord = (key: CredentialKey, credential: Credential): Effect.Effect<string> =>
   Effect.orDie(
     Schema.encodeEffect(RecordJson)({ format, version, server: key.server, account: key.account, credential })
   )
 
 /**
- * Reads a credential back.
+ * Decodes a credential.
  *
- * @param path where it was found, for the error
+ * @param path where the record was found, for errors
  */
 export const decodeRecord = (
   key: CredentialKey,

@@ -3,25 +3,19 @@ import { basename, dirname, join, resolve } from "node:path"
 import { randomUUID } from "node:crypto"
 import { Effect, Layer } from "effect"
 import { TraceFile, TraceFileError } from "../../ports/TraceFile.ts"
+import { codeOf, explainErrno } from "../platform/Errno.ts"
 
-const words: Readonly<Record<string, string>> = {
-  EACCES: "permission denied",
-  EPERM: "permission denied",
+const meanings: Readonly<Record<string, string>> = {
   ENOENT: "its folder does not exist",
-  ENOTDIR: "something on the way to it is a file",
   EISDIR: "there is a folder of that name",
-  ENOSPC: "no space left on the disk",
-  EDQUOT: "the disk quota is used up",
-  EROFS: "the file system is read-only",
-  ENAMETOOLONG: "its name is too long",
   ELOOP: "its links lead in a circle"
 }
 
 const errorAt =
   (path: string) =>
   (cause: unknown): TraceFileError => {
-    const code = cause instanceof Error && "code" in cause ? String(cause.code) : "unknown error"
-    return new TraceFileError({ path, detail: words[code] ?? code })
+    const code = codeOf(cause)
+    return new TraceFileError({ path, detail: meanings[code ?? ""] ?? explainErrno(code) })
   }
 
 /** Whether the place can be written to, found out by writing there, and taking it away again. */

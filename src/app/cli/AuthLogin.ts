@@ -94,7 +94,7 @@ export const login = Command.make(
     const { description } = yield* CredentialStore
     const now = yield* Clock.currentTimeMillis
     yield* Console.error(
-      `Signed in to ${nameOf(key)}. The tokens are kept in ${description.location} (${description.backend}).`
+      `Signed in to ${nameOf(key)}. The tokens are kept in ${description.location} (${description.backend.name}).`
     )
     if (expiresAt !== undefined) {
       const end = relativeTime(expiresAt, now)

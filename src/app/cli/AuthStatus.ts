@@ -72,7 +72,7 @@ export const status = Command.make(
         state,
         expiresAt === undefined ? "-" : relativeTime(expiresAt, now),
         scopes.join(" ") || "-",
-        state === "signed out" ? "-" : `${keptIn.location} (${keptIn.backend})`
+        state === "signed out" ? "-" : `${keptIn.location} (${keptIn.backend.name})`
       ])
     ])
     yield* tell([...problems, ...untold])

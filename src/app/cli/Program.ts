@@ -4,6 +4,7 @@ import type { Configuration, ConfigurationError } from "../../ports/Configuratio
 import type { CredentialStore, StorageError } from "../../ports/CredentialStore.ts"
 import type { LineEditor } from "../../ports/LineEditor.ts"
 import type { UserInteraction } from "../../ports/UserInteraction.ts"
+import type { StorageBackends } from "../../ports/StorageBackends.ts"
 import type { StorageRekey } from "../../ports/StorageRekey.ts"
 import type { TraceFile } from "../../ports/TraceFile.ts"
 import type { AccessTokens } from "../tokens/AccessTokens.ts"
@@ -40,7 +41,14 @@ export interface Live<R> {
   readonly configuration: Layer.Layer<Configuration, never, Settings | R>
   /** What the store holds, without any of what it takes to get more. */
   readonly stored: Layer.Layer<
-    Configuration | CredentialStore | CredentialStatus | SignOut | ChosenStorage | StorageCheck | StorageMove,
+    | Configuration
+    | CredentialStore
+    | CredentialStatus
+    | SignOut
+    | ChosenStorage
+    | StorageBackends
+    | StorageCheck
+    | StorageMove,
     ConfigurationError | StorageError,
     Settings | R
   >

@@ -1,8 +1,7 @@
 import { Console, Effect, Result } from "effect"
 import { Command } from "effect/cli"
-import { Configuration } from "../../ports/Configuration.ts"
 import { CredentialStore } from "../../ports/CredentialStore.ts"
-import { backendNames } from "../../ports/StorageFailure.ts"
+import { StorageBackends } from "../../ports/StorageBackends.ts"
 import { ChosenStorage } from "../storage/ChosenStorage.ts"
 import { StorageCheck } from "../storage/StorageCheck.ts"
 import { isoTime, printJson } from "./Output.ts"
@@ -18,11 +17,11 @@ export const storage = Command.make(
     const store = yield* CredentialStore
     const listed = yield* Effect.result(store.list)
     const health = yield* Effect.result(StorageCheck.use((service) => service.check))
-    const { location } = store.description
+    const { backend, location } = store.description
     const kept = Result.isSuccess(listed) ? listed.success.length : undefined
     if (yield* Json) {
       yield* printJson({
-        backend: inUse.backend,
+        backend: backend.name,
         reason: inUse.reason,
         since: inUse.since === undefined ? null : isoTime(inUse.since),
         location,
@@ -34,7 +33,7 @@ export const storage = Command.make(
       yield* showWarnings
       const since = inUse.since !== undefined ? ` (since ${isoTime(inUse.since).slice(0, 10)})` : ""
       const rows = [
-        ["Backend", `${inUse.backend}: ${backendNames[inUse.backend]}`],
+        ["Backend", `${backend.name}: ${backend.label}`],
         ["Why", inUse.reason + since],
         ["Where", location],
         ["Kept", kept === undefined ? "unknown" : `${kept} sign-in${kept === 1 ? "" : "s"}`],
@@ -44,26 +43,27 @@ export const storage = Command.make(
             ? `good: wrote, read and removed a test entry in ${Math.round(health.success)} ms`
             : "not usable now"
         ],
-        ...inUse.migratingFrom.map((backend) => [
+        ...inUse.migratingFrom.map((name) => [
           "Left over",
-          `a move out of ${backend} was interrupted: mcp-cli storage move --to ${inUse.backend} finishes it`
+          `a move out of ${name} was interrupted: mcp-cli storage move --to ${backend.name} finishes it`
         ])
       ]
       yield* Console.log(rows.map(([name = "", value = ""]) => `${name.padEnd(11)}${value}`).join("\n"))
     }
     if (Result.isFailure(health)) return yield* health.failure
-    const { vault, backend } = yield* Configuration.use((configuration) => configuration.tokenStorage)
-    if (backend === "auto" && vault !== undefined && inUse.backend !== "vault") {
+    const { automatic } = yield* StorageBackends
+    const unused = automatic.addressed?.backend
+    if (!inUse.isNamed && unused !== undefined && unused.name !== backend.name) {
       yield* Console.error(
-        "mcp-cli: Vault is set up as well, and not used: mcp-cli storage move --to vault takes the sign-ins there."
+        `mcp-cli: ${unused.label} is set up as well, and not used: mcp-cli storage move --to ${unused.name} moves the sign-ins there.`
       )
     }
   })
 ).pipe(
-  Command.withDescription("Show where sign-ins are kept and why, and test that they can be"),
+  Command.withDescription("Show where sign-ins are stored and why, and test the store"),
   Command.withExamples([
     { command: "mcp-cli storage", description: "Backend, reason, place, health" },
-    { command: "mcp-cli storage move --to vault", description: "Keep them in Vault from now on" },
+    { command: "mcp-cli storage move --to vault", description: "Store them in Vault from now on" },
     { command: "mcp-cli storage rekey", description: "A new password for the encrypted files" }
   ])
 )

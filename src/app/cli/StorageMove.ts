@@ -1,27 +1,28 @@
 import { Console, Effect, Option } from "effect"
 import { Command, Flag } from "effect/cli"
 import { Configuration } from "../../ports/Configuration.ts"
-import { backendNames, storageBackends } from "../../ports/StorageFailure.ts"
+import { storageBackendNames, storageBackends } from "../../ports/StorageBackend.ts"
 import { StorageMove } from "../storage/StorageMove.ts"
 import { printJson } from "./Output.ts"
 import { Json } from "./Settings.ts"
 
-/** Those that outlive the program. */
-const lasting = storageBackends.filter((backend) => backend !== "memory")
+/** Names of the backends whose sign-ins outlive the program. */
+const lasting = storageBackendNames.filter((name) => storageBackends[name].lasting)
 
 /** `mcp-cli storage move --to BACKEND` */
 export const move = Command.make(
   "move",
   {
-    to: Flag.Literals("to", lasting).pipe(Flag.withDescription("Where to keep sign-ins from now on")),
+    to: Flag.Literals("to", lasting).pipe(Flag.withDescription("Where to store sign-ins from now on")),
     from: Flag.Literals("from", lasting).pipe(
-      Flag.withDescription("A backend to take sign-ins from besides the one in use"),
+      Flag.withDescription("A backend to empty in addition to the one in use"),
       Flag.optional
     )
   },
   Effect.fn("cli.storage.move")(function* ({ from, to }) {
     const result = yield* StorageMove.use((service) => service.move(to, Option.getOrUndefined(from)))
     const { left, moved } = result
+    const { label } = result.to
     if (yield* Json) {
       return yield* printJson({
         from: result.from,
@@ -32,8 +33,8 @@ export const move = Command.make(
     }
     yield* Console.error(
       moved.length === 0
-        ? `There was nothing to move. Sign-ins are kept in ${backendNames[to]} from now on.`
-        : `Moved ${moved.length} sign-in${moved.length === 1 ? "" : "s"} to ${backendNames[to]}.`
+        ? `There was nothing to move. Sign-ins are stored in ${label} from now on.`
+        : `Moved ${moved.length} sign-in${moved.length === 1 ? "" : "s"} to ${label}.`
     )
     for (const { problem } of left) yield* Console.error(`mcp-cli: left where it is: ${problem}`)
     if (left.length > 0) yield* Console.error(`Then run mcp-cli storage move --to ${to} again.`)

@@ -6,16 +6,16 @@ import { TokenSet } from "../../domain/TokenSet.ts"
 import { CredentialStore, StorageError } from "../../ports/CredentialStore.ts"
 import { BackendError } from "../../ports/StorageFailure.ts"
 
-/** Whether the store works now. */
+/** Tests the store. */
 export class StorageCheck extends Context.Service<
   StorageCheck,
   {
-    /** Writes, reads and removes a record of no meaning, and says how long that took, in milliseconds. */
+    /** Writes, reads and removes a test record. Returns how long that took, in milliseconds. */
     readonly check: Effect.Effect<number, StorageError>
   }
 >()("mcp-cli-oauth/app/storage/StorageCheck") {}
 
-/** A record like a real one, of this number. */
+/** A record shaped like a real one, told apart by its number. */
 const canary = (now: number, number: number): Credential =>
   new Credential({
     resource: "https://canary.invalid/",
@@ -38,12 +38,12 @@ export const layer: Layer.Layer<StorageCheck, never, CredentialStore> = Layer.ef
     const store = yield* CredentialStore
     const check = Effect.gen(function* () {
       yield* store.unlock
-      // Whoever has to be asked for a password is no part of what the store takes.
+      // The time a user takes to type a password does not count.
       const began = yield* Clock.currentTimeMillis
       const number = yield* Random.nextIntBetween(1, 1_000_000_000)
       const key = CredentialKey.of("mcp-cli", `test-${number}`)
       const written = canary(began, number)
-      // Whatever comes, a signal included, the test entry does not stay.
+      // The test record is removed even if a signal interrupts the check.
       const read = yield* Effect.acquireUseRelease(
         Effect.void,
         () => Effect.result(Effect.andThen(store.put(key, written), store.get(key))),
@@ -53,7 +53,7 @@ export const layer: Layer.Layer<StorageCheck, never, CredentialStore> = Layer.ef
       if (!Option.exists(read.success, (found) => isSameCredential(found, written))) {
         const { backend } = store.description
         return yield* new StorageError({
-          reason: new BackendError({ backend, detail: "it does not give back what was put there" })
+          reason: new BackendError({ backend, detail: "it returned other data than was stored" })
         })
       }
       return (yield* Clock.currentTimeMillis) - began

@@ -42,7 +42,7 @@ describe("the file of a trace", () => {
       mkdirSync(join(folder, "folder"))
       for (const [name, why] of [
         ["missing/trace.html", "its folder does not exist"],
-        ["file/trace.html", "something on the way to it is a file"],
+        ["file/trace.html", "a part of its path is a file"],
         ["folder", "there is a folder of that name"]
       ] as const) {
         const error = yield* Effect.flip(check(join(folder, name)))

@@ -9,6 +9,7 @@ import { CredentialKey } from "../../../src/domain/CredentialKey.ts"
 import type { OAuthSettings } from "../../../src/domain/Server.ts"
 import { MemoryStore } from "../../../src/testing.ts"
 import { byHand, world } from "../World.ts"
+import { storageBackends } from "../../../src/ports/StorageBackend.ts"
 
 const key = CredentialKey.of("s")
 
@@ -73,7 +74,10 @@ const ofFive = (reason: StorageFailure, isWanted?: (key: CredentialKey) => boole
 
 describe("the states of all sign-ins", () => {
   it.effect.each<readonly [string, StorageFailure]>([
-    ["a keyring that waits for somebody", new TimedOut({ backend: "secretservice", after: 3, detail: "x" })],
+    [
+      "a keyring that waits for somebody",
+      new TimedOut({ backend: storageBackends.secretservice, after: 3, detail: "x" })
+    ],
     ["a Vault that is away", new VaultFailure({ address: "https://v.test", problem: "timeout", detail: "x" })]
   ])("are told at once of %s: it is not waited for again for each of them", ([, reason]) =>
     Effect.gen(function* () {
@@ -104,7 +108,7 @@ describe("the states of all sign-ins", () => {
     () =>
       Effect.gen(function* () {
         const memory = yield* CredentialStore
-        const reason = new TimedOut({ backend: "secretservice", after: 3, detail: "x" })
+        const reason = new TimedOut({ backend: storageBackends.secretservice, after: 3, detail: "x" })
         const store = Layer.succeed(CredentialStore, {
           ...memory,
           list: Effect.succeed([CredentialKey.of("kept")]),

@@ -28,6 +28,7 @@ import { HttpTransport } from "../../../src/ports/HttpTransport.ts"
 import { Proxy, type ProxyRoute } from "../../../src/ports/Proxy.ts"
 import { Locked } from "../../../src/ports/StorageFailure.ts"
 import { byHand, serverNamed } from "../World.ts"
+import { storageBackends } from "../../../src/ports/StorageBackend.ts"
 
 interface Options extends ScriptedAuthorizationServer.ScriptedOptions {
   /** What the server answers; absent: a 401 with a plain Bearer challenge. */
@@ -49,7 +50,9 @@ const storeThatIsLocked = Layer.effect(
   Effect.map(CredentialStore, (store) => ({
     ...store,
     unlock: Effect.fail(
-      new StorageError({ reason: new Locked({ backend: "keychain", detail: "nobody has unlocked it" }) })
+      new StorageError({
+        reason: new Locked({ backend: storageBackends.keychain, detail: "nobody has unlocked it" })
+      })
     )
   }))
 ).pipe(Layer.provide(MemoryStore.layer))

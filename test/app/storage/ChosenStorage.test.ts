@@ -7,10 +7,11 @@ import { CredentialStore } from "../../../src/ports/CredentialStore.ts"
 import { Denied, Locked, TimedOut, Unavailable } from "../../../src/ports/StorageFailure.ts"
 import { credentialWith } from "../../contract/CredentialStoreContract.ts"
 import { Machine, machine, type MachineOptions, program, someVault } from "../StorageWorld.ts"
+import { storageBackends } from "../../../src/ports/StorageBackend.ts"
 
 const notion = CredentialKey.of("notion")
 const backend = "secretservice"
-const unavailable = new Unavailable({ backend, detail: "no session bus" })
+const unavailable = new Unavailable({ backend: storageBackends[backend], detail: "no session bus" })
 
 const on =
   (options: MachineOptions) =>
@@ -42,7 +43,7 @@ describe("the choice of a backend", () => {
       yield* put
       assert.strictEqual((yield* inUse).backend, expected)
       const { store } = yield* Machine
-      assert.isTrue(Option.isSome(yield* store(expected as "vault").get(notion)))
+      assert.isTrue(Option.isSome(yield* store(expected).get(notion)))
     }).pipe(on(options))
   )
 
@@ -58,9 +59,9 @@ describe("the choice of a backend", () => {
   )
 
   it.effect.each([
-    new Locked({ backend, detail: "nobody has unlocked it" }),
-    new Denied({ backend, detail: "no" }),
-    new TimedOut({ backend, after: 3, detail: "mute" })
+    new Locked({ backend: storageBackends[backend], detail: "nobody has unlocked it" }),
+    new Denied({ backend: storageBackends[backend], detail: "no" }),
+    new TimedOut({ backend: storageBackends[backend], after: 3, detail: "mute" })
   ])("does not go on from a keyring that is there but %o", (reason) =>
     Effect.gen(function* () {
       const error = yield* Effect.flip(put)
@@ -90,7 +91,7 @@ describe("the choice of a backend", () => {
       yield* put.pipe(Effect.provide(program))
       assert.strictEqual(yield* chosenBackend, "secretservice")
       assert.lengthOf(said, 1)
-      assert.match(said[0] ?? "", /Secret Service.*because.*Vault is not set up/)
+      assert.match(said[0] ?? "", /Secret Service.*because.*no shared store is set up/)
     }).pipe(Effect.provide(machine({ keyring: backend })))
   )
 
@@ -125,7 +126,7 @@ describe("a program that runs while sign-ins are moved", () => {
         yield* open.put(notion, credentialWith("first"))
         yield* choose(moved)
         yield* open.put(notion, credentialWith("second", 2))
-        assert.strictEqual(open.description.backend, "vault")
+        assert.strictEqual(open.description.backend.name, "vault")
       }).pipe(Effect.provide(program))
       assert.strictEqual(Option.getOrThrow(yield* store("vault").get(notion)).generation, 2)
     }).pipe(Effect.provide(machine({ vault: someVault, backend: "auto" })))

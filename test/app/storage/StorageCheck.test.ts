@@ -3,6 +3,7 @@ import { Effect, Layer } from "effect"
 import * as StorageCheck from "../../../src/app/storage/StorageCheck.ts"
 import { Locked } from "../../../src/ports/StorageFailure.ts"
 import { Machine, machine, type MachineOptions, program, someVault } from "../StorageWorld.ts"
+import { storageBackends } from "../../../src/ports/StorageBackend.ts"
 
 const check = StorageCheck.StorageCheck.use((service) => service.check)
 const on = (options: MachineOptions) =>
@@ -31,7 +32,7 @@ describe("testing the store", () => {
           keyring: "secretservice",
           broken: {
             backend: "secretservice",
-            reason: new Locked({ backend: "secretservice", detail: "nobody has unlocked it" }),
+            reason: new Locked({ backend: storageBackends.secretservice, detail: "nobody has unlocked it" }),
             onlyWrites: true
           }
         })

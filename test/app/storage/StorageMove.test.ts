@@ -7,6 +7,7 @@ import { CredentialStore, StorageError } from "../../../src/ports/CredentialStor
 import { BackendError, Corrupt, Locked } from "../../../src/ports/StorageFailure.ts"
 import { credentialWith } from "../../contract/CredentialStoreContract.ts"
 import { Machine, machine, type MachineOptions, program, someVault } from "../StorageWorld.ts"
+import { storageBackends } from "../../../src/ports/StorageBackend.ts"
 
 const keys = ["notion", "linear", "github"].map((server) => CredentialKey.of(server))
 const notion = CredentialKey.of("notion")
@@ -138,7 +139,7 @@ describe("moving sign-ins", () => {
           ...options,
           broken: {
             backend: "secretservice",
-            reason: new Locked({ backend: "secretservice", detail: "nobody has unlocked it" })
+            reason: new Locked({ backend: storageBackends.secretservice, detail: "nobody has unlocked it" })
           }
         })
       )
@@ -253,7 +254,9 @@ describe("moving sign-ins", () => {
 
   it.effect("can fail at any step, loses nothing, and is finished when it is run again", () =>
     Effect.gen(function* () {
-      const broken = new StorageError({ reason: new BackendError({ backend: "vault", detail: "a test's" }) })
+      const broken = new StorageError({
+        reason: new BackendError({ backend: storageBackends.vault, detail: "a test's" })
+      })
       let failures = 0
       for (let failAt = 1; ; failAt++) {
         let step = 0
@@ -288,7 +291,9 @@ describe("moving sign-ins", () => {
 
   it.effect("that was interrupted is seen by whoever reads: the sign-ins are all there at every step", () =>
     Effect.gen(function* () {
-      const broken = new StorageError({ reason: new BackendError({ backend: "vault", detail: "a test's" }) })
+      const broken = new StorageError({
+        reason: new BackendError({ backend: storageBackends.vault, detail: "a test's" })
+      })
       for (let failAt = 1; failAt <= 30; failAt++) {
         let step = 0
         yield* Effect.gen(function* () {

@@ -5,9 +5,12 @@ import { AccessTokens } from "../../../src/app/tokens/AccessTokens.ts"
 import { CredentialStore, StorageError } from "../../../src/ports/CredentialStore.ts"
 import { BackendError } from "../../../src/ports/StorageFailure.ts"
 import { serverNamed, world } from "../World.ts"
+import { storageBackends } from "../../../src/ports/StorageBackend.ts"
 
 const get = AccessTokens.use((tokens) => tokens.get({ server: serverNamed("notion") }))
-const away = new StorageError({ reason: new BackendError({ backend: "vault", detail: "a test's" }) })
+const away = new StorageError({
+  reason: new BackendError({ backend: storageBackends.vault, detail: "a test's" })
+})
 
 describe("a store that is unavailable", () => {
   it.effect("does not keep any of several concurrent callers from a valid token", () => {

@@ -8,10 +8,13 @@ import { TokenSet } from "../../../src/domain/TokenSet.ts"
 import { CredentialStore, StorageError } from "../../../src/ports/CredentialStore.ts"
 import { BackendError } from "../../../src/ports/StorageFailure.ts"
 import { serverNamed, world } from "../World.ts"
+import { storageBackends } from "../../../src/ports/StorageBackend.ts"
 
 const key = CredentialKey.of("notion")
 const get = AccessTokens.use((tokens) => tokens.get({ server: serverNamed("notion") }))
-const away = new StorageError({ reason: new BackendError({ backend: "vault", detail: "a test's" }) })
+const away = new StorageError({
+  reason: new BackendError({ backend: storageBackends.vault, detail: "a test's" })
+})
 
 /** A store that can be taken away, and the real one behind it. */
 const shaky = () => {

@@ -2,28 +2,27 @@ import { join } from "node:path"
 import { Effect, Layer, Option, Schema } from "effect"
 import { StorageError } from "../../../ports/CredentialStore.ts"
 import { StorageChoices } from "../../../ports/StorageChoice.ts"
-import { Corrupt, NewerVersion, storageBackends } from "../../../ports/StorageFailure.ts"
-import { privateFolder } from "../encrypted-file/PrivateFolder.ts"
+import { Corrupt, NewerVersion } from "../../../ports/StorageFailure.ts"
+import { privateFolder } from "../folder/PrivateFolder.ts"
 
-/** Name of the file. */
+/** The name of the file. */
 export const choiceFile = "choice.json"
 
-const Backend = Schema.Literals(storageBackends)
 const ChoiceJson = Schema.fromJsonString(
   Schema.Struct({
     version: Schema.Literal(1),
-    backend: Backend,
+    backend: Schema.NonEmptyString,
     reason: Schema.String,
     since: Schema.Finite,
-    migratingFrom: Schema.Array(Backend)
+    migratingFrom: Schema.Array(Schema.NonEmptyString)
   })
 )
 const VersionJson = Schema.fromJsonString(Schema.Struct({ version: Schema.Int }))
 
 /**
- * The choice as a file of a private folder.
+ * Stores the choice in a file of a private folder.
  *
- * @param options.directory a folder of our own
+ * @param options.directory a folder that only this program uses
  */
 export const layer = (options: { readonly directory: string }): Layer.Layer<StorageChoices> =>
   Layer.sync(StorageChoices, () => {
@@ -43,7 +42,7 @@ export const layer = (options: { readonly directory: string }): Layer.Layer<Stor
               : new Corrupt({
                   path,
                   detail: "it is cut short or altered",
-                  fix: "Delete it: the backend is chosen anew, and mcp-cli storage move --from takes along what is in another"
+                  fix: "Delete it: the next sign-in chooses the backend again, and mcp-cli storage move --from moves the sign-ins of another one"
                 })
         })
       }).pipe(Effect.withSpan("StorageChoiceFile.read")),

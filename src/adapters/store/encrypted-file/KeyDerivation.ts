@@ -1,9 +1,9 @@
 import { pbkdf2 } from "node:crypto"
 import { readFileSync } from "node:fs"
 
-/** The fewest rounds that a store may ask for. */
+/** The fewest iterations that `.salt` may request. */
 export const minIterations = 480_000
-/** The most: more would only keep the user waiting. */
+/** The most iterations that `.salt` may request: more would block the user. */
 export const maxIterations = 10_000_000
 /** Length of every key, in bytes. */
 export const keyLength = 32
@@ -30,20 +30,22 @@ const start = (password: string, salt: string, iterations: number): Promise<Buff
   })
 
 /**
- * Derives a key from a password by PBKDF2-HMAC-SHA256 (RFC 8018 §5.2), off the main thread. The password is taken in
- * Unicode's form NFC, the salt as base64url. A derivation that was begun early is not done twice.
+ * Derives a key from a password by PBKDF2-HMAC-SHA256 (RFC 8018 §5.2), off the main thread. Normalizes the password to
+ * Unicode NFC. Reuses the derivation that {@link prefetch} has started.
+ *
+ * @param salt base64url
  */
 export const deriveKey = (password: string, salt: string, iterations: number): Promise<Buffer> => {
-  const begun = early
+  const started = early
   early = undefined
-  return begun?.password === password && begun.salt === salt && begun.iterations === iterations
-    ? begun.key
+  return started?.password === password && started.salt === salt && started.iterations === iterations
+    ? started.key
     : start(password, salt, iterations)
 }
 
 /**
- * Begins the derivation that a program will probably ask for, before it has loaded the rest of itself: the two then
- * take as long as the longer one. It decides nothing: a `.salt` that is anything but ordinary is left to the store.
+ * Starts the derivation that the program will probably need, in parallel to loading the rest of it. Ignores an unusual
+ * `.salt`: the store reports what is wrong with it.
  */
 export const prefetch = (saltFile: string, password: string | undefined): void => {
   if (password === undefined || password === "") return
@@ -52,10 +54,10 @@ export const prefetch = (saltFile: string, password: string | undefined): void =
     if (typeof salt !== "string" || typeof iterations !== "number" || !Number.isInteger(iterations)) return
     if (iterations < minIterations || iterations > maxIterations) return
     const key = start(password, salt, iterations)
-    // Whoever asks for the key is told of a failure; if nobody does, it is of no interest.
+    // The caller that needs the key receives the failure; without one it does not matter.
     key.catch(() => undefined)
     early = { password, salt, iterations, key }
   } catch {
-    // No store yet, or one that the store itself will have something to say about.
+    // There is no store yet, or the store reports what is wrong.
   }
 }

@@ -1,36 +1,36 @@
 import { createHash, randomBytes } from "node:crypto"
 import type { Entries } from "./Entries.ts"
 
-// Nothing of Effect is imported here: the process that speaks to the keyring starts with this, and has to be quick.
+// This module does not import Effect: the keyring process loads it, and has to start fast.
 
-/** What one entry of the Credential Manager holds, in bytes (CRED_MAX_CREDENTIAL_BLOB_SIZE of wincred.h, 5 * 512). */
+/** The largest entry of the Credential Manager, in bytes (CRED_MAX_CREDENTIAL_BLOB_SIZE of wincred.h, 5 * 512). */
 export const windowsLimit = 2560
 
-/** What one record may take, in chunks: 160 KiB, many times what a server's tokens need. */
-const maximumChunks = 64
+/** The largest record, in chunks: 160 KiB, many times the size of a server's tokens. */
+const maxChunks = 64
 
-/** A record that is there but cannot be read. The message says what is wrong with it, never what it holds. */
+/** A record that exists but cannot be read. The message says what is wrong with it, and contains no data. */
 export class TornRecord extends Error {
   override readonly name = "TornRecord"
 }
 
-// The first byte of an entry at an account says what follows; another layout takes another byte.
+// The first byte of an entry at an account tells its layout.
 const whole = 1
 const headed = 2
 
 type Slot = "a" | "b"
 const slots: ReadonlyArray<Slot> = ["a", "b"]
 
-/** Where a record is that does not fit in one entry. */
+/** The header of a record that does not fit in one entry. */
 interface Header {
   readonly slot: Slot
   readonly count: number
-  /** Bytes of the whole. */
+  /** Length of the record in bytes. */
   readonly total: number
   readonly digest: Buffer
 }
 
-// marker (1), slot (1), count (1), total (4, big-endian), a number of this write alone (8), SHA-256 of the whole (32)
+// marker (1), slot (1), count (1), total (4, big-endian), random number of this write (8), SHA-256 of the record (32)
 const headerLength = 47
 
 const sha256 = (bytes: Uint8Array): Buffer => createHash("sha256").update(bytes).digest()
@@ -43,13 +43,13 @@ const headerOf = (secret: Uint8Array, slot: Slot): Uint8Array => {
   header[1] = slots.indexOf(slot)
   header[2] = chunkCount(secret.length)
   header.writeUInt32BE(secret.length, 3)
-  // Without it, a reader whose chunks went away could not tell a header written anew from the one it has read.
+  // Without it, a reader that misses a chunk could not tell a header that was written again from the one it has read.
   randomBytes(8).copy(header, 7)
   sha256(secret).copy(header, 15)
   return header
 }
 
-/** The header in an entry; none where the entry is something else, or damaged. */
+/** The header in an entry; absent: the entry is something else, or damaged. */
 const headerIn = (raw: Uint8Array): Header | undefined => {
   if (raw[0] !== headed || raw.length !== headerLength) return undefined
   const header = Buffer.from(raw)
@@ -65,29 +65,32 @@ const same = (one: Uint8Array | null, other: Uint8Array | null): boolean =>
   one === null || other === null ? one === other : Buffer.compare(one, other) === 0
 
 /**
- * Entries of any size over those of the Windows Credential Manager, which hold 2,560 bytes each ({@link windowsLimit}).
+ * Stores records of any size in entries of the Windows Credential Manager, which hold 2,560 bytes each
+ * ({@link windowsLimit}).
  *
- * What fits is one entry, with a byte before it. What does not is cut into the accounts `account#a.0`, `account#a.1` and
- * so on, with a header at the account itself that is written last. A next write goes to the slot `b` that this header
- * does not name: until the one call that replaces the header, the old record is whole, and after it the new one is. What
- * is stale is then removed from its end, so that whatever a crash leaves starts at chunk 0, where the next write or
- * removal finds it. One writer at a time; readers may come at any moment.
+ * **Details**
  *
- * `get` throws {@link TornRecord} where a record is damaged. `set` throws a `RangeError` on a record of more than 64
- * chunks, before anything is written, and an `Error` where the keyring does not give back what it was given; the old
- * record is then still there. No account may be another one with `#` and more after it.
+ * A record that fits is one entry, after a marker byte. A larger one is split into the accounts `account#a.0`,
+ * `account#a.1` and so on, with a header at the account itself that is written last. The next write uses the slot `b`,
+ * which this header does not name: the old record is complete until the one call that replaces the header, and the new
+ * one after it. Stale chunks are removed from the last one, so that after a crash the rest starts at chunk 0, where the
+ * next write or removal finds it. There may be one writer at a time, and any number of readers.
+ *
+ * `get` throws {@link TornRecord} if a record is damaged. `set` throws a `RangeError` before it writes anything if a
+ * record has more than 64 chunks, and an `Error` if the keyring returns other data than was stored; the old record
+ * then remains. No account may be another account followed by `#`.
  */
 export const chunked = (entries: Entries): Entries => {
   const chunkAccount = (account: string, slot: Slot, at: number) => `${account}#${slot}.${at}`
 
-  /** Removes the chunks of a slot from one on, the last one first. */
+  /** Removes the chunks of a slot from one on, starting with the last. */
   const sweep = (account: string, slot: Slot, from = 0) => {
     let end = from
-    while (end < maximumChunks && entries.get(chunkAccount(account, slot, end)) !== null) end++
+    while (end < maxChunks && entries.get(chunkAccount(account, slot, end)) !== null) end++
     while (end > from) entries.remove(chunkAccount(account, slot, --end))
   }
 
-  /** The bytes that a header stands for, or what is wrong with them. */
+  /** The record of a header, or what is wrong with it. */
   const assembled = (account: string, { count, digest, slot, total }: Header): Uint8Array | string => {
     const chunks: Array<Uint8Array> = []
     for (let at = 0; at < count; at++) {
@@ -113,28 +116,28 @@ export const chunked = (entries: Entries): Entries => {
       }
       const record = assembled(account, header)
       if (typeof record !== "string") return record
-      // A writer replaces the header before it sweeps: a header that is still the same was not overtaken by one.
+      // A writer replaces the header before it sweeps: if the header is unchanged, no writer came in between.
       const now = entries.get(account)
       if (same(raw, now)) throw new TornRecord(record)
-      if (attempt === 3) throw new Error("the entry was written again each time it was read: try again")
+      if (attempt === 3) throw new Error("other processes wrote the entry each time it was read: try again")
       raw = now
     }
   }
 
-  /** Puts an entry in place of another, which is put back where the new one does not read back as it was written. */
+  /** Replaces an entry. Restores the old one if the new one does not read back as it was written. */
   const replace = (account: string, old: Uint8Array | null, raw: Uint8Array) => {
     entries.set(account, raw)
     if (same(entries.get(account), raw)) return
     if (old === null) entries.remove(account)
     else entries.set(account, old)
-    throw new Error("the keyring did not keep what was written: the record is as it was before")
+    throw new Error("the keyring did not store what was written: the record is unchanged")
   }
 
   const set = (account: string, secret: Uint8Array): void => {
-    if (chunkCount(secret.length) > maximumChunks) {
+    if (chunkCount(secret.length) > maxChunks) {
       throw new RangeError(
         `it is ${secret.length} bytes, and a record of the Credential Manager is at most ` +
-          `${maximumChunks * windowsLimit} bytes (${maximumChunks} entries of ${windowsLimit})`
+          `${maxChunks * windowsLimit} bytes (${maxChunks} entries of ${windowsLimit})`
       )
     }
     const old = entries.get(account)
@@ -149,10 +152,10 @@ export const chunked = (entries: Entries): Entries => {
       secret.subarray(at * windowsLimit, (at + 1) * windowsLimit)
     )
     for (const [at, chunk] of chunks.entries()) entries.set(chunkAccount(account, slot, at), chunk)
-    // All of them after the last was written: one that took another's place shows too.
+    // Checked after all are written, so that a chunk that replaced another one is found, too.
     for (const [at, chunk] of chunks.entries()) {
       if (!same(entries.get(chunkAccount(account, slot, at)), chunk)) {
-        throw new Error("the keyring did not keep what was written: the record is as it was before")
+        throw new Error("the keyring did not store what was written: the record is unchanged")
       }
     }
     replace(account, old, headerOf(secret, slot))

@@ -1,17 +1,17 @@
 /**
- * Bytes by account, called and answered at once: what a keyring is in the process that may be blocked by it. Each
- * function throws what the system's interface throws.
+ * A keyring as synchronous calls, for the process that a call may block. Each function throws what the system's
+ * interface throws.
  */
 export interface Entries {
-  /** The secret of an account; `null` where there is none. */
+  /** Returns the secret of an account, or `null`. */
   readonly get: (account: string) => Uint8Array | null
   readonly set: (account: string, secret: Uint8Array) => void
-  /** False where there was none. */
+  /** Returns false if there was no entry. */
   readonly remove: (account: string) => boolean
 }
 
-/** Entries that can be told what will probably be asked for. */
+/** Entries that can prepare for the next call. */
 export interface ExpectingEntries extends Entries {
-  /** Prepares what takes long, where something does. It never fails: whoever asks for the entry is told. */
+  /** Connects to an entry in advance, where that is slow. Never fails: the call for the entry reports the failure. */
   readonly expect: (account: string) => void
 }

@@ -1,20 +1,19 @@
 import { Context, type Effect, type Option } from "effect"
 import type { StorageDescription, StorageError } from "../../../ports/CredentialStore.ts"
-import type { KeyringBackend } from "./KeyringName.ts"
 
 /**
- * The keyring of the operating system: bytes under an account of the service `mcp-cli-oauth`. Every call ends within its
- * time limit, whatever state the keyring is in.
+ * The keyring of the operating system: bytes per account of the service `mcp-cli-oauth`. Every call ends within its
+ * timeout, in any state of the keyring.
  */
 export class Keyring extends Context.Service<
   Keyring,
   {
-    readonly description: StorageDescription & { readonly backend: KeyringBackend }
-    /** The secret of an account; none where there is none. */
+    readonly description: StorageDescription
+    /** Returns the secret of an account, if there is one. */
     readonly get: (account: string) => Effect.Effect<Option.Option<Uint8Array>, StorageError>
-    /** Keeps a secret in place of the one of the account, as a whole or not at all. */
+    /** Replaces the secret of an account atomically. */
     readonly set: (account: string, secret: Uint8Array) => Effect.Effect<void, StorageError>
-    /** Forgets an account; true where there was something. */
+    /** Removes an account. Returns true if there was an entry. */
     readonly remove: (account: string) => Effect.Effect<boolean, StorageError>
   }
 >()("mcp-cli-oauth/adapters/store/keyring/Keyring") {}

@@ -10,27 +10,27 @@ import {
 } from "./KeyringMessages.ts"
 import type { KeyringBackend } from "./KeyringName.ts"
 
-// The program of the process that speaks to the keyring. A call of the system's may block it for good, and cannot be
-// ended from within: whoever started this ends it.
+// The program of the keyring process. A system call may block it forever and cannot be cancelled from within: the
+// parent kills it.
 
 const backend = process.argv[2] as KeyringBackend
 
-/** Written at once: a call that blocks would keep back what a stream has buffered. */
+/** Writes synchronously: a blocking call would hold back what a stream has buffered. */
 const say = (message: KeyringMessage) => {
   const bytes = Buffer.from(`${JSON.stringify(message)}\n`)
   for (let sent = 0; sent < bytes.length;) {
     try {
       sent += writeSync(1, bytes, sent)
     } catch (error) {
-      // The pipe is full: its reader is about to make room.
+      // The pipe is full; its reader makes room.
       if (!(error instanceof Error && "code" in error && error.code === "EAGAIN")) process.exit(1)
     }
   }
 }
 
 /**
- * Ends this process should a call still block it long after everybody has stopped waiting: its parent may have been
- * killed. A thread can do that while the call blocks all else here.
+ * Kills this process if a call blocks it for 90 seconds, longer than any timeout of the parent: the parent may have
+ * been killed. It is a thread, because the call blocks the event loop.
  */
 const watchdog = new Worker(
   `const { parentPort } = require("node:worker_threads")

@@ -4,15 +4,15 @@ import { faultOf } from "./KeyringFault.ts"
 import { type KeyringBackend, service } from "./KeyringName.ts"
 import type { KeyringEntry, KeyringPackage } from "./KeyringPackage.ts"
 
-/** How many entries of the Secret Service are held on to. */
+/** How many entries of the Secret Service are cached. */
 const maxHeld = 16
 
 /**
- * The entries of a keyring through the package. On Linux it is pinned to the Secret Service: left alone, the package
- * falls back to the kernel's keyring, which forgets on a reboot.
+ * The entries of a keyring. On Linux the package is pinned to the Secret Service: by default it falls back to the
+ * kernel keyring, which is lost on a reboot.
  *
- * @param connected called once the keyring has been reached, before it is asked for anything
- * @param collect called when entries that were held are let go: each keeps its connection until it is collected
+ * @param connected called when the keyring was reached, before each operation
+ * @param collect called when cached entries are dropped: each keeps its connection until it is garbage collected
  */
 export const keyringEntries = (
   backend: KeyringBackend,
@@ -20,8 +20,8 @@ export const keyringEntries = (
   connected: () => void = () => undefined,
   collect: () => void = () => undefined
 ): ExpectingEntries => {
-  // With the Secret Service each entry has a connection, and a key agreement, of its own: they take ten times as long
-  // as what is asked over them, and a message bus has only so many.
+  // Each entry of the Secret Service has its own connection and key agreement. They take ten times as long as an
+  // operation, and the number of connections to a message bus is limited.
   const held = new Map<string, KeyringEntry>()
 
   const make = (account: string): KeyringEntry => {
@@ -43,7 +43,7 @@ export const keyringEntries = (
         return call(before)
       } catch (error) {
         held.delete(account)
-        // The keyring may have been started anew since; what it says of itself is final.
+        // The keyring may have been restarted: connect again. Other faults are final.
         if (!["BackendError", "Unavailable"].includes(faultOf(error).tag)) throw error
       }
     }
@@ -60,7 +60,7 @@ export const keyringEntries = (
     set: (account, secret) => ask(account, (entry) => entry.setSecret(secret)),
     remove: (account) => {
       const removed = ask(account, (entry) => entry.deleteCredential())
-      // macOS says that it has removed what it has not, where the entry may not be changed by us.
+      // macOS reports success for an entry that it does not let us remove.
       if (removed && backend === "keychain" && ask(account, (entry) => entry.getSecret()) !== null) {
         throw new Error("the system has denied the removal")
       }
@@ -74,7 +74,7 @@ export const keyringEntries = (
       try {
         make(account)
       } catch {
-        // Whoever asks for it is told.
+        // The request for the entry reports it.
       }
     }
   }

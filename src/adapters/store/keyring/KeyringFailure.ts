@@ -1,3 +1,4 @@
+import { storageBackends } from "../../../ports/StorageBackend.ts"
 import {
   BackendError,
   Corrupt,
@@ -10,12 +11,13 @@ import {
 import type { KeyringFault } from "./KeyringFault.ts"
 import type { KeyringBackend } from "./KeyringName.ts"
 
-/** A fault of a keyring as the failure of a store. */
+/** Translates a fault of the keyring process into a failure of the store. */
 export const failureOf = (
-  backend: KeyringBackend,
+  name: KeyringBackend,
   account: string,
   { detail, tag }: KeyringFault
 ): StorageFailure => {
+  const backend = storageBackends[name]
   switch (tag) {
     case "Unavailable":
       return new Unavailable({ backend, detail })

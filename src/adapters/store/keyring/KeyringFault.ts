@@ -1,16 +1,16 @@
 import { TornRecord } from "./Chunks.ts"
 
-// Nothing of Effect is imported here: the process that speaks to the keyring starts with this, and has to be quick.
+// This module does not import Effect: the keyring process loads it, and has to start fast.
 
-/** What is wrong with a keyring, as it crosses a pipe. */
+/** What is wrong with a keyring, as sent over the pipe. */
 export interface KeyringFault {
   readonly tag: "Unavailable" | "Locked" | "Denied" | "Unsupported" | "Corrupt" | "BackendError"
   readonly detail: string
 }
 
 /**
- * The package gives every error the same code: what it means is in its text alone, which is keyring-rs's words around
- * those of the system (2.1.2; the tests have each of them). The first line that fits counts.
+ * Texts of errors and what they mean; the first match counts. The package gives every error the same code, so only the
+ * text of keyring-rs and the system tells them apart (version 2.1.2; each text has a test).
  */
 const meanings: ReadonlyArray<readonly [RegExp, KeyringFault["tag"], string]> = [
   [/'(?:user|target)' is longer than/, "Unsupported", "the name of the server is too long for it"],
@@ -28,7 +28,7 @@ const meanings: ReadonlyArray<readonly [RegExp, KeyringFault["tag"], string]> = 
   [
     /no result found/,
     "Unavailable",
-    "it has no default collection to keep anything in; its manager makes one"
+    "it has no default collection to store anything in; its manager makes one"
   ],
   [/NO_SUCH_LOGON_SESSION/, "Unavailable", "this logon session has none"],
   [
@@ -42,23 +42,23 @@ const meanings: ReadonlyArray<readonly [RegExp, KeyringFault["tag"], string]> = 
     "there is no build for this system"
   ],
   [/prompt was dismissed/, "Locked", "it was not unlocked when it asked"],
-  [/IsLocked|locked (object|collection)/, "Locked", "nobody has unlocked it"],
-  [/interaction is (?:not allowed|required)/i, "Locked", "it may ask nobody here"],
+  [/IsLocked|locked (object|collection)/, "Locked", "it has not been unlocked"],
+  [/interaction is (?:not allowed|required)/i, "Locked", "it cannot show a prompt here"],
   [/canceled|passphrase you entered/i, "Denied", "the prompt was refused"],
-  // macOS says so of an entry that it does not let us read, and that we therefore meant to add.
-  [/already exists in the keychain/i, "Denied", "the entry is another program's"],
+  // macOS says so when it hides an existing entry from us and we try to add it.
+  [/already exists in the keychain/i, "Denied", "the entry belongs to another program"],
   [/cannot be modified/i, "Denied", "the keychain is read-only"],
   [/denied|error code 5$/i, "Denied", "the system refused"],
   [
     /NoReply|not receive a reply|disconnected|Broken pipe/,
     "BackendError",
-    "it stopped, or had no time, while it was asked"
+    "it stopped or was too slow to answer"
   ],
   [/is matched by/, "BackendError", "another program has made a second entry of this name"],
-  [/is malformed|not valid UTF-8/, "Corrupt", "it is no entry of ours"]
+  [/is malformed|not valid UTF-8/, "Corrupt", "mcp-cli did not write this entry"]
 ]
 
-/** What an error of the package means. Its text is not passed on: it is the system's own, and unlimited. */
+/** What an error of the package means. Its text comes from the system and has no limit, so it is passed on only shortened, and only if it is unknown. */
 export const faultOf = (error: unknown): KeyringFault => {
   if (error instanceof TornRecord) return { tag: "Corrupt", detail: error.message }
   if (error instanceof RangeError) return { tag: "Unsupported", detail: error.message }

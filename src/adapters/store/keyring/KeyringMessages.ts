@@ -1,23 +1,23 @@
 import type { KeyringFault } from "./KeyringFault.ts"
 
 /**
- * What the process that speaks to the keyring is asked, one JSON object a line. Secrets are base64. `expect` says what
- * will probably be asked for, and has no answer.
+ * A request to the keyring process, one JSON object per line. Secrets are base64. `expect` announces a probable
+ * request, and has no answer.
  */
 export type KeyringRequest =
   | KeyringExpectation
   | { readonly op: "get" | "remove"; readonly account: string }
   | { readonly op: "set"; readonly account: string; readonly secret: string }
 
-/** An account that will probably be asked for. */
+/** Announces an account that will probably be requested. */
 export interface KeyringExpectation {
   readonly op: "expect"
   readonly account: string
 }
 
 /**
- * What it says, one JSON object a line: that it runs; and for each request that the keyring has been reached (at least
- * once), then the answer.
+ * A message of the keyring process, one JSON object per line: `ready` once; then for each request `connected`, at least
+ * once, when the keyring was reached, and an answer or a fault.
  */
 export type KeyringMessage =
   | { readonly tag: "ready" }
@@ -25,7 +25,7 @@ export type KeyringMessage =
   | { readonly tag: "answer"; readonly answer: string | boolean | null }
   | { readonly tag: "fault"; readonly fault: KeyringFault }
 
-/** Calls `take` for each whole line of a stream of text. */
+/** Calls `take` for each complete line of a stream of text. */
 export const lines = (take: (line: string) => void): ((chunk: string) => void) => {
   let rest = ""
   return (chunk) => {

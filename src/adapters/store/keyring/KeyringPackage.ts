@@ -1,13 +1,13 @@
-/** What we use of an entry of `@napi-rs/keyring`. A call may block for as long as the system likes. */
+/** The part of an entry of `@napi-rs/keyring` that is used here. A call may block forever. */
 export interface KeyringEntry {
-  /** `null` where there is none. */
+  /** Returns `null` if there is no entry. */
   getSecret(): ReadonlyArray<number> | Uint8Array | null
   setSecret(secret: Uint8Array): void
-  /** False where there was none. */
+  /** Returns false if there was no entry. */
   deleteCredential(): boolean
 }
 
-/** What we use of `@napi-rs/keyring`. */
+/** The part of `@napi-rs/keyring` that is used here. */
 export interface KeyringPackage {
   readonly Entry: new (
     service: string,

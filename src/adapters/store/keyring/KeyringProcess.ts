@@ -3,62 +3,64 @@ import type { Socket } from "node:net"
 import { availableParallelism, loadavg } from "node:os"
 import { Effect, Layer, Option, Schedule, Semaphore } from "effect"
 import { StorageError } from "../../../ports/CredentialStore.ts"
-import { backendNames, BackendError, type StorageFailure, TimedOut } from "../../../ports/StorageFailure.ts"
+import { storageBackends } from "../../../ports/StorageBackend.ts"
+import { BackendError, type StorageFailure, TimedOut } from "../../../ports/StorageFailure.ts"
+import { abortAfter } from "../../platform/AbortAfter.ts"
 import { Keyring } from "./Keyring.ts"
 import { failureOf } from "./KeyringFailure.ts"
 import { type KeyringMessage, type KeyringRequest, lines } from "./KeyringMessages.ts"
 import { type KeyringBackend, service } from "./KeyringName.ts"
 import { startChild } from "./KeyringStart.ts"
 
-/** How a keyring is asked. */
+/** How the keyring is used. */
 export interface KeyringProcessOptions {
   readonly backend: KeyringBackend
   /**
-   * Says one line to the user that may unlock the keyring now; absent: nobody is there, and a keyring that waits
-   * for somebody is given up at once.
+   * Shows one line to the user, who may have to unlock the keyring. Absent in a non-interactive run: a keyring that
+   * waits for a user times out.
    */
   readonly tell?: ((message: string) => Effect.Effect<void>) | undefined
-  /** Seconds; absent: {@link limits}. */
-  readonly limits?: KeyringLimits
-  /** Starts the process; absent: ours. */
+  /** Absent: {@link timeouts}. */
+  readonly timeouts?: KeyringTimeouts
+  /** Starts the keyring process. Absent: {@link startChild}. */
   readonly start?: (backend: KeyringBackend) => ChildProcess
 }
 
-/** How long each step may take, in seconds. */
-export interface KeyringLimits {
-  /** Until the process runs. It says nothing of the keyring. */
+/** The timeout of each step, in seconds. */
+export interface KeyringTimeouts {
+  /** Until the process runs. This does not depend on the keyring. */
   readonly start: number
-  /** Until the keyring has answered. */
+  /** Until the keyring answers. */
   readonly answer: number
-  /** Until it has answered while a user is asked to unlock it. */
+  /** Until the keyring answers while it asks the user to unlock it. */
   readonly user: number
 }
 
-/** The limits that hold unless others are given. */
-export const limits: KeyringLimits = { start: 30, answer: 3, user: 60 }
+/** The default timeouts. */
+export const timeouts: KeyringTimeouts = { start: 30, answer: 3, user: 60 }
 
-/** Programs that may wait for a processor before a machine counts as overloaded. */
-const crowded = 4
+/** The load per processor above which timeouts are extended. */
+const maxLoad = 4
 
 /**
- * So many seconds, and longer where the machine has no time for us or for the keyring: fifty programs that start at once
- * on two cores should not take each other for a keyring that hangs.
+ * Sleeps, up to ten times longer on an overloaded machine: fifty programs that start at once on two cores must not
+ * mistake the load for a keyring that hangs.
  *
- * @returns how many seconds it was
+ * @returns the seconds it took
  */
-const unhurried = (seconds: number): Effect.Effect<number> =>
+const sleepByLoad = (seconds: number): Effect.Effect<number> =>
   Effect.suspend(() => {
-    const crowd = (loadavg()[0] ?? 0) / availableParallelism() / crowded
-    const given = crowd <= 1 ? seconds : Math.round(seconds * Math.min(crowd, 10))
-    return Effect.as(Effect.sleep(`${given} seconds`), given)
+    const load = (loadavg()[0] ?? 0) / availableParallelism() / maxLoad
+    const slept = load <= 1 ? seconds : Math.round(seconds * Math.min(load, 10))
+    return Effect.as(Effect.sleep(`${slept} seconds`), slept)
   })
 
-/** A keyring that stopped in the middle, or had no time, is asked again; what is asked can be asked twice. */
-const again = Schedule.exponential("100 millis").pipe(Schedule.jittered, Schedule.upTo({ times: 4 }))
+/** Retries after a keyring stopped or was too slow. Every request can be repeated. */
+const retrySchedule = Schedule.exponential("100 millis").pipe(Schedule.jittered, Schedule.upTo({ times: 4 }))
 
 type Outcome = Extract<KeyringMessage, { readonly tag: "answer" | "fault" }>
 
-/** A running process, and what it last said. */
+/** A running keyring process, and its last message. */
 class Child {
   readonly process: ChildProcess
   connected = false
@@ -72,7 +74,7 @@ class Child {
     process.stdout?.setEncoding("utf8")
     process.stdout?.on(
       "data",
-      lines((line) => this.#take(JSON.parse(line) as KeyringMessage))
+      lines((line) => this.#receive(JSON.parse(line) as KeyringMessage))
     )
     const end = () => {
       this.#ended = true
@@ -81,7 +83,7 @@ class Child {
     }
     process.on("exit", end)
     process.on("error", end)
-    // A process that has ended closes the pipe; that it ended is said by the above.
+    // The pipe closes with the process, whose end is handled above.
     process.stdin?.on("error", () => undefined)
   }
 
@@ -89,7 +91,7 @@ class Child {
     return this.#ended
   }
 
-  #take(message: KeyringMessage) {
+  #receive(message: KeyringMessage) {
     if (message.tag === "ready") {
       this.#ready = true
       this.#whenReady?.()
@@ -108,22 +110,22 @@ class Child {
       this.connected = false
       this.#outcome = (outcome) => {
         this.#outcome = undefined
-        this.#stay(false)
+        this.#keepRunning(false)
         resume(Effect.succeed(outcome))
       }
-      // While somebody waits for its answer, the program stays.
-      this.#stay(true)
+      // The program keeps running while it waits for an answer.
+      this.#keepRunning(true)
       this.process.stdin?.write(`${JSON.stringify(request)}\n`)
     })
   }
 
-  #stay(stays: boolean) {
-    // A pipe to a child is a socket, of which its type says only that it is a stream.
+  #keepRunning(keep: boolean) {
+    // The pipe to a child is a socket, typed as a stream.
     const stdout = this.process.stdout as Socket | null
-    stdout?.[stays ? "ref" : "unref"]()
+    stdout?.[keep ? "ref" : "unref"]()
   }
 
-  /** The only way to end a call that blocks it. */
+  /** Kills the process, which is the only way to end a blocking call. */
   kill() {
     this.#ended = true
     this.process.kill("SIGKILL")
@@ -131,15 +133,16 @@ class Child {
 }
 
 /**
- * The keyring, spoken to by a process of its own: a call of the system's can block for good and cannot be cancelled,
- * but a process can be killed. One process serves all calls, one at a time; secrets cross by its pipes.
+ * Uses the keyring in a child process: a system call can block forever and cannot be cancelled, but a process can be
+ * killed. One process serves all calls, one at a time. Secrets are sent over its pipes.
  */
 export const layer = (options: KeyringProcessOptions): Layer.Layer<Keyring> =>
   Layer.effect(
     Keyring,
     Effect.gen(function* () {
-      const { backend, tell } = options
-      const allowed = options.limits ?? limits
+      const { tell } = options
+      const backend = storageBackends[options.backend]
+      const allowed = options.timeouts ?? timeouts
       const start = options.start ?? startChild
       const turn = Semaphore.makeUnsafe(1)
       let running: Child | undefined
@@ -147,32 +150,20 @@ export const layer = (options: KeyringProcessOptions): Layer.Layer<Keyring> =>
 
       const fail = (reason: StorageFailure) => new StorageError({ reason })
 
-      /** Runs `wait`, which ends when the child is killed: that is how time runs out, where nothing may interrupt too. */
-      const within = <A>(
-        wait: Effect.Effect<A>,
-        child: Child,
-        expire: Effect.Effect<unknown>
-      ): Effect.Effect<A> =>
-        Effect.gen(function* () {
-          const timer = yield* expire.pipe(
-            Effect.andThen(Effect.sync(() => child.kill())),
-            Effect.interruptible,
-            Effect.forkChild
-          )
-          const result = yield* wait.pipe(Effect.onInterrupt(() => Effect.sync(() => child.kill())))
-          timer.interruptUnsafe()
-          return result
-        })
+      /** Waits for the child, and kills it at the timeout or on interruption. */
+      const within = <A>(wait: Effect.Effect<A>, child: Child, expire: Effect.Effect<unknown>) =>
+        wait.pipe(
+          Effect.onInterrupt(() => Effect.sync(() => child.kill())),
+          abortAfter(expire, () => child.kill())
+        )
 
       const ready = Effect.gen(function* () {
         if (running !== undefined && !running.ended) return running
-        const child = new Child(yield* Effect.sync(() => start(backend)))
+        const child = new Child(yield* Effect.sync(() => start(options.backend)))
         running = child
-        yield* within(child.whenReady, child, unhurried(allowed.start))
+        yield* within(child.whenReady, child, sleepByLoad(allowed.start))
         if (child.ended) {
-          return yield* fail(
-            new BackendError({ backend, detail: "the process that speaks to it did not start" })
-          )
+          return yield* fail(new BackendError({ backend, detail: "its helper process did not start" }))
         }
         return child
       })
@@ -182,33 +173,34 @@ export const layer = (options: KeyringProcessOptions): Layer.Layer<Keyring> =>
           const child = yield* ready
           let waited = 0
           const expire = Effect.gen(function* () {
-            waited = yield* unhurried(allowed.answer)
-            // A bus that never answers asks nobody for anything; a keyring that was reached may.
+            waited = yield* sleepByLoad(allowed.answer)
+            // A bus that never answers shows no prompt; a keyring that was reached may.
             if (!child.connected || tell === undefined) return
             yield* tell(
-              `Waiting up to ${allowed.user} seconds for ${backendNames[backend]}: if it asks for a password, or for permission, answer there.`
+              `Waiting up to ${allowed.user} seconds for ${backend.label}: if it asks for a password, or for permission, answer there.`
             )
             yield* Effect.sleep(`${allowed.user - allowed.answer} seconds`)
             waited += allowed.user - allowed.answer
           })
           const outcome = yield* within(child.ask(request), child, expire)
           if (outcome !== "ended" && outcome.tag === "answer") return outcome.answer
-          if (outcome !== "ended") return yield* fail(failureOf(backend, request.account, outcome.fault))
+          if (outcome !== "ended")
+            return yield* fail(failureOf(options.backend, request.account, outcome.fault))
           child.kill()
           return yield* fail(
             waited === 0
-              ? new BackendError({ backend, detail: "the process that speaks to it ended" })
+              ? new BackendError({ backend, detail: "its helper process ended" })
               : new TimedOut({
                   backend,
                   after: waited,
                   detail: child.connected
-                    ? "it is probably locked, and waits for somebody to unlock it"
-                    : "the session bus accepts connections and says nothing"
+                    ? "it is probably locked, and waits to be unlocked"
+                    : "the session bus accepts connections and does not answer"
                 })
           )
         },
         turn.withPermit,
-        Effect.retry({ schedule: again, while: ({ reason }) => reason._tag === "BackendError" })
+        Effect.retry({ schedule: retrySchedule, while: ({ reason }) => reason._tag === "BackendError" })
       )
 
       return Keyring.of({

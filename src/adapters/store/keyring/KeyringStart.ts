@@ -4,23 +4,24 @@ import { extname, join } from "node:path"
 import type { KeyringExpectation } from "./KeyringMessages.ts"
 import type { KeyringBackend } from "./KeyringName.ts"
 
-// Nothing of Effect is imported here: a program begins with this before it has loaded the rest of itself.
+// This module does not import Effect: bin.ts loads it before the rest of the program.
 
 interface Started {
   readonly backend: KeyringBackend
   readonly child: ChildProcess
 }
 
-/** What it takes to find a keyring and to show a prompt. The rest may hold secrets, and is none of its business. */
+/** The variables that a keyring and its prompt need. Others may hold secrets, and are not passed on. */
 const passedOn =
   /^(HOME|USER|LOGNAME|PATH|LANG|LC_\w+|XDG_\w+|DBUS_\w+|GNOME_KEYRING_\w+|DISPLAY|WAYLAND_DISPLAY|XAUTHORITY|TMPDIR|TEMP|TMP|__CF\w+|SystemRoot|SystemDrive|windir|APPDATA|LOCALAPPDATA|USERPROFILE|USERNAME|USERDOMAIN)$/i
 
 let early: Started | undefined
 
 /**
- * Starts the process that speaks to the keyring, in an environment.
+ * Starts the keyring process.
  *
- * @param account what will probably be asked for; to be wrong costs nothing but a connection to the keyring
+ * @param environment the variables to choose from
+ * @param account the account that will probably be requested; a wrong guess costs one connection to the keyring
  */
 export const spawnChild = (
   backend: KeyringBackend,
@@ -33,40 +34,40 @@ export const spawnChild = (
     env,
     stdio: ["pipe", "pipe", "ignore"]
   })
-  // Sockets, of which their types say only that they are streams; none of them where it could not be started.
+  // They are sockets, typed as streams, and missing if the process did not start.
   const pipes: ReadonlyArray<unknown> = [child.stdin, child.stdout]
   const [stdin, stdout] = pipes as ReadonlyArray<Socket | null | undefined>
-  // It is there for us; we do not stay for it.
+  // It must not keep the program running.
   child.unref()
   stdin?.unref()
   stdout?.unref()
   if (account !== undefined) {
     const expectation: KeyringExpectation = { op: "expect", account }
-    // Whoever asks is told of a process that has ended.
+    // The next request reports that the process has ended.
     stdin?.on("error", () => undefined)
     stdin?.write(`${JSON.stringify(expectation)}\n`)
   }
   return child
 }
 
-/** Starts the process that speaks to the keyring, or gives the one that was started early. */
+/** Returns the process that {@link prefetch} has started, or starts one. */
 export const startChild = (backend: KeyringBackend): ChildProcess => {
-  const begun = early
+  const started = early
   early = undefined
-  if (begun?.backend === backend && begun.child.exitCode === null && begun.child.signalCode === null)
-    return begun.child
-  begun?.child.kill("SIGKILL")
+  if (started?.backend === backend && started.child.exitCode === null && started.child.signalCode === null)
+    return started.child
+  started?.child.kill("SIGKILL")
   return spawnChild(backend)
 }
 
 /**
- * Starts it before the program has loaded the rest of itself: the two then take as long as the longer one.
+ * Starts the keyring process in parallel to loading the rest of the program.
  *
  * @param account as in {@link spawnChild}
  */
 export const prefetch = (backend: KeyringBackend, account?: string): void => {
   const child = spawnChild(backend, process.env, account)
-  // Whoever asks it is told that it failed; if nobody does, it is of no interest.
+  // The first request reports the failure; without one it does not matter.
   child.on("error", () => undefined)
   early = { backend, child }
 }

@@ -5,12 +5,12 @@ import { CredentialKey } from "../../../domain/CredentialKey.ts"
 import { CredentialStore, StorageError } from "../../../ports/CredentialStore.ts"
 import { BackendError } from "../../../ports/StorageFailure.ts"
 import { decodeRecord, encodeRecord } from "../CredentialRecord.ts"
-import { privateFolder } from "../encrypted-file/PrivateFolder.ts"
+import { privateFolder } from "../folder/PrivateFolder.ts"
 import { Keyring } from "./Keyring.ts"
 
-/** Where the names are kept. */
+/** Where the names are stored. */
 export interface KeyringStoreOptions {
-  /** A folder of our own: an empty file a name. */
+  /** A folder that only this store uses: one empty file per name. */
   readonly directory: string
 }
 
@@ -18,8 +18,8 @@ const text = new TextDecoder()
 const bytes = new TextEncoder()
 
 /**
- * Credentials in the keyring of the operating system. Which names it holds is kept beside it, as empty files: not
- * every keyring can list its entries, one that is locked lists none, and names are no secrets.
+ * Stores credentials in the keyring of the operating system. Their names, which are not secret, are empty files in a
+ * folder: not every keyring can list its entries, and a locked one lists none.
  */
 export const layer = (options: KeyringStoreOptions): Layer.Layer<CredentialStore, never, Keyring> =>
   Layer.effect(
@@ -29,7 +29,7 @@ export const layer = (options: KeyringStoreOptions): Layer.Layer<CredentialStore
       const { backend } = keyring.description
       const names = privateFolder(options.directory)
 
-      /** Writes, reads and removes an entry of no meaning: what can be reached need not be able to keep anything. */
+      /** Writes, reads and removes a test entry: a keyring that answers may still be unable to store anything. */
       const unlock = Effect.gen(function* () {
         const account = `#${randomUUID()}`
         const written = bytes.encode(account)
@@ -38,7 +38,7 @@ export const layer = (options: KeyringStoreOptions): Layer.Layer<CredentialStore
         yield* keyring.remove(account)
         if (!Equal.equals(Option.map(read, String), Option.some(String(written)))) {
           return yield* new StorageError({
-            reason: new BackendError({ backend, detail: "it does not give back what was put there" })
+            reason: new BackendError({ backend, detail: "it returned other data than was stored" })
           })
         }
       }).pipe(Effect.withSpan("KeyringStore.unlock"))
@@ -51,7 +51,7 @@ export const layer = (options: KeyringStoreOptions): Layer.Layer<CredentialStore
         return Option.some(record.success)
       })
 
-      // The name is there before the entry and goes after it: an entry that nobody can find would be kept for ever.
+      // The name is written before the entry and removed after it: an entry without a name would stay forever.
       const put = Effect.fn("KeyringStore.put")(function* (key: CredentialKey, credential: Credential) {
         const name = key.storageName
         if (Option.isNone(yield* names.read(name))) yield* names.create(name, "")

@@ -1,32 +1,33 @@
 import { Effect, Option, Semaphore } from "effect"
 import type { VaultSettings } from "../../../ports/Configuration.ts"
 import type { StorageError } from "../../../ports/CredentialStore.ts"
-import { fieldOf, textOf, type VaultHttp } from "./VaultHttp.ts"
-import type { VaultReply, VaultSession } from "./VaultToken.ts"
+import { fieldOf, textOf } from "./JsonFields.ts"
+import type { VaultHttp } from "./VaultHttp.ts"
+import type { VaultReply, VaultSession } from "./VaultSession.ts"
 
-/** The fields of a record. Vault keeps any JSON; ours are texts. */
+/** The fields of a record. Vault stores any JSON; ours are strings. */
 export type Fields = Readonly<Record<string, string>>
 
-/** A record as it was read. */
+/** A record, as it was read. */
 export interface Found {
-  /** Absent: there is none, or its version was deleted. */
+  /** Absent: there is no record, or its version was deleted. */
   readonly fields: Fields | undefined
-  /** What a check-and-set names: 0 where nothing was ever written. */
+  /** The version for a check-and-set; 0 if nothing was ever written. */
   readonly version: number
   /** Milliseconds since this version was written, by Vault's clock. */
   readonly age: number
 }
 
-/** The key-value engine of a mount, below our prefix. */
+/** The key-value engine of a mount, below the prefix of the settings. */
 export interface KeyValue {
-  /** Which of the engine's two versions it is: 2 has check-and-set. */
+  /** The version of the engine. Only 2 has check-and-set. */
   readonly version: Effect.Effect<1 | 2, StorageError>
   readonly read: (name: string) => Effect.Effect<Found, StorageError>
   /**
    * Writes a record.
    *
-   * @param over version 2: the version that it must still be at
-   * @returns the new version; none where it is at another one by now
+   * @param over the version that the record must still be at (engine version 2)
+   * @returns the new version; none if the record is at another version by now
    */
   readonly write: (
     name: string,
@@ -34,13 +35,13 @@ export interface KeyValue {
     over: number
   ) => Effect.Effect<Option.Option<number>, StorageError>
   /**
-   * Destroys every version of a record but one. That only the newest is kept is said of each record, but a mount that
-   * keeps more has the last word.
+   * Destroys every version of a record except one. Each record requests `max_versions: 1`, but a mount that keeps
+   * more overrides it.
    */
   readonly prune: (name: string, except: number) => Effect.Effect<void, StorageError>
-  /** Removes a record, with every version of it. */
+  /** Removes a record and all its versions. */
   readonly remove: (name: string) => Effect.Effect<void, StorageError>
-  /** The names below the prefix, folders left out. */
+  /** The names of the records below the prefix, without folders. */
   readonly list: Effect.Effect<ReadonlyArray<string>, StorageError>
 }
 
@@ -63,49 +64,75 @@ const textFields = (value: unknown): Fields | undefined =>
       )
     : undefined
 
-/** The key-value engine that the settings name. */
-export const keyValue = (
+const textWarnings = (body: unknown): ReadonlyArray<string> => {
+  const warnings = fieldOf(body, "warnings")
+  return Array.isArray(warnings) ? warnings.filter((warning) => typeof warning === "string") : []
+}
+
+/** The route of a record, or of the folder of all records. */
+const at = (mount: Mount, part: "data" | "metadata" | "destroy", name?: string): ReadonlyArray<string> => [
+  ...mount.path,
+  ...(mount.version === 2 ? [part] : []),
+  ...mount.prefix,
+  ...(name === undefined ? [] : [name])
+]
+
+/** The versions in a record's metadata that are older than one, and not destroyed. */
+const olderVersions = (metadata: VaultReply, than: number): ReadonlyArray<number> => {
+  const versions = "errors" in metadata ? undefined : fieldOf(metadata.body, "data", "versions")
+  return Object.entries(typeof versions === "object" && versions !== null ? versions : {})
+    .filter(([, version]) => fieldOf(version, "destroyed") !== true)
+    .map(([number]) => Number(number))
+    .filter((number) => number < than)
+}
+
+type KeyValueSettings = Pick<VaultSettings, "mountPoint" | "pathPrefix" | "kvVersion">
+
+/** Asks Vault for the engine of the mount, as its own command line does. A 404 of a record would prove nothing. */
+const findMount = Effect.fnUntraced(function* (
   http: VaultHttp,
   session: VaultSession,
-  settings: Pick<VaultSettings, "mountPoint" | "pathPrefix" | "kvVersion">
-): KeyValue => {
-  const turn = Semaphore.makeUnsafe(1)
-  const mountPath = segments(settings.mountPoint)
-  const prefix = segments(settings.pathPrefix)
-  let known: Mount | undefined =
-    settings.kvVersion === undefined ? undefined : { version: settings.kvVersion, path: mountPath, prefix }
-
-  /** Asks which engine it is, as Vault's own command line does; a 404 elsewhere would prove nothing. */
-  const find = Effect.gen(function* () {
-    const answer = yield* session
-      .send({ method: "GET", path: ["sys", "internal", "ui", "mounts", ...mountPath] })
-      .pipe(
-        Effect.catchIf(
-          ({ reason }) => reason._tag === "VaultFailure" && reason.problem === "forbidden",
-          () =>
-            http.fail("no mount", `there is no mount ${settings.mountPoint}/, or the token may not see it`)
-        )
+  { mountPoint, pathPrefix }: KeyValueSettings
+): Effect.fn.Return<Mount, StorageError> {
+  const mountPath = segments(mountPoint)
+  const prefix = segments(pathPrefix)
+  const answer = yield* session
+    .send({ method: "GET", path: ["sys", "internal", "ui", "mounts", ...mountPath] })
+    .pipe(
+      Effect.catchIf(
+        ({ reason }) => reason._tag === "VaultFailure" && reason.problem === "forbidden",
+        () => http.fail("no mount", `there is no mount ${mountPoint}/, or the token may not see it`)
       )
-    if ("errors" in answer) {
-      return yield* http.fail("unexpected", `it does not say what is mounted at ${settings.mountPoint}/`)
-    }
-    // A server from before this question existed has no engine but the first.
-    if (answer.status === 404) return { version: 1, path: mountPath, prefix } as const
-    const type = fieldOf(answer.body, "data", "type")
-    if (type !== "kv" && type !== "generic") {
-      return yield* http.fail("not key-value", `${settings.mountPoint}/ is no key-value engine`)
-    }
-    const path = Option.match(textOf(answer.body, "data", "path"), {
-      onNone: () => mountPath,
-      onSome: segments
-    })
-    const version = fieldOf(answer.body, "data", "options", "version") === "2" ? 2 : 1
-    return { version, path, prefix: [...mountPath.slice(path.length), ...prefix] } as const
+    )
+  if ("errors" in answer) {
+    return yield* http.fail("unexpected", `it does not say what is mounted at ${mountPoint}/`)
+  }
+  // A server without this endpoint is so old that it has only version 1.
+  if (answer.status === 404) return { version: 1, path: mountPath, prefix }
+  const type = fieldOf(answer.body, "data", "type")
+  if (type !== "kv" && type !== "generic") {
+    return yield* http.fail("not key-value", `${mountPoint}/ is no key-value engine`)
+  }
+  const path = Option.match(textOf(answer.body, "data", "path"), {
+    onNone: () => mountPath,
+    onSome: segments
   })
+  const version = fieldOf(answer.body, "data", "options", "version") === "2" ? 2 : 1
+  return { version, path, prefix: [...mountPath.slice(path.length), ...prefix] }
+})
+
+/** The key-value engine of the settings. */
+export const keyValue = (http: VaultHttp, session: VaultSession, settings: KeyValueSettings): KeyValue => {
+  const { kvVersion, mountPoint } = settings
+  const turn = Semaphore.makeUnsafe(1)
+  let known: Mount | undefined =
+    kvVersion === undefined
+      ? undefined
+      : { version: kvVersion, path: segments(mountPoint), prefix: segments(settings.pathPrefix) }
 
   const mount = Effect.suspend(() =>
     known === undefined
-      ? Effect.tap(find, (found) =>
+      ? Effect.tap(findMount(http, session, settings), (found) =>
           Effect.sync(() => {
             known = found
           })
@@ -113,17 +140,10 @@ export const keyValue = (
       : Effect.succeed(known)
   ).pipe(turn.withPermit)
 
-  const at = (found: Mount, part: "data" | "metadata" | "destroy", name?: string) => [
-    ...found.path,
-    ...(found.version === 2 ? [part] : []),
-    ...found.prefix,
-    ...(name === undefined ? [] : [name])
-  ]
-
-  /** What a 400 says is a matter of the request, and so of the settings. */
+  /** A 400 is about the request, and so about the settings. */
   const refuse = (answer: { readonly errors: ReadonlyArray<string> }) =>
     answer.errors.some((error) => /versioned|check-and-set/i.test(error))
-      ? http.fail("wrong version", `${settings.mountPoint}/ is not of the version that was expected`)
+      ? http.fail("wrong version", `${mountPoint}/ is not of the version that was expected`)
       : http.fail("unexpected", "it refuses the request (400)")
 
   const absent = { fields: undefined, version: 0, age: 0 }
@@ -134,7 +154,7 @@ export const keyValue = (
     if ("errors" in answer) return yield* refuse(answer)
     const { body, status, time } = answer
     if (status === 404 && textWarnings(body).some((warning) => /versioned/i.test(warning))) {
-      return yield* http.fail("wrong version", `${settings.mountPoint}/ is of version 2`)
+      return yield* http.fail("wrong version", `${mountPoint}/ is of version 2`)
     }
     if (found.version === 1) {
       return status === 404 ? absent : { fields: textFields(fieldOf(body, "data")), version: 0, age: 0 }
@@ -142,7 +162,7 @@ export const keyValue = (
     const version = fieldOf(body, "data", "metadata", "version")
     if (typeof version !== "number") {
       if (status === 404) return absent
-      return yield* http.fail("wrong version", `${settings.mountPoint}/ is of version 1`)
+      return yield* http.fail("wrong version", `${mountPoint}/ is of version 1`)
     }
     const created = Option.match(textOf(body, "data", "metadata", "created_time"), {
       onNone: () => time,
@@ -156,11 +176,11 @@ export const keyValue = (
     if (found.version === 1) {
       const answer = yield* session.send({ method: "POST", path: at(found, "data", name), body: fields })
       if ("errors" in answer || answer.status === 404) {
-        return yield* http.fail("wrong version", `${settings.mountPoint}/ is not of version 1`)
+        return yield* http.fail("wrong version", `${mountPoint}/ is not of version 1`)
       }
       return Option.some(0)
     }
-    // Old versions would keep old refresh tokens. Said before there is anything to keep a version of.
+    // Old versions would hold old refresh tokens. Set before there is a first version.
     if (over === 0) {
       const metadata = yield* session.send({
         method: "POST",
@@ -178,7 +198,7 @@ export const keyValue = (
     if ("errors" in answer) return yield* refuse(answer)
     const version = fieldOf(answer.body, "data", "version")
     if (typeof version === "number") return Option.some(version)
-    return yield* http.fail("wrong version", `${settings.mountPoint}/ is not of version 2`)
+    return yield* http.fail("wrong version", `${mountPoint}/ is not of version 2`)
   })
 
   return {
@@ -188,12 +208,8 @@ export const keyValue = (
     prune: Effect.fn("KeyValue.prune")(function* (name: string, except: number) {
       const found = yield* mount
       if (found.version === 1) return
-      const answer = yield* session.send({ method: "GET", path: at(found, "metadata", name) })
-      const versions = "errors" in answer ? undefined : fieldOf(answer.body, "data", "versions")
-      const old = Object.entries(typeof versions === "object" && versions !== null ? versions : {})
-        .filter(([, version]) => fieldOf(version, "destroyed") !== true)
-        .map(([number]) => Number(number))
-        .filter((number) => number < except)
+      const metadata = yield* session.send({ method: "GET", path: at(found, "metadata", name) })
+      const old = olderVersions(metadata, except)
       if (old.length === 0) return
       const destroyed = yield* session.send({
         method: "POST",
@@ -221,9 +237,4 @@ export const keyValue = (
         : []
     }).pipe(Effect.withSpan("KeyValue.list"))
   }
-}
-
-const textWarnings = (body: unknown): ReadonlyArray<string> => {
-  const warnings = fieldOf(body, "warnings")
-  return Array.isArray(warnings) ? warnings.filter((warning) => typeof warning === "string") : []
 }

@@ -373,7 +373,7 @@ describe("a keyring that does not keep what it is given", () => {
           if (thrown === undefined) is(entries, calls < nth ? after : before)
           else {
             assert.notInstanceOf(thrown, TornRecord)
-            assert.match(String(thrown), /did not keep what was written/)
+            assert.match(String(thrown), /did not store what was written/)
             is(entries, before)
           }
           // Only where nothing was to be changed may a write be lost and not be missed.

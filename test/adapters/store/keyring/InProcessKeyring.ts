@@ -6,6 +6,7 @@ import { faultOf } from "../../../../src/adapters/store/keyring/KeyringFault.ts"
 import { type KeyringBackend, service } from "../../../../src/adapters/store/keyring/KeyringName.ts"
 import type { KeyringPackage } from "../../../../src/adapters/store/keyring/KeyringPackage.ts"
 import { StorageError } from "../../../../src/ports/CredentialStore.ts"
+import { storageBackends } from "../../../../src/ports/StorageBackend.ts"
 
 /** A keyring over a package that never blocks, in this process. */
 export const inProcessKeyring = (backend: KeyringBackend, keyringPackage: KeyringPackage) => {
@@ -16,7 +17,7 @@ export const inProcessKeyring = (backend: KeyringBackend, keyringPackage: Keyrin
       catch: (error) => new StorageError({ reason: failureOf(backend, account, faultOf(error)) })
     })
   return Layer.succeed(Keyring, {
-    description: { backend, location: `service ${service}` },
+    description: { backend: storageBackends[backend], location: `service ${service}` },
     get: (account) =>
       Effect.map(
         ask(account, () => entries.get(account)),

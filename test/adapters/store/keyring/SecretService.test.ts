@@ -28,7 +28,7 @@ const keyring = (
   const { DBUS_SESSION_BUS_ADDRESS: _, ...inherited } = process.env
   return KeyringProcess.layer({
     backend: "secretservice",
-    limits: { start: 30, answer: 0.5, user: 1 },
+    timeouts: { start: 30, answer: 0.5, user: 1 },
     ...options,
     start: (backend) => spawnChild(backend, { ...inherited, ...env }, expected)
   })
@@ -122,7 +122,7 @@ describe.skipIf(!hasSecretService)("the Secret Service (needs dbus and gnome-key
         const tell = (message: string) => Effect.sync(() => void said.push(message))
         const reason = yield* failureIn(mute.env, { tell }, expected)
         assert.strictEqual(reason._tag, "TimedOut")
-        assert.include(reason._tag === "TimedOut" ? reason.detail : "", "says nothing")
+        assert.include(reason._tag === "TimedOut" ? reason.detail : "", "does not answer")
         assert.deepStrictEqual(said, [])
       })
   )
@@ -211,7 +211,7 @@ describe.skipIf(!hasSecretService)("the Secret Service (needs dbus and gnome-key
           const entries = yield* Keyring
           const ended = yield* entries.get("notion").pipe(Effect.timeoutOption("100 millis"))
           assert.isTrue(Option.isNone(ended))
-        }).pipe(Effect.provide(keyring(locked.env, { limits: KeyringProcess.limits })))
+        }).pipe(Effect.provide(keyring(locked.env, { timeouts: KeyringProcess.timeouts })))
       )
     })
   })

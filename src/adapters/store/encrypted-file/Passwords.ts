@@ -1,0 +1,66 @@
+import { Config, ConfigProvider, Effect, Option, type Redacted, Redacted as Secret } from "effect"
+import { StorageError } from "../../../ports/CredentialStore.ts"
+import { SecretPrompt } from "../../../ports/SecretPrompt.ts"
+import { NoPassword } from "../../../ports/StorageFailure.ts"
+
+/** How often the user is asked for a password. */
+export const maxAttempts = 3
+
+/** Where the passwords of a store come from. */
+export interface Passwords {
+  /** The password of the configuration, else `MCP_CLI_ENCRYPTION_KEY`; none: the user has to type it. */
+  readonly given: Effect.Effect<Option.Option<Redacted.Redacted>>
+  /** `MCP_CLI_NEW_ENCRYPTION_KEY`, for a password change. */
+  readonly givenNew: Effect.Effect<Option.Option<Redacted.Redacted>>
+  /** Asks the user once. Fails with `NoPassword` in a non-interactive run. */
+  readonly ask: (question: string) => Effect.Effect<Redacted.Redacted, StorageError>
+  /** Asks the user to choose a password and to repeat it. */
+  readonly choose: (question: string) => Effect.Effect<Redacted.Redacted, StorageError>
+}
+
+/** The passwords of a store whose configuration has this one, or none. */
+export const passwords = (
+  configured: Redacted.Redacted | undefined
+): Effect.Effect<Passwords, never, SecretPrompt> =>
+  Effect.gen(function* () {
+    const prompt = yield* SecretPrompt
+    const environment = yield* ConfigProvider.ConfigProvider
+
+    const variable = (name: string) =>
+      Effect.map(
+        Config.option(Config.Redacted(name)),
+        Option.filter((password) => Secret.value(password) !== "")
+      ).pipe(
+        Effect.provideService(ConfigProvider.ConfigProvider, environment),
+        // A variable that cannot be read counts as unset.
+        Effect.orElseSucceed(() => Option.none<Redacted.Redacted>())
+      )
+
+    const ask = Effect.fnUntraced(function* (question: string) {
+      const answer = yield* prompt.ask(question)
+      if (Option.isSome(answer)) return answer.value
+      return yield* new StorageError({ reason: new NoPassword() })
+    })
+
+    const choose = Effect.fnUntraced(function* (question: string) {
+      let before = ""
+      for (let attempt = 1; attempt <= maxAttempts; attempt++) {
+        const first = yield* ask(`${before}${question}`)
+        if (Secret.value(first) === "") {
+          before = "The password may not be empty. "
+          continue
+        }
+        const again = yield* ask("The same password again")
+        if (Secret.value(first) === Secret.value(again)) return first
+        before = "The two were not the same. "
+      }
+      return yield* new StorageError({ reason: new NoPassword({ attempts: maxAttempts }) })
+    })
+
+    return {
+      given: configured === undefined ? variable("MCP_CLI_ENCRYPTION_KEY") : Effect.succeedSome(configured),
+      givenNew: variable("MCP_CLI_NEW_ENCRYPTION_KEY"),
+      ask,
+      choose
+    }
+  })

@@ -1,0 +1,68 @@
+import { readFile } from "node:fs/promises"
+import { join } from "node:path"
+import { Effect, Option, Redacted } from "effect"
+import type { VaultAuth } from "../../../ports/Configuration.ts"
+import type { StorageError } from "../../../ports/CredentialStore.ts"
+import { configuredHome } from "../../platform/ConfiguredHome.ts"
+import { textOf } from "./JsonFields.ts"
+import { isRefusal, type VaultHttp } from "./VaultHttp.ts"
+
+/** A token of Vault. */
+export interface VaultToken {
+  readonly token: Redacted.Redacted
+  /** True if this process logged in for it, and has to revoke it. */
+  readonly isOurs: boolean
+}
+
+const readSecret = (path: string) =>
+  Effect.tryPromise({ try: () => readFile(path, "utf8"), catch: () => undefined }).pipe(
+    Effect.map((text) => text.trim()),
+    Effect.option,
+    Effect.map(Option.filter((text) => text !== ""))
+  )
+
+const login = Effect.fnUntraced(function* (http: VaultHttp, mount: string, body: object) {
+  const answer = yield* http.send({ method: "POST", path: ["auth", ...mount.split("/"), "login"], body })
+  const token = isRefusal(answer) ? Option.none() : textOf(answer.body, "auth", "client_token")
+  if (Option.isNone(token)) {
+    return yield* http.fail("login refused", `it refused the login at auth/${mount}`)
+  }
+  return { token: Redacted.make(token.value), isOurs: true }
+})
+
+/** Gets a token by the method of the settings: reads it, or logs in. */
+export const obtainToken = Effect.fnUntraced(function* (
+  http: VaultHttp,
+  auth: VaultAuth
+): Effect.fn.Return<VaultToken, StorageError> {
+  switch (auth.method) {
+    case "token": {
+      if (auth.token !== undefined) return { token: auth.token, isOurs: false }
+      const path = auth.tokenFile ?? join(yield* configuredHome, ".vault-token")
+      const token = yield* readSecret(path)
+      if (Option.isNone(token)) {
+        return yield* http.fail("no token", `there is no token, and none in ${path}`)
+      }
+      return { token: Redacted.make(token.value), isOurs: false }
+    }
+    case "approle":
+      return yield* login(http, auth.mount, {
+        role_id: auth.roleId,
+        ...(auth.secretId === undefined ? {} : { secret_id: Redacted.value(auth.secretId) })
+      })
+    case "kubernetes":
+    case "jwt": {
+      const jwt = Redacted.isRedacted(auth.jwt)
+        ? Option.some(Redacted.value(auth.jwt))
+        : yield* readSecret(auth.jwt.file)
+      if (Option.isNone(jwt)) {
+        const file = Redacted.isRedacted(auth.jwt) ? "" : auth.jwt.file
+        return yield* http.fail("no token", `there is no JWT to log in with in ${file}`)
+      }
+      return yield* login(http, auth.mount, {
+        jwt: jwt.value,
+        ...(auth.role === undefined ? {} : { role: auth.role })
+      })
+    }
+  }
+})
