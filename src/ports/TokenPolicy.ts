@@ -53,7 +53,7 @@ export const defaultTokenPolicy: TokenPolicySettings = {
     maxRetryAfter: Duration.seconds(20)
   },
   storeRetry: { firstDelay: Duration.millis(50), maxRetries: 2 },
-  // The MCP specification asks for "a few times" at most ("Step-Up Authorization Flow").
+  // The MCP specification allows "a few" retries ("Step-Up Authorization Flow").
   stepUp: { maxPerRequest: 2, refusedFor: Duration.hours(1) }
 }
 

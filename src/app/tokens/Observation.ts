@@ -5,8 +5,8 @@ import { type Attributes, attribute, failuresOf, type Operation, successesOf } f
 import type { AccessTokenError, TokenQuery } from "./TokenSource.ts"
 
 /**
- * A pseudonym of an account: the same account has the same one in every process. It keeps names out of traces, but it is
- * not secret: 32 bits without a key, so that whoever knows the names can compute it.
+ * A pseudonym of an account: the same account has the same one in every process. It keeps names out of traces, but is no
+ * secret: it is a hash of 32 bits without a key, which can be computed from a known name.
  */
 const pseudonym = ({ storageName }: CredentialKey): string =>
   (Hash.string(storageName) >>> 0).toString(16).padStart(8, "0")

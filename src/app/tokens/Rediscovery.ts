@@ -7,8 +7,8 @@ import { DpopProofs } from "../../ports/DpopProofs.ts"
 import type { TokenQuery, TokenSource, Unusable } from "./TokenSource.ts"
 
 /**
- * What the server and its authorization server say now, which may differ from what they said at the sign-in. None of it
- * is required: if discovery fails, the stored credential is used as it is.
+ * What the metadata of the server and its authorization server say now, which may differ from the sign-in. It is optional:
+ * if discovery fails, the stored credential is used as it is.
  */
 export interface Rediscovery {
   /**

@@ -43,7 +43,7 @@ const request = (
   )
 }
 
-/** The credential that the answer of the token endpoint leads to. */
+/** Returns the credential with the answer of the token endpoint. */
 const renewed = (
   { server }: TokenQuery,
   { credential, renewal, tokens }: Stale,
