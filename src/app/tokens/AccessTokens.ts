@@ -1,5 +1,6 @@
 import { Clock, Context, Effect, Layer, Option, type Redacted } from "effect"
-import { needsUser } from "../../domain/Server.ts"
+import type { CredentialKey } from "../../domain/CredentialKey.ts"
+import { needsUser, type RemoteServer } from "../../domain/Server.ts"
 import type { TokenSet } from "../../domain/TokenSet.ts"
 import type { SignInNeeded, Stale } from "../../domain/TokenState.ts"
 import type { CredentialLock } from "../../ports/CredentialLock.ts"
@@ -32,21 +33,20 @@ import { makeTokenStates } from "./TokenStates.ts"
 export type { AccessTokenError, AccessTokenRequest } from "./TokenSource.ts"
 
 /**
- * The order in which tokens are sought. Each source ends with usable tokens, or with a state for the next one:
+ * The order in which tokens are sought. Each source ends with usable tokens, or leaves a state for the next one:
  *
- * | source    | runs                                        | ends the search if                             |
- * | --------- | ------------------------------------------- | ---------------------------------------------- |
- * | `memory`  | always, without I/O                         | the token is fresh                             |
- * | `store`   | one caller per process; the others wait     | another process has signed in or refreshed     |
- * | `refresh` | one process per machine, if it is renewable | the renewal succeeds, or the old token is valid |
- * | `signIn`  | if there is nothing to renew                | always                                         |
+ * | source    | does                                   | runs                           | ends the search with               |
+ * | --------- | -------------------------------------- | ------------------------------ | ---------------------------------- |
+ * | `memory`  | nothing but look                       | for every request              | tokens that are fresh              |
+ * | `store`   | one read                               | once per process and account   | tokens of another process          |
+ * | `refresh` | one renewal, stored before it is used  | once per machine and account   | new tokens, or old ones if valid   |
+ * | `signIn`  | asks the user, or uses another grant   | if nothing can be renewed      | new tokens                         |
  *
- * - `tokenState` is the table that decides what is usable, stale, or needs a sign-in.
- * - Under the lock the store is read again, because another process may have refreshed while this one waited. The lock is
- *   held across one refresh, never across a sign-in.
- * - `renewalOutcome` is the table of what a failed refresh leads to. Any other failure ends the search.
+ * - `tokenState` is the table of what is usable, stale, or needs a sign-in. `TokenPolicy` has its numbers.
+ * - `renewalOutcome` is the table of what a failed refresh leads to. Every other failure ends the search.
+ * - Under the lock the store is read again, because another process may have refreshed while this one waited for the lock.
+ *   The lock is held across one refresh, never across a sign-in.
  * - If the store or the lock fails, the token that was last read is served while it is valid.
- * - `TokenPolicy` has the numbers: when a token stops being fresh, retries, cooldown, how long memory is trusted.
  */
 const makeSources = Effect.gen(function* () {
   const states = yield* makeTokenStates
@@ -108,17 +108,25 @@ export const layer: Layer.Layer<
     const { states, tokens } = yield* makeSources
     const stepUp = yield* makeStepUp
 
-    // Without spans of their own: `observed` makes them where more than memory is involved.
+    // Without a span, which would cost more than the token. The sources after memory have their own.
     const get = (request: AccessTokenRequest) => Effect.map(tokens(queryOf(request)), (found) => found.tokens)
 
+    /** The stored credential, or the one that was last read if the store fails. */
+    const lastKnown = (server: RemoteServer, key: CredentialKey) =>
+      Effect.catchTag(credentials.load(server, key), "StorageError", (error) =>
+        Option.match(credentials.lastRead(server, key), {
+          onNone: () => Effect.fail(error),
+          onSome: Effect.succeedSome
+        })
+      )
+
     const getIfKnown = Effect.fnUntraced(function* (request: AccessTokenRequest) {
-      const { server } = request
-      const { key } = queryOf(request)
+      const { key, server } = queryOf(request)
       const isKnown =
         server.oauth.source._tag === "ByHand" ||
         !needsUser(server) ||
         Option.isSome(credentials.inMemory(server, key, yield* Clock.currentTimeMillis)) ||
-        Option.exists(yield* credentials.load(server, key), ({ tokens }) => tokens !== undefined)
+        Option.exists(yield* lastKnown(server, key), ({ tokens }) => tokens !== undefined)
       return isKnown ? Option.some(yield* get(request)) : Option.none()
     })
 
