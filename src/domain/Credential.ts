@@ -10,14 +10,14 @@ import {
 } from "./Server.ts"
 import { TokenSet } from "./TokenSet.ts"
 
-/** The client of a credential as its authorization server is to be told of it. */
+/** The client of a credential, as it authenticates to the authorization server. */
 export interface CredentialClient {
   readonly clientId: string
   /** Absent for a public client. */
   readonly clientSecret: Redacted.Redacted | undefined
-  /** Absent for a client that does not sign; `audience` is whom it authenticates to (RFC 7523 §3). */
+  /** Absent for a client that does not sign. `audience` is the `aud` of its assertions (RFC 7523 §3). */
   readonly signing: { readonly key: SigningKey; readonly audience: string } | undefined
-  /** The ways to authenticate it, the first one first. */
+  /** The authentication methods, in the order in which they are tried. */
   readonly methods: ReturnType<typeof authenticationMethods>
 }
 
@@ -35,24 +35,24 @@ const secretOf = (
   }
 }
 
-/** Whether an issuer is the one that the configuration asks for, if it asks for one. */
-const isIssuerOf = (issuer: string, { oauth: { issuer: asked, source } }: RemoteServer): boolean => {
+/** Returns true if the configuration names this issuer, or none. */
+const isIssuerOf = (issuer: string, { oauth: { issuer: configured, source } }: RemoteServer): boolean => {
   if (source._tag === "ByHand") return issuer === source.tokenEndpoint.href
-  // An origin is written with a slash at its end or without one.
-  return asked === undefined || URL.parse(issuer)?.href === URL.parse(asked)?.href
+  // An origin may be written with a slash at its end.
+  return configured === undefined || URL.parse(issuer)?.href === URL.parse(configured)?.href
 }
 
-/** Whether tokens were come by in the way that the configuration asks for, if it asks for one. */
+/** Returns true if the configuration names the grant that the tokens were obtained by, or none. */
 const isGrantOf = (
-  kept: NonInteractiveGrant["_tag"] | undefined,
+  used: NonInteractiveGrant["_tag"] | undefined,
   { oauth: { grant } }: RemoteServer
 ): boolean => {
-  // Only the client's own right needs nothing but the client.
-  if (grant === undefined) return kept === undefined || kept === "ClientCredentials"
-  return isNonInteractiveGrant(grant) ? grant._tag === kept : kept === undefined
+  // Client credentials need no configuration besides the client.
+  if (grant === undefined) return used === undefined || used === "ClientCredentials"
+  return isNonInteractiveGrant(grant) ? grant._tag === used : used === undefined
 }
 
-/** Whether a client is the one that the configuration asks for, if it asks for one. */
+/** Returns true if the configuration names this client, or none. */
 const isClientOf = (
   registration: ClientRegistration,
   { oauth: { clientMetadataUrl, source } }: RemoteServer
@@ -68,32 +68,32 @@ const isClientOf = (
 }
 
 /**
- * All that is kept for one server and account. Its tokens go to `resource`, `tokenEndpoint` and `revocationEndpoint` and
- * nowhere else.
+ * Everything that is stored for one server and account. Its tokens are sent to `resource`, `tokenEndpoint` and
+ * `revocationEndpoint`, and nowhere else.
  */
 export class Credential extends Schema.Class<Credential>("Credential")({
   /** Canonical URI of the MCP server that the tokens are for (RFC 8707). */
   resource: Schema.NonEmptyString,
-  /** Issuer of the tokens (RFC 8414); with endpoints by hand the token endpoint, which is all that is known. */
+  /** Issuer of the tokens (RFC 8414). With configured endpoints: the token endpoint, because no issuer is known. */
   issuer: Schema.NonEmptyString,
   tokenEndpoint: Schema.NonEmptyString,
-  /** Where the tokens can be revoked (RFC 7009); absent where none was known at the sign-in. */
+  /** The revocation endpoint (RFC 7009). Absent: none was known at the sign-in. */
   revocationEndpoint: Schema.optionalKey(Schema.NonEmptyString),
-  /** How the tokens were come by; absent: with a user, who must be there when the tokens end for good. */
+  /** The grant without a user that the tokens were obtained by. Absent: a user approved the sign-in. */
   grant: Schema.optionalKey(Schema.Literals(["ClientCredentials", "JwtBearer", "EnterpriseManaged"])),
-  /** The `resource` parameter of the flow, repeated in each refresh; absent where it was not sent. */
+  /** The `resource` parameter of the flow, repeated in each refresh. Absent: it was not sent. */
   resourceParameter: Schema.optionalKey(Schema.NonEmptyString),
   registration: ClientRegistration,
-  /** Absent: the client is registered, but nobody is signed in (any more). */
+  /** Absent: the client is registered, but not signed in. */
   tokens: Schema.optionalKey(TokenSet),
-  /** Every scope granted so far. */
+  /** The scopes that the tokens have. */
   grantedScopes: Schema.Array(Schema.String),
-  /** The scopes that the sign-in asked for, granted or not; absent in records of older versions. */
+  /** The scopes that were requested, granted or not. Absent in records of older versions. */
   requestedScopes: Schema.optionalKey(Schema.Array(Schema.String)),
-  /** Counts the writes of this record: a higher one is the newer. */
+  /** Counts the writes of this record. A higher one is newer. */
   generation: Schema.Int
 }) {
-  /** The record after a write with these changes. */
+  /** Returns the next generation of the record, with these changes. */
   next(changes: {
     readonly tokens?: TokenSet
     readonly registration?: ClientRegistration
@@ -103,20 +103,20 @@ export class Credential extends Schema.Class<Credential>("Credential")({
     return new Credential({ ...this, ...changes, generation: this.generation + 1 })
   }
 
-  /** The same for a server whose token endpoint is now somewhere else. */
+  /** Returns the record for an authorization server whose token endpoint has moved. */
   at(tokenEndpoint: string): Credential {
     return new Credential({ ...this, tokenEndpoint })
   }
 
-  /** The record once its tokens are known to be worthless: the client stays registered. */
+  /** The next generation without tokens, after they were refused. The client stays registered. */
   get withoutTokens(): Credential {
     const { tokens: _, ...rest }: Credential = this
     return new Credential({ ...rest, generation: this.generation + 1 })
   }
 
   /**
-   * Whether this record is for the server as it is configured now: the same resource, and the same issuer and
-   * client where the configuration names them. A record for anything else is never used.
+   * Returns true if this record is for the server as it is configured now: the same resource, and the issuer, grant and
+   * client that the configuration names. Any other record is never used.
    */
   isFor(server: RemoteServer): boolean {
     return (
@@ -127,43 +127,43 @@ export class Credential extends Schema.Class<Credential>("Credential")({
     )
   }
 
-  /** How tokens are asked for anew without a user; absent: they are not. */
+  /** The grant that requests new tokens without a user. Absent: there is none. */
   nonInteractiveGrantAt(server: RemoteServer): NonInteractiveGrant | undefined {
     const { grant } = server.oauth
     if (grant !== undefined) return isNonInteractiveGrant(grant) ? grant : undefined
     return this.grant === "ClientCredentials" ? { _tag: "ClientCredentials" } : undefined
   }
 
-  /** What to ask for anew without a user: as before, unless the configuration has come to ask for more. */
+  /** The scopes to request without a user: as before, unless the configuration now names others. */
   scopesAt({ oauth: { scopes } }: RemoteServer): ReadonlyArray<string> {
     const before = this.requestedScopes ?? []
     return scopes.every((scope) => before.includes(scope)) ? before : scopes
   }
 
-  /** Every scope that was asked for or granted so far, for a sign-in that is to lose none of them. */
+  /** Every scope that was requested or granted so far. A sign-in for these loses none of them. */
   get scopesSoFar(): ReadonlyArray<string> {
     return [...new Set([...(this.requestedScopes ?? []), ...this.grantedScopes])]
   }
 
-  /** Whether every one of these scopes is granted. */
+  /** Returns true if all of these scopes are granted. */
   covers(scopes: ReadonlyArray<string>): boolean {
     return scopes.every((scope) => this.grantedScopes.includes(scope))
   }
 
   /**
-   * The client of every request about these tokens. What the configuration says of a client of its own comes before
-   * what worked at the sign-in.
+   * Returns the client for every request about these tokens. A configured client authenticates as the configuration says
+   * now, and not as it did at the sign-in.
    */
   clientAt(server: RemoteServer): CredentialClient {
     const { registration } = this
     const clientSecret = secretOf(registration, server)
     const isConfigured = registration._tag === "Configured"
     const signingKey = isConfigured ? server.oauth.source.client?.signingKey : undefined
-    const kept = registration.authenticationMethod
-    // What a client of the configuration proves itself with may have been changed since the sign-in.
+    const stored = registration.authenticationMethod
+    // The secret or key of a configured client may have changed since the sign-in.
     const proof = signingKey !== undefined ? "key" : clientSecret !== undefined ? "secret" : "none"
-    const keptProof = kept === "private_key_jwt" ? "key" : kept === "none" ? "none" : "secret"
-    const fits = !isConfigured || proof === keptProof
+    const storedProof = stored === "private_key_jwt" ? "key" : stored === "none" ? "none" : "secret"
+    const isCurrent = !isConfigured || proof === storedProof
     return {
       clientId: registration.clientId,
       clientSecret,
@@ -172,15 +172,16 @@ export class Credential extends Schema.Class<Credential>("Credential")({
         hasSecret: clientSecret !== undefined,
         signs: signingKey !== undefined,
         decided:
-          (isConfigured ? server.oauth.tokenEndpointAuthMethod : undefined) ?? (fits ? kept : undefined),
+          (isConfigured ? server.oauth.tokenEndpointAuthMethod : undefined) ??
+          (isCurrent ? stored : undefined),
         supported: undefined
       })
     }
   }
 
   /**
-   * Where the tokens can be revoked: what the configuration says now, which may have been written or corrected since
-   * the sign-in, else what was known then.
+   * Returns the revocation endpoint of the configuration, which may have changed since the sign-in; else the one that was
+   * known at the sign-in.
    */
   revocationEndpointAt(server: RemoteServer): URL | undefined {
     const { source } = server.oauth
@@ -190,11 +191,11 @@ export class Credential extends Schema.Class<Credential>("Credential")({
 }
 
 /**
- * A credential as the text that stores keep, always encrypted or in a keyring: this holds its secrets in the clear.
+ * A credential as JSON text. It contains the secrets as plain text, so that stores encrypt it or put it into a keyring.
  */
 export const CredentialJson = Schema.fromJsonString(Schema.toCodecJson(Credential))
 
 const encode = Schema.encodeSync(CredentialJson)
 
-/** Whether two credentials are kept as the same text. */
+/** Returns true if two credentials have the same text in a store. */
 export const isSameCredential = (one: Credential, other: Credential): boolean => encode(one) === encode(other)

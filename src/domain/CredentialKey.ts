@@ -1,26 +1,22 @@
 import { Equal, Hash, Option, Schema } from "effect"
 
-/**
- * The account that a credential belongs to when nobody names one.
- */
+/** The account of a server if none is named. */
 export const defaultAccount = "default"
 
-/**
- * What a credential is kept under: the server's name in the configuration and an account at it.
- */
+/** Identifies a credential: the server's name in the configuration, and an account at it. */
 export class CredentialKey extends Schema.Class<CredentialKey>("CredentialKey")({
   server: Schema.NonEmptyString,
   account: Schema.NonEmptyString
 }) {
-  /** The key of the default account of a server. */
+  /** Returns the key of an account, by default of the default one. */
   static of(server: string, account: string = defaultAccount): CredentialKey {
     return new CredentialKey({ server, account })
   }
 
   /**
-   * The key as a name that every store can hold: `[a-z0-9_.-]`, `%` and `@` only, one name a key and one key
-   * a name on file systems that fold case too, never a path, never a reserved device name of Windows.
-   * The default account is left out, so that `notion` is kept as `notion`.
+   * The key as a name that every store accepts: `[a-z0-9_.-]`, `%` and `@` only. Different keys have different names, on
+   * file systems that fold case as well. It is never a path, nor a reserved device name of Windows. The default account is
+   * omitted: the name of `notion` is `notion`.
    */
   get storageName(): string {
     return (this.#storageName ??=
@@ -28,7 +24,7 @@ export class CredentialKey extends Schema.Class<CredentialKey>("CredentialKey")(
   }
   #storageName: string | undefined
 
-  /** Reads a `storageName` back; none for a name that this version never writes. */
+  /** Parses a `storageName`. None for a name that this version never writes. */
   static fromStorageName(name: string): Option.Option<CredentialKey> {
     const [server, account, ...rest] = name.split("@").map(decodeName)
     if (server === undefined || server === "" || account === "" || rest.length > 0) return Option.none()
@@ -45,14 +41,14 @@ export class CredentialKey extends Schema.Class<CredentialKey>("CredentialKey")(
   }
 }
 
-/** A name that is kept as it is. */
+/** A name that needs no encoding. */
 const plain = /^[a-z0-9_-][a-z0-9_.-]*(?<!\.)$/
 const deviceName = /^(con|prn|aux|nul|com[0-9]|lpt[0-9])(\.|$)/
 
 const percent = (character: string): string =>
   Array.from(new TextEncoder().encode(character), (byte) => `%${byte.toString(16).padStart(2, "0")}`).join("")
 
-// Upper case is encoded as well: macOS and Windows would otherwise give `Notion` and `notion` one file.
+// Upper case is encoded, because `Notion` and `notion` are one file on macOS and Windows.
 const encodeName = (name: string): string => {
   if (plain.test(name) && !deviceName.test(name)) return name
   const encoded = Array.from(name.toWellFormed(), (character) =>
@@ -62,7 +58,7 @@ const encodeName = (name: string): string => {
     encoded.startsWith(".") || deviceName.test(encoded)
       ? percent(encoded.slice(0, 1)) + encoded.slice(1)
       : encoded
-  // Windows drops a dot at the end of a name, and Vault takes no path that has one there.
+  // Windows drops a dot at the end of a name, and Vault rejects a path that ends with one.
   return begun.endsWith(".") ? begun.slice(0, -1) + percent(".") : begun
 }
 

@@ -4,33 +4,33 @@ import { Duration, Redacted, Schema } from "effect"
 export const defaultRefreshBefore = Duration.minutes(5)
 
 /**
- * Whether a text can be an access token: printable ASCII (RFC 6749 appendix A.12) without spaces, so that it stays one
- * word of a header (RFC 6750 §2.1) and moves no cursor where it is printed.
+ * Returns true if a text can be an access token: printable ASCII (RFC 6749 appendix A.12) without spaces. Such a text is
+ * one word of a header (RFC 6750 §2.1), and cannot control a terminal.
  */
 export const isAccessToken = (text: string): boolean => /^[\x21-\x7e]+$/.test(text)
 
 /**
- * What the token endpoint answered (RFC 6749 §5.1), with `expires_in` turned into points in time.
- * Times are milliseconds since the epoch.
+ * The response of the token endpoint (RFC 6749 §5.1), with `expires_in` as a point in time. Times are milliseconds since
+ * the epoch.
  */
 export class TokenSet extends Schema.Class<TokenSet>("TokenSet")({
   accessToken: Schema.RedactedFromValue(Schema.NonEmptyString),
   tokenType: Schema.NonEmptyString,
   obtainedAt: Schema.Finite,
-  /** Absent where the server named no `expires_in`: good until the server answers 401. */
+  /** Absent: the server sent no `expires_in`. The token is valid until the server answers 401. */
   expiresAt: Schema.optionalKey(Schema.Finite),
   refreshToken: Schema.optionalKey(Schema.RedactedFromValue(Schema.NonEmptyString)),
-  /** The scope as granted, space-separated; absent: as requested. */
+  /** The granted scope, space-separated. Absent: as requested. */
   scope: Schema.optionalKey(Schema.String),
   /**
-   * The private key that the tokens are bound to, a JWK as text (RFC 9449); absent for plain bearer tokens. A refresh
-   * token is bound to it too.
+   * The private key that the tokens are bound to, a JWK as text (RFC 9449). Absent for bearer tokens. The refresh token is
+   * bound to it as well.
    */
   dpopKey: Schema.optionalKey(Schema.RedactedFromValue(Schema.NonEmptyString))
 }) {
   /**
-   * True while more than `refreshBefore` of the token's life is left at `now`. The buffer is never more than half of the
-   * lifetime, so that short-lived tokens are used too.
+   * Returns true while more than `refreshBefore` of the lifetime is left at `now`. The buffer is at most half of the
+   * lifetime, so that short-lived tokens are used as well.
    */
   isFresh(now: number, refreshBefore: Duration.Duration = defaultRefreshBefore): boolean {
     if (this.expiresAt === undefined) return true
@@ -38,23 +38,23 @@ export class TokenSet extends Schema.Class<TokenSet>("TokenSet")({
     return this.expiresAt - now > Math.min(Duration.toMillis(refreshBefore), lifetime / 2)
   }
 
-  /** Past its end at `now`: no server would take it. */
+  /** Returns true once the access token has expired at `now`. */
   isExpired(now: number): boolean {
     return this.expiresAt !== undefined && this.expiresAt <= now
   }
 
-  /** Whether this is the access token that a server answered 401 to. */
+  /** Returns true if this is the access token of the set. */
   holds(accessToken: Redacted.Redacted): boolean {
     return Redacted.value(this.accessToken) === Redacted.value(accessToken)
   }
 
-  /** The same with another refresh token, or with none. */
+  /** Returns the tokens with another refresh token, or without one. */
   withRefreshToken(refreshToken: Redacted.Redacted | undefined): TokenSet {
     const { refreshToken: _, ...rest }: TokenSet = this
     return new TokenSet({ ...rest, ...(refreshToken === undefined ? {} : { refreshToken }) })
   }
 
-  /** The tokens after a refresh: what the answer omitted is carried forward (RFC 6749 §6). */
+  /** Returns the tokens after a refresh. Values that the response omits are carried forward (RFC 6749 §6). */
   refreshedBy(answer: TokenSet): TokenSet {
     const refreshToken = answer.refreshToken ?? this.refreshToken
     const scope = answer.scope ?? this.scope
@@ -70,7 +70,7 @@ export class TokenSet extends Schema.Class<TokenSet>("TokenSet")({
   }
 }
 
-/** The scopes of a space-separated list (RFC 6749 §3.3), each once, in their order. */
+/** Returns the scopes of a space-separated list (RFC 6749 §3.3), each once, in order. */
 export const scopesOf = (scope: string | undefined): ReadonlyArray<string> => [
   ...new Set((scope ?? "").split(/\s+/).filter((token) => token !== ""))
 ]

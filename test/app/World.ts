@@ -8,6 +8,7 @@ import * as Credentials from "../../src/app/credentials/Credentials.ts"
 import * as SignIn from "../../src/app/signin/SignIn.ts"
 import { defaultOAuth, type RemoteServer, type OAuthSettings } from "../../src/domain/Server.ts"
 import { CredentialStore } from "../../src/ports/CredentialStore.ts"
+import type { Discovery } from "../../src/ports/Discovery.ts"
 import { HttpTransport } from "../../src/ports/HttpTransport.ts"
 import type { TokenEndpoint } from "../../src/ports/TokenEndpoint.ts"
 
@@ -52,6 +53,8 @@ export const world = (
     readonly wrapStore?: Layer.Layer<CredentialStore, never, CredentialStore>
     /** Stands before the scripted token endpoint. */
     readonly wrapTokenEndpoint?: Layer.Layer<TokenEndpoint, never, TokenEndpoint>
+    /** Stands before the scripted discovery. */
+    readonly wrapDiscovery?: Layer.Layer<Discovery, never, Discovery>
   } = {}
 ) =>
   AccessTokens.layer.pipe(
@@ -59,6 +62,7 @@ export const world = (
     Layer.provideMerge(Credentials.layer),
     Layer.provideMerge(ScriptedUser.layer(options)),
     Layer.provideMerge(options.wrapTokenEndpoint ?? Layer.empty),
+    Layer.provideMerge(options.wrapDiscovery ?? Layer.empty),
     Layer.provideMerge(ScriptedAuthorizationServer.layer(options)),
     Layer.provideMerge(Layer.mergeAll(MemoryLock.layer, transport(options.preflightStatus ?? 302))),
     Layer.provideMerge(options.wrapStore ?? Layer.empty),

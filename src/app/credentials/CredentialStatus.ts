@@ -5,13 +5,13 @@ import { CredentialStore, type StorageDescription, type StorageError } from "../
 import { isOfWholeStore } from "../../ports/StorageFailure.ts"
 
 /**
- * How somebody stands with a server, as far as this machine knows without asking it.
+ * The sign-in of an account, as far as it is known without the network.
  *
- * - `signed in`: the access token has not ended.
- * - `refreshable`: it has, and the next use refreshes it, or asks for another where nobody has to approve that.
- * - `expired`: it has, and only a new sign-in helps.
- * - `signed out`: nothing is kept, or the server took the tokens back.
- * - `unreadable`: something is kept that cannot be read now; `problem` says why.
+ * - `signed in`: the access token has not expired.
+ * - `refreshable`: it has expired, and the next use renews it without the user.
+ * - `expired`: it has expired, and only a new sign-in helps.
+ * - `signed out`: no tokens are stored.
+ * - `unreadable`: the stored credential cannot be read now. `problem` says why.
  */
 export type SignInState = "signed in" | "refreshable" | "expired" | "signed out" | "unreadable"
 
@@ -19,7 +19,7 @@ export type SignInState = "signed in" | "refreshable" | "expired" | "signed out"
 export interface AccountStatus {
   readonly key: CredentialKey
   readonly state: SignInState
-  /** End of the access token in milliseconds since the epoch; absent: unknown, or none. */
+  /** When the access token expires, in milliseconds since the epoch. Absent: unknown, or there is none. */
   readonly expiresAt: number | undefined
   readonly scopes: ReadonlyArray<string>
   readonly issuer: string | undefined
@@ -27,22 +27,22 @@ export interface AccountStatus {
   readonly problem: string | undefined
 }
 
-/** Accounts as far as they are known. */
+/** The accounts that are known. */
 export interface AccountStatuses {
   /** Sorted by name. */
   readonly accounts: ReadonlyArray<AccountStatus>
-  /** Why the store did not tell what else it keeps; absent where it did. */
+  /** Why the store could not list its accounts. Absent: it listed them all. */
   readonly unlisted: StorageError | undefined
 }
 
-/** Tells who is signed in where. It never uses the network, changes nothing, and works on with a locked store. */
+/** Reports which accounts are signed in. Never uses the network, changes nothing, and reports on a locked store too. */
 export class CredentialStatus extends Context.Service<
   CredentialStatus,
   {
     readonly of: (key: CredentialKey) => Effect.Effect<AccountStatus>
     /**
-     * Every account in the store, and the default account of each of `servers`. Only those that are wanted are looked
-     * at, since each may cost a request.
+     * Every account in the store, and the default account of each of `servers`. Reads only those that `isWanted` selects,
+     * since each may cost a request.
      */
     readonly all: (
       servers: ReadonlyArray<string>,
@@ -55,11 +55,11 @@ const stateOf = (credential: Credential, now: number): SignInState => {
   const { tokens } = credential
   if (tokens === undefined) return "signed out"
   if (!tokens.isExpired(now)) return "signed in"
-  // Tokens that nobody has to approve are asked for anew.
+  // A grant without a user requests new tokens.
   return tokens.refreshToken === undefined && credential.grant === undefined ? "expired" : "refreshable"
 }
 
-/** How many records are read at the same time. */
+/** Records that are read at the same time: few enough for a distant store. */
 const rows = 8
 
 /** @see CredentialStatus */
@@ -71,7 +71,7 @@ export const layer: Layer.Layer<CredentialStatus, never, CredentialStore> = Laye
     const read = Effect.fnUntraced(function* (
       key: CredentialKey,
       get: CredentialStore["Service"]["get"],
-      isKept: (key: CredentialKey) => boolean = () => true
+      isStored: (key: CredentialKey) => boolean = () => true
     ) {
       const now = yield* Clock.currentTimeMillis
       const nothing = {
@@ -98,13 +98,16 @@ export const layer: Layer.Layer<CredentialStatus, never, CredentialStore> = Laye
         ),
         Effect.catch((error) =>
           Effect.succeed<AccountStatus>(
-            isKept(key) ? { ...nothing, state: "unreadable", problem: error.message } : nothing
+            isStored(key) ? { ...nothing, state: "unreadable", problem: error.message } : nothing
           )
         )
       )
     })
 
-    /** As `store.get`, until that says what holds for all: a keyring that waits for somebody is waited for once. */
+    /**
+     * Reads like `store.get` until it fails for a reason that concerns the whole store, and then fails with that error. So
+     * a locked keyring waits for the user once.
+     */
     const getUntilOutage = (before: StorageError | undefined): CredentialStore["Service"]["get"] => {
       let outage = before !== undefined && isOfWholeStore(before.reason) ? before : undefined
       return (key) =>
@@ -135,11 +138,11 @@ export const layer: Layer.Layer<CredentialStatus, never, CredentialStore> = Laye
       const names = Result.isSuccess(listed)
         ? new Set(listed.success.map(({ storageName }) => storageName))
         : undefined
-      // What is not even listed is not kept, whatever keeps it from being looked at.
-      const isKept = ({ storageName }: CredentialKey) => names?.has(storageName) ?? true
-      const readAll = Effect.forEach((key: CredentialKey) => read(key, get, isKept))
+      // An account that the store does not list has no credential, even if reading it fails.
+      const isStored = ({ storageName }: CredentialKey) => names?.has(storageName) ?? true
+      const readAll = Effect.forEach((key: CredentialKey) => read(key, get, isStored))
       const first = yield* readAll(sorted.slice(0, 1))
-      // A few at a time, since a store may be far away; and in rows, since a fiber for each would cost more than most reads.
+      // In rows, because one fiber per record costs more than most reads.
       const length = Math.ceil(sorted.length / rows)
       const others = Array.from({ length: rows }, (_, row) =>
         sorted.slice(1 + row * length, 1 + (row + 1) * length)

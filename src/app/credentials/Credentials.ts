@@ -1,49 +1,58 @@
-import { Context, Effect, Layer, Option, Schedule } from "effect"
-import { type Credential, isSameCredential } from "../../domain/Credential.ts"
+import { Clock, Context, Duration, Effect, Layer, Option, Schedule } from "effect"
+import type { Credential } from "../../domain/Credential.ts"
 import type { CredentialKey } from "../../domain/CredentialKey.ts"
 import type { RemoteServer } from "../../domain/Server.ts"
 import { CredentialStore, type StorageError } from "../../ports/CredentialStore.ts"
+import { TokenPolicy } from "../../ports/TokenPolicy.ts"
 import { UserInteraction } from "../../ports/UserInteraction.ts"
-
-/** How storing is tried again before the tokens are kept in memory alone. */
-const storeRetry = Schedule.exponential("50 millis").pipe(Schedule.jittered, Schedule.upTo({ times: 2 }))
-
-/** What is in memory for a key. */
-type Held =
-  | { readonly credential: Credential; readonly stored: true }
-  | {
-      readonly credential: Credential
-      readonly stored: false
-      /** What the store held before; absent: nothing. */
-      readonly over: Credential | undefined
-    }
+import { BoundedMap } from "./BoundedMap.ts"
+import { type UnsavedCredential, unsavedCredential, unsavedDecision } from "./UnsavedCredential.ts"
 
 /**
- * The credentials of this process: what it has in memory, over what the store holds. The two differ only where
- * storing failed; then memory is the newer, and every later access tries to store it again.
+ * The credentials of this process. The store is authoritative; memory is a bounded copy of what was last read or written.
+ * Only a credential that could not be stored is newer than the store. It is never dropped, and every `load` tries to store
+ * it again.
  */
 export class Credentials extends Context.Service<
   Credentials,
   {
-    /** What is in memory for a server; no I/O. */
-    readonly inMemory: (server: RemoteServer, key: CredentialKey) => Option.Option<Credential>
-    /** The newest credential, read from the store; none where there is none for this server as configured. */
+    /**
+     * The credential in memory, without I/O. None once `TokenPolicy.holdFor` has passed since it was read.
+     *
+     * @param now milliseconds since the epoch
+     */
+    readonly inMemory: (server: RemoteServer, key: CredentialKey, now: number) => Option.Option<Credential>
+    /** The credential that was last read, however long ago: for use while the store fails. No I/O. */
+    readonly lastRead: (server: RemoteServer, key: CredentialKey) => Option.Option<Credential>
+    /** Reads the newest credential from the store. None if there is none for this server as it is configured now. */
     readonly load: (
       server: RemoteServer,
       key: CredentialKey
     ) => Effect.Effect<Option.Option<Credential>, StorageError>
     /**
-     * Stores a credential, and only then lets this process use it. Where storing fails the user is told, and the
-     * credential lives on in memory. The caller holds the key's refresh lock.
+     * Stores a credential, and only then lets this process use it. If storing fails, the user is told and the credential
+     * stays in memory. The caller holds the key's refresh lock.
      *
-     * @returns the credential that counts now: another one where the lock was lost meanwhile, and its next holder
-     * has stored something
+     * @returns the credential that counts now: if the lock was lost meanwhile, the one that its next holder has stored
      */
     readonly save: (key: CredentialKey, credential: Credential) => Effect.Effect<Credential>
-    /** Forgets a credential, in memory and in the store; true where there was one. The caller holds the lock as well. */
+    /** Removes a credential from memory and from the store. True if there was one. The caller holds the refresh lock. */
     readonly forget: (key: CredentialKey) => Effect.Effect<boolean, StorageError>
+    /**
+     * Drops a credential from memory, so that the next use reads the store. For processes that are notified when another
+     * one has signed in or out. A credential that could not be stored is not lost.
+     */
+    readonly evict: (key: CredentialKey) => Effect.Effect<void>
   }
 >()("mcp-cli-oauth/app/credentials/Credentials") {}
+
+/** What is in memory for a key. A new object for each change. */
+interface Held {
+  /** Absent: evicted or forgotten. */
+  readonly credential: Credential | undefined
+  /** Milliseconds since the epoch. */
+  readonly trustedUntil: number
+}
 
 /** @see Credentials */
 export const layer: Layer.Layer<Credentials, never, CredentialStore | UserInteraction> = Layer.effect(
@@ -51,52 +60,83 @@ export const layer: Layer.Layer<Credentials, never, CredentialStore | UserIntera
   Effect.gen(function* () {
     const store = yield* CredentialStore
     const user = yield* UserInteraction
-    const memory = new Map<string, Held>()
+    const policy = yield* TokenPolicy
+    const [holdFor, cooldown] = [Duration.toMillis(policy.holdFor), Duration.toMillis(policy.cooldown)]
+    const storeRetry = Schedule.exponential(policy.storeRetry.firstDelay).pipe(
+      Schedule.jittered,
+      Schedule.upTo({ times: policy.storeRetry.maxRetries })
+    )
+    const memory = new BoundedMap<Held>(policy.maxAccounts)
+    const unsaved = new Map<string, UnsavedCredential>()
 
-    const inMemory = (server: RemoteServer, key: CredentialKey) =>
-      Option.fromNullishOr(memory.get(key.storageName)?.credential).pipe(
-        Option.filter((credential) => credential.isFor(server))
+    const hold = ({ storageName }: CredentialKey, credential: Credential) =>
+      Effect.map(Clock.currentTimeMillis, (now) =>
+        memory.set(storageName, { credential, trustedUntil: now + holdFor })
       )
 
-    const storeUnsaved = Effect.fn("Credentials.storeUnsaved")(function* (key: CredentialKey) {
-      const unsaved = memory.get(key.storageName)
-      if (unsaved === undefined || unsaved.stored) return
-      const { credential, over } = unsaved
-      const save = Effect.gen(function* () {
-        // A write that broke off may have left something damaged, which ours mends.
-        const found = Effect.catchReason(store.get(key), "StorageError", "Corrupt", () =>
-          Effect.succeed(Option.fromUndefinedOr(over))
-        )
-        const there = Option.getOrUndefined(yield* found)
-        const isAsBefore =
-          there === undefined || over === undefined
-            ? there === over
-            : // Whoever tried the refresh token that ours has replaced has found it worthless.
-              there.tokens === undefined || isSameCredential(there, over)
-        // Somebody has signed in anew or out meanwhile: that counts.
-        if (!isAsBefore && (there === undefined || !isSameCredential(there, credential))) {
-          memory.delete(key.storageName)
-          return
-        }
-        if (isAsBefore) yield* store.put(key, credential)
-        memory.set(key.storageName, { credential, stored: true })
+    const evict = ({ storageName }: CredentialKey) =>
+      Effect.sync(() => memory.set(storageName, { credential: undefined, trustedUntil: 0 }))
+
+    /** While the store fails, not every caller waits for it. */
+    const holdDuringOutage = ({ storageName }: CredentialKey) =>
+      Effect.map(Clock.currentTimeMillis, (now) => {
+        const held = memory.get(storageName)
+        if (held?.credential === undefined) return
+        memory.set(storageName, { ...held, trustedUntil: Math.max(held.trustedUntil, now + cooldown) })
       })
-      // Said when it first failed; until it works, the credential in memory is the one that counts.
-      yield* Effect.ignore(save, { log: "Debug" })
+
+    const inMemory = (server: RemoteServer, { storageName }: CredentialKey, now: number) => {
+      const held = memory.get(storageName)
+      return held?.credential !== undefined && now < held.trustedUntil && held.credential.isFor(server)
+        ? Option.some(held.credential)
+        : Option.none()
+    }
+
+    const lastRead = (server: RemoteServer, { storageName }: CredentialKey) =>
+      Option.fromUndefinedOr(
+        unsaved.get(storageName)?.credential ?? memory.get(storageName)?.credential
+      ).pipe(Option.filter((credential) => credential.isFor(server)))
+
+    const storeUnsaved = Effect.fn("Credentials.storeUnsaved")(function* (
+      key: CredentialKey,
+      mine: UnsavedCredential
+    ) {
+      const decision = yield* store.get(key).pipe(
+        Effect.map((found) => unsavedDecision(Option.getOrUndefined(found), mine)),
+        // An interrupted write may have left a damaged record, which this one replaces.
+        Effect.catchReason("StorageError", "Corrupt", () => Effect.succeed("Store" as const))
+      )
+      if (decision === "Store") yield* store.put(key, mine.credential)
+      if (unsaved.get(key.storageName) !== mine) return
+      unsaved.delete(key.storageName)
+      if (decision === "Superseded") yield* evict(key)
+      else yield* hold(key, mine.credential)
     })
 
     const load = Effect.fn("Credentials.load")(function* (server: RemoteServer, key: CredentialKey) {
-      yield* storeUnsaved(key)
-      if (memory.get(key.storageName)?.stored === false) return inMemory(server, key)
-      const found = yield* store.get(key)
-      if (Option.isSome(found)) memory.set(key.storageName, { credential: found.value, stored: true })
-      else memory.delete(key.storageName)
-      return inMemory(server, key)
+      const { storageName } = key
+      const before = unsaved.get(storageName)
+      // The user was told when it first failed.
+      if (before !== undefined) yield* Effect.ignore(storeUnsaved(key, before), { log: "Debug" })
+      const left = unsaved.get(storageName)
+      if (left !== undefined) {
+        yield* hold(key, left.credential)
+        return lastRead(server, key)
+      }
+      const held = memory.get(storageName)
+      const found = yield* Effect.tapError(store.get(key), () => holdDuringOutage(key))
+      // A write or an eviction during the read is newer than what was read.
+      if (memory.get(storageName) === held) {
+        if (Option.isSome(found)) yield* hold(key, found.value)
+        else memory.delete(storageName)
+      }
+      const newest = Option.orElse(Option.fromUndefinedOr(unsaved.get(storageName)?.credential), () => found)
+      return Option.filter(newest, (credential) => credential.isFor(server))
     })
 
     const save = Effect.fn("Credentials.save")(function* (key: CredentialKey, credential: Credential) {
-      const before = memory.get(key.storageName)
-      const over = before?.stored === false ? before.over : before?.credential
+      const { storageName } = key
+      const before = memory.get(storageName)?.credential
       const failure = yield* store
         .put(key, credential)
         .pipe(
@@ -106,27 +146,31 @@ export const layer: Layer.Layer<Credentials, never, CredentialStore | UserIntera
         )
       if (Option.exists(failure, ({ reason }) => reason._tag === "Superseded")) {
         const winner = yield* Effect.orElseSucceed(store.get(key), () => Option.none<Credential>())
-        const counts = Option.getOrElse(winner, () => credential)
-        memory.set(key.storageName, { credential: counts, stored: true })
-        return counts
+        const newest = Option.getOrElse(winner, () => credential)
+        unsaved.delete(storageName)
+        yield* hold(key, newest)
+        return newest
       }
-      memory.set(
-        key.storageName,
-        Option.isNone(failure) ? { credential, stored: true } : { credential, stored: false, over }
-      )
+      const replaces = unsaved.get(storageName)?.replaces
+      if (Option.isNone(failure)) unsaved.delete(storageName)
+      else
+        unsaved.set(storageName, replaces ? { credential, replaces } : unsavedCredential(credential, before))
+      yield* hold(key, credential)
       if (Option.isSome(failure)) {
         yield* user.tell(
-          `The new tokens of ${key.server} could not be stored: ${failure.value.message} They work until this program ends; after that you may have to sign in again.`
+          `The new tokens of ${key.server} could not be stored: ${failure.value.message} They are valid in this process only; after it ends you may have to sign in again.`
         )
       }
       return credential
     }, Effect.uninterruptible)
 
     const forget = Effect.fn("Credentials.forget")(function* (key: CredentialKey) {
-      memory.delete(key.storageName)
-      return yield* store.remove(key)
+      unsaved.delete(key.storageName)
+      yield* evict(key)
+      // Once more, for a read that began before the record was removed.
+      return yield* Effect.ensuring(store.remove(key), evict(key))
     })
 
-    return Credentials.of({ inMemory, load, save, forget })
+    return Credentials.of({ inMemory, lastRead, load, save, forget, evict })
   })
 )

@@ -1,4 +1,4 @@
-import { Context, Effect, Layer, Option, Redacted } from "effect"
+import { Clock, Context, Duration, Effect, Layer, Option, Redacted } from "effect"
 import { bearerChallenge, missingScopes, silentChallenge, wantsNonce } from "../../domain/Challenge.ts"
 import { CredentialKey } from "../../domain/CredentialKey.ts"
 import { type RemoteServer, resourceOf } from "../../domain/Server.ts"
@@ -6,19 +6,17 @@ import { isSameOrigin } from "../../domain/SecureUrl.ts"
 import { isAccessToken, type TokenSet } from "../../domain/TokenSet.ts"
 import { DpopProofs } from "../../ports/DpopProofs.ts"
 import { HttpTransport, type NetworkError } from "../../ports/HttpTransport.ts"
+import { TokenPolicy } from "../../ports/TokenPolicy.ts"
+import { BoundedMap } from "../credentials/BoundedMap.ts"
 import { type AccessTokenError, AccessTokens } from "../tokens/AccessTokens.ts"
 
-/** How long a server may take until it starts to answer, in milliseconds: a tool may work for minutes. */
+/** Time in milliseconds until a server must start to answer. Long, because a tool may work for minutes. */
 const timeout = 600_000
 
-/** How often one request may ask for more scopes. */
-const maxStepUps = 2
-
 /**
- * HTTP with the token in every request (RFC 6750 §2.1), and with a proof of the key that it is bound to, where it is
- * (RFC 9449 §7). A 401 renews the token once and the request is sent once
- * more; a second 401 is given back as it is. A 403 `insufficient_scope` signs in for the missing scopes, twice at most,
- * and for the same ones never again once they were of no use. Any other answer is given back as it is.
+ * HTTP with the access token in every request (RFC 6750 §2.1), and with a proof of its key if it is bound to one (RFC 9449
+ * §7). After a 401 the token is renewed and the request is sent once more. After a 403 `insufficient_scope` the missing
+ * scopes are obtained by a sign-in, within the limits of `TokenPolicy.stepUp`. Every other response is returned as it is.
  */
 export class AuthorizedHttp extends Context.Service<
   AuthorizedHttp,
@@ -42,7 +40,8 @@ export const layer: Layer.Layer<AuthorizedHttp, never, AccessTokens | DpopProofs
       const accessTokens = yield* AccessTokens
       const transport = yield* HttpTransport
       const proofs = yield* DpopProofs
-      const send = (request: Request) => transport.send(request, { timeout: timeout })
+      const policy = yield* TokenPolicy
+      const send = (request: Request) => transport.send(request, { timeout })
       const discard = (response: Response) =>
         Effect.promise(async () => response.body?.cancel().catch(() => undefined))
 
@@ -76,10 +75,14 @@ export const layer: Layer.Layer<AuthorizedHttp, never, AccessTokens | DpopProofs
         return again
       })
 
-      /** What was asked for, and the server still said that it is missing. */
-      const inVain = new Set<string>()
+      /** When scopes may be requested again that the user refused, or that the server still misses after a sign-in. */
+      const refusedUntil = new BoundedMap<number>(policy.maxAccounts)
+      const refuse = (scopes: string) =>
+        Effect.map(Clock.currentTimeMillis, (now) =>
+          refusedUntil.set(scopes, now + Duration.toMillis(policy.stepUp.refusedFor))
+        )
 
-      /** Sends a request again with more scopes, as long as that is what the server wants and there is a way to get them. */
+      /** Sends a request again with more scopes, as long as the server requires more and they can be obtained. */
       const stepUp = Effect.fn("AuthorizedHttp.stepUp")(function* (
         server: RemoteServer,
         account: string | undefined,
@@ -88,19 +91,22 @@ export const layer: Layer.Layer<AuthorizedHttp, never, AccessTokens | DpopProofs
       ) {
         let { response, tokens } = first
         const { storageName } = CredentialKey.of(server.name, account)
-        const asked = new Set<string>()
+        const requested = new Set<string>()
         for (let stepUps = 0; response.status === 403; stepUps++) {
           const challenge = bearerChallenge(response.headers.get("www-authenticate"))
           const missing = missingScopes(challenge)
           if (missing.length === 0) return response
-          const wish = JSON.stringify([storageName, resourceOf(server), ...missing.toSorted()])
-          if (asked.has(wish)) inVain.add(wish)
-          if (inVain.has(wish) || stepUps === maxStepUps) return response
-          asked.add(wish)
-          const more = yield* accessTokens.stepUp({ server, account, challenge }, tokens.accessToken).pipe(
-            // Whoever said no is not asked the same again.
-            Effect.tapErrorTag("SignInRefused", () => Effect.sync(() => inVain.add(wish)))
-          )
+          const scopes = JSON.stringify([storageName, resourceOf(server), ...missing.toSorted()])
+          if (requested.has(scopes)) {
+            yield* refuse(scopes)
+            return response
+          }
+          const isRefused = (yield* Clock.currentTimeMillis) < (refusedUntil.get(scopes) ?? 0)
+          if (isRefused || stepUps === policy.stepUp.maxPerRequest) return response
+          requested.add(scopes)
+          const more = yield* accessTokens
+            .stepUp({ server, account, challenge }, tokens.accessToken)
+            .pipe(Effect.tapErrorTag("SignInRefused", () => refuse(scopes)))
           if (Option.isNone(more)) return response
           yield* discard(response)
           tokens = more.value

@@ -10,7 +10,7 @@ import { CredentialStore, type StorageError } from "../../ports/CredentialStore.
 import { type RevocationRequest, TokenEndpoint, type TokenRequestError } from "../../ports/TokenEndpoint.ts"
 import { firstAccepted } from "./ClientAttempts.ts"
 import { Credentials } from "../credentials/Credentials.ts"
-import { retryTransient } from "./TokenRetry.ts"
+import { makeRetryTransient } from "./TokenRetry.ts"
 
 /**
  * What a logout came to.
@@ -67,6 +67,7 @@ export const layer: Layer.Layer<
     const lock = yield* CredentialLock
     const tokenEndpoint = yield* TokenEndpoint
     const registrar = yield* ClientRegistrar
+    const retryTransient = yield* makeRetryTransient
 
     const forget = (key: CredentialKey) => lock.withLock(key, "refresh")(credentials.forget(key))
 

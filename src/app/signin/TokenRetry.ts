@@ -34,3 +34,11 @@ export const retryTransient = <A, E extends Failure, R>(
       }
     })
   )
+
+/** {@link retryTransient} by the policy of the layer that is being built, not of the caller. */
+export const makeRetryTransient: Effect.Effect<typeof retryTransient> = Effect.map(
+  TokenPolicy,
+  (policy): typeof retryTransient =>
+    (request) =>
+      Effect.provideService(retryTransient(request), TokenPolicy, policy)
+)

@@ -1,21 +1,21 @@
 import { Effect, type Scope } from "effect"
-import { type TokenState, type Usable, usable } from "../../domain/TokenState.ts"
+import { usable } from "../../domain/TokenState.ts"
 import { CredentialLock, type LockError } from "../../ports/CredentialLock.ts"
 import type { StorageError } from "../../ports/CredentialStore.ts"
-import { makeSingleFlight } from "./SingleFlight.ts"
 import { TokenPolicy } from "../../ports/TokenPolicy.ts"
-import type { AccessTokenError, TokenQuery, TokenSource } from "./TokenSource.ts"
+import { makeSingleFlight } from "./SingleFlight.ts"
+import type { AccessTokenError, TokenQuery, TokenSource, Unusable } from "./TokenSource.ts"
 import type { TokenStates } from "./TokenStates.ts"
 
 /** A source with something around it. */
-export type Decorator = <Out extends TokenState, In>(source: TokenSource<Out, In>) => TokenSource<Out, In>
+export type Decorator = <In, Left extends Unusable>(source: TokenSource<Left, In>) => TokenSource<Left, In>
 
 /** Concurrent callers of this process that need the same credential share one run of the source. */
-export const oncePerProcess = <Out extends TokenState, In>(
-  source: TokenSource<Out, In>
-): Effect.Effect<TokenSource<Out, In>, never, Scope.Scope> =>
+export const oncePerProcess = <In, Left extends Unusable>(
+  source: TokenSource<Left, In>
+): Effect.Effect<TokenSource<Left, In>, never, Scope.Scope> =>
   Effect.map(
-    makeSingleFlight<Out, AccessTokenError>(),
+    makeSingleFlight<Effect.Success<ReturnType<typeof source>>, AccessTokenError>(),
     (flights) => (query, state) => flights.run(query.key.storageName, source(query, state))
   )
 
@@ -28,24 +28,23 @@ export const makeOncePerMachine: Effect.Effect<Decorator, never, CredentialLock>
       lock.withLock(query.key, "refresh")(source(query, state))
 )
 
-/** While the store or its lock fails, serves the access token in memory as long as it is valid. */
+/** While the store or its lock fails, serves the access token that was last read as long as it is valid. */
 export const makeUnlessStorageFails = (
   states: TokenStates,
-  memory: TokenSource<TokenState, void>
-): Effect.Effect<<In>(source: TokenSource<Usable, In>) => TokenSource<Usable, In>> =>
-  Effect.map(TokenPolicy, ({ cooldown }) => {
-    const serveFromMemory = (query: TokenQuery) =>
+  lastRead: TokenSource<Unusable>
+): Effect.Effect<Decorator> =>
+  Effect.map(TokenPolicy, ({ cooldown }): Decorator => {
+    const serveLastRead = (query: TokenQuery) =>
       Effect.fnUntraced(function* (error: StorageError | LockError) {
-        const held = yield* memory(query)
-        if (held._tag === "Usable") return held
-        if (held._tag === "SignInNeeded" || !held.stillValid) return yield* error
+        const last = yield* lastRead(query, undefined)
+        if (last._tag === "Usable") return last
+        if (last._tag === "SignInNeeded" || !last.stillValid) return yield* error
         yield* states.coolDown(query.key, cooldown)
         yield* Effect.logDebug(`${error.message} The current access token is still valid and is used.`)
-        return usable(held.tokens)
+        return usable(last.tokens)
       })
-    return <In>(source: TokenSource<Usable, In>): TokenSource<Usable, In> =>
-      (query, state) => {
-        const serve = serveFromMemory(query)
-        return Effect.catchTags(source(query, state), { StorageError: serve, LockError: serve })
-      }
+    return (source) => (query, state) => {
+      const serve = serveLastRead(query)
+      return Effect.catchTags(source(query, state), { StorageError: serve, LockError: serve })
+    }
   })

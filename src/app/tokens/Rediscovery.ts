@@ -1,23 +1,23 @@
 import { Effect, Option, type Redacted } from "effect"
 import type { Credential } from "../../domain/Credential.ts"
 import { DpopUnsupported } from "../../domain/SignInError.ts"
-import type { Stale, TokenState } from "../../domain/TokenState.ts"
+import type { Stale } from "../../domain/TokenState.ts"
 import { Discovery } from "../../ports/Discovery.ts"
 import { DpopProofs } from "../../ports/DpopProofs.ts"
-import type { TokenQuery, TokenSource } from "./TokenSource.ts"
+import type { TokenQuery, TokenSource, Unusable } from "./TokenSource.ts"
 
 /**
- * What the server and its authorization server say now, which may differ from what they said at the sign-in. None of it
- * is required: if discovery fails, the stored credential is used as it is.
+ * What the metadata of the server and its authorization server say now, which may differ from the sign-in. It is optional:
+ * if discovery fails, the stored credential is used as it is.
  */
 export interface Rediscovery {
   /**
    * After a 401, finds out which issuer the server names now, so that a changed one leads to a sign-in and not to a
    * refresh.
    */
-  readonly withCurrentIssuer: <Out extends TokenState>(
-    source: TokenSource<Out, Stale>
-  ) => TokenSource<Out, Stale>
+  readonly withCurrentIssuer: <Left extends Unusable>(
+    source: TokenSource<Left, Stale>
+  ) => TokenSource<Left, Stale>
   /** The token endpoint that the same issuer names now, if it differs from the stored one (RFC 8414 §3). */
   readonly movedEndpoint: (query: TokenQuery, credential: Credential) => Effect.Effect<Option.Option<string>>
   /**

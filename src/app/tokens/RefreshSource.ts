@@ -1,21 +1,14 @@
 import { Effect, Equal, type Redacted } from "effect"
 import { renewalOutcome } from "../../domain/RenewalOutcome.ts"
 import type { DpopUnsupported } from "../../domain/SignInError.ts"
-import {
-  type SignInNeeded,
-  signInNeeded,
-  type Stale,
-  type TokenState,
-  type Usable,
-  usable
-} from "../../domain/TokenState.ts"
-import { UserInteraction } from "../../ports/UserInteraction.ts"
+import { type SignInNeeded, signInNeeded, type Stale, usable } from "../../domain/TokenState.ts"
 import type { TokenRequestError } from "../../ports/TokenEndpoint.ts"
-import { Credentials } from "../credentials/Credentials.ts"
-import type { Renew } from "./Renewal.ts"
 import { TokenPolicy } from "../../ports/TokenPolicy.ts"
-import { retryTransient } from "../signin/TokenRetry.ts"
-import { firstOf, type TokenSource, whenStale } from "./TokenSource.ts"
+import { UserInteraction } from "../../ports/UserInteraction.ts"
+import { Credentials } from "../credentials/Credentials.ts"
+import { makeRetryTransient } from "../signin/TokenRetry.ts"
+import type { Renew } from "./Renewal.ts"
+import { firstOf, type TokenSource, type Unusable, whenStale } from "./TokenSource.ts"
 import type { TokenStates } from "./TokenStates.ts"
 
 /**
@@ -26,17 +19,18 @@ import type { TokenStates } from "./TokenStates.ts"
  */
 export const refreshSource = (
   states: TokenStates,
-  store: TokenSource<TokenState>,
+  store: TokenSource<Unusable>,
   renew: Renew
-): Effect.Effect<TokenSource<Usable | SignInNeeded, Stale>, never, Credentials | UserInteraction> =>
+): Effect.Effect<TokenSource<SignInNeeded, Stale>, never, Credentials | UserInteraction> =>
   Effect.gen(function* () {
     const credentials = yield* Credentials
     const user = yield* UserInteraction
     const policy = yield* TokenPolicy
+    const retryTransient = yield* makeRetryTransient
 
     /** Gives up a refused refresh token, if it is still the stored one. */
     const giveUp =
-      (refused: Redacted.Redacted): TokenSource<TokenState, Stale> =>
+      (refused: Redacted.Redacted): TokenSource<Unusable, Stale> =>
       (query, stale) => {
         const { credential, renewal, stillValid, tokens } = stale
         if (renewal._tag !== "RefreshToken" || !Equal.equals(renewal.refreshToken, refused)) {
@@ -50,9 +44,7 @@ export const refreshSource = (
           : Effect.as(credentials.save(query.key, credential.withoutTokens), signInNeeded("revoked"))
       }
 
-    const settle = (
-      failure: TokenRequestError | DpopUnsupported
-    ): TokenSource<Usable | SignInNeeded, Stale> =>
+    const settle = (failure: TokenRequestError | DpopUnsupported): TokenSource<SignInNeeded, Stale> =>
       Effect.fnUntraced(function* (query, stale) {
         const { key, server } = query
         const outcome = renewalOutcome(failure, { server, stale, userPresent: user.present }, policy)
@@ -73,16 +65,11 @@ export const refreshSource = (
         }
       })
 
-    const refresh: TokenSource<Usable | SignInNeeded, Stale> = (query, stale) => {
+    const refresh: TokenSource<SignInNeeded, Stale> = (query, stale) => {
       const attempt = renew(query, stale)
       // While the current token is valid no caller has to wait for the retries.
-      const patient = stale.stillValid
-        ? attempt
-        : Effect.provideService(retryTransient(attempt), TokenPolicy, policy)
-      return Effect.matchEffect(patient, {
-        onSuccess: (tokens) => Effect.succeed(usable(tokens)),
-        onFailure: (failure) => settle(failure)(query, stale)
-      })
+      const patient = stale.stillValid ? attempt : retryTransient(attempt)
+      return patient.pipe(Effect.catch((failure) => settle(failure)(query, stale)))
     }
 
     return refresh

@@ -2,21 +2,18 @@ import { Effect, Option, type Redacted } from "effect"
 import type { Credential } from "../../domain/Credential.ts"
 import type { DpopUnsupported } from "../../domain/SignInError.ts"
 import { scopesOf, type TokenSet } from "../../domain/TokenSet.ts"
-import type { Stale } from "../../domain/TokenState.ts"
+import { type Stale, usable } from "../../domain/TokenState.ts"
 import { TokenEndpoint, type TokenRequestError } from "../../ports/TokenEndpoint.ts"
-import { firstAccepted } from "../signin/ClientAttempts.ts"
 import { Credentials } from "../credentials/Credentials.ts"
+import { firstAccepted } from "../signin/ClientAttempts.ts"
 import { nonInteractiveTokens } from "../signin/grants/NonInteractiveGrant.ts"
 import type { Rediscovery } from "./Rediscovery.ts"
-import type { TokenQuery } from "./TokenSource.ts"
+import type { TokenQuery, TokenSource } from "./TokenSource.ts"
 
 /** Requests new tokens for stale ones, and stores them. The caller holds the key's refresh lock. */
-export type Renew = (
-  query: TokenQuery,
-  stale: Stale
-) => Effect.Effect<TokenSet, TokenRequestError | DpopUnsupported>
+export type Renew = TokenSource<never, Stale, TokenRequestError | DpopUnsupported>
 
-/** Sends the request of the refresh token (RFC 6749 §6) or of the machine grant. */
+/** Sends the request of the refresh token (RFC 6749 §6) or of the grant that needs no user. */
 const request = (
   tokenEndpoint: TokenEndpoint["Service"],
   { server }: TokenQuery,
@@ -46,7 +43,7 @@ const request = (
   )
 }
 
-/** The credential that the answer of the token endpoint leads to. */
+/** Returns the credential with the answer of the token endpoint. */
 const renewed = (
   { server }: TokenQuery,
   { credential, renewal, tokens }: Stale,
@@ -68,11 +65,7 @@ export const makeRenew = (
     const tokenEndpoint = yield* TokenEndpoint
 
     /** The access token of an unbound answer is discarded, but its refresh token has replaced the one that was sent. */
-    const keepReplacedToken = (
-      { key }: TokenQuery,
-      { credential, tokens }: Stale,
-      error: TokenRequestError
-    ) =>
+    const saveReplacement = ({ key }: TokenQuery, { credential, tokens }: Stale, error: TokenRequestError) =>
       error.reason._tag === "NotSenderConstrained" && error.reason.refreshToken !== undefined
         ? credentials.save(
             key,
@@ -91,12 +84,12 @@ export const makeRenew = (
         stale.tokens.dpopKey ??
         (isBound ? yield* Effect.interruptible(rediscovery.firstDpopKey(query)) : undefined)
       const { answer } = yield* request(tokenEndpoint, query, stale, dpopKey).pipe(
-        Effect.tapError((error) => keepReplacedToken(query, stale, error))
+        Effect.tapError((error) => saveReplacement(query, stale, error))
       )
       const next = renewed(query, stale, answer)
       // Another process may have stored something newer, if the lock was lost.
       const { tokens } = yield* credentials.save(query.key, next)
-      return tokens ?? stale.tokens.refreshedBy(answer)
+      return usable(tokens ?? stale.tokens.refreshedBy(answer))
     }, Effect.uninterruptible)
 
     /** Sends a second request if the stored address is no longer a token endpoint, and the issuer names another. */

@@ -1,24 +1,24 @@
 import { Clock, Effect, Option } from "effect"
 import { needsUser } from "../../domain/Server.ts"
 import { SignInRequired } from "../../domain/SignInError.ts"
-import { type SignInNeeded, type Usable, usable } from "../../domain/TokenState.ts"
+import { type SignInNeeded, usable } from "../../domain/TokenState.ts"
 import { UserInteraction } from "../../ports/UserInteraction.ts"
 import { SignIn } from "../signin/SignIn.ts"
 import type { TokenSource } from "./TokenSource.ts"
 import type { TokenStates } from "./TokenStates.ts"
 
 /**
- * A sign-in: in the browser, by a device code, or by a machine grant. Fails with `SignInRequired` if it needs the user
- * and nobody is there.
+ * A sign-in: in the browser, by a device code, or by a grant without a user. Fails with `SignInRequired` if it needs the
+ * user and the user is not present.
  */
 export const signInSource = (
   states: TokenStates
-): Effect.Effect<TokenSource<Usable, SignInNeeded>, never, UserInteraction | SignIn> =>
+): Effect.Effect<TokenSource<never, SignInNeeded>, never, UserInteraction | SignIn> =>
   Effect.gen(function* () {
     const user = yield* UserInteraction
     const signIn = yield* SignIn
 
-    return Effect.fn("SignInSource.signIn")(function* (query, { why }) {
+    return Effect.fnUntraced(function* (query, { why }) {
       const { account, challenge, key, server } = query
       if (!user.present && needsUser(server)) {
         return yield* new SignInRequired({ server: server.name, account: key.account, why })

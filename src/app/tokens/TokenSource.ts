@@ -3,7 +3,7 @@ import type { BearerChallenge } from "../../domain/Challenge.ts"
 import { CredentialKey } from "../../domain/CredentialKey.ts"
 import type { RemoteServer } from "../../domain/Server.ts"
 import type { ScopeRequired, SignInRequired } from "../../domain/SignInError.ts"
-import type { SignInNeeded, Stale, TokenState, Usable } from "../../domain/TokenState.ts"
+import type { SignInNeeded, Stale, Usable } from "../../domain/TokenState.ts"
 import type { SignInError } from "../signin/SignIn.ts"
 
 /** Every reason why there is no access token. */
@@ -21,7 +21,7 @@ export interface AccessTokenRequest {
 /** A request on its way through the sources. */
 export interface TokenQuery extends AccessTokenRequest {
   readonly key: CredentialKey
-  /** The issuer that the server names now. Absent: not checked, or it cannot be found out. */
+  /** The issuer that the server names now. Absent: not checked, or not known. */
   readonly currentIssuer?: string | undefined
 }
 
@@ -31,49 +31,53 @@ export const queryOf = (request: AccessTokenRequest): TokenQuery => ({
   key: CredentialKey.of(request.server.name, request.account)
 })
 
+/** A state without usable tokens. */
+export type Unusable = Stale | SignInNeeded
+
 /**
- * One way to get tokens: from the state that the source before left, to the next state. `Out` says which states it can
- * leave, `In` which it accepts; a source without `In` decides from its own reading. The failures end the search.
+ * One way to get tokens. It starts from the state `In` that the source before it left, and ends with usable tokens or
+ * with a state `Left` for the next source. A source that leaves `never` always ends with tokens. A failure ends the search.
  */
-export type TokenSource<Out extends TokenState, In = unknown> = (
+export type TokenSource<Left extends Unusable, In = unknown, Failure = AccessTokenError> = (
   query: TokenQuery,
   state: In
-) => Effect.Effect<Out, AccessTokenError>
+) => Effect.Effect<Usable | Left, Failure>
 
-/** What the next source has to deal with. */
-type Unusable<State> = Exclude<State, Usable>
-
-/** Any source. Which state it may be given is left to the signatures of `firstOf`. */
-type AnySource = TokenSource<TokenState, never>
+const orElse =
+  <In, A extends Unusable, B extends Unusable>(
+    first: TokenSource<A, In>,
+    second: TokenSource<B, A>
+  ): TokenSource<B, In> =>
+  (query, state) =>
+    Effect.flatMap(first(query, state), (found): Effect.Effect<Usable | B, AccessTokenError> =>
+      found._tag === "Usable" ? Effect.succeed(found) : second(query, found)
+    )
 
 /**
- * Tries sources in order until one leaves usable tokens. Each one starts from the state that the one before it left. If the
- * last source always ends with tokens, the types say so: the result is a `TokenSource<Usable>`.
+ * Tries sources in order until one ends with usable tokens. Each one starts from the state that the one before it left, so
+ * an order in which a state is left over does not compile.
  */
-export function firstOf<In, A extends TokenState, B extends TokenState>(
+export function firstOf<In, A extends Unusable, B extends Unusable>(
   first: TokenSource<A, In>,
-  second: TokenSource<B, Unusable<A>>
-): TokenSource<Usable | B, In>
-export function firstOf<In, A extends TokenState, B extends TokenState, C extends TokenState>(
+  second: TokenSource<B, A>
+): TokenSource<B, In>
+export function firstOf<In, A extends Unusable, B extends Unusable, C extends Unusable>(
   first: TokenSource<A, In>,
-  second: TokenSource<B, Unusable<A>>,
-  third: TokenSource<C, Unusable<B>>
-): TokenSource<Usable | C, In>
-export function firstOf(first: AnySource, ...others: ReadonlyArray<AnySource>): AnySource {
-  return (query, state) =>
-    others.reduce(
-      (before, next) =>
-        Effect.flatMap(before, (found) =>
-          found._tag === "Usable" ? Effect.succeed(found) : next(query, found as never)
-        ),
-      first(query, state)
-    )
+  second: TokenSource<B, A>,
+  third: TokenSource<C, B>
+): TokenSource<C, In>
+export function firstOf<In, A extends Unusable, B extends Unusable, C extends Unusable>(
+  first: TokenSource<A, In>,
+  second: TokenSource<B, A>,
+  third?: TokenSource<C, B>
+): TokenSource<B | C, In> {
+  return third === undefined ? orElse(first, second) : orElse(orElse(first, second), third)
 }
 
 /** Runs a source for stale tokens only, and passes `SignInNeeded` on. */
 export const whenStale =
-  <Out extends TokenState>(
-    source: TokenSource<Out, Stale>
-  ): TokenSource<Out | SignInNeeded, Stale | SignInNeeded> =>
+  <Left extends Unusable>(
+    source: TokenSource<Left, Stale>
+  ): TokenSource<Left | SignInNeeded, Stale | SignInNeeded> =>
   (query, state) =>
     state._tag === "Stale" ? source(query, state) : Effect.succeed(state)

@@ -1,8 +1,9 @@
-import { Clock, Duration, Effect, Option, type Redacted } from "effect"
+import { Clock, Duration, Effect, type Option, type Redacted } from "effect"
 import type { Credential } from "../../domain/Credential.ts"
 import type { CredentialKey } from "../../domain/CredentialKey.ts"
-import { type TokenState, tokenState } from "../../domain/TokenState.ts"
+import { type Observed, type TokenState, tokenState } from "../../domain/TokenState.ts"
 import { TokenPolicy } from "../../ports/TokenPolicy.ts"
+import { BoundedMap } from "../credentials/BoundedMap.ts"
 import type { TokenQuery } from "./TokenSource.ts"
 
 /** The state of credentials, by what this process has learned about their tokens. */
@@ -18,27 +19,17 @@ export interface TokenStates {
 /** Creates the states of one `AccessTokens`. Nothing in them outlives the process. */
 export const makeTokenStates: Effect.Effect<TokenStates> = Effect.gen(function* () {
   const policy = yield* TokenPolicy
-  const rejected = new Map<string, Redacted.Redacted>()
-  const cooldownUntil = new Map<string, number>()
+  const learned = new BoundedMap<Pick<Observed, "rejected" | "cooldownUntil">>(policy.maxAccounts)
   return {
     of: ({ currentIssuer, key: { storageName }, server }, found, now) =>
-      tokenState(
-        found,
-        server,
-        {
-          now,
-          currentIssuer,
-          rejected: rejected.get(storageName),
-          cooldownUntil: cooldownUntil.get(storageName)
-        },
-        policy
-      ),
-    reject: ({ storageName }, accessToken) => {
-      rejected.set(storageName, accessToken)
+      tokenState(found, server, { ...learned.get(storageName), now, currentIssuer }, policy),
+    reject: ({ storageName }, rejected) => {
+      learned.set(storageName, { ...learned.get(storageName), rejected })
     },
     coolDown: ({ storageName }, duration) =>
       Effect.map(Clock.currentTimeMillis, (now) => {
-        cooldownUntil.set(storageName, now + Duration.toMillis(duration))
+        const cooldownUntil = now + Duration.toMillis(duration)
+        learned.set(storageName, { ...learned.get(storageName), cooldownUntil })
       })
   }
 })

@@ -356,6 +356,19 @@ describe("a token that the server answers 401 to", () => {
       assert.strictEqual((yield* ScriptedAuthorizationServer).counts.refreshes, 1)
     }).pipe(Effect.provide(world()))
   )
+
+  it.effect("stays rejected after a late 401 to an older token", () =>
+    Effect.gen(function* () {
+      const tokens = yield* AccessTokens
+      const first = yield* tokens.get({ server: notion })
+      yield* tokens.reject({ server: notion }, first.accessToken)
+      const second = yield* tokens.get({ server: notion })
+      yield* tokens.reject({ server: notion }, second.accessToken)
+      yield* tokens.reject({ server: notion }, first.accessToken)
+      const third = yield* tokens.get({ server: notion })
+      assert.isFalse(third.holds(second.accessToken))
+    }).pipe(Effect.provide(world()))
+  )
 })
 
 describe("tokens that cannot be stored", () => {

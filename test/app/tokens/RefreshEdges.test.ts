@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, Option } from "effect"
+import { Effect, Fiber, Layer, Option, Redacted } from "effect"
 import { TestClock } from "effect/testing"
 import { ScriptedAuthorizationServer } from "../../../src/adapters/scripted/ScriptedAuthorizationServer.ts"
 import { ScriptedUser } from "../../../src/adapters/scripted/ScriptedUser.ts"
@@ -8,7 +8,9 @@ import { bearerChallenge } from "../../../src/domain/Challenge.ts"
 import { CredentialKey } from "../../../src/domain/CredentialKey.ts"
 import type { RemoteServer } from "../../../src/domain/Server.ts"
 import { TokenSet } from "../../../src/domain/TokenSet.ts"
-import { CredentialStore } from "../../../src/ports/CredentialStore.ts"
+import { CredentialStore, StorageError } from "../../../src/ports/CredentialStore.ts"
+import { Discovery } from "../../../src/ports/Discovery.ts"
+import { Superseded } from "../../../src/ports/StorageFailure.ts"
 import {
   InvalidClient,
   InvalidGrant,
@@ -207,5 +209,63 @@ describe("a refresh", () => {
         )
       )
     )
+  })
+
+  it.effect("returns what another process has stored after the lock was lost", () => {
+    const elsewhere = new TokenSet({
+      accessToken: Redacted.make("of another process"),
+      tokenType: "bearer",
+      obtainedAt: 0
+    })
+    let isLockLost = false
+    const superseding = Layer.effect(
+      CredentialStore,
+      Effect.map(CredentialStore, (store) =>
+        CredentialStore.of({
+          ...store,
+          put: Effect.fn("superseding.put")(function* (key, credential) {
+            if (!isLockLost) return yield* store.put(key, credential)
+            yield* store.put(key, credential.next({ tokens: elsewhere }))
+            return yield* new StorageError({ reason: new Superseded({ server: key.server }) })
+          })
+        })
+      )
+    )
+    return Effect.gen(function* () {
+      yield* get()
+      yield* TestClock.adjust("2 hours")
+      isLockLost = true
+      assert.isTrue((yield* get()).holds(elsewhere.accessToken))
+    }).pipe(Effect.provide(world({ wrapStore: superseding })))
+  })
+
+  it.effect("that waits for discovery, to create its first key, can be interrupted", () => {
+    let discovery: "available" | "waiting" | "interrupted" = "available"
+    const slow = Layer.effect(
+      Discovery,
+      Effect.map(Discovery, ({ discover }) =>
+        Discovery.of({
+          discover: (server, challenge) =>
+            discovery === "available"
+              ? discover(server, challenge)
+              : Effect.onInterrupt(Effect.never, () =>
+                  Effect.sync(() => {
+                    discovery = "interrupted"
+                  })
+                )
+        })
+      )
+    )
+    return Effect.gen(function* () {
+      yield* get()
+      yield* TestClock.adjust("2 hours")
+      discovery = "waiting"
+      const caller = yield* Effect.forkChild(get(serverNamed("notion", { dpop: true })))
+      yield* TestClock.adjust("1 second")
+      yield* Effect.forkChild(Fiber.interrupt(caller))
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(discovery, "interrupted")
+      assert.isDefined(caller.pollUnsafe())
+    }).pipe(Effect.provide(world({ wrapDiscovery: slow })))
   })
 })

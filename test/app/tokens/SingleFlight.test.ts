@@ -24,4 +24,25 @@ describe("a single flight", () => {
       assert.deepEqual(started, ["a", "b"])
     })
   )
+
+  it.effect("is interrupted with its last caller, and not before", () =>
+    Effect.gen(function* () {
+      const flights = yield* makeSingleFlight<never, never>()
+      let isInterrupted = false
+      const flight = Effect.never.pipe(
+        Effect.onInterrupt(() =>
+          Effect.sync(() => {
+            isInterrupted = true
+          })
+        )
+      )
+      const first = yield* Effect.forkChild(flights.run("key", flight))
+      const last = yield* Effect.forkChild(flights.run("key", flight))
+      yield* TestClock.adjust("1 second")
+      yield* Fiber.interrupt(first)
+      assert.isFalse(isInterrupted)
+      yield* Fiber.interrupt(last)
+      assert.isTrue(isInterrupted)
+    })
+  )
 })

@@ -152,6 +152,18 @@ describe("a 403 for a missing scope", () => {
     }).pipe(Effect.provide(stepping({ grants: ["read"] })))
   )
 
+  it.effect("is asked for again an hour after it was not granted", () =>
+    Effect.gen(function* () {
+      for (const _ of [1, 2]) assert.strictEqual((yield* send("write")).status, 403)
+      yield* TestClock.adjust("59 minutes")
+      yield* send("write")
+      assert.deepEqual(yield* asked, ["read", "read write"])
+      yield* TestClock.adjust("1 minute")
+      yield* send("write")
+      assert.deepEqual(yield* asked, ["read", "read write", "read write"])
+    }).pipe(Effect.provide(stepping({ grants: ["read"], lifetime: "1 day" })))
+  )
+
   it.effect("costs one sign-in for many requests at once", () =>
     Effect.gen(function* () {
       yield* send("read")

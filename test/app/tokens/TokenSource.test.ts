@@ -1,21 +1,21 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Redacted } from "effect"
 import { TokenSet } from "../../../src/domain/TokenSet.ts"
+import { type SignInNeeded, signInNeeded, type Usable, usable } from "../../../src/domain/TokenState.ts"
 import {
-  type SignInNeeded,
-  signInNeeded,
-  type TokenState,
-  type Usable,
-  usable
-} from "../../../src/domain/TokenState.ts"
-import { firstOf, queryOf, type TokenSource, whenStale } from "../../../src/app/tokens/TokenSource.ts"
+  firstOf,
+  queryOf,
+  type TokenSource,
+  type Unusable,
+  whenStale
+} from "../../../src/app/tokens/TokenSource.ts"
 import { serverNamed } from "../World.ts"
 
 const query = queryOf({ server: serverNamed("notion") })
 const tokens = new TokenSet({ accessToken: Redacted.make("a"), tokenType: "bearer", obtainedAt: 0 })
 
 const finding =
-  <S extends TokenState>(state: S, seen: Array<unknown>): TokenSource<S> =>
+  <Left extends Unusable>(state: Usable | Left, seen: Array<unknown>): TokenSource<Left> =>
   (_, before) =>
     Effect.sync(() => {
       seen.push(before)
@@ -26,9 +26,9 @@ describe("firstOf", () => {
   it.effect("stops at usable tokens", () =>
     Effect.gen(function* () {
       const seen: Array<unknown> = []
-      const first: TokenSource<TokenState> = finding(usable(tokens), seen)
+      const first: TokenSource<Unusable> = finding(usable(tokens), seen)
       const found = yield* firstOf(first, finding(usable(tokens), seen))(query, "start")
-      assert.strictEqual(found.tokens, tokens)
+      assert.deepEqual(found, usable(tokens))
       assert.deepEqual(seen, ["start"])
     })
   )
@@ -43,14 +43,14 @@ describe("firstOf", () => {
   )
 
   it("does not type-check in an order that could end without tokens", () => {
-    const store = finding<TokenState>(usable(tokens), [])
-    const refresh = whenStale(finding<SignInNeeded | Usable>(usable(tokens), []))
-    const signIn: TokenSource<Usable, SignInNeeded> = finding(usable(tokens), [])
-    const right: TokenSource<Usable> = firstOf(store, refresh, signIn)
+    const store = finding<Unusable>(usable(tokens), [])
+    const refresh = whenStale(finding<SignInNeeded>(usable(tokens), []))
+    const signIn: TokenSource<never, SignInNeeded> = finding<never>(usable(tokens), [])
+    const right: TokenSource<never> = firstOf(store, refresh, signIn)
     // @ts-expect-error A stale token is left over: only a refresh takes it.
-    const swapped: TokenSource<Usable> = firstOf(store, signIn, refresh)
+    const swapped: TokenSource<never> = firstOf(store, signIn, refresh)
     // @ts-expect-error Nothing signs in.
-    const short: TokenSource<Usable> = firstOf(store, refresh)
+    const short: TokenSource<never> = firstOf(store, refresh)
     assert.isTrue([right, swapped, short].every((source) => typeof source === "function"))
   })
 })

@@ -162,6 +162,21 @@ describe("tokens by a grant without a user", () => {
     }).pipe(Effect.provide(layer))
   })
 
+  it.effect("are renewed for the scopes that the configuration has come to require, which are stored", () => {
+    const { asked, layer } = alone()
+    const scopes = ["read", "write"]
+    return Effect.gen(function* () {
+      yield* get(machine(grants.own, { scopes: ["read"] }))
+      yield* TestClock.adjust("2 hours")
+      yield* get(machine(grants.own, { scopes }))
+      assert.deepEqual((yield* stored)?.requestedScopes, scopes)
+      assert.deepEqual(
+        asked.map((request) => request.scopes),
+        [["read"], scopes]
+      )
+    }).pipe(Effect.provide(layer))
+  })
+
   it.effect("are used for half of their life where that is shorter than five minutes", () =>
     Effect.gen(function* () {
       const first = yield* token()

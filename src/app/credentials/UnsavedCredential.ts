@@ -1,0 +1,47 @@
+import { type Credential, isSameCredential } from "../../domain/Credential.ts"
+
+/** A credential that could not be stored yet. */
+export interface UnsavedCredential {
+  readonly credential: Credential
+  /** The record of the store that it replaces. Generation 0: there was none. */
+  readonly replaces: {
+    readonly generation: number
+    /** Absent: there was none, or memory no longer has it. */
+    readonly credential: Credential | undefined
+  }
+}
+
+/** Creates an unsaved credential. `before` is what memory held, if it held anything. */
+export const unsavedCredential = (
+  credential: Credential,
+  before: Credential | undefined
+): UnsavedCredential => ({
+  credential,
+  replaces: { generation: before?.generation ?? credential.generation - 1, credential: before }
+})
+
+/**
+ * Decides whether an unsaved credential may be stored, by what the store holds now. The first row that applies counts:
+ *
+ * | the store holds                                         | result       |
+ * | ------------------------------------------------------- | ------------ |
+ * | the unsaved credential: only the answer was lost        | `Stored`     |
+ * | the record that it replaces                             | `Store`      |
+ * | a record without tokens, where it replaces one          | `Store`      |
+ * | any other, or none: someone has signed in or out        | `Superseded` |
+ *
+ * A record loses its tokens when another process tries the refresh token that the unsaved credential has replaced.
+ */
+export const unsavedDecision = (
+  stored: Credential | undefined,
+  { credential, replaces }: UnsavedCredential
+): "Store" | "Stored" | "Superseded" => {
+  if (stored === undefined) return replaces.generation === 0 ? "Store" : "Superseded"
+  if (isSameCredential(stored, credential)) return "Stored"
+  if (replaces.generation === 0) return "Superseded"
+  const isReplaced =
+    replaces.credential === undefined
+      ? stored.generation === replaces.generation
+      : isSameCredential(stored, replaces.credential)
+  return isReplaced || stored.tokens === undefined ? "Store" : "Superseded"
+}
