@@ -1,4 +1,4 @@
-import { Context, type Effect, Schema } from "effect"
+import { Context, Effect, Schema } from "effect"
 
 /** No answer: no network, no such host, TLS, a connection that broke, or no answer in time. Transient by nature. */
 export class NetworkError extends Schema.TaggedError<NetworkError>()("NetworkError", {
@@ -35,3 +35,7 @@ export class HttpTransport extends Context.Service<
     ) => Effect.Effect<Response, NetworkError>
   }
 >()("mcp-cli-oauth/ports/HttpTransport") {}
+
+/** Cancels a body that is not read, which frees its connection. A body that failed already has none. */
+export const discardBody = ({ body }: Response): Effect.Effect<void> =>
+  body === null ? Effect.void : Effect.promise(() => body.cancel().catch(() => undefined))

@@ -1,6 +1,6 @@
 import { Effect, Redacted } from "effect"
 import { CredentialKey } from "../../domain/CredentialKey.ts"
-import type { RemoteServer, Server, StdioServer } from "../../domain/Server.ts"
+import { hasOwnAuthorization, type RemoteServer, type Server, type StdioServer } from "../../domain/Server.ts"
 import type { ServerSummary } from "../../ports/Configuration.ts"
 import {
   at,
@@ -162,9 +162,7 @@ export const summarize = (name: string, entry: JsonObject): ServerSummary => {
     }
   }
   const quiet = new Findings(undefined)
-  const sendsAuthorization = Object.keys(block(quiet, "", entry, "headers")).some(
-    (header) => header.toLowerCase() === "authorization"
-  )
+  const sendsAuthorization = hasOwnAuthorization({ headers: block(quiet, "", entry, "headers") })
   const isByHand = has(block(quiet, "", entry, "oauth"), "token_url")
   return {
     name,

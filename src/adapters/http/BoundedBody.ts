@@ -15,10 +15,6 @@ export class BodyError extends Schema.TaggedError<BodyError>()("BodyError", {
   }
 }
 
-/** Lets go of a body that nobody reads, so that its connection is free again; one that broke already is gone. */
-export const discardBody = ({ body }: Response): Effect.Effect<void> =>
-  body === null ? Effect.void : Effect.promise(() => body.cancel().catch(() => undefined))
-
 /** Reads the body of an answer as text, up to 1 MiB and within 15 seconds; what is longer is not read to its end. */
 export const readBody = (response: Response): Effect.Effect<string, BodyError> => {
   const { body } = response

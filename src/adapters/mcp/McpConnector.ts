@@ -1,5 +1,5 @@
 import { Duration, Effect, Layer, type Scope } from "effect"
-import type { RemoteServer, StdioServer } from "../../domain/Server.ts"
+import { hasOwnAuthorization, type RemoteServer, type StdioServer } from "../../domain/Server.ts"
 import { McpConnector, type McpError, type McpSession, type Send } from "../../ports/McpConnector.ts"
 import { makeSendingFetch } from "./SendingFetch.ts"
 import { concealer } from "./Concealment.ts"
@@ -37,15 +37,12 @@ export const layer = (options: McpConnectorOptions): Layer.Layer<McpConnector> =
     const sdk = yield* importSdk
     const flights = new Flights<McpError | E>()
     const http = yield* makeSendingFetch(server, send, flights)
-    const ownAuthorization = Object.keys(server.headers).some(
-      (name) => name.toLowerCase() === "authorization"
-    )
     const explain = explainer({
       sdk,
       server: server.name,
       conceal: concealer(Object.values(server.headers)),
       connectionClosed: () => "it closed the connection before it answered. Try again.",
-      unauthorized: ownAuthorization
+      unauthorized: hasOwnAuthorization(server)
         ? `Correct the Authorization header under "headers" of its entry.`
         : `Run: mcp-cli auth login ${server.name}`
     })

@@ -3,6 +3,7 @@ import { Effect, Exit, FiberSet, Redacted, type Scope } from "effect"
 import { printable } from "../../domain/PrintableText.ts"
 import { isSameOrigin } from "../../domain/SecureUrl.ts"
 import type { RemoteServer } from "../../domain/Server.ts"
+import { discardBody } from "../../ports/HttpTransport.ts"
 import { McpError, type Send } from "../../ports/McpConnector.ts"
 import type { Flights } from "./Flights.ts"
 
@@ -62,7 +63,7 @@ const refuseRedirect = (
   const detail = isSameOrigin(target, new URL(request.url))
     ? `it redirects to ${place} in a way that loses the request (HTTP ${response.status})`
     : `it redirects to another origin, ${printable(target.origin)}, where nothing was sent`
-  return Effect.promise(async () => response.body?.cancel().catch(() => undefined)).pipe(
+  return discardBody(response).pipe(
     Effect.andThen(
       new McpError({
         server: server.name,

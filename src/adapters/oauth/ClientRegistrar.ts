@@ -7,8 +7,8 @@ import { hasUserInformation, isSameOrigin, isSecureUrl } from "../../domain/Secu
 import type { ClientAuthenticationMethod } from "../../domain/Server.ts"
 import { scopesOf } from "../../domain/TokenSet.ts"
 import { ClientRegistrar, RegistrationError } from "../../ports/ClientRegistrar.ts"
-import { HttpTransport, NetworkError } from "../../ports/HttpTransport.ts"
-import { discardBody, readBody } from "../http/BoundedBody.ts"
+import { discardBody, HttpTransport, NetworkError } from "../../ports/HttpTransport.ts"
+import { readBody } from "../http/BoundedBody.ts"
 
 /** What a server that registered a client says of it (RFC 7591 §3.2.1), as far as this client uses it. */
 const Registered = Schema.fromJsonString(

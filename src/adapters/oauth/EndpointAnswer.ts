@@ -8,7 +8,8 @@ import {
   Refused,
   type TokenFailure
 } from "../../ports/TokenEndpoint.ts"
-import { discardBody, readBody } from "../http/BoundedBody.ts"
+import { discardBody } from "../../ports/HttpTransport.ts"
+import { readBody } from "../http/BoundedBody.ts"
 import { retryAfterMillis } from "../http/RetryAfter.ts"
 
 /**

@@ -1,11 +1,11 @@
 import { Context, Effect, Layer, Option, Redacted } from "effect"
 import { bearerChallenge, missingScopes, silentChallenge, wantsNonce } from "../../domain/Challenge.ts"
 import { CredentialKey } from "../../domain/CredentialKey.ts"
-import { type RemoteServer, resourceOf } from "../../domain/Server.ts"
+import { hasOwnAuthorization, type RemoteServer, resourceOf } from "../../domain/Server.ts"
 import { isSameOrigin } from "../../domain/SecureUrl.ts"
 import { isAccessToken, type TokenSet } from "../../domain/TokenSet.ts"
 import { DpopProofs } from "../../ports/DpopProofs.ts"
-import { HttpTransport, type NetworkError } from "../../ports/HttpTransport.ts"
+import { discardBody, HttpTransport, type NetworkError } from "../../ports/HttpTransport.ts"
 import { type AccessTokenError, AccessTokens } from "../tokens/AccessTokens.ts"
 
 /** How long a server may take until it starts to answer, in milliseconds: a tool may work for minutes. */
@@ -43,8 +43,6 @@ export const layer: Layer.Layer<AuthorizedHttp, never, AccessTokens | DpopProofs
       const transport = yield* HttpTransport
       const proofs = yield* DpopProofs
       const send = (request: Request) => transport.send(request, { timeout: timeout })
-      const discard = (response: Response) =>
-        Effect.promise(async () => response.body?.cancel().catch(() => undefined))
 
       const withToken = Effect.fnUntraced(function* (request: Request, { accessToken, dpopKey }: TokenSet) {
         const authorized = request.clone()
@@ -70,7 +68,7 @@ export const layer: Layer.Layer<AuthorizedHttp, never, AccessTokens | DpopProofs
         if (!learnt || response.status !== 401 || !wantsNonce(response.headers.get("www-authenticate"))) {
           return response
         }
-        yield* discard(response)
+        yield* discardBody(response)
         const again = yield* send(yield* withToken(request, tokens))
         yield* proofs.learn(new URL(request.url), again.headers)
         return again
@@ -102,7 +100,7 @@ export const layer: Layer.Layer<AuthorizedHttp, never, AccessTokens | DpopProofs
             Effect.tapErrorTag("SignInRefused", () => Effect.sync(() => inVain.add(wish)))
           )
           if (Option.isNone(more)) return response
-          yield* discard(response)
+          yield* discardBody(response)
           tokens = more.value
           response = yield* sendWith(request, tokens)
         }
@@ -124,7 +122,7 @@ export const layer: Layer.Layer<AuthorizedHttp, never, AccessTokens | DpopProofs
           return yield* stepUp(server, account, request, { response, tokens: tokens.value })
         }
         const challenge = bearerChallenge(response.headers.get("www-authenticate")) ?? silentChallenge
-        yield* discard(response)
+        yield* discardBody(response)
         if (Option.isSome(tokens)) yield* accessTokens.reject({ server, account }, tokens.value.accessToken)
         const renewed = yield* accessTokens.get({ server, account, challenge })
         const again = yield* sendWith(request, renewed)
@@ -132,15 +130,10 @@ export const layer: Layer.Layer<AuthorizedHttp, never, AccessTokens | DpopProofs
       })
 
       return AuthorizedHttp.of({
-        sendTo: (server, account) => {
-          const ownAuthorization = Object.keys(server.headers).some(
-            (name) => name.toLowerCase() === "authorization"
-          )
-          return (request) =>
-            ownAuthorization || !isSameOrigin(new URL(request.url), server.url)
-              ? send(request)
-              : sendAuthorized(server, account, request)
-        }
+        sendTo: (server, account) => (request) =>
+          hasOwnAuthorization(server) || !isSameOrigin(new URL(request.url), server.url)
+            ? send(request)
+            : sendAuthorized(server, account, request)
       })
     })
   )

@@ -1,6 +1,6 @@
 import { Clock, Effect, Option, Redacted } from "effect"
 import { bearerChallenge, silentChallenge } from "../../domain/Challenge.ts"
-import type { RemoteServer } from "../../domain/Server.ts"
+import { hasOwnAuthorization, type RemoteServer } from "../../domain/Server.ts"
 import { AccessTokens } from "../tokens/AccessTokens.ts"
 import { bearerToken } from "./BearerHeader.ts"
 
@@ -61,9 +61,7 @@ export const toAuthProvider = (
   account?: string
 ): Effect.Effect<SdkAuthProvider, never, AccessTokens> =>
   Effect.gen(function* () {
-    if (Object.keys(server.headers).some((name) => name.toLowerCase() === "authorization")) {
-      return { token: () => Promise.resolve(undefined) }
-    }
+    if (hasOwnAuthorization(server)) return { token: () => Promise.resolve(undefined) }
     const accessTokens = yield* AccessTokens
     const run = Effect.runPromiseWith(yield* Effect.context())
     const handouts = makeHandouts()
