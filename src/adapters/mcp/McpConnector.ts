@@ -2,7 +2,6 @@ import { Duration, Effect, Layer, type Scope } from "effect"
 import { hasOwnAuthorization, type RemoteServer, type StdioServer } from "../../domain/Server.ts"
 import { McpConnector, type McpError, type McpSession, type Send } from "../../ports/McpConnector.ts"
 import { makeSendingFetch } from "./SendingFetch.ts"
-import { concealer } from "./Concealment.ts"
 import { explainer } from "./ErrorOfClient.ts"
 import { Flights } from "./Flights.ts"
 import { openHttp } from "./HttpConnection.ts"
@@ -40,7 +39,7 @@ export const layer = (options: McpConnectorOptions): Layer.Layer<McpConnector> =
     const explain = explainer({
       sdk,
       server: server.name,
-      conceal: concealer(Object.values(server.headers)),
+      configured: server.headers,
       connectionClosed: () => "it closed the connection before it answered. Try again.",
       unauthorized: hasOwnAuthorization(server)
         ? `Correct the Authorization header under "headers" of its entry.`

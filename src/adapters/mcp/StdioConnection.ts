@@ -2,10 +2,10 @@ import type { ChildProcess } from "node:child_process"
 import type { StdioServerParameters } from "@modelcontextprotocol/client/stdio"
 import { Duration, Effect, Option, Redacted, type Scope } from "effect"
 import { printable } from "../../domain/PrintableText.ts"
+import { redactConfigured } from "../../domain/Redaction.ts"
 import type { StdioServer } from "../../domain/Server.ts"
 import { McpError } from "../../ports/McpConnector.ts"
 import { type Connection, forever, makeClient, whenClosed } from "./Connection.ts"
-import { concealer } from "./Concealment.ts"
 import { type Explain, explainer, type Sdk } from "./ErrorOfClient.ts"
 import type { Flights } from "./Flights.ts"
 
@@ -91,9 +91,8 @@ const start = Effect.fnUntraced(function* (
   transport.stderr?.on("data", (chunk: Buffer) => {
     said = `${said}${chunk.toString("utf8")}`.slice(-kept)
   })
-  const conceal = concealer(Object.values(server.env))
   const ended = () => {
-    const quote = printable(lastWords(conceal(said)))
+    const quote = printable(lastWords(redactConfigured(said, server.env)))
     const words = quote === "" ? "" : `. It wrote: ${quote}`
     return options.showOutput
       ? "its program ended."
@@ -102,7 +101,7 @@ const start = Effect.fnUntraced(function* (
   const explainSdk = explainer({
     sdk,
     server: server.name,
-    conceal,
+    configured: server.env,
     connectionClosed: ended,
     unauthorized: ""
   })
