@@ -57,7 +57,7 @@ const body = (shown: ShownBody): string => {
   switch (shown._tag) {
     case "None":
       return ""
-    case "NotKept":
+    case "Omitted":
       return section("Body", `<span class="empty">not shown: ${escape(shown.why)}</span>`)
     case "Fields":
       return section(
@@ -159,7 +159,7 @@ const stepOf = (event: TraceEvent, laneOf: (origin: string) => number): Step => 
         isOpen: !isExpected(event)
       }
     }
-    case "SentAway": {
+    case "BrowserOpened": {
       const lane = laneOf(event.url.origin)
       return {
         arrows:
@@ -183,7 +183,7 @@ const stepOf = (event: TraceEvent, laneOf: (origin: string) => number): Step => 
         detail: side("What is shown", table(event.fields)),
         isOpen: false
       }
-    case "CameBack": {
+    case "BrowserReturned": {
       const waited =
         event.took === undefined ? "" : ` <span class="kind">after ${duration(event.took)}</span>`
       const isRefusal = event.url.query.some(({ name }) => name === "error")
@@ -238,10 +238,10 @@ const occurrences = (events: ReadonlyArray<TraceEvent>) => {
           seeBody(event.answer.body, `${step}, answer to the ${event.kind}`)
         }
         break
-      case "SentAway":
+      case "BrowserOpened":
         seeUrl(event.url, `${step}, authorization request`)
         break
-      case "CameBack":
+      case "BrowserReturned":
         seeUrl(event.url, `${step}, authorization response`)
         break
       case "DeviceCode":
