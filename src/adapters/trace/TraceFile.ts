@@ -7,14 +7,14 @@ import { TraceFile, TraceFileError } from "../../ports/TraceFile.ts"
 const words: Readonly<Record<string, string>> = {
   EACCES: "permission denied",
   EPERM: "permission denied",
-  ENOENT: "its folder does not exist",
-  ENOTDIR: "something on the way to it is a file",
-  EISDIR: "there is a folder of that name",
-  ENOSPC: "no space left on the disk",
+  ENOENT: "the folder does not exist",
+  ENOTDIR: "a part of the path is a file",
+  EISDIR: "it is a folder",
+  ENOSPC: "no space is left on the disk",
   EDQUOT: "the disk quota is used up",
   EROFS: "the file system is read-only",
-  ENAMETOOLONG: "its name is too long",
-  ELOOP: "its links lead in a circle"
+  ENAMETOOLONG: "the name is too long",
+  ELOOP: "its symbolic links form a loop"
 }
 
 const errorAt =
@@ -24,7 +24,7 @@ const errorAt =
     return new TraceFileError({ path, detail: words[code] ?? code })
   }
 
-/** Whether the place can be written to, found out by writing there, and taking it away again. */
+/** Fails if the path cannot be written: creates a temporary file beside it and removes it. */
 const tryFolder = async (path: string): Promise<void> => {
   const found = await fs.stat(path).catch((cause: NodeJS.ErrnoException) => {
     if (cause.code === "ENOENT") return undefined
@@ -40,8 +40,8 @@ const temporaryBeside = (path: string): string =>
   join(dirname(path), `.${basename(path).slice(0, 100)}.${randomUUID()}.tmp`)
 
 /**
- * Pages as files: written beside their place and moved there as a whole, so that what stood there before is not lost to a
- * full disk, and nobody else could read it while it was being written.
+ * Writes traces as HTML files that only the owner can read. Each is written to a temporary file and renamed, so that a
+ * full disk does not destroy the file that was there before.
  *
  * @param options.version of mcp-cli
  */
@@ -55,7 +55,7 @@ export const layer = (options: { readonly version: string }): Layer.Layer<TraceF
         return path
       }),
       write: Effect.fn("TraceFile.write")(function* (path, trace) {
-        // Loaded when there is something to show: other commands start faster without it.
+        // Loaded on use, so that other commands start faster.
         const { render } = yield* Effect.promise(() => import("./TracePage.ts"))
         const page = render(trace, options.version)
         const temporary = temporaryBeside(path)
