@@ -3,7 +3,7 @@ import { Effect, Exit, FiberSet, Redacted, type Scope } from "effect"
 import { printable } from "../../domain/PrintableText.ts"
 import { isSameOrigin } from "../../domain/SecureUrl.ts"
 import type { RemoteServer } from "../../domain/Server.ts"
-import { discardBody } from "../../ports/HttpTransport.ts"
+import { abortBody, discardBody } from "../../ports/HttpTransport.ts"
 import { McpError, type Send } from "../../ports/McpConnector.ts"
 import type { Flights } from "./Flights.ts"
 
@@ -73,15 +73,6 @@ const refuseRedirect = (
   )
 }
 
-/** The same response with a body that ends when the signal aborts, whatever the way it came by does. */
-const stoppable = (response: Response, signal: AbortSignal | undefined): Response =>
-  response.body === null || signal === undefined
-    ? response
-    : new Response(
-        response.body.pipeThrough(new TransformStream<Uint8Array, Uint8Array>(), { signal }),
-        response
-      )
-
 /**
  * Makes a `fetch` that sends by `send`. Each request carries the server's configured headers besides its own, which
  * win; `send` adds the authorization. A redirect within the origin is left to the SDK, which follows it; any other one
@@ -119,7 +110,7 @@ export const makeSendingFetch = Effect.fnUntraced(function* <E, R>(
         arrived?.()
         if (Exit.isSuccess(exit)) {
           welcome = exit.value.status !== 401
-          return resolve(stoppable(exit.value, signal))
+          return resolve(abortBody(exit.value, signal))
         }
         if (signal?.aborted !== true) {
           welcome = false
