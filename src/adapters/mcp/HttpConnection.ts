@@ -10,7 +10,7 @@ import { McpError } from "../../ports/McpConnector.ts"
 import type { SendingFetch } from "./SendingFetch.ts"
 import { type Connection, forever, makeClient, whenClosed } from "./Connection.ts"
 import { connectionEnded, type Explain, type Sdk } from "./ErrorOfClient.ts"
-import type { Flights } from "./Flights.ts"
+import type { Operations } from "./Operations.ts"
 
 /** How long the end of a session may take that the server should hear of. */
 const shutdownTimeout = Duration.seconds(1)
@@ -24,7 +24,7 @@ export interface HttpConnectionOptions<E> {
   readonly version: string
   readonly server: RemoteServer
   readonly http: SendingFetch
-  readonly flights: Flights<McpError | E>
+  readonly operations: Operations<McpError | E>
   readonly explain: Explain
   /** How long the server may be silent. */
   readonly timeout: Duration.Duration
@@ -92,14 +92,14 @@ const mayBeSseOnly = (sdk: Sdk, error: unknown): boolean =>
 const openStreamable = Effect.fnUntraced(function* <E>(
   options: HttpConnectionOptions<E>
 ): Effect.fn.Return<Connection | McpError, McpError | E, Scope.Scope> {
-  const { explain, flights, http, timeout, sdk, server } = options
+  const { explain, operations, http, timeout, sdk, server } = options
   const transport = makeTransport(sdk, server.url, withoutStandingStream(http.fetch))
   const client = makeClient(sdk, options)
   const { alive, end } = watched(client)
   yield* closeOnExit(() => transport.close())
   yield* Effect.addFinalizer(() =>
     // Servers of revision 2026-07-28 have no sessions.
-    transport.sessionId !== undefined && alive() && http.welcome()
+    transport.sessionId !== undefined && alive() && http.isAuthorized()
       ? Effect.tryPromise(() => transport.terminateSession()).pipe(
           Effect.interruptible,
           Effect.timeoutOption(shutdownTimeout),
@@ -108,7 +108,7 @@ const openStreamable = Effect.fnUntraced(function* <E>(
         )
       : Effect.void
   )
-  const refusal = yield* flights.run({
+  const refusal = yield* operations.run({
     start: async (signal) => {
       try {
         await client.connect(transport, { signal, timeout: forever })
@@ -141,7 +141,7 @@ const openStreamable = Effect.fnUntraced(function* <E>(
 const openSse = Effect.fnUntraced(function* <E>(
   options: HttpConnectionOptions<E>
 ): Effect.fn.Return<Connection, McpError | E, Scope.Scope> {
-  const { explain, flights, http, timeout, sdk, server } = options
+  const { explain, operations, http, timeout, sdk, server } = options
   const transport = new sdk.SSEClientTransport(server.url, { fetch: http.fetch })
   const client = makeClient(sdk, options)
   const { alive } = watched(client)
@@ -151,7 +151,7 @@ const openSse = Effect.fnUntraced(function* <E>(
   client.onerror = (error) => {
     if (error instanceof sdk.SseError) void transport.close()
   }
-  yield* flights.run({
+  yield* operations.run({
     // Nothing newer than the `initialize` handshake is spoken over SSE.
     start: (signal) => client.connect(transport, { signal, timeout: forever, prior: { kind: "legacy" } }),
     explain,

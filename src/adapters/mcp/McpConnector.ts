@@ -1,9 +1,11 @@
 import { Duration, Effect, Layer, type Scope } from "effect"
 import { hasOwnAuthorization, type RemoteServer, type StdioServer } from "../../domain/Server.ts"
 import { McpConnector, type McpError, type McpSession, type Send } from "../../ports/McpConnector.ts"
+import { withConfiguredHeaders } from "./ConfiguredHeaders.ts"
+import { refusingRedirects } from "./RedirectRule.ts"
 import { makeSendingFetch } from "./SendingFetch.ts"
 import { explainer } from "./ErrorOfClient.ts"
-import { Flights } from "./Flights.ts"
+import { Operations } from "./Operations.ts"
 import { openHttp } from "./HttpConnection.ts"
 import { makeSession } from "./SessionOfClient.ts"
 import { openStdio } from "./StdioConnection.ts"
@@ -34,8 +36,9 @@ export const layer = (options: McpConnectorOptions): Layer.Layer<McpConnector> =
     send: Send<E, R>
   ): Effect.fn.Return<McpSession<E>, McpError | E, R | Scope.Scope> {
     const sdk = yield* importSdk
-    const flights = new Flights<McpError | E>()
-    const http = yield* makeSendingFetch(server, send, flights)
+    const operations = new Operations<McpError | E>()
+    const sendConfigured = refusingRedirects(server, yield* withConfiguredHeaders(server, send))
+    const http = yield* makeSendingFetch(sendConfigured, operations)
     const explain = explainer({
       sdk,
       server: server.name,
@@ -45,8 +48,8 @@ export const layer = (options: McpConnectorOptions): Layer.Layer<McpConnector> =
         ? `Correct the Authorization header under "headers" of its entry.`
         : `Run: mcp-cli auth login ${server.name}`
     })
-    const open = openHttp({ sdk, version: options.version, server, http, flights, explain, timeout })
-    return yield* makeSession({ server: server.name, open, flights, timeout })
+    const open = openHttp({ sdk, version: options.version, server, http, operations, explain, timeout })
+    return yield* makeSession({ server: server.name, open, operations, timeout })
   })
 
   const connectStdio = Effect.fn("McpConnector.connectStdio")(function* (
@@ -54,17 +57,17 @@ export const layer = (options: McpConnectorOptions): Layer.Layer<McpConnector> =
   ): Effect.fn.Return<McpSession<never>, McpError, Scope.Scope> {
     const sdk = yield* importSdk
     const stdio = yield* Effect.promise(() => import("@modelcontextprotocol/client/stdio"))
-    const flights = new Flights<McpError>()
+    const operations = new Operations<McpError>()
     const open = openStdio({
       sdk,
       stdio,
       version: options.version,
       server,
-      flights,
+      operations,
       timeout,
       showOutput: options.showOutput ?? false
     })
-    return yield* makeSession<never>({ server: server.name, open, flights, timeout })
+    return yield* makeSession<never>({ server: server.name, open, operations, timeout })
   })
 
   return Layer.succeed(McpConnector, McpConnector.of({ connectHttp, connectStdio }))

@@ -2,7 +2,7 @@ import type { Client, RequestOptions } from "@modelcontextprotocol/client"
 import { Duration, Effect, Exit, Option, Scope, SynchronizedRef } from "effect"
 import { McpError, type McpSession } from "../../ports/McpConnector.ts"
 import { type Connection, forever, type OpenConnection } from "./Connection.ts"
-import type { Flights } from "./Flights.ts"
+import type { Operations } from "./Operations.ts"
 import { ofPrompt, ofResource, ofResourceContents, ofTool, ofToolResult } from "./McpContents.ts"
 
 /** One kind of request of a session. */
@@ -23,7 +23,7 @@ interface Ask<A> {
 export const makeSession = Effect.fnUntraced(function* <E>(options: {
   readonly server: string
   readonly open: OpenConnection<E>
-  readonly flights: Flights<McpError | E>
+  readonly operations: Operations<McpError | E>
   readonly timeout: Duration.Duration
 }): Effect.fn.Return<McpSession<E>, McpError | E, Scope.Scope> {
   const failure = (detail: string) => new McpError({ server: options.server, detail })
@@ -43,7 +43,7 @@ export const makeSession = Effect.fnUntraced(function* <E>(options: {
   /** None where the server has forgotten the session. */
   const attempt = <A>(ask: Ask<A>): Effect.Effect<Option.Option<A>, McpError | E> =>
     Effect.flatMap(connected, (connection) =>
-      options.flights.run({
+      options.operations.run({
         start: async (signal, heard) => {
           try {
             return Option.some(await ask.request(connection.client, { signal, timeout: forever }, heard))

@@ -7,7 +7,7 @@ import type { StdioServer } from "../../domain/Server.ts"
 import { McpError } from "../../ports/McpConnector.ts"
 import { type Connection, forever, makeClient, whenClosed } from "./Connection.ts"
 import { type Explain, explainer, type Sdk } from "./ErrorOfClient.ts"
-import type { Flights } from "./Flights.ts"
+import type { Operations } from "./Operations.ts"
 
 /** The SDK's part for programs; apart, since it needs Node. */
 type StdioSdk = typeof import("@modelcontextprotocol/client/stdio")
@@ -34,7 +34,7 @@ export interface StdioConnectionOptions {
   readonly stdio: StdioSdk
   readonly version: string
   readonly server: StdioServer
-  readonly flights: Flights<McpError>
+  readonly operations: Operations<McpError>
   /** How long the program may be silent. */
   readonly timeout: Duration.Duration
   /** Lets it write to our standard error. */
@@ -78,7 +78,7 @@ const start = Effect.fnUntraced(function* (
   options: StdioConnectionOptions,
   negotiation: "probe" | "legacy"
 ): Effect.fn.Return<Option.Option<Connection>, McpError, Scope.Scope> {
-  const { flights, timeout, sdk, server, stdio } = options
+  const { operations, timeout, sdk, server, stdio } = options
   const transport = makeTransport(stdio, {
     command: server.command,
     args: [...server.args],
@@ -114,7 +114,7 @@ const start = Effect.fnUntraced(function* (
     alive = false
   })
   yield* Effect.addFinalizer(() => Effect.promise(() => transport.close()))
-  const connected = yield* flights.run({
+  const connected = yield* operations.run({
     start: async (signal) => {
       try {
         await client.connect(transport, {
