@@ -12,20 +12,20 @@ import { openStdio } from "./StdioConnection.ts"
 
 /** Settings of {@link layer}. */
 export interface McpConnectorOptions {
-  /** The version that servers are told. */
+  /** The version of this client that servers are told. */
   readonly version: string
   /**
-   * How long a server may be silent on a request; absent: 60 seconds. Its progress is no silence, nor is the time that
-   * `send` takes, sign-in included: that has limits of its own.
+   * How long a server may be silent on a request; absent: 60 seconds. Progress notifications count as an answer. The time
+   * in `send`, sign-in included, does not count: it has its own timeouts.
    */
   readonly timeout?: Duration.Input
-  /** Lets the programs of stdio servers write to our standard error (`-v`); else it is quoted where they end early. */
+  /** Passes the standard error of stdio servers through (`-v`). Otherwise it is quoted if the program ends early. */
   readonly showOutput?: boolean
 }
 
 /**
- * `McpConnector` by `@modelcontextprotocol/client`. The headers of a server's entry are put on each request here; the
- * given `send` adds the authorization.
+ * Opens sessions with `@modelcontextprotocol/client`. Requests carry the configured headers of the server; `send` adds the
+ * authorization.
  */
 export const layer = (options: McpConnectorOptions): Layer.Layer<McpConnector> => {
   const timeout = Duration.fromInputUnsafe(options.timeout ?? "60 seconds")

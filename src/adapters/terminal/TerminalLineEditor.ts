@@ -36,7 +36,7 @@ export const layer: Layer.Layer<LineEditor> = Layer.effect(
     const scope = yield* Effect.scope
 
     return LineEditor.of({
-      isPerson: isAttended(),
+      isInteractive: isAttended(),
       read: Effect.fn("TerminalLineEditor.read")(function* (prompt, completer) {
         const lines = yield* editor.pipe(Effect.provideService(Scope.Scope, scope))
         const next = waiting.shift()
