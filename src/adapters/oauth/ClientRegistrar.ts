@@ -120,8 +120,8 @@ export const layer: Layer.Layer<ClientRegistrar, never, HttpTransport> = Layer.e
         return yield* new NetworkError({ origin, detail: `HTTP ${response.status}` })
       }
       const text = yield* readBody(response).pipe(
-        Effect.mapError(({ detail, passing }) =>
-          passing ? new NetworkError({ origin, detail }) : refuse(detail)
+        Effect.mapError(({ detail, isTransient }) =>
+          isTransient ? new NetworkError({ origin, detail }) : refuse(detail)
         )
       )
       if (response.status >= 300 && response.status < 400) {

@@ -118,8 +118,8 @@ export const layer: Layer.Layer<Discovery, never, HttpTransport> = Layer.effect(
             return Option.none<string>()
           }
           return yield* readBody(response).pipe(
-            Effect.mapError(({ detail, passing }) =>
-              passing ? new NetworkError({ origin, detail }) : fail("too long", `${origin}: ${detail}`)
+            Effect.mapError(({ detail, isTransient }) =>
+              isTransient ? new NetworkError({ origin, detail }) : fail("too long", `${origin}: ${detail}`)
             ),
             Effect.asSome
           )

@@ -98,8 +98,8 @@ export const answerOf = Effect.fnUntraced(function* (
     return yield* Effect.fail(new Malformed({ detail: `${status}: it redirects, which is not followed` }))
   }
   const text = yield* readBody(response).pipe(
-    Effect.mapError(({ detail, passing }) =>
-      passing ? new Transient({ detail }) : new Malformed({ detail })
+    Effect.mapError(({ detail, isTransient }) =>
+      isTransient ? new Transient({ detail }) : new Malformed({ detail })
     )
   )
   const refusal = Schema.decodeResult(ErrorAnswer)(text)

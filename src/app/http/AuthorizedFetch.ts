@@ -3,11 +3,11 @@ import type { RemoteServer } from "../../domain/Server.ts"
 import { abortBody } from "../../ports/HttpTransport.ts"
 import { AuthorizedHttp } from "./AuthorizedHttp.ts"
 
-/** The part of the platform's `fetch` that MCP clients take as an option. */
+/** The part of `fetch` that MCP clients take as an option. */
 export type Fetch = (input: string | URL | Request, init?: RequestInit) => Promise<Response>
 
-/** The requests that the caller made: each lives as long as the body of its answer, so that its signal works. */
-const requests = new WeakMap<ReadableStream, Request>()
+/** Keeps the request of the caller alive as long as the body of its answer: otherwise its signal stops working. */
+const requestOfBody = new WeakMap<ReadableStream, Request>()
 
 /**
  * Runs an effect as a promise that rejects with `signal.reason` as soon as the signal aborts. The fiber is interrupted,
@@ -55,7 +55,7 @@ export const authorizedFetch = (
       const signal = (init?.signal === undefined ? own?.signal : init.signal) ?? undefined
       const response = await runAbortable(send(request), context, signal)
       const answer = abortBody(response, signal)
-      if (answer.body !== null && own !== undefined) requests.set(answer.body, own)
+      if (answer.body !== null && own !== undefined) requestOfBody.set(answer.body, own)
       return answer
     }
   })
