@@ -94,11 +94,11 @@ export type Segment =
  */
 export const segmentsOf = (text: string, forms: ReadonlyMap<string, string>): ReadonlyArray<Segment> => {
   const segments: Array<Segment> = []
-  const longestFirst = [...forms].toSorted(([a], [b]) => b.length - a.length)
+  const byLength = [...forms].toSorted(([a], [b]) => b.length - a.length)
   let rest = text
   while (rest !== "") {
     let first: { readonly at: number; readonly form: string; readonly secret: string } | undefined
-    for (const [form, secret] of longestFirst) {
+    for (const [form, secret] of byLength) {
       const at = rest.indexOf(form)
       if (at >= 0 && (first === undefined || at < first.at)) first = { at, form, secret }
     }

@@ -53,7 +53,7 @@ export interface ShownMessage {
   readonly body: ShownBody
 }
 
-/** The answer to a request, or why there is none. */
+/** The answer to a request, or why it is missing. */
 export type ShownAnswer =
   | ({ readonly _tag: "Answered"; readonly status: number; readonly took: number } & ShownMessage)
   | { readonly _tag: "NoAnswer"; readonly detail: ShownText; readonly took: number }

@@ -20,7 +20,7 @@ export interface ProxyRoute {
 export class Proxy extends Context.Service<
   Proxy,
   {
-    /** The proxy for a URL; `undefined` if there is none, or if the host is excluded. */
+    /** The proxy for a URL; `undefined` without one, or if the host is excluded. */
     readonly routeTo: (url: URL) => Effect.Effect<ProxyRoute | undefined>
   }
 >()("mcp-cli-oauth/ports/Proxy") {}

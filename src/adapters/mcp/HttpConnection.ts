@@ -31,8 +31,8 @@ export interface HttpConnectionOptions<E> {
 }
 
 /**
- * Answers the GET for the standing stream of an older server with 405, which means that there is none. The SDK opens that
- * stream for requests of the server, and this client supports none of them.
+ * Answers the GET for the standing stream of an older server with 405, which means that the server has no such stream. The
+ * SDK opens it for requests of the server, and this client supports none of them.
  */
 const withoutStandingStream =
   (fetch: FetchLike): FetchLike =>

@@ -15,8 +15,8 @@ type StdioSdk = typeof import("@modelcontextprotocol/client/stdio")
 /** Milliseconds until a program that does not answer the probe counts as an older server. */
 const probeTimeout = 10_000
 
-/** Characters of the end of standard error that are kept: more than are quoted, to redact whole secrets. */
-const maxKept = 10_000
+/** Characters of the end of standard error that are stored: more than are quoted, to redact whole secrets. */
+const maxStored = 10_000
 /** Characters that an error quotes. */
 const maxQuoted = 300
 
@@ -86,7 +86,7 @@ const start = Effect.fnUntraced(function* (
   })
   let said = ""
   transport.stderr?.on("data", (chunk: Buffer) => {
-    said = `${said}${chunk.toString("utf8")}`.slice(-maxKept)
+    said = `${said}${chunk.toString("utf8")}`.slice(-maxStored)
   })
   const ended = () => {
     const quote = printable(lastWords(redactConfigured(said, server.env)))

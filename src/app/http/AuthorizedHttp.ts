@@ -47,8 +47,9 @@ export const layer: Layer.Layer<AuthorizedHttp, never, AccessTokens | DpopProofs
       const withToken = Effect.fnUntraced(function* (request: Request, { accessToken, dpopKey }: TokenSet) {
         const authorized = request.clone()
         const text = Redacted.value(accessToken)
-        // What the platform throws of it would quote it.
-        if (!isAccessToken(text)) return yield* Effect.die("The access token is none that a header can carry")
+        // The error of the platform would quote the token.
+        if (!isAccessToken(text))
+          return yield* Effect.die("The access token has characters that a header cannot carry")
         if (dpopKey === undefined) {
           authorized.headers.set("authorization", `Bearer ${text}`)
         } else {
@@ -60,7 +61,7 @@ export const layer: Layer.Layer<AuthorizedHttp, never, AccessTokens | DpopProofs
         return authorized
       })
 
-      /** Sends a request with a token; once more where the server only wants its nonce in the proof (RFC 9449 §9). */
+      /** Sends a request with a token, and again if the server requires its nonce in the proof (RFC 9449 §9). */
       const sendWith = Effect.fnUntraced(function* (request: Request, tokens: TokenSet) {
         const response = yield* send(yield* withToken(request, tokens))
         if (tokens.dpopKey === undefined) return response
