@@ -26,6 +26,7 @@ export const makeSendingFetch = Effect.fnUntraced(function* <E, R>(
   const fetch: FetchLike = (url, init) => {
     const operation = operations.current
     const signal = init?.signal ?? undefined
+    if (signal?.aborted === true) return Promise.reject(signal.reason)
     if (operation?.failed === true) return Promise.reject(new Error("The operation has failed already"))
     const request = new Request(url, {
       method: init?.method ?? "GET",
