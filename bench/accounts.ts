@@ -2,6 +2,7 @@ import { performance } from "node:perf_hooks"
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
 import { Clock, Effect, Layer, Option, Redacted } from "effect"
+import { storageBackends } from "../src/ports/StorageBackend.ts"
 import { defaultOAuth } from "../src/domain/Server.ts"
 import { TokenSet } from "../src/domain/TokenSet.ts"
 import {
@@ -73,7 +74,7 @@ const nothing = () => Effect.die("not used by this bench")
 const store = Layer.succeed(
   CredentialStore,
   CredentialStore.of({
-    description: { backend: "memory", location: "this bench" },
+    description: { backend: storageBackends.memory, location: "this bench" },
     unlock: Effect.void,
     get: (key) => Effect.map(Clock.currentTimeMillis, (now) => Option.some(credentialOf(key, now))),
     put: nothing,

@@ -180,6 +180,11 @@ export type Server = RemoteServer | StdioServer
 /** The identifier of a server as a protected resource (RFC 8707, RFC 9728). */
 export const resourceOf = (server: RemoteServer): string => canonicalResource(server.url)
 
+/** True if the configured headers have an `Authorization` of their own: it is sent as it is, and no token is obtained. */
+export const hasOwnAuthorization = (server: {
+  readonly headers: Readonly<Record<string, unknown>>
+}): boolean => Object.keys(server.headers).some((name) => name.toLowerCase() === "authorization")
+
 /** The client written into the configuration of a server, if there is one. */
 export const configuredClientOf = (server: RemoteServer): ConfiguredClient | undefined =>
   server.oauth.source.client

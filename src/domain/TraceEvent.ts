@@ -1,17 +1,17 @@
 /**
- * A piece of a text that is shown: in the open, or struck out. What is struck out is not there any more: its mark is a
- * number given in order of appearance, made of nothing of the value, and the same wherever the same value comes again.
+ * A piece of a text: shown, or struck out. A struck-out value is no longer there. Its mark is a number in order of
+ * appearance, not derived from the value, and the same wherever the value appears again.
  */
 export type Piece =
   | { readonly _tag: "Open"; readonly text: string }
   | {
       readonly _tag: "Struck"
       readonly mark: number
-      /** How many characters it has, roughly: `32 to 63`. */
+      /** Its number of characters, roughly: `32 to 63`. */
       readonly length: string
     }
 
-/** A text with some pieces struck out. */
+/** A text of which some pieces may be struck out. */
 export type ShownText = ReadonlyArray<Piece>
 
 /** A header, a parameter or a field of JSON. */
@@ -20,14 +20,14 @@ export interface Field {
   readonly value: ShownText
 }
 
-/** Where a request went, without its query. */
+/** The URL of a request, its query apart. */
 export interface ShownUrl {
   readonly origin: string
   readonly path: ShownText
   readonly query: ReadonlyArray<Field>
 }
 
-/** What a message is for. Which of its names are public depends on this. */
+/** The purpose of a message. It decides which of its names are public. */
 export type MessageKind =
   | "MCP request"
   | "resource metadata"
@@ -44,8 +44,8 @@ export type MessageKind =
 export type ShownBody =
   | { readonly _tag: "None" }
   | { readonly _tag: "Fields"; readonly form: "JSON" | "form"; readonly fields: ReadonlyArray<Field> }
-  /** There is one, and nothing of it is kept. */
-  | { readonly _tag: "NotKept"; readonly why: string }
+  /** There is a body, and nothing of it is recorded. */
+  | { readonly _tag: "Omitted"; readonly why: string }
 
 /** Headers and body of a request or an answer. */
 export interface ShownMessage {
@@ -53,14 +53,14 @@ export interface ShownMessage {
   readonly body: ShownBody
 }
 
-/** What came of a request. */
+/** The answer to a request, or why it is missing. */
 export type ShownAnswer =
   | ({ readonly _tag: "Answered"; readonly status: number; readonly took: number } & ShownMessage)
   | { readonly _tag: "NoAnswer"; readonly detail: ShownText; readonly took: number }
   /** The flow ended before the answer came. */
   | { readonly _tag: "Pending" }
 
-/** One step of a flow, with its secrets already gone. `at` and `took` are in milliseconds, `at` since the epoch. */
+/** One step of a flow, its secrets struck out. `at` and `took` are in milliseconds, `at` since the epoch. */
 export type TraceEvent =
   | {
       readonly _tag: "Exchange"
@@ -71,19 +71,19 @@ export type TraceEvent =
       readonly request: ShownMessage
       readonly answer: ShownAnswer
     }
-  /** The browser is sent to the authorization server; what the two then say to each other is not seen. */
-  | { readonly _tag: "SentAway"; readonly at: number; readonly url: ShownUrl }
-  /** A code is shown, to be entered on another device (RFC 8628 §3.3). */
+  /** The browser is sent to the authorization server. What the two exchange is not seen. */
+  | { readonly _tag: "BrowserOpened"; readonly at: number; readonly url: ShownUrl }
+  /** A user code is shown, to be entered on another device (RFC 8628 §3.3). */
   | { readonly _tag: "DeviceCode"; readonly at: number; readonly fields: ReadonlyArray<Field> }
-  /** The browser came back, or the address where it ended was pasted. */
+  /** The browser returned to the redirect URI, or the user pasted the URL that it ended at. */
   | {
-      readonly _tag: "CameBack"
+      readonly _tag: "BrowserReturned"
       readonly at: number
-      /** Absent where the browser had not been sent away before. */
+      /** Absent if the browser was not opened before. */
       readonly took?: number
       readonly pasted: boolean
       readonly url: ShownUrl
-      /** What it means for the flow. */
+      /** What the flow does with it. */
       readonly verdict: ShownText
     }
   | { readonly _tag: "Note"; readonly at: number; readonly text: ShownText }
@@ -94,13 +94,13 @@ export interface TraceOutcome {
   readonly message: ShownText
 }
 
-/** Somebody that was spoken to. */
+/** A server that requests were sent to. */
 export interface TraceLane {
   readonly origin: string
   readonly roles: ReadonlyArray<"MCP server" | "authorization server">
 }
 
-/** The record of one flow. */
+/** The trace of one flow. */
 export interface Trace {
   readonly server: string
   readonly account: string | undefined

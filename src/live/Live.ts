@@ -28,7 +28,8 @@ import * as ChosenStorage from "../app/storage/ChosenStorage.ts"
 import * as CredentialStatus from "../app/credentials/CredentialStatus.ts"
 import * as Credentials from "../app/credentials/Credentials.ts"
 import * as Doctor from "../app/doctor/Doctor.ts"
-import * as FlowTrace from "../app/trace/FlowTrace.ts"
+import * as TracedTransport from "../app/trace/TracedTransport.ts"
+import * as TracedUser from "../app/trace/TracedUser.ts"
 import * as ServerSession from "../app/session/ServerSession.ts"
 import * as SignIn from "../app/signin/SignIn.ts"
 import * as SignOut from "../app/signin/SignOut.ts"
@@ -91,13 +92,12 @@ const tokens = authorization.pipe(
   Layer.provideMerge(storage("terminal"))
 )
 
-/** A sign-in that somebody asked for, and may want a record of. */
+/** A sign-in that the user requested, and that can be traced. */
 const signIn = (version: string) =>
   authorization.pipe(
-    Layer.provideMerge(FlowTrace.user),
+    Layer.provideMerge(TracedUser.layer),
     Layer.provideMerge(wire),
-    Layer.provideMerge(FlowTrace.transport.pipe(Layer.provide(FetchTransport.layer))),
-    Layer.provideMerge(FlowTrace.layer),
+    Layer.provideMerge(TracedTransport.layer.pipe(Layer.provide(FetchTransport.layer))),
     Layer.provideMerge(storage("always")),
     Layer.merge(TraceFile.layer({ version }))
   )

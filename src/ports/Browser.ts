@@ -1,11 +1,11 @@
 import { Context, type Effect, Schema } from "effect"
 
-/** No browser could be started. The URL has been shown all the same. */
+/** No browser could be started. The URL is shown in any case. */
 export class BrowserError extends Schema.TaggedError<BrowserError>()("BrowserError", {
   detail: Schema.String
 }) {
   override get message(): string {
-    return `No browser could be opened: ${this.detail}. Open the address above by hand.`
+    return `No browser could be opened: ${this.detail}. Open the URL above yourself.`
   }
 }
 

@@ -11,7 +11,7 @@ export class RedirectPortBusy extends Schema.TaggedError<RedirectPortBusy>()("Re
   }
 }
 
-/** No listener could be opened, whatever the port. */
+/** No listener could be opened on any port. */
 export class ListenError extends Schema.TaggedError<ListenError>()("ListenError", { detail: Schema.String }) {
   override get message(): string {
     return `Cannot listen for the browser's answer on this machine: ${this.detail}.`

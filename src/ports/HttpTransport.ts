@@ -1,4 +1,4 @@
-import { Context, type Effect, Schema } from "effect"
+import { Context, Effect, Schema } from "effect"
 
 /** No answer: no network, no such host, TLS, a connection that broke, or no answer in time. Transient by nature. */
 export class NetworkError extends Schema.TaggedError<NetworkError>()("NetworkError", {
@@ -35,3 +35,19 @@ export class HttpTransport extends Context.Service<
     ) => Effect.Effect<Response, NetworkError>
   }
 >()("mcp-cli-oauth/ports/HttpTransport") {}
+
+/** Cancels a body that is not read, which frees its connection. A body that failed already has none. */
+export const discardBody = ({ body }: Response): Effect.Effect<void> =>
+  body === null ? Effect.void : Effect.promise(() => body.cancel().catch(() => undefined))
+
+/**
+ * The same response with a body that fails with `signal.reason` when the signal aborts, and cancels the original then.
+ *
+ * The signal of the request is not enough: Node.js loses the signal of a `Request`, and of its clones, once that object
+ * is garbage-collected.
+ */
+export const abortBody = (response: Response, signal: AbortSignal | undefined): Response => {
+  if (response.body === null || signal === undefined) return response
+  const body = response.body.pipeThrough(new TransformStream<Uint8Array, Uint8Array>(), { signal })
+  return Object.defineProperty(new Response(body, response), "url", { value: response.url })
+}

@@ -4,12 +4,12 @@ import { Context, type Effect, type Option } from "effect"
 export class LineEditor extends Context.Service<
   LineEditor,
   {
-    /** Whether a user types the lines; else a script does, which cannot see what went wrong. */
-    readonly isPerson: boolean
+    /** True if a user types the lines. Otherwise a script does, and a failed line must end it. */
+    readonly isInteractive: boolean
     /**
-     * One line, edited with history (kept for the run) and tab completion; none at the end of input.
+     * Reads one line, with tab completion and the history of this run; none at the end of the input.
      *
-     * @param complete the words that may stand in place of the line so far.
+     * @param complete the words that the line so far can be completed to
      */
     readonly read: (
       prompt: string,

@@ -2,16 +2,16 @@ import { Context, type Effect } from "effect"
 
 /** The proxy that the environment names for a server. */
 export interface ProxyRoute {
-  /** The variable that names it, as in `HTTPS_PROXY`. */
+  /** The environment variable, such as `HTTPS_PROXY`. */
   readonly variable: string
-  /** Its host and port, where it has them; never the name and password that may stand before them. */
+  /** Its host and port, without a user name and password. */
   readonly place: string
   /**
-   * Why requests do not go through it; absent: they do.
+   * Why requests do not use it; absent: they do.
    *
-   * - `runtime`: the runtime of this program does not use proxies of the environment.
-   * - `variable`: nothing reads this variable.
-   * - `address`: what it says is no address of a proxy.
+   * - `runtime`: this runtime does not use proxies of the environment.
+   * - `variable`: the runtime ignores this variable.
+   * - `address`: its value is not the address of a proxy.
    */
   readonly obstacle?: "runtime" | "variable" | "address"
 }
@@ -20,7 +20,7 @@ export interface ProxyRoute {
 export class Proxy extends Context.Service<
   Proxy,
   {
-    /** The proxy that the environment names for a URL; none where it names none, or leaves the host out. */
+    /** The proxy for a URL; `undefined` without one, or if the host is excluded. */
     readonly routeTo: (url: URL) => Effect.Effect<ProxyRoute | undefined>
   }
 >()("mcp-cli-oauth/ports/Proxy") {}

@@ -1,7 +1,7 @@
 import { Context, type Effect, Schema } from "effect"
 import type { Trace } from "../domain/TraceEvent.ts"
 
-/** The record of a flow cannot be written where it is wanted. */
+/** A trace cannot be written to a path. */
 export class TraceFileError extends Schema.TaggedError<TraceFileError>()("TraceFileError", {
   path: Schema.String,
   detail: Schema.String
@@ -11,13 +11,13 @@ export class TraceFileError extends Schema.TaggedError<TraceFileError>()("TraceF
   }
 }
 
-/** Writes records of flows as pages. */
+/** Writes traces of flows as HTML pages. */
 export class TraceFile extends Context.Service<
   TraceFile,
   {
-    /** Whether a page can be written there, before there is something to write; gives its whole path. */
+    /** Checks before the flow that a page can be written, and returns its absolute path. */
     readonly check: (path: string) => Effect.Effect<string, TraceFileError>
-    /** Writes the page in place of what is there; only its owner can read it. */
+    /** Writes the page, which replaces an existing file. Only its owner can read it. */
     readonly write: (path: string, trace: Trace) => Effect.Effect<void, TraceFileError>
   }
 >()("mcp-cli-oauth/ports/TraceFile") {}

@@ -137,7 +137,7 @@ describe("the trace of a sign-in", () => {
     assert.strictEqual(login.code, 2, login.stderr)
     assert.include(
       login.stderr,
-      `The trace cannot be written to ${join(world.home, "missing/trace.html")}: its folder does not exist.`
+      `The trace cannot be written to ${join(world.home, "missing/trace.html")}: the folder does not exist.`
     )
     assert.strictEqual(world.browsersOpened(), 0)
     assert.strictEqual(world.mcpServer.counts.size, 0)

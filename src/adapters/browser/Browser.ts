@@ -2,12 +2,12 @@ import { Config, Effect, Layer, Option } from "effect"
 import { isSecureUrl } from "../../domain/SecureUrl.ts"
 import { Browser, BrowserError } from "../../ports/Browser.ts"
 
-/** The command lines of `$BROWSER`: several by colon, `%s` where the address goes, else at the end (xdg-open). */
+/** Parses `$BROWSER`: command lines separated by colons. The URL replaces `%s`, or is added at the end (as in xdg-open). */
 export const browserCommands = (
   value: string,
   url: string
 ): ReadonlyArray<readonly [string, ReadonlyArray<string>]> =>
-  // A colon also stands in C:\Program Files, and only there before a backslash.
+  // A colon before a backslash is part of a path such as C:\Program Files.
   value.split(/:(?!\\)/).flatMap((line) => {
     const [command, ...args] = line.split(" ").filter((word) => word !== "")
     if (command === undefined) return []
@@ -22,8 +22,8 @@ export const browserCommands = (
   })
 
 /**
- * Starts a program that outlives us, without a shell; done once it runs. Nobody waits for it, since a browser may run
- * on: that it failed later is said in the log.
+ * Starts a detached program without a shell, and completes once it runs. A browser may run for long, so a later failure
+ * is only logged.
  */
 const start = Effect.fnUntraced(function* (command: string, args: ReadonlyArray<string>) {
   const { spawn } = yield* Effect.promise(() => import("node:child_process"))
@@ -43,7 +43,7 @@ const start = Effect.fnUntraced(function* (command: string, args: ReadonlyArray<
     })
     child.once("exit", (code) => {
       if (code === null || code === 0) return
-      const warning = `${command} (from BROWSER) ended with exit code ${code}. If no browser shows the address above, open it by hand.`
+      const warning = `${command} (from BROWSER) ended with exit code ${code}. If no browser shows the URL above, open it yourself.`
       Effect.runForkWith(context)(Effect.logWarning(warning))
     })
   })
@@ -59,7 +59,7 @@ const openWithPlatform = (url: string): Effect.Effect<void, BrowserError> =>
     catch: () => new BrowserError({ detail: "this machine has no way to open one" })
   })
 
-/** The browser that `$BROWSER` names, else the platform's. */
+/** Opens the browser of `$BROWSER`, otherwise that of the platform. */
 export const layer: Layer.Layer<Browser> = Layer.succeed(
   Browser,
   Browser.of({
@@ -82,5 +82,5 @@ export const layer: Layer.Layer<Browser> = Layer.succeed(
   })
 )
 
-/** No browser at all, for `--no-browser`: the user opens the address that is shown. */
+/** Opens no browser, for `--no-browser`: the user opens the URL that is shown. */
 export const layerNone: Layer.Layer<Browser> = Layer.succeed(Browser, Browser.of({ open: () => Effect.void }))

@@ -1,5 +1,5 @@
 import { Effect, Redacted } from "effect"
-import type { RemoteServer, Server, StdioServer } from "../../domain/Server.ts"
+import { hasOwnAuthorization, type RemoteServer, type Server, type StdioServer } from "../../domain/Server.ts"
 import { addressProblem, serverNameProblem } from "../../domain/ServerRules.ts"
 import type { ServerSummary } from "../../ports/Configuration.ts"
 import { type Block, type Check, type Field, notEmpty, withoutNul } from "./Cursor.ts"
@@ -95,15 +95,13 @@ export const summarize = (name: string, entry: Block): ServerSummary => {
     const target = [text("command"), ...(Array.isArray(args) ? args.map(textOf) : [])].join(" ")
     return { name, transport: "stdio", target, authorization: "none" }
   }
-  const hasOwnAuthorization = entry
-    .childOrEmpty("headers")
-    .names.some((header) => header.toLowerCase() === "authorization")
+  const sendsAuthorization = hasOwnAuthorization({ headers: entry.childOrEmpty("headers").fields })
   const isByHand = entry.childOrEmpty("oauth").has("token_url")
   return {
     name,
     transport: "http",
     target: text("url"),
-    authorization: hasOwnAuthorization
+    authorization: sendsAuthorization
       ? "header"
       : isByHand
         ? "oauth (endpoints by hand)"

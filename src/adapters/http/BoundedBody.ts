@@ -1,25 +1,21 @@
 import { Effect, Schema } from "effect"
 
-/** The most of an answer that is read, in bytes: metadata and tokens are far smaller. */
+/** Maximum size of a body, in bytes: metadata and tokens are far smaller. */
 export const maxBody = 1024 * 1024
 
-/** An answer is too long, too slow, or broke off. */
+/** A body is too long or too slow, or its connection failed. */
 export class BodyError extends Schema.TaggedError<BodyError>()("BodyError", {
-  /** Why, without anything of the body. */
+  /** The reason, without any content of the body. */
   detail: Schema.String,
-  /** It may go better another time. */
-  passing: Schema.Boolean
+  /** True if a retry may succeed. */
+  isTransient: Schema.Boolean
 }) {
   override get message(): string {
     return this.detail
   }
 }
 
-/** Lets go of a body that nobody reads, so that its connection is free again; one that broke already is gone. */
-export const discardBody = ({ body }: Response): Effect.Effect<void> =>
-  body === null ? Effect.void : Effect.promise(() => body.cancel().catch(() => undefined))
-
-/** Reads the body of an answer as text, up to 1 MiB and within 15 seconds; what is longer is not read to its end. */
+/** Reads a body as text, up to 1 MiB and within 15 seconds. */
 export const readBody = (response: Response): Effect.Effect<string, BodyError> => {
   const { body } = response
   if (body === null) return Effect.succeed("")
@@ -32,22 +28,21 @@ export const readBody = (response: Response): Effect.Effect<string, BodyError> =
         for (;;) {
           const { done, value } = yield* Effect.tryPromise({
             try: () => reader.read(),
-            catch: () => new BodyError({ detail: "the answer broke off", passing: true })
+            catch: () => new BodyError({ detail: "the answer broke off", isTransient: true })
           })
           if (done) break
           length += value.byteLength
           if (length > maxBody)
-            return yield* new BodyError({ detail: "the answer is over 1 MiB", passing: false })
+            return yield* new BodyError({ detail: "the answer is over 1 MiB", isTransient: false })
           chunks.push(value)
         }
         return new TextDecoder().decode(Buffer.concat(chunks))
       }),
-    // A body that has been read to its end, or broke, has nothing left to cancel. Nobody waits for it: one of two copies of
-    // a body is only cancelled together with the other.
+    // Rejects for a body that failed. Not awaited: one of two clones of a body is cancelled only together with the other.
     (reader) => Effect.sync(() => void reader.cancel().catch(() => undefined))
   )
   return Effect.timeoutOrElse(Effect.interruptible(read), {
     duration: "15 seconds",
-    orElse: () => new BodyError({ detail: "the answer did not end within 15 seconds", passing: true })
+    orElse: () => new BodyError({ detail: "the answer did not end within 15 seconds", isTransient: true })
   })
 }

@@ -1,17 +1,17 @@
-import { Config, Effect, Layer, Option } from "effect"
+import { Config, Effect, Layer } from "effect"
 import { Proxy, type ProxyRoute } from "../../ports/Proxy.ts"
 
-/** What Node can do from 24.14 and 25.4 on, though its types say that every one can; loaded only where it is needed. */
+/** `setGlobalProxyFromEnv` of Node, which its types have in every version: it came with 24.14 and 25.4. */
 const setter = (): ((env: NodeJS.ProcessEnv) => unknown) | undefined =>
   (process.getBuiltinModule("node:http") as Partial<typeof import("node:http")>).setGlobalProxyFromEnv
 
-/** Variables in the order in which one counts; `fetch` sends https through the proxy for http where it has no other. */
+/** The variables for a protocol; the first that is set counts. `fetch` of Node uses the HTTP proxy for HTTPS, too. */
 const variablesOf = (protocol: string): ReadonlyArray<string> =>
   protocol === "https:"
     ? ["https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY"]
     : ["http_proxy", "HTTP_PROXY"]
 
-/** Variables that other programs read for every protocol, and Node for none. */
+/** Variables that other programs read for every protocol, and Node ignores. */
 const unread = ["all_proxy", "ALL_PROXY"]
 
 const noProxyVariables = ["no_proxy", "NO_PROXY"]
@@ -25,10 +25,7 @@ const isDecodable = (text: string): boolean => {
   }
 }
 
-/**
- * The address of a proxy, with a scheme or without, as other programs read it; none where it is no such address. What
- * is let through here is what Node takes: it throws at everything else.
- */
+/** Parses the address of a proxy, with or without a scheme. `undefined` for an address at which Node would throw. */
 const addressOf = (text: string): URL | undefined => {
   if (text === "") return undefined
   const url = URL.parse(/^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `http://${text}`)
@@ -38,7 +35,7 @@ const addressOf = (text: string): URL | undefined => {
   return isOrigin && isDecodable(username) && isDecodable(password) ? url : undefined
 }
 
-/** Does something while no variable of the environment names a proxy that is none. */
+/** Runs `act` with an environment without malformed proxy addresses. */
 const withoutBrokenVariables = (act: () => void): void => {
   const broken = variablesOf("https:").flatMap((name) => {
     const value = process.env[name]
@@ -52,12 +49,12 @@ const withoutBrokenVariables = (act: () => void): void => {
   }
 }
 
-/** Node has been told by {@link useProxyOfEnvironment}. */
-let told = false
+/** True once {@link useProxyOfEnvironment} has turned on proxies. */
+let isTurnedOn = false
 
 /**
- * Sends the requests of this process through the proxies of its environment, as other programs do: Node itself does
- * that only where it is told to, and throws at an address that is none, which is passed over here.
+ * Sends the requests of this process through the proxies of its environment. Node does so only on request, and throws at
+ * a malformed address, which is ignored here.
  */
 export const useProxyOfEnvironment = (env: NodeJS.ProcessEnv): void => {
   const addressFor = (protocol: string) =>
@@ -66,41 +63,39 @@ export const useProxyOfEnvironment = (env: NodeJS.ProcessEnv): void => {
       .find((address) => address !== undefined)?.href ?? ""
   const [http, https] = [addressFor("http:"), addressFor("https:")]
   if (http === "" && https === "") return
-  // Asked for only here: it loads what speaks HTTP, which most commands never need.
+  // Loads the HTTP stack of Node, which most commands never need.
   const set = setter()
   if (set === undefined) return
   const noProxy = env["no_proxy"] || env["NO_PROXY"] || ""
   try {
-    // Whatever it is not told here Node reads from the environment by itself.
+    // Node reads the environment for what is not passed.
     withoutBrokenVariables(() => set({ http_proxy: http, https_proxy: https, no_proxy: noProxy }))
-    told = true
+    isTurnedOn = true
   } catch {
-    // A Node that knows no SOCKS: `routeTo` says that the proxy is not used.
-    told = false
+    // This version of Node has no SOCKS. `routeTo` reports that the proxy is not used.
+    isTurnedOn = false
   }
 }
 
-const variable = (name: string) =>
-  Config.option(Config.String(name)).pipe(
-    Effect.map(Option.filter((value) => value !== "")),
-    Effect.orElseSucceed(() => Option.none<string>())
+/** The value of a variable; empty if it is not set. */
+const valueOf = (name: string) =>
+  Config.String(name).pipe(
+    Config.withDefault(""),
+    Effect.orElseSucceed(() => "")
   )
 
-/** The variables of these names that are set, in their order. */
-const variables = Effect.fnUntraced(function* (names: ReadonlyArray<string>) {
-  const set: Array<readonly [name: string, value: string]> = []
-  for (const name of names) {
-    const value = yield* variable(name)
-    if (Option.isSome(value)) set.push([name, value.value])
-  }
-  return set
-})
+/** The variables of these names that are set, in this order. */
+const variables = (names: ReadonlyArray<string>) =>
+  Effect.forEach(names, (name) => Effect.map(valueOf(name), (value) => ({ name, value }))).pipe(
+    Effect.map((all) => all.filter(({ value }) => value !== ""))
+  )
 
 /**
- * Whether `NO_PROXY` leaves a host out, as `fetch` of Node reads it: names, which stand for all below them too, with a dot or
- * `*.` before them or not, and with a port or without; or one `*` for all. Ranges of addresses are names like any other.
+ * True if `NO_PROXY` excludes the host of a URL, by the rules of Node's `fetch`. Each entry is a host name that includes
+ * its subdomains, optionally with a leading `.` or `*.` and a port. A single `*` excludes every host. Address ranges are
+ * not supported.
  */
-export const isLeftOut = (noProxy: string, { hostname, port, protocol }: URL): boolean => {
+export const isExcluded = (noProxy: string, { hostname, port, protocol }: URL): boolean => {
   if (noProxy === "*") return true
   const actualPort = port === "" ? (protocol === "https:" ? "443" : "80") : port
   return noProxy
@@ -117,38 +112,39 @@ export const isLeftOut = (noProxy: string, { hostname, port, protocol }: URL): b
     })
 }
 
-/** Whether requests of this process go through proxies at all: since it was told to, or since Node was when it started. */
+/** True if requests of this process use proxies: turned on above, or when Node started. */
 const isUsed = Effect.gen(function* () {
-  if (told) return true
-  const asked = process.execArgv.includes("--use-env-proxy")
-  const flags = process.allowedNodeEnvironmentFlags
-  return (
-    flags.has("--use-env-proxy") && (asked || Option.contains(yield* variable("NODE_USE_ENV_PROXY"), "1"))
-  )
+  if (isTurnedOn) return true
+  const flag = "--use-env-proxy"
+  if (!process.allowedNodeEnvironmentFlags.has(flag)) return false
+  return process.execArgv.includes(flag) || (yield* valueOf("NODE_USE_ENV_PROXY")) === "1"
 })
 
-/** `Proxy` by the environment. */
+/** Reads the proxies from the environment. */
 export const layer: Layer.Layer<Proxy> = Layer.succeed(
   Proxy,
   Proxy.of({
     routeTo: Effect.fn("Proxy.routeTo")(function* (url): Effect.fn.Return<ProxyRoute | undefined> {
       const [noProxy] = yield* variables(noProxyVariables)
-      if (noProxy !== undefined && isLeftOut(noProxy[1], url)) return undefined
+      if (noProxy !== undefined && isExcluded(noProxy.value, url)) return undefined
       const named = yield* variables(variablesOf(url.protocol))
-      for (const [name, value] of named) {
+      for (const { name, value } of named) {
         const address = addressOf(value)
         if (address === undefined) continue
         const route = { variable: name, place: address.host }
         return (yield* isUsed) ? route : { ...route, obstacle: "runtime" }
       }
-      const [broken] = named
-      if (broken !== undefined) {
-        return { variable: broken[0], place: "no address of a proxy that Node can use", obstacle: "address" }
+      const [malformed] = named
+      if (malformed !== undefined) {
+        return {
+          variable: malformed.name,
+          place: "no address of a proxy that Node can use",
+          obstacle: "address"
+        }
       }
       const [other] = yield* variables(unread)
-      return (
-        other && { variable: other[0], place: addressOf(other[1])?.host ?? "a proxy", obstacle: "variable" }
-      )
+      if (other === undefined) return undefined
+      return { variable: other.name, place: addressOf(other.value)?.host ?? "a proxy", obstacle: "variable" }
     })
   })
 )

@@ -3,15 +3,14 @@ import { HttpTransport, NetworkError, UserAgent } from "../../ports/HttpTranspor
 import { abortAfter } from "../platform/AbortAfter.ts"
 import { codeOf } from "../platform/Errno.ts"
 
-/** Milliseconds until the head of an answer, where the caller does not say. */
+/** Default timeout until the head of an answer, in milliseconds. */
 const defaultTimeout = 30_000
 
-/** What went wrong, in words that a user can act on; never the URL, whose path and query may hold secrets. */
+/** Explains an error to a user. Without the URL: its path and query may hold secrets. */
 const explain = (cause: unknown): string => {
   const inner = cause instanceof Error && cause.cause !== undefined ? cause.cause : cause
   const code = codeOf(inner) ?? ""
-  if (inner instanceof Error && inner.message === "bad port")
-    return "its port is one that no browser would use"
+  if (inner instanceof Error && inner.message === "bad port") return "its port is blocked, as in browsers"
   switch (code) {
     case "ECONNREFUSED":
       return "the connection was refused"
@@ -26,16 +25,16 @@ const explain = (cause: unknown): string => {
     case "UND_ERR_CONNECT_TIMEOUT":
       return "no connection in time"
     default:
-      if (/^ERR_SSL|^EPROTO$/.test(code)) return `TLS does not come about with it (${code})`
+      if (/^ERR_SSL|^EPROTO$/.test(code)) return `the TLS handshake failed (${code})`
       return /CERT|SELF_SIGNED|UNABLE_TO|ERR_TLS/.test(code)
-        ? `its TLS certificate is not trusted (${code}; NODE_EXTRA_CA_CERTS names a file of further authorities)`
+        ? `its TLS certificate is not trusted (${code}; add its authority with NODE_EXTRA_CA_CERTS)`
         : code === ""
           ? "the request failed"
           : `the request failed (${code})`
   }
 }
 
-/** HTTP by the `fetch` of the platform. Requests that name no program name the one of `UserAgent`. */
+/** Sends requests with `fetch`. Requests without a `User-Agent` get the one of `UserAgent`. */
 export const layer: Layer.Layer<HttpTransport> = Layer.effect(
   HttpTransport,
   Effect.map(UserAgent, (userAgent) =>

@@ -14,7 +14,7 @@ import { type CallbackPage, headers, render } from "./CallbackPage.ts"
 type Read = (parameters: URLSearchParams) => AuthorizationResponse
 type Answer = Exclude<AuthorizationResponse, { readonly _tag: "Foreign" }>
 
-/** The longest request target that is read, in characters. */
+/** Maximum length of a request target, in characters. */
 const maxTarget = 16_384
 
 const pageOf = (server: string, answer: Answer): CallbackPage => {
@@ -23,28 +23,28 @@ const pageOf = (server: string, answer: Answer): CallbackPage => {
       return {
         status: 200,
         title: `Signed in to ${server}`,
-        text: "You can close this window and go back to the terminal."
+        text: "You can close this window and return to the terminal."
       }
     case "Denied":
       return {
         status: 200,
         title: `Not signed in to ${server}`,
-        text: `The answer was: ${answer.description ?? answer.error}. The terminal says what to do.`
+        text: `The authorization server refused: ${answer.description ?? answer.error}. See the terminal for what to do next.`
       }
     case "Rejected":
       return {
         status: 400,
         title: `Not signed in to ${server}`,
-        text: "This answer cannot be trusted. The terminal says why."
+        text: "The response cannot be trusted. See the terminal for the reason."
       }
   }
 }
 
-const notFound: CallbackPage = { status: 404, title: "Not found", text: "There is nothing here." }
+const notFound: CallbackPage = { status: 404, title: "Not found", text: "This page does not exist." }
 const foreign: CallbackPage = {
   status: 400,
-  title: "Not the answer that is waited for",
-  text: "This address does not belong to the sign-in that is under way. Use the newest one from the terminal."
+  title: "Not the current sign-in",
+  text: "This URL does not belong to the current sign-in. Use the latest URL from the terminal."
 }
 
 const answerWith = (response: ServerResponse, page: CallbackPage): void => {
@@ -52,7 +52,7 @@ const answerWith = (response: ServerResponse, page: CallbackPage): void => {
   response.end(render(page))
 }
 
-/** Why nothing could be bound, in words; `EACCES` is no other program's doing. */
+/** Explains why no port could be bound. */
 const explain = (code: string, port: number): string => {
   switch (code) {
     case "EACCES":
@@ -64,10 +64,10 @@ const explain = (code: string, port: number): string => {
   }
 }
 
-/** Loaded when somebody signs in: Node's web stack takes longer to load than all else that most commands do. */
+/** Loaded on sign-in: the HTTP stack of Node takes longer to load than most commands take to run. */
 const loadHttp = Effect.promise(() => import("node:http"))
 
-/** Binds one address; its server closes with the scope, and takes its open connections with it. */
+/** Binds one address. The server and its connections close with the scope. */
 const listen = (
   host: string,
   port: number,
@@ -77,7 +77,7 @@ const listen = (
     Effect.flatMap(loadHttp, ({ createServer }) =>
       Effect.callback<Server, string>((resume) => {
         const server = createServer({ maxHeaderSize: 2 * maxTarget }, handle)
-        // Kept after the start as well: a later error, such as too many open files, must not end the process.
+        // Stays after the start: a later error, such as too many open files, must not end the process.
         server.on("error", (error) => resume(Effect.fail(codeOf(error) ?? "unknown error")))
         server.listen({ host, port, exclusive: true, ipv6Only: host === "::1" }, () =>
           resume(Effect.succeed(server))
@@ -93,7 +93,7 @@ const listen = (
 
 const portOf = (server: Server): number => (server.address() as AddressInfo).port
 
-/** Listeners of `node:http` on loopback. */
+/** Listens on loopback with `node:http`. */
 export const layer: Layer.Layer<CallbackListener> = Layer.succeed(
   CallbackListener,
   CallbackListener.of({
@@ -106,23 +106,23 @@ export const layer: Layer.Layer<CallbackListener> = Layer.succeed(
 
       const handle = (request: IncomingMessage, response: ServerResponse): void => {
         const target = request.url ?? ""
-        // A name that another site points at this machine (DNS rebinding) is not the one that was registered.
+        // Refuses the host name of another site that points at this machine (DNS rebinding).
         if (target.length > maxTarget || request.headers.host !== bound.host)
           return answerWith(response, foreign)
-        // Taken apart by hand: as a URL, `//` throws, and `//other.test/callback` has the path that is waited for.
+        // Not parsed as a URL: `//` throws, and `//other.test/callback` has the expected path.
         const [path = "", query = ""] = target.split(/\?(.*)/s, 2)
         if (path !== bound.pathname) return answerWith(response, notFound)
         if (request.method !== "GET") {
           return answerWith(response, {
             status: 405,
             title: "Not allowed",
-            text: "Only a browser's GET is answered here."
+            text: "Only GET requests are answered."
           })
         }
         const answer = read?.(new URLSearchParams(query)) ?? { _tag: "Foreign" as const }
         if (answer._tag === "Foreign") return answerWith(response, foreign)
-        // From here on this flow has its answer: nobody else is let in, and the page goes out before the flow goes on.
-        // "close" and not "finish": a browser that hangs up before it has read the page has answered all the same.
+        // The flow has its answer: no further request is accepted, and the flow continues once the page is sent. "close", not
+        // "finish": a browser that disconnects before it has read the page has answered, too.
         read = undefined
         for (const listening of servers) listening.close()
         response.once("close", () => Deferred.doneUnsafe(received, Effect.succeed(answer)))
@@ -133,9 +133,7 @@ export const layer: Layer.Layer<CallbackListener> = Layer.succeed(
       const name = redirectUri.hostname
       const hosts = name === "localhost" ? ["127.0.0.1", "::1"] : [name.replace(/^\[|\]$/g, "")]
 
-      /**
-       * Binds every address of the host name, all on one port, or none. A machine without IPv6 has no `::1`.
-       */
+      /** Binds every address of the host name on one port, or none. A machine without IPv6 has no `::1`. */
       const bindAll = Effect.fnUntraced(function* (port: number) {
         const scope = yield* Scope.fork(outer)
         const [first = "127.0.0.1", second] = hosts
@@ -157,7 +155,7 @@ export const layer: Layer.Layer<CallbackListener> = Layer.succeed(
       })
 
       const anyPort = bindAll(0).pipe(
-        // A port that is free on IPv4 may be taken on IPv6: another one is tried.
+        // A port that is free on IPv4 may be in use on IPv6: try another one.
         Effect.retry({ times: 5, while: (code) => code === "EADDRINUSE" }),
         Effect.mapError((code) => new ListenError({ detail: explain(code, 0) }))
       )

@@ -3,12 +3,12 @@ import type { Effect, Scope } from "effect"
 import type { McpError } from "../../ports/McpConnector.ts"
 import type { Explain, Sdk } from "./ErrorOfClient.ts"
 
-/** A client of the SDK that is connected. */
+/** A connected client of the SDK. */
 export interface Connection {
   readonly client: Client
-  /** False once it is closed or the server has ended its session: it is opened anew before it is used again. */
+  /** False once it is closed or the server has ended its session. It is then opened again before the next use. */
   readonly alive: () => boolean
-  /** Whether an error says that the server knows the session no longer, and did nothing; it is not alive then. */
+  /** True if an error says that the server no longer knows the session and did nothing. Ends the connection then. */
   readonly forgotten: (error: unknown) => boolean
   readonly explain: Explain
 }
@@ -16,14 +16,14 @@ export interface Connection {
 /** Opens a connection that closes with the scope. */
 export type OpenConnection<E> = Effect.Effect<Connection, McpError | E, Scope.Scope>
 
-/** Milliseconds that the SDK never reaches: the time is kept by `Flights`, which knows of sign-ins. */
+/** A timeout that the SDK never reaches, in milliseconds: `Operations` measures the time, without sign-ins. */
 export const forever = 2_147_483_647
 
 /**
- * A client of the SDK that negotiates revision 2026-07-28 or an older one and offers the server nothing: no sampling,
- * no elicitation, no roots.
+ * Makes a client of the SDK that negotiates revision 2026-07-28 or an older one. It offers the server no sampling, no
+ * elicitation, and no roots.
  *
- * @param options.probeTimeout milliseconds until a server that does not answer the probe counts as an older one.
+ * @param options.probeTimeout milliseconds until a server that does not answer the probe counts as an older one
  */
 export const makeClient = (
   sdk: Sdk,
@@ -37,7 +37,7 @@ export const makeClient = (
     }
   )
 
-/** Calls back when a client or a transport has closed. */
+/** Calls `callback` when a client or a transport has closed. */
 export const whenClosed = (closing: Client | Transport, callback: () => void): void => {
   // oxlint-disable-next-line unicorn/prefer-add-event-listener -- the SDK has this property and no events
   closing.onclose = callback

@@ -1,5 +1,6 @@
-import { Option, Schema } from "effect"
+import { Option, type Redacted, Schema } from "effect"
 import { printable } from "../../domain/PrintableText.ts"
+import { redactConfigured } from "../../domain/Redaction.ts"
 import { McpError } from "../../ports/McpConnector.ts"
 
 /** The SDK, imported only where a session is opened: it is heavy. */
@@ -47,12 +48,12 @@ const nextStep = (status: number): string => {
 export const explainer = (options: {
   readonly sdk: Sdk
   readonly server: string
-  readonly conceal: (text: string) => string
+  readonly configured: Readonly<Record<string, Redacted.Redacted>>
   readonly connectionClosed: () => string
   readonly unauthorized: string
 }): Explain => {
-  const { conceal, sdk, server } = options
-  const quote = (text: string): string => inSentence(printable(conceal(text)))
+  const { configured, sdk, server } = options
+  const quote = (text: string): string => inSentence(printable(redactConfigured(text, configured)))
 
   const ofHttp = (
     status: number,

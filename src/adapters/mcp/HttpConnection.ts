@@ -10,29 +10,29 @@ import { McpError } from "../../ports/McpConnector.ts"
 import type { SendingFetch } from "./SendingFetch.ts"
 import { type Connection, forever, makeClient, whenClosed } from "./Connection.ts"
 import { connectionEnded, type Explain, type Sdk } from "./ErrorOfClient.ts"
-import type { Flights } from "./Flights.ts"
+import type { Operations } from "./Operations.ts"
 
-/** How long the end of a session may take that the server should hear of. */
+/** Timeout of the DELETE that ends a session. */
 const shutdownTimeout = Duration.seconds(1)
 
-/** How long a server is waited for that answered 400, 404 or 405 and so may be one of SSE only. */
-const fallbackPatience = Duration.seconds(10)
+/** Timeout of a server that answered 400, 404 or 405, so that it may support only SSE. */
+const fallbackTimeout = Duration.seconds(10)
 
-/** What opening a connection over HTTP takes. */
+/** Options of {@link openHttp}. */
 export interface HttpConnectionOptions<E> {
   readonly sdk: Sdk
   readonly version: string
   readonly server: RemoteServer
   readonly http: SendingFetch
-  readonly flights: Flights<McpError | E>
+  readonly operations: Operations<McpError | E>
   readonly explain: Explain
   /** How long the server may be silent. */
   readonly timeout: Duration.Duration
 }
 
 /**
- * The SDK opens a stream for messages that nobody asked for after an old server's handshake. This client offers such
- * a server nothing to ask for, so the request is spared; 405 is how a server says that it has no such stream.
+ * Answers the GET for the standing stream of an older server with 405, which means that the server has no such stream. The
+ * SDK opens it for requests of the server, and this client supports none of them.
  */
 const withoutStandingStream =
   (fetch: FetchLike): FetchLike =>
@@ -43,7 +43,7 @@ const withoutStandingStream =
 
 type Send = StreamableHTTPClientTransport["send"]
 
-/** The SDK would leave a request waiting whose stream has ended without an answer; here it is answered. */
+/** Makes a transport that answers a request whose stream ends without an answer: the SDK would wait forever. */
 const makeTransport = (sdk: Sdk, url: URL, fetch: FetchLike): StreamableHTTPClientTransport => {
   class AnsweringTransport extends sdk.StreamableHTTPClientTransport {
     override send(
@@ -53,7 +53,7 @@ const makeTransport = (sdk: Sdk, url: URL, fetch: FetchLike): StreamableHTTPClie
       if (Array.isArray(message) || !sdk.isJSONRPCRequest(message)) return super.send(message, options)
       const onRequestStreamEnd = () => {
         options?.onRequestStreamEnd?.()
-        // An answer that came before this one counts: the SDK drops a second one.
+        // If there was an answer before, the SDK ignores this one.
         this.onmessage?.({ jsonrpc: "2.0", id: message.id, error: connectionEnded })
       }
       return super.send(message, { ...options, onRequestStreamEnd })
@@ -74,7 +74,7 @@ const silence = <E>(options: HttpConnectionOptions<E>, limit: Duration.Duration)
     })
 })
 
-/** A client that knows when its connection has closed. */
+/** Tracks whether the connection of a client is open. */
 const watched = (client: Client): { readonly alive: () => boolean; readonly end: () => void } => {
   let alive = true
   const end = () => {
@@ -84,31 +84,31 @@ const watched = (client: Client): { readonly alive: () => boolean; readonly end:
   return { alive: () => alive, end }
 }
 
-/** 400, 404 and 405 to the handshake are how a server of the older SSE transport answers (MCP "Transports"). */
+/** True for the answers of a server of the older SSE transport to the handshake (MCP "Transports"). */
 const mayBeSseOnly = (sdk: Sdk, error: unknown): boolean =>
   error instanceof sdk.SdkHttpError && [400, 404, 405].includes(error.status)
 
-/** The connection; where the server answers as one of SSE only, the error of its handshake. */
+/** The connection, or the error of the handshake if the server may support only SSE. */
 const openStreamable = Effect.fnUntraced(function* <E>(
   options: HttpConnectionOptions<E>
 ): Effect.fn.Return<Connection | McpError, McpError | E, Scope.Scope> {
-  const { explain, flights, http, timeout, sdk, server } = options
+  const { explain, operations, http, timeout, sdk, server } = options
   const transport = makeTransport(sdk, server.url, withoutStandingStream(http.fetch))
   const client = makeClient(sdk, options)
   const { alive, end } = watched(client)
   yield* closeOnExit(() => transport.close())
   yield* Effect.addFinalizer(() =>
     // Servers of revision 2026-07-28 have no sessions.
-    transport.sessionId !== undefined && alive() && http.welcome()
+    transport.sessionId !== undefined && alive() && http.isAuthorized()
       ? Effect.tryPromise(() => transport.terminateSession()).pipe(
           Effect.interruptible,
           Effect.timeoutOption(shutdownTimeout),
-          // The server ends a forgotten session by itself.
+          // The server also ends sessions that are idle.
           Effect.ignore
         )
       : Effect.void
   )
-  const refusal = yield* flights.run({
+  const refusal = yield* operations.run({
     start: async (signal) => {
       try {
         await client.connect(transport, { signal, timeout: forever })
@@ -129,7 +129,7 @@ const openStreamable = Effect.fnUntraced(function* <E>(
       const forgotten =
         transport.sessionId !== undefined &&
         error instanceof sdk.SdkHttpError &&
-        // 404 by the specification; 400 by many servers that were made after the SDK's first examples.
+        // 404 by the specification; 400 by many servers that follow the first examples of the SDK.
         (error.status === 404 || (error.status === 400 && /session/i.test(String(error.data["text"]))))
       if (forgotten) end()
       return forgotten
@@ -141,18 +141,18 @@ const openStreamable = Effect.fnUntraced(function* <E>(
 const openSse = Effect.fnUntraced(function* <E>(
   options: HttpConnectionOptions<E>
 ): Effect.fn.Return<Connection, McpError | E, Scope.Scope> {
-  const { explain, flights, http, timeout, sdk, server } = options
+  const { explain, operations, http, timeout, sdk, server } = options
   const transport = new sdk.SSEClientTransport(server.url, { fetch: http.fetch })
   const client = makeClient(sdk, options)
   const { alive } = watched(client)
   yield* closeOnExit(() => transport.close())
-  // The stream is the session: a new one would know nothing of it, so the SDK must not open one.
+  // The stream is the session: the SDK must not open another stream, which would be a new session.
   // oxlint-disable-next-line unicorn/prefer-add-event-listener -- the SDK has this property and no events
   client.onerror = (error) => {
     if (error instanceof sdk.SseError) void transport.close()
   }
-  yield* flights.run({
-    // Nothing newer than the `initialize` handshake is spoken over SSE.
+  yield* operations.run({
+    // SSE servers know only the `initialize` handshake.
     start: (signal) => client.connect(transport, { signal, timeout: forever, prior: { kind: "legacy" } }),
     explain,
     silence: silence(options, timeout)
@@ -161,12 +161,11 @@ const openSse = Effect.fnUntraced(function* <E>(
 })
 
 /**
- * Opens a connection over streamable HTTP, or over SSE where the entry says so or the handshake is answered as the
- * older servers do.
+ * Opens a connection over streamable HTTP; over SSE if the entry says so, or if the server answers the handshake as SSE
+ * servers do.
  *
- * Requests it takes: two for revision 2026-07-28 up to the first list (`server/discover` and the list), four for older
- * servers (`server/discover`, `initialize`, `notifications/initialized`, the list) and a DELETE at the end where there
- * is a session.
+ * Up to the first list it sends two requests to a server of revision 2026-07-28 (`server/discover` and the list), and four
+ * to older ones (`server/discover`, `initialize`, `notifications/initialized`, the list). A DELETE ends a session.
  */
 export const openHttp = Effect.fnUntraced(function* <E>(
   options: HttpConnectionOptions<E>
@@ -174,7 +173,7 @@ export const openHttp = Effect.fnUntraced(function* <E>(
   if (options.server.transport === "sse") return yield* openSse(options)
   const streamable = yield* openStreamable(options)
   if (!(streamable instanceof McpError)) return streamable
-  const timeout = Duration.min(options.timeout, fallbackPatience)
+  const timeout = Duration.min(options.timeout, fallbackTimeout)
   return yield* openSse({ ...options, timeout }).pipe(
     Effect.mapError((error) =>
       error instanceof McpError

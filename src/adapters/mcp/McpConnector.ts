@@ -1,30 +1,31 @@
 import { Duration, Effect, Layer, type Scope } from "effect"
-import type { RemoteServer, StdioServer } from "../../domain/Server.ts"
+import { hasOwnAuthorization, type RemoteServer, type StdioServer } from "../../domain/Server.ts"
 import { McpConnector, type McpError, type McpSession, type Send } from "../../ports/McpConnector.ts"
+import { withConfiguredHeaders } from "./ConfiguredHeaders.ts"
+import { refusingRedirects } from "./RedirectRule.ts"
 import { makeSendingFetch } from "./SendingFetch.ts"
-import { concealer } from "./Concealment.ts"
 import { explainer } from "./ErrorOfClient.ts"
-import { Flights } from "./Flights.ts"
+import { Operations } from "./Operations.ts"
 import { openHttp } from "./HttpConnection.ts"
 import { makeSession } from "./SessionOfClient.ts"
 import { openStdio } from "./StdioConnection.ts"
 
 /** Settings of {@link layer}. */
 export interface McpConnectorOptions {
-  /** The version that servers are told. */
+  /** The version of this client that servers are told. */
   readonly version: string
   /**
-   * How long a server may be silent on a request; absent: 60 seconds. Its progress is no silence, nor is the time that
-   * `send` takes, sign-in included: that has limits of its own.
+   * How long a server may be silent on a request; absent: 60 seconds. Progress notifications count as an answer. The time
+   * in `send`, sign-in included, does not count: it has its own timeouts.
    */
   readonly timeout?: Duration.Input
-  /** Lets the programs of stdio servers write to our standard error (`-v`); else it is quoted where they end early. */
+  /** Passes the standard error of stdio servers through (`-v`). Otherwise it is quoted if the program ends early. */
   readonly showOutput?: boolean
 }
 
 /**
- * `McpConnector` by `@modelcontextprotocol/client`. The headers of a server's entry are put on each request here; the
- * given `send` adds the authorization.
+ * Opens sessions with `@modelcontextprotocol/client`. Requests carry the configured headers of the server; `send` adds the
+ * authorization.
  */
 export const layer = (options: McpConnectorOptions): Layer.Layer<McpConnector> => {
   const timeout = Duration.fromInputUnsafe(options.timeout ?? "60 seconds")
@@ -35,22 +36,20 @@ export const layer = (options: McpConnectorOptions): Layer.Layer<McpConnector> =
     send: Send<E, R>
   ): Effect.fn.Return<McpSession<E>, McpError | E, R | Scope.Scope> {
     const sdk = yield* importSdk
-    const flights = new Flights<McpError | E>()
-    const http = yield* makeSendingFetch(server, send, flights)
-    const ownAuthorization = Object.keys(server.headers).some(
-      (name) => name.toLowerCase() === "authorization"
-    )
+    const operations = new Operations<McpError | E>()
+    const sendConfigured = refusingRedirects(server, yield* withConfiguredHeaders(server, send))
+    const http = yield* makeSendingFetch(sendConfigured, operations)
     const explain = explainer({
       sdk,
       server: server.name,
-      conceal: concealer(Object.values(server.headers)),
+      configured: server.headers,
       connectionClosed: () => "it closed the connection before it answered. Try again.",
-      unauthorized: ownAuthorization
+      unauthorized: hasOwnAuthorization(server)
         ? `Correct the Authorization header under "headers" of its entry.`
         : `Run: mcp-cli auth login ${server.name}`
     })
-    const open = openHttp({ sdk, version: options.version, server, http, flights, explain, timeout })
-    return yield* makeSession({ server: server.name, open, flights, timeout })
+    const open = openHttp({ sdk, version: options.version, server, http, operations, explain, timeout })
+    return yield* makeSession({ server: server.name, open, operations, timeout })
   })
 
   const connectStdio = Effect.fn("McpConnector.connectStdio")(function* (
@@ -58,17 +57,17 @@ export const layer = (options: McpConnectorOptions): Layer.Layer<McpConnector> =
   ): Effect.fn.Return<McpSession<never>, McpError, Scope.Scope> {
     const sdk = yield* importSdk
     const stdio = yield* Effect.promise(() => import("@modelcontextprotocol/client/stdio"))
-    const flights = new Flights<McpError>()
+    const operations = new Operations<McpError>()
     const open = openStdio({
       sdk,
       stdio,
       version: options.version,
       server,
-      flights,
+      operations,
       timeout,
       showOutput: options.showOutput ?? false
     })
-    return yield* makeSession<never>({ server: server.name, open, flights, timeout })
+    return yield* makeSession<never>({ server: server.name, open, operations, timeout })
   })
 
   return Layer.succeed(McpConnector, McpConnector.of({ connectHttp, connectStdio }))

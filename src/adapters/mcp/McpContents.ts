@@ -23,7 +23,7 @@ const binary = (mimeType: string | undefined, base64: string): McpContent => ({
 export const ofResourceContents = (contents: ResourceContents): McpContent =>
   "text" in contents ? text(contents.text) : binary(contents.mimeType, contents.blob)
 
-/** A piece of what a tool gave; a link to a resource is its URI. */
+/** A piece of a tool result; a link to a resource becomes its URI. */
 export const ofContentBlock = (block: ContentBlock): McpContent => {
   switch (block.type) {
     case "text":
@@ -38,7 +38,7 @@ export const ofContentBlock = (block: ContentBlock): McpContent => {
   }
 }
 
-/** What a tool gave, its raw form kept. */
+/** A tool result, with its raw form. */
 export const ofToolResult = (result: CallToolResult): McpToolResult => ({
   content: result.content.map(ofContentBlock),
   structured: Option.fromUndefinedOr(result.structuredContent),

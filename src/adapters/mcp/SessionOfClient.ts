@@ -2,28 +2,28 @@ import type { Client, RequestOptions } from "@modelcontextprotocol/client"
 import { Duration, Effect, Exit, Option, Scope, SynchronizedRef } from "effect"
 import { McpError, type McpSession } from "../../ports/McpConnector.ts"
 import { type Connection, forever, type OpenConnection } from "./Connection.ts"
-import type { Flights } from "./Flights.ts"
+import type { Operations } from "./Operations.ts"
 import { ofPrompt, ofResource, ofResourceContents, ofTool, ofToolResult } from "./McpContents.ts"
 
-/** One kind of request of a session. */
+/** A kind of request of a session. */
 interface Ask<A> {
   readonly request: (client: Client, options: RequestOptions, heard: () => void) => Promise<A>
-  /** Sent once more in a new session where the server has forgotten this one. */
+  /** True: sent again in a new session if the server has forgotten this one. */
   readonly repeatable: boolean
   /** What to do where the server says that this is wrong or not there. */
   readonly hint?: string
 }
 
 /**
- * A session over connections that are opened as they are needed: the first one at once, another one after the server
- * or its program ended the one before. Closes with the scope.
+ * Makes a session that opens connections as needed: the first one immediately, another one after the server or its
+ * program ended the connection before. Closes with the scope.
  *
- * @param options.timeout how long the server may be silent on a request, its progress being no silence.
+ * @param options.timeout how long the server may be silent on a request; progress notifications count as an answer
  */
 export const makeSession = Effect.fnUntraced(function* <E>(options: {
   readonly server: string
   readonly open: OpenConnection<E>
-  readonly flights: Flights<McpError | E>
+  readonly operations: Operations<McpError | E>
   readonly timeout: Duration.Duration
 }): Effect.fn.Return<McpSession<E>, McpError | E, Scope.Scope> {
   const failure = (detail: string) => new McpError({ server: options.server, detail })
@@ -35,15 +35,15 @@ export const makeSession = Effect.fnUntraced(function* <E>(options: {
     )
   })
   const held = yield* SynchronizedRef.make<Connection>(yield* open)
-  // The old one is closed with the session: what is under way on it may still be answered.
+  // The old connection closes with the session: its pending requests may still be answered.
   const connected = SynchronizedRef.updateAndGetEffect(held, (connection) =>
     connection.alive() ? Effect.succeed(connection) : open
   )
 
-  /** None where the server has forgotten the session. */
+  /** None if the server has forgotten the session. */
   const attempt = <A>(ask: Ask<A>): Effect.Effect<Option.Option<A>, McpError | E> =>
     Effect.flatMap(connected, (connection) =>
-      options.flights.run({
+      options.operations.run({
         start: async (signal, heard) => {
           try {
             return Option.some(await ask.request(connection.client, { signal, timeout: forever }, heard))
@@ -70,6 +70,17 @@ export const makeSession = Effect.fnUntraced(function* <E>(options: {
       return Option.isSome(answer) ? answer.value : yield* forgotten
     })
 
+  const list = <A>(
+    capability: "tools" | "resources" | "prompts",
+    request: Ask<ReadonlyArray<A>>["request"]
+  ): Effect.Effect<ReadonlyArray<A>, McpError | E> =>
+    send({
+      // Without the capability the SDK answers, too, but writes to standard output.
+      request: async (client, ...rest) =>
+        client.getServerCapabilities()?.[capability] === undefined ? [] : request(client, ...rest),
+      repeatable: true
+    }).pipe(Effect.withSpan(`McpSession.${capability}`))
+
   const { client } = yield* SynchronizedRef.get(held)
   const identity = client.getServerVersion()
   return {
@@ -79,14 +90,9 @@ export const makeSession = Effect.fnUntraced(function* <E>(options: {
       protocol: client.getNegotiatedProtocolVersion() ?? ""
     },
     instructions: Option.fromUndefinedOr(client.getInstructions()),
-    // The SDK answers for a server without the capability too, but says so on standard output.
-    tools: send({
-      request: async (client, options) =>
-        client.getServerCapabilities()?.tools === undefined
-          ? []
-          : (await client.listTools(undefined, options)).tools.map(ofTool),
-      repeatable: true
-    }).pipe(Effect.withSpan("McpSession.tools")),
+    tools: list("tools", async (client, options) =>
+      (await client.listTools(undefined, options)).tools.map(ofTool)
+    ),
     call: Effect.fn("McpSession.call")(function* (tool: string, args: Readonly<Record<string, unknown>>) {
       return yield* send({
         request: async (client, options, heard) => {
@@ -97,13 +103,9 @@ export const makeSession = Effect.fnUntraced(function* <E>(options: {
         hint: `mcp-cli tools ${options.server} shows its tools and what they take.`
       })
     }),
-    resources: send({
-      request: async (client, options) =>
-        client.getServerCapabilities()?.resources === undefined
-          ? []
-          : (await client.listResources(undefined, options)).resources.map(ofResource),
-      repeatable: true
-    }).pipe(Effect.withSpan("McpSession.resources")),
+    resources: list("resources", async (client, options) =>
+      (await client.listResources(undefined, options)).resources.map(ofResource)
+    ),
     read: Effect.fn("McpSession.read")(function* (uri: string) {
       return yield* send({
         request: async (client, options, heard) => {
@@ -114,13 +116,9 @@ export const makeSession = Effect.fnUntraced(function* <E>(options: {
         hint: `mcp-cli resources ${options.server} shows its resources.`
       })
     }),
-    prompts: send({
-      request: async (client, options) =>
-        client.getServerCapabilities()?.prompts === undefined
-          ? []
-          : (await client.listPrompts(undefined, options)).prompts.map(ofPrompt),
-      repeatable: true
-    }).pipe(Effect.withSpan("McpSession.prompts")),
+    prompts: list("prompts", async (client, options) =>
+      (await client.listPrompts(undefined, options)).prompts.map(ofPrompt)
+    ),
     // Revision 2026-07-28 has no `ping`.
     ping: send({
       request: async (client, options) => {

@@ -2,55 +2,52 @@ import type { ChildProcess } from "node:child_process"
 import type { StdioServerParameters } from "@modelcontextprotocol/client/stdio"
 import { Duration, Effect, Option, Redacted, type Scope } from "effect"
 import { printable } from "../../domain/PrintableText.ts"
+import { redactConfigured } from "../../domain/Redaction.ts"
 import type { StdioServer } from "../../domain/Server.ts"
 import { McpError } from "../../ports/McpConnector.ts"
 import { type Connection, forever, makeClient, whenClosed } from "./Connection.ts"
-import { concealer } from "./Concealment.ts"
 import { type Explain, explainer, type Sdk } from "./ErrorOfClient.ts"
-import type { Flights } from "./Flights.ts"
+import type { Operations } from "./Operations.ts"
 
-/** The SDK's part for programs; apart, since it needs Node. */
+/** The module of the SDK for programs. Separate, because it needs Node. */
 type StdioSdk = typeof import("@modelcontextprotocol/client/stdio")
 
 /** Milliseconds until a program that does not answer the probe counts as an older server. */
 const probeTimeout = 10_000
 
-/** How many of the last characters of what a program writes on its standard error are kept, to conceal secrets in. */
-const kept = 10_000
-/** How many characters an error quotes. */
-const quoted = 300
+/** Characters of the end of standard error that are stored: more than are quoted, to redact whole secrets. */
+const maxStored = 10_000
+/** Characters that an error quotes. */
+const maxQuoted = 300
 
-/** The end of what a program wrote: whole lines, from the one that names an error on, and no frames of a stack. */
+/** The end of what a program wrote: the lines from the last one that names an error, without stack frames. */
 const lastWords = (said: string): string => {
   const lines = said.split(/\r?\n/).filter((line) => line.trim() !== "" && !/^\s+at /.test(line))
   const last = lines.findLastIndex((line) => /error|exception|fatal|panic/i.test(line))
   const text = lines.slice(last < 0 ? 0 : last).join("\n")
-  return last < 0 ? text.slice(-quoted) : text.slice(0, quoted)
+  return last < 0 ? text.slice(-maxQuoted) : text.slice(0, maxQuoted)
 }
 
-/** What starting a program takes. */
+/** Options of {@link openStdio}. */
 export interface StdioConnectionOptions {
   readonly sdk: Sdk
   readonly stdio: StdioSdk
   readonly version: string
   readonly server: StdioServer
-  readonly flights: Flights<McpError>
+  readonly operations: Operations<McpError>
   /** How long the program may be silent. */
   readonly timeout: Duration.Duration
-  /** Lets it write to our standard error. */
+  /** Passes its standard error through to ours. */
   readonly showOutput: boolean
 }
 
-/**
- * The SDK's transport, as a class of its own: with the SDK's own class each connection starts the program twice, once
- * for the probe.
- */
+/** Makes a transport of a subclass: with the class of the SDK each connection starts the program twice. */
 const makeTransport = (stdio: StdioSdk, parameters: StdioServerParameters) => {
   class ProbingTransport extends stdio.StdioClientTransport {
     override async close(): Promise<void> {
       const program: ChildProcess | undefined = this["_process"]
       await super.close()
-      // A process that the program started may hold these open, and then ours would not end.
+      // A child of the program may hold these open, and then our process would not end.
       for (const stream of program?.stdio ?? []) stream?.destroy()
     }
   }
@@ -73,27 +70,26 @@ const cannotStart = (server: StdioServer, code: string): McpError => {
   return new McpError({ server: server.name, detail })
 }
 
-/** The connection; none where the program ended on the probe, as some older servers do. Without one never none. */
+/** The connection; none if the program ended on the probe, as some older servers do. Never none without a probe. */
 const start = Effect.fnUntraced(function* (
   options: StdioConnectionOptions,
   negotiation: "probe" | "legacy"
 ): Effect.fn.Return<Option.Option<Connection>, McpError, Scope.Scope> {
-  const { flights, timeout, sdk, server, stdio } = options
+  const { operations, timeout, sdk, server, stdio } = options
   const transport = makeTransport(stdio, {
     command: server.command,
     args: [...server.args],
-    // The SDK adds the variables that are safe to inherit, and no others of ours.
+    // The SDK adds only the variables that are safe to inherit.
     env: Object.fromEntries(Object.entries(server.env).map(([name, value]) => [name, Redacted.value(value)])),
     stderr: options.showOutput ? "inherit" : "pipe",
     ...(server.cwd === undefined ? {} : { cwd: server.cwd })
   })
   let said = ""
   transport.stderr?.on("data", (chunk: Buffer) => {
-    said = `${said}${chunk.toString("utf8")}`.slice(-kept)
+    said = `${said}${chunk.toString("utf8")}`.slice(-maxStored)
   })
-  const conceal = concealer(Object.values(server.env))
   const ended = () => {
-    const quote = printable(lastWords(conceal(said)))
+    const quote = printable(lastWords(redactConfigured(said, server.env)))
     const words = quote === "" ? "" : `. It wrote: ${quote}`
     return options.showOutput
       ? "its program ended."
@@ -102,7 +98,7 @@ const start = Effect.fnUntraced(function* (
   const explainSdk = explainer({
     sdk,
     server: server.name,
-    conceal,
+    configured: server.env,
     connectionClosed: ended,
     unauthorized: ""
   })
@@ -115,7 +111,7 @@ const start = Effect.fnUntraced(function* (
     alive = false
   })
   yield* Effect.addFinalizer(() => Effect.promise(() => transport.close()))
-  const connected = yield* flights.run({
+  const connected = yield* operations.run({
     start: async (signal) => {
       try {
         await client.connect(transport, {
@@ -145,8 +141,8 @@ const start = Effect.fnUntraced(function* (
 })
 
 /**
- * Starts the program of a server and opens a connection with it: one process, two where it ends on a request before
- * `initialize`. Closing ends its input, and the process where it does not end by itself within two seconds.
+ * Starts the program of a server and opens a connection with it. A program that ends on a request before `initialize` is
+ * started a second time. Closing ends its input, and kills the process if it still runs two seconds later.
  */
 export const openStdio = Effect.fnUntraced(function* (
   options: StdioConnectionOptions

@@ -7,8 +7,8 @@ import { hasUserInformation, isSameOrigin, isSecureUrl } from "../../domain/Secu
 import type { ClientAuthenticationMethod } from "../../domain/Server.ts"
 import { scopesOf } from "../../domain/TokenSet.ts"
 import { ClientRegistrar, RegistrationError } from "../../ports/ClientRegistrar.ts"
-import { HttpTransport, NetworkError } from "../../ports/HttpTransport.ts"
-import { discardBody, readBody } from "../http/BoundedBody.ts"
+import { discardBody, HttpTransport, NetworkError } from "../../ports/HttpTransport.ts"
+import { readBody } from "../http/BoundedBody.ts"
 
 /** What a server that registered a client says of it (RFC 7591 §3.2.1), as far as this client uses it. */
 const Registered = Schema.fromJsonString(
@@ -120,8 +120,8 @@ export const layer: Layer.Layer<ClientRegistrar, never, HttpTransport> = Layer.e
         return yield* new NetworkError({ origin, detail: `HTTP ${response.status}` })
       }
       const text = yield* readBody(response).pipe(
-        Effect.mapError(({ detail, passing }) =>
-          passing ? new NetworkError({ origin, detail }) : refuse(detail)
+        Effect.mapError(({ detail, isTransient }) =>
+          isTransient ? new NetworkError({ origin, detail }) : refuse(detail)
         )
       )
       if (response.status >= 300 && response.status < 400) {

@@ -14,8 +14,8 @@ import { printable } from "../../domain/PrintableText.ts"
 import { type RemoteServer, resourceOf } from "../../domain/Server.ts"
 import { scopesOf } from "../../domain/TokenSet.ts"
 import { Discovery, DiscoveryError, type DiscoveryRefusal, SignInNotOffered } from "../../ports/Discovery.ts"
-import { HttpTransport, NetworkError } from "../../ports/HttpTransport.ts"
-import { discardBody, readBody } from "../http/BoundedBody.ts"
+import { discardBody, HttpTransport, NetworkError } from "../../ports/HttpTransport.ts"
+import { readBody } from "../http/BoundedBody.ts"
 import { HostAddresses } from "../http/HostAddresses.ts"
 import { makeMetadataCache } from "./MetadataCache.ts"
 import { makeUrlRule } from "./UrlRule.ts"
@@ -118,8 +118,8 @@ export const layer: Layer.Layer<Discovery, never, HttpTransport> = Layer.effect(
             return Option.none<string>()
           }
           return yield* readBody(response).pipe(
-            Effect.mapError(({ detail, passing }) =>
-              passing ? new NetworkError({ origin, detail }) : fail("too long", `${origin}: ${detail}`)
+            Effect.mapError(({ detail, isTransient }) =>
+              isTransient ? new NetworkError({ origin, detail }) : fail("too long", `${origin}: ${detail}`)
             ),
             Effect.asSome
           )

@@ -1,5 +1,6 @@
 import { Clock, Effect, Result, Schema } from "effect"
 import { printable } from "../../domain/PrintableText.ts"
+import { redact } from "../../domain/Redaction.ts"
 import {
   InvalidClient,
   InvalidGrant,
@@ -8,7 +9,8 @@ import {
   Refused,
   type TokenFailure
 } from "../../ports/TokenEndpoint.ts"
-import { discardBody, readBody } from "../http/BoundedBody.ts"
+import { discardBody } from "../../ports/HttpTransport.ts"
+import { readBody } from "../http/BoundedBody.ts"
 import { retryAfterMillis } from "../http/RetryAfter.ts"
 
 /**
@@ -18,13 +20,6 @@ import { retryAfterMillis } from "../http/RetryAfter.ts"
 const ErrorAnswer = Schema.fromJsonString(
   Schema.Struct({ error: Schema.NonEmptyString, error_description: Schema.optionalKey(Schema.Unknown) })
 )
-
-/** Takes our own secrets out of a text of the server's, which may repeat what it was sent. */
-const without = (text: string, secrets: ReadonlyArray<string>): string =>
-  secrets.reduce(
-    (rest, secret) => rest.replaceAll(secret, "…").replaceAll(encodeURIComponent(secret), "…"),
-    text
-  )
 
 /**
  * Codes that decide something at whatever status they come: OAuth's own (RFC 6749 §5.2, 7009, 8628, 8707, 9449), OpenID
@@ -71,12 +66,12 @@ const failureOf = (
 ): TokenFailure => {
   if (error === "invalid_grant") return new InvalidGrant()
   if (error === "invalid_client") return new InvalidClient()
-  const shown = printable(without(error, secrets))
+  const shown = printable(redact(error, secrets))
   if (!decisive.has(error) && passingCode.test(error)) return new Transient({ detail: shown })
   if (!isOfEndpoint(error, status)) return new Malformed({ detail: `HTTP ${status}: ${shown}` })
   return new Refused({
     error: shown,
-    ...(typeof description === "string" ? { description: printable(without(description, secrets)) } : {})
+    ...(typeof description === "string" ? { description: printable(redact(description, secrets)) } : {})
   })
 }
 
@@ -103,8 +98,8 @@ export const answerOf = Effect.fnUntraced(function* (
     return yield* Effect.fail(new Malformed({ detail: `${status}: it redirects, which is not followed` }))
   }
   const text = yield* readBody(response).pipe(
-    Effect.mapError(({ detail, passing }) =>
-      passing ? new Transient({ detail }) : new Malformed({ detail })
+    Effect.mapError(({ detail, isTransient }) =>
+      isTransient ? new Transient({ detail }) : new Malformed({ detail })
     )
   )
   const refusal = Schema.decodeResult(ErrorAnswer)(text)

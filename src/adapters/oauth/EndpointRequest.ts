@@ -1,37 +1,12 @@
 import { Effect } from "effect"
 import type { ClientAuth, TokenEndpointRequestOptions } from "oauth4webapi"
+import { secretsInRequest } from "../../domain/Redaction.ts"
 import { type HttpTransport, NetworkError } from "../../ports/HttpTransport.ts"
 import { Malformed, Transient, type RequestClient, type TokenFailure } from "../../ports/TokenEndpoint.ts"
 import { authenticationOf } from "./RequestAuthentication.ts"
 
 /** Milliseconds until an endpoint must have begun to answer. */
 const timeout = 15_000
-
-/** The parameters of a request that are secrets, in every grant. */
-const secretParameters: ReadonlySet<string> = new Set([
-  "assertion",
-  "client_assertion",
-  "client_secret",
-  "code",
-  "code_verifier",
-  "device_code",
-  "refresh_token",
-  "subject_token",
-  "token"
-])
-
-/** The secrets that a request carries, as it is about to be sent. */
-const secretsOf = (parameters: URLSearchParams, authorization: string | null): ReadonlyArray<string> => {
-  const basic = authorization?.startsWith("Basic ") === true ? atob(authorization.slice(6)) : ""
-  const password = new URLSearchParams(`secret=${basic.slice(basic.indexOf(":") + 1)}`).get("secret") ?? ""
-  return [
-    ...Array.from(parameters).flatMap(([name, value]) => (secretParameters.has(name) ? [value] : [])),
-    password,
-    basic.slice(basic.indexOf(":") + 1),
-    authorization?.slice(6) ?? ""
-    // What is shorter would be found anywhere, and is no secret.
-  ].filter((secret) => secret.length >= 6)
-}
 
 /** An answer, and the secrets that were sent for it. */
 export interface EndpointResponse {
@@ -67,7 +42,7 @@ export const makeSend = (transport: HttpTransport["Service"]) =>
             const request = new Request(url, { ...init, redirect: "manual" } as RequestInit)
             // It names itself, which is no program that anybody could be asked about.
             request.headers.delete("user-agent")
-            secrets = secretsOf(
+            secrets = secretsInRequest(
               init.body instanceof URLSearchParams ? init.body : new URLSearchParams(),
               request.headers.get("authorization")
             )

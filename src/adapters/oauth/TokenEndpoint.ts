@@ -3,7 +3,7 @@ import type { AuthorizationServer } from "oauth4webapi"
 import { printable } from "../../domain/PrintableText.ts"
 import { isSecureUrl } from "../../domain/SecureUrl.ts"
 import { isAccessToken, TokenSet } from "../../domain/TokenSet.ts"
-import { HttpTransport } from "../../ports/HttpTransport.ts"
+import { discardBody, HttpTransport } from "../../ports/HttpTransport.ts"
 import { DpopProofs } from "../../ports/DpopProofs.ts"
 import {
   type FurtherGrant,
@@ -15,7 +15,6 @@ import {
   type TokenRequest,
   TokenRequestError
 } from "../../ports/TokenEndpoint.ts"
-import { discardBody } from "../http/BoundedBody.ts"
 import * as DpopProofsLive from "./DpopProofs.ts"
 import { answerOf } from "./EndpointAnswer.ts"
 import { makeSend } from "./EndpointRequest.ts"

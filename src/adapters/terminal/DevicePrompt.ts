@@ -6,22 +6,22 @@ import { qrCode, type TerminalSize } from "./QrCode.ts"
 import { isOnScreen, say } from "./Terminal.ts"
 
 /**
- * What is shown for a device code (RFC 8628 §3.3).
+ * The text for a device code (RFC 8628 §3.3).
  *
- * @param size of the terminal that takes pictures; none: no QR code
+ * @param size of a terminal that can show a QR code; `undefined` for no code
  */
 export const devicePrompt = Effect.fnUntraced(function* (
   server: string,
   { userCode, verificationUri, verificationUriComplete }: DevicePrompt,
   size: TerminalSize | undefined
 ) {
-  // The code is compared even where it need not be typed: who follows an address of somebody else's finds out (§5.4).
+  // The user compares the code even if it need not be typed: that exposes a URL from an attacker (§5.4).
   const complete = verificationUriComplete !== undefined
   const picture =
     size === undefined ? [] : yield* qrCode((verificationUriComplete ?? verificationUri).href, size)
   return [
     `Authentication required for ${server}`,
-    "Open this address on any device:",
+    "Open this URL on any device:",
     "",
     `  ${verificationUri.href}`,
     "",
@@ -30,19 +30,27 @@ export const devicePrompt = Effect.fnUntraced(function* (
     `  ${userCode}`,
     "",
     ...(complete
-      ? ["Or open this one; the page must show the same code:", "", `  ${verificationUriComplete.href}`, ""]
+      ? [
+          "Or open this URL and check that the page shows the same code:",
+          "",
+          `  ${verificationUriComplete.href}`,
+          ""
+        ]
       : []),
     ...(picture.length === 0
       ? []
-      : [`Or scan this; ${complete ? "the page must show" : "the code is"} ${userCode}:`, ...picture])
+      : [
+          `Or scan this QR code${complete ? " and check that the page shows" : ", then enter"} ${userCode}:`,
+          ...picture
+        ])
   ].join("\n")
 })
 
-/** The size of a terminal that takes colours; none: it takes none, or it is a file. */
+/** The size of a terminal that shows colours; `undefined` for other terminals and for files. */
 export const pictureSize = Effect.fnUntraced(
   function* ({ columns, isTTY, rows }: Partial<TerminalSize> & { readonly isTTY?: boolean }) {
     if (isTTY !== true || columns === undefined || rows === undefined) return undefined
-    // https://no-color.org: set, and not to nothing.
+    // https://no-color.org: set, and not empty.
     const refused = yield* Config.String("NO_COLOR").pipe(Config.withDefault(""))
     const terminal = yield* Config.String("TERM").pipe(Config.withDefault(""))
     if (refused !== "" || terminal === "dumb") return undefined
@@ -51,7 +59,7 @@ export const pictureSize = Effect.fnUntraced(
   Effect.orElseSucceed(() => undefined)
 )
 
-/** Shows the time that is left until `end`, in milliseconds since the epoch, on one line of the terminal. */
+/** Shows the time left until `end`, in milliseconds since the epoch, on one line of the terminal. */
 const waitingLine = (end: number) => {
   const wipe = Effect.sync(() => {
     cursorTo(process.stderr, 0)
@@ -60,12 +68,12 @@ const waitingLine = (end: number) => {
   return Effect.gen(function* () {
     const left = countdown(end - (yield* Clock.currentTimeMillis))
     yield* wipe
-    yield* say(`Waiting for the approval ${left}`)
+    yield* say(`Waiting for your approval (${left})`)
     yield* Effect.sleep("1 second")
   }).pipe(Effect.forever, Effect.ensuring(wipe))
 }
 
-/** Shows a device code, and then the time that is left until the scope closes. */
+/** Shows a device code, and the time left until the scope closes. */
 export const showDevicePrompt = Effect.fnUntraced(function* (server: string, device: DevicePrompt) {
   yield* say(`${yield* devicePrompt(server, device, yield* pictureSize(process.stderr))}\n`)
   if (isOnScreen()) return yield* Effect.asVoid(Effect.forkScoped(waitingLine(device.expiresAt)))

@@ -3,8 +3,8 @@ import { LineEditor } from "../../ports/LineEditor.ts"
 import { isAttended, lineInterface } from "./Terminal.ts"
 
 /**
- * Lines of the terminal, with history and completion; or of a pipe, as they are. One editor serves the whole run: it
- * would lose what a pipe has sent ahead if it were made anew for each line.
+ * Reads lines of the terminal, with history and completion, or of a pipe. One editor serves the whole run: an editor for
+ * each line would lose the lines that a pipe has sent ahead.
  */
 export const layer: Layer.Layer<LineEditor> = Layer.effect(
   LineEditor,
@@ -36,7 +36,7 @@ export const layer: Layer.Layer<LineEditor> = Layer.effect(
     const scope = yield* Effect.scope
 
     return LineEditor.of({
-      isPerson: isAttended(),
+      isInteractive: isAttended(),
       read: Effect.fn("TerminalLineEditor.read")(function* (prompt, completer) {
         const lines = yield* editor.pipe(Effect.provideService(Scope.Scope, scope))
         const next = waiting.shift()

@@ -3,10 +3,10 @@ import { Effect, Layer, Option, Redacted } from "effect"
 import { SecretPrompt } from "../../ports/SecretPrompt.ts"
 import { isAttended, lineInterface, say } from "./Terminal.ts"
 
-/** Takes what the line editor would show, and shows nothing. */
+/** Discards the echo of the line editor. */
 const nowhere = () => new Writable({ write: (_chunk, _encoding, done) => done() })
 
-/** Asks on the terminal, and shows nothing of what is typed. */
+/** Asks on the terminal, without echo. */
 export const layer = (options: { readonly interactive: boolean }): Layer.Layer<SecretPrompt> =>
   Layer.succeed(
     SecretPrompt,

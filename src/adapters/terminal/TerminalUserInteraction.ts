@@ -5,7 +5,7 @@ import { countdown } from "./Countdown.ts"
 import { showDevicePrompt } from "./DevicePrompt.ts"
 import { isAttended, lineInterface, say } from "./Terminal.ts"
 
-/** Shows the time that is left until `end`, in milliseconds since the epoch, and gives the line that is pasted meanwhile. */
+/** Shows the time left until `end`, in milliseconds since the epoch, and returns the line that the user pastes. */
 const pastedLine = (end: number) =>
   Effect.gen(function* () {
     const lines = yield* lineInterface()
@@ -17,8 +17,10 @@ const pastedLine = (end: number) =>
     )
     const show = Effect.gen(function* () {
       const left = countdown(end - (yield* Clock.currentTimeMillis))
-      lines.setPrompt(`Waiting for the browser ${left}, or paste the address that it ended at: `)
-      // What has been typed so far stays.
+      lines.setPrompt(
+        `Waiting for your browser (${left}). If it is on another machine, paste the URL it ended at: `
+      )
+      // Keeps what is typed so far.
       lines.prompt(true)
       yield* Effect.sleep("1 second")
     }).pipe(Effect.forever)
@@ -31,20 +33,20 @@ const pastedLine = (end: number) =>
   }).pipe(Effect.scoped)
 
 /**
- * The user at this terminal. Everything is said on stderr, so that stdout stays for programs.
+ * Talks to the user at this terminal. All text goes to stderr; stdout is for programs.
  *
- * @param options.presence `always` where somebody asked to sign in, unless nobody is to be asked; else only when this is a
- * terminal that may ask.
+ * @param options.presence `always` for a command that signs in; `terminal` for commands that may sign in if this is a
+ *   terminal. Neither counts in a non-interactive run.
  */
 export const layer = (options: {
   readonly presence: "always" | "terminal"
-  /** The user asked not to be asked. */
+  /** False for `--no-interactive` and in CI. */
   readonly interactive: boolean
   readonly timeout: Duration.Duration
 }): Layer.Layer<UserInteraction> =>
   Layer.sync(UserInteraction, () => {
     const attended = isAttended() && options.interactive
-    /** When the flow that is under way gives up. */
+    /** When the current sign-in times out, in milliseconds since the epoch. */
     let end = 0
     return UserInteraction.of({
       present: options.interactive && (options.presence === "always" || attended),
@@ -54,7 +56,7 @@ export const layer = (options: {
         yield* say(
           [
             `Authentication required for ${server}`,
-            "Approve in the browser. If none opens, open this address:",
+            "Approve the sign-in in your browser. If it does not open, visit this URL:",
             "",
             `  ${url.href}`,
             "",

@@ -6,9 +6,9 @@ import { TraceFile, TraceFileError } from "../../ports/TraceFile.ts"
 import { codeOf, explainErrno } from "../platform/Errno.ts"
 
 const meanings: Readonly<Record<string, string>> = {
-  ENOENT: "its folder does not exist",
-  EISDIR: "there is a folder of that name",
-  ELOOP: "its links lead in a circle"
+  ENOENT: "the folder does not exist",
+  EISDIR: "it is a folder",
+  ELOOP: "its symbolic links form a loop"
 }
 
 const errorAt =
@@ -18,7 +18,7 @@ const errorAt =
     return new TraceFileError({ path, detail: meanings[code ?? ""] ?? explainErrno(code) })
   }
 
-/** Whether the place can be written to, found out by writing there, and taking it away again. */
+/** Fails if the path cannot be written: creates a temporary file beside it and removes it. */
 const tryFolder = async (path: string): Promise<void> => {
   const found = await fs.stat(path).catch((cause: NodeJS.ErrnoException) => {
     if (cause.code === "ENOENT") return undefined
@@ -34,8 +34,8 @@ const temporaryBeside = (path: string): string =>
   join(dirname(path), `.${basename(path).slice(0, 100)}.${randomUUID()}.tmp`)
 
 /**
- * Pages as files: written beside their place and moved there as a whole, so that what stood there before is not lost to a
- * full disk, and nobody else could read it while it was being written.
+ * Writes traces as HTML files that only the owner can read. Each is written to a temporary file and renamed, so that a
+ * full disk does not destroy the file that was there before.
  *
  * @param options.version of mcp-cli
  */
@@ -49,7 +49,7 @@ export const layer = (options: { readonly version: string }): Layer.Layer<TraceF
         return path
       }),
       write: Effect.fn("TraceFile.write")(function* (path, trace) {
-        // Loaded when there is something to show: other commands start faster without it.
+        // Loaded on use, so that other commands start faster.
         const { render } = yield* Effect.promise(() => import("./TracePage.ts"))
         const page = render(trace, options.version)
         const temporary = temporaryBeside(path)

@@ -1,4 +1,5 @@
 import { DateTime } from "effect"
+import { escapeHtml } from "../../domain/HtmlText.ts"
 import { accountName } from "../../domain/SignInError.ts"
 import type {
   Field,
@@ -13,22 +14,13 @@ import type {
 } from "../../domain/TraceEvent.ts"
 import { style } from "./TraceStyle.ts"
 
-const entities: Readonly<Record<string, string>> = {
-  "&": "&amp;",
-  "<": "&lt;",
-  ">": "&gt;",
-  '"': "&quot;",
-  "'": "&#39;"
-}
+// oxlint-disable-next-line no-control-regex -- control characters are what this rule is about
+const invisible = /[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g
 
-/** Text for HTML; characters that a reader cannot see, or that turn the direction of a line, are made visible. */
-const escape = (text: string): string =>
-  text
-    .replace(/[&<>"']/g, (character) => entities[character] ?? "")
-    // oxlint-disable-next-line no-control-regex -- control characters are what this rule is about
-    .replace(/[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g, "\ufffd")
+/** Escapes a text for HTML. Characters that are invisible, or change the direction of a line, become visible. */
+const escape = (text: string): string => escapeHtml(text).replace(invisible, "\ufffd")
 
-/** Marks that lie side by side get colours that lie apart. */
+/** Neighbouring marks get distant colours. */
 const hue = (mark: number): number => Math.round((mark * 137.5) % 360)
 
 const struck = (mark: number, length: string): string =>
@@ -41,7 +33,7 @@ const html = (text: ShownText): string => {
   return all === "" ? '<span class="empty">empty</span>' : all
 }
 
-/** In a line of the diagram there is no room for more than the number. */
+/** A line of the diagram has no room for more than the number of a mark. */
 const short = (text: ShownText): string =>
   text.map((piece) => (piece._tag === "Open" ? escape(piece.text) : `[value ${piece.mark}]`)).join("")
 
@@ -57,7 +49,7 @@ const body = (shown: ShownBody): string => {
   switch (shown._tag) {
     case "None":
       return ""
-    case "NotKept":
+    case "Omitted":
       return section("Body", `<span class="empty">not shown: ${escape(shown.why)}</span>`)
     case "Fields":
       return section(
@@ -78,7 +70,7 @@ const address = ({ origin, path }: ShownUrl): string =>
 const tone = (status: number, expected: boolean): string =>
   status < 300 ? "good" : expected ? "mild" : "bad"
 
-/** Where an arrow goes, by the numbers of its lanes. */
+/** An arrow between two lanes, by their numbers. */
 const arrow = (from: number, to: number, classes: string, label: string): string => {
   const [left, right] = from < to ? [from, to] : [to, from]
   return `<div class="arrow ${from < to ? "right" : "left"} ${classes}" style="grid-column:${2 * left + 2}/${2 * right + 2}"><span class="label">${label}</span></div>`
@@ -115,7 +107,12 @@ const answerArrow = (answer: ShownAnswer, lane: number, expected: boolean): stri
         `<span class="status">no answer</span> <span class="kind">${duration(answer.took)}</span>`
       )
     case "Pending":
-      return arrow(lane, client, "bad seen-not", `<span class="status">no answer before the end</span>`)
+      return arrow(
+        lane,
+        client,
+        "bad seen-not",
+        `<span class="status">no answer before the end of the flow</span>`
+      )
   }
 }
 
@@ -126,11 +123,11 @@ const answerSide = (answer: ShownAnswer): string => {
     case "NoAnswer":
       return side(`No answer after ${duration(answer.took)}`, `<p>${html(answer.detail)}</p>`)
     case "Pending":
-      return side("No answer", "<p>The flow ended before it came.</p>")
+      return side("No answer", "<p>The flow ended before the server answered.</p>")
   }
 }
 
-/** Refusals that are part of a flow that goes well: a server that asks for a token, a document that is elsewhere. */
+/** True for refusals that belong to a successful flow: the first 401, and a metadata document that is not there. */
 const isExpected = ({ answer, kind }: Extract<TraceEvent, { readonly _tag: "Exchange" }>): boolean =>
   answer._tag === "Answered" &&
   (answer.status < 400 ||
@@ -159,7 +156,7 @@ const stepOf = (event: TraceEvent, laneOf: (origin: string) => number): Step => 
         isOpen: !isExpected(event)
       }
     }
-    case "SentAway": {
+    case "BrowserOpened": {
       const lane = laneOf(event.url.origin)
       return {
         arrows:
@@ -171,19 +168,19 @@ const stepOf = (event: TraceEvent, laneOf: (origin: string) => number): Step => 
             `GET ${short(event.url.path)}?… <span class="kind">authorization request</span>`
           ),
         detail: side(
-          "The address that the browser is sent to",
-          `<p>${address(event.url)}</p>${section("Query", table(event.url.query))}<p class="hint">What the browser and the authorization server say to each other from here on is not seen by mcp-cli.</p>`
+          "The URL that the browser is sent to",
+          `<p>${address(event.url)}</p>${section("Query", table(event.url.query))}<p class="hint">mcp-cli does not see what the browser and the authorization server exchange from here on.</p>`
         ),
         isOpen: false
       }
     }
     case "DeviceCode":
       return {
-        arrows: arrow(client, user, "ask", "a code to enter on another device"),
-        detail: side("What is shown", table(event.fields)),
+        arrows: arrow(client, user, "ask", "show a code for another device"),
+        detail: side("Shown to the user", table(event.fields)),
         isOpen: false
       }
-    case "CameBack": {
+    case "BrowserReturned": {
       const waited =
         event.took === undefined ? "" : ` <span class="kind">after ${duration(event.took)}</span>`
       const isRefusal = event.url.query.some(({ name }) => name === "error")
@@ -195,7 +192,7 @@ const stepOf = (event: TraceEvent, laneOf: (origin: string) => number): Step => 
           `${event.pasted ? "pasted: " : "GET "}${short(event.url.path)}?…${waited}`
         ),
         detail: side(
-          event.pasted ? "The address that was pasted" : "What the browser came back with",
+          event.pasted ? "The URL that was pasted" : "What the browser returned with",
           `<p>${address(event.url)}</p>${section("Query", table(event.url.query))}<p>${html(event.verdict)}</p>`
         ),
         isOpen: isRefusal
@@ -206,7 +203,7 @@ const stepOf = (event: TraceEvent, laneOf: (origin: string) => number): Step => 
   }
 }
 
-/** Every struck-out value by its number, with the steps and the names that it stands at. */
+/** Each struck-out value by its number, with the steps and the names where it appears. */
 const occurrences = (events: ReadonlyArray<TraceEvent>) => {
   const found = new Map<number, { readonly length: string; readonly places: Set<string> }>()
   /** `place` is HTML. */
@@ -238,10 +235,10 @@ const occurrences = (events: ReadonlyArray<TraceEvent>) => {
           seeBody(event.answer.body, `${step}, answer to the ${event.kind}`)
         }
         break
-      case "SentAway":
+      case "BrowserOpened":
         seeUrl(event.url, `${step}, authorization request`)
         break
-      case "CameBack":
+      case "BrowserReturned":
         seeUrl(event.url, `${step}, authorization response`)
         break
       case "DeviceCode":
@@ -269,7 +266,7 @@ const titleOf = ({ roles }: TraceLane): string =>
   capital(roles.length === 0 ? "another server" : roles.join(" and "))
 
 /**
- * The page of a trace: one file without scripts or anything from elsewhere, every text escaped.
+ * Renders a trace as one page without scripts or external resources, every text escaped.
  *
  * @param version of mcp-cli
  */
@@ -300,12 +297,12 @@ export const render = (trace: Trace, version: string): string => {
 <h1>${escape(title)}</h1>
 <div class="outcome ${outcomeTone}"><b>${outcomeTitle}</b>${html(trace.outcome.message)}</div>
 <dl class="facts"><dt>Server</dt><dd>${escape(trace.server)} <code>${escape(origins[0] ?? "")}</code></dd><dt>Program</dt><dd>mcp-cli ${escape(version)}</dd><dt>Date</dt><dd>${escape(DateTime.formatIso(DateTime.makeUnsafe(trace.startedAt)))} (UTC)</dd><dt>Length</dt><dd>${seconds(trace.endedAt - trace.startedAt)}, ${exchanges} request${exchanges === 1 ? "" : "s"} by mcp-cli</dd></dl>
-<p class="promise">Secrets were struck out when they were recorded, and are not in this file${marks.length === 0 ? "" : ` (${marks.length} different values)`}: codes, tokens, client secrets, state, PKCE and nonces, cookies, configured headers, and every header, parameter and field that is not on mcp-cli's list of public ones for that message. ${marks.length > 0 ? `${struck(1, "32 to 63").replace("value 1", "value N")} stands for such a value: the same number is the same value, and says nothing else of it.` : ""}</p>
+<p class="promise">Secrets were struck out when they were recorded and are not in this file${marks.length === 0 ? "" : ` (${marks.length} different values)`}: codes, tokens, client secrets, state, PKCE and nonces, cookies, configured headers, and each header, parameter and field that is not on mcp-cli's list of public names for that message. ${marks.length > 0 ? `${struck(1, "32 to 63").replace("value 1", "value N")} stands for such a value. The same number is the same value; it reveals nothing else.` : ""}</p>
 <h2>The flow</h2>
-<p class="hint">Each line opens. Times count from the start. Dashed arrows are steps that mcp-cli does not see, or answers that did not come.</p>
-<div class="lanes">${laneHead("You", "with the browser")}${laneHead("mcp-cli", version)}${trace.lanes.map((lane) => laneHead(titleOf(lane), lane.origin)).join("")}</div>
-${steps.length === 0 ? '<p class="empty">Nothing was sent.</p>' : steps.join("\n")}
-${marks.length === 0 ? "" : `<h2>Struck-out values, and where they stand</h2><table class="marks"><tr><th>Value</th><th>Where</th></tr>${marks.join("\n")}</table>`}
+<p class="hint">Click a line for its details. Times count from the start. Dashed arrows are steps that mcp-cli does not see, or answers that did not arrive.</p>
+<div class="lanes">${laneHead("You", "and your browser")}${laneHead("mcp-cli", version)}${trace.lanes.map((lane) => laneHead(titleOf(lane), lane.origin)).join("")}</div>
+${steps.length === 0 ? '<p class="empty">No request was sent.</p>' : steps.join("\n")}
+${marks.length === 0 ? "" : `<h2>Struck-out values and where they appear</h2><table class="marks"><tr><th>Value</th><th>Where</th></tr>${marks.join("\n")}</table>`}
 <footer>Written by mcp-cli ${escape(version)} with <code>mcp-cli auth login --trace</code>. This page runs no scripts and loads nothing.</footer>
 </body></html>
 `

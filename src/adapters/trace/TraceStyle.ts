@@ -1,4 +1,4 @@
-/** The style of the page of a trace: light and dark, on a screen and on paper. */
+/** The style sheet of a trace: light and dark, for screen and print. */
 export const style = `
 :root{color-scheme:light dark;--ink:#1b1f24;--soft:#59636e;--line:#d1d9e0;--page:#fff;--card:#f6f8fa;--arrow:#0550ae;--good:#1a7f37;--mild:#9a6700;--bad:#cf222e}
 @media (prefers-color-scheme:dark){:root{--ink:#e6edf3;--soft:#9198a1;--line:#3d444d;--page:#0d1117;--card:#151b23;--arrow:#6cb6ff;--good:#3fb950;--mild:#d29922;--bad:#ff7b72}}

@@ -7,7 +7,7 @@ import { Configuration } from "../../ports/Configuration.ts"
 import { CredentialStore } from "../../ports/CredentialStore.ts"
 import { UserInteraction } from "../../ports/UserInteraction.ts"
 import { TraceFile } from "../../ports/TraceFile.ts"
-import { FlowTrace } from "../trace/FlowTrace.ts"
+import * as FlowTrace from "../trace/FlowTrace.ts"
 import { SignIn } from "../signin/SignIn.ts"
 import { accountAt, httpServer, nameOf, serverName } from "./Arguments.ts"
 import { isoTime, printJson, relativeTime } from "./Output.ts"
@@ -28,18 +28,16 @@ const traced = <A, E extends { readonly message: string }, R>(
     const path = yield* file.check(given).pipe(Effect.mapError(refuse))
     const servers = yield* Configuration.use((configuration) => configuration.servers)
     const urlAsWritten = servers.find(({ name }) => name === server.name)?.target ?? server.url.href
-    return yield* FlowTrace.use((flowTrace) =>
-      flowTrace.record({ server, urlAsWritten, account }, flow, (trace) =>
-        file.write(path, trace).pipe(
-          Effect.andThen(
-            Console.error(
-              `The trace of this sign-in is in ${path}. Its secrets are struck out: it can be mailed to the provider's support.`
-            )
-          ),
-          Effect.catchTag("TraceFileError", (error) =>
-            // Why the sign-in failed is worth more than why nothing was written about it.
-            trace.outcome._tag === "SignedIn" ? refuse(error) : Console.error(`mcp-cli: ${error.message}`)
+    return yield* FlowTrace.record({ server, urlAsWritten, account }, flow, (trace) =>
+      file.write(path, trace).pipe(
+        Effect.andThen(
+          Console.error(
+            `The trace of this sign-in is in ${path}. Its secrets are struck out: it can be mailed to the provider's support.`
           )
+        ),
+        Effect.catchTag("TraceFileError", (error) =>
+          // Why the sign-in failed is worth more than why nothing was written about it.
+          trace.outcome._tag === "SignedIn" ? refuse(error) : Console.error(`mcp-cli: ${error.message}`)
         )
       )
     )

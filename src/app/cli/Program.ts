@@ -11,7 +11,6 @@ import type { AccessTokens } from "../tokens/AccessTokens.ts"
 import type { ChosenStorage } from "../storage/ChosenStorage.ts"
 import type { CredentialStatus } from "../credentials/CredentialStatus.ts"
 import type { Doctor } from "../doctor/Doctor.ts"
-import type { FlowTrace } from "../trace/FlowTrace.ts"
 import type { ServerSession } from "../session/ServerSession.ts"
 import type { SignIn } from "../signin/SignIn.ts"
 import type { SignOut } from "../signin/SignOut.ts"
@@ -58,7 +57,7 @@ export interface Live<R> {
   readonly rekey: Layer.Layer<Configuration | StorageRekey, ConfigurationError, Settings | R>
   /** Signing in where somebody asked for just that. */
   readonly signIn: Layer.Layer<
-    Configuration | CredentialStore | SignIn | FlowTrace | UserInteraction | TraceFile,
+    Configuration | CredentialStore | SignIn | UserInteraction | TraceFile,
     ConfigurationError | StorageError,
     Settings | R
   >

@@ -113,7 +113,7 @@ export const interactiveSession = (name: string) =>
         )
       )
       const known = { tools: tools.map((tool) => tool.name), resources: yield* uris }
-      const { isPerson } = editor
+      const { isInteractive } = editor
       for (;;) {
         const line = yield* editor.read(`${shown}> `, (text) => completions(text, known))
         if (Option.isNone(line) || line.value.trim() === "/quit") return
@@ -121,7 +121,7 @@ export const interactiveSession = (name: string) =>
         // A user reads what went wrong and goes on; a script is not to go on as if it had worked.
         yield* runCommand(session, name, line.value.trim()).pipe(
           Effect.catchIf(
-            () => isPerson,
+            () => isInteractive,
             (error) => Console.error(`mcp-cli: ${error.message}`)
           )
         )

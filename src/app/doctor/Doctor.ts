@@ -6,7 +6,7 @@ import { accountCommand, AuthorizationServerChanged } from "../../domain/SignInE
 import { CallbackListener } from "../../ports/CallbackListener.ts"
 import { CredentialStore } from "../../ports/CredentialStore.ts"
 import { Discovery } from "../../ports/Discovery.ts"
-import { HttpTransport, type NetworkError } from "../../ports/HttpTransport.ts"
+import { discardBody, HttpTransport, type NetworkError } from "../../ports/HttpTransport.ts"
 import { Proxy } from "../../ports/Proxy.ts"
 import { resolvedByHand, resolvedByDiscovery } from "../signin/ResolvedAuthorizationServer.ts"
 import { ChosenStorage } from "../storage/ChosenStorage.ts"
@@ -79,7 +79,7 @@ export const layer: Layer.Layer<
       headers.set("accept", method === "POST" ? "application/json, text/event-stream" : "text/event-stream")
       const body = method === "POST" ? { body: ping } : {}
       const response = yield* transport.send(new Request(server.url, { method, headers, ...body }))
-      yield* Effect.promise(async () => response.body?.cancel().catch(() => undefined))
+      yield* discardBody(response)
       const date = Date.parse(response.headers.get("date") ?? "")
       return {
         status: response.status,
@@ -111,7 +111,7 @@ export const layer: Layer.Layer<
       for (const endpoint of [source.authorizationEndpoint, source.tokenEndpoint]) {
         if (endpoint === undefined) continue
         const response = yield* transport.send(new Request(endpoint))
-        yield* Effect.promise(async () => response.body?.cancel().catch(() => undefined))
+        yield* discardBody(response)
       }
     })
 

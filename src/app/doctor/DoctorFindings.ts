@@ -4,7 +4,12 @@ import type { BearerChallenge } from "../../domain/Challenge.ts"
 import type { Credential } from "../../domain/Credential.ts"
 import { CredentialKey } from "../../domain/CredentialKey.ts"
 import { printable } from "../../domain/PrintableText.ts"
-import { type RemoteServer, isNonInteractiveGrant, resourceOf } from "../../domain/Server.ts"
+import {
+  hasOwnAuthorization,
+  type RemoteServer,
+  isNonInteractiveGrant,
+  resourceOf
+} from "../../domain/Server.ts"
 import { accountCommand, accountName, DpopUnsupported } from "../../domain/SignInError.ts"
 import type { DiscoveryError, SignInNotOffered } from "../../ports/Discovery.ts"
 import type { NetworkError } from "../../ports/HttpTransport.ts"
@@ -81,9 +86,6 @@ export interface Met {
   readonly challenge: BearerChallenge | undefined
   readonly date: number | undefined
 }
-
-export const hasOwnAuthorization = (server: RemoteServer): boolean =>
-  Object.keys(server.headers).some((name) => name.toLowerCase() === "authorization")
 
 /** What a server answers that lets anybody in; 400 is for a request outside a session. */
 export const isOpen = (status: number): boolean => (status >= 200 && status < 300) || status === 400

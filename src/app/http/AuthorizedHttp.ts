@@ -1,11 +1,11 @@
 import { Clock, Context, Duration, Effect, Layer, Option, Redacted } from "effect"
 import { bearerChallenge, missingScopes, silentChallenge, wantsNonce } from "../../domain/Challenge.ts"
 import { CredentialKey } from "../../domain/CredentialKey.ts"
-import { type RemoteServer, resourceOf } from "../../domain/Server.ts"
+import { hasOwnAuthorization, type RemoteServer, resourceOf } from "../../domain/Server.ts"
 import { isSameOrigin } from "../../domain/SecureUrl.ts"
 import { isAccessToken, type TokenSet } from "../../domain/TokenSet.ts"
 import { DpopProofs } from "../../ports/DpopProofs.ts"
-import { HttpTransport, type NetworkError } from "../../ports/HttpTransport.ts"
+import { discardBody, HttpTransport, type NetworkError } from "../../ports/HttpTransport.ts"
 import { TokenPolicy } from "../../ports/TokenPolicy.ts"
 import { BoundedMap } from "../credentials/BoundedMap.ts"
 import { type AccessTokenError, AccessTokens } from "../tokens/AccessTokens.ts"
@@ -42,14 +42,13 @@ export const layer: Layer.Layer<AuthorizedHttp, never, AccessTokens | DpopProofs
       const proofs = yield* DpopProofs
       const policy = yield* TokenPolicy
       const send = (request: Request) => transport.send(request, { timeout })
-      const discard = (response: Response) =>
-        Effect.promise(async () => response.body?.cancel().catch(() => undefined))
 
       const withToken = Effect.fnUntraced(function* (request: Request, { accessToken, dpopKey }: TokenSet) {
         const authorized = request.clone()
         const text = Redacted.value(accessToken)
-        // What the platform throws of it would quote it.
-        if (!isAccessToken(text)) return yield* Effect.die("The access token is none that a header can carry")
+        // The error of the platform would quote the token.
+        if (!isAccessToken(text))
+          return yield* Effect.die("The access token has characters that a header cannot carry")
         if (dpopKey === undefined) {
           authorized.headers.set("authorization", `Bearer ${text}`)
         } else {
@@ -61,7 +60,7 @@ export const layer: Layer.Layer<AuthorizedHttp, never, AccessTokens | DpopProofs
         return authorized
       })
 
-      /** Sends a request with a token; once more where the server only wants its nonce in the proof (RFC 9449 §9). */
+      /** Sends a request with a token, and again if the server requires its nonce in the proof (RFC 9449 §9). */
       const sendWith = Effect.fnUntraced(function* (request: Request, tokens: TokenSet) {
         const response = yield* send(yield* withToken(request, tokens))
         if (tokens.dpopKey === undefined) return response
@@ -69,7 +68,7 @@ export const layer: Layer.Layer<AuthorizedHttp, never, AccessTokens | DpopProofs
         if (!learnt || response.status !== 401 || !wantsNonce(response.headers.get("www-authenticate"))) {
           return response
         }
-        yield* discard(response)
+        yield* discardBody(response)
         const again = yield* send(yield* withToken(request, tokens))
         yield* proofs.learn(new URL(request.url), again.headers)
         return again
@@ -108,7 +107,7 @@ export const layer: Layer.Layer<AuthorizedHttp, never, AccessTokens | DpopProofs
             .stepUp({ server, account, challenge }, tokens.accessToken)
             .pipe(Effect.tapErrorTag("SignInRefused", () => refuse(scopes)))
           if (Option.isNone(more)) return response
-          yield* discard(response)
+          yield* discardBody(response)
           tokens = more.value
           response = yield* sendWith(request, tokens)
         }
@@ -130,7 +129,7 @@ export const layer: Layer.Layer<AuthorizedHttp, never, AccessTokens | DpopProofs
           return yield* stepUp(server, account, request, { response, tokens: tokens.value })
         }
         const challenge = bearerChallenge(response.headers.get("www-authenticate")) ?? silentChallenge
-        yield* discard(response)
+        yield* discardBody(response)
         if (Option.isSome(tokens)) yield* accessTokens.reject({ server, account }, tokens.value.accessToken)
         const renewed = yield* accessTokens.get({ server, account, challenge })
         const again = yield* sendWith(request, renewed)
@@ -138,15 +137,10 @@ export const layer: Layer.Layer<AuthorizedHttp, never, AccessTokens | DpopProofs
       })
 
       return AuthorizedHttp.of({
-        sendTo: (server, account) => {
-          const ownAuthorization = Object.keys(server.headers).some(
-            (name) => name.toLowerCase() === "authorization"
-          )
-          return (request) =>
-            ownAuthorization || !isSameOrigin(new URL(request.url), server.url)
-              ? send(request)
-              : sendAuthorized(server, account, request)
-        }
+        sendTo: (server, account) => (request) =>
+          hasOwnAuthorization(server) || !isSameOrigin(new URL(request.url), server.url)
+            ? send(request)
+            : sendAuthorized(server, account, request)
       })
     })
   )

@@ -5,15 +5,15 @@ import { HttpTransport, type NetworkError } from "../../ports/HttpTransport.ts"
 import type { AccessTokenError } from "../tokens/AccessTokens.ts"
 import * as AuthorizedHttp from "./AuthorizedHttp.ts"
 
-/** Sends the request of a client with these further headers, and gives the head of its answer. */
+/** Sends the request of a client with these headers added, and returns the head of the answer. */
 type Sending = (headers: Headers) => Effect.Effect<Response>
 
-/** The request that the engine is at work on, in each fiber its own. */
+/** The request that the engine sends in this fiber. */
 const CurrentSending = Context.Reference<Sending>("mcp-cli-oauth/app/AuthorizedHttpClient/CurrentSending", {
-  defaultValue: () => () => Effect.die("The engine sent a request that no client asked for")
+  defaultValue: () => () => Effect.die("The engine sent a request that no client made")
 })
 
-/** {@link AuthorizedHttp}, over whatever client the request in hand came from. */
+/** {@link AuthorizedHttp} over the client that the current request came from. */
 const engine = Layer.fresh(AuthorizedHttp.layer).pipe(
   Layer.provide(
     Layer.succeed(
@@ -28,42 +28,44 @@ const engine = Layer.fresh(AuthorizedHttp.layer).pipe(
   )
 )
 
-/** What the engine has to see of a request: where it goes and how. None where no token may go along. */
+/** The part of a request that the engine needs: its URL and method. None if it must not carry a token. */
 const headOf = (request: HttpClientRequest.HttpClientRequest): Option.Option<Request> =>
   HttpClientRequest.toUrl(request).pipe(
-    // The web's Request takes neither a name and password in a URL nor these methods, which echo what they are sent.
+    // `Request` accepts neither credentials in a URL nor TRACE, which echoes the token.
     Option.filter((url) => url.username === "" && url.password === "" && request.method !== "TRACE"),
     Option.map((url) => new Request(url, { method: request.method }))
   )
 
 /**
- * What the engine has to see of an answer. The body stays with the client, but for an answer that the engine takes no
- * further: then its connection is let go.
+ * The part of an answer that the engine needs. The body stays with the client; if the engine discards the answer, the
+ * body of the client is closed.
  */
 const headOfAnswer = (
   { headers, status, stream }: HttpClientResponse.HttpClientResponse,
   context: Context.Context<never>
 ): Response => {
-  // One chunk opens the body, and going no further closes it.
-  const letGo = Stream.runHead(stream).pipe(Effect.timeoutOption("1 second"), Effect.ignore)
-  const body = new ReadableStream({ cancel: () => Effect.runPromiseWith(context)(letGo) })
+  // Reading one chunk opens the body, and stopping there closes it.
+  const close = Stream.runHead(stream).pipe(Effect.timeoutOption("1 second"), Effect.ignore)
+  const body = new ReadableStream({ cancel: () => Effect.runPromiseWith(context)(close) })
   return new Response(status < 400 ? null : body, {
-    // The few that the web's Response does not take mean nothing to the engine.
+    // `Response` does not accept other statuses, and the engine does not use them.
     status: status >= 200 && status <= 599 ? status : 200,
     headers: { ...headers }
   })
 }
 
 /**
- * Gives an {@link HttpClient.HttpClient} the token of a server: it is renewed, and signed in for where somebody is
- * there, and the request is sent again, as {@link AuthorizedHttp} says. The requests are sent by the client that is
- * given, with its retries, spans and time limits; bodies are never looked at, so both ways may be streams. A stream
- * that is the body of a request is run again when the request is sent again: one that can be run only once
- * (`HttpBody.raw` of a `ReadableStream`) fails then, with the error of the client.
+ * Adds the access token of a server to the requests of an {@link HttpClient.HttpClient}. The token is refreshed, the user
+ * signs in if present, and the request is sent again, as in {@link AuthorizedHttp}. The given client sends the requests,
+ * with its retries, spans and timeouts. Bodies are not read, so both may be streams.
  *
- * Only requests to the server's own origin carry the token. Put `HttpClient.followRedirects` around the client that
- * comes out, so that each step is looked at, and `HttpClient.withScope` around the one that goes in: that one knows a
- * request by its identity, which the token changes.
+ * **Gotchas**
+ *
+ * - Only requests to the server's own origin carry the token.
+ * - The body of a request runs again if the request is sent again. A body that can run only once (`HttpBody.raw` of a
+ *   `ReadableStream`) fails then, with the error of the client.
+ * - Apply `HttpClient.followRedirects` to the resulting client, so that each step is checked, and `HttpClient.withScope`
+ *   to the given one, which identifies a request by its object.
  *
  * @example
  * const client = yield* HttpClient.HttpClient.pipe(Effect.flatMap(authorizedHttpClient(server)))
@@ -94,14 +96,15 @@ export const authorizedHttpClient =
           const answer = yield* client
             .postprocess(Effect.succeed(authorized))
             .pipe(Effect.provideContext(context), Effect.result)
-          // The engine gives back what it cannot fix as it is, and so the failure of the client, too.
+          // The engine returns answers that it cannot handle unchanged, so also this error response.
           const seen = Result.isSuccess(answer) ? headOfAnswer(answer.success, context) : Response.error()
           answers.set(seen, answer)
           return seen
         })
         const seen = yield* sendTo(head.value).pipe(Effect.provideService(CurrentSending, sending))
         const answer = answers.get(seen)
-        if (answer === undefined) return yield* Effect.die("The engine gave an answer of its own")
+        if (answer === undefined)
+          return yield* Effect.die("The engine returned an answer that no client gave")
         return yield* Effect.fromResult(answer)
       })
       return HttpClient.makeWith((request) => Effect.flatMap(request, execute), client.preprocess)

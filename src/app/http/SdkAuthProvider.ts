@@ -1,33 +1,33 @@
 import { Clock, Effect, Option, Redacted } from "effect"
 import { bearerChallenge, silentChallenge } from "../../domain/Challenge.ts"
-import type { RemoteServer } from "../../domain/Server.ts"
+import { hasOwnAuthorization, type RemoteServer } from "../../domain/Server.ts"
 import { AccessTokens } from "../tokens/AccessTokens.ts"
 import { bearerToken } from "./BearerHeader.ts"
 
-/** The `AuthProvider` of version 2 of the official SDK (`@modelcontextprotocol/client`), as far as we need it. */
+/** The `AuthProvider` of version 2 of the official SDK (`@modelcontextprotocol/client`), without unused parts. */
 export interface SdkAuthProvider {
   readonly token: () => Promise<string | undefined>
-  /** Absent where the server's entry has an `Authorization` header of its own: then a 401 is the last word. */
+  /** Absent if the configuration has an `Authorization` header: a 401 is final then. */
   readonly onUnauthorized?: (context: { readonly response: Response }) => Promise<void>
 }
 
 /**
- * How long after a token was handed out the answer to it may still be under way, in milliseconds: servers look at the
- * token before they do any work.
+ * How long the answer to a request may take that a token was returned for, in milliseconds. Short, because servers check
+ * the token before they do any work.
  */
-const underway = 10_000
+const maxPending = 10_000
 
 /**
- * Says which token a 401 is for: the SDK does not. Of many requests that are answered 401 at the same moment, the last
- * ones are told here when the first has been given a new token already, which must not be thrown away for them. So
- * the oldest token that may be meant is taken; to be wrong costs one request its second try.
+ * Finds the token that a 401 is for, which the SDK does not report. If several requests get a 401 at once, the first has a
+ * new token already when the others are reported, and that token must not be rejected. So the oldest token that may be
+ * meant is taken. A wrong guess costs one request its second attempt.
  */
 const makeHandouts = () => {
-  /** A request without a token counts too. */
+  /** Includes requests without a token. */
   const handouts: Array<{ readonly text: string | undefined; readonly at: number }> = []
   let latest: string | undefined
   const forgetOld = (now: number) => {
-    while (handouts[0] !== undefined && handouts[0].at < now - underway) handouts.shift()
+    while (handouts[0] !== undefined && handouts[0].at < now - maxPending) handouts.shift()
   }
   return {
     add: (text: string | undefined, now: number) => {
@@ -44,13 +44,15 @@ const makeHandouts = () => {
 }
 
 /**
- * The `authProvider` option for the transports of version 2 of the official SDK: the tokens, the refresh that all
- * fibers and processes share, and the sign-in are ours; the SDK's own `auth()` is not used. It rejects with the errors
- * of {@link AccessTokens}, and with {@link TokenBoundToKey} for tokens that need DPoP.
+ * Makes the `authProvider` option for the transports of version 2 of the official SDK. Tokens, refresh and sign-in are
+ * those of this library, shared by all fibers and processes; `auth()` of the SDK is not used. It rejects with the errors of
+ * {@link AccessTokens}, and with {@link TokenBoundToKey} for tokens that need DPoP.
  *
- * The SDK sends the token to the URL of the transport, so build that with the URL of the same server. A 403
- * `insufficient_scope` is not told to such a provider: the SDK throws its `InsufficientScopeError`. Where scopes are
- * to be asked for in passing, and for DPoP, use {@link authorizedFetch} as the transport's `fetch` instead.
+ * **Gotchas**
+ *
+ * - The SDK sends the token to the URL of the transport, which must be that of the same server.
+ * - The SDK does not report a 403 `insufficient_scope` here, but throws its `InsufficientScopeError`. For additional scopes,
+ *   and for DPoP, use {@link authorizedFetch} as the `fetch` of the transport instead.
  *
  * @example
  * const authProvider = yield* toAuthProvider(server)
@@ -61,9 +63,7 @@ export const toAuthProvider = (
   account?: string
 ): Effect.Effect<SdkAuthProvider, never, AccessTokens> =>
   Effect.gen(function* () {
-    if (Object.keys(server.headers).some((name) => name.toLowerCase() === "authorization")) {
-      return { token: () => Promise.resolve(undefined) }
-    }
+    if (hasOwnAuthorization(server)) return { token: () => Promise.resolve(undefined) }
     const accessTokens = yield* AccessTokens
     const run = Effect.runPromiseWith(yield* Effect.context())
     const handouts = makeHandouts()

@@ -5,17 +5,17 @@ import { McpConnector, type McpError, type McpSession } from "../../ports/McpCon
 import type { AccessTokenError } from "../tokens/AccessTokens.ts"
 import { AuthorizedHttp } from "../http/AuthorizedHttp.ts"
 
-/** Every way in which a request to a server can fail, the sign-in included. */
+/** The errors of a request to a server, with those of the sign-in. */
 export type SessionError = McpError | AccessTokenError | NetworkError
 
-/** A session with any server of the configuration. */
+/** An open session with a server of the configuration. */
 export type OpenSession = McpSession<AccessTokenError | NetworkError>
 
-/** Opens MCP sessions with servers of the configuration, signing in where the server asks for it. */
+/** Opens MCP sessions with servers of the configuration, and signs in if the server requires it. */
 export class ServerSession extends Context.Service<
   ServerSession,
   {
-    /** A session that closes with the scope. Its token is renewed under it as long as it is open. */
+    /** Opens a session that closes with the scope. Its token is refreshed while it is open. */
     readonly open: (server: Server, account?: string) => Effect.Effect<OpenSession, SessionError, Scope.Scope>
   }
 >()("mcp-cli-oauth/app/session/ServerSession") {}

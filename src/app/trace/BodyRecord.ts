@@ -1,27 +1,27 @@
-/** The most of a body that is recorded, in bytes: what OAuth says is far shorter. */
+/** Maximum size of a recorded body, in bytes: OAuth messages are far shorter. */
 export const maxRecorded = 64 * 1024
 
-/** What has been read of a body. */
+/** What was read of a body. */
 export interface BodyRecord {
   readonly text: string
-  /** `whole`, or why it is not. */
-  readonly end: "whole" | "too long" | "broke off"
+  /** `complete`, or why it is not. */
+  readonly end: "complete" | "too long" | "failed"
 }
 
-/** An answer that is recorded while its reader reads it. */
+/** A response whose body is recorded while its reader reads it. */
 export interface RecordedResponse {
   readonly response: Response
-  /** Settled when nothing is read any more on behalf of the record alone. */
+  /** Resolves when nothing is read for the record alone any more. */
   readonly idle: () => Promise<void>
-  /** Ends that reading. */
+  /** Stops reading for the record alone. */
   readonly stop: () => Promise<void>
 }
 
 /**
- * An answer with the same status, headers and body whose body is recorded in passing: the reader gets every chunk when it
- * comes. What the reader lets go of is read on to its end, or as far as is recorded, without anybody waiting for it.
+ * Records the body of a response while its reader reads it. The reader gets each chunk as it arrives. If the reader
+ * cancels the body, the rest is read for the record in the background, up to {@link maxRecorded}.
  *
- * @param onEnd called once, before the reader learns that the body has ended
+ * @param onEnd called once, before the reader sees the end of the body
  */
 export const recordBody = (response: Response, onEnd: (record: BodyRecord) => void): RecordedResponse => {
   const { body } = response
@@ -34,14 +34,14 @@ export const recordBody = (response: Response, onEnd: (record: BodyRecord) => vo
     onEnd({ text: new TextDecoder().decode(joined(chunks)), end: how })
   }
   if (body === null) {
-    finish("whole")
+    finish("complete")
     return { response, idle: () => Promise.resolve(), stop: () => Promise.resolve() }
   }
   const reader = body.getReader()
   const next = async () => {
     try {
       const read = await reader.read()
-      if (read.done) finish("whole")
+      if (read.done) finish("complete")
       else {
         length += read.value.byteLength
         if (length > maxRecorded) finish("too long")
@@ -49,11 +49,11 @@ export const recordBody = (response: Response, onEnd: (record: BodyRecord) => vo
       }
       return read
     } catch (cause) {
-      finish("broke off")
+      finish("failed")
       throw cause
     }
   }
-  /** Reading on for nobody else; absent: somebody else still has the body. */
+  /** Reads on after the reader has cancelled the body. */
   let rest: Promise<void> | undefined
   const readRest = async () => {
     try {
@@ -62,7 +62,7 @@ export const recordBody = (response: Response, onEnd: (record: BodyRecord) => vo
         if (ended) return await reader.cancel()
       }
     } catch {
-      // The record says already that it broke off; nobody else reads it any more.
+      // The record has this failure already, and it has no other reader.
     }
   }
   const stream = new ReadableStream<Uint8Array>(
@@ -84,7 +84,7 @@ export const recordBody = (response: Response, onEnd: (record: BodyRecord) => vo
     idle: async () => rest,
     stop: async () => {
       if (rest === undefined) return
-      // A connection that broke has nothing to cancel.
+      // Fails for a connection that is closed already.
       await reader.cancel().catch(() => undefined)
       await rest
     }

@@ -1,21 +1,21 @@
 import type { MessageKind } from "../../domain/TraceEvent.ts"
 
 /**
- * What a public value is made of. A value that is of another type than its name has is not public.
+ * The type of a public value. A value of another type is not public.
  *
  * - `word`: visible ASCII, at most 200 characters
- * - `text`: anything to read
- * - `url`: an address; its query has rules of its own
- * - `number`, `boolean`: as JSON or written out
+ * - `text`: any string
+ * - `url`: a URL; its query has its own rules
+ * - `number`, `boolean`: as in JSON, or as a string
  */
 export type PublicType = "word" | "text" | "url" | "number" | "boolean"
 
-/** The names of a message whose values may be shown, and the type of each. Fields inside of fields are joined by dots. */
+/** Names whose values may be shown, with the type of each. Names of nested fields are joined by dots. */
 export type PublicNames = Readonly<Record<string, PublicType>>
 
 const errors: PublicNames = { error: "word", error_description: "text", error_uri: "url" }
 
-/** RFC 6749 §4.1.1, RFC 7636 §4.3, RFC 8707 §2, OpenID Connect Core §3.1.2.1, and what providers add that is no one's secret. */
+/** RFC 6749 §4.1.1, RFC 7636 §4.3, RFC 8707 §2, OpenID Connect Core §3.1.2.1, and public parameters of providers. */
 const authorizationRequest: PublicNames = {
   response_type: "word",
   response_mode: "word",
@@ -94,7 +94,7 @@ const registrationRequest: PublicNames = {
   require_pushed_authorization_requests: "boolean"
 }
 
-/** RFC 7591 §3.2. The address of RFC 7592 is left out: with some servers it is a secret by itself. */
+/** RFC 7591 §3.2. Without `registration_client_uri` (RFC 7592), which is a secret with some servers. */
 const registrationAnswer: PublicNames = {
   ...registrationRequest,
   ...errors,
@@ -176,7 +176,7 @@ const mcpRequest: PublicNames = {
   "params.clientInfo.version": "word"
 }
 
-/** JSON-RPC 2.0 §5, MCP "Lifecycle"; refusals are OAuth errors with many servers. */
+/** JSON-RPC 2.0 §5, MCP "Lifecycle". Many servers refuse with an OAuth error instead. */
 const mcpAnswer: PublicNames = {
   error_description: "text",
   error_uri: "url",
@@ -220,7 +220,7 @@ export const publicInAnswer: Readonly<Record<MessageKind, PublicNames>> = {
   "other request": nothing
 }
 
-/** Headers that may be shown; the ids of requests are made to be told to a provider's support. */
+/** Headers that may be shown. Request ids are there to be given to a provider's support. */
 export const publicHeaders: PublicNames = {
   accept: "text",
   "accept-language": "text",
@@ -263,31 +263,3 @@ export const publicInChallenge: PublicNames = {
   resource_metadata: "url",
   algs: "text"
 }
-
-/** Schemes of credentials and challenges that may be shown (RFC 9110 §11). */
-export const publicSchemes: ReadonlySet<string> = new Set(["basic", "bearer", "digest", "dpop", "negotiate"])
-
-/** Names of values that are secret wherever they come: they are looked for in all that is shown. */
-export const secretNames: ReadonlySet<string> = new Set([
-  "access_token",
-  "assertion",
-  "authorization",
-  "client_assertion",
-  "client_secret",
-  "code",
-  "code_verifier",
-  "cookie",
-  "device_code",
-  "dpop",
-  "dpop-nonce",
-  "id_token",
-  "mcp-session-id",
-  "nonce",
-  "refresh_token",
-  "registration_access_token",
-  "set-cookie",
-  "state",
-  "subject_token",
-  "token",
-  "user_code"
-])

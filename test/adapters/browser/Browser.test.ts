@@ -106,7 +106,7 @@ describe("$BROWSER", () => {
     Effect.gen(function* () {
       const error = yield* Effect.flip(open("https://as.test/a", "/no/such/program"))
       assert.include(error.message, "ENOENT")
-      assert.include(error.message, "by hand")
+      assert.include(error.message, "Open the URL above yourself.")
     })
   )
 

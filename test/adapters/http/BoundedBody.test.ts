@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
-import { discardBody, maxBody, readBody } from "../../../src/adapters/http/BoundedBody.ts"
+import { maxBody, readBody } from "../../../src/adapters/http/BoundedBody.ts"
+import { discardBody } from "../../../src/ports/HttpTransport.ts"
 
 /** A body that comes as the test sends it. */
 const slow = () => {
@@ -39,7 +40,7 @@ describe("the body of an answer", () => {
       const { cancelled, response, send } = slow()
       send(new Uint8Array(maxBody + 1))
       const error = yield* Effect.flip(readBody(response))
-      assert.isFalse(error.passing)
+      assert.isFalse(error.isTransient)
       yield* cancelled
     })
   )
@@ -51,7 +52,7 @@ describe("the body of an answer", () => {
       yield* TestClock.adjust("14999 millis")
       assert.isUndefined(reading.pollUnsafe())
       yield* TestClock.adjust("1 millis")
-      assert.isTrue((yield* Fiber.join(reading)).passing)
+      assert.isTrue((yield* Fiber.join(reading)).isTransient)
       yield* cancelled
     })
   )
@@ -78,7 +79,7 @@ describe("the body of an answer", () => {
       const broken = () =>
         new Response(new ReadableStream({ start: (out) => out.error(new Error("a secret of the cause")) }))
       const error = yield* Effect.flip(readBody(broken()))
-      assert.isTrue(error.passing)
+      assert.isTrue(error.isTransient)
       assert.notInclude(`${error.message}${JSON.stringify(error)}`, "secret")
       yield* discardBody(broken())
     })

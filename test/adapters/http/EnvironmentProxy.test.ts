@@ -2,7 +2,7 @@ import { createServer, setGlobalProxyFromEnv } from "node:http"
 import type { AddressInfo, Socket } from "node:net"
 import { afterAll, assert, beforeAll, describe, it, vi } from "@effect/vitest"
 import { ConfigProvider, Effect, Layer } from "effect"
-import { isLeftOut, layer, useProxyOfEnvironment } from "../../../src/adapters/http/EnvironmentProxy.ts"
+import { isExcluded, layer, useProxyOfEnvironment } from "../../../src/adapters/http/EnvironmentProxy.ts"
 import { Proxy } from "../../../src/ports/Proxy.ts"
 
 type Env = Readonly<Record<string, string>>
@@ -123,7 +123,7 @@ describe("the proxy of the environment", () => {
     ["a.test;127.0.0.1", false]
   ])("NO_PROXY=%j leaves the server out: %s", async (pattern, expected) => {
     const noProxy = pattern.replace("PORT", target.port)
-    assert.strictEqual(isLeftOut(noProxy, target), expected)
+    assert.strictEqual(isExcluded(noProxy, target), expected)
     const restore = setGlobalProxyFromEnv({ http_proxy: `http://${proxyHost}`, no_proxy: noProxy })
     try {
       assert.strictEqual(await goesThrough(target), !expected)
@@ -133,7 +133,7 @@ describe("the proxy of the environment", () => {
   })
 
   it("is case-blind to names", () => {
-    assert.isTrue(isLeftOut("MCP.test", new URL("https://mcp.test/mcp")))
+    assert.isTrue(isExcluded("MCP.test", new URL("https://mcp.test/mcp")))
   })
 
   // Last, since Node cannot be told otherwise afterwards by these means.

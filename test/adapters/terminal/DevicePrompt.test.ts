@@ -111,7 +111,7 @@ describe("what is shown for a device code", () => {
         yield* devicePrompt("notion", device, undefined),
         [
           "Authentication required for notion",
-          "Open this address on any device:",
+          "Open this URL on any device:",
           "",
           "  https://github.com/login/device",
           "",
@@ -131,20 +131,25 @@ describe("what is shown for a device code", () => {
         { ...device, verificationUriComplete: new URL(address) },
         undefined
       )
-      assert.include(text, `Or open this one; the page must show the same code:\n\n  ${address}\n`)
+      assert.include(text, `Or open this URL and check that the page shows the same code:\n\n  ${address}\n`)
     })
   )
 
   it.effect.each([
-    ["the address with the code in it", new URL(address), address, "the page must show"],
-    ["the address alone where there is no other", undefined, "https://github.com/login/device", "the code is"]
+    ["the address with the code in it", new URL(address), address, " and check that the page shows"],
+    [
+      "the address alone where there is no other",
+      undefined,
+      "https://github.com/login/device",
+      ", then enter"
+    ]
   ] as const)("is, on a screen, a picture of %s", ([, verificationUriComplete, expected, said]) =>
     Effect.gen(function* () {
       const text = yield* devicePrompt("notion", { ...device, verificationUriComplete }, large)
       const picture = text.split("\n").filter((line) => line.startsWith("\u001b"))
       assert.strictEqual(scanned(picture), expected)
       // A small terminal shows no line above this one.
-      assert.include(text, `Or scan this; ${said} WDJB-MJHT:\n${picture[0]}`)
+      assert.include(text, `Or scan this QR code${said} WDJB-MJHT:\n${picture[0]}`)
     })
   )
 })

@@ -41,9 +41,9 @@ describe("the file of a trace", () => {
       writeFileSync(join(folder, "file"), "")
       mkdirSync(join(folder, "folder"))
       for (const [name, why] of [
-        ["missing/trace.html", "its folder does not exist"],
+        ["missing/trace.html", "the folder does not exist"],
         ["file/trace.html", "a part of its path is a file"],
-        ["folder", "there is a folder of that name"]
+        ["folder", "it is a folder"]
       ] as const) {
         const error = yield* Effect.flip(check(join(folder, name)))
         assert.strictEqual(error.message, `The trace cannot be written to ${join(folder, name)}: ${why}.`)

@@ -43,12 +43,12 @@ const everyEvent = (text: string): ReadonlyArray<TraceEvent> => [
   { ...exchange(text), answer: { _tag: "NoAnswer", detail: open(text), took: 3 } } as TraceEvent,
   { ...exchange(text), answer: { _tag: "Pending" } } as TraceEvent,
   {
-    _tag: "SentAway",
+    _tag: "BrowserOpened",
     at: 1,
     url: { origin: text, path: open(text), query: [{ name: text, value: open(text) }] }
   },
   {
-    _tag: "CameBack",
+    _tag: "BrowserReturned",
     at: 1,
     pasted: false,
     url: { origin: text, path: open(text), query: [{ name: "error", value: open(text) }] },

@@ -40,7 +40,7 @@ const session: McpSession<never> = {
 }
 
 /** A session of these lines; gives what was shown. */
-const sessionOf = (isPerson: boolean, lines: ReadonlyArray<string>) =>
+const sessionOf = (isInteractive: boolean, lines: ReadonlyArray<string>) =>
   Effect.gen(function* () {
     calls.length = 0
     const left = [...lines]
@@ -54,7 +54,7 @@ const sessionOf = (isPerson: boolean, lines: ReadonlyArray<string>) =>
           Layer.succeed(Account, Option.none()),
           Layer.succeed(ServerSession, { open: () => Effect.succeed(session) }),
           Layer.succeed(LineEditor, {
-            isPerson,
+            isInteractive,
             read: () => Effect.sync(() => Option.fromNullishOr(left.shift()))
           })
         )

@@ -8,13 +8,16 @@ import * as SignOut from "../../../src/app/signin/SignOut.ts"
 import * as AccessTokens from "../../../src/app/tokens/AccessTokens.ts"
 import { CredentialKey } from "../../../src/domain/CredentialKey.ts"
 import { CredentialStore, StorageError } from "../../../src/ports/CredentialStore.ts"
+import { storageBackends } from "../../../src/ports/StorageBackend.ts"
 import { BackendError } from "../../../src/ports/StorageFailure.ts"
 import { defaultTokenPolicy, TokenPolicy, type TokenPolicySettings } from "../../../src/ports/TokenPolicy.ts"
 import { serverNamed, world } from "../World.ts"
 
 const server = serverNamed("notion")
 const key = CredentialKey.of("notion")
-const unavailable = new StorageError({ reason: new BackendError({ backend: "vault", detail: "a test's" }) })
+const unavailable = new StorageError({
+  reason: new BackendError({ backend: storageBackends.vault, detail: "a test's" })
+})
 
 /** A replica of a server: its own memory over the store, the lock and the authorization server that all share. */
 const startReplica = (policy: Partial<TokenPolicySettings> = { holdFor: Duration.seconds(60) }) =>

@@ -8,6 +8,7 @@ import * as SignOut from "../../../src/app/signin/SignOut.ts"
 import { AccessTokens } from "../../../src/app/tokens/AccessTokens.ts"
 import { CredentialStore, StorageError } from "../../../src/ports/CredentialStore.ts"
 import { HttpTransport } from "../../../src/ports/HttpTransport.ts"
+import { storageBackends } from "../../../src/ports/StorageBackend.ts"
 import { BackendError } from "../../../src/ports/StorageFailure.ts"
 import { defaultTokenPolicy, TokenPolicy, type TokenPolicySettings } from "../../../src/ports/TokenPolicy.ts"
 import { Transient } from "../../../src/ports/TokenEndpoint.ts"
@@ -68,7 +69,9 @@ describe("a policy of the embedder", () => {
           put: () =>
             Effect.suspend(() => {
               writes += 1
-              return new StorageError({ reason: new BackendError({ backend: "vault", detail: "a test's" }) })
+              return new StorageError({
+                reason: new BackendError({ backend: storageBackends.vault, detail: "a test's" })
+              })
             })
         })
       )

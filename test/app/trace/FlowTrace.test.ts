@@ -2,6 +2,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Layer, Redacted } from "effect"
 import { TestClock } from "effect/testing"
 import * as FlowTrace from "../../../src/app/trace/FlowTrace.ts"
+import * as TracedTransport from "../../../src/app/trace/TracedTransport.ts"
+import * as TracedUser from "../../../src/app/trace/TracedUser.ts"
 import type { RemoteServer } from "../../../src/domain/Server.ts"
 import { SignInRefused } from "../../../src/domain/SignInError.ts"
 import type { ShownText, Trace, TraceEvent } from "../../../src/domain/TraceEvent.ts"
@@ -17,10 +19,7 @@ const notion = serverNamed("notion")
 
 /** A wire on which every request meets this. */
 const wire = (send: HttpTransport["Service"]["send"]) =>
-  FlowTrace.transport.pipe(
-    Layer.provide(Layer.succeed(HttpTransport, HttpTransport.of({ send }))),
-    Layer.provideMerge(FlowTrace.layer)
-  )
+  TracedTransport.layer.pipe(Layer.provide(Layer.succeed(HttpTransport, HttpTransport.of({ send }))))
 
 const answering = (answer: (request: Request) => Response) =>
   wire((request) => Effect.sync(() => answer(request)))
@@ -35,10 +34,8 @@ const recorded = <A, E extends { readonly message: string }, R>(
 ) =>
   Effect.gen(function* () {
     const kept = yield* Deferred.make<Trace>()
-    yield* FlowTrace.FlowTrace.use((trace) =>
-      trace.record({ server, urlAsWritten, account: undefined }, flow, (page) =>
-        Effect.asVoid(Deferred.succeed(kept, page))
-      )
+    yield* FlowTrace.record({ server, urlAsWritten, account: undefined }, flow, (page) =>
+      Effect.asVoid(Deferred.succeed(kept, page))
     ).pipe(Effect.exit)
     return yield* Deferred.await(kept)
   })
@@ -68,10 +65,21 @@ describe("the record of a flow", () => {
     Effect.gen(function* () {
       yield* send(tokenRequest())
       const trace = yield* recorded(Effect.void)
-      assert.isUndefined(yield* FlowTrace.FlowTrace.use(({ current }) => Effect.sync(current)))
+      assert.isUndefined(yield* FlowTrace.CurrentRecording)
       yield* send(tokenRequest())
       assert.deepEqual(trace.events, [])
     }).pipe(Effect.provide(answering(() => new Response())))
+  )
+
+  it.effect("is of its own requests, where two flows run at the same time", () =>
+    Effect.gen(function* () {
+      const flow = (path: string) => recorded(send(new Request(`https://notion.test/${path}`)))
+      const flows = Effect.all([flow("one"), flow("two")], { concurrency: 2 })
+      const both = yield* Effect.forkChild(flows)
+      yield* TestClock.adjust("1 second")
+      const paths = (yield* Fiber.join(both)).map((trace) => exchangesOf(trace).length)
+      assert.deepEqual(paths, [1, 1])
+    }).pipe(Effect.provide(wire(() => Effect.as(Effect.sleep("1 second"), new Response()))))
   )
 
   it.effect("has method, address, status and the time that an answer took", () =>
@@ -159,14 +167,18 @@ describe("the record of a flow", () => {
     const server: RemoteServer = {
       ...byHand("notion", { extraAuthParams: { login_hint: "ada@lovelace.test", prompt: "consent" } }),
       url: new URL("https://notion.test/s/key-in-the-path/mcp?k=key-in-the-query"),
-      headers: { accept: Redacted.make("secret-of-a-header") }
+      headers: {
+        accept: Redacted.make("secret-of-a-header"),
+        authorization: Redacted.make("Bearer token-of-a-header")
+      }
     }
     const secrets = [
       "written-secret",
       "ada@lovelace.test",
       "key-in-the-path",
       "key-in-the-query",
-      "secret-of-a-header"
+      "secret-of-a-header",
+      "token-of-a-header"
     ]
     return Effect.gen(function* () {
       const trace = yield* recorded(
@@ -219,15 +231,13 @@ describe("the record of a flow", () => {
     Effect.gen(function* () {
       const kept = yield* Deferred.make<Trace>()
       const asked = yield* Deferred.make<void>()
-      const flow = yield* FlowTrace.FlowTrace.use((trace) =>
-        trace.record(
-          { server: notion, urlAsWritten: notion.url.href, account: undefined },
-          Effect.andThen(
-            send(tokenRequest()),
-            Effect.andThen(Deferred.succeed(asked, undefined), Effect.never)
-          ),
-          (page) => Effect.asVoid(Deferred.succeed(kept, page))
-        )
+      const flow = yield* FlowTrace.record(
+        { server: notion, urlAsWritten: notion.url.href, account: undefined },
+        Effect.andThen(
+          send(tokenRequest()),
+          Effect.andThen(Deferred.succeed(asked, undefined), Effect.never)
+        ),
+        (page) => Effect.asVoid(Deferred.succeed(kept, page))
       ).pipe(Effect.forkChild)
       yield* Deferred.await(asked)
       yield* Fiber.interrupt(flow)
@@ -242,12 +252,10 @@ describe("the record of a flow", () => {
       const asked = yield* Deferred.make<void>()
       const program = Effect.gen(function* () {
         const kept = yield* Deferred.make<Trace>()
-        const flow = yield* FlowTrace.FlowTrace.use((trace) =>
-          trace.record(
-            { server: notion, urlAsWritten: notion.url.href, account: undefined },
-            send(tokenRequest()),
-            (page) => Effect.asVoid(Deferred.succeed(kept, page))
-          )
+        const flow = yield* FlowTrace.record(
+          { server: notion, urlAsWritten: notion.url.href, account: undefined },
+          send(tokenRequest()),
+          (page) => Effect.asVoid(Deferred.succeed(kept, page))
         ).pipe(Effect.forkChild)
         yield* Deferred.await(asked)
         yield* Fiber.interrupt(flow)
@@ -275,7 +283,7 @@ describe("the body of an answer", () => {
       )
       assert.strictEqual(read, "data: 1\n\n")
       assert.deepEqual(bodyOf(exchangesOf(trace)[0]!.answer), {
-        _tag: "NotKept",
+        _tag: "Omitted",
         why: "it is neither JSON nor a form"
       })
     }).pipe(Effect.provide(answering(() => endless("text/event-stream", "data: 1\n\n"))))
@@ -290,7 +298,7 @@ describe("the body of an answer", () => {
           yield* Effect.promise(() => response.body!.cancel())
         })
       ).pipe(Effect.provide(answering(() => endless("application/json", "{", () => (cancelled = true)))))
-      assert.deepInclude(bodyOf(exchangesOf(trace)[0]!.answer) as object, { _tag: "NotKept" })
+      assert.deepInclude(bodyOf(exchangesOf(trace)[0]!.answer) as object, { _tag: "Omitted" })
       assert.isTrue(cancelled)
     })
   )
@@ -322,7 +330,7 @@ describe("the body of an answer", () => {
         )
       )
       assert.strictEqual(length, long.length)
-      assert.deepEqual(bodyOf(exchangesOf(trace)[0]!.answer), { _tag: "NotKept", why: "it is over 64 KiB" })
+      assert.deepEqual(bodyOf(exchangesOf(trace)[0]!.answer), { _tag: "Omitted", why: "it is over 64 KiB" })
     })
   )
 
@@ -330,7 +338,7 @@ describe("the body of an answer", () => {
     Effect.gen(function* () {
       const bytes = new TextEncoder().encode("away")
       for (const [response, shown] of [
-        [() => new Response(bytes), { _tag: "NotKept", why: "it does not say what it is" }],
+        [() => new Response(bytes), { _tag: "Omitted", why: "it has no content type" }],
         [() => new Response(null), { _tag: "None" }],
         [() => new Response("", { headers: { "content-length": "0" } }), { _tag: "None" }]
       ] as const) {
@@ -360,7 +368,7 @@ describe("the body of an answer", () => {
           )
         )
         assert.strictEqual(trace.outcome._tag, "SignedIn")
-        assert.deepInclude(bodyOf(exchangesOf(trace)[0]!.answer) as object, { _tag: "NotKept" })
+        assert.deepInclude(bodyOf(exchangesOf(trace)[0]!.answer) as object, { _tag: "Omitted" })
       }
     })
   )
@@ -391,7 +399,7 @@ describe("the part of the browser", () => {
   )
   /** A browser that comes back with each of these in turn. */
   const people = (answers: ReadonlyArray<string>, pasted: Effect.Effect<string> = Effect.never) =>
-    FlowTrace.user.pipe(
+    TracedUser.layer.pipe(
       Layer.provide(
         Layer.succeedContext(
           Context.make(
@@ -430,7 +438,7 @@ describe("the part of the browser", () => {
         )
       ),
       Layer.merge(
-        FlowTrace.transport.pipe(
+        TracedTransport.layer.pipe(
           Layer.provide(
             Layer.succeed(
               HttpTransport,
@@ -446,8 +454,7 @@ describe("the part of the browser", () => {
             )
           )
         )
-      ),
-      Layer.provideMerge(FlowTrace.layer)
+      )
     )
 
   const signIn = Effect.gen(function* () {
@@ -469,10 +476,10 @@ describe("the part of the browser", () => {
       const trace = yield* recorded(Effect.scoped(signIn))
       assert.deepEqual(
         trace.events.map(({ _tag }) => _tag),
-        ["Note", "Exchange", "SentAway", "Note", "CameBack", "CameBack"]
+        ["Note", "Exchange", "BrowserOpened", "Note", "BrowserReturned", "BrowserReturned"]
       )
       const queries = trace.events.flatMap((event) =>
-        event._tag === "SentAway" || event._tag === "CameBack"
+        event._tag === "BrowserOpened" || event._tag === "BrowserReturned"
           ? [Object.fromEntries(event.url.query.map(({ name, value }) => [name, plain(value)]))]
           : []
       )
@@ -508,7 +515,7 @@ describe("the part of the browser", () => {
     Effect.gen(function* () {
       const trace = yield* recorded(Effect.scoped(signIn))
       const back = trace.events.at(-1)
-      assert.strictEqual(back?._tag, "CameBack")
+      assert.strictEqual(back?._tag, "BrowserReturned")
       assert.include(JSON.stringify(back), "The user said no")
     }).pipe(
       Effect.provide(
@@ -521,7 +528,7 @@ describe("the part of the browser", () => {
     Effect.gen(function* () {
       const trace = yield* recorded(UserInteraction.use((user) => user.pastedRedirect("notion")))
       const [back] = trace.events
-      assert.deepInclude(back, { _tag: "CameBack", pasted: true })
+      assert.deepInclude(back, { _tag: "BrowserReturned", pasted: true })
       assert.notInclude(JSON.stringify(trace), "code-of-the-flow")
     }).pipe(
       Effect.provide(

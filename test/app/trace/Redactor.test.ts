@@ -1,9 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
-import { type FlowPlaces, makeRedactor } from "../../../src/app/trace/Redactor.ts"
+import type { FlowConfiguration } from "../../../src/app/trace/FlowConfiguration.ts"
+import { makeRedactor } from "../../../src/app/trace/Redactor.ts"
 import type { Field, MessageKind, ShownBody, ShownText } from "../../../src/domain/TraceEvent.ts"
 
-const places: FlowPlaces = {
+const places: FlowConfiguration = {
   server: new URL("https://mcp.test/mcp"),
   serverAsWritten: "https://mcp.test/mcp",
   endpoints: [],

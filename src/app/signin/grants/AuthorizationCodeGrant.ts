@@ -17,7 +17,7 @@ import { type BoundListener, CallbackListener } from "../../../ports/CallbackLis
 import { DiscoveryError } from "../../../ports/Discovery.ts"
 import { DpopProofs } from "../../../ports/DpopProofs.ts"
 import { PkceGenerator } from "../../../ports/PkceGenerator.ts"
-import { HttpTransport } from "../../../ports/HttpTransport.ts"
+import { discardBody, HttpTransport } from "../../../ports/HttpTransport.ts"
 import { UserInteraction } from "../../../ports/UserInteraction.ts"
 import { TokenEndpoint } from "../../../ports/TokenEndpoint.ts"
 import { firstAccepted } from "../ClientAttempts.ts"
@@ -65,7 +65,7 @@ const isForgotten = Effect.fn("AuthorizationCodeGrant.isForgotten")(function* (u
   const transport = yield* HttpTransport
   const answer = yield* transport.send(new Request(url, { method: "GET" })).pipe(Effect.result)
   if (Result.isFailure(answer)) return false
-  yield* Effect.promise(async () => answer.success.body?.cancel().catch(() => undefined))
+  yield* discardBody(answer.success)
   return [400, 401].includes(answer.success.status)
 })
 

@@ -1,36 +1,36 @@
-// Async context is the one way to tell which operation a request inside the SDK belongs to.
+// Only async context tells which operation a request inside the SDK belongs to.
 import { AsyncLocalStorage } from "node:async_hooks"
 import { type Cause, Clock, Duration, Effect } from "effect"
 
-/** An operation of a session that is under way. */
-export interface Flight<E> {
-  /** It has ended by {@link Flight.fail}: nothing more is sent for it. */
+/** A running operation of a session. */
+export interface Operation<E> {
+  /** True after {@link Operation.fail}: nothing more is sent for the operation. */
   readonly failed: boolean
-  /** Ends the operation with this cause, whatever its promise does; the first one counts. */
+  /** Ends the operation with this cause, even if its promise does not settle. The first cause counts. */
   readonly fail: (cause: Cause.Cause<E>) => void
-  /** A request is on its way, sign-in included: that time is no silence. Returns what to call when it is over. */
+  /** Pauses the limit of silence while a request is sent, sign-in included. Returns the function that resumes it. */
   readonly sending: () => () => void
 }
 
 /**
- * The operations of one session that are under way, each a promise of the SDK run as an effect. A request that the
- * SDK makes in the middle of one finds it as {@link Flights.current}, and so can end it with the very error that it
- * met, although the SDK wraps some errors and swallows others.
+ * The running operations of one session, each a promise of the SDK run as an effect. A request that the SDK makes for an
+ * operation finds it as {@link Operations.current}, and can end it with its own error: the SDK wraps some errors and
+ * swallows others.
  */
-export class Flights<E> {
-  readonly #context = new AsyncLocalStorage<Flight<E> | undefined>()
+export class Operations<E> {
+  readonly #context = new AsyncLocalStorage<Operation<E> | undefined>()
 
-  /** The operation that the calling code runs for; none outside of all. */
-  get current(): Flight<E> | undefined {
+  /** The operation that the caller runs in. */
+  get current(): Operation<E> | undefined {
     return this.#context.getStore()
   }
 
   /**
-   * Runs a promise as an effect; interrupting it aborts the signal.
+   * Runs a promise as an effect. Interruption aborts the signal.
    *
-   * @param options.start begins it; it is given what to call when something was heard from the other side.
-   * @param options.explain what a rejection means.
-   * @param options.silence how long the other side may be silent, and the error for when it was.
+   * @param options.start starts the promise; it calls `heard` whenever the server shows that it is alive
+   * @param options.explain the error for a rejection
+   * @param options.silence how long the server may be silent, and the error after that
    */
   run<A>(options: {
     readonly start: (signal: AbortSignal, heard: () => void) => Promise<A>
@@ -44,10 +44,10 @@ export class Flights<E> {
       const heard = () => {
         heardAt = clock.currentTimeMillisUnsafe()
       }
-      const flight = Effect.callback<A, E>((resume) => {
+      const operation = Effect.callback<A, E>((resume) => {
         const controller = new AbortController()
         let failed = false
-        const flight: Flight<E> = {
+        const operation: Operation<E> = {
           get failed() {
             return failed
           },
@@ -64,12 +64,12 @@ export class Flights<E> {
           }
         }
         this.#context
-          .run(flight, async () => options.start(controller.signal, heard))
+          .run(operation, async () => options.start(controller.signal, heard))
           .then(
             (value) => resume(Effect.succeed(value)),
             (error: unknown) => resume(Effect.suspend(() => Effect.fail(options.explain(error))))
           )
-        // What the SDK sends because it was stopped belongs to no operation.
+        // Requests that the SDK sends because of the abort belong to no operation.
         return Effect.sync(() => this.#context.run(undefined, () => controller.abort()))
       })
       const left = () => (requests > 0 ? limit : heardAt + limit - clock.currentTimeMillisUnsafe())
@@ -77,7 +77,7 @@ export class Flights<E> {
         for (let time = limit; time > 0; time = left()) yield* Effect.sleep(time)
         return yield* Effect.fail(options.silence.error())
       })
-      return Effect.raceFirst(flight, silence)
+      return Effect.raceFirst(operation, silence)
     })
   }
 }

@@ -1,0 +1,79 @@
+import { Redacted } from "effect"
+import { secretsInHeader } from "../../domain/Redaction.ts"
+import type { Grant, RemoteServer, SecretSource } from "../../domain/Server.ts"
+import type { MessageKind } from "../../domain/TraceEvent.ts"
+import { publicInRequest } from "./PublicNames.ts"
+
+/** What the configuration says of a flow before it starts. */
+export interface FlowConfiguration {
+  /** The MCP server. */
+  readonly server: URL
+  /** The server's URL with its `${VAR}` unexpanded: the values of variables are struck out. */
+  readonly serverAsWritten: string
+  /** Endpoints that the configuration names. */
+  readonly endpoints: ReadonlyArray<readonly [MessageKind, URL]>
+  /** Names of headers whose values are never shown. */
+  readonly configuredHeaders: ReadonlyArray<string>
+  /** Secret values of the configuration. */
+  readonly secrets: ReadonlyArray<string>
+}
+
+const textOf = (secret: SecretSource | undefined): ReadonlyArray<string> =>
+  Redacted.isRedacted(secret) ? [Redacted.value(secret)] : []
+
+const secretsOfGrant = (grant: Grant | undefined): ReadonlyArray<string> => {
+  switch (grant?._tag) {
+    case "JwtBearer":
+      return textOf(grant.assertion)
+    case "EnterpriseManaged":
+      return [
+        ...textOf(grant.identityProvider.client.clientSecret),
+        ...textOf(grant.identityProvider.subjectToken)
+      ]
+    default:
+      return []
+  }
+}
+
+const secretsOf = ({ headers, oauth, url }: RemoteServer): ReadonlyArray<string> => [
+  url.username,
+  url.password,
+  ...Object.values(headers).flatMap((value) => secretsInHeader(Redacted.value(value))),
+  ...textOf(oauth.source.client?.clientSecret),
+  ...secretsOfGrant(oauth.grant),
+  ...Object.entries(oauth.extraAuthParams)
+    .filter(([name]) => !Object.hasOwn(publicInRequest["authorization request"], name))
+    .map(([, value]) => value)
+]
+
+const endpointsOf = ({ oauth: { source } }: RemoteServer): FlowConfiguration["endpoints"] => {
+  if (source._tag !== "ByHand") return []
+  const all: ReadonlyArray<readonly [MessageKind, URL | undefined]> = [
+    ["authorization request", source.authorizationEndpoint],
+    ["token request", source.tokenEndpoint],
+    ["device authorization request", source.deviceAuthorizationEndpoint],
+    ["revocation request", source.revocationEndpoint]
+  ]
+  return all.flatMap(([kind, url]) => (url === undefined ? [] : [[kind, url] as const]))
+}
+
+/**
+ * What a server's configuration says of a flow with it.
+ *
+ * @param urlAsWritten the server's URL with its `${VAR}` unexpanded
+ */
+export const flowConfiguration = (server: RemoteServer, urlAsWritten: string): FlowConfiguration => ({
+  server: server.url,
+  serverAsWritten: urlAsWritten,
+  endpoints: endpointsOf(server),
+  configuredHeaders: Object.keys(server.headers),
+  secrets: secretsOf(server)
+})
+
+/** The parts of the server's path that variables of the configuration stand for. */
+export const variablePathParts = ({ server, serverAsWritten }: FlowConfiguration): ReadonlySet<string> => {
+  const written = new Set(
+    serverAsWritten.split(/[/?#]/).map((part) => URL.parse(`http://x/${part}`)?.pathname.slice(1))
+  )
+  return new Set(server.pathname.split("/").filter((part) => part !== "" && !written.has(part)))
+}

@@ -1,0 +1,133 @@
+import { Redacted, Result } from "effect"
+import * as Base64 from "effect/encoding/Base64"
+
+/** Shorter values are not searched for in other texts: they would match ordinary words. */
+const minSearched = 6
+
+/** Names of headers, parameters and fields whose values are secret in every message. */
+export const secretNames: ReadonlySet<string> = new Set([
+  "access_token",
+  "assertion",
+  "authorization",
+  "client_assertion",
+  "client_secret",
+  "code",
+  "code_verifier",
+  "cookie",
+  "device_code",
+  "dpop",
+  "dpop-nonce",
+  "id_token",
+  "mcp-session-id",
+  "nonce",
+  "refresh_token",
+  "registration_access_token",
+  "set-cookie",
+  "state",
+  "subject_token",
+  "token",
+  "user_code"
+])
+
+/** Authentication schemes (RFC 9110 §11), in lower case: they are public, what follows them is not. */
+export const publicSchemes: ReadonlySet<string> = new Set(["basic", "bearer", "digest", "dpop", "negotiate"])
+
+const formEncoded = (text: string): string => new URLSearchParams({ "": text }).toString().slice(1)
+
+const formDecoded = (text: string): string => new URLSearchParams(`x=${text}`).get("x") ?? text
+
+/** The client of Basic credentials (RFC 6749 §2.3.1). */
+export interface BasicCredentials {
+  readonly clientId: string
+  readonly clientSecret: string
+  /** The secret as the header has it: form-encoded, and not every encoder agrees with ours. */
+  readonly encodedSecret: string
+}
+
+/**
+ * Decodes Basic credentials; `undefined` if they are malformed.
+ *
+ * @param proof what follows `Basic` in the header
+ */
+export const basicCredentials = (proof: string): BasicCredentials | undefined => {
+  const decoded = Result.getOrElse(Base64.decodeString(proof), () => "")
+  const [, clientId, encodedSecret] = /^([^:]*):(.*)$/s.exec(decoded) ?? []
+  return clientId === undefined || encodedSecret === undefined
+    ? undefined
+    : { clientId: formDecoded(clientId), clientSecret: formDecoded(encodedSecret), encodedSecret }
+}
+
+/** The secrets in the value of a header: all of it, each word but a scheme, and the client secret of Basic. */
+export const secretsInHeader = (value: string): ReadonlyArray<string> => {
+  const words = value.split(/\s+/).filter((word) => !publicSchemes.has(word.toLowerCase()))
+  const client = /^basic\s/i.test(value) ? basicCredentials(words[0] ?? "") : undefined
+  return [value, ...words, ...(client === undefined ? [] : [client.clientSecret, client.encodedSecret])]
+}
+
+/** The secrets that a request of a client carries. */
+export const secretsInRequest = (
+  parameters: URLSearchParams,
+  authorization: string | null
+): ReadonlyArray<string> => [
+  ...Array.from(parameters).flatMap(([name, value]) => (secretNames.has(name) ? [value] : [])),
+  ...(authorization === null ? [] : secretsInHeader(authorization))
+]
+
+/**
+ * The forms in which a text may repeat a secret: as it is, in a URL, in a form, and in Base64. None for a value that is
+ * too short to be searched for.
+ */
+export const formsOf = (secret: string): ReadonlyArray<string> =>
+  secret.length < minSearched
+    ? []
+    : [secret, encodeURIComponent(secret.toWellFormed()), formEncoded(secret), Base64.encode(secret)]
+
+/** A part of a text: one without a secret, or one that repeats a secret in some form. */
+export type Segment =
+  | { readonly _tag: "Clear"; readonly text: string }
+  | { readonly _tag: "Secret"; readonly secret: string }
+
+/**
+ * Cuts a text at the secrets in it. Where two start at the same place the longer form counts.
+ *
+ * @param forms each form of each secret, with the secret (see {@link formsOf})
+ */
+export const segmentsOf = (text: string, forms: ReadonlyMap<string, string>): ReadonlyArray<Segment> => {
+  const segments: Array<Segment> = []
+  const byLength = [...forms].toSorted(([a], [b]) => b.length - a.length)
+  let rest = text
+  while (rest !== "") {
+    let first: { readonly at: number; readonly form: string; readonly secret: string } | undefined
+    for (const [form, secret] of byLength) {
+      const at = rest.indexOf(form)
+      if (at >= 0 && (first === undefined || at < first.at)) first = { at, form, secret }
+    }
+    if (first === undefined) return [...segments, { _tag: "Clear", text: rest }]
+    if (first.at > 0) segments.push({ _tag: "Clear", text: rest.slice(0, first.at) })
+    segments.push({ _tag: "Secret", secret: first.secret })
+    rest = rest.slice(first.at + first.form.length)
+  }
+  return segments
+}
+
+/** Replaces every secret in a text, in any of its forms, with `…`. */
+export const redact = (text: string, secrets: Iterable<string>): string => {
+  const forms = new Map(
+    Array.from(secrets).flatMap((secret) => formsOf(secret).map((form) => [form, secret]))
+  )
+  return segmentsOf(text, forms)
+    .map((segment) => (segment._tag === "Clear" ? segment.text : "…"))
+    .join("")
+}
+
+/**
+ * Redacts a text in which a server or its program may repeat configured headers or variables. What follows an
+ * authentication scheme is replaced too: it may be a token that is not configured.
+ */
+export const redactConfigured = (
+  text: string,
+  configured: Readonly<Record<string, Redacted.Redacted>>
+): string => {
+  const secrets = Object.values(configured).flatMap((value) => secretsInHeader(Redacted.value(value)))
+  return redact(text, secrets).replace(/\b(Bearer|Basic|DPoP)\s+[\w.~+/=-]{6,}/gi, "$1 …")
+}

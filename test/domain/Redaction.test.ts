@@ -1,0 +1,87 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Redacted, Schema } from "effect"
+import {
+  basicCredentials,
+  redact,
+  redactConfigured,
+  secretsInHeader,
+  secretsInRequest
+} from "../../src/domain/Redaction.ts"
+
+const Secret = Schema.String.pipe(Schema.check(Schema.isPattern(/^[A-Za-z0-9]{6,40}$/)))
+const SixOrMore = Schema.String.pipe(Schema.check(Schema.isMinLength(6)))
+
+describe("a redacted text", () => {
+  it.prop("holds no secret in any form in which a server may repeat it", [SixOrMore], ([secret]) => {
+    const forms = [
+      secret,
+      encodeURIComponent(secret.toWellFormed()),
+      new URLSearchParams({ x: secret }).toString().slice(2),
+      Buffer.from(secret.toWellFormed()).toString("base64")
+    ]
+    for (const form of forms) assert.strictEqual(redact(`<${form}>`, [secret]), "<…>")
+  })
+
+  it("keeps what is around the secrets, and values that are too short to be one", () => {
+    assert.strictEqual(redact("ab secret-1secret-2 cd", ["secret-1", "secret-2", "ab"]), "ab …… cd")
+    assert.strictEqual(redact("secret-12", ["secret-1", "secret-12"]), "…")
+    assert.strictEqual(redact("", ["secret-1"]), "")
+  })
+})
+
+describe("the secrets of a request", () => {
+  it("are the parameters with secret names, and what authenticates the client", () => {
+    const parameters = new URLSearchParams({
+      grant_type: "refresh_token",
+      refresh_token: "r-token",
+      scope: "a"
+    })
+    // oauth4webapi also encodes characters that a form may hold as they are.
+    const basic = btoa("the+client:written%2Dsecret")
+    assert.deepEqual(secretsInRequest(parameters, `Basic ${basic}`), [
+      "r-token",
+      `Basic ${basic}`,
+      basic,
+      "written-secret",
+      "written%2Dsecret"
+    ])
+    assert.deepEqual(secretsInRequest(parameters, null), ["r-token"])
+  })
+
+  it("name the client of Basic, where it is well-formed", () => {
+    assert.deepInclude(basicCredentials(btoa("the+client:a%3Ab")), {
+      clientId: "the client",
+      clientSecret: "a:b"
+    })
+    assert.isUndefined(basicCredentials(btoa("no colon")))
+    assert.isUndefined(basicCredentials("???"))
+  })
+
+  it("are each word of a header but its scheme", () => {
+    assert.deepEqual(secretsInHeader("Bearer the-token"), ["Bearer the-token", "the-token"])
+    assert.deepEqual(secretsInHeader("Token one two"), ["Token one two", "Token", "one", "two"])
+  })
+})
+
+describe("text that may repeat the configuration", () => {
+  it.prop("holds no configured value, nor a word of one", [Secret, Secret], ([one, two]) => {
+    const configured = { Authorization: Redacted.make(`Token ${one}`), "X-Key": Redacted.make(two) }
+    const redacted = redactConfigured(`got ${one}, ${two} and ${one}${two}`, configured)
+    assert.notInclude(redacted, one)
+    assert.notInclude(redacted, two)
+  })
+
+  it("holds no token after its scheme", () => {
+    assert.strictEqual(
+      redactConfigured("authorization: Bearer eyJhbGciOi.J9-_~+/= and more", {}),
+      "authorization: Bearer … and more"
+    )
+    assert.strictEqual(redactConfigured("basic dXNlcjpwYXNz", {}), "basic …")
+  })
+
+  it("is otherwise as it was, short words of the configuration included", () => {
+    const configured = { one: Redacted.make("true"), two: Redacted.make("a b") }
+    const text = "it is true: a Bearer token is missing"
+    assert.strictEqual(redactConfigured(text, configured), text)
+  })
+})
