@@ -33,8 +33,8 @@ export class Credentials extends Context.Service<
       key: CredentialKey
     ) => Effect.Effect<Option.Option<Credential>, StorageError>
     /**
-     * Stores a credential, and only then lets this process use it. Where storing fails the user is told, and the
-     * credential lives on in memory. The caller holds the key's refresh lock.
+     * Stores a credential, and only then lets this process use it. Where storing fails the user is told, or the log if
+     * there is no user, and the credential lives on in memory. The caller holds the key's refresh lock.
      *
      * @returns the credential that counts now: another one where the lock was lost meanwhile, and its next holder
      * has stored something
@@ -46,11 +46,15 @@ export class Credentials extends Context.Service<
 >()("mcp-cli-oauth/app/credentials/Credentials") {}
 
 /** @see Credentials */
-export const layer: Layer.Layer<Credentials, never, CredentialStore | UserInteraction> = Layer.effect(
+export const layer: Layer.Layer<Credentials, never, CredentialStore> = Layer.effect(
   Credentials,
   Effect.gen(function* () {
     const store = yield* CredentialStore
-    const user = yield* UserInteraction
+    const user = yield* Effect.serviceOption(UserInteraction)
+    const tell = Option.match(user, {
+      onNone: () => (line: string) => Effect.logWarning(line),
+      onSome: (_) => _.tell
+    })
     const memory = new Map<string, Held>()
 
     const inMemory = (server: RemoteServer, key: CredentialKey) =>
@@ -115,7 +119,7 @@ export const layer: Layer.Layer<Credentials, never, CredentialStore | UserIntera
         Option.isNone(failure) ? { credential, stored: true } : { credential, stored: false, over }
       )
       if (Option.isSome(failure)) {
-        yield* user.tell(
+        yield* tell(
           `The new tokens of ${key.server} could not be stored: ${failure.value.message} They work until this program ends; after that you may have to sign in again.`
         )
       }
