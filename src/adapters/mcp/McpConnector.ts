@@ -1,5 +1,6 @@
 import { Duration, Effect, Layer, type Scope } from "effect"
 import type { RemoteServer, StdioServer } from "../../domain/Server.ts"
+import { ClientIdentity } from "../../ports/ClientIdentity.ts"
 import { McpConnector, type McpError, type McpSession, type Send } from "../../ports/McpConnector.ts"
 import { makeSendingFetch } from "./SendingFetch.ts"
 import { concealer } from "./Concealment.ts"
@@ -71,5 +72,14 @@ export const layer = (options: McpConnectorOptions): Layer.Layer<McpConnector> =
     return yield* makeSession<never>({ server: server.name, open, flights, timeout })
   })
 
-  return Layer.succeed(McpConnector, McpConnector.of({ connectHttp, connectStdio }))
+  return Layer.effect(
+    McpConnector,
+    Effect.map(ClientIdentity, (identity) => {
+      const identified = Effect.provideService(ClientIdentity, identity)
+      return McpConnector.of({
+        connectHttp: (server, send) => identified(connectHttp(server, send)),
+        connectStdio: (server) => identified(connectStdio(server))
+      })
+    })
+  )
 }
