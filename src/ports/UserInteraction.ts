@@ -1,36 +1,33 @@
 import { Context, type Duration, type Effect, type Scope } from "effect"
 import type { DeviceCode } from "./DeviceAuthorization.ts"
 
-/** What a user needs of a device code (RFC 8628 §3.3). */
+/** The part of a device code that the user sees (RFC 8628 §3.3). */
 export type DevicePrompt = Pick<
   DeviceCode,
   "expiresAt" | "userCode" | "verificationUri" | "verificationUriComplete"
 >
 
-/**
- * The user that signs in: whether somebody is there, and what is said to them during a flow. All of it goes to
- * the screen (stderr), none of it to a program that reads our output.
- */
+/** Talks to the user during a sign-in. Everything goes to the screen (stderr), nothing to programs that read stdout. */
 export class UserInteraction extends Context.Service<
   UserInteraction,
   {
-    /** Somebody is there to approve in a browser; else a flow is not started. */
+    /** A user is present who can approve a sign-in. If not, no sign-in that needs one is started. */
     readonly present: boolean
-    /** How long a flow waits for them. */
+    /** How long a sign-in waits for the user. */
     readonly timeout: Duration.Duration
-    /** Says that a sign-in starts, and shows its address: the browser is about to open there. */
+    /** Announces a sign-in and shows its URL, which the browser is about to open. */
     readonly askToSignIn: (server: string, url: URL) => Effect.Effect<void>
     /**
-     * Says that a sign-in starts, and shows where to enter which code on another device (RFC 8628 §3.3); until the
-     * scope closes, also the time that is left.
+     * Announces a sign-in and shows which code to enter where on another device (RFC 8628 §3.3). Shows the remaining time
+     * until the scope closes.
      */
     readonly askToUseDevice: (server: string, device: DevicePrompt) => Effect.Effect<void, never, Scope.Scope>
     /**
-     * Lets them paste the redirected URL while the flow waits (for work over SSH), and shows the time that is left.
-     * Gives what they paste; never ends where nothing can be pasted. Interrupted when the browser answers.
+     * Lets the user paste the redirect URL while the sign-in waits (over SSH), and shows the remaining time. Returns the
+     * pasted text. Never returns if nothing can be pasted. The caller interrupts it when the callback arrives.
      */
     readonly pastedRedirect: (server: string) => Effect.Effect<string>
-    /** Says one line that they should read. */
+    /** Shows one line. */
     readonly tell: (message: string) => Effect.Effect<void>
   }
 >()("mcp-cli-oauth/ports/UserInteraction") {}
