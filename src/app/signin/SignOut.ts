@@ -1,51 +1,47 @@
-import { Context, Effect, Layer, Option, type Redacted, Result } from "effect"
+import { Context, Effect, Layer, Option, Result } from "effect"
 import type { Credential } from "../../domain/Credential.ts"
 import { CredentialKey } from "../../domain/CredentialKey.ts"
 import type { RemoteServer } from "../../domain/Server.ts"
 import { ClientRejected, RevocationFailed } from "../../domain/SignInError.ts"
-import type { TokenSet } from "../../domain/TokenSet.ts"
 import { ClientRegistrar } from "../../ports/ClientRegistrar.ts"
 import { CredentialLock, type LockError } from "../../ports/CredentialLock.ts"
 import { CredentialStore, type StorageError } from "../../ports/CredentialStore.ts"
-import { type RevocationRequest, TokenEndpoint, type TokenRequestError } from "../../ports/TokenEndpoint.ts"
-import { firstAccepted } from "./ClientAttempts.ts"
+import { TokenEndpoint, type TokenRequestError } from "../../ports/TokenEndpoint.ts"
 import { Credentials } from "../credentials/Credentials.ts"
-import { makeRetryTransient } from "./TokenRetry.ts"
+import { TokenPolicy } from "../../ports/TokenPolicy.ts"
+import { revokeTokens } from "./Revocation.ts"
 
 /**
- * What a logout came to.
+ * The result of a logout.
  *
- * - `Revoked`: the authorization server has revoked the tokens, and they are forgotten here.
- * - `NotOffered`: they are forgotten here only, since no revocation endpoint is known; they work until they end.
- * - `Nothing`: nobody was signed in to this server as it is configured; what else may be kept for it stays.
+ * - `Revoked`: the authorization server has revoked the tokens, and the credential is removed.
+ * - `NotOffered`: the credential is removed, but no revocation endpoint is known. The tokens stay valid until they expire.
+ * - `Nothing`: there was no sign-in to this server as it is configured now. Records of other configurations stay.
  */
 export type LogoutResult =
   | { readonly _tag: "Revoked"; readonly endpoint: URL }
   | {
       readonly _tag: "NotOffered"
       readonly issuer: string
-      /** End of the access token in milliseconds since the epoch; absent: unknown. */
+      /** When the access token expires, in milliseconds since the epoch. Absent: unknown. */
       readonly expiresAt: number | undefined
-      /** There is a refresh token, which may work for much longer. */
+      /** There is a refresh token, which may stay valid for much longer. */
       readonly refreshable: boolean
     }
   | { readonly _tag: "Nothing" }
 
-/** Ends sign-ins: on this machine alone, or at the authorization server as well. */
+/** Ends sign-ins: on this machine only, or at the authorization server as well. */
 export class SignOut extends Context.Service<
   SignOut,
   {
-    /**
-     * Forgets one account of a server; true where there was something. It asks nothing of a server, and needs no
-     * password.
-     */
+    /** Removes the credential of one account of a server. True if there was one. Needs no network and no password. */
     readonly reset: (server: string, account?: string) => Effect.Effect<boolean, StorageError | LockError>
-    /** Forgets everything that the store holds, its password included, and says what that was. As `reset` otherwise. */
+    /** Removes all credentials and the password of the store, and returns their keys. Needs no network and no password. */
     readonly resetAll: Effect.Effect<ReadonlyArray<CredentialKey>, StorageError | LockError>
     /**
-     * Revokes the tokens of one account of a server (RFC 7009), and then forgets them. Where revoking fails nothing is
-     * forgotten. Interrupted between the two it leaves tokens that are worth nothing, which the next logout, reset or
-     * use clears away.
+     * Revokes the tokens of one account of a server (RFC 7009), and then removes the credential. If the revocation fails,
+     * the credential stays. An interruption between the two leaves revoked tokens, which the next logout, reset or use
+     * removes.
      */
     readonly logout: (
       server: RemoteServer,
@@ -67,7 +63,7 @@ export const layer: Layer.Layer<
     const lock = yield* CredentialLock
     const tokenEndpoint = yield* TokenEndpoint
     const registrar = yield* ClientRegistrar
-    const retryTransient = yield* makeRetryTransient
+    const policy = yield* TokenPolicy
 
     const forget = (key: CredentialKey) => lock.withLock(key, "refresh")(credentials.forget(key))
 
@@ -81,40 +77,17 @@ export const layer: Layer.Layer<
       return forgotten
     }).pipe(Effect.withSpan("SignOut.resetAll"))
 
-    /**
-     * The refresh token first, since only it can make new tokens, and revoking it should end the access tokens too (RFC
-     * 7009 §2.1). Not every server does that, so the access token follows; but once only, and no failure of it counts: a
-     * server may have no way to revoke an access token that it does not look up. Without a refresh token the access token
-     * is what has to be revoked.
-     */
-    const revokeAll = Effect.fnUntraced(function* (
-      { accessToken, refreshToken }: TokenSet,
-      revoke: (
-        token: Redacted.Redacted,
-        hint: RevocationRequest["hint"]
-      ) => Effect.Effect<unknown, TokenRequestError>
-    ) {
-      if (refreshToken === undefined) {
-        yield* retryTransient(revoke(accessToken, "access_token"))
-        return
-      }
-      yield* retryTransient(revoke(refreshToken, "refresh_token"))
-      yield* revoke(accessToken, "access_token").pipe(
-        Effect.catch((error) => Effect.logDebug(`${error.message} The refresh token is revoked.`))
-      )
-    })
-
-    /** The client of a credential that is gone is of no more use; that its server forgets it too is a courtesy. */
+    /** Deregisters the client of a removed credential, best effort: nothing will use it again. */
     const deregister = Effect.fnUntraced(function* ({ registration }: Credential) {
       if (registration._tag !== "Dynamic" || registration.management === undefined) return
       const gone = yield* Effect.result(registrar.deregister(registration))
-      const outcome = Result.isSuccess(gone) && gone.success ? "is taken back" : "stays at its server"
+      const outcome = Result.isSuccess(gone) && gone.success ? "is removed" : "stays at its server"
       yield* Effect.logDebug(
         `The registration ${outcome}.${Result.isFailure(gone) ? ` ${gone.failure.message}` : ""}`
       )
     })
 
-    const logoutInTurn = Effect.fn("SignOut.logoutInTurn")(function* (
+    const logoutUnderLock = Effect.fn("SignOut.logoutUnderLock")(function* (
       server: RemoteServer,
       key: CredentialKey
     ): Effect.fn.Return<LogoutResult, StorageError | RevocationFailed> {
@@ -133,7 +106,6 @@ export const layer: Layer.Layer<
           refreshable: refreshToken !== undefined
         }
       }
-      const { clientId, clientSecret, methods, signing } = credential.clientAt(server)
       const failed = (error: TokenRequestError) =>
         new RevocationFailed({
           server: server.name,
@@ -143,17 +115,16 @@ export const layer: Layer.Layer<
             : error
           ).message
         })
-      yield* revokeAll(tokens, (token, hint) =>
-        firstAccepted(methods, (authenticationMethod) =>
-          tokenEndpoint.revoke({
-            server: server.name,
-            revocationEndpoint: endpoint,
-            client: { clientId, clientSecret, signing, authenticationMethod },
-            token,
-            hint
-          })
-        )
-      ).pipe(Effect.mapError(failed))
+      yield* revokeTokens({
+        server: server.name,
+        revocationEndpoint: endpoint,
+        client: credential.clientAt(server),
+        tokens
+      }).pipe(
+        Effect.mapError(failed),
+        Effect.provideService(TokenEndpoint, tokenEndpoint),
+        Effect.provideService(TokenPolicy, policy)
+      )
       yield* credentials.forget(key)
       yield* deregister(credential)
       return { _tag: "Revoked", endpoint }
@@ -161,7 +132,7 @@ export const layer: Layer.Layer<
 
     const logout = Effect.fn("SignOut.logout")((server: RemoteServer, account?: string) => {
       const key = CredentialKey.of(server.name, account)
-      return lock.withLock(key, "refresh")(logoutInTurn(server, key))
+      return lock.withLock(key, "refresh")(logoutUnderLock(server, key))
     })
 
     return SignOut.of({ reset, resetAll, logout })
