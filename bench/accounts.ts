@@ -5,7 +5,6 @@ import { Clock, Effect, Layer, Option, Redacted } from "effect"
 import { storageBackends } from "../src/ports/StorageBackend.ts"
 import { defaultOAuth } from "../src/domain/Server.ts"
 import { TokenSet } from "../src/domain/TokenSet.ts"
-import { storageBackends } from "../src/ports/StorageBackend.ts"
 import {
   AccessTokens,
   Credential,

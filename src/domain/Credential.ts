@@ -168,7 +168,7 @@ export class Credential extends Schema.Class<Credential>("Credential")({
     )
   }
 
-  /** The grant that requests new tokens without a user. Absent: there is none. */
+  /** The grant that requests new tokens without a user. Absent: only the user can renew. */
   nonInteractiveGrantAt(server: RemoteServer): NonInteractiveGrant | undefined {
     const { grant } = server.oauth
     if (grant !== undefined) return isNonInteractiveGrant(grant) ? grant : undefined

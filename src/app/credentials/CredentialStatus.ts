@@ -19,7 +19,7 @@ export type SignInState = "signed in" | "refreshable" | "expired" | "signed out"
 export interface AccountStatus {
   readonly key: CredentialKey
   readonly state: SignInState
-  /** When the access token expires, in milliseconds since the epoch. Absent: unknown, or there is none. */
+  /** When the access token expires, in milliseconds since the epoch. Absent: unknown, or no access token. */
   readonly expiresAt: number | undefined
   readonly scopes: ReadonlyArray<string>
   readonly issuer: string | undefined

@@ -24,7 +24,7 @@ export class Credentials extends Context.Service<
     readonly inMemory: (server: RemoteServer, key: CredentialKey, now: number) => Option.Option<Credential>
     /** The credential that was last read, however long ago: for use while the store fails. No I/O. */
     readonly lastRead: (server: RemoteServer, key: CredentialKey) => Option.Option<Credential>
-    /** Reads the newest credential from the store. None if there is none for this server as it is configured now. */
+    /** Reads the newest credential from the store. None: no credential is for this server as it is configured now. */
     readonly load: (
       server: RemoteServer,
       key: CredentialKey
