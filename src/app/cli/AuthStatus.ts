@@ -16,7 +16,7 @@ const json = (status: AccountStatus) => ({
   expiresAt: status.expiresAt === undefined ? null : isoTime(status.expiresAt),
   scopes: status.scopes,
   issuer: status.issuer ?? null,
-  keptIn: status.keptIn,
+  keptIn: { backend: status.keptIn.backend.name, location: status.keptIn.location },
   problem: status.problem ?? null
 })
 
