@@ -19,6 +19,7 @@ import {
   FetchTransport,
   DeviceAuthorization,
   DpopProofs,
+  MemoryClientRegistrations,
   PkceGenerator,
   KeyringProcess,
   KeyringStore,
@@ -145,6 +146,7 @@ const program = Effect.gen(function* () {
           DeviceAuthorization.layer,
           DpopProofs.layer,
           CallbackListener.layer,
+          MemoryClientRegistrations.layer,
           Browser.layerNone
         )
       ),

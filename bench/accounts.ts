@@ -16,7 +16,12 @@ import {
   type RemoteServer,
   SignIn
 } from "../src/index.ts"
-import { MemoryLock, ScriptedAuthorizationServer, ScriptedUser } from "../src/testing.ts"
+import {
+  MemoryClientRegistrations,
+  MemoryLock,
+  ScriptedAuthorizationServer,
+  ScriptedUser
+} from "../src/testing.ts"
 
 /**
  * The heap that 100,000 accounts of one server cost, and how long `get` takes for a token in memory. Run it alone:
@@ -114,7 +119,7 @@ await Effect.runPromise(
         Layer.provide(ScriptedUser.layer()),
         Layer.provide(ScriptedAuthorizationServer.layer()),
         Layer.provide(store),
-        Layer.provide(MemoryLock.layer),
+        Layer.provide(Layer.merge(MemoryLock.layer, MemoryClientRegistrations.layer)),
         Layer.provide(Layer.succeed(HttpTransport, { send: () => Effect.succeed(new Response()) }))
       )
     )

@@ -14,7 +14,13 @@ import {
   SecretPrompt,
   SignIn
 } from "../src/index.ts"
-import { MemoryLock, MemoryStore, ScriptedAuthorizationServer, ScriptedUser } from "../src/testing.ts"
+import {
+  MemoryClientRegistrations,
+  MemoryLock,
+  MemoryStore,
+  ScriptedAuthorizationServer,
+  ScriptedUser
+} from "../src/testing.ts"
 import { defaultOAuth } from "../src/domain/Server.ts"
 import { EncryptedFileStore } from "../src/node.ts"
 import { compare, median, rounds, say, timed } from "./Measure.ts"
@@ -138,7 +144,7 @@ const thousandFibers = Effect.gen(function* () {
       Layer.provide(ScriptedUser.layer()),
       Layer.provideMerge(ScriptedAuthorizationServer.layer()),
       Layer.provideMerge(MemoryStore.layer),
-      Layer.provide(MemoryLock.layer),
+      Layer.provide(Layer.merge(MemoryLock.layer, MemoryClientRegistrations.layer)),
       Layer.provide(Layer.succeed(HttpTransport, { send: () => Effect.succeed(new Response()) })),
       Layer.provideMerge(TestClock.layer())
     )

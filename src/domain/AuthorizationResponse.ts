@@ -1,14 +1,13 @@
 import { Redacted } from "effect"
-import type { AuthorizationFlow } from "./AuthorizationRequest.ts"
 import { printable } from "./PrintableText.ts"
 
 /**
- * What a request to the redirect URI means for a flow.
+ * What a request to the redirect URI means for a sign-in.
  *
- * - `Foreign`: it does not carry this flow's state. It is refused and the flow goes on waiting.
+ * - `Foreign`: it carries another `state`. The sign-in keeps waiting.
  * - `Granted`: the code to exchange.
  * - `Denied`: the authorization server's error (RFC 6749 §4.1.2.1).
- * - `Rejected`: this flow's state, but not an answer to be trusted; the flow ends.
+ * - `Rejected`: it carries this sign-in's `state`, but cannot be trusted. The sign-in fails.
  */
 export type AuthorizationResponse =
   | { readonly _tag: "Foreign" }
@@ -16,7 +15,16 @@ export type AuthorizationResponse =
   | { readonly _tag: "Denied"; readonly error: string; readonly description: string | undefined }
   | { readonly _tag: "Rejected"; readonly detail: string }
 
-/** Compares without telling by its time how much of the two is alike. */
+/** What the authorization request says about its response. */
+export interface ExpectedResponse {
+  readonly secrets: { readonly state: Redacted.Redacted }
+  /** The issuer to expect as `iss` (RFC 9207). Absent: no issuer is known. */
+  readonly issuer: string | undefined
+  /** The authorization server announced that it always sends `iss`. */
+  readonly issuerRequired: boolean
+}
+
+/** Compares two secrets in a time that does not depend on how much of them is equal. */
 const sameSecret = (a: string, b: string): boolean => {
   let difference = a.length ^ b.length
   for (let at = 0; at < b.length; at++) difference |= b.charCodeAt(at) ^ (a.charCodeAt(at) || 0)
@@ -24,31 +32,31 @@ const sameSecret = (a: string, b: string): boolean => {
 }
 
 /**
- * Reads an authorization response against the flow that asked for it: exact `state`, then `iss` by the table of
- * RFC 9207 §2.4 (present: identical; announced and absent: refused), then `error` or `code`. A parameter given twice
- * is refused (RFC 6749 §3.1). The server's own words are not repeated before its `iss` is proven.
+ * Reads an authorization response: the exact `state`, then `iss` by the table of RFC 9207 §2.4 (present: identical;
+ * announced and absent: rejected), then `error` or `code`. A parameter given twice is rejected (RFC 6749 §3.1). The
+ * server's own words are repeated only after its `iss` is verified.
  */
 export const readAuthorizationResponse = (
-  flow: Pick<AuthorizationFlow, "issuer" | "issuerRequired" | "secrets">,
+  expected: ExpectedResponse,
   parameters: URLSearchParams
 ): AuthorizationResponse => {
   const state = parameters.get("state")
-  if (state === null || !sameSecret(state, Redacted.value(flow.secrets.state))) return { _tag: "Foreign" }
+  if (state === null || !sameSecret(state, Redacted.value(expected.secrets.state))) return { _tag: "Foreign" }
   for (const name of ["state", "iss", "code", "error"]) {
     if (parameters.getAll(name).length > 1) return { _tag: "Rejected", detail: `it carries "${name}" twice` }
   }
   const iss = parameters.get("iss")
-  if (flow.issuer !== undefined) {
-    if (iss === null && flow.issuerRequired) {
+  if (expected.issuer !== undefined) {
+    if (iss === null && expected.issuerRequired) {
       return {
         _tag: "Rejected",
-        detail: `it does not name its issuer, ${flow.issuer}, as that server announces (RFC 9207)`
+        detail: `it does not name its issuer, ${expected.issuer}, as that server announces (RFC 9207)`
       }
     }
-    if (iss !== null && iss !== flow.issuer) {
+    if (iss !== null && iss !== expected.issuer) {
       return {
         _tag: "Rejected",
-        detail: `it comes from issuer ${printable(iss)}, not from ${flow.issuer} (RFC 9207)`
+        detail: `it comes from issuer ${printable(iss)}, not from ${expected.issuer} (RFC 9207)`
       }
     }
   }

@@ -1,32 +1,72 @@
-import { hasUserInformation } from "./SecureUrl.ts"
+import { hasUserInformation, isSecureUrl } from "./SecureUrl.ts"
 
-/** What every description of this client says (RFC 7591 §2). */
-export const clientDescription = (redirectUri: URL, grants: { readonly deviceCode?: boolean } = {}) =>
-  ({
-    client_name: "mcp-cli",
-    redirect_uris: [redirectUri.href],
-    grant_types: [
-      "authorization_code",
-      "refresh_token",
-      ...(grants.deviceCode === true ? ["urn:ietf:params:oauth:grant-type:device_code"] : [])
-    ],
-    response_types: ["code"],
-    application_type: "native"
-  }) as const
+/** How the client introduces itself: on the consent screen, at registration, and to MCP servers. */
+export interface ClientIdentitySettings {
+  /** The name that users see. */
+  readonly name: string
+  /** `web` for a server, `native` for a program on the user's machine. Absent: `web` if the redirect URI is https. */
+  readonly applicationType?: "native" | "web" | undefined
+  /** An image that the consent screen may show. */
+  readonly logoUri?: URL | undefined
+  /** The home page of the product. */
+  readonly clientUri?: URL | undefined
+  /** Identifies the product across all of its registrations. */
+  readonly softwareId?: string | undefined
+  readonly softwareVersion?: string | undefined
+}
+
+/** Introduces the client as this program. */
+export const defaultClientIdentity: ClientIdentitySettings = { name: "mcp-cli" }
+
+const isLoopbackHttp = (url: URL): boolean => url.protocol === "http:" && isSecureUrl(url)
 
 /**
- * The document about this client, whose address is its `client_id`, letter by letter
+ * Whether an authorization server may redirect a browser to a URI: https, http on loopback (RFC 8252 §7.3), or a
+ * private-use scheme with a dot in it (RFC 8252 §7.1), without user information and without a fragment (RFC 6749 §3.1.2).
+ */
+export const isRedirectUri = (url: URL): boolean =>
+  !url.href.includes("#") &&
+  !hasUserInformation(url) &&
+  (url.protocol === "https:" || isLoopbackHttp(url) || url.protocol.includes("."))
+
+/** The client metadata of a registration (RFC 7591 §2), for this redirect URI. */
+export const clientDescription = (
+  { applicationType, clientUri, logoUri, name, softwareId, softwareVersion }: ClientIdentitySettings,
+  redirectUri: URL,
+  grants: { readonly deviceCode?: boolean } = {}
+) => ({
+  client_name: name,
+  redirect_uris: [redirectUri.href],
+  grant_types: [
+    "authorization_code",
+    "refresh_token",
+    ...(grants.deviceCode === true ? ["urn:ietf:params:oauth:grant-type:device_code"] : [])
+  ],
+  response_types: ["code"],
+  application_type: applicationType ?? (redirectUri.protocol === "https:" ? "web" : "native"),
+  ...(logoUri === undefined ? {} : { logo_uri: logoUri.href }),
+  ...(clientUri === undefined ? {} : { client_uri: clientUri.href }),
+  ...(softwareId === undefined ? {} : { software_id: softwareId }),
+  ...(softwareVersion === undefined ? {} : { software_version: softwareVersion })
+})
+
+/**
+ * The client metadata document, whose URL is the `client_id`, written exactly as requests send it
  * (draft-ietf-oauth-client-id-metadata-document §4).
  */
-export const clientMetadataDocument = (clientId: string, redirectUri: URL) => ({
+export const clientMetadataDocument = (
+  identity: ClientIdentitySettings,
+  clientId: string,
+  redirectUri: URL
+) => ({
   client_id: clientId,
-  ...clientDescription(redirectUri),
+  ...clientDescription(identity, redirectUri),
   token_endpoint_auth_method: "none" as const
 })
 
 /**
- * What keeps an address from identifying a client (draft-ietf-oauth-client-id-metadata-document §3): it must be https,
- * with a path in which nothing is relative. It is compared letter by letter, so it must be written as clients send it.
+ * Why a URL cannot identify a client (draft-ietf-oauth-client-id-metadata-document §3). It must be https, with a path
+ * without relative parts. It is compared as text, so it must be written as requests send it.
  */
 export const clientMetadataUrlProblem = (text: string): string | undefined => {
   const address = URL.parse(text)

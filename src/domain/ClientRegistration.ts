@@ -1,30 +1,29 @@
 import { Schema } from "effect"
-import { clientAuthenticationMethods } from "./Server.ts"
+import { type ClientAuthenticationMethod, clientAuthenticationMethods } from "./Server.ts"
 
 const AuthenticationMethod = Schema.Literals(clientAuthenticationMethods)
 
-/**
- * A client from the configuration, as a credential remembers it. Its secret stays in the configuration.
- */
+/** A client from the configuration, as a credential stores it. Its secret stays in the configuration. */
 export class ConfiguredRegistration extends Schema.TaggedClass<ConfiguredRegistration>()("Configured", {
   clientId: Schema.NonEmptyString,
-  /** What worked at the token endpoint. */
+  /** The method that the token endpoint accepted. */
   authenticationMethod: AuthenticationMethod
 }) {}
 
-/**
- * A client that we registered ourselves (RFC 7591). It belongs to one issuer and one redirect URI.
- */
+/** A client that was registered dynamically (RFC 7591). It belongs to one issuer and one redirect URI. */
 export class DynamicRegistration extends Schema.TaggedClass<DynamicRegistration>()("Dynamic", {
   clientId: Schema.NonEmptyString,
   clientSecret: Schema.optionalKey(Schema.RedactedFromValue(Schema.NonEmptyString)),
   authenticationMethod: AuthenticationMethod,
   redirectUri: Schema.NonEmptyString,
-  /** Milliseconds since the epoch; absent: the secret does not end (`client_secret_expires_at` 0 or none). */
+  /** Milliseconds since the epoch; absent: the secret does not expire (`client_secret_expires_at` is 0 or missing). */
   secretExpiresAt: Schema.optionalKey(Schema.Finite),
-  /** The scopes that the client may ask for; absent: as far as is known, any. */
+  /** The scopes that the client may request. Absent: the server named no limit. */
   scopes: Schema.optionalKey(Schema.Array(Schema.String)),
-  /** Where the registration can be taken back (RFC 7592 §3); absent where the server did not say, or said it unsafely. */
+  /**
+   * Where the client can be deregistered (RFC 7592 §3). Absent: the server named no usable address, or other accounts
+   * share the registration.
+   */
   management: Schema.optionalKey(
     Schema.Struct({
       url: Schema.NonEmptyString,
@@ -32,26 +31,32 @@ export class DynamicRegistration extends Schema.TaggedClass<DynamicRegistration>
     })
   )
 }) {
-  /** Whether its secret has ended at `now`, in milliseconds since the epoch (RFC 7591 §3.2.1): it is of no more use. */
-  hasEnded(now: number): boolean {
+  /** Whether its secret has expired at `now`, in milliseconds since the epoch (RFC 7591 §3.2.1). */
+  hasExpired(now: number): boolean {
     return this.secretExpiresAt !== undefined && this.secretExpiresAt <= now
   }
 
-  /** Whether the client may ask for all of these (RFC 7591 §2 `scope`). */
-  mayAskFor(scopes: ReadonlyArray<string>): boolean {
+  /** Whether the client may request all of these scopes (RFC 7591 §2 `scope`). */
+  mayRequest(scopes: ReadonlyArray<string>): boolean {
     return this.scopes === undefined || scopes.every((scope) => this.scopes?.includes(scope))
+  }
+
+  /** The registration as the accounts that share it store it: none of them may deregister the client. */
+  get shared(): DynamicRegistration {
+    const { management: _, ...rest }: DynamicRegistration = this
+    return new DynamicRegistration(rest)
   }
 }
 
 /**
- * A client that is known by the address of the document about it (draft-ietf-oauth-client-id-metadata-document). It has
- * no secret, and is the same client at every authorization server that takes such addresses.
+ * A client that is identified by the URL of its metadata document (draft-ietf-oauth-client-id-metadata-document). It has
+ * no secret, and is the same client at every authorization server that accepts such URLs.
  */
 export class MetadataDocument extends Schema.TaggedClass<MetadataDocument>()("MetadataDocument", {
-  /** The address, letter by letter as the document has it. */
+  /** The URL, exactly as the document writes it. */
   clientId: Schema.NonEmptyString
 }) {
-  /** What the document says of it. */
+  /** The method that the document names. */
   get authenticationMethod(): "none" {
     return "none"
   }
@@ -65,3 +70,12 @@ export const ClientRegistration = Schema.Union([
 ])
 /** The client of a credential. */
 export type ClientRegistration = typeof ClientRegistration.Type
+
+/** The registration with the authentication method that the token endpoint accepted. */
+export const withAuthenticationMethod = (
+  registration: ClientRegistration,
+  authenticationMethod: ClientAuthenticationMethod
+): ClientRegistration =>
+  registration._tag === "Configured"
+    ? new ConfiguredRegistration({ clientId: registration.clientId, authenticationMethod })
+    : registration

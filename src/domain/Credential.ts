@@ -1,4 +1,4 @@
-import { type Redacted, Schema } from "effect"
+import { Equal, type Redacted, Schema } from "effect"
 import { authenticationMethods } from "./ClientAuthentication.ts"
 import { ClientRegistration } from "./ClientRegistration.ts"
 import {
@@ -8,18 +8,28 @@ import {
   resourceOf,
   type SigningKey
 } from "./Server.ts"
-import { TokenSet } from "./TokenSet.ts"
+import { scopesOf, TokenSet } from "./TokenSet.ts"
 
-/** The client of a credential, as it authenticates to the authorization server. */
-export interface CredentialClient {
+/** A client with its secrets, and the ways in which it may authenticate. */
+export interface OAuthClient {
   readonly clientId: string
   /** Absent for a public client. */
   readonly clientSecret: Redacted.Redacted | undefined
-  /** Absent for a client that does not sign. `audience` is the `aud` of its assertions (RFC 7523 §3). */
+  /** Absent for a client that does not sign. `audience` is the server that it authenticates to (RFC 7523 §3). */
   readonly signing: { readonly key: SigningKey; readonly audience: string } | undefined
-  /** The authentication methods, in the order in which they are tried. */
+  /** The ways to authenticate it, best first. */
   readonly methods: ReturnType<typeof authenticationMethods>
 }
+
+/** A sign-in in two steps that has completed. Its record is refused after that. */
+const UsedSignIn = Schema.Struct({
+  state: Schema.RedactedFromValue(Schema.NonEmptyString),
+  /** When the record expires anyway, in milliseconds since the epoch. */
+  until: Schema.Finite
+})
+
+/** Used sign-ins that a credential remembers: far more than one user completes before they expire. */
+const maxUsedSignIns = 20
 
 const secretOf = (
   registration: ClientRegistration,
@@ -90,6 +100,8 @@ export class Credential extends Schema.Class<Credential>("Credential")({
   grantedScopes: Schema.Array(Schema.String),
   /** The scopes that were requested, granted or not. Absent in records of older versions. */
   requestedScopes: Schema.optionalKey(Schema.Array(Schema.String)),
+  /** The sign-ins in two steps that have completed and not expired, so that no process completes one again. */
+  usedSignIns: Schema.optionalKey(Schema.Array(UsedSignIn)),
   /** Counts the writes of this record. A higher one is newer. */
   generation: Schema.Int
 }) {
@@ -101,6 +113,35 @@ export class Credential extends Schema.Class<Credential>("Credential")({
     readonly grantedScopes?: ReadonlyArray<string>
   }): Credential {
     return new Credential({ ...this, ...changes, generation: this.generation + 1 })
+  }
+
+  /** Whether a sign-in with this `state` has completed. */
+  hasUsed(state: Redacted.Redacted): boolean {
+    return this.usedSignIns?.some((used) => Equal.equals(used.state, state)) === true
+  }
+
+  /**
+   * The record that takes the place of `before` when a sign-in completes this draft.
+   *
+   * @param used the sign-in, if it is one in two steps
+   */
+  signedIn(
+    before: Credential | undefined,
+    result: { readonly registration: ClientRegistration; readonly tokens: TokenSet },
+    used?: typeof UsedSignIn.Type
+  ): Credential {
+    const { registration, tokens } = result
+    const usedBefore = before?.usedSignIns?.filter(({ until }) => until > tokens.obtainedAt) ?? []
+    const usedSignIns = [...usedBefore, ...(used === undefined ? [] : [used])].slice(-maxUsedSignIns)
+    return new Credential({
+      ...this,
+      registration,
+      tokens,
+      // Granted as requested if the answer names no scope (RFC 6749 §5.1).
+      grantedScopes: tokens.scope === undefined ? (this.requestedScopes ?? []) : scopesOf(tokens.scope),
+      ...(usedSignIns.length === 0 ? {} : { usedSignIns }),
+      generation: (before?.generation ?? 0) + 1
+    })
   }
 
   /** Returns the record for an authorization server whose token endpoint has moved. */
@@ -154,7 +195,7 @@ export class Credential extends Schema.Class<Credential>("Credential")({
    * Returns the client for every request about these tokens. A configured client authenticates as the configuration says
    * now, and not as it did at the sign-in.
    */
-  clientAt(server: RemoteServer): CredentialClient {
+  clientAt(server: RemoteServer): OAuthClient {
     const { registration } = this
     const clientSecret = secretOf(registration, server)
     const isConfigured = registration._tag === "Configured"

@@ -19,6 +19,8 @@ export interface ProviderQuirks {
   readonly silentOnPkce?: Sourced<true>
   /** How it takes a client's secret where nothing says so; `token_endpoint_auth_method` says otherwise. */
   readonly tokenEndpointAuthMethod?: Sourced<ClientAuthenticationMethod>
+  /** Revoking one refresh token revokes every token that the user gave the client, newer sign-ins included. */
+  readonly revokesAllOfUser?: Sourced<true>
   /** It registers no clients by itself: where a user does that. */
   readonly registerAt?: Sourced<string>
   /** What a user may have to write into the configuration, as sentences. */
@@ -57,6 +59,10 @@ export const providers: ReadonlyArray<ProviderQuirks> = [
       value: { access_type: "offline", prompt: "consent" },
       source: "https://developers.google.com/identity/protocols/OAuth2WebServer"
     },
+    revokesAllOfUser: {
+      value: true,
+      source: "https://developers.google.com/identity/protocols/oauth2/web-server#tokenrevoke"
+    },
     registerAt: {
       value: "https://console.cloud.google.com/auth/clients",
       source: "https://developers.google.com/identity/protocols/OAuth2WebServer"
@@ -65,6 +71,11 @@ export const providers: ReadonlyArray<ProviderQuirks> = [
   {
     name: "Auth0",
     hosts: [".auth0.com"],
+    // Tenants from before 2021 have this behavior unless they turned it off.
+    revokesAllOfUser: {
+      value: true,
+      source: "https://auth0.com/docs/secure/tokens/refresh-tokens/revoke-refresh-tokens"
+    },
     hints: [
       {
         value:
@@ -142,3 +153,13 @@ export const providerOf = (...endpoints: ReadonlyArray<URL | undefined>): Provid
   const { refusesResource: _, silentOnPkce: _pkce, ...harmless } = provider
   return harmless
 }
+
+/** Keycloak is self-hosted, so it is known by the path of its token endpoint and not by a host. */
+const keycloakTokenPath = /\/realms\/[^/]+\/protocol\/openid-connect\/token$/
+
+/**
+ * Whether revoking one refresh token revokes every token that the user gave the client, newer sign-ins included. Known
+ * providers only; a Keycloak server drops all of the user's sessions with the client (`TokenRevocationEndpoint.revokeClient`).
+ */
+export const revokesAllOfUser = (tokenEndpoint: URL): boolean =>
+  providerOf(tokenEndpoint)?.revokesAllOfUser !== undefined || keycloakTokenPath.test(tokenEndpoint.pathname)

@@ -7,8 +7,9 @@ import * as Discovery from "../adapters/oauth/Discovery.ts"
 import * as DpopProofs from "../adapters/oauth/DpopProofs.ts"
 import * as PkceGenerator from "../adapters/oauth/PkceGenerator.ts"
 import * as TokenEndpoint from "../adapters/oauth/TokenEndpoint.ts"
+import * as MemoryClientRegistrations from "../adapters/store/memory/MemoryClientRegistrations.ts"
 
-/** What speaks to authorization servers and hears the browser, over whatever HTTP there is. */
+/** What a sign-in needs of the network, over any `HttpTransport`. Registrations are shared within this process. */
 export const layerOverTransport = Layer.mergeAll(
   Discovery.layer,
   ClientRegistrar.layer,
@@ -16,11 +17,9 @@ export const layerOverTransport = Layer.mergeAll(
   PkceGenerator.layer,
   DeviceAuthorization.layer,
   DpopProofs.layer,
-  CallbackListener.layer
+  CallbackListener.layer,
+  MemoryClientRegistrations.layer
 )
 
-/**
- * All that a sign-in needs of the network, over the platform's `fetch`. What is left to choose is the store with its lock,
- * the user and the browser.
- */
+/** What a sign-in needs of the network, over the platform's `fetch`. Add a store with its lock, the user and the browser. */
 export const layer = layerOverTransport.pipe(Layer.provideMerge(FetchTransport.layer))

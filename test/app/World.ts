@@ -2,6 +2,7 @@ import { type Duration, Effect, Layer, Redacted } from "effect"
 import * as MemoryLock from "../../src/adapters/lock/MemoryLock.ts"
 import * as ScriptedAuthorizationServer from "../../src/adapters/scripted/ScriptedAuthorizationServer.ts"
 import * as ScriptedUser from "../../src/adapters/scripted/ScriptedUser.ts"
+import * as MemoryClientRegistrations from "../../src/adapters/store/memory/MemoryClientRegistrations.ts"
 import * as MemoryStore from "../../src/adapters/store/memory/MemoryStore.ts"
 import * as AccessTokens from "../../src/app/tokens/AccessTokens.ts"
 import * as Credentials from "../../src/app/credentials/Credentials.ts"
@@ -64,6 +65,7 @@ export const world = (
     Layer.provideMerge(options.wrapTokenEndpoint ?? Layer.empty),
     Layer.provideMerge(options.wrapDiscovery ?? Layer.empty),
     Layer.provideMerge(ScriptedAuthorizationServer.layer(options)),
+    Layer.provideMerge(MemoryClientRegistrations.layer),
     Layer.provideMerge(Layer.mergeAll(MemoryLock.layer, transport(options.preflightStatus ?? 302))),
     Layer.provideMerge(options.wrapStore ?? Layer.empty),
     Layer.provideMerge(MemoryStore.layer)

@@ -83,11 +83,7 @@ export const callbacks: Target<Callback> = {
           {
             issuer: issuerKnown ? issuer : undefined,
             issuerRequired,
-            secrets: {
-              state: Redacted.make(state),
-              codeVerifier: Redacted.make(verifier),
-              codeChallenge: "challenge"
-            }
+            secrets: { state: Redacted.make(state) }
           },
           parameters
         ),

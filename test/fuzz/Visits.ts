@@ -140,11 +140,7 @@ export const visits: Target<Visit> = {
                 {
                   issuer: undefined,
                   issuerRequired: false,
-                  secrets: {
-                    state: Redacted.make(state),
-                    codeVerifier: Redacted.make(verifier),
-                    codeChallenge: "challenge"
-                  }
+                  secrets: { state: Redacted.make(state) }
                 },
                 parameters
               )

@@ -6,6 +6,7 @@ import { printable } from "../../domain/PrintableText.ts"
 import { hasUserInformation, isSameOrigin, isSecureUrl } from "../../domain/SecureUrl.ts"
 import type { ClientAuthenticationMethod } from "../../domain/Server.ts"
 import { scopesOf } from "../../domain/TokenSet.ts"
+import { ClientIdentity } from "../../ports/ClientIdentity.ts"
 import { ClientRegistrar, RegistrationError } from "../../ports/ClientRegistrar.ts"
 import { discardBody, HttpTransport, NetworkError } from "../../ports/HttpTransport.ts"
 import { readBody } from "../http/BoundedBody.ts"
@@ -80,6 +81,7 @@ export const layer: Layer.Layer<ClientRegistrar, never, HttpTransport> = Layer.e
   ClientRegistrar,
   Effect.gen(function* () {
     const transport = yield* HttpTransport
+    const identity = yield* ClientIdentity
     const register = Effect.fn("ClientRegistrar.register")(function* ({
       metadata,
       deviceCode,
@@ -106,7 +108,7 @@ export const layer: Layer.Layer<ClientRegistrar, never, HttpTransport> = Layer.e
           method: "POST",
           headers: { "content-type": "application/json", accept: "application/json" },
           body: JSON.stringify({
-            ...clientDescription(redirectUri, { deviceCode: deviceCode === true }),
+            ...clientDescription(identity, redirectUri, { deviceCode: deviceCode === true }),
             token_endpoint_auth_method: asked,
             ...(dpop === true ? { dpop_bound_access_tokens: true } : {}),
             ...(scopes.length === 0 ? {} : { scope: scopes.join(" ") })

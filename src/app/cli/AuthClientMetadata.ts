@@ -2,6 +2,7 @@ import { Effect, Option } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { clientMetadataDocument, clientMetadataUrlProblem } from "../../domain/ClientMetadata.ts"
 import { defaultOAuth } from "../../domain/Server.ts"
+import { ClientIdentity } from "../../ports/ClientIdentity.ts"
 import { httpServer } from "./Arguments.ts"
 import { printJson } from "./Output.ts"
 import { UsageError } from "./UsageError.ts"
@@ -36,7 +37,7 @@ export const clientMetadata = Command.make(
     }
     const problem = clientMetadataUrlProblem(clientId)
     if (problem !== undefined) return yield* new UsageError({ problem: `The address ${problem}.` })
-    yield* printJson(clientMetadataDocument(clientId, oauth.redirectUri))
+    yield* printJson(clientMetadataDocument(yield* ClientIdentity, clientId, oauth.redirectUri))
   })
 ).pipe(
   Command.withDescription(

@@ -35,6 +35,8 @@ const codes: Readonly<Record<CommandError["_tag"], 2 | 3 | 4 | 5>> = {
   SignInRefused: 3,
   SignInTimedOut: 3,
   CallbackRejected: 3,
+  PendingSignInError: 3,
+  StaleRegistration: 3,
   StorageError: 4,
   LockError: 4,
   NoNewPassword: 4,

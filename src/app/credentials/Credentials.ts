@@ -30,8 +30,8 @@ export class Credentials extends Context.Service<
       key: CredentialKey
     ) => Effect.Effect<Option.Option<Credential>, StorageError>
     /**
-     * Stores a credential, and only then lets this process use it. If storing fails, the user is told and the credential
-     * stays in memory. The caller holds the key's refresh lock.
+     * Stores a credential, and only then lets this process use it. If storing fails, the user is told (or the log, if there
+     * is no user) and the credential stays in memory. The caller holds the key's refresh lock.
      *
      * @returns the credential that counts now: if the lock was lost meanwhile, the one that its next holder has stored
      */
@@ -55,11 +55,14 @@ interface Held {
 }
 
 /** @see Credentials */
-export const layer: Layer.Layer<Credentials, never, CredentialStore | UserInteraction> = Layer.effect(
+export const layer: Layer.Layer<Credentials, never, CredentialStore> = Layer.effect(
   Credentials,
   Effect.gen(function* () {
     const store = yield* CredentialStore
-    const user = yield* UserInteraction
+    const tell = Option.match(yield* Effect.serviceOption(UserInteraction), {
+      onNone: () => (line: string) => Effect.logWarning(line),
+      onSome: (user) => user.tell
+    })
     const policy = yield* TokenPolicy
     const [holdFor, cooldown] = [Duration.toMillis(policy.holdFor), Duration.toMillis(policy.cooldown)]
     const storeRetry = Schedule.exponential(policy.storeRetry.firstDelay).pipe(
@@ -157,7 +160,7 @@ export const layer: Layer.Layer<Credentials, never, CredentialStore | UserIntera
         unsaved.set(storageName, replaces ? { credential, replaces } : unsavedCredential(credential, before))
       yield* hold(key, credential)
       if (Option.isSome(failure)) {
-        yield* user.tell(
+        yield* tell(
           `The new tokens of ${key.server} could not be stored: ${failure.value.message} They are valid in this process only; after it ends you may have to sign in again.`
         )
       }

@@ -1,55 +1,67 @@
 import { Clock, Context, Effect, Layer, Option } from "effect"
-import type { BearerChallenge } from "../../domain/Challenge.ts"
-import { Credential } from "../../domain/Credential.ts"
+import { readAuthorizationResponse } from "../../domain/AuthorizationResponse.ts"
+import { isRedirectUri } from "../../domain/ClientMetadata.ts"
+import type { Credential } from "../../domain/Credential.ts"
 import { CredentialKey } from "../../domain/CredentialKey.ts"
-import { printable } from "../../domain/PrintableText.ts"
-import { type Grant, type RemoteServer, isNonInteractiveGrant, resourceOf } from "../../domain/Server.ts"
+import type { PendingSignIn } from "../../domain/PendingSignIn.ts"
 import {
+  type PendingSignInError,
+  refusePending,
+  type StaleRegistration
+} from "../../domain/PendingSignInError.ts"
+import type { RemoteServer } from "../../domain/Server.ts"
+import type {
   AuthorizationServerChanged,
-  type CallbackRejected,
-  type ClientRejected,
-  type DeviceCodeNotOffered,
-  type DpopUnsupported,
-  type PkceUnsupported,
-  type SignInRefused,
-  type SignInTimedOut
+  CallbackRejected,
+  ClientRejected,
+  DeviceCodeNotOffered,
+  DpopUnsupported,
+  PkceUnsupported,
+  SignInRefused,
+  SignInRequired,
+  SignInTimedOut
 } from "../../domain/SignInError.ts"
-import { scopesOf, type TokenSet } from "../../domain/TokenSet.ts"
+import type { TokenSet } from "../../domain/TokenSet.ts"
 import type { Browser } from "../../ports/Browser.ts"
 import type { CallbackListener, ListenError, RedirectPortBusy } from "../../ports/CallbackListener.ts"
 import type { ClientRegistrar, RegistrationError } from "../../ports/ClientRegistrar.ts"
+import type { ClientRegistrations } from "../../ports/ClientRegistrations.ts"
 import { CredentialLock, type LockError } from "../../ports/CredentialLock.ts"
 import { CredentialStore, type StorageError } from "../../ports/CredentialStore.ts"
 import type { DeviceAuthorization } from "../../ports/DeviceAuthorization.ts"
-import { Discovery, DiscoveryError, type SignInNotOffered } from "../../ports/Discovery.ts"
+import type { Discovery, DiscoveryError, SignInNotOffered } from "../../ports/Discovery.ts"
 import type { DpopProofs } from "../../ports/DpopProofs.ts"
-import type { PkceGenerator } from "../../ports/PkceGenerator.ts"
 import type { HttpTransport, NetworkError } from "../../ports/HttpTransport.ts"
-import type { UserInteraction } from "../../ports/UserInteraction.ts"
+import type { PkceGenerator } from "../../ports/PkceGenerator.ts"
 import type { TokenEndpoint, TokenRequestError } from "../../ports/TokenEndpoint.ts"
-import { authorizationCodeGrant } from "./grants/AuthorizationCodeGrant.ts"
-import {
-  type ResolvedAuthorizationServer,
-  resolvedByHand,
-  resolvedByDiscovery
-} from "./ResolvedAuthorizationServer.ts"
+import type { UserInteraction } from "../../ports/UserInteraction.ts"
 import { Credentials } from "../credentials/Credentials.ts"
-import { deviceCodeGrant } from "./grants/DeviceCodeGrant.ts"
-import type { Flow, SignedIn } from "./SignInContext.ts"
-import { grantFor, lacksIssuer } from "./GrantChoice.ts"
-import { fixedClient } from "./SignInClient.ts"
-import { nonInteractiveGrant } from "./grants/NonInteractiveGrant.ts"
+import * as CredentialReplacement from "./CredentialReplacement.ts"
+import { beginAuthorization, completeAuthorization } from "./grants/AuthorizationCodeGrant.ts"
+import {
+  type GrantFlow,
+  type GrantFlows,
+  interactiveGrants,
+  nonInteractiveGrants
+} from "./grants/GrantFlows.ts"
+import { prepareSignIn, type SignInTarget } from "./PrepareSignIn.ts"
+import { makeSharedRegistrations } from "./SharedRegistrations.ts"
+import { fixedRegistration } from "./SignInClient.ts"
+import type { SignedIn, SignInContext } from "./SignInContext.ts"
 
 /** Every way in which a sign-in can end without tokens. */
 export type SignInError =
   | SignInRefused
+  | SignInRequired
   | SignInTimedOut
   | CallbackRejected
+  | PendingSignInError
   | PkceUnsupported
   | DpopUnsupported
   | DeviceCodeNotOffered
   | AuthorizationServerChanged
   | ClientRejected
+  | StaleRegistration
   | SignInNotOffered
   | DiscoveryError
   | RegistrationError
@@ -60,187 +72,168 @@ export type SignInError =
   | StorageError
   | LockError
 
-/** What to sign in to. */
-export interface SignInRequest {
-  readonly server: RemoteServer
-  /** Absent: the default account. */
-  readonly account?: string | undefined
-  /** The challenge that the server answered with, where it has already been met. */
-  readonly challenge?: BearerChallenge | undefined
+/** A sign-in that runs to its end in this process. */
+export interface SignInRequest extends SignInTarget {
   /** The user approves on another machine, by a code (RFC 8628). */
   readonly device?: boolean | undefined
-  /** Exactly the scopes to ask for; absent: what the configuration says, else what the server asks for. */
-  readonly scopes?: ReadonlyArray<string> | undefined
-  /** Scopes to ask for besides all that were asked for and granted so far (MCP "Step-Up Authorization Flow"). */
-  readonly moreScopes?: ReadonlyArray<string> | undefined
   /**
-   * The tokens of a credential that another process got while this one waited for its turn, if they will do;
-   * absent: none will, the browser opens in any case.
+   * The tokens of a credential that another process stored while this one waited for the lock, if they suffice.
+   * Absent: the browser opens in any case.
    */
   readonly adopt?: (credential: Credential) => TokenSet | undefined
 }
 
-/**
- * The authorization code flow in the user's browser (RFC 6749 §4.1, RFC 7636, RFC 8252), or a grant that needs nobody,
- * as the configuration or the authorization server has it: once at a time for a credential across all processes.
- */
+/** A sign-in whose callback arrives later, perhaps at another process. */
+export interface BeginRequest extends SignInTarget {
+  /**
+   * Where the browser comes back to: https, http on loopback, or a private-use scheme. Absent: `redirect_uri` of the
+   * configuration, which is always on loopback.
+   */
+  readonly redirectUri?: URL | undefined
+}
+
+/** Signs in to servers, and stores the credentials. */
 export class SignIn extends Context.Service<
   SignIn,
   {
-    /** Signs in and stores the credential. Whether somebody is there is for the caller to know. */
+    /**
+     * Signs in by the grant that the configuration or the authorization server determines. One sign-in per credential
+     * runs at a time across all processes. The caller decides whether a user is present.
+     */
     readonly signIn: (request: SignInRequest) => Effect.Effect<SignedIn, SignInError>
+    /**
+     * Begins a sign-in by redirect (RFC 6749 §4.1): send the browser to `url` of the result. Takes no lock, so any number
+     * can be pending for one credential. Dynamic clients are shared: one per issuer and redirect URI.
+     *
+     * Store the result on the server, bound to the user's session. A callback must complete only the sign-in that the same
+     * session began; otherwise an attacker could sign a user in to the attacker's account.
+     */
+    readonly begin: (request: BeginRequest) => Effect.Effect<PendingSignIn, SignInError>
+    /**
+     * Completes a sign-in with the query parameters of its callback, in this process or another one over the same store.
+     * The key's refresh lock is held from the code exchange to the store.
+     *
+     * Fails with `PendingSignInError` before the code is sent if the callback carries another `state`, the sign-in has
+     * expired, or it was completed before. A foreign `state` leaves it pending. Every other callback uses it up.
+     *
+     * @param options.server the server as it is configured now. Its client secret or private key authenticates the code
+     *   exchange; a pending sign-in holds neither.
+     */
+    readonly complete: (
+      pending: PendingSignIn,
+      parameters: URLSearchParams,
+      options: { readonly server: RemoteServer }
+    ) => Effect.Effect<SignedIn, SignInError>
   }
 >()("mcp-cli-oauth/app/signin/SignIn") {}
 
-/** What a sign-in asks for; `before` is what is kept from the same authorization server. */
-const scopesFor = (
-  { moreScopes, scopes, server }: SignInRequest,
-  found: ResolvedAuthorizationServer,
-  before: Credential | undefined
-): ReadonlyArray<string> => {
-  if (scopes !== undefined) return scopes
-  if (moreScopes === undefined) return found.scopes
-  return [...new Set([...(before?.scopesSoFar ?? []), ...server.oauth.scopes, ...moreScopes])]
-}
-
-/** What the grants stand on. */
-type Services =
-  | Browser
-  | CallbackListener
+/** What a sign-in needs of the network. */
+type Wire =
   | ClientRegistrar
-  | DeviceAuthorization
+  | ClientRegistrations
+  | Discovery
   | DpopProofs
-  | PkceGenerator
   | HttpTransport
-  | UserInteraction
+  | PkceGenerator
   | TokenEndpoint
 
-/** @see SignIn */
-export const layer: Layer.Layer<
-  SignIn,
-  never,
-  CredentialLock | CredentialStore | Credentials | Discovery | Services
-> = Layer.effect(
-  SignIn,
+/** What the grants need that a user approves at this machine. */
+type User = Browser | CallbackListener | DeviceAuthorization | UserInteraction
+
+type Storage = CredentialLock | CredentialStore | Credentials
+
+/** What every grant needs. */
+type Services = Wire | CredentialReplacement.CredentialReplacement
+
+const make = <R>(grants: GrantFlows<SignInError, Services | R>) =>
   Effect.gen(function* () {
     const lock = yield* CredentialLock
     const store = yield* CredentialStore
     const credentials = yield* Credentials
-    const discovery = yield* Discovery
-    const services = yield* Effect.context<Services>()
+    const services = yield* Effect.context<Services | R>()
+    const registrations = yield* makeSharedRegistrations
 
-    const resolveAuthorizationServer = Effect.fn("SignIn.resolveAuthorizationServer")(function* (
-      server: RemoteServer,
-      challenge: BearerChallenge | undefined
-    ) {
-      const { source } = server.oauth
-      return source._tag === "ByHand"
-        ? resolvedByHand(server, source)
-        : resolvedByDiscovery(server, yield* discovery.discover(server, challenge))
-    })
-
-    /** Keeps what a sign-in has led to, in the place of what was kept before. */
-    const saving = (
-      server: RemoteServer,
-      key: CredentialKey,
-      authorizationServer: ResolvedAuthorizationServer
-    ): Flow["save"] =>
-      Effect.fn("SignIn.save")(function* (registration, tokens, grant) {
-        const credential = (generation: number) =>
-          new Credential({
-            resource: resourceOf(server),
-            issuer: authorizationServer.issuer,
-            tokenEndpoint: authorizationServer.tokenEndpoint.href,
-            ...(authorizationServer.revocationEndpoint === undefined
-              ? {}
-              : { revocationEndpoint: authorizationServer.revocationEndpoint.href }),
-            ...(authorizationServer.resource === undefined
-              ? {}
-              : { resourceParameter: authorizationServer.resource }),
-            ...(grant === undefined ? {} : { grant }),
-            registration,
-            tokens,
-            // Granted as requested where the answer names no scope (RFC 6749 §5.1).
-            grantedScopes: tokens.scope === undefined ? authorizationServer.scopes : scopesOf(tokens.scope),
-            requestedScopes: authorizationServer.scopes,
-            generation
-          })
-        const replace = Effect.gen(function* () {
-          const before = yield* credentials.load(server, key)
-          const next = credential(Option.match(before, { onNone: () => 1, onSome: (_) => _.generation + 1 }))
-          yield* credentials.save(key, next)
-          return { credential: next, tokens }
-        })
-        return yield* lock.withLock(key, "refresh")(replace)
-      })
-
-    /** Goes through a flow by the grant that is fit for it. */
-    const through = Effect.fn("SignIn.through")(function* (
-      grant: Grant,
-      flow: Flow
-    ): Effect.fn.Return<SignedIn, SignInError, Services> {
-      if (isNonInteractiveGrant(grant)) {
-        const client = fixedClient(flow.server, flow.authorizationServer)
-        if (client !== undefined) return yield* nonInteractiveGrant(flow, client, grant)
-      }
-      return yield* grant._tag === "DeviceCode" ? deviceCodeGrant(flow) : authorizationCodeGrant(flow)
+    /** Unlocks the store before a user approves anything, so that no approval is wasted. */
+    const load = Effect.fnUntraced(function* (server: RemoteServer, key: CredentialKey) {
+      yield* store.unlock
+      return Option.getOrUndefined(yield* credentials.load(server, key))
     })
 
     const signIn = Effect.fn("SignIn.signIn")(function* (request: SignInRequest) {
-      const { server } = request
-      const key = CredentialKey.of(server.name, request.account)
+      const { account, adopt, server } = request
+      const key = CredentialKey.of(server.name, account)
       const underLock = Effect.gen(function* () {
-        // Whoever approves in the browser should not learn afterwards that nothing can be stored.
-        yield* store.unlock
-        const stored = Option.getOrUndefined(yield* credentials.load(server, key))
-        const adopted = stored === undefined ? undefined : request.adopt?.(stored)
+        const stored = yield* load(server, key)
+        const adopted = stored && adopt?.(stored)
         if (stored !== undefined && adopted !== undefined) return { credential: stored, tokens: adopted }
-        const found = yield* resolveAuthorizationServer(server, request.challenge)
-        const before = stored?.issuer === found.issuer ? stored : undefined
-        if (
-          stored?.registration._tag === "Configured" &&
-          before === undefined &&
-          server.oauth.issuer === undefined
-        ) {
-          const { name } = server
-          return yield* new AuthorizationServerChanged({
-            server: name,
-            account: key.account,
-            before: stored.issuer,
-            now: found.issuer
-          })
-        }
-        if (request.device !== true && lacksIssuer(server, found)) {
-          return yield* new DiscoveryError({
-            server: server.name,
-            reason: "issuer not named",
-            detail: `${printable(found.issuer)} gives tokens to a client in its own name alone`
-          })
-        }
-        const grant = grantFor(server, found, request.device)
-        const wanted = scopesFor(request, found, before)
-        // Where nobody is needed, nobody can be away: tokens are asked for anew.
-        const scopes = isNonInteractiveGrant(grant)
-          ? wanted.filter((scope) => scope !== "offline_access")
-          : wanted
-        const authorizationServer = { ...found, scopes }
-        const registered = before?.registration._tag === "Dynamic" ? before.registration : undefined
-        const known =
-          registered?.mayAskFor(authorizationServer.scopes) === true &&
-          !registered.hasEnded(yield* Clock.currentTimeMillis)
-            ? registered
-            : undefined
-        return yield* through(grant, {
-          server,
-          key,
-          authorizationServer,
-          known,
-          save: saving(server, key, authorizationServer)
-        }).pipe(Effect.provideContext(services))
+        const { context, grant } = yield* prepareSignIn(request, key, stored)
+        // The record has a flow for the grant of each tag; the compiler does not follow the lookup.
+        const flow = grants[grant._tag] as GrantFlow<typeof grant, SignInError, Services | R>
+        return yield* flow(context, grant)
       })
       return yield* lock.withLock(key, "sign-in")(underLock)
+    }, Effect.provideContext(services))
+
+    const clientFor = Effect.fnUntraced(function* (context: SignInContext, redirectUri: URL) {
+      const fixed = fixedRegistration(context.server, context.authorizationServer)
+      const client =
+        fixed === undefined
+          ? yield* registrations.clientFor(context, redirectUri)
+          : { registration: fixed, isReused: false }
+      return { client, redirectUri }
     })
 
-    return SignIn.of({ signIn })
+    const forgetClient = ({ draft, redirectUri }: PendingSignIn) =>
+      registrations.forget(draft.issuer, redirectUri, draft.registration.clientId)
+
+    const begin = Effect.fn("SignIn.begin")(function* (request: BeginRequest) {
+      const { account, server } = request
+      const key = CredentialKey.of(server.name, account)
+      const redirectUri = request.redirectUri ?? server.oauth.redirectUri
+      if (!isRedirectUri(redirectUri)) return yield* refusePending(key, "redirect URI")
+      const { context, grant } = yield* prepareSignIn(request, key, yield* load(server, key))
+      if (grant._tag !== "AuthorizationCode") return yield* refusePending(key, "no redirect")
+      const { isStale, pending } = yield* beginAuthorization(context, clientFor(context, redirectUri))
+      if (!isStale) return pending
+      yield* forgetClient(pending)
+      const withoutKnown = { ...context, known: undefined }
+      const again = yield* beginAuthorization(withoutKnown, clientFor(withoutKnown, redirectUri))
+      return again.pending
+    }, Effect.provideContext(services))
+
+    const complete = Effect.fn("SignIn.complete")(function* (
+      pending: PendingSignIn,
+      parameters: URLSearchParams,
+      { server }: { readonly server: RemoteServer }
+    ) {
+      if (pending.hasExpired(yield* Clock.currentTimeMillis)) return yield* refusePending(pending, "expired")
+      const callback = readAuthorizationResponse(pending.expectedResponse, parameters)
+      if (callback._tag === "Foreign") return yield* refusePending(pending, "foreign state")
+      if (!pending.isFor(server)) return yield* refusePending(pending, "configuration changed")
+      return yield* completeAuthorization(pending, server, callback).pipe(
+        Effect.tapError((error) =>
+          error._tag === "StaleRegistration" ||
+          (error._tag === "TokenRequestError" && error.reason._tag === "InvalidClient")
+            ? forgetClient(pending)
+            : Effect.void
+        )
+      )
+    }, Effect.provideContext(services))
+
+    return SignIn.of({ signIn, begin, complete })
   })
-)
+
+/** Signs in with a user at this machine: in the browser with a callback on loopback, or by a device code. */
+export const layer: Layer.Layer<SignIn, never, Storage | Wire | User> = Layer.effect(
+  SignIn,
+  make<User>(interactiveGrants)
+).pipe(Layer.provide(CredentialReplacement.layer))
+
+/**
+ * Signs in without a user at this machine, for web servers: `begin` and `complete` work as ever, and `signIn` runs the grants
+ * that need no user. The others fail with `SignInRequired`.
+ */
+export const layerWithoutUser: Layer.Layer<SignIn, never, Storage | Wire> = Layer.effect(
+  SignIn,
+  make<never>(nonInteractiveGrants)
+).pipe(Layer.provide(CredentialReplacement.layer))

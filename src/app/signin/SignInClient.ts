@@ -6,138 +6,134 @@ import {
   type DynamicRegistration,
   MetadataDocument
 } from "../../domain/ClientRegistration.ts"
-import type { CredentialClient } from "../../domain/Credential.ts"
-import type { ProviderQuirks } from "../../domain/ProviderQuirks.ts"
-import type { ClientAuthenticationMethod, ConfiguredClient, RemoteServer } from "../../domain/Server.ts"
+import type { Credential, OAuthClient } from "../../domain/Credential.ts"
+import { StaleRegistration } from "../../domain/PendingSignInError.ts"
+import type { ConfiguredClient, RemoteServer } from "../../domain/Server.ts"
 import { ClientRejected } from "../../domain/SignInError.ts"
 import { ClientRegistrar, RegistrationError } from "../../ports/ClientRegistrar.ts"
 import type { TokenRequestError } from "../../ports/TokenEndpoint.ts"
 import type { ResolvedAuthorizationServer } from "./ResolvedAuthorizationServer.ts"
+import type { SignInContext } from "./SignInContext.ts"
 
-/** A client that others know, and that is known at one redirect URI. */
-export type FixedClient =
-  | { readonly _tag: "Configured"; readonly client: ConfiguredClient }
-  | {
-      readonly _tag: "MetadataDocument"
-      readonly client: ConfiguredClient
-      readonly document: MetadataDocument
-    }
-
-/** A client that we registered, just now or for an earlier flow. */
-export interface RegisteredClient {
-  readonly _tag: "Dynamic"
-  readonly client: DynamicRegistration
-  readonly reused: boolean
+/** The client of a sign-in. */
+export interface SignInClient {
+  readonly registration: ClientRegistration
+  /** The client was registered for an earlier sign-in, so the authorization server may have forgotten it. */
+  readonly isReused: boolean
 }
 
-/** The client of a flow. */
-export type SignInClient = FixedClient | RegisteredClient
+/** A client that needs no dynamic registration. */
+export type FixedClient =
+  | { readonly _tag: "Configured"; readonly client: ConfiguredClient }
+  | { readonly _tag: "MetadataDocument"; readonly client: ConfiguredClient }
 
 /**
- * The client that needs no registration by us (MCP "Client Registration Approaches"): the configured one, else the one
- * that the configuration publishes a document about, where the authorization server takes such clients.
+ * The client that needs no dynamic registration (MCP "Client Registration Approaches"): the configured one, otherwise the
+ * one whose metadata document the configuration publishes, if the authorization server accepts such documents.
  */
 export const fixedClient = (
   { oauth: { clientMetadataUrl, source } }: RemoteServer,
   { metadata }: ResolvedAuthorizationServer
 ): FixedClient | undefined => {
   if (source.client !== undefined) return { _tag: "Configured", client: source.client }
-  if (clientMetadataUrl === undefined || metadata?.client_id_metadata_document_supported !== true) {
-    return undefined
-  }
-  const document = new MetadataDocument({ clientId: clientMetadataUrl })
-  return {
-    _tag: "MetadataDocument",
-    client: { clientId: clientMetadataUrl, clientSecret: undefined },
-    document
-  }
+  return clientMetadataUrl === undefined || metadata?.client_id_metadata_document_supported !== true
+    ? undefined
+    : { _tag: "MetadataDocument", client: { clientId: clientMetadataUrl, clientSecret: undefined } }
 }
 
-/** Registers a client for a flow. */
-export const registerClient = Effect.fn("SignInClient.register")(function* (
+/** How a client of the configuration may authenticate, before an endpoint has accepted a method. */
+const configuredMethods = (
+  { oauth }: RemoteServer,
+  { authMethodsSupported, provider }: ResolvedAuthorizationServer,
+  { clientSecret, signingKey }: ConfiguredClient
+) =>
+  authenticationMethods({
+    hasSecret: clientSecret !== undefined,
+    signs: signingKey !== undefined,
+    decided:
+      oauth.tokenEndpointAuthMethod ??
+      // What is known of a provider concerns clients that have a secret.
+      (clientSecret === undefined ? undefined : provider?.tokenEndpointAuthMethod?.value),
+    supported: authMethodsSupported
+  })
+
+/** The registration of a {@link fixedClient}. */
+export const fixedRegistration = (
   server: RemoteServer,
-  { dpopRequired, issuer, metadata, provider, scopes }: ResolvedAuthorizationServer,
-  { deviceCode, redirectUri }: { readonly redirectUri: URL; readonly deviceCode: boolean }
+  authorizationServer: ResolvedAuthorizationServer
+): ConfiguredRegistration | MetadataDocument | undefined => {
+  const fixed = fixedClient(server, authorizationServer)
+  if (fixed === undefined) return undefined
+  const { clientId } = fixed.client
+  if (fixed._tag === "MetadataDocument") return new MetadataDocument({ clientId })
+  const [authenticationMethod] = configuredMethods(server, authorizationServer, fixed.client)
+  return new ConfiguredRegistration({ clientId, authenticationMethod })
+}
+
+/** The client of a sign-in, from the credential that the sign-in completes. */
+export const clientOf = (
+  { authorizationServer, server }: Pick<SignInContext, "authorizationServer" | "server">,
+  draft: Credential
+): OAuthClient => {
+  const client = draft.clientAt(server)
+  const configured = server.oauth.source.client
+  return draft.registration._tag === "Configured" && configured !== undefined
+    ? { ...client, methods: configuredMethods(server, authorizationServer, configured) }
+    : client
+}
+
+/** Registers a client (RFC 7591). */
+export const registerClient = Effect.fn("SignInClient.register")(function* (
+  { authorizationServer, server }: Pick<SignInContext, "authorizationServer" | "server">,
+  options: {
+    readonly redirectUri: URL
+    readonly scopes: ReadonlyArray<string>
+    readonly deviceCode?: boolean
+  }
 ) {
+  const { dpopRequired, issuer, metadata, provider } = authorizationServer
   if (metadata === undefined) return yield* new RegistrationError({ server: server.name, issuer })
   const registrar = yield* ClientRegistrar
-  const client = yield* registrar.register({
+  return yield* registrar.register({
     server: server.name,
     metadata,
-    redirectUri,
-    scopes,
-    deviceCode,
+    ...options,
     dpop: server.oauth.dpop ?? dpopRequired,
     ...(provider?.registerAt === undefined ? {} : { registerAt: provider.registerAt.value })
   })
-  const registered: RegisteredClient = { _tag: "Dynamic", client, reused: false }
-  return registered
 })
 
-/** How it is decided that a client authenticates; absent: it is not. */
-const decidedMethod = (
-  server: RemoteServer,
-  flowClient: SignInClient,
-  provider: ProviderQuirks | undefined
-) => {
-  switch (flowClient._tag) {
-    case "Configured":
-      return (
-        server.oauth.tokenEndpointAuthMethod ??
-        // What is known of a provider's secrets says nothing of clients that have none.
-        (flowClient.client.clientSecret === undefined ? undefined : provider?.tokenEndpointAuthMethod?.value)
-      )
-    case "MetadataDocument":
-      return flowClient.document.authenticationMethod
-    case "Dynamic":
-      return flowClient.client.authenticationMethod
-  }
-}
+/** The registration that an earlier sign-in left, if it can be used again at `now` for these scopes. */
+export const usableRegistration = (
+  registration: ClientRegistration | undefined,
+  scopes: ReadonlyArray<string>,
+  now: number
+): DynamicRegistration | undefined =>
+  registration?._tag === "Dynamic" && registration.mayRequest(scopes) && !registration.hasExpired(now)
+    ? registration
+    : undefined
 
-/** The client of a flow as its authorization server is to be told of it. */
-export const clientOf = (
-  server: RemoteServer,
-  { authMethodsSupported, issuer, provider }: ResolvedAuthorizationServer,
-  flowClient: SignInClient
-): CredentialClient => {
-  const { clientId, clientSecret } = flowClient.client
-  const signingKey = flowClient._tag === "Configured" ? flowClient.client.signingKey : undefined
-  return {
-    clientId,
-    clientSecret,
-    signing: signingKey && { key: signingKey, audience: issuer },
-    methods: authenticationMethods({
-      hasSecret: clientSecret !== undefined,
-      signs: signingKey !== undefined,
-      decided: decidedMethod(server, flowClient, provider),
-      supported: authMethodsSupported
-    })
-  }
-}
-
-/** The client of a flow as a credential remembers it. */
-export const registrationOf = (
-  flowClient: SignInClient,
-  authenticationMethod: ClientAuthenticationMethod
-): ClientRegistration => {
-  switch (flowClient._tag) {
-    case "Configured":
-      return new ConfiguredRegistration({ clientId: flowClient.client.clientId, authenticationMethod })
-    case "MetadataDocument":
-      return flowClient.document
-    case "Dynamic":
-      return flowClient.client
-  }
-}
-
-/** What a client that its authorization server does not take (`invalid_client`) means for the user. */
+/** What `invalid_client` means for the client of a sign-in. Other failures stay as they are. */
 export const rejectionOf = (
-  server: RemoteServer,
-  flowClient: FixedClient,
+  {
+    draft,
+    isReused,
+    server
+  }: {
+    readonly server: RemoteServer
+    readonly draft: Credential
+    readonly isReused: boolean
+  },
   error: TokenRequestError
-): ClientRejected | TokenRequestError =>
-  error.reason._tag !== "InvalidClient" || error.purpose === "identity assertion"
-    ? error
-    : flowClient._tag === "Configured"
-      ? ClientRejected.ofConfigured(server)
-      : new ClientRejected({ server: server.name, hasSecret: false, metadataUrl: flowClient.client.clientId })
+): ClientRejected | StaleRegistration | TokenRequestError => {
+  if (error.reason._tag !== "InvalidClient" || error.purpose === "identity assertion") return error
+  const { name } = server
+  switch (draft.registration._tag) {
+    case "Configured":
+      return ClientRejected.ofConfigured(server)
+    case "MetadataDocument":
+      return new ClientRejected({ server: name, hasSecret: false, metadataUrl: draft.registration.clientId })
+    case "Dynamic":
+      return isReused ? new StaleRegistration({ server: name, issuer: draft.issuer }) : error
+  }
+}

@@ -1,12 +1,10 @@
 import { Effect, type Redacted } from "effect"
 import type { ClientRegistration, DynamicRegistration } from "../../domain/ClientRegistration.ts"
-import type { Credential } from "../../domain/Credential.ts"
+import { Credential } from "../../domain/Credential.ts"
 import type { CredentialKey } from "../../domain/CredentialKey.ts"
-import type { RemoteServer, NonInteractiveGrant } from "../../domain/Server.ts"
+import { type NonInteractiveGrant, type RemoteServer, resourceOf } from "../../domain/Server.ts"
 import { DpopUnsupported } from "../../domain/SignInError.ts"
 import type { TokenSet } from "../../domain/TokenSet.ts"
-import type { LockError } from "../../ports/CredentialLock.ts"
-import type { StorageError } from "../../ports/CredentialStore.ts"
 import { DpopProofs } from "../../ports/DpopProofs.ts"
 import type { ResolvedAuthorizationServer } from "./ResolvedAuthorizationServer.ts"
 
@@ -16,48 +14,48 @@ export interface SignedIn {
   readonly tokens: TokenSet
 }
 
-/** One sign-in, whatever grant it takes. */
-export interface Flow {
+/** What a sign-in knows before it requests anything, the same for every grant. */
+export interface SignInContext {
   readonly server: RemoteServer
   readonly key: CredentialKey
   readonly authorizationServer: ResolvedAuthorizationServer
-  /** The client that was registered for an earlier flow, and may ask for the same scopes. */
+  /** The dynamic client of the stored credential, if it may request the scopes of this sign-in at the same issuer. */
   readonly known: DynamicRegistration | undefined
-  /** Keeps what the sign-in has led to. It and the request for the tokens must not be interrupted apart. */
-  readonly save: (
-    registration: ClientRegistration,
-    tokens: TokenSet,
-    grant?: NonInteractiveGrant["_tag"]
-  ) => Effect.Effect<SignedIn, StorageError | LockError>
 }
 
-/** The key that the tokens of a flow are to be bound to (RFC 9449); none where they are plain bearer tokens. */
+/** The credential that this sign-in leads to, without its tokens. */
+export const draftCredential = (
+  { authorizationServer, server }: SignInContext,
+  registration: ClientRegistration,
+  grant?: NonInteractiveGrant["_tag"]
+): Credential => {
+  const { issuer, resource, revocationEndpoint, scopes, tokenEndpoint } = authorizationServer
+  return new Credential({
+    resource: resourceOf(server),
+    issuer,
+    tokenEndpoint: tokenEndpoint.href,
+    ...(revocationEndpoint === undefined ? {} : { revocationEndpoint: revocationEndpoint.href }),
+    ...(resource === undefined ? {} : { resourceParameter: resource }),
+    ...(grant === undefined ? {} : { grant }),
+    registration,
+    grantedScopes: [],
+    requestedScopes: scopes,
+    generation: 0
+  })
+}
+
+/** Creates the key that the tokens will be bound to (RFC 9449). None if they are plain bearer tokens. */
 export const dpopKeyFor: (
-  flow: Flow
-) => Effect.Effect<Redacted.Redacted | undefined, DpopUnsupported, DpopProofs> = Effect.fn("Flow.dpopKeyFor")(
-  function* ({ authorizationServer: { dpopRequired, issuer, metadata }, server: { name, oauth } }: Flow) {
-    if (!(oauth.dpop ?? dpopRequired)) return undefined
-    if (metadata !== undefined && !metadata.dpop_signing_alg_values_supported?.includes("ES256")) {
-      return yield* new DpopUnsupported({ server: name, issuer, required: dpopRequired })
-    }
-    return yield* DpopProofs.use(({ makeKey }) => makeKey)
+  context: SignInContext
+) => Effect.Effect<Redacted.Redacted | undefined, DpopUnsupported, DpopProofs> = Effect.fn(
+  "SignInContext.dpopKeyFor"
+)(function* ({
+  authorizationServer: { dpopRequired, issuer, metadata },
+  server: { name, oauth }
+}: SignInContext) {
+  if (!(oauth.dpop ?? dpopRequired)) return undefined
+  if (metadata !== undefined && !metadata.dpop_signing_alg_values_supported?.includes("ES256")) {
+    return yield* new DpopUnsupported({ server: name, issuer, required: dpopRequired })
   }
-)
-
-/** The authorization server has forgotten a client that it once registered: it takes a new one. */
-export class StaleRegistration {
-  readonly _tag = "StaleRegistration"
-}
-
-/** Goes through a flow; once more with a new client where the one that is known turns out to be forgotten. */
-export const withKnownClient = <A, E, R>(
-  flow: Flow,
-  attempt: (flow: Flow) => Effect.Effect<A, E | StaleRegistration, R>
-): Effect.Effect<A, E, R> => {
-  const isForgotten = (error: E | StaleRegistration): error is StaleRegistration =>
-    error instanceof StaleRegistration
-  return Effect.catchIf(attempt(flow), isForgotten, () =>
-    // Nothing is reused this time, so nothing can be forgotten.
-    Effect.catchIf(attempt({ ...flow, known: undefined }), isForgotten, Effect.die)
-  ) as Effect.Effect<A, E, R>
-}
+  return yield* DpopProofs.use(({ makeKey }) => makeKey)
+})

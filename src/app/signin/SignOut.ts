@@ -1,16 +1,15 @@
-import { Context, Effect, Layer, Option, type Redacted, Result } from "effect"
+import { Context, Effect, Layer, Option, Result } from "effect"
 import type { Credential } from "../../domain/Credential.ts"
 import { CredentialKey } from "../../domain/CredentialKey.ts"
 import type { RemoteServer } from "../../domain/Server.ts"
 import { ClientRejected, RevocationFailed } from "../../domain/SignInError.ts"
-import type { TokenSet } from "../../domain/TokenSet.ts"
 import { ClientRegistrar } from "../../ports/ClientRegistrar.ts"
 import { CredentialLock, type LockError } from "../../ports/CredentialLock.ts"
 import { CredentialStore, type StorageError } from "../../ports/CredentialStore.ts"
-import { type RevocationRequest, TokenEndpoint, type TokenRequestError } from "../../ports/TokenEndpoint.ts"
-import { firstAccepted } from "./ClientAttempts.ts"
+import { TokenEndpoint, type TokenRequestError } from "../../ports/TokenEndpoint.ts"
+import { TokenPolicy } from "../../ports/TokenPolicy.ts"
 import { Credentials } from "../credentials/Credentials.ts"
-import { makeRetryTransient } from "./TokenRetry.ts"
+import { revokeTokens } from "./Revocation.ts"
 
 /**
  * What a logout came to.
@@ -67,7 +66,7 @@ export const layer: Layer.Layer<
     const lock = yield* CredentialLock
     const tokenEndpoint = yield* TokenEndpoint
     const registrar = yield* ClientRegistrar
-    const retryTransient = yield* makeRetryTransient
+    const policy = yield* TokenPolicy
 
     const forget = (key: CredentialKey) => lock.withLock(key, "refresh")(credentials.forget(key))
 
@@ -80,29 +79,6 @@ export const layer: Layer.Layer<
       yield* store.clear
       return forgotten
     }).pipe(Effect.withSpan("SignOut.resetAll"))
-
-    /**
-     * The refresh token first, since only it can make new tokens, and revoking it should end the access tokens too (RFC
-     * 7009 §2.1). Not every server does that, so the access token follows; but once only, and no failure of it counts: a
-     * server may have no way to revoke an access token that it does not look up. Without a refresh token the access token
-     * is what has to be revoked.
-     */
-    const revokeAll = Effect.fnUntraced(function* (
-      { accessToken, refreshToken }: TokenSet,
-      revoke: (
-        token: Redacted.Redacted,
-        hint: RevocationRequest["hint"]
-      ) => Effect.Effect<unknown, TokenRequestError>
-    ) {
-      if (refreshToken === undefined) {
-        yield* retryTransient(revoke(accessToken, "access_token"))
-        return
-      }
-      yield* retryTransient(revoke(refreshToken, "refresh_token"))
-      yield* revoke(accessToken, "access_token").pipe(
-        Effect.catch((error) => Effect.logDebug(`${error.message} The refresh token is revoked.`))
-      )
-    })
 
     /** The client of a credential that is gone is of no more use; that its server forgets it too is a courtesy. */
     const deregister = Effect.fnUntraced(function* ({ registration }: Credential) {
@@ -133,7 +109,6 @@ export const layer: Layer.Layer<
           refreshable: refreshToken !== undefined
         }
       }
-      const { clientId, clientSecret, methods, signing } = credential.clientAt(server)
       const failed = (error: TokenRequestError) =>
         new RevocationFailed({
           server: server.name,
@@ -143,17 +118,16 @@ export const layer: Layer.Layer<
             : error
           ).message
         })
-      yield* revokeAll(tokens, (token, hint) =>
-        firstAccepted(methods, (authenticationMethod) =>
-          tokenEndpoint.revoke({
-            server: server.name,
-            revocationEndpoint: endpoint,
-            client: { clientId, clientSecret, signing, authenticationMethod },
-            token,
-            hint
-          })
-        )
-      ).pipe(Effect.mapError(failed))
+      yield* revokeTokens({
+        server: server.name,
+        revocationEndpoint: endpoint,
+        client: credential.clientAt(server),
+        tokens
+      }).pipe(
+        Effect.mapError(failed),
+        Effect.provideService(TokenEndpoint, tokenEndpoint),
+        Effect.provideService(TokenPolicy, policy)
+      )
       yield* credentials.forget(key)
       yield* deregister(credential)
       return { _tag: "Revoked", endpoint }

@@ -5,8 +5,8 @@ import { scopesOf, type TokenSet } from "../../domain/TokenSet.ts"
 import { type Stale, usable } from "../../domain/TokenState.ts"
 import { TokenEndpoint, type TokenRequestError } from "../../ports/TokenEndpoint.ts"
 import { Credentials } from "../credentials/Credentials.ts"
-import { firstAccepted } from "../signin/ClientAttempts.ts"
 import { nonInteractiveTokens } from "../signin/grants/NonInteractiveGrant.ts"
+import { withClient } from "../signin/WithClient.ts"
 import type { Rediscovery } from "./Rediscovery.ts"
 import type { TokenQuery, TokenSource } from "./TokenSource.ts"
 
@@ -21,7 +21,6 @@ const request = (
   dpopKey: Redacted.Redacted | undefined
 ) => {
   const client = credential.clientAt(server)
-  const { clientId, clientSecret, methods, signing } = client
   const common = {
     tokenEndpoint: new URL(credential.tokenEndpoint),
     resource: credential.resourceParameter,
@@ -33,11 +32,11 @@ const request = (
     const scopes = credential.scopesAt(server)
     return nonInteractiveTokens(tokenEndpoint, { ...common, server, grant, issuer, client, scopes })
   }
-  return firstAccepted(methods, (authenticationMethod) =>
+  return withClient(client, (requestClient) =>
     tokenEndpoint.refresh({
       ...common,
       server: server.name,
-      client: { clientId, clientSecret, signing, authenticationMethod },
+      client: requestClient,
       refreshToken: renewal.refreshToken
     })
   )

@@ -1,7 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { resolvedByHand, resolvedByDiscovery } from "../../../src/app/signin/ResolvedAuthorizationServer.ts"
-import { clientOf, fixedClient } from "../../../src/app/signin/SignInClient.ts"
+import { clientOf, fixedRegistration } from "../../../src/app/signin/SignInClient.ts"
+import { draftCredential } from "../../../src/app/signin/SignInContext.ts"
 import { AuthorizationServerMetadata } from "../../../src/domain/AuthorizationServer.ts"
+import { CredentialKey } from "../../../src/domain/CredentialKey.ts"
 import type { OAuthSettings } from "../../../src/domain/Server.ts"
 import { byHand, serverNamed } from "../World.ts"
 
@@ -62,8 +64,10 @@ describe("what is known of a provider", () => {
         tokenEndpoint: new URL("https://api.notion.com/v1/oauth/token")
       }
       const authorizationServer = resolvedByHand({ ...server, oauth: { ...server.oauth, source } }, source)
-      const client = fixedClient(server, authorizationServer)
-      return client === undefined ? assert.fail() : clientOf(server, authorizationServer, client).methods
+      const registration = fixedRegistration(server, authorizationServer)
+      if (registration === undefined) return assert.fail()
+      const context = { server, key: CredentialKey.of("s"), authorizationServer, known: undefined }
+      return clientOf(context, draftCredential(context, registration)).methods
     }
     assert.deepStrictEqual(methodsOf({}), ["client_secret_basic"])
     assert.deepStrictEqual(methodsOf({ providerQuirks: false }), [

@@ -1,73 +1,82 @@
 import { Effect } from "effect"
+import { withAuthenticationMethod } from "../../../domain/ClientRegistration.ts"
+import { StaleRegistration } from "../../../domain/PendingSignInError.ts"
 import { accountName, DeviceCodeNotOffered } from "../../../domain/SignInError.ts"
 import { DeviceAuthorization } from "../../../ports/DeviceAuthorization.ts"
-import { UserInteraction } from "../../../ports/UserInteraction.ts"
 import { TokenEndpoint, type TokenRequestError } from "../../../ports/TokenEndpoint.ts"
-import { poll } from "./DevicePolling.ts"
-import { dpopKeyFor, type Flow, StaleRegistration, withKnownClient } from "../SignInContext.ts"
-import { clientOf, fixedClient, registerClient, registrationOf, rejectionOf } from "../SignInClient.ts"
-import { firstAccepted } from "../ClientAttempts.ts"
+import { UserInteraction } from "../../../ports/UserInteraction.ts"
+import { CredentialReplacement } from "../CredentialReplacement.ts"
+import { retryForgotten } from "../RetryForgotten.ts"
+import { clientOf, fixedRegistration, registerClient, rejectionOf } from "../SignInClient.ts"
+import { draftCredential, dpopKeyFor, type SignInContext } from "../SignInContext.ts"
 import { retryTransient } from "../TokenRetry.ts"
+import { withClient } from "../WithClient.ts"
+import { poll } from "./DevicePolling.ts"
 
-const attempt = Effect.fn("DeviceCodeGrant.attempt")(function* (flow: Flow) {
-  const { authorizationServer, save, key, known, server } = flow
-  const { deviceAuthorizationEndpoint } = authorizationServer
-  if (deviceAuthorizationEndpoint === undefined) {
-    return yield* new DeviceCodeNotOffered({
-      server: server.name,
-      account: key.account,
-      issuer: authorizationServer.issuer
-    })
-  }
-  const dpopKey = yield* dpopKeyFor(flow)
+/** The client of a device authorization request. A dynamic one belongs to this credential alone, as on loopback. */
+const chooseClient = Effect.fnUntraced(function* (context: SignInContext) {
+  const { authorizationServer, known, server } = context
   const { redirectUri } = server.oauth
-  const flowClient =
-    fixedClient(server, authorizationServer) ??
-    (known === undefined
-      ? yield* registerClient(server, authorizationServer, { redirectUri, deviceCode: true })
-      : { _tag: "Dynamic" as const, client: known, reused: true })
-  const { methods, ...client } = clientOf(server, authorizationServer, flowClient)
-  const isReused = flowClient._tag === "Dynamic" && flowClient.reused
-  const explained = Effect.mapError((error: TokenRequestError) => {
-    if (flowClient._tag !== "Dynamic") return rejectionOf(server, flowClient, error)
-    // A client of an earlier flow may have been registered without the right to ask for device codes.
-    const unfit =
-      error.reason._tag === "InvalidClient" ||
-      (error.reason._tag === "Refused" && error.reason.error === "unauthorized_client")
-    return isReused && unfit ? new StaleRegistration() : error
-  })
+  const earlier = fixedRegistration(server, authorizationServer) ?? known
+  if (earlier !== undefined) return { registration: earlier, isReused: earlier === known }
+  const { scopes } = authorizationServer
+  return {
+    registration: yield* registerClient(context, { redirectUri, scopes, deviceCode: true }),
+    isReused: false
+  }
+})
+
+const attempt = Effect.fn("DeviceCodeGrant.attempt")(function* (context: SignInContext) {
+  const { authorizationServer, key, server } = context
+  const { deviceAuthorizationEndpoint, extraAuthParams, issuer, resource, scopes } = authorizationServer
+  if (deviceAuthorizationEndpoint === undefined) {
+    return yield* new DeviceCodeNotOffered({ server: server.name, account: key.account, issuer })
+  }
+  const dpopKey = yield* dpopKeyFor(context)
+  const { isReused, registration } = yield* chooseClient(context)
+  const draft = draftCredential(context, registration)
+  const client = clientOf(context, draft)
+  const explain = (error: TokenRequestError) => {
+    const { reason } = error
+    // A client of an earlier sign-in may have been registered without the device grant.
+    return isReused && reason._tag === "Refused" && reason.error === "unauthorized_client"
+      ? new StaleRegistration({ server: server.name, issuer })
+      : rejectionOf({ server, draft, isReused }, error)
+  }
   const devices = yield* DeviceAuthorization
-  const { answer: code, method: authenticationMethod } = yield* explained(
-    firstAccepted(methods, (method) =>
-      retryTransient(
-        devices.start({
-          server: server.name,
-          deviceAuthorizationEndpoint,
-          client: { ...client, authenticationMethod: method },
-          scopes: authorizationServer.scopes,
-          resource: authorizationServer.resource,
-          parameters: authorizationServer.extraAuthParams
-        })
-      )
+  const { answer: code, method } = yield* withClient(client, (requestClient) =>
+    retryTransient(
+      devices.start({
+        server: server.name,
+        deviceAuthorizationEndpoint,
+        client: requestClient,
+        scopes,
+        resource,
+        parameters: extraAuthParams
+      })
     )
-  )
+  ).pipe(Effect.mapError(explain))
   const user = yield* UserInteraction
   yield* user.askToUseDevice(accountName(server.name, key.account), code)
   const tokenEndpoint = yield* TokenEndpoint
-  const ask = Effect.gen(function* () {
-    const tokens = yield* tokenEndpoint.grant({
-      server: server.name,
-      tokenEndpoint: authorizationServer.tokenEndpoint,
-      client: { ...client, authenticationMethod },
-      resource: authorizationServer.resource,
-      dpopKey,
-      scopes: [],
-      grant: { _tag: "DeviceCode", deviceCode: code.deviceCode }
-    })
-    return yield* save(registrationOf(flowClient, authenticationMethod), tokens)
+  const credentials = yield* CredentialReplacement
+  const requestTokens = Effect.gen(function* () {
+    const { answer: tokens } = yield* withClient({ ...client, methods: [method] }, (requestClient) =>
+      tokenEndpoint.grant({
+        server: server.name,
+        tokenEndpoint: authorizationServer.tokenEndpoint,
+        client: requestClient,
+        resource,
+        dpopKey,
+        scopes: [],
+        grant: { _tag: "DeviceCode", deviceCode: code.deviceCode }
+      })
+    )
+    const result = { registration: withAuthenticationMethod(registration, method), tokens }
+    return yield* credentials.replace({ server, key, draft }, result)
   }).pipe(Effect.uninterruptible)
-  return yield* poll(key, code, ask)
+  return yield* poll(key, code, requestTokens)
 }, Effect.scoped)
 
 /** The device authorization grant (RFC 8628): the user approves in a browser on another machine. */
-export const deviceCodeGrant = (flow: Flow) => withKnownClient(flow, attempt)
+export const deviceCodeGrant = (context: SignInContext) => retryForgotten(context, attempt)

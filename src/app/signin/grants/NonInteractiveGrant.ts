@@ -1,6 +1,7 @@
 import { Effect, type Redacted } from "effect"
 import { authenticationMethods } from "../../../domain/ClientAuthentication.ts"
-import type { CredentialClient } from "../../../domain/Credential.ts"
+import { withAuthenticationMethod } from "../../../domain/ClientRegistration.ts"
+import type { OAuthClient } from "../../../domain/Credential.ts"
 import {
   type RemoteServer,
   type IdentityProvider,
@@ -8,108 +9,119 @@ import {
   resourceOf
 } from "../../../domain/Server.ts"
 import type { TokenSet } from "../../../domain/TokenSet.ts"
+import { RegistrationError } from "../../../ports/ClientRegistrar.ts"
 import { TokenEndpoint, type TokenRequestError } from "../../../ports/TokenEndpoint.ts"
-import { type AuthenticatedAnswer, firstAccepted } from "../ClientAttempts.ts"
-import { dpopKeyFor, type Flow } from "../SignInContext.ts"
-import { clientOf, type FixedClient, registrationOf, rejectionOf } from "../SignInClient.ts"
+import { CredentialReplacement } from "../CredentialReplacement.ts"
+import { clientOf, fixedRegistration, rejectionOf } from "../SignInClient.ts"
+import { draftCredential, dpopKeyFor, type SignInContext } from "../SignInContext.ts"
 import { retryTransient } from "../TokenRetry.ts"
+import { type AuthenticatedAnswer, withClient } from "../WithClient.ts"
 
-/** What tokens are asked for without a user. */
-export interface MachineRequest {
+/** A token request that needs no user. */
+export interface NonInteractiveRequest {
   readonly server: RemoteServer
   readonly grant: NonInteractiveGrant
   readonly tokenEndpoint: URL
   /** Issuer of the tokens; with endpoints by hand the token endpoint. */
   readonly issuer: string
-  readonly client: CredentialClient
+  readonly client: OAuthClient
   readonly resource: string | undefined
   readonly scopes: ReadonlyArray<string>
   readonly dpopKey: Redacted.Redacted | undefined
 }
 
-/**
- * The assertion of the identity provider: who the user is, for one authorization server and one resource, each of which
- * it has to name (Identity Assertion JWT Authorization Grant §4) whatever the authorization server itself is told.
- */
-const assertionOf = (
-  tokenEndpoint: TokenEndpoint["Service"],
-  { client, subjectToken, subjectTokenType, tokenEndpoint: endpoint }: IdentityProvider,
-  { issuer, resource, scopes, server }: MachineRequest
-) => {
+/** The client at the identity provider, which knows it by another identifier and secret. */
+const identityProviderClient = ({ client, tokenEndpoint }: IdentityProvider): OAuthClient => {
   const { clientId, clientSecret, signingKey } = client
-  const methods = authenticationMethods({
-    hasSecret: clientSecret !== undefined,
-    signs: signingKey !== undefined,
-    decided: undefined,
-    supported: undefined
-  })
-  return firstAccepted(methods, (authenticationMethod) =>
+  return {
+    clientId,
+    clientSecret,
+    signing: signingKey && { key: signingKey, audience: tokenEndpoint.href },
+    methods: authenticationMethods({
+      hasSecret: clientSecret !== undefined,
+      signs: signingKey !== undefined,
+      decided: undefined,
+      supported: undefined
+    })
+  }
+}
+
+/**
+ * Requests the identity provider's assertion about the user. It names one authorization server and one resource (Identity
+ * Assertion JWT Authorization Grant §4), even if the authorization server itself gets no `resource`.
+ */
+const identityAssertion = (
+  tokenEndpoint: TokenEndpoint["Service"],
+  identityProvider: IdentityProvider,
+  { issuer, resource, scopes, server }: NonInteractiveRequest
+) =>
+  withClient(identityProviderClient(identityProvider), (client) =>
     tokenEndpoint.identityAssertion({
       server: server.name,
-      tokenEndpoint: endpoint,
-      client: {
-        clientId,
-        clientSecret,
-        signing: signingKey && { key: signingKey, audience: endpoint.href },
-        authenticationMethod
-      },
+      tokenEndpoint: identityProvider.tokenEndpoint,
+      client,
       audience: server.oauth.source._tag === "ByHand" ? (server.oauth.issuer ?? issuer) : issuer,
       resource: resource ?? resourceOf(server),
       scopes,
-      subjectToken,
-      subjectTokenType
+      subjectToken: identityProvider.subjectToken,
+      subjectTokenType: identityProvider.subjectTokenType
     })
   )
-}
 
-/** Asks for tokens that no user has to approve; each time anew, as often as they end. */
-export const nonInteractiveTokens = Effect.fn("MachineTokens.request")(function* (
+/** Requests tokens that no user has to approve. Sent again whenever they expire. */
+export const nonInteractiveTokens = Effect.fn("NonInteractiveGrant.request")(function* (
   tokenEndpoint: TokenEndpoint["Service"],
-  request: MachineRequest
+  request: NonInteractiveRequest
 ): Effect.fn.Return<AuthenticatedAnswer<TokenSet>, TokenRequestError> {
-  const { client, grant: asked, resource, scopes, server } = request
-  const { clientId, clientSecret, methods, signing } = client
+  const { client, dpopKey, grant: configured, resource, scopes, server } = request
   const grant =
-    asked._tag === "EnterpriseManaged"
+    configured._tag === "EnterpriseManaged"
       ? {
           _tag: "JwtBearer" as const,
-          assertion: (yield* assertionOf(tokenEndpoint, asked.identityProvider, request)).answer
+          assertion: (yield* identityAssertion(tokenEndpoint, configured.identityProvider, request)).answer
         }
-      : asked
-  return yield* firstAccepted(methods, (authenticationMethod) =>
+      : configured
+  return yield* withClient(client, (requestClient) =>
     tokenEndpoint.grant({
       server: server.name,
       tokenEndpoint: request.tokenEndpoint,
-      client: { clientId, clientSecret, signing, authenticationMethod },
+      client: requestClient,
       resource,
       scopes,
-      dpopKey: request.dpopKey,
+      dpopKey,
       grant
     })
   )
 })
 
-/** A sign-in that nobody has to approve; what it gets is asked for anew when it ends, by {@link nonInteractiveTokens}. */
-export const nonInteractiveGrant = Effect.fn("MachineTokens.grant")(function* (
-  flow: Flow,
-  flowClient: FixedClient,
+/** Signs in without a user. {@link nonInteractiveTokens} repeats the request when the tokens expire. */
+export const nonInteractiveGrant = Effect.fn("NonInteractiveGrant.signIn")(function* (
+  context: SignInContext,
   grant: NonInteractiveGrant
 ) {
-  const { authorizationServer, save, server } = flow
-  const { issuer, resource, scopes } = authorizationServer
+  const { authorizationServer, key, server } = context
+  const { issuer, resource, scopes, tokenEndpoint } = authorizationServer
+  const registration = fixedRegistration(server, authorizationServer)
+  // The configuration refuses such a grant without a client.
+  if (registration === undefined) return yield* new RegistrationError({ server: server.name, issuer })
+  const draft = draftCredential(context, registration, grant._tag)
   const { answer: tokens, method } = yield* nonInteractiveTokens(yield* TokenEndpoint, {
     server,
     grant,
-    tokenEndpoint: authorizationServer.tokenEndpoint,
+    tokenEndpoint,
     issuer,
-    client: clientOf(server, authorizationServer, flowClient),
+    client: clientOf(context, draft),
     resource,
     scopes,
-    dpopKey: yield* dpopKeyFor(flow)
+    dpopKey: yield* dpopKeyFor(context)
   }).pipe(
     retryTransient,
-    Effect.mapError((error) => rejectionOf(server, flowClient, error))
+    Effect.mapError((error) => rejectionOf({ server, draft, isReused: false }, error))
   )
-  // What is lost between the two by an interruption is asked for anew.
-  return yield* save(registrationOf(flowClient, method), tokens, grant._tag)
+  // An interruption before the tokens are stored loses nothing: the request can be repeated.
+  const credentials = yield* CredentialReplacement
+  return yield* credentials.replace(
+    { server, key, draft },
+    { registration: withAuthenticationMethod(registration, method), tokens }
+  )
 })

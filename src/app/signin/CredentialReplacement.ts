@@ -1,0 +1,130 @@
+import { Context, Effect, FiberSet, Layer, Option } from "effect"
+import type { ClientRegistration } from "../../domain/ClientRegistration.ts"
+import type { Credential } from "../../domain/Credential.ts"
+import type { CredentialKey } from "../../domain/CredentialKey.ts"
+import type { PendingSignIn } from "../../domain/PendingSignIn.ts"
+import { type PendingSignInError, refusePending } from "../../domain/PendingSignInError.ts"
+import type { RemoteServer } from "../../domain/Server.ts"
+import type { TokenSet } from "../../domain/TokenSet.ts"
+import { CredentialLock, type LockError } from "../../ports/CredentialLock.ts"
+import { CredentialStore, type StorageError } from "../../ports/CredentialStore.ts"
+import { SignInPolicy } from "../../ports/SignInPolicy.ts"
+import { TokenEndpoint } from "../../ports/TokenEndpoint.ts"
+import { TokenPolicy } from "../../ports/TokenPolicy.ts"
+import { Credentials } from "../credentials/Credentials.ts"
+import { revocationOfReplaced, revokeTokens } from "./Revocation.ts"
+import type { SignedIn } from "./SignInContext.ts"
+import { makeUsedSignIns } from "./UsedSignIns.ts"
+
+/** What a sign-in got from the token endpoint. */
+export interface SignInResult {
+  readonly registration: ClientRegistration
+  readonly tokens: TokenSet
+}
+
+/** The credential to store, without its tokens, and its place. */
+export interface Target {
+  readonly server: RemoteServer
+  readonly key: CredentialKey
+  readonly draft: Credential
+}
+
+/** Replaces stored credentials with the results of sign-ins, and revokes what they replace. */
+export class CredentialReplacement extends Context.Service<
+  CredentialReplacement,
+  {
+    /** Replaces the stored credential with the result of a sign-in. */
+    readonly replace: (
+      target: Target,
+      result: SignInResult
+    ) => Effect.Effect<SignedIn, StorageError | LockError>
+    /**
+     * Runs the token request of a sign-in in two steps, once, and stores its result. The key's refresh lock is held from
+     * the check of what the store remembers to the store, and the two cannot be interrupted apart.
+     *
+     * The store remembers sign-ins that led to tokens, for every process; this process remembers those that failed too.
+     */
+    readonly completeOnce: <E, R>(
+      target: Target,
+      pending: PendingSignIn,
+      request: Effect.Effect<SignInResult, E, R>
+    ) => Effect.Effect<SignedIn, E | PendingSignInError | StorageError | LockError, R>
+    /** Marks a sign-in in two steps as used without a token request, since its callback brought no code. */
+    readonly discard: (pending: PendingSignIn) => Effect.Effect<void, PendingSignInError>
+  }
+>()("mcp-cli-oauth/app/signin/CredentialReplacement") {}
+
+/** @see CredentialReplacement */
+export const layer: Layer.Layer<
+  CredentialReplacement,
+  never,
+  CredentialLock | CredentialStore | Credentials | TokenEndpoint
+> = Layer.effect(
+  CredentialReplacement,
+  Effect.gen(function* () {
+    const lock = yield* CredentialLock
+    const store = yield* CredentialStore
+    const credentials = yield* Credentials
+    const tokenEndpoint = yield* TokenEndpoint
+    const policy = yield* TokenPolicy
+    const { revocationTimeout } = yield* SignInPolicy
+    const used = yield* makeUsedSignIns
+    const revocations = yield* FiberSet.make<void>()
+    // A command that ends right after the sign-in gives the revocation a moment.
+    yield* Effect.addFinalizer(() =>
+      FiberSet.awaitEmpty(revocations).pipe(Effect.timeoutOption(revocationTimeout))
+    )
+
+    const find = Effect.fnUntraced(function* (server: RemoteServer, key: CredentialKey) {
+      const loaded = yield* credentials.load(server, key)
+      // A credential of another configuration is never used, but its tokens live on until they are revoked.
+      return Option.getOrUndefined(Option.isSome(loaded) ? loaded : yield* store.get(key))
+    })
+
+    /** Best effort, in the background. The store comes first: tokens that it still holds are not revoked. */
+    const revokeReplaced = Effect.fn("CredentialReplacement.revokeReplaced")(
+      function* (server: RemoteServer, key: CredentialKey, replaced: Credential, current: Credential) {
+        const revocation = revocationOfReplaced(server, replaced, current)
+        if (revocation === undefined) return
+        const stored = Option.getOrUndefined(yield* store.get(key))
+        if (stored?.tokens?.holds(revocation.tokens.accessToken) === true) return
+        yield* revokeTokens(revocation).pipe(
+          Effect.provideService(TokenEndpoint, tokenEndpoint),
+          Effect.provideService(TokenPolicy, policy)
+        )
+      },
+      Effect.ignore({ log: "Debug" })
+    )
+
+    const save = Effect.fnUntraced(function* (
+      { draft, key, server }: Target,
+      replaced: Credential | undefined,
+      result: SignInResult,
+      pending?: PendingSignIn
+    ) {
+      const used = pending && { state: pending.state, until: pending.expiresAt }
+      const credential = draft.signedIn(replaced, result, used)
+      yield* credentials.save(key, credential)
+      if (replaced !== undefined) {
+        yield* FiberSet.run(revocations, revokeReplaced(server, key, replaced, credential))
+      }
+      return { credential, tokens: result.tokens }
+    })
+
+    return CredentialReplacement.of({
+      discard: used.claim,
+      replace: (target, result) =>
+        find(target.server, target.key).pipe(
+          Effect.flatMap((replaced) => save(target, replaced, result)),
+          lock.withLock(target.key, "refresh")
+        ),
+      completeOnce: (target, pending, request) =>
+        Effect.gen(function* () {
+          const replaced = yield* find(target.server, target.key)
+          if (replaced?.hasUsed(pending.state) === true) return yield* refusePending(pending, "already used")
+          yield* used.claim(pending)
+          return yield* save(target, replaced, yield* request, pending)
+        }).pipe(Effect.uninterruptible, lock.withLock(target.key, "refresh"))
+    })
+  })
+)

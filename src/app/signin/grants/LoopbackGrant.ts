@@ -1,0 +1,83 @@
+import { Duration, Effect } from "effect"
+import {
+  type AuthorizationResponse,
+  readAuthorizationResponse
+} from "../../../domain/AuthorizationResponse.ts"
+import type { PendingSignIn } from "../../../domain/PendingSignIn.ts"
+import { StaleRegistration } from "../../../domain/PendingSignInError.ts"
+import { accountName, SignInTimedOut } from "../../../domain/SignInError.ts"
+import { Browser } from "../../../ports/Browser.ts"
+import { type BoundListener, CallbackListener } from "../../../ports/CallbackListener.ts"
+import { UserInteraction } from "../../../ports/UserInteraction.ts"
+import { fixedRegistration, registerClient, type SignInClient } from "../SignInClient.ts"
+import type { SignInContext } from "../SignInContext.ts"
+import { retryForgotten } from "../RetryForgotten.ts"
+import { beginAuthorization, completeAuthorization } from "./AuthorizationCodeGrant.ts"
+
+type Callback = Exclude<AuthorizationResponse, { readonly _tag: "Foreign" }>
+
+/**
+ * Binds the callback listener and chooses the client for its address. A fixed client keeps the redirect URI that it is
+ * registered for; a dynamic one is registered for the port that is free, and belongs to this credential alone, because its
+ * sign-out deregisters it.
+ */
+const bindAndRegister = Effect.fn("LoopbackGrant.bindAndRegister")(function* (context: SignInContext) {
+  const { authorizationServer, known, server } = context
+  const fixed = fixedRegistration(server, authorizationServer)
+  const listener = yield* CallbackListener
+  const bound = yield* listener.bind({
+    server: server.name,
+    redirectUri:
+      known === undefined || fixed !== undefined ? server.oauth.redirectUri : new URL(known.redirectUri),
+    portMayMove: fixed === undefined
+  })
+  const { redirectUri } = bound
+  const isKnown = known !== undefined && known.redirectUri === redirectUri.href
+  const registration =
+    fixed ??
+    (isKnown ? known : yield* registerClient(context, { redirectUri, scopes: authorizationServer.scopes }))
+  const client: SignInClient = { registration, isReused: fixed === undefined && isKnown }
+  return { bound, client, redirectUri }
+})
+
+/** Waits for the browser or for the pasted redirect URL, whichever comes first. */
+const awaitCallback = Effect.fn("LoopbackGrant.awaitCallback")(function* (
+  { account, expectedResponse, server }: PendingSignIn,
+  bound: BoundListener
+) {
+  const user = yield* UserInteraction
+  const read = (parameters: URLSearchParams) => readAuthorizationResponse(expectedResponse, parameters)
+  const pasted: Effect.Effect<Callback> = Effect.gen(function* () {
+    for (;;) {
+      const text = (yield* user.pastedRedirect(server)).trim()
+      if (URL.canParse(text)) {
+        const callback = read(new URL(text).searchParams)
+        if (callback._tag !== "Foreign") return callback
+      }
+      yield* user.tell(
+        `That is not the address that this sign-in ended at. Copy the one that starts with ${bound.redirectUri.href} from the browser's address bar.`
+      )
+    }
+  })
+  return yield* Effect.raceFirst(bound.receive(read), pasted).pipe(
+    Effect.timeoutOrElse({
+      duration: user.timeout,
+      orElse: () => new SignInTimedOut({ server, account, seconds: Duration.toSeconds(user.timeout) })
+    })
+  )
+})
+
+const attempt = Effect.fn("LoopbackGrant.attempt")(function* (context: SignInContext) {
+  const { key, server } = context
+  const { isStale, pending, target } = yield* beginAuthorization(context, bindAndRegister(context))
+  if (isStale) return yield* new StaleRegistration({ server: server.name, issuer: pending.draft.issuer })
+  const user = yield* UserInteraction
+  yield* user.askToSignIn(accountName(server.name, key.account), pending.url)
+  yield* Browser.use((browser) => browser.open(pending.url)).pipe(
+    Effect.catch((error) => user.tell(error.message))
+  )
+  return yield* completeAuthorization(pending, server, yield* awaitCallback(pending, target.bound))
+}, Effect.scoped)
+
+/** The authorization code flow in the user's browser on this machine (RFC 6749 §4.1, RFC 8252). */
+export const loopbackGrant = (context: SignInContext) => retryForgotten(context, attempt)

@@ -1,0 +1,13 @@
+import { Context } from "effect"
+import { type ClientIdentitySettings, defaultClientIdentity } from "../domain/ClientMetadata.ts"
+
+/**
+ * How the client introduces itself to users, authorization servers and MCP servers. Provide it to the layers of
+ * `ClientRegistrar` and `McpConnector` to sign in as another product.
+ */
+export const ClientIdentity = Context.Reference<ClientIdentitySettings>(
+  "mcp-cli-oauth/ports/ClientIdentity",
+  {
+    defaultValue: () => defaultClientIdentity
+  }
+)
