@@ -36,7 +36,7 @@ export const byHand = (name: string, oauth: Partial<OAuthSettings> = {}): Remote
   })
 
 /** Answers every request with this status: what the preflight of a known client meets. */
-const transport = (status: number) =>
+export const transport = (status: number) =>
   Layer.succeed(
     HttpTransport,
     HttpTransport.of({ send: () => Effect.succeed(new Response(null, { status })) })

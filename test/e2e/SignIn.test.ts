@@ -33,6 +33,25 @@ describe("signing in to a server that is known by its URL alone", () => {
     assert.strictEqual(world.browsersOpened(), 1)
   })
 
+  it("revokes the sign-in that a second one replaces, once, and goes on with the new one", async () => {
+    await world.run(["auth", "login", "demo"])
+    const first = (await world.run(["auth", "token", "demo"])).stdout.trim()
+    assert.lengthOf(world.authorizationServer.revocations, 0)
+    assert.strictEqual((await world.run(["auth", "login", "demo"])).code, 0)
+    const hints = world.authorizationServer.revocations.map(({ parameters }) =>
+      parameters.get("token_type_hint")
+    )
+    assert.deepEqual(hints, ["refresh_token", "access_token"])
+    const isActive = async (token: string) =>
+      (await world.authorizationServer.introspect(token, world.mcpServer.url.href)).active
+    assert.isFalse(await isActive(first))
+    assert.isTrue(await isActive((await world.run(["auth", "token", "demo"])).stdout.trim()))
+    world.mcpServer.rejectSeenTokens()
+    const tools = await world.run(["tools", "demo"])
+    assert.strictEqual(tools.code, 0, tools.stderr)
+    assert.strictEqual(world.browsersOpened(), 2)
+  })
+
   it("sends state, PKCE S256 and the resource, and the resource with the code again", async () => {
     await world.run(["auth", "login", "demo"])
     const [asked] = world.authorizationServer.authorizations

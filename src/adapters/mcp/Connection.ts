@@ -1,5 +1,6 @@
 import type { Client, Transport } from "@modelcontextprotocol/client"
-import type { Effect, Scope } from "effect"
+import { Effect, type Scope } from "effect"
+import { ClientIdentity } from "../../ports/ClientIdentity.ts"
 import type { McpError } from "../../ports/McpConnector.ts"
 import type { Explain, Sdk } from "./ErrorOfClient.ts"
 
@@ -20,21 +21,25 @@ export type OpenConnection<E> = Effect.Effect<Connection, McpError | E, Scope.Sc
 export const forever = 2_147_483_647
 
 /**
- * Makes a client of the SDK that negotiates revision 2026-07-28 or an older one. It offers the server no sampling, no
- * elicitation, and no roots.
+ * Makes a client of the SDK with the name of {@link ClientIdentity}. It negotiates revision 2026-07-28 or an older one, and
+ * offers the server no sampling, no elicitation, and no roots.
  *
  * @param options.probeTimeout milliseconds until a server that does not answer the probe counts as an older one
  */
 export const makeClient = (
   sdk: Sdk,
   options: { readonly version: string; readonly probeTimeout?: number }
-): Client =>
-  new sdk.Client(
-    { name: "mcp-cli", version: options.version },
-    {
-      versionNegotiation: { mode: "auto", probe: { timeoutMs: options.probeTimeout ?? forever } },
-      listMaxPages: 1000
-    }
+): Effect.Effect<Client> =>
+  Effect.map(
+    ClientIdentity,
+    ({ name }) =>
+      new sdk.Client(
+        { name, version: options.version },
+        {
+          versionNegotiation: { mode: "auto", probe: { timeoutMs: options.probeTimeout ?? forever } },
+          listMaxPages: 1000
+        }
+      )
   )
 
 /** Calls `callback` when a client or a transport has closed. */

@@ -94,7 +94,7 @@ const openStreamable = Effect.fnUntraced(function* <E>(
 ): Effect.fn.Return<Connection | McpError, McpError | E, Scope.Scope> {
   const { explain, operations, http, timeout, sdk, server } = options
   const transport = makeTransport(sdk, server.url, withoutStandingStream(http.fetch))
-  const client = makeClient(sdk, options)
+  const client = yield* makeClient(sdk, options)
   const { alive, end } = watched(client)
   yield* closeOnExit(() => transport.close())
   yield* Effect.addFinalizer(() =>
@@ -143,7 +143,7 @@ const openSse = Effect.fnUntraced(function* <E>(
 ): Effect.fn.Return<Connection, McpError | E, Scope.Scope> {
   const { explain, operations, http, timeout, sdk, server } = options
   const transport = new sdk.SSEClientTransport(server.url, { fetch: http.fetch })
-  const client = makeClient(sdk, options)
+  const client = yield* makeClient(sdk, options)
   const { alive } = watched(client)
   yield* closeOnExit(() => transport.close())
   // The stream is the session: the SDK must not open another stream, which would be a new session.

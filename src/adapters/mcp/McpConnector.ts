@@ -1,5 +1,6 @@
 import { Duration, Effect, Layer, type Scope } from "effect"
 import { hasOwnAuthorization, type RemoteServer, type StdioServer } from "../../domain/Server.ts"
+import { ClientIdentity } from "../../ports/ClientIdentity.ts"
 import { McpConnector, type McpError, type McpSession, type Send } from "../../ports/McpConnector.ts"
 import { withConfiguredHeaders } from "./ConfiguredHeaders.ts"
 import { refusingRedirects } from "./RedirectRule.ts"
@@ -70,5 +71,14 @@ export const layer = (options: McpConnectorOptions): Layer.Layer<McpConnector> =
     return yield* makeSession<never>({ server: server.name, open, operations, timeout })
   })
 
-  return Layer.succeed(McpConnector, McpConnector.of({ connectHttp, connectStdio }))
+  return Layer.effect(
+    McpConnector,
+    Effect.map(ClientIdentity, (identity) => {
+      const identified = Effect.provideService(ClientIdentity, identity)
+      return McpConnector.of({
+        connectHttp: (server, send) => identified(connectHttp(server, send)),
+        connectStdio: (server) => identified(connectStdio(server))
+      })
+    })
+  )
 }

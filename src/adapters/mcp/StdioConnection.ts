@@ -106,7 +106,7 @@ const start = Effect.fnUntraced(function* (
     hasCode(error) && "syscall" in error ? cannotStart(server, String(error.code)) : explainSdk(error, hint)
 
   let alive = true
-  const client = makeClient(sdk, { version: options.version, probeTimeout })
+  const client = yield* makeClient(sdk, { version: options.version, probeTimeout })
   whenClosed(transport, () => {
     alive = false
   })

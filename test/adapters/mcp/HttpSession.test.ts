@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Option, Redacted, Scope } from "effect"
+import { Effect, Exit, Layer, Option, Redacted, Scope } from "effect"
 import { vi } from "vitest"
+import { ClientIdentity } from "../../../src/ports/ClientIdentity.ts"
 import { McpError } from "../../../src/ports/McpConnector.ts"
 import { legacyServer, listenWith, modernServer, sseServer } from "./McpServers.ts"
 import { connect, connector, httpServer, way } from "./McpWorld.ts"
@@ -44,6 +45,21 @@ describe("a session over streamable HTTP", () => {
         "io.modelcontextprotocol/clientInfo": { name: "mcp-cli", version: "9.8.7" }
       })
     }).pipe(Effect.provide(connector))
+  )
+
+  it.effect("introduces the product that the program provides", () =>
+    Effect.gen(function* () {
+      const { requests, send } = way()
+      yield* inScope(Effect.flatMap(modernServer(), (url) => connect(httpServer(url), send)))
+      const body = yield* Effect.promise(() => requests[0]!.text())
+      assert.deepInclude(JSON.parse(body).params["_meta"], {
+        "io.modelcontextprotocol/clientInfo": { name: "Example Chat", version: "9.8.7" }
+      })
+    }).pipe(
+      Effect.provide(
+        connector.pipe(Layer.provide(Layer.succeed(ClientIdentity, { name: "Example Chat" })), Layer.fresh)
+      )
+    )
   )
 
   it.effect("takes four for an older server, opens no standing stream, and ends its session", () =>

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Redacted } from "effect"
 import * as ClientRegistrar from "../../../src/adapters/oauth/ClientRegistrar.ts"
 import { AuthorizationServerMetadata } from "../../../src/domain/AuthorizationServer.ts"
+import { ClientIdentity } from "../../../src/ports/ClientIdentity.ts"
 import { ClientRegistrar as Port } from "../../../src/ports/ClientRegistrar.ts"
 import { wire } from "./Wire.ts"
 
@@ -38,6 +39,42 @@ describe("registration", () => {
         scope: "read"
       })
       assert.deepInclude(client, { clientId: "new", authenticationMethod: "none" })
+    })
+  )
+
+  it.effect("introduces the product that the program provides, for where its browser comes back to", () =>
+    Effect.gen(function* () {
+      const network = wire({ [`${as}/register`]: () => Response.json({ client_id: "new" }, { status: 201 }) })
+      const identity = Layer.succeed(ClientIdentity, {
+        name: "Example Chat",
+        logoUri: new URL("https://chat.example/logo.png"),
+        clientUri: new URL("https://chat.example/"),
+        softwareId: "c0ffee",
+        softwareVersion: "4.2"
+      })
+      const registering = (redirectUri: string) =>
+        Port.use((service) =>
+          service.register({
+            server: "notion",
+            metadata: new AuthorizationServerMetadata({ ...metadata, ...offered }),
+            redirectUri: new URL(redirectUri),
+            scopes: []
+          })
+        )
+      yield* Effect.andThen(
+        registering("https://chat.example/callback"),
+        registering("http://127.0.0.1:3000/callback")
+      ).pipe(Effect.provide(ClientRegistrar.layer.pipe(Layer.provide(Layer.merge(identity, network.layer)))))
+      const [web, native] = network.sent.map(({ body }) => JSON.parse(body ?? ""))
+      assert.deepInclude(web, {
+        client_name: "Example Chat",
+        application_type: "web",
+        logo_uri: "https://chat.example/logo.png",
+        client_uri: "https://chat.example/",
+        software_id: "c0ffee",
+        software_version: "4.2"
+      })
+      assert.strictEqual(native.application_type, "native")
     })
   )
 
