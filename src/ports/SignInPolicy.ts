@@ -6,6 +6,11 @@ export interface SignInPolicySettings {
   readonly pendingLifetime: Duration.Duration
   /** Sign-ins that one process remembers as used. Older ones are refused by what the store remembers. */
   readonly maxUsedInProcess: number
+  /**
+   * Revokes a credential that a sign-in replaces. Turn it off for authorization servers that revoke all tokens of a user
+   * and client together: the revocation would end the new sign-in as well.
+   */
+  readonly revokesReplaced: boolean
   /** Time that the process waits, when it ends, for the revocation of replaced credentials. */
   readonly revocationTimeout: Duration.Duration
 }
@@ -16,6 +21,7 @@ export const defaultSignInPolicy: SignInPolicySettings = {
   pendingLifetime: Duration.minutes(10),
   // About 2 MB. One process would have to complete 16 sign-ins a second to exceed it within the lifetime.
   maxUsedInProcess: 10_000,
+  revokesReplaced: true,
   // As for the deregistration of a client: the user who ended the program is waiting.
   revocationTimeout: Duration.seconds(5)
 }

@@ -67,7 +67,7 @@ export const layer: Layer.Layer<
     const credentials = yield* Credentials
     const tokenEndpoint = yield* TokenEndpoint
     const policy = yield* TokenPolicy
-    const { revocationTimeout } = yield* SignInPolicy
+    const { revocationTimeout, revokesReplaced } = yield* SignInPolicy
     const used = yield* makeUsedSignIns
     const revocations = yield* FiberSet.make<void>()
     // A command that ends right after the sign-in gives the revocation a moment.
@@ -105,7 +105,7 @@ export const layer: Layer.Layer<
       const used = pending && { state: pending.state, until: pending.expiresAt }
       const credential = draft.signedIn(replaced, result, used)
       yield* credentials.save(key, credential)
-      if (replaced !== undefined) {
+      if (replaced !== undefined && revokesReplaced) {
         yield* FiberSet.run(revocations, revokeReplaced(server, key, replaced, credential))
       }
       return { credential, tokens: result.tokens }

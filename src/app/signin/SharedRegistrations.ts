@@ -14,12 +14,11 @@ export interface SharedRegistrations {
     redirectUri: URL
   ) => Effect.Effect<SignInClient, RegistrationError | NetworkError | StorageError, ClientRegistrar>
   /** Removes a client that its server has forgotten. */
-  readonly forget: (
-    issuer: string,
-    redirectUri: string,
-    clientId: string
-  ) => Effect.Effect<void, StorageError>
+  readonly forget: ClientRegistrations["Service"]["remove"]
 }
+
+const isSubset = (scopes: ReadonlyArray<string>, of: ReadonlyArray<string> | undefined): boolean =>
+  of !== undefined && scopes.every((scope) => of.includes(scope))
 
 /** @see SharedRegistrations */
 export const makeSharedRegistrations: Effect.Effect<
@@ -28,6 +27,8 @@ export const makeSharedRegistrations: Effect.Effect<
   ClientRegistrations | Scope.Scope
 > = Effect.gen(function* () {
   const registrations = yield* ClientRegistrations
+  /** The scopes that clients were registered for, if their servers allowed fewer. Registering again would not help. */
+  const narrowed = new Map<string, ReadonlyArray<string>>()
   const mutexes = yield* RcMap.make({ lookup: (_: string) => Semaphore.make(1) })
 
   const choose = Effect.fnUntraced(function* (context: SignInContext, redirectUri: URL) {
@@ -35,7 +36,8 @@ export const makeSharedRegistrations: Effect.Effect<
     const key = { issuer, redirectUri: redirectUri.href }
     const now = yield* Clock.currentTimeMillis
     const shared = Option.getOrUndefined(yield* registrations.get(key))
-    const usable = usableRegistration(shared, scopes, now)
+    const isNarrowed = shared !== undefined && isSubset(scopes, narrowed.get(shared.clientId))
+    const usable = usableRegistration(shared, isNarrowed ? [] : scopes, now)
     if (usable !== undefined) return { registration: usable.shared, isReused: true }
     const { known } = context
     if (known !== undefined && known.redirectUri === redirectUri.href) {
@@ -44,11 +46,11 @@ export const makeSharedRegistrations: Effect.Effect<
       return { registration: known, isReused: true }
     }
     // A client for the scopes of all accounts, so that they do not replace each other's.
-    const registration = yield* registerClient(context, {
-      redirectUri,
-      scopes: [...new Set([...(shared?.scopes ?? []), ...scopes])]
-    })
+    const requested = [...new Set([...(shared?.scopes ?? []), ...scopes])]
+    const registration = yield* registerClient(context, { redirectUri, scopes: requested })
     yield* registrations.put(key, registration)
+    if (shared !== undefined) narrowed.delete(shared.clientId)
+    if (!registration.mayRequest(requested)) narrowed.set(registration.clientId, requested)
     return { registration: registration.shared, isReused: false }
   })
 
@@ -59,6 +61,6 @@ export const makeSharedRegistrations: Effect.Effect<
         Effect.flatMap(RcMap.get(mutexes, name), (mutex) => mutex.withPermit(choose(context, redirectUri)))
       )
     },
-    forget: (issuer, redirectUri, clientId) => registrations.remove({ issuer, redirectUri }, clientId)
+    forget: registrations.remove
   }
 })

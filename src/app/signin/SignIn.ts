@@ -184,7 +184,17 @@ const make = <R>(grants: GrantFlows<SignInError, Services | R>) =>
     })
 
     const forgetClient = ({ draft, redirectUri }: PendingSignIn) =>
-      registrations.forget(draft.issuer, redirectUri, draft.registration.clientId)
+      registrations.forget({ issuer: draft.issuer, redirectUri }, draft.registration.clientId)
+
+    const beginWithNewClient = (context: SignInContext, redirectUri: URL) => {
+      const withoutKnown = { ...context, known: undefined }
+      // Another sign-in may have registered it a moment ago: not one that the server could have forgotten.
+      const target = Effect.map(clientFor(withoutKnown, redirectUri), ({ client }) => ({
+        client: { ...client, isReused: false },
+        redirectUri
+      }))
+      return beginAuthorization(withoutKnown, target)
+    }
 
     const begin = Effect.fn("SignIn.begin")(function* (request: BeginRequest) {
       const { account, server } = request
@@ -193,12 +203,14 @@ const make = <R>(grants: GrantFlows<SignInError, Services | R>) =>
       if (!isRedirectUri(redirectUri)) return yield* refusePending(key, "redirect URI")
       const { context, grant } = yield* prepareSignIn(request, key, yield* load(server, key))
       if (grant._tag !== "AuthorizationCode") return yield* refusePending(key, "no redirect")
-      const { isStale, pending } = yield* beginAuthorization(context, clientFor(context, redirectUri))
-      if (!isStale) return pending
-      yield* forgetClient(pending)
-      const withoutKnown = { ...context, known: undefined }
-      const again = yield* beginAuthorization(withoutKnown, clientFor(withoutKnown, redirectUri))
-      return again.pending
+      const { pending } = yield* beginAuthorization(context, clientFor(context, redirectUri)).pipe(
+        Effect.catchTag("StaleRegistration", ({ clientId, issuer }) =>
+          registrations
+            .forget({ issuer, redirectUri: redirectUri.href }, clientId)
+            .pipe(Effect.andThen(beginWithNewClient(context, redirectUri)))
+        )
+      )
+      return pending
     }, Effect.provideContext(services))
 
     const complete = Effect.fn("SignIn.complete")(function* (
@@ -214,7 +226,7 @@ const make = <R>(grants: GrantFlows<SignInError, Services | R>) =>
         Effect.tapError((error) =>
           error._tag === "StaleRegistration" ||
           (error._tag === "TokenRequestError" && error.reason._tag === "InvalidClient")
-            ? forgetClient(pending)
+            ? Effect.ignore(forgetClient(pending), { log: "Debug" })
             : Effect.void
         )
       )

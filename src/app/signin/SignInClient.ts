@@ -134,6 +134,12 @@ export const rejectionOf = (
     case "MetadataDocument":
       return new ClientRejected({ server: name, hasSecret: false, metadataUrl: draft.registration.clientId })
     case "Dynamic":
-      return isReused ? new StaleRegistration({ server: name, issuer: draft.issuer }) : error
+      return isReused
+        ? new StaleRegistration({
+            server: name,
+            issuer: draft.issuer,
+            clientId: draft.registration.clientId
+          })
+        : error
   }
 }

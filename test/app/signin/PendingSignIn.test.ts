@@ -1,11 +1,13 @@
 import { inspect } from "node:util"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Option, Redacted, Schema } from "effect"
+import { Effect, Fiber, Layer, Option, Redacted, Schema } from "effect"
 import { TestClock } from "effect/testing"
 import { ScriptedAuthorizationServer } from "../../../src/adapters/scripted/ScriptedAuthorizationServer.ts"
+import { DynamicRegistration } from "../../../src/domain/ClientRegistration.ts"
 import { CredentialKey } from "../../../src/domain/CredentialKey.ts"
 import { PendingSignIn, PendingSignInJson } from "../../../src/domain/PendingSignIn.ts"
 import type { RemoteServer } from "../../../src/domain/Server.ts"
+import { ClientRegistrar } from "../../../src/ports/ClientRegistrar.ts"
 import { CredentialLock } from "../../../src/ports/CredentialLock.ts"
 import { CredentialStore } from "../../../src/ports/CredentialStore.ts"
 import { InvalidClient, Refused } from "../../../src/ports/TokenEndpoint.ts"
@@ -299,6 +301,30 @@ describe("the dynamic client of sign-ins in two steps", () => {
       assert.strictEqual(yield* clientFor("read", "write"), "dynamic-2")
     }).pipe(Effect.provide(network()), Effect.scoped)
   )
+
+  it.effect("is registered once at a server that allows it fewer scopes than were requested", () => {
+    const narrowing = Layer.effect(
+      ClientRegistrar,
+      Effect.map(ClientRegistrar, (real) =>
+        ClientRegistrar.of({
+          ...real,
+          register: (options) =>
+            Effect.map(
+              real.register(options),
+              (registration) => new DynamicRegistration({ ...registration, scopes: ["read"] })
+            )
+        })
+      )
+    )
+    return Effect.gen(function* () {
+      const replica = yield* startReplica
+      const clientFor = (...scopes: ReadonlyArray<string>) =>
+        Effect.map(replica.begin({ ...request, scopes }), (_) => _.draft.registration.clientId)
+      assert.strictEqual(yield* clientFor("read", "write"), "dynamic-1")
+      assert.strictEqual(yield* clientFor("write"), "dynamic-1")
+      assert.strictEqual(yield* clientFor("admin"), "dynamic-2")
+    }).pipe(Effect.provide(Layer.provideMerge(narrowing, network())), Effect.scoped)
+  })
 
   it.effect("is registered again, once, if the authorization endpoint has forgotten it", () => {
     let isForgotten = false

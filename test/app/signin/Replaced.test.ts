@@ -113,7 +113,9 @@ describe("a credential that a sign-in replaces", () => {
           put: (key, credential) =>
             isFull
               ? Effect.fail(
-                  new StorageError({ reason: new BackendError({ backend: "memory", detail: "full" }) })
+                  new StorageError({
+                    reason: new BackendError({ backend: real.description.backend, detail: "full" })
+                  })
                 )
               : real.put(key, credential)
         })

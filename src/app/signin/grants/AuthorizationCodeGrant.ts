@@ -3,6 +3,7 @@ import { type AuthorizationFlow, authorizationUrl } from "../../../domain/Author
 import type { AuthorizationResponse } from "../../../domain/AuthorizationResponse.ts"
 import { withAuthenticationMethod } from "../../../domain/ClientRegistration.ts"
 import { PendingSignIn } from "../../../domain/PendingSignIn.ts"
+import { StaleRegistration } from "../../../domain/PendingSignInError.ts"
 import type { RemoteServer } from "../../../domain/Server.ts"
 import { CallbackRejected, PkceUnsupported, SignInRefused } from "../../../domain/SignInError.ts"
 import { DiscoveryError } from "../../../ports/Discovery.ts"
@@ -57,6 +58,18 @@ const isForgotten = Effect.fn("AuthorizationCodeGrant.isForgotten")(function* (u
   return [400, 401].includes(answer.success.status)
 })
 
+/** The URL that the browser opens. Fails with `StaleRegistration` if the server has forgotten a reused client. */
+const urlToOpen = Effect.fnUntraced(function* (
+  { authorizationServer: { issuer }, server }: SignInContext,
+  request: AuthorizationFlow,
+  { isReused, registration: { clientId } }: SignInClient
+) {
+  const url = authorizationUrl(request)
+  return isReused && (yield* isForgotten(url))
+    ? yield* new StaleRegistration({ server: server.name, issuer, clientId })
+    : url
+})
+
 /**
  * Begins an authorization code flow (RFC 6749 §4.1.1, RFC 7636): everything up to the point where the user approves.
  *
@@ -92,7 +105,7 @@ export const beginAuthorization = Effect.fn("AuthorizationCodeGrant.begin")(func
     extraAuthParams,
     secrets
   }
-  const url = authorizationUrl(request)
+  const url = yield* urlToOpen(context, request, client)
   const { pendingLifetime } = yield* SignInPolicy
   const pending = new PendingSignIn({
     server: server.name,
@@ -109,7 +122,7 @@ export const beginAuthorization = Effect.fn("AuthorizationCodeGrant.begin")(func
     isResponseIssuerRequired: responseIssuerRequired,
     expiresAt: (yield* Clock.currentTimeMillis) + Duration.toMillis(pendingLifetime)
   })
-  return { pending, target, isStale: client.isReused && (yield* isForgotten(url)) }
+  return { pending, target }
 })
 
 /** Exchanges the code (RFC 6749 §4.1.3). */

@@ -40,7 +40,7 @@ const attempt = Effect.fn("DeviceCodeGrant.attempt")(function* (context: SignInC
     const { reason } = error
     // A client of an earlier sign-in may have been registered without the device grant.
     return isReused && reason._tag === "Refused" && reason.error === "unauthorized_client"
-      ? new StaleRegistration({ server: server.name, issuer })
+      ? new StaleRegistration({ server: server.name, issuer, clientId: registration.clientId })
       : rejectionOf({ server, draft, isReused }, error)
   }
   const devices = yield* DeviceAuthorization

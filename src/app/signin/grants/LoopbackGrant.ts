@@ -4,7 +4,6 @@ import {
   readAuthorizationResponse
 } from "../../../domain/AuthorizationResponse.ts"
 import type { PendingSignIn } from "../../../domain/PendingSignIn.ts"
-import { StaleRegistration } from "../../../domain/PendingSignInError.ts"
 import { accountName, SignInTimedOut } from "../../../domain/SignInError.ts"
 import { Browser } from "../../../ports/Browser.ts"
 import { type BoundListener, CallbackListener } from "../../../ports/CallbackListener.ts"
@@ -69,8 +68,7 @@ const awaitCallback = Effect.fn("LoopbackGrant.awaitCallback")(function* (
 
 const attempt = Effect.fn("LoopbackGrant.attempt")(function* (context: SignInContext) {
   const { key, server } = context
-  const { isStale, pending, target } = yield* beginAuthorization(context, bindAndRegister(context))
-  if (isStale) return yield* new StaleRegistration({ server: server.name, issuer: pending.draft.issuer })
+  const { pending, target } = yield* beginAuthorization(context, bindAndRegister(context))
   const user = yield* UserInteraction
   yield* user.askToSignIn(accountName(server.name, key.account), pending.url)
   yield* Browser.use((browser) => browser.open(pending.url)).pipe(
