@@ -263,17 +263,25 @@ describe("the dynamic client of sign-ins in two steps", () => {
         { concurrency: "unbounded" }
       )
     )
+  const registeringSlowly = Layer.effect(
+    ClientRegistrar,
+    Effect.map(ClientRegistrar, (real) =>
+      ClientRegistrar.of({ ...real, register: (options) => Effect.delay(real.register(options), "1 second") })
+    )
+  )
   const clientIds = (all: ReadonlyArray<PendingSignIn>) => [
     ...new Set(all.map(({ draft }) => draft.registration.clientId))
   ]
 
   it.effect("is registered once for eight users, abandoned clicks included", () =>
     Effect.gen(function* () {
-      const all = yield* begins(8)
+      const beginning = yield* Effect.forkChild(begins(8))
+      yield* TestClock.adjust("1 second")
+      const all = yield* Fiber.join(beginning)
       assert.deepEqual(clientIds(all), ["dynamic-1"])
       assert.strictEqual((yield* counts).registrations, 1)
       assert.lengthOf(new Set(all.map(({ state }) => Redacted.value(state))), 8)
-    }).pipe(Effect.provide(network()), Effect.scoped)
+    }).pipe(Effect.provide(Layer.provideMerge(registeringSlowly, network())), Effect.scoped)
   )
 
   it.effect("is another one for another redirect URI, and for another issuer", () =>
