@@ -13,7 +13,7 @@ export class BrowserError extends Schema.TaggedError<BrowserError>()("BrowserErr
 export class Browser extends Context.Service<
   Browser,
   {
-    /** Opens an `https:` URL, or an `http:` one on loopback, never through a shell; returns once it has started. */
+    /** Opens an `https:` URL, or an `http:` one on loopback. Never uses a shell. Returns once the browser has started. */
     readonly open: (url: URL) => Effect.Effect<void, BrowserError>
   }
 >()("mcp-cli-oauth/ports/Browser") {}

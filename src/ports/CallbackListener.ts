@@ -18,28 +18,28 @@ export class ListenError extends Schema.TaggedError<ListenError>()("ListenError"
   }
 }
 
-/** A listener that is bound. */
+/** A bound listener. */
 export interface BoundListener {
   /** Where it listens, with its real port. */
   readonly redirectUri: URL
   /**
-   * Answers requests until one of them is this flow's, and gives what that one means. GET on the exact path only;
-   * anything `Foreign` is answered 400 and does not end it.
+   * Answers requests until one is the callback of this sign-in, and returns it. Accepts GET on the exact path only. A
+   * `Foreign` request gets 400, and the listener keeps waiting.
    */
   readonly receive: (
     read: (parameters: URLSearchParams) => AuthorizationResponse
   ) => Effect.Effect<Exclude<AuthorizationResponse, { readonly _tag: "Foreign" }>>
 }
 
-/** Waits on loopback for the browser to come back (RFC 8252 §7.3). */
+/** Receives the callback on loopback (RFC 8252 §7.3). */
 export class CallbackListener extends Context.Service<
   CallbackListener,
   {
     /**
-     * Binds a listener until the scope closes, on loopback only; for `localhost` on 127.0.0.1 and ::1.
+     * Binds a listener on loopback until the scope closes; for `localhost` on 127.0.0.1 and ::1.
      *
-     * @param portMayMove another free port will do where this one is taken (RFC 8252 §7.3): the client is not
-     *   registered for this one yet.
+     * @param portMayMove if the port is taken, binds another free one (RFC 8252 §7.3). Set if the client is not registered
+     *   for the port yet.
      */
     readonly bind: (options: {
       readonly server: string

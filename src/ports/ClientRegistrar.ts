@@ -36,7 +36,7 @@ export class RegistrationError extends Schema.TaggedError<RegistrationError>()("
   }
 }
 
-/** Registers clients at an authorization server (RFC 7591), and takes registrations back (RFC 7592). */
+/** Registers clients at authorization servers (RFC 7591), and deregisters them (RFC 7592). */
 export class ClientRegistrar extends Context.Service<
   ClientRegistrar,
   {
@@ -45,18 +45,14 @@ export class ClientRegistrar extends Context.Service<
       readonly metadata: AuthorizationServerMetadata
       readonly redirectUri: URL
       readonly scopes: ReadonlyArray<string>
-      /** The client asks for device codes too (RFC 8628). */
+      /** The client also uses the device grant (RFC 8628). */
       readonly deviceCode?: boolean
-      /** The client's tokens are always to be bound to a key (RFC 9449 §5.2). */
+      /** All tokens of the client will be bound to a key (RFC 9449 §5.2). */
       readonly dpop?: boolean
-      /** Where a user registers clients, if that is known. */
+      /** Where a user registers clients, for the error message. Absent: not known. */
       readonly registerAt?: string
     }) => Effect.Effect<DynamicRegistration, RegistrationError | NetworkError>
-    /**
-     * Asks the server to forget a client (RFC 7592 §2.3), once.
-     *
-     * @returns whether it has; false where the server did not say how
-     */
+    /** Deregisters a client (RFC 7592 §2.3). False if the server refused or offers no deregistration. Sent once. */
     readonly deregister: (registration: DynamicRegistration) => Effect.Effect<boolean, NetworkError>
   }
 >()("mcp-cli-oauth/ports/ClientRegistrar") {}

@@ -11,7 +11,7 @@ import { ClientRegistrar, RegistrationError } from "../../ports/ClientRegistrar.
 import { discardBody, HttpTransport, NetworkError } from "../../ports/HttpTransport.ts"
 import { readBody } from "../http/BoundedBody.ts"
 
-/** What a server that registered a client says of it (RFC 7591 §3.2.1), as far as this client uses it. */
+/** The client information response (RFC 7591 §3.2.1), as far as this client uses it. */
 const Registered = Schema.fromJsonString(
   Schema.Struct({
     client_id: Schema.NonEmptyString,
@@ -19,15 +19,15 @@ const Registered = Schema.fromJsonString(
     client_secret_expires_at: Schema.optionalKey(Schema.NullOr(Schema.Finite)),
     token_endpoint_auth_method: Schema.optionalKey(Schema.NullOr(Schema.String)),
     scope: Schema.optionalKey(Schema.Unknown),
-    // RFC 7592 §3: a server may say anything here, and the client is registered all the same.
+    // RFC 7592 §3. A value that cannot be used does not fail the registration.
     registration_client_uri: Schema.optionalKey(Schema.Unknown),
     registration_access_token: Schema.optionalKey(Schema.Unknown)
   })
 )
 
 /**
- * How a client is taken back; absent where the server did not say, or names a place that no token may go to: any other
- * than the registration endpoint's own origin, since a server could have us delete what is not its own.
+ * How to deregister a client. Absent if the server did not say, or named another origin than that of its registration
+ * endpoint: it could make us send a token, or delete something, elsewhere.
  */
 const managementOf = (
   { registration_access_token: accessToken, registration_client_uri: address }: typeof Registered.Type,
@@ -42,41 +42,66 @@ const managementOf = (
     : { url: url.href, accessToken: Redacted.make(accessToken) }
 }
 
-/** How long a server may take to forget a client: somebody waits who has no use for the answer. */
+/** Timeout of a deregistration in milliseconds. The user is waiting and has no use for the answer. */
 const shutdownTimeout = 5000
 
-/** Why it did not (RFC 7591 §3.2.2). */
+/** The error response (RFC 7591 §3.2.2). */
 const RegistrationRefusal = Schema.fromJsonString(
   Schema.Struct({ error: Schema.NonEmptyString, error_description: Schema.optionalKey(Schema.Unknown) })
 )
 
-/** A program on a user's machine can keep no secret (RFC 8252 §8.5): none is asked for, where the server allows. */
+/** A program on a user's machine cannot keep a secret (RFC 8252 §8.5), so `none` is requested if the server allows it. */
 const usableMethods = ["none", "client_secret_basic", "client_secret_post"] as const
 
-const methodToAskFor = ({
+const methodToRequest = ({
   token_endpoint_auth_methods_supported: supported
 }: AuthorizationServerMetadata): ClientAuthenticationMethod =>
   usableMethods.find((method) => supported === undefined || supported.includes(method)) ?? "none"
 
 /**
- * The method of a client as the server registered it: it may have changed what was asked for (RFC 7591 §3.2.1).
- * Absent: one that this client cannot use.
+ * The method that the server registered, which may differ from the requested one (RFC 7591 §3.2.1). Undefined: this client
+ * cannot use it.
  */
 const methodGiven = (
   { client_secret, token_endpoint_auth_method: given }: typeof Registered.Type,
-  asked: ClientAuthenticationMethod
+  requested: ClientAuthenticationMethod
 ): ClientAuthenticationMethod | undefined => {
   if (given && !usableMethods.some((method) => method === given)) return undefined
   if (!client_secret) return "none"
   return (
-    usableMethods.find((method) => method === given) ?? (asked === "none" ? "client_secret_basic" : asked)
+    usableMethods.find((method) => method === given) ??
+    (requested === "none" ? "client_secret_basic" : requested)
   )
 }
 
-/** The last point in time that a date can name (ECMA-262 §21.4.1.1): a longer life is no life that counts. */
-const endOfTime = 8_640_000_000_000_000
+/** The maximum time value of a date (ECMA-262 §21.4.1.1). Later expiry times count as this one. */
+const maxTime = 8_640_000_000_000_000
 
-/** Dynamic client registration (RFC 7591) as a native application. */
+/** The registration that an answer describes. What it omits is registered as requested. */
+const registrationOf = (
+  answer: typeof Registered.Type,
+  requested: {
+    readonly authenticationMethod: ClientAuthenticationMethod
+    readonly endpoint: URL
+    readonly redirectUri: URL
+    readonly scopes: ReadonlyArray<string>
+  }
+): DynamicRegistration => {
+  const { client_id: clientId, client_secret: secret, client_secret_expires_at: expiresAt, scope } = answer
+  const management = managementOf(answer, requested.endpoint)
+  const scopes = typeof scope === "string" ? scopesOf(scope) : requested.scopes
+  return new DynamicRegistration({
+    clientId,
+    authenticationMethod: requested.authenticationMethod,
+    redirectUri: requested.redirectUri.href,
+    ...(secret ? { clientSecret: Redacted.make(secret) } : {}),
+    ...(secret && expiresAt && expiresAt > 0 ? { secretExpiresAt: Math.min(expiresAt * 1000, maxTime) } : {}),
+    ...(scopes.length === 0 ? {} : { scopes }),
+    ...(management === undefined ? {} : { management })
+  })
+}
+
+/** Dynamic client registration (RFC 7591) and deregistration (RFC 7592). */
 export const layer: Layer.Layer<ClientRegistrar, never, HttpTransport> = Layer.effect(
   ClientRegistrar,
   Effect.gen(function* () {
@@ -102,21 +127,21 @@ export const layer: Layer.Layer<ClientRegistrar, never, HttpTransport> = Layer.e
       if (endpoint === null || !isSecureUrl(endpoint) || hasUserInformation(endpoint)) {
         return yield* refuse("its registration endpoint is no https address without a user name")
       }
-      const asked = methodToAskFor(metadata)
+      const method = methodToRequest(metadata)
       const response = yield* transport.send(
         new Request(endpoint, {
           method: "POST",
           headers: { "content-type": "application/json", accept: "application/json" },
           body: JSON.stringify({
             ...clientDescription(identity, redirectUri, { deviceCode: deviceCode === true }),
-            token_endpoint_auth_method: asked,
+            token_endpoint_auth_method: method,
             ...(dpop === true ? { dpop_bound_access_tokens: true } : {}),
             ...(scopes.length === 0 ? {} : { scope: scopes.join(" ") })
           })
         })
       )
       const { origin } = endpoint
-      // A server that is away has refused nothing, and nobody needs to register by hand for it.
+      // An unavailable server has refused nothing, so its user need not register a client by hand.
       if (response.status === 429 || response.status >= 500) {
         yield* discardBody(response)
         return yield* new NetworkError({ origin, detail: `HTTP ${response.status}` })
@@ -148,24 +173,13 @@ export const layer: Layer.Layer<ClientRegistrar, never, HttpTransport> = Layer.e
       const answer = yield* Schema.decodeEffect(Registered)(text).pipe(
         Effect.mapError(() => refuse("its answer holds no client_id"))
       )
-      const authenticationMethod = methodGiven(answer, asked)
+      const authenticationMethod = methodGiven(answer, method)
       if (authenticationMethod === undefined) {
         return yield* refuse(
-          `it wants ${printable(answer.token_endpoint_auth_method ?? "")} at its token endpoint, which this client has not`
+          `it requires ${printable(answer.token_endpoint_auth_method ?? "")} at its token endpoint, which this client does not support`
         )
       }
-      const ends = answer.client_secret_expires_at ?? 0
-      const management = managementOf(answer, endpoint)
-      const registered = typeof answer.scope === "string" ? scopesOf(answer.scope) : scopes
-      return new DynamicRegistration({
-        clientId: answer.client_id,
-        authenticationMethod,
-        redirectUri: redirectUri.href,
-        ...(answer.client_secret ? { clientSecret: Redacted.make(answer.client_secret) } : {}),
-        ...(answer.client_secret && ends > 0 ? { secretExpiresAt: Math.min(ends * 1000, endOfTime) } : {}),
-        ...(registered.length === 0 ? {} : { scopes: registered }),
-        ...(management === undefined ? {} : { management })
-      })
+      return registrationOf(answer, { authenticationMethod, endpoint, redirectUri, scopes })
     })
 
     const deregister = Effect.fn("ClientRegistrar.deregister")(function* ({

@@ -3,7 +3,7 @@ import type { ResolvedAuthorizationServer } from "./ResolvedAuthorizationServer.
 
 const deviceCode = "urn:ietf:params:oauth:grant-type:device_code"
 
-/** Whether an authorization server gives tokens to a client's own right alone, and the client can prove who it is. */
+/** Whether the authorization server offers a client with a secret or key no grant but `client_credentials`. */
 const isForClientAlone = (
   { oauth }: RemoteServer,
   { deviceAuthorizationEndpoint, metadata }: ResolvedAuthorizationServer
@@ -18,8 +18,8 @@ const isForClientAlone = (
 }
 
 /**
- * Whether a client's proof would go to an authorization server that nobody has named: no user sees where, and the
- * configuration says neither that this client acts in its own name nor at which issuer.
+ * Whether a client's secret would reach an authorization server that only the MCP server's metadata names. No user sees
+ * where it goes, and the configuration names neither the grant nor the issuer.
  */
 export const lacksIssuer = (
   server: RemoteServer,
@@ -27,9 +27,9 @@ export const lacksIssuer = (
 ): boolean => server.oauth.issuer === undefined && isForClientAlone(server, authorizationServer)
 
 /**
- * How tokens are come by: as the user or the configuration says; else by a code out of the browser, unless the
- * authorization server offers none and gives device codes, or the client has a right of its own (RFC 8414 §2
- * `grant_types_supported`) at the issuer that the configuration names.
+ * The grant to use: the one that the user or the configuration chose, otherwise the authorization code. If the authorization
+ * server does not offer that (RFC 8414 §2 `grant_types_supported`): the device code, or the client's own credentials at the
+ * issuer that the configuration names.
  */
 export const grantFor = (
   server: RemoteServer,

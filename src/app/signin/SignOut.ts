@@ -12,39 +12,36 @@ import { Credentials } from "../credentials/Credentials.ts"
 import { revokeTokens } from "./Revocation.ts"
 
 /**
- * What a logout came to.
+ * The result of a logout.
  *
- * - `Revoked`: the authorization server has revoked the tokens, and they are forgotten here.
- * - `NotOffered`: they are forgotten here only, since no revocation endpoint is known; they work until they end.
- * - `Nothing`: nobody was signed in to this server as it is configured; what else may be kept for it stays.
+ * - `Revoked`: the authorization server has revoked the tokens, and the credential is removed.
+ * - `NotOffered`: the credential is removed, but no revocation endpoint is known. The tokens stay valid until they expire.
+ * - `Nothing`: there was no sign-in to this server as it is configured now. Records of other configurations stay.
  */
 export type LogoutResult =
   | { readonly _tag: "Revoked"; readonly endpoint: URL }
   | {
       readonly _tag: "NotOffered"
       readonly issuer: string
-      /** End of the access token in milliseconds since the epoch; absent: unknown. */
+      /** When the access token expires, in milliseconds since the epoch. Absent: unknown. */
       readonly expiresAt: number | undefined
-      /** There is a refresh token, which may work for much longer. */
+      /** There is a refresh token, which may stay valid for much longer. */
       readonly refreshable: boolean
     }
   | { readonly _tag: "Nothing" }
 
-/** Ends sign-ins: on this machine alone, or at the authorization server as well. */
+/** Ends sign-ins: on this machine only, or at the authorization server as well. */
 export class SignOut extends Context.Service<
   SignOut,
   {
-    /**
-     * Forgets one account of a server; true where there was something. It asks nothing of a server, and needs no
-     * password.
-     */
+    /** Removes the credential of one account of a server. True if there was one. Needs no network and no password. */
     readonly reset: (server: string, account?: string) => Effect.Effect<boolean, StorageError | LockError>
-    /** Forgets everything that the store holds, its password included, and says what that was. As `reset` otherwise. */
+    /** Removes all credentials and the password of the store, and returns their keys. Needs no network and no password. */
     readonly resetAll: Effect.Effect<ReadonlyArray<CredentialKey>, StorageError | LockError>
     /**
-     * Revokes the tokens of one account of a server (RFC 7009), and then forgets them. Where revoking fails nothing is
-     * forgotten. Interrupted between the two it leaves tokens that are worth nothing, which the next logout, reset or
-     * use clears away.
+     * Revokes the tokens of one account of a server (RFC 7009), and then removes the credential. If the revocation fails,
+     * the credential stays. An interruption between the two leaves revoked tokens, which the next logout, reset or use
+     * removes.
      */
     readonly logout: (
       server: RemoteServer,
@@ -80,17 +77,17 @@ export const layer: Layer.Layer<
       return forgotten
     }).pipe(Effect.withSpan("SignOut.resetAll"))
 
-    /** The client of a credential that is gone is of no more use; that its server forgets it too is a courtesy. */
+    /** Deregisters the client of a removed credential, best effort: nothing will use it again. */
     const deregister = Effect.fnUntraced(function* ({ registration }: Credential) {
       if (registration._tag !== "Dynamic" || registration.management === undefined) return
       const gone = yield* Effect.result(registrar.deregister(registration))
-      const outcome = Result.isSuccess(gone) && gone.success ? "is taken back" : "stays at its server"
+      const outcome = Result.isSuccess(gone) && gone.success ? "is removed" : "stays at its server"
       yield* Effect.logDebug(
         `The registration ${outcome}.${Result.isFailure(gone) ? ` ${gone.failure.message}` : ""}`
       )
     })
 
-    const logoutInTurn = Effect.fn("SignOut.logoutInTurn")(function* (
+    const logoutUnderLock = Effect.fn("SignOut.logoutUnderLock")(function* (
       server: RemoteServer,
       key: CredentialKey
     ): Effect.fn.Return<LogoutResult, StorageError | RevocationFailed> {
@@ -135,7 +132,7 @@ export const layer: Layer.Layer<
 
     const logout = Effect.fn("SignOut.logout")((server: RemoteServer, account?: string) => {
       const key = CredentialKey.of(server.name, account)
-      return lock.withLock(key, "refresh")(logoutInTurn(server, key))
+      return lock.withLock(key, "refresh")(logoutUnderLock(server, key))
     })
 
     return SignOut.of({ reset, resetAll, logout })

@@ -4,26 +4,26 @@ import { SignInRefused, SignInTimedOut } from "../../../domain/SignInError.ts"
 import type { DeviceCode } from "../../../ports/DeviceAuthorization.ts"
 import { type TokenFailure, TokenRequestError } from "../../../ports/TokenEndpoint.ts"
 
-/** What `slow_down` adds to every wait from then on, in milliseconds (RFC 8628 §3.5). */
+/** Added to all further waits after each `slow_down`, in milliseconds (RFC 8628 §3.5). */
 const slowDown = 5000
 
-/** The longest that waits grow to while the server cannot be reached, in milliseconds. */
+/** Maximum wait while the server is unavailable, in milliseconds. */
 const maxBackOff = 60_000
 
-/** How the wait before the next request comes about, in milliseconds. */
+/** What determines the wait before the next request, in milliseconds. */
 interface Pace {
-  /** The least time between two requests, as the server last had it. */
+  /** Minimum time between two requests, as the server last said. */
   readonly interval: number
-  /** Requests in a row that nobody answered. */
+  /** Transient failures in a row. */
   readonly failures: number
-  /** What the server asked to wait at least. */
+  /** Minimum wait that the server requested. */
   readonly retryAfter: number
 }
 
 const waitOf = ({ failures, interval, retryAfter }: Pace): number =>
   Math.max(interval, Math.min(interval * 2 ** failures, maxBackOff), retryAfter)
 
-/** What an answer makes of the pace; none: it is final. */
+/** The pace after a failure. Undefined: the failure is final. */
 const nextPace = (pace: Pace, reason: TokenFailure): Pace | undefined => {
   if (reason._tag === "Transient") {
     return { ...pace, failures: pace.failures + 1, retryAfter: reason.retryAfter ?? 0 }
@@ -40,18 +40,18 @@ const nextPace = (pace: Pace, reason: TokenFailure): Pace | undefined => {
 }
 
 /**
- * Asks for the tokens of a device code until the user has approved (RFC 8628 §3.4 and §3.5): never sooner than the
- * server's interval after the answer before, five seconds later from each `slow_down` on, and twice as long after each
- * request that nobody answered, up to a minute. It can be interrupted while it waits; whether it can while it asks is for
- * `ask` to say.
+ * Repeats the token request of a device code until the user has approved (RFC 8628 §3.4 and §3.5). Waits at least the
+ * server's interval after each answer, five seconds longer after each `slow_down`, and twice as long after each transient
+ * failure, up to a minute. Interruptible while it waits; `request` decides whether it is interruptible too.
  *
- * @param ask one token request with the code; it may also store what it got
- * @returns what `ask` gives; `SignInRefused` where the user said no, `SignInTimedOut` where the code ended first
+ * @param request one token request with the code; may also store the tokens
+ * @returns the result of `request`. Fails with `SignInRefused` if the user denied it, and with `SignInTimedOut` if the code
+ *   expired first.
  */
 export const poll = Effect.fn("DevicePolling.poll")(function* <A, E, R>(
   { account, server }: CredentialKey,
   code: DeviceCode,
-  ask: Effect.Effect<A, E | TokenRequestError, R>
+  request: Effect.Effect<A, E | TokenRequestError, R>
 ): Effect.fn.Return<A, E | TokenRequestError | SignInRefused | SignInTimedOut, R> {
   const startedAt = yield* Clock.currentTimeMillis
   const timedOut = Effect.flatMap(
@@ -64,7 +64,7 @@ export const poll = Effect.fn("DevicePolling.poll")(function* <A, E, R>(
     const left = code.expiresAt - (yield* Clock.currentTimeMillis)
     yield* Effect.sleep(Math.max(0, Math.min(waitOf(pace), left)))
     if ((yield* Clock.currentTimeMillis) >= code.expiresAt) return yield* timedOut
-    const answer = yield* Effect.result(ask)
+    const answer = yield* Effect.result(request)
     if (Result.isSuccess(answer)) return answer.success
     const error = answer.failure
     if (!(error instanceof TokenRequestError)) return yield* Effect.fail(error)
@@ -79,7 +79,7 @@ export const poll = Effect.fn("DevicePolling.poll")(function* <A, E, R>(
       case "expired_token":
         return yield* timedOut
       case "access_denied":
-      // What Microsoft's servers call it.
+      // The error code of Microsoft's servers.
       case "authorization_declined":
         return yield* new SignInRefused({
           server,
