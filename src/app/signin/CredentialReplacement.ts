@@ -10,6 +10,7 @@ import { CredentialLock, type LockError } from "../../ports/CredentialLock.ts"
 import { CredentialStore, type StorageError } from "../../ports/CredentialStore.ts"
 import { SignInPolicy } from "../../ports/SignInPolicy.ts"
 import { TokenEndpoint } from "../../ports/TokenEndpoint.ts"
+import { TokenPolicy } from "../../ports/TokenPolicy.ts"
 import { Credentials } from "../credentials/Credentials.ts"
 import { revocationOfReplaced, revokeTokens } from "./Revocation.ts"
 import type { SignedIn } from "./SignInContext.ts"
@@ -65,6 +66,7 @@ export const layer: Layer.Layer<
     const store = yield* CredentialStore
     const credentials = yield* Credentials
     const tokenEndpoint = yield* TokenEndpoint
+    const policy = yield* TokenPolicy
     const { revocationTimeout, revokesReplaced } = yield* SignInPolicy
     const used = yield* makeUsedSignIns
     const revocations = yield* FiberSet.make<void>()
@@ -86,7 +88,10 @@ export const layer: Layer.Layer<
         if (revocation === undefined) return
         const stored = Option.getOrUndefined(yield* store.get(key))
         if (stored?.tokens?.holds(revocation.tokens.accessToken) === true) return
-        yield* Effect.provideService(revokeTokens(revocation), TokenEndpoint, tokenEndpoint)
+        yield* revokeTokens(revocation).pipe(
+          Effect.provideService(TokenEndpoint, tokenEndpoint),
+          Effect.provideService(TokenPolicy, policy)
+        )
       },
       Effect.ignore({ log: "Debug" })
     )
@@ -99,7 +104,9 @@ export const layer: Layer.Layer<
     ) {
       const used = pending && { state: pending.state, until: pending.expiresAt }
       const credential = draft.signedIn(replaced, result, used)
-      yield* credentials.save(key, credential)
+      const current = yield* credentials.save(key, credential)
+      // The lock was lost, and its next holder has stored another credential.
+      if (current !== credential) return { credential: current, tokens: current.tokens ?? result.tokens }
       if (replaced !== undefined && revokesReplaced) {
         yield* FiberSet.run(revocations, revokeReplaced(server, key, replaced, credential))
       }

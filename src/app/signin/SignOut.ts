@@ -7,8 +7,8 @@ import { ClientRegistrar } from "../../ports/ClientRegistrar.ts"
 import { CredentialLock, type LockError } from "../../ports/CredentialLock.ts"
 import { CredentialStore, type StorageError } from "../../ports/CredentialStore.ts"
 import { TokenEndpoint, type TokenRequestError } from "../../ports/TokenEndpoint.ts"
-import { Credentials } from "../credentials/Credentials.ts"
 import { TokenPolicy } from "../../ports/TokenPolicy.ts"
+import { Credentials } from "../credentials/Credentials.ts"
 import { revokeTokens } from "./Revocation.ts"
 
 /**

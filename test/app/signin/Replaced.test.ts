@@ -9,7 +9,7 @@ import { Credential } from "../../../src/domain/Credential.ts"
 import { TokenSet } from "../../../src/domain/TokenSet.ts"
 import { CredentialStore, StorageError } from "../../../src/ports/CredentialStore.ts"
 import { storageBackends } from "../../../src/ports/StorageBackend.ts"
-import { BackendError } from "../../../src/ports/StorageFailure.ts"
+import { BackendError, Superseded } from "../../../src/ports/StorageFailure.ts"
 import { Malformed, Refused, TokenEndpoint, TokenRequestError } from "../../../src/ports/TokenEndpoint.ts"
 import { byHand, serverNamed, world } from "../World.ts"
 
@@ -130,6 +130,35 @@ describe("a credential that a sign-in replaces", () => {
       yield* Fiber.join(signingIn)
       assert.deepEqual(yield* revoked, [])
     }).pipe(Effect.provide(world({ wrapStore: full })))
+  })
+})
+
+describe("a sign-in that lost its lock to another process", () => {
+  it.effect("returns what that process has stored, and revokes nothing", () => {
+    let winner: Credential | undefined
+    const overtaken = Layer.effect(
+      CredentialStore,
+      Effect.map(CredentialStore, (real) =>
+        CredentialStore.of({
+          ...real,
+          put: (key, credential) =>
+            winner === undefined
+              ? real.put(key, credential)
+              : Effect.andThen(
+                  real.put(key, winner),
+                  Effect.fail(new StorageError({ reason: new Superseded({ server: key.server }) }))
+                )
+        })
+      )
+    )
+    return Effect.gen(function* () {
+      const { credential } = yield* signIn()
+      winner = credential.next({
+        tokens: new TokenSet({ accessToken: Redacted.make("winner"), tokenType: "bearer", obtainedAt: 0 })
+      })
+      assert.deepEqual((yield* signIn()).credential, winner)
+      assert.deepEqual(yield* revoked, [])
+    }).pipe(Effect.provide(world({ wrapStore: overtaken })))
   })
 })
 
