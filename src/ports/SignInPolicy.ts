@@ -7,10 +7,11 @@ export interface SignInPolicySettings {
   /** Sign-ins that one process remembers as used. Older ones are refused by what the store remembers. */
   readonly maxUsedInProcess: number
   /**
-   * Revokes a credential that a sign-in replaces. Turn it off for authorization servers that revoke all tokens of a user
-   * and client together: the revocation would end the new sign-in as well.
+   * When to revoke a credential that a sign-in replaces. Many authorization servers revoke all tokens of a user and client
+   * together, the new ones included, so the default is `other-client`: a sign-in that the user requests while one is
+   * stored registers a new client if it can. `always` is for servers that give each sign-in a grant of its own.
    */
-  readonly revokesReplaced: boolean
+  readonly revokesReplaced: "other-client" | "always" | "never"
   /** Time that the process waits, when it ends, for the revocation of replaced credentials. */
   readonly revocationTimeout: Duration.Duration
 }
@@ -21,7 +22,7 @@ export const defaultSignInPolicy: SignInPolicySettings = {
   pendingLifetime: Duration.minutes(10),
   // About 2 MB. One process would have to complete 16 sign-ins a second to exceed it within the lifetime.
   maxUsedInProcess: 10_000,
-  revokesReplaced: true,
+  revokesReplaced: "other-client",
   // As for the deregistration of a client: the user who ended the program is waiting.
   revocationTimeout: Duration.seconds(5)
 }

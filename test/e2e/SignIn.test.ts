@@ -33,11 +33,14 @@ describe("signing in to a server that is known by its URL alone", () => {
     assert.strictEqual(world.browsersOpened(), 1)
   })
 
-  it("revokes the sign-in that a second one replaces, once, and goes on with the new one", async () => {
-    await world.run(["auth", "login", "demo"])
+  it.each([
+    ["", {}],
+    [" in a browser that is still signed in", { BROWSER_COOKIES: "cookies.json" }]
+  ])("revokes the sign-in that a second one%s replaces, and goes on with the new one", async (_, env) => {
+    await world.run(["auth", "login", "demo"], { env })
     const first = (await world.run(["auth", "token", "demo"])).stdout.trim()
     assert.lengthOf(world.authorizationServer.revocations, 0)
-    assert.strictEqual((await world.run(["auth", "login", "demo"])).code, 0)
+    assert.strictEqual((await world.run(["auth", "login", "demo"], { env })).code, 0)
     const hints = world.authorizationServer.revocations.map(({ parameters }) =>
       parameters.get("token_type_hint")
     )
@@ -46,6 +49,7 @@ describe("signing in to a server that is known by its URL alone", () => {
       (await world.authorizationServer.introspect(token, world.mcpServer.url.href)).active
     assert.isFalse(await isActive(first))
     assert.isTrue(await isActive((await world.run(["auth", "token", "demo"])).stdout.trim()))
+    // The refresh token is valid, too.
     world.mcpServer.rejectSeenTokens()
     const tools = await world.run(["tools", "demo"])
     assert.strictEqual(tools.code, 0, tools.stderr)

@@ -262,11 +262,14 @@ export const startAuthorizationServer = async (
   })
 
   const approve = async (request: IncomingMessage, response: ServerResponse) => {
-    const { params, prompt } = await provider.interactionDetails(request, response)
+    const { grantId, params, prompt } = await provider.interactionDetails(request, response)
     if (prompt.name === "login") {
       return provider.interactionFinished(request, response, { login: { accountId: "demo" } })
     }
-    const grant = new provider.Grant({ accountId: "demo", clientId: params["client_id"] ?? "" })
+    // As in the example of oidc-provider: a browser session has one grant per client.
+    const grant =
+      (grantId === undefined ? undefined : await provider.Grant.find(grantId)) ??
+      new provider.Grant({ accountId: "demo", clientId: params["client_id"] ?? "" })
     const asked = (params["scope"] ?? "").split(" ").filter((scope) => scope !== "")
     grant.addOIDCScope(asked.join(" "))
     grant.addResourceScope(

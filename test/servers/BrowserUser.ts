@@ -6,12 +6,16 @@ export interface Ended {
 }
 
 /**
- * A user without a display: follows redirects from the authorization URL to the end, cookies and all.
+ * A user without a display: follows redirects from the authorization URL to the end, with cookies.
  *
- * @param until the address that is not opened any more, where somebody else answers for it
+ * @param until the address to stop at without opening it
+ * @param cookies the cookies of the browser so far; the new ones are added
  */
-export const followRedirects = async (authorizationUrl: string, until?: string): Promise<Ended> => {
-  const cookies = new Map<string, string>()
+export const followRedirects = async (
+  authorizationUrl: string,
+  until?: string,
+  cookies = new Map<string, string>()
+): Promise<Ended> => {
   let url = authorizationUrl
   for (let hops = 0; hops < 20; hops++) {
     const response = await fetch(url, {

@@ -1,8 +1,13 @@
-import { appendFileSync } from "node:fs"
+import { appendFileSync, existsSync, readFileSync, writeFileSync } from "node:fs"
 import { followRedirects } from "./BrowserUser.ts"
 
 // A browser for `$BROWSER`, without a display: notes that it was opened, and approves by following redirects.
 const url = process.argv[2] ?? ""
 const log = process.env["BROWSER_LOG"]
 if (log !== undefined) appendFileSync(log, `${new URL(url).origin}\n`)
-await followRedirects(url)
+const jar = process.env["BROWSER_COOKIES"]
+const kept = jar !== undefined && existsSync(jar) ? readFileSync(jar, "utf8") : "[]"
+const cookies = new Map(JSON.parse(kept) as ReadonlyArray<[string, string]>)
+await followRedirects(url, undefined, cookies)
+// A browser with a session at the authorization server, from one sign-in to the next.
+if (jar !== undefined) writeFileSync(jar, JSON.stringify([...cookies]))

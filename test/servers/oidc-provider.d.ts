@@ -20,6 +20,7 @@ declare module "oidc-provider" {
       readonly prompt: { readonly name: string; readonly details: Record<string, unknown> }
       readonly params: Record<string, string | undefined>
       readonly grantId?: string
+      readonly grantId?: string
     }>
     interactionFinished(
       request: IncomingMessage,
@@ -27,13 +28,18 @@ declare module "oidc-provider" {
       result: Record<string, unknown>,
       options?: { readonly mergeWithLastSubmission?: boolean }
     ): Promise<void>
-    readonly Grant: new (properties: { readonly accountId: string; readonly clientId: string }) => {
-      addOIDCScope(scope: string): void
-      addResourceScope(resource: string, scope: string): void
-      save(): Promise<string>
+    readonly Grant: {
+      new (properties: { readonly accountId: string; readonly clientId: string }): Grant
+      find(grantId: string): Promise<Grant | undefined>
     }
     readonly AccessToken: { find(token: string): Promise<TokenModel | undefined> }
     readonly ClientCredentials: { find(token: string): Promise<TokenModel | undefined> }
+  }
+
+  interface Grant {
+    addOIDCScope(scope: string): void
+    addResourceScope(resource: string, scope: string): void
+    save(): Promise<string>
   }
 
   interface TokenModel {

@@ -6,12 +6,14 @@ import type { PendingSignIn } from "../../domain/PendingSignIn.ts"
 import { type PendingSignInError, refusePending } from "../../domain/PendingSignInError.ts"
 import type { RemoteServer } from "../../domain/Server.ts"
 import type { TokenSet } from "../../domain/TokenSet.ts"
+import { ClientRegistrar } from "../../ports/ClientRegistrar.ts"
 import { CredentialLock, type LockError } from "../../ports/CredentialLock.ts"
 import { CredentialStore, type StorageError } from "../../ports/CredentialStore.ts"
 import { SignInPolicy } from "../../ports/SignInPolicy.ts"
 import { TokenEndpoint } from "../../ports/TokenEndpoint.ts"
 import { TokenPolicy } from "../../ports/TokenPolicy.ts"
 import { Credentials } from "../credentials/Credentials.ts"
+import { deregisterClient } from "./Deregistration.ts"
 import { revocationOfReplaced, revokeTokens } from "./Revocation.ts"
 import type { SignedIn } from "./SignInContext.ts"
 import { makeUsedSignIns } from "./UsedSignIns.ts"
@@ -58,7 +60,7 @@ export class CredentialReplacement extends Context.Service<
 export const layer: Layer.Layer<
   CredentialReplacement,
   never,
-  CredentialLock | CredentialStore | Credentials | TokenEndpoint
+  ClientRegistrar | CredentialLock | CredentialStore | Credentials | TokenEndpoint
 > = Layer.effect(
   CredentialReplacement,
   Effect.gen(function* () {
@@ -66,6 +68,7 @@ export const layer: Layer.Layer<
     const store = yield* CredentialStore
     const credentials = yield* Credentials
     const tokenEndpoint = yield* TokenEndpoint
+    const registrar = yield* ClientRegistrar
     const policy = yield* TokenPolicy
     const { revocationTimeout, revokesReplaced } = yield* SignInPolicy
     const used = yield* makeUsedSignIns
@@ -84,13 +87,18 @@ export const layer: Layer.Layer<
     /** Best effort, in the background. The store comes first: tokens that it still holds are not revoked. */
     const revokeReplaced = Effect.fn("CredentialReplacement.revokeReplaced")(
       function* (server: RemoteServer, key: CredentialKey, replaced: Credential, current: Credential) {
-        const revocation = revocationOfReplaced(server, replaced, current)
+        const revocation = revocationOfReplaced(server, replaced, current, revokesReplaced)
         if (revocation === undefined) return
         const stored = Option.getOrUndefined(yield* store.get(key))
         if (stored?.tokens?.holds(revocation.tokens.accessToken) === true) return
         yield* revokeTokens(revocation).pipe(
           Effect.provideService(TokenEndpoint, tokenEndpoint),
-          Effect.provideService(TokenPolicy, policy)
+          Effect.provideService(TokenPolicy, policy),
+          Effect.ensuring(
+            replaced.registration.clientId === current.registration.clientId
+              ? Effect.void
+              : Effect.provideService(deregisterClient(replaced), ClientRegistrar, registrar)
+          )
         )
       },
       Effect.ignore({ log: "Debug" })
@@ -107,7 +115,7 @@ export const layer: Layer.Layer<
       const current = yield* credentials.save(key, credential)
       // The lock was lost, and its next holder has stored another credential.
       if (current !== credential) return { credential: current, tokens: current.tokens ?? result.tokens }
-      if (replaced !== undefined && revokesReplaced) {
+      if (replaced !== undefined && revokesReplaced !== "never") {
         yield* FiberSet.run(revocations, revokeReplaced(server, key, replaced, credential))
       }
       return { credential, tokens: result.tokens }

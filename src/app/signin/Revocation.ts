@@ -3,6 +3,7 @@ import type { Credential, OAuthClient } from "../../domain/Credential.ts"
 import { revokesAllOfUser } from "../../domain/ProviderQuirks.ts"
 import type { RemoteServer } from "../../domain/Server.ts"
 import type { TokenSet } from "../../domain/TokenSet.ts"
+import type { SignInPolicySettings } from "../../ports/SignInPolicy.ts"
 import { type RevocationRequest, TokenEndpoint, type TokenRequestError } from "../../ports/TokenEndpoint.ts"
 import { retryTransient } from "./TokenRetry.ts"
 import { withClient } from "./WithClient.ts"
@@ -56,23 +57,26 @@ const addsScopes = (replaced: Credential, current: Credential): boolean => {
  * How to revoke a credential that a sign-in has replaced. None if that could harm the new tokens or a secret:
  *
  * - The new credential has the same token.
- * - Both have the same client, and the server is known to revoke all tokens of a user and client together.
- * - Both have the same client, and the new one adds scopes: a server may have extended the same grant (step-up).
+ * - Both have the same client. A server may revoke all tokens of a user and client together (RFC 7009 §2.1), or may have
+ *   extended the same grant. With the policy `always` only servers that are known to do so are left out, and a sign-in
+ *   that adds scopes (step-up).
  * - The client comes from the configuration, which no longer names it: its secret belongs to another client.
  */
 export const revocationOfReplaced = (
   server: RemoteServer,
   replaced: Credential,
-  current: Credential
+  current: Credential,
+  policy: SignInPolicySettings["revokesReplaced"]
 ): Revocation | undefined => {
   const { tokens } = replaced
   const isConfigured = replaced.isFor(server)
   const endpoint = isConfigured ? replaced.revocationEndpointAt(server)?.href : replaced.revocationEndpoint
-  if (tokens === undefined || endpoint === undefined) return undefined
+  if (policy === "never" || tokens === undefined || endpoint === undefined) return undefined
   if (!isConfigured && replaced.registration._tag === "Configured") return undefined
   const isSameClient =
     replaced.issuer === current.issuer && replaced.registration.clientId === current.registration.clientId
   if (isSameClient) {
+    if (policy === "other-client") return undefined
     if (current.tokens !== undefined && isSameToken(tokens, current.tokens)) return undefined
     if (server.oauth.providerQuirks && revokesAllOfUser(new URL(replaced.tokenEndpoint))) return undefined
     if (addsScopes(replaced, current)) return undefined

@@ -33,6 +33,7 @@ import type { Discovery, DiscoveryError, SignInNotOffered } from "../../ports/Di
 import type { DpopProofs } from "../../ports/DpopProofs.ts"
 import type { HttpTransport, NetworkError } from "../../ports/HttpTransport.ts"
 import type { PkceGenerator } from "../../ports/PkceGenerator.ts"
+import { SignInPolicy } from "../../ports/SignInPolicy.ts"
 import type { TokenEndpoint, TokenRequestError } from "../../ports/TokenEndpoint.ts"
 import type { UserInteraction } from "../../ports/UserInteraction.ts"
 import { Credentials } from "../credentials/Credentials.ts"
@@ -145,6 +146,13 @@ type Storage = CredentialLock | CredentialStore | Credentials
 /** What every grant needs. */
 type Services = Wire | CredentialReplacement.CredentialReplacement
 
+/**
+ * True if a stored sign-in can be revoked once another one replaces it. Its client is not used again then: a server may
+ * revoke all tokens of a user and client together.
+ */
+const isRevocable = (stored: Credential | undefined, server: RemoteServer): boolean =>
+  stored?.tokens?.refreshToken !== undefined && stored.revocationEndpointAt(server) !== undefined
+
 const make = <R>(grants: GrantFlows<SignInError, Services | R>) =>
   Effect.gen(function* () {
     const lock = yield* CredentialLock
@@ -152,6 +160,7 @@ const make = <R>(grants: GrantFlows<SignInError, Services | R>) =>
     const credentials = yield* Credentials
     const services = yield* Effect.context<Services | R>()
     const registrations = yield* makeSharedRegistrations
+    const revokesOtherClients = (yield* SignInPolicy).revokesReplaced === "other-client"
 
     /** Unlocks the store before a user approves anything, so that no approval is wasted. */
     const load = Effect.fnUntraced(function* (server: RemoteServer, key: CredentialKey) {
@@ -168,8 +177,11 @@ const make = <R>(grants: GrantFlows<SignInError, Services | R>) =>
         if (stored !== undefined && adopted !== undefined) return { credential: stored, tokens: adopted }
         const { context, grant } = yield* prepareSignIn(request, key, stored)
         // The record has a flow for the grant of each tag; the compiler does not follow the lookup.
+        const replacesTokens = adopt === undefined && request.moreScopes === undefined
+        const known =
+          replacesTokens && revokesOtherClients && isRevocable(stored, server) ? undefined : context.known
         const flow = grants[grant._tag] as GrantFlow<typeof grant, SignInError, Services | R>
-        return yield* flow(context, grant)
+        return yield* flow({ ...context, known }, grant)
       })
       return yield* lock.withLock(key, "sign-in")(underLock)
     }, Effect.provideContext(services))

@@ -1,4 +1,4 @@
-import { Context, Effect, Layer, Option, Result } from "effect"
+import { Context, Effect, Layer, Option } from "effect"
 import type { Credential } from "../../domain/Credential.ts"
 import { CredentialKey } from "../../domain/CredentialKey.ts"
 import type { RemoteServer } from "../../domain/Server.ts"
@@ -9,6 +9,7 @@ import { CredentialStore, type StorageError } from "../../ports/CredentialStore.
 import { TokenEndpoint, type TokenRequestError } from "../../ports/TokenEndpoint.ts"
 import { TokenPolicy } from "../../ports/TokenPolicy.ts"
 import { Credentials } from "../credentials/Credentials.ts"
+import { deregisterClient } from "./Deregistration.ts"
 import { revokeTokens } from "./Revocation.ts"
 
 /**
@@ -77,15 +78,8 @@ export const layer: Layer.Layer<
       return forgotten
     }).pipe(Effect.withSpan("SignOut.resetAll"))
 
-    /** Deregisters the client of a removed credential, best effort: nothing will use it again. */
-    const deregister = Effect.fnUntraced(function* ({ registration }: Credential) {
-      if (registration._tag !== "Dynamic" || registration.management === undefined) return
-      const gone = yield* Effect.result(registrar.deregister(registration))
-      const outcome = Result.isSuccess(gone) && gone.success ? "is removed" : "stays at its server"
-      yield* Effect.logDebug(
-        `The registration ${outcome}.${Result.isFailure(gone) ? ` ${gone.failure.message}` : ""}`
-      )
-    })
+    const deregister = (credential: Credential) =>
+      Effect.provideService(deregisterClient(credential), ClientRegistrar, registrar)
 
     const logoutUnderLock = Effect.fn("SignOut.logoutUnderLock")(function* (
       server: RemoteServer,

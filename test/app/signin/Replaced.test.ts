@@ -187,7 +187,7 @@ describe("the revocation of a replaced credential", () => {
       ...changes
     })
   const at = (replaced: Credential, current: Credential, server = notion) =>
-    revocationOfReplaced(server, replaced, current)?.revocationEndpoint.href
+    revocationOfReplaced(server, replaced, current, "always")?.revocationEndpoint.href
   const next = credential({ tokens: tokens("two") })
 
   it("goes to the endpoint that was stored with it", () => {
@@ -212,6 +212,18 @@ describe("the revocation of a replaced credential", () => {
     assert.isDefined(at(replaced, next, serverNamed("notion", { providerQuirks: false })))
     const otherClient = new ConfiguredRegistration({ clientId: "other", authenticationMethod: "none" })
     assert.isDefined(at(replaced, credential({ tokens: tokens("two"), registration: otherClient })))
+  })
+
+  it("is requested for another client only, unless the policy says otherwise", () => {
+    assert.isUndefined(revocationOfReplaced(notion, credential(), next, "other-client"))
+    const registration = new DynamicRegistration({
+      clientId: "another",
+      authenticationMethod: "none",
+      redirectUri: "http://localhost:8080/callback"
+    })
+    const other = credential({ tokens: tokens("two"), registration })
+    assert.isDefined(revocationOfReplaced(notion, credential(), other, "other-client"))
+    assert.isUndefined(revocationOfReplaced(notion, credential(), other, "never"))
   })
 
   it("never sends a configured secret to a client or an issuer that the configuration does not name", () => {

@@ -19,6 +19,9 @@ const notion = serverNamed("notion")
 const signIn = (server = notion) => SignIn.use((service) => service.signIn({ server }))
 const opened = Effect.map(ScriptedUser, (user) => user.opened)
 
+/** A sign-in because the stored tokens are of no use, as `AccessTokens` starts it. */
+const signInAgain = SignIn.use((service) => service.signIn({ server: notion, adopt: () => undefined }))
+
 describe("a sign-in", () => {
   it.effect("asks with state, PKCE S256 and the resource, and stores what it got", () =>
     Effect.gen(function* () {
@@ -193,9 +196,18 @@ describe("a sign-in", () => {
   it.effect("uses the client that it registered before", () =>
     Effect.gen(function* () {
       yield* signIn()
-      yield* signIn()
+      yield* signInAgain
       const { counts } = yield* ScriptedAuthorizationServer
       assert.deepInclude(counts, { registrations: 1, codeExchanges: 2 })
+    }).pipe(Effect.provide(world()))
+  )
+
+  it.effect("registers a new client if the user requests it while another sign-in is stored", () =>
+    Effect.gen(function* () {
+      yield* signIn()
+      yield* signIn()
+      const clients = (yield* opened).map((url) => url.searchParams.get("client_id"))
+      assert.deepEqual(clients, ["dynamic-1", "dynamic-2"])
     }).pipe(Effect.provide(world()))
   )
 
@@ -203,7 +215,7 @@ describe("a sign-in", () => {
     Effect.gen(function* () {
       yield* signIn()
       yield* ScriptedAuthorizationServer.use((server) => server.forgetClients)
-      yield* signIn()
+      yield* signInAgain
       const clients = (yield* opened).map((url) => url.searchParams.get("client_id"))
       assert.deepEqual(clients, ["dynamic-1", "dynamic-2"])
     }).pipe(Effect.provide(world({ preflightStatus: 400 })))
@@ -212,7 +224,7 @@ describe("a sign-in", () => {
   it.effect("keeps the client where the address lets no program in: that says nothing of the client", () =>
     Effect.gen(function* () {
       yield* signIn()
-      yield* signIn()
+      yield* signInAgain
       assert.strictEqual((yield* ScriptedAuthorizationServer).counts.registrations, 1)
     }).pipe(Effect.provide(world({ preflightStatus: 403 })))
   )
@@ -226,9 +238,9 @@ describe("a sign-in", () => {
       if (kept.registration._tag !== "Dynamic") return assert.fail()
       const registration = new DynamicRegistration({ ...kept.registration, secretExpiresAt: 60_000 })
       yield* store.put(key, new Credential({ ...kept, registration }))
-      yield* signIn()
+      yield* signInAgain
       yield* TestClock.adjust("2 minutes")
-      yield* signIn()
+      yield* signInAgain
       const clients = (yield* opened).map((url) => url.searchParams.get("client_id"))
       assert.deepEqual(clients, ["dynamic-1", "dynamic-1", "dynamic-2"])
     }).pipe(Effect.provide(world()))
@@ -348,7 +360,8 @@ describe("the client of a sign-in", () => {
         SignIn.use((service) =>
           service.signIn({
             server: notion,
-            challenge: { error: undefined, resourceMetadata: undefined, scope }
+            challenge: { error: undefined, resourceMetadata: undefined, scope },
+            adopt: () => undefined
           })
         )
       yield* challenged("read write")
