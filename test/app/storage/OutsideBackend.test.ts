@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import { ChosenStorage } from "../../../src/app/storage/ChosenStorage.ts"
 import { StorageMove } from "../../../src/app/storage/StorageMove.ts"
+import { advice } from "../../../src/domain/Remedy.ts"
 import { CredentialKey } from "../../../src/domain/CredentialKey.ts"
 import { CredentialStore, StorageError } from "../../../src/ports/CredentialStore.ts"
 import type { StorageBackend } from "../../../src/ports/StorageBackend.ts"
@@ -16,7 +17,7 @@ const redis: StorageBackend = {
   label: "Redis",
   lockScope: "shared",
   lasting: true,
-  hints: { unavailable: "Set REDIS_URL.", locked: "Check its ACL, then try again." }
+  hints: { unavailable: [advice("Set REDIS_URL.")], locked: [advice("Check its ACL, then try again.")] }
 }
 
 const on = <A, E>(effect: Effect.Effect<A, E, CredentialStore | ChosenStorage | StorageMove | Machine>) =>
