@@ -87,7 +87,10 @@ describe("auth doctor", () => {
     const it = await open({ silentOnPkce: true })
     const { code, stderr, stdout } = await it.run(["auth", "doctor", "demo"])
     assert.strictEqual(code, 5)
-    assert.match(stdout, /^WRONG {2}PKCE {10}not announced\.\n +-> "assume_pkce": true/m)
+    assert.match(
+      stdout,
+      /^WRONG {2}PKCE {10}\S+ does not announce PKCE.*\.\n +-> If .*, set "assume_pkce": true/m
+    )
     assert.include(stderr, "One thing is wrong with demo")
     it.configure({ mcpServers: { demo: { url: it.mcpServer.url.href, oauth: { assume_pkce: true } } } })
     assert.strictEqual((await it.run(["auth", "doctor", "demo"])).code, 0)
@@ -101,7 +104,7 @@ describe("auth doctor", () => {
     assert.strictEqual(report.of("sign-in")?.status, "ok")
     assert.match(
       report.of("sign-in")?.what ?? "",
-      /^demo is signed in to until \d{4}-[^,]+Z, for mcp:read; the next token comes by itself$/
+      /^signed in to demo until \d{4}-[^,]+Z, for mcp:read; the token is renewed automatically$/
     )
     assert.strictEqual(it.authorizationServer.tokenRequests.length, before)
     assert.isUndefined(it.mcpServer.counts.get("tools/list"))

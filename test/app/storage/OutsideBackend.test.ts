@@ -39,7 +39,7 @@ describe("a backend from outside the project", () => {
     const failed = new StorageError({ reason: new BackendError({ backend: redis, detail: "no route" }) })
     assert.match(failed.message, /^Redis failed: no route/)
     const locked = new StorageError({ reason: new Locked({ backend: redis, detail: "NOAUTH" }) })
-    assert.include(locked.message, "Check its ACL")
+    assert.deepEqual(locked.remedies, [advice("Check its ACL, then try again.")])
   })
 
   it.effect("is moved out of under its own lock, which other machines see", () =>

@@ -1,7 +1,7 @@
 import { Array as Arr, Effect, Option, Result } from "effect"
 import type { LockError } from "../../../ports/CredentialLock.ts"
 import { StorageError } from "../../../ports/CredentialStore.ts"
-import { Corrupt, Inaccessible, InsecurePermissions } from "../../../ports/StorageFailure.ts"
+import { Inaccessible } from "../../../ports/StorageFailure.ts"
 import { NoNewPassword, type Rekeyed } from "../../../ports/StorageRekey.ts"
 import type { Passwords } from "./Passwords.ts"
 import { newSalt, type UnlockedSalt, withoutRetiring } from "./SaltFile.ts"
