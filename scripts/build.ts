@@ -87,7 +87,11 @@ const program = await bundle(
     codeSplitting: {
       groups: [
         // What is begun before the rest of the program is loaded.
-        { name: "early", test: /(CommandNames|KeyringStart|KeyDerivation|Prefetch|HomeFolder)\.ts$/, priority: 2 },
+        {
+          name: "early",
+          test: /(CommandNames|KeyringStart|KeyDerivation|Prefetch|HomeFolder)\.ts$/,
+          priority: 2
+        },
         // One file for all that every run needs: each file costs, and so does each name that one has of another.
         { name: "main", test: isOfEveryRun, priority: 1 }
       ]
