@@ -76,7 +76,7 @@ const bundle = (input: Readonly<Record<string, string>>, output: OutputOptions) 
 /** Our own code but for what is loaded where it is used, and Effect. */
 const isOfEveryRun = (id: string): boolean =>
   id.startsWith(resolve("src"))
-    ? !/\/(bin|Prefetch|HomeFolder|TracePage)\.ts$|\/vault\//.test(id.replaceAll("\\", "/"))
+    ? !/\/(bin|CommandNames|Prefetch|HomeFolder|TracePage)\.ts$|\/vault\//.test(id.replaceAll("\\", "/"))
     : /node_modules.(effect|@effect)./.test(id)
 
 await rm("dist", { recursive: true, force: true })
@@ -87,7 +87,11 @@ const program = await bundle(
     codeSplitting: {
       groups: [
         // What is begun before the rest of the program is loaded.
-        { name: "early", test: /(KeyringStart|KeyDerivation|Prefetch|HomeFolder)\.ts$/, priority: 2 },
+        {
+          name: "early",
+          test: /(CommandNames|KeyringStart|KeyDerivation|Prefetch|HomeFolder)\.ts$/,
+          priority: 2
+        },
         // One file for all that every run needs: each file costs, and so does each name that one has of another.
         { name: "main", test: isOfEveryRun, priority: 1 }
       ]

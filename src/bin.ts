@@ -2,6 +2,7 @@ import { mkdirSync, statSync } from "node:fs"
 import { enableCompileCache } from "node:module"
 import { isAbsolute, join } from "node:path"
 import { dataFolder, homeFolder } from "./adapters/platform/HomeFolder.ts"
+import { allCommandNames, commandNames } from "./app/cli/CommandNames.ts"
 import { chosenBackend, prefetchOf } from "./live/Prefetch.ts"
 
 const words = process.argv.slice(2)
@@ -16,8 +17,13 @@ const isOldNode = () => {
   return major < minNode[0] || (major === minNode[0] && minor < minNode[1])
 }
 
-/** Commands that open no store. */
-const withoutStore = /^(servers|--?h(elp)?|-V|--version|--completions(=.*)?)$/
+const isOneOf = (names: ReadonlyArray<string>) => (word: string) => names.includes(word)
+
+/** True if this run opens no store. */
+const isWithoutStore = () =>
+  words.length === 0 ||
+  words.some(isOneOf(commandNames.withoutStore)) ||
+  words.some((word) => /^(--?h(elp)?|-V|--version|--completions(=.*)?)$/.test(word))
 
 /**
  * The server that this run is probably about: the first word that is neither a command nor a flag, if its storage name
@@ -25,14 +31,13 @@ const withoutStore = /^(servers|--?h(elp)?|-V|--version|--completions(=.*)?)$/
  */
 const probableServer = () => {
   if (words.some((word) => word.startsWith("--account"))) return undefined
-  const commands = /^(auth|login|token|status|logout|reset|doctor|tools|resources|prompts|call|ping|-.*)$/
-  const word = words.find((candidate) => !commands.test(candidate))
+  const word = words.find((candidate) => !candidate.startsWith("-") && !allCommandNames.includes(candidate))
   return word !== undefined && /^[a-z0-9_-]+$/.test(word) ? word : undefined
 }
 
 /** Starts the slow first step of the store before the rest of the program is loaded. */
 const prefetch = async () => {
-  if (words.length === 0 || words.some((word) => withoutStore.test(word))) return
+  if (isWithoutStore()) return
   const folder = dataFolder(home)
   const found = prefetchOf(chosenBackend(folder))
   if (found.step === "start-keyring") {
@@ -64,10 +69,10 @@ const caches = () => {
  * that a first `--version` does not slow down every `auth token` after it.
  */
 const purpose = () => {
-  if (words.includes("token")) return "token"
-  return words.some((word) => /^(tools|resources|prompts|call|ping|-s|--server(=.*)?)$/.test(word))
-    ? "session"
-    : "other"
+  if (words.some(isOneOf(commandNames.token))) return "token"
+  const opensSession =
+    words.some(isOneOf(commandNames.session)) || words.some((word) => /^(-s|--server(=.*)?)$/.test(word))
+  return opensSession ? "session" : "other"
 }
 
 /**

@@ -1,4 +1,5 @@
 import { Schema } from "effect"
+import { advice, command, type Remedy } from "./Remedy.ts"
 import { accountName } from "./SignInError.ts"
 
 /** Why a sign-in in two steps does not begin or complete. */
@@ -21,6 +22,10 @@ export class PendingSignInError extends Schema.TaggedError<PendingSignInError>()
   override get message(): string {
     return `Cannot sign in to ${accountName(this.server, this.account)}: ${reasons[this.reason]}.`
   }
+
+  get remedies(): ReadonlyArray<Remedy> {
+    return [command("auth login", { server: this.server, account: this.account, purpose: "start again" })]
+  }
 }
 
 /** The error for a sign-in of this server and account. */
@@ -37,6 +42,10 @@ export class StaleRegistration extends Schema.TaggedError<StaleRegistration>()("
   clientId: Schema.String
 }) {
   override get message(): string {
-    return `${this.issuer} no longer knows the client that it registered for ${this.server}. Sign in again.`
+    return `${this.issuer} no longer knows the client that it registered for ${this.server}.`
+  }
+
+  get remedies(): ReadonlyArray<Remedy> {
+    return [advice("Sign in again.")]
   }
 }

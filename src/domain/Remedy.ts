@@ -1,62 +1,110 @@
-/** A command of the program that fixes the problem, such as `auth login` for a server and account. */
-export interface Command {
-  readonly _tag: "Command"
-  /** The words of the command, without the program: `auth login`, `storage rekey`. */
-  readonly verb: string
-  /** Flags of the command, already split into arguments. */
-  readonly flags?: ReadonlyArray<string> | undefined
-  /** Absent: the command takes no server. */
-  readonly server?: string | undefined
+import { Schema } from "effect"
+
+/** The commands that a remedy can name, without the name of the program. */
+export const verbs = [
+  "auth client-metadata",
+  "auth doctor",
+  "auth login",
+  "auth logout",
+  "auth reset",
+  "resources",
+  "storage",
+  "storage move",
+  "storage rekey",
+  "tools"
+] as const
+
+/** A command of the program that fixes the problem. An embedder offers its own action for the same verb. */
+export const Command = Schema.TaggedStruct("Command", {
+  verb: Schema.Literals(verbs),
+  /** Absent: the command takes no server, or the user has to choose one. */
+  server: Schema.optional(Schema.String),
   /** Absent: the default account. */
-  readonly account?: string | undefined
-}
+  account: Schema.optional(Schema.String),
+  /** Options by name: a value, or whether the option is set. */
+  options: Schema.optional(Schema.Record(Schema.String, Schema.Union([Schema.String, Schema.Boolean]))),
+  /** Completes "to ...". */
+  purpose: Schema.optional(Schema.String)
+})
+export type Command = typeof Command.Type
 
-/** A field of the configuration to set, correct or remove. */
-export interface Configure {
-  readonly _tag: "Configure"
-  /** Where the field is, from the root of the file: `["mcpServers", "notion", "oauth", "client_id"]`. */
-  readonly path: ReadonlyArray<string>
-  /** The JSON value to set. Absent: the user has to know it. */
-  readonly value?: string | number | boolean | undefined
-  /** Removes the field instead of setting it. */
-  readonly remove?: true | undefined
-}
+/** A value of the configuration; null: only the user knows it. */
+const Value = Schema.NullOr(Schema.Union([Schema.String, Schema.Finite, Schema.Boolean]))
 
-/** Something that neither a command of the program nor its configuration fixes. */
-export interface Advice {
-  readonly _tag: "Advice"
+/** Fields of one block of the configuration that have to change together. */
+export const Configure = Schema.TaggedStruct("Configure", {
+  action: Schema.Literals(["set", "check", "remove"]),
+  /** The block, from the root of the file: `["mcpServers", "notion", "oauth"]`. */
+  path: Schema.Array(Schema.String),
+  /** The fields and, to set them, their values. */
+  fields: Schema.Record(Schema.String, Value),
+  /** Completes "if ...": the remedy is right only then. */
+  when: Schema.optional(Schema.String)
+})
+export type Configure = typeof Configure.Type
+
+/** What neither a command of the program nor its configuration fixes. */
+export const Advice = Schema.TaggedStruct("Advice", {
   /** One or more whole sentences. They name no command of the program. */
-  readonly text: string
-}
+  text: Schema.String
+})
+export type Advice = typeof Advice.Type
 
 /** What can be done about an error, as data. Only a user interface turns it into text. */
-export type Remedy = Command | Configure | Advice
+export const Remedy = Schema.Union([Command, Configure, Advice])
+export type Remedy = typeof Remedy.Type
 
-/** An error that says what can be done about it. The most useful remedy comes first. */
+/** An error whose `message` says what happened, and whose `remedies` say what can be done, best first. */
 export interface Remediable {
+  readonly message: string
   readonly remedies: ReadonlyArray<Remedy>
 }
 
-/** Creates a {@link Command}. */
-export const command = (verb: string, options: Omit<Command, "_tag" | "verb"> = {}): Command => ({
+/** A command of the program. */
+export const command = (verb: Command["verb"], options: Omit<Command, "_tag" | "verb"> = {}): Command => ({
   _tag: "Command",
   verb,
   ...options
 })
 
-/** Creates a {@link Configure} for a field of a server's entry. */
-export const configureServer = (
-  server: string,
-  path: ReadonlyArray<string>,
-  value?: Configure["value"]
-): Configure => ({ _tag: "Configure", path: ["mcpServers", server, ...path], value })
-
-/** Creates a {@link Configure} for a field outside the servers' entries. */
-export const configure = (path: ReadonlyArray<string>, value?: Configure["value"]): Configure => ({
+/** Fields to set in a block. */
+export const set = (path: Configure["path"], fields: Configure["fields"], when?: string): Configure => ({
   _tag: "Configure",
+  action: "set",
   path,
-  value
+  fields,
+  when
 })
 
-/** Creates an {@link Advice}. */
+const names = (fields: ReadonlyArray<string>): Configure["fields"] =>
+  Object.fromEntries(fields.map((name) => [name, null]))
+
+/** Fields of a block whose values may be wrong. */
+export const check = (path: Configure["path"], fields: ReadonlyArray<string>, when?: string): Configure => ({
+  _tag: "Configure",
+  action: "check",
+  path,
+  fields: names(fields),
+  when
+})
+
+/** Fields to remove from a block. */
+export const remove = (path: Configure["path"], fields: ReadonlyArray<string>, when?: string): Configure => ({
+  _tag: "Configure",
+  action: "remove",
+  path,
+  fields: names(fields),
+  when
+})
+
+/** Advice in whole sentences. */
 export const advice = (text: string): Advice => ({ _tag: "Advice", text })
+
+/** The block of a server. */
+export const entryOf = (server: string): Configure["path"] => ["mcpServers", server]
+
+/** The `oauth` block of a server. */
+export const oauthOf = (server: string): Configure["path"] => ["mcpServers", server, "oauth"]
+
+/** The block that says where sign-ins are stored. */
+export const tokenStorage: Configure["path"] = ["tokenStorage"]

@@ -1,73 +1,78 @@
 import { Schema } from "effect"
 import { defaultAccount } from "./CredentialKey.ts"
 import { printable } from "./PrintableText.ts"
+import * as Remedy from "./Remedy.ts"
 import type { RemoteServer } from "./Server.ts"
 
-/** A server, and the account at it where that is not the default one: `notion (work)`. */
+/** A server, and its account unless that is the default one: `notion (work)`. */
 export const accountName = (server: string, account: string = defaultAccount): string =>
   account === defaultAccount ? server : `${server} (${account})`
-
-/** An argument as a shell reads it back, `cmd.exe` included where the text allows that. */
-export const quoted = (text: string): string => {
-  if (/^[\w@%+=:,./-]+$/.test(text)) return text
-  return /["$`\\!%\r\n]/.test(text) ? `'${text.replaceAll("'", `'\\''`)}'` : `"${text}"`
-}
-
-/**
- * A command of this program about one account of a server, ready to be typed: `mcp-cli auth login notion --account work`.
- */
-export const accountCommand = (command: string, server: string, account: string = defaultAccount): string => {
-  // What starts with a dash would be taken for a flag; `--` ends those.
-  if (server.startsWith("-")) {
-    const flag = account === defaultAccount ? "" : ` --account=${quoted(account)}`
-    return `mcp-cli ${command}${flag} -- ${quoted(server)}`
-  }
-  const plain = `mcp-cli ${command} ${quoted(server)}`
-  if (account === defaultAccount) return plain
-  // What starts with a dash would be taken for a flag.
-  return `${plain} --account${account.startsWith("-") ? "=" : " "}${quoted(account)}`
-}
 
 /** Absent: the default account. */
 const account = Schema.optionalKey(Schema.String)
 
-/** A credential is needed and nobody is there to approve in a browser. */
+interface Account {
+  readonly server: string
+  readonly account?: string
+}
+
+const nameOf = ({ account, server }: Account): string => accountName(server, account)
+
+const login = (
+  { account, server }: Account,
+  details: Omit<Parameters<typeof Remedy.command>[1], "server"> = {}
+) => Remedy.command("auth login", { server, account, ...details })
+
+const plural = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? "" : "s"}`
+
+/** A credential is needed, and no user is present to approve a sign-in. */
 export class SignInRequired extends Schema.TaggedError<SignInRequired>()("SignInRequired", {
   server: Schema.String,
   account,
-  /** Why what is stored does not do. */
-  why: Schema.Literals(["never signed in", "expired", "revoked", "moved", "nobody there"])
+  /** Why the stored credential, if there is one, cannot be used. */
+  why: Schema.Literals(["never signed in", "expired", "revoked", "moved", "non-interactive"])
 }) {
   override get message(): string {
-    const name = accountName(this.server, this.account)
-    const state = {
-      "never signed in": `Not signed in to ${name}.`,
-      expired: `The sign-in to ${name} has expired and cannot be refreshed.`,
-      revoked: `${name} no longer accepts the stored sign-in.`,
-      moved: `${name} now names another authorization server than the one of the stored sign-in.`,
-      "nobody there": `Somebody has to approve the sign-in to ${name}, and --no-interactive, or CI, says that nobody is there.`
-    }[this.why]
-    return `${state} Run: ${accountCommand("auth login", this.server, this.account)}`
+    const name = nameOf(this)
+    switch (this.why) {
+      case "never signed in":
+        return `Not signed in to ${name}.`
+      case "expired":
+        return `The sign-in to ${name} has expired and cannot be refreshed.`
+      case "revoked":
+        return `${name} no longer accepts the stored sign-in.`
+      case "moved":
+        return `${name} now names another authorization server than the stored sign-in.`
+      case "non-interactive":
+        return `Signing in to ${name} needs a user, and this run is not interactive (as asked, or because CI is set).`
+    }
+  }
+
+  get remedies(): ReadonlyArray<Remedy.Remedy> {
+    return [login(this, this.why === "non-interactive" ? { purpose: "sign in at a terminal" } : {})]
   }
 }
 
-/** A request needs scopes that the sign-in has not, and nobody is there to approve them (RFC 6750 §3.1). */
+/** A request needs scopes that the sign-in does not have, and no user is present to approve them (RFC 6750 §3.1). */
 export class ScopeRequired extends Schema.TaggedError<ScopeRequired>()("ScopeRequired", {
   server: Schema.String,
   account,
-  /** The scopes that the server asks for. */
+  /** The scopes that the server requires and the sign-in does not have. */
   missing: Schema.Array(Schema.String),
-  /** What to sign in for: these, and all of before. */
+  /** The scopes to sign in for: the missing ones and those of before. */
   scopes: Schema.Array(Schema.String)
 }) {
   override get message(): string {
-    const command = accountCommand("auth login", this.server, this.account)
-    const wanted = `${this.missing.length === 1 ? "scope" : "scopes"} ${printable(this.missing.join(" "))}`
-    return `${accountName(this.server, this.account)} wants the ${wanted} for this, which the stored sign-in has not. Run: ${command} --scope ${quoted(this.scopes.join(" "))}`
+    const scopes = `${this.missing.length === 1 ? "scope" : "scopes"} ${printable(this.missing.join(" "))}`
+    return `${nameOf(this)} requires the ${scopes}, which the stored sign-in does not have.`
+  }
+
+  get remedies(): ReadonlyArray<Remedy.Remedy> {
+    return [login(this, { options: { scope: this.scopes.join(" ") } })]
   }
 }
 
-/** The server names another authorization server, which the client of the configuration may not be meant for. */
+/** The server names another authorization server, for which the configured client may not be meant. */
 export class AuthorizationServerChanged extends Schema.TaggedError<AuthorizationServerChanged>()(
   "AuthorizationServerChanged",
   {
@@ -78,11 +83,21 @@ export class AuthorizationServerChanged extends Schema.TaggedError<Authorization
   }
 ) {
   override get message(): string {
-    return `${accountName(this.server, this.account)} now signs in at ${printable(this.now)}, and no longer at ${printable(this.before)}, where the "client_id" of its oauth block was used. Nothing was sent there. If a client is registered there, set it and "issuer": ${JSON.stringify(this.now)} in the oauth block.`
+    return `${nameOf(this)} now signs in at ${printable(this.now)} instead of ${printable(this.before)}, where its "client_id" was used. Nothing was sent there.`
+  }
+
+  get remedies(): ReadonlyArray<Remedy.Remedy> {
+    return [
+      Remedy.set(
+        Remedy.oauthOf(this.server),
+        { client_id: null, issuer: this.now },
+        "a client is registered at the new one"
+      )
+    ]
   }
 }
 
-/** The authorization server, or the user, said no (RFC 6749 §4.1.2.1). */
+/** The authorization server or the user refused the sign-in (RFC 6749 §4.1.2.1). */
 export class SignInRefused extends Schema.TaggedError<SignInRefused>()("SignInRefused", {
   server: Schema.String,
   account,
@@ -90,79 +105,126 @@ export class SignInRefused extends Schema.TaggedError<SignInRefused>()("SignInRe
   description: Schema.optionalKey(Schema.String)
 }) {
   override get message(): string {
-    const said = this.description === undefined ? this.error : `${this.error}: ${this.description}`
-    const next =
-      this.error === "access_denied"
-        ? `Run ${accountCommand("auth login", this.server, this.account)} to try again.`
-        : this.error === "invalid_scope"
-          ? `Check "scopes" in the oauth block of ${this.server}.`
-          : `Check the oauth block of ${this.server} against what its provider asks for.`
-    return `The sign-in to ${accountName(this.server, this.account)} was refused (${said}). ${next}`
+    const answer = this.description === undefined ? this.error : `${this.error}: ${this.description}`
+    return `The sign-in to ${nameOf(this)} was refused (${answer}).`
+  }
+
+  get remedies(): ReadonlyArray<Remedy.Remedy> {
+    switch (this.error) {
+      case "access_denied":
+        return [login(this, { purpose: "try again" })]
+      case "invalid_scope":
+        return [Remedy.check(Remedy.oauthOf(this.server), ["scopes"])]
+      default:
+        return [
+          Remedy.advice(`Check the oauth block of ${this.server} against the documentation of its provider.`)
+        ]
+    }
   }
 }
 
-/** Nobody approved in time. */
+/** The user did not approve in time. */
 export class SignInTimedOut extends Schema.TaggedError<SignInTimedOut>()("SignInTimedOut", {
   server: Schema.String,
   account,
-  /** How long it was waited for. */
+  /** How long the flow waited. */
   seconds: Schema.Finite,
-  /** It was a device code that nobody approved before it ended (RFC 8628); else it was the browser that did not answer. */
+  /** True: a device code expired before it was approved (RFC 8628). Absent: the browser did not come back. */
   device: Schema.optionalKey(Schema.Boolean)
 }) {
   override get message(): string {
-    if (this.device === true) {
-      return `Nobody approved the code for ${accountName(this.server, this.account)} within ${this.seconds} second${this.seconds === 1 ? "" : "s"}, and it is worth nothing any more. Run ${accountCommand("auth login", this.server, this.account)} --device for another.`
-    }
-    return `No answer from the browser within ${this.seconds} seconds for ${accountName(this.server, this.account)}. Run ${accountCommand("auth login", this.server, this.account)} to try again; --callback-timeout SECONDS waits longer.`
+    const time = plural(this.seconds, "second")
+    return this.device === true
+      ? `The code for ${nameOf(this)} was not approved within ${time} and has expired.`
+      : `No answer from the browser within ${time} for ${nameOf(this)}.`
+  }
+
+  get remedies(): ReadonlyArray<Remedy.Remedy> {
+    if (this.device === true) return [login(this, { options: { device: true }, purpose: "get another code" })]
+    const longer = String(Math.ceil(this.seconds * 2))
+    return [
+      login(this, { purpose: "try again" }),
+      login(this, { options: { "callback-timeout": longer }, purpose: `wait ${longer} seconds` })
+    ]
   }
 }
 
-/** The browser came back with this flow's state, but with an answer that must not be trusted. */
+/** The browser came back with the `state` of this flow, and with an answer that must not be trusted. */
 export class CallbackRejected extends Schema.TaggedError<CallbackRejected>()("CallbackRejected", {
   server: Schema.String,
   account,
   detail: Schema.String
 }) {
   override get message(): string {
-    return `The answer to the sign-in to ${accountName(this.server, this.account)} was rejected: ${this.detail}. No token was requested. Run ${accountCommand("auth login", this.server, this.account)} to try again, and tell the provider if it happens twice.`
+    return `The answer to the sign-in to ${nameOf(this)} was rejected: ${this.detail}. No token was requested.`
+  }
+
+  get remedies(): ReadonlyArray<Remedy.Remedy> {
+    return [login(this, { purpose: "try again" }), Remedy.advice("If it happens again, tell the provider.")]
   }
 }
 
-/** The server protects itself by rules that this client will not follow. */
+/** The authorization server does not announce PKCE with S256, which MCP requires. */
 export class PkceUnsupported extends Schema.TaggedError<PkceUnsupported>()("PkceUnsupported", {
   server: Schema.String,
-  issuer: Schema.String
+  issuer: Schema.String,
+  /** The methods that its metadata announces; absent: the metadata does not mention PKCE. */
+  announced: Schema.optionalKey(Schema.Array(Schema.String))
 }) {
   override get message(): string {
-    return `${this.issuer} does not announce PKCE with S256, which MCP requires, so signing in to ${this.server} stops here. If its provider says that it does PKCE all the same, set "assume_pkce": true in the oauth block of ${this.server}; if it tells you to go without, "use_pkce": false.`
+    const instead = this.announced === undefined ? "" : ` (only ${printable(this.announced.join(" "))})`
+    return `${printable(this.issuer)} does not announce PKCE with S256${instead}, which MCP requires, so the sign-in to ${this.server} was not started.`
+  }
+
+  get remedies(): ReadonlyArray<Remedy.Remedy> {
+    const oauth = Remedy.oauthOf(this.server)
+    const assume = Remedy.set(
+      oauth,
+      { assume_pkce: true },
+      "its provider supports S256 without announcing it"
+    )
+    const omit = Remedy.set(oauth, { use_pkce: false }, "its provider tells you to sign in without PKCE")
+    return this.announced === undefined ? [assume, omit] : [omit]
   }
 }
 
-/** A device code was asked for, and the authorization server gives none (RFC 8628 §4). */
+/** A device code was requested, and the authorization server issues none (RFC 8628 §4). */
 export class DeviceCodeNotOffered extends Schema.TaggedError<DeviceCodeNotOffered>()("DeviceCodeNotOffered", {
   server: Schema.String,
   account,
   issuer: Schema.String
 }) {
   override get message(): string {
-    const login = accountCommand("auth login", this.server, this.account)
-    return `${printable(this.issuer)}, where ${accountName(this.server, this.account)} signs in, offers no device codes. Run ${login} --no-browser, open the address on your own machine, and paste back the address that the browser ended at.`
+    return `${printable(this.issuer)}, where ${nameOf(this)} signs in, offers no device codes.`
+  }
+
+  get remedies(): ReadonlyArray<Remedy.Remedy> {
+    return [
+      login(this, { options: { browser: false }, purpose: "sign in from another machine" }),
+      Remedy.advice("Open the address there, then paste back the address at which the browser ended.")
+    ]
   }
 }
 
-/** Tokens are to be bound to a key of ours, and the authorization server knows no such tokens (RFC 9449 §5.1). */
+/** Tokens must be bound to a key, and the authorization server does not announce DPoP with ES256 (RFC 9449 §5.1). */
 export class DpopUnsupported extends Schema.TaggedError<DpopUnsupported>()("DpopUnsupported", {
   server: Schema.String,
   issuer: Schema.String,
-  /** The MCP server takes no others; else it is the configuration that asks for them. */
+  /** True: the MCP server accepts no other tokens. False: the configuration requires it. */
   required: Schema.Boolean
 }) {
   override get message(): string {
-    const said = `${printable(this.issuer)} does not announce DPoP with ES256`
-    return this.required
-      ? `${said}, and ${this.server} takes no tokens without it, so signing in stops here. Tell its provider.`
-      : `${said}, which "dpop": true in the oauth block of ${this.server} asks for. Take that out, or tell its provider.`
+    const reason = this.required
+      ? `${this.server} accepts no tokens without it`
+      : `"dpop": true in the oauth block of ${this.server} requires it`
+    return `${printable(this.issuer)} does not announce DPoP with ES256, and ${reason}.`
+  }
+
+  get remedies(): ReadonlyArray<Remedy.Remedy> {
+    return [
+      ...(this.required ? [] : [Remedy.remove(Remedy.oauthOf(this.server), ["dpop"])]),
+      Remedy.advice(`Tell the provider of ${this.server}.`)
+    ]
   }
 }
 
@@ -170,12 +232,12 @@ export class DpopUnsupported extends Schema.TaggedError<DpopUnsupported>()("Dpop
 export class ClientRejected extends Schema.TaggedError<ClientRejected>()("ClientRejected", {
   server: Schema.String,
   hasSecret: Schema.Boolean,
-  /** It signs who it is, and has no secret to send. */
+  /** The client signs assertions, and has no secret to send. */
   signs: Schema.optionalKey(Schema.Boolean),
-  /** The address of the document that is the client; absent: the client is one of `client_id`. */
+  /** The address of the document that is the client; absent: the client has a `client_id`. */
   metadataUrl: Schema.optionalKey(Schema.String)
 }) {
-  /** That the client which the configuration of a server has is not accepted. */
+  /** The error for the client that the configuration of a server names. */
   static ofConfigured({ name, oauth: { source } }: RemoteServer): ClientRejected {
     return new ClientRejected({
       server: name,
@@ -185,29 +247,55 @@ export class ClientRejected extends Schema.TaggedError<ClientRejected>()("Client
   }
 
   override get message(): string {
+    const client =
+      this.metadataUrl === undefined
+        ? "the configured client"
+        : `the client that ${this.metadataUrl} describes`
+    return `The authorization server of ${this.server} does not accept ${client} (invalid_client).`
+  }
+
+  get remedies(): ReadonlyArray<Remedy.Remedy> {
     if (this.metadataUrl !== undefined) {
-      return `The authorization server of ${this.server} does not accept the client that ${this.metadataUrl} describes (invalid_client). Check that what is published there is what this prints: ${accountCommand("auth client-metadata", this.server)}`
+      return [
+        Remedy.command("auth client-metadata", {
+          server: this.server,
+          purpose: "see what has to be published at that address"
+        })
+      ]
     }
-    const fields =
-      this.signs === true
-        ? `"client_id", the private key and "private_key_id"`
-        : this.hasSecret
-          ? `"client_id" and "client_secret"`
-          : `"client_id" (and "client_secret", which is not set)`
-    return `The authorization server of ${this.server} does not accept the configured client (invalid_client). Check ${fields} in its oauth block; "token_endpoint_auth_method" sets how they are sent.`
+    const oauth = Remedy.oauthOf(this.server)
+    const method = Remedy.check(oauth, ["token_endpoint_auth_method"], "they are right")
+    if (this.signs === true) {
+      return [Remedy.check(oauth, ["client_id", "private_key", "private_key_id"]), method]
+    }
+    return this.hasSecret
+      ? [Remedy.check(oauth, ["client_id", "client_secret"]), method]
+      : [
+          Remedy.check(oauth, ["client_id"]),
+          Remedy.set(oauth, { client_secret: null }, "its provider gave you one")
+        ]
   }
 }
 
-/** The tokens could not be revoked (RFC 7009), and so nothing was forgotten either. */
+/** The tokens could not be revoked (RFC 7009), so the sign-in was not forgotten either. */
 export class RevocationFailed extends Schema.TaggedError<RevocationFailed>()("RevocationFailed", {
   server: Schema.String,
   account,
   /** What went wrong, as a sentence. */
-  detail: Schema.String
+  detail: Schema.String,
+  /** What fixes that. */
+  fixes: Schema.Array(Remedy.Remedy)
 }) {
   override get message(): string {
-    const again = accountCommand("auth logout", this.server, this.account)
-    const forget = accountCommand("auth reset", this.server, this.account)
-    return `The sign-in to ${accountName(this.server, this.account)} could not be revoked, and is kept: ${this.detail} Run ${again} to try again, or ${forget} to forget it on this machine only.`
+    return `The sign-in to ${nameOf(this)} could not be revoked, and is still stored: ${this.detail}`
+  }
+
+  get remedies(): ReadonlyArray<Remedy.Remedy> {
+    const { account, server } = this
+    return [
+      ...this.fixes,
+      Remedy.command("auth logout", { server, account, purpose: "try again" }),
+      Remedy.command("auth reset", { server, account, purpose: "forget it on this machine only" })
+    ]
   }
 }

@@ -1,30 +1,30 @@
 import { Schema } from "effect"
 
 /** A repeated request may succeed: no network, timeout, 429, 5xx. */
-export class Transient extends Schema.TaggedClass<Transient>()("Transient", {
+export class Transient extends Schema.TaggedError<Transient>()("Transient", {
   detail: Schema.String,
   /** Milliseconds that the server requires to wait (`Retry-After`). */
   retryAfter: Schema.optionalKey(Schema.Finite)
 }) {}
 /** `invalid_grant`: the code or refresh token is invalid, expired or revoked (RFC 6749 §5.2). */
-export class InvalidGrant extends Schema.TaggedClass<InvalidGrant>()("InvalidGrant", {}) {}
+export class InvalidGrant extends Schema.TaggedError<InvalidGrant>()("InvalidGrant", {}) {}
 /** `invalid_client`: the client is unknown, or its authentication failed (RFC 6749 §5.2). */
-export class InvalidClient extends Schema.TaggedClass<InvalidClient>()("InvalidClient", {}) {}
+export class InvalidClient extends Schema.TaggedError<InvalidClient>()("InvalidClient", {}) {}
 /** Any other error of RFC 6749 §5.2. */
-export class Refused extends Schema.TaggedClass<Refused>()("Refused", {
+export class Refused extends Schema.TaggedError<Refused>()("Refused", {
   error: Schema.String,
   description: Schema.optionalKey(Schema.String)
 }) {}
 /** The response is not one of a token endpoint. */
-export class Malformed extends Schema.TaggedClass<Malformed>()("Malformed", { detail: Schema.String }) {}
+export class Malformed extends Schema.TaggedError<Malformed>()("Malformed", { detail: Schema.String }) {}
 
 /** A secret of the configuration cannot be used, so nothing was sent. */
-export class UnusableSecret extends Schema.TaggedClass<UnusableSecret>()("UnusableSecret", {
+export class UnusableSecret extends Schema.TaggedError<UnusableSecret>()("UnusableSecret", {
   /** Which one, and why, as the beginning of a sentence. Never a part of the secret. */
   detail: Schema.String
 }) {}
 /** The tokens are not bound to our key (RFC 9449 §5), although the configuration or the server requires it. */
-export class NotSenderConstrained extends Schema.TaggedClass<NotSenderConstrained>()("NotSenderConstrained", {
+export class NotSenderConstrained extends Schema.TaggedError<NotSenderConstrained>()("NotSenderConstrained", {
   /** The refresh token of the response, which replaces the one that was sent (RFC 6749 §6). */
   refreshToken: Schema.optionalKey(Schema.Redacted(Schema.String))
 }) {}

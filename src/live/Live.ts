@@ -17,6 +17,7 @@ import * as TraceFile from "../adapters/trace/TraceFile.ts"
 import * as AccessTokens from "../app/tokens/AccessTokens.ts"
 import * as AuthorizedHttp from "../app/http/AuthorizedHttp.ts"
 import type { Live } from "../app/cli/Program.ts"
+import { configFileOfRun, remedyText } from "../app/cli/RemedyText.ts"
 import {
   Browser as BrowserSetting,
   CallbackTimeout,
@@ -56,10 +57,12 @@ const secretPrompt = Layer.unwrap(
 const user = (presence: "always" | "terminal") =>
   Layer.unwrap(
     Effect.gen(function* () {
+      const configFile = yield* configFileOfRun
       return TerminalUserInteraction.layer({
         presence,
         interactive: yield* interactive,
-        timeout: Duration.seconds(yield* CallbackTimeout)
+        timeout: Duration.seconds(yield* CallbackTimeout),
+        remedyText: (remedy) => remedyText(remedy, configFile)
       })
     })
   )

@@ -14,6 +14,7 @@ import {
   hasVaultCredentials,
   type StorageSettings
 } from "../ports/Configuration.ts"
+import { advice } from "../domain/Remedy.ts"
 import { CredentialLock } from "../ports/CredentialLock.ts"
 import { CredentialStore, StorageError } from "../ports/CredentialStore.ts"
 import { UserInteraction } from "../ports/UserInteraction.ts"
@@ -104,7 +105,7 @@ const unknown = (name: string): StorageBackend => ({
   label: `the backend ${name}`,
   lockScope: "machine",
   lasting: true,
-  hints: { unavailable: "Upgrade mcp-cli, or name another backend.", locked: "" }
+  hints: { unavailable: [advice("Upgrade mcp-cli, or name another backend.")], locked: [] }
 })
 
 const isKnown = (name: string): name is StorageBackendName => Object.hasOwn(storageBackends, name)

@@ -1,26 +1,42 @@
 import { Context, type Effect, Schema, type Scope } from "effect"
 import type { AuthorizationResponse } from "../domain/AuthorizationResponse.ts"
+import * as Remedy from "../domain/Remedy.ts"
 
-/** The port of the redirect URI is taken, and the client is registered for that port and no other. */
+/** The port of the redirect URI is taken, and the client is registered for that port only. */
 export class RedirectPortBusy extends Schema.TaggedError<RedirectPortBusy>()("RedirectPortBusy", {
   server: Schema.String,
   redirectUri: Schema.String
 }) {
   override get message(): string {
-    return `Another program listens at ${this.redirectUri}. End it, or set another "redirect_uri" in the oauth block of ${this.server} (and register that with its provider).`
+    return `Another program listens at ${this.redirectUri}.`
+  }
+
+  get remedies(): ReadonlyArray<Remedy.Remedy> {
+    return [
+      Remedy.advice("End that program, then try again."),
+      Remedy.set(
+        Remedy.oauthOf(this.server),
+        { redirect_uri: null },
+        "its provider has another one registered for this client"
+      )
+    ]
   }
 }
 
 /** No listener could be opened on any port. */
 export class ListenError extends Schema.TaggedError<ListenError>()("ListenError", { detail: Schema.String }) {
   override get message(): string {
-    return `Cannot listen for the browser's answer on this machine: ${this.detail}.`
+    return `Cannot listen for the answer of the browser on this machine: ${this.detail}.`
+  }
+
+  get remedies(): ReadonlyArray<Remedy.Remedy> {
+    return []
   }
 }
 
 /** A bound listener. */
 export interface BoundListener {
-  /** Where it listens, with its real port. */
+  /** The address of the listener, with its actual port. */
   readonly redirectUri: URL
   /**
    * Answers requests until one is the callback of this sign-in, and returns it. Accepts GET on the exact path only. A

@@ -1,38 +1,50 @@
 import { Context, type Effect, Schema } from "effect"
 import type { AuthorizationServerMetadata } from "../domain/AuthorizationServer.ts"
 import type { DynamicRegistration } from "../domain/ClientRegistration.ts"
+import * as Remedy from "../domain/Remedy.ts"
 import type { NetworkError } from "./HttpTransport.ts"
 
-/** The authorization server registers no clients, or refused ours. */
+/** The authorization server registers no clients, or refused this one. */
 export class RegistrationError extends Schema.TaggedError<RegistrationError>()("RegistrationError", {
   server: Schema.String,
   issuer: Schema.String,
-  /** What the server said; absent: it offers no registration. */
+  /** The answer of the server; absent: it offers no registration. */
   detail: Schema.optionalKey(Schema.String),
-  /** There is nothing where clients would be registered: the server may take no sign-in but a key. */
+  /** True: the registration endpoint does not exist, so the server may accept only an API key. */
   nothingThere: Schema.optionalKey(Schema.Boolean),
   /** Where a user registers an application; absent: not known. */
   registerAt: Schema.optionalKey(Schema.String),
-  /** It takes the address of a document about a client instead. */
+  /** True: it accepts the address of a document about a client instead. */
   takesMetadataDocument: Schema.optionalKey(Schema.Boolean)
 }) {
   override get message(): string {
-    const what =
-      this.detail === undefined
-        ? `${this.issuer} does not register clients by itself`
-        : `${this.issuer} refused to register this client (${this.detail})`
+    return this.detail === undefined
+      ? `${this.issuer} does not register clients automatically.`
+      : `${this.issuer} refused to register this client (${this.detail}).`
+  }
+
+  get remedies(): ReadonlyArray<Remedy.Remedy> {
+    const oauth = Remedy.oauthOf(this.server)
     if (this.detail !== undefined && /scope/i.test(this.detail)) {
-      return `${what}. Ask for other scopes: leave out --scope, or fix "scopes" in the oauth block of ${this.server}.`
+      return [Remedy.check(oauth, ["scopes"]), Remedy.advice("Or sign in with other scopes.")]
     }
-    const document =
-      this.takesMetadataDocument === true
-        ? ` Or publish what "mcp-cli auth client-metadata" prints, and set "client_metadata_url" to its address.`
-        : ""
-    const key =
-      this.nothingThere === true
-        ? ` If ${this.server} takes an API key instead, write it as an Authorization header under "headers" of its entry.`
-        : ""
-    return `${what}. Register an application ${this.registerAt === undefined ? `with the provider of ${this.server}` : `at ${this.registerAt}`} and set "client_id" in its oauth block.${document}${key}`
+    const place =
+      this.registerAt === undefined ? `with the provider of ${this.server}` : `at ${this.registerAt}`
+    const document = [
+      Remedy.command("auth client-metadata", { purpose: "see a document to publish instead" }),
+      Remedy.set(oauth, { client_metadata_url: null }, "you publish that document")
+    ]
+    const key = Remedy.set(
+      [...Remedy.entryOf(this.server), "headers"],
+      { Authorization: null },
+      `${this.server} takes an API key instead`
+    )
+    return [
+      Remedy.advice(`Register an application ${place}.`),
+      Remedy.set(oauth, { client_id: null }, "you have registered one"),
+      ...(this.takesMetadataDocument === true ? document : []),
+      ...(this.nothingThere === true ? [key] : [])
+    ]
   }
 }
 

@@ -1,6 +1,7 @@
 import { Context, type Effect, type Redacted, Schema } from "effect"
 import { quotedName, renderFieldPath } from "../domain/FieldPath.ts"
 import { printable } from "../domain/PrintableText.ts"
+import { advice, type Remedy } from "../domain/Remedy.ts"
 import type { Server } from "../domain/Server.ts"
 import type { StorageBackendName } from "./StorageBackend.ts"
 
@@ -46,6 +47,11 @@ export class ConfigurationError extends Schema.TaggedError<ConfigurationError>()
       ? `${this.file === undefined ? "" : `${this.file}: `}${lines[0]}`
       : `${this.file ?? "The configuration"} has ${lines.length} errors:\n${lines.map((line) => `  ${line}`).join("\n")}`
   }
+
+  /** Empty: the issues name the fields. */
+  get remedies(): ReadonlyArray<Remedy> {
+    return []
+  }
 }
 
 /** The configuration has no server of this name. */
@@ -60,6 +66,16 @@ export class UnknownServer extends Schema.TaggedError<UnknownServer>()("UnknownS
         ? "It configures no servers."
         : `It configures: ${this.known.map((name) => printable(name)).join(", ")}.`
     return `${this.file} has no server "${printable(this.name)}". ${known}`
+  }
+
+  get remedies(): ReadonlyArray<Remedy> {
+    return this.known.length === 0
+      ? [
+          advice(
+            `Add it under "mcpServers" in that file: { "${printable(this.name)}": { "url": "https://..." } }`
+          )
+        ]
+      : []
   }
 }
 

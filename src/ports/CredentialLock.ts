@@ -1,17 +1,26 @@
 import { Context, type Effect, Schema } from "effect"
 import { CredentialKey } from "../domain/CredentialKey.ts"
+import * as Remedy from "../domain/Remedy.ts"
 
 /** The lock was not acquired: another process held it until the timeout, or the system refused it. */
 export class LockError extends Schema.TaggedError<LockError>()("LockError", {
   /** What is locked. */
   name: Schema.String,
   /** Why the system refused; absent: another process holds the lock. */
-  detail: Schema.optionalKey(Schema.String)
+  detail: Schema.optionalKey(Schema.String),
+  /** What fixes that. */
+  fixes: Schema.optionalKey(Schema.Array(Remedy.Remedy))
 }) {
   override get message(): string {
     return this.detail === undefined
-      ? `Another mcp-cli process is busy with the credential of ${this.name} and did not finish in time. Try again; if it hangs, end that process.`
+      ? `Another mcp-cli process is using the credential of ${this.name} and did not finish in time.`
       : `The credential of ${this.name} cannot be locked: ${this.detail}.`
+  }
+
+  get remedies(): ReadonlyArray<Remedy.Remedy> {
+    return this.detail === undefined
+      ? [Remedy.advice("Try again. If that process hangs, end it.")]
+      : (this.fixes ?? [])
   }
 }
 

@@ -1,15 +1,29 @@
 import { Context, type Effect, type Option, Schema } from "effect"
 import type { Credential } from "../domain/Credential.ts"
 import type { CredentialKey } from "../domain/CredentialKey.ts"
+import * as Remedy from "../domain/Remedy.ts"
 import type { StorageBackend } from "./StorageBackend.ts"
-import { explainStorage, StorageFailure } from "./StorageFailure.ts"
+import { StorageFailure } from "./StorageFailure.ts"
 
-/** A store failed. `reason` says how, `message` what to do. Neither contains stored data. */
+/** A store failed; `reason` says how. Never holds what was stored. */
 export class StorageError extends Schema.TaggedError<StorageError>()("StorageError", {
-  reason: StorageFailure
+  reason: StorageFailure,
+  /** A change that has begun and must be finished with the new password. Absent: nothing was changed. */
+  unfinished: Schema.optionalKey(Schema.Literal("rekey"))
 }) {
   override get message(): string {
-    return explainStorage(this.reason)
+    return this.unfinished === undefined
+      ? this.reason.message
+      : `${this.reason.message} The new password is in force already, and nothing is lost.`
+  }
+
+  get remedies(): ReadonlyArray<Remedy.Remedy> {
+    return this.unfinished === undefined
+      ? this.reason.remedies
+      : [
+          ...this.reason.remedies,
+          Remedy.command("storage rekey", { purpose: "finish after that, with the new password" })
+        ]
   }
 }
 

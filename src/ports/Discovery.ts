@@ -1,26 +1,27 @@
 import { Context, type Effect, Schema } from "effect"
 import type { DiscoveredServer } from "../domain/AuthorizationServer.ts"
 import type { BearerChallenge } from "../domain/Challenge.ts"
+import * as Remedy from "../domain/Remedy.ts"
 import type { RemoteServer } from "../domain/Server.ts"
 import type { NetworkError } from "./HttpTransport.ts"
 
 /** Why a description cannot be used. */
 export const discoveryRefusals = [
-  /** There is none, or none that can be read. */
+  /** There is no metadata, or none that can be read. */
   "no metadata",
-  /** The metadata of an issuer calls itself by another one (RFC 8414 §3.3). */
+  /** The metadata of an issuer names another issuer (RFC 8414 §3.3). */
   "issuer mismatch",
-  /** The configured issuer is none of those that the server names. */
+  /** The server does not name the configured issuer. */
   "issuer not listed",
-  /** It takes a client's own proof alone, and the configuration does not say that this is where it may go. */
+  /** It offers client credentials only, and the configuration does not say that the secret may be sent there. */
   "issuer not named",
   /** The metadata is for another resource (RFC 9728 §3.3). */
   "resource mismatch",
-  /** An authorization URL that no browser may be sent to: no web address, or one without TLS. */
+  /** An authorization URL that must not be opened in a browser: no web address, or one without TLS. */
   "authorization URL",
-  /** Any other URL that OAuth must not use: without TLS, with user information, or none at all. */
+  /** Any other URL that OAuth must not use: invalid, without TLS, or with user information. */
   "insecure URL",
-  /** An address further in than the server itself is: of this machine, or of a private network. */
+  /** An address of this machine or of a private network, where the server itself has a public one. */
   "private address",
   /** A redirect that must not be followed. */
   "redirect",
@@ -28,40 +29,65 @@ export const discoveryRefusals = [
   "too long",
   /** The MCP server has moved. */
   "moved",
-  /** No request can be made of the configured URL and headers. */
+  /** The configured URL and headers make no valid request. */
   "configuration"
 ] as const
 
 /** One of {@link discoveryRefusals}. */
 export type DiscoveryRefusal = (typeof discoveryRefusals)[number]
 
-const nextStep = (server: string, reason: DiscoveryRefusal): string => {
-  const report = `Nothing was sent there. Tell the provider of ${server}`
+/** What was not done, so that the user need not worry about it. */
+const consequences: Partial<Record<DiscoveryRefusal, string>> = {
+  "issuer mismatch": "Nothing was sent there.",
+  "issuer not named": "No secret was sent.",
+  "resource mismatch": "No token was requested.",
+  "authorization URL": "No browser was opened.",
+  "insecure URL": "Nothing was sent there.",
+  "private address": "Nothing was sent there."
+}
+
+const remediesOf = (server: string, reason: DiscoveryRefusal): ReadonlyArray<Remedy.Remedy> => {
+  const oauth = Remedy.oauthOf(server)
+  const entry = Remedy.entryOf(server)
+  const endpoints = Remedy.set(
+    oauth,
+    { authorization_url: null, token_url: null, client_id: null },
+    "its provider documents the endpoints"
+  )
+  const report = Remedy.advice(`Tell the provider of ${server}.`)
   switch (reason) {
     case "no metadata":
-      return `If its provider documents the endpoints, set "authorization_url", "token_url" and "client_id" in its oauth block.`
+      return [endpoints]
     case "issuer mismatch":
-      return `${report}: whoever it is, it must not be believed.`
+      return [Remedy.advice(`Tell the provider of ${server}. Do not trust the other issuer.`)]
     case "issuer not listed":
-      return `Set "issuer" in the oauth block of ${server} to one of them, letter by letter, or leave it out.`
+      return [
+        Remedy.set(oauth, { issuer: null }),
+        Remedy.advice(`It must be exactly one that the server names, or absent.`)
+      ]
     case "issuer not named":
-      return `No secret was sent. If that is where this client belongs, set "grant_type": "client_credentials" and that "issuer" in the oauth block of ${server}.`
+      return [
+        Remedy.set(oauth, { grant_type: "client_credentials", issuer: null }, "this client belongs there")
+      ]
     case "resource mismatch":
-      return `Check the "url" of ${server}; if it is right, tell its provider. No token was asked for.`
+      return [Remedy.check(entry, ["url"]), Remedy.advice(`If it is right, tell the provider of ${server}.`)]
     case "authorization URL":
-      return `No browser was opened. Tell the provider of ${server}, and do not open such an address by hand.`
+      return [Remedy.advice(`Tell the provider of ${server}. Do not open such an address by hand.`)]
     case "insecure URL":
-      return `${report} that it must be https.`
+      return [Remedy.advice(`Tell the provider of ${server} that it must be https.`)]
     case "private address":
-      return `${report}; if that is where it belongs and you trust it, set "allow_private_addresses": true in the oauth block of ${server}.`
+      return [
+        report,
+        Remedy.set(oauth, { allow_private_addresses: true }, "it belongs there and you trust it")
+      ]
     case "redirect":
-      return `Tell the provider of ${server}, or set "authorization_url", "token_url" and "client_id" in its oauth block.`
+      return [report, endpoints]
     case "too long":
-      return `Tell the provider of ${server}: metadata has a few kilobytes.`
+      return [Remedy.advice(`Tell the provider of ${server}: metadata has a few kilobytes.`)]
     case "moved":
-      return `If that is where the server is now, set its "url" to the address there.`
+      return [Remedy.set(entry, { url: null }, "the server is there now")]
     case "configuration":
-      return `Correct them in the configuration.`
+      return [Remedy.check(entry, ["url", "headers"])]
   }
 }
 
@@ -73,7 +99,12 @@ export class DiscoveryError extends Schema.TaggedError<DiscoveryError>()("Discov
   detail: Schema.String
 }) {
   override get message(): string {
-    return `Cannot find out how to sign in to ${this.server}: ${this.detail}. ${nextStep(this.server, this.reason)}`
+    const consequence = consequences[this.reason]
+    return `Cannot find out how to sign in to ${this.server}: ${this.detail}.${consequence === undefined ? "" : ` ${consequence}`}`
+  }
+
+  get remedies(): ReadonlyArray<Remedy.Remedy> {
+    return remediesOf(this.server, this.reason)
   }
 }
 
@@ -82,7 +113,11 @@ export class SignInNotOffered extends Schema.TaggedError<SignInNotOffered>()("Si
   server: Schema.String
 }) {
   override get message(): string {
-    return `${this.server} does not ask for a sign-in: it can be used as it is.`
+    return `${this.server} requires no sign-in: it can be used as it is.`
+  }
+
+  get remedies(): ReadonlyArray<Remedy.Remedy> {
+    return []
   }
 }
 
@@ -94,8 +129,8 @@ export class Discovery extends Context.Service<
   Discovery,
   {
     /**
-     * @param challenge the one that the server answered with: all metadata is fetched anew, since the server may have
-     * changed what it names. Absent: the server is asked for one, and metadata may be up to 5 minutes old.
+     * @param challenge the challenge of the server: all metadata is fetched again, since the server may name other
+     * documents now. Absent: the server is asked for a challenge, and metadata may be up to 5 minutes old.
      */
     readonly discover: (
       server: RemoteServer,

@@ -1,35 +1,37 @@
 import { Context, Effect, Schema } from "effect"
+import { advice, type Remedy } from "../domain/Remedy.ts"
 
-/** No answer: no network, no such host, TLS, a connection that broke, or no answer in time. Transient by nature. */
+/** No answer: no network, no such host, TLS, a broken connection, or a timeout. Transient by nature. */
 export class NetworkError extends Schema.TaggedError<NetworkError>()("NetworkError", {
   /** Origin of the request; never its path or query, which may hold secrets. */
   origin: Schema.String,
   detail: Schema.String
 }) {
   override get message(): string {
-    return `No answer from ${this.origin}: ${this.detail}. Check the network (and the proxy settings), then try again.`
+    return `No answer from ${this.origin}: ${this.detail}.`
+  }
+
+  get remedies(): ReadonlyArray<Remedy> {
+    return [advice("Check the network (and the proxy settings), then try again.")]
   }
 }
 
 /**
- * What requests say of the program that makes them (RFC 9110 §10.1.5), such as `mcp-cli/1.0.0`, where they say nothing
- * themselves: an operator who sees trouble in a log then knows whom to ask.
+ * The `User-Agent` of requests that have none (RFC 9110 §10.1.5), such as `mcp-cli/1.0.0`. It tells an operator which
+ * program a log entry is about.
  */
 export const UserAgent = Context.Reference<string>("mcp-cli-oauth/ports/UserAgent", {
   defaultValue: () => "mcp-cli-oauth"
 })
 
-/**
- * Sends one HTTP request and gives its answer as it is: no redirect is followed, no status is an error, nothing is
- * retried.
- */
+/** Sends one HTTP request and returns its answer: no redirect is followed, no status is an error, nothing is retried. */
 export class HttpTransport extends Context.Service<
   HttpTransport,
   {
     readonly send: (
       request: Request,
       options?: {
-        /** Milliseconds until the head of the answer; absent: 30 seconds. Ends the request even where the fiber cannot be interrupted. */
+        /** Milliseconds until the head of the answer; absent: 30 seconds. Aborts the request even in an uninterruptible fiber. */
         readonly timeout?: number
       }
     ) => Effect.Effect<Response, NetworkError>

@@ -1,10 +1,13 @@
-import { Context, type Effect, type Option, Schema, type Scope } from "effect"
+import { Context, Effect, type Option, Schema, type Scope } from "effect"
+import { Remedy } from "../domain/Remedy.ts"
 import type { RemoteServer, StdioServer } from "../domain/Server.ts"
 
 /** The MCP server cannot be reached, broke the protocol, or answered with an error. */
 export class McpError extends Schema.TaggedError<McpError>()("McpError", {
   server: Schema.String,
-  detail: Schema.String
+  /** What happened, as a whole sentence about the server: "it answered HTTP 500." */
+  detail: Schema.String,
+  remedies: Schema.Array(Remedy).pipe(Schema.withConstructorDefault(Effect.succeed([])))
 }) {
   override get message(): string {
     return `${this.server}: ${this.detail}`
@@ -36,23 +39,23 @@ export interface McpPrompt {
     readonly required: boolean
   }>
 }
-/** A piece of what a tool or resource gave. */
+/** A piece of the content of a tool result or a resource. */
 export type McpContent =
   | { readonly _tag: "Text"; readonly text: string }
   | { readonly _tag: "Binary"; readonly mimeType: string; readonly bytes: number }
-/** What a tool gave. */
+/** The result of a tool. */
 export interface McpToolResult {
   readonly content: ReadonlyArray<McpContent>
   readonly structured: Option.Option<unknown>
-  /** The tool says that it failed. */
+  /** True: the tool says that it failed. */
   readonly isError: boolean
-  /** The answer as the protocol has it, for `--json`. */
+  /** The answer as the protocol has it, for programs. */
   readonly raw: unknown
 }
 
 /**
- * An open session with an MCP server. `E` is what the way to the server can fail with besides `McpError`: for
- * HTTP whatever the token, or the sign-in, can.
+ * An open session with an MCP server. `E` are the errors of the way to the server besides `McpError`: over HTTP those
+ * of the token and the sign-in.
  */
 export interface McpSession<E> {
   readonly server: { readonly name: string; readonly version: string; readonly protocol: string }
@@ -62,23 +65,23 @@ export interface McpSession<E> {
     tool: string,
     args: Readonly<Record<string, unknown>>
   ) => Effect.Effect<McpToolResult, McpError | E>
-  /** Empty where the server has none. */
+  /** Empty if the server has none. */
   readonly resources: Effect.Effect<ReadonlyArray<McpResource>, McpError | E>
   readonly read: (uri: string) => Effect.Effect<ReadonlyArray<McpContent>, McpError | E>
-  /** Empty where the server has none. */
+  /** Empty if the server has none. */
   readonly prompts: Effect.Effect<ReadonlyArray<McpPrompt>, McpError | E>
-  /** Any request that the server must answer: its round trip, for `ping`. */
+  /** One round trip: any request that the server must answer. */
   readonly ping: Effect.Effect<void, McpError | E>
 }
 
-/** A way to send a request to a server: with the token in it, and what that takes. */
+/** Sends a request to a server with the token in it, which may need a refresh or a sign-in. */
 export type Send<E, R> = (request: Request) => Effect.Effect<Response, E, R>
 
 /** Opens MCP sessions: revision 2026-07-28 and the older ones, streamable HTTP, SSE where there is only that, stdio. */
 export class McpConnector extends Context.Service<
   McpConnector,
   {
-    /** Opens a session over HTTP; every request of it goes through `send`, whose errors come back as they are. */
+    /** Opens a session over HTTP; every request goes through `send`, whose errors are returned unchanged. */
     readonly connectHttp: <E, R>(
       server: RemoteServer,
       send: Send<E, R>

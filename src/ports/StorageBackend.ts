@@ -1,4 +1,5 @@
 import { Schema } from "effect"
+import * as Remedy from "../domain/Remedy.ts"
 
 /**
  * A place that stores credentials: its name in the configuration, and what messages say about it.
@@ -14,18 +15,20 @@ export const StorageBackend = Schema.Struct({
   lockScope: Schema.Literals(["machine", "shared"]),
   /** True if credentials outlive the process. */
   lasting: Schema.Boolean,
-  /** What the user can do, in whole sentences. */
+  /** What the user can do. */
   hints: Schema.Struct({
     /** The backend does not exist here. */
-    unavailable: Schema.String,
+    unavailable: Schema.Array(Remedy.Remedy),
     /** The backend is locked or does not answer. */
-    locked: Schema.String
+    locked: Schema.Array(Remedy.Remedy)
   })
 })
 /** A place that stores credentials. */
 export type StorageBackend = typeof StorageBackend.Type
 
-const ofOtherSystem = "Name a backend that this system has: mcp-cli storage shows the one in use."
+const useEncrypted = { backend: "encrypted" }
+const nameAnother = Remedy.set(Remedy.tokenStorage, { backend: null })
+const onOtherSystem = [nameAnother, Remedy.command("storage", { purpose: "see the backend in use" })]
 
 /** The backends of mcp-cli by name. */
 export const storageBackends = {
@@ -35,8 +38,8 @@ export const storageBackends = {
     lockScope: "machine",
     lasting: true,
     hints: {
-      unavailable: ofOtherSystem,
-      locked: "Run security unlock-keychain, or log in at the screen, then try again."
+      unavailable: onOtherSystem,
+      locked: [Remedy.advice("Run security unlock-keychain, or log in at the screen, then try again.")]
     }
   },
   windows: {
@@ -45,8 +48,8 @@ export const storageBackends = {
     lockScope: "machine",
     lasting: true,
     hints: {
-      unavailable: ofOtherSystem,
-      locked: "Log in to Windows with your password, then try again."
+      unavailable: onOtherSystem,
+      locked: [Remedy.advice("Log in to Windows with your password, then try again.")]
     }
   },
   secretservice: {
@@ -55,9 +58,14 @@ export const storageBackends = {
     lockScope: "machine",
     lasting: true,
     hints: {
-      unavailable: 'Start it, or set "tokenStorage.backend" to "encrypted".',
-      locked:
-        'Unlock it (log in at the screen, or open its manager), then try again. Without a desktop set "tokenStorage.backend" to "encrypted".'
+      unavailable: [
+        Remedy.advice("Start it, then try again."),
+        Remedy.set(Remedy.tokenStorage, useEncrypted, "this machine has no desktop")
+      ],
+      locked: [
+        Remedy.advice("Unlock it (log in at the screen, or open its manager), then try again."),
+        Remedy.set(Remedy.tokenStorage, useEncrypted, "this machine has no desktop")
+      ]
     }
   },
   vault: {
@@ -66,8 +74,8 @@ export const storageBackends = {
     lockScope: "shared",
     lasting: true,
     hints: {
-      unavailable: "Set VAULT_ADDR and VAULT_TOKEN, or name another backend.",
-      locked: "Unseal it, then try again."
+      unavailable: [Remedy.advice("Set VAULT_ADDR and VAULT_TOKEN, or name another backend.")],
+      locked: [Remedy.advice("Unseal it, then try again.")]
     }
   },
   encrypted: {
@@ -75,14 +83,14 @@ export const storageBackends = {
     label: "encrypted files",
     lockScope: "machine",
     lasting: true,
-    hints: { unavailable: "Name another backend.", locked: "Give its password, then try again." }
+    hints: { unavailable: [nameAnother], locked: [Remedy.advice("Give its password, then try again.")] }
   },
   memory: {
     name: "memory",
     label: "memory",
     lockScope: "machine",
     lasting: false,
-    hints: { unavailable: "Name another backend.", locked: "Try again." }
+    hints: { unavailable: [nameAnother], locked: [Remedy.advice("Try again.")] }
   }
 } as const satisfies Readonly<Record<string, StorageBackend>>
 

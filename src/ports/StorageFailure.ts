@@ -1,111 +1,286 @@
 import { Schema } from "effect"
+import * as Remedy from "../domain/Remedy.ts"
 import { StorageBackend } from "./StorageBackend.ts"
 
-/** Nothing to unlock the store with: no password in the configuration or the environment, and nobody to ask. */
-export class NoPassword extends Schema.TaggedClass<NoPassword>()("NoPassword", {
-  /** How often somebody was asked to choose one, and did not; absent: nobody could be asked. */
+const capital = (text: string): string => text.slice(0, 1).toUpperCase() + text.slice(1)
+
+const useEncrypted = Remedy.set(Remedy.tokenStorage, { backend: "encrypted" })
+const tryAgain = Remedy.advice("Try again.")
+
+/** The store is locked: no password in the configuration or the environment, and no user to ask. */
+export class NoPassword extends Schema.TaggedError<NoPassword>()("NoPassword", {
+  /** How often a user was asked to choose one, without success; absent: no user could be asked. */
   attempts: Schema.optionalKey(Schema.Int)
-}) {}
+}) {
+  override get message(): string {
+    return this.attempts === undefined
+      ? "The token store is locked, and no password was given."
+      : `No password was chosen in ${this.attempts} attempts.`
+  }
+
+  get remedies(): ReadonlyArray<Remedy.Remedy> {
+    return this.attempts === undefined
+      ? [
+          Remedy.advice("Set MCP_CLI_ENCRYPTION_KEY, or run this in a terminal to be asked."),
+          Remedy.set(Remedy.tokenStorage, { password: null }, "the configuration should hold the password")
+        ]
+      : [Remedy.advice("Try again and type the same password twice, or set MCP_CLI_ENCRYPTION_KEY.")]
+  }
+}
+
 /** The password does not open the store. Nothing was changed. */
-export class WrongPassword extends Schema.TaggedClass<WrongPassword>()("WrongPassword", {}) {}
-/** A record that was cut short, altered, or moved from another name. Nothing was changed. */
-export class Corrupt extends Schema.TaggedClass<Corrupt>()("Corrupt", {
+export class WrongPassword extends Schema.TaggedError<WrongPassword>()("WrongPassword", {}) {
+  override get message(): string {
+    return "The password does not open the token store."
+  }
+
+  get remedies(): ReadonlyArray<Remedy.Remedy> {
+    return [
+      Remedy.advice(
+        "Give the password that the store was made with (MCP_CLI_ENCRYPTION_KEY, tokenStorage.password, or the prompt)."
+      ),
+      Remedy.command("auth reset", {
+        options: { all: true },
+        purpose: "forget every sign-in, if the password is lost"
+      })
+    ]
+  }
+}
+
+/** A record is cut short, altered, or moved from another name. Nothing was changed. */
+export class Corrupt extends Schema.TaggedError<Corrupt>()("Corrupt", {
   /** The file, or the backend and the name in it. */
   path: Schema.String,
   detail: Schema.String,
-  /** What mends it, where that is not a backup, or a new sign-in. */
-  fix: Schema.optionalKey(Schema.String)
-}) {}
-/** A record that a newer version wrote. Nothing was changed. */
-export class NewerVersion extends Schema.TaggedClass<NewerVersion>()("NewerVersion", {
+  /** What fixes it, unless that is a backup or a new sign-in. */
+  fixes: Schema.optionalKey(Schema.Array(Remedy.Remedy))
+}) {
+  override get message(): string {
+    return `${this.path} is damaged (${this.detail}).`
+  }
+
+  get remedies(): ReadonlyArray<Remedy.Remedy> {
+    return (
+      this.fixes ?? [
+        Remedy.advice("Restore it from a backup, or forget it and sign in again."),
+        Remedy.command("auth reset", { purpose: "forget it" })
+      ]
+    )
+  }
+}
+
+/** A newer version wrote the record. Nothing was changed. */
+export class NewerVersion extends Schema.TaggedError<NewerVersion>()("NewerVersion", {
   path: Schema.String,
   version: Schema.Finite
-}) {}
-/** The folder or file is open to others, or belongs to somebody else. */
-export class InsecurePermissions extends Schema.TaggedClass<InsecurePermissions>()("InsecurePermissions", {
+}) {
+  override get message(): string {
+    return `${this.path} was written by a newer version of mcp-cli (format ${this.version}). Nothing was changed.`
+  }
+
+  get remedies(): ReadonlyArray<Remedy.Remedy> {
+    return [Remedy.advice("Upgrade mcp-cli.")]
+  }
+}
+
+/** Other users can read the folder or file, or own it. */
+export class InsecurePermissions extends Schema.TaggedError<InsecurePermissions>()("InsecurePermissions", {
   path: Schema.String,
-  detail: Schema.String
-}) {}
+  detail: Schema.String,
+  /** The mode to set; absent: another user owns it. */
+  mode: Schema.optionalKey(Schema.String)
+}) {
+  override get message(): string {
+    return `${this.path} ${this.detail}.`
+  }
+
+  get remedies(): ReadonlyArray<Remedy.Remedy> {
+    return [
+      Remedy.advice(
+        this.mode === undefined ? "Use a folder of your own." : `Run: chmod ${this.mode} '${this.path}'`
+      )
+    ]
+  }
+}
+
 /** The system refused to read or write. */
-export class Inaccessible extends Schema.TaggedClass<Inaccessible>()("Inaccessible", {
+export class Inaccessible extends Schema.TaggedError<Inaccessible>()("Inaccessible", {
   path: Schema.String,
   detail: Schema.String
-}) {}
-/** The backend is not there at all. The only reason for which `auto` goes on to another one. */
-export class Unavailable extends Schema.TaggedClass<Unavailable>()("Unavailable", {
+}) {
+  override get message(): string {
+    return `${this.path} cannot be used: ${this.detail}.`
+  }
+
+  get remedies(): ReadonlyArray<Remedy.Remedy> {
+    return []
+  }
+}
+
+/** The backend does not exist here. The only reason for which `auto` tries another one. */
+export class Unavailable extends Schema.TaggedError<Unavailable>()("Unavailable", {
   backend: StorageBackend,
   detail: Schema.String
-}) {}
-/** The backend is there, but locked, and nobody has unlocked it. */
-export class Locked extends Schema.TaggedClass<Locked>()("Locked", {
+}) {
+  override get message(): string {
+    return `There is no ${this.backend.label.replace(/^the /, "")} here: ${this.detail}.`
+  }
+
+  get remedies(): ReadonlyArray<Remedy.Remedy> {
+    return this.backend.hints.unavailable
+  }
+}
+
+/** The backend is locked, and the user did not unlock it. */
+export class Locked extends Schema.TaggedError<Locked>()("Locked", {
   backend: StorageBackend,
   detail: Schema.String
-}) {}
-/** The system, or the user it asked, does not let us. */
-export class Denied extends Schema.TaggedClass<Denied>()("Denied", {
+}) {
+  override get message(): string {
+    return `${capital(this.backend.label)} is locked: ${this.detail}.`
+  }
+
+  get remedies(): ReadonlyArray<Remedy.Remedy> {
+    return this.backend.hints.locked
+  }
+}
+
+/** The system, or the user it asked, denied access. */
+export class Denied extends Schema.TaggedError<Denied>()("Denied", {
   backend: StorageBackend,
   detail: Schema.String
-}) {}
-/** The backend did not answer in time. What was asked of it may still have happened. */
-export class TimedOut extends Schema.TaggedClass<TimedOut>()("TimedOut", {
+}) {
+  override get message(): string {
+    return `${capital(this.backend.label)} denied access: ${this.detail}.`
+  }
+
+  get remedies(): ReadonlyArray<Remedy.Remedy> {
+    return [Remedy.advice("Allow access when the system asks, then try again.")]
+  }
+}
+
+/** The backend did not answer in time. What was requested may still have happened. */
+export class TimedOut extends Schema.TaggedError<TimedOut>()("TimedOut", {
   backend: StorageBackend,
   /** Seconds. */
   after: Schema.Finite,
   detail: Schema.String
-}) {}
-/** The backend cannot hold a record of this kind. Nothing was changed. */
-export class Unsupported extends Schema.TaggedClass<Unsupported>()("Unsupported", {
-  backend: StorageBackend,
-  detail: Schema.String
-}) {}
-/** The backend answered in a way that it should not. */
-export class BackendError extends Schema.TaggedClass<BackendError>()("BackendError", {
-  backend: StorageBackend,
-  detail: Schema.String
-}) {}
-/** Another process has stored something newer since the lock was taken: it counts, and nothing was overwritten. */
-export class Superseded extends Schema.TaggedClass<Superseded>()("Superseded", {
-  server: Schema.String
-}) {}
+}) {
+  override get message(): string {
+    return `${capital(this.backend.label)} did not answer within ${this.after} seconds: ${this.detail}.`
+  }
 
-/** What can be wrong with Vault, with what to do about it. */
+  get remedies(): ReadonlyArray<Remedy.Remedy> {
+    return this.backend.hints.locked
+  }
+}
+
+/** The backend cannot store a record of this kind. Nothing was changed. */
+export class Unsupported extends Schema.TaggedError<Unsupported>()("Unsupported", {
+  backend: StorageBackend,
+  detail: Schema.String
+}) {
+  override get message(): string {
+    return `${capital(this.backend.label)} cannot store this: ${this.detail}.`
+  }
+
+  get remedies(): ReadonlyArray<Remedy.Remedy> {
+    return [useEncrypted]
+  }
+}
+
+/** The backend gave an answer that it should not give. */
+export class BackendError extends Schema.TaggedError<BackendError>()("BackendError", {
+  backend: StorageBackend,
+  detail: Schema.String
+}) {
+  override get message(): string {
+    return `${capital(this.backend.label)} failed: ${this.detail}.`
+  }
+
+  get remedies(): ReadonlyArray<Remedy.Remedy> {
+    return [tryAgain, Remedy.command("storage", { purpose: "test it" })]
+  }
+}
+
+/** Another process has stored something newer since the lock was taken. It counts, and nothing was overwritten. */
+export class Superseded extends Schema.TaggedError<Superseded>()("Superseded", {
+  server: Schema.String
+}) {
+  override get message(): string {
+    return `Another process has stored a newer sign-in to ${this.server}, which was not overwritten.`
+  }
+
+  get remedies(): ReadonlyArray<Remedy.Remedy> {
+    return [Remedy.advice("Run the command again.")]
+  }
+}
+
+/** The kinds of trouble with Vault, and what to do about each. */
 const vaultProblems = {
-  unreachable: "Check VAULT_ADDR (or tokenStorage.vaultUrl), the network and the proxy, then try again.",
-  timeout: "Check the network, then try again.",
-  certificate:
-    "Name its certificate authorizationServer in VAULT_CACERT, and check that VAULT_ADDR has the name in its certificate.",
-  sealed: "Ask its operator to unseal it (vault operator unseal), then try again.",
-  uninitialized: "Ask its operator to initialise it (vault operator init).",
-  standby: "It has no active node now: try again shortly, or ask its operator.",
-  "rate limited": "Try again later, or ask its operator to raise the quota.",
-  redirect: "Set VAULT_ADDR to the address of the active node: the token is sent to no other host.",
-  "no token":
-    'Set VAULT_TOKEN (vault print token shows yours), run vault login, or set "tokenStorage.vaultAuth".',
-  "token expired": "Run vault login, or give it a new VAULT_TOKEN.",
-  "login refused": "Check tokenStorage.vaultAuth: the method's mount, the role and its credentials.",
-  "no mount":
-    'Check "tokenStorage.vaultMountPoint" (vault secrets list shows the mounts), or ask for a policy that may read it.',
-  "not key-value": 'Set "tokenStorage.vaultMountPoint" to a mount of the key-value engine.',
-  "wrong version":
-    'Set "tokenStorage.vaultKvVersion" to the version of the mount, or leave it out to have it found.',
-  forbidden: "Ask for a policy that allows it: the README has one to copy.",
-  namespace: "Check VAULT_NAMESPACE (or tokenStorage.vaultNamespace).",
-  unexpected: "Check that VAULT_ADDR is a Vault or OpenBao server; its own log says more."
-} as const
+  unreachable: [
+    Remedy.advice("Check VAULT_ADDR (or tokenStorage.vaultUrl), the network and the proxy, then try again.")
+  ],
+  timeout: [Remedy.advice("Check the network, then try again.")],
+  certificate: [
+    Remedy.advice(
+      "Name its certificate authority in VAULT_CACERT, and check that VAULT_ADDR has the name in its certificate."
+    )
+  ],
+  sealed: [Remedy.advice("Ask its operator to unseal it (vault operator unseal), then try again.")],
+  uninitialized: [Remedy.advice("Ask its operator to initialise it (vault operator init).")],
+  standby: [Remedy.advice("It has no active node now: try again shortly, or ask its operator.")],
+  "rate limited": [Remedy.advice("Try again later, or ask its operator to raise the quota.")],
+  redirect: [
+    Remedy.advice("Set VAULT_ADDR to the address of the active node: the token is sent to no other host.")
+  ],
+  "no token": [
+    Remedy.advice("Set VAULT_TOKEN (vault print token shows yours), or run vault login."),
+    Remedy.set(Remedy.tokenStorage, { vaultAuth: null }, "this machine has a role of its own")
+  ],
+  "token expired": [Remedy.advice("Run vault login, or set a new VAULT_TOKEN.")],
+  "login refused": [
+    Remedy.check(Remedy.tokenStorage, ["vaultAuth"]),
+    Remedy.advice("The mount of the method, the role or its credentials may be wrong.")
+  ],
+  "no mount": [
+    Remedy.check(Remedy.tokenStorage, ["vaultMountPoint"]),
+    Remedy.advice("vault secrets list shows the mounts. A policy may also be missing that allows to read it.")
+  ],
+  "not key-value": [
+    Remedy.set(Remedy.tokenStorage, { vaultMountPoint: null }),
+    Remedy.advice("It has to be a mount of the key-value engine.")
+  ],
+  "wrong version": [
+    Remedy.remove(Remedy.tokenStorage, ["vaultKvVersion"]),
+    Remedy.advice("The version is then found automatically.")
+  ],
+  forbidden: [Remedy.advice("Ask for a policy that allows it: the README has one to copy.")],
+  namespace: [Remedy.advice("Check VAULT_NAMESPACE (or tokenStorage.vaultNamespace).")],
+  unexpected: [Remedy.advice("Check that VAULT_ADDR is a Vault or OpenBao server; its own log says more.")]
+} as const satisfies Readonly<Record<string, ReadonlyArray<Remedy.Remedy>>>
 
 /** The kinds of trouble with Vault. */
 export type VaultProblem = keyof typeof vaultProblems
 
 /** Vault cannot be used. */
-export class VaultFailure extends Schema.TaggedClass<VaultFailure>()("VaultFailure", {
+export class VaultFailure extends Schema.TaggedError<VaultFailure>()("VaultFailure", {
   /** Origin of the server; never a path with a query. */
   address: Schema.String,
   problem: Schema.Literals(Object.keys(vaultProblems) as ReadonlyArray<VaultProblem>),
   /** What happened, in words that hold no secret. */
   detail: Schema.String
-}) {}
+}) {
+  override get message(): string {
+    return `Vault at ${this.address}: ${this.detail}.`
+  }
 
-/** Why a store could not do what it was asked. */
+  get remedies(): ReadonlyArray<Remedy.Remedy> {
+    return vaultProblems[this.problem]
+  }
+}
+
+/** Why a store failed. */
 export const StorageFailure = Schema.Union([
   NoPassword,
   WrongPassword,
@@ -122,10 +297,10 @@ export const StorageFailure = Schema.Union([
   Superseded,
   VaultFailure
 ])
-/** Why a store could not do what it was asked. */
+/** Why a store failed. */
 export type StorageFailure = typeof StorageFailure.Type
 
-/** Whether it is no matter of one record: whatever else the store is asked for now would fail, or wait, in the same way. */
+/** True if the failure is not about one record: every other request to the store would fail, or wait, in the same way. */
 export const isOfWholeStore = (reason: StorageFailure): boolean => {
   switch (reason._tag) {
     case "NoPassword":
@@ -148,41 +323,3 @@ export const isOfWholeStore = (reason: StorageFailure): boolean => {
       return false
   }
 }
-
-/** A failure in words: what happened, and what to do. */
-export const explainStorage = (reason: StorageFailure): string => {
-  switch (reason._tag) {
-    case "NoPassword":
-      return reason.attempts === undefined
-        ? `The token store is locked. Set MCP_CLI_ENCRYPTION_KEY or "tokenStorage.password" in the configuration, or run this in a terminal to be asked.`
-        : `No password was chosen in ${reason.attempts} attempts. Run it again and type the same one twice, or set MCP_CLI_ENCRYPTION_KEY.`
-    case "WrongPassword":
-      return "The password does not open the token store. Give the one it was made with (MCP_CLI_ENCRYPTION_KEY, tokenStorage.password, or the prompt). If it is lost, run mcp-cli auth reset --all and sign in again."
-    case "Corrupt":
-      return `${reason.path} is damaged (${reason.detail}). ${reason.fix ?? "Restore it from a backup, or forget it with mcp-cli auth reset NAME and sign in again"}.`
-    case "NewerVersion":
-      return `${reason.path} was written by a newer version of mcp-cli (format ${reason.version}). Upgrade mcp-cli; nothing was changed.`
-    case "InsecurePermissions":
-      return `${reason.path} ${reason.detail}.`
-    case "Inaccessible":
-      return `${reason.path} cannot be used: ${reason.detail}.`
-    case "Unavailable":
-      return `There is no ${reason.backend.label.replace(/^the /, "")} here: ${reason.detail}. ${reason.backend.hints.unavailable}`
-    case "Locked":
-      return `${capital(reason.backend.label)} is locked: ${reason.detail}. ${reason.backend.hints.locked}`
-    case "Denied":
-      return `${capital(reason.backend.label)} denied access: ${reason.detail}. Allow mcp-cli when the system asks, then try again.`
-    case "TimedOut":
-      return `${capital(reason.backend.label)} did not answer within ${reason.after} seconds: ${reason.detail}. ${reason.backend.hints.locked}`
-    case "Unsupported":
-      return `${capital(reason.backend.label)} cannot keep this: ${reason.detail}. Set "tokenStorage.backend" to "encrypted".`
-    case "BackendError":
-      return `${capital(reason.backend.label)} failed: ${reason.detail}. Try again; mcp-cli storage tests it.`
-    case "Superseded":
-      return `Another process has stored a newer sign-in to ${reason.server} meanwhile, and that one counts. Run the command again.`
-    case "VaultFailure":
-      return `Vault at ${reason.address}: ${reason.detail}. ${vaultProblems[reason.problem]}`
-  }
-}
-
-const capital = (text: string): string => text.slice(0, 1).toUpperCase() + text.slice(1)

@@ -1,25 +1,37 @@
 import { Context, type Effect, Schema } from "effect"
+import * as Remedy from "../domain/Remedy.ts"
 import type { LockError } from "./CredentialLock.ts"
 import type { StorageError } from "./CredentialStore.ts"
 
-/** No new password was given: none in the environment, and the user could not be asked or chose none. Nothing was changed. */
+/** No new password: none in the environment and no user to ask, or an empty one. Nothing was changed. */
 export class NoNewPassword extends Schema.TaggedError<NoNewPassword>()("NoNewPassword", {
-  /** How often the user was asked in vain; absent: a non-interactive run. */
+  /** How often a user was asked to choose one, without success; absent: no user could be asked. */
   attempts: Schema.optionalKey(Schema.Int)
 }) {
   override get message(): string {
-    if (this.attempts !== undefined) {
-      return `No new password was chosen in ${this.attempts} attempts. Run it again and type the same one twice, or set MCP_CLI_NEW_ENCRYPTION_KEY. Nothing was changed.`
-    }
-    return "There is no new password, and it may not be empty: set MCP_CLI_NEW_ENCRYPTION_KEY, or run this in a terminal to be asked. Nothing was changed."
+    const problem =
+      this.attempts === undefined
+        ? "No new password was given."
+        : `No new password was chosen in ${this.attempts} attempts.`
+    return `${problem} Nothing was changed.`
+  }
+
+  get remedies(): ReadonlyArray<Remedy.Remedy> {
+    return [
+      Remedy.advice(
+        this.attempts === undefined
+          ? "Set MCP_CLI_NEW_ENCRYPTION_KEY to a password that is not empty, or run this in a terminal to be asked."
+          : "Run it again and type the same password twice, or set MCP_CLI_NEW_ENCRYPTION_KEY."
+      )
+    ]
   }
 }
 
-/** The result of a password change. */
+/** The result of a change of password. */
 export interface Rekeyed {
-  /** How many credentials are encrypted under the new password. */
+  /** How many credentials the new password protects. */
   readonly resealed: number
-  /** Files that neither password opens. They were damaged before, and are unchanged. */
+  /** Files that neither password opens, which were damaged before. They are left as they are. */
   readonly damaged: ReadonlyArray<string>
 }
 

@@ -1,4 +1,5 @@
 import { Context, type Effect, type Redacted, Schema } from "effect"
+import * as Remedy from "../domain/Remedy.ts"
 import type { ClientAuthenticationMethod, SecretSource, SigningKey } from "../domain/Server.ts"
 import { TokenFailure } from "../domain/TokenFailure.ts"
 import type { TokenSet } from "../domain/TokenSet.ts"
@@ -14,59 +15,86 @@ export {
   UnusableSecret
 } from "../domain/TokenFailure.ts"
 
-const explainRevocation = (reason: TokenFailure): string => {
+/** What a token request was for, if its failure needs other words than that of a sign-in. */
+const purposes = ["revocation", "assertion", "identity assertion", "device authorization"] as const
+
+type Purpose = (typeof purposes)[number] | undefined
+
+const endpointOf = (purpose: Purpose): string => {
+  if (purpose === "revocation") return "a revocation endpoint"
+  return purpose === "device authorization" ? "a device authorization endpoint" : "a token endpoint"
+}
+
+const predicateOf = (reason: TokenFailure, purpose: Purpose): string => {
   switch (reason._tag) {
     case "Transient":
       return `is not available now (${reason.detail})`
     case "InvalidGrant":
-      return "does not know the token (invalid_grant)"
+      if (purpose === "revocation") return "does not know the token (invalid_grant)"
+      if (purpose === "assertion") return "does not accept the assertion (invalid_grant)"
+      if (purpose === "identity assertion")
+        return "no longer accepts the token of the sign-in there (invalid_grant)"
+      return "no longer accepts this sign-in (invalid_grant)"
     case "InvalidClient":
       return "does not accept this client (invalid_client)"
-    case "Refused":
-      return `refused to revoke the token (${reason.error}${reason.description === undefined ? "" : `: ${reason.description}`})`
+    case "Refused": {
+      const requested =
+        purpose === "revocation"
+          ? "revoke the token"
+          : `issue a ${purpose === "device authorization" ? "device code" : "token"}`
+      const answer =
+        reason.description === undefined ? reason.error : `${reason.error}: ${reason.description}`
+      return `refused to ${requested} (${answer})`
+    }
     case "Malformed":
-      return `gave an answer that is none of a revocation endpoint (${reason.detail})`
+      return `did not answer like ${endpointOf(purpose)} (${reason.detail})`
     case "UnusableSecret":
-      return `was not asked: ${reason.detail}`
+      return `got no request: ${reason.detail}`
     case "NotSenderConstrained":
-      return "gave an answer that is none of a revocation endpoint"
+      return purpose === "revocation"
+        ? `did not answer like ${endpointOf(purpose)}`
+        : "issued tokens that are not bound to a key (DPoP), which were discarded"
   }
 }
 
-/** What a token request was for, where its failure is told in other words than those of a sign-in. */
-type Purpose = "revocation" | "assertion" | "identity assertion" | "device authorization" | undefined
-
-const explainInvalidGrant = (purpose: Purpose): string => {
-  switch (purpose) {
-    case "assertion":
-      return `does not accept the assertion (invalid_grant). Check that it has not ended, and that its "iss" and "aud" are those that were agreed`
-    case "identity assertion":
-      return `no longer accepts the token of the sign-in there (invalid_grant). Sign in to the identity provider again, and put what it gives where "subject_token" in the oauth block says`
-    default:
-      return "no longer accepts this sign-in (invalid_grant). Sign in again"
-  }
-}
-
-const explain = (reason: TokenFailure, purpose: Purpose): string => {
+const remediesOf = (server: string, reason: TokenFailure, purpose: Purpose): ReadonlyArray<Remedy.Remedy> => {
+  if (purpose === "revocation") return []
+  const oauth = Remedy.oauthOf(server)
+  const report = Remedy.advice(`Tell the provider of ${server}.`)
   switch (reason._tag) {
     case "Transient":
-      return `is not available now (${reason.detail}). Nothing was lost; try again later`
+      return [Remedy.advice("Nothing was lost. Try again later.")]
     case "InvalidGrant":
-      return explainInvalidGrant(purpose)
+      if (purpose === "assertion") {
+        return [
+          Remedy.advice('Check that the assertion has not expired, and that its "iss" and "aud" are right.')
+        ]
+      }
+      return purpose === "identity assertion"
+        ? [
+            Remedy.advice("Sign in to the identity provider again, and store the new token."),
+            Remedy.check(oauth, ["subject_token"])
+          ]
+        : [Remedy.advice("Sign in again.")]
     case "InvalidClient":
       return purpose === "identity assertion"
-        ? `does not accept this client (invalid_client). Check "client_id" and "client_secret" (or the private key) of "identity_provider" in the oauth block`
-        : "does not accept this client (invalid_client)"
+        ? [Remedy.check([...oauth, "identity_provider"], ["client_id", "client_secret", "private_key"])]
+        : []
     case "Refused":
-      return `refused to give a ${purpose === "device authorization" ? "device code" : "token"} (${reason.error}${reason.description === undefined ? "" : `: ${reason.description}`}). Check the oauth block of this server`
+      return [Remedy.advice(`Check the oauth block of ${server}.`)]
     case "Malformed":
-      return purpose === "device authorization"
-        ? `gave an answer that is none of a device authorization endpoint (${reason.detail}). Check "device_authorization_url", or tell its provider`
-        : `gave an answer that is none of a token endpoint (${reason.detail}). Check "token_url" where the configuration has one, or tell its provider`
+      return [
+        Remedy.check(
+          oauth,
+          [purpose === "device authorization" ? "device_authorization_url" : "token_url"],
+          "the configuration sets it"
+        ),
+        report
+      ]
     case "UnusableSecret":
-      return `was not asked: ${reason.detail}`
+      return []
     case "NotSenderConstrained":
-      return `gave tokens that are not bound to a key (DPoP), as "dpop" in the oauth block or the server asks for. They were thrown away; tell its provider, or take "dpop" out`
+      return [report, Remedy.remove(oauth, ["dpop"], "the server does not require it")]
   }
 }
 
@@ -75,33 +103,33 @@ export class TokenRequestError extends Schema.TaggedError<TokenRequestError>()("
   server: Schema.String,
   /** Origin of the endpoint. */
   origin: Schema.String,
-  /** What was asked for; absent: tokens. */
-  purpose: Schema.optionalKey(
-    Schema.Literals(["revocation", "assertion", "identity assertion", "device authorization"])
-  ),
+  /** What was requested; absent: tokens. */
+  purpose: Schema.optionalKey(Schema.Literals(purposes)),
   reason: TokenFailure
 }) {
   override get message(): string {
-    const said =
-      this.purpose === "revocation" ? explainRevocation(this.reason) : explain(this.reason, this.purpose)
-    const who = this.purpose === "identity assertion" ? "identity provider" : "authorization server"
-    return `The ${who} of ${this.server}, ${this.origin}, ${said}.`
+    const role = this.purpose === "identity assertion" ? "identity provider" : "authorization server"
+    return `The ${role} of ${this.server}, ${this.origin}, ${predicateOf(this.reason, this.purpose)}.`
+  }
+
+  get remedies(): ReadonlyArray<Remedy.Remedy> {
+    return remediesOf(this.server, this.reason, this.purpose)
   }
 }
 
-/** A client, and how it proves who it is. */
+/** A client, and how it authenticates. */
 export interface RequestClient {
   readonly clientId: string
   readonly clientSecret: Redacted.Redacted | undefined
   /**
-   * What it signs with, and whom that is for (RFC 7523 §3): the issuer, or else the token endpoint; absent for every
-   * method but `private_key_jwt`.
+   * The key of `private_key_jwt`, and the audience of its assertions (RFC 7523 §3): the issuer, or else the token
+   * endpoint. Absent for every other method.
    */
   readonly signing?: { readonly key: SigningKey; readonly audience: string } | undefined
   readonly authenticationMethod: ClientAuthenticationMethod
 }
 
-/** A grant that is neither a code nor a refresh token. */
+/** A grant other than a code or a refresh token. */
 export type FurtherGrant =
   /** RFC 6749 §4.4. */
   | { readonly _tag: "ClientCredentials" }
@@ -110,14 +138,14 @@ export type FurtherGrant =
   /** RFC 8628 §3.4. */
   | { readonly _tag: "DeviceCode"; readonly deviceCode: Redacted.Redacted }
 
-/** What every token request says of the client and the place. */
+/** The part that all token requests share. */
 export interface TokenRequest {
   readonly server: string
   readonly tokenEndpoint: URL
   readonly client: RequestClient
-  /** The `resource` parameter (RFC 8707), where the flow sends one. */
+  /** The `resource` parameter (RFC 8707), if the flow sends one. */
   readonly resource: string | undefined
-  /** The key that the tokens are to be bound to, or are (RFC 9449 §5); absent: plain bearer tokens. */
+  /** The key to which the tokens are bound (RFC 9449 §5); absent: plain bearer tokens. */
   readonly dpopKey?: Redacted.Redacted | undefined
 }
 
@@ -127,13 +155,13 @@ export interface RevocationRequest {
   readonly revocationEndpoint: URL
   readonly client: RequestClient
   readonly token: Redacted.Redacted
-  /** What kind of token it is (`token_type_hint`). */
+  /** The kind of token (`token_type_hint`). */
   readonly hint: "refresh_token" | "access_token"
 }
 
 /**
- * The token endpoint (RFC 6749 §3.2), and the revocation endpoint beside it (RFC 7009). A request is sent once and within
- * 15 seconds: it is for the caller to know whether a code or a rotating refresh token may be sent again.
+ * The token endpoint (RFC 6749 §3.2) and the revocation endpoint (RFC 7009). A request is sent once, with a timeout of 15
+ * seconds: only the caller knows whether a code or a rotating refresh token may be sent again.
  */
 export class TokenEndpoint extends Context.Service<
   TokenEndpoint,
@@ -146,21 +174,22 @@ export class TokenEndpoint extends Context.Service<
         readonly codeVerifier: Redacted.Redacted | undefined
       }
     ) => Effect.Effect<TokenSet, TokenRequestError>
-    /** Refreshes (RFC 6749 §6). The answer holds only what the server sent. */
+    /** Refreshes tokens (RFC 6749 §6). The answer holds only what the server sent. */
     readonly refresh: (
       request: TokenRequest & { readonly refreshToken: Redacted.Redacted }
     ) => Effect.Effect<TokenSet, TokenRequestError>
-    /** Asks for tokens by another grant. May be sent again, unless the device code has become tokens. */
+    /** Requests tokens with another grant. May be sent again, unless the device code has been exchanged. */
     readonly grant: (
       request: TokenRequest & { readonly grant: FurtherGrant; readonly scopes: ReadonlyArray<string> }
     ) => Effect.Effect<TokenSet, TokenRequestError>
     /**
-     * Asks an identity provider for an Identity Assertion JWT (RFC 8693, draft-ietf-oauth-identity-assertion-authz-grant
-     * §4), which another authorization server takes as an assertion. May be sent again.
+     * Requests an Identity Assertion JWT from an identity provider (RFC 8693,
+     * draft-ietf-oauth-identity-assertion-authz-grant §4), which another authorization server accepts as an assertion. May
+     * be sent again.
      */
     readonly identityAssertion: (
       request: TokenRequest & {
-        /** Issuer of the authorization server that the assertion is for. */
+        /** Issuer of the authorization server that accepts the assertion. */
         readonly audience: string
         readonly scopes: ReadonlyArray<string>
         readonly subjectToken: SecretSource
@@ -168,8 +197,7 @@ export class TokenEndpoint extends Context.Service<
       }
     ) => Effect.Effect<Redacted.Redacted, TokenRequestError>
     /**
-     * Revokes a token (RFC 7009 §2). A token that the server does not know, or not any more, is revoked as well. May be
-     * sent again.
+     * Revokes a token (RFC 7009 §2). A token that the server does not know counts as revoked. May be sent again.
      */
     readonly revoke: (request: RevocationRequest) => Effect.Effect<void, TokenRequestError>
   }

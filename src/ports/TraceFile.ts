@@ -1,4 +1,5 @@
 import { Context, type Effect, Schema } from "effect"
+import type { Remedy } from "../domain/Remedy.ts"
 import type { Trace } from "../domain/TraceEvent.ts"
 
 /** A trace cannot be written to a path. */
@@ -8,6 +9,10 @@ export class TraceFileError extends Schema.TaggedError<TraceFileError>()("TraceF
 }) {
   override get message(): string {
     return `The trace cannot be written to ${this.path}: ${this.detail}.`
+  }
+
+  get remedies(): ReadonlyArray<Remedy> {
+    return []
   }
 }
 

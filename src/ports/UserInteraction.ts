@@ -1,4 +1,5 @@
 import { Context, type Duration, type Effect, type Scope } from "effect"
+import type { Remedy } from "../domain/Remedy.ts"
 import type { DeviceCode } from "./DeviceAuthorization.ts"
 
 /** The part of a device code that a user needs (RFC 8628 §3.3). */
@@ -27,7 +28,7 @@ export class UserInteraction extends Context.Service<
      * nothing can be pasted. The caller interrupts it when the browser answers.
      */
     readonly pastedRedirect: (server: string) => Effect.Effect<string>
-    /** Shows one line to the user. */
-    readonly tell: (message: string) => Effect.Effect<void>
+    /** Shows one line to the user, and what can be done about it. */
+    readonly tell: (message: string, remedies?: ReadonlyArray<Remedy>) => Effect.Effect<void>
   }
 >()("mcp-cli-oauth/ports/UserInteraction") {}

@@ -62,7 +62,10 @@ describe("the architecture of src", () => {
     ["only adapters and the root import packages and Node", "src/app/A.ts", `import "@effect/platform-node"`],
     ["only adapters and the root import packages and Node", "src/index.ts", `export * from "oauth4webapi"`],
     ["no barrels inside", "src/domain/index.ts", `export * from "./A.ts"`],
-    ["a name says what it holds", "src/app/utils.ts", ""]
+    ["a name says what it holds", "src/app/utils.ts", ""],
+    ["only the CLI names its commands", "src/domain/A.ts", 'const a = "Run: mcp-cli auth login"'],
+    ["only the CLI names its commands", "src/ports/A.ts", "const a = `mcp-cli tools ${b} shows them`"],
+    ["only the CLI names its commands", "src/adapters/x/A.ts", "const a = `Run it ${b} with --no-browser`"]
   ]
 
   it.for(planted)("is broken by: %s, %s, %s", ([rule, file, source]) => {
@@ -84,5 +87,13 @@ describe("the architecture of src", () => {
     assert.deepEqual(violationsOf("src/app/http/A.ts", `import * as B from "../tokens/B.ts"`), [])
     assert.deepEqual(violationsOf("src/app/signin/SignIn.ts", `import { b } from "./grants/B.ts"`), [])
     assert.deepEqual(violationsOf("src/app/cli/A.ts", `import { Command } from "effect/cli"`), [])
+    assert.deepEqual(violationsOf("src/app/cli/A.ts", 'const a = "Run: mcp-cli auth login"'), [])
+    assert.deepEqual(
+      violationsOf(
+        "src/domain/A.ts",
+        '// mcp-cli auth login\nconst a = ["auth login", "mcp-cli upgrade", "a -- b"]'
+      ),
+      []
+    )
   })
 })

@@ -74,6 +74,27 @@ const vague = /(^|\/)(utils?|common|helpers?|misc|shared)(\/|\.ts$)/i
 
 const layerOf = (path: string): string => path.split("/")[1] ?? ""
 
+/** A command line of the program, or one of its flags. Errors name a command as data, and the CLI renders it. */
+const commandText =
+  /\bmcp-cli (auth|call|ping|prompts|resources|servers|storage|tools|-)|--(no-)?(account|browser|callback-timeout|config-file|device|header|interactive|json|scope|server|trace|verbose)\b/
+
+/** The texts of a file: its strings and the fixed parts of its templates. Comments are none. */
+const textsOf = (source: string): ReadonlyArray<string> => {
+  const found: Array<string> = []
+  const visit = (value: unknown): void => {
+    if (Array.isArray(value)) return value.forEach(visit)
+    if (!isNode(value)) return
+    const text = value["value"]
+    if (value.type === "Literal" && typeof text === "string") found.push(text)
+    if (value.type === "TemplateElement" && typeof text === "object" && text !== null && "cooked" in text) {
+      found.push(String(text.cooked))
+    }
+    for (const field of Object.values(value)) visit(field)
+  }
+  visit(parseAst(source, { lang: "ts" }))
+  return found
+}
+
 /** Every way in which a file of `src` breaks the architecture. */
 export const violationsOf = (file: string, source: string): ReadonlyArray<Violation> => {
   const violations: Array<Violation> = []
@@ -86,6 +107,10 @@ export const violationsOf = (file: string, source: string): ReadonlyArray<Violat
   if (layer === "app" && visible[appFolderOf(file) ?? ""] === undefined)
     broken("a file of app is in one of its folders", file)
   if (file.endsWith("/index.ts") && !isDoor) broken("no barrels inside", file)
+  if (!isRoot && appFolderOf(file) !== "cli") {
+    for (const text of textsOf(source))
+      if (commandText.test(text)) broken("only the CLI names its commands", text)
+  }
 
   for (const { from, names } of importsOf(source)) {
     if (from.startsWith(".")) {

@@ -163,7 +163,7 @@ describe("the program", () => {
       stdin: "/call add a=1 b=1\n/nonsense\n/call add a=9 b=9\n"
     })
     assert.deepEqual([failed.code, failed.stdout], [2, "2\n"])
-    assert.include(failed.stderr, "/help lists them")
+    assert.include(failed.stderr, "/help lists the commands")
   })
 })
 
@@ -186,7 +186,7 @@ describe("a sign-in that nobody is there for", () => {
     writeFileSync(file, JSON.stringify({ mcpServers: { other: { url: world.mcpServer.url.href } } }))
     const { code, stderr } = await world.run(["ping", "other", "--config-file", file])
     assert.strictEqual(code, 3)
-    assert.include(stderr, `Run: mcp-cli auth login other. Add --config-file "${file}" to that command.`)
+    assert.include(stderr, `Run: mcp-cli auth login other --config-file "${file}"`)
   })
 })
 

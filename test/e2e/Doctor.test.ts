@@ -26,17 +26,25 @@ const serve = async (listener: RequestListener): Promise<string> => {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 }
 
+interface Printed extends Finding {
+  readonly remedies: ReadonlyArray<Finding["remedies"][number] & { readonly text: string }>
+}
+
 interface Report {
   readonly healthy: boolean
-  readonly findings: ReadonlyArray<Finding>
+  readonly findings: ReadonlyArray<Printed>
 }
+
+/** What can be done about a finding, as a user reads it. */
+const fixOf = (finding: Printed | undefined): string =>
+  finding?.remedies.map(({ text }) => text).join(" ") ?? ""
 
 /** Examines the server `demo`, as the configuration has it now. */
 const examine = async (
   { run }: World,
   env: Readonly<Record<string, string>> = {}
 ): Promise<
-  Report & { readonly code: number | null; readonly of: (check: string) => Finding | undefined }
+  Report & { readonly code: number | null; readonly of: (check: string) => Printed | undefined }
 > => {
   const { code, stderr, stdout } = await run(["auth", "doctor", "demo", "--json"], { env })
   assert.notStrictEqual(stdout, "", stderr)
@@ -51,35 +59,38 @@ describe("auth doctor", () => {
     assert.strictEqual(report.code, 0)
     assert.isTrue(report.healthy)
     assert.deepStrictEqual(
-      report.findings.map(({ check, verdict }) => `${check}: ${verdict}`),
+      report.findings.map(({ check, status }) => `${check}: ${status}`),
       [
-        "proxy: right",
-        "server: right",
-        "clock: right",
-        "challenge: right",
-        "metadata: right",
-        "provider: right",
-        "issuer: right",
-        "resource: right",
-        "scopes: right",
-        "registration: right",
-        "PKCE: right",
-        "DPoP: right",
-        "redirect: right",
+        "proxy: ok",
+        "server: ok",
+        "clock: ok",
+        "challenge: ok",
+        "metadata: ok",
+        "provider: ok",
+        "issuer: ok",
+        "resource: ok",
+        "scopes: ok",
+        "registration: ok",
+        "PKCE: ok",
+        "DPoP: ok",
+        "redirect: ok",
         "sign-in: note",
-        "storage: right"
+        "storage: ok"
       ]
     )
     assert.strictEqual(it.browsersOpened(), 0)
     assert.isUndefined(it.authorizationServer.counts.get("register"))
-    assert.include(report.of("sign-in")?.fix, "mcp-cli auth login demo")
+    assert.include(fixOf(report.of("sign-in")), "mcp-cli auth login demo")
   })
 
   it("says for people what mends it, and ends with 5", async () => {
     const it = await open({ silentOnPkce: true })
     const { code, stderr, stdout } = await it.run(["auth", "doctor", "demo"])
     assert.strictEqual(code, 5)
-    assert.match(stdout, /^WRONG {2}PKCE {10}not announced\.\n +-> "assume_pkce": true/m)
+    assert.match(
+      stdout,
+      /^WRONG {2}PKCE {10}\S+ does not announce PKCE.*\.\n +-> If .*, set "assume_pkce": true/m
+    )
     assert.include(stderr, "One thing is wrong with demo")
     it.configure({ mcpServers: { demo: { url: it.mcpServer.url.href, oauth: { assume_pkce: true } } } })
     assert.strictEqual((await it.run(["auth", "doctor", "demo"])).code, 0)
@@ -90,10 +101,10 @@ describe("auth doctor", () => {
     assert.strictEqual((await it.run(["auth", "login", "demo"])).code, 0)
     const before = it.authorizationServer.tokenRequests.length
     const report = await examine(it)
-    assert.strictEqual(report.of("sign-in")?.verdict, "right")
+    assert.strictEqual(report.of("sign-in")?.status, "ok")
     assert.match(
-      report.of("sign-in")?.said ?? "",
-      /^demo is signed in to until \d{4}-[^,]+Z, for mcp:read; the next token comes by itself$/
+      report.of("sign-in")?.what ?? "",
+      /^signed in to demo until \d{4}-[^,]+Z, for mcp:read; the token is renewed automatically$/
     )
     assert.strictEqual(it.authorizationServer.tokenRequests.length, before)
     assert.isUndefined(it.mcpServer.counts.get("tools/list"))
@@ -102,19 +113,19 @@ describe("auth doctor", () => {
   it("says what to register where clients do not register themselves", async () => {
     const report = await examine(await open({ registration: false }))
     assert.strictEqual(report.code, 5)
-    assert.deepInclude(report.of("registration"), { verdict: "wrong" })
-    assert.include(report.of("registration")?.fix, '"client_id"')
+    assert.deepInclude(report.of("registration"), { status: "wrong" })
+    assert.include(fixOf(report.of("registration")), '"client_id"')
   })
 
   it("stops at a server that cannot be reached, and at an address that is none of a server", async () => {
     const it = await open()
     it.configure({ mcpServers: { demo: { url: "https://nowhere.invalid/mcp" } } })
     const gone = await examine(it)
-    assert.include(gone.of("server")?.said, "no such host")
-    assert.strictEqual(gone.findings.filter(({ verdict }) => verdict === "wrong").length, 1)
+    assert.include(gone.of("server")?.what, "no such host")
+    assert.strictEqual(gone.findings.filter(({ status }) => status === "wrong").length, 1)
     const page = await serve((_request, response) => response.writeHead(404).end())
     it.configure({ mcpServers: { demo: { url: page } } })
-    assert.include((await examine(it)).of("server")?.fix, '"url"')
+    assert.include(fixOf((await examine(it)).of("server")), '"url"')
   })
 
   it("compares the clocks", async () => {
@@ -125,8 +136,8 @@ describe("auth doctor", () => {
     })
     it.configure({ mcpServers: { demo: { url } } })
     const clock = (await examine(it)).of("clock")
-    assert.strictEqual(clock?.verdict, "wrong")
-    assert.match(clock?.said ?? "", /^this machine is \d+ seconds ahead of the server$/)
+    assert.strictEqual(clock?.status, "wrong")
+    assert.match(clock?.what ?? "", /^this machine is \d+ seconds ahead of the server$/)
   })
 
   it("names the issuer that is not the one it was looked up for", async () => {
@@ -148,9 +159,9 @@ describe("auth doctor", () => {
     })
     it.configure({ mcpServers: { demo: { url: `${origin}/mcp` } } })
     const report = await examine(it)
-    assert.deepInclude(report.of("issuer"), { verdict: "wrong" })
-    assert.include(report.of("issuer")?.said, "https://evil.test")
-    assert.strictEqual(report.of("registration")?.verdict, "not reached")
+    assert.deepInclude(report.of("issuer"), { status: "wrong" })
+    assert.include(report.of("issuer")?.what, "https://evil.test")
+    assert.strictEqual(report.of("registration")?.status, "skipped")
   })
 
   it("sees that the port of a registered redirect URI is taken", async () => {
@@ -165,9 +176,9 @@ describe("auth doctor", () => {
     }
     it.configure({ mcpServers: { demo: { url: it.mcpServer.url.href, oauth } } })
     const report = await examine(it)
-    assert.strictEqual(report.of("metadata")?.verdict, "right")
-    assert.deepInclude(report.of("redirect"), { verdict: "wrong" })
-    assert.include(report.of("redirect")?.fix, '"redirect_uri"')
+    assert.strictEqual(report.of("metadata")?.status, "ok")
+    assert.deepInclude(report.of("redirect"), { status: "wrong" })
+    assert.include(fixOf(report.of("redirect")), '"redirect_uri"')
   })
 
   it("tells which proxy requests go through, without its password", async () => {
@@ -175,10 +186,10 @@ describe("auth doctor", () => {
     it.configure({ mcpServers: { demo: { url: "https://nowhere.invalid/mcp" } } })
     const report = await examine(it, { HTTPS_PROXY: "http://user:hidden@127.0.0.1:1", NO_PROXY: "" })
     assert.deepInclude(report.of("proxy"), {
-      verdict: "right",
-      said: "HTTPS_PROXY names 127.0.0.1:1, and requests go through it"
+      status: "ok",
+      what: "HTTPS_PROXY names 127.0.0.1:1, and requests go through it"
     })
-    assert.strictEqual(report.of("server")?.verdict, "wrong")
+    assert.strictEqual(report.of("server")?.status, "wrong")
     assert.notInclude(JSON.stringify(report), "hidden")
   })
 })
@@ -192,10 +203,10 @@ describe("a proxy of the environment", () => {
       { HTTP_PROXY: "http://user:hidden@nowhere:99999", HTTPS_PROXY: "http://127.0.0.1:1" }
     ]) {
       const report = await examine(it, { ...env, NO_PROXY: "" })
-      assert.strictEqual(report.of("proxy")?.verdict, "wrong")
-      assert.include(report.of("proxy")?.fix, "HTTP_PROXY")
+      assert.strictEqual(report.of("proxy")?.status, "wrong")
+      assert.include(fixOf(report.of("proxy")), "HTTP_PROXY")
       assert.notInclude(JSON.stringify(report), "hidden")
-      assert.strictEqual(report.of("server")?.verdict, "right")
+      assert.strictEqual(report.of("server")?.status, "ok")
     }
   })
 

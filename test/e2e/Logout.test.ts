@@ -36,7 +36,7 @@ describe("auth logout", () => {
     assert.isTrue(await isActive(accessToken))
 
     const { stderr, stdout } = await run("auth", "logout", "demo")
-    assert.include(stderr, `Signed out of demo: ${world.authorizationServer.issuer} has revoked the tokens`)
+    assert.include(stderr, `Signed out of demo. ${world.authorizationServer.issuer} revoked the tokens`)
     assert.strictEqual(stdout, "")
     assert.strictEqual(world.browsersOpened(), 1)
 
@@ -54,8 +54,11 @@ describe("auth logout", () => {
 
     const tools = await world.run(["tools", "demo"])
     assert.strictEqual(tools.code, 3)
-    assert.include(tools.stderr, "Not signed in to demo. Run: mcp-cli auth login demo")
-    assert.include((await run("auth", "logout", "demo")).stderr, "Nobody is signed in to demo")
+    assert.include(tools.stderr, "Not signed in to demo.\nRun: mcp-cli auth login demo")
+    assert.include(
+      (await run("auth", "logout", "demo")).stderr,
+      "Not signed in to demo: nothing was revoked."
+    )
     await login()
     await run("tools", "demo")
   })
@@ -86,8 +89,8 @@ describe("auth logout", () => {
     const failed = await world.run(["auth", "logout", "demo"])
     assert.strictEqual(failed.code, 5)
     assert.include(failed.stderr, "HTTP 503")
-    assert.include(failed.stderr, "mcp-cli auth logout demo to try again")
-    assert.include(failed.stderr, "mcp-cli auth reset demo to forget it on this machine only")
+    assert.include(failed.stderr, "To try again, run: mcp-cli auth logout demo\n")
+    assert.include(failed.stderr, "To forget it on this machine only, run: mcp-cli auth reset demo\n")
     assert.notInclude(failed.stderr, accessToken)
     assert.strictEqual(await token(), accessToken)
     assert.isTrue(await isActive(accessToken))
@@ -203,7 +206,7 @@ describe("two accounts of one server", () => {
     assert.isTrue(await isActive(first))
     const gone = await world.run(["tools", "demo", ...work])
     assert.strictEqual(gone.code, 3)
-    assert.include(gone.stderr, "Not signed in to demo (work). Run: mcp-cli auth login demo --account work")
+    assert.include(gone.stderr, "Not signed in to demo (work).\nRun: mcp-cli auth login demo --account work")
     await run("tools", "demo")
   })
 
@@ -215,7 +218,7 @@ describe("two accounts of one server", () => {
     assert.include(reset.stderr, "Forgot the sign-in to demo.\n")
     assert.include(
       reset.stderr,
-      'Still kept: demo (my work). Run mcp-cli auth reset demo --account "my work" to forget it.'
+      'Still stored: demo (my work).\nTo forget it, run: mcp-cli auth reset demo --account "my work"'
     )
     assert.strictEqual((await world.run(["auth", "token", "demo"])).code, 3)
     await token("--account", "my work")
@@ -243,6 +246,6 @@ describe("two accounts of one server", () => {
     world.configure({ mcpServers: { local: { command: process.execPath, args: ["-e", ""] } } })
     const local = await world.run(["tools", "local", "--account", "work"])
     assert.strictEqual(local.code, 2)
-    assert.include(local.stderr, "it has no accounts")
+    assert.include(local.stderr, "which has no accounts")
   })
 })

@@ -124,7 +124,7 @@ describe("signing in to a server that is known by its URL alone", () => {
   it("ends by itself when nobody answers in time", async () => {
     const login = await world.run(["auth", "login", "demo", "--no-browser", "--callback-timeout", "1"])
     assert.strictEqual(login.code, 3)
-    assert.include(login.stderr, "within 1 seconds")
+    assert.include(login.stderr, "within 1 second")
   })
 
   it("ends with 130 on Ctrl-C, and lets go of the port", async () => {

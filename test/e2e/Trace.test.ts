@@ -77,7 +77,7 @@ describe("the trace of a sign-in", () => {
     const args = ["auth", "login", "demo", "--trace", "trace.html"]
     const login = await world.run([...args, "--scope", "openid mcp:read offline_access"])
     assert.strictEqual(login.code, 0, login.stderr)
-    assert.include(login.stderr, `The trace of this sign-in is in ${traceFile()}.`)
+    assert.include(login.stderr, `Trace written to ${traceFile()}.`)
     const [asked] = world.authorizationServer.authorizations
     const [exchange] = world.authorizationServer.tokenRequests
     const text = page()

@@ -1,16 +1,19 @@
 import { Effect, Redacted } from "effect"
+import { advice, type Remedy } from "../../domain/Remedy.ts"
 import { printable } from "../../domain/PrintableText.ts"
 import type { RemoteServer } from "../../domain/Server.ts"
 import { McpError, type Send } from "../../ports/McpConnector.ts"
 
-const misconfigured = (server: RemoteServer, detail: string) => new McpError({ server: server.name, detail })
+const misconfigured = (server: RemoteServer, detail: string, ...remedies: ReadonlyArray<Remedy>) =>
+  new McpError({ server: server.name, detail, remedies })
 
 const configuredHeaders = (server: RemoteServer): Effect.Effect<Headers, McpError> =>
   Effect.gen(function* () {
     if (server.url.username !== "" || server.url.password !== "") {
       return yield* misconfigured(
         server,
-        `its "url" holds a user name or password. Put them into an Authorization header under "headers".`
+        `its "url" holds a user name or password.`,
+        advice('Put them into an Authorization header under "headers".')
       )
     }
     const headers = new Headers()

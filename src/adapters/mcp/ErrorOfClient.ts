@@ -1,24 +1,28 @@
 import { Option, type Redacted, Schema } from "effect"
 import { printable } from "../../domain/PrintableText.ts"
 import { redactConfigured } from "../../domain/Redaction.ts"
+import * as Remedy from "../../domain/Remedy.ts"
 import { McpError } from "../../ports/McpConnector.ts"
 
 /** The SDK, imported only where a session is opened: it is heavy. */
 export type Sdk = typeof import("@modelcontextprotocol/client")
 
-/** What a transport answers in place of a server whose connection ended before its answer. */
+/** The error that a transport gives for a server that closed the connection before it answered. */
 export const connectionEnded = {
   code: -32000,
-  message: "The connection ended before the answer",
+  message: "The server closed the connection before it answered",
   data: { connectionEnded: true }
 }
 
 /**
- * Says in words for a user what an error of the SDK means.
+ * Explains an error of the SDK to a user.
  *
- * @param hint what to do where the server says that what it was asked for is wrong or not there.
+ * @param fix what to do if the server answers that the request is wrong, or names what does not exist.
  */
-export type Explain = (error: unknown, hint?: string) => McpError
+export type Explain = (error: unknown, fix?: Remedy.Remedy) => McpError
+
+/** What happened, as a whole sentence, and what to do. */
+export type Explanation = readonly [detail: string, ...remedies: ReadonlyArray<Remedy.Remedy>]
 
 /** A server's own words after ours. */
 const inSentence = (words: string): string => (words === "" ? "" : `: ${words.replace(/[.\s]+$/, "")}`)
@@ -32,25 +36,25 @@ const decodeJsonRpcError = Schema.decodeUnknownOption(JsonRpcError)
 const readable = (body: unknown): string =>
   typeof body !== "string" || body.trimStart().startsWith("<") ? "" : body
 
-const nextStep = (status: number): string => {
-  if (status === 403) return "The account that is signed in may not be allowed to use it."
-  if (status === 429 || status >= 500) return "Try again later."
-  return `Check the "url" of its entry.`
+const nextStep = (server: string, status: number): Remedy.Remedy => {
+  if (status === 403) return Remedy.advice("The account that is signed in may not be allowed to use it.")
+  if (status === 429 || status >= 500) return Remedy.advice("Try again later.")
+  return Remedy.check(Remedy.entryOf(server), ["url"])
 }
 
 /**
  * Makes an {@link Explain}. Text from the server is made printable, cut at 300 characters, and freed of the secrets
  * that it may repeat.
  *
- * @param options.connectionClosed what it means that the connection closed.
+ * @param options.connectionClosed why the connection may have closed.
  * @param options.unauthorized what to do about an HTTP 401.
  */
 export const explainer = (options: {
   readonly sdk: Sdk
   readonly server: string
   readonly configured: Readonly<Record<string, Redacted.Redacted>>
-  readonly connectionClosed: () => string
-  readonly unauthorized: string
+  readonly connectionClosed: () => Explanation
+  readonly unauthorized: ReadonlyArray<Remedy.Remedy>
 }): Explain => {
   const { configured, sdk, server } = options
   const quote = (text: string): string => inSentence(printable(redactConfigured(text, configured)))
@@ -59,67 +63,88 @@ export const explainer = (options: {
     status: number,
     statusText: string | undefined,
     body: unknown,
-    hint: string | undefined
-  ): string => {
+    fix: Remedy.Remedy | undefined
+  ): Explanation => {
     const inner = Option.map(decodeJsonRpcError(body), ({ error }) => error)
     const ofMcp = status >= 400 && status < 500 && status !== 401 && status !== 403
-    if (ofMcp && Option.isSome(inner)) return ofJsonRpc(inner.value, hint)
+    if (ofMcp && Option.isSome(inner)) return ofJsonRpc(inner.value, fix)
     const said = Option.match(inner, { onNone: () => readable(body), onSome: ({ message }) => message })
-    return `it answered HTTP ${status}${quote(said) || quote(statusText ?? "")}. ${status === 401 ? options.unauthorized : nextStep(status)}`
+    return [
+      `it answered HTTP ${status}${quote(said) || quote(statusText ?? "")}.`,
+      ...(status === 401 ? options.unauthorized : [nextStep(server, status)])
+    ]
   }
 
   const ofJsonRpc = (
     error: { readonly code: number; readonly message: string },
-    hint: string | undefined
-  ): string => {
-    const said = `it answered with an error${quote(error.message)} (JSON-RPC ${error.code}).`
-    return hint !== undefined && error.code === sdk.ProtocolErrorCode.InvalidParams ? `${said} ${hint}` : said
-  }
+    fix: Remedy.Remedy | undefined
+  ): Explanation => [
+    `it answered with an error${quote(error.message)} (JSON-RPC ${error.code}).`,
+    ...(fix !== undefined && error.code === sdk.ProtocolErrorCode.InvalidParams ? [fix] : [])
+  ]
 
-  const unusable = (error: unknown): string =>
-    `its answer is none of an MCP server${quote(error instanceof Error ? error.message : String(error))}. Check its entry, or tell its provider.`
+  const unusable = (error: unknown): Explanation => [
+    `its answer is not that of an MCP server${quote(error instanceof Error ? error.message : String(error))}.`,
+    Remedy.check(Remedy.entryOf(server), ["url"]),
+    Remedy.advice("If it is right, tell its provider.")
+  ]
 
-  const ofProtocol = (error: InstanceType<Sdk["ProtocolError"]>, hint: string | undefined): string => {
+  const ofProtocol = (
+    error: InstanceType<Sdk["ProtocolError"]>,
+    fix: Remedy.Remedy | undefined
+  ): Explanation => {
     if (error.data === connectionEnded.data) return options.connectionClosed()
     if (error instanceof sdk.UnsupportedProtocolVersionError) {
-      return `it speaks MCP of ${printable(error.supported.join(", "))}, which this mcp-cli does not. Upgrade mcp-cli.`
+      return [
+        `it speaks MCP of ${printable(error.supported.join(", "))}, which this mcp-cli does not.`,
+        Remedy.advice("Upgrade mcp-cli.")
+      ]
     }
     if (error instanceof sdk.UrlElicitationRequiredError) {
       const urls = printable(error.elicitations.map(({ url }) => url).join(" and "))
-      return `it wants you to open ${urls} first. Do so, then try again.`
+      return [`it requires you to open ${urls} first.`, Remedy.advice("Do so, then try again.")]
     }
-    return ofJsonRpc(error, hint)
+    return ofJsonRpc(error, fix)
   }
 
-  const ofSdk = (error: InstanceType<Sdk["SdkError"]>): string => {
+  const ofSdk = (error: InstanceType<Sdk["SdkError"]>): Explanation => {
     switch (error.code) {
       case sdk.SdkErrorCode.ConnectionClosed:
       case sdk.SdkErrorCode.NotConnected:
         return options.connectionClosed()
       case sdk.SdkErrorCode.ListPaginationExceeded:
-        return "its list does not end: it names yet another page after 1000 of them. Tell its provider."
+        return [
+          "its list does not end: it names another page after 1000 of them.",
+          Remedy.advice("Tell its provider.")
+        ]
       case sdk.SdkErrorCode.EraNegotiationFailed:
-        return error.cause === undefined ? unusable(error) : detail(error.cause, undefined)
+        return error.cause === undefined ? unusable(error) : explain(error.cause, undefined)
       default:
         return unusable(error)
     }
   }
 
-  const detail = (error: unknown, hint: string | undefined): string => {
+  const explain = (error: unknown, fix: Remedy.Remedy | undefined): Explanation => {
     if (error instanceof sdk.InsufficientScopeError) {
       const scope = error.requiredScope === undefined ? "" : ` for ${printable(error.requiredScope)}`
-      return `it answered HTTP 403: the sign-in lacks the permission${scope}. Run: mcp-cli auth login ${server}`
+      return [
+        `it answered HTTP 403: the sign-in lacks the permission${scope}.`,
+        Remedy.command("auth login", { server })
+      ]
     }
     if (error instanceof sdk.SdkHttpError)
-      return ofHttp(error.status, error.statusText, error.data["text"], hint)
+      return ofHttp(error.status, error.statusText, error.data["text"], fix)
     if (error instanceof sdk.SseError) {
       return error.code === undefined || error.code === 200
-        ? `it opens no SSE stream${quote(error.event.message ?? "")}. ${nextStep(200)}`
-        : ofHttp(error.code, undefined, undefined, hint)
+        ? [`it opens no SSE stream${quote(error.event.message ?? "")}.`, nextStep(server, 200)]
+        : ofHttp(error.code, undefined, undefined, fix)
     }
-    if (error instanceof sdk.ProtocolError) return ofProtocol(error, hint)
+    if (error instanceof sdk.ProtocolError) return ofProtocol(error, fix)
     return error instanceof sdk.SdkError ? ofSdk(error) : unusable(error)
   }
 
-  return (error, hint) => new McpError({ server, detail: detail(error, hint) })
+  return (error, fix) => {
+    const [detail, ...remedies] = explain(error, fix)
+    return new McpError({ server, detail, remedies })
+  }
 }

@@ -5,6 +5,7 @@ import type {
   StreamableHTTPClientTransport
 } from "@modelcontextprotocol/client"
 import { Duration, Effect, type Scope } from "effect"
+import * as Remedy from "../../domain/Remedy.ts"
 import type { RemoteServer } from "../../domain/Server.ts"
 import { McpError } from "../../ports/McpConnector.ts"
 import type { SendingFetch } from "./SendingFetch.ts"
@@ -70,7 +71,11 @@ const silence = <E>(options: HttpConnectionOptions<E>, limit: Duration.Duration)
   error: () =>
     new McpError({
       server: options.server.name,
-      detail: `it did not answer within ${Duration.format(limit)}. Check the "url" of its entry, or try again later.`
+      detail: `it did not answer within ${Duration.format(limit)}.`,
+      remedies: [
+        Remedy.check(Remedy.entryOf(options.server.name), ["url"]),
+        Remedy.advice("If it is right, try again later.")
+      ]
     })
 })
 
@@ -179,7 +184,8 @@ export const openHttp = Effect.fnUntraced(function* <E>(
       error instanceof McpError
         ? new McpError({
             server: options.server.name,
-            detail: `${streamable.detail} Nor does it serve the older SSE transport: ${error.detail}`
+            detail: `${streamable.detail} Nor does it serve the older SSE transport: ${error.detail}`,
+            remedies: streamable.remedies
           })
         : error
     )

@@ -1,4 +1,5 @@
 import { Duration, Effect, Layer, type Scope } from "effect"
+import * as Remedy from "../../domain/Remedy.ts"
 import { hasOwnAuthorization, type RemoteServer, type StdioServer } from "../../domain/Server.ts"
 import { ClientIdentity } from "../../ports/ClientIdentity.ts"
 import { McpConnector, type McpError, type McpSession, type Send } from "../../ports/McpConnector.ts"
@@ -44,10 +45,12 @@ export const layer = (options: McpConnectorOptions): Layer.Layer<McpConnector> =
       sdk,
       server: server.name,
       configured: server.headers,
-      connectionClosed: () => "it closed the connection before it answered. Try again.",
-      unauthorized: hasOwnAuthorization(server)
-        ? `Correct the Authorization header under "headers" of its entry.`
-        : `Run: mcp-cli auth login ${server.name}`
+      connectionClosed: () => ["it closed the connection before it answered.", Remedy.advice("Try again.")],
+      unauthorized: [
+        hasOwnAuthorization(server)
+          ? Remedy.check([...Remedy.entryOf(server.name), "headers"], ["Authorization"])
+          : Remedy.command("auth login", { server: server.name })
+      ]
     })
     const open = openHttp({ sdk, version: options.version, server, http, operations, explain, timeout })
     return yield* makeSession({ server: server.name, open, operations, timeout })

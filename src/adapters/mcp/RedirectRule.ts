@@ -1,4 +1,5 @@
 import { Effect } from "effect"
+import { entryOf, set } from "../../domain/Remedy.ts"
 import { printable } from "../../domain/PrintableText.ts"
 import { isSameOrigin } from "../../domain/SecureUrl.ts"
 import type { RemoteServer } from "../../domain/Server.ts"
@@ -33,7 +34,8 @@ export const refusingRedirects =
         discardBody(response),
         new McpError({
           server: server.name,
-          detail: `${detail}. If that is where the server is now, set its "url" to ${place}.`
+          detail: `${detail}.`,
+          remedies: [set(entryOf(server.name), { url: place }, "the server is there now")]
         })
       )
     })

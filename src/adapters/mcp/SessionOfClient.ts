@@ -1,5 +1,6 @@
 import type { Client, RequestOptions } from "@modelcontextprotocol/client"
 import { Duration, Effect, Exit, Option, Scope, SynchronizedRef } from "effect"
+import * as Remedy from "../../domain/Remedy.ts"
 import { McpError, type McpSession } from "../../ports/McpConnector.ts"
 import { type Connection, forever, type OpenConnection } from "./Connection.ts"
 import type { Operations } from "./Operations.ts"
@@ -10,8 +11,8 @@ interface Ask<A> {
   readonly request: (client: Client, options: RequestOptions, heard: () => void) => Promise<A>
   /** True: sent again in a new session if the server has forgotten this one. */
   readonly repeatable: boolean
-  /** What to do where the server says that this is wrong or not there. */
-  readonly hint?: string
+  /** What to do if the server answers that the request is wrong, or names what does not exist. */
+  readonly fix?: Remedy.Remedy
 }
 
 /**
@@ -26,7 +27,8 @@ export const makeSession = Effect.fnUntraced(function* <E>(options: {
   readonly operations: Operations<McpError | E>
   readonly timeout: Duration.Duration
 }): Effect.fn.Return<McpSession<E>, McpError | E, Scope.Scope> {
-  const failure = (detail: string) => new McpError({ server: options.server, detail })
+  const failure = (detail: string, advice: string) =>
+    new McpError({ server: options.server, detail, remedies: [Remedy.advice(advice)] })
   const sessionScope = yield* Effect.scope
   const open = Effect.gen(function* () {
     const scope = yield* Scope.fork(sessionScope)
@@ -52,16 +54,17 @@ export const makeSession = Effect.fnUntraced(function* <E>(options: {
             throw error
           }
         },
-        explain: (error) => connection.explain(error, ask.hint),
+        explain: (error) => connection.explain(error, ask.fix),
         silence: {
           limit: options.timeout,
           error: () =>
-            failure(`it did not answer within ${Duration.format(options.timeout)}. Try again later.`)
+            failure(`it did not answer within ${Duration.format(options.timeout)}.`, "Try again later.")
         }
       })
     )
   const forgotten = failure(
-    "its session had ended, and nothing was done. Try again: a new session is opened."
+    "its session had ended, and nothing was done.",
+    "Try again: a new session is opened."
   )
   const send = <A>(ask: Ask<A>): Effect.Effect<A, McpError | E> =>
     Effect.gen(function* () {
@@ -100,7 +103,10 @@ export const makeSession = Effect.fnUntraced(function* <E>(options: {
           return ofToolResult(await client.callTool(call, { ...options, onprogress: heard }))
         },
         repeatable: false,
-        hint: `mcp-cli tools ${options.server} shows its tools and what they take.`
+        fix: Remedy.command("tools", {
+          server: options.server,
+          purpose: "see its tools and their arguments"
+        })
       })
     }),
     resources: list("resources", async (client, options) =>
@@ -113,7 +119,7 @@ export const makeSession = Effect.fnUntraced(function* <E>(options: {
           return contents.map(ofResourceContents)
         },
         repeatable: true,
-        hint: `mcp-cli resources ${options.server} shows its resources.`
+        fix: Remedy.command("resources", { server: options.server, purpose: "see its resources" })
       })
     }),
     prompts: list("prompts", async (client, options) =>

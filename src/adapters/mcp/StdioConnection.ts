@@ -1,12 +1,13 @@
 import type { ChildProcess } from "node:child_process"
 import type { StdioServerParameters } from "@modelcontextprotocol/client/stdio"
 import { Duration, Effect, Option, Redacted, type Scope } from "effect"
+import * as Remedy from "../../domain/Remedy.ts"
 import { printable } from "../../domain/PrintableText.ts"
 import { redactConfigured } from "../../domain/Redaction.ts"
 import type { StdioServer } from "../../domain/Server.ts"
 import { McpError } from "../../ports/McpConnector.ts"
 import { type Connection, forever, makeClient, whenClosed } from "./Connection.ts"
-import { type Explain, explainer, type Sdk } from "./ErrorOfClient.ts"
+import { type Explain, type Explanation, explainer, type Sdk } from "./ErrorOfClient.ts"
 import type { Operations } from "./Operations.ts"
 
 /** The module of the SDK for programs. Separate, because it needs Node. */
@@ -59,15 +60,29 @@ const hasCode = (error: unknown): error is Error & { readonly code: unknown } =>
 
 const cannotStart = (server: StdioServer, code: string): McpError => {
   const command = printable(server.command)
-  const detail =
-    code === "ENOENT"
-      ? server.cwd === undefined
-        ? `there is no program "${command}". Install it, or correct "command" in its entry.`
-        : `there is no program "${command}", or no folder ${printable(server.cwd)}. Correct "command" or "cwd" in its entry.`
-      : code === "EACCES"
-        ? `"${command}" may not be run. Make it executable, or correct "command" in its entry.`
-        : `"${command}" cannot be started (${code}). Correct "command" in its entry.`
-  return new McpError({ server: server.name, detail })
+  const checkEntry = (...fields: ReadonlyArray<string>) => Remedy.check(Remedy.entryOf(server.name), fields)
+  const explanation = (): Explanation => {
+    if (code === "EACCES") {
+      return [
+        `"${command}" may not be run.`,
+        checkEntry("command"),
+        Remedy.advice("If it is right, make the program executable.")
+      ]
+    }
+    if (code !== "ENOENT") return [`"${command}" cannot be started (${code}).`, checkEntry("command")]
+    return server.cwd === undefined
+      ? [
+          `there is no program "${command}".`,
+          checkEntry("command"),
+          Remedy.advice("If it is right, install the program.")
+        ]
+      : [
+          `there is no program "${command}", or no folder ${printable(server.cwd)}.`,
+          checkEntry("command", "cwd")
+        ]
+  }
+  const [detail, ...remedies] = explanation()
+  return new McpError({ server: server.name, detail, remedies })
 }
 
 /** The connection; none if the program ended on the probe, as some older servers do. Never none without a probe. */
@@ -88,22 +103,25 @@ const start = Effect.fnUntraced(function* (
   transport.stderr?.on("data", (chunk: Buffer) => {
     said = `${said}${chunk.toString("utf8")}`.slice(-maxStored)
   })
-  const ended = () => {
+  const ended = (): Explanation => {
     const quote = printable(lastWords(redactConfigured(said, server.env)))
     const words = quote === "" ? "" : `. It wrote: ${quote}`
     return options.showOutput
-      ? "its program ended."
-      : `its program ended${words}. See all that it writes with -v, or run it by hand.`
+      ? ["its program ended."]
+      : [
+          `its program ended${words}.`,
+          Remedy.advice("Run it by hand, or turn on verbose output, to see all that it writes.")
+        ]
   }
   const explainSdk = explainer({
     sdk,
     server: server.name,
     configured: server.env,
     connectionClosed: ended,
-    unauthorized: ""
+    unauthorized: []
   })
-  const explain: Explain = (error, hint) =>
-    hasCode(error) && "syscall" in error ? cannotStart(server, String(error.code)) : explainSdk(error, hint)
+  const explain: Explain = (error, fix) =>
+    hasCode(error) && "syscall" in error ? cannotStart(server, String(error.code)) : explainSdk(error, fix)
 
   let alive = true
   const client = yield* makeClient(sdk, { version: options.version, probeTimeout })
@@ -131,7 +149,8 @@ const start = Effect.fnUntraced(function* (
       error: () =>
         new McpError({
           server: server.name,
-          detail: `its program did not answer within ${Duration.format(timeout)}. Run it by hand to see whether it is an MCP server.`
+          detail: `its program did not answer within ${Duration.format(timeout)}.`,
+          remedies: [Remedy.advice("Run it by hand to see whether it is an MCP server.")]
         })
     }
   })

@@ -51,9 +51,9 @@ export const clientAssertion = Effect.fn("TokenEndpoint.clientAssertion")(functi
   })
   const bits = key.asymmetricKeyDetails?.modulusLength
   if (bits !== undefined && bits < 2048) {
-    return yield* Effect.fail(
-      new UnusableSecret({ detail: `"private_key" has ${bits} bits, and an RSA key needs 2048 at least` })
-    )
+    return yield* new UnusableSecret({
+      detail: `"private_key" has ${bits} bits, and an RSA key needs 2048 at least`
+    })
   }
   const able = algorithmsOf(key)
   const chosen = algorithm ?? able[0]
@@ -62,7 +62,7 @@ export const clientAssertion = Effect.fn("TokenEndpoint.clientAssertion")(functi
       able.length === 0
         ? "must be an RSA key, one of the curves P-256, P-384 and P-521, or Ed25519"
         : `signs with ${able.join(" or ")}, and not with the "signing_algorithm" ${algorithm}`
-    return yield* Effect.fail(new UnusableSecret({ detail: `"private_key" ${what}` }))
+    return yield* new UnusableSecret({ detail: `"private_key" ${what}` })
   }
   return yield* Effect.tryPromise({
     try: async () => {

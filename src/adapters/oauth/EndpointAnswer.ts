@@ -89,13 +89,11 @@ export const answerOf = Effect.fnUntraced(function* (
   if ([408, 425, 429].includes(response.status) || response.status >= 500) {
     const retryAfter = retryAfterMillis(response.headers.get("retry-after"), yield* Clock.currentTimeMillis)
     yield* discardBody(response)
-    return yield* Effect.fail(
-      new Transient({ detail: status, ...(retryAfter === undefined ? {} : { retryAfter }) })
-    )
+    return yield* new Transient({ detail: status, ...(retryAfter === undefined ? {} : { retryAfter }) })
   }
   if (response.status >= 300 && response.status < 400) {
     yield* discardBody(response)
-    return yield* Effect.fail(new Malformed({ detail: `${status}: it redirects, which is not followed` }))
+    return yield* new Malformed({ detail: `${status}: it redirects, which is not followed` })
   }
   const text = yield* readBody(response).pipe(
     Effect.mapError(({ detail, isTransient }) =>
@@ -104,7 +102,7 @@ export const answerOf = Effect.fnUntraced(function* (
   )
   const refusal = Schema.decodeResult(ErrorAnswer)(text)
   if (Result.isSuccess(refusal)) {
-    return yield* Effect.fail(failureOf(refusal.success, response.status, secrets))
+    return yield* failureOf(refusal.success, response.status, secrets)
   }
   return { status, text }
 })

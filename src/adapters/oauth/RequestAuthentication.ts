@@ -23,11 +23,9 @@ export const authenticationOf = Effect.fnUntraced(function* (
 ): Effect.fn.Return<ClientAuth, UnusableSecret> {
   if (client.authenticationMethod === "private_key_jwt") {
     if (client.signing !== undefined) return yield* clientAssertion(client.signing.key)
-    return yield* Effect.fail(
-      new UnusableSecret({
-        detail: `the client is to sign (private_key_jwt), and the oauth block has no "private_key"`
-      })
-    )
+    return yield* new UnusableSecret({
+      detail: `the client is to sign (private_key_jwt), and the oauth block has no "private_key"`
+    })
   }
   const oauth = yield* Effect.promise(() => import("oauth4webapi"))
   const secret = client.clientSecret === undefined ? "" : Redacted.value(client.clientSecret)

@@ -63,11 +63,10 @@ export const layer: Layer.Layer<TokenEndpoint, never, HttpTransport> = Layer.eff
       dpopKey: Redacted.Redacted | undefined
     ) {
       if (code !== 200 && code !== 201) {
-        return yield* Effect.fail(new Malformed({ detail: status }))
+        return yield* new Malformed({ detail: status })
       }
       const json = Schema.decodeResult(JsonObject)(text)
-      if (Result.isFailure(json))
-        return yield* Effect.fail(new Malformed({ detail: `${status}, no JSON object` }))
+      if (Result.isFailure(json)) return yield* new Malformed({ detail: `${status}, no JSON object` })
       // This client uses no identity, so an ID token must not be able to fail the flow either; and some servers
       // write null, or nothing between two quotes, for what they leave out.
       const answer = Object.fromEntries(
@@ -89,20 +88,16 @@ export const layer: Layer.Layer<TokenEndpoint, never, HttpTransport> = Layer.eff
           new Malformed({ detail: `${status}, without a usable access_token, token_type and expires_in` })
       })
       if (!isAccessToken(tokens.access_token)) {
-        return yield* Effect.fail(
-          new Malformed({ detail: `${status}, with an access_token that no header can carry` })
-        )
+        return yield* new Malformed({ detail: `${status}, with an access_token that no header can carry` })
       }
       const refreshToken = tokens.refresh_token ? { refreshToken: Redacted.make(tokens.refresh_token) } : {}
       if (tokens.token_type === "bearer" && dpopKey !== undefined) {
-        return yield* Effect.fail(new NotSenderConstrained(refreshToken))
+        return yield* new NotSenderConstrained(refreshToken)
       }
       if (tokens.token_type !== (dpopKey === undefined ? "bearer" : "dpop")) {
-        return yield* Effect.fail(
-          new Malformed({
-            detail: `token_type ${printable(tokens.token_type)}, not ${dpopKey === undefined ? "Bearer" : "DPoP"}`
-          })
-        )
+        return yield* new Malformed({
+          detail: `token_type ${printable(tokens.token_type)}, not ${dpopKey === undefined ? "Bearer" : "DPoP"}`
+        })
       }
       return new TokenSet({
         accessToken: Redacted.make(tokens.access_token),
@@ -124,7 +119,7 @@ export const layer: Layer.Layer<TokenEndpoint, never, HttpTransport> = Layer.eff
       parameters: Record<string, string>
     ) {
       if (!isSecureUrl(tokenEndpoint)) {
-        return yield* Effect.fail(new Malformed({ detail: "it is neither https nor on this machine" }))
+        return yield* new Malformed({ detail: "it is neither https nor on this machine" })
       }
       const server: AuthorizationServer = {
         issuer: client.signing?.audience ?? tokenEndpoint.origin,
@@ -152,7 +147,7 @@ export const layer: Layer.Layer<TokenEndpoint, never, HttpTransport> = Layer.eff
         first.answer.failure._tag === "Refused" &&
         first.answer.failure.error === "use_dpop_nonce"
       const { answer, code } = wantsNonce ? yield* sending : first
-      return Result.isFailure(answer) ? yield* Effect.fail(answer.failure) : { code, ...answer.success }
+      return Result.isFailure(answer) ? yield* answer.failure : { code, ...answer.success }
     })
 
     const errorOf = (request: TokenRequest, purpose?: "assertion" | "identity assertion") =>
@@ -209,9 +204,9 @@ export const layer: Layer.Layer<TokenEndpoint, never, HttpTransport> = Layer.eff
       })
       const answer = Schema.decodeOption(ExchangeAnswer)(text)
       if (Option.isNone(answer) || answer.value.issued_token_type !== identityAssertionType) {
-        return yield* Effect.fail(
-          new Malformed({ detail: `${status}, without an assertion of type ${identityAssertionType}` })
-        )
+        return yield* new Malformed({
+          detail: `${status}, without an assertion of type ${identityAssertionType}`
+        })
       }
       return answer.value.access_token
     })
@@ -228,7 +223,7 @@ export const layer: Layer.Layer<TokenEndpoint, never, HttpTransport> = Layer.eff
     const revoke = ({ client, hint, revocationEndpoint, server, token }: RevocationRequest) =>
       Effect.gen(function* () {
         if (!isSecureUrl(revocationEndpoint)) {
-          return yield* Effect.fail(new Malformed({ detail: "it is neither https nor on this machine" }))
+          return yield* new Malformed({ detail: "it is neither https nor on this machine" })
         }
         const { response, secrets } = yield* send(
           client,

@@ -263,7 +263,7 @@ export const layer = (
         }) =>
           Effect.suspend(() => {
             if (registration_endpoint === undefined) {
-              return Effect.fail(new RegistrationError({ server: name, issuer: registeredAt }))
+              return new RegistrationError({ server: name, issuer: registeredAt })
             }
             counts.registrations += 1
             const clientId = `dynamic-${counts.registrations}`

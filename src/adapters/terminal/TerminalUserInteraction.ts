@@ -1,5 +1,6 @@
 import { clearLine, cursorTo } from "node:readline"
 import { Clock, Duration, Effect, Layer } from "effect"
+import type { Remedy } from "../../domain/Remedy.ts"
 import { UserInteraction } from "../../ports/UserInteraction.ts"
 import { countdown } from "./Countdown.ts"
 import { showDevicePrompt } from "./DevicePrompt.ts"
@@ -43,6 +44,8 @@ export const layer = (options: {
   /** False for `--no-interactive` and in CI. */
   readonly interactive: boolean
   readonly timeout: Duration.Duration
+  /** A remedy as text. */
+  readonly remedyText: (remedy: Remedy) => string
 }): Layer.Layer<UserInteraction> =>
   Layer.sync(UserInteraction, () => {
     const attended = isAttended() && options.interactive
@@ -68,6 +71,7 @@ export const layer = (options: {
       pastedRedirect: Effect.fn("TerminalUserInteraction.pastedRedirect")(() =>
         attended ? pastedLine(end) : Effect.never
       ),
-      tell: (message) => say(`mcp-cli: ${message}\n`)
+      tell: (message, remedies = []) =>
+        say([`mcp-cli: ${message}`, ...remedies.map(options.remedyText), ""].join("\n"))
     })
   })

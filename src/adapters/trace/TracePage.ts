@@ -303,7 +303,7 @@ export const render = (trace: Trace, version: string): string => {
 <div class="lanes">${laneHead("You", "and your browser")}${laneHead("mcp-cli", version)}${trace.lanes.map((lane) => laneHead(titleOf(lane), lane.origin)).join("")}</div>
 ${steps.length === 0 ? '<p class="empty">No request was sent.</p>' : steps.join("\n")}
 ${marks.length === 0 ? "" : `<h2>Struck-out values and where they appear</h2><table class="marks"><tr><th>Value</th><th>Where</th></tr>${marks.join("\n")}</table>`}
-<footer>Written by mcp-cli ${escape(version)} with <code>mcp-cli auth login --trace</code>. This page runs no scripts and loads nothing.</footer>
+<footer>Written by mcp-cli ${escape(version)}. This page runs no scripts and loads nothing.</footer>
 </body></html>
 `
 }

@@ -11,19 +11,19 @@ export const serverName = Argument.String("NAME").pipe(
   Argument.withDescription("A server of the configuration (mcp-cli servers lists them)")
 )
 
-/** The account that `--account` names at this server; the default one where it names none. */
+/** The account of `--account` at this server, or the default one. */
 export const accountAt = (server: string) =>
   Effect.map(Account, (account) => CredentialKey.of(server, Option.getOrUndefined(account)))
 
-/** The account of a key as people read it: `notion (work)`. */
+/** The account of a key as users read it: `notion (work)`. */
 export const nameOf = ({ account, server }: CredentialKey): string => accountName(server, account)
 
-/** The server of that name, which has to be one that is signed in to. */
+/** The server of that name, which must be one with a sign-in. */
 export const httpServer = Effect.fnUntraced(function* (name: string) {
   const server = yield* Configuration.use((configuration) => configuration.server(name))
   if (server._tag === "Http") return server
   return yield* new UsageError({
-    problem: `${name} is a program on this machine: there is nothing to sign in to. It takes its credentials from "env".`
+    problem: `${name} is a program on this machine, which has no sign-in. It takes its credentials from "env".`
   })
 })
 
@@ -38,8 +38,7 @@ export const jsonArguments = (text: string): Effect.Effect<ToolArguments, UsageE
       () => undefined
     ),
     Effect.mapError(
-      () =>
-        new UsageError({ problem: `The arguments of a tool are a JSON object, such as {"text": "hello"}.` })
+      () => new UsageError({ problem: `The arguments must be a JSON object, such as {"text": "hello"}.` })
     )
   )
 
@@ -56,8 +55,8 @@ const propertyOf = (inputSchema: ToolArguments, name: string): unknown => {
 }
 
 /**
- * Arguments of a tool written as `name=value`. A value is what the tool's schema says of it: where that names
- * another type than string, the value is read as JSON; a name that comes twice makes a list where the schema wants one.
+ * Arguments of a tool written as `name=value`. If the schema of the tool names another type than string, the value is read
+ * as JSON. A name that is repeated makes a list, if the schema requires one.
  */
 export const assignedArguments = Effect.fnUntraced(function* (
   assignments: ReadonlyArray<string>,
@@ -85,7 +84,7 @@ export const assignedArguments = Effect.fnUntraced(function* (
       result.set(name, value.value)
     } else {
       return yield* new UsageError({
-        problem: `The argument ${name} of this tool is of type ${types.join(" or ")}.`
+        problem: `The argument ${name} of this tool must be of type ${types.join(" or ")}.`
       })
     }
   }

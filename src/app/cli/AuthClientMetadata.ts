@@ -8,7 +8,7 @@ import { printJson } from "./Output.ts"
 import { UsageError } from "./UsageError.ts"
 import { showWarnings } from "./Warnings.ts"
 
-/** `mcp-cli auth client-metadata [NAME]`: it prints a document, and fetches nothing. */
+/** `mcp-cli auth client-metadata [NAME]`: prints a document and fetches nothing. */
 export const clientMetadata = Command.make(
   "client-metadata",
   {
@@ -32,7 +32,7 @@ export const clientMetadata = Command.make(
     const clientId = Option.getOrElse(url, () => oauth.clientMetadataUrl)
     if (clientId === undefined) {
       return yield* new UsageError({
-        problem: `Where will the document be published? Say it with --url, or as "client_metadata_url" in the oauth block of the server that is named.`
+        problem: `The address of the document is missing. Add --url, or name a server with "client_metadata_url" in its oauth block.`
       })
     }
     const problem = clientMetadataUrlProblem(clientId)
@@ -41,7 +41,7 @@ export const clientMetadata = Command.make(
   })
 ).pipe(
   Command.withDescription(
-    "Print the document about this client, to be published for servers that take its address"
+    "Print the document about this client, to publish for servers that accept its address"
   ),
   Command.withExamples([
     {

@@ -2,6 +2,7 @@ import { Clock, Console, Effect, Option } from "effect"
 import { Command, Flag } from "effect/cli"
 import { scopesOf } from "../../domain/TokenSet.ts"
 import { type RemoteServer, isNonInteractiveGrant } from "../../domain/Server.ts"
+import type { Remediable } from "../../domain/Remedy.ts"
 import { SignInRequired } from "../../domain/SignInError.ts"
 import { Configuration } from "../../ports/Configuration.ts"
 import { CredentialStore } from "../../ports/CredentialStore.ts"
@@ -15,8 +16,8 @@ import { Json } from "./Settings.ts"
 import { UsageError } from "./UsageError.ts"
 import { showWarnings } from "./Warnings.ts"
 
-/** Runs a flow, and leaves a page about it at `given` however it ends. */
-const traced = <A, E extends { readonly message: string }, R>(
+/** Runs a flow and writes its trace to `given`, whether it succeeds or fails. */
+const traced = <A, E extends Remediable, R>(
   given: string,
   server: RemoteServer,
   account: string | undefined,
@@ -24,7 +25,7 @@ const traced = <A, E extends { readonly message: string }, R>(
 ) =>
   Effect.gen(function* () {
     const file = yield* TraceFile
-    const refuse = (error: { readonly message: string }) => new UsageError({ problem: error.message })
+    const refuse = ({ message, remedies }: Remediable) => new UsageError({ problem: message, remedies })
     const path = yield* file.check(given).pipe(Effect.mapError(refuse))
     const servers = yield* Configuration.use((configuration) => configuration.servers)
     const urlAsWritten = servers.find(({ name }) => name === server.name)?.target ?? server.url.href
@@ -32,11 +33,11 @@ const traced = <A, E extends { readonly message: string }, R>(
       file.write(path, trace).pipe(
         Effect.andThen(
           Console.error(
-            `The trace of this sign-in is in ${path}. Its secrets are struck out: it can be mailed to the provider's support.`
+            `Trace written to ${path}. It holds no secrets and can be sent to the provider's support.`
           )
         ),
         Effect.catchTag("TraceFileError", (error) =>
-          // Why the sign-in failed is worth more than why nothing was written about it.
+          // Why the sign-in failed matters more than why its trace was not written.
           trace.outcome._tag === "SignedIn" ? refuse(error) : Console.error(`mcp-cli: ${error.message}`)
         )
       )
@@ -50,7 +51,7 @@ export const login = Command.make(
     name: serverName,
     scope: Flag.String("scope").pipe(
       Flag.withMetavar('"A B"'),
-      Flag.withDescription("Ask for these scopes, instead of what the configuration or the server says"),
+      Flag.withDescription("Request these scopes instead of those of the configuration or the server"),
       Flag.between(0, 50)
     ),
     device: Flag.Boolean("device").pipe(
@@ -70,7 +71,7 @@ export const login = Command.make(
     const { grant } = server.oauth
     const { present } = yield* UserInteraction
     if (!present && (device || grant === undefined || !isNonInteractiveGrant(grant))) {
-      return yield* new SignInRequired({ server: name, account: key.account, why: "nobody there" })
+      return yield* new SignInRequired({ server: name, account: key.account, why: "non-interactive" })
     }
     const scopes = scopesOf(scope.join(" "))
     const flow = SignIn.use((signIn) =>
@@ -92,17 +93,15 @@ export const login = Command.make(
     const { description } = yield* CredentialStore
     const now = yield* Clock.currentTimeMillis
     yield* Console.error(
-      `Signed in to ${nameOf(key)}. The tokens are kept in ${description.location} (${description.backend.name}).`
+      `Signed in to ${nameOf(key)}. The tokens are stored in ${description.location} (${description.backend.name}).`
     )
     if (expiresAt !== undefined) {
       const end = relativeTime(expiresAt, now)
-      const renewed =
-        tokens.refreshToken !== undefined
-          ? "is refreshed by itself"
-          : credential.grant === undefined
-            ? "ends, and has to be renewed by hand"
-            : "is asked for anew by itself"
-      yield* Console.error(`The access token ${renewed} ${end}.`)
+      const renewal =
+        tokens.refreshToken !== undefined || credential.grant !== undefined
+          ? "It is renewed automatically."
+          : "It cannot be refreshed: sign in again then."
+      yield* Console.error(`The access token expires ${end}. ${renewal}`)
     }
   })
 ).pipe(
@@ -112,11 +111,11 @@ export const login = Command.make(
     { command: "mcp-cli auth login notion --account work", description: "A second account, side by side" },
     {
       command: "mcp-cli auth login notion --no-browser",
-      description: "Print the address; over SSH, paste back where it ended"
+      description: "Print the address; over SSH, paste the final address back"
     },
     {
       command: "mcp-cli auth login notion --trace sign-in.html",
-      description: "Where it fails: a page to mail to the provider's support"
+      description: "If it fails: a page for the provider's support"
     },
     {
       command: "mcp-cli auth login notion --device",

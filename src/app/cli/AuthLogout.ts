@@ -1,20 +1,23 @@
 import { Clock, Console, Effect } from "effect"
 import { Command } from "effect/cli"
-import { accountCommand } from "../../domain/SignInError.ts"
+import { command } from "../../domain/Remedy.ts"
 import { CredentialStore } from "../../ports/CredentialStore.ts"
 import { type LogoutResult, SignOut } from "../signin/SignOut.ts"
 import { accountAt, httpServer, nameOf, serverName } from "./Arguments.ts"
 import { printJson, relativeTime } from "./Output.ts"
+import { configFileOfRun, remedyText } from "./RemedyText.ts"
 import { Json } from "./Settings.ts"
 import { showWarnings } from "./Warnings.ts"
 
-/** Until when tokens work that nobody has revoked. */
+/** How long tokens that were not revoked still work. */
 const remainderOf = (
   { expiresAt, refreshable }: Extract<LogoutResult, { readonly _tag: "NotOffered" }>,
   now: number
 ): string => {
-  if (refreshable || expiresAt === undefined) return "Its tokens work until the provider ends them."
-  return expiresAt <= now ? "Its token has ended already." : `Its token ends ${relativeTime(expiresAt, now)}.`
+  if (refreshable || expiresAt === undefined) return "Its tokens work until the provider revokes them."
+  return expiresAt <= now
+    ? "Its token has expired already."
+    : `Its token expires ${relativeTime(expiresAt, now)}.`
 }
 
 /** `mcp-cli auth logout NAME` */
@@ -38,29 +41,35 @@ export const logout = Command.make(
     switch (result._tag) {
       case "Revoked":
         return yield* Console.error(
-          `Signed out of ${shown}: ${result.endpoint.origin} has revoked the tokens, and they are forgotten here.`
+          `Signed out of ${shown}. ${result.endpoint.origin} revoked the tokens, and they are forgotten here.`
         )
       case "NotOffered": {
         const byHand = server.oauth.source._tag === "ByHand"
         yield* Console.error(`Forgot the sign-in to ${shown} on this machine.`)
         return yield* Console.error(
-          `Nothing was revoked: no revocation endpoint of ${new URL(result.issuer).origin} is known${byHand ? ' ("revocation_url" in the oauth block sets one)' : ""}. ${remainderOf(result, yield* Clock.currentTimeMillis)} To end that sooner, take away the access of this program in your account there.`
+          `Nothing was revoked: no revocation endpoint of ${new URL(result.issuer).origin} is known${byHand ? ' ("revocation_url" in the oauth block sets one)' : ""}. ${remainderOf(result, yield* Clock.currentTimeMillis)} To revoke them sooner, remove the access of this program in your account there.`
         )
       }
       case "Nothing": {
-        yield* Console.error(`Nobody is signed in to ${shown}: there was nothing to revoke.`)
+        yield* Console.error(`Not signed in to ${shown}: nothing was revoked.`)
         const listed = yield* CredentialStore.use((store) => store.list)
         if (listed.some(({ storageName }) => storageName === key.storageName)) {
           yield* Console.error(
-            `What is still kept for it has no tokens, or was for another address or client of ${name}. Run ${accountCommand("auth reset", name, key.account)} to forget it.`
+            `A record without tokens, or for another address or client of ${name}, is still stored.`
           )
+          const forget = command("auth reset", {
+            server: name,
+            account: key.account,
+            purpose: "forget it"
+          })
+          yield* Console.error(remedyText(forget, yield* configFileOfRun))
         }
       }
     }
   })
 ).pipe(
   Command.withDescription(
-    "Sign out: revoke the tokens at the authorization server, and forget them on this machine"
+    "Sign out: revoke the tokens at the authorization server and forget them on this machine"
   ),
   Command.withExamples([
     { command: "mcp-cli auth logout notion", description: "End the sign-in everywhere" },

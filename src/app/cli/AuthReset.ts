@@ -1,12 +1,13 @@
 import { Console, Effect, Option } from "effect"
 import { Argument, Command, Flag, Prompt, TerminalCapabilities } from "effect/cli"
 import type { CredentialKey } from "../../domain/CredentialKey.ts"
-import { accountCommand } from "../../domain/SignInError.ts"
+import { command } from "../../domain/Remedy.ts"
 import { Configuration } from "../../ports/Configuration.ts"
 import { CredentialStore } from "../../ports/CredentialStore.ts"
 import { SignOut } from "../signin/SignOut.ts"
 import { accountAt, nameOf, serverName } from "./Arguments.ts"
 import { printJson } from "./Output.ts"
+import { configFileOfRun, remedyText } from "./RemedyText.ts"
 import { Account, Interactive, Json } from "./Settings.ts"
 import { UsageError } from "./UsageError.ts"
 
@@ -15,16 +16,16 @@ const json = (forgotten: ReadonlyArray<CredentialKey>) => ({
   accounts: forgotten.map(({ account, server }) => ({ server, account }))
 })
 
-/** A name that was mistyped must not be taken for one that is forgotten now. */
+/** Refuses a mistyped name, so that it does not look forgotten. */
 const refuseUnknown = Effect.fnUntraced(function* (server: string) {
-  const kept = yield* CredentialStore.use((store) => store.list)
-  if (kept.some((key) => key.server === server)) return
-  // It can be mistyped only where the names are known.
+  const stored = yield* CredentialStore.use((store) => store.list)
+  if (stored.some((key) => key.server === server)) return
+  // Without the names of the configuration nothing can be called mistyped.
   const listed = yield* Configuration.use((configuration) => configuration.servers).pipe(Effect.option)
   if (Option.isNone(listed) || listed.value.some(({ name }) => name === server)) return
   const names = listed.value.map(({ name }) => name).join(", ")
   return yield* new UsageError({
-    problem: `Nothing is configured or kept for "${server}". Configured: ${names || "none"}.`
+    problem: `Nothing is configured or stored for "${server}". Configured: ${names || "none"}.`
   })
 })
 
@@ -36,19 +37,19 @@ export const reset = Command.make(
     all: Flag.Boolean("all").pipe(Flag.withDescription("Forget every server"), Flag.withDefault(false)),
     yes: Flag.Boolean("yes").pipe(
       Flag.withAlias("y"),
-      Flag.withDescription("Do not ask whether that is meant"),
+      Flag.withDescription("Do not ask for confirmation"),
       Flag.withDefault(false)
     )
   },
   Effect.fn("cli.auth.reset")(function* ({ all, name, yes }) {
     if (all === Option.isSome(name)) {
       return yield* new UsageError({
-        problem: "Name one server, or give --all: mcp-cli auth reset NAME | --all"
+        problem: "Name one server, or add --all: mcp-cli auth reset NAME | --all"
       })
     }
     if (all && Option.isSome(yield* Account)) {
       return yield* new UsageError({
-        problem: "--all forgets every account: leave out --account, or name a server instead of --all"
+        problem: "--all forgets every account. Leave out --account, or name a server instead of --all."
       })
     }
     const signOut = yield* SignOut
@@ -57,11 +58,11 @@ export const reset = Command.make(
       if (!canPrompt || !(yield* Interactive)) {
         return yield* new UsageError({
           problem:
-            "--all forgets every sign-in, and nobody can be asked here whether that is meant: add --yes"
+            "--all forgets every sign-in, and this run cannot ask for confirmation. Add --yes to confirm."
         })
       }
-      const meant = yield* Prompt.run(Prompt.Confirm({ message: "Forget the sign-ins to every server?" }))
-      if (!meant) return yield* Console.error("Nothing was forgotten.")
+      const confirmed = yield* Prompt.run(Prompt.Confirm({ message: "Forget the sign-ins to every server?" }))
+      if (!confirmed) return yield* Console.error("Nothing was forgotten.")
     }
     if (Option.isNone(name)) {
       const forgotten = yield* signOut.resetAll
@@ -84,12 +85,16 @@ export const reset = Command.make(
     const others = listed.filter(({ account, server }) => server === key.server && account !== key.account)
     const [other] = others
     if (other === undefined) return
-    yield* Console.error(
-      `Still kept: ${others.map(nameOf).join(", ")}. Run ${accountCommand("auth reset", other.server, other.account)} to forget ${others.length === 1 ? "it" : "one of them"}.`
-    )
+    yield* Console.error(`Still stored: ${others.map(nameOf).join(", ")}.`)
+    const forget = command("auth reset", {
+      server: other.server,
+      account: other.account,
+      purpose: `forget ${others.length === 1 ? "it" : "one of them"}`
+    })
+    yield* Console.error(remedyText(forget, yield* configFileOfRun))
   })
 ).pipe(
-  Command.withDescription("Forget a sign-in on this machine; needs no password and no network"),
+  Command.withDescription("Forget a sign-in on this machine, without a password or the network"),
   Command.withExamples([
     { command: "mcp-cli auth reset notion", description: "Forget one: the next use signs in again" },
     { command: "mcp-cli auth reset notion --account work", description: "Forget one account of several" },

@@ -1,10 +1,12 @@
 import { Clock, Console, Effect, Option } from "effect"
 import { Argument, Command } from "effect/cli"
 import { Configuration } from "../../ports/Configuration.ts"
+import type { StorageError } from "../../ports/CredentialStore.ts"
 import { type AccountStatus, CredentialStatus } from "../credentials/CredentialStatus.ts"
 import { CredentialKey } from "../../domain/CredentialKey.ts"
 import { nameOf, serverName } from "./Arguments.ts"
 import { isoTime, printJson, printTable, relativeTime } from "./Output.ts"
+import { configFileOfRun, errorText } from "./RemedyText.ts"
 import { Account, Json } from "./Settings.ts"
 import { UsageError } from "./UsageError.ts"
 import { showWarnings } from "./Warnings.ts"
@@ -17,11 +19,15 @@ const json = (status: AccountStatus) => ({
   scopes: status.scopes,
   issuer: status.issuer ?? null,
   keptIn: { backend: status.keptIn.backend.name, location: status.keptIn.location },
-  problem: status.problem ?? null
+  problem: status.problem?.message ?? null
 })
 
-const tell = (problems: ReadonlyArray<string>) =>
-  Effect.forEach(problems, (problem) => Console.error(`mcp-cli: ${problem}`), { discard: true })
+/** Shows each problem once, however many accounts have it. */
+const showProblems = Effect.fnUntraced(function* (problems: ReadonlyArray<StorageError>) {
+  const configFile = yield* configFileOfRun
+  const texts = new Set(problems.map((problem) => errorText(problem, configFile)))
+  yield* Effect.forEach(texts, (text) => Console.error(`mcp-cli: ${text}`), { discard: true })
+})
 
 /** `mcp-cli auth status [NAME]` */
 export const status = Command.make(
@@ -40,30 +46,30 @@ export const status = Command.make(
     )
     if (Option.isSome(name) && unlisted === undefined && ofServer.length === 0) {
       return yield* new UsageError({
-        problem: `Nothing is configured or kept for "${name.value}" that could be signed in to. Configured: ${configured.join(", ") || "none"}.`
+        problem: `No server "${name.value}" with a sign-in is configured or stored. Configured: ${configured.join(", ") || "none"}.`
       })
     }
-    const kept = Option.match(account, {
+    const stored = Option.match(account, {
       onNone: () => ofServer,
       onSome: (wanted) => ofServer.filter(({ key }) => key.account === wanted)
     })
-    // Who asks about one account hears of it, kept or not.
+    // An account that is asked for by name is shown even if it is not stored.
     const shown =
-      kept.length === 0 && Option.isSome(name) && Option.isSome(account)
+      stored.length === 0 && Option.isSome(name) && Option.isSome(account)
         ? [yield* credentials.of(CredentialKey.of(name.value, account.value))]
-        : kept
+        : stored
     if (unlisted !== undefined && shown.length === 0) return yield* unlisted
-    const problems = new Set(shown.flatMap(({ problem }) => problem ?? []))
-    const untold = unlisted === undefined || problems.has(unlisted.message) ? [] : [unlisted.message]
+    const problems = shown.flatMap(({ problem }) => problem ?? [])
     if (yield* Json) {
       yield* printJson(shown.map(json))
-      return yield* tell(untold)
+      // What a row says in JSON already is not repeated.
+      const isShown = problems.some(({ message }) => message === unlisted?.message)
+      return yield* showProblems(unlisted === undefined || isShown ? [] : [unlisted])
     }
     yield* showWarnings
     if (shown.length === 0 && Option.isSome(account))
-      return yield* Console.error(`No server has an account ${account.value} that is signed in.`)
-    if (shown.length === 0)
-      return yield* Console.error("The configuration has no server that one signs in to.")
+      return yield* Console.error(`The account ${account.value} is signed in to no server.`)
+    if (shown.length === 0) return yield* Console.error("The configuration has no server with a sign-in.")
     const now = yield* Clock.currentTimeMillis
     yield* printTable([
       ["NAME", "STATE", "UNTIL", "SCOPES", "KEPT IN"],
@@ -75,10 +81,12 @@ export const status = Command.make(
         state === "signed out" ? "-" : `${keptIn.location} (${keptIn.backend.name})`
       ])
     ])
-    yield* tell([...problems, ...untold])
+    yield* showProblems(unlisted === undefined ? problems : [...problems, unlisted])
   })
 ).pipe(
-  Command.withDescription("Show who is signed in, until when, and where that is kept; asks no server"),
+  Command.withDescription(
+    "Show every sign-in, when it expires and where it is stored, without asking a server"
+  ),
   Command.withExamples([
     { command: "mcp-cli auth status", description: "All servers" },
     {

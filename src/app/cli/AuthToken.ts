@@ -6,7 +6,7 @@ import { accountAt, httpServer, serverName } from "./Arguments.ts"
 import { isoTime, printJson } from "./Output.ts"
 import { Json } from "./Settings.ts"
 
-/** `mcp-cli auth token NAME`: the one command that shows a token, since that is what it is asked for. */
+/** `mcp-cli auth token NAME`: the only command that shows a token. */
 export const token = Command.make(
   "token",
   {
@@ -21,11 +21,11 @@ export const token = Command.make(
     const { account } = yield* accountAt(name)
     const tokens = yield* AccessTokens.use((service) => service.get({ server, account }))
     const json = yield* Json
-    // As JSON a token says of itself what kind it is; as plain text or a header it could only be taken for a bearer token.
+    // JSON names the type of the token. Plain text and the header can only be a bearer token.
     const whose = { server: name, account }
     if (header) {
       const authorization = bearerHeader(yield* bearerToken(tokens, whose))
-      // The object is what other MCP clients take from a program that makes headers (`headersHelper`).
+      // Other MCP clients accept this object from a program that makes headers (`headersHelper`).
       if (json) return yield* printJson({ Authorization: authorization })
       return yield* Console.log(`Authorization: ${authorization}`)
     }
@@ -46,7 +46,7 @@ export const token = Command.make(
     },
     {
       command: "mcp-cli auth token notion --header --json",
-      description: `Print {"Authorization": "Bearer ..."}, for programs that ask a command for headers`
+      description: `Print {"Authorization": "Bearer ..."}, for programs that run a command for headers`
     }
   ])
 )

@@ -17,7 +17,7 @@ const standardInput = Effect.gen(function* () {
   )
 })
 
-/** Calls a tool with `name=value` arguments; their types are the tool's own, which is asked for only then. */
+/** Calls a tool with `name=value` arguments, whose types come from the schema of the tool. */
 export const callAssigned = Effect.fnUntraced(function* (
   session: OpenSession,
   tool: string,
@@ -35,7 +35,7 @@ export const call = Command.make(
     name: serverName,
     tool: Argument.String("TOOL").pipe(Argument.withDescription("A tool of the server")),
     assignments: Argument.String("key=value").pipe(
-      Argument.withDescription("Arguments of the tool, of the types that its schema says"),
+      Argument.withDescription("Arguments of the tool, with the types of its schema"),
       Argument.variadic()
     ),
     args: Flag.String("args").pipe(
@@ -47,7 +47,7 @@ export const call = Command.make(
   Effect.fn("cli.call")(function* ({ args, assignments, name, tool }) {
     if (Option.isSome(args) && assignments.length > 0) {
       return yield* new UsageError({
-        problem: "Give the arguments as --args JSON or as key=value, not both."
+        problem: "Give the arguments either as --args JSON or as key=value."
       })
     }
     const json: Option.Option<ToolArguments> = Option.isNone(args)
@@ -72,7 +72,7 @@ export const call = Command.make(
     { command: `mcp-cli call notion search --args '{"query": "roadmap"}'`, description: "Arguments as JSON" },
     {
       command: "jq -n '{query: \"roadmap\"}' | mcp-cli call notion search --args -",
-      description: "Out of a pipe"
+      description: "From a pipe"
     }
   ])
 )

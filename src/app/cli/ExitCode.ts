@@ -6,7 +6,7 @@ import type { TokenBoundToKey } from "../http/BearerHeader.ts"
 import type { SessionError } from "../session/ServerSession.ts"
 import type { ProblemsFound, ToolFailed, UsageError } from "./UsageError.ts"
 
-/** Every error that a command can end with. */
+/** Every error that can end a command. */
 export type CommandError =
   | SessionError
   | RevocationFailed
@@ -19,8 +19,8 @@ export type CommandError =
   | NoNewPassword
 
 /**
- * What the process ends with: 2 usage or configuration, 3 a sign-in is needed or was refused, 4 token storage, 5 network
- * or server. An error that is not in this table does not type-check.
+ * Exit codes: 2 usage or configuration, 3 a sign-in is required or was refused, 4 token storage, 5 network or server. An
+ * error that is not in this table does not type-check.
  */
 const codes: Readonly<Record<CommandError["_tag"], 2 | 3 | 4 | 5>> = {
   UsageError: 2,
@@ -55,9 +55,9 @@ const codes: Readonly<Record<CommandError["_tag"], 2 | 3 | 4 | 5>> = {
   ProblemsFound: 5
 }
 
-/** A defect of ours. */
+/** The exit code of an internal error. */
 export const defect = 1
-/** The user, or the system, ended the program. */
+/** The exit code if the user or the system ended the program. */
 export const interrupted = 130
 
 /** The exit code of a command that failed. */
@@ -65,7 +65,7 @@ export const exitCodeOf = (cause: Cause.Cause<CommandError>): number => {
   const error = Cause.findErrorOption(cause)
   if (error._tag === "Some") {
     const { value } = error
-    // Nothing was sent: the configuration names a secret that cannot be used.
+    // The configuration names a secret that cannot be used.
     const unsent = value._tag === "TokenRequestError" && value.reason._tag === "UnusableSecret"
     return unsent ? 2 : codes[value._tag]
   }

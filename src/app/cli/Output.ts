@@ -3,8 +3,8 @@ import { TerminalCapabilities } from "effect/cli"
 import type { McpContent } from "../../ports/McpConnector.ts"
 
 /**
- * Text of a server, made safe for a terminal: control characters, which could rewrite the screen, and bidirectional
- * overrides are taken out; line breaks and tabs stay.
+ * Text of a server, made safe for a terminal: without control characters, which could rewrite the screen, and without
+ * bidirectional overrides. Line breaks and tabs stay.
  */
 export const safeText = (text: string): string =>
   text
@@ -31,7 +31,7 @@ export const table = (rows: ReadonlyArray<ReadonlyArray<string>>): string => {
     .join("\n")
 }
 
-/** A table whose head stands out where the terminal can show it. */
+/** Prints a table; its head is bold if the terminal can show it. */
 export const printTable = Effect.fnUntraced(function* (rows: ReadonlyArray<ReadonlyArray<string>>) {
   const { canColor } = yield* TerminalCapabilities.TerminalCapabilities
   const [head = "", ...lines] = table(rows).split("\n")
@@ -41,31 +41,13 @@ export const printTable = Effect.fnUntraced(function* (rows: ReadonlyArray<Reado
 /** A value as JSON, for programs. */
 export const printJson = (value: unknown) => Console.log(JSON.stringify(value, null, 2))
 
-/** The arguments of a tool as its schema has them, those that may be left out with a question mark: `a b c?`. */
+/** The arguments of a tool by its schema; a question mark marks the optional ones: `a b c?`. */
 export const argumentsOf = (inputSchema: Readonly<Record<string, unknown>>): string => {
   const { properties, required } = inputSchema
   const names = Predicate.isObject(properties) ? Object.keys(properties) : []
   const needed: ReadonlyArray<unknown> = Array.isArray(required) ? required : []
   return names.map((name) => firstLine(name) + (needed.includes(name) ? "" : "?")).join(" ")
 }
-
-/** The tools of a server as people read them. */
-export const printTools = (
-  tools: ReadonlyArray<{
-    readonly name: string
-    readonly title?: string | undefined
-    readonly description?: string | undefined
-    readonly inputSchema: Readonly<Record<string, unknown>>
-  }>
-) =>
-  printTable([
-    ["TOOL", "ARGUMENTS", "DESCRIPTION"],
-    ...tools.map((tool) => [
-      firstLine(tool.name),
-      argumentsOf(tool.inputSchema),
-      firstLine(tool.description ?? tool.title)
-    ])
-  ])
 
 /** A point in time for programs; in milliseconds since the epoch. */
 export const isoTime = (time: number): string => DateTime.formatIso(DateTime.makeUnsafe(time))
@@ -77,7 +59,7 @@ const units = [
   ["second", 1000]
 ] as const
 
-/** A point in time as people say it: `in 47 minutes`, `2 days ago`. Both times in milliseconds since the epoch. */
+/** A point in time relative to now: `in 47 minutes`, `2 days ago`. Both times in milliseconds since the epoch. */
 export const relativeTime = (time: number, now: number): string => {
   const distance = Math.abs(time - now)
   const [unit, size] = units.find(([, milliseconds]) => distance >= milliseconds) ?? ["second", 1000]
@@ -86,7 +68,7 @@ export const relativeTime = (time: number, now: number): string => {
   return time >= now ? `in ${words}` : `${words} ago`
 }
 
-/** What a tool or a resource gave, for a user. */
+/** The content of a tool result or a resource, for a user. */
 export const contentText = (contents: ReadonlyArray<McpContent>): string =>
   contents
     .map((content) =>

@@ -24,6 +24,6 @@ export const ping = Command.make(
     )
   )
 ).pipe(
-  Command.withDescription("Ask a server whether it answers, signed in as you are"),
+  Command.withDescription("Measure one round trip to a server, with its sign-in"),
   Command.withExamples([{ command: "mcp-cli ping notion", description: "One round trip" }])
 )

@@ -1,4 +1,4 @@
-import { Effect, type Layer, Option } from "effect"
+import { Effect, type Layer, Option, type Ref } from "effect"
 import { CliConfig, CliError, Command, Flag, GlobalFlag } from "effect/cli"
 import type { Configuration, ConfigurationError } from "../../ports/Configuration.ts"
 import type { CredentialStore, StorageError } from "../../ports/CredentialStore.ts"
@@ -24,21 +24,20 @@ import { reset } from "./AuthReset.ts"
 import { status } from "./AuthStatus.ts"
 import { token } from "./AuthToken.ts"
 import { call } from "./Call.ts"
+import { type ErrorFormat, layerOfFlags } from "./ErrorReport.ts"
+import { prompts, resources, tools } from "./Listing.ts"
 import { ping } from "./Ping.ts"
-import { prompts } from "./Prompts.ts"
-import { resources } from "./Resources.ts"
 import { servers } from "./Servers.ts"
 import { interactiveSession } from "./Session.ts"
 import { type Settings, settings } from "./Settings.ts"
 import { storage } from "./Storage.ts"
 import { move } from "./StorageMove.ts"
 import { rekey } from "./StorageRekey.ts"
-import { tools } from "./Tools.ts"
 
-/** What the commands stand on; each is built only for the commands that need it. */
+/** The layers of the commands; each is built only for the commands that need it. */
 export interface Live<R> {
   readonly configuration: Layer.Layer<Configuration, never, Settings | R>
-  /** What the store holds, without any of what it takes to get more. */
+  /** The stored sign-ins, without the means to get new ones. */
   readonly stored: Layer.Layer<
     | Configuration
     | CredentialStore
@@ -51,17 +50,17 @@ export interface Live<R> {
     ConfigurationError | StorageError,
     Settings | R
   >
-  /** What an examination needs: the wire and the store, and nobody at a browser. */
+  /** An examination: the wire and the store, without a browser. */
   readonly examination: Layer.Layer<Configuration | Doctor, ConfigurationError | StorageError, Settings | R>
-  /** A new password for the encrypted files, whatever backend is in use. */
+  /** A new password for the encrypted files, whichever backend is in use. */
   readonly rekey: Layer.Layer<Configuration | StorageRekey, ConfigurationError, Settings | R>
-  /** Signing in where somebody asked for just that. */
+  /** A sign-in that the user requested. */
   readonly signIn: Layer.Layer<
     Configuration | CredentialStore | SignIn | UserInteraction | TraceFile,
     ConfigurationError | StorageError,
     Settings | R
   >
-  /** Tokens, by a sign-in only where somebody is there to see it. */
+  /** Tokens, with a sign-in only if a user is present. */
   readonly tokens: Layer.Layer<Configuration | AccessTokens, ConfigurationError | StorageError, Settings | R>
   readonly sessions: Layer.Layer<
     Configuration | ServerSession | LineEditor,
@@ -78,8 +77,12 @@ const auth = Command.make("auth").pipe(
   ])
 )
 
-/** The command line of `mcp-cli`. */
-export const program = <R>(live: Live<R>) =>
+/**
+ * The command line of `mcp-cli`.
+ *
+ * @param format set to the flags of the run, before anything can fail that depends on them.
+ */
+export const program = <R>(live: Live<R>, format: Ref.Ref<ErrorFormat>) =>
   Command.make(
     "mcp-cli",
     {
@@ -130,10 +133,11 @@ export const program = <R>(live: Live<R>) =>
       ),
       servers.pipe(Command.provide(live.configuration))
     ]),
+    Command.provide(layerOfFlags(format)),
     Command.withGlobalFlags(settings)
   )
 
-/** `-v` is for the log, as everywhere; the version has the capital. */
+/** `-v` turns on the log, so the version has the capital. */
 const Version = GlobalFlag.Action({
   flag: Flag.Boolean("version").pipe(
     Flag.withAlias("V"),
@@ -143,7 +147,7 @@ const Version = GlobalFlag.Action({
   run: GlobalFlag.Version.run
 })
 
-/** The flags that the command line has by itself. */
+/** The built-in flags of the command line. */
 export const builtIns = CliConfig.layer({
   builtIns: [GlobalFlag.Help, Version, GlobalFlag.Completions]
 })

@@ -3,21 +3,19 @@ import { LineEditor } from "../../ports/LineEditor.ts"
 import type { OpenSession } from "../session/ServerSession.ts"
 import { accountAt, jsonArguments, nameOf } from "./Arguments.ts"
 import { callAssigned } from "./Call.ts"
-import { contentText, firstLine, printTable, printTools } from "./Output.ts"
+import { printListing, promptListing, resourceListing, toolListing } from "./Listing.ts"
+import { contentText, firstLine, printTable } from "./Output.ts"
+import { configFileOfRun, errorText } from "./RemedyText.ts"
 import { ToolFailed, UsageError } from "./UsageError.ts"
 import { withSession } from "./WithSession.ts"
 
-const help = [
-  ["COMMAND", "WHAT IT DOES"],
-  ["/tools", "list the tools"],
-  ["/call TOOL [key=value ... | JSON]", "call one"],
-  ["/resources", "list the resources"],
-  ["/read URI", "show one"],
-  ["/prompts", "list the prompts"],
-  ["/help", "this list"],
-  ["/quit", "end the session (Ctrl-D does too)"]
-]
-const commands = ["/tools", "/call", "/resources", "/read", "/prompts", "/help", "/quit"]
+/** One line of a session: its words, and the server that it is for. */
+interface Line {
+  readonly session: OpenSession
+  readonly server: string
+  readonly text: string
+  readonly operands: ReadonlyArray<string>
+}
 
 /** Splits a line into words; quotes hold a word together. */
 export const words = (line: string): ReadonlyArray<string> =>
@@ -27,7 +25,69 @@ export const words = (line: string): ReadonlyArray<string> =>
     )
   )
 
-/** What a line may become: the commands, the tools after `/call`, the URIs after `/read`. */
+const callTool = Effect.fnUntraced(function* ({ operands, server, session, text }: Line) {
+  const [tool, ...assignments] = operands
+  if (tool === undefined) return yield* new UsageError({ problem: "/call needs the name of a tool." })
+  const json = /^\/call\s+\S+\s+(\{[\s\S]*)$/.exec(text)?.[1]
+  const result =
+    json === undefined
+      ? yield* callAssigned(session, tool, assignments)
+      : yield* session.call(tool, yield* jsonArguments(json))
+  yield* Console.log(contentText(result.content))
+  if (result.isError) return yield* new ToolFailed({ server, tool })
+})
+
+const readResource = Effect.fnUntraced(function* ({ operands: [uri], session }: Line) {
+  if (uri === undefined) return yield* new UsageError({ problem: "/read needs a URI." })
+  yield* Console.log(contentText(yield* session.read(uri)))
+})
+
+type SessionCommandError = Effect.Error<ReturnType<typeof callTool>>
+
+interface SessionCommand {
+  readonly operands?: string
+  readonly description: string
+  /** Absent: the command ends the session. */
+  readonly run?: (line: Line) => Effect.Effect<void, SessionCommandError>
+}
+
+const commands: ReadonlyMap<string, SessionCommand> = new Map<string, SessionCommand>([
+  [
+    "/tools",
+    {
+      description: "list the tools",
+      run: ({ server, session }) => printListing(toolListing, session, server)
+    }
+  ],
+  ["/call", { operands: "TOOL [key=value ... | JSON]", description: "call a tool", run: callTool }],
+  [
+    "/resources",
+    {
+      description: "list the resources",
+      run: ({ server, session }) => printListing(resourceListing, session, server)
+    }
+  ],
+  ["/read", { operands: "URI", description: "show a resource", run: readResource }],
+  [
+    "/prompts",
+    {
+      description: "list the prompts",
+      run: ({ server, session }) => printListing(promptListing, session, server)
+    }
+  ],
+  ["/help", { description: "show this list", run: () => printTable(help) }],
+  ["/quit", { description: "end the session (Ctrl-D does too)" }]
+])
+
+const help: ReadonlyArray<ReadonlyArray<string>> = [
+  ["COMMAND", "WHAT IT DOES"],
+  ...Array.from(commands, ([name, { description, operands }]) => [
+    operands === undefined ? name : `${name} ${operands}`,
+    description
+  ])
+]
+
+/** The possible completions of a line: the commands, the tools after `/call`, the URIs after `/read`. */
 export const completions = (
   line: string,
   known: { readonly tools: ReadonlyArray<string>; readonly resources: ReadonlyArray<string> }
@@ -36,66 +96,28 @@ export const completions = (
     ? known.tools.map((tool) => `/call ${tool} `)
     : line.startsWith("/read ")
       ? known.resources.map((uri) => `/read ${uri}`)
-      : commands
+      : [...commands.keys()]
   return lines.filter((candidate) => candidate.startsWith(line))
 }
 
-const listTools = (session: OpenSession) =>
-  Effect.flatMap(session.tools, (listed) =>
-    listed.length === 0 ? Console.error("No tools.") : printTools(listed)
-  )
-
-/** Carries out one line of a session. */
-const runCommand = Effect.fnUntraced(function* (session: OpenSession, name: string, line: string) {
-  const [command, ...rest] = words(line)
-  switch (command) {
-    case "/tools":
-      return yield* listTools(session)
-    case "/call": {
-      const [tool, ...assignments] = rest
-      if (tool === undefined) return yield* new UsageError({ problem: "/call wants the name of a tool" })
-      const json = /^\/call\s+\S+\s+(\{[\s\S]*)$/.exec(line)?.[1]
-      const result =
-        json === undefined
-          ? yield* callAssigned(session, tool, assignments)
-          : yield* session.call(tool, yield* jsonArguments(json))
-      yield* Console.log(contentText(result.content))
-      if (result.isError) return yield* new ToolFailed({ server: name, tool })
-      return
-    }
-    case "/resources": {
-      const listed = yield* session.resources
-      if (listed.length === 0) return yield* Console.error("No resources.")
-      return yield* printTable([
-        ["URI", "NAME"],
-        ...listed.map(({ name, uri }) => [firstLine(uri), firstLine(name)])
-      ])
-    }
-    case "/read": {
-      const [uri] = rest
-      if (uri === undefined) return yield* new UsageError({ problem: "/read wants a URI" })
-      return yield* Console.log(contentText(yield* session.read(uri)))
-    }
-    case "/prompts": {
-      const listed = yield* session.prompts
-      if (listed.length === 0) return yield* Console.error("No prompts.")
-      return yield* printTable([
-        ["PROMPT", "DESCRIPTION"],
-        ...listed.map(({ description, name }) => [firstLine(name), firstLine(description)])
-      ])
-    }
-    case "/help":
-      return yield* printTable(help)
-    default:
-      return yield* new UsageError({ problem: `"${command ?? ""}" is no command: /help lists them` })
+/** Runs one line of a session; false if it ends the session. */
+const runLine = Effect.fnUntraced(function* (session: OpenSession, server: string, text: string) {
+  const [name = "", ...operands] = words(text)
+  const command = commands.get(name)
+  if (command === undefined) {
+    return yield* new UsageError({ problem: `"${name}" is not a command. /help lists the commands.` })
   }
+  if (command.run === undefined) return false
+  yield* command.run({ session, server, text, operands })
+  return true
 })
 
-/** An interactive session with a server: one command a line, until `/quit` or the end of the input. */
+/** An interactive session with a server: one command per line, until `/quit` or the end of the input. */
 export const interactiveSession = (name: string) =>
   withSession(name, (session) =>
     Effect.gen(function* () {
       const editor = yield* LineEditor
+      const configFile = yield* configFileOfRun
       const { server } = session
       const shown = nameOf(yield* accountAt(name))
       yield* Console.error(
@@ -105,26 +127,24 @@ export const interactiveSession = (name: string) =>
       yield* Console.error(
         tools.length === 0
           ? "It has no tools. /help lists the commands."
-          : `${tools.length} tools: ${tools.map((tool) => firstLine(tool.name)).join(", ")}. /help lists the commands.`
+          : `${tools.length} tool${tools.length === 1 ? "" : "s"}: ${tools.map((tool) => firstLine(tool.name)).join(", ")}. /help lists the commands.`
       )
-      const uris = yield* Effect.cached(
-        Effect.map(session.resources, (listed) => listed.map(({ uri }) => uri)).pipe(
-          Effect.orElseSucceed(() => [])
-        )
-      )
-      const known = { tools: tools.map((tool) => tool.name), resources: yield* uris }
+      const resources = yield* Effect.orElseSucceed(session.resources, () => [])
+      const known = { tools: tools.map((tool) => tool.name), resources: resources.map(({ uri }) => uri) }
       const { isInteractive } = editor
       for (;;) {
         const line = yield* editor.read(`${shown}> `, (text) => completions(text, known))
-        if (Option.isNone(line) || line.value.trim() === "/quit") return
-        if (line.value.trim() === "") continue
-        // A user reads what went wrong and goes on; a script is not to go on as if it had worked.
-        yield* runCommand(session, name, line.value.trim()).pipe(
+        if (Option.isNone(line)) return
+        const text = line.value.trim()
+        if (text === "") continue
+        const goesOn = yield* runLine(session, name, text).pipe(
+          // A user reads what went wrong and goes on. A script stops at the first error.
           Effect.catchIf(
             () => isInteractive,
-            (error) => Console.error(`mcp-cli: ${error.message}`)
+            (error) => Effect.as(Console.error(`mcp-cli: ${errorText(error, configFile)}`), true)
           )
         )
+        if (!goesOn) return
       }
     })
   )

@@ -1,6 +1,6 @@
 import { Flag, GlobalFlag } from "effect/cli"
 
-/** `--json`: what is listed comes as JSON on stdout, errors as JSON on stderr. */
+/** `--json`: results as JSON on stdout, errors as JSON on stderr. */
 export const Json = GlobalFlag.Setting("json")({
   flag: Flag.Boolean("json").pipe(Flag.withDescription("Print JSON, for programs"), Flag.withDefault(false))
 })
@@ -24,7 +24,7 @@ export const Browser = GlobalFlag.Setting("browser")({
   )
 })
 
-/** `--no-interactive`: nobody is there, so nothing is asked and no browser opens. */
+/** `--no-interactive`: nothing is asked and no browser opens. */
 export const Interactive = GlobalFlag.Setting("interactive")({
   flag: Flag.Boolean("interactive").pipe(
     Flag.withDescription("Ask the user at the terminal (--no-interactive never does, and never signs in)"),
@@ -67,10 +67,10 @@ export const Verbose = GlobalFlag.Setting("verbose")({
   )
 })
 
-/** Every flag that all commands take. */
+/** The flags of all commands. */
 export const settings = [Json, ConfigFile, Account, Browser, Interactive, CallbackTimeout, Verbose] as const
 
-/** The services that the flags become. */
+/** The services of the flags. */
 export type Settings =
   | GlobalFlag.Setting.Identifier<"json">
   | GlobalFlag.Setting.Identifier<"config-file">

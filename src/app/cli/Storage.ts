@@ -1,10 +1,12 @@
 import { Console, Effect, Result } from "effect"
 import { Command } from "effect/cli"
+import { command } from "../../domain/Remedy.ts"
 import { CredentialStore } from "../../ports/CredentialStore.ts"
 import { StorageBackends } from "../../ports/StorageBackends.ts"
 import { ChosenStorage } from "../storage/ChosenStorage.ts"
 import { StorageCheck } from "../storage/StorageCheck.ts"
 import { isoTime, printJson } from "./Output.ts"
+import { configFileOfRun, remedyText } from "./RemedyText.ts"
 import { Json } from "./Settings.ts"
 import { showWarnings } from "./Warnings.ts"
 
@@ -18,6 +20,9 @@ export const storage = Command.make(
     const listed = yield* Effect.result(store.list)
     const health = yield* Effect.result(StorageCheck.use((service) => service.check))
     const { backend, location } = store.description
+    const configFile = yield* configFileOfRun
+    const moveTo = (to: string, purpose: string) =>
+      remedyText(command("storage move", { options: { to }, purpose }), configFile)
     const kept = Result.isSuccess(listed) ? listed.success.length : undefined
     if (yield* Json) {
       yield* printJson({
@@ -36,7 +41,7 @@ export const storage = Command.make(
         ["Backend", `${backend.name}: ${backend.label}`],
         ["Why", inUse.reason + since],
         ["Where", location],
-        ["Kept", kept === undefined ? "unknown" : `${kept} sign-in${kept === 1 ? "" : "s"}`],
+        ["Stored", kept === undefined ? "unknown" : `${kept} sign-in${kept === 1 ? "" : "s"}`],
         [
           "Health",
           Result.isSuccess(health)
@@ -45,7 +50,7 @@ export const storage = Command.make(
         ],
         ...inUse.migratingFrom.map((name) => [
           "Left over",
-          `a move out of ${name} was interrupted: mcp-cli storage move --to ${backend.name} finishes it`
+          `a move out of ${name} was interrupted. ${moveTo(backend.name, "finish it")}`
         ])
       ]
       yield* Console.log(rows.map(([name = "", value = ""]) => `${name.padEnd(11)}${value}`).join("\n"))
@@ -55,7 +60,7 @@ export const storage = Command.make(
     const unused = automatic.addressed?.backend
     if (!inUse.isNamed && unused !== undefined && unused.name !== backend.name) {
       yield* Console.error(
-        `mcp-cli: ${unused.label} is set up as well, and not used: mcp-cli storage move --to ${unused.name} moves the sign-ins there.`
+        `mcp-cli: ${unused.label} is configured, and not used.\n${moveTo(unused.name, "store the sign-ins there")}`
       )
     }
   })

@@ -1,9 +1,11 @@
 import { Console, Effect, Option } from "effect"
 import { Command, Flag } from "effect/cli"
+import { command, set, tokenStorage } from "../../domain/Remedy.ts"
 import { Configuration } from "../../ports/Configuration.ts"
 import { storageBackendNames, storageBackends } from "../../ports/StorageBackend.ts"
 import { StorageMove } from "../storage/StorageMove.ts"
 import { printJson } from "./Output.ts"
+import { configFileOfRun, errorText, remediesJson, remedyText } from "./RemedyText.ts"
 import { Json } from "./Settings.ts"
 
 /** Names of the backends whose sign-ins outlive the program. */
@@ -23,12 +25,18 @@ export const move = Command.make(
     const result = yield* StorageMove.use((service) => service.move(to, Option.getOrUndefined(from)))
     const { left, moved } = result
     const { label } = result.to
+    const configFile = yield* configFileOfRun
     if (yield* Json) {
       return yield* printJson({
         from: result.from,
         to,
         moved: moved.map(({ account, server }) => ({ server, account })),
-        left: left.map(({ key, problem }) => ({ server: key.server, account: key.account, problem }))
+        left: left.map(({ key, problem }) => ({
+          server: key.server,
+          account: key.account,
+          problem: problem.message,
+          remedies: remediesJson(problem.remedies, configFile)
+        }))
       })
     }
     yield* Console.error(
@@ -36,13 +44,18 @@ export const move = Command.make(
         ? `There was nothing to move. Sign-ins are stored in ${label} from now on.`
         : `Moved ${moved.length} sign-in${moved.length === 1 ? "" : "s"} to ${label}.`
     )
-    for (const { problem } of left) yield* Console.error(`mcp-cli: left where it is: ${problem}`)
-    if (left.length > 0) yield* Console.error(`Then run mcp-cli storage move --to ${to} again.`)
+    for (const { problem } of left) {
+      yield* Console.error(`mcp-cli: not moved: ${errorText(problem, configFile)}`)
+    }
+    if (left.length > 0) {
+      const again = command("storage move", { options: { to }, purpose: "move the rest after that" })
+      yield* Console.error(remedyText(again, configFile))
+    }
     const { backend } = yield* Configuration.use((configuration) => configuration.tokenStorage)
     if (backend !== "auto" && backend !== to) {
       const file = yield* Configuration.use((configuration) => configuration.file)
       yield* Console.error(
-        `mcp-cli: ${file} still names "${backend}": set "tokenStorage": { "backend": "${to}" } there.`
+        `mcp-cli: ${file} still names "${backend}".\n${remedyText(set(tokenStorage, { backend: to }))}`
       )
     }
   })

@@ -1,17 +1,19 @@
 import { Config, Console, Effect, Option, Redacted } from "effect"
 import { Command } from "effect/cli"
+import { command } from "../../domain/Remedy.ts"
 import { Configuration } from "../../ports/Configuration.ts"
 import { StorageRekey } from "../../ports/StorageRekey.ts"
 import { printJson } from "./Output.ts"
+import { configFileOfRun, remedyText } from "./RemedyText.ts"
 import { Json } from "./Settings.ts"
 
-/** Where the old password is written down, in the order in which the store looks; none where it was typed. */
+/** Where the old password is written, in the order in which the store looks; none if it was typed. */
 const oldPasswordIn = Effect.gen(function* () {
   const { file, tokenStorage } = yield* Configuration
   if ((yield* tokenStorage).password !== undefined)
     return Option.some(`tokenStorage.password in ${yield* file}`)
   const variable = yield* Config.option(Config.Redacted("MCP_CLI_ENCRYPTION_KEY")).pipe(
-    // A variable that cannot be read is one that is not there.
+    // A variable that cannot be read counts as absent.
     Effect.orElseSucceed(() => Option.none<Redacted.Redacted>())
   )
   return Option.exists(variable, (password) => Redacted.value(password) !== "")
@@ -25,14 +27,16 @@ export const rekey = Command.make(
   {},
   Effect.fn("cli.storage.rekey")(function* () {
     const { damaged, resealed } = yield* StorageRekey.use((storage) => storage.rekey)
+    const configFile = yield* configFileOfRun
+    const forget = command("auth reset", { purpose: "forget it" })
     if (yield* Json) yield* printJson({ resealed, damaged })
     else {
       yield* Console.error(
-        `The token store has a new password, and ${resealed === 1 ? "1 sign-in is" : `${resealed} sign-ins are`} under it. The old one opens nothing any more.`
+        `The token store has a new password, which protects ${resealed} sign-in${resealed === 1 ? "" : "s"}. The old password opens nothing any more.`
       )
       yield* Effect.forEach(damaged, (path) =>
         Console.error(
-          `mcp-cli: warning: ${path} is damaged, neither password opens it: it was left as it is. Forget it with mcp-cli auth reset, and sign in again.`
+          `mcp-cli: warning: ${path} is damaged, and neither password opens it. It was left as it is.\n${remedyText(forget, configFile)}`
         )
       )
     }
@@ -47,7 +51,7 @@ export const rekey = Command.make(
     { command: "mcp-cli storage rekey", description: "Asks for the old password, and twice for the new one" },
     {
       command: 'MCP_CLI_NEW_ENCRYPTION_KEY="$(cat new)" mcp-cli storage rekey --json',
-      description: "Without being asked"
+      description: "Without a prompt"
     }
   ])
 )

@@ -6,7 +6,7 @@ import { Account } from "./Settings.ts"
 import { UsageError } from "./UsageError.ts"
 import { showWarnings } from "./Warnings.ts"
 
-/** Opens a session with a server of the configuration, and closes it after the work is done. */
+/** Opens a session with a server of the configuration, and closes it after `work`. */
 export const withSession = <A, E, R>(name: string, work: (session: OpenSession) => Effect.Effect<A, E, R>) =>
   Effect.gen(function* () {
     yield* showWarnings
@@ -14,7 +14,7 @@ export const withSession = <A, E, R>(name: string, work: (session: OpenSession) 
     const { account } = yield* accountAt(name)
     if (server._tag === "Stdio" && Option.isSome(yield* Account)) {
       return yield* new UsageError({
-        problem: `${name} is a program on this machine: it has no accounts. Leave out --account.`
+        problem: `${name} is a program on this machine, which has no accounts. Leave out --account.`
       })
     }
     return yield* work(yield* ServerSession.use((sessions) => sessions.open(server, account)))

@@ -24,7 +24,8 @@ export interface AccountStatus {
   readonly scopes: ReadonlyArray<string>
   readonly issuer: string | undefined
   readonly keptIn: StorageDescription
-  readonly problem: string | undefined
+  /** Why a stored credential cannot be read. */
+  readonly problem: StorageError | undefined
 }
 
 /** The accounts that are known. */
@@ -98,7 +99,7 @@ export const layer: Layer.Layer<CredentialStatus, never, CredentialStore> = Laye
         ),
         Effect.catch((error) =>
           Effect.succeed<AccountStatus>(
-            isStored(key) ? { ...nothing, state: "unreadable", problem: error.message } : nothing
+            isStored(key) ? { ...nothing, state: "unreadable", problem: error } : nothing
           )
         )
       )
@@ -111,7 +112,7 @@ export const layer: Layer.Layer<CredentialStatus, never, CredentialStore> = Laye
     const getUntilOutage = (before: StorageError | undefined): CredentialStore["Service"]["get"] => {
       let outage = before !== undefined && isOfWholeStore(before.reason) ? before : undefined
       return (key) =>
-        Effect.suspend(() => (outage === undefined ? store.get(key) : Effect.fail(outage))).pipe(
+        Effect.suspend(() => (outage === undefined ? store.get(key) : outage)).pipe(
           Effect.tapError((error) =>
             Effect.sync(() => {
               if (isOfWholeStore(error.reason)) outage = error

@@ -100,15 +100,17 @@ export const layer: Layer.Layer<
           refreshable: refreshToken !== undefined
         }
       }
-      const failed = (error: TokenRequestError) =>
-        new RevocationFailed({
+      const failed = (error: TokenRequestError) => {
+        const isRejected =
+          error.reason._tag === "InvalidClient" && credential.registration._tag === "Configured"
+        const { message, remedies } = isRejected ? ClientRejected.ofConfigured(server) : error
+        return new RevocationFailed({
           server: server.name,
           account: key.account,
-          detail: (error.reason._tag === "InvalidClient" && credential.registration._tag === "Configured"
-            ? ClientRejected.ofConfigured(server)
-            : error
-          ).message
+          detail: message,
+          fixes: remedies
         })
+      }
       yield* revokeTokens({
         server: server.name,
         revocationEndpoint: endpoint,

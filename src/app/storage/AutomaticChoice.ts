@@ -1,4 +1,5 @@
 import { Clock, Effect, Option } from "effect"
+import { command } from "../../domain/Remedy.ts"
 import { CredentialKey } from "../../domain/CredentialKey.ts"
 import type { StorageError } from "../../ports/CredentialStore.ts"
 import type { StorageBackend } from "../../ports/StorageBackend.ts"
@@ -80,9 +81,9 @@ export const automaticChoice: Effect.Effect<
     if (Option.isSome(yield* choices.read)) return
     const since = yield* Clock.currentTimeMillis
     yield* choices.write({ backend: backend.name, reason, since, migratingFrom: [] })
-    yield* user.tell(
-      `Sign-ins are stored in ${backend.label} from now on, because ${reason}. (mcp-cli storage shows this, mcp-cli storage move changes it.)`
-    )
+    yield* user.tell(`Sign-ins are stored in ${backend.label} from now on, because ${reason}.`, [
+      command("storage move", { options: { to: "BACKEND" }, purpose: "store them elsewhere" })
+    ])
   }).pipe(Effect.withSpan("AutomaticChoice.decide"))
 
   return { foresee: yield* Effect.cached(byRule("foresee")), decide }

@@ -22,7 +22,7 @@ export interface Moved {
 /** A record that cannot be read, and why. */
 interface Unreadable {
   readonly key: CredentialKey
-  readonly problem: string
+  readonly problem: StorageError
 }
 
 /** The sign-ins that a move has removed from a backend, and those that it could not read. */
@@ -61,7 +61,7 @@ const readable = ({ store }: OpenStorage, key: CredentialKey) =>
     Effect.map((found) => ({ found, problem: undefined })),
     Effect.catchIf(
       ({ reason }) => ["Corrupt", "NewerVersion", "InsecurePermissions"].includes(reason._tag),
-      (error) => Effect.succeed({ found: Option.none<Credential>(), problem: error.message })
+      (error) => Effect.succeed({ found: Option.none<Credential>(), problem: error })
     )
   )
 

@@ -97,7 +97,7 @@ export const makeRenew = (
         Effect.flatMap(
           rediscovery.movedEndpoint(query, stale.credential),
           Option.match({
-            onNone: () => Effect.fail(error),
+            onNone: () => error,
             onSome: (endpoint) => renewOnce(query, { ...stale, credential: stale.credential.at(endpoint) })
           })
         )

@@ -2,6 +2,7 @@ import { request } from "node:http"
 import { connect, createServer, type AddressInfo } from "node:net"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Redacted, Scope } from "effect"
+import { errorText } from "../../../src/app/cli/RemedyText.ts"
 import * as CallbackListener from "../../../src/adapters/loopback/CallbackListener.ts"
 import type { AuthorizationResponse } from "../../../src/domain/AuthorizationResponse.ts"
 import { CallbackListener as Port } from "../../../src/ports/CallbackListener.ts"
@@ -154,7 +155,7 @@ describe("the listener for the browser's answer", () => {
       const { port } = yield* squatter
       const error = yield* Effect.flip(bind(`http://localhost:${port}/callback`, false))
       assert.strictEqual(error._tag, "RedirectPortBusy")
-      assert.include(error.message, '"redirect_uri"')
+      assert.include(errorText(error), '"redirect_uri"')
     })
   )
 

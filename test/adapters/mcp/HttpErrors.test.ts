@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Deferred, Effect, Exit, Fiber, Redacted, Scope } from "effect"
 import { TestClock } from "effect/testing"
+import { errorText } from "../../../src/app/cli/RemedyText.ts"
 import { NetworkError } from "../../../src/ports/HttpTransport.ts"
 import { McpError } from "../../../src/ports/McpConnector.ts"
 import { makeToolServer } from "./ToolServer.ts"
@@ -237,12 +238,12 @@ describe("an answer that is none", () => {
       const url = yield* listenWith(async () => new Response(null, { status: 401 }))
       const signIn = yield* Effect.flip(connect(httpServer(url), way().send))
       assert.strictEqual(
-        signIn.message,
-        "example: it answered HTTP 401: Unauthorized. Run: mcp-cli auth login example"
+        errorText(signIn),
+        "example: it answered HTTP 401: Unauthorized.\nRun: mcp-cli auth login example"
       )
       const headers = { Authorization: Redacted.make("Bearer abcdefgh") }
       const entry = yield* Effect.flip(connect(httpServer(url, { headers }), way().send))
-      assert.include(entry.message, `Correct the Authorization header under "headers" of its entry.`)
+      assert.include(errorText(entry), `Check "Authorization" in "headers" of example.`)
     }).pipe(Effect.provide(connector))
   )
 
@@ -253,7 +254,10 @@ describe("an answer that is none", () => {
         way().send
       )
       const error = yield* Effect.flip(session.tools)
-      assert.strictEqual(error.message, "example: it closed the connection before it answered. Try again.")
+      assert.strictEqual(
+        errorText(error),
+        "example: it closed the connection before it answered.\nTry again."
+      )
     }).pipe(Effect.provide(connector))
   )
 
@@ -282,7 +286,10 @@ describe("an answer that is none", () => {
       const url = yield* listenWith(async () => new Response("<html>Welcome</html>", { headers }))
       const error = yield* Effect.flip(connect(httpServer(url), way().send))
       assert.instanceOf(error, McpError)
-      assert.include(error.message, "its answer is none of an MCP server: Unexpected content type: text/html")
+      assert.include(
+        errorText(error),
+        "its answer is not that of an MCP server: Unexpected content type: text/html"
+      )
     }).pipe(Effect.provide(connector))
   )
 
@@ -291,15 +298,18 @@ describe("an answer that is none", () => {
       const bodies = ["out of\u001b[31m order\n", "x".repeat(5000), "<html><b>secret stack trace</b></html>"]
       const url = yield* raw({ list: () => new Response(bodies.shift(), { status: 500 }) })
       const session = yield* connect(httpServer(url), way().send)
-      const message = Effect.map(Effect.flip(session.tools), (error) => error.message)
-      assert.strictEqual(yield* message, "example: it answered HTTP 500: out of [31m order. Try again later.")
+      const message = Effect.map(Effect.flip(session.tools), (error) => errorText(error))
       assert.strictEqual(
         yield* message,
-        `example: it answered HTTP 500: ${"x".repeat(300)}…. Try again later.`
+        "example: it answered HTTP 500: out of [31m order.\nTry again later."
       )
       assert.strictEqual(
         yield* message,
-        "example: it answered HTTP 500: Internal Server Error. Try again later."
+        `example: it answered HTTP 500: ${"x".repeat(300)}….\nTry again later.`
+      )
+      assert.strictEqual(
+        yield* message,
+        "example: it answered HTTP 500: Internal Server Error.\nTry again later."
       )
     }).pipe(Effect.provide(connector))
   )
@@ -344,7 +354,7 @@ describe("an answer that is none", () => {
       assert.isUndefined(fiber.pollUnsafe())
       yield* TestClock.adjust("1 second")
       const error = yield* Fiber.join(fiber)
-      assert.strictEqual(error.message, "example: it did not answer within 1m. Try again later.")
+      assert.strictEqual(errorText(error), "example: it did not answer within 1m.\nTry again later.")
     }).pipe(Effect.provide(connector))
   )
 
@@ -406,8 +416,8 @@ describe("a redirect", () => {
         const { send, sent } = way()
         const error = yield* Effect.flip(connect(httpServer(new URL("/mcp", origin)), send))
         assert.strictEqual(
-          error.message,
-          `example: it redirects to another origin, ${other.origin}, where nothing was sent. If that is where the server is now, set its "url" to ${other.origin}/elsewhere.`
+          errorText(error),
+          `example: it redirects to another origin, ${other.origin}, where nothing was sent.\nIf the server is there now, set "url": "${other.origin}/elsewhere" in the entry of example.`
         )
         assert.deepStrictEqual(heard, [])
         assert.deepStrictEqual(sent, ["server/discover"])
@@ -427,7 +437,7 @@ describe("a redirect", () => {
     Effect.gen(function* () {
       const origin = yield* redirecting(301, () => "/mcp/")
       const error = yield* Effect.flip(connect(httpServer(new URL("/mcp", origin)), way().send))
-      assert.include(error.message, `set its "url" to ${origin.origin}/mcp/.`)
+      assert.include(errorText(error), `set "url": "${origin.origin}/mcp/" in the entry of example.`)
     }).pipe(Effect.provide(connector))
   )
 })

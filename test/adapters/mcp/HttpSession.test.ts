@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Layer, Option, Redacted, Scope } from "effect"
 import { vi } from "vitest"
 import { ClientIdentity } from "../../../src/ports/ClientIdentity.ts"
+import { errorText } from "../../../src/app/cli/RemedyText.ts"
 import { McpError } from "../../../src/ports/McpConnector.ts"
 import { legacyServer, listenWith, modernServer, sseServer } from "./McpServers.ts"
 import { connect, connector, httpServer, way } from "./McpWorld.ts"
@@ -115,8 +116,8 @@ describe("a session over streamable HTTP", () => {
           const error = yield* Effect.flip(session.call("nope", {}))
           assert.instanceOf(error, McpError)
           assert.strictEqual(
-            error.message,
-            "example: it answered with an error: Tool nope not found (JSON-RPC -32602). mcp-cli tools example shows its tools and what they take."
+            errorText(error),
+            "example: it answered with an error: Tool nope not found (JSON-RPC -32602).\nTo see its tools and their arguments, run: mcp-cli tools example"
           )
         }).pipe(Effect.provide(connector))
       )
@@ -318,8 +319,8 @@ describe("a session over SSE", () => {
       const url = yield* listenWith(async () => new Response("nothing here", { status: 404 }))
       const error = yield* Effect.flip(connect(httpServer(url), way().send))
       assert.strictEqual(
-        error.message,
-        `example: it answered HTTP 404: nothing here. Check the "url" of its entry. Nor does it serve the older SSE transport: it answered HTTP 404. Check the "url" of its entry.`
+        errorText(error),
+        `example: it answered HTTP 404: nothing here. Nor does it serve the older SSE transport: it answered HTTP 404.\nCheck "url" in the entry of example.`
       )
     }).pipe(Effect.provide(connector))
   )

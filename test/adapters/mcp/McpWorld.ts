@@ -6,7 +6,9 @@ import { HttpTransport, type NetworkError } from "../../../src/ports/HttpTranspo
 import { McpConnector, type Send } from "../../../src/ports/McpConnector.ts"
 
 /** What the way to a server fails with in these tests. */
-export class Down extends Schema.TaggedError<Down>()("Down", { why: Schema.String }) {}
+export class Down extends Schema.TaggedError<Down>()("Down", { why: Schema.String }) {
+  readonly remedies = []
+}
 
 /** The adapter, with a version to recognize, and the real way to a server. */
 export const connector = Layer.merge(layer({ version: "9.8.7" }), fetchTransport)

@@ -5,6 +5,7 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Option, Redacted } from "effect"
+import { errorText } from "../../../src/app/cli/RemedyText.ts"
 import type { StdioServer } from "../../../src/domain/Server.ts"
 import { McpConnector } from "../../../src/ports/McpConnector.ts"
 import { connector } from "./McpWorld.ts"
@@ -115,8 +116,8 @@ describe("a session with a program", () => {
       const session = yield* connect(stdioServer(["legacy"]))
       const error = yield* Effect.flip(session.call("exits", {}))
       assert.strictEqual(
-        error.message,
-        "local: its program ended. It wrote: goodbye. See all that it writes with -v, or run it by hand."
+        errorText(error),
+        "local: its program ended. It wrote: goodbye.\nRun it by hand, or turn on verbose output, to see all that it writes."
       )
       assert.strictEqual((yield* session.tools).length, 1)
     }).pipe(Effect.provide(connector))
@@ -127,8 +128,8 @@ describe("a session with a program", () => {
       const env = { DATABASE_PASSWORD: Redacted.make("hunter2hunter2") }
       const error = yield* Effect.flip(connect(stdioServer(["broken"], { env })))
       assert.strictEqual(
-        error.message,
-        "local: its program ended. It wrote: cannot reach the database with …. See all that it writes with -v, or run it by hand."
+        errorText(error),
+        "local: its program ended. It wrote: cannot reach the database with ….\nRun it by hand, or turn on verbose output, to see all that it writes."
       )
     }).pipe(Effect.provide(connector))
   )
@@ -137,13 +138,17 @@ describe("a session with a program", () => {
     Effect.gen(function* () {
       const missing = yield* Effect.flip(connect(stdioServer([], { command: "no-such-program" })))
       assert.strictEqual(
-        missing.message,
-        `local: there is no program "no-such-program". Install it, or correct "command" in its entry.`
+        errorText(missing),
+        `local: there is no program "no-such-program".\nCheck "command" in the entry of local.\nIf it is right, install the program.`
       )
       const folder = yield* Effect.flip(connect(stdioServer(["legacy"], { cwd: "/no/such/folder" })))
-      assert.include(folder.message, `no folder /no/such/folder. Correct "command" or "cwd" in its entry.`)
+      assert.include(
+        errorText(folder),
+        `no folder /no/such/folder.\nCheck "command" and "cwd" in the entry of local.`
+      )
       const plain = yield* Effect.flip(connect(stdioServer([], { command: fileURLToPath(import.meta.url) })))
-      assert.include(plain.message, "may not be run. Make it executable")
+      assert.include(errorText(plain), "may not be run.")
+      assert.include(errorText(plain), "make the program executable")
     }).pipe(Effect.provide(connector))
   )
 

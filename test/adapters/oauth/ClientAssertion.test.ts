@@ -3,6 +3,7 @@ import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Redacted } from "effect"
+import { errorText } from "../../../src/app/cli/RemedyText.ts"
 import * as TokenEndpoint from "../../../src/adapters/oauth/TokenEndpoint.ts"
 import type { SecretSource, SigningKey } from "../../../src/domain/Server.ts"
 import { TokenEndpoint as Port } from "../../../src/ports/TokenEndpoint.ts"
@@ -195,8 +196,8 @@ const failing = (pem: SecretSource, algorithm?: SigningKey["algorithm"]) =>
     const { reason } = error
     if (reason._tag !== "UnusableSecret") return assert.fail(reason._tag)
     assert.strictEqual(
-      error.message,
-      `The authorization server of reports, https://as.test, was not asked: ${reason.detail}.`
+      errorText(error),
+      `The authorization server of reports, https://as.test, got no request: ${reason.detail}.`
     )
     const text = Redacted.isRedacted(pem) ? Redacted.value(pem) : ""
     const shown = `${error.message} ${JSON.stringify(error)} ${String(error.stack)}`

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Redacted } from "effect"
+import { errorText } from "../../../src/app/cli/RemedyText.ts"
 import * as ClientRegistrar from "../../../src/adapters/oauth/ClientRegistrar.ts"
 import { AuthorizationServerMetadata } from "../../../src/domain/AuthorizationServer.ts"
 import { ClientIdentity } from "../../../src/ports/ClientIdentity.ts"
@@ -179,17 +180,17 @@ describe("registration", () => {
         Response.json({ error: "invalid_redirect_uri", error_description: "no\u001b[2J" }, { status: 400 })
       )
       const error = yield* Effect.flip(asking)
-      assert.include(error.message, "invalid_redirect_uri: no [2J")
-      assert.include(error.message, '"client_id"')
+      assert.include(errorText(error), "invalid_redirect_uri: no [2J")
+      assert.include(errorText(error), '"client_id"')
     })
   )
 
   it.effect("that finds nothing there says that the server may want a key instead", () =>
     Effect.gen(function* () {
       const { asking } = register(() => new Response("no such page", { status: 404 }))
-      const { message } = yield* Effect.flip(asking)
-      assert.include(message, "HTTP 404 at its registration endpoint")
-      assert.include(message, 'an Authorization header under "headers"')
+      const text = errorText(yield* Effect.flip(asking))
+      assert.include(text, "HTTP 404 at its registration endpoint")
+      assert.include(text, 'an API key instead, set "Authorization" in "headers"')
     })
   )
 
@@ -286,10 +287,10 @@ describe("registration", () => {
     Effect.gen(function* () {
       const { asking, sent } = register(() => Response.json({}), {})
       const error = yield* Effect.flip(asking)
-      assert.include(error.message, "does not register clients by itself")
-      assert.notInclude(error.message, "client_metadata_url")
+      assert.include(errorText(error), "does not register clients automatically")
+      assert.notInclude(errorText(error), "client_metadata_url")
       const document = register(() => Response.json({}), { client_id_metadata_document_supported: true })
-      assert.include((yield* Effect.flip(document.asking)).message, '"client_metadata_url"')
+      assert.include(errorText(yield* Effect.flip(document.asking)), '"client_metadata_url"')
       assert.deepEqual(sent, [])
     })
   )

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Redacted } from "effect"
 import { TestClock } from "effect/testing"
+import { errorText } from "../../../src/app/cli/RemedyText.ts"
 import { HostAddresses } from "../../../src/adapters/http/HostAddresses.ts"
 import * as Discovery from "../../../src/adapters/oauth/Discovery.ts"
 import { Discovery as Port } from "../../../src/ports/Discovery.ts"
@@ -400,8 +401,8 @@ describe("discovery", () => {
         )
         const error = yield* Effect.flip(asking)
         assert.strictEqual(error._tag === "DiscoveryError" && error.reason, "issuer not listed")
-        assert.include(error.message, `names https://first.test, ${as} as its authorization servers`)
-        assert.include(error.message, `Set "issuer" in the oauth block of notion`)
+        assert.include(errorText(error), `names https://first.test, ${as} as its authorization servers`)
+        assert.include(errorText(error), `Set "issuer" in the oauth block of notion`)
         assert.deepEqual(asked(), [mcp, atPath])
       }
     })

@@ -4,6 +4,7 @@ import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Redacted, Schema } from "effect"
 import { TestClock } from "effect/testing"
+import { errorText } from "../../../src/app/cli/RemedyText.ts"
 import * as DpopProofs from "../../../src/adapters/oauth/DpopProofs.ts"
 import * as TokenEndpoint from "../../../src/adapters/oauth/TokenEndpoint.ts"
 import { DpopProofs as DpopProofsPort } from "../../../src/ports/DpopProofs.ts"
@@ -157,7 +158,7 @@ describe("a request by another grant", () => {
       assert.deepInclude(reason, { _tag: "UnusableSecret" })
       assert.strictEqual(
         message,
-        `The authorization server of reports, https://as.test, was not asked: the assertion is read from ${file}, which is not there. Put it there, or correct the path in the oauth block.`
+        `The authorization server of reports, https://as.test, got no request: the assertion is read from ${file}, which is not there. Put it there, or correct the path in the oauth block.`
       )
       assert.deepEqual(sent, [])
       for (const text of ["first.jwt.text", "second.jwt.text"]) {
@@ -282,8 +283,8 @@ describe("a request for an identity assertion", () => {
       const { identityAssertion, sent } = asking(json(assertion))
       const asked = identityAssertion({ subjectToken: { file } })
       assert.strictEqual(
-        (yield* Effect.flip(asked)).message,
-        `The identity provider of reports, https://as.test, was not asked: the identity provider's token is read from ${file}, which is not there. Put it there, or correct the path in the oauth block.`
+        errorText(yield* Effect.flip(asked)),
+        `The identity provider of reports, https://as.test, got no request: the identity provider's token is read from ${file}, which is not there. Put it there, or correct the path in the oauth block.`
       )
       writeFileSync(file, "an.id.token\r\n")
       yield* asked
@@ -330,43 +331,43 @@ describe("a failure", () => {
       "an assertion that has ended",
       jwtBearer,
       bad("invalid_grant"),
-      `${server} does not accept the assertion (invalid_grant). Check that it has not ended, and that its "iss" and "aud" are those that were agreed.`
+      `${server} does not accept the assertion (invalid_grant).\nCheck that the assertion has not expired, and that its "iss" and "aud" are right.`
     ],
     [
       "a sign-in at the identity provider that has ended",
       "identity assertion",
       bad("invalid_grant"),
-      `${provider} no longer accepts the token of the sign-in there (invalid_grant). Sign in to the identity provider again, and put what it gives where "subject_token" in the oauth block says.`
+      `${provider} no longer accepts the token of the sign-in there (invalid_grant).\nSign in to the identity provider again, and store the new token.\nCheck "subject_token" in the oauth block of reports.`
     ],
     [
       "a scope that this client may not have",
       clientCredentials,
       bad("invalid_scope", { error_description: "not for you" }),
-      `${server} refused to give a token (invalid_scope: not for you). Check the oauth block of this server.`
+      `${server} refused to issue a token (invalid_scope: not for you).\nCheck the oauth block of reports.`
     ],
     [
       "an identity provider that says no",
       "identity assertion",
       bad("access_denied"),
-      `${provider} refused to give a token (access_denied). Check the oauth block of this server.`
+      `${provider} refused to issue a token (access_denied).\nCheck the oauth block of reports.`
     ],
     [
       "an identity provider that is away",
       "identity assertion",
       () => new Response("", { status: 502 }),
-      `${provider} is not available now (HTTP 502). Nothing was lost; try again later.`
+      `${provider} is not available now (HTTP 502).\nNothing was lost. Try again later.`
     ],
     [
       "no network",
       clientCredentials,
       "broken",
-      `${server} is not available now (the connection was refused). Nothing was lost; try again later.`
+      `${server} is not available now (the connection was refused).\nNothing was lost. Try again later.`
     ],
     [
       "a page",
       clientCredentials,
       () => new Response("<html>", { status: 404 }),
-      `${server} gave an answer that is none of a token endpoint (HTTP 404). Check "token_url" where the configuration has one, or tell its provider.`
+      `${server} did not answer like a token endpoint (HTTP 404).\nIf the configuration sets it, check "token_url" in the oauth block of reports.\nTell the provider of reports.`
     ]
   ])("tells %s as what it is", ([, grant, answer, message]) =>
     Effect.gen(function* () {
@@ -381,9 +382,9 @@ describe("a failure", () => {
           ? Effect.asVoid(identityAssertion({ client }))
           : Effect.asVoid(ask(grant, [], { client }))
       const error = yield* Effect.flip(request)
-      assert.strictEqual(error.message, message)
+      assert.strictEqual(errorText(error), message)
       assert.strictEqual(sent.length, 1)
-      const shown = `${error.message} ${JSON.stringify(error)} ${String(error.stack)}`
+      const shown = `${errorText(error)} ${JSON.stringify(error)} ${String(error.stack)}`
       for (const text of [secret, assertionText, "the ID token"]) assert.notInclude(shown, text)
     })
   )
@@ -574,8 +575,8 @@ describe("tokens that are bound to a key", () => {
         const error = yield* Effect.flip(ask)
         assert.strictEqual(error.reason._tag, "NotSenderConstrained")
         assert.strictEqual(
-          error.message,
-          `The authorization server of reports, https://as.test, gave tokens that are not bound to a key (DPoP), as "dpop" in the oauth block or the server asks for. They were thrown away; tell its provider, or take "dpop" out.`
+          errorText(error),
+          `The authorization server of reports, https://as.test, issued tokens that are not bound to a key (DPoP), which were discarded.\nTell the provider of reports.\nIf the server does not require it, remove "dpop" from the oauth block of reports.`
         )
         assert.notInclude(JSON.stringify(error), "new-access")
       }

@@ -4,6 +4,7 @@ import { gzipSync } from "node:zlib"
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Layer, Redacted } from "effect"
 import { TestClock } from "effect/testing"
+import { errorText } from "../../../src/app/cli/RemedyText.ts"
 import * as FetchTransport from "../../../src/adapters/http/FetchTransport.ts"
 import { HostAddresses } from "../../../src/adapters/http/HostAddresses.ts"
 import * as ClientRegistrar from "../../../src/adapters/oauth/ClientRegistrar.ts"
@@ -123,7 +124,7 @@ const refuses = Effect.fnUntraced(function* (
   assert.strictEqual(error._tag, "DiscoveryError", error.message)
   assert.strictEqual(error._tag === "DiscoveryError" && error.reason, reason, error.message)
   if (expected !== undefined) assert.deepEqual(asked, expected)
-  return error.message
+  return errorText(error)
 })
 
 const inside: ReadonlyArray<string> = [
@@ -261,7 +262,7 @@ describe("metadata that lies", () => {
           { [prm]: json({ ...resource, resource: other }), [asMetadata]: json(metadata) },
           [mcp, prm]
         )
-        assert.include(message, `Check the "url"`)
+        assert.include(message, `Check "url" in the entry of hostile`)
       }
     })
   )
@@ -274,7 +275,7 @@ describe("metadata that lies", () => {
           [asMetadata]: json({ ...metadata, issuer: other })
         })
         assert.include(message, other)
-        assert.include(message, "must not be believed")
+        assert.include(message, "Do not trust the other issuer.")
       }
     })
   )

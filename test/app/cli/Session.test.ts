@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Option } from "effect"
 import { TestConsole } from "effect/testing"
-import { Account } from "../../../src/app/cli/Settings.ts"
+import { Account, ConfigFile } from "../../../src/app/cli/Settings.ts"
 import { completions, interactiveSession, words } from "../../../src/app/cli/Session.ts"
 import { ServerSession } from "../../../src/app/session/ServerSession.ts"
 import { Configuration } from "../../../src/ports/Configuration.ts"
@@ -52,6 +52,7 @@ const sessionOf = (isInteractive: boolean, lines: ReadonlyArray<string>) =>
             warnings: Effect.succeed([])
           }),
           Layer.succeed(Account, Option.none()),
+          Layer.succeed(ConfigFile, Option.none()),
           Layer.succeed(ServerSession, { open: () => Effect.succeed(session) }),
           Layer.succeed(LineEditor, {
             isInteractive,
@@ -88,7 +89,7 @@ describe("a session", () => {
     Effect.gen(function* () {
       const { error } = yield* typed()
       assert.include(error[0], "Connected to example[2J 1 (MCP 2026-07-28)")
-      assert.include(error[1], "1 tools: add")
+      assert.include(error[1], "1 tool: add")
     })
   )
 

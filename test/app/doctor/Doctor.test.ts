@@ -5,6 +5,7 @@ import * as ScriptedAuthorizationServer from "../../../src/adapters/scripted/Scr
 import * as MemoryStore from "../../../src/adapters/store/memory/MemoryStore.ts"
 import { ChosenStorage } from "../../../src/app/storage/ChosenStorage.ts"
 import * as Doctor from "../../../src/app/doctor/Doctor.ts"
+import { remedyText } from "../../../src/app/cli/RemedyText.ts"
 import * as StorageCheck from "../../../src/app/storage/StorageCheck.ts"
 import {
   AuthorizationServerMetadata,
@@ -110,9 +111,13 @@ const examine = Effect.fnUntraced(function* (server: RemoteServer = serverNamed(
   }
 })
 
-const isVerdict = (finding: Doctor.Finding, verdict: Doctor.Finding["verdict"], ...words: Array<string>) => {
-  assert.strictEqual(finding.verdict, verdict, JSON.stringify(finding))
-  for (const word of words) assert.include(`${finding.said} -> ${finding.fix}`, word)
+/** A finding as the command line shows it. */
+const shown = ({ remedies, what }: Doctor.Finding): string =>
+  [what, ...remedies.map((remedy) => remedyText(remedy))].join(" -> ")
+
+const hasStatus = (finding: Doctor.Finding, status: Doctor.Finding["status"], ...words: Array<string>) => {
+  assert.strictEqual(finding.status, status, JSON.stringify(finding))
+  for (const word of words) assert.include(shown(finding), word)
 }
 
 const answering = (status: number, headers: Readonly<Record<string, string>> = {}) => ({
@@ -180,9 +185,9 @@ describe("an examination", () => {
     return Effect.gen(function* () {
       yield* keeping({})
       const of = yield* examine(serverNamed("demo", written))
-      for (const check of Doctor.checks) assert.notStrictEqual(of(check).verdict, "wrong", check)
-      isVerdict(of("sign-in"), "right", "until 1970-01-01T01:00:00.000Z", "for read", "comes by itself")
-      isVerdict(of("storage"), "right", "memory, because a test says so")
+      for (const check of Doctor.checks) assert.notStrictEqual(of(check).status, "wrong", check)
+      hasStatus(of("sign-in"), "ok", "until 1970-01-01T01:00:00.000Z", "for read", "renewed automatically")
+      hasStatus(of("storage"), "ok", "memory, because a test says so")
       assert.deepStrictEqual(
         sent.map(({ headers, method, url }) => [method, url, headers.get("authorization")]),
         [["POST", "https://demo.test/mcp", null]]
@@ -199,15 +204,15 @@ describe("an examination", () => {
     [405, "wrong", '"url"'],
     [429, "wrong", "later"],
     [503, "wrong", "later"]
-  ] as const)("tells what %s of a server means", ([status, verdict, word]) =>
+  ] as const)("tells what %s of a server means", ([code, status, word]) =>
     Effect.gen(function* () {
       const of = yield* examine()
-      isVerdict(of("server"), verdict, String(status), word)
+      hasStatus(of("server"), status, String(code), word)
       // One cause is one line that is wrong.
       const others = Doctor.checks.filter((check) => check !== "server")
-      assert.isEmpty(others.filter((check) => of(check).verdict === "wrong"))
-      isVerdict(of("metadata"), verdict === "note" ? "note" : "not reached")
-    }).pipe(Effect.provide(on({ ...answering(status), discover: notOffered })))
+      assert.isEmpty(others.filter((check) => of(check).status === "wrong"))
+      hasStatus(of("metadata"), status === "note" ? "note" : "skipped")
+    }).pipe(Effect.provide(on({ ...answering(code), discover: notOffered })))
   )
 
   it.effect("asks servers of the older SSE transport as they want to be asked", () => {
@@ -215,8 +220,8 @@ describe("an examination", () => {
     const answer = ({ method }: Request) =>
       method === "GET" ? challenged() : new Response(null, { status: 405 })
     return Effect.gen(function* () {
-      isVerdict((yield* examine())("server"), "right", "401")
-      isVerdict((yield* examine({ ...serverNamed("demo"), transport: "sse" }))("server"), "right", "401")
+      hasStatus((yield* examine())("server"), "ok", "401")
+      hasStatus((yield* examine({ ...serverNamed("demo"), transport: "sse" }))("server"), "ok", "401")
       assert.deepStrictEqual(
         sent.map(({ method }) => method),
         ["POST", "GET", "GET"]
@@ -228,7 +233,7 @@ describe("an examination", () => {
     const sent: Array<Request> = []
     return Effect.gen(function* () {
       const headers = { Authorization: Redacted.make("Bearer of-its-own"), "X-Team": Redacted.make("blue") }
-      isVerdict((yield* examine({ ...serverNamed("demo"), headers }))("server"), "note", '"headers"')
+      hasStatus((yield* examine({ ...serverNamed("demo"), headers }))("server"), "note", '"headers"')
       assert.strictEqual(sent[0]?.headers.get("x-team"), "blue")
       assert.isNull(sent[0]?.headers.get("authorization"))
     }).pipe(Effect.provide(on({ sent })))
@@ -236,7 +241,7 @@ describe("an examination", () => {
 
   it.effect("does not look for the metadata of a server that is not well", () =>
     Effect.gen(function* () {
-      isVerdict((yield* examine())("metadata"), "not reached")
+      hasStatus((yield* examine())("metadata"), "skipped")
     }).pipe(
       Effect.provide(on({ ...answering(503), discover: () => Effect.die("the server was asked again") }))
     )
@@ -245,16 +250,16 @@ describe("an examination", () => {
   it.effect("compares the clock with the server's, and lets a minute pass", () =>
     Effect.gen(function* () {
       const date = Date.parse("Mon, 01 Jan 2024 00:00:00 GMT")
-      for (const [now, verdict] of [
-        [date + 60_000, "right"],
+      for (const [now, status] of [
+        [date + 60_000, "ok"],
         [date + 61_000, "wrong"],
-        [date - 60_000, "right"],
+        [date - 60_000, "ok"],
         [date - 61_000, "wrong"]
       ] as const) {
         yield* TestClock.setTime(now)
-        isVerdict((yield* examine())("clock"), verdict)
+        hasStatus((yield* examine())("clock"), status)
       }
-      isVerdict((yield* examine())("clock"), "wrong", "61 seconds behind")
+      hasStatus((yield* examine())("clock"), "wrong", "61 seconds behind")
     }).pipe(
       Effect.provide(on({ answer: () => challenged(undefined, { date: "Mon, 01 Jan 2024 00:00:00 GMT" }) }))
     )
@@ -263,7 +268,7 @@ describe("an examination", () => {
   it.effect("shows nothing of a challenge that could rewrite the screen", () =>
     Effect.gen(function* () {
       const of = yield* examine()
-      isVerdict(of("challenge"), "right", "names its metadata", "asks for read")
+      hasStatus(of("challenge"), "ok", "names its metadata", "requires read")
       // oxlint-disable-next-line no-control-regex -- these are what must not be there
       assert.notMatch(JSON.stringify(of("challenge")), /\\u009b|\u009b/)
     }).pipe(
@@ -285,14 +290,14 @@ describe("an examination", () => {
     ([reason, check]) =>
       Effect.gen(function* () {
         const of = yield* examine()
-        isVerdict(of(check), "wrong", "what was found")
+        hasStatus(of(check), "wrong", "what was found")
         assert.deepStrictEqual(
-          Doctor.checks.filter((other) => of(other).verdict === "wrong"),
+          Doctor.checks.filter((other) => of(other).status === "wrong"),
           [check]
         )
-        if (check === "server") isVerdict(of("metadata"), "not reached")
+        if (check === "server") hasStatus(of("metadata"), "skipped")
         for (const other of ["scopes", "registration", "PKCE", "DPoP", "redirect"] as const) {
-          isVerdict(of(other), "not reached")
+          hasStatus(of(other), "skipped")
         }
       }).pipe(
         Effect.provide(
@@ -307,22 +312,22 @@ describe("an examination", () => {
   it.effect("does not call guessed endpoints metadata", () =>
     Effect.gen(function* () {
       const of = yield* examine()
-      isVerdict(of("metadata"), "note", "none", "/authorize")
-      isVerdict(of("issuer"), "note", "nothing confirms it")
-      assert.notInclude(of("PKCE").said, "announce")
+      hasStatus(of("metadata"), "note", "none", "/authorize")
+      hasStatus(of("issuer"), "note", "nothing confirms it")
+      assert.notInclude(of("PKCE").what, "announce")
     }).pipe(Effect.provide(on({ discover: guessed })))
   )
 
   it.effect("says where the scopes come from, and which are not offered", () =>
     Effect.gen(function* () {
-      isVerdict(
+      hasStatus(
         (yield* examine())("scopes"),
-        "right",
+        "ok",
         "read offline_access",
         "challenge",
         "offline_access is added"
       )
-      isVerdict(
+      hasStatus(
         (yield* examine(serverNamed("demo", { scopes: ["read", "odd"] })))("scopes"),
         "note",
         "odd is not"
@@ -340,7 +345,7 @@ describe("an examination", () => {
   it.effect("asks for no offline_access where nobody has to be there", () =>
     Effect.gen(function* () {
       const server = serverNamed("demo", { ...written, grant: { _tag: "ClientCredentials" } })
-      assert.notInclude((yield* examine(server))("scopes").said, "offline_access")
+      assert.notInclude((yield* examine(server))("scopes").what, "offline_access")
     }).pipe(
       Effect.provide(
         on({
@@ -354,8 +359,8 @@ describe("an examination", () => {
   it.effect("misses the endpoint that the grant needs", () =>
     Effect.gen(function* () {
       const device = serverNamed("demo", { grant: { _tag: "DeviceCode" } })
-      isVerdict((yield* examine(device))("metadata"), "wrong", '"grant_type"')
-      isVerdict((yield* examine())("metadata"), "wrong", "authorization_endpoint")
+      hasStatus((yield* examine(device))("metadata"), "wrong", '"grant_type"')
+      hasStatus((yield* examine())("metadata"), "wrong", "authorization_endpoint")
     }).pipe(Effect.provide(on({ discover: described({}) })))
   )
 
@@ -364,17 +369,17 @@ describe("an examination", () => {
       const client = { clientId: "c", clientSecret: Redacted.make("s") }
       const source = { _tag: "Discovered", client } as const
       const of = yield* examine(serverNamed("demo", { source, issuer: "https://as.test" }))
-      isVerdict(of("metadata"), "right")
-      isVerdict(of("PKCE"), "note", "no browser")
-      isVerdict(of("redirect"), "note", "no browser")
+      hasStatus(of("metadata"), "ok")
+      hasStatus(of("PKCE"), "note", "no browser")
+      hasStatus(of("redirect"), "note", "no browser")
       const unnamed = yield* examine(serverNamed("demo", { source }))
-      isVerdict(unnamed("metadata"), "wrong", "in its own name alone")
+      hasStatus(unnamed("metadata"), "wrong", "client credentials only")
     }).pipe(Effect.provide(on({ discover: described({ grant_types_supported: ["client_credentials"] }) })))
   )
 
   it.effect("needs a browser where authorization codes are among what is offered", () =>
     Effect.gen(function* () {
-      isVerdict((yield* examine())("PKCE"), "right", "announces")
+      hasStatus((yield* examine())("PKCE"), "ok", "announces")
     }).pipe(
       Effect.provide(
         on({ metadata: { grant_types_supported: ["client_credentials", "authorization_code"] } })
@@ -384,7 +389,7 @@ describe("an examination", () => {
 
   it.effect("does not say that a provider announces what is only known of it", () =>
     Effect.gen(function* () {
-      isVerdict((yield* examine())("PKCE"), "right", "Microsoft Entra does without announcing it")
+      hasStatus((yield* examine())("PKCE"), "ok", "Microsoft Entra supports without announcing it")
     }).pipe(
       Effect.provide(
         on({
@@ -400,33 +405,33 @@ describe("an examination", () => {
   it.effect("says which client it would be", () =>
     Effect.gen(function* () {
       const clientMetadataUrl = "https://me.test/client.json"
-      isVerdict((yield* examine())("registration"), "right", "registers itself")
-      isVerdict((yield* examine(serverNamed("demo", written)))("registration"), "right", "client_id written")
-      isVerdict(
+      hasStatus((yield* examine())("registration"), "ok", "registers automatically")
+      hasStatus((yield* examine(serverNamed("demo", written)))("registration"), "ok", "client_id written")
+      hasStatus(
         (yield* examine(serverNamed("demo", { clientMetadataUrl })))("registration"),
-        "right",
+        "ok",
         clientMetadataUrl
       )
-      isVerdict(
+      hasStatus(
         (yield* examine(serverNamed("demo", { ...written, clientMetadataUrl })))("registration"),
         "note",
-        "client_id counts before it"
+        "client_id takes precedence"
       )
     }).pipe(Effect.provide(on({ metadata: { client_id_metadata_document_supported: true } })))
   )
 
   it.effect("says what to do where no client can be had", () =>
     Effect.gen(function* () {
-      isVerdict((yield* examine())("registration"), "wrong", '"client_id"')
+      hasStatus((yield* examine())("registration"), "wrong", '"client_id"')
     }).pipe(Effect.provide(on({ registration: false })))
   )
 
   it.effect("knows when PKCE is announced, assumed, refused, or not needed", () =>
     Effect.gen(function* () {
-      isVerdict((yield* examine())("PKCE"), "wrong", '"assume_pkce": true')
-      isVerdict((yield* examine(serverNamed("demo", { assumePkce: true })))("PKCE"), "right", "assumed")
-      isVerdict((yield* examine(serverNamed("demo", { usePkce: false })))("PKCE"), "note", "use_pkce")
-      isVerdict(
+      hasStatus((yield* examine())("PKCE"), "wrong", '"assume_pkce": true')
+      hasStatus((yield* examine(serverNamed("demo", { assumePkce: true })))("PKCE"), "ok", "assumed")
+      hasStatus((yield* examine(serverNamed("demo", { usePkce: false })))("PKCE"), "note", "use_pkce")
+      hasStatus(
         (yield* examine(serverNamed("demo", { grant: { _tag: "DeviceCode" } })))("PKCE"),
         "note",
         "browser"
@@ -436,15 +441,16 @@ describe("an examination", () => {
 
   it.effect("does not propose to assume PKCE where another method is announced", () =>
     Effect.gen(function* () {
-      const { fix } = (yield* examine())("PKCE")
-      assert.notInclude(fix, "assume_pkce")
+      const finding = (yield* examine())("PKCE")
+      hasStatus(finding, "wrong", "only plain", '"use_pkce": false')
+      assert.notInclude(shown(finding), "assume_pkce")
     }).pipe(Effect.provide(on({ pkce: ["plain"] })))
   )
 
   it.effect("finds that tokens cannot be bound to a key", () =>
     Effect.gen(function* () {
-      isVerdict((yield* examine())("DPoP"), "wrong", "ES256")
-      isVerdict((yield* examine(serverNamed("demo", { dpop: false })))("DPoP"), "wrong", '"dpop": false')
+      hasStatus((yield* examine())("DPoP"), "wrong", "ES256")
+      hasStatus((yield* examine(serverNamed("demo", { dpop: false })))("DPoP"), "wrong", '"dpop": false')
     }).pipe(Effect.provide(on({ dpopRequired: true })))
   )
 
@@ -452,23 +458,23 @@ describe("an examination", () => {
     Effect.gen(function* () {
       const redirectUri = new URL("http://localhost/callback")
       const of = yield* examine(byHand("demo", { redirectUri }))
-      isVerdict(of("redirect"), "note", "whichever port is free")
+      hasStatus(of("redirect"), "note", "whichever port is free")
     }).pipe(Effect.provide(on()))
   )
 
   it.effect("minds a taken port only where the client is known there", () =>
     Effect.gen(function* () {
-      isVerdict((yield* examine())("redirect"), "note", "another port")
-      isVerdict((yield* examine(serverNamed("demo", written)))("redirect"), "wrong", '"redirect_uri"')
-      isVerdict((yield* examine(byHand("demo")))("redirect"), "wrong", '"redirect_uri"')
+      hasStatus((yield* examine())("redirect"), "note", "another port")
+      hasStatus((yield* examine(serverNamed("demo", written)))("redirect"), "wrong", '"redirect_uri"')
+      hasStatus((yield* examine(byHand("demo")))("redirect"), "wrong", '"redirect_uri"')
     }).pipe(Effect.provide(on({ busy: true })))
   )
 
   it.effect("tells a registered localhost from 127.0.0.1", () =>
     Effect.gen(function* () {
-      isVerdict(
+      hasStatus(
         (yield* examine(serverNamed("demo", written)))("redirect"),
-        "right",
+        "ok",
         "127.0.0.1 is another address"
       )
     }).pipe(Effect.provide(on()))
@@ -478,8 +484,8 @@ describe("an examination", () => {
     const sent: Array<Request> = []
     return Effect.gen(function* () {
       const of = yield* examine(byHand("demo", { extraAuthParams: { resource: "api://elsewhere" } }))
-      isVerdict(of("metadata"), "right", "answer")
-      isVerdict(of("resource"), "right", 'api://elsewhere, as "extra_auth_params" has it')
+      hasStatus(of("metadata"), "ok", "answer")
+      hasStatus(of("resource"), "ok", 'api://elsewhere, as "extra_auth_params" has it')
       assert.deepStrictEqual(
         sent.slice(1).map(({ method, url }) => `${method} ${url}`),
         ["GET https://as.test/authorize", "GET https://as.test/token"]
@@ -490,24 +496,24 @@ describe("an examination", () => {
   it.effect("says what is kept, and uses none of it", () =>
     Effect.gen(function* () {
       const server = serverNamed("demo", written)
-      isVerdict((yield* examine(server))("sign-in"), "note", "mcp-cli auth login demo")
+      hasStatus((yield* examine(server))("sign-in"), "note", "mcp-cli auth login demo")
       yield* keeping({ expiresAt: 0 })
-      isVerdict((yield* examine(server))("sign-in"), "right", "with a token that ended")
+      hasStatus((yield* examine(server))("sign-in"), "ok", "with a token that expired")
       yield* keeping({ expiresAt: 0, refreshToken: false })
-      isVerdict((yield* examine(server))("sign-in"), "note", "cannot be refreshed", "auth login")
+      hasStatus((yield* examine(server))("sign-in"), "note", "cannot be refreshed", "auth login")
       yield* keeping({ refreshToken: false })
-      isVerdict((yield* examine(server))("sign-in"), "right", "no refresh token")
+      hasStatus((yield* examine(server))("sign-in"), "ok", "no refresh token")
       yield* keeping({ resource: "https://elsewhere.test/mcp" })
-      isVerdict((yield* examine(server))("sign-in"), "note", "is not used")
+      hasStatus((yield* examine(server))("sign-in"), "note", "is not used")
       yield* keeping({ issuer: "https://before.test" })
-      isVerdict((yield* examine(server))("sign-in"), "wrong", "https://before.test", '"issuer"')
-      isVerdict((yield* examine(server, "work"))("sign-in"), "note", "--account work")
+      hasStatus((yield* examine(server))("sign-in"), "wrong", "https://before.test", '"issuer"')
+      hasStatus((yield* examine(server, "work"))("sign-in"), "note", "--account work")
     }).pipe(Effect.provide(on()))
   )
 
   it.effect("says what is wrong with the store", () =>
     Effect.gen(function* () {
-      isVerdict((yield* examine())("storage"), "wrong", "nobody has unlocked it")
+      hasStatus((yield* examine())("storage"), "wrong", "nobody has unlocked it")
     }).pipe(Effect.provide(on({ brokenStore: true })))
   )
 
@@ -515,9 +521,9 @@ describe("an examination", () => {
     ["runtime", "wrong", "NODE_USE_ENV_PROXY=1"],
     ["variable", "note", "HTTPS_PROXY"],
     ["address", "wrong", "http://proxy.example.com"]
-  ] as const)("says why a proxy is not used: %s", ([obstacle, verdict, word]) =>
+  ] as const)("says why a proxy is not used: %s", ([obstacle, status, word]) =>
     Effect.gen(function* () {
-      isVerdict((yield* examine())("proxy"), verdict, word)
+      hasStatus((yield* examine())("proxy"), status, word)
     }).pipe(Effect.provide(on({ route: { variable: "ALL_PROXY", place: "p.test", obstacle } })))
   )
 })

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Redacted } from "effect"
+import { errorText } from "../../../src/app/cli/RemedyText.ts"
 import { bearerHeader, bearerToken } from "../../../src/app/http/BearerHeader.ts"
 import { TokenSet } from "../../../src/domain/TokenSet.ts"
 
@@ -19,8 +20,8 @@ describe("a token for a plain header", () => {
       const error = yield* Effect.flip(bearerToken(bound, { server: "demo", account: "work" }))
       assert.strictEqual(error._tag, "TokenBoundToKey")
       assert.match(
-        error.message,
-        /^The tokens of demo \(work\) are bound to a key \(DPoP\).*sign in again\.$/
+        errorText(error),
+        /^The tokens of demo \(work\) are bound to a key \(DPoP\)[^]*remove "dpop"[^]*sign in again\.$/
       )
       assert.notInclude(error.message, "secret")
     })

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Option, Redacted, Schema } from "effect"
 import { TestClock } from "effect/testing"
+import { errorText } from "../../../src/app/cli/RemedyText.ts"
 import * as DpopProofs from "../../../src/adapters/oauth/DpopProofs.ts"
 import { ScriptedAuthorizationServer } from "../../../src/adapters/scripted/ScriptedAuthorizationServer.ts"
 import { ScriptedUser } from "../../../src/adapters/scripted/ScriptedUser.ts"
@@ -148,8 +149,8 @@ describe("a sign-in for tokens that are bound to a key", () => {
         const error = yield* Effect.flip(get())
         assert.deepInclude(error, { _tag: "DpopUnsupported", required: false })
         assert.strictEqual(
-          error.message,
-          `https://as.test does not announce DPoP with ES256, which "dpop": true in the oauth block of notion asks for. Take that out, or tell its provider.`
+          errorText(error),
+          `https://as.test does not announce DPoP with ES256, and "dpop": true in the oauth block of notion requires it.\nRemove "dpop" from the oauth block of notion.\nTell the provider of notion.`
         )
         const { counts } = yield* ScriptedAuthorizationServer
         assert.deepInclude(counts, { registrations: 0, codeExchanges: 0 })
@@ -191,8 +192,8 @@ describe("a server that takes only tokens that are bound to a key", () => {
       const error = yield* Effect.flip(get(plain))
       assert.deepInclude(error, { _tag: "DpopUnsupported", required: true })
       assert.strictEqual(
-        error.message,
-        "https://as.test does not announce DPoP with ES256, and notion takes no tokens without it, so signing in stops here. Tell its provider."
+        errorText(error),
+        "https://as.test does not announce DPoP with ES256, and notion accepts no tokens without it.\nTell the provider of notion."
       )
       assert.deepEqual((yield* ScriptedUser).opened, [])
     }).pipe(Effect.provide(world({ dpopRequired: true })))

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Option, Redacted } from "effect"
 import { TestClock } from "effect/testing"
+import { errorText } from "../../../src/app/cli/RemedyText.ts"
 import { ScriptedAuthorizationServer } from "../../../src/adapters/scripted/ScriptedAuthorizationServer.ts"
 import { ScriptedUser } from "../../../src/adapters/scripted/ScriptedUser.ts"
 import { AccessTokens } from "../../../src/app/tokens/AccessTokens.ts"
@@ -75,15 +76,15 @@ describe("a sign-in", () => {
   )
 
   it.effect.each<readonly [string | undefined, string]>([
-    [undefined, "Not signed in to notion. Run: mcp-cli auth login notion"],
-    ["work", "Not signed in to notion (work). Run: mcp-cli auth login notion --account work"],
-    ["my work", 'Not signed in to notion (my work). Run: mcp-cli auth login notion --account "my work"'],
-    ["-x", "Not signed in to notion (-x). Run: mcp-cli auth login notion --account=-x"],
-    ["$(id)'s", "Not signed in to notion ($(id)'s). Run: mcp-cli auth login notion --account '$(id)'\\''s'"]
+    [undefined, "Not signed in to notion.\nRun: mcp-cli auth login notion"],
+    ["work", "Not signed in to notion (work).\nRun: mcp-cli auth login notion --account work"],
+    ["my work", 'Not signed in to notion (my work).\nRun: mcp-cli auth login notion --account "my work"'],
+    ["-x", "Not signed in to notion (-x).\nRun: mcp-cli auth login notion --account=-x"],
+    ["$(id)'s", "Not signed in to notion ($(id)'s).\nRun: mcp-cli auth login notion --account '$(id)'\\''s'"]
   ])("that nobody is there for is asked for by account: %s", ([account, message]) =>
     Effect.gen(function* () {
       const get = AccessTokens.use((tokens) => tokens.get({ server: notion, account }))
-      assert.strictEqual((yield* Effect.flip(get)).message, message)
+      assert.strictEqual(errorText(yield* Effect.flip(get)), message)
     }).pipe(Effect.provide(world({ present: false })))
   )
 
@@ -117,7 +118,7 @@ describe("a sign-in", () => {
       Effect.gen(function* () {
         const error = yield* Effect.flip(signIn())
         assert.strictEqual(error._tag, "PkceUnsupported")
-        assert.include(error.message, '"assume_pkce": true')
+        assert.include(errorText(error), '"use_pkce": false')
         assert.lengthOf(yield* opened, 0)
         assert.strictEqual((yield* ScriptedAuthorizationServer).counts.registrations, 0)
         yield* signIn(serverNamed("notion", { usePkce: false }))
@@ -376,8 +377,8 @@ describe("the client of a sign-in", () => {
       yield* ScriptedAuthorizationServer.use(({ failNext }) => failNext(new InvalidClient()))
       const error = yield* Effect.flip(signIn(published))
       assert.strictEqual(error._tag, "ClientRejected")
-      assert.include(error.message, clientMetadataUrl)
-      assert.include(error.message, "mcp-cli auth client-metadata notion")
+      assert.include(errorText(error), clientMetadataUrl)
+      assert.include(errorText(error), "mcp-cli auth client-metadata notion")
     }).pipe(Effect.provide(world({ metadata: takes })))
   )
 
@@ -385,7 +386,7 @@ describe("the client of a sign-in", () => {
     Effect.gen(function* () {
       const error = yield* Effect.flip(signIn())
       assert.strictEqual(error._tag, "RegistrationError")
-      assert.include(error.message, '"client_id"')
+      assert.include(errorText(error), '"client_id"')
     }).pipe(Effect.provide(world({ registration: false })))
   )
 })

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import { ChosenStorage } from "../../../src/app/storage/ChosenStorage.ts"
 import { StorageMove } from "../../../src/app/storage/StorageMove.ts"
+import { advice } from "../../../src/domain/Remedy.ts"
 import { CredentialKey } from "../../../src/domain/CredentialKey.ts"
 import { CredentialStore, StorageError } from "../../../src/ports/CredentialStore.ts"
 import type { StorageBackend } from "../../../src/ports/StorageBackend.ts"
@@ -16,7 +17,7 @@ const redis: StorageBackend = {
   label: "Redis",
   lockScope: "shared",
   lasting: true,
-  hints: { unavailable: "Set REDIS_URL.", locked: "Check its ACL, then try again." }
+  hints: { unavailable: [advice("Set REDIS_URL.")], locked: [advice("Check its ACL, then try again.")] }
 }
 
 const on = <A, E>(effect: Effect.Effect<A, E, CredentialStore | ChosenStorage | StorageMove | Machine>) =>
@@ -38,7 +39,7 @@ describe("a backend from outside the project", () => {
     const failed = new StorageError({ reason: new BackendError({ backend: redis, detail: "no route" }) })
     assert.match(failed.message, /^Redis failed: no route/)
     const locked = new StorageError({ reason: new Locked({ backend: redis, detail: "NOAUTH" }) })
-    assert.include(locked.message, "Check its ACL")
+    assert.deepEqual(locked.remedies, [advice("Check its ACL, then try again.")])
   })
 
   it.effect("is moved out of under its own lock, which other machines see", () =>

@@ -176,7 +176,7 @@ describe("moving sign-ins", () => {
         result.left.map(({ key }) => key),
         [CredentialKey.of("linear")]
       )
-      assert.include(result.left[0]?.problem, "linear.enc")
+      assert.include(result.left[0]?.problem.message, "linear.enc")
       const { store } = yield* Machine
       assert.deepStrictEqual(yield* store("encrypted").list, [CredentialKey.of("linear")])
       assert.lengthOf(yield* store("vault").list, 2)

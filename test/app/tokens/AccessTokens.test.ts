@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, type Duration, Effect, Fiber, Layer, Option, Redacted } from "effect"
 import { TestClock } from "effect/testing"
+import { errorText } from "../../../src/app/cli/RemedyText.ts"
 import { ScriptedAuthorizationServer } from "../../../src/adapters/scripted/ScriptedAuthorizationServer.ts"
 import { ScriptedUser } from "../../../src/adapters/scripted/ScriptedUser.ts"
 import { AccessTokens } from "../../../src/app/tokens/AccessTokens.ts"
@@ -285,7 +286,7 @@ describe("a refresh that is refused for good", () => {
     Effect.gen(function* () {
       const error = yield* Effect.flip(token())
       assert.deepInclude(error, { _tag: "SignInRequired", server: "notion", why: "never signed in" })
-      assert.include(error.message, "mcp-cli auth login notion")
+      assert.include(errorText(error), "mcp-cli auth login notion")
       assert.strictEqual((yield* ScriptedUser).opened.length, 0)
     }).pipe(Effect.provide(world({ present: false })))
   )
@@ -310,7 +311,7 @@ describe("a refresh that is refused for good", () => {
       yield* ScriptedAuthorizationServer.use(({ failNext }) => failNext(new InvalidClient()))
       const error = yield* Effect.flip(token(server))
       assert.strictEqual(error._tag, "ClientRejected")
-      assert.include(error.message, '"client_id"')
+      assert.include(errorText(error), '"client_id"')
       assert.strictEqual((yield* ScriptedUser).opened.length, 1)
     }).pipe(Effect.provide(world()))
   )
@@ -462,7 +463,7 @@ describe("a server that names another authorization server than before", () => {
       yield* server.moveTo("https://new-as.test")
       const error = yield* Effect.flip(renewed)
       assert.deepInclude(error, { _tag: "AuthorizationServerChanged", now: "https://new-as.test" })
-      assert.include(error.message, '"issuer": "https://new-as.test"')
+      assert.include(errorText(error), '"issuer": "https://new-as.test"')
       assert.deepInclude(server.counts, { refreshes: 0, codeExchanges: 1 })
       // Once somebody has written the new issuer down, the client is meant for it.
       const written = { ...configured, oauth: { ...configured.oauth, issuer: "https://new-as.test" } }
@@ -482,7 +483,7 @@ describe("a server that names another authorization server than before", () => {
       yield* server.moveTo("https://new-as.test")
       const error = yield* Effect.flip(renewed)
       assert.deepInclude(error, { _tag: "SignInRequired", why: "moved" })
-      assert.include(error.message, "mcp-cli auth login notion")
+      assert.include(errorText(error), "mcp-cli auth login notion")
       assert.strictEqual(server.counts.refreshes, 0)
       const kept = yield* CredentialStore.use((store) => store.get(key))
       assert.isDefined(Option.getOrThrow(kept).tokens)

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Effect, Fiber, Layer, Option, Redacted } from "effect"
 import { TestClock } from "effect/testing"
+import { errorText } from "../../../src/app/cli/RemedyText.ts"
 import {
   ScriptedAuthorizationServer,
   type ScriptedOptions
@@ -201,8 +202,8 @@ describe("a 403 for a missing scope", () => {
       const error = yield* Effect.flip(send("write"))
       assert.deepInclude(error, { _tag: "ScopeRequired", missing: ["write"] })
       assert.strictEqual(
-        error.message,
-        'notion wants the scope write for this, which the stored sign-in has not. Run: mcp-cli auth login notion --scope "read profile write"'
+        errorText(error),
+        'notion requires the scope write, which the stored sign-in does not have.\nRun: mcp-cli auth login notion --scope "read profile write"'
       )
       assert.deepEqual(yield* asked, ["read profile"])
     }).pipe(Effect.provide(stepping({ present: false })))

@@ -1,5 +1,6 @@
 import { join } from "node:path"
 import { Effect, Layer, Option, Schema } from "effect"
+import { advice, command } from "../../../domain/Remedy.ts"
 import { StorageError } from "../../../ports/CredentialStore.ts"
 import { StorageChoices } from "../../../ports/StorageChoice.ts"
 import { Corrupt, NewerVersion } from "../../../ports/StorageFailure.ts"
@@ -42,7 +43,13 @@ export const layer = (options: { readonly directory: string }): Layer.Layer<Stor
               : new Corrupt({
                   path,
                   detail: "it is cut short or altered",
-                  fix: "Delete it: the next sign-in chooses the backend again, and mcp-cli storage move --from moves the sign-ins of another one"
+                  fixes: [
+                    advice("Delete it: the backend is then chosen again."),
+                    command("storage move", {
+                      options: { to: "BACKEND", from: "BACKEND" },
+                      purpose: "take along the sign-ins of another backend"
+                    })
+                  ]
                 })
         })
       }).pipe(Effect.withSpan("StorageChoiceFile.read")),

@@ -1,7 +1,7 @@
 import { Array as Arr, Effect, Option, Result } from "effect"
 import type { LockError } from "../../../ports/CredentialLock.ts"
 import { StorageError } from "../../../ports/CredentialStore.ts"
-import { Corrupt, Inaccessible, InsecurePermissions } from "../../../ports/StorageFailure.ts"
+import { Inaccessible } from "../../../ports/StorageFailure.ts"
 import { NoNewPassword, type Rekeyed } from "../../../ports/StorageRekey.ts"
 import type { Passwords } from "./Passwords.ts"
 import { newSalt, type UnlockedSalt, withoutRetiring } from "./SaltFile.ts"
@@ -10,29 +10,6 @@ import { open, type Opened, seal } from "./SealedFile.ts"
 
 /** How many files a password change prepares before it takes the lock to publish them. */
 const batchSize = 64
-
-/** Added to an error that comes after the first change. */
-const unfinished =
-  "The new password is in force already, and nothing is lost: once that is fixed, run mcp-cli storage rekey again, with the new password, to finish"
-
-const withSentence = ({ reason }: StorageError, sentence: string): StorageError => {
-  switch (reason._tag) {
-    case "Inaccessible":
-      return new StorageError({
-        reason: new Inaccessible({ path: reason.path, detail: `${reason.detail}. ${sentence}` })
-      })
-    case "InsecurePermissions":
-      return new StorageError({
-        reason: new InsecurePermissions({ path: reason.path, detail: `${reason.detail}. ${sentence}` })
-      })
-    case "Corrupt":
-      return new StorageError({
-        reason: new Corrupt({ path: reason.path, detail: `${reason.detail}; ${sentence}` })
-      })
-    default:
-      return new StorageError({ reason })
-  }
-}
 
 /** A file as it was read, and its content if it opens. */
 interface Examined {
@@ -158,7 +135,7 @@ export const rekey = (
       // If `.salt` is unreadable now, the first error says more.
       const salt = yield* Effect.orElseSucceed(files.read(saltName), () => Option.none<string>())
       const isInForce = Option.isSome(salt) && saltsOfNext.includes(salt.value)
-      return yield* isInForce ? withSentence(error, unfinished) : error
+      return yield* isInForce ? new StorageError({ reason: error.reason, unfinished: "rekey" }) : error
     })
   }
 

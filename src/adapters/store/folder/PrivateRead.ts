@@ -25,15 +25,11 @@ export const exposure = (
 ): Option.Option<InsecurePermissions> => {
   if (!hasModes) return Option.none()
   if (stats.uid !== owner) {
-    return Option.some(
-      new InsecurePermissions({ path, detail: "belongs to another user: use a folder of your own" })
-    )
+    return Option.some(new InsecurePermissions({ path, detail: "belongs to another user" }))
   }
   return (stats.mode & 0o077) === 0
     ? Option.none()
-    : Option.some(
-        new InsecurePermissions({ path, detail: `can be read by others. Run: chmod ${mode} '${path}'` })
-      )
+    : Option.some(new InsecurePermissions({ path, detail: "can be read by other users", mode }))
 }
 
 /** The result of a read; none if there is no such file. */

@@ -75,7 +75,7 @@ class Taken {
 
 /** The lock error for a store that fails while it is asked for a lock. */
 export const cannotLock = (key: CredentialKey, error: StorageError): LockError =>
-  new LockError({ name: key.server, detail: error.message.replace(/\.$/, "") })
+  new LockError({ name: key.server, detail: error.message.replace(/\.$/, ""), fixes: error.remedies })
 
 /** The leases of this process in a key-value engine of version 2. */
 export const makeLeases = (engine: KeyValue): Leases => {

@@ -14,6 +14,7 @@ import {
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { ConfigProvider, Effect, Layer, Option, Redacted } from "effect"
+import { errorText } from "../../../../src/app/cli/RemedyText.ts"
 import * as MemoryLock from "../../../../src/adapters/lock/MemoryLock.ts"
 import * as EncryptedFileStore from "../../../../src/adapters/store/encrypted-file/EncryptedFileStore.ts"
 import { CredentialKey } from "../../../../src/domain/CredentialKey.ts"
@@ -117,7 +118,7 @@ describe("encrypted files", () => {
         const before = snapshot(directory)
         const error = yield* failure(opened(directory, (store) => store.get(notion)))
         assert.deepInclude(error.reason, { _tag: "NewerVersion", version: 2 })
-        assert.include(error.message, "Upgrade")
+        assert.include(errorText(error), "Upgrade")
         assert.deepEqual(snapshot(directory), before)
       }
     })
@@ -198,10 +199,10 @@ describe("encrypted files", () => {
       const directory = yield* filled
       chmodSync(join(directory, "notion.enc"), 0o640)
       const file = yield* failure(opened(directory, (store) => store.get(notion)))
-      assert.include(file.message, `chmod 600 '${join(directory, "notion.enc")}'`)
+      assert.include(errorText(file), `chmod 600 '${join(directory, "notion.enc")}'`)
       chmodSync(directory, 0o755)
       const folder = yield* failure(opened(directory, (store) => store.get(notion)))
-      assert.include(folder.message, `chmod 700 '${directory}'`)
+      assert.include(errorText(folder), `chmod 700 '${directory}'`)
     })
   )
 
@@ -287,7 +288,7 @@ describe("the password of encrypted files", () => {
       const directory = yield* filled
       const error = yield* failure(stored(directory, {}))
       assert.strictEqual(error.reason._tag, "NoPassword")
-      assert.include(error.message, "MCP_CLI_ENCRYPTION_KEY")
+      assert.include(errorText(error), "MCP_CLI_ENCRYPTION_KEY")
     })
   )
 

@@ -6,6 +6,7 @@ import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { ConfigProvider, Context, Effect, Exit, Fiber, Layer, Option, Redacted } from "effect"
 import { vi } from "vitest"
+import { errorText } from "../../../../src/app/cli/RemedyText.ts"
 import * as MemoryLock from "../../../../src/adapters/lock/MemoryLock.ts"
 import * as ProcessLock from "../../../../src/adapters/lock/ProcessLock.ts"
 import * as EncryptedFileStore from "../../../../src/adapters/store/encrypted-file/EncryptedFileStore.ts"
@@ -226,7 +227,7 @@ describe("a new password for encrypted files", () => {
       for (const options of [{}, { next: "" }, { prompt: typing("", "", "").layer }]) {
         const error = yield* Effect.flip(rekeyed(directory, { password: "old", ...options }))
         assert.strictEqual(error._tag, "NoNewPassword")
-        assert.include(error.message, "MCP_CLI_NEW_ENCRYPTION_KEY")
+        assert.include(errorText(error), "MCP_CLI_NEW_ENCRYPTION_KEY")
       }
       assert.deepEqual(snapshot(directory), before)
     })
@@ -277,12 +278,12 @@ describe("a new password for encrypted files", () => {
       writeFileSync(path, content.replace('"version":1', '"version":2'))
       const before = snapshot(directory)
       const newer = yield* Effect.flip(rekeyed(directory, { password: "old", next: "new" }))
-      assert.include(newer.message, "Upgrade")
+      assert.include(errorText(newer), "Upgrade")
       assert.deepEqual(snapshot(directory), before)
       writeFileSync(path, content)
       chmodSync(path, 0o644)
       const exposed = yield* Effect.flip(rekeyed(directory, { password: "old", next: "new" }))
-      assert.include(exposed.message, "chmod 600")
+      assert.include(errorText(exposed), "chmod 600")
       chmodSync(path, 0o600)
       assert.deepEqual(yield* contentOf(directory, "old"), expected(2))
     })

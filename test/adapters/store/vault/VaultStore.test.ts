@@ -4,6 +4,7 @@ import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { Clock, ConfigProvider, Deferred, Effect, Fiber, Layer, Option, Redacted } from "effect"
 import { TestClock } from "effect/testing"
+import { errorText } from "../../../../src/app/cli/RemedyText.ts"
 import { CredentialKey } from "../../../../src/domain/CredentialKey.ts"
 import type { VaultSettings } from "../../../../src/ports/Configuration.ts"
 import { CredentialLock } from "../../../../src/ports/CredentialLock.ts"
@@ -345,7 +346,7 @@ describe("what is wrong with Vault is said", () => {
         put("a secret").pipe(Effect.provide(programOf(settingsFor(vault, prepare(vault)))))
       )
       assert.strictEqual(problemOf(error), expected)
-      assert.match(error.message, /^Vault at https?:\/\/127\.0\.0\.1:\d+: .+\. [A-Z].+\.$/)
+      assert.match(errorText(error), /^Vault at https?:\/\/127\.0\.0\.1:\d+: .+\.\n[A-Z][^]+\.$/)
       for (const secret of [vault.rootToken, "a secret", "secret id"]) {
         assert.notInclude(`${error.message} ${JSON.stringify(error)} ${String(error.stack)}`, secret)
       }

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Option } from "effect"
 import { TestClock } from "effect/testing"
+import { errorText } from "../../../../src/app/cli/RemedyText.ts"
 import { ScriptedAuthorizationServer } from "../../../../src/adapters/scripted/ScriptedAuthorizationServer.ts"
 import { ScriptedUser } from "../../../../src/adapters/scripted/ScriptedUser.ts"
 import { AccessTokens } from "../../../../src/app/tokens/AccessTokens.ts"
@@ -93,7 +94,7 @@ describe("a sign-in by a device code", () => {
     Effect.gen(function* () {
       const error = yield* Effect.flip(signIn())
       assert.strictEqual(error._tag, "DeviceCodeNotOffered")
-      assert.include(error.message, "mcp-cli auth login notion --no-browser")
+      assert.include(errorText(error), "mcp-cli auth login notion --no-browser")
       assert.lengthOf((yield* ScriptedUser).devices, 0)
     }).pipe(Effect.provide(world()))
   )

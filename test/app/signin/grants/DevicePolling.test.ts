@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Effect, Fiber, Redacted, Result } from "effect"
 import { TestClock } from "effect/testing"
+import { errorText } from "../../../../src/app/cli/RemedyText.ts"
 import { poll } from "../../../../src/app/signin/grants/DevicePolling.ts"
 import { CredentialKey } from "../../../../src/domain/CredentialKey.ts"
 import type { DeviceCode } from "../../../../src/ports/DeviceAuthorization.ts"
@@ -119,8 +120,8 @@ describe("asking for the tokens of a device code", () => {
         seconds: 20
       })
       assert.strictEqual(
-        ended.failure.message,
-        "Nobody approved the code for notion within 20 seconds, and it is worth nothing any more. Run mcp-cli auth login notion --device for another."
+        errorText(ended.failure),
+        "The code for notion was not approved within 20 seconds and has expired.\nTo get another code, run: mcp-cli auth login notion --device"
       )
     })
   )
@@ -142,7 +143,7 @@ describe("asking for the tokens of a device code", () => {
       assert.strictEqual(at, 10)
       if (Result.isSuccess(ended)) return assert.fail("it went well")
       assert.deepInclude(ended.failure, { _tag: "SignInTimedOut", account: "work", seconds: 10 })
-      assert.include(ended.failure.message, "mcp-cli auth login notion --account work --device")
+      assert.include(errorText(ended.failure), "mcp-cli auth login notion --account work --device")
     })
   )
 

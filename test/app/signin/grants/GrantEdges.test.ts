@@ -2,6 +2,7 @@ import { generateKeyPairSync } from "node:crypto"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Option, Redacted } from "effect"
 import { TestClock } from "effect/testing"
+import { errorText } from "../../../../src/app/cli/RemedyText.ts"
 import * as DpopProofs from "../../../../src/adapters/oauth/DpopProofs.ts"
 import * as TokenEndpointLive from "../../../../src/adapters/oauth/TokenEndpoint.ts"
 import { ScriptedAuthorizationServer } from "../../../../src/adapters/scripted/ScriptedAuthorizationServer.ts"
@@ -110,9 +111,9 @@ describe("grants and bound tokens, at their edges", () => {
   it.effect("a client that signs and is not accepted is told to look at its key", () =>
     Effect.gen(function* () {
       yield* ScriptedAuthorizationServer.use(({ failNext }) => failNext(new InvalidClient()))
-      const { message } = yield* Effect.flip(get(machine({}, signs)))
-      assert.notInclude(message, "client_secret")
-      assert.include(message, "private_key")
+      const text = errorText(yield* Effect.flip(get(machine({}, signs))))
+      assert.notInclude(text, "client_secret")
+      assert.include(text, "private_key")
     }).pipe(Effect.provide(world({ present: false })))
   )
 
@@ -214,13 +215,13 @@ describe("grants and bound tokens, at their edges", () => {
   )
 
   it("an identity provider that does not accept the client: the message has a next step", () => {
-    const { message } = new TokenRequestError({
+    const error = new TokenRequestError({
       server: "reports",
       origin: "https://idp.test",
       purpose: "identity assertion",
       reason: new InvalidClient()
     })
-    assert.match(message, /Check .*identity_provider/)
+    assert.match(errorText(error), /Check .*identity_provider/)
   })
 
   it.effect("a sign-in that needs nobody and waits to try again can be interrupted", () =>

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { type Duration, Effect, Fiber, Layer, Option, Redacted, Schema } from "effect"
 import { TestClock } from "effect/testing"
+import { errorText } from "../../../../src/app/cli/RemedyText.ts"
 import { ScriptedAuthorizationServer } from "../../../../src/adapters/scripted/ScriptedAuthorizationServer.ts"
 import { ScriptedUser } from "../../../../src/adapters/scripted/ScriptedUser.ts"
 import { AccessTokens } from "../../../../src/app/tokens/AccessTokens.ts"
@@ -417,7 +418,7 @@ describe("a grant that is refused for good", () => {
       yield* failNext(new InvalidClient())
       const error = yield* Effect.flip(token(server))
       assert.strictEqual(error._tag, "ClientRejected")
-      assert.include(error.message, `"client_id" and "client_secret"`)
+      assert.include(errorText(error), `"client_id" and "client_secret"`)
       assert.strictEqual(counts.grants, 1)
       yield* nobodyAsked
     }).pipe(Effect.provide(alone({ present: true }).layer))
@@ -556,7 +557,7 @@ describe("an authorization server that offers client_credentials alone", () => {
     Effect.gen(function* () {
       const error = yield* Effect.flip(get(machine(undefined, { grant: undefined })))
       assert.strictEqual(error._tag === "DiscoveryError" ? error.reason : error._tag, "issuer not named")
-      assert.include(error.message, '"issuer"')
+      assert.include(errorText(error), '"issuer"')
       assert.strictEqual((yield* ScriptedAuthorizationServer).counts.grants, 0)
       yield* nobodyAsked
     }).pipe(Effect.provide(alone({ ...only, present: true }).layer))

@@ -1,0 +1,13 @@
+/**
+ * Every word that is a command, by what its run loads. `bin.ts` looks the words up before the program is loaded, so this
+ * file imports nothing. A test compares it with the commands of the program.
+ */
+export const commandNames = {
+  withoutStore: ["servers", "client-metadata"],
+  token: ["token"],
+  session: ["tools", "resources", "prompts", "call", "ping"],
+  other: ["auth", "login", "status", "logout", "reset", "doctor", "storage", "move", "rekey"]
+} as const
+
+/** Every word that is a command. */
+export const allCommandNames: ReadonlyArray<string> = Object.values(commandNames).flat()

@@ -1,0 +1,96 @@
+import { Console, Effect } from "effect"
+import { Command } from "effect/cli"
+import type { McpPrompt, McpResource, McpTool } from "../../ports/McpConnector.ts"
+import type { OpenSession } from "../session/ServerSession.ts"
+import { serverName } from "./Arguments.ts"
+import { argumentsOf, firstLine, printJson, printTable } from "./Output.ts"
+import { Json } from "./Settings.ts"
+import { withSession } from "./WithSession.ts"
+
+/** Something that a server lists, and how it is shown. */
+interface Listing<A> {
+  readonly noun: "tools" | "resources" | "prompts"
+  readonly itemsOf: (
+    session: OpenSession
+  ) => Effect.Effect<ReadonlyArray<A>, Effect.Error<OpenSession["tools"]>>
+  readonly head: ReadonlyArray<string>
+  readonly row: (item: A) => ReadonlyArray<string>
+}
+
+/** The tools of a server. */
+export const toolListing: Listing<McpTool> = {
+  noun: "tools",
+  itemsOf: (session) => session.tools,
+  head: ["TOOL", "ARGUMENTS", "DESCRIPTION"],
+  row: (tool) => [
+    firstLine(tool.name),
+    argumentsOf(tool.inputSchema),
+    firstLine(tool.description ?? tool.title)
+  ]
+}
+
+/** The resources of a server. */
+export const resourceListing: Listing<McpResource> = {
+  noun: "resources",
+  itemsOf: (session) => session.resources,
+  head: ["URI", "NAME", "DESCRIPTION"],
+  row: ({ description, name, uri }) => [firstLine(uri), firstLine(name), firstLine(description)]
+}
+
+/** The prompts of a server. */
+export const promptListing: Listing<McpPrompt> = {
+  noun: "prompts",
+  itemsOf: (session) => session.prompts,
+  head: ["PROMPT", "ARGUMENTS", "DESCRIPTION"],
+  row: (prompt) => [
+    firstLine(prompt.name),
+    prompt.arguments.map(({ name, required }) => firstLine(name) + (required ? "" : "?")).join(" "),
+    firstLine(prompt.description)
+  ]
+}
+
+/** Prints what a server lists as a table. */
+export const printListing = Effect.fnUntraced(function* <A>(
+  { head, itemsOf, noun, row }: Listing<A>,
+  session: OpenSession,
+  server: string
+) {
+  const items = yield* itemsOf(session)
+  if (items.length === 0) return yield* Console.error(`${server} has no ${noun}.`)
+  yield* printTable([head, ...items.map(row)])
+})
+
+const listCommand = <A>(listing: Listing<A>) =>
+  Command.make(
+    listing.noun,
+    { name: serverName },
+    Effect.fn(`cli.${listing.noun}`)(({ name }) =>
+      withSession(name, (session) =>
+        Effect.gen(function* () {
+          if (yield* Json) return yield* printJson(yield* listing.itemsOf(session))
+          yield* printListing(listing, session, name)
+        })
+      )
+    )
+  ).pipe(Command.withDescription(`List the ${listing.noun} of a server`))
+
+/** `mcp-cli tools NAME` */
+export const tools = listCommand(toolListing).pipe(
+  Command.withExamples([
+    {
+      command: "mcp-cli tools notion",
+      description: "Names, arguments (? may be left out), and what they do"
+    },
+    { command: "mcp-cli tools notion --json", description: "With the schemas of their arguments" }
+  ])
+)
+
+/** `mcp-cli resources NAME` */
+export const resources = listCommand(resourceListing).pipe(
+  Command.withExamples([{ command: "mcp-cli resources notion", description: "URIs and names" }])
+)
+
+/** `mcp-cli prompts NAME` */
+export const prompts = listCommand(promptListing).pipe(
+  Command.withExamples([{ command: "mcp-cli prompts notion", description: "Names and arguments" }])
+)

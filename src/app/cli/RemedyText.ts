@@ -1,0 +1,85 @@
+import { Effect, Option } from "effect"
+import { defaultAccount } from "../../domain/CredentialKey.ts"
+import type { Command, Configure, Remedy, Remediable } from "../../domain/Remedy.ts"
+import { ConfigFile } from "./Settings.ts"
+
+/** An argument as a shell reads it back, `cmd.exe` included if the text allows that. */
+export const quoted = (text: string): string => {
+  if (/^[\w@%+=:,./-]+$/.test(text)) return text
+  return /["$`\\!%\r\n]/.test(text) ? `'${text.replaceAll("'", `'\\''`)}'` : `"${text}"`
+}
+
+/** An option and its value. A value that starts with a dash would be read as another option, so it follows `=`. */
+const option = (name: string, value: string | boolean): string => {
+  if (typeof value === "boolean") return value ? `--${name}` : `--no-${name}`
+  return `--${name}${value.startsWith("-") ? "=" : " "}${quoted(value)}`
+}
+
+const takesServer = /^(auth|tools|resources)\b/
+
+/** A command line, ready to be typed: `mcp-cli auth login notion --account work`. */
+export const commandLine = (command: Command, configFile?: string): string => {
+  const { account = defaultAccount, options = {}, server, verb } = command
+  const flags = [
+    ...(account === defaultAccount ? [] : [option("account", account)]),
+    ...Object.entries(options).map(([name, value]) => option(name, value)),
+    ...(configFile === undefined ? [] : [option("config-file", configFile)])
+  ]
+  const isForAll = options["all"] === true || verb === "auth client-metadata"
+  const name = server ?? (takesServer.test(verb) && !isForAll ? "NAME" : undefined)
+  const operands = name === undefined ? [] : [quoted(name)]
+  // After `--` nothing is read as an option.
+  const rest = name?.startsWith("-") === true ? [...flags, "--", ...operands] : [...operands, ...flags]
+  return ["mcp-cli", verb, ...rest].join(" ")
+}
+
+/** Names as a sentence lists them: `a, b and c`. */
+const listed = (names: ReadonlyArray<string>): string =>
+  names.length < 2 ? names.join("") : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`
+
+const fieldText = ([name, value]: readonly [string, unknown]): string =>
+  value === null ? JSON.stringify(name) : `${JSON.stringify(name)}: ${JSON.stringify(value)}`
+
+/** Where the fields are: `the oauth block of notion`. */
+const blockText = ([root, server, ...block]: Configure["path"]): string => {
+  if (root !== "mcpServers" || server === undefined) return JSON.stringify(root)
+  if (block.length === 0) return `the entry of ${server}`
+  return block.join(".") === "oauth" ? `the oauth block of ${server}` : `"${block.join(".")}" of ${server}`
+}
+
+const configureText = ({ action, fields, path, when }: Configure): string => {
+  const names = listed(Object.entries(fields).map(fieldText))
+  const sentence = `${action} ${names} ${action === "remove" ? "from" : "in"} ${blockText(path)}.`
+  return when === undefined
+    ? sentence.slice(0, 1).toUpperCase() + sentence.slice(1)
+    : `If ${when}, ${sentence}`
+}
+
+/**
+ * A remedy as one line for the user.
+ *
+ * @param configFile the `--config-file` of this run: without it a command would use another configuration.
+ */
+export const remedyText = (remedy: Remedy, configFile?: string): string => {
+  switch (remedy._tag) {
+    case "Command": {
+      const line = commandLine(remedy, configFile)
+      return remedy.purpose === undefined ? `Run: ${line}` : `To ${remedy.purpose}, run: ${line}`
+    }
+    case "Configure":
+      return configureText(remedy)
+    case "Advice":
+      return remedy.text
+  }
+}
+
+/** An error for the user: what happened, and below it what can be done. */
+export const errorText = ({ message, remedies }: Remediable, configFile?: string): string =>
+  [message, ...remedies.map((remedy) => remedyText(remedy, configFile))].join("\n")
+
+/** Remedies for a program: the data, and the line that a user would read. */
+export const remediesJson = (remedies: ReadonlyArray<Remedy>, configFile?: string) =>
+  remedies.map((remedy) => ({ ...remedy, text: remedyText(remedy, configFile) }))
+
+/** The `--config-file` of this run. */
+export const configFileOfRun = Effect.map(ConfigFile, Option.getOrUndefined)

@@ -1,0 +1,126 @@
+import { execFileSync } from "node:child_process"
+import { assert, describe, it } from "@effect/vitest"
+import { commandLine, errorText, remediesJson, remedyText } from "../../../src/app/cli/RemedyText.ts"
+import * as Remedy from "../../../src/domain/Remedy.ts"
+import { RevocationFailed, SignInRequired } from "../../../src/domain/SignInError.ts"
+
+const login = (server: string, account?: string) => Remedy.command("auth login", { server, account })
+
+describe("the command of a remedy", () => {
+  const cases: ReadonlyArray<readonly [Remedy.Command, string | undefined, string]> = [
+    [login("notion"), undefined, "mcp-cli auth login notion"],
+    [login("notion", "default"), undefined, "mcp-cli auth login notion"],
+    [login("notion", "-x"), undefined, "mcp-cli auth login notion --account=-x"],
+    [login("-notion", "work"), undefined, "mcp-cli auth login --account work -- -notion"],
+    [
+      login("notion", "work"),
+      "my file.json",
+      'mcp-cli auth login notion --account work --config-file "my file.json"'
+    ],
+    [
+      Remedy.command("auth login", {
+        server: "notion",
+        options: { scope: "a b", device: true, browser: false }
+      }),
+      undefined,
+      'mcp-cli auth login notion --scope "a b" --device --no-browser'
+    ],
+    [Remedy.command("auth reset"), undefined, "mcp-cli auth reset NAME"],
+    [Remedy.command("auth reset", { options: { all: true } }), undefined, "mcp-cli auth reset --all"],
+    [Remedy.command("auth client-metadata"), undefined, "mcp-cli auth client-metadata"],
+    [Remedy.command("storage"), "a.json", "mcp-cli storage --config-file a.json"]
+  ]
+
+  it.each(cases)("%j with %s", (command, configFile, line) => {
+    assert.strictEqual(commandLine(command, configFile), line)
+  })
+
+  it("is read by a shell as it was meant", () => {
+    const accounts = [
+      "work",
+      "my work",
+      "it's",
+      '"',
+      "$(id)",
+      "`id`",
+      "a\\",
+      "!!",
+      "*",
+      "~",
+      ";",
+      "&",
+      "#x",
+      "日本"
+    ]
+    for (const account of [...accounts, accounts.join("'\n")]) {
+      const command = commandLine(login("my server", account), account).replace("mcp-cli", "printf '%s\\0'")
+      const words = execFileSync("sh", ["-c", command], { encoding: "utf8" }).split("\0")
+      assert.deepEqual(words, [
+        "auth",
+        "login",
+        "my server",
+        "--account",
+        account,
+        "--config-file",
+        account,
+        ""
+      ])
+    }
+  })
+})
+
+describe("a remedy as text", () => {
+  const oauth = Remedy.oauthOf("notion")
+  const cases: ReadonlyArray<readonly [Remedy.Remedy, string]> = [
+    [login("notion"), "Run: mcp-cli auth login notion"],
+    [Remedy.command("storage", { purpose: "test it" }), "To test it, run: mcp-cli storage"],
+    [Remedy.advice("Try again."), "Try again."],
+    [
+      Remedy.set(oauth, { client_id: null, issuer: "https://as.test" }, "a client is registered there"),
+      'If a client is registered there, set "client_id" and "issuer": "https://as.test" in the oauth block of notion.'
+    ],
+    [Remedy.set(oauth, { use_pkce: false }), 'Set "use_pkce": false in the oauth block of notion.'],
+    [
+      Remedy.check(Remedy.entryOf("notion"), ["url", "headers", "command"]),
+      'Check "url", "headers" and "command" in the entry of notion.'
+    ],
+    [
+      Remedy.remove([...Remedy.entryOf("notion"), "headers"], ["Authorization"]),
+      'Remove "Authorization" from "headers" of notion.'
+    ],
+    [
+      Remedy.set(Remedy.tokenStorage, { backend: "encrypted" }),
+      'Set "backend": "encrypted" in "tokenStorage".'
+    ]
+  ]
+
+  it.each(cases)("%j", (remedy, text) => {
+    assert.strictEqual(remedyText(remedy), text)
+  })
+})
+
+describe("an error", () => {
+  const error = new SignInRequired({ server: "notion", why: "expired" })
+
+  it("says what happened, and below it what to do", () => {
+    assert.strictEqual(
+      errorText(error, "a b.json"),
+      'The sign-in to notion has expired and cannot be refreshed.\nRun: mcp-cli auth login notion --config-file "a b.json"'
+    )
+  })
+
+  it("puts the remedies of its cause first", () => {
+    const failed = new RevocationFailed({
+      server: "notion",
+      detail: "It failed.",
+      fixes: [Remedy.advice("Do this first.")]
+    })
+    assert.strictEqual(errorText(failed).split("\n")[1], "Do this first.")
+  })
+
+  it("gives programs its remedies as data, with their text", () => {
+    assert.deepEqual(JSON.parse(JSON.stringify(remediesJson(error.remedies))), [
+      { _tag: "Command", verb: "auth login", server: "notion", text: "Run: mcp-cli auth login notion" }
+    ])
+  })
+})
