@@ -15,7 +15,6 @@ import {
   type TokenRequest,
   TokenRequestError
 } from "../../ports/TokenEndpoint.ts"
-import * as DpopProofsLive from "./DpopProofs.ts"
 import { answerOf } from "./EndpointAnswer.ts"
 import { makeSend } from "./EndpointRequest.ts"
 import { secretText } from "./SecretText.ts"
@@ -42,7 +41,7 @@ const ExchangeAnswer = Schema.fromJsonString(
 const identityAssertionType = "urn:ietf:params:oauth:token-type:id-jag"
 
 /** The token endpoint by `oauth4webapi`, over our own HTTP. */
-export const layer: Layer.Layer<TokenEndpoint, never, HttpTransport> = Layer.effect(
+export const layer: Layer.Layer<TokenEndpoint, never, HttpTransport | DpopProofs> = Layer.effect(
   TokenEndpoint,
   Effect.gen(function* () {
     const send = makeSend(yield* HttpTransport)
@@ -284,4 +283,4 @@ export const layer: Layer.Layer<TokenEndpoint, never, HttpTransport> = Layer.eff
       revoke: Effect.fn("TokenEndpoint.revoke")(revoke)
     })
   })
-).pipe(Layer.provide(DpopProofsLive.layer))
+)

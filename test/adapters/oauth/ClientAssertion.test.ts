@@ -3,6 +3,7 @@ import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Redacted } from "effect"
+import * as DpopProofs from "../../../src/adapters/oauth/DpopProofs.ts"
 import * as TokenEndpoint from "../../../src/adapters/oauth/TokenEndpoint.ts"
 import type { SecretSource, SigningKey } from "../../../src/domain/Server.ts"
 import { TokenEndpoint as Port } from "../../../src/ports/TokenEndpoint.ts"
@@ -35,7 +36,9 @@ const signing = (
       grant: { _tag: "ClientCredentials" },
       scopes: []
     })
-  ).pipe(Effect.provide(TokenEndpoint.layer.pipe(Layer.provide(network.layer))))
+  ).pipe(
+    Effect.provide(TokenEndpoint.layer.pipe(Layer.provide(Layer.merge(network.layer, DpopProofs.layer))))
+  )
   return { ...network, asking }
 }
 
@@ -310,7 +313,10 @@ describe("a key that cannot sign", () => {
           resource: undefined,
           refreshToken: Redacted.make("refresh")
         })
-      ).pipe(Effect.provide(TokenEndpoint.layer.pipe(Layer.provide(network.layer))), Effect.flip)
+      ).pipe(
+        Effect.provide(TokenEndpoint.layer.pipe(Layer.provide(Layer.merge(network.layer, DpopProofs.layer)))),
+        Effect.flip
+      )
       assert.deepInclude(error.reason, {
         _tag: "UnusableSecret",
         detail: `the client is to sign (private_key_jwt), and the oauth block has no "private_key"`

@@ -45,7 +45,7 @@ const asking = (answer: Answer, endpoint = url) => {
     client: publicClient,
     resource: "https://reports.test/mcp"
   }
-  const layer = TokenEndpoint.layer.pipe(Layer.provide(network.layer))
+  const layer = TokenEndpoint.layer.pipe(Layer.provide(Layer.merge(network.layer, DpopProofs.layer)))
   return {
     sent: network.sent,
     layer,

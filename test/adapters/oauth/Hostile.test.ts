@@ -8,6 +8,7 @@ import * as FetchTransport from "../../../src/adapters/http/FetchTransport.ts"
 import { HostAddresses } from "../../../src/adapters/http/HostAddresses.ts"
 import * as ClientRegistrar from "../../../src/adapters/oauth/ClientRegistrar.ts"
 import * as Discovery from "../../../src/adapters/oauth/Discovery.ts"
+import * as DpopProofs from "../../../src/adapters/oauth/DpopProofs.ts"
 import * as TokenEndpoint from "../../../src/adapters/oauth/TokenEndpoint.ts"
 import { AuthorizationServerMetadata } from "../../../src/domain/AuthorizationServer.ts"
 import type { RemoteServer } from "../../../src/domain/Server.ts"
@@ -96,7 +97,7 @@ const hostile = Effect.fnUntraced(function* (answers: Readonly<Record<string, An
   ).pipe(Layer.provide(FetchTransport.layer))
   const names = Layer.succeed(HostAddresses, (name) => Effect.succeed(resolver[name] ?? ["203.0.113.7"]))
   const layer = Layer.mergeAll(Discovery.layer, ClientRegistrar.layer, TokenEndpoint.layer).pipe(
-    Layer.provide([network, names])
+    Layer.provide([network, names, DpopProofs.layer])
   )
   return { asked, layer }
 })

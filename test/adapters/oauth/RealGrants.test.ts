@@ -66,7 +66,10 @@ const started = (options: AuthorizationServerOptions = {}) =>
     Effect.promise(() => startAuthorizationServer({ clients, ...options })),
     (running) => Effect.promise(() => running.close())
   )
-const wire = Layer.mergeAll(TokenEndpoint.layer, DpopProofs.layer).pipe(Layer.provide(FetchTransport.layer))
+const wire = TokenEndpoint.layer.pipe(
+  Layer.provideMerge(DpopProofs.layer),
+  Layer.provide(FetchTransport.layer)
+)
 
 const requestOf = (issuer: string, { clientId, clientSecret, signingKey }: ConfiguredClient) => {
   const client: RequestClient = {
