@@ -11,6 +11,7 @@ import {
   resourceOf
 } from "../../domain/Server.ts"
 import { accountCommand, accountName, DpopUnsupported } from "../../domain/SignInError.ts"
+import { isTransientStatus } from "../../domain/TransientStatus.ts"
 import type { DiscoveryError, SignInNotOffered } from "../../ports/Discovery.ts"
 import type { NetworkError } from "../../ports/HttpTransport.ts"
 import type { ProxyRoute } from "../../ports/Proxy.ts"
@@ -90,8 +91,8 @@ export interface Met {
 /** What a server answers that lets anybody in; 400 is for a request outside a session. */
 export const isOpen = (status: number): boolean => (status >= 200 && status < 300) || status === 400
 
-/** It may answer otherwise in a while. */
-export const isPassing = (status: number): boolean => status === 429 || status >= 500
+/** @see isTransientStatus */
+export const isPassing = isTransientStatus
 
 /** The line about the server itself. */
 export const ofServer = (

@@ -199,7 +199,7 @@ const failing = (pem: SecretSource, algorithm?: SigningKey["algorithm"]) =>
     if (reason._tag !== "UnusableSecret") return assert.fail(reason._tag)
     assert.strictEqual(
       error.message,
-      `The authorization server of reports, https://as.test, was not asked: ${reason.detail}.`
+      `The authorization server of reports, https://as.test, got no request: ${reason.detail}.`
     )
     const text = Redacted.isRedacted(pem) ? Redacted.value(pem) : ""
     const shown = `${error.message} ${JSON.stringify(error)} ${String(error.stack)}`

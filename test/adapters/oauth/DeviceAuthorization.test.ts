@@ -208,8 +208,8 @@ describe("asking for a device code", () => {
       text("", { status: 307, headers: { location: "https://evil.test" } }),
       { _tag: "Malformed", detail: "HTTP 307: it redirects, which is not followed" }
     ],
-    ["a page", text("<h1>Hello</h1>"), { _tag: "Malformed", detail: "HTTP 200, no JSON object" }],
-    ["a list", json([good]), { _tag: "Malformed", detail: "HTTP 200, no JSON object" }],
+    ["a page", text("<h1>Hello</h1>"), { _tag: "Malformed", detail: "HTTP 200, not a JSON object" }],
+    ["a list", json([good]), { _tag: "Malformed", detail: "HTTP 200, not a JSON object" }],
     [
       "an endless answer",
       () =>

@@ -157,7 +157,7 @@ describe("a request by another grant", () => {
       assert.deepInclude(reason, { _tag: "UnusableSecret" })
       assert.strictEqual(
         message,
-        `The authorization server of reports, https://as.test, was not asked: the assertion is read from ${file}, which is not there. Put it there, or correct the path in the oauth block.`
+        `The authorization server of reports, https://as.test, got no request: the assertion is read from ${file}, which is not there. Put it there, or correct the path in the oauth block.`
       )
       assert.deepEqual(sent, [])
       for (const text of ["first.jwt.text", "second.jwt.text"]) {
@@ -283,7 +283,7 @@ describe("a request for an identity assertion", () => {
       const asked = identityAssertion({ subjectToken: { file } })
       assert.strictEqual(
         (yield* Effect.flip(asked)).message,
-        `The identity provider of reports, https://as.test, was not asked: the identity provider's token is read from ${file}, which is not there. Put it there, or correct the path in the oauth block.`
+        `The identity provider of reports, https://as.test, got no request: the identity provider's token is read from ${file}, which is not there. Put it there, or correct the path in the oauth block.`
       )
       writeFileSync(file, "an.id.token\r\n")
       yield* asked
@@ -330,25 +330,25 @@ describe("a failure", () => {
       "an assertion that has ended",
       jwtBearer,
       bad("invalid_grant"),
-      `${server} does not accept the assertion (invalid_grant). Check that it has not ended, and that its "iss" and "aud" are those that were agreed.`
+      `${server} does not accept the assertion (invalid_grant). Check that it has not expired, and that its "iss" and "aud" are those that were agreed.`
     ],
     [
       "a sign-in at the identity provider that has ended",
       "identity assertion",
       bad("invalid_grant"),
-      `${provider} no longer accepts the token of the sign-in there (invalid_grant). Sign in to the identity provider again, and put what it gives where "subject_token" in the oauth block says.`
+      `${provider} no longer accepts the token of the sign-in there (invalid_grant). Sign in to the identity provider again, and put its token where "subject_token" in the oauth block says.`
     ],
     [
       "a scope that this client may not have",
       clientCredentials,
       bad("invalid_scope", { error_description: "not for you" }),
-      `${server} refused to give a token (invalid_scope: not for you). Check the oauth block of this server.`
+      `${server} refused to issue a token (invalid_scope: not for you). Check the oauth block of this server.`
     ],
     [
       "an identity provider that says no",
       "identity assertion",
       bad("access_denied"),
-      `${provider} refused to give a token (access_denied). Check the oauth block of this server.`
+      `${provider} refused to issue a token (access_denied). Check the oauth block of this server.`
     ],
     [
       "an identity provider that is away",
@@ -366,7 +366,7 @@ describe("a failure", () => {
       "a page",
       clientCredentials,
       () => new Response("<html>", { status: 404 }),
-      `${server} gave an answer that is none of a token endpoint (HTTP 404). Check "token_url" where the configuration has one, or tell its provider.`
+      `${server} did not answer like a token endpoint (HTTP 404). Check "token_url" if the configuration has one, or tell its provider.`
     ]
   ])("tells %s as what it is", ([, grant, answer, message]) =>
     Effect.gen(function* () {
@@ -575,7 +575,7 @@ describe("tokens that are bound to a key", () => {
         assert.strictEqual(error.reason._tag, "NotSenderConstrained")
         assert.strictEqual(
           error.message,
-          `The authorization server of reports, https://as.test, gave tokens that are not bound to a key (DPoP), as "dpop" in the oauth block or the server asks for. They were thrown away; tell its provider, or take "dpop" out.`
+          `The authorization server of reports, https://as.test, issued tokens that are not bound to a key (DPoP), which "dpop" in the oauth block or the server requires. They were discarded; tell its provider, or remove "dpop".`
         )
         assert.notInclude(JSON.stringify(error), "new-access")
       }
