@@ -1,6 +1,5 @@
 import { Effect, Layer, Option, Redacted, Result, Schedule, Schema } from "effect"
 import {
-  assumingPkce,
   AuthorizationServerMetadata,
   authorizationServerMetadataUrls,
   endpointsWithoutMetadata,
@@ -316,7 +315,7 @@ export const layer: Layer.Layer<Discovery, never, HttpTransport> = Layer.effect(
         : yield* withUsableEndpoints(endpointsWithoutMetadata(server.url))
       for (const [address, text] of fetched) yield* cache.set(keyOf(address), text)
       return {
-        metadata: server.oauth.assumePkce === true ? assumingPkce(metadata) : metadata,
+        metadata,
         resource: Option.match(resource, {
           onNone: () => resourceOf(server),
           onSome: (document) => document.resource

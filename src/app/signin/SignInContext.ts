@@ -3,7 +3,8 @@ import type { ClientRegistration, DynamicRegistration } from "../../domain/Clien
 import { Credential } from "../../domain/Credential.ts"
 import type { CredentialKey } from "../../domain/CredentialKey.ts"
 import { type NonInteractiveGrant, type RemoteServer, resourceOf } from "../../domain/Server.ts"
-import { DpopUnsupported } from "../../domain/SignInError.ts"
+import type { DpopUnsupported } from "../../domain/SignInError.ts"
+import { dpopProblem, isDpopBound } from "../../domain/SignInRules.ts"
 import type { TokenSet } from "../../domain/TokenSet.ts"
 import { DpopProofs } from "../../ports/DpopProofs.ts"
 import type { ResolvedAuthorizationServer } from "./ResolvedAuthorizationServer.ts"
@@ -50,12 +51,11 @@ export const dpopKeyFor: (
 ) => Effect.Effect<Redacted.Redacted | undefined, DpopUnsupported, DpopProofs> = Effect.fn(
   "SignInContext.dpopKeyFor"
 )(function* ({
-  authorizationServer: { dpopRequired, issuer, metadata },
-  server: { name, oauth }
+  authorizationServer: { dpopRequired, metadata },
+  server
 }: SignInContext) {
-  if (!(oauth.dpop ?? dpopRequired)) return undefined
-  if (metadata !== undefined && !metadata.dpop_signing_alg_values_supported?.includes("ES256")) {
-    return yield* new DpopUnsupported({ server: name, issuer, required: dpopRequired })
-  }
+  if (!isDpopBound(server, dpopRequired)) return undefined
+  const problem = dpopProblem(server, metadata, dpopRequired)
+  if (problem !== undefined) return yield* problem
   return yield* DpopProofs.use(({ makeKey }) => makeKey)
 })

@@ -5,7 +5,8 @@ import { withAuthenticationMethod } from "../../../domain/ClientRegistration.ts"
 import { PendingSignIn } from "../../../domain/PendingSignIn.ts"
 import { StaleRegistration } from "../../../domain/PendingSignInError.ts"
 import type { RemoteServer } from "../../../domain/Server.ts"
-import { CallbackRejected, PkceUnsupported, SignInRefused } from "../../../domain/SignInError.ts"
+import { CallbackRejected, SignInRefused } from "../../../domain/SignInError.ts"
+import { pkceProblem } from "../../../domain/SignInRules.ts"
 import { DiscoveryError } from "../../../ports/Discovery.ts"
 import { DpopProofs } from "../../../ports/DpopProofs.ts"
 import { discardBody, HttpTransport } from "../../../ports/HttpTransport.ts"
@@ -29,13 +30,8 @@ const requireEndpoint = Effect.fnUntraced(function* ({
   authorizationServer: { authorizationEndpoint, issuer, metadata },
   server
 }: SignInContext) {
-  if (
-    server.oauth.usePkce &&
-    metadata !== undefined &&
-    metadata.code_challenge_methods_supported?.includes("S256") !== true
-  ) {
-    return yield* new PkceUnsupported({ server: server.name, issuer: metadata.issuer })
-  }
+  const unprotected = pkceProblem(server, metadata)
+  if (unprotected !== undefined) return yield* unprotected
   if (authorizationEndpoint === undefined) {
     return yield* new DiscoveryError({
       server: server.name,
