@@ -1,4 +1,5 @@
 import { Schema } from "effect"
+import { endpointMembers } from "./OAuthEndpoints.ts"
 import { hasUserInformation, isSameOrigin } from "./SecureUrl.ts"
 
 /**
@@ -8,12 +9,8 @@ export class AuthorizationServerMetadata extends Schema.Class<AuthorizationServe
   "AuthorizationServerMetadata"
 )({
   issuer: Schema.NonEmptyString,
-  /** Absent where no grant needs one. */
-  authorization_endpoint: Schema.optionalKey(Schema.NonEmptyString),
+  ...endpointMembers,
   token_endpoint: Schema.NonEmptyString,
-  registration_endpoint: Schema.optionalKey(Schema.NonEmptyString),
-  /** Where tokens can be revoked (RFC 7009). */
-  revocation_endpoint: Schema.optionalKey(Schema.NonEmptyString),
   scopes_supported: Schema.optionalKey(Schema.Array(Schema.String)),
   grant_types_supported: Schema.optionalKey(Schema.Array(Schema.String)),
   code_challenge_methods_supported: Schema.optionalKey(Schema.Array(Schema.String)),
@@ -21,8 +18,6 @@ export class AuthorizationServerMetadata extends Schema.Class<AuthorizationServe
   authorization_response_iss_parameter_supported: Schema.optionalKey(Schema.Boolean),
   /** Takes the URL of a document about a client for its identifier (draft-ietf-oauth-client-id-metadata-document). */
   client_id_metadata_document_supported: Schema.optionalKey(Schema.Boolean),
-  /** Where a device asks for a code to show (RFC 8628 §4). */
-  device_authorization_endpoint: Schema.optionalKey(Schema.NonEmptyString),
   /** Algorithms of the proofs that tokens are bound with (RFC 9449 §5.1). */
   dpop_signing_alg_values_supported: Schema.optionalKey(Schema.Array(Schema.String))
 }) {}

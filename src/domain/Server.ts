@@ -1,4 +1,5 @@
 import type { Redacted } from "effect"
+import type { OptionalEndpoints } from "./OAuthEndpoints.ts"
 import { canonicalResource } from "./SecureUrl.ts"
 
 /** How a client proves who it is at the token endpoint (RFC 6749 §2.3, RFC 7591 §2, RFC 7523 §2.2). */
@@ -84,11 +85,9 @@ export type AuthorizationSource =
       readonly _tag: "ByHand"
       /** Absent only where the grant needs none. */
       readonly authorizationEndpoint?: URL
-      /** Where a device asks for a code to show (RFC 8628 §3.1). */
-      readonly deviceAuthorizationEndpoint?: URL
       readonly tokenEndpoint: URL
-      /** Where tokens can be revoked (RFC 7009). */
-      readonly revocationEndpoint?: URL
+      /** Absent: none of them. */
+      readonly endpoints?: OptionalEndpoints
       readonly client: ConfiguredClient
     }
   | { readonly _tag: "Discovered"; readonly client: ConfiguredClient | undefined }

@@ -9,6 +9,7 @@ import {
   resourceCovers
 } from "../../domain/AuthorizationServer.ts"
 import { type BearerChallenge, bearerChallenge } from "../../domain/Challenge.ts"
+import { endpointRows } from "../../domain/OAuthEndpoints.ts"
 import { printable } from "../../domain/PrintableText.ts"
 import { type RemoteServer, resourceOf } from "../../domain/Server.ts"
 import { scopesOf } from "../../domain/TokenSet.ts"
@@ -208,29 +209,21 @@ export const layer: Layer.Layer<Discovery, never, HttpTransport> = Layer.effect(
       /** Metadata whose endpoints may all be used; what is optional goes rather than spoils it. */
       const withUsableEndpoints = Effect.fnUntraced(function* (metadata: AuthorizationServerMetadata) {
         const of = `of ${printable(metadata.issuer)}`
-        if (metadata.authorization_endpoint !== undefined) {
-          yield* rule.check(
-            metadata.authorization_endpoint,
-            `the authorization_endpoint ${of}`,
-            "authorization URL"
-          )
-        }
-        yield* rule.check(metadata.token_endpoint, `the token_endpoint ${of}`)
-        if (metadata.registration_endpoint !== undefined) {
-          yield* rule.check(metadata.registration_endpoint, `the registration_endpoint ${of}`)
-        }
-        const unusable: Array<string> = []
-        for (const name of ["revocation_endpoint", "device_authorization_endpoint"] as const) {
-          const endpoint = metadata[name]
+        const ignored: Array<string> = []
+        for (const { metadataKey, unusable } of endpointRows) {
+          const endpoint = metadata[metadataKey]
           if (endpoint === undefined) continue
-          const checked = yield* Effect.result(rule.check(endpoint, `the ${name} ${of}`))
+          const refusal = metadataKey === "authorization_endpoint" ? "authorization URL" : undefined
+          const checked = yield* Effect.result(rule.check(endpoint, `the ${metadataKey} ${of}`, refusal))
           if (Result.isSuccess(checked)) continue
-          // Whoever points into a private network means harm; who forgot TLS just has no such endpoint.
-          if (checked.failure.reason === "private address") return yield* checked.failure
-          unusable.push(name)
+          // An address in a private network is an attack; one without TLS is only an endpoint that cannot be used.
+          if (unusable === "error" || checked.failure.reason === "private address") {
+            return yield* checked.failure
+          }
+          ignored.push(metadataKey)
         }
         const usable = Object.fromEntries(
-          Object.entries(metadata).filter(([name]) => !unusable.includes(name))
+          Object.entries(metadata).filter(([name]) => !ignored.includes(name))
         )
         return new AuthorizationServerMetadata(usable as typeof metadata)
       })

@@ -213,9 +213,9 @@ const ofDiscovered = (
   server: RemoteServer,
   found: Found & { readonly authorizationServer: ResolvedAuthorizationServer }
 ): Finding => {
-  const { authorizationEndpoint, deviceAuthorizationEndpoint, issuer } = found.authorizationServer
+  const { authorizationEndpoint, endpoints, issuer } = found.authorizationServer
   const at = printable(issuer)
-  if (server.oauth.grant?._tag === "DeviceCode" && deviceAuthorizationEndpoint === undefined) {
+  if (server.oauth.grant?._tag === "DeviceCode" && endpoints.deviceAuthorization === undefined) {
     return wrong("metadata", `of ${at}; it offers no device codes`, `Take "grant_type" out`)
   }
   if (lacksIssuer(server, found.authorizationServer)) {

@@ -3,6 +3,7 @@ import {
   type AuthorizationServerMetadata,
   type DiscoveredServer
 } from "../../domain/AuthorizationServer.ts"
+import { oauthEndpoints, type OptionalEndpoints, optionalEndpointsFrom } from "../../domain/OAuthEndpoints.ts"
 import { providerOf, type ProviderQuirks } from "../../domain/ProviderQuirks.ts"
 import { isSecureUrl } from "../../domain/SecureUrl.ts"
 import { type EndpointsByHand, type RemoteServer, resourceOf } from "../../domain/Server.ts"
@@ -12,10 +13,7 @@ export interface ResolvedAuthorizationServer {
   /** Absent where it has none, or the configuration names none. */
   readonly authorizationEndpoint: URL | undefined
   readonly tokenEndpoint: URL
-  /** Where a device asks for a code to show (RFC 8628); absent where none are given. */
-  readonly deviceAuthorizationEndpoint: URL | undefined
-  /** Where tokens can be revoked (RFC 7009); absent where that is not known. */
-  readonly revocationEndpoint: URL | undefined
+  readonly endpoints: OptionalEndpoints
   readonly issuer: string
   /** What to expect as `iss`; absent with endpoints by hand, unless the configuration names an issuer too. */
   readonly responseIssuer: string | undefined
@@ -51,8 +49,7 @@ export const resolvedByHand = (
   return {
     authorizationEndpoint: source.authorizationEndpoint,
     tokenEndpoint: source.tokenEndpoint,
-    deviceAuthorizationEndpoint: source.deviceAuthorizationEndpoint,
-    revocationEndpoint: source.revocationEndpoint,
+    endpoints: source.endpoints ?? {},
     issuer: source.tokenEndpoint.href,
     responseIssuer: server.oauth.issuer,
     responseIssuerRequired: false,
@@ -107,8 +104,7 @@ export const resolvedByDiscovery = (
   return {
     authorizationEndpoint,
     tokenEndpoint,
-    deviceAuthorizationEndpoint: secureUrl(metadata.device_authorization_endpoint),
-    revocationEndpoint: secureUrl(metadata.revocation_endpoint),
+    endpoints: optionalEndpointsFrom((name) => secureUrl(metadata[oauthEndpoints[name].metadataKey])),
     issuer: metadata.issuer,
     responseIssuer: metadata.issuer,
     responseIssuerRequired: metadata.authorization_response_iss_parameter_supported === true,

@@ -30,12 +30,12 @@ export const draftCredential = (
   registration: ClientRegistration,
   grant?: NonInteractiveGrant["_tag"]
 ): Credential => {
-  const { issuer, resource, revocationEndpoint, scopes, tokenEndpoint } = authorizationServer
+  const { endpoints, issuer, resource, scopes, tokenEndpoint } = authorizationServer
   return new Credential({
     resource: resourceOf(server),
     issuer,
     tokenEndpoint: tokenEndpoint.href,
-    ...(revocationEndpoint === undefined ? {} : { revocationEndpoint: revocationEndpoint.href }),
+    ...(endpoints.revocation === undefined ? {} : { revocationEndpoint: endpoints.revocation.href }),
     ...(resource === undefined ? {} : { resourceParameter: resource }),
     ...(grant === undefined ? {} : { grant }),
     registration,
@@ -50,10 +50,7 @@ export const dpopKeyFor: (
   context: SignInContext
 ) => Effect.Effect<Redacted.Redacted | undefined, DpopUnsupported, DpopProofs> = Effect.fn(
   "SignInContext.dpopKeyFor"
-)(function* ({
-  authorizationServer: { dpopRequired, metadata },
-  server
-}: SignInContext) {
+)(function* ({ authorizationServer: { dpopRequired, metadata }, server }: SignInContext) {
   if (!isDpopBound(server, dpopRequired)) return undefined
   const problem = dpopProblem(server, metadata, dpopRequired)
   if (problem !== undefined) return yield* problem

@@ -58,7 +58,7 @@ describe("the oauth block", () => {
       const placeOf = (oauth: object) =>
         Effect.map(settingsOf({ ...byHand, ...oauth }), (settings) => {
           assert.strictEqual(settings.source._tag, "ByHand")
-          return (settings.source as EndpointsByHand).revocationEndpoint?.href
+          return (settings.source as EndpointsByHand).endpoints?.revocation?.href
         })
       for (const revocation_url of ["https://as.example.com/revoke", "http://127.0.0.1:3000/revoke"]) {
         assert.strictEqual(yield* placeOf({ revocation_url }), revocation_url)
