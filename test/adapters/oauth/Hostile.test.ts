@@ -16,6 +16,7 @@ import { ClientRegistrar as Registrar } from "../../../src/ports/ClientRegistrar
 import { Discovery as Port, type DiscoveryRefusal } from "../../../src/ports/Discovery.ts"
 import { HttpTransport } from "../../../src/ports/HttpTransport.ts"
 import { TokenEndpoint as Tokens } from "../../../src/ports/TokenEndpoint.ts"
+import { endpointRows, oauthEndpoints, optionalEndpoints } from "../../../src/domain/OAuthEndpoints.ts"
 import { serverNamed } from "../../app/World.ts"
 
 type Answer = (response: ServerResponse, request: IncomingMessage) => void
@@ -178,13 +179,7 @@ describe("a public server that points inside", () => {
     })
   )
 
-  it.live.each([
-    "authorization_endpoint",
-    "token_endpoint",
-    "registration_endpoint",
-    "revocation_endpoint",
-    "device_authorization_endpoint"
-  ])("by its %s is refused", (endpoint) =>
+  it.live.each(endpointRows.map(({ metadataKey }) => metadataKey))("by its %s is refused", (endpoint) =>
     Effect.gen(function* () {
       for (const place of ["https://10.0.0.1/x", "https://mixed.test/x", "http://localhost:9/x"]) {
         const message = yield* refuses("private address", {
@@ -313,13 +308,14 @@ describe("metadata that lies", () => {
             [asMetadata]: json({ ...metadata, [endpoint]: place })
           })
         }
-        // Without these two a sign-in is still one.
-        for (const endpoint of ["revocation_endpoint", "device_authorization_endpoint"] as const) {
+        // A sign-in does not need these.
+        for (const name of optionalEndpoints) {
+          const { metadataKey } = oauthEndpoints[name]
           const { found } = yield* discover({
             [prm]: json(resource),
-            [asMetadata]: json({ ...metadata, [endpoint]: place })
+            [asMetadata]: json({ ...metadata, [metadataKey]: place })
           })
-          assert.isUndefined((yield* found).metadata[endpoint])
+          assert.isUndefined((yield* found).metadata[metadataKey])
         }
       })
   )
@@ -418,7 +414,7 @@ describe("an answer without end", () => {
       yield* TestClock.adjust("30 seconds")
       const error = yield* Fiber.join(asking)
       assert.strictEqual(error._tag, "NetworkError")
-      assert.include(error.message, "no whole answer within 30 seconds")
+      assert.include(error.message, "no complete answer within 30 seconds")
     })
   )
 })
