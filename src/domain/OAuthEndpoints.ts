@@ -51,6 +51,14 @@ export const oauthEndpoints = {
     parameter: "token",
     unusable: "ignored"
   },
+  /** RFC 9126 §2. By hand: every authorization request is pushed. By metadata: if the server requires it. */
+  pushedAuthorization: {
+    metadataKey: "pushed_authorization_request_endpoint",
+    configurationKey: "pushed_authorization_request_url",
+    trace: "pushed authorization request",
+    parameter: "response_type",
+    unusable: "ignored"
+  },
   /** RFC 8628 §3.1. */
   deviceAuthorization: {
     metadataKey: "device_authorization_endpoint",
@@ -97,9 +105,15 @@ export const optionalEndpointsFrom = (
     })
   )
 
-/** The members of the metadata document that name endpoints. */
-export const endpointMembers = Object.fromEntries(
-  endpointRows.map(({ metadataKey }) => [metadataKey, Schema.optionalKey(Schema.NonEmptyString)])
-) as {
-  readonly [Key in Table[OAuthEndpointName]["metadataKey"]]: Schema.optionalKey<typeof Schema.NonEmptyString>
+/** The members of the metadata document about endpoints. */
+export const endpointMembers = {
+  ...(Object.fromEntries(
+    endpointRows.map(({ metadataKey }) => [metadataKey, Schema.optionalKey(Schema.NonEmptyString)])
+  ) as {
+    readonly [Key in Table[OAuthEndpointName]["metadataKey"]]: Schema.optionalKey<
+      typeof Schema.NonEmptyString
+    >
+  }),
+  /** The server accepts only pushed authorization requests (RFC 9126 §5). */
+  require_pushed_authorization_requests: Schema.optionalKey(Schema.Boolean)
 }

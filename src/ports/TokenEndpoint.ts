@@ -19,7 +19,8 @@ export const requestPurposes = [
   "revocation",
   "assertion",
   "identity assertion",
-  "device authorization"
+  "device authorization",
+  "pushed authorization"
 ] as const
 
 /** One of {@link requestPurposes}. */
@@ -69,6 +70,13 @@ const sentencesFor: { readonly [Purpose in RequestPurpose]: Partial<Sentences> }
       `refused to issue a device code (${codeOf(reason)}). Check the oauth block of this server`,
     Malformed: ({ detail }) =>
       `did not answer like a device authorization endpoint (${detail}). Check "device_authorization_url", or tell its provider`
+  },
+  "pushed authorization": {
+    InvalidGrant: () => "refused the authorization request (invalid_grant)",
+    Refused: (reason) =>
+      `refused the authorization request (${codeOf(reason)}). Check the oauth block of this server`,
+    Malformed: ({ detail }) =>
+      `did not answer like a pushed authorization request endpoint (${detail}). Check "pushed_authorization_request_url" if the configuration has one, or tell its provider`
   }
 }
 
@@ -144,8 +152,26 @@ export interface RevocationRequest {
   readonly hint: "refresh_token" | "access_token"
 }
 
+/** An authorization request to push (RFC 9126 §2.1). */
+export interface PushRequest {
+  readonly server: string
+  readonly pushedAuthorizationEndpoint: URL
+  readonly client: RequestClient
+  /** The parameters of the authorization request. */
+  readonly parameters: URLSearchParams
+}
+
+/** A pushed authorization request (RFC 9126 §2.2). */
+export interface PushedAuthorization {
+  /** What the browser takes to the authorization endpoint instead of the parameters: at most 2048 visible characters. */
+  readonly requestUri: string
+  /** How long the browser can use it, in seconds. */
+  readonly expiresIn: number
+}
+
 /**
- * The token endpoint (RFC 6749 §3.2) and the revocation endpoint beside it (RFC 7009). Sends each request once, with a
+ * The token endpoint (RFC 6749 §3.2), and the endpoints for revocation (RFC 7009) and pushed authorization requests
+ * (RFC 9126) beside it. Sends each request once, with a
  * timeout of 15 seconds. The caller knows whether a code or a rotating refresh token may be sent again.
  */
 export class TokenEndpoint extends Context.Service<
@@ -177,5 +203,9 @@ export class TokenEndpoint extends Context.Service<
     ) => Effect.Effect<Redacted.Redacted, TokenRequestError>
     /** Revokes a token (RFC 7009 §2). Succeeds for a token that the server does not know. May be sent again. */
     readonly revoke: (request: RevocationRequest) => Effect.Effect<void, TokenRequestError>
+    /** Pushes an authorization request (RFC 9126 §2). May be sent again. */
+    readonly pushAuthorization: (
+      request: PushRequest
+    ) => Effect.Effect<PushedAuthorization, TokenRequestError>
   }
 >()("mcp-cli-oauth/ports/TokenEndpoint") {}

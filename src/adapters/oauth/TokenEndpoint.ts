@@ -1,16 +1,21 @@
-import { Clock, Effect, Layer, Redacted } from "effect"
+import { Clock, Effect, Layer, Option, Redacted } from "effect"
 import { DpopProofs } from "../../ports/DpopProofs.ts"
 import { HttpTransport } from "../../ports/HttpTransport.ts"
 import {
   type FurtherGrant,
+  Malformed,
+  type PushedAuthorization,
+  type PushRequest,
   type RequestPurpose,
   TokenEndpoint,
   type TokenFailure,
   type TokenRequest,
   TokenRequestError
 } from "../../ports/TokenEndpoint.ts"
-import { makeSend } from "./EndpointRequest.ts"
+import { readEndpointAnswer } from "./EndpointAnswer.ts"
+import { makeSend, type Send } from "./EndpointRequest.ts"
 import { requestIdentityAssertion } from "./IdentityAssertion.ts"
+import { readJsonObject } from "./JsonAnswer.ts"
 import { revokeToken } from "./Revocation.ts"
 import { secretText } from "./SecretText.ts"
 import { readTokens } from "./TokenAnswer.ts"
@@ -46,7 +51,35 @@ const grantParameters = Effect.fnUntraced(function* (grant: FurtherGrant, scopes
   }
 })
 
-/** The token endpoint and the revocation endpoint, by `oauth4webapi` over `HttpTransport`. */
+/** Pushes an authorization request (RFC 9126 §2). A key that the tokens are bound to is in its `dpop_jkt`. */
+const push = Effect.fnUntraced(function* (
+  send: Send,
+  { client, parameters, pushedAuthorizationEndpoint: endpoint }: PushRequest
+): Effect.fn.Return<PushedAuthorization, TokenFailure> {
+  const { response, secrets } = yield* send(client, endpoint, (oauth, issuer, authenticate, options) =>
+    oauth.pushedAuthorizationRequest(
+      { issuer, pushed_authorization_request_endpoint: endpoint.href },
+      { client_id: client.clientId },
+      authenticate,
+      parameters,
+      options
+    )
+  )
+  const { status, text } = yield* readEndpointAnswer(response, secrets)
+  const answer = Option.getOrUndefined(readJsonObject(text))
+  const requestUri = answer?.["request_uri"]
+  const expiresIn = answer?.["expires_in"]
+  // RFC 9126 §2.2 requires 201; some servers answer 200.
+  return (response.status === 201 || response.status === 200) &&
+    typeof requestUri === "string" &&
+    /^[\x21-\x7e]{1,2048}$/.test(requestUri) &&
+    typeof expiresIn === "number" &&
+    expiresIn > 0
+    ? { requestUri, expiresIn }
+    : yield* Effect.fail(new Malformed({ detail: `${status}, without a usable request_uri and expires_in` }))
+})
+
+/** The token endpoint and the endpoints beside it, by `oauth4webapi` over `HttpTransport`. */
 export const layer: Layer.Layer<TokenEndpoint, never, HttpTransport | DpopProofs> = Layer.effect(
   TokenEndpoint,
   Effect.gen(function* () {
@@ -95,6 +128,11 @@ export const layer: Layer.Layer<TokenEndpoint, never, HttpTransport | DpopProofs
       revoke: Effect.fn("TokenEndpoint.revoke")((request) =>
         revokeToken(send, request).pipe(
           asRequestError(request.server, request.revocationEndpoint, "revocation")
+        )
+      ),
+      pushAuthorization: Effect.fn("TokenEndpoint.pushAuthorization")((request) =>
+        push(send, request).pipe(
+          asRequestError(request.server, request.pushedAuthorizationEndpoint, "pushed authorization")
         )
       )
     })

@@ -9,6 +9,7 @@ import { Discovery } from "../../ports/Discovery.ts"
 import {
   InvalidClient,
   InvalidGrant,
+  type PushRequest,
   Refused,
   type RevocationRequest,
   TokenEndpoint,
@@ -35,12 +36,15 @@ export interface ScriptedOptions {
       | "client_id_metadata_document_supported"
       | "grant_types_supported"
       | "dpop_signing_alg_values_supported"
+      | "pushed_authorization_request_endpoint"
     >
   >
   /** How it says that it does PKCE; absent: with S256. `unsaid`: its metadata is silent. */
   readonly pkce?: ReadonlyArray<string> | "unsaid"
   /** Gives device codes, which are approved after so many requests that came too early; absent: it gives none. */
   readonly devicePending?: number
+  /** Takes pushed authorization requests (RFC 9126), or no others; absent: it takes none. */
+  readonly pushedAuthorization?: "offered" | "required"
   /** Registers clients; absent: it does. */
   readonly registration?: boolean
   /** The MCP server takes only tokens that are bound to a key. */
@@ -67,6 +71,7 @@ export class ScriptedAuthorizationServer extends Context.Service<
       /** Requests by a grant that is neither a code nor a refresh token. */
       readonly grants: number
       readonly identityAssertions: number
+      readonly pushedAuthorizations: number
       readonly revokedFamilies: number
     }
     /** The tokens that it was asked to revoke, in this order. */
@@ -102,15 +107,17 @@ interface Family {
   readonly accessTokens: Map<string, number>
 }
 
-const fail = (request: TokenRequest | RevocationRequest, reason: TokenFailure) =>
-  "tokenEndpoint" in request
-    ? new TokenRequestError({ server: request.server, origin: request.tokenEndpoint.origin, reason })
-    : new TokenRequestError({
-        server: request.server,
-        origin: request.revocationEndpoint.origin,
-        purpose: "revocation",
-        reason
-      })
+type ClientRequest = TokenRequest | RevocationRequest | PushRequest
+
+const placeOf = (request: ClientRequest) => {
+  if ("tokenEndpoint" in request) return { origin: request.tokenEndpoint.origin }
+  return "revocationEndpoint" in request
+    ? { origin: request.revocationEndpoint.origin, purpose: "revocation" as const }
+    : { origin: request.pushedAuthorizationEndpoint.origin, purpose: "pushed authorization" as const }
+}
+
+const fail = (request: ClientRequest, reason: TokenFailure) =>
+  new TokenRequestError({ server: request.server, ...placeOf(request), reason })
 
 /** A scripted authorization server, and the four ports that speak to it. */
 export const layer = (
@@ -130,6 +137,7 @@ export const layer = (
         refreshes: 0,
         grants: 0,
         identityAssertions: 0,
+        pushedAuthorizations: 0,
         revokedFamilies: 0
       }
       const revocations: Array<Pick<RevocationRequest, "token" | "hint">> = []
@@ -145,17 +153,19 @@ export const layer = (
           readonly scopes: ReadonlyArray<string>
         }
       >()
+      /** Pushed requests by their `request_uri`; each can be used once. */
+      const pushed = new Map<string, URLSearchParams>()
       const families: Array<Family> = []
       /** Device codes, and the scopes that each was asked for with. */
       const deviceCodes = new Map<string, ReadonlyArray<string>>()
       let devicePolls = 0
       let serial = 0
 
-      const begin = Effect.fnUntraced(function* (request: TokenRequest | RevocationRequest) {
+      const begin = Effect.fnUntraced(function* (request: ClientRequest) {
         yield* Effect.sleep(options.latency ?? 0)
         const failure = failures.shift()
         if (failure !== undefined) return yield* fail(request, failure)
-        const { origin } = "tokenEndpoint" in request ? request.tokenEndpoint : request.revocationEndpoint
+        const { origin } = placeOf(request)
         const { clientId } = request.client
         if (clientId.startsWith("dynamic-") && clients.get(clientId) !== origin) {
           return yield* fail(request, new InvalidClient())
@@ -187,6 +197,12 @@ export const layer = (
           ...(options.devicePending === undefined
             ? {}
             : { device_authorization_endpoint: `${issuer}/device` }),
+          ...(options.pushedAuthorization === undefined
+            ? {}
+            : {
+                pushed_authorization_request_endpoint: `${issuer}/par`,
+                require_pushed_authorization_requests: options.pushedAuthorization === "required"
+              }),
           ...(options.revocation === false ? {} : { revocation_endpoint: `${issuer}/revoke` }),
           ...(options.pkce === "unsaid"
             ? {}
@@ -218,7 +234,12 @@ export const layer = (
         approve: (authorizationUrl) =>
           Effect.sync(() => {
             serial += 1
-            const asked = authorizationUrl.searchParams
+            const reference = authorizationUrl.searchParams.get("request_uri")
+            const asked =
+              reference === null && options.pushedAuthorization !== "required"
+                ? authorizationUrl.searchParams
+                : (pushed.get(reference ?? "") ?? new URLSearchParams())
+            pushed.delete(reference ?? "")
             codes.set(`code-${serial}`, {
               clientId: asked.get("client_id") ?? "",
               challenge: asked.get("code_challenge"),
@@ -364,6 +385,14 @@ export const layer = (
             Effect.mapError((error) => new TokenRequestError({ ...error, purpose: "identity assertion" }))
           )
           return Redacted.make(`assertion-for-${request.audience}`)
+        }),
+        pushAuthorization: Effect.fn("ScriptedAuthorizationServer.pushAuthorization")(function* (request) {
+          counts.pushedAuthorizations += 1
+          yield* begin(request)
+          serial += 1
+          const requestUri = `urn:ietf:params:oauth:request_uri:${serial}`
+          pushed.set(requestUri, request.parameters)
+          return { requestUri, expiresIn: 60 }
         }),
         revoke: Effect.fn("ScriptedAuthorizationServer.revoke")(function* (request) {
           revocations.push({ token: request.token, hint: request.hint })
