@@ -4,23 +4,23 @@ import type { BearerChallenge } from "../domain/Challenge.ts"
 import type { RemoteServer } from "../domain/Server.ts"
 import type { NetworkError } from "./HttpTransport.ts"
 
-/** Why a description cannot be used. */
+/** Why the metadata of a server cannot be used. */
 export const discoveryRefusals = [
-  /** There is none, or none that can be read. */
+  /** The metadata is missing or cannot be read. */
   "no metadata",
-  /** The metadata of an issuer calls itself by another one (RFC 8414 §3.3). */
+  /** The metadata of an issuer names another issuer (RFC 8414 §3.3). */
   "issuer mismatch",
-  /** The configured issuer is none of those that the server names. */
+  /** The server does not name the configured issuer. */
   "issuer not listed",
-  /** It takes a client's own proof alone, and the configuration does not say that this is where it may go. */
+  /** The issuer offers only client credentials, and the configuration does not say that they may be sent there. */
   "issuer not named",
   /** The metadata is for another resource (RFC 9728 §3.3). */
   "resource mismatch",
-  /** An authorization URL that no browser may be sent to: no web address, or one without TLS. */
+  /** An authorization URL that a browser must not open: not a web address, or one without TLS. */
   "authorization URL",
-  /** Any other URL that OAuth must not use: without TLS, with user information, or none at all. */
+  /** Another URL that OAuth must not use: without TLS, with user information, or not a URL. */
   "insecure URL",
-  /** An address further in than the server itself is: of this machine, or of a private network. */
+  /** An address in an inner zone, seen from the server: on this machine, or in a private network. */
   "private address",
   /** A redirect that must not be followed. */
   "redirect",
@@ -28,7 +28,7 @@ export const discoveryRefusals = [
   "too long",
   /** The MCP server has moved. */
   "moved",
-  /** No request can be made of the configured URL and headers. */
+  /** HTTP cannot send the configured URL and headers. */
   "configuration"
 ] as const
 
@@ -41,35 +41,35 @@ const nextStep = (server: string, reason: DiscoveryRefusal): string => {
     case "no metadata":
       return `If its provider documents the endpoints, set "authorization_url", "token_url" and "client_id" in its oauth block.`
     case "issuer mismatch":
-      return `${report}: whoever it is, it must not be believed.`
+      return `${report}: metadata counts only for its own issuer.`
     case "issuer not listed":
-      return `Set "issuer" in the oauth block of ${server} to one of them, letter by letter, or leave it out.`
+      return `Set "issuer" in the oauth block of ${server} to one of them, exactly as written there, or remove it.`
     case "issuer not named":
-      return `No secret was sent. If that is where this client belongs, set "grant_type": "client_credentials" and that "issuer" in the oauth block of ${server}.`
+      return `No secret was sent. If this client belongs to that issuer, set "grant_type": "client_credentials" and that "issuer" in the oauth block of ${server}.`
     case "resource mismatch":
-      return `Check the "url" of ${server}; if it is right, tell its provider. No token was asked for.`
+      return `Check the "url" of ${server}; if it is right, tell its provider. No token was requested.`
     case "authorization URL":
-      return `No browser was opened. Tell the provider of ${server}, and do not open such an address by hand.`
+      return `No browser was opened. Tell the provider of ${server}, and do not open such an address yourself.`
     case "insecure URL":
       return `${report} that it must be https.`
     case "private address":
-      return `${report}; if that is where it belongs and you trust it, set "allow_private_addresses": true in the oauth block of ${server}.`
+      return `${report}; if the address is right and you trust it, set "allow_private_addresses": true in the oauth block of ${server}.`
     case "redirect":
       return `Tell the provider of ${server}, or set "authorization_url", "token_url" and "client_id" in its oauth block.`
     case "too long":
       return `Tell the provider of ${server}: metadata has a few kilobytes.`
     case "moved":
-      return `If that is where the server is now, set its "url" to the address there.`
+      return `If the server has moved there, set its "url" to the new address.`
     case "configuration":
       return `Correct them in the configuration.`
   }
 }
 
-/** The server, or its authorization server, describes itself in a way that cannot be used. */
+/** The metadata of a server, or of its authorization server, cannot be used. */
 export class DiscoveryError extends Schema.TaggedError<DiscoveryError>()("DiscoveryError", {
   server: Schema.String,
   reason: Schema.Literals(discoveryRefusals),
-  /** What was found, without secrets, as the middle of a sentence. */
+  /** What is wrong, without secrets, as the middle of a sentence. */
   detail: Schema.String
 }) {
   override get message(): string {
@@ -77,12 +77,12 @@ export class DiscoveryError extends Schema.TaggedError<DiscoveryError>()("Discov
   }
 }
 
-/** The server answers without a token and names no authorization server. */
+/** The server answers requests without a token and names no authorization server. */
 export class SignInNotOffered extends Schema.TaggedError<SignInNotOffered>()("SignInNotOffered", {
   server: Schema.String
 }) {
   override get message(): string {
-    return `${this.server} does not ask for a sign-in: it can be used as it is.`
+    return `${this.server} requires no sign-in: it can be used without one.`
   }
 }
 
@@ -94,8 +94,10 @@ export class Discovery extends Context.Service<
   Discovery,
   {
     /**
-     * @param challenge the one that the server answered with: all metadata is fetched anew, since the server may have
-     * changed what it names. Absent: the server is asked for one, and metadata may be up to 5 minutes old.
+     * Finds the authorization server, and what the MCP server requires of tokens.
+     *
+     * @param challenge the challenge in an answer of the server. All metadata is fetched again, since the server may have
+     * changed it. Absent: the server is asked for a challenge, and metadata may be up to 5 minutes old.
      */
     readonly discover: (
       server: RemoteServer,

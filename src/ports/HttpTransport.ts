@@ -1,6 +1,6 @@
 import { Context, Effect, Schema } from "effect"
 
-/** No answer: no network, no such host, TLS, a connection that broke, or no answer in time. Transient by nature. */
+/** No answer: no network, unknown host, TLS, a broken connection or a timeout. Always transient. */
 export class NetworkError extends Schema.TaggedError<NetworkError>()("NetworkError", {
   /** Origin of the request; never its path or query, which may hold secrets. */
   origin: Schema.String,
@@ -12,24 +12,21 @@ export class NetworkError extends Schema.TaggedError<NetworkError>()("NetworkErr
 }
 
 /**
- * What requests say of the program that makes them (RFC 9110 §10.1.5), such as `mcp-cli/1.0.0`, where they say nothing
- * themselves: an operator who sees trouble in a log then knows whom to ask.
+ * The `User-Agent` of requests that set none (RFC 9110 §10.1.5), such as `mcp-cli/1.0.0`. The operator of a server finds
+ * it in the log, and knows which program to ask about.
  */
 export const UserAgent = Context.Reference<string>("mcp-cli-oauth/ports/UserAgent", {
   defaultValue: () => "mcp-cli-oauth"
 })
 
-/**
- * Sends one HTTP request and gives its answer as it is: no redirect is followed, no status is an error, nothing is
- * retried.
- */
+/** Sends one HTTP request and returns its answer. Follows no redirect, retries nothing, and no status is an error. */
 export class HttpTransport extends Context.Service<
   HttpTransport,
   {
     readonly send: (
       request: Request,
       options?: {
-        /** Milliseconds until the head of the answer; absent: 30 seconds. Ends the request even where the fiber cannot be interrupted. */
+        /** Milliseconds until the head of the answer. Absent: 30 seconds. Ends the request even in an uninterruptible fiber. */
         readonly timeout?: number
       }
     ) => Effect.Effect<Response, NetworkError>

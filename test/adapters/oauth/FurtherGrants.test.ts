@@ -157,7 +157,7 @@ describe("a request by another grant", () => {
       assert.deepInclude(reason, { _tag: "UnusableSecret" })
       assert.strictEqual(
         message,
-        `The authorization server of reports, https://as.test, got no request: the assertion is read from ${file}, which is not there. Put it there, or correct the path in the oauth block.`
+        `The authorization server of reports, https://as.test, got no request: the assertion is read from ${file}, which does not exist. Create the file, or correct the path in the oauth block.`
       )
       assert.deepEqual(sent, [])
       for (const text of ["first.jwt.text", "second.jwt.text"]) {
@@ -283,7 +283,7 @@ describe("a request for an identity assertion", () => {
       const asked = identityAssertion({ subjectToken: { file } })
       assert.strictEqual(
         (yield* Effect.flip(asked)).message,
-        `The identity provider of reports, https://as.test, got no request: the identity provider's token is read from ${file}, which is not there. Put it there, or correct the path in the oauth block.`
+        `The identity provider of reports, https://as.test, got no request: the identity provider's token is read from ${file}, which does not exist. Create the file, or correct the path in the oauth block.`
       )
       writeFileSync(file, "an.id.token\r\n")
       yield* asked

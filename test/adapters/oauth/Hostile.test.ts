@@ -270,7 +270,7 @@ describe("metadata that lies", () => {
           [asMetadata]: json({ ...metadata, issuer: other })
         })
         assert.include(message, other)
-        assert.include(message, "must not be believed")
+        assert.include(message, "only for its own issuer")
       }
     })
   )
