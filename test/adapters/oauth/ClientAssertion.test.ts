@@ -264,7 +264,11 @@ describe("a key that cannot sign", () => {
       "cannot be read (ELOOP). Create the file, or correct the path in the oauth block"
     ],
     ["is empty", (file) => writeFileSync(file, ""), "is empty. Write the secret to it"],
-    ["holds nothing but space", (file) => writeFileSync(file, " \r\n\t\n"), "is empty. Write the secret to it"]
+    [
+      "holds nothing but space",
+      (file) => writeFileSync(file, " \r\n\t\n"),
+      "is empty. Write the secret to it"
+    ]
   ])("is looked for in its file, which %s", ([, make, problem]) =>
     Effect.gen(function* () {
       const file = join(yield* temporaryFolder, "client.pem")
