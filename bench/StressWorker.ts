@@ -144,11 +144,10 @@ const program = Effect.gen(function* () {
           TokenEndpoint.layer,
           PkceGenerator.layer,
           DeviceAuthorization.layer,
-          DpopProofs.layer,
           CallbackListener.layer,
           MemoryClientRegistrations.layer,
           Browser.layerNone
-        )
+        ).pipe(Layer.provideMerge(DpopProofs.layer))
       ),
       Layer.provide(FetchTransport.layer),
       Layer.provide(nobody),

@@ -1,10 +1,8 @@
 import { Redacted } from "effect"
 
-/**
- * The random values of one flow: they are made together, kept in one record and used once.
- */
+/** The random values of one flow. They are created together and used once. */
 export interface FlowSecrets {
-  /** Ties the answer to the request (RFC 6749 §10.12). */
+  /** Binds the response to the request (RFC 6749 §10.12). */
   readonly state: Redacted.Redacted
   /** PKCE code verifier (RFC 7636 §4.1). */
   readonly codeVerifier: Redacted.Redacted
@@ -13,16 +11,16 @@ export interface FlowSecrets {
 }
 
 /**
- * One authorization code flow, from the request to the token request. Recorded before the browser opens, so that
- * what comes back is checked against what was asked, and never against what came back.
+ * One authorization code flow, from the authorization request to the token request. It is recorded before the browser
+ * opens, so that the response is checked against the request, and never against itself.
  */
 export interface AuthorizationFlow {
   readonly server: string
   readonly authorizationEndpoint: URL
   readonly tokenEndpoint: URL
-  /** The issuer to expect in the answer (RFC 9207); absent with endpoints by hand, which name no issuer. */
+  /** The issuer to expect in the response (RFC 9207). Absent: endpoints by hand, without a configured issuer. */
   readonly issuer: string | undefined
-  /** The authorization server announced that it always sends `iss`. */
+  /** The authorization server announces that it always sends `iss`. */
   readonly issuerRequired: boolean
   readonly clientId: string
   readonly redirectUri: URL
@@ -36,7 +34,7 @@ export interface AuthorizationFlow {
   readonly secrets: FlowSecrets
 }
 
-/** Parameters that belong to the protocol: `extra_auth_params` may not replace them. */
+/** Parameters of the protocol, which `extra_auth_params` must not replace. */
 export const protocolParameters: ReadonlySet<string> = new Set([
   "client_id",
   "client_secret",
@@ -54,8 +52,8 @@ export const protocolParameters: ReadonlySet<string> = new Set([
 ])
 
 /**
- * The URL that the browser opens (RFC 6749 §4.1.1, RFC 7636 §4.3, RFC 8707 §2). Parameters that the authorization
- * endpoint's own URL carries are kept. It holds the state in the clear: it is made to be shown to the user.
+ * The URL that the browser opens (RFC 6749 §4.1.1, RFC 7636 §4.3, RFC 8707 §2). It keeps the parameters in the URL of the
+ * authorization endpoint. It contains the state in clear text, because the user has to see it.
  */
 export const authorizationUrl = (flow: AuthorizationFlow): URL => {
   const url = new URL(flow.authorizationEndpoint)

@@ -1,4 +1,5 @@
 import { Schema } from "effect"
+import { endpointMembers } from "./OAuthEndpoints.ts"
 import { hasUserInformation, isSameOrigin } from "./SecureUrl.ts"
 
 /**
@@ -8,22 +9,16 @@ export class AuthorizationServerMetadata extends Schema.Class<AuthorizationServe
   "AuthorizationServerMetadata"
 )({
   issuer: Schema.NonEmptyString,
-  /** Absent where no grant needs one. */
-  authorization_endpoint: Schema.optionalKey(Schema.NonEmptyString),
+  ...endpointMembers,
   token_endpoint: Schema.NonEmptyString,
-  registration_endpoint: Schema.optionalKey(Schema.NonEmptyString),
-  /** Where tokens can be revoked (RFC 7009). */
-  revocation_endpoint: Schema.optionalKey(Schema.NonEmptyString),
   scopes_supported: Schema.optionalKey(Schema.Array(Schema.String)),
   grant_types_supported: Schema.optionalKey(Schema.Array(Schema.String)),
   code_challenge_methods_supported: Schema.optionalKey(Schema.Array(Schema.String)),
   token_endpoint_auth_methods_supported: Schema.optionalKey(Schema.Array(Schema.String)),
   authorization_response_iss_parameter_supported: Schema.optionalKey(Schema.Boolean),
-  /** Takes the URL of a document about a client for its identifier (draft-ietf-oauth-client-id-metadata-document). */
+  /** Accepts the URL of a document about a client as its `client_id` (draft-ietf-oauth-client-id-metadata-document). */
   client_id_metadata_document_supported: Schema.optionalKey(Schema.Boolean),
-  /** Where a device asks for a code to show (RFC 8628 §4). */
-  device_authorization_endpoint: Schema.optionalKey(Schema.NonEmptyString),
-  /** Algorithms of the proofs that tokens are bound with (RFC 9449 §5.1). */
+  /** Algorithms of DPoP proofs (RFC 9449 §5.1). */
   dpop_signing_alg_values_supported: Schema.optionalKey(Schema.Array(Schema.String))
 }) {}
 
@@ -36,18 +31,18 @@ export class ProtectedResourceMetadata extends Schema.Class<ProtectedResourceMet
   resource: Schema.NonEmptyString,
   authorization_servers: Schema.optionalKey(Schema.Array(Schema.NonEmptyString)),
   scopes_supported: Schema.optionalKey(Schema.Array(Schema.String)),
-  /** Takes no tokens but those that are bound to a key (RFC 9728 §2, RFC 9449). */
+  /** Accepts only tokens that are bound to a key (RFC 9728 §2, RFC 9449). */
   dpop_bound_access_tokens_required: Schema.optionalKey(Schema.Boolean)
 }) {}
 
-/** What discovery found: who issues tokens for a resource, and which scopes it asks for. */
+/** The result of discovery: the authorization server of a resource, and what the resource requires of tokens. */
 export interface DiscoveredServer {
   readonly metadata: AuthorizationServerMetadata
-  /** The `resource` parameter to send: as the server's own metadata writes it. */
+  /** The `resource` parameter to send, as the metadata of the server writes it. */
   readonly resource: string
-  /** Scopes of the challenge, else of the resource's metadata, else none. */
+  /** The scopes of the challenge, else of the metadata of the resource, else none. */
   readonly scopes: ReadonlyArray<string>
-  /** The server takes no tokens but those that are bound to a key (RFC 9449). */
+  /** The server accepts only tokens that are bound to a key (RFC 9449). */
   readonly dpopRequired?: boolean
 }
 
@@ -57,7 +52,7 @@ const wellKnown = (base: URL, name: string, path: string): string =>
 const pathOf = (url: URL): string => (url.pathname === "/" ? "" : url.pathname.replace(/\/$/, ""))
 
 /**
- * Where a resource's metadata may be when its challenge does not say: at its path and query, then at the root (RFC 9728
+ * The addresses of a resource's metadata if its challenge names none: with its path and query, then at the root (RFC 9728
  * §3.1).
  */
 export const protectedResourceMetadataUrls = (resource: URL): ReadonlyArray<string> => [
@@ -68,8 +63,8 @@ export const protectedResourceMetadataUrls = (resource: URL): ReadonlyArray<stri
 ]
 
 /**
- * Where an issuer's metadata may be, in the order of the MCP specification: RFC 8414, OpenID Connect with the
- * path inserted, OpenID Connect with the path appended.
+ * The addresses of an issuer's metadata, in the order of the MCP specification: RFC 8414, OpenID Connect with the path
+ * inserted, OpenID Connect with the path appended.
  */
 export const authorizationServerMetadataUrls = (issuer: URL): ReadonlyArray<string> => {
   const path = pathOf(issuer)
@@ -88,8 +83,8 @@ export const authorizationServerMetadataUrls = (issuer: URL): ReadonlyArray<stri
 export const isIssuerUrl = (url: URL): boolean => !/[?#]/.test(url.href) && !hasUserInformation(url)
 
 /**
- * The endpoints of a server that has no metadata at all, by revision 2025-03-26 of MCP ("Fallbacks for Servers without
- * Metadata Discovery"). That revision requires PKCE, and there is nobody to ask for it: S256 is sent.
+ * The endpoints of a server without metadata, by revision 2025-03-26 of MCP ("Fallbacks for Servers without Metadata
+ * Discovery"). That revision requires PKCE, so S256 is assumed.
  */
 export const endpointsWithoutMetadata = (server: URL): AuthorizationServerMetadata =>
   new AuthorizationServerMetadata({
@@ -100,16 +95,15 @@ export const endpointsWithoutMetadata = (server: URL): AuthorizationServerMetada
     code_challenge_methods_supported: ["S256"]
   })
 
-/** Metadata that does not say how it does PKCE, taken to mean S256; metadata that does say is left as it is. */
+/** Takes metadata without PKCE methods to mean S256. Metadata with methods stays as it is. */
 export const assumingPkce = (metadata: AuthorizationServerMetadata): AuthorizationServerMetadata =>
   metadata.code_challenge_methods_supported === undefined
     ? new AuthorizationServerMetadata({ ...metadata, code_challenge_methods_supported: ["S256"] })
     : metadata
 
 /**
- * Whether metadata that names `declared` as its resource may speak for the server at `requested`: the same
- * origin, a path that is the server's own or above it, no query but the server's own, and no fragment (RFC 9728 §1.2
- * and §3.3, MCP "Protected Resource Metadata").
+ * Whether metadata of the resource `declared` counts for the server at `requested`: the same origin, the server's path or
+ * one above it, no query but the server's, and no fragment (RFC 9728 §1.2 and §3.3, MCP "Protected Resource Metadata").
  */
 export const resourceCovers = (declared: URL, requested: URL): boolean => {
   const above = `${pathOf(declared)}/`

@@ -8,9 +8,9 @@ export interface Challenge {
   readonly parameters: Readonly<Record<string, string>>
 }
 
-/** What a Bearer challenge asks for (RFC 6750 §3, RFC 9728 §5.1), or a DPoP challenge (RFC 9449 §7.1). */
+/** What a Bearer challenge (RFC 6750 §3, RFC 9728 §5.1) or a DPoP challenge (RFC 9449 §7.1) requires. */
 export interface BearerChallenge {
-  /** Only tokens that are bound to a key are taken: the server answers DPoP challenges and no Bearer challenge. */
+  /** The server accepts only tokens that are bound to a key: it sends a DPoP challenge and no Bearer challenge. */
   readonly dpop?: true
   readonly error: string | undefined
   readonly scope: string | undefined
@@ -25,9 +25,9 @@ const equals = /[ \t]*=[ \t]*/y
 const quoted = /"((?:[^"\\]|\\[\s\S])*)"/y
 
 /**
- * Reads every challenge of a `WWW-Authenticate` header by the grammar of RFC 9110: several challenges in one
- * header, quoted strings with quoted pairs, token68. Text that breaks the grammar ends the reading; what was read
- * before it stands. The first of a repeated parameter counts.
+ * Parses every challenge of a `WWW-Authenticate` header by the grammar of RFC 9110: several challenges in one header,
+ * quoted strings with quoted pairs, token68. Stops at text that breaks the grammar, and keeps the challenges before it.
+ * The first of a repeated parameter counts.
  */
 export const parseChallenges = (header: string): ReadonlyArray<Challenge> => {
   let at = 0
@@ -62,7 +62,7 @@ export const parseChallenges = (header: string): ReadonlyArray<Challenge> => {
         if (!parameters.has(next[0])) parameters.set(next[0], next[1])
         const end = at
         take(separators)
-        // What follows a comma is a parameter of this challenge or the scheme of the next one.
+        // After a comma comes a parameter of this challenge, or the scheme of the next one.
         next = header.slice(end, at).includes(",") ? parameter() : undefined
         if (next === undefined) at = end
       }
@@ -75,7 +75,7 @@ export const parseChallenges = (header: string): ReadonlyArray<Challenge> => {
   return challenges
 }
 
-/** What is known from a 401 that says nothing in particular. */
+/** The challenge of a 401 without a Bearer or DPoP challenge. */
 export const silentChallenge: BearerChallenge = {
   error: undefined,
   scope: undefined,
@@ -83,8 +83,8 @@ export const silentChallenge: BearerChallenge = {
 }
 
 /**
- * The Bearer challenge of a header, and what its DPoP challenge says besides: for a token that is bound to a key, servers
- * that take both kinds say there what is wrong (RFC 9449 §7.2).
+ * The Bearer challenge of a header, completed by its DPoP challenge. Servers that accept both kinds of token report the
+ * problem of a bound token in the DPoP challenge (RFC 9449 §7.2).
  */
 export const bearerChallenge = (header: string | null | undefined): BearerChallenge | undefined => {
   const challenges = parseChallenges(header ?? "")
@@ -100,15 +100,15 @@ export const bearerChallenge = (header: string | null | undefined): BearerChalle
   }
 }
 
-/** Whether an answer of 401 only asks for the same request with a nonce in its proof (RFC 9449 §9). */
+/** Whether a 401 only requires a nonce in the proof of the same request (RFC 9449 §9). */
 export const wantsNonce = (header: string | null): boolean =>
   parseChallenges(header ?? "").some(
     ({ parameters, scheme }) => scheme === "dpop" && parameters["error"] === "use_dpop_nonce"
   )
 
 /**
- * The scopes that a request needs and its token has not (RFC 6750 §3.1 `insufficient_scope`, MCP "Scope Challenge
- * Handling"); none where the challenge is another one, or does not say which.
+ * The scopes that a request requires and its token does not have (RFC 6750 §3.1 `insufficient_scope`, MCP "Scope Challenge
+ * Handling"). Empty for other challenges, and for those that name no scope.
  */
 export const missingScopes = (challenge: BearerChallenge | undefined): ReadonlyArray<string> =>
   challenge?.error === "insufficient_scope" ? scopesOf(challenge.scope) : []

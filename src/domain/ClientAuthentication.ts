@@ -4,14 +4,16 @@ const isMethod = (method: string): method is ClientAuthenticationMethod =>
   (clientAuthenticationMethods as ReadonlyArray<string>).includes(method)
 
 /**
- * The ways to authenticate at the token endpoint, best first; a later one is tried only after `invalid_client`.
- * What the configuration says or what worked before is the only one; else what the server's metadata lists; else
- * Basic, and post after it (RFC 6749 §2.3.1, RFC 8414 §2). A client that signs does that (RFC 7523 §2.2); one without a
- * key and without a secret has `none`.
+ * The methods to authenticate a client with, in order; a later one is tried only after `invalid_client`.
+ *
+ * - The configured method, or the one that worked before, is the only one.
+ * - A client with a key signs (RFC 7523 §2.2); one with neither key nor secret has `none`.
+ * - A client with a secret uses the method in the metadata of the server, else Basic, then post (RFC 6749 §2.3.1, RFC 8414
+ *   §2).
  */
 export const authenticationMethods = (options: {
   readonly hasSecret: boolean
-  /** It has a private key to sign with. */
+  /** The client has a private key. */
   readonly signs?: boolean
   readonly decided: ClientAuthenticationMethod | undefined
   readonly supported: ReadonlyArray<string> | undefined

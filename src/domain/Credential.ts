@@ -226,7 +226,8 @@ export class Credential extends Schema.Class<Credential>("Credential")({
    */
   revocationEndpointAt(server: RemoteServer): URL | undefined {
     const { source } = server.oauth
-    if (source._tag === "ByHand" && source.revocationEndpoint !== undefined) return source.revocationEndpoint
+    const written = source._tag === "ByHand" ? source.endpoints?.revocation : undefined
+    if (written !== undefined) return written
     return this.revocationEndpoint === undefined ? undefined : new URL(this.revocationEndpoint)
   }
 }

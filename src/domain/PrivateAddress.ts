@@ -1,28 +1,31 @@
 /**
- * Where an address is, seen from this machine: on it, on a network that only some machines reach, or anywhere. A
- * server may point to its own zone and to those after it (MCP "Server-Side Request Forgery").
+ * Where an address is, seen from this machine: on it, in a private network, or in the public one. A server may name
+ * addresses of its own zone and of the zones after it (MCP "Server-Side Request Forgery").
+ *
+ * The ranges are read here and not by `effect/net`: that is not faster (21 against 20 microseconds per address), adds
+ * 4.7 kB to the bundle of the program, and is an unstable module, which the domain must not import.
  */
 export type Zone = "this machine" | "private" | "public"
 
-/** All of {@link Zone}, from the innermost on. */
+/** Every {@link Zone}, the innermost first. */
 export const zones: ReadonlyArray<Zone> = ["this machine", "private", "public"]
 
-/** Whether a zone lies further in than another one: whoever is in the second cannot reach into the first by itself. */
+/** Whether a zone is inside another one: a host in the outer zone cannot reach the inner zone. */
 export const isWithin = (inner: Zone, outer: Zone): boolean => zones.indexOf(inner) < zones.indexOf(outer)
 
-/** What is known of an address. */
+/** The kind of an address. */
 export interface AddressKind {
   readonly zone: Zone
-  /** What such an address is, for a user: `a link-local address`. */
+  /** Describes it to a user: `a link-local address`. */
   readonly what: string
 }
 
 interface Range extends AddressKind {
-  /** As CIDR writes it; read when it is compared, which few runs do. */
+  /** In CIDR notation. Parsed when it is compared, which few runs of the program do. */
   readonly cidr: string
 }
 
-/** The 32 bits of an IPv4 address in its usual form, without leading zeros. */
+/** The 32 bits of an IPv4 address with four decimal parts and no leading zeros. */
 const ipv4 = (text: string): bigint | undefined => {
   const parts = text.split(".")
   if (parts.length !== 4 || !parts.every((part) => /^(0|[1-9]\d{0,2})$/.test(part) && Number(part) < 256)) {
@@ -51,7 +54,7 @@ const ipv6 = (written: string): bigint | undefined => {
   return groups.reduce((sum, group) => (sum << 16n) | BigInt(`0x${group}`), 0n)
 }
 
-/** A way to write addresses: how it is read, and how many bits that gives. */
+/** A family of addresses. */
 interface Family {
   readonly read: (text: string) => bigint | undefined
   readonly width: number
@@ -61,18 +64,18 @@ const family6: Family = { read: ipv6, width: 128 }
 
 const range = (cidr: string, what: string, zone: Zone = "private"): Range => ({ cidr, what, zone })
 
-/** Whether a range, as `10.0.0.0/8`, holds an address. */
-const holds = ({ read, width }: Family, cidr: string, address: bigint): boolean => {
+/** Whether a range, such as `10.0.0.0/8`, contains an address. */
+const contains = ({ read, width }: Family, cidr: string, address: bigint): boolean => {
   const [written = "", length] = cidr.split("/")
   const first = read(written)
-  if (first === undefined) throw new Error(`no address: ${cidr}`)
+  if (first === undefined) throw new Error(`not a range: ${cidr}`)
   const bits = BigInt(width - Number(length))
   return address >> bits === first >> bits
 }
 
 /**
- * IPv4 that is not for everybody, by IANA's registry of special-purpose addresses (RFC 6890). 198.18.0.0/15 is left
- * out: proxies of many people answer with it for every name, and no real service is there.
+ * Special-purpose IPv4 addresses of IANA's registry (RFC 6890). Without 198.18.0.0/15: many proxies resolve every name to
+ * it, and no real service is there.
  */
 const ranges4: ReadonlyArray<Range> = [
   range("0.0.0.0/8", "an unspecified address", "this machine"),
@@ -90,7 +93,7 @@ const ranges4: ReadonlyArray<Range> = [
   range("240.0.0.0/4", "a reserved address")
 ]
 
-/** The same of IPv6. */
+/** Special-purpose IPv6 addresses. */
 const ranges6: ReadonlyArray<Range> = [
   range("::/128", "an unspecified address", "this machine"),
   range("::1/128", "a loopback address", "this machine"),
@@ -100,15 +103,15 @@ const ranges6: ReadonlyArray<Range> = [
   range("fe80::/10", "a link-local address"),
   range("fec0::/10", "a private address"),
   range("ff00::/8", "a multicast address"),
-  // Who runs such a translator decides where it leads (RFC 8215).
+  // The operator of the translator decides where it leads (RFC 8215).
   range("64:ff9b:1::/48", "an address of a local NAT64"),
   range("100::/64", "a reserved address")
 ]
 
 /**
- * IPv6 that stands for an IPv4 address, and where in it that is: compatible and mapped (RFC 4291 §2.5.5), translated
- * (RFC 2765), NAT64 (RFC 6052), 6to4 (RFC 3056). On a network of IPv6 alone every public IPv4 address is one of NAT64,
- * so these are as private as the address inside is.
+ * IPv6 ranges that embed an IPv4 address, and its position: compatible and mapped (RFC 4291 §2.5.5), translated (RFC 2765),
+ * NAT64 (RFC 6052), 6to4 (RFC 3056). They are as private as the address inside: in a network with IPv6 only, every public
+ * IPv4 address is a NAT64 address.
  */
 const embeddings: ReadonlyArray<{ readonly cidr: string; readonly shift: bigint }> = [
   { cidr: "::/96", shift: 0n },
@@ -119,15 +122,12 @@ const embeddings: ReadonlyArray<{ readonly cidr: string; readonly shift: bigint 
 ]
 
 const kindIn = (family: Family, ranges: ReadonlyArray<Range>, address: bigint): AddressKind =>
-  ranges.find(({ cidr }) => holds(family, cidr, address)) ?? {
+  ranges.find(({ cidr }) => contains(family, cidr, address)) ?? {
     zone: "public",
     what: "a public address"
   }
 
-/**
- * What an IP address is, in any spelling that `dns.lookup` or the host of a `URL` has; undefined for what is no
- * address.
- */
+/** The kind of an IP address, as `dns.lookup` or the host of a `URL` writes it. Undefined for any other text. */
 export const kindOfAddress = (text: string): AddressKind | undefined => {
   const low = ipv4(text)
   if (low !== undefined) return kindIn(family4, ranges4, low)
@@ -135,13 +135,13 @@ export const kindOfAddress = (text: string): AddressKind | undefined => {
   if (address === undefined) return undefined
   const own = kindIn(family6, ranges6, address)
   if (own.zone !== "public") return own
-  const embedding = embeddings.find(({ cidr }) => holds(family6, cidr, address))
+  const embedding = embeddings.find(({ cidr }) => contains(family6, cidr, address))
   return embedding === undefined ? own : kindIn(family4, ranges4, (address >> embedding.shift) & 0xffff_ffffn)
 }
 
 /**
- * What the host of a `URL` is by itself: an address, or a name of this machine (RFC 6761 §6.3). Undefined for any other
- * name, which has to be looked up.
+ * The kind of a `URL`'s host that is an address, or a name of this machine (RFC 6761 §6.3). Undefined for any other name,
+ * which has to be resolved.
  */
 export const kindOfHost = (hostname: string): AddressKind | undefined =>
   /(^|\.)localhost\.?$/.test(hostname)

@@ -1,33 +1,33 @@
 import type { ClientAuthenticationMethod } from "./Server.ts"
 
-/** A fact, and where it is written down. */
+/** A fact about a provider, and its source. */
 interface Sourced<A> {
   readonly value: A
   readonly source: string
 }
 
-/** What a provider does otherwise than the specifications have it, or leaves to the user. */
+/** How a provider differs from the specifications, or what it requires of the user. */
 export interface ProviderQuirks {
   readonly name: string
-  /** Hosts of its authorization server; with a dot in front every host below it. */
+  /** Hosts of its authorization server. A leading dot stands for every host below. */
   readonly hosts: ReadonlyArray<string>
-  /** Added to the authorization request, unless the configuration writes the same parameter. */
+  /** Added to the authorization request, unless the configuration sets the same parameter. */
   readonly extraAuthParams?: Sourced<Readonly<Record<string, string>>>
-  /** It refuses requests with `resource` (RFC 8707), which is left out then; `send_resource` sends it. */
+  /** It refuses requests with `resource` (RFC 8707), so none is sent unless `send_resource` is true. */
   readonly refusesResource?: Sourced<true>
-  /** It does PKCE with S256 and does not announce it; `"assume_pkce": false` insists. S256 is sent as ever. */
+  /** It supports PKCE with S256 and does not announce it. `"assume_pkce": false` requires that it does. */
   readonly silentOnPkce?: Sourced<true>
-  /** How it takes a client's secret where nothing says so; `token_endpoint_auth_method` says otherwise. */
+  /** How it accepts the secret of a client, unless `token_endpoint_auth_method` is set. */
   readonly tokenEndpointAuthMethod?: Sourced<ClientAuthenticationMethod>
   /** Revoking one refresh token revokes every token that the user gave the client, newer sign-ins included. */
   readonly revokesAllOfUser?: Sourced<true>
-  /** It registers no clients by itself: where a user does that. */
+  /** Where a user registers a client: it has no dynamic registration. */
   readonly registerAt?: Sourced<string>
-  /** What a user may have to write into the configuration, as sentences. */
+  /** What a user may have to configure, as sentences. */
   readonly hints?: ReadonlyArray<Sourced<string>>
 }
 
-/** Every provider that is known to be special; the others are not. */
+/** Every provider with known quirks. */
 export const providers: ReadonlyArray<ProviderQuirks> = [
   {
     name: "Notion",
@@ -39,7 +39,7 @@ export const providers: ReadonlyArray<ProviderQuirks> = [
     hints: [
       {
         value:
-          "Each refresh gives a new refresh token and ends the old one: give the tokens to no other program, let it ask mcp-cli",
+          "Each refresh returns a new refresh token and revokes the old one: do not copy the tokens to another program, let it ask mcp-cli",
         source: "https://nango.dev/blog/notion-oauth-refresh-token-invalid-grant"
       }
     ]
@@ -79,7 +79,7 @@ export const providers: ReadonlyArray<ProviderQuirks> = [
     hints: [
       {
         value:
-          'Where tokens are refused, set "extra_auth_params": { "audience": "..." } to the identifier of the API, or have the tenant switch on its Resource Parameter Compatibility Profile',
+          'If tokens are refused, set "extra_auth_params": { "audience": "..." } to the identifier of the API, or enable the Resource Parameter Compatibility Profile of the tenant',
         source: "https://auth0.com/ai/docs/mcp/guides/resource-param-compatibility-profile"
       }
     ]
@@ -111,7 +111,7 @@ export const providers: ReadonlyArray<ProviderQuirks> = [
     },
     hints: [
       {
-        value: 'The app must have "redirect_uri" registered letter by letter, with localhost and the port',
+        value: 'The app must have the exact "redirect_uri" registered, with localhost and the port',
         source: "https://github.com/openai/codex/issues/13200"
       }
     ]
@@ -122,7 +122,7 @@ export const providers: ReadonlyArray<ProviderQuirks> = [
     hints: [
       {
         value:
-          'Where an organization allows only addresses that it lists, set "redirect_uri": "http://127.0.0.1:8080/callback"',
+          'If an organization allows only listed addresses, set "redirect_uri": "http://127.0.0.1:8080/callback"',
         source: "https://github.com/anthropics/claude-code/issues/82096"
       }
     ]
@@ -141,9 +141,9 @@ const isOf = (hostname: string, host: string): boolean =>
   host.startsWith(".") ? hostname.endsWith(host) : hostname === host
 
 /**
- * The provider of an authorization server, by the host of its authorization or token endpoint; names that anybody can
- * choose do not count. What is left out or taken on trust for a provider is so only where all of its endpoints are
- * the provider's: anybody can name one of them beside an endpoint of their own.
+ * The provider of an authorization server, by the hosts of its authorization and token endpoints. Names that a server can
+ * choose freely do not count. `refusesResource` and `silentOnPkce` weaken the protocol, so they apply only if all endpoints
+ * belong to the provider: any server can name one of them beside an endpoint of its own.
  */
 export const providerOf = (...endpoints: ReadonlyArray<URL | undefined>): ProviderQuirks | undefined => {
   const hostnames = endpoints.flatMap((endpoint) => endpoint?.hostname ?? [])

@@ -1,14 +1,15 @@
 import type { Redacted } from "effect"
+import type { OptionalEndpoints } from "./OAuthEndpoints.ts"
 import { canonicalResource } from "./SecureUrl.ts"
 
-/** How a client proves who it is at the token endpoint (RFC 6749 §2.3, RFC 7591 §2, RFC 7523 §2.2). */
+/** How a client authenticates at the token endpoint (RFC 6749 §2.3, RFC 7591 §2, RFC 7523 §2.2). */
 export type ClientAuthenticationMethod =
   | "client_secret_basic"
   | "client_secret_post"
   | "private_key_jwt"
   | "none"
 
-/** All of {@link ClientAuthenticationMethod}. */
+/** Every {@link ClientAuthenticationMethod}. */
 export const clientAuthenticationMethods: ReadonlyArray<ClientAuthenticationMethod> = [
   "client_secret_basic",
   "client_secret_post",
@@ -16,7 +17,7 @@ export const clientAuthenticationMethods: ReadonlyArray<ClientAuthenticationMeth
   "none"
 ]
 
-/** A secret of the configuration, or the file that it is read from each time that it is used. */
+/** A secret in the configuration, or the file that it is read from each time. */
 export type SecretSource = Redacted.Redacted | { readonly file: string }
 
 /** The JWS algorithms that a client can sign its assertions with (RFC 7518 §3.1, RFC 8037 §3.1). */
@@ -26,42 +27,41 @@ export const signingAlgorithms = ["ES256", "ES384", "ES512", "RS256", "PS256", "
 export interface SigningKey {
   /** PEM: PKCS #8, PKCS #1 or SEC 1, not encrypted. */
   readonly pem: SecretSource
-  /** Absent: what fits the key; RS256 for an RSA key. */
+  /** Absent: the algorithm of the key; RS256 for an RSA key. */
   readonly algorithm: (typeof signingAlgorithms)[number] | undefined
-  /** The `kid` that the authorization server knows the key by. */
+  /** The `kid` of the key at the authorization server. */
   readonly keyId: string | undefined
 }
 
-/** A client that somebody registered beforehand and wrote into the configuration. */
+/** A client in the configuration, registered beforehand. */
 export interface ConfiguredClient {
   readonly clientId: string
   /** Absent for a public client, and for one that signs. */
   readonly clientSecret: Redacted.Redacted | undefined
-  /** Absent for every client that does not sign. */
+  /** Absent for a client that does not sign. */
   readonly signingKey?: SigningKey | undefined
 }
 
-/** Who vouches for a user in a company: asked for the assertion that a server's authorization server takes. */
+/** The identity provider of a company. It issues the assertions that the authorization server of a server accepts. */
 export interface IdentityProvider {
   readonly tokenEndpoint: URL
-  /** The client that the user signed in to the identity provider with. */
+  /** The client of the user's sign-in at the identity provider. */
   readonly client: ConfiguredClient
-  /** What the identity provider gave for that sign-in. */
+  /** The token of that sign-in. */
   readonly subjectToken: SecretSource
   readonly subjectTokenType: "id_token" | "saml2"
 }
 
 /**
- * How tokens are come by where nobody approves in a browser for them: by the client's own right (RFC 6749 §4.4), by
- * the assertion of a workload (RFC 7523 §2.1), or by one of the company's identity provider (MCP "Enterprise-Managed
- * Authorization").
+ * A grant without a user: client credentials (RFC 6749 §4.4), the assertion of a workload (RFC 7523 §2.1), or an assertion
+ * of the company's identity provider (MCP "Enterprise-Managed Authorization").
  */
 export type NonInteractiveGrant =
   | { readonly _tag: "ClientCredentials" }
   | { readonly _tag: "JwtBearer"; readonly assertion: SecretSource }
   | { readonly _tag: "EnterpriseManaged"; readonly identityProvider: IdentityProvider }
 
-/** How tokens are come by: with a user at a browser (RFC 6749 §4.1, RFC 8628), or without. */
+/** How tokens are obtained: a user approves in a browser (RFC 6749 §4.1, RFC 8628), or no user is needed. */
 export type Grant =
   | { readonly _tag: "AuthorizationCode" }
   | { readonly _tag: "DeviceCode" }
@@ -71,69 +71,67 @@ export type Grant =
 export const isNonInteractiveGrant = (grant: Grant): grant is NonInteractiveGrant =>
   grant._tag !== "AuthorizationCode" && grant._tag !== "DeviceCode"
 
-/** True if the configured grant can need the user. False: the server is configured with a machine grant. */
+/** True if the configured grant can need a user. */
 export const needsUser = ({ oauth: { grant } }: RemoteServer): boolean =>
   grant === undefined || !isNonInteractiveGrant(grant)
 
 /**
- * Where a server's authorization server comes from: both endpoints by hand, with a client that it knows; or
- * discovery from the server's URL (RFC 9728, RFC 8414), with or without such a client.
+ * Where the authorization server of a server comes from: endpoints by hand, with a client that is registered there; or
+ * discovery from the server's URL (RFC 9728, RFC 8414), with or without a registered client.
  */
 export type AuthorizationSource =
   | {
       readonly _tag: "ByHand"
-      /** Absent only where the grant needs none. */
+      /** Absent only for grants without one. */
       readonly authorizationEndpoint?: URL
-      /** Where a device asks for a code to show (RFC 8628 §3.1). */
-      readonly deviceAuthorizationEndpoint?: URL
       readonly tokenEndpoint: URL
-      /** Where tokens can be revoked (RFC 7009). */
-      readonly revocationEndpoint?: URL
+      /** Absent: none of them. */
+      readonly endpoints?: OptionalEndpoints
       readonly client: ConfiguredClient
     }
   | { readonly _tag: "Discovered"; readonly client: ConfiguredClient | undefined }
 
-/** Endpoints and a client by hand. */
+/** Endpoints and a client from the configuration. */
 export type EndpointsByHand = Extract<AuthorizationSource, { readonly _tag: "ByHand" }>
 
 /** The `oauth` block of a server, decoded. A server without a block has {@link defaultOAuth}. */
 export interface OAuthSettings {
   readonly source: AuthorizationSource
-  /** Absent: the authorization code grant, or else what the authorization server offers. */
+  /** Absent: the authorization code grant, else a grant that the authorization server offers. */
   readonly grant: Grant | undefined
-  /** Tokens bound to a key of ours (RFC 9449); absent: where the server requires it. */
+  /** Binds tokens to a key (RFC 9449). Absent: if the server requires it. */
   readonly dpop: boolean | undefined
-  /** Scopes to ask for; empty means "what the server asks for". */
+  /** The scopes to request. Empty: those that the server requires. */
   readonly scopes: ReadonlyArray<string>
-  /** Where the browser comes back to: a loopback URL with a port. */
+  /** Where the authorization server redirects the browser: a loopback URL with a port. */
   readonly redirectUri: URL
   /** PKCE with S256 (RFC 7636). */
   readonly usePkce: boolean
-  /** Metadata that says nothing of PKCE is taken to mean S256; absent: for providers that are known for that. */
+  /** Takes metadata without PKCE methods to mean S256. Absent: only for providers that are known for it. */
   readonly assumePkce: boolean | undefined
-  /** Sends the `resource` parameter (RFC 8707) or does not; absent: sends it, but to providers that refuse it. */
+  /** Sends the `resource` parameter (RFC 8707). Absent: except to providers that refuse it. */
   readonly sendResource: boolean | undefined
-  /** What is known of single providers counts. */
+  /** Applies the known quirks of providers. */
   readonly providerQuirks: boolean
-  /** The one authorization server to use of those that the server names, written exactly as there; absent: the first. */
+  /** The authorization server to use of those that the server names, written exactly as there. Absent: the first. */
   readonly issuer: string | undefined
   /**
-   * Address of the document about this client, letter by letter: its `client_id` where an authorization server takes
-   * such addresses (draft-ietf-oauth-client-id-metadata-document).
+   * Address of the document about this client, exactly as published. It is the `client_id` at authorization servers that
+   * accept such addresses (draft-ietf-oauth-client-id-metadata-document).
    */
   readonly clientMetadataUrl: string | undefined
-  /** Lets a public server point to addresses of private networks and of this machine. */
+  /** Lets a public server name addresses in private networks and on this machine. */
   readonly allowPrivateAddresses: boolean
-  /** Parameters added to the authorization request; none of them is one of the protocol's own. */
+  /** Parameters that are added to the authorization request; none of them belongs to the protocol. */
   readonly extraAuthParams: Readonly<Record<string, string>>
-  /** Absent: by metadata, else Basic, else post once after `invalid_client`. */
+  /** Absent: as the metadata says, else Basic, then post after `invalid_client`. */
   readonly tokenEndpointAuthMethod: ClientAuthenticationMethod | undefined
 }
 
-/** Where the browser comes back to when the configuration does not say. */
+/** The redirect URI if the configuration has none. */
 export const defaultRedirectUri = "http://localhost:8080/callback"
 
-/** The settings of a server that is configured by its URL alone. */
+/** The settings of a server that is configured with its URL only. */
 export const defaultOAuth: OAuthSettings = {
   source: { _tag: "Discovered", client: undefined },
   grant: undefined,
@@ -156,28 +154,28 @@ export interface RemoteServer {
   readonly _tag: "Http"
   readonly name: string
   readonly url: URL
-  /** Headers that every request carries; values may be secrets. */
+  /** Headers of every request; values may be secrets. */
   readonly headers: Readonly<Record<string, Redacted.Redacted>>
-  /** The older HTTP+SSE transport only, where the entry says `"type": "sse"`. */
+  /** `sse`: only the older HTTP+SSE transport, for entries with `"type": "sse"`. */
   readonly transport: "auto" | "sse"
   readonly oauth: OAuthSettings
 }
 
-/** An MCP server that is a program on this machine, spoken to over its standard input and output. */
+/** An MCP server that is a program on this machine; it talks over its standard input and output. */
 export interface StdioServer {
   readonly _tag: "Stdio"
   readonly name: string
   readonly command: string
   readonly args: ReadonlyArray<string>
   readonly env: Readonly<Record<string, Redacted.Redacted>>
-  /** Folder to start it in; absent: ours. */
+  /** The folder to start it in. Absent: that of this process. */
   readonly cwd: string | undefined
 }
 
 /** A server of the configuration, ready to use. */
 export type Server = RemoteServer | StdioServer
 
-/** The identifier of a server as a protected resource (RFC 8707, RFC 9728). */
+/** The resource identifier of a server (RFC 8707, RFC 9728). */
 export const resourceOf = (server: RemoteServer): string => canonicalResource(server.url)
 
 /** True if the configured headers have an `Authorization` of their own: it is sent as it is, and no token is obtained. */
@@ -185,6 +183,6 @@ export const hasOwnAuthorization = (server: {
   readonly headers: Readonly<Record<string, unknown>>
 }): boolean => Object.keys(server.headers).some((name) => name.toLowerCase() === "authorization")
 
-/** The client written into the configuration of a server, if there is one. */
+/** The client in the configuration of a server, if there is one. */
 export const configuredClientOf = (server: RemoteServer): ConfiguredClient | undefined =>
   server.oauth.source.client

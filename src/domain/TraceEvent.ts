@@ -1,3 +1,5 @@
+import type { EndpointTrace } from "./OAuthEndpoints.ts"
+
 /**
  * A piece of a text: shown, or struck out. A struck-out value is no longer there. Its mark is a number in order of
  * appearance, not derived from the value, and the same wherever the value appears again.
@@ -32,12 +34,8 @@ export type MessageKind =
   | "MCP request"
   | "resource metadata"
   | "authorization server metadata"
-  | "client registration"
-  | "authorization request"
+  | EndpointTrace
   | "authorization response"
-  | "device authorization request"
-  | "token request"
-  | "revocation request"
   | "other request"
 
 /** The body of a message. */

@@ -9,6 +9,7 @@ import * as CallbackListener from "../adapters/loopback/CallbackListener.ts"
 import * as McpConnector from "../adapters/mcp/McpConnector.ts"
 import * as ClientRegistrar from "../adapters/oauth/ClientRegistrar.ts"
 import * as Discovery from "../adapters/oauth/Discovery.ts"
+import * as DpopProofs from "../adapters/oauth/DpopProofs.ts"
 import * as TokenEndpoint from "../adapters/oauth/TokenEndpoint.ts"
 import * as TerminalLineEditor from "../adapters/terminal/TerminalLineEditor.ts"
 import * as TerminalUserInteraction from "../adapters/terminal/TerminalUserInteraction.ts"
@@ -115,7 +116,9 @@ export const live = (version: string) =>
     stored: Layer.mergeAll(CredentialStatus.layer, SignOut.layer, StorageCheck.layer, StorageMove.layer).pipe(
       Layer.provide(Credentials.layer),
       Layer.provide(
-        Layer.merge(TokenEndpoint.layer, ClientRegistrar.layer).pipe(Layer.provide(FetchTransport.layer))
+        Layer.merge(TokenEndpoint.layer, ClientRegistrar.layer).pipe(
+          Layer.provide([DpopProofs.layer, FetchTransport.layer])
+        )
       ),
       Layer.provideMerge(storage("terminal"))
     ),

@@ -16,10 +16,9 @@ export const layerOverTransport = Layer.mergeAll(
   TokenEndpoint.layer,
   PkceGenerator.layer,
   DeviceAuthorization.layer,
-  DpopProofs.layer,
   CallbackListener.layer,
   MemoryClientRegistrations.layer
-)
+).pipe(Layer.provideMerge(DpopProofs.layer))
 
 /** What a sign-in needs of the network, over the platform's `fetch`. Add a store with its lock, the user and the browser. */
 export const layer = layerOverTransport.pipe(Layer.provideMerge(FetchTransport.layer))

@@ -15,15 +15,43 @@ export {
   UnusableSecret
 } from "../domain/TokenFailure.ts"
 
-/** What a token request was for, if its failure needs other words than that of a sign-in. */
-const purposes = ["revocation", "assertion", "identity assertion", "device authorization"] as const
+/** Purposes of requests whose failures read differently from those of a sign-in or a refresh. */
+export const requestPurposes = [
+  "revocation",
+  "assertion",
+  "identity assertion",
+  "device authorization",
+  "pushed authorization"
+] as const
 
-type Purpose = (typeof purposes)[number] | undefined
+/** One of {@link requestPurposes}. */
+export type RequestPurpose = (typeof requestPurposes)[number]
 
-const endpointOf = (purpose: Purpose): string => {
-  if (purpose === "revocation") return "a revocation endpoint"
-  return purpose === "device authorization" ? "a device authorization endpoint" : "a token endpoint"
+type Purpose = RequestPurpose | undefined
+
+/** What an endpoint other than the token endpoint is called, is asked to do, and is configured by. */
+const endpoints: Partial<
+  Record<RequestPurpose, { readonly name: string; readonly task: string; readonly field: string }>
+> = {
+  revocation: { name: "a revocation endpoint", task: "revoke the token", field: "revocation_url" },
+  "device authorization": {
+    name: "a device authorization endpoint",
+    task: "issue a device code",
+    field: "device_authorization_url"
+  },
+  "pushed authorization": {
+    name: "a pushed authorization request endpoint",
+    task: "accept the authorization request",
+    field: "pushed_authorization_request_url"
+  }
 }
+
+const endpointOf = (purpose: Purpose) =>
+  (purpose && endpoints[purpose]) ?? {
+    name: "a token endpoint",
+    task: "issue a token",
+    field: "token_url"
+  }
 
 const predicateOf = (reason: TokenFailure, purpose: Purpose): string => {
   switch (reason._tag) {
@@ -32,27 +60,24 @@ const predicateOf = (reason: TokenFailure, purpose: Purpose): string => {
     case "InvalidGrant":
       if (purpose === "revocation") return "does not know the token (invalid_grant)"
       if (purpose === "assertion") return "does not accept the assertion (invalid_grant)"
+      if (purpose === "pushed authorization") return "refused the authorization request (invalid_grant)"
       if (purpose === "identity assertion")
         return "no longer accepts the token of the sign-in there (invalid_grant)"
       return "no longer accepts this sign-in (invalid_grant)"
     case "InvalidClient":
       return "does not accept this client (invalid_client)"
     case "Refused": {
-      const requested =
-        purpose === "revocation"
-          ? "revoke the token"
-          : `issue a ${purpose === "device authorization" ? "device code" : "token"}`
       const answer =
         reason.description === undefined ? reason.error : `${reason.error}: ${reason.description}`
-      return `refused to ${requested} (${answer})`
+      return `refused to ${endpointOf(purpose).task} (${answer})`
     }
     case "Malformed":
-      return `did not answer like ${endpointOf(purpose)} (${reason.detail})`
+      return `did not answer like ${endpointOf(purpose).name} (${reason.detail})`
     case "UnusableSecret":
       return `got no request: ${reason.detail}`
     case "NotSenderConstrained":
       return purpose === "revocation"
-        ? `did not answer like ${endpointOf(purpose)}`
+        ? `did not answer like ${endpointOf(purpose).name}`
         : "issued tokens that are not bound to a key (DPoP), which were discarded"
   }
 }
@@ -83,14 +108,7 @@ const remediesOf = (server: string, reason: TokenFailure, purpose: Purpose): Rea
     case "Refused":
       return [Remedy.advice(`Check the oauth block of ${server}.`)]
     case "Malformed":
-      return [
-        Remedy.check(
-          oauth,
-          [purpose === "device authorization" ? "device_authorization_url" : "token_url"],
-          "the configuration sets it"
-        ),
-        report
-      ]
+      return [Remedy.check(oauth, [endpointOf(purpose).field], "the configuration sets it"), report]
     case "UnusableSecret":
       return []
     case "NotSenderConstrained":
@@ -104,7 +122,7 @@ export class TokenRequestError extends Schema.TaggedError<TokenRequestError>()("
   /** Origin of the endpoint. */
   origin: Schema.String,
   /** What was requested; absent: tokens. */
-  purpose: Schema.optionalKey(Schema.Literals(purposes)),
+  purpose: Schema.optionalKey(Schema.Literals(requestPurposes)),
   reason: TokenFailure
 }) {
   override get message(): string {
@@ -122,14 +140,14 @@ export interface RequestClient {
   readonly clientId: string
   readonly clientSecret: Redacted.Redacted | undefined
   /**
-   * The key of `private_key_jwt`, and the audience of its assertions (RFC 7523 §3): the issuer, or else the token
-   * endpoint. Absent for every other method.
+   * The key of a client that signs, and the audience of its assertions (RFC 7523 §3): the issuer, or the token endpoint if
+   * no issuer is known. Absent for every method but `private_key_jwt`.
    */
   readonly signing?: { readonly key: SigningKey; readonly audience: string } | undefined
   readonly authenticationMethod: ClientAuthenticationMethod
 }
 
-/** A grant other than a code or a refresh token. */
+/** A grant that is neither a code nor a refresh token. */
 export type FurtherGrant =
   /** RFC 6749 §4.4. */
   | { readonly _tag: "ClientCredentials" }
@@ -138,15 +156,24 @@ export type FurtherGrant =
   /** RFC 8628 §3.4. */
   | { readonly _tag: "DeviceCode"; readonly deviceCode: Redacted.Redacted }
 
-/** The part that all token requests share. */
+/** What every token request has. */
 export interface TokenRequest {
   readonly server: string
   readonly tokenEndpoint: URL
   readonly client: RequestClient
   /** The `resource` parameter (RFC 8707), if the flow sends one. */
   readonly resource: string | undefined
-  /** The key to which the tokens are bound (RFC 9449 §5); absent: plain bearer tokens. */
+  /** The key that the tokens are bound to (RFC 9449 §5). Absent: bearer tokens. */
   readonly dpopKey?: Redacted.Redacted | undefined
+}
+
+/** A request for an Identity Assertion JWT at an identity provider. */
+export interface IdentityAssertionRequest extends TokenRequest {
+  /** Issuer of the authorization server that the assertion is for. */
+  readonly audience: string
+  readonly scopes: ReadonlyArray<string>
+  readonly subjectToken: SecretSource
+  readonly subjectTokenType: "id_token" | "saml2"
 }
 
 /** A token to revoke (RFC 7009 §2.1). */
@@ -159,9 +186,27 @@ export interface RevocationRequest {
   readonly hint: "refresh_token" | "access_token"
 }
 
+/** An authorization request to push (RFC 9126 §2.1). */
+export interface PushRequest {
+  readonly server: string
+  readonly pushedAuthorizationEndpoint: URL
+  readonly client: RequestClient
+  /** The parameters of the authorization request. */
+  readonly parameters: URLSearchParams
+}
+
+/** A pushed authorization request (RFC 9126 §2.2). */
+export interface PushedAuthorization {
+  /** What the browser takes to the authorization endpoint instead of the parameters: at most 2048 visible characters. */
+  readonly requestUri: string
+  /** How long the browser can use it, in seconds. */
+  readonly expiresIn: number
+}
+
 /**
- * The token endpoint (RFC 6749 §3.2) and the revocation endpoint (RFC 7009). A request is sent once, with a timeout of 15
- * seconds: only the caller knows whether a code or a rotating refresh token may be sent again.
+ * The token endpoint (RFC 6749 §3.2), and the endpoints for revocation (RFC 7009) and pushed authorization requests
+ * (RFC 9126) beside it. Sends each request once, with a
+ * timeout of 15 seconds. The caller knows whether a code or a rotating refresh token may be sent again.
  */
 export class TokenEndpoint extends Context.Service<
   TokenEndpoint,
@@ -178,27 +223,23 @@ export class TokenEndpoint extends Context.Service<
     readonly refresh: (
       request: TokenRequest & { readonly refreshToken: Redacted.Redacted }
     ) => Effect.Effect<TokenSet, TokenRequestError>
-    /** Requests tokens with another grant. May be sent again, unless the device code has been exchanged. */
+    /** Requests tokens with another grant. May be sent again, unless a device code has been exchanged. */
     readonly grant: (
       request: TokenRequest & { readonly grant: FurtherGrant; readonly scopes: ReadonlyArray<string> }
     ) => Effect.Effect<TokenSet, TokenRequestError>
     /**
      * Requests an Identity Assertion JWT from an identity provider (RFC 8693,
-     * draft-ietf-oauth-identity-assertion-authz-grant §4), which another authorization server accepts as an assertion. May
+     * draft-ietf-oauth-identity-assertion-authz-grant §4). Another authorization server accepts it as an assertion. May
      * be sent again.
      */
     readonly identityAssertion: (
-      request: TokenRequest & {
-        /** Issuer of the authorization server that accepts the assertion. */
-        readonly audience: string
-        readonly scopes: ReadonlyArray<string>
-        readonly subjectToken: SecretSource
-        readonly subjectTokenType: "id_token" | "saml2"
-      }
+      request: IdentityAssertionRequest
     ) => Effect.Effect<Redacted.Redacted, TokenRequestError>
-    /**
-     * Revokes a token (RFC 7009 §2). A token that the server does not know counts as revoked. May be sent again.
-     */
+    /** Revokes a token (RFC 7009 §2). Succeeds for a token that the server does not know. May be sent again. */
     readonly revoke: (request: RevocationRequest) => Effect.Effect<void, TokenRequestError>
+    /** Pushes an authorization request (RFC 9126 §2). May be sent again. */
+    readonly pushAuthorization: (
+      request: PushRequest
+    ) => Effect.Effect<PushedAuthorization, TokenRequestError>
   }
 >()("mcp-cli-oauth/ports/TokenEndpoint") {}

@@ -1,5 +1,6 @@
 import { Effect, Exit, Predicate, Redacted } from "effect"
 import { serverFromJson } from "../../src/adapters/config/ServerJson.ts"
+import { oauthEndpoints, optionalEndpoints } from "../../src/domain/OAuthEndpoints.ts"
 import { Configuration } from "../../src/ports/Configuration.ts"
 import { withFile } from "../adapters/config/InMemoryFile.ts"
 import { anyDocument, anyText, anyUrl, type Json } from "./Mutation.ts"
@@ -97,8 +98,7 @@ const some = (random: Random, names: ReadonlyArray<string>, leftOut: number): Re
   )
 
 const oauthFields = [
-  "revocation_url",
-  "device_authorization_url",
+  ...optionalEndpoints.map((name) => oauthEndpoints[name].configurationKey),
   "grant_type",
   "assertion",
   "assertion_file",

@@ -7,6 +7,7 @@ import {
   protectedResourceMetadataUrls
 } from "../../src/domain/AuthorizationServer.ts"
 import { bearerChallenge } from "../../src/domain/Challenge.ts"
+import { endpointRows, oauthEndpoints, optionalEndpoints } from "../../src/domain/OAuthEndpoints.ts"
 import { defaultOAuth, type RemoteServer } from "../../src/domain/Server.ts"
 import { Discovery } from "../../src/ports/Discovery.ts"
 import { anyDocument, anyText, anyUrl, mutated } from "./Mutation.ts"
@@ -55,8 +56,9 @@ const documentOfIssuer = (issuer: string) => ({
   authorization_endpoint: "https://as.test/authorize",
   token_endpoint: "https://as.test/token",
   registration_endpoint: "https://as.test/register",
-  revocation_endpoint: "https://as.test/revoke",
-  device_authorization_endpoint: "https://as.test/device",
+  ...Object.fromEntries(
+    optionalEndpoints.map((name) => [oauthEndpoints[name].metadataKey, `https://as.test/${name}`])
+  ),
   scopes_supported: ["read", "offline_access"],
   grant_types_supported: ["authorization_code", "refresh_token"],
   code_challenge_methods_supported: ["S256"],
@@ -120,13 +122,7 @@ const anyWorld = (random: Random): World => {
 }
 
 const endpointsOf = ({ metadata }: DiscoveredServer): ReadonlyArray<string> =>
-  [
-    metadata.authorization_endpoint,
-    metadata.token_endpoint,
-    metadata.registration_endpoint,
-    metadata.revocation_endpoint,
-    metadata.device_authorization_endpoint
-  ].filter((endpoint) => endpoint !== undefined)
+  endpointRows.flatMap(({ metadataKey }) => metadata[metadataKey] ?? [])
 
 /** Whether a resource may speak for a server, in the words of RFC 9728 §3.3 and without the code that is tested. */
 const covers = (resource: string, server: string): boolean => {

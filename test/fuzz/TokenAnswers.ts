@@ -1,5 +1,6 @@
 import { generateKeyPairSync } from "node:crypto"
 import { Effect, Layer, Redacted } from "effect"
+import * as DpopProofs from "../../src/adapters/oauth/DpopProofs.ts"
 import * as TokenEndpointLive from "../../src/adapters/oauth/TokenEndpoint.ts"
 import type { ClientAuthenticationMethod } from "../../src/domain/Server.ts"
 import { TokenSet } from "../../src/domain/TokenSet.ts"
@@ -222,7 +223,11 @@ export const tokenAnswers: Target<Exchange> = {
         dpopKey: isBound ? Redacted.make(dpopKey) : undefined
       }),
       { errors: ["TokenRequestError"], secrets: [...secrets, ...keySecrets] }
-    ).pipe(Effect.provide(TokenEndpointLive.layer.pipe(Layer.provideMerge(network.layer))))
+    ).pipe(
+      Effect.provide(
+        TokenEndpointLive.layer.pipe(Layer.provide(DpopProofs.layer), Layer.provideMerge(network.layer))
+      )
+    )
 
     yield* mustAll([
       [network.sent.length <= (isBound ? 2 : 1), `${network.sent.length} requests`],

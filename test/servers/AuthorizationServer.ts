@@ -18,6 +18,8 @@ export interface AuthorizationServerOptions {
   readonly autoApprove?: boolean
   /** Takes the secrets of clients in the body only; oidc-provider itself takes them either way. */
   readonly refusesBasic?: boolean
+  /** Takes no authorization request but pushed ones (RFC 9126); absent: it takes both. */
+  readonly requiresPush?: boolean
   /** Gives device codes (RFC 8628), to be asked about each second; absent: it does not. */
   readonly deviceFlow?: boolean
   /** Wants its nonce in every proof (RFC 9449 §8); absent: it knows no nonces. */
@@ -47,7 +49,7 @@ export interface TokenRequestSeen {
 /** A running authorization server. */
 export interface AuthorizationServer {
   readonly issuer: string
-  /** Requests by endpoint: `register`, `authorize`, `token:authorization_code`, `token:refresh_token`, `revoke`, `device`, `metadata`. */
+  /** Requests by endpoint: `register`, `authorize`, `token:authorization_code`, `token:refresh_token`, `revoke`, `device`, `push`, `metadata`. */
   readonly counts: Map<string, number>
   readonly authorizations: ReadonlyArray<URLSearchParams>
   readonly tokenRequests: ReadonlyArray<TokenRequestSeen>
@@ -164,6 +166,7 @@ export const startAuthorizationServer = async (
       registration: "/register",
       revocation: "/revoke",
       device_authorization: "/device_authorization",
+      pushed_authorization_request: "/par",
       code_verification: "/device"
     },
     features: {
@@ -198,6 +201,10 @@ export const startAuthorizationServer = async (
         successSource: (ctx: { body: string }) => {
           ctx.body = page("Signed in", "<h1>Signed in on the device</h1>")
         }
+      },
+      pushedAuthorizationRequests: {
+        enabled: true,
+        requirePushedAuthorizationRequests: options.requiresPush === true
       },
       registration: { enabled: options.registration !== false },
       revocation: {
@@ -335,6 +342,7 @@ export const startAuthorizationServer = async (
       authorizations.push(url.searchParams)
     }
     if (url.pathname === "/register") count("register")
+    if (url.pathname === "/par") count("push")
     if (url.pathname === "/device_authorization") count("device")
     if (url.pathname.startsWith("/interaction/")) {
       return void interact(request, response).catch(() => response.writeHead(400).end("no such interaction"))

@@ -3,6 +3,13 @@ import { protocolParameters } from "../../domain/AuthorizationRequest.ts"
 import { isIssuerUrl } from "../../domain/AuthorizationServer.ts"
 import { clientMetadataUrlProblem } from "../../domain/ClientMetadata.ts"
 import {
+  endpointRows,
+  oauthEndpoints,
+  type OptionalEndpoint,
+  optionalEndpoints,
+  optionalEndpointsFrom
+} from "../../domain/OAuthEndpoints.ts"
+import {
   type AuthorizationSource,
   type ClientAuthenticationMethod,
   clientAuthenticationMethods,
@@ -17,17 +24,8 @@ import { clientFields, readClient } from "./ClientFields.ts"
 import type { Block, Check } from "./Cursor.ts"
 import { grantFields, namesMachineGrant, readGrant } from "./GrantFields.ts"
 
-/** The endpoints that a block may contain: their keys in the file, and their names in {@link EndpointsByHand}. */
-const endpointFields = [
-  { key: "authorization_url", name: "authorizationEndpoint" },
-  { key: "token_url", name: "tokenEndpoint" },
-  { key: "revocation_url", name: "revocationEndpoint" },
-  { key: "device_authorization_url", name: "deviceAuthorizationEndpoint" }
-] as const
-type Endpoints = Partial<Record<(typeof endpointFields)[number]["name"], URL>>
-
 const knownFields = [
-  ...endpointFields.map(({ key }) => key),
+  ...endpointRows.flatMap(({ configurationKey }) => configurationKey ?? []),
   ...grantFields,
   ...clientFields,
   "dpop",
@@ -54,25 +52,35 @@ const issuerProblem: Check = (text) => {
 /** True if the block configures the endpoints instead of discovering them. */
 const isByHand = (block: Block): boolean => block.has("authorization_url") || block.has("token_url")
 
-const readEndpoints = Effect.fnUntraced(function* (block: Block): Effect.fn.Return<Endpoints> {
-  const endpoints: Endpoints = {}
-  for (const { key, name } of endpointFields) {
-    const endpoint = yield* block.url(key, addressProblem)
-    if (endpoint !== undefined) endpoints[name] = endpoint
+const readEndpoints = Effect.fnUntraced(function* (block: Block) {
+  const authorizationEndpoint = yield* block.url("authorization_url", addressProblem)
+  const tokenEndpoint = yield* block.url("token_url", addressProblem)
+  const optional = new Map<OptionalEndpoint, URL | undefined>()
+  for (const name of optionalEndpoints) {
+    optional.set(name, yield* block.url(oauthEndpoints[name].configurationKey, addressProblem))
   }
-  return endpoints
+  return {
+    ...(authorizationEndpoint === undefined ? {} : { authorizationEndpoint }),
+    tokenEndpoint,
+    endpoints: optionalEndpointsFrom((name) => optional.get(name))
+  }
 })
 
 /** Reports endpoints without the fields that they need. */
 const checkEndpoints = (block: Block, grant: Grant | undefined): void => {
   if (!isByHand(block)) {
-    for (const { key } of endpointFields) {
-      if (block.has(key)) block.require("token_url", `${key} is given, and needs it`)
+    for (const { configurationKey } of endpointRows) {
+      if (configurationKey !== undefined && block.has(configurationKey)) {
+        block.require("token_url", `${configurationKey} is given, and needs it`)
+      }
     }
     return
   }
   if (grant?._tag === "DeviceCode") {
-    block.require("device_authorization_url", "token_url is given, and the device_code grant needs it")
+    block.require(
+      oauthEndpoints.deviceAuthorization.configurationKey,
+      "token_url is given, and the device_code grant needs it"
+    )
   } else if (grant === undefined ? !block.has("grant_type") : !isNonInteractiveGrant(grant)) {
     block.require("authorization_url", "token_url is given, and needs it")
   }
@@ -163,9 +171,9 @@ export const readOAuth = Effect.fnUntraced(function* (block: Block): Effect.fn.R
   checkClient(block, { hasSecret, signs, method })
   warnRisks(block)
 
-  const { tokenEndpoint } = endpoints
+  const { tokenEndpoint, ...otherEndpoints } = endpoints
   const byHand: EndpointsByHand | undefined = client &&
-    tokenEndpoint && { _tag: "ByHand", ...endpoints, tokenEndpoint, client }
+    tokenEndpoint && { _tag: "ByHand", ...otherEndpoints, tokenEndpoint, client }
   const discovered: AuthorizationSource = { _tag: "Discovered", client }
   return {
     source: byHand ?? discovered,

@@ -5,7 +5,7 @@ import type { SigningKey } from "../../domain/Server.ts"
 import { UnusableSecret } from "../../ports/TokenEndpoint.ts"
 import { secretText } from "./SecretText.ts"
 
-/** What each kind of key can sign with (RFC 7518 §3.1, RFC 8037 §3.1), what is usual first. */
+/** The algorithms that a key can sign with (RFC 7518 §3.1, RFC 8037 §3.1), the usual one first. */
 const algorithmsOf = (key: KeyObject): ReadonlyArray<NonNullable<SigningKey["algorithm"]>> => {
   switch (key.asymmetricKeyType) {
     case "rsa":
@@ -35,7 +35,7 @@ const importParameters = (algorithm: NonNullable<SigningKey["algorithm"]>) =>
     EdDSA: { name: "Ed25519" }
   })[algorithm]
 
-/** Signs who the client is, for the issuer that it authenticates to (RFC 7523 §2.2, §3). */
+/** Authenticates a client with a signed assertion, for the issuer that it authenticates at (RFC 7523 §2.2, §3). */
 export const clientAssertion = Effect.fn("TokenEndpoint.clientAssertion")(function* ({
   algorithm,
   keyId,
@@ -46,22 +46,22 @@ export const clientAssertion = Effect.fn("TokenEndpoint.clientAssertion")(functi
     try: () => createPrivateKey(Redacted.value(text)),
     catch: () =>
       new UnusableSecret({
-        detail: `"private_key" is none that can be read: it must be PEM text that begins with -----BEGIN and is not encrypted`
+        detail: `"private_key" cannot be read: it must be PEM text that begins with -----BEGIN and is not encrypted`
       })
   })
   const bits = key.asymmetricKeyDetails?.modulusLength
   if (bits !== undefined && bits < 2048) {
     return yield* new UnusableSecret({
-      detail: `"private_key" has ${bits} bits, and an RSA key needs 2048 at least`
+      detail: `"private_key" has ${bits} bits, and an RSA key needs at least 2048`
     })
   }
-  const able = algorithmsOf(key)
-  const chosen = algorithm ?? able[0]
-  if (chosen === undefined || !able.includes(chosen)) {
+  const supported = algorithmsOf(key)
+  const chosen = algorithm ?? supported[0]
+  if (chosen === undefined || !supported.includes(chosen)) {
     const what =
-      able.length === 0
-        ? "must be an RSA key, one of the curves P-256, P-384 and P-521, or Ed25519"
-        : `signs with ${able.join(" or ")}, and not with the "signing_algorithm" ${algorithm}`
+      supported.length === 0
+        ? "must be an RSA key, an EC key of the curves P-256, P-384 or P-521, or an Ed25519 key"
+        : `signs with ${supported.join(" or ")}, not with the "signing_algorithm" ${algorithm}`
     return yield* new UnusableSecret({ detail: `"private_key" ${what}` })
   }
   return yield* Effect.tryPromise({
@@ -76,7 +76,7 @@ export const clientAssertion = Effect.fn("TokenEndpoint.clientAssertion")(functi
       )
       return oauth.PrivateKeyJwt(
         keyId === undefined ? cryptoKey : { key: cryptoKey, kid: keyId },
-        // The library's own name for it, of RFC 9864, is one that few servers know yet.
+        // oauth4webapi writes "Ed25519" (RFC 9864), which few servers know yet.
         {
           [oauth.modifyAssertion]: (header) => {
             if (chosen === "EdDSA") header["alg"] = chosen

@@ -6,6 +6,7 @@ import { printable } from "../../domain/PrintableText.ts"
 import { hasUserInformation, isSameOrigin, isSecureUrl } from "../../domain/SecureUrl.ts"
 import type { ClientAuthenticationMethod } from "../../domain/Server.ts"
 import { scopesOf } from "../../domain/TokenSet.ts"
+import { isTransientStatus } from "../../domain/TransientStatus.ts"
 import { ClientIdentity } from "../../ports/ClientIdentity.ts"
 import { ClientRegistrar, RegistrationError } from "../../ports/ClientRegistrar.ts"
 import { discardBody, HttpTransport, NetworkError } from "../../ports/HttpTransport.ts"
@@ -142,7 +143,7 @@ export const layer: Layer.Layer<ClientRegistrar, never, HttpTransport> = Layer.e
       )
       const { origin } = endpoint
       // An unavailable server has refused nothing, so its user need not register a client by hand.
-      if (response.status === 429 || response.status >= 500) {
+      if (isTransientStatus(response.status)) {
         yield* discardBody(response)
         return yield* new NetworkError({ origin, detail: `HTTP ${response.status}` })
       }

@@ -1,4 +1,4 @@
-import { Clock, Effect, Layer, Redacted, Result, Schema } from "effect"
+import { Clock, Effect, Layer, Option, Redacted } from "effect"
 import { hasUserInformation, isSecureUrl } from "../../domain/SecureUrl.ts"
 import {
   DeviceAuthorization,
@@ -7,22 +7,18 @@ import {
 } from "../../ports/DeviceAuthorization.ts"
 import { HttpTransport } from "../../ports/HttpTransport.ts"
 import { Malformed, type TokenFailure, TokenRequestError } from "../../ports/TokenEndpoint.ts"
-import { answerOf } from "./EndpointAnswer.ts"
+import { readEndpointAnswer } from "./EndpointAnswer.ts"
 import { makeSend } from "./EndpointRequest.ts"
+import { type JsonMembers, readJsonObject } from "./JsonAnswer.ts"
 
-/** The longest that a code is taken to live, in milliseconds: nobody holds a telephone for longer. */
-const maxLife = 3_600_000
+/** Maximum lifetime of a code in milliseconds: no user takes longer than an hour to enter one. */
+const maxLifetime = 3_600_000
 
-/** The time between two requests where the server names none, in milliseconds (RFC 8628 §3.2). */
-const usualInterval = 5000
+/** Time between two token requests if the server names none, in milliseconds (RFC 8628 §3.2). */
+const defaultInterval = 5000
 
-/** The least time between two requests whatever the server says, in milliseconds. */
+/** Minimum time between two token requests, even if the server allows less; in milliseconds. */
 const minInterval = 1000
-
-const JsonObject = Schema.fromJsonString(Schema.Record(Schema.String, Schema.Unknown))
-
-/** What is left out, also as servers write that: null, or nothing between two quotes. */
-const isAbsent = (value: unknown): boolean => value === undefined || value === null || value === ""
 
 const malformed = (detail: string) => Effect.fail(new Malformed({ detail }))
 
@@ -32,49 +28,48 @@ const readMillis = (value: unknown): number => {
   return typeof seconds === "number" && Number.isFinite(seconds) ? seconds * 1000 : Number.NaN
 }
 
-/** An address that the user is sent to: no script and no file, and nothing that looks like another host. */
+/** A URL that the user opens: https, or http on loopback, and nothing that looks like another host. */
 const readAddress = Effect.fnUntraced(function* (value: unknown, name: string) {
   const url = typeof value === "string" ? URL.parse(value) : null
-  if (url === null) return yield* malformed(`its "${name}" is no address`)
-  if (hasUserInformation(url)) return yield* malformed(`its "${name}" has a user name or password in it`)
+  if (url === null) return yield* malformed(`its "${name}" is not a URL`)
+  if (hasUserInformation(url)) return yield* malformed(`its "${name}" contains a user name or password`)
   if (!isSecureUrl(url)) return yield* malformed(`its "${name}" is neither https nor on this machine`)
   return url
 })
 
 /**
- * A code that a user can read off a screen and that cannot rewrite it: letters, digits, marks of punctuation and single
- * spaces, nothing that is invisible.
+ * A code that a user can read off a screen and that cannot rewrite the screen: letters, digits, punctuation and single
+ * spaces, without invisible characters.
  */
 const readableCode = /^(?=.{1,64}$)[\p{L}\p{N}\p{P}\p{S}]+(?: [\p{L}\p{N}\p{P}\p{S}]+)*$/u
 
 /** Reads a successful answer (RFC 8628 §3.2). */
-const read = Effect.fnUntraced(function* (
-  answer: Readonly<Record<string, unknown>>,
-  askedAt: number
+const readDeviceCode = Effect.fnUntraced(function* (
+  answer: JsonMembers,
+  requestedAt: number
 ): Effect.fn.Return<DeviceCode, Malformed> {
   const deviceCode = answer["device_code"]
-  if (typeof deviceCode !== "string" || deviceCode === "") return yield* malformed(`it has no "device_code"`)
+  if (typeof deviceCode !== "string") return yield* malformed(`it has no "device_code"`)
   const userCode = answer["user_code"]
   if (typeof userCode !== "string" || !readableCode.test(userCode)) {
-    return yield* malformed(`its "user_code" is none that a user could type`)
+    return yield* malformed(`its "user_code" cannot be typed by a user`)
   }
-  // Google's name for it, from a draft of the RFC.
-  const address = isAbsent(answer["verification_uri"])
-    ? answer["verification_url"]
-    : answer["verification_uri"]
-  const verificationUri = yield* readAddress(address, "verification_uri")
+  // Google sends "verification_url", the name in an early draft of the RFC.
+  const verificationUri = yield* readAddress(
+    answer["verification_uri"] ?? answer["verification_url"],
+    "verification_uri"
+  )
   const complete = answer["verification_uri_complete"]
-  const verificationUriComplete = isAbsent(complete)
-    ? undefined
-    : yield* readAddress(complete, "verification_uri_complete")
-  const life = Math.min(readMillis(answer["expires_in"]), maxLife)
-  if (!(life > 0)) return yield* malformed(`its "expires_in" is no number of seconds`)
-  const asked = isAbsent(answer["interval"]) ? usualInterval : readMillis(answer["interval"])
-  if (!(asked >= 0)) return yield* malformed(`its "interval" is no number of seconds`)
-  const interval = Math.max(asked, minInterval)
-  if (interval >= life) {
+  const verificationUriComplete =
+    complete === undefined ? undefined : yield* readAddress(complete, "verification_uri_complete")
+  const lifetime = Math.min(readMillis(answer["expires_in"]), maxLifetime)
+  if (!(lifetime > 0)) return yield* malformed(`its "expires_in" is not a number of seconds`)
+  const requested = answer["interval"] === undefined ? defaultInterval : readMillis(answer["interval"])
+  if (!(requested >= 0)) return yield* malformed(`its "interval" is not a number of seconds`)
+  const interval = Math.max(requested, minInterval)
+  if (interval >= lifetime) {
     return yield* malformed(
-      `its code ends before it may be asked about: "interval" is not less than "expires_in"`
+      `its code expires before it may be used: "interval" is not less than "expires_in"`
     )
   }
   return {
@@ -82,61 +77,52 @@ const read = Effect.fnUntraced(function* (
     userCode,
     verificationUri,
     verificationUriComplete,
-    expiresAt: askedAt + life,
+    expiresAt: requestedAt + lifetime,
     interval
   }
 })
 
-/** The device authorization endpoint by `oauth4webapi`, over our own HTTP. */
+/** The device authorization endpoint (RFC 8628 §3.1), by `oauth4webapi` over `HttpTransport`. */
 export const layer: Layer.Layer<DeviceAuthorization, never, HttpTransport> = Layer.effect(
   DeviceAuthorization,
   Effect.gen(function* () {
     const send = makeSend(yield* HttpTransport)
 
-    const start = ({
+    const post = ({
       client,
       deviceAuthorizationEndpoint,
       parameters,
       resource,
       scopes
     }: DeviceAuthorizationRequest) =>
-      send(
-        client,
-        () => Effect.void,
-        (oauth, authenticate, options) =>
-          oauth.deviceAuthorizationRequest(
-            {
-              issuer: client.signing?.audience ?? deviceAuthorizationEndpoint.origin,
-              device_authorization_endpoint: deviceAuthorizationEndpoint.href
-            },
-            { client_id: client.clientId },
-            authenticate,
-            {
-              ...parameters,
-              ...(scopes.length === 0 ? {} : { scope: scopes.join(" ") }),
-              ...(resource === undefined ? {} : { resource })
-            },
-            options
-          )
+      send(client, deviceAuthorizationEndpoint, (oauth, issuer, authenticate, options) =>
+        oauth.deviceAuthorizationRequest(
+          { issuer, device_authorization_endpoint: deviceAuthorizationEndpoint.href },
+          { client_id: client.clientId },
+          authenticate,
+          {
+            ...parameters,
+            ...(scopes.length === 0 ? {} : { scope: scopes.join(" ") }),
+            ...(resource === undefined ? {} : { resource })
+          },
+          options
+        )
       )
 
-    const ask = Effect.fnUntraced(function* (request: DeviceAuthorizationRequest) {
-      if (!isSecureUrl(request.deviceAuthorizationEndpoint)) {
-        return yield* malformed("it is neither https nor on this machine")
-      }
-      // Counted from before the request, so that a code is never thought to live longer than it does.
-      const askedAt = yield* Clock.currentTimeMillis
-      const { response, secrets } = yield* start(request)
-      const { status, text } = yield* answerOf(response, secrets)
+    const start = Effect.fnUntraced(function* (request: DeviceAuthorizationRequest) {
+      // The lifetime counts from before the request, so that a code never seems to live longer than it does.
+      const requestedAt = yield* Clock.currentTimeMillis
+      const { response, secrets } = yield* post(request)
+      const { status, text } = yield* readEndpointAnswer(response, secrets)
       if (response.status !== 200) return yield* malformed(status)
-      const answer = Schema.decodeResult(JsonObject)(text)
-      if (Result.isFailure(answer)) return yield* malformed(`${status}, no JSON object`)
-      return yield* read(answer.success, askedAt)
+      const answer = readJsonObject(text)
+      if (Option.isNone(answer)) return yield* malformed(`${status}, not a JSON object`)
+      return yield* readDeviceCode(answer.value, requestedAt)
     })
 
     return DeviceAuthorization.of({
       start: Effect.fn("DeviceAuthorization.start")((request) =>
-        ask(request).pipe(
+        start(request).pipe(
           Effect.mapError(
             (reason: TokenFailure) =>
               new TokenRequestError({

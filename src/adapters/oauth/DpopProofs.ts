@@ -1,10 +1,11 @@
 import { Clock, Effect, Layer, Redacted, Schema } from "effect"
+import * as Base64Url from "effect/encoding/Base64Url"
 import { DpopProofs, type DpopRequest } from "../../ports/DpopProofs.ts"
 
-/** The one algorithm: every server that knows DPoP has it (RFC 9449 §5.1 names no other in its examples). */
+/** The only algorithm: every server that supports DPoP supports ES256, the one that RFC 9449 uses in its examples. */
 const algorithm = { name: "ECDSA", namedCurve: "P-256" } as const
 
-/** A private key as it is kept: a JWK of the curve P-256 (RFC 7518 §6.2). */
+/** A stored private key: a JWK of the curve P-256 (RFC 7518 §6.2). */
 const PrivateJwk = Schema.fromJsonString(
   Schema.Struct({
     kty: Schema.Literal("EC"),
@@ -17,22 +18,17 @@ const PrivateJwk = Schema.fromJsonString(
 const encodeKey = Schema.encodeSync(PrivateJwk)
 const decodeKey = Schema.decodeSync(PrivateJwk)
 
-const base64url = (bytes: Uint8Array): string =>
-  btoa(String.fromCharCode(...bytes))
-    .replaceAll("+", "-")
-    .replaceAll("/", "_")
-    .replaceAll("=", "")
-const jsonPart = (value: unknown): string => base64url(new TextEncoder().encode(JSON.stringify(value)))
+const jsonPart = (value: unknown): string => Base64Url.encode(JSON.stringify(value))
 const digest = async (text: string): Promise<string> =>
-  base64url(new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text))))
+  Base64Url.encode(new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text))))
 
-/** What a nonce may consist of (RFC 9449 §8.1). */
+/** The characters of a nonce (RFC 9449 §8.1). Servers send far fewer than 1024. */
 const nonceText = /^[\x21\x23-\x5b\x5d-\x7e]{1,1024}$/
 
-/** Origins whose nonces are remembered at most: a client talks to few. */
+/** Maximum number of origins whose nonces are remembered. A client talks to few; the oldest nonce goes first. */
 const maxOrigins = 64
 
-/** Proofs by the platform's own cryptography. */
+/** Creates proofs with the WebCrypto of the platform. */
 export const layer: Layer.Layer<DpopProofs> = Layer.effect(
   DpopProofs,
   Effect.sync(() => {
@@ -62,7 +58,7 @@ export const layer: Layer.Layer<DpopProofs> = Layer.effect(
           signingKey,
           new TextEncoder().encode(input)
         )
-        return `${input}.${base64url(new Uint8Array(signature))}`
+        return `${input}.${Base64Url.encode(new Uint8Array(signature))}`
       })
     })
 
@@ -75,7 +71,7 @@ export const layer: Layer.Layer<DpopProofs> = Layer.effect(
       thumbprint: Effect.fn("DpopProofs.thumbprint")((key) =>
         Effect.promise(() => {
           const { crv, kty, x, y } = decodeKey(Redacted.value(key))
-          // In this order and with nothing else (RFC 7638 §3.2).
+          // The members have this order, and there are no others (RFC 7638 §3.2).
           return digest(JSON.stringify({ crv, kty, x, y }))
         })
       ),

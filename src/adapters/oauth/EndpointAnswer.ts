@@ -1,6 +1,8 @@
 import { Clock, Effect, Result, Schema } from "effect"
 import { printable } from "../../domain/PrintableText.ts"
 import { redact } from "../../domain/Redaction.ts"
+import { isTransientStatus } from "../../domain/TransientStatus.ts"
+import { discardBody } from "../../ports/HttpTransport.ts"
 import {
   InvalidClient,
   InvalidGrant,
@@ -9,23 +11,21 @@ import {
   Refused,
   type TokenFailure
 } from "../../ports/TokenEndpoint.ts"
-import { discardBody } from "../../ports/HttpTransport.ts"
 import { readBody } from "../http/BoundedBody.ts"
 import { retryAfterMillis } from "../http/RetryAfter.ts"
 
 /**
- * An error answer (RFC 6749 §5.2); GitHub sends it with status 200. What says whether a sign-in is over must not get
- * lost over a description that is null, or no text at all.
+ * An error answer (RFC 6749 §5.2); GitHub sends it with status 200. The code decides whether a sign-in is over, so it
+ * counts even if the description is null or not a text.
  */
 const ErrorAnswer = Schema.fromJsonString(
   Schema.Struct({ error: Schema.NonEmptyString, error_description: Schema.optionalKey(Schema.Unknown) })
 )
 
 /**
- * Codes that decide something at whatever status they come: OAuth's own (RFC 6749 §5.2, 7009, 8628, 8707, 9449), OpenID
- * Connect's, and GitHub's.
+ * Codes that count at any status: those of OAuth (RFC 6749 §5.2, 7009, 8628, 8707, 9449), OpenID Connect and GitHub.
  */
-const decisive = new Set([
+const knownCodes = new Set([
   "invalid_request",
   "unauthorized_client",
   "unsupported_grant_type",
@@ -48,16 +48,16 @@ const decisive = new Set([
   "incorrect_device_code"
 ])
 
-/** What other programs between us and the endpoint say when there is too much to do, or it is away. */
-const passingCode =
+/** Codes of gateways and servers that are overloaded or unavailable. */
+const transientCode =
   /^(temporarily_unavailable|server_error)$|rate_?limit|too_many|throttl|unavailable|timeout/
 
 /**
- * Whether an error is the endpoint's own. What stands before it has its own JSON for a route that is not there, with an
- * `error` in it: that ends no sign-in. A code that is nobody's counts only with the statuses of RFC 6749 §5.2, and 200.
+ * Whether an error comes from the endpoint itself. A gateway in front of it answers an unknown route with JSON of its own,
+ * with an `error` in it; that ends no sign-in. An unknown code counts only with the statuses of RFC 6749 §5.2, and 200.
  */
 const isOfEndpoint = (error: string, status: number): boolean =>
-  decisive.has(error) || ([200, 400, 401].includes(status) && /^[a-z][a-z0-9_.-]*$/.test(error))
+  knownCodes.has(error) || ([200, 400, 401].includes(status) && /^[a-z][a-z0-9_.-]*$/.test(error))
 
 const failureOf = (
   { error, error_description: description }: typeof ErrorAnswer.Type,
@@ -67,7 +67,7 @@ const failureOf = (
   if (error === "invalid_grant") return new InvalidGrant()
   if (error === "invalid_client") return new InvalidClient()
   const shown = printable(redact(error, secrets))
-  if (!decisive.has(error) && passingCode.test(error)) return new Transient({ detail: shown })
+  if (!knownCodes.has(error) && transientCode.test(error)) return new Transient({ detail: shown })
   if (!isOfEndpoint(error, status)) return new Malformed({ detail: `HTTP ${status}: ${shown}` })
   return new Refused({
     error: shown,
@@ -76,17 +76,18 @@ const failureOf = (
 }
 
 /**
- * The text of an answer of the token endpoint, or of one like it, that is neither a passing failure nor an error of
- * RFC 6749 §5.2.
+ * Reads the answer of an endpoint at which clients authenticate. Fails for a transient status, a redirect, a body that
+ * is too long or breaks off, and an error of RFC 6749 §5.2.
  *
- * @param secrets what the request carried: no error repeats it
+ * @param secrets the secrets of the request; no error repeats them
+ * @returns the status, for messages, and the body
  */
-export const answerOf = Effect.fnUntraced(function* (
+export const readEndpointAnswer = Effect.fnUntraced(function* (
   response: Response,
   secrets: ReadonlyArray<string>
 ): Effect.fn.Return<{ readonly status: string; readonly text: string }, TokenFailure> {
   const status = `HTTP ${response.status}`
-  if ([408, 425, 429].includes(response.status) || response.status >= 500) {
+  if (isTransientStatus(response.status)) {
     const retryAfter = retryAfterMillis(response.headers.get("retry-after"), yield* Clock.currentTimeMillis)
     yield* discardBody(response)
     return yield* new Transient({ detail: status, ...(retryAfter === undefined ? {} : { retryAfter }) })

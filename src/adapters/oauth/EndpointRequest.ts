@@ -1,53 +1,64 @@
 import { Effect } from "effect"
 import type { ClientAuth, TokenEndpointRequestOptions } from "oauth4webapi"
 import { secretsInRequest } from "../../domain/Redaction.ts"
+import { isSecureUrl } from "../../domain/SecureUrl.ts"
 import { type HttpTransport, NetworkError } from "../../ports/HttpTransport.ts"
 import { Malformed, Transient, type RequestClient, type TokenFailure } from "../../ports/TokenEndpoint.ts"
 import { authenticationOf } from "./RequestAuthentication.ts"
 
-/** Milliseconds until an endpoint must have begun to answer. */
+/** Milliseconds until an endpoint must start to answer: a user or a tool call waits for it. */
 const timeout = 15_000
 
-/** An answer, and the secrets that were sent for it. */
+/** An answer, and the secrets of the request, which no error may repeat. */
 export interface EndpointResponse {
   readonly response: Response
   readonly secrets: ReadonlyArray<string>
 }
 
-/**
- * Sends requests that `oauth4webapi` makes, over our own HTTP: to the token endpoint and those beside it, each of which a
- * client authenticates at. Every answer that is no network failure comes back.
- */
-export const makeSend = (transport: HttpTransport["Service"]) =>
-  Effect.fnUntraced(function* (
-    client: RequestClient,
-    prepare: (request: Request) => Effect.Effect<void>,
-    make: (
-      oauth: typeof import("oauth4webapi"),
-      authenticate: ClientAuth,
-      options: TokenEndpointRequestOptions
-    ) => Promise<Response>
-  ): Effect.fn.Return<EndpointResponse, TokenFailure> {
+/** Creates the request of one endpoint with `oauth4webapi`. */
+export type MakeRequest = (
+  oauth: typeof import("oauth4webapi"),
+  /** What client assertions and metadata name: the issuer if it is known, else the origin of the endpoint. */
+  issuer: string,
+  authenticate: ClientAuth,
+  options: TokenEndpointRequestOptions
+) => Promise<Response>
+
+/** Sends one request of a client to an endpoint at which it authenticates. Only a network failure fails. */
+export type Send = (
+  client: RequestClient,
+  endpoint: URL,
+  make: MakeRequest,
+  /** Changes the request just before it is sent. */
+  prepare?: (request: Request) => Effect.Effect<void>
+) => Effect.Effect<EndpointResponse, TokenFailure>
+
+/** Sends requests that `oauth4webapi` creates over `HttpTransport`. Nothing is sent in the clear. */
+export const makeSend = (transport: HttpTransport["Service"]): Send =>
+  Effect.fnUntraced(function* (client, endpoint, make, prepare) {
+    if (!isSecureUrl(endpoint)) {
+      return yield* Effect.fail(new Malformed({ detail: "it is neither https nor on this machine" }))
+    }
     const context = yield* Effect.context()
     const authenticate = yield* authenticationOf(client)
     let secrets: ReadonlyArray<string> = []
     const response = yield* Effect.tryPromise({
       try: async (signal) => {
         const oauth = await import("oauth4webapi")
-        return await make(oauth, authenticate, {
+        return await make(oauth, client.signing?.audience ?? endpoint.origin, authenticate, {
           signal,
-          // Which URLs may be used without TLS is decided by our own rule, `isSecureUrl`.
+          // `isSecureUrl` has decided which URLs may be used without TLS.
           [oauth.allowInsecureRequests]: true,
           [oauth.customFetch]: (url, init) => {
             const request = new Request(url, { ...init, redirect: "manual" } as RequestInit)
-            // It names itself, which is no program that anybody could be asked about.
+            // oauth4webapi names itself; the transport names the program, which an operator can ask about.
             request.headers.delete("user-agent")
             secrets = secretsInRequest(
               init.body instanceof URLSearchParams ? init.body : new URLSearchParams(),
               request.headers.get("authorization")
             )
             return Effect.runPromiseWith(context)(
-              Effect.andThen(prepare(request), transport.send(request, { timeout })),
+              Effect.andThen(prepare?.(request) ?? Effect.void, transport.send(request, { timeout })),
               { signal: init.signal }
             )
           }

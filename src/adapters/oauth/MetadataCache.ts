@@ -1,19 +1,19 @@
 import { Clock, Effect } from "effect"
 
-/** Milliseconds for which metadata is used again. */
+/** Lifetime of a cached document in milliseconds: a server that moves is noticed within five minutes. */
 export const metadataLifetime = 300_000
-/** Documents that are kept at most; the oldest goes first. */
+/** Maximum number of cached documents; the oldest goes first. A program talks to a few servers with 2 documents each. */
 const maxDocuments = 200
-/** Characters of a document that is kept; a longer one is fetched each time. */
-const maxDocument = 65_536
+/** Maximum length of a cached document in characters. A longer one, which no server needs, is fetched each time. */
+const maxLength = 65_536
 
-/** Documents by key, for five minutes, in this process only. */
+/** Caches documents by key for {@link metadataLifetime}, in this process only. */
 export interface MetadataCache {
   readonly get: (key: string) => Effect.Effect<string | undefined>
   readonly set: (key: string, text: string) => Effect.Effect<void>
 }
 
-/** An empty cache. */
+/** Creates an empty cache. */
 export const makeMetadataCache = (): MetadataCache => {
   const documents = new Map<string, { readonly text: string; readonly until: number }>()
   return {
@@ -27,7 +27,7 @@ export const makeMetadataCache = (): MetadataCache => {
     set: (key, text) =>
       Effect.map(Clock.currentTimeMillis, (now) => {
         documents.delete(key)
-        if (text.length > maxDocument) return
+        if (text.length > maxLength) return
         documents.set(key, { text, until: now + metadataLifetime })
         for (const oldest of documents.keys()) {
           if (documents.size <= maxDocuments) break

@@ -1,7 +1,7 @@
 import { Effect, Layer, Redacted } from "effect"
 import { PkceGenerator } from "../../ports/PkceGenerator.ts"
 
-/** Flow secrets by `oauth4webapi`, out of the platform's secure random source. */
+/** Creates the secrets of flows with `oauth4webapi`, from the secure random source of the platform. */
 export const layer: Layer.Layer<PkceGenerator> = Layer.succeed(
   PkceGenerator,
   PkceGenerator.of({

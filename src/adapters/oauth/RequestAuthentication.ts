@@ -3,12 +3,12 @@ import type { ClientAuth } from "oauth4webapi"
 import { type RequestClient, UnusableSecret } from "../../ports/TokenEndpoint.ts"
 import { clientAssertion } from "./ClientAssertion.ts"
 
-/** One part of a client's name and password (RFC 6749 §2.3.1), written as forms are. */
+/** Encodes the id or the secret of a client as a form value, for HTTP Basic (RFC 6749 §2.3.1). */
 const formEncoded = (text: string): string => new URLSearchParams({ "": text }).toString().slice(1)
 
 /**
- * HTTP Basic with the two parts encoded, and no more of them than forms need: servers that forget to decode then still
- * understand the usual names.
+ * HTTP Basic with both parts encoded as form values. `oauth4webapi` encodes more characters than a form requires; servers
+ * that forget to decode understand the usual ids only this way.
  */
 const basicAuthentication =
   (secret: string): ClientAuth =>
@@ -17,14 +17,14 @@ const basicAuthentication =
     headers.set("authorization", `Basic ${btoa(credentials)}`)
   }
 
-/** How a client proves who it is in a request, in the terms of `oauth4webapi`. */
+/** The authentication of a client (RFC 6749 §2.3, RFC 7523 §2.2), for a request of `oauth4webapi`. */
 export const authenticationOf = Effect.fnUntraced(function* (
   client: RequestClient
 ): Effect.fn.Return<ClientAuth, UnusableSecret> {
   if (client.authenticationMethod === "private_key_jwt") {
     if (client.signing !== undefined) return yield* clientAssertion(client.signing.key)
     return yield* new UnusableSecret({
-      detail: `the client is to sign (private_key_jwt), and the oauth block has no "private_key"`
+      detail: `the client authenticates with private_key_jwt, and the oauth block has no "private_key"`
     })
   }
   const oauth = yield* Effect.promise(() => import("oauth4webapi"))

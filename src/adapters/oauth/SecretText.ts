@@ -5,13 +5,13 @@ import { UnusableSecret } from "../../ports/TokenEndpoint.ts"
 import { codeOf } from "../platform/Errno.ts"
 
 const problemOf = (cause: unknown): string => {
-  const code = codeOf(cause) ?? "no reason given"
+  const code = codeOf(cause) ?? "unknown reason"
   switch (code) {
     case "ENOENT":
-      return "is not there"
+      return "does not exist"
     case "EACCES":
     case "EPERM":
-      return "may not be read by this user"
+      return "this user may not read"
     case "EISDIR":
       return "is a folder"
     default:
@@ -20,10 +20,10 @@ const problemOf = (cause: unknown): string => {
 }
 
 /**
- * The text of a secret, without the line break that files end with. A file is read each time: whoever issues what is in
- * it replaces it before it ends.
+ * Reads the text of a secret, without the line break at the end of a file. A file is read each time, because its issuer
+ * replaces it before the secret expires. Fails if the file cannot be read or is empty.
  *
- * @param what what the secret is, as in `the assertion`
+ * @param what names the secret in the error, such as `the assertion`
  */
 export const secretText = (
   source: SecretSource,
@@ -35,14 +35,14 @@ export const secretText = (
         try: async () => (await readFile(source.file, "utf8")).trim(),
         catch: (cause) =>
           new UnusableSecret({
-            detail: `${what} is read from ${source.file}, which ${problemOf(cause)}. Put it there, or correct the path in the oauth block`
+            detail: `${what} is read from ${source.file}, which ${problemOf(cause)}. Create the file, or correct the path in the oauth block`
           })
       }).pipe(
         Effect.filterOrFail(
           (text) => text !== "",
           () =>
             new UnusableSecret({
-              detail: `${what} is read from ${source.file}, which is empty. Put it there`
+              detail: `${what} is read from ${source.file}, which is empty. Write the secret to it`
             })
         ),
         Effect.map(Redacted.make)

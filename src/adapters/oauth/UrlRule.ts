@@ -6,24 +6,27 @@ import type { RemoteServer } from "../../domain/Server.ts"
 import { DiscoveryError, type DiscoveryRefusal } from "../../ports/Discovery.ts"
 import type { FindAddresses } from "../http/HostAddresses.ts"
 
-/** A URL for an error: no path and no query, which may hold secrets; of a script nothing but its scheme. */
+/** A URL in an error: its origin, since path and query may hold secrets; only the scheme of a script. */
 const shown = (url: URL): string => printable(url.origin === "null" ? url.protocol : url.origin)
 
 /**
- * Which URLs a server may point this client to, in challenges, metadata and redirects (MCP "Server-Side Request
- * Forgery"): https, or http on loopback; never further in than the server itself is, by every address of the host's
- * name. `allow_private_addresses` lifts the second half.
+ * Decides which URLs a server may name in challenges, metadata and redirects (MCP "Server-Side Request Forgery"): https, or
+ * http on loopback. No address of the host may lie in an inner zone, seen from the server's own; the configuration field
+ * `allow_private_addresses` lifts this second rule.
  *
- * A name may change between this look and the connection. What it changes to is then spoken to by TLS for that
- * name, as no other host than loopback is allowed without it: a host of a private network has no certificate for it, and
- * gets no byte of a request. A name that cannot be looked up is left to the connection, since a proxy may know it. The
- * server itself is taken for private only if all addresses of its name are.
+ * **Details**
+ *
+ * - The addresses of a name can change between this check and the connection. The connection then requires a certificate
+ *   for that name, which a host in a private network does not have, so it receives no byte of the request.
+ * - A name that cannot be resolved here is left to the connection: a proxy may resolve it.
+ * - The server itself counts as private only if all addresses of its name are private.
  */
 export interface UrlRule {
   /**
-   * Reads a URL, and fails unless it may be used.
+   * Parses a URL. Fails if the server must not name it.
    *
-   * @param role what the URL is, as the start of a sentence: `its token_endpoint`.
+   * @param role what the URL is, as the start of a sentence: `its token_endpoint`
+   * @param insecure the reason of the error for anything but a private address
    */
   readonly check: (
     text: string,
@@ -32,23 +35,23 @@ export interface UrlRule {
   ) => Effect.Effect<URL, DiscoveryError>
 }
 
-/** The rule for what one server says; it looks up each name once. */
+/** Creates the rule for one server. It resolves each name once. */
 export const makeUrlRule = (server: RemoteServer, find: FindAddresses): UrlRule => {
   const refuse = (reason: DiscoveryRefusal, detail: string) =>
     new DiscoveryError({ server: server.name, reason, detail })
 
-  const looked = new Map<string, ReadonlyArray<AddressKind>>()
+  const resolved = new Map<string, ReadonlyArray<AddressKind>>()
   const kindsOf = Effect.fnUntraced(function* (hostname: string) {
     const own = kindOfHost(hostname)
     if (own !== undefined) return [own]
-    const known = looked.get(hostname)
+    const known = resolved.get(hostname)
     if (known !== undefined) return known
     const kinds = (yield* find(hostname)).flatMap((address) => kindOfHost(address) ?? [])
-    looked.set(hostname, kinds)
+    resolved.set(hostname, kinds)
     return kinds
   })
 
-  /** Whoever names one public address among private ones is not on a private network. */
+  /** A name with one public address among private ones does not belong to a private network. */
   const serverZone = Effect.map(kindsOf(server.url.hostname), (kinds): Zone => {
     const outermost = zones.findLast((zone) => kinds.some((kind) => kind.zone === zone))
     return outermost ?? "public"
@@ -65,7 +68,7 @@ export const makeUrlRule = (server: RemoteServer, find: FindAddresses): UrlRule 
     if (further === undefined) return
     return yield* refuse(
       "private address",
-      `${role} is at ${shown(url)}, which is ${further.what}, where a ${outer} server must not point`
+      `${role} is at ${shown(url)}, which is ${further.what}, and a ${outer} server must not name one`
     )
   })
 
@@ -75,12 +78,12 @@ export const makeUrlRule = (server: RemoteServer, find: FindAddresses): UrlRule 
     insecure: DiscoveryRefusal = "insecure URL"
   ) {
     const url = URL.parse(text)
-    if (url === null) return yield* refuse(insecure, `${role} is no address`)
+    if (url === null) return yield* refuse(insecure, `${role} is not a URL`)
     if (url.protocol !== "https:" && url.protocol !== "http:") {
-      return yield* refuse(insecure, `${role} is no web address (${printable(url.protocol)})`)
+      return yield* refuse(insecure, `${role} is not a web address (${printable(url.protocol)})`)
     }
     if (hasUserInformation(url)) {
-      return yield* refuse(insecure, `${role}, at ${shown(url)}, has a user name or password in it`)
+      return yield* refuse(insecure, `${role}, at ${shown(url)}, contains a user name or password`)
     }
     yield* checkAddress(url, role)
     if (!isSecureUrl(url)) return yield* refuse(insecure, `${role}, at ${shown(url)}, is not https`)

@@ -9,6 +9,7 @@ import { Discovery } from "../../ports/Discovery.ts"
 import {
   InvalidClient,
   InvalidGrant,
+  type PushRequest,
   Refused,
   type RevocationRequest,
   TokenEndpoint,
@@ -19,15 +20,15 @@ import {
 
 /** How a scripted authorization server behaves. */
 export interface ScriptedOptions {
-  /** Life of its access tokens; absent: one hour. */
+  /** Lifetime of its access tokens. Absent: one hour. */
   readonly lifetime?: Duration.Input
-  /** Gives refresh tokens; absent: it does. */
+  /** Issues refresh tokens. Absent: true. */
   readonly refreshTokens?: boolean
-  /** Has a revocation endpoint; absent: it does. */
+  /** Has a revocation endpoint. Absent: true. */
   readonly revocation?: boolean
-  /** How long a token request takes; absent: no time at all. */
+  /** How long a token request takes. Absent: no time. */
   readonly latency?: Duration.Input
-  /** What its metadata says besides. */
+  /** Other members of its metadata. */
   readonly metadata?: Partial<
     Pick<
       AuthorizationServerMetadata,
@@ -35,24 +36,27 @@ export interface ScriptedOptions {
       | "client_id_metadata_document_supported"
       | "grant_types_supported"
       | "dpop_signing_alg_values_supported"
+      | "pushed_authorization_request_endpoint"
     >
   >
-  /** How it says that it does PKCE; absent: with S256. `unsaid`: its metadata is silent. */
+  /** The PKCE methods that it announces. Absent: S256. `unsaid`: it announces none. */
   readonly pkce?: ReadonlyArray<string> | "unsaid"
-  /** Gives device codes, which are approved after so many requests that came too early; absent: it gives none. */
+  /** Issues device codes, which are approved after this number of early requests. Absent: it issues none. */
   readonly devicePending?: number
-  /** Registers clients; absent: it does. */
+  /** Accepts pushed authorization requests (RFC 9126), or requires them. Absent: it has no endpoint for them. */
+  readonly pushedAuthorization?: "offered" | "required"
+  /** Registers clients. Absent: true. */
   readonly registration?: boolean
-  /** The MCP server takes only tokens that are bound to a key. */
+  /** The MCP server accepts only tokens that are bound to a key. */
   readonly dpopRequired?: boolean
-  /** The only scopes that it ever grants; absent: whatever is asked for. */
+  /** The only scopes that it grants. Absent: every requested scope. */
   readonly grants?: ReadonlyArray<string>
 }
 
 /**
- * An authorization server in memory, for tests of whatever stands on the ports `Discovery`, `ClientRegistrar`,
- * `DeviceAuthorization` and `TokenEndpoint`. It issues opaque tokens, rotates refresh tokens, and revokes the whole family when one is used
- * twice, as strict servers do.
+ * An authorization server in memory, for tests of code over the ports `Discovery`, `ClientRegistrar`, `DeviceAuthorization`
+ * and `TokenEndpoint`. It issues opaque tokens, rotates refresh tokens, and revokes the whole family if one is used twice, as
+ * strict servers do.
  */
 export class ScriptedAuthorizationServer extends Context.Service<
   ScriptedAuthorizationServer,
@@ -64,55 +68,359 @@ export class ScriptedAuthorizationServer extends Context.Service<
       readonly registrations: number
       readonly codeExchanges: number
       readonly refreshes: number
-      /** Requests by a grant that is neither a code nor a refresh token. */
+      /** Requests with a grant that is neither a code nor a refresh token. */
       readonly grants: number
       readonly identityAssertions: number
+      readonly pushedAuthorizations: number
       readonly revokedFamilies: number
     }
-    /** The tokens that it was asked to revoke, in this order. */
+    /** The tokens of the revocation requests, in order. */
     readonly revocations: ReadonlyArray<Pick<RevocationRequest, "token" | "hint">>
-    /** Makes the next token and revocation requests fail, in this order. */
+    /** Makes the next requests of clients fail, in this order. */
     readonly failNext: (...failures: ReadonlyArray<TokenFailure>) => Effect.Effect<void>
-    /** What the user's browser gets for approving: the redirect URI with a code, the state and `iss`. */
+    /** Approves an authorization request. Returns the redirect URI with a code, the state and `iss`. */
     readonly approve: (authorizationUrl: URL) => Effect.Effect<URL>
-    /** What the server's metadata names from now on as the issuer, with endpoints and clients of its own. */
+    /** Changes the issuer that the MCP server names. It has other endpoints, and knows other clients. */
     readonly moveTo: (issuer: string) => Effect.Effect<void>
-    /** Where its metadata says that its token endpoint is from now on: a path. */
+    /** Changes the path of the token endpoint in the metadata. */
     readonly moveTokenEndpoint: (path: string) => Effect.Effect<void>
-    /** The scopes of an access token that it has issued. */
+    /** The scopes of an access token. */
     readonly scopesOf: (accessToken: Redacted.Redacted) => Effect.Effect<ReadonlyArray<string>>
-    /** The clients that were taken back (RFC 7592). */
+    /** The clients that were deregistered (RFC 7592). */
     readonly deregistered: ReadonlyArray<string>
-    /** Forgets every client that it registered. */
+    /** Forgets every registered client. */
     readonly forgetClients: Effect.Effect<void>
     /** Revokes every token. */
     readonly revokeAll: Effect.Effect<void>
-    /** Whether it would take this access token at this moment. */
+    /** Whether an access token is valid now. */
     readonly accepts: (accessToken: Redacted.Redacted) => Effect.Effect<boolean>
   }
 >()("mcp-cli-oauth/adapters/scripted/ScriptedAuthorizationServer") {}
 
+/** The tokens of one grant. */
 interface Family {
   revoked: boolean
-  /** The one refresh token that may be used. */
+  /** The only refresh token that may be used. */
   current: string | undefined
   readonly scopes: ReadonlyArray<string>
-  /** The answers name the scopes, since they are not those that were asked for. */
+  /** The answers name the scopes, since they differ from the requested ones. */
   readonly narrowed: boolean
+  /** Access tokens, and when each expires. */
   readonly accessTokens: Map<string, number>
 }
 
-const fail = (request: TokenRequest | RevocationRequest, reason: TokenFailure) =>
-  "tokenEndpoint" in request
-    ? new TokenRequestError({ server: request.server, origin: request.tokenEndpoint.origin, reason })
-    : new TokenRequestError({
-        server: request.server,
-        origin: request.revocationEndpoint.origin,
-        purpose: "revocation",
-        reason
-      })
+/** Everything that the server remembers. */
+const makeState = (options: ScriptedOptions) => {
+  const families: Array<Family> = []
+  let serial = 0
+  return {
+    options,
+    issuer: "https://as.test",
+    tokenPath: "/token",
+    devicePolls: 0,
+    counts: {
+      discoveries: 0,
+      registrations: 0,
+      codeExchanges: 0,
+      refreshes: 0,
+      grants: 0,
+      identityAssertions: 0,
+      pushedAuthorizations: 0,
+      revokedFamilies: 0
+    },
+    revocations: new Array<Pick<RevocationRequest, "token" | "hint">>(),
+    failures: new Array<TokenFailure>(),
+    /** Registered clients, and the origin of the issuer that knows each. */
+    clients: new Map<string, string>(),
+    deregistered: new Array<string>(),
+    codes: new Map<
+      string,
+      {
+        readonly clientId: string
+        readonly challenge: string | null
+        readonly scopes: ReadonlyArray<string>
+      }
+    >(),
+    /** Device codes, and the scopes that each was requested with. */
+    deviceCodes: new Map<string, ReadonlyArray<string>>(),
+    /** Pushed requests by their `request_uri`; each can be used once. */
+    pushed: new Map<string, URLSearchParams>(),
+    families,
+    next: () => ++serial,
+    begin: (scopes: ReadonlyArray<string>, narrowed = false): Family => {
+      const family: Family = { revoked: false, current: undefined, scopes, narrowed, accessTokens: new Map() }
+      families.push(family)
+      return family
+    }
+  }
+}
+type State = ReturnType<typeof makeState>
 
-/** A scripted authorization server, and the four ports that speak to it. */
+const metadataOf = ({ issuer, options, tokenPath }: State) =>
+  new AuthorizationServerMetadata({
+    issuer,
+    authorization_endpoint: `${issuer}/authorize`,
+    token_endpoint: `${issuer}${tokenPath}`,
+    ...(options.registration === false ? {} : { registration_endpoint: `${issuer}/register` }),
+    ...(options.devicePending === undefined ? {} : { device_authorization_endpoint: `${issuer}/device` }),
+    ...(options.pushedAuthorization === undefined
+      ? {}
+      : {
+          pushed_authorization_request_endpoint: `${issuer}/par`,
+          require_pushed_authorization_requests: options.pushedAuthorization === "required"
+        }),
+    ...(options.revocation === false ? {} : { revocation_endpoint: `${issuer}/revoke` }),
+    ...(options.pkce === "unsaid" ? {} : { code_challenge_methods_supported: options.pkce ?? ["S256"] }),
+    token_endpoint_auth_methods_supported: ["none", "client_secret_basic"],
+    authorization_response_iss_parameter_supported: true,
+    ...options.metadata
+  })
+
+/** The parameters of an authorization request, pushed or in its URL. */
+const requestAt = ({ options, pushed }: State, { searchParams }: URL): URLSearchParams => {
+  const reference = searchParams.get("request_uri")
+  if (reference === null && options.pushedAuthorization !== "required") return searchParams
+  const request = pushed.get(reference ?? "") ?? new URLSearchParams()
+  pushed.delete(reference ?? "")
+  return request
+}
+
+const makeServer = (state: State): ScriptedAuthorizationServer["Service"] =>
+  ScriptedAuthorizationServer.of({
+    issuer: state.issuer,
+    counts: state.counts,
+    revocations: state.revocations,
+    deregistered: state.deregistered,
+    moveTo: (issuer) => Effect.sync(() => void (state.issuer = issuer)),
+    moveTokenEndpoint: (path) => Effect.sync(() => void (state.tokenPath = path)),
+    failNext: (...failures) => Effect.sync(() => void state.failures.push(...failures)),
+    forgetClients: Effect.sync(() => state.clients.clear()),
+    revokeAll: Effect.sync(() => state.families.forEach((family) => (family.revoked = true))),
+    scopesOf: (accessToken) =>
+      Effect.sync(
+        () =>
+          state.families.find(({ accessTokens }) => accessTokens.has(Redacted.value(accessToken)))?.scopes ??
+          []
+      ),
+    accepts: (accessToken) =>
+      Effect.map(Clock.currentTimeMillis, (now) =>
+        state.families.some(
+          ({ accessTokens, revoked }) =>
+            !revoked && (accessTokens.get(Redacted.value(accessToken)) ?? 0) > now
+        )
+      ),
+    approve: (authorizationUrl) =>
+      Effect.sync(() => {
+        const request = requestAt(state, authorizationUrl)
+        const code = `code-${state.next()}`
+        state.codes.set(code, {
+          clientId: request.get("client_id") ?? "",
+          challenge: request.get("code_challenge"),
+          scopes: scopesOf(request.get("scope") ?? "")
+        })
+        const back = new URL(request.get("redirect_uri") ?? "")
+        back.searchParams.set("code", code)
+        back.searchParams.set("state", request.get("state") ?? "")
+        back.searchParams.set("iss", state.issuer)
+        return back
+      })
+  })
+
+const makeDiscovery = (state: State): Discovery["Service"] =>
+  Discovery.of({
+    discover: (server, challenge) =>
+      Effect.sync(() => {
+        state.counts.discoveries += 1
+        return {
+          metadata: metadataOf(state),
+          resource: resourceOf(server),
+          scopes: challenge?.scope === undefined ? [] : challenge.scope.split(" "),
+          dpopRequired: state.options.dpopRequired === true
+        }
+      })
+  })
+
+const makeRegistrar = ({ clients, counts, deregistered }: State): ClientRegistrar["Service"] =>
+  ClientRegistrar.of({
+    register: ({ metadata: { issuer, registration_endpoint }, redirectUri, scopes, server }) =>
+      Effect.suspend(() => {
+        if (registration_endpoint === undefined) return Effect.fail(new RegistrationError({ server, issuer }))
+        counts.registrations += 1
+        const clientId = `dynamic-${counts.registrations}`
+        clients.set(clientId, new URL(issuer).origin)
+        return Effect.succeed(
+          new DynamicRegistration({
+            clientId,
+            authenticationMethod: "none",
+            redirectUri: redirectUri.href,
+            ...(scopes.length === 0 ? {} : { scopes }),
+            management: {
+              url: `${issuer}/register/${clientId}`,
+              accessToken: Redacted.make(`management-of-${clientId}`)
+            }
+          })
+        )
+      }),
+    deregister: ({ clientId }) =>
+      Effect.sync(() => {
+        deregistered.push(clientId)
+        return clients.delete(clientId)
+      })
+  })
+
+type ClientRequest = TokenRequest | RevocationRequest | PushRequest
+
+const placeOf = (request: ClientRequest) => {
+  if ("tokenEndpoint" in request) return { origin: request.tokenEndpoint.origin }
+  return "revocationEndpoint" in request
+    ? { origin: request.revocationEndpoint.origin, purpose: "revocation" as const }
+    : { origin: request.pushedAuthorizationEndpoint.origin, purpose: "pushed authorization" as const }
+}
+
+const fail = (request: ClientRequest, reason: TokenFailure) =>
+  new TokenRequestError({ server: request.server, ...placeOf(request), reason })
+
+const isForgotten = ({ clients }: State, clientId: string, origin: string): boolean =>
+  clientId.startsWith("dynamic-") && clients.get(clientId) !== origin
+
+/** What every request of a client meets: the latency, the next failure, and a client that is forgotten. */
+const receive = Effect.fnUntraced(function* (state: State, request: ClientRequest) {
+  yield* Effect.sleep(state.options.latency ?? 0)
+  const failure = state.failures.shift()
+  if (failure !== undefined) return yield* fail(request, failure)
+  if (isForgotten(state, request.client.clientId, placeOf(request).origin)) {
+    return yield* fail(request, new InvalidClient())
+  }
+})
+
+/** Issues tokens, with a refresh token that replaces the one before. */
+const issue = Effect.fnUntraced(function* (
+  { next, options }: State,
+  family: Family,
+  { dpopKey }: TokenRequest
+) {
+  const now = yield* Clock.currentTimeMillis
+  const expiresAt = now + Duration.toMillis(options.lifetime ?? "1 hour")
+  const serial = next()
+  family.accessTokens.set(`access-${serial}`, expiresAt)
+  family.current = options.refreshTokens === false ? undefined : `refresh-${serial}`
+  return new TokenSet({
+    accessToken: Redacted.make(`access-${serial}`),
+    tokenType: dpopKey === undefined ? "bearer" : "dpop",
+    ...(dpopKey === undefined ? {} : { dpopKey }),
+    obtainedAt: now,
+    expiresAt,
+    ...(family.narrowed ? { scope: family.scopes.join(" ") } : {}),
+    ...(family.current === undefined ? {} : { refreshToken: Redacted.make(family.current) })
+  })
+})
+
+/** Issues the tokens of a device code once the user has approved it. */
+const pollDevice = Effect.fnUntraced(function* (
+  state: State,
+  request: TokenRequest,
+  deviceCode: Redacted.Redacted
+) {
+  const scopes = state.deviceCodes.get(Redacted.value(deviceCode))
+  if (scopes === undefined) return yield* fail(request, new InvalidGrant())
+  if (state.devicePolls++ < (state.options.devicePending ?? 0)) {
+    return yield* fail(request, new Refused({ error: "authorization_pending" }))
+  }
+  return yield* issue(state, state.begin(scopes), request)
+})
+
+const makeTokenEndpoint = (state: State): TokenEndpoint["Service"] => {
+  const { codes, counts, families, options } = state
+  return TokenEndpoint.of({
+    exchange: Effect.fn("ScriptedAuthorizationServer.exchange")(function* (request) {
+      counts.codeExchanges += 1
+      yield* receive(state, request)
+      const code = Redacted.value(request.code)
+      const issued = codes.get(code)
+      codes.delete(code)
+      const isVerified = (issued?.challenge ?? null) === null || request.codeVerifier !== undefined
+      if (issued === undefined || issued.clientId !== request.client.clientId || !isVerified) {
+        return yield* fail(request, new InvalidGrant())
+      }
+      const scopes = issued.scopes.filter((scope) => options.grants?.includes(scope) ?? true)
+      return yield* issue(state, state.begin(scopes, options.grants !== undefined), request)
+    }),
+    refresh: Effect.fn("ScriptedAuthorizationServer.refresh")(function* (request) {
+      counts.refreshes += 1
+      yield* receive(state, request)
+      const used = Redacted.value(request.refreshToken)
+      const family = families.find(({ current, revoked }) => !revoked && current === used)
+      if (family !== undefined) return yield* issue(state, family, request)
+      for (const other of families) {
+        if (!other.revoked) counts.revokedFamilies += 1
+        other.revoked = true
+      }
+      return yield* fail(request, new InvalidGrant())
+    }),
+    grant: Effect.fn("ScriptedAuthorizationServer.grant")(function* (request) {
+      counts.grants += 1
+      yield* receive(state, request)
+      if (request.grant._tag === "DeviceCode") {
+        return yield* pollDevice(state, request, request.grant.deviceCode)
+      }
+      const family = state.begin(request.scopes)
+      // Grants without a user have no refresh token (RFC 6749 §4.4.3).
+      const { refreshToken: _, ...tokens } = yield* issue(state, family, request)
+      family.current = undefined
+      return new TokenSet(tokens)
+    }),
+    identityAssertion: Effect.fn("ScriptedAuthorizationServer.identityAssertion")(function* (request) {
+      counts.identityAssertions += 1
+      yield* receive(state, request).pipe(
+        Effect.mapError((error) => new TokenRequestError({ ...error, purpose: "identity assertion" }))
+      )
+      return Redacted.make(`assertion-for-${request.audience}`)
+    }),
+    pushAuthorization: Effect.fn("ScriptedAuthorizationServer.pushAuthorization")(function* (request) {
+      counts.pushedAuthorizations += 1
+      yield* receive(state, request)
+      const requestUri = `urn:ietf:params:oauth:request_uri:${state.next()}`
+      state.pushed.set(requestUri, request.parameters)
+      return { requestUri, expiresIn: 60 }
+    }),
+    revoke: Effect.fn("ScriptedAuthorizationServer.revoke")(function* (request) {
+      state.revocations.push({ token: request.token, hint: request.hint })
+      yield* receive(state, request)
+      const token = Redacted.value(request.token)
+      for (const family of families) {
+        if (family.current === token) family.revoked = true
+        family.accessTokens.delete(token)
+      }
+    })
+  })
+}
+
+const makeDevices = (state: State): DeviceAuthorization["Service"] =>
+  DeviceAuthorization.of({
+    start: Effect.fn("ScriptedAuthorizationServer.start")(function* ({
+      client,
+      deviceAuthorizationEndpoint: { origin },
+      scopes,
+      server
+    }) {
+      if (isForgotten(state, client.clientId, origin)) {
+        return yield* new TokenRequestError({ server, origin, reason: new InvalidClient() })
+      }
+      const serial = state.next()
+      state.deviceCodes.set(`device-${serial}`, scopes)
+      const verificationUri = new URL(`${state.issuer}/activate`)
+      return {
+        deviceCode: Redacted.make(`device-${serial}`),
+        userCode: `CODE-${serial}`,
+        verificationUri,
+        verificationUriComplete: new URL(`?user_code=CODE-${serial}`, verificationUri),
+        expiresAt: (yield* Clock.currentTimeMillis) + 600_000,
+        interval: 5000
+      }
+    })
+  })
+
+/** A scripted authorization server, and the four ports in front of it. */
 export const layer = (
   options: ScriptedOptions = {}
 ): Layer.Layer<
@@ -120,291 +428,12 @@ export const layer = (
 > =>
   Layer.effectContext(
     Effect.sync(() => {
-      let issuer = "https://as.test"
-      let tokenPath = "/token"
-      const lifetime = Duration.toMillis(options.lifetime ?? "1 hour")
-      const counts = {
-        discoveries: 0,
-        registrations: 0,
-        codeExchanges: 0,
-        refreshes: 0,
-        grants: 0,
-        identityAssertions: 0,
-        revokedFamilies: 0
-      }
-      const revocations: Array<Pick<RevocationRequest, "token" | "hint">> = []
-      const failures: Array<TokenFailure> = []
-      /** Clients, and the origin of the issuer that knows each. */
-      const clients = new Map<string, string>()
-      const deregistered: Array<string> = []
-      const codes = new Map<
-        string,
-        {
-          readonly clientId: string
-          readonly challenge: string | null
-          readonly scopes: ReadonlyArray<string>
-        }
-      >()
-      const families: Array<Family> = []
-      /** Device codes, and the scopes that each was asked for with. */
-      const deviceCodes = new Map<string, ReadonlyArray<string>>()
-      let devicePolls = 0
-      let serial = 0
-
-      const begin = Effect.fnUntraced(function* (request: TokenRequest | RevocationRequest) {
-        yield* Effect.sleep(options.latency ?? 0)
-        const failure = failures.shift()
-        if (failure !== undefined) return yield* fail(request, failure)
-        const { origin } = "tokenEndpoint" in request ? request.tokenEndpoint : request.revocationEndpoint
-        const { clientId } = request.client
-        if (clientId.startsWith("dynamic-") && clients.get(clientId) !== origin) {
-          return yield* fail(request, new InvalidClient())
-        }
-      })
-
-      const issue = Effect.fnUntraced(function* (family: Family, dpopKey: Redacted.Redacted | undefined) {
-        const now = yield* Clock.currentTimeMillis
-        serial += 1
-        family.accessTokens.set(`access-${serial}`, now + lifetime)
-        family.current = options.refreshTokens === false ? undefined : `refresh-${serial}`
-        return new TokenSet({
-          accessToken: Redacted.make(`access-${serial}`),
-          tokenType: dpopKey === undefined ? "bearer" : "dpop",
-          ...(dpopKey === undefined ? {} : { dpopKey }),
-          obtainedAt: now,
-          expiresAt: now + lifetime,
-          ...(family.narrowed ? { scope: family.scopes.join(" ") } : {}),
-          ...(family.current === undefined ? {} : { refreshToken: Redacted.make(family.current) })
-        })
-      })
-
-      const metadata = () =>
-        new AuthorizationServerMetadata({
-          issuer,
-          authorization_endpoint: `${issuer}/authorize`,
-          token_endpoint: `${issuer}${tokenPath}`,
-          ...(options.registration === false ? {} : { registration_endpoint: `${issuer}/register` }),
-          ...(options.devicePending === undefined
-            ? {}
-            : { device_authorization_endpoint: `${issuer}/device` }),
-          ...(options.revocation === false ? {} : { revocation_endpoint: `${issuer}/revoke` }),
-          ...(options.pkce === "unsaid"
-            ? {}
-            : { code_challenge_methods_supported: options.pkce ?? ["S256"] }),
-          token_endpoint_auth_methods_supported: ["none", "client_secret_basic"],
-          authorization_response_iss_parameter_supported: true,
-          ...options.metadata
-        })
-
-      const server = ScriptedAuthorizationServer.of({
-        issuer,
-        moveTo: (next) =>
-          Effect.sync(() => {
-            issuer = next
-          }),
-        moveTokenEndpoint: (path) =>
-          Effect.sync(() => {
-            tokenPath = path
-          }),
-        scopesOf: (accessToken) =>
-          Effect.sync(
-            () =>
-              families.find(({ accessTokens }) => accessTokens.has(Redacted.value(accessToken)))?.scopes ?? []
-          ),
-        deregistered,
-        counts,
-        revocations,
-        failNext: (...next) => Effect.sync(() => void failures.push(...next)),
-        approve: (authorizationUrl) =>
-          Effect.sync(() => {
-            serial += 1
-            const asked = authorizationUrl.searchParams
-            codes.set(`code-${serial}`, {
-              clientId: asked.get("client_id") ?? "",
-              challenge: asked.get("code_challenge"),
-              scopes: scopesOf(asked.get("scope") ?? "")
-            })
-            const back = new URL(asked.get("redirect_uri") ?? "")
-            back.searchParams.set("code", `code-${serial}`)
-            back.searchParams.set("state", asked.get("state") ?? "")
-            back.searchParams.set("iss", issuer)
-            return back
-          }),
-        forgetClients: Effect.sync(() => clients.clear()),
-        revokeAll: Effect.sync(() => families.forEach((family) => (family.revoked = true))),
-        accepts: (accessToken) =>
-          Effect.map(Clock.currentTimeMillis, (now) =>
-            families.some(
-              ({ accessTokens, revoked }) =>
-                !revoked && (accessTokens.get(Redacted.value(accessToken)) ?? 0) > now
-            )
-          )
-      })
-
-      const discovery = Discovery.of({
-        discover: (mcpServer, challenge) =>
-          Effect.sync(() => {
-            counts.discoveries += 1
-            return {
-              metadata: metadata(),
-              resource: resourceOf(mcpServer),
-              scopes: challenge?.scope === undefined ? [] : challenge.scope.split(" "),
-              dpopRequired: options.dpopRequired === true
-            }
-          })
-      })
-
-      const registrar = ClientRegistrar.of({
-        register: ({
-          metadata: { issuer: registeredAt, registration_endpoint },
-          redirectUri,
-          scopes,
-          server: name
-        }) =>
-          Effect.suspend(() => {
-            if (registration_endpoint === undefined) {
-              return new RegistrationError({ server: name, issuer: registeredAt })
-            }
-            counts.registrations += 1
-            const clientId = `dynamic-${counts.registrations}`
-            clients.set(clientId, new URL(registeredAt).origin)
-            return Effect.succeed(
-              new DynamicRegistration({
-                clientId,
-                authenticationMethod: "none",
-                redirectUri: redirectUri.href,
-                ...(scopes.length === 0 ? {} : { scopes }),
-                management: {
-                  url: `${registeredAt}/register/${clientId}`,
-                  accessToken: Redacted.make(`management-of-${clientId}`)
-                }
-              })
-            )
-          }),
-        deregister: ({ clientId }) =>
-          Effect.sync(() => {
-            deregistered.push(clientId)
-            return clients.delete(clientId)
-          })
-      })
-
-      const tokenEndpoint = TokenEndpoint.of({
-        exchange: Effect.fn("ScriptedAuthorizationServer.exchange")(function* (request) {
-          counts.codeExchanges += 1
-          yield* begin(request)
-          const code = Redacted.value(request.code)
-          const issued = codes.get(code)
-          codes.delete(code)
-          const verified = (issued?.challenge ?? null) === null || request.codeVerifier !== undefined
-          if (issued === undefined || issued.clientId !== request.client.clientId || !verified) {
-            return yield* fail(request, new InvalidGrant())
-          }
-          const { grants } = options
-          const scopes = issued.scopes.filter((scope) => grants?.includes(scope) ?? true)
-          const family: Family = {
-            revoked: false,
-            current: undefined,
-            scopes,
-            narrowed: grants !== undefined,
-            accessTokens: new Map()
-          }
-          families.push(family)
-          return yield* issue(family, request.dpopKey)
-        }),
-        refresh: Effect.fn("ScriptedAuthorizationServer.refresh")(function* (request) {
-          counts.refreshes += 1
-          yield* begin(request)
-          const used = Redacted.value(request.refreshToken)
-          const family = families.find(({ current, revoked }) => !revoked && current === used)
-          if (family === undefined) {
-            for (const other of families) {
-              if (!other.revoked) counts.revokedFamilies += 1
-              other.revoked = true
-            }
-            return yield* fail(request, new InvalidGrant())
-          }
-          return yield* issue(family, request.dpopKey)
-        }),
-        grant: Effect.fn("ScriptedAuthorizationServer.grant")(function* (request) {
-          counts.grants += 1
-          yield* begin(request)
-          if (request.grant._tag === "DeviceCode") {
-            const scopes = deviceCodes.get(Redacted.value(request.grant.deviceCode))
-            if (scopes === undefined) return yield* fail(request, new InvalidGrant())
-            if (devicePolls++ < (options.devicePending ?? 0)) {
-              return yield* fail(request, new Refused({ error: "authorization_pending" }))
-            }
-            const approved: Family = {
-              revoked: false,
-              current: undefined,
-              scopes,
-              narrowed: false,
-              accessTokens: new Map()
-            }
-            families.push(approved)
-            return yield* issue(approved, request.dpopKey)
-          }
-          const family: Family = {
-            revoked: false,
-            current: undefined,
-            scopes: request.scopes,
-            narrowed: false,
-            accessTokens: new Map()
-          }
-          families.push(family)
-          const tokens = yield* issue(family, request.dpopKey)
-          // Such tokens are asked for anew and not refreshed (RFC 6749 §4.4.3).
-          family.current = undefined
-          const { refreshToken: _, ...rest } = tokens
-          return new TokenSet(rest)
-        }),
-        identityAssertion: Effect.fn("ScriptedAuthorizationServer.identityAssertion")(function* (request) {
-          counts.identityAssertions += 1
-          yield* begin(request).pipe(
-            Effect.mapError((error) => new TokenRequestError({ ...error, purpose: "identity assertion" }))
-          )
-          return Redacted.make(`assertion-for-${request.audience}`)
-        }),
-        revoke: Effect.fn("ScriptedAuthorizationServer.revoke")(function* (request) {
-          revocations.push({ token: request.token, hint: request.hint })
-          yield* begin(request)
-          const token = Redacted.value(request.token)
-          for (const family of families) {
-            if (family.current === token) family.revoked = true
-            family.accessTokens.delete(token)
-          }
-        })
-      })
-
-      const devices = DeviceAuthorization.of({
-        start: Effect.fn("ScriptedAuthorizationServer.start")(function* ({
-          client,
-          deviceAuthorizationEndpoint: { origin },
-          scopes,
-          server: name
-        }) {
-          if (client.clientId.startsWith("dynamic-") && clients.get(client.clientId) !== origin) {
-            return yield* new TokenRequestError({ server: name, origin, reason: new InvalidClient() })
-          }
-          serial += 1
-          deviceCodes.set(`device-${serial}`, scopes)
-          const verificationUri = new URL(`${issuer}/activate`)
-          return {
-            deviceCode: Redacted.make(`device-${serial}`),
-            userCode: `CODE-${serial}`,
-            verificationUri,
-            verificationUriComplete: new URL(`?user_code=CODE-${serial}`, verificationUri),
-            expiresAt: (yield* Clock.currentTimeMillis) + 600_000,
-            interval: 5000
-          }
-        })
-      })
-
-      return Context.make(ScriptedAuthorizationServer, server).pipe(
-        Context.add(Discovery, discovery),
-        Context.add(ClientRegistrar, registrar),
-        Context.add(DeviceAuthorization, devices),
-        Context.add(TokenEndpoint, tokenEndpoint)
+      const state = makeState(options)
+      return Context.make(ScriptedAuthorizationServer, makeServer(state)).pipe(
+        Context.add(Discovery, makeDiscovery(state)),
+        Context.add(ClientRegistrar, makeRegistrar(state)),
+        Context.add(DeviceAuthorization, makeDevices(state)),
+        Context.add(TokenEndpoint, makeTokenEndpoint(state))
       )
     })
   )

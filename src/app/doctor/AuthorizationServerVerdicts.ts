@@ -17,10 +17,10 @@ import {
 
 const discoveredVerdict = (server: RemoteServer, resolution: Resolved): Verdict => {
   const { authorizationServer } = resolution
-  const { authorizationEndpoint, deviceAuthorizationEndpoint, issuer } = authorizationServer
+  const { authorizationEndpoint, endpoints, issuer } = authorizationServer
   const at = printable(issuer)
   const oauth = Remedy.oauthOf(server.name)
-  if (server.oauth.grant?._tag === "DeviceCode" && deviceAuthorizationEndpoint === undefined) {
+  if (server.oauth.grant?._tag === "DeviceCode" && endpoints.deviceAuthorization === undefined) {
     return wrong(`of ${at}; it offers no device codes`, Remedy.remove(oauth, ["grant_type"]))
   }
   if (lacksIssuer(server, authorizationServer)) {

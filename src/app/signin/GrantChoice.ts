@@ -4,14 +4,11 @@ import type { ResolvedAuthorizationServer } from "./ResolvedAuthorizationServer.
 const deviceCode = "urn:ietf:params:oauth:grant-type:device_code"
 
 /** Whether the authorization server offers a client with a secret or key no grant but `client_credentials`. */
-const isForClientAlone = (
-  { oauth }: RemoteServer,
-  { deviceAuthorizationEndpoint, metadata }: ResolvedAuthorizationServer
-) => {
+const isForClientAlone = ({ oauth }: RemoteServer, { endpoints, metadata }: ResolvedAuthorizationServer) => {
   const offered = metadata?.grant_types_supported
   if (oauth.grant !== undefined || offered === undefined || offered.includes("authorization_code"))
     return false
-  if (deviceAuthorizationEndpoint !== undefined && offered.includes(deviceCode)) return false
+  if (endpoints.deviceAuthorization !== undefined && offered.includes(deviceCode)) return false
   const { client } = oauth.source
   const hasProof = client?.clientSecret !== undefined || client?.signingKey !== undefined
   return offered.includes("client_credentials") && hasProof
@@ -41,7 +38,7 @@ export const grantFor = (
   if (grant !== undefined) return grant
   const offered = authorizationServer.metadata?.grant_types_supported
   if (offered === undefined || offered.includes("authorization_code")) return { _tag: "AuthorizationCode" }
-  if (authorizationServer.deviceAuthorizationEndpoint !== undefined && offered.includes(deviceCode)) {
+  if (authorizationServer.endpoints.deviceAuthorization !== undefined && offered.includes(deviceCode)) {
     return { _tag: "DeviceCode" }
   }
   return issuer !== undefined && isForClientAlone(server, authorizationServer)

@@ -3,8 +3,8 @@ import type { BearerChallenge } from "../../domain/Challenge.ts"
 import type { Credential } from "../../domain/Credential.ts"
 import type { CredentialKey } from "../../domain/CredentialKey.ts"
 import { printable } from "../../domain/PrintableText.ts"
-import { isNonInteractiveGrant, type RemoteServer } from "../../domain/Server.ts"
-import { AuthorizationServerChanged } from "../../domain/SignInError.ts"
+import type { RemoteServer } from "../../domain/Server.ts"
+import { issuerProblem, scopesOfGrant } from "../../domain/SignInRules.ts"
 import { Discovery, DiscoveryError } from "../../ports/Discovery.ts"
 import { grantFor, lacksIssuer } from "./GrantChoice.ts"
 import {
@@ -63,18 +63,8 @@ export const prepareSignIn = Effect.fn("PrepareSignIn.prepare")(function* (
   const { device, server } = target
   const found = yield* resolveAuthorizationServer(target)
   const before = stored?.issuer === found.issuer ? stored : undefined
-  if (
-    stored?.registration._tag === "Configured" &&
-    before === undefined &&
-    server.oauth.issuer === undefined
-  ) {
-    return yield* new AuthorizationServerChanged({
-      server: server.name,
-      account: key.account,
-      before: stored.issuer,
-      now: found.issuer
-    })
-  }
+  const changed = issuerProblem(server, key.account, stored, found.issuer)
+  if (changed !== undefined) return yield* changed
   if (device !== true && lacksIssuer(server, found)) {
     return yield* new DiscoveryError({
       server: server.name,
@@ -83,11 +73,7 @@ export const prepareSignIn = Effect.fn("PrepareSignIn.prepare")(function* (
     })
   }
   const grant = grantFor(server, found, device)
-  const requested = scopesFor(target, found, before)
-  // A grant without a user gets no refresh token: its request is repeated instead.
-  const scopes = isNonInteractiveGrant(grant)
-    ? requested.filter((scope) => scope !== "offline_access")
-    : requested
+  const scopes = scopesOfGrant(grant, scopesFor(target, found, before))
   const context: SignInContext = {
     server,
     key,

@@ -3,46 +3,44 @@ import {
   type AuthorizationServerMetadata,
   type DiscoveredServer
 } from "../../domain/AuthorizationServer.ts"
+import { oauthEndpoints, type OptionalEndpoints, optionalEndpointsFrom } from "../../domain/OAuthEndpoints.ts"
 import { providerOf, type ProviderQuirks } from "../../domain/ProviderQuirks.ts"
 import { isSecureUrl } from "../../domain/SecureUrl.ts"
 import { type EndpointsByHand, type RemoteServer, resourceOf } from "../../domain/Server.ts"
 
-/** The authorization server of a flow, however it was found. */
+/** The authorization server of a flow, from discovery or from the configuration. */
 export interface ResolvedAuthorizationServer {
-  /** Absent where it has none, or the configuration names none. */
+  /** Absent: the authorization server has none, or the configuration names none. */
   readonly authorizationEndpoint: URL | undefined
   readonly tokenEndpoint: URL
-  /** Where a device asks for a code to show (RFC 8628); absent where none are given. */
-  readonly deviceAuthorizationEndpoint: URL | undefined
-  /** Where tokens can be revoked (RFC 7009); absent where that is not known. */
-  readonly revocationEndpoint: URL | undefined
+  readonly endpoints: OptionalEndpoints
   readonly issuer: string
-  /** What to expect as `iss`; absent with endpoints by hand, unless the configuration names an issuer too. */
+  /** The `iss` to expect in a response (RFC 9207). Absent: endpoints by hand, without a configured issuer. */
   readonly responseIssuer: string | undefined
   readonly responseIssuerRequired: boolean
   readonly resource: string | undefined
   readonly scopes: ReadonlyArray<string>
   readonly authMethodsSupported: ReadonlyArray<string> | undefined
-  /** Added to the authorization request. */
+  /** Parameters that are added to the authorization request. */
   readonly extraAuthParams: Readonly<Record<string, string>>
-  /** What is known of the provider; absent: nothing, or the configuration does not want it to count. */
+  /** The quirks of the provider. Absent: none are known, or the configuration disables them. */
   readonly provider: ProviderQuirks | undefined
-  /** The MCP server takes only tokens that are bound to a key (RFC 9449). */
+  /** The MCP server accepts only tokens that are bound to a key (RFC 9449). */
   readonly dpopRequired: boolean
-  /** What a client can be registered at; absent with endpoints by hand, where there is one already. */
+  /** Absent: endpoints by hand, which have no metadata. */
   readonly metadata: AuthorizationServerMetadata | undefined
 }
 
 const providerAt = ({ oauth }: RemoteServer, ...endpoints: ReadonlyArray<URL | undefined>) =>
   oauth.providerQuirks ? providerOf(...endpoints) : undefined
 
-/** What the configuration adds to the authorization request, over what the provider is known to need. */
+/** The parameters that the provider needs, and those of the configuration, which count first. */
 const extraAuthParamsFor = ({ oauth }: RemoteServer, provider: ProviderQuirks | undefined) => ({
   ...provider?.extraAuthParams?.value,
   ...oauth.extraAuthParams
 })
 
-/** The authorizationServer that the configuration writes down. */
+/** The authorization server of the configuration. */
 export const resolvedByHand = (
   server: RemoteServer,
   source: EndpointsByHand
@@ -51,8 +49,7 @@ export const resolvedByHand = (
   return {
     authorizationEndpoint: source.authorizationEndpoint,
     tokenEndpoint: source.tokenEndpoint,
-    deviceAuthorizationEndpoint: source.deviceAuthorizationEndpoint,
-    revocationEndpoint: source.revocationEndpoint,
+    endpoints: source.endpoints ?? {},
     issuer: source.tokenEndpoint.href,
     responseIssuer: server.oauth.issuer,
     responseIssuerRequired: false,
@@ -68,18 +65,18 @@ export const resolvedByHand = (
   }
 }
 
-// Secrets are not sent where anybody can read them; signing in goes on without such an endpoint.
+/** An endpoint that secrets can be sent to; a sign-in goes on without any other. */
 const secureUrl = (text: string | undefined): URL | undefined => {
   const url = text !== undefined && URL.canParse(text) ? new URL(text) : undefined
   return url !== undefined && isSecureUrl(url) ? url : undefined
 }
 
 /**
- * What to ask for: the scopes that the configuration writes down and no other; else what the server asks for, and
- * `offline_access` with it where the authorization server has that (MCP "Refresh Tokens"). Where the server asks for
- * nothing in particular nothing is named, and the authorization server decides.
+ * The scopes to request: those of the configuration and no others, else those that the server requires, with
+ * `offline_access` if the authorization server supports it (MCP "Refresh Tokens"). If the server requires none, the
+ * request names none and the authorization server decides.
  */
-const scopesToAskFor = (
+const scopesToRequest = (
   { oauth: { scopes: byHand } }: RemoteServer,
   { metadata: { scopes_supported: supported = [] }, scopes: asked }: DiscoveredServer
 ): ReadonlyArray<string> => {
@@ -88,7 +85,7 @@ const scopesToAskFor = (
   return [...new Set([...asked, ...offline])]
 }
 
-/** The authorizationServer that discovery found. */
+/** The authorization server that discovery found. */
 export const resolvedByDiscovery = (
   server: RemoteServer,
   found: DiscoveredServer
@@ -107,13 +104,12 @@ export const resolvedByDiscovery = (
   return {
     authorizationEndpoint,
     tokenEndpoint,
-    deviceAuthorizationEndpoint: secureUrl(metadata.device_authorization_endpoint),
-    revocationEndpoint: secureUrl(metadata.revocation_endpoint),
+    endpoints: optionalEndpointsFrom((name) => secureUrl(metadata[oauthEndpoints[name].metadataKey])),
     issuer: metadata.issuer,
     responseIssuer: metadata.issuer,
     responseIssuerRequired: metadata.authorization_response_iss_parameter_supported === true,
     resource: sendsResource ? resource : undefined,
-    scopes: scopesToAskFor(server, found),
+    scopes: scopesToRequest(server, found),
     authMethodsSupported: metadata.token_endpoint_auth_methods_supported,
     extraAuthParams: extraAuthParamsFor(server, provider),
     provider,

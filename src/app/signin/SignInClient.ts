@@ -10,6 +10,7 @@ import type { Credential, OAuthClient } from "../../domain/Credential.ts"
 import { StaleRegistration } from "../../domain/PendingSignInError.ts"
 import type { ConfiguredClient, RemoteServer } from "../../domain/Server.ts"
 import { ClientRejected } from "../../domain/SignInError.ts"
+import { isDpopBound } from "../../domain/SignInRules.ts"
 import { ClientRegistrar, RegistrationError } from "../../ports/ClientRegistrar.ts"
 import type { TokenRequestError } from "../../ports/TokenEndpoint.ts"
 import type { ResolvedAuthorizationServer } from "./ResolvedAuthorizationServer.ts"
@@ -98,7 +99,7 @@ export const registerClient = Effect.fn("SignInClient.register")(function* (
     server: server.name,
     metadata,
     ...options,
-    dpop: server.oauth.dpop ?? dpopRequired,
+    dpop: isDpopBound(server, dpopRequired),
     ...(provider?.registerAt === undefined ? {} : { registerAt: provider.registerAt.value })
   })
 })

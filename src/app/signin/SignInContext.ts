@@ -3,7 +3,8 @@ import type { ClientRegistration, DynamicRegistration } from "../../domain/Clien
 import { Credential } from "../../domain/Credential.ts"
 import type { CredentialKey } from "../../domain/CredentialKey.ts"
 import { type NonInteractiveGrant, type RemoteServer, resourceOf } from "../../domain/Server.ts"
-import { DpopUnsupported } from "../../domain/SignInError.ts"
+import type { DpopUnsupported } from "../../domain/SignInError.ts"
+import { dpopProblem, isDpopBound } from "../../domain/SignInRules.ts"
 import type { TokenSet } from "../../domain/TokenSet.ts"
 import { DpopProofs } from "../../ports/DpopProofs.ts"
 import type { ResolvedAuthorizationServer } from "./ResolvedAuthorizationServer.ts"
@@ -29,12 +30,12 @@ export const draftCredential = (
   registration: ClientRegistration,
   grant?: NonInteractiveGrant["_tag"]
 ): Credential => {
-  const { issuer, resource, revocationEndpoint, scopes, tokenEndpoint } = authorizationServer
+  const { endpoints, issuer, resource, scopes, tokenEndpoint } = authorizationServer
   return new Credential({
     resource: resourceOf(server),
     issuer,
     tokenEndpoint: tokenEndpoint.href,
-    ...(revocationEndpoint === undefined ? {} : { revocationEndpoint: revocationEndpoint.href }),
+    ...(endpoints.revocation === undefined ? {} : { revocationEndpoint: endpoints.revocation.href }),
     ...(resource === undefined ? {} : { resourceParameter: resource }),
     ...(grant === undefined ? {} : { grant }),
     registration,
@@ -49,13 +50,9 @@ export const dpopKeyFor: (
   context: SignInContext
 ) => Effect.Effect<Redacted.Redacted | undefined, DpopUnsupported, DpopProofs> = Effect.fn(
   "SignInContext.dpopKeyFor"
-)(function* ({
-  authorizationServer: { dpopRequired, issuer, metadata },
-  server: { name, oauth }
-}: SignInContext) {
-  if (!(oauth.dpop ?? dpopRequired)) return undefined
-  if (metadata !== undefined && !metadata.dpop_signing_alg_values_supported?.includes("ES256")) {
-    return yield* new DpopUnsupported({ server: name, issuer, required: dpopRequired })
-  }
+)(function* ({ authorizationServer: { dpopRequired, metadata }, server }: SignInContext) {
+  if (!isDpopBound(server, dpopRequired)) return undefined
+  const problem = dpopProblem(server, metadata, dpopRequired)
+  if (problem !== undefined) return yield* problem
   return yield* DpopProofs.use(({ makeKey }) => makeKey)
 })

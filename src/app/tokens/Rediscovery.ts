@@ -1,6 +1,7 @@
 import { Effect, Option, type Redacted } from "effect"
 import type { Credential } from "../../domain/Credential.ts"
-import { DpopUnsupported } from "../../domain/SignInError.ts"
+import type { DpopUnsupported } from "../../domain/SignInError.ts"
+import { dpopProblem } from "../../domain/SignInRules.ts"
 import type { Stale } from "../../domain/TokenState.ts"
 import { Discovery } from "../../ports/Discovery.ts"
 import { DpopProofs } from "../../ports/DpopProofs.ts"
@@ -59,15 +60,9 @@ export const makeRediscovery: Effect.Effect<Rediscovery, never, Discovery | Dpop
         ),
 
       firstDpopKey: Effect.fn("Rediscovery.firstDpopKey")(function* (query) {
-        const { name, oauth } = query.server
         const metadata = Option.getOrUndefined(yield* metadataNow(query))
-        if (metadata !== undefined && !metadata.dpop_signing_alg_values_supported?.includes("ES256")) {
-          return yield* new DpopUnsupported({
-            server: name,
-            issuer: metadata.issuer,
-            required: oauth.dpop === undefined
-          })
-        }
+        const problem = dpopProblem(query.server, metadata, query.server.oauth.dpop === undefined)
+        if (problem !== undefined) return yield* problem
         return yield* dpopProofs.makeKey
       })
     }

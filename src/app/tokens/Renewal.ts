@@ -1,6 +1,7 @@
 import { Effect, Option, type Redacted } from "effect"
 import type { Credential } from "../../domain/Credential.ts"
 import type { DpopUnsupported } from "../../domain/SignInError.ts"
+import { isDpopBound } from "../../domain/SignInRules.ts"
 import { scopesOf, type TokenSet } from "../../domain/TokenSet.ts"
 import { type Stale, usable } from "../../domain/TokenState.ts"
 import { TokenEndpoint, type TokenRequestError } from "../../ports/TokenEndpoint.ts"
@@ -78,7 +79,7 @@ export const makeRenew = (
      */
     const renewOnce = Effect.fn("Renewal.renewOnce")(function* (query: TokenQuery, stale: Stale) {
       // A server or a configuration that starts to require bound tokens does not require a new sign-in.
-      const isBound = query.server.oauth.dpop ?? query.challenge?.dpop === true
+      const isBound = isDpopBound(query.server, query.challenge?.dpop === true)
       const dpopKey =
         stale.tokens.dpopKey ??
         (isBound ? yield* Effect.interruptible(rediscovery.firstDpopKey(query)) : undefined)

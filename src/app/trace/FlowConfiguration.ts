@@ -1,4 +1,5 @@
 import { Redacted } from "effect"
+import { oauthEndpoints, optionalEndpoints } from "../../domain/OAuthEndpoints.ts"
 import { secretsInHeader } from "../../domain/Redaction.ts"
 import type { Grant, RemoteServer, SecretSource } from "../../domain/Server.ts"
 import type { MessageKind } from "../../domain/TraceEvent.ts"
@@ -51,8 +52,7 @@ const endpointsOf = ({ oauth: { source } }: RemoteServer): FlowConfiguration["en
   const all: ReadonlyArray<readonly [MessageKind, URL | undefined]> = [
     ["authorization request", source.authorizationEndpoint],
     ["token request", source.tokenEndpoint],
-    ["device authorization request", source.deviceAuthorizationEndpoint],
-    ["revocation request", source.revocationEndpoint]
+    ...optionalEndpoints.map((name) => [oauthEndpoints[name].trace, source.endpoints?.[name]] as const)
   ]
   return all.flatMap(([kind, url]) => (url === undefined ? [] : [[kind, url] as const]))
 }

@@ -1,4 +1,5 @@
 import { Predicate } from "effect"
+import { endpointRows } from "../../domain/OAuthEndpoints.ts"
 import type { MessageKind } from "../../domain/TraceEvent.ts"
 import type { FlowConfiguration } from "./FlowConfiguration.ts"
 
@@ -42,9 +43,8 @@ const wellKnownKind = ({ pathname }: URL): MessageKind | undefined => {
 const kindByBody = ({ form, text }: FormedText): MessageKind => {
   if (form === "form") {
     const names = new URLSearchParams(text)
-    if (names.has("grant_type")) return "token request"
-    if (names.has("token")) return "revocation request"
-    return names.has("client_id") ? "device authorization request" : "other request"
+    const endpoint = endpointRows.find(({ parameter }) => parameter !== undefined && names.has(parameter))
+    return endpoint?.trace ?? "other request"
   }
   const json = jsonOf(text)
   return Predicate.isObject(json) && "redirect_uris" in json ? "client registration" : "other request"

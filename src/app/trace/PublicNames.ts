@@ -1,3 +1,10 @@
+import {
+  endpointRows,
+  type EndpointTrace,
+  oauthEndpoints,
+  type OptionalEndpoint,
+  optionalEndpoints
+} from "../../domain/OAuthEndpoints.ts"
 import type { MessageKind } from "../../domain/TraceEvent.ts"
 
 /**
@@ -62,13 +69,21 @@ const tokenAnswer: PublicNames = {
   issued_token_type: "word"
 }
 
-/** RFC 8628 §3.2. */
-const deviceAnswer: PublicNames = {
+/** Requests of the optional endpoints: RFC 7009 §2.1, RFC 8628 §3.1, and parameters of authorization requests. */
+const optionalRequest: PublicNames = { ...authorizationRequest, ...tokenRequest, token_type_hint: "word" }
+
+/** Answers of the optional endpoints: RFC 8628 §3.2. */
+const optionalAnswer: PublicNames = {
   ...errors,
   verification_uri: "url",
   expires_in: "number",
   interval: "number"
 }
+
+const ofOptionalEndpoints = (names: PublicNames) =>
+  Object.fromEntries(optionalEndpoints.map((name) => [oauthEndpoints[name].trace, names])) as Readonly<
+    Record<EndpointTrace<OptionalEndpoint>, PublicNames>
+  >
 
 /** RFC 7591 §2, RFC 9449 §5.2, OpenID Connect Registration §2. */
 const registrationRequest: PublicNames = {
@@ -124,14 +139,9 @@ const resourceMetadata: PublicNames = {
 /** RFC 8414 §2, OpenID Connect Discovery §3, RFC 8628 §4, RFC 9126 §5, RFC 9207 §3, RFC 9449 §5.1. */
 const serverMetadata: PublicNames = {
   issuer: "url",
-  authorization_endpoint: "url",
-  token_endpoint: "url",
+  ...Object.fromEntries(endpointRows.map(({ metadataKey }) => [metadataKey, "url" as const])),
   jwks_uri: "url",
-  registration_endpoint: "url",
-  revocation_endpoint: "url",
   introspection_endpoint: "url",
-  device_authorization_endpoint: "url",
-  pushed_authorization_request_endpoint: "url",
   userinfo_endpoint: "url",
   end_session_endpoint: "url",
   service_documentation: "url",
@@ -200,9 +210,8 @@ export const publicInRequest: Readonly<Record<MessageKind, PublicNames>> = {
   "client registration": registrationRequest,
   "authorization request": authorizationRequest,
   "authorization response": authorizationResponse,
-  "device authorization request": tokenRequest,
   "token request": tokenRequest,
-  "revocation request": { ...tokenRequest, token_type_hint: "word" },
+  ...ofOptionalEndpoints(optionalRequest),
   "other request": nothing
 }
 
@@ -214,9 +223,8 @@ export const publicInAnswer: Readonly<Record<MessageKind, PublicNames>> = {
   "client registration": registrationAnswer,
   "authorization request": errors,
   "authorization response": nothing,
-  "device authorization request": deviceAnswer,
   "token request": tokenAnswer,
-  "revocation request": errors,
+  ...ofOptionalEndpoints(optionalAnswer),
   "other request": nothing
 }
 

@@ -1,5 +1,6 @@
 import { Predicate } from "effect"
 import { parseChallenges } from "../../domain/Challenge.ts"
+import { endpointRows } from "../../domain/OAuthEndpoints.ts"
 import type { Field, MessageKind, Piece, ShownBody, ShownText, ShownUrl } from "../../domain/TraceEvent.ts"
 import { type FlowConfiguration, variablePathParts } from "./FlowConfiguration.ts"
 import { makeHeaderRenderer } from "./HeaderRenderer.ts"
@@ -90,15 +91,6 @@ const settled = (value: unknown, without: Marks["without"]): unknown => {
   )
 }
 
-/** Endpoints by their names in the metadata of an authorization server. */
-const endpointNames: ReadonlyArray<readonly [string, MessageKind]> = [
-  ["authorization_endpoint", "authorization request"],
-  ["token_endpoint", "token request"],
-  ["registration_endpoint", "client registration"],
-  ["revocation_endpoint", "revocation request"],
-  ["device_authorization_endpoint", "device authorization request"]
-]
-
 /** Makes the redactor of one flow. */
 export const makeRedactor = (configuration: FlowConfiguration): Redactor => {
   const marks = makeMarks()
@@ -134,7 +126,7 @@ export const makeRedactor = (configuration: FlowConfiguration): Redactor => {
       if (!Predicate.isObject(json) || Array.isArray(json))
         return { _tag: "Omitted", why: "it is not a JSON object" }
       if (kind === "authorization server metadata" && from === "answer") {
-        for (const [name, endpoint] of endpointNames) places.learn(endpoint, Reflect.get(json, name))
+        for (const { metadataKey, trace } of endpointRows) places.learn(trace, Reflect.get(json, metadataKey))
       }
       return { _tag: "Fields", form, fields: renderer.fields(names, Object.entries(json)) }
     },

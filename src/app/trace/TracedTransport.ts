@@ -1,4 +1,5 @@
 import { Clock, Effect, Layer } from "effect"
+import { endpointRows } from "../../domain/OAuthEndpoints.ts"
 import type { MessageKind, ShownAnswer, ShownBody } from "../../domain/TraceEvent.ts"
 import { HttpTransport } from "../../ports/HttpTransport.ts"
 import { recordBody } from "./BodyRecord.ts"
@@ -6,11 +7,7 @@ import { CurrentRecording, type Recording } from "./FlowTrace.ts"
 
 const kindsOfAuthorizationServer: ReadonlySet<MessageKind> = new Set([
   "authorization server metadata",
-  "client registration",
-  "authorization request",
-  "device authorization request",
-  "token request",
-  "revocation request"
+  ...endpointRows.map(({ trace }) => trace)
 ])
 
 const formOf = (headers: Headers): "JSON" | "form" | undefined => {

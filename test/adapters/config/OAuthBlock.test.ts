@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Redacted } from "effect"
 import { protocolParameters } from "../../../src/domain/AuthorizationRequest.ts"
+import { oauthEndpoints, optionalEndpoints } from "../../../src/domain/OAuthEndpoints.ts"
 import type { EndpointsByHand } from "../../../src/domain/Server.ts"
 import { defaultOAuth, type OAuthSettings } from "../../../src/domain/Server.ts"
 import { errorsOf, httpServerOf, type Options, useErrorsOf, warningsOf } from "./InMemoryFile.ts"
@@ -53,15 +54,15 @@ describe("the oauth block", () => {
     })
   )
 
-  it.effect("may say where tokens are revoked", () =>
+  it.effect.each(optionalEndpoints)("may name the endpoint %s", (name) =>
     Effect.gen(function* () {
       const placeOf = (oauth: object) =>
         Effect.map(settingsOf({ ...byHand, ...oauth }), (settings) => {
           assert.strictEqual(settings.source._tag, "ByHand")
-          return (settings.source as EndpointsByHand).revocationEndpoint?.href
+          return (settings.source as EndpointsByHand).endpoints?.[name]?.href
         })
-      for (const revocation_url of ["https://as.example.com/revoke", "http://127.0.0.1:3000/revoke"]) {
-        assert.strictEqual(yield* placeOf({ revocation_url }), revocation_url)
+      for (const place of ["https://as.example.com/endpoint", "http://127.0.0.1:3000/endpoint"]) {
+        assert.strictEqual(yield* placeOf({ [oauthEndpoints[name].configurationKey]: place }), place)
       }
       assert.isUndefined(yield* placeOf({}))
     })

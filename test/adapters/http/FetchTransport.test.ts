@@ -126,6 +126,10 @@ describe("Retry-After", () => {
     ["Thu, 01 Jan 1970 00:00:00 GMT", 0],
     ["999999999", 86_400_000],
     ["soon", undefined],
+    ["-5", undefined],
+    ["1.5", undefined],
+    ["2030-01-01", undefined],
+    ["Thursday, 01-Jan-70 00:01:00 GMT", 50_000],
     ["", undefined],
     [null, undefined]
   ])("of %s is %s ms, ten seconds after the epoch", (header, expected) => {

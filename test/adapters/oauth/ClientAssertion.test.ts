@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Redacted } from "effect"
-import { errorText } from "../../../src/app/cli/RemedyText.ts"
+import * as DpopProofs from "../../../src/adapters/oauth/DpopProofs.ts"
 import * as TokenEndpoint from "../../../src/adapters/oauth/TokenEndpoint.ts"
 import type { SecretSource, SigningKey } from "../../../src/domain/Server.ts"
 import { TokenEndpoint as Port } from "../../../src/ports/TokenEndpoint.ts"
@@ -36,7 +36,9 @@ const signing = (
       grant: { _tag: "ClientCredentials" },
       scopes: []
     })
-  ).pipe(Effect.provide(TokenEndpoint.layer.pipe(Layer.provide(network.layer))))
+  ).pipe(
+    Effect.provide(TokenEndpoint.layer.pipe(Layer.provide(Layer.merge(network.layer, DpopProofs.layer))))
+  )
   return { ...network, asking }
 }
 
@@ -184,7 +186,7 @@ describe("a client assertion", () => {
 const encrypted = p256
   .export({ format: "pem", type: "pkcs8", cipher: "aes-256-cbc", passphrase: "the passphrase" })
   .toString()
-const unreadable = `"private_key" is none that can be read: it must be PEM text that begins with -----BEGIN and is not encrypted`
+const unreadable = `"private_key" cannot be read: it must be PEM text that begins with -----BEGIN and is not encrypted`
 
 /** Runs a request that a key makes impossible; nothing is sent, and the error holds nothing of the key. */
 const failing = (pem: SecretSource, algorithm?: SigningKey["algorithm"]) =>
@@ -196,7 +198,7 @@ const failing = (pem: SecretSource, algorithm?: SigningKey["algorithm"]) =>
     const { reason } = error
     if (reason._tag !== "UnusableSecret") return assert.fail(reason._tag)
     assert.strictEqual(
-      errorText(error),
+      error.message,
       `The authorization server of reports, https://as.test, got no request: ${reason.detail}.`
     )
     const text = Redacted.isRedacted(pem) ? Redacted.value(pem) : ""
@@ -221,12 +223,12 @@ describe("a key that cannot sign", () => {
     [
       "it is of a curve that no JWS algorithm is for",
       pkcs8(curve("secp256k1")),
-      `"private_key" must be an RSA key, one of the curves P-256, P-384 and P-521, or Ed25519`
+      `"private_key" must be an RSA key, an EC key of the curves P-256, P-384 or P-521, or an Ed25519 key`
     ],
     [
       "it can only agree on keys",
       pkcs8(generateKeyPairSync("x25519").privateKey),
-      `"private_key" must be an RSA key, one of the curves P-256, P-384 and P-521, or Ed25519`
+      `"private_key" must be an RSA key, an EC key of the curves P-256, P-384 or P-521, or an Ed25519 key`
     ]
   ])("is named, with what it must be: %s", ([, pem, detail]) =>
     Effect.gen(function* () {
@@ -244,25 +246,29 @@ describe("a key that cannot sign", () => {
     Effect.gen(function* () {
       assert.strictEqual(
         yield* failing(Redacted.make(pkcs8(key)), algorithm),
-        `"private_key" signs with ${able}, and not with the "signing_algorithm" ${algorithm}`
+        `"private_key" signs with ${able}, not with the "signing_algorithm" ${algorithm}`
       )
     })
   )
 
   it.live.each<readonly [string, (file: string) => void, string]>([
-    ["is not there", () => {}, "is not there. Put it there, or correct the path in the oauth block"],
+    ["does not exist", () => {}, "does not exist. Create the file, or correct the path in the oauth block"],
     [
       "is a folder",
       (file) => mkdirSync(file),
-      "is a folder. Put it there, or correct the path in the oauth block"
+      "is a folder. Create the file, or correct the path in the oauth block"
     ],
     [
       "leads back to itself",
       (file) => symlinkSync(file, file),
-      "cannot be read (ELOOP). Put it there, or correct the path in the oauth block"
+      "cannot be read (ELOOP). Create the file, or correct the path in the oauth block"
     ],
-    ["is empty", (file) => writeFileSync(file, ""), "is empty. Put it there"],
-    ["holds nothing but space", (file) => writeFileSync(file, " \r\n\t\n"), "is empty. Put it there"]
+    ["is empty", (file) => writeFileSync(file, ""), "is empty. Write the secret to it"],
+    [
+      "holds nothing but space",
+      (file) => writeFileSync(file, " \r\n\t\n"),
+      "is empty. Write the secret to it"
+    ]
   ])("is looked for in its file, which %s", ([, make, problem]) =>
     Effect.gen(function* () {
       const file = join(yield* temporaryFolder, "client.pem")
@@ -283,7 +289,7 @@ describe("a key that cannot sign", () => {
         chmodSync(file, 0)
         assert.strictEqual(
           yield* failing({ file }),
-          `the private key of this client is read from ${file}, which may not be read by this user. Put it there, or correct the path in the oauth block`
+          `the private key of this client is read from ${file}, which this user may not read. Create the file, or correct the path in the oauth block`
         )
       }).pipe(Effect.scoped)
     )
@@ -311,10 +317,13 @@ describe("a key that cannot sign", () => {
           resource: undefined,
           refreshToken: Redacted.make("refresh")
         })
-      ).pipe(Effect.provide(TokenEndpoint.layer.pipe(Layer.provide(network.layer))), Effect.flip)
+      ).pipe(
+        Effect.provide(TokenEndpoint.layer.pipe(Layer.provide(Layer.merge(network.layer, DpopProofs.layer)))),
+        Effect.flip
+      )
       assert.deepInclude(error.reason, {
         _tag: "UnusableSecret",
-        detail: `the client is to sign (private_key_jwt), and the oauth block has no "private_key"`
+        detail: `the client authenticates with private_key_jwt, and the oauth block has no "private_key"`
       })
       assert.deepEqual(network.sent, [])
     })

@@ -3,6 +3,7 @@ import { Effect, Layer, Redacted } from "effect"
 import { TestClock } from "effect/testing"
 import * as FetchTransport from "../../../src/adapters/http/FetchTransport.ts"
 import * as DeviceAuthorization from "../../../src/adapters/oauth/DeviceAuthorization.ts"
+import * as DpopProofs from "../../../src/adapters/oauth/DpopProofs.ts"
 import * as TokenEndpoint from "../../../src/adapters/oauth/TokenEndpoint.ts"
 import type { ClientAuthenticationMethod } from "../../../src/domain/Server.ts"
 import {
@@ -207,8 +208,8 @@ describe("asking for a device code", () => {
       text("", { status: 307, headers: { location: "https://evil.test" } }),
       { _tag: "Malformed", detail: "HTTP 307: it redirects, which is not followed" }
     ],
-    ["a page", text("<h1>Hello</h1>"), { _tag: "Malformed", detail: "HTTP 200, no JSON object" }],
-    ["a list", json([good]), { _tag: "Malformed", detail: "HTTP 200, no JSON object" }],
+    ["a page", text("<h1>Hello</h1>"), { _tag: "Malformed", detail: "HTTP 200, not a JSON object" }],
+    ["a list", json([good]), { _tag: "Malformed", detail: "HTTP 200, not a JSON object" }],
     [
       "an endless answer",
       () =>
@@ -259,7 +260,7 @@ describe("a device code of a certified authorization server", () => {
     authenticationMethod: "none"
   } as const
   const wired = Layer.mergeAll(DeviceAuthorization.layer, TokenEndpoint.layer).pipe(
-    Layer.provide(FetchTransport.layer)
+    Layer.provide([FetchTransport.layer, DpopProofs.layer])
   )
   const begin = Effect.gen(function* () {
     const running = yield* Effect.acquireRelease(

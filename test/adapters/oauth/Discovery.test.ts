@@ -443,12 +443,13 @@ describe("discovery", () => {
     })
   )
 
-  it.effect("takes silence about PKCE for S256 only where the configuration says so", () =>
+  it.effect("leaves it to the sign-in what silence about PKCE means", () =>
     Effect.gen(function* () {
       const answers = { [atPath]: json(resource), [asMetadata]: json(issuer) }
-      assert.isUndefined((yield* discover(answers).asking).metadata.code_challenge_methods_supported)
-      const { asking } = discover(answers, serverNamed("notion", { assumePkce: true }))
-      assert.deepEqual((yield* asking).metadata.code_challenge_methods_supported, ["S256"])
+      for (const assumePkce of [undefined, true]) {
+        const { asking } = discover(answers, serverNamed("notion", { assumePkce }))
+        assert.isUndefined((yield* asking).metadata.code_challenge_methods_supported)
+      }
     })
   )
 

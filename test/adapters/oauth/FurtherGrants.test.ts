@@ -46,7 +46,7 @@ const asking = (answer: Answer, endpoint = url) => {
     client: publicClient,
     resource: "https://reports.test/mcp"
   }
-  const layer = TokenEndpoint.layer.pipe(Layer.provide(network.layer))
+  const layer = TokenEndpoint.layer.pipe(Layer.provide(Layer.merge(network.layer, DpopProofs.layer)))
   return {
     sent: network.sent,
     layer,
@@ -158,7 +158,7 @@ describe("a request by another grant", () => {
       assert.deepInclude(reason, { _tag: "UnusableSecret" })
       assert.strictEqual(
         message,
-        `The authorization server of reports, https://as.test, got no request: the assertion is read from ${file}, which is not there. Put it there, or correct the path in the oauth block.`
+        `The authorization server of reports, https://as.test, got no request: the assertion is read from ${file}, which does not exist. Create the file, or correct the path in the oauth block.`
       )
       assert.deepEqual(sent, [])
       for (const text of ["first.jwt.text", "second.jwt.text"]) {
@@ -284,7 +284,7 @@ describe("a request for an identity assertion", () => {
       const asked = identityAssertion({ subjectToken: { file } })
       assert.strictEqual(
         errorText(yield* Effect.flip(asked)),
-        `The identity provider of reports, https://as.test, got no request: the identity provider's token is read from ${file}, which is not there. Put it there, or correct the path in the oauth block.`
+        `The identity provider of reports, https://as.test, got no request: the identity provider's token is read from ${file}, which does not exist. Create the file, or correct the path in the oauth block.`
       )
       writeFileSync(file, "an.id.token\r\n")
       yield* asked

@@ -9,6 +9,7 @@ import * as FetchTransport from "../../../src/adapters/http/FetchTransport.ts"
 import { HostAddresses } from "../../../src/adapters/http/HostAddresses.ts"
 import * as ClientRegistrar from "../../../src/adapters/oauth/ClientRegistrar.ts"
 import * as Discovery from "../../../src/adapters/oauth/Discovery.ts"
+import * as DpopProofs from "../../../src/adapters/oauth/DpopProofs.ts"
 import * as TokenEndpoint from "../../../src/adapters/oauth/TokenEndpoint.ts"
 import { AuthorizationServerMetadata } from "../../../src/domain/AuthorizationServer.ts"
 import type { RemoteServer } from "../../../src/domain/Server.ts"
@@ -16,6 +17,7 @@ import { ClientRegistrar as Registrar } from "../../../src/ports/ClientRegistrar
 import { Discovery as Port, type DiscoveryRefusal } from "../../../src/ports/Discovery.ts"
 import { HttpTransport } from "../../../src/ports/HttpTransport.ts"
 import { TokenEndpoint as Tokens } from "../../../src/ports/TokenEndpoint.ts"
+import { endpointRows, oauthEndpoints, optionalEndpoints } from "../../../src/domain/OAuthEndpoints.ts"
 import { serverNamed } from "../../app/World.ts"
 
 type Answer = (response: ServerResponse, request: IncomingMessage) => void
@@ -97,7 +99,7 @@ const hostile = Effect.fnUntraced(function* (answers: Readonly<Record<string, An
   ).pipe(Layer.provide(FetchTransport.layer))
   const names = Layer.succeed(HostAddresses, (name) => Effect.succeed(resolver[name] ?? ["203.0.113.7"]))
   const layer = Layer.mergeAll(Discovery.layer, ClientRegistrar.layer, TokenEndpoint.layer).pipe(
-    Layer.provide([network, names])
+    Layer.provide([network, names, DpopProofs.layer])
   )
   return { asked, layer }
 })
@@ -178,13 +180,7 @@ describe("a public server that points inside", () => {
     })
   )
 
-  it.live.each([
-    "authorization_endpoint",
-    "token_endpoint",
-    "registration_endpoint",
-    "revocation_endpoint",
-    "device_authorization_endpoint"
-  ])("by its %s is refused", (endpoint) =>
+  it.live.each(endpointRows.map(({ metadataKey }) => metadataKey))("by its %s is refused", (endpoint) =>
     Effect.gen(function* () {
       for (const place of ["https://10.0.0.1/x", "https://mixed.test/x", "http://localhost:9/x"]) {
         const message = yield* refuses("private address", {
@@ -313,13 +309,14 @@ describe("metadata that lies", () => {
             [asMetadata]: json({ ...metadata, [endpoint]: place })
           })
         }
-        // Without these two a sign-in is still one.
-        for (const endpoint of ["revocation_endpoint", "device_authorization_endpoint"] as const) {
+        // A sign-in does not need these.
+        for (const name of optionalEndpoints) {
+          const { metadataKey } = oauthEndpoints[name]
           const { found } = yield* discover({
             [prm]: json(resource),
-            [asMetadata]: json({ ...metadata, [endpoint]: place })
+            [asMetadata]: json({ ...metadata, [metadataKey]: place })
           })
-          assert.isUndefined((yield* found).metadata[endpoint])
+          assert.isUndefined((yield* found).metadata[metadataKey])
         }
       })
   )
@@ -418,7 +415,7 @@ describe("an answer without end", () => {
       yield* TestClock.adjust("30 seconds")
       const error = yield* Fiber.join(asking)
       assert.strictEqual(error._tag, "NetworkError")
-      assert.include(error.message, "no whole answer within 30 seconds")
+      assert.include(error.message, "no complete answer within 30 seconds")
     })
   )
 })

@@ -66,7 +66,10 @@ const started = (options: AuthorizationServerOptions = {}) =>
     Effect.promise(() => startAuthorizationServer({ clients, ...options })),
     (running) => Effect.promise(() => running.close())
   )
-const wire = Layer.mergeAll(TokenEndpoint.layer, DpopProofs.layer).pipe(Layer.provide(FetchTransport.layer))
+const wire = TokenEndpoint.layer.pipe(
+  Layer.provideMerge(DpopProofs.layer),
+  Layer.provide(FetchTransport.layer)
+)
 
 const requestOf = (issuer: string, { clientId, clientSecret, signingKey }: ConfiguredClient) => {
   const client: RequestClient = {
@@ -199,6 +202,58 @@ describe("the program, at a certified authorization server", () => {
       for (const name of ["authorize", "register", "token:refresh_token"])
         assert.isUndefined(counts.get(name))
     }).pipe(Effect.provide(liveCore))
+  )
+
+  it.live.each([false, true])(
+    "pushes the authorization request if the server requires it: %s",
+    (requiresPush) =>
+      Effect.gen(function* () {
+        const { authorizationServer, held } = yield* core({ dpop: true }, { requiresPush })
+        const first = yield* held
+        const { thumbprint } = yield* DpopProofsPort
+        const print = first.dpopKey && (yield* thumbprint(first.dpopKey))
+        assert.deepInclude(first.found, { active: true, thumbprint: print })
+        const [request] = authorizationServer.authorizations
+        assert.strictEqual(authorizationServer.counts.get("push"), requiresPush ? 1 : undefined)
+        if (!requiresPush) return assert.isTrue(request?.has("state"))
+        assert.deepEqual([...(request?.keys() ?? [])], ["client_id", "request_uri"])
+      }).pipe(Effect.provide(liveCore))
+  )
+
+  it.live("registers again if the server has forgotten the client that pushes", () =>
+    Effect.gen(function* () {
+      const { authorizationServer, held, renewed } = yield* core({}, { requiresPush: true })
+      yield* held
+      authorizationServer.forgetClients()
+      authorizationServer.forgetTokens()
+      assert.isTrue((yield* renewed).found.active)
+      assert.strictEqual(authorizationServer.counts.get("register"), 2)
+    }).pipe(Effect.provide(liveCore))
+  )
+
+  it.live.each([
+    ["its secret", bySecret],
+    ["signing", bySigning("ES256")]
+  ] as const)("authenticates the client that pushes by %s", ([, client]) =>
+    Effect.gen(function* () {
+      const { issuer } = yield* started({ requiresPush: true })
+      const { pushAuthorization } = yield* TokenEndpointPort
+      const { client: requestClient } = requestOf(issuer, client)
+      const push = (changes: Partial<RequestClient>) =>
+        pushAuthorization({
+          server: "real",
+          pushedAuthorizationEndpoint: new URL("/par", issuer),
+          client: { ...requestClient, ...changes },
+          parameters: new URLSearchParams({ response_type: "code" })
+        })
+      // These clients may not use the grant, which the server says only to a client that it has authenticated.
+      assert.strictEqual((yield* Effect.flip(push({}))).reason._tag, "Refused")
+      const wrong =
+        requestClient.signing === undefined
+          ? { clientSecret: Redacted.make("wrong") }
+          : { signing: { ...requestClient.signing, audience: "https://elsewhere.test" } }
+      assert.strictEqual((yield* Effect.flip(push(wrong))).reason._tag, "InvalidClient")
+    }).pipe(Effect.provide(wire))
   )
 
   it.live.each([false, true])(

@@ -5,6 +5,7 @@ import * as CallbackListener from "../../../src/adapters/loopback/CallbackListen
 import * as ClientRegistrar from "../../../src/adapters/oauth/ClientRegistrar.ts"
 import * as Discovery from "../../../src/adapters/oauth/Discovery.ts"
 import * as PkceGenerator from "../../../src/adapters/oauth/PkceGenerator.ts"
+import * as DpopProofs from "../../../src/adapters/oauth/DpopProofs.ts"
 import * as TokenEndpoint from "../../../src/adapters/oauth/TokenEndpoint.ts"
 import { authorizationUrl } from "../../../src/domain/AuthorizationRequest.ts"
 import { readAuthorizationResponse } from "../../../src/domain/AuthorizationResponse.ts"
@@ -24,7 +25,7 @@ const wire = Layer.mergeAll(
   Discovery.layer,
   PkceGenerator.layer,
   TokenEndpoint.layer
-).pipe(Layer.provide(FetchTransport.layer))
+).pipe(Layer.provide([FetchTransport.layer, DpopProofs.layer]))
 
 const servers = Effect.gen(function* () {
   const authorizationServer = yield* Effect.acquireRelease(

@@ -3,6 +3,8 @@ import { Effect, Layer, Redacted } from "effect"
 import { TestClock } from "effect/testing"
 import * as TokenEndpoint from "../../../src/adapters/oauth/TokenEndpoint.ts"
 import type { ClientAuthenticationMethod } from "../../../src/domain/Server.ts"
+import * as DpopProofs from "../../../src/adapters/oauth/DpopProofs.ts"
+import { DpopProofs as DpopProofsPort } from "../../../src/ports/DpopProofs.ts"
 import { TokenEndpoint as Port } from "../../../src/ports/TokenEndpoint.ts"
 import { wire } from "./Wire.ts"
 
@@ -31,7 +33,9 @@ const refresh = (
       resource: "https://notion.test/mcp",
       refreshToken: Redacted.make("the refresh token")
     })
-  ).pipe(Effect.provide(TokenEndpoint.layer.pipe(Layer.provide(network.layer))))
+  ).pipe(
+    Effect.provide(TokenEndpoint.layer.pipe(Layer.provide(Layer.merge(network.layer, DpopProofs.layer))))
+  )
   return { ...network, asking }
 }
 
@@ -252,7 +256,9 @@ const revoke = (
       token: Redacted.make("the refresh token"),
       hint: "refresh_token"
     })
-  ).pipe(Effect.provide(TokenEndpoint.layer.pipe(Layer.provide(network.layer))))
+  ).pipe(
+    Effect.provide(TokenEndpoint.layer.pipe(Layer.provide(Layer.merge(network.layer, DpopProofs.layer))))
+  )
   return { ...network, asking }
 }
 
@@ -336,6 +342,38 @@ describe("a revocation", () => {
       const { asking, sent } = revoke(() => status(200), "none", "http://as.test/revoke")
       assert.strictEqual((yield* Effect.flip(asking)).reason._tag, "Malformed")
       assert.deepEqual(sent, [])
+    })
+  )
+})
+
+describe("a key that an embedder holds", () => {
+  it.effect("proves requests with the DpopProofs of the embedder and remembers nonces there", () =>
+    Effect.gen(function* () {
+      const network = wire({
+        [url]: () => Response.json({ ...good, token_type: "DPoP" }, { headers: { "dpop-nonce": "nonce-1" } })
+      })
+      const learnt: Array<string | null> = []
+      const proofs = Layer.mock(DpopProofsPort, {
+        prove: (_key, { method, url: { href } }) => Effect.succeed(`proof for ${method} ${href}`),
+        learn: (_url, answer) =>
+          Effect.sync(() => {
+            learnt.push(answer.get("dpop-nonce"))
+            return true
+          })
+      })
+      const tokens = yield* Port.use((service) =>
+        service.refresh({
+          server: "notion",
+          tokenEndpoint: new URL(url),
+          client: { clientId: "c", clientSecret: undefined, authenticationMethod: "none" },
+          resource: undefined,
+          dpopKey: Redacted.make("handle of a key in hardware"),
+          refreshToken: Redacted.make("the refresh token")
+        })
+      ).pipe(Effect.provide(TokenEndpoint.layer.pipe(Layer.provide(Layer.merge(network.layer, proofs)))))
+      assert.strictEqual(network.sent[0]?.headers.get("dpop"), `proof for POST ${url}`)
+      assert.deepEqual(learnt, ["nonce-1"])
+      assert.strictEqual(tokens.tokenType, "dpop")
     })
   )
 })

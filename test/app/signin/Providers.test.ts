@@ -46,6 +46,7 @@ describe("what is known of a provider", () => {
     assert.isTrue(s256(at("pool.auth.eu-west-1.amazoncognito.com")))
     assert.isFalse(s256(at("pool.auth.eu-west-1.amazoncognito.com", { assumePkce: false })))
     assert.isFalse(s256(at("as.test")))
+    assert.isTrue(s256(at("as.test", { assumePkce: true })))
   })
 
   it("counts for nothing where the configuration says so", () => {

@@ -403,7 +403,7 @@ describe("metadata", () => {
         }),
         resource: "https://notion.test/mcp",
         scopes: []
-      }).revocationEndpoint?.href
+      }).endpoints.revocation?.href
     assert.strictEqual(placeOf("https://other.test/revoke"), "https://other.test/revoke")
     assert.strictEqual(placeOf("http://127.0.0.1:1/revoke"), "http://127.0.0.1:1/revoke")
     for (const bad of ["http://as.test/revoke", "/revoke", "ftp://as.test/revoke"]) {

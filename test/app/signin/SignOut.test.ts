@@ -125,7 +125,7 @@ describe("a logout", () => {
       const plain = byHand("notion")
       const source: EndpointsByHand = {
         ...(plain.oauth.source as EndpointsByHand),
-        revocationEndpoint: new URL("https://as.test/by-hand")
+        endpoints: { revocation: new URL("https://as.test/by-hand") }
       }
       const written = byHand("notion", { source })
       const { credential } = yield* signIn(written)
@@ -191,7 +191,7 @@ describe("revoking that fails", () => {
       const plain = byHand("notion")
       const source: EndpointsByHand = {
         ...(plain.oauth.source as EndpointsByHand),
-        revocationEndpoint: new URL("https://as.test/revoke")
+        endpoints: { revocation: new URL("https://as.test/revoke") }
       }
       const server = byHand("notion", { source })
       yield* signIn(server)

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
 import type { FlowConfiguration } from "../../../src/app/trace/FlowConfiguration.ts"
 import { makeRedactor } from "../../../src/app/trace/Redactor.ts"
+import { endpointRows } from "../../../src/domain/OAuthEndpoints.ts"
 import type { Field, MessageKind, ShownBody, ShownText } from "../../../src/domain/TraceEvent.ts"
 
 const places: FlowConfiguration = {
@@ -23,12 +24,8 @@ const kinds: ReadonlyArray<MessageKind> = [
   "MCP request",
   "resource metadata",
   "authorization server metadata",
-  "client registration",
-  "authorization request",
+  ...endpointRows.map(({ trace }) => trace),
   "authorization response",
-  "device authorization request",
-  "token request",
-  "revocation request",
   "other request"
 ]
 /** Text that cannot stand in a page by chance. */
@@ -227,6 +224,23 @@ describe("the kind of a request", () => {
     )
   })
 
+  it("shows of a pushed request what an authorization request shows, and not the reference to it", () => {
+    const { body, url } = redactor()
+    const kind = "pushed authorization request"
+    const pushed = "response_type=code&client_id=c&scope=read&state=the-state-1&code_challenge=the-challenge"
+    const { state, code_challenge, ...open } = shown(body(kind, "request", "form", pushed)) as Record<
+      string,
+      string
+    >
+    assert.deepEqual(open, { response_type: "code", client_id: "c", scope: "read" })
+    for (const value of [state, code_challenge]) assert.match(value ?? "", /^#\d+$/)
+    const answer = shown(body(kind, "answer", "JSON", '{"request_uri":"urn:x:reference","expires_in":60}'))
+    assert.deepInclude(answer, { expires_in: "60" })
+    assert.notInclude(JSON.stringify(answer), "reference")
+    const opened = new URL("https://as.test/authorize?client_id=c&request_uri=urn:x:reference")
+    assert.notInclude(JSON.stringify(url("authorization request", opened)), "reference")
+  })
+
   it("is known by what it asks, where nothing has named its address", () => {
     const { kindOf } = redactor()
     const at = new URL("https://as.test/x")
@@ -234,6 +248,7 @@ describe("the kind of a request", () => {
     assert.strictEqual(form("grant_type=refresh_token"), "token request")
     assert.strictEqual(form("token=t"), "revocation request")
     assert.strictEqual(form("client_id=c"), "device authorization request")
+    assert.strictEqual(form("response_type=code&client_id=c"), "pushed authorization request")
     assert.strictEqual(form("x=y"), "other request")
     assert.strictEqual(kindOf(at, { form: "JSON", text: '{"redirect_uris":[]}' }), "client registration")
   })

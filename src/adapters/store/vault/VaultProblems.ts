@@ -1,3 +1,4 @@
+import { isTransientStatus } from "../../../domain/TransientStatus.ts"
 import type { VaultProblem } from "../../../ports/StorageFailure.ts"
 
 /** A problem, and what happened, in words that hold no secret. */
@@ -55,7 +56,6 @@ export const statusProblem = (status: number, errors: ReadonlyArray<string>): Di
 /** Whether another attempt may succeed. 412: a replica that lags behind; 472 and 473: a standby node. */
 export const isTransient = (status: number, errors: ReadonlyArray<string>): boolean =>
   status === 412 ||
-  status === 429 ||
   (status >= 472 && status <= 473) ||
-  (status >= 500 && status !== 501) ||
+  (isTransientStatus(status) && status !== 501) ||
   (status === 400 && errors.some((error) => error.startsWith("Upgrading from non-versioned")))

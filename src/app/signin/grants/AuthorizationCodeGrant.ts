@@ -2,10 +2,12 @@ import { Clock, Duration, Effect, Redacted, Result } from "effect"
 import { type AuthorizationFlow, authorizationUrl } from "../../../domain/AuthorizationRequest.ts"
 import type { AuthorizationResponse } from "../../../domain/AuthorizationResponse.ts"
 import { withAuthenticationMethod } from "../../../domain/ClientRegistration.ts"
+import type { Credential } from "../../../domain/Credential.ts"
 import { PendingSignIn } from "../../../domain/PendingSignIn.ts"
 import { StaleRegistration } from "../../../domain/PendingSignInError.ts"
 import type { RemoteServer } from "../../../domain/Server.ts"
-import { CallbackRejected, PkceUnsupported, SignInRefused } from "../../../domain/SignInError.ts"
+import { CallbackRejected, SignInRefused } from "../../../domain/SignInError.ts"
+import { pkceProblem } from "../../../domain/SignInRules.ts"
 import { DiscoveryError } from "../../../ports/Discovery.ts"
 import { DpopProofs } from "../../../ports/DpopProofs.ts"
 import { discardBody, HttpTransport } from "../../../ports/HttpTransport.ts"
@@ -29,13 +31,8 @@ const requireEndpoint = Effect.fnUntraced(function* ({
   authorizationServer: { authorizationEndpoint, issuer, metadata },
   server
 }: SignInContext) {
-  if (
-    server.oauth.usePkce &&
-    metadata !== undefined &&
-    metadata.code_challenge_methods_supported?.includes("S256") !== true
-  ) {
-    return yield* new PkceUnsupported({ server: server.name, issuer: metadata.issuer })
-  }
+  const unprotected = pkceProblem(server, metadata)
+  if (unprotected !== undefined) return yield* unprotected
   if (authorizationEndpoint === undefined) {
     return yield* new DiscoveryError({
       server: server.name,
@@ -58,12 +55,67 @@ const isForgotten = Effect.fn("AuthorizationCodeGrant.isForgotten")(function* (u
   return [400, 401].includes(answer.success.status)
 })
 
+/** Where authorization requests are pushed (RFC 9126): if the server requires it, or the configuration names the place. */
+const pushEndpointOf = Effect.fnUntraced(function* ({ authorizationServer, server }: SignInContext) {
+  const { endpoints, issuer, metadata } = authorizationServer
+  const isRequired = metadata?.require_pushed_authorization_requests === true
+  if (metadata !== undefined && !isRequired) return undefined
+  if (isRequired && endpoints.pushedAuthorization === undefined) {
+    return yield* new DiscoveryError({
+      server: server.name,
+      reason: "no metadata",
+      detail: `the metadata of ${issuer} requires pushed authorization requests, and names no usable pushed_authorization_request_endpoint`
+    })
+  }
+  return endpoints.pushedAuthorization
+})
+
+/** Pushes the request with the authentication of the client, and returns the URL that refers to it (RFC 9126 §4). */
+const pushedUrl = Effect.fn("AuthorizationCodeGrant.pushedUrl")(function* (
+  context: SignInContext,
+  request: AuthorizationFlow,
+  draft: Credential,
+  isReused: boolean,
+  pushedAuthorizationEndpoint: URL
+) {
+  const { server } = context
+  const tokenEndpoint = yield* TokenEndpoint
+  // Parameters in the URL of the authorization endpoint stay there.
+  const { origin, pathname } = request.authorizationEndpoint
+  const parameters = authorizationUrl({
+    ...request,
+    authorizationEndpoint: new URL(pathname, origin)
+  }).searchParams
+  const { answer } = yield* withClient(clientOf(context, draft), (client) =>
+    retryTransient(
+      tokenEndpoint.pushAuthorization({
+        server: server.name,
+        pushedAuthorizationEndpoint,
+        client,
+        parameters
+      })
+    )
+  ).pipe(Effect.mapError((error) => rejectionOf({ server, draft, isReused }, error)))
+  yield* Effect.logDebug(`The pushed authorization request can be used for ${answer.expiresIn} seconds.`)
+  const url = new URL(request.authorizationEndpoint)
+  url.searchParams.set("client_id", request.clientId)
+  url.searchParams.set("request_uri", answer.requestUri)
+  return url
+})
+
 /** The URL that the browser opens. Fails with `StaleRegistration` if the server has forgotten a reused client. */
 const urlToOpen = Effect.fnUntraced(function* (
-  { authorizationServer: { issuer }, server }: SignInContext,
+  context: SignInContext,
   request: AuthorizationFlow,
-  { isReused, registration: { clientId } }: SignInClient
+  { isReused, registration: { clientId } }: SignInClient,
+  draft: Credential
 ) {
+  const {
+    authorizationServer: { issuer },
+    server
+  } = context
+  const endpoint = yield* pushEndpointOf(context)
+  if (endpoint !== undefined) return yield* pushedUrl(context, request, draft, isReused, endpoint)
   const url = authorizationUrl(request)
   return isReused && (yield* isForgotten(url))
     ? yield* new StaleRegistration({ server: server.name, issuer, clientId })
@@ -105,7 +157,7 @@ export const beginAuthorization = Effect.fn("AuthorizationCodeGrant.begin")(func
     extraAuthParams,
     secrets
   }
-  const url = yield* urlToOpen(context, request, client)
+  const url = yield* urlToOpen(context, request, client, draft)
   const { pendingLifetime } = yield* SignInPolicy
   const pending = new PendingSignIn({
     server: server.name,

@@ -28,7 +28,8 @@ const chooseClient = Effect.fnUntraced(function* (context: SignInContext) {
 
 const attempt = Effect.fn("DeviceCodeGrant.attempt")(function* (context: SignInContext) {
   const { authorizationServer, key, server } = context
-  const { deviceAuthorizationEndpoint, extraAuthParams, issuer, resource, scopes } = authorizationServer
+  const { endpoints, extraAuthParams, issuer, resource, scopes } = authorizationServer
+  const deviceAuthorizationEndpoint = endpoints.deviceAuthorization
   if (deviceAuthorizationEndpoint === undefined) {
     return yield* new DeviceCodeNotOffered({ server: server.name, account: key.account, issuer })
   }

@@ -73,7 +73,7 @@ describe("a sign-in by a device code", () => {
       if (server.oauth.source._tag !== "ByHand") return
       const source = {
         ...server.oauth.source,
-        deviceAuthorizationEndpoint: new URL("https://as.test/device")
+        endpoints: { deviceAuthorization: new URL("https://as.test/device") }
       }
       const { credential } = yield* signIn({ ...server, oauth: { ...server.oauth, source } })
       assert.strictEqual(credential.registration.clientId, "written")

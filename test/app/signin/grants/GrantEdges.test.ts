@@ -103,7 +103,10 @@ describe("grants and bound tokens, at their edges", () => {
             }
           }
         })
-      ).pipe(Effect.provide(TokenEndpointLive.layer.pipe(Layer.provide(network.layer))), Effect.flip)
+      ).pipe(
+        Effect.provide(TokenEndpointLive.layer.pipe(Layer.provide([network.layer, DpopProofs.layer]))),
+        Effect.flip
+      )
       assert.strictEqual(reason._tag, "UnusableSecret")
     })
   )

@@ -1,0 +1,106 @@
+import { Effect, Option, Schema } from "effect"
+import type { RemoteServer } from "../../domain/Server.ts"
+import { isTransientStatus } from "../../domain/TransientStatus.ts"
+import { DiscoveryError, type DiscoveryRefusal } from "../../ports/Discovery.ts"
+import { discardBody, type HttpTransport, NetworkError } from "../../ports/HttpTransport.ts"
+import { readBody } from "../http/BoundedBody.ts"
+import { discoveryLimits, retryNetworkErrors, withTimeout } from "./DiscoveryLimits.ts"
+import { readJsonObject } from "./JsonAnswer.ts"
+import type { MetadataCache } from "./MetadataCache.ts"
+import type { UrlRule } from "./UrlRule.ts"
+
+/** The metadata documents that one discovery reads. */
+export interface MetadataDocuments {
+  /**
+   * Reads the document at an address. None if the server has none there, or none of this schema. A server that is not
+   * available fails with a `NetworkError`, so that it does not pass for one without metadata.
+   *
+   * @param role what the address is, as the start of a sentence
+   */
+  readonly read: <A, E>(
+    schema: Schema.Codec<A, E>,
+    address: string,
+    role: string
+  ) => Effect.Effect<Option.Option<A>, DiscoveryError | NetworkError>
+  /** Caches the documents that were fetched. Only a discovery that succeeds calls it. */
+  readonly remember: Effect.Effect<void>
+}
+
+/** Fetches documents by the URL rule of a server. */
+export const makeMetadataDocuments = (options: {
+  readonly server: RemoteServer
+  readonly rule: UrlRule
+  readonly transport: HttpTransport["Service"]
+  readonly cache: MetadataCache
+  /** Reads nothing from the cache: the server may have changed what it names. */
+  readonly refresh: boolean
+}): MetadataDocuments => {
+  const { cache, refresh, rule, server, transport } = options
+  const fail = (reason: DiscoveryRefusal, detail: string) =>
+    new DiscoveryError({ server: server.name, reason, detail })
+  const fetched = new Map<string, string>()
+  // Servers share no documents: one may name addresses that another may not.
+  const keyOf = (address: string) =>
+    JSON.stringify([server.url.origin, server.oauth.allowPrivateAddresses, address])
+
+  const follow = Effect.fnUntraced(function* (from: URL, location: string) {
+    const next = URL.parse(location, from)
+    if (next === null) return yield* fail("redirect", `${from.origin} redirects to an invalid address`)
+    if (from.protocol === "https:" && next.protocol === "http:") {
+      return yield* fail("redirect", `${from.origin} redirects from https to http`)
+    }
+    return yield* rule.check(next.href, `the place that ${from.origin} redirects to`)
+  })
+
+  const fetchText = Effect.fnUntraced(function* (address: string, role: string) {
+    let url = yield* rule.check(address, role)
+    for (let redirects = 0; ; redirects++) {
+      const headers = { accept: "application/json", "mcp-protocol-version": "2025-11-25" }
+      const response = yield* transport.send(new Request(url, { headers }), {
+        timeout: discoveryLimits.headTimeout
+      })
+      const { status } = response
+      const { origin } = url
+      const location = response.headers.get("location")
+      if (status >= 300 && status < 400 && location !== null) {
+        yield* discardBody(response)
+        if (redirects === discoveryLimits.maxRedirects) {
+          return yield* fail("redirect", `${origin} redirects more than ${redirects} times`)
+        }
+        url = yield* follow(url, location)
+        continue
+      }
+      if (status !== 200) {
+        yield* discardBody(response)
+        if (isTransientStatus(status)) return yield* new NetworkError({ origin, detail: `HTTP ${status}` })
+        return Option.none<string>()
+      }
+      return yield* readBody(response).pipe(
+        Effect.mapError(({ detail, isTransient }) =>
+          isTransient ? new NetworkError({ origin, detail }) : fail("too long", `${origin}: ${detail}`)
+        ),
+        Effect.asSome
+      )
+    }
+  })
+
+  const textAt = Effect.fnUntraced(function* (address: string, role: string) {
+    const cached = refresh ? undefined : yield* cache.get(keyOf(address))
+    if (cached !== undefined) return Option.some(cached)
+    const text = yield* retryNetworkErrors(fetchText(address, role)).pipe(
+      withTimeout(URL.parse(address)?.origin ?? server.url.origin)
+    )
+    if (Option.isSome(text)) fetched.set(address, text.value)
+    return text
+  })
+
+  return {
+    read: (schema, address, role) =>
+      Effect.map(textAt(address, role), (text) =>
+        text.pipe(Option.flatMap(readJsonObject), Option.flatMap(Schema.decodeUnknownOption(schema)))
+      ),
+    remember: Effect.suspend(() =>
+      Effect.forEach(fetched, ([address, text]) => cache.set(keyOf(address), text), { discard: true })
+    )
+  }
+}

@@ -1,0 +1,64 @@
+import { Effect, Option, Redacted } from "effect"
+import { printable } from "../../domain/PrintableText.ts"
+import { isAccessToken, TokenSet } from "../../domain/TokenSet.ts"
+import { Malformed, NotSenderConstrained } from "../../ports/TokenEndpoint.ts"
+import { readJsonObject } from "./JsonAnswer.ts"
+import type { TokenPostAnswer } from "./TokenPost.ts"
+
+/** The last point in time that a date can name (ECMA-262 §21.4.1.1). No token lives longer. */
+const maxTime = 8_640_000_000_000_000
+
+const malformed = (detail: string) => Effect.fail(new Malformed({ detail }))
+
+/**
+ * Reads the tokens in an answer of the token endpoint (RFC 6749 §5.1). They hold only what the server sent.
+ *
+ * @param obtainedAt when the request was sent, so that a token never seems to live longer than it does
+ * @param dpopKey the key that the tokens must be bound to (RFC 9449 §5); absent: they must be bearer tokens
+ */
+export const readTokens = Effect.fnUntraced(function* (
+  { code, status, text }: TokenPostAnswer,
+  obtainedAt: number,
+  dpopKey: Redacted.Redacted | undefined
+): Effect.fn.Return<TokenSet, Malformed | NotSenderConstrained> {
+  if (code !== 200 && code !== 201) return yield* malformed(status)
+  const json = readJsonObject(text)
+  if (Option.isNone(json)) return yield* malformed(`${status}, not a JSON object`)
+  // This client does not use the identity of the user, so a bad ID token must not fail the flow.
+  const { id_token: _, ...answer } = json.value
+  const tokens = yield* Effect.tryPromise({
+    try: async () => {
+      const oauth = await import("oauth4webapi")
+      return await oauth.processGenericTokenEndpointResponse(
+        { issuer: "unused" },
+        { client_id: "unused" },
+        Response.json(answer)
+      )
+    },
+    // The errors of the library quote the answer; this one names what a token answer must hold.
+    catch: () =>
+      new Malformed({ detail: `${status}, without a usable access_token, token_type and expires_in` })
+  })
+  if (!isAccessToken(tokens.access_token)) {
+    return yield* malformed(`${status}, with an access_token that no header can carry`)
+  }
+  const refreshToken = tokens.refresh_token ? { refreshToken: Redacted.make(tokens.refresh_token) } : {}
+  if (tokens.token_type === "bearer" && dpopKey !== undefined) {
+    return yield* Effect.fail(new NotSenderConstrained(refreshToken))
+  }
+  if (tokens.token_type !== (dpopKey === undefined ? "bearer" : "dpop")) {
+    const expected = dpopKey === undefined ? "Bearer" : "DPoP"
+    return yield* malformed(`token_type ${printable(tokens.token_type)}, not ${expected}`)
+  }
+  return new TokenSet({
+    accessToken: Redacted.make(tokens.access_token),
+    tokenType: tokens.token_type,
+    obtainedAt,
+    ...(tokens.expires_in === undefined
+      ? {}
+      : { expiresAt: Math.min(obtainedAt + tokens.expires_in * 1000, maxTime) }),
+    ...refreshToken,
+    ...(tokens.scope === undefined ? {} : { scope: tokens.scope }),
+    ...(dpopKey === undefined ? {} : { dpopKey })
+  })
+})
