@@ -10,7 +10,7 @@ import {
   ServerSession,
   SignIn
 } from "../src/index.ts"
-import { McpConnector } from "../src/mcp.ts"
+import { McpConnectorLive } from "../src/mcp.ts"
 import * as Live from "../src/node.ts"
 import { MemoryLock, MemoryStore } from "../src/testing.ts"
 import { defaultOAuth } from "../src/domain/Server.ts"
@@ -50,7 +50,7 @@ const browser = Layer.effect(
       })
     })
   )
-).pipe(Layer.provide(Live.Browser.layer))
+).pipe(Layer.provide(Live.BrowserLive.layer))
 
 const user = Layer.succeed(
   UserInteraction,
@@ -74,7 +74,7 @@ const stack = ServerSession.layer.pipe(
   Layer.provideMerge(Credentials.layer),
   Layer.provideMerge(
     Layer.mergeAll(
-      McpConnector.layer({ version: "demo" }),
+      McpConnectorLive.layer({ version: "demo" }),
       browser,
       user,
       MemoryStore.layer,
