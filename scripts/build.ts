@@ -76,8 +76,8 @@ const bundle = (input: Readonly<Record<string, string>>, output: OutputOptions) 
 /** Our own code but for what is loaded where it is used, and Effect. */
 const isOfEveryRun = (id: string): boolean =>
   id.startsWith(resolve("src"))
-    ? !/\/(bin|CommandNames|Prefetch|HomeFolder|TracePage)\.ts$|\/vault\//.test(id.replaceAll("\\", "/"))
-    : /node_modules.(effect|@effect)./.test(id)
+    ? !/\/(bin|CommandNames|Prefetch|HomeFolder|TracePage|Telemetry)\.ts$|\/vault\//.test(id.replaceAll("\\", "/"))
+    : /node_modules.(effect|@effect)./.test(id) && !/effect.dist.(http|observability)./.test(id)
 
 await rm("dist", { recursive: true, force: true })
 /** The program: one entry, split where it loads something later, with everything that it needs inside. */

@@ -55,7 +55,7 @@ describe("./web", () => {
         running.on("message", async (message: { readonly address?: string }) => {
           if (message.address === undefined) return done(message)
           const redirectUri = new URL(message.address).searchParams.get("redirect_uri") ?? ""
-          running.postMessage((await followRedirects(message.address, redirectUri)).url)
+          running.postMessage((await followRedirects(message.address, redirectUri)).url, [])
         })
       })
       assert.deepEqual(result, { status: 200, node: "undefined" })
