@@ -9,11 +9,11 @@ const url = new URL(process.argv[2] ?? "")
 await using fetch = await createAuthorizedFetch({
   url,
   store: "memory",
-  onSignIn: (prompt) => console.error(`Sign in at ${prompt.url.href}`)
+  onSignIn: (prompt) => process.stderr.write(`Sign in at ${prompt.url.href}\n`)
 })
 
 const client = new Client({ name: "plain-fetch", version: "1.0.0" })
 await client.connect(new StreamableHTTPClientTransport(url, { fetch }))
 const { tools } = await client.listTools()
-console.log(tools.map((tool) => tool.name).join("\n"))
+process.stdout.write(`${tools.map((tool) => tool.name).join("\n")}\n`)
 await client.close()
