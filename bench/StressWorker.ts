@@ -67,7 +67,7 @@ const storage = (): Layer.Layer<CredentialStore | CredentialLock> => {
   }
 }
 
-const nobody = Layer.succeed(UserInteraction, {
+const noUser = Layer.succeed(UserInteraction, {
   present: false,
   timeout: Duration.minutes(1),
   askToSignIn: () => Effect.void,
@@ -130,7 +130,7 @@ const program = Effect.gen(function* () {
       Layer.provide(SignIn.layer),
       Layer.provide(Credentials.layer),
       Layer.provide(Layer.merge(WireLive.layer, BrowserLive.layerNone)),
-      Layer.provide(nobody),
+      Layer.provide(noUser),
       Layer.provide(storage())
     )
   )

@@ -19,15 +19,15 @@ import {
 
 /** How a scripted authorization server behaves. */
 export interface ScriptedOptions {
-  /** Life of its access tokens; absent: one hour. */
+  /** Lifetime of its access tokens. Absent: one hour. */
   readonly lifetime?: Duration.Input
-  /** Gives refresh tokens; absent: it does. */
+  /** Issues refresh tokens. Absent: true. */
   readonly refreshTokens?: boolean
-  /** Has a revocation endpoint; absent: it does. */
+  /** Has a revocation endpoint. Absent: true. */
   readonly revocation?: boolean
-  /** How long a token request takes; absent: no time at all. */
+  /** How long a token request takes. Absent: no time. */
   readonly latency?: Duration.Input
-  /** What its metadata says besides. */
+  /** Further fields of its metadata. */
   readonly metadata?: Partial<
     Pick<
       AuthorizationServerMetadata,
@@ -37,22 +37,22 @@ export interface ScriptedOptions {
       | "dpop_signing_alg_values_supported"
     >
   >
-  /** How it says that it does PKCE; absent: with S256. `unsaid`: its metadata is silent. */
+  /** `code_challenge_methods_supported`. Absent: S256. `unsaid`: the field is missing. */
   readonly pkce?: ReadonlyArray<string> | "unsaid"
-  /** Gives device codes, which are approved after so many requests that came too early; absent: it gives none. */
+  /** Issues device codes, which are approved after this many polls that come too early. Absent: it issues none. */
   readonly devicePending?: number
-  /** Registers clients; absent: it does. */
+  /** Registers clients. Absent: true. */
   readonly registration?: boolean
-  /** The MCP server takes only tokens that are bound to a key. */
+  /** The MCP server accepts only tokens that are bound to a key. */
   readonly dpopRequired?: boolean
-  /** The only scopes that it ever grants; absent: whatever is asked for. */
+  /** The only scopes that it grants. Absent: all that are requested. */
   readonly grants?: ReadonlyArray<string>
 }
 
 /**
- * An authorization server in memory, for tests of whatever stands on the ports `Discovery`, `ClientRegistrar`,
- * `DeviceAuthorization` and `TokenEndpoint`. It issues opaque tokens, rotates refresh tokens, and revokes the whole family when one is used
- * twice, as strict servers do.
+ * An authorization server in memory, behind the ports `Discovery`, `ClientRegistrar`, `DeviceAuthorization` and
+ * `TokenEndpoint`. It issues opaque tokens and rotates refresh tokens. When a refresh token is used twice, it revokes the
+ * whole family, as strict servers do.
  */
 export class ScriptedAuthorizationServer extends Context.Service<
   ScriptedAuthorizationServer,
@@ -64,40 +64,40 @@ export class ScriptedAuthorizationServer extends Context.Service<
       readonly registrations: number
       readonly codeExchanges: number
       readonly refreshes: number
-      /** Requests by a grant that is neither a code nor a refresh token. */
+      /** Requests of any grant other than a code or a refresh token. */
       readonly grants: number
       readonly identityAssertions: number
       readonly revokedFamilies: number
     }
-    /** The tokens that it was asked to revoke, in this order. */
+    /** The tokens of revocation requests, in order. */
     readonly revocations: ReadonlyArray<Pick<RevocationRequest, "token" | "hint">>
     /** Makes the next token and revocation requests fail, in this order. */
     readonly failNext: (...failures: ReadonlyArray<TokenFailure>) => Effect.Effect<void>
-    /** What the user's browser gets for approving: the redirect URI with a code, the state and `iss`. */
+    /** Approves a request. Returns the redirect URI with a code, the state and `iss`. */
     readonly approve: (authorizationUrl: URL) => Effect.Effect<URL>
-    /** What the server's metadata names from now on as the issuer, with endpoints and clients of its own. */
+    /** Changes the issuer in the metadata: it has its own endpoints and clients. */
     readonly moveTo: (issuer: string) => Effect.Effect<void>
-    /** Where its metadata says that its token endpoint is from now on: a path. */
+    /** Changes the path of the token endpoint in the metadata. */
     readonly moveTokenEndpoint: (path: string) => Effect.Effect<void>
     /** The scopes of an access token that it has issued. */
     readonly scopesOf: (accessToken: Redacted.Redacted) => Effect.Effect<ReadonlyArray<string>>
-    /** The clients that were taken back (RFC 7592). */
+    /** The clients that were deregistered (RFC 7592). */
     readonly deregistered: ReadonlyArray<string>
     /** Forgets every client that it registered. */
     readonly forgetClients: Effect.Effect<void>
     /** Revokes every token. */
     readonly revokeAll: Effect.Effect<void>
-    /** Whether it would take this access token at this moment. */
+    /** True if it accepts this access token now. */
     readonly accepts: (accessToken: Redacted.Redacted) => Effect.Effect<boolean>
   }
 >()("mcp-cli-oauth/adapters/scripted/ScriptedAuthorizationServer") {}
 
 interface Family {
   revoked: boolean
-  /** The one refresh token that may be used. */
+  /** The current refresh token. Every earlier one is spent. */
   current: string | undefined
   readonly scopes: ReadonlyArray<string>
-  /** The answers name the scopes, since they are not those that were asked for. */
+  /** The granted scopes differ from the requested ones, so responses name them. */
   readonly narrowed: boolean
   readonly accessTokens: Map<string, number>
 }
@@ -112,7 +112,7 @@ const fail = (request: TokenRequest | RevocationRequest, reason: TokenFailure) =
         reason
       })
 
-/** A scripted authorization server, and the four ports that speak to it. */
+/** A scripted authorization server, and the four ports that reach it. */
 export const layer = (
   options: ScriptedOptions = {}
 ): Layer.Layer<
@@ -134,7 +134,7 @@ export const layer = (
       }
       const revocations: Array<Pick<RevocationRequest, "token" | "hint">> = []
       const failures: Array<TokenFailure> = []
-      /** Clients, and the origin of the issuer that knows each. */
+      /** Client ids, and the origin of the issuer that registered each. */
       const clients = new Map<string, string>()
       const deregistered: Array<string> = []
       const codes = new Map<
@@ -146,7 +146,7 @@ export const layer = (
         }
       >()
       const families: Array<Family> = []
-      /** Device codes, and the scopes that each was asked for with. */
+      /** Device codes, and the scopes requested with each. */
       const deviceCodes = new Map<string, ReadonlyArray<string>>()
       let devicePolls = 0
       let serial = 0
@@ -353,7 +353,7 @@ export const layer = (
           }
           families.push(family)
           const tokens = yield* issue(family, request.dpopKey)
-          // Such tokens are asked for anew and not refreshed (RFC 6749 §4.4.3).
+          // Such tokens are requested again, not refreshed (RFC 6749 §4.4.3).
           family.current = undefined
           const { refreshToken: _, ...rest } = tokens
           return new TokenSet(rest)
