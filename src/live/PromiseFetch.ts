@@ -92,6 +92,14 @@ const promptedUser = (onSignIn: (prompt: SignInPrompt) => unknown) =>
     })
   )
 
+const serverOf = (options: AuthorizedFetchOptions) => {
+  try {
+    return remoteServer(options.url, options)
+  } catch (error) {
+    throw publicError(error)
+  }
+}
+
 const stackOf = ({ home, onSignIn, password, store }: AuthorizedFetchOptions) =>
   McpAuth.layer({
     home,
@@ -114,8 +122,8 @@ const stackOf = ({ home, onSignIn, password, store }: AuthorizedFetchOptions) =>
  */
 export const createAuthorizedFetch = async (options: AuthorizedFetchOptions): Promise<AuthorizedFetch> => {
   options.signal?.throwIfAborted()
-  const { account, url } = options
-  const server = remoteServer(url, options)
+  const { account } = options
+  const server = serverOf(options)
   const runtime = ManagedRuntime.make(stackOf(options))
   const closing = new AbortController()
   const close = async (reason?: unknown) => {

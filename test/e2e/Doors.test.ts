@@ -157,11 +157,11 @@ describe("the library as it is built", () => {
   })
 
   it("lets each client of the README in, with one sign-in, which the CLI uses too", async () => {
-    const { hostname, href } = world.mcpServer.url
+    const { host, href } = world.mcpServer.url
     const stdout = await node(join(folder, "everyClient.ts"), href, join(world.home, ".mcp_cli"))
     assert.deepEqual(JSON.parse(stdout), { fetch: tools, authProvider: tools, status: 200 })
-    world.configure({ mcpServers: { [hostname]: { url: href } } })
-    const token = await world.run(["auth", "token", hostname], {
+    world.configure({ mcpServers: { [host]: { url: href } } })
+    const token = await world.run(["auth", "token", host], {
       env: { MCP_CLI_ENCRYPTION_KEY: "a password" }
     })
     assert.strictEqual(token.code, 0, token.stderr)
@@ -175,8 +175,8 @@ describe("the library as it is built", () => {
   it.each(["McpAuth.layer())", "createAuthorizedFetch({ url })"])(
     "uses the sign-in of the CLI in the shortest example: %s",
     async (text) => {
-      world.configure({ mcpServers: { [world.mcpServer.url.hostname]: { url: world.mcpServer.url.href } } })
-      assert.strictEqual((await world.run(["auth", "login", world.mcpServer.url.hostname])).code, 0)
+      world.configure({ mcpServers: { [world.mcpServer.url.host]: { url: world.mcpServer.url.href } } })
+      assert.strictEqual((await world.run(["auth", "login", world.mcpServer.url.host])).code, 0)
       const example = exampleWith(text).replace("https://mcp.example.com/mcp", world.mcpServer.url.href)
       const file = join(folder, "shortest.ts")
       writeFileSync(file, `${example}\nprocess.exit(0)\n`)

@@ -135,6 +135,12 @@ describe("createAuthorizedFetch", () => {
     assert.include(error.message, "127.0.0.1")
   })
 
+  it("rejects with a code where the URL cannot be one of a server", async () => {
+    const error = await rejection(createAuthorizedFetch({ url: "http://mcp.example.com/mcp" }))
+    assert.instanceOf(error, McpAuthError)
+    assert.strictEqual(error.code, "InvalidServer")
+  })
+
   it("rejects with the error of onSignIn", async () => {
     const failure = new Error("the window is closed")
     await using fetch = await createAuthorizedFetch({

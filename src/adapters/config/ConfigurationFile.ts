@@ -65,10 +65,7 @@ const defaultPlaces = Effect.gen(function* () {
 })
 
 /** Finds the file. None: `path` is not given, and no default place has a file. */
-const locate = Effect.fnUntraced(function* (
-  path: Option.Option<string>,
-  places?: ReadonlyArray<string>
-) {
+const locate = Effect.fnUntraced(function* (path: Option.Option<string>, places?: ReadonlyArray<string>) {
   const fs = yield* FileSystem.FileSystem
   const paths = yield* Path.Path
   // A place that cannot be examined is not skipped: reading it reports why.

@@ -1,5 +1,5 @@
 import { Context, Effect } from "effect"
-import { nodeModule } from "./NodeModule.ts"
+import { nodeModule } from "../platform/NodeModule.ts"
 
 /** Finds every address of a host name. Empty if it has none, or if no resolver answers within 5 seconds. */
 export type FindAddresses = (hostname: string) => Effect.Effect<ReadonlyArray<string>>

@@ -1,7 +1,7 @@
 import { Effect, Redacted } from "effect"
 import type { SecretSource } from "../../domain/Server.ts"
 import { UnusableSecret } from "../../ports/TokenEndpoint.ts"
-import { nodeModule } from "../http/NodeModule.ts"
+import { nodeModule } from "../platform/NodeModule.ts"
 import { codeOf } from "../platform/Errno.ts"
 
 const problemOf = (cause: unknown): string => {
