@@ -50,15 +50,10 @@ export const sizeOf = async (source: string): Promise<Size> => {
 /** The smallest useful program over `./web`: it signs in, stores in memory, refreshes, and sends requests with the token. */
 export const smallestWebProgram = `
 import { Layer } from "effect"
-import { AccessTokens, AuthorizedHttp, Credentials, SignIn } from "./src/index.ts"
 import { WebLive } from "./src/web.ts"
+export { SignIn } from "./src/app/signin/SignIn.ts"
 export { authorizedFetch } from "./src/http.ts"
-export const stack = AuthorizedHttp.layer.pipe(
-  Layer.provideMerge(AccessTokens.layer),
-  Layer.provideMerge(SignIn.layer),
-  Layer.provideMerge(Credentials.layer),
-  Layer.provideMerge(Layer.merge(WebLive.layer, WebLive.memory))
-)
+export const stack = WebLive.services.pipe(Layer.provide(Layer.merge(WebLive.layer, WebLive.memory)))
 `
 
 const everythingOf = (name: string) => `export * from "./src/${name === "." ? "index" : name.slice(2)}.ts"`

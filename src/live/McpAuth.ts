@@ -13,11 +13,14 @@ import * as SignIn from "../app/signin/SignIn.ts"
 import * as SignOut from "../app/signin/SignOut.ts"
 import * as ChosenStorage from "../app/storage/ChosenStorage.ts"
 import * as AccessTokens from "../app/tokens/AccessTokens.ts"
+import { type ClientIdentitySettings, defaultClientIdentity } from "../domain/ClientMetadata.ts"
 import type { Browser } from "../ports/Browser.ts"
+import { ClientIdentity } from "../ports/ClientIdentity.ts"
 import { Configuration, type ConfigurationError } from "../ports/Configuration.ts"
 import type { StorageError } from "../ports/CredentialStore.ts"
 import { UserInteraction } from "../ports/UserInteraction.ts"
 import { isUnattended } from "./Attendance.ts"
+import { noUser } from "./NoUser.ts"
 import { backends, choices, Home, homeFolder } from "./StorageLive.ts"
 import * as WebLive from "./WebLive.ts"
 import * as WireLive from "./WireLive.ts"
@@ -43,22 +46,11 @@ export interface McpAuthOptions {
   readonly interaction?: "terminal" | "none" | Layer.Layer<UserInteraction> | undefined
   /** Opens the user's browser (the default is true). A layer: the program's own way to open one. */
   readonly browser?: boolean | Layer.Layer<Browser> | undefined
+  /** How the product introduces itself on the consent screen and to servers. Absent: as mcp-cli. */
+  readonly identity?: ClientIdentitySettings | undefined
   /** How long a sign-in waits for the user. Absent: 5 minutes. */
   readonly timeout?: Duration.Input | undefined
 }
-
-/** No user: messages go to the log of the program. */
-const noUser = Layer.succeed(
-  UserInteraction,
-  UserInteraction.of({
-    present: false,
-    timeout: Duration.zero,
-    askToSignIn: () => Effect.void,
-    askToUseDevice: () => Effect.void,
-    pastedRedirect: () => Effect.never,
-    tell: (message) => Effect.logWarning(message)
-  })
-)
 
 const userOf = ({ interaction = "terminal", timeout = "5 minutes" }: McpAuthOptions) => {
   if (interaction === "none") return noUser
@@ -141,9 +133,11 @@ export const layer = (options: McpAuthOptions = {}) =>
     Layer.provideMerge(AccessTokens.layer),
     Layer.provideMerge(SignIn.layer),
     Layer.provideMerge(Credentials.layer),
-    Layer.provideMerge(Layer.merge(WireLive.layer, browserOf(options))),
+    // Fresh: another stack of this program may introduce itself as another product.
+    Layer.provideMerge(Layer.merge(Layer.fresh(WireLive.layer), browserOf(options))),
     Layer.provideMerge(storageOf(options)),
-    Layer.provideMerge(userOf(options))
+    Layer.provideMerge(userOf(options)),
+    Layer.provideMerge(Layer.succeed(ClientIdentity, options.identity ?? defaultClientIdentity))
   ) satisfies Layer.Layer<Stack, ConfigurationError | StorageError>
 
 type Stack =

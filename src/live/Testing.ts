@@ -1,7 +1,9 @@
 import { Effect, Layer } from "effect"
+import * as PkceGenerator from "../adapters/oauth/PkceGenerator.ts"
 import * as ScriptedAuthorizationServer from "../adapters/scripted/ScriptedAuthorizationServer.ts"
 import * as ScriptedMcpServer from "../adapters/scripted/ScriptedMcpServer.ts"
 import * as ScriptedUser from "../adapters/scripted/ScriptedUser.ts"
+import * as MemoryClientRegistrations from "../adapters/store/memory/MemoryClientRegistrations.ts"
 import * as Credentials from "../app/credentials/Credentials.ts"
 import * as CredentialStatus from "../app/credentials/CredentialStatus.ts"
 import * as AuthorizedHttp from "../app/http/AuthorizedHttp.ts"
@@ -31,7 +33,8 @@ const earlierSignIn = (servers: ReadonlyArray<RemoteServer>) =>
       discard: true
     })
   ).pipe(
-    Layer.provide(Layer.fresh(SignIn.layer)),
+    // Its states must differ from those of the scripted user of the stack: each can be used once.
+    Layer.provide(Layer.fresh(SignIn.layer.pipe(Layer.provide(PkceGenerator.layer)))),
     Layer.provide(Layer.fresh(Credentials.layer)),
     Layer.provide(ScriptedUser.layer()),
     Layer.orDie
@@ -56,7 +59,7 @@ export const layer = (options: TestingOptions = {}) => {
         Layer.provideMerge(ScriptedUser.layer(options.user))
       )
     ),
-    Layer.provideMerge(WebLive.memory),
+    Layer.provideMerge(Layer.merge(WebLive.memory, MemoryClientRegistrations.layer)),
     Layer.provideMerge(ScriptedMcpServer.layer(options.mcpServer)),
     Layer.provideMerge(ScriptedAuthorizationServer.layer(options.authorizationServer))
   )

@@ -1,45 +1,25 @@
-import { Duration, Effect, Layer } from "effect"
+import { Effect, Layer } from "effect"
 import { authorizedFetch } from "../../src/http.ts"
-import {
-  AccessTokens,
-  AuthorizedHttp,
-  Browser,
-  CallbackListener,
-  Credentials,
-  remoteServer,
-  SignIn,
-  UserInteraction
-} from "../../src/index.ts"
+import { remoteServer, SignIn } from "../../src/index.ts"
 import { WebLive } from "../../src/web.ts"
 
-// A program for a page or a Worker. It is bundled, and run where nothing of Node is.
+// A program for a page or a Worker. The test bundles it, and runs it where nothing of Node can be reached.
 
-/** Sends a request as one who signs in by `approve`: from the address to sign in at to where the browser ends. */
+/** Signs in and sends a request. `approve` takes the browser from the URL to sign in at to the redirected URL. */
 export const request = (
   url: string,
   init: RequestInit,
   approve: (url: string) => Promise<string>
-): Promise<number> => {
-  let ended = Promise.resolve("")
-  const user = Layer.mock(UserInteraction, {
-    present: true,
-    timeout: Duration.minutes(1),
-    askToSignIn: (_server, address) => Effect.sync(() => void (ended = approve(address.href))),
-    pastedRedirect: () => Effect.promise(() => ended),
-    tell: () => Effect.void
-  })
-  const noListener = Layer.succeed(CallbackListener, {
-    bind: ({ redirectUri }) => Effect.succeed({ redirectUri, receive: () => Effect.never })
-  })
-  const stack = AuthorizedHttp.layer.pipe(
-    Layer.provide(AccessTokens.layer),
-    Layer.provide(SignIn.layer),
-    Layer.provide(Credentials.layer),
-    Layer.provide(Layer.mergeAll(WebLive.layer, WebLive.memory, user, noListener)),
-    Layer.provide(Layer.succeed(Browser, { open: () => Effect.void }))
-  )
-  return Effect.gen(function* () {
-    const fetch = yield* authorizedFetch(remoteServer(url))
+): Promise<number> =>
+  Effect.gen(function* () {
+    const server = remoteServer(url)
+    const signIn = yield* SignIn.SignIn
+    const pending = yield* signIn.begin({ server })
+    const redirected = yield* Effect.promise(() => approve(String(pending.url)))
+    yield* signIn.complete(pending, new URL(redirected).searchParams, { server })
+    const fetch = yield* authorizedFetch(server)
     return (yield* Effect.promise(() => fetch(url, init))).status
-  }).pipe(Effect.provide(stack), Effect.runPromise)
-}
+  }).pipe(
+    Effect.provide(WebLive.services.pipe(Layer.provide(Layer.merge(WebLive.layer, WebLive.memory)))),
+    Effect.runPromise
+  )
