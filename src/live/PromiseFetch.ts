@@ -18,7 +18,7 @@ export interface SignInPrompt {
 
 /** Options of {@link createAuthorizedFetch}. Only the URL is required. */
 export interface AuthorizedFetchOptions
-  extends RemoteServerOptions, Pick<McpAuth.McpAuthOptions, "home" | "password" | "store"> {
+  extends RemoteServerOptions, Pick<McpAuth.McpAuthOptions, "home" | "identity" | "password" | "store"> {
   /** The MCP server. */
   readonly url: string | URL
   /** Which of several accounts at the server. Absent: the default account. */
@@ -100,9 +100,10 @@ const serverOf = (options: AuthorizedFetchOptions) => {
   }
 }
 
-const stackOf = ({ home, onSignIn, password, store }: AuthorizedFetchOptions) =>
+const stackOf = ({ home, identity, onSignIn, password, store }: AuthorizedFetchOptions) =>
   McpAuth.layer({
     home,
+    identity,
     password,
     store,
     ...(onSignIn === undefined ? {} : { interaction: promptedUser(onSignIn), browser: false })

@@ -8,7 +8,7 @@ import {
 } from "@modelcontextprotocol/client"
 import { Client as ClientV1 } from "@modelcontextprotocol/sdk/client/index.js"
 import { StreamableHTTPClientTransport as TransportV1 } from "@modelcontextprotocol/sdk/client/streamableHttp.js"
-import { afterEach, assert, beforeEach, describe, it } from "vitest"
+import { afterEach, assert, beforeEach, describe, it, vi } from "vitest"
 import { createAuthorizedFetch, McpAuthError, type SignInPrompt } from "../../src/fetch.ts"
 import { type AuthorizationServer, startAuthorizationServer } from "../servers/AuthorizationServer.ts"
 import { followRedirects } from "../servers/BrowserUser.ts"
@@ -200,6 +200,31 @@ describe("createAuthorizedFetch", () => {
     assert.strictEqual(
       await rejection(createAuthorizedFetch({ url: mcpServer.url, signal: controller.signal })),
       reason
+    )
+  })
+
+  it("introduces itself as the product that it is part of", async () => {
+    const registrations: Array<unknown> = []
+    const real = globalThis.fetch
+    vi.spyOn(globalThis, "fetch").mockImplementation(async (input, init) => {
+      if (input instanceof Request && new URL(input.url).pathname === "/register") {
+        registrations.push(await input.clone().json())
+      }
+      return real(input, init)
+    })
+    for (const identity of [{ name: "Example Agent" }, undefined]) {
+      await using fetch = await createAuthorizedFetch({
+        url: mcpServer.url,
+        store: "memory",
+        identity,
+        onSignIn: approve
+      })
+      assert.strictEqual((await fetch(mcpServer.url, listTools)).status, 200)
+    }
+    vi.restoreAllMocks()
+    assert.deepEqual(
+      registrations.map((registration) => (registration as { readonly client_name: string }).client_name),
+      ["Example Agent", "mcp-cli"]
     )
   })
 
