@@ -65,10 +65,7 @@ const run = Effect.gen(function* () {
       )
     )
   )
-}).pipe(
-  Effect.withSpan("mcp-cli"),
-  Effect.provide(Layer.mergeAll(platform, builtIns, presenter, telemetry))
-)
+}).pipe(Effect.withSpan("mcp-cli"), Effect.provide(Layer.mergeAll(platform, builtIns, presenter, telemetry)))
 
 // A reader that has seen enough (`| head`) is no error.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {

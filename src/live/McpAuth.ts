@@ -6,6 +6,7 @@ import * as BrowserLive from "../adapters/browser/Browser.ts"
 import * as ConfigurationFile from "../adapters/config/ConfigurationFile.ts"
 import * as TerminalSecretPrompt from "../adapters/terminal/TerminalSecretPrompt.ts"
 import * as TerminalUserInteraction from "../adapters/terminal/TerminalUserInteraction.ts"
+import { remedyText } from "../app/cli/RemedyText.ts"
 import * as Credentials from "../app/credentials/Credentials.ts"
 import * as CredentialStatus from "../app/credentials/CredentialStatus.ts"
 import * as AuthorizedHttp from "../app/http/AuthorizedHttp.ts"
@@ -60,7 +61,8 @@ const userOf = ({ interaction = "terminal", timeout = "5 minutes" }: McpAuthOpti
       TerminalUserInteraction.layer({
         presence: "terminal",
         interactive: !unattended,
-        timeout: Duration.fromInputUnsafe(timeout)
+        timeout: Duration.fromInputUnsafe(timeout),
+        remedyText: (remedy) => remedyText(remedy)
       })
     )
   )

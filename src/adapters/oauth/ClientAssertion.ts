@@ -18,9 +18,7 @@ const importParameters = (algorithm: SigningAlgorithm) =>
 const unusable = (what: string) => new UnusableSecret({ detail: `"private_key" ${what}` })
 
 const unreadable = () =>
-  unusable(
-    "is none that can be read: it must be PEM text that begins with -----BEGIN and is not encrypted"
-  )
+  unusable("is none that can be read: it must be PEM text that begins with -----BEGIN and is not encrypted")
 
 /** Signs an assertion of who the client is, for the issuer that it authenticates to (RFC 7523 §2.2, §3). */
 export const clientAssertion = Effect.fn("TokenEndpoint.clientAssertion")(function* ({
