@@ -11,21 +11,13 @@ import {
   SignIn
 } from "../src/index.ts"
 import {
-  Browser,
-  CallbackListener,
-  ClientRegistrar,
-  Discovery,
+  BrowserLive,
   EncryptedFileStore,
-  FetchTransport,
-  DeviceAuthorization,
-  DpopProofs,
-  MemoryClientRegistrations,
-  PkceGenerator,
   KeyringProcess,
   KeyringStore,
   ProcessLock,
-  TokenEndpoint,
-  VaultStore
+  VaultStore,
+  WireLive
 } from "../src/node.ts"
 import { defaultOAuth } from "../src/domain/Server.ts"
 import { password } from "../test/e2e/World.ts"
@@ -75,7 +67,7 @@ const storage = (): Layer.Layer<CredentialStore | CredentialLock> => {
   }
 }
 
-const nobody = Layer.succeed(UserInteraction, {
+const noUser = Layer.succeed(UserInteraction, {
   present: false,
   timeout: Duration.minutes(1),
   askToSignIn: () => Effect.void,
@@ -137,20 +129,8 @@ const program = Effect.gen(function* () {
     AccessTokens.layer.pipe(
       Layer.provide(SignIn.layer),
       Layer.provide(Credentials.layer),
-      Layer.provide(
-        Layer.mergeAll(
-          Discovery.layer,
-          ClientRegistrar.layer,
-          TokenEndpoint.layer,
-          PkceGenerator.layer,
-          DeviceAuthorization.layer,
-          CallbackListener.layer,
-          MemoryClientRegistrations.layer,
-          Browser.layerNone
-        ).pipe(Layer.provideMerge(DpopProofs.layer))
-      ),
-      Layer.provide(FetchTransport.layer),
-      Layer.provide(nobody),
+      Layer.provide(Layer.merge(WireLive.layer, BrowserLive.layerNone)),
+      Layer.provide(noUser),
       Layer.provide(storage())
     )
   )

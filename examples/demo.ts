@@ -1,29 +1,18 @@
 import { Clock, Console, Duration, Effect, Layer } from "effect"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
-import {
-  AccessTokens,
-  AuthorizedHttp,
-  Browser,
-  Credentials,
-  type RemoteServer,
-  UserInteraction,
-  ServerSession,
-  SignIn
-} from "../src/index.ts"
-import { McpConnector } from "../src/mcp.ts"
-import * as Live from "../src/node.ts"
-import { MemoryLock, MemoryStore } from "../src/testing.ts"
-import { defaultOAuth } from "../src/domain/Server.ts"
+import { Browser, remoteServer, ServerSession, UserInteraction } from "../src/index.ts"
+import { McpConnectorLive } from "../src/mcp.ts"
+import { BrowserLive, McpAuth } from "../src/node.ts"
 import { startAuthorizationServer } from "../test/servers/AuthorizationServer.ts"
 import { startMcpServer } from "../test/servers/McpServer.ts"
 import { followRedirects } from "../test/servers/BrowserUser.ts"
 
-/** Life of an access token in this demonstration, in seconds. */
+/** Lifetime of an access token, in seconds: the demonstration waits for its end. */
 const lifetime = 4
 
 const withBrowser = process.argv.includes("--browser")
 
-/** A real authorization server and a real MCP server on loopback, with a world of their own in memory. */
+/** A real authorization server and a real MCP server on loopback, which store everything in memory. */
 const servers = Effect.acquireRelease(
   Effect.promise(async () => {
     const authorizationServer = await startAuthorizationServer({
@@ -38,7 +27,7 @@ const servers = Effect.acquireRelease(
 
 let browsersOpened = 0
 
-/** The user: one with a browser, or one who follows the redirects by hand. */
+/** The platform's browser with `--browser`. Otherwise a user without a display, who follows the redirects. */
 const browser = Layer.effect(
   Browser,
   Effect.map(Browser, (real) =>
@@ -50,7 +39,7 @@ const browser = Layer.effect(
       })
     })
   )
-).pipe(Layer.provide(Live.Browser.layer))
+).pipe(Layer.provide(BrowserLive.layer))
 
 const user = Layer.succeed(
   UserInteraction,
@@ -66,22 +55,10 @@ const user = Layer.succeed(
   })
 )
 
-/** The ordinary code, on a store in memory: the same layers as the program's, but for the store and the user. */
+/** The layers of the program, except for the store, which is in memory, and the user. */
 const stack = ServerSession.layer.pipe(
-  Layer.provideMerge(AuthorizedHttp.layer),
-  Layer.provideMerge(AccessTokens.layer),
-  Layer.provideMerge(SignIn.layer),
-  Layer.provideMerge(Credentials.layer),
-  Layer.provideMerge(
-    Layer.mergeAll(
-      McpConnector.layer({ version: "demo" }),
-      browser,
-      user,
-      MemoryStore.layer,
-      MemoryLock.layer
-    )
-  ),
-  Layer.provideMerge(Live.WireLive.layer)
+  Layer.provide(McpConnectorLive.layer({ version: "demo" })),
+  Layer.provide(McpAuth.layer({ store: "memory", interaction: user, browser }))
 )
 
 const step = (title: string) => Console.log(`\n${title}`)
@@ -89,14 +66,7 @@ const step = (title: string) => Console.log(`\n${title}`)
 const demo = Effect.gen(function* () {
   const { authorizationServer, mcpServer } = yield* servers
   const count = (name: string) => authorizationServer.counts.get(name) ?? 0
-  const server: RemoteServer = {
-    _tag: "Http",
-    name: "demo",
-    url: mcpServer.url,
-    headers: {},
-    transport: "auto",
-    oauth: defaultOAuth
-  }
+  const server = remoteServer(mcpServer.url, { name: "demo" })
   const started = yield* Clock.currentTimeMillis
 
   yield* step(`1. A server that is known by its URL alone: ${server.url.href}`)

@@ -4,8 +4,8 @@ import { join, resolve } from "node:path"
 import { build, type OutputOptions, type Plugin } from "rolldown"
 
 /**
- * Effect's help makes an `Intl.Segmenter` when it is loaded, which costs every start of the program a tenth of its time
- * (bench, `servers`). Here it is made when help is shown. The build fails where the text is not there any more.
+ * Creates the `Intl.Segmenter` of Effect's help when help is shown. Effect creates it on load, which takes a tenth of every
+ * start (bench, `servers`). The build fails if Effect's text has changed.
  */
 const lazySegmenter: Plugin = {
   name: "lazy-segmenter",
@@ -23,13 +23,13 @@ const lazySegmenter: Plugin = {
   }
 }
 
-/** Modules of Node's that take long to load, and that most runs never call: 2 to 10 ms each, of some 80 in all. */
+/** Modules of Node that take 2 to 10 ms each to load, of about 80 ms per run, and that most runs never call. */
 const rarelyCalled = /^node:(child_process|crypto|dns\/promises|readline)$/
 const marked = "\0first-use:"
 
 /**
- * Loads such a module when one of its functions is first called. Only functions can be put off like that: a class or a
- * constant is missing in here, and its import fails the build.
+ * Loads such a module on the first call of one of its functions. Only functions can be loaded late: an import of a class
+ * or a constant fails the build.
  */
 const firstUse: Plugin = {
   name: "first-use",
@@ -62,49 +62,51 @@ const bundle = (input: Readonly<Record<string, string>>, output: OutputOptions) 
     output: {
       ...output,
       dir: "dist/bin",
-      // Which Node loads faster than modules, above all its own.
+      // Node loads CommonJS faster than modules, above all its own.
       format: "cjs",
       minify: true,
       comments: false,
       banner: (chunk) => (chunk.name === "mcp-cli" && chunk.isEntry ? "#!/usr/bin/env node" : ""),
       entryFileNames: "[name].cjs",
-      // No hash: the next version of a file takes the place that this one has among the compiled code that Node keeps.
+      // No hash: the next version of a file replaces this one in Node's compile cache.
       chunkFileNames: "chunks/[name].cjs"
     }
   })
 
-/** Our own code but for what is loaded where it is used, and Effect. */
+/** True for Effect and our own code, except for what a run loads where it uses it. */
 const isOfEveryRun = (id: string): boolean =>
   id.startsWith(resolve("src"))
-    ? !/\/(bin|CommandNames|Prefetch|HomeFolder|TracePage)\.ts$|\/vault\//.test(id.replaceAll("\\", "/"))
-    : /node_modules.(effect|@effect)./.test(id)
+    ? !/\/(bin|CommandNames|Prefetch|HomeFolder|TracePage|Telemetry)\.ts$|\/vault\//.test(
+        id.replaceAll("\\", "/")
+      )
+    : /node_modules.(effect|@effect)./.test(id) && !/effect.dist.(http|observability)./.test(id)
 
 await rm("dist", { recursive: true, force: true })
-/** The program: one entry, split where it loads something later, with everything that it needs inside. */
+/** The program: one entry that contains everything it needs, split where it loads something later. */
 const program = await bundle(
   { "mcp-cli": "src/bin.ts" },
   {
     codeSplitting: {
       groups: [
-        // What is begun before the rest of the program is loaded.
+        // Starts before the rest of the program is loaded.
         {
           name: "early",
           test: /(CommandNames|KeyringStart|KeyDerivation|Prefetch|HomeFolder)\.ts$/,
           priority: 2
         },
-        // One file for all that every run needs: each file costs, and so does each name that one has of another.
+        // One file for all that every run needs: each file costs time, and so does each import between files.
         { name: "main", test: isOfEveryRun, priority: 1 }
       ]
     }
   }
 )
-// npm does this once, when it links or installs; what was linked is built again and again.
+// npm does this when it links or installs, but a linked program is built many times.
 await chmod("dist/bin/mcp-cli.cjs", 0o755)
 
-/** A process of its own, started by the path beside the program: it loads nothing of the program's. */
+/** A separate process, started by its path beside the program. It loads nothing of the program. */
 const keyring = await bundle({ "chunks/KeyringChild": "src/adapters/store/keyring/KeyringChild.ts" }, {})
 
-/** The licences of what is inside, which ask to be passed on with it. */
+/** The licenses of the bundled packages, which require that they are passed on. */
 const folders = new Set(
   [...program.output, ...keyring.output].flatMap((chunk) =>
     chunk.type === "chunk"

@@ -1,5 +1,5 @@
 import { mkdirSync, statSync } from "node:fs"
-import { enableCompileCache } from "node:module"
+import * as nodeModule from "node:module"
 import { isAbsolute, join } from "node:path"
 import { dataFolder, homeFolder } from "./adapters/platform/HomeFolder.ts"
 import { allCommandNames, commandNames } from "./app/cli/CommandNames.ts"
@@ -8,7 +8,7 @@ import { chosenBackend, prefetchOf } from "./live/Prefetch.ts"
 const words = process.argv.slice(2)
 const home = homeFolder((name) => process.env[name])
 
-/** The minNode supported Node: `engines` in package.json. */
+/** The oldest supported Node: `engines` in package.json. */
 const minNode = [22, 19] as const
 
 /** An older Node lacks what the program imports, and would end with a stack trace. */
@@ -89,7 +89,8 @@ const cacheCompiledCode = () => {
     // The home folder is not writable: the program is as slow as in its first run.
     return
   }
-  enableCompileCache(folder)
+  // Deno does not have it.
+  ;(nodeModule as Partial<typeof nodeModule>).enableCompileCache?.(folder)
 }
 
 const main = async () => {

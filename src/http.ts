@@ -1,3 +1,3 @@
-/** Doors for HTTP clients: an Effect `HttpClient` and a `fetch`, both with the token in them. Nothing of MCP, nothing of Node. */
+/** For HTTP clients: a `fetch` and an Effect `HttpClient`, both with the token in each request. No Node, no MCP SDK. */
 export * from "./app/http/AuthorizedFetch.ts"
 export * from "./app/http/AuthorizedHttpClient.ts"

@@ -1,4 +1,4 @@
-/** The core: what is true, the ports that it needs, and the use cases over them. It imports nothing of Node. */
+/** The core: domain, ports, and the use cases over them. It imports no Node module. */
 export * from "./domain/AuthorizationRequest.ts"
 export * from "./domain/AuthorizationResponse.ts"
 export * from "./domain/AuthorizationServer.ts"

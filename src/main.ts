@@ -42,6 +42,15 @@ const platform = Layer.mergeAll(
   )
 )
 
+/** Loaded only if a collector is named: other runs do not pay for it. */
+const telemetry = Layer.unwrap(
+  Effect.promise(async () => {
+    if ((process.env["OTEL_EXPORTER_OTLP_ENDPOINT"] ?? "") === "") return Layer.empty
+    const Telemetry = await import("./live/Telemetry.ts")
+    return Telemetry.layer({ version })
+  })
+)
+
 const run = Effect.gen(function* () {
   const format = yield* Ref.make(defaultErrorFormat)
   return yield* Command.runWith(program(live(version), format), { version })(process.argv.slice(2)).pipe(
@@ -56,7 +65,7 @@ const run = Effect.gen(function* () {
       )
     )
   )
-}).pipe(Effect.provide(Layer.mergeAll(platform, builtIns, presenter)))
+}).pipe(Effect.withSpan("mcp-cli"), Effect.provide(Layer.mergeAll(platform, builtIns, presenter, telemetry)))
 
 // A reader that has seen enough (`| head`) is no error.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {

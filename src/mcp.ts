@@ -1,5 +1,6 @@
-/** Doors for MCP clients: a `fetch` that carries the token, an `authProvider`, and sessions over the official SDK. */
+/** For MCP clients: a `fetch` that carries the token, providers for the official SDK, and sessions over it. */
 export * from "./app/http/AuthorizedFetch.ts"
 export * from "./app/http/SdkAuthProvider.ts"
+export * from "./app/http/OAuthClientProvider.ts"
 export { TokenBoundToKey } from "./app/http/BearerHeader.ts"
-export * as McpConnector from "./adapters/mcp/McpConnector.ts"
+export * as McpConnectorLive from "./adapters/mcp/McpConnector.ts"

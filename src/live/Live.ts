@@ -1,6 +1,6 @@
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as NodePath from "@effect/platform-node/NodePath"
-import { Config, Duration, Effect, Layer, Option } from "effect"
+import { Duration, Effect, Layer } from "effect"
 import * as Browser from "../adapters/browser/Browser.ts"
 import * as ConfigurationFile from "../adapters/config/ConfigurationFile.ts"
 import * as EnvironmentProxy from "../adapters/http/EnvironmentProxy.ts"
@@ -36,15 +36,13 @@ import * as ServerSession from "../app/session/ServerSession.ts"
 import * as SignIn from "../app/signin/SignIn.ts"
 import * as SignOut from "../app/signin/SignOut.ts"
 import * as StorageCheck from "../app/storage/StorageCheck.ts"
+import { isUnattended } from "./Attendance.ts"
 import { backends, choices, encryptedFiles } from "./StorageLive.ts"
 import * as StorageMove from "../app/storage/StorageMove.ts"
 import * as WireLive from "./WireLive.ts"
 
-/** Nobody watches a build: a terminal that CI provides is no user. */
 const interactive = Effect.gen(function* () {
-  const ci = yield* Config.option(Config.String("CI")).pipe(Effect.orElseSucceed(() => Option.none<string>()))
-  const unattended = Option.exists(ci, (value) => value !== "" && value !== "false" && value !== "0")
-  return (yield* Interactive) && !unattended
+  return (yield* Interactive) && !(yield* isUnattended)
 })
 
 const configuration = Layer.unwrap(Effect.map(ConfigFile, (path) => ConfigurationFile.layer({ path }))).pipe(
@@ -81,7 +79,7 @@ const browser = Layer.unwrap(
   Effect.map(BrowserSetting, (opens) => (opens ? Browser.layer : Browser.layerNone))
 )
 
-/** The wire: what speaks to servers and to the browser. */
+/** The network and the browser. */
 const wire = Layer.merge(WireLive.layerOverTransport, browser)
 
 /** Signing in and tokens, over the wire and the store. */

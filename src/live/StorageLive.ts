@@ -23,8 +23,15 @@ import { type StorageBackend, storageBackends, type StorageBackendName } from ".
 import { StorageBackends } from "../ports/StorageBackends.ts"
 import { Unavailable } from "../ports/StorageFailure.ts"
 
-/** The folder of mcp-cli in the user's home. */
-const home = Effect.map(configuredHome, dataFolder)
+/** The folder of sign-ins and locks. Absent: the folder of mcp-cli in the user's home. */
+export const Home = Context.Reference<string | undefined>("mcp-cli-oauth/live/StorageLive/Home", {
+  defaultValue: () => undefined
+})
+
+/** {@link Home}, or the default. */
+export const homeFolder = Effect.flatMap(Home, (chosen) =>
+  chosen === undefined ? Effect.map(configuredHome, dataFolder) : Effect.succeed(chosen)
+)
 
 /** The keyring of an operating system. */
 const keyrings: Partial<Record<NodeJS.Platform, KeyringBackend>> = {
@@ -35,18 +42,18 @@ const keyrings: Partial<Record<NodeJS.Platform, KeyringBackend>> = {
 
 /** The choice of the backend, in the user's home. */
 export const choices = Layer.unwrap(
-  Effect.map(home, (folder) => StorageChoiceFile.layer({ directory: join(folder, "storage") }))
+  Effect.map(homeFolder, (folder) => StorageChoiceFile.layer({ directory: join(folder, "storage") }))
 )
 
 const processLock = Layer.unwrap(
-  Effect.map(home, (folder) => ProcessLock.layer({ directory: join(folder, "locks") }))
+  Effect.map(homeFolder, (folder) => ProcessLock.layer({ directory: join(folder, "locks") }))
 )
 
 /** The encrypted files in the user's home, and the service that changes their password. */
 export const encryptedFiles = Layer.unwrap(
   Effect.gen(function* () {
     const { password } = yield* Configuration.use((file) => file.tokenStorage)
-    return EncryptedFileStore.layer({ directory: join(yield* home, "tokens"), password })
+    return EncryptedFileStore.layer({ directory: join(yield* homeFolder, "tokens"), password })
   })
 ).pipe(Layer.provideMerge(processLock))
 
@@ -61,7 +68,7 @@ const layerOf = Effect.fnUntraced(function* (
 > {
   const unavailable = (detail: string) =>
     new StorageError({ reason: new Unavailable({ backend: storageBackends[backend], detail }) })
-  const folder = yield* home
+  const folder = yield* homeFolder
   switch (backend) {
     case "memory":
       return Layer.merge(MemoryStore.layer, MemoryLock.layer)

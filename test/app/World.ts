@@ -46,7 +46,7 @@ export const transport = (status: number) =>
 export const world = (
   options: ScriptedAuthorizationServer.ScriptedOptions & {
     readonly present?: boolean
-    readonly script?: ScriptedUser.PersonScript
+    readonly script?: ScriptedUser.UserScript
     readonly timeout?: Duration.Input
     /** What the authorization endpoint answers to the preflight of a client that is known already. */
     readonly preflightStatus?: number

@@ -69,7 +69,9 @@ const visible: Readonly<Record<string, ReadonlyArray<string>>> = {
 
 /** The folder of `src/app` that a file is in; none for a file in `src/app` itself. */
 const appFolderOf = (path: string): string | undefined => /^src\/app\/([^/]+)\//.exec(path)?.[1]
-const doors = new Set(["src/index.ts", "src/node.ts", "src/testing.ts", "src/mcp.ts", "src/http.ts"])
+const doors = new Set(
+  ["index", "node", "fetch", "web", "http", "mcp", "testing"].map((name) => `src/${name}.ts`)
+)
 const vague = /(^|\/)(utils?|common|helpers?|misc|shared)(\/|\.ts$)/i
 
 const layerOf = (path: string): string => path.split("/")[1] ?? ""

@@ -10,7 +10,7 @@ import {
   ServerSession,
   SignIn
 } from "../../src/index.ts"
-import { authorizedFetch, McpConnector } from "../../src/mcp.ts"
+import { authorizedFetch, McpConnectorLive } from "../../src/mcp.ts"
 import * as Live from "../../src/node.ts"
 import { MemoryLock, MemoryStore } from "../../src/testing.ts"
 import { followRedirects } from "../servers/BrowserUser.ts"
@@ -97,7 +97,7 @@ const stack = ServerSession.layer.pipe(
   Layer.provideMerge(Credentials.layer),
   Layer.provideMerge(
     Layer.mergeAll(
-      McpConnector.layer({ version: "conformance" }),
+      McpConnectorLive.layer({ version: "conformance" }),
       browser,
       user,
       MemoryStore.layer,

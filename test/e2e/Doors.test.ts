@@ -1,9 +1,10 @@
-import { execFile } from "node:child_process"
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { execFile, spawn } from "node:child_process"
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join, resolve } from "node:path"
 import { promisify } from "node:util"
-import { afterEach, assert, beforeEach, describe, it } from "vitest"
-import { startWorld, type World } from "./World.ts"
+import { afterAll, afterEach, assert, beforeAll, beforeEach, describe, it } from "vitest"
+import { followRedirects } from "../servers/BrowserUser.ts"
+import { password, startWorld, type World } from "./World.ts"
 
 const run = promisify(execFile)
 
@@ -53,7 +54,7 @@ describe("auth token --header", () => {
     assert.strictEqual((await ask(headers)).status, 200)
   })
 
-  it("prints nothing on stdout where nobody has signed in", async () => {
+  it("prints nothing on stdout without a sign-in", async () => {
     const { code, stderr, stdout } = await world.run(["auth", "token", "demo", "--header"], {
       env: { CI: "1" }
     })
@@ -63,32 +64,34 @@ describe("auth token --header", () => {
   })
 })
 
-/** The example of the README that holds this. */
+/** Every TypeScript example of the README. */
+const examples = [...readFileSync("README.md", "utf8").matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(
+  ([, example]) => example ?? ""
+)
+
+/** The one example that contains this text. */
 const exampleWith = (text: string): string => {
-  const examples = [...readFileSync("README.md", "utf8").matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(
-    ([, example]) => example ?? ""
-  )
   const found = examples.filter((example) => example.includes(text))
-  assert.strictEqual(found.length, 1)
+  assert.strictEqual(found.length, 1, text)
   return found[0] ?? ""
 }
 
-/** Beside the examples: one call by each door for others, by somebody who approves. */
-const program = `
-import { Layer, Console, Redacted } from "effect"
+/** What the README leaves to the reader: a program that calls each client once, with a user who approves. */
+const everyClient = `
+import type { Client } from "@modelcontextprotocol/client"
+import { Console, Effect, Layer } from "effect"
 import { FetchHttpClient } from "effect/http"
-import { Browser } from "mcp-cli-oauth"
-import { followRedirects } from "../servers/BrowserUser.ts"
-import { byAuthProvider, byFetch, byHttpClient } from "./doors.ts"
-import { serverAt, stackIn } from "./stack.ts"
+import { Browser, remoteServer } from "mcp-cli-oauth"
+import { followRedirects } from "../../test/servers/BrowserUser.ts"
+import { byAuthProvider, byFetch, byHttpClient } from "./clients.ts"
+import { stackIn } from "./stack.ts"
 
+const [url = "", home = ""] = process.argv.slice(2)
 const browser = Layer.succeed(Browser, {
   open: (url) => Effect.asVoid(Effect.forkDetach(Effect.promise(() => followRedirects(url.href))))
 })
-const server = serverAt(process.argv[2] ?? "")
-const stack = stackIn(process.argv[3] ?? "", Redacted.make("a password"), browser).pipe(
-  Layer.provideMerge(FetchHttpClient.layer)
-)
+const server = remoteServer(url)
+const stack = stackIn(home, { password: "a password", browser }).pipe(Layer.provideMerge(FetchHttpClient.layer))
 const toolsOf = (client: Client) =>
   Effect.promise(async () => {
     const { tools } = await client.listTools()
@@ -104,33 +107,116 @@ const all = Effect.gen(function* () {
 await Effect.runPromise(Effect.provide(all, stack))
 `
 
-describe("the doors of the library as it is built", () => {
-  it("are what the README shows: its example type-checks, and each door gets in with one sign-in", async () => {
-    // Inside the package, where its own name leads to its "exports".
-    const folder = mkdtempSync(resolve("dist", "example-"))
-    try {
-      writeFileSync(join(folder, "doors.ts"), exampleWith("mcp-cli-oauth/http"))
-      writeFileSync(join(folder, "stack.ts"), exampleWith("mcp-cli-oauth/node"))
-      const imports = [
-        `import type { Client } from "@modelcontextprotocol/client"`,
-        `import { Effect } from "effect"`
-      ]
-      writeFileSync(join(folder, "main.ts"), [...imports, program].join("\n"))
-      writeFileSync(
-        join(folder, "tsconfig.json"),
-        JSON.stringify({ extends: resolve("tsconfig.json"), include: ["*.ts"] })
+const inMemory = `
+import { Effect } from "effect"
+import { response } from "./testing.ts"
+console.log((await Effect.runPromise(response)).status)
+`
+
+/** Runs a program as the user of the world, without a terminal. */
+const node = async (file: string, ...args: ReadonlyArray<string>) => {
+  const { CI: _, ...inherited } = process.env
+  const env = {
+    ...inherited,
+    HOME: world.home,
+    DBUS_SESSION_BUS_ADDRESS: "unix:path=/nonexistent",
+    MCP_CLI_ENCRYPTION_KEY: password
+  }
+  return (await run(process.execPath, [file, ...args], { env })).stdout
+}
+
+const signIns = () => world.authorizationServer.counts.get("token:authorization_code")
+const tools = ["echo", "add", "fail"]
+
+describe("the library as it is built", () => {
+  /** Inside the package, where its own name leads to its "exports". */
+  let folder: string
+  beforeAll(() => {
+    folder = mkdtempSync(resolve("dist", "example-"))
+    for (const [at, example] of examples.entries()) writeFileSync(join(folder, `example-${at}.ts`), example)
+    writeFileSync(join(folder, "clients.ts"), exampleWith("byHttpClient"))
+    writeFileSync(join(folder, "stack.ts"), exampleWith("stackIn"))
+    writeFileSync(join(folder, "testing.ts"), exampleWith("mcp-cli-oauth/testing"))
+    writeFileSync(join(folder, "everyClient.ts"), everyClient)
+    writeFileSync(join(folder, "inMemory.ts"), inMemory)
+    writeFileSync(
+      join(folder, "tsconfig.json"),
+      JSON.stringify({
+        extends: resolve("tsconfig.json"),
+        // Its declarations as they are published, and not its sources.
+        compilerOptions: { paths: {} },
+        include: ["*.ts", resolve("examples/effect-app"), resolve("examples/plain-fetch")]
+      })
+    )
+  })
+  afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+  it("type-checks in each example of the README, and in the example programs", async () => {
+    assert.isAbove(examples.length, 4)
+    await run(process.execPath, [resolve("node_modules/typescript/bin/tsc"), "-p", folder])
+  })
+
+  it("lets each client of the README in, with one sign-in, which the CLI uses too", async () => {
+    const { host, href } = world.mcpServer.url
+    const stdout = await node(join(folder, "everyClient.ts"), href, join(world.home, ".mcp_cli"))
+    assert.deepEqual(JSON.parse(stdout), { fetch: tools, authProvider: tools, status: 200 })
+    world.configure({ mcpServers: { [host]: { url: href } } })
+    const token = await world.run(["auth", "token", host], {
+      env: { MCP_CLI_ENCRYPTION_KEY: "a password" }
+    })
+    assert.strictEqual(token.code, 0, token.stderr)
+    assert.strictEqual(signIns(), 1)
+  })
+
+  it("answers in memory, as the README shows for tests", async () => {
+    assert.strictEqual(await node(join(folder, "inMemory.ts")), "200\n")
+  })
+
+  it.each(["McpAuth.layer())", "createAuthorizedFetch({ url })"])(
+    "uses the sign-in of the CLI in the shortest example: %s",
+    async (text) => {
+      world.configure({ mcpServers: { [world.mcpServer.url.host]: { url: world.mcpServer.url.href } } })
+      assert.strictEqual((await world.run(["auth", "login", world.mcpServer.url.host])).code, 0)
+      const example = exampleWith(text).replace("https://mcp.example.com/mcp", world.mcpServer.url.href)
+      const file = join(folder, "shortest.ts")
+      writeFileSync(file, `${example}\nprocess.exit(0)\n`)
+      await node(file)
+      assert.strictEqual(signIns(), 1)
+      assert.isAbove(
+        (world.mcpServer.counts.get("GET") ?? 0) + (world.mcpServer.counts.get("initialize") ?? 0),
+        0
       )
-      await run(process.execPath, [resolve("node_modules/typescript/bin/tsc"), "-p", folder])
-      const { stdout } = await run(process.execPath, [
-        join(folder, "main.ts"),
-        world.mcpServer.url.href,
-        join(folder, "tokens")
-      ])
-      const tools = ["echo", "add", "fail"]
-      assert.deepEqual(JSON.parse(stdout), { fetch: tools, authProvider: tools, status: 200 })
-      assert.strictEqual(world.authorizationServer.counts.get("token:authorization_code"), 1)
-    } finally {
-      rmSync(folder, { recursive: true, force: true })
     }
+  )
+
+  it("uses the sign-in and the folders of the CLI: examples/effect-app", async () => {
+    await login()
+    const listed = await node(resolve("examples/effect-app/main.ts"), world.mcpServer.url.href, "demo")
+    assert.deepEqual(listed.trim().split("\n"), tools)
+    assert.strictEqual(signIns(), 1)
+    assert.sameMembers(
+      readdirSync(join(world.home, ".mcp_cli")).filter((name) => name !== "storage"),
+      ["locks", "tokens"]
+    )
+  })
+
+  it("shows where to sign in, and forgets it: examples/plain-fetch", async () => {
+    const child = spawn(
+      process.execPath,
+      [resolve("examples/plain-fetch/main.ts"), world.mcpServer.url.href],
+      {
+        env: { ...process.env, HOME: world.home }
+      }
+    )
+    let stdout = ""
+    child.stdout.on("data", (chunk: Buffer) => (stdout += chunk.toString()))
+    child.stderr.on("data", (chunk: Buffer) => {
+      const [, url] = /Sign in at (\S+)/.exec(chunk.toString()) ?? []
+      if (url !== undefined) void followRedirects(url)
+    })
+    const code = await new Promise((done) => child.once("close", done))
+    assert.strictEqual(code, 0)
+    assert.deepEqual(stdout.trim().split("\n"), tools)
+    assert.isFalse(existsSync(join(world.home, ".mcp_cli")))
   })
 })

@@ -46,6 +46,8 @@ export interface World {
 export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>
   readonly stdin?: string
+  /** What runs the program. Absent: this Node. */
+  readonly runtime?: ReadonlyArray<string>
   /** Leaves the input open, to be written to by `child`. */
   readonly openInput?: boolean
   /** Another build of the program; absent: the one in `dist`. */
@@ -79,7 +81,8 @@ export const startWorld = async (
 
   const start = (args: ReadonlyArray<string>, run: RunOptions = {}): Running => {
     const { NODE_OPTIONS: _, CI: _ci, ...inherited } = process.env
-    const child = spawn(process.execPath, [run.program ?? program, ...args], {
+    const [command = "", ...flags] = run.runtime ?? [process.execPath]
+    const child = spawn(command, [...flags, run.program ?? program, ...args], {
       cwd: home,
       env: {
         ...inherited,

@@ -65,13 +65,13 @@ const defaultPlaces = Effect.gen(function* () {
 })
 
 /** Finds the file. None: `path` is not given, and no default place has a file. */
-const locate = Effect.fnUntraced(function* (path: Option.Option<string>) {
+const locate = Effect.fnUntraced(function* (path: Option.Option<string>, places?: ReadonlyArray<string>) {
   const fs = yield* FileSystem.FileSystem
   const paths = yield* Path.Path
   // A place that cannot be examined is not skipped: reading it reports why.
   const exists = (file: string) => Effect.orElseSucceed(fs.exists(file), () => true)
   if (Option.isNone(path)) {
-    for (const file of yield* defaultPlaces) if (yield* exists(file)) return Option.some(file)
+    for (const file of places ?? (yield* defaultPlaces)) if (yield* exists(file)) return Option.some(file)
     return Option.none()
   }
   const file = paths.resolve(path.value)
@@ -121,13 +121,15 @@ const readFile = Effect.fnUntraced(function* (file: string) {
  */
 export const layer = (options: {
   readonly path: Option.Option<string>
+  /** Where to look if no file is named. Absent: the two places above. */
+  readonly places?: ReadonlyArray<string>
 }): Layer.Layer<Configuration, never, FileSystem.FileSystem | Path.Path> =>
   Layer.effect(
     Configuration,
     Effect.gen(function* () {
       const platform = yield* Effect.context<FileSystem.FileSystem | Path.Path>()
 
-      const found = yield* locate(options.path).pipe(
+      const found = yield* locate(options.path, options.places).pipe(
         Effect.flatMap(
           Option.match({
             onNone: () => Effect.succeedNone,

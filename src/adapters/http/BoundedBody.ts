@@ -23,7 +23,8 @@ export const readBody = (response: Response): Effect.Effect<string, BodyError> =
     Effect.sync(() => body.getReader()),
     (reader) =>
       Effect.gen(function* () {
-        const chunks: Array<Uint8Array> = []
+        const decoder = new TextDecoder()
+        let text = ""
         let length = 0
         for (;;) {
           const { done, value } = yield* Effect.tryPromise({
@@ -34,9 +35,9 @@ export const readBody = (response: Response): Effect.Effect<string, BodyError> =
           length += value.byteLength
           if (length > maxBody)
             return yield* new BodyError({ detail: "the answer is over 1 MiB", isTransient: false })
-          chunks.push(value)
+          text += decoder.decode(value, { stream: true })
         }
-        return new TextDecoder().decode(Buffer.concat(chunks))
+        return text + decoder.decode()
       }),
     // Rejects for a body that failed. Not awaited: one of two clones of a body is cancelled only together with the other.
     (reader) => Effect.sync(() => void reader.cancel().catch(() => undefined))

@@ -1,7 +1,6 @@
 import { Effect, Redacted } from "effect"
 import type { ClientAuth } from "oauth4webapi"
 import { type RequestClient, UnusableSecret } from "../../ports/TokenEndpoint.ts"
-import { clientAssertion } from "./ClientAssertion.ts"
 
 /** Encodes the id or the secret of a client as a form value, for HTTP Basic (RFC 6749 §2.3.1). */
 const formEncoded = (text: string): string => new URLSearchParams({ "": text }).toString().slice(1)
@@ -22,7 +21,11 @@ export const authenticationOf = Effect.fnUntraced(function* (
   client: RequestClient
 ): Effect.fn.Return<ClientAuth, UnusableSecret> {
   if (client.authenticationMethod === "private_key_jwt") {
-    if (client.signing !== undefined) return yield* clientAssertion(client.signing.key)
+    if (client.signing !== undefined) {
+      // Few clients sign: the others do not load what reads keys.
+      const { clientAssertion } = yield* Effect.promise(() => import("./ClientAssertion.ts"))
+      return yield* clientAssertion(client.signing.key)
+    }
     return yield* new UnusableSecret({
       detail: `the client authenticates with private_key_jwt, and the oauth block has no "private_key"`
     })

@@ -1,7 +1,7 @@
-import { readFile } from "node:fs/promises"
 import { Effect, Redacted } from "effect"
 import type { SecretSource } from "../../domain/Server.ts"
 import { UnusableSecret } from "../../ports/TokenEndpoint.ts"
+import { nodeModule } from "../platform/NodeModule.ts"
 import { codeOf } from "../platform/Errno.ts"
 
 const problemOf = (cause: unknown): string => {
@@ -19,6 +19,12 @@ const problemOf = (cause: unknown): string => {
   }
 }
 
+const readText = async (file: string): Promise<string> => {
+  const files = nodeModule("node:fs/promises")
+  if (files === undefined) throw Object.assign(new Error(), { code: "this platform has no files" })
+  return (await files.readFile(file, "utf8")).trim()
+}
+
 /**
  * Reads the text of a secret, without the line break at the end of a file. A file is read each time, because its issuer
  * replaces it before the secret expires. Fails if the file cannot be read or is empty.
@@ -32,7 +38,7 @@ export const secretText = (
   Redacted.isRedacted(source)
     ? Effect.succeed(source)
     : Effect.tryPromise({
-        try: async () => (await readFile(source.file, "utf8")).trim(),
+        try: () => readText(source.file),
         catch: (cause) =>
           new UnusableSecret({
             detail: `${what} is read from ${source.file}, which ${problemOf(cause)}. Create the file, or correct the path in the oauth block`

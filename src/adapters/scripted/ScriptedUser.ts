@@ -7,23 +7,23 @@ import { type DevicePrompt, UserInteraction } from "../../ports/UserInteraction.
 import { ScriptedAuthorizationServer } from "./ScriptedAuthorizationServer.ts"
 
 /** What the user does when a browser opens. */
-export type PersonScript =
+export type UserScript =
   | "approve"
   | "deny"
-  /** Nothing: the flow waits until it gives up. */
+  /** Does nothing, so that the sign-in times out. */
   | "ignore"
-  /** Approves on another machine, and pastes where the browser ended. */
+  /** Approves on another machine and pastes the redirected URL. */
   | "paste"
 
-/** A user in memory: approves, or not, and remembers what happened. */
+/** A user in memory, who records what they were shown. */
 export class ScriptedUser extends Context.Service<
   ScriptedUser,
   {
-    /** Every address that the browser was opened at. */
+    /** Every URL that the browser opened. */
     readonly opened: ReadonlyArray<URL>
     /** Every device code that was shown. */
     readonly devices: ReadonlyArray<DevicePrompt>
-    /** Every line that was said. */
+    /** Every message that was told. */
     readonly told: ReadonlyArray<string>
   }
 >()("mcp-cli-oauth/adapters/scripted/ScriptedUser") {}
@@ -34,7 +34,7 @@ export class ScriptedUser extends Context.Service<
 export const layer = (
   options: {
     readonly present?: boolean
-    readonly script?: PersonScript
+    readonly script?: UserScript
     readonly timeout?: Duration.Input
   } = {}
 ): Layer.Layer<

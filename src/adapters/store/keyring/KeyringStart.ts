@@ -34,13 +34,12 @@ export const spawnChild = (
     env,
     stdio: ["pipe", "pipe", "ignore"]
   })
-  // They are sockets, typed as streams, and missing if the process did not start.
-  const pipes: ReadonlyArray<unknown> = [child.stdin, child.stdout]
-  const [stdin, stdout] = pipes as ReadonlyArray<Socket | null | undefined>
+  const { stdin } = child
+  // They are sockets, typed as streams, and null if the process did not start. The stdin of Bun has no `unref`.
+  const pipes: ReadonlyArray<unknown> = [stdin, child.stdout]
   // It must not keep the program running.
   child.unref()
-  stdin?.unref()
-  stdout?.unref()
+  for (const pipe of pipes as ReadonlyArray<Partial<Socket> | null>) pipe?.unref?.()
   if (account !== undefined) {
     const expectation: KeyringExpectation = { op: "expect", account }
     // The next request reports that the process has ended.

@@ -41,7 +41,9 @@ describe("a server that requires pushed authorization requests", () => {
     Effect.gen(function* () {
       yield* signIn()
       yield* ScriptedAuthorizationServer.use((server) => server.forgetClients)
-      const { credential } = yield* signIn()
+      const { credential } = yield* SignIn.use((service) =>
+        service.signIn({ server: notion, adopt: () => undefined })
+      )
       assert.strictEqual(credential.registration.clientId, "dynamic-2")
       assert.strictEqual((yield* opened).length, 2)
       assert.strictEqual(yield* pushes, 3)

@@ -1,0 +1,16 @@
+/**
+ * A module of Node, loaded on first use. Undefined where there is no Node: in a browser or a Worker.
+ *
+ * An `import` would keep its importers out of such platforms, and costs every start of the program 2 to 10 ms.
+ */
+export const nodeModule = <Name extends "node:dns/promises" | "node:fs/promises">(
+  name: Name
+): NodeModules[Name] | undefined =>
+  typeof process === "undefined"
+    ? undefined
+    : (process.getBuiltinModule?.(name) as NodeModules[Name] | undefined)
+
+interface NodeModules {
+  readonly "node:dns/promises": typeof import("node:dns/promises")
+  readonly "node:fs/promises": typeof import("node:fs/promises")
+}

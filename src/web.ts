@@ -1,0 +1,12 @@
+/** The protocol without Node: WebCrypto and `fetch` only, for browsers, Workers, Deno and Bun. */
+export * as ClientRegistrarLive from "./adapters/oauth/ClientRegistrar.ts"
+export * as DeviceAuthorizationLive from "./adapters/oauth/DeviceAuthorization.ts"
+export * as DiscoveryLive from "./adapters/oauth/Discovery.ts"
+export * as DpopProofsLive from "./adapters/oauth/DpopProofs.ts"
+export * as FetchTransport from "./adapters/http/FetchTransport.ts"
+export * as MemoryClientRegistrations from "./adapters/store/memory/MemoryClientRegistrations.ts"
+export * as MemoryLock from "./adapters/lock/MemoryLock.ts"
+export * as MemoryStore from "./adapters/store/memory/MemoryStore.ts"
+export * as PkceGeneratorLive from "./adapters/oauth/PkceGenerator.ts"
+export * as TokenEndpointLive from "./adapters/oauth/TokenEndpoint.ts"
+export * as WebLive from "./live/WebLive.ts"

@@ -1,0 +1,236 @@
+import { mkdtempSync, readdirSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { createMCPClient } from "@ai-sdk/mcp"
+import {
+  Client as ClientV2,
+  StreamableHTTPClientTransport as TransportV2
+} from "@modelcontextprotocol/client"
+import { Client as ClientV1 } from "@modelcontextprotocol/sdk/client/index.js"
+import { StreamableHTTPClientTransport as TransportV1 } from "@modelcontextprotocol/sdk/client/streamableHttp.js"
+import { afterEach, assert, beforeEach, describe, it, vi } from "vitest"
+import { createAuthorizedFetch, McpAuthError, type SignInPrompt } from "../../src/fetch.ts"
+import { type AuthorizationServer, startAuthorizationServer } from "../servers/AuthorizationServer.ts"
+import { followRedirects } from "../servers/BrowserUser.ts"
+import { type McpServer, startMcpServer } from "../servers/McpServer.ts"
+
+let authorizationServer: AuthorizationServer
+let mcpServer: McpServer
+let home: string
+beforeEach(async () => {
+  authorizationServer = await startAuthorizationServer({ autoApprove: true })
+  mcpServer = await startMcpServer({ authorizationServer })
+  home = mkdtempSync(join(tmpdir(), "mcp-cli-fetch-"))
+})
+afterEach(async () => {
+  await Promise.all([authorizationServer.close(), mcpServer.close()])
+  rmSync(home, { recursive: true, force: true })
+})
+
+const tools = ["echo", "add", "fail"]
+const approve = ({ url }: SignInPrompt) => followRedirects(url.href).then(() => undefined)
+const signIns = () => authorizationServer.counts.get("token:authorization_code") ?? 0
+
+/** A `fetch` whose user approves, with a store that ends with it. */
+const inMemory = () => createAuthorizedFetch({ url: mcpServer.url, store: "memory", onSignIn: approve })
+
+const listTools = {
+  method: "POST",
+  headers: { "content-type": "application/json", accept: "application/json, text/event-stream" },
+  body: JSON.stringify({ jsonrpc: "2.0", id: 1, method: "tools/list", params: {} })
+}
+
+const rejection = async (promise: Promise<unknown>): Promise<unknown> => {
+  try {
+    await promise
+  } catch (error) {
+    return error
+  }
+  return assert.fail("it did not reject")
+}
+
+describe("createAuthorizedFetch, as the fetch of another client", () => {
+  it("signs in once and connects version 1 of the official SDK", async () => {
+    await using fetch = await inMemory()
+    const client = new ClientV1({ name: "test", version: "1" })
+    await client.connect(new TransportV1(mcpServer.url, { fetch }) as Parameters<typeof client.connect>[0])
+    assert.deepEqual(
+      (await client.listTools()).tools.map(({ name }) => name),
+      tools
+    )
+    await client.close()
+    assert.strictEqual(signIns(), 1)
+  })
+
+  it("signs in once and connects version 2 of the official SDK", async () => {
+    await using fetch = await inMemory()
+    const client = new ClientV2({ name: "test", version: "1" })
+    await client.connect(new TransportV2(mcpServer.url, { fetch }))
+    assert.deepEqual(
+      (await client.listTools()).tools.map(({ name }) => name),
+      tools
+    )
+    await client.close()
+    assert.strictEqual(signIns(), 1)
+  })
+
+  it("signs in once and connects the AI SDK of Vercel", async () => {
+    await using fetch = await inMemory()
+    const client = await createMCPClient({
+      transport: { type: "http", url: mcpServer.url.href, fetch }
+    })
+    assert.sameMembers(Object.keys(await client.tools()), tools)
+    await client.close()
+    assert.strictEqual(signIns(), 1)
+  })
+
+  it("gives an OAuthClientProvider to a client that takes no fetch", async () => {
+    await using fetch = await inMemory()
+    const authProvider = fetch.toOAuthClientProvider()
+    const client = new ClientV1({ name: "test", version: "1" })
+    const transport = new TransportV1(mcpServer.url, { authProvider })
+    await client.connect(transport as Parameters<typeof client.connect>[0])
+    assert.lengthOf((await client.listTools()).tools, 3)
+    assert.strictEqual(signIns(), 1)
+
+    mcpServer.rejectSeenTokens()
+    const error = await rejection(client.listTools())
+    assert.instanceOf(error, McpAuthError)
+    assert.strictEqual(error.code, "TokenRenewed")
+    assert.lengthOf((await client.listTools()).tools, 3)
+    assert.strictEqual(signIns(), 1)
+    await client.close()
+  })
+})
+
+describe("createAuthorizedFetch", () => {
+  it("stores the sign-in in the folder that it is given, encrypted, with its lock beside it", async () => {
+    const options = {
+      url: mcpServer.url,
+      name: "demo",
+      store: "encrypted",
+      home,
+      password: "a password"
+    } as const
+    {
+      await using fetch = await createAuthorizedFetch({ ...options, onSignIn: approve })
+      assert.strictEqual((await fetch(mcpServer.url, listTools)).status, 200)
+    }
+    assert.includeMembers(readdirSync(home), ["tokens", "locks"])
+    assert.include(readdirSync(join(home, "tokens")), "demo.enc")
+
+    await using later = await createAuthorizedFetch(options)
+    assert.strictEqual((await later(mcpServer.url, listTools)).status, 200)
+    assert.strictEqual(signIns(), 1)
+  })
+
+  it("rejects with a code and remedies where a sign-in is needed and no user is there", async () => {
+    await using fetch = await createAuthorizedFetch({ url: mcpServer.url, store: "memory" })
+    const error = await rejection(fetch(mcpServer.url, listTools))
+    assert.instanceOf(error, Error)
+    assert.instanceOf(error, McpAuthError)
+    assert.strictEqual(error.name, "McpAuthError")
+    assert.strictEqual(error.code, "SignInRequired")
+    assert.isArray(error.remedies)
+    assert.include(error.message, "127.0.0.1")
+  })
+
+  it("rejects with a code where the URL cannot be one of a server", async () => {
+    const error = await rejection(createAuthorizedFetch({ url: "http://mcp.example.com/mcp" }))
+    assert.instanceOf(error, McpAuthError)
+    assert.strictEqual(error.code, "InvalidServer")
+  })
+
+  it("rejects with the error of onSignIn", async () => {
+    const failure = new Error("the window is closed")
+    await using fetch = await createAuthorizedFetch({
+      url: mcpServer.url,
+      store: "memory",
+      onSignIn: () => Promise.reject(failure)
+    })
+    assert.strictEqual(await rejection(fetch(mcpServer.url, listTools)), failure)
+  })
+
+  it("takes the redirected URL from onSignIn, for a browser that cannot reach this machine", async () => {
+    await using fetch = await createAuthorizedFetch({
+      url: mcpServer.url,
+      store: "memory",
+      onSignIn: async ({ url }) => {
+        const redirectUri = url.searchParams.get("redirect_uri") ?? ""
+        return (await followRedirects(url.href, redirectUri)).url
+      }
+    })
+    assert.strictEqual((await fetch(mcpServer.url, listTools)).status, 200)
+  })
+
+  it("rejects an aborted request with the reason of its signal, and goes on", async () => {
+    const asked = Promise.withResolvers<void>()
+    let approves = false
+    await using fetch = await createAuthorizedFetch({
+      url: mcpServer.url,
+      store: "memory",
+      onSignIn: (prompt) => (asked.resolve(), approves ? approve(prompt) : undefined)
+    })
+    const controller = new AbortController()
+    const aborted = rejection(fetch(mcpServer.url, { ...listTools, signal: controller.signal }))
+    await asked.promise
+    const reason = new DOMException("enough", "AbortError")
+    controller.abort(reason)
+    assert.strictEqual(await aborted, reason)
+
+    approves = true
+    assert.strictEqual((await fetch(mcpServer.url, listTools)).status, 200)
+  })
+
+  it("closes with its signal: what is in progress and what comes later reject with the reason", async () => {
+    const asked = Promise.withResolvers<void>()
+    const controller = new AbortController()
+    const fetch = await createAuthorizedFetch({
+      url: mcpServer.url,
+      store: "memory",
+      signal: controller.signal,
+      onSignIn: () => asked.resolve()
+    })
+    const aborted = rejection(fetch(mcpServer.url, listTools))
+    await asked.promise
+    const reason = new Error("the program ends")
+    controller.abort(reason)
+    assert.strictEqual(await aborted, reason)
+    assert.strictEqual(await rejection(fetch(mcpServer.url, listTools)), reason)
+    assert.strictEqual(
+      await rejection(createAuthorizedFetch({ url: mcpServer.url, signal: controller.signal })),
+      reason
+    )
+  })
+
+  it("introduces itself as the product that it is part of", async () => {
+    const registrations: Array<unknown> = []
+    const real = globalThis.fetch
+    vi.spyOn(globalThis, "fetch").mockImplementation(async (input, init) => {
+      if (input instanceof Request && new URL(input.url).pathname === "/register") {
+        registrations.push(await input.clone().json())
+      }
+      return real(input, init)
+    })
+    for (const identity of [{ name: "Example Agent" }, undefined]) {
+      await using fetch = await createAuthorizedFetch({
+        url: mcpServer.url,
+        store: "memory",
+        identity,
+        onSignIn: approve
+      })
+      assert.strictEqual((await fetch(mcpServer.url, listTools)).status, 200)
+    }
+    vi.restoreAllMocks()
+    assert.deepEqual(
+      registrations.map((registration) => (registration as { readonly client_name: string }).client_name),
+      ["Example Agent", "mcp-cli"]
+    )
+  })
+
+  it("rejects after close", async () => {
+    const fetch = await inMemory()
+    await fetch.close()
+    assert.strictEqual(((await rejection(fetch(mcpServer.url, listTools))) as Error).name, "AbortError")
+  })
+})
