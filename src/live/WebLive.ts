@@ -32,8 +32,9 @@ export const layer = layerOverTransport.pipe(Layer.provideMerge(FetchTransport.l
 export const memory = Layer.merge(MemoryStore.layer, MemoryLock.layer)
 
 /**
- * Access tokens, HTTP that carries them, and sign-in by `begin` and `complete`: a page or a Worker redirects the browser
- * itself. Add {@link layer}, and a store with its lock such as {@link memory}.
+ * Access tokens, HTTP that carries them, and sign-in by `begin` and `complete`: a page, a Worker or a web server redirects
+ * the browser itself. Add {@link layer}, and a store with its lock such as {@link memory}. Provide `ClientRegistrations`
+ * before {@link layer} to share registrations among replicas.
  */
 export const services = AuthorizedHttp.layer.pipe(
   Layer.provideMerge(AccessTokens.layer),
