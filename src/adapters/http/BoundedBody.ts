@@ -1,7 +1,5 @@
 import { Effect, Schema } from "effect"
-
-/** Maximum size of a body, in bytes: metadata and tokens are far smaller. */
-export const maxBody = 1024 * 1024
+import { bodySeconds, maxBody } from "./HttpLimits.ts"
 
 /** A body is too long or too slow, or its connection failed. */
 export class BodyError extends Schema.TaggedError<BodyError>()("BodyError", {
@@ -43,7 +41,8 @@ export const readBody = (response: Response): Effect.Effect<string, BodyError> =
     (reader) => Effect.sync(() => void reader.cancel().catch(() => undefined))
   )
   return Effect.timeoutOrElse(Effect.interruptible(read), {
-    duration: "15 seconds",
-    orElse: () => new BodyError({ detail: "the answer did not end within 15 seconds", isTransient: true })
+    duration: `${bodySeconds} seconds`,
+    orElse: () =>
+      new BodyError({ detail: `the answer did not end within ${bodySeconds} seconds`, isTransient: true })
   })
 }

@@ -2,9 +2,7 @@ import { Clock, Effect, Layer } from "effect"
 import { HttpTransport, NetworkError, UserAgent } from "../../ports/HttpTransport.ts"
 import { abortAfter } from "../platform/AbortAfter.ts"
 import { codeOf } from "../platform/Errno.ts"
-
-/** Default timeout until the head of an answer, in milliseconds. */
-const defaultTimeout = 30_000
+import { headTimeout } from "./HttpLimits.ts"
 
 /** Explains an error to a user. Without the URL: its path and query may hold secrets. */
 const explain = (cause: unknown): string => {
@@ -42,7 +40,7 @@ export const layer: Layer.Layer<HttpTransport> = Layer.effect(
       send: Effect.fn("HttpTransport.send")(function* (request, options) {
         if (!request.headers.has("user-agent")) request.headers.set("user-agent", userAgent)
         const { origin } = new URL(request.url)
-        const milliseconds = options?.timeout ?? defaultTimeout
+        const milliseconds = options?.timeout ?? headTimeout
         // Only until the response headers: a body may be a stream.
         // @effect-diagnostics-next-line abortControllerInEffect:off
         const late = new AbortController()

@@ -1,4 +1,5 @@
 import { Context, Effect } from "effect"
+import { resolverSeconds } from "./HttpLimits.ts"
 import { nodeModule } from "../platform/NodeModule.ts"
 
 /** Finds every address of a host name. Empty if it has none, or if no resolver answers within 5 seconds. */
@@ -10,7 +11,7 @@ const bySystem: FindAddresses = Effect.fn("HostAddresses.find")((hostname) =>
     async () => (await nodeModule("node:dns/promises")?.lookup(hostname, { all: true })) ?? []
   ).pipe(
     Effect.map((answers) => answers.map(({ address }) => address)),
-    Effect.timeout("5 seconds"),
+    Effect.timeout(`${resolverSeconds} seconds`),
     // A proxy may know a name that this machine does not. Otherwise the request itself reports the name.
     Effect.orElseSucceed(() => [])
   )

@@ -1,8 +1,6 @@
 import { Duration, Option, Result } from "effect"
 import { parseRetryAfter, retryAfterDelay } from "effect/http/Headers"
-
-/** No server may postpone this client for longer than a day; in milliseconds. */
-const maxDelay = 86_400_000
+import { maxRetryAfter } from "./HttpLimits.ts"
 
 /**
  * The delay that a `Retry-After` header requests, in milliseconds from `now` (RFC 9110 §10.2.3). Between 0 and a day.
@@ -11,6 +9,6 @@ const maxDelay = 86_400_000
 export const retryAfterMillis = (header: string | null, now: number): number | undefined =>
   Option.fromNullishOr(header).pipe(
     Option.flatMap((text) => Result.getSuccess(parseRetryAfter(text))),
-    Option.map((value) => Math.min(Duration.toMillis(retryAfterDelay(value, now)), maxDelay)),
+    Option.map((value) => Math.min(Duration.toMillis(retryAfterDelay(value, now)), maxRetryAfter)),
     Option.getOrUndefined
   )

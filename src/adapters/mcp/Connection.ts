@@ -3,6 +3,7 @@ import { Effect, type Scope } from "effect"
 import { ClientIdentity } from "../../ports/ClientIdentity.ts"
 import type { McpError } from "../../ports/McpConnector.ts"
 import type { Explain, Sdk } from "./ErrorOfClient.ts"
+import { forever, maxPages } from "./McpLimits.ts"
 
 /** A connected client of the SDK. */
 export interface Connection {
@@ -16,9 +17,6 @@ export interface Connection {
 
 /** Opens a connection that closes with the scope. */
 export type OpenConnection<E> = Effect.Effect<Connection, McpError | E, Scope.Scope>
-
-/** A timeout that the SDK never reaches, in milliseconds: `Operations` measures the time, without sign-ins. */
-export const forever = 2_147_483_647
 
 /**
  * Makes a client of the SDK with the name of {@link ClientIdentity}. It negotiates revision 2026-07-28 or an older one and
@@ -37,7 +35,7 @@ export const makeClient = (
         { name, version: options.version },
         {
           versionNegotiation: { mode: "auto", probe: { timeoutMs: options.probeTimeout ?? forever } },
-          listMaxPages: 1000
+          listMaxPages: maxPages
         }
       )
   )

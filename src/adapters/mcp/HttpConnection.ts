@@ -9,15 +9,10 @@ import * as Remedy from "../../domain/Remedy.ts"
 import type { RemoteServer } from "../../domain/Server.ts"
 import { McpError } from "../../ports/McpConnector.ts"
 import type { SendingFetch } from "./SendingFetch.ts"
-import { type Connection, forever, makeClient, whenClosed } from "./Connection.ts"
+import { type Connection, makeClient, whenClosed } from "./Connection.ts"
 import { connectionEnded, type Explain, type Sdk } from "./ErrorOfClient.ts"
 import type { Operations } from "./Operations.ts"
-
-/** Timeout of the DELETE that ends a session. */
-const shutdownTimeout = Duration.seconds(1)
-
-/** Timeout of a server that answered 400, 404 or 405, so that it may support only SSE. */
-const fallbackTimeout = Duration.seconds(10)
+import { fallbackTimeout, shutdownTimeout, forever } from "./McpLimits.ts"
 
 /** Options of {@link openHttp}. */
 export interface HttpConnectionOptions<E> {

@@ -5,6 +5,7 @@ import { ClientIdentity } from "../../ports/ClientIdentity.ts"
 import { McpConnector, type McpError, type McpSession, type Send } from "../../ports/McpConnector.ts"
 import { withConfiguredHeaders } from "./ConfiguredHeaders.ts"
 import { refusingRedirects } from "./RedirectRule.ts"
+import { requestTimeout } from "./McpLimits.ts"
 import { makeSendingFetch } from "./SendingFetch.ts"
 import { explainer } from "./ErrorOfClient.ts"
 import { Operations } from "./Operations.ts"
@@ -30,7 +31,7 @@ export interface McpConnectorOptions {
  * authorization.
  */
 export const layer = (options: McpConnectorOptions): Layer.Layer<McpConnector> => {
-  const timeout = Duration.fromInputUnsafe(options.timeout ?? "60 seconds")
+  const timeout = Duration.fromInputUnsafe(options.timeout ?? requestTimeout)
   const importSdk = Effect.promise(() => import("@modelcontextprotocol/client"))
 
   const connectHttp = Effect.fn("McpConnector.connectHttp")(function* <E, R>(

@@ -6,20 +6,13 @@ import { printable } from "../../domain/PrintableText.ts"
 import { redactConfigured } from "../../domain/Redaction.ts"
 import type { StdioServer } from "../../domain/Server.ts"
 import { McpError } from "../../ports/McpConnector.ts"
-import { type Connection, forever, makeClient, whenClosed } from "./Connection.ts"
+import { type Connection, makeClient, whenClosed } from "./Connection.ts"
 import { type Explain, type Explanation, explainer, type Sdk } from "./ErrorOfClient.ts"
 import type { Operations } from "./Operations.ts"
+import { maxQuoted, maxStored, probeTimeout, forever } from "./McpLimits.ts"
 
 /** The module of the SDK for programs. Separate, because it needs Node. */
 type StdioSdk = typeof import("@modelcontextprotocol/client/stdio")
-
-/** Milliseconds until a program that does not answer the probe counts as an older server. */
-const probeTimeout = 10_000
-
-/** Characters of the end of standard error that are stored: more than are quoted, to redact whole secrets. */
-const maxStored = 10_000
-/** Characters that an error quotes. */
-const maxQuoted = 300
 
 /** The end of what a program wrote: the lines from the last one that names an error, without stack frames. */
 const lastWords = (said: string): string => {

@@ -11,6 +11,7 @@ import { ClientIdentity } from "../../ports/ClientIdentity.ts"
 import { ClientRegistrar, RegistrationError } from "../../ports/ClientRegistrar.ts"
 import { discardBody, HttpTransport, NetworkError } from "../../ports/HttpTransport.ts"
 import { readBody } from "../http/BoundedBody.ts"
+import { deregistrationTimeout, maxTime } from "./OAuthLimits.ts"
 
 /** The client information response (RFC 7591 §3.2.1), as far as this client uses it. */
 const Registered = Schema.fromJsonString(
@@ -43,9 +44,6 @@ const managementOf = (
     : { url: url.href, accessToken: Redacted.make(accessToken) }
 }
 
-/** Timeout of a deregistration in milliseconds. The user is waiting and has no use for the answer. */
-const shutdownTimeout = 5000
-
 /** The error response (RFC 7591 §3.2.2). */
 const RegistrationRefusal = Schema.fromJsonString(
   Schema.Struct({ error: Schema.NonEmptyString, error_description: Schema.optionalKey(Schema.Unknown) })
@@ -74,9 +72,6 @@ const methodGiven = (
     (requested === "none" ? "client_secret_basic" : requested)
   )
 }
-
-/** The maximum time value of a date (ECMA-262 §21.4.1.1). Later expiry times count as this one. */
-const maxTime = 8_640_000_000_000_000
 
 /** The registration that an answer describes. What it omits is registered as requested. */
 const registrationOf = (
@@ -191,7 +186,7 @@ export const layer: Layer.Layer<ClientRegistrar, never, HttpTransport> = Layer.e
         method: "DELETE",
         headers: { authorization: `Bearer ${Redacted.value(management.accessToken)}` }
       })
-      const response = yield* transport.send(request, { timeout: shutdownTimeout })
+      const response = yield* transport.send(request, { timeout: deregistrationTimeout })
       yield* discardBody(response)
       return response.ok
     })

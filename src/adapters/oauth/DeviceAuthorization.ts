@@ -10,15 +10,7 @@ import { Malformed, type TokenFailure, TokenRequestError } from "../../ports/Tok
 import { readEndpointAnswer } from "./EndpointAnswer.ts"
 import { makeSend } from "./EndpointRequest.ts"
 import { type JsonMembers, readJsonObject } from "./JsonAnswer.ts"
-
-/** Maximum lifetime of a code in milliseconds: no user takes longer than an hour to enter one. */
-const maxLifetime = 3_600_000
-
-/** Time between two token requests if the server names none, in milliseconds (RFC 8628 §3.2). */
-const defaultInterval = 5000
-
-/** Minimum time between two token requests, even if the server allows less; in milliseconds. */
-const minInterval = 1000
+import { defaultPollingInterval, maxDeviceCodeLifetime, minPollingInterval } from "./OAuthLimits.ts"
 
 const malformed = (detail: string) => Effect.fail(new Malformed({ detail }))
 
@@ -62,11 +54,11 @@ const readDeviceCode = Effect.fnUntraced(function* (
   const complete = answer["verification_uri_complete"]
   const verificationUriComplete =
     complete === undefined ? undefined : yield* readAddress(complete, "verification_uri_complete")
-  const lifetime = Math.min(readMillis(answer["expires_in"]), maxLifetime)
+  const lifetime = Math.min(readMillis(answer["expires_in"]), maxDeviceCodeLifetime)
   if (!(lifetime > 0)) return yield* malformed(`its "expires_in" is not a number of seconds`)
-  const requested = answer["interval"] === undefined ? defaultInterval : readMillis(answer["interval"])
+  const requested = answer["interval"] === undefined ? defaultPollingInterval : readMillis(answer["interval"])
   if (!(requested >= 0)) return yield* malformed(`its "interval" is not a number of seconds`)
-  const interval = Math.max(requested, minInterval)
+  const interval = Math.max(requested, minPollingInterval)
   if (interval >= lifetime) {
     return yield* malformed(
       `its code expires before it may be used: "interval" is not less than "expires_in"`

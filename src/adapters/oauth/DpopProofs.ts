@@ -1,6 +1,7 @@
 import { Clock, Effect, Layer, Redacted, Schema } from "effect"
 import * as Base64Url from "effect/encoding/Base64Url"
 import { DpopProofs, type DpopRequest } from "../../ports/DpopProofs.ts"
+import { maxNonceOrigins } from "./OAuthLimits.ts"
 
 /** The only algorithm: every server that supports DPoP supports ES256, the one that RFC 9449 uses in its examples. */
 const algorithm = { name: "ECDSA", namedCurve: "P-256" } as const
@@ -24,9 +25,6 @@ const digest = async (text: string): Promise<string> =>
 
 /** The characters of a nonce (RFC 9449 §8.1). Servers send far fewer than 1024. */
 const nonceText = /^[\x21\x23-\x5b\x5d-\x7e]{1,1024}$/
-
-/** Maximum number of origins whose nonces are remembered. A client talks to few; the oldest nonce goes first. */
-const maxOrigins = 64
 
 /** Creates proofs with the WebCrypto of the platform. */
 export const layer: Layer.Layer<DpopProofs> = Layer.effect(
@@ -83,7 +81,7 @@ export const layer: Layer.Layer<DpopProofs> = Layer.effect(
           nonces.delete(url.origin)
           nonces.set(url.origin, nonce)
           const [oldest] = nonces.keys()
-          if (nonces.size > maxOrigins && oldest !== undefined) nonces.delete(oldest)
+          if (nonces.size > maxNonceOrigins && oldest !== undefined) nonces.delete(oldest)
           return true
         })
     })

@@ -5,9 +5,7 @@ import { isSecureUrl } from "../../domain/SecureUrl.ts"
 import { type HttpTransport, NetworkError } from "../../ports/HttpTransport.ts"
 import { Malformed, Transient, type RequestClient, type TokenFailure } from "../../ports/TokenEndpoint.ts"
 import { authenticationOf } from "./RequestAuthentication.ts"
-
-/** Milliseconds until an endpoint must start to answer: a user or a tool call waits for it. */
-const timeout = 15_000
+import { endpointTimeout } from "./OAuthLimits.ts"
 
 /** An answer, and the secrets of the request, which no error may repeat. */
 export interface EndpointResponse {
@@ -58,7 +56,10 @@ export const makeSend = (transport: HttpTransport["Service"]): Send =>
               request.headers.get("authorization")
             )
             return Effect.runPromiseWith(context)(
-              Effect.andThen(prepare?.(request) ?? Effect.void, transport.send(request, { timeout })),
+              Effect.andThen(
+                prepare?.(request) ?? Effect.void,
+                transport.send(request, { timeout: endpointTimeout })
+              ),
               { signal: init.signal }
             )
           }

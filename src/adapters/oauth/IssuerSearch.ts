@@ -9,7 +9,7 @@ import { printable } from "../../domain/PrintableText.ts"
 import type { RemoteServer } from "../../domain/Server.ts"
 import { DiscoveryError } from "../../ports/Discovery.ts"
 import type { NetworkError } from "../../ports/HttpTransport.ts"
-import { discoveryLimits } from "./DiscoveryLimits.ts"
+import { discoveryLimits } from "./OAuthLimits.ts"
 import type { MetadataDocuments } from "./MetadataDocuments.ts"
 import type { UrlRule } from "./UrlRule.ts"
 

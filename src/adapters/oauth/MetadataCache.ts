@@ -1,11 +1,5 @@
 import { Clock, Effect } from "effect"
-
-/** Lifetime of a cached document in milliseconds: a server that moves is noticed within five minutes. */
-export const metadataLifetime = 300_000
-/** Maximum number of cached documents; the oldest goes first. A program talks to a few servers with 2 documents each. */
-const maxDocuments = 200
-/** Maximum length of a cached document in characters. A longer one, which no server needs, is fetched each time. */
-const maxLength = 65_536
+import { maxCachedDocuments, maxCachedLength, metadataLifetime } from "./OAuthLimits.ts"
 
 /** Caches documents by key for {@link metadataLifetime}, in this process only. */
 export interface MetadataCache {
@@ -27,10 +21,10 @@ export const makeMetadataCache = (): MetadataCache => {
     set: (key, text) =>
       Effect.map(Clock.currentTimeMillis, (now) => {
         documents.delete(key)
-        if (text.length > maxLength) return
+        if (text.length > maxCachedLength) return
         documents.set(key, { text, until: now + metadataLifetime })
         for (const oldest of documents.keys()) {
-          if (documents.size <= maxDocuments) break
+          if (documents.size <= maxCachedDocuments) break
           documents.delete(oldest)
         }
       })

@@ -9,7 +9,8 @@ import { type RemoteServer, resourceOf } from "../../domain/Server.ts"
 import { isTransientStatus } from "../../domain/TransientStatus.ts"
 import { DiscoveryError } from "../../ports/Discovery.ts"
 import { discardBody, type HttpTransport, NetworkError } from "../../ports/HttpTransport.ts"
-import { discoveryLimits, retryNetworkErrors, withTimeout } from "./DiscoveryLimits.ts"
+import { retryNetworkErrors, withTimeout } from "./DiscoveryRetry.ts"
+import { discoveryLimits } from "./OAuthLimits.ts"
 import type { MetadataDocuments } from "./MetadataDocuments.ts"
 
 /** A request that any MCP server may refuse and none acts on. Only whether it requires a token matters. */

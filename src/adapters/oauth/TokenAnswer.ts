@@ -4,9 +4,7 @@ import { isAccessToken, TokenSet } from "../../domain/TokenSet.ts"
 import { Malformed, NotSenderConstrained } from "../../ports/TokenEndpoint.ts"
 import { readJsonObject } from "./JsonAnswer.ts"
 import type { TokenPostAnswer } from "./TokenPost.ts"
-
-/** The last point in time that a date can name (ECMA-262 §21.4.1.1). No token lives longer. */
-const maxTime = 8_640_000_000_000_000
+import { maxTime } from "./OAuthLimits.ts"
 
 const malformed = (detail: string) => Effect.fail(new Malformed({ detail }))
 

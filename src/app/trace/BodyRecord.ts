@@ -1,6 +1,4 @@
-/** Maximum size of a recorded body, in bytes: OAuth messages are far shorter. */
-export const maxRecorded = 64 * 1024
-
+import { maxRecorded } from "./TraceLimits.ts"
 /** What was read of a body. */
 export interface BodyRecord {
   readonly text: string

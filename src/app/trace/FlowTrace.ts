@@ -4,6 +4,7 @@ import type { ShownText, Trace, TraceEvent, TraceLane, TraceOutcome } from "../.
 import type { RecordedResponse } from "./BodyRecord.ts"
 import { flowConfiguration } from "./FlowConfiguration.ts"
 import { makeRedactor, type Redactor } from "./Redactor.ts"
+import { bodyTimeout, maxEvents } from "./TraceLimits.ts"
 
 /** The server and account that a flow signs in to. */
 export interface TracedFlow {
@@ -30,12 +31,6 @@ export const CurrentRecording = Context.Reference<Recording | undefined>(
   "mcp-cli-oauth/app/trace/FlowTrace/CurrentRecording",
   { defaultValue: () => undefined }
 )
-
-/** How long the end of a flow waits for bodies that only the trace still reads, in milliseconds. */
-const bodyTimeout = 1000
-
-/** Steps that are recorded, so that a page that calls the callback in a loop does not fill the memory. */
-const maxEvents = 200
 
 const outcomeOf = (
   exit: Exit.Exit<unknown, { readonly message: string }>,

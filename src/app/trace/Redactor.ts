@@ -8,11 +8,7 @@ import { makeMarks, type Marks, open } from "./Marks.ts"
 import { jsonOf, makePlaces, type Places } from "./Places.ts"
 import { publicInAnswer, publicInRequest } from "./PublicNames.ts"
 import { makeRenderer, type Renderer } from "./Renderer.ts"
-
-/** Characters of one value that are shown. */
-const maxShown = 2000
-/** Nested objects and lists that are read. */
-const maxDepth = 50
+import { maxDepth, maxShown } from "./TraceLimits.ts"
 
 /**
  * Decides what of a flow is shown, and strikes out the rest. A value is shown only if its message, its name and its type

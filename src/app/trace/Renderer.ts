@@ -3,9 +3,7 @@ import { secretNames } from "../../domain/Redaction.ts"
 import type { Field, Piece, ShownText } from "../../domain/TraceEvent.ts"
 import { type Marks, open } from "./Marks.ts"
 import { publicInRequest, type PublicNames, type PublicType } from "./PublicNames.ts"
-
-/** Fields of one message that are shown. */
-const maxFields = 200
+import { maxFields } from "./TraceLimits.ts"
 
 /** Shows values of messages, and strikes out those that are not public. */
 export interface Renderer {

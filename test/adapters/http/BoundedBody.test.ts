@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
-import { maxBody, readBody } from "../../../src/adapters/http/BoundedBody.ts"
+import { readBody } from "../../../src/adapters/http/BoundedBody.ts"
+import { maxBody } from "../../../src/adapters/http/HttpLimits.ts"
 import { discardBody } from "../../../src/ports/HttpTransport.ts"
 
 /** A body that comes as the test sends it. */

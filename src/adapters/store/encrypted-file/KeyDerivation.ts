@@ -1,10 +1,7 @@
 import { pbkdf2 } from "node:crypto"
 import { readFileSync } from "node:fs"
+import { maxIterations, minIterations } from "./EncryptionLimits.ts"
 
-/** The fewest iterations that `.salt` may request. */
-export const minIterations = 480_000
-/** The most iterations that `.salt` may request: more would block the user. */
-export const maxIterations = 10_000_000
 /** Length of every key, in bytes. */
 export const keyLength = 32
 

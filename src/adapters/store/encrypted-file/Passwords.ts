@@ -2,9 +2,7 @@ import { Config, ConfigProvider, Effect, Option, type Redacted, Redacted as Secr
 import { StorageError } from "../../../ports/CredentialStore.ts"
 import { SecretPrompt } from "../../../ports/SecretPrompt.ts"
 import { NoPassword } from "../../../ports/StorageFailure.ts"
-
-/** How often the user is asked for a password. */
-export const maxAttempts = 3
+import { maxAttempts } from "./EncryptionLimits.ts"
 
 /** Where the passwords of a store come from. */
 export interface Passwords {

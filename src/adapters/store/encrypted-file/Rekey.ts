@@ -7,9 +7,7 @@ import type { Passwords } from "./Passwords.ts"
 import { newSalt, type UnlockedSalt, withoutRetiring } from "./SaltFile.ts"
 import { faultAt, saltName, type SealedFolder, storageNameOf } from "./SealedFolder.ts"
 import { open, type Opened, seal } from "./SealedFile.ts"
-
-/** How many files a password change prepares before it takes the lock to publish them. */
-const batchSize = 64
+import { rekeyBatch } from "./EncryptionLimits.ts"
 
 /** A file as it was read, and its content if it opens. */
 interface Examined {
@@ -88,7 +86,7 @@ export const rekey = (
       let stale = 0
       let resealed = 0
       const damaged: Array<string> = []
-      for (const names of Arr.chunksOf(yield* sealed, batchSize)) {
+      for (const names of Arr.chunksOf(yield* sealed, rekeyBatch)) {
         const examined = yield* examineAll(unlocked, names)
         yield* resealBatch(unlocked, examined)
         for (const { file, opened } of examined) {

@@ -1,6 +1,6 @@
 import { createHash, createSecretKey, type KeyObject, randomBytes, timingSafeEqual } from "node:crypto"
 import { Effect, Option, Redacted, Result, Schema } from "effect"
-import { deriveKey, keyLength, maxIterations, minIterations } from "./KeyDerivation.ts"
+import { deriveKey, keyLength } from "./KeyDerivation.ts"
 import {
   bytesOf,
   damaged,
@@ -14,9 +14,7 @@ import {
   splitNonce,
   tagLength
 } from "./StoreFile.ts"
-
-/** PBKDF2-HMAC-SHA256 iterations of a new store: what OWASP recommends in 2026. */
-export const newIterations = 600_000
+import { maxIterations, minIterations } from "./EncryptionLimits.ts"
 
 /** Bytes as canonical base64url, of a length in this range. */
 const Bytes = (minLength: number, maxLength = minLength) =>

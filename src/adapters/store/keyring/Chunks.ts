@@ -1,13 +1,8 @@
 import { createHash, randomBytes } from "node:crypto"
 import type { Entries } from "./Entries.ts"
+import { maxChunks, windowsLimit } from "./KeyringLimits.ts"
 
 // This module does not import Effect: the keyring process loads it, and has to start fast.
-
-/** The largest entry of the Credential Manager, in bytes (CRED_MAX_CREDENTIAL_BLOB_SIZE of wincred.h, 5 * 512). */
-export const windowsLimit = 2560
-
-/** The largest record, in chunks: 160 KiB, many times the size of a server's tokens. */
-const maxChunks = 64
 
 /** A record that exists but cannot be read. The message says what is wrong with it, and contains no data. */
 export class TornRecord extends Error {

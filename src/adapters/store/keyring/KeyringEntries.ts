@@ -3,9 +3,7 @@ import type { Entries, ExpectingEntries } from "./Entries.ts"
 import { faultOf } from "./KeyringFault.ts"
 import { type KeyringBackend, service } from "./KeyringName.ts"
 import type { KeyringEntry, KeyringPackage } from "./KeyringPackage.ts"
-
-/** How many entries of the Secret Service are cached. */
-const maxHeld = 16
+import { maxHeld } from "./KeyringLimits.ts"
 
 /**
  * The entries of a keyring. On Linux the package is pinned to the Secret Service: by default it falls back to the

@@ -11,6 +11,7 @@ import { failureOf } from "./KeyringFailure.ts"
 import { type KeyringMessage, type KeyringRequest, lines } from "./KeyringMessages.ts"
 import { type KeyringBackend, service } from "./KeyringName.ts"
 import { startChild } from "./KeyringStart.ts"
+import { type KeyringTimeouts, maxLoad, timeouts } from "./KeyringLimits.ts"
 
 /** How the keyring is used. */
 export interface KeyringProcessOptions {
@@ -25,22 +26,6 @@ export interface KeyringProcessOptions {
   /** Starts the keyring process. Absent: {@link startChild}. */
   readonly start?: (backend: KeyringBackend) => ChildProcess
 }
-
-/** The timeout of each step, in seconds. */
-export interface KeyringTimeouts {
-  /** Until the process runs. This does not depend on the keyring. */
-  readonly start: number
-  /** Until the keyring answers. */
-  readonly answer: number
-  /** Until the keyring answers while it asks the user to unlock it. */
-  readonly user: number
-}
-
-/** The default timeouts. */
-export const timeouts: KeyringTimeouts = { start: 30, answer: 3, user: 60 }
-
-/** The load per processor above which timeouts are extended. */
-const maxLoad = 4
 
 /**
  * Sleeps, up to ten times longer on an overloaded machine: fifty programs that start at once on two cores must not

@@ -1,20 +1,10 @@
 import { randomUUID } from "node:crypto"
-import { type Cause, Clock, Duration, Effect, Option, Schedule, type Scope, Semaphore } from "effect"
+import { type Cause, Clock, Duration, Effect, Option, type Scope, Semaphore } from "effect"
 import type { CredentialKey } from "../../../domain/CredentialKey.ts"
 import { LockError } from "../../../ports/CredentialLock.ts"
 import type { StorageError } from "../../../ports/CredentialStore.ts"
 import type { Fields, Found, KeyValue } from "./KeyValue.ts"
-
-/** How long a lease holds without being extended. */
-export const leaseTime = Duration.seconds(30)
-/** How often the holder extends its lease. */
-const heartbeat = Duration.seconds(10)
-/** How often, and for how long, another holder's lease is polled. */
-const polling = Schedule.spaced("250 millis").pipe(Schedule.jittered, Schedule.upTo({ duration: "1 minute" }))
-/** Milliseconds that Vault's clock may differ from itself: it tells whole seconds in `Date`, fractions in `created_time`. */
-const clockGrain = 1500
-/** Milliseconds that a lease has to last when an operation under it starts. */
-const margin = 2000
+import { clockGrain, heartbeat, leaseMargin, leasePolling, leaseTime } from "./VaultLimits.ts"
 
 /** A lease that this process holds on a record. */
 export interface Lease {
@@ -110,7 +100,7 @@ export const makeLeases = (engine: KeyValue): Leases => {
     Effect.gen(function* () {
       if (lease.isLost) return false
       const now = yield* Clock.currentTimeMillis
-      if (now + margin >= lease.until) {
+      if (now + leaseMargin >= lease.until) {
         // The lease may have expired. The version alone is no proof: after a removal, versions start over.
         const found = yield* engine.read(name)
         if (found.version !== lease.version || !isOn(found.fields, lease)) {
@@ -133,7 +123,7 @@ export const makeLeases = (engine: KeyValue): Leases => {
 
   const remove: Leases["remove"] = (name, lease) =>
     Effect.gen(function* () {
-      const left = lease.until - margin - (yield* Clock.currentTimeMillis)
+      const left = lease.until - leaseMargin - (yield* Clock.currentTimeMillis)
       if (lease.isLost || left <= 0) return
       lease.isLost = true
       yield* engine.remove(name).pipe(Effect.interruptible, Effect.timeout(left))
@@ -174,7 +164,7 @@ export const makeLeases = (engine: KeyValue): Leases => {
     acquire: (key) =>
       Effect.acquireRelease(
         take(key).pipe(
-          Effect.retry({ schedule: polling, while: (error) => error._tag === "Taken" }),
+          Effect.retry({ schedule: leasePolling, while: (error) => error._tag === "Taken" }),
           Effect.catchTags({
             Taken: () => new LockError({ name: key.server }),
             StorageError: (error) => cannotLock(key, error)

@@ -4,9 +4,7 @@ import * as https from "node:https"
 import { Effect, type Scope, Semaphore } from "effect"
 import type { VaultSettings } from "../../../ports/Configuration.ts"
 import { codeOf } from "../../platform/Errno.ts"
-
-/** The largest response, in bytes. A record is a few KiB, and a list of ten thousand names half a MiB. */
-const maxBody = 8 * 1024 * 1024
+import { maxBody } from "./VaultLimits.ts"
 
 /** A response, read to its end. */
 export interface RawResponse {

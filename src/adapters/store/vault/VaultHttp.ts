@@ -7,6 +7,7 @@ import { retryAfterMillis } from "../../http/RetryAfter.ts"
 import { abortAfter } from "../../platform/AbortAfter.ts"
 import { type ConnectionFailed, connectionPool, exchange, type RawResponse } from "./VaultConnection.ts"
 import { connectionProblem, errorsOf, isTransient, statusProblem } from "./VaultProblems.ts"
+import { answerTimeout, connectTimeout, maxRetryAfter, shutdownTimeout } from "./VaultLimits.ts"
 
 /** A request of Vault's API. Paths are relative to `/v1/`. */
 export interface VaultRequest {
@@ -32,14 +33,6 @@ export interface VaultRefusal {
   readonly status: 400 | 403
   readonly errors: ReadonlyArray<string>
 }
-
-/** Timeouts of one attempt. */
-const connectTimeout = Duration.seconds(5)
-const answerTimeout = Duration.seconds(15)
-/** Timeout of a request while the program ends. */
-const shutdownTimeout = Duration.seconds(1)
-/** The longest `Retry-After` that is obeyed, in milliseconds. */
-const maxRetryAfter = 10_000
 
 /** A failure after which another attempt may succeed. */
 class Transient {

@@ -1,9 +1,10 @@
-import { Duration, Effect, Option, Redacted, Schedule, type Scope, Semaphore } from "effect"
+import { Duration, Effect, Option, Redacted, type Scope, Semaphore } from "effect"
 import type { VaultAuth } from "../../../ports/Configuration.ts"
 import type { StorageError } from "../../../ports/CredentialStore.ts"
 import { fieldOf } from "./JsonFields.ts"
 import { isRefusal, type VaultAnswer, type VaultHttp, type VaultRequest } from "./VaultHttp.ts"
 import { obtainToken, type VaultToken } from "./VaultLogin.ts"
+import { minRenewalInterval, renewalDelay, renewalRetry, renewAt } from "./VaultLimits.ts"
 
 /** Requests that carry a token. */
 export interface VaultSession {
@@ -13,15 +14,6 @@ export interface VaultSession {
 
 /** A response below 400, a 404, or the messages of a 400. */
 export type VaultReply = VaultAnswer | { readonly status: 400; readonly errors: ReadonlyArray<string> }
-
-/** How long a program runs before its token's lifetime is looked up: a short run needs no renewal. */
-const renewalDelay = Duration.seconds(5)
-/** The part of its remaining lifetime after which a token is renewed. */
-const renewAt = 2 / 3
-/** The shortest time between two renewals. */
-const minRenewalInterval = Duration.seconds(1)
-/** How often an unanswered renewal is retried. */
-const renewalRetry = Schedule.spaced("2 seconds")
 
 const verbs: Readonly<Record<VaultRequest["method"], string>> = {
   GET: "read",

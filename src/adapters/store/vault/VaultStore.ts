@@ -12,9 +12,7 @@ import { keyValue } from "./KeyValue.ts"
 import { cannotLock, makeLeases } from "./Leases.ts"
 import { vaultHttp } from "./VaultHttp.ts"
 import { vaultSession } from "./VaultSession.ts"
-
-/** How often a write without a lease is tried when other writes come first. */
-const writeAttempts = 20
+import { writeAttempts } from "./VaultLimits.ts"
 
 /**
  * Stores credentials in Vault, with their locks.

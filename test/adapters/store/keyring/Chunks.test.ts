@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
-import { chunked, TornRecord, windowsLimit } from "../../../../src/adapters/store/keyring/Chunks.ts"
+import { chunked, TornRecord } from "../../../../src/adapters/store/keyring/Chunks.ts"
+import { windowsLimit } from "../../../../src/adapters/store/keyring/KeyringLimits.ts"
 import type { Entries } from "../../../../src/adapters/store/keyring/Entries.ts"
 import { keyringEntries } from "../../../../src/adapters/store/keyring/KeyringEntries.ts"
 import { scriptedKeyring } from "./ScriptedKeyring.ts"

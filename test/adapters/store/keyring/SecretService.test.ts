@@ -3,6 +3,7 @@ import { Effect, Layer, Option } from "effect"
 import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { Keyring } from "../../../../src/adapters/store/keyring/Keyring.ts"
+import { timeouts } from "../../../../src/adapters/store/keyring/KeyringLimits.ts"
 import * as KeyringProcess from "../../../../src/adapters/store/keyring/KeyringProcess.ts"
 import { spawnChild } from "../../../../src/adapters/store/keyring/KeyringStart.ts"
 import * as KeyringStore from "../../../../src/adapters/store/keyring/KeyringStore.ts"
@@ -211,7 +212,7 @@ describe.skipIf(!hasSecretService)("the Secret Service (needs dbus and gnome-key
           const entries = yield* Keyring
           const ended = yield* entries.get("notion").pipe(Effect.timeoutOption("100 millis"))
           assert.isTrue(Option.isNone(ended))
-        }).pipe(Effect.provide(keyring(locked.env, { timeouts: KeyringProcess.timeouts })))
+        }).pipe(Effect.provide(keyring(locked.env, { timeouts })))
       )
     })
   })

@@ -1,0 +1,10 @@
+/** Default timeout until the head of an answer, in milliseconds. Endpoints that a user waits for have shorter ones. */
+export const headTimeout = 30_000
+/** Seconds for the body of an OAuth message, which is a few kilobytes. */
+export const bodySeconds = 15
+/** Maximum size of the body of an OAuth message, in bytes: metadata and tokens are far smaller. */
+export const maxBody = 1024 * 1024
+/** No server may postpone this client for longer than a day; in milliseconds. */
+export const maxRetryAfter = 86_400_000
+/** Seconds for the addresses of a host. The request itself has a timeout of its own. */
+export const resolverSeconds = 5

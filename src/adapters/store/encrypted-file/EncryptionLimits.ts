@@ -1,0 +1,10 @@
+/** PBKDF2-HMAC-SHA256 iterations of a new store: what OWASP recommends in 2026. */
+export const newIterations = 600_000
+/** The fewest iterations that `.salt` may request: a smaller number would be a downgrade. */
+export const minIterations = 480_000
+/** The most iterations that `.salt` may request: more would block the user. */
+export const maxIterations = 10_000_000
+/** How often the user is asked for a password. */
+export const maxAttempts = 3
+/** How many files a password change prepares before it takes the lock to publish them. */
+export const rekeyBatch = 64

@@ -1,0 +1,37 @@
+import { Duration, Schedule } from "effect"
+
+/** Timeout of a connection, for one attempt. */
+export const connectTimeout = Duration.seconds(5)
+/** Timeout of an answer, for one attempt: storage of a Vault cluster can take seconds. */
+export const answerTimeout = Duration.seconds(15)
+/** Timeout of a request while the program ends. */
+export const shutdownTimeout = Duration.seconds(1)
+/** The longest `Retry-After` that is honoured, in milliseconds. A longer one is an error that the user sees at once. */
+export const maxRetryAfter = 10_000
+/** The largest response, in bytes. A record is a few KiB, and a list of ten thousand names half a MiB. */
+export const maxBody = 8 * 1024 * 1024
+/** How often a write without a lease is tried when other writes come first. */
+export const writeAttempts = 20
+
+/** How long a lease holds without being extended: other machines wait that long for a holder that died. */
+export const leaseTime = Duration.seconds(30)
+/** How often the holder extends its lease. Two may be lost before the lease ends. */
+export const heartbeat = Duration.seconds(10)
+/** How often, and for how long, another holder's lease is polled. */
+export const leasePolling = Schedule.spaced("250 millis").pipe(
+  Schedule.jittered,
+  Schedule.upTo({ duration: "1 minute" })
+)
+/** Milliseconds that Vault's clock may differ from itself: it tells whole seconds in `Date`, fractions in `created_time`. */
+export const clockGrain = 1500
+/** Milliseconds that a lease has to last when an operation under it starts. */
+export const leaseMargin = 2000
+
+/** How long a program runs before its token's lifetime is looked up: a short run needs no renewal. */
+export const renewalDelay = Duration.seconds(5)
+/** The part of its remaining lifetime after which a token is renewed. */
+export const renewAt = 2 / 3
+/** The shortest time between two renewals. */
+export const minRenewalInterval = Duration.seconds(1)
+/** How often an unanswered renewal is retried. */
+export const renewalRetry = Schedule.spaced("2 seconds")
