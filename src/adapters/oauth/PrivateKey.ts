@@ -50,7 +50,7 @@ const elementsOf = (der: Uint8Array): ReadonlyArray<Element> | undefined => {
   return elements
 }
 
-/** The elements in an element with this tag. Empty if there is none. */
+/** The elements in an element with this tag. Empty without such an element. */
 const inside = (elements: ReadonlyArray<Element> | undefined, tag: number): ReadonlyArray<Element> => {
   const found = elements?.find((element) => element.tag === tag)
   return found === undefined ? [] : (elementsOf(found.contents) ?? [])
@@ -108,8 +108,8 @@ const pkcs8Of = (label: string, der: Uint8Array<ArrayBuffer>): Uint8Array<ArrayB
 const concatenated = (a: Uint8Array, b: Uint8Array) => Uint8Array.of(...a, ...b)
 
 /**
- * Reads a private key from PEM text: PKCS #8, PKCS #1 (RSA) or SEC 1 (EC), not encrypted. Undefined if it is none of
- * these. WebCrypto, which imports the result, reads only the first form.
+ * Reads a private key from PEM text: PKCS #8, PKCS #1 (RSA) or SEC 1 (EC), not encrypted. Undefined for any
+ * other text. WebCrypto, which imports the result, reads only the first form.
  */
 export const readPrivateKey = (pem: string): PrivateKey | undefined => {
   const [, label = "", text = ""] =

@@ -16,7 +16,7 @@ export interface Answer {
   readonly date: number | undefined
 }
 
-/** The answer, or why there is none. */
+/** The answer, or the error of the request. */
 export type Probe = Result.Result<Answer, NetworkError>
 
 /** A request outside a session: any MCP server may refuse it, and none acts on it. */

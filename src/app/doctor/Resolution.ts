@@ -8,7 +8,7 @@ import { type Check, note, skipped, type Verdict, wrongBy } from "./Finding.ts"
 
 type ResolutionError = DiscoveryError | SignInNotOffered | NetworkError
 
-/** The authorization server of a server, or why there is none. */
+/** The authorization server of an MCP server, or the error of its discovery. */
 export type Resolution =
   /** The configuration names its endpoints. */
   | { readonly _tag: "ByHand"; readonly authorizationServer: ResolvedAuthorizationServer }
@@ -46,7 +46,7 @@ export const brokenCheck = (error: ResolutionError): Check => {
   }
 }
 
-/** The verdict of a check that needs an authorization server where there is none. */
+/** The verdict of a check that needs an authorization server, if discovery found none. */
 export const unresolvedVerdict = (check: Check, resolution: Unresolved): Verdict => {
   if (resolution._tag === "Unreached") return skipped
   const { error } = resolution
