@@ -11,7 +11,7 @@ afterEach(() => world.close())
 const scopesAsked = () => world.authorizationServer.authorizations.map((asked) => asked.get("scope"))
 
 describe("a tool that needs a scope of its own", () => {
-  it("is called once somebody has signed in with the command of the error", async () => {
+  it("is called once the user has signed in with the command of the error", async () => {
     await begin({ mcp: { scope: "mcp:read", toolScopes: { add: "mcp:write" } } })
     assert.strictEqual((await world.run(["auth", "login", "demo"])).code, 0)
     const refused = await world.run(["call", "demo", "add", "a=19", "b=23"])

@@ -155,7 +155,7 @@ describe("discovery", () => {
       })
   )
 
-  it.effect("asks the server's own origin where nobody names an issuer, however that is written", () =>
+  it.effect("asks the server's own origin if no issuer is named, however that is written", () =>
     Effect.gen(function* () {
       const place = "https://notion.test/.well-known/oauth-authorization-server"
       for (const own of ["https://notion.test", "https://notion.test/"]) {
@@ -169,7 +169,7 @@ describe("discovery", () => {
     })
   )
 
-  it.effect("stops at metadata for another resource, and asks nobody else", () =>
+  it.effect("stops at metadata for another resource, and asks no other server", () =>
     Effect.gen(function* () {
       const { asked, asking } = discover({
         [atPath]: json({ ...resource, resource: "https://evil.test/mcp" })
@@ -193,7 +193,7 @@ describe("discovery", () => {
     })
   )
 
-  it.effect("sends nobody from a public server to this machine, or to a place without TLS", () =>
+  it.effect("sends no request from a public server to this machine, or to a place without TLS", () =>
     Effect.gen(function* () {
       for (const place of [
         "http://127.0.0.1:9",

@@ -56,7 +56,7 @@ describe("a request to a server", () => {
     }
   )
 
-  it.effect("carries the token from the start once somebody has signed in", () => {
+  it.effect("carries the token from the start once the user has signed in", () => {
     const seen: Parameters<typeof guarded>[0] = []
     return Effect.gen(function* () {
       yield* send(post())
