@@ -72,7 +72,7 @@ export const status = Command.make(
     if (shown.length === 0) return yield* Console.error("The configuration has no server with a sign-in.")
     const now = yield* Clock.currentTimeMillis
     yield* printTable([
-      ["NAME", "STATE", "UNTIL", "SCOPES", "KEPT IN"],
+      ["NAME", "STATE", "UNTIL", "SCOPES", "STORED IN"],
       ...shown.map(({ expiresAt, key, keptIn, scopes, state }) => [
         nameOf(key),
         state,

@@ -111,7 +111,7 @@ describe("client_credentials, at a certified authorization server", () => {
     }).pipe(Effect.provide(wire))
   )
 
-  it.live("refuses a wrong secret, another's key, and an assertion for another client", () =>
+  it.live("refuses a wrong secret, another's key, and an assertion for another audience", () =>
     Effect.gen(function* () {
       const { issuer } = yield* started()
       const { grant } = yield* TokenEndpointPort
