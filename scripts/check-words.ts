@@ -32,6 +32,6 @@ if (import.meta.main) {
     .split("\n")
     .filter((file) => /\.(ts|md)$/.test(file))
     .flatMap((file) => bannedIn(readFileSync(file, "utf8")).map((line) => `${file}:${line}`))
-  for (const line of found) console.error(line)
+  for (const line of found) process.stderr.write(`${line}\n`)
   if (found.length > 0) process.exitCode = 1
 }
