@@ -15,6 +15,8 @@ export const discoveryRefusals = [
   "issuer not listed",
   /** It offers client credentials only, and the configuration does not say that the secret may be sent there. */
   "issuer not named",
+  /** It requires the secret of the client before the user sees where it goes, and the configuration does not name it. */
+  "issuer not confirmed",
   /** The metadata is for another resource (RFC 9728 §3.3). */
   "resource mismatch",
   /** An authorization URL that must not be opened in a browser: no web address, or one without TLS. */
@@ -40,6 +42,7 @@ export type DiscoveryRefusal = (typeof discoveryRefusals)[number]
 const consequences: Partial<Record<DiscoveryRefusal, string>> = {
   "issuer mismatch": "Nothing was sent there.",
   "issuer not named": "No secret was sent.",
+  "issuer not confirmed": "No secret was sent.",
   "resource mismatch": "No token was requested.",
   "authorization URL": "No browser was opened.",
   "insecure URL": "Nothing was sent there.",
@@ -69,6 +72,8 @@ const remediesOf = (server: string, reason: DiscoveryRefusal): ReadonlyArray<Rem
       return [
         Remedy.set(oauth, { grant_type: "client_credentials", issuer: null }, "this client belongs there")
       ]
+    case "issuer not confirmed":
+      return [Remedy.set(oauth, { issuer: null }, "this client belongs there")]
     case "resource mismatch":
       return [Remedy.check(entry, ["url"]), Remedy.advice(`If it is right, tell the provider of ${server}.`)]
     case "authorization URL":

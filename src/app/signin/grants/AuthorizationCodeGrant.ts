@@ -4,6 +4,7 @@ import type { AuthorizationResponse } from "../../../domain/AuthorizationRespons
 import { withAuthenticationMethod } from "../../../domain/ClientRegistration.ts"
 import type { Credential } from "../../../domain/Credential.ts"
 import { PendingSignIn } from "../../../domain/PendingSignIn.ts"
+import { printable } from "../../../domain/PrintableText.ts"
 import { StaleRegistration } from "../../../domain/PendingSignInError.ts"
 import type { RemoteServer } from "../../../domain/Server.ts"
 import { CallbackRejected, SignInRefused } from "../../../domain/SignInError.ts"
@@ -55,11 +56,25 @@ const isForgotten = Effect.fn("AuthorizationCodeGrant.isForgotten")(function* (u
   return [400, 401].includes(answer.success.status)
 })
 
-/** Where authorization requests are pushed (RFC 9126): if the server requires it, or the configuration names the place. */
+/**
+ * Where authorization requests are pushed (RFC 9126): if the server requires it, or the configuration names the place. A
+ * configured secret is pushed only to an issuer that the configuration names: no user has seen yet where it goes.
+ */
 const pushEndpointOf = Effect.fnUntraced(function* ({ authorizationServer, server }: SignInContext) {
   const { endpoints, issuer, metadata } = authorizationServer
   const isRequired = metadata?.require_pushed_authorization_requests === true
   if (metadata !== undefined && !isRequired) return undefined
+  if (
+    isRequired &&
+    server.oauth.issuer === undefined &&
+    server.oauth.source.client?.clientSecret !== undefined
+  ) {
+    return yield* new DiscoveryError({
+      server: server.name,
+      reason: "issuer not confirmed",
+      detail: `${printable(issuer)} requires the client's secret before a user sees its address`
+    })
+  }
   if (isRequired && endpoints.pushedAuthorization === undefined) {
     return yield* new DiscoveryError({
       server: server.name,

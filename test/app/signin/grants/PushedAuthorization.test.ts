@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber } from "effect"
+import { Effect, Fiber, Redacted } from "effect"
 import { TestClock } from "effect/testing"
 import { ScriptedAuthorizationServer } from "../../../../src/adapters/scripted/ScriptedAuthorizationServer.ts"
 import { ScriptedUser } from "../../../../src/adapters/scripted/ScriptedUser.ts"
@@ -60,6 +60,19 @@ describe("a server that requires pushed authorization requests", () => {
       yield* TestClock.adjust("1 minute")
       yield* Fiber.join(running)
       assert.strictEqual(yield* pushes, 2)
+    }).pipe(Effect.provide(world({ pushedAuthorization: "required" })))
+  )
+
+  it.effect("gets a configured secret only if the configuration names its issuer", () =>
+    Effect.gen(function* () {
+      const client = { clientId: "written", clientSecret: Redacted.make("written-secret") }
+      const withSecret = (issuer?: string) =>
+        serverNamed("notion", { issuer, source: { _tag: "Discovered", client } })
+      const error = yield* Effect.flip(signIn(withSecret()))
+      assert.deepInclude(error, { _tag: "DiscoveryError", reason: "issuer not confirmed" })
+      assert.strictEqual(yield* pushes, 0)
+      yield* signIn(withSecret("https://as.test"))
+      assert.strictEqual(yield* pushes, 1)
     }).pipe(Effect.provide(world({ pushedAuthorization: "required" })))
   )
 
