@@ -31,9 +31,14 @@ export class DynamicRegistration extends Schema.TaggedClass<DynamicRegistration>
     })
   )
 }) {
-  /** Whether its secret has expired at `now`, in milliseconds since the epoch (RFC 7591 §3.2.1). */
+  /** Whether its secret has expired, or its server forgot it, at `now` in milliseconds since the epoch (RFC 7591 §3.2.1). */
   hasExpired(now: number): boolean {
     return this.secretExpiresAt !== undefined && this.secretExpiresAt <= now
+  }
+
+  /** The registration once its server has forgotten it at `now`: no sign-in uses it again. */
+  forgotten(now: number): DynamicRegistration {
+    return new DynamicRegistration({ ...this, secretExpiresAt: now })
   }
 
   /** Whether the client may request all of these scopes (RFC 7591 §2 `scope`). */

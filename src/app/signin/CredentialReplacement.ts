@@ -1,4 +1,4 @@
-import { Context, Effect, FiberSet, Layer, Option } from "effect"
+import { Clock, Context, Effect, FiberSet, Layer, Option } from "effect"
 import type { ClientRegistration } from "../../domain/ClientRegistration.ts"
 import type { Credential } from "../../domain/Credential.ts"
 import type { CredentialKey } from "../../domain/CredentialKey.ts"
@@ -51,6 +51,8 @@ export class CredentialReplacement extends Context.Service<
       pending: PendingSignIn,
       request: Effect.Effect<SignInResult, E, R>
     ) => Effect.Effect<SignedIn, E | PendingSignInError | StorageError | LockError, R>
+    /** Marks the client of a sign-in, which its server has forgotten, so that no sign-in reuses it from the store. */
+    readonly retireClient: (target: Target) => Effect.Effect<void, StorageError | LockError>
     /** Marks a sign-in in two steps as used without a token request, since its callback brought no code. */
     readonly discard: (pending: PendingSignIn) => Effect.Effect<void, PendingSignInError>
   }
@@ -94,12 +96,11 @@ export const layer: Layer.Layer<
         yield* revokeTokens(revocation).pipe(
           Effect.provideService(TokenEndpoint, tokenEndpoint),
           Effect.provideService(TokenPolicy, policy),
-          Effect.ensuring(
-            replaced.registration.clientId === current.registration.clientId
-              ? Effect.void
-              : Effect.provideService(deregisterClient(replaced), ClientRegistrar, registrar)
-          )
+          Effect.ignore({ log: "Debug" })
         )
+        if (replaced.registration.clientId === current.registration.clientId) return
+        // Not a finalizer, which could not be interrupted: the process waits for `revocationTimeout` and no longer.
+        yield* Effect.provideService(deregisterClient(replaced), ClientRegistrar, registrar)
       },
       Effect.ignore({ log: "Debug" })
     )
@@ -113,15 +114,34 @@ export const layer: Layer.Layer<
       const used = pending && { state: pending.state, until: pending.expiresAt }
       const credential = draft.signedIn(replaced, result, used)
       const current = yield* credentials.save(key, credential)
-      // The lock was lost, and its next holder has stored another credential.
-      if (current !== credential) return { credential: current, tokens: current.tokens ?? result.tokens }
+      if (current !== credential) {
+        // The lock was lost, and its next holder has stored another credential. Nothing will use the new tokens.
+        if (current.tokens !== undefined) {
+          yield* FiberSet.run(revocations, revokeReplaced(server, key, credential, current))
+        }
+        return { credential: current, tokens: current.tokens ?? result.tokens }
+      }
       if (replaced !== undefined && revokesReplaced !== "never") {
         yield* FiberSet.run(revocations, revokeReplaced(server, key, replaced, credential))
       }
       return { credential, tokens: result.tokens }
     })
 
+    const retireClient = Effect.fn("CredentialReplacement.retireClient")(function* ({
+      draft,
+      key,
+      server
+    }: Target) {
+      const stored = Option.getOrUndefined(yield* credentials.load(server, key))
+      const { clientId } = draft.registration
+      if (stored?.registration._tag !== "Dynamic" || stored.issuer !== draft.issuer) return
+      if (stored.registration.clientId !== clientId) return
+      const registration = stored.registration.forgotten(yield* Clock.currentTimeMillis)
+      yield* credentials.save(key, stored.next({ registration }))
+    })
+
     return CredentialReplacement.of({
+      retireClient: (target) => lock.withLock(target.key, "refresh")(retireClient(target)),
       discard: used.claim,
       replace: (target, result) =>
         find(target.server, target.key).pipe(

@@ -195,8 +195,15 @@ const make = <R>(grants: GrantFlows<SignInError, Services | R>) =>
       return { client, redirectUri }
     })
 
-    const forgetClient = ({ draft, redirectUri }: PendingSignIn) =>
-      registrations.forget({ issuer: draft.issuer, redirectUri }, draft.registration.clientId)
+    /** Without the second step, the next `begin` would share the forgotten client again from the stored credential. */
+    const forgetClient = Effect.fnUntraced(function* (
+      { draft, key, redirectUri }: PendingSignIn,
+      server: RemoteServer
+    ) {
+      yield* registrations.forget({ issuer: draft.issuer, redirectUri }, draft.registration.clientId)
+      const replacement = yield* CredentialReplacement.CredentialReplacement
+      yield* replacement.retireClient({ server, key, draft })
+    })
 
     const beginWithNewClient = (context: SignInContext, redirectUri: URL) => {
       const withoutKnown = { ...context, known: undefined }
@@ -238,7 +245,7 @@ const make = <R>(grants: GrantFlows<SignInError, Services | R>) =>
         Effect.tapError((error) =>
           error._tag === "StaleRegistration" ||
           (error._tag === "TokenRequestError" && error.reason._tag === "InvalidClient")
-            ? Effect.ignore(forgetClient(pending), { log: "Debug" })
+            ? Effect.ignore(forgetClient(pending, server), { log: "Debug" })
             : Effect.void
         )
       )

@@ -256,6 +256,23 @@ describe("a web server without a user at its machine", () => {
 })
 
 describe("the dynamic client of sign-ins in two steps", () => {
+  it.effect("is replaced after one failure if only the token endpoint says that it is forgotten", () =>
+    Effect.gen(function* () {
+      const replica = yield* startReplica
+      yield* finish(replica, yield* replica.begin(request), notion)
+      const before = (yield* stored())?.tokens
+      yield* ScriptedAuthorizationServer.use((server) => server.forgetClients)
+      const again = Effect.flatMap(replica.begin(request), (pending) => finish(replica, pending, notion))
+      assert.strictEqual((yield* Effect.flip(again))._tag, "StaleRegistration")
+      // The access token may still be valid.
+      assert.isTrue((yield* stored())?.tokens?.holds(before!.accessToken))
+      yield* again
+      const ben = { ...request, account: "ben" }
+      const { credential } = yield* finish(replica, yield* replica.begin(ben), notion)
+      assert.strictEqual(credential.registration.clientId, "dynamic-2")
+    }).pipe(Effect.provide(network()), Effect.scoped)
+  )
+
   const begins = (n: number) =>
     Effect.flatMap(startReplica, (replica) =>
       Effect.all(

@@ -1,18 +1,20 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Layer, Redacted } from "effect"
+import { Context, Effect, Exit, Fiber, Layer, Redacted, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import { ScriptedAuthorizationServer } from "../../../src/adapters/scripted/ScriptedAuthorizationServer.ts"
 import { revocationOfReplaced } from "../../../src/app/signin/Revocation.ts"
-import { SignIn } from "../../../src/app/signin/SignIn.ts"
+import * as SignInService from "../../../src/app/signin/SignIn.ts"
 import { ConfiguredRegistration, DynamicRegistration } from "../../../src/domain/ClientRegistration.ts"
 import { Credential } from "../../../src/domain/Credential.ts"
 import { TokenSet } from "../../../src/domain/TokenSet.ts"
+import { ClientRegistrar } from "../../../src/ports/ClientRegistrar.ts"
 import { CredentialStore, StorageError } from "../../../src/ports/CredentialStore.ts"
 import { storageBackends } from "../../../src/ports/StorageBackend.ts"
 import { BackendError, Superseded } from "../../../src/ports/StorageFailure.ts"
 import { Malformed, Refused, TokenEndpoint, TokenRequestError } from "../../../src/ports/TokenEndpoint.ts"
 import { byHand, serverNamed, world } from "../World.ts"
 
+const { SignIn } = SignInService
 const notion = serverNamed("notion")
 const signIn = (server = notion, more: { readonly moreScopes?: ReadonlyArray<string> } = {}) =>
   SignIn.use((service) => service.signIn({ server, ...more }))
@@ -133,8 +135,45 @@ describe("a credential that a sign-in replaces", () => {
   })
 })
 
+describe("a process that ends after a sign-in", () => {
+  it.effect(
+    "waits 5 seconds for the revocation and the deregistration of the one before, and no longer",
+    () => {
+      const silent = Layer.merge(
+        Layer.effect(
+          TokenEndpoint,
+          Effect.map(TokenEndpoint, (real) => TokenEndpoint.of({ ...real, revoke: () => Effect.never }))
+        ),
+        Layer.effect(
+          ClientRegistrar,
+          Effect.map(ClientRegistrar, (real) =>
+            ClientRegistrar.of({ ...real, deregister: () => Effect.as(Effect.sleep("5 seconds"), false) })
+          )
+        )
+      )
+      return Effect.gen(function* () {
+        const scope = yield* Scope.make()
+        const services = yield* Layer.buildWithScope(
+          Layer.fresh(SignInService.layer).pipe(Layer.provide(silent)),
+          scope
+        )
+        const process = Context.get(services, SignIn)
+        yield* process.signIn({ server: notion })
+        yield* process.signIn({ server: notion })
+        const ending = yield* Effect.forkChild(Scope.close(scope, Exit.void))
+        yield* TestClock.adjust("4900 millis")
+        const isWaiting = ending.pollUnsafe() === undefined
+        yield* TestClock.adjust("100 millis")
+        const hasEnded = ending.pollUnsafe() !== undefined
+        yield* TestClock.adjust("1 minute")
+        assert.deepEqual({ isWaiting, hasEnded }, { isWaiting: true, hasEnded: true })
+      }).pipe(Effect.provide(world()))
+    }
+  )
+})
+
 describe("a sign-in that lost its lock to another process", () => {
-  it.effect("returns what that process has stored, and revokes nothing", () => {
+  it.effect("returns what that process has stored, and revokes only its own tokens", () => {
     let winner: Credential | undefined
     const overtaken = Layer.effect(
       CredentialStore,
@@ -156,8 +195,10 @@ describe("a sign-in that lost its lock to another process", () => {
       winner = credential.next({
         tokens: new TokenSet({ accessToken: Redacted.make("winner"), tokenType: "bearer", obtainedAt: 0 })
       })
+      const { accepts } = yield* ScriptedAuthorizationServer
       assert.deepEqual((yield* signIn()).credential, winner)
-      assert.deepEqual(yield* revoked, [])
+      assert.deepEqual(yield* revoked, ["refresh-4"])
+      assert.isTrue(yield* accepts(credential.tokens!.accessToken))
     }).pipe(Effect.provide(world({ wrapStore: overtaken })))
   })
 })
