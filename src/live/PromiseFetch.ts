@@ -81,12 +81,14 @@ const promptedUser = (onSignIn: (prompt: SignInPrompt) => unknown) =>
         askToSignIn: (server, url) => prompt({ server, url }),
         askToUseDevice: (server, { userCode, verificationUri, verificationUriComplete }) =>
           prompt({ server, url: verificationUriComplete ?? verificationUri, userCode }),
-        pastedRedirect: () =>
-          Effect.flatMap(
-            Effect.suspend(() => Deferred.await(answer)),
-            (value) =>
-              typeof value === "string" || value instanceof URL ? Effect.succeed(String(value)) : Effect.never
-          ),
+        pastedRedirect: Effect.fnUntraced(function* () {
+          const current = answer
+          const value = yield* Deferred.await(current)
+          if (typeof value !== "string" && !(value instanceof URL)) return yield* Effect.never
+          // Read once: if it is no redirected URL, the sign-in waits for the browser.
+          if (answer === current) answer = yield* Deferred.make<unknown>()
+          return String(value)
+        }),
         tell: (message) => Effect.logInfo(message)
       })
     })
@@ -132,7 +134,7 @@ export const createAuthorizedFetch = async (options: AuthorizedFetchOptions): Pr
     await runtime.dispose()
   }
   const onAbort = () => void close(options.signal?.reason)
-  options.signal?.addEventListener("abort", onAbort, { once: true })
+  options.signal?.addEventListener("abort", onAbort, { signal: closing.signal })
 
   /** Runs an effect of the stack. It rejects with the reason of the signal if that is aborted. */
   const run = async <A, E>(

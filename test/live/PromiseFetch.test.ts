@@ -163,6 +163,21 @@ describe("createAuthorizedFetch", () => {
     assert.strictEqual((await fetch(mcpServer.url, listTools)).status, 200)
   })
 
+  it("reads what onSignIn returns once, and waits for the browser if that is no such URL", async () => {
+    const told = vi.spyOn(console, "log").mockImplementation(() => undefined)
+    await using fetch = await createAuthorizedFetch({
+      url: mcpServer.url,
+      store: "memory",
+      onSignIn: (prompt) => {
+        setImmediate(() => void approve(prompt))
+        return "shown"
+      }
+    })
+    assert.strictEqual((await fetch(mcpServer.url, listTools)).status, 200)
+    assert.lengthOf(told.mock.calls, 1)
+    vi.restoreAllMocks()
+  })
+
   it("rejects an aborted request with the reason of its signal, and goes on", async () => {
     const asked = Promise.withResolvers<void>()
     let approves = false
