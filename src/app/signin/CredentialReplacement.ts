@@ -36,10 +36,7 @@ export class CredentialReplacement extends Context.Service<
   CredentialReplacement,
   {
     /** Replaces the stored credential with the result of a sign-in. */
-    readonly replace: (
-      target: Target,
-      result: SignInResult
-    ) => Effect.Effect<SignedIn, StorageError | LockError>
+    readonly replace: (target: Target, result: SignInResult) => Effect.Effect<SignedIn, LockError>
     /**
      * Runs the token request of a sign-in in two steps, once, and stores its result. The key's refresh lock is held from
      * the check of what the store remembers to the store, and the two cannot be interrupted apart.
@@ -145,6 +142,10 @@ export const layer: Layer.Layer<
       discard: used.claim,
       replace: (target, result) =>
         find(target.server, target.key).pipe(
+          // The tokens exist already: while the store fails, `save` holds them in memory.
+          Effect.catchTag("StorageError", () =>
+            Effect.sync(() => Option.getOrUndefined(credentials.lastRead(target.server, target.key)))
+          ),
           Effect.flatMap((replaced) => save(target, replaced, result)),
           lock.withLock(target.key, "refresh")
         ),

@@ -1,13 +1,16 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Option } from "effect"
+import { Effect, Fiber, Layer, Option } from "effect"
 import { TestClock } from "effect/testing"
 import { errorText } from "../../../../src/app/cli/RemedyText.ts"
 import { ScriptedAuthorizationServer } from "../../../../src/adapters/scripted/ScriptedAuthorizationServer.ts"
 import { ScriptedUser } from "../../../../src/adapters/scripted/ScriptedUser.ts"
+import { Credentials } from "../../../../src/app/credentials/Credentials.ts"
 import { AccessTokens } from "../../../../src/app/tokens/AccessTokens.ts"
 import { SignIn } from "../../../../src/app/signin/SignIn.ts"
 import { CredentialKey } from "../../../../src/domain/CredentialKey.ts"
-import { CredentialStore } from "../../../../src/ports/CredentialStore.ts"
+import { CredentialStore, StorageError } from "../../../../src/ports/CredentialStore.ts"
+import { storageBackends } from "../../../../src/ports/StorageBackend.ts"
+import { BackendError } from "../../../../src/ports/StorageFailure.ts"
 import { byHand, serverNamed, world } from "../../World.ts"
 
 const notion = serverNamed("notion")
@@ -36,6 +39,39 @@ describe("a sign-in by a device code", () => {
       )
     }).pipe(Effect.provide(world({ devicePending: 2 })))
   )
+
+  it.effect("is held in memory if the store fails once the user has approved, and stored later", () => {
+    let failing = false
+    const unavailable = new StorageError({
+      reason: new BackendError({ backend: storageBackends.vault, detail: "unavailable" })
+    })
+    const wrapStore = Layer.effect(
+      CredentialStore,
+      Effect.map(CredentialStore, (real) =>
+        CredentialStore.of({
+          ...real,
+          get: (key) => Effect.suspend(() => (failing ? unavailable : real.get(key))),
+          put: (key, credential) => Effect.suspend(() => (failing ? unavailable : real.put(key, credential)))
+        })
+      )
+    )
+    return Effect.gen(function* () {
+      yield* signIn()
+      const signingIn = yield* Effect.forkChild(signIn())
+      yield* TestClock.adjust("1 second")
+      failing = true
+      yield* TestClock.adjust("1 minute")
+      const { tokens } = yield* Fiber.join(signingIn)
+      assert.include((yield* ScriptedUser).told.join(), "could not be stored")
+      failing = false
+      const { getIfKnown } = yield* AccessTokens
+      yield* TestClock.adjust("1 minute")
+      assert.isTrue(Option.getOrThrow(yield* getIfKnown({ server: notion })).holds(tokens.accessToken))
+      yield* Credentials.use((credentials) => credentials.load(notion, CredentialKey.of("notion")))
+      const stored = yield* CredentialStore.use((store) => store.get(CredentialKey.of("notion")))
+      assert.isTrue(Option.getOrThrow(stored).tokens?.holds(tokens.accessToken))
+    }).pipe(Effect.provide(world({ devicePending: 0, wrapStore })))
+  })
 
   it.effect("is refreshed as any other is", () =>
     Effect.gen(function* () {
