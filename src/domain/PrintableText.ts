@@ -1,9 +1,14 @@
+// oxlint-disable-next-line no-control-regex -- this rule is about control characters
+const controls = /[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]+/
+
+/** Whether a text has characters that control a terminal: it must not become the name of anything. */
+export const hasControls = (text: string): boolean => controls.test(text)
+
 /**
  * Makes text from a server safe to show on a terminal or to quote in an error. Control characters (which could rewrite the
  * screen), bidirectional overrides and line breaks become spaces. The text is cut at 300 characters.
  */
 export const printable = (text: string): string => {
-  // oxlint-disable-next-line no-control-regex -- this rule is about control characters
-  const plain = text.replace(/[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]+/g, " ").trim()
+  const plain = text.split(controls).join(" ").trim()
   return plain.length > 300 ? `${plain.slice(0, 300).toWellFormed()}…` : plain
 }

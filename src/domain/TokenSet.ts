@@ -1,4 +1,5 @@
 import { Duration, Redacted, Schema } from "effect"
+import { hasControls } from "./PrintableText.ts"
 
 /** Default time before expiry at which a token is refreshed. */
 export const defaultRefreshBefore = Duration.minutes(5)
@@ -70,7 +71,7 @@ export class TokenSet extends Schema.Class<TokenSet>("TokenSet")({
   }
 }
 
-/** Returns the scopes of a space-separated list (RFC 6749 §3.3), each once, in order. */
+/** Returns the scopes of a space-separated list (RFC 6749 §3.3), each once, in order, and none that controls a terminal. */
 export const scopesOf = (scope: string | undefined): ReadonlyArray<string> => [
-  ...new Set((scope ?? "").split(/\s+/).filter((token) => token !== ""))
+  ...new Set((scope ?? "").split(/\s+/).filter((token) => token !== "" && !hasControls(token)))
 ]

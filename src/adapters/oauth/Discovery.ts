@@ -38,7 +38,7 @@ const describeResource = (
   resource: ProtectedResourceMetadata | undefined
 ): Omit<DiscoveredServer, "metadata"> => ({
   resource: resource?.resource ?? resourceOf(server),
-  scopes: challenge?.scope === undefined ? (resource?.scopes_supported ?? []) : scopesOf(challenge.scope),
+  scopes: scopesOf(challenge?.scope ?? resource?.scopes_supported?.join(" ")),
   dpopRequired: challenge?.dpop === true || resource?.dpop_bound_access_tokens_required === true
 })
 

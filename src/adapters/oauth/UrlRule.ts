@@ -1,6 +1,6 @@
 import { Effect } from "effect"
 import { type AddressKind, isWithin, kindOfHost, type Zone, zones } from "../../domain/PrivateAddress.ts"
-import { printable } from "../../domain/PrintableText.ts"
+import { hasControls, printable } from "../../domain/PrintableText.ts"
 import { hasUserInformation, isSecureUrl } from "../../domain/SecureUrl.ts"
 import type { RemoteServer } from "../../domain/Server.ts"
 import { DiscoveryError, type DiscoveryRefusal } from "../../ports/Discovery.ts"
@@ -77,7 +77,8 @@ export const makeUrlRule = (server: RemoteServer, find: FindAddresses): UrlRule 
     role: string,
     insecure: DiscoveryRefusal = "insecure URL"
   ) {
-    const url = URL.parse(text)
+    // The parser removes some of them, but an issuer is stored and shown as it is written.
+    const url = hasControls(text) ? null : URL.parse(text)
     if (url === null) return yield* refuse(insecure, `${role} is not a URL`)
     if (url.protocol !== "https:" && url.protocol !== "http:") {
       return yield* refuse(insecure, `${role} is not a web address (${printable(url.protocol)})`)

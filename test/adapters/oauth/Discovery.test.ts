@@ -67,6 +67,29 @@ describe("discovery", () => {
     })
   )
 
+  it.effect(
+    "takes no issuer and no scope that could control a terminal: messages and tables repeat them",
+    () =>
+      Effect.gen(function* () {
+        for (const control of ["\u001b[2J", "\u009b2J", "\u202e", "\n"]) {
+          const hostile = `${as}/a${control}b`
+          const document = json({ ...issuer, issuer: hostile })
+          const { asking } = discover({
+            [atPath]: json({ ...resource, authorization_servers: [hostile] }),
+            [new URL(`/.well-known/oauth-authorization-server/a${control}b`, as).href]: document
+          })
+          const error = yield* Effect.flip(asking)
+          assert.deepInclude(error, { _tag: "DiscoveryError", reason: "insecure URL" })
+          assert.notInclude(error.message, control)
+        }
+        const { asking } = discover({
+          [atPath]: json({ ...resource, scopes_supported: ["read", "\u001b[2J"] }),
+          [asMetadata]: json(issuer)
+        })
+        assert.deepEqual((yield* asking).scopes, ["read"])
+      })
+  )
+
   it.effect("says which revision it speaks wherever it asks for metadata", () =>
     Effect.gen(function* () {
       const { asking, sent } = discover({ [atPath]: json(resource), [asMetadata]: json(issuer) })
