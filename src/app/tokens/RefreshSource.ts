@@ -7,13 +7,15 @@ import { TokenPolicy } from "../../ports/TokenPolicy.ts"
 import { UserInteraction } from "../../ports/UserInteraction.ts"
 import { Credentials } from "../credentials/Credentials.ts"
 import { makeRetryTransient } from "../signin/TokenRetry.ts"
-import type { Renew } from "./Renewal.ts"
+import type { Renew } from "./Renew.ts"
 import { firstOf, type TokenSource, type Unusable, whenStale } from "./TokenSource.ts"
 import type { TokenStates } from "./TokenStates.ts"
 
 /**
- * A renewal at the token endpoint. The caller holds the key's refresh lock and has read the store under it. What a failure
- * leads to is the table of `renewalOutcome`.
+ * A renewal at the token endpoint, by the refresh token or by a grant without a user. What a failure leads to is the table
+ * of `renewalOutcome`. Before that, transient failures are retried if the access token is no longer valid.
+ *
+ * The caller holds the key's refresh lock and has read the store under it.
  *
  * @param store read again before a refused refresh token is given up
  */
@@ -28,7 +30,10 @@ export const refreshSource = (
     const policy = yield* TokenPolicy
     const retryTransient = yield* makeRetryTransient
 
-    /** Gives up a refused refresh token, if it is still the stored one. */
+    /**
+     * Removes a refused refresh token from the store, if it is still the stored one. An access token that is still valid is
+     * served until it expires; without one, a sign-in is needed. Another refresh token is left to the next source.
+     */
     const giveUp =
       (refused: Redacted.Redacted): TokenSource<Unusable, Stale> =>
       (query, stale) => {
