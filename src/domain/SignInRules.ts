@@ -44,6 +44,18 @@ export const dpopProblem = (
     ? undefined
     : new DpopUnsupported({ server: name, issuer: metadata.issuer, required })
 
+/**
+ * The scopes of a sign-in that adds some (MCP "Step-Up Authorization Flow"): also those of the configuration, and every one
+ * that was requested or granted before, so that the new tokens lose none.
+ *
+ * @param before the credential of an earlier sign-in, if there was one
+ */
+export const scopesWith = (
+  more: ReadonlyArray<string>,
+  { oauth: { scopes } }: RemoteServer,
+  before: Credential | undefined
+): ReadonlyArray<string> => [...new Set([...(before?.scopesSoFar ?? []), ...scopes, ...more])]
+
 /** The scopes that a grant requests. Without a user, new tokens need no refresh token, so `offline_access` is left out. */
 export const scopesOfGrant = (grant: Grant, scopes: ReadonlyArray<string>): ReadonlyArray<string> =>
   isNonInteractiveGrant(grant) ? scopes.filter((scope) => scope !== "offline_access") : scopes
