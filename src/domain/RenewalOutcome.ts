@@ -44,17 +44,8 @@ const fail: Decision = () => ({ _tag: "Fail" })
 const rejectedClient: Decision = ({ server, stale: { credential } }, purpose) => {
   // The client at the identity provider: its error already names the fields to correct.
   if (purpose === "identity assertion") return { _tag: "Fail" }
-  switch (credential.registration._tag) {
-    case "Configured":
-      return { _tag: "RejectClient", error: ClientRejected.ofConfigured(server) }
-    case "MetadataDocument": {
-      const metadataUrl = credential.registration.clientId
-      const error = new ClientRejected({ server: server.name, hasSecret: false, metadataUrl })
-      return { _tag: "RejectClient", error }
-    }
-    case "Dynamic":
-      return { _tag: "SignIn", forgetClient: true }
-  }
+  const error = ClientRejected.of(server, credential.registration)
+  return error === undefined ? { _tag: "SignIn", forgetClient: true } : { _tag: "RejectClient", error }
 }
 
 /** What each failure leads to when the access token is no longer valid. */

@@ -4,7 +4,7 @@ import type { AuthorizationResponse } from "../../../domain/AuthorizationRespons
 import { withAuthenticationMethod } from "../../../domain/ClientRegistration.ts"
 import type { Credential } from "../../../domain/Credential.ts"
 import { PendingSignIn } from "../../../domain/PendingSignIn.ts"
-import { StaleRegistration } from "../../../domain/PendingSignInError.ts"
+import { StaleRegistration } from "../../../domain/StaleRegistration.ts"
 import type { RemoteServer } from "../../../domain/Server.ts"
 import { CallbackRejected, SignInRefused } from "../../../domain/SignInError.ts"
 import { pkceProblem } from "../../../domain/SignInRules.ts"
