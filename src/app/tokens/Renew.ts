@@ -15,8 +15,8 @@ import type { TokenQuery, TokenSource } from "./TokenSource.ts"
  * Requests new tokens for stale ones, and stores them. Tokens that cannot be stored stay in memory (`Credentials.save`). The
  * caller holds the key's refresh lock.
  *
- * Fails with `TokenRequestError` if the token endpoint does not answer with tokens, and with `DpopUnsupported` if the tokens
- * have to be bound to a key and the authorization server cannot do that.
+ * Fails with `TokenRequestError` if the token endpoint does not answer with tokens. Fails with `DpopUnsupported` if the new
+ * tokens must be bound to a key, and the authorization server does not bind tokens.
  */
 export type Renew = TokenSource<never, Stale, TokenRequestError | DpopUnsupported>
 
