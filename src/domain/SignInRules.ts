@@ -23,7 +23,7 @@ export const pkceProblem = (
 }
 
 /**
- * Whether tokens are bound to a key (RFC 9449): as the configuration says, else if the MCP server requires it.
+ * True if tokens are bound to a key (RFC 9449): as the configuration says, else if the MCP server requires it.
  *
  * @param required the MCP server accepts only bound tokens
  */

@@ -44,7 +44,7 @@ const requireEndpoint = Effect.fnUntraced(function* ({
 })
 
 /**
- * Whether the authorization endpoint no longer knows a client. A user would see its error page, and no callback would
+ * True if the authorization endpoint no longer knows a client. A user would see its error page, and no callback would
  * follow. A 403 says nothing about the client: some endpoints refuse every program.
  */
 const isForgotten = Effect.fn("AuthorizationCodeGrant.isForgotten")(function* (url: URL) {
