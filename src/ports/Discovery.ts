@@ -134,7 +134,7 @@ export class Discovery extends Context.Service<
      * missing or must not be used, and with `NetworkError` if a server does not answer.
      *
      * @param challenge the challenge of the server: all metadata is fetched again, since the server may name other
-     *   documents now. Absent: the server is requested without a token for one, and metadata may be up to 5 minutes old.
+     *   documents now. Absent: a request without a token gets one, and metadata may be up to 5 minutes old.
      */
     readonly discover: (
       server: RemoteServer,

@@ -20,7 +20,7 @@ export interface SignInTarget {
   readonly server: RemoteServer
   /** Absent: the default account. */
   readonly account?: string | undefined
-  /** The challenge that the server answered with. Absent: the server is asked for one. */
+  /** The challenge that the server answered with. Absent: discovery requests one. */
   readonly challenge?: BearerChallenge | undefined
   /** Requests exactly these scopes. Absent: those of the configuration, otherwise those that the server requires. */
   readonly scopes?: ReadonlyArray<string> | undefined
