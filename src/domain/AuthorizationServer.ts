@@ -78,7 +78,7 @@ export const authorizationServerMetadataUrls = (issuer: URL): ReadonlyArray<stri
 }
 
 /**
- * Whether a URL can identify an issuer: neither query nor fragment (RFC 8414 §2), nor user information.
+ * True if a URL can identify an issuer: neither query nor fragment (RFC 8414 §2), nor user information.
  */
 export const isIssuerUrl = (url: URL): boolean => !/[?#]/.test(url.href) && !hasUserInformation(url)
 
@@ -102,7 +102,7 @@ export const assumingPkce = (metadata: AuthorizationServerMetadata): Authorizati
     : metadata
 
 /**
- * Whether metadata of the resource `declared` counts for the server at `requested`: the same origin, the server's path or
+ * True if metadata of the resource `declared` counts for the server at `requested`: the same origin, the server's path or
  * one above it, no query but the server's, and no fragment (RFC 9728 §1.2 and §3.3, MCP "Protected Resource Metadata").
  */
 export const resourceCovers = (declared: URL, requested: URL): boolean => {

@@ -100,7 +100,7 @@ export const bearerChallenge = (header: string | null | undefined): BearerChalle
   }
 }
 
-/** Whether a 401 only requires a nonce in the proof of the same request (RFC 9449 §9). */
+/** True if a 401 only requires a nonce in the proof of the same request (RFC 9449 §9). */
 export const wantsNonce = (header: string | null): boolean =>
   parseChallenges(header ?? "").some(
     ({ parameters, scheme }) => scheme === "dpop" && parameters["error"] === "use_dpop_nonce"

@@ -21,7 +21,7 @@ export const defaultClientIdentity: ClientIdentitySettings = { name: "mcp-cli" }
 const isLoopbackHttp = (url: URL): boolean => url.protocol === "http:" && isSecureUrl(url)
 
 /**
- * Whether an authorization server may redirect a browser to a URI: https, http on loopback (RFC 8252 §7.3), or a
+ * True if an authorization server may redirect a browser to a URI: https, http on loopback (RFC 8252 §7.3), or a
  * private-use scheme with a dot in it (RFC 8252 §7.1), without user information and without a fragment (RFC 6749 §3.1.2).
  */
 export const isRedirectUri = (url: URL): boolean =>

@@ -31,7 +31,7 @@ export class DynamicRegistration extends Schema.TaggedClass<DynamicRegistration>
     })
   )
 }) {
-  /** Whether its secret has expired, or its server forgot it, at `now` in milliseconds since the epoch (RFC 7591 §3.2.1). */
+  /** True if its secret has expired, or its server forgot it, at `now` in milliseconds since the epoch (RFC 7591 §3.2.1). */
   hasExpired(now: number): boolean {
     return this.secretExpiresAt !== undefined && this.secretExpiresAt <= now
   }
@@ -41,7 +41,7 @@ export class DynamicRegistration extends Schema.TaggedClass<DynamicRegistration>
     return new DynamicRegistration({ ...this, secretExpiresAt: now })
   }
 
-  /** Whether the client may request all of these scopes (RFC 7591 §2 `scope`). */
+  /** True if the client may request all of these scopes (RFC 7591 §2 `scope`). */
   mayRequest(scopes: ReadonlyArray<string>): boolean {
     return this.scopes === undefined || scopes.every((scope) => this.scopes?.includes(scope))
   }

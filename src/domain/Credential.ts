@@ -115,7 +115,7 @@ export class Credential extends Schema.Class<Credential>("Credential")({
     return new Credential({ ...this, ...changes, generation: this.generation + 1 })
   }
 
-  /** Whether a sign-in with this `state` has completed. */
+  /** True if a sign-in with this `state` has completed. */
   hasUsed(state: Redacted.Redacted): boolean {
     return this.usedSignIns?.some((used) => Equal.equals(used.state, state)) === true
   }

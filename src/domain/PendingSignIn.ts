@@ -54,12 +54,12 @@ export class PendingSignIn extends Schema.Class<PendingSignIn>("PendingSignIn")(
     return { secrets: { state }, issuer: responseIssuer, issuerRequired: isResponseIssuerRequired }
   }
 
-  /** Whether it is too late to complete this sign-in at `now`, in milliseconds since the epoch. */
+  /** True if it is too late to complete this sign-in at `now`, in milliseconds since the epoch. */
   hasExpired(now: number): boolean {
     return this.expiresAt <= now
   }
 
-  /** Whether the server is the one that this sign-in began with: the same name, resource, issuer and client. */
+  /** True if the server is the one that this sign-in began with: the same name, resource, issuer and client. */
   isFor(server: RemoteServer): boolean {
     return this.server === server.name && this.draft.isFor(server)
   }

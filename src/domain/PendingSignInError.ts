@@ -1,5 +1,5 @@
 import { Schema } from "effect"
-import { advice, command, type Remedy } from "./Remedy.ts"
+import { command, type Remedy } from "./Remedy.ts"
 import { accountName } from "./SignInError.ts"
 
 /** Why a sign-in in two steps does not begin or complete. */
@@ -33,19 +33,3 @@ export const refusePending = (
   { account, server }: { readonly server: string; readonly account: string },
   reason: keyof typeof reasons
 ): PendingSignInError => new PendingSignInError({ server, account, reason })
-
-/** The authorization server no longer knows a client that it registered earlier. A sign-in that begins now registers another. */
-export class StaleRegistration extends Schema.TaggedError<StaleRegistration>()("StaleRegistration", {
-  server: Schema.String,
-  issuer: Schema.String,
-  /** The client that it has forgotten. */
-  clientId: Schema.String
-}) {
-  override get message(): string {
-    return `${this.issuer} no longer knows the client that it registered for ${this.server}.`
-  }
-
-  get remedies(): ReadonlyArray<Remedy> {
-    return [advice("Sign in again.")]
-  }
-}

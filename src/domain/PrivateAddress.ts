@@ -10,7 +10,7 @@ export type Zone = "this machine" | "private" | "public"
 /** Every {@link Zone}, the innermost first. */
 export const zones: ReadonlyArray<Zone> = ["this machine", "private", "public"]
 
-/** Whether a zone is inside another one: a host in the outer zone cannot reach the inner zone. */
+/** True if a zone is inside another one: a host in the outer zone cannot reach the inner zone. */
 export const isWithin = (inner: Zone, outer: Zone): boolean => zones.indexOf(inner) < zones.indexOf(outer)
 
 /** The kind of an address. */
@@ -64,7 +64,7 @@ const family6: Family = { read: ipv6, width: 128 }
 
 const range = (cidr: string, what: string, zone: Zone = "private"): Range => ({ cidr, what, zone })
 
-/** Whether a range, such as `10.0.0.0/8`, contains an address. */
+/** True if a range, such as `10.0.0.0/8`, contains an address. */
 const contains = ({ read, width }: Family, cidr: string, address: bigint): boolean => {
   const [written = "", length] = cidr.split("/")
   const first = read(written)

@@ -158,7 +158,7 @@ export const providerOf = (...endpoints: ReadonlyArray<URL | undefined>): Provid
 const keycloakTokenPath = /\/realms\/[^/]+\/protocol\/openid-connect\/token$/
 
 /**
- * Whether revoking one refresh token revokes every token that the user gave the client, newer sign-ins included. Known
+ * True if revoking one refresh token revokes every token that the user gave the client, newer sign-ins included. Known
  * providers only; a Keycloak server drops all of the user's sessions with the client (`TokenRevocationEndpoint.revokeClient`).
  */
 export const revokesAllOfUser = (tokenEndpoint: URL): boolean =>

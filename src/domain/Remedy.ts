@@ -79,23 +79,21 @@ export const set = (path: Configure["path"], fields: Configure["fields"], when?:
 const names = (fields: ReadonlyArray<string>): Configure["fields"] =>
   Object.fromEntries(fields.map((name) => [name, null]))
 
+const about =
+  (action: "check" | "remove") =>
+  (path: Configure["path"], fields: ReadonlyArray<string>, when?: string): Configure => ({
+    _tag: "Configure",
+    action,
+    path,
+    fields: names(fields),
+    when
+  })
+
 /** Fields of a block whose values may be wrong. */
-export const check = (path: Configure["path"], fields: ReadonlyArray<string>, when?: string): Configure => ({
-  _tag: "Configure",
-  action: "check",
-  path,
-  fields: names(fields),
-  when
-})
+export const check = about("check")
 
 /** Fields to remove from a block. */
-export const remove = (path: Configure["path"], fields: ReadonlyArray<string>, when?: string): Configure => ({
-  _tag: "Configure",
-  action: "remove",
-  path,
-  fields: names(fields),
-  when
-})
+export const remove = about("remove")
 
 /** Advice in whole sentences. */
 export const advice = (text: string): Advice => ({ _tag: "Advice", text })

@@ -17,7 +17,10 @@ export type RenewalFailure =
 export type RenewalOutcome =
   /** Return the current access token, and do not renew again before `cooldown` has passed. */
   | { readonly _tag: "KeepServing"; readonly cooldown: Duration.Duration }
-  /** Read the store again: another program may have rotated the refresh token that was refused. */
+  /**
+   * Read the store again: another program may have rotated the refresh token that was refused. If it did not, that token is
+   * given up: the access token is served while it is valid, and then a sign-in is needed.
+   */
   | { readonly _tag: "Reread"; readonly refused: Redacted.Redacted }
   /** Start a sign-in; first remove the stored credential if the server no longer knows its client. */
   | { readonly _tag: "SignIn"; readonly forgetClient: boolean }
@@ -41,17 +44,8 @@ const fail: Decision = () => ({ _tag: "Fail" })
 const rejectedClient: Decision = ({ server, stale: { credential } }, purpose) => {
   // The client at the identity provider: its error already names the fields to correct.
   if (purpose === "identity assertion") return { _tag: "Fail" }
-  switch (credential.registration._tag) {
-    case "Configured":
-      return { _tag: "RejectClient", error: ClientRejected.ofConfigured(server) }
-    case "MetadataDocument": {
-      const metadataUrl = credential.registration.clientId
-      const error = new ClientRejected({ server: server.name, hasSecret: false, metadataUrl })
-      return { _tag: "RejectClient", error }
-    }
-    case "Dynamic":
-      return { _tag: "SignIn", forgetClient: true }
-  }
+  const error = ClientRejected.of(server, credential.registration)
+  return error === undefined ? { _tag: "SignIn", forgetClient: true } : { _tag: "RejectClient", error }
 }
 
 /** What each failure leads to when the access token is no longer valid. */
@@ -74,14 +68,14 @@ const onceInvalid: { readonly [Tag in TokenFailure["_tag"] | "DpopUnsupported"]:
 /**
  * Decides what a failed renewal leads to. The first row that applies counts:
  *
- * | failure                                        | access token | outcome                     |
- * | ---------------------------------------------- | ------------ | --------------------------- |
- * | `InvalidGrant` of a refresh token              | any          | `Reread`                    |
- * | any                                            | still valid  | `KeepServing`               |
- * | `InvalidClient` of a dynamic client            | invalid      | `SignIn`, forget the client |
- * | `InvalidClient` of a configured client         | invalid      | `RejectClient`              |
- * | `Refused`, a refresh token, the user is there  | invalid      | `SignIn`                    |
- * | any other                                      | invalid      | `Fail`                      |
+ * | failure                                                | access token | outcome                     |
+ * | ------------------------------------------------------ | ------------ | --------------------------- |
+ * | `InvalidGrant` of a refresh token                      | any          | `Reread`                    |
+ * | any                                                    | still valid  | `KeepServing`               |
+ * | `InvalidClient` of a dynamic client                    | invalid      | `SignIn`, forget the client |
+ * | `InvalidClient` of a configured or metadata client     | invalid      | `RejectClient`              |
+ * | `Refused`, a refresh token, the user is present        | invalid      | `SignIn`                    |
+ * | any other: `Transient` after its retries, `Malformed`… | invalid      | `Fail`                      |
  */
 export const renewalOutcome = (
   failure: RenewalFailure,

@@ -1,19 +1,19 @@
-/** Whether a host name is the loopback interface of this machine (RFC 8252 §7.3 and §8.3). */
+/** True if a host name is the loopback interface of this machine (RFC 8252 §7.3 and §8.3). */
 export const isLoopbackHost = (hostname: string): boolean =>
   hostname === "localhost" ||
   hostname === "[::1]" ||
   hostname === "::1" ||
   /^127(\.\d{1,3}){3}$/.test(hostname)
 
-/** Whether OAuth may use a URL: `https`, or `http` on loopback (OAuth 2.1 §1.5, MCP "Communication Security"). */
+/** True if OAuth may use a URL: `https`, or `http` on loopback (OAuth 2.1 §1.5, MCP "Communication Security"). */
 export const isSecureUrl = (url: URL): boolean =>
   url.protocol === "https:" || (url.protocol === "http:" && isLoopbackHost(url.hostname))
 
-/** Whether a URL contains a user name or a password: `fetch` refuses it, and users mistake it for another host. */
+/** True if a URL contains a user name or a password: `fetch` refuses it, and users mistake it for another host. */
 export const hasUserInformation = (url: URL): boolean => url.username !== "" || url.password !== ""
 
 /**
- * Whether two web addresses have the same origin. Unlike `URL.origin`, a `blob:` address does not have the origin of the
+ * True if two web addresses have the same origin. Unlike `URL.origin`, a `blob:` address does not have the origin of the
  * address inside it, where no request goes.
  */
 export const isSameOrigin = (one: URL, other: URL): boolean =>

@@ -67,7 +67,7 @@ export type Grant =
   | { readonly _tag: "DeviceCode" }
   | NonInteractiveGrant
 
-/** Whether a grant needs no user. */
+/** True if a grant needs no user. */
 export const isNonInteractiveGrant = (grant: Grant): grant is NonInteractiveGrant =>
   grant._tag !== "AuthorizationCode" && grant._tag !== "DeviceCode"
 

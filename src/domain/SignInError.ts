@@ -1,4 +1,5 @@
 import { Schema } from "effect"
+import type { ClientRegistration } from "./ClientRegistration.ts"
 import { defaultAccount } from "./CredentialKey.ts"
 import { printable } from "./PrintableText.ts"
 import * as Remedy from "./Remedy.ts"
@@ -237,13 +238,23 @@ export class ClientRejected extends Schema.TaggedError<ClientRejected>()("Client
   /** The address of the document that is the client; absent: the client has a `client_id`. */
   metadataUrl: Schema.optionalKey(Schema.String)
 }) {
-  /** The error for the client that the configuration of a server names. */
-  static ofConfigured({ name, oauth: { source } }: RemoteServer): ClientRejected {
-    return new ClientRejected({
-      server: name,
-      hasSecret: source.client?.clientSecret !== undefined,
-      ...(source.client?.signingKey === undefined ? {} : { signs: true })
-    })
+  /** The error for a client that the configuration names. Undefined for a dynamic one, which can be registered again. */
+  static of(
+    { name, oauth: { source } }: RemoteServer,
+    registration: ClientRegistration
+  ): ClientRejected | undefined {
+    switch (registration._tag) {
+      case "Configured":
+        return new ClientRejected({
+          server: name,
+          hasSecret: source.client?.clientSecret !== undefined,
+          ...(source.client?.signingKey === undefined ? {} : { signs: true })
+        })
+      case "MetadataDocument":
+        return new ClientRejected({ server: name, hasSecret: false, metadataUrl: registration.clientId })
+      case "Dynamic":
+        return undefined
+    }
   }
 
   override get message(): string {

@@ -23,7 +23,7 @@ export const pkceProblem = (
 }
 
 /**
- * Whether tokens are bound to a key (RFC 9449): as the configuration says, else if the MCP server requires it.
+ * True if tokens are bound to a key (RFC 9449): as the configuration says, else if the MCP server requires it.
  *
  * @param required the MCP server accepts only bound tokens
  */
@@ -43,6 +43,18 @@ export const dpopProblem = (
   metadata === undefined || metadata.dpop_signing_alg_values_supported?.includes("ES256") === true
     ? undefined
     : new DpopUnsupported({ server: name, issuer: metadata.issuer, required })
+
+/**
+ * The scopes of a sign-in that adds some (MCP "Step-Up Authorization Flow"): also those of the configuration, and every one
+ * that was requested or granted before, so that the new tokens lose none.
+ *
+ * @param before the credential of an earlier sign-in, if there was one
+ */
+export const scopesWith = (
+  more: ReadonlyArray<string>,
+  { oauth: { scopes } }: RemoteServer,
+  before: Credential | undefined
+): ReadonlyArray<string> => [...new Set([...(before?.scopesSoFar ?? []), ...scopes, ...more])]
 
 /** The scopes that a grant requests. Without a user, new tokens need no refresh token, so `offline_access` is left out. */
 export const scopesOfGrant = (grant: Grant, scopes: ReadonlyArray<string>): ReadonlyArray<string> =>

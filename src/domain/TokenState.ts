@@ -25,7 +25,7 @@ export interface Stale {
   readonly stillValid: boolean
 }
 
-/** There are no tokens, and no way to get any without a sign-in. */
+/** No tokens are usable, and none can be obtained without a sign-in. */
 export interface SignInNeeded {
   readonly _tag: "SignInNeeded"
   readonly why: SignInRequired["why"]
@@ -35,13 +35,13 @@ export interface SignInNeeded {
 export type TokenState = Usable | Stale | SignInNeeded
 
 /** What this process has learned besides what the credential says. Times are milliseconds since the epoch. */
-export interface Observed {
+export interface Learned {
   readonly now: number
-  /** The last access token that the server answered with 401. */
+  /** The last access token that the server answered with 401. It is not valid, although it may not have expired. */
   readonly rejected?: Redacted.Redacted | undefined
   /** No refresh before this time while the access token is still valid. */
   readonly cooldownUntil?: number | undefined
-  /** The issuer that the server names now. Absent: not checked, or it cannot be found out. */
+  /** The issuer that the server names now. Absent: not checked (only a 401 leads to that), or discovery failed. */
   readonly currentIssuer?: string | undefined
 }
 
@@ -75,7 +75,7 @@ const renewalOf = (
 export const tokenState = (
   found: Option.Option<Credential>,
   server: RemoteServer,
-  { cooldownUntil, currentIssuer, now, rejected }: Observed,
+  { cooldownUntil, currentIssuer, now, rejected }: Learned,
   { refreshBefore }: { readonly refreshBefore: Duration.Duration }
 ): TokenState => {
   if (Option.isNone(found)) return signInNeeded("never signed in")

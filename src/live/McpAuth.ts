@@ -7,21 +7,16 @@ import * as ConfigurationFile from "../adapters/config/ConfigurationFile.ts"
 import * as TerminalSecretPrompt from "../adapters/terminal/TerminalSecretPrompt.ts"
 import * as TerminalUserInteraction from "../adapters/terminal/TerminalUserInteraction.ts"
 import { remedyText } from "../app/cli/RemedyText.ts"
-import * as Credentials from "../app/credentials/Credentials.ts"
-import * as CredentialStatus from "../app/credentials/CredentialStatus.ts"
-import * as AuthorizedHttp from "../app/http/AuthorizedHttp.ts"
-import * as SignIn from "../app/signin/SignIn.ts"
-import * as SignOut from "../app/signin/SignOut.ts"
 import * as ChosenStorage from "../app/storage/ChosenStorage.ts"
-import * as AccessTokens from "../app/tokens/AccessTokens.ts"
 import { type ClientIdentitySettings, defaultClientIdentity } from "../domain/ClientMetadata.ts"
 import type { Browser } from "../ports/Browser.ts"
 import { ClientIdentity } from "../ports/ClientIdentity.ts"
 import { Configuration, type ConfigurationError } from "../ports/Configuration.ts"
 import type { StorageError } from "../ports/CredentialStore.ts"
-import { UserInteraction } from "../ports/UserInteraction.ts"
+import { defaultUserTimeout, UserInteraction } from "../ports/UserInteraction.ts"
 import { isUnattended } from "./Attendance.ts"
 import { noUser } from "./NoUser.ts"
+import { services } from "./Services.ts"
 import { backends, choices, Home, homeFolder } from "./StorageLive.ts"
 import * as WebLive from "./WebLive.ts"
 import * as WireLive from "./WireLive.ts"
@@ -53,7 +48,7 @@ export interface McpAuthOptions {
   readonly timeout?: Duration.Input | undefined
 }
 
-const userOf = ({ interaction = "terminal", timeout = "5 minutes" }: McpAuthOptions) => {
+const userOf = ({ interaction = "terminal", timeout = defaultUserTimeout }: McpAuthOptions) => {
   if (interaction === "none") return noUser
   if (interaction !== "terminal") return interaction
   return Layer.unwrap(
@@ -131,21 +126,10 @@ const storageOf = (options: McpAuthOptions) =>
  * Effect.runPromise(program.pipe(Effect.provide(McpAuth.layer())))
  */
 export const layer = (options: McpAuthOptions = {}) =>
-  Layer.mergeAll(AuthorizedHttp.layer, CredentialStatus.layer, SignOut.layer).pipe(
-    Layer.provideMerge(AccessTokens.layer),
-    Layer.provideMerge(SignIn.layer),
-    Layer.provideMerge(Credentials.layer),
+  services.pipe(
     // Fresh: another stack of this program may introduce itself as another product.
     Layer.provideMerge(Layer.merge(Layer.fresh(WireLive.layer), browserOf(options))),
     Layer.provideMerge(storageOf(options)),
     Layer.provideMerge(userOf(options)),
     Layer.provideMerge(Layer.succeed(ClientIdentity, options.identity ?? defaultClientIdentity))
-  ) satisfies Layer.Layer<Stack, ConfigurationError | StorageError>
-
-type Stack =
-  | AccessTokens.AccessTokens
-  | AuthorizedHttp.AuthorizedHttp
-  | Credentials.Credentials
-  | CredentialStatus.CredentialStatus
-  | SignIn.SignIn
-  | SignOut.SignOut
+  ) satisfies Layer.Layer<Layer.Success<typeof services>, ConfigurationError | StorageError>

@@ -1,9 +1,9 @@
-import { Cause, Deferred, Duration, Effect, Exit, Layer, ManagedRuntime } from "effect"
+import { Cause, Deferred, Effect, Exit, Layer, ManagedRuntime } from "effect"
 import { authorizedFetch, type Fetch } from "../app/http/AuthorizedFetch.ts"
 import { type OAuthClientProvider, toOAuthClientProvider } from "../app/http/OAuthClientProvider.ts"
 import type { Remedy } from "../domain/Remedy.ts"
 import { remoteServer, type RemoteServerOptions } from "../domain/RemoteServer.ts"
-import { UserInteraction } from "../ports/UserInteraction.ts"
+import { defaultUserTimeout, UserInteraction } from "../ports/UserInteraction.ts"
 import * as McpAuth from "./McpAuth.ts"
 
 /** What a user needs in order to sign in. */
@@ -77,7 +77,7 @@ const promptedUser = (onSignIn: (prompt: SignInPrompt) => unknown) =>
         })
       return UserInteraction.of({
         present: true,
-        timeout: Duration.minutes(5),
+        timeout: defaultUserTimeout,
         askToSignIn: (server, url) => prompt({ server, url }),
         askToUseDevice: (server, { userCode, verificationUri, verificationUriComplete }) =>
           prompt({ server, url: verificationUriComplete ?? verificationUri, userCode }),

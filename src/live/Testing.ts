@@ -5,13 +5,10 @@ import * as ScriptedMcpServer from "../adapters/scripted/ScriptedMcpServer.ts"
 import * as ScriptedUser from "../adapters/scripted/ScriptedUser.ts"
 import * as MemoryClientRegistrations from "../adapters/store/memory/MemoryClientRegistrations.ts"
 import * as Credentials from "../app/credentials/Credentials.ts"
-import * as CredentialStatus from "../app/credentials/CredentialStatus.ts"
-import * as AuthorizedHttp from "../app/http/AuthorizedHttp.ts"
 import * as SignIn from "../app/signin/SignIn.ts"
-import * as SignOut from "../app/signin/SignOut.ts"
-import * as AccessTokens from "../app/tokens/AccessTokens.ts"
 import { remoteServer } from "../domain/RemoteServer.ts"
 import type { RemoteServer } from "../domain/Server.ts"
+import { services } from "./Services.ts"
 import * as WebLive from "./WebLive.ts"
 
 /** The scripted MCP server at its default address, as a configured server. */
@@ -51,14 +48,7 @@ export const layer = (options: TestingOptions = {}) => {
   const { signedIn = false } = options
   const servers = typeof signedIn === "boolean" ? (signedIn ? [server] : []) : signedIn
   return earlierSignIn(servers).pipe(
-    Layer.merge(
-      Layer.mergeAll(AuthorizedHttp.layer, CredentialStatus.layer, SignOut.layer).pipe(
-        Layer.provideMerge(AccessTokens.layer),
-        Layer.provideMerge(SignIn.layer),
-        Layer.provideMerge(Credentials.layer),
-        Layer.provideMerge(ScriptedUser.layer(options.user))
-      )
-    ),
+    Layer.merge(services.pipe(Layer.provideMerge(ScriptedUser.layer(options.user)))),
     Layer.provideMerge(Layer.merge(WebLive.memory, MemoryClientRegistrations.layer)),
     Layer.provideMerge(ScriptedMcpServer.layer(options.mcpServer)),
     Layer.provideMerge(ScriptedAuthorizationServer.layer(options.authorizationServer))

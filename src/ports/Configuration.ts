@@ -116,7 +116,7 @@ export interface VaultSettings {
   /** Path within the mount under which everything is stored. */
   readonly pathPrefix: string
   readonly namespace: string | undefined
-  /** Absent: the mount is asked for it. */
+  /** Absent: read from the mount. */
   readonly kvVersion: 1 | 2 | undefined
   readonly auth: VaultAuth
   /** Paths of PEM files, and whether the certificate is checked at all. */

@@ -25,8 +25,11 @@ export class LockError extends Schema.TaggedError<LockError>()("LockError", {
 }
 
 /**
- * What the holder does: a refresh or another write of the key (seconds), a sign-in (as long as a user takes), or
- * a change of all keys of a store at once (`store`, whose key is {@link wholeStore}).
+ * What the holder does, and how long:
+ *
+ * - `refresh`: a refresh or another write of the key, for seconds.
+ * - `sign-in`: as long as a user takes.
+ * - `store`: a change of all keys of a store at once. Its key is {@link wholeStore}.
  */
 export type LockPurpose = "refresh" | "sign-in" | "store"
 

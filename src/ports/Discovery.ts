@@ -134,8 +134,12 @@ export class Discovery extends Context.Service<
   Discovery,
   {
     /**
+     * Finds the authorization server, and what it and the MCP server say about sign-ins. Fails with `SignInNotOffered` if
+     * the server answers without a token and names no authorization server. Fails with `DiscoveryError` if the metadata is
+     * missing or must not be used, and with `NetworkError` if a server does not answer.
+     *
      * @param challenge the challenge of the server: all metadata is fetched again, since the server may name other
-     * documents now. Absent: the server is asked for a challenge, and metadata may be up to 5 minutes old.
+     *   documents now. Absent: a request without a token gets one, and metadata may be up to 5 minutes old.
      */
     readonly discover: (
       server: RemoteServer,

@@ -1,4 +1,5 @@
 import { Context, type Effect, type Redacted, Schema } from "effect"
+import { oauthEndpoints } from "../domain/OAuthEndpoints.ts"
 import * as Remedy from "../domain/Remedy.ts"
 import type { ClientAuthenticationMethod, SecretSource, SigningKey } from "../domain/Server.ts"
 import { TokenFailure } from "../domain/TokenFailure.ts"
@@ -29,20 +30,24 @@ export type RequestPurpose = (typeof requestPurposes)[number]
 
 type Purpose = RequestPurpose | undefined
 
-/** What an endpoint other than the token endpoint is called, is asked to do, and is configured by. */
+/** The name of each endpoint but the token endpoint, its task, and the field that configures it, for messages. */
 const endpoints: Partial<
   Record<RequestPurpose, { readonly name: string; readonly task: string; readonly field: string }>
 > = {
-  revocation: { name: "a revocation endpoint", task: "revoke the token", field: "revocation_url" },
+  revocation: {
+    name: "a revocation endpoint",
+    task: "revoke the token",
+    field: oauthEndpoints.revocation.configurationKey
+  },
   "device authorization": {
     name: "a device authorization endpoint",
     task: "issue a device code",
-    field: "device_authorization_url"
+    field: oauthEndpoints.deviceAuthorization.configurationKey
   },
   "pushed authorization": {
     name: "a pushed authorization request endpoint",
     task: "accept the authorization request",
-    field: "pushed_authorization_request_url"
+    field: oauthEndpoints.pushedAuthorization.configurationKey
   }
 }
 
@@ -50,7 +55,7 @@ const endpointOf = (purpose: Purpose) =>
   (purpose && endpoints[purpose]) ?? {
     name: "a token endpoint",
     task: "issue a token",
-    field: "token_url"
+    field: oauthEndpoints.token.configurationKey
   }
 
 const predicateOf = (reason: TokenFailure, purpose: Purpose): string => {

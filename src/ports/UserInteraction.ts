@@ -1,4 +1,4 @@
-import { Context, type Duration, type Effect, type Scope } from "effect"
+import { Context, Duration, type Effect, type Scope } from "effect"
 import type { Remedy } from "../domain/Remedy.ts"
 import type { DeviceCode } from "./DeviceAuthorization.ts"
 
@@ -7,6 +7,9 @@ export type DevicePrompt = Pick<
   DeviceCode,
   "expiresAt" | "userCode" | "verificationUri" | "verificationUriComplete"
 >
+
+/** How long a sign-in waits for the user, unless the program or the user chooses another time: a second factor takes time. */
+export const defaultUserTimeout = Duration.minutes(5)
 
 /** Talks to the user who signs in. All of it goes to the screen (stderr), and none to a program that reads our output. */
 export class UserInteraction extends Context.Service<

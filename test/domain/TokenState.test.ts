@@ -4,7 +4,7 @@ import { DynamicRegistration } from "../../src/domain/ClientRegistration.ts"
 import { Credential } from "../../src/domain/Credential.ts"
 import { defaultOAuth, type RemoteServer } from "../../src/domain/Server.ts"
 import { TokenSet } from "../../src/domain/TokenSet.ts"
-import { type Observed, tokenState } from "../../src/domain/TokenState.ts"
+import { type Learned, tokenState } from "../../src/domain/TokenState.ts"
 
 const hour = 3_600_000
 const policy = { refreshBefore: Duration.minutes(5) }
@@ -47,8 +47,8 @@ const credential = (of: TokenSet | undefined) =>
   )
 
 /** The state in one word: the tag, the reason, or whether the stale token is still valid. */
-const summary = (found: Option.Option<Credential>, observed: Observed, at = server) => {
-  const state = tokenState(found, at, observed, policy)
+const summary = (found: Option.Option<Credential>, learned: Learned, at = server) => {
+  const state = tokenState(found, at, learned, policy)
   switch (state._tag) {
     case "Usable":
       return "usable"
@@ -66,7 +66,7 @@ const elsewhere = "https://other.test"
 
 describe("the state of a credential", () => {
   const bare = { refreshToken: false } as const
-  it.each<[string, Option.Option<Credential>, Observed, string]>([
+  it.each<[string, Option.Option<Credential>, Learned, string]>([
     ["none", Option.none(), { now: 0 }, "never signed in"],
     ["without tokens", credential(undefined), { now: 0 }, "revoked"],
     ["fresh", credential(tokens()), { now: fresh }, "usable"],

@@ -24,7 +24,7 @@ export const ofResourceContents = (contents: ResourceContents): McpContent =>
   "text" in contents ? text(contents.text) : binary(contents.mimeType, contents.blob)
 
 /** A piece of a tool result; a link to a resource becomes its URI. */
-export const ofContentBlock = (block: ContentBlock): McpContent => {
+const ofContentBlock = (block: ContentBlock): McpContent => {
   switch (block.type) {
     case "text":
       return text(block.text)

@@ -53,7 +53,7 @@ const transientCode =
   /^(temporarily_unavailable|server_error)$|rate_?limit|too_many|throttl|unavailable|timeout/
 
 /**
- * Whether an error comes from the endpoint itself. A gateway in front of it answers an unknown route with JSON of its own,
+ * True if an error comes from the endpoint itself. A gateway in front of it answers an unknown route with JSON of its own,
  * with an `error` in it; that ends no sign-in. An unknown code counts only with the statuses of RFC 6749 §5.2, and 200.
  */
 const isOfEndpoint = (error: string, status: number): boolean =>

@@ -5,7 +5,7 @@ import { readEndpointAnswer } from "./EndpointAnswer.ts"
 import type { Send } from "./EndpointRequest.ts"
 
 /**
- * Whether an error says that the token is invalid already. RFC 7009 §2.2 requires 200 for that; some servers answer 400
+ * True if an error says that the token is invalid already. RFC 7009 §2.2 requires 200 for that; some servers answer 400
  * with one of these codes.
  */
 const isAlreadyInvalid = (failure: TokenFailure): boolean =>

@@ -53,7 +53,7 @@ export const status = Command.make(
       onNone: () => ofServer,
       onSome: (wanted) => ofServer.filter(({ key }) => key.account === wanted)
     })
-    // An account that is asked for by name is shown even if it is not stored.
+    // An account that the command line names is shown even if it is not stored.
     const shown =
       stored.length === 0 && Option.isSome(name) && Option.isSome(account)
         ? [yield* credentials.of(CredentialKey.of(name.value, account.value))]

@@ -4,7 +4,7 @@ import type { Command, Configure, Remedy, Remediable } from "../../domain/Remedy
 import { ConfigFile } from "./Settings.ts"
 
 /** An argument as a shell reads it back, `cmd.exe` included if the text allows that. */
-export const quoted = (text: string): string => {
+const quoted = (text: string): string => {
   if (/^[\w@%+=:,./-]+$/.test(text)) return text
   return /["$`\\!%\r\n]/.test(text) ? `'${text.replaceAll("'", `'\\''`)}'` : `"${text}"`
 }

@@ -1,4 +1,6 @@
+import { Duration } from "effect"
 import { Flag, GlobalFlag } from "effect/cli"
+import { defaultUserTimeout } from "../../ports/UserInteraction.ts"
 
 /** `--json`: results as JSON on stdout, errors as JSON on stderr. */
 export const Json = GlobalFlag.Setting("json")({
@@ -41,7 +43,7 @@ export const CallbackTimeout = GlobalFlag.Setting("callback-timeout")({
       (seconds) => seconds > 0 && seconds <= 86_400,
       () => "Expected between 1 and 86400 seconds"
     ),
-    Flag.withDefault(300)
+    Flag.withDefault(Duration.toSeconds(defaultUserTimeout))
   )
 })
 

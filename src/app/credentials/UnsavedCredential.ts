@@ -28,7 +28,7 @@ export const unsavedCredential = (
  * | the unsaved credential: only the answer was lost        | `Stored`     |
  * | the record that it replaces                             | `Store`      |
  * | a record without tokens, where it replaces one          | `Store`      |
- * | any other, or none: someone has signed in or out        | `Superseded` |
+ * | any other, or none: a sign-in or sign-out came first    | `Superseded` |
  *
  * A record loses its tokens when another process tries the refresh token that the unsaved credential has replaced.
  */

@@ -3,7 +3,7 @@ import type { ResolvedAuthorizationServer } from "./ResolvedAuthorizationServer.
 
 const deviceCode = "urn:ietf:params:oauth:grant-type:device_code"
 
-/** Whether the authorization server offers a client with a secret or key no grant but `client_credentials`. */
+/** True if the authorization server offers a client with a secret or key no grant but `client_credentials`. */
 const isForClientAlone = ({ oauth }: RemoteServer, { endpoints, metadata }: ResolvedAuthorizationServer) => {
   const offered = metadata?.grant_types_supported
   if (oauth.grant !== undefined || offered === undefined || offered.includes("authorization_code"))
@@ -15,7 +15,7 @@ const isForClientAlone = ({ oauth }: RemoteServer, { endpoints, metadata }: Reso
 }
 
 /**
- * Whether a client's secret would reach an authorization server that only the MCP server's metadata names. No user sees
+ * True if a client's secret would reach an authorization server that only the MCP server's metadata names. No user sees
  * where it goes, and the configuration names neither the grant nor the issuer.
  */
 export const lacksIssuer = (

@@ -4,7 +4,7 @@ import type { Credential } from "../../domain/Credential.ts"
 import type { CredentialKey } from "../../domain/CredentialKey.ts"
 import { printable } from "../../domain/PrintableText.ts"
 import type { RemoteServer } from "../../domain/Server.ts"
-import { issuerProblem, scopesOfGrant } from "../../domain/SignInRules.ts"
+import { issuerProblem, scopesOfGrant, scopesWith } from "../../domain/SignInRules.ts"
 import { Discovery, DiscoveryError } from "../../ports/Discovery.ts"
 import { grantFor, lacksIssuer } from "./GrantChoice.ts"
 import {
@@ -20,7 +20,7 @@ export interface SignInTarget {
   readonly server: RemoteServer
   /** Absent: the default account. */
   readonly account?: string | undefined
-  /** The challenge that the server answered with. Absent: the server is asked for one. */
+  /** The challenge that the server answered with. Absent: discovery requests one. */
   readonly challenge?: BearerChallenge | undefined
   /** Requests exactly these scopes. Absent: those of the configuration, otherwise those that the server requires. */
   readonly scopes?: ReadonlyArray<string> | undefined
@@ -45,8 +45,7 @@ const scopesFor = (
   before: Credential | undefined
 ): ReadonlyArray<string> => {
   if (scopes !== undefined) return scopes
-  if (moreScopes === undefined) return found.scopes
-  return [...new Set([...(before?.scopesSoFar ?? []), ...server.oauth.scopes, ...moreScopes])]
+  return moreScopes === undefined ? found.scopes : scopesWith(moreScopes, server, before)
 }
 
 /**

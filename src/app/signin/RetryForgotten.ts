@@ -1,5 +1,5 @@
 import { Effect } from "effect"
-import { StaleRegistration } from "../../domain/PendingSignInError.ts"
+import { StaleRegistration } from "../../domain/StaleRegistration.ts"
 import type { SignInContext } from "./SignInContext.ts"
 
 /** Tries a sign-in with the known client, and once more with a new one if the authorization server has forgotten it. */

@@ -4,11 +4,7 @@ import { isRedirectUri } from "../../domain/ClientMetadata.ts"
 import type { Credential } from "../../domain/Credential.ts"
 import { CredentialKey } from "../../domain/CredentialKey.ts"
 import type { PendingSignIn } from "../../domain/PendingSignIn.ts"
-import {
-  type PendingSignInError,
-  refusePending,
-  type StaleRegistration
-} from "../../domain/PendingSignInError.ts"
+import { type PendingSignInError, refusePending } from "../../domain/PendingSignInError.ts"
 import type { RemoteServer } from "../../domain/Server.ts"
 import type {
   AuthorizationServerChanged,
@@ -21,6 +17,7 @@ import type {
   SignInRequired,
   SignInTimedOut
 } from "../../domain/SignInError.ts"
+import type { StaleRegistration } from "../../domain/StaleRegistration.ts"
 import type { TokenSet } from "../../domain/TokenSet.ts"
 import type { Browser } from "../../ports/Browser.ts"
 import type { CallbackListener, ListenError, RedirectPortBusy } from "../../ports/CallbackListener.ts"

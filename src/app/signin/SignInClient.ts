@@ -7,7 +7,7 @@ import {
   MetadataDocument
 } from "../../domain/ClientRegistration.ts"
 import type { Credential, OAuthClient } from "../../domain/Credential.ts"
-import { StaleRegistration } from "../../domain/PendingSignInError.ts"
+import { StaleRegistration } from "../../domain/StaleRegistration.ts"
 import type { ConfiguredClient, RemoteServer } from "../../domain/Server.ts"
 import { ClientRejected } from "../../domain/SignInError.ts"
 import { isDpopBound } from "../../domain/SignInRules.ts"
@@ -128,19 +128,10 @@ export const rejectionOf = (
   error: TokenRequestError
 ): ClientRejected | StaleRegistration | TokenRequestError => {
   if (error.reason._tag !== "InvalidClient" || error.purpose === "identity assertion") return error
-  const { name } = server
-  switch (draft.registration._tag) {
-    case "Configured":
-      return ClientRejected.ofConfigured(server)
-    case "MetadataDocument":
-      return new ClientRejected({ server: name, hasSecret: false, metadataUrl: draft.registration.clientId })
-    case "Dynamic":
-      return isReused
-        ? new StaleRegistration({
-            server: name,
-            issuer: draft.issuer,
-            clientId: draft.registration.clientId
-          })
-        : error
-  }
+  const { issuer, registration } = draft
+  const rejected = ClientRejected.of(server, registration)
+  if (rejected !== undefined) return rejected
+  return isReused
+    ? new StaleRegistration({ server: server.name, issuer, clientId: registration.clientId })
+    : error
 }

@@ -101,9 +101,9 @@ export const layer: Layer.Layer<
         }
       }
       const failed = (error: TokenRequestError) => {
-        const isRejected =
-          error.reason._tag === "InvalidClient" && credential.registration._tag === "Configured"
-        const { message, remedies } = isRejected ? ClientRejected.ofConfigured(server) : error
+        const isRejected = error.reason._tag === "InvalidClient"
+        const rejected = isRejected ? ClientRejected.of(server, credential.registration) : undefined
+        const { message, remedies } = rejected ?? error
         return new RevocationFailed({
           server: server.name,
           account: key.account,

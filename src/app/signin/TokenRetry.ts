@@ -4,7 +4,7 @@ import { TokenPolicy, type TokenPolicySettings } from "../../ports/TokenPolicy.t
 
 type Failure = { readonly _tag: string } | TokenRequestError
 
-/** How long the server asked to wait. Absent: the failure is not transient. */
+/** The wait that the server requires, zero if it names none. Absent: the failure is not transient. */
 const waitOf = (error: Failure): Duration.Duration | undefined =>
   "reason" in error && error.reason._tag === "Transient"
     ? Duration.millis(error.reason.retryAfter ?? 0)

@@ -49,7 +49,7 @@ export class StorageMove extends Context.Service<
 /** The lock of a move on this machine; no key of any store. */
 const everything = CredentialKey.of("all sign-ins")
 
-/** Whether a record has the younger tokens: only they hold the current refresh token of a server that rotates them. */
+/** True if a record has the younger tokens: only they hold the current refresh token of a server that rotates them. */
 const isNewer = (one: Credential, other: Credential): boolean => {
   const age = ({ tokens }: Credential) => tokens?.obtainedAt ?? 0
   return age(one) === age(other) ? one.generation > other.generation : age(one) > age(other)

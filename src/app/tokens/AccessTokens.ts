@@ -11,11 +11,11 @@ import type { UserInteraction } from "../../ports/UserInteraction.ts"
 import { Credentials } from "../credentials/Credentials.ts"
 import type { SignIn } from "../signin/SignIn.ts"
 import { makeOncePerMachine, makeUnlessStorageFails, oncePerProcess } from "./Decorators.ts"
-import { lastReadSource, memorySource } from "./MemorySource.ts"
+import { memorySource } from "./MemorySource.ts"
 import { observed, reasonAttributes, renewalAttributes } from "./Observation.ts"
 import { makeRediscovery } from "./Rediscovery.ts"
 import { refreshSource } from "./RefreshSource.ts"
-import { makeRenew } from "./Renewal.ts"
+import { makeRenew } from "./Renew.ts"
 import { signInSource } from "./SignInSource.ts"
 import { makeStepUp, type StepUp } from "./StepUp.ts"
 import { storeSource } from "./StoreSource.ts"
@@ -33,45 +33,31 @@ import { makeTokenStates } from "./TokenStates.ts"
 export type { AccessTokenError, AccessTokenRequest } from "./TokenSource.ts"
 
 /**
- * The order in which tokens are sought. Each source ends with usable tokens, or leaves a state for the next one:
+ * Valid access tokens, from the first source that has one. Each source ends with usable tokens, or leaves a state for the
+ * next source:
  *
- * | source    | does                                   | runs                           | ends the search with               |
- * | --------- | -------------------------------------- | ------------------------------ | ---------------------------------- |
- * | `memory`  | nothing but look                       | for every request              | tokens that are fresh              |
- * | `store`   | one read                               | once per process and account   | tokens of another process          |
- * | `refresh` | one renewal, stored before it is used  | once per machine and account   | new tokens, or old ones if valid   |
- * | `signIn`  | asks the user, or uses another grant   | if nothing can be renewed      | new tokens                         |
+ * | source    | does                                  | runs for one account      | ends the search with               |
+ * | --------- | ------------------------------------- | ------------------------- | ---------------------------------- |
+ * | `memory`  | looks, without I/O                    | one per request           | fresh tokens                       |
+ * | `store`   | reads once                            | one at a time per process | fresh tokens, of another process   |
+ * | `refresh` | renews without the user, then stores  | one at a time             | new tokens, or old ones if valid   |
+ * | `signIn`  | asks the user, or uses another grant  | one at a time             | new tokens                         |
  *
- * - `tokenState` is the table of what is usable, stale, or needs a sign-in. `TokenPolicy` has its numbers.
- * - `renewalOutcome` is the table of what a failed refresh leads to. Every other failure ends the search.
- * - Under the lock the store is read again, because another process may have refreshed while this one waited for the lock.
- *   The lock is held across one refresh, never across a sign-in.
- * - If the store or the lock fails, the token that was last read is served while it is valid.
+ * - **State.** `tokenState` is the table of what is usable, stale, or needs a sign-in.
+ * - **Memory** is trusted for `TokenPolicy.holdFor` after each read or write: by default as long as the process runs.
+ *   `Credentials.evict` ends that earlier.
+ * - **Two processes.** The one that waited for the refresh lock reads the store again, and uses what the other has stored.
+ *   Sign-ins have another lock and do the same. Either lock spans the processes that share the store.
+ * - **A failed refresh.** `renewalOutcome` is the table of what it leads to. A token that is still valid and still
+ *   stored is served in any case. Transient failures are retried if it is not valid, and never lead to a sign-in.
+ * - **A browser** opens only for `SignInNeeded`, or in `stepUp`, and only if `UserInteraction.present`.
+ * - **A read or a lock that fails:** the token that was last read is served while it is valid. Then the search fails.
+ * - **A write that fails** does not fail the search. The new tokens are used from memory, and each later read of the store
+ *   tries to store them again.
+ * - **A 401.** The caller rejects the token, and calls `get` with the challenge. A stale credential is then renewed only if
+ *   the server still names its issuer.
+ * - **Numbers.** `TokenPolicy` has them, except the timeouts of requests and locks, which belong to the adapters.
  */
-const makeSources = Effect.gen(function* () {
-  const states = yield* makeTokenStates
-  const rediscovery = yield* makeRediscovery
-  const { withCurrentIssuer } = rediscovery
-  const renew = observed("refresh", yield* makeRenew(rediscovery), renewalAttributes)
-  const oncePerMachine = yield* makeOncePerMachine
-  const unlessStorageFails = yield* makeUnlessStorageFails(states, yield* lastReadSource(states))
-
-  const memory: TokenSource<Unusable> = yield* memorySource(states)
-  const store: TokenSource<Unusable> = observed("store", yield* storeSource(states))
-  const refresh: TokenSource<SignInNeeded, Stale> = yield* refreshSource(states, store, renew)
-  const signIn: TokenSource<never, SignInNeeded> = observed(
-    "sign_in",
-    yield* signInSource(states),
-    reasonAttributes
-  )
-
-  const refreshUnderLock = withCurrentIssuer(oncePerMachine(firstOf(store, whenStale(refresh))))
-  const renewed = yield* oncePerProcess(firstOf(store, whenStale(refreshUnderLock), signIn))
-  const tokens: TokenSource<never, void> = firstOf(memory, unlessStorageFails(renewed))
-  return { states, tokens }
-})
-
-/** Valid access tokens, from the cheapest source that has one: memory, the store, a refresh, a sign-in. */
 export class AccessTokens extends Context.Service<
   AccessTokens,
   {
@@ -84,17 +70,53 @@ export class AccessTokens extends Context.Service<
     readonly getIfKnown: (
       request: AccessTokenRequest
     ) => Effect.Effect<Option.Option<TokenSet>, AccessTokenError>
-    /** Marks an access token as rejected (401) so that it is not returned again. Newer tokens are unaffected. */
+    /**
+     * Marks an access token as rejected (401) so that this process does not return it again. Does nothing if a newer token
+     * was read since. No I/O: the stored credential stays, and the next `get` renews it or signs in.
+     */
     readonly reject: (request: AccessTokenRequest, accessToken: Redacted.Redacted) => Effect.Effect<void>
     /**
-     * A token with the scopes that the challenge of a 403 names, by a sign-in for these and all earlier scopes (MCP
-     * "Step-Up Authorization Flow"). None if the token that was sent already has them.
+     * Gets a token with the scopes that the challenge of a 403 names, by a sign-in for these and all earlier scopes (MCP
+     * "Step-Up Authorization Flow"). Uses the stored token instead if another request or process has got these scopes
+     * meanwhile. None if the challenge names no scope, or the token that was sent already has them.
+     *
+     * Fails with `ScopeRequired` if the sign-in needs the user, who is not present.
      *
      * @param sent the access token that the server answered with 403
      */
     readonly stepUp: StepUp
   }
 >()("mcp-cli-oauth/app/tokens/AccessTokens") {}
+
+/**
+ * Composes the table of {@link AccessTokens}.
+ *
+ * - The store is read again under the refresh lock: another process may have refreshed while this one waited for the lock.
+ * - The discovery after a 401 runs before the lock is taken, so that no other process waits for it.
+ * - The sign-in runs outside the refresh lock, which would otherwise be held as long as a user takes.
+ */
+const makeSources = Effect.gen(function* () {
+  const states = yield* makeTokenStates
+  const rediscovery = yield* makeRediscovery
+  const { withCurrentIssuer } = rediscovery
+  const renew = observed("refresh", yield* makeRenew(rediscovery), renewalAttributes)
+  const oncePerMachine = yield* makeOncePerMachine
+  const unlessStorageFails = yield* makeUnlessStorageFails(states)
+
+  const memory: TokenSource<Unusable> = yield* memorySource(states)
+  const store: TokenSource<Unusable> = observed("store", yield* storeSource(states))
+  const refresh: TokenSource<SignInNeeded, Stale> = yield* refreshSource(states, store, renew)
+  const signIn: TokenSource<never, SignInNeeded> = observed(
+    "sign_in",
+    yield* signInSource(states),
+    reasonAttributes
+  )
+
+  const refreshUnderLock = withCurrentIssuer(oncePerMachine(firstOf(store, whenStale(refresh))))
+  const beyondMemory = yield* oncePerProcess(firstOf(store, whenStale(refreshUnderLock), signIn))
+  const tokens: TokenSource<never, void> = firstOf(memory, unlessStorageFails(beyondMemory))
+  return { states, tokens }
+})
 
 /** @see AccessTokens */
 export const layer: Layer.Layer<

@@ -1,8 +1,9 @@
-import { Effect, type Scope } from "effect"
+import { Clock, Effect, type Scope } from "effect"
 import { usable } from "../../domain/TokenState.ts"
 import { CredentialLock, type LockError } from "../../ports/CredentialLock.ts"
 import type { StorageError } from "../../ports/CredentialStore.ts"
 import { TokenPolicy } from "../../ports/TokenPolicy.ts"
+import { Credentials } from "../credentials/Credentials.ts"
 import { makeSingleFlight } from "./SingleFlight.ts"
 import type { AccessTokenError, TokenQuery, TokenSource, Unusable } from "./TokenSource.ts"
 import type { TokenStates } from "./TokenStates.ts"
@@ -10,7 +11,10 @@ import type { TokenStates } from "./TokenStates.ts"
 /** A source with something around it. */
 export type Decorator = <In, Left extends Unusable>(source: TokenSource<Left, In>) => TokenSource<Left, In>
 
-/** Concurrent callers of this process that need the same credential share one run of the source. */
+/**
+ * Concurrent callers of this process that need the same credential share one run of the source, for the request of the
+ * first caller.
+ */
 export const oncePerProcess = <In, Left extends Unusable>(
   source: TokenSource<Left, In>
 ): Effect.Effect<TokenSource<Left, In>, never, Scope.Scope> =>
@@ -19,7 +23,7 @@ export const oncePerProcess = <In, Left extends Unusable>(
     (flights) => (query, state) => flights.run(query.key.storageName, source(query, state))
   )
 
-/** One process of this machine at a time runs the source for a credential. */
+/** One process at a time runs the source for a credential, under its refresh lock. */
 export const makeOncePerMachine: Effect.Effect<Decorator, never, CredentialLock> = Effect.map(
   CredentialLock,
   (lock): Decorator =>
@@ -28,23 +32,29 @@ export const makeOncePerMachine: Effect.Effect<Decorator, never, CredentialLock>
       lock.withLock(query.key, "refresh")(source(query, state))
 )
 
-/** While the store or its lock fails, serves the access token that was last read as long as it is valid. */
-export const makeUnlessStorageFails = (
-  states: TokenStates,
-  lastRead: TokenSource<Unusable>
-): Effect.Effect<Decorator> =>
-  Effect.map(TokenPolicy, ({ cooldown }): Decorator => {
+/**
+ * While the store cannot be read or locked, serves the access token that was last read, however long ago, as long as it is
+ * valid. Then fails with the error of the store or lock, and does not sign in.
+ */
+export const makeUnlessStorageFails = (states: TokenStates): Effect.Effect<Decorator, never, Credentials> =>
+  Effect.gen(function* () {
+    const credentials = yield* Credentials
+    const { cooldown } = yield* TokenPolicy
+
     const serveLastRead = (query: TokenQuery) =>
       Effect.fnUntraced(function* (error: StorageError | LockError) {
-        const last = yield* lastRead(query, undefined)
+        const lastRead = credentials.lastRead(query.server, query.key)
+        const last = states.of(query, lastRead, yield* Clock.currentTimeMillis)
         if (last._tag === "Usable") return last
         if (last._tag === "SignInNeeded" || !last.stillValid) return yield* error
         yield* states.coolDown(query.key, cooldown)
         yield* Effect.logDebug(`${error.message} The current access token is still valid and is used.`)
         return usable(last.tokens)
       })
-    return (source) => (query, state) => {
+
+    const decorate: Decorator = (source) => (query, state) => {
       const serve = serveLastRead(query)
       return Effect.catchTags(source(query, state), { StorageError: serve, LockError: serve })
     }
+    return decorate
   })

@@ -1,4 +1,4 @@
-import { Effect, Equal, type Redacted } from "effect"
+import { Clock, Effect, Equal, Option, type Redacted } from "effect"
 import { renewalOutcome } from "../../domain/RenewalOutcome.ts"
 import type { DpopUnsupported } from "../../domain/SignInError.ts"
 import { type SignInNeeded, signInNeeded, type Stale, usable } from "../../domain/TokenState.ts"
@@ -7,15 +7,18 @@ import { TokenPolicy } from "../../ports/TokenPolicy.ts"
 import { UserInteraction } from "../../ports/UserInteraction.ts"
 import { Credentials } from "../credentials/Credentials.ts"
 import { makeRetryTransient } from "../signin/TokenRetry.ts"
-import type { Renew } from "./Renewal.ts"
-import { firstOf, type TokenSource, type Unusable, whenStale } from "./TokenSource.ts"
+import type { Renew } from "./Renew.ts"
+import { firstOf, type TokenQuery, type TokenSource, type Unusable, whenStale } from "./TokenSource.ts"
 import type { TokenStates } from "./TokenStates.ts"
 
 /**
- * A renewal at the token endpoint. The caller holds the key's refresh lock and has read the store under it. What a failure
- * leads to is the table of `renewalOutcome`.
+ * A renewal at the token endpoint, by the refresh token or by a grant without a user. What a failure leads to is the table
+ * of `renewalOutcome`. Before that, transient failures are retried if the access token is no longer valid.
  *
- * @param store read again before a refused refresh token is given up
+ * The caller holds the key's refresh lock and has read the store under it.
+ *
+ * @param store read again before a refused refresh token is given up, and before a second attempt if the access token
+ *   stopped being valid during the first
  */
 export const refreshSource = (
   states: TokenStates,
@@ -28,7 +31,10 @@ export const refreshSource = (
     const policy = yield* TokenPolicy
     const retryTransient = yield* makeRetryTransient
 
-    /** Gives up a refused refresh token, if it is still the stored one. */
+    /**
+     * Removes a refused refresh token from the store, if it is still the stored one. An access token that is still valid is
+     * served until it expires; without one, a sign-in is needed. Another refresh token is left to the next source.
+     */
     const giveUp =
       (refused: Redacted.Redacted): TokenSource<Unusable, Stale> =>
       (query, stale) => {
@@ -44,12 +50,22 @@ export const refreshSource = (
           : Effect.as(credentials.save(query.key, credential.withoutTokens), signInNeeded("revoked"))
       }
 
+    /** The access token may have expired, or been rejected by another caller, while the request ran. */
+    const isStillValid = (query: TokenQuery, { credential }: Stale) =>
+      Effect.map(Clock.currentTimeMillis, (now) => {
+        const state = states.of(query, Option.some(credential), now)
+        return state._tag === "Usable" || (state._tag === "Stale" && state.stillValid)
+      })
+
     const settle = (failure: TokenRequestError | DpopUnsupported): TokenSource<SignInNeeded, Stale> =>
       Effect.fnUntraced(function* (query, stale) {
         const { key, server } = query
         const outcome = renewalOutcome(failure, { server, stale, userPresent: user.present }, policy)
         switch (outcome._tag) {
           case "KeepServing":
+            if (!(yield* isStillValid(query, stale))) {
+              return yield* firstOf(store, whenStale(refresh))(query, stale)
+            }
             yield* states.coolDown(key, outcome.cooldown)
             yield* Effect.logDebug(`${failure.message} The current access token is still valid and is used.`)
             return usable(stale.tokens)

@@ -8,8 +8,8 @@ import type { TokenSource } from "./TokenSource.ts"
 import type { TokenStates } from "./TokenStates.ts"
 
 /**
- * A sign-in: in the browser, by a device code, or by a grant without a user. Fails with `SignInRequired` if it needs the
- * user and the user is not present.
+ * A sign-in: in the browser, by a device code, or by a grant without a user. The only source that opens a browser. Fails
+ * with `SignInRequired` if it needs the user and the user is not present.
  */
 export const signInSource = (
   states: TokenStates
@@ -28,7 +28,7 @@ export const signInSource = (
         server,
         account,
         challenge,
-        // Another process may have signed in while this one waited for the lock.
+        // Another process may have signed in while this one waited for the sign-in lock.
         adopt: (credential) => {
           const state = states.of(query, Option.some(credential), now)
           return state._tag === "Usable" ? state.tokens : undefined

@@ -1,6 +1,7 @@
 import { Clock, Effect, Option, type Redacted, type Scope } from "effect"
 import { missingScopes } from "../../domain/Challenge.ts"
 import { ScopeRequired } from "../../domain/SignInError.ts"
+import { scopesWith } from "../../domain/SignInRules.ts"
 import { type StepUpSituation, stepUpDecision, sufficientTokens } from "../../domain/StepUpDecision.ts"
 import type { TokenSet } from "../../domain/TokenSet.ts"
 import { UserInteraction } from "../../ports/UserInteraction.ts"
@@ -41,7 +42,7 @@ export const makeStepUp: Effect.Effect<StepUp, never, Credentials | UserInteract
         case "Covered":
           return Option.none()
         case "UserNeeded": {
-          const scopes = [...new Set([...(stored?.scopesSoFar ?? []), ...server.oauth.scopes, ...missing])]
+          const scopes = scopesWith(missing, server, stored)
           return yield* new ScopeRequired({ server: server.name, account: key.account, missing, scopes })
         }
         case "SignIn": {

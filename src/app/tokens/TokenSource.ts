@@ -14,7 +14,10 @@ export interface AccessTokenRequest {
   readonly server: RemoteServer
   /** Absent: the default account. */
   readonly account?: string | undefined
-  /** The challenge of a 401. The stored tokens are used only if the server still names the same issuer. */
+  /**
+   * The challenge of the response that triggered this request: of a 401 for `get`, of a 403 for `stepUp`. After a 401, stale
+   * tokens are renewed only if the server still names their issuer. Otherwise a sign-in is needed.
+   */
   readonly challenge?: BearerChallenge | undefined
 }
 

@@ -1,7 +1,7 @@
 import { Clock, Duration, Effect, type Option, type Redacted } from "effect"
 import type { Credential } from "../../domain/Credential.ts"
 import type { CredentialKey } from "../../domain/CredentialKey.ts"
-import { type Observed, type TokenState, tokenState } from "../../domain/TokenState.ts"
+import { type Learned, type TokenState, tokenState } from "../../domain/TokenState.ts"
 import { TokenPolicy } from "../../ports/TokenPolicy.ts"
 import { BoundedMap } from "../credentials/BoundedMap.ts"
 import type { TokenQuery } from "./TokenSource.ts"
@@ -10,16 +10,19 @@ import type { TokenQuery } from "./TokenSource.ts"
 export interface TokenStates {
   /** The state of a credential at `now`, in milliseconds since the epoch. */
   readonly of: (query: TokenQuery, found: Option.Option<Credential>, now: number) => TokenState
-  /** The server answered this access token with 401. Newer tokens are unaffected. */
+  /**
+   * The server answered this access token with 401: it is no longer valid. Newer tokens are unaffected. Of each credential,
+   * the token that was rejected last is remembered.
+   */
   readonly reject: (key: CredentialKey, accessToken: Redacted.Redacted) => void
-  /** A renewal failed: none is tried for this long while the access token is still valid. */
+  /** A renewal or a read of the store failed: no renewal is tried for this long while the access token is still valid. */
   readonly coolDown: (key: CredentialKey, duration: Duration.Duration) => Effect.Effect<void>
 }
 
 /** Creates the states of one `AccessTokens`. Nothing in them outlives the process. */
 export const makeTokenStates: Effect.Effect<TokenStates> = Effect.gen(function* () {
   const policy = yield* TokenPolicy
-  const learned = new BoundedMap<Pick<Observed, "rejected" | "cooldownUntil">>(policy.maxAccounts)
+  const learned = new BoundedMap<Pick<Learned, "rejected" | "cooldownUntil">>(policy.maxAccounts)
   return {
     of: ({ currentIssuer, key: { storageName }, server }, found, now) =>
       tokenState(found, server, { ...learned.get(storageName), now, currentIssuer }, policy),

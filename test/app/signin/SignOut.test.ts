@@ -200,6 +200,18 @@ describe("revoking that fails", () => {
     }).pipe(Effect.provide(world()))
   )
 
+  it.effect("because of a published client says where its document is", () =>
+    Effect.gen(function* () {
+      const clientMetadataUrl = "https://example.com/mcp-cli.json"
+      const server = serverNamed("notion", { clientMetadataUrl })
+      yield* signIn(server)
+      yield* ScriptedAuthorizationServer.use(({ failNext }) => failNext(new InvalidClient()))
+      const text = errorText(yield* Effect.flip(logout(server)))
+      assert.include(text, `the client that ${clientMetadataUrl} describes`)
+      assert.include(text, "mcp-cli auth client-metadata")
+    }).pipe(Effect.provide(world({ metadata: { client_id_metadata_document_supported: true } })))
+  )
+
   it.effect("for the access token alone counts for nothing, and is not tried again", () =>
     Effect.gen(function* () {
       yield* signIn()

@@ -19,6 +19,7 @@ import {
   Refused,
   TokenEndpoint,
   TokenRequestError,
+  Transient,
   type TokenFailure
 } from "../../../src/ports/TokenEndpoint.ts"
 import { serverNamed, world } from "../World.ts"
@@ -82,6 +83,47 @@ describe("a token that still works while its refresh is refused for good", () =>
       yield* get()
       assert.strictEqual(yield* opened, 2)
     }).pipe(Effect.provide(world()))
+  )
+})
+
+describe("a refresh that times out", () => {
+  /** A world whose next refresh gets no answer for 15 seconds. */
+  const slowOnce = () => {
+    let isFirst = true
+    return worldWith((request, real) => {
+      if (!isFirst) return real(request)
+      isFirst = false
+      const reason = new Transient({ detail: "no answer within 15 seconds" })
+      const error = new TokenRequestError({ server: "notion", origin: "https://as.test", reason })
+      return Effect.andThen(Effect.sleep("15 seconds"), error)
+    })
+  }
+
+  it.effect("does not return the access token if it has expired meanwhile", () =>
+    Effect.gen(function* () {
+      const first = yield* get()
+      yield* TestClock.adjust("59 minutes")
+      yield* TestClock.adjust("50 seconds")
+      const waiting = yield* Effect.forkChild(get())
+      yield* TestClock.adjust("15 seconds")
+      assert.isFalse((yield* Fiber.join(waiting)).holds(first.accessToken))
+      assert.strictEqual(yield* opened, 1)
+    }).pipe(Effect.provide(slowOnce()))
+  )
+
+  it.effect("does not return the access token to a caller that has rejected it meanwhile", () =>
+    Effect.gen(function* () {
+      const first = yield* get()
+      yield* TestClock.adjust("56 minutes")
+      const waiting = yield* Effect.forkChild(get())
+      yield* TestClock.adjust("1 second")
+      yield* AccessTokens.use((tokens) => tokens.reject({ server: notion }, first.accessToken))
+      const rejecting = yield* Effect.forkChild(get())
+      yield* TestClock.adjust("15 seconds")
+      assert.isFalse((yield* Fiber.join(rejecting)).holds(first.accessToken))
+      assert.isFalse((yield* Fiber.join(waiting)).holds(first.accessToken))
+      assert.strictEqual(yield* opened, 1)
+    }).pipe(Effect.provide(slowOnce()))
   )
 })
 

@@ -9,7 +9,7 @@ export const tagLength = 16
 /** Decodes base64url. */
 export const bytesOf = (text: string): Buffer => Buffer.from(text, "base64url")
 
-/** Whether a text is the one canonical encoding of these bytes. */
+/** True if a text is the one canonical encoding of these bytes. */
 export const isCanonical = (bytes: Buffer, text: string): boolean => bytes.toString("base64url") === text
 
 /** The text of a file with this content. A file is read only if it is exactly this text. */

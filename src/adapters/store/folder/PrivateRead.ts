@@ -68,7 +68,7 @@ export const contentOf = (
     }
   })
 
-/** Whether a file is unchanged, including its mode and owner. */
+/** True if a file is unchanged, including its mode and owner. */
 const isSame = (one: Stats, other: Stats): boolean =>
   one.ino === other.ino &&
   one.dev === other.dev &&

@@ -63,7 +63,7 @@ class Taken {
   readonly _tag = "Taken"
 }
 
-/** The lock error for a store that fails while it is asked for a lock. */
+/** The lock error for a store that fails while a lock is requested. */
 export const cannotLock = (key: CredentialKey, error: StorageError): LockError =>
   new LockError({ name: key.server, detail: error.message.replace(/\.$/, ""), fixes: error.remedies })
 

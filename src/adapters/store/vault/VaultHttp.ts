@@ -66,7 +66,7 @@ export interface VaultHttp {
   readonly sendOnce: (request: VaultRequest) => Effect.Effect<void>
 }
 
-/** Whether a response is a refusal. */
+/** True if a response is a refusal. */
 export const isRefusal = (answer: VaultAnswer | VaultRefusal): answer is VaultRefusal => "errors" in answer
 
 const isRedirect = ({ status }: RawResponse) => status >= 300 && status < 400

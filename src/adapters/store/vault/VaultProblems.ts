@@ -53,7 +53,7 @@ export const statusProblem = (status: number, errors: ReadonlyArray<string>): Di
   return ["unexpected", `it answered with status ${status}`]
 }
 
-/** Whether another attempt may succeed. 412: a replica that lags behind; 472 and 473: a standby node. */
+/** True if another attempt may succeed. 412: a replica that lags behind; 472 and 473: a standby node. */
 export const isTransient = (status: number, errors: ReadonlyArray<string>): boolean =>
   status === 412 ||
   (status >= 472 && status <= 473) ||

@@ -76,7 +76,7 @@ export const vaultSession = (
       return held
     }).pipe(turn.withPermit)
 
-    /** Whether Vault knows a token: a 403 may be about the token or about the path. */
+    /** True if Vault knows a token: a 403 may be about the token or about the path. */
     const isKnown = (token: Redacted.Redacted) =>
       Effect.map(
         http.send({ method: "GET", path: ["auth", "token", "lookup-self"], token }),

@@ -5,7 +5,7 @@ import { withAuthenticationMethod } from "../../../domain/ClientRegistration.ts"
 import type { Credential } from "../../../domain/Credential.ts"
 import { PendingSignIn } from "../../../domain/PendingSignIn.ts"
 import { printable } from "../../../domain/PrintableText.ts"
-import { StaleRegistration } from "../../../domain/PendingSignInError.ts"
+import { StaleRegistration } from "../../../domain/StaleRegistration.ts"
 import type { RemoteServer } from "../../../domain/Server.ts"
 import { CallbackRejected, SignInRefused } from "../../../domain/SignInError.ts"
 import { pkceProblem } from "../../../domain/SignInRules.ts"
@@ -45,7 +45,7 @@ const requireEndpoint = Effect.fnUntraced(function* ({
 })
 
 /**
- * Whether the authorization endpoint no longer knows a client. A user would see its error page, and no callback would
+ * True if the authorization endpoint no longer knows a client. A user would see its error page, and no callback would
  * follow. A 403 says nothing about the client: some endpoints refuse every program.
  */
 const isForgotten = Effect.fn("AuthorizationCodeGrant.isForgotten")(function* (url: URL) {

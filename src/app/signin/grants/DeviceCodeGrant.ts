@@ -1,6 +1,6 @@
 import { Effect } from "effect"
 import { withAuthenticationMethod } from "../../../domain/ClientRegistration.ts"
-import { StaleRegistration } from "../../../domain/PendingSignInError.ts"
+import { StaleRegistration } from "../../../domain/StaleRegistration.ts"
 import { accountName, DeviceCodeNotOffered } from "../../../domain/SignInError.ts"
 import { DeviceAuthorization } from "../../../ports/DeviceAuthorization.ts"
 import { TokenEndpoint, type TokenRequestError } from "../../../ports/TokenEndpoint.ts"

@@ -11,7 +11,13 @@ import { nonInteractiveTokens } from "../signin/grants/NonInteractiveGrant.ts"
 import type { Rediscovery } from "./Rediscovery.ts"
 import type { TokenQuery, TokenSource } from "./TokenSource.ts"
 
-/** Requests new tokens for stale ones, and stores them. The caller holds the key's refresh lock. */
+/**
+ * Requests new tokens for stale ones, and stores them. Tokens that cannot be stored stay in memory (`Credentials.save`). The
+ * caller holds the key's refresh lock.
+ *
+ * Fails with `TokenRequestError` if the token endpoint does not answer with tokens. Fails with `DpopUnsupported` if the new
+ * tokens must be bound to a key, and the authorization server does not bind tokens.
+ */
 export type Renew = TokenSource<never, Stale, TokenRequestError | DpopUnsupported>
 
 /** Sends the request of the refresh token (RFC 6749 §6) or of the grant that needs no user. */
@@ -77,7 +83,7 @@ export const makeRenew = (
      * Sends one request and stores its answer. Uninterruptible: the server may replace the refresh token as soon as it
      * gets the request, so an answer that is not stored would lose the sign-in.
      */
-    const renewOnce = Effect.fn("Renewal.renewOnce")(function* (query: TokenQuery, stale: Stale) {
+    const renewOnce = Effect.fn("Renew.renewOnce")(function* (query: TokenQuery, stale: Stale) {
       // A server or a configuration that starts to require bound tokens does not require a new sign-in.
       const isBound = isDpopBound(query.server, query.challenge?.dpop === true)
       const dpopKey =
@@ -92,7 +98,8 @@ export const makeRenew = (
       return usable(tokens ?? stale.tokens.refreshedBy(answer))
     }, Effect.uninterruptible)
 
-    /** Sends a second request if the stored address is no longer a token endpoint, and the issuer names another. */
+    // A malformed answer: the stored address may no longer be a token endpoint. If the issuer names another one, the request
+    // is sent there, once.
     return (query, stale) =>
       Effect.catchReason(renewOnce(query, stale), "TokenRequestError", "Malformed", (_, error) =>
         Effect.flatMap(
