@@ -5,8 +5,8 @@ import { CredentialStore } from "../../ports/CredentialStore.ts"
 import { type LogoutResult, SignOut } from "../signin/SignOut.ts"
 import { accountAt, httpServer, nameOf, serverName } from "./Arguments.ts"
 import { printJson, relativeTime } from "./Output.ts"
-import { configFileOfRun, remedyText } from "./RemedyText.ts"
-import { Json } from "./Settings.ts"
+import { remedyText } from "./RemedyText.ts"
+import { configFileOfRun, Json } from "./Settings.ts"
 import { showWarnings } from "./Warnings.ts"
 
 /** How long tokens that were not revoked still work. */

@@ -7,8 +7,8 @@ import { CredentialStore } from "../../ports/CredentialStore.ts"
 import { SignOut } from "../signin/SignOut.ts"
 import { accountAt, nameOf, serverName } from "./Arguments.ts"
 import { printJson } from "./Output.ts"
-import { configFileOfRun, remedyText } from "./RemedyText.ts"
-import { Account, Interactive, Json } from "./Settings.ts"
+import { remedyText } from "./RemedyText.ts"
+import { Account, configFileOfRun, Interactive, Json } from "./Settings.ts"
 import { UsageError } from "./UsageError.ts"
 
 const json = (forgotten: ReadonlyArray<CredentialKey>) => ({

@@ -6,8 +6,8 @@ import { type AccountStatus, CredentialStatus } from "../credentials/CredentialS
 import { CredentialKey } from "../../domain/CredentialKey.ts"
 import { nameOf, serverName } from "./Arguments.ts"
 import { isoTime, printJson, printTable, relativeTime } from "./Output.ts"
-import { configFileOfRun, errorText } from "./RemedyText.ts"
-import { Account, Json } from "./Settings.ts"
+import { errorText } from "./RemedyText.ts"
+import { Account, configFileOfRun, Json } from "./Settings.ts"
 import { UsageError } from "./UsageError.ts"
 import { showWarnings } from "./Warnings.ts"
 

@@ -1,7 +1,7 @@
 import { Cause, Console, Effect, Layer, Ref, References } from "effect"
 import type { CommandError } from "./ExitCode.ts"
-import { configFileOfRun, errorText, remediesJson } from "./RemedyText.ts"
-import { Json, Verbose } from "./Settings.ts"
+import { errorText, remediesJson } from "./RemedyText.ts"
+import { configFileOfRun, Json, Verbose } from "./Settings.ts"
 
 /** The flags that decide how an error is shown. */
 export interface ErrorFormat {

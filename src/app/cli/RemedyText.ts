@@ -1,7 +1,5 @@
-import { Effect, Option } from "effect"
 import { defaultAccount } from "../../domain/CredentialKey.ts"
 import type { Command, Configure, Remedy, Remediable } from "../../domain/Remedy.ts"
-import { ConfigFile } from "./Settings.ts"
 
 /** An argument as a shell reads it back, `cmd.exe` included if the text allows that. */
 export const quoted = (text: string): string => {
@@ -80,6 +78,3 @@ export const errorText = ({ message, remedies }: Remediable, configFile?: string
 /** Remedies for a program: the data, and the line that a user would read. */
 export const remediesJson = (remedies: ReadonlyArray<Remedy>, configFile?: string) =>
   remedies.map((remedy) => ({ ...remedy, text: remedyText(remedy, configFile) }))
-
-/** The `--config-file` of this run. */
-export const configFileOfRun = Effect.map(ConfigFile, Option.getOrUndefined)

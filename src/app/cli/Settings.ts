@@ -1,3 +1,4 @@
+import { Effect, Option } from "effect"
 import { Flag, GlobalFlag } from "effect/cli"
 
 /** `--json`: results as JSON on stdout, errors as JSON on stderr. */
@@ -15,6 +16,9 @@ export const ConfigFile = GlobalFlag.Setting("config-file")({
     Flag.optional
   )
 })
+
+/** The `--config-file` of this run. */
+export const configFileOfRun = Effect.map(ConfigFile, Option.getOrUndefined)
 
 /** `--no-browser`: the address is only printed. */
 export const Browser = GlobalFlag.Setting("browser")({
