@@ -20,7 +20,7 @@ const defaultInterval = 5000
 /** Minimum time between two token requests, even if the server allows less; in milliseconds. */
 const minInterval = 1000
 
-const malformed = (detail: string) => Effect.fail(new Malformed({ detail }))
+const malformed = (detail: string) => new Malformed({ detail })
 
 /** A number of seconds, in milliseconds; some servers write it as text. */
 const readMillis = (value: unknown): number => {

@@ -32,7 +32,5 @@ export const requestIdentityAssertion = Effect.fnUntraced(function* (
   const answer = Schema.decodeOption(ExchangeAnswer)(text)
   return Option.isSome(answer) && answer.value.issued_token_type === assertionType
     ? answer.value.access_token
-    : yield* Effect.fail(
-        new Malformed({ detail: `${status}, without an assertion of type ${assertionType}` })
-      )
+    : yield* new Malformed({ detail: `${status}, without an assertion of type ${assertionType}` })
 })

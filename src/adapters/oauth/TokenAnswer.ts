@@ -8,7 +8,7 @@ import type { TokenPostAnswer } from "./TokenPost.ts"
 /** The last point in time that a date can name (ECMA-262 §21.4.1.1). No token lives longer. */
 const maxTime = 8_640_000_000_000_000
 
-const malformed = (detail: string) => Effect.fail(new Malformed({ detail }))
+const malformed = (detail: string) => new Malformed({ detail })
 
 /**
  * Reads the tokens in an answer of the token endpoint (RFC 6749 §5.1). They hold only what the server sent.
@@ -44,7 +44,7 @@ export const readTokens = Effect.fnUntraced(function* (
   }
   const refreshToken = tokens.refresh_token ? { refreshToken: Redacted.make(tokens.refresh_token) } : {}
   if (tokens.token_type === "bearer" && dpopKey !== undefined) {
-    return yield* Effect.fail(new NotSenderConstrained(refreshToken))
+    return yield* new NotSenderConstrained(refreshToken)
   }
   if (tokens.token_type !== (dpopKey === undefined ? "bearer" : "dpop")) {
     const expected = dpopKey === undefined ? "Bearer" : "DPoP"

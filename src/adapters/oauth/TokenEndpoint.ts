@@ -76,7 +76,7 @@ const push = Effect.fnUntraced(function* (
     typeof expiresIn === "number" &&
     expiresIn > 0
     ? { requestUri, expiresIn }
-    : yield* Effect.fail(new Malformed({ detail: `${status}, without a usable request_uri and expires_in` }))
+    : yield* new Malformed({ detail: `${status}, without a usable request_uri and expires_in` })
 })
 
 /** The token endpoint and the endpoints beside it, by `oauth4webapi` over `HttpTransport`. */
