@@ -1,7 +1,8 @@
 import { Context, type Effect, type Redacted, Schema } from "effect"
 import * as Remedy from "../domain/Remedy.ts"
+import { oauthEndpoints } from "../domain/OAuthEndpoints.ts"
 import type { ClientAuthenticationMethod, SecretSource, SigningKey } from "../domain/Server.ts"
-import { TokenFailure } from "../domain/TokenFailure.ts"
+import { TokenFailure, type UnusableSecret } from "../domain/TokenFailure.ts"
 import type { TokenSet } from "../domain/TokenSet.ts"
 
 export {
@@ -33,16 +34,20 @@ type Purpose = RequestPurpose | undefined
 const endpoints: Partial<
   Record<RequestPurpose, { readonly name: string; readonly task: string; readonly field: string }>
 > = {
-  revocation: { name: "a revocation endpoint", task: "revoke the token", field: "revocation_url" },
+  revocation: {
+    name: "a revocation endpoint",
+    task: "revoke the token",
+    field: oauthEndpoints.revocation.configurationKey
+  },
   "device authorization": {
     name: "a device authorization endpoint",
     task: "issue a device code",
-    field: "device_authorization_url"
+    field: oauthEndpoints.deviceAuthorization.configurationKey
   },
   "pushed authorization": {
     name: "a pushed authorization request endpoint",
     task: "accept the authorization request",
-    field: "pushed_authorization_request_url"
+    field: oauthEndpoints.pushedAuthorization.configurationKey
   }
 }
 
@@ -50,10 +55,10 @@ const endpointOf = (purpose: Purpose) =>
   (purpose && endpoints[purpose]) ?? {
     name: "a token endpoint",
     task: "issue a token",
-    field: "token_url"
+    field: oauthEndpoints.token.configurationKey
   }
 
-const predicateOf = (reason: TokenFailure, purpose: Purpose): string => {
+const predicateOf = (reason: Exclude<TokenFailure, UnusableSecret>, purpose: Purpose): string => {
   switch (reason._tag) {
     case "Transient":
       return `is not available now (${reason.detail})`
@@ -73,13 +78,32 @@ const predicateOf = (reason: TokenFailure, purpose: Purpose): string => {
     }
     case "Malformed":
       return `did not answer like ${endpointOf(purpose).name} (${reason.detail})`
-    case "UnusableSecret":
-      return `got no request: ${reason.detail}`
     case "NotSenderConstrained":
       return purpose === "revocation"
         ? `did not answer like ${endpointOf(purpose).name}`
         : "issued tokens that are not bound to a key (DPoP), which were discarded"
   }
+}
+
+/** What is wrong with a secret: the file, or the field that holds it. */
+const secretProblem = (server: string, { field, file, problem }: UnusableSecret): string =>
+  file === undefined
+    ? `"${field}" of ${server} ${problem}`
+    : `${file}, which "${field}_file" of ${server} names, ${problem}`
+
+const secretRemedies = (
+  server: string,
+  { field, file }: UnusableSecret,
+  purpose: Purpose
+): ReadonlyArray<Remedy.Remedy> => {
+  const oauth = Remedy.oauthOf(server)
+  const block = purpose === "identity assertion" ? [...oauth, "identity_provider"] : oauth
+  return file === undefined
+    ? [Remedy.check(block, [field])]
+    : [
+        Remedy.check(block, [`${field}_file`]),
+        Remedy.advice("If it is right, create the file or correct its content.")
+      ]
 }
 
 const remediesOf = (server: string, reason: TokenFailure, purpose: Purpose): ReadonlyArray<Remedy.Remedy> => {
@@ -110,7 +134,7 @@ const remediesOf = (server: string, reason: TokenFailure, purpose: Purpose): Rea
     case "Malformed":
       return [Remedy.check(oauth, [endpointOf(purpose).field], "the configuration sets it"), report]
     case "UnusableSecret":
-      return []
+      return secretRemedies(server, reason, purpose)
     case "NotSenderConstrained":
       return [report, Remedy.remove(oauth, ["dpop"], "the server does not require it")]
   }
@@ -126,8 +150,12 @@ export class TokenRequestError extends Schema.TaggedError<TokenRequestError>()("
   reason: TokenFailure
 }) {
   override get message(): string {
-    const role = this.purpose === "identity assertion" ? "identity provider" : "authorization server"
-    return `The ${role} of ${this.server}, ${this.origin}, ${predicateOf(this.reason, this.purpose)}.`
+    const { origin, purpose, reason, server } = this
+    if (reason._tag === "UnusableSecret") {
+      return `${secretProblem(server, reason)}. Nothing was sent to ${origin}.`
+    }
+    const role = purpose === "identity assertion" ? "identity provider" : "authorization server"
+    return `The ${role} of ${server}, ${origin}, ${predicateOf(reason, purpose)}.`
   }
 
   get remedies(): ReadonlyArray<Remedy.Remedy> {

@@ -21,7 +21,7 @@ export const requestIdentityAssertion = Effect.fnUntraced(function* (
   post: TokenPost,
   request: IdentityAssertionRequest
 ): Effect.fn.Return<Redacted.Redacted, TokenFailure> {
-  const subject = yield* secretText(request.subjectToken, "the identity provider's token")
+  const subject = yield* secretText(request.subjectToken, "subject_token")
   const { status, text } = yield* post(request, "urn:ietf:params:oauth:grant-type:token-exchange", {
     requested_token_type: assertionType,
     audience: request.audience,

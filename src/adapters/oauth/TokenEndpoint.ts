@@ -40,7 +40,7 @@ const grantParameters = Effect.fnUntraced(function* (grant: FurtherGrant, scopes
     case "ClientCredentials":
       return ["client_credentials", scope] as const
     case "JwtBearer": {
-      const assertion = Redacted.value(yield* secretText(grant.assertion, "the assertion"))
+      const assertion = Redacted.value(yield* secretText(grant.assertion, "assertion"))
       return ["urn:ietf:params:oauth:grant-type:jwt-bearer", { assertion, ...scope }] as const
     }
     case "DeviceCode":
