@@ -4,7 +4,7 @@ import { Configuration } from "../../ports/Configuration.ts"
 import type { StorageError } from "../../ports/CredentialStore.ts"
 import { type AccountStatus, CredentialStatus } from "../credentials/CredentialStatus.ts"
 import { CredentialKey } from "../../domain/CredentialKey.ts"
-import { nameOf, serverName } from "./Arguments.ts"
+import { httpServer, nameOf, serverName } from "./Arguments.ts"
 import { isoTime, printJson, printTable, relativeTime } from "./Output.ts"
 import { errorText } from "./RemedyText.ts"
 import { Account, configFileOfRun, Json } from "./Settings.ts"
@@ -45,8 +45,9 @@ export const status = Command.make(
       Option.match(name, { onNone: () => undefined, onSome: (wanted) => (key) => key.server === wanted })
     )
     if (Option.isSome(name) && unlisted === undefined && ofServer.length === 0) {
+      yield* httpServer(name.value)
       return yield* new UsageError({
-        problem: `No server "${name.value}" with a sign-in is configured or stored. Configured: ${configured.join(", ") || "none"}.`
+        problem: `The entry of ${name.value} has an Authorization header of its own, so it has no sign-in.`
       })
     }
     const stored = Option.match(account, {
@@ -72,7 +73,7 @@ export const status = Command.make(
     if (shown.length === 0) return yield* Console.error("The configuration has no server with a sign-in.")
     const now = yield* Clock.currentTimeMillis
     yield* printTable([
-      ["NAME", "STATE", "UNTIL", "SCOPES", "KEPT IN"],
+      ["NAME", "STATE", "UNTIL", "SCOPES", "STORED IN"],
       ...shown.map(({ expiresAt, key, keptIn, scopes, state }) => [
         nameOf(key),
         state,
