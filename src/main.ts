@@ -3,13 +3,13 @@ import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as NodePath from "@effect/platform-node/NodePath"
 import * as NodeStdio from "@effect/platform-node/NodeStdio"
 import * as NodeTerminal from "@effect/platform-node/NodeTerminal"
-import { Cause, Console, Effect, Exit, Layer, Logger, Ref } from "effect"
+import { Cause, Effect, Exit, Layer, Logger, Ref } from "effect"
 import { CliError, CliOutput, Command } from "effect/cli"
 import { ChildProcessSpawner } from "effect/process"
 import packageJson from "../package.json" with { type: "json" }
 import { UserAgent } from "./ports/HttpTransport.ts"
 import { useProxyOfEnvironment } from "./adapters/http/EnvironmentProxy.ts"
-import { defaultErrorFormat, reportError } from "./app/cli/ErrorReport.ts"
+import { defaultErrorFormat, reportError, reportInvalid } from "./app/cli/ErrorReport.ts"
 import { defect, exitCodeOf, interrupted } from "./app/cli/ExitCode.ts"
 import { builtIns, program } from "./app/cli/Program.ts"
 import { live } from "./live/Live.ts"
@@ -21,10 +21,8 @@ useProxyOfEnvironment(process.env)
 const presenter = CliOutput.layerPresenter({
   present: (event) =>
     event._tag === "InvalidInvocation"
-      ? Effect.gen(function* () {
-          for (const error of event.errors) yield* Console.error(`mcp-cli: ${error.message}`)
-          yield* Console.error(`Usage: ${event.helpDoc.usage}\nMore: ${event.commandPath.join(" ")} --help`)
-        })
+      ? // No flag has been read from a command line that does not parse.
+        reportInvalid(event, process.argv.includes("--json"))
       : CliOutput.defaultPresenter.present(event)
 })
 

@@ -12,3 +12,16 @@ export const printable = (text: string): string => {
   const plain = text.split(controls).join(" ").trim()
   return plain.length > 300 ? `${plain.slice(0, 300).toWellFormed()}…` : plain
 }
+
+/**
+ * Text of a server, made safe for a terminal: without control characters, which could rewrite the screen, and without
+ * bidirectional overrides. Line breaks and tabs stay.
+ */
+export const safeText = (text: string): string =>
+  text
+    .replace(/\r\n?/g, "\n")
+    // oxlint-disable-next-line no-control-regex -- control characters are what this rule is about
+    .replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, "")
+
+/** The same on one line, so that it cannot add a line that looks like ours. */
+export const safeLine = (text: string): string => safeText(text).replace(/[\n\u2028\u2029]+/g, " ")

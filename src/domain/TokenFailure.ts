@@ -20,8 +20,12 @@ export class Malformed extends Schema.TaggedError<Malformed>()("Malformed", { de
 
 /** A secret of the configuration cannot be used, so nothing was sent. */
 export class UnusableSecret extends Schema.TaggedError<UnusableSecret>()("UnusableSecret", {
-  /** Which one, and why, as the beginning of a sentence. Never a part of the secret. */
-  detail: Schema.String
+  /** The field that holds it. With `file`, the field that names the file has the same name and `_file`. */
+  field: Schema.Literals(["assertion", "private_key", "subject_token"]),
+  /** The file that it is read from. Absent: the configuration holds it. */
+  file: Schema.optionalKey(Schema.String),
+  /** What is wrong with it, as a predicate: `is empty`. Never a part of the secret. */
+  problem: Schema.String
 }) {}
 /** The tokens are not bound to our key (RFC 9449 §5), although the configuration or the server requires it. */
 export class NotSenderConstrained extends Schema.TaggedError<NotSenderConstrained>()("NotSenderConstrained", {

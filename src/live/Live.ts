@@ -18,11 +18,12 @@ import * as TraceFile from "../adapters/trace/TraceFile.ts"
 import * as AccessTokens from "../app/tokens/AccessTokens.ts"
 import * as AuthorizedHttp from "../app/http/AuthorizedHttp.ts"
 import type { Live } from "../app/cli/Program.ts"
-import { configFileOfRun, remedyText } from "../app/cli/RemedyText.ts"
+import { remedyText } from "../app/cli/RemedyText.ts"
 import {
   Browser as BrowserSetting,
   CallbackTimeout,
   ConfigFile,
+  configFileOfRun,
   Interactive,
   Verbose
 } from "../app/cli/Settings.ts"

@@ -1,7 +1,7 @@
 import { Context, type Effect, type Redacted, Schema } from "effect"
 import { quotedName, renderFieldPath } from "../domain/FieldPath.ts"
 import { printable } from "../domain/PrintableText.ts"
-import { advice, type Remedy } from "../domain/Remedy.ts"
+import { advice, Remedy } from "../domain/Remedy.ts"
 import type { Server } from "../domain/Server.ts"
 import type { StorageBackendName } from "./StorageBackend.ts"
 
@@ -16,7 +16,9 @@ export class ConfigurationIssue extends Schema.Class<ConfigurationIssue>("Config
   /** The values that the field accepts. */
   allowed: Schema.optionalKey(Schema.Array(Schema.String)),
   /** A field that is probably misspelled, as written, and the name that is probably meant. */
-  rename: Schema.optionalKey(Schema.Struct({ from: Schema.String, to: Schema.String }))
+  rename: Schema.optionalKey(Schema.Struct({ from: Schema.String, to: Schema.String })),
+  /** What to do, where the path and the problem do not say it. */
+  fixes: Schema.optionalKey(Schema.Array(Remedy))
 }) {
   /** The path as text, or the name of the variable: what {@link message} is about. */
   get location(): string {
@@ -48,9 +50,9 @@ export class ConfigurationError extends Schema.TaggedError<ConfigurationError>()
       : `${this.file ?? "The configuration"} has ${lines.length} errors:\n${lines.map((line) => `  ${line}`).join("\n")}`
   }
 
-  /** Empty: the issues name the fields. */
+  /** Mostly none: the issues name the fields. */
   get remedies(): ReadonlyArray<Remedy> {
-    return []
+    return this.issues.flatMap(({ fixes }) => fixes ?? [])
   }
 }
 
@@ -58,24 +60,23 @@ export class ConfigurationError extends Schema.TaggedError<ConfigurationError>()
 export class UnknownServer extends Schema.TaggedError<UnknownServer>()("UnknownServer", {
   name: Schema.String,
   file: Schema.String,
-  known: Schema.Array(Schema.String)
+  known: Schema.Array(Schema.String),
+  /** The one of `known` that is probably meant. */
+  near: Schema.optionalKey(Schema.String)
 }) {
   override get message(): string {
-    const known =
-      this.known.length === 0
-        ? "It configures no servers."
-        : `It configures: ${this.known.map((name) => printable(name)).join(", ")}.`
-    return `${this.file} has no server "${printable(this.name)}". ${known}`
+    return `${this.file} has no server "${printable(this.name)}".`
   }
 
   get remedies(): ReadonlyArray<Remedy> {
-    return this.known.length === 0
-      ? [
-          advice(
-            `Add it under "mcpServers" in that file: { "${printable(this.name)}": { "url": "https://..." } }`
-          )
-        ]
-      : []
+    if (this.near !== undefined) return [advice(`Did you mean "${printable(this.near)}"?`)]
+    return [
+      advice(
+        this.known.length === 0
+          ? `Add it under "mcpServers" in that file: { "${printable(this.name)}": { "url": "https://..." } }`
+          : `It configures: ${this.known.map((name) => printable(name)).join(", ")}.`
+      )
+    ]
   }
 }
 

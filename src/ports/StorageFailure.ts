@@ -1,4 +1,5 @@
 import { Schema } from "effect"
+import { CredentialKey } from "../domain/CredentialKey.ts"
 import * as Remedy from "../domain/Remedy.ts"
 import { StorageBackend } from "./StorageBackend.ts"
 
@@ -52,6 +53,8 @@ export class Corrupt extends Schema.TaggedError<Corrupt>()("Corrupt", {
   /** The file, or the backend and the name in it. */
   path: Schema.String,
   detail: Schema.String,
+  /** The credential of the record. Absent: every credential of the store is affected. */
+  key: Schema.optionalKey(CredentialKey),
   /** What fixes it, unless that is a backup or a new sign-in. */
   fixes: Schema.optionalKey(Schema.Array(Remedy.Remedy))
 }) {
@@ -62,8 +65,14 @@ export class Corrupt extends Schema.TaggedError<Corrupt>()("Corrupt", {
   get remedies(): ReadonlyArray<Remedy.Remedy> {
     return (
       this.fixes ?? [
-        Remedy.advice("Restore it from a backup, or forget it and sign in again."),
-        Remedy.command("auth reset", { purpose: "forget it" })
+        Remedy.advice("Restore it from a backup, if you have one."),
+        this.key === undefined
+          ? Remedy.command("auth reset", { options: { all: true }, purpose: "forget every sign-in" })
+          : Remedy.command("auth reset", {
+              server: this.key.server,
+              account: this.key.account,
+              purpose: "forget it and sign in again"
+            })
       ]
     )
   }

@@ -1,8 +1,9 @@
 import { Context, type Effect, type Redacted, Schema } from "effect"
 import { oauthEndpoints } from "../domain/OAuthEndpoints.ts"
 import * as Remedy from "../domain/Remedy.ts"
+import { oauthEndpoints } from "../domain/OAuthEndpoints.ts"
 import type { ClientAuthenticationMethod, SecretSource, SigningKey } from "../domain/Server.ts"
-import { TokenFailure } from "../domain/TokenFailure.ts"
+import { TokenFailure, type UnusableSecret } from "../domain/TokenFailure.ts"
 import type { TokenSet } from "../domain/TokenSet.ts"
 
 export {
@@ -58,7 +59,7 @@ const endpointOf = (purpose: Purpose) =>
     field: oauthEndpoints.token.configurationKey
   }
 
-const predicateOf = (reason: TokenFailure, purpose: Purpose): string => {
+const predicateOf = (reason: Exclude<TokenFailure, UnusableSecret>, purpose: Purpose): string => {
   switch (reason._tag) {
     case "Transient":
       return `is not available now (${reason.detail})`
@@ -78,13 +79,32 @@ const predicateOf = (reason: TokenFailure, purpose: Purpose): string => {
     }
     case "Malformed":
       return `did not answer like ${endpointOf(purpose).name} (${reason.detail})`
-    case "UnusableSecret":
-      return `got no request: ${reason.detail}`
     case "NotSenderConstrained":
       return purpose === "revocation"
         ? `did not answer like ${endpointOf(purpose).name}`
         : "issued tokens that are not bound to a key (DPoP), which were discarded"
   }
+}
+
+/** What is wrong with a secret: the file, or the field that holds it. */
+const secretProblem = (server: string, { field, file, problem }: UnusableSecret): string =>
+  file === undefined
+    ? `"${field}" of ${server} ${problem}`
+    : `${file}, which "${field}_file" of ${server} names, ${problem}`
+
+const secretRemedies = (
+  server: string,
+  { field, file }: UnusableSecret,
+  purpose: Purpose
+): ReadonlyArray<Remedy.Remedy> => {
+  const oauth = Remedy.oauthOf(server)
+  const block = purpose === "identity assertion" ? [...oauth, "identity_provider"] : oauth
+  return file === undefined
+    ? [Remedy.check(block, [field])]
+    : [
+        Remedy.check(block, [`${field}_file`]),
+        Remedy.advice("If it is right, create the file or correct its content.")
+      ]
 }
 
 const remediesOf = (server: string, reason: TokenFailure, purpose: Purpose): ReadonlyArray<Remedy.Remedy> => {
@@ -115,7 +135,7 @@ const remediesOf = (server: string, reason: TokenFailure, purpose: Purpose): Rea
     case "Malformed":
       return [Remedy.check(oauth, [endpointOf(purpose).field], "the configuration sets it"), report]
     case "UnusableSecret":
-      return []
+      return secretRemedies(server, reason, purpose)
     case "NotSenderConstrained":
       return [report, Remedy.remove(oauth, ["dpop"], "the server does not require it")]
   }
@@ -131,8 +151,12 @@ export class TokenRequestError extends Schema.TaggedError<TokenRequestError>()("
   reason: TokenFailure
 }) {
   override get message(): string {
-    const role = this.purpose === "identity assertion" ? "identity provider" : "authorization server"
-    return `The ${role} of ${this.server}, ${this.origin}, ${predicateOf(this.reason, this.purpose)}.`
+    const { origin, purpose, reason, server } = this
+    if (reason._tag === "UnusableSecret") {
+      return `${secretProblem(server, reason)}. Nothing was sent to ${origin}.`
+    }
+    const role = purpose === "identity assertion" ? "identity provider" : "authorization server"
+    return `The ${role} of ${server}, ${origin}, ${predicateOf(reason, purpose)}.`
   }
 
   get remedies(): ReadonlyArray<Remedy.Remedy> {

@@ -24,7 +24,7 @@ export interface ContractCase<R, E> {
 
 /** Fails with a `ContractViolation` unless the condition holds. */
 export const ensure = (condition: boolean, expected: string): Effect.Effect<void, ContractViolation> =>
-  condition ? Effect.void : Effect.fail(new ContractViolation({ expected }))
+  condition ? Effect.void : new ContractViolation({ expected })
 
 /** Fails with a `ContractViolation` unless this is the credential that was found. */
 export const ensureCredential = (

@@ -76,6 +76,24 @@ describe("the entry points", () => {
     }
   })
 
+  it.each([...sources.keys()])(
+    "of which %s is a library: nothing in its graph loads the command line",
+    async (name) => {
+      const { output } = await build({
+        input: sources.get(name) ?? "",
+        external: (id) => !/^[./]/.test(id),
+        platform: "node",
+        write: false,
+        logLevel: "silent"
+      })
+      const imports = output.flatMap((chunk) =>
+        chunk.type === "chunk" ? [...chunk.imports, ...chunk.dynamicImports] : []
+      )
+      assert.include(imports, "effect")
+      assert.notInclude(imports, "effect/cli")
+    }
+  )
+
   it.each([".", "./web", "./http"])(
     "of which %s needs no Node: nothing in its graph imports a module of Node",
     async (name) => {

@@ -94,7 +94,7 @@ const final: ReadonlyArray<TokenFailure | DpopUnsupported> = [
   away,
   new Malformed({ detail: "html" }),
   new NotSenderConstrained({}),
-  new UnusableSecret({ detail: "The file is gone" }),
+  new UnusableSecret({ field: "assertion", file: "/a", problem: "does not exist" }),
   new DpopUnsupported({ server: "notion", issuer: "https://as.test", required: true })
 ]
 

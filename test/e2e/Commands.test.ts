@@ -113,7 +113,41 @@ describe("the program", () => {
     assert.notInclude(stderr, "a secret value")
   })
 
-  it("says errors as JSON to programs", async () => {
+  it("names what was probably meant, once", async () => {
+    for (const [args, meant] of [
+      [["auth", "logn"], /^mcp-cli: Unknown command logn of mcp-cli auth\.\nDid you mean login\?\nUsage: /],
+      [
+        ["tools", "demo", "--jsn"],
+        /^mcp-cli: Unknown flag --jsn of mcp-cli tools\.\nDid you mean --json\?\nUsage: /
+      ],
+      [["tools", "demp"], /server_config\.json has no server "demp"\.\nDid you mean "demo"\?\n$/],
+      [["auth", "status", "demp"], /server_config\.json has no server "demp"\.\nDid you mean "demo"\?\n$/],
+      [["auth", "reset", "demp"], /server_config\.json has no server "demp"\.\nDid you mean "demo"\?\n$/]
+    ] as const) {
+      const { code, stderr } = await world.run(args)
+      assert.strictEqual(code, 2)
+      assert.match(stderr, meant)
+    }
+  })
+
+  it("says a problem that several fields have in one line", async () => {
+    const oauth = { client_id: "a", client_secret: "a secret value" }
+    world.configure({
+      mcpServers: { a: { url: "https://a.test/mcp", oauth }, b: { url: "https://b.test/mcp", oauth } }
+    })
+    const { stderr } = await world.run(["servers"])
+    assert.match(
+      stderr,
+      /^mcp-cli: warning: mcpServers\.a\.oauth\.client_secret is in plain text .*\nThe same is true of mcpServers\.b\.oauth\.client_secret\.\n\//
+    )
+  })
+
+  it("says errors as JSON to programs, those of the command line too", async () => {
+    const wrong = await world.run(["auth", "token", "demo", "--json", "--nope"])
+    assert.strictEqual(wrong.code, 2)
+    assert.deepStrictEqual(JSON.parse(wrong.stderr), {
+      error: { code: "UsageError", message: "Unknown flag --nope of mcp-cli auth token.", remedies: [] }
+    })
     const { code, stderr } = await world.run(["auth", "token", "demo", "--json"])
     assert.strictEqual(code, 3)
     assert.strictEqual((JSON.parse(stderr) as { error: { code: string } }).error.code, "SignInRequired")
@@ -237,6 +271,7 @@ describe("the store", () => {
     const token = await world.run(["auth", "token", "demo"])
     assert.strictEqual(token.code, 4)
     assert.include(token.stderr, "damaged")
+    assert.include(token.stderr, "run: mcp-cli auth reset demo\n")
     assert.strictEqual((await world.run(["auth", "reset", "demo"])).code, 0)
     await login()
   })

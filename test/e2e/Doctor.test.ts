@@ -73,6 +73,7 @@ describe("auth doctor", () => {
         "registration: ok",
         "PKCE: ok",
         "DPoP: ok",
+        "PAR: ok",
         "redirect: ok",
         "sign-in: note",
         "storage: ok"
@@ -123,6 +124,10 @@ describe("auth doctor", () => {
     const gone = await examine(it)
     assert.include(gone.of("server")?.what, "no such host")
     assert.strictEqual(gone.findings.filter(({ status }) => status === "wrong").length, 1)
+    const { stderr, stdout } = await it.run(["auth", "doctor", "demo"])
+    assert.match(stdout, /^- {6}not checked {3}clock, challenge, .*redirect \(an earlier check failed\)\.$/m)
+    assert.lengthOf(stdout.match(/an earlier check failed/g) ?? [], 1)
+    assert.include(stderr, "To check again after fixing it, run: mcp-cli auth doctor demo\n")
     const page = await serve((_request, response) => response.writeHead(404).end())
     it.configure({ mcpServers: { demo: { url: page } } })
     assert.include(fixOf((await examine(it)).of("server")), '"url"')

@@ -5,11 +5,13 @@ import {
   ConfigurationIssue,
   UnknownServer
 } from "../../ports/Configuration.ts"
+import { advice, type Remedy } from "../../domain/Remedy.ts"
 import { configuredHome } from "../platform/ConfiguredHome.ts"
 import { Block, Field } from "./Cursor.ts"
 import { variable } from "./EnvironmentVariables.ts"
 import { Findings } from "./Findings.ts"
 import { faultOf } from "./JsonText.ts"
+import { nearName } from "./NearName.ts"
 import { readServer, summarize } from "./ServerEntry.ts"
 import { readStorage } from "./StorageBlock.ts"
 
@@ -17,7 +19,9 @@ const fileName = "server_config.json"
 const example = `{ "mcpServers": { "notion": { "url": "https://mcp.notion.com/mcp" } } }`
 
 /** A problem of the file as a whole. */
-const fileIssue = (problem: string) => [new ConfigurationIssue({ path: [], problem })]
+const fileIssue = (problem: string, ...fixes: ReadonlyArray<Remedy>) => [
+  new ConfigurationIssue({ path: [], problem, ...(fixes.length === 0 ? {} : { fixes }) })
+]
 
 const readProblem = (reason: string): string => {
   if (reason === "PermissionDenied") return "you have no permission to read it"
@@ -78,7 +82,10 @@ const locate = Effect.fnUntraced(function* (path: Option.Option<string>, places?
   if (yield* exists(file)) return Option.some(file)
   return yield* new ConfigurationError({
     file,
-    issues: fileIssue(`there is no such file. Name another one, or write it, for example: ${example}`)
+    issues: fileIssue(
+      "there is no such file",
+      advice(`Name another one, or write it, for example: ${example}`)
+    )
   })
 })
 
@@ -145,7 +152,10 @@ export const layer = (options: {
         if (Option.isSome(checked)) return checked.value
         const places = (yield* Effect.provideContext(defaultPlaces, platform)).join(" or ")
         return yield* new ConfigurationError({
-          issues: fileIssue(`There is no configuration at ${places}. Write one, for example: ${example}`)
+          issues: fileIssue(
+            `There is no configuration at ${places}.`,
+            advice(`Write one, for example: ${example}`)
+          )
         })
       })
 
@@ -157,7 +167,15 @@ export const layer = (options: {
         server: Effect.fn("Configuration.server")(function* (name) {
           const { file, root } = yield* required
           const servers = root.childOrEmpty("mcpServers")
-          if (!servers.has(name)) return yield* new UnknownServer({ name, file, known: [...servers.names] })
+          if (!servers.has(name)) {
+            const near = nearName(name, servers.names)
+            return yield* new UnknownServer({
+              name,
+              file,
+              known: [...servers.names],
+              ...(near === undefined ? {} : { near })
+            })
+          }
           const server = yield* readFilledIn(file, (findings) =>
             readServer(servers.reportingTo(findings).field(name), name)
           )

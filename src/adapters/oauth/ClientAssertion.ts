@@ -15,10 +15,7 @@ const importParameters = (algorithm: SigningAlgorithm) =>
     EdDSA: { name: "Ed25519" }
   })[algorithm]
 
-const unusable = (what: string) => new UnusableSecret({ detail: `"private_key" ${what}` })
-
-const unreadable = () =>
-  unusable("cannot be read: it must be PEM text that begins with -----BEGIN and is not encrypted")
+const unreadable = "cannot be read: it must be PEM text that begins with -----BEGIN and is not encrypted"
 
 /** Authenticates a client with a signed assertion, for the issuer that it authenticates at (RFC 7523 §2.2, §3). */
 export const clientAssertion = Effect.fn("TokenEndpoint.clientAssertion")(function* ({
@@ -26,9 +23,15 @@ export const clientAssertion = Effect.fn("TokenEndpoint.clientAssertion")(functi
   keyId,
   pem
 }: SigningKey): Effect.fn.Return<ClientAuth, UnusableSecret> {
-  const text = yield* secretText(pem, "the private key of this client")
+  const text = yield* secretText(pem, "private_key")
+  const unusable = (problem: string) =>
+    new UnusableSecret({
+      field: "private_key",
+      ...(Redacted.isRedacted(pem) ? {} : { file: pem.file }),
+      problem
+    })
   const key = readPrivateKey(Redacted.value(text))
-  if (key === undefined) return yield* unreadable()
+  if (key === undefined) return yield* unusable(unreadable)
   const supported = key.algorithms
   const chosen = algorithm ?? supported[0]
   if (chosen === undefined || !supported.includes(chosen)) {
@@ -40,7 +43,7 @@ export const clientAssertion = Effect.fn("TokenEndpoint.clientAssertion")(functi
   }
   const cryptoKey = yield* Effect.tryPromise({
     try: () => crypto.subtle.importKey("pkcs8", key.pkcs8, importParameters(chosen), false, ["sign"]),
-    catch: unreadable
+    catch: () => unusable(unreadable)
   })
   const bits = "modulusLength" in cryptoKey.algorithm ? Number(cryptoKey.algorithm.modulusLength) : undefined
   if (bits !== undefined && bits < 2048) {

@@ -12,7 +12,7 @@ import { makeSend } from "./EndpointRequest.ts"
 import { type JsonMembers, readJsonObject } from "./JsonAnswer.ts"
 import { defaultPollingInterval, maxDeviceCodeLifetime, minPollingInterval } from "./OAuthLimits.ts"
 
-const malformed = (detail: string) => Effect.fail(new Malformed({ detail }))
+const malformed = (detail: string) => new Malformed({ detail })
 
 /** A number of seconds, in milliseconds; some servers write it as text. */
 const readMillis = (value: unknown): number => {

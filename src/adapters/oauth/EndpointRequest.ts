@@ -35,7 +35,7 @@ export type Send = (
 export const makeSend = (transport: HttpTransport["Service"]): Send =>
   Effect.fnUntraced(function* (client, endpoint, make, prepare) {
     if (!isSecureUrl(endpoint)) {
-      return yield* Effect.fail(new Malformed({ detail: "it is neither https nor on this machine" }))
+      return yield* new Malformed({ detail: "it is neither https nor on this machine" })
     }
     const context = yield* Effect.context()
     const authenticate = yield* authenticationOf(client)

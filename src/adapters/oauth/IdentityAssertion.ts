@@ -21,7 +21,7 @@ export const requestIdentityAssertion = Effect.fnUntraced(function* (
   post: TokenPost,
   request: IdentityAssertionRequest
 ): Effect.fn.Return<Redacted.Redacted, TokenFailure> {
-  const subject = yield* secretText(request.subjectToken, "the identity provider's token")
+  const subject = yield* secretText(request.subjectToken, "subject_token")
   const { status, text } = yield* post(request, "urn:ietf:params:oauth:grant-type:token-exchange", {
     requested_token_type: assertionType,
     audience: request.audience,
@@ -32,7 +32,5 @@ export const requestIdentityAssertion = Effect.fnUntraced(function* (
   const answer = Schema.decodeOption(ExchangeAnswer)(text)
   return Option.isSome(answer) && answer.value.issued_token_type === assertionType
     ? answer.value.access_token
-    : yield* Effect.fail(
-        new Malformed({ detail: `${status}, without an assertion of type ${assertionType}` })
-      )
+    : yield* new Malformed({ detail: `${status}, without an assertion of type ${assertionType}` })
 })

@@ -27,7 +27,8 @@ export const authenticationOf = Effect.fnUntraced(function* (
       return yield* clientAssertion(client.signing.key)
     }
     return yield* new UnusableSecret({
-      detail: `the client authenticates with private_key_jwt, and the oauth block has no "private_key"`
+      field: "private_key",
+      problem: "is missing, and the client authenticates with private_key_jwt"
     })
   }
   const oauth = yield* Effect.promise(() => import("oauth4webapi"))

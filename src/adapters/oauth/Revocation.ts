@@ -30,7 +30,7 @@ export const revokeToken = Effect.fnUntraced(function* (
   )
   if (response.status === 200 || response.status === 204) return yield* discardBody(response)
   return yield* readEndpointAnswer(response, secrets).pipe(
-    Effect.flatMap(({ status }) => Effect.fail(new Malformed({ detail: status }))),
+    Effect.flatMap(({ status }) => new Malformed({ detail: status })),
     Effect.catchIf(isAlreadyInvalid, () => Effect.void)
   )
 })

@@ -11,7 +11,7 @@ const problemOf = (cause: unknown): string => {
       return "does not exist"
     case "EACCES":
     case "EPERM":
-      return "this user may not read"
+      return "cannot be read by this user"
     case "EISDIR":
       return "is a folder"
     default:
@@ -28,28 +28,20 @@ const readText = async (file: string): Promise<string> => {
 /**
  * Reads the text of a secret, without the line break at the end of a file. A file is read each time, because its issuer
  * replaces it before the secret expires. Fails if the file cannot be read or is empty.
- *
- * @param what names the secret in the error, such as `the assertion`
  */
 export const secretText = (
   source: SecretSource,
-  what: string
+  field: UnusableSecret["field"]
 ): Effect.Effect<Redacted.Redacted, UnusableSecret> =>
   Redacted.isRedacted(source)
     ? Effect.succeed(source)
     : Effect.tryPromise({
         try: () => readText(source.file),
-        catch: (cause) =>
-          new UnusableSecret({
-            detail: `${what} is read from ${source.file}, which ${problemOf(cause)}. Create the file, or correct the path in the oauth block`
-          })
+        catch: (cause) => new UnusableSecret({ field, file: source.file, problem: problemOf(cause) })
       }).pipe(
         Effect.filterOrFail(
           (text) => text !== "",
-          () =>
-            new UnusableSecret({
-              detail: `${what} is read from ${source.file}, which is empty. Write the secret to it`
-            })
+          () => new UnusableSecret({ field, file: source.file, problem: "is empty" })
         ),
         Effect.map(Redacted.make)
       )

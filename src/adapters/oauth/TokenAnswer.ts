@@ -6,7 +6,7 @@ import { readJsonObject } from "./JsonAnswer.ts"
 import type { TokenPostAnswer } from "./TokenPost.ts"
 import { maxTime } from "./OAuthLimits.ts"
 
-const malformed = (detail: string) => Effect.fail(new Malformed({ detail }))
+const malformed = (detail: string) => new Malformed({ detail })
 
 /**
  * Reads the tokens in an answer of the token endpoint (RFC 6749 §5.1). They hold only what the server sent.
@@ -42,7 +42,7 @@ export const readTokens = Effect.fnUntraced(function* (
   }
   const refreshToken = tokens.refresh_token ? { refreshToken: Redacted.make(tokens.refresh_token) } : {}
   if (tokens.token_type === "bearer" && dpopKey !== undefined) {
-    return yield* Effect.fail(new NotSenderConstrained(refreshToken))
+    return yield* new NotSenderConstrained(refreshToken)
   }
   if (tokens.token_type !== (dpopKey === undefined ? "bearer" : "dpop")) {
     const expected = dpopKey === undefined ? "Bearer" : "DPoP"

@@ -40,7 +40,7 @@ const grantParameters = Effect.fnUntraced(function* (grant: FurtherGrant, scopes
     case "ClientCredentials":
       return ["client_credentials", scope] as const
     case "JwtBearer": {
-      const assertion = Redacted.value(yield* secretText(grant.assertion, "the assertion"))
+      const assertion = Redacted.value(yield* secretText(grant.assertion, "assertion"))
       return ["urn:ietf:params:oauth:grant-type:jwt-bearer", { assertion, ...scope }] as const
     }
     case "DeviceCode":
@@ -76,7 +76,7 @@ const push = Effect.fnUntraced(function* (
     typeof expiresIn === "number" &&
     expiresIn > 0
     ? { requestUri, expiresIn }
-    : yield* Effect.fail(new Malformed({ detail: `${status}, without a usable request_uri and expires_in` }))
+    : yield* new Malformed({ detail: `${status}, without a usable request_uri and expires_in` })
 })
 
 /** The token endpoint and the endpoints beside it, by `oauth4webapi` over `HttpTransport`. */

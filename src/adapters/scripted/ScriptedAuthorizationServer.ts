@@ -244,7 +244,7 @@ const makeRegistrar = ({ clients, counts, deregistered }: State): ClientRegistra
   ClientRegistrar.of({
     register: ({ metadata: { issuer, registration_endpoint }, redirectUri, scopes, server }) =>
       Effect.suspend(() => {
-        if (registration_endpoint === undefined) return Effect.fail(new RegistrationError({ server, issuer }))
+        if (registration_endpoint === undefined) return new RegistrationError({ server, issuer })
         counts.registrations += 1
         const clientId = `dynamic-${counts.registrations}`
         clients.set(clientId, new URL(issuer).origin)

@@ -44,9 +44,9 @@ export const decodeRecord = (
     return Result.fail(new NewerVersion({ path, version: versioned.value.version }))
   }
   const record = Schema.decodeOption(RecordJson)(text)
-  if (Option.isNone(record)) return Result.fail(new Corrupt({ path, detail: "it holds no credential" }))
+  if (Option.isNone(record)) return Result.fail(new Corrupt({ key, path, detail: "it holds no credential" }))
   const { account, credential, server } = record.value
   return server === key.server && account === key.account
     ? Result.succeed(credential)
-    : Result.fail(new Corrupt({ path, detail: `it is the record of ${server} (${account})` }))
+    : Result.fail(new Corrupt({ key, path, detail: `it is the record of ${server} (${account})` }))
 }

@@ -1,4 +1,4 @@
-import { clearLine, cursorTo } from "node:readline"
+import { clearScreenDown, cursorTo, moveCursor } from "node:readline"
 import { Clock, Duration, Effect, Layer } from "effect"
 import type { Remedy } from "../../domain/Remedy.ts"
 import { UserInteraction } from "../../ports/UserInteraction.ts"
@@ -12,8 +12,10 @@ const pastedLine = (end: number) =>
     const lines = yield* lineInterface()
     yield* Effect.addFinalizer(() =>
       Effect.sync(() => {
+        // On a narrow terminal the prompt has more than one row.
+        moveCursor(process.stderr, 0, -lines.getCursorPos().rows)
         cursorTo(process.stderr, 0)
-        clearLine(process.stderr, 0)
+        clearScreenDown(process.stderr)
       })
     )
     const show = Effect.gen(function* () {

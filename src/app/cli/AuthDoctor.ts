@@ -1,10 +1,12 @@
-import { Console, Effect } from "effect"
+import { Console, Effect, Stdio, Terminal } from "effect"
 import { Command, TerminalCapabilities } from "effect/cli"
-import { Doctor, type Finding } from "../doctor/Doctor.ts"
+import { safeLine } from "../../domain/PrintableText.ts"
+import { Doctor } from "../doctor/Doctor.ts"
+import type { Finding, Verdict } from "../doctor/Finding.ts"
 import { accountAt, httpServer, serverName } from "./Arguments.ts"
-import { printJson } from "./Output.ts"
-import { configFileOfRun, remediesJson, remedyText } from "./RemedyText.ts"
-import { Json } from "./Settings.ts"
+import { printJson, wrapped } from "./Output.ts"
+import { remediesJson, remedyText } from "./RemedyText.ts"
+import { configFileOfRun, Json } from "./Settings.ts"
 import { ProblemsFound } from "./UsageError.ts"
 import { showWarnings } from "./Warnings.ts"
 
@@ -17,7 +19,30 @@ const marks: Readonly<Record<Finding["status"], readonly [word: string, colour: 
 }
 
 const width = Math.max(...Object.values(marks).map(([word]) => word.length))
-const indent = " ".repeat(width + 2)
+const checkWidth = 12
+
+/** Column of the remedies, and of the text of a finding. */
+const [remedyColumn, textColumn] = [width + 2, width + 2 + checkWidth + 2]
+
+/** Columns of a terminal below which broken lines help nobody to read. */
+const minColumns = 40
+
+/** The findings as lines. The checks that an earlier problem makes impossible share one. */
+const linesOf = (findings: ReadonlyArray<Finding>): ReadonlyArray<Verdict & { readonly title: string }> => {
+  const impossible = findings.filter(({ status }) => status === "skipped")
+  const names = impossible.map(({ check }) => check).join(", ")
+  return findings.flatMap((finding) => {
+    if (finding.status !== "skipped") return [{ ...finding, title: finding.check }]
+    const what = `${names} (an earlier check failed)`
+    return finding === impossible[0] ? [{ ...finding, title: "not checked", what }] : []
+  })
+}
+
+/** Columns of the terminal that shows the output; 0: there is none. */
+const columnsOfScreen = Effect.gen(function* () {
+  const isScreen = yield* Stdio.Stdio.use(({ stdoutIsTerminal }) => stdoutIsTerminal)
+  return isScreen ? yield* Terminal.Terminal.use(({ columns }) => columns) : 0
+})
 
 /** `mcp-cli auth doctor NAME` */
 export const doctor = Command.make(
@@ -42,12 +67,23 @@ export const doctor = Command.make(
       })
     } else {
       const { canColor } = yield* TerminalCapabilities.TerminalCapabilities
-      for (const { check, remedies, status, what } of findings) {
+      const columns = yield* columnsOfScreen
+      // Output for another program is not broken into lines.
+      const lines = (text: string, indent: number): string =>
+        (columns < minColumns ? [text] : wrapped(text, columns - indent)).join(`\n${" ".repeat(indent)}`)
+      for (const { remedies, status, title, what } of linesOf(findings)) {
         const [word, colour] = marks[status]
         const mark = word.padEnd(width)
         const shown = canColor ? `\u001b[${colour}m${mark}\u001b[0m` : mark
-        yield* Console.log(`${shown}  ${check.padEnd(12)}  ${what}.`)
-        for (const remedy of remedies) yield* Console.log(`${indent}-> ${remedyText(remedy, configFile)}`)
+        yield* Console.log(
+          `${shown}  ${title.padEnd(checkWidth)}  ${lines(safeLine(`${what}.`), textColumn)}`
+        )
+        for (const remedy of remedies) {
+          const text = remedyText(remedy, configFile)
+          // A command stays on one line, so that it can be copied.
+          const shownRemedy = remedy._tag === "Command" ? text : lines(text, remedyColumn + 3)
+          yield* Console.log(`${" ".repeat(remedyColumn)}-> ${shownRemedy}`)
+        }
       }
     }
     if (count > 0) return yield* new ProblemsFound({ server: name, account, count })

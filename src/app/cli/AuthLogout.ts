@@ -1,12 +1,13 @@
 import { Clock, Console, Effect } from "effect"
 import { Command } from "effect/cli"
-import { command } from "../../domain/Remedy.ts"
+import { oauthEndpoints } from "../../domain/OAuthEndpoints.ts"
+import { command, oauthOf, set } from "../../domain/Remedy.ts"
 import { CredentialStore } from "../../ports/CredentialStore.ts"
 import { type LogoutResult, SignOut } from "../signin/SignOut.ts"
 import { accountAt, httpServer, nameOf, serverName } from "./Arguments.ts"
 import { printJson, relativeTime } from "./Output.ts"
-import { configFileOfRun, remedyText } from "./RemedyText.ts"
-import { Json } from "./Settings.ts"
+import { remedyText } from "./RemedyText.ts"
+import { configFileOfRun, Json } from "./Settings.ts"
 import { showWarnings } from "./Warnings.ts"
 
 /** How long tokens that were not revoked still work. */
@@ -44,10 +45,17 @@ export const logout = Command.make(
           `Signed out of ${shown}. ${result.endpoint.origin} revoked the tokens, and they are forgotten here.`
         )
       case "NotOffered": {
-        const byHand = server.oauth.source._tag === "ByHand"
         yield* Console.error(`Forgot the sign-in to ${shown} on this machine.`)
+        yield* Console.error(
+          `Nothing was revoked: no revocation endpoint of ${new URL(result.issuer).origin} is known.`
+        )
+        yield* Console.error(
+          `${remainderOf(result, yield* Clock.currentTimeMillis)} To revoke them sooner, remove the access of this program in your account there.`
+        )
+        if (server.oauth.source._tag !== "ByHand") return
+        const field = oauthEndpoints.revocation.configurationKey
         return yield* Console.error(
-          `Nothing was revoked: no revocation endpoint of ${new URL(result.issuer).origin} is known${byHand ? ' ("revocation_url" in the oauth block sets one)' : ""}. ${remainderOf(result, yield* Clock.currentTimeMillis)} To revoke them sooner, remove the access of this program in your account there.`
+          remedyText(set(oauthOf(name), { [field]: null }, "its provider documents that endpoint"))
         )
       }
       case "Nothing": {

@@ -7,8 +7,8 @@ import { CredentialStore } from "../../ports/CredentialStore.ts"
 import { SignOut } from "../signin/SignOut.ts"
 import { accountAt, nameOf, serverName } from "./Arguments.ts"
 import { printJson } from "./Output.ts"
-import { configFileOfRun, remedyText } from "./RemedyText.ts"
-import { Account, Interactive, Json } from "./Settings.ts"
+import { remedyText } from "./RemedyText.ts"
+import { Account, configFileOfRun, Interactive, Json } from "./Settings.ts"
 import { UsageError } from "./UsageError.ts"
 
 const json = (forgotten: ReadonlyArray<CredentialKey>) => ({
@@ -21,12 +21,9 @@ const refuseUnknown = Effect.fnUntraced(function* (server: string) {
   const stored = yield* CredentialStore.use((store) => store.list)
   if (stored.some((key) => key.server === server)) return
   // Without the names of the configuration nothing can be called mistyped.
-  const listed = yield* Configuration.use((configuration) => configuration.servers).pipe(Effect.option)
-  if (Option.isNone(listed) || listed.value.some(({ name }) => name === server)) return
-  const names = listed.value.map(({ name }) => name).join(", ")
-  return yield* new UsageError({
-    problem: `Nothing is configured or stored for "${server}". Configured: ${names || "none"}.`
-  })
+  yield* Configuration.use((configuration) => configuration.server(server)).pipe(
+    Effect.catchTag("ConfigurationError", () => Effect.void)
+  )
 })
 
 /** `mcp-cli auth reset NAME | --all` */

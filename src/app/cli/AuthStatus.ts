@@ -4,10 +4,10 @@ import { Configuration } from "../../ports/Configuration.ts"
 import type { StorageError } from "../../ports/CredentialStore.ts"
 import { type AccountStatus, CredentialStatus } from "../credentials/CredentialStatus.ts"
 import { CredentialKey } from "../../domain/CredentialKey.ts"
-import { nameOf, serverName } from "./Arguments.ts"
+import { httpServer, nameOf, serverName } from "./Arguments.ts"
 import { isoTime, printJson, printTable, relativeTime } from "./Output.ts"
-import { configFileOfRun, errorText } from "./RemedyText.ts"
-import { Account, Json } from "./Settings.ts"
+import { errorText } from "./RemedyText.ts"
+import { Account, configFileOfRun, Json } from "./Settings.ts"
 import { UsageError } from "./UsageError.ts"
 import { showWarnings } from "./Warnings.ts"
 
@@ -45,8 +45,9 @@ export const status = Command.make(
       Option.match(name, { onNone: () => undefined, onSome: (wanted) => (key) => key.server === wanted })
     )
     if (Option.isSome(name) && unlisted === undefined && ofServer.length === 0) {
+      yield* httpServer(name.value)
       return yield* new UsageError({
-        problem: `No server "${name.value}" with a sign-in is configured or stored. Configured: ${configured.join(", ") || "none"}.`
+        problem: `The entry of ${name.value} has an Authorization header of its own, so it has no sign-in.`
       })
     }
     const stored = Option.match(account, {

@@ -1,7 +1,10 @@
 import { Cause, Console, Effect, Layer, Ref, References } from "effect"
+import type { CliOutput } from "effect/cli"
 import type { CommandError } from "./ExitCode.ts"
-import { configFileOfRun, errorText, remediesJson } from "./RemedyText.ts"
-import { Json, Verbose } from "./Settings.ts"
+import { jsonText } from "./Output.ts"
+import { errorText, remediesJson } from "./RemedyText.ts"
+import { configFileOfRun, Json, Verbose } from "./Settings.ts"
+import { usageErrorOf } from "./UsageError.ts"
 
 /** The flags that decide how an error is shown. */
 export interface ErrorFormat {
@@ -24,20 +27,31 @@ export const layerOfFlags = (format: Ref.Ref<ErrorFormat>) =>
     })
   )
 
+const show = (error: CommandError, { configFile, json }: ErrorFormat) => {
+  const { _tag: code, message, remedies } = error
+  return Console.error(
+    json
+      ? jsonText({ error: { code, message, remedies: remediesJson(remedies, configFile) } })
+      : `mcp-cli: ${errorText(error, configFile)}`
+  )
+}
+
+/** Shows on stderr why a command line does not parse, and where to find help. */
+export const reportInvalid = Effect.fnUntraced(function* (
+  { commandPath, errors, helpDoc }: Omit<CliOutput.Presenter.InvalidInvocation, "_tag">,
+  json: boolean
+) {
+  yield* show(usageErrorOf(errors), { ...defaultErrorFormat, json })
+  if (!json) yield* Console.error(`Usage: ${helpDoc.usage}\nMore: ${commandPath.join(" ")} --help`)
+})
+
 /** Shows on stderr why a command failed. */
-export const reportError = (cause: Cause.Cause<CommandError>, { configFile, json, verbose }: ErrorFormat) => {
+export const reportError = (cause: Cause.Cause<CommandError>, format: ErrorFormat) => {
   const error = Cause.findErrorOption(cause)
-  if (error._tag === "Some") {
-    const { _tag: code, message, remedies } = error.value
-    return Console.error(
-      json
-        ? JSON.stringify({ error: { code, message, remedies: remediesJson(remedies, configFile) } })
-        : `mcp-cli: ${errorText(error.value, configFile)}`
-    )
-  }
+  if (error._tag === "Some") return show(error.value, format)
   if (Cause.hasInterruptsOnly(cause)) return Effect.void
   return Console.error(
-    verbose
+    format.verbose
       ? Cause.pretty(cause)
       : "mcp-cli: internal error. Run the command again with -v, and report what it prints."
   )

@@ -1,22 +1,24 @@
 import { Console, DateTime, Effect, Predicate } from "effect"
 import { TerminalCapabilities } from "effect/cli"
+import { safeLine, safeText } from "../../domain/PrintableText.ts"
 import type { McpContent } from "../../ports/McpConnector.ts"
-
-/**
- * Text of a server, made safe for a terminal: without control characters, which could rewrite the screen, and without
- * bidirectional overrides. Line breaks and tabs stay.
- */
-export const safeText = (text: string): string =>
-  text
-    .replace(/\r\n?/g, "\n")
-    // oxlint-disable-next-line no-control-regex -- control characters are what this rule is about
-    .replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, "")
 
 /** The first line of a text of a server. */
 export const firstLine = (text: string | undefined): string =>
   safeText(text ?? "")
     .trim()
     .split("\n")[0] ?? ""
+
+/** Text in lines of at most `width` characters, broken at spaces. A longer word has a line of its own. */
+export const wrapped = (text: string, width: number): ReadonlyArray<string> => {
+  const lines: Array<string> = []
+  for (const word of text.split(" ")) {
+    const line = lines.at(-1)
+    if (line !== undefined && line.length + 1 + word.length <= width) lines.splice(-1, 1, `${line} ${word}`)
+    else lines.push(word)
+  }
+  return lines
+}
 
 /** Rows in columns, two spaces apart; the first row is the head. */
 export const table = (rows: ReadonlyArray<ReadonlyArray<string>>): string => {
@@ -31,15 +33,25 @@ export const table = (rows: ReadonlyArray<ReadonlyArray<string>>): string => {
     .join("\n")
 }
 
-/** Prints a table; its head is bold if the terminal can show it. */
+/** Prints a table. What a server wrote in it stays in its row. Its head is bold if the terminal can show it. */
 export const printTable = Effect.fnUntraced(function* (rows: ReadonlyArray<ReadonlyArray<string>>) {
   const { canColor } = yield* TerminalCapabilities.TerminalCapabilities
-  const [head = "", ...lines] = table(rows).split("\n")
+  const [head = "", ...lines] = table(rows.map((row) => row.map(safeLine))).split("\n")
   yield* Console.log([canColor ? `\u001b[1m${head}\u001b[22m` : head, ...lines].join("\n"))
 })
 
+/** What JSON does not escape, and a terminal or an editor acts on. */
+const actedOn = /[\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g
+
+/** A value as JSON that a terminal can show. */
+export const jsonText = (value: unknown, indent?: number): string =>
+  JSON.stringify(value, null, indent).replace(
+    actedOn,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`
+  )
+
 /** A value as JSON, for programs. */
-export const printJson = (value: unknown) => Console.log(JSON.stringify(value, null, 2))
+export const printJson = (value: unknown) => Console.log(jsonText(value, 2))
 
 /** The arguments of a tool by its schema; a question mark marks the optional ones: `a b c?`. */
 export const argumentsOf = (inputSchema: Readonly<Record<string, unknown>>): string => {

@@ -147,7 +147,13 @@ const Version = GlobalFlag.Action({
   run: GlobalFlag.Version.run
 })
 
+/** The shells are listed in its description already, so the column of the flags stays narrow. */
+const Completions = GlobalFlag.Action({
+  flag: GlobalFlag.Completions.flag.pipe(Flag.withMetavar("SHELL")),
+  run: GlobalFlag.Completions.run
+})
+
 /** The built-in flags of the command line. */
 export const builtIns = CliConfig.layer({
-  builtIns: [GlobalFlag.Help, Version, GlobalFlag.Completions]
+  builtIns: [GlobalFlag.Help, Version, Completions]
 })

@@ -1,7 +1,6 @@
-import { Effect, Option } from "effect"
 import { defaultAccount } from "../../domain/CredentialKey.ts"
+import { safeLine, safeText } from "../../domain/PrintableText.ts"
 import type { Command, Configure, Remedy, Remediable } from "../../domain/Remedy.ts"
-import { ConfigFile } from "./Settings.ts"
 
 /** An argument as a shell reads it back, `cmd.exe` included if the text allows that. */
 const quoted = (text: string): string => {
@@ -55,12 +54,7 @@ const configureText = ({ action, fields, path, when }: Configure): string => {
     : `If ${when}, ${sentence}`
 }
 
-/**
- * A remedy as one line for the user.
- *
- * @param configFile the `--config-file` of this run: without it a command would use another configuration.
- */
-export const remedyText = (remedy: Remedy, configFile?: string): string => {
+const rawText = (remedy: Remedy, configFile: string | undefined): string => {
   switch (remedy._tag) {
     case "Command": {
       const line = commandLine(remedy, configFile)
@@ -73,13 +67,18 @@ export const remedyText = (remedy: Remedy, configFile?: string): string => {
   }
 }
 
+/**
+ * A remedy as one line for the user. It is safe for a terminal, although its values, such as scopes, may be a server's.
+ *
+ * @param configFile the `--config-file` of this run: without it a command would use another configuration.
+ */
+export const remedyText = (remedy: Remedy, configFile?: string): string =>
+  safeLine(rawText(remedy, configFile))
+
 /** An error for the user: what happened, and below it what can be done. */
 export const errorText = ({ message, remedies }: Remediable, configFile?: string): string =>
-  [message, ...remedies.map((remedy) => remedyText(remedy, configFile))].join("\n")
+  [safeText(message), ...remedies.map((remedy) => remedyText(remedy, configFile))].join("\n")
 
 /** Remedies for a program: the data, and the line that a user would read. */
 export const remediesJson = (remedies: ReadonlyArray<Remedy>, configFile?: string) =>
   remedies.map((remedy) => ({ ...remedy, text: remedyText(remedy, configFile) }))
-
-/** The `--config-file` of this run. */
-export const configFileOfRun = Effect.map(ConfigFile, Option.getOrUndefined)

@@ -1,4 +1,4 @@
-import { Duration } from "effect"
+import { Duration, Effect, Option } from "effect"
 import { Flag, GlobalFlag } from "effect/cli"
 import { defaultUserTimeout } from "../../ports/UserInteraction.ts"
 
@@ -17,6 +17,9 @@ export const ConfigFile = GlobalFlag.Setting("config-file")({
     Flag.optional
   )
 })
+
+/** The `--config-file` of this run. */
+export const configFileOfRun = Effect.map(ConfigFile, Option.getOrUndefined)
 
 /** `--no-browser`: the address is only printed. */
 export const Browser = GlobalFlag.Setting("browser")({

@@ -6,8 +6,8 @@ import { StorageBackends } from "../../ports/StorageBackends.ts"
 import { ChosenStorage } from "../storage/ChosenStorage.ts"
 import { StorageCheck } from "../storage/StorageCheck.ts"
 import { isoTime, printJson } from "./Output.ts"
-import { configFileOfRun, remedyText } from "./RemedyText.ts"
-import { Json } from "./Settings.ts"
+import { remedyText } from "./RemedyText.ts"
+import { configFileOfRun, Json } from "./Settings.ts"
 import { showWarnings } from "./Warnings.ts"
 
 /** `mcp-cli storage` */

@@ -5,8 +5,8 @@ import { Configuration } from "../../ports/Configuration.ts"
 import { storageBackendNames, storageBackends } from "../../ports/StorageBackend.ts"
 import { StorageMove } from "../storage/StorageMove.ts"
 import { printJson } from "./Output.ts"
-import { configFileOfRun, errorText, remediesJson, remedyText } from "./RemedyText.ts"
-import { Json } from "./Settings.ts"
+import { errorText, remediesJson, remedyText } from "./RemedyText.ts"
+import { configFileOfRun, Json } from "./Settings.ts"
 
 /** Names of the backends whose sign-ins outlive the program. */
 const lasting = storageBackendNames.filter((name) => storageBackends[name].lasting)

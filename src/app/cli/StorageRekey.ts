@@ -4,8 +4,8 @@ import { command } from "../../domain/Remedy.ts"
 import { Configuration } from "../../ports/Configuration.ts"
 import { StorageRekey } from "../../ports/StorageRekey.ts"
 import { printJson } from "./Output.ts"
-import { configFileOfRun, remedyText } from "./RemedyText.ts"
-import { Json } from "./Settings.ts"
+import { remedyText } from "./RemedyText.ts"
+import { configFileOfRun, Json } from "./Settings.ts"
 
 /** Where the old password is written, in the order in which the store looks; none if it was typed. */
 const oldPasswordIn = Effect.gen(function* () {

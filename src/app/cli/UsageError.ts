@@ -1,5 +1,18 @@
 import { Effect, Schema } from "effect"
-import { command, Remedy } from "../../domain/Remedy.ts"
+import type { CliError } from "effect/cli"
+import { advice, command, Remedy } from "../../domain/Remedy.ts"
+
+/** What is wrong, without the suggestions that the messages of `effect/cli` repeat. */
+const problemOf = (error: CliError.NonShowHelpErrors): string => {
+  switch (error._tag) {
+    case "UnrecognizedOption":
+      return `Unknown flag ${error.option} of ${error.command?.join(" ") ?? "mcp-cli"}.`
+    case "UnknownSubcommand":
+      return `Unknown command ${error.subcommand} of ${error.parent?.join(" ") ?? "mcp-cli"}.`
+    default:
+      return error.message
+  }
+}
 
 /** The command line cannot be followed; the message says what can. */
 export class UsageError extends Schema.TaggedError<UsageError>()("UsageError", {
@@ -10,6 +23,17 @@ export class UsageError extends Schema.TaggedError<UsageError>()("UsageError", {
     return this.problem
   }
 }
+
+/** The error of a command line that does not parse. */
+export const usageErrorOf = (errors: ReadonlyArray<CliError.NonShowHelpErrors>): UsageError =>
+  new UsageError({
+    problem: errors.map(problemOf).join("\n"),
+    remedies: errors.flatMap((error) =>
+      "suggestions" in error && error.suggestions.length > 0
+        ? [advice(`Did you mean ${error.suggestions.join(" or ")}?`)]
+        : []
+    )
+  })
 
 /** An examination found something wrong. The findings are on stdout already. */
 export class ProblemsFound extends Schema.TaggedError<ProblemsFound>()("ProblemsFound", {
@@ -22,9 +46,13 @@ export class ProblemsFound extends Schema.TaggedError<ProblemsFound>()("Problems
   }
 
   get remedies(): ReadonlyArray<Remedy> {
-    const { account, server } = this
+    const { account, count, server } = this
     return [
-      command("auth doctor", { server, account, purpose: "check again after fixing the first one above" })
+      command("auth doctor", {
+        server,
+        account,
+        purpose: `check again after fixing ${count === 1 ? "it" : "the first one above"}`
+      })
     ]
   }
 }

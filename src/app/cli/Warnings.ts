@@ -1,10 +1,13 @@
 import { Console, Effect } from "effect"
 import { Configuration } from "../../ports/Configuration.ts"
 
-/** Prints the warnings of the configuration file on stderr. */
+/** Prints the warnings of the configuration file on stderr, each problem once. */
 export const showWarnings = Effect.gen(function* () {
   const warnings = yield* Configuration.use((configuration) => configuration.warnings)
-  yield* Effect.forEach(warnings, ({ location, message }) =>
-    Console.error(`mcp-cli: warning: ${location} ${message}`)
-  )
+  const byMessage = Map.groupBy(warnings, ({ message }) => message)
+  yield* Effect.forEach(byMessage, ([message, issues]) => {
+    const [first, ...others] = issues.map(({ location }) => location)
+    const same = others.length === 0 ? "" : `\nThe same is true of ${others.join(", ")}.`
+    return Console.error(`mcp-cli: warning: ${first} ${message}${same}`)
+  })
 })

@@ -5,6 +5,7 @@ import type { RemoteServer } from "../../domain/Server.ts"
 import { dpopProblem, isDpopBound, pkceProblem, scopesOfGrant } from "../../domain/SignInRules.ts"
 import { CallbackListener } from "../../ports/CallbackListener.ts"
 import { grantFor } from "../signin/GrantChoice.ts"
+import { pushEndpointOf } from "../signin/PushEndpoint.ts"
 import { fixedClient } from "../signin/SignInClient.ts"
 import { note, ok, type Verdict, wrong, wrongBy } from "./Finding.ts"
 import type { Probe } from "./Probe.ts"
@@ -122,6 +123,17 @@ export const dpopVerdict = (server: RemoteServer, resolution: Resolution): Verdi
   return ok(
     `tokens are bound to a key, as the ${server.oauth.dpop === true ? "configuration" : "server"} requires`
   )
+}
+
+/** The verdict on pushed authorization requests (RFC 9126). */
+export const parVerdict = (server: RemoteServer, resolution: Resolution): Verdict => {
+  if (!isResolved(resolution)) return unresolvedVerdict("PAR", resolution)
+  if (!needsBrowser(server, resolution)) return note("not needed: no browser")
+  const endpoint = pushEndpointOf(server, resolution.authorizationServer)
+  if (Result.isFailure(endpoint)) return wrongBy(endpoint.failure)
+  if (endpoint.success === undefined) return ok("not required")
+  const source = resolution._tag === "ByHand" ? "configuration names it" : "authorization server requires"
+  return ok(`requests are pushed to ${printable(endpoint.success.href)}, as the ${source}`)
 }
 
 /** The verdict on the redirect URI. Binds its port for a moment. */

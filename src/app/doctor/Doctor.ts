@@ -19,6 +19,7 @@ import {
 } from "./AuthorizationServerVerdicts.ts"
 import {
   dpopVerdict,
+  parVerdict,
   pkceVerdict,
   redirectVerdict,
   registrationVerdict,
@@ -95,6 +96,7 @@ const examine = Effect.fn("Doctor.examine")(function* (server: RemoteServer, acc
     registration: registrationVerdict(server, resolution),
     PKCE: pkceVerdict(server, resolution),
     DPoP: dpopVerdict(server, resolution),
+    PAR: parVerdict(server, resolution),
     redirect: yield* redirectVerdict(server, resolution),
     "sign-in": yield* signInVerdict(server, CredentialKey.of(server.name, account), resolution),
     storage: yield* storageVerdict

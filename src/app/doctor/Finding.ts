@@ -14,6 +14,7 @@ export const checks = [
   "registration",
   "PKCE",
   "DPoP",
+  "PAR",
   "redirect",
   "sign-in",
   "storage"

@@ -63,7 +63,11 @@ export const reachEndpoints = Effect.fn("Doctor.reachEndpoints")(function* ({
 }: RemoteServer) {
   if (source._tag !== "ByHand") return
   const transport = yield* HttpTransport
-  for (const endpoint of [source.authorizationEndpoint, source.tokenEndpoint]) {
+  for (const endpoint of [
+    source.authorizationEndpoint,
+    source.tokenEndpoint,
+    ...Object.values(source.endpoints ?? {})
+  ]) {
     if (endpoint !== undefined) yield* discardBody(yield* transport.send(new Request(endpoint)))
   }
 })

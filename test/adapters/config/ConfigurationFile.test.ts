@@ -5,6 +5,7 @@ import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as NodePath from "@effect/platform-node/NodePath"
 import { assert, describe, it } from "@effect/vitest"
 import { ConfigProvider, Effect, Layer, Option } from "effect"
+import { errorText } from "../../../src/app/cli/RemedyText.ts"
 import * as ConfigurationFile from "../../../src/adapters/config/ConfigurationFile.ts"
 import {
   Configuration,
@@ -72,8 +73,8 @@ describe("the place of the configuration file", () => {
         const error = yield* Effect.flip(Effect.provide(part, layer))
         assert.strictEqual(error._tag, "ConfigurationError")
         assert.strictEqual(
-          error.message,
-          `/nope.json: there is no such file. Name another one, or write it, for example: ${example}`
+          errorText(error),
+          `/nope.json: there is no such file\nName another one, or write it, for example: ${example}`
         )
       }
     })
@@ -85,8 +86,8 @@ describe("the place of the configuration file", () => {
         const error = yield* Effect.flip(Effect.provide(part, over({})))
         assert.strictEqual(error._tag, "ConfigurationError")
         assert.strictEqual(
-          error.message,
-          `There is no configuration at ${here} or ${atHome}. Write one, for example: ${example}`
+          errorText(error),
+          `There is no configuration at ${here} or ${atHome}.\nWrite one, for example: ${example}`
         )
       }
       assert.deepStrictEqual(yield* Effect.provide(tokenStorage, over({})), {

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Redacted } from "effect"
+import { errorText } from "../../../src/app/cli/RemedyText.ts"
 import { defaultOAuth } from "../../../src/domain/Server.ts"
 import { Configuration } from "../../../src/ports/Configuration.ts"
 import { errorsOf, httpServerOf, serverOf, useErrorsOf, warningsOf, withFile } from "./InMemoryFile.ts"
@@ -298,9 +299,11 @@ describe("the name of a server", () => {
       for (const name of ["nope", "constructor", "__proto__", "hasOwnProperty", ""]) {
         const error = yield* Effect.flip(configuration.server(name))
         assert.strictEqual(error._tag, "UnknownServer")
-        assert.include(error.message, `has no server "${name}". It configures: a, b.`)
+        assert.include(errorText(error), `has no server "${name}".\nIt configures: notion, github.`)
       }
-    }).pipe(withFile({ mcpServers: { a: { url }, b: { url } } }))
+      const misspelled = yield* Effect.flip(configuration.server("Notoin"))
+      assert.include(errorText(misspelled), 'has no server "Notoin".\nDid you mean "notion"?')
+    }).pipe(withFile({ mcpServers: { notion: { url }, github: { url } } }))
   )
 
   it.effect("of a field is harmless too", () =>

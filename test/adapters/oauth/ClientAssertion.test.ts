@@ -5,6 +5,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Redacted } from "effect"
 import * as DpopProofs from "../../../src/adapters/oauth/DpopProofs.ts"
 import * as TokenEndpoint from "../../../src/adapters/oauth/TokenEndpoint.ts"
+import { errorText } from "../../../src/app/cli/RemedyText.ts"
 import type { SecretSource, SigningKey } from "../../../src/domain/Server.ts"
 import { TokenEndpoint as Port } from "../../../src/ports/TokenEndpoint.ts"
 import { temporaryFolder } from "../TemporaryFolder.ts"
@@ -186,7 +187,7 @@ describe("a client assertion", () => {
 const encrypted = p256
   .export({ format: "pem", type: "pkcs8", cipher: "aes-256-cbc", passphrase: "the passphrase" })
   .toString()
-const unreadable = `"private_key" cannot be read: it must be PEM text that begins with -----BEGIN and is not encrypted`
+const unreadable = `cannot be read: it must be PEM text that begins with -----BEGIN and is not encrypted`
 
 /** Runs a request that a key makes impossible; nothing is sent, and the error holds nothing of the key. */
 const failing = (pem: SecretSource, algorithm?: SigningKey["algorithm"]) =>
@@ -197,16 +198,22 @@ const failing = (pem: SecretSource, algorithm?: SigningKey["algorithm"]) =>
     assert.deepInclude(error, { _tag: "TokenRequestError", server: "reports", origin: "https://as.test" })
     const { reason } = error
     if (reason._tag !== "UnusableSecret") return assert.fail(reason._tag)
+    const what = Redacted.isRedacted(pem)
+      ? `"private_key" of reports`
+      : `${pem.file}, which "private_key_file" of reports names,`
+    assert.strictEqual(error.message, `${what} ${reason.problem}. Nothing was sent to https://as.test.`)
     assert.strictEqual(
-      error.message,
-      `The authorization server of reports, https://as.test, got no request: ${reason.detail}.`
+      errorText(error).slice(error.message.length + 1),
+      Redacted.isRedacted(pem)
+        ? 'Check "private_key" in the oauth block of reports.'
+        : 'Check "private_key_file" in the oauth block of reports.\nIf it is right, create the file or correct its content.'
     )
     const text = Redacted.isRedacted(pem) ? Redacted.value(pem) : ""
     const shown = `${error.message} ${JSON.stringify(error)} ${String(error.stack)}`
     for (const line of text.split("\n").filter((part) => part.length > 20 && !part.startsWith("-----"))) {
       assert.notInclude(shown, line)
     }
-    return reason.detail
+    return reason.problem
   })
 
 describe("a key that cannot sign", () => {
@@ -223,12 +230,12 @@ describe("a key that cannot sign", () => {
     [
       "it is of a curve that no JWS algorithm is for",
       pkcs8(curve("secp256k1")),
-      `"private_key" must be an RSA key, an EC key of the curves P-256, P-384 or P-521, or an Ed25519 key`
+      `must be an RSA key, an EC key of the curves P-256, P-384 or P-521, or an Ed25519 key`
     ],
     [
       "it can only agree on keys",
       pkcs8(generateKeyPairSync("x25519").privateKey),
-      `"private_key" must be an RSA key, an EC key of the curves P-256, P-384 or P-521, or an Ed25519 key`
+      `must be an RSA key, an EC key of the curves P-256, P-384 or P-521, or an Ed25519 key`
     ]
   ])("is named, with what it must be: %s", ([, pem, detail]) =>
     Effect.gen(function* () {
@@ -246,37 +253,22 @@ describe("a key that cannot sign", () => {
     Effect.gen(function* () {
       assert.strictEqual(
         yield* failing(Redacted.make(pkcs8(key)), algorithm),
-        `"private_key" signs with ${able}, not with the "signing_algorithm" ${algorithm}`
+        `signs with ${able}, not with the "signing_algorithm" ${algorithm}`
       )
     })
   )
 
   it.live.each<readonly [string, (file: string) => void, string]>([
-    ["does not exist", () => {}, "does not exist. Create the file, or correct the path in the oauth block"],
-    [
-      "is a folder",
-      (file) => mkdirSync(file),
-      "is a folder. Create the file, or correct the path in the oauth block"
-    ],
-    [
-      "leads back to itself",
-      (file) => symlinkSync(file, file),
-      "cannot be read (ELOOP). Create the file, or correct the path in the oauth block"
-    ],
-    ["is empty", (file) => writeFileSync(file, ""), "is empty. Write the secret to it"],
-    [
-      "holds nothing but space",
-      (file) => writeFileSync(file, " \r\n\t\n"),
-      "is empty. Write the secret to it"
-    ]
+    ["does not exist", () => {}, "does not exist"],
+    ["is a folder", (file) => mkdirSync(file), "is a folder"],
+    ["leads back to itself", (file) => symlinkSync(file, file), "cannot be read (ELOOP)"],
+    ["is empty", (file) => writeFileSync(file, ""), "is empty"],
+    ["holds nothing but space", (file) => writeFileSync(file, " \r\n\t\n"), "is empty"]
   ])("is looked for in its file, which %s", ([, make, problem]) =>
     Effect.gen(function* () {
       const file = join(yield* temporaryFolder, "client.pem")
       make(file)
-      assert.strictEqual(
-        yield* failing({ file }),
-        `the private key of this client is read from ${file}, which ${problem}`
-      )
+      assert.strictEqual(yield* failing({ file }), problem)
     }).pipe(Effect.scoped)
   )
 
@@ -287,10 +279,7 @@ describe("a key that cannot sign", () => {
         const file = join(yield* temporaryFolder, "client.pem")
         writeFileSync(file, pkcs8(p256))
         chmodSync(file, 0)
-        assert.strictEqual(
-          yield* failing({ file }),
-          `the private key of this client is read from ${file}, which this user may not read. Create the file, or correct the path in the oauth block`
-        )
+        assert.strictEqual(yield* failing({ file }), "cannot be read by this user")
       }).pipe(Effect.scoped)
     )
   }
@@ -323,7 +312,8 @@ describe("a key that cannot sign", () => {
       )
       assert.deepInclude(error.reason, {
         _tag: "UnusableSecret",
-        detail: `the client authenticates with private_key_jwt, and the oauth block has no "private_key"`
+        field: "private_key",
+        problem: "is missing, and the client authenticates with private_key_jwt"
       })
       assert.deepEqual(network.sent, [])
     })

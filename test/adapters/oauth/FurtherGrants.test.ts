@@ -158,7 +158,7 @@ describe("a request by another grant", () => {
       assert.deepInclude(reason, { _tag: "UnusableSecret" })
       assert.strictEqual(
         message,
-        `The authorization server of reports, https://as.test, got no request: the assertion is read from ${file}, which does not exist. Create the file, or correct the path in the oauth block.`
+        `${file}, which "assertion_file" of reports names, does not exist. Nothing was sent to https://as.test.`
       )
       assert.deepEqual(sent, [])
       for (const text of ["first.jwt.text", "second.jwt.text"]) {
@@ -284,7 +284,11 @@ describe("a request for an identity assertion", () => {
       const asked = identityAssertion({ subjectToken: { file } })
       assert.strictEqual(
         errorText(yield* Effect.flip(asked)),
-        `The identity provider of reports, https://as.test, got no request: the identity provider's token is read from ${file}, which does not exist. Create the file, or correct the path in the oauth block.`
+        [
+          `${file}, which "subject_token_file" of reports names, does not exist. Nothing was sent to https://as.test.`,
+          'Check "subject_token_file" in "oauth.identity_provider" of reports.',
+          "If it is right, create the file or correct its content."
+        ].join("\n")
       )
       writeFileSync(file, "an.id.token\r\n")
       yield* asked

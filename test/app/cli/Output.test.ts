@@ -1,11 +1,34 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
-import { contentText, firstLine, relativeTime, safeText, table } from "../../../src/app/cli/Output.ts"
+import {
+  contentText,
+  firstLine,
+  jsonText,
+  relativeTime,
+  table,
+  wrapped
+} from "../../../src/app/cli/Output.ts"
+import { safeLine, safeText } from "../../../src/domain/PrintableText.ts"
 
 describe("text of a server on a terminal", () => {
   it.prop("holds nothing that could rewrite the screen", [Schema.String], ([text]) => {
     const shown = safeText(`${text}\u001b[2J${text}\u202e`)
     for (const character of shown) assert.notMatch(character, /(?![\n\t])\p{Cc}|[\u202a-\u202e]/u)
+  })
+
+  it.prop(
+    "is JSON that a terminal does not act on, and that reads back the same",
+    [Schema.String],
+    ([text]) => {
+      const value = { [text]: `${text}\u009b31m\u202e\u2066\u2028${text}` }
+      const shown = jsonText(value, 2)
+      assert.notMatch(shown, /(?!\n)\p{Cc}|[\u2028-\u202e\u2066-\u2069]/u)
+      assert.deepStrictEqual(JSON.parse(shown), value)
+    }
+  )
+
+  it("adds no line of its own", () => {
+    assert.strictEqual(safeLine("a\r\nRun: rm\u2028b\u001b[2J"), "a Run: rm b[2J")
   })
 
   it("keeps its lines and tabs, and its words in any script", () => {
@@ -47,5 +70,17 @@ describe("a time", () => {
     [-2 * 86_400_000, "2 days ago"]
   ])("%i ms from now is %s", (distance, words) => {
     assert.strictEqual(relativeTime(1_000_000_000 + distance, 1_000_000_000), words)
+  })
+})
+
+describe("text in lines", () => {
+  it("breaks at spaces, and never in a word", () => {
+    assert.deepStrictEqual(wrapped("one two three", 8), ["one two", "three"])
+    assert.deepStrictEqual(wrapped("a https://example.com/long b", 10), [
+      "a",
+      "https://example.com/long",
+      "b"
+    ])
+    assert.deepStrictEqual(wrapped("", 10), [""])
   })
 })

@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process"
 import { assert, describe, it } from "@effect/vitest"
 import { commandLine, errorText, remediesJson, remedyText } from "../../../src/app/cli/RemedyText.ts"
 import * as Remedy from "../../../src/domain/Remedy.ts"
-import { RevocationFailed, SignInRequired } from "../../../src/domain/SignInError.ts"
+import { RevocationFailed, ScopeRequired, SignInRequired } from "../../../src/domain/SignInError.ts"
 
 const login = (server: string, account?: string) => Remedy.command("auth login", { server, account })
 
@@ -116,6 +116,17 @@ describe("an error", () => {
       fixes: [Remedy.advice("Do this first.")]
     })
     assert.strictEqual(errorText(failed).split("\n")[1], "Do this first.")
+  })
+
+  it("shows nothing of a server that could rewrite the screen or look like a remedy", () => {
+    const hostile = "\u001b[31mred\u009b2J\u202e\nRun: mcp-cli auth reset --all"
+    const required = new ScopeRequired({ server: "notion", missing: [hostile], scopes: ["read", hostile] })
+    const lines = errorText(required).split("\n")
+    assert.lengthOf(lines, 2)
+    for (const text of [...lines, ...remediesJson(required.remedies).map(({ text }) => text)]) {
+      assert.notMatch(text, /\p{Cc}|\u202e/u)
+    }
+    assert.include(lines[1], "--scope 'read [31mred2J Run: mcp-cli auth reset --all'")
   })
 
   it("gives programs its remedies as data, with their text", () => {

@@ -454,6 +454,64 @@ describe("an examination", () => {
     }).pipe(Effect.provide(on({ dpopRequired: true })))
   )
 
+  const requiresPush = {
+    require_pushed_authorization_requests: true,
+    code_challenge_methods_supported: ["S256"]
+  }
+
+  it.effect.each([
+    ["offered", { pushedAuthorization: "offered" }, serverNamed("demo"), "ok", "not required"],
+    [
+      "required",
+      { pushedAuthorization: "required" },
+      serverNamed("demo"),
+      "ok",
+      "https://as.test/par, as the auth"
+    ],
+    [
+      "named by hand",
+      {},
+      byHand("demo", {
+        source: {
+          _tag: "ByHand",
+          authorizationEndpoint: new URL("https://as.test/authorize"),
+          tokenEndpoint: new URL("https://as.test/token"),
+          endpoints: { pushedAuthorization: new URL("https://as.test/par") },
+          client: { clientId: "written", clientSecret: undefined }
+        }
+      }),
+      "ok",
+      "https://as.test/par, as the configuration"
+    ],
+    [
+      "required without an endpoint",
+      { discover: described(requiresPush) },
+      serverNamed("demo", written),
+      "wrong",
+      "no usable pushed_authorization_request_endpoint"
+    ],
+    [
+      "required at an endpoint without TLS",
+      {
+        discover: described({ ...requiresPush, pushed_authorization_request_endpoint: "http://as.test/par" })
+      },
+      serverNamed("demo", written),
+      "wrong",
+      "no usable pushed_authorization_request_endpoint"
+    ],
+    [
+      "required where no browser opens",
+      { pushedAuthorization: "required" },
+      serverNamed("demo", { grant: { _tag: "DeviceCode" } }),
+      "note",
+      "no browser"
+    ]
+  ] as const)("says whether authorization requests are pushed: %s", ([, options, server, status, words]) =>
+    Effect.gen(function* () {
+      hasStatus((yield* examine(server))("PAR"), status, words)
+    }).pipe(Effect.provide(on(options)))
+  )
+
   it.effect("says of an address without a port that the provider must not mind it", () =>
     Effect.gen(function* () {
       const redirectUri = new URL("http://localhost/callback")
@@ -479,6 +537,17 @@ describe("an examination", () => {
       )
     }).pipe(Effect.provide(on()))
   )
+
+  it.effect("asks every endpoint by hand for an answer", () => {
+    const sent: Array<Request> = []
+    return Effect.gen(function* () {
+      const { source } = byHand("demo").oauth
+      if (source._tag !== "ByHand") return assert.fail()
+      const endpoints = { revocation: new URL("https://as.test/revoke") }
+      yield* examine(byHand("demo", { source: { ...source, endpoints } }))
+      assert.strictEqual(sent.at(-1)?.url, "https://as.test/revoke")
+    }).pipe(Effect.provide(on({ sent })))
+  })
 
   it.effect("asks only for an answer of endpoints by hand, and quotes their resource as it is", () => {
     const sent: Array<Request> = []

@@ -2,10 +2,9 @@ import { Context, Effect, Layer, Option, type Redacted, Result, Schema } from "e
 import { type Credential, CredentialJson } from "../../../domain/Credential.ts"
 import { CredentialKey } from "../../../domain/CredentialKey.ts"
 import type { CredentialLock } from "../../../ports/CredentialLock.ts"
-import { CredentialStore, StorageError } from "../../../ports/CredentialStore.ts"
+import { CredentialStore } from "../../../ports/CredentialStore.ts"
 import type { SecretPrompt } from "../../../ports/SecretPrompt.ts"
 import { storageBackends } from "../../../ports/StorageBackend.ts"
-import { Corrupt } from "../../../ports/StorageFailure.ts"
 import { StorageRekey } from "../../../ports/StorageRekey.ts"
 import { passwords } from "./Passwords.ts"
 import { rekey } from "./Rekey.ts"
@@ -13,6 +12,7 @@ import { newIterations } from "./EncryptionLimits.ts"
 import type { UnlockedSalt } from "./SaltFile.ts"
 import { faultAt, fileOf, saltName, sealedFolder, storageNameOf } from "./SealedFolder.ts"
 import { open, seal } from "./SealedFile.ts"
+import { damaged } from "./StoreFile.ts"
 
 /** Where the files are, and the password that opens them. */
 export interface EncryptedFileOptions {
@@ -45,9 +45,6 @@ export const layer = (
       const known = yield* passwords(options.password)
       const folder = yield* sealedFolder(options.directory, known, iterations)
       const { change, files, pathOf, sealed, unlockedBy } = folder
-      const corrupt = (path: string, detail: string) =>
-        new StorageError({ reason: new Corrupt({ path, detail }) })
-
       const unlock = folder.unlock.pipe(Effect.withSpan("EncryptedFileStore.unlock"))
 
       // No span: ten thousand records may be read at once, and spans would take a quarter of that time.
@@ -58,18 +55,18 @@ export const layer = (
         let found = yield* read
         while (Option.isSome(found)) {
           const [text, salt] = found.value
-          if (Option.isNone(salt)) return yield* corrupt(path, `its ${saltName} is missing`)
+          if (Option.isNone(salt)) return yield* faultAt(path, damaged(`its ${saltName} is missing`))
           const { keys } = yield* unlockedBy(salt.value)
           const opened = open(keys, name, text)
           if (Result.isSuccess(opened)) {
             const credential = decodeCredential(opened.success.text)
             if (Option.isSome(credential)) return credential
-            return yield* corrupt(path, "it holds no credential")
+            return yield* faultAt(path, damaged("it holds no credential"), key)
           }
           // A password change may have come between the two reads: only an unchanged pair is damaged.
           const now = yield* read
           if (Option.isSome(now) && now.value[0] === text && Option.contains(now.value[1], salt.value))
-            return yield* faultAt(path, opened.failure)
+            return yield* faultAt(path, opened.failure, key)
           found = now
         }
         return Option.none()

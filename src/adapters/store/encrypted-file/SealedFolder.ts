@@ -1,5 +1,6 @@
 import { join } from "node:path"
 import { Effect, Option, type Redacted, Result, Semaphore } from "effect"
+import type { CredentialKey } from "../../../domain/CredentialKey.ts"
 import { CredentialLock, type LockError, wholeStore } from "../../../ports/CredentialLock.ts"
 import { StorageError } from "../../../ports/CredentialStore.ts"
 import { Corrupt, Inaccessible, NewerVersion, WrongPassword } from "../../../ports/StorageFailure.ts"
@@ -38,13 +39,17 @@ export interface SealedFolder {
   readonly removeSalt: Effect.Effect<void, StorageError>
 }
 
-/** The storage error of a file that cannot be read. */
-export const faultAt = (path: string, fault: FileFault): StorageError =>
+/**
+ * The storage error of a file that cannot be read.
+ *
+ * @param key whose record it is; absent: the file belongs to the whole store
+ */
+export const faultAt = (path: string, fault: FileFault, key?: CredentialKey): StorageError =>
   new StorageError({
     reason:
       fault._tag === "Newer"
         ? new NewerVersion({ path, version: fault.version })
-        : new Corrupt({ path, detail: fault.detail })
+        : new Corrupt({ path, detail: fault.detail, ...(key === undefined ? {} : { key }) })
   })
 
 /**

@@ -9,7 +9,7 @@ import {
   statSync
 } from "node:fs"
 import { join } from "node:path"
-import { Effect, Option } from "effect"
+import { Data, Effect, Option } from "effect"
 import { StorageError } from "../../../ports/CredentialStore.ts"
 import { InsecurePermissions } from "../../../ports/StorageFailure.ts"
 import { codeOf } from "../../platform/Errno.ts"
@@ -89,14 +89,10 @@ export const cachedContent = () => {
     )
 }
 
-class FailedAt {
+class FailedAt extends Data.TaggedError("FailedAt")<{
   readonly path: string
   readonly failure: FileFailure
-  constructor(path: string, failure: FileFailure) {
-    this.path = path
-    this.failure = failure
-  }
-}
+}> {}
 
 /** Reads files of a private folder at one moment, up to the first that does not exist. */
 export const readTogether = (
@@ -111,8 +107,8 @@ export const readTogether = (
     for (const [name, read] of reads) {
       const path = join(folder, name)
       const found = Option.isOption(exposed) ? read(path) : exposed
-      if (found instanceof InsecurePermissions) return Effect.fail(new StorageError({ reason: found }))
-      if (found instanceof FileFailure) return Effect.fail(new FailedAt(path, found))
+      if (found instanceof InsecurePermissions) return new StorageError({ reason: found })
+      if (found instanceof FileFailure) return new FailedAt({ path, failure: found })
       if (Option.isNone(found)) break
       contents.push(found.value)
     }

@@ -1,3 +1,5 @@
+import { Option } from "effect"
+import { CredentialKey } from "../../../domain/CredentialKey.ts"
 import { storageBackends } from "../../../ports/StorageBackend.ts"
 import {
   BackendError,
@@ -28,7 +30,14 @@ export const failureOf = (
     case "Unsupported":
       return new Unsupported({ backend, detail })
     case "Corrupt":
-      return new Corrupt({ path: `The entry ${account}`, detail })
+      return new Corrupt({
+        path: `The entry ${account}`,
+        detail,
+        ...Option.match(CredentialKey.fromStorageName(account), {
+          onNone: () => ({}),
+          onSome: (key) => ({ key })
+        })
+      })
     case "BackendError":
       return new BackendError({ backend, detail })
   }

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto"
-import { type Cause, Clock, Duration, Effect, Option, type Scope, Semaphore } from "effect"
+import { type Cause, Clock, Data, Duration, Effect, Option, type Scope, Semaphore } from "effect"
 import type { CredentialKey } from "../../../domain/CredentialKey.ts"
 import { LockError } from "../../../ports/CredentialLock.ts"
 import type { StorageError } from "../../../ports/CredentialStore.ts"
@@ -59,9 +59,8 @@ const withLease = (fields: Fields | undefined, owner: string): Fields => ({
 
 const withoutLease = ({ lease: _, ...rest }: Fields): Fields => rest
 
-class Taken {
-  readonly _tag = "Taken"
-}
+/** Another process holds the lease. */
+class Taken extends Data.TaggedError("Taken") {}
 
 /** The lock error for a store that fails while a lock is requested. */
 export const cannotLock = (key: CredentialKey, error: StorageError): LockError =>
@@ -134,10 +133,10 @@ export const makeLeases = (engine: KeyValue): Leases => {
     const found: Found = yield* engine.read(name)
     const other = leaseOf(found.fields)
     if (other !== undefined && found.age <= other.seconds * 1000 + clockGrain) {
-      return yield* Effect.fail(new Taken())
+      return yield* new Taken()
     }
     const taken = yield* takeOver(name, found.fields, found.version)
-    if (Option.isNone(taken)) return yield* Effect.fail(new Taken())
+    if (Option.isNone(taken)) return yield* new Taken()
     const lease = taken.value
     held.set(name, lease)
     yield* write(name, lease, (fields) => fields).pipe(

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises"
 import * as http from "node:http"
 import * as https from "node:https"
-import { Effect, type Scope, Semaphore } from "effect"
+import { Data, Effect, type Scope, Semaphore } from "effect"
 import type { VaultSettings } from "../../../ports/Configuration.ts"
 import { codeOf } from "../../platform/Errno.ts"
 import { maxBody } from "./VaultLimits.ts"
@@ -14,36 +14,25 @@ export interface RawResponse {
 }
 
 /** A connection that failed, by the code of Node. */
-export class ConnectionFailed {
-  readonly _tag = "ConnectionFailed"
+export class ConnectionFailed extends Data.TaggedError("ConnectionFailed")<{
   readonly code: string | undefined
-  constructor(code: string | undefined) {
-    this.code = code
-  }
-}
+}> {}
 
 /** The response is larger than any response of Vault to this client. */
-export class TooLarge {
-  readonly _tag = "TooLarge"
-}
+export class TooLarge extends Data.TaggedError("TooLarge") {}
 
 /** A PEM file that cannot be read. */
-export class UnreadableFile {
-  readonly _tag = "UnreadableFile"
+export class UnreadableFile extends Data.TaggedError("UnreadableFile")<{
   readonly variable: string
   readonly code: string | undefined
-  constructor(variable: string, code: string | undefined) {
-    this.variable = variable
-    this.code = code
-  }
-}
+}> {}
 
 const readPem = (variable: string, path: string | undefined) =>
   path === undefined
     ? Effect.undefined
     : Effect.tryPromise({
         try: () => readFile(path),
-        catch: (cause) => new UnreadableFile(variable, codeOf(cause))
+        catch: (cause) => new UnreadableFile({ variable, code: codeOf(cause) })
       })
 
 /** The pool of connections by the TLS settings. It is opened by the first request, and closes with the scope. */
@@ -111,7 +100,7 @@ export const exchange = (
   connected: () => void
 ): Effect.Effect<RawResponse, ConnectionFailed | TooLarge> =>
   Effect.callback((resume) => {
-    const fail = (cause: unknown) => resume(Effect.fail(new ConnectionFailed(codeOf(cause))))
+    const fail = (cause: unknown) => resume(new ConnectionFailed({ code: codeOf(cause) }))
     const isTls = target.protocol === "https:"
     let outgoing: http.ClientRequest
     try {
@@ -128,7 +117,7 @@ export const exchange = (
     outgoing.once("response", (incoming) => {
       incoming.once("error", fail)
       readResponse(incoming, (response) =>
-        resume(response instanceof TooLarge ? Effect.fail(response) : Effect.succeed(response))
+        resume(response instanceof TooLarge ? response : Effect.succeed(response))
       )
     })
     outgoing.end(body)

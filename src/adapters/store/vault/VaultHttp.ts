@@ -1,4 +1,4 @@
-import { Clock, Duration, Effect, Redacted, Schedule, type Scope } from "effect"
+import { Clock, Data, Duration, Effect, Redacted, Schedule, type Scope } from "effect"
 import { isSameOrigin } from "../../../domain/SecureUrl.ts"
 import type { VaultSettings } from "../../../ports/Configuration.ts"
 import { StorageError } from "../../../ports/CredentialStore.ts"
@@ -35,16 +35,11 @@ export interface VaultRefusal {
 }
 
 /** A failure after which another attempt may succeed. */
-class Transient {
-  readonly _tag = "Transient"
+class Transient extends Data.TaggedError("Transient")<{
   readonly failure: VaultFailure
   /** What the server requests, in milliseconds. */
   readonly retryAfter: number
-  constructor(failure: VaultFailure, retryAfter = 0) {
-    this.failure = failure
-    this.retryAfter = retryAfter
-  }
-}
+}> {}
 
 /** Three retries, after 0.25, 0.5 and 1 s with jitter, or after `Retry-After` if that is longer. */
 const retrySchedule = Schedule.exponential("250 millis").pipe(
@@ -109,13 +104,16 @@ export const vaultHttp = (
     /** Why there is no response: `late` if a timeout ended the request. */
     const explainNone = (late: "connecting" | "waiting" | undefined, timeout: Duration.Duration) => {
       const timedOut = (what: string, after: Duration.Duration) =>
-        new Transient(failure("timeout", `${what} within ${Duration.toSeconds(after)} seconds`))
+        new Transient({
+          failure: failure("timeout", `${what} within ${Duration.toSeconds(after)} seconds`),
+          retryAfter: 0
+        })
       return ({ code }: ConnectionFailed) => {
         if (late === "connecting") return timedOut("no connection", connectTimeout)
         if (late === "waiting") return timedOut("no answer", timeout)
         const [problem, detail] = connectionProblem(code)
         const found = failure(problem, detail)
-        return problem === "unreachable" ? new Transient(found) : found
+        return problem === "unreachable" ? new Transient({ failure: found, retryAfter: 0 }) : found
       }
     }
 
@@ -148,8 +146,8 @@ export const vaultHttp = (
           abort.abort()
         }),
         Effect.catchTags({
-          TooLarge: () => Effect.fail(failure("unexpected", "its answer is too large")),
-          ConnectionFailed: (cause) => Effect.fail(explainNone(late, timeout)(cause))
+          TooLarge: () => failure("unexpected", "its answer is too large"),
+          ConnectionFailed: (cause) => explainNone(late, timeout)(cause)
         })
       )
       // Only the first segment: the others name servers.
@@ -165,11 +163,9 @@ export const vaultHttp = (
       const first = yield* sendTo(target, request, timeout)
       if (!isRedirect(first)) return first
       const next = redirectOf(target, first)
-      if (next === undefined) return yield* Effect.fail(failure("redirect", "it sends us to another address"))
+      if (next === undefined) return yield* failure("redirect", "it sends us to another address")
       const second = yield* sendTo(next, request, timeout)
-      return isRedirect(second)
-        ? yield* Effect.fail(failure("redirect", "it redirects more than once"))
-        : second
+      return isRedirect(second) ? yield* failure("redirect", "it redirects more than once") : second
     })
 
     const attempt = Effect.fnUntraced(function* (
@@ -183,12 +179,12 @@ export const vaultHttp = (
         const [problem, detail] = statusProblem(status, errors)
         const found = failure(problem, detail)
         if (isTransient(status, errors)) {
-          const retryAfter = retryAfterMillis(headers["retry-after"] ?? null, now)
-          return yield* Effect.fail(new Transient(found, retryAfter))
+          const retryAfter = retryAfterMillis(headers["retry-after"] ?? null, now) ?? 0
+          return yield* new Transient({ failure: found, retryAfter })
         }
-        if (problem === "namespace" || problem === "no mount") return yield* Effect.fail(found)
+        if (problem === "namespace" || problem === "no mount") return yield* found
         if (status === 400 || status === 403) return { status, errors }
-        if (status !== 404) return yield* Effect.fail(found)
+        if (status !== 404) return yield* found
       }
       const body = yield* Effect.try({
         try: (): unknown => (text === "" ? undefined : JSON.parse(text)),

@@ -16,6 +16,7 @@ import { PkceGenerator } from "../../../ports/PkceGenerator.ts"
 import { SignInPolicy } from "../../../ports/SignInPolicy.ts"
 import { TokenEndpoint } from "../../../ports/TokenEndpoint.ts"
 import { CredentialReplacement } from "../CredentialReplacement.ts"
+import { pushEndpointOf } from "../PushEndpoint.ts"
 import { clientOf, rejectionOf, type SignInClient } from "../SignInClient.ts"
 import { draftCredential, dpopKeyFor, type SignInContext } from "../SignInContext.ts"
 import { retryTransient } from "../TokenRetry.ts"
@@ -54,35 +55,6 @@ const isForgotten = Effect.fn("AuthorizationCodeGrant.isForgotten")(function* (u
   if (Result.isFailure(answer)) return false
   yield* discardBody(answer.success)
   return [400, 401].includes(answer.success.status)
-})
-
-/**
- * Where authorization requests are pushed (RFC 9126): if the server requires it, or the configuration names the place. A
- * configured secret is pushed only to an issuer that the configuration names: no user has seen yet where it goes.
- */
-const pushEndpointOf = Effect.fnUntraced(function* ({ authorizationServer, server }: SignInContext) {
-  const { endpoints, issuer, metadata } = authorizationServer
-  const isRequired = metadata?.require_pushed_authorization_requests === true
-  if (metadata !== undefined && !isRequired) return undefined
-  if (
-    isRequired &&
-    server.oauth.issuer === undefined &&
-    server.oauth.source.client?.clientSecret !== undefined
-  ) {
-    return yield* new DiscoveryError({
-      server: server.name,
-      reason: "issuer not confirmed",
-      detail: `${printable(issuer)} requires the client's secret before a user sees its address`
-    })
-  }
-  if (isRequired && endpoints.pushedAuthorization === undefined) {
-    return yield* new DiscoveryError({
-      server: server.name,
-      reason: "no metadata",
-      detail: `the metadata of ${issuer} requires pushed authorization requests, and names no usable pushed_authorization_request_endpoint`
-    })
-  }
-  return endpoints.pushedAuthorization
 })
 
 /** Pushes the request with the authentication of the client, and returns the URL that refers to it (RFC 9126 §4). */
@@ -125,15 +97,12 @@ const urlToOpen = Effect.fnUntraced(function* (
   { isReused, registration: { clientId } }: SignInClient,
   draft: Credential
 ) {
-  const {
-    authorizationServer: { issuer },
-    server
-  } = context
-  const endpoint = yield* pushEndpointOf(context)
+  const { authorizationServer, server } = context
+  const endpoint = yield* Effect.fromResult(pushEndpointOf(server, authorizationServer))
   if (endpoint !== undefined) return yield* pushedUrl(context, request, draft, isReused, endpoint)
   const url = authorizationUrl(request)
   return isReused && (yield* isForgotten(url))
-    ? yield* new StaleRegistration({ server: server.name, issuer, clientId })
+    ? yield* new StaleRegistration({ server: server.name, issuer: authorizationServer.issuer, clientId })
     : url
 })
 

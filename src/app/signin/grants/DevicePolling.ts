@@ -74,7 +74,7 @@ export const poll = Effect.fn("DevicePolling.poll")(function* <A, E, R>(
       pace = next
       continue
     }
-    if (reason._tag !== "Refused") return yield* Effect.fail(error)
+    if (reason._tag !== "Refused") return yield* error
     switch (reason.error) {
       case "expired_token":
         return yield* timedOut
@@ -88,7 +88,7 @@ export const poll = Effect.fn("DevicePolling.poll")(function* <A, E, R>(
           ...(reason.description === undefined ? {} : { description: reason.description })
         })
       default:
-        return yield* Effect.fail(error)
+        return yield* error
     }
   }
 })

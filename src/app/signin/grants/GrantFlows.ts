@@ -29,7 +29,7 @@ export const interactiveGrants = {
 }
 
 const requireUser = ({ key: { account, server } }: SignInContext) =>
-  Effect.fail(new SignInRequired({ server, account, why: "non-interactive" }))
+  new SignInRequired({ server, account, why: "non-interactive" })
 
 /** The grants of a program without a user, such as a web server: the others fail with `SignInRequired`. */
 export const nonInteractiveGrants = {

@@ -375,7 +375,7 @@ describe("an authorization server that is away", () => {
   it.effect.each([
     away,
     new Malformed({ detail: "HTTP 404" }),
-    new UnusableSecret({ detail: "the assertion is read from /a, which is not there. Put it there" })
+    new UnusableSecret({ field: "assertion", file: "/a", problem: "does not exist" })
   ])("goes unnoticed while the token at hand still works, and is not asked each time: %s", (failure) =>
     Effect.gen(function* () {
       const server = machine(grants.assertion)
