@@ -29,10 +29,18 @@ export type RequestPurpose = (typeof requestPurposes)[number]
 
 type Purpose = RequestPurpose | undefined
 
-/** What an endpoint other than the token endpoint is called, is asked to do, and is configured by. */
-const endpoints: Partial<
-  Record<RequestPurpose, { readonly name: string; readonly task: string; readonly field: string }>
-> = {
+/** What the endpoint of a request is called, is asked to do, and is configured by. */
+interface EndpointText {
+  readonly name: string
+  readonly task: string
+  readonly field: string
+}
+
+const tokenEndpoint: EndpointText = { name: "a token endpoint", task: "issue a token", field: "token_url" }
+
+const endpoints: Readonly<Record<RequestPurpose, EndpointText>> = {
+  assertion: tokenEndpoint,
+  "identity assertion": tokenEndpoint,
   revocation: { name: "a revocation endpoint", task: "revoke the token", field: "revocation_url" },
   "device authorization": {
     name: "a device authorization endpoint",
@@ -46,12 +54,8 @@ const endpoints: Partial<
   }
 }
 
-const endpointOf = (purpose: Purpose) =>
-  (purpose && endpoints[purpose]) ?? {
-    name: "a token endpoint",
-    task: "issue a token",
-    field: "token_url"
-  }
+const endpointOf = (purpose: Purpose): EndpointText =>
+  purpose === undefined ? tokenEndpoint : endpoints[purpose]
 
 const predicateOf = (reason: TokenFailure, purpose: Purpose): string => {
   switch (reason._tag) {
