@@ -5,6 +5,7 @@ import {
   type RemoteServer,
   isNonInteractiveGrant,
   type NonInteractiveGrant,
+  nonInteractiveGrantTypes,
   resourceOf,
   type SigningKey
 } from "./Server.ts"
@@ -20,6 +21,10 @@ export interface OAuthClient {
   /** The authentication methods, in the order in which they are tried. */
   readonly methods: ReturnType<typeof authenticationMethods>
 }
+
+const nonInteractiveGrants = Object.keys(nonInteractiveGrantTypes) as ReadonlyArray<
+  NonInteractiveGrant["_tag"]
+>
 
 /** A sign-in in two steps that has completed. Its record is refused after that. */
 const UsedSignIn = Schema.Struct({
@@ -90,7 +95,7 @@ export class Credential extends Schema.Class<Credential>("Credential")({
   /** The revocation endpoint (RFC 7009). Absent: none was known at the sign-in. */
   revocationEndpoint: Schema.optionalKey(Schema.NonEmptyString),
   /** The grant without a user that the tokens were obtained by. Absent: a user approved the sign-in. */
-  grant: Schema.optionalKey(Schema.Literals(["ClientCredentials", "JwtBearer", "EnterpriseManaged"])),
+  grant: Schema.optionalKey(Schema.Literals(nonInteractiveGrants)),
   /** The `resource` parameter of the flow, repeated in each refresh. Absent: it was not sent. */
   resourceParameter: Schema.optionalKey(Schema.NonEmptyString),
   registration: ClientRegistration,

@@ -67,9 +67,23 @@ export type Grant =
   | { readonly _tag: "DeviceCode" }
   | NonInteractiveGrant
 
+/** The grants without a user, and their names in the configuration: the last parts of their names in the OAuth registry. */
+export const nonInteractiveGrantTypes = {
+  ClientCredentials: "client_credentials",
+  JwtBearer: "jwt_bearer",
+  EnterpriseManaged: "enterprise_managed"
+} as const satisfies Readonly<Record<NonInteractiveGrant["_tag"], string>>
+
+/** Every grant, and its name in the configuration. */
+export const grantTypes = {
+  AuthorizationCode: "authorization_code",
+  DeviceCode: "device_code",
+  ...nonInteractiveGrantTypes
+} as const satisfies Readonly<Record<Grant["_tag"], string>>
+
 /** True if a grant needs no user. */
 export const isNonInteractiveGrant = (grant: Grant): grant is NonInteractiveGrant =>
-  grant._tag !== "AuthorizationCode" && grant._tag !== "DeviceCode"
+  Object.hasOwn(nonInteractiveGrantTypes, grant._tag)
 
 /** True if the configured grant can need a user. */
 export const needsUser = ({ oauth: { grant } }: RemoteServer): boolean =>

@@ -4,6 +4,7 @@ import * as NodePath from "@effect/platform-node-shared/NodePath"
 import { Duration, Effect, Layer, Option, Redacted } from "effect"
 import * as BrowserLive from "../adapters/browser/Browser.ts"
 import * as ConfigurationFile from "../adapters/config/ConfigurationFile.ts"
+import type { KeyringBackend } from "../adapters/store/keyring/KeyringName.ts"
 import * as TerminalSecretPrompt from "../adapters/terminal/TerminalSecretPrompt.ts"
 import * as TerminalUserInteraction from "../adapters/terminal/TerminalUserInteraction.ts"
 import { remedyText } from "../app/cli/RemedyText.ts"
@@ -13,6 +14,7 @@ import type { Browser } from "../ports/Browser.ts"
 import { ClientIdentity } from "../ports/ClientIdentity.ts"
 import { Configuration, type ConfigurationError } from "../ports/Configuration.ts"
 import type { StorageError } from "../ports/CredentialStore.ts"
+import type { StorageBackendName } from "../ports/StorageBackend.ts"
 import { defaultUserTimeout, UserInteraction } from "../ports/UserInteraction.ts"
 import { isUnattended } from "./Attendance.ts"
 import { noUser } from "./NoUser.ts"
@@ -27,7 +29,7 @@ export interface McpAuthOptions {
    * Where sign-ins are stored, always with the lock that goes with that place. `auto` (the default): where the CLI
    * stores them on this machine.
    */
-  readonly store?: "auto" | "encrypted" | "vault" | "memory" | undefined
+  readonly store?: "auto" | Exclude<StorageBackendName, KeyringBackend> | undefined
   /**
    * The folder of sign-ins, locks and `server_config.json`, from which only the `tokenStorage` block is read. Absent:
    * `~/.mcp_cli`, so that this program and the CLI share sign-ins.

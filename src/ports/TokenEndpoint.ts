@@ -1,7 +1,6 @@
 import { Context, type Effect, type Redacted, Schema } from "effect"
 import { oauthEndpoints } from "../domain/OAuthEndpoints.ts"
 import * as Remedy from "../domain/Remedy.ts"
-import { oauthEndpoints } from "../domain/OAuthEndpoints.ts"
 import type { ClientAuthenticationMethod, SecretSource, SigningKey } from "../domain/Server.ts"
 import { TokenFailure, type UnusableSecret } from "../domain/TokenFailure.ts"
 import type { TokenSet } from "../domain/TokenSet.ts"
@@ -31,10 +30,22 @@ export type RequestPurpose = (typeof requestPurposes)[number]
 
 type Purpose = RequestPurpose | undefined
 
-/** The name of each endpoint but the token endpoint, its task, and the field that configures it, for messages. */
-const endpoints: Partial<
-  Record<RequestPurpose, { readonly name: string; readonly task: string; readonly field: string }>
-> = {
+/** What the endpoint of a request is called, is asked to do, and is configured by. */
+interface EndpointText {
+  readonly name: string
+  readonly task: string
+  readonly field: string
+}
+
+const tokenEndpoint: EndpointText = {
+  name: "a token endpoint",
+  task: "issue a token",
+  field: oauthEndpoints.token.configurationKey
+}
+
+const endpoints: Readonly<Record<RequestPurpose, EndpointText>> = {
+  assertion: tokenEndpoint,
+  "identity assertion": tokenEndpoint,
   revocation: {
     name: "a revocation endpoint",
     task: "revoke the token",
@@ -52,12 +63,8 @@ const endpoints: Partial<
   }
 }
 
-const endpointOf = (purpose: Purpose) =>
-  (purpose && endpoints[purpose]) ?? {
-    name: "a token endpoint",
-    task: "issue a token",
-    field: oauthEndpoints.token.configurationKey
-  }
+const endpointOf = (purpose: Purpose): EndpointText =>
+  purpose === undefined ? tokenEndpoint : endpoints[purpose]
 
 const predicateOf = (reason: Exclude<TokenFailure, UnusableSecret>, purpose: Purpose): string => {
   switch (reason._tag) {

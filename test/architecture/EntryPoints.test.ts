@@ -3,17 +3,7 @@ import { dirname, join, normalize } from "node:path/posix"
 import { assert, describe, it } from "@effect/vitest"
 import { build } from "rolldown"
 import { parseAst } from "rolldown/parseAst"
-
-const { exports: entries } = JSON.parse(readFileSync("package.json", "utf8")) as {
-  readonly exports: Readonly<Record<string, unknown>>
-}
-
-/** The source of each entry point, by its name in "exports". */
-const sources = new Map(
-  Object.keys(entries)
-    .filter((name) => name !== "./package.json")
-    .map((name) => [name, name === "." ? "src/index.ts" : `src/${name.slice(2)}.ts`])
-)
+import { entryPoints } from "./PackageEntries.ts"
 
 type Statement = ReturnType<typeof parseAst>["body"][number]
 
@@ -52,7 +42,7 @@ const namesOf = (file: string): ReadonlyMap<string, string> => {
 describe("the entry points", () => {
   it("give a name one meaning, in whichever of them it is", () => {
     const meanings = new Map<string, Set<string>>()
-    for (const source of sources.values()) {
+    for (const source of entryPoints.values()) {
       for (const [name, meaning] of namesOf(source)) {
         meanings.set(name, (meanings.get(name) ?? new Set()).add(meaning))
       }
@@ -64,8 +54,15 @@ describe("the entry points", () => {
     )
   })
 
+  it("are built", () => {
+    const { include } = JSON.parse(readFileSync("tsconfig.build.json", "utf8")) as {
+      readonly include: ReadonlyArray<string>
+    }
+    assert.includeMembers([...include], [...entryPoints.values()])
+  })
+
   it("export what the sources say", async () => {
-    for (const source of sources.values()) {
+    for (const source of entryPoints.values()) {
       const exported = Object.keys((await import(join("../..", source))) as object)
       const names = namesOf(source)
       assert.isAbove(exported.length, 0)
@@ -98,7 +95,7 @@ describe("the entry points", () => {
     "of which %s needs no Node: nothing in its graph imports a module of Node",
     async (name) => {
       const { output } = await build({
-        input: sources.get(name) ?? "",
+        input: entryPoints.get(name) ?? "",
         external: [/^effect(\/|$)/, "oauth4webapi"],
         platform: "browser",
         write: false,

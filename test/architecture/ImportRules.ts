@@ -1,5 +1,7 @@
 import { dirname, join, normalize } from "node:path/posix"
 import { parseAst } from "rolldown/parseAst"
+import { allCommandNames } from "../../src/app/cli/CommandNames.ts"
+import { entryPoints } from "./PackageEntries.ts"
 
 /** A file of `src` that breaks a rule. */
 export interface Violation {
@@ -69,16 +71,15 @@ const visible: Readonly<Record<string, ReadonlyArray<string>>> = {
 
 /** The folder of `src/app` that a file is in; none for a file in `src/app` itself. */
 const appFolderOf = (path: string): string | undefined => /^src\/app\/([^/]+)\//.exec(path)?.[1]
-const doors = new Set(
-  ["index", "node", "fetch", "web", "http", "mcp", "testing"].map((name) => `src/${name}.ts`)
-)
+const doors = new Set(entryPoints.values())
 const vague = /(^|\/)(utils?|common|helpers?|misc|shared)(\/|\.ts$)/i
 
 const layerOf = (path: string): string => path.split("/")[1] ?? ""
 
 /** A command line of the program, or one of its flags. Errors name a command as data, and the CLI renders it. */
-const commandText =
-  /\bmcp-cli (auth|call|ping|prompts|resources|servers|storage|tools|-)|--(no-)?(account|browser|callback-timeout|config-file|device|header|interactive|json|scope|server|trace|verbose)\b/
+const commandText = new RegExp(
+  `\\bmcp-cli (${allCommandNames.join("|")}|-)|--(no-)?(account|browser|callback-timeout|config-file|device|header|interactive|json|scope|server|trace|verbose)\\b`
+)
 
 /** The texts of a file: its strings and the fixed parts of its templates. Comments are none. */
 const textsOf = (source: string): ReadonlyArray<string> => {

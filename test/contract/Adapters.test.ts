@@ -8,7 +8,9 @@ import * as KeyringProcess from "../../src/adapters/store/keyring/KeyringProcess
 import { spawnChild } from "../../src/adapters/store/keyring/KeyringStart.ts"
 import * as KeyringStore from "../../src/adapters/store/keyring/KeyringStore.ts"
 import * as MemoryStore from "../../src/adapters/store/memory/MemoryStore.ts"
+import type { KeyringBackend } from "../../src/adapters/store/keyring/KeyringName.ts"
 import { SecretPrompt } from "../../src/ports/SecretPrompt.ts"
+import type { StorageBackendName } from "../../src/ports/StorageBackend.ts"
 import { inProcessKeyring } from "../adapters/store/keyring/InProcessKeyring.ts"
 import { scriptedKeyring } from "../adapters/store/keyring/ScriptedKeyring.ts"
 import { liveVault, overDouble } from "../adapters/store/vault/VaultWorld.ts"
@@ -19,49 +21,38 @@ import { credentialStoreContract } from "./CredentialStoreContract.ts"
 
 const nobody = Layer.succeed(SecretPrompt, { ask: () => Effect.succeedNone })
 
-credentialStoreContract("memory", MemoryStore.layer)
-credentialStoreContract(
-  "encrypted files",
-  Layer.unwrap(
-    Effect.map(temporaryFolder, (directory) =>
-      EncryptedFileStore.layer({
-        directory: join(directory, "tokens"),
-        password: Redacted.make("correct horse")
-      }).pipe(Layer.provide(Layer.merge(nobody, MemoryLock.layer)))
-    )
+const encryptedFiles = Layer.unwrap(
+  Effect.map(temporaryFolder, (directory) =>
+    EncryptedFileStore.layer({
+      directory: join(directory, "tokens"),
+      password: Redacted.make("correct horse")
+    }).pipe(Layer.provide(Layer.merge(nobody, MemoryLock.layer)))
   )
 )
 
-for (const [name, mountPoint] of [
-  ["Vault with key-value version 1", "kv"],
-  ["Vault with key-value version 2", "secret"]
-] as const) {
-  credentialStoreContract(`${name}, as a double`, overDouble({ mountPoint }))
-  credentialLockContract(`${name}, as a double`, overDouble({ mountPoint }))
-}
+const processLock = Layer.unwrap(
+  Effect.map(temporaryFolder, (directory) => ProcessLock.layer({ directory: join(directory, "locks") }))
+)
 
-if (liveVault !== undefined) {
+const vaultContracts = () => {
+  for (const [name, mountPoint] of [
+    ["Vault with key-value version 1", "kv"],
+    ["Vault with key-value version 2", "secret"]
+  ] as const) {
+    credentialStoreContract(`${name}, as a double`, overDouble({ mountPoint }))
+    credentialLockContract(`${name}, as a double`, overDouble({ mountPoint }))
+  }
+  if (liveVault === undefined) return
   for (const version of [1, 2] as const) {
     credentialStoreContract(`a live Vault with key-value version ${version}`, liveVault(version))
     credentialLockContract(`a live Vault with key-value version ${version}`, liveVault(version))
   }
 }
 
-credentialLockContract("memory", MemoryLock.layer)
-credentialLockContract(
-  "processes",
-  Layer.unwrap(
-    Effect.map(temporaryFolder, (directory) => ProcessLock.layer({ directory: join(directory, "locks") }))
-  )
-)
-
-for (const [name, backend, os] of [
-  ["the Keychain of macOS, as a double", "keychain", "darwin"],
-  ["the Credential Manager of Windows, as a double", "windows", "win32"]
-] as const) {
+const keyringDoubleContract = (name: string, backend: KeyringBackend, os: "darwin" | "win32") => {
   const keyring = Layer.unwrap(Effect.sync(() => inProcessKeyring(backend, scriptedKeyring(os).package)))
   credentialStoreContract(
-    name,
+    `${name}, as a double`,
     Layer.unwrap(
       Effect.map(temporaryFolder, (directory) =>
         KeyringStore.layer({ directory: join(directory, "names") }).pipe(Layer.provide(keyring))
@@ -70,22 +61,39 @@ for (const [name, backend, os] of [
   )
 }
 
-describe.skipIf(!hasSecretService)("with a keyring (needs dbus and gnome-keyring)", () => {
-  const service = Layer.unwrap(
-    Effect.gen(function* () {
-      const started = yield* Effect.acquireRelease(
-        Effect.promise(() => startSecretService()),
-        (running) => Effect.promise(() => running.close())
-      )
-      return KeyringStore.layer({ directory: join(yield* temporaryFolder, "names") }).pipe(
-        Layer.provide(
-          KeyringProcess.layer({
-            backend: "secretservice",
-            start: (backend) => spawnChild(backend, { ...process.env, ...started.env })
-          })
+const secretServiceContract = () => {
+  describe.skipIf(!hasSecretService)("with a keyring (needs dbus and gnome-keyring)", () => {
+    const service = Layer.unwrap(
+      Effect.gen(function* () {
+        const started = yield* Effect.acquireRelease(
+          Effect.promise(() => startSecretService()),
+          (running) => Effect.promise(() => running.close())
         )
-      )
-    })
-  )
-  credentialStoreContract("the Secret Service", service)
-})
+        return KeyringStore.layer({ directory: join(yield* temporaryFolder, "names") }).pipe(
+          Layer.provide(
+            KeyringProcess.layer({
+              backend: "secretservice",
+              start: (backend) => spawnChild(backend, { ...process.env, ...started.env })
+            })
+          )
+        )
+      })
+    )
+    credentialStoreContract("the Secret Service", service)
+  })
+}
+
+/** A backend without a contract does not type-check. */
+const contracts: Readonly<Record<StorageBackendName, () => void>> = {
+  memory: () => credentialStoreContract("memory", MemoryStore.layer),
+  encrypted: () => credentialStoreContract("encrypted files", encryptedFiles),
+  vault: vaultContracts,
+  keychain: () => keyringDoubleContract("the Keychain of macOS", "keychain", "darwin"),
+  windows: () => keyringDoubleContract("the Credential Manager of Windows", "windows", "win32"),
+  secretservice: secretServiceContract
+}
+for (const contract of Object.values(contracts)) contract()
+
+// The locks of the backends that have none of their own.
+credentialLockContract("memory", MemoryLock.layer)
+credentialLockContract("processes", processLock)

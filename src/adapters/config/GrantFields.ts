@@ -1,23 +1,17 @@
 import { Effect } from "effect"
-import type { Grant, IdentityProvider } from "../../domain/Server.ts"
+import {
+  type Grant,
+  grantTypes,
+  type IdentityProvider,
+  nonInteractiveGrantTypes
+} from "../../domain/Server.ts"
 import { addressProblem } from "../../domain/ServerRules.ts"
 import { clientFields, readClient, readSecretSource } from "./ClientFields.ts"
 import type { Block } from "./Cursor.ts"
 
-/** The names of the grants in the file: the last parts of their names in the OAuth registry. */
-const grantTypes = [
-  "authorization_code",
-  "device_code",
-  "client_credentials",
-  "jwt_bearer",
-  "enterprise_managed"
-] as const
-
 /** True if the block names a grant that needs no user. Other fields may still contain variables. */
 export const namesMachineGrant = (block: Block): boolean =>
-  ["client_credentials", "jwt_bearer", "enterprise_managed"].some(
-    (name) => block.field("grant_type").value === name
-  )
+  Object.values<unknown>(nonInteractiveGrantTypes).includes(block.field("grant_type").value)
 
 /** The fields of the grant. */
 export const grantFields = ["grant_type", "assertion", "assertion_file", "identity_provider"]
@@ -63,7 +57,7 @@ export const readGrant = Effect.fnUntraced(function* (
   block: Block,
   { hasProof }: { readonly hasProof: boolean }
 ): Effect.fn.Return<Grant | undefined> {
-  const grantType = yield* block.oneOf("grant_type", grantTypes)
+  const grantType = yield* block.oneOf("grant_type", Object.values(grantTypes))
   const assertion = yield* readSecretSource(block, "assertion")
   const identityProviderBlock = block.child("identity_provider")
   const identityProvider = identityProviderBlock && (yield* readIdentityProvider(identityProviderBlock))

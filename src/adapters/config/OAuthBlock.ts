@@ -24,7 +24,8 @@ import { clientFields, readClient } from "./ClientFields.ts"
 import type { Block, Check } from "./Cursor.ts"
 import { grantFields, namesMachineGrant, readGrant } from "./GrantFields.ts"
 
-const knownFields = [
+/** The fields of an `oauth` block. Any other is reported as unknown. */
+export const oauthFields = [
   ...endpointRows.flatMap(({ configurationKey }) => configurationKey ?? []),
   ...grantFields,
   ...clientFields,
@@ -144,7 +145,7 @@ const warnRisks = (block: Block): void => {
 
 /** Reads an `oauth` block. Values with variables that are not filled in yet are assumed to be valid. */
 export const readOAuth = Effect.fnUntraced(function* (block: Block): Effect.fn.Return<OAuthSettings> {
-  block.warnUnknown(knownFields)
+  block.warnUnknown(oauthFields)
   const endpoints = yield* readEndpoints(block)
   const { client, hasSecret, signs } = yield* readClient(block)
   const grant = yield* readGrant(block, { hasProof: hasSecret || signs })

@@ -7,13 +7,16 @@ import { readVault, vaultFields } from "./VaultFields.ts"
 
 const backends = ["auto", ...storageBackendNames] as const
 
+/** The fields of the `tokenStorage` block. Any other is reported as unknown. */
+export const storageFields = ["backend", "password", ...vaultFields]
+
 /**
  * Reads the `tokenStorage` block. Without fields it has the defaults. Errors of Vault's settings count only if Vault may
  * be used: a `VAULT_...` variable that is meant for another program does not disturb another backend.
  */
 export const readStorage = Effect.fnUntraced(function* (block: Block): Effect.fn.Return<StorageSettings> {
   const { findings } = block
-  block.warnUnknown(["backend", "password", ...vaultFields])
+  block.warnUnknown(storageFields)
   const named = yield* block.oneOf("backend", backends)
   const backend = block.has("backend") ? named : "auto"
   const password = yield* block.secret("password")

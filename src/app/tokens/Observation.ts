@@ -1,5 +1,6 @@
 import { Cause, Effect, Exit, Hash, Metric, Option } from "effect"
 import type { CredentialKey } from "../../domain/CredentialKey.ts"
+import { nonInteractiveGrantTypes } from "../../domain/Server.ts"
 import type { Renewal, SignInNeeded, Stale, TokenState } from "../../domain/TokenState.ts"
 import { type Attributes, attribute, failuresOf, type Operation, successesOf } from "./TokenMetrics.ts"
 import type { AccessTokenError, TokenQuery } from "./TokenSource.ts"
@@ -73,17 +74,8 @@ export const observed =
   (query, state) =>
     observe(operation, query, attributesOf(state))(source(query, state), ({ _tag }) => outcomes[_tag])
 
-const renewalName = (renewal: Renewal): string => {
-  if (renewal._tag === "RefreshToken") return "refresh_token"
-  switch (renewal.grant._tag) {
-    case "ClientCredentials":
-      return "client_credentials"
-    case "JwtBearer":
-      return "jwt_bearer"
-    case "EnterpriseManaged":
-      return "enterprise_managed"
-  }
-}
+const renewalName = (renewal: Renewal): string =>
+  renewal._tag === "RefreshToken" ? "refresh_token" : nonInteractiveGrantTypes[renewal.grant._tag]
 
 /** Says how stale tokens are renewed. */
 export const renewalAttributes = ({ renewal }: Stale): Attributes => ({

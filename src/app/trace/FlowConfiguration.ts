@@ -24,6 +24,11 @@ const textOf = (secret: SecretSource | undefined): ReadonlyArray<string> =>
 
 const secretsOfGrant = (grant: Grant | undefined): ReadonlyArray<string> => {
   switch (grant?._tag) {
+    case undefined:
+    case "AuthorizationCode":
+    case "DeviceCode":
+    case "ClientCredentials":
+      return []
     case "JwtBearer":
       return textOf(grant.assertion)
     case "EnterpriseManaged":
@@ -31,8 +36,6 @@ const secretsOfGrant = (grant: Grant | undefined): ReadonlyArray<string> => {
         ...textOf(grant.identityProvider.client.clientSecret),
         ...textOf(grant.identityProvider.subjectToken)
       ]
-    default:
-      return []
   }
 }
 

@@ -6,6 +6,7 @@ import { defaultErrorFormat } from "../../../src/app/cli/ErrorReport.ts"
 import { program } from "../../../src/app/cli/Program.ts"
 import { verbs } from "../../../src/domain/Remedy.ts"
 import { live } from "../../../src/live/Live.ts"
+import { documents } from "../../Documents.ts"
 
 /** The path of every command below one, without its own name. */
 const pathsBelow = (command: Command.Command.Any): ReadonlyArray<string> =>
@@ -14,11 +15,12 @@ const pathsBelow = (command: Command.Command.Any): ReadonlyArray<string> =>
   )
 
 describe("the commands of the program", () => {
-  it.effect("are those that the start of the program and the remedies know", () =>
+  it.effect("are those that the start of the program, the remedies and the documents know", () =>
     Effect.gen(function* () {
       const paths = pathsBelow(program(live("0.0.0"), yield* Ref.make(defaultErrorFormat)))
       assert.sameMembers([...allCommandNames], [...new Set(paths.flatMap((path) => path.split(" ")))])
       for (const verb of verbs) assert.include(paths, verb)
+      for (const path of paths) assert.match(documents, new RegExp(`\\b${path}\\b`))
     })
   )
 })
