@@ -73,11 +73,11 @@ describe("the entry points", () => {
     }
   })
 
-  it.each([...sources.keys()])(
+  it.each([...entryPoints.keys()])(
     "of which %s is a library: nothing in its graph loads the command line",
     async (name) => {
       const { output } = await build({
-        input: sources.get(name) ?? "",
+        input: entryPoints.get(name) ?? "",
         external: (id) => !/^[./]/.test(id),
         platform: "node",
         write: false,
