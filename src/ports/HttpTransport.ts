@@ -12,7 +12,7 @@ export class NetworkError extends Schema.TaggedError<NetworkError>()("NetworkErr
   }
 
   get remedies(): ReadonlyArray<Remedy> {
-    return [advice("Check the network (and the proxy settings), then try again.")]
+    return [advice("Check the address, the network and the proxy settings, then try again.")]
   }
 }
 

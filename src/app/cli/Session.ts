@@ -1,4 +1,5 @@
 import { Console, Effect, Option } from "effect"
+import { safeLine } from "../../domain/PrintableText.ts"
 import { LineEditor } from "../../ports/LineEditor.ts"
 import type { OpenSession } from "../session/ServerSession.ts"
 import { accountAt, jsonArguments, nameOf } from "./Arguments.ts"
@@ -88,7 +89,10 @@ const help: ReadonlyArray<ReadonlyArray<string>> = [
   ])
 ]
 
-/** The possible completions of a line: the commands, the tools after `/call`, the URIs after `/read`. */
+/**
+ * The possible completions of a line: the commands, the tools after `/call`, the URIs after `/read`. The editor shows them as
+ * they are, so a name that could rewrite the screen is none.
+ */
 export const completions = (
   line: string,
   known: { readonly tools: ReadonlyArray<string>; readonly resources: ReadonlyArray<string> }
@@ -98,7 +102,7 @@ export const completions = (
     : line.startsWith("/read ")
       ? known.resources.map((uri) => `/read ${uri}`)
       : [...commands.keys()]
-  return lines.filter((candidate) => candidate.startsWith(line))
+  return lines.filter((candidate) => candidate.startsWith(line) && safeLine(candidate) === candidate)
 }
 
 /** Runs one line of a session; false if it ends the session. */

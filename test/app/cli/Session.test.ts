@@ -137,6 +137,9 @@ describe("a session", () => {
     assert.deepEqual(completions("/call a", known), ["/call add "])
     assert.deepEqual(completions("/read ", known), ["/read x:///a"])
     assert.deepEqual(completions("/call z", known), [])
+    const hostile = { tools: ["add", "a\u001b[2J", "a\nb"], resources: ["x:///\u202ea"] }
+    assert.deepEqual(completions("/call a", hostile), ["/call add "])
+    assert.deepEqual(completions("/read ", hostile), [])
   })
 
   it("splits a line into words as a shell does", () => {
