@@ -91,7 +91,7 @@ const help: ReadonlyArray<ReadonlyArray<string>> = [
 
 /**
  * The possible completions of a line: the commands, the tools after `/call`, the URIs after `/read`. The editor shows them as
- * they are, so a name that could rewrite the screen is none.
+ * they are, so a name that could rewrite the screen is left out.
  */
 export const completions = (
   line: string,
