@@ -24,7 +24,7 @@ const checkWidth = 12
 /** Column of the remedies, and of the text of a finding. */
 const [remedyColumn, textColumn] = [width + 2, width + 2 + checkWidth + 2]
 
-/** Columns of a terminal below which broken lines do not help to read. */
+/** Columns of a terminal below which broken lines are not easier to read. */
 const minColumns = 40
 
 /** The findings as lines. The checks that an earlier problem makes impossible share one. */
@@ -38,7 +38,7 @@ const linesOf = (findings: ReadonlyArray<Finding>): ReadonlyArray<Verdict & { re
   })
 }
 
-/** Columns of the terminal that shows the output; 0: it is not a terminal. */
+/** Columns of the terminal that shows the output; 0 without a terminal. */
 const columnsOfScreen = Effect.gen(function* () {
   const isScreen = yield* Stdio.Stdio.use(({ stdoutIsTerminal }) => stdoutIsTerminal)
   return isScreen ? yield* Terminal.Terminal.use(({ columns }) => columns) : 0
