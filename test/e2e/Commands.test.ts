@@ -117,8 +117,8 @@ describe("the program", () => {
     for (const [args, meant] of [
       [["auth", "logn"], /^mcp-cli: Unknown command logn of mcp-cli auth\.\nDid you mean login\?\nUsage: /],
       [
-        ["tools", "demo", "--jsn"],
-        /^mcp-cli: Unknown flag --jsn of mcp-cli tools\.\nDid you mean --json\?\nUsage: /
+        ["auth", "login", "demo", "--sope", "a"],
+        /^mcp-cli: Unknown flag --sope of mcp-cli auth login\.\nDid you mean --scope\?\nUsage: /
       ],
       [["tools", "demp"], /server_config\.json has no server "demp"\.\nDid you mean "demo"\?\n$/],
       [["auth", "status", "demp"], /server_config\.json has no server "demp"\.\nDid you mean "demo"\?\n$/],
