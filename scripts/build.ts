@@ -93,7 +93,7 @@ const bundle = (input: Readonly<Record<string, string>>, output: OutputOptions) 
 /** True for Effect and our own code, except for what a run loads where it uses it. */
 const isOfEveryRun = (id: string): boolean =>
   id.startsWith(resolve("src"))
-    ? !/\/(bin|CommandNames|Prefetch|HomeFolder|TracePage|Telemetry)\.ts$|\/vault\//.test(
+    ? !/\/(bin|CommandNames|Prefetch|HomeFolder|TracePage|Telemetry)\.ts$|\/vault\/|\/app\/trace\/|\/doctor\/\w*(Examination|Verdicts|Probe|Resolution)\.ts$/.test(
         id.replaceAll("\\", "/")
       )
     : /node_modules.(effect|@effect)./.test(id) && !/effect.dist.(http|observability)./.test(id)
