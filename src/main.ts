@@ -40,10 +40,7 @@ const platform = Layer.mergeAll(
   )
 )
 
-/**
- * Exports the span of the run and all in it, if a collector is named. Other runs load no exporter and create no span, which
- * took 5 % of the CPU time of `--version`.
- */
+/** Exports the span of the run and all in it, if a collector is named. Other runs load no exporter and create no span. */
 const observed = <A, E, R>(run: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> => {
   if ((process.env["OTEL_EXPORTER_OTLP_ENDPOINT"] ?? "") === "") return run
   const telemetry = Layer.unwrap(
