@@ -4,7 +4,6 @@ import type { AuthorizationResponse } from "../../../domain/AuthorizationRespons
 import { withAuthenticationMethod } from "../../../domain/ClientRegistration.ts"
 import type { Credential } from "../../../domain/Credential.ts"
 import { PendingSignIn } from "../../../domain/PendingSignIn.ts"
-import { printable } from "../../../domain/PrintableText.ts"
 import { StaleRegistration } from "../../../domain/StaleRegistration.ts"
 import type { RemoteServer } from "../../../domain/Server.ts"
 import { CallbackRejected, SignInRefused } from "../../../domain/SignInError.ts"
