@@ -23,7 +23,20 @@ export const timed = async (work: () => Promise<unknown>): Promise<number> => {
 const spread = (numbers: ReadonlyArray<number>) =>
   `${median(numbers).toFixed(0)} ms (${quantile(numbers, 0.25).toFixed(0)} to ${quantile(numbers, 0.75).toFixed(0)})`
 
-/** Runs both alternately, so that other load of the machine affects both, and prints the ratio of their medians. */
+/** Prints the ratio of the medians of two sets of measurements, in milliseconds. */
+export const report = (
+  what: string,
+  goal: number,
+  ours: ReadonlyArray<number>,
+  reference: ReadonlyArray<number>
+): void => {
+  const ratio = median(ours) / median(reference)
+  say(
+    `${what}: ratio ${ratio.toFixed(3)}, goal <= ${goal}: ${ratio <= goal ? "met" : "MISSED"}; ${spread(ours)} against ${spread(reference)}`
+  )
+}
+
+/** Runs both alternately, so that other load of the machine affects both, and reports how long they took. */
 export const compare = async (
   what: string,
   goal: number,
@@ -39,8 +52,5 @@ export const compare = async (
     mine.push(await timed(ours))
     theirs.push(await timed(reference))
   }
-  const ratio = median(mine) / median(theirs)
-  say(
-    `${what}: ratio ${ratio.toFixed(3)}, goal <= ${goal}: ${ratio <= goal ? "met" : "MISSED"}; ${spread(mine)} against ${spread(theirs)}`
-  )
+  report(what, goal, mine, theirs)
 }

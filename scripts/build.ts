@@ -46,12 +46,29 @@ const firstUse: Plugin = {
   }
 }
 
+/**
+ * Escapes characters that are not ASCII, all of which are in strings and regular expressions. One of them is enough for V8
+ * to store the whole file with two bytes per character, which costs 5 % of the instructions of every run.
+ */
+const asciiOnly: Plugin = {
+  name: "ascii-only",
+  generateBundle: (_, files) => {
+    for (const file of Object.values(files)) {
+      if (file.type !== "chunk") continue
+      file.code = file.code.replace(
+        /[^\0-\x7f]/g,
+        (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`
+      )
+    }
+  }
+}
+
 const bundle = (input: Readonly<Record<string, string>>, output: OutputOptions) =>
   build({
     input,
     external: ["@napi-rs/keyring"],
     platform: "node",
-    plugins: [lazySegmenter, firstUse],
+    plugins: [lazySegmenter, firstUse, asciiOnly],
     transform: {
       define: {
         "import.meta": "{}",
@@ -76,7 +93,7 @@ const bundle = (input: Readonly<Record<string, string>>, output: OutputOptions) 
 /** True for Effect and our own code, except for what a run loads where it uses it. */
 const isOfEveryRun = (id: string): boolean =>
   id.startsWith(resolve("src"))
-    ? !/\/(bin|CommandNames|Prefetch|HomeFolder|TracePage|Telemetry)\.ts$|\/vault\//.test(
+    ? !/\/(bin|CommandNames|Prefetch|HomeFolder|TracePage|Telemetry)\.ts$|\/vault\/|\/app\/trace\/|\/doctor\/\w*(Examination|Verdicts|Probe|Resolution)\.ts$/.test(
         id.replaceAll("\\", "/")
       )
     : /node_modules.(effect|@effect)./.test(id) && !/effect.dist.(http|observability)./.test(id)

@@ -40,14 +40,17 @@ const platform = Layer.mergeAll(
   )
 )
 
-/** Loaded only if a collector is named: other runs do not pay for it. */
-const telemetry = Layer.unwrap(
-  Effect.promise(async () => {
-    if ((process.env["OTEL_EXPORTER_OTLP_ENDPOINT"] ?? "") === "") return Layer.empty
-    const Telemetry = await import("./live/Telemetry.ts")
-    return Telemetry.layer({ version })
-  })
-)
+/** Exports the span of the run and all in it, if a collector is named. Other runs load no exporter and create no span. */
+const observed = <A, E, R>(run: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> => {
+  if ((process.env["OTEL_EXPORTER_OTLP_ENDPOINT"] ?? "") === "") return run
+  const telemetry = Layer.unwrap(
+    Effect.map(
+      Effect.promise(() => import("./live/Telemetry.ts")),
+      ({ layer }) => layer({ version })
+    )
+  )
+  return run.pipe(Effect.withSpan("mcp-cli"), Effect.provide(telemetry))
+}
 
 const run = Effect.gen(function* () {
   const format = yield* Ref.make(defaultErrorFormat)
@@ -63,7 +66,7 @@ const run = Effect.gen(function* () {
       )
     )
   )
-}).pipe(Effect.withSpan("mcp-cli"), Effect.provide(Layer.mergeAll(platform, builtIns, presenter, telemetry)))
+}).pipe(observed, Effect.provide(Layer.mergeAll(platform, builtIns, presenter)))
 
 // A reader that has seen enough (`| head`) is no error.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {

@@ -69,6 +69,3 @@ export class PendingSignIn extends Schema.Class<PendingSignIn>("PendingSignIn")(
     return { ...this.draft.clientAt(server), methods: this.methods }
   }
 }
-
-/** A pending sign-in as JSON text. It contains secrets in the clear. */
-export const PendingSignInJson = Schema.fromJsonString(Schema.toCodecJson(PendingSignIn))

@@ -31,8 +31,6 @@ import * as ChosenStorage from "../app/storage/ChosenStorage.ts"
 import * as CredentialStatus from "../app/credentials/CredentialStatus.ts"
 import * as Credentials from "../app/credentials/Credentials.ts"
 import * as Doctor from "../app/doctor/Doctor.ts"
-import * as TracedTransport from "../app/trace/TracedTransport.ts"
-import * as TracedUser from "../app/trace/TracedUser.ts"
 import * as ServerSession from "../app/session/ServerSession.ts"
 import * as SignIn from "../app/signin/SignIn.ts"
 import * as SignOut from "../app/signin/SignOut.ts"
@@ -95,12 +93,26 @@ const tokens = authorization.pipe(
   Layer.provideMerge(storage("terminal"))
 )
 
+/** What records a sign-in, loaded only where the user requests one. */
+const tracedUser = Layer.unwrap(
+  Effect.map(
+    Effect.promise(() => import("../app/trace/TracedUser.ts")),
+    ({ layer }) => layer
+  )
+)
+const tracedTransport = Layer.unwrap(
+  Effect.map(
+    Effect.promise(() => import("../app/trace/TracedTransport.ts")),
+    ({ layer }) => layer
+  )
+)
+
 /** A sign-in that the user requested, and that can be traced. */
 const signIn = (version: string) =>
   authorization.pipe(
-    Layer.provideMerge(TracedUser.layer),
+    Layer.provideMerge(tracedUser),
     Layer.provideMerge(wire),
-    Layer.provideMerge(TracedTransport.layer.pipe(Layer.provide(FetchTransport.layer))),
+    Layer.provideMerge(tracedTransport.pipe(Layer.provide(FetchTransport.layer))),
     Layer.provideMerge(storage("always")),
     Layer.merge(TraceFile.layer({ version }))
   )

@@ -2,7 +2,6 @@ import { Layer } from "effect"
 import * as FetchTransport from "../adapters/http/FetchTransport.ts"
 import * as MemoryLock from "../adapters/lock/MemoryLock.ts"
 import * as ClientRegistrar from "../adapters/oauth/ClientRegistrar.ts"
-import * as DeviceAuthorization from "../adapters/oauth/DeviceAuthorization.ts"
 import * as Discovery from "../adapters/oauth/Discovery.ts"
 import * as DpopProofs from "../adapters/oauth/DpopProofs.ts"
 import * as PkceGenerator from "../adapters/oauth/PkceGenerator.ts"
@@ -15,13 +14,12 @@ import * as SignIn from "../app/signin/SignIn.ts"
 import * as AccessTokens from "../app/tokens/AccessTokens.ts"
 import { noUser } from "./NoUser.ts"
 
-/** What a sign-in needs from the network, over any HTTP transport. Registrations are shared within this process. */
+/** What a sign-in by redirect needs from the network, over any HTTP transport. Registrations are shared within this process. */
 export const layerOverTransport = Layer.mergeAll(
   Discovery.layer,
   ClientRegistrar.layer,
   TokenEndpoint.layer,
   PkceGenerator.layer,
-  DeviceAuthorization.layer,
   MemoryClientRegistrations.layer
 ).pipe(Layer.provideMerge(DpopProofs.layer))
 

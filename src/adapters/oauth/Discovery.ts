@@ -1,89 +1,22 @@
-import { Effect, Layer, Option } from "effect"
-import {
-  type DiscoveredServer,
-  endpointsWithoutMetadata,
-  type ProtectedResourceMetadata
-} from "../../domain/AuthorizationServer.ts"
-import { type BearerChallenge, bearerChallenge } from "../../domain/Challenge.ts"
-import { printable } from "../../domain/PrintableText.ts"
-import { type RemoteServer, resourceOf } from "../../domain/Server.ts"
-import { scopesOf } from "../../domain/TokenSet.ts"
-import { Discovery, DiscoveryError, SignInNotOffered } from "../../ports/Discovery.ts"
+import { Effect, Layer } from "effect"
+import { Discovery } from "../../ports/Discovery.ts"
 import { HttpTransport } from "../../ports/HttpTransport.ts"
 import { HostAddresses } from "../http/HostAddresses.ts"
-import { withTimeout } from "./DiscoveryRetry.ts"
-import { discoveryLimits } from "./OAuthLimits.ts"
-import { chooseIssuers, findMetadata, withUsableEndpoints } from "./IssuerSearch.ts"
 import { makeMetadataCache } from "./MetadataCache.ts"
-import { makeMetadataDocuments } from "./MetadataDocuments.ts"
-import { findResource, probe } from "./ResourceSearch.ts"
-import { makeUrlRule } from "./UrlRule.ts"
 
-/** What an answer without a challenge and without metadata means: the server has moved, or requires no sign-in. */
-const withoutSignIn = (server: RemoteServer, { headers, status }: Response) => {
-  const target = URL.parse(headers.get("location") ?? "", server.url)
-  return status >= 300 && status < 400 && target !== null
-    ? new DiscoveryError({
-        server: server.name,
-        reason: "moved",
-        detail: `it redirects to ${printable(target.origin)}`
-      })
-    : new SignInNotOffered({ server: server.name })
-}
-
-/** What the challenge and the metadata of the resource say; the challenge counts first. */
-const describeResource = (
-  server: RemoteServer,
-  challenge: BearerChallenge | undefined,
-  resource: ProtectedResourceMetadata | undefined
-): Omit<DiscoveredServer, "metadata"> => ({
-  resource: resource?.resource ?? resourceOf(server),
-  scopes: scopesOf(challenge?.scope ?? resource?.scopes_supported?.join(" ")),
-  dpopRequired: challenge?.dpop === true || resource?.dpop_bound_access_tokens_required === true
-})
-
-/** Discovery over HTTP. Caches the documents of discoveries that succeed. */
+/** Discovery over HTTP. Caches the documents of discoveries that succeed. Its code is loaded by the first one. */
 export const layer: Layer.Layer<Discovery, never, HttpTransport> = Layer.effect(
   Discovery,
   Effect.gen(function* () {
     const transport = yield* HttpTransport
     const findAddresses = yield* HostAddresses
     const cache = makeMetadataCache()
-
-    const discover = Effect.fn("Discovery.discover")(function* (
-      server: RemoteServer,
-      received: BearerChallenge | undefined
-    ) {
-      const rule = makeUrlRule(server, findAddresses)
-      const refresh = received !== undefined
-      const documents = makeMetadataDocuments({ server, rule, transport, cache, refresh })
-
-      const answer = received === undefined ? yield* probe(transport, server) : undefined
-      const challenge = received ?? bearerChallenge(answer?.headers.get("www-authenticate"))
-      const found = yield* findResource(documents, server, challenge?.resourceMetadata)
-      const resource = Option.getOrUndefined(found)
-      if (resource === undefined && answer !== undefined && answer.status !== 401) {
-        return yield* withoutSignIn(server, answer)
-      }
-
-      const issuers = yield* chooseIssuers(server, resource?.authorization_servers ?? [])
-      const published = yield* findMetadata({ server, rule, documents }, issuers).pipe(
-        withTimeout(server.url.origin, discoveryLimits.searchSeconds)
-      )
-      if (Option.isNone(published) && (resource !== undefined || server.oauth.issuer !== undefined)) {
-        return yield* new DiscoveryError({
-          server: server.name,
-          reason: "no metadata",
-          detail: `no metadata of an authorization server at ${issuers.map(([issuer]) => printable(issuer)).join(", ")}`
-        })
-      }
-      const metadata = Option.isSome(published)
-        ? published.value
-        : yield* withUsableEndpoints(rule, endpointsWithoutMetadata(server.url))
-      yield* documents.remember
-      return { metadata, ...describeResource(server, challenge, resource) }
+    return Discovery.of({
+      discover: (server, challenge) =>
+        Effect.flatMap(
+          Effect.promise(() => import("./DiscoverySearch.ts")),
+          ({ discover }) => discover({ transport, findAddresses, cache }, server, challenge)
+        )
     })
-
-    return Discovery.of({ discover })
   })
 )

@@ -8,7 +8,6 @@ import { Configuration } from "../../ports/Configuration.ts"
 import { CredentialStore } from "../../ports/CredentialStore.ts"
 import { UserInteraction } from "../../ports/UserInteraction.ts"
 import { TraceFile } from "../../ports/TraceFile.ts"
-import * as FlowTrace from "../trace/FlowTrace.ts"
 import { SignIn } from "../signin/SignIn.ts"
 import { accountAt, httpServer, nameOf, serverName } from "./Arguments.ts"
 import { isoTime, printJson, relativeTime } from "./Output.ts"
@@ -29,7 +28,8 @@ const traced = <A, E extends Remediable, R>(
     const path = yield* file.check(given).pipe(Effect.mapError(refuse))
     const servers = yield* Configuration.use((configuration) => configuration.servers)
     const urlAsWritten = servers.find(({ name }) => name === server.name)?.target ?? server.url.href
-    return yield* FlowTrace.record({ server, urlAsWritten, account }, flow, (trace) =>
+    const { record } = yield* Effect.promise(() => import("../trace/FlowTrace.ts"))
+    return yield* record({ server, urlAsWritten, account }, flow, (trace) =>
       file.write(path, trace).pipe(
         Effect.andThen(
           Console.error(

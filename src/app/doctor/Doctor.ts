@@ -1,42 +1,13 @@
-import { Clock, Context, Effect, Layer, Result } from "effect"
-import { silentChallenge } from "../../domain/Challenge.ts"
-import { CredentialKey } from "../../domain/CredentialKey.ts"
+import { Context, Effect, Layer } from "effect"
 import type { RemoteServer } from "../../domain/Server.ts"
-import { isTransientStatus } from "../../domain/TransientStatus.ts"
 import type { CallbackListener } from "../../ports/CallbackListener.ts"
 import type { CredentialStore } from "../../ports/CredentialStore.ts"
-import { Discovery } from "../../ports/Discovery.ts"
+import type { Discovery } from "../../ports/Discovery.ts"
 import type { HttpTransport } from "../../ports/HttpTransport.ts"
 import type { Proxy } from "../../ports/Proxy.ts"
-import { resolvedByDiscovery, resolvedByHand } from "../signin/ResolvedAuthorizationServer.ts"
 import type { ChosenStorage } from "../storage/ChosenStorage.ts"
 import type { StorageCheck } from "../storage/StorageCheck.ts"
-import {
-  issuerVerdict,
-  metadataVerdict,
-  providerVerdict,
-  resourceVerdict
-} from "./AuthorizationServerVerdicts.ts"
-import {
-  dpopVerdict,
-  parVerdict,
-  pkceVerdict,
-  redirectVerdict,
-  registrationVerdict,
-  scopesVerdict
-} from "./ClientVerdicts.ts"
-import { type Check, checks, type Finding, type Verdict } from "./Finding.ts"
-import { proxyVerdict, signInVerdict, storageVerdict } from "./MachineVerdicts.ts"
-import {
-  challengeVerdict,
-  clockVerdict,
-  isOpen,
-  type Probe,
-  probe,
-  reachEndpoints,
-  serverVerdict
-} from "./Probe.ts"
-import type { Resolution } from "./Resolution.ts"
+import type { Finding } from "./Finding.ts"
 
 export { type Check, checks, type Finding } from "./Finding.ts"
 
@@ -51,60 +22,7 @@ export class Doctor extends Context.Service<
   }
 >()("mcp-cli-oauth/app/doctor/Doctor") {}
 
-const resolve = Effect.fn("Doctor.resolve")(function* (
-  server: RemoteServer,
-  probed: Probe
-): Effect.fn.Return<Resolution, never, Discovery> {
-  const { source } = server.oauth
-  if (source._tag === "ByHand") {
-    return { _tag: "ByHand", authorizationServer: resolvedByHand(server, source) }
-  }
-  if (Result.isFailure(probed) || isTransientStatus(probed.success.status)) return { _tag: "Unreached" }
-  const { challenge, status } = probed.success
-  const received = status === 401 ? (challenge ?? silentChallenge) : undefined
-  const discovery = yield* Discovery
-  return yield* discovery.discover(server, received).pipe(
-    Effect.match({
-      onFailure: (error): Resolution =>
-        error._tag === "SignInNotOffered" && !isOpen(status)
-          ? { _tag: "Unreached" }
-          : { _tag: "Failed", error },
-      onSuccess: (discovered): Resolution => ({
-        _tag: "Discovered",
-        discovered,
-        authorizationServer: resolvedByDiscovery(server, discovered)
-      })
-    })
-  )
-})
-
-const examine = Effect.fn("Doctor.examine")(function* (server: RemoteServer, account?: string) {
-  const probed = yield* Effect.result(probe(server))
-  const now = yield* Clock.currentTimeMillis
-  const resolution = yield* resolve(server, probed)
-  const endpoints = yield* Effect.result(reachEndpoints(server))
-  const verdicts: Readonly<Record<Check, Verdict>> = {
-    proxy: yield* proxyVerdict(server),
-    server: serverVerdict(server, probed, resolution),
-    clock: clockVerdict(probed, now),
-    challenge: challengeVerdict(server, probed),
-    metadata: metadataVerdict(server, resolution, endpoints),
-    provider: providerVerdict(server, resolution),
-    issuer: issuerVerdict(server, resolution),
-    resource: resourceVerdict(server, resolution),
-    scopes: scopesVerdict(server, probed, resolution),
-    registration: registrationVerdict(server, resolution),
-    PKCE: pkceVerdict(server, resolution),
-    DPoP: dpopVerdict(server, resolution),
-    PAR: parVerdict(server, resolution),
-    redirect: yield* redirectVerdict(server, resolution),
-    "sign-in": yield* signInVerdict(server, CredentialKey.of(server.name, account), resolution),
-    storage: yield* storageVerdict
-  }
-  return checks.map((check) => ({ check, ...verdicts[check] }))
-})
-
-/** @see Doctor */
+/** Examines servers. The code of the checks is loaded by the first one. */
 export const layer = Layer.effect(
   Doctor,
   Effect.gen(function* () {
@@ -112,7 +30,11 @@ export const layer = Layer.effect(
       CallbackListener | ChosenStorage | CredentialStore | Discovery | HttpTransport | Proxy | StorageCheck
     >()
     return Doctor.of({
-      examine: (server, account) => Effect.provideContext(examine(server, account), services)
+      examine: (server, account) =>
+        Effect.promise(() => import("./Examination.ts")).pipe(
+          Effect.flatMap(({ examine }) => examine(server, account)),
+          Effect.provideContext(services)
+        )
     })
   })
 )

@@ -1,10 +1,7 @@
-import { Clock, Context, Effect, Layer, Option } from "effect"
-import { readAuthorizationResponse } from "../../domain/AuthorizationResponse.ts"
-import { isRedirectUri } from "../../domain/ClientMetadata.ts"
+import { Context, Effect, Layer, type Scope } from "effect"
 import type { Credential } from "../../domain/Credential.ts"
-import { CredentialKey } from "../../domain/CredentialKey.ts"
 import type { PendingSignIn } from "../../domain/PendingSignIn.ts"
-import { type PendingSignInError, refusePending } from "../../domain/PendingSignInError.ts"
+import type { PendingSignInError } from "../../domain/PendingSignInError.ts"
 import type { RemoteServer } from "../../domain/Server.ts"
 import type {
   AuthorizationServerChanged,
@@ -23,29 +20,21 @@ import type { Browser } from "../../ports/Browser.ts"
 import type { CallbackListener, ListenError, RedirectPortBusy } from "../../ports/CallbackListener.ts"
 import type { ClientRegistrar, RegistrationError } from "../../ports/ClientRegistrar.ts"
 import type { ClientRegistrations } from "../../ports/ClientRegistrations.ts"
-import { CredentialLock, type LockError } from "../../ports/CredentialLock.ts"
-import { CredentialStore, type StorageError } from "../../ports/CredentialStore.ts"
+import type { CredentialLock, LockError } from "../../ports/CredentialLock.ts"
+import type { CredentialStore, StorageError } from "../../ports/CredentialStore.ts"
 import type { DeviceAuthorization } from "../../ports/DeviceAuthorization.ts"
 import type { Discovery, DiscoveryError, SignInNotOffered } from "../../ports/Discovery.ts"
 import type { DpopProofs } from "../../ports/DpopProofs.ts"
 import type { HttpTransport, NetworkError } from "../../ports/HttpTransport.ts"
 import type { PkceGenerator } from "../../ports/PkceGenerator.ts"
-import { SignInPolicy } from "../../ports/SignInPolicy.ts"
 import type { TokenEndpoint, TokenRequestError } from "../../ports/TokenEndpoint.ts"
 import type { UserInteraction } from "../../ports/UserInteraction.ts"
-import { Credentials } from "../credentials/Credentials.ts"
+import type { Credentials } from "../credentials/Credentials.ts"
 import * as CredentialReplacement from "./CredentialReplacement.ts"
-import { beginAuthorization, completeAuthorization } from "./grants/AuthorizationCodeGrant.ts"
-import {
-  type GrantFlow,
-  type GrantFlows,
-  interactiveGrants,
-  nonInteractiveGrants
-} from "./grants/GrantFlows.ts"
-import { prepareSignIn, type SignInTarget } from "./PrepareSignIn.ts"
-import { makeSharedRegistrations } from "./SharedRegistrations.ts"
-import { fixedRegistration } from "./SignInClient.ts"
-import type { SignedIn, SignInContext } from "./SignInContext.ts"
+import { interactiveGrants } from "./grants/InteractiveGrants.ts"
+import type { SignInTarget } from "./PrepareSignIn.ts"
+import type { SignedIn } from "./SignInContext.ts"
+import { makeSignIn } from "./SignInFlows.ts"
 
 /** Every way in which a sign-in can end without tokens. */
 export type SignInError =
@@ -126,7 +115,7 @@ export class SignIn extends Context.Service<
 >()("mcp-cli-oauth/app/signin/SignIn") {}
 
 /** What a sign-in needs of the network. */
-type Wire =
+export type Wire =
   | ClientRegistrar
   | ClientRegistrations
   | Discovery
@@ -136,132 +125,39 @@ type Wire =
   | TokenEndpoint
 
 /** What the grants need that a user approves at this machine. */
-type User = Browser | CallbackListener | DeviceAuthorization | UserInteraction
+export type User = Browser | CallbackListener | DeviceAuthorization | UserInteraction
 
-type Storage = CredentialLock | CredentialStore | Credentials
-
-/** What every grant needs. */
-type Services = Wire | CredentialReplacement.CredentialReplacement
-
-/**
- * True if a stored sign-in can be revoked once another one replaces it. Its client is not used again then: a server may
- * revoke all tokens of a user and client together.
- */
-const isRevocable = (stored: Credential | undefined, server: RemoteServer): boolean =>
-  stored?.tokens?.refreshToken !== undefined && stored.revocationEndpointAt(server) !== undefined
-
-const make = <R>(grants: GrantFlows<SignInError, Services | R>) =>
-  Effect.gen(function* () {
-    const lock = yield* CredentialLock
-    const store = yield* CredentialStore
-    const credentials = yield* Credentials
-    const services = yield* Effect.context<Services | R>()
-    const registrations = yield* makeSharedRegistrations
-    const revokesOtherClients = (yield* SignInPolicy).revokesReplaced === "other-client"
-
-    /** Unlocks the store before a user approves anything, so that no approval is wasted. */
-    const load = Effect.fnUntraced(function* (server: RemoteServer, key: CredentialKey) {
-      yield* store.unlock
-      return Option.getOrUndefined(yield* credentials.load(server, key))
-    })
-
-    const signIn = Effect.fn("SignIn.signIn")(function* (request: SignInRequest) {
-      const { account, adopt, server } = request
-      const key = CredentialKey.of(server.name, account)
-      const underLock = Effect.gen(function* () {
-        const stored = yield* load(server, key)
-        const adopted = stored && adopt?.(stored)
-        if (stored !== undefined && adopted !== undefined) return { credential: stored, tokens: adopted }
-        const { context, grant } = yield* prepareSignIn(request, key, stored)
-        // The record has a flow for the grant of each tag; the compiler does not follow the lookup.
-        const replacesTokens = adopt === undefined && request.moreScopes === undefined
-        const known =
-          replacesTokens && revokesOtherClients && isRevocable(stored, server) ? undefined : context.known
-        const flow = grants[grant._tag] as GrantFlow<typeof grant, SignInError, Services | R>
-        return yield* flow({ ...context, known }, grant)
-      })
-      return yield* lock.withLock(key, "sign-in")(underLock)
-    }, Effect.provideContext(services))
-
-    const clientFor = Effect.fnUntraced(function* (context: SignInContext, redirectUri: URL) {
-      const fixed = fixedRegistration(context.server, context.authorizationServer)
-      const client =
-        fixed === undefined
-          ? yield* registrations.clientFor(context, redirectUri)
-          : { registration: fixed, isReused: false }
-      return { client, redirectUri }
-    })
-
-    /** Without the second step, the next `begin` would share the forgotten client again from the stored credential. */
-    const forgetClient = Effect.fnUntraced(function* (
-      { draft, key, redirectUri }: PendingSignIn,
-      server: RemoteServer
-    ) {
-      yield* registrations.forget({ issuer: draft.issuer, redirectUri }, draft.registration.clientId)
-      const replacement = yield* CredentialReplacement.CredentialReplacement
-      yield* replacement.retireClient({ server, key, draft })
-    })
-
-    const beginWithNewClient = (context: SignInContext, redirectUri: URL) => {
-      const withoutKnown = { ...context, known: undefined }
-      // Another sign-in may have registered it a moment ago: not one that the server could have forgotten.
-      const target = Effect.map(clientFor(withoutKnown, redirectUri), ({ client }) => ({
-        client: { ...client, isReused: false },
-        redirectUri
-      }))
-      return beginAuthorization(withoutKnown, target)
-    }
-
-    const begin = Effect.fn("SignIn.begin")(function* (request: BeginRequest) {
-      const { account, server } = request
-      const key = CredentialKey.of(server.name, account)
-      const redirectUri = request.redirectUri ?? server.oauth.redirectUri
-      if (!isRedirectUri(redirectUri)) return yield* refusePending(key, "redirect URI")
-      const { context, grant } = yield* prepareSignIn(request, key, yield* load(server, key))
-      if (grant._tag !== "AuthorizationCode") return yield* refusePending(key, "no redirect")
-      const { pending } = yield* beginAuthorization(context, clientFor(context, redirectUri)).pipe(
-        Effect.catchTag("StaleRegistration", ({ clientId, issuer }) =>
-          registrations
-            .forget({ issuer, redirectUri: redirectUri.href }, clientId)
-            .pipe(Effect.andThen(beginWithNewClient(context, redirectUri)))
-        )
-      )
-      return pending
-    }, Effect.provideContext(services))
-
-    const complete = Effect.fn("SignIn.complete")(function* (
-      pending: PendingSignIn,
-      parameters: URLSearchParams,
-      { server }: { readonly server: RemoteServer }
-    ) {
-      if (pending.hasExpired(yield* Clock.currentTimeMillis)) return yield* refusePending(pending, "expired")
-      const callback = readAuthorizationResponse(pending.expectedResponse, parameters)
-      if (callback._tag === "Foreign") return yield* refusePending(pending, "foreign state")
-      if (!pending.isFor(server)) return yield* refusePending(pending, "configuration changed")
-      return yield* completeAuthorization(pending, server, callback).pipe(
-        Effect.tapError((error) =>
-          error._tag === "StaleRegistration" ||
-          (error._tag === "TokenRequestError" && error.reason._tag === "InvalidClient")
-            ? Effect.ignore(forgetClient(pending, server), { log: "Debug" })
-            : Effect.void
-        )
-      )
-    }, Effect.provideContext(services))
-
-    return SignIn.of({ signIn, begin, complete })
-  })
+/** What holds the credentials. */
+export type Storage = CredentialLock | CredentialStore | Credentials
 
 /** Signs in with a user at this machine: in the browser with a callback on loopback, or by a device code. */
-export const layer: Layer.Layer<SignIn, never, Storage | Wire | User> = Layer.effect(
-  SignIn,
-  make<User>(interactiveGrants)
-).pipe(Layer.provide(CredentialReplacement.layer))
+export const layer: Layer.Layer<SignIn, never, Storage | Wire | User> = /* @__PURE__ */ Layer.provide(
+  /* @__PURE__ */ Layer.effect(SignIn, /* @__PURE__ */ makeSignIn<User>(interactiveGrants)),
+  CredentialReplacement.layer
+)
 
 /**
  * Signs in without a user at this machine, for web servers: `begin` and `complete` work as ever, and `signIn` runs the grants
  * that need no user. The others fail with `SignInRequired`.
+ *
+ * The first sign-in loads the code of it: a browser or a Worker that has a token starts without.
  */
 export const layerWithoutUser: Layer.Layer<SignIn, never, Storage | Wire> = Layer.effect(
   SignIn,
-  make<never>(nonInteractiveGrants)
-).pipe(Layer.provide(CredentialReplacement.layer))
+  Effect.gen(function* () {
+    const services = yield* Effect.context<Storage | Wire | Scope.Scope>()
+    const loaded = yield* Effect.promise(() => import("./SignInWithoutUser.ts")).pipe(
+      Effect.flatMap(({ make }) => make),
+      Effect.provideContext(services),
+      // An interruption of the first caller must not reach those that wait for the same code.
+      Effect.uninterruptible,
+      Effect.cached
+    )
+    return SignIn.of({
+      signIn: (request) => Effect.flatMap(loaded, ({ signIn }) => signIn(request)),
+      begin: (request) => Effect.flatMap(loaded, ({ begin }) => begin(request)),
+      complete: (pending, parameters, options) =>
+        Effect.flatMap(loaded, ({ complete }) => complete(pending, parameters, options))
+    })
+  })
+)

@@ -7,7 +7,7 @@ import { type Stale, usable } from "../../domain/TokenState.ts"
 import { TokenEndpoint, type TokenRequestError } from "../../ports/TokenEndpoint.ts"
 import { withClient } from "../signin/WithClient.ts"
 import { Credentials } from "../credentials/Credentials.ts"
-import { nonInteractiveTokens } from "../signin/grants/NonInteractiveGrant.ts"
+import { nonInteractiveTokens } from "../signin/grants/NonInteractiveTokens.ts"
 import type { Rediscovery } from "./Rediscovery.ts"
 import type { TokenQuery, TokenSource } from "./TokenSource.ts"
 

@@ -1,0 +1,87 @@
+import { Clock, Effect, Result } from "effect"
+import { silentChallenge } from "../../domain/Challenge.ts"
+import { CredentialKey } from "../../domain/CredentialKey.ts"
+import type { RemoteServer } from "../../domain/Server.ts"
+import { isTransientStatus } from "../../domain/TransientStatus.ts"
+import { Discovery } from "../../ports/Discovery.ts"
+import { resolvedByDiscovery, resolvedByHand } from "../signin/ResolvedAuthorizationServer.ts"
+import {
+  issuerVerdict,
+  metadataVerdict,
+  providerVerdict,
+  resourceVerdict
+} from "./AuthorizationServerVerdicts.ts"
+import {
+  dpopVerdict,
+  parVerdict,
+  pkceVerdict,
+  redirectVerdict,
+  registrationVerdict,
+  scopesVerdict
+} from "./ClientVerdicts.ts"
+import { type Check, checks, type Verdict } from "./Finding.ts"
+import { proxyVerdict, signInVerdict, storageVerdict } from "./MachineVerdicts.ts"
+import {
+  challengeVerdict,
+  clockVerdict,
+  isOpen,
+  type Probe,
+  probe,
+  reachEndpoints,
+  serverVerdict
+} from "./Probe.ts"
+import type { Resolution } from "./Resolution.ts"
+
+const resolve = Effect.fn("Doctor.resolve")(function* (
+  server: RemoteServer,
+  probed: Probe
+): Effect.fn.Return<Resolution, never, Discovery> {
+  const { source } = server.oauth
+  if (source._tag === "ByHand") {
+    return { _tag: "ByHand", authorizationServer: resolvedByHand(server, source) }
+  }
+  if (Result.isFailure(probed) || isTransientStatus(probed.success.status)) return { _tag: "Unreached" }
+  const { challenge, status } = probed.success
+  const received = status === 401 ? (challenge ?? silentChallenge) : undefined
+  const discovery = yield* Discovery
+  return yield* discovery.discover(server, received).pipe(
+    Effect.match({
+      onFailure: (error): Resolution =>
+        error._tag === "SignInNotOffered" && !isOpen(status)
+          ? { _tag: "Unreached" }
+          : { _tag: "Failed", error },
+      onSuccess: (discovered): Resolution => ({
+        _tag: "Discovered",
+        discovered,
+        authorizationServer: resolvedByDiscovery(server, discovered)
+      })
+    })
+  )
+})
+
+/** Runs every check, in the order of {@link checks}. */
+export const examine = Effect.fn("Doctor.examine")(function* (server: RemoteServer, account?: string) {
+  const probed = yield* Effect.result(probe(server))
+  const now = yield* Clock.currentTimeMillis
+  const resolution = yield* resolve(server, probed)
+  const endpoints = yield* Effect.result(reachEndpoints(server))
+  const verdicts: Readonly<Record<Check, Verdict>> = {
+    proxy: yield* proxyVerdict(server),
+    server: serverVerdict(server, probed, resolution),
+    clock: clockVerdict(probed, now),
+    challenge: challengeVerdict(server, probed),
+    metadata: metadataVerdict(server, resolution, endpoints),
+    provider: providerVerdict(server, resolution),
+    issuer: issuerVerdict(server, resolution),
+    resource: resourceVerdict(server, resolution),
+    scopes: scopesVerdict(server, probed, resolution),
+    registration: registrationVerdict(server, resolution),
+    PKCE: pkceVerdict(server, resolution),
+    DPoP: dpopVerdict(server, resolution),
+    PAR: parVerdict(server, resolution),
+    redirect: yield* redirectVerdict(server, resolution),
+    "sign-in": yield* signInVerdict(server, CredentialKey.of(server.name, account), resolution),
+    storage: yield* storageVerdict
+  }
+  return checks.map((check) => ({ check, ...verdicts[check] }))
+})

@@ -1,0 +1,133 @@
+import { Clock, Effect, Option } from "effect"
+import { readAuthorizationResponse } from "../../domain/AuthorizationResponse.ts"
+import { isRedirectUri } from "../../domain/ClientMetadata.ts"
+import type { Credential } from "../../domain/Credential.ts"
+import { CredentialKey } from "../../domain/CredentialKey.ts"
+import type { PendingSignIn } from "../../domain/PendingSignIn.ts"
+import { refusePending } from "../../domain/PendingSignInError.ts"
+import type { RemoteServer } from "../../domain/Server.ts"
+import { CredentialLock } from "../../ports/CredentialLock.ts"
+import { CredentialStore } from "../../ports/CredentialStore.ts"
+import { SignInPolicy } from "../../ports/SignInPolicy.ts"
+import { Credentials } from "../credentials/Credentials.ts"
+import { CredentialReplacement } from "./CredentialReplacement.ts"
+import { beginAuthorization, completeAuthorization } from "./grants/AuthorizationCodeGrant.ts"
+import type { GrantFlow, GrantFlows } from "./grants/GrantFlows.ts"
+import { prepareSignIn } from "./PrepareSignIn.ts"
+import { makeSharedRegistrations } from "./SharedRegistrations.ts"
+import type { BeginRequest, SignIn, SignInError, SignInRequest, Wire } from "./SignIn.ts"
+import { fixedRegistration } from "./SignInClient.ts"
+import type { SignInContext } from "./SignInContext.ts"
+
+/** What every grant needs. */
+type Services = Wire | CredentialReplacement
+
+/**
+ * True if a stored sign-in can be revoked once another one replaces it. Its client is not used again then: a server may
+ * revoke all tokens of a user and client together.
+ */
+const isRevocable = (stored: Credential | undefined, server: RemoteServer): boolean =>
+  stored?.tokens?.refreshToken !== undefined && stored.revocationEndpointAt(server) !== undefined
+
+/** Creates the service over these grants. */
+export const makeSignIn = <R>(grants: GrantFlows<SignInError, Services | R>) =>
+  Effect.gen(function* () {
+    const lock = yield* CredentialLock
+    const store = yield* CredentialStore
+    const credentials = yield* Credentials
+    const services = yield* Effect.context<Services | R>()
+    const registrations = yield* makeSharedRegistrations
+    const revokesOtherClients = (yield* SignInPolicy).revokesReplaced === "other-client"
+
+    /** Unlocks the store before a user approves anything, so that no approval is wasted. */
+    const load = Effect.fnUntraced(function* (server: RemoteServer, key: CredentialKey) {
+      yield* store.unlock
+      return Option.getOrUndefined(yield* credentials.load(server, key))
+    })
+
+    const signIn = Effect.fn("SignIn.signIn")(function* (request: SignInRequest) {
+      const { account, adopt, server } = request
+      const key = CredentialKey.of(server.name, account)
+      const underLock = Effect.gen(function* () {
+        const stored = yield* load(server, key)
+        const adopted = stored && adopt?.(stored)
+        if (stored !== undefined && adopted !== undefined) return { credential: stored, tokens: adopted }
+        const { context, grant } = yield* prepareSignIn(request, key, stored)
+        // The record has a flow for the grant of each tag; the compiler does not follow the lookup.
+        const replacesTokens = adopt === undefined && request.moreScopes === undefined
+        const known =
+          replacesTokens && revokesOtherClients && isRevocable(stored, server) ? undefined : context.known
+        const flow = grants[grant._tag] as GrantFlow<typeof grant, SignInError, Services | R>
+        return yield* flow({ ...context, known }, grant)
+      })
+      return yield* lock.withLock(key, "sign-in")(underLock)
+    }, Effect.provideContext(services))
+
+    const clientFor = Effect.fnUntraced(function* (context: SignInContext, redirectUri: URL) {
+      const fixed = fixedRegistration(context.server, context.authorizationServer)
+      const client =
+        fixed === undefined
+          ? yield* registrations.clientFor(context, redirectUri)
+          : { registration: fixed, isReused: false }
+      return { client, redirectUri }
+    })
+
+    /** Without the second step, the next `begin` would share the forgotten client again from the stored credential. */
+    const forgetClient = Effect.fnUntraced(function* (
+      { draft, key, redirectUri }: PendingSignIn,
+      server: RemoteServer
+    ) {
+      yield* registrations.forget({ issuer: draft.issuer, redirectUri }, draft.registration.clientId)
+      const replacement = yield* CredentialReplacement
+      yield* replacement.retireClient({ server, key, draft })
+    })
+
+    const beginWithNewClient = (context: SignInContext, redirectUri: URL) => {
+      const withoutKnown = { ...context, known: undefined }
+      // Another sign-in may have registered it a moment ago: not one that the server could have forgotten.
+      const target = Effect.map(clientFor(withoutKnown, redirectUri), ({ client }) => ({
+        client: { ...client, isReused: false },
+        redirectUri
+      }))
+      return beginAuthorization(withoutKnown, target)
+    }
+
+    const begin = Effect.fn("SignIn.begin")(function* (request: BeginRequest) {
+      const { account, server } = request
+      const key = CredentialKey.of(server.name, account)
+      const redirectUri = request.redirectUri ?? server.oauth.redirectUri
+      if (!isRedirectUri(redirectUri)) return yield* refusePending(key, "redirect URI")
+      const { context, grant } = yield* prepareSignIn(request, key, yield* load(server, key))
+      if (grant._tag !== "AuthorizationCode") return yield* refusePending(key, "no redirect")
+      const { pending } = yield* beginAuthorization(context, clientFor(context, redirectUri)).pipe(
+        Effect.catchTag("StaleRegistration", ({ clientId, issuer }) =>
+          registrations
+            .forget({ issuer, redirectUri: redirectUri.href }, clientId)
+            .pipe(Effect.andThen(beginWithNewClient(context, redirectUri)))
+        )
+      )
+      return pending
+    }, Effect.provideContext(services))
+
+    const complete = Effect.fn("SignIn.complete")(function* (
+      pending: PendingSignIn,
+      parameters: URLSearchParams,
+      { server }: { readonly server: RemoteServer }
+    ) {
+      if (pending.hasExpired(yield* Clock.currentTimeMillis)) return yield* refusePending(pending, "expired")
+      const callback = readAuthorizationResponse(pending.expectedResponse, parameters)
+      if (callback._tag === "Foreign") return yield* refusePending(pending, "foreign state")
+      if (!pending.isFor(server)) return yield* refusePending(pending, "configuration changed")
+      return yield* completeAuthorization(pending, server, callback).pipe(
+        Effect.tapError((error) =>
+          error._tag === "StaleRegistration" ||
+          (error._tag === "TokenRequestError" && error.reason._tag === "InvalidClient")
+            ? Effect.ignore(forgetClient(pending, server), { log: "Debug" })
+            : Effect.void
+        )
+      )
+    }, Effect.provideContext(services))
+
+    const service: SignIn["Service"] = { signIn, begin, complete }
+    return service
+  })
