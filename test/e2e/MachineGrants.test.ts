@@ -73,6 +73,6 @@ describe("a server that this program signs in to by itself", () => {
   it("ends with 2, and the path, where its key is not there", async () => {
     const { code, stderr } = await run(["auth", "token", "gone"])
     assert.strictEqual(code, 2)
-    assert.include(stderr, "gone.pem, which does not exist")
+    assert.match(stderr, /gone\.pem, which "private_key_file" of gone names, does not exist/)
   })
 })
