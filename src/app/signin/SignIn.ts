@@ -130,7 +130,12 @@ export type User = Browser | CallbackListener | DeviceAuthorization | UserIntera
 /** What holds the credentials. */
 export type Storage = CredentialLock | CredentialStore | Credentials
 
-/** Signs in with a user at this machine: in the browser with a callback on loopback, or by a device code. */
+/**
+ * Signs in with a user at this machine: in the browser with a callback on loopback, or by a device code.
+ *
+ * Layers are exports beside the class, not static members: bundlers drop an unused export. As static members, the layers of
+ * this service made the smallest program over `./web` 36.6 instead of 27.8 kB (gzip, without packages).
+ */
 export const layer: Layer.Layer<SignIn, never, Storage | Wire | User> = /* @__PURE__ */ Layer.provide(
   /* @__PURE__ */ Layer.effect(SignIn, /* @__PURE__ */ makeSignIn<User>(interactiveGrants)),
   CredentialReplacement.layer
