@@ -62,7 +62,7 @@ describe("a server that this program signs in to by itself", () => {
     assert.strictEqual(world.browsersOpened(), 0)
   })
 
-  it("gets a new token by itself where the server takes the old one no longer", async () => {
+  it("gets a new token automatically where the server takes the old one no longer", async () => {
     const before = requests()
     world.mcpServer.rejectSeenTokens()
     const tools = await run(["tools", "key"])
