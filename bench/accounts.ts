@@ -3,7 +3,6 @@ import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
 import { Clock, Effect, Layer, Option, Redacted } from "effect"
 import { storageBackends } from "../src/ports/StorageBackend.ts"
-import { defaultOAuth } from "../src/domain/Server.ts"
 import { TokenSet } from "../src/domain/TokenSet.ts"
 import {
   AccessTokens,
@@ -13,7 +12,7 @@ import {
   CredentialStore,
   DynamicRegistration,
   HttpTransport,
-  type RemoteServer,
+  remoteServer,
   SignIn
 } from "../src/index.ts"
 import {
@@ -39,14 +38,7 @@ const heap = (): number => {
 }
 const say = (line: string) => process.stdout.write(`${line}\n`)
 
-const server: RemoteServer = {
-  _tag: "Http",
-  name: "demo",
-  url: new URL("https://demo.test/mcp"),
-  headers: {},
-  transport: "auto",
-  oauth: defaultOAuth
-}
+const server = remoteServer("https://demo.test/mcp", { name: "demo" })
 
 /** A secret of its own for each account; flat, as text that was read from a store is. */
 const secret = (account: string, length: number) =>

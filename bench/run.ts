@@ -10,7 +10,7 @@ import {
   CredentialKey,
   CredentialStore,
   HttpTransport,
-  type RemoteServer,
+  remoteServer,
   SecretPrompt,
   SignIn
 } from "../src/index.ts"
@@ -21,7 +21,6 @@ import {
   ScriptedAuthorizationServer,
   ScriptedUser
 } from "../src/testing.ts"
-import { defaultOAuth } from "../src/domain/Server.ts"
 import { EncryptedFileStore } from "../src/node.ts"
 import { compare, median, rounds, say, timed } from "./Measure.ts"
 import { password, startWorld, type World } from "../test/e2e/World.ts"
@@ -115,14 +114,7 @@ const signInMcpRemote = async (world: World) => {
 }
 
 const thousandFibers = Effect.gen(function* () {
-  const server: RemoteServer = {
-    _tag: "Http",
-    name: "demo",
-    url: new URL("https://demo.test/mcp"),
-    headers: {},
-    transport: "auto",
-    oauth: defaultOAuth
-  }
+  const server = remoteServer("https://demo.test/mcp", { name: "demo" })
   const tokens = yield* AccessTokens.AccessTokens
   yield* tokens.get({ server })
   const credential = yield* CredentialStore.use((store) => store.get(CredentialKey.of("demo")))

@@ -1,7 +1,7 @@
 // oxlint-disable-next-line no-control-regex -- this rule is about control characters
 const controls = /[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]+/
 
-/** Whether a text has characters that control a terminal: it must not become the name of anything. */
+/** True if a text has characters that control a terminal. Such a text must not become a name. */
 export const hasControls = (text: string): boolean => controls.test(text)
 
 /**

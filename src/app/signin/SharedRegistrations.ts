@@ -47,11 +47,12 @@ export const makeSharedRegistrations: Effect.Effect<
     }
     // A client for the scopes of all accounts, so that they do not replace each other's.
     const requested = [...new Set([...(shared?.scopes ?? []), ...scopes])]
-    const registration = yield* registerClient(context, { redirectUri, scopes: requested })
+    // Without its management token: no account may deregister the client of all.
+    const { shared: registration } = yield* registerClient(context, { redirectUri, scopes: requested })
     yield* registrations.put(key, registration)
     if (shared !== undefined) narrowed.delete(shared.clientId)
     if (!registration.mayRequest(requested)) narrowed.set(registration.clientId, requested)
-    return { registration: registration.shared, isReused: false }
+    return { registration, isReused: false }
   })
 
   return {

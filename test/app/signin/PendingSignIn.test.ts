@@ -9,11 +9,12 @@ import { PendingSignIn } from "../../../src/domain/PendingSignIn.ts"
 import { PendingSignInJson } from "../../../src/domain/PendingSignInJson.ts"
 import type { RemoteServer } from "../../../src/domain/Server.ts"
 import { ClientRegistrar } from "../../../src/ports/ClientRegistrar.ts"
+import { ClientRegistrations } from "../../../src/ports/ClientRegistrations.ts"
 import { CredentialLock } from "../../../src/ports/CredentialLock.ts"
 import { CredentialStore } from "../../../src/ports/CredentialStore.ts"
 import { InvalidClient, Refused } from "../../../src/ports/TokenEndpoint.ts"
 import { byHand, serverNamed } from "../World.ts"
-import { approve, finish, network, startReplica } from "./Replicas.ts"
+import { approve, finish, network, startReplica, startReplicaOver } from "./Replicas.ts"
 
 const notion = serverNamed("notion")
 const redirectUri = new URL("https://app.test/callback")
@@ -390,6 +391,23 @@ describe("the dynamic client of sign-ins in two steps", () => {
       assert.deepEqual(clientIds(all), ["dynamic-1"])
     }).pipe(Effect.provide(network()), Effect.scoped)
   )
+
+  it.effect("is shared without the token that manages it", () => {
+    const shared: Array<DynamicRegistration> = []
+    const registrations = Layer.succeed(ClientRegistrations, {
+      get: () => Effect.succeedNone,
+      put: (_, registration) => Effect.sync(() => void shared.push(registration)),
+      remove: () => Effect.void
+    })
+    return Effect.gen(function* () {
+      const replica = yield* startReplicaOver(registrations)
+      yield* replica.begin(request)
+      assert.deepEqual(
+        shared.map(({ clientId, management }) => [clientId, management]),
+        [["dynamic-1", undefined]]
+      )
+    }).pipe(Effect.provide(network()), Effect.scoped)
+  })
 
   it.effect("cannot be deregistered by the sign-out of one account", () =>
     Effect.gen(function* () {

@@ -9,6 +9,7 @@ import * as Credentials from "../../../src/app/credentials/Credentials.ts"
 import * as SignIn from "../../../src/app/signin/SignIn.ts"
 import type { PendingSignIn } from "../../../src/domain/PendingSignIn.ts"
 import type { RemoteServer } from "../../../src/domain/Server.ts"
+import type { ClientRegistrations } from "../../../src/ports/ClientRegistrations.ts"
 import { HttpTransport } from "../../../src/ports/HttpTransport.ts"
 
 /** What all replicas of a web server share: the network, the store and its lock. No user, browser or listener. */
@@ -29,15 +30,16 @@ export const network = (
     })
   )
 
-/** Starts a replica: its own memory, over what all of them share. */
-export const startReplica = Layer.build(
-  Layer.fresh(
-    SignIn.layerWithoutUser.pipe(
-      Layer.provideMerge(Credentials.layer),
-      Layer.provide(MemoryClientRegistrations.layer)
+/** Starts a replica: its own memory, over what all of them share and these registrations. */
+export const startReplicaOver = (registrations: Layer.Layer<ClientRegistrations>) =>
+  Layer.build(
+    Layer.fresh(
+      SignIn.layerWithoutUser.pipe(Layer.provideMerge(Credentials.layer), Layer.provide(registrations))
     )
-  )
-).pipe(Effect.map((services) => Context.get(services, SignIn.SignIn)))
+  ).pipe(Effect.map((services) => Context.get(services, SignIn.SignIn)))
+
+/** Starts a replica with registrations of its own. */
+export const startReplica = startReplicaOver(MemoryClientRegistrations.layer)
 
 /** The query parameters of the callback after the user has approved. */
 export const approve = (pending: PendingSignIn) =>
