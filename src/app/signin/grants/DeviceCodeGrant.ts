@@ -10,6 +10,7 @@ import { retryForgotten } from "../RetryForgotten.ts"
 import { clientOf, fixedRegistration, registerClient, rejectionOf } from "../SignInClient.ts"
 import { draftCredential, dpopKeyFor, type SignInContext } from "../SignInContext.ts"
 import { retryTransient } from "../TokenRetry.ts"
+import { unconfirmedIssuer } from "../UnconfirmedIssuer.ts"
 import { withClient } from "../WithClient.ts"
 import { poll } from "./DevicePolling.ts"
 
@@ -33,6 +34,8 @@ const attempt = Effect.fn("DeviceCodeGrant.attempt")(function* (context: SignInC
   if (deviceAuthorizationEndpoint === undefined) {
     return yield* new DeviceCodeNotOffered({ server: server.name, account: key.account, issuer })
   }
+  const unconfirmed = unconfirmedIssuer(server, authorizationServer)
+  if (unconfirmed !== undefined) return yield* unconfirmed
   const dpopKey = yield* dpopKeyFor(context)
   const { isReused, registration } = yield* chooseClient(context)
   const draft = draftCredential(context, registration)

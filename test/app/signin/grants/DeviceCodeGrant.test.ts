@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Layer, Option } from "effect"
+import { Effect, Fiber, Layer, Option, Redacted } from "effect"
 import { TestClock } from "effect/testing"
 import { errorText } from "../../../../src/app/cli/RemedyText.ts"
 import { ScriptedAuthorizationServer } from "../../../../src/adapters/scripted/ScriptedAuthorizationServer.ts"
@@ -38,6 +38,20 @@ describe("a sign-in by a device code", () => {
         Option.exists(stored, (credential) => credential.tokens?.holds(tokens.accessToken) === true)
       )
     }).pipe(Effect.provide(world({ devicePending: 2 })))
+  )
+
+  it.effect("sends a configured secret only if the configuration names its issuer", () =>
+    Effect.gen(function* () {
+      const client = { clientId: "written", clientSecret: Redacted.make("written-secret") }
+      const withSecret = (issuer?: string) =>
+        serverNamed("notion", { issuer, source: { _tag: "Discovered", client } })
+      const error = yield* Effect.flip(signIn(withSecret()))
+      assert.deepInclude(error, { _tag: "DiscoveryError", reason: "issuer not confirmed" })
+      const { devices } = yield* ScriptedUser
+      assert.lengthOf(devices, 0)
+      yield* signIn(withSecret("https://as.test"))
+      assert.lengthOf(devices, 1)
+    }).pipe(Effect.provide(world({ devicePending: 0 })))
   )
 
   it.effect("is held in memory if the store fails once the user has approved, and stored later", () => {
