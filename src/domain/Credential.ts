@@ -1,6 +1,7 @@
 import { Equal, type Redacted, Schema } from "effect"
 import { authenticationMethods } from "./ClientAuthentication.ts"
 import { ClientRegistration } from "./ClientRegistration.ts"
+import { isSameOrigin } from "./SecureUrl.ts"
 import {
   type RemoteServer,
   isNonInteractiveGrant,
@@ -228,14 +229,20 @@ export class Credential extends Schema.Class<Credential>("Credential")({
   /**
    * Returns the revocation endpoint of the configuration, which may have changed since the sign-in; else the one that was
    * known at the sign-in.
+   *
+   * An endpoint of the configuration gets the tokens only at the origin of the stored token endpoint, which has them already.
+   * A configuration with another revocation endpoint would otherwise collect the tokens of an earlier sign-in.
    */
   revocationEndpointAt(server: RemoteServer): URL | undefined {
-    const { source } = server.oauth
-    const written = source._tag === "ByHand" ? source.endpoints?.revocation : undefined
-    if (written !== undefined) return written
+    const written = configuredRevocationEndpoint(server)
+    if (written !== undefined && isSameOrigin(written, new URL(this.tokenEndpoint))) return written
     return this.revocationEndpoint === undefined ? undefined : new URL(this.revocationEndpoint)
   }
 }
+
+/** The revocation endpoint that the configuration of a server names. */
+export const configuredRevocationEndpoint = ({ oauth: { source } }: RemoteServer): URL | undefined =>
+  source._tag === "ByHand" ? source.endpoints?.revocation : undefined
 
 /**
  * A credential as JSON text. It contains the secrets as plain text, so that stores encrypt it or put it into a keyring.

@@ -46,13 +46,16 @@ export const logout = Command.make(
         )
       case "NotOffered": {
         yield* Console.error(`Forgot the sign-in to ${shown} on this machine.`)
+        const { origin } = new URL(result.issuer)
         yield* Console.error(
-          `Nothing was revoked: no revocation endpoint of ${new URL(result.issuer).origin} is known.`
+          result.refused === undefined
+            ? `Nothing was revoked: no revocation endpoint of ${origin} is known.`
+            : `Nothing was revoked: the tokens are from ${origin}, and "revocation_url" is at ${result.refused.origin}. Nothing was sent there.`
         )
         yield* Console.error(
           `${remainderOf(result, yield* Clock.currentTimeMillis)} To revoke them sooner, remove the access of this program in your account there.`
         )
-        if (server.oauth.source._tag !== "ByHand") return
+        if (server.oauth.source._tag !== "ByHand" || result.refused !== undefined) return
         const field = oauthEndpoints.revocation.configurationKey
         return yield* Console.error(
           remedyText(set(oauthOf(name), { [field]: null }, "its provider documents that endpoint"))

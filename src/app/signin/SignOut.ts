@@ -1,5 +1,5 @@
 import { Context, Effect, Layer, Option } from "effect"
-import type { Credential } from "../../domain/Credential.ts"
+import { configuredRevocationEndpoint, type Credential } from "../../domain/Credential.ts"
 import { CredentialKey } from "../../domain/CredentialKey.ts"
 import type { RemoteServer } from "../../domain/Server.ts"
 import { ClientRejected, RevocationFailed } from "../../domain/SignInError.ts"
@@ -16,7 +16,8 @@ import { revokeTokens } from "./Revocation.ts"
  * The result of a logout.
  *
  * - `Revoked`: the authorization server has revoked the tokens, and the credential is removed.
- * - `NotOffered`: the credential is removed, but no revocation endpoint is known. The tokens stay valid until they expire.
+ * - `NotOffered`: the credential is removed, but no revocation endpoint is known that may get the tokens. They stay valid
+ *   until they expire.
  * - `Nothing`: there was no sign-in to this server as it is configured now. Records of other configurations stay.
  */
 export type LogoutResult =
@@ -28,6 +29,8 @@ export type LogoutResult =
       readonly expiresAt: number | undefined
       /** There is a refresh token, which may stay valid for much longer. */
       readonly refreshable: boolean
+      /** The endpoint of the configuration, which got no token: the sign-in is of another origin. */
+      readonly refused?: URL
     }
   | { readonly _tag: "Nothing" }
 
@@ -93,11 +96,13 @@ export const layer: Layer.Layer<
         yield* credentials.forget(key)
         yield* deregister(credential)
         const { expiresAt, refreshToken } = tokens
+        const refused = configuredRevocationEndpoint(server)
         return {
           _tag: "NotOffered",
           issuer: credential.issuer,
           expiresAt,
-          refreshable: refreshToken !== undefined
+          refreshable: refreshToken !== undefined,
+          ...(refused === undefined ? {} : { refused })
         }
       }
       const failed = (error: TokenRequestError) => {
