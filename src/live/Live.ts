@@ -35,8 +35,9 @@ import * as ServerSession from "../app/session/ServerSession.ts"
 import * as SignIn from "../app/signin/SignIn.ts"
 import * as SignOut from "../app/signin/SignOut.ts"
 import * as StorageCheck from "../app/storage/StorageCheck.ts"
+import { ConfigurationTrust, type RequireApproval } from "../ports/ConfigurationTrust.ts"
 import { isUnattended } from "./Attendance.ts"
-import { backends, choices, encryptedFiles } from "./StorageLive.ts"
+import { approvals, backends, choices, encryptedFiles } from "./StorageLive.ts"
 import * as StorageMove from "../app/storage/StorageMove.ts"
 import * as WireLive from "./WireLive.ts"
 
@@ -44,9 +45,25 @@ const interactive = Effect.gen(function* () {
   return (yield* Interactive) && !(yield* isUnattended)
 })
 
-const configuration = Layer.unwrap(Effect.map(ConfigFile, (path) => ConfigurationFile.layer({ path }))).pipe(
-  Layer.provide(Layer.merge(NodeFileSystem.layer, NodePath.layer))
+const files = Layer.merge(NodeFileSystem.layer, NodePath.layer)
+
+/** Asks about a configuration that the user has not chosen. Few runs have one: the others do not load what asks. */
+const trust = Layer.effect(
+  ConfigurationTrust,
+  Effect.map(
+    interactive,
+    (mayAsk): RequireApproval =>
+      (found) =>
+        Effect.flatMap(
+          Effect.promise(() => import("./TrustLive.ts")),
+          ({ requireApproval }) => requireApproval(found, mayAsk)
+        )
+  )
 )
+
+const configuration = Layer.unwrap(
+  Effect.map(ConfigFile, (path) => ConfigurationFile.layer({ path, searchesWorkingDirectory: true }))
+).pipe(Layer.provide([files, trust]))
 
 const secretPrompt = Layer.unwrap(
   Effect.map(interactive, (mayAsk) => TerminalSecretPrompt.layer({ interactive: mayAsk }))
@@ -124,6 +141,7 @@ const connector = (version: string) =>
 export const live = (version: string) =>
   ({
     configuration,
+    trust: ConfigurationFile.reviewLayer.pipe(Layer.provide(files), Layer.merge(approvals)),
     stored: Layer.mergeAll(CredentialStatus.layer, SignOut.layer, StorageCheck.layer, StorageMove.layer).pipe(
       Layer.provide(Credentials.layer),
       Layer.provide(

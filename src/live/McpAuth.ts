@@ -1,4 +1,3 @@
-import { join } from "node:path"
 import * as NodeFileSystem from "@effect/platform-node-shared/NodeFileSystem"
 import * as NodePath from "@effect/platform-node-shared/NodePath"
 import { Duration, Effect, Layer, Option, Redacted } from "effect"
@@ -89,8 +88,9 @@ const configurationOf = ({ password, store = "auto" }: McpAuthOptions) =>
   ).pipe(
     Layer.provide(
       Layer.unwrap(
-        Effect.map(homeFolder, (folder) =>
-          ConfigurationFile.layer({ path: Option.none(), places: [join(folder, "server_config.json")] })
+        Effect.map(homeFolder, (home) =>
+          // What lies in the working directory of a program is no decision of its user.
+          ConfigurationFile.layer({ path: Option.none(), searchesWorkingDirectory: false, home })
         )
       )
     ),

@@ -4,6 +4,7 @@ import * as MemoryLock from "../adapters/lock/MemoryLock.ts"
 import * as ProcessLock from "../adapters/lock/ProcessLock.ts"
 import { configuredHome } from "../adapters/platform/ConfiguredHome.ts"
 import { dataFolder } from "../adapters/platform/HomeFolder.ts"
+import * as ApprovalFolder from "../adapters/store/approval/ApprovalFolder.ts"
 import * as StorageChoiceFile from "../adapters/store/choice/StorageChoiceFile.ts"
 import * as EncryptedFileStore from "../adapters/store/encrypted-file/EncryptedFileStore.ts"
 import type { KeyringBackend } from "../adapters/store/keyring/KeyringName.ts"
@@ -43,6 +44,11 @@ const keyrings: Partial<Record<NodeJS.Platform, KeyringBackend>> = {
 /** The choice of the backend, in the user's home. */
 export const choices = Layer.unwrap(
   Effect.map(homeFolder, (folder) => StorageChoiceFile.layer({ directory: join(folder, "storage") }))
+)
+
+/** The configurations that the user has approved, in the user's home. */
+export const approvals = Layer.unwrap(
+  Effect.map(homeFolder, (folder) => ApprovalFolder.layer({ directory: join(folder, "trusted") }))
 )
 
 const processLock = Layer.unwrap(

@@ -31,6 +31,23 @@ const readKvVersion = (block: Block): 1 | 2 | undefined => {
 }
 
 /**
+ * Reports fields that decide whom to take for Vault, in a file that was found in the working directory and that does not name
+ * the address: they would concern the address and the token of the user.
+ */
+const checkTls = (block: Block): void => {
+  const { access } = block.findings
+  if (typeof access === "string" || !access.wasFound || block.has("vaultUrl")) return
+  for (const name of ["vaultCaCert", "vaultSkipVerify"]) {
+    if (block.has(name)) {
+      block.error(
+        name,
+        "needs a vaultUrl beside it: this file was found in the working directory, and VAULT_ADDR is not its address"
+      )
+    }
+  }
+}
+
+/**
  * Reads the Vault fields of the `tokenStorage` block. The variables that the command lines of Vault and OpenBao read
  * replace absent fields. Undefined: there is no address of Vault, or there are errors.
  *
@@ -48,6 +65,8 @@ export const readVault = Effect.fnUntraced(function* (
     if (!isNamed) return undefined
     block.require("vaultUrl", "set it, or VAULT_ADDR")
   }
+
+  checkTls(block)
 
   const mountPoint = yield* block.string("vaultMountPoint", vaultPathProblem)
   const pathPrefix = yield* block.string("vaultPathPrefix", vaultPathProblem)

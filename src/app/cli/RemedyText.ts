@@ -22,7 +22,9 @@ export const commandLine = (command: Command, configFile?: string): string => {
   const flags = [
     ...(account === defaultAccount ? [] : [option("account", account)]),
     ...Object.entries(options).map(([name, value]) => option(name, value)),
-    ...(configFile === undefined ? [] : [option("config-file", configFile)])
+    ...(configFile === undefined || Object.hasOwn(options, "config-file")
+      ? []
+      : [option("config-file", configFile)])
   ]
   const isForAll = options["all"] === true || verb === "auth client-metadata"
   const name = server ?? (takesServer.test(verb) && !isForAll ? "NAME" : undefined)

@@ -4,6 +4,7 @@ import { ByteSize, ConfigProvider, Effect, FileSystem, Layer, Option } from "eff
 import * as ConfigurationFile from "../../../src/adapters/config/ConfigurationFile.ts"
 import type { RemoteServer, Server } from "../../../src/domain/Server.ts"
 import { Configuration, type ConfigurationIssue } from "../../../src/ports/Configuration.ts"
+import { ConfigurationTrust, type RequireApproval } from "../../../src/ports/ConfigurationTrust.ts"
 
 /** Where the program looks first. */
 export const here = resolve("server_config.json")
@@ -18,9 +19,11 @@ export interface Options {
   /** Paths as Windows writes them. */
   readonly windows?: boolean
   readonly onRead?: (path: string) => void
+  /** Absent: the user approves every file. */
+  readonly requireApproval?: RequireApproval
 }
 
-const info = (mode: number): FileSystem.File.Info => ({
+const infoOf = (mode: number): FileSystem.File.Info => ({
   type: "File",
   mtime: Option.none(),
   atime: Option.none(),
@@ -39,19 +42,31 @@ const info = (mode: number): FileSystem.File.Info => ({
 
 /** The configuration over files in memory. Content that is not a string is written as JSON. */
 export const over = (files: Readonly<Record<string, unknown>>, options: Options = {}) => {
-  const layer = ConfigurationFile.layer({ path: Option.fromUndefinedOr(options.path) }).pipe(
+  const info = infoOf(options.mode ?? 0o100600)
+  const layer = ConfigurationFile.layer({
+    path: Option.fromUndefinedOr(options.path),
+    searchesWorkingDirectory: true
+  }).pipe(
+    // These tests are about the content. Trust.test.ts is about approvals.
+    Layer.provide(Layer.succeed(ConfigurationTrust, options.requireApproval ?? (() => Effect.void))),
     Layer.provide(
       Layer.merge(
         options.windows === true ? NodePath.layerWin32 : NodePath.layerPosix,
         FileSystem.layerNoop({
           exists: (path) => Effect.succeed(Object.hasOwn(files, path)),
-          readFileString: (path) =>
+          realPath: (path) => Effect.succeed(path),
+          stat: () => Effect.succeed(infoOf(0o40700)),
+          open: (path) =>
             Effect.sync(() => {
               options.onRead?.(path)
               const content = files[path]
-              return typeof content === "string" ? content : JSON.stringify(content)
-            }),
-          stat: () => Effect.succeed(info(options.mode ?? 0o100600))
+              const text = typeof content === "string" ? content : JSON.stringify(content)
+              const parts = [Option.some(new TextEncoder().encode(text)), Option.none()]
+              return {
+                stat: Effect.succeed(info),
+                readAlloc: () => Effect.succeed(parts.shift() ?? Option.none())
+              } as unknown as FileSystem.File
+            })
         })
       )
     )
@@ -62,11 +77,11 @@ export const over = (files: Readonly<Record<string, unknown>>, options: Options 
   )
 }
 
-/** Runs an effect with `./server_config.json`. */
+/** Runs an effect with `./server_config.json`, which the user names. */
 export const withFile =
   (content: unknown, options?: Options) =>
   <A, E>(effect: Effect.Effect<A, E, Configuration>) =>
-    Effect.provide(effect, over({ [here]: content }, options))
+    Effect.provide(effect, over({ [here]: content }, { path: here, ...options }))
 
 const line = ({ location, message }: ConfigurationIssue) => `${location}: ${message}`
 
