@@ -21,9 +21,14 @@ const groupLine = /^([^:]*):[^:]*:(\d+):(.*)$/gm
 const isOwnGroup = Effect.fnUntraced(function* (gid: number) {
   const fs = yield* FileSystem.FileSystem
   const text = yield* Effect.orElseSucceed(fs.readFileString("/etc/group"), () => "")
-  const user = userInfo().username
+  // A container may run as a user without a name, who has no such group.
+  const user = yield* Effect.try(() => userInfo().username).pipe(
+    Effect.option,
+    Effect.map(Option.getOrUndefined)
+  )
   return Array.from(text.matchAll(groupLine)).some(
-    ([, name, id, members]) => name === user && Number(id) === gid && (members === "" || members === user)
+    ([, name, id, members]) =>
+      user !== undefined && name === user && Number(id) === gid && (members === "" || members === user)
   )
 })
 

@@ -16,6 +16,14 @@ export interface Options {
   readonly env?: Record<string, string>
   /** Permissions of every file. */
   readonly mode?: number
+  /** Owner of every file. Absent: a system without owners. */
+  readonly uid?: number
+  /** Group of every file. */
+  readonly gid?: number
+  /** Owner and permissions of every folder. */
+  readonly folder?: { readonly mode: number; readonly uid?: number }
+  /** Where links point. */
+  readonly links?: Readonly<Record<string, string>>
   /** Paths as Windows writes them. */
   readonly windows?: boolean
   readonly onRead?: (path: string) => void
@@ -23,8 +31,15 @@ export interface Options {
   readonly requireApproval?: RequireApproval
 }
 
-const infoOf = (mode: number): FileSystem.File.Info => ({
-  type: "File",
+const infoOf = (
+  type: "File" | "Directory",
+  {
+    gid,
+    mode,
+    uid
+  }: { readonly mode: number; readonly uid?: number | undefined; readonly gid?: number | undefined }
+): FileSystem.File.Info => ({
+  type,
   mtime: Option.none(),
   atime: Option.none(),
   birthtime: Option.none(),
@@ -32,8 +47,8 @@ const infoOf = (mode: number): FileSystem.File.Info => ({
   ino: Option.none(),
   mode,
   nlink: Option.none(),
-  uid: Option.none(),
-  gid: Option.none(),
+  uid: Option.fromUndefinedOr(uid),
+  gid: Option.fromUndefinedOr(gid),
   rdev: Option.none(),
   size: ByteSize.zero,
   blksize: Option.none(),
@@ -42,7 +57,8 @@ const infoOf = (mode: number): FileSystem.File.Info => ({
 
 /** The configuration over files in memory. Content that is not a string is written as JSON. */
 export const over = (files: Readonly<Record<string, unknown>>, options: Options = {}) => {
-  const info = infoOf(options.mode ?? 0o100600)
+  const { folder = { mode: 0o40700 }, gid, links = {}, mode = 0o100600, uid } = options
+  const info = infoOf("File", { mode, uid, gid })
   const layer = ConfigurationFile.layer({
     path: Option.fromUndefinedOr(options.path),
     searchesWorkingDirectory: true
@@ -54,8 +70,10 @@ export const over = (files: Readonly<Record<string, unknown>>, options: Options 
         options.windows === true ? NodePath.layerWin32 : NodePath.layerPosix,
         FileSystem.layerNoop({
           exists: (path) => Effect.succeed(Object.hasOwn(files, path)),
-          realPath: (path) => Effect.succeed(path),
-          stat: () => Effect.succeed(infoOf(0o40700)),
+          realPath: (path) => Effect.succeed(links[path] ?? path),
+          stat: (path) => Effect.succeed(Object.hasOwn(files, path) ? info : infoOf("Directory", folder)),
+          // Reached for `/etc/group` alone.
+          readFileString: (path) => Effect.succeed(typeof files[path] === "string" ? files[path] : ""),
           open: (path) =>
             Effect.sync(() => {
               options.onRead?.(path)
