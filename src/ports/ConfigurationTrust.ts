@@ -14,7 +14,8 @@ export interface UntrustedConfiguration {
   readonly file: string
   /** SHA-256 of the content, in hex. */
   readonly digest: string
-  readonly entries: ReadonlyArray<ConfigurationEntry>
+  /** Computed for a user who decides: an approved configuration needs none. */
+  readonly entries: Effect.Effect<ReadonlyArray<ConfigurationEntry>>
   /** It is in the working directory, and the user has not named it. */
   readonly isFound: boolean
   /** Other users could have written it. */

@@ -76,7 +76,8 @@ export const startWorld = async (
   mkdirSync(join(home, ".mcp_cli"), { mode: 0o700 })
   const authorizationServer = await startAuthorizationServer({ autoApprove: true, ...options })
   const mcpServer = await startMcpServer({ authorizationServer, ...options.mcp })
-  const configure = (configuration: unknown) => writeFileSync(file, JSON.stringify(configuration))
+  const configure = (configuration: unknown) =>
+    writeFileSync(file, JSON.stringify(configuration), { mode: 0o600 })
   configure({ mcpServers: { demo: { url: mcpServer.url.href } } })
   writeFileSync(log, "")
 

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto"
 import { Effect, FileSystem, Option, Path } from "effect"
 import { advice, type Remedy } from "../../domain/Remedy.ts"
 import { ConfigurationError, ConfigurationIssue } from "../../ports/Configuration.ts"
@@ -129,18 +130,14 @@ const refusalOf = ({ exposure, file }: CheckedFile): ConfigurationError => {
 }
 
 /** What the user decides about. */
-export const reviewOf = Effect.fnUntraced(function* (
-  checked: CheckedFile
-): Effect.fn.Return<UntrustedConfiguration> {
-  const [{ createHash }, { entriesOf }] = yield* Effect.promise(() =>
-    Promise.all([import("node:crypto"), import("./ConfigurationEntries.ts")])
-  )
-  return {
-    file: checked.file,
-    digest: createHash("sha256").update(checked.text).digest("hex"),
-    entries: entriesOf(checked.root),
-    isFound: checked.isFound,
-    isExposed: checked.exposure !== undefined,
-    refusal: refusalOf(checked)
-  }
+export const reviewOf = (checked: CheckedFile): UntrustedConfiguration => ({
+  file: checked.file,
+  digest: createHash("sha256").update(checked.text).digest("hex"),
+  entries: Effect.map(
+    Effect.promise(() => import("./ConfigurationEntries.ts")),
+    ({ entriesOf }) => entriesOf(checked.root)
+  ),
+  isFound: checked.isFound,
+  isExposed: checked.exposure !== undefined,
+  refusal: refusalOf(checked)
 })

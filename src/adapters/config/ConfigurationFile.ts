@@ -70,7 +70,7 @@ const readTrusted = Effect.fnUntraced(function* (place: Place) {
   const checked = yield* readChecked(place)
   if (checked.isFound || checked.exposure !== undefined) {
     const requireApproval = yield* ConfigurationTrust
-    yield* requireApproval(yield* reviewOf(checked))
+    yield* requireApproval(reviewOf(checked))
   }
   return checked
 })
@@ -175,7 +175,7 @@ export const reviewLayer: Layer.Layer<ConfigurationReview, never, FileSystem.Fil
         pathOf: (file) => resolve(Option.getOrElse(file, () => fileName)),
         read: (file) =>
           readChecked({ file, isFound: file === found }).pipe(
-            Effect.flatMap(reviewOf),
+            Effect.map(reviewOf),
             Effect.provideContext(platform)
           )
       })

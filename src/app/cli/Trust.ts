@@ -33,9 +33,10 @@ export const trust = Command.make(
     }
     const configuration = yield* review.read(path)
     yield* approvals.add(configuration)
-    const { entries, isExposed, refusal } = configuration
+    const { isExposed, refusal } = configuration
+    const entries = yield* configuration.entries
     if (yield* Json) return yield* printJson({ file: path, trusted: true, entries })
-    yield* Console.error(`Approved ${shown} until it changes. It:\n${reviewText(configuration)}`)
+    yield* Console.error(`Approved ${shown} until it changes. It:\n${reviewText(entries)}`)
     if (isExposed) yield* Console.error(`mcp-cli: warning: ${safeLine(refusal.message)}`)
   })
 ).pipe(

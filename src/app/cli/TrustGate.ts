@@ -3,12 +3,16 @@ import { safeLine } from "../../domain/PrintableText.ts"
 import { advice, command } from "../../domain/Remedy.ts"
 import { ConfigurationError, ConfigurationIssue } from "../../ports/Configuration.ts"
 import { ConfigurationApprovals } from "../../ports/ConfigurationApprovals.ts"
-import type { RequireApproval, UntrustedConfiguration } from "../../ports/ConfigurationTrust.ts"
+import type {
+  ConfigurationEntry,
+  RequireApproval,
+  UntrustedConfiguration
+} from "../../ports/ConfigurationTrust.ts"
 import { Confirmation } from "../../ports/Confirmation.ts"
 import type { StorageError } from "../../ports/CredentialStore.ts"
 
 /** What a configuration makes this program do, for the user who decides about it. */
-export const reviewText = ({ entries }: Pick<UntrustedConfiguration, "entries">): string =>
+export const reviewText = (entries: ReadonlyArray<ConfigurationEntry>): string =>
   entries
     .flatMap(({ actions, name }) => [
       `  ${safeLine(name)}`,
@@ -53,7 +57,7 @@ export const makeTrustGate: Effect.Effect<RequireApproval, never, ConfigurationA
           ? "has changed since you approved it"
           : "is in the working directory, and you have not approved it"
       const answer = yield* confirmation.ask(
-        `${safeLine(file)} ${state}. It:\n${reviewText(configuration)}`,
+        `${safeLine(file)} ${state}. It:\n${reviewText(yield* configuration.entries)}`,
         "Use it?"
       )
       if (Option.isNone(answer)) return yield* errorOf(file, `it ${state}`, fixes)

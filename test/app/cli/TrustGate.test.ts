@@ -20,7 +20,9 @@ const exposed = new ConfigurationError({
 const found: UntrustedConfiguration = {
   file,
   digest: "1",
-  entries: [{ name: "s\u001b[2J", actions: ["runs: sh\u202e -c 'touch x'\nUse it? [y/N] y"] }],
+  entries: Effect.succeed([
+    { name: "s\u001b[2J", actions: ["runs: sh\u202e -c 'touch x'\nUse it? [y/N] y"] }
+  ]),
   isFound: true,
   isExposed: false,
   refusal: new ConfigurationError({ file, issues: [] })
