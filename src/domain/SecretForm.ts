@@ -1,5 +1,5 @@
 import { Option, Result, Schema } from "effect"
-import { Base64Url } from "effect/encoding"
+import * as Base64Url from "effect/encoding/Base64Url"
 
 /** What a secret of the configuration is, and is checked to be before it is sent. */
 export type SecretForm = "jwt" | "saml2" | "token"

@@ -65,7 +65,7 @@ const locate = Effect.fnUntraced(function* (
   })
 })
 
-/** Reads and checks a file. It is used only if this user chose it, and nobody else could have written it. */
+/** Reads and checks a file. It is used only if this user chose it and no other user could have written it. */
 const readTrusted = Effect.fnUntraced(function* (place: Place) {
   const checked = yield* readChecked(place)
   if (checked.isFound || checked.exposure !== undefined) {

@@ -32,6 +32,10 @@ const isOwnGroup = Effect.fnUntraced(function* (gid: number) {
   )
 })
 
+/** A path as a shell reads it back. Its name may be another user's choice. */
+const quoted = (path: string): string =>
+  /^[\w@%+=:,./-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`
+
 /** Why others could have changed what has these owner and mode. Undefined: only this user and root could. */
 const exposureBy = Effect.fnUntraced(function* (
   path: string,
@@ -43,13 +47,13 @@ const exposureBy = Effect.fnUntraced(function* (
     return {
       path,
       problem: "belongs to another user",
-      fix: `Copy the configuration to a folder of yours, or run chown on ${path}.`
+      fix: `Copy the configuration to a folder of yours, or run chown on ${quoted(path)}.`
     }
   }
   const writers = mode & shared
   if (writers === 0 || (options.allowsSticky && (mode & sticky) !== 0)) return undefined
   if (writers === 0o020 && Option.isSome(gid) && (yield* isOwnGroup(gid.value))) return undefined
-  return { path, problem: "can be changed by other users", fix: `Run: chmod go-w ${path}` }
+  return { path, problem: "can be changed by other users", fix: `Run: chmod go-w ${quoted(path)}` }
 })
 
 /** True on Windows, whose files have no owner and mode of this kind. */

@@ -31,8 +31,8 @@ const readKvVersion = (block: Block): 1 | 2 | undefined => {
 }
 
 /**
- * Reports fields that decide whom to take for Vault, in a file that was found in the working directory and that does not name
- * the address: they would concern the address and the token of the user.
+ * Reports fields that decide which certificates are accepted, in a file that was found in the working directory and names no
+ * address: they would weaken the connection to the user's own Vault, which gets the user's own token.
  */
 const checkTls = (block: Block): void => {
   const { access } = block.findings

@@ -212,6 +212,11 @@ describe("a configuration that other users could have written", () => {
     Effect.gen(function* () {
       const writable = yield* refusalOf({ [here]: good }, { uid: me, mode: 0o100666 })
       assert.strictEqual(writable, `${here}: it can be changed by other users\nRun: chmod go-w ${here}`)
+      const path = "/tmp/it's; touch x/server_config.json"
+      assert.include(
+        yield* refusalOf({ [path]: good }, { uid: me, mode: 0o100666, path }),
+        "Run: chmod go-w '/tmp/it'\\''s; touch x/server_config.json'"
+      )
     })
   )
 

@@ -666,7 +666,7 @@ describe("Vault in a file that was found in the working directory", () => {
     })
   )
 
-  it.effect("does not decide whom to take for the Vault of the environment", () =>
+  it.effect("does not decide which certificates the Vault of the environment may have", () =>
     Effect.gen(function* () {
       const why =
         "needs a vaultUrl beside it: this file was found in the working directory, and VAULT_ADDR is not its address"
