@@ -90,7 +90,7 @@ const configurationOf = ({ password, store = "auto" }: McpAuthOptions) =>
       Layer.unwrap(
         Effect.map(homeFolder, (home) =>
           // What lies in the working directory of a program is no decision of its user.
-          ConfigurationFile.layer({ path: Option.none(), searchesWorkingDirectory: false, home })
+          ConfigurationFile.layer({ path: Option.none(), home })
         )
       )
     ),

@@ -32,7 +32,7 @@ const defaultPlaces = Effect.fnUntraced(function* ({ home, searchesWorkingDirect
   const paths = yield* Path.Path
   const own = paths.join(home ?? dataFolder(yield* configuredHome), fileName)
   const found = paths.resolve(fileName)
-  return searchesWorkingDirectory && found !== paths.resolve(own)
+  return searchesWorkingDirectory === true && found !== paths.resolve(own)
     ? [
         { file: found, isFound: true },
         { file: own, isFound: false }
@@ -80,7 +80,7 @@ interface Options {
   /** The file that the user names. None: the first of the default places that has one. */
   readonly path: Option.Option<string>
   /** Looks into the working directory first. What it finds there is used only if `ConfigurationTrust` approves it. */
-  readonly searchesWorkingDirectory: boolean
+  readonly searchesWorkingDirectory?: boolean
   /** The folder of `server_config.json`. Absent: `~/.mcp_cli`. */
   readonly home?: string
 }

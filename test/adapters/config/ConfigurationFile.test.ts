@@ -307,7 +307,7 @@ describe("a secret in the file", () => {
 
 describe("a file on a disk", () => {
   const onDisk = (path: string) =>
-    ConfigurationFile.layer({ path: Option.some(path), searchesWorkingDirectory: true }).pipe(
+    ConfigurationFile.layer({ path: Option.some(path) }).pipe(
       Layer.provide(Layer.merge(NodeFileSystem.layer, NodePath.layer))
     )
   const secret = JSON.stringify({ ...good, tokenStorage: { password: "hunter2" } })

@@ -13,6 +13,8 @@ export const here = resolve("server_config.json")
 export interface Options {
   /** `--config-file`. */
   readonly path?: string
+  /** The folder of the user's own file. Absent: `.mcp_cli` in `HOME`. */
+  readonly home?: string
   readonly env?: Record<string, string>
   /** Permissions of every file. */
   readonly mode?: number
@@ -61,7 +63,8 @@ export const over = (files: Readonly<Record<string, unknown>>, options: Options 
   const info = infoOf("File", { mode, uid, gid })
   const layer = ConfigurationFile.layer({
     path: Option.fromUndefinedOr(options.path),
-    searchesWorkingDirectory: true
+    searchesWorkingDirectory: true,
+    ...(options.home === undefined ? {} : { home: options.home })
   }).pipe(
     // These tests are about the content. Trust.test.ts is about approvals.
     Layer.provide(Layer.succeed(ConfigurationTrust, options.requireApproval ?? (() => Effect.void))),

@@ -54,11 +54,8 @@ describe("a configuration that needs an approval", () => {
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* asked({ [atHome]: good }), [])
       assert.deepStrictEqual(yield* asked({ [here]: good }, { path: "./server_config.json" }), [])
-      const env = { HOME: dirname(dirname(here)) }
-      assert.deepStrictEqual(
-        yield* asked({ [join(env.HOME, ".mcp_cli/server_config.json")]: good }, { env }),
-        []
-      )
+      // The user works in the folder of that file.
+      assert.deepStrictEqual(yield* asked({ [here]: good }, { home: dirname(here) }), [])
     })
   )
 
@@ -326,22 +323,20 @@ describe("a configuration on a disk", () => {
 })
 
 describe("without anything that decides about trust", () => {
-  it.effect(
-    "the working directory is not searched unless the program asks for it, and approves nothing",
-    () =>
-      Effect.gen(function* () {
-        const folder = yield* temporaryFolder
-        const files = Layer.merge(NodeFileSystem.layer, NodePath.layer)
-        const path = join(folder, "server_config.json")
-        writeFileSync(path, JSON.stringify(good), { mode: 0o666 })
-        chmodSync(path, 0o666)
-        const layer = ConfigurationFile.layer({
-          path: Option.none(),
-          searchesWorkingDirectory: false,
-          home: folder
-        }).pipe(Layer.provide(files))
-        const error = yield* Effect.flip(Effect.provide(servers, layer))
-        assert.strictEqual(error.message, `${path}: it can be changed by other users`)
-      }).pipe(Effect.scoped)
+  it.effect("a file that other users can write is refused, also in the library", () =>
+    Effect.gen(function* () {
+      const folder = yield* temporaryFolder
+      const files = Layer.merge(NodeFileSystem.layer, NodePath.layer)
+      const path = join(folder, "server_config.json")
+      writeFileSync(path, JSON.stringify(good), { mode: 0o666 })
+      chmodSync(path, 0o666)
+      const layer = ConfigurationFile.layer({
+        path: Option.none(),
+        searchesWorkingDirectory: false,
+        home: folder
+      }).pipe(Layer.provide(files))
+      const error = yield* Effect.flip(Effect.provide(servers, layer))
+      assert.strictEqual(error.message, `${path}: it can be changed by other users`)
+    }).pipe(Effect.scoped)
   )
 })
