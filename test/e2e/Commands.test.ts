@@ -135,6 +135,7 @@ describe("the program", () => {
     world.configure({
       mcpServers: { a: { url: "https://a.test/mcp", oauth }, b: { url: "https://b.test/mcp", oauth } }
     })
+    chmodSync(join(world.home, ".mcp_cli", "server_config.json"), 0o644)
     const { stderr } = await world.run(["servers"])
     assert.match(
       stderr,
