@@ -589,7 +589,8 @@ describe("an examination", () => {
   it.effect.each([
     ["runtime", "wrong", "NODE_USE_ENV_PROXY=1"],
     ["variable", "note", "HTTPS_PROXY"],
-    ["address", "wrong", "http://proxy.example.com"]
+    ["address", "wrong", "http://proxy.example.com"],
+    ["loopback", "ok", "the server is on this machine"]
   ] as const)("says why a proxy is not used: %s", ([obstacle, status, word]) =>
     Effect.gen(function* () {
       hasStatus((yield* examine())("proxy"), status, word)
