@@ -1,5 +1,5 @@
 import { createServer, type RequestListener } from "node:http"
-import { type AddressInfo, connect, type Socket } from "node:net"
+import type { AddressInfo } from "node:net"
 import { afterEach, assert, describe, it } from "@effect/vitest"
 import type { Finding } from "../../src/app/doctor/Doctor.ts"
 import { startWorld, type World } from "./World.ts"

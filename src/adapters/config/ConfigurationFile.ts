@@ -10,6 +10,7 @@ import { configuredHome } from "../platform/ConfiguredHome.ts"
 import { Block, Field } from "./Cursor.ts"
 import { variable } from "./EnvironmentVariables.ts"
 import { Findings } from "./Findings.ts"
+import { variablesIn } from "./Interpolation.ts"
 import { faultOf } from "./JsonText.ts"
 import { nearName } from "./NearName.ts"
 import { readServer, summarize } from "./ServerEntry.ts"
@@ -118,7 +119,7 @@ const readFile = Effect.fnUntraced(function* (file: string) {
       )
     }
   }
-  return { file, root, warnings: findings.warnings }
+  return { file, root, warnings: findings.warnings, variables: variablesIn(text) }
 })
 
 /**
@@ -189,7 +190,8 @@ export const layer = (options: {
             return readStorage(root.childOrEmpty("tokenStorage"))
           })
         }),
-        warnings: Effect.map(found, Option.match({ onNone: () => [], onSome: ({ warnings }) => warnings }))
+        warnings: Effect.map(found, Option.match({ onNone: () => [], onSome: ({ warnings }) => warnings })),
+        variables: Effect.map(found, Option.match({ onNone: () => [], onSome: ({ variables }) => variables }))
       })
     })
   )

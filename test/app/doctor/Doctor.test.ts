@@ -80,7 +80,7 @@ const on = (options: Options = {}) =>
           bind: ({ redirectUri, server }) =>
             options.busy === true
               ? Effect.fail(new RedirectPortBusy({ server, redirectUri: redirectUri.href }))
-              : Effect.succeed({ redirectUri, receive: () => Effect.never })
+              : Effect.succeed({ redirectUri, redirectOnce: Effect.succeed, receive: () => Effect.never })
         }),
         Layer.succeed(ChosenStorage, {
           inUse: Effect.succeed({
