@@ -4,16 +4,17 @@ import type { Socket } from "node:net"
 /** The tables of connections. A client with an IPv6 socket is in the second one, for IPv4 too. */
 const tables = ["/proc/net/tcp", "/proc/net/tcp6"]
 
-/** State of an open connection. The kernel reports user 0 for one that its owner has closed. */
-const established = "01"
-
 const portOf = (address: string | undefined): number => parseInt(address?.split(":").at(-1) ?? "", 16)
 
-/** The users and states of connections from one local port to another (`proc_pid_net(5)`). */
+/**
+ * The users of connections from one local port to another (`proc_pid_net(5)`). None for one that its owner has closed: the
+ * kernel shows root then, and no inode.
+ */
 const connectionsIn = (table: string, from: number | undefined, to: number | undefined) =>
   table.split("\n").flatMap((line) => {
-    const [, local, remote, state, , , , user] = line.trim().split(/\s+/)
-    return portOf(local) === from && portOf(remote) === to ? [{ state, user: Number(user) }] : []
+    const [, local, remote, , , , , user, , inode] = line.trim().split(/\s+/)
+    if (portOf(local) !== from || portOf(remote) !== to) return []
+    return [inode === "0" ? undefined : Number(user)]
   })
 
 /**
@@ -39,5 +40,5 @@ export const isOfAnotherUser = (
     }
   })
   // Ports may be in use on several loopback addresses: every such connection has to be this user's.
-  return found.some(({ state, user }) => state !== established || (user !== own && user !== 0))
+  return found.some((user) => user !== own && user !== 0)
 }

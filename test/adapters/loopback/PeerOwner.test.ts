@@ -10,9 +10,9 @@ const other = own + 1
 const socket = { localPort: 8080, remotePort: 50_000 }
 const port = (number: number) => number.toString(16).toUpperCase().padStart(4, "0")
 
-/** A line of the table: a connection to the listener, in a state, of a user. */
-const line = (user: number, state = "01", host = "0100007F", from = 50_000) =>
-  `   1: ${host}:${port(from)} ${host}:${port(8080)} ${state} 00000000:00000000 00:00000000 00000000  ${user}        0 4711 1 0 20 4 30 10 -1`
+/** A line of the table: a connection to the listener. */
+const line = (user: number, inode = 4711, host = "0100007F", from = 50_000) =>
+  `   1: ${host}:${port(from)} ${host}:${port(8080)} 01 00000000:00000000 00:00000000 00000000  ${user}        0 ${inode} 1 0 20 4 30 10 -1`
 
 /** The listener's end of the same connection, which is always this user's. */
 const listenersEnd = `   0: 0100007F:${port(8080)} 0100007F:${port(50_000)} 01 00000000:00000000 00:00000000 00000000  ${own}        0 4712 1 0 20 4 30 10 -1`
@@ -22,11 +22,10 @@ describe.skipIf(process.platform !== "linux")("the user who made a connection (n
     ["this user", [line(own)], false],
     ["another user", [line(other)], true],
     ["root, who forwards ports", [line(0)], false],
-    ["another user, who has closed it: the kernel shows root", [line(0, "05")], true],
-    ["this user, who has closed it", [line(own, "04")], true],
-    ["another user, at another port", [line(other, "01", "0100007F", 50_001)], false],
-    ["two users, at two addresses", [line(own), line(other, "01", "0200007F")], true],
-    ["another user, with an IPv6 socket", [line(other, "01", "0000000000000000FFFF00000100007F")], true],
+    ["another user, who has closed it: the kernel shows root", [line(0, 0)], true],
+    ["another user, at another port", [line(other, 4711, "0100007F", 50_001)], false],
+    ["two users, at two addresses", [line(own), line(other, 4711, "0200007F")], true],
+    ["another user, with an IPv6 socket", [line(other, 4711, "0000000000000000FFFF00000100007F")], true],
     ["nobody on this machine", [], false]
   ] as const)("is %s", ([, lines, expected]) =>
     Effect.gen(function* () {

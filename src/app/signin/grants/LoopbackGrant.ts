@@ -69,8 +69,9 @@ const awaitCallback = Effect.fn("LoopbackGrant.awaitCallback")(function* (
 
 const attempt = Effect.fn("LoopbackGrant.attempt")(function* (context: SignInContext) {
   const { key, server } = context
-  const { pending, target } = yield* beginAuthorization(context, bindAndRegister(context))
+  const { pending, target, unconfirmed } = yield* beginAuthorization(context, bindAndRegister(context))
   const user = yield* UserInteraction
+  if (unconfirmed !== undefined) yield* user.tell(unconfirmed.message, unconfirmed.remedies)
   yield* user.askToSignIn(accountName(server.name, key.account), pending.url)
   // The browser refuses an insecure URL, so that must not be behind a redirect.
   const opened = isSecureUrl(pending.url) ? yield* target.bound.redirectOnce(pending.url) : pending.url
