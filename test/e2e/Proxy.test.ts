@@ -2,6 +2,7 @@ import { createServer } from "node:http"
 import type { AddressInfo, Socket } from "node:net"
 import { afterEach, assert, beforeEach, describe, it } from "vitest"
 import { type Collector, startCollector } from "../../examples/telemetry/Collector.ts"
+import { startVaultServer } from "../servers/VaultServer.ts"
 import { startWorld, type World } from "./World.ts"
 
 /** A proxy that notes its requests and the first bytes in its tunnels, and lets nothing through. */
@@ -77,6 +78,22 @@ describe("a proxy of the environment", () => {
     assert.deepEqual(proxy.requests, [])
     const report = await world.run(["auth", "doctor", "demo"], { env })
     assert.include(report.stdout, "the server is on this machine")
+    assert.deepEqual(proxy.requests, [])
+  })
+
+  it("sees nothing of a Vault on this machine", async () => {
+    const vault = await startVaultServer()
+    const ended = await world.run(["storage"], {
+      env: {
+        ...variables(),
+        NODE_USE_ENV_PROXY: "1",
+        VAULT_ADDR: vault.url.href,
+        VAULT_TOKEN: vault.rootToken
+      }
+    })
+    await vault.close()
+    assert.strictEqual(ended.code, 0, ended.stderr)
+    assert.include(ended.stdout, "vault")
     assert.deepEqual(proxy.requests, [])
   })
 
