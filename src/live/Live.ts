@@ -27,6 +27,7 @@ import {
   Interactive,
   Verbose
 } from "../app/cli/Settings.ts"
+import { Configuration } from "../ports/Configuration.ts"
 import * as ChosenStorage from "../app/storage/ChosenStorage.ts"
 import * as CredentialStatus from "../app/credentials/CredentialStatus.ts"
 import * as Credentials from "../app/credentials/Credentials.ts"
@@ -92,7 +93,12 @@ const storage = (presence: "always" | "terminal") =>
   )
 
 const browser = Layer.unwrap(
-  Effect.map(BrowserSetting, (opens) => (opens ? Browser.layer : Browser.layerNone))
+  Effect.gen(function* () {
+    const { variables } = yield* Configuration
+    // A file that cannot be read has led to an error before.
+    const configured = Effect.orElseSucceed(variables, () => [])
+    return (yield* BrowserSetting) ? Browser.layerWithout(configured) : Browser.layerNone
+  })
 )
 
 /** The network and the browser. */

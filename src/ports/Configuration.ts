@@ -163,5 +163,7 @@ export class Configuration extends Context.Service<
     readonly tokenStorage: Effect.Effect<StorageSettings, ConfigurationError>
     /** What does not prevent the use of the file, such as unknown fields. */
     readonly warnings: Effect.Effect<ReadonlyArray<ConfigurationIssue>, ConfigurationError>
+    /** The names of the environment variables in the file. Many hold secrets, so no browser inherits them. */
+    readonly variables: Effect.Effect<ReadonlyArray<string>, ConfigurationError>
   }
 >()("mcp-cli-oauth/ports/Configuration") {}

@@ -201,6 +201,7 @@ export const machine = (options: MachineOptions = {}) =>
             password: undefined,
             vault: options.vault
           }),
+          variables: Effect.succeed([]),
           warnings: Effect.succeed([])
         })
       )

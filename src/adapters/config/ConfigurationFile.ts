@@ -9,6 +9,7 @@ import { example, fileIssue, type Place, readChecked, reviewOf } from "./Checked
 import { Block } from "./Cursor.ts"
 import { variable } from "./EnvironmentVariables.ts"
 import { Findings } from "./Findings.ts"
+import { variablesIn } from "./Interpolation.ts"
 import { nearName } from "./NearName.ts"
 import { readServer, summarize } from "./ServerEntry.ts"
 import { readStorage } from "./StorageBlock.ts"
@@ -158,7 +159,11 @@ export const layer = (
             return readStorage(root.childOrEmpty("tokenStorage"))
           })
         }),
-        warnings: Effect.map(found, Option.match({ onNone: () => [], onSome: ({ warnings }) => warnings }))
+        warnings: Effect.map(found, Option.match({ onNone: () => [], onSome: ({ warnings }) => warnings })),
+        variables: Effect.map(
+          found,
+          Option.match({ onNone: () => [], onSome: ({ text }) => variablesIn(text) })
+        )
       })
     })
   )

@@ -27,6 +27,8 @@ export const proxyVerdict = Effect.fn("Doctor.proxy")(function* (
         `${variable} names ${place}, which this version of Node does not use by default`,
         Remedy.advice("Set NODE_USE_ENV_PROXY=1, or use Node 24.14 or later.")
       )
+    case "loopback":
+      return ok(`not used: the server is on this machine, and ${variable} (${place}) is for other machines`)
     case "variable":
       return note(
         `${variable} names ${place}, and is not read: the server is reached directly`,

@@ -100,13 +100,18 @@ export const makeSignIn = <R>(grants: GrantFlows<SignInError, Services | R>) =>
       if (!isRedirectUri(redirectUri)) return yield* refusePending(key, "redirect URI")
       const { context, grant } = yield* prepareSignIn(request, key, yield* load(server, key))
       if (grant._tag !== "AuthorizationCode") return yield* refusePending(key, "no redirect")
-      const { pending } = yield* beginAuthorization(context, clientFor(context, redirectUri)).pipe(
+      const { pending, unconfirmed } = yield* beginAuthorization(
+        context,
+        clientFor(context, redirectUri)
+      ).pipe(
         Effect.catchTag("StaleRegistration", ({ clientId, issuer }) =>
           registrations
             .forget({ issuer, redirectUri: redirectUri.href }, clientId)
             .pipe(Effect.andThen(beginWithNewClient(context, redirectUri)))
         )
       )
+      // The program shows the user where to go, and this library nothing.
+      if (unconfirmed !== undefined) yield* Effect.logWarning(unconfirmed.message)
       return pending
     }, Effect.provideContext(services))
 
