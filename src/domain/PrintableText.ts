@@ -16,13 +16,15 @@ const notPlain = /[^ -~\n]/
 /**
  * Text of a server, made safe for a terminal: it can neither rewrite the screen, nor change the direction of a line, nor hide
  * what it says. Line breaks and tabs stay.
+ *
+ * @param instead takes the place of each character that is left out
  */
-export const safeText = (text: string): string =>
+export const safeText = (text: string, instead = ""): string =>
   notPlain.test(text)
     ? text
         .replace(/\r\n?/g, "\n")
         .replace(/[\u2028\u2029]/g, "\n")
-        .replace(shownUnsafe, "")
+        .replace(shownUnsafe, instead)
         .toWellFormed()
     : text
 

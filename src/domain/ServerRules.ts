@@ -3,6 +3,9 @@ import { isSafeLine } from "./PrintableText.ts"
 import { hasUserInformation, isLoopbackHost, isSecureUrl } from "./SecureUrl.ts"
 import { isScope } from "./TokenSet.ts"
 
+/** The largest `maxAnswerMiB` of a server: JavaScript has no longer strings. */
+export const largestAnswerMiB = 512
+
 /** Maximum length of a server's name, in characters. */
 const maxNameLength = 100
 /** Maximum length of a server's name as stores write it. File systems allow 255 bytes, with suffixes and temporary names. */

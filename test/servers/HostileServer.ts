@@ -128,7 +128,11 @@ export const startHostileServer = async (): Promise<HostileServer> => {
     revocation_endpoint: `${origin}/revoke`,
     device_authorization_endpoint: `${origin}/device`,
     response_types_supported: ["code", poison],
-    grant_types_supported: ["authorization_code", "refresh_token", "urn:ietf:params:oauth:grant-type:device_code"],
+    grant_types_supported: [
+      "authorization_code",
+      "refresh_token",
+      "urn:ietf:params:oauth:grant-type:device_code"
+    ],
     code_challenge_methods_supported: ["S256", poison],
     token_endpoint_auth_methods_supported: ["none", poison],
     scopes_supported: ["read", poison],

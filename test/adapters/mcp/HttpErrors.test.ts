@@ -301,7 +301,7 @@ describe("an answer that is none", () => {
       const message = Effect.map(Effect.flip(session.tools), (error) => errorText(error))
       assert.strictEqual(
         yield* message,
-        "example: it answered HTTP 500: out of [31m order.\nTry again later."
+        "example: it answered HTTP 500: out of[31m order.\nTry again later."
       )
       assert.strictEqual(
         yield* message,
