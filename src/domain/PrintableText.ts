@@ -7,10 +7,13 @@ const unsafe = String.raw`[[\p{Cc}\p{Zl}\p{Zp}\p{DI}\ufff9-\ufffb]--[\t\n\ufe0e\
 
 /** Joiners and variants that scripts and emoji are written with. They are text after a letter or a picture. */
 const joiner = String.raw`[\u180b-\u180d\u180f\u200c\u200d]`
-const joinable = String.raw`[[\p{L}\p{M}\p{ExtPict}\p{EMod}]--\p{ASCII}--${unsafe}]`
+const joinable = String.raw`[[\p{L}\p{M}\p{ExtPict}\p{EMod}]--\p{ASCII}--[\ufe0e\ufe0f]--${unsafe}]`
 
 const allUnsafe = new RegExp(unsafe, "gv")
-const shownUnsafe = new RegExp(String.raw`(?<!${joinable})${joiner}|[${unsafe}--${joiner}]`, "gv")
+const shownUnsafe = new RegExp(
+  String.raw`(?<!${joinable}[\ufe0e\ufe0f]?)${joiner}|[${unsafe}--${joiner}]`,
+  "gv"
+)
 const notPlain = /[^ -~\n]/
 
 /**

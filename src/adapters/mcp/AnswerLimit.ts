@@ -59,15 +59,16 @@ const eventEnds = (): ((chunk: Uint8Array) => number) => {
 }
 
 /**
- * The same answer with a body that fails once it is longer than the limit, and closes the connection. The limit counts for each
- * event of an event stream, which may go on for hours. The bytes of an event are held until it is complete: the parser of the
- * SDK needs several times their memory as text.
+ * The same answer with a body that fails once it is longer than the limit, and closes the connection. The bytes of an event are
+ * held until it is complete: the parser of the SDK needs several times their memory as text.
  *
+ * @param isSession true for the stream of a whole session, where the limit counts for each event
  * @param onExceeded is called before the body fails
  */
 export const limitAnswer = (
   response: Response,
-  limit: AnswerLimit,
+  { bytes, error }: AnswerLimit,
+  isSession: boolean,
   onExceeded: (error: McpError) => void
 ): Response => {
   if (response.body === null) return response
@@ -90,14 +91,14 @@ export const limitAnswer = (
           if (end > 0) {
             for (const chunk of held.splice(0)) controller.enqueue(chunk)
             controller.enqueue(value.subarray(0, end))
-            if (isEventStream) length = value.length - end
+            if (isSession) length = value.length - end
           }
           if (end < value.length) held.push(value.subarray(end))
-          if (length > limit.bytes) {
+          if (length > bytes) {
             held.length = 0
-            onExceeded(limit.error)
-            controller.error(limit.error)
-            return void reader.cancel(limit.error).catch(() => undefined)
+            onExceeded(error)
+            controller.error(error)
+            return void reader.cancel(error).catch(() => undefined)
           }
           if (end > 0) return
         }

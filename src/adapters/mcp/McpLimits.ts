@@ -14,7 +14,7 @@ export const forever = 2_147_483_647
 export const maxPages = 1000
 
 /**
- * Maximum of one answer by default, in MiB after decompression; of an event stream, of one event. Tools answer with a few
+ * Maximum of one answer by default, in MiB after decompression. It counts for each event of the stream of an SSE session. Tools answer with a few
  * MiB of base64 at most.
  */
 export const maxAnswer = 64

@@ -47,7 +47,9 @@ export const makeSendingFetch = Effect.fnUntraced(function* <E, R>(
         if (Exit.isSuccess(exit)) {
           isAuthorized = exit.value.status !== 401
           const exceeded = (error: McpError) => operations.failFor(operation, Cause.fail(error))
-          return resolve(abortBody(limitAnswer(exit.value, limit, exceeded), signal))
+          return resolve(
+            abortBody(limitAnswer(exit.value, limit, request.method === "GET", exceeded), signal)
+          )
         }
         if (signal?.aborted === true) return reject(signal.reason)
         isAuthorized = false
