@@ -25,10 +25,10 @@ const notPlain = /[^ -~\n]/
 export const safeText = (text: string, instead = ""): string =>
   notPlain.test(text)
     ? text
-        .replace(/\r\n?/g, "\n")
-        .replace(/[\u2028\u2029]/g, "\n")
-        .replace(shownUnsafe, instead)
+        // First: two halves of a character that become neighbours would be one.
         .toWellFormed()
+        .replace(/\r\n?|[\u2028\u2029]/g, "\n")
+        .replace(shownUnsafe, instead)
     : text
 
 /** Text of a server on one line, so that it cannot add a line that looks like ours. */
