@@ -156,20 +156,12 @@ for (const name of Object.keys(answers).filter((name) => only === undefined || n
   const stderr = await new Promise<string>((done) => {
     const child = spawn(
       process.execPath,
-      [
-        ...(process.env["FLAGS"]?.split(" ") ?? []),
-        "--require",
-        resolve("bench/PeakMemory.cjs"),
-        program,
-        "call",
-        name,
-        "tool"
-      ],
+      ["--require", resolve("bench/PeakMemory.cjs"), program, "call", name, "tool"],
       {
         cwd: home,
         env: {
           PATH: process.env["PATH"],
-          V8F: process.env["V8F"],
+
           HOME: home,
           PEAK_LOG: log,
           MCP_CLI_ENCRYPTION_KEY: "x",

@@ -114,6 +114,15 @@ describe("text of a server", () => {
     assertSafe((await world.run([...args, "-v"])).stderr)
   })
 
+  it.runIf(process.platform === "linux")("and a token are in no core file", async () => {
+    const running = world.start(["--server", "demo"], { openInput: true })
+    await running.shows(/\/help lists/)
+    const filter = readFileSync(`/proc/${running.child.pid}/coredump_filter`, "utf8")
+    running.child.stdin?.end()
+    await running.ended
+    assert.strictEqual(Number.parseInt(filter, 16), 0)
+  })
+
   it("reaches programs unchanged as JSON", async () => {
     const tools: ReadonlyArray<{ readonly name: string }> = JSON.parse(
       (await run(["tools", "demo", "--json"])).stdout
@@ -130,7 +139,7 @@ describe("text of a server", () => {
     const { stdout } = await world.run(["call", "demo", "plain"])
     assert.isTrue(stdout.startsWith(poison), JSON.stringify(stdout))
     const shown = withoutOurs(await atTerminal(["call", "demo", "plain"], []))
-    assert.include(shown, "pos[2J".slice(0, 1))
+    assert.include(shown, "mcp-cli: FAKE")
     assert.notMatch(shown, unsafe, JSON.stringify(shown))
   })
 
@@ -188,14 +197,19 @@ describe("text of a server", () => {
   it("cannot control a terminal by the TAB key", async () => {
     const shown = await atTerminal(
       ["--server", "demo"],
+      // One key at a time: the editor takes a TAB in pasted text for text.
       [
-        [/demo> /, "/call \t\t"],
+        [/demo> /, "/call "],
+        [/\/call $/, "\t"],
         [/\/call plain/, "\r"],
-        [/bytes\][^]*demo> /, "/read \t\t\u0003"]
+        [/bytes\][^]*demo> /, "/read "],
+        [/\/read $/, "\t"],
+        [/\/read plain/, "\u0003"]
       ]
     )
     const text = withoutOurs(shown)
     assert.include(text, "/call plain")
+    assert.include(text, "/read plain:///")
     assert.notMatch(text, unsafe, JSON.stringify(text))
   })
 

@@ -51,7 +51,10 @@ const makeServer = (): Server => {
     }
   })
   server.setRequestHandler("resources/list", () => ({
-    resources: [{ uri: poison, name: poison, description: poison, mimeType: poison }]
+    resources: [
+      { uri: poison, name: poison, description: poison, mimeType: poison },
+      { uri: "plain:///", name: poison }
+    ]
   }))
   server.setRequestHandler("resources/read", () => ({
     contents: [{ uri: poison, text: poison, mimeType: poison }]
