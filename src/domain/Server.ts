@@ -174,7 +174,7 @@ export interface RemoteServer {
   readonly transport: "auto" | "sse"
   readonly oauth: OAuthSettings
   /** Maximum of one answer in MiB, after decompression. Absent: the default of the MCP client. */
-  readonly maxAnswerMiB?: number | undefined
+  readonly maxAnswerMiB?: number
 }
 
 /** An MCP server that is a program on this machine; it talks over its standard input and output. */
@@ -187,7 +187,7 @@ export interface StdioServer {
   /** The folder to start it in. Absent: that of this process. */
   readonly cwd: string | undefined
   /** Maximum of one message in MiB. Absent: the default of the MCP client. */
-  readonly maxAnswerMiB?: number | undefined
+  readonly maxAnswerMiB?: number
 }
 
 /** A server of the configuration, ready to use. */

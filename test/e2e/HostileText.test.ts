@@ -174,7 +174,8 @@ describe("text of a server", () => {
   })
 
   it("cannot control a terminal as a device code", async () => {
-    await run(["auth", "login", "demo", "--account", "phone", "--device"])
+    const { code } = await run(["auth", "login", "demo", "--account", "phone", "--device"])
+    assert.strictEqual(code, 5)
   })
 
   it("cannot control a terminal in a session", async () => {

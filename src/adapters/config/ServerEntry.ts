@@ -22,6 +22,11 @@ const argumentProblem: Check = (text) => notEmpty(text) ?? withoutNul(text)
 const redacted = (entries: ReadonlyArray<readonly [string, string]>) =>
   Object.fromEntries(entries.map(([name, value]) => [name, Redacted.make(value)]))
 
+const readMaxAnswer = (entry: Block) => {
+  const maxAnswerMiB = entry.count("maxAnswerMiB", largestAnswerMiB)
+  return maxAnswerMiB === undefined ? {} : { maxAnswerMiB }
+}
+
 const readRemote = Effect.fnUntraced(function* (
   entry: Block,
   name: string
@@ -37,8 +42,8 @@ const readRemote = Effect.fnUntraced(function* (
   const oauth = yield* readOAuth(entry.childOrEmpty("oauth"))
   if (url === undefined) return undefined
   const transport = type === "sse" ? "sse" : "auto"
-  const maxAnswerMiB = entry.count("maxAnswerMiB", largestAnswerMiB)
-  return { _tag: "Http", name, url, headers: redacted(headers), transport, oauth, maxAnswerMiB }
+  const maxAnswer = readMaxAnswer(entry)
+  return { _tag: "Http", name, url, headers: redacted(headers), transport, oauth, ...maxAnswer }
 })
 
 const readStdio = Effect.fnUntraced(function* (
@@ -59,10 +64,10 @@ const readStdio = Effect.fnUntraced(function* (
   const args = yield* entry.strings("args", withoutNul)
   const env = yield* entry.entries("env", { name: variableNameProblem, value: withoutNul })
   const cwd = yield* entry.string("cwd", argumentProblem)
-  const maxAnswerMiB = entry.count("maxAnswerMiB", largestAnswerMiB)
+  const maxAnswer = readMaxAnswer(entry)
   return command === undefined
     ? undefined
-    : { _tag: "Stdio", name, command, args, env: redacted(env), cwd, maxAnswerMiB }
+    : { _tag: "Stdio", name, command, args, env: redacted(env), cwd, ...maxAnswer }
 })
 
 /** Reads the entry of a server. Undefined: it has errors, or variables that are not filled in yet. */
