@@ -30,7 +30,6 @@ const line =
  */
 export const layer: Layer.Layer<never> = Layer.sync(Console.Console, () => {
   const error = line(writeError)
-  // @effect-diagnostics-next-line globalConsole:off
   const rest = Object.create(globalThis.console) as Console.Console
   return Object.assign(rest, { log: line(writeOutput), error, warn: error, info: error, debug: error })
 })
@@ -41,6 +40,5 @@ export const layer: Layer.Layer<never> = Layer.sync(Console.Console, () => {
  */
 export const guardPackages = (): void => {
   const print = line((text) => writeError(`${safeLine(text.trimEnd())}\n`))
-  // @effect-diagnostics-next-line globalConsole:off
   Object.assign(globalThis.console, { log: print, error: print, warn: print, info: print, debug: print })
 }
