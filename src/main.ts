@@ -8,6 +8,7 @@ import { CliError, CliOutput, Command } from "effect/cli"
 import { ChildProcessSpawner } from "effect/process"
 import packageJson from "../package.json" with { type: "json" }
 import { UserAgent } from "./ports/HttpTransport.ts"
+import * as Screen from "./adapters/terminal/Screen.ts"
 import { useProxyOfEnvironment } from "./adapters/http/EnvironmentProxy.ts"
 import { defaultErrorFormat, reportError, reportInvalid } from "./app/cli/ErrorReport.ts"
 import { defect, exitCodeOf, interrupted } from "./app/cli/ExitCode.ts"
@@ -15,6 +16,7 @@ import { builtIns, program } from "./app/cli/Program.ts"
 import { live } from "./live/Live.ts"
 
 const { version } = packageJson
+Screen.guardPackages()
 useProxyOfEnvironment(process.env)
 
 /** Requested help goes to stdout. Errors of the command line, and where to find help, go to stderr. */
@@ -32,6 +34,7 @@ const platform = Layer.mergeAll(
   NodePath.layer,
   NodeStdio.layer,
   NodeTerminal.layer,
+  Screen.layer,
   Logger.layer([Logger.withConsoleError(Logger.formatLogFmt)]),
   Layer.succeed(UserAgent, `mcp-cli/${version}`),
   Layer.succeed(

@@ -1,4 +1,4 @@
-import { Equal, type Redacted, Schema } from "effect"
+import { Equal, type Redacted, Schema, SchemaTransformation } from "effect"
 import { authenticationMethods } from "./ClientAuthentication.ts"
 import { ClientRegistration } from "./ClientRegistration.ts"
 import { isSameOrigin } from "./SecureUrl.ts"
@@ -10,7 +10,7 @@ import {
   resourceOf,
   type SigningKey
 } from "./Server.ts"
-import { scopesOf, TokenSet } from "./TokenSet.ts"
+import { isScope, scopesOf, TokenSet } from "./TokenSet.ts"
 
 /** A client with its secrets, and the methods by which it may authenticate. */
 export interface OAuthClient {
@@ -33,6 +33,16 @@ const UsedSignIn = Schema.Struct({
   /** When the record expires anyway, in milliseconds since the epoch. */
   until: Schema.Finite
 })
+
+/** Scopes of a record. Records of older versions may have what is no scope-token, which is left out. */
+const Scopes = Schema.Array(Schema.String).pipe(
+  Schema.decode(
+    SchemaTransformation.transform<ReadonlyArray<string>, ReadonlyArray<string>>({
+      decode: (scopes) => scopes.filter(isScope),
+      encode: (scopes) => scopes.filter(isScope)
+    })
+  )
+)
 
 /** Used sign-ins that a credential remembers: far more than one user completes before they expire. */
 const maxUsedSignIns = 20
@@ -103,9 +113,9 @@ export class Credential extends Schema.Class<Credential>("Credential")({
   /** Absent: the client is registered, but not signed in. */
   tokens: Schema.optionalKey(TokenSet),
   /** The scopes that the tokens have. */
-  grantedScopes: Schema.Array(Schema.String),
+  grantedScopes: Scopes,
   /** The scopes that were requested, granted or not. Absent in records of older versions. */
-  requestedScopes: Schema.optionalKey(Schema.Array(Schema.String)),
+  requestedScopes: Schema.optionalKey(Scopes),
   /** The sign-ins in two steps that have completed and not expired, so that no process completes one again. */
   usedSignIns: Schema.optionalKey(Schema.Array(UsedSignIn)),
   /** Counts the writes of this record. A higher one is newer. */

@@ -1,3 +1,4 @@
+import { setFlagsFromString } from "node:v8"
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as NodePath from "@effect/platform-node/NodePath"
 import { Duration, Effect, Layer } from "effect"
@@ -140,8 +141,14 @@ const signIn = (version: string) =>
     Layer.merge(TraceFile.layer({ version }))
   )
 
+/** The MCP client. V8 frees memory sooner in a run that opens a session: a server may send as much as the limit allows. */
 const connector = (version: string) =>
-  Layer.unwrap(Effect.map(Verbose, (verbose) => McpConnector.layer({ version, showOutput: verbose })))
+  Layer.unwrap(
+    Effect.map(Verbose, (verbose) => {
+      setFlagsFromString("--optimize-for-size")
+      return McpConnector.layer({ version, showOutput: verbose })
+    })
+  )
 
 /** The stacks of layers that the commands of `mcp-cli` run on: the one place where adapters and use cases meet. */
 export const live = (version: string) =>

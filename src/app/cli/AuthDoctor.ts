@@ -1,12 +1,12 @@
-import { Console, Effect, type Layer, Stdio, Terminal } from "effect"
-import { Command, TerminalCapabilities } from "effect/cli"
+import { Effect, type Layer, Stdio, Terminal } from "effect"
+import { Command } from "effect/cli"
 import { safeLine } from "../../domain/PrintableText.ts"
 import { Doctor } from "../doctor/Doctor.ts"
 import { type Finding, type Verdict, wrongBy } from "../doctor/Finding.ts"
 import type { Configuration, ConfigurationError } from "../../ports/Configuration.ts"
 import type { StorageError } from "../../ports/CredentialStore.ts"
 import { accountAt, httpServer, serverName } from "./Arguments.ts"
-import { printJson, wrapped } from "./Output.ts"
+import { print, printJson, wrapped } from "./Output.ts"
 import { remediesJson, remedyText } from "./RemedyText.ts"
 import { configFileOfRun, Json } from "./Settings.ts"
 import { ProblemsFound } from "./UsageError.ts"
@@ -67,21 +67,25 @@ const report = Effect.fnUntraced(function* (name: string, account: string, findi
       }))
     })
   } else {
-    const { canColor } = yield* TerminalCapabilities.TerminalCapabilities
     const columns = yield* columnsOfScreen
     // Output for another program is not broken into lines.
-    const lines = (text: string, indent: number): string =>
-      (columns < minColumns ? [text] : wrapped(text, columns - indent)).join(`\n${" ".repeat(indent)}`)
+    const lines = (
+      text: string,
+      indent: number
+    ): readonly [first: string, ...others: ReadonlyArray<string>] => {
+      const [first = "", ...others] = columns < minColumns ? [text] : wrapped(text, columns - indent)
+      return [first, ...others.map((line) => " ".repeat(indent) + line)]
+    }
     for (const { remedies, status, title, what } of linesOf(findings)) {
       const [word, colour] = marks[status]
-      const mark = word.padEnd(width)
-      const shown = canColor ? `\u001b[${colour}m${mark}\u001b[0m` : mark
-      yield* Console.log(`${shown}  ${title.padEnd(checkWidth)}  ${lines(safeLine(`${what}.`), textColumn)}`)
+      const [first, ...others] = lines(safeLine(`${what}.`), textColumn)
+      const mark = { style: colour, text: word.padEnd(width) }
+      yield* print([mark, `  ${title.padEnd(checkWidth)}  ${first}`], ...others)
       for (const remedy of remedies) {
         const text = remedyText(remedy, configFile)
         // A command stays on one line, so that it can be copied.
-        const shownRemedy = remedy._tag === "Command" ? text : lines(text, remedyColumn + 3)
-        yield* Console.log(`${" ".repeat(remedyColumn)}-> ${shownRemedy}`)
+        const [start, ...rest] = remedy._tag === "Command" ? [text] : lines(text, remedyColumn + 3)
+        yield* print(`${" ".repeat(remedyColumn)}-> ${start}`, ...rest)
       }
     }
   }

@@ -1,11 +1,11 @@
-import { Clock, Console, Effect } from "effect"
+import { Clock, Effect } from "effect"
 import { Command } from "effect/cli"
 import { oauthEndpoints } from "../../domain/OAuthEndpoints.ts"
 import { command, oauthOf, set } from "../../domain/Remedy.ts"
 import { CredentialStore } from "../../ports/CredentialStore.ts"
 import { type LogoutResult, SignOut } from "../signin/SignOut.ts"
 import { accountAt, httpServer, nameOf, serverName } from "./Arguments.ts"
-import { printJson, relativeTime } from "./Output.ts"
+import { printJson, relativeTime, tell } from "./Output.ts"
 import { remedyText } from "./RemedyText.ts"
 import { configFileOfRun, Json } from "./Settings.ts"
 import { showWarnings } from "./Warnings.ts"
@@ -41,31 +41,31 @@ export const logout = Command.make(
     const shown = nameOf(key)
     switch (result._tag) {
       case "Revoked":
-        return yield* Console.error(
+        return yield* tell(
           `Signed out of ${shown}. ${result.endpoint.origin} revoked the tokens, and they are forgotten here.`
         )
       case "NotOffered": {
-        yield* Console.error(`Forgot the sign-in to ${shown} on this machine.`)
+        yield* tell(`Forgot the sign-in to ${shown} on this machine.`)
         const { origin } = new URL(result.issuer)
-        yield* Console.error(
+        yield* tell(
           result.refused === undefined
             ? `Nothing was revoked: no revocation endpoint of ${origin} is known.`
             : `Nothing was revoked: the tokens are from ${origin}, and "revocation_url" is at ${result.refused.origin}. Nothing was sent there.`
         )
-        yield* Console.error(
+        yield* tell(
           `${remainderOf(result, yield* Clock.currentTimeMillis)} To revoke them sooner, remove the access of this program in your account there.`
         )
         if (server.oauth.source._tag !== "ByHand" || result.refused !== undefined) return
         const field = oauthEndpoints.revocation.configurationKey
-        return yield* Console.error(
+        return yield* tell(
           remedyText(set(oauthOf(name), { [field]: null }, "its provider documents that endpoint"))
         )
       }
       case "Nothing": {
-        yield* Console.error(`Not signed in to ${shown}: nothing was revoked.`)
+        yield* tell(`Not signed in to ${shown}: nothing was revoked.`)
         const listed = yield* CredentialStore.use((store) => store.list)
         if (listed.some(({ storageName }) => storageName === key.storageName)) {
-          yield* Console.error(
+          yield* tell(
             `A record without tokens, or for another address or client of ${name}, is still stored.`
           )
           const forget = command("auth reset", {
@@ -73,7 +73,7 @@ export const logout = Command.make(
             account: key.account,
             purpose: "forget it"
           })
-          yield* Console.error(remedyText(forget, yield* configFileOfRun))
+          yield* tell(remedyText(forget, yield* configFileOfRun))
         }
       }
     }

@@ -1,4 +1,4 @@
-import { Console, Effect, Option } from "effect"
+import { Effect, Option } from "effect"
 import { Argument, Command, Flag, Prompt, TerminalCapabilities } from "effect/cli"
 import type { CredentialKey } from "../../domain/CredentialKey.ts"
 import { command } from "../../domain/Remedy.ts"
@@ -6,7 +6,7 @@ import { Configuration } from "../../ports/Configuration.ts"
 import { CredentialStore } from "../../ports/CredentialStore.ts"
 import { SignOut } from "../signin/SignOut.ts"
 import { accountAt, nameOf, serverName } from "./Arguments.ts"
-import { printJson } from "./Output.ts"
+import { printJson, tell } from "./Output.ts"
 import { remedyText } from "./RemedyText.ts"
 import { Account, configFileOfRun, Interactive, Json } from "./Settings.ts"
 import { UsageError } from "./UsageError.ts"
@@ -59,12 +59,12 @@ export const reset = Command.make(
         })
       }
       const confirmed = yield* Prompt.run(Prompt.Confirm({ message: "Forget the sign-ins to every server?" }))
-      if (!confirmed) return yield* Console.error("Nothing was forgotten.")
+      if (!confirmed) return yield* tell("Nothing was forgotten.")
     }
     if (Option.isNone(name)) {
       const forgotten = yield* signOut.resetAll
       if (yield* Json) return yield* printJson(json(forgotten))
-      return yield* Console.error(
+      return yield* tell(
         forgotten.length === 0
           ? "There was nothing to forget."
           : `Forgot the sign-in to ${forgotten.map(nameOf).join(", ")}.`
@@ -74,7 +74,7 @@ export const reset = Command.make(
     const forgotten = yield* signOut.reset(key.server, key.account)
     if (!forgotten) yield* refuseUnknown(key.server)
     if (yield* Json) return yield* printJson(json(forgotten ? [key] : []))
-    yield* Console.error(
+    yield* tell(
       forgotten ? `Forgot the sign-in to ${nameOf(key)}.` : `There was nothing to forget for ${nameOf(key)}.`
     )
     if (Option.isSome(yield* Account)) return
@@ -82,13 +82,13 @@ export const reset = Command.make(
     const others = listed.filter(({ account, server }) => server === key.server && account !== key.account)
     const [other] = others
     if (other === undefined) return
-    yield* Console.error(`Still stored: ${others.map(nameOf).join(", ")}.`)
+    yield* tell(`Still stored: ${others.map(nameOf).join(", ")}.`)
     const forget = command("auth reset", {
       server: other.server,
       account: other.account,
       purpose: `forget ${others.length === 1 ? "it" : "one of them"}`
     })
-    yield* Console.error(remedyText(forget, yield* configFileOfRun))
+    yield* tell(remedyText(forget, yield* configFileOfRun))
   })
 ).pipe(
   Command.withDescription("Forget a sign-in on this machine, without a password or the network"),

@@ -1,12 +1,11 @@
-import { Clock, Console, Effect, Option } from "effect"
+import { Clock, Effect, Option } from "effect"
 import { Argument, Command } from "effect/cli"
 import { Configuration } from "../../ports/Configuration.ts"
 import type { StorageError } from "../../ports/CredentialStore.ts"
 import { type AccountStatus, CredentialStatus } from "../credentials/CredentialStatus.ts"
 import { CredentialKey } from "../../domain/CredentialKey.ts"
 import { httpServer, nameOf, serverName } from "./Arguments.ts"
-import { isoTime, printJson, printTable, relativeTime } from "./Output.ts"
-import { errorText } from "./RemedyText.ts"
+import { isoTime, printJson, printTable, relativeTime, tell, tellError } from "./Output.ts"
 import { Account, configFileOfRun, Json } from "./Settings.ts"
 import { UsageError } from "./UsageError.ts"
 import { showWarnings } from "./Warnings.ts"
@@ -25,8 +24,8 @@ const json = (status: AccountStatus) => ({
 /** Shows each problem once, however many accounts have it. */
 const showProblems = Effect.fnUntraced(function* (problems: ReadonlyArray<StorageError>) {
   const configFile = yield* configFileOfRun
-  const texts = new Set(problems.map((problem) => errorText(problem, configFile)))
-  yield* Effect.forEach(texts, (text) => Console.error(`mcp-cli: ${text}`), { discard: true })
+  const byMessage = new Map(problems.map((problem) => [problem.message, problem]))
+  yield* Effect.forEach(byMessage.values(), (problem) => tellError(problem, configFile), { discard: true })
 })
 
 /** `mcp-cli auth status [NAME]` */
@@ -69,8 +68,8 @@ export const status = Command.make(
     }
     yield* showWarnings
     if (shown.length === 0 && Option.isSome(account))
-      return yield* Console.error(`The account ${account.value} is signed in to no server.`)
-    if (shown.length === 0) return yield* Console.error("The configuration has no server with a sign-in.")
+      return yield* tell(`The account ${account.value} is signed in to no server.`)
+    if (shown.length === 0) return yield* tell("The configuration has no server with a sign-in.")
     const now = yield* Clock.currentTimeMillis
     yield* printTable([
       ["NAME", "STATE", "UNTIL", "SCOPES", "STORED IN"],

@@ -1,7 +1,7 @@
-import { Console, Effect } from "effect"
+import { Effect } from "effect"
 import { Command } from "effect/cli"
 import { Configuration } from "../../ports/Configuration.ts"
-import { printJson, printTable } from "./Output.ts"
+import { printJson, printTable, tell } from "./Output.ts"
 import { Json } from "./Settings.ts"
 import { showWarnings } from "./Warnings.ts"
 
@@ -15,8 +15,8 @@ export const servers = Command.make(
     const listed = yield* configuration.servers
     if (yield* Json) return yield* printJson({ file, servers: listed })
     yield* showWarnings
-    yield* Console.error(file)
-    if (listed.length === 0) return yield* Console.error("It configures no servers.")
+    yield* tell(file)
+    if (listed.length === 0) return yield* tell("It configures no servers.")
     yield* printTable([
       ["NAME", "TRANSPORT", "TARGET", "AUTHORIZATION"],
       ...listed.map(({ authorization, name, target, transport }) => [name, transport, target, authorization])

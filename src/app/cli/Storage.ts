@@ -1,11 +1,11 @@
-import { Console, Effect, Result } from "effect"
+import { Effect, Result } from "effect"
 import { Command } from "effect/cli"
 import { command } from "../../domain/Remedy.ts"
 import { CredentialStore } from "../../ports/CredentialStore.ts"
 import { StorageBackends } from "../../ports/StorageBackends.ts"
 import { ChosenStorage } from "../storage/ChosenStorage.ts"
 import { StorageCheck } from "../storage/StorageCheck.ts"
-import { isoTime, printJson } from "./Output.ts"
+import { isoTime, print, printJson, tell } from "./Output.ts"
 import { remedyText } from "./RemedyText.ts"
 import { configFileOfRun, Json } from "./Settings.ts"
 import { showWarnings } from "./Warnings.ts"
@@ -53,14 +53,15 @@ export const storage = Command.make(
           `a move out of ${name} was interrupted. ${moveTo(backend.name, "finish it")}`
         ])
       ]
-      yield* Console.log(rows.map(([name = "", value = ""]) => `${name.padEnd(11)}${value}`).join("\n"))
+      yield* print(...rows.map(([name = "", value = ""]) => `${name.padEnd(11)}${value}`))
     }
     if (Result.isFailure(health)) return yield* health.failure
     const { automatic } = yield* StorageBackends
     const unused = automatic.addressed?.backend
     if (!inUse.isNamed && unused !== undefined && unused.name !== backend.name) {
-      yield* Console.error(
-        `mcp-cli: ${unused.label} is configured, and not used.\n${moveTo(unused.name, "store the sign-ins there")}`
+      yield* tell(
+        `mcp-cli: ${unused.label} is configured, and not used.`,
+        moveTo(unused.name, "store the sign-ins there")
       )
     }
   })

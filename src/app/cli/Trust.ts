@@ -1,11 +1,11 @@
-import { Console, Effect, Option } from "effect"
+import { Effect, Option } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { safeLine } from "../../domain/PrintableText.ts"
 import { ConfigurationApprovals } from "../../ports/ConfigurationApprovals.ts"
 import { ConfigurationReview } from "../../ports/ConfigurationReview.ts"
-import { printJson } from "./Output.ts"
+import { printJson, tell } from "./Output.ts"
 import { ConfigFile, Json } from "./Settings.ts"
-import { reviewText } from "./TrustGate.ts"
+import { reviewLines } from "./TrustGate.ts"
 
 /** `mcp-cli trust [FILE]` */
 export const trust = Command.make(
@@ -29,15 +29,15 @@ export const trust = Command.make(
     if (revoke) {
       const revoked = yield* approvals.remove(path)
       if (yield* Json) return yield* printJson({ file: path, trusted: false })
-      return yield* Console.error(revoked ? `${shown} is no longer approved.` : `${shown} was not approved.`)
+      return yield* tell(revoked ? `${shown} is no longer approved.` : `${shown} was not approved.`)
     }
     const configuration = yield* review.read(path)
     yield* approvals.add(configuration)
     const { isExposed, refusal } = configuration
     const entries = yield* configuration.entries
     if (yield* Json) return yield* printJson({ file: path, trusted: true, entries })
-    yield* Console.error(`Approved ${shown} until it changes. It:\n${reviewText(entries)}`)
-    if (isExposed) yield* Console.error(`mcp-cli: warning: ${safeLine(refusal.message)}`)
+    yield* tell(`Approved ${shown} until it changes. It:`, ...reviewLines(entries))
+    if (isExposed) yield* tell(`mcp-cli: warning: ${refusal.message}`)
   })
 ).pipe(
   Command.withDescription("Approve a configuration that was found in the working directory, as it is now"),

@@ -1,4 +1,4 @@
-import { Console, Effect, Option } from "effect"
+import { Effect, Option } from "effect"
 import { safeLine } from "../../domain/PrintableText.ts"
 import { advice, command } from "../../domain/Remedy.ts"
 import { ConfigurationError, ConfigurationIssue } from "../../ports/Configuration.ts"
@@ -10,15 +10,14 @@ import type {
 } from "../../ports/ConfigurationTrust.ts"
 import { Confirmation } from "../../ports/Confirmation.ts"
 import type { StorageError } from "../../ports/CredentialStore.ts"
+import { tell } from "./Output.ts"
 
 /** What a configuration makes this program do, for the user who decides about it. */
-export const reviewText = (entries: ReadonlyArray<ConfigurationEntry>): string =>
-  entries
-    .flatMap(({ actions, name }) => [
-      `  ${safeLine(name)}`,
-      ...actions.map((action) => `    ${safeLine(action)}`)
-    ])
-    .join("\n")
+export const reviewLines = (entries: ReadonlyArray<ConfigurationEntry>): ReadonlyArray<string> =>
+  entries.flatMap(({ actions, name }) => [
+    `  ${safeLine(name)}`,
+    ...actions.map((action) => `    ${safeLine(action)}`)
+  ])
 
 const errorOf = (file: string, problem: string, fixes: ConfigurationIssue["fixes"] = []) =>
   new ConfigurationError({ file, issues: [new ConfigurationIssue({ path: [], problem, fixes })] })
@@ -57,12 +56,12 @@ export const makeTrustGate: Effect.Effect<RequireApproval, never, ConfigurationA
           ? "has changed since you approved it"
           : "is in the working directory, and you have not approved it"
       const answer = yield* confirmation.ask(
-        `${safeLine(file)} ${state}. It:\n${reviewText(yield* configuration.entries)}`,
+        [`${safeLine(file)} ${state}. It:`, ...reviewLines(yield* configuration.entries)].join("\n"),
         "Use it?"
       )
       if (Option.isNone(answer)) return yield* errorOf(file, `it ${state}`, fixes)
       if (!answer.value) return yield* errorOf(file, "you have not approved it", fixes)
       yield* approvals.add(configuration).pipe(unavailable(file))
-      yield* Console.error("It is approved until it changes.")
+      yield* tell("It is approved until it changes.")
     })
   })
