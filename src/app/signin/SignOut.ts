@@ -127,7 +127,7 @@ export const layer: Layer.Layer<
     })
 
     const logout = Effect.fn("SignOut.logout")((server: RemoteServer, account?: string) => {
-      const key = CredentialKey.of(server.name, account)
+      const key = CredentialKey.at(server, account)
       return lock.withLock(key, "refresh")(logoutUnderLock(server, key))
     })
 

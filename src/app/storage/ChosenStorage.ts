@@ -7,6 +7,7 @@ import { type OpenStorage, StorageBackends } from "../../ports/StorageBackends.t
 import { StorageChoices } from "../../ports/StorageChoice.ts"
 import { UserInteraction } from "../../ports/UserInteraction.ts"
 import { automaticChoice } from "./AutomaticChoice.ts"
+import { byResource, placeIn } from "./CredentialPlaces.ts"
 
 /** The backend in use, and why. */
 export interface StorageInUse {
@@ -144,7 +145,7 @@ export const layer: Layer.Layer<
           const after = yield* now
           if (after.backend === before.backend) return
           // Moved in between: readers look in the new place.
-          yield* after.store.put(key, credential)
+          yield* after.store.put(yield* placeIn(after.store, key, credential), credential)
           yield* before.store.remove(key)
         }),
       remove: (key) =>
@@ -179,8 +180,9 @@ export const layer: Layer.Layer<
       withLock: (key, purpose) => (effect) => locked(key, purpose, effect)
     })
 
-    return Context.make(CredentialStore, store).pipe(
-      Context.add(CredentialLock, lock),
+    const placed = byResource({ store, lock })
+    return Context.make(CredentialStore, CredentialStore.of(placed.store)).pipe(
+      Context.add(CredentialLock, CredentialLock.of(placed.lock)),
       Context.add(ChosenStorage, { inUse })
     )
   })

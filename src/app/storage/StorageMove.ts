@@ -8,6 +8,7 @@ import { type OpenStorage, StorageBackends } from "../../ports/StorageBackends.t
 import { StorageChoices } from "../../ports/StorageChoice.ts"
 import { BackendError } from "../../ports/StorageFailure.ts"
 import { ChosenStorage } from "./ChosenStorage.ts"
+import { placeIn } from "./CredentialPlaces.ts"
 
 /** The result of a move. */
 export interface Moved {
@@ -83,12 +84,16 @@ const copy = Effect.fnUntraced(function* (
   })
 })
 
-/** Copies a record unless the target has a newer one, from an earlier attempt or from another machine. */
+/**
+ * Copies a record unless the target has a newer one, from an earlier attempt or from another machine. If the one of its
+ * name there is for another resource, it goes beside that one.
+ */
 const copyIfNewer = Effect.fnUntraced(function* (
   target: OpenStorage,
-  key: CredentialKey,
+  from: CredentialKey,
   credential: Credential
 ) {
+  const key = yield* placeIn(target.store, from, credential)
   const there = yield* Effect.catchReason(
     target.store.get(key),
     "StorageError",
