@@ -10,6 +10,7 @@ import { UserInteraction } from "../../ports/UserInteraction.ts"
 import { TraceFile } from "../../ports/TraceFile.ts"
 import { SignIn } from "../signin/SignIn.ts"
 import { accountAt, httpServer, nameOf, serverName } from "./Arguments.ts"
+import { showOthers } from "./NamedSignIn.ts"
 import { isoTime, printJson, relativeTime } from "./Output.ts"
 import { Json } from "./Settings.ts"
 import { UsageError } from "./UsageError.ts"
@@ -103,6 +104,8 @@ export const login = Command.make(
           : "It cannot be refreshed: sign in again then."
       yield* Console.error(`The access token expires ${end}. ${renewal}`)
     }
+    // The sign-in has succeeded, whatever the store says of others.
+    yield* Effect.ignore(showOthers(name, key.account, credential.resource), { log: "Debug" })
   })
 ).pipe(
   Command.withDescription("Sign in to a server now, in the browser"),

@@ -2,7 +2,7 @@ import { Clock, Context, Effect, Layer, Option } from "effect"
 import type { CredentialKey } from "../../domain/CredentialKey.ts"
 import { Configuration, type ConfigurationError } from "../../ports/Configuration.ts"
 import { CredentialLock, type LockError, type LockPurpose } from "../../ports/CredentialLock.ts"
-import { CredentialStore, type StorageError } from "../../ports/CredentialStore.ts"
+import { CredentialStore, type StorageDescription, type StorageError } from "../../ports/CredentialStore.ts"
 import { type OpenStorage, StorageBackends } from "../../ports/StorageBackends.ts"
 import { StorageChoices } from "../../ports/StorageChoice.ts"
 import { UserInteraction } from "../../ports/UserInteraction.ts"
@@ -26,8 +26,24 @@ export interface StorageInUse {
 /** Which backend is in use. */
 export class ChosenStorage extends Context.Service<
   ChosenStorage,
-  { readonly inUse: Effect.Effect<StorageInUse, StorageError> }
+  {
+    readonly inUse: Effect.Effect<StorageInUse, StorageError>
+    /** The storage in use, or the one that would be chosen now. Makes no choice. */
+    readonly open: Effect.Effect<OpenStorage, StorageError>
+  }
 >()("mcp-cli-oauth/app/storage/ChosenStorage") {}
+
+/** What messages say of a storage that cannot be opened. */
+const unopened: StorageDescription = {
+  backend: {
+    name: "unknown",
+    label: "the token store",
+    lockScope: "machine",
+    lasting: true,
+    hints: { unavailable: [], locked: [] }
+  },
+  location: "unknown"
+}
 
 /** How long reads trust their last look at the choice, in milliseconds. */
 const choiceFreshFor = 100
@@ -37,10 +53,13 @@ const choiceFreshFor = 100
  *
  * The choice is made once per machine, by the first write, and remembered. Each access checks whether it has changed,
  * so that a running program follows when sign-ins are moved.
+ *
+ * A choice that cannot be read or a backend that cannot be opened fails each access, and not the layer: what only reports
+ * on the storage still can.
  */
 export const layer: Layer.Layer<
   CredentialStore | CredentialLock | ChosenStorage,
-  ConfigurationError | StorageError,
+  ConfigurationError,
   Configuration | UserInteraction | StorageBackends | StorageChoices
 > = Layer.effectContext(
   Effect.gen(function* () {
@@ -87,12 +106,13 @@ export const layer: Layer.Layer<
       )
     })
 
-    const first = yield* inUse
-    let current: OpenStorage & { readonly backend: string } = {
-      backend: first.backend,
-      ...(yield* backends.open(first.backend))
-    }
-    if (first.isNamed) yield* warnIfMovedFrom(current)
+    /** The storage that was opened last. Absent: none could be opened so far. */
+    let current: (OpenStorage & { readonly backend: string }) | undefined
+    let description: StorageDescription = unopened
+    const describe = ({ reason }: StorageError) =>
+      Effect.sync(() => {
+        if ("backend" in reason) description = { ...unopened, backend: reason.backend }
+      })
 
     /** When the choice was last checked, in milliseconds since the epoch. */
     let checkedAt = 0
@@ -100,14 +120,19 @@ export const layer: Layer.Layer<
     /** The storage that counts now. */
     const now = Effect.gen(function* () {
       const { backend } = yield* inUse
-      if (backend !== current.backend) current = { backend, ...(yield* backends.open(backend)) }
+      if (backend !== current?.backend) {
+        current = { backend, ...(yield* Effect.tapError(backends.open(backend), describe)) }
+      }
       checkedAt = yield* Clock.currentTimeMillis
       return current
     })
 
+    if (settings.backend !== "auto") yield* Effect.ignore(Effect.flatMap(now, warnIfMovedFrom))
+    else yield* Effect.ignore(now)
+
     /** The storage that counted moments ago: a caller that reads many records need not check before each. */
     const recently = Effect.flatMap(Clock.currentTimeMillis, (time) =>
-      time - checkedAt < choiceFreshFor ? Effect.succeed(current) : now
+      current !== undefined && time - checkedAt < choiceFreshFor ? Effect.succeed(current) : now
     )
 
     /** Removes the copies that an interrupted move has left behind. */
@@ -122,7 +147,7 @@ export const layer: Layer.Layer<
 
     const store = CredentialStore.of({
       get description() {
-        return current.store.description
+        return current?.store.description ?? description
       },
       unlock: Effect.gen(function* () {
         yield* decideFirst
@@ -168,6 +193,8 @@ export const layer: Layer.Layer<
       Effect.gen(function* () {
         // The store reports a choice that cannot be read; the lock stays with the current storage.
         const before = yield* Effect.orElseSucceed(now, () => current)
+        // Nothing can be read or written either.
+        if (before === undefined) return yield* effect
         const inPlace = Effect.gen(function* () {
           const after = yield* Effect.orElseSucceed(now, () => before)
           return after.backend === before.backend ? Option.some(yield* effect) : Option.none<A>()
@@ -183,7 +210,7 @@ export const layer: Layer.Layer<
     const placed = byResource({ store, lock })
     return Context.make(CredentialStore, CredentialStore.of(placed.store)).pipe(
       Context.add(CredentialLock, CredentialLock.of(placed.lock)),
-      Context.add(ChosenStorage, { inUse })
+      Context.add(ChosenStorage, { inUse, open: now })
     )
   })
 )
