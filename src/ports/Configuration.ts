@@ -112,6 +112,8 @@ export const hasVaultCredentials = (auth: VaultAuth): boolean =>
 /** Where Vault is, and which part of it this program uses: the `vault...` fields, then the `VAULT_...` variables. */
 export interface VaultSettings {
   readonly url: URL
+  /** True if `VAULT_ADDR` named it, and no file did. */
+  readonly isUrlFromEnvironment?: boolean
   /** Mount of the key-value engine. */
   readonly mountPoint: string
   /** Path within the mount under which everything is stored. */
@@ -136,6 +138,8 @@ export interface StorageSettings {
   readonly password: Redacted.Redacted | undefined
   /** Absent: neither the configuration nor the environment says where Vault is. */
   readonly vault: VaultSettings | undefined
+  /** The other settings of Vault if nothing says where it is. Absent: something does, or they have errors. */
+  readonly vaultWithoutUrl?: Omit<VaultSettings, "url"> | undefined
 }
 
 /** A server as the file writes it: nothing in it is interpolated. */

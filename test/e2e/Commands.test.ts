@@ -259,7 +259,7 @@ describe("the store", () => {
     assert.strictEqual(none.code, 4)
     assert.include(none.stderr, "MCP_CLI_ENCRYPTION_KEY")
     const status = await world.run(["auth", "status"], wrong)
-    assert.strictEqual(status.code, 0)
+    assert.strictEqual(status.code, 4)
     assert.match(status.stdout, /demo +unreadable/)
     assert.isTrue(readFileSync(file).equals(before))
   })

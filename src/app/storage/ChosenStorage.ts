@@ -1,10 +1,11 @@
 import { Clock, Context, Effect, Layer, Option } from "effect"
 import type { CredentialKey } from "../../domain/CredentialKey.ts"
+import { command } from "../../domain/Remedy.ts"
 import { Configuration, type ConfigurationError } from "../../ports/Configuration.ts"
 import { CredentialLock, type LockError, type LockPurpose } from "../../ports/CredentialLock.ts"
 import { CredentialStore, type StorageDescription, type StorageError } from "../../ports/CredentialStore.ts"
 import { type OpenStorage, StorageBackends } from "../../ports/StorageBackends.ts"
-import { StorageChoices } from "../../ports/StorageChoice.ts"
+import { type BackendAddress, StorageChoices } from "../../ports/StorageChoice.ts"
 import { UserInteraction } from "../../ports/UserInteraction.ts"
 import { automaticChoice } from "./AutomaticChoice.ts"
 import { byResource, placeIn } from "./CredentialPlaces.ts"
@@ -21,6 +22,8 @@ export interface StorageInUse {
   readonly isNamed: boolean
   /** Names of backends that may still hold copies because a move out of them was interrupted. */
   readonly migratingFrom: ReadonlyArray<string>
+  /** Where the backend was when it was chosen. Absent: it needs no address, or nothing is chosen. */
+  readonly address?: BackendAddress
 }
 
 /** Which backend is in use. */
@@ -44,6 +47,33 @@ const unopened: StorageDescription = {
   },
   location: "unknown"
 }
+
+/** Warns if the sign-ins are in another backend than the configuration names, or at another address. */
+const warnIfElsewhere = Effect.fnUntraced(function* ({ address, store: { description } }: OpenStorage) {
+  const choice = Option.getOrUndefined(yield* StorageChoices.use((choices) => choices.read))
+  if (choice === undefined) return
+  const { label, name } = description.backend
+  const user = yield* UserInteraction
+  if (choice.migratingFrom.includes(name)) {
+    const target = yield* StorageBackends.use((backends) => backends.open(choice.backend)).pipe(
+      Effect.map(({ store }) => store.description.backend.label),
+      Effect.orElseSucceed(() => choice.backend)
+    )
+    yield* user.tell(
+      `warning: the configuration names ${label}, and sign-ins were moved from there to ${target}.`
+    )
+  }
+  if (choice.backend !== name || address === undefined || choice.address === undefined) return
+  const isSame = address.url === choice.address.url && address.namespace === choice.address.namespace
+  if (isSame) return
+  yield* user.tell(
+    `warning: sign-ins were stored in ${label} at ${placeText(choice.address)}, and ${placeText(address)} is set now and used.`,
+    [command("storage move", { options: { to: name }, purpose: "stay with that" })]
+  )
+})
+
+const placeText = ({ namespace, url }: BackendAddress): string =>
+  namespace === undefined ? url : `${url} (namespace ${namespace})`
 
 /** How long reads trust their last look at the choice, in milliseconds. */
 const choiceFreshFor = 100
@@ -91,21 +121,6 @@ export const layer: Layer.Layer<
       }
     }).pipe(Effect.withSpan("ChosenStorage.inUse"))
 
-    /** Warns if the configuration names a backend that sign-ins were moved out of. */
-    const warnIfMovedFrom = Effect.fnUntraced(function* ({ store: { description } }: OpenStorage) {
-      const choice = Option.getOrUndefined(yield* choices.read)
-      if (choice?.migratingFrom.includes(description.backend.name) !== true) return
-      const target = yield* backends.open(choice.backend).pipe(
-        Effect.map(({ store }) => store.description.backend.label),
-        Effect.orElseSucceed(() => choice.backend)
-      )
-      yield* UserInteraction.use((user) =>
-        user.tell(
-          `warning: the configuration names ${description.backend.label}, and sign-ins were moved from there to ${target}.`
-        )
-      )
-    })
-
     /** The storage that was opened last. Absent: none could be opened so far. */
     let current: (OpenStorage & { readonly backend: string }) | undefined
     let description: StorageDescription = unopened
@@ -119,16 +134,16 @@ export const layer: Layer.Layer<
 
     /** The storage that counts now. */
     const now = Effect.gen(function* () {
-      const { backend } = yield* inUse
+      const { address, backend } = yield* inUse
       if (backend !== current?.backend) {
-        current = { backend, ...(yield* Effect.tapError(backends.open(backend), describe)) }
+        current = { backend, ...(yield* Effect.tapError(backends.open(backend, address), describe)) }
       }
       checkedAt = yield* Clock.currentTimeMillis
       return current
     })
 
-    if (settings.backend !== "auto") yield* Effect.ignore(Effect.flatMap(now, warnIfMovedFrom))
-    else yield* Effect.ignore(now)
+    // What fails here fails each access.
+    yield* Effect.ignore(Effect.flatMap(now, warnIfElsewhere))
 
     /** The storage that counted moments ago: a caller that reads many records need not check before each. */
     const recently = Effect.flatMap(Clock.currentTimeMillis, (time) =>

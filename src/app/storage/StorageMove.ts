@@ -160,16 +160,23 @@ export const layer: Layer.Layer<StorageMove, never, ChosenStorage | StorageBacke
 
         // The backend in use is always emptied: nothing would find its sign-ins after the move.
         const sources = [...new Set([inUse.backend, from ?? inUse.backend])].filter((name) => name !== to)
-        for (const name of sources) yield* copyAll(yield* backends.open(name), target)
+        const open = (name: string) => backends.open(name, name === inUse.backend ? inUse.address : undefined)
+        for (const name of sources) yield* copyAll(yield* open(name), target)
 
         const since = yield* Clock.currentTimeMillis
-        const choice = { backend: to, reason: "sign-ins were moved there", since }
+        const { address } = target
+        const choice = {
+          backend: to,
+          reason: "sign-ins were moved there",
+          since,
+          ...(address === undefined ? {} : { address })
+        }
         const migratingFrom = [...new Set([...inUse.migratingFrom, ...sources])].filter((name) => name !== to)
         yield* choices.write({ ...choice, migratingFrom })
 
         const removed = yield* Effect.forEach(migratingFrom, (name) =>
           Effect.gen(function* () {
-            return { name, ...(yield* removeMoved(yield* backends.open(name), target)) }
+            return { name, ...(yield* removeMoved(yield* open(name), target)) }
           })
         )
         const unfinished = removed.filter(({ left }) => left.length > 0).map(({ name }) => name)

@@ -90,7 +90,7 @@ describe("the place of the configuration file", () => {
           `There is no configuration at ${here} or ${atHome}.\nWrite one, for example: ${example}`
         )
       }
-      assert.deepStrictEqual(yield* Effect.provide(tokenStorage, over({})), {
+      assert.deepInclude(yield* Effect.provide(tokenStorage, over({})), {
         backend: "auto",
         password: undefined,
         vault: undefined
