@@ -311,6 +311,10 @@ describe("one name in two projects", () => {
     const byAddress = await run("auth", "logout", "demo", "--url", world.mcpServer.url.href)
     assert.include(byAddress.stderr, "revoked the tokens")
     assert.isFalse(await isActive(first))
+    // Without the password nothing tells what the record is for: it is the one of the name.
+    await login()
+    const reset = await world.run(["auth", "reset", "demo"], { env: { MCP_CLI_ENCRYPTION_KEY: "" } })
+    assert.include(reset.stderr, "Forgot the sign-in to demo.")
     useHere()
     assert.strictEqual((await world.run(["auth", "token", "demo"])).code, 3)
     await login()

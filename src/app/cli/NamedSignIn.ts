@@ -37,7 +37,7 @@ const storedOf = (name: string, account: string) =>
 
 /**
  * Finds the sign-in of a name: to `url`, else to the server that the configuration names so, else what is stored under the
- * name. Fails if there is none of these, and if the configuration is broken and several sign-ins have the name.
+ * name. Fails if nothing is stored either, and if the configuration is broken and several sign-ins have the name.
  */
 export const signInNamed = Effect.fnUntraced(function* (
   name: string,

@@ -34,8 +34,8 @@ interface Place {
  * The first record of a name has the plain name. A record of the same name for another resource is stored beside it
  * (`CredentialKey.beside`). A key without a resource means the record of exactly its name.
  *
- * The refresh lock of a key is the lock of its record. While there is none, it is the lock of the name, under which one is
- * made.
+ * The refresh lock of a key is the lock of its record. Before its first record it is the lock of the name, under which the
+ * place is decided.
  */
 export const byResource = ({ lock, store }: OpenStorage): OpenStorage => {
   /** Where records were last found, or go beside another, by the identity of their keys. */
