@@ -154,14 +154,17 @@ export interface ServerSummary {
 
 /**
  * The configuration file. It is read and checked once, as a whole; `${VAR}` is filled in only for the server or
- * setting that is requested.
+ * setting that is requested. An error in the entry of a server does not affect the others.
  */
 export class Configuration extends Context.Service<
   Configuration,
   {
     /** Path of the file. */
     readonly file: Effect.Effect<string, ConfigurationError>
+    /** The servers whose entries have no errors. */
     readonly servers: Effect.Effect<ReadonlyArray<ServerSummary>, ConfigurationError>
+    /** The errors in entries of servers. Only these servers cannot be used. */
+    readonly invalid: Effect.Effect<ReadonlyArray<ConfigurationIssue>, ConfigurationError>
     readonly server: (name: string) => Effect.Effect<Server, ConfigurationError | UnknownServer>
     /** The defaults if there is no file. */
     readonly tokenStorage: Effect.Effect<StorageSettings, ConfigurationError>

@@ -204,6 +204,7 @@ export const machine = (options: MachineOptions = {}) =>
             password: undefined,
             vault: options.vault
           }),
+          invalid: Effect.succeed([]),
           warnings: Effect.succeed([])
         })
       )

@@ -108,7 +108,9 @@ const readFile = Effect.fnUntraced(function* (file: string) {
   const findings = new Findings("deferred")
   const root = new Field(findings, [], json).block()
   if (root !== undefined) yield* checkAll(root)
-  if (root === undefined || findings.issues.length > 0) return yield* refuse(findings.issues)
+  const isOfEntry = ({ path }: ConfigurationIssue) => path[0] === "mcpServers" && path.length > 1
+  const invalid = findings.issues.filter(isOfEntry)
+  if (root === undefined || invalid.length < findings.issues.length) return yield* refuse(findings.issues)
 
   if (findings.plainSecrets.length > 0 && (yield* unreadable(othersMayRead(file)))) {
     for (const path of findings.plainSecrets) {
@@ -118,7 +120,7 @@ const readFile = Effect.fnUntraced(function* (file: string) {
       )
     }
   }
-  return { file, root, warnings: findings.warnings }
+  return { file, root, invalid, warnings: findings.warnings }
 })
 
 /**
@@ -161,9 +163,13 @@ export const layer = (options: {
 
       return Configuration.of({
         file: Effect.map(required, ({ file }) => file),
-        servers: Effect.map(required, ({ root }) =>
-          root.childOrEmpty("mcpServers").blocks.map(([name, entry]) => summarize(name, entry))
+        servers: Effect.map(required, ({ invalid, root }) =>
+          root
+            .childOrEmpty("mcpServers")
+            .blocks.filter(([name]) => !invalid.some(({ path }) => path[1] === name))
+            .map(([name, entry]) => summarize(name, entry))
         ),
+        invalid: Effect.map(required, ({ invalid }) => invalid),
         server: Effect.fn("Configuration.server")(function* (name) {
           const { file, root } = yield* required
           const servers = root.childOrEmpty("mcpServers")
@@ -179,7 +185,7 @@ export const layer = (options: {
           const server = yield* readFilledIn(file, (findings) =>
             readServer(servers.reportingTo(findings).field(name), name)
           )
-          // The check found no errors, and every variable is filled in.
+          // It has no errors, and every variable is filled in.
           return server ?? (yield* Effect.die(new Error("a checked server could not be read")))
         }),
         tokenStorage: Effect.gen(function* () {

@@ -29,9 +29,9 @@ export const readStorage = Effect.fnUntraced(function* (block: Block): Effect.fn
   const vault = yield* readVault(block.reportingTo(vaultFindings), { isNamed })
   if (isNamed || backend === "auto") findings.issues.push(...vaultFindings.issues)
   // Its errors count once there is an address.
-  const vaultWithoutUrl =
-    vault === undefined && !isNamed
-      ? yield* readVaultWithoutUrl(block.reportingTo(new Findings(findings.access)))
-      : undefined
-  return { backend: backend ?? "auto", password, vault, vaultWithoutUrl }
+  const others =
+    vault === undefined && backend === "auto"
+      ? { vaultWithoutUrl: yield* readVaultWithoutUrl(block.reportingTo(new Findings(findings.access))) }
+      : {}
+  return { backend: backend ?? "auto", password, vault, ...others }
 })

@@ -2,7 +2,7 @@ import { Clock, Console, Effect, Option, Result } from "effect"
 import { Argument, Command } from "effect/cli"
 import { command, type Remediable } from "../../domain/Remedy.ts"
 import { canonicalResource } from "../../domain/SecureUrl.ts"
-import { Configuration, type ServerSummary } from "../../ports/Configuration.ts"
+import { Configuration, ConfigurationError, type ServerSummary } from "../../ports/Configuration.ts"
 import { type AccountStatus, CredentialStatus } from "../credentials/CredentialStatus.ts"
 import { CredentialKey } from "../../domain/CredentialKey.ts"
 import { httpServer, nameOf, serverName } from "./Arguments.ts"
@@ -44,6 +44,17 @@ const expectedOf = Effect.fnUntraced(function* ({ name, target }: ServerSummary)
     ? CredentialKey.at(server.value)
     : CredentialKey.of(name)
 })
+
+/** The errors of the configuration that concern this server, or any. */
+const invalidEntries = (name: Option.Option<string>) =>
+  Effect.gen(function* () {
+    const { file, invalid } = yield* Configuration
+    const issues = (yield* invalid).filter(({ path }) => Option.isNone(name) || path[1] === name.value)
+    return issues.length === 0 ? [] : [new ConfigurationError({ file: yield* file, issues })]
+  }).pipe(
+    // Without a configuration there are no entries. `servers` reports one that cannot be read.
+    Effect.orElseSucceed(() => [])
+  )
 
 /** Says which sign-ins have the name of a server of the configuration, and are for another one. */
 const showElsewhere = Effect.fnUntraced(function* (elsewhere: ReadonlyArray<AccountStatus>) {
@@ -98,16 +109,20 @@ export const status = Command.make(
       const address = here.get(key.server)
       return resource !== undefined && address !== undefined && address !== resource
     })
+    const invalid = yield* invalidEntries(name)
     const problems = [
       // Why a store lists nothing is mostly why its records are unreadable, too.
       ...(unlisted === undefined ? [] : [unlisted]),
       ...shown.flatMap(({ problem }) => problem ?? [])
     ]
-    if (problems.length === 0 && shown.length === 0) yield* Effect.fromResult(configuration)
+    if (problems.length === 0 && shown.length === 0) {
+      yield* Effect.fromResult(configuration)
+      yield* reportProblems(invalid)
+    }
     if (yield* Json) {
       yield* printJson(shown.map(json))
       // The others are in the rows.
-      return yield* reportProblems(problems.slice(0, 1))
+      return yield* reportProblems([...problems, ...invalid].slice(0, 1))
     }
     yield* showWarnings
     if (problems.length === 0 && shown.length === 0) {
@@ -131,7 +146,7 @@ export const status = Command.make(
       ])
     ])
     yield* showElsewhere(elsewhere)
-    yield* reportProblems(problems)
+    yield* reportProblems([...problems, ...invalid])
   })
 ).pipe(
   Command.withDescription(
