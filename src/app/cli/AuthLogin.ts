@@ -78,7 +78,7 @@ export const login = Command.make(
     const flow = SignIn.use((signIn) =>
       signIn.signIn({ server, account: key.account, device, ...(scopes.length === 0 ? {} : { scopes }) })
     )
-    const { credential, tokens } = yield* Option.match(trace, {
+    const { credential, replaced, tokens } = yield* Option.match(trace, {
       onNone: () => flow,
       onSome: (path) => traced(path, server, key.account, flow)
     })
@@ -103,6 +103,13 @@ export const login = Command.make(
           ? "It is renewed automatically."
           : "It cannot be refreshed: sign in again then."
       yield* Console.error(`The access token expires ${end}. ${renewal}`)
+    }
+    if (replaced !== undefined) {
+      yield* Console.error(
+        replaced === "revoked"
+          ? "It replaces the earlier sign-in, and requests the revocation of that one."
+          : "It replaces the earlier sign-in, whose tokens are not revoked: they work until they expire."
+      )
     }
     // The sign-in has succeeded, whatever the store says of others.
     yield* Effect.ignore(showOthers(name, key.account, credential.resource), { log: "Debug" })
