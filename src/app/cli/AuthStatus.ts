@@ -1,5 +1,6 @@
 import { Clock, Console, Effect, Option, Result } from "effect"
 import { Argument, Command } from "effect/cli"
+import { safeText } from "../../domain/PrintableText.ts"
 import { command, type Remediable } from "../../domain/Remedy.ts"
 import { canonicalResource } from "../../domain/SecureUrl.ts"
 import { Configuration, ConfigurationError, type ServerSummary } from "../../ports/Configuration.ts"
@@ -61,7 +62,7 @@ const showElsewhere = Effect.fnUntraced(function* (elsewhere: ReadonlyArray<Acco
   const configFile = yield* configFileOfRun
   for (const { key, resource: url = "" } of elsewhere) {
     yield* Console.error(
-      `mcp-cli: ${nameOf(key)} is also a sign-in to ${url}, which this configuration does not name.`
+      safeText(`mcp-cli: ${nameOf(key)} is also a sign-in to ${url}, which this configuration does not name.`)
     )
     const { account, server } = key
     const end = command("auth logout", { server, account, options: { url }, purpose: "end it" })

@@ -1,6 +1,7 @@
 import { Console, Effect, Option } from "effect"
 import { Flag } from "effect/cli"
 import { CredentialKey } from "../../domain/CredentialKey.ts"
+import { safeText } from "../../domain/PrintableText.ts"
 import { command } from "../../domain/Remedy.ts"
 import { canonicalResource } from "../../domain/SecureUrl.ts"
 import { type RemoteServer, resourceOf } from "../../domain/Server.ts"
@@ -72,7 +73,7 @@ export const showOthers = Effect.fnUntraced(function* (
     if (Option.isNone(other) || other.value.resource === resource) continue
     const url = other.value.resource
     const end = command("auth logout", { server: name, account, options: { url }, purpose: "end it" })
-    yield* Console.error(`Another sign-in is stored under the name ${name}, to ${url}.`)
+    yield* Console.error(safeText(`Another sign-in is stored under the name ${name}, to ${url}.`))
     yield* Console.error(remedyText(end, yield* configFileOfRun))
   }
 })
