@@ -237,6 +237,18 @@ export class Credential extends Schema.Class<Credential>("Credential")({
   }
 
   /**
+   * The client by this record alone, for tokens whose configuration is gone. Undefined: a configured client, whose secret is
+   * not in the record.
+   */
+  get clientOfRecord(): OAuthClient | undefined {
+    const { registration } = this
+    const { authenticationMethod, clientId } = registration
+    if (registration._tag === "Configured" && authenticationMethod !== "none") return undefined
+    const clientSecret = registration._tag === "Dynamic" ? registration.clientSecret : undefined
+    return { clientId, clientSecret, signing: undefined, methods: [authenticationMethod] }
+  }
+
+  /**
    * Returns the revocation endpoint of the configuration, which may have changed since the sign-in; else the one that was
    * known at the sign-in.
    *

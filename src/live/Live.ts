@@ -85,12 +85,24 @@ const user = (presence: "always" | "terminal") =>
   )
 
 /** The store that the configuration names or the rule chooses, and the lock that goes with it. */
-const storage = (presence: "always" | "terminal") =>
+const storage = (presence: "always" | "terminal", prompt = secretPrompt) =>
   ChosenStorage.layer.pipe(
     Layer.provideMerge(Layer.merge(backends, choices)),
     Layer.provideMerge(user(presence)),
-    Layer.provide(secretPrompt),
+    Layer.provide(prompt),
     Layer.provideMerge(configuration)
+  )
+
+/** The stored sign-ins, without the means to get new ones. */
+const stored = (prompt = secretPrompt) =>
+  Layer.mergeAll(CredentialStatus.layer, SignOut.layer, StorageCheck.layer, StorageMove.layer).pipe(
+    Layer.provide(Credentials.layer),
+    Layer.provide(
+      Layer.merge(TokenEndpoint.layer, ClientRegistrar.layer).pipe(
+        Layer.provide([DpopProofs.layer, FetchTransport.layer])
+      )
+    ),
+    Layer.provideMerge(storage("terminal", prompt))
   )
 
 const browser = Layer.unwrap(
@@ -155,15 +167,8 @@ export const live = (version: string) =>
   ({
     configuration,
     trust: ConfigurationFile.reviewLayer.pipe(Layer.provide(files), Layer.merge(approvals)),
-    stored: Layer.mergeAll(CredentialStatus.layer, SignOut.layer, StorageCheck.layer, StorageMove.layer).pipe(
-      Layer.provide(Credentials.layer),
-      Layer.provide(
-        Layer.merge(TokenEndpoint.layer, ClientRegistrar.layer).pipe(
-          Layer.provide([DpopProofs.layer, FetchTransport.layer])
-        )
-      ),
-      Layer.provideMerge(storage("terminal"))
-    ),
+    stored: stored(),
+    storedWithoutPrompt: stored(TerminalSecretPrompt.layer({ interactive: false })),
     examination: Doctor.layer.pipe(
       Layer.provide(StorageCheck.layer),
       Layer.provide(Layer.mergeAll(Discovery.layer, CallbackListener.layer, EnvironmentProxy.layer)),

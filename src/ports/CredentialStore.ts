@@ -49,6 +49,11 @@ export class CredentialStore extends Context.Service<
      * open a browser.
      */
     readonly unlock: Effect.Effect<void, StorageError>
+    /**
+     * True if there is no store yet, so that `unlock` or the first `put` sets one up for good, such as a folder and its
+     * password. Absent: they leave nothing behind. Changes nothing.
+     */
+    readonly isNew?: Effect.Effect<boolean, StorageError>
     /** Returns the credential of a key, if there is one. */
     readonly get: (key: CredentialKey) => Effect.Effect<Option.Option<Credential>, StorageError>
     /** Replaces the credential of a key. */

@@ -85,10 +85,11 @@ export const credentialStoreContract: ReadonlyArray<ContractCase<CredentialStore
     Effect.fnUntraced(function* (store) {
       const entries = names
         .flatMap((server) => [CredentialKey.of(server), CredentialKey.of(server, "Work")])
-        .map((key) => ({ key, credential: exampleCredential(`of ${key.server} ${key.account}`) }))
+        .flatMap((key) => [key, key.beside(exampleCredential("any").resource)])
+        .map((key) => ({ key, credential: exampleCredential(`of ${key.storageName}`) }))
       for (const { credential, key } of entries) yield* store.put(key, credential)
       for (const { credential, key } of entries) {
-        const what = `get returns the credential of ${key.server} (${key.account}), and no other`
+        const what = `get returns the credential of ${key.server} (${key.account}) named ${key.storageName}, and no other`
         yield* ensureCredential(yield* store.get(key), credential, what)
       }
       const listed = (yield* store.list).map(({ storageName }) => storageName)

@@ -57,6 +57,8 @@ export interface Place {
 export interface CheckedFile extends Place {
   readonly root: Block
   readonly text: string
+  /** The errors of entries. The other servers can be used. */
+  readonly invalid: ReadonlyArray<ConfigurationIssue>
   readonly warnings: ReadonlyArray<ConfigurationIssue>
   /** Why other users could have written it. Absent: they could not. */
   readonly exposure: Exposure | undefined
@@ -104,7 +106,9 @@ export const readChecked = Effect.fnUntraced(function* (
   const findings = new Findings("deferred")
   const root = new Field(findings, [], json).block()
   if (root !== undefined) yield* checkAll(root)
-  if (root === undefined || findings.issues.length > 0) return yield* refuse(findings.issues)
+  const isOfEntry = ({ path }: ConfigurationIssue) => path[0] === "mcpServers" && path.length > 1
+  const invalid = findings.issues.filter(isOfEntry)
+  if (root === undefined || invalid.length < findings.issues.length) return yield* refuse(findings.issues)
 
   if (othersMayRead) {
     for (const path of findings.plainSecrets) {
@@ -114,7 +118,7 @@ export const readChecked = Effect.fnUntraced(function* (
       )
     }
   }
-  return { ...place, root, text, warnings: findings.warnings, exposure }
+  return { ...place, root, text, invalid, warnings: findings.warnings, exposure }
 })
 
 /** The error of a file that is not approved. */

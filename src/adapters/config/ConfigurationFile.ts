@@ -130,9 +130,13 @@ export const layer = (
 
       return Configuration.of({
         file: Effect.map(required, ({ file }) => file),
-        servers: Effect.map(required, ({ root }) =>
-          root.childOrEmpty("mcpServers").blocks.map(([name, entry]) => summarize(name, entry))
+        servers: Effect.map(required, ({ invalid, root }) =>
+          root
+            .childOrEmpty("mcpServers")
+            .blocks.filter(([name]) => !invalid.some(({ path }) => path[1] === name))
+            .map(([name, entry]) => summarize(name, entry))
         ),
+        invalid: Effect.map(required, ({ invalid }) => invalid),
         server: Effect.fn("Configuration.server")(function* (name) {
           const checked = yield* required
           const { file, root } = checked
@@ -149,7 +153,7 @@ export const layer = (
           const server = yield* readFilledIn(checked, (findings) =>
             readServer(servers.reportingTo(findings).field(name), name)
           )
-          // The check found no errors, and every variable is filled in.
+          // It has no errors, and every variable is filled in.
           return server ?? (yield* Effect.die(new Error("a checked server could not be read")))
         }),
         tokenStorage: Effect.gen(function* () {

@@ -65,9 +65,25 @@ export const readVault = Effect.fnUntraced(function* (
     if (!isNamed) return undefined
     block.require("vaultUrl", "set it, or VAULT_ADDR")
   }
+  const others = yield* readVaultWithoutUrl(block)
+  if (address?.text === undefined || others === undefined || findings.issues.length > errorsBefore) {
+    return undefined
+  }
+  return {
+    url: new URL(address.text),
+    ...(block.has("vaultUrl") ? {} : { isUrlFromEnvironment: true }),
+    ...others
+  }
+})
 
+/** Reads the Vault fields but for the address. Undefined: there are errors. */
+export const readVaultWithoutUrl = Effect.fnUntraced(function* (
+  block: Block
+): Effect.fn.Return<Omit<VaultSettings, "url"> | undefined> {
+  const { findings } = block
+  const isDeferred = findings.access === "deferred"
+  const errorsBefore = findings.issues.length
   checkTls(block)
-
   const mountPoint = yield* block.string("vaultMountPoint", vaultPathProblem)
   const pathPrefix = yield* block.string("vaultPathPrefix", vaultPathProblem)
   const namespace = yield* readSetting(block, "vaultNamespace")
@@ -86,10 +102,8 @@ export const readVault = Effect.fnUntraced(function* (
     : parseBool((yield* readVariable(block, "vaultSkipVerify"))?.text ?? "")
   const auth = yield* readVaultAuth(block)
 
-  const hasErrors = findings.issues.length > errorsBefore
-  if (address?.text === undefined || auth === undefined || hasErrors) return undefined
+  if (auth === undefined || findings.issues.length > errorsBefore) return undefined
   return {
-    url: new URL(address.text),
     mountPoint: vaultPath(mountPoint ?? defaultMountPoint),
     pathPrefix: vaultPath(pathPrefix ?? defaultPathPrefix),
     namespace: namespace?.text,

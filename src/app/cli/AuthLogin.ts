@@ -10,6 +10,7 @@ import { UserInteraction } from "../../ports/UserInteraction.ts"
 import { TraceFile } from "../../ports/TraceFile.ts"
 import { SignIn } from "../signin/SignIn.ts"
 import { accountAt, httpServer, nameOf, serverName } from "./Arguments.ts"
+import { showOthers } from "./NamedSignIn.ts"
 import { isoTime, printJson, relativeTime, tell } from "./Output.ts"
 import { Json } from "./Settings.ts"
 import { UsageError } from "./UsageError.ts"
@@ -79,7 +80,7 @@ export const login = Command.make(
     const flow = SignIn.use((signIn) =>
       signIn.signIn({ server, account: key.account, device, ...(scopes.length === 0 ? {} : { scopes }) })
     )
-    const { credential, tokens } = yield* Option.match(trace, {
+    const { credential, replaced, tokens } = yield* Option.match(trace, {
       onNone: () => flow,
       onSome: (path) => traced(path, server, key.account, flow)
     })
@@ -105,6 +106,15 @@ export const login = Command.make(
           : "It cannot be refreshed: sign in again then."
       yield* tell(`The access token expires ${end}. ${renewal}`)
     }
+    if (replaced !== undefined) {
+      yield* tell(
+        replaced === "revoked"
+          ? "It replaces the earlier sign-in, and requests the revocation of that one."
+          : "It replaces the earlier sign-in, whose tokens are not revoked: they work until they expire."
+      )
+    }
+    // The sign-in has succeeded, whatever the store says of others.
+    yield* Effect.ignore(showOthers(name, key.account, credential.resource), { log: "Debug" })
   })
 ).pipe(
   Command.withDescription("Sign in to a server now, in the browser"),

@@ -37,24 +37,25 @@ import { move } from "./StorageMove.ts"
 import { rekey } from "./StorageRekey.ts"
 import { trust } from "./Trust.ts"
 
+type Stored =
+  | Configuration
+  | CredentialStore
+  | CredentialStatus
+  | SignOut
+  | ChosenStorage
+  | StorageBackends
+  | StorageCheck
+  | StorageMove
+
 /** The layers of the commands; each is built only for the commands that need it. */
 export interface Live<R> {
   readonly configuration: Layer.Layer<Configuration, never, Settings | R>
   /** What decides about configurations, without using one. */
   readonly trust: Layer.Layer<ConfigurationApprovals | ConfigurationReview, never, Settings | R>
   /** The stored sign-ins, without the means to get new ones. */
-  readonly stored: Layer.Layer<
-    | Configuration
-    | CredentialStore
-    | CredentialStatus
-    | SignOut
-    | ChosenStorage
-    | StorageBackends
-    | StorageCheck
-    | StorageMove,
-    ConfigurationError | StorageError,
-    Settings | R
-  >
+  readonly stored: Layer.Layer<Stored, ConfigurationError | StorageError, Settings | R>
+  /** As `stored`, but the user is never asked for a password. */
+  readonly storedWithoutPrompt: Layer.Layer<Stored, ConfigurationError | StorageError, Settings | R>
   /** An examination: the wire and the store, without a browser. */
   readonly examination: Layer.Layer<Configuration | Doctor, ConfigurationError | StorageError, Settings | R>
   /** A new password for the encrypted files, whichever backend is in use. */
@@ -125,7 +126,7 @@ export const program = <R>(live: Live<R>, format: Ref.Ref<ErrorFormat>) =>
           status.pipe(Command.provide(live.stored)),
           token.pipe(Command.provide(live.tokens)),
           logout.pipe(Command.provide(live.stored)),
-          reset.pipe(Command.provide(live.stored)),
+          reset.pipe(Command.provide(live.storedWithoutPrompt)),
           clientMetadata.pipe(Command.provide(live.configuration))
         ])
       ),

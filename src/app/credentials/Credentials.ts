@@ -1,7 +1,7 @@
 import { Clock, Context, Duration, Effect, Layer, Option, Schedule } from "effect"
 import type { Credential } from "../../domain/Credential.ts"
 import type { CredentialKey } from "../../domain/CredentialKey.ts"
-import type { RemoteServer } from "../../domain/Server.ts"
+import { type RemoteServer, resourceOf } from "../../domain/Server.ts"
 import { CredentialStore, type StorageError } from "../../ports/CredentialStore.ts"
 import { TokenPolicy } from "../../ports/TokenPolicy.ts"
 import { UserInteraction } from "../../ports/UserInteraction.ts"
@@ -54,6 +54,9 @@ interface Held {
   readonly trustedUntil: number
 }
 
+/** Tells credentials of one name apart by their resource. */
+const slotOf = ({ storageName }: CredentialKey, resource: string): string => `${storageName} ${resource}`
+
 /** @see Credentials */
 export const layer: Layer.Layer<Credentials, never, CredentialStore> = Layer.effect(
   Credentials,
@@ -70,7 +73,9 @@ export const layer: Layer.Layer<Credentials, never, CredentialStore> = Layer.eff
       Schedule.jittered,
       Schedule.upTo({ times: policy.storeRetry.maxRetries })
     )
+    /** By the name of the record. Two servers of one name take turns, and neither gets what is for the other. */
     const memory = new BoundedMap<Held>(policy.maxAccounts)
+    /** By {@link slotOf}. */
     const unsaved = new Map<string, UnsavedCredential>()
 
     const hold = ({ storageName }: CredentialKey, credential: Credential) =>
@@ -78,8 +83,16 @@ export const layer: Layer.Layer<Credentials, never, CredentialStore> = Layer.eff
         memory.set(storageName, { credential, trustedUntil: now + holdFor })
       )
 
-    const evict = ({ storageName }: CredentialKey) =>
-      Effect.sync(() => memory.set(storageName, { credential: undefined, trustedUntil: 0 }))
+    const evict = (key: CredentialKey) =>
+      Effect.sync(() => memory.set(key.first.storageName, { credential: undefined, trustedUntil: 0 }))
+
+    const dropUnsaved = (key: CredentialKey) => {
+      for (const [slot, { credential }] of unsaved) {
+        const { resource } = credential
+        const isMeant = key.resource === undefined ? key.mayHold(resource) : key.resource === resource
+        if (isMeant && slot === slotOf(key.first, resource)) unsaved.delete(slot)
+      }
+    }
 
     /** While the store fails, not every caller waits for it. */
     const holdDuringOutage = ({ storageName }: CredentialKey) =>
@@ -96,9 +109,9 @@ export const layer: Layer.Layer<Credentials, never, CredentialStore> = Layer.eff
         : Option.none()
     }
 
-    const lastRead = (server: RemoteServer, { storageName }: CredentialKey) =>
+    const lastRead = (server: RemoteServer, key: CredentialKey) =>
       Option.fromUndefinedOr(
-        unsaved.get(storageName)?.credential ?? memory.get(storageName)?.credential
+        unsaved.get(slotOf(key, resourceOf(server)))?.credential ?? memory.get(key.storageName)?.credential
       ).pipe(Option.filter((credential) => credential.isFor(server)))
 
     const storeUnsaved = Effect.fn("Credentials.storeUnsaved")(function* (
@@ -111,18 +124,20 @@ export const layer: Layer.Layer<Credentials, never, CredentialStore> = Layer.eff
         Effect.catchReason("StorageError", "Corrupt", () => Effect.succeed("Store" as const))
       )
       if (decision === "Store") yield* store.put(key, mine.credential)
-      if (unsaved.get(key.storageName) !== mine) return
-      unsaved.delete(key.storageName)
+      const slot = slotOf(key, mine.credential.resource)
+      if (unsaved.get(slot) !== mine) return
+      unsaved.delete(slot)
       if (decision === "Superseded") yield* evict(key)
       else yield* hold(key, mine.credential)
     })
 
     const load = Effect.fn("Credentials.load")(function* (server: RemoteServer, key: CredentialKey) {
       const { storageName } = key
-      const before = unsaved.get(storageName)
+      const slot = slotOf(key, resourceOf(server))
+      const before = unsaved.get(slot)
       // The user was told when it first failed.
       if (before !== undefined) yield* Effect.ignore(storeUnsaved(key, before), { log: "Debug" })
-      const left = unsaved.get(storageName)
+      const left = unsaved.get(slot)
       if (left !== undefined) {
         yield* hold(key, left.credential)
         return lastRead(server, key)
@@ -134,13 +149,15 @@ export const layer: Layer.Layer<Credentials, never, CredentialStore> = Layer.eff
         if (Option.isSome(found)) yield* hold(key, found.value)
         else memory.delete(storageName)
       }
-      const newest = Option.orElse(Option.fromUndefinedOr(unsaved.get(storageName)?.credential), () => found)
+      const newest = Option.orElse(Option.fromUndefinedOr(unsaved.get(slot)?.credential), () => found)
       return Option.filter(newest, (credential) => credential.isFor(server))
     })
 
     const save = Effect.fn("Credentials.save")(function* (key: CredentialKey, credential: Credential) {
       const { storageName } = key
-      const before = memory.get(storageName)?.credential
+      const slot = slotOf(key, credential.resource)
+      const held = memory.get(storageName)?.credential
+      const before = held?.resource === credential.resource ? held : undefined
       const failure = yield* store
         .put(key, credential)
         .pipe(
@@ -151,14 +168,13 @@ export const layer: Layer.Layer<Credentials, never, CredentialStore> = Layer.eff
       if (Option.exists(failure, ({ reason }) => reason._tag === "Superseded")) {
         const winner = yield* Effect.orElseSucceed(store.get(key), () => Option.none<Credential>())
         const newest = Option.getOrElse(winner, () => credential)
-        unsaved.delete(storageName)
+        unsaved.delete(slot)
         yield* hold(key, newest)
         return newest
       }
-      const replaces = unsaved.get(storageName)?.replaces
-      if (Option.isNone(failure)) unsaved.delete(storageName)
-      else
-        unsaved.set(storageName, replaces ? { credential, replaces } : unsavedCredential(credential, before))
+      const replaces = unsaved.get(slot)?.replaces
+      if (Option.isNone(failure)) unsaved.delete(slot)
+      else unsaved.set(slot, replaces ? { credential, replaces } : unsavedCredential(credential, before))
       yield* hold(key, credential)
       if (Option.isSome(failure)) {
         yield* tell(
@@ -169,7 +185,7 @@ export const layer: Layer.Layer<Credentials, never, CredentialStore> = Layer.eff
     }, Effect.uninterruptible)
 
     const forget = Effect.fn("Credentials.forget")(function* (key: CredentialKey) {
-      unsaved.delete(key.storageName)
+      dropUnsaved(key)
       yield* evict(key)
       // Once more, for a read that began before the record was removed.
       return yield* Effect.ensuring(store.remove(key), evict(key))

@@ -81,7 +81,7 @@ export const examine = Effect.fn("Doctor.examine")(function* (server: RemoteServ
     DPoP: dpopVerdict(server, resolution),
     PAR: parVerdict(server, resolution),
     redirect: yield* redirectVerdict(server, resolution),
-    "sign-in": yield* signInVerdict(server, CredentialKey.of(server.name, account), resolution),
+    "sign-in": yield* signInVerdict(server, CredentialKey.at(server, account), resolution),
     storage: yield* storageVerdict
   }
   return checks.map((check) => ({ check, ...verdicts[check] }))

@@ -98,14 +98,16 @@ export const signInVerdict = Effect.fn("Doctor.signIn")(function* (
   return tokensVerdict(server, key, credential, yield* Clock.currentTimeMillis)
 })
 
-/** The verdict on the store: writes, reads and removes a test entry. */
+/** The verdict on the store: writes, reads and removes a test entry if it is set up. */
 export const storageVerdict: Effect.Effect<Verdict, never, ChosenStorage | StorageCheck> = Effect.gen(
   function* () {
     const inUse = yield* ChosenStorage.use((chosen) => chosen.inUse)
-    const took = yield* StorageCheck.use((storage) => storage.check)
-    return ok(
-      `${inUse.backend}, because ${inUse.reason}; wrote, read and removed a test entry in ${Math.round(took)} ms`
-    )
+    const health = yield* StorageCheck.use((storage) => storage.check)
+    const result =
+      health._tag === "New"
+        ? "the first sign-in sets it up"
+        : `wrote, read and removed a test entry in ${Math.round(health.took)} ms`
+    return ok(`${inUse.backend}, because ${inUse.reason}; ${result}`)
   }
 ).pipe(
   Effect.catch((error) => Effect.succeed(wrongBy(error))),

@@ -47,7 +47,7 @@ export const makeSignIn = <R>(grants: GrantFlows<SignInError, Services | R>) =>
 
     const signIn = Effect.fn("SignIn.signIn")(function* (request: SignInRequest) {
       const { account, adopt, server } = request
-      const key = CredentialKey.of(server.name, account)
+      const key = CredentialKey.at(server, account)
       const underLock = Effect.gen(function* () {
         const stored = yield* load(server, key)
         const adopted = stored && adopt?.(stored)
@@ -95,7 +95,7 @@ export const makeSignIn = <R>(grants: GrantFlows<SignInError, Services | R>) =>
 
     const begin = Effect.fn("SignIn.begin")(function* (request: BeginRequest) {
       const { account, server } = request
-      const key = CredentialKey.of(server.name, account)
+      const key = CredentialKey.at(server, account)
       const redirectUri = request.redirectUri ?? server.oauth.redirectUri
       if (!isRedirectUri(redirectUri)) return yield* refusePending(key, "redirect URI")
       const { context, grant } = yield* prepareSignIn(request, key, yield* load(server, key))

@@ -20,7 +20,7 @@ export const oncePerProcess = <In, Left extends Unusable>(
 ): Effect.Effect<TokenSource<Left, In>, never, Scope.Scope> =>
   Effect.map(
     makeSingleFlight<Effect.Success<ReturnType<typeof source>>, AccessTokenError>(),
-    (flights) => (query, state) => flights.run(query.key.storageName, source(query, state))
+    (flights) => (query, state) => flights.run(query.key.identity, source(query, state))
   )
 
 /** One process at a time runs the source for a credential, under its refresh lock. */

@@ -24,15 +24,15 @@ export const makeTokenStates: Effect.Effect<TokenStates> = Effect.gen(function* 
   const policy = yield* TokenPolicy
   const learned = new BoundedMap<Pick<Learned, "rejected" | "cooldownUntil">>(policy.maxAccounts)
   return {
-    of: ({ currentIssuer, key: { storageName }, server }, found, now) =>
-      tokenState(found, server, { ...learned.get(storageName), now, currentIssuer }, policy),
-    reject: ({ storageName }, rejected) => {
-      learned.set(storageName, { ...learned.get(storageName), rejected })
+    of: ({ currentIssuer, key: { identity }, server }, found, now) =>
+      tokenState(found, server, { ...learned.get(identity), now, currentIssuer }, policy),
+    reject: ({ identity }, rejected) => {
+      learned.set(identity, { ...learned.get(identity), rejected })
     },
-    coolDown: ({ storageName }, duration) =>
+    coolDown: ({ identity }, duration) =>
       Effect.map(Clock.currentTimeMillis, (now) => {
         const cooldownUntil = now + Duration.toMillis(duration)
-        learned.set(storageName, { ...learned.get(storageName), cooldownUntil })
+        learned.set(identity, { ...learned.get(identity), cooldownUntil })
       })
   }
 })

@@ -108,8 +108,8 @@ const line = ({ location, message }: ConfigurationIssue) => `${location}: ${mess
 
 /** The errors of a whole file, one line each. */
 export const errorsOf = (content: unknown, options?: Options) =>
-  Configuration.use(({ servers }) => servers).pipe(
-    Effect.as<ReadonlyArray<string>>([]),
+  Configuration.use(({ invalid }) => invalid).pipe(
+    Effect.map((issues): ReadonlyArray<string> => issues.map(line)),
     Effect.catchTag("ConfigurationError", ({ issues }) => Effect.succeed(issues.map(line))),
     withFile(content, options)
   )

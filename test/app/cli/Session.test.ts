@@ -49,6 +49,7 @@ const sessionOf = (isInteractive: boolean, lines: ReadonlyArray<string>) =>
         Layer.mergeAll(
           Layer.mock(Configuration, {
             server: () => Effect.succeed(serverNamed("demo")),
+            invalid: Effect.succeed([]),
             warnings: Effect.succeed([])
           }),
           Layer.succeed(Account, Option.none()),

@@ -87,15 +87,19 @@ const on = (options: Options = {}) =>
               ? Effect.fail(new RedirectPortBusy({ server, redirectUri: redirectUri.href }))
               : Effect.succeed({ redirectUri, redirectOnce: Effect.succeed, receive: () => Effect.never })
         }),
-        Layer.succeed(ChosenStorage, {
-          inUse: Effect.succeed({
-            backend: "memory" as const,
-            reason: "a test says so",
-            since: undefined,
-            isNamed: false,
-            migratingFrom: []
-          })
-        })
+        Layer.effect(
+          ChosenStorage,
+          Effect.map(CredentialStore, (store) => ({
+            inUse: Effect.succeed({
+              backend: "memory" as const,
+              reason: "a test says so",
+              since: undefined,
+              isNamed: false,
+              migratingFrom: []
+            }),
+            open: Effect.succeed({ store, lock: { withLock: () => (effect) => effect } })
+          }))
+        )
       )
     ),
     Layer.provideMerge(options.brokenStore === true ? storeThatIsLocked : MemoryStore.layer)

@@ -185,6 +185,39 @@ describe("a logout", () => {
   )
 })
 
+describe("a logout of a name that no configuration has", () => {
+  const logoutStored = (...args: Parameters<SignOut.SignOut["Service"]["logoutStored"]>) =>
+    SignOut.SignOut.use((service) => service.logoutStored(...args))
+
+  it.effect("revokes at the endpoint and as the client that were stored, and forgets", () =>
+    Effect.gen(function* () {
+      const { tokens } = yield* signIn()
+      const server = yield* ScriptedAuthorizationServer
+      assert.deepEqual(yield* logoutStored("notion"), [
+        { _tag: "Revoked", endpoint: new URL("https://as.test/revoke") }
+      ])
+      assert.isFalse(yield* server.accepts(tokens.accessToken))
+      assert.deepEqual(yield* kept, [])
+      assert.deepEqual(yield* logoutStored("notion"), [{ _tag: "Nothing" }])
+    }).pipe(Effect.provide(world()))
+  )
+
+  it.effect("only forgets where the client has a secret that the configuration held", () =>
+    Effect.gen(function* () {
+      const plain = byHand("notion")
+      const source: EndpointsByHand = {
+        ...(plain.oauth.source as EndpointsByHand),
+        endpoints: { revocation: new URL("https://as.test/by-hand") }
+      }
+      yield* signIn(byHand("notion", { source }))
+      const [result] = yield* logoutStored("notion")
+      assert.deepInclude(result, { _tag: "NotOffered", lacksSecret: true })
+      assert.deepEqual(yield* revocations, [])
+      assert.deepEqual(yield* kept, [])
+    }).pipe(Effect.provide(world()))
+  )
+})
+
 describe("revoking that fails", () => {
   it.effect("in passing is tried again", () =>
     Effect.gen(function* () {

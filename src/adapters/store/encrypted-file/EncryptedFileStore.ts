@@ -114,6 +114,11 @@ export const layer = (
         CredentialStore.of({
           description: { backend: storageBackends.encrypted, location: options.directory },
           unlock: Effect.asVoid(unlock),
+          isNew: Effect.gen(function* () {
+            if (Option.isSome(yield* files.read(saltName))) return false
+            yield* folder.refuseOrphans
+            return true
+          }),
           get,
           put,
           remove: Effect.fn("EncryptedFileStore.remove")((key) =>
