@@ -36,7 +36,7 @@ const server: RemoteServer = {
   oauth: defaultOAuth
 }
 
-const processLock = ProcessLock.layer({ directory: `${home}/.mcp_cli/locks` })
+const processLock = ProcessLock.layer({ directory: `${home}/.mcp_cli/storage/in-use` })
 
 /** The stores as the program keeps them in this home. */
 const storage = (): Layer.Layer<CredentialStore | CredentialLock> => {

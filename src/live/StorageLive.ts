@@ -45,8 +45,12 @@ export const choices = Layer.unwrap(
   Effect.map(homeFolder, (folder) => StorageChoiceFile.layer({ directory: join(folder, "storage") }))
 )
 
+/**
+ * The locks, beside what they protect. No folder or file is named after a lock or a cache: clean-up scripts remove those, and
+ * a lock whose file is gone excludes nobody.
+ */
 const processLock = Layer.unwrap(
-  Effect.map(homeFolder, (folder) => ProcessLock.layer({ directory: join(folder, "locks") }))
+  Effect.map(homeFolder, (folder) => ProcessLock.layer({ directory: join(folder, "storage", "in-use") }))
 )
 
 /** The encrypted files in the user's home, and the service that changes their password. */
