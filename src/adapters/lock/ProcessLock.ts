@@ -127,7 +127,8 @@ export const layer = (options: ProcessLockOptions): Layer.Layer<CredentialLock> 
               if (file === undefined) throw new Busy()
               const database = new sqlite.DatabaseSync(path, { timeout: 0 })
               try {
-                database.exec("BEGIN EXCLUSIVE")
+                // Otherwise SQLite makes a journal beside the file, which a full disk prevents and a crash leaves behind.
+                database.exec("PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE")
                 if (fileAt(path) !== file) throw new Busy()
               } catch (cause) {
                 database.close()
