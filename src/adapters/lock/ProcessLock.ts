@@ -1,13 +1,13 @@
 import { randomUUID } from "node:crypto"
 import { chmodSync, lstatSync } from "node:fs"
 import * as fs from "node:fs/promises"
-import { join } from "node:path"
+import { join, resolve } from "node:path"
 import { type Duration, Effect, Layer, Schedule, Scope } from "effect"
 import type { CredentialKey } from "../../domain/CredentialKey.ts"
 import * as Remedy from "../../domain/Remedy.ts"
 import { CredentialLock, LockError, type LockPurpose } from "../../ports/CredentialLock.ts"
 import { codeOf, explainErrno, remediesOfErrno } from "../platform/Errno.ts"
-import { makeMutexes, withMutex } from "./KeyedMutex.ts"
+import { makeMutexes, type Mutexes, withMutex } from "./KeyedMutex.ts"
 
 /** Where the lock files are, and how long a lock is waited for. */
 export interface ProcessLockOptions {
@@ -21,6 +21,24 @@ type Sqlite = typeof import("node:sqlite")
 
 /** Time between two attempts to take a lock that another process holds. */
 const polling = Schedule.spaced("40 millis").pipe(Schedule.jittered)
+
+let mutexesOfThread: Mutexes | undefined
+
+/**
+ * The mutexes among the fibers of this thread, for every stack of layers in it. Without them, one that takes a lock again and
+ * again would leave no gap for another one that polls.
+ */
+const sharedMutexes = Effect.suspend(() => {
+  if (mutexesOfThread !== undefined) return Effect.succeed(mutexesOfThread)
+  return makeMutexes.pipe(
+    Effect.provideService(Scope.Scope, Scope.makeUnsafe()),
+    Effect.tap((mutexes) =>
+      Effect.sync(() => {
+        mutexesOfThread = mutexes
+      })
+    )
+  )
+})
 
 /** Another connection holds the lock, or its file was replaced. */
 class Busy {
@@ -72,7 +90,7 @@ const tryFolder = async (directory: string): Promise<void> => {
 /**
  * Locks among processes: an exclusive SQLite transaction on an empty file. The kernel holds the lock, so it is released as
  * soon as its holder ends, even by a crash. A process that was only paused still holds it when it continues. Fibers of one
- * layer first wait for each other.
+ * thread first wait for each other, without a timeout.
  *
  * **Gotchas**
  *
@@ -87,12 +105,12 @@ export const layer = (options: ProcessLockOptions): Layer.Layer<CredentialLock> 
     CredentialLock,
     Effect.gen(function* () {
       const timeout = options.timeout ?? { refresh: "1 minute", "sign-in": "6 minutes", store: "1 minute" }
-      const mutexes = yield* makeMutexes
+      const mutexes = yield* sharedMutexes
       /** The files of the locks that this layer holds. */
       const held = new Map<string, string>()
 
       const pathOf = (key: CredentialKey, purpose: LockPurpose) =>
-        join(options.directory, `${key.storageName}.${purpose}`)
+        resolve(options.directory, `${key.storageName}.${purpose}`)
 
       const refuse = (key: CredentialKey) => (cause: unknown) => {
         const code = hasErrcode(cause, full) ? "ENOSPC" : codeOf(cause)
@@ -170,7 +188,7 @@ export const layer = (options: ProcessLockOptions): Layer.Layer<CredentialLock> 
         withLock: (key, purpose) => (effect) =>
           Effect.scopedWith((scope) =>
             Effect.andThen(Effect.provideService(acquire(key, purpose), Scope.Scope, scope), effect)
-          ).pipe(withMutex(mutexes, `${key.storageName} ${purpose}`)),
+          ).pipe(withMutex(mutexes, pathOf(key, purpose))),
         confirm: (key, purpose) =>
           Effect.gen(function* () {
             const path = pathOf(key, purpose)

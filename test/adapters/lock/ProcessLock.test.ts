@@ -51,7 +51,6 @@ const said = (stream: NodeJS.ReadableStream | null) =>
 /** Who can try to take a lock that this thread holds. */
 const contenders: Readonly<Record<string, (directory: string) => Effect.Effect<string, never, Scope.Scope>>> =
   {
-    "another stack of this thread": (directory) => Effect.flatMap(lockIn(directory), tries),
     "another copy of the package in this thread": (directory) =>
       Effect.promise((): Promise<typeof ProcessLock> => import(`${module}?copy`)).pipe(
         Effect.flatMap((copy) => {
@@ -163,11 +162,26 @@ describe("the lock among processes", () => {
       })
   )
 
+  it.live(
+    "lets a second stack of this thread in after the first, and excludes other processes meanwhile",
+    () =>
+      Effect.gen(function* () {
+        const directory = join(yield* temporaryFolder, "locks")
+        const { release } = yield* held(directory)
+        const second = yield* Effect.forkChild(Effect.flatMap(lockIn(directory), tries), {
+          startImmediately: true
+        })
+        assert.strictEqual(yield* contenders["another process"]!(directory), "refused")
+        assert.isUndefined(second.pollUnsafe())
+        yield* release
+        assert.strictEqual(yield* Fiber.join(second), "taken")
+      }).pipe(Effect.scoped)
+  )
+
   it.live("excludes other processes after a second stack of the same process has closed", () =>
     Effect.gen(function* () {
       const directory = join(yield* temporaryFolder, "locks")
       const { release } = yield* held(directory)
-      yield* Effect.scoped(Effect.flatMap(lockIn(directory), tries))
       yield* Effect.scoped(
         Effect.flatMap(lockIn(directory), (lock) => lock.withLock(key, "sign-in")(Effect.void))
       )
