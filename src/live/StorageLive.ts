@@ -47,7 +47,7 @@ export const choices = Layer.unwrap(
 
 /**
  * The locks, beside what they protect. No folder or file is named after a lock or a cache: clean-up scripts remove those, and
- * a lock whose file is gone excludes nobody.
+ * a lock whose file is gone excludes no other process.
  */
 const processLock = Layer.unwrap(
   Effect.map(homeFolder, (folder) => ProcessLock.layer({ directory: join(folder, "storage", "in-use") }))

@@ -23,12 +23,10 @@ const refreshing = async () => {
   return running
 }
 
-/** The refresh was stored: the next run needs none. */
-const nothingIsLost = async () => {
+/** True if the refresh was stored: the next run needs none. */
+const isStored = async () => {
   const ping = await world.run(["ping", "demo"])
-  assert.strictEqual(ping.code, 0, ping.stderr)
-  assert.strictEqual(refreshes(), 1)
-  assert.strictEqual(world.authorizationServer.revokedGrants(), 0)
+  return ping.code === 0 && refreshes() === 1 && world.authorizationServer.revokedGrants() === 0
 }
 
 beforeEach(async () => {
@@ -50,7 +48,7 @@ describe("a refresh", () => {
     await running.shows(/Ending as soon as new tokens are stored/)
     release()
     assert.strictEqual((await running.ended).code, 128 + constants.signals[signal])
-    await nothingIsLost()
+    assert.isTrue(await isStored())
   })
 
   it("is stored after the terminal is gone", async () => {
@@ -60,7 +58,7 @@ describe("a refresh", () => {
     running.child.kill("SIGHUP")
     release()
     await running.ended
-    await nothingIsLost()
+    assert.isTrue(await isStored())
   })
 
   it("is given up at a second Ctrl-C, once the user was told what that costs", async () => {
@@ -76,12 +74,14 @@ describe("a refresh", () => {
     for (const name of ["locks", "lock", "cache", "tmp"])
       rmSync(join(world.home, ".mcp_cli", name), { recursive: true, force: true })
     const second = world.start(["ping", "demo"])
-    // The second process has begun to wait by then, or to refresh.
-    assert.strictEqual((await world.run(["auth", "status", "demo"])).code, 0)
+    // Other runs end meanwhile: the second process has begun to wait by then, or to refresh.
+    for (let run = 0; run < 4; run++) {
+      assert.strictEqual((await world.run(["auth", "status", "demo"])).code, 0)
+    }
     release()
     for (const { code, stderr } of [await first.ended, await second.ended])
       assert.strictEqual(code, 0, stderr)
-    await nothingIsLost()
+    assert.isTrue(await isStored())
   })
 })
 

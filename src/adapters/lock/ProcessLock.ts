@@ -98,7 +98,7 @@ const tryFolder = async (directory: string): Promise<void> => {
  * connections share the locks of a file in the whole process, in worker threads and for other copies of this module. So only
  * SQLite opens the file, even to create it.
  *
- * A lock on a file that was removed excludes nobody who comes later. So the file at the path is compared before and after.
+ * A lock on a removed file excludes no later process. So the file at the path is compared before and after.
  */
 export const layer = (options: ProcessLockOptions): Layer.Layer<CredentialLock> =>
   Layer.effect(
