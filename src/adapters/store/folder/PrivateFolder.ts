@@ -162,7 +162,7 @@ export const privateFolder = (path: string): PrivateFolder => {
       const at = reserved.get(name)
       reserved.delete(name)
       const fresh = temporaryFile(path, name, content)
-      return at === undefined ? fresh : Effect.catch(refill(at, content), () => fresh)
+      return at === undefined ? fresh : refill(at, content).pipe(Effect.catch(() => fresh))
     }).pipe(
       Effect.flatMap((from) => publish(name, from)),
       Effect.tap(sync),
