@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process"
 import { existsSync, readFileSync, rmSync } from "node:fs"
 import { constants } from "node:os"
 import { join, resolve } from "node:path"
@@ -9,15 +10,20 @@ let world: World
 let release: () => void = () => undefined
 const refreshes = () => world.authorizationServer.counts.get("token:refresh_token") ?? 0
 
-/** A run in the middle of a refresh: the server has used up the refresh token, and its answer is still to come. */
-const refreshing = async () => {
+/** Makes a refresh necessary. Done when the server has used up the refresh token, and its answer is still to come. */
+const holdRefresh = () => {
   const until = new Promise<void>((done) => {
     release = done
   })
-  const held = new Promise<void>((done) =>
+  world.mcpServer.rejectSeenTokens()
+  return new Promise<void>((done) =>
     world.authorizationServer.failNext({ kind: "hold the answer", until, held: done })
   )
-  world.mcpServer.rejectSeenTokens()
+}
+
+/** A run in the middle of a refresh. */
+const refreshing = async () => {
+  const held = holdRefresh()
   const running = world.start(["ping", "demo"])
   await held
   return running
@@ -81,6 +87,30 @@ describe("a refresh", () => {
     release()
     for (const { code, stderr } of [await first.ended, await second.ended])
       assert.strictEqual(code, 0, stderr)
+    assert.isTrue(await isStored())
+  })
+})
+
+const hasScript = spawnSync("script", ["--version"], { encoding: "utf8" }).stdout?.includes("util-linux")
+
+describe.skipIf(!hasScript)("a terminal (needs script of util-linux)", () => {
+  it("that is closed in a session does not lose the refresh", async () => {
+    const session = world.start(["--server", "demo"], {
+      runtime: ["sh", "-c", 'exec script --quiet --flush --command "$0 $*" /dev/null', process.execPath],
+      openInput: true
+    })
+    await new Promise<void>((done) =>
+      session.child.stdout?.on("data", (chunk: Buffer) => {
+        if (chunk.toString().includes("3 tools")) done()
+      })
+    )
+    const held = holdRefresh()
+    session.child.stdin?.write("/call echo text=one\n")
+    await held
+    // Its end closes the terminal.
+    session.child.kill("SIGKILL")
+    await session.ended
+    release()
     assert.isTrue(await isStored())
   })
 })

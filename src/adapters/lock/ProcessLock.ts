@@ -172,7 +172,7 @@ export const layer = (options: ProcessLockOptions): Layer.Layer<CredentialLock> 
       ): Effect.Effect<void, LockError, Scope.Scope> =>
         Effect.gen(function* () {
           const path = pathOf(key, purpose)
-          const sqlite = yield* Effect.promise(loadSqlite)
+          const sqlite = yield* Effect.tryPromise({ try: loadSqlite, catch: refuse(key) })
           yield* create(key, sqlite, path).pipe(
             Effect.andThen(take(key, sqlite, path)),
             // The schedule ends the wait. A timeout around it could not, in an uninterruptible region.
