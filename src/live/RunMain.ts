@@ -33,7 +33,7 @@ export const runMain = (run: Effect.Effect<number>): void => {
       setTimeout(() => {
         isTold = true
         process.stderr.write(
-          "mcp-cli: Ending as soon as new tokens are stored. Press Ctrl-C again to end at once; you may then have to sign in again.\n"
+          "mcp-cli: Ending as soon as servers have stopped and new tokens are stored. Press Ctrl-C again to end at once; you may then have to sign in again.\n"
         )
       }, patience).unref()
     }

@@ -51,7 +51,7 @@ describe("a refresh", () => {
   it.each(signals)("is stored before %s ends the program", async (signal) => {
     const running = await refreshing()
     running.child.kill(signal)
-    await running.shows(/Ending as soon as new tokens are stored/)
+    await running.shows(/Ending as soon as .* new tokens are stored/)
     release()
     assert.strictEqual((await running.ended).code, 128 + constants.signals[signal])
     assert.isTrue(await isStored())
