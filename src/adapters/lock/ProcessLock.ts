@@ -65,12 +65,12 @@ const loadSqlite = async (): Promise<Sqlite> => {
 const nameOf = (key: CredentialKey, purpose: LockPurpose): string =>
   purpose === "store" ? "every server" : key.server
 
-// Result codes of SQLite: SQLITE_BUSY and SQLITE_LOCKED, and SQLITE_FULL.
+// Primary result codes of SQLite: SQLITE_BUSY and SQLITE_LOCKED, and SQLITE_FULL.
 const busy = [5, 6]
 const full = [13]
 
 const hasErrcode = (cause: unknown, codes: ReadonlyArray<number>): boolean =>
-  cause instanceof Error && "errcode" in cause && codes.includes(Number(cause.errcode))
+  cause instanceof Error && "errcode" in cause && codes.includes(Number(cause.errcode) & 0xff)
 
 /** Which file is at a path; absent: none. Fails if it is a link or no file. */
 const fileAt = (path: string): string | undefined => {
