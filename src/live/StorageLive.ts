@@ -54,8 +54,12 @@ export const approvals = Layer.unwrap(
   Effect.map(homeFolder, (folder) => ApprovalFolder.layer({ directory: join(folder, "trusted") }))
 )
 
+/**
+ * The locks, beside what they protect. No folder or file is named after a lock or a cache: clean-up scripts remove those, and
+ * a lock whose file is gone excludes no other process.
+ */
 const processLock = Layer.unwrap(
-  Effect.map(homeFolder, (folder) => ProcessLock.layer({ directory: join(folder, "locks") }))
+  Effect.map(homeFolder, (folder) => ProcessLock.layer({ directory: join(folder, "storage", "in-use") }))
 )
 
 /** The encrypted files in the user's home, and the service that changes their password. */

@@ -113,6 +113,25 @@ export const credentialStoreContract: ReadonlyArray<ContractCase<CredentialStore
     })
   ),
   testCase(
+    "changes nothing by a reservation, and stores in it",
+    Effect.fnUntraced(function* (store) {
+      const [before, after] = [exampleCredential("before"), exampleCredential("after", 2)]
+      const reserve = store.reserve?.(notion, before) ?? Effect.void
+      yield* store.put(notion, before)
+      yield* Effect.scoped(reserve)
+      yield* ensureCredential(
+        yield* store.get(notion),
+        before,
+        "a reservation that is given up changes nothing"
+      )
+      yield* Effect.scoped(Effect.andThen(reserve, store.put(notion, after)))
+      yield* ensureCredential(yield* store.get(notion), after, "put works within a reservation")
+      yield* store.put(notion, before)
+      yield* ensureCredential(yield* store.get(notion), before, "put works after a reservation")
+      yield* ensure((yield* store.list).length === 1, "list returns no reservation")
+    })
+  ),
+  testCase(
     "starts over after it was cleared",
     Effect.fnUntraced(function* (store) {
       const again = exampleCredential("again")

@@ -1,4 +1,4 @@
-import { Clock, Context, Duration, Effect, Layer, Option, Schedule } from "effect"
+import { Clock, Context, Duration, Effect, Layer, Option, Schedule, type Scope } from "effect"
 import type { Credential } from "../../domain/Credential.ts"
 import type { CredentialKey } from "../../domain/CredentialKey.ts"
 import { type RemoteServer, resourceOf } from "../../domain/Server.ts"
@@ -36,6 +36,14 @@ export class Credentials extends Context.Service<
      * @returns the credential that counts now: if the lock was lost meanwhile, the one that its next holder has stored
      */
     readonly save: (key: CredentialKey, credential: Credential) => Effect.Effect<Credential>
+    /**
+     * Reserves what storing the successor of a credential needs, until the scope closes. The caller holds the key's refresh
+     * lock, and is about to send the refresh token.
+     */
+    readonly reserve: (
+      key: CredentialKey,
+      credential: Credential
+    ) => Effect.Effect<void, StorageError, Scope.Scope>
     /** Removes a credential from memory and from the store. True if there was one. The caller holds the refresh lock. */
     readonly forget: (key: CredentialKey) => Effect.Effect<boolean, StorageError>
     /**
@@ -191,6 +199,9 @@ export const layer: Layer.Layer<Credentials, never, CredentialStore> = Layer.eff
       return yield* Effect.ensuring(store.remove(key), evict(key))
     })
 
-    return Credentials.of({ inMemory, lastRead, load, save, forget, evict })
+    const reserve = (key: CredentialKey, credential: Credential) =>
+      store.reserve === undefined ? Effect.void : store.reserve(key, credential)
+
+    return Credentials.of({ inMemory, lastRead, load, save, reserve, forget, evict })
   })
 )

@@ -188,6 +188,12 @@ export const layer: Layer.Layer<
           yield* after.store.put(yield* placeIn(after.store, key, credential), credential)
           yield* before.store.remove(key)
         }),
+      reserve: (key, credential) =>
+        Effect.gen(function* () {
+          yield* decideFirst
+          const { store } = yield* now
+          if (store.reserve !== undefined) yield* store.reserve(key, credential)
+        }),
       remove: (key) =>
         Effect.gen(function* () {
           yield* removeLeftovers((store) => store.remove(key))
@@ -219,7 +225,8 @@ export const layer: Layer.Layer<
       })
 
     const lock = CredentialLock.of({
-      withLock: (key, purpose) => (effect) => locked(key, purpose, effect)
+      withLock: (key, purpose) => (effect) => locked(key, purpose, effect),
+      confirm: (key, purpose) => Effect.suspend(() => current?.lock.confirm?.(key, purpose) ?? Effect.void)
     })
 
     const placed = byResource({ store, lock })

@@ -126,8 +126,25 @@ export const byResource = ({ lock, store }: OpenStorage): OpenStorage => {
     )
   }
 
+  /** Confirms the lock of the place that {@link withLock} has locked. */
+  const confirm: CredentialLock["Service"]["confirm"] = (key, purpose) =>
+    Effect.suspend(() => {
+      const isPlaced = key.resource !== undefined && purpose === "refresh"
+      const at = isPlaced ? (places.get(key.identity) ?? key.first) : key
+      return lock.confirm?.(at, purpose) ?? Effect.void
+    })
+
+  /** Reserves space for the record at its place. */
+  const reserve: CredentialStore["Service"]["reserve"] = Effect.fnUntraced(function* (key, credential) {
+    if (store.reserve === undefined) return
+    const { resource } = key
+    const known = resource === undefined ? key : places.get(key.identity)
+    const at = known ?? (yield* locate(key, credential.resource)).at
+    yield* store.reserve(at, credential)
+  })
+
   return {
-    lock: { withLock },
+    lock: { withLock, confirm },
     store: {
       get description() {
         return store.description
@@ -138,6 +155,7 @@ export const byResource = ({ lock, store }: OpenStorage): OpenStorage => {
           ? store.get(key)
           : Effect.map(locate(key, key.resource), ({ found }) => found),
       put,
+      reserve,
       remove,
       clear: Effect.ensuring(
         store.clear,

@@ -10,7 +10,7 @@ import type { TokenEndpoint } from "../../ports/TokenEndpoint.ts"
 import type { UserInteraction } from "../../ports/UserInteraction.ts"
 import { Credentials } from "../credentials/Credentials.ts"
 import type { SignIn } from "../signin/SignIn.ts"
-import { makeOncePerMachine, makeUnlessStorageFails, oncePerProcess } from "./Decorators.ts"
+import { makeOncePerMachine, makeReadyToStore, makeUnlessStorageFails, oncePerProcess } from "./Decorators.ts"
 import { memorySource } from "./MemorySource.ts"
 import { observed, reasonAttributes, renewalAttributes } from "./Observation.ts"
 import { makeRediscovery } from "./Rediscovery.ts"
@@ -93,6 +93,7 @@ export class AccessTokens extends Context.Service<
  *
  * - The store is read again under the refresh lock: another process may have refreshed while this one waited for the lock.
  * - The discovery after a 401 runs before the lock is taken, so that no other process waits for it.
+ * - Right before the refresh, the space for its answer is reserved, and the lock is confirmed.
  * - The sign-in runs outside the refresh lock, which would otherwise be held as long as a user takes.
  */
 const makeSources = Effect.gen(function* () {
@@ -101,6 +102,7 @@ const makeSources = Effect.gen(function* () {
   const { withCurrentIssuer } = rediscovery
   const renew = observed("refresh", yield* makeRenew(rediscovery), renewalAttributes)
   const oncePerMachine = yield* makeOncePerMachine
+  const readyToStore = yield* makeReadyToStore
   const unlessStorageFails = yield* makeUnlessStorageFails(states)
 
   const memory: TokenSource<Unusable> = yield* memorySource(states)
@@ -112,7 +114,7 @@ const makeSources = Effect.gen(function* () {
     reasonAttributes
   )
 
-  const refreshUnderLock = withCurrentIssuer(oncePerMachine(firstOf(store, whenStale(refresh))))
+  const refreshUnderLock = withCurrentIssuer(oncePerMachine(firstOf(store, whenStale(readyToStore(refresh)))))
   const beyondMemory = yield* oncePerProcess(firstOf(store, whenStale(refreshUnderLock), signIn))
   const tokens: TokenSource<never, void> = firstOf(memory, unlessStorageFails(beyondMemory))
   return { states, tokens }

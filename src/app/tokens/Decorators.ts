@@ -1,5 +1,5 @@
 import { Clock, Effect, type Scope } from "effect"
-import { usable } from "../../domain/TokenState.ts"
+import { type Stale, usable } from "../../domain/TokenState.ts"
 import { CredentialLock, type LockError } from "../../ports/CredentialLock.ts"
 import type { StorageError } from "../../ports/CredentialStore.ts"
 import { TokenPolicy } from "../../ports/TokenPolicy.ts"
@@ -31,6 +31,28 @@ export const makeOncePerMachine: Effect.Effect<Decorator, never, CredentialLock>
     (query, state) =>
       lock.withLock(query.key, "refresh")(source(query, state))
 )
+
+/**
+ * Before a refresh token is sent, makes sure that its answer can be stored and that the refresh lock still excludes other
+ * processes. If not, fails with the error of the store or lock, and the refresh token stays unused.
+ */
+export const makeReadyToStore = Effect.gen(function* () {
+  const credentials = yield* Credentials
+  const lock = yield* CredentialLock
+
+  return <Left extends Unusable>(source: TokenSource<Left, Stale>): TokenSource<Left, Stale> =>
+    (query, stale) => {
+      const { key } = query
+      if (stale.renewal._tag !== "RefreshToken") return source(query, stale)
+      return credentials
+        .reserve(key, stale.credential)
+        .pipe(
+          Effect.andThen(lock.confirm?.(key, "refresh") ?? Effect.void),
+          Effect.andThen(source(query, stale)),
+          Effect.scoped
+        )
+    }
+})
 
 /**
  * While the store cannot be read or locked, serves the access token that was last read, however long ago, as long as it is

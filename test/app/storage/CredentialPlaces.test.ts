@@ -125,6 +125,41 @@ describe("two projects that give one name to two servers", () => {
   )
 })
 
+describe("what a refresh makes sure of", () => {
+  it.effect("is about the lock and the space of the record itself", () =>
+    Effect.gen(function* () {
+      const { lock, memory } = yield* machine
+      yield* memory.put(first, credentialOf(a, "of a"))
+      const confirmed: Array<string> = []
+      const reserved: Array<string> = []
+      const placed = byResource({
+        lock: {
+          ...lock,
+          confirm: (key, purpose) => Effect.sync(() => void confirmed.push(`${key.storageName} ${purpose}`))
+        },
+        store: { ...memory, reserve: (key) => Effect.sync(() => void reserved.push(key.storageName)) }
+      })
+      for (const resource of [a, b]) {
+        const key = keyOf(resource)
+        yield* placed.lock
+          .withLock(
+            key,
+            "refresh"
+          )(
+            Effect.gen(function* () {
+              yield* placed.lock.confirm?.(key, "refresh") ?? Effect.void
+              yield* placed.store.reserve?.(key, credentialOf(resource, "next")) ?? Effect.void
+            })
+          )
+          .pipe(Effect.scoped)
+      }
+      const second = first.beside(b).storageName
+      assert.deepStrictEqual(confirmed, ["s refresh", `${second} refresh`])
+      assert.deepStrictEqual(reserved, ["s", second])
+    })
+  )
+})
+
 describe("a first record that cannot be read", () => {
   const corrupt = new Corrupt({ path: "s", detail: "damaged", key: first })
 
