@@ -36,6 +36,11 @@ export class Credentials extends Context.Service<
      * @returns the credential that counts now: if the lock was lost meanwhile, the one that its next holder has stored
      */
     readonly save: (key: CredentialKey, credential: Credential) => Effect.Effect<Credential>
+    /**
+     * Stores what was learned about a stored credential. If that fails, the process that learned it knows it alone. The
+     * caller holds the key's refresh lock.
+     */
+    readonly annotate: (key: CredentialKey, credential: Credential) => Effect.Effect<void>
     /** Removes a credential from memory and from the store. True if there was one. The caller holds the refresh lock. */
     readonly forget: (key: CredentialKey) => Effect.Effect<boolean, StorageError>
     /**
@@ -168,6 +173,14 @@ export const layer: Layer.Layer<Credentials, never, CredentialStore> = Layer.eff
       return credential
     }, Effect.uninterruptible)
 
+    const annotate = Effect.fn("Credentials.annotate")(
+      function* (key: CredentialKey, credential: Credential) {
+        yield* store.put(key, credential)
+        yield* hold(key, credential)
+      },
+      Effect.ignore({ log: "Debug" })
+    )
+
     const forget = Effect.fn("Credentials.forget")(function* (key: CredentialKey) {
       unsaved.delete(key.storageName)
       yield* evict(key)
@@ -175,6 +188,6 @@ export const layer: Layer.Layer<Credentials, never, CredentialStore> = Layer.eff
       return yield* Effect.ensuring(store.remove(key), evict(key))
     })
 
-    return Credentials.of({ inMemory, lastRead, load, save, forget, evict })
+    return Credentials.of({ inMemory, lastRead, load, save, annotate, forget, evict })
   })
 )
