@@ -3,7 +3,7 @@ import type { Credential } from "../../domain/Credential.ts"
 import type { DpopUnsupported } from "../../domain/SignInError.ts"
 import { isDpopBound } from "../../domain/SignInRules.ts"
 import { scopesOf, type TokenSet } from "../../domain/TokenSet.ts"
-import { type Stale, usable } from "../../domain/TokenState.ts"
+import { type SignInNeeded, signInNeeded, type Stale, usable } from "../../domain/TokenState.ts"
 import { repeatable, TokenEndpoint, TokenRequestError } from "../../ports/TokenEndpoint.ts"
 import { TokenPolicy } from "../../ports/TokenPolicy.ts"
 import { withClient } from "../signin/WithClient.ts"
@@ -20,7 +20,7 @@ import type { TokenStates } from "./TokenStates.ts"
  * Fails with `TokenRequestError` if the token endpoint does not answer with tokens. Fails with `DpopUnsupported` if the new
  * tokens must be bound to a key, and the authorization server does not bind tokens.
  */
-export type Renew = TokenSource<never, Stale, TokenRequestError | DpopUnsupported>
+export type Renew = TokenSource<SignInNeeded, Stale, TokenRequestError | DpopUnsupported>
 
 /** Sends the request of the refresh token (RFC 6749 §6) or of the grant that needs no user. */
 const request = (
@@ -127,9 +127,9 @@ export const makeRenew = (
         Effect.tapError((error) => learn(query, stale, error, sentAt))
       )
       const next = renewed(query, stale, answer)
-      // Another process may have stored something newer, if the lock was lost.
+      // Another process may have stored something newer, or signed out, if the lock was lost.
       const { tokens } = yield* credentials.save(query.key, next)
-      return usable(tokens ?? stale.tokens.refreshedBy(answer))
+      return tokens === undefined ? signInNeeded("revoked") : usable(tokens)
     }, Effect.uninterruptible)
 
     // A malformed answer: the stored address may no longer be a token endpoint. If the issuer names another one, the request
