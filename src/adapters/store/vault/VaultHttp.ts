@@ -6,8 +6,14 @@ import { VaultFailure, type VaultProblem } from "../../../ports/StorageFailure.t
 import { retryAfterMillis } from "../../http/RetryAfter.ts"
 import { abortAfter } from "../../platform/AbortAfter.ts"
 import { timeUp } from "../../platform/TimeUp.ts"
-import { type ConnectionFailed, connectionPool, exchange, type RawResponse } from "./VaultConnection.ts"
-import { connectionProblem, errorsOf, isTransient, statusProblem } from "./VaultProblems.ts"
+import { type ConnectionFailed, type RawResponse, VaultConnector } from "./VaultConnection.ts"
+import {
+  connectionProblem,
+  errorsOf,
+  isTransient,
+  statusProblem,
+  unreadableProblem
+} from "./VaultProblems.ts"
 import { answerTimeout, connectTimeout, maxRetryAfter, shutdownTimeout } from "./VaultLimits.ts"
 
 /** A request of Vault's API. Paths are relative to `/v1/`. */
@@ -99,7 +105,8 @@ export const vaultHttp = (
   Effect.gen(function* () {
     const { namespace, url } = settings
     const address = url.origin
-    const pool = yield* connectionPool(settings)
+    const connect = yield* VaultConnector
+    const { exchange } = yield* connect(settings)
     const failure = (problem: VaultProblem, detail: string) => new VaultFailure({ address, problem, detail })
 
     /** Why there is no response: `late` if a timeout ended the request. */
@@ -124,9 +131,6 @@ export const vaultHttp = (
       request: VaultRequest,
       timeout: Duration.Duration
     ) {
-      const agent = yield* Effect.mapError(pool, ({ code, variable }) =>
-        failure("certificate", `the file that ${variable} names cannot be read (${code ?? "unknown error"})`)
-      )
       // @effect-diagnostics-next-line abortControllerInEffect:off
       const abort = new AbortController()
       let isConnected = false
@@ -138,8 +142,8 @@ export const vaultHttp = (
       })
       const body = request.body === undefined ? undefined : JSON.stringify(request.body)
       const { method } = request
-      const options = { agent, method, signal: abort.signal, headers: headersOf(request, namespace, body) }
-      const raw = yield* exchange(target, options, body, () => {
+      const sent = { method, headers: headersOf(request, namespace, body), body, signal: abort.signal }
+      const raw = yield* exchange(target, sent, () => {
         isConnected = true
       }).pipe(
         abortAfter(expire, () => {
@@ -148,6 +152,7 @@ export const vaultHttp = (
         }),
         Effect.catchTags({
           TooLarge: () => failure("unexpected", "its answer is too large"),
+          UnreadableFile: (cause) => failure(...unreadableProblem(cause)),
           ConnectionFailed: (cause) => explainNone(late, timeout)(cause)
         })
       )
