@@ -20,6 +20,8 @@ export interface TokenRequest {
   issued?: string
   /** What the process learned. Absent: nothing so far. */
   outcome?: "answered" | "no answer"
+  /** When its token may be sent again. Absent: there was an answer, or the request is under way. */
+  resendAt?: number
 }
 
 /** A caller that waits for an access token. */

@@ -1,7 +1,13 @@
 import type { TokenRequest } from "./Facts.ts"
 import type { Invariant } from "./Invariant.ts"
 
-/** (1) A refresh token is sent twice only if the outcome of the first request is unknown. */
+/** Milliseconds that a clock may be read apart. */
+const tolerance = 5
+
+/**
+ * (1) A refresh token is sent twice only if the outcome of the first request is unknown, and then not before the time of the
+ * rule (`TokenPolicy.resend`). So no request arrives after one that was sent later.
+ */
 export const sentTwice: Invariant = (history, violate) => {
   // A caller that leaves, or a lost lease, ends a refresh between its refusal and the write of that.
   const mayForgetRefusals = () =>
@@ -29,6 +35,11 @@ export const sentTwice: Invariant = (history, violate) => {
     } else if (before.outcome === "answered" && before.processed === "refused") {
       if (mayForgetRefusals() || before.process.isDead) return
       violate("sent twice", `${what} although request ${before.id} was refused for good`)
+    } else if (before.resendAt !== undefined && history.now < before.resendAt - tolerance) {
+      // Another process learns of it from the store, by the clock of the machine that wrote it.
+      const { skew } = history.scenario.faults
+      if (before.process !== request.process && (history.hasFailedAccesses || skew > 0)) return
+      violate("resent early", `${what} ${Math.round(before.resendAt - history.now)} ms too early`)
     }
   }
 
@@ -41,9 +52,13 @@ export const sentTwice: Invariant = (history, violate) => {
     if (fact._tag === "Processed") {
       const { request } = fact
       if (request.processed === "refused" && request.outcome === "no answer" && request.kind === "refresh") {
+        const later = history.requests.find(({ id, token }) => token === request.token && id > request.id)
+        // The wait is told by the clock of the machine that saw the answer lost.
+        const hasOtherClock = later?.process !== request.process && history.scenario.faults.skew > 0
+        if (later === undefined || hasOtherClock) return
         violate(
           "resent while under way",
-          `request ${request.id} with ${request.token} arrives after the token was sent again`
+          `request ${request.id} with ${request.token} arrives after request ${later.id}`
         )
       }
     }

@@ -15,17 +15,20 @@ export interface Delivery<A> {
   readonly what: string
   /** Runs at the server, when the request arrives there. */
   readonly handle: () => A
-  /** Called in the sender's process with what it learns. */
-  readonly ended?: (outcome: Outcome) => void
+  /** Called in the sender's process with what it learns, and how the request ended if there is no answer. */
+  readonly ended?: (outcome: Outcome, end?: NoAnswer["end"]) => void
 }
 
 /** Why there is no answer. */
 export class NoAnswer {
   readonly _tag = "NoAnswer"
   readonly detail: string
+  /** `timeout`: the request may still arrive. */
+  readonly end: "broke" | "timeout"
 
-  constructor(detail: string) {
+  constructor(detail: string, end: NoAnswer["end"]) {
     this.detail = detail
+    this.end = end
   }
 }
 
@@ -50,25 +53,25 @@ export class Network {
     return Effect.callback<A, NoAnswer>((resume) => {
       let isOver = false
       let hasArrived = false
-      const end = (outcome: Outcome, result: Effect.Effect<A, NoAnswer>) =>
+      const end = (outcome: Outcome, result: Effect.Effect<A, NoAnswer>, how?: NoAnswer["end"]) =>
         process.post(() => {
           if (isOver || (outcome === "no answer" && hasArrived)) return
           isOver = true
           cancelTimeout()
-          ended(outcome)
+          ended(outcome, how)
           resume(result)
         })
-      const giveUp = (detail: string) => {
+      const giveUp = (detail: string, how: NoAnswer["end"]) => {
         simulator.trace(process.name, `${what}: ${detail}`)
-        end("no answer", Effect.fail(new NoAnswer(detail)))
+        end("no answer", Effect.fail(new NoAnswer(detail, how)), how)
       }
       const cancelTimeout = simulator.after(requestTimeout, () => {
-        if (!process.isDead) giveUp("no answer within 15 seconds")
+        if (!process.isDead) giveUp("no answer within 15 seconds", "timeout")
       })
       const breakOff = () => {
         if (stream.chance(0.5)) return
         simulator.after(stream.integer(10, 3000), () => {
-          if (!process.isDead && !isOver) giveUp("the connection broke")
+          if (!process.isDead && !isOver) giveUp("the connection broke", "broke")
         })
       }
       const latency = () => (fails(stream, "slow") ? stream.integer(1000, 20_000) : stream.integer(5, 80))

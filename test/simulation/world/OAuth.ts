@@ -1,4 +1,4 @@
-import { Clock, Effect, Layer, Redacted } from "effect"
+import { Clock, Duration, Effect, Layer, Redacted } from "effect"
 import { AuthorizationServerMetadata } from "../../../src/domain/AuthorizationServer.ts"
 import { resourceOf } from "../../../src/domain/Server.ts"
 import { TokenSet } from "../../../src/domain/TokenSet.ts"
@@ -9,8 +9,10 @@ import {
   TokenEndpoint,
   type TokenFailure,
   TokenRequestError,
-  Transient
+  Transient,
+  Unanswered
 } from "../../../src/ports/TokenEndpoint.ts"
+import { defaultTokenPolicy } from "../../../src/ports/TokenPolicy.ts"
 import type { Seed } from "../engine/Seed.ts"
 import type { VirtualProcess } from "../engine/VirtualProcess.ts"
 import type { TokenRequest } from "../judge/Facts.ts"
@@ -76,8 +78,11 @@ export class OAuth {
       tell({ _tag: "Processed", request })
       return answer
     }
-    const ended = (outcome: "answered" | "no answer") => {
+    const ended = (outcome: "answered" | "no answer", end?: "broke" | "timeout") => {
       request.outcome = outcome
+      const { afterBreak, afterTimeout } = defaultTokenPolicy.resend
+      if (end === "broke") request.resendAt = simulator.now + Duration.toMillis(afterBreak)
+      if (end === "timeout") request.resendAt = request.at + Duration.toMillis(afterTimeout)
       tell({ _tag: "Ended", request })
     }
     return yield* this.#network.send(request.process, stream, { what, handle, ended })
@@ -103,7 +108,7 @@ export class OAuth {
         }
         const answer = yield* this.#request(stream, request, () =>
           kind === "refresh" ? server.refresh(token) : server.exchange(token)
-        ).pipe(Effect.mapError(({ detail }) => fail(new Transient({ detail }))))
+        ).pipe(Effect.mapError(({ detail, end }) => fail(new Unanswered({ detail, end }))))
         if (answer._tag === "InvalidGrant") return yield* fail(new InvalidGrant())
         if (answer._tag === "Unavailable") {
           const { retryAfter } = answer
