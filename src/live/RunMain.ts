@@ -1,6 +1,7 @@
 import { Cause, type Effect, Exit } from "effect"
 import * as Runtime from "effect/Runtime"
 import { explainErrno } from "../adapters/platform/Errno.ts"
+import { writeError } from "../adapters/terminal/Screen.ts"
 import { defect } from "../app/cli/ExitCode.ts"
 
 /** The signals that end the program, and their numbers. */
@@ -32,7 +33,7 @@ export const runMain = (run: Effect.Effect<number>): void => {
       fiber.interruptUnsafe(fiber.id)
       setTimeout(() => {
         isTold = true
-        process.stderr.write(
+        writeError(
           "mcp-cli: Ending as soon as servers have stopped and new tokens are stored. Press Ctrl-C again to end at once; you may then have to sign in again.\n"
         )
       }, patience).unref()
@@ -49,7 +50,7 @@ export const runMain = (run: Effect.Effect<number>): void => {
     process.stdout.on("error", (error: NodeJS.ErrnoException) => {
       // A reader that has seen enough (`| head`) is no error.
       if (error.code === "EPIPE") return stop(0)
-      process.stderr.write(`mcp-cli: The output cannot be written: ${explainErrno(error.code)}.\n`)
+      writeError(`mcp-cli: The output cannot be written: ${explainErrno(error.code)}.\n`)
       stop(defect)
     })
     // The terminal is gone, and there is no other place for messages.

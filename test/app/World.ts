@@ -53,7 +53,7 @@ export const world = (
     readonly preflightStatus?: number
     /** Stands before the memory store. */
     readonly wrapStore?: Layer.Layer<CredentialStore, never, CredentialStore>
-    /** Stands before the memory lock. */
+    /** Stands before the lock. */
     readonly wrapLock?: Layer.Layer<CredentialLock, never, CredentialLock>
     /** Stands before the scripted token endpoint. */
     readonly wrapTokenEndpoint?: Layer.Layer<TokenEndpoint, never, TokenEndpoint>

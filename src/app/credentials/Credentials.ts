@@ -1,12 +1,17 @@
-import { Clock, Context, Duration, Effect, Layer, Option, Schedule, type Scope } from "effect"
+import { Context, Effect, Layer, Option, Schedule, type Scope } from "effect"
 import type { Credential } from "../../domain/Credential.ts"
 import type { CredentialKey } from "../../domain/CredentialKey.ts"
 import { type RemoteServer, resourceOf } from "../../domain/Server.ts"
 import { CredentialStore, type StorageError } from "../../ports/CredentialStore.ts"
-import { TokenPolicy } from "../../ports/TokenPolicy.ts"
+import { TokenPolicy, type TokenPolicySettings } from "../../ports/TokenPolicy.ts"
 import { UserInteraction } from "../../ports/UserInteraction.ts"
-import { BoundedMap } from "./BoundedMap.ts"
-import { type UnsavedCredential, unsavedCredential, unsavedDecision } from "./UnsavedCredential.ts"
+import { heldCredentials } from "./HeldCredentials.ts"
+import {
+  type UnsavedCredential,
+  unsavedCredential,
+  unsavedDecision,
+  winnerOver
+} from "./UnsavedCredential.ts"
 
 /**
  * The credentials of this process. The store is authoritative; memory is a bounded copy of what was last read or written.
@@ -33,9 +38,29 @@ export class Credentials extends Context.Service<
      * Stores a credential, and only then lets this process use it. If storing fails, the user is told, or the log if there
      * is no user, and the credential stays in memory. The caller holds the key's refresh lock.
      *
-     * @returns the credential that counts now: if the lock was lost meanwhile, the one that its next holder has stored
+     * @param isSignIn the tokens are of a sign-in, and not of a renewal
+     * @returns the credential that counts now: if the lock was lost meanwhile, the one that its next holder has stored, or
+     *   one without tokens if it has signed out
      */
-    readonly save: (key: CredentialKey, credential: Credential) => Effect.Effect<Credential>
+    readonly save: (
+      key: CredentialKey,
+      credential: Credential,
+      isSignIn?: boolean
+    ) => Effect.Effect<Credential>
+    /**
+     * Holds the tokens of a sign-in that could not be locked for storing, and tells the user. Each later `load` tries to
+     * store them.
+     */
+    readonly saveLater: (
+      key: CredentialKey,
+      credential: Credential,
+      why: { readonly message: string }
+    ) => Effect.Effect<void>
+    /**
+     * Stores what was learned about a stored credential. If that fails, the process that learned it knows it alone. The
+     * caller holds the key's refresh lock.
+     */
+    readonly annotate: (key: CredentialKey, credential: Credential) => Effect.Effect<void>
     /**
      * Reserves what storing the successor of a credential needs, until the scope closes. The caller holds the key's refresh
      * lock, and is about to send the refresh token.
@@ -54,45 +79,34 @@ export class Credentials extends Context.Service<
   }
 >()("mcp-cli-oauth/app/credentials/Credentials") {}
 
-/** What is in memory for a key. A new object for each change. */
-interface Held {
-  /** Absent: evicted or forgotten. */
-  readonly credential: Credential | undefined
-  /** Milliseconds since the epoch. */
-  readonly trustedUntil: number
-}
-
 /** Tells credentials of one name apart by their resource. */
 const slotOf = ({ storageName }: CredentialKey, resource: string): string => `${storageName} ${resource}`
+/** Tells the user, or the log if there is no user. */
+const tellOrLog = Effect.map(
+  Effect.serviceOption(UserInteraction),
+  Option.match({
+    onNone: () => (line: string) => Effect.logWarning(line),
+    onSome: ({ tell }) => tell
+  })
+)
+
+const retrySchedule = ({ storeRetry }: TokenPolicySettings) =>
+  Schedule.exponential(storeRetry.firstDelay).pipe(
+    Schedule.jittered,
+    Schedule.upTo({ times: storeRetry.maxRetries })
+  )
 
 /** @see Credentials */
 export const layer: Layer.Layer<Credentials, never, CredentialStore> = Layer.effect(
   Credentials,
   Effect.gen(function* () {
     const store = yield* CredentialStore
-    const user = yield* Effect.serviceOption(UserInteraction)
-    const tell = Option.match(user, {
-      onNone: () => (line: string) => Effect.logWarning(line),
-      onSome: (_) => _.tell
-    })
-    const policy = yield* TokenPolicy
-    const [holdFor, cooldown] = [Duration.toMillis(policy.holdFor), Duration.toMillis(policy.cooldown)]
-    const storeRetry = Schedule.exponential(policy.storeRetry.firstDelay).pipe(
-      Schedule.jittered,
-      Schedule.upTo({ times: policy.storeRetry.maxRetries })
-    )
-    /** By the name of the record. Two servers of one name take turns, and neither gets what is for the other. */
-    const memory = new BoundedMap<Held>(policy.maxAccounts)
+    const [tell, policy] = [yield* tellOrLog, yield* TokenPolicy]
+    const storeRetry = retrySchedule(policy)
+    const memory = heldCredentials(policy)
+    const { evict, heldFor, hold, inMemory } = memory
     /** By {@link slotOf}. */
     const unsaved = new Map<string, UnsavedCredential>()
-
-    const hold = ({ storageName }: CredentialKey, credential: Credential) =>
-      Effect.map(Clock.currentTimeMillis, (now) =>
-        memory.set(storageName, { credential, trustedUntil: now + holdFor })
-      )
-
-    const evict = (key: CredentialKey) =>
-      Effect.sync(() => memory.set(key.first.storageName, { credential: undefined, trustedUntil: 0 }))
 
     const dropUnsaved = (key: CredentialKey) => {
       for (const [slot, { credential }] of unsaved) {
@@ -102,24 +116,9 @@ export const layer: Layer.Layer<Credentials, never, CredentialStore> = Layer.eff
       }
     }
 
-    /** While the store fails, not every caller waits for it. */
-    const holdDuringOutage = ({ storageName }: CredentialKey) =>
-      Effect.map(Clock.currentTimeMillis, (now) => {
-        const held = memory.get(storageName)
-        if (held?.credential === undefined) return
-        memory.set(storageName, { ...held, trustedUntil: Math.max(held.trustedUntil, now + cooldown) })
-      })
-
-    const inMemory = (server: RemoteServer, { storageName }: CredentialKey, now: number) => {
-      const held = memory.get(storageName)
-      return held?.credential !== undefined && now < held.trustedUntil && held.credential.isFor(server)
-        ? Option.some(held.credential)
-        : Option.none()
-    }
-
     const lastRead = (server: RemoteServer, key: CredentialKey) =>
       Option.fromUndefinedOr(
-        unsaved.get(slotOf(key, resourceOf(server)))?.credential ?? memory.get(key.storageName)?.credential
+        unsaved.get(slotOf(key, resourceOf(server)))?.credential ?? memory.get(key)?.credential
       ).pipe(Option.filter((credential) => credential.isFor(server)))
 
     const storeUnsaved = Effect.fn("Credentials.storeUnsaved")(function* (
@@ -140,7 +139,6 @@ export const layer: Layer.Layer<Credentials, never, CredentialStore> = Layer.eff
     })
 
     const load = Effect.fn("Credentials.load")(function* (server: RemoteServer, key: CredentialKey) {
-      const { storageName } = key
       const slot = slotOf(key, resourceOf(server))
       const before = unsaved.get(slot)
       // The user was told when it first failed.
@@ -150,22 +148,46 @@ export const layer: Layer.Layer<Credentials, never, CredentialStore> = Layer.eff
         yield* hold(key, left.credential)
         return lastRead(server, key)
       }
-      const held = memory.get(storageName)
-      const found = yield* Effect.tapError(store.get(key), () => holdDuringOutage(key))
+      const held = memory.get(key)
+      const found = yield* Effect.tapError(store.get(key), () => memory.holdDuringOutage(key))
       // A write or an eviction during the read is newer than what was read.
-      if (memory.get(storageName) === held) {
+      if (memory.get(key) === held) {
         if (Option.isSome(found)) yield* hold(key, found.value)
-        else memory.delete(storageName)
+        else memory.delete(key)
       }
       const newest = Option.orElse(Option.fromUndefinedOr(unsaved.get(slot)?.credential), () => found)
       return Option.filter(newest, (credential) => credential.isFor(server))
     })
 
-    const save = Effect.fn("Credentials.save")(function* (key: CredentialKey, credential: Credential) {
-      const { storageName } = key
+    /** Holds a credential that is newer than the store. */
+    const holdUnsaved = Effect.fnUntraced(function* (
+      key: CredentialKey,
+      credential: Credential,
+      why: { readonly message: string },
+      isSignIn = true
+    ) {
       const slot = slotOf(key, credential.resource)
-      const held = memory.get(storageName)?.credential
-      const before = held?.resource === credential.resource ? held : undefined
+      const earlier = unsaved.get(slot)
+      const before = heldFor(key, credential)
+      unsaved.set(
+        slot,
+        earlier
+          ? { ...earlier, credential, isSignIn: earlier.isSignIn || isSignIn }
+          : unsavedCredential(credential, before, isSignIn)
+      )
+      yield* hold(key, credential)
+      yield* tell(
+        `The new tokens of ${key.server} could not be stored: ${why.message} They are valid in this process only; after it ends you may have to sign in again.`
+      )
+    })
+
+    const save = Effect.fn("Credentials.save")(function* (
+      key: CredentialKey,
+      credential: Credential,
+      isSignIn = false
+    ) {
+      const slot = slotOf(key, credential.resource)
+      const before = heldFor(key, credential)
       const failure = yield* store
         .put(key, credential)
         .pipe(
@@ -173,24 +195,37 @@ export const layer: Layer.Layer<Credentials, never, CredentialStore> = Layer.eff
           Effect.flip,
           Effect.option
         )
-      if (Option.exists(failure, ({ reason }) => reason._tag === "Superseded")) {
-        const winner = yield* Effect.orElseSucceed(store.get(key), () => Option.none<Credential>())
-        const newest = Option.getOrElse(winner, () => credential)
+      const hasStored = Effect.suspend(() => {
         unsaved.delete(slot)
-        yield* hold(key, newest)
-        return newest
-      }
-      const replaces = unsaved.get(slot)?.replaces
-      if (Option.isNone(failure)) unsaved.delete(slot)
-      else unsaved.set(slot, replaces ? { credential, replaces } : unsavedCredential(credential, before))
-      yield* hold(key, credential)
-      if (Option.isSome(failure)) {
-        yield* tell(
-          `The new tokens of ${key.server} could not be stored: ${failure.value.message} They are valid in this process only; after it ends you may have to sign in again.`
+        return Effect.as(hold(key, credential), credential)
+      })
+      if (Option.isNone(failure)) return yield* hasStored
+      if (failure.value.reason._tag === "Superseded") {
+        // A failed read says nothing.
+        const found = yield* Effect.option(store.get(key))
+        const winner = Option.map(found, (stored) =>
+          winnerOver(credential, Option.getOrUndefined(stored), before, isSignIn)
         )
+        if (Option.isSome(winner) && winner.value !== undefined) {
+          unsaved.delete(slot)
+          yield* winner.value.tokens === undefined ? evict(key) : hold(key, winner.value)
+          return winner.value
+        }
+        if (Option.isSome(found) && Option.isSome(yield* Effect.option(store.put(key, credential)))) {
+          return yield* hasStored
+        }
       }
+      yield* holdUnsaved(key, credential, failure.value, isSignIn)
       return credential
     }, Effect.uninterruptible)
+
+    const annotate = Effect.fn("Credentials.annotate")(
+      function* (key: CredentialKey, credential: Credential) {
+        yield* store.put(key, credential)
+        yield* hold(key, credential)
+      },
+      Effect.ignore({ log: "Debug" })
+    )
 
     const forget = Effect.fn("Credentials.forget")(function* (key: CredentialKey) {
       dropUnsaved(key)
@@ -202,6 +237,16 @@ export const layer: Layer.Layer<Credentials, never, CredentialStore> = Layer.eff
     const reserve = (key: CredentialKey, credential: Credential) =>
       store.reserve === undefined ? Effect.void : store.reserve(key, credential)
 
-    return Credentials.of({ inMemory, lastRead, load, save, reserve, forget, evict })
+    return Credentials.of({
+      inMemory,
+      lastRead,
+      load,
+      save,
+      saveLater: holdUnsaved,
+      annotate,
+      reserve,
+      forget,
+      evict
+    })
   })
 )

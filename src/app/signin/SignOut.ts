@@ -1,4 +1,4 @@
-import { Context, Effect, Layer, Option } from "effect"
+import { Clock, Context, Effect, Layer, Option } from "effect"
 import { configuredRevocationEndpoint, type Credential, type OAuthClient } from "../../domain/Credential.ts"
 import { CredentialKey } from "../../domain/CredentialKey.ts"
 import type { Remediable } from "../../domain/Remedy.ts"
@@ -134,12 +134,12 @@ export const layer: Layer.Layer<
       if (endpoint === undefined || client === undefined) {
         yield* credentials.forget(key)
         yield* deregister(credential)
-        const { expiresAt, refreshToken } = tokens
+        const expiresAt = tokens.expiryAt(yield* Clock.currentTimeMillis)
         return {
           _tag: "NotOffered",
           issuer: credential.issuer,
           expiresAt,
-          refreshable: refreshToken !== undefined,
+          refreshable: tokens.refreshToken !== undefined,
           ...(endpoint === undefined ? {} : { lacksSecret: true })
         }
       }

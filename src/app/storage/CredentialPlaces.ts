@@ -27,17 +27,8 @@ interface Place {
   readonly found: Option.Option<Credential>
 }
 
-/**
- * Finds credentials by name and resource. Two configurations may give one name to different servers, and neither may
- * replace the sign-in of the other.
- *
- * The first record of a name has the plain name. A record of the same name for another resource is stored beside it
- * (`CredentialKey.beside`). A key without a resource means the record of exactly its name.
- *
- * The refresh lock of a key is the lock of its record. Before its first record it is the lock of the name, under which the
- * place is decided.
- */
-export const byResource = ({ lock, store }: OpenStorage): OpenStorage => {
+/** Finds the places of records in a store, and remembers them. */
+const makePlaces = (store: CredentialStore["Service"]) => {
   /** Where records were last found, or go beside another, by the identity of their keys. */
   const places = new Map<string, CredentialKey>()
 
@@ -78,6 +69,22 @@ export const byResource = ({ lock, store }: OpenStorage): OpenStorage => {
   /** Finds the place of a key, and remembers it. */
   const locate = (key: CredentialKey, resource: string): Effect.Effect<Place, StorageError> =>
     Effect.tap(find(key, resource), (place) => Effect.sync(() => remember(key, place)))
+
+  return { places, remember, find, locate }
+}
+
+/**
+ * Finds credentials by name and resource. Two configurations may give one name to different servers, and neither may
+ * replace the sign-in of the other.
+ *
+ * The first record of a name has the plain name. A record of the same name for another resource is stored beside it
+ * (`CredentialKey.beside`). A key without a resource means the record of exactly its name.
+ *
+ * The refresh lock of a key is the lock of its record. Before its first record it is the lock of the name, under which the
+ * place is decided.
+ */
+export const byResource = ({ lock, store }: OpenStorage): OpenStorage => {
+  const { find, locate, places, remember } = makePlaces(store)
 
   const put: CredentialStore["Service"]["put"] = Effect.fnUntraced(function* (key, credential) {
     const { resource } = key

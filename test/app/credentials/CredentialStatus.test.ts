@@ -32,6 +32,16 @@ describe("the state of a sign-in", () => {
     })
   )
 
+  it.effect("is that it can be refreshed, and no time, after a sign-in by a clock that was ahead", () =>
+    Effect.gen(function* () {
+      yield* TestClock.adjust("2 days")
+      yield* SignIn.use((service) => service.signIn({ server: byHand("s") }))
+      yield* TestClock.setTime(0)
+      const { expiresAt, state } = yield* CredentialStatus.CredentialStatus.use((status) => status.of(key))
+      assert.deepStrictEqual([state, expiresAt], ["refreshable", undefined])
+    }).pipe(Effect.provide(CredentialStatus.layer.pipe(Layer.provideMerge(world()))))
+  )
+
   it.effect("is that it has expired, where there is none", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* states({}, { refreshTokens: false }), [
@@ -126,7 +136,8 @@ describe("the states of all sign-ins", () => {
   it.effect("are of each server that has the name, and of the configured one even if it has no sign-in", () =>
     Effect.gen(function* () {
       const store = yield* CredentialStore
-      const { resource } = exampleCredential("any")
+      const { resource, tokens } = exampleCredential("any")
+      yield* TestClock.setTime(tokens?.obtainedAt ?? 0)
       yield* store.put(CredentialKey.of("s"), exampleCredential("of another project"))
       yield* store.put(CredentialKey.of("t"), exampleCredential("of this one"))
       const here = "https://here.test/mcp"

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises"
 import * as http from "node:http"
 import * as https from "node:https"
-import { Data, Effect, type Scope, Semaphore } from "effect"
+import { Context, Data, Effect, type Scope, Semaphore } from "effect"
 import type { VaultSettings } from "../../../ports/Configuration.ts"
 import { codeOf } from "../../platform/Errno.ts"
 import { maxBody } from "./VaultLimits.ts"
@@ -27,6 +27,8 @@ export class UnreadableFile extends Data.TaggedError("UnreadableFile")<{
   readonly code: string | undefined
 }> {}
 
+type ConnectionSettings = Pick<VaultSettings, "url" | "tls">
+
 const readPem = (variable: string, path: string | undefined) =>
   path === undefined
     ? Effect.undefined
@@ -35,35 +37,43 @@ const readPem = (variable: string, path: string | undefined) =>
         catch: (cause) => new UnreadableFile({ variable, code: codeOf(cause) })
       })
 
-/** The pool of connections by the TLS settings. It is opened by the first request, and closes with the scope. */
-export const connectionPool = ({
-  tls,
-  url
-}: Pick<VaultSettings, "url" | "tls">): Effect.Effect<
-  Effect.Effect<http.Agent, UnreadableFile>,
-  never,
-  Scope.Scope
-> =>
-  Effect.gen(function* () {
-    const turn = Semaphore.makeUnsafe(1)
-    let agent: http.Agent | undefined
-    yield* Effect.addFinalizer(() => Effect.sync(() => agent?.destroy()))
-    return Effect.gen(function* () {
-      if (agent !== undefined) return agent
-      if (url.protocol === "http:") return (agent = new http.Agent({ keepAlive: true }))
-      const ca = yield* readPem("VAULT_CACERT", tls.caCert)
-      const cert = yield* readPem("VAULT_CLIENT_CERT", tls.clientCert)
-      const key = yield* readPem("VAULT_CLIENT_KEY", tls.clientKey)
-      return (agent = new https.Agent({
-        keepAlive: true,
-        minVersion: "TLSv1.2",
-        rejectUnauthorized: !tls.skipVerify,
-        ...(ca === undefined ? {} : { ca }),
-        ...(cert === undefined ? {} : { cert }),
-        ...(key === undefined ? {} : { key })
-      }))
-    }).pipe(turn.withPermit)
+/** One request, without its address. */
+export interface RawRequest {
+  readonly method: string
+  readonly headers: Readonly<Record<string, string | number>>
+  readonly body: string | undefined
+  /** Ends the request. */
+  readonly signal: AbortSignal
+}
+
+/** Connections to one server, which are reused. */
+export interface VaultConnection {
+  /**
+   * Sends one request, and reads the response.
+   *
+   * @param connected called when there is a connection
+   */
+  readonly exchange: (
+    target: URL,
+    request: RawRequest,
+    connected: () => void
+  ) => Effect.Effect<RawResponse, ConnectionFailed | TooLarge | UnreadableFile>
+}
+
+const makeAgent = Effect.fnUntraced(function* ({ tls, url }: ConnectionSettings) {
+  if (url.protocol === "http:") return new http.Agent({ keepAlive: true })
+  const ca = yield* readPem("VAULT_CACERT", tls.caCert)
+  const cert = yield* readPem("VAULT_CLIENT_CERT", tls.clientCert)
+  const key = yield* readPem("VAULT_CLIENT_KEY", tls.clientKey)
+  return new https.Agent({
+    keepAlive: true,
+    minVersion: "TLSv1.2",
+    rejectUnauthorized: !tls.skipVerify,
+    ...(ca === undefined ? {} : { ca }),
+    ...(cert === undefined ? {} : { cert }),
+    ...(key === undefined ? {} : { key })
   })
+})
 
 /** Reads a response to its end, or until it is too large. */
 const readResponse = (
@@ -87,16 +97,10 @@ const readResponse = (
   )
 }
 
-/**
- * Sends one request, and reads the response.
- *
- * @param options.signal ends the request
- * @param connected called when there is a connection
- */
-export const exchange = (
+const exchange = (
   target: URL,
-  options: http.RequestOptions & { readonly signal: AbortSignal },
-  body: string | undefined,
+  agent: http.Agent,
+  { body, headers, method, signal }: RawRequest,
   connected: () => void
 ): Effect.Effect<RawResponse, ConnectionFailed | TooLarge> =>
   Effect.callback((resume) => {
@@ -104,7 +108,7 @@ export const exchange = (
     const isTls = target.protocol === "https:"
     let outgoing: http.ClientRequest
     try {
-      outgoing = (isTls ? https : http).request(target, options)
+      outgoing = (isTls ? https : http).request(target, { agent, headers, method, signal })
     } catch (cause) {
       // Node throws for a token that no header can carry, and quotes it.
       return fail(cause)
@@ -123,3 +127,24 @@ export const exchange = (
     outgoing.end(body)
     return Effect.sync(() => outgoing.destroy())
   })
+
+/** Opens connections by the TLS settings: the first request opens one, and all close with the scope. */
+const overNode = Effect.fnUntraced(function* (settings: ConnectionSettings) {
+  const turn = Semaphore.makeUnsafe(1)
+  let agent: http.Agent | undefined
+  yield* Effect.addFinalizer(() => Effect.sync(() => agent?.destroy()))
+  const pool = Effect.suspend(() =>
+    agent === undefined
+      ? Effect.tap(makeAgent(settings), (made) => Effect.sync(() => void (agent = made)))
+      : Effect.succeed(agent)
+  ).pipe(turn.withPermit)
+  return {
+    exchange: (target, request, connected) =>
+      Effect.flatMap(pool, (_) => exchange(target, _, request, connected))
+  } satisfies VaultConnection
+})
+
+/** How connections to Vault are opened: by Node, unless a test brings a Vault in memory. */
+export const VaultConnector = Context.Reference<
+  (settings: ConnectionSettings) => Effect.Effect<VaultConnection, never, Scope.Scope>
+>("mcp-cli-oauth/adapters/store/vault/VaultConnector", { defaultValue: () => overNode })

@@ -5,8 +5,15 @@ import { StorageError } from "../../../ports/CredentialStore.ts"
 import { VaultFailure, type VaultProblem } from "../../../ports/StorageFailure.ts"
 import { retryAfterMillis } from "../../http/RetryAfter.ts"
 import { abortAfter } from "../../platform/AbortAfter.ts"
-import { type ConnectionFailed, connectionPool, exchange, type RawResponse } from "./VaultConnection.ts"
-import { connectionProblem, errorsOf, isTransient, statusProblem } from "./VaultProblems.ts"
+import { timeUp } from "../../platform/TimeUp.ts"
+import { type ConnectionFailed, type RawResponse, VaultConnector } from "./VaultConnection.ts"
+import {
+  connectionProblem,
+  errorsOf,
+  isTransient,
+  statusProblem,
+  unreadableProblem
+} from "./VaultProblems.ts"
 import { answerTimeout, connectTimeout, maxRetryAfter, shutdownTimeout } from "./VaultLimits.ts"
 
 /** A request of Vault's API. Paths are relative to `/v1/`. */
@@ -81,15 +88,35 @@ const redirectOf = (from: URL, { headers, status }: RawResponse): URL | undefine
 const encodeSegment = (segment: string): string =>
   /^\.{1,2}$/.test(segment) ? segment.replaceAll(".", "%252E") : encodeURIComponent(segment)
 
-const headersOf = ({ token }: VaultRequest, namespace: string | undefined, body: string | undefined) => ({
+/**
+ * Lets only a node answer that is not behind what this process has written, as a standby of a cluster may be (OpenBao,
+ * "Consistency"; Vault Enterprise, "Consistency"). Servers that know no index ignore this.
+ */
+const atLeast = (index: string | undefined): Record<string, string> =>
+  index === undefined ? {} : { "x-vault-index": index, "x-vault-inconsistent": "forward-active-node" }
+
+interface RequestParts {
+  readonly namespace: string | undefined
+  readonly body: string | undefined
+  readonly index: string | undefined
+}
+
+const headersOf = ({ token }: VaultRequest, { body, index, namespace }: RequestParts) => ({
   accept: "application/json",
   "x-vault-request": "true",
   ...(namespace === undefined ? {} : { "x-vault-namespace": namespace }),
   ...(token === undefined ? {} : { "x-vault-token": Redacted.value(token) }),
   ...(body === undefined
     ? {}
-    : { "content-type": "application/json", "content-length": Buffer.byteLength(body) })
+    : { "content-type": "application/json", "content-length": Buffer.byteLength(body) }),
+  ...atLeast(index)
 })
+
+/** The index of a read may be older than that of our last write, and the two cannot be compared. */
+const newestIndex = (known: string | undefined, method: string, { headers }: RawResponse) => {
+  const seen = headers["x-vault-index"]
+  return typeof seen === "string" && (method !== "GET" || known === undefined) ? seen : known
+}
 
 /** A client with the settings' TLS and namespace. Its connections close with the scope. */
 export const vaultHttp = (
@@ -97,8 +124,9 @@ export const vaultHttp = (
 ): Effect.Effect<VaultHttp, never, Scope.Scope> =>
   Effect.gen(function* () {
     const { namespace, url } = settings
+    let index: string | undefined
     const address = url.origin
-    const pool = yield* connectionPool(settings)
+    const { exchange } = yield* (yield* VaultConnector)(settings)
     const failure = (problem: VaultProblem, detail: string) => new VaultFailure({ address, problem, detail })
 
     /** Why there is no response: `late` if a timeout ended the request. */
@@ -123,22 +151,20 @@ export const vaultHttp = (
       request: VaultRequest,
       timeout: Duration.Duration
     ) {
-      const agent = yield* Effect.mapError(pool, ({ code, variable }) =>
-        failure("certificate", `the file that ${variable} names cannot be read (${code ?? "unknown error"})`)
-      )
       // @effect-diagnostics-next-line abortControllerInEffect:off
       const abort = new AbortController()
       let isConnected = false
       let late: "connecting" | "waiting" | undefined
       const expire = Effect.gen(function* () {
         const connecting = Duration.min(connectTimeout, timeout)
-        yield* Effect.sleep(connecting)
-        if (isConnected) yield* Effect.sleep(Duration.subtract(timeout, connecting))
+        yield* timeUp(connecting)
+        if (isConnected) yield* timeUp(Duration.subtract(timeout, connecting))
       })
       const body = request.body === undefined ? undefined : JSON.stringify(request.body)
       const { method } = request
-      const options = { agent, method, signal: abort.signal, headers: headersOf(request, namespace, body) }
-      const raw = yield* exchange(target, options, body, () => {
+      const headers = headersOf(request, { namespace, body, index })
+      const sent = { method, headers, body, signal: abort.signal }
+      const raw = yield* exchange(target, sent, () => {
         isConnected = true
       }).pipe(
         abortAfter(expire, () => {
@@ -147,9 +173,11 @@ export const vaultHttp = (
         }),
         Effect.catchTags({
           TooLarge: () => failure("unexpected", "its answer is too large"),
+          UnreadableFile: (cause) => failure(...unreadableProblem(cause)),
           ConnectionFailed: (cause) => explainNone(late, timeout)(cause)
         })
       )
+      index = newestIndex(index, method, raw)
       // Only the first segment: the others name servers.
       yield* Effect.logDebug(`Vault: ${method} ${request.path[0]} ${raw.status}`)
       return raw

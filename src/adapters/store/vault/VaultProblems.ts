@@ -1,5 +1,6 @@
 import { isTransientStatus } from "../../../domain/TransientStatus.ts"
 import type { VaultProblem } from "../../../ports/StorageFailure.ts"
+import type { UnreadableFile } from "./VaultConnection.ts"
 
 /** A problem, and what happened, in words that hold no secret. */
 export type Diagnosis = readonly [problem: VaultProblem, detail: string]
@@ -25,6 +26,12 @@ export const connectionProblem = (code: string | undefined): Diagnosis => {
       return ["unreachable", `the connection broke (${code})`]
   }
 }
+
+/** What a PEM file means that cannot be read. */
+export const unreadableProblem = ({ code = "unknown error", variable }: UnreadableFile): Diagnosis => [
+  "certificate",
+  `the file that ${variable} names cannot be read (${code})`
+]
 
 /** The messages in an error response. They are Vault's own, and contain at most paths. */
 export const errorsOf = (text: string): ReadonlyArray<string> => {

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto"
 import { Context, Effect, Layer, Option, Result } from "effect"
-import type { Credential } from "../../../domain/Credential.ts"
+import { type Credential, hasSameTokens } from "../../../domain/Credential.ts"
 import { CredentialKey } from "../../../domain/CredentialKey.ts"
 import type { VaultSettings } from "../../../ports/Configuration.ts"
 import { CredentialLock } from "../../../ports/CredentialLock.ts"
@@ -12,7 +12,7 @@ import { keyValue } from "./KeyValue.ts"
 import { cannotLock, makeLeases } from "./Leases.ts"
 import { vaultHttp } from "./VaultHttp.ts"
 import { vaultSession } from "./VaultSession.ts"
-import { writeAttempts } from "./VaultLimits.ts"
+import { replicaAttempts, replicaPause, writeAttempts } from "./VaultLimits.ts"
 
 /**
  * Stores credentials in Vault, with their locks.
@@ -34,8 +34,16 @@ export const layer = (
       const local = yield* CredentialLock
       const http = yield* vaultHttp(settings)
       const engine = keyValue(http, yield* vaultSession(http, settings.auth), settings)
-      const leases = makeLeases(engine)
       const path = `${settings.mountPoint}/${settings.pathPrefix}`
+      const leases = makeLeases(engine, (name, one, other) => {
+        if (one === other) return true
+        const [a, b] = [one, other].map((text) => {
+          const key = Option.getOrUndefined(CredentialKey.fromStorageName(name))
+          if (key === undefined || text === undefined) return undefined
+          return Option.getOrUndefined(Result.getSuccess(decodeRecord(key, path, text)))
+        })
+        return a !== undefined && b !== undefined && hasSameTokens(a, b)
+      })
       const superseded = (key: CredentialKey) =>
         new StorageError({ reason: new Superseded({ server: key.server }) })
       const failed = (detail: string) =>
@@ -57,7 +65,13 @@ export const layer = (
       })
 
       const get = Effect.fn("VaultStore.get")(function* (key: CredentialKey) {
-        const { fields } = yield* engine.read(key.storageName)
+        const lease = leases.heldOn(key.storageName)
+        const fields =
+          lease === undefined
+            ? (yield* engine.read(key.storageName)).fields
+            : yield* Effect.catchTag(leases.current(key, lease), "LockError", ({ message }) =>
+                failed(message.replace(/\.$/, ""))
+              )
         const text = fields?.["record"]
         if (text === undefined) return Option.none()
         const record = decodeRecord(key, `Vault's ${path}/${key.storageName}`, text)
@@ -71,6 +85,7 @@ export const layer = (
           const { fields, version } = yield* engine.read(name)
           const written = yield* leases.writeOver(name, { ...fields, record }, version)
           if (Option.isSome(written)) return written.value.version
+          yield* Effect.sleep(replicaPause)
         }
         return yield* overtaken
       })
@@ -103,9 +118,8 @@ export const layer = (
       const remove = Effect.fn("VaultStore.remove")(function* (key: CredentialKey) {
         const name = key.storageName
         for (let attempt = 1; attempt <= writeAttempts; attempt++) {
-          const { fields, version } = yield* engine.read(name)
           const held = leases.heldOn(name)
-          if (held !== undefined && !leases.isOn(fields, held)) return yield* superseded(key)
+          const { fields, version } = held ?? (yield* engine.read(name))
           const existed = fields?.["record"] !== undefined
           if ((yield* engine.version) === 1) {
             yield* engine.remove(name)
@@ -116,7 +130,10 @@ export const layer = (
             return yield* superseded(key)
           }
           const lease = held ?? Option.getOrUndefined(yield* leases.seize(name, version))
-          if (lease === undefined) continue
+          if (lease === undefined) {
+            yield* Effect.sleep(replicaPause)
+            continue
+          }
           // If the empty record stays, only its older versions still hold tokens.
           yield* leases.remove(name, lease).pipe(Effect.catch(() => prune(name, lease.version)))
           return existed
@@ -134,9 +151,13 @@ export const layer = (
       const unlock = Effect.gen(function* () {
         const name = `#${randomUUID()}`
         yield* engine.write(name, { canary: name }, 0)
-        const { fields } = yield* engine.read(name)
+        let isBack = false
+        for (let attempt = 1; attempt <= replicaAttempts && !isBack; attempt++) {
+          if (attempt > 1) yield* Effect.sleep(replicaPause)
+          isBack = (yield* engine.read(name)).fields?.["canary"] === name
+        }
         yield* engine.remove(name)
-        if (fields?.["canary"] !== name) return yield* failed("it returned other data than was stored")
+        if (!isBack) return yield* failed("it returned other data than was stored")
       }).pipe(Effect.withSpan("VaultStore.unlock"))
 
       const store = CredentialStore.of({

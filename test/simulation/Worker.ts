@@ -1,0 +1,23 @@
+import { parentPort } from "node:worker_threads"
+import { runScenario } from "./RunScenario.ts"
+import { type Scenario, scenarioOf } from "./Scenario.ts"
+import { add, emptySummary, type Summary } from "./Summary.ts"
+
+/** Seeds for one worker to run. */
+export interface Share {
+  readonly first: number
+  readonly count: number
+  readonly changes: Partial<Scenario>
+}
+
+// The traces of the product's errors are not looked at, and cost much.
+Error.stackTraceLimit = 0
+
+parentPort?.on("message", async ({ changes, count, first }: Share) => {
+  let summary: Summary = emptySummary
+  for (let seed = first; seed < first + count; seed++) {
+    summary = add(summary, await runScenario(scenarioOf(String(seed), changes)))
+  }
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has no origin
+  parentPort?.postMessage(summary)
+})

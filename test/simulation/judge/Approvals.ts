@@ -1,0 +1,18 @@
+import type { Invariant } from "./Invariant.ts"
+
+/** (6) No browser opens for a transient failure, and what a user has approved is never thrown away. */
+export const approvals: Invariant = (history, violate) => (fact) => {
+  if (fact._tag === "BrowserOpened") {
+    const family = history.storedFamily(fact.account)
+    if (family === undefined || family.isRevoked || history.excuses.has(family.name)) return
+    violate("needless browser", `${fact.process.name} opens one while ${family.name} is alive`)
+  }
+  if (fact._tag === "CallEnded" && fact.result._tag === "Failed") {
+    for (const { family, issued, kind, outcome } of history.requestsOf(fact.call.process)) {
+      if (kind !== "exchange" || outcome !== "answered" || issued === undefined) continue
+      if (history.written.has(issued) || history.failedWrites.has(issued)) continue
+      if (family !== undefined && history.excuses.has(family)) continue
+      violate("approval wasted", `${fact.call.process.name} has thrown ${issued} away, which a user approved`)
+    }
+  }
+}
