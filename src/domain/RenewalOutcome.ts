@@ -1,4 +1,4 @@
-import { Duration, type Redacted } from "effect"
+import { Duration } from "effect"
 import type { RemoteServer } from "./Server.ts"
 import { ClientRejected, type DpopUnsupported } from "./SignInError.ts"
 import type { TokenFailure } from "./TokenFailure.ts"
@@ -18,10 +18,15 @@ export type RenewalOutcome =
   /** Return the current access token, and do not renew again before `cooldown` has passed. */
   | { readonly _tag: "KeepServing"; readonly cooldown: Duration.Duration }
   /**
+   * The refresh token was sent, and the answer was lost. Serve the access token while it is valid. Otherwise wait until a
+   * late request would have arrived, read the store again, and send the refresh token once more.
+   */
+  | { readonly _tag: "Wait" }
+  /**
    * Read the store again: another program may have rotated the refresh token that was refused. If it did not, that token is
    * given up: the access token is served while it is valid, and then a sign-in is needed.
    */
-  | { readonly _tag: "Reread"; readonly refused: Redacted.Redacted }
+  | { readonly _tag: "Reread" }
   /** Start a sign-in; first remove the stored credential if the server no longer knows its client. */
   | { readonly _tag: "SignIn"; readonly forgetClient: boolean }
   /** Fail with an error that names the client to correct. */
@@ -49,7 +54,9 @@ const rejectedClient: Decision = ({ server, stale: { credential } }, purpose) =>
 }
 
 /** What each failure leads to when the access token is no longer valid. */
-const onceInvalid: { readonly [Tag in TokenFailure["_tag"] | "DpopUnsupported"]: Decision } = {
+const onceInvalid: {
+  readonly [Tag in Exclude<TokenFailure["_tag"], "Unanswered"> | "DpopUnsupported"]: Decision
+} = {
   Transient: fail,
   Malformed: fail,
   NotSenderConstrained: fail,
@@ -71,11 +78,14 @@ const onceInvalid: { readonly [Tag in TokenFailure["_tag"] | "DpopUnsupported"]:
  * | failure                                                | access token | outcome                     |
  * | ------------------------------------------------------ | ------------ | --------------------------- |
  * | `InvalidGrant` of a refresh token                      | any          | `Reread`                    |
+ * | `Unanswered`: sent, and the outcome is unknown         | any          | `Wait`                      |
  * | any                                                    | still valid  | `KeepServing`               |
  * | `InvalidClient` of a dynamic client                    | invalid      | `SignIn`, forget the client |
  * | `InvalidClient` of a configured or metadata client     | invalid      | `RejectClient`              |
  * | `Refused`, a refresh token, the user is present        | invalid      | `SignIn`                    |
  * | any other: `Transient` after its retries, `Malformed`… | invalid      | `Fail`                      |
+ *
+ * `Unanswered` is only reported for a refresh token that may rotate: whatever may be repeated fails with `Transient`.
  */
 export const renewalOutcome = (
   failure: RenewalFailure,
@@ -85,8 +95,9 @@ export const renewalOutcome = (
   const { renewal, stillValid } = situation.stale
   const reason = failure._tag === "DpopUnsupported" ? failure : failure.reason
   if (reason._tag === "InvalidGrant" && renewal._tag === "RefreshToken") {
-    return { _tag: "Reread", refused: renewal.refreshToken }
+    return { _tag: "Reread" }
   }
+  if (reason._tag === "Unanswered") return { _tag: "Wait" }
   if (stillValid) {
     const retryAfter = reason._tag === "Transient" ? (reason.retryAfter ?? 0) : 0
     return { _tag: "KeepServing", cooldown: Duration.max(policy.cooldown, Duration.millis(retryAfter)) }

@@ -31,7 +31,7 @@ export class SignInRequired extends Schema.TaggedError<SignInRequired>()("SignIn
   server: Schema.String,
   account,
   /** Why the stored credential, if there is one, cannot be used. */
-  why: Schema.Literals(["never signed in", "expired", "revoked", "moved", "non-interactive"])
+  why: Schema.Literals(["never signed in", "expired", "revoked", "answer lost", "moved", "non-interactive"])
 }) {
   override get message(): string {
     const name = nameOf(this)
@@ -42,6 +42,8 @@ export class SignInRequired extends Schema.TaggedError<SignInRequired>()("SignIn
         return `The sign-in to ${name} has expired and cannot be refreshed.`
       case "revoked":
         return `${name} no longer accepts the stored sign-in.`
+      case "answer lost":
+        return `The answer to the last token refresh of ${name} was lost, and the new tokens with it. ${name} no longer accepts the old ones.`
       case "moved":
         return `${name} now names another authorization server than the stored sign-in.`
       case "non-interactive":

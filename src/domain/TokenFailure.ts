@@ -6,6 +6,15 @@ export class Transient extends Schema.TaggedError<Transient>()("Transient", {
   /** Milliseconds that the server requires to wait (`Retry-After`). */
   retryAfter: Schema.optionalKey(Schema.Finite)
 }) {}
+/**
+ * The request was sent, and no complete answer arrived. The server may have acted on it, or, after a timeout, may still do so.
+ * Only for requests that use up what they carry: a code, or a refresh token that may rotate.
+ */
+export class Unanswered extends Schema.TaggedError<Unanswered>()("Unanswered", {
+  detail: Schema.String,
+  /** `broke`: the connection or a gateway ended the request. `timeout`: this client did, and it may arrive later. */
+  end: Schema.Literals(["broke", "timeout"])
+}) {}
 /** `invalid_grant`: the code or refresh token is invalid, expired or revoked (RFC 6749 §5.2). */
 export class InvalidGrant extends Schema.TaggedError<InvalidGrant>()("InvalidGrant", {}) {}
 /** `invalid_client`: the client is unknown, or its authentication failed (RFC 6749 §5.2). */
@@ -16,7 +25,11 @@ export class Refused extends Schema.TaggedError<Refused>()("Refused", {
   description: Schema.optionalKey(Schema.String)
 }) {}
 /** The response is not one of a token endpoint. */
-export class Malformed extends Schema.TaggedError<Malformed>()("Malformed", { detail: Schema.String }) {}
+export class Malformed extends Schema.TaggedError<Malformed>()("Malformed", {
+  detail: Schema.String,
+  /** The refresh token of the response, which replaces the one that was sent (RFC 6749 §6). */
+  refreshToken: Schema.optionalKey(Schema.Redacted(Schema.String))
+}) {}
 
 /** A secret of the configuration cannot be used, so nothing was sent. */
 export class UnusableSecret extends Schema.TaggedError<UnusableSecret>()("UnusableSecret", {
@@ -36,6 +49,7 @@ export class NotSenderConstrained extends Schema.TaggedError<NotSenderConstraine
 /** Why a token request failed. */
 export const TokenFailure = Schema.Union([
   Transient,
+  Unanswered,
   InvalidGrant,
   InvalidClient,
   Refused,
@@ -45,3 +59,7 @@ export const TokenFailure = Schema.Union([
 ])
 /** Why a token request failed. */
 export type TokenFailure = typeof TokenFailure.Type
+
+/** The failure of a request that may be repeated whether or not the server has acted on it. */
+export const repeatable = (failure: TokenFailure): TokenFailure =>
+  failure._tag === "Unanswered" ? new Transient({ detail: failure.detail }) : failure

@@ -1,4 +1,4 @@
-import { Duration, Redacted, Schema } from "effect"
+import { Duration, Equal, Redacted, Schema } from "effect"
 import { hasControls } from "./PrintableText.ts"
 
 /** Default time before expiry at which a token is refreshed. */
@@ -21,6 +21,13 @@ export class TokenSet extends Schema.Class<TokenSet>("TokenSet")({
   /** Absent: the server sent no `expires_in`. The token is valid until the server answers 401. */
   expiresAt: Schema.optionalKey(Schema.Finite),
   refreshToken: Schema.optionalKey(Schema.RedactedFromValue(Schema.NonEmptyString)),
+  /** The last refresh left the refresh token as it was: the server does not rotate it. Absent: it may. */
+  isReusable: Schema.optionalKey(Schema.Literal(true)),
+  /**
+   * The refresh token was sent, and no answer arrived. It must not be sent again before this time. Absent: no request is
+   * unanswered.
+   */
+  resendAt: Schema.optionalKey(Schema.Finite),
   /** The granted scope, space-separated. Absent: as requested. */
   scope: Schema.optionalKey(Schema.String),
   /**
@@ -35,8 +42,22 @@ export class TokenSet extends Schema.Class<TokenSet>("TokenSet")({
    */
   isFresh(now: number, refreshBefore: Duration.Duration = defaultRefreshBefore): boolean {
     if (this.expiresAt === undefined) return true
-    const lifetime = this.expiresAt - this.obtainedAt
-    return this.expiresAt - now > Math.min(Duration.toMillis(refreshBefore), lifetime / 2)
+    const isLeft = this.expiresAt - now > this.bufferOf(refreshBefore, this.expiresAt)
+    return isLeft && !this.isFromFuture(now, refreshBefore)
+  }
+
+  /**
+   * Returns true if more than the lifetime is left at `now`. The clock was ahead when the tokens were obtained, or it is
+   * behind now, so `expiresAt` says nothing. Clocks may differ by the buffer of `isFresh`.
+   */
+  isFromFuture(now: number, refreshBefore: Duration.Duration = defaultRefreshBefore): boolean {
+    return (
+      this.expiresAt !== undefined && this.obtainedAt - now > this.bufferOf(refreshBefore, this.expiresAt)
+    )
+  }
+
+  private bufferOf(refreshBefore: Duration.Duration, expiresAt: number): number {
+    return Math.min(Duration.toMillis(refreshBefore), (expiresAt - this.obtainedAt) / 2)
   }
 
   /** Returns true once the access token has expired at `now`. */
@@ -51,20 +72,30 @@ export class TokenSet extends Schema.Class<TokenSet>("TokenSet")({
 
   /** Returns the tokens with another refresh token, or without one. */
   withRefreshToken(refreshToken: Redacted.Redacted | undefined): TokenSet {
-    const { refreshToken: _, ...rest }: TokenSet = this
+    const { isReusable: _reusable, refreshToken: _, resendAt: _resend, ...rest }: TokenSet = this
     return new TokenSet({ ...rest, ...(refreshToken === undefined ? {} : { refreshToken }) })
+  }
+
+  /** Returns the tokens after a refresh whose answer was lost. */
+  unanswered(resendAt: number): TokenSet {
+    return new TokenSet({ ...this, resendAt })
   }
 
   /** Returns the tokens after a refresh. Values that the response omits are carried forward (RFC 6749 §6). */
   refreshedBy(answer: TokenSet): TokenSet {
     const refreshToken = answer.refreshToken ?? this.refreshToken
     const scope = answer.scope ?? this.scope
+    const isReusable =
+      this.refreshToken !== undefined &&
+      refreshToken !== undefined &&
+      Equal.equals(refreshToken, this.refreshToken)
     return new TokenSet({
       accessToken: answer.accessToken,
       tokenType: answer.tokenType,
       obtainedAt: answer.obtainedAt,
       ...(answer.expiresAt === undefined ? {} : { expiresAt: answer.expiresAt }),
       ...(refreshToken === undefined ? {} : { refreshToken }),
+      ...(isReusable ? { isReusable } : {}),
       ...(scope === undefined ? {} : { scope }),
       ...(answer.dpopKey === undefined ? {} : { dpopKey: answer.dpopKey })
     })

@@ -1,4 +1,4 @@
-import { type Duration, Option, type Redacted } from "effect"
+import { Duration, Equal, Option, type Redacted } from "effect"
 import type { Credential } from "./Credential.ts"
 import type { RemoteServer, NonInteractiveGrant } from "./Server.ts"
 import type { SignInRequired } from "./SignInError.ts"
@@ -6,7 +6,12 @@ import type { TokenSet } from "./TokenSet.ts"
 
 /** How tokens are renewed without the user. */
 export type Renewal =
-  | { readonly _tag: "RefreshToken"; readonly refreshToken: Redacted.Redacted }
+  | {
+      readonly _tag: "RefreshToken"
+      readonly refreshToken: Redacted.Redacted
+      /** The server answered it with `invalid_grant`. It is never sent again, and is still to be removed from the store. */
+      readonly isRefused: boolean
+    }
   | { readonly _tag: "Grant"; readonly grant: NonInteractiveGrant }
 
 /** The tokens can be returned to the caller as they are. */
@@ -25,20 +30,34 @@ export interface Stale {
   readonly stillValid: boolean
 }
 
+/** The refresh token was sent, and the answer was lost. It may be used up, or the request may still arrive. */
+export interface Unanswered {
+  readonly _tag: "Unanswered"
+  readonly credential: Credential
+  /** When it may be sent again, in milliseconds since the epoch. */
+  readonly resendAt: number
+}
+
 /** No tokens are usable, and none can be obtained without a sign-in. */
 export interface SignInNeeded {
   readonly _tag: "SignInNeeded"
   readonly why: SignInRequired["why"]
+  /** The refresh token that was tried in vain and is still stored. Absent: none. */
+  readonly tried?: Redacted.Redacted | undefined
 }
 
 /** What can be done with a credential now. */
-export type TokenState = Usable | Stale | SignInNeeded
+export type TokenState = Usable | Stale | Unanswered | SignInNeeded
 
 /** What this process has learned besides what the credential says. Times are milliseconds since the epoch. */
 export interface Learned {
   readonly now: number
   /** The last access token that the server answered with 401. It is not valid, although it may not have expired. */
   readonly rejected?: Redacted.Redacted | undefined
+  /** The last refresh token that the server answered with `invalid_grant`. */
+  readonly refused?: Redacted.Redacted | undefined
+  /** The refresh token whose answer was lost last, and when it may be sent again. The store may not know it. */
+  readonly unanswered?: { readonly refreshToken: Redacted.Redacted; readonly resendAt: number } | undefined
   /** No refresh before this time while the access token is still valid. */
   readonly cooldownUntil?: number | undefined
   /** The issuer that the server names now. Absent: not checked (only a 401 leads to that), or discovery failed. */
@@ -48,16 +67,41 @@ export interface Learned {
 /** Creates the state of tokens that can be returned as they are. */
 export const usable = (tokens: TokenSet): Usable => ({ _tag: "Usable", tokens })
 /** Creates the state that only a sign-in ends. */
-export const signInNeeded = (why: SignInNeeded["why"]): SignInNeeded => ({ _tag: "SignInNeeded", why })
+export const signInNeeded = (why: SignInNeeded["why"], tried?: Redacted.Redacted): SignInNeeded => ({
+  _tag: "SignInNeeded",
+  why,
+  tried
+})
+
+/** The numbers of `TokenPolicy` that decide the state. */
+interface StatePolicy {
+  readonly refreshBefore: Duration.Duration
+  readonly resend: { readonly afterTimeout: Duration.Duration }
+}
 
 const renewalOf = (
   credential: Credential,
   { refreshToken }: TokenSet,
-  server: RemoteServer
+  server: RemoteServer,
+  { refused }: Learned
 ): Renewal | undefined => {
-  if (refreshToken !== undefined) return { _tag: "RefreshToken", refreshToken }
+  if (refreshToken !== undefined) {
+    return { _tag: "RefreshToken", refreshToken, isRefused: Equal.equals(refreshToken, refused) }
+  }
   const grant = credential.nonInteractiveGrantAt(server)
   return grant && { _tag: "Grant", grant }
+}
+
+/** When a refresh token whose answer was lost may be sent again. Absent: now. */
+const resendTime = (
+  { refreshToken, resendAt = 0 }: TokenSet,
+  { now, unanswered }: Learned,
+  { resend }: StatePolicy
+): number | undefined => {
+  const isSent = unanswered !== undefined && Equal.equals(unanswered.refreshToken, refreshToken)
+  const time = Math.max(resendAt, isSent ? unanswered.resendAt : 0)
+  // A longer wait than any is due to a clock that was ahead.
+  return time > now && time - now <= Duration.toMillis(resend.afterTimeout) ? time : undefined
 }
 
 /**
@@ -68,27 +112,36 @@ const renewalOf = (
  * | none                                                 | `SignInNeeded`, "never signed in" |
  * | without tokens                                       | `SignInNeeded`, "revoked"         |
  * | valid, and fresh, in cooldown or not renewable       | `Usable`                          |
+ * | valid, and the answer to its refresh token was lost  | `Usable`, until `resendAt`        |
  * | not valid and not renewable                          | `SignInNeeded`, "expired"         |
  * | of another issuer than the server names now          | `SignInNeeded`, "moved"           |
+ * | not valid, the answer to its refresh token was lost  | `Unanswered`, until `resendAt`    |
  * | any other                                            | `Stale`                           |
+ *
+ * Valid: neither expired nor rejected. Fresh: not about to expire, and not obtained in the future, which only a clock that
+ * was ahead explains.
  */
 export const tokenState = (
   found: Option.Option<Credential>,
   server: RemoteServer,
-  { cooldownUntil, currentIssuer, now, rejected }: Learned,
-  { refreshBefore }: { readonly refreshBefore: Duration.Duration }
+  learned: Learned,
+  policy: StatePolicy
 ): TokenState => {
+  const { cooldownUntil, currentIssuer, now, rejected } = learned
   if (Option.isNone(found)) return signInNeeded("never signed in")
   const credential = found.value
   const { tokens } = credential
   if (tokens === undefined) return signInNeeded("revoked")
-  const renewal = renewalOf(credential, tokens, server)
+  const renewal = renewalOf(credential, tokens, server, learned)
+  const resendAt = renewal?._tag === "RefreshToken" ? resendTime(tokens, learned, policy) : undefined
   const stillValid = !tokens.isExpired(now) && (rejected === undefined || !tokens.holds(rejected))
-  const isCoolingDown = now < (cooldownUntil ?? 0)
-  if (stillValid && (tokens.isFresh(now, refreshBefore) || isCoolingDown || renewal === undefined)) {
+  const isCoolingDown = cooldownUntil !== undefined && now < cooldownUntil
+  const isWaiting = isCoolingDown || resendAt !== undefined
+  if (stillValid && (tokens.isFresh(now, policy.refreshBefore) || isWaiting || renewal === undefined)) {
     return usable(tokens)
   }
   if (renewal === undefined) return signInNeeded("expired")
   if (currentIssuer !== undefined && currentIssuer !== credential.issuer) return signInNeeded("moved")
+  if (resendAt !== undefined) return { _tag: "Unanswered", credential, resendAt }
   return { _tag: "Stale", credential, tokens, renewal, stillValid }
 }

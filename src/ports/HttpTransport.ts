@@ -5,7 +5,12 @@ import { advice, type Remedy } from "../domain/Remedy.ts"
 export class NetworkError extends Schema.TaggedError<NetworkError>()("NetworkError", {
   /** Origin of the request; never its path or query, which may hold secrets. */
   origin: Schema.String,
-  detail: Schema.String
+  detail: Schema.String,
+  /**
+   * The request was sent: the connection `broke`, or the `timeout` passed, after which it may still arrive. Absent: nothing
+   * was sent, or the request may be repeated.
+   */
+  unanswered: Schema.optionalKey(Schema.Literals(["broke", "timeout"]))
 }) {
   override get message(): string {
     return `No answer from ${this.origin}: ${this.detail}.`

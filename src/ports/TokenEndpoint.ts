@@ -10,14 +10,17 @@ export {
   InvalidGrant,
   Malformed,
   NotSenderConstrained,
+  repeatable,
   Transient,
   Refused,
   TokenFailure,
+  Unanswered,
   UnusableSecret
 } from "../domain/TokenFailure.ts"
 
 /** Purposes of requests whose failures read differently from those of a sign-in or a refresh. */
 export const requestPurposes = [
+  "sign-in",
   "revocation",
   "assertion",
   "identity assertion",
@@ -44,6 +47,7 @@ const tokenEndpoint: EndpointText = {
 }
 
 const endpoints: Readonly<Record<RequestPurpose, EndpointText>> = {
+  "sign-in": tokenEndpoint,
   assertion: tokenEndpoint,
   "identity assertion": tokenEndpoint,
   revocation: {
@@ -70,6 +74,8 @@ const predicateOf = (reason: Exclude<TokenFailure, UnusableSecret>, purpose: Pur
   switch (reason._tag) {
     case "Transient":
       return `is not available now (${reason.detail})`
+    case "Unanswered":
+      return `got the request, but its answer was lost (${reason.detail})`
     case "InvalidGrant":
       if (purpose === "revocation") return "does not know the token (invalid_grant)"
       if (purpose === "assertion") return "does not accept the assertion (invalid_grant)"
@@ -120,7 +126,11 @@ const remediesOf = (server: string, reason: TokenFailure, purpose: Purpose): Rea
   const report = Remedy.advice(`Tell the provider of ${server}.`)
   switch (reason._tag) {
     case "Transient":
-      return [Remedy.advice("Nothing was lost. Try again later.")]
+      return [
+        Remedy.advice(purpose === "sign-in" ? "Sign in again later." : "Nothing was lost. Try again later.")
+      ]
+    case "Unanswered":
+      return [Remedy.advice(purpose === "sign-in" ? "Sign in again." : "Try again later.")]
     case "InvalidGrant":
       if (purpose === "assertion") {
         return [
@@ -242,7 +252,8 @@ export interface PushedAuthorization {
 /**
  * The token endpoint (RFC 6749 §3.2), and the endpoints for revocation (RFC 7009) and pushed authorization requests
  * (RFC 9126) beside it. Sends each request once, with a
- * timeout of 15 seconds. The caller knows whether a code or a rotating refresh token may be sent again.
+ * timeout of 15 seconds. The caller knows whether a code or a rotating refresh token may be sent again. Only `exchange` and
+ * `refresh` fail with `Unanswered`: every other request may be sent again, and fails with `Transient`.
  */
 export class TokenEndpoint extends Context.Service<
   TokenEndpoint,

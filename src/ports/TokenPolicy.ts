@@ -25,6 +25,16 @@ export interface TokenPolicySettings {
     /** A longer `Retry-After` ends the retries, since a caller is waiting. */
     readonly maxRetryAfter: Duration.Duration
   }
+  /**
+   * When a refresh token or code is sent once more after a request whose answer was lost. Both requests may reach the
+   * server, and one that arrives after the other would end the sign-in at servers that detect reuse.
+   */
+  readonly resend: {
+    /** From the request on, if this client gave up waiting: the request may still arrive. */
+    readonly afterTimeout: Duration.Duration
+    /** From the failure on, if the connection broke: the server has the request, or will never get it. */
+    readonly afterBreak: Duration.Duration
+  }
   /** How a write to the store is repeated before the new tokens stay in memory only. The delay doubles, with jitter. */
   readonly storeRetry: {
     readonly firstDelay: Duration.Duration
@@ -52,6 +62,9 @@ export const defaultTokenPolicy: TokenPolicySettings = {
     maxDuration: Duration.seconds(20),
     maxRetryAfter: Duration.seconds(20)
   },
+  // Gateways end a request after 30 seconds (Heroku, AWS API Gateway), and servers that accept a used refresh token again do
+  // so for about as long (Okta: 30 seconds).
+  resend: { afterTimeout: Duration.seconds(30), afterBreak: Duration.seconds(2) },
   storeRetry: { firstDelay: Duration.millis(50), maxRetries: 2 },
   // The MCP specification allows "a few" retries ("Step-Up Authorization Flow").
   stepUp: { maxPerRequest: 2, refusedFor: Duration.hours(1) }

@@ -8,6 +8,7 @@ import * as AccessTokens from "../../src/app/tokens/AccessTokens.ts"
 import * as Credentials from "../../src/app/credentials/Credentials.ts"
 import * as SignIn from "../../src/app/signin/SignIn.ts"
 import { defaultOAuth, type RemoteServer, type OAuthSettings } from "../../src/domain/Server.ts"
+import type { CredentialLock } from "../../src/ports/CredentialLock.ts"
 import { CredentialStore } from "../../src/ports/CredentialStore.ts"
 import type { Discovery } from "../../src/ports/Discovery.ts"
 import { HttpTransport } from "../../src/ports/HttpTransport.ts"
@@ -52,6 +53,8 @@ export const world = (
     readonly preflightStatus?: number
     /** Stands before the memory store. */
     readonly wrapStore?: Layer.Layer<CredentialStore, never, CredentialStore>
+    /** Stands before the lock. */
+    readonly wrapLock?: Layer.Layer<CredentialLock, never, CredentialLock>
     /** Stands before the scripted token endpoint. */
     readonly wrapTokenEndpoint?: Layer.Layer<TokenEndpoint, never, TokenEndpoint>
     /** Stands before the scripted discovery. */
@@ -66,6 +69,7 @@ export const world = (
     Layer.provideMerge(options.wrapDiscovery ?? Layer.empty),
     Layer.provideMerge(ScriptedAuthorizationServer.layer(options)),
     Layer.provideMerge(MemoryClientRegistrations.layer),
+    Layer.provideMerge(options.wrapLock ?? Layer.empty),
     Layer.provideMerge(Layer.mergeAll(MemoryLock.layer, transport(options.preflightStatus ?? 302))),
     Layer.provideMerge(options.wrapStore ?? Layer.empty),
     Layer.provideMerge(MemoryStore.layer)

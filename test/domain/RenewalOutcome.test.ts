@@ -39,7 +39,7 @@ const dynamic = new DynamicRegistration({
 })
 const configured = new ConfiguredRegistration({ clientId: "c", authenticationMethod: "none" })
 const document = new MetadataDocument({ clientId: "https://c.test/client.json" })
-const byToken: Renewal = { _tag: "RefreshToken", refreshToken: Redacted.make("refresh") }
+const byToken: Renewal = { _tag: "RefreshToken", refreshToken: Redacted.make("refresh"), isRefused: false }
 const byGrant: Renewal = { _tag: "Grant", grant: { _tag: "ClientCredentials" } }
 
 interface Given {

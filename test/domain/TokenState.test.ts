@@ -7,7 +7,7 @@ import { TokenSet } from "../../src/domain/TokenSet.ts"
 import { type Learned, tokenState } from "../../src/domain/TokenState.ts"
 
 const hour = 3_600_000
-const policy = { refreshBefore: Duration.minutes(5) }
+const policy = { refreshBefore: Duration.minutes(5), resend: { afterTimeout: Duration.seconds(30) } }
 const server: RemoteServer = {
   _tag: "Http",
   name: "notion",
@@ -21,12 +21,13 @@ const withGrant: RemoteServer = {
   oauth: { ...defaultOAuth, grant: { _tag: "ClientCredentials" } }
 }
 const access = Redacted.make("access")
-const tokens = (options: { refreshToken?: false; expires?: false } = {}) =>
+const tokens = (options: { refreshToken?: false; expires?: false; resendAt?: number } = {}) =>
   new TokenSet({
     accessToken: access,
     tokenType: "bearer",
     obtainedAt: 0,
     ...(options.expires === false ? {} : { expiresAt: hour }),
+    ...(options.resendAt === undefined ? {} : { resendAt: options.resendAt }),
     ...(options.refreshToken === false ? {} : { refreshToken: Redacted.make("refresh") })
   })
 const credential = (of: TokenSet | undefined) =>
@@ -54,11 +55,15 @@ const summary = (found: Option.Option<Credential>, learned: Learned, at = server
       return "usable"
     case "SignInNeeded":
       return state.why
+    case "Unanswered":
+      return `unanswered until ${state.resendAt - over}`
     case "Stale":
+      if (state.renewal._tag === "RefreshToken" && state.renewal.isRefused) return "stale, refused"
       return `stale ${state.renewal._tag} ${state.stillValid ? "valid" : "invalid"}`
   }
 }
 
+const refresh = Redacted.make("refresh")
 const fresh = 54 * 60_000
 const ageing = 56 * 60_000
 const over = hour
@@ -79,6 +84,61 @@ describe("the state of a credential", () => {
     ["rejected, not renewable", credential(tokens(bare)), { now: 0, rejected: access }, "expired"],
     ["another one rejected", credential(tokens()), { now: 0, rejected: Redacted.make("x") }, "usable"],
     ["ageing, in cooldown", credential(tokens()), { now: ageing, cooldownUntil: ageing + 1 }, "usable"],
+    ["obtained in the future", credential(tokens()), { now: -6 * 60_000 }, "stale RefreshToken valid"],
+    ["obtained a little in the future, as clocks differ", credential(tokens()), { now: -60_000 }, "usable"],
+    ["obtained in the future, not renewable", credential(tokens(bare)), { now: -hour }, "usable"],
+    [
+      "obtained in the future, without expiry",
+      credential(tokens({ expires: false })),
+      { now: -hour },
+      "usable"
+    ],
+    ["answer lost, valid", credential(tokens({ resendAt: ageing + 1 })), { now: ageing }, "usable"],
+    [
+      "answer lost, to be sent again",
+      credential(tokens({ resendAt: ageing })),
+      { now: ageing },
+      "stale RefreshToken valid"
+    ],
+    ["answer lost, expired", credential(tokens({ resendAt: over + 9 })), { now: over }, "unanswered until 9"],
+    [
+      "answer lost, rejected",
+      credential(tokens({ resendAt: fresh + 1 })),
+      { now: fresh, rejected: access },
+      `unanswered until ${fresh + 1 - over}`
+    ],
+    [
+      "answer lost, which only this process knows",
+      credential(tokens()),
+      { now: over, unanswered: { refreshToken: refresh, resendAt: over + 9 } },
+      "unanswered until 9"
+    ],
+    [
+      "answer of another refresh token lost",
+      credential(tokens()),
+      { now: over, unanswered: { refreshToken: Redacted.make("x"), resendAt: over + 9 } },
+      "stale RefreshToken invalid"
+    ],
+    [
+      "answer lost, by a clock that was ahead",
+      credential(tokens({ resendAt: over + hour })),
+      { now: over },
+      "stale RefreshToken invalid"
+    ],
+    [
+      "answer lost, another issuer",
+      credential(tokens({ resendAt: over + 9 })),
+      { now: over, currentIssuer: elsewhere },
+      "moved"
+    ],
+    ["refused", credential(tokens()), { now: over, refused: refresh }, "stale, refused"],
+    ["refused, fresh", credential(tokens()), { now: fresh, refused: refresh }, "usable"],
+    [
+      "another one refused",
+      credential(tokens()),
+      { now: over, refused: access },
+      "stale RefreshToken invalid"
+    ],
     [
       "cooldown over",
       credential(tokens()),

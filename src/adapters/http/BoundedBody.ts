@@ -1,4 +1,5 @@
-import { Effect, Schema } from "effect"
+import { Duration, Effect, Schema } from "effect"
+import { timeUp } from "../platform/TimeUp.ts"
 import { bodySeconds, maxBody } from "./HttpLimits.ts"
 
 /** A body is too long or too slow, or its connection failed. */
@@ -40,9 +41,12 @@ export const readBody = (response: Response): Effect.Effect<string, BodyError> =
     // Rejects for a body that failed. Not awaited: one of two clones of a body is cancelled only together with the other.
     (reader) => Effect.sync(() => void reader.cancel().catch(() => undefined))
   )
-  return Effect.timeoutOrElse(Effect.interruptible(read), {
-    duration: `${bodySeconds} seconds`,
-    orElse: () =>
-      new BodyError({ detail: `the answer did not end within ${bodySeconds} seconds`, isTransient: true })
+  const late = new BodyError({
+    detail: `the answer did not end within ${bodySeconds} seconds`,
+    isTransient: true
   })
+  return Effect.raceFirst(
+    Effect.interruptible(read),
+    Effect.interruptible(Effect.andThen(timeUp(Duration.seconds(bodySeconds)), late))
+  )
 }

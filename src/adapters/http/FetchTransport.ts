@@ -1,7 +1,8 @@
-import { Clock, Effect, Layer } from "effect"
+import { Clock, Duration, Effect, Layer } from "effect"
 import { HttpTransport, NetworkError, UserAgent } from "../../ports/HttpTransport.ts"
 import { abortAfter } from "../platform/AbortAfter.ts"
 import { codeOf } from "../platform/Errno.ts"
+import { timeUp } from "../platform/TimeUp.ts"
 import { headTimeout } from "./HttpLimits.ts"
 
 /** Explains an error to a user. Without the URL: its path and query may hold secrets. */
@@ -32,6 +33,18 @@ const explain = (cause: unknown): string => {
   }
 }
 
+/** Codes of failures before a request is sent. */
+const unsent =
+  /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|EADDRNOTAVAIL|UND_ERR_CONNECT_TIMEOUT|EPROTO|ERR_SSL.*|ERR_TLS.*|.*CERT.*|.*SELF_SIGNED.*|UNABLE_TO.*)$/
+
+/** True if the server may have got the request. An error without a code is one of the request itself, such as a bad port. */
+const mayBeSent = (cause: unknown): boolean => {
+  const inner = cause instanceof Error && cause.cause !== undefined ? cause.cause : cause
+  const code = codeOf(inner) ?? ""
+  const isConnecting = inner instanceof Error && "syscall" in inner && inner.syscall === "connect"
+  return code !== "" && !isConnecting && !unsent.test(code)
+}
+
 /** Sends requests with `fetch`. Requests without a `User-Agent` get the one of `UserAgent`. */
 export const layer: Layer.Layer<HttpTransport> = Layer.effect(
   HttpTransport,
@@ -52,11 +65,18 @@ export const layer: Layer.Layer<HttpTransport> = Layer.effect(
               signal: AbortSignal.any([signal, request.signal, late.signal])
             }),
           catch: (cause) =>
-            new NetworkError({
-              origin,
-              detail: late.signal.aborted ? `no answer within ${milliseconds / 1000} seconds` : explain(cause)
-            })
-        }).pipe(abortAfter(Effect.sleep(milliseconds), () => late.abort()))
+            late.signal.aborted
+              ? new NetworkError({
+                  origin,
+                  detail: `no answer within ${milliseconds / 1000} seconds`,
+                  unanswered: "timeout"
+                })
+              : new NetworkError({
+                  origin,
+                  detail: explain(cause),
+                  ...(mayBeSent(cause) ? { unanswered: "broke" } : {})
+                })
+        }).pipe(abortAfter(timeUp(Duration.millis(milliseconds)), () => late.abort()))
         const took = Math.round((yield* Clock.currentTimeMillis) - began)
         // The path and the query of a URL may hold secrets: the origin is enough to follow what happens.
         yield* Effect.logDebug(`${request.method} ${origin} ${response.status} in ${took} ms`)

@@ -6,7 +6,7 @@ import {
   type DeviceCode
 } from "../../ports/DeviceAuthorization.ts"
 import { HttpTransport } from "../../ports/HttpTransport.ts"
-import { Malformed, type TokenFailure, TokenRequestError } from "../../ports/TokenEndpoint.ts"
+import { Malformed, repeatable, type TokenFailure, TokenRequestError } from "../../ports/TokenEndpoint.ts"
 import { readEndpointAnswer } from "./EndpointAnswer.ts"
 import { makeSend } from "./EndpointRequest.ts"
 import { type JsonMembers, readJsonObject } from "./JsonAnswer.ts"
@@ -121,7 +121,7 @@ export const layer: Layer.Layer<DeviceAuthorization, never, HttpTransport> = Lay
                 server: request.server,
                 origin: request.deviceAuthorizationEndpoint.origin,
                 purpose: "device authorization",
-                reason
+                reason: repeatable(reason)
               })
           )
         )

@@ -9,7 +9,8 @@ import {
   Malformed,
   Transient,
   Refused,
-  type TokenFailure
+  type TokenFailure,
+  Unanswered
 } from "../../ports/TokenEndpoint.ts"
 import { readBody } from "../http/BoundedBody.ts"
 import { retryAfterMillis } from "../http/RetryAfter.ts"
@@ -76,6 +77,17 @@ const failureOf = (
 }
 
 /**
+ * Statuses of gateways that did not get an answer to what they passed on (RFC 9110 §15.6.3, §15.6.5; the others are
+ * Cloudflare's). A server that answers 500 or 503 itself has done nothing.
+ */
+const ends: Readonly<Record<number, Unanswered["end"]>> = {
+  502: "broke",
+  504: "timeout",
+  520: "broke",
+  524: "timeout"
+}
+
+/**
  * Reads the answer of an endpoint at which clients authenticate. Fails for a transient status, a redirect, a body that
  * is too long or breaks off, and an error of RFC 6749 §5.2.
  *
@@ -87,6 +99,11 @@ export const readEndpointAnswer = Effect.fnUntraced(function* (
   secrets: ReadonlyArray<string>
 ): Effect.fn.Return<{ readonly status: string; readonly text: string }, TokenFailure> {
   const status = `HTTP ${response.status}`
+  const end = ends[response.status]
+  if (end !== undefined) {
+    yield* discardBody(response)
+    return yield* new Unanswered({ detail: status, end })
+  }
   if (isTransientStatus(response.status)) {
     const retryAfter = retryAfterMillis(response.headers.get("retry-after"), yield* Clock.currentTimeMillis)
     yield* discardBody(response)
@@ -98,7 +115,7 @@ export const readEndpointAnswer = Effect.fnUntraced(function* (
   }
   const text = yield* readBody(response).pipe(
     Effect.mapError(({ detail, isTransient }) =>
-      isTransient ? new Transient({ detail }) : new Malformed({ detail })
+      isTransient ? new Unanswered({ detail, end: "broke" }) : new Malformed({ detail })
     )
   )
   const refusal = Schema.decodeResult(ErrorAnswer)(text)

@@ -3,7 +3,13 @@ import type { ClientAuth, TokenEndpointRequestOptions } from "oauth4webapi"
 import { secretsInRequest } from "../../domain/Redaction.ts"
 import { isSecureUrl } from "../../domain/SecureUrl.ts"
 import { type HttpTransport, NetworkError } from "../../ports/HttpTransport.ts"
-import { Malformed, Transient, type RequestClient, type TokenFailure } from "../../ports/TokenEndpoint.ts"
+import {
+  Malformed,
+  Transient,
+  Unanswered,
+  type RequestClient,
+  type TokenFailure
+} from "../../ports/TokenEndpoint.ts"
 import { authenticationOf } from "./RequestAuthentication.ts"
 import { endpointTimeout } from "./OAuthLimits.ts"
 
@@ -67,7 +73,9 @@ export const makeSend = (transport: HttpTransport["Service"]): Send =>
       },
       catch: (cause) =>
         cause instanceof NetworkError
-          ? new Transient({ detail: cause.detail })
+          ? cause.unanswered === undefined
+            ? new Transient({ detail: cause.detail })
+            : new Unanswered({ detail: cause.detail, end: cause.unanswered })
           : new Malformed({ detail: "the request could not be made" })
     })
     return { response, secrets }

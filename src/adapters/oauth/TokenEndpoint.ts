@@ -7,6 +7,7 @@ import {
   type PushedAuthorization,
   type PushRequest,
   type RequestPurpose,
+  repeatable,
   TokenEndpoint,
   type TokenFailure,
   type TokenRequest,
@@ -21,15 +22,19 @@ import { secretText } from "./SecretText.ts"
 import { readTokens } from "./TokenAnswer.ts"
 import { makeTokenPost } from "./TokenPost.ts"
 
-/** Names the server, the endpoint and the purpose of a request that failed. */
-const asRequestError = (server: string, endpoint: URL, purpose?: RequestPurpose) =>
+/**
+ * Names the server, the endpoint and the purpose of a request that failed.
+ *
+ * @param isUsedUp the request must not simply be repeated if its answer was lost
+ */
+const asRequestError = (server: string, endpoint: URL, purpose?: RequestPurpose, isUsedUp = false) =>
   Effect.mapError(
     (reason: TokenFailure) =>
       new TokenRequestError({
         server,
         origin: endpoint.origin,
         ...(purpose === undefined ? {} : { purpose }),
-        reason
+        reason: isUsedUp ? reason : repeatable(reason)
       })
   )
 
@@ -50,6 +55,13 @@ const grantParameters = Effect.fnUntraced(function* (grant: FurtherGrant, scopes
       ] as const
   }
 })
+
+/** How the failures of a grant read. */
+const grantPurposes: { readonly [Tag in FurtherGrant["_tag"]]: RequestPurpose | undefined } = {
+  ClientCredentials: undefined,
+  JwtBearer: "assertion",
+  DeviceCode: "sign-in"
+}
 
 /** Pushes an authorization request (RFC 9126 §2). A key that the tokens are bound to is in its `dpop_jkt`. */
 const push = Effect.fnUntraced(function* (
@@ -95,29 +107,40 @@ export const layer: Layer.Layer<TokenEndpoint, never, HttpTransport | DpopProofs
       return yield* readTokens(yield* post(request, grantType, parameters), obtainedAt, request.dpopKey)
     })
 
+    /** Requests the first tokens of a sign-in. An answer that holds a refresh token alone is not an approval wasted. */
+    const requestFirstTokens: typeof requestTokens = (request, grantType, parameters) =>
+      requestTokens(request, grantType, parameters).pipe(
+        Effect.catchTag("Malformed", (failure) => {
+          const { refreshToken } = failure
+          if (refreshToken === undefined) return failure
+          return requestTokens(request, "refresh_token", {
+            refresh_token: Redacted.value(refreshToken)
+          }).pipe(
+            Effect.map((tokens) => (tokens.refreshToken ? tokens : tokens.withRefreshToken(refreshToken))),
+            Effect.mapError(() => failure)
+          )
+        })
+      )
+
     return TokenEndpoint.of({
       exchange: Effect.fn("TokenEndpoint.exchange")((request) =>
-        requestTokens(request, "authorization_code", {
+        requestFirstTokens(request, "authorization_code", {
           code: Redacted.value(request.code),
           redirect_uri: request.redirectUri.href,
           ...(request.codeVerifier === undefined
             ? {}
             : { code_verifier: Redacted.value(request.codeVerifier) })
-        }).pipe(asRequestError(request.server, request.tokenEndpoint))
+        }).pipe(asRequestError(request.server, request.tokenEndpoint, "sign-in", true))
       ),
       refresh: Effect.fn("TokenEndpoint.refresh")((request) =>
         requestTokens(request, "refresh_token", { refresh_token: Redacted.value(request.refreshToken) }).pipe(
-          asRequestError(request.server, request.tokenEndpoint)
+          asRequestError(request.server, request.tokenEndpoint, undefined, true)
         )
       ),
       grant: Effect.fn("TokenEndpoint.grant")((request) =>
         grantParameters(request.grant, request.scopes).pipe(
-          Effect.flatMap(([grantType, parameters]) => requestTokens(request, grantType, parameters)),
-          asRequestError(
-            request.server,
-            request.tokenEndpoint,
-            request.grant._tag === "JwtBearer" ? "assertion" : undefined
-          )
+          Effect.flatMap(([grantType, parameters]) => requestFirstTokens(request, grantType, parameters)),
+          asRequestError(request.server, request.tokenEndpoint, grantPurposes[request.grant._tag])
         )
       ),
       identityAssertion: Effect.fn("TokenEndpoint.identityAssertion")((request) =>

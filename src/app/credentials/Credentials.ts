@@ -1,5 +1,5 @@
-import { Clock, Context, Duration, Effect, Layer, Option, Schedule } from "effect"
-import type { Credential } from "../../domain/Credential.ts"
+import { Clock, Context, Duration, Effect, Layer, Option, Result, Schedule } from "effect"
+import { type Credential, isSameCredential } from "../../domain/Credential.ts"
 import type { CredentialKey } from "../../domain/CredentialKey.ts"
 import type { RemoteServer } from "../../domain/Server.ts"
 import { CredentialStore, type StorageError } from "../../ports/CredentialStore.ts"
@@ -33,9 +33,29 @@ export class Credentials extends Context.Service<
      * Stores a credential, and only then lets this process use it. If storing fails, the user is told, or the log if there
      * is no user, and the credential stays in memory. The caller holds the key's refresh lock.
      *
-     * @returns the credential that counts now: if the lock was lost meanwhile, the one that its next holder has stored
+     * @param isSignIn the tokens are of a sign-in, and not of a renewal
+     * @returns the credential that counts now: if the lock was lost meanwhile, the one that its next holder has stored, or
+     *   one without tokens if it has signed out
      */
-    readonly save: (key: CredentialKey, credential: Credential) => Effect.Effect<Credential>
+    readonly save: (
+      key: CredentialKey,
+      credential: Credential,
+      isSignIn?: boolean
+    ) => Effect.Effect<Credential>
+    /**
+     * Holds the tokens of a sign-in that could not be locked for storing, and tells the user. Each later `load` tries to
+     * store them.
+     */
+    readonly saveLater: (
+      key: CredentialKey,
+      credential: Credential,
+      why: { readonly message: string }
+    ) => Effect.Effect<void>
+    /**
+     * Stores what was learned about a stored credential. If that fails, the process that learned it knows it alone. The
+     * caller holds the key's refresh lock.
+     */
+    readonly annotate: (key: CredentialKey, credential: Credential) => Effect.Effect<void>
     /** Removes a credential from memory and from the store. True if there was one. The caller holds the refresh lock. */
     readonly forget: (key: CredentialKey) => Effect.Effect<boolean, StorageError>
     /**
@@ -138,7 +158,31 @@ export const layer: Layer.Layer<Credentials, never, CredentialStore> = Layer.eff
       return Option.filter(newest, (credential) => credential.isFor(server))
     })
 
-    const save = Effect.fn("Credentials.save")(function* (key: CredentialKey, credential: Credential) {
+    /** Holds a credential that is newer than the store. */
+    const holdUnsaved = Effect.fnUntraced(function* (
+      key: CredentialKey,
+      credential: Credential,
+      isSignIn: boolean,
+      why: { readonly message: string }
+    ) {
+      const { storageName } = key
+      const earlier = unsaved.get(storageName)
+      const before = memory.get(storageName)?.credential
+      unsaved.set(
+        storageName,
+        earlier ? { ...earlier, credential } : unsavedCredential(credential, before, isSignIn)
+      )
+      yield* hold(key, credential)
+      yield* tell(
+        `The new tokens of ${key.server} could not be stored: ${why.message} They are valid in this process only; after it ends you may have to sign in again.`
+      )
+    })
+
+    const save = Effect.fn("Credentials.save")(function* (
+      key: CredentialKey,
+      credential: Credential,
+      isSignIn = false
+    ) {
       const { storageName } = key
       const before = memory.get(storageName)?.credential
       const failure = yield* store
@@ -148,25 +192,43 @@ export const layer: Layer.Layer<Credentials, never, CredentialStore> = Layer.eff
           Effect.flip,
           Effect.option
         )
-      if (Option.exists(failure, ({ reason }) => reason._tag === "Superseded")) {
-        const winner = yield* Effect.orElseSucceed(store.get(key), () => Option.none<Credential>())
-        const newest = Option.getOrElse(winner, () => credential)
+      if (Option.isNone(failure)) {
         unsaved.delete(storageName)
-        yield* hold(key, newest)
-        return newest
+        yield* hold(key, credential)
+        return credential
       }
-      const replaces = unsaved.get(storageName)?.replaces
-      if (Option.isNone(failure)) unsaved.delete(storageName)
-      else
-        unsaved.set(storageName, replaces ? { credential, replaces } : unsavedCredential(credential, before))
-      yield* hold(key, credential)
-      if (Option.isSome(failure)) {
-        yield* tell(
-          `The new tokens of ${key.server} could not be stored: ${failure.value.message} They are valid in this process only; after it ends you may have to sign in again.`
-        )
+      if (failure.value.reason._tag === "Superseded") {
+        const found = yield* Effect.result(store.get(key))
+        // A failed read says nothing. What was there before is no winner: its refresh token is used up.
+        if (Result.isSuccess(found)) {
+          const winner = Option.getOrUndefined(found.success)
+          if (winner !== undefined && !(before && isSameCredential(winner, before))) {
+            unsaved.delete(storageName)
+            yield* hold(key, winner)
+            return winner
+          }
+          if (winner === undefined && before !== undefined && !isSignIn) {
+            yield* Effect.logInfo(`Another process has signed out of ${key.server}.`)
+            unsaved.delete(storageName)
+            yield* evict(key)
+            return credential.withoutTokens
+          }
+        }
       }
+      yield* holdUnsaved(key, credential, isSignIn, failure.value)
       return credential
     }, Effect.uninterruptible)
+
+    const saveLater = (key: CredentialKey, credential: Credential, why: { readonly message: string }) =>
+      holdUnsaved(key, credential, true, why)
+
+    const annotate = Effect.fn("Credentials.annotate")(
+      function* (key: CredentialKey, credential: Credential) {
+        yield* store.put(key, credential)
+        yield* hold(key, credential)
+      },
+      Effect.ignore({ log: "Debug" })
+    )
 
     const forget = Effect.fn("Credentials.forget")(function* (key: CredentialKey) {
       unsaved.delete(key.storageName)
@@ -175,6 +237,6 @@ export const layer: Layer.Layer<Credentials, never, CredentialStore> = Layer.eff
       return yield* Effect.ensuring(store.remove(key), evict(key))
     })
 
-    return Credentials.of({ inMemory, lastRead, load, save, forget, evict })
+    return Credentials.of({ inMemory, lastRead, load, save, saveLater, annotate, forget, evict })
   })
 )

@@ -3,6 +3,8 @@ import { type Credential, isSameCredential } from "../../domain/Credential.ts"
 /** A credential that could not be stored yet. */
 export interface UnsavedCredential {
   readonly credential: Credential
+  /** The user has approved these tokens: they count for more than a renewal of what they replace. */
+  readonly isSignIn: boolean
   /** The record of the store that it replaces. Generation 0: there was none. */
   readonly replaces: {
     readonly generation: number
@@ -14,9 +16,11 @@ export interface UnsavedCredential {
 /** Creates an unsaved credential. `before` is what memory held, if it held anything. */
 export const unsavedCredential = (
   credential: Credential,
-  before: Credential | undefined
+  before: Credential | undefined,
+  isSignIn = false
 ): UnsavedCredential => ({
   credential,
+  isSignIn,
   replaces: { generation: before?.generation ?? credential.generation - 1, credential: before }
 })
 
@@ -28,16 +32,19 @@ export const unsavedCredential = (
  * | the unsaved credential: only the answer was lost        | `Stored`     |
  * | the record that it replaces                             | `Store`      |
  * | a record without tokens, where it replaces one          | `Store`      |
+ * | older tokens, and the unsaved ones are of a sign-in     | `Store`      |
  * | any other, or none: a sign-in or sign-out came first    | `Superseded` |
  *
  * A record loses its tokens when another process tries the refresh token that the unsaved credential has replaced.
  */
 export const unsavedDecision = (
   stored: Credential | undefined,
-  { credential, replaces }: UnsavedCredential
+  { credential, isSignIn, replaces }: UnsavedCredential
 ): "Store" | "Stored" | "Superseded" => {
   if (stored === undefined) return replaces.generation === 0 ? "Store" : "Superseded"
   if (isSameCredential(stored, credential)) return "Stored"
+  const isOlder = (stored.tokens?.obtainedAt ?? 0) < (credential.tokens?.obtainedAt ?? 0)
+  if (isSignIn && stored.tokens !== undefined && isOlder) return "Store"
   if (replaces.generation === 0) return "Superseded"
   const isReplaced =
     replaces.credential === undefined

@@ -35,8 +35,11 @@ export interface Target {
 export class CredentialReplacement extends Context.Service<
   CredentialReplacement,
   {
-    /** Replaces the stored credential with the result of a sign-in. */
-    readonly replace: (target: Target, result: SignInResult) => Effect.Effect<SignedIn, LockError>
+    /**
+     * Replaces the stored credential with the result of a sign-in. The tokens exist already, so this does not fail: while
+     * the store fails or is locked, they are held in memory, and stored later.
+     */
+    readonly replace: (target: Target, result: SignInResult) => Effect.Effect<SignedIn>
     /**
      * Runs the token request of a sign-in in two steps, once, and stores its result. The key's refresh lock is held from
      * the check of what the store remembers to the store, and the two cannot be interrupted apart.
@@ -106,14 +109,14 @@ export const layer: Layer.Layer<
       { draft, key, server }: Target,
       replaced: Credential | undefined,
       result: SignInResult,
-      pending?: PendingSignIn
+      { isLast = true, pending }: { readonly pending?: PendingSignIn; readonly isLast?: boolean } = {}
     ) {
       const used = pending && { state: pending.state, until: pending.expiresAt }
       const credential = draft.signedIn(replaced, result, used)
-      const current = yield* credentials.save(key, credential)
+      const current = yield* credentials.save(key, credential, true)
       if (current !== credential) {
         // The lock was lost, and its next holder has stored another credential. Nothing will use the new tokens.
-        if (current.tokens !== undefined) {
+        if (isLast && current.tokens !== undefined) {
           yield* FiberSet.run(revocations, revokeReplaced(server, key, credential, current))
         }
         return { credential: current, tokens: current.tokens ?? result.tokens }
@@ -123,6 +126,33 @@ export const layer: Layer.Layer<
       }
       return { credential, tokens: result.tokens }
     })
+
+    const replace = Effect.fn("CredentialReplacement.replace")(function* (
+      target: Target,
+      result: SignInResult
+    ) {
+      const { draft, key, server } = target
+      const lastRead = Effect.sync(() => Option.getOrUndefined(credentials.lastRead(server, key)))
+      const { tokens } = result
+      const attempt = (isLast: boolean) =>
+        find(server, key).pipe(
+          Effect.catchTag("StorageError", () => lastRead),
+          Effect.flatMap((replaced) => save(target, replaced, result, { isLast })),
+          lock.withLock(key, "refresh")
+        )
+      return yield* attempt(false).pipe(
+        // The user has approved last, whatever another process stored when it took over a lock that was lost.
+        Effect.flatMap((signedIn) => (signedIn.tokens === tokens ? Effect.succeed(signedIn) : attempt(true))),
+        Effect.retry({ times: 1 }),
+        Effect.catchTag("LockError", (error) =>
+          Effect.gen(function* () {
+            const credential = draft.signedIn(yield* lastRead, result)
+            yield* credentials.saveLater(key, credential, error)
+            return { credential, tokens }
+          })
+        )
+      )
+    }, Effect.uninterruptible)
 
     const retireClient = Effect.fn("CredentialReplacement.retireClient")(function* ({
       draft,
@@ -140,21 +170,13 @@ export const layer: Layer.Layer<
     return CredentialReplacement.of({
       retireClient: (target) => lock.withLock(target.key, "refresh")(retireClient(target)),
       discard: used.claim,
-      replace: (target, result) =>
-        find(target.server, target.key).pipe(
-          // The tokens exist already: while the store fails, `save` holds them in memory.
-          Effect.catchTag("StorageError", () =>
-            Effect.sync(() => Option.getOrUndefined(credentials.lastRead(target.server, target.key)))
-          ),
-          Effect.flatMap((replaced) => save(target, replaced, result)),
-          lock.withLock(target.key, "refresh")
-        ),
+      replace,
       completeOnce: (target, pending, request) =>
         Effect.gen(function* () {
           const replaced = yield* find(target.server, target.key)
           if (replaced?.hasUsed(pending.state) === true) return yield* refusePending(pending, "already used")
           yield* used.claim(pending)
-          return yield* save(target, replaced, yield* request, pending)
+          return yield* save(target, replaced, yield* request, { pending })
         }).pipe(Effect.uninterruptible, lock.withLock(target.key, "refresh"))
     })
   })

@@ -119,7 +119,7 @@ export const makeSignIn = <R>(grants: GrantFlows<SignInError, Services | R>) =>
       const callback = readAuthorizationResponse(pending.expectedResponse, parameters)
       if (callback._tag === "Foreign") return yield* refusePending(pending, "foreign state")
       if (!pending.isFor(server)) return yield* refusePending(pending, "configuration changed")
-      return yield* completeAuthorization(pending, server, callback).pipe(
+      return yield* completeAuthorization(pending, server, callback, "once").pipe(
         Effect.tapError((error) =>
           error._tag === "StaleRegistration" ||
           (error._tag === "TokenRequestError" && error.reason._tag === "InvalidClient")

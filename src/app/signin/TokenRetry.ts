@@ -1,4 +1,4 @@
-import { Duration, Effect, Schedule } from "effect"
+import { Clock, Duration, Effect, Schedule } from "effect"
 import type { TokenRequestError } from "../../ports/TokenEndpoint.ts"
 import { TokenPolicy, type TokenPolicySettings } from "../../ports/TokenPolicy.ts"
 
@@ -34,6 +34,26 @@ export const retryTransient = <A, E extends Failure, R>(
       }
     })
   )
+
+/**
+ * Repeats a request that uses up a code: after transient failures as {@link retryTransient}, and once after its answer was
+ * lost. If the server has used the code by then, or gets the first request after the second, the tokens are lost.
+ */
+export const resendOnce = <A, R>(request: Effect.Effect<A, TokenRequestError, R>) =>
+  Effect.gen(function* () {
+    const { resend } = yield* TokenPolicy
+    const attempt = retryTransient(request)
+    const sentAt = yield* Clock.currentTimeMillis
+    return yield* Effect.catchReason(attempt, "TokenRequestError", "Unanswered", ({ end }) =>
+      Effect.gen(function* () {
+        const spent = end === "timeout" ? (yield* Clock.currentTimeMillis) - sentAt : 0
+        const wait = end === "timeout" ? resend.afterTimeout : resend.afterBreak
+        // An interruption loses nothing here that is not lost already.
+        yield* Effect.interruptible(Effect.sleep(Duration.subtract(wait, Duration.millis(spent))))
+        return yield* attempt
+      })
+    )
+  })
 
 /** {@link retryTransient} by the policy of the layer that is being built, not of the caller. */
 export const makeRetryTransient: Effect.Effect<typeof retryTransient> = Effect.map(

@@ -2,7 +2,7 @@ import { Clock, Context, Effect, Layer, Option, type Redacted } from "effect"
 import type { CredentialKey } from "../../domain/CredentialKey.ts"
 import { needsUser, type RemoteServer } from "../../domain/Server.ts"
 import type { TokenSet } from "../../domain/TokenSet.ts"
-import type { SignInNeeded, Stale } from "../../domain/TokenState.ts"
+import type { SignInNeeded, Stale, Unanswered } from "../../domain/TokenState.ts"
 import type { CredentialLock } from "../../ports/CredentialLock.ts"
 import type { Discovery } from "../../ports/Discovery.ts"
 import type { DpopProofs } from "../../ports/DpopProofs.ts"
@@ -10,13 +10,13 @@ import type { TokenEndpoint } from "../../ports/TokenEndpoint.ts"
 import type { UserInteraction } from "../../ports/UserInteraction.ts"
 import { Credentials } from "../credentials/Credentials.ts"
 import type { SignIn } from "../signin/SignIn.ts"
-import { makeOncePerMachine, makeUnlessStorageFails, oncePerProcess } from "./Decorators.ts"
+import { makeOncePerMachine, makeResendOnce, makeUnlessStorageFails, oncePerProcess } from "./Decorators.ts"
 import { memorySource } from "./MemorySource.ts"
 import { observed, reasonAttributes, renewalAttributes } from "./Observation.ts"
 import { makeRediscovery } from "./Rediscovery.ts"
 import { refreshSource } from "./RefreshSource.ts"
 import { makeRenew } from "./Renew.ts"
-import { signInSource } from "./SignInSource.ts"
+import { signInSources } from "./SignInSource.ts"
 import { makeStepUp, type StepUp } from "./StepUp.ts"
 import { storeSource } from "./StoreSource.ts"
 import {
@@ -26,6 +26,7 @@ import {
   queryOf,
   type TokenSource,
   type Unusable,
+  whenRenewable,
   whenStale
 } from "./TokenSource.ts"
 import { makeTokenStates } from "./TokenStates.ts"
@@ -50,6 +51,8 @@ export type { AccessTokenError, AccessTokenRequest } from "./TokenSource.ts"
  *   Sign-ins have another lock and do the same. Either lock spans the processes that share the store.
  * - **A failed refresh.** `renewalOutcome` is the table of what it leads to. A token that is still valid and still
  *   stored is served in any case. Transient failures are retried if it is not valid, and never lead to a sign-in.
+ * - **A lost answer.** A refresh token that was sent without an answer is sent once more, after a wait in which all
+ *   processes serve the access token if it is valid. The store says so to processes that start meanwhile.
  * - **A browser** opens only for `SignInNeeded`, or in `stepUp`, and only if `UserInteraction.present`.
  * - **A read or a lock that fails:** the token that was last read is served while it is valid. Then the search fails.
  * - **A write that fails** does not fail the search. The new tokens are used from memory, and each later read of the store
@@ -93,27 +96,31 @@ export class AccessTokens extends Context.Service<
  *
  * - The store is read again under the refresh lock: another process may have refreshed while this one waited for the lock.
  * - The discovery after a 401 runs before the lock is taken, so that no other process waits for it.
- * - The sign-in runs outside the refresh lock, which would otherwise be held as long as a user takes.
+ * - The sign-in runs outside the refresh lock, which would otherwise be held as long as a user takes. A sign-in by another
+ *   process that needs a refresh is left to the refresh, and only if that fails the user is asked.
+ * - So does the wait after an answer was lost.
  */
 const makeSources = Effect.gen(function* () {
   const states = yield* makeTokenStates
   const rediscovery = yield* makeRediscovery
   const { withCurrentIssuer } = rediscovery
-  const renew = observed("refresh", yield* makeRenew(rediscovery), renewalAttributes)
+  const renew = observed("refresh", yield* makeRenew(rediscovery, states), renewalAttributes)
+  const resendOnce = yield* makeResendOnce
   const oncePerMachine = yield* makeOncePerMachine
   const unlessStorageFails = yield* makeUnlessStorageFails(states)
 
   const memory: TokenSource<Unusable> = yield* memorySource(states)
   const store: TokenSource<Unusable> = observed("store", yield* storeSource(states))
-  const refresh: TokenSource<SignInNeeded, Stale> = yield* refreshSource(states, store, renew)
-  const signIn: TokenSource<never, SignInNeeded> = observed(
-    "sign_in",
-    yield* signInSource(states),
-    reasonAttributes
-  )
+  const refresh: TokenSource<SignInNeeded | Unanswered, Stale> = yield* refreshSource(states, store, renew)
+  const signIns = yield* signInSources(states)
+  const signInOrAdopt = observed("sign_in", signIns.signInOrAdopt, reasonAttributes)
+  const signIn: TokenSource<never, SignInNeeded> = observed("sign_in", signIns.signIn, reasonAttributes)
 
-  const refreshUnderLock = withCurrentIssuer(oncePerMachine(firstOf(store, whenStale(refresh))))
-  const beyondMemory = yield* oncePerProcess(firstOf(store, whenStale(refreshUnderLock), signIn))
+  const refreshUnderLock = whenRenewable(
+    withCurrentIssuer(resendOnce(oncePerMachine(firstOf(store, whenStale(refresh)))))
+  )
+  const signedIn = firstOf(signInOrAdopt, refreshUnderLock, signIn)
+  const beyondMemory = yield* oncePerProcess(firstOf(store, refreshUnderLock, signedIn))
   const tokens: TokenSource<never, void> = firstOf(memory, unlessStorageFails(beyondMemory))
   return { states, tokens }
 })

@@ -1,12 +1,23 @@
 import { Clock, Effect, type Scope } from "effect"
-import { usable } from "../../domain/TokenState.ts"
+import { accountName } from "../../domain/SignInError.ts"
+import { type SignInNeeded, type Unanswered, usable } from "../../domain/TokenState.ts"
 import { CredentialLock, type LockError } from "../../ports/CredentialLock.ts"
 import type { StorageError } from "../../ports/CredentialStore.ts"
+import { TokenRequestError, Unanswered as UnansweredFailure } from "../../ports/TokenEndpoint.ts"
 import { TokenPolicy } from "../../ports/TokenPolicy.ts"
+import { UserInteraction } from "../../ports/UserInteraction.ts"
 import { Credentials } from "../credentials/Credentials.ts"
 import { makeSingleFlight } from "./SingleFlight.ts"
 import type { AccessTokenError, TokenQuery, TokenSource, Unusable } from "./TokenSource.ts"
 import type { TokenStates } from "./TokenStates.ts"
+
+/** The error once the answer to the second request was lost as well. */
+const answerLost = ({ server }: TokenQuery, { credential }: Unanswered) =>
+  new TokenRequestError({
+    server: server.name,
+    origin: new URL(credential.tokenEndpoint).origin,
+    reason: new UnansweredFailure({ detail: "repeatedly", end: "broke" })
+  })
 
 /** A source with something around it. */
 export type Decorator = <In, Left extends Unusable>(source: TokenSource<Left, In>) => TokenSource<Left, In>
@@ -33,6 +44,30 @@ export const makeOncePerMachine: Effect.Effect<Decorator, never, CredentialLock>
 )
 
 /**
+ * Waits until a refresh token whose answer was lost may be sent again, and then runs the source once more. No lock is held
+ * meanwhile: the store tells the other processes to wait too. Fails if that answer is lost as well.
+ */
+export const makeResendOnce = Effect.map(
+  UserInteraction,
+  ({ tell }) =>
+    <In>(
+      source: TokenSource<SignInNeeded | Unanswered, In | Unanswered>
+    ): TokenSource<SignInNeeded, In | Unanswered> =>
+      Effect.fnUntraced(function* (query, state) {
+        const first = yield* source(query, state)
+        if (first._tag !== "Unanswered") return first
+        const wait = Math.max(0, first.resendAt - (yield* Clock.currentTimeMillis))
+        const name = accountName(query.server.name, query.key.account)
+        yield* tell(
+          `The answer to a token refresh of ${name} was lost. Trying again in ${Math.ceil(wait / 1000)} seconds.`
+        )
+        yield* Effect.sleep(wait)
+        const second = yield* source(query, first)
+        return second._tag === "Unanswered" ? yield* answerLost(query, second) : second
+      })
+)
+
+/**
  * While the store cannot be read or locked, serves the access token that was last read, however long ago, as long as it is
  * valid. Then fails with the error of the store or lock, and does not sign in.
  */
@@ -46,7 +81,7 @@ export const makeUnlessStorageFails = (states: TokenStates): Effect.Effect<Decor
         const lastRead = credentials.lastRead(query.server, query.key)
         const last = states.of(query, lastRead, yield* Clock.currentTimeMillis)
         if (last._tag === "Usable") return last
-        if (last._tag === "SignInNeeded" || !last.stillValid) return yield* error
+        if (last._tag !== "Stale" || !last.stillValid) return yield* error
         yield* states.coolDown(query.key, cooldown)
         yield* Effect.logDebug(`${error.message} The current access token is still valid and is used.`)
         return usable(last.tokens)

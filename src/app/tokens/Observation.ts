@@ -21,6 +21,7 @@ const errorTypeOf = (error: AccessTokenError): string => {
 const outcomes: { readonly [Tag in TokenState["_tag"]]: string } = {
   Usable: "usable",
   Stale: "stale",
+  Unanswered: "unanswered",
   SignInNeeded: "sign_in_needed"
 }
 

@@ -2,7 +2,6 @@ import { Effect, Option, type Redacted } from "effect"
 import type { Credential } from "../../domain/Credential.ts"
 import type { DpopUnsupported } from "../../domain/SignInError.ts"
 import { dpopProblem } from "../../domain/SignInRules.ts"
-import type { Stale } from "../../domain/TokenState.ts"
 import { Discovery } from "../../ports/Discovery.ts"
 import { DpopProofs } from "../../ports/DpopProofs.ts"
 import type { TokenQuery, TokenSource, Unusable } from "./TokenSource.ts"
@@ -16,9 +15,9 @@ export interface Rediscovery {
    * After a 401, finds out which issuer the server names now, so that a changed one leads to a sign-in and not to a
    * refresh.
    */
-  readonly withCurrentIssuer: <Left extends Unusable>(
-    source: TokenSource<Left, Stale>
-  ) => TokenSource<Left, Stale>
+  readonly withCurrentIssuer: <In, Left extends Unusable>(
+    source: TokenSource<Left, In>
+  ) => TokenSource<Left, In>
   /** The token endpoint that the same issuer names now, if it differs from the stored one (RFC 8414 §3). */
   readonly movedEndpoint: (query: TokenQuery, credential: Credential) => Effect.Effect<Option.Option<string>>
   /**
@@ -44,12 +43,14 @@ export const makeRediscovery: Effect.Effect<Rediscovery, never, Discovery | Dpop
     })
 
     return {
-      withCurrentIssuer: (source) => (query, stale) =>
-        query.challenge === undefined
-          ? source(query, stale)
-          : Effect.flatMap(metadataNow(query), (metadata) =>
-              source({ ...query, currentIssuer: Option.getOrUndefined(metadata)?.issuer }, stale)
-            ),
+      withCurrentIssuer:
+        <In, Left extends Unusable>(source: TokenSource<Left, In>): TokenSource<Left, In> =>
+        (query, state) =>
+          query.challenge === undefined
+            ? source(query, state)
+            : Effect.flatMap(metadataNow(query), (metadata) =>
+                source({ ...query, currentIssuer: Option.getOrUndefined(metadata)?.issuer }, state)
+              ),
 
       movedEndpoint: (query, { issuer, tokenEndpoint }) =>
         Effect.map(metadataNow(query), (metadata) =>

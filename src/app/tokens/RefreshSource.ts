@@ -1,7 +1,13 @@
-import { Clock, Effect, Equal, Option, type Redacted } from "effect"
+import { Clock, Effect, Option } from "effect"
 import { renewalOutcome } from "../../domain/RenewalOutcome.ts"
 import type { DpopUnsupported } from "../../domain/SignInError.ts"
-import { type SignInNeeded, signInNeeded, type Stale, usable } from "../../domain/TokenState.ts"
+import {
+  type SignInNeeded,
+  signInNeeded,
+  type Stale,
+  type Unanswered,
+  usable
+} from "../../domain/TokenState.ts"
 import type { TokenRequestError } from "../../ports/TokenEndpoint.ts"
 import { TokenPolicy } from "../../ports/TokenPolicy.ts"
 import { UserInteraction } from "../../ports/UserInteraction.ts"
@@ -10,6 +16,9 @@ import { makeRetryTransient } from "../signin/TokenRetry.ts"
 import type { Renew } from "./Renew.ts"
 import { firstOf, type TokenQuery, type TokenSource, type Unusable, whenStale } from "./TokenSource.ts"
 import type { TokenStates } from "./TokenStates.ts"
+
+/** Leaves `Unanswered` if the answer to the refresh token was lost. */
+type Refresh = TokenSource<SignInNeeded | Unanswered, Stale>
 
 /**
  * A renewal at the token endpoint, by the refresh token or by a grant without a user. What a failure leads to is the table
@@ -24,7 +33,7 @@ export const refreshSource = (
   states: TokenStates,
   store: TokenSource<Unusable>,
   renew: Renew
-): Effect.Effect<TokenSource<SignInNeeded, Stale>, never, Credentials | UserInteraction> =>
+): Effect.Effect<Refresh, never, Credentials | UserInteraction> =>
   Effect.gen(function* () {
     const credentials = yield* Credentials
     const user = yield* UserInteraction
@@ -32,48 +41,58 @@ export const refreshSource = (
     const retryTransient = yield* makeRetryTransient
 
     /**
-     * Removes a refused refresh token from the store, if it is still the stored one. An access token that is still valid is
-     * served until it expires; without one, a sign-in is needed. Another refresh token is left to the next source.
+     * Removes a refused refresh token from the store. An access token that is still valid is served until it expires;
+     * without one, a sign-in is needed.
      */
-    const giveUp =
-      (refused: Redacted.Redacted): TokenSource<Unusable, Stale> =>
-      (query, stale) => {
-        const { credential, renewal, stillValid, tokens } = stale
-        if (renewal._tag !== "RefreshToken" || !Equal.equals(renewal.refreshToken, refused)) {
-          return Effect.succeed(stale)
-        }
-        return stillValid
-          ? Effect.as(
-              credentials.save(query.key, credential.next({ tokens: tokens.withRefreshToken(undefined) })),
-              usable(tokens)
-            )
-          : Effect.as(credentials.save(query.key, credential.withoutTokens), signInNeeded("revoked"))
-      }
+    const giveUp: TokenSource<SignInNeeded, Stale> = ({ key }, { credential, stillValid, tokens }) =>
+      stillValid
+        ? Effect.as(
+            credentials.save(key, credential.next({ tokens: tokens.withRefreshToken(undefined) })),
+            usable(tokens)
+          )
+        : Effect.as(
+            credentials.save(key, credential.withoutTokens),
+            signInNeeded(tokens.resendAt === undefined ? "revoked" : "answer lost")
+          )
 
     /** The access token may have expired, or been rejected by another caller, while the request ran. */
-    const isStillValid = (query: TokenQuery, { credential }: Stale) =>
-      Effect.map(Clock.currentTimeMillis, (now) => {
-        const state = states.of(query, Option.some(credential), now)
-        return state._tag === "Usable" || (state._tag === "Stale" && state.stillValid)
-      })
+    const stateNow = (query: TokenQuery, { credential }: Stale) =>
+      Effect.map(Clock.currentTimeMillis, (now) => ({
+        now,
+        state: states.of(query, Option.some(credential), now)
+      }))
 
-    const settle = (failure: TokenRequestError | DpopUnsupported): TokenSource<SignInNeeded, Stale> =>
+    /** The store, and a second attempt if it still has a refresh token to try. */
+    const reread: Refresh = (query, stale) => firstOf(store, whenStale(refresh))(query, stale)
+
+    const settle = (failure: TokenRequestError | DpopUnsupported): Refresh =>
       Effect.fnUntraced(function* (query, stale) {
         const { key, server } = query
         const outcome = renewalOutcome(failure, { server, stale, userPresent: user.present }, policy)
         switch (outcome._tag) {
-          case "KeepServing":
-            if (!(yield* isStillValid(query, stale))) {
-              return yield* firstOf(store, whenStale(refresh))(query, stale)
-            }
+          case "KeepServing": {
+            const { state } = yield* stateNow(query, stale)
+            const isStillValid = state._tag === "Usable" || (state._tag === "Stale" && state.stillValid)
+            if (!isStillValid) return yield* reread(query, stale)
             yield* states.coolDown(key, outcome.cooldown)
             yield* Effect.logDebug(`${failure.message} The current access token is still valid and is used.`)
             return usable(stale.tokens)
+          }
+          case "Wait": {
+            const { now, state } = yield* stateNow(query, stale)
+            yield* Effect.logDebug(failure.message)
+            // Stale: the request took longer than the wait.
+            return state._tag === "Stale"
+              ? { _tag: "Unanswered", credential: stale.credential, resendAt: now }
+              : state
+          }
           case "Reread":
-            return yield* firstOf(store, whenStale(giveUp(outcome.refused)), whenStale(refresh))(query, stale)
-          case "SignIn":
+            return yield* reread(query, stale)
+          case "SignIn": {
+            const { renewal } = stale
             if (outcome.forgetClient) yield* credentials.forget(key)
-            return signInNeeded("revoked")
+            return signInNeeded("revoked", renewal._tag === "RefreshToken" ? renewal.refreshToken : undefined)
+          }
           case "RejectClient":
             return yield* outcome.error
           case "Fail":
@@ -81,7 +100,8 @@ export const refreshSource = (
         }
       })
 
-    const refresh: TokenSource<SignInNeeded, Stale> = (query, stale) => {
+    const refresh: Refresh = (query, stale) => {
+      if (stale.renewal._tag === "RefreshToken" && stale.renewal.isRefused) return giveUp(query, stale)
       const attempt = renew(query, stale)
       // While the current token is valid no caller has to wait for the retries.
       const patient = stale.stillValid ? attempt : retryTransient(attempt)

@@ -1,15 +1,17 @@
-import { Effect, Option, type Redacted } from "effect"
+import { Clock, Duration, Effect, Option, type Redacted } from "effect"
 import type { Credential } from "../../domain/Credential.ts"
 import type { DpopUnsupported } from "../../domain/SignInError.ts"
 import { isDpopBound } from "../../domain/SignInRules.ts"
 import { scopesOf, type TokenSet } from "../../domain/TokenSet.ts"
-import { type Stale, usable } from "../../domain/TokenState.ts"
-import { TokenEndpoint, type TokenRequestError } from "../../ports/TokenEndpoint.ts"
+import { type SignInNeeded, signInNeeded, type Stale, usable } from "../../domain/TokenState.ts"
+import { repeatable, TokenEndpoint, TokenRequestError } from "../../ports/TokenEndpoint.ts"
+import { TokenPolicy } from "../../ports/TokenPolicy.ts"
 import { withClient } from "../signin/WithClient.ts"
 import { Credentials } from "../credentials/Credentials.ts"
 import { nonInteractiveTokens } from "../signin/grants/NonInteractiveTokens.ts"
 import type { Rediscovery } from "./Rediscovery.ts"
 import type { TokenQuery, TokenSource } from "./TokenSource.ts"
+import type { TokenStates } from "./TokenStates.ts"
 
 /**
  * Requests new tokens for stale ones, and stores them. Tokens that cannot be stored stay in memory (`Credentials.save`). The
@@ -18,7 +20,7 @@ import type { TokenQuery, TokenSource } from "./TokenSource.ts"
  * Fails with `TokenRequestError` if the token endpoint does not answer with tokens. Fails with `DpopUnsupported` if the new
  * tokens must be bound to a key, and the authorization server does not bind tokens.
  */
-export type Renew = TokenSource<never, Stale, TokenRequestError | DpopUnsupported>
+export type Renew = TokenSource<SignInNeeded, Stale, TokenRequestError | DpopUnsupported>
 
 /** Sends the request of the refresh token (RFC 6749 §6) or of the grant that needs no user. */
 const request = (
@@ -46,6 +48,12 @@ const request = (
       client: requestClient,
       refreshToken: renewal.refreshToken
     })
+  ).pipe(
+    Effect.mapError((error) =>
+      credential.tokens?.isReusable === true
+        ? new TokenRequestError({ ...error, reason: repeatable(error.reason) })
+        : error
+    )
   )
 }
 
@@ -64,20 +72,45 @@ const renewed = (
 
 /** @see Renew */
 export const makeRenew = (
-  rediscovery: Rediscovery
+  rediscovery: Rediscovery,
+  states: TokenStates
 ): Effect.Effect<Renew, never, Credentials | TokenEndpoint> =>
   Effect.gen(function* () {
     const credentials = yield* Credentials
     const tokenEndpoint = yield* TokenEndpoint
+    const { resend } = yield* TokenPolicy
 
-    /** The access token of an unbound answer is discarded, but its refresh token has replaced the one that was sent. */
-    const saveReplacement = ({ key }: TokenQuery, { credential, tokens }: Stale, error: TokenRequestError) =>
-      error.reason._tag === "NotSenderConstrained" && error.reason.refreshToken !== undefined
-        ? credentials.save(
+    /** Remembers what a failure says about the refresh token that was sent. */
+    const learn = Effect.fnUntraced(function* (
+      { key }: TokenQuery,
+      { credential, renewal, tokens }: Stale,
+      { reason }: TokenRequestError,
+      sentAt: number
+    ) {
+      if (renewal._tag !== "RefreshToken") return
+      switch (reason._tag) {
+        case "Malformed":
+        case "NotSenderConstrained":
+          // The rest of the answer is discarded, but its refresh token has replaced the one that was sent.
+          if (reason.refreshToken === undefined) return
+          yield* credentials.save(
             key,
-            credential.next({ tokens: tokens.withRefreshToken(error.reason.refreshToken) })
+            credential.next({ tokens: tokens.withRefreshToken(reason.refreshToken) })
           )
-        : Effect.void
+          return
+        case "InvalidGrant":
+          return states.refuse(key, renewal.refreshToken)
+        case "Unanswered": {
+          const { afterBreak, afterTimeout } = resend
+          const resendAt =
+            reason.end === "timeout"
+              ? sentAt + Duration.toMillis(afterTimeout)
+              : (yield* Clock.currentTimeMillis) + Duration.toMillis(afterBreak)
+          states.unanswered(key, renewal.refreshToken, resendAt)
+          yield* credentials.annotate(key, credential.next({ tokens: tokens.unanswered(resendAt) }))
+        }
+      }
+    })
 
     /**
      * Sends one request and stores its answer. Uninterruptible: the server may replace the refresh token as soon as it
@@ -89,21 +122,25 @@ export const makeRenew = (
       const dpopKey =
         stale.tokens.dpopKey ??
         (isBound ? yield* Effect.interruptible(rediscovery.firstDpopKey(query)) : undefined)
+      const sentAt = yield* Clock.currentTimeMillis
       const { answer } = yield* request(tokenEndpoint, query, stale, dpopKey).pipe(
-        Effect.tapError((error) => saveReplacement(query, stale, error))
+        Effect.tapError((error) => learn(query, stale, error, sentAt))
       )
       const next = renewed(query, stale, answer)
-      // Another process may have stored something newer, if the lock was lost.
+      // Another process may have stored something newer, or signed out, if the lock was lost.
       const { tokens } = yield* credentials.save(query.key, next)
-      return usable(tokens ?? stale.tokens.refreshedBy(answer))
+      return tokens === undefined ? signInNeeded("revoked") : usable(tokens)
     }, Effect.uninterruptible)
 
     // A malformed answer: the stored address may no longer be a token endpoint. If the issuer names another one, the request
     // is sent there, once.
     return (query, stale) =>
-      Effect.catchReason(renewOnce(query, stale), "TokenRequestError", "Malformed", (_, error) =>
+      Effect.catchReason(renewOnce(query, stale), "TokenRequestError", "Malformed", (reason, error) =>
         Effect.flatMap(
-          rediscovery.movedEndpoint(query, stale.credential),
+          // A token endpoint that rotates is the right one.
+          reason.refreshToken === undefined
+            ? rediscovery.movedEndpoint(query, stale.credential)
+            : Effect.succeedNone,
           Option.match({
             onNone: () => error,
             onSome: (endpoint) => renewOnce(query, { ...stale, credential: stale.credential.at(endpoint) })

@@ -1,39 +1,71 @@
-import { Clock, Effect, Option } from "effect"
+import { Clock, Effect, Equal, Option, type Redacted } from "effect"
 import { needsUser } from "../../domain/Server.ts"
 import { SignInRequired } from "../../domain/SignInError.ts"
-import { type SignInNeeded, usable } from "../../domain/TokenState.ts"
+import {
+  type SignInNeeded,
+  type Stale,
+  type TokenState,
+  type Unanswered,
+  usable
+} from "../../domain/TokenState.ts"
 import { UserInteraction } from "../../ports/UserInteraction.ts"
 import { SignIn } from "../signin/SignIn.ts"
-import type { TokenSource } from "./TokenSource.ts"
+import type { TokenQuery, TokenSource } from "./TokenSource.ts"
 import type { TokenStates } from "./TokenStates.ts"
 
-/**
- * A sign-in: in the browser, by a device code, or by a grant without a user. The only source that opens a browser. Fails
- * with `SignInRequired` if it needs the user and the user is not present.
- */
-export const signInSource = (
+/** A sign-in: in the browser, by a device code, or by a grant without a user. The only sources that open a browser. */
+export interface SignInSources {
+  /** Leaves the sign-in of another process, made while this one waited for the sign-in lock, that needs a refresh. */
+  readonly signInOrAdopt: TokenSource<Renewable, SignInNeeded>
+  readonly signIn: TokenSource<never, SignInNeeded>
+}
+
+type Renewable = Stale | Unanswered
+
+/** True if tokens can be renewed by another refresh token than the one that was tried in vain. */
+const isRenewable = (state: TokenState, tried: Redacted.Redacted | undefined): state is Renewable =>
+  state._tag === "Unanswered" ||
+  (state._tag === "Stale" &&
+    state.renewal._tag === "RefreshToken" &&
+    !state.renewal.isRefused &&
+    !Equal.equals(state.renewal.refreshToken, tried))
+
+/** Both sources fail with `SignInRequired` if the sign-in needs the user and the user is not present. */
+export const signInSources = (
   states: TokenStates
-): Effect.Effect<TokenSource<never, SignInNeeded>, never, UserInteraction | SignIn> =>
+): Effect.Effect<SignInSources, never, UserInteraction | SignIn> =>
   Effect.gen(function* () {
     const user = yield* UserInteraction
-    const signIn = yield* SignIn
+    const { signIn } = yield* SignIn
+    const clock = yield* Clock.Clock
 
-    return Effect.fnUntraced(function* (query, { why }) {
+    const run = Effect.fnUntraced(function* <Left extends Renewable>(
+      query: TokenQuery,
+      { tried, why }: SignInNeeded,
+      isLeft: (state: TokenState, tried: Redacted.Redacted | undefined) => state is Left
+    ) {
       const { account, challenge, key, server } = query
-      if (!user.present && needsUser(server)) {
-        return yield* new SignInRequired({ server: server.name, account: key.account, why })
-      }
-      const now = yield* Clock.currentTimeMillis
-      const { tokens } = yield* signIn.signIn({
+      const required = new SignInRequired({ server: server.name, account: key.account, why })
+      if (!user.present && needsUser(server)) return yield* required
+      // The user has approved before, and would wonder why that does not suffice.
+      if (why === "answer lost") yield* user.tell(required.message)
+      let left: Left | undefined
+      const { tokens } = yield* signIn({
         server,
         account,
         challenge,
         // Another process may have signed in while this one waited for the sign-in lock.
         adopt: (credential) => {
-          const state = states.of(query, Option.some(credential), now)
-          return state._tag === "Usable" ? state.tokens : undefined
+          const state = states.of(query, Option.some(credential), clock.currentTimeMillisUnsafe())
+          if (isLeft(state, tried)) left = state
+          return state._tag === "Usable" || left !== undefined ? credential.tokens : undefined
         }
       })
-      return usable(tokens)
+      return left ?? usable(tokens)
     })
+
+    return {
+      signInOrAdopt: (query, state) => run(query, state, isRenewable),
+      signIn: (query, state) => run(query, state, (_): _ is never => false)
+    }
   })

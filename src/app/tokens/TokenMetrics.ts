@@ -14,7 +14,7 @@ export const attribute = {
   renewal: "mcp.oauth.renewal",
   /** Why a sign-in is needed. */
   reason: "mcp.oauth.reason",
-  /** `usable`, `stale`, `sign_in_needed`, `failed` or `interrupted`. Spans only. */
+  /** `usable`, `stale`, `unanswered`, `sign_in_needed`, `failed` or `interrupted`. Spans only. */
   outcome: "mcp.oauth.outcome",
   /** The tag of the failure, by the OpenTelemetry convention. */
   errorType: "error.type"

@@ -3,7 +3,7 @@ import type { BearerChallenge } from "../../domain/Challenge.ts"
 import { CredentialKey } from "../../domain/CredentialKey.ts"
 import type { RemoteServer } from "../../domain/Server.ts"
 import type { ScopeRequired, SignInRequired } from "../../domain/SignInError.ts"
-import type { SignInNeeded, Stale, Usable } from "../../domain/TokenState.ts"
+import type { SignInNeeded, Stale, Unanswered, Usable } from "../../domain/TokenState.ts"
 import type { SignInError } from "../signin/SignIn.ts"
 
 /** Every reason why there is no access token. */
@@ -35,7 +35,7 @@ export const queryOf = (request: AccessTokenRequest): TokenQuery => ({
 })
 
 /** A state without usable tokens. */
-export type Unusable = Stale | SignInNeeded
+export type Unusable = Stale | Unanswered | SignInNeeded
 
 /**
  * One way to get tokens. It starts from the state `In` that the source before it left, and ends with usable tokens or
@@ -77,10 +77,18 @@ export function firstOf<In, A extends Unusable, B extends Unusable, C extends Un
   return third === undefined ? orElse(first, second) : orElse(orElse(first, second), third)
 }
 
-/** Runs a source for stale tokens only, and passes `SignInNeeded` on. */
+/** Runs a source for stale tokens only, and passes the other states on. */
 export const whenStale =
   <Left extends Unusable>(
     source: TokenSource<Left, Stale>
-  ): TokenSource<Left | SignInNeeded, Stale | SignInNeeded> =>
+  ): TokenSource<Left | Unanswered | SignInNeeded, Unusable> =>
   (query, state) =>
     state._tag === "Stale" ? source(query, state) : Effect.succeed(state)
+
+/** Runs a source for tokens that can be renewed, now or later, and passes `SignInNeeded` on. */
+export const whenRenewable =
+  <Left extends Unusable>(
+    source: TokenSource<Left, Stale | Unanswered>
+  ): TokenSource<Left | SignInNeeded, Unusable> =>
+  (query, state) =>
+    state._tag === "SignInNeeded" ? Effect.succeed(state) : source(query, state)

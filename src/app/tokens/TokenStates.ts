@@ -15,24 +15,36 @@ export interface TokenStates {
    * the token that was rejected last is remembered.
    */
   readonly reject: (key: CredentialKey, accessToken: Redacted.Redacted) => void
+  /**
+   * The server answered this refresh token with `invalid_grant`: it is not sent again, even if the store still has it. Of
+   * each credential, the one that was refused last is remembered.
+   */
+  readonly refuse: (key: CredentialKey, refreshToken: Redacted.Redacted) => void
+  /** The answer to this refresh token was lost: it is not sent again before `resendAt`. */
+  readonly unanswered: (key: CredentialKey, refreshToken: Redacted.Redacted, resendAt: number) => void
   /** A renewal or a read of the store failed: no renewal is tried for this long while the access token is still valid. */
   readonly coolDown: (key: CredentialKey, duration: Duration.Duration) => Effect.Effect<void>
 }
 
+/** What outlives a request. */
+type Lasting = Omit<Learned, "now" | "currentIssuer">
+
 /** Creates the states of one `AccessTokens`. Nothing in them outlives the process. */
 export const makeTokenStates: Effect.Effect<TokenStates> = Effect.gen(function* () {
   const policy = yield* TokenPolicy
-  const learned = new BoundedMap<Pick<Learned, "rejected" | "cooldownUntil">>(policy.maxAccounts)
+  const learned = new BoundedMap<Lasting>(policy.maxAccounts)
+  const learn = ({ storageName }: CredentialKey, news: Lasting) => {
+    learned.set(storageName, { ...learned.get(storageName), ...news })
+  }
   return {
     of: ({ currentIssuer, key: { storageName }, server }, found, now) =>
       tokenState(found, server, { ...learned.get(storageName), now, currentIssuer }, policy),
-    reject: ({ storageName }, rejected) => {
-      learned.set(storageName, { ...learned.get(storageName), rejected })
-    },
-    coolDown: ({ storageName }, duration) =>
-      Effect.map(Clock.currentTimeMillis, (now) => {
-        const cooldownUntil = now + Duration.toMillis(duration)
-        learned.set(storageName, { ...learned.get(storageName), cooldownUntil })
-      })
+    reject: (key, rejected) => learn(key, { rejected }),
+    refuse: (key, refused) => learn(key, { refused }),
+    unanswered: (key, refreshToken, resendAt) => learn(key, { unanswered: { refreshToken, resendAt } }),
+    coolDown: (key, duration) =>
+      Effect.map(Clock.currentTimeMillis, (now) =>
+        learn(key, { cooldownUntil: now + Duration.toMillis(duration) })
+      )
   }
 })

@@ -399,7 +399,7 @@ describe("a failure", () => {
       assert.strictEqual((yield* Effect.flip(grant(jwtBearer))).purpose, "assertion")
       assert.strictEqual((yield* Effect.flip(identityAssertion())).purpose, "identity assertion")
       assert.isUndefined((yield* Effect.flip(grant(clientCredentials))).purpose)
-      assert.isUndefined((yield* Effect.flip(grant(deviceCode))).purpose)
+      assert.strictEqual((yield* Effect.flip(grant(deviceCode))).purpose, "sign-in")
     })
   )
 

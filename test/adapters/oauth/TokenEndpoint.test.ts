@@ -79,6 +79,7 @@ describe("a refresh", () => {
 
   it.effect.each([
     ["seconds as text", { ...good, expires_in: "60" }, 60_000],
+    ["no type of token, which means Bearer", { access_token: "x", expires_in: 60 }, 60_000],
     ["no life at all", { access_token: "x", token_type: "bearer" }, undefined],
     ["null for what is left out", { ...good, refresh_token: null, scope: null }, 3_600_000],
     ["nothing in what is left out", { ...good, refresh_token: "", scope: "" }, 3_600_000],
@@ -182,7 +183,7 @@ describe("a refresh", () => {
     [
       "an answer that breaks off",
       () => new Response(new ReadableStream({ pull: (out) => out.error(new Error("reset")) })),
-      { _tag: "Transient", detail: "the answer broke off" }
+      { _tag: "Unanswered", detail: "the answer broke off", end: "broke" }
     ],
     [
       "503 with an answer that broke already",
@@ -192,6 +193,8 @@ describe("a refresh", () => {
       },
       { _tag: "Transient", detail: "HTTP 503" }
     ],
+    ["502 of a gateway", text("", { status: 502 }), { _tag: "Unanswered", detail: "HTTP 502", end: "broke" }],
+    ["504 of a gateway", text("", { status: 504 }), { _tag: "Unanswered", end: "timeout" }],
     ["a page", text("<html>"), { _tag: "Malformed" }],
     ["no token", json({ token_type: "bearer" }), { _tag: "Malformed" }],
     [
@@ -210,7 +213,6 @@ describe("a refresh", () => {
       json({ ...good, access_token: "new-access\u2192" }),
       { _tag: "Malformed" }
     ],
-    ["no type of token", json({ access_token: "x" }), { _tag: "Malformed" }],
     ["another type of token", json({ ...good, token_type: "mac" }), { _tag: "Malformed" }],
     ["a negative life", json({ ...good, expires_in: -1 }), { _tag: "Malformed" }],
     [
@@ -225,6 +227,21 @@ describe("a refresh", () => {
       const shown = `${error.message} ${JSON.stringify(error)}`
       for (const secret of ["the refresh token", "s:e%c", "secret", "new-access"])
         assert.notInclude(shown, secret)
+    })
+  )
+
+  it.effect.each<readonly [string, object]>([
+    ["no access token", { token_type: "bearer" }],
+    ["an access token that no header can carry", { ...good, access_token: "new access" }],
+    ["another type of token", { ...good, token_type: "mac" }],
+    ["a life that is no number", { ...good, expires_in: "long" }],
+    ["a scope that is no text", { ...good, scope: ["a"] }]
+  ])("that brings a refresh token with %s hands that on in its error", ([, answer]) =>
+    Effect.gen(function* () {
+      const { reason } = yield* Effect.flip(refresh(json({ ...answer, refresh_token: "rotated" })).asking)
+      assert.strictEqual(reason._tag, "Malformed")
+      const received = reason._tag === "Malformed" ? reason.refreshToken : undefined
+      assert.strictEqual(received && Redacted.value(received), "rotated")
     })
   )
 

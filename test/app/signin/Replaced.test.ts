@@ -180,13 +180,13 @@ describe("a sign-in that lost its lock to another process", () => {
       Effect.map(CredentialStore, (real) =>
         CredentialStore.of({
           ...real,
-          put: (key, credential) =>
-            winner === undefined
-              ? real.put(key, credential)
-              : Effect.andThen(
-                  real.put(key, winner),
-                  Effect.fail(new StorageError({ reason: new Superseded({ server: key.server }) }))
-                )
+          put: Effect.fn("overtaken.put")(function* (key, credential) {
+            if (winner === undefined) return yield* real.put(key, credential)
+            // Each time another one: it renews what it has.
+            winner = winner.next({})
+            yield* real.put(key, winner)
+            return yield* new StorageError({ reason: new Superseded({ server: key.server }) })
+          })
         })
       )
     )

@@ -7,6 +7,7 @@ import {
   queryOf,
   type TokenSource,
   type Unusable,
+  whenRenewable,
   whenStale
 } from "../../../src/app/tokens/TokenSource.ts"
 import { serverNamed } from "../World.ts"
@@ -44,13 +45,16 @@ describe("firstOf", () => {
 
   it("does not type-check in an order that could end without tokens", () => {
     const store = finding<Unusable>(usable(tokens), [])
-    const refresh = whenStale(finding<SignInNeeded>(usable(tokens), []))
+    const refresh = whenRenewable(finding<SignInNeeded>(usable(tokens), []))
     const signIn: TokenSource<never, SignInNeeded> = finding<never>(usable(tokens), [])
     const right: TokenSource<never> = firstOf(store, refresh, signIn)
     // @ts-expect-error A stale token is left over: only a refresh takes it.
     const swapped: TokenSource<never> = firstOf(store, signIn, refresh)
+    const early = whenStale(finding<SignInNeeded>(usable(tokens), []))
+    // @ts-expect-error A lost answer is left over: nothing waits for it.
+    const hasty: TokenSource<never> = firstOf(store, early, signIn)
     // @ts-expect-error Nothing signs in.
     const short: TokenSource<never> = firstOf(store, refresh)
-    assert.isTrue([right, swapped, short].every((source) => typeof source === "function"))
+    assert.isTrue([right, swapped, hasty, short].every((source) => typeof source === "function"))
   })
 })

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect, Fiber, Layer } from "effect"
+import { Context, Effect, Fiber, Layer, Option } from "effect"
 import { TestClock } from "effect/testing"
 import { ScriptedAuthorizationServer } from "../../../src/adapters/scripted/ScriptedAuthorizationServer.ts"
 import { ScriptedUser } from "../../../src/adapters/scripted/ScriptedUser.ts"
@@ -8,6 +8,7 @@ import * as SignIn from "../../../src/app/signin/SignIn.ts"
 import * as AccessTokens from "../../../src/app/tokens/AccessTokens.ts"
 import { CredentialKey } from "../../../src/domain/CredentialKey.ts"
 import { CredentialLock } from "../../../src/ports/CredentialLock.ts"
+import { CredentialStore } from "../../../src/ports/CredentialStore.ts"
 import { serverNamed, world } from "../World.ts"
 
 const server = serverNamed("notion")
@@ -51,6 +52,34 @@ describe("two processes", () => {
       assert.isTrue(first.holds(second.accessToken))
       assert.strictEqual((yield* ScriptedUser).opened.length, 1)
     }).pipe(Effect.provide(world({ latency: "30 millis" })), Effect.scoped)
+  )
+
+  it.effect.each([
+    { outcome: "is renewed without a second one", isRevoked: false, sum: { opened: 1, refreshes: 1 } },
+    { outcome: "leads to a second one if it was revoked", isRevoked: true, sum: { opened: 2, refreshes: 1 } }
+  ])("share a sign-in whose token needs a refresh: it $outcome", ({ isRevoked, sum }) =>
+    Effect.gen(function* () {
+      const store = yield* CredentialStore
+      const key = CredentialKey.of("notion")
+      const [one, two] = [yield* startProcess, yield* startProcess]
+      yield* one.get({ server })
+      const signedIn = Option.getOrThrow(yield* store.get(key))
+      yield* store.remove(key)
+      const lock = yield* CredentialLock
+      const signingIn = yield* Effect.forkChild(lock.withLock(key, "sign-in")(Effect.sleep("3 minutes")))
+      yield* Effect.yieldNow
+      const waiting = yield* Effect.forkChild(two.get({ server }))
+      yield* TestClock.adjust("1 minute")
+      yield* store.put(key, signedIn)
+      const authorizationServer = yield* ScriptedAuthorizationServer
+      if (isRevoked) yield* authorizationServer.revokeAll
+      yield* TestClock.adjust("3 minutes")
+      yield* Fiber.join(signingIn)
+      const tokens = yield* Fiber.join(waiting)
+      assert.isTrue(yield* authorizationServer.accepts(tokens.accessToken))
+      const opened = (yield* ScriptedUser).opened.length
+      assert.deepEqual({ opened, refreshes: authorizationServer.counts.refreshes }, sum)
+    }).pipe(Effect.provide(world({ lifetime: "2 minutes" })), Effect.scoped)
   )
 
   it.effect("learn from the store that a refresh token was refused", () =>

@@ -5,6 +5,7 @@ import { StorageError } from "../../../ports/CredentialStore.ts"
 import { VaultFailure, type VaultProblem } from "../../../ports/StorageFailure.ts"
 import { retryAfterMillis } from "../../http/RetryAfter.ts"
 import { abortAfter } from "../../platform/AbortAfter.ts"
+import { timeUp } from "../../platform/TimeUp.ts"
 import { type ConnectionFailed, type RawResponse, VaultConnector } from "./VaultConnection.ts"
 import {
   connectionProblem,
@@ -136,8 +137,8 @@ export const vaultHttp = (
       let late: "connecting" | "waiting" | undefined
       const expire = Effect.gen(function* () {
         const connecting = Duration.min(connectTimeout, timeout)
-        yield* Effect.sleep(connecting)
-        if (isConnected) yield* Effect.sleep(Duration.subtract(timeout, connecting))
+        yield* timeUp(connecting)
+        if (isConnected) yield* timeUp(Duration.subtract(timeout, connecting))
       })
       const body = request.body === undefined ? undefined : JSON.stringify(request.body)
       const { method } = request

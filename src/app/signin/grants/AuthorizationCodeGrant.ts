@@ -18,7 +18,7 @@ import { CredentialReplacement } from "../CredentialReplacement.ts"
 import { pushEndpointOf } from "../PushEndpoint.ts"
 import { clientOf, rejectionOf, type SignInClient } from "../SignInClient.ts"
 import { draftCredential, dpopKeyFor, type SignInContext } from "../SignInContext.ts"
-import { retryTransient } from "../TokenRetry.ts"
+import { resendOnce, retryTransient } from "../TokenRetry.ts"
 import { withClient } from "../WithClient.ts"
 
 /** The client of an authorization request, and where the browser comes back to. */
@@ -169,7 +169,7 @@ const exchange = Effect.fn("AuthorizationCodeGrant.exchange")(function* (
   const { codeVerifier, dpopKey, draft, isClientReused, redirectUri } = pending
   const tokenEndpoint = yield* TokenEndpoint
   const { answer: tokens, method } = yield* withClient(pending.clientAt(server), (client) =>
-    retryTransient(
+    resendOnce(
       tokenEndpoint.exchange({
         server: server.name,
         tokenEndpoint: new URL(draft.tokenEndpoint),
@@ -185,21 +185,31 @@ const exchange = Effect.fn("AuthorizationCodeGrant.exchange")(function* (
   return { registration: withAuthenticationMethod(draft.registration, method), tokens }
 })
 
+/**
+ * Stores the result of a pending sign-in.
+ *
+ * - `once`: any process may complete it, now or later. Refuses one that was completed before, so it reads the store first.
+ * - `always`: only this process knows it. Nothing that fails once the code is exchanged costs the user the approval.
+ */
+export type Completion = "once" | "always"
+
 /** Completes an authorization code flow with the callback that belongs to it. */
 export const completeAuthorization = Effect.fn("AuthorizationCodeGrant.complete")(function* (
   pending: PendingSignIn,
   server: RemoteServer,
-  callback: Exclude<AuthorizationResponse, { readonly _tag: "Foreign" }>
+  callback: Exclude<AuthorizationResponse, { readonly _tag: "Foreign" }>,
+  completion: Completion
 ) {
   const { account, draft, key } = pending
+  const target = { server, key, draft }
   const credentials = yield* CredentialReplacement
   switch (callback._tag) {
-    case "Granted":
-      return yield* credentials.completeOnce(
-        { server, key, draft },
-        pending,
-        exchange(pending, server, callback.code)
-      )
+    case "Granted": {
+      const request = exchange(pending, server, callback.code)
+      return yield* completion === "once"
+        ? credentials.completeOnce(target, pending, request)
+        : Effect.uninterruptible(Effect.flatMap(request, (result) => credentials.replace(target, result)))
+    }
     case "Denied": {
       yield* credentials.discard(pending)
       const { description, error } = callback

@@ -74,7 +74,7 @@ const attempt = Effect.fn("LoopbackGrant.attempt")(function* (context: SignInCon
   yield* Browser.use((browser) => browser.open(pending.url)).pipe(
     Effect.catch((error) => user.tell(error.message))
   )
-  return yield* completeAuthorization(pending, server, yield* awaitCallback(pending, target.bound))
+  return yield* completeAuthorization(pending, server, yield* awaitCallback(pending, target.bound), "always")
 }, Effect.scoped)
 
 /** The authorization code flow in the user's browser on this machine (RFC 6749 §4.1, RFC 8252). */

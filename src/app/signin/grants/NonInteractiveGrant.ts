@@ -20,7 +20,8 @@ export const nonInteractiveGrant = Effect.fn("NonInteractiveGrant.signIn")(funct
   // The configuration refuses such a grant without a client.
   if (registration === undefined) return yield* new RegistrationError({ server: server.name, issuer })
   const draft = draftCredential(context, registration, grant._tag)
-  const { answer: tokens, method } = yield* nonInteractiveTokens(yield* TokenEndpoint, {
+  const credentials = yield* CredentialReplacement
+  return yield* nonInteractiveTokens(yield* TokenEndpoint, {
     server,
     grant,
     tokenEndpoint,
@@ -30,13 +31,15 @@ export const nonInteractiveGrant = Effect.fn("NonInteractiveGrant.signIn")(funct
     scopes,
     dpopKey: yield* dpopKeyFor(context)
   }).pipe(
+    Effect.flatMap(({ answer: tokens, method }) =>
+      credentials.replace(
+        { server, key, draft },
+        { registration: withAuthenticationMethod(registration, method), tokens }
+      )
+    ),
+    // One request at a time: an interruption is heard between two of them.
+    Effect.uninterruptible,
     retryTransient,
     Effect.mapError((error) => rejectionOf({ server, draft, isReused: false }, error))
-  )
-  // An interruption before the tokens are stored loses nothing: the request can be repeated.
-  const credentials = yield* CredentialReplacement
-  return yield* credentials.replace(
-    { server, key, draft },
-    { registration: withAuthenticationMethod(registration, method), tokens }
   )
 })
