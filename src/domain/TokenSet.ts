@@ -60,6 +60,11 @@ export class TokenSet extends Schema.Class<TokenSet>("TokenSet")({
     return Math.min(Duration.toMillis(refreshBefore), (expiresAt - this.obtainedAt) / 2)
   }
 
+  /** When the access token expires. Absent: unknown, to the server or by a clock that was ahead. */
+  expiryAt(now: number): number | undefined {
+    return this.isFromFuture(now) ? undefined : this.expiresAt
+  }
+
   /** Returns true once the access token has expired at `now`. */
   isExpired(now: number): boolean {
     return this.expiresAt !== undefined && this.expiresAt <= now

@@ -99,9 +99,10 @@ const resendTime = (
   { resend }: StatePolicy
 ): number | undefined => {
   const isSent = unanswered !== undefined && Equal.equals(unanswered.refreshToken, refreshToken)
-  const time = Math.max(resendAt, isSent ? unanswered.resendAt : 0)
+  const times = [resendAt, isSent ? unanswered.resendAt : 0]
   // A longer wait than any is due to a clock that was ahead.
-  return time > now && time - now <= Duration.toMillis(resend.afterTimeout) ? time : undefined
+  const waits = times.filter((time) => time > now && time - now <= Duration.toMillis(resend.afterTimeout))
+  return waits.length === 0 ? undefined : Math.max(...waits)
 }
 
 /**
@@ -141,7 +142,8 @@ export const tokenState = (
     return usable(tokens)
   }
   if (renewal === undefined) return signInNeeded("expired")
-  if (currentIssuer !== undefined && currentIssuer !== credential.issuer) return signInNeeded("moved")
+  if (currentIssuer !== undefined && currentIssuer !== credential.issuer)
+    return signInNeeded("moved", tokens.refreshToken)
   if (resendAt !== undefined) return { _tag: "Unanswered", credential, resendAt }
   return { _tag: "Stale", credential, tokens, renewal, stillValid }
 }

@@ -1,4 +1,4 @@
-import { Console, Effect, Redacted } from "effect"
+import { Clock, Console, Effect, Redacted } from "effect"
 import { Command, Flag } from "effect/cli"
 import { AccessTokens } from "../tokens/AccessTokens.ts"
 import { bearerHeader, bearerToken } from "../http/BearerHeader.ts"
@@ -30,7 +30,8 @@ export const token = Command.make(
       return yield* Console.log(`Authorization: ${authorization}`)
     }
     if (!json) return yield* Console.log(Redacted.value(yield* bearerToken(tokens, whose)))
-    const { accessToken, expiresAt } = tokens
+    const { accessToken } = tokens
+    const expiresAt = tokens.expiryAt(yield* Clock.currentTimeMillis)
     yield* printJson({
       access_token: Redacted.value(accessToken),
       token_type: tokens.tokenType,

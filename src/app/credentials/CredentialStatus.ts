@@ -8,7 +8,7 @@ import { isOfWholeStore } from "../../ports/StorageFailure.ts"
  * The sign-in of an account, as far as it is known without the network.
  *
  * - `signed in`: the access token has not expired.
- * - `refreshable`: it has expired, and the next use renews it without the user.
+ * - `refreshable`: it has expired, or was obtained by a clock that was ahead, and the next use renews it without the user.
  * - `expired`: it has expired, and only a new sign-in helps.
  * - `signed out`: no tokens are stored.
  * - `unreadable`: the stored credential cannot be read now. `problem` says why.
@@ -55,9 +55,11 @@ export class CredentialStatus extends Context.Service<
 const stateOf = (credential: Credential, now: number): SignInState => {
   const { tokens } = credential
   if (tokens === undefined) return "signed out"
-  if (!tokens.isExpired(now)) return "signed in"
+  const isExpired = tokens.isExpired(now)
   // A grant without a user requests new tokens.
-  return tokens.refreshToken === undefined && credential.grant === undefined ? "expired" : "refreshable"
+  const isRenewable = tokens.refreshToken !== undefined || credential.grant !== undefined
+  if (isRenewable) return isExpired || tokens.isFromFuture(now) ? "refreshable" : "signed in"
+  return isExpired ? "expired" : "signed in"
 }
 
 /** Records that are read at the same time: few enough for a distant store. */
@@ -91,7 +93,7 @@ export const layer: Layer.Layer<CredentialStatus, never, CredentialStore> = Laye
             onSome: (credential): AccountStatus => ({
               ...nothing,
               state: stateOf(credential, now),
-              expiresAt: credential.tokens?.expiresAt,
+              expiresAt: credential.tokens?.expiryAt(now),
               scopes: credential.grantedScopes,
               issuer: credential.issuer
             })

@@ -60,10 +60,11 @@ const tokensVerdict = (
   const isRenewable =
     tokens.refreshToken !== undefined || credential.nonInteractiveGrantAt(server) !== undefined
   if (isExpired && !isRenewable) return note("it has expired and cannot be refreshed", login)
+  const expiresAt = tokens.expiryAt(now)
   const until =
-    tokens.expiresAt === undefined
+    expiresAt === undefined
       ? "until the server rejects the token"
-      : `${isExpired ? "with a token that expired" : "until"} ${timeOf(tokens.expiresAt)}`
+      : `${isExpired ? "with a token that expired" : "until"} ${timeOf(expiresAt)}`
   const scopes = printable(grantedScopes.join(" "))
   const renewal = isRenewable ? "the token is renewed automatically" : "there is no refresh token"
   return ok(

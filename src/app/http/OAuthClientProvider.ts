@@ -58,12 +58,11 @@ export const toOAuthClientProvider = (
       const token = yield* bearerToken(held, { server: server.name, account })
       latest = token
       const now = yield* Clock.currentTimeMillis
+      const expiresAt = held.expiryAt(now)
       return {
         access_token: Redacted.value(token),
         token_type: "Bearer" as const,
-        ...(held.expiresAt === undefined
-          ? {}
-          : { expires_in: Math.max(0, Math.floor((held.expiresAt - now) / 1000)) })
+        ...(expiresAt === undefined ? {} : { expires_in: Math.max(0, Math.floor((expiresAt - now) / 1000)) })
       }
     }).pipe(Effect.withSpan("OAuthClientProvider.tokens"))
 

@@ -1,4 +1,4 @@
-import { Context, Effect, Layer, Option } from "effect"
+import { Clock, Context, Effect, Layer, Option } from "effect"
 import type { Credential } from "../../domain/Credential.ts"
 import { CredentialKey } from "../../domain/CredentialKey.ts"
 import type { RemoteServer } from "../../domain/Server.ts"
@@ -92,12 +92,12 @@ export const layer: Layer.Layer<
       if (endpoint === undefined) {
         yield* credentials.forget(key)
         yield* deregister(credential)
-        const { expiresAt, refreshToken } = tokens
+        const expiresAt = tokens.expiryAt(yield* Clock.currentTimeMillis)
         return {
           _tag: "NotOffered",
           issuer: credential.issuer,
           expiresAt,
-          refreshable: refreshToken !== undefined
+          refreshable: tokens.refreshToken !== undefined
         }
       }
       const failed = (error: TokenRequestError) => {

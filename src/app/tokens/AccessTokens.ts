@@ -16,7 +16,7 @@ import { observed, reasonAttributes, renewalAttributes } from "./Observation.ts"
 import { makeRediscovery } from "./Rediscovery.ts"
 import { refreshSource } from "./RefreshSource.ts"
 import { makeRenew } from "./Renew.ts"
-import { signInSources } from "./SignInSource.ts"
+import { signInSource } from "./SignInSource.ts"
 import { makeStepUp, type StepUp } from "./StepUp.ts"
 import { storeSource } from "./StoreSource.ts"
 import {
@@ -112,14 +112,18 @@ const makeSources = Effect.gen(function* () {
   const memory: TokenSource<Unusable> = yield* memorySource(states)
   const store: TokenSource<Unusable> = observed("store", yield* storeSource(states))
   const refresh: TokenSource<SignInNeeded | Unanswered, Stale> = yield* refreshSource(states, store, renew)
-  const signIns = yield* signInSources(states)
-  const signInOrAdopt = observed("sign_in", signIns.signInOrAdopt, reasonAttributes)
-  const signIn: TokenSource<never, SignInNeeded> = observed("sign_in", signIns.signIn, reasonAttributes)
+  const signIn: TokenSource<Stale | Unanswered, SignInNeeded> = observed(
+    "sign_in",
+    yield* signInSource(states),
+    reasonAttributes
+  )
 
   const refreshUnderLock = whenRenewable(
     withCurrentIssuer(resendOnce(oncePerMachine(firstOf(store, whenStale(refresh)))))
   )
-  const signedIn = firstOf(signInOrAdopt, refreshUnderLock, signIn)
+  // Ends with tokens: each round needs another sign-in of another process.
+  const signedIn: TokenSource<never, SignInNeeded> = (query, state) =>
+    firstOf(signIn, refreshUnderLock, signedIn)(query, state)
   const beyondMemory = yield* oncePerProcess(firstOf(store, refreshUnderLock, signedIn))
   const tokens: TokenSource<never, void> = firstOf(memory, unlessStorageFails(beyondMemory))
   return { states, tokens }

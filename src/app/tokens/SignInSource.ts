@@ -10,15 +10,8 @@ import {
 } from "../../domain/TokenState.ts"
 import { UserInteraction } from "../../ports/UserInteraction.ts"
 import { SignIn } from "../signin/SignIn.ts"
-import type { TokenQuery, TokenSource } from "./TokenSource.ts"
+import type { TokenSource } from "./TokenSource.ts"
 import type { TokenStates } from "./TokenStates.ts"
-
-/** A sign-in: in the browser, by a device code, or by a grant without a user. The only sources that open a browser. */
-export interface SignInSources {
-  /** Leaves the sign-in of another process, made while this one waited for the sign-in lock, that needs a refresh. */
-  readonly signInOrAdopt: TokenSource<Renewable, SignInNeeded>
-  readonly signIn: TokenSource<never, SignInNeeded>
-}
 
 type Renewable = Stale | Unanswered
 
@@ -30,26 +23,27 @@ const isRenewable = (state: TokenState, tried: Redacted.Redacted | undefined): s
     !state.renewal.isRefused &&
     !Equal.equals(state.renewal.refreshToken, tried))
 
-/** Both sources fail with `SignInRequired` if the sign-in needs the user and the user is not present. */
-export const signInSources = (
+/**
+ * A sign-in: in the browser, by a device code, or by a grant without a user. The only source that opens a browser. Fails
+ * with `SignInRequired` if it needs the user and the user is not present.
+ *
+ * Leaves the sign-in of another process, made while this one waited for the sign-in lock, that needs a refresh.
+ */
+export const signInSource = (
   states: TokenStates
-): Effect.Effect<SignInSources, never, UserInteraction | SignIn> =>
+): Effect.Effect<TokenSource<Renewable, SignInNeeded>, never, UserInteraction | SignIn> =>
   Effect.gen(function* () {
     const user = yield* UserInteraction
     const { signIn } = yield* SignIn
     const clock = yield* Clock.Clock
 
-    const run = Effect.fnUntraced(function* <Left extends Renewable>(
-      query: TokenQuery,
-      { tried, why }: SignInNeeded,
-      isLeft: (state: TokenState, tried: Redacted.Redacted | undefined) => state is Left
-    ) {
+    return Effect.fnUntraced(function* (query, { tried, why }) {
       const { account, challenge, key, server } = query
       const required = new SignInRequired({ server: server.name, account: key.account, why })
       if (!user.present && needsUser(server)) return yield* required
       // The user has approved before, and would wonder why that does not suffice.
       if (why === "answer lost") yield* user.tell(required.message)
-      let left: Left | undefined
+      let left: Renewable | undefined
       const { tokens } = yield* signIn({
         server,
         account,
@@ -57,15 +51,10 @@ export const signInSources = (
         // Another process may have signed in while this one waited for the sign-in lock.
         adopt: (credential) => {
           const state = states.of(query, Option.some(credential), clock.currentTimeMillisUnsafe())
-          if (isLeft(state, tried)) left = state
+          if (isRenewable(state, tried)) left = state
           return state._tag === "Usable" || left !== undefined ? credential.tokens : undefined
         }
       })
       return left ?? usable(tokens)
     })
-
-    return {
-      signInOrAdopt: (query, state) => run(query, state, isRenewable),
-      signIn: (query, state) => run(query, state, (_): _ is never => false)
-    }
   })

@@ -254,6 +254,52 @@ describe("a refresh", () => {
   )
 })
 
+describe("the exchange of a code", () => {
+  /** Exchanges a code at an endpoint that answers like this in turn. */
+  const exchange = (...answers: ReadonlyArray<object>) => {
+    const left = [...answers]
+    const network = wire({ [url]: () => Response.json(left.shift()) })
+    const asking = Port.use((service) =>
+      service.exchange({
+        server: "notion",
+        tokenEndpoint: new URL(url),
+        client: { clientId: "the client", clientSecret: undefined, authenticationMethod: "none" },
+        resource: undefined,
+        code: Redacted.make("the code"),
+        redirectUri: new URL("http://localhost/callback"),
+        codeVerifier: undefined
+      })
+    ).pipe(
+      Effect.provide(TokenEndpoint.layer.pipe(Layer.provide(Layer.merge(network.layer, DpopProofs.layer))))
+    )
+    return { ...network, asking }
+  }
+  const unusable = { ...good, access_token: undefined, refresh_token: "first" }
+
+  it.effect("refreshes at once an answer of which only the refresh token is usable", () =>
+    Effect.gen(function* () {
+      const { asking, sent } = exchange(unusable, good)
+      const tokens = yield* asking
+      assert.strictEqual(Redacted.value(tokens.accessToken), "new-access")
+      assert.strictEqual(tokens.refreshToken && Redacted.value(tokens.refreshToken), "first")
+      assert.strictEqual(new URLSearchParams(sent[1]?.body).get("refresh_token"), "first")
+    })
+  )
+
+  it.effect("reports what was wrong first if that does not help", () =>
+    Effect.gen(function* () {
+      const { asking, sent } = exchange(unusable, { error: "invalid_grant" })
+      const error = yield* Effect.flip(asking)
+      assert.deepInclude(error, { purpose: "sign-in" })
+      assert.deepInclude(error.reason, {
+        _tag: "Malformed",
+        detail: "HTTP 200, without a usable access_token, token_type and expires_in"
+      })
+      assert.strictEqual(sent.length, 2)
+    })
+  )
+})
+
 const revocationUrl = "https://as.test/revoke"
 const revoke = (
   answer: (() => Response) | "broken",

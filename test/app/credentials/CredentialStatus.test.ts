@@ -31,6 +31,16 @@ describe("the state of a sign-in", () => {
     })
   )
 
+  it.effect("is that it can be refreshed, and no time, after a sign-in by a clock that was ahead", () =>
+    Effect.gen(function* () {
+      yield* TestClock.adjust("2 days")
+      yield* SignIn.use((service) => service.signIn({ server: byHand("s") }))
+      yield* TestClock.setTime(0)
+      const { expiresAt, state } = yield* CredentialStatus.CredentialStatus.use((status) => status.of(key))
+      assert.deepStrictEqual([state, expiresAt], ["refreshable", undefined])
+    }).pipe(Effect.provide(CredentialStatus.layer.pipe(Layer.provideMerge(world()))))
+  )
+
   it.effect("is that it has expired, where there is none", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* states({}, { refreshTokens: false }), [

@@ -3,6 +3,7 @@ import { Effect, Fiber, Layer, Option, Redacted } from "effect"
 import { TestClock } from "effect/testing"
 import { ScriptedAuthorizationServer } from "../../../src/adapters/scripted/ScriptedAuthorizationServer.ts"
 import { ScriptedUser } from "../../../src/adapters/scripted/ScriptedUser.ts"
+import { SignIn } from "../../../src/app/signin/SignIn.ts"
 import { AccessTokens } from "../../../src/app/tokens/AccessTokens.ts"
 import { bearerChallenge } from "../../../src/domain/Challenge.ts"
 import { CredentialKey } from "../../../src/domain/CredentialKey.ts"
@@ -253,6 +254,39 @@ describe("a refresh", () => {
     )
   })
 
+  it.effect("whose answer is unusable keeps the refresh token in it, and reports what was wrong", () => {
+    let answers = 0
+    return Effect.gen(function* () {
+      yield* get()
+      yield* TestClock.adjust("2 hours")
+      const error = yield* Effect.flip(get())
+      assert.include(error.message, "without a usable access_token")
+      yield* get()
+      const { counts } = yield* ScriptedAuthorizationServer
+      assert.deepInclude(counts, { refreshes: 2, revokedFamilies: 0 })
+      assert.strictEqual(yield* opened, 1)
+    }).pipe(
+      Effect.provide(
+        worldWith((request, real) =>
+          Effect.flatMap(real(request), (tokens) =>
+            answers++ > 0 || tokens.refreshToken === undefined
+              ? Effect.succeed(tokens)
+              : Effect.fail(
+                  new TokenRequestError({
+                    server: "notion",
+                    origin: "https://as.test",
+                    reason: new Malformed({
+                      detail: "HTTP 200, without a usable access_token",
+                      refreshToken: tokens.refreshToken
+                    })
+                  })
+                )
+          )
+        )
+      )
+    )
+  })
+
   it.effect("returns what another process has stored after the lock was lost", () => {
     const elsewhere = new TokenSet({
       accessToken: Redacted.make("of another process"),
@@ -279,6 +313,76 @@ describe("a refresh", () => {
       isLockLost = true
       assert.isTrue((yield* get()).holds(elsewhere.accessToken))
     }).pipe(Effect.provide(world({ wrapStore: superseding })))
+  })
+
+  describe("whose lock was lost", () => {
+    /** The lock is lost during the next write, and `meanwhile` happens to the store. Reads of the result may fail. */
+    const losingLock = (
+      meanwhile: (store: CredentialStore["Service"]) => Effect.Effect<unknown, StorageError>,
+      canRead = true
+    ) => {
+      const state = { isLost: false, canRead: true }
+      const superseded = new StorageError({ reason: new Superseded({ server: "notion" }) })
+      const wrapStore = Layer.effect(
+        CredentialStore,
+        Effect.map(CredentialStore, (store) =>
+          CredentialStore.of({
+            ...store,
+            get: (key) => (state.canRead ? store.get(key) : superseded),
+            put: Effect.fn("losing.put")(function* (key, credential) {
+              if (!state.isLost) return yield* store.put(key, credential)
+              state.isLost = false
+              state.canRead = canRead
+              yield* meanwhile(store)
+              return yield* superseded
+            })
+          })
+        )
+      )
+      return { state, layer: world({ wrapStore, present: false }) }
+    }
+    const signedIn = SignIn.use((service) => service.signIn({ server: notion }))
+
+    it.effect("keeps the new tokens if the store still holds the old ones", () => {
+      const { layer, state } = losingLock(() => Effect.void)
+      return Effect.gen(function* () {
+        const first = yield* signedIn
+        yield* TestClock.adjust("2 hours")
+        state.isLost = true
+        const second = yield* get()
+        assert.isFalse(second.holds(first.tokens.accessToken))
+        yield* TestClock.adjust("2 hours")
+        yield* get()
+        const { counts } = yield* ScriptedAuthorizationServer
+        assert.deepInclude(counts, { refreshes: 2, revokedFamilies: 0 })
+      }).pipe(Effect.provide(layer))
+    })
+
+    it.effect("keeps the new tokens if it cannot read what the store holds", () => {
+      const { layer, state } = losingLock(() => Effect.void, false)
+      return Effect.gen(function* () {
+        yield* signedIn
+        yield* TestClock.adjust("2 hours")
+        state.isLost = true
+        yield* get()
+        state.canRead = true
+        yield* TestClock.adjust("2 hours")
+        yield* get()
+        const { counts } = yield* ScriptedAuthorizationServer
+        assert.deepInclude(counts, { refreshes: 2, revokedFamilies: 0 })
+      }).pipe(Effect.provide(layer))
+    })
+
+    it.effect("returns no tokens after a sign-out by another process", () => {
+      const { layer, state } = losingLock((store) => store.remove(CredentialKey.of("notion")))
+      return Effect.gen(function* () {
+        yield* signedIn
+        yield* TestClock.adjust("2 hours")
+        state.isLost = true
+        assert.deepInclude(yield* Effect.flip(get()), { _tag: "SignInRequired", why: "revoked" })
+        assert.deepInclude(yield* Effect.flip(get()), { _tag: "SignInRequired", why: "never signed in" })
+      }).pipe(Effect.provide(layer))
+    })
   })
 
   it.effect("that waits for discovery, to create its first key, can be interrupted", () => {

@@ -1,22 +1,34 @@
 import { randomUUID } from "node:crypto"
-import { type Cause, Clock, Data, Duration, Effect, Option, type Scope, Semaphore } from "effect"
+import { type Cause, Clock, Data, Duration, Effect, Fiber, Option, type Scope, Semaphore } from "effect"
 import type { CredentialKey } from "../../../domain/CredentialKey.ts"
 import { LockError } from "../../../ports/CredentialLock.ts"
 import type { StorageError } from "../../../ports/CredentialStore.ts"
 import type { Fields, Found, KeyValue } from "./KeyValue.ts"
-import { clockGrain, heartbeat, leaseMargin, leasePolling, leaseTime } from "./VaultLimits.ts"
+import {
+  beatTimeout,
+  checkedFor,
+  clockGrain,
+  heartbeat,
+  leaseMargin,
+  leasePolling,
+  leaseTime,
+  replicaAttempts,
+  replicaPause
+} from "./VaultLimits.ts"
 
 /** A lease that this process holds on a record. */
 export interface Lease {
   readonly owner: string
   readonly turn: Semaphore.Semaphore
-  /** The record as this process last wrote it. */
+  /** The record as this process last wrote or found it. */
   fields: Fields
   version: number
   /** Until when no other process can take it, by the local clock, in milliseconds since the epoch. */
   until: number
-  /** True if another process has written since. */
+  /** True if another process has taken it since. */
   isLost: boolean
+  /** The heartbeat under way. A write interrupts it: a new token is more urgent. */
+  beat: Fiber.Fiber<unknown> | undefined
 }
 
 /** Leases on records, by check-and-set on their versions: they exclude other machines as well. */
@@ -25,11 +37,17 @@ export interface Leases {
   readonly acquire: (key: CredentialKey) => Effect.Effect<void, LockError, Scope.Scope>
   /** The lease that this process holds on a record; absent: none. */
   readonly heldOn: (name: string) => Lease | undefined
-  /** True if a record carries this lease. */
-  readonly isOn: (fields: Fields | undefined, lease: Lease) => boolean
+  /**
+   * The record under a lease, which no other process has changed or will change for a while: the lease was just written. A
+   * second read could come from a replica that is behind. A lease that was lost is taken again.
+   */
+  readonly current: (key: CredentialKey, lease: Lease) => Effect.Effect<Fields, StorageError | LockError>
   /** Replaces a record together with any lease on it; none if another write was first. */
   readonly seize: (name: string, over: number) => Effect.Effect<Option.Option<Lease>, StorageError>
-  /** Writes a record under its lease; false if the lease is lost. */
+  /**
+   * Writes a record under its lease, or under the lease of another process that has taken it and changed nothing else. False
+   * if the record has changed.
+   */
   readonly write: (
     name: string,
     lease: Lease,
@@ -59,6 +77,15 @@ const withLease = (fields: Fields | undefined, owner: string): Fields => ({
 
 const withoutLease = ({ lease: _, ...rest }: Fields): Fields => rest
 
+const leaseAt = (owner: string, at: Pick<Lease, "version" | "fields">, until: number): Lease => ({
+  owner,
+  turn: Semaphore.makeUnsafe(1),
+  ...at,
+  until,
+  isLost: false,
+  beat: undefined
+})
+
 /** Another process holds the lease. */
 class Taken extends Data.TaggedError("Taken") {}
 
@@ -82,43 +109,98 @@ export const makeLeases = (engine: KeyValue): Leases => {
   })
 
   /** Takes a record over at a version; none if another write was first. */
-  const takeOver = Effect.fnUntraced(function* (name: string, fields: Fields | undefined, over: number) {
-    const owner = randomUUID()
+  const takeOver = Effect.fnUntraced(function* (
+    name: string,
+    fields: Fields | undefined,
+    over: number,
+    owner: string
+  ) {
     const until = (yield* Clock.currentTimeMillis) + Duration.toMillis(leaseTime)
     const written = yield* writeOver(name, withLease(fields, owner), over)
-    return Option.map(written, (at): Lease => ({
-      owner,
-      turn: Semaphore.makeUnsafe(1),
-      ...at,
-      until,
-      isLost: false
-    }))
+    return Option.map(written, (at) => leaseAt(owner, at, until))
   })
 
-  const write: Leases["write"] = (name, lease, change) =>
-    Effect.gen(function* () {
-      if (lease.isLost) return false
-      const now = yield* Clock.currentTimeMillis
-      if (now + leaseMargin >= lease.until) {
-        // The lease may have expired. The version alone is no proof: after a removal, versions start over.
-        const found = yield* engine.read(name)
-        if (found.version !== lease.version || !isOn(found.fields, lease)) {
-          lease.isLost = true
-          return false
-        }
+  const isOn = (fields: Fields | undefined, lease: Lease) => leaseOf(fields)?.owner === lease.owner
+
+  /**
+   * Reads a record until a replica shows at least the version that this process has written, and takes what it finds for its
+   * own if it carries the lease: a write whose response was lost. False if it carries another lease.
+   */
+  const recognize = Effect.fnUntraced(function* (name: string, lease: Lease) {
+    for (let attempt = 1; attempt <= replicaAttempts; attempt++) {
+      const found = yield* engine.read(name)
+      if (found.version >= lease.version) {
+        if (!isOn(found.fields, lease)) return false
+        lease.version = found.version
+        lease.fields = found.fields ?? {}
+        return true
       }
-      const written = yield* writeOver(name, change(lease.fields), lease.version)
-      if (Option.isNone(written)) {
+      yield* Effect.sleep(replicaPause)
+    }
+    // The count of versions has started over: the record was removed.
+    return false
+  })
+
+  /** Writes a record under its lease. False if the lease is lost, or the record under it has changed. */
+  const writeHeld = Effect.fnUntraced(function* (
+    name: string,
+    lease: Lease,
+    change: (fields: Fields) => Fields
+  ) {
+    const { record } = lease.fields
+    for (let attempt = 1; attempt <= replicaAttempts && !lease.isLost; attempt++) {
+      const now = yield* Clock.currentTimeMillis
+      // The lease may have expired. The version alone is no proof: after a removal, versions start over.
+      const mayBeLost = attempt > 1 || now + leaseMargin >= lease.until
+      if (mayBeLost && !(yield* recognize(name, lease))) {
         lease.isLost = true
         return false
       }
-      lease.version = written.value.version
-      lease.fields = written.value.fields
-      lease.until = now + Duration.toMillis(leaseTime)
-      return true
-    }).pipe(lease.turn.withPermit)
+      const next = change(lease.fields)
+      const found = lease.fields["record"]
+      if (found !== record && found !== next["record"]) return false
+      const written = yield* writeOver(name, next, lease.version)
+      if (Option.isSome(written)) {
+        lease.version = written.value.version
+        lease.fields = written.value.fields
+        lease.until = now + Duration.toMillis(leaseTime)
+        return true
+      }
+      // Refused by a replica that was behind, unless the record tells otherwise.
+      yield* Effect.sleep(replicaPause)
+    }
+    return false
+  })
 
-  const isOn: Leases["isOn"] = (fields, lease) => leaseOf(fields)?.owner === lease.owner
+  /** Writes over the lease of another process, if that has changed nothing but the lease. */
+  const writeLost = Effect.fnUntraced(function* (
+    name: string,
+    { fields: { record } }: Lease,
+    change: (fields: Fields) => Fields
+  ) {
+    for (let attempt = 1; attempt <= replicaAttempts; attempt++) {
+      const { fields, version } = yield* engine.read(name)
+      if (fields?.["record"] !== record) return false
+      if (Option.isSome(yield* writeOver(name, change(fields ?? {}), version))) return true
+      yield* Effect.sleep(replicaPause)
+    }
+    return false
+  })
+
+  /** Ends the heartbeat under way. If Vault has got it, the next write recognizes that. */
+  const urgently =
+    (lease: Lease) =>
+    <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+      Effect.suspend(() => (lease.beat === undefined ? Effect.void : Fiber.interrupt(lease.beat))).pipe(
+        Effect.andThen(lease.turn.withPermit(effect))
+      )
+
+  const write: Leases["write"] = (name, lease, change) =>
+    Effect.gen(function* () {
+      const base = { ...lease }
+      if (yield* writeHeld(name, lease, change)) return true
+      return yield* writeLost(name, base, change)
+    }).pipe(urgently(lease))
 
   const remove: Leases["remove"] = (name, lease) =>
     Effect.gen(function* () {
@@ -126,34 +208,64 @@ export const makeLeases = (engine: KeyValue): Leases => {
       if (lease.isLost || left <= 0) return
       lease.isLost = true
       yield* engine.remove(name).pipe(Effect.interruptible, Effect.timeout(left))
-    }).pipe(lease.turn.withPermit)
+    }).pipe(urgently(lease))
 
-  const take = Effect.fn("VaultStore.take")(function* (key: CredentialKey) {
-    const name = key.storageName
+  const take = Effect.fn("VaultStore.take")(function* (name: string, owner: string) {
     const found: Found = yield* engine.read(name)
     const other = leaseOf(found.fields)
+    if (other?.owner === owner && found.fields !== undefined) {
+      // Ours: the response to the write was lost.
+      const until = (yield* Clock.currentTimeMillis) + Duration.toMillis(leaseTime) - found.age - clockGrain
+      return leaseAt(owner, { version: found.version, fields: found.fields }, until)
+    }
     if (other !== undefined && found.age <= other.seconds * 1000 + clockGrain) {
       return yield* new Taken()
     }
-    const taken = yield* takeOver(name, found.fields, found.version)
-    if (Option.isNone(taken)) return yield* new Taken()
-    const lease = taken.value
-    held.set(name, lease)
-    yield* write(name, lease, (fields) => fields).pipe(
-      Effect.ignore({ log: "Debug" }),
-      Effect.delay(heartbeat),
-      Effect.forever,
-      Effect.interruptible,
-      Effect.forkScoped
-    )
-    return lease
+    const taken = yield* takeOver(name, found.fields, found.version, owner)
+    return Option.isNone(taken) ? yield* new Taken() : taken.value
   })
+
+  /** Waits while another process holds the lease. */
+  const takeInTurn = (key: CredentialKey, owner: string) =>
+    take(key.storageName, owner).pipe(
+      Effect.retry({ schedule: leasePolling, while: (error) => error._tag === "Taken" }),
+      Effect.catchTag("Taken", () => new LockError({ name: key.server }))
+    )
+
+  /** Extends a lease until the scope closes. */
+  const keepAlive = Effect.fnUntraced(function* (name: string, lease: Lease) {
+    const beat = writeHeld(name, lease, (fields) => fields).pipe(
+      lease.turn.withPermit,
+      Effect.timeout(beatTimeout),
+      Effect.ignore({ log: "Debug" }),
+      Effect.interruptible
+    )
+    yield* Effect.gen(function* () {
+      lease.beat = yield* Effect.forkChild(beat)
+      yield* Fiber.await(lease.beat)
+      lease.beat = undefined
+    }).pipe(Effect.delay(heartbeat), Effect.forever, Effect.interruptible, Effect.forkScoped)
+  })
+
+  const current: Leases["current"] = (key, lease) =>
+    Effect.gen(function* () {
+      const age = Duration.toMillis(leaseTime) - (lease.until - (yield* Clock.currentTimeMillis))
+      if (!lease.isLost && age >= 0 && age <= checkedFor) return lease.fields
+      if (!(yield* writeHeld(key.storageName, lease, (fields) => fields))) {
+        const { fields, until, version } = yield* takeInTurn(key, lease.owner)
+        Object.assign(lease, { fields, until, version, isLost: false })
+      }
+      return lease.fields
+    }).pipe(urgently(lease))
 
   /** Gives a lease back. If that fails, the lease expires. */
   const giveBack = Effect.fn("VaultStore.giveBack")(
     function* (name: string, lease: Lease) {
       held.delete(name)
-      yield* lease.fields["record"] === undefined ? remove(name, lease) : write(name, lease, withoutLease)
+      yield* lease.fields["record"] === undefined
+        ? remove(name, lease)
+        : urgently(lease)(writeHeld(name, lease, withoutLease))
+      lease.isLost = true
     },
     Effect.ignore({ log: "Debug" })
   )
@@ -162,19 +274,20 @@ export const makeLeases = (engine: KeyValue): Leases => {
     // Only the wait is interruptible: a lease that is taken is always given back.
     acquire: (key) =>
       Effect.acquireRelease(
-        take(key).pipe(
-          Effect.retry({ schedule: leasePolling, while: (error) => error._tag === "Taken" }),
-          Effect.catchTags({
-            Taken: () => new LockError({ name: key.server }),
-            StorageError: (error) => cannotLock(key, error)
-          })
-        ),
+        Effect.gen(function* () {
+          const lease = yield* Effect.catchTag(takeInTurn(key, randomUUID()), "StorageError", (error) =>
+            cannotLock(key, error)
+          )
+          held.set(key.storageName, lease)
+          yield* keepAlive(key.storageName, lease)
+          return lease
+        }),
         (lease) => giveBack(key.storageName, lease),
         { interruptible: true }
       ),
     heldOn: (name) => held.get(name),
-    isOn,
-    seize: (name, over) => takeOver(name, {}, over),
+    current,
+    seize: (name, over) => takeOver(name, {}, over, randomUUID()),
     write,
     remove,
     writeOver

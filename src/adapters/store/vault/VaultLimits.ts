@@ -17,6 +17,13 @@ export const writeAttempts = 20
 export const leaseTime = Duration.seconds(30)
 /** How often the holder extends its lease. Two may be lost before the lease ends. */
 export const heartbeat = Duration.seconds(10)
+/** Timeout of one extension. It may be repeated, and nothing waits for it. */
+export const beatTimeout = Duration.seconds(3)
+/** Milliseconds after a write under a lease in which the lease needs no check before a refresh token is sent. */
+export const checkedFor = 5000
+/** How long, and how often, a replica is awaited that is behind: OpenBao's standbys were seen up to 272 ms behind. */
+export const replicaPause = Duration.millis(250)
+export const replicaAttempts = 20
 /** How often, and for how long, another holder's lease is polled. */
 export const leasePolling = Schedule.spaced("250 millis").pipe(
   Schedule.jittered,

@@ -12,7 +12,7 @@ import { keyValue } from "./KeyValue.ts"
 import { cannotLock, makeLeases } from "./Leases.ts"
 import { vaultHttp } from "./VaultHttp.ts"
 import { vaultSession } from "./VaultSession.ts"
-import { writeAttempts } from "./VaultLimits.ts"
+import { replicaAttempts, replicaPause, writeAttempts } from "./VaultLimits.ts"
 
 /**
  * Stores credentials in Vault, with their locks.
@@ -56,7 +56,13 @@ export const layer = (
       })
 
       const get = Effect.fn("VaultStore.get")(function* (key: CredentialKey) {
-        const { fields } = yield* engine.read(key.storageName)
+        const lease = leases.heldOn(key.storageName)
+        const fields =
+          lease === undefined
+            ? (yield* engine.read(key.storageName)).fields
+            : yield* Effect.catchTag(leases.current(key, lease), "LockError", ({ message }) =>
+                failed(message.replace(/\.$/, ""))
+              )
         const text = fields?.["record"]
         if (text === undefined) return Option.none()
         const record = decodeRecord(key, `Vault's ${path}/${key.storageName}`, text)
@@ -70,6 +76,7 @@ export const layer = (
           const { fields, version } = yield* engine.read(name)
           const written = yield* leases.writeOver(name, { ...fields, record }, version)
           if (Option.isSome(written)) return written.value.version
+          yield* Effect.sleep(replicaPause)
         }
         return yield* overtaken
       })
@@ -102,9 +109,8 @@ export const layer = (
       const remove = Effect.fn("VaultStore.remove")(function* (key: CredentialKey) {
         const name = key.storageName
         for (let attempt = 1; attempt <= writeAttempts; attempt++) {
-          const { fields, version } = yield* engine.read(name)
           const held = leases.heldOn(name)
-          if (held !== undefined && !leases.isOn(fields, held)) return yield* superseded(key)
+          const { fields, version } = held ?? (yield* engine.read(name))
           const existed = fields?.["record"] !== undefined
           if ((yield* engine.version) === 1) {
             yield* engine.remove(name)
@@ -115,7 +121,10 @@ export const layer = (
             return yield* superseded(key)
           }
           const lease = held ?? Option.getOrUndefined(yield* leases.seize(name, version))
-          if (lease === undefined) continue
+          if (lease === undefined) {
+            yield* Effect.sleep(replicaPause)
+            continue
+          }
           // If the empty record stays, only its older versions still hold tokens.
           yield* leases.remove(name, lease).pipe(Effect.catch(() => prune(name, lease.version)))
           return existed
@@ -133,9 +142,13 @@ export const layer = (
       const unlock = Effect.gen(function* () {
         const name = `#${randomUUID()}`
         yield* engine.write(name, { canary: name }, 0)
-        const { fields } = yield* engine.read(name)
+        let isBack = false
+        for (let attempt = 1; attempt <= replicaAttempts && !isBack; attempt++) {
+          if (attempt > 1) yield* Effect.sleep(replicaPause)
+          isBack = (yield* engine.read(name)).fields?.["canary"] === name
+        }
         yield* engine.remove(name)
-        if (fields?.["canary"] !== name) return yield* failed("it returned other data than was stored")
+        if (!isBack) return yield* failed("it returned other data than was stored")
       }).pipe(Effect.withSpan("VaultStore.unlock"))
 
       const store = CredentialStore.of({
