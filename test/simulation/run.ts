@@ -10,7 +10,7 @@ import { sweep } from "./Sweep.ts"
 // Runs simulated worlds: `--seeds N` from `--first SEED` on, over the store of each seed or `--store NAME`. The replicas of a
 // Vault are up to `--lag MS` behind, and are those of OpenBao with `--standby`. Prints the trace of the first seed that breaks a rule, shrunk, and then the exit code is 1. `--seed SEED` prints
 // the trace of one seed, with `--logs` the product's own log in it, and with `--shrink` of the simplest scenario that fails
-// alike.
+// alike. `--until-failure` only says how many seeds it takes until one breaks a rule.
 
 const { values } = parseArgs({
   options: {
@@ -22,7 +22,8 @@ const { values } = parseArgs({
     standby: { type: "boolean", default: false },
     jobs: { type: "string", default: String(availableParallelism()) },
     logs: { type: "boolean", default: false },
-    shrink: { type: "boolean", default: false }
+    shrink: { type: "boolean", default: false },
+    "until-failure": { type: "boolean", default: false }
   }
 })
 
@@ -85,4 +86,24 @@ const runMany = async (): Promise<void> => {
   show(await shrink(await runScenario(scenarioOf(seed, changes))))
 }
 
-await (values.seed === undefined ? runMany() : runOne(values.seed))
+/** Runs seeds until one breaks a rule, and says how many that took. */
+const runUntilFailure = async (): Promise<void> => {
+  const first = Number(values.first)
+  const { failures, seeds } = await sweep({
+    first,
+    count: Number(values.seeds),
+    changes,
+    jobs: Number(values.jobs),
+    isEnough: (summary) => summary.failures.length > 0
+  })
+  const [earliest] = failures.toSorted((one, other) => Number(one.seed) - Number(other.seed))
+  if (earliest === undefined) {
+    say(`not noticed in ${seeds} seeds`)
+    return
+  }
+  process.exitCode = 1
+  say(`noticed after ${Number(earliest.seed) - first + 1} seeds, ${earliest.rule}`)
+}
+
+const run = values["until-failure"] ? runUntilFailure : runMany
+await (values.seed === undefined ? run() : runOne(values.seed))

@@ -82,6 +82,13 @@ export type Fact =
       readonly account: string
       readonly isRequested: boolean
     }
+  /** The user has approved, and the browser brings this code back. */
+  | {
+      readonly _tag: "Approved"
+      readonly process: VirtualProcess
+      readonly account: string
+      readonly code: string
+    }
   | { readonly _tag: "SignOutBegan"; readonly account: string; readonly process: VirtualProcess }
   | {
       readonly _tag: "SignOutEnded"

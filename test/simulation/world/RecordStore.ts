@@ -1,9 +1,10 @@
 import { Effect, Layer, Option } from "effect"
+import { TornRecord } from "../../../src/adapters/store/keyring/Chunks.ts"
 import type { Credential } from "../../../src/domain/Credential.ts"
 import type { CredentialKey } from "../../../src/domain/CredentialKey.ts"
 import { CredentialStore, StorageError } from "../../../src/ports/CredentialStore.ts"
 import type { StorageBackend } from "../../../src/ports/StorageBackend.ts"
-import { Inaccessible, Locked } from "../../../src/ports/StorageFailure.ts"
+import { Corrupt, Inaccessible, Locked } from "../../../src/ports/StorageFailure.ts"
 import type { VirtualProcess } from "../engine/VirtualProcess.ts"
 import type { KernelLock } from "./KernelLock.ts"
 import type { Records } from "./Records.ts"
@@ -57,7 +58,23 @@ export class RecordStore implements Store {
   }
 
   peek(key: CredentialKey): Credential | undefined {
-    return this.records.get(key)
+    return Effect.runSync(
+      Effect.orElseSucceed(
+        this.#read(() => this.records.get(key)),
+        () => undefined
+      )
+    )
+  }
+
+  /** Runs an access. Fails as the adapter of the keyring does if a record is damaged. */
+  #read<A>(run: () => A): Effect.Effect<A, StorageError> {
+    try {
+      return Effect.succeed(run())
+    } catch (error) {
+      if (!(error instanceof TornRecord)) throw error
+      const reason = new Corrupt({ path: this.#backend.label, detail: error.message })
+      return Effect.fail(new StorageError({ reason }))
+    }
   }
 
   /** Runs an access after a while, or fails it. One that has not begun ends with its process. */
@@ -85,13 +102,13 @@ export class RecordStore implements Store {
             return
           }
           if (!fails(stream, "store")) {
-            const value = run()
+            const result = this.#read(run)
             simulator.trace(process.name, what)
-            end(Effect.succeed(value))
+            end(result)
             return
           }
           const happened = stream.chance(0.5)
-          if (happened) run()
+          if (happened) this.#read(run)
           else tear?.()
           failed()
           simulator.trace(process.name, `${what} FAILS${happened ? " (but happened)" : ""}`)

@@ -40,17 +40,19 @@ export const userOf = (
   })
 
   /** The page in the browser. It has nothing to approve for a client that its server does not know. */
-  const approve = Effect.fnUntraced(function* ({ authorizationServer, resource }: Account, url: URL) {
+  const approve = Effect.fnUntraced(function* ({ authorizationServer, name, resource }: Account, url: URL) {
     yield* Effect.sleep(stream.integer(approvalTime.from, approvalTime.to))
     const value = (name: string) => url.searchParams.get(name) ?? ""
     const clientId = value("client_id")
     const listener = listeners.get(value("redirect_uri"))
     if (listener === undefined || !authorizationServer.knows(clientId)) return
     const scopes = value("scope").split(" ")
+    const code = authorizationServer.authorize({ resource, clientId, scopes })
+    tell({ _tag: "Approved", process, account: name, code })
     yield* Deferred.succeed(
       listener,
       new URLSearchParams({
-        code: authorizationServer.authorize({ resource, clientId, scopes }),
+        code,
         state: value("state"),
         iss: authorizationServer.issuer
       })
