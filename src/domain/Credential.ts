@@ -244,5 +244,12 @@ export const CredentialJson = Schema.fromJsonString(Schema.toCodecJson(Credentia
 
 const encode = Schema.encodeSync(CredentialJson)
 
+/** Returns true if two credentials hold the same tokens, whatever else was learned about them since. */
+export const hasSameTokens = (one: Credential, other: Credential): boolean =>
+  one.tokens !== undefined &&
+  other.tokens !== undefined &&
+  Equal.equals(one.tokens.accessToken, other.tokens.accessToken) &&
+  Equal.equals(one.tokens.refreshToken, other.tokens.refreshToken)
+
 /** Returns true if two credentials have the same text in a store. */
 export const isSameCredential = (one: Credential, other: Credential): boolean => encode(one) === encode(other)

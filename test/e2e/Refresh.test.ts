@@ -46,6 +46,48 @@ describe("a token that the server no longer takes", () => {
   })
 })
 
+describe("a refresh whose program is paused before it reads the answer", () => {
+  it("reads the answer first when the program goes on after the timeout", async () => {
+    world.mcpServer.rejectSeenTokens()
+    const answered = Promise.withResolvers<void>()
+    const tools = world.start(["tools", "demo"])
+    world.authorizationServer.failNext({
+      kind: "watch",
+      before: () => tools.child.kill("SIGSTOP"),
+      after: answered.resolve
+    })
+    await answered.promise
+    // The timeout of the request, which is 15 seconds, passes while the answer waits in the socket.
+    await new Promise((done) => setTimeout(done, 16_000))
+    tools.child.kill("SIGCONT")
+    const ended = await tools.ended
+    assert.strictEqual(ended.code, 0, ended.stderr)
+    assert.notInclude(ended.stderr, "lost")
+    assert.strictEqual(refreshes(), 1)
+    assert.strictEqual(world.authorizationServer.revokedGrants(), 0)
+  })
+})
+
+describe("a refresh whose answer is lost", () => {
+  it("is repeated once after a moment, and the sign-in is over if the server has rotated", async () => {
+    world.authorizationServer.failNext({ kind: "lose the answer" })
+    world.mcpServer.rejectSeenTokens()
+    const tools = await world.run(["tools", "demo"])
+    assert.strictEqual(tools.code, 3)
+    assert.include(tools.stderr, "The answer to the last token refresh of demo was lost")
+    assert.include(tools.stderr, "Run: mcp-cli auth login demo")
+    assert.strictEqual(refreshes(), 2)
+  })
+
+  it("goes on as if nothing had happened if the request was lost", async () => {
+    world.authorizationServer.failNext({ kind: "hang up" })
+    world.mcpServer.rejectSeenTokens()
+    const tools = await world.run(["tools", "demo"])
+    assert.strictEqual(tools.code, 0, tools.stderr)
+    assert.strictEqual(world.browsersOpened(), 1)
+  })
+})
+
 describe("an authorization server that is away", () => {
   it("is asked again, and opens no browser", async () => {
     world.authorizationServer.failNext({ kind: "status", status: 503 }, { kind: "hang up" })

@@ -37,6 +37,8 @@ export type Fault =
   | { readonly kind: "hang up" }
   /** The request is carried out, but its answer is lost. */
   | { readonly kind: "lose the answer" }
+  /** The request is carried out. `before` is called before its answer is sent, and `after` once it is. */
+  | { readonly kind: "watch"; readonly before: () => void; readonly after: () => void }
 
 /** One request to the token or the revocation endpoint, as it came. */
 export interface TokenRequestSeen {
@@ -317,6 +319,15 @@ export const startAuthorizationServer = async (
     if (fault.kind === "hang up") return void request.socket.destroy()
     if (fault.kind === "lose the answer") {
       response.end = () => (request.socket.destroy(), response)
+      return serve(request, response)
+    }
+    if (fault.kind === "watch") {
+      const end = response.end.bind(response) as (...args: Array<unknown>) => typeof response
+      response.end = (...args: Array<unknown>) => {
+        fault.before()
+        return end(...args)
+      }
+      response.once("finish", fault.after)
       return serve(request, response)
     }
     response

@@ -1,5 +1,5 @@
 import { Clock, Context, Duration, Effect, Layer, Option, Result, Schedule } from "effect"
-import { type Credential, isSameCredential } from "../../domain/Credential.ts"
+import { type Credential, hasSameTokens } from "../../domain/Credential.ts"
 import type { CredentialKey } from "../../domain/CredentialKey.ts"
 import type { RemoteServer } from "../../domain/Server.ts"
 import { CredentialStore, type StorageError } from "../../ports/CredentialStore.ts"
@@ -202,7 +202,7 @@ export const layer: Layer.Layer<Credentials, never, CredentialStore> = Layer.eff
         // A failed read says nothing. What was there before is no winner: its refresh token is used up.
         if (Result.isSuccess(found)) {
           const winner = Option.getOrUndefined(found.success)
-          if (winner !== undefined && !(before && isSameCredential(winner, before))) {
+          if (winner !== undefined && !(before && hasSameTokens(winner, before))) {
             unsaved.delete(storageName)
             yield* hold(key, winner)
             return winner

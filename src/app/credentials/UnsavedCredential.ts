@@ -1,4 +1,4 @@
-import { type Credential, isSameCredential } from "../../domain/Credential.ts"
+import { type Credential, hasSameTokens, isSameCredential } from "../../domain/Credential.ts"
 
 /** A credential that could not be stored yet. */
 export interface UnsavedCredential {
@@ -30,7 +30,7 @@ export const unsavedCredential = (
  * | the store holds                                         | result       |
  * | ------------------------------------------------------- | ------------ |
  * | the unsaved credential: only the answer was lost        | `Stored`     |
- * | the record that it replaces                             | `Store`      |
+ * | the record that it replaces, or one with its tokens     | `Store`      |
  * | a record without tokens, where it replaces one          | `Store`      |
  * | older tokens, and the unsaved ones are of a sign-in     | `Store`      |
  * | any other, or none: a sign-in or sign-out came first    | `Superseded` |
@@ -49,6 +49,6 @@ export const unsavedDecision = (
   const isReplaced =
     replaces.credential === undefined
       ? stored.generation === replaces.generation
-      : isSameCredential(stored, replaces.credential)
+      : isSameCredential(stored, replaces.credential) || hasSameTokens(stored, replaces.credential)
   return isReplaced || stored.tokens === undefined ? "Store" : "Superseded"
 }

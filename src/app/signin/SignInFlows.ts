@@ -49,7 +49,11 @@ export const makeSignIn = <R>(grants: GrantFlows<SignInError, Services | R>) =>
       const { account, adopt, server } = request
       const key = CredentialKey.of(server.name, account)
       const underLock = Effect.gen(function* () {
-        const stored = yield* load(server, key)
+        yield* store.unlock
+        // Under the refresh lock, which reads a replicated store where it is written: a replica that does not know of another
+        // sign-in yet would open a second browser.
+        const found = yield* lock.withLock(key, "refresh")(credentials.load(server, key))
+        const stored = Option.getOrUndefined(found)
         const adopted = stored && adopt?.(stored)
         if (stored !== undefined && adopted !== undefined) return { credential: stored, tokens: adopted }
         const { context, grant } = yield* prepareSignIn(request, key, stored)

@@ -93,8 +93,15 @@ class Taken extends Data.TaggedError("Taken") {}
 export const cannotLock = (key: CredentialKey, error: StorageError): LockError =>
   new LockError({ name: key.server, detail: error.message.replace(/\.$/, ""), fixes: error.remedies })
 
-/** The leases of this process in a key-value engine of version 2. */
-export const makeLeases = (engine: KeyValue): Leases => {
+/**
+ * The leases of this process in a key-value engine of version 2.
+ *
+ * @param hasSameContent whether one record may take the place of another without the loss of a token
+ */
+export const makeLeases = (
+  engine: KeyValue,
+  hasSameContent: (name: string, one: string | undefined, other: string | undefined) => boolean
+): Leases => {
   const held = new Map<string, Lease>()
 
   // A lost response may have been a success: the name of the write, in the record itself, tells.
@@ -158,7 +165,7 @@ export const makeLeases = (engine: KeyValue): Leases => {
       }
       const next = change(lease.fields)
       const found = lease.fields["record"]
-      if (found !== record && found !== next["record"]) return false
+      if (found !== next["record"] && !hasSameContent(name, found, record)) return false
       const written = yield* writeOver(name, next, lease.version)
       if (Option.isSome(written)) {
         lease.version = written.value.version
@@ -180,7 +187,7 @@ export const makeLeases = (engine: KeyValue): Leases => {
   ) {
     for (let attempt = 1; attempt <= replicaAttempts; attempt++) {
       const { fields, version } = yield* engine.read(name)
-      if (fields?.["record"] !== record) return false
+      if (!hasSameContent(name, fields?.["record"], record)) return false
       if (Option.isSome(yield* writeOver(name, change(fields ?? {}), version))) return true
       yield* Effect.sleep(replicaPause)
     }

@@ -98,6 +98,13 @@ const headersOf = ({ token }: VaultRequest, namespace: string | undefined, body:
     : { "content-type": "application/json", "content-length": Buffer.byteLength(body) })
 })
 
+/**
+ * Lets only a node answer that is not behind what this process has written, as a standby of a cluster may be (OpenBao,
+ * "Consistency"; Vault Enterprise, "Consistency"). Servers that know no index ignore this.
+ */
+const atLeast = (index: string | undefined): Record<string, string> =>
+  index === undefined ? {} : { "x-vault-index": index, "x-vault-inconsistent": "forward-active-node" }
+
 /** A client with the settings' TLS and namespace. Its connections close with the scope. */
 export const vaultHttp = (
   settings: Pick<VaultSettings, "url" | "namespace" | "tls">
@@ -107,6 +114,7 @@ export const vaultHttp = (
     const address = url.origin
     const connect = yield* VaultConnector
     const { exchange } = yield* connect(settings)
+    let index: string | undefined
     const failure = (problem: VaultProblem, detail: string) => new VaultFailure({ address, problem, detail })
 
     /** Why there is no response: `late` if a timeout ended the request. */
@@ -142,7 +150,8 @@ export const vaultHttp = (
       })
       const body = request.body === undefined ? undefined : JSON.stringify(request.body)
       const { method } = request
-      const sent = { method, headers: headersOf(request, namespace, body), body, signal: abort.signal }
+      const headers = { ...headersOf(request, namespace, body), ...atLeast(index) }
+      const sent = { method, headers, body, signal: abort.signal }
       const raw = yield* exchange(target, sent, () => {
         isConnected = true
       }).pipe(
@@ -156,6 +165,9 @@ export const vaultHttp = (
           ConnectionFailed: (cause) => explainNone(late, timeout)(cause)
         })
       )
+      const seen = raw.headers["x-vault-index"]
+      // The index of a read may be older than that of our last write, and they cannot be compared.
+      if (typeof seen === "string" && (method !== "GET" || index === undefined)) index = seen
       // Only the first segment: the others name servers.
       yield* Effect.logDebug(`Vault: ${method} ${request.path[0]} ${raw.status}`)
       return raw

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto"
 import { Context, Effect, Layer, Option, Result } from "effect"
-import type { Credential } from "../../../domain/Credential.ts"
+import { type Credential, hasSameTokens } from "../../../domain/Credential.ts"
 import { CredentialKey } from "../../../domain/CredentialKey.ts"
 import type { VaultSettings } from "../../../ports/Configuration.ts"
 import { CredentialLock } from "../../../ports/CredentialLock.ts"
@@ -34,8 +34,16 @@ export const layer = (
       const local = yield* CredentialLock
       const http = yield* vaultHttp(settings)
       const engine = keyValue(http, yield* vaultSession(http, settings.auth), settings)
-      const leases = makeLeases(engine)
       const path = `${settings.mountPoint}/${settings.pathPrefix}`
+      const leases = makeLeases(engine, (name, one, other) => {
+        if (one === other) return true
+        const [a, b] = [one, other].map((text) => {
+          const key = Option.getOrUndefined(CredentialKey.fromStorageName(name))
+          if (key === undefined || text === undefined) return undefined
+          return Option.getOrUndefined(Result.getSuccess(decodeRecord(key, path, text)))
+        })
+        return a !== undefined && b !== undefined && hasSameTokens(a, b)
+      })
       const superseded = (key: CredentialKey) =>
         new StorageError({ reason: new Superseded({ server: key.server }) })
       const failed = (detail: string) =>
