@@ -247,7 +247,10 @@ export class Host {
     if (fails(stream, "signOut")) return yield* this.#signOut(program, account)
     if (isAttended && fails(stream, "signIn")) return yield* this.#signIn(program, account)
     const width = stream.chance(0.4) ? stream.integer(2, 4) : 1
-    const calls = Array.from({ length: width }, () => this.#call(program, account, false))
+    const { accounts } = this.#parts
+    const calls = Array.from({ length: width }, (_, index) =>
+      this.#call(program, index === 0 ? account : stream.pick(accounts), false)
+    )
     yield* Effect.all(calls, { concurrency: "unbounded", discard: true })
   })
 

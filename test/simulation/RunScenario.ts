@@ -101,6 +101,12 @@ const storeOf = (world: World, locks: KernelLock): Store => {
   }
 }
 
+/** What runs after the next read of an account. */
+interface Ambush {
+  readonly account: string
+  readonly run: () => void
+}
+
 /** Plans what happens to the whole world. */
 const disturb = (
   world: World,
@@ -110,6 +116,7 @@ const disturb = (
     readonly servers: ReadonlyArray<AuthorizationServer>
     readonly locks: KernelLock
     readonly store: Store
+    readonly afterRead: Array<Ambush>
   }
 ): void => {
   const { accounts, locks, machines, servers, store } = parts
@@ -140,9 +147,13 @@ const disturb = (
     simulator.trace("world", "LOCK files are removed")
     tell({ _tag: "LocksRemoved" })
   })
-  plan("foreign", 3, (stream) =>
-    runForeignProgram(world, stream.pick(machines), store, stream.pick(accounts))
-  )
+  plan("foreign", 3, (stream) => {
+    const account = stream.pick(accounts)
+    const run = () => runForeignProgram(world, stream.pick(machines), store, account)
+    // Half of the programs come between the read of a process and what it does with it.
+    if (stream.chance(0.5)) run()
+    else parts.afterRead.push({ account: account.name, run })
+  })
   plan("forgottenClient", 1, (stream) => {
     const server = stream.pick(servers)
     const families = server.forgetClients().map(({ name }) => name)
@@ -166,13 +177,21 @@ export const runScenario = async (
   const healAt = activityOf(scenario)
   const counts = new Map<Fault, number>()
   const count = (fault: Fault) => void counts.set(fault, (counts.get(fault) ?? 0) + 1)
+  const afterRead: Array<Ambush> = []
   let serial = 0
   const world: World = {
     simulator,
     scenario,
     families,
     healAt,
-    tell: (fact) => judge.tell(fact),
+    tell: (fact) => {
+      judge.tell(fact)
+      const next = afterRead[0]
+      if (fact._tag === "Read" && fact.account === next?.account) {
+        afterRead.shift()
+        next.run()
+      }
+    },
     nextId: () => ++serial,
     fails: (stream, fault) => {
       const occurs = simulator.now < healAt && stream.chance(faults[fault])
@@ -206,7 +225,7 @@ export const runScenario = async (
       const isAttended = index < scenario.attended
       host.spawn(machines[index % machines.length]!, { isAttended, calls: scenario.calls })
     }
-    disturb(world, { machines, accounts, servers, locks, store })
+    disturb(world, { machines, accounts, servers, locks, store, afterRead })
     await simulator.run()
     const stored = new Map(accounts.map(({ key, name }) => [name, refreshTokenOf(store.peek(key))] as const))
     world.tell({ _tag: "Finished", stored })

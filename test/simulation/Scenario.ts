@@ -124,6 +124,10 @@ export const faultNames = Object.keys(plans) as ReadonlyArray<Fault>
 const faultsOf = (likelihood: (fault: Fault) => number): Faults =>
   Object.fromEntries(faultNames.map((fault) => [fault, likelihood(fault)])) as unknown as Faults
 
+/** These faults alone, as likely as they can be. */
+export const onlyFaults = (names: ReadonlyArray<string>): Faults =>
+  faultsOf((fault) => (names.includes(fault) ? plans[fault][1] : 0))
+
 /** Nothing fails, and nothing disturbs. */
 export const noFaults: Faults = faultsOf(() => 0)
 

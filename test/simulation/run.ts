@@ -2,13 +2,13 @@ import { availableParallelism } from "node:os"
 import { performance } from "node:perf_hooks"
 import { parseArgs } from "node:util"
 import { type Report, runScenario } from "./RunScenario.ts"
-import { scenarioOf, storeKinds } from "./Scenario.ts"
+import { onlyFaults, scenarioOf, storeKinds } from "./Scenario.ts"
 import { shrink } from "./Shrink.ts"
 import type { Counts } from "./Summary.ts"
 import { sweep } from "./Sweep.ts"
 
 // Runs simulated worlds: `--seeds N` from `--first SEED` on, over the store of each seed or `--store NAME`. The replicas of a
-// Vault are up to `--lag MS` behind, and are those of OpenBao with `--standby`. Prints the trace of the first seed that breaks a rule, shrunk, and then the exit code is 1. `--seed SEED` prints
+// Vault are up to `--lag MS` behind, and are those of OpenBao with `--standby`. Prints the trace of the first seed that breaks a rule, shrunk, and then the exit code is 1. `--faults NAMES` has these alone. `--seed SEED` prints
 // the trace of one seed, with `--logs` the product's own log in it, and with `--shrink` of the simplest scenario that fails
 // alike. `--until-failure` only says how many seeds it takes until one breaks a rule.
 
@@ -20,6 +20,7 @@ const { values } = parseArgs({
     store: { type: "string" },
     lag: { type: "string", default: "0" },
     standby: { type: "boolean", default: false },
+    faults: { type: "string" },
     jobs: { type: "string", default: String(availableParallelism()) },
     logs: { type: "boolean", default: false },
     shrink: { type: "boolean", default: false },
@@ -36,6 +37,7 @@ if (store === undefined && values.store !== undefined) {
 }
 const changes = {
   ...(store === undefined ? {} : { store }),
+  ...(values.faults === undefined ? {} : { faults: onlyFaults(values.faults.split(",")) }),
   replicaLag: Number(values.lag),
   isStandby: values.standby
 }

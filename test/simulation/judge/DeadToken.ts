@@ -29,6 +29,8 @@ export const deadToken: Invariant = (history, violate) => {
     const { holdFor } = history.scenario
     const trust = call.process === ended.by ? 0 : holdFor === 0 ? Infinity : holdFor
     if (call.at <= ended.at + trust || history.couldNotRead(call.process, ended.at)) return
+    // The time of day decides how long memory is trusted.
+    if (history.hasJumpedSince(ended.at - trust)) return
     violate("signed-out token", `${call.process.name} returns ${result.accessToken} of ${family?.name}`)
   }
 }

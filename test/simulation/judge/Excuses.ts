@@ -12,6 +12,8 @@ export const excuses = {
     "A process was paused between its check of the lock or lease and its request: another process has taken over meanwhile, and a refresh request cannot carry a condition.",
   copied: "The network delivered a request twice: to the server both look like the client's.",
   "foreign program": "A program that ignores the lock used the refresh token, or replaced the record.",
+  "late write":
+    "A write that its sender had given up arrived after a newer one, at a store without check-and-set.",
   "lock removed":
     "The lock was removed between its last check and the request: nothing in a refresh request depends on the lock.",
   "clock jumped": "A clock jumped during a wait that several processes agree on by the time of day.",

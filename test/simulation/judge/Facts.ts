@@ -60,13 +60,18 @@ export type Fact =
   /** A copy of a request has arrived, which nothing but the network made. */
   | { readonly _tag: "Copied"; readonly request: TokenRequest }
   | { readonly _tag: "Ended"; readonly request: TokenRequest }
+  | { readonly _tag: "Read"; readonly account: string }
   | { readonly _tag: "Written"; readonly account: string; readonly token: string }
   | { readonly _tag: "WriteFailed"; readonly token: string | undefined }
   | { readonly _tag: "ReadFailed"; readonly process: VirtualProcess }
   /** The store holds no sign-in of an account any more. */
   | { readonly _tag: "Removed"; readonly account: string }
-  /** A foreign program has replaced what it had not read. */
-  | { readonly _tag: "Overwritten"; readonly account: string }
+  /** A foreign program, or a write that was late, has replaced what its writer had not read. */
+  | {
+      readonly _tag: "Overwritten"
+      readonly account: string
+      readonly by: "foreign program" | "late write"
+    }
   | { readonly _tag: "CallBegan"; readonly call: Call }
   | { readonly _tag: "CallEnded"; readonly call: Call; readonly result: CallResult }
   | {

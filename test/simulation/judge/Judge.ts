@@ -25,12 +25,23 @@ const invariants: ReadonlyArray<Invariant> = [
   oneRefresh
 ]
 
-const considerRequest = (fact: Fact, request: TokenRequest, { excuses, written }: History): void => {
+/** A foreign program has used the token, and what it got is not in the store yet. */
+const isUsedByForeign = ({ token }: TokenRequest, { requests, written }: History): boolean =>
+  requests.some(
+    ({ isForeign, issued, token: used }) =>
+      isForeign && used === token && issued !== undefined && !written.has(issued)
+  )
+
+const considerRequest = (fact: Fact, request: TokenRequest, history: History): void => {
+  const { excuses, written } = history
   const { family, id, issued, outcome, process, processed } = request
   const isGivenUp = outcome !== undefined && outcome !== "answered"
   if (fact._tag === "Copied") excuses.add(family, "copied", `request ${id}`)
   if (issued !== undefined && !written.has(issued) && (isGivenUp || process.isDead)) {
     excuses.add(family, "answer lost", `the answer to request ${id} has no receiver`)
+  }
+  if (processed === "refused" && isUsedByForeign(request, history)) {
+    excuses.add(family, "foreign program", `request ${id}`)
   }
   if (fact._tag === "Processed" && processed === "refused" && isGivenUp) {
     excuses.add(family, "arrived late", `request ${id}`)
@@ -57,7 +68,7 @@ const consider = (fact: Fact, history: History): void => {
       excuses.add(families.ofRefreshToken(fact.token)?.name, "write failed", fact.token)
       break
     case "Overwritten":
-      excuses.add(history.storedFamily(fact.account)?.name, "foreign program", "its write")
+      excuses.add(history.storedFamily(fact.account)?.name, fact.by, fact.account)
       break
     case "Removed":
       if ((history.signingOut.get(fact.account) ?? 0) > 0) {

@@ -22,7 +22,8 @@ const excuseFor = (history: History, request: TokenRequest, before: TokenRequest
   if (request.isForeign) return "foreign program"
   if (before.isForeign) {
     const writtenAt = history.written.get(before.issued ?? "")
-    const isRead = writtenAt !== undefined && writtenAt < request.at - readBefore
+    const mayBeLost = history.isExcused(request.account)
+    const isRead = !mayBeLost && writtenAt !== undefined && writtenAt < request.at - readBefore
     return isRead ? undefined : "foreign program"
   }
   // Vault's leases hold although the lock of the machine is gone.
@@ -45,6 +46,8 @@ export const sentTwice: Invariant = (history, violate) => {
     const who = `${request.process.name} sends ${request.token} (request ${request.id})`
     const breaks = (rule: string, why: string) => {
       const excuse = excuseFor(history, request, before)
+      // Only a server that revokes the sign-in makes a loss of it.
+      if (excuse === "foreign program" && history.scenario.reuse === "refuse") return
       if (excuse === undefined) violate(rule, `${who} ${why}`)
       else history.excuses.add(request.family, excuse, `requests ${before.id} and ${request.id}`)
     }

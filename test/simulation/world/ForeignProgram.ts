@@ -34,7 +34,7 @@ export const runForeignProgram = (world: World, machine: Machine, store: Store, 
     afterStep(() => {
       const current = store.peek(key)
       if (current?.tokens === undefined || refreshTokenOf(current) !== token) {
-        tell({ _tag: "Overwritten", account: name })
+        tell({ _tag: "Overwritten", account: name, by: "foreign program" })
       }
       if (current === undefined) return
       simulator.trace(process.name, `writes ${answer.refreshToken}`)

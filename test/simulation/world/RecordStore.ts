@@ -141,7 +141,11 @@ export class RecordStore implements Store {
       get: (key) =>
         access({
           what: `${name}.get ${key.storageName}`,
-          run: () => Option.fromNullishOr(records.get(key)),
+          run: () => {
+            const found = Option.fromNullishOr(records.get(key))
+            tell({ _tag: "Read", account: key.storageName })
+            return found
+          },
           failed: readFailed
         }),
       put: (key, credential) => {

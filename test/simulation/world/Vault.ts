@@ -49,6 +49,7 @@ interface Received {
   readonly method: string
   readonly path: string
   readonly body: WriteBody | undefined
+  readonly sentAt: number
   /** Milliseconds that the node is behind. */
   readonly lag: number
 }
@@ -143,13 +144,18 @@ export class Vault implements Store {
     return version
   }
 
+  #remove(path: string): void {
+    this.#append(path, undefined)
+    this.#world.tell({ _tag: "Removed", account: path.replace("mcp/", "") })
+  }
+
   #isoTime(at: number): string {
     // @effect-diagnostics-next-line globalDate:off
     return new Date(epoch + at + this.#skew).toISOString()
   }
 
   /** Version 1: no versions, and no check-and-set. */
-  #answerOfFirst({ body, method, path }: Received): Answer {
+  #answerOfFirst({ body, method, path, sentAt }: Received): Answer {
     const name = path.split("/").slice(3).join("/")
     switch (method) {
       case "GET": {
@@ -157,10 +163,14 @@ export class Vault implements Store {
         return version === undefined ? errors(404) : { status: 200, body: { data: version.fields } }
       }
       case "POST":
+        if ((this.#read(name, 0)?.createdAt ?? 0) > sentAt) {
+          const account = name.replace("mcp/", "")
+          this.#world.tell({ _tag: "Overwritten", account, by: "late write" })
+        }
         this.#write(name, body as Fields)
         return { status: 204 }
       default:
-        this.#append(name, undefined)
+        this.#remove(name)
         return { status: 204 }
     }
   }
@@ -195,7 +205,7 @@ export class Vault implements Store {
           : { status: 200, body: { data: { versions: { [version.number]: { destroyed: false } } } } }
       }
       case "DELETE metadata":
-        this.#append(name, undefined)
+        this.#remove(name)
         return { status: 204 }
       default:
         throw new Error(`not simulated: ${method} ${path}`)
@@ -234,6 +244,7 @@ export class Vault implements Store {
         method,
         path: target.pathname,
         body: text === undefined ? undefined : (JSON.parse(text) as WriteBody),
+        sentAt: simulator.now,
         lag: this.#lagOf(stream.pick(this.#lags), headers)
       }
       const what = this.#describe(received)
