@@ -19,6 +19,8 @@ export const approvals: Invariant = (history, violate) => {
   }
 
   const checkTokens = ({ account, process }: Call) => {
+    // Another caller may be about to store them.
+    if ([...history.openCalls].some((call) => call.process === process && call.account === account)) return
     for (const request of history.requestsOf(process)) {
       const { family, issued, kind, outcome } = request
       if (kind !== "exchange" || outcome !== "answered" || issued === undefined) continue

@@ -47,7 +47,8 @@ export const sentTwice: Invariant = (history, violate) => {
     const breaks = (rule: string, why: string) => {
       const excuse = excuseFor(history, request, before)
       // Only a server that revokes the sign-in makes a loss of it.
-      if (excuse === "foreign program" && history.scenario.reuse === "refuse") return
+      if (excuse === "foreign program" && history.scenario.reuse === "refuse" && history.scenario.grace === 0)
+        return
       if (excuse === undefined) violate(rule, `${who} ${why}`)
       else history.excuses.add(request.family, excuse, `requests ${before.id} and ${request.id}`)
     }

@@ -15,6 +15,11 @@ const timeouts: Readonly<Record<LockPurpose, Duration.Duration>> = {
 /** The longest time in milliseconds from the end of a lock to the next look of a process that waits for it. */
 const polling = 40
 
+/** A place in the queue of a lock. */
+interface Ticket {
+  isTaken: boolean
+}
+
 /** Locks that a kernel frees when their holder ends: what `ProcessLock` promises, without its files. */
 export class KernelLock {
   readonly #world: World
@@ -39,7 +44,12 @@ export class KernelLock {
   }
 
   /** Takes a lock, once it is free. Ends with true, or with false after a timeout. */
-  #acquire(process: VirtualProcess, name: string, timeout: Duration.Duration): Effect.Effect<boolean> {
+  #acquire(
+    process: VirtualProcess,
+    name: string,
+    timeout: Duration.Duration,
+    ticket: Ticket
+  ): Effect.Effect<boolean> {
     const { simulator } = this.#world
     return Effect.callback((resume) => {
       const waiting = this.#waiting.get(name) ?? new Set()
@@ -54,6 +64,7 @@ export class KernelLock {
         if (isOver || this.#holders.has(name)) return
         end()
         this.#holders.set(name, process)
+        ticket.isTaken = true
         simulator.trace(process.name, `locks ${name}`)
         resume(Effect.succeed(true))
       }
@@ -92,16 +103,19 @@ export class KernelLock {
       } = {
         withLock: (key, purpose) => (effect) => {
           const name = nameOf(key, purpose)
-          const end = Effect.sync(() => {
-            simulator.trace(process.name, `unlocks ${name}`)
-            if (holders.get(name) === process) this.#free(name)
-          })
+          const end = ({ isTaken }: Ticket) =>
+            Effect.sync(() => {
+              if (!isTaken) return
+              simulator.trace(process.name, `unlocks ${name}`)
+              if (holders.get(name) === process) this.#free(name)
+            })
+          // A lock that is taken is given back, even if its fiber is interrupted before it learns of it.
           const acquire = Effect.acquireRelease(
-            Effect.flatMap(this.#acquire(process, name, timeouts[purpose]), (isTaken) =>
-              isTaken ? Effect.void : new LockError({ name: key.server })
-            ),
-            () => end,
-            { interruptible: true }
+            Effect.sync((): Ticket => ({ isTaken: false })),
+            end
+          ).pipe(
+            Effect.flatMap((ticket) => this.#acquire(process, name, timeouts[purpose], ticket)),
+            Effect.flatMap((isTaken) => (isTaken ? Effect.void : new LockError({ name: key.server })))
           )
           return mutexOf(name).withPermit(Effect.scoped(Effect.andThen(acquire, effect)))
         },

@@ -52,8 +52,15 @@ export class RecordStore implements Store {
   }
 
   put(key: CredentialKey, credential: Credential): void {
-    this.records.put(key, credential)
     const token = refreshTokenOf(credential)
+    const { scenario, tell } = this.#world
+    if (scenario.faults.foreign > 0 && token !== undefined) {
+      const before = this.peek(key)?.tokens
+      // A note about an older token replaces what a program without the lock has written since it was read.
+      const isOlder = (before?.obtainedAt ?? 0) > (credential.tokens?.obtainedAt ?? 0)
+      if (isOlder) tell({ _tag: "Overwritten", account: key.storageName, by: "foreign program" })
+    }
+    this.records.put(key, credential)
     if (token !== undefined) this.#world.tell({ _tag: "Written", account: key.storageName, token })
   }
 
