@@ -27,6 +27,8 @@ export const approvals: Invariant = (history, violate) => {
       if (request.account !== account || history.written.has(issued) || history.failedWrites.has(issued))
         continue
       if (family !== undefined && history.excuses.has(family)) continue
+      // They are held in memory while the store cannot be locked.
+      if (history.couldNotRead(process, request.endedAt ?? 0)) continue
       violate("approval wasted", `${process.name} has thrown ${issued} away, which a user approved`)
     }
   }

@@ -23,6 +23,9 @@ export class History {
   /** Accounts that the user signs out of now, and how often. */
   readonly signingOut = new Map<string, number>()
   readonly #written = new Map<string, Set<string>>()
+  readonly #since = new Map<string, number>()
+  /** Sign-ins that a client has revoked. */
+  readonly revoked = new Set<string>()
   readonly #removals: Array<number> = []
   readonly #jumps: Array<number> = []
   readonly #failedReads = new Map<VirtualProcess, number>()
@@ -52,6 +55,11 @@ export class History {
   storedFamily(account: string): Family | undefined {
     const newest = [...(this.#written.get(account) ?? [])].at(-1)
     return newest === undefined ? undefined : this.families.named(newest)
+  }
+
+  /** When the newest sign-in of an account was first stored. */
+  storedSince(account: string): number {
+    return this.#since.get(account) ?? -Infinity
   }
 
   /** The stored sign-in of an account may be lost, or there is none. */
@@ -106,6 +114,7 @@ export class History {
         if (!this.written.has(fact.token)) this.written.set(fact.token, this.now)
         const family = this.families.ofRefreshToken(fact.token)
         const known = this.#written.get(fact.account) ?? new Set()
+        if (family !== undefined && !known.has(family.name)) this.#since.set(fact.account, this.now)
         if (family !== undefined) this.#written.set(fact.account, known.add(family.name))
         break
       }
@@ -116,6 +125,9 @@ export class History {
       case "ReadFailed":
         this.hasFailedAccesses = true
         this.#failedReads.set(fact.process, this.now)
+        break
+      case "Revoked":
+        this.revoked.add(fact.family)
         break
       case "SignOutBegan":
         this.signingOut.set(fact.account, (this.signingOut.get(fact.account) ?? 0) + 1)

@@ -7,6 +7,8 @@ import type { Invariant } from "./Invariant.ts"
 
 /** Milliseconds that a clock may be read apart. */
 const tolerance = 50
+/** Milliseconds from the check of a lease to the request that it allows. */
+const checkedBefore = 2000
 /** Milliseconds from the read of a store to the last request with what was read: a refresh is retried under its lock. */
 const readBefore = 45_000
 
@@ -29,7 +31,8 @@ const excuseFor = (history: History, request: TokenRequest, before: TokenRequest
   // Vault's leases hold although the lock of the machine is gone.
   if (!history.hasLeases && (history.wasUnlocked(before) || history.wasUnlocked(request)))
     return "lock removed"
-  if (history.hasLeases && history.wasPaused(before)) return "paused before sending"
+  const hasJustContinued = request.process.pausedUntil > request.at - checkedBefore
+  if (history.hasLeases && (history.wasPaused(before) || hasJustContinued)) return "paused before sending"
   return undefined
 }
 
