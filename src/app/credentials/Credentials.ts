@@ -1,12 +1,17 @@
-import { Clock, Context, Duration, Effect, Layer, Option, Result, Schedule } from "effect"
-import { type Credential, hasSameTokens } from "../../domain/Credential.ts"
+import { Clock, Context, Duration, Effect, Layer, Option, Schedule } from "effect"
+import type { Credential } from "../../domain/Credential.ts"
 import type { CredentialKey } from "../../domain/CredentialKey.ts"
 import type { RemoteServer } from "../../domain/Server.ts"
 import { CredentialStore, type StorageError } from "../../ports/CredentialStore.ts"
-import { TokenPolicy } from "../../ports/TokenPolicy.ts"
+import { TokenPolicy, type TokenPolicySettings } from "../../ports/TokenPolicy.ts"
 import { UserInteraction } from "../../ports/UserInteraction.ts"
 import { BoundedMap } from "./BoundedMap.ts"
-import { type UnsavedCredential, unsavedCredential, unsavedDecision } from "./UnsavedCredential.ts"
+import {
+  type UnsavedCredential,
+  unsavedCredential,
+  unsavedDecision,
+  winnerOver
+} from "./UnsavedCredential.ts"
 
 /**
  * The credentials of this process. The store is authoritative; memory is a bounded copy of what was last read or written.
@@ -74,22 +79,29 @@ interface Held {
   readonly trustedUntil: number
 }
 
+/** Tells the user, or the log if there is no user. */
+const tellOrLog = Effect.map(
+  Effect.serviceOption(UserInteraction),
+  Option.match({
+    onNone: () => (line: string) => Effect.logWarning(line),
+    onSome: ({ tell }) => tell
+  })
+)
+
+const retrySchedule = ({ storeRetry }: TokenPolicySettings) =>
+  Schedule.exponential(storeRetry.firstDelay).pipe(
+    Schedule.jittered,
+    Schedule.upTo({ times: storeRetry.maxRetries })
+  )
+
 /** @see Credentials */
 export const layer: Layer.Layer<Credentials, never, CredentialStore> = Layer.effect(
   Credentials,
   Effect.gen(function* () {
     const store = yield* CredentialStore
-    const user = yield* Effect.serviceOption(UserInteraction)
-    const tell = Option.match(user, {
-      onNone: () => (line: string) => Effect.logWarning(line),
-      onSome: (_) => _.tell
-    })
-    const policy = yield* TokenPolicy
+    const [tell, policy] = [yield* tellOrLog, yield* TokenPolicy]
     const [holdFor, cooldown] = [Duration.toMillis(policy.holdFor), Duration.toMillis(policy.cooldown)]
-    const storeRetry = Schedule.exponential(policy.storeRetry.firstDelay).pipe(
-      Schedule.jittered,
-      Schedule.upTo({ times: policy.storeRetry.maxRetries })
-    )
+    const storeRetry = retrySchedule(policy)
     const memory = new BoundedMap<Held>(policy.maxAccounts)
     const unsaved = new Map<string, UnsavedCredential>()
 
@@ -162,15 +174,17 @@ export const layer: Layer.Layer<Credentials, never, CredentialStore> = Layer.eff
     const holdUnsaved = Effect.fnUntraced(function* (
       key: CredentialKey,
       credential: Credential,
-      isSignIn: boolean,
-      why: { readonly message: string }
+      why: { readonly message: string },
+      isSignIn = true
     ) {
       const { storageName } = key
       const earlier = unsaved.get(storageName)
       const before = memory.get(storageName)?.credential
       unsaved.set(
         storageName,
-        earlier ? { ...earlier, credential } : unsavedCredential(credential, before, isSignIn)
+        earlier
+          ? { ...earlier, credential, isSignIn: earlier.isSignIn || isSignIn }
+          : unsavedCredential(credential, before, isSignIn)
       )
       yield* hold(key, credential)
       yield* tell(
@@ -192,35 +206,29 @@ export const layer: Layer.Layer<Credentials, never, CredentialStore> = Layer.eff
           Effect.flip,
           Effect.option
         )
-      if (Option.isNone(failure)) {
+      const hasStored = Effect.suspend(() => {
         unsaved.delete(storageName)
-        yield* hold(key, credential)
-        return credential
-      }
+        return Effect.as(hold(key, credential), credential)
+      })
+      if (Option.isNone(failure)) return yield* hasStored
       if (failure.value.reason._tag === "Superseded") {
-        const found = yield* Effect.result(store.get(key))
-        // A failed read says nothing. What was there before is no winner: its refresh token is used up.
-        if (Result.isSuccess(found)) {
-          const winner = Option.getOrUndefined(found.success)
-          if (winner !== undefined && !(before && hasSameTokens(winner, before))) {
-            unsaved.delete(storageName)
-            yield* hold(key, winner)
-            return winner
-          }
-          if (winner === undefined && before !== undefined && !isSignIn) {
-            yield* Effect.logInfo(`Another process has signed out of ${key.server}.`)
-            unsaved.delete(storageName)
-            yield* evict(key)
-            return credential.withoutTokens
-          }
+        // A failed read says nothing.
+        const found = yield* Effect.option(store.get(key))
+        const winner = Option.map(found, (stored) =>
+          winnerOver(credential, Option.getOrUndefined(stored), before, isSignIn)
+        )
+        if (Option.isSome(winner) && winner.value !== undefined) {
+          unsaved.delete(storageName)
+          yield* winner.value.tokens === undefined ? evict(key) : hold(key, winner.value)
+          return winner.value
+        }
+        if (Option.isSome(found) && Option.isSome(yield* Effect.option(store.put(key, credential)))) {
+          return yield* hasStored
         }
       }
-      yield* holdUnsaved(key, credential, isSignIn, failure.value)
+      yield* holdUnsaved(key, credential, failure.value, isSignIn)
       return credential
     }, Effect.uninterruptible)
-
-    const saveLater = (key: CredentialKey, credential: Credential, why: { readonly message: string }) =>
-      holdUnsaved(key, credential, true, why)
 
     const annotate = Effect.fn("Credentials.annotate")(
       function* (key: CredentialKey, credential: Credential) {
@@ -237,6 +245,6 @@ export const layer: Layer.Layer<Credentials, never, CredentialStore> = Layer.eff
       return yield* Effect.ensuring(store.remove(key), evict(key))
     })
 
-    return Credentials.of({ inMemory, lastRead, load, save, saveLater, annotate, forget, evict })
+    return Credentials.of({ inMemory, lastRead, load, save, saveLater: holdUnsaved, annotate, forget, evict })
   })
 )

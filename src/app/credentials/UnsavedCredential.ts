@@ -25,6 +25,26 @@ export const unsavedCredential = (
 })
 
 /**
+ * The credential that counts instead of one whose lock was lost before it was stored. Absent: none, it is still to be stored.
+ *
+ * | the store holds                                  | result                                |
+ * | ------------------------------------------------ | ------------------------------------- |
+ * | the tokens that were replaced, which are used up | none                                  |
+ * | other tokens                                     | those                                 |
+ * | nothing, after a renewal: a sign-out             | a credential without tokens           |
+ * | nothing, after a sign-in                         | none                                  |
+ */
+export const winnerOver = (
+  mine: Credential,
+  stored: Credential | undefined,
+  before: Credential | undefined,
+  isSignIn: boolean
+): Credential | undefined => {
+  if (stored !== undefined) return before && hasSameTokens(stored, before) ? undefined : stored
+  return before === undefined || isSignIn ? undefined : mine.withoutTokens
+}
+
+/**
  * Decides whether an unsaved credential may be stored, by what the store holds now. The first row that applies counts:
  *
  * | the store holds                                         | result       |

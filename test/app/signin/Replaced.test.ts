@@ -182,8 +182,11 @@ describe("a sign-in that lost its lock to another process", () => {
           ...real,
           put: Effect.fn("overtaken.put")(function* (key, credential) {
             if (winner === undefined) return yield* real.put(key, credential)
-            // Each time another one: it renews what it has.
-            winner = winner.next({})
+            // Each time newer tokens.
+            const accessToken = Redacted.make(`winner-${winner.generation + 1}`)
+            winner = winner.next({
+              tokens: new TokenSet({ accessToken, tokenType: "bearer", obtainedAt: 0 })
+            })
             yield* real.put(key, winner)
             return yield* new StorageError({ reason: new Superseded({ server: key.server }) })
           })

@@ -1,9 +1,18 @@
 import { randomUUID } from "node:crypto"
-import { type Cause, Clock, Data, Duration, Effect, Fiber, Option, type Scope, Semaphore } from "effect"
+import { type Cause, Clock, Data, Duration, Effect, Fiber, Option, type Scope } from "effect"
 import type { CredentialKey } from "../../../domain/CredentialKey.ts"
 import { LockError } from "../../../ports/CredentialLock.ts"
 import type { StorageError } from "../../../ports/CredentialStore.ts"
 import type { Fields, Found, KeyValue } from "./KeyValue.ts"
+import {
+  type HasSameContent,
+  type Lease,
+  leaseAt,
+  leaseOf,
+  type LeaseWrites,
+  makeLeaseWrites,
+  withoutLease
+} from "./LeaseWrites.ts"
 import {
   beatTimeout,
   checkedFor,
@@ -11,25 +20,8 @@ import {
   heartbeat,
   leaseMargin,
   leasePolling,
-  leaseTime,
-  replicaAttempts,
-  replicaPause
+  leaseTime
 } from "./VaultLimits.ts"
-
-/** A lease that this process holds on a record. */
-export interface Lease {
-  readonly owner: string
-  readonly turn: Semaphore.Semaphore
-  /** The record as this process last wrote or found it. */
-  fields: Fields
-  version: number
-  /** Until when no other process can take it, by the local clock, in milliseconds since the epoch. */
-  until: number
-  /** True if another process has taken it since. */
-  isLost: boolean
-  /** The heartbeat under way. A write interrupts it: a new token is more urgent. */
-  beat: Fiber.Fiber<unknown> | undefined
-}
 
 /** Leases on records, by check-and-set on their versions: they exclude other machines as well. */
 export interface Leases {
@@ -55,36 +47,8 @@ export interface Leases {
   ) => Effect.Effect<boolean, StorageError>
   /** Removes a record together with its lease, within the time of the lease: no version guards a removal. */
   readonly remove: (name: string, lease: Lease) => Effect.Effect<void, StorageError | Cause.TimeoutError>
-  /** Replaces a version of a record; none if the record is at another version by now. */
-  readonly writeOver: (
-    name: string,
-    fields: Fields,
-    over: number
-  ) => Effect.Effect<Option.Option<{ readonly version: number; readonly fields: Fields }>, StorageError>
+  readonly writeOver: LeaseWrites["writeOver"]
 }
-
-const leaseOf = (
-  fields: Fields | undefined
-): { readonly owner: string; readonly seconds: number } | undefined => {
-  const [owner, seconds] = (fields?.["lease"] ?? "").split(" ")
-  return owner === undefined || owner === "" ? undefined : { owner, seconds: Number(seconds) }
-}
-
-const withLease = (fields: Fields | undefined, owner: string): Fields => ({
-  ...fields,
-  lease: `${owner} ${Duration.toSeconds(leaseTime)}`
-})
-
-const withoutLease = ({ lease: _, ...rest }: Fields): Fields => rest
-
-const leaseAt = (owner: string, at: Pick<Lease, "version" | "fields">, until: number): Lease => ({
-  owner,
-  turn: Semaphore.makeUnsafe(1),
-  ...at,
-  until,
-  isLost: false,
-  beat: undefined
-})
 
 /** Another process holds the lease. */
 class Taken extends Data.TaggedError("Taken") {}
@@ -93,106 +57,11 @@ class Taken extends Data.TaggedError("Taken") {}
 export const cannotLock = (key: CredentialKey, error: StorageError): LockError =>
   new LockError({ name: key.server, detail: error.message.replace(/\.$/, ""), fixes: error.remedies })
 
-/**
- * The leases of this process in a key-value engine of version 2.
- *
- * @param hasSameContent whether one record may take the place of another without the loss of a token
- */
-export const makeLeases = (
-  engine: KeyValue,
-  hasSameContent: (name: string, one: string | undefined, other: string | undefined) => boolean
-): Leases => {
+/** The leases of this process in a key-value engine of version 2. */
+export const makeLeases = (engine: KeyValue, hasSameContent: HasSameContent): Leases => {
   const held = new Map<string, Lease>()
 
-  // A lost response may have been a success: the name of the write, in the record itself, tells.
-  const writeOver: Leases["writeOver"] = Effect.fnUntraced(function* (name, fields, over) {
-    const named: Fields = { ...fields, write: randomUUID() }
-    const written = yield* engine.write(name, named, over)
-    if (Option.isSome(written)) return Option.some({ version: written.value, fields: named })
-    const found = yield* engine.read(name)
-    return found.fields?.["write"] === named["write"]
-      ? Option.some({ version: found.version, fields: named })
-      : Option.none()
-  })
-
-  /** Takes a record over at a version; none if another write was first. */
-  const takeOver = Effect.fnUntraced(function* (
-    name: string,
-    fields: Fields | undefined,
-    over: number,
-    owner: string
-  ) {
-    const until = (yield* Clock.currentTimeMillis) + Duration.toMillis(leaseTime)
-    const written = yield* writeOver(name, withLease(fields, owner), over)
-    return Option.map(written, (at) => leaseAt(owner, at, until))
-  })
-
-  const isOn = (fields: Fields | undefined, lease: Lease) => leaseOf(fields)?.owner === lease.owner
-
-  /**
-   * Reads a record until a replica shows at least the version that this process has written, and takes what it finds for its
-   * own if it carries the lease: a write whose response was lost. False if it carries another lease.
-   */
-  const recognize = Effect.fnUntraced(function* (name: string, lease: Lease) {
-    for (let attempt = 1; attempt <= replicaAttempts; attempt++) {
-      const found = yield* engine.read(name)
-      if (found.version >= lease.version) {
-        if (!isOn(found.fields, lease)) return false
-        lease.version = found.version
-        lease.fields = found.fields ?? {}
-        return true
-      }
-      yield* Effect.sleep(replicaPause)
-    }
-    // The count of versions has started over: the record was removed.
-    return false
-  })
-
-  /** Writes a record under its lease. False if the lease is lost, or the record under it has changed. */
-  const writeHeld = Effect.fnUntraced(function* (
-    name: string,
-    lease: Lease,
-    change: (fields: Fields) => Fields
-  ) {
-    const { record } = lease.fields
-    for (let attempt = 1; attempt <= replicaAttempts && !lease.isLost; attempt++) {
-      const now = yield* Clock.currentTimeMillis
-      // The lease may have expired. The version alone is no proof: after a removal, versions start over.
-      const mayBeLost = attempt > 1 || now + leaseMargin >= lease.until
-      if (mayBeLost && !(yield* recognize(name, lease))) {
-        lease.isLost = true
-        return false
-      }
-      const next = change(lease.fields)
-      const found = lease.fields["record"]
-      if (found !== next["record"] && !hasSameContent(name, found, record)) return false
-      const written = yield* writeOver(name, next, lease.version)
-      if (Option.isSome(written)) {
-        lease.version = written.value.version
-        lease.fields = written.value.fields
-        lease.until = now + Duration.toMillis(leaseTime)
-        return true
-      }
-      // Refused by a replica that was behind, unless the record tells otherwise.
-      yield* Effect.sleep(replicaPause)
-    }
-    return false
-  })
-
-  /** Writes over the lease of another process, if that has changed nothing but the lease. */
-  const writeLost = Effect.fnUntraced(function* (
-    name: string,
-    { fields: { record } }: Lease,
-    change: (fields: Fields) => Fields
-  ) {
-    for (let attempt = 1; attempt <= replicaAttempts; attempt++) {
-      const { fields, version } = yield* engine.read(name)
-      if (!hasSameContent(name, fields?.["record"], record)) return false
-      if (Option.isSome(yield* writeOver(name, change(fields ?? {}), version))) return true
-      yield* Effect.sleep(replicaPause)
-    }
-    return false
-  })
+  const { takeOver, writeHeld, writeLost, writeOver } = makeLeaseWrites(engine, hasSameContent)
 
   /** Ends the heartbeat under way. If Vault has got it, the next write recognizes that. */
   const urgently =

@@ -88,16 +88,6 @@ const redirectOf = (from: URL, { headers, status }: RawResponse): URL | undefine
 const encodeSegment = (segment: string): string =>
   /^\.{1,2}$/.test(segment) ? segment.replaceAll(".", "%252E") : encodeURIComponent(segment)
 
-const headersOf = ({ token }: VaultRequest, namespace: string | undefined, body: string | undefined) => ({
-  accept: "application/json",
-  "x-vault-request": "true",
-  ...(namespace === undefined ? {} : { "x-vault-namespace": namespace }),
-  ...(token === undefined ? {} : { "x-vault-token": Redacted.value(token) }),
-  ...(body === undefined
-    ? {}
-    : { "content-type": "application/json", "content-length": Buffer.byteLength(body) })
-})
-
 /**
  * Lets only a node answer that is not behind what this process has written, as a standby of a cluster may be (OpenBao,
  * "Consistency"; Vault Enterprise, "Consistency"). Servers that know no index ignore this.
@@ -105,16 +95,38 @@ const headersOf = ({ token }: VaultRequest, namespace: string | undefined, body:
 const atLeast = (index: string | undefined): Record<string, string> =>
   index === undefined ? {} : { "x-vault-index": index, "x-vault-inconsistent": "forward-active-node" }
 
+interface RequestParts {
+  readonly namespace: string | undefined
+  readonly body: string | undefined
+  readonly index: string | undefined
+}
+
+const headersOf = ({ token }: VaultRequest, { body, index, namespace }: RequestParts) => ({
+  accept: "application/json",
+  "x-vault-request": "true",
+  ...(namespace === undefined ? {} : { "x-vault-namespace": namespace }),
+  ...(token === undefined ? {} : { "x-vault-token": Redacted.value(token) }),
+  ...(body === undefined
+    ? {}
+    : { "content-type": "application/json", "content-length": Buffer.byteLength(body) }),
+  ...atLeast(index)
+})
+
+/** The index of a read may be older than that of our last write, and the two cannot be compared. */
+const newestIndex = (known: string | undefined, method: string, { headers }: RawResponse) => {
+  const seen = headers["x-vault-index"]
+  return typeof seen === "string" && (method !== "GET" || known === undefined) ? seen : known
+}
+
 /** A client with the settings' TLS and namespace. Its connections close with the scope. */
 export const vaultHttp = (
   settings: Pick<VaultSettings, "url" | "namespace" | "tls">
 ): Effect.Effect<VaultHttp, never, Scope.Scope> =>
   Effect.gen(function* () {
     const { namespace, url } = settings
-    const address = url.origin
-    const connect = yield* VaultConnector
-    const { exchange } = yield* connect(settings)
     let index: string | undefined
+    const address = url.origin
+    const { exchange } = yield* (yield* VaultConnector)(settings)
     const failure = (problem: VaultProblem, detail: string) => new VaultFailure({ address, problem, detail })
 
     /** Why there is no response: `late` if a timeout ended the request. */
@@ -150,7 +162,7 @@ export const vaultHttp = (
       })
       const body = request.body === undefined ? undefined : JSON.stringify(request.body)
       const { method } = request
-      const headers = { ...headersOf(request, namespace, body), ...atLeast(index) }
+      const headers = headersOf(request, { namespace, body, index })
       const sent = { method, headers, body, signal: abort.signal }
       const raw = yield* exchange(target, sent, () => {
         isConnected = true
@@ -165,9 +177,7 @@ export const vaultHttp = (
           ConnectionFailed: (cause) => explainNone(late, timeout)(cause)
         })
       )
-      const seen = raw.headers["x-vault-index"]
-      // The index of a read may be older than that of our last write, and they cannot be compared.
-      if (typeof seen === "string" && (method !== "GET" || index === undefined)) index = seen
+      index = newestIndex(index, method, raw)
       // Only the first segment: the others name servers.
       yield* Effect.logDebug(`Vault: ${method} ${request.path[0]} ${raw.status}`)
       return raw

@@ -1,0 +1,166 @@
+import { randomUUID } from "node:crypto"
+import { Clock, Duration, Effect, type Fiber, Option, Semaphore } from "effect"
+import type { StorageError } from "../../../ports/CredentialStore.ts"
+import type { Fields, KeyValue } from "./KeyValue.ts"
+import { leaseMargin, leaseTime, replicaAttempts, replicaPause } from "./VaultLimits.ts"
+
+/** A lease that this process holds on a record. */
+export interface Lease {
+  readonly owner: string
+  readonly turn: Semaphore.Semaphore
+  /** The record as this process last wrote or found it. */
+  fields: Fields
+  version: number
+  /** Until when no other process can take it, by the local clock, in milliseconds since the epoch. */
+  until: number
+  /** True if another process has taken it since. */
+  isLost: boolean
+  /** The heartbeat under way. A write interrupts it: a new token is more urgent. */
+  beat: Fiber.Fiber<unknown> | undefined
+}
+
+/** A record as it was written. */
+export interface Written {
+  readonly version: number
+  readonly fields: Fields
+}
+
+/** Changes a record. */
+export type Change = (fields: Fields) => Fields
+
+/** Whether one record may take the place of another without the loss of a token. */
+export type HasSameContent = (name: string, one: string | undefined, other: string | undefined) => boolean
+
+/** Writes of records that may carry a lease, by check-and-set on their versions. */
+export interface LeaseWrites {
+  /** Replaces a version of a record; none if the record is at another version by now. */
+  readonly writeOver: (
+    name: string,
+    fields: Fields,
+    over: number
+  ) => Effect.Effect<Option.Option<Written>, StorageError>
+  /** Takes a record over at a version; none if another write was first. */
+  readonly takeOver: (
+    name: string,
+    fields: Fields | undefined,
+    over: number,
+    owner: string
+  ) => Effect.Effect<Option.Option<Lease>, StorageError>
+  /** Writes a record under its lease. False if the lease is lost, or the record under it has changed. */
+  readonly writeHeld: (name: string, lease: Lease, change: Change) => Effect.Effect<boolean, StorageError>
+  /** Writes over the lease of another process, if that has changed nothing but the lease. */
+  readonly writeLost: (
+    name: string,
+    lease: Pick<Lease, "fields">,
+    change: Change
+  ) => Effect.Effect<boolean, StorageError>
+}
+
+/** The lease on a record. Absent: none. */
+export const leaseOf = (
+  fields: Fields | undefined
+): { readonly owner: string; readonly seconds: number } | undefined => {
+  const [owner, seconds] = (fields?.["lease"] ?? "").split(" ")
+  return owner === undefined || owner === "" ? undefined : { owner, seconds: Number(seconds) }
+}
+
+const withLease = (fields: Fields | undefined, owner: string): Fields => ({
+  ...fields,
+  lease: `${owner} ${Duration.toSeconds(leaseTime)}`
+})
+
+/** The record without a lease. */
+export const withoutLease = ({ lease: _, ...rest }: Fields): Fields => rest
+
+/** A lease on a record that this process has written. */
+export const leaseAt = (owner: string, at: Written, until: number): Lease => ({
+  owner,
+  turn: Semaphore.makeUnsafe(1),
+  ...at,
+  until,
+  isLost: false,
+  beat: undefined
+})
+
+/** The writes of one key-value engine. */
+export const makeLeaseWrites = (engine: KeyValue, hasSameContent: HasSameContent): LeaseWrites => {
+  // A lost response may have been a success: the name of the write, in the record itself, tells.
+  const writeOver: LeaseWrites["writeOver"] = Effect.fnUntraced(function* (name, fields, over) {
+    const named: Fields = { ...fields, write: randomUUID() }
+    const written = yield* engine.write(name, named, over)
+    if (Option.isSome(written)) return Option.some({ version: written.value, fields: named })
+    const found = yield* engine.read(name)
+    return found.fields?.["write"] === named["write"]
+      ? Option.some({ version: found.version, fields: named })
+      : Option.none()
+  })
+
+  const takeOver: LeaseWrites["takeOver"] = Effect.fnUntraced(function* (name, fields, over, owner) {
+    const until = (yield* Clock.currentTimeMillis) + Duration.toMillis(leaseTime)
+    const written = yield* writeOver(name, withLease(fields, owner), over)
+    return Option.map(written, (at) => leaseAt(owner, at, until))
+  })
+
+  const isOn = (fields: Fields | undefined, lease: Lease) => leaseOf(fields)?.owner === lease.owner
+
+  /**
+   * Reads a record until a replica shows at least the version that this process has written, and takes what it finds for its
+   * own if it carries the lease: a write whose response was lost. False if it carries another lease.
+   */
+  const recognize = Effect.fnUntraced(function* (name: string, lease: Lease) {
+    for (let attempt = 1; attempt <= replicaAttempts; attempt++) {
+      const found = yield* engine.read(name)
+      if (found.version >= lease.version) {
+        if (!isOn(found.fields, lease)) return false
+        lease.version = found.version
+        lease.fields = found.fields ?? {}
+        return true
+      }
+      yield* Effect.sleep(replicaPause)
+    }
+    // The count of versions has started over: the record was removed.
+    return false
+  })
+
+  const writeHeld: LeaseWrites["writeHeld"] = Effect.fnUntraced(function* (name, lease, change) {
+    const { record } = lease.fields
+    for (let attempt = 1; attempt <= replicaAttempts && !lease.isLost; attempt++) {
+      const now = yield* Clock.currentTimeMillis
+      // The lease may have expired. The version alone is no proof: after a removal, versions start over.
+      const mayBeLost = attempt > 1 || now + leaseMargin >= lease.until
+      if (mayBeLost && !(yield* recognize(name, lease))) {
+        lease.isLost = true
+        return false
+      }
+      const next = change(lease.fields)
+      const found = lease.fields["record"]
+      if (found !== next["record"] && !hasSameContent(name, found, record)) return false
+      const written = yield* writeOver(name, next, lease.version)
+      if (Option.isSome(written)) {
+        lease.version = written.value.version
+        lease.fields = written.value.fields
+        lease.until = now + Duration.toMillis(leaseTime)
+        return true
+      }
+      // Refused by a replica that was behind, unless the record tells otherwise.
+      yield* Effect.sleep(replicaPause)
+    }
+    return false
+  })
+
+  const writeLost: LeaseWrites["writeLost"] = Effect.fnUntraced(function* (
+    name,
+    { fields: { record } },
+    change
+  ) {
+    for (let attempt = 1; attempt <= replicaAttempts; attempt++) {
+      const { fields, version } = yield* engine.read(name)
+      if (!hasSameContent(name, fields?.["record"], record)) return false
+      if (Option.isSome(yield* writeOver(name, change(fields ?? {}), version))) return true
+      yield* Effect.sleep(replicaPause)
+    }
+    return false
+  })
+
+  return { writeOver, takeOver, writeHeld, writeLost }
+}
