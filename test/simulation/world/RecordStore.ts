@@ -115,7 +115,7 @@ export class RecordStore implements Store {
             return
           }
           const happened = stream.chance(0.5)
-          if (happened) this.#read(run)
+          if (happened) Effect.runSync(Effect.ignore(this.#read(run)))
           else tear?.()
           failed()
           simulator.trace(process.name, `${what} FAILS${happened ? " (but happened)" : ""}`)
