@@ -1,41 +1,27 @@
-import { Cause, Effect, Exit, Layer, Option, Redacted } from "effect"
+import { Cause, Duration, Effect, Exit, Layer, Option, Redacted } from "effect"
 import * as MemoryClientRegistrations from "../../src/adapters/store/memory/MemoryClientRegistrations.ts"
 import * as Credentials from "../../src/app/credentials/Credentials.ts"
 import * as SignIn from "../../src/app/signin/SignIn.ts"
+import * as SignOut from "../../src/app/signin/SignOut.ts"
+import { StorageMove } from "../../src/app/storage/StorageMove.ts"
 import * as AccessTokens from "../../src/app/tokens/AccessTokens.ts"
-import { CredentialKey } from "../../src/domain/CredentialKey.ts"
-import { defaultOAuth, type RemoteServer } from "../../src/domain/Server.ts"
-import { ClientRegistrar } from "../../src/ports/ClientRegistrar.ts"
+import type { BearerChallenge } from "../../src/domain/Challenge.ts"
 import { DeviceAuthorization } from "../../src/ports/DeviceAuthorization.ts"
+import { defaultTokenPolicy, TokenPolicy } from "../../src/ports/TokenPolicy.ts"
 import type { Machine } from "./engine/Machine.ts"
 import type { Seed } from "./engine/Seed.ts"
 import type { VirtualProcess } from "./engine/VirtualProcess.ts"
 import type { CallResult } from "./judge/Facts.ts"
 import type { History } from "./judge/History.ts"
-import type { AuthorizationServer } from "./world/AuthorizationServer.ts"
-import type { OAuth } from "./world/OAuth.ts"
+import type { Account } from "./world/Account.ts"
+import { MovingStore } from "./world/MovingStore.ts"
+import { furtherScope, type OAuth } from "./world/OAuth.ts"
 import type { Store } from "./world/Store.ts"
 import { userOf } from "./world/User.ts"
 import type { World } from "./world/World.ts"
 
-/** The MCP server of every run. */
-export const server: RemoteServer = {
-  _tag: "Http",
-  name: "notion",
-  url: new URL("https://notion.test/mcp"),
-  headers: {},
-  transport: "auto",
-  oauth: {
-    ...defaultOAuth,
-    source: { _tag: "Discovered", client: { clientId: "sim", clientSecret: undefined } }
-  }
-}
-
-/** Where its credential is stored. */
-export const key = CredentialKey.of(server.name)
-
 /** The longest that a call may take, in milliseconds: without a user, and where a browser may open. */
-const longestCall = { alone: 300_000, attended: 1_200_000 }
+const longestCall = { alone: 400_000, attended: 1_500_000 }
 /** Milliseconds after the last fault until everything must work. */
 const settlingTime = 60_000
 
@@ -50,84 +36,103 @@ const nameOf = (error: unknown): string => {
   return detail === undefined ? String(error._tag) : `${String(error._tag)}/${detail}`
 }
 
+const challengeOf = (status: 401 | 403): BearerChallenge => ({
+  error: status === 401 ? "invalid_token" : "insufficient_scope",
+  scope: status === 401 ? undefined : furtherScope,
+  resourceMetadata: undefined
+})
+
+/** What the programs of a run share. */
+export interface HostParts {
+  readonly accounts: ReadonlyArray<Account>
+  readonly oauth: OAuth
+  readonly store: Store
+}
+
+/** One program, while it runs. */
+interface Program {
+  readonly process: VirtualProcess
+  readonly stream: Seed
+  readonly isAttended: boolean
+  /** How many sign-ins to an account the user, or its server, has requested and not got. */
+  readonly requested: Map<string, number>
+}
+
 /** Runs the programs of a simulated world. */
 export class Host {
   readonly #world: World
   readonly #history: History
-  readonly #authorizationServer: AuthorizationServer
-  readonly #oauth: OAuth
-  readonly #store: Store
+  readonly #parts: HostParts
   #spawned = 0
 
-  constructor(
-    world: World,
-    history: History,
-    parts: {
-      readonly authorizationServer: AuthorizationServer
-      readonly oauth: OAuth
-      readonly store: Store
-    }
-  ) {
+  constructor(world: World, history: History, parts: HostParts) {
     this.#world = world
     this.#history = history
-    this.#authorizationServer = parts.authorizationServer
-    this.#oauth = parts.oauth
-    this.#store = parts.store
+    this.#parts = parts
   }
 
   /** The layers of one process: its own memory over what all share. */
-  #core(process: VirtualProcess, isAttended: boolean) {
-    const user = { isPresent: isAttended, account: key.storageName }
-    return AccessTokens.layer.pipe(
+  #core({ isAttended, process, requested }: Program) {
+    const { accounts, oauth, store } = this.#parts
+    const { holdFor } = this.#world.scenario
+    const policy = {
+      ...defaultTokenPolicy,
+      ...(holdFor === 0 ? {} : { holdFor: Duration.millis(holdFor) })
+    }
+    const isRequested = (account: string) => (requested.get(account) ?? 0) > 0
+    return Layer.mergeAll(AccessTokens.layer, SignOut.layer).pipe(
       Layer.provideMerge(SignIn.layer),
       Layer.provideMerge(Credentials.layer),
+      Layer.provideMerge(store.layer(process)),
       Layer.provideMerge(
         Layer.mergeAll(
-          userOf(this.#world, process, this.#authorizationServer, user),
-          this.#oauth.tokenEndpoint(process),
-          this.#oauth.discovery(process),
-          Layer.mock(ClientRegistrar, {}),
+          userOf(this.#world, process, accounts, { isPresent: isAttended, isRequested }),
+          oauth.tokenEndpoint(process),
+          oauth.discovery(process),
+          oauth.registrar(process),
           Layer.mock(DeviceAuthorization, {}),
-          MemoryClientRegistrations.layer,
-          this.#store.layer(process)
+          MemoryClientRegistrations.layer
         )
-      )
+      ),
+      Layer.provideMerge(Layer.succeed(TokenPolicy, policy))
     )
   }
 
-  /** Requests one access token. Absent: there is none. */
-  readonly #get = Effect.fnUntraced(function* (
+  /** Runs something that a user has asked for, and that may open a browser whatever is stored. */
+  #requested<A, E, R>({ requested }: Program, account: string, effect: Effect.Effect<A, E, R>) {
+    const add = (change: number) =>
+      Effect.sync(() => void requested.set(account, (requested.get(account) ?? 0) + change))
+    return Effect.andThen(add(1), Effect.ensuring(effect, add(-1)))
+  }
+
+  /** Requests one access token, and tells the judge how that ended. Absent: there is none. */
+  readonly #watched = Effect.fnUntraced(function* <R>(
     this: Host,
-    process: VirtualProcess,
-    stream: Seed,
-    options: { readonly isAttended: boolean; readonly isLast: boolean; readonly hasChallenge: boolean }
+    { isAttended, process, stream }: Program,
+    { name: account, resource }: Account,
+    kind: "first" | "last" | "sign-in",
+    request: Effect.Effect<Redacted.Redacted, unknown, R>
   ) {
-    const { hasChallenge, isAttended, isLast } = options
     const { fails, nextId, simulator, tell } = this.#world
-    const account = key.storageName
     const call = {
       id: nextId(),
       process,
       account,
+      resource,
       at: simulator.now,
       pausedBefore: process.pausedFor,
       limit: isAttended ? longestCall.attended : longestCall.alone,
-      familyBefore: this.#history.storedFamily(account)?.name,
-      isAfterFaults: isLast
+      familyBefore: kind === "sign-in" ? undefined : this.#history.storedFamily(account)?.name,
+      isAfterFaults: kind === "last"
     }
     tell({ _tag: "CallBegan", call })
     const end = (result: CallResult, text: string) => {
-      simulator.trace(process.name, `call ${call.id}: ${text}`)
+      simulator.trace(process.name, `call ${call.id} for ${account}: ${text}`)
       tell({ _tag: "CallEnded", call, result })
     }
-    const leavesAfter = !isLast && fails(stream, "leave") ? stream.integer(1, 20_000) : undefined
-    const tokens = yield* AccessTokens.AccessTokens
-    const asked = tokens.get({
-      server,
-      ...(hasChallenge ? { challenge: { scheme: "Bearer" } as never } : {})
-    })
+    const leavesAfter = kind !== "last" && fails(stream, "leave") ? stream.integer(1, 20_000) : undefined
     const exit = yield* Effect.exit(
-      leavesAfter === undefined ? Effect.asSome(asked) : Effect.timeoutOption(asked, leavesAfter)
+      leavesAfter === undefined ? Effect.asSome(request) : Effect.timeoutOption(request, leavesAfter)
     )
     if (Exit.isFailure(exit)) {
       const isTyped = Cause.hasFails(exit.cause)
@@ -139,51 +144,130 @@ export class Host {
       end({ _tag: "Left" }, "the caller has left")
       return undefined
     }
-    const { accessToken } = exit.value.value
+    const accessToken = exit.value.value
     end({ _tag: "Token", accessToken: Redacted.value(accessToken) }, Redacted.value(accessToken))
     return accessToken
   })
 
-  /** One use of the MCP server: a token, and another one after a 401. */
+  #get(program: Program, account: Account, isLast: boolean, status?: 401) {
+    const challenge = status === undefined ? {} : { challenge: challengeOf(status) }
+    const request = AccessTokens.AccessTokens.use((tokens) =>
+      tokens.get({ server: account.server, ...challenge })
+    )
+    return this.#watched(
+      program,
+      account,
+      isLast ? "last" : "first",
+      Effect.map(request, ({ accessToken }) => accessToken)
+    )
+  }
+
+  /** One use of an MCP server: a token, and another one after a 401, or after a 403 for its scope. */
   readonly #call = Effect.fnUntraced(function* (
     this: Host,
-    process: VirtualProcess,
-    options: { readonly isAttended: boolean; readonly isLast: boolean }
+    program: Program,
+    account: Account,
+    isLast: boolean
   ) {
-    const { nextId, simulator, tell } = this.#world
-    const stream = simulator.seed.fork(`call ${nextId()} of ${process.name}`)
-    const accessToken = yield* this.#get(process, stream, { ...options, hasChallenge: false })
+    const { families, fails, simulator, tell } = this.#world
+    const { process, stream } = program
+    const accessToken = yield* this.#get(program, account, isLast)
     if (accessToken === undefined) return
     yield* Effect.sleep(stream.integer(5, 50))
     const text = Redacted.value(accessToken)
-    if (this.#authorizationServer.accepts(text)) return
-    simulator.trace(process.name, `${text} is answered with 401`)
-    tell({ _tag: "TokenRefused", process, accessToken: text })
     const tokens = yield* AccessTokens.AccessTokens
-    yield* tokens.reject({ server }, accessToken)
-    yield* this.#get(process, stream, { ...options, hasChallenge: true })
+    const { name, server } = account
+    if (!families.accepts(text, simulator.now)) {
+      simulator.trace(process.name, `${text} is answered with 401`)
+      tell({ _tag: "TokenRefused", process, accessToken: text })
+      yield* tokens.reject({ server }, accessToken)
+      yield* this.#get(program, account, isLast, 401)
+      return
+    }
+    if (isLast || families.ofAccessToken(text)?.scopes.includes(furtherScope) !== false) return
+    if (!fails(stream, "stepUp")) return
+    simulator.trace(process.name, `${text} is answered with 403`)
+    const stepUp = this.#requested(
+      program,
+      name,
+      tokens.stepUp({ server, challenge: challengeOf(403) }, accessToken)
+    )
+    const exit = yield* Effect.exit(stepUp)
+    const got = Exit.isSuccess(exit)
+      ? Option.match(exit.value, {
+          onNone: () => text,
+          onSome: (found) => Redacted.value(found.accessToken)
+        })
+      : undefined
+    simulator.trace(process.name, `step-up: ${got ?? "failed"}`)
+    if (got !== undefined) tell({ _tag: "SteppedUp", process, accessToken: got, scope: furtherScope })
   })
 
-  readonly #life = Effect.fnUntraced(function* (
+  readonly #signOut = Effect.fnUntraced(function* (
     this: Host,
-    process: VirtualProcess,
-    stream: Seed,
-    options: { readonly isAttended: boolean; readonly calls: number }
+    { process, stream }: Program,
+    { name, server }: Account
   ) {
+    const { simulator, tell } = this.#world
+    const signOut = yield* SignOut.SignOut
+    const isLogout = stream.chance(0.5)
+    simulator.trace(process.name, `signs out of ${name}`)
+    tell({ _tag: "SignOutBegan", process, account: name })
+    const run = isLogout ? Effect.asVoid(signOut.logout(server)) : Effect.asVoid(signOut.reset(server.name))
+    const exit = yield* Effect.exit(run)
+    const isDone = Exit.isSuccess(exit)
+    simulator.trace(process.name, `sign-out of ${name}: ${isDone ? "done" : "failed"}`)
+    tell({ _tag: "SignOutEnded", process, account: name, isDone })
+  })
+
+  readonly #signIn = Effect.fnUntraced(function* (this: Host, program: Program, account: Account) {
+    const { simulator } = this.#world
+    simulator.trace(program.process.name, `signs in to ${account.name} once more`)
+    const signIn = SignIn.SignIn.use((_) => _.signIn({ server: account.server }))
+    const request = Effect.map(signIn, ({ tokens }) => tokens.accessToken)
+    yield* this.#requested(program, account.name, this.#watched(program, account, "sign-in", request))
+  })
+
+  readonly #move = Effect.fnUntraced(function* (this: Host, { process }: Program) {
+    const { store } = this.#parts
+    const { count, simulator } = this.#world
+    const move = yield* Effect.serviceOption(StorageMove)
+    if (!(store instanceof MovingStore) || Option.isNone(move)) return
+    const to = store.other
+    count("move")
+    simulator.trace(process.name, `moves the sign-ins to ${to}`)
+    const exit = yield* Effect.exit(move.value.move(to))
+    simulator.trace(process.name, `move to ${to}: ${Exit.isSuccess(exit) ? "done" : "failed"}`)
+  })
+
+  /** What a program does with an account: mostly calls, several at a time. */
+  readonly #act = Effect.fnUntraced(function* (this: Host, program: Program, account: Account) {
+    const { fails } = this.#world
+    const { isAttended, stream } = program
+    if (fails(stream, "signOut")) return yield* this.#signOut(program, account)
+    if (isAttended && fails(stream, "signIn")) return yield* this.#signIn(program, account)
+    const width = stream.chance(0.4) ? stream.integer(2, 4) : 1
+    const { accounts } = this.#parts
+    const calls = Array.from({ length: width }, (_, index) =>
+      this.#call(program, index === 0 ? account : stream.pick(accounts), false)
+    )
+    yield* Effect.all(calls, { concurrency: "unbounded", discard: true })
+  })
+
+  readonly #life = Effect.fnUntraced(function* (this: Host, program: Program, calls: number) {
     const { healAt, scenario, simulator } = this.#world
-    const { calls, isAttended } = options
+    const { process, stream } = program
+    const movesAfter = stream.chance(scenario.faults.move / scenario.processes)
+      ? stream.integer(0, calls - 1)
+      : -1
     for (let index = 0; index < calls; index++) {
       yield* Effect.sleep(stream.integer(0, Math.floor(scenario.lifetime * 1.2)))
-      const width = stream.chance(0.4) ? stream.integer(2, 4) : 1
-      const call = this.#call(process, { isAttended, isLast: false })
-      yield* Effect.all(
-        Array.from({ length: width }, () => call),
-        { concurrency: "unbounded" }
-      )
+      yield* this.#act(program, stream.pick(this.#parts.accounts))
+      if (index === movesAfter) yield* this.#move(program)
     }
     yield* Effect.sleep(Math.max(0, healAt - simulator.now) + settlingTime + stream.integer(0, 60_000))
     process.operationsLeft = undefined
-    yield* this.#call(process, { isAttended, isLast: true })
+    for (const account of this.#parts.accounts) yield* this.#call(program, account, true)
   })
 
   /** Starts a process, and another one in its place if it crashes. */
@@ -192,6 +276,7 @@ export class Host {
     const { crash, pause } = scenario.faults
     const process = simulator.process(`p${++this.#spawned}@${machine.name}`, machine)
     const stream = simulator.seed.fork(`life of ${process.name}`)
+    const program: Program = { process, stream, isAttended: options.isAttended, requested: new Map() }
     // As often early as late: a process takes about 2,000 operations, and several times that over Vault.
     if (stream.chance(crash)) process.operationsLeft = Math.floor(50 * 100 ** stream.next())
     process.onCrash.push(() => {
@@ -210,8 +295,8 @@ export class Host {
       })
     }
     process.run(
-      this.#life(process, stream, options).pipe(
-        Effect.provide(this.#core(process, options.isAttended)),
+      this.#life(program, options.calls).pipe(
+        Effect.provide(this.#core(program)),
         Effect.exit,
         Effect.map((exit) =>
           simulator.trace(process.name, Exit.isSuccess(exit) ? "ends" : `ends: ${Cause.pretty(exit.cause)}`)

@@ -1,23 +1,28 @@
 import { Redacted } from "effect"
-import { ConfiguredRegistration } from "../../src/domain/ClientRegistration.ts"
+import { ConfiguredRegistration, DynamicRegistration } from "../../src/domain/ClientRegistration.ts"
 import { Credential } from "../../src/domain/Credential.ts"
-import { resourceOf } from "../../src/domain/Server.ts"
 import { TokenSet } from "../../src/domain/TokenSet.ts"
+import { storageBackends } from "../../src/ports/StorageBackend.ts"
 import { epoch } from "./engine/Epoch.ts"
 import { raiseFence } from "./engine/Fence.ts"
 import { Machine } from "./engine/Machine.ts"
 import { Simulator, Stuck } from "./engine/Simulator.ts"
-import { Host, key, server } from "./Host.ts"
+import { Host } from "./Host.ts"
 import { type Excuse, Excuses } from "./judge/Excuses.ts"
 import { History } from "./judge/History.ts"
 import { Judge, type Violation } from "./judge/Judge.ts"
 import { activityOf, type Fault, type Scenario } from "./Scenario.ts"
+import { type Account, accountOf, clientIdOf } from "./world/Account.ts"
 import { AuthorizationServer } from "./world/AuthorizationServer.ts"
-import { IdealStore } from "./world/IdealStore.ts"
+import { Families } from "./world/Families.ts"
+import { runForeignProgram } from "./world/ForeignProgram.ts"
 import { KernelLock } from "./world/KernelLock.ts"
+import { MovingStore } from "./world/MovingStore.ts"
 import { Network } from "./world/Network.ts"
-import { OAuth } from "./world/OAuth.ts"
-import type { Store } from "./world/Store.ts"
+import { firstScope, OAuth } from "./world/OAuth.ts"
+import { keyringRecords, wholeRecords } from "./world/Records.ts"
+import { RecordStore } from "./world/RecordStore.ts"
+import { refreshTokenOf, type Store } from "./world/Store.ts"
 import { Vault } from "./world/Vault.ts"
 import type { World } from "./world/World.ts"
 
@@ -37,48 +42,156 @@ export interface Report {
   readonly duration: number
 }
 
-const signIn = (authorizationServer: AuthorizationServer): Credential => {
-  const { accessToken, lifetime, refreshToken } = authorizationServer.signIn()
+/** A user has signed in to each account at virtual time 0. */
+const signIn = (scenario: Scenario, { authorizationServer, resource }: Account): Credential => {
+  const { issuer } = authorizationServer
+  const redirectUri = "http://localhost:8080/callback"
+  const registration = scenario.isDynamic
+    ? new DynamicRegistration({
+        clientId: authorizationServer.register(),
+        authenticationMethod: "none",
+        redirectUri
+      })
+    : new ConfiguredRegistration({ clientId: clientIdOf(scenario), authenticationMethod: "none" })
+  const { accessToken, lifetime, refreshToken, scope } = authorizationServer.signIn({
+    resource,
+    clientId: registration.clientId,
+    scopes: [firstScope]
+  })
   return new Credential({
-    resource: resourceOf(server),
-    issuer: authorizationServer.issuer,
-    tokenEndpoint: `${authorizationServer.issuer}/token`,
-    resourceParameter: resourceOf(server),
-    registration: new ConfiguredRegistration({ clientId: "sim", authenticationMethod: "none" }),
+    resource,
+    issuer,
+    tokenEndpoint: `${issuer}/token`,
+    revocationEndpoint: `${issuer}/revoke`,
+    resourceParameter: resource,
+    registration,
     tokens: new TokenSet({
       accessToken: Redacted.make(accessToken),
       tokenType: "bearer",
       obtainedAt: epoch,
       expiresAt: epoch + lifetime,
-      refreshToken: Redacted.make(refreshToken)
+      refreshToken: Redacted.make(refreshToken),
+      scope
     }),
-    grantedScopes: [],
-    requestedScopes: [],
+    grantedScopes: [firstScope],
+    requestedScopes: [firstScope],
     generation: 1
   })
 }
 
-/** Runs one scenario to its end. One at a time per Node process: it replaces globals. */
+const storeOf = (world: World, locks: KernelLock): Store => {
+  const { faults, store } = world.scenario
+  switch (store) {
+    case "ideal": {
+      const backend = { ...storageBackends.memory, lockScope: "shared" as const }
+      return new RecordStore(world, locks, { backend, records: wholeRecords(), reach: "all" })
+    }
+    case "files": {
+      if (faults.move > 0) return new MovingStore(world, locks)
+      const backend = storageBackends.encrypted
+      return new RecordStore(world, locks, { backend, records: wholeRecords(), reach: "machine" })
+    }
+    case "keyring": {
+      const backend = storageBackends.keychain
+      return new RecordStore(world, locks, { backend, records: keyringRecords(), reach: "machine" })
+    }
+    case "vault":
+    case "vault-v1":
+      return new Vault(world, locks)
+  }
+}
+
+/** What runs after the next read of an account. */
+interface Ambush {
+  readonly account: string
+  readonly run: () => void
+}
+
+/** Plans what happens to the whole world. */
+const disturb = (
+  world: World,
+  parts: {
+    readonly machines: ReadonlyArray<Machine>
+    readonly accounts: ReadonlyArray<Account>
+    readonly servers: ReadonlyArray<AuthorizationServer>
+    readonly locks: KernelLock
+    readonly store: Store
+    readonly afterRead: Array<Ambush>
+  }
+): void => {
+  const { accounts, locks, machines, servers, store } = parts
+  const { count, healAt, scenario, simulator, tell } = world
+  const plan = (
+    fault: Fault,
+    most: number,
+    run: (stream: ReturnType<typeof simulator.seed.fork>) => void
+  ) => {
+    const stream = simulator.seed.fork(`plan of ${fault}`)
+    if (!stream.chance(scenario.faults[fault])) return
+    const times = stream.integer(1, most)
+    for (let index = 0; index < times; index++) {
+      simulator.after(stream.integer(0, healAt), () => {
+        count(fault)
+        run(stream)
+      })
+    }
+  }
+  plan("clockJump", 2, (stream) => {
+    const machine = stream.pick(machines)
+    machine.skew += stream.pick([-1, 1]) * stream.pick([2000, 60_000, 600_000, 3_600_000])
+    simulator.trace(machine.name, `CLOCK is ${Math.round(machine.skew / 1000)} seconds ahead`)
+    tell({ _tag: "ClockJumped" })
+  })
+  plan("lockRemoval", 3, () => {
+    locks.removeAll()
+    simulator.trace("world", "LOCK files are removed")
+    tell({ _tag: "LocksRemoved" })
+  })
+  plan("foreign", 3, (stream) => {
+    const account = stream.pick(accounts)
+    const run = () => runForeignProgram(world, stream.pick(machines), store, account)
+    // Half of the programs come between the read of a process and what it does with it.
+    if (stream.chance(0.5)) run()
+    else parts.afterRead.push({ account: account.name, run })
+  })
+  plan("forgottenClient", 1, (stream) => {
+    const server = stream.pick(servers)
+    const families = server.forgetClients().map(({ name }) => name)
+    simulator.trace("as", `${server.issuer} FORGETS its clients`)
+    tell({ _tag: "ClientForgotten", families })
+  })
+}
+
+/** Runs one scenario to its end. One at a time per thread: it replaces globals. */
 export const runScenario = async (
   scenario: Scenario,
   options: { readonly logs?: boolean } = {}
 ): Promise<Report> => {
   const { drift, faults, preemption, seed } = scenario
   const simulator = new Simulator({ seed, preemption, drift, maxSteps: 500_000, ...options })
-  const authorizationServer = new AuthorizationServer(simulator, scenario)
+  const families = new Families()
   const toTrace = (line: string) => simulator.trace("judge", line)
   const excuses = new Excuses(toTrace)
-  const history = new History(scenario, authorizationServer, excuses, () => simulator.now)
+  const history = new History(scenario, families, excuses, () => simulator.now)
   const judge = new Judge(history, toTrace)
   const healAt = activityOf(scenario)
   const counts = new Map<Fault, number>()
   const count = (fault: Fault) => void counts.set(fault, (counts.get(fault) ?? 0) + 1)
+  const afterRead: Array<Ambush> = []
   let serial = 0
   const world: World = {
     simulator,
     scenario,
+    families,
     healAt,
-    tell: (fact) => judge.tell(fact),
+    tell: (fact) => {
+      judge.tell(fact)
+      const next = afterRead[0]
+      if (fact._tag === "Read" && fact.account === next?.account) {
+        afterRead.shift()
+        next.run()
+      }
+    },
     nextId: () => ++serial,
     fails: (stream, fault) => {
       const occurs = simulator.now < healAt && stream.chance(faults[fault])
@@ -87,10 +200,16 @@ export const runScenario = async (
     },
     count
   }
+  const servers = ["https://as1.test", "https://as2.test"].map(
+    (issuer) => new AuthorizationServer(world, issuer)
+  )
+  const accounts = Array.from({ length: scenario.servers }, (_, index) =>
+    accountOf(scenario, index + 1, servers[index % servers.length]!)
+  )
   const locks = new KernelLock(world)
-  const store: Store = scenario.store === "vault" ? new Vault(world, locks) : new IdealStore(world, locks)
-  const oauth = new OAuth(world, new Network(world), authorizationServer)
-  const host = new Host(world, history, { authorizationServer, oauth, store })
+  const store = storeOf(world, locks)
+  const oauth = new OAuth(world, new Network(world), accounts)
+  const host = new Host(world, history, { accounts, oauth, store })
   const plan = simulator.seed.fork("machines")
   const machines = Array.from({ length: scenario.machines }, (_, index) => {
     const skew = plan.integer(-300_000, 300_000)
@@ -100,17 +219,16 @@ export const runScenario = async (
   const lowerFence = raiseFence(simulator)
   try {
     if (scenario.signedIn) {
-      const credential = signIn(authorizationServer)
-      store.put(key, credential)
-      const token = Redacted.value(credential.tokens!.refreshToken!)
-      world.tell({ _tag: "Written", account: key.storageName, token })
+      for (const account of accounts) store.put(account.key, signIn(scenario, account))
     }
     for (let index = 0; index < scenario.processes; index++) {
       const isAttended = index < scenario.attended
       host.spawn(machines[index % machines.length]!, { isAttended, calls: scenario.calls })
     }
+    disturb(world, { machines, accounts, servers, locks, store, afterRead })
     await simulator.run()
-    world.tell({ _tag: "Finished", stored: new Map([[key.storageName, store.refreshToken(key)]]) })
+    const stored = new Map(accounts.map(({ key, name }) => [name, refreshTokenOf(store.peek(key))] as const))
+    world.tell({ _tag: "Finished", stored })
   } catch (error) {
     if (!(error instanceof Stuck)) throw error
     judge.violate("progress", error.message)

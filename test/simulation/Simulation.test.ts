@@ -1,7 +1,14 @@
+import { spawnSync } from "node:child_process"
+import { globSync, readFileSync } from "node:fs"
 import { assert, describe, it } from "@effect/vitest"
 import { runScenario } from "./RunScenario.ts"
-import { noFaults, scenarioOf } from "./Scenario.ts"
+import { noFaults, type Scenario, scenarioOf } from "./Scenario.ts"
 import { sweep } from "./Sweep.ts"
+
+/** Seeds of a sweep. They take less than a minute on two cores. */
+const seeds = 2_000
+/** Seeds over Vault, which take several times as long. */
+const vaultSeeds = 200
 
 describe("a simulated world", () => {
   it("gives the same trace for the same seed", async () => {
@@ -18,14 +25,46 @@ describe("a simulated world", () => {
     assert.deepStrictEqual(one.lines, (await runScenario(scenario)).lines)
   })
 
-  it("keeps every rule over a store and a lock that keep their promises", async () => {
-    const { failures, seeds } = await sweep({ first: 1, count: 300, changes: {} })
-    assert.strictEqual(seeds, 300)
+  it("keeps every rule over files, keyrings, and a store of many machines", async () => {
+    const found = await sweep({ first: 1, count: seeds, changes: {} })
+    assert.strictEqual(found.seeds, seeds)
+    assert.deepStrictEqual(found.failures, [])
+  }, 300_000)
+
+  it("keeps every rule over a Vault whose replicas lag", async () => {
+    const { failures } = await sweep({
+      first: 1,
+      count: vaultSeeds,
+      changes: { store: "vault", replicaLag: 2000 }
+    })
     assert.deepStrictEqual(failures, [])
-  }, 120_000)
+  }, 300_000)
 
   it("refreshes once per expiry where nothing fails", async () => {
-    const { failures } = await sweep({ first: 1, count: 50, changes: { faults: noFaults } })
+    const { failures } = await sweep({ first: 1, count: 100, changes: { faults: noFaults } })
     assert.deepStrictEqual(failures, [])
   }, 60_000)
+})
+
+describe("what once failed", () => {
+  const kept = globSync("test/simulation/regressions/*.json").toSorted()
+
+  it.each(kept)("holds: %s", async (file) => {
+    const scenario = JSON.parse(readFileSync(file, "utf8")) as Scenario
+    const { lines, violations } = await runScenario(scenario)
+    assert.deepStrictEqual(violations, [], lines.join("\n"))
+  })
+})
+
+describe("the mutations", () => {
+  const patches = globSync("test/simulation/mutations/*.patch").toSorted()
+
+  it("are at least twelve", () => {
+    assert.isAtLeast(patches.length, 12)
+  })
+
+  it.each(patches)("applies to the tree: %s", (patch) => {
+    const { status, stderr } = spawnSync("git", ["apply", "--check", patch], { encoding: "utf8" })
+    assert.strictEqual(status, 0, stderr)
+  })
 })

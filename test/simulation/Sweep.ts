@@ -4,7 +4,7 @@ import { emptySummary, merge, type Summary } from "./Summary.ts"
 import type { Share } from "./Worker.ts"
 
 /** Seeds of one share: a second or so of work. */
-const shareSize = 100
+const shareSize = 50
 
 /** Options of {@link sweep}. */
 export interface SweepOptions extends Share {

@@ -2,33 +2,45 @@ import { availableParallelism } from "node:os"
 import { performance } from "node:perf_hooks"
 import { parseArgs } from "node:util"
 import { type Report, runScenario } from "./RunScenario.ts"
-import { scenarioOf, type StoreKind } from "./Scenario.ts"
+import { onlyFaults, scenarioOf, storeKinds } from "./Scenario.ts"
 import { shrink } from "./Shrink.ts"
 import type { Counts } from "./Summary.ts"
 import { sweep } from "./Sweep.ts"
 
-// Runs simulated worlds: `--seeds N` from `--first SEED` on, over `--store ideal|vault`, whose replicas are up to `--lag MS`
-// behind. Prints the trace of the first seed that breaks a rule, shrunk, and then the exit code is 1. `--seed SEED` prints
+// Runs simulated worlds: `--seeds N` from `--first SEED` on, over the store of each seed or `--store NAME`. The replicas of a
+// Vault are up to `--lag MS` behind, and are those of OpenBao with `--standby`. Prints the trace of the first seed that breaks a rule, shrunk, and then the exit code is 1. `--faults NAMES` has these alone. `--seed SEED` prints
 // the trace of one seed, with `--logs` the product's own log in it, and with `--shrink` of the simplest scenario that fails
-// alike.
+// alike. `--until-failure` only says how many seeds it takes until one breaks a rule.
 
 const { values } = parseArgs({
   options: {
     seeds: { type: "string", default: "2000" },
     first: { type: "string", default: "1" },
     seed: { type: "string" },
-    store: { type: "string", default: "ideal" },
+    store: { type: "string" },
     lag: { type: "string", default: "0" },
+    standby: { type: "boolean", default: false },
+    faults: { type: "string" },
     jobs: { type: "string", default: String(availableParallelism()) },
     logs: { type: "boolean", default: false },
-    shrink: { type: "boolean", default: false }
+    shrink: { type: "boolean", default: false },
+    "until-failure": { type: "boolean", default: false }
   }
 })
 
 // The traces of the product's errors are not looked at, and cost much.
 Error.stackTraceLimit = 0
 
-const changes = { store: values.store as StoreKind, replicaLag: Number(values.lag) }
+const store = storeKinds.find((kind) => kind === values.store)
+if (store === undefined && values.store !== undefined) {
+  throw new Error(`no store ${values.store}; there are: ${storeKinds.join(", ")}`)
+}
+const changes = {
+  ...(store === undefined ? {} : { store }),
+  ...(values.faults === undefined ? {} : { faults: onlyFaults(values.faults.split(",")) }),
+  replicaLag: Number(values.lag),
+  isStandby: values.standby
+}
 const say = (line: string) => process.stdout.write(`${line}\n`)
 
 const show = (report: Report): void => {
@@ -76,4 +88,24 @@ const runMany = async (): Promise<void> => {
   show(await shrink(await runScenario(scenarioOf(seed, changes))))
 }
 
-await (values.seed === undefined ? runMany() : runOne(values.seed))
+/** Runs seeds until one breaks a rule, and says how many that took. */
+const runUntilFailure = async (): Promise<void> => {
+  const first = Number(values.first)
+  const { failures, seeds } = await sweep({
+    first,
+    count: Number(values.seeds),
+    changes,
+    jobs: Number(values.jobs),
+    isEnough: (summary) => summary.failures.length > 0
+  })
+  const [earliest] = failures.toSorted((one, other) => Number(one.seed) - Number(other.seed))
+  if (earliest === undefined) {
+    say(`not noticed in ${seeds} seeds`)
+    return
+  }
+  process.exitCode = 1
+  say(`noticed after ${Number(earliest.seed) - first + 1} seeds, ${earliest.rule}`)
+}
+
+const run = values["until-failure"] ? runUntilFailure : runMany
+await (values.seed === undefined ? run() : runOne(values.seed))

@@ -46,7 +46,8 @@ export const resendOnce = <A, R>(request: Effect.Effect<A, TokenRequestError, R>
     const sentAt = yield* Clock.currentTimeMillis
     return yield* Effect.catchReason(attempt, "TokenRequestError", "Unanswered", ({ end }) =>
       Effect.gen(function* () {
-        const spent = end === "timeout" ? (yield* Clock.currentTimeMillis) - sentAt : 0
+        // Not negative, as if the clock was set back: the wait would be as much longer.
+        const spent = end === "timeout" ? Math.max(0, (yield* Clock.currentTimeMillis) - sentAt) : 0
         const wait = end === "timeout" ? resend.afterTimeout : resend.afterBreak
         // An interruption loses nothing here that is not lost already.
         yield* Effect.interruptible(Effect.sleep(Duration.subtract(wait, Duration.millis(spent))))

@@ -1,4 +1,4 @@
-import { Clock, Effect, type Scope } from "effect"
+import { Clock, Duration, Effect, type Scope } from "effect"
 import { accountName } from "../../domain/SignInError.ts"
 import { type SignInNeeded, type Stale, type Unanswered, usable } from "../../domain/TokenState.ts"
 import { CredentialLock, type LockError } from "../../ports/CredentialLock.ts"
@@ -72,15 +72,17 @@ export const makeReadyToStore = Effect.gen(function* () {
  * meanwhile: the store tells the other processes to wait too. Fails if that answer is lost as well.
  */
 export const makeResendOnce = Effect.map(
-  UserInteraction,
-  ({ tell }) =>
+  Effect.all([UserInteraction, TokenPolicy]),
+  ([{ tell }, { resend }]) =>
     <In>(
       source: TokenSource<SignInNeeded | Unanswered, In | Unanswered>
     ): TokenSource<SignInNeeded, In | Unanswered> =>
       Effect.fnUntraced(function* (query, state) {
         const first = yield* source(query, state)
         if (first._tag !== "Unanswered") return first
-        const wait = Math.max(0, first.resendAt - (yield* Clock.currentTimeMillis))
+        const left = Math.max(0, first.resendAt - (yield* Clock.currentTimeMillis))
+        // A longer wait than any is due to a clock that was set back.
+        const wait = Math.min(left, Duration.toMillis(resend.afterTimeout))
         const name = accountName(query.server.name, query.key.account)
         yield* tell(
           `The answer to a token refresh of ${name} was lost. Trying again in ${Math.ceil(wait / 1000)} seconds.`

@@ -99,6 +99,7 @@ export class Simulator {
 
   /** Runs until nothing is left to do. Fails with `Stuck` if that takes too many steps. */
   async run(): Promise<void> {
+    let stepsBefore = -1
     for (;;) {
       if (this.steps >= this.options.maxSteps) throw new Stuck(`more than ${this.options.maxSteps} steps`)
       const able = this.#able()
@@ -109,8 +110,11 @@ export class Simulator {
         else this.#step(able.length === 1 ? able[0]! : this.#order.pick(able))
         continue
       }
-      for (let round = 0; round < promiseRounds; round++) await Promise.resolve()
-      if (this.#able().length > 0) continue
+      if (this.steps !== stepsBefore) {
+        stepsBefore = this.steps
+        for (let round = 0; round < promiseRounds; round++) await Promise.resolve()
+        if (this.#able().length > 0) continue
+      }
       if (next === undefined) return
       this.#advance()
     }

@@ -5,11 +5,20 @@ export const excuses = {
   "answer lost":
     "The server rotated the token, and its answer never arrived: RFC 6749 has no request for the same answer again.",
   "write failed":
-    "The store refused or lost a write of the new token: until a later write succeeds, only one process has it.",
+    "The store refused or lost the write of the new token: until a later write succeeds, only one process has it.",
   "arrived late":
-    "A request reached the server after its sender had given up and the token had been sent again: no timeout is as long as a network can hold a request.",
-  "paused with a lease":
-    "A process was paused between its check of the lease and the end of its request: the lease expired meanwhile, and the token cannot carry a condition."
+    "A request reached the server after its sender had given up and waited as long as the rule says: a network may hold a request for longer.",
+  "paused before sending":
+    "A process was paused between its check of the lock or lease and its request: another process has taken over meanwhile, and a refresh request cannot carry a condition.",
+  copied: "The network delivered a request twice: to the server both look like the client's.",
+  "foreign program": "A program that ignores the lock used the refresh token, or replaced the record.",
+  "late write":
+    "A write that its sender had given up arrived after a newer one, at a store without check-and-set.",
+  "lock removed":
+    "The lock was removed between its last check and the request: nothing in a refresh request depends on the lock.",
+  "clock jumped": "A clock jumped during a wait that several processes agree on by the time of day.",
+  "client forgotten": "The authorization server has forgotten the client, and all its sign-ins with it.",
+  "signed out": "The user has signed out."
 } as const
 
 /** One of {@link excuses}. */
@@ -29,6 +38,13 @@ export class Excuses {
     if (family === undefined || this.#byFamily.has(family)) return
     this.#byFamily.set(family, excuse)
     this.#trace(`excuse for ${family}, ${excuse}: ${detail}`)
+  }
+
+  /** What excused a sign-in is over, and it is not lost. */
+  end(family: string, excuse: Excuse): void {
+    if (this.#byFamily.get(family) !== excuse) return
+    this.#byFamily.delete(family)
+    this.#trace(`${family} is no longer excused: ${excuse}`)
   }
 
   has(family: string): boolean {

@@ -5,8 +5,12 @@ export interface TokenRequest {
   readonly id: number
   readonly kind: "refresh" | "exchange"
   readonly process: VirtualProcess
+  /** A program that ignores the lock sends it. */
+  readonly isForeign: boolean
   /** The storage name of the credential. */
   readonly account: string
+  /** Origin of the endpoint that it is sent to. */
+  readonly recipient: string
   /** The refresh token or the code that it carries. */
   readonly token: string
   readonly at: number
@@ -19,9 +23,11 @@ export interface TokenRequest {
   /** The refresh token that the server issued for it. */
   issued?: string
   /** What the process learned. Absent: nothing so far. */
-  outcome?: "answered" | "no answer"
-  /** When its token may be sent again. Absent: there was an answer, or the request is under way. */
-  resendAt?: number
+  outcome?: "answered" | "timeout" | "broke" | "not sent"
+  /** When the process learned it. */
+  endedAt?: number
+  /** The server was down, or refused it for a reason that is not the token. */
+  isRepeatable?: boolean
 }
 
 /** A caller that waits for an access token. */
@@ -29,11 +35,13 @@ export interface Call {
   readonly id: number
   readonly process: VirtualProcess
   readonly account: string
+  /** The resource that the token is for. */
+  readonly resource: string
   readonly at: number
   readonly pausedBefore: number
   /** The longest that it may take, in milliseconds without pauses. */
   readonly limit: number
-  /** The sign-in that the store held when it began. */
+  /** The sign-in that the store held when it began. Absent: none, or the user has asked for another. */
   readonly familyBefore: string | undefined
   /** Everything works again: so must this. */
   readonly isAfterFaults: boolean
@@ -49,14 +57,61 @@ export type CallResult =
 export type Fact =
   | { readonly _tag: "Sent"; readonly request: TokenRequest }
   | { readonly _tag: "Processed"; readonly request: TokenRequest }
+  /** A copy of a request has arrived, which nothing but the network made. */
+  | { readonly _tag: "Copied"; readonly request: TokenRequest }
   | { readonly _tag: "Ended"; readonly request: TokenRequest }
+  | { readonly _tag: "Read"; readonly account: string }
   | { readonly _tag: "Written"; readonly account: string; readonly token: string }
   | { readonly _tag: "WriteFailed"; readonly token: string | undefined }
-  | { readonly _tag: "ReadFailed" }
+  | { readonly _tag: "ReadFailed"; readonly process: VirtualProcess }
+  /** The store holds no sign-in of an account any more. */
+  | { readonly _tag: "Removed"; readonly account: string }
+  /** A foreign program, or a write that was late, has replaced what its writer had not read. */
+  | {
+      readonly _tag: "Overwritten"
+      readonly account: string
+      readonly by: "foreign program" | "late write"
+    }
   | { readonly _tag: "CallBegan"; readonly call: Call }
   | { readonly _tag: "CallEnded"; readonly call: Call; readonly result: CallResult }
-  | { readonly _tag: "BrowserOpened"; readonly process: VirtualProcess; readonly account: string }
+  | {
+      readonly _tag: "SteppedUp"
+      readonly process: VirtualProcess
+      readonly accessToken: string
+      readonly scope: string
+    }
+  /** `isRequested`: the user has asked for a sign-in, or the MCP server for another scope. */
+  | {
+      readonly _tag: "BrowserOpened"
+      readonly process: VirtualProcess
+      readonly account: string
+      readonly isRequested: boolean
+    }
+  /** The user has approved, and the browser brings this code back. */
+  | {
+      readonly _tag: "Approved"
+      readonly process: VirtualProcess
+      readonly account: string
+      readonly code: string
+    }
+  | { readonly _tag: "SignOutBegan"; readonly account: string; readonly process: VirtualProcess }
+  | {
+      readonly _tag: "SignOutEnded"
+      readonly account: string
+      readonly process: VirtualProcess
+      readonly isDone: boolean
+    }
+  /** The authorization server has ended a sign-in at the request of a client. */
+  | {
+      readonly _tag: "Revoked"
+      readonly account: string
+      readonly family: string
+      readonly recipient: string
+    }
+  | { readonly _tag: "ClientForgotten"; readonly families: ReadonlyArray<string> }
   | { readonly _tag: "TokenRefused"; readonly process: VirtualProcess; readonly accessToken: string }
+  | { readonly _tag: "LocksRemoved" }
+  | { readonly _tag: "ClockJumped" }
   | { readonly _tag: "Crashed"; readonly process: VirtualProcess }
   /** Nothing runs any more. `stored` is the refresh token of each account in the store. */
   | { readonly _tag: "Finished"; readonly stored: ReadonlyMap<string, string | undefined> }

@@ -1,33 +1,39 @@
 import type { VirtualProcess } from "../engine/VirtualProcess.ts"
-import type { Scenario } from "../Scenario.ts"
-import type { AuthorizationServer } from "../world/AuthorizationServer.ts"
+import { faultNames, type Scenario } from "../Scenario.ts"
+import type { Families, Family } from "../world/Families.ts"
 import type { Excuses } from "./Excuses.ts"
 import type { Call, Fact, TokenRequest } from "./Facts.ts"
+
+/** Milliseconds between the check of a lock and the last request that it allows: a refresh is retried under it. */
+const checkedBefore = 45_000
 
 /** What has happened so far in a run. */
 export class History {
   readonly scenario: Scenario
-  readonly authorizationServer: AuthorizationServer
+  readonly families: Families
   readonly excuses: Excuses
   readonly requests: Array<TokenRequest> = []
   readonly openCalls = new Set<Call>()
-  /** Refresh tokens that have been in the store. */
-  readonly written = new Set<string>()
+  /** Refresh tokens that have been in the store, and since when. */
+  readonly written = new Map<string, number>()
   /** Refresh tokens whose write the store has refused at least once. */
   readonly failedWrites = new Set<string>()
   /** The store has failed: what a process learned may be unknown to the others. */
   hasFailedAccesses = false
-  readonly #families = new Map<string, Set<string>>()
+  /** Accounts that the user signs out of now, and how often. */
+  readonly signingOut = new Map<string, number>()
+  readonly #written = new Map<string, Set<string>>()
+  readonly #since = new Map<string, number>()
+  /** Sign-ins that a client has revoked. */
+  readonly revoked = new Set<string>()
+  readonly #removals: Array<number> = []
+  readonly #jumps: Array<number> = []
+  readonly #failedReads = new Map<VirtualProcess, number>()
   readonly #now: () => number
 
-  constructor(
-    scenario: Scenario,
-    authorizationServer: AuthorizationServer,
-    excuses: Excuses,
-    now: () => number
-  ) {
+  constructor(scenario: Scenario, families: Families, excuses: Excuses, now: () => number) {
     this.scenario = scenario
-    this.authorizationServer = authorizationServer
+    this.families = families
     this.excuses = excuses
     this.#now = now
   }
@@ -42,13 +48,18 @@ export class History {
   }
 
   get hasFaults(): boolean {
-    return Object.values(this.scenario.faults).some((probability) => probability > 0)
+    return faultNames.some((fault) => this.scenario.faults[fault] > 0)
   }
 
   /** The sign-in whose tokens were stored last for an account. An older one may have been completed later. */
-  storedFamily(account: string) {
-    const newest = [...(this.#families.get(account) ?? [])].at(-1)
-    return newest === undefined ? undefined : this.authorizationServer.family(newest)
+  storedFamily(account: string): Family | undefined {
+    const newest = [...(this.#written.get(account) ?? [])].at(-1)
+    return newest === undefined ? undefined : this.families.named(newest)
+  }
+
+  /** When the newest sign-in of an account was first stored. */
+  storedSince(account: string): number {
+    return this.#since.get(account) ?? -Infinity
   }
 
   /** The stored sign-in of an account may be lost, or there is none. */
@@ -61,11 +72,30 @@ export class History {
     return process.pausedFor > pausedBefore
   }
 
+  /** The locks were removed since the sender of a request last checked its lock. */
+  wasUnlocked({ at }: TokenRequest): boolean {
+    return this.#removals.some((time) => time > at - checkedBefore)
+  }
+
+  /** The locks were removed within these milliseconds. */
+  hasLostLocks(within: number): boolean {
+    return this.#removals.some((time) => time > this.now - within)
+  }
+
+  hasJumpedSince(time: number): boolean {
+    return this.#jumps.some((at) => at >= time)
+  }
+
+  /** A process could not read the store since a time. */
+  couldNotRead(process: VirtualProcess, since: number): boolean {
+    return (this.#failedReads.get(process) ?? -1) >= since
+  }
+
   /** The answer of a request is not in the store, for a reason that is no fault of the product. */
   mayBeUnwritten(request: TokenRequest): boolean {
     const { issued, process } = request
     if (issued === undefined || this.written.has(issued)) return false
-    return process.isDead || this.failedWrites.has(issued) || (this.hasLeases && this.wasPaused(request))
+    return process.isDead || this.failedWrites.has(issued) || this.wasPaused(request)
   }
 
   requestsOf(process: VirtualProcess): ReadonlyArray<TokenRequest> {
@@ -77,11 +107,15 @@ export class History {
       case "Sent":
         this.requests.push(fact.request)
         break
+      case "Ended":
+        fact.request.endedAt = this.now
+        break
       case "Written": {
-        this.written.add(fact.token)
-        const family = this.authorizationServer.familyOf(fact.token)
-        const known = this.#families.get(fact.account) ?? new Set()
-        if (family !== undefined) this.#families.set(fact.account, known.add(family))
+        if (!this.written.has(fact.token)) this.written.set(fact.token, this.now)
+        const family = this.families.ofRefreshToken(fact.token)
+        const known = this.#written.get(fact.account) ?? new Set()
+        if (family !== undefined && !known.has(family.name)) this.#since.set(fact.account, this.now)
+        if (family !== undefined) this.#written.set(fact.account, known.add(family.name))
         break
       }
       case "WriteFailed":
@@ -90,6 +124,22 @@ export class History {
         break
       case "ReadFailed":
         this.hasFailedAccesses = true
+        this.#failedReads.set(fact.process, this.now)
+        break
+      case "Revoked":
+        this.revoked.add(fact.family)
+        break
+      case "SignOutBegan":
+        this.signingOut.set(fact.account, (this.signingOut.get(fact.account) ?? 0) + 1)
+        break
+      case "SignOutEnded":
+        this.signingOut.set(fact.account, (this.signingOut.get(fact.account) ?? 1) - 1)
+        break
+      case "LocksRemoved":
+        this.#removals.push(this.now)
+        break
+      case "ClockJumped":
+        this.#jumps.push(this.now)
         break
       case "CallBegan":
         this.openCalls.add(fact.call)
@@ -100,5 +150,10 @@ export class History {
       default:
         break
     }
+  }
+
+  /** An account has no sign-in any more. */
+  forget(account: string): void {
+    this.#written.delete(account)
   }
 }

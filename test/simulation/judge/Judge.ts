@@ -1,11 +1,13 @@
 import { approvals } from "./Approvals.ts"
 import { bounded } from "./Bounded.ts"
-import type { Fact } from "./Facts.ts"
+import { deadToken } from "./DeadToken.ts"
+import type { Fact, TokenRequest } from "./Facts.ts"
 import type { History } from "./History.ts"
 import type { Invariant } from "./Invariant.ts"
 import { oneRefresh } from "./OneRefresh.ts"
 import { sentTwice } from "./SentTwice.ts"
 import { signInLost } from "./SignInLost.ts"
+import { wrongRecipient } from "./WrongRecipient.ts"
 
 /** A rule that a run has broken. */
 export interface Violation {
@@ -13,31 +15,73 @@ export interface Violation {
   readonly detail: string
 }
 
-const invariants: ReadonlyArray<Invariant> = [sentTwice, signInLost, bounded, approvals, oneRefresh]
+const invariants: ReadonlyArray<Invariant> = [
+  sentTwice,
+  signInLost,
+  wrongRecipient,
+  deadToken,
+  bounded,
+  approvals,
+  oneRefresh
+]
 
-/** Adds the excuses that follow from a fact alone. */
+/** A foreign program has used the token, and what it got is not in the store yet. */
+const isUsedByForeign = ({ token }: TokenRequest, { requests, written }: History): boolean =>
+  requests.some(
+    ({ isForeign, issued, token: used }) =>
+      isForeign && used === token && issued !== undefined && !written.has(issued)
+  )
+
+const considerRequest = (fact: Fact, request: TokenRequest, history: History): void => {
+  const { excuses, written } = history
+  const { family, id, issued, outcome, process, processed } = request
+  const isGivenUp = outcome !== undefined && outcome !== "answered"
+  if (fact._tag === "Copied") excuses.add(family, "copied", `request ${id}`)
+  if (issued !== undefined && !written.has(issued) && (isGivenUp || process.isDead)) {
+    excuses.add(family, "answer lost", `the answer to request ${id} has no receiver`)
+  }
+  if (processed === "refused" && isUsedByForeign(request, history)) {
+    excuses.add(family, "foreign program", `request ${id}`)
+  }
+  if (fact._tag === "Processed" && processed === "refused" && isGivenUp) {
+    excuses.add(family, "arrived late", `request ${id}`)
+  }
+}
+
+/** Adds and ends the excuses that follow from a fact alone. */
 const consider = (fact: Fact, history: History): void => {
-  const { excuses } = history
+  const { excuses, families } = history
   switch (fact._tag) {
-    case "Processed": {
-      const { family, id, issued, outcome, process, processed } = fact.request
-      if (issued !== undefined && (outcome !== undefined || process.isDead)) {
-        excuses.add(family, "answer lost", `the answer to request ${id} has no receiver`)
-      }
-      if (processed === "refused" && outcome === "no answer") {
-        excuses.add(family, "arrived late", `request ${id}`)
-      }
+    case "Processed":
+    case "Copied":
+    case "Ended":
+      considerRequest(fact, fact.request, history)
       break
-    }
-    case "Ended": {
-      const { family, id, outcome, processed } = fact.request
-      if (outcome === "no answer" && processed === "rotated")
-        excuses.add(family, "answer lost", `request ${id}`)
+    case "Written": {
+      const family = families.ofRefreshToken(fact.token)
+      if (family?.isRevoked === false && family.current === fact.token)
+        excuses.end(family.name, "write failed")
       break
     }
     case "WriteFailed":
       if (fact.token === undefined || history.written.has(fact.token)) break
-      excuses.add(history.authorizationServer.familyOf(fact.token), "write failed", fact.token)
+      excuses.add(families.ofRefreshToken(fact.token)?.name, "write failed", fact.token)
+      break
+    case "Overwritten":
+      excuses.add(history.storedFamily(fact.account)?.name, fact.by, fact.account)
+      break
+    case "Removed":
+      if ((history.signingOut.get(fact.account) ?? 0) > 0) {
+        excuses.add(history.storedFamily(fact.account)?.name, "signed out", fact.account)
+        history.forget(fact.account)
+      }
+      break
+    case "Revoked":
+      if ((history.signingOut.get(fact.account) ?? 0) > 0)
+        excuses.add(fact.family, "signed out", fact.account)
+      break
+    case "ClientForgotten":
+      for (const family of fact.families) excuses.add(family, "client forgotten", family)
       break
     case "Crashed":
       for (const request of history.requestsOf(fact.process)) {

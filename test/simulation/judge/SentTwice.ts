@@ -1,66 +1,114 @@
+import { Duration } from "effect"
+import { defaultTokenPolicy } from "../../../src/ports/TokenPolicy.ts"
+import type { Excuse } from "./Excuses.ts"
 import type { TokenRequest } from "./Facts.ts"
+import type { History } from "./History.ts"
 import type { Invariant } from "./Invariant.ts"
 
 /** Milliseconds that a clock may be read apart. */
-const tolerance = 5
+const tolerance = 50
+/** Milliseconds from the check of a lease to the request that it allows. */
+const checkedBefore = 2000
+/** Milliseconds from the read of a store to the last request with what was read: a refresh is retried under its lock. */
+const readBefore = 45_000
+
+/** When a request may be repeated, by the rule of `TokenPolicy.resend`. Absent: now. */
+const resendTime = ({ at, endedAt = at, outcome }: TokenRequest): number | undefined => {
+  const { afterBreak, afterTimeout } = defaultTokenPolicy.resend
+  if (outcome === "timeout") return at + Duration.toMillis(afterTimeout)
+  return outcome === "broke" ? endedAt + Duration.toMillis(afterBreak) : undefined
+}
+
+/** What no client can prevent, and explains that a token was sent although an earlier request holds it. */
+const excuseFor = (history: History, request: TokenRequest, before: TokenRequest): Excuse | undefined => {
+  if (request.isForeign) return "foreign program"
+  if (before.isForeign) {
+    const writtenAt = history.written.get(before.issued ?? "")
+    const mayBeLost = history.isExcused(request.account)
+    const isRead = !mayBeLost && writtenAt !== undefined && writtenAt < request.at - readBefore
+    return isRead ? undefined : "foreign program"
+  }
+  // Vault's leases hold although the lock of the machine is gone.
+  if (!history.hasLeases && (history.wasUnlocked(before) || history.wasUnlocked(request)))
+    return "lock removed"
+  const hasJustContinued = request.process.pausedUntil > request.at - checkedBefore
+  if (history.hasLeases && (history.wasPaused(before) || hasJustContinued)) return "paused before sending"
+  return undefined
+}
 
 /**
  * (1) A refresh token is sent twice only if the outcome of the first request is unknown, and then not before the time of the
- * rule (`TokenPolicy.resend`). So no request arrives after one that was sent later.
+ * rule (`TokenPolicy.resend`).
  */
 export const sentTwice: Invariant = (history, violate) => {
-  // A caller that leaves, or a lost lease, ends a refresh between its refusal and the write of that.
-  const mayForgetRefusals = () =>
-    history.hasLeases || history.scenario.faults.leave > 0 || history.hasFailedAccesses
+  /** A caller that leaves, or a lost lease, ends a refresh between its refusal and the write of that. */
+  const mayForget = ({ process }: TokenRequest) =>
+    process.isDead || history.hasLeases || history.scenario.faults.leave > 0 || history.hasFailedAccesses
 
   const check = (request: TokenRequest, before: TokenRequest) => {
-    const what = `${request.process.name} sends ${request.token} (request ${request.id})`
-    if (before.outcome === undefined) {
-      if (before.process.isDead) return
-      if (history.hasLeases && history.wasPaused(before)) {
-        history.excuses.add(
-          request.family,
-          "paused with a lease",
-          `${before.process.name} during request ${before.id}`
-        )
+    const who = `${request.process.name} sends ${request.token} (request ${request.id})`
+    const breaks = (rule: string, why: string) => {
+      const excuse = excuseFor(history, request, before)
+      // Only a server that revokes the sign-in makes a loss of it.
+      if (excuse === "foreign program" && history.scenario.reuse === "refuse" && history.scenario.grace === 0)
         return
-      }
-      violate("sent twice", `${what} while request ${before.id} of ${before.process.name} is open`)
-    } else if (before.outcome === "answered" && before.processed === "rotated") {
-      if (before.process !== request.process && history.mayBeUnwritten(before)) return
-      violate(
-        "sent twice",
-        `${what} although ${before.process.name} has ${before.issued} for it (request ${before.id})`
-      )
-    } else if (before.outcome === "answered" && before.processed === "refused") {
-      if (mayForgetRefusals() || before.process.isDead) return
-      violate("sent twice", `${what} although request ${before.id} was refused for good`)
-    } else if (before.resendAt !== undefined && history.now < before.resendAt - tolerance) {
-      // Another process learns of it from the store, by the clock of the machine that wrote it.
-      const { skew } = history.scenario.faults
-      if (before.process !== request.process && (history.hasFailedAccesses || skew > 0)) return
-      violate("resent early", `${what} ${Math.round(before.resendAt - history.now)} ms too early`)
+      if (excuse === undefined) violate(rule, `${who} ${why}`)
+      else history.excuses.add(request.family, excuse, `requests ${before.id} and ${request.id}`)
     }
+    if (before.outcome === undefined) {
+      if (!before.process.isDead)
+        breaks("sent twice", `while request ${before.id} of ${before.process.name} is open`)
+      return
+    }
+    if (before.outcome === "answered") {
+      if (
+        before.processed === "rotated" &&
+        !(before.process !== request.process && history.mayBeUnwritten(before))
+      ) {
+        breaks(
+          "sent twice",
+          `although ${before.process.name} has ${before.issued} for it (request ${before.id})`
+        )
+      }
+      if (before.processed === "refused" && before.isRepeatable !== true && !mayForget(before)) {
+        breaks("sent twice", `although request ${before.id} was refused for good`)
+      }
+      return
+    }
+    const time = resendTime(before)
+    if (time === undefined || history.now >= time - tolerance) return
+    if (history.hasJumpedSince(before.at)) {
+      history.excuses.add(request.family, "clock jumped", `since request ${before.id}`)
+      return
+    }
+    // Another process learns of it from the store, if that worked, by the clock of the machine that wrote it.
+    const { clockJump, skew } = history.scenario.faults
+    const isOnOneMachine = history.requests.every(
+      ({ process, token }) => token !== request.token || process.machine === request.process.machine
+    )
+    const hasOtherClock = skew + clockJump > 0 && !isOnOneMachine
+    if (hasOtherClock || (before.process !== request.process && mayForget(before))) {
+      history.excuses.add(request.family, "arrived late", `request ${before.id} is not known to be sent`)
+      return
+    }
+    breaks("resent early", `${Math.round(time - history.now)} ms too early after request ${before.id}`)
   }
 
   return (fact) => {
     if (fact._tag === "Sent" && fact.request.kind === "refresh") {
+      const { request } = fact
       for (const before of history.requests) {
-        if (before !== fact.request && before.token === fact.request.token) check(fact.request, before)
+        if (before !== request && before.token === request.token && before.kind === "refresh")
+          check(request, before)
       }
     }
-    if (fact._tag === "Processed") {
-      const { request } = fact
-      if (request.processed === "refused" && request.outcome === "no answer" && request.kind === "refresh") {
-        const later = history.requests.find(({ id, token }) => token === request.token && id > request.id)
-        // The wait is told by the clock of the machine that saw the answer lost.
-        const hasOtherClock = later?.process !== request.process && history.scenario.faults.skew > 0
-        if (later === undefined || hasOtherClock) return
-        violate(
-          "resent while under way",
-          `request ${request.id} with ${request.token} arrives after request ${later.id}`
-        )
-      }
+    if (fact._tag === "Processed" && fact.request.kind === "refresh") {
+      const { family, id, isRepeatable, outcome, processed, token } = fact.request
+      if (processed !== "refused" || isRepeatable === true || outcome === undefined || outcome === "answered")
+        return
+      const later = history.requests.find((request) => request.token === token && request.id > id)
+      if (later === undefined || (family !== undefined && history.excuses.has(family))) return
+      violate("resent while under way", `request ${id} with ${token} arrives after request ${later.id}`)
     }
   }
 }

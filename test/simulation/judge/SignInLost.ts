@@ -9,6 +9,8 @@ export const signInLost: Invariant = (history, violate) => (fact) => {
     if (history.isExcused(call.account)) return
     // The call may have read the store before the newest sign-in was in it.
     if (call.familyBefore !== history.storedFamily(call.account)?.name) return
+    // A replica may not have it yet.
+    if (history.now - history.storedSince(call.account) <= history.scenario.replicaLag) return
     if (isLoss(result.error)) violate("sign-in lost", `${call.process.name} got ${result.error}`)
     else if (call.isAfterFaults) violate("works after healing", `${call.process.name} got ${result.error}`)
   }

@@ -1,19 +1,5 @@
-import type { Simulator } from "../engine/Simulator.ts"
-import type { Scenario } from "../Scenario.ts"
-
-/** The tokens of one sign-in. */
-export interface Family {
-  readonly name: string
-  isRevoked: boolean
-  /** The refresh token that may be used. */
-  current: string
-  /** The one before. */
-  previous: string | undefined
-  /** When the one before was used. */
-  usedAt: number
-  /** When the newest access token expires. */
-  expiresAt: number
-}
+import type { Families, Family } from "./Families.ts"
+import type { World } from "./World.ts"
 
 /** An answer with tokens. */
 export interface Tokens {
@@ -21,102 +7,104 @@ export interface Tokens {
   readonly accessToken: string
   readonly refreshToken: string
   readonly lifetime: number
+  readonly scope: string
 }
 
 /** What the token endpoint answers. */
 export type TokenAnswer =
   | Tokens
   | { readonly _tag: "InvalidGrant" }
+  | { readonly _tag: "InvalidClient" }
   | { readonly _tag: "Unavailable"; readonly retryAfter: number | undefined }
 
-/** An authorization server that rotates refresh tokens, and revokes a sign-in whose used token comes back. */
-export class AuthorizationServer {
-  readonly issuer = "https://as.test"
-  readonly #families: Array<Family> = []
-  readonly #simulator: Simulator
-  readonly #scenario: Scenario
-  readonly #refreshTokens = new Map<string, Family>()
-  readonly #accessTokens = new Map<string, { readonly family: Family; readonly expiresAt: number }>()
-  readonly #codes = new Set<string>()
-  #serial = 0
+/** What a user approves. */
+export type Approval = Pick<Family, "resource" | "clientId" | "scopes">
 
-  constructor(simulator: Simulator, scenario: Scenario) {
-    this.#simulator = simulator
-    this.#scenario = scenario
+/** An authorization server that rotates refresh tokens, and notices a used one that comes back. */
+export class AuthorizationServer {
+  readonly issuer: string
+  readonly #world: World
+  readonly #families: Families
+  readonly #codes = new Map<string, Approval>()
+  readonly #clients = new Set<string>()
+
+  constructor(world: World, issuer: string) {
+    this.#world = world
+    this.#families = world.families
+    this.issuer = issuer
+  }
+
+  /** Registers a client (RFC 7591). */
+  register(): string {
+    const clientId = `client-${this.#families.next()}`
+    this.#clients.add(clientId)
+    return clientId
+  }
+
+  /** False for a registered client that was forgotten, or that another server registered. */
+  knows(clientId: string): boolean {
+    return !clientId.startsWith("client-") || this.#clients.has(clientId)
+  }
+
+  /** Forgets every registered client, and with each its sign-ins. Returns these. */
+  forgetClients(): ReadonlyArray<Family> {
+    const ended = [...this.#clients].flatMap((clientId) => this.#families.ofClient(clientId))
+    for (const family of ended) family.isRevoked = true
+    this.#clients.clear()
+    return ended
   }
 
   #issue(family: Family): Tokens {
-    const serial = ++this.#serial
-    const { lifetime } = this.#scenario
-    const accessToken = `A${serial}`
-    const refreshToken = `R${serial}`
-    family.expiresAt = this.#simulator.now + lifetime
-    this.#accessTokens.set(accessToken, { family, expiresAt: family.expiresAt })
-    this.#refreshTokens.set(refreshToken, family)
-    family.previous = family.current
-    family.current = refreshToken
-    return { _tag: "Tokens", accessToken, refreshToken, lifetime }
+    const { scenario, simulator } = this.#world
+    const { lifetime } = scenario
+    const tokens = this.#families.issue(family, simulator.now + lifetime)
+    return { _tag: "Tokens", ...tokens, lifetime, scope: family.scopes.join(" ") }
   }
 
   /** A complete sign-in. */
-  signIn(): Tokens {
-    const family: Family = {
-      name: `F${this.#families.length + 1}`,
-      isRevoked: false,
-      current: "",
-      previous: undefined,
-      usedAt: 0,
-      expiresAt: 0
-    }
-    this.#families.push(family)
-    return this.#issue(family)
+  signIn(approval: Approval): Tokens {
+    return this.#issue(this.#families.begin({ ...approval, issuer: this.issuer }))
   }
 
   /** A user approves an authorization request. */
-  authorize(): string {
-    const code = `code-${++this.#serial}`
-    this.#codes.add(code)
+  authorize(approval: Approval): string {
+    const code = `code-${this.#families.next()}`
+    this.#codes.set(code, approval)
     return code
   }
 
-  exchange(code: string): TokenAnswer {
-    return this.#codes.delete(code) ? this.signIn() : { _tag: "InvalidGrant" }
+  exchange(code: string, clientId: string): TokenAnswer {
+    if (!this.knows(clientId)) return { _tag: "InvalidClient" }
+    const approval = this.#codes.get(code)
+    this.#codes.delete(code)
+    return approval === undefined || approval.clientId !== clientId
+      ? { _tag: "InvalidGrant" }
+      : this.signIn(approval)
   }
 
-  refresh(refreshToken: string): TokenAnswer {
-    const family = this.#refreshTokens.get(refreshToken)
-    if (family === undefined || family.isRevoked) return { _tag: "InvalidGrant" }
-    const { now } = this.#simulator
+  refresh(refreshToken: string, clientId: string): TokenAnswer {
+    if (!this.knows(clientId)) return { _tag: "InvalidClient" }
+    const family = this.#families.ofRefreshToken(refreshToken)
+    if (family === undefined || family.isRevoked || family.clientId !== clientId)
+      return { _tag: "InvalidGrant" }
+    const { scenario, simulator } = this.#world
     if (family.current === refreshToken) {
-      family.usedAt = now
+      family.usedAt = simulator.now
       return this.#issue(family)
     }
-    if (family.previous === refreshToken && now - family.usedAt <= this.#scenario.grace) {
-      return this.#issue(family)
+    const isInGrace = simulator.now - family.usedAt <= scenario.grace
+    if (family.previous === refreshToken && isInGrace) return this.#issue(family)
+    if (scenario.reuse === "revoke") {
+      family.isRevoked = true
+      simulator.trace("as", `${refreshToken} was used before: ${family.name} is REVOKED`)
     }
-    family.isRevoked = true
-    this.#simulator.trace("as", `${refreshToken} was used before: ${family.name} is REVOKED`)
     return { _tag: "InvalidGrant" }
   }
 
-  family(name: string): Family | undefined {
-    return this.#families.find((family) => family.name === name)
-  }
-
-  /** The name of the sign-in that a refresh token belongs to. */
-  familyOf(refreshToken: string): string | undefined {
-    return this.#refreshTokens.get(refreshToken)?.name
-  }
-
-  /** True if an MCP server would accept an access token now. */
-  accepts(accessToken: string): boolean {
-    const found = this.#accessTokens.get(accessToken)
-    return found !== undefined && !found.family.isRevoked && found.expiresAt > this.#simulator.now
-  }
-
-  /** Milliseconds that the newest access token has left, of the sign-in of a refresh token. Absent: it is revoked. */
-  left(refreshToken: string): number | undefined {
-    const family = this.#refreshTokens.get(refreshToken)
-    return family === undefined || family.isRevoked ? undefined : family.expiresAt - this.#simulator.now
+  /** Revokes the sign-in of a token (RFC 7009). */
+  revoke(token: string): Family | undefined {
+    const family = this.#families.ofRefreshToken(token) ?? this.#families.ofAccessToken(token)
+    if (family !== undefined) family.isRevoked = true
+    return family
   }
 }

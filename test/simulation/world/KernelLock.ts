@@ -1,5 +1,7 @@
-import { Duration, Effect, Layer, Schedule, Semaphore } from "effect"
+import { Duration, Effect, Layer, Semaphore } from "effect"
+import type { CredentialKey } from "../../../src/domain/CredentialKey.ts"
 import { CredentialLock, LockError, type LockPurpose } from "../../../src/ports/CredentialLock.ts"
+import type { Seed } from "../engine/Seed.ts"
 import type { VirtualProcess } from "../engine/VirtualProcess.ts"
 import type { World } from "./World.ts"
 
@@ -10,17 +12,74 @@ const timeouts: Readonly<Record<LockPurpose, Duration.Duration>> = {
   store: Duration.minutes(1)
 }
 
-class Busy {
-  readonly _tag = "Busy"
+/** The longest time in milliseconds from the end of a lock to the next look of a process that waits for it. */
+const polling = 40
+
+/** A place in the queue of a lock. */
+interface Ticket {
+  isTaken: boolean
 }
 
 /** Locks that a kernel frees when their holder ends: what `ProcessLock` promises, without its files. */
 export class KernelLock {
   readonly #world: World
   readonly #holders = new Map<string, VirtualProcess>()
+  readonly #waiting = new Map<string, Set<() => void>>()
+
+  readonly #stream: Seed
 
   constructor(world: World) {
     this.#world = world
+    this.#stream = world.simulator.seed.fork("locks")
+  }
+
+  /** As `rm -rf locks`: a process that holds a lock no longer excludes others. */
+  removeAll(): void {
+    for (const name of this.#holders.keys()) this.#free(name)
+  }
+
+  #free(name: string): void {
+    this.#holders.delete(name)
+    for (const look of this.#waiting.get(name) ?? []) look()
+  }
+
+  /** Takes a lock, once it is free. Ends with true, or with false after a timeout. */
+  #acquire(
+    process: VirtualProcess,
+    name: string,
+    timeout: Duration.Duration,
+    ticket: Ticket
+  ): Effect.Effect<boolean> {
+    const { simulator } = this.#world
+    return Effect.callback((resume) => {
+      const waiting = this.#waiting.get(name) ?? new Set()
+      this.#waiting.set(name, waiting)
+      let isOver = false
+      const end = () => {
+        isOver = true
+        cancel()
+        waiting.delete(look)
+      }
+      const attempt = () => {
+        if (isOver || this.#holders.has(name)) return
+        end()
+        this.#holders.set(name, process)
+        ticket.isTaken = true
+        simulator.trace(process.name, `locks ${name}`)
+        resume(Effect.succeed(true))
+      }
+      const look = () => void simulator.after(this.#stream.integer(0, polling), () => process.post(attempt))
+      const cancel = simulator.after(Duration.toMillis(timeout), () =>
+        process.post(() => {
+          if (isOver) return
+          end()
+          resume(Effect.succeed(false))
+        })
+      )
+      waiting.add(look)
+      attempt()
+      return Effect.sync(end)
+    })
   }
 
   /** @param reach the processes that share the locks: all of them, or those of one machine */
@@ -28,8 +87,9 @@ export class KernelLock {
     const { simulator } = this.#world
     const holders = this.#holders
     const place = reach === "machine" ? `${process.machine.name} ` : ""
+    const nameOf = (key: CredentialKey, purpose: LockPurpose) => `${place}${key.storageName} ${purpose}`
     process.onCrash.push(() => {
-      for (const [name, holder] of holders) if (holder === process) holders.delete(name)
+      for (const [name, holder] of holders) if (holder === process) this.#free(name)
     })
     return Layer.sync(CredentialLock, () => {
       const mutexes = new Map<string, Semaphore.Semaphore>()
@@ -38,34 +98,35 @@ export class KernelLock {
         mutexes.set(name, mutex)
         return mutex
       }
-      return CredentialLock.of({
+      const service: CredentialLock["Service"] & {
+        readonly confirm: (key: CredentialKey, purpose: LockPurpose) => Effect.Effect<void, LockError>
+      } = {
         withLock: (key, purpose) => (effect) => {
-          const name = `${place}${key.storageName} ${purpose}`
-          const begin = Effect.suspend(() => {
-            if (holders.has(name)) return Effect.fail(new Busy())
-            holders.set(name, process)
-            simulator.trace(process.name, `locks ${purpose}`)
-            return Effect.void
-          })
-          const end = Effect.sync(() => {
-            simulator.trace(process.name, `unlocks ${purpose}`)
-            holders.delete(name)
-          })
-          const polling = Schedule.spaced("40 millis").pipe(
-            Schedule.jittered,
-            Schedule.upTo({ duration: timeouts[purpose] })
-          )
+          const name = nameOf(key, purpose)
+          const end = ({ isTaken }: Ticket) =>
+            Effect.sync(() => {
+              if (!isTaken) return
+              simulator.trace(process.name, `unlocks ${name}`)
+              if (holders.get(name) === process) this.#free(name)
+            })
+          // A lock that is taken is given back, even if its fiber is interrupted before it learns of it.
           const acquire = Effect.acquireRelease(
-            begin.pipe(
-              Effect.retry({ schedule: polling, while: ({ _tag }) => _tag === "Busy" }),
-              Effect.catchTag("Busy", () => new LockError({ name: key.server }))
-            ),
-            () => end,
-            { interruptible: true }
+            Effect.sync((): Ticket => ({ isTaken: false })),
+            end
+          ).pipe(
+            Effect.flatMap((ticket) => this.#acquire(process, name, timeouts[purpose], ticket)),
+            Effect.flatMap((isTaken) => (isTaken ? Effect.void : new LockError({ name: key.server })))
           )
           return mutexOf(name).withPermit(Effect.scoped(Effect.andThen(acquire, effect)))
-        }
-      })
+        },
+        confirm: (key, purpose) =>
+          Effect.suspend(() =>
+            holders.get(nameOf(key, purpose)) === process
+              ? Effect.void
+              : new LockError({ name: key.server, detail: "its file was removed" })
+          )
+      }
+      return service
     })
   }
 }

@@ -7,34 +7,34 @@ import type { World } from "./World.ts"
 const requestTimeout = 15_000
 
 /** What the sender of a request learns. */
-export type Outcome = "answered" | "no answer"
+export type Outcome = "answered" | "timeout" | "broke" | "not sent"
 
 /** A request on its way. */
 export interface Delivery<A> {
   /** How the trace names it. */
   readonly what: string
-  /** Runs at the server, when the request arrives there. */
+  /** Runs at the server when the request arrives there. */
   readonly handle: () => A
-  /** Called in the sender's process with what it learns, and how the request ended if there is no answer. */
-  readonly ended?: (outcome: Outcome, end?: NoAnswer["end"]) => void
+  /** Runs at the server when a copy of the request arrives there. Absent: nothing copies it. */
+  readonly handleCopy?: () => void
+  /** Called in the sender's process with what it learns. */
+  readonly ended?: (outcome: Outcome) => void
 }
 
 /** Why there is no answer. */
 export class NoAnswer {
   readonly _tag = "NoAnswer"
-  readonly detail: string
-  /** `timeout`: the request may still arrive. */
-  readonly end: "broke" | "timeout"
+  readonly outcome: Exclude<Outcome, "answered">
 
-  constructor(detail: string, end: NoAnswer["end"]) {
-    this.detail = detail
-    this.end = end
+  constructor(outcome: Exclude<Outcome, "answered">) {
+    this.outcome = outcome
   }
 }
 
 /**
- * Sends requests and brings answers back, or loses or delays either. The sender gives up after {@link requestTimeout}, but
- * its request may still arrive. An answer that has arrived counts, although the timeout of a paused sender is over too.
+ * Sends requests and brings answers back; or loses, delays or copies them. The sender gives up after
+ * {@link requestTimeout}, but its request may still arrive. An answer that has arrived counts, even if the timeout of a
+ * paused sender is over too.
  */
 export class Network {
   readonly #world: World
@@ -44,49 +44,45 @@ export class Network {
   }
 
   /** @param stream decides about the requests of one process */
-  send<A>(
-    process: VirtualProcess,
-    stream: Seed,
-    { ended = () => {}, handle, what }: Delivery<A>
-  ): Effect.Effect<A, NoAnswer> {
+  send<A>(process: VirtualProcess, stream: Seed, delivery: Delivery<A>): Effect.Effect<A, NoAnswer> {
     const { fails, simulator } = this.#world
+    const { ended, handle, handleCopy, what } = delivery
     return Effect.callback<A, NoAnswer>((resume) => {
       let isOver = false
       let hasArrived = false
-      const end = (outcome: Outcome, result: Effect.Effect<A, NoAnswer>, how?: NoAnswer["end"]) =>
+      const end = (outcome: Outcome, result: Effect.Effect<A, NoAnswer>) =>
         process.post(() => {
-          if (isOver || (outcome === "no answer" && hasArrived)) return
+          if (isOver || (outcome !== "answered" && hasArrived)) return
           isOver = true
           cancelTimeout()
-          ended(outcome, how)
+          if (outcome !== "answered") simulator.trace(process.name, `${what}: ${outcome}`)
+          ended?.(outcome)
           resume(result)
         })
-      const giveUp = (detail: string, how: NoAnswer["end"]) => {
-        simulator.trace(process.name, `${what}: ${detail}`)
-        end("no answer", Effect.fail(new NoAnswer(detail, how)), how)
-      }
-      const cancelTimeout = simulator.after(requestTimeout, () => {
-        if (!process.isDead) giveUp("no answer within 15 seconds", "timeout")
-      })
-      const breakOff = () => {
-        if (stream.chance(0.5)) return
-        simulator.after(stream.integer(10, 3000), () => {
-          if (!process.isDead && !isOver) giveUp("the connection broke", "broke")
-        })
+      const giveUp = (outcome: Exclude<Outcome, "answered">) =>
+        end(outcome, Effect.fail(new NoAnswer(outcome)))
+      const cancelTimeout = simulator.after(requestTimeout, () => giveUp("timeout"))
+      /** The sender learns it at once, or after its timeout. */
+      const breakOff = (outcome: "broke" | "not sent") => {
+        if (stream.chance(0.3)) return
+        simulator.after(stream.integer(10, 3000), () => giveUp(outcome))
       }
       const latency = () => (fails(stream, "slow") ? stream.integer(1000, 20_000) : stream.integer(5, 80))
       const isLost = fails(stream, "lostRequest")
       const isAnswerLost = fails(stream, "lostAnswer")
       if (isLost) {
         simulator.trace("network", `${what} of ${process.name} is LOST`)
-        breakOff()
+        breakOff(stream.chance(0.5) ? "broke" : "not sent")
         return
       }
       simulator.after(latency(), () => {
         const answer = handle()
+        if (handleCopy !== undefined && fails(stream, "duplicate")) {
+          simulator.after(stream.integer(1, 3000), handleCopy)
+        }
         if (isAnswerLost) {
           simulator.trace("network", `the answer to ${what} of ${process.name} is LOST`)
-          breakOff()
+          breakOff("broke")
           return
         }
         simulator.after(latency(), () => {

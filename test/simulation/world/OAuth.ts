@@ -1,160 +1,237 @@
-import { Clock, Duration, Effect, Layer, Redacted } from "effect"
+import { Clock, Effect, Layer, Redacted } from "effect"
 import { AuthorizationServerMetadata } from "../../../src/domain/AuthorizationServer.ts"
-import { resourceOf } from "../../../src/domain/Server.ts"
+import { DynamicRegistration } from "../../../src/domain/ClientRegistration.ts"
 import { TokenSet } from "../../../src/domain/TokenSet.ts"
+import { ClientRegistrar } from "../../../src/ports/ClientRegistrar.ts"
 import { Discovery } from "../../../src/ports/Discovery.ts"
 import { NetworkError } from "../../../src/ports/HttpTransport.ts"
 import {
+  InvalidClient,
   InvalidGrant,
   TokenEndpoint,
   type TokenFailure,
+  type TokenRequest as PortRequest,
   TokenRequestError,
   Transient,
   Unanswered
 } from "../../../src/ports/TokenEndpoint.ts"
-import { defaultTokenPolicy } from "../../../src/ports/TokenPolicy.ts"
 import type { Seed } from "../engine/Seed.ts"
 import type { VirtualProcess } from "../engine/VirtualProcess.ts"
 import type { TokenRequest } from "../judge/Facts.ts"
+import type { Account } from "./Account.ts"
 import type { AuthorizationServer, TokenAnswer } from "./AuthorizationServer.ts"
-import type { Network } from "./Network.ts"
-import type { World } from "./World.ts"
+import type { Network, NoAnswer } from "./Network.ts"
+import { isDuring, type Period, periodsOf, type World } from "./World.ts"
+
+const outageLimit = 900_000
+
+/** Scopes that every MCP server requires. Another one takes a step-up. */
+export const firstScope = "read"
+/** The scope of a step-up. */
+export const furtherScope = "write"
+
+const metadataOf = ({ issuer }: AuthorizationServer, isDynamic: boolean) =>
+  new AuthorizationServerMetadata({
+    issuer,
+    authorization_endpoint: `${issuer}/authorize`,
+    token_endpoint: `${issuer}/token`,
+    revocation_endpoint: `${issuer}/revoke`,
+    ...(isDynamic ? { registration_endpoint: `${issuer}/register` } : {}),
+    code_challenge_methods_supported: ["S256"],
+    token_endpoint_auth_methods_supported: ["none"],
+    authorization_response_iss_parameter_supported: true
+  })
+
+const networkError = (issuer: string) => (failure: NoAnswer) =>
+  new NetworkError({ origin: issuer, detail: failure.outcome })
+
+const failureOf = ({ outcome }: NoAnswer): TokenFailure =>
+  outcome === "not sent"
+    ? new Transient({ detail: outcome })
+    : new Unanswered({ detail: outcome, end: outcome })
 
 /** The ports of OAuth over the simulated network. */
 export class OAuth {
   readonly #world: World
   readonly #network: Network
-  readonly #authorizationServer: AuthorizationServer
-  readonly #outages: ReadonlyArray<{ readonly from: number; readonly until: number }>
+  readonly #accounts: ReadonlyArray<Account>
+  readonly #outages: ReadonlyArray<Period>
 
-  constructor(world: World, network: Network, authorizationServer: AuthorizationServer) {
+  constructor(world: World, network: Network, accounts: ReadonlyArray<Account>) {
     this.#world = world
     this.#network = network
-    this.#authorizationServer = authorizationServer
-    const { healAt, scenario, simulator } = world
-    const plan = simulator.seed.fork("outages")
-    const count = plan.chance(scenario.faults.outage) ? plan.integer(1, 2) : 0
-    this.#outages = Array.from({ length: count }, () => {
-      const from = plan.integer(0, healAt)
-      return { from, until: Math.min(healAt, from + plan.integer(10_000, 900_000)) }
-    })
+    this.#accounts = accounts
+    this.#outages = periodsOf(world, "outage", outageLimit)
   }
 
   #unavailable(stream: Seed): TokenAnswer | undefined {
     const { count, fails, simulator } = this.#world
-    const isOut = this.#outages.some(({ from, until }) => from <= simulator.now && simulator.now < until)
-    if (isOut) count("outage")
+    if (isDuring(this.#outages, simulator.now)) count("outage")
     else if (!fails(stream, "unavailable")) return undefined
     return { _tag: "Unavailable", retryAfter: stream.chance(0.5) ? stream.integer(1, 30) * 1000 : undefined }
   }
 
+  /** The authorization server at an origin. */
+  #serverAt(origin: string): AuthorizationServer {
+    const found = this.#accounts.find(({ authorizationServer }) => authorizationServer.issuer === origin)
+    if (found === undefined) throw new Error(`a request to ${origin}`)
+    return found.authorizationServer
+  }
+
   /** Sends a token request, and records what becomes of it. */
-  readonly #request = Effect.fnUntraced(function* (
-    this: OAuth,
-    stream: Seed,
-    request: TokenRequest,
-    answerOf: () => TokenAnswer
-  ) {
-    const { simulator, tell } = this.#world
-    const server = this.#authorizationServer
-    const what =
-      request.kind === "refresh"
-        ? `request ${request.id} with ${request.token}`
-        : `exchange ${request.id} of ${request.token}`
-    simulator.trace(request.process.name, `sends ${what}`)
-    tell({ _tag: "Sent", request })
+  #request(stream: Seed, request: TokenRequest, answerOf: () => TokenAnswer) {
+    const { families, simulator, tell } = this.#world
+    const what = `${request.kind} ${request.id} with ${request.token}`
     const handle = () => {
       const answer = this.#unavailable(stream) ?? answerOf()
       if (answer._tag === "Tokens") {
         request.processed = "rotated"
         request.issued = answer.refreshToken
-        request.family = server.familyOf(answer.refreshToken)
+        request.family = families.ofRefreshToken(answer.refreshToken)?.name
         const { accessToken, refreshToken } = answer
         simulator.trace("as", `${what}: ${accessToken} ${refreshToken} (${request.family})`)
       } else {
         request.processed = answer._tag === "Unavailable" ? "unavailable" : "refused"
+        request.isRepeatable = answer._tag !== "InvalidGrant"
         simulator.trace("as", `${what}: ${answer._tag}`)
       }
       tell({ _tag: "Processed", request })
       return answer
     }
-    const ended = (outcome: "answered" | "no answer", end?: "broke" | "timeout") => {
+    const handleCopy = () => {
+      simulator.trace("as", `${what} arrives once more: ${answerOf()._tag}`)
+      tell({ _tag: "Copied", request })
+    }
+    const ended = (outcome: NonNullable<TokenRequest["outcome"]>) => {
       request.outcome = outcome
-      const { afterBreak, afterTimeout } = defaultTokenPolicy.resend
-      if (end === "broke") request.resendAt = simulator.now + Duration.toMillis(afterBreak)
-      if (end === "timeout") request.resendAt = request.at + Duration.toMillis(afterTimeout)
       tell({ _tag: "Ended", request })
     }
-    return yield* this.#network.send(request.process, stream, { what, handle, ended })
-  })
+    return Effect.suspend(() => {
+      simulator.trace(request.process.name, `sends ${what}`)
+      tell({ _tag: "Sent", request })
+      return this.#network.send(request.process, stream, { what, handle, handleCopy, ended })
+    })
+  }
 
   tokenEndpoint(process: VirtualProcess): Layer.Layer<TokenEndpoint> {
-    const { nextId, simulator } = this.#world
-    const server = this.#authorizationServer
+    const { families, nextId, simulator, tell } = this.#world
     const stream = simulator.seed.fork(`network of ${process.name}`)
     const send = Effect.fnUntraced(
-      function* (this: OAuth, kind: TokenRequest["kind"], account: string, token: string) {
-        const fail = (reason: TokenFailure) =>
-          new TokenRequestError({ server: account, origin: server.issuer, reason })
+      function* (
+        this: OAuth,
+        kind: TokenRequest["kind"],
+        { client, server, tokenEndpoint }: PortRequest,
+        token: string
+      ) {
+        const recipient = tokenEndpoint.origin
+        const authorizationServer = this.#serverAt(recipient)
+        const fail = (reason: TokenFailure) => new TokenRequestError({ server, origin: recipient, reason })
         const request: TokenRequest = {
           id: nextId(),
           kind,
           process,
-          account,
+          isForeign: false,
+          account: server,
+          recipient,
           token,
           at: simulator.now,
           pausedBefore: process.pausedFor,
-          family: server.familyOf(token)
+          family: families.ofRefreshToken(token)?.name
         }
+        const obtainedAt = yield* Clock.currentTimeMillis
         const answer = yield* this.#request(stream, request, () =>
-          kind === "refresh" ? server.refresh(token) : server.exchange(token)
-        ).pipe(Effect.mapError(({ detail, end }) => fail(new Unanswered({ detail, end }))))
-        if (answer._tag === "InvalidGrant") return yield* fail(new InvalidGrant())
-        if (answer._tag === "Unavailable") {
-          const { retryAfter } = answer
-          return yield* fail(
-            new Transient({ detail: "HTTP 503", ...(retryAfter === undefined ? {} : { retryAfter }) })
-          )
+          authorizationServer[kind](token, client.clientId)
+        ).pipe(Effect.mapError((failure) => fail(failureOf(failure))))
+        switch (answer._tag) {
+          case "InvalidGrant":
+            return yield* fail(new InvalidGrant())
+          case "InvalidClient":
+            return yield* fail(new InvalidClient())
+          case "Unavailable": {
+            const { retryAfter } = answer
+            const wait = retryAfter === undefined ? {} : { retryAfter }
+            return yield* fail(new Transient({ detail: "HTTP 503", ...wait }))
+          }
+          case "Tokens":
+            return new TokenSet({
+              accessToken: Redacted.make(answer.accessToken),
+              tokenType: "bearer",
+              obtainedAt,
+              expiresAt: obtainedAt + answer.lifetime,
+              refreshToken: Redacted.make(answer.refreshToken),
+              scope: answer.scope
+            })
         }
-        const now = yield* Clock.currentTimeMillis
-        return new TokenSet({
-          accessToken: Redacted.make(answer.accessToken),
-          tokenType: "bearer",
-          obtainedAt: now,
-          expiresAt: now + answer.lifetime,
-          refreshToken: Redacted.make(answer.refreshToken)
-        })
       }.bind(this)
     )
     return Layer.mock(TokenEndpoint, {
-      refresh: (request) => send("refresh", request.server, Redacted.value(request.refreshToken)),
-      exchange: (request) => send("exchange", request.server, Redacted.value(request.code))
+      refresh: (request) => send("refresh", request, Redacted.value(request.refreshToken)),
+      exchange: (request) => send("exchange", request, Redacted.value(request.code)),
+      revoke: ({ revocationEndpoint: { origin }, server, token }) => {
+        const handle = () => {
+          const family = this.#serverAt(origin).revoke(Redacted.value(token))
+          if (family === undefined) return
+          simulator.trace("as", `revokes ${family.name}`)
+          tell({ _tag: "Revoked", account: server, family: family.name, recipient: origin })
+        }
+        return this.#network
+          .send(process, stream, { what: `revocation of ${Redacted.value(token)}`, handle })
+          .pipe(
+            Effect.mapError(
+              ({ outcome }) =>
+                new TokenRequestError({
+                  server,
+                  origin,
+                  purpose: "revocation",
+                  reason: new Transient({ detail: outcome })
+                })
+            )
+          )
+      }
     })
   }
 
   discovery(process: VirtualProcess): Layer.Layer<Discovery> {
     const stream = this.#world.simulator.seed.fork(`discovery of ${process.name}`)
-    const { issuer } = this.#authorizationServer
-    const metadata = new AuthorizationServerMetadata({
-      issuer,
-      authorization_endpoint: `${issuer}/authorize`,
-      token_endpoint: `${issuer}/token`,
-      code_challenge_methods_supported: ["S256"],
-      token_endpoint_auth_methods_supported: ["none"],
-      authorization_response_iss_parameter_supported: true
-    })
+    const { isDynamic } = this.#world.scenario
     return Layer.succeed(
       Discovery,
       Discovery.of({
-        discover: (server) =>
-          this.#network
-            .send(process, stream, {
-              what: "discovery",
-              handle: () => ({ metadata, resource: resourceOf(server), scopes: [] })
-            })
-            .pipe(Effect.mapError(({ detail }) => new NetworkError({ origin: issuer, detail }))),
+        discover: (server) => {
+          const account = this.#accounts.find(({ server: { name } }) => name === server.name)
+          if (account === undefined) return Effect.die(new Error(`discovery of ${server.name}`))
+          const { authorizationServer, resource } = account
+          const found = {
+            metadata: metadataOf(authorizationServer, isDynamic),
+            resource,
+            scopes: [firstScope]
+          }
+          return this.#network
+            .send(process, stream, { what: "discovery", handle: () => found })
+            .pipe(Effect.mapError(networkError(authorizationServer.issuer)))
+        },
         tokenEndpointsFor: () => Effect.succeed([])
       })
     )
+  }
+
+  registrar(process: VirtualProcess): Layer.Layer<ClientRegistrar> {
+    const stream = this.#world.simulator.seed.fork(`registration of ${process.name}`)
+    return Layer.mock(ClientRegistrar, {
+      register: ({ metadata: { issuer }, redirectUri }) =>
+        this.#network
+          .send(process, stream, { what: "registration", handle: () => this.#serverAt(issuer).register() })
+          .pipe(
+            Effect.map(
+              (clientId) =>
+                new DynamicRegistration({
+                  clientId,
+                  authenticationMethod: "none",
+                  redirectUri: redirectUri.href
+                })
+            ),
+            Effect.mapError(networkError(issuer))
+          )
+    })
   }
 }

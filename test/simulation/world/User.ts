@@ -6,7 +6,7 @@ import { HttpTransport } from "../../../src/ports/HttpTransport.ts"
 import { PkceGenerator } from "../../../src/ports/PkceGenerator.ts"
 import { UserInteraction } from "../../../src/ports/UserInteraction.ts"
 import type { VirtualProcess } from "../engine/VirtualProcess.ts"
-import type { AuthorizationServer } from "./AuthorizationServer.ts"
+import type { Account } from "./Account.ts"
 import type { World } from "./World.ts"
 
 /** Milliseconds until a user has approved. */
@@ -16,12 +16,19 @@ const approvalTime = { from: 2000, to: 20_000 }
 export const userOf = (
   { simulator, tell }: World,
   process: VirtualProcess,
-  authorizationServer: AuthorizationServer,
-  options: { readonly isPresent: boolean; readonly account: string }
+  accounts: ReadonlyArray<Account>,
+  options: {
+    readonly isPresent: boolean
+    /** True while the user has asked for a sign-in to an account, or its server for another scope. */
+    readonly isRequested: (account: string) => boolean
+  }
 ) => {
   const stream = simulator.seed.fork(`user of ${process.name}`)
   const listeners = new Map<string, Deferred.Deferred<URLSearchParams>>()
   let serial = 0
+
+  const accountAt = ({ searchParams }: URL) =>
+    accounts.find(({ resource }) => resource === searchParams.get("resource"))
 
   const user = UserInteraction.of({
     present: options.isPresent,
@@ -32,31 +39,48 @@ export const userOf = (
     tell: () => Effect.void
   })
 
-  const open = Effect.fnUntraced(function* (url: URL) {
-    simulator.trace(process.name, "opens the BROWSER")
-    tell({ _tag: "BrowserOpened", process, account: options.account })
+  /** The page in the browser. It has nothing to approve for a client that its server does not know. */
+  const approve = Effect.fnUntraced(function* ({ authorizationServer, name, resource }: Account, url: URL) {
     yield* Effect.sleep(stream.integer(approvalTime.from, approvalTime.to))
-    const listener = listeners.get(url.searchParams.get("redirect_uri") ?? "")
-    if (listener === undefined) return
+    const value = (name: string) => url.searchParams.get(name) ?? ""
+    const clientId = value("client_id")
+    const listener = listeners.get(value("redirect_uri"))
+    if (listener === undefined || !authorizationServer.knows(clientId)) return
+    const scopes = value("scope").split(" ")
+    const code = authorizationServer.authorize({ resource, clientId, scopes })
+    tell({ _tag: "Approved", process, account: name, code })
     yield* Deferred.succeed(
       listener,
       new URLSearchParams({
-        code: authorizationServer.authorize(),
-        state: url.searchParams.get("state") ?? "",
+        code,
+        state: value("state"),
         iss: authorizationServer.issuer
       })
     )
   })
 
+  const open = (url: URL) =>
+    Effect.suspend(() => {
+      const account = accountAt(url)
+      if (account === undefined) return Effect.die(new Error(`a browser at ${url.href}`))
+      simulator.trace(process.name, `opens the BROWSER for ${account.name}`)
+      const isRequested = options.isRequested(account.name)
+      tell({ _tag: "BrowserOpened", process, account: account.name, isRequested })
+      return Effect.asVoid(Effect.forkDetach(approve(account, url)))
+    })
+
   const listener = CallbackListener.of({
     bind: Effect.fnUntraced(function* ({ redirectUri }) {
       const received = yield* Deferred.make<URLSearchParams>()
+      // One port per sign-in of a process, as the real listener chooses another one if it is busy.
+      const address = new URL(redirectUri)
+      for (let port = 8080; listeners.has(address.href); port++) address.port = String(port)
       yield* Effect.acquireRelease(
-        Effect.sync(() => listeners.set(redirectUri.href, received)),
-        () => Effect.sync(() => listeners.delete(redirectUri.href))
+        Effect.sync(() => listeners.set(address.href, received)),
+        () => Effect.sync(() => listeners.delete(address.href))
       )
       return {
-        redirectUri,
+        redirectUri: address,
         redirectOnce: (to) => Effect.succeed(to),
         receive: (read) =>
           Effect.flatMap(Deferred.await(received), (parameters) => {
@@ -78,15 +102,22 @@ export const userOf = (
     })
   })
 
+  /** The authorization endpoint, which is asked whether it still knows a client. */
+  const transport = HttpTransport.of({
+    send: ({ url: text }) =>
+      Effect.sync(() => {
+        const url = new URL(text)
+        const isKnown = accountAt(url)?.authorizationServer.knows(url.searchParams.get("client_id") ?? "")
+        return new Response(null, { status: isKnown === true ? 302 : 400 })
+      })
+  })
+
   return Layer.mergeAll(
     Layer.succeed(UserInteraction, user),
-    Layer.succeed(Browser, Browser.of({ open: (url) => Effect.asVoid(Effect.forkDetach(open(url))) })),
+    Layer.succeed(Browser, Browser.of({ open })),
     Layer.succeed(CallbackListener, listener),
     Layer.succeed(PkceGenerator, pkce),
     Layer.mock(DpopProofs, {}),
-    Layer.succeed(
-      HttpTransport,
-      HttpTransport.of({ send: () => Effect.succeed(new Response(null, { status: 302 })) })
-    )
+    Layer.succeed(HttpTransport, transport)
   )
 }

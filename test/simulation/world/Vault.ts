@@ -1,5 +1,5 @@
-import { Effect, Layer, Redacted } from "effect"
-import { encodeRecord } from "../../../src/adapters/store/CredentialRecord.ts"
+import { Effect, Layer, Redacted, Result } from "effect"
+import { decodeRecord, encodeRecord } from "../../../src/adapters/store/CredentialRecord.ts"
 import {
   ConnectionFailed,
   type RawRequest,
@@ -14,8 +14,9 @@ import { epoch } from "../engine/Epoch.ts"
 import type { Seed } from "../engine/Seed.ts"
 import type { VirtualProcess } from "../engine/VirtualProcess.ts"
 import type { KernelLock } from "./KernelLock.ts"
+import { longestOutage } from "./RecordStore.ts"
 import type { Store } from "./Store.ts"
-import type { World } from "./World.ts"
+import { isDuring, type Period, periodsOf, type World } from "./World.ts"
 
 type Fields = Readonly<Record<string, string>>
 
@@ -36,10 +37,21 @@ interface Answer {
   readonly body?: unknown
 }
 
-/** The content of a write. */
+/** The content of a write. An engine of version 1 has the fields themselves. */
 interface WriteBody {
   readonly data?: Fields
   readonly options?: { readonly cas: number }
+  readonly record?: string
+}
+
+/** A request as a node of Vault gets it. */
+interface Received {
+  readonly method: string
+  readonly path: string
+  readonly body: WriteBody | undefined
+  readonly sentAt: number
+  /** Milliseconds that the node is behind. */
+  readonly lag: number
 }
 
 const refreshTokenIn = (fields: Fields | undefined): string | undefined =>
@@ -51,8 +63,10 @@ const errors = (status: number, ...messages: ReadonlyArray<string>): Answer => (
 })
 
 /**
- * Vault with a key-value engine of version 2 in memory: check-and-set on the primary, and reads from replicas that lag. The
- * real `VaultStore` runs over it.
+ * Vault with a key-value engine in memory. The real `VaultStore` runs over it.
+ *
+ * Writes reach the primary, and replicas that lag answer reads. Where they are standbys, they also judge check-and-set by
+ * what they have, and they forward a request that names a newer state (`X-Vault-Index`).
  */
 export class Vault implements Store {
   readonly #world: World
@@ -62,6 +76,7 @@ export class Vault implements Store {
   readonly #skew: number
   /** Milliseconds that each node is behind. The first is the primary. */
   readonly #lags: ReadonlyArray<number>
+  readonly #outages: ReadonlyArray<Period>
 
   constructor(world: World, locks: KernelLock) {
     this.#world = world
@@ -70,6 +85,7 @@ export class Vault implements Store {
     const plan = simulator.seed.fork("vault")
     this.#skew = scenario.faults.skew > 0 ? plan.integer(-300_000, 300_000) : 0
     this.#lags = scenario.replicaLag > 0 ? [0, plan.integer(1, scenario.replicaLag)] : [0]
+    this.#outages = periodsOf(world, "storeOutage", longestOutage)
   }
 
   put(key: CredentialKey, credential: Credential): void {
@@ -77,10 +93,13 @@ export class Vault implements Store {
     // Long ago, so that every replica has it.
     const at = -3_600_000
     this.#history.set(`mcp/${key.storageName}`, [{ at, version: { number: 1, createdAt: at, fields } }])
+    const token = refreshTokenIn(fields)
+    if (token !== undefined) this.#world.tell({ _tag: "Written", account: key.storageName, token })
   }
 
-  refreshToken(key: CredentialKey): string | undefined {
-    return refreshTokenIn(this.#read(`mcp/${key.storageName}`, 0)?.fields)
+  peek(key: CredentialKey): Credential | undefined {
+    const record = this.#read(`mcp/${key.storageName}`, 0)?.fields["record"]
+    return record === undefined ? undefined : Result.getOrThrow(decodeRecord(key, key.storageName, record))
   }
 
   layer(process: VirtualProcess) {
@@ -94,7 +113,7 @@ export class Vault implements Store {
         mountPoint: "secret",
         pathPrefix: "mcp",
         namespace: undefined,
-        kvVersion: 2,
+        kvVersion: this.#world.scenario.store === "vault" ? 2 : 1,
         auth: { method: "token", token: Redacted.make("vault-token"), tokenFile: undefined },
         tls: { caCert: undefined, clientCert: undefined, clientKey: undefined, skipVerify: false }
       })
@@ -119,10 +138,15 @@ export class Vault implements Store {
     const version = { number, createdAt: this.#world.simulator.now, fields }
     this.#append(path, version)
     const token = refreshTokenIn(fields)
-    if (token !== undefined) {
-      this.#world.tell({ _tag: "Written", account: path.replace("mcp/", ""), token })
-    }
+    const account = path.replace("mcp/", "")
+    if (token !== undefined) this.#world.tell({ _tag: "Written", account, token })
+    if (fields["record"] === undefined) this.#world.tell({ _tag: "Removed", account })
     return version
+  }
+
+  #remove(path: string): void {
+    this.#append(path, undefined)
+    this.#world.tell({ _tag: "Removed", account: path.replace("mcp/", "") })
   }
 
   #isoTime(at: number): string {
@@ -130,10 +154,33 @@ export class Vault implements Store {
     return new Date(epoch + at + this.#skew).toISOString()
   }
 
-  #answer(method: string, path: string, body: WriteBody | undefined, lag: number): Answer {
+  /** Version 1: no versions, and no check-and-set. */
+  #answerOfFirst({ body, method, path, sentAt }: Received): Answer {
+    const name = path.split("/").slice(3).join("/")
+    switch (method) {
+      case "GET": {
+        const version = this.#read(name, 0)
+        return version === undefined ? errors(404) : { status: 200, body: { data: version.fields } }
+      }
+      case "POST":
+        if ((this.#read(name, 0)?.createdAt ?? 0) > sentAt) {
+          const account = name.replace("mcp/", "")
+          this.#world.tell({ _tag: "Overwritten", account, by: "late write" })
+        }
+        this.#write(name, body as Fields)
+        return { status: 204 }
+      default:
+        this.#remove(name)
+        return { status: 204 }
+    }
+  }
+
+  #answer(received: Received): Answer {
+    const { body, lag, method, path } = received
     const [, engine, part, ...rest] = path.split("/").slice(1)
     const name = rest.join("/")
     if (engine === "auth") return { status: 200, body: { data: { ttl: 0, renewable: false } } }
+    if (this.#world.scenario.store === "vault-v1") return this.#answerOfFirst(received)
     switch (`${method} ${part}`) {
       case "GET data": {
         const version = this.#read(name, lag)
@@ -142,9 +189,10 @@ export class Vault implements Store {
         return { status: 200, body: { data: { data: version.fields, metadata } } }
       }
       case "POST data": {
-        const current = this.#read(name, 0)?.number ?? 0
-        return body?.options?.cas === current
-          ? { status: 200, body: { data: { version: this.#write(name, body.data ?? {}).number } } }
+        const isSeen = (at: number) => body?.options?.cas === (this.#read(name, at)?.number ?? 0)
+        const isCurrent = isSeen(0) && (!this.#world.scenario.isStandby || isSeen(lag))
+        return isCurrent
+          ? { status: 200, body: { data: { version: this.#write(name, body?.data ?? {}).number } } }
           : errors(400, "check-and-set parameter did not match the current version")
       }
       case "POST metadata":
@@ -157,45 +205,63 @@ export class Vault implements Store {
           : { status: 200, body: { data: { versions: { [version.number]: { destroyed: false } } } } }
       }
       case "DELETE metadata":
-        this.#append(name, undefined)
+        this.#remove(name)
         return { status: 204 }
       default:
         throw new Error(`not simulated: ${method} ${path}`)
     }
   }
 
-  #describe(method: string, path: string, body: WriteBody | undefined): string {
-    const fields = body?.data
+  /** How far the node is behind that answers: 0 if it has to forward the request to the primary. */
+  #lagOf(lag: number, headers: RawRequest["headers"]): number {
+    const index = Number(headers["x-vault-index"] ?? Number.NaN)
+    const isForwarded = headers["x-vault-inconsistent"] === "forward-active-node"
+    return isForwarded && this.#world.simulator.now - lag < index ? 0 : lag
+  }
+
+  #describe({ body, method, path }: Received): string {
+    const fields = body?.record === undefined ? body?.data : (body as Fields)
     const place = path.split("/").slice(3).join("/")
     if (fields === undefined) return `vault ${method} ${place}`
     const lease = fields["lease"] === undefined ? "" : ` lease ${fields["lease"].slice(0, 4)}`
-    return `vault ${method} ${place} ${refreshTokenIn(fields) ?? "-"}${lease} cas ${body?.options?.cas}`
+    const cas = body?.options === undefined ? "" : ` cas ${body.options.cas}`
+    return `vault ${method} ${place} ${refreshTokenIn(fields) ?? "-"}${lease}${cas}`
   }
 
   #exchange(
     process: VirtualProcess,
     stream: Seed,
     target: URL,
-    { body: text, method, signal }: RawRequest,
+    { body: text, headers, method, signal }: RawRequest,
     connected: () => void
   ): Effect.Effect<RawResponse, ConnectionFailed> {
-    const { fails, simulator, tell } = this.#world
+    const { count, fails, simulator, tell } = this.#world
     return Effect.callback((resume) => {
       const fail = (code: string) => process.post(() => resume(new ConnectionFailed({ code })))
       signal.addEventListener("abort", () => fail("ABORT_ERR"))
       process.post(connected)
-      const body = text === undefined ? undefined : (JSON.parse(text) as WriteBody)
-      const what = this.#describe(method, target.pathname, body)
-      const token = refreshTokenIn(body?.data)
-      const endanger = () => tell(method === "GET" ? { _tag: "ReadFailed" } : { _tag: "WriteFailed", token })
+      const received: Received = {
+        method,
+        path: target.pathname,
+        body: text === undefined ? undefined : (JSON.parse(text) as WriteBody),
+        sentAt: simulator.now,
+        lag: this.#lagOf(stream.pick(this.#lags), headers)
+      }
+      const what = this.#describe(received)
+      const { body, lag } = received
+      const token = refreshTokenIn(body?.data ?? (body as Fields | undefined))
+      const endanger = () =>
+        tell(method === "GET" ? { _tag: "ReadFailed", process } : { _tag: "WriteFailed", token })
       const breakOff = () => {
         if (stream.chance(0.5)) simulator.after(stream.integer(10, 2000), () => fail("ECONNRESET"))
       }
-      const latency = () => (fails(stream, "slow") ? stream.integer(1000, 20_000) : stream.integer(2, 20))
+      const latency = () =>
+        fails(stream, "slow") || fails(stream, "slowStore")
+          ? stream.integer(1000, 20_000)
+          : stream.integer(2, 20)
       const isLost = fails(stream, "store")
       const isAnswerLost = fails(stream, "store")
       const isBusy = fails(stream, "store")
-      const lag = stream.pick(this.#lags)
       if (isLost) {
         simulator.trace("network", `${what} of ${process.name} is LOST`)
         endanger()
@@ -203,16 +269,27 @@ export class Vault implements Store {
         return
       }
       simulator.after(latency(), () => {
-        const answer = isBusy ? errors(503, "overloaded") : this.#answer(method, target.pathname, body, lag)
-        if (answer.status >= 400 && answer.status !== 404) endanger()
-        const node = method === "GET" && lag > 0 ? " (replica)" : ""
+        const isSealed = isDuring(this.#outages, simulator.now)
+        if (isSealed) count("storeOutage")
+        const answer = isSealed
+          ? errors(503, "Vault is sealed")
+          : isBusy
+            ? errors(503, "overloaded")
+            : this.#answer(received)
+        if (isAnswerLost || (answer.status >= 400 && answer.status !== 404)) endanger()
+        const node = lag > 0 ? " (replica)" : ""
         const lost = isAnswerLost ? ", the answer is LOST" : ""
         simulator.trace(process.name, `${what}: ${answer.status}${node}${lost}`)
         if (isAnswerLost) return breakOff()
         const response: RawResponse = {
           status: answer.status,
-          // @effect-diagnostics-next-line globalDate:off
-          headers: { date: new Date(epoch + simulator.now + this.#skew).toUTCString() },
+          headers: {
+            // @effect-diagnostics-next-line globalDate:off
+            date: new Date(epoch + simulator.now + this.#skew).toUTCString(),
+            ...(this.#world.scenario.isStandby
+              ? { "x-vault-index": String(method === "GET" ? simulator.now - lag : simulator.now) }
+              : {})
+          },
           text: answer.body === undefined ? "" : JSON.stringify(answer.body)
         }
         simulator.after(latency(), () => process.post(() => resume(Effect.succeed(response))))

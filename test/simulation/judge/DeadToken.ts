@@ -1,0 +1,36 @@
+import type { VirtualProcess } from "../engine/VirtualProcess.ts"
+import type { Invariant } from "./Invariant.ts"
+
+/** (4) No access token is returned after it was rejected, or, beyond `holdFor`, after the user has signed out. */
+export const deadToken: Invariant = (history, violate) => {
+  const rejected = new Map<VirtualProcess, { readonly accessToken: string; readonly at: number }>()
+  /** When the sign-ins ended, and the process that the user signed out with. */
+  const signedOut = new Map<string, { readonly at: number; readonly by: VirtualProcess }>()
+  const families = new Map<VirtualProcess, string | undefined>()
+
+  return (fact) => {
+    if (fact._tag === "TokenRefused") {
+      rejected.set(fact.process, { accessToken: fact.accessToken, at: history.now })
+    }
+    if (fact._tag === "SignOutBegan") families.set(fact.process, history.storedFamily(fact.account)?.name)
+    if (fact._tag === "SignOutEnded" && fact.isDone) {
+      const family = families.get(fact.process)
+      if (family !== undefined) signedOut.set(family, { at: history.now, by: fact.process })
+    }
+    if (fact._tag !== "CallEnded" || fact.result._tag !== "Token") return
+    const { call, result } = fact
+    const last = rejected.get(call.process)
+    if (last?.accessToken === result.accessToken && last.at < call.at) {
+      violate("rejected token", `${call.process.name} returns ${result.accessToken} after its 401`)
+    }
+    const family = history.families.ofAccessToken(result.accessToken)
+    const ended = family && signedOut.get(family.name)
+    if (ended === undefined) return
+    const { holdFor } = history.scenario
+    const trust = call.process === ended.by ? 0 : holdFor === 0 ? Infinity : holdFor
+    if (call.at <= ended.at + trust || history.couldNotRead(call.process, ended.at)) return
+    // The time of day decides how long memory is trusted.
+    if (history.hasJumpedSince(ended.at - trust)) return
+    violate("signed-out token", `${call.process.name} returns ${result.accessToken} of ${family?.name}`)
+  }
+}
