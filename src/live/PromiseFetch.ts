@@ -164,14 +164,22 @@ export const createAuthorizedFetch = async (options: AuthorizedFetchOptions): Pr
       throw publicError(error)
     }
   }
+  /** The provider keeps its tokens in memory, but a closed `fetch` hands out none. */
+  const unlessClosed = async <A>(answer: () => Promise<A>): Promise<A> => {
+    closing.signal.throwIfAborted()
+    try {
+      return await answer()
+    } catch (error) {
+      throw publicError(error)
+    }
+  }
   return Object.assign(call, {
     close: () => close(),
     [Symbol.asyncDispose]: () => close(),
     toOAuthClientProvider: () => ({
       ...provider,
-      tokens: () => provider.tokens().catch((error: unknown) => Promise.reject(publicError(error))),
-      discoveryState: () =>
-        provider.discoveryState().catch((error: unknown) => Promise.reject(publicError(error)))
+      tokens: () => unlessClosed(provider.tokens),
+      discoveryState: () => unlessClosed(provider.discoveryState)
     })
   })
 }

@@ -100,6 +100,9 @@ describe("createAuthorizedFetch, as the fetch of another client", () => {
     assert.lengthOf((await client.listTools()).tools, 3)
     assert.strictEqual(signIns(), 1)
     await client.close()
+    await fetch.close()
+    const closed = await rejection(authProvider.tokens())
+    assert.isTrue(closed instanceof DOMException && closed.name === "AbortError")
   })
 })
 

@@ -40,6 +40,26 @@ describe("a simulated world", () => {
     assert.deepStrictEqual(failures, [])
   }, 300_000)
 
+  it.each<[string, Partial<Scenario>, ReadonlyArray<number>]>([
+    ["a used refresh token was sent while the first request was under way", {}, [122, 300, 323, 360, 376]],
+    ["a second browser opened for a sign-in that needed a refresh", {}, [207, 277, 476, 997]],
+    ["a lease that was lost was not noticed", { store: "vault" }, [72, 391, 421, 548, 645, 742]],
+    [
+      "a replica that was behind was believed",
+      { store: "vault", replicaLag: 2000 },
+      [5, 18, 22, 49, 73, 74, 82]
+    ],
+    ["an approval was thrown away", { store: "vault", replicaLag: 2000 }, [83]],
+    ["a record that was refreshed already won", { store: "vault", replicaLag: 2000 }, [552]],
+    ["a lease was taken for held after it had expired", { store: "vault", replicaLag: 2000 }, [1670]],
+    ["a retry did not look at the lease again", { store: "vault", replicaLag: 2000 }, [1093]]
+  ])("keeps every rule where %s", async (_, changes, seeds) => {
+    for (const seed of seeds) {
+      const { violations } = await runScenario(scenarioOf(String(seed), changes))
+      assert.deepStrictEqual(violations, [], `seed ${seed}`)
+    }
+  })
+
   it("refreshes once per expiry where nothing fails", async () => {
     const { failures } = await sweep({ first: 1, count: 100, changes: { faults: noFaults } })
     assert.deepStrictEqual(failures, [])

@@ -107,15 +107,17 @@ export const refreshSource = (
 
     const refresh: Refresh = (query, stale) => {
       if (stale.renewal._tag === "RefreshToken" && stale.renewal.isRefused) return giveUp(query, stale)
-      const attempt = renew(query, stale)
+      let isFirst = true
+      // The wait for a retry may outlast the lock: the store is read again before each one.
+      const attempt = Effect.suspend(() => {
+        const source: Refresh = isFirst ? renew : firstOf(store, whenStale(renew))
+        isFirst = false
+        return source(query, stale)
+      })
       // While the current token is valid no caller has to wait for the retries.
       const patient = stale.stillValid ? attempt : retryTransient(attempt)
-      return patient.pipe(
-        Effect.catchTags({
-          TokenRequestError: (failure) => settle(failure)(query, stale),
-          DpopUnsupported: (failure) => settle(failure)(query, stale)
-        })
-      )
+      const settled = (failure: TokenRequestError | DpopUnsupported) => settle(failure)(query, stale)
+      return Effect.catchTags(patient, { TokenRequestError: settled, DpopUnsupported: settled })
     }
 
     return refresh

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect, Fiber, Layer, Option } from "effect"
+import { Context, Effect, Fiber, Layer, Option, Redacted } from "effect"
 import { TestClock } from "effect/testing"
 import { ScriptedAuthorizationServer } from "../../../src/adapters/scripted/ScriptedAuthorizationServer.ts"
 import { ScriptedUser } from "../../../src/adapters/scripted/ScriptedUser.ts"
@@ -321,6 +321,30 @@ describe("a refresh token that was refused", () => {
 })
 
 describe("a failure before the request was sent", () => {
+  it.effect("is not retried with a refresh token that another process has replaced meanwhile", () =>
+    Effect.gen(function* () {
+      const store = yield* CredentialStore
+      const key = CredentialKey.of("notion")
+      yield* get
+      yield* TestClock.adjust("2 hours")
+      yield* ScriptedAuthorizationServer.use((as) =>
+        as.failNext(new Transient({ detail: "HTTP 503", retryAfter: 10_000 }))
+      )
+      const waiting = yield* Effect.forkChild(get)
+      yield* TestClock.adjust("5 seconds")
+      const before = Option.getOrThrow(yield* store.get(key))
+      const newer = new TokenSet({
+        accessToken: Redacted.make("of another process"),
+        tokenType: "bearer",
+        obtainedAt: 7_200_000
+      })
+      yield* store.put(key, before.next({ tokens: newer }))
+      yield* TestClock.adjust("10 seconds")
+      assert.isTrue((yield* Fiber.join(waiting)).holds(newer.accessToken))
+      assert.strictEqual((yield* counts).refreshes, 1)
+    }).pipe(Effect.provide(world()))
+  )
+
   it.effect("is retried as before", () =>
     Effect.gen(function* () {
       yield* get

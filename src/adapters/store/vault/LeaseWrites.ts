@@ -73,7 +73,7 @@ const withLease = (fields: Fields | undefined, owner: string): Fields => ({
 export const withoutLease = ({ lease: _, ...rest }: Fields): Fields => rest
 
 /** A lease on a record that this process has written. */
-export const leaseAt = (owner: string, at: Written, until: number): Lease => ({
+const leaseAt = (owner: string, at: Written, until: number): Lease => ({
   owner,
   turn: Semaphore.makeUnsafe(1),
   ...at,

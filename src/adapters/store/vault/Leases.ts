@@ -7,7 +7,6 @@ import type { Fields, Found, KeyValue } from "./KeyValue.ts"
 import {
   type HasSameContent,
   type Lease,
-  leaseAt,
   leaseOf,
   type LeaseWrites,
   makeLeaseWrites,
@@ -89,14 +88,9 @@ export const makeLeases = (engine: KeyValue, hasSameContent: HasSameContent): Le
   const take = Effect.fn("VaultStore.take")(function* (name: string, owner: string) {
     const found: Found = yield* engine.read(name)
     const other = leaseOf(found.fields)
-    if (other?.owner === owner && found.fields !== undefined) {
-      // Ours: the response to the write was lost.
-      const until = (yield* Clock.currentTimeMillis) + Duration.toMillis(leaseTime) - found.age - clockGrain
-      return leaseAt(owner, { version: found.version, fields: found.fields }, until)
-    }
-    if (other !== undefined && found.age <= other.seconds * 1000 + clockGrain) {
-      return yield* new Taken()
-    }
+    // One of our own is written once more: the response to its write was lost, and a replica may be behind.
+    const isOurs = other === undefined || other.owner === owner
+    if (!isOurs && found.age <= other.seconds * 1000 + clockGrain) return yield* new Taken()
     const taken = yield* takeOver(name, found.fields, found.version, owner)
     return Option.isNone(taken) ? yield* new Taken() : taken.value
   })
