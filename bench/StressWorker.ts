@@ -1,5 +1,5 @@
 import { createInterface } from "node:readline"
-import { Clock, Console, Duration, Effect, Layer, Option, Redacted } from "effect"
+import { Clock, Console, Context, Duration, Effect, Layer, Option, Redacted } from "effect"
 import {
   AccessTokens,
   Credentials,
@@ -19,13 +19,17 @@ import {
   VaultStore,
   WireLive
 } from "../src/node.ts"
+import * as FetchTransport from "../src/adapters/http/FetchTransport.ts"
+import { runMain } from "../src/live/RunMain.ts"
+import { HttpTransport } from "../src/ports/HttpTransport.ts"
 import { defaultOAuth } from "../src/domain/Server.ts"
 import { password } from "../test/e2e/World.ts"
 
 // A program that embeds the library, as one of many. For each line of its input, a number of hours, it asks for a token
-// as of that time, and prints it.
+// as of that time, and prints it. With two stacks, both ask at once, and it prints both.
 
-const [backend = "", home = "", url = "", vaultUrl = "", vaultToken = ""] = process.argv.slice(2)
+const [backend = "", home = "", url = "", vaultUrl = "", vaultToken = "", stacks = "1", timeout = "15000"] =
+  process.argv.slice(2)
 
 const server: RemoteServer = {
   _tag: "Http",
@@ -36,7 +40,7 @@ const server: RemoteServer = {
   oauth: defaultOAuth
 }
 
-const processLock = ProcessLock.layer({ directory: `${home}/.mcp_cli/locks` })
+const processLock = ProcessLock.layer({ directory: `${home}/.mcp_cli/storage/in-use` })
 
 /** The stores as the program keeps them in this home. */
 const storage = (): Layer.Layer<CredentialStore | CredentialLock> => {
@@ -76,6 +80,30 @@ const noUser = Layer.succeed(UserInteraction, {
   tell: Console.error
 })
 
+/** The network, with a shorter timeout than the usual one, so that a pause can outlast it. */
+const wire = WireLive.layerOverTransport.pipe(
+  Layer.provideMerge(
+    Layer.effect(
+      HttpTransport,
+      Effect.map(HttpTransport, ({ send }) =>
+        HttpTransport.of({
+          send: (request, options) => send(request, { ...options, timeout: Number(timeout) })
+        })
+      )
+    ).pipe(Layer.provide(FetchTransport.layer))
+  )
+)
+
+const stack = () =>
+  AccessTokens.layer.pipe(
+    Layer.provide(SignIn.layer),
+    Layer.provide(Credentials.layer),
+    Layer.provide(Layer.merge(wire, BrowserLive.layerNone)),
+    Layer.provide(noUser),
+    Layer.provide(storage()),
+    Layer.fresh
+  )
+
 let hours = 0
 const offset = () => hours * 3_600_000
 
@@ -86,14 +114,19 @@ const program = Effect.gen(function* () {
     currentTimeMillisUnsafe: () => real.currentTimeMillisUnsafe() + offset(),
     currentTimeMillis: Effect.map(real.currentTimeMillis, (time) => time + offset())
   })
-  const tokens = yield* AccessTokens.AccessTokens
-  const ask = tokens.get({ server }).pipe(
-    Effect.provideService(Clock.Clock, later),
-    Effect.match({
-      onFailure: (error) => `error: ${error.message}`,
-      onSuccess: ({ accessToken }) => Redacted.value(accessToken)
-    }),
-    Effect.flatMap(Console.log)
+  const services = yield* Effect.forEach(Array.from({ length: Number(stacks) }), () =>
+    Effect.map(Layer.build(stack()), (context) => Context.get(context, AccessTokens.AccessTokens))
+  )
+  const askOne = (tokens: (typeof services)[number]) =>
+    tokens.get({ server }).pipe(
+      Effect.provideService(Clock.Clock, later),
+      Effect.match({
+        onFailure: (error) => `error: ${error.message.replaceAll(" ", "_")}`,
+        onSuccess: ({ accessToken }) => Redacted.value(accessToken)
+      })
+    )
+  const ask = Effect.forEach(services, askOne, { concurrency: "unbounded" }).pipe(
+    Effect.flatMap((answers) => Console.log(answers.join(" ")))
   )
   const lines = createInterface({ input: process.stdin })
   const queue: Array<string> = []
@@ -124,16 +157,7 @@ const program = Effect.gen(function* () {
     hours = Number(line.value)
     yield* ask
   }
-}).pipe(
-  Effect.provide(
-    AccessTokens.layer.pipe(
-      Layer.provide(SignIn.layer),
-      Layer.provide(Credentials.layer),
-      Layer.provide(Layer.merge(WireLive.layer, BrowserLive.layerNone)),
-      Layer.provide(noUser),
-      Layer.provide(storage())
-    )
-  )
-)
+}).pipe(Effect.scoped)
 
-await Effect.runPromise(program)
+// A signal ends it as it ends mcp-cli.
+runMain(Effect.as(program, 0))

@@ -1,12 +1,15 @@
 // @effect-diagnostics globalRandom:off
 import { type ChildProcess, spawn } from "node:child_process"
+import { rmSync } from "node:fs"
+import { join } from "node:path"
 import { performance } from "node:perf_hooks"
 import { hasSecretService, type SecretService, startSecretService } from "../test/servers/SecretService.ts"
+import { mountSmallDisk, noSmallDisk, type SmallDisk } from "../test/servers/SmallDisk.ts"
 import { startVaultServer, type VaultServer } from "../test/servers/VaultServer.ts"
 import { startWorld, type World } from "../test/e2e/World.ts"
 
-// What only many processes at once, or a process that is killed, can show. Takes minutes. Arguments: the backends
-// (absent: all), `--refresh` or `--kill` for one half of it, `--runs N`.
+// What only many processes at once, or a process that is paused, cut off or killed, can show. Takes minutes. Arguments: the
+// backends (absent: all), `--refresh`, `--faults` or `--kill` for one part of it, `--runs N`, `--rounds N`.
 
 const say = (line: string) => process.stdout.write(`${line}\n`)
 const argumentsGiven = process.argv.slice(2)
@@ -18,6 +21,10 @@ const valueOf = (flag: string, otherwise: number) => {
 const processes = valueOf("--processes", 50)
 const expiries = valueOf("--expiries", 20)
 const runs = valueOf("--runs", 500)
+const rounds = valueOf("--rounds", 200)
+const parts = ["--refresh", "--faults", "--kill"]
+const isPart = (part: string) =>
+  argumentsGiven.includes(part) || !parts.some((other) => argumentsGiven.includes(other))
 
 const backends = ["encrypted", "secretservice", "vault"] as const
 type Backend = (typeof backends)[number]
@@ -28,10 +35,15 @@ interface Place {
   readonly env: Readonly<Record<string, string>>
   readonly vault: VaultServer
   readonly keyring: SecretService
+  /** The disk of the folder of mcp-cli. Absent: it is the usual one. */
+  readonly disk: SmallDisk | undefined
   readonly close: () => Promise<void>
 }
 
-const startPlace = async (backend: Backend, accessTokenSeconds?: number): Promise<Place> => {
+const startPlace = async (
+  backend: Backend,
+  { accessTokenSeconds, hasDisk = false }: { accessTokenSeconds?: number; hasDisk?: boolean } = {}
+): Promise<Place> => {
   const vault = await startVaultServer()
   const keyring = await startSecretService()
   const world = await startWorld(accessTokenSeconds === undefined ? {} : { accessTokenSeconds })
@@ -40,12 +52,15 @@ const startPlace = async (backend: Backend, accessTokenSeconds?: number): Promis
     VAULT_ADDR: vault.url.href,
     VAULT_TOKEN: vault.rootToken
   }
+  const disk = hasDisk && noSmallDisk === undefined ? mountSmallDisk(join(world.home, ".mcp_cli")) : undefined
   const place = {
     world,
     env,
     vault,
     keyring,
+    disk,
     close: async () => {
+      disk?.close()
       await world.close()
       await keyring.close()
       await vault.close()
@@ -68,8 +83,9 @@ class Worker {
   #rest = ""
   readonly #lines: Array<string> = []
   #wake: (() => void) | undefined
+  hasEnded = false
 
-  constructor(backend: Backend, { env, vault, world }: Place) {
+  constructor(backend: Backend, { env, vault, world }: Place, stacks = 1, timeout = 15_000) {
     const { NODE_OPTIONS: _, ...inherited } = process.env
     this.child = spawn(
       process.execPath,
@@ -79,7 +95,9 @@ class Worker {
         world.home,
         world.mcpServer.url.href,
         vault.url.href,
-        vault.rootToken
+        vault.rootToken,
+        String(stacks),
+        String(timeout)
       ],
       { env: { ...inherited, HOME: world.home, ...env }, stdio: ["pipe", "pipe", "inherit"] }
     )
@@ -90,10 +108,16 @@ class Worker {
       this.#lines.push(...parts)
       this.#wake?.()
     })
+    this.child.once("close", () => {
+      this.hasEnded = true
+      this.#wake?.()
+    })
   }
 
+  /** The next line; `ended` if there is none. */
   async line(): Promise<string> {
     while (this.#lines.length === 0) {
+      if (this.hasEnded) return "ended"
       await new Promise<void>((done) => {
         this.#wake = done
       })
@@ -139,6 +163,95 @@ const expireTogether = async (backend: Backend) => {
   return isMet
 }
 
+const faults = ["none", "pause", "long pause", "HUP", "full disk", "removed locks"] as const
+type Fault = (typeof faults)[number]
+
+/** Milliseconds until a request of the workers below is given up. A long pause is longer. */
+const shortTimeout = 2000
+const sleep = (milliseconds: number) => new Promise<void>((done) => setTimeout(done, milliseconds))
+
+/** Does something to one of the workers, or to what they share, at some moment of their refresh. */
+const inject = async (fault: Fault, { disk, world }: Place, { child }: Worker) => {
+  await sleep(Math.random() * 250)
+  switch (fault) {
+    case "none":
+      return
+    case "pause":
+    case "long pause":
+      child.kill("SIGSTOP")
+      await sleep(fault === "pause" ? Math.random() * 300 : shortTimeout * 1.5)
+      child.kill("SIGCONT")
+      return
+    case "HUP":
+      child.kill("SIGHUP")
+      return
+    case "full disk":
+      if (Math.random() < 0.5) disk?.fillInodes(Math.floor(Math.random() * 2))
+      else disk?.fillBlocks(Math.floor(Math.random() * 4))
+      return
+    case "removed locks":
+      for (const name of ["locks", "cache", "tmp"])
+        rmSync(join(world.home, ".mcp_cli", name), { recursive: true, force: true })
+  }
+}
+
+/**
+ * Lets processes refresh together, one of them with two stacks of layers, and disturbs them. Afterwards another process
+ * has to get a token that works, and the server must not have seen a refresh token twice.
+ */
+const refreshUnderFaults = async (backend: Backend) => {
+  const place = await startPlace(backend, { hasDisk: true })
+  if (place.disk === undefined) say(`  no disk is filled: ${noSmallDisk}`)
+  const { authorizationServer, mcpServer } = place.world
+  const started = async (stacks: number) => {
+    const worker = new Worker(backend, place, stacks, shortTimeout)
+    await worker.line()
+    return worker
+  }
+  const stacks = [2, 1, 1]
+  const workers = await Promise.all(stacks.map(started))
+  const witness = await started(1)
+  const injected = new Map<Fault, number>()
+  let lost = 0
+  let errors = 0
+  for (let round = 1; round <= rounds; round++) {
+    const fault = faults[Math.floor(Math.random() * faults.length)] ?? "none"
+    const at = Math.floor(Math.random() * workers.length)
+    const victim = workers[at]
+    if (victim === undefined) throw new Error("there is no such worker")
+    injected.set(fault, (injected.get(fault) ?? 0) + 1)
+    const revoked = authorizationServer.revokedGrants()
+    authorizationServer.failNext({ kind: "hold the answer", until: sleep(Math.random() * 200) })
+    const [answers] = await Promise.all([
+      Promise.all(workers.map((worker) => worker.ask(round * 2))),
+      inject(fault, place, victim)
+    ])
+    place.disk?.free()
+    errors += answers.filter((answer) => answer.includes("error:")).length
+    const token = await witness.ask(round * 2)
+    const isActive = (await authorizationServer.introspect(token, mcpServer.url.href)).active
+    if (!isActive || authorizationServer.revokedGrants() > revoked) {
+      lost += 1
+      say(`  round ${round}, ${fault} of worker ${at}: ${token} after ${answers.join(", ")}`)
+      await must(place, ["auth", "login", "demo"])
+    }
+    if (victim.hasEnded || fault === "HUP") {
+      await new Promise<void>((done) =>
+        victim.hasEnded ? done() : void victim.child.once("close", () => done())
+      )
+      workers[at] = await started(stacks[at] ?? 1)
+    }
+  }
+  for (const worker of [...workers, witness]) worker.child.stdin?.end()
+  const counts = [...injected].map(([fault, count]) => `${count} ${fault}`).join(", ")
+  const isMet = lost === 0
+  say(
+    `${backend}: ${rounds} rounds with faults (${counts}): ${lost} sign-ins lost, ${errors} errors meanwhile: ${isMet ? "met" : "MISSED"}`
+  )
+  await place.close()
+  return isMet
+}
+
 /**
  * Kills a refresh and a move at once, over and over. Afterwards the store has to open, and the token of one of the
  * two places has to work, unless the authorization server had rotated it for a process that was killed before it
@@ -146,7 +259,7 @@ const expireTogether = async (backend: Backend) => {
  */
 const killAtRandom = async (backend: Backend) => {
   const other: Backend = backend === "encrypted" ? "secretservice" : "encrypted"
-  const place = await startPlace(backend, 1)
+  const place = await startPlace(backend, { accessTokenSeconds: 1 })
   const { authorizationServer } = place.world
   const counted = (name: string) => authorizationServer.counts.get(name) ?? 0
   let unopened = 0
@@ -193,7 +306,8 @@ if (!hasSecretService) throw new Error("this needs dbus and gnome-keyring (scrip
 const chosen = backends.filter((backend) => argumentsGiven.includes(backend))
 let isMet = true
 for (const backend of chosen.length === 0 ? backends : chosen) {
-  if (!argumentsGiven.includes("--kill")) isMet = (await expireTogether(backend)) && isMet
-  if (!argumentsGiven.includes("--refresh")) isMet = (await killAtRandom(backend)) && isMet
+  if (isPart("--refresh")) isMet = (await expireTogether(backend)) && isMet
+  if (isPart("--faults")) isMet = (await refreshUnderFaults(backend)) && isMet
+  if (isPart("--kill")) isMet = (await killAtRandom(backend)) && isMet
 }
 process.exitCode = isMet ? 0 : 1

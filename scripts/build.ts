@@ -24,7 +24,7 @@ const lazySegmenter: Plugin = {
 }
 
 /** Modules of Node that take 2 to 10 ms each to load, of about 80 ms per run, and that most runs never call. */
-const rarelyCalled = /^node:(child_process|crypto|dns\/promises|readline)$/
+const rarelyCalled = /^node:(child_process|crypto|dns\/promises|readline|v8)$/
 const marked = "\0first-use:"
 
 /**

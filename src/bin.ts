@@ -1,4 +1,4 @@
-import { mkdirSync, statSync } from "node:fs"
+import { mkdirSync, statSync, writeFileSync } from "node:fs"
 import * as nodeModule from "node:module"
 import { isAbsolute, join } from "node:path"
 import { dataFolder, homeFolder } from "./adapters/platform/HomeFolder.ts"
@@ -93,6 +93,19 @@ const cacheCompiledCode = () => {
   ;(nodeModule as Partial<typeof nodeModule>).enableCompileCache?.(folder)
 }
 
+/**
+ * Leaves the memory out of core files, because it holds tokens. Linux lets a process set this for itself and for the programs
+ * that it starts; Node cannot set the limit of core files.
+ */
+const emptyCoreFiles = () => {
+  if (process.platform !== "linux") return
+  try {
+    writeFileSync("/proc/self/coredump_filter", "0")
+  } catch {
+    // A sandbox without /proc, or one that is not writable.
+  }
+}
+
 const main = async () => {
   if (isOldNode()) {
     process.exitCode = 2
@@ -101,6 +114,7 @@ const main = async () => {
     )
     return
   }
+  emptyCoreFiles()
   await prefetch()
   cacheCompiledCode()
   await import("./main.ts")

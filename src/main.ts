@@ -1,20 +1,22 @@
-import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as NodePath from "@effect/platform-node/NodePath"
 import * as NodeStdio from "@effect/platform-node/NodeStdio"
 import * as NodeTerminal from "@effect/platform-node/NodeTerminal"
-import { Cause, Effect, Exit, Layer, Logger, Ref } from "effect"
+import { Effect, Layer, Logger, Ref } from "effect"
 import { CliError, CliOutput, Command } from "effect/cli"
 import { ChildProcessSpawner } from "effect/process"
 import packageJson from "../package.json" with { type: "json" }
 import { UserAgent } from "./ports/HttpTransport.ts"
+import * as Screen from "./adapters/terminal/Screen.ts"
 import { useProxyOfEnvironment } from "./adapters/http/EnvironmentProxy.ts"
 import { defaultErrorFormat, reportError, reportInvalid } from "./app/cli/ErrorReport.ts"
-import { defect, exitCodeOf, interrupted } from "./app/cli/ExitCode.ts"
+import { exitCodeOf } from "./app/cli/ExitCode.ts"
 import { builtIns, program } from "./app/cli/Program.ts"
 import { live } from "./live/Live.ts"
+import { runMain } from "./live/RunMain.ts"
 
 const { version } = packageJson
+Screen.guardPackages()
 useProxyOfEnvironment(process.env)
 
 /** Requested help goes to stdout. Errors of the command line, and where to find help, go to stderr. */
@@ -32,6 +34,7 @@ const platform = Layer.mergeAll(
   NodePath.layer,
   NodeStdio.layer,
   NodeTerminal.layer,
+  Screen.layer,
   Logger.layer([Logger.withConsoleError(Logger.formatLogFmt)]),
   Layer.succeed(UserAgent, `mcp-cli/${version}`),
   Layer.succeed(
@@ -68,21 +71,4 @@ const run = Effect.gen(function* () {
   )
 }).pipe(observed, Effect.provide(Layer.mergeAll(platform, builtIns, presenter)))
 
-// A reader that has seen enough (`| head`) is no error.
-process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code !== "EPIPE") {
-    process.stderr.write(`mcp-cli: The output cannot be written (${error.code ?? "unknown"}).\n`)
-  }
-  process.exit(error.code === "EPIPE" ? 0 : defect)
-})
-
-NodeRuntime.runMain(run, {
-  disableErrorReporting: true,
-  teardown: (exit, onExit) =>
-    onExit(
-      Exit.match(exit, {
-        onSuccess: (code) => (typeof code === "number" ? code : defect),
-        onFailure: (cause) => (Cause.hasInterruptsOnly(cause) ? interrupted : defect)
-      })
-    )
-})
+runMain(run)

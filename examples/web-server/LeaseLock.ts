@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto"
 import { Clock, Duration, Effect, Layer, Schedule, Scope } from "effect"
-import { type CredentialKey, CredentialLock, LockError } from "mcp-cli-oauth"
+import { type CredentialKey, CredentialLock, LockError, type LockPurpose } from "mcp-cli-oauth"
 import { Database } from "./Database.ts"
 
 class Taken {
@@ -28,6 +28,9 @@ export const layer = (
         Schedule.jittered,
         Schedule.upTo({ duration: options.timeout ?? "1 minute" })
       )
+
+      /** The owner of each lease that this replica holds. */
+      const held = new Map<string, string>()
 
       const take = Effect.fnUntraced(function* (name: string) {
         const owner = randomUUID()
@@ -72,9 +75,14 @@ export const layer = (
               StorageError: ({ message }) => new LockError({ name: key.server, detail: message })
             })
           ),
-          (owner) => release(name, owner),
+          (owner) =>
+            Effect.andThen(
+              Effect.sync(() => held.delete(name)),
+              release(name, owner)
+            ),
           { interruptible: true }
         )
+        held.set(name, owner)
         yield* extend(name, owner).pipe(
           Effect.delay(lease / 3),
           Effect.forever,
@@ -83,10 +91,25 @@ export const layer = (
         )
       })
 
+      const nameOf = (key: CredentialKey, purpose: LockPurpose) => `${key.storageName} ${purpose}`
+
       return CredentialLock.of({
+        // A replica that was paused for longer than its lease finds out before it sends a refresh token.
+        confirm: (key, purpose) =>
+          Effect.gen(function* () {
+            const name = nameOf(key, purpose)
+            const lost = new LockError({ name: key.server, detail: "its lease expired" })
+            const found = yield* query(
+              "SELECT owner FROM leases WHERE name = ? AND owner = ? AND expires_at > ?",
+              name,
+              held.get(name) ?? "",
+              yield* Clock.currentTimeMillis
+            ).pipe(Effect.mapError(({ message }) => new LockError({ name: key.server, detail: message })))
+            if (found.length === 0) return yield* lost
+          }),
         withLock: (key, purpose) => (effect) =>
           Effect.scopedWith((scope) =>
-            hold(key, `${key.storageName} ${purpose}`).pipe(
+            hold(key, nameOf(key, purpose)).pipe(
               Effect.provideService(Scope.Scope, scope),
               Effect.andThen(effect)
             )

@@ -77,6 +77,20 @@ export const authorizationServerMetadataUrls = (issuer: URL): ReadonlyArray<stri
   ]
 }
 
+/** Maximum number of path segments of an issuer that is looked for above an endpoint. */
+const maxIssuerSegments = 4
+
+/**
+ * The issuers that a page of an authorization server may belong to: its origin, and each path above it, as in
+ * `/realms/NAME/protocol/openid-connect/auth` of Keycloak.
+ */
+export const issuersAbove = ({ origin, pathname }: URL): ReadonlyArray<URL> => {
+  const segments = pathname.split("/").slice(1, -1).slice(0, maxIssuerSegments)
+  return [[], ...segments.map((_, last) => segments.slice(0, last + 1))].map(
+    (path) => new URL(`/${path.join("/")}`, origin)
+  )
+}
+
 /**
  * True if a URL can identify an issuer: neither query nor fragment (RFC 8414 §2), nor user information.
  */

@@ -1,6 +1,7 @@
-import { Equal, type Redacted, Schema } from "effect"
+import { Equal, type Redacted, Schema, SchemaTransformation } from "effect"
 import { authenticationMethods } from "./ClientAuthentication.ts"
 import { ClientRegistration } from "./ClientRegistration.ts"
+import { isSameOrigin } from "./SecureUrl.ts"
 import {
   type RemoteServer,
   isNonInteractiveGrant,
@@ -9,7 +10,7 @@ import {
   resourceOf,
   type SigningKey
 } from "./Server.ts"
-import { scopesOf, TokenSet } from "./TokenSet.ts"
+import { isScope, scopesOf, TokenSet } from "./TokenSet.ts"
 
 /** A client with its secrets, and the methods by which it may authenticate. */
 export interface OAuthClient {
@@ -32,6 +33,16 @@ const UsedSignIn = Schema.Struct({
   /** When the record expires anyway, in milliseconds since the epoch. */
   until: Schema.Finite
 })
+
+/** Scopes of a record. Records of older versions may have what is no scope-token, which is left out. */
+const Scopes = Schema.Array(Schema.String).pipe(
+  Schema.decode(
+    SchemaTransformation.transform<ReadonlyArray<string>, ReadonlyArray<string>>({
+      decode: (scopes) => scopes.filter(isScope),
+      encode: (scopes) => scopes.filter(isScope)
+    })
+  )
+)
 
 /** Used sign-ins that a credential remembers: far more than one user completes before they expire. */
 const maxUsedSignIns = 20
@@ -102,9 +113,9 @@ export class Credential extends Schema.Class<Credential>("Credential")({
   /** Absent: the client is registered, but not signed in. */
   tokens: Schema.optionalKey(TokenSet),
   /** The scopes that the tokens have. */
-  grantedScopes: Schema.Array(Schema.String),
+  grantedScopes: Scopes,
   /** The scopes that were requested, granted or not. Absent in records of older versions. */
-  requestedScopes: Schema.optionalKey(Schema.Array(Schema.String)),
+  requestedScopes: Schema.optionalKey(Scopes),
   /** The sign-ins in two steps that have completed and not expired, so that no process completes one again. */
   usedSignIns: Schema.optionalKey(Schema.Array(UsedSignIn)),
   /** Counts the writes of this record. A higher one is newer. */
@@ -226,16 +237,34 @@ export class Credential extends Schema.Class<Credential>("Credential")({
   }
 
   /**
+   * The client by this record alone, for tokens whose configuration is gone. Undefined: a configured client, whose secret is
+   * not in the record.
+   */
+  get clientOfRecord(): OAuthClient | undefined {
+    const { registration } = this
+    const { authenticationMethod, clientId } = registration
+    if (registration._tag === "Configured" && authenticationMethod !== "none") return undefined
+    const clientSecret = registration._tag === "Dynamic" ? registration.clientSecret : undefined
+    return { clientId, clientSecret, signing: undefined, methods: [authenticationMethod] }
+  }
+
+  /**
    * Returns the revocation endpoint of the configuration, which may have changed since the sign-in; else the one that was
    * known at the sign-in.
+   *
+   * An endpoint of the configuration gets the tokens only at the origin of the stored token endpoint, which has them already.
+   * A configuration with another revocation endpoint would otherwise collect the tokens of an earlier sign-in.
    */
   revocationEndpointAt(server: RemoteServer): URL | undefined {
-    const { source } = server.oauth
-    const written = source._tag === "ByHand" ? source.endpoints?.revocation : undefined
-    if (written !== undefined) return written
+    const written = configuredRevocationEndpoint(server)
+    if (written !== undefined && isSameOrigin(written, new URL(this.tokenEndpoint))) return written
     return this.revocationEndpoint === undefined ? undefined : new URL(this.revocationEndpoint)
   }
 }
+
+/** The revocation endpoint that the configuration of a server names. */
+export const configuredRevocationEndpoint = ({ oauth: { source } }: RemoteServer): URL | undefined =>
+  source._tag === "ByHand" ? source.endpoints?.revocation : undefined
 
 /**
  * A credential as JSON text. It contains the secrets as plain text, so that stores encrypt it or put it into a keyring.

@@ -1,3 +1,5 @@
+import { safeText } from "./PrintableText.ts"
+
 const entities: Readonly<Record<string, string>> = {
   "&": "&amp;",
   "<": "&lt;",
@@ -6,6 +8,6 @@ const entities: Readonly<Record<string, string>> = {
   "'": "&#39;"
 }
 
-/** Escapes a text for HTML, in an element or an attribute. */
+/** Escapes a text for HTML, in an element or an attribute. It can neither change the direction of text nor hide it. */
 export const escapeHtml = (text: string): string =>
-  text.replace(/[&<>"']/g, (character) => entities[character] ?? "")
+  safeText(text).replace(/[&<>"']/g, (character) => entities[character] ?? "")

@@ -45,7 +45,7 @@ export class PendingSignIn extends Schema.Class<PendingSignIn>("PendingSignIn")(
 
   /** The server and account that this sign-in is for. */
   get key(): CredentialKey {
-    return CredentialKey.of(this.server, this.account)
+    return CredentialKey.of(this.server, this.account, this.draft.resource)
   }
 
   /** What the callback has to match. */

@@ -1,27 +1,53 @@
-// oxlint-disable-next-line no-control-regex -- this rule is about control characters
-const controls = /[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]+/
+/**
+ * What a terminal acts on, or shows as nothing: control characters (C0, DEL, C1), line separators, and what Unicode calls
+ * default ignorable: bidirectional controls, zero-width characters and tags. Line breaks, tabs, and the two selectors of
+ * emoji are text.
+ */
+const unsafe = String.raw`[[\p{Cc}\p{Zl}\p{Zp}\p{DI}\ufff9-\ufffb]--[\t\n\ufe0e\ufe0f]]`
 
-/** True if a text has characters that control a terminal. Such a text must not become a name. */
-export const hasControls = (text: string): boolean => controls.test(text)
+/** Joiners and variants that scripts and emoji are written with. They are text after a letter or a picture. */
+const joiner = String.raw`[\u180b-\u180d\u180f\u200c\u200d]`
+const joinable = String.raw`[[\p{L}\p{M}\p{ExtPict}\p{EMod}]--\p{ASCII}--[\ufe0e\ufe0f]--${unsafe}]`
+
+const allUnsafe = new RegExp(unsafe, "gv")
+const shownUnsafe = new RegExp(
+  String.raw`(?<!${joinable}[\ufe0e\ufe0f]?)${joiner}|[${unsafe}--${joiner}]`,
+  "gv"
+)
+const notPlain = /[^ -~\n]/
 
 /**
- * Makes text from a server safe to show on a terminal or to quote in an error. Control characters (which could rewrite the
- * screen), bidirectional overrides and line breaks become spaces. The text is cut at 300 characters.
+ * Text of a server, made safe for a terminal: it can neither rewrite the screen, nor change the direction of a line, nor hide
+ * what it says. Line breaks and tabs stay.
+ *
+ * @param instead takes the place of each character that is left out
  */
+export const safeText = (text: string, instead = ""): string =>
+  notPlain.test(text)
+    ? text
+        // First: two halves of a character that become neighbours would be one.
+        .toWellFormed()
+        .replace(/\r\n?|[\u2028\u2029]/g, "\n")
+        .replace(shownUnsafe, instead)
+    : text
+
+/** Text of a server on one line, so that it cannot add a line that looks like ours. */
+export const safeLine = (text: string): string => safeText(text).replace(/[\n\t]+/g, " ")
+
+/** True if a text is one line that a terminal shows as it is. Only such a text may become a name. */
+export const isSafeLine = (text: string): boolean => safeLine(text) === text
+
+/** Text of a server as a quotation in a sentence: on one line, without spaces around it, and cut at 300 characters. */
 export const printable = (text: string): string => {
-  const plain = text.split(controls).join(" ").trim()
+  const plain = safeLine(text).trim()
   return plain.length > 300 ? `${plain.slice(0, 300).toWellFormed()}…` : plain
 }
 
-/**
- * Text of a server, made safe for a terminal: without control characters, which could rewrite the screen, and without
- * bidirectional overrides. Line breaks and tabs stay.
- */
-export const safeText = (text: string): string =>
-  text
-    .replace(/\r\n?/g, "\n")
-    // oxlint-disable-next-line no-control-regex -- control characters are what this rule is about
-    .replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, "")
+const escaped = (characters: string): string =>
+  Array.from({ length: characters.length }, (_, at) => {
+    return `\\u${characters.charCodeAt(at).toString(16).padStart(4, "0")}`
+  }).join("")
 
-/** The same on one line, so that it cannot add a line that looks like ours. */
-export const safeLine = (text: string): string => safeText(text).replace(/[\n\u2028\u2029]+/g, " ")
+/** A value as JSON. What a terminal acts on or hides is escaped, so that a program reads it and a user sees it. */
+export const safeJson = (value: unknown, indent?: number): string =>
+  JSON.stringify(value, null, indent).replace(allUnsafe, escaped)

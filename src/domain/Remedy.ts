@@ -11,7 +11,8 @@ export const verbs = [
   "storage",
   "storage move",
   "storage rekey",
-  "tools"
+  "tools",
+  "trust"
 ] as const
 
 /** A command of the program that fixes the problem. An embedder offers its own action for the same verb. */

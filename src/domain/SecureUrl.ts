@@ -5,6 +5,16 @@ export const isLoopbackHost = (hostname: string): boolean =>
   hostname === "::1" ||
   /^127(\.\d{1,3}){3}$/.test(hostname)
 
+/**
+ * True if requests to a host of a `URL` must not use a proxy, as in Go and curl: loopback in every spelling. Wider than
+ * {@link isLoopbackHost}, because some resolvers ask DNS for names below `localhost` (RFC 6761 §6.3).
+ */
+export const isNeverProxied = (hostname: string): boolean =>
+  isLoopbackHost(hostname) ||
+  /^(.+\.)?localhost\.?$/i.test(hostname) ||
+  // A `URL` writes ::ffff:127.0.0.1 like this.
+  /^\[::ffff:7f[0-9a-f]{2}:[0-9a-f]{1,4}\]$/.test(hostname)
+
 /** True if OAuth may use a URL: `https`, or `http` on loopback (OAuth 2.1 §1.5, MCP "Communication Security"). */
 export const isSecureUrl = (url: URL): boolean =>
   url.protocol === "https:" || (url.protocol === "http:" && isLoopbackHost(url.hostname))

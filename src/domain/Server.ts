@@ -173,6 +173,8 @@ export interface RemoteServer {
   /** `sse`: only the older HTTP+SSE transport, for entries with `"type": "sse"`. */
   readonly transport: "auto" | "sse"
   readonly oauth: OAuthSettings
+  /** Maximum of one answer in MiB, after decompression. Absent: the default of the MCP client. */
+  readonly maxAnswerMiB?: number
 }
 
 /** An MCP server that is a program on this machine; it talks over its standard input and output. */
@@ -184,6 +186,8 @@ export interface StdioServer {
   readonly env: Readonly<Record<string, Redacted.Redacted>>
   /** The folder to start it in. Absent: that of this process. */
   readonly cwd: string | undefined
+  /** Maximum of one message in MiB. Absent: the default of the MCP client. */
+  readonly maxAnswerMiB?: number
 }
 
 /** A server of the configuration, ready to use. */

@@ -1,5 +1,10 @@
 import { CredentialKey } from "./CredentialKey.ts"
+import { isSafeLine } from "./PrintableText.ts"
 import { hasUserInformation, isLoopbackHost, isSecureUrl } from "./SecureUrl.ts"
+import { isScope } from "./TokenSet.ts"
+
+/** The largest `maxAnswerMiB` of a server: JavaScript has no longer strings. */
+export const largestAnswerMiB = 512
 
 /** Maximum length of a server's name, in characters. */
 const maxNameLength = 100
@@ -9,6 +14,7 @@ const maxStoredNameLength = 180
 /** What is wrong with the name of a server. Undefined: nothing. */
 export const serverNameProblem = (name: string): string | undefined => {
   if (name === "") return "the name of a server must not be empty"
+  if (!isSafeLine(name)) return "the name of a server must not have control or invisible characters"
   if (name.length > maxNameLength) return `the name of a server has at most ${maxNameLength} characters`
   return CredentialKey.of(name).storageName.length > maxStoredNameLength
     ? "the name of this server is too long to name a file by: use fewer characters other than a-z, 0-9, _, . and -"
@@ -38,4 +44,4 @@ export const loopbackRedirectProblem = (address: URL): string | undefined => {
 
 /** What is wrong with a scope-token (RFC 6749 §3.3). Undefined: nothing. */
 export const scopeProblem = (text: string): string | undefined =>
-  /^[\x21\x23-\x5b\x5d-\x7e]+$/.test(text) ? undefined : "must be one scope, without spaces or quotes"
+  isScope(text) ? undefined : "must be one scope, without spaces or quotes"

@@ -1,5 +1,4 @@
 import { Duration, Equal, Redacted, Schema } from "effect"
-import { hasControls } from "./PrintableText.ts"
 
 /** Default time before expiry at which a token is refreshed. */
 export const defaultRefreshBefore = Duration.minutes(5)
@@ -107,7 +106,10 @@ export class TokenSet extends Schema.Class<TokenSet>("TokenSet")({
   }
 }
 
-/** Returns the scopes of a space-separated list (RFC 6749 §3.3), each once, in order, and none that controls a terminal. */
+/** Returns true if a text is a scope-token (RFC 6749 §3.3): printable ASCII without spaces, quotes and backslashes. */
+export const isScope = (text: string): boolean => /^[\x21\x23-\x5b\x5d-\x7e]+$/.test(text)
+
+/** Returns the scopes of a space-separated list (RFC 6749 §3.3), each once, in order. What is no scope-token is left out. */
 export const scopesOf = (scope: string | undefined): ReadonlyArray<string> => [
-  ...new Set((scope ?? "").split(/\s+/).filter((token) => token !== "" && !hasControls(token)))
+  ...new Set((scope ?? "").split(/\s+/).filter(isScope))
 ]

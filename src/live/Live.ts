@@ -1,3 +1,4 @@
+import { setFlagsFromString } from "node:v8"
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as NodePath from "@effect/platform-node/NodePath"
 import { Duration, Effect, Layer } from "effect"
@@ -27,6 +28,7 @@ import {
   Interactive,
   Verbose
 } from "../app/cli/Settings.ts"
+import { Configuration } from "../ports/Configuration.ts"
 import * as ChosenStorage from "../app/storage/ChosenStorage.ts"
 import * as CredentialStatus from "../app/credentials/CredentialStatus.ts"
 import * as Credentials from "../app/credentials/Credentials.ts"
@@ -35,8 +37,9 @@ import * as ServerSession from "../app/session/ServerSession.ts"
 import * as SignIn from "../app/signin/SignIn.ts"
 import * as SignOut from "../app/signin/SignOut.ts"
 import * as StorageCheck from "../app/storage/StorageCheck.ts"
+import { ConfigurationTrust, type RequireApproval } from "../ports/ConfigurationTrust.ts"
 import { isUnattended } from "./Attendance.ts"
-import { backends, choices, encryptedFiles } from "./StorageLive.ts"
+import { approvals, backends, choices, encryptedFiles } from "./StorageLive.ts"
 import * as StorageMove from "../app/storage/StorageMove.ts"
 import * as WireLive from "./WireLive.ts"
 
@@ -44,9 +47,25 @@ const interactive = Effect.gen(function* () {
   return (yield* Interactive) && !(yield* isUnattended)
 })
 
-const configuration = Layer.unwrap(Effect.map(ConfigFile, (path) => ConfigurationFile.layer({ path }))).pipe(
-  Layer.provide(Layer.merge(NodeFileSystem.layer, NodePath.layer))
+const files = Layer.merge(NodeFileSystem.layer, NodePath.layer)
+
+/** Asks about a configuration that the user has not chosen. Few runs have one: the others do not load what asks. */
+const trust = Layer.effect(
+  ConfigurationTrust,
+  Effect.map(
+    interactive,
+    (mayAsk): RequireApproval =>
+      (found) =>
+        Effect.flatMap(
+          Effect.promise(() => import("./TrustLive.ts")),
+          ({ requireApproval }) => requireApproval(found, mayAsk)
+        )
+  )
 )
+
+const configuration = Layer.unwrap(
+  Effect.map(ConfigFile, (path) => ConfigurationFile.layer({ path, searchesWorkingDirectory: true }))
+).pipe(Layer.provide([files, trust]))
 
 const secretPrompt = Layer.unwrap(
   Effect.map(interactive, (mayAsk) => TerminalSecretPrompt.layer({ interactive: mayAsk }))
@@ -66,16 +85,33 @@ const user = (presence: "always" | "terminal") =>
   )
 
 /** The store that the configuration names or the rule chooses, and the lock that goes with it. */
-const storage = (presence: "always" | "terminal") =>
+const storage = (presence: "always" | "terminal", prompt = secretPrompt) =>
   ChosenStorage.layer.pipe(
     Layer.provideMerge(Layer.merge(backends, choices)),
     Layer.provideMerge(user(presence)),
-    Layer.provide(secretPrompt),
+    Layer.provide(prompt),
     Layer.provideMerge(configuration)
   )
 
+/** The stored sign-ins, without the means to get new ones. */
+const stored = (prompt = secretPrompt) =>
+  Layer.mergeAll(CredentialStatus.layer, SignOut.layer, StorageCheck.layer, StorageMove.layer).pipe(
+    Layer.provide(Credentials.layer),
+    Layer.provide(
+      Layer.merge(TokenEndpoint.layer, ClientRegistrar.layer).pipe(
+        Layer.provide([DpopProofs.layer, FetchTransport.layer])
+      )
+    ),
+    Layer.provideMerge(storage("terminal", prompt))
+  )
+
 const browser = Layer.unwrap(
-  Effect.map(BrowserSetting, (opens) => (opens ? Browser.layer : Browser.layerNone))
+  Effect.gen(function* () {
+    const { variables } = yield* Configuration
+    // A file that cannot be read has led to an error before.
+    const configured = Effect.orElseSucceed(variables, () => [])
+    return (yield* BrowserSetting) ? Browser.layerWithout(configured) : Browser.layerNone
+  })
 )
 
 /** The network and the browser. */
@@ -117,22 +153,22 @@ const signIn = (version: string) =>
     Layer.merge(TraceFile.layer({ version }))
   )
 
+/** The MCP client. V8 frees memory sooner in a run that opens a session: a server may send as much as the limit allows. */
 const connector = (version: string) =>
-  Layer.unwrap(Effect.map(Verbose, (verbose) => McpConnector.layer({ version, showOutput: verbose })))
+  Layer.unwrap(
+    Effect.map(Verbose, (verbose) => {
+      setFlagsFromString("--optimize-for-size")
+      return McpConnector.layer({ version, showOutput: verbose })
+    })
+  )
 
 /** The stacks of layers that the commands of `mcp-cli` run on: the one place where adapters and use cases meet. */
 export const live = (version: string) =>
   ({
     configuration,
-    stored: Layer.mergeAll(CredentialStatus.layer, SignOut.layer, StorageCheck.layer, StorageMove.layer).pipe(
-      Layer.provide(Credentials.layer),
-      Layer.provide(
-        Layer.merge(TokenEndpoint.layer, ClientRegistrar.layer).pipe(
-          Layer.provide([DpopProofs.layer, FetchTransport.layer])
-        )
-      ),
-      Layer.provideMerge(storage("terminal"))
-    ),
+    trust: ConfigurationFile.reviewLayer.pipe(Layer.provide(files), Layer.merge(approvals)),
+    stored: stored(),
+    storedWithoutPrompt: stored(TerminalSecretPrompt.layer({ interactive: false })),
     examination: Doctor.layer.pipe(
       Layer.provide(StorageCheck.layer),
       Layer.provide(Layer.mergeAll(Discovery.layer, CallbackListener.layer, EnvironmentProxy.layer)),

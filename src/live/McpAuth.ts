@@ -1,4 +1,3 @@
-import { join } from "node:path"
 import * as NodeFileSystem from "@effect/platform-node-shared/NodeFileSystem"
 import * as NodePath from "@effect/platform-node-shared/NodePath"
 import { Duration, Effect, Layer, Option, Redacted } from "effect"
@@ -13,7 +12,6 @@ import { type ClientIdentitySettings, defaultClientIdentity } from "../domain/Cl
 import type { Browser } from "../ports/Browser.ts"
 import { ClientIdentity } from "../ports/ClientIdentity.ts"
 import { Configuration, type ConfigurationError } from "../ports/Configuration.ts"
-import type { StorageError } from "../ports/CredentialStore.ts"
 import type { StorageBackendName } from "../ports/StorageBackend.ts"
 import { defaultUserTimeout, UserInteraction } from "../ports/UserInteraction.ts"
 import { isUnattended } from "./Attendance.ts"
@@ -89,8 +87,9 @@ const configurationOf = ({ password, store = "auto" }: McpAuthOptions) =>
   ).pipe(
     Layer.provide(
       Layer.unwrap(
-        Effect.map(homeFolder, (folder) =>
-          ConfigurationFile.layer({ path: Option.none(), places: [join(folder, "server_config.json")] })
+        Effect.map(homeFolder, (home) =>
+          // What lies in the working directory of a program is no decision of its user.
+          ConfigurationFile.layer({ path: Option.none(), home })
         )
       )
     ),
@@ -120,8 +119,8 @@ const storageOf = (options: McpAuthOptions) =>
  * **Details**
  *
  * By default it shares the sign-ins of the CLI: the same folders, the same locks, so each refresh token has one owner.
- * It fails with {@link ConfigurationError} if `server_config.json` in the folder is invalid, and with
- * {@link StorageError} if the store cannot be opened.
+ * It fails with {@link ConfigurationError} if `server_config.json` in the folder is invalid. A store that cannot be opened
+ * fails its first use with `StorageError`.
  *
  * @example
  * const program = Effect.flatMap(authorizedFetch(remoteServer("https://mcp.example.com/mcp")), useFetch)
@@ -134,4 +133,4 @@ export const layer = (options: McpAuthOptions = {}) =>
     Layer.provideMerge(storageOf(options)),
     Layer.provideMerge(userOf(options)),
     Layer.provideMerge(Layer.succeed(ClientIdentity, options.identity ?? defaultClientIdentity))
-  ) satisfies Layer.Layer<Layer.Success<typeof services>, ConfigurationError | StorageError>
+  ) satisfies Layer.Layer<Layer.Success<typeof services>, ConfigurationError>

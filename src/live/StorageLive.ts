@@ -1,9 +1,10 @@
 import { join } from "node:path"
-import { Context, Duration, Effect, Layer, LayerMap } from "effect"
+import { Context, Data, Duration, Effect, Layer, LayerMap } from "effect"
 import * as MemoryLock from "../adapters/lock/MemoryLock.ts"
 import * as ProcessLock from "../adapters/lock/ProcessLock.ts"
 import { configuredHome } from "../adapters/platform/ConfiguredHome.ts"
 import { dataFolder } from "../adapters/platform/HomeFolder.ts"
+import * as ApprovalFolder from "../adapters/store/approval/ApprovalFolder.ts"
 import * as StorageChoiceFile from "../adapters/store/choice/StorageChoiceFile.ts"
 import * as EncryptedFileStore from "../adapters/store/encrypted-file/EncryptedFileStore.ts"
 import type { KeyringBackend } from "../adapters/store/keyring/KeyringName.ts"
@@ -12,15 +13,18 @@ import {
   Configuration,
   type ConfigurationError,
   hasVaultCredentials,
-  type StorageSettings
+  type StorageSettings,
+  type VaultSettings
 } from "../ports/Configuration.ts"
 import { advice } from "../domain/Remedy.ts"
+import { isSecureUrl } from "../domain/SecureUrl.ts"
 import { CredentialLock } from "../ports/CredentialLock.ts"
 import { CredentialStore, StorageError } from "../ports/CredentialStore.ts"
 import { UserInteraction } from "../ports/UserInteraction.ts"
 import type { SecretPrompt } from "../ports/SecretPrompt.ts"
 import { type StorageBackend, storageBackends, type StorageBackendName } from "../ports/StorageBackend.ts"
 import { StorageBackends } from "../ports/StorageBackends.ts"
+import type { BackendAddress } from "../ports/StorageChoice.ts"
 import { Unavailable } from "../ports/StorageFailure.ts"
 
 /** The folder of sign-ins and locks. Absent: the folder of mcp-cli in the user's home. */
@@ -45,8 +49,17 @@ export const choices = Layer.unwrap(
   Effect.map(homeFolder, (folder) => StorageChoiceFile.layer({ directory: join(folder, "storage") }))
 )
 
+/** The configurations that the user has approved, in the user's home. */
+export const approvals = Layer.unwrap(
+  Effect.map(homeFolder, (folder) => ApprovalFolder.layer({ directory: join(folder, "trusted") }))
+)
+
+/**
+ * The locks, beside what they protect. No folder or file is named after a lock or a cache: clean-up scripts remove those, and
+ * a lock whose file is gone excludes no other process.
+ */
 const processLock = Layer.unwrap(
-  Effect.map(homeFolder, (folder) => ProcessLock.layer({ directory: join(folder, "locks") }))
+  Effect.map(homeFolder, (folder) => ProcessLock.layer({ directory: join(folder, "storage", "in-use") }))
 )
 
 /** The encrypted files in the user's home, and the service that changes their password. */
@@ -60,12 +73,14 @@ export const encryptedFiles = Layer.unwrap(
 /** The store and the lock of each backend. Code that only some machines need is loaded there only. */
 const layerOf = Effect.fnUntraced(function* (
   backend: StorageBackendName,
-  { password, vault }: StorageSettings
+  { password, vault: named, vaultWithoutUrl }: StorageSettings,
+  remembered: BackendAddress | undefined
 ): Effect.fn.Return<
   Layer.Layer<CredentialStore | CredentialLock, never, SecretPrompt>,
   StorageError,
   UserInteraction
 > {
+  const vault = named ?? vaultAt(remembered, vaultWithoutUrl)
   const unavailable = (detail: string) =>
     new StorageError({ reason: new Unavailable({ backend: storageBackends[backend], detail }) })
   const folder = yield* homeFolder
@@ -98,12 +113,34 @@ const layerOf = Effect.fnUntraced(function* (
     }
     case "vault": {
       if (vault === undefined) {
-        return yield* unavailable("neither tokenStorage.vaultUrl nor VAULT_ADDR says where it is")
+        const before = remembered === undefined ? "" : `, and it was at ${remembered.url} when it was chosen`
+        return yield* unavailable(`neither tokenStorage.vaultUrl nor VAULT_ADDR says where it is${before}`)
       }
       const VaultStore = yield* Effect.promise(() => import("../adapters/store/vault/VaultStore.ts"))
       return VaultStore.layer(vault).pipe(Layer.provide(processLock))
     }
   }
+})
+
+/**
+ * Vault where it was when it was chosen. Only an address of the user's environment is used again: the token of the
+ * environment is not for an address that a file in some folder named.
+ */
+const vaultAt = (
+  remembered: BackendAddress | undefined,
+  others: StorageSettings["vaultWithoutUrl"]
+): VaultSettings | undefined => {
+  if (remembered?.isFromEnvironment !== true || others === undefined) return undefined
+  const url = URL.parse(remembered.url)
+  if (url === null || !isSecureUrl(url)) return undefined
+  return { ...others, url, isUrlFromEnvironment: true, namespace: others.namespace ?? remembered.namespace }
+}
+
+/** The address of Vault, to remember with the choice. */
+const addressOf = ({ isUrlFromEnvironment, namespace, url }: VaultSettings): BackendAddress => ({
+  url: url.origin,
+  ...(namespace === undefined ? {} : { namespace }),
+  isFromEnvironment: isUrlFromEnvironment === true
 })
 
 /** A backend whose name this version does not know, as in a choice that a newer version made. */
@@ -117,6 +154,12 @@ const unknown = (name: string): StorageBackend => ({
 
 const isKnown = (name: string): name is StorageBackendName => Object.hasOwn(storageBackends, name)
 
+/** A backend to open, by value. */
+class Opening extends Data.Class<{
+  readonly backend: StorageBackendName
+  readonly remembered: BackendAddress | undefined
+}> {}
+
 /** The backends of this machine. Each is opened when it is first needed. */
 export const backends: Layer.Layer<
   StorageBackends,
@@ -128,7 +171,7 @@ export const backends: Layer.Layer<
     const settings = yield* Configuration.use((file) => file.tokenStorage)
     const keyring = keyrings[process.platform]
     const opened = yield* LayerMap.make(
-      (backend: StorageBackendName) => Layer.unwrap(layerOf(backend, settings)),
+      ({ backend, remembered }: Opening) => Layer.unwrap(layerOf(backend, settings, remembered)),
       { idleTimeToLive: Duration.infinity }
     )
     return StorageBackends.of({
@@ -140,13 +183,23 @@ export const backends: Layer.Layer<
         keyring: keyring === undefined ? undefined : storageBackends[keyring],
         fallback: storageBackends.encrypted
       },
-      open: Effect.fn("StorageBackends.open")(function* (name: string) {
+      open: Effect.fn("StorageBackends.open")(function* (name: string, remembered?: BackendAddress) {
         if (!isKnown(name)) {
           const detail = "this version of mcp-cli does not know it"
           return yield* new StorageError({ reason: new Unavailable({ backend: unknown(name), detail }) })
         }
-        const context = yield* opened.contextEffect(name)
-        return { store: Context.get(context, CredentialStore), lock: Context.get(context, CredentialLock) }
+        const vault = settings.vault ?? vaultAt(remembered, settings.vaultWithoutUrl)
+        const context = yield* opened.contextEffect(
+          new Opening({
+            backend: name,
+            remembered: name === "vault" && settings.vault === undefined ? remembered : undefined
+          })
+        )
+        return {
+          store: Context.get(context, CredentialStore),
+          lock: Context.get(context, CredentialLock),
+          ...(name === "vault" && vault !== undefined ? { address: addressOf(vault) } : {})
+        }
       }, Effect.scoped)
     })
   })

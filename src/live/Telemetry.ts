@@ -1,6 +1,15 @@
 import { ConfigProvider, Console, Layer } from "effect"
 import { FetchHttpClient } from "effect/http"
 import { OtlpMetrics, OtlpSerialization, OtlpTracer } from "effect/observability"
+import { withoutProxyOnLoopback } from "../adapters/http/LoopbackDirect.ts"
+
+/** A collector on this machine is reached without a proxy. */
+const directFetch = Layer.succeed(FetchHttpClient.Fetch, (input, init) =>
+  globalThis.fetch(input, {
+    ...init,
+    ...withoutProxyOnLoopback(new URL(input instanceof Request ? input.url : input))
+  })
+)
 
 /**
  * Exports spans and metrics by OTLP over HTTP (JSON), as the `OTEL_*` variables of the OpenTelemetry specification say.
@@ -16,6 +25,7 @@ import { OtlpMetrics, OtlpSerialization, OtlpTracer } from "effect/observability
 export const layer = (defaults: { readonly version: string }) =>
   Layer.merge(OtlpTracer.layerFromConfig(), OtlpMetrics.layerFromConfig()).pipe(
     Layer.provide(Layer.merge(OtlpSerialization.layerJson, FetchHttpClient.layer)),
+    Layer.provide(directFetch),
     Layer.provide(
       ConfigProvider.layer(
         ConfigProvider.fromEnv().pipe(

@@ -39,8 +39,13 @@ export interface BoundListener {
   /** The address of the listener, with its actual port. */
   readonly redirectUri: URL
   /**
+   * Serves an address that redirects to a URL, once, and returns that address. The browser gets it instead of the URL,
+   * because other users of this machine can read the arguments of a process.
+   */
+  readonly redirectOnce: (to: URL) => Effect.Effect<URL>
+  /**
    * Answers requests until one is the callback of this sign-in, and returns it. Accepts GET on the exact path only. A
-   * `Foreign` request gets 400, and the listener keeps waiting.
+   * `Foreign` request gets 400, one of another user of this machine 403, and the listener keeps waiting.
    */
   readonly receive: (
     read: (parameters: URLSearchParams) => AuthorizationResponse

@@ -112,6 +112,8 @@ export const hasVaultCredentials = (auth: VaultAuth): boolean =>
 /** Where Vault is, and which part of it this program uses: the `vault...` fields, then the `VAULT_...` variables. */
 export interface VaultSettings {
   readonly url: URL
+  /** True if `VAULT_ADDR` named it, and no file did. */
+  readonly isUrlFromEnvironment?: boolean
   /** Mount of the key-value engine. */
   readonly mountPoint: string
   /** Path within the mount under which everything is stored. */
@@ -136,6 +138,8 @@ export interface StorageSettings {
   readonly password: Redacted.Redacted | undefined
   /** Absent: neither the configuration nor the environment says where Vault is. */
   readonly vault: VaultSettings | undefined
+  /** The other settings of Vault if nothing says where it is. Absent: something does, or they have errors. */
+  readonly vaultWithoutUrl?: Omit<VaultSettings, "url"> | undefined
 }
 
 /** A server as the file writes it: nothing in it is interpolated. */
@@ -150,18 +154,23 @@ export interface ServerSummary {
 
 /**
  * The configuration file. It is read and checked once, as a whole; `${VAR}` is filled in only for the server or
- * setting that is requested.
+ * setting that is requested. An error in the entry of a server does not affect the others.
  */
 export class Configuration extends Context.Service<
   Configuration,
   {
     /** Path of the file. */
     readonly file: Effect.Effect<string, ConfigurationError>
+    /** The servers whose entries have no errors. */
     readonly servers: Effect.Effect<ReadonlyArray<ServerSummary>, ConfigurationError>
+    /** The errors in entries of servers. Only these servers cannot be used. */
+    readonly invalid: Effect.Effect<ReadonlyArray<ConfigurationIssue>, ConfigurationError>
     readonly server: (name: string) => Effect.Effect<Server, ConfigurationError | UnknownServer>
     /** The defaults if there is no file. */
     readonly tokenStorage: Effect.Effect<StorageSettings, ConfigurationError>
     /** What does not prevent the use of the file, such as unknown fields. */
     readonly warnings: Effect.Effect<ReadonlyArray<ConfigurationIssue>, ConfigurationError>
+    /** The names of the environment variables in the file. Many hold secrets, so no browser inherits them. */
+    readonly variables: Effect.Effect<ReadonlyArray<string>, ConfigurationError>
   }
 >()("mcp-cli-oauth/ports/Configuration") {}

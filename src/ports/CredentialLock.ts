@@ -50,5 +50,10 @@ export class CredentialLock extends Context.Service<
       key: CredentialKey,
       purpose: LockPurpose
     ) => <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E | LockError, R>
+    /**
+     * Fails with `LockError` if the lock that the caller holds no longer excludes others: its file was removed, for example.
+     * The holder calls it right before a step that only one may do. Absent: the lock cannot be lost.
+     */
+    readonly confirm?: (key: CredentialKey, purpose: LockPurpose) => Effect.Effect<void, LockError>
   }
 >()("mcp-cli-oauth/ports/CredentialLock") {}

@@ -1,4 +1,4 @@
-import { Context, type Effect, type Option, Schema } from "effect"
+import { Context, type Effect, type Option, Schema, type Scope } from "effect"
 import type { Credential } from "../domain/Credential.ts"
 import type { CredentialKey } from "../domain/CredentialKey.ts"
 import * as Remedy from "../domain/Remedy.ts"
@@ -49,10 +49,23 @@ export class CredentialStore extends Context.Service<
      * open a browser.
      */
     readonly unlock: Effect.Effect<void, StorageError>
+    /**
+     * True if there is no store yet, so that `unlock` or the first `put` sets one up for good, such as a folder and its
+     * password. Absent: they leave nothing behind. Changes nothing.
+     */
+    readonly isNew?: Effect.Effect<boolean, StorageError>
     /** Returns the credential of a key, if there is one. */
     readonly get: (key: CredentialKey) => Effect.Effect<Option.Option<Credential>, StorageError>
     /** Replaces the credential of a key. */
     readonly put: (key: CredentialKey, credential: Credential) => Effect.Effect<void, StorageError>
+    /**
+     * Reserves what the next `put` of a key needs, until the scope closes, so that a full disk is found before a refresh
+     * token is used up. The new credential may be somewhat larger than this one. Absent: the store has no means for that.
+     */
+    readonly reserve?: (
+      key: CredentialKey,
+      credential: Credential
+    ) => Effect.Effect<void, StorageError, Scope.Scope>
     /** Removes a key, even if its record is unreadable. Returns true if there was a record. Needs no password. */
     readonly remove: (key: CredentialKey) => Effect.Effect<boolean, StorageError>
     /** Removes everything, including the store's own password. The next `put` sets up a new store. Needs no password. */

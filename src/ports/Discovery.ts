@@ -17,6 +17,8 @@ export const discoveryRefusals = [
   "issuer not named",
   /** It requires the secret of the client before the user sees where it goes, and the configuration does not name it. */
   "issuer not confirmed",
+  /** The page where users approve names another token endpoint than the metadata of the issuer. */
+  "token endpoint mismatch",
   /** The metadata is for another resource (RFC 9728 §3.3). */
   "resource mismatch",
   /** An authorization URL that must not be opened in a browser: no web address, or one without TLS. */
@@ -41,6 +43,7 @@ export type DiscoveryRefusal = (typeof discoveryRefusals)[number]
 /** What was not done, so that the user need not worry about it. */
 const consequences: Partial<Record<DiscoveryRefusal, string>> = {
   "issuer mismatch": "Nothing was sent there.",
+  "token endpoint mismatch": "No browser was opened.",
   "issuer not named": "No secret was sent.",
   "issuer not confirmed": "No secret was sent.",
   "resource mismatch": "No token was requested.",
@@ -63,6 +66,8 @@ const remediesOf = (server: string, reason: DiscoveryRefusal): ReadonlyArray<Rem
       return [endpoints]
     case "issuer mismatch":
       return [Remedy.advice(`Tell the provider of ${server}. Do not trust the other issuer.`)]
+    case "token endpoint mismatch":
+      return [report, Remedy.set(oauth, { issuer: null }, "you trust it with your account at that provider")]
     case "issuer not listed":
       return [
         Remedy.set(oauth, { issuer: null }),
@@ -145,5 +150,12 @@ export class Discovery extends Context.Service<
       server: RemoteServer,
       challenge: BearerChallenge | undefined
     ) => Effect.Effect<DiscoveredServer, DiscoveryError | SignInNotOffered | NetworkError>
+    /**
+     * Returns the token endpoints that the origin of a page names for its own authorization endpoint, in metadata at its
+     * well-known addresses. Empty if it publishes none, or cannot be reached within 10 seconds.
+     *
+     * @param page where a user approves
+     */
+    readonly tokenEndpointsFor: (server: RemoteServer, page: URL) => Effect.Effect<ReadonlyArray<URL>>
   }
 >()("mcp-cli-oauth/ports/Discovery") {}

@@ -48,6 +48,16 @@ export const discardBody = ({ body }: Response): Effect.Effect<void> =>
   body === null ? Effect.void : Effect.promise(() => body.cancel().catch(() => undefined))
 
 /**
+ * The same response with another body. `Response` itself throws for a status, and for a reason phrase, that HTTP allows and a
+ * server may send.
+ */
+export const withBody = (response: Response, body: ReadableStream<Uint8Array> | null): Response => {
+  const { headers, ok, status, statusText, url } = response
+  const fields = Object.entries({ ok, status, statusText, url }).map(([name, value]) => [name, { value }])
+  return Object.defineProperties(new Response(body, { headers }), Object.fromEntries(fields))
+}
+
+/**
  * The same response with a body that fails with `signal.reason` when the signal aborts, and cancels the original then.
  *
  * The signal of the request is not enough: Node.js loses the signal of a `Request`, and of its clones, once that object
@@ -56,5 +66,5 @@ export const discardBody = ({ body }: Response): Effect.Effect<void> =>
 export const abortBody = (response: Response, signal: AbortSignal | undefined): Response => {
   if (response.body === null || signal === undefined) return response
   const body = response.body.pipeThrough(new TransformStream<Uint8Array, Uint8Array>(), { signal })
-  return Object.defineProperty(new Response(body, response), "url", { value: response.url })
+  return withBody(response, body)
 }

@@ -12,8 +12,9 @@ export interface ProxyRoute {
    * - `runtime`: this runtime does not use proxies of the environment.
    * - `variable`: the runtime ignores this variable.
    * - `address`: its value is not the address of a proxy.
+   * - `loopback`: the server is on this machine.
    */
-  readonly obstacle?: "runtime" | "variable" | "address"
+  readonly obstacle?: "runtime" | "variable" | "address" | "loopback"
 }
 
 /** The proxies that the environment names (`HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`, in either case). */

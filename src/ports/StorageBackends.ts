@@ -2,11 +2,14 @@ import { Context, type Effect } from "effect"
 import type { CredentialLock } from "./CredentialLock.ts"
 import type { CredentialStore, StorageError } from "./CredentialStore.ts"
 import type { StorageBackend } from "./StorageBackend.ts"
+import type { BackendAddress } from "./StorageChoice.ts"
 
 /** A store, and the lock that goes with it. */
 export interface OpenStorage {
   readonly store: CredentialStore["Service"]
   readonly lock: CredentialLock["Service"]
+  /** Where it is, to remember with the choice. Absent: it needs no address. */
+  readonly address?: BackendAddress
 }
 
 /** The backends that `auto` chooses from on this machine. */
@@ -35,7 +38,9 @@ export class StorageBackends extends Context.Service<
      *
      * Fails with `Unavailable` for what is known without contacting the backend: an unknown name, the keyring of
      * another operating system, a Vault without an address.
+     *
+     * @param remembered where it was when it was chosen. An address of the configuration or the environment counts first.
      */
-    readonly open: (name: string) => Effect.Effect<OpenStorage, StorageError>
+    readonly open: (name: string, remembered?: BackendAddress) => Effect.Effect<OpenStorage, StorageError>
   }
 >()("mcp-cli-oauth/ports/StorageBackends") {}

@@ -1,6 +1,14 @@
 import { Context, type Effect, type Option } from "effect"
 import type { StorageError } from "./CredentialStore.ts"
 
+/** Where a backend is that needs an address. Nothing secret. */
+export interface BackendAddress {
+  readonly url: string
+  readonly namespace?: string
+  /** True if the environment named it. Only then is it used without being named again. */
+  readonly isFromEnvironment: boolean
+}
+
 /** The backend that this machine stores its sign-ins in, once that is decided. */
 export interface StorageChoice {
   /** The name of the backend. */
@@ -11,6 +19,8 @@ export interface StorageChoice {
   readonly since: number
   /** Names of backends that may still hold copies because a move out of them was interrupted. */
   readonly migratingFrom: ReadonlyArray<string>
+  /** Where the backend was when it was chosen. Absent: it needs no address, or an older version chose it. */
+  readonly address?: BackendAddress
 }
 
 /**

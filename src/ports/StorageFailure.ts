@@ -115,14 +115,16 @@ export class InsecurePermissions extends Schema.TaggedError<InsecurePermissions>
 /** The system refused to read or write. */
 export class Inaccessible extends Schema.TaggedError<Inaccessible>()("Inaccessible", {
   path: Schema.String,
-  detail: Schema.String
+  detail: Schema.String,
+  /** What fixes that, where the detail does not say enough. */
+  fixes: Schema.optionalKey(Schema.Array(Remedy.Remedy))
 }) {
   override get message(): string {
     return `${this.path} cannot be used: ${this.detail}.`
   }
 
   get remedies(): ReadonlyArray<Remedy.Remedy> {
-    return []
+    return this.fixes ?? []
   }
 }
 

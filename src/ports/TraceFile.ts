@@ -1,18 +1,20 @@
 import { Context, type Effect, Schema } from "effect"
-import type { Remedy } from "../domain/Remedy.ts"
+import { Remedy } from "../domain/Remedy.ts"
 import type { Trace } from "../domain/TraceEvent.ts"
 
 /** A trace cannot be written to a path. */
 export class TraceFileError extends Schema.TaggedError<TraceFileError>()("TraceFileError", {
   path: Schema.String,
-  detail: Schema.String
+  detail: Schema.String,
+  /** What fixes that, where the detail does not say enough. */
+  fixes: Schema.optionalKey(Schema.Array(Remedy))
 }) {
   override get message(): string {
     return `The trace cannot be written to ${this.path}: ${this.detail}.`
   }
 
   get remedies(): ReadonlyArray<Remedy> {
-    return []
+    return this.fixes ?? []
   }
 }
 

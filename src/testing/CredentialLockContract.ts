@@ -46,6 +46,16 @@ export const credentialLockContract: ReadonlyArray<ContractCase<CredentialLock, 
     })
   ),
   testCase(
+    "confirms a lock that is held, and no other",
+    Effect.fnUntraced(function* (lock) {
+      if (lock.confirm === undefined) return
+      const confirm = lock.confirm(notion, "refresh")
+      yield* lock.withLock(notion, "refresh")(confirm)
+      const isConfirmed = yield* Effect.isSuccess(confirm)
+      yield* ensure(!isConfirmed, "confirm fails for a lock that is not held")
+    })
+  ),
+  testCase(
     "is free after a failure and after an interruption",
     Effect.fnUntraced(function* (lock) {
       const locked = lock.withLock(notion, "refresh")

@@ -85,10 +85,11 @@ export const credentialStoreContract: ReadonlyArray<ContractCase<CredentialStore
     Effect.fnUntraced(function* (store) {
       const entries = names
         .flatMap((server) => [CredentialKey.of(server), CredentialKey.of(server, "Work")])
-        .map((key) => ({ key, credential: exampleCredential(`of ${key.server} ${key.account}`) }))
+        .flatMap((key) => [key, key.beside(exampleCredential("any").resource)])
+        .map((key) => ({ key, credential: exampleCredential(`of ${key.storageName}`) }))
       for (const { credential, key } of entries) yield* store.put(key, credential)
       for (const { credential, key } of entries) {
-        const what = `get returns the credential of ${key.server} (${key.account}), and no other`
+        const what = `get returns the credential of ${key.server} (${key.account}) named ${key.storageName}, and no other`
         yield* ensureCredential(yield* store.get(key), credential, what)
       }
       const listed = (yield* store.list).map(({ storageName }) => storageName)
@@ -109,6 +110,25 @@ export const credentialStoreContract: ReadonlyArray<ContractCase<CredentialStore
       yield* ensure(Option.isNone(yield* store.get(notion)), "get returns none after remove")
       yield* ensureCredential(yield* store.get(linear), other, "remove leaves other keys as they are")
       yield* ensure(!(yield* store.remove(notion)), "remove returns false the second time")
+    })
+  ),
+  testCase(
+    "changes nothing by a reservation, and stores in it",
+    Effect.fnUntraced(function* (store) {
+      const [before, after] = [exampleCredential("before"), exampleCredential("after", 2)]
+      const reserve = store.reserve?.(notion, before) ?? Effect.void
+      yield* store.put(notion, before)
+      yield* Effect.scoped(reserve)
+      yield* ensureCredential(
+        yield* store.get(notion),
+        before,
+        "a reservation that is given up changes nothing"
+      )
+      yield* Effect.scoped(Effect.andThen(reserve, store.put(notion, after)))
+      yield* ensureCredential(yield* store.get(notion), after, "put works within a reservation")
+      yield* store.put(notion, before)
+      yield* ensureCredential(yield* store.get(notion), before, "put works after a reservation")
+      yield* ensure((yield* store.list).length === 1, "list returns no reservation")
     })
   ),
   testCase(

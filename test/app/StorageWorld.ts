@@ -64,6 +64,8 @@ export interface MachineOptions {
   }
   /** A server whose record in the encrypted files cannot be read, until another is put there. */
   readonly damaged?: { readonly server: string; readonly reason: StorageFailure }
+  /** A backend that the first record sets up. */
+  readonly isNew?: string
   /** A backend that keeps nothing of what is put there. */
   readonly forgetful?: string
   /** Called before each operation on a store and each change of the choice; a failure takes its place. */
@@ -112,6 +114,7 @@ export const machine = (options: MachineOptions = {}) =>
         return {
           description: store.description,
           unlock: Effect.andThen(check("unlock", true), store.unlock),
+          ...(options.isNew === backend ? { isNew: Effect.as(before(`${backend} isNew`), true) } : {}),
           get: (key) =>
             Effect.gen(function* () {
               yield* check("get", false)
@@ -201,6 +204,8 @@ export const machine = (options: MachineOptions = {}) =>
             password: undefined,
             vault: options.vault
           }),
+          variables: Effect.succeed([]),
+          invalid: Effect.succeed([]),
           warnings: Effect.succeed([])
         })
       )

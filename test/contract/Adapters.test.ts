@@ -1,6 +1,6 @@
 import { join } from "node:path"
 import { describe } from "@effect/vitest"
-import { Effect, Layer, Redacted } from "effect"
+import { Context, Effect, Layer, Redacted } from "effect"
 import * as MemoryLock from "../../src/adapters/lock/MemoryLock.ts"
 import * as ProcessLock from "../../src/adapters/lock/ProcessLock.ts"
 import * as EncryptedFileStore from "../../src/adapters/store/encrypted-file/EncryptedFileStore.ts"
@@ -9,6 +9,9 @@ import { spawnChild } from "../../src/adapters/store/keyring/KeyringStart.ts"
 import * as KeyringStore from "../../src/adapters/store/keyring/KeyringStore.ts"
 import * as MemoryStore from "../../src/adapters/store/memory/MemoryStore.ts"
 import type { KeyringBackend } from "../../src/adapters/store/keyring/KeyringName.ts"
+import { byResource } from "../../src/app/storage/CredentialPlaces.ts"
+import { CredentialLock } from "../../src/ports/CredentialLock.ts"
+import { CredentialStore } from "../../src/ports/CredentialStore.ts"
 import { SecretPrompt } from "../../src/ports/SecretPrompt.ts"
 import type { StorageBackendName } from "../../src/ports/StorageBackend.ts"
 import { inProcessKeyring } from "../adapters/store/keyring/InProcessKeyring.ts"
@@ -93,6 +96,16 @@ const contracts: Readonly<Record<StorageBackendName, () => void>> = {
   secretservice: secretServiceContract
 }
 for (const contract of Object.values(contracts)) contract()
+
+// What finds records by name and resource stores everything as the store below it does.
+const memoryByResource = Layer.effectContext(
+  Effect.gen(function* () {
+    const placed = byResource({ store: yield* CredentialStore, lock: yield* CredentialLock })
+    return Context.make(CredentialStore, placed.store).pipe(Context.add(CredentialLock, placed.lock))
+  })
+).pipe(Layer.provide(Layer.merge(MemoryStore.layer, MemoryLock.layer)))
+credentialStoreContract("memory, by resource", memoryByResource)
+credentialLockContract("memory, by resource", memoryByResource)
 
 // The locks of the backends that have none of their own.
 credentialLockContract("memory", MemoryLock.layer)

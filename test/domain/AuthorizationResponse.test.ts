@@ -56,7 +56,7 @@ describe("an authorization response", () => {
     assert.deepEqual(read(`${words}&${iss}`), {
       _tag: "Denied",
       error: "access_denied",
-      description: "gone [2J away"
+      description: "gone[2J away"
     })
     const other = read(`${words}&iss=https%3A%2F%2Fattacker.test`)
     assert.isTrue(other._tag === "Rejected" && !other.detail.includes("away"))

@@ -35,3 +35,33 @@ describe("the name that a credential is stored under", () => {
     assert.isTrue(Option.isNone(read) || read.value.storageName === name)
   })
 })
+
+describe("a record beside the first one of its name", () => {
+  const one = "https://one.example.com/mcp"
+  const other = "https://other.example.com/mcp"
+
+  it("has a name that no server and no account has, and that never changes", () => {
+    const beside = CredentialKey.of("notion", "work").beside(one)
+    assert.strictEqual(beside.storageName, "notion@work~b87cbbc347ed84aa")
+    assert.notStrictEqual(CredentialKey.of("notion~b87cbbc347ed84aa", "work").storageName, beside.storageName)
+    assert.notStrictEqual(CredentialKey.of("notion", "work").beside(other).storageName, beside.storageName)
+  })
+
+  it.prop("is read back from its name", [Name, Name], ([server, resource]) => {
+    if (!wellFormed(server) || !wellFormed(resource)) return
+    const key = CredentialKey.of(server).beside(resource)
+    assert.deepEqual(CredentialKey.fromStorageName(key.storageName), Option.some(key))
+  })
+
+  it("is of one resource only", () => {
+    const beside = CredentialKey.of("notion").beside(one)
+    assert.deepStrictEqual([beside.mayHold(one), beside.mayHold(other)], [true, false])
+  })
+
+  it("is another key than that of a server, whose name stays the documented one", () => {
+    const key = CredentialKey.of("notion", "work", one)
+    assert.strictEqual(key.storageName, "notion@work")
+    assert.notDeepEqual(key, CredentialKey.of("notion", "work", other))
+    assert.notStrictEqual(key.identity, CredentialKey.of("notion", "work", other).identity)
+  })
+})

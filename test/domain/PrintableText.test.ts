@@ -4,9 +4,9 @@ import { printable } from "../../src/domain/PrintableText.ts"
 
 describe("text from a server", () => {
   it.each([
-    ["\u001b[2J\u001b[31mred\u0007", "[2J [31mred"],
+    ["\u001b[2J\u001b[31mred\u0007", "[2J[31mred"],
     ["one\r\ntwo\u2028three", "one two three"],
-    ["abc\u202ecba\u2069", "abc cba"],
+    ["abc\u202ecba\u2069", "abccba"],
     ["\u009b31m c1", "31m c1"],
     ["  naïve 🙂  ", "naïve 🙂"],
     ["", ""]

@@ -113,6 +113,22 @@ describe("the program", () => {
     assert.notInclude(stderr, "a secret value")
   })
 
+  it("is not stopped by a broken entry of another server", async () => {
+    world.configure({ mcpServers: { demo: { url: world.mcpServer.url.href }, b: { url: 7 } } })
+    const listed = await world.run(["servers"])
+    assert.strictEqual(listed.code, 2)
+    assert.include(listed.stdout, world.mcpServer.url.href)
+    assert.include(listed.stderr, "mcpServers.b.url")
+    await login()
+    assert.strictEqual((await world.run(["auth", "token", "demo"])).code, 0)
+    assert.strictEqual((await world.run(["auth", "status", "demo"])).code, 0)
+    const status = await world.run(["auth", "status"])
+    assert.strictEqual(status.code, 2)
+    assert.match(status.stdout, /demo +signed in/)
+    assert.include(status.stderr, "mcpServers.b.url")
+    assert.strictEqual((await world.run(["auth", "token", "b"])).code, 2)
+  })
+
   it("names what was probably meant, once", async () => {
     for (const [args, meant] of [
       [["auth", "logn"], /^mcp-cli: Unknown command logn of mcp-cli auth\.\nDid you mean login\?\nUsage: /],
@@ -135,6 +151,7 @@ describe("the program", () => {
     world.configure({
       mcpServers: { a: { url: "https://a.test/mcp", oauth }, b: { url: "https://b.test/mcp", oauth } }
     })
+    chmodSync(join(world.home, ".mcp_cli", "server_config.json"), 0o644)
     const { stderr } = await world.run(["servers"])
     assert.match(
       stderr,
@@ -259,7 +276,7 @@ describe("the store", () => {
     assert.strictEqual(none.code, 4)
     assert.include(none.stderr, "MCP_CLI_ENCRYPTION_KEY")
     const status = await world.run(["auth", "status"], wrong)
-    assert.strictEqual(status.code, 0)
+    assert.strictEqual(status.code, 4)
     assert.match(status.stdout, /demo +unreadable/)
     assert.isTrue(readFileSync(file).equals(before))
   })

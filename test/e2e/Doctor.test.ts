@@ -1,5 +1,5 @@
 import { createServer, type RequestListener } from "node:http"
-import { type AddressInfo, connect, type Socket } from "node:net"
+import type { AddressInfo } from "node:net"
 import { afterEach, assert, describe, it } from "@effect/vitest"
 import type { Finding } from "../../src/app/doctor/Doctor.ts"
 import { startWorld, type World } from "./World.ts"
@@ -213,36 +213,5 @@ describe("a proxy of the environment", () => {
       assert.notInclude(JSON.stringify(report), "hidden")
       assert.strictEqual(report.of("server")?.status, "ok")
     }
-  })
-
-  it("is what requests go through, but for the hosts that are left out", async () => {
-    const it = await open()
-    const seen: Array<string> = []
-    const proxy = createServer()
-    // Node opens a tunnel through a proxy, for http too.
-    proxy.on("connect", (request, client: Socket) => {
-      seen.push(request.url ?? "")
-      const { hostname, port } = new URL(`http://${request.url ?? ""}`)
-      const upstream = connect(Number(port), hostname, () => {
-        client.write("HTTP/1.1 200 Connection established\r\n\r\n")
-        upstream.pipe(client)
-        client.pipe(upstream)
-      })
-      upstream.on("error", () => client.destroy())
-      client.on("error", () => upstream.destroy())
-      closing.push(() => void client.destroy())
-    })
-    await new Promise<void>((done) => proxy.listen(0, "127.0.0.1", done))
-    closing.push(() => void proxy.close())
-    const address = `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`
-    const through = await it.run(["auth", "doctor", "demo"], { env: { HTTP_PROXY: address, NO_PROXY: "" } })
-    assert.strictEqual(through.code, 0, through.stdout)
-    assert.include(seen, it.mcpServer.url.host)
-    seen.length = 0
-    const direct = await it.run(["auth", "doctor", "demo"], {
-      env: { HTTP_PROXY: address, NO_PROXY: "127.0.0.1" }
-    })
-    assert.strictEqual(direct.code, 0, direct.stdout)
-    assert.lengthOf(seen, 0)
   })
 })

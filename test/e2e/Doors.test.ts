@@ -1,5 +1,5 @@
 import { execFile, spawn } from "node:child_process"
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join, resolve } from "node:path"
 import { promisify } from "node:util"
 import { afterAll, afterEach, assert, beforeAll, beforeEach, describe, it } from "vitest"
@@ -194,10 +194,7 @@ describe("the library as it is built", () => {
     const listed = await node(resolve("examples/effect-app/main.ts"), world.mcpServer.url.href, "demo")
     assert.deepEqual(listed.trim().split("\n"), tools)
     assert.strictEqual(signIns(), 1)
-    assert.sameMembers(
-      readdirSync(join(world.home, ".mcp_cli")).filter((name) => name !== "storage"),
-      ["locks", "tokens"]
-    )
+    assert.sameMembers(readdirSync(join(world.home, ".mcp_cli")), ["server_config.json", "storage", "tokens"])
   })
 
   it("shows where to sign in, and forgets it: examples/plain-fetch", async () => {
@@ -217,6 +214,6 @@ describe("the library as it is built", () => {
     const code = await new Promise((done) => child.once("close", done))
     assert.strictEqual(code, 0)
     assert.deepEqual(stdout.trim().split("\n"), tools)
-    assert.isFalse(existsSync(join(world.home, ".mcp_cli")))
+    assert.deepEqual(readdirSync(join(world.home, ".mcp_cli")), ["server_config.json"])
   })
 })

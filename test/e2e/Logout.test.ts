@@ -1,5 +1,6 @@
 import { afterEach, assert, describe, it } from "vitest"
 import type { AuthorizationServerOptions } from "../servers/AuthorizationServer.ts"
+import { startMcpServer } from "../servers/McpServer.ts"
 import { freePort, startWorld, type World } from "./World.ts"
 
 let world: World
@@ -247,5 +248,82 @@ describe("two accounts of one server", () => {
     const local = await world.run(["tools", "local", "--account", "work"])
     assert.strictEqual(local.code, 2)
     assert.include(local.stderr, "which has no accounts")
+  })
+})
+
+describe("one name in two projects", () => {
+  const elsewhere = async () => {
+    const other = await startMcpServer({ authorizationServer: world.authorizationServer })
+    const here = { mcpServers: { demo: { url: world.mcpServer.url.href } } }
+    const there = { mcpServers: { demo: { url: other.url.href } } }
+    return { other, useHere: () => world.configure(here), useThere: () => world.configure(there) }
+  }
+  interface Row {
+    readonly state: string
+    readonly resource: string
+  }
+  const status = async () => JSON.parse((await run("auth", "status", "--json")).stdout) as ReadonlyArray<Row>
+
+  it("is two sign-ins: neither replaces the other, and each is shown with its server", async () => {
+    await start()
+    const { other, useHere, useThere } = await elsewhere()
+    await login()
+    const first = await token()
+    useThere()
+    assert.strictEqual((await world.run(["auth", "token", "demo"])).code, 3)
+    const before = await run("auth", "status")
+    assert.match(before.stdout, /demo +signed out.*SERVER|SERVER/s)
+    assert.include(before.stderr, `mcp-cli auth logout demo --url ${world.mcpServer.url.href}`)
+    assert.deepStrictEqual(
+      (await status()).map(({ resource, state }) => [resource, state]).toSorted(),
+      [
+        [world.mcpServer.url.href, "signed in"],
+        [other.url.href, "signed out"]
+      ].toSorted()
+    )
+    const signedIn = await login()
+    assert.include(signedIn.stderr, `mcp-cli auth logout demo --url ${world.mcpServer.url.href}`)
+    const second = await token()
+    assert.notStrictEqual(first, second)
+    assert.isTrue(await isActive(first))
+    assert.deepStrictEqual(
+      (await status()).map(({ state }) => state),
+      ["signed in", "signed in"]
+    )
+    useHere()
+    assert.strictEqual(await token(), first)
+    await other.close()
+  })
+
+  it("is signed out one by one: the configured one, by its address, and by name alone", async () => {
+    await start()
+    const { other, useHere, useThere } = await elsewhere()
+    await login()
+    const first = await token()
+    useThere()
+    await login()
+    const out = await run("auth", "logout", "demo")
+    assert.include(out.stderr, "Signed out of demo.")
+    assert.include(out.stderr, `mcp-cli auth logout demo --url ${world.mcpServer.url.href}`)
+    assert.isTrue(await isActive(first))
+    assert.include((await run("auth", "reset", "demo")).stderr, "nothing to forget")
+    // The address that no configuration names any more.
+    const byAddress = await run("auth", "logout", "demo", "--url", world.mcpServer.url.href)
+    assert.include(byAddress.stderr, "revoked the tokens")
+    assert.isFalse(await isActive(first))
+    // Without the password nothing tells what the record is for: it is the one of the name.
+    await login()
+    const reset = await world.run(["auth", "reset", "demo"], { env: { MCP_CLI_ENCRYPTION_KEY: "" } })
+    assert.include(reset.stderr, "Forgot the sign-in to demo.")
+    useHere()
+    assert.strictEqual((await world.run(["auth", "token", "demo"])).code, 3)
+    await login()
+    const again = await token()
+    world.configure({ mcpServers: {} })
+    assert.include((await run("auth", "status")).stdout, "demo")
+    assert.include((await run("auth", "logout", "demo")).stderr, "revoked the tokens")
+    assert.isFalse(await isActive(again))
+    assert.strictEqual((await world.run(["auth", "logout", "demo"])).code, 2)
+    await other.close()
   })
 })

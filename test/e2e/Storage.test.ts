@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process"
-import { readdirSync, readFileSync, statSync } from "node:fs"
+import { chmodSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import { hasSecretService, type SecretService, startSecretService } from "../servers/SecretService.ts"
@@ -100,7 +100,7 @@ describe.skipIf(!hasSecretService)("sign-ins in the keyring (needs dbus and gnom
   it("are listed by a keyring that is locked, and not lost to another backend", async () => {
     await keyring.lock()
     const status = await world.run(["auth", "status"], { env })
-    assert.strictEqual(status.code, 0)
+    assert.strictEqual(status.code, 4)
     assert.match(status.stdout, /demo +unreadable/)
     assert.include(status.stderr, "is locked")
     const token = await world.run(["auth", "token", "demo"], { env })
@@ -162,10 +162,46 @@ describe("sign-ins in Vault (a double)", () => {
     assert.notInclude(run.stderr, token)
   })
 
-  it("fail where the environment no longer says where Vault is, and go nowhere else", async () => {
-    const run = await world.run(["auth", "token", "demo"], { env: { MCP_CLI_ENCRYPTION_KEY: "x" } })
+  it("are found by the token alone: the address of the environment is remembered with the choice", async () => {
+    const { VAULT_ADDR: _, ...withoutAddress } = env
+    const found = await world.run(["auth", "token", "demo"], { env: withoutAddress })
+    assert.strictEqual(found.code, 0, found.stderr)
+    const missing = { env: { MCP_CLI_ENCRYPTION_KEY: "x" } }
+    const run = await world.run(["auth", "token", "demo"], missing)
     assert.strictEqual(run.code, 4)
-    assert.include(run.stderr, "VAULT_ADDR")
+    assert.include(run.stderr, "VAULT_TOKEN")
+    const shown = await world.run(["storage"], missing)
+    assert.strictEqual(shown.code, 4)
+    assert.match(shown.stdout, /Backend +vault/)
+    assert.include(shown.stdout, vault.url.origin)
+    assert.include(shown.stderr, "VAULT_TOKEN")
+    const status = await world.run(["auth", "status"], missing)
+    assert.strictEqual(status.code, 4)
+    assert.match(status.stdout, /demo +unreadable/)
+    assert.include(status.stderr, "VAULT_TOKEN")
+  })
+
+  it("go to the address of the environment first, and say that it is another one", async () => {
+    const other = await startVaultServer()
+    const elsewhere = { env: { ...env, VAULT_ADDR: other.url.href, VAULT_TOKEN: other.rootToken } }
+    const run = await world.run(["auth", "token", "demo"], elsewhere)
+    await other.close()
+    assert.strictEqual(run.code, 3)
+    assert.include(run.stderr, `stored in Vault at ${vault.url.origin}, and ${other.url.origin} is set now`)
+    assert.deepStrictEqual(vault.violations, [])
+  })
+
+  it("never send the token of the environment to an address that a file named", async () => {
+    const choice = join(world.home, ".mcp_cli", "storage", "choice.json")
+    const before = readFileSync(choice, "utf8")
+    writeFileSync(choice, before.replace('"isFromEnvironment":true', '"isFromEnvironment":false'))
+    const requests = vault.requests.length
+    const run = await world.run(["storage"], { env: { VAULT_TOKEN: vault.rootToken } })
+    writeFileSync(choice, before)
+    assert.strictEqual(run.code, 4)
+    assert.include(run.stderr, `it was at ${vault.url.origin} when it was chosen`)
+    assert.include(run.stderr, "Set VAULT_ADDR")
+    assert.strictEqual(vault.requests.length, requests)
   })
 
   it("are moved out by a move, and nothing of them stays", async () => {
@@ -175,6 +211,71 @@ describe("sign-ins in Vault (a double)", () => {
     assert.strictEqual(moved.code, 0, moved.stderr)
     assert.deepStrictEqual(vault.paths("secret"), [])
     assert.deepStrictEqual(vault.violations, [])
+  })
+})
+
+describe("what reports on the storage", () => {
+  let world: World
+  beforeAll(async () => {
+    world = await startWorld()
+  })
+  afterAll(() => world.close())
+  const folder = () => join(world.home, ".mcp_cli")
+
+  it("leaves nothing behind, and asks for no password, where nothing is stored yet", async () => {
+    const env = { MCP_CLI_ENCRYPTION_KEY: "" }
+    const commands = [["storage"], ["auth", "status"], ["auth", "doctor", "demo"], ["servers"], ["--version"]]
+    for (const command of commands) {
+      const run = await world.run(command, { env })
+      assert.strictEqual(run.code, 0, run.stdout + run.stderr)
+    }
+    assert.isFalse(existsSync(folder()))
+    const shown = await world.run(["storage"], { env })
+    assert.match(shown.stdout, /Backend +encrypted/)
+    assert.match(shown.stdout, /Health +not set up yet/)
+    assert.include(shown.stdout, "the first sign-in decides")
+  })
+
+  it("shows what it can where the choice is damaged or of a newer version, and ends with 4", async () => {
+    assert.strictEqual((await world.run(["auth", "login", "demo"])).code, 0)
+    const choice = join(folder(), "storage", "choice.json")
+    const before = readFileSync(choice, "utf8")
+    for (const [text, problem] of [
+      ["{", "is damaged"],
+      [before.replace('"version":1', '"version":2'), "newer version"]
+    ] as const) {
+      writeFileSync(choice, text)
+      for (const command of [["storage"], ["auth", "status"]]) {
+        const run = await world.run(command)
+        assert.strictEqual(run.code, 4, run.stdout + run.stderr)
+        assert.include(run.stderr, problem)
+        assert.notStrictEqual(run.stdout, "")
+      }
+    }
+    writeFileSync(choice, before)
+  })
+
+  it("shows the other sign-ins beside a damaged one, and in a folder that others can read says so", async () => {
+    const tokens = join(folder(), "tokens")
+    writeFileSync(join(tokens, "broken.enc"), "x", { mode: 0o600 })
+    const status = await world.run(["auth", "status"])
+    assert.strictEqual(status.code, 4)
+    assert.match(status.stdout, /broken +unreadable/)
+    assert.match(status.stdout, /demo +signed in/)
+    assert.include(status.stderr, "run: mcp-cli auth reset broken")
+    const asJson = await world.run(["auth", "status", "--json"])
+    assert.strictEqual(asJson.code, 4)
+    assert.lengthOf(JSON.parse(asJson.stdout) as ReadonlyArray<unknown>, 2)
+    chmodSync(tokens, 0o755)
+    for (const command of [["storage"], ["auth", "status"]]) {
+      const run = await world.run(command)
+      assert.strictEqual(run.code, 4)
+      assert.include(run.stderr, "chmod 700")
+    }
+    chmodSync(tokens, 0o700)
+    // A name that the configuration does not have works by name.
+    assert.include((await world.run(["auth", "reset", "broken"])).stderr, "Forgot the sign-in to broken.")
+    assert.strictEqual((await world.run(["auth", "status"])).code, 0)
   })
 })
 

@@ -90,7 +90,7 @@ describe("telemetry of the program", () => {
   it("is shown by examples/telemetry", async () => {
     const { stdout } = await promisify(execFile)(
       process.execPath,
-      ["examples/telemetry/main.ts", "--config-file", `${world.home}/server_config.json`, "servers"],
+      ["examples/telemetry/main.ts", "--config-file", `${world.home}/.mcp_cli/server_config.json`, "servers"],
       { env: { ...process.env, HOME: world.home } }
     )
     assert.match(stdout, /^mcp-cli \d/m)

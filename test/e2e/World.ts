@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process"
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { type AddressInfo, createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
@@ -72,10 +72,12 @@ export const startWorld = async (
 ): Promise<World> => {
   const home = mkdtempSync(join(tmpdir(), "mcp-cli-e2e-"))
   const log = join(home, "browser.log")
-  const file = join(home, "server_config.json")
+  const file = join(home, ".mcp_cli", "server_config.json")
+  mkdirSync(join(home, ".mcp_cli"), { mode: 0o700 })
   const authorizationServer = await startAuthorizationServer({ autoApprove: true, ...options })
   const mcpServer = await startMcpServer({ authorizationServer, ...options.mcp })
-  const configure = (configuration: unknown) => writeFileSync(file, JSON.stringify(configuration))
+  const configure = (configuration: unknown) =>
+    writeFileSync(file, JSON.stringify(configuration), { mode: 0o600 })
   configure({ mcpServers: { demo: { url: mcpServer.url.href } } })
   writeFileSync(log, "")
 

@@ -8,6 +8,7 @@ import { randomOf } from "./Random.ts"
 import { registrations } from "./Registrations.ts"
 import { shrunk } from "./Shrink.ts"
 import { type BackendError, seenOf, type Target } from "./Target.ts"
+import { texts } from "./Texts.ts"
 import { tokenAnswers } from "./TokenAnswers.ts"
 import { visits } from "./Visits.ts"
 
@@ -56,7 +57,8 @@ export const targets: ReadonlyArray<AnyTarget> = [
   forAny(configFiles),
   forAny(registrations),
   forAny(deviceCodes),
-  forAny(visits)
+  forAny(visits),
+  forAny(texts)
 ]
 
 /** The target of a name. */

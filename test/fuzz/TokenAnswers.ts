@@ -10,15 +10,21 @@ import { type Answer, anyAnswer, isUsable, makeNetwork } from "./Network.ts"
 import type { Random } from "./Random.ts"
 import { mustAll, outcomeOf, secretIn, seenOf, type Target } from "./Target.ts"
 
+/** A JWT with this text in it: no other text is sent as an assertion. */
+const jwt = (text: string): string =>
+  [{ alg: "ES256" }, { text }, "signature"]
+    .map((part) => Buffer.from(JSON.stringify(part)).toString("base64url"))
+    .join(".")
+
 /** What we send; each of it belongs to one address. */
 const ours = {
   code: "the-code-that-we-sent-0123",
   verifier: "the-verifier-that-we-sent-0123",
   refresh: "the-refresh-token-that-we-sent-0123",
   secret: "the-client-secret-that-we-sent-0123",
-  assertion: "the-assertion-that-we-sent-0123",
+  assertion: jwt("the-assertion-that-we-sent-0123"),
   device: "the-device-code-that-we-sent-0123",
-  subject: "the-subject-token-that-we-sent-0123",
+  subject: jwt("the-subject-token-that-we-sent-0123"),
   revoked: "the-token-to-revoke-that-we-sent-0123"
 }
 /** What servers give. */

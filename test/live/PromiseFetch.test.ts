@@ -119,7 +119,8 @@ describe("createAuthorizedFetch", () => {
       await using fetch = await createAuthorizedFetch({ ...options, onSignIn: approve })
       assert.strictEqual((await fetch(mcpServer.url, listTools)).status, 200)
     }
-    assert.includeMembers(readdirSync(home), ["tokens", "locks"])
+    assert.includeMembers(readdirSync(home), ["tokens", "storage"])
+    assert.includeMembers(readdirSync(join(home, "storage")), ["in-use"])
     assert.include(readdirSync(join(home, "tokens")), "demo.enc")
 
     await using later = await createAuthorizedFetch(options)

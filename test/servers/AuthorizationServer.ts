@@ -37,6 +37,8 @@ export type Fault =
   | { readonly kind: "hang up" }
   /** The request is carried out, but its answer is lost. */
   | { readonly kind: "lose the answer" }
+  /** The request is carried out at once, and its answer is sent after `until`. */
+  | { readonly kind: "hold the answer"; readonly until: Promise<void>; readonly held?: () => void }
   /** The request is carried out. `before` is called before its answer is sent, and `after` once it is. */
   | { readonly kind: "watch"; readonly before: () => void; readonly after: () => void }
 
@@ -319,6 +321,15 @@ export const startAuthorizationServer = async (
     if (fault.kind === "hang up") return void request.socket.destroy()
     if (fault.kind === "lose the answer") {
       response.end = () => (request.socket.destroy(), response)
+      return serve(request, response)
+    }
+    if (fault.kind === "hold the answer") {
+      const end = response.end.bind(response)
+      response.end = ((body: string) => {
+        fault.held?.()
+        void fault.until.then(() => end(body))
+        return response
+      }) as typeof response.end
       return serve(request, response)
     }
     if (fault.kind === "watch") {

@@ -1,23 +1,22 @@
 import { Config, Effect, Layer, Option } from "effect"
 import { isSecureUrl } from "../../domain/SecureUrl.ts"
 import { Browser, BrowserError } from "../../ports/Browser.ts"
+import { browserEnvironment } from "./BrowserEnvironment.ts"
+import { type Opener, platformOpeners } from "./PlatformBrowser.ts"
 
 /** Parses `$BROWSER`: command lines separated by colons. The URL replaces `%s`, or is added at the end (as in xdg-open). */
-export const browserCommands = (
-  value: string,
-  url: string
-): ReadonlyArray<readonly [string, ReadonlyArray<string>]> =>
+export const browserCommands = (value: string, url: string): ReadonlyArray<Opener> =>
   // A colon before a backslash is part of a path such as C:\Program Files.
   value.split(/:(?!\\)/).flatMap((line) => {
     const [command, ...args] = line.split(" ").filter((word) => word !== "")
     if (command === undefined) return []
     return [
-      [
+      {
         command,
-        args.some((word) => word.includes("%s"))
+        args: args.some((word) => word.includes("%s"))
           ? args.map((word) => word.replaceAll("%s", () => url))
           : [...args, url]
-      ]
+      }
     ]
   })
 
@@ -25,11 +24,15 @@ export const browserCommands = (
  * Starts a detached program without a shell, and completes once it runs. A browser may run for long, so a later failure
  * is only logged.
  */
-const start = Effect.fnUntraced(function* (command: string, args: ReadonlyArray<string>) {
+const start = Effect.fnUntraced(function* ({ args, command, input }: Opener, env: NodeJS.ProcessEnv) {
   const { spawn } = yield* Effect.promise(() => import("node:child_process"))
   const context = yield* Effect.context()
   yield* Effect.callback<void, BrowserError>((resume) => {
-    const child = spawn(command, args, { detached: true, stdio: "ignore" })
+    const stdin = input === undefined ? "ignore" : "pipe"
+    const child = spawn(command, args, { detached: true, env, stdio: [stdin, "ignore", "ignore"] })
+    // A program that ends without reading its input closes the pipe.
+    child.stdin?.on("error", () => undefined)
+    child.stdin?.end(input)
     child.once("error", (error) =>
       resume(
         new BrowserError({
@@ -43,44 +46,45 @@ const start = Effect.fnUntraced(function* (command: string, args: ReadonlyArray<
     })
     child.once("exit", (code) => {
       if (code === null || code === 0) return
-      const warning = `${command} (from BROWSER) ended with exit code ${code}. If no browser shows the URL above, open it yourself.`
+      const warning = `${command}, which opens the browser, ended with exit code ${code}. If no browser shows the URL above, open it yourself.`
       Effect.runForkWith(context)(Effect.logWarning(warning))
     })
   })
 })
 
-const openWithPlatform = (url: string): Effect.Effect<void, BrowserError> =>
-  Effect.tryPromise({
-    try: async () => {
-      const { default: open } = await import("open")
-      const child = await open(url)
-      child.unref()
-    },
-    catch: () => new BrowserError({ detail: "this machine has no way to open one" })
-  })
+const named = Config.option(Config.String("BROWSER")).pipe(Effect.orElseSucceed(() => Option.none<string>()))
 
-/** Opens the browser of `$BROWSER`, otherwise that of the platform. */
-export const layer: Layer.Layer<Browser> = Layer.succeed(
-  Browser,
-  Browser.of({
-    open: Effect.fn("Browser.open")(function* (url) {
-      if (!isSecureUrl(url)) {
-        return yield* new BrowserError({
-          detail: `${url.protocol}//${url.hostname} is neither https nor on this machine`
-        })
-      }
-      const named = yield* Config.option(Config.String("BROWSER")).pipe(
-        Effect.orElseSucceed(() => Option.none<string>())
-      )
-      const [first, ...others] = Option.match(named, {
-        onNone: () => [],
-        onSome: (value) => browserCommands(value, url.href).map(([command, args]) => start(command, args))
+/**
+ * Opens the browser of `$BROWSER`, otherwise that of the platform, without the secrets of the environment.
+ *
+ * @param configured the variables that the configuration uses
+ */
+export const layerWithout = (configured: Effect.Effect<ReadonlyArray<string>>): Layer.Layer<Browser> =>
+  Layer.succeed(
+    Browser,
+    Browser.of({
+      open: Effect.fn("Browser.open")(function* (url) {
+        if (!isSecureUrl(url)) {
+          return yield* new BrowserError({
+            detail: `${url.protocol}//${url.hostname} is neither https nor on this machine`
+          })
+        }
+        const ofUser = browserCommands(
+          Option.getOrElse(yield* named, () => ""),
+          url.href
+        )
+        const [program, openers] =
+          ofUser.length > 0
+            ? (["named", ofUser] as const)
+            : (["platform", platformOpeners(process.platform, process.env, url.href)] as const)
+        const env = browserEnvironment(process.env, program, yield* configured)
+        return yield* Effect.firstSuccessOf(openers.map((opener) => start(opener, env)))
       })
-      if (first === undefined) return yield* openWithPlatform(url.href)
-      return yield* Effect.firstSuccessOf([first, ...others])
     })
-  })
-)
+  )
+
+/** The same without a configuration. */
+export const layer: Layer.Layer<Browser> = layerWithout(Effect.succeed([]))
 
 /** Opens no browser, for `--no-browser`: the user opens the URL that is shown. */
 export const layerNone: Layer.Layer<Browser> = Layer.succeed(Browser, Browser.of({ open: () => Effect.void }))

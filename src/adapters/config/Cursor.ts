@@ -240,6 +240,13 @@ export class Block {
     )
   }
 
+  /** A whole number from 1 up to `max`. */
+  count(name: string, max: number): number | undefined {
+    const { value } = this.field(name)
+    if (typeof value === "number" && Number.isInteger(value) && value >= 1 && value <= max) return value
+    return this.has(name) ? this.error(name, `must be a whole number from 1 to ${max}`) : undefined
+  }
+
   boolean(name: string): boolean | undefined {
     const { value } = this.field(name)
     if (typeof value === "boolean") return value

@@ -7,6 +7,8 @@ export interface Environment {
   readonly variable: (name: string) => Effect.Effect<string | undefined, Config.ConfigError>
   /** The folder that `~` stands for. */
   readonly home: Effect.Effect<string>
+  /** The file was found in the working directory. Vault credentials that it does not name are not sent to its addresses. */
+  readonly wasFound: boolean
 }
 
 /**

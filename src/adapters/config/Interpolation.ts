@@ -30,6 +30,10 @@ export const parseTemplate = (source: string): ReadonlyArray<Piece> | undefined 
   return pieces
 }
 
+/** The names of all variables in the text of a configuration file. */
+export const variablesIn = (text: string): ReadonlyArray<string> =>
+  Array.from(text.matchAll(/\$\{([A-Za-z_][A-Za-z0-9_]*)/g), ([, name = ""]) => name)
+
 /** True if a string contains a variable. */
 export const isTemplate = (source: string): boolean =>
   parseTemplate(source)?.some(({ _tag }) => _tag === "Variable") ?? false

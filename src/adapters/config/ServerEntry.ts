@@ -1,6 +1,6 @@
 import { Effect, Redacted } from "effect"
 import { hasOwnAuthorization, type RemoteServer, type Server, type StdioServer } from "../../domain/Server.ts"
-import { addressProblem, serverNameProblem } from "../../domain/ServerRules.ts"
+import { addressProblem, largestAnswerMiB, serverNameProblem } from "../../domain/ServerRules.ts"
 import type { ServerSummary } from "../../ports/Configuration.ts"
 import { type Block, type Check, type Field, notEmpty, withoutNul } from "./Cursor.ts"
 import { nearName } from "./NearName.ts"
@@ -22,11 +22,16 @@ const argumentProblem: Check = (text) => notEmpty(text) ?? withoutNul(text)
 const redacted = (entries: ReadonlyArray<readonly [string, string]>) =>
   Object.fromEntries(entries.map(([name, value]) => [name, Redacted.make(value)]))
 
+const readMaxAnswer = (entry: Block) => {
+  const maxAnswerMiB = entry.count("maxAnswerMiB", largestAnswerMiB)
+  return maxAnswerMiB === undefined ? {} : { maxAnswerMiB }
+}
+
 const readRemote = Effect.fnUntraced(function* (
   entry: Block,
   name: string
 ): Effect.fn.Return<RemoteServer | undefined> {
-  entry.warnUnknown(["type", ...httpFields], {
+  entry.warnUnknown(["type", "maxAnswerMiB", ...httpFields], {
     fields: stdioFields,
     problem: "is ignored: it is for servers with a command"
   })
@@ -37,14 +42,15 @@ const readRemote = Effect.fnUntraced(function* (
   const oauth = yield* readOAuth(entry.childOrEmpty("oauth"))
   if (url === undefined) return undefined
   const transport = type === "sse" ? "sse" : "auto"
-  return { _tag: "Http", name, url, headers: redacted(headers), transport, oauth }
+  const maxAnswer = readMaxAnswer(entry)
+  return { _tag: "Http", name, url, headers: redacted(headers), transport, oauth, ...maxAnswer }
 })
 
 const readStdio = Effect.fnUntraced(function* (
   entry: Block,
   name: string
 ): Effect.fn.Return<StdioServer | undefined> {
-  entry.warnUnknown(["type", ...stdioFields], {
+  entry.warnUnknown(["type", "maxAnswerMiB", ...stdioFields], {
     fields: httpFields,
     problem: "is ignored: it is for servers with a url"
   })
@@ -58,7 +64,10 @@ const readStdio = Effect.fnUntraced(function* (
   const args = yield* entry.strings("args", withoutNul)
   const env = yield* entry.entries("env", { name: variableNameProblem, value: withoutNul })
   const cwd = yield* entry.string("cwd", argumentProblem)
-  return command === undefined ? undefined : { _tag: "Stdio", name, command, args, env: redacted(env), cwd }
+  const maxAnswer = readMaxAnswer(entry)
+  return command === undefined
+    ? undefined
+    : { _tag: "Stdio", name, command, args, env: redacted(env), cwd, ...maxAnswer }
 })
 
 /** Reads the entry of a server. Undefined: it has errors, or variables that are not filled in yet. */

@@ -27,7 +27,7 @@ export const serverFromJson = Effect.fn("serverFromJson")(function* (
   options: { readonly trusted?: boolean } = {}
 ): Effect.fn.Return<RemoteServer, ConfigurationError> {
   const home = Effect.orElseSucceed(homeVariable, () => "~")
-  const access: Access = options.trusted === true ? { variable, home } : "refused"
+  const access: Access = options.trusted === true ? { variable, home, wasFound: false } : "refused"
   const findings = new Findings(access)
   const entry = new Field(findings, ["mcpServers", name], json)
   const server = yield* readServer(entry, name)

@@ -3,7 +3,7 @@ import type { StorageSettings } from "../../ports/Configuration.ts"
 import { storageBackendNames } from "../../ports/StorageBackend.ts"
 import type { Block } from "./Cursor.ts"
 import { Findings } from "./Findings.ts"
-import { readVault, vaultFields } from "./VaultFields.ts"
+import { readVault, readVaultWithoutUrl, vaultFields } from "./VaultFields.ts"
 
 const backends = ["auto", ...storageBackendNames] as const
 
@@ -28,5 +28,10 @@ export const readStorage = Effect.fnUntraced(function* (block: Block): Effect.fn
   const vaultFindings = new Findings(findings.access)
   const vault = yield* readVault(block.reportingTo(vaultFindings), { isNamed })
   if (isNamed || backend === "auto") findings.issues.push(...vaultFindings.issues)
-  return { backend: backend ?? "auto", password, vault }
+  // Its errors count once there is an address.
+  const others =
+    vault === undefined && backend === "auto"
+      ? { vaultWithoutUrl: yield* readVaultWithoutUrl(block.reportingTo(new Findings(findings.access))) }
+      : {}
+  return { backend: backend ?? "auto", password, vault, ...others }
 })

@@ -2,7 +2,7 @@ import { Effect, Redacted } from "effect"
 import type { VaultAuth } from "../../ports/Configuration.ts"
 import { type Block, notEmpty } from "./Cursor.ts"
 import { vaultPath, vaultPathProblem } from "./VaultPath.ts"
-import { headerTextProblem, readVariable } from "./VaultVariables.ts"
+import { hasForeignAddress, headerTextProblem, readVariable } from "./VaultVariables.ts"
 
 /** Where Kubernetes mounts the token of a pod's service account. */
 const serviceAccountToken = "/var/run/secrets/kubernetes.io/serviceaccount/token"
@@ -68,11 +68,19 @@ export const readVaultAuth = Effect.fnUntraced(function* (
   checkMethod(storage, block, method)
 
   const mounted = vaultPath(mount ?? method ?? "")
+  const isForeign = hasForeignAddress(storage)
   switch (method) {
     case undefined:
       return undefined
     case "token": {
       if (storage.has("vaultToken") || storage.has("vaultTokenFile")) return { method, token, tokenFile }
+      if (isForeign) {
+        storage.require(
+          "vaultToken",
+          "this file was found in the working directory, so neither VAULT_TOKEN nor ~/.vault-token is sent to its vaultUrl. Write ${VAULT_TOKEN} if that token is meant"
+        )
+        return undefined
+      }
       const text = (yield* readVariable(storage, "vaultToken"))?.text
       return { method, token: text === undefined ? undefined : Redacted.make(text), tokenFile }
     }
@@ -83,7 +91,13 @@ export const readVaultAuth = Effect.fnUntraced(function* (
       if (block.has("jwt") && block.has("jwtFile")) {
         block.error("jwtFile", "is given besides jwt: one of the two is enough")
       }
-      const file = jwtFile ?? (method === "kubernetes" ? serviceAccountToken : undefined)
+      if (isForeign && !block.has("jwt")) {
+        block.require(
+          "jwtFile",
+          "this file was found in the working directory, so the token of the pod is not sent to its vaultUrl"
+        )
+      }
+      const file = jwtFile ?? (method === "kubernetes" && !isForeign ? serviceAccountToken : undefined)
       const jwt = jwtText ?? (file === undefined ? undefined : { file })
       return jwt === undefined ? undefined : { method, mount: mounted, role, jwt }
     }

@@ -31,6 +31,23 @@ const readKvVersion = (block: Block): 1 | 2 | undefined => {
 }
 
 /**
+ * Reports fields that decide which certificates are accepted, in a file that was found in the working directory and names no
+ * address: they would weaken the connection to the user's own Vault, which gets the user's own token.
+ */
+const checkTls = (block: Block): void => {
+  const { access } = block.findings
+  if (typeof access === "string" || !access.wasFound || block.has("vaultUrl")) return
+  for (const name of ["vaultCaCert", "vaultSkipVerify"]) {
+    if (block.has(name)) {
+      block.error(
+        name,
+        "needs a vaultUrl beside it: this file was found in the working directory, and VAULT_ADDR is not its address"
+      )
+    }
+  }
+}
+
+/**
  * Reads the Vault fields of the `tokenStorage` block. The variables that the command lines of Vault and OpenBao read
  * replace absent fields. Undefined: there is no address of Vault, or there are errors.
  *
@@ -48,7 +65,25 @@ export const readVault = Effect.fnUntraced(function* (
     if (!isNamed) return undefined
     block.require("vaultUrl", "set it, or VAULT_ADDR")
   }
+  const others = yield* readVaultWithoutUrl(block)
+  if (address?.text === undefined || others === undefined || findings.issues.length > errorsBefore) {
+    return undefined
+  }
+  return {
+    url: new URL(address.text),
+    ...(block.has("vaultUrl") ? {} : { isUrlFromEnvironment: true }),
+    ...others
+  }
+})
 
+/** Reads the Vault fields but for the address. Undefined: there are errors. */
+export const readVaultWithoutUrl = Effect.fnUntraced(function* (
+  block: Block
+): Effect.fn.Return<Omit<VaultSettings, "url"> | undefined> {
+  const { findings } = block
+  const isDeferred = findings.access === "deferred"
+  const errorsBefore = findings.issues.length
+  checkTls(block)
   const mountPoint = yield* block.string("vaultMountPoint", vaultPathProblem)
   const pathPrefix = yield* block.string("vaultPathPrefix", vaultPathProblem)
   const namespace = yield* readSetting(block, "vaultNamespace")
@@ -67,10 +102,8 @@ export const readVault = Effect.fnUntraced(function* (
     : parseBool((yield* readVariable(block, "vaultSkipVerify"))?.text ?? "")
   const auth = yield* readVaultAuth(block)
 
-  const hasErrors = findings.issues.length > errorsBefore
-  if (address?.text === undefined || auth === undefined || hasErrors) return undefined
+  if (auth === undefined || findings.issues.length > errorsBefore) return undefined
   return {
-    url: new URL(address.text),
     mountPoint: vaultPath(mountPoint ?? defaultMountPoint),
     pathPrefix: vaultPath(pathPrefix ?? defaultPathPrefix),
     namespace: namespace?.text,

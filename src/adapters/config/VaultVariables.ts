@@ -48,13 +48,22 @@ const variables = {
 /** The prefixes of the variables, in the order in which OpenBao's command line reads them. */
 const products = ["BAO", "VAULT"]
 
+/**
+ * True if the block names an address of Vault, and was found in the working directory. Its author could collect the token of
+ * every user who works there, so it gets only the credentials that the block itself names, which the user has approved.
+ */
+export const hasForeignAddress = (block: Block): boolean => {
+  const { access } = block.findings
+  return typeof access !== "string" && access.wasFound && block.has("vaultUrl")
+}
+
 /** Reads the variable that replaces a field. Undefined: it is not set, or empty. */
 export const readVariable = Effect.fnUntraced(function* (
   block: Block,
   name: keyof typeof variables
 ): Effect.fn.Return<Setting | undefined> {
   const { findings } = block
-  if (typeof findings.access === "string") return undefined
+  if (typeof findings.access === "string" || hasForeignAddress(block)) return undefined
   const { check, variable: suffix } = variables[name]
   for (const product of products) {
     const variable = `${product}_${suffix}`

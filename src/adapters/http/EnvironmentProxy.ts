@@ -1,4 +1,5 @@
 import { Config, Effect, Layer } from "effect"
+import { isNeverProxied } from "../../domain/SecureUrl.ts"
 import { Proxy, type ProxyRoute } from "../../ports/Proxy.ts"
 
 /** `setGlobalProxyFromEnv` of Node, which its types have in every version: it came with 24.14 and 25.4. */
@@ -132,6 +133,7 @@ export const layer: Layer.Layer<Proxy> = Layer.succeed(
         const address = addressOf(value)
         if (address === undefined) continue
         const route = { variable: name, place: address.host }
+        if (isNeverProxied(url.hostname)) return { ...route, obstacle: "loopback" }
         return (yield* isUsed) ? route : { ...route, obstacle: "runtime" }
       }
       const [malformed] = named
@@ -143,7 +145,7 @@ export const layer: Layer.Layer<Proxy> = Layer.succeed(
         }
       }
       const [other] = yield* variables(unread)
-      if (other === undefined) return undefined
+      if (other === undefined || isNeverProxied(url.hostname)) return undefined
       return { variable: other.name, place: addressOf(other.value)?.host ?? "a proxy", obstacle: "variable" }
     })
   })

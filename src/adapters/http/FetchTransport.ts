@@ -4,6 +4,7 @@ import { abortAfter } from "../platform/AbortAfter.ts"
 import { codeOf } from "../platform/Errno.ts"
 import { timeUp } from "../platform/TimeUp.ts"
 import { headTimeout } from "./HttpLimits.ts"
+import { withoutProxyOnLoopback } from "./LoopbackDirect.ts"
 
 /** Explains an error to a user. Without the URL: its path and query may hold secrets. */
 const explain = (cause: unknown): string => {
@@ -52,7 +53,8 @@ export const layer: Layer.Layer<HttpTransport> = Layer.effect(
     HttpTransport.of({
       send: Effect.fn("HttpTransport.send")(function* (request, options) {
         if (!request.headers.has("user-agent")) request.headers.set("user-agent", userAgent)
-        const { origin } = new URL(request.url)
+        const url = new URL(request.url)
+        const { origin } = url
         const milliseconds = options?.timeout ?? headTimeout
         // Only until the response headers: a body may be a stream.
         // @effect-diagnostics-next-line abortControllerInEffect:off
@@ -61,6 +63,7 @@ export const layer: Layer.Layer<HttpTransport> = Layer.effect(
         const response = yield* Effect.tryPromise({
           try: (signal) =>
             globalThis.fetch(request, {
+              ...withoutProxyOnLoopback(url),
               redirect: "manual",
               signal: AbortSignal.any([signal, request.signal, late.signal])
             }),

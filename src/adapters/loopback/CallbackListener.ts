@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto"
 import type { IncomingMessage, Server, ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
 import { Deferred, Effect, Exit, Layer, Scope } from "effect"
@@ -10,6 +11,7 @@ import {
 } from "../../ports/CallbackListener.ts"
 import { codeOf } from "../platform/Errno.ts"
 import { type CallbackPage, headers, render } from "./CallbackPage.ts"
+import { isOfAnotherUser } from "./PeerOwner.ts"
 
 type Read = (parameters: URLSearchParams) => AuthorizationResponse
 type Answer = Exclude<AuthorizationResponse, { readonly _tag: "Foreign" }>
@@ -47,9 +49,32 @@ const foreign: CallbackPage = {
   text: "This URL does not belong to the current sign-in. Use the latest URL from the terminal."
 }
 
+const ofAnotherUser: CallbackPage = {
+  status: 403,
+  title: "Another user of this machine",
+  text: "This request was not made by the user who signs in. If that is you, paste the address of this page into the terminal."
+}
+const opened: CallbackPage = {
+  status: 410,
+  title: "Opened before",
+  text: "This address works once. Use the URL from the terminal."
+}
+
 const answerWith = (response: ServerResponse, page: CallbackPage): void => {
   response.writeHead(page.status, headers)
   response.end(render(page))
+}
+
+/** A random path, and where it leads until it is opened. */
+interface Redirect {
+  readonly path: string
+  readonly to: string
+  readonly isUsed: boolean
+}
+
+const redirectWith = (response: ServerResponse, location: string): void => {
+  response.writeHead(303, { ...headers, location })
+  response.end()
 }
 
 /** Explains why no port could be bound. */
@@ -102,6 +127,7 @@ export const layer: Layer.Layer<CallbackListener> = Layer.succeed(
       const outer = yield* Effect.scope
       const servers: Array<Server> = []
       let read: Read | undefined
+      let redirect: Redirect | undefined
       let bound = redirectUri
 
       const handle = (request: IncomingMessage, response: ServerResponse): void => {
@@ -111,13 +137,21 @@ export const layer: Layer.Layer<CallbackListener> = Layer.succeed(
           return answerWith(response, foreign)
         // Not parsed as a URL: `//` throws, and `//other.test/callback` has the expected path.
         const [path = "", query = ""] = target.split(/\?(.*)/s, 2)
-        if (path !== bound.pathname) return answerWith(response, notFound)
+        const start = path === redirect?.path ? redirect : undefined
+        if (path !== bound.pathname && start === undefined) return answerWith(response, notFound)
         if (request.method !== "GET") {
           return answerWith(response, {
             status: 405,
             title: "Not allowed",
             text: "Only GET requests are answered."
           })
+        }
+        // Before anything is used up: another user may know the path or the state.
+        if (isOfAnotherUser(request.socket)) return answerWith(response, ofAnotherUser)
+        if (start !== undefined) {
+          if (start.isUsed) return answerWith(response, opened)
+          redirect = { ...start, isUsed: true }
+          return redirectWith(response, start.to)
         }
         const answer = read?.(new URLSearchParams(query)) ?? { _tag: "Foreign" as const }
         if (answer._tag === "Foreign") return answerWith(response, foreign)
@@ -174,6 +208,11 @@ export const layer: Layer.Layer<CallbackListener> = Layer.succeed(
 
       return {
         redirectUri: bound,
+        redirectOnce: (to) =>
+          Effect.sync(() => {
+            redirect = { path: `/start/${randomBytes(32).toString("base64url")}`, to: to.href, isUsed: false }
+            return new URL(redirect.path, bound)
+          }),
         receive: (reader) =>
           Effect.suspend(() => {
             read = reader

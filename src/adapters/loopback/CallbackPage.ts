@@ -2,7 +2,7 @@ import { escapeHtml } from "../../domain/HtmlText.ts"
 
 /** The page that the browser shows after the callback. */
 export interface CallbackPage {
-  readonly status: 200 | 400 | 404 | 405
+  readonly status: 200 | 400 | 403 | 404 | 405 | 410
   readonly title: string
   readonly text: string
 }

@@ -3,6 +3,7 @@ import * as Remedy from "../../domain/Remedy.ts"
 import { hasOwnAuthorization, type RemoteServer, type StdioServer } from "../../domain/Server.ts"
 import { ClientIdentity } from "../../ports/ClientIdentity.ts"
 import { McpConnector, type McpError, type McpSession, type Send } from "../../ports/McpConnector.ts"
+import { answerLimit } from "./AnswerLimit.ts"
 import { withConfiguredHeaders } from "./ConfiguredHeaders.ts"
 import { refusingRedirects } from "./RedirectRule.ts"
 import { requestTimeout } from "./McpLimits.ts"
@@ -41,7 +42,7 @@ export const layer = (options: McpConnectorOptions): Layer.Layer<McpConnector> =
     const sdk = yield* importSdk
     const operations = new Operations<McpError | E>()
     const sendConfigured = refusingRedirects(server, yield* withConfiguredHeaders(server, send))
-    const http = yield* makeSendingFetch(sendConfigured, operations)
+    const http = yield* makeSendingFetch(sendConfigured, operations, answerLimit(server))
     const explain = explainer({
       sdk,
       server: server.name,

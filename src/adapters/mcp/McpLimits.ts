@@ -13,6 +13,12 @@ export const forever = 2_147_483_647
 /** Pages of one list that are read: a server that repeats its cursor must not fill the memory. */
 export const maxPages = 1000
 
+/**
+ * Maximum of one answer by default, in MiB after decompression. It counts for each event of the stream of an SSE session. Tools answer with a few
+ * MiB of base64 at most.
+ */
+export const maxAnswer = 64
+
 /** Characters of the end of standard error that are stored: more than are quoted, to redact whole secrets. */
 export const maxStored = 10_000
 /** Characters that an error quotes. */

@@ -19,10 +19,17 @@ export interface Operation<E> {
  */
 export class Operations<E> {
   readonly #context = new AsyncLocalStorage<Operation<E> | undefined>()
+  readonly #running = new Set<Operation<E>>()
 
   /** The operation that the caller runs in. */
   get current(): Operation<E> | undefined {
     return this.#context.getStore()
+  }
+
+  /** Ends the operation that an answer belongs to; every one, if the answer is the stream of a session. */
+  failFor(operation: Operation<E> | undefined, cause: Cause.Cause<E>): void {
+    const isRunning = operation !== undefined && this.#running.has(operation)
+    for (const each of isRunning ? [operation] : this.#running) each.fail(cause)
   }
 
   /**
@@ -47,13 +54,17 @@ export class Operations<E> {
       const operation = Effect.callback<A, E>((resume) => {
         const controller = new AbortController()
         let failed = false
+        const end = (result: Effect.Effect<A, E>) => {
+          this.#running.delete(operation)
+          resume(result)
+        }
         const operation: Operation<E> = {
           get failed() {
             return failed
           },
           fail: (cause) => {
             failed = true
-            resume(Effect.failCause(cause))
+            end(Effect.failCause(cause))
           },
           sending: () => {
             requests++
@@ -63,14 +74,18 @@ export class Operations<E> {
             }
           }
         }
+        this.#running.add(operation)
         this.#context
           .run(operation, async () => options.start(controller.signal, heard))
           .then(
-            (value) => resume(Effect.succeed(value)),
-            (error: unknown) => resume(Effect.suspend(() => Effect.fail(options.explain(error))))
+            (value) => end(Effect.succeed(value)),
+            (error: unknown) => end(Effect.suspend(() => Effect.fail(options.explain(error))))
           )
         // Requests that the SDK sends because of the abort belong to no operation.
-        return Effect.sync(() => this.#context.run(undefined, () => controller.abort()))
+        return Effect.sync(() => {
+          this.#running.delete(operation)
+          this.#context.run(undefined, () => controller.abort())
+        })
       })
       const left = () => (requests > 0 ? limit : heardAt + limit - clock.currentTimeMillisUnsafe())
       const silence = Effect.gen(function* () {

@@ -1,7 +1,8 @@
 import type { FetchLike } from "@modelcontextprotocol/client"
-import { Effect, Exit, FiberSet, type Scope } from "effect"
+import { Cause, Effect, Exit, FiberSet, type Scope } from "effect"
 import { abortBody } from "../../ports/HttpTransport.ts"
-import type { Send } from "../../ports/McpConnector.ts"
+import type { McpError, Send } from "../../ports/McpConnector.ts"
+import { type AnswerLimit, limitAnswer } from "./AnswerLimit.ts"
 import type { Operations } from "./Operations.ts"
 
 /** The way to a server, in the form that the transports of the SDK take. */
@@ -13,12 +14,13 @@ export interface SendingFetch {
 
 /**
  * Makes a `fetch` that sends requests with `send`. An error of `send` ends the operation that the request belongs to,
- * unchanged; the `fetch` itself rejects with an error that has no details. Pending requests are interrupted when the
+ * unchanged; the `fetch` itself rejects with an error that has no details. So does an answer that is longer than `limit`. Pending requests are interrupted when the
  * scope closes.
  */
 export const makeSendingFetch = Effect.fnUntraced(function* <E, R>(
   send: Send<E, R>,
-  operations: Operations<E>
+  operations: Operations<McpError | E>,
+  limit: AnswerLimit
 ): Effect.fn.Return<SendingFetch, never, R | Scope.Scope> {
   const run = yield* FiberSet.makeRuntime<R, Response, E>()
   let isAuthorized = true
@@ -44,7 +46,10 @@ export const makeSendingFetch = Effect.fnUntraced(function* <E, R>(
         arrived?.()
         if (Exit.isSuccess(exit)) {
           isAuthorized = exit.value.status !== 401
-          return resolve(abortBody(exit.value, signal))
+          const exceeded = (error: McpError) => operations.failFor(operation, Cause.fail(error))
+          return resolve(
+            abortBody(limitAnswer(exit.value, limit, request.method === "GET", exceeded), signal)
+          )
         }
         if (signal?.aborted === true) return reject(signal.reason)
         isAuthorized = false

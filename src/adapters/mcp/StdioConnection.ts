@@ -1,13 +1,15 @@
 import type { ChildProcess } from "node:child_process"
 import type { StdioServerParameters } from "@modelcontextprotocol/client/stdio"
-import { Duration, Effect, Option, Redacted, type Scope } from "effect"
+import { Cause, Duration, Effect, Option, Redacted, type Scope } from "effect"
 import * as Remedy from "../../domain/Remedy.ts"
 import { printable } from "../../domain/PrintableText.ts"
 import { redactConfigured } from "../../domain/Redaction.ts"
 import type { StdioServer } from "../../domain/Server.ts"
 import { McpError } from "../../ports/McpConnector.ts"
+import { answerLimit } from "./AnswerLimit.ts"
 import { type Connection, makeClient, whenClosed } from "./Connection.ts"
 import { type Explain, type Explanation, explainer, type Sdk } from "./ErrorOfClient.ts"
+import { LineBuffer } from "./LineBuffer.ts"
 import type { Operations } from "./Operations.ts"
 import { maxQuoted, maxStored, probeTimeout, forever } from "./McpLimits.ts"
 
@@ -36,8 +38,23 @@ export interface StdioConnectionOptions {
 }
 
 /** Makes a transport of a subclass: with the class of the SDK each connection starts the program twice. */
-const makeTransport = (stdio: StdioSdk, parameters: StdioServerParameters) => {
+const makeTransport = (
+  { operations, sdk, server, stdio }: StdioConnectionOptions,
+  parameters: StdioServerParameters
+) => {
   class ProbingTransport extends stdio.StdioClientTransport {
+    constructor() {
+      super(parameters)
+      const limit = answerLimit(server)
+      const onTooLong = () => {
+        operations.failFor(undefined, Cause.fail(limit.error))
+        const program: ChildProcess | undefined = this["_process"]
+        program?.stdout?.destroy()
+        program?.kill()
+      }
+      Object.assign(this, { _readBuffer: new LineBuffer(sdk.deserializeMessage, limit.bytes, onTooLong) })
+    }
+
     override async close(): Promise<void> {
       const program: ChildProcess | undefined = this["_process"]
       await super.close()
@@ -45,7 +62,7 @@ const makeTransport = (stdio: StdioSdk, parameters: StdioServerParameters) => {
       for (const stream of program?.stdio ?? []) stream?.destroy()
     }
   }
-  return new ProbingTransport(parameters)
+  return new ProbingTransport()
 }
 
 const hasCode = (error: unknown): error is Error & { readonly code: unknown } =>
@@ -83,8 +100,8 @@ const start = Effect.fnUntraced(function* (
   options: StdioConnectionOptions,
   negotiation: "probe" | "legacy"
 ): Effect.fn.Return<Option.Option<Connection>, McpError, Scope.Scope> {
-  const { operations, timeout, sdk, server, stdio } = options
-  const transport = makeTransport(stdio, {
+  const { operations, timeout, sdk, server } = options
+  const transport = makeTransport(options, {
     command: server.command,
     args: [...server.args],
     // The SDK adds only the variables that are safe to inherit.

@@ -16,6 +16,11 @@ export const layer: Layer.Layer<Discovery, never, HttpTransport> = Layer.effect(
         Effect.flatMap(
           Effect.promise(() => import("./DiscoverySearch.ts")),
           ({ discover }) => discover({ transport, findAddresses, cache }, server, challenge)
+        ),
+      tokenEndpointsFor: (server, page) =>
+        Effect.flatMap(
+          Effect.promise(() => import("./DiscoverySearch.ts")),
+          ({ tokenEndpointsFor }) => tokenEndpointsFor({ transport, findAddresses, cache }, server, page)
         )
     })
   })

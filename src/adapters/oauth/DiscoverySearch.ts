@@ -1,7 +1,10 @@
 import { Effect, Option } from "effect"
 import {
+  AuthorizationServerMetadata,
+  authorizationServerMetadataUrls,
   type DiscoveredServer,
   endpointsWithoutMetadata,
+  issuersAbove,
   type ProtectedResourceMetadata
 } from "../../domain/AuthorizationServer.ts"
 import { type BearerChallenge, bearerChallenge } from "../../domain/Challenge.ts"
@@ -48,6 +51,38 @@ export interface SearchServices {
   readonly findAddresses: FindAddresses
   readonly cache: MetadataCache
 }
+
+/** Finds the token endpoints that the origin of a page names for its own authorization endpoint, from its root downwards. */
+export const tokenEndpointsFor = Effect.fn("Discovery.tokenEndpointsFor")(
+  function* ({ cache, findAddresses, transport }: SearchServices, server: RemoteServer, page: URL) {
+    const rule = makeUrlRule(server, findAddresses)
+    const documents = makeMetadataDocuments({ server, rule, transport, cache, refresh: false })
+    for (const issuer of issuersAbove(page)) {
+      const read = (address: string) =>
+        documents
+          .read(AuthorizationServerMetadata, address, `the metadata of ${page.origin}`)
+          .pipe(Effect.orElseSucceed(() => Option.none<AuthorizationServerMetadata>()))
+      const found = yield* Effect.forEach(authorizationServerMetadataUrls(issuer), read, {
+        concurrency: "unbounded"
+      })
+      const named = found.flatMap(
+        Option.match({
+          onNone: () => [],
+          onSome: ({ authorization_endpoint: own = "", token_endpoint: token }) =>
+            URL.parse(own)?.origin === page.origin ? (URL.parse(token) ?? []) : []
+        })
+      )
+      if (named.length === 0) continue
+      yield* documents.remember
+      return named
+    }
+    return []
+  },
+  Effect.timeoutOrElse({
+    duration: `${discoveryLimits.pageSeconds} seconds`,
+    orElse: () => Effect.succeed<ReadonlyArray<URL>>([])
+  })
+)
 
 /** Finds the authorization server of a server, from the challenge that was received, or else from a probe. */
 export const discover = Effect.fn("Discovery.discover")(function* (

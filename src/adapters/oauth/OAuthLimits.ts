@@ -6,6 +6,8 @@ export const discoveryLimits = {
   documentSeconds: 30,
   /** Seconds for all authorization servers of one resource. */
   searchSeconds: 60,
+  /** Seconds for what the page of a sign-in says about itself: a user waits, and it may say nothing. */
+  pageSeconds: 10,
   /** Redirects that one request for metadata follows. */
   maxRedirects: 3,
   /** Authorization servers of one resource that are tried. */

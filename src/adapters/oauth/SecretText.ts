@@ -1,8 +1,9 @@
 import { Effect, Redacted } from "effect"
+import { type SecretForm, secretFormProblem } from "../../domain/SecretForm.ts"
 import type { SecretSource } from "../../domain/Server.ts"
 import { UnusableSecret } from "../../ports/TokenEndpoint.ts"
-import { nodeModule } from "../platform/NodeModule.ts"
 import { codeOf } from "../platform/Errno.ts"
+import { readSecretFile } from "../platform/SecretFile.ts"
 
 const problemOf = (cause: unknown): string => {
   const code = codeOf(cause) ?? "unknown reason"
@@ -14,15 +15,11 @@ const problemOf = (cause: unknown): string => {
       return "cannot be read by this user"
     case "EISDIR":
       return "is a folder"
+    case "EFBIG":
+      return "is longer than any secret (64 KiB)"
     default:
       return `cannot be read (${code})`
   }
-}
-
-const readText = async (file: string): Promise<string> => {
-  const files = nodeModule("node:fs/promises")
-  if (files === undefined) throw Object.assign(new Error(), { code: "this platform has no files" })
-  return (await files.readFile(file, "utf8")).trim()
 }
 
 /**
@@ -36,7 +33,7 @@ export const secretText = (
   Redacted.isRedacted(source)
     ? Effect.succeed(source)
     : Effect.tryPromise({
-        try: () => readText(source.file),
+        try: () => readSecretFile(source.file),
         catch: (cause) => new UnusableSecret({ field, file: source.file, problem: problemOf(cause) })
       }).pipe(
         Effect.filterOrFail(
@@ -45,3 +42,20 @@ export const secretText = (
         ),
         Effect.map(Redacted.make)
       )
+
+/** As {@link secretText}, for a secret that is sent. Fails if it is not of this form, so that nothing else is ever sent. */
+export const secretToSend = (
+  source: SecretSource,
+  field: UnusableSecret["field"],
+  form: SecretForm
+): Effect.Effect<string, UnusableSecret> =>
+  Effect.flatMap(secretText(source, field), (secret) => {
+    const text = Redacted.value(secret)
+    const problem = secretFormProblem(form, text)
+    if (problem === undefined) return Effect.succeed(text)
+    return new UnusableSecret({
+      field,
+      ...(Redacted.isRedacted(source) ? {} : { file: source.file }),
+      problem
+    })
+  })

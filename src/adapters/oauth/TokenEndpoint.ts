@@ -18,7 +18,7 @@ import { makeSend, type Send } from "./EndpointRequest.ts"
 import { requestIdentityAssertion } from "./IdentityAssertion.ts"
 import { readJsonObject } from "./JsonAnswer.ts"
 import { revokeToken } from "./Revocation.ts"
-import { secretText } from "./SecretText.ts"
+import { secretToSend } from "./SecretText.ts"
 import { readTokens } from "./TokenAnswer.ts"
 import { makeTokenPost } from "./TokenPost.ts"
 
@@ -45,7 +45,7 @@ const grantParameters = Effect.fnUntraced(function* (grant: FurtherGrant, scopes
     case "ClientCredentials":
       return ["client_credentials", scope] as const
     case "JwtBearer": {
-      const assertion = Redacted.value(yield* secretText(grant.assertion, "assertion"))
+      const assertion = yield* secretToSend(grant.assertion, "assertion", "jwt")
       return ["urn:ietf:params:oauth:grant-type:jwt-bearer", { assertion, ...scope }] as const
     }
     case "DeviceCode":

@@ -1,6 +1,6 @@
 import { Effect } from "effect"
 import { type AddressKind, isWithin, kindOfHost, type Zone, zones } from "../../domain/PrivateAddress.ts"
-import { hasControls, printable } from "../../domain/PrintableText.ts"
+import { isSafeLine, printable } from "../../domain/PrintableText.ts"
 import { hasUserInformation, isSecureUrl } from "../../domain/SecureUrl.ts"
 import type { RemoteServer } from "../../domain/Server.ts"
 import { DiscoveryError, type DiscoveryRefusal } from "../../ports/Discovery.ts"
@@ -78,7 +78,7 @@ export const makeUrlRule = (server: RemoteServer, find: FindAddresses): UrlRule 
     insecure: DiscoveryRefusal = "insecure URL"
   ) {
     // The parser removes some of them, but an issuer is stored and shown as it is written.
-    const url = hasControls(text) ? null : URL.parse(text)
+    const url = isSafeLine(text) ? URL.parse(text) : null
     if (url === null) return yield* refuse(insecure, `${role} is not a URL`)
     if (url.protocol !== "https:" && url.protocol !== "http:") {
       return yield* refuse(insecure, `${role} is not a web address (${printable(url.protocol)})`)

@@ -237,7 +237,8 @@ const makeDiscovery = (state: State): Discovery["Service"] =>
           scopes: challenge?.scope === undefined ? [] : challenge.scope.split(" "),
           dpopRequired: state.options.dpopRequired === true
         }
-      })
+      }),
+    tokenEndpointsFor: () => Effect.succeed([])
   })
 
 const makeRegistrar = ({ clients, counts, deregistered }: State): ClientRegistrar["Service"] =>

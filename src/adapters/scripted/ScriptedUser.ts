@@ -95,6 +95,8 @@ export const layer = (
           )
           return {
             redirectUri,
+            // The browser in memory has no arguments.
+            redirectOnce: Effect.succeed,
             receive: (read) =>
               Effect.flatMap(Deferred.await(received), (parameters) => {
                 const response = read(parameters)

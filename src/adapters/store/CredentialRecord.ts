@@ -46,7 +46,7 @@ export const decodeRecord = (
   const record = Schema.decodeOption(RecordJson)(text)
   if (Option.isNone(record)) return Result.fail(new Corrupt({ key, path, detail: "it holds no credential" }))
   const { account, credential, server } = record.value
-  return server === key.server && account === key.account
+  return server === key.server && account === key.account && key.mayHold(credential.resource)
     ? Result.succeed(credential)
     : Result.fail(new Corrupt({ key, path, detail: `it is the record of ${server} (${account})` }))
 }

@@ -1,5 +1,6 @@
 import { createInterface, type Interface } from "node:readline"
 import { Effect, type Scope } from "effect"
+import { writeError } from "./Screen.ts"
 
 /** True if a user can type here and sees stderr. */
 export const isAttended = (): boolean => process.stdin.isTTY === true && process.stderr.isTTY === true
@@ -8,7 +9,7 @@ export const isAttended = (): boolean => process.stdin.isTTY === true && process
 export const isOnScreen = (): boolean => process.stderr.isTTY === true
 
 /** Writes to stderr. */
-export const say = (text: string): Effect.Effect<void> => Effect.sync(() => void process.stderr.write(text))
+export const say = (text: string): Effect.Effect<void> => Effect.sync(() => writeError(text))
 
 /** A line editor on the terminal, closed with the scope. Ctrl-C interrupts the program, as everywhere. */
 export const lineInterface = (
@@ -19,7 +20,7 @@ export const lineInterface = (
       const lines = createInterface({ input: process.stdin, output: process.stderr, ...options })
       // In raw mode the editor receives Ctrl-C instead of the process.
       lines.on("SIGINT", () => {
-        process.stderr.write("\n")
+        writeError("\n")
         process.kill(process.pid, "SIGINT")
       })
       return lines

@@ -1,5 +1,6 @@
 import { clearScreenDown, cursorTo, moveCursor } from "node:readline"
 import { Clock, Duration, Effect, Layer } from "effect"
+import { safeLine } from "../../domain/PrintableText.ts"
 import type { Remedy } from "../../domain/Remedy.ts"
 import { UserInteraction } from "../../ports/UserInteraction.ts"
 import { countdown } from "./Countdown.ts"
@@ -74,6 +75,6 @@ export const layer = (options: {
         attended ? pastedLine(end) : Effect.never
       ),
       tell: (message, remedies = []) =>
-        say([`mcp-cli: ${message}`, ...remedies.map(options.remedyText), ""].join("\n"))
+        say([`mcp-cli: ${safeLine(message)}`, ...remedies.map(options.remedyText), ""].join("\n"))
     })
   })

@@ -3,7 +3,7 @@ import { basename, dirname, join, resolve } from "node:path"
 import { randomUUID } from "node:crypto"
 import { Effect, Layer } from "effect"
 import { TraceFile, TraceFileError } from "../../ports/TraceFile.ts"
-import { codeOf, explainErrno } from "../platform/Errno.ts"
+import { codeOf, explainErrno, remediesOfErrno } from "../platform/Errno.ts"
 
 const meanings: Readonly<Record<string, string>> = {
   ENOENT: "the folder does not exist",
@@ -15,7 +15,11 @@ const errorAt =
   (path: string) =>
   (cause: unknown): TraceFileError => {
     const code = codeOf(cause)
-    return new TraceFileError({ path, detail: meanings[code ?? ""] ?? explainErrno(code) })
+    return new TraceFileError({
+      path,
+      detail: meanings[code ?? ""] ?? explainErrno(code),
+      fixes: remediesOfErrno(code)
+    })
   }
 
 /** Fails if the path cannot be written: creates a temporary file beside it and removes it. */

@@ -1,5 +1,6 @@
 import { DateTime } from "effect"
 import { escapeHtml } from "../../domain/HtmlText.ts"
+import { safeText } from "../../domain/PrintableText.ts"
 import { accountName } from "../../domain/SignInError.ts"
 import type {
   Field,
@@ -14,11 +15,8 @@ import type {
 } from "../../domain/TraceEvent.ts"
 import { style } from "./TraceStyle.ts"
 
-// oxlint-disable-next-line no-control-regex -- control characters are what this rule is about
-const invisible = /[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g
-
 /** Escapes a text for HTML. Characters that are invisible, or change the direction of a line, become visible. */
-const escape = (text: string): string => escapeHtml(text).replace(invisible, "\ufffd")
+const escape = (text: string): string => escapeHtml(safeText(text, "\ufffd"))
 
 /** Neighbouring marks get distant colours. */
 const hue = (mark: number): number => Math.round((mark * 137.5) % 360)

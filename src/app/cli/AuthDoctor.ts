@@ -1,10 +1,12 @@
-import { Console, Effect, Stdio, Terminal } from "effect"
-import { Command, TerminalCapabilities } from "effect/cli"
+import { Effect, type Layer, Stdio, Terminal } from "effect"
+import { Command } from "effect/cli"
 import { safeLine } from "../../domain/PrintableText.ts"
 import { Doctor } from "../doctor/Doctor.ts"
-import type { Finding, Verdict } from "../doctor/Finding.ts"
+import { type Finding, type Verdict, wrongBy } from "../doctor/Finding.ts"
+import type { Configuration, ConfigurationError } from "../../ports/Configuration.ts"
+import type { StorageError } from "../../ports/CredentialStore.ts"
 import { accountAt, httpServer, serverName } from "./Arguments.ts"
-import { printJson, wrapped } from "./Output.ts"
+import { print, printJson, wrapped } from "./Output.ts"
 import { remediesJson, remedyText } from "./RemedyText.ts"
 import { configFileOfRun, Json } from "./Settings.ts"
 import { ProblemsFound } from "./UsageError.ts"
@@ -44,54 +46,77 @@ const columnsOfScreen = Effect.gen(function* () {
   return isScreen ? yield* Terminal.Terminal.use(({ columns }) => columns) : 0
 })
 
-/** `mcp-cli auth doctor NAME` */
-export const doctor = Command.make(
-  "doctor",
-  { name: serverName },
-  Effect.fn("cli.auth.doctor")(function* ({ name }) {
-    yield* showWarnings
-    const server = yield* httpServer(name)
-    const { account } = yield* accountAt(name)
-    const configFile = yield* configFileOfRun
-    const findings = yield* Doctor.use((service) => service.examine(server, account))
-    const count = findings.filter(({ status }) => status === "wrong").length
-    if (yield* Json) {
-      yield* printJson({
-        server: name,
-        account,
-        healthy: count === 0,
-        findings: findings.map((finding) => ({
-          ...finding,
-          remedies: remediesJson(finding.remedies, configFile)
-        }))
-      })
-    } else {
-      const { canColor } = yield* TerminalCapabilities.TerminalCapabilities
-      const columns = yield* columnsOfScreen
-      // Output for another program is not broken into lines.
-      const lines = (text: string, indent: number): string =>
-        (columns < minColumns ? [text] : wrapped(text, columns - indent)).join(`\n${" ".repeat(indent)}`)
-      for (const { remedies, status, title, what } of linesOf(findings)) {
-        const [word, colour] = marks[status]
-        const mark = word.padEnd(width)
-        const shown = canColor ? `\u001b[${colour}m${mark}\u001b[0m` : mark
-        yield* Console.log(
-          `${shown}  ${title.padEnd(checkWidth)}  ${lines(safeLine(`${what}.`), textColumn)}`
-        )
-        for (const remedy of remedies) {
-          const text = remedyText(remedy, configFile)
-          // A command stays on one line, so that it can be copied.
-          const shownRemedy = remedy._tag === "Command" ? text : lines(text, remedyColumn + 3)
-          yield* Console.log(`${" ".repeat(remedyColumn)}-> ${shownRemedy}`)
-        }
+const examine = Effect.fnUntraced(function* (name: string, account: string) {
+  yield* showWarnings
+  const server = yield* httpServer(name)
+  return yield* Doctor.use((service) => service.examine(server, account))
+})
+
+/** Shows the findings, and fails if something is wrong. */
+const report = Effect.fnUntraced(function* (name: string, account: string, findings: ReadonlyArray<Finding>) {
+  const configFile = yield* configFileOfRun
+  const count = findings.filter(({ status }) => status === "wrong").length
+  if (yield* Json) {
+    yield* printJson({
+      server: name,
+      account,
+      healthy: count === 0,
+      findings: findings.map((finding) => ({
+        ...finding,
+        remedies: remediesJson(finding.remedies, configFile)
+      }))
+    })
+  } else {
+    const columns = yield* columnsOfScreen
+    // Output for another program is not broken into lines.
+    const lines = (
+      text: string,
+      indent: number
+    ): readonly [first: string, ...others: ReadonlyArray<string>] => {
+      const [first = "", ...others] = columns < minColumns ? [text] : wrapped(text, columns - indent)
+      return [first, ...others.map((line) => " ".repeat(indent) + line)]
+    }
+    for (const { remedies, status, title, what } of linesOf(findings)) {
+      const [word, colour] = marks[status]
+      const [first, ...others] = lines(safeLine(`${what}.`), textColumn)
+      const mark = { style: colour, text: word.padEnd(width) }
+      yield* print([mark, `  ${title.padEnd(checkWidth)}  ${first}`], ...others)
+      for (const remedy of remedies) {
+        const text = remedyText(remedy, configFile)
+        // A command stays on one line, so that it can be copied.
+        const [start, ...rest] = remedy._tag === "Command" ? [text] : lines(text, remedyColumn + 3)
+        yield* print(`${" ".repeat(remedyColumn)}-> ${start}`, ...rest)
       }
     }
-    if (count > 0) return yield* new ProblemsFound({ server: name, account, count })
-  })
-).pipe(
-  Command.withDescription("Examine everything that a sign-in needs, without signing in"),
-  Command.withExamples([
-    { command: "mcp-cli auth doctor notion", description: "What is right, what is wrong, and how to fix it" },
-    { command: "mcp-cli auth doctor notion --json", description: "The same for programs" }
-  ])
-)
+  }
+  if (count > 0) return yield* new ProblemsFound({ server: name, account, count })
+})
+
+/** `mcp-cli auth doctor NAME` */
+export const doctor = <R>(
+  examination: Layer.Layer<Configuration | Doctor, ConfigurationError | StorageError, R>
+) =>
+  Command.make(
+    "doctor",
+    { name: serverName },
+    Effect.fn("cli.auth.doctor")(function* ({ name }) {
+      const { account } = yield* accountAt(name)
+      const findings = yield* examine(name, account).pipe(
+        Effect.provide(examination),
+        // A configuration that cannot be used is the first thing to examine.
+        Effect.catchTag("ConfigurationError", (error) =>
+          Effect.succeed([{ check: "configuration" as const, ...wrongBy(error) }])
+        )
+      )
+      yield* report(name, account, findings)
+    })
+  ).pipe(
+    Command.withDescription("Examine everything that a sign-in needs, without signing in"),
+    Command.withExamples([
+      {
+        command: "mcp-cli auth doctor notion",
+        description: "What is right, what is wrong, and how to fix it"
+      },
+      { command: "mcp-cli auth doctor notion --json", description: "The same for programs" }
+    ])
+  )

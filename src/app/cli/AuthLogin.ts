@@ -1,6 +1,6 @@
-import { Clock, Console, Effect, Option } from "effect"
+import { Clock, Effect, Option } from "effect"
 import { Command, Flag } from "effect/cli"
-import { scopesOf } from "../../domain/TokenSet.ts"
+import { isScope, scopesOf } from "../../domain/TokenSet.ts"
 import { type RemoteServer, isNonInteractiveGrant } from "../../domain/Server.ts"
 import type { Remediable } from "../../domain/Remedy.ts"
 import { SignInRequired } from "../../domain/SignInError.ts"
@@ -10,7 +10,8 @@ import { UserInteraction } from "../../ports/UserInteraction.ts"
 import { TraceFile } from "../../ports/TraceFile.ts"
 import { SignIn } from "../signin/SignIn.ts"
 import { accountAt, httpServer, nameOf, serverName } from "./Arguments.ts"
-import { isoTime, printJson, relativeTime } from "./Output.ts"
+import { showOthers } from "./NamedSignIn.ts"
+import { isoTime, printJson, relativeTime, tell } from "./Output.ts"
 import { Json } from "./Settings.ts"
 import { UsageError } from "./UsageError.ts"
 import { showWarnings } from "./Warnings.ts"
@@ -32,13 +33,11 @@ const traced = <A, E extends Remediable, R>(
     return yield* record({ server, urlAsWritten, account }, flow, (trace) =>
       file.write(path, trace).pipe(
         Effect.andThen(
-          Console.error(
-            `Trace written to ${path}. It holds no secrets and can be sent to the provider's support.`
-          )
+          tell(`Trace written to ${path}. It holds no secrets and can be sent to the provider's support.`)
         ),
         Effect.catchTag("TraceFileError", (error) =>
           // Why the sign-in failed matters more than why its trace was not written.
-          trace.outcome._tag === "SignedIn" ? refuse(error) : Console.error(`mcp-cli: ${error.message}`)
+          trace.outcome._tag === "SignedIn" ? refuse(error) : tell(`mcp-cli: ${error.message}`)
         )
       )
     )
@@ -52,6 +51,10 @@ export const login = Command.make(
     scope: Flag.String("scope").pipe(
       Flag.withMetavar('"A B"'),
       Flag.withDescription("Request these scopes instead of those of the configuration or the server"),
+      Flag.filter(
+        (scope) => scope.split(/\s+/).every((token) => token === "" || isScope(token)),
+        () => "Expected scopes: printable ASCII without quotes and backslashes, separated by spaces"
+      ),
       Flag.between(0, 50)
     ),
     device: Flag.Boolean("device").pipe(
@@ -77,7 +80,7 @@ export const login = Command.make(
     const flow = SignIn.use((signIn) =>
       signIn.signIn({ server, account: key.account, device, ...(scopes.length === 0 ? {} : { scopes }) })
     )
-    const { credential, tokens } = yield* Option.match(trace, {
+    const { credential, replaced, tokens } = yield* Option.match(trace, {
       onNone: () => flow,
       onSome: (path) => traced(path, server, key.account, flow)
     })
@@ -92,7 +95,7 @@ export const login = Command.make(
     }
     const { description } = yield* CredentialStore
     const now = yield* Clock.currentTimeMillis
-    yield* Console.error(
+    yield* tell(
       `Signed in to ${nameOf(key)}. The tokens are stored in ${description.location} (${description.backend.name}).`
     )
     if (expiresAt !== undefined) {
@@ -101,8 +104,17 @@ export const login = Command.make(
         tokens.refreshToken !== undefined || credential.grant !== undefined
           ? "It is renewed automatically."
           : "It cannot be refreshed: sign in again then."
-      yield* Console.error(`The access token expires ${end}. ${renewal}`)
+      yield* tell(`The access token expires ${end}. ${renewal}`)
     }
+    if (replaced !== undefined) {
+      yield* tell(
+        replaced === "revoked"
+          ? "It replaces the earlier sign-in, and requests the revocation of that one."
+          : "It replaces the earlier sign-in, whose tokens are not revoked: they work until they expire."
+      )
+    }
+    // The sign-in has succeeded, whatever the store says of others.
+    yield* Effect.ignore(showOthers(name, key.account, credential.resource), { log: "Debug" })
   })
 ).pipe(
   Command.withDescription("Sign in to a server now, in the browser"),

@@ -1,11 +1,14 @@
-import { Clock, Console, Effect } from "effect"
+import { Clock, Effect, Option } from "effect"
 import { Command } from "effect/cli"
+import { CredentialKey } from "../../domain/CredentialKey.ts"
 import { oauthEndpoints } from "../../domain/OAuthEndpoints.ts"
 import { command, oauthOf, set } from "../../domain/Remedy.ts"
+import type { RemoteServer } from "../../domain/Server.ts"
 import { CredentialStore } from "../../ports/CredentialStore.ts"
 import { type LogoutResult, SignOut } from "../signin/SignOut.ts"
-import { accountAt, httpServer, nameOf, serverName } from "./Arguments.ts"
-import { printJson, relativeTime } from "./Output.ts"
+import { accountAt, nameOf, serverName } from "./Arguments.ts"
+import { addressFlag, showOthers, signInNamed } from "./NamedSignIn.ts"
+import { printJson, relativeTime, tell } from "./Output.ts"
 import { remedyText } from "./RemedyText.ts"
 import { configFileOfRun, Json } from "./Settings.ts"
 import { showWarnings } from "./Warnings.ts"
@@ -21,59 +24,82 @@ const remainderOf = (
     : `Its token expires ${relativeTime(expiresAt, now)}.`
 }
 
+/** Why no tokens were revoked. */
+const reasonOf = (
+  { lacksSecret, refused }: Extract<LogoutResult, { readonly _tag: "NotOffered" }>,
+  issuer: string
+): string => {
+  if (refused !== undefined) {
+    return `the tokens are from ${issuer}, and "revocation_url" is at ${refused.origin}. Nothing was sent there.`
+  }
+  return lacksSecret === true
+    ? `${issuer} requires the secret of the client, which this configuration does not hold.`
+    : `no revocation endpoint of ${issuer} is known.`
+}
+
+/** Shows the result of a logout. */
+const show = Effect.fnUntraced(function* (
+  key: CredentialKey,
+  server: RemoteServer | undefined,
+  result: LogoutResult
+) {
+  const shown = nameOf(key)
+  switch (result._tag) {
+    case "Revoked":
+      return yield* tell(
+        `Signed out of ${shown}. ${result.endpoint.origin} revoked the tokens, and they are forgotten here.`
+      )
+    case "NotOffered": {
+      const issuer = new URL(result.issuer).origin
+      yield* tell(`Forgot the sign-in to ${shown} on this machine.`)
+      yield* tell(`Nothing was revoked: ${reasonOf(result, issuer)}`)
+      yield* tell(
+        `${remainderOf(result, yield* Clock.currentTimeMillis)} To revoke them sooner, remove the access of this program in your account there.`
+      )
+      if (server?.oauth.source._tag !== "ByHand" || result.refused !== undefined) return
+      const field = oauthEndpoints.revocation.configurationKey
+      return yield* tell(
+        remedyText(set(oauthOf(server.name), { [field]: null }, "its provider documents that endpoint"))
+      )
+    }
+    case "Nothing": {
+      yield* tell(`Not signed in to ${shown}: nothing was revoked.`)
+      if (server === undefined) return
+      const own = yield* CredentialStore.use((store) => store.get(CredentialKey.at(server, key.account)))
+      if (Option.isNone(own)) return
+      yield* tell(`A record without tokens, or for another client of ${server.name}, is still stored.`)
+      const forget = command("auth reset", { server: key.server, account: key.account, purpose: "forget it" })
+      yield* tell(remedyText(forget, yield* configFileOfRun))
+    }
+  }
+})
+
 /** `mcp-cli auth logout NAME` */
 export const logout = Command.make(
   "logout",
-  { name: serverName },
-  Effect.fn("cli.auth.logout")(function* ({ name }) {
+  { name: serverName, url: addressFlag },
+  Effect.fn("cli.auth.logout")(function* ({ name, url }) {
     yield* showWarnings
-    const server = yield* httpServer(name)
     const key = yield* accountAt(name)
-    const result = yield* SignOut.use((signOut) => signOut.logout(server, key.account))
+    const { account } = key
+    const { resource, server } = yield* signInNamed(name, account, url)
+    const signOut = yield* SignOut
+    const ended: ReadonlyArray<LogoutResult> =
+      server === undefined
+        ? yield* signOut.logoutStored(name, account, resource)
+        : [yield* signOut.logout(server, account)]
+    const done = ended.filter(({ _tag }) => _tag !== "Nothing")
     if (yield* Json) {
       return yield* printJson({
         server: name,
-        account: key.account,
-        revoked: result._tag === "Revoked",
-        forgotten: result._tag !== "Nothing"
+        account,
+        revoked: done.length > 0 && done.every(({ _tag }) => _tag === "Revoked"),
+        forgotten: done.length > 0
       })
     }
-    const shown = nameOf(key)
-    switch (result._tag) {
-      case "Revoked":
-        return yield* Console.error(
-          `Signed out of ${shown}. ${result.endpoint.origin} revoked the tokens, and they are forgotten here.`
-        )
-      case "NotOffered": {
-        yield* Console.error(`Forgot the sign-in to ${shown} on this machine.`)
-        yield* Console.error(
-          `Nothing was revoked: no revocation endpoint of ${new URL(result.issuer).origin} is known.`
-        )
-        yield* Console.error(
-          `${remainderOf(result, yield* Clock.currentTimeMillis)} To revoke them sooner, remove the access of this program in your account there.`
-        )
-        if (server.oauth.source._tag !== "ByHand") return
-        const field = oauthEndpoints.revocation.configurationKey
-        return yield* Console.error(
-          remedyText(set(oauthOf(name), { [field]: null }, "its provider documents that endpoint"))
-        )
-      }
-      case "Nothing": {
-        yield* Console.error(`Not signed in to ${shown}: nothing was revoked.`)
-        const listed = yield* CredentialStore.use((store) => store.list)
-        if (listed.some(({ storageName }) => storageName === key.storageName)) {
-          yield* Console.error(
-            `A record without tokens, or for another address or client of ${name}, is still stored.`
-          )
-          const forget = command("auth reset", {
-            server: name,
-            account: key.account,
-            purpose: "forget it"
-          })
-          yield* Console.error(remedyText(forget, yield* configFileOfRun))
-        }
-      }
-    }
+    const results: ReadonlyArray<LogoutResult> = done.length > 0 ? done : [{ _tag: "Nothing" }]
+    yield* Effect.forEach(results, (result) => show(key, server, result), { discard: true })
+    yield* showOthers(name, account, resource)
   })
 ).pipe(
   Command.withDescription(
@@ -81,6 +107,10 @@ export const logout = Command.make(
   ),
   Command.withExamples([
     { command: "mcp-cli auth logout notion", description: "End the sign-in everywhere" },
-    { command: "mcp-cli auth logout notion --account work", description: "One account of several" }
+    { command: "mcp-cli auth logout notion --account work", description: "One account of several" },
+    {
+      command: "mcp-cli auth logout notion --url https://old.example.com/mcp",
+      description: "The sign-in to an address that the configuration no longer names"
+    }
   ])
 )

@@ -1,13 +1,14 @@
-import { Clock, Console, Effect, Option } from "effect"
+import { Clock, Effect, Option, Result } from "effect"
 import { Argument, Command } from "effect/cli"
-import { Configuration } from "../../ports/Configuration.ts"
-import type { StorageError } from "../../ports/CredentialStore.ts"
+import { command, type Remediable } from "../../domain/Remedy.ts"
+import { canonicalResource } from "../../domain/SecureUrl.ts"
+import { Configuration, ConfigurationError, type ServerSummary } from "../../ports/Configuration.ts"
 import { type AccountStatus, CredentialStatus } from "../credentials/CredentialStatus.ts"
 import { CredentialKey } from "../../domain/CredentialKey.ts"
 import { httpServer, nameOf, serverName } from "./Arguments.ts"
-import { isoTime, printJson, printTable, relativeTime } from "./Output.ts"
-import { errorText } from "./RemedyText.ts"
-import { Account, configFileOfRun, Json } from "./Settings.ts"
+import { isoTime, printJson, printTable, relativeTime, tell, tellError } from "./Output.ts"
+import { errorText, remedyText } from "./RemedyText.ts"
+import { Account, configFileOfRun, Json, type Settings } from "./Settings.ts"
 import { UsageError } from "./UsageError.ts"
 import { showWarnings } from "./Warnings.ts"
 
@@ -18,15 +19,54 @@ const json = (status: AccountStatus) => ({
   expiresAt: status.expiresAt === undefined ? null : isoTime(status.expiresAt),
   scopes: status.scopes,
   issuer: status.issuer ?? null,
+  resource: status.resource ?? null,
   keptIn: { backend: status.keptIn.backend.name, location: status.keptIn.location },
   problem: status.problem?.message ?? null
 })
 
-/** Shows each problem once, however many accounts have it. */
-const showProblems = Effect.fnUntraced(function* (problems: ReadonlyArray<StorageError>) {
+/** Shows each problem once, however many accounts have it. The first one ends the command, and is shown by that. */
+const reportProblems = Effect.fnUntraced(function* <E extends Remediable>(
+  problems: ReadonlyArray<E>
+): Effect.fn.Return<void, E, Settings> {
   const configFile = yield* configFileOfRun
-  const texts = new Set(problems.map((problem) => errorText(problem, configFile)))
-  yield* Effect.forEach(texts, (text) => Console.error(`mcp-cli: ${text}`), { discard: true })
+  const byText = new Map(problems.map((problem) => [errorText(problem, configFile), problem]))
+  const [first, ...others] = [...byText]
+  yield* Effect.forEach(others, ([, problem]) => tellError(problem, configFile), { discard: true })
+  if (first !== undefined) return yield* Effect.fail(first[1])
+})
+
+/** The default account of a server of the configuration. Its resource is absent while its address cannot be filled in. */
+const expectedOf = Effect.fnUntraced(function* ({ name, target }: ServerSummary) {
+  const url = URL.parse(target)
+  if (!target.includes("${") && url !== null) return CredentialKey.of(name, undefined, canonicalResource(url))
+  const server = yield* Effect.option(Configuration.use((configuration) => configuration.server(name)))
+  return Option.isSome(server) && server.value._tag === "Http"
+    ? CredentialKey.at(server.value)
+    : CredentialKey.of(name)
+})
+
+/** The errors of the configuration that concern this server, or any. */
+const invalidEntries = (name: Option.Option<string>) =>
+  Effect.gen(function* () {
+    const { file, invalid } = yield* Configuration
+    const issues = (yield* invalid).filter(({ path }) => Option.isNone(name) || path[1] === name.value)
+    return issues.length === 0 ? [] : [new ConfigurationError({ file: yield* file, issues })]
+  }).pipe(
+    // Without a configuration there are no entries. `servers` reports one that cannot be read.
+    Effect.orElseSucceed(() => [])
+  )
+
+/** Says which sign-ins have the name of a server of the configuration, and are for another one. */
+const showElsewhere = Effect.fnUntraced(function* (elsewhere: ReadonlyArray<AccountStatus>) {
+  const configFile = yield* configFileOfRun
+  for (const { key, resource: url = "" } of elsewhere) {
+    yield* tell(
+      `mcp-cli: ${nameOf(key)} is also a sign-in to ${url}, which this configuration does not name.`
+    )
+    const { account, server } = key
+    const end = command("auth logout", { server, account, options: { url }, purpose: "end it" })
+    yield* tell(remedyText(end, configFile))
+  }
 })
 
 /** `mcp-cli auth status [NAME]` */
@@ -35,13 +75,16 @@ export const status = Command.make(
   { name: serverName.pipe(Argument.optional) },
   Effect.fn("cli.auth.status")(function* ({ name }) {
     const credentials = yield* CredentialStatus
-    const listed = yield* Configuration.use((configuration) => configuration.servers)
-    const configured = listed
-      .filter(({ authorization }) => authorization.startsWith("oauth"))
-      .map((server) => server.name)
+    // Sign-ins are stored with or without a configuration.
+    const configuration = yield* Effect.result(Configuration.use((file) => file.servers))
+    const listed = Result.getOrElse(configuration, () => [])
+    const expected = yield* Effect.forEach(
+      listed.filter(({ authorization }) => authorization.startsWith("oauth")),
+      expectedOf
+    )
     const account = yield* Account
     const { accounts: ofServer, unlisted } = yield* credentials.all(
-      configured,
+      expected,
       Option.match(name, { onNone: () => undefined, onSome: (wanted) => (key) => key.server === wanted })
     )
     if (Option.isSome(name) && unlisted === undefined && ofServer.length === 0) {
@@ -54,35 +97,56 @@ export const status = Command.make(
       onNone: () => ofServer,
       onSome: (wanted) => ofServer.filter(({ key }) => key.account === wanted)
     })
+    const here = new Map(
+      expected.flatMap(({ resource, server }) => (resource === undefined ? [] : [[server, resource]]))
+    )
     // An account that the command line names is shown even if it is not stored.
     const shown =
       stored.length === 0 && Option.isSome(name) && Option.isSome(account)
-        ? [yield* credentials.of(CredentialKey.of(name.value, account.value))]
+        ? [yield* credentials.of(CredentialKey.of(name.value, account.value, here.get(name.value)))]
         : stored
-    if (unlisted !== undefined && shown.length === 0) return yield* unlisted
-    const problems = shown.flatMap(({ problem }) => problem ?? [])
+    const elsewhere = shown.filter(({ key, resource }) => {
+      const address = here.get(key.server)
+      return resource !== undefined && address !== undefined && address !== resource
+    })
+    const invalid = yield* invalidEntries(name)
+    const problems = [
+      // Why a store lists nothing is mostly why its records are unreadable, too.
+      ...(unlisted === undefined ? [] : [unlisted]),
+      ...shown.flatMap(({ problem }) => problem ?? [])
+    ]
+    if (problems.length === 0 && shown.length === 0) {
+      yield* Effect.fromResult(configuration)
+      yield* reportProblems(invalid)
+    }
     if (yield* Json) {
       yield* printJson(shown.map(json))
-      // What a row says in JSON already is not repeated.
-      const isShown = problems.some(({ message }) => message === unlisted?.message)
-      return yield* showProblems(unlisted === undefined || isShown ? [] : [unlisted])
+      // The others are in the rows.
+      return yield* reportProblems([...problems, ...invalid].slice(0, 1))
     }
     yield* showWarnings
-    if (shown.length === 0 && Option.isSome(account))
-      return yield* Console.error(`The account ${account.value} is signed in to no server.`)
-    if (shown.length === 0) return yield* Console.error("The configuration has no server with a sign-in.")
+    if (problems.length === 0 && shown.length === 0) {
+      return yield* tell(
+        Option.isSome(account)
+          ? `The account ${account.value} is signed in to no server.`
+          : "The configuration has no server with a sign-in."
+      )
+    }
     const now = yield* Clock.currentTimeMillis
+    const urlOf = ({ resource = "-" }: AccountStatus) => (elsewhere.length > 0 ? [resource] : [])
     yield* printTable([
-      ["NAME", "STATE", "UNTIL", "SCOPES", "STORED IN"],
-      ...shown.map(({ expiresAt, key, keptIn, scopes, state }) => [
-        nameOf(key),
-        state,
-        expiresAt === undefined ? "-" : relativeTime(expiresAt, now),
-        scopes.join(" ") || "-",
-        state === "signed out" ? "-" : `${keptIn.location} (${keptIn.backend.name})`
+      ["NAME", "STATE", "UNTIL", "SCOPES", "STORED IN", ...(elsewhere.length > 0 ? ["SERVER"] : [])],
+      ...shown.map((row) => [
+        nameOf(row.key),
+        row.state,
+        row.expiresAt === undefined ? "-" : relativeTime(row.expiresAt, now),
+        row.scopes.join(" ") || "-",
+        row.state === "signed out" ? "-" : `${row.keptIn.location} (${row.keptIn.backend.name})`,
+        ...urlOf(row)
       ])
     ])
-    yield* showProblems(unlisted === undefined ? problems : [...problems, unlisted])
+    yield* showElsewhere(elsewhere)
+    yield* reportProblems([...problems, ...invalid])
   })
 ).pipe(
   Command.withDescription(

@@ -1,9 +1,9 @@
-import { Clock, Console, Effect, Redacted } from "effect"
+import { Clock, Effect, Redacted } from "effect"
 import { Command, Flag } from "effect/cli"
 import { AccessTokens } from "../tokens/AccessTokens.ts"
 import { bearerHeader, bearerToken } from "../http/BearerHeader.ts"
 import { accountAt, httpServer, serverName } from "./Arguments.ts"
-import { isoTime, printJson } from "./Output.ts"
+import { isoTime, print, printJson } from "./Output.ts"
 import { Json } from "./Settings.ts"
 
 /** `mcp-cli auth token NAME`: the only command that shows a token. */
@@ -27,9 +27,9 @@ export const token = Command.make(
       const authorization = bearerHeader(yield* bearerToken(tokens, whose))
       // Other MCP clients accept this object from a program that makes headers (`headersHelper`).
       if (json) return yield* printJson({ Authorization: authorization })
-      return yield* Console.log(`Authorization: ${authorization}`)
+      return yield* print(`Authorization: ${authorization}`)
     }
-    if (!json) return yield* Console.log(Redacted.value(yield* bearerToken(tokens, whose)))
+    if (!json) return yield* print(Redacted.value(yield* bearerToken(tokens, whose)))
     const { accessToken } = tokens
     const expiresAt = tokens.expiryAt(yield* Clock.currentTimeMillis)
     yield* printJson({

@@ -1,8 +1,8 @@
-import { Console, Effect, Option, Stdio, Stream } from "effect"
+import { Effect, Option, Stdio, Stream } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import type { OpenSession } from "../session/ServerSession.ts"
 import { assignedArguments, jsonArguments, serverName, type ToolArguments } from "./Arguments.ts"
-import { contentText, printJson } from "./Output.ts"
+import { printContent, printJson } from "./Output.ts"
 import { Json } from "./Settings.ts"
 import { ToolFailed, UsageError } from "./UsageError.ts"
 import { withSession } from "./WithSession.ts"
@@ -60,7 +60,7 @@ export const call = Command.make(
           onSome: (object) => session.call(tool, object)
         })
         if (yield* Json) yield* printJson(result.raw)
-        else yield* Console.log(contentText(result.content))
+        else yield* printContent(result.content)
         if (result.isError) return yield* new ToolFailed({ server: name, tool })
       })
     )

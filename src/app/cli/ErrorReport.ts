@@ -1,8 +1,9 @@
-import { Cause, Console, Effect, Layer, Ref, References } from "effect"
+import { Cause, Effect, Layer, Ref, References } from "effect"
 import type { CliOutput } from "effect/cli"
+import { safeJson } from "../../domain/PrintableText.ts"
 import type { CommandError } from "./ExitCode.ts"
-import { jsonText } from "./Output.ts"
-import { errorText, remediesJson } from "./RemedyText.ts"
+import { tell, tellError } from "./Output.ts"
+import { remediesJson } from "./RemedyText.ts"
 import { configFileOfRun, Json, Verbose } from "./Settings.ts"
 import { usageErrorOf } from "./UsageError.ts"
 
@@ -29,11 +30,9 @@ export const layerOfFlags = (format: Ref.Ref<ErrorFormat>) =>
 
 const show = (error: CommandError, { configFile, json }: ErrorFormat) => {
   const { _tag: code, message, remedies } = error
-  return Console.error(
-    json
-      ? jsonText({ error: { code, message, remedies: remediesJson(remedies, configFile) } })
-      : `mcp-cli: ${errorText(error, configFile)}`
-  )
+  return json
+    ? tell(safeJson({ error: { code, message, remedies: remediesJson(remedies, configFile) } }))
+    : tellError(error, configFile)
 }
 
 /** Shows on stderr why a command line does not parse, and where to find help. */
@@ -42,7 +41,7 @@ export const reportInvalid = Effect.fnUntraced(function* (
   json: boolean
 ) {
   yield* show(usageErrorOf(errors), { ...defaultErrorFormat, json })
-  if (!json) yield* Console.error(`Usage: ${helpDoc.usage}\nMore: ${commandPath.join(" ")} --help`)
+  if (!json) yield* tell(`Usage: ${helpDoc.usage}`, `More: ${commandPath.join(" ")} --help`)
 })
 
 /** Shows on stderr why a command failed. */
@@ -50,9 +49,9 @@ export const reportError = (cause: Cause.Cause<CommandError>, format: ErrorForma
   const error = Cause.findErrorOption(cause)
   if (error._tag === "Some") return show(error.value, format)
   if (Cause.hasInterruptsOnly(cause)) return Effect.void
-  return Console.error(
-    format.verbose
-      ? Cause.pretty(cause)
-      : "mcp-cli: internal error. Run the command again with -v, and report what it prints."
+  return tell(
+    ...(format.verbose
+      ? Cause.pretty(cause).split("\n")
+      : ["mcp-cli: internal error. Run the command again with -v, and report what it prints."])
   )
 }

@@ -57,7 +57,7 @@ const codes: Readonly<Record<CommandError["_tag"], 2 | 3 | 4 | 5>> = {
 
 /** The exit code of an internal error. */
 export const defect = 1
-/** The exit code if the user or the system ended the program. */
+/** The exit code of an interruption that no signal caused, such as Ctrl-C at a prompt. */
 export const interrupted = 130
 
 /** The exit code of a command that failed. */

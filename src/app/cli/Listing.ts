@@ -1,9 +1,9 @@
-import { Console, Effect } from "effect"
+import { Effect } from "effect"
 import { Command } from "effect/cli"
 import type { McpPrompt, McpResource, McpTool } from "../../ports/McpConnector.ts"
 import type { OpenSession } from "../session/ServerSession.ts"
 import { serverName } from "./Arguments.ts"
-import { argumentsOf, firstLine, printJson, printTable } from "./Output.ts"
+import { argumentsOf, firstLine, printJson, printTable, tell } from "./Output.ts"
 import { Json } from "./Settings.ts"
 import { withSession } from "./WithSession.ts"
 
@@ -56,7 +56,7 @@ export const printListing = Effect.fnUntraced(function* <A>(
   server: string
 ) {
   const items = yield* itemsOf(session)
-  if (items.length === 0) return yield* Console.error(`${server} has no ${noun}.`)
+  if (items.length === 0) return yield* tell(`${server} has no ${noun}.`)
   yield* printTable([head, ...items.map(row)])
 })
 

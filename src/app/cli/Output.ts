@@ -1,7 +1,50 @@
-import { Console, DateTime, Effect, Predicate } from "effect"
+import { Console, DateTime, Effect, Predicate, Stdio } from "effect"
 import { TerminalCapabilities } from "effect/cli"
-import { safeLine, safeText } from "../../domain/PrintableText.ts"
+import { printable, safeJson, safeLine, safeText } from "../../domain/PrintableText.ts"
+import type { Remediable } from "../../domain/Remedy.ts"
 import type { McpContent } from "../../ports/McpConnector.ts"
+import { errorText } from "./RemedyText.ts"
+
+/** A text in a style that the terminal may have: bold (1), dim (2), or a colour (31 to 33). */
+export interface Styled {
+  readonly style: number
+  readonly text: string
+}
+
+/** One line of output, in parts if some of it has a style. */
+export type Line = string | ReadonlyArray<string | Styled>
+
+/** Every text that this program shows is one of these lines, or JSON, or the content of a tool or a resource. */
+const rendered = (lines: ReadonlyArray<Line>, canColor: boolean): string =>
+  lines
+    .map((line) =>
+      (typeof line === "string" ? [line] : line)
+        .map((part) => {
+          if (typeof part === "string") return safeLine(part)
+          const text = safeLine(part.text)
+          return canColor ? `\u001b[${part.style}m${text}\u001b[0m` : text
+        })
+        .join("")
+    )
+    .join("\n")
+
+/** Prints lines on stdout. A text of a server in one of them can neither control the terminal nor start another line. */
+export const print = Effect.fnUntraced(function* (...lines: ReadonlyArray<Line>) {
+  const isPlain = lines.every((line) => typeof line === "string")
+  // Looks at stdin and stdout, which most runs need not open.
+  const { canColor } = isPlain ? { canColor: false } : yield* TerminalCapabilities.TerminalCapabilities
+  yield* Console.log(rendered(lines, canColor))
+})
+
+/** The same on stderr, for users, without styles. */
+export const tell = (...lines: ReadonlyArray<string>) => Console.error(rendered(lines, false))
+
+/** Tells the user an error: what happened, and below it what can be done. */
+export const tellError = (error: Remediable, configFile: string | undefined, prefix = "mcp-cli: ") =>
+  tell(...`${prefix}${errorText(error, configFile)}`.split("\n"))
+
+/** A value as JSON, for programs. */
+export const printJson = (value: unknown) => Console.log(safeJson(value, 2))
 
 /** The first line of a text of a server. */
 export const firstLine = (text: string | undefined): string =>
@@ -34,24 +77,10 @@ export const table = (rows: ReadonlyArray<ReadonlyArray<string>>): string => {
 }
 
 /** Prints a table. What a server wrote in it stays in its row. Its head is bold if the terminal can show it. */
-export const printTable = Effect.fnUntraced(function* (rows: ReadonlyArray<ReadonlyArray<string>>) {
-  const { canColor } = yield* TerminalCapabilities.TerminalCapabilities
+export const printTable = (rows: ReadonlyArray<ReadonlyArray<string>>) => {
   const [head = "", ...lines] = table(rows.map((row) => row.map(safeLine))).split("\n")
-  yield* Console.log([canColor ? `\u001b[1m${head}\u001b[22m` : head, ...lines].join("\n"))
-})
-
-/** What JSON does not escape, and a terminal or an editor acts on. */
-const actedOn = /[\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g
-
-/** A value as JSON that a terminal can show. */
-export const jsonText = (value: unknown, indent?: number): string =>
-  JSON.stringify(value, null, indent).replace(
-    actedOn,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`
-  )
-
-/** A value as JSON, for programs. */
-export const printJson = (value: unknown) => Console.log(jsonText(value, 2))
+  return print([{ style: 1, text: head }], ...lines)
+}
 
 /** The arguments of a tool by its schema; a question mark marks the optional ones: `a b c?`. */
 export const argumentsOf = (inputSchema: Readonly<Record<string, unknown>>): string => {
@@ -80,12 +109,20 @@ export const relativeTime = (time: number, now: number): string => {
   return time >= now ? `in ${words}` : `${words} ago`
 }
 
-/** The content of a tool result or a resource, for a user. */
-export const contentText = (contents: ReadonlyArray<McpContent>): string =>
+/** The content of a tool result or a resource as text. */
+const contentText = (contents: ReadonlyArray<McpContent>): string =>
   contents
     .map((content) =>
-      content._tag === "Text"
-        ? safeText(content.text)
-        : `[${safeText(content.mimeType)}, ${content.bytes} bytes]`
+      content._tag === "Text" ? content.text : `[${printable(content.mimeType)}, ${content.bytes} bytes]`
     )
     .join("\n")
+
+/**
+ * Prints the content of a tool result or a resource. A terminal gets text that cannot control it; a file or another program
+ * gets the text as the server sent it.
+ */
+export const printContent = Effect.fnUntraced(function* (contents: ReadonlyArray<McpContent>) {
+  const isScreen = yield* Stdio.Stdio.use(({ stdoutIsTerminal }) => stdoutIsTerminal)
+  const text = contentText(contents)
+  yield* Console.log(isScreen ? safeText(text) : text)
+})

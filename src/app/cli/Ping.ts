@@ -1,7 +1,7 @@
-import { Clock, Console, Effect } from "effect"
+import { Clock, Effect } from "effect"
 import { Command } from "effect/cli"
 import { accountAt, nameOf, serverName } from "./Arguments.ts"
-import { firstLine, printJson } from "./Output.ts"
+import { firstLine, print, printJson } from "./Output.ts"
 import { Json } from "./Settings.ts"
 import { withSession } from "./WithSession.ts"
 
@@ -17,7 +17,7 @@ export const ping = Command.make(
         const milliseconds = Math.round((yield* Clock.currentTimeMillis) - before)
         const { server } = session
         if (yield* Json) return yield* printJson({ server, milliseconds })
-        yield* Console.log(
+        yield* print(
           `${nameOf(yield* accountAt(name))} answers in ${milliseconds} ms: ${firstLine(server.name)} ${firstLine(server.version)}, MCP ${firstLine(server.protocol)}`
         )
       })

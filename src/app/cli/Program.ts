@@ -1,6 +1,8 @@
 import { Effect, type Layer, Option, type Ref } from "effect"
 import { CliConfig, CliError, Command, Flag, GlobalFlag } from "effect/cli"
 import type { Configuration, ConfigurationError } from "../../ports/Configuration.ts"
+import type { ConfigurationApprovals } from "../../ports/ConfigurationApprovals.ts"
+import type { ConfigurationReview } from "../../ports/ConfigurationReview.ts"
 import type { CredentialStore, StorageError } from "../../ports/CredentialStore.ts"
 import type { LineEditor } from "../../ports/LineEditor.ts"
 import type { UserInteraction } from "../../ports/UserInteraction.ts"
@@ -33,23 +35,27 @@ import { type Settings, settings } from "./Settings.ts"
 import { storage } from "./Storage.ts"
 import { move } from "./StorageMove.ts"
 import { rekey } from "./StorageRekey.ts"
+import { trust } from "./Trust.ts"
+
+type Stored =
+  | Configuration
+  | CredentialStore
+  | CredentialStatus
+  | SignOut
+  | ChosenStorage
+  | StorageBackends
+  | StorageCheck
+  | StorageMove
 
 /** The layers of the commands; each is built only for the commands that need it. */
 export interface Live<R> {
   readonly configuration: Layer.Layer<Configuration, never, Settings | R>
+  /** What decides about configurations, without using one. */
+  readonly trust: Layer.Layer<ConfigurationApprovals | ConfigurationReview, never, Settings | R>
   /** The stored sign-ins, without the means to get new ones. */
-  readonly stored: Layer.Layer<
-    | Configuration
-    | CredentialStore
-    | CredentialStatus
-    | SignOut
-    | ChosenStorage
-    | StorageBackends
-    | StorageCheck
-    | StorageMove,
-    ConfigurationError | StorageError,
-    Settings | R
-  >
+  readonly stored: Layer.Layer<Stored, ConfigurationError | StorageError, Settings | R>
+  /** As `stored`, but the user is never asked for a password. */
+  readonly storedWithoutPrompt: Layer.Layer<Stored, ConfigurationError | StorageError, Settings | R>
   /** An examination: the wire and the store, without a browser. */
   readonly examination: Layer.Layer<Configuration | Doctor, ConfigurationError | StorageError, Settings | R>
   /** A new password for the encrypted files, whichever backend is in use. */
@@ -116,11 +122,11 @@ export const program = <R>(live: Live<R>, format: Ref.Ref<ErrorFormat>) =>
       auth.pipe(
         Command.withSubcommands([
           login.pipe(Command.provide(live.signIn)),
-          doctor.pipe(Command.provide(live.examination)),
+          doctor(live.examination),
           status.pipe(Command.provide(live.stored)),
           token.pipe(Command.provide(live.tokens)),
           logout.pipe(Command.provide(live.stored)),
-          reset.pipe(Command.provide(live.stored)),
+          reset.pipe(Command.provide(live.storedWithoutPrompt)),
           clientMetadata.pipe(Command.provide(live.configuration))
         ])
       ),
@@ -131,7 +137,8 @@ export const program = <R>(live: Live<R>, format: Ref.Ref<ErrorFormat>) =>
           rekey.pipe(Command.provide(live.rekey))
         ])
       ),
-      servers.pipe(Command.provide(live.configuration))
+      servers.pipe(Command.provide(live.configuration)),
+      trust.pipe(Command.provide(live.trust))
     ]),
     Command.provide(layerOfFlags(format)),
     Command.withGlobalFlags(settings)

@@ -22,7 +22,9 @@ export const commandLine = (command: Command, configFile?: string): string => {
   const flags = [
     ...(account === defaultAccount ? [] : [option("account", account)]),
     ...Object.entries(options).map(([name, value]) => option(name, value)),
-    ...(configFile === undefined ? [] : [option("config-file", configFile)])
+    ...(configFile === undefined || Object.hasOwn(options, "config-file")
+      ? []
+      : [option("config-file", configFile)])
   ]
   const isForAll = options["all"] === true || verb === "auth client-metadata"
   const name = server ?? (takesServer.test(verb) && !isForAll ? "NAME" : undefined)
@@ -75,9 +77,15 @@ const rawText = (remedy: Remedy, configFile: string | undefined): string => {
 export const remedyText = (remedy: Remedy, configFile?: string): string =>
   safeLine(rawText(remedy, configFile))
 
-/** An error for the user: what happened, and below it what can be done. */
+/**
+ * An error for the user: what happened, and below it what can be done. Further lines of a message are indented, so that none
+ * of them looks like a remedy.
+ */
 export const errorText = ({ message, remedies }: Remediable, configFile?: string): string =>
-  [safeText(message), ...remedies.map((remedy) => remedyText(remedy, configFile))].join("\n")
+  [
+    safeText(message).replace(/\n */g, "\n  "),
+    ...remedies.map((remedy) => remedyText(remedy, configFile))
+  ].join("\n")
 
 /** Remedies for a program: the data, and the line that a user would read. */
 export const remediesJson = (remedies: ReadonlyArray<Remedy>, configFile?: string) =>

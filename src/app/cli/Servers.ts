@@ -1,7 +1,7 @@
-import { Console, Effect } from "effect"
+import { Effect } from "effect"
 import { Command } from "effect/cli"
-import { Configuration } from "../../ports/Configuration.ts"
-import { printJson, printTable } from "./Output.ts"
+import { Configuration, ConfigurationError } from "../../ports/Configuration.ts"
+import { printJson, printTable, tell } from "./Output.ts"
 import { Json } from "./Settings.ts"
 import { showWarnings } from "./Warnings.ts"
 
@@ -13,14 +13,21 @@ export const servers = Command.make(
     const configuration = yield* Configuration
     const file = yield* configuration.file
     const listed = yield* configuration.servers
-    if (yield* Json) return yield* printJson({ file, servers: listed })
+    const issues = yield* configuration.invalid
+    const refuse = issues.length === 0 ? Effect.void : new ConfigurationError({ file, issues })
+    if (yield* Json) {
+      yield* printJson({ file, servers: listed })
+      return yield* refuse
+    }
     yield* showWarnings
-    yield* Console.error(file)
-    if (listed.length === 0) return yield* Console.error("It configures no servers.")
+    yield* tell(file)
+    if (listed.length === 0) yield* refuse
+    if (listed.length === 0) return yield* tell("It configures no servers.")
     yield* printTable([
       ["NAME", "TRANSPORT", "TARGET", "AUTHORIZATION"],
       ...listed.map(({ authorization, name, target, transport }) => [name, transport, target, authorization])
     ])
+    yield* refuse
   })
 ).pipe(
   Command.withDescription("List the servers that the configuration file holds"),

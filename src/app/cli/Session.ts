@@ -1,12 +1,11 @@
-import { Console, Effect, Option } from "effect"
-import { safeLine } from "../../domain/PrintableText.ts"
+import { Effect, Option, type Stdio } from "effect"
+import { isSafeLine } from "../../domain/PrintableText.ts"
 import { LineEditor } from "../../ports/LineEditor.ts"
 import type { OpenSession } from "../session/ServerSession.ts"
 import { accountAt, jsonArguments, nameOf } from "./Arguments.ts"
 import { callAssigned } from "./Call.ts"
 import { printListing, promptListing, resourceListing, toolListing } from "./Listing.ts"
-import { contentText, firstLine, printTable } from "./Output.ts"
-import { errorText } from "./RemedyText.ts"
+import { firstLine, printContent, printTable, tell, tellError } from "./Output.ts"
 import { configFileOfRun } from "./Settings.ts"
 import { ToolFailed, UsageError } from "./UsageError.ts"
 import { withSession } from "./WithSession.ts"
@@ -35,13 +34,13 @@ const callTool = Effect.fnUntraced(function* ({ operands, server, session, text 
     json === undefined
       ? yield* callAssigned(session, tool, assignments)
       : yield* session.call(tool, yield* jsonArguments(json))
-  yield* Console.log(contentText(result.content))
+  yield* printContent(result.content)
   if (result.isError) return yield* new ToolFailed({ server, tool })
 })
 
 const readResource = Effect.fnUntraced(function* ({ operands: [uri], session }: Line) {
   if (uri === undefined) return yield* new UsageError({ problem: "/read needs a URI." })
-  yield* Console.log(contentText(yield* session.read(uri)))
+  yield* printContent(yield* session.read(uri))
 })
 
 type SessionCommandError = Effect.Error<ReturnType<typeof callTool>>
@@ -50,7 +49,7 @@ interface SessionCommand {
   readonly operands?: string
   readonly description: string
   /** Absent: the command ends the session. */
-  readonly run?: (line: Line) => Effect.Effect<void, SessionCommandError>
+  readonly run?: (line: Line) => Effect.Effect<void, SessionCommandError, Stdio.Stdio>
 }
 
 const commands: ReadonlyMap<string, SessionCommand> = new Map<string, SessionCommand>([
@@ -102,7 +101,7 @@ export const completions = (
     : line.startsWith("/read ")
       ? known.resources.map((uri) => `/read ${uri}`)
       : [...commands.keys()]
-  return lines.filter((candidate) => candidate.startsWith(line) && safeLine(candidate) === candidate)
+  return lines.filter((candidate) => candidate.startsWith(line) && isSafeLine(candidate))
 }
 
 /** Runs one line of a session; false if it ends the session. */
@@ -125,11 +124,11 @@ export const interactiveSession = (name: string) =>
       const configFile = yield* configFileOfRun
       const { server } = session
       const shown = nameOf(yield* accountAt(name))
-      yield* Console.error(
+      yield* tell(
         `Connected to ${firstLine(server.name)} ${firstLine(server.version)} (MCP ${firstLine(server.protocol)}).`
       )
       const tools = yield* session.tools
-      yield* Console.error(
+      yield* tell(
         tools.length === 0
           ? "It has no tools. /help lists the commands."
           : `${tools.length} tool${tools.length === 1 ? "" : "s"}: ${tools.map((tool) => firstLine(tool.name)).join(", ")}. /help lists the commands.`
@@ -146,7 +145,7 @@ export const interactiveSession = (name: string) =>
           // A user reads what went wrong and goes on. A script stops at the first error.
           Effect.catchIf(
             () => isInteractive,
-            (error) => Effect.as(Console.error(`mcp-cli: ${errorText(error, configFile)}`), true)
+            (error) => Effect.as(tellError(error, configFile), true)
           )
         )
         if (!goesOn) return

@@ -1,25 +1,43 @@
-import { Console, Effect, Result } from "effect"
+import { Effect, Option, Result } from "effect"
 import { Command } from "effect/cli"
 import { command } from "../../domain/Remedy.ts"
-import { CredentialStore } from "../../ports/CredentialStore.ts"
+import { CredentialStore, type StorageError } from "../../ports/CredentialStore.ts"
 import { StorageBackends } from "../../ports/StorageBackends.ts"
 import { ChosenStorage } from "../storage/ChosenStorage.ts"
-import { StorageCheck } from "../storage/StorageCheck.ts"
-import { isoTime, printJson } from "./Output.ts"
+import { StorageCheck, type StorageHealth } from "../storage/StorageCheck.ts"
+import { isoTime, print, printJson, tell } from "./Output.ts"
 import { remedyText } from "./RemedyText.ts"
 import { configFileOfRun, Json } from "./Settings.ts"
 import { showWarnings } from "./Warnings.ts"
+
+/** What is shown if the choice cannot be read. */
+const unknownUse = {
+  isNamed: false,
+  migratingFrom: [],
+  reason: "unknown: the choice of the backend cannot be read",
+  since: undefined
+}
+
+const healthText = (health: StorageHealth): string =>
+  health._tag === "New"
+    ? "not set up yet: the first sign-in does that"
+    : `good: wrote, read and removed a test entry in ${Math.round(health.took)} ms`
 
 /** `mcp-cli storage` */
 export const storage = Command.make(
   "storage",
   {},
   Effect.fn("cli.storage")(function* () {
-    const inUse = yield* ChosenStorage.use((chosen) => chosen.inUse)
+    // What is wrong with the storage is what this command is for: it shows the rest, and fails at the end.
+    const inUse = yield* Effect.result(ChosenStorage.use((chosen) => chosen.inUse))
     const store = yield* CredentialStore
     const listed = yield* Effect.result(store.list)
     const health = yield* Effect.result(StorageCheck.use((service) => service.check))
+    const problem = [inUse, listed, health].flatMap((result) =>
+      Option.toArray(Result.getFailure<unknown, StorageError>(result))
+    )[0]
     const { backend, location } = store.description
+    const { isNamed, migratingFrom, reason, since } = Result.getOrElse(inUse, () => unknownUse)
     const configFile = yield* configFileOfRun
     const moveTo = (to: string, purpose: string) =>
       remedyText(command("storage move", { options: { to }, purpose }), configFile)
@@ -27,40 +45,38 @@ export const storage = Command.make(
     if (yield* Json) {
       yield* printJson({
         backend: backend.name,
-        reason: inUse.reason,
-        since: inUse.since === undefined ? null : isoTime(inUse.since),
+        reason,
+        since: since === undefined ? null : isoTime(since),
         location,
         kept: kept ?? null,
-        migratingFrom: inUse.migratingFrom,
-        healthy: Result.isSuccess(health)
+        migratingFrom,
+        healthy: problem === undefined,
+        isNew: Result.isSuccess(health) && health.success._tag === "New"
       })
     } else {
       yield* showWarnings
-      const since = inUse.since !== undefined ? ` (since ${isoTime(inUse.since).slice(0, 10)})` : ""
+      const decided = since === undefined ? "" : ` (since ${isoTime(since).slice(0, 10)})`
+      const isDecided = isNamed || since !== undefined || Result.isFailure(inUse)
       const rows = [
         ["Backend", `${backend.name}: ${backend.label}`],
-        ["Why", inUse.reason + since],
+        ["Why", `${reason}${isDecided ? decided : " (the first sign-in decides)"}`],
         ["Where", location],
         ["Stored", kept === undefined ? "unknown" : `${kept} sign-in${kept === 1 ? "" : "s"}`],
-        [
-          "Health",
-          Result.isSuccess(health)
-            ? `good: wrote, read and removed a test entry in ${Math.round(health.success)} ms`
-            : "not usable now"
-        ],
-        ...inUse.migratingFrom.map((name) => [
+        ["Health", Result.isSuccess(health) ? healthText(health.success) : "not usable now"],
+        ...migratingFrom.map((name) => [
           "Left over",
           `a move out of ${name} was interrupted. ${moveTo(backend.name, "finish it")}`
         ])
       ]
-      yield* Console.log(rows.map(([name = "", value = ""]) => `${name.padEnd(11)}${value}`).join("\n"))
+      yield* print(...rows.map(([name = "", value = ""]) => `${name.padEnd(11)}${value}`))
     }
-    if (Result.isFailure(health)) return yield* health.failure
+    if (problem !== undefined) return yield* problem
     const { automatic } = yield* StorageBackends
     const unused = automatic.addressed?.backend
-    if (!inUse.isNamed && unused !== undefined && unused.name !== backend.name) {
-      yield* Console.error(
-        `mcp-cli: ${unused.label} is configured, and not used.\n${moveTo(unused.name, "store the sign-ins there")}`
+    if (!isNamed && unused !== undefined && unused.name !== backend.name) {
+      yield* tell(
+        `mcp-cli: ${unused.label} is configured, and not used.`,
+        moveTo(unused.name, "store the sign-ins there")
       )
     }
   })

@@ -1,11 +1,11 @@
-import { Console, Effect, Option } from "effect"
+import { Effect, Option } from "effect"
 import { Command, Flag } from "effect/cli"
 import { command, set, tokenStorage } from "../../domain/Remedy.ts"
 import { Configuration } from "../../ports/Configuration.ts"
 import { storageBackendNames, storageBackends } from "../../ports/StorageBackend.ts"
 import { StorageMove } from "../storage/StorageMove.ts"
-import { printJson } from "./Output.ts"
-import { errorText, remediesJson, remedyText } from "./RemedyText.ts"
+import { printJson, tell, tellError } from "./Output.ts"
+import { remediesJson, remedyText } from "./RemedyText.ts"
 import { configFileOfRun, Json } from "./Settings.ts"
 
 /** Names of the backends whose sign-ins outlive the program. */
@@ -39,23 +39,24 @@ export const move = Command.make(
         }))
       })
     }
-    yield* Console.error(
+    yield* tell(
       moved.length === 0
         ? `There was nothing to move. Sign-ins are stored in ${label} from now on.`
         : `Moved ${moved.length} sign-in${moved.length === 1 ? "" : "s"} to ${label}.`
     )
     for (const { problem } of left) {
-      yield* Console.error(`mcp-cli: not moved: ${errorText(problem, configFile)}`)
+      yield* tellError(problem, configFile, "mcp-cli: not moved: ")
     }
     if (left.length > 0) {
       const again = command("storage move", { options: { to }, purpose: "move the rest after that" })
-      yield* Console.error(remedyText(again, configFile))
+      yield* tell(remedyText(again, configFile))
     }
     const { backend } = yield* Configuration.use((configuration) => configuration.tokenStorage)
     if (backend !== "auto" && backend !== to) {
       const file = yield* Configuration.use((configuration) => configuration.file)
-      yield* Console.error(
-        `mcp-cli: ${file} still names "${backend}".\n${remedyText(set(tokenStorage, { backend: to }))}`
+      yield* tell(
+        `mcp-cli: ${file} still names "${backend}".`,
+        remedyText(set(tokenStorage, { backend: to }))
       )
     }
   })

@@ -1,9 +1,9 @@
-import { Config, Console, Effect, Option, Redacted } from "effect"
+import { Config, Effect, Option, Redacted } from "effect"
 import { Command } from "effect/cli"
 import { command } from "../../domain/Remedy.ts"
 import { Configuration } from "../../ports/Configuration.ts"
 import { StorageRekey } from "../../ports/StorageRekey.ts"
-import { printJson } from "./Output.ts"
+import { printJson, tell } from "./Output.ts"
 import { remedyText } from "./RemedyText.ts"
 import { configFileOfRun, Json } from "./Settings.ts"
 
@@ -31,17 +31,18 @@ export const rekey = Command.make(
     const forget = command("auth reset", { purpose: "forget it" })
     if (yield* Json) yield* printJson({ resealed, damaged })
     else {
-      yield* Console.error(
+      yield* tell(
         `The token store has a new password, which protects ${resealed} sign-in${resealed === 1 ? "" : "s"}. The old password opens nothing any more.`
       )
       yield* Effect.forEach(damaged, (path) =>
-        Console.error(
-          `mcp-cli: warning: ${path} is damaged, and neither password opens it. It was left as it is.\n${remedyText(forget, configFile)}`
+        tell(
+          `mcp-cli: warning: ${path} is damaged, and neither password opens it. It was left as it is.`,
+          remedyText(forget, configFile)
         )
       )
     }
     const place = yield* oldPasswordIn
-    if (Option.isSome(place)) yield* Console.error(`Now change the password in ${place.value}.`)
+    if (Option.isSome(place)) yield* tell(`Now change the password in ${place.value}.`)
   })
 ).pipe(
   Command.withDescription(

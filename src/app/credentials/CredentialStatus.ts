@@ -1,6 +1,6 @@
 import { Clock, Context, Effect, Layer, Option, Result } from "effect"
 import type { Credential } from "../../domain/Credential.ts"
-import { CredentialKey } from "../../domain/CredentialKey.ts"
+import type { CredentialKey } from "../../domain/CredentialKey.ts"
 import { CredentialStore, type StorageDescription, type StorageError } from "../../ports/CredentialStore.ts"
 import { isOfWholeStore } from "../../ports/StorageFailure.ts"
 
@@ -23,6 +23,8 @@ export interface AccountStatus {
   readonly expiresAt: number | undefined
   readonly scopes: ReadonlyArray<string>
   readonly issuer: string | undefined
+  /** The server that the sign-in is, or would be, for (RFC 8707). Absent: unknown. */
+  readonly resource: string | undefined
   readonly keptIn: StorageDescription
   /** Why a stored credential cannot be read. */
   readonly problem: StorageError | undefined
@@ -42,11 +44,11 @@ export class CredentialStatus extends Context.Service<
   {
     readonly of: (key: CredentialKey) => Effect.Effect<AccountStatus>
     /**
-     * Every account in the store, and the default account of each of `servers`. Reads only those that `isWanted` selects,
-     * since each may cost a request.
+     * Every account in the store, and each of `expected` that is not stored, or for another resource only. Reads only those
+     * that `isWanted` selects, since each may cost a request.
      */
     readonly all: (
-      servers: ReadonlyArray<string>,
+      expected: ReadonlyArray<CredentialKey>,
       isWanted?: (key: CredentialKey) => boolean
     ) => Effect.Effect<AccountStatuses>
   }
@@ -62,6 +64,8 @@ const stateOf = (credential: Credential, now: number): SignInState => {
   return isExpired ? "expired" : "signed in"
 }
 
+const byName = (a: CredentialKey, b: CredentialKey): number => (a.storageName < b.storageName ? -1 : 1)
+
 /** Records that are read at the same time: few enough for a distant store. */
 const rows = 8
 
@@ -71,21 +75,21 @@ export const layer: Layer.Layer<CredentialStatus, never, CredentialStore> = Laye
   Effect.gen(function* () {
     const store = yield* CredentialStore
 
-    const read = Effect.fnUntraced(function* (
-      key: CredentialKey,
-      get: CredentialStore["Service"]["get"],
-      isStored: (key: CredentialKey) => boolean = () => true
-    ) {
+    /** The status of an account that is not stored. */
+    const absent = (key: CredentialKey): AccountStatus => ({
+      key,
+      state: "signed out",
+      expiresAt: undefined,
+      scopes: [],
+      issuer: undefined,
+      resource: key.resource,
+      keptIn: store.description,
+      problem: undefined
+    })
+
+    const read = Effect.fnUntraced(function* (key: CredentialKey, get: CredentialStore["Service"]["get"]) {
       const now = yield* Clock.currentTimeMillis
-      const nothing = {
-        key,
-        state: "signed out",
-        expiresAt: undefined,
-        scopes: [],
-        issuer: undefined,
-        keptIn: store.description,
-        problem: undefined
-      } as const
+      const nothing = absent(key)
       return yield* get(key).pipe(
         Effect.map(
           Option.match({
@@ -95,15 +99,12 @@ export const layer: Layer.Layer<CredentialStatus, never, CredentialStore> = Laye
               state: stateOf(credential, now),
               expiresAt: credential.tokens?.expiryAt(now),
               scopes: credential.grantedScopes,
-              issuer: credential.issuer
+              issuer: credential.issuer,
+              resource: credential.resource
             })
           })
         ),
-        Effect.catch((error) =>
-          Effect.succeed<AccountStatus>(
-            isStored(key) ? { ...nothing, state: "unreadable", problem: error } : nothing
-          )
-        )
+        Effect.catch((problem) => Effect.succeed<AccountStatus>({ ...nothing, state: "unreadable", problem }))
       )
     })
 
@@ -124,34 +125,32 @@ export const layer: Layer.Layer<CredentialStatus, never, CredentialStore> = Laye
     }
 
     const all = Effect.fn("CredentialStatus.all")(function* (
-      servers: ReadonlyArray<string>,
+      expected: ReadonlyArray<CredentialKey>,
       isWanted: (key: CredentialKey) => boolean = () => true
     ) {
       const listed = yield* Effect.result(store.list)
       const unlisted = Option.getOrUndefined(Result.getFailure(listed))
-      const keys = new Map(
-        [...servers.map((server) => CredentialKey.of(server)), ...Result.getOrElse(listed, () => [])].map(
-          (key) => [key.storageName, key] as const
-        )
-      )
-      const sorted = [...keys.values()]
+      // An account that the store does not list has no credential. If it lists none, the expected ones are read.
+      const sorted = Result.getOrElse(listed, () => expected)
         .filter(isWanted)
-        .toSorted((a, b) => (a.storageName < b.storageName ? -1 : 1))
+        .toSorted(byName)
       const get = getUntilOutage(unlisted)
-      const names = Result.isSuccess(listed)
-        ? new Set(listed.success.map(({ storageName }) => storageName))
-        : undefined
-      // An account that the store does not list has no credential, even if reading it fails.
-      const isStored = ({ storageName }: CredentialKey) => names?.has(storageName) ?? true
-      const readAll = Effect.forEach((key: CredentialKey) => read(key, get, isStored))
+      const readAll = Effect.forEach((key: CredentialKey) => read(key, get))
       const first = yield* readAll(sorted.slice(0, 1))
       // In rows, because one fiber per record costs more than most reads.
       const length = Math.ceil(sorted.length / rows)
       const others = Array.from({ length: rows }, (_, row) =>
         sorted.slice(1 + row * length, 1 + (row + 1) * length)
       )
-      const accounts = [...first, ...(yield* Effect.forEach(others, readAll, { concurrency: rows })).flat()]
-      return { accounts, unlisted }
+      const stored = [...first, ...(yield* Effect.forEach(others, readAll, { concurrency: rows })).flat()]
+      const isStored = (wanted: CredentialKey) =>
+        stored.some(
+          ({ key, resource }) =>
+            key.isOfSameAccount(wanted) &&
+            (resource === undefined || wanted.resource === undefined || resource === wanted.resource)
+        )
+      const missing = expected.filter((key) => isWanted(key) && !isStored(key)).map(absent)
+      return { accounts: [...stored, ...missing].toSorted((a, b) => byName(a.key, b.key)), unlisted }
     })
 
     const of = (key: CredentialKey) => read(key, store.get)

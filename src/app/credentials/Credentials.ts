@@ -1,11 +1,11 @@
-import { Clock, Context, Duration, Effect, Layer, Option, Schedule } from "effect"
+import { Context, Effect, Layer, Option, Schedule, type Scope } from "effect"
 import type { Credential } from "../../domain/Credential.ts"
 import type { CredentialKey } from "../../domain/CredentialKey.ts"
-import type { RemoteServer } from "../../domain/Server.ts"
+import { type RemoteServer, resourceOf } from "../../domain/Server.ts"
 import { CredentialStore, type StorageError } from "../../ports/CredentialStore.ts"
 import { TokenPolicy, type TokenPolicySettings } from "../../ports/TokenPolicy.ts"
 import { UserInteraction } from "../../ports/UserInteraction.ts"
-import { BoundedMap } from "./BoundedMap.ts"
+import { heldCredentials } from "./HeldCredentials.ts"
 import {
   type UnsavedCredential,
   unsavedCredential,
@@ -61,6 +61,14 @@ export class Credentials extends Context.Service<
      * caller holds the key's refresh lock.
      */
     readonly annotate: (key: CredentialKey, credential: Credential) => Effect.Effect<void>
+    /**
+     * Reserves what storing the successor of a credential needs, until the scope closes. The caller holds the key's refresh
+     * lock, and is about to send the refresh token.
+     */
+    readonly reserve: (
+      key: CredentialKey,
+      credential: Credential
+    ) => Effect.Effect<void, StorageError, Scope.Scope>
     /** Removes a credential from memory and from the store. True if there was one. The caller holds the refresh lock. */
     readonly forget: (key: CredentialKey) => Effect.Effect<boolean, StorageError>
     /**
@@ -71,14 +79,8 @@ export class Credentials extends Context.Service<
   }
 >()("mcp-cli-oauth/app/credentials/Credentials") {}
 
-/** What is in memory for a key. A new object for each change. */
-interface Held {
-  /** Absent: evicted or forgotten. */
-  readonly credential: Credential | undefined
-  /** Milliseconds since the epoch. */
-  readonly trustedUntil: number
-}
-
+/** Tells credentials of one name apart by their resource. */
+const slotOf = ({ storageName }: CredentialKey, resource: string): string => `${storageName} ${resource}`
 /** Tells the user, or the log if there is no user. */
 const tellOrLog = Effect.map(
   Effect.serviceOption(UserInteraction),
@@ -100,37 +102,23 @@ export const layer: Layer.Layer<Credentials, never, CredentialStore> = Layer.eff
   Effect.gen(function* () {
     const store = yield* CredentialStore
     const [tell, policy] = [yield* tellOrLog, yield* TokenPolicy]
-    const [holdFor, cooldown] = [Duration.toMillis(policy.holdFor), Duration.toMillis(policy.cooldown)]
     const storeRetry = retrySchedule(policy)
-    const memory = new BoundedMap<Held>(policy.maxAccounts)
+    const memory = heldCredentials(policy)
+    const { evict, heldFor, hold, inMemory } = memory
+    /** By {@link slotOf}. */
     const unsaved = new Map<string, UnsavedCredential>()
 
-    const hold = ({ storageName }: CredentialKey, credential: Credential) =>
-      Effect.map(Clock.currentTimeMillis, (now) =>
-        memory.set(storageName, { credential, trustedUntil: now + holdFor })
-      )
-
-    const evict = ({ storageName }: CredentialKey) =>
-      Effect.sync(() => memory.set(storageName, { credential: undefined, trustedUntil: 0 }))
-
-    /** While the store fails, not every caller waits for it. */
-    const holdDuringOutage = ({ storageName }: CredentialKey) =>
-      Effect.map(Clock.currentTimeMillis, (now) => {
-        const held = memory.get(storageName)
-        if (held?.credential === undefined) return
-        memory.set(storageName, { ...held, trustedUntil: Math.max(held.trustedUntil, now + cooldown) })
-      })
-
-    const inMemory = (server: RemoteServer, { storageName }: CredentialKey, now: number) => {
-      const held = memory.get(storageName)
-      return held?.credential !== undefined && now < held.trustedUntil && held.credential.isFor(server)
-        ? Option.some(held.credential)
-        : Option.none()
+    const dropUnsaved = (key: CredentialKey) => {
+      for (const [slot, { credential }] of unsaved) {
+        const { resource } = credential
+        const isMeant = key.resource === undefined ? key.mayHold(resource) : key.resource === resource
+        if (isMeant && slot === slotOf(key.first, resource)) unsaved.delete(slot)
+      }
     }
 
-    const lastRead = (server: RemoteServer, { storageName }: CredentialKey) =>
+    const lastRead = (server: RemoteServer, key: CredentialKey) =>
       Option.fromUndefinedOr(
-        unsaved.get(storageName)?.credential ?? memory.get(storageName)?.credential
+        unsaved.get(slotOf(key, resourceOf(server)))?.credential ?? memory.get(key)?.credential
       ).pipe(Option.filter((credential) => credential.isFor(server)))
 
     const storeUnsaved = Effect.fn("Credentials.storeUnsaved")(function* (
@@ -143,30 +131,31 @@ export const layer: Layer.Layer<Credentials, never, CredentialStore> = Layer.eff
         Effect.catchReason("StorageError", "Corrupt", () => Effect.succeed("Store" as const))
       )
       if (decision === "Store") yield* store.put(key, mine.credential)
-      if (unsaved.get(key.storageName) !== mine) return
-      unsaved.delete(key.storageName)
+      const slot = slotOf(key, mine.credential.resource)
+      if (unsaved.get(slot) !== mine) return
+      unsaved.delete(slot)
       if (decision === "Superseded") yield* evict(key)
       else yield* hold(key, mine.credential)
     })
 
     const load = Effect.fn("Credentials.load")(function* (server: RemoteServer, key: CredentialKey) {
-      const { storageName } = key
-      const before = unsaved.get(storageName)
+      const slot = slotOf(key, resourceOf(server))
+      const before = unsaved.get(slot)
       // The user was told when it first failed.
       if (before !== undefined) yield* Effect.ignore(storeUnsaved(key, before), { log: "Debug" })
-      const left = unsaved.get(storageName)
+      const left = unsaved.get(slot)
       if (left !== undefined) {
         yield* hold(key, left.credential)
         return lastRead(server, key)
       }
-      const held = memory.get(storageName)
-      const found = yield* Effect.tapError(store.get(key), () => holdDuringOutage(key))
+      const held = memory.get(key)
+      const found = yield* Effect.tapError(store.get(key), () => memory.holdDuringOutage(key))
       // A write or an eviction during the read is newer than what was read.
-      if (memory.get(storageName) === held) {
+      if (memory.get(key) === held) {
         if (Option.isSome(found)) yield* hold(key, found.value)
-        else memory.delete(storageName)
+        else memory.delete(key)
       }
-      const newest = Option.orElse(Option.fromUndefinedOr(unsaved.get(storageName)?.credential), () => found)
+      const newest = Option.orElse(Option.fromUndefinedOr(unsaved.get(slot)?.credential), () => found)
       return Option.filter(newest, (credential) => credential.isFor(server))
     })
 
@@ -177,11 +166,11 @@ export const layer: Layer.Layer<Credentials, never, CredentialStore> = Layer.eff
       why: { readonly message: string },
       isSignIn = true
     ) {
-      const { storageName } = key
-      const earlier = unsaved.get(storageName)
-      const before = memory.get(storageName)?.credential
+      const slot = slotOf(key, credential.resource)
+      const earlier = unsaved.get(slot)
+      const before = heldFor(key, credential)
       unsaved.set(
-        storageName,
+        slot,
         earlier
           ? { ...earlier, credential, isSignIn: earlier.isSignIn || isSignIn }
           : unsavedCredential(credential, before, isSignIn)
@@ -197,8 +186,8 @@ export const layer: Layer.Layer<Credentials, never, CredentialStore> = Layer.eff
       credential: Credential,
       isSignIn = false
     ) {
-      const { storageName } = key
-      const before = memory.get(storageName)?.credential
+      const slot = slotOf(key, credential.resource)
+      const before = heldFor(key, credential)
       const failure = yield* store
         .put(key, credential)
         .pipe(
@@ -207,7 +196,7 @@ export const layer: Layer.Layer<Credentials, never, CredentialStore> = Layer.eff
           Effect.option
         )
       const hasStored = Effect.suspend(() => {
-        unsaved.delete(storageName)
+        unsaved.delete(slot)
         return Effect.as(hold(key, credential), credential)
       })
       if (Option.isNone(failure)) return yield* hasStored
@@ -218,7 +207,7 @@ export const layer: Layer.Layer<Credentials, never, CredentialStore> = Layer.eff
           winnerOver(credential, Option.getOrUndefined(stored), before, isSignIn)
         )
         if (Option.isSome(winner) && winner.value !== undefined) {
-          unsaved.delete(storageName)
+          unsaved.delete(slot)
           yield* winner.value.tokens === undefined ? evict(key) : hold(key, winner.value)
           return winner.value
         }
@@ -239,12 +228,25 @@ export const layer: Layer.Layer<Credentials, never, CredentialStore> = Layer.eff
     )
 
     const forget = Effect.fn("Credentials.forget")(function* (key: CredentialKey) {
-      unsaved.delete(key.storageName)
+      dropUnsaved(key)
       yield* evict(key)
       // Once more, for a read that began before the record was removed.
       return yield* Effect.ensuring(store.remove(key), evict(key))
     })
 
-    return Credentials.of({ inMemory, lastRead, load, save, saveLater: holdUnsaved, annotate, forget, evict })
+    const reserve = (key: CredentialKey, credential: Credential) =>
+      store.reserve === undefined ? Effect.void : store.reserve(key, credential)
+
+    return Credentials.of({
+      inMemory,
+      lastRead,
+      load,
+      save,
+      saveLater: holdUnsaved,
+      annotate,
+      reserve,
+      forget,
+      evict
+    })
   })
 )

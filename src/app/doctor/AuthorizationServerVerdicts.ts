@@ -1,8 +1,9 @@
-import { Result } from "effect"
+import { Effect, Result } from "effect"
 import { printable } from "../../domain/PrintableText.ts"
 import * as Remedy from "../../domain/Remedy.ts"
 import { type RemoteServer, resourceOf } from "../../domain/Server.ts"
 import type { NetworkError } from "../../ports/HttpTransport.ts"
+import { checkDestination } from "../signin/CodeDestination.ts"
 import { lacksIssuer } from "../signin/GrantChoice.ts"
 import { note, ok, skipped, type Verdict, wrong, wrongBy } from "./Finding.ts"
 import {
@@ -88,8 +89,30 @@ export const providerVerdict = ({ oauth }: RemoteServer, resolution: Resolution)
   return hints.length === 0 ? ok(what) : note(what, ...hints)
 }
 
+/** Checks where the result of an approval is sent. */
+export const destinationOf = Effect.fn("Doctor.destinationOf")(function* (
+  server: RemoteServer,
+  resolution: Resolution
+) {
+  if (!isResolved(resolution) || !needsBrowser(server, resolution)) return undefined
+  const { authorizationServer } = resolution
+  const { authorizationEndpoint } = authorizationServer
+  return authorizationEndpoint === undefined
+    ? undefined
+    : yield* checkDestination(server, authorizationServer, authorizationEndpoint)
+}, Effect.result)
+
 /** The verdict on the issuer. */
-export const issuerVerdict = (server: RemoteServer, resolution: Resolution): Verdict => {
+export const issuerVerdict = (
+  server: RemoteServer,
+  resolution: Resolution,
+  destination: Effect.Success<ReturnType<typeof destinationOf>>
+): Verdict => {
+  if (Result.isFailure(destination)) return wrongBy(destination.failure)
+  if (destination.success !== undefined) {
+    const { message, remedies } = destination.success
+    return note(message.replace(/\.$/, ""), ...remedies)
+  }
   if (!isResolved(resolution)) return unresolvedVerdict("issuer", resolution)
   const configured = server.oauth.issuer
   if (resolution._tag === "ByHand") {

@@ -6,6 +6,7 @@ import { isTransientStatus } from "../../domain/TransientStatus.ts"
 import { Discovery } from "../../ports/Discovery.ts"
 import { resolvedByDiscovery, resolvedByHand } from "../signin/ResolvedAuthorizationServer.ts"
 import {
+  destinationOf,
   issuerVerdict,
   metadataVerdict,
   providerVerdict,
@@ -72,7 +73,7 @@ export const examine = Effect.fn("Doctor.examine")(function* (server: RemoteServ
     challenge: challengeVerdict(server, probed),
     metadata: metadataVerdict(server, resolution, endpoints),
     provider: providerVerdict(server, resolution),
-    issuer: issuerVerdict(server, resolution),
+    issuer: issuerVerdict(server, resolution, yield* destinationOf(server, resolution)),
     resource: resourceVerdict(server, resolution),
     scopes: scopesVerdict(server, probed, resolution),
     registration: registrationVerdict(server, resolution),
@@ -80,7 +81,7 @@ export const examine = Effect.fn("Doctor.examine")(function* (server: RemoteServ
     DPoP: dpopVerdict(server, resolution),
     PAR: parVerdict(server, resolution),
     redirect: yield* redirectVerdict(server, resolution),
-    "sign-in": yield* signInVerdict(server, CredentialKey.of(server.name, account), resolution),
+    "sign-in": yield* signInVerdict(server, CredentialKey.at(server, account), resolution),
     storage: yield* storageVerdict
   }
   return checks.map((check) => ({ check, ...verdicts[check] }))

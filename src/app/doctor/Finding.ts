@@ -35,7 +35,8 @@ export interface Verdict {
 
 /** One line of an examination. */
 export interface Finding extends Verdict {
-  readonly check: Check
+  /** `configuration`: it cannot be used, so there is nothing else to examine. */
+  readonly check: Check | "configuration"
 }
 
 /** Nothing to do. */

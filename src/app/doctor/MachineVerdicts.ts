@@ -27,6 +27,8 @@ export const proxyVerdict = Effect.fn("Doctor.proxy")(function* (
         `${variable} names ${place}, which this version of Node does not use by default`,
         Remedy.advice("Set NODE_USE_ENV_PROXY=1, or use Node 24.14 or later.")
       )
+    case "loopback":
+      return ok(`not used: the server is on this machine, and ${variable} (${place}) is for other machines`)
     case "variable":
       return note(
         `${variable} names ${place}, and is not read: the server is reached directly`,
@@ -97,14 +99,16 @@ export const signInVerdict = Effect.fn("Doctor.signIn")(function* (
   return tokensVerdict(server, key, credential, yield* Clock.currentTimeMillis)
 })
 
-/** The verdict on the store: writes, reads and removes a test entry. */
+/** The verdict on the store: writes, reads and removes a test entry if it is set up. */
 export const storageVerdict: Effect.Effect<Verdict, never, ChosenStorage | StorageCheck> = Effect.gen(
   function* () {
     const inUse = yield* ChosenStorage.use((chosen) => chosen.inUse)
-    const took = yield* StorageCheck.use((storage) => storage.check)
-    return ok(
-      `${inUse.backend}, because ${inUse.reason}; wrote, read and removed a test entry in ${Math.round(took)} ms`
-    )
+    const health = yield* StorageCheck.use((storage) => storage.check)
+    const result =
+      health._tag === "New"
+        ? "the first sign-in sets it up"
+        : `wrote, read and removed a test entry in ${Math.round(health.took)} ms`
+    return ok(`${inUse.backend}, because ${inUse.reason}; ${result}`)
   }
 ).pipe(
   Effect.catch((error) => Effect.succeed(wrongBy(error))),

@@ -36,6 +36,7 @@ export const brokenCheck = (error: ResolutionError): Check => {
   switch (error.reason) {
     case "issuer mismatch":
     case "issuer not listed":
+    case "token endpoint mismatch":
       return "issuer"
     case "resource mismatch":
       return "resource"

@@ -1,7 +1,7 @@
 import { Clock, Context, Duration, Effect, Layer, Option, Redacted } from "effect"
 import { bearerChallenge, missingScopes, silentChallenge, wantsNonce } from "../../domain/Challenge.ts"
 import { CredentialKey } from "../../domain/CredentialKey.ts"
-import { hasOwnAuthorization, type RemoteServer, resourceOf } from "../../domain/Server.ts"
+import { hasOwnAuthorization, type RemoteServer } from "../../domain/Server.ts"
 import { isSameOrigin } from "../../domain/SecureUrl.ts"
 import { isAccessToken, type TokenSet } from "../../domain/TokenSet.ts"
 import { DpopProofs } from "../../ports/DpopProofs.ts"
@@ -89,13 +89,13 @@ export const layer: Layer.Layer<AuthorizedHttp, never, AccessTokens | DpopProofs
         first: { readonly response: Response; readonly tokens: TokenSet }
       ) {
         let { response, tokens } = first
-        const { storageName } = CredentialKey.of(server.name, account)
+        const { identity } = CredentialKey.at(server, account)
         const requested = new Set<string>()
         for (let stepUps = 0; response.status === 403; stepUps++) {
           const challenge = bearerChallenge(response.headers.get("www-authenticate"))
           const missing = missingScopes(challenge)
           if (missing.length === 0) return response
-          const scopes = JSON.stringify([storageName, resourceOf(server), ...missing.toSorted()])
+          const scopes = JSON.stringify([identity, ...missing.toSorted()])
           if (requested.has(scopes)) {
             yield* refuse(scopes)
             return response

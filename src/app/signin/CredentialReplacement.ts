@@ -124,7 +124,14 @@ export const layer: Layer.Layer<
       if (replaced !== undefined && revokesReplaced !== "never") {
         yield* FiberSet.run(revocations, revokeReplaced(server, key, replaced, credential))
       }
-      return { credential, tokens: result.tokens }
+      const revocation = replaced && revocationOfReplaced(server, replaced, credential, revokesReplaced)
+      return {
+        credential,
+        tokens: result.tokens,
+        ...(replaced?.tokens?.refreshToken === undefined
+          ? {}
+          : { replaced: revocation === undefined ? ("kept valid" as const) : ("revoked" as const) })
+      }
     })
 
     const replace = Effect.fn("CredentialReplacement.replace")(function* (

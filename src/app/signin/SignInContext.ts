@@ -13,6 +13,8 @@ import type { ResolvedAuthorizationServer } from "./ResolvedAuthorizationServer.
 export interface SignedIn {
   readonly credential: Credential
   readonly tokens: TokenSet
+  /** What becomes of the refresh token that this sign-in replaces. Absent: it replaces none. */
+  readonly replaced?: "revoked" | "kept valid"
 }
 
 /** What a sign-in knows before it requests anything, the same for every grant. */

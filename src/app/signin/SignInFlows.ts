@@ -47,7 +47,7 @@ export const makeSignIn = <R>(grants: GrantFlows<SignInError, Services | R>) =>
 
     const signIn = Effect.fn("SignIn.signIn")(function* (request: SignInRequest) {
       const { account, adopt, server } = request
-      const key = CredentialKey.of(server.name, account)
+      const key = CredentialKey.at(server, account)
       const underLock = Effect.gen(function* () {
         yield* store.unlock
         // Under the refresh lock, which reads a replicated store where it is written: a replica that does not know of another
@@ -99,18 +99,23 @@ export const makeSignIn = <R>(grants: GrantFlows<SignInError, Services | R>) =>
 
     const begin = Effect.fn("SignIn.begin")(function* (request: BeginRequest) {
       const { account, server } = request
-      const key = CredentialKey.of(server.name, account)
+      const key = CredentialKey.at(server, account)
       const redirectUri = request.redirectUri ?? server.oauth.redirectUri
       if (!isRedirectUri(redirectUri)) return yield* refusePending(key, "redirect URI")
       const { context, grant } = yield* prepareSignIn(request, key, yield* load(server, key))
       if (grant._tag !== "AuthorizationCode") return yield* refusePending(key, "no redirect")
-      const { pending } = yield* beginAuthorization(context, clientFor(context, redirectUri)).pipe(
+      const { pending, unconfirmed } = yield* beginAuthorization(
+        context,
+        clientFor(context, redirectUri)
+      ).pipe(
         Effect.catchTag("StaleRegistration", ({ clientId, issuer }) =>
           registrations
             .forget({ issuer, redirectUri: redirectUri.href }, clientId)
             .pipe(Effect.andThen(beginWithNewClient(context, redirectUri)))
         )
       )
+      // The program shows the user where to go, and this library nothing.
+      if (unconfirmed !== undefined) yield* Effect.logWarning(unconfirmed.message)
       return pending
     }, Effect.provideContext(services))
 

@@ -1,11 +1,13 @@
 import { Clock, Context, Effect, Layer, Option } from "effect"
-import type { Credential } from "../../domain/Credential.ts"
+import { configuredRevocationEndpoint, type Credential, type OAuthClient } from "../../domain/Credential.ts"
 import { CredentialKey } from "../../domain/CredentialKey.ts"
+import type { Remediable } from "../../domain/Remedy.ts"
 import type { RemoteServer } from "../../domain/Server.ts"
 import { ClientRejected, RevocationFailed } from "../../domain/SignInError.ts"
 import { ClientRegistrar } from "../../ports/ClientRegistrar.ts"
 import { CredentialLock, type LockError } from "../../ports/CredentialLock.ts"
 import { CredentialStore, type StorageError } from "../../ports/CredentialStore.ts"
+import type { TokenSet } from "../../domain/TokenSet.ts"
 import { TokenEndpoint, type TokenRequestError } from "../../ports/TokenEndpoint.ts"
 import { TokenPolicy } from "../../ports/TokenPolicy.ts"
 import { Credentials } from "../credentials/Credentials.ts"
@@ -16,7 +18,8 @@ import { revokeTokens } from "./Revocation.ts"
  * The result of a logout.
  *
  * - `Revoked`: the authorization server has revoked the tokens, and the credential is removed.
- * - `NotOffered`: the credential is removed, but no revocation endpoint is known. The tokens stay valid until they expire.
+ * - `NotOffered`: the credential is removed, but no revocation endpoint is known that may get the tokens. They stay valid
+ *   until they expire.
  * - `Nothing`: there was no sign-in to this server as it is configured now. Records of other configurations stay.
  */
 export type LogoutResult =
@@ -28,6 +31,10 @@ export type LogoutResult =
       readonly expiresAt: number | undefined
       /** There is a refresh token, which may stay valid for much longer. */
       readonly refreshable: boolean
+      /** The endpoint of the configuration, which got no token: the sign-in is of another origin. */
+      readonly refused?: URL
+      /** The client authenticates with a secret of a configuration that is gone. Absent: no endpoint is known. */
+      readonly lacksSecret?: true
     }
   | { readonly _tag: "Nothing" }
 
@@ -35,8 +42,16 @@ export type LogoutResult =
 export class SignOut extends Context.Service<
   SignOut,
   {
-    /** Removes the credential of one account of a server. True if there was one. Needs no network and no password. */
-    readonly reset: (server: string, account?: string) => Effect.Effect<boolean, StorageError | LockError>
+    /**
+     * Removes the credential of one account of a server. True if there was one. Needs no network and no password.
+     *
+     * @param resource the server that it is for. Absent: every credential that has the name of the server
+     */
+    readonly reset: (
+      server: string,
+      account?: string,
+      resource?: string
+    ) => Effect.Effect<boolean, StorageError | LockError>
     /** Removes all credentials and the password of the store, and returns their keys. Needs no network and no password. */
     readonly resetAll: Effect.Effect<ReadonlyArray<CredentialKey>, StorageError | LockError>
     /**
@@ -48,6 +63,17 @@ export class SignOut extends Context.Service<
       server: RemoteServer,
       account?: string
     ) => Effect.Effect<LogoutResult, StorageError | LockError | RevocationFailed>
+    /**
+     * As `logout`, for credentials that the configuration does not name (any more): revokes them at the endpoint that was
+     * stored with them, as the client that was stored with them.
+     *
+     * @param resource the server that it is for. Absent: every credential that has the name of the server
+     */
+    readonly logoutStored: (
+      server: string,
+      account?: string,
+      resource?: string
+    ) => Effect.Effect<ReadonlyArray<LogoutResult>, StorageError | LockError | RevocationFailed>
   }
 >()("mcp-cli-oauth/app/signin/SignOut") {}
 
@@ -68,9 +94,20 @@ export const layer: Layer.Layer<
 
     const forget = (key: CredentialKey) => lock.withLock(key, "refresh")(credentials.forget(key))
 
-    const reset = Effect.fn("SignOut.reset")((server: string, account?: string) =>
-      forget(CredentialKey.of(server, account))
-    )
+    /** The keys of a server and account: the one of a resource, or all of them. */
+    const keysOf = Effect.fnUntraced(function* (server: string, account?: string, resource?: string) {
+      const key = CredentialKey.of(server, account, resource)
+      if (resource !== undefined) return [key]
+      // A store that cannot list its records may still remove them.
+      const listed = yield* Effect.orElseSucceed(store.list, () => [])
+      const tagged = listed.filter((other) => other.tag !== undefined)
+      return [key, ...tagged.filter((other) => other.isOfSameAccount(key))]
+    })
+
+    const reset = Effect.fn("SignOut.reset")(function* (server: string, account?: string, resource?: string) {
+      const removed = yield* Effect.forEach(yield* keysOf(server, account, resource), forget)
+      return removed.includes(true)
+    })
 
     const resetAll = Effect.gen(function* () {
       const forgotten = yield* Effect.filter(yield* store.list, forget)
@@ -81,15 +118,20 @@ export const layer: Layer.Layer<
     const deregister = (credential: Credential) =>
       Effect.provideService(deregisterClient(credential), ClientRegistrar, registrar)
 
-    const logoutUnderLock = Effect.fn("SignOut.logoutUnderLock")(function* (
-      server: RemoteServer,
-      key: CredentialKey
+    /**
+     * Revokes the tokens of a credential, and forgets it.
+     *
+     * @param client absent: its secret is in a configuration that is gone
+     */
+    const revokeAndForget = Effect.fnUntraced(function* (
+      key: CredentialKey,
+      credential: Credential,
+      tokens: TokenSet,
+      endpoint: URL | undefined,
+      client: OAuthClient | undefined,
+      explain: (error: TokenRequestError) => Remediable
     ): Effect.fn.Return<LogoutResult, StorageError | RevocationFailed> {
-      const credential = Option.getOrUndefined(yield* credentials.load(server, key))
-      const tokens = credential?.tokens
-      if (credential === undefined || tokens === undefined) return { _tag: "Nothing" }
-      const endpoint = credential.revocationEndpointAt(server)
-      if (endpoint === undefined) {
+      if (endpoint === undefined || client === undefined) {
         yield* credentials.forget(key)
         yield* deregister(credential)
         const expiresAt = tokens.expiryAt(yield* Clock.currentTimeMillis)
@@ -97,27 +139,16 @@ export const layer: Layer.Layer<
           _tag: "NotOffered",
           issuer: credential.issuer,
           expiresAt,
-          refreshable: tokens.refreshToken !== undefined
+          refreshable: tokens.refreshToken !== undefined,
+          ...(endpoint === undefined ? {} : { lacksSecret: true })
         }
       }
-      const failed = (error: TokenRequestError) => {
-        const isRejected = error.reason._tag === "InvalidClient"
-        const rejected = isRejected ? ClientRejected.of(server, credential.registration) : undefined
-        const { message, remedies } = rejected ?? error
-        return new RevocationFailed({
-          server: server.name,
-          account: key.account,
-          detail: message,
-          fixes: remedies
-        })
-      }
-      yield* revokeTokens({
-        server: server.name,
-        revocationEndpoint: endpoint,
-        client: credential.clientAt(server),
-        tokens
-      }).pipe(
-        Effect.mapError(failed),
+      yield* revokeTokens({ server: key.server, revocationEndpoint: endpoint, client, tokens }).pipe(
+        Effect.mapError((error) => {
+          const { message, remedies } = explain(error)
+          const { account, server } = key
+          return new RevocationFailed({ server, account, detail: message, fixes: remedies })
+        }),
         Effect.provideService(TokenEndpoint, tokenEndpoint),
         Effect.provideService(TokenPolicy, policy)
       )
@@ -126,11 +157,57 @@ export const layer: Layer.Layer<
       return { _tag: "Revoked", endpoint }
     })
 
+    const logoutUnderLock = Effect.fn("SignOut.logoutUnderLock")(function* (
+      server: RemoteServer,
+      key: CredentialKey
+    ): Effect.fn.Return<LogoutResult, StorageError | RevocationFailed> {
+      const credential = Option.getOrUndefined(yield* credentials.load(server, key))
+      if (credential?.tokens === undefined) return { _tag: "Nothing" }
+      const result = yield* revokeAndForget(
+        key,
+        credential,
+        credential.tokens,
+        credential.revocationEndpointAt(server),
+        credential.clientAt(server),
+        (error) =>
+          (error.reason._tag === "InvalidClient"
+            ? ClientRejected.of(server, credential.registration)
+            : undefined) ?? error
+      )
+      const refused = configuredRevocationEndpoint(server)
+      const isRefused = result._tag === "NotOffered" && result.lacksSecret === undefined
+      return isRefused && refused !== undefined ? { ...result, refused } : result
+    })
+
     const logout = Effect.fn("SignOut.logout")((server: RemoteServer, account?: string) => {
-      const key = CredentialKey.of(server.name, account)
+      const key = CredentialKey.at(server, account)
       return lock.withLock(key, "refresh")(logoutUnderLock(server, key))
     })
 
-    return SignOut.of({ reset, resetAll, logout })
+    const logoutStoredUnderLock = Effect.fn("SignOut.logoutStoredUnderLock")(function* (
+      key: CredentialKey
+    ): Effect.fn.Return<LogoutResult, StorageError | RevocationFailed> {
+      const credential = Option.getOrUndefined(yield* store.get(key))
+      if (credential === undefined) return { _tag: "Nothing" }
+      if (credential.tokens === undefined) {
+        yield* credentials.forget(key)
+        return { _tag: "Nothing" }
+      }
+      const { clientOfRecord, revocationEndpoint, tokens } = credential
+      const endpoint = revocationEndpoint === undefined ? undefined : new URL(revocationEndpoint)
+      return yield* revokeAndForget(key, credential, tokens, endpoint, clientOfRecord, (error) => error)
+    })
+
+    const logoutStored = Effect.fn("SignOut.logoutStored")(function* (
+      server: string,
+      account?: string,
+      resource?: string
+    ) {
+      return yield* Effect.forEach(yield* keysOf(server, account, resource), (key) =>
+        lock.withLock(key, "refresh")(logoutStoredUnderLock(key))
+      )
+    })
+
+    return SignOut.of({ reset, resetAll, logout, logoutStored })
   })
 )

@@ -80,7 +80,14 @@ export const automaticChoice: Effect.Effect<
     // Another process may have chosen, or moved, in the meantime.
     if (Option.isSome(yield* choices.read)) return
     const since = yield* Clock.currentTimeMillis
-    yield* choices.write({ backend: backend.name, reason, since, migratingFrom: [] })
+    const { address } = yield* backends.open(backend.name)
+    yield* choices.write({
+      backend: backend.name,
+      reason,
+      since,
+      migratingFrom: [],
+      ...(address === undefined ? {} : { address })
+    })
     yield* user.tell(`Sign-ins are stored in ${backend.label} from now on, because ${reason}.`, [
       command("storage move", { options: { to: "BACKEND" }, purpose: "store them elsewhere" })
     ])

@@ -1,12 +1,14 @@
 import { Clock, Context, Effect, Layer, Option } from "effect"
 import type { CredentialKey } from "../../domain/CredentialKey.ts"
+import { command } from "../../domain/Remedy.ts"
 import { Configuration, type ConfigurationError } from "../../ports/Configuration.ts"
 import { CredentialLock, type LockError, type LockPurpose } from "../../ports/CredentialLock.ts"
-import { CredentialStore, type StorageError } from "../../ports/CredentialStore.ts"
+import { CredentialStore, type StorageDescription, type StorageError } from "../../ports/CredentialStore.ts"
 import { type OpenStorage, StorageBackends } from "../../ports/StorageBackends.ts"
-import { StorageChoices } from "../../ports/StorageChoice.ts"
+import { type BackendAddress, StorageChoices } from "../../ports/StorageChoice.ts"
 import { UserInteraction } from "../../ports/UserInteraction.ts"
 import { automaticChoice } from "./AutomaticChoice.ts"
+import { byResource, placeIn } from "./CredentialPlaces.ts"
 
 /** The backend in use, and why. */
 export interface StorageInUse {
@@ -20,13 +22,58 @@ export interface StorageInUse {
   readonly isNamed: boolean
   /** Names of backends that may still hold copies because a move out of them was interrupted. */
   readonly migratingFrom: ReadonlyArray<string>
+  /** Where the backend was when it was chosen. Absent: it needs no address, or nothing is chosen. */
+  readonly address?: BackendAddress
 }
 
 /** Which backend is in use. */
 export class ChosenStorage extends Context.Service<
   ChosenStorage,
-  { readonly inUse: Effect.Effect<StorageInUse, StorageError> }
+  {
+    readonly inUse: Effect.Effect<StorageInUse, StorageError>
+    /** The storage in use, or the one that would be chosen now. Makes no choice. */
+    readonly open: Effect.Effect<OpenStorage, StorageError>
+  }
 >()("mcp-cli-oauth/app/storage/ChosenStorage") {}
+
+/** What messages say of a storage that cannot be opened. */
+const unopened: StorageDescription = {
+  backend: {
+    name: "unknown",
+    label: "the token store",
+    lockScope: "machine",
+    lasting: true,
+    hints: { unavailable: [], locked: [] }
+  },
+  location: "unknown"
+}
+
+/** Warns if the sign-ins are in another backend than the configuration names, or at another address. */
+const warnIfElsewhere = Effect.fnUntraced(function* ({ address, store: { description } }: OpenStorage) {
+  const choice = Option.getOrUndefined(yield* StorageChoices.use((choices) => choices.read))
+  if (choice === undefined) return
+  const { label, name } = description.backend
+  const user = yield* UserInteraction
+  if (choice.migratingFrom.includes(name)) {
+    const target = yield* StorageBackends.use((backends) => backends.open(choice.backend)).pipe(
+      Effect.map(({ store }) => store.description.backend.label),
+      Effect.orElseSucceed(() => choice.backend)
+    )
+    yield* user.tell(
+      `warning: the configuration names ${label}, and sign-ins were moved from there to ${target}.`
+    )
+  }
+  if (choice.backend !== name || address === undefined || choice.address === undefined) return
+  const isSame = address.url === choice.address.url && address.namespace === choice.address.namespace
+  if (isSame) return
+  yield* user.tell(
+    `warning: sign-ins were stored in ${label} at ${placeText(choice.address)}, and ${placeText(address)} is set now and used.`,
+    [command("storage move", { options: { to: name }, purpose: "stay with that" })]
+  )
+})
+
+const placeText = ({ namespace, url }: BackendAddress): string =>
+  namespace === undefined ? url : `${url} (namespace ${namespace})`
 
 /** How long reads trust their last look at the choice, in milliseconds. */
 const choiceFreshFor = 100
@@ -36,10 +83,13 @@ const choiceFreshFor = 100
  *
  * The choice is made once per machine, by the first write, and remembered. Each access checks whether it has changed,
  * so that a running program follows when sign-ins are moved.
+ *
+ * A choice that cannot be read or a backend that cannot be opened fails each access, and not the layer: what only reports
+ * on the storage still can.
  */
 export const layer: Layer.Layer<
   CredentialStore | CredentialLock | ChosenStorage,
-  ConfigurationError | StorageError,
+  ConfigurationError,
   Configuration | UserInteraction | StorageBackends | StorageChoices
 > = Layer.effectContext(
   Effect.gen(function* () {
@@ -71,42 +121,33 @@ export const layer: Layer.Layer<
       }
     }).pipe(Effect.withSpan("ChosenStorage.inUse"))
 
-    /** Warns if the configuration names a backend that sign-ins were moved out of. */
-    const warnIfMovedFrom = Effect.fnUntraced(function* ({ store: { description } }: OpenStorage) {
-      const choice = Option.getOrUndefined(yield* choices.read)
-      if (choice?.migratingFrom.includes(description.backend.name) !== true) return
-      const target = yield* backends.open(choice.backend).pipe(
-        Effect.map(({ store }) => store.description.backend.label),
-        Effect.orElseSucceed(() => choice.backend)
-      )
-      yield* UserInteraction.use((user) =>
-        user.tell(
-          `warning: the configuration names ${description.backend.label}, and sign-ins were moved from there to ${target}.`
-        )
-      )
-    })
-
-    const first = yield* inUse
-    let current: OpenStorage & { readonly backend: string } = {
-      backend: first.backend,
-      ...(yield* backends.open(first.backend))
-    }
-    if (first.isNamed) yield* warnIfMovedFrom(current)
+    /** The storage that was opened last. Absent: none could be opened so far. */
+    let current: (OpenStorage & { readonly backend: string }) | undefined
+    let description: StorageDescription = unopened
+    const describe = ({ reason }: StorageError) =>
+      Effect.sync(() => {
+        if ("backend" in reason) description = { ...unopened, backend: reason.backend }
+      })
 
     /** When the choice was last checked, in milliseconds since the epoch. */
     let checkedAt = 0
 
     /** The storage that counts now. */
     const now = Effect.gen(function* () {
-      const { backend } = yield* inUse
-      if (backend !== current.backend) current = { backend, ...(yield* backends.open(backend)) }
+      const { address, backend } = yield* inUse
+      if (backend !== current?.backend) {
+        current = { backend, ...(yield* Effect.tapError(backends.open(backend, address), describe)) }
+      }
       checkedAt = yield* Clock.currentTimeMillis
       return current
     })
 
+    // What fails here fails each access.
+    yield* Effect.ignore(Effect.flatMap(now, warnIfElsewhere))
+
     /** The storage that counted moments ago: a caller that reads many records need not check before each. */
     const recently = Effect.flatMap(Clock.currentTimeMillis, (time) =>
-      time - checkedAt < choiceFreshFor ? Effect.succeed(current) : now
+      current !== undefined && time - checkedAt < choiceFreshFor ? Effect.succeed(current) : now
     )
 
     /** Removes the copies that an interrupted move has left behind. */
@@ -121,7 +162,7 @@ export const layer: Layer.Layer<
 
     const store = CredentialStore.of({
       get description() {
-        return current.store.description
+        return current?.store.description ?? description
       },
       unlock: Effect.gen(function* () {
         yield* decideFirst
@@ -144,8 +185,14 @@ export const layer: Layer.Layer<
           const after = yield* now
           if (after.backend === before.backend) return
           // Moved in between: readers look in the new place.
-          yield* after.store.put(key, credential)
+          yield* after.store.put(yield* placeIn(after.store, key, credential), credential)
           yield* before.store.remove(key)
+        }),
+      reserve: (key, credential) =>
+        Effect.gen(function* () {
+          yield* decideFirst
+          const { store } = yield* now
+          if (store.reserve !== undefined) yield* store.reserve(key, credential)
         }),
       remove: (key) =>
         Effect.gen(function* () {
@@ -167,6 +214,8 @@ export const layer: Layer.Layer<
       Effect.gen(function* () {
         // The store reports a choice that cannot be read; the lock stays with the current storage.
         const before = yield* Effect.orElseSucceed(now, () => current)
+        // Nothing can be read or written either.
+        if (before === undefined) return yield* effect
         const inPlace = Effect.gen(function* () {
           const after = yield* Effect.orElseSucceed(now, () => before)
           return after.backend === before.backend ? Option.some(yield* effect) : Option.none<A>()
@@ -176,12 +225,14 @@ export const layer: Layer.Layer<
       })
 
     const lock = CredentialLock.of({
-      withLock: (key, purpose) => (effect) => locked(key, purpose, effect)
+      withLock: (key, purpose) => (effect) => locked(key, purpose, effect),
+      confirm: (key, purpose) => Effect.suspend(() => current?.lock.confirm?.(key, purpose) ?? Effect.void)
     })
 
-    return Context.make(CredentialStore, store).pipe(
-      Context.add(CredentialLock, lock),
-      Context.add(ChosenStorage, { inUse })
+    const placed = byResource({ store, lock })
+    return Context.make(CredentialStore, CredentialStore.of(placed.store)).pipe(
+      Context.add(CredentialLock, CredentialLock.of(placed.lock)),
+      Context.add(ChosenStorage, { inUse, open: now })
     )
   })
 )

@@ -3,16 +3,22 @@ import { ConfiguredRegistration } from "../../domain/ClientRegistration.ts"
 import { Credential, isSameCredential } from "../../domain/Credential.ts"
 import { CredentialKey } from "../../domain/CredentialKey.ts"
 import { TokenSet } from "../../domain/TokenSet.ts"
-import { CredentialStore, StorageError } from "../../ports/CredentialStore.ts"
+import { StorageError } from "../../ports/CredentialStore.ts"
 import { BackendError } from "../../ports/StorageFailure.ts"
+import { ChosenStorage } from "./ChosenStorage.ts"
 
-/** Tests the store. */
+/**
+ * The result of a test.
+ *
+ * - `Works`: an entry was written, read and removed. How long that took, in milliseconds.
+ * - `New`: there is no store yet. The first sign-in makes one.
+ */
+export type StorageHealth = { readonly _tag: "Works"; readonly took: number } | { readonly _tag: "New" }
+
+/** Tests the storage in use, or the one that would be chosen now. Makes no choice, and sets nothing up. */
 export class StorageCheck extends Context.Service<
   StorageCheck,
-  {
-    /** Writes, reads and removes a test record. Returns how long that took, in milliseconds. */
-    readonly check: Effect.Effect<number, StorageError>
-  }
+  { readonly check: Effect.Effect<StorageHealth, StorageError> }
 >()("mcp-cli-oauth/app/storage/StorageCheck") {}
 
 /** A record shaped like a real one, told apart by its number. */
@@ -32,12 +38,20 @@ const canary = (now: number, number: number): Credential =>
   })
 
 /** @see StorageCheck */
-export const layer: Layer.Layer<StorageCheck, never, CredentialStore> = Layer.effect(
+export const layer: Layer.Layer<StorageCheck, never, ChosenStorage> = Layer.effect(
   StorageCheck,
   Effect.gen(function* () {
-    const store = yield* CredentialStore
-    const check = Effect.gen(function* () {
+    const chosen = yield* ChosenStorage
+    const check = Effect.gen(function* (): Effect.fn.Return<StorageHealth, StorageError> {
+      const { store } = yield* chosen.open
+      if (store.isNew !== undefined && (yield* store.isNew)) return { _tag: "New" }
+      const start = yield* Clock.currentTimeMillis
       yield* store.unlock
+      // The first record may leave more than itself: the folder of names beside a keyring.
+      const stored = yield* Effect.option(store.list)
+      if (store.isNew === undefined && Option.exists(stored, ({ length }) => length === 0)) {
+        return { _tag: "Works", took: (yield* Clock.currentTimeMillis) - start }
+      }
       // The time a user takes to type a password does not count.
       const began = yield* Clock.currentTimeMillis
       const number = yield* Random.nextIntBetween(1, 1_000_000_000)
@@ -56,7 +70,7 @@ export const layer: Layer.Layer<StorageCheck, never, CredentialStore> = Layer.ef
           reason: new BackendError({ backend, detail: "it returned other data than was stored" })
         })
       }
-      return (yield* Clock.currentTimeMillis) - began
+      return { _tag: "Works", took: (yield* Clock.currentTimeMillis) - began }
     }).pipe(Effect.withSpan("StorageCheck.check"))
     return StorageCheck.of({ check })
   })

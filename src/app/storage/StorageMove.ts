@@ -8,6 +8,7 @@ import { type OpenStorage, StorageBackends } from "../../ports/StorageBackends.t
 import { StorageChoices } from "../../ports/StorageChoice.ts"
 import { BackendError } from "../../ports/StorageFailure.ts"
 import { ChosenStorage } from "./ChosenStorage.ts"
+import { placeIn } from "./CredentialPlaces.ts"
 
 /** The result of a move. */
 export interface Moved {
@@ -83,12 +84,16 @@ const copy = Effect.fnUntraced(function* (
   })
 })
 
-/** Copies a record unless the target has a newer one, from an earlier attempt or from another machine. */
+/**
+ * Copies a record unless the target has a newer one, from an earlier attempt or from another machine. If the one of its
+ * name there is for another resource, it goes beside that one.
+ */
 const copyIfNewer = Effect.fnUntraced(function* (
   target: OpenStorage,
-  key: CredentialKey,
+  from: CredentialKey,
   credential: Credential
 ) {
+  const key = yield* placeIn(target.store, from, credential)
   const there = yield* Effect.catchReason(
     target.store.get(key),
     "StorageError",
@@ -155,16 +160,23 @@ export const layer: Layer.Layer<StorageMove, never, ChosenStorage | StorageBacke
 
         // The backend in use is always emptied: nothing would find its sign-ins after the move.
         const sources = [...new Set([inUse.backend, from ?? inUse.backend])].filter((name) => name !== to)
-        for (const name of sources) yield* copyAll(yield* backends.open(name), target)
+        const open = (name: string) => backends.open(name, name === inUse.backend ? inUse.address : undefined)
+        for (const name of sources) yield* copyAll(yield* open(name), target)
 
         const since = yield* Clock.currentTimeMillis
-        const choice = { backend: to, reason: "sign-ins were moved there", since }
+        const { address } = target
+        const choice = {
+          backend: to,
+          reason: "sign-ins were moved there",
+          since,
+          ...(address === undefined ? {} : { address })
+        }
         const migratingFrom = [...new Set([...inUse.migratingFrom, ...sources])].filter((name) => name !== to)
         yield* choices.write({ ...choice, migratingFrom })
 
         const removed = yield* Effect.forEach(migratingFrom, (name) =>
           Effect.gen(function* () {
-            return { name, ...(yield* removeMoved(yield* backends.open(name), target)) }
+            return { name, ...(yield* removeMoved(yield* open(name), target)) }
           })
         )
         const unfinished = removed.filter(({ left }) => left.length > 0).map(({ name }) => name)

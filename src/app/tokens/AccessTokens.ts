@@ -10,7 +10,13 @@ import type { TokenEndpoint } from "../../ports/TokenEndpoint.ts"
 import type { UserInteraction } from "../../ports/UserInteraction.ts"
 import { Credentials } from "../credentials/Credentials.ts"
 import type { SignIn } from "../signin/SignIn.ts"
-import { makeOncePerMachine, makeResendOnce, makeUnlessStorageFails, oncePerProcess } from "./Decorators.ts"
+import {
+  makeOncePerMachine,
+  makeReadyToStore,
+  makeResendOnce,
+  makeUnlessStorageFails,
+  oncePerProcess
+} from "./Decorators.ts"
 import { memorySource } from "./MemorySource.ts"
 import { observed, reasonAttributes, renewalAttributes } from "./Observation.ts"
 import { makeRediscovery } from "./Rediscovery.ts"
@@ -96,6 +102,7 @@ export class AccessTokens extends Context.Service<
  *
  * - The store is read again under the refresh lock: another process may have refreshed while this one waited for the lock.
  * - The discovery after a 401 runs before the lock is taken, so that no other process waits for it.
+ * - Right before each attempt of the refresh, the space for its answer is reserved, and the lock is confirmed.
  * - The sign-in runs outside the refresh lock, which would otherwise be held as long as a user takes. A sign-in by another
  *   process that needs a refresh is left to the refresh, and only if that fails the user is asked.
  * - So does the wait after an answer was lost.
@@ -104,7 +111,9 @@ const makeSources = Effect.gen(function* () {
   const states = yield* makeTokenStates
   const rediscovery = yield* makeRediscovery
   const { withCurrentIssuer } = rediscovery
-  const renew = observed("refresh", yield* makeRenew(rediscovery, states), renewalAttributes)
+  const readyToStore = yield* makeReadyToStore
+  const renewAtOnce = yield* makeRenew(rediscovery, states)
+  const renew = observed("refresh", readyToStore(renewAtOnce), renewalAttributes)
   const resendOnce = yield* makeResendOnce
   const oncePerMachine = yield* makeOncePerMachine
   const unlessStorageFails = yield* makeUnlessStorageFails(states)

@@ -1,6 +1,6 @@
 import { Clock, Effect, type Scope } from "effect"
 import { accountName } from "../../domain/SignInError.ts"
-import { type SignInNeeded, type Unanswered, usable } from "../../domain/TokenState.ts"
+import { type SignInNeeded, type Stale, type Unanswered, usable } from "../../domain/TokenState.ts"
 import { CredentialLock, type LockError } from "../../ports/CredentialLock.ts"
 import type { StorageError } from "../../ports/CredentialStore.ts"
 import { TokenRequestError, Unanswered as UnansweredFailure } from "../../ports/TokenEndpoint.ts"
@@ -31,7 +31,7 @@ export const oncePerProcess = <In, Left extends Unusable>(
 ): Effect.Effect<TokenSource<Left, In>, never, Scope.Scope> =>
   Effect.map(
     makeSingleFlight<Effect.Success<ReturnType<typeof source>>, AccessTokenError>(),
-    (flights) => (query, state) => flights.run(query.key.storageName, source(query, state))
+    (flights) => (query, state) => flights.run(query.key.identity, source(query, state))
   )
 
 /** One process at a time runs the source for a credential, under its refresh lock. */
@@ -42,6 +42,30 @@ export const makeOncePerMachine: Effect.Effect<Decorator, never, CredentialLock>
     (query, state) =>
       lock.withLock(query.key, "refresh")(source(query, state))
 )
+
+/**
+ * Before a refresh token is sent, makes sure that its answer can be stored and that the refresh lock still excludes other
+ * processes. If not, fails with the error of the store or lock, and the refresh token stays unused.
+ */
+export const makeReadyToStore = Effect.gen(function* () {
+  const credentials = yield* Credentials
+  const lock = yield* CredentialLock
+
+  return <Left extends Unusable, Failure>(
+    source: TokenSource<Left, Stale, Failure>
+  ): TokenSource<Left, Stale, Failure | StorageError | LockError> =>
+    (query, stale) => {
+      const { key } = query
+      if (stale.renewal._tag !== "RefreshToken") return source(query, stale)
+      return credentials
+        .reserve(key, stale.credential)
+        .pipe(
+          Effect.andThen(lock.confirm?.(key, "refresh") ?? Effect.void),
+          Effect.andThen(source(query, stale)),
+          Effect.scoped
+        )
+    }
+})
 
 /**
  * Waits until a refresh token whose answer was lost may be sent again, and then runs the source once more. No lock is held

@@ -8,6 +8,8 @@ import {
   type Unanswered,
   usable
 } from "../../domain/TokenState.ts"
+import type { LockError } from "../../ports/CredentialLock.ts"
+import type { StorageError } from "../../ports/CredentialStore.ts"
 import type { TokenRequestError } from "../../ports/TokenEndpoint.ts"
 import { TokenPolicy } from "../../ports/TokenPolicy.ts"
 import { UserInteraction } from "../../ports/UserInteraction.ts"
@@ -16,6 +18,9 @@ import { makeRetryTransient } from "../signin/TokenRetry.ts"
 import type { Renew } from "./Renew.ts"
 import { firstOf, type TokenQuery, type TokenSource, type Unusable, whenStale } from "./TokenSource.ts"
 import type { TokenStates } from "./TokenStates.ts"
+
+/** A renewal that fails with the error of the store or lock while its answer could not be stored. */
+type SafeRenew = TokenSource<SignInNeeded, Stale, Effect.Error<ReturnType<Renew>> | StorageError | LockError>
 
 /** Leaves `Unanswered` if the answer to the refresh token was lost. */
 type Refresh = TokenSource<SignInNeeded | Unanswered, Stale>
@@ -32,7 +37,7 @@ type Refresh = TokenSource<SignInNeeded | Unanswered, Stale>
 export const refreshSource = (
   states: TokenStates,
   store: TokenSource<Unusable>,
-  renew: Renew
+  renew: SafeRenew
 ): Effect.Effect<Refresh, never, Credentials | UserInteraction> =>
   Effect.gen(function* () {
     const credentials = yield* Credentials

@@ -65,7 +65,7 @@ export const makeStepUp: Effect.Effect<StepUp, never, Credentials | UserInteract
       const missing = missingScopes(request.challenge)
       if (missing.length === 0) return Option.none()
       const query = queryOf(request)
-      const flightKey = JSON.stringify([query.key.storageName, ...missing.toSorted()])
+      const flightKey = JSON.stringify([query.key.identity, ...missing.toSorted()])
       return yield* flights.run(flightKey, stepUpOnce(query, missing, sent))
     })
   })

@@ -31,7 +31,7 @@ export interface TokenQuery extends AccessTokenRequest {
 /** Starts a request. */
 export const queryOf = (request: AccessTokenRequest): TokenQuery => ({
   ...request,
-  key: CredentialKey.of(request.server.name, request.account)
+  key: CredentialKey.at(request.server, request.account)
 })
 
 /** A state without usable tokens. */

@@ -33,12 +33,12 @@ type Lasting = Omit<Learned, "now" | "currentIssuer">
 export const makeTokenStates: Effect.Effect<TokenStates> = Effect.gen(function* () {
   const policy = yield* TokenPolicy
   const learned = new BoundedMap<Lasting>(policy.maxAccounts)
-  const learn = ({ storageName }: CredentialKey, news: Lasting) => {
-    learned.set(storageName, { ...learned.get(storageName), ...news })
+  const learn = ({ identity }: CredentialKey, news: Lasting) => {
+    learned.set(identity, { ...learned.get(identity), ...news })
   }
   return {
-    of: ({ currentIssuer, key: { storageName }, server }, found, now) =>
-      tokenState(found, server, { ...learned.get(storageName), now, currentIssuer }, policy),
+    of: ({ currentIssuer, key: { identity }, server }, found, now) =>
+      tokenState(found, server, { ...learned.get(identity), now, currentIssuer }, policy),
     reject: (key, rejected) => learn(key, { rejected }),
     refuse: (key, refused) => learn(key, { refused }),
     unanswered: (key, refreshToken, resendAt) => learn(key, { unanswered: { refreshToken, resendAt } }),

@@ -1,3 +1,4 @@
+import { withBody } from "../../ports/HttpTransport.ts"
 import { maxRecorded } from "./TraceLimits.ts"
 /** What was read of a body. */
 export interface BodyRecord {
@@ -76,9 +77,8 @@ export const recordBody = (response: Response, onEnd: (record: BodyRecord) => vo
     },
     { highWaterMark: 0 }
   )
-  const { headers, status, statusText } = response
   return {
-    response: new Response(stream, { headers, status, statusText }),
+    response: withBody(response, stream),
     idle: async () => rest,
     stop: async () => {
       if (rest === undefined) return

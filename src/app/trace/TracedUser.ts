@@ -80,14 +80,15 @@ const tracedBrowser = (inner: Browser["Service"]) =>
 const tracedListener = (inner: CallbackListener["Service"]) =>
   CallbackListener.of({
     bind: Effect.fn("TracedUser.bind")(function* (options) {
-      const { receive, redirectUri } = yield* inner.bind(options)
+      const bound = yield* inner.bind(options)
+      const { receive, redirectUri } = bound
       yield* happens(({ redactor }, at) => {
         redactor.learn("authorization response", redirectUri)
         const text = `mcp-cli listens at ${redirectUri.origin}${redirectUri.pathname} for the browser to return.`
         return { _tag: "Note", at, text: redactor.text(text) }
       })
       return {
-        redirectUri,
+        ...bound,
         receive: Effect.fnUntraced(function* (read) {
           const context = yield* Effect.context()
           return yield* receive((parameters) => {

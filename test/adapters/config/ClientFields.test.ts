@@ -249,9 +249,10 @@ describe("a key in the configuration", () => {
     Effect.gen(function* () {
       const errors = yield* useErrorsOf({ url, oauth })
       assert.isNotEmpty(errors)
-      const whole = yield* Configuration.use(({ servers }) => servers).pipe(
-        Effect.flip,
-        Effect.map((error) => `${String(error)} ${error.message} ${JSON.stringify(error)}`),
+      const whole = yield* Configuration.use(({ invalid }) => invalid).pipe(
+        Effect.map(
+          (issues) => `${issues.map(({ message }) => message).join("\n")} ${JSON.stringify(issues)}`
+        ),
         withFile({ mcpServers: { s: { url, oauth } } })
       )
       assert.notInclude(`${errors.join("\n")} ${whole}`, marker)

@@ -90,7 +90,7 @@ describe("the place of the configuration file", () => {
           `There is no configuration at ${here} or ${atHome}.\nWrite one, for example: ${example}`
         )
       }
-      assert.deepStrictEqual(yield* Effect.provide(tokenStorage, over({})), {
+      assert.deepInclude(yield* Effect.provide(tokenStorage, over({})), {
         backend: "auto",
         password: undefined,
         vault: undefined
@@ -187,10 +187,16 @@ describe("the configuration file", () => {
 
   it.effect("with several errors shows all of them, under its own name", () =>
     Effect.gen(function* () {
+      const file = { mcpServers: { s: { url }, t: { url: "x", oauth: { token_url: "hunter2" } } } }
       const error = yield* Effect.flip(
-        server.pipe(
-          withFile({ mcpServers: { s: { url }, t: { url: "x", oauth: { token_url: "hunter2" } } } })
-        )
+        Configuration.use((configuration) => configuration.server("t")).pipe(withFile(file))
+      )
+      // The other servers work.
+      assert.strictEqual((yield* server.pipe(withFile(file))).name, "s")
+      const names = yield* Configuration.use(({ servers }) => servers).pipe(withFile(file))
+      assert.deepStrictEqual(
+        names.map(({ name }) => name),
+        ["s"]
       )
       assert.strictEqual(
         error.message,

@@ -263,10 +263,26 @@ describe("an error in a server", () => {
   )
 })
 
+describe("the maximum of an answer", () => {
+  it.effect.each([0, 513, 1.5, "64", null])("is a whole number of MiB: %s", (maxAnswerMiB) =>
+    Effect.gen(function* () {
+      for (const entry of [{ url }, { command: "server" }]) {
+        assert.deepStrictEqual(yield* errorsOf({ mcpServers: { a: { ...entry, maxAnswerMiB } } }), [
+          "mcpServers.a.maxAnswerMiB: must be a whole number from 1 to 512"
+        ])
+      }
+    })
+  )
+})
+
 describe("the name of a server", () => {
   const rest = "a-z, 0-9, _, . and -"
   it.effect.each([
     ["", 'mcpServers[""]: the name of a server must not be empty'],
+    [
+      "a\u001b[2J",
+      'mcpServers["a\\u001b[2J"]: the name of a server must not have control or invisible characters'
+    ],
     ["a".repeat(101), `mcpServers.${"a".repeat(101)}: the name of a server has at most 100 characters`],
     [
       "é".repeat(100),

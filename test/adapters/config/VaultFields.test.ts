@@ -3,7 +3,7 @@ import { ConfigProvider, Effect, Redacted, Schema } from "effect"
 import { vaultPath, vaultPathProblem } from "../../../src/adapters/config/VaultPath.ts"
 import { parseBool } from "../../../src/adapters/config/VaultVariables.ts"
 import { Configuration, type VaultAuth, type VaultSettings } from "../../../src/ports/Configuration.ts"
-import { errorsOf, here, warningsOf, withFile } from "./InMemoryFile.ts"
+import { errorsOf, here, over, warningsOf, withFile } from "./InMemoryFile.ts"
 
 const url = "https://vault.example.com:8200"
 const noUrl = "must be an absolute http or https URL"
@@ -616,5 +616,64 @@ describe("a boolean of the environment", () => {
 
   it.effect.prop("is nothing else", [Schema.String], ([text]) =>
     Effect.sync(() => assert.strictEqual(parseBool(text), booleans.get(text)))
+  )
+})
+
+describe("Vault in a file that was found in the working directory", () => {
+  const env = { VAULT_TOKEN: "the user's token", BAO_TOKEN: "another", VAULT_NAMESPACE: "team" }
+  /** The settings, or the errors: the user has approved the file. */
+  const found = (fields: object, more: Env = {}) =>
+    Configuration.use(({ tokenStorage }) => tokenStorage).pipe(
+      Effect.map(({ vault }) => vault),
+      Effect.catchTag("ConfigurationError", ({ issues }) =>
+        Effect.succeed(issues.map(({ location, message }) => `${location}: ${message}`))
+      ),
+      Effect.provide(over({ [here]: { mcpServers: {}, tokenStorage: fields } }, { env: { ...env, ...more } }))
+    )
+
+  it.effect("gets no credentials of the environment at an address of the file", () =>
+    Effect.gen(function* () {
+      const noToken =
+        "tokenStorage.vaultToken: is missing: this file was found in the working directory, so neither VAULT_TOKEN nor ~/.vault-token is sent to its vaultUrl. Write ${VAULT_TOKEN} if that token is meant"
+      assert.deepStrictEqual(yield* found({ vaultUrl: url }), [noToken])
+      assert.deepStrictEqual(yield* found({ vaultUrl: "${VAULT_ADDR:-https://evil.test}" }), [noToken])
+      assert.deepStrictEqual(yield* found({ vaultUrl: url }, { VAULT_ADDR: "https://mine.test" }), [noToken])
+      assert.deepStrictEqual(
+        yield* found({ vaultUrl: url, vaultAuth: { method: "kubernetes", role: "r" } }),
+        [
+          "tokenStorage.vaultAuth.jwtFile: is missing: this file was found in the working directory, so the token of the pod is not sent to its vaultUrl"
+        ]
+      )
+    })
+  )
+
+  it.effect("gets those that the file names, which the user has seen", () =>
+    Effect.gen(function* () {
+      const named = yield* found({ vaultUrl: url, vaultToken: "${OTHER}" }, { OTHER: "named" })
+      assert.deepInclude(named, { url: new URL(url), namespace: undefined })
+      assert.deepStrictEqual("auth" in (named ?? {}) ? plain((named as VaultSettings).auth) : named, {
+        method: "token",
+        token: { secret: "named" },
+        tokenFile: undefined
+      })
+    })
+  )
+
+  it.effect("gets those of the environment at the address of the environment", () =>
+    Effect.gen(function* () {
+      const settings = yield* found({ backend: "vault" }, { VAULT_ADDR: "https://mine.test" })
+      assert.deepInclude(settings, { url: new URL("https://mine.test"), namespace: "team" })
+    })
+  )
+
+  it.effect("does not decide which certificates the Vault of the environment may have", () =>
+    Effect.gen(function* () {
+      const why =
+        "needs a vaultUrl beside it: this file was found in the working directory, and VAULT_ADDR is not its address"
+      assert.deepStrictEqual(
+        yield* found({ vaultSkipVerify: true, vaultCaCert: "evil.pem" }, { VAULT_ADDR: "https://mine.test" }),
+        [`tokenStorage.vaultCaCert: ${why}`, `tokenStorage.vaultSkipVerify: ${why}`]
+      )
+    })
   )
 })

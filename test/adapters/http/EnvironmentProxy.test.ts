@@ -103,6 +103,17 @@ describe("the proxy of the environment", () => {
       })
   )
 
+  it.effect("is not used for this machine", () =>
+    Effect.gen(function* () {
+      for (const host of ["localhost", "127.3.2.1", "[::1]", "[::ffff:127.0.0.1]", "app.localhost."]) {
+        assert.deepInclude(yield* routeTo(`http://${host}:8080/mcp`, { HTTP_PROXY: "http://p.test" }), {
+          obstacle: "loopback"
+        })
+        assert.isUndefined(yield* routeTo(`http://${host}/mcp`, { ALL_PROXY: "http://p.test" }))
+      }
+    })
+  )
+
   // The real runtime is asked as well: what is said of it has to be what it does.
   it.each([
     ["", false],

@@ -1,5 +1,5 @@
-import { createServer, type RequestListener } from "node:http"
-import type { AddressInfo } from "node:net"
+import { createServer, type RequestListener, setGlobalProxyFromEnv } from "node:http"
+import type { AddressInfo, Socket } from "node:net"
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Layer, Schema } from "effect"
 import { TestClock } from "effect/testing"
@@ -140,4 +140,67 @@ describe("Retry-After", () => {
     const wait = retryAfterMillis(header, 0)
     assert.isTrue(wait === undefined || (wait >= 0 && wait <= 86_400_000))
   })
+})
+
+describe("a request to this machine", () => {
+  /** Uses a proxy for everything, as `NODE_USE_ENV_PROXY=1` does, and notes what reaches it. */
+  const proxied = Effect.gen(function* () {
+    const seen: Array<string> = []
+    const proxy = createServer((request, response) => {
+      seen.push(request.url ?? "")
+      response.end()
+    })
+    proxy.on("connect", (request, client: Socket) => {
+      seen.push(request.url ?? "")
+      client.end("HTTP/1.1 502 Bad Gateway\r\n\r\n")
+    })
+    yield* Effect.acquireRelease(
+      Effect.callback<() => void>((resume) => {
+        proxy.listen(0, "127.0.0.1", () => {
+          const address = `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`
+          resume(
+            Effect.succeed(setGlobalProxyFromEnv({ http_proxy: address, https_proxy: address, no_proxy: "" }))
+          )
+        })
+      }),
+      (restore) =>
+        Effect.sync(() => {
+          restore()
+          proxy.closeAllConnections()
+          proxy.close()
+        })
+    )
+    return seen
+  })
+
+  it.live.each([
+    "localhost",
+    "localhost.",
+    "LOCALHOST",
+    "app.localhost",
+    "127.0.0.1",
+    "127.9.9.9",
+    "127.1",
+    "[::1]",
+    "[::ffff:127.0.0.1]"
+  ])("never goes through a proxy: %s", (host) =>
+    Effect.gen(function* () {
+      const seen = yield* proxied
+      const { origin } = yield* serve((_request, response) => response.end())
+      const { port } = new URL(origin)
+      for (const scheme of ["http", "https"])
+        yield* Effect.result(send(`${scheme}://${host}:${port}/`, { timeout: 5000 }))
+      assert.deepEqual(seen, [])
+    })
+  )
+
+  it.live.each(["localhost.test", "notlocalhost", "128.0.0.1", "[::ffff:128.0.0.1]", "[::2]"])(
+    "means no other one: %s",
+    (host) =>
+      Effect.gen(function* () {
+        const seen = yield* proxied
+        yield* Effect.result(send(`https://${host}:4433/`, { timeout: 5000 }))
+        assert.lengthOf(seen, 1)
+      })
+  )
 })

@@ -1,15 +1,17 @@
 import { type ChildProcess, spawn } from "node:child_process"
-import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
+import { readdirSync, readFileSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { Worker } from "node:worker_threads"
 import { fileURLToPath } from "node:url"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, type Scope } from "effect"
+import { Context, Deferred, Effect, Fiber, Layer, type Scope } from "effect"
 import * as ProcessLock from "../../../src/adapters/lock/ProcessLock.ts"
 import { CredentialKey } from "../../../src/domain/CredentialKey.ts"
 import { CredentialLock } from "../../../src/ports/CredentialLock.ts"
 import { temporaryFolder } from "../TemporaryFolder.ts"
 
 const program = fileURLToPath(new URL("holder.ts", import.meta.url))
+const module = new URL("../../../src/adapters/lock/ProcessLock.ts", import.meta.url).pathname
 const key = CredentialKey.of("notion")
 
 /** A process of its own that works on the lock of `notion`. */
@@ -24,6 +26,58 @@ const says = (child: ChildProcess, word: string) =>
       if (chunk.toString().includes(word)) resume(Effect.void)
     })
   })
+const shortly = { refresh: "100 millis", "sign-in": "100 millis", store: "100 millis" } as const
+
+type Lock = CredentialLock["Service"]
+
+/** A lock of its own in this thread, as a second stack of layers has. */
+const lockIn = (directory: string, copy = ProcessLock): Effect.Effect<Lock, never, Scope.Scope> =>
+  Effect.map(Layer.build(Layer.fresh(copy.layer({ directory, timeout: shortly }))), (context) =>
+    Context.get(context, CredentialLock)
+  )
+
+/** Takes the lock and releases it again. */
+const tries = (lock: Lock) =>
+  Effect.match(lock.withLock(key, "refresh")(Effect.void), {
+    onFailure: () => "refused",
+    onSuccess: () => "taken"
+  })
+
+const said = (stream: NodeJS.ReadableStream | null) =>
+  Effect.callback<string>((resume) => {
+    stream?.once("data", (chunk: Buffer) => resume(Effect.succeed(chunk.toString().trim())))
+  })
+
+/** Who can try to take a lock that this thread holds. */
+const contenders: Readonly<Record<string, (directory: string) => Effect.Effect<string, never, Scope.Scope>>> =
+  {
+    "another copy of the package in this thread": (directory) =>
+      Effect.promise((): Promise<typeof ProcessLock> => import(`${module}?copy`)).pipe(
+        Effect.flatMap((copy) => {
+          assert.notStrictEqual(copy.layer, ProcessLock.layer)
+          return Effect.flatMap(lockIn(directory, copy), tries)
+        })
+      ),
+    "a worker thread of this process": (directory) =>
+      Effect.acquireRelease(
+        Effect.sync(() => new Worker(program, { argv: ["try", directory], stdout: true })),
+        (worker) => Effect.promise(() => worker.terminate())
+      ).pipe(Effect.flatMap(({ stdout }) => said(stdout))),
+    "another process": (directory) => Effect.flatMap(holder("try", directory), ({ stdout }) => said(stdout))
+  }
+
+/** Holds the lock in this thread until `release`. */
+const held = Effect.fnUntraced(function* (directory: string) {
+  const lock = yield* lockIn(directory)
+  const [entered, left] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
+  const fiber = yield* Effect.forkScoped(
+    lock.withLock(key, "refresh")(Effect.andThen(Deferred.succeed(entered, undefined), Deferred.await(left)))
+  )
+  yield* Deferred.await(entered)
+  const release = Effect.andThen(Deferred.succeed(left, undefined), Fiber.join(fiber))
+  return { lock, release }
+})
+
 const ended = (child: ChildProcess) =>
   Effect.callback<number | null>((resume) => {
     child.once("close", (code) => resume(Effect.succeed(code)))
@@ -75,12 +129,7 @@ describe("the lock among processes", () => {
       const child = yield* holder("hold", directory)
       yield* says(child, "held")
       const error = yield* CredentialLock.use((lock) => lock.withLock(key, "refresh")(Effect.void)).pipe(
-        Effect.provide(
-          ProcessLock.layer({
-            directory,
-            timeout: { refresh: "100 millis", "sign-in": "100 millis", store: "100 millis" }
-          })
-        ),
+        Effect.provide(ProcessLock.layer({ directory, timeout: shortly })),
         Effect.flip
       )
       assert.strictEqual(error._tag, "LockError")
@@ -97,6 +146,97 @@ describe("the lock among processes", () => {
         Effect.flip
       )
       assert.include(error.message, "cannot be locked")
+    })
+  )
+
+  it.live.each(Object.entries(contenders))(
+    "refuses %s, and still excludes other processes after that",
+    ([, contend]) =>
+      Effect.gen(function* () {
+        const directory = join(yield* temporaryFolder, "locks")
+        const { release } = yield* held(directory)
+        assert.strictEqual(yield* contend(directory), "refused")
+        assert.strictEqual(yield* contenders["another process"]!(directory), "refused")
+        yield* release
+        assert.strictEqual(yield* contend(directory), "taken")
+      })
+  )
+
+  it.live(
+    "lets a second stack of this thread in after the first, and excludes other processes meanwhile",
+    () =>
+      Effect.gen(function* () {
+        const directory = join(yield* temporaryFolder, "locks")
+        const { release } = yield* held(directory)
+        const second = yield* Effect.forkChild(Effect.flatMap(lockIn(directory), tries), {
+          startImmediately: true
+        })
+        assert.strictEqual(yield* contenders["another process"]!(directory), "refused")
+        assert.isUndefined(second.pollUnsafe())
+        yield* release
+        assert.strictEqual(yield* Fiber.join(second), "taken")
+      }).pipe(Effect.scoped)
+  )
+
+  it.live("excludes other processes after a second stack of the same process has closed", () =>
+    Effect.gen(function* () {
+      const directory = join(yield* temporaryFolder, "locks")
+      const { release } = yield* held(directory)
+      yield* Effect.scoped(
+        Effect.flatMap(lockIn(directory), (lock) => lock.withLock(key, "sign-in")(Effect.void))
+      )
+      assert.strictEqual(yield* contenders["another process"]!(directory), "refused")
+      yield* release
+      assert.strictEqual(yield* contenders["another process"]!(directory), "taken")
+    })
+  )
+
+  it.live("notices that its file was removed, and that another process has the new one", () =>
+    Effect.gen(function* () {
+      const directory = join(yield* temporaryFolder, "locks")
+      const { lock } = yield* held(directory)
+      yield* lock.confirm!(key, "refresh")
+      rmSync(directory, { recursive: true })
+      const removed = yield* Effect.flip(lock.confirm!(key, "refresh"))
+      assert.include(removed.message, "was removed while it was in use")
+      const child = yield* holder("hold", directory)
+      yield* says(child, "held")
+      assert.strictEqual((yield* Effect.flip(lock.confirm!(key, "refresh"))).message, removed.message)
+    })
+  )
+
+  it.live("waits at the new file after the one it waited for was removed", () =>
+    Effect.gen(function* () {
+      const folder = yield* temporaryFolder
+      const [directory, replacement] = [join(folder, "locks"), join(folder, "replacement")]
+      const second = yield* holder("hold", replacement)
+      yield* says(second, "held")
+      const first = yield* holder("hold", directory)
+      yield* says(first, "held")
+      const waiting = yield* CredentialLock.use((lock) =>
+        lock.withLock(key, "refresh")(Effect.succeed("in"))
+      ).pipe(
+        Effect.provide(ProcessLock.layer({ directory, timeout: { ...shortly, refresh: "2 seconds" } })),
+        Effect.flip,
+        Effect.forkChild
+      )
+      assert.strictEqual(yield* contenders["another process"]!(directory), "refused")
+      rmSync(directory, { recursive: true })
+      renameSync(replacement, directory)
+      first.kill("SIGKILL")
+      // The second process still has it.
+      assert.include((yield* Fiber.join(waiting)).message, "did not finish in time")
+    })
+  )
+
+  it.live("does not follow a link", () =>
+    Effect.gen(function* () {
+      const folder = yield* temporaryFolder
+      writeFileSync(join(folder, "other"), "content")
+      symlinkSync(join(folder, "other"), join(folder, "notion.refresh"))
+      const lock = yield* lockIn(folder)
+      const error = yield* Effect.flip(lock.withLock(key, "refresh")(Effect.void))
+      assert.include(error.message, "symbolic link")
     })
   )
 })

@@ -170,6 +170,27 @@ describe("the listener for the browser's answer", () => {
     })
   )
 
+  it.live("redirects the browser once, from an address that nobody can guess", () =>
+    Effect.gen(function* () {
+      const { redirectOnce, redirectUri } = yield* bind("http://localhost:0/callback")
+      const url = new URL("https://as.test/authorize?state=mine&x=%22")
+      const start = yield* redirectOnce(url)
+      assert.strictEqual(start.origin, redirectUri.origin)
+      assert.match(start.pathname, /^\/start\/[\w-]{43}$/)
+      assert.strictEqual((yield* ask(redirectUri, start.pathname, { method: "HEAD" })).status, 405)
+      assert.strictEqual((yield* ask(redirectUri, start.pathname, { host: "evil.test" })).status, 400)
+      assert.strictEqual((yield* ask(redirectUri, "/start/x")).status, 404)
+      const first = yield* ask(redirectUri, start.pathname)
+      assert.strictEqual(first.status, 303)
+      assert.strictEqual(first.headers["location"], url.href)
+      assert.strictEqual(first.headers["referrer-policy"], "no-referrer")
+      assert.strictEqual(first.headers["cache-control"], "no-store")
+      const second = yield* ask(redirectUri, start.pathname)
+      assert.strictEqual(second.status, 410)
+      assert.notInclude(JSON.stringify(second), "as.test")
+    })
+  )
+
   it.live("closes with its scope, although somebody keeps a connection open", () =>
     Effect.gen(function* () {
       const scope = yield* Scope.make()

@@ -299,10 +299,7 @@ describe("an answer that is none", () => {
       const url = yield* raw({ list: () => new Response(bodies.shift(), { status: 500 }) })
       const session = yield* connect(httpServer(url), way().send)
       const message = Effect.map(Effect.flip(session.tools), (error) => errorText(error))
-      assert.strictEqual(
-        yield* message,
-        "example: it answered HTTP 500: out of [31m order.\nTry again later."
-      )
+      assert.strictEqual(yield* message, "example: it answered HTTP 500: out of[31m order.\nTry again later.")
       assert.strictEqual(
         yield* message,
         `example: it answered HTTP 500: ${"x".repeat(300)}….\nTry again later.`

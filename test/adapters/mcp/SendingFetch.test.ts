@@ -1,9 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect } from "effect"
+import { answerLimit } from "../../../src/adapters/mcp/AnswerLimit.ts"
 import { Operations } from "../../../src/adapters/mcp/Operations.ts"
 import { makeSendingFetch } from "../../../src/adapters/mcp/SendingFetch.ts"
+import type { McpError } from "../../../src/ports/McpConnector.ts"
+import { httpServer } from "./McpWorld.ts"
 
 const url = "https://mcp.test/mcp"
+const limit = answerLimit(httpServer(new URL(url)))
 const reason = new DOMException("stop", "AbortError")
 
 /** What a promise rejects with. */
@@ -20,7 +24,7 @@ describe("a request of the SDK that is aborted", () => {
     Effect.gen(function* () {
       let sent = 0
       const send = () => Effect.sync(() => void sent++).pipe(Effect.as(new Response()))
-      const { fetch } = yield* makeSendingFetch(send, new Operations<never>())
+      const { fetch } = yield* makeSendingFetch(send, new Operations<McpError>(), limit)
       assert.strictEqual(
         yield* rejection(Promise.resolve(fetch(url, { signal: AbortSignal.abort(reason) }))),
         reason
@@ -33,7 +37,7 @@ describe("a request of the SDK that is aborted", () => {
     Effect.gen(function* () {
       const sending = yield* Deferred.make<void>()
       const send = () => Effect.andThen(Deferred.succeed(sending, undefined), Effect.never)
-      const { fetch, isAuthorized } = yield* makeSendingFetch(send, new Operations<never>())
+      const { fetch, isAuthorized } = yield* makeSendingFetch(send, new Operations<McpError>(), limit)
       const controller = new AbortController()
       const aborted = rejection(Promise.resolve(fetch(url, { signal: controller.signal })))
       yield* Deferred.await(sending)

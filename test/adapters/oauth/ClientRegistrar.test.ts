@@ -180,7 +180,7 @@ describe("registration", () => {
         Response.json({ error: "invalid_redirect_uri", error_description: "no\u001b[2J" }, { status: 400 })
       )
       const error = yield* Effect.flip(asking)
-      assert.include(errorText(error), "invalid_redirect_uri: no [2J")
+      assert.include(errorText(error), "invalid_redirect_uri: no[2J")
       assert.include(errorText(error), '"client_id"')
     })
   )

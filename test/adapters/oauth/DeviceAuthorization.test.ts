@@ -220,7 +220,7 @@ describe("asking for a device code", () => {
     [
       "a client that may not",
       json({ error: "unauthorized_client", error_description: "no\u001b[31m" }, { status: 400 }),
-      { _tag: "Refused", error: "unauthorized_client", description: "no [31m" }
+      { _tag: "Refused", error: "unauthorized_client", description: "no[31m" }
     ],
     [
       "an error with status 200",

@@ -60,7 +60,7 @@ const asking = (answer: Answer, endpoint = url) => {
           ...request,
           audience: "https://resource-as.test/",
           scopes: [],
-          subjectToken: Redacted.make("the ID token"),
+          subjectToken: Redacted.make(jwt("ID token")),
           subjectTokenType: "id_token",
           ...changes
         })
@@ -76,7 +76,13 @@ const asking = (answer: Answer, endpoint = url) => {
 const formOf = (sent: Sent | undefined): ReadonlyArray<readonly [string, string]> => [
   ...new URLSearchParams(sent?.body)
 ]
-const assertionText = "a.signed.assertion"
+/** A JWT with this `jti`. No test checks its signature. */
+const jwt = (jti: string): string =>
+  [{ alg: "ES256" }, { jti }, "signature"]
+    .map((part) => Buffer.from(JSON.stringify(part)).toString("base64url"))
+    .join(".")
+const samlText = Buffer.from("<saml:Assertion ID='a'></saml:Assertion>").toString("base64url")
+const assertionText = jwt("assertion")
 const clientCredentials: FurtherGrant = { _tag: "ClientCredentials" }
 const jwtBearer: FurtherGrant = { _tag: "JwtBearer", assertion: Redacted.make(assertionText) }
 const deviceCode: FurtherGrant = { _tag: "DeviceCode", deviceCode: Redacted.make("the device code") }
@@ -161,7 +167,7 @@ describe("a request by another grant", () => {
         `${file}, which "assertion_file" of reports names, does not exist. Nothing was sent to https://as.test.`
       )
       assert.deepEqual(sent, [])
-      for (const text of ["first.jwt.text", "second.jwt.text"]) {
+      for (const text of [jwt("first"), jwt("second")]) {
         writeFileSync(file, `${text}\n`)
         yield* asked
         assert.strictEqual(Object.fromEntries(formOf(sent.at(-1)))["assertion"], text)
@@ -240,17 +246,82 @@ describe("HTTP Basic", () => {
   )
 })
 
+describe("a file that is not what the configuration says", () => {
+  const { privateKey } = generateKeyPairSync("ed25519")
+  const key = privateKey.export({ type: "pkcs8", format: "pem" }).toString()
+
+  it.live.each<readonly [string, string]>([
+    ["a private key", key],
+    ["a line of text", "hunter2"],
+    ["three words with dots", "a.b.c"],
+    ["a JWT and more", `${jwt("x")}\n${jwt("y")}`],
+    ["a JWT without a signature", jwt("x").replace(/[^.]*$/, "")]
+  ])("is never sent as an assertion: %s", ([, text]) =>
+    Effect.gen(function* () {
+      const file = join(yield* temporaryFolder, "assertion.jwt")
+      writeFileSync(file, text)
+      const { grant, sent } = asking(json(good))
+      const error = yield* Effect.flip(grant({ _tag: "JwtBearer", assertion: { file } }))
+      assert.deepEqual(sent, [])
+      assert.strictEqual(
+        errorText(error),
+        [
+          `${file}, which "assertion_file" of reports names, is not a signed JWT (three base64url parts with dots between them). Nothing was sent to https://as.test.`,
+          'Check "assertion_file" in the oauth block of reports.',
+          "If it is right, create the file or correct its content."
+        ].join("\n")
+      )
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("is never sent to an identity provider", () =>
+    Effect.gen(function* () {
+      const file = join(yield* temporaryFolder, "id_ed25519")
+      writeFileSync(file, key)
+      const { identityAssertion, sent } = asking(json(good))
+      for (const subjectTokenType of ["id_token", "saml2"] as const) {
+        const error = yield* Effect.flip(identityAssertion({ subjectToken: { file }, subjectTokenType }))
+        assert.deepInclude(error.reason, { _tag: "UnusableSecret", field: "subject_token" })
+        assert.notInclude(errorText(error), key.split("\n")[1] ?? "")
+      }
+      assert.deepEqual(sent, [])
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("is never sent from a variable either", () =>
+    Effect.gen(function* () {
+      const { grant, sent } = asking(json(good))
+      const error = yield* Effect.flip(grant({ _tag: "JwtBearer", assertion: Redacted.make(key) }))
+      assert.include(error.message, '"assertion" of reports is not a signed JWT')
+      assert.deepEqual(sent, [])
+    })
+  )
+
+  it.live("is not read to its end if it has none", () =>
+    Effect.gen(function* () {
+      const { grant } = asking(json(good))
+      const error = yield* Effect.flip(grant({ _tag: "JwtBearer", assertion: { file: "/dev/zero" } }))
+      assert.include(error.message, "is longer than any secret (64 KiB)")
+    })
+  )
+})
+
 describe("a request for an identity assertion", () => {
   const idJag = "urn:ietf:params:oauth:token-type:id-jag"
-  const assertion = { access_token: "the assertion", issued_token_type: idJag, token_type: "N_A" }
+  const assertion = { access_token: jwt("the assertion"), issued_token_type: idJag, token_type: "N_A" }
 
   it.effect.each(["id_token", "saml2"] as const)(
     "exchanges a token of type %s (RFC 8693)",
     (subjectTokenType) =>
       Effect.gen(function* () {
         const { identityAssertion, sent } = asking(json({ ...assertion, expires_in: 300 }))
-        const got = yield* identityAssertion({ subjectTokenType, scopes: ["read", "write"] })
-        assert.strictEqual(Redacted.value(got), "the assertion")
+        const subjectToken = subjectTokenType === "saml2" ? samlText : jwt("ID token")
+        const got = yield* identityAssertion({
+          subjectToken: Redacted.make(subjectToken),
+          subjectTokenType,
+          scopes: ["read", "write"]
+        })
+        assert.strictEqual(Redacted.value(got), jwt("the assertion"))
         assert.strictEqual(sent.length, 1)
         assert.sameDeepMembers(
           [...formOf(sent[0])],
@@ -260,7 +331,7 @@ describe("a request for an identity assertion", () => {
             audience: "https://resource-as.test/",
             resource: "https://reports.test/mcp",
             scope: "read write",
-            subject_token: "the ID token",
+            subject_token: subjectToken,
             subject_token_type: `urn:ietf:params:oauth:token-type:${subjectTokenType}`,
             client_id: "the client"
           })
@@ -290,10 +361,10 @@ describe("a request for an identity assertion", () => {
           "If it is right, create the file or correct its content."
         ].join("\n")
       )
-      writeFileSync(file, "an.id.token\r\n")
+      writeFileSync(file, `${jwt("of the file")}\r\n`)
       yield* asked
       assert.strictEqual(sent.length, 1)
-      assert.strictEqual(Object.fromEntries(formOf(sent[0]))["subject_token"], "an.id.token")
+      assert.strictEqual(Object.fromEntries(formOf(sent[0]))["subject_token"], jwt("of the file"))
     }).pipe(Effect.scoped)
   )
 

@@ -105,6 +105,59 @@ const hostile = Effect.fnUntraced(function* (answers: Readonly<Record<string, An
 })
 
 const server = serverNamed("hostile")
+
+const namedBy = Effect.fnUntraced(function* (page: string, answers: Readonly<Record<string, Answer>>) {
+  const { asked, layer } = yield* hostile(answers)
+  const found = yield* Port.use((discovery) => discovery.tokenEndpointsFor(server, new URL(page))).pipe(
+    Effect.provide(layer)
+  )
+  return { asked, found: found.map(({ href }) => href) }
+})
+
+describe("what the page of a sign-in says about itself", () => {
+  const own = (at: string, token: string, page = `${at}/authorize`): Answer =>
+    json({ issuer: "https://any.test", authorization_endpoint: page, token_endpoint: token })
+
+  it.live.each<readonly [string, string]>([
+    ["https://google.test/o/oauth2/v2/auth", "https://google.test/.well-known/openid-configuration"],
+    [
+      "https://github.test/login/oauth/authorize",
+      "https://github.test/.well-known/oauth-authorization-server/login/oauth"
+    ],
+    [
+      "https://kc.test/realms/a/protocol/openid-connect/auth",
+      "https://kc.test/realms/a/.well-known/openid-configuration"
+    ]
+  ])("is found above %s", ([page, at]) =>
+    Effect.gen(function* () {
+      const { found } = yield* namedBy(page, { [at]: own(new URL(page).origin, "https://token.test/token") })
+      assert.deepEqual(found, ["https://token.test/token"])
+    })
+  )
+
+  it.live("counts from the root downwards, and only about this origin", () =>
+    Effect.gen(function* () {
+      const at = "https://as.test/.well-known/oauth-authorization-server"
+      const { asked, found } = yield* namedBy("https://as.test/a/authorize", {
+        [at]: own("https://elsewhere.test", "https://elsewhere.test/token"),
+        [`${at}/a`]: own("https://as.test", "https://as.test/a/token"),
+        "https://as.test/.well-known/openid-configuration": (response) => void response.end("<html>")
+      })
+      assert.deepEqual(found, ["https://as.test/a/token"])
+      assert.lengthOf(asked, 5)
+    })
+  )
+
+  it.live("is nothing if there is no metadata, or if it only redirects to a private address", () =>
+    Effect.gen(function* () {
+      assert.deepEqual((yield* namedBy("https://as.test/authorize", {})).found, [])
+      const { found } = yield* namedBy("https://as.test/authorize", {
+        [asMetadata]: redirect("https://internal.test/x")
+      })
+      assert.deepEqual(found, [])
+    })
+  )
+})
 const allowed = serverNamed("hostile", { allowPrivateAddresses: true })
 const at = (url: string): RemoteServer => ({ ...server, url: new URL(url) })
 

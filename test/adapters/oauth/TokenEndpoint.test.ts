@@ -173,7 +173,7 @@ describe("a refresh", () => {
     [
       "another error",
       json({ error: "invalid_scope", error_description: "no\u001b[31m" }, { status: 400 }),
-      { _tag: "Refused", error: "invalid_scope", description: "no [31m" }
+      { _tag: "Refused", error: "invalid_scope", description: "no[31m" }
     ],
     [
       "a redirect",
@@ -374,7 +374,7 @@ describe("a revocation", () => {
     [
       "unsupported_token_type",
       json({ error: "unsupported_token_type", error_description: "no\u001b[31m" }, { status: 400 }),
-      { _tag: "Refused", error: "unsupported_token_type", description: "no [31m" }
+      { _tag: "Refused", error: "unsupported_token_type", description: "no[31m" }
     ],
     [
       "a redirect",

@@ -1,14 +1,17 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Schema } from "effect"
+import { Effect, Schema, Stdio } from "effect"
+import { TestConsole } from "effect/testing"
 import {
-  contentText,
   firstLine,
-  jsonText,
+  print,
+  printContent,
   relativeTime,
   table,
+  tell,
+  tellError,
   wrapped
 } from "../../../src/app/cli/Output.ts"
-import { safeLine, safeText } from "../../../src/domain/PrintableText.ts"
+import { safeJson, safeLine, safeText } from "../../../src/domain/PrintableText.ts"
 
 describe("text of a server on a terminal", () => {
   it.prop("holds nothing that could rewrite the screen", [Schema.String], ([text]) => {
@@ -21,7 +24,7 @@ describe("text of a server on a terminal", () => {
     [Schema.String],
     ([text]) => {
       const value = { [text]: `${text}\u009b31m\u202e\u2066\u2028${text}` }
-      const shown = jsonText(value, 2)
+      const shown = safeJson(value, 2)
       assert.notMatch(shown, /(?!\n)\p{Cc}|[\u2028-\u202e\u2066-\u2069]/u)
       assert.deepStrictEqual(JSON.parse(shown), value)
     }
@@ -36,15 +39,31 @@ describe("text of a server on a terminal", () => {
     assert.strictEqual(firstLine("  first\u0007\nsecond"), "first")
   })
 
-  it("names what cannot be shown", () => {
-    assert.strictEqual(
-      contentText([
-        { _tag: "Text", text: "a" },
+  it.effect.each([
+    [true, "a[2J\n[image/png, 5 bytes]"],
+    [false, "a\u001b[2J\n[image/png, 5 bytes]"]
+  ] as const)("is shown as content, safe on a terminal: %s", ([isScreen, shown]) =>
+    Effect.gen(function* () {
+      yield* printContent([
+        { _tag: "Text", text: "a\u001b[2J" },
         { _tag: "Binary", mimeType: "image/\u001bpng", bytes: 5 }
-      ]),
-      "a\n[image/png, 5 bytes]"
-    )
-  })
+      ])
+      assert.deepStrictEqual(yield* TestConsole.logLines, [shown])
+    }).pipe(Effect.provide(Stdio.layerTest({ stdoutIsTerminal: Effect.succeed(isScreen) })))
+  )
+
+  it.effect("adds neither a line nor an escape to ours", () =>
+    Effect.gen(function* () {
+      const hostile = "a\u001b[31m\r\nmcp-cli: all is well\u2028b\u009b2J"
+      yield* print(hostile, [hostile])
+      yield* tell(hostile, "ours")
+      yield* tellError({ message: hostile, remedies: [] }, undefined)
+      const shown = [...(yield* TestConsole.logLines), ...(yield* TestConsole.errorLines)]
+      const lines = shown.join("\n").split("\n")
+      assert.lengthOf(lines, 7)
+      for (const line of lines) assert.notMatch(line, /\p{Cc}|^mcp-cli: all/u)
+    })
+  )
 })
 
 describe("a table", () => {

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, Option } from "effect"
+import { Effect, Layer, Option, Stdio } from "effect"
 import { TestConsole } from "effect/testing"
 import { Account, ConfigFile } from "../../../src/app/cli/Settings.ts"
 import { completions, interactiveSession, words } from "../../../src/app/cli/Session.ts"
@@ -49,10 +49,12 @@ const sessionOf = (isInteractive: boolean, lines: ReadonlyArray<string>) =>
         Layer.mergeAll(
           Layer.mock(Configuration, {
             server: () => Effect.succeed(serverNamed("demo")),
+            invalid: Effect.succeed([]),
             warnings: Effect.succeed([])
           }),
           Layer.succeed(Account, Option.none()),
           Layer.succeed(ConfigFile, Option.none()),
+          Stdio.layerTest({ stdoutIsTerminal: Effect.succeed(true) }),
           Layer.succeed(ServerSession, { open: () => Effect.succeed(session) }),
           Layer.succeed(LineEditor, {
             isInteractive,

@@ -3,6 +3,7 @@ import { Effect, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import * as CredentialStatus from "../../../src/app/credentials/CredentialStatus.ts"
 import { SignIn } from "../../../src/app/signin/SignIn.ts"
+import { exampleCredential } from "../../../src/testing/Contract.ts"
 import { CredentialStore, StorageError } from "../../../src/ports/CredentialStore.ts"
 import { Corrupt, type StorageFailure, TimedOut, VaultFailure } from "../../../src/ports/StorageFailure.ts"
 import { CredentialKey } from "../../../src/domain/CredentialKey.ts"
@@ -62,6 +63,8 @@ describe("the state of a sign-in", () => {
   )
 })
 
+const keysOf = (...servers: ReadonlyArray<string>) => servers.map((server) => CredentialKey.of(server))
+
 /** The states of five servers in a store that answers each of them in this way, and how often it was asked. */
 const ofFive = (reason: StorageFailure, isWanted?: (key: CredentialKey) => boolean) =>
   Effect.gen(function* () {
@@ -77,7 +80,7 @@ const ofFive = (reason: StorageFailure, isWanted?: (key: CredentialKey) => boole
         })
     })
     const { accounts: all } = yield* CredentialStatus.CredentialStatus.use((status) =>
-      status.all(["a", "b", "c", "d", "e"], isWanted)
+      status.all(keysOf("a", "b", "c", "d", "e"), isWanted)
     ).pipe(Effect.provide(CredentialStatus.layer.pipe(Layer.provide(store))))
     return { all, asked }
   }).pipe(Effect.provide(MemoryStore.layer))
@@ -121,13 +124,35 @@ describe("the states of all sign-ins", () => {
           get: () => new StorageError({ reason })
         })
         const { accounts } = yield* CredentialStatus.CredentialStatus.use((status) =>
-          status.all(["kept", "never"])
+          status.all(keysOf("kept", "never"))
         ).pipe(Effect.provide(CredentialStatus.layer.pipe(Layer.provide(store))))
         assert.deepStrictEqual(
           accounts.map(({ state }) => state),
           ["unreadable", "signed out"]
         )
       }).pipe(Effect.provide(MemoryStore.layer))
+  )
+
+  it.effect("are of each server that has the name, and of the configured one even if it has no sign-in", () =>
+    Effect.gen(function* () {
+      const store = yield* CredentialStore
+      const { resource, tokens } = exampleCredential("any")
+      yield* TestClock.setTime(tokens?.obtainedAt ?? 0)
+      yield* store.put(CredentialKey.of("s"), exampleCredential("of another project"))
+      yield* store.put(CredentialKey.of("t"), exampleCredential("of this one"))
+      const here = "https://here.test/mcp"
+      const { accounts } = yield* CredentialStatus.CredentialStatus.use((status) =>
+        status.all([CredentialKey.of("s", "default", here), CredentialKey.of("t", "default", resource)])
+      ).pipe(Effect.provide(CredentialStatus.layer))
+      assert.sameDeepMembers(
+        accounts.map((account) => [account.key.server, account.resource, account.state]),
+        [
+          ["s", resource, "signed in"],
+          ["s", here, "signed out"],
+          ["t", resource, "signed in"]
+        ]
+      )
+    }).pipe(Effect.provide(MemoryStore.layer))
   )
 
   it.effect("are those of one server, where only that is wanted: no other is asked about", () =>
@@ -166,7 +191,7 @@ describe("the states of all sign-ins", () => {
         }
       })
       const { accounts, unlisted } = yield* CredentialStatus.CredentialStatus.use((status) =>
-        status.all(["a", "b"])
+        status.all(keysOf("a", "b"))
       ).pipe(Effect.provide(CredentialStatus.layer.pipe(Layer.provide(store))))
       assert.deepStrictEqual(
         accounts.map(({ state }) => state),

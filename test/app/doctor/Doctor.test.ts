@@ -38,6 +38,8 @@ interface Options extends ScriptedAuthorizationServer.ScriptedOptions {
   /** The port of the redirect URI is taken. */
   readonly busy?: boolean
   readonly discover?: Discovery["Service"]["discover"]
+  /** What the page of a sign-in names as its token endpoints. */
+  readonly ownTokenEndpoints?: ReadonlyArray<URL>
   readonly brokenStore?: boolean
   /** Every request that was sent. */
   readonly sent?: Array<Request>
@@ -64,7 +66,10 @@ const on = (options: Options = {}) =>
     Layer.provide(
       options.discover === undefined
         ? ScriptedAuthorizationServer.layer(options)
-        : Layer.succeed(Discovery, { discover: options.discover })
+        : Layer.succeed(Discovery, {
+            discover: options.discover,
+            tokenEndpointsFor: () => Effect.succeed(options.ownTokenEndpoints ?? [])
+          })
     ),
     Layer.provide(
       Layer.mergeAll(
@@ -80,17 +85,21 @@ const on = (options: Options = {}) =>
           bind: ({ redirectUri, server }) =>
             options.busy === true
               ? Effect.fail(new RedirectPortBusy({ server, redirectUri: redirectUri.href }))
-              : Effect.succeed({ redirectUri, receive: () => Effect.never })
+              : Effect.succeed({ redirectUri, redirectOnce: Effect.succeed, receive: () => Effect.never })
         }),
-        Layer.succeed(ChosenStorage, {
-          inUse: Effect.succeed({
-            backend: "memory" as const,
-            reason: "a test says so",
-            since: undefined,
-            isNamed: false,
-            migratingFrom: []
-          })
-        })
+        Layer.effect(
+          ChosenStorage,
+          Effect.map(CredentialStore, (store) => ({
+            inUse: Effect.succeed({
+              backend: "memory" as const,
+              reason: "a test says so",
+              since: undefined,
+              isNamed: false,
+              migratingFrom: []
+            }),
+            open: Effect.succeed({ store, lock: { withLock: () => (effect) => effect } })
+          }))
+        )
       )
     ),
     Layer.provideMerge(options.brokenStore === true ? storeThatIsLocked : MemoryStore.layer)
@@ -283,6 +292,7 @@ describe("an examination", () => {
     ["private address", "metadata"],
     ["issuer mismatch", "issuer"],
     ["issuer not listed", "issuer"],
+    ["token endpoint mismatch", "issuer"],
     ["resource mismatch", "resource"],
     ["moved", "server"]
   ] as const satisfies ReadonlyArray<readonly [DiscoveryRefusal, string]>)(
@@ -307,6 +317,25 @@ describe("an examination", () => {
           })
         )
       )
+  )
+
+  /** An issuer that names the page of another origin, as a mix-up does. */
+  const mixed = (server: RemoteServer) =>
+    Effect.map(guessed(server), (found) => ({
+      ...found,
+      metadata: new AuthorizationServerMetadata({
+        ...found.metadata,
+        authorization_endpoint: "https://honest.test/authorize"
+      })
+    }))
+
+  it.effect.each([
+    ["note", [], "https://honest.test"],
+    ["wrong", [new URL("https://honest.test/token")], "https://honest.test names https://honest.test"]
+  ] as const)("says who gets the result of an approval: %s", ([status, ownTokenEndpoints, word]) =>
+    Effect.gen(function* () {
+      hasStatus((yield* examine())("issuer"), status, word, '"issuer"')
+    }).pipe(Effect.provide(on({ discover: mixed, ownTokenEndpoints })))
   )
 
   it.effect("does not call guessed endpoints metadata", () =>
@@ -589,7 +618,8 @@ describe("an examination", () => {
   it.effect.each([
     ["runtime", "wrong", "NODE_USE_ENV_PROXY=1"],
     ["variable", "note", "HTTPS_PROXY"],
-    ["address", "wrong", "http://proxy.example.com"]
+    ["address", "wrong", "http://proxy.example.com"],
+    ["loopback", "ok", "the server is on this machine"]
   ] as const)("says why a proxy is not used: %s", ([obstacle, status, word]) =>
     Effect.gen(function* () {
       hasStatus((yield* examine())("proxy"), status, word)

@@ -33,6 +33,7 @@ describe("a credential that a sign-in replaces", () => {
       assert.deepEqual(yield* revoked, [])
       const second = yield* signIn()
       assert.deepEqual(yield* revoked, [refreshTokenOf(first)])
+      assert.deepStrictEqual([first.replaced, second.replaced], [undefined, "revoked"])
       const { accepts } = yield* ScriptedAuthorizationServer
       assert.isFalse(yield* accepts(first.tokens.accessToken))
       assert.isTrue(yield* accepts(second.tokens.accessToken))

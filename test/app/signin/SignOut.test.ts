@@ -141,6 +141,81 @@ describe("a logout", () => {
       })
     }).pipe(Effect.provide(world()))
   )
+
+  const revokingAt = (href: string) => {
+    const plain = byHand("notion")
+    return byHand("notion", {
+      source: {
+        ...(plain.oauth.source as EndpointsByHand),
+        endpoints: { revocation: new URL(href) }
+      }
+    })
+  }
+
+  it.effect("sends no token to a revocation endpoint elsewhere that the configuration names later", () =>
+    Effect.gen(function* () {
+      const { tokens } = yield* signIn(byHand("notion"))
+      const { _tag, ...result } = yield* logout(revokingAt("https://evil.test/revoke"))
+      assert.strictEqual(_tag, "NotOffered")
+      assert.deepInclude(result, { refused: new URL("https://evil.test/revoke") })
+      assert.deepEqual(yield* revocations, [])
+      assert.isTrue(yield* ScriptedAuthorizationServer.use(({ accepts }) => accepts(tokens.accessToken)))
+      assert.deepEqual(yield* kept, [])
+    }).pipe(Effect.provide(world()))
+  )
+
+  it.effect(
+    "goes where the tokens of the sign-in were to be revoked, whatever the configuration names later",
+    () =>
+      Effect.gen(function* () {
+        yield* signIn(revokingAt("https://as.test/revoke"))
+        assert.deepEqual(yield* logout(revokingAt("https://evil.test/revoke")), {
+          _tag: "Revoked",
+          endpoint: new URL("https://as.test/revoke")
+        })
+      }).pipe(Effect.provide(world()))
+  )
+
+  it.effect("goes to an endpoint at another origin that was configured at the sign-in", () =>
+    Effect.gen(function* () {
+      const server = revokingAt("https://revoke.test/")
+      yield* signIn(server)
+      assert.deepEqual(yield* logout(server), { _tag: "Revoked", endpoint: new URL("https://revoke.test/") })
+    }).pipe(Effect.provide(world()))
+  )
+})
+
+describe("a logout of a name that no configuration has", () => {
+  const logoutStored = (...args: Parameters<SignOut.SignOut["Service"]["logoutStored"]>) =>
+    SignOut.SignOut.use((service) => service.logoutStored(...args))
+
+  it.effect("revokes at the endpoint and as the client that were stored, and forgets", () =>
+    Effect.gen(function* () {
+      const { tokens } = yield* signIn()
+      const server = yield* ScriptedAuthorizationServer
+      assert.deepEqual(yield* logoutStored("notion"), [
+        { _tag: "Revoked", endpoint: new URL("https://as.test/revoke") }
+      ])
+      assert.isFalse(yield* server.accepts(tokens.accessToken))
+      assert.deepEqual(yield* kept, [])
+      assert.deepEqual(yield* logoutStored("notion"), [{ _tag: "Nothing" }])
+    }).pipe(Effect.provide(world()))
+  )
+
+  it.effect("only forgets where the client has a secret that the configuration held", () =>
+    Effect.gen(function* () {
+      const plain = byHand("notion")
+      const source: EndpointsByHand = {
+        ...(plain.oauth.source as EndpointsByHand),
+        endpoints: { revocation: new URL("https://as.test/by-hand") }
+      }
+      yield* signIn(byHand("notion", { source }))
+      const [result] = yield* logoutStored("notion")
+      assert.deepInclude(result, { _tag: "NotOffered", lacksSecret: true })
+      assert.deepEqual(yield* revocations, [])
+      assert.deepEqual(yield* kept, [])
+    }).pipe(Effect.provide(world()))
+  )
 })
 
 describe("revoking that fails", () => {

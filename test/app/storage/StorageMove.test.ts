@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Option } from "effect"
 import { StorageMove } from "../../../src/app/storage/StorageMove.ts"
 import { CredentialKey } from "../../../src/domain/CredentialKey.ts"
-import { isSameCredential } from "../../../src/domain/Credential.ts"
+import { Credential, isSameCredential } from "../../../src/domain/Credential.ts"
 import { CredentialStore, StorageError } from "../../../src/ports/CredentialStore.ts"
 import { BackendError, Corrupt, Locked } from "../../../src/ports/StorageFailure.ts"
 import { credentialWith } from "../../contract/CredentialStoreContract.ts"
@@ -124,6 +124,21 @@ describe("moving sign-ins", () => {
       yield* move("vault")
       assert.strictEqual(Option.getOrThrow(yield* store("vault").get(notion)).generation, 2)
       assert.lengthOf(yield* store("vault").list, 3)
+    }).pipe(Effect.provide(machine(options)))
+  )
+
+  it.effect("puts a sign-in beside one of the same name for another server, and both stay", () =>
+    Effect.gen(function* () {
+      yield* filled
+      const { store } = yield* Machine
+      const other = new Credential({ ...credentialWith("other", 7), resource: "https://other.test/mcp" })
+      yield* store("vault").put(notion, other)
+      yield* move("vault")
+      assert.isTrue(isSameCredential(Option.getOrThrow(yield* store("vault").get(notion)), other))
+      const mine = CredentialKey.of("notion", "default", credentialWith("any").resource)
+      const found = yield* CredentialStore.use((chosen) => chosen.get(mine)).pipe(Effect.provide(program))
+      assert.isTrue(isSameCredential(Option.getOrThrow(found), credentialWith("of notion")))
+      assert.deepStrictEqual(yield* store("encrypted").list, [])
     }).pipe(Effect.provide(machine(options)))
   )
 

@@ -389,8 +389,9 @@ describe("a refresh", () => {
     let discovery: "available" | "waiting" | "interrupted" = "available"
     const slow = Layer.effect(
       Discovery,
-      Effect.map(Discovery, ({ discover }) =>
+      Effect.map(Discovery, ({ discover, ...others }) =>
         Discovery.of({
+          ...others,
           discover: (server, challenge) =>
             discovery === "available"
               ? discover(server, challenge)

@@ -423,6 +423,7 @@ describe("the part of the browser", () => {
                 bind: ({ redirectUri }) =>
                   Effect.succeed({
                     redirectUri,
+                    redirectOnce: Effect.succeed,
                     receive: (read) =>
                       Effect.suspend(() => {
                         for (const answer of answers) {

@@ -152,7 +152,8 @@ export class OAuth {
               what: "discovery",
               handle: () => ({ metadata, resource: resourceOf(server), scopes: [] })
             })
-            .pipe(Effect.mapError(({ detail }) => new NetworkError({ origin: issuer, detail })))
+            .pipe(Effect.mapError(({ detail }) => new NetworkError({ origin: issuer, detail }))),
+        tokenEndpointsFor: () => Effect.succeed([])
       })
     )
   }

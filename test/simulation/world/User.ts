@@ -57,6 +57,7 @@ export const userOf = (
       )
       return {
         redirectUri,
+        redirectOnce: (to) => Effect.succeed(to),
         receive: (read) =>
           Effect.flatMap(Deferred.await(received), (parameters) => {
             const response = read(parameters)

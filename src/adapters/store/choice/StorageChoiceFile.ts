@@ -15,7 +15,14 @@ const ChoiceJson = Schema.fromJsonString(
     backend: Schema.NonEmptyString,
     reason: Schema.String,
     since: Schema.Finite,
-    migratingFrom: Schema.Array(Schema.NonEmptyString)
+    migratingFrom: Schema.Array(Schema.NonEmptyString),
+    address: Schema.optionalKey(
+      Schema.Struct({
+        url: Schema.NonEmptyString,
+        namespace: Schema.optionalKey(Schema.NonEmptyString),
+        isFromEnvironment: Schema.Boolean
+      })
+    )
   })
 )
 const VersionJson = Schema.fromJsonString(Schema.Struct({ version: Schema.Int }))

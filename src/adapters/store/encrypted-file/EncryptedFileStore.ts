@@ -8,7 +8,7 @@ import { storageBackends } from "../../../ports/StorageBackend.ts"
 import { StorageRekey } from "../../../ports/StorageRekey.ts"
 import { passwords } from "./Passwords.ts"
 import { rekey } from "./Rekey.ts"
-import { newIterations } from "./EncryptionLimits.ts"
+import { newIterations, reservedSize } from "./EncryptionLimits.ts"
 import type { UnlockedSalt } from "./SaltFile.ts"
 import { faultAt, fileOf, saltName, sealedFolder, storageNameOf } from "./SealedFolder.ts"
 import { open, seal } from "./SealedFile.ts"
@@ -82,6 +82,16 @@ export const layer = (
           })
         )
 
+      const reserve = Effect.fn("EncryptedFileStore.reserve")(function* (
+        key: CredentialKey,
+        credential: Credential
+      ) {
+        const text = yield* Effect.orDie(encodeCredential(credential))
+        yield* files.reserve(fileOf(key.storageName), reservedSize(text))
+        // The lock of the store has a file, too, which must exist by then.
+        yield* change(Effect.void)
+      })
+
       const put = Effect.fn("EncryptedFileStore.put")(function* (key: CredentialKey, credential: Credential) {
         const text = yield* Effect.orDie(encodeCredential(credential))
         while (!(yield* putUnder(yield* unlock, key.storageName, text))) continue
@@ -113,9 +123,16 @@ export const layer = (
         CredentialStore,
         CredentialStore.of({
           description: { backend: storageBackends.encrypted, location: options.directory },
-          unlock: Effect.asVoid(unlock),
+          // An approval must not be wasted because the disk is full.
+          unlock: Effect.andThen(unlock, Effect.scoped(files.reserve(saltName, reservedSize("")))),
+          isNew: Effect.gen(function* () {
+            if (Option.isSome(yield* files.read(saltName))) return false
+            yield* folder.refuseOrphans
+            return true
+          }),
           get,
           put,
+          reserve,
           remove: Effect.fn("EncryptedFileStore.remove")((key) =>
             change(files.remove(fileOf(key.storageName)))
           ),

@@ -8,3 +8,5 @@ export const maxIterations = 10_000_000
 export const maxAttempts = 3
 /** How many files a password change prepares before it takes the lock to publish them. */
 export const rekeyBatch = 64
+/** How many bytes to reserve for the successor of a credential with this text. base64url takes a third more than its text. */
+export const reservedSize = (text: string): number => 2 * Buffer.byteLength(text) + 4096

@@ -71,11 +71,12 @@ export const sealedFolder = (
     /** The `.salt` that was last unlocked. If the file changes, it is unlocked again. */
     let held: UnlockedSalt | undefined
 
-    const explainLock = ({ detail }: LockError) =>
+    const explainLock = ({ detail, fixes = [] }: LockError) =>
       new StorageError({
         reason: new Inaccessible({
           path: directory,
-          detail: detail ?? "another mcp-cli process is busy with it and did not finish in time; try again"
+          detail: detail ?? "another mcp-cli process is busy with it and did not finish in time; try again",
+          fixes
         })
       })
 

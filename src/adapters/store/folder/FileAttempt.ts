@@ -1,7 +1,7 @@
 import { Effect, Schedule } from "effect"
 import { StorageError } from "../../../ports/CredentialStore.ts"
 import { Inaccessible } from "../../../ports/StorageFailure.ts"
-import { codeOf, explainErrno } from "../../platform/Errno.ts"
+import { codeOf, explainErrno, remediesOfErrno } from "../../platform/Errno.ts"
 
 /** False on Windows, where the modes of files mean nothing. */
 export const hasModes = process.platform !== "win32"
@@ -25,4 +25,6 @@ export const attempt = <A>(run: () => Promise<A>): Effect.Effect<A, FileFailure>
 export const inaccessible =
   (path: string) =>
   ({ code }: FileFailure): StorageError =>
-    new StorageError({ reason: new Inaccessible({ path, detail: explainErrno(code) }) })
+    new StorageError({
+      reason: new Inaccessible({ path, detail: explainErrno(code), fixes: remediesOfErrno(code) })
+    })

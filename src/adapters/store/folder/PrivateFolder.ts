@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto"
 import { constants } from "node:fs"
 import * as fs from "node:fs/promises"
 import { join } from "node:path"
@@ -23,6 +24,11 @@ export interface PrivateFolder {
   ) => Effect.Effect<Option.Option<readonly [content: string, other: Option.Option<string>]>, StorageError>
   /** Writes a file atomically and durably. */
   readonly replace: (name: string, content: string) => Effect.Effect<void, StorageError>
+  /**
+   * Reserves space for the next `replace` of a file, until the scope closes: at least one inode and this many bytes. Fails
+   * if the disk is full.
+   */
+  readonly reserve: (name: string, size: number) => Effect.Effect<void, StorageError, Scope.Scope>
   /** Writes a temporary file that can replace `name` later. It is removed with the scope. */
   readonly prepare: (name: string, content: string) => Effect.Effect<Prepared, StorageError, Scope.Scope>
   /** Makes published files durable. */
@@ -80,26 +86,41 @@ const sweep = Effect.fnUntraced(
   (swept) => Effect.ignore(swept)
 )
 
+/** Writes a file durably. `wx`: it must be new. `r+`: over the content that it has. `w`: after that is removed. */
+const fill = async (path: string, flag: "wx" | "r+" | "w", content: string | Uint8Array) => {
+  const file = await fs.open(path, flag, 0o600)
+  try {
+    await file.writeFile(content, "utf8")
+    await file.truncate(Buffer.byteLength(content))
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+}
+
+/** Writes a file into the space of its reservation. */
+const refill = (path: string, content: string) =>
+  attempt(() => fill(path, "r+", content)).pipe(
+    Effect.catchIf(
+      // A file system that copies on write needs new space, and has it once the old one is free.
+      ({ code }) => code === "ENOSPC",
+      () => attempt(() => fill(path, "w", content))
+    ),
+    Effect.as(path)
+  )
+
 /** Writes a temporary file durably. It is removed with the scope. */
 const temporaryFile = Effect.fnUntraced(function* (
   folder: string,
   name: string,
-  content: string
+  content: string | Uint8Array
 ): Effect.fn.Return<string, StorageError, Scope.Scope> {
   yield* ensurePrivate(folder)
   const path = join(folder, `.tmp-${process.pid}-${crypto.randomUUID()}`)
   // If this fails, a later process sweeps the file.
   const remove = attempt(() => fs.rm(path, { force: true })).pipe(Effect.ignore)
   yield* Effect.acquireRelease(
-    attempt(async () => {
-      const file = await fs.open(path, "wx", 0o600)
-      try {
-        await file.writeFile(content, "utf8")
-        await file.sync()
-      } finally {
-        await file.close()
-      }
-    }).pipe(Effect.tapError(() => remove)),
+    attempt(() => fill(path, "wx", content)).pipe(Effect.tapError(() => remove)),
     () => remove
   ).pipe(Effect.mapError(inaccessible(join(folder, name))))
   return path
@@ -111,6 +132,8 @@ export const privateFolder = (path: string): PrivateFolder => {
   const sync = syncFolder(path)
   const readCached = cachedContent()
   let isSwept = false
+  /** The temporary files that reserve space, by the name of the file that they are for. */
+  const reserved = new Map<string, string>()
 
   /** Runs a file operation that returns false if it fails with this code. */
   const unless = (code: string, name: string, run: () => Promise<unknown>) =>
@@ -135,7 +158,12 @@ export const privateFolder = (path: string): PrivateFolder => {
     content: string,
     publish: (name: string, from: string) => Effect.Effect<A, StorageError>
   ) =>
-    temporaryFile(path, name, content).pipe(
+    Effect.suspend(() => {
+      const at = reserved.get(name)
+      reserved.delete(name)
+      const fresh = temporaryFile(path, name, content)
+      return at === undefined ? fresh : refill(at, content).pipe(Effect.catch(() => fresh))
+    }).pipe(
       Effect.flatMap((from) => publish(name, from)),
       Effect.tap(sync),
       Effect.scoped,
@@ -162,6 +190,14 @@ export const privateFolder = (path: string): PrivateFolder => {
       isSwept = true
       yield* sweep(path)
     }),
+    reserve: (name, size) =>
+      Effect.acquireRelease(
+        // Random, because some file systems store zeros without taking space.
+        Effect.tap(temporaryFile(path, name, randomBytes(size)), (from) =>
+          Effect.sync(() => reserved.set(name, from))
+        ),
+        (from) => Effect.sync(() => reserved.get(name) === from && reserved.delete(name))
+      ).pipe(Effect.asVoid, Effect.withSpan("PrivateFolder.reserve")),
     prepare: (name, content) =>
       Effect.map(temporaryFile(path, name, content), (from) => ({ name, publish: over(name, from) })),
     sync,

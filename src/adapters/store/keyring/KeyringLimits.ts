@@ -20,3 +20,5 @@ export const maxHeld = 16
 export const windowsLimit = 2560
 /** The largest record, in chunks: 160 KiB, many times the size of a server's tokens. */
 export const maxChunks = 64
+/** Space that must be free before a refresh, in bytes: more than a keyring with some hundred passwords, which is written whole. */
+export const canarySize = 256 * 1024

@@ -7,6 +7,7 @@ import { BackendError } from "../../../ports/StorageFailure.ts"
 import { decodeRecord, encodeRecord } from "../CredentialRecord.ts"
 import { privateFolder } from "../folder/PrivateFolder.ts"
 import { Keyring } from "./Keyring.ts"
+import { canarySize } from "./KeyringLimits.ts"
 
 /** Where the names are stored. */
 export interface KeyringStoreOptions {
@@ -52,9 +53,19 @@ export const layer = (options: KeyringStoreOptions): Layer.Layer<CredentialStore
       })
 
       // The name is written before the entry and removed after it: an entry without a name would stay forever.
+      const putName = Effect.fnUntraced(function* (name: string) {
+        if (Option.isNone(yield* names.read(name))) yield* names.create(name, "")
+      })
+
+      /** No keyring reserves space. Most are files in the home folder, so a full disk there is found by another file. */
+      const reserve = Effect.fn("KeyringStore.reserve")(function* (key: CredentialKey) {
+        yield* putName(key.storageName)
+        yield* Effect.scoped(names.reserve(key.storageName, canarySize))
+      })
+
       const put = Effect.fn("KeyringStore.put")(function* (key: CredentialKey, credential: Credential) {
         const name = key.storageName
-        if (Option.isNone(yield* names.read(name))) yield* names.create(name, "")
+        yield* putName(name)
         yield* keyring.set(name, bytes.encode(yield* encodeRecord(key, credential)))
       }, Effect.uninterruptible)
 
@@ -75,6 +86,7 @@ export const layer = (options: KeyringStoreOptions): Layer.Layer<CredentialStore
         unlock,
         get,
         put,
+        reserve,
         remove,
         clear: Effect.flatMap(list, Effect.forEach(remove)).pipe(
           Effect.asVoid,

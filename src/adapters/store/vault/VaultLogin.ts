@@ -1,9 +1,10 @@
-import { readFile } from "node:fs/promises"
 import { join } from "node:path"
 import { Effect, Option, Redacted } from "effect"
 import type { VaultAuth } from "../../../ports/Configuration.ts"
 import type { StorageError } from "../../../ports/CredentialStore.ts"
+import { type SecretForm, secretFormProblem } from "../../../domain/SecretForm.ts"
 import { configuredHome } from "../../platform/ConfiguredHome.ts"
+import { readSecretFile } from "../../platform/SecretFile.ts"
 import { textOf } from "./JsonFields.ts"
 import { isRefusal, type VaultHttp } from "./VaultHttp.ts"
 
@@ -15,11 +16,16 @@ export interface VaultToken {
 }
 
 const readSecret = (path: string) =>
-  Effect.tryPromise({ try: () => readFile(path, "utf8"), catch: () => undefined }).pipe(
-    Effect.map((text) => text.trim()),
+  Effect.tryPromise({ try: () => readSecretFile(path), catch: () => undefined }).pipe(
     Effect.option,
     Effect.map(Option.filter((text) => text !== ""))
   )
+
+/** Fails if a file does not hold what is sent from it, so that no other file is ever sent. */
+const checkForm = (http: VaultHttp, form: SecretForm, text: string, path: string) => {
+  const problem = secretFormProblem(form, text)
+  return problem === undefined ? Effect.void : http.fail("no token", `${path} ${problem}, so it was not sent`)
+}
 
 const login = Effect.fnUntraced(function* (http: VaultHttp, mount: string, body: object) {
   const answer = yield* http.send({ method: "POST", path: ["auth", ...mount.split("/"), "login"], body })
@@ -43,6 +49,7 @@ export const obtainToken = Effect.fnUntraced(function* (
       if (Option.isNone(token)) {
         return yield* http.fail("no token", `there is no token, and none in ${path}`)
       }
+      yield* checkForm(http, "token", token.value, path)
       return { token: Redacted.make(token.value), isOurs: false }
     }
     case "approle":
@@ -59,6 +66,7 @@ export const obtainToken = Effect.fnUntraced(function* (
         const file = Redacted.isRedacted(auth.jwt) ? "" : auth.jwt.file
         return yield* http.fail("no token", `there is no JWT to log in with in ${file}`)
       }
+      yield* checkForm(http, "jwt", jwt.value, Redacted.isRedacted(auth.jwt) ? "the JWT" : auth.jwt.file)
       return yield* login(http, auth.mount, {
         jwt: jwt.value,
         ...(auth.role === undefined ? {} : { role: auth.role })

@@ -60,7 +60,8 @@ export const layer = (
           local.withLock(
             key,
             purpose
-          )(purpose === "refresh" ? Effect.scoped(Effect.andThen(acquire(key), effect)) : effect)
+          )(purpose === "refresh" ? Effect.scoped(Effect.andThen(acquire(key), effect)) : effect),
+        ...(local.confirm === undefined ? {} : { confirm: local.confirm })
       })
 
       const get = Effect.fn("VaultStore.get")(function* (key: CredentialKey) {

@@ -14,6 +14,7 @@ import { discardBody, HttpTransport } from "../../../ports/HttpTransport.ts"
 import { PkceGenerator } from "../../../ports/PkceGenerator.ts"
 import { SignInPolicy } from "../../../ports/SignInPolicy.ts"
 import { TokenEndpoint } from "../../../ports/TokenEndpoint.ts"
+import { checkDestination } from "../CodeDestination.ts"
 import { CredentialReplacement } from "../CredentialReplacement.ts"
 import { pushEndpointOf } from "../PushEndpoint.ts"
 import { clientOf, rejectionOf, type SignInClient } from "../SignInClient.ts"
@@ -119,6 +120,7 @@ export const beginAuthorization = Effect.fn("AuthorizationCodeGrant.begin")(func
   const { extraAuthParams, resource, responseIssuer, responseIssuerRequired, scopes } = authorizationServer
   const { usePkce } = server.oauth
   const authorizationEndpoint = yield* requireEndpoint(context)
+  const unconfirmed = yield* checkDestination(server, authorizationServer, authorizationEndpoint)
   const dpopKey = yield* dpopKeyFor(context)
   const target = yield* chooseTarget
   const { client, redirectUri } = target
@@ -157,7 +159,7 @@ export const beginAuthorization = Effect.fn("AuthorizationCodeGrant.begin")(func
     isResponseIssuerRequired: responseIssuerRequired,
     expiresAt: (yield* Clock.currentTimeMillis) + Duration.toMillis(pendingLifetime)
   })
-  return { pending, target }
+  return { pending, target, unconfirmed }
 })
 
 /** Exchanges the code (RFC 6749 §4.1.3). */

@@ -5,6 +5,7 @@ import { accountName, DeviceCodeNotOffered } from "../../../domain/SignInError.t
 import { DeviceAuthorization } from "../../../ports/DeviceAuthorization.ts"
 import { TokenEndpoint, type TokenRequestError } from "../../../ports/TokenEndpoint.ts"
 import { UserInteraction } from "../../../ports/UserInteraction.ts"
+import { checkDestination } from "../CodeDestination.ts"
 import { CredentialReplacement } from "../CredentialReplacement.ts"
 import { retryForgotten } from "../RetryForgotten.ts"
 import { clientOf, fixedRegistration, registerClient, rejectionOf } from "../SignInClient.ts"
@@ -61,6 +62,8 @@ const attempt = Effect.fn("DeviceCodeGrant.attempt")(function* (context: SignInC
     )
   ).pipe(Effect.mapError(explain))
   const user = yield* UserInteraction
+  const destination = yield* checkDestination(server, authorizationServer, code.verificationUri)
+  if (destination !== undefined) yield* user.tell(destination.message, destination.remedies)
   yield* user.askToUseDevice(accountName(server.name, key.account), code)
   const tokenEndpoint = yield* TokenEndpoint
   const credentials = yield* CredentialReplacement

@@ -4,6 +4,7 @@ import {
   readAuthorizationResponse
 } from "../../../domain/AuthorizationResponse.ts"
 import type { PendingSignIn } from "../../../domain/PendingSignIn.ts"
+import { isSecureUrl } from "../../../domain/SecureUrl.ts"
 import { accountName, SignInTimedOut } from "../../../domain/SignInError.ts"
 import { Browser } from "../../../ports/Browser.ts"
 import { type BoundListener, CallbackListener } from "../../../ports/CallbackListener.ts"
@@ -68,10 +69,13 @@ const awaitCallback = Effect.fn("LoopbackGrant.awaitCallback")(function* (
 
 const attempt = Effect.fn("LoopbackGrant.attempt")(function* (context: SignInContext) {
   const { key, server } = context
-  const { pending, target } = yield* beginAuthorization(context, bindAndRegister(context))
+  const { pending, target, unconfirmed } = yield* beginAuthorization(context, bindAndRegister(context))
   const user = yield* UserInteraction
+  if (unconfirmed !== undefined) yield* user.tell(unconfirmed.message, unconfirmed.remedies)
   yield* user.askToSignIn(accountName(server.name, key.account), pending.url)
-  yield* Browser.use((browser) => browser.open(pending.url)).pipe(
+  // The browser refuses an insecure URL, so that must not be behind a redirect.
+  const opened = isSecureUrl(pending.url) ? yield* target.bound.redirectOnce(pending.url) : pending.url
+  yield* Browser.use((browser) => browser.open(opened)).pipe(
     Effect.catch((error) => user.tell(error.message))
   )
   return yield* completeAuthorization(pending, server, yield* awaitCallback(pending, target.bound), "always")

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, Option } from "effect"
+import { Context, Effect, Layer, Option } from "effect"
 import { join } from "node:path"
 import type { KeyringBackend } from "../../../../src/adapters/store/keyring/KeyringName.ts"
 import { faultOf } from "../../../../src/adapters/store/keyring/KeyringFault.ts"
@@ -8,6 +8,7 @@ import { CredentialKey } from "../../../../src/domain/CredentialKey.ts"
 import { CredentialStore } from "../../../../src/ports/CredentialStore.ts"
 import type { StorageFailure } from "../../../../src/ports/StorageFailure.ts"
 import { credentialWith } from "../../../contract/CredentialStoreContract.ts"
+import { mountSmallDisk, noSmallDisk } from "../../../servers/SmallDisk.ts"
 import { temporaryFolder } from "../../TemporaryFolder.ts"
 import { inProcessKeyring } from "./InProcessKeyring.ts"
 import { type ScriptedKeyring, scriptedKeyring, troubles } from "./ScriptedKeyring.ts"
@@ -180,4 +181,33 @@ describe("credentials in a keyring", () => {
       assert.strictEqual((yield* Effect.flip(store.get(notion))).reason._tag, "NewerVersion")
     }).pipe(Effect.provide(over(keyring, "keychain")))
   })
+})
+
+describe.skipIf(noSmallDisk !== undefined)(`a full home disk (${noSmallDisk ?? "a tmpfs"})`, () => {
+  it.effect("is found before a refresh token is sent, although the keyring may be elsewhere", () =>
+    Effect.gen(function* () {
+      const directory = join(yield* temporaryFolder, "names")
+      const disk = yield* Effect.acquireRelease(
+        Effect.sync(() => mountSmallDisk(directory)),
+        ({ close }) => Effect.sync(close)
+      )
+      const context = yield* Layer.build(
+        KeyringStore.layer({ directory }).pipe(
+          Layer.provide(inProcessKeyring("keychain", scriptedKeyring("darwin").package))
+        )
+      )
+      const { list, put, reserve } = Context.get(context, CredentialStore)
+      if (reserve === undefined) return assert.fail("it reserves nothing")
+      const credential = credentialWith("first")
+      yield* put(notion, credential)
+      for (const fill of [() => disk.fillInodes(0), () => disk.fillBlocks(10)]) {
+        fill()
+        const { message } = yield* Effect.flip(Effect.scoped(reserve(notion, credential)))
+        assert.include(message, "no space left on the disk")
+        disk.free()
+        yield* Effect.scoped(reserve(notion, credential))
+      }
+      assert.deepEqual(yield* list, [notion])
+    })
+  )
 })

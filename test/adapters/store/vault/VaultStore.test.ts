@@ -391,10 +391,29 @@ describe("the token for Vault", () => {
   it.live.each(["kubernetes", "jwt"] as const)("is got by %s", (method) =>
     Effect.gen(function* () {
       const vault = yield* vaultDouble()
-      vault.login({ type: method, role: "tools", jwt: "ey.jwt" })
-      const auth = { method, mount: method, role: "tools", jwt: Redacted.make("ey.jwt") } as const
+      const jwt = `${Buffer.from('{"alg":"RS256"}').toString("base64url")}.${Buffer.from("{}").toString("base64url")}.c2ln`
+      vault.login({ type: method, role: "tools", jwt })
+      const auth = { method, mount: method, role: "tools", jwt: Redacted.make(jwt) } as const
       yield* put("kept").pipe(Effect.provide(programOf(settingsFor(vault, { auth }))))
       assert.deepStrictEqual(vault.violations, [])
+    })
+  )
+
+  it.live("is never another file that the configuration names", () =>
+    Effect.gen(function* () {
+      const vault = yield* vaultDouble()
+      const file = join(yield* temporaryFolder, "id_ed25519")
+      writeFileSync(file, "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjE\n")
+      const auths = [
+        { method: "token", token: undefined, tokenFile: file },
+        { method: "jwt", mount: "jwt", role: "tools", jwt: { file } }
+      ] as const
+      for (const auth of auths) {
+        const error = yield* get.pipe(Effect.provide(programOf(settingsFor(vault, { auth }))), Effect.flip)
+        assert.include(error.message, `${file} is not`)
+        assert.notInclude(error.message, "b3BlbnNzaC1rZXktdjE")
+      }
+      assert.deepStrictEqual(seen(vault), [])
     })
   )
 

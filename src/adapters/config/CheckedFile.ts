@@ -1,0 +1,147 @@
+import { createHash } from "node:crypto"
+import { Effect, FileSystem, Option, Path } from "effect"
+import { advice, type Remedy } from "../../domain/Remedy.ts"
+import { ConfigurationError, ConfigurationIssue } from "../../ports/Configuration.ts"
+import type { UntrustedConfiguration } from "../../ports/ConfigurationTrust.ts"
+import { Block, Field } from "./Cursor.ts"
+import { type Exposure, fileExposure, folderExposure } from "./FileExposure.ts"
+import { Findings } from "./Findings.ts"
+import { faultOf } from "./JsonText.ts"
+import { readServer } from "./ServerEntry.ts"
+import { readStorage } from "./StorageBlock.ts"
+
+/** A configuration that works. */
+export const example = `{ "mcpServers": { "notion": { "url": "https://mcp.notion.com/mcp" } } }`
+
+/** A problem of the file as a whole. */
+export const fileIssue = (problem: string, ...fixes: ReadonlyArray<Remedy>) => [
+  new ConfigurationIssue({ path: [], problem, ...(fixes.length === 0 ? {} : { fixes }) })
+]
+
+const readProblem = (reason: string): string => {
+  if (reason === "PermissionDenied") return "you have no permission to read it"
+  return reason === "BadResource" ? "it cannot be read: it is not a file" : `it cannot be read (${reason})`
+}
+
+const parse = (text: string): Effect.Effect<unknown, ReadonlyArray<ConfigurationIssue>> =>
+  Effect.try({
+    try: (): unknown => JSON.parse(text),
+    // The error of JSON.parse quotes the file, which may contain secrets.
+    catch: () => {
+      const fault = faultOf(text)
+      if (fault === undefined) return fileIssue("it is not valid JSON")
+      const { column, hint, line } = fault
+      return fileIssue(
+        `it is not valid JSON at line ${line}, column ${column}${hint === undefined ? "" : `: ${hint}`}`
+      )
+    }
+  })
+
+/** Checks a whole file. Errors are in the findings of the block. */
+const checkAll = Effect.fnUntraced(function* (root: Block) {
+  root.warnUnknown(["mcpServers", "tokenStorage"])
+  root.require("mcpServers", `as in ${example}`)
+  const servers = root.childOrEmpty("mcpServers")
+  for (const name of servers.names) yield* readServer(servers.field(name), name)
+  yield* readStorage(root.childOrEmpty("tokenStorage"))
+})
+
+/** A place of the configuration. */
+export interface Place {
+  readonly file: string
+  /** The file is in the working directory, and the user has not named it. */
+  readonly isFound: boolean
+}
+
+/** A file that was read and checked. */
+export interface CheckedFile extends Place {
+  readonly root: Block
+  readonly text: string
+  /** The errors of entries. The other servers can be used. */
+  readonly invalid: ReadonlyArray<ConfigurationIssue>
+  readonly warnings: ReadonlyArray<ConfigurationIssue>
+  /** Why other users could have written it. Absent: they could not. */
+  readonly exposure: Exposure | undefined
+}
+
+/** The text of an open file. Reading by position does not work for pipes. */
+const textOf = Effect.fnUntraced(function* (file: FileSystem.File) {
+  const decoder = new TextDecoder()
+  let text = ""
+  for (;;) {
+    const bytes = yield* file.readAlloc(65_536)
+    if (Option.isNone(bytes)) return text + decoder.decode()
+    text += decoder.decode(bytes.value, { stream: true })
+  }
+})
+
+const notAFile = { reason: { _tag: "BadResource" } } as const
+
+/** Reads a file, and whether other users can write or read it. Both are about the file that is open. */
+const readSafely = Effect.fnUntraced(function* ({ file, isFound }: Place) {
+  const fs = yield* FileSystem.FileSystem
+  const paths = yield* Path.Path
+  // A pipe that another user has put there would never end.
+  if (isFound && (yield* fs.stat(file)).type !== "File") return yield* Effect.fail(notAFile)
+  const opened = yield* fs.open(file, { flag: "r" })
+  const info = yield* opened.stat
+  // A shell passes `--config-file <(...)` as a pipe.
+  const text = info.type === "File" ? yield* textOf(opened) : yield* fs.readFileString(file)
+  const exposure = (yield* fileExposure(file, info)) ?? (isFound ? yield* folderExposure(file) : undefined)
+  // Windows has no such permissions, and Node reports invented ones there.
+  const othersMayRead = paths.sep !== "\\" && (info.mode & 0o077) !== 0
+  return { text, exposure, othersMayRead }
+}, Effect.scoped)
+
+/** Reads and checks a file. Nothing of it is used yet, and no variable or file that it names is read. */
+export const readChecked = Effect.fnUntraced(function* (
+  place: Place
+): Effect.fn.Return<CheckedFile, ConfigurationError, FileSystem.FileSystem | Path.Path> {
+  const { file } = place
+  const refuse = (issues: ReadonlyArray<ConfigurationIssue>) => new ConfigurationError({ file, issues })
+  const { exposure, othersMayRead, text } = yield* Effect.mapError(readSafely(place), ({ reason }) =>
+    refuse(fileIssue(readProblem(reason._tag)))
+  )
+  const json = yield* Effect.mapError(parse(text.replace(/^\uFEFF/, "")), refuse)
+  const findings = new Findings("deferred")
+  const root = new Field(findings, [], json).block()
+  if (root !== undefined) yield* checkAll(root)
+  const isOfEntry = ({ path }: ConfigurationIssue) => path[0] === "mcpServers" && path.length > 1
+  const invalid = findings.issues.filter(isOfEntry)
+  if (root === undefined || invalid.length < findings.issues.length) return yield* refuse(findings.issues)
+
+  if (othersMayRead) {
+    for (const path of findings.plainSecrets) {
+      findings.warn(
+        path,
+        "is in plain text in a file that others can read: write ${NAME} and set that variable, or run chmod 600 on the file"
+      )
+    }
+  }
+  return { ...place, root, text, invalid, warnings: findings.warnings, exposure }
+})
+
+/** The error of a file that is not approved. */
+const refusalOf = ({ exposure, file }: CheckedFile): ConfigurationError => {
+  const issues =
+    exposure === undefined
+      ? fileIssue("it is in the working directory, and you have not approved it")
+      : fileIssue(
+          `${exposure.path === file ? "it" : `its folder ${exposure.path}`} ${exposure.problem}`,
+          advice(exposure.fix)
+        )
+  return new ConfigurationError({ file, issues })
+}
+
+/** What the user decides about. */
+export const reviewOf = (checked: CheckedFile): UntrustedConfiguration => ({
+  file: checked.file,
+  digest: createHash("sha256").update(checked.text).digest("hex"),
+  entries: Effect.map(
+    Effect.promise(() => import("./ConfigurationEntries.ts")),
+    ({ entriesOf }) => entriesOf(checked.root)
+  ),
+  isFound: checked.isFound,
+  isExposed: checked.exposure !== undefined,
+  refusal: refusalOf(checked)
+})

@@ -1,0 +1,108 @@
+import { Predicate } from "effect"
+import type { ConfigurationEntry } from "../../ports/ConfigurationTrust.ts"
+import type { Block } from "./Cursor.ts"
+import { parseTemplate } from "./Interpolation.ts"
+import { summarize } from "./ServerEntry.ts"
+
+/** A value in a block, and the name of its field. */
+interface Leaf {
+  readonly name: string
+  readonly value: unknown
+}
+
+/** Every value in a block that is no object or list. The items of a list have the name of its field. */
+const leavesOf = (value: unknown, name = ""): ReadonlyArray<Leaf> => {
+  if (Array.isArray(value)) return value.flatMap((item: unknown) => leavesOf(item, name))
+  if (!Predicate.isReadonlyObject(value)) return [{ name, value }]
+  return Object.entries(value).flatMap(([key, item]) => leavesOf(item, key))
+}
+
+const textsOf = (
+  leaves: ReadonlyArray<Leaf>,
+  isWanted: (leaf: Leaf & { readonly value: string }) => boolean
+) =>
+  leaves.flatMap(({ name, value }) => (typeof value === "string" && isWanted({ name, value }) ? [value] : []))
+
+const variablesOf = (leaves: ReadonlyArray<Leaf>): ReadonlyArray<string> =>
+  leaves.flatMap(({ value }) =>
+    typeof value !== "string"
+      ? []
+      : (parseTemplate(value) ?? []).flatMap((piece) => (piece._tag === "Variable" ? [piece.variable] : []))
+  )
+
+/** Settings that turn off a check, with the value that does so. */
+const risks: ReadonlyArray<readonly [name: string, value: boolean]> = [
+  ["allow_private_addresses", true],
+  ["use_pkce", false],
+  ["vaultSkipVerify", true]
+]
+
+/** Lists values after a predicate, each once. Empty without values. */
+const action = (predicate: string, values: ReadonlyArray<string>): ReadonlyArray<string> =>
+  values.length === 0 ? [] : [`${predicate} ${[...new Set(values)].join(", ")}`]
+
+/** What the settings in these leaves lead to, whichever block they are in. */
+const settingsOf = (leaves: ReadonlyArray<Leaf>): ReadonlyArray<string> => [
+  ...action(
+    "sends requests to",
+    textsOf(leaves, ({ name, value }) => /^(https?|\$\{)/.test(value) && /(url|issuer)$/i.test(name))
+  ),
+  ...action(
+    "reads",
+    textsOf(leaves, ({ name }) => /(_file|File|Cert|ClientKey)$/.test(name))
+  ),
+  ...action(
+    "sets",
+    risks.flatMap(([risk, bad]) =>
+      leaves.some(({ name, value }) => name === risk && value === bad) ? [`${risk} to ${bad}`] : []
+    )
+  )
+]
+
+const serverEntry = (name: string, entry: Block): ConfigurationEntry => {
+  const { target, transport } = summarize(name, entry)
+  const variables = action("uses the variables", variablesOf(leavesOf(entry.fields)))
+  if (transport === "stdio") {
+    const folder = textsOf(leavesOf(entry.field("cwd").value), () => true)
+    return {
+      name,
+      actions: [
+        `runs: ${target}`,
+        ...action("in the folder", folder),
+        ...action("with these variables set:", entry.childOrEmpty("env").names),
+        ...variables
+      ]
+    }
+  }
+  return {
+    name,
+    actions: [
+      `connects to ${target}`,
+      ...action("with these headers:", entry.childOrEmpty("headers").names),
+      ...settingsOf(leavesOf(entry.childOrEmpty("oauth").fields)),
+      ...variables
+    ]
+  }
+}
+
+const storageEntry = (block: Block): ConfigurationEntry => {
+  const leaves = leavesOf(block.fields)
+  return {
+    name: "tokenStorage",
+    actions: [
+      ...action(
+        "stores sign-ins in",
+        textsOf(leaves, ({ name }) => /^(backend|vault(MountPoint|PathPrefix|Namespace))$/.test(name))
+      ),
+      ...(block.has("password") ? ["sets the password of encrypted files"] : []),
+      ...settingsOf(leaves),
+      ...action("uses the variables", variablesOf(leaves))
+    ]
+  }
+}
+
+/** What a configuration makes this program do, as the file writes it. It never contains the value of a secret field. */
+export const entriesOf = (root: Block): ReadonlyArray<ConfigurationEntry> => [
+  ...root.childOrEmpty("mcpServers").blocks.map(([name, entry]) => serverEntry(name, entry)),
+  ...(root.has("tokenStorage") ? [storageEntry(root.childOrEmpty("tokenStorage"))] : [])
+]

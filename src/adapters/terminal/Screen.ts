@@ -1,0 +1,44 @@
+import { format } from "node:util"
+import { Console, Layer } from "effect"
+import { safeLine, safeText } from "../../domain/PrintableText.ts"
+
+/** The styles of this program, of its help, and of a QR code: bold, dim, colours, and the end of them. */
+// oxlint-disable-next-line no-control-regex -- styles are control sequences
+const style = /(\u001b\[(?:[012]|22|3[1-6]|[34]8;5;(?:16|231)(?:;48;5;(?:16|231))?)m)/
+
+/** Makes a text safe for a terminal. Only the styles of this program stay. */
+export const shown = (text: string): string =>
+  text
+    .split(style)
+    .map((part, at) => (at % 2 === 1 ? part : safeText(part)))
+    .join("")
+
+/** Writes to stderr, which is a terminal or becomes a log that a terminal shows later. */
+export const writeError = (text: string): void => void process.stderr.write(shown(text))
+
+const writeOutput = (text: string): void =>
+  void process.stdout.write(process.stdout.isTTY ? shown(text) : text)
+
+const line =
+  (write: (text: string) => void) =>
+  (...values: ReadonlyArray<unknown>) =>
+    write(`${format(...values)}\n`)
+
+/**
+ * The console of this program. Only `log` goes to stdout: results, for a user or for another program, which gets them
+ * unchanged.
+ */
+export const layer: Layer.Layer<never> = Layer.sync(Console.Console, () => {
+  const error = line(writeError)
+  const rest = Object.create(globalThis.console) as Console.Console
+  return Object.assign(rest, { log: line(writeOutput), error, warn: error, info: error, debug: error })
+})
+
+/**
+ * Shows what packages print on the global console as one line on stderr. The MCP SDK quotes the names of tools in its
+ * warnings.
+ */
+export const guardPackages = (): void => {
+  const print = line((text) => writeError(`${safeLine(text.trimEnd())}\n`))
+  Object.assign(globalThis.console, { log: print, error: print, warn: print, info: print, debug: print })
+}

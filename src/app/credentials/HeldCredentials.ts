@@ -1,0 +1,59 @@
+import { Clock, Duration, Effect, Option } from "effect"
+import type { Credential } from "../../domain/Credential.ts"
+import type { CredentialKey } from "../../domain/CredentialKey.ts"
+import type { RemoteServer } from "../../domain/Server.ts"
+import type { TokenPolicySettings } from "../../ports/TokenPolicy.ts"
+import { BoundedMap } from "./BoundedMap.ts"
+
+/** What is in memory for a key. A new object for each change. */
+interface Held {
+  /** Absent: evicted or forgotten. */
+  readonly credential: Credential | undefined
+  /** Milliseconds since the epoch. */
+  readonly trustedUntil: number
+}
+
+/**
+ * Creates the bounded memory of credentials. Its keys are the names of the records: two servers of one name take turns, and
+ * neither gets what is for the other.
+ */
+export const heldCredentials = (policy: TokenPolicySettings) => {
+  const [holdFor, cooldown] = [Duration.toMillis(policy.holdFor), Duration.toMillis(policy.cooldown)]
+  const memory = new BoundedMap<Held>(policy.maxAccounts)
+
+  return {
+    get: ({ storageName }: CredentialKey) => memory.get(storageName),
+
+    delete: ({ storageName }: CredentialKey) => memory.delete(storageName),
+
+    hold: ({ storageName }: CredentialKey, credential: Credential) =>
+      Effect.map(Clock.currentTimeMillis, (now) =>
+        memory.set(storageName, { credential, trustedUntil: now + holdFor })
+      ),
+
+    evict: (key: CredentialKey) =>
+      Effect.sync(() => memory.set(key.first.storageName, { credential: undefined, trustedUntil: 0 })),
+
+    /** While the store fails, not every caller waits for it. */
+    holdDuringOutage: ({ storageName }: CredentialKey) =>
+      Effect.map(Clock.currentTimeMillis, (now) => {
+        const held = memory.get(storageName)
+        if (held?.credential === undefined) return
+        memory.set(storageName, { ...held, trustedUntil: Math.max(held.trustedUntil, now + cooldown) })
+      }),
+
+    /** What memory holds, while it is trusted. */
+    inMemory: (server: RemoteServer, { storageName }: CredentialKey, now: number) => {
+      const held = memory.get(storageName)
+      return held?.credential !== undefined && now < held.trustedUntil && held.credential.isFor(server)
+        ? Option.some(held.credential)
+        : Option.none()
+    },
+
+    /** What memory holds for the server of a credential. */
+    heldFor: ({ storageName }: CredentialKey, { resource }: Credential) => {
+      const held = memory.get(storageName)?.credential
+      return held?.resource === resource ? held : undefined
+    }
+  }
+}

@@ -1,0 +1,69 @@
+import { Cause, type Effect, Exit } from "effect"
+import * as Runtime from "effect/Runtime"
+import { explainErrno } from "../adapters/platform/Errno.ts"
+import { writeError } from "../adapters/terminal/Screen.ts"
+import { defect } from "../app/cli/ExitCode.ts"
+
+/** The signals that end the program, and their numbers. */
+const signals = { SIGHUP: 1, SIGINT: 2, SIGQUIT: 3, SIGTERM: 15 } as const
+type Signal = keyof typeof signals
+
+/** Milliseconds after which the user is told why the program has not ended yet. */
+const patience = 1000
+
+/**
+ * Runs the program, and ends the process with its exit code.
+ *
+ * A signal, or an output that cannot be written, interrupts the program. It ends what it must not leave half done: the
+ * refresh and the write of the new tokens, locks, and the programs of stdio servers. The exit code is then 128 + the number
+ * of the signal, as in a shell. A user who does not want to wait ends it by a second Ctrl-C, once told what that may cost.
+ *
+ * Node resets ignored signals at its start, so `nohup` cannot keep SIGHUP away from it.
+ */
+export const runMain = (run: Effect.Effect<number>): void => {
+  Runtime.makeRunMain(({ fiber }) => {
+    let code: number | undefined
+    let hasEnded = false
+    let isTold = false
+
+    const stop = (exitCode: number) => {
+      if (hasEnded) return process.exit(exitCode)
+      if (code !== undefined) return
+      code = exitCode
+      fiber.interruptUnsafe(fiber.id)
+      setTimeout(() => {
+        isTold = true
+        writeError(
+          "mcp-cli: Ending as soon as servers have stopped and new tokens are stored. Press Ctrl-C again to end at once; you may then have to sign in again.\n"
+        )
+      }, patience).unref()
+    }
+
+    for (const [signal, number] of Object.entries(signals) as ReadonlyArray<[Signal, number]>) {
+      process.on(signal, () => {
+        const isKey = signal === "SIGINT" || signal === "SIGQUIT"
+        if (isKey && isTold) process.exit(128 + number)
+        stop(128 + number)
+      })
+    }
+
+    process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+      // A reader that has seen enough (`| head`) is no error.
+      if (error.code === "EPIPE") return stop(0)
+      writeError(`mcp-cli: The output cannot be written: ${explainErrno(error.code)}.\n`)
+      stop(defect)
+    })
+    // The terminal is gone, and there is no other place for messages.
+    process.stderr.on("error", () => undefined)
+
+    fiber.addObserver((exit) => {
+      hasEnded = true
+      const ended = Exit.match(exit, {
+        onSuccess: (result) => (typeof result === "number" ? result : defect),
+        onFailure: (cause) => (Cause.hasInterruptsOnly(cause) ? (code ?? defect) : defect)
+      })
+      // Without a reason to end, what was written is flushed first.
+      if (code !== undefined || ended !== 0) process.exit(ended)
+    })
+  })(run, { disableErrorReporting: true })
+}

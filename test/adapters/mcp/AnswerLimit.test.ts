@@ -1,0 +1,153 @@
+import type { IncomingMessage, ServerResponse } from "node:http"
+import { createGzip } from "node:zlib"
+import { assert, describe, it } from "@effect/vitest"
+import { Deferred, Effect, type Scope } from "effect"
+import { answerLimit, limitAnswer } from "../../../src/adapters/mcp/AnswerLimit.ts"
+import { errorText } from "../../../src/app/cli/RemedyText.ts"
+import type { StdioServer } from "../../../src/domain/Server.ts"
+import { McpConnector, type McpError } from "../../../src/ports/McpConnector.ts"
+import { listen } from "./McpServers.ts"
+import { connect, connector, httpServer, way } from "./McpWorld.ts"
+
+const mebibyte = 1024 * 1024
+const chunk = Buffer.alloc(64 * 1024, "data: x\n")
+
+const bodyOf = async (
+  request: IncomingMessage
+): Promise<{ readonly id?: unknown; readonly method?: string }> => {
+  const chunks: Array<Buffer> = []
+  for await (const part of request) chunks.push(part as Buffer)
+  return chunks.length === 0 ? {} : JSON.parse(Buffer.concat(chunks).toString())
+}
+
+/** Writes until the client closes the connection. */
+const pour = (response: ServerResponse, sink: NodeJS.WritableStream, part: Buffer): void => {
+  if (response.destroyed) return
+  if (sink.write(part)) setImmediate(pour, response, sink, part)
+  else sink.once("drain", () => pour(response, sink, part))
+}
+
+/** A server whose tool answers without an end; `closed` completes when the client closes that connection. */
+const endless = Effect.fnUntraced(function* (
+  type: string,
+  options: { readonly start?: string; readonly part?: Buffer; readonly gzip?: boolean } = {}
+): Effect.fn.Return<{ readonly url: URL; readonly closed: Effect.Effect<void> }, never, Scope.Scope> {
+  const closed = yield* Deferred.make<void>()
+  const listener = async (request: IncomingMessage, response: ServerResponse) => {
+    const { id, method } = await bodyOf(request)
+    const result = (value: object) =>
+      response
+        .writeHead(200, { "content-type": "application/json" })
+        .end(JSON.stringify({ jsonrpc: "2.0", id, result: value }))
+    if (method === "initialize") {
+      const serverInfo = { name: "endless", version: "1" }
+      return void result({ protocolVersion: "2025-06-18", capabilities: { tools: {} }, serverInfo })
+    }
+    if (method === "server/discover") return void response.writeHead(400).end()
+    if (method === "tools/list") return void result({ tools: [] })
+    if (method !== "tools/call") return void response.writeHead(202).end()
+    response.on("close", () => Deferred.doneUnsafe(closed, Effect.void))
+    response.writeHead(200, {
+      "content-type": type,
+      ...(options.gzip === true ? { "content-encoding": "gzip" } : {})
+    })
+    const sink = options.gzip === true ? createGzip() : response
+    if (sink !== response) sink.pipe(response)
+    sink.write(options.start ?? "")
+    pour(response, sink, options.part ?? chunk)
+  }
+  const origin = yield* listen((request, response) => void listener(request, response))
+  return { url: new URL("/mcp", origin), closed: Deferred.await(closed) }
+})
+
+const small = Buffer.from(
+  `data: ${JSON.stringify({ jsonrpc: "2.0", method: "notifications/message", params: { level: "info", data: "x" } })}\n\n`.repeat(
+    500
+  )
+)
+
+describe("an answer without an end", () => {
+  it.live.each([
+    ["JSON", "application/json", { start: '{"a":"' }],
+    ["JSON that is compressed", "application/json", { start: '{"a":"', gzip: true }],
+    ["another type", "text/html", {}],
+    ["one event", "text/event-stream", {}],
+    ["one event that is compressed", "Text/Event-Stream; charset=utf-8", { gzip: true }],
+    ["one line", "text/event-stream", { start: "data: ", part: Buffer.alloc(64 * 1024, "x") }],
+    ["small events", "text/event-stream", { part: small }]
+  ] as const)("ends the request at the limit, and closes the connection: %s", ([, type, options]) =>
+    Effect.gen(function* () {
+      const { closed, url } = yield* endless(type, options)
+      const session = yield* connect(httpServer(url, { maxAnswerMiB: 1 }), way().send)
+      const error = yield* Effect.flip(session.call("tool", {}))
+      assert.strictEqual(
+        errorText(error),
+        'example: its answer has more than 1 MiB, and the connection was closed.\nIf you expect so long an answer, set "maxAnswerMiB": 4 in the entry of example.'
+      )
+      yield* closed
+      // The session goes on.
+      assert.deepStrictEqual(yield* session.tools, [])
+    }).pipe(Effect.provide(connector))
+  )
+
+  it.live("of a program ends the request, and the program", () =>
+    Effect.gen(function* () {
+      const write =
+        'const x = "x".repeat(65536); const pour = () => { while (process.stdout.write(x)); process.stdout.once("drain", pour) }; pour()'
+      const server: StdioServer = {
+        _tag: "Stdio",
+        name: "example",
+        command: process.execPath,
+        args: ["-e", write],
+        env: {},
+        cwd: undefined,
+        maxAnswerMiB: 1
+      }
+      const error = yield* Effect.flip(McpConnector.use((service) => service.connectStdio(server)))
+      assert.include(errorText(error), "its answer has more than 1 MiB")
+    }).pipe(Effect.scoped, Effect.provide(connector))
+  )
+})
+
+describe("a limited answer", () => {
+  const limited = (parts: ReadonlyArray<string>, isSession = false, type = "text/event-stream") => {
+    const errors: Array<McpError> = []
+    const body = new ReadableStream({
+      start: (controller) => {
+        for (const part of parts) controller.enqueue(new TextEncoder().encode(part))
+        controller.close()
+      }
+    })
+    const limit = answerLimit(httpServer(new URL("https://mcp.test/"), { maxAnswerMiB: 1 }))
+    const response = new Response(body, { status: 201, headers: { "content-type": type } })
+    return { errors, response: limitAnswer(response, limit, isSession, (error) => errors.push(error)) }
+  }
+
+  it.each([[["a: 1\n\n", "b"]], [["a\r", "\n\r", "\nb\r\r", "c\n", "\n"]], [["", "\n", "x"]]])(
+    "has the same text: %j",
+    async (parts) => {
+      for (const type of ["text/event-stream", "application/json"]) {
+        const { errors, response } = limited(parts, false, type)
+        assert.strictEqual(await response.text(), parts.join(""))
+        assert.strictEqual(response.status, 201)
+        assert.lengthOf(errors, 0)
+      }
+    }
+  )
+
+  it("passes on an event as soon as it is complete, and not before", async () => {
+    const reader = limited(["data: 1", "\r\n\r", "\ndata: 2\n\ndata"]).response.body?.getReader()
+    const read = async () => Buffer.from((await reader?.read())?.value ?? []).toString()
+    assert.deepStrictEqual(
+      [await read(), await read(), await read(), await read()],
+      ["data: 1", "\r\n\r", "\ndata: 2\n\n", "data"]
+    )
+  })
+
+  it("of a session counts each event, and of a request all of them", async () => {
+    const event = `data: ${"x".repeat(mebibyte / 2)}\n\n`
+    assert.lengthOf(await limited([event, event, event], true).response.text(), 3 * event.length)
+    const { errors, response } = limited([event, event, event])
+    assert.strictEqual(await response.text().catch((error: unknown) => error), errors[0])
+  })
+})

