@@ -1,4 +1,4 @@
-import { rmSync } from "node:fs"
+import { readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterEach, assert, beforeEach, describe, it } from "vitest"
 import { mountSmallDisk, noSmallDisk, type SmallDisk } from "../servers/SmallDisk.ts"
@@ -52,7 +52,10 @@ describe("a limit on the size of files", () => {
 describe.skipIf(noSmallDisk !== undefined)(`a full disk (${noSmallDisk ?? "a tmpfs"})`, () => {
   let disk: SmallDisk
   beforeEach(async () => {
+    const file = join(world.home, ".mcp_cli", "server_config.json")
+    const configuration = readFileSync(file)
     disk = mountSmallDisk(join(world.home, ".mcp_cli"))
+    writeFileSync(file, configuration, { mode: 0o600 })
     await signIn()
     // The files of the locks exist after that.
     assert.isTrue(await refreshesAgain())

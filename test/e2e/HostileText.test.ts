@@ -227,8 +227,10 @@ describe("text of a server", () => {
       file,
       JSON.stringify({ mcpServers: { [poison]: demo(), demo: { ...demo(), [poison]: 1 } } })
     )
-    for (const command of ["servers", "storage"]) await run([command, "--config-file", file])
-    assert.strictEqual((await run(["tools", "demo", "--config-file", file])).code, 2)
+    await run(["storage", "--config-file", file])
+    assert.strictEqual((await run(["servers", "--config-file", file])).code, 2)
+    // The other servers can be used.
+    assert.strictEqual((await run(["tools", "demo", "--config-file", file])).code, 0)
     writeFileSync(file, JSON.stringify({ mcpServers: { demo: { command: poison, args: [poison] } } }))
     for (const command of [["servers"], ["tools", "demo"]]) await run([...command, "--config-file", file])
   })

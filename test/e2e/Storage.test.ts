@@ -229,7 +229,7 @@ describe("what reports on the storage", () => {
       const run = await world.run(command, { env })
       assert.strictEqual(run.code, 0, run.stdout + run.stderr)
     }
-    assert.isFalse(existsSync(folder()))
+    assert.deepStrictEqual(readdirSync(folder()), ["server_config.json"])
     const shown = await world.run(["storage"], { env })
     assert.match(shown.stdout, /Backend +encrypted/)
     assert.match(shown.stdout, /Health +not set up yet/)
