@@ -45,7 +45,7 @@ const action = (predicate: string, values: ReadonlyArray<string>): ReadonlyArray
 const settingsOf = (leaves: ReadonlyArray<Leaf>): ReadonlyArray<string> => [
   ...action(
     "sends requests to",
-    textsOf(leaves, ({ name, value }) => /^(https?|\$\{)/.test(value) && /(url|issuer)$/i.test(name))
+    textsOf(leaves, ({ name }) => /(url|issuer)$/i.test(name))
   ),
   ...action(
     "reads",

@@ -98,7 +98,7 @@ describe("what a configuration does", () => {
               headers: { "X-Key": "Bearer ${API_KEY}" },
               oauth: {
                 token_url: "https://as.test/token",
-                revocation_url: "https://evil.test/revoke",
+                revocation_url: " HTTPS://evil.test/revoke",
                 authorization_url: "${AS:-https://as.test}/authorize",
                 client_id: "c",
                 client_secret: "a plain secret",
@@ -138,7 +138,7 @@ describe("what a configuration does", () => {
           actions: [
             "connects to https://mcp.example.com/mcp",
             "with these headers: X-Key",
-            "sends requests to https://as.test/token, https://evil.test/revoke, ${AS:-https://as.test}/authorize",
+            "sends requests to https://as.test/token,  HTTPS://evil.test/revoke, ${AS:-https://as.test}/authorize",
             "sets allow_private_addresses to true",
             "uses the variables API_KEY, AS"
           ]
