@@ -14,12 +14,15 @@ export interface AnswerLimit {
 
 const mebibyte = 1024 * 1024
 
+/** An average value has more bytes than this. A parsed value takes 20 to 100 bytes, so small ones fill the memory. */
+const bytesPerValue = 32
+
 /** The limit of a server: `maxAnswerMiB` of its entry, or the default. */
 export const answerLimit = ({ maxAnswerMiB = maxAnswer, name }: Server): AnswerLimit => ({
   bytes: maxAnswerMiB * mebibyte,
   error: new McpError({
     server: name,
-    detail: `its answer has more than ${maxAnswerMiB} MiB, and the connection was closed.`,
+    detail: `its answer has more than ${maxAnswerMiB} MiB or ${(maxAnswerMiB * mebibyte) / bytesPerValue} values, and the connection was closed.`,
     remedies: [
       maxAnswerMiB < largestAnswerMiB
         ? Remedy.set(
@@ -59,6 +62,27 @@ const eventEnds = (): ((chunk: Uint8Array) => number) => {
 }
 
 /**
+ * Counts the JSON values in a stream by what begins or separates them. A line end ends a string, because JSON has none in a
+ * string: no other line of an event stream can hide values.
+ */
+const valueCount = (): ((chunk: Uint8Array) => number) => {
+  let isText = false
+  let isEscaped = false
+  return (chunk) => {
+    let count = 0
+    for (const byte of chunk) {
+      if (byte === 0x0a || byte === 0x0d) isText = isEscaped = false
+      else if (isEscaped) isEscaped = false
+      else if (byte === 0x22) isText = !isText
+      else if (isText) isEscaped = byte === 0x5c
+      // , [ {
+      else if (byte === 0x2c || byte === 0x5b || byte === 0x7b) count++
+    }
+    return count
+  }
+}
+
+/**
  * The same answer with a body that fails once it is longer than the limit, and closes the connection. The bytes of an event are
  * held until it is complete: the parser of the SDK needs several times their memory as text.
  *
@@ -75,8 +99,10 @@ export const limitAnswer = (
   const reader: ReadableStreamDefaultReader<Uint8Array> = response.body.getReader()
   const isEventStream = /^\s*text\/event-stream\b/i.test(response.headers.get("content-type") ?? "")
   const endIn = isEventStream ? eventEnds() : (chunk: Uint8Array) => chunk.length
+  const valuesIn = valueCount()
   const held: Array<Uint8Array> = []
   let length = 0
+  let values = 0
   const body = new ReadableStream<Uint8Array>(
     {
       pull: async (controller) => {
@@ -87,14 +113,18 @@ export const limitAnswer = (
             return controller.close()
           }
           length += value.length
+          values += valuesIn(value)
           const end = endIn(value)
           if (end > 0) {
             for (const chunk of held.splice(0)) controller.enqueue(chunk)
             controller.enqueue(value.subarray(0, end))
-            if (isSession) length = value.length - end
+            if (isSession) {
+              length = value.length - end
+              values = 0
+            }
           }
           if (end < value.length) held.push(value.subarray(end))
-          if (length > bytes) {
+          if (length > bytes || values > bytes / bytesPerValue) {
             held.length = 0
             onExceeded(error)
             controller.error(error)

@@ -82,7 +82,7 @@ describe("an answer without an end", () => {
       const error = yield* Effect.flip(session.call("tool", {}))
       assert.strictEqual(
         errorText(error),
-        'example: its answer has more than 1 MiB, and the connection was closed.\nIf you expect so long an answer, set "maxAnswerMiB": 4 in the entry of example.'
+        'example: its answer has more than 1 MiB or 32768 values, and the connection was closed.\nIf you expect so long an answer, set "maxAnswerMiB": 4 in the entry of example.'
       )
       yield* closed
       // The session goes on.
@@ -142,6 +142,30 @@ describe("a limited answer", () => {
       [await read(), await read(), await read(), await read()],
       ["data: 1", "\r\n\r", "\ndata: 2\n\n", "data"]
     )
+  })
+
+  it.each([
+    ["lists", "[],"],
+    ["objects", "{},"],
+    ["numbers", "1,"],
+    ["values after a quote in another line", '\r,"a\\\\",', ': "\ndata:['],
+    ["values after an escaped quote", '"\\"",']
+  ])("has fewer values than memory holds: %s", async (_, value, start = "[") => {
+    const { errors, response } = limited([start, value.repeat(40_000)], false, "application/json")
+    assert.strictEqual(await response.text().catch((error: unknown) => error), errors[0])
+    assert.lengthOf(errors, 1)
+  })
+
+  it("may have as many commas in a text as it has bytes", async () => {
+    const text = `["\\"${"[{,".repeat(mebibyte / 4)}"]`
+    const { errors, response } = limited([text.slice(0, 3), text.slice(3)], false, "application/json")
+    assert.strictEqual(await response.text(), text)
+    assert.lengthOf(errors, 0)
+  })
+
+  it("of a session counts the values of each event", async () => {
+    const event = `data: [${"[],".repeat(20_000)}[]]\n\n`
+    assert.lengthOf(await limited([event, event], true).response.text(), 2 * event.length)
   })
 
   it("of a session counts each event, and of a request all of them", async () => {
