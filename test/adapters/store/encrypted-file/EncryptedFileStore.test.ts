@@ -44,19 +44,22 @@ interface Options {
   readonly password?: string
   readonly environment?: Record<string, string>
   readonly prompt?: Layer.Layer<SecretPrompt>
+  readonly iterations?: number
 }
 
 /** Runs with a store opened anew, as another process would. */
 const opened = <A, E>(
   directory: string,
   work: (store: CredentialStore["Service"]) => Effect.Effect<A, E>,
-  { environment = {}, password, prompt = typing().layer }: Options = { password: "right" }
+  { environment = {}, iterations = 480_000, password, prompt = typing().layer }: Options = {
+    password: "right"
+  }
 ) =>
   CredentialStore.use(work).pipe(
     Effect.provide(
       EncryptedFileStore.layer({
         directory,
-        iterations: 480_000,
+        iterations,
         ...(password === undefined ? {} : { password: Redacted.make(password) })
       }).pipe(
         Layer.provide(Layer.merge(prompt, MemoryLock.layer)),
@@ -218,9 +221,10 @@ describe("encrypted files", () => {
 
   it.effect("with fewer rounds than are safe are refused", () =>
     Effect.gen(function* () {
-      const directory = yield* filled
-      const path = join(directory, ".salt")
-      writeFileSync(path, readFileSync(path, "utf8").replace('"iterations":480000', '"iterations":479999'))
+      const directory = join(yield* temporaryFolder, "tokens")
+      // In order but for the number: a `.salt` whose number was altered does not open anyway.
+      const weak = { password: "right", iterations: 479_999 }
+      yield* opened(directory, (store) => store.put(notion, credentialWith("a")), weak)
       assert.strictEqual(
         (yield* failure(opened(directory, (store) => store.get(notion)))).reason._tag,
         "Corrupt"
