@@ -83,7 +83,7 @@ const filled = Effect.gen(function* () {
 })
 
 describe("encrypted files", () => {
-  it.effect("hold no token, and nobody else may look into them", () =>
+  it.effect("hold no token, and no other user may look into them", () =>
     Effect.gen(function* () {
       const before = process.umask(0)
       const directory = yield* filled.pipe(Effect.ensuring(Effect.sync(() => process.umask(before))))
@@ -197,7 +197,7 @@ describe("encrypted files", () => {
     })
   )
 
-  it.effect("that others can read are refused, with the command that mends it", () =>
+  it.effect("that others can read are refused, with the command that fixes it", () =>
     Effect.gen(function* () {
       const directory = yield* filled
       chmodSync(join(directory, "notion.enc"), 0o640)
