@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs"
 import { assert, describe, it } from "@effect/vitest"
+import { citationsIn, staleCitations } from "../CitedTests.ts"
 import { authorizationScenarios } from "./Suite.ts"
 
 const text = readFileSync("docs/conformance.md", "utf8")
@@ -7,9 +8,6 @@ const lines = text
   .split("\n")
   .filter((line) => line.startsWith("| ") && !/^\| (#|-+|practice|extension) /.test(line))
 const scenarios = await authorizationScenarios()
-
-/** Titles stand in the source as they are run, but for the escapes of a string. */
-const titlesIn = (file: string): string => readFileSync(file, "utf8").replaceAll('\\"', '"')
 
 describe("the table of duties", () => {
   it("has every duty of the specification", () => {
@@ -20,10 +18,10 @@ describe("the table of duties", () => {
   })
 
   it.each(lines)("names its proof: %s", (line) => {
-    const tests = [...line.matchAll(/\]\(\.\.\/(test\/[^)]+)\): "([^"]+)"/g)]
+    const tests = citationsIn(line)
     const named = [...line.matchAll(/scenario `([^`]+)`/g)]
     assert.isAbove(tests.length + named.length, 0)
-    for (const [, file = "", title = ""] of tests) assert.include(titlesIn(file), title)
+    assert.deepStrictEqual(staleCitations(tests), [])
     for (const [, name = ""] of named) assert.include(scenarios, name)
   })
 

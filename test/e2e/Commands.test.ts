@@ -53,7 +53,7 @@ describe("the program", () => {
     assert.include(stderr, `needs ${engines.node.replace(">=", "")} or newer`)
   })
 
-  it("keeps compiled code only where nobody else can write: it is run", async () => {
+  it("keeps compiled code only where no other user can write: it is run", async () => {
     const caches = join(world.home, "caches")
     const env = { XDG_CACHE_HOME: caches }
     const files = () =>

@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process"
 import { chmodSync, existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
@@ -118,6 +119,15 @@ describe("a configuration in the working directory", () => {
     assert.include((await world.run(["trust", "--revoke"])).stderr, "is no longer approved.")
     assert.strictEqual((await world.run(["servers"])).code, 2)
     assert.include((await world.run(["trust", "--revoke"])).stderr, "was not approved.")
+  })
+
+  it("is not opened if it is a pipe, which would be waited for without end", async () => {
+    execFileSync("mkfifo", [here()])
+    for (const args of [["servers"], ["trust"]]) {
+      const { code, stderr } = await world.run(args)
+      assert.strictEqual(code, 2)
+      assert.include(stderr, `${here()}: it cannot be read: it is not a file`)
+    }
   })
 
   it("says to programs what it approves", async () => {

@@ -170,7 +170,7 @@ describe("the listener for the browser's answer", () => {
     })
   )
 
-  it.live("redirects the browser once, from an address that nobody can guess", () =>
+  it.live("redirects the browser once, from an address that cannot be guessed", () =>
     Effect.gen(function* () {
       const { redirectOnce, redirectUri } = yield* bind("http://localhost:0/callback")
       const url = new URL("https://as.test/authorize?state=mine&x=%22")

@@ -20,7 +20,7 @@ const check = (path: string) => TraceFile.use((file) => file.check(path))
 const write = (path: string) => TraceFile.use((file) => file.write(path, trace))
 
 describe("the file of a trace", () => {
-  it.live("is for its owner only, whoever could read what stood there before", () =>
+  it.live("is for its owner only, although others could read what stood there before", () =>
     Effect.gen(function* () {
       const folder = yield* temporaryFolder
       const path = join(folder, "trace.html")

@@ -44,19 +44,22 @@ interface Options {
   readonly password?: string
   readonly environment?: Record<string, string>
   readonly prompt?: Layer.Layer<SecretPrompt>
+  readonly iterations?: number
 }
 
 /** Runs with a store opened anew, as another process would. */
 const opened = <A, E>(
   directory: string,
   work: (store: CredentialStore["Service"]) => Effect.Effect<A, E>,
-  { environment = {}, password, prompt = typing().layer }: Options = { password: "right" }
+  { environment = {}, iterations = 480_000, password, prompt = typing().layer }: Options = {
+    password: "right"
+  }
 ) =>
   CredentialStore.use(work).pipe(
     Effect.provide(
       EncryptedFileStore.layer({
         directory,
-        iterations: 480_000,
+        iterations,
         ...(password === undefined ? {} : { password: Redacted.make(password) })
       }).pipe(
         Layer.provide(Layer.merge(prompt, MemoryLock.layer)),
@@ -80,7 +83,7 @@ const filled = Effect.gen(function* () {
 })
 
 describe("encrypted files", () => {
-  it.effect("hold no token, and nobody else may look into them", () =>
+  it.effect("hold no token, and no other user may look into them", () =>
     Effect.gen(function* () {
       const before = process.umask(0)
       const directory = yield* filled.pipe(Effect.ensuring(Effect.sync(() => process.umask(before))))
@@ -194,7 +197,7 @@ describe("encrypted files", () => {
     })
   )
 
-  it.effect("that others can read are refused, with the command that mends it", () =>
+  it.effect("that others can read are refused, with the command that fixes it", () =>
     Effect.gen(function* () {
       const directory = yield* filled
       chmodSync(join(directory, "notion.enc"), 0o640)
@@ -218,9 +221,10 @@ describe("encrypted files", () => {
 
   it.effect("with fewer rounds than are safe are refused", () =>
     Effect.gen(function* () {
-      const directory = yield* filled
-      const path = join(directory, ".salt")
-      writeFileSync(path, readFileSync(path, "utf8").replace('"iterations":480000', '"iterations":479999'))
+      const directory = join(yield* temporaryFolder, "tokens")
+      // In order but for the number: a `.salt` whose number was altered does not open anyway.
+      const weak = { password: "right", iterations: 479_999 }
+      yield* opened(directory, (store) => store.put(notion, credentialWith("a")), weak)
       assert.strictEqual(
         (yield* failure(opened(directory, (store) => store.get(notion)))).reason._tag,
         "Corrupt"

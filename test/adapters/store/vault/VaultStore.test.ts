@@ -741,7 +741,7 @@ describe("the certificate of Vault", () => {
     skipVerify: false
   }
 
-  it.live("is taken only from an authorizationServer that is named, or if nobody checks", () =>
+  it.live("is accepted only from an authority that is named, or if the check is off", () =>
     Effect.gen(function* () {
       const { certificate, key } = yield* selfSigned
       const vault = yield* vaultDouble({
