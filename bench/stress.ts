@@ -1,6 +1,6 @@
 // @effect-diagnostics globalRandom:off
 import { type ChildProcess, spawn } from "node:child_process"
-import { rmSync } from "node:fs"
+import { readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { performance } from "node:perf_hooks"
 import { hasSecretService, type SecretService, startSecretService } from "../test/servers/SecretService.ts"
@@ -40,6 +40,15 @@ interface Place {
   readonly close: () => Promise<void>
 }
 
+/** Mounts a small disk at the folder of mcp-cli, with the configuration that is there. */
+const mountUnder = (folder: string): SmallDisk => {
+  const file = join(folder, "server_config.json")
+  const configuration = readFileSync(file)
+  const disk = mountSmallDisk(folder)
+  writeFileSync(file, configuration, { mode: 0o600 })
+  return disk
+}
+
 const startPlace = async (
   backend: Backend,
   { accessTokenSeconds, hasDisk = false }: { accessTokenSeconds?: number; hasDisk?: boolean } = {}
@@ -52,7 +61,7 @@ const startPlace = async (
     VAULT_ADDR: vault.url.href,
     VAULT_TOKEN: vault.rootToken
   }
-  const disk = hasDisk && noSmallDisk === undefined ? mountSmallDisk(join(world.home, ".mcp_cli")) : undefined
+  const disk = hasDisk && noSmallDisk === undefined ? mountUnder(join(world.home, ".mcp_cli")) : undefined
   const place = {
     world,
     env,
@@ -212,14 +221,15 @@ const refreshUnderFaults = async (backend: Backend) => {
   const workers = await Promise.all(stacks.map(started))
   const witness = await started(1)
   const injected = new Map<Fault, number>()
+  const refused = new Map<string, number>()
+  const count = <Key>(counts: Map<Key, number>, key: Key) => counts.set(key, (counts.get(key) ?? 0) + 1)
   let lost = 0
-  let errors = 0
   for (let round = 1; round <= rounds; round++) {
     const fault = faults[Math.floor(Math.random() * faults.length)] ?? "none"
     const at = Math.floor(Math.random() * workers.length)
     const victim = workers[at]
     if (victim === undefined) throw new Error("there is no such worker")
-    injected.set(fault, (injected.get(fault) ?? 0) + 1)
+    count(injected, fault)
     const revoked = authorizationServer.revokedGrants()
     authorizationServer.failNext({ kind: "hold the answer", until: sleep(Math.random() * 200) })
     const [answers] = await Promise.all([
@@ -227,7 +237,10 @@ const refreshUnderFaults = async (backend: Backend) => {
       inject(fault, place, victim)
     ])
     place.disk?.free()
-    errors += answers.filter((answer) => answer.includes("error:")).length
+    for (const [worker, answer] of answers.entries()) {
+      if (answer !== "ended" && !answer.includes("error:")) continue
+      count(refused, `${fault}, ${worker === at ? "that worker" : "another worker"}: ${answer}`)
+    }
     const token = await witness.ask(round * 2)
     const isActive = (await authorizationServer.introspect(token, mcpServer.url.href)).active
     if (!isActive || authorizationServer.revokedGrants() > revoked) {
@@ -245,8 +258,9 @@ const refreshUnderFaults = async (backend: Backend) => {
   for (const worker of [...workers, witness]) worker.child.stdin?.end()
   const counts = [...injected].map(([fault, count]) => `${count} ${fault}`).join(", ")
   const isMet = lost === 0
+  for (const [answer, times] of [...refused].toSorted()) say(`  ${times} refused, ${answer}`)
   say(
-    `${backend}: ${rounds} rounds with faults (${counts}): ${lost} sign-ins lost, ${errors} errors meanwhile: ${isMet ? "met" : "MISSED"}`
+    `${backend}: ${rounds} rounds with faults (${counts}): ${lost} sign-ins lost: ${isMet ? "met" : "MISSED"}`
   )
   await place.close()
   return isMet

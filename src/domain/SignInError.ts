@@ -31,13 +31,23 @@ export class SignInRequired extends Schema.TaggedError<SignInRequired>()("SignIn
   server: Schema.String,
   account,
   /** Why the stored credential, if there is one, cannot be used. */
-  why: Schema.Literals(["never signed in", "expired", "revoked", "answer lost", "moved", "non-interactive"])
+  why: Schema.Literals([
+    "never signed in",
+    "configured otherwise",
+    "expired",
+    "revoked",
+    "answer lost",
+    "moved",
+    "non-interactive"
+  ])
 }) {
   override get message(): string {
     const name = nameOf(this)
     switch (this.why) {
       case "never signed in":
         return `Not signed in to ${name}.`
+      case "configured otherwise":
+        return `The stored sign-in to ${name} is for another client, grant or endpoint than the configuration names now.`
       case "expired":
         return `The sign-in to ${name} has expired and cannot be refreshed.`
       case "revoked":

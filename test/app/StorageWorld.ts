@@ -45,6 +45,8 @@ export class Machine extends Context.Service<
     readonly said: ReadonlyArray<string>
     /** The backends whose locks were taken, in their order. */
     readonly locked: ReadonlyArray<string>
+    /** The same, each with the name of the record. */
+    readonly lockedKeys: ReadonlyArray<string>
   }
 >()("test/Machine") {}
 
@@ -99,6 +101,7 @@ export const machine = (options: MachineOptions = {}) =>
       let choice: StorageChoice | undefined
       const said: Array<string> = []
       const locked: Array<string> = []
+      const lockedKeys: Array<string> = []
 
       let isMended = false
       const guarded = (backend: string): CredentialStore["Service"] => {
@@ -144,7 +147,8 @@ export const machine = (options: MachineOptions = {}) =>
             choice = next
           }),
         said,
-        locked
+        locked,
+        lockedKeys
       }).pipe(
         Context.add(StorageBackends, {
           automatic: {
@@ -171,6 +175,7 @@ export const machine = (options: MachineOptions = {}) =>
                   )(
                     Effect.suspend(() => {
                       locked.push(backend)
+                      lockedKeys.push(`${backend} ${key.storageName}`)
                       return effect
                     })
                   )

@@ -352,6 +352,8 @@ const makeTokenEndpoint = (state: State): TokenEndpoint["Service"] => {
       const used = Redacted.value(request.refreshToken)
       const family = families.find(({ current, revoked }) => !revoked && current === used)
       if (family !== undefined) return yield* issue(state, family, request)
+      // A token that was revoked before it was used is no sign of a theft.
+      if (families.some(({ current }) => current === used)) return yield* fail(request, new InvalidGrant())
       for (const other of families) {
         if (!other.revoked) counts.revokedFamilies += 1
         other.revoked = true

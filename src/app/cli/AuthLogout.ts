@@ -67,7 +67,7 @@ const show = Effect.fnUntraced(function* (
       if (server === undefined) return
       const own = yield* CredentialStore.use((store) => store.get(CredentialKey.at(server, key.account)))
       if (Option.isNone(own)) return
-      yield* tell(`A record without tokens, or for another client of ${server.name}, is still stored.`)
+      yield* tell(`A record of ${server.name} without tokens is still stored.`)
       const forget = command("auth reset", { server: key.server, account: key.account, purpose: "forget it" })
       yield* tell(remedyText(forget, yield* configFileOfRun))
     }

@@ -29,6 +29,8 @@ export class Credentials extends Context.Service<
     readonly inMemory: (server: RemoteServer, key: CredentialKey, now: number) => Option.Option<Credential>
     /** The credential that was last read, however long ago: for use while the store fails. No I/O. */
     readonly lastRead: (server: RemoteServer, key: CredentialKey) => Option.Option<Credential>
+    /** True if the tokens that were last read are for the server, and for another client, grant or endpoint. No I/O. */
+    readonly isForOther: (server: RemoteServer, key: CredentialKey) => boolean
     /** Reads the newest credential from the store. None: no credential is for this server as it is configured now. */
     readonly load: (
       server: RemoteServer,
@@ -120,6 +122,11 @@ export const layer: Layer.Layer<Credentials, never, CredentialStore> = Layer.eff
       Option.fromUndefinedOr(
         unsaved.get(slotOf(key, resourceOf(server)))?.credential ?? memory.get(key)?.credential
       ).pipe(Option.filter((credential) => credential.isFor(server)))
+
+    const isForOther = (server: RemoteServer, key: CredentialKey) => {
+      const last = memory.get(key)?.credential
+      return last?.tokens !== undefined && last.resource === resourceOf(server) && !last.isFor(server)
+    }
 
     const storeUnsaved = Effect.fn("Credentials.storeUnsaved")(function* (
       key: CredentialKey,
@@ -240,6 +247,7 @@ export const layer: Layer.Layer<Credentials, never, CredentialStore> = Layer.eff
     return Credentials.of({
       inMemory,
       lastRead,
+      isForOther,
       load,
       save,
       saveLater: holdUnsaved,

@@ -4,7 +4,8 @@ import * as Remedy from "../../domain/Remedy.ts"
 import { type RemoteServer, resourceOf } from "../../domain/Server.ts"
 import type { NetworkError } from "../../ports/HttpTransport.ts"
 import { checkDestination } from "../signin/CodeDestination.ts"
-import { lacksIssuer } from "../signin/GrantChoice.ts"
+import { grantFor, lacksIssuer } from "../signin/GrantChoice.ts"
+import { unconfirmedIssuer } from "../signin/UnconfirmedIssuer.ts"
 import { note, ok, skipped, type Verdict, wrong, wrongBy } from "./Finding.ts"
 import {
   brokenCheck,
@@ -123,7 +124,13 @@ export const issuerVerdict = (
         )
       : ok(`answers must come from ${configured}`)
   }
-  const { issuer, responseIssuerRequired } = resolution.authorizationServer
+  const { authorizationServer } = resolution
+  const { issuer, responseIssuerRequired } = authorizationServer
+  const unconfirmed =
+    grantFor(server, authorizationServer)._tag === "DeviceCode"
+      ? unconfirmedIssuer(server, authorizationServer)
+      : undefined
+  if (unconfirmed !== undefined) return wrongBy(unconfirmed)
   if (isGuessed(server, resolution))
     return note(`${printable(issuer)}, where the server is; nothing confirms it`)
   const named = configured === undefined ? "as the server names it" : "as the configuration names it"

@@ -20,7 +20,7 @@ import { revokeTokens } from "./Revocation.ts"
  * - `Revoked`: the authorization server has revoked the tokens, and the credential is removed.
  * - `NotOffered`: the credential is removed, but no revocation endpoint is known that may get the tokens. They stay valid
  *   until they expire.
- * - `Nothing`: there was no sign-in to this server as it is configured now. Records of other configurations stay.
+ * - `Nothing`: there was no sign-in to this server. Records of other servers stay.
  */
 export type LogoutResult =
   | { readonly _tag: "Revoked"; readonly endpoint: URL }
@@ -56,7 +56,8 @@ export class SignOut extends Context.Service<
     readonly resetAll: Effect.Effect<ReadonlyArray<CredentialKey>, StorageError | LockError>
     /**
      * Revokes the tokens of one account of a server (RFC 7009), and then removes the credential. If the revocation fails,
-     * the credential stays. An interruption between the two leaves revoked tokens, which the next logout, reset or use
+     * the credential stays. A credential of another client, grant or endpoint than the configuration names now is revoked as
+     * by `logoutStored`. An interruption between the two leaves revoked tokens, which the next logout, reset or use
      * removes.
      */
     readonly logout: (
@@ -157,12 +158,30 @@ export const layer: Layer.Layer<
       return { _tag: "Revoked", endpoint }
     })
 
+    /** Revokes what is stored, whatever the configuration says. A store without places may hold another resource. */
+    const logoutStoredUnderLock = Effect.fn("SignOut.logoutStoredUnderLock")(function* (
+      key: CredentialKey
+    ): Effect.fn.Return<LogoutResult, StorageError | RevocationFailed> {
+      const credential = Option.getOrUndefined(yield* store.get(key))
+      if (credential === undefined) return { _tag: "Nothing" }
+      if (key.resource !== undefined && credential.resource !== key.resource) return { _tag: "Nothing" }
+      if (credential.tokens === undefined) {
+        yield* credentials.forget(key)
+        return { _tag: "Nothing" }
+      }
+      const { clientOfRecord, revocationEndpoint, tokens } = credential
+      const endpoint = revocationEndpoint === undefined ? undefined : new URL(revocationEndpoint)
+      return yield* revokeAndForget(key, credential, tokens, endpoint, clientOfRecord, (error) => error)
+    })
+
     const logoutUnderLock = Effect.fn("SignOut.logoutUnderLock")(function* (
       server: RemoteServer,
       key: CredentialKey
     ): Effect.fn.Return<LogoutResult, StorageError | RevocationFailed> {
       const credential = Option.getOrUndefined(yield* credentials.load(server, key))
-      if (credential?.tokens === undefined) return { _tag: "Nothing" }
+      // The client and the endpoint of the configuration may belong to another provider by now.
+      if (credential === undefined) return yield* logoutStoredUnderLock(key)
+      if (credential.tokens === undefined) return { _tag: "Nothing" }
       const result = yield* revokeAndForget(
         key,
         credential,
@@ -182,20 +201,6 @@ export const layer: Layer.Layer<
     const logout = Effect.fn("SignOut.logout")((server: RemoteServer, account?: string) => {
       const key = CredentialKey.at(server, account)
       return lock.withLock(key, "refresh")(logoutUnderLock(server, key))
-    })
-
-    const logoutStoredUnderLock = Effect.fn("SignOut.logoutStoredUnderLock")(function* (
-      key: CredentialKey
-    ): Effect.fn.Return<LogoutResult, StorageError | RevocationFailed> {
-      const credential = Option.getOrUndefined(yield* store.get(key))
-      if (credential === undefined) return { _tag: "Nothing" }
-      if (credential.tokens === undefined) {
-        yield* credentials.forget(key)
-        return { _tag: "Nothing" }
-      }
-      const { clientOfRecord, revocationEndpoint, tokens } = credential
-      const endpoint = revocationEndpoint === undefined ? undefined : new URL(revocationEndpoint)
-      return yield* revokeAndForget(key, credential, tokens, endpoint, clientOfRecord, (error) => error)
     })
 
     const logoutStored = Effect.fn("SignOut.logoutStored")(function* (

@@ -119,18 +119,36 @@ export const byResource = ({ lock, store }: OpenStorage): OpenStorage => {
   const withLock: CredentialLock["Service"]["withLock"] = (key, purpose) => (effect) => {
     const { resource } = key
     if (resource === undefined || purpose !== "refresh") return lock.withLock(key, purpose)(effect)
-    const known = places.get(key.identity)
-    if (known !== undefined) return lock.withLock(known, purpose)(effect)
-    return lock.withLock(
+    // If the store fails, so does the effect, which says more.
+    const placeAfter = (held: CredentialKey) =>
+      Effect.map(
+        Effect.orElseSucceed(locate(key, resource), () => ({ at: held })),
+        ({ at }) => at
+      )
+    const underName = lock.withLock(
       key.first,
       purpose
     )(
       Effect.gen(function* () {
-        // If the store fails, so does the effect, which says more.
-        const { at } = yield* Effect.orElseSucceed(locate(key, resource), () => ({ at: key.first }))
+        const at = yield* placeAfter(key.first)
         return yield* at.tag === undefined ? effect : lock.withLock(at, purpose)(effect)
       })
     )
+    return Effect.gen(function* () {
+      const known = places.get(key.identity)
+      if (known === undefined) return yield* underName
+      const done = yield* lock.withLock(
+        known,
+        purpose
+      )(
+        Effect.gen(function* () {
+          const at = yield* placeAfter(known)
+          return at.tag === known.tag ? Option.some(yield* effect) : Option.none()
+        })
+      )
+      // The record was removed, or its store was changed, since its place was remembered.
+      return Option.isSome(done) ? done.value : yield* underName
+    })
   }
 
   /** Confirms the lock of the place that {@link withLock} has locked. */

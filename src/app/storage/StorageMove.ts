@@ -84,16 +84,12 @@ const copy = Effect.fnUntraced(function* (
   })
 })
 
-/**
- * Copies a record unless the target has a newer one, from an earlier attempt or from another machine. If the one of its
- * name there is for another resource, it goes beside that one.
- */
-const copyIfNewer = Effect.fnUntraced(function* (
+/** Copies a record unless the target has a newer one, from an earlier attempt or from another machine. */
+const copyUnlessNewer = Effect.fnUntraced(function* (
   target: OpenStorage,
-  from: CredentialKey,
+  key: CredentialKey,
   credential: Credential
 ) {
-  const key = yield* placeIn(target.store, from, credential)
   const there = yield* Effect.catchReason(
     target.store.get(key),
     "StorageError",
@@ -101,6 +97,18 @@ const copyIfNewer = Effect.fnUntraced(function* (
     () => Effect.succeedNone
   )
   if (Option.isNone(there) || isNewer(credential, there.value)) yield* copy(target, key, credential)
+})
+
+/** As {@link copyUnlessNewer}. If the record of its name there is for another resource, it goes beside that one. */
+const copyIfNewer = Effect.fnUntraced(function* (
+  target: OpenStorage,
+  from: CredentialKey,
+  credential: Credential
+) {
+  const key = yield* placeIn(target.store, from, credential)
+  const step = copyUnlessNewer(target, key, credential)
+  // The caller holds the lock of the name, and another process may refresh what is beside it.
+  yield* key.tag === from.tag ? step : target.lock.withLock(key, "refresh")(step)
 })
 
 /** Holds the lock that keeps out the writers of both sides: a shared lock also holds on this machine. */

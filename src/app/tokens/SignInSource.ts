@@ -9,6 +9,7 @@ import {
   usable
 } from "../../domain/TokenState.ts"
 import { UserInteraction } from "../../ports/UserInteraction.ts"
+import { Credentials } from "../credentials/Credentials.ts"
 import { SignIn } from "../signin/SignIn.ts"
 import type { TokenSource } from "./TokenSource.ts"
 import type { TokenStates } from "./TokenStates.ts"
@@ -31,14 +32,17 @@ const isRenewable = (state: TokenState, tried: Redacted.Redacted | undefined): s
  */
 export const signInSource = (
   states: TokenStates
-): Effect.Effect<TokenSource<Renewable, SignInNeeded>, never, UserInteraction | SignIn> =>
+): Effect.Effect<TokenSource<Renewable, SignInNeeded>, never, Credentials | UserInteraction | SignIn> =>
   Effect.gen(function* () {
+    const credentials = yield* Credentials
     const user = yield* UserInteraction
     const { signIn } = yield* SignIn
     const clock = yield* Clock.Clock
 
-    return Effect.fnUntraced(function* (query, { tried, why }) {
+    return Effect.fnUntraced(function* (query, { tried, why: state }) {
       const { account, challenge, key, server } = query
+      const isOther = state === "never signed in" && credentials.isForOther(server, key)
+      const why = isOther ? "configured otherwise" : state
       const required = new SignInRequired({ server: server.name, account: key.account, why })
       if (!user.present && needsUser(server)) return yield* required
       // The user has approved before, and would wonder why that does not suffice.

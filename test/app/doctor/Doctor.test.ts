@@ -393,6 +393,19 @@ describe("an examination", () => {
     }).pipe(Effect.provide(on({ discover: described({}) })))
   )
 
+  it.effect("misses the issuer that a device code with a secret needs", () =>
+    Effect.gen(function* () {
+      const client = { clientId: "c", clientSecret: Redacted.make("s") }
+      const source = { _tag: "Discovered", client } as const
+      const grant = { _tag: "DeviceCode" } as const
+      hasStatus((yield* examine(serverNamed("demo", { source, grant })))("issuer"), "wrong", '"issuer"')
+      const named = yield* examine(serverNamed("demo", { source, grant, issuer: "https://as.test" }))
+      assert.notStrictEqual(named("issuer").status, "wrong")
+    }).pipe(
+      Effect.provide(on({ discover: described({ device_authorization_endpoint: "https://as.test/device" }) }))
+    )
+  )
+
   it.effect("needs no browser where the authorization server offers none, and the client has a right", () =>
     Effect.gen(function* () {
       const client = { clientId: "c", clientSecret: Redacted.make("s") }

@@ -111,6 +111,29 @@ describe("a logout", () => {
     }).pipe(Effect.provide(world()))
   )
 
+  it.effect("of a sign-in whose endpoints were configured otherwise revokes where that one was made", () =>
+    Effect.gen(function* () {
+      const at = (origin: string) =>
+        byHand("notion", {
+          source: {
+            _tag: "ByHand",
+            authorizationEndpoint: new URL("/authorize", origin),
+            tokenEndpoint: new URL("/token", origin),
+            client: { clientId: "written", clientSecret: undefined },
+            endpoints: { revocation: new URL("/revoke", origin) }
+          }
+        })
+      const { tokens } = yield* signIn(at("https://as.test"))
+      assert.deepEqual(yield* logout(at("https://other.test")), {
+        _tag: "Revoked",
+        endpoint: new URL("https://as.test/revoke")
+      })
+      const { accepts } = yield* ScriptedAuthorizationServer
+      assert.isFalse(yield* accepts(tokens.accessToken))
+      assert.deepEqual(yield* kept, [])
+    }).pipe(Effect.provide(world()))
+  )
+
   it.effect("leaves a client that is registered and has no tokens", () =>
     Effect.gen(function* () {
       const { credential } = yield* signIn()

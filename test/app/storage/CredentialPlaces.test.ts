@@ -160,6 +160,47 @@ describe("what a refresh makes sure of", () => {
   )
 })
 
+describe("a refresh after the store was changed by another process", () => {
+  it.effect("holds the lock of where the record is now, and replaces no other sign-in", () =>
+    Effect.gen(function* () {
+      const { lock, memory } = yield* machine
+      const held = new Set<string>()
+      const confirmed: Array<boolean> = []
+      const placed = byResource({
+        store: memory,
+        lock: {
+          withLock: (key, purpose) => (effect) =>
+            lock.withLock(
+              key,
+              purpose
+            )(
+              Effect.acquireUseRelease(
+                Effect.sync(() => held.add(key.storageName)),
+                () => effect,
+                () => Effect.sync(() => held.delete(key.storageName))
+              )
+            ),
+          confirm: (key) => Effect.sync(() => void confirmed.push(held.has(key.storageName)))
+        }
+      })
+      yield* memory.put(first, credentialOf(a, "of a"))
+      assert.isTrue(Option.isSome(yield* placed.store.get(keyOf(a))))
+      // As after a move to a Vault where another machine has the name.
+      yield* memory.put(first, credentialOf(b, "of b"))
+      yield* memory.put(first.beside(a), credentialOf(a, "of a"))
+      const refresh = Effect.andThen(
+        placed.lock.confirm?.(keyOf(a), "refresh") ?? Effect.void,
+        placed.store.put(keyOf(a), credentialOf(a, "new of a", 2))
+      )
+      yield* placed.lock.withLock(keyOf(a), "refresh")(refresh)
+      assert.deepStrictEqual(confirmed, [true])
+      assert.strictEqual(Option.getOrThrow(yield* memory.get(first)).resource, b)
+      assert.strictEqual(Option.getOrThrow(yield* memory.get(first.beside(a))).generation, 2)
+      assert.deepStrictEqual([...held], [])
+    })
+  )
+})
+
 describe("a first record that cannot be read", () => {
   const corrupt = new Corrupt({ path: "s", detail: "damaged", key: first })
 

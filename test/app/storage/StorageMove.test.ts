@@ -130,10 +130,12 @@ describe("moving sign-ins", () => {
   it.effect("puts a sign-in beside one of the same name for another server, and both stay", () =>
     Effect.gen(function* () {
       yield* filled
-      const { store } = yield* Machine
+      const { lockedKeys, store } = yield* Machine
       const other = new Credential({ ...credentialWith("other", 7), resource: "https://other.test/mcp" })
       yield* store("vault").put(notion, other)
       yield* move("vault")
+      // A machine that refreshes the record beside it has that lock.
+      assert.include(lockedKeys, `vault ${notion.beside(credentialWith("any").resource).storageName}`)
       assert.isTrue(isSameCredential(Option.getOrThrow(yield* store("vault").get(notion)), other))
       const mine = CredentialKey.of("notion", "default", credentialWith("any").resource)
       const found = yield* CredentialStore.use((chosen) => chosen.get(mine)).pipe(Effect.provide(program))

@@ -291,6 +291,20 @@ describe("a refresh that is refused for good", () => {
     }).pipe(Effect.provide(world({ present: false })))
   )
 
+  it.effect("says that the stored sign-in is for other endpoints than the configuration names now", () =>
+    Effect.gen(function* () {
+      const { oauth } = byHand("notion")
+      if (oauth.source._tag !== "ByHand") return assert.fail("the endpoints are written by hand")
+      const source = { ...oauth.source, tokenEndpoint: new URL("https://other.test/token") }
+      yield* SignIn.use((service) => service.signIn({ server: byHand("notion") }))
+      const tokens = yield* AccessTokens
+      yield* tokens.get({ server: byHand("notion") })
+      const error = yield* Effect.flip(tokens.get({ server: byHand("notion", { source }) }))
+      assert.deepInclude(error, { _tag: "SignInRequired", why: "configured otherwise" })
+      assert.include(error.message, "The stored sign-in to notion is for another client, grant or endpoint")
+    }).pipe(Effect.provide(world({ present: false })))
+  )
+
   it.effect("registers a forgotten dynamic client anew, once", () =>
     Effect.gen(function* () {
       yield* token()
