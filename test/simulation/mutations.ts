@@ -5,7 +5,7 @@ import { basename, join, resolve } from "node:path"
 import { parseArgs } from "node:util"
 
 // Applies each patch of `mutations` to a copy of the tree, and runs seeds over it until one breaks a rule. The first line of a
-// patch says what it breaks, the second has the options of the run. `--only NAME` runs one patch, and `--seeds N` bounds each.
+// patch says what it breaks, the second has the options of the run. The seed must keep every rule without the patch. `--only NAME` runs one patch, and `--seeds N` bounds each.
 
 const { values } = parseArgs({
   options: { only: { type: "string" }, seeds: { type: "string", default: "10000" } }
@@ -33,13 +33,19 @@ const isNoticed = (file: string): boolean => {
       say(`${name}: does not apply: ${applied.stderr.trim()}`)
       return false
     }
-    const args = ["test/simulation/run.ts", "--seeds", values.seeds, "--until-failure"]
-    const run = spawnSync(process.execPath, [...args, ...options.replace("# ", "").split(" ")], {
-      cwd: copy,
-      encoding: "utf8"
-    })
+    const runIn = (cwd: string, ...args: ReadonlyArray<string>) =>
+      spawnSync(
+        process.execPath,
+        ["test/simulation/run.ts", ...args, ...options.replace("# ", "").split(" ")],
+        { cwd, encoding: "utf8", maxBuffer: 2 ** 28 }
+      )
+    const run = runIn(copy, "--seeds", values.seeds, "--until-failure")
     say(`${name}: ${run.stdout.trim() || run.stderr.trim()}   ${why}`)
-    return run.status === 1
+    const seed = /^noticed after (\d+) seeds/.exec(run.stdout)?.[1]
+    if (run.status !== 1 || seed === undefined) return false
+    const isCaused = runIn(root, "--seed", seed).status === 0
+    if (!isCaused) say(`${name}: seed ${seed} breaks a rule without the patch too`)
+    return isCaused
   } finally {
     rmSync(copy, { recursive: true })
   }

@@ -1,5 +1,5 @@
 import { Context, Effect, Layer, Option, Schedule, type Scope } from "effect"
-import type { Credential } from "../../domain/Credential.ts"
+import { type Credential, hasSameTokens } from "../../domain/Credential.ts"
 import type { CredentialKey } from "../../domain/CredentialKey.ts"
 import { type RemoteServer, resourceOf } from "../../domain/Server.ts"
 import { CredentialStore, type StorageError } from "../../ports/CredentialStore.ts"
@@ -59,8 +59,8 @@ export class Credentials extends Context.Service<
       why: { readonly message: string }
     ) => Effect.Effect<void>
     /**
-     * Stores what was learned about a stored credential. If that fails, the process that learned it knows it alone. The
-     * caller holds the key's refresh lock.
+     * Stores what was learned about the tokens of a stored credential, unless the store holds other tokens by now. If that
+     * fails, the process that learned it knows it alone. The caller holds the key's refresh lock.
      */
     readonly annotate: (key: CredentialKey, credential: Credential) => Effect.Effect<void>
     /**
@@ -228,6 +228,9 @@ export const layer: Layer.Layer<Credentials, never, CredentialStore> = Layer.eff
 
     const annotate = Effect.fn("Credentials.annotate")(
       function* (key: CredentialKey, credential: Credential) {
+        // Without the lock, or by a program that ignores it, newer tokens may have been stored since the request.
+        const found = yield* store.get(key)
+        if (!Option.exists(found, (stored) => hasSameTokens(stored, credential))) return
         yield* store.put(key, credential)
         yield* hold(key, credential)
       },

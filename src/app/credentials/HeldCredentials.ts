@@ -9,9 +9,14 @@ import { BoundedMap } from "./BoundedMap.ts"
 interface Held {
   /** Absent: evicted or forgotten. */
   readonly credential: Credential | undefined
+  /** Milliseconds since the epoch. An earlier time is that of a clock that was set back, and ends the trust too. */
+  readonly trustedFrom: number
   /** Milliseconds since the epoch. */
   readonly trustedUntil: number
 }
+
+const isTrusted = ({ trustedFrom, trustedUntil }: Held, now: number) =>
+  now >= trustedFrom && now < trustedUntil
 
 /**
  * Creates the bounded memory of credentials. Its keys are the names of the records: two servers of one name take turns, and
@@ -28,24 +33,27 @@ export const heldCredentials = (policy: TokenPolicySettings) => {
 
     hold: ({ storageName }: CredentialKey, credential: Credential) =>
       Effect.map(Clock.currentTimeMillis, (now) =>
-        memory.set(storageName, { credential, trustedUntil: now + holdFor })
+        memory.set(storageName, { credential, trustedFrom: now, trustedUntil: now + holdFor })
       ),
 
     evict: (key: CredentialKey) =>
-      Effect.sync(() => memory.set(key.first.storageName, { credential: undefined, trustedUntil: 0 })),
+      Effect.sync(() =>
+        memory.set(key.first.storageName, { credential: undefined, trustedFrom: 0, trustedUntil: 0 })
+      ),
 
     /** While the store fails, not every caller waits for it. */
     holdDuringOutage: ({ storageName }: CredentialKey) =>
       Effect.map(Clock.currentTimeMillis, (now) => {
         const held = memory.get(storageName)
         if (held?.credential === undefined) return
-        memory.set(storageName, { ...held, trustedUntil: Math.max(held.trustedUntil, now + cooldown) })
+        const trustedUntil = Math.max(isTrusted(held, now) ? held.trustedUntil : 0, now + cooldown)
+        memory.set(storageName, { ...held, trustedFrom: now, trustedUntil })
       }),
 
     /** What memory holds, while it is trusted. */
     inMemory: (server: RemoteServer, { storageName }: CredentialKey, now: number) => {
       const held = memory.get(storageName)
-      return held?.credential !== undefined && now < held.trustedUntil && held.credential.isFor(server)
+      return held?.credential !== undefined && isTrusted(held, now) && held.credential.isFor(server)
         ? Option.some(held.credential)
         : Option.none()
     },

@@ -8,6 +8,7 @@ import * as SignIn from "../../../src/app/signin/SignIn.ts"
 import * as AccessTokens from "../../../src/app/tokens/AccessTokens.ts"
 import { CredentialKey } from "../../../src/domain/CredentialKey.ts"
 import { TokenSet } from "../../../src/domain/TokenSet.ts"
+import { CredentialLock } from "../../../src/ports/CredentialLock.ts"
 import { CredentialStore, StorageError } from "../../../src/ports/CredentialStore.ts"
 import { storageBackends } from "../../../src/ports/StorageBackend.ts"
 import { BackendError } from "../../../src/ports/StorageFailure.ts"
@@ -96,6 +97,35 @@ describe("a refresh token whose answer was lost", () => {
       yield* Fiber.join(waiting)
     }).pipe(Effect.provide(world()))
   )
+
+  it.effect("is sent after 30 seconds at most, if the clock is set back as the wait begins", () => {
+    const clock = { isSetBack: false }
+    const wrapLock = Layer.effect(
+      CredentialLock,
+      Effect.map(CredentialLock, (real) =>
+        CredentialLock.of({
+          ...real,
+          withLock: (key, purpose) => (effect) =>
+            Effect.tap(real.withLock(key, purpose)(effect), () =>
+              clock.isSetBack ? TestClock.setTime(3_600_000) : Effect.void
+            )
+        })
+      )
+    )
+    return Effect.gen(function* () {
+      yield* get
+      yield* TestClock.adjust("3 hours")
+      yield* loseRequests(timeout)
+      clock.isSetBack = true
+      const waiting = yield* Effect.forkChild(get)
+      yield* Effect.yieldNow
+      while ((yield* ScriptedUser).told.length === 0) yield* Effect.yieldNow
+      clock.isSetBack = false
+      yield* TestClock.adjust("30 seconds")
+      yield* Fiber.join(waiting)
+      assert.strictEqual((yield* ScriptedUser).told.length, 1)
+    }).pipe(Effect.provide(world({ wrapLock })))
+  })
 
   it.effect("is not sent by another process meanwhile, which waits for the same time", () =>
     Effect.gen(function* () {

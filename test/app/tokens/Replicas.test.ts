@@ -90,6 +90,18 @@ describe("two replicas over one store", () => {
     }).pipe(Effect.provide(world({ present: false })), Effect.scoped)
   )
 
+  it.effect("see it after holdFor although the clock was set back", () =>
+    Effect.gen(function* () {
+      yield* TestClock.adjust("1 hour")
+      const [a, b] = [yield* startReplica(), yield* startReplica()]
+      yield* a.signIn
+      yield* b.get
+      yield* a.signOut
+      yield* TestClock.setTime(0)
+      assert.deepInclude(yield* Effect.flip(b.get), signedOut)
+    }).pipe(Effect.provide(world({ present: false })), Effect.scoped)
+  )
+
   it.effect("see it at once after evict", () =>
     Effect.gen(function* () {
       const [a, b] = [yield* startReplica(), yield* startReplica()]

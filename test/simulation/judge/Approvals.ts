@@ -5,9 +5,6 @@ import type { Invariant } from "./Invariant.ts"
 /** Milliseconds for which a removed lock can let two sign-ins run: a user takes minutes. */
 const longestSignIn = 600_000
 
-/** Milliseconds from the last read of a store to the browser. */
-const lookBefore = 3000
-
 /** (6) No browser opens for a transient failure, and what a user has approved is never thrown away. */
 export const approvals: Invariant = (history, violate) => {
   const approved = new Map<string, { readonly process: VirtualProcess; readonly account: string }>()
@@ -42,8 +39,8 @@ export const approvals: Invariant = (history, violate) => {
       const family = history.storedFamily(fact.account)
       if (family === undefined || family.isRevoked || history.excuses.has(family.name)) return
       if (history.hasLostLocks(longestSignIn)) return
-      // Over Vault, users of two machines may sign in at once.
-      if (history.hasLeases && history.now - history.storedSince(fact.account) < lookBefore) return
+      // It was stored after the last read: over Vault, users of two machines may sign in at once.
+      if (history.storedSince(fact.account) > history.readAt(fact.process, fact.account)) return
       violate("needless browser", `${fact.process.name} opens one while ${family.name} is alive`)
     }
     if (fact._tag === "CallEnded" && fact.result._tag === "Failed") {

@@ -28,9 +28,9 @@ export const deadToken: Invariant = (history, violate) => {
     if (ended === undefined) return
     const { holdFor } = history.scenario
     const trust = call.process === ended.by ? 0 : holdFor === 0 ? Infinity : holdFor
-    if (call.at <= ended.at + trust || history.couldNotRead(call.process, ended.at)) return
-    // The time of day decides how long memory is trusted.
-    if (history.hasJumpedSince(ended.at - trust)) return
+    // The time of day decides how long memory is trusted: a clock that is set back within that time begins it again.
+    const longest = trust * (1 + history.jumpsSince(ended.at - trust))
+    if (call.at <= ended.at + longest || history.couldNotRead(call.process, ended.at)) return
     violate("signed-out token", `${call.process.name} returns ${result.accessToken} of ${family?.name}`)
   }
 }

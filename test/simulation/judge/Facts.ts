@@ -16,6 +16,10 @@ export interface TokenRequest {
   readonly at: number
   /** How long its process had been paused when it was sent. */
   readonly pausedBefore: number
+  /** When its process last read the record from the store. Absent: not seen. */
+  readAt?: number | undefined
+  /** When its process last confirmed its refresh lock. Absent: never. */
+  confirmedAt?: number | undefined
   /** The sign-in that the token belongs to. Absent for a code that has not been exchanged. */
   family: string | undefined
   /** What the server made of it. Absent: it has not arrived (yet). */
@@ -60,7 +64,9 @@ export type Fact =
   /** A copy of a request has arrived, which nothing but the network made. */
   | { readonly _tag: "Copied"; readonly request: TokenRequest }
   | { readonly _tag: "Ended"; readonly request: TokenRequest }
-  | { readonly _tag: "Read"; readonly account: string }
+  | { readonly _tag: "Read"; readonly account: string; readonly process: VirtualProcess }
+  /** A process has made sure that its refresh lock still excludes others. */
+  | { readonly _tag: "Confirmed"; readonly account: string; readonly process: VirtualProcess }
   | { readonly _tag: "Written"; readonly account: string; readonly token: string }
   | { readonly _tag: "WriteFailed"; readonly token: string | undefined }
   | { readonly _tag: "ReadFailed"; readonly process: VirtualProcess }

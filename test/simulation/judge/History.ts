@@ -4,9 +4,6 @@ import type { Families, Family } from "../world/Families.ts"
 import type { Excuses } from "./Excuses.ts"
 import type { Call, Fact, TokenRequest } from "./Facts.ts"
 
-/** Milliseconds between the check of a lock and the last request that it allows: a refresh is retried under it. */
-const checkedBefore = 45_000
-
 /** What has happened so far in a run. */
 export class History {
   readonly scenario: Scenario
@@ -29,6 +26,8 @@ export class History {
   readonly #removals: Array<number> = []
   readonly #jumps: Array<number> = []
   readonly #failedReads = new Map<VirtualProcess, number>()
+  /** Of each process, when it last read or confirmed what, by account. */
+  readonly #looks = new Map<VirtualProcess, Map<string, number>>()
   readonly #now: () => number
 
   constructor(scenario: Scenario, families: Families, excuses: Excuses, now: () => number) {
@@ -72,9 +71,10 @@ export class History {
     return process.pausedFor > pausedBefore
   }
 
-  /** The locks were removed since the sender of a request last checked its lock. */
-  wasUnlocked({ at }: TokenRequest): boolean {
-    return this.#removals.some((time) => time > at - checkedBefore)
+  /** The locks were removed after the sender of a request last confirmed its lock, and before its answer was stored. */
+  wasUnlocked({ confirmedAt = -Infinity, issued = "" }: TokenRequest): boolean {
+    const until = this.written.get(issued) ?? this.now
+    return this.#removals.some((time) => time >= confirmedAt && time <= until)
   }
 
   /** The locks were removed within these milliseconds. */
@@ -83,7 +83,12 @@ export class History {
   }
 
   hasJumpedSince(time: number): boolean {
-    return this.#jumps.some((at) => at >= time)
+    return this.jumpsSince(time) > 0
+  }
+
+  /** How often a clock has jumped since a time. */
+  jumpsSince(time: number): number {
+    return this.#jumps.filter((at) => at >= time).length
   }
 
   /** A process could not read the store since a time. */
@@ -98,15 +103,31 @@ export class History {
     return process.isDead || this.failedWrites.has(issued) || this.wasPaused(request)
   }
 
+  /** When a process last read the record of an account from the store. */
+  readAt(process: VirtualProcess, account: string): number {
+    return this.#looks.get(process)?.get(`Read ${account}`) ?? -Infinity
+  }
+
   requestsOf(process: VirtualProcess): ReadonlyArray<TokenRequest> {
     return this.requests.filter((request) => request.process === process)
   }
 
   record(fact: Fact): void {
     switch (fact._tag) {
-      case "Sent":
+      case "Sent": {
+        const { account, process } = fact.request
+        const looks = this.#looks.get(process)
+        fact.request.readAt = looks?.get(`Read ${account}`)
+        fact.request.confirmedAt = looks?.get(`Confirmed ${account}`)
         this.requests.push(fact.request)
         break
+      }
+      case "Read":
+      case "Confirmed": {
+        const looks = this.#looks.get(fact.process) ?? new Map<string, number>()
+        this.#looks.set(fact.process, looks.set(`${fact._tag} ${fact.account}`, this.now))
+        break
+      }
       case "Ended":
         fact.request.endedAt = this.now
         break

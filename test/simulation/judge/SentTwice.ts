@@ -9,8 +9,6 @@ import type { Invariant } from "./Invariant.ts"
 const tolerance = 50
 /** Milliseconds from the check of a lease to the request that it allows. */
 const checkedBefore = 2000
-/** Milliseconds from the read of a store to the last request with what was read: a refresh is retried under its lock. */
-const readBefore = 45_000
 
 /** When a request may be repeated, by the rule of `TokenPolicy.resend`. Absent: now. */
 const resendTime = ({ at, endedAt = at, outcome }: TokenRequest): number | undefined => {
@@ -25,7 +23,8 @@ const excuseFor = (history: History, request: TokenRequest, before: TokenRequest
   if (before.isForeign) {
     const writtenAt = history.written.get(before.issued ?? "")
     const mayBeLost = history.isExcused(request.account)
-    const isRead = !mayBeLost && writtenAt !== undefined && writtenAt < request.at - readBefore
+    const { readAt = -Infinity } = request
+    const isRead = !mayBeLost && writtenAt !== undefined && writtenAt < readAt
     return isRead ? undefined : "foreign program"
   }
   // Vault's leases hold although the lock of the machine is gone.

@@ -120,11 +120,12 @@ export class KernelLock {
           return mutexOf(name).withPermit(Effect.scoped(Effect.andThen(acquire, effect)))
         },
         confirm: (key, purpose) =>
-          Effect.suspend(() =>
-            holders.get(nameOf(key, purpose)) === process
-              ? Effect.void
-              : new LockError({ name: key.server, detail: "its file was removed" })
-          )
+          Effect.suspend(() => {
+            if (holders.get(nameOf(key, purpose)) !== process)
+              return new LockError({ name: key.server, detail: "its file was removed" })
+            this.#world.tell({ _tag: "Confirmed", process, account: key.storageName })
+            return Effect.void
+          })
       }
       return service
     })

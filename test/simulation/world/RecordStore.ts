@@ -51,14 +51,16 @@ export class RecordStore implements Store {
     this.#outages = periodsOf(world, "storeOutage", longestOutage)
   }
 
-  put(key: CredentialKey, credential: Credential): void {
+  /** @param read the refresh token that the writer last read; absent: it is a program that ignores the lock */
+  put(key: CredentialKey, credential: Credential, read?: { readonly token: string | undefined }): void {
     const token = refreshTokenOf(credential)
     const { scenario, tell } = this.#world
-    if (scenario.faults.foreign > 0 && token !== undefined) {
-      const before = this.peek(key)?.tokens
+    if (scenario.faults.foreign > 0 && token !== undefined && read !== undefined) {
+      const before = this.peek(key)
       // A note about an older token replaces what a program without the lock has written since it was read.
-      const isOlder = (before?.obtainedAt ?? 0) > (credential.tokens?.obtainedAt ?? 0)
-      if (isOlder) tell({ _tag: "Overwritten", account: key.storageName, by: "foreign program" })
+      const isOlder = (before?.tokens?.obtainedAt ?? 0) > (credential.tokens?.obtainedAt ?? 0)
+      if (isOlder && refreshTokenOf(before) !== read.token)
+        tell({ _tag: "Overwritten", account: key.storageName, by: "foreign program" })
     }
     this.records.put(key, credential)
     if (token !== undefined) this.#world.tell({ _tag: "Written", account: key.storageName, token })
@@ -130,6 +132,7 @@ export class RecordStore implements Store {
     const access = this.#accessOf(process)
     const { name } = this.#backend
     const readFailed = () => tell({ _tag: "ReadFailed", process })
+    const lastRead = new Map<string, string | undefined>()
     const tear = simulator.seed.fork(`tears of ${process.name}`)
     const remove = (key: CredentialKey) =>
       access({
@@ -150,7 +153,8 @@ export class RecordStore implements Store {
           what: `${name}.get ${key.storageName}`,
           run: () => {
             const found = Option.fromNullishOr(records.get(key))
-            tell({ _tag: "Read", account: key.storageName })
+            lastRead.set(key.storageName, refreshTokenOf(Option.getOrUndefined(found)))
+            tell({ _tag: "Read", account: key.storageName, process })
             return found
           },
           failed: readFailed
@@ -159,7 +163,7 @@ export class RecordStore implements Store {
         const token = refreshTokenOf(credential)
         return access({
           what: `${name}.put ${key.storageName} ${token ?? "without tokens"}`,
-          run: () => this.put(key, credential),
+          run: () => this.put(key, credential, { token: lastRead.get(key.storageName) }),
           tear: () => records.tear(key, credential, tear.next()),
           failed: () => tell({ _tag: "WriteFailed", token })
         })

@@ -276,6 +276,11 @@ export class Vault implements Store {
           : isBusy
             ? errors(503, "overloaded")
             : this.#answer(received)
+        // Only what the primary says, by an answer or by check-and-set, tells that there is no other record.
+        const isRead = method === "GET" ? lag === 0 : method === "POST" && answer.status === 200
+        const [, , engine, part, ...place] = target.pathname.split("/")
+        if (isRead && engine === "secret" && part === "data" && place[0] === "mcp")
+          tell({ _tag: "Read", process, account: place.slice(1).join("/") })
         if (isAnswerLost || (answer.status >= 400 && answer.status !== 404)) endanger()
         const node = lag > 0 ? " (replica)" : ""
         const lost = isAnswerLost ? ", the answer is LOST" : ""
