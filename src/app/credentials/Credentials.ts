@@ -106,7 +106,7 @@ export const layer: Layer.Layer<Credentials, never, CredentialStore> = Layer.eff
     const [tell, policy] = [yield* tellOrLog, yield* TokenPolicy]
     const storeRetry = retrySchedule(policy)
     const memory = heldCredentials(policy)
-    const { evict, heldFor, hold, inMemory } = memory
+    const { evict, heldFor, hold, inMemory, isForOther } = memory
     /** By {@link slotOf}. */
     const unsaved = new Map<string, UnsavedCredential>()
 
@@ -122,11 +122,6 @@ export const layer: Layer.Layer<Credentials, never, CredentialStore> = Layer.eff
       Option.fromUndefinedOr(
         unsaved.get(slotOf(key, resourceOf(server)))?.credential ?? memory.get(key)?.credential
       ).pipe(Option.filter((credential) => credential.isFor(server)))
-
-    const isForOther = (server: RemoteServer, key: CredentialKey) => {
-      const last = memory.get(key)?.credential
-      return last?.tokens !== undefined && last.resource === resourceOf(server) && !last.isFor(server)
-    }
 
     const storeUnsaved = Effect.fn("Credentials.storeUnsaved")(function* (
       key: CredentialKey,

@@ -1,7 +1,7 @@
 import { Clock, Duration, Effect, Option } from "effect"
 import type { Credential } from "../../domain/Credential.ts"
 import type { CredentialKey } from "../../domain/CredentialKey.ts"
-import type { RemoteServer } from "../../domain/Server.ts"
+import { type RemoteServer, resourceOf } from "../../domain/Server.ts"
 import type { TokenPolicySettings } from "../../ports/TokenPolicy.ts"
 import { BoundedMap } from "./BoundedMap.ts"
 
@@ -56,6 +56,12 @@ export const heldCredentials = (policy: TokenPolicySettings) => {
       return held?.credential !== undefined && isTrusted(held, now) && held.credential.isFor(server)
         ? Option.some(held.credential)
         : Option.none()
+    },
+
+    /** True if memory holds tokens for the server that its configuration no longer names. */
+    isForOther: (server: RemoteServer, { storageName }: CredentialKey) => {
+      const last = memory.get(storageName)?.credential
+      return last?.tokens !== undefined && last.resource === resourceOf(server) && !last.isFor(server)
     },
 
     /** What memory holds for the server of a credential. */
