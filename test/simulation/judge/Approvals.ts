@@ -40,7 +40,8 @@ export const approvals: Invariant = (history, violate) => {
       if (family === undefined || family.isRevoked || history.excuses.has(family.name)) return
       if (history.hasLostLocks(longestSignIn)) return
       // It was stored after the last read: over Vault, users of two machines may sign in at once.
-      if (history.storedSince(fact.account) > history.readAt(fact.process, fact.account)) return
+      if (history.hasLeases && history.storedSince(fact.account) > history.readAt(fact.process, fact.account))
+        return
       violate("needless browser", `${fact.process.name} opens one while ${family.name} is alive`)
     }
     if (fact._tag === "CallEnded" && fact.result._tag === "Failed") {
