@@ -14,6 +14,7 @@ const closing: Array<() => void> = []
 
 beforeEach(async () => {
   world = await startWorld()
+  mkdirSync(project())
   received = []
   const server = createServer((request, response) => {
     let body = ""
@@ -32,7 +33,13 @@ afterEach(async () => {
   await world.close()
 })
 
-const here = () => join(world.home, "server_config.json")
+/** A folder that is not the user's home, such as a repository. */
+const project = () => join(world.home, "project")
+const here = () => join(project(), "server_config.json")
+const run: World["run"] = (args, options) => {
+  mkdirSync(project(), { recursive: true })
+  return world.run(args, { cwd: project(), ...options })
+}
 const plant = (configuration: unknown) => {
   writeFileSync(here(), JSON.stringify(configuration), { mode: 0o644 })
 }
@@ -42,7 +49,7 @@ const env = { VAULT_TOKEN: "the-vault-token-of-the-user" }
 describe("a configuration in the working directory", () => {
   it("starts no program before the user approves it", async () => {
     plant({ mcpServers: { planted: { command: "sh", args: ["-c", "touch pwned"] } } })
-    const refused = await world.run(["tools", "planted"])
+    const refused = await run(["tools", "planted"])
     assert.strictEqual(refused.code, 2)
     assert.strictEqual(
       refused.stderr,
@@ -53,16 +60,16 @@ describe("a configuration in the working directory", () => {
         ""
       ].join("\n")
     )
-    assert.isFalse(existsSync(join(world.home, "pwned")))
+    assert.isFalse(existsSync(join(project(), "pwned")))
 
-    const { code, stderr } = await world.run(["trust"])
+    const { code, stderr } = await run(["trust"])
     assert.strictEqual(code, 0)
     assert.strictEqual(
       stderr,
       `Approved ${here()} until it changes. It:\n  planted\n    runs: sh -c touch pwned\n`
     )
-    assert.strictEqual((await world.run(["tools", "planted"])).code, 5)
-    assert.isTrue(existsSync(join(world.home, "pwned")))
+    assert.strictEqual((await run(["tools", "planted"])).code, 5)
+    assert.isTrue(existsSync(join(project(), "pwned")))
   })
 
   it("is refused by every command that reads it, and by no other", async () => {
@@ -79,14 +86,14 @@ describe("a configuration in the working directory", () => {
       ["--server", "theirs"]
     ]
     for (const args of reading) {
-      const { code, stderr } = await world.run(args)
+      const { code, stderr } = await run(args)
       assert.strictEqual(code, 2, `${args.join(" ")}: ${stderr}`)
       assert.include(stderr, "run: mcp-cli trust\n", args.join(" "))
     }
     for (const args of [["--help"], ["--version"], ["--completions", "bash"], ["trust", "--help"]]) {
-      assert.strictEqual((await world.run(args)).code, 0, args.join(" "))
+      assert.strictEqual((await run(args)).code, 0, args.join(" "))
     }
-    const doctor = await world.run(["auth", "doctor", "theirs"])
+    const doctor = await run(["auth", "doctor", "theirs"])
     assert.strictEqual(doctor.code, 5)
     assert.match(doctor.stdout, /^WRONG {2}configuration {2}.*you have not approved it/)
     assert.include(doctor.stdout, "run: mcp-cli trust\n")
@@ -94,19 +101,19 @@ describe("a configuration in the working directory", () => {
 
   it("is used if the user names it or approves it, as it is then", async () => {
     plant(theirs)
-    const own = await world.run(["servers", "--config-file", ".mcp_cli/server_config.json"])
+    const own = await run(["servers", "--config-file", "../.mcp_cli/server_config.json"])
     assert.include(own.stdout, "demo")
-    const named = await world.run(["servers", "--config-file", "./server_config.json"])
+    const named = await run(["servers", "--config-file", "./server_config.json"])
     assert.include(named.stdout, "theirs")
 
-    assert.strictEqual((await world.run(["trust"])).code, 0)
-    assert.include((await world.run(["servers"])).stdout, "theirs")
+    assert.strictEqual((await run(["trust"])).code, 0)
+    assert.include((await run(["servers"])).stdout, "theirs")
     const trusted = join(world.home, ".mcp_cli", "trusted")
     assert.strictEqual(statSync(trusted).mode & 0o777, 0o700)
     assert.lengthOf(readdirSync(trusted), 1)
 
     plant({ ...theirs, tokenStorage: {} })
-    const changed = await world.run(["servers", "--json"])
+    const changed = await run(["servers", "--json"])
     assert.strictEqual(changed.code, 2)
     const { error } = JSON.parse(changed.stderr) as {
       readonly error: { readonly code: string; readonly message: string }
@@ -115,16 +122,16 @@ describe("a configuration in the working directory", () => {
     assert.include(error.message, "it has changed since you approved it")
 
     plant(theirs)
-    assert.strictEqual((await world.run(["servers"])).code, 0)
-    assert.include((await world.run(["trust", "--revoke"])).stderr, "is no longer approved.")
-    assert.strictEqual((await world.run(["servers"])).code, 2)
-    assert.include((await world.run(["trust", "--revoke"])).stderr, "was not approved.")
+    assert.strictEqual((await run(["servers"])).code, 0)
+    assert.include((await run(["trust", "--revoke"])).stderr, "is no longer approved.")
+    assert.strictEqual((await run(["servers"])).code, 2)
+    assert.include((await run(["trust", "--revoke"])).stderr, "was not approved.")
   })
 
   it("is not opened if it is a pipe, which would be waited for without end", async () => {
     execFileSync("mkfifo", [here()])
     for (const args of [["servers"], ["trust"]]) {
-      const { code, stderr } = await world.run(args)
+      const { code, stderr } = await run(args)
       assert.strictEqual(code, 2)
       assert.include(stderr, `${here()}: it cannot be read: it is not a file`)
     }
@@ -132,7 +139,7 @@ describe("a configuration in the working directory", () => {
 
   it("says to programs what it approves", async () => {
     plant(theirs)
-    const { code, stdout } = await world.run(["trust", "server_config.json", "--json"])
+    const { code, stdout } = await run(["trust", "server_config.json", "--json"])
     assert.strictEqual(code, 0)
     assert.deepStrictEqual(JSON.parse(stdout), {
       file: here(),
@@ -144,8 +151,8 @@ describe("a configuration in the working directory", () => {
   it("gets no Vault token of the environment or the home folder, approved or not", async () => {
     writeFileSync(join(world.home, ".vault-token"), "the-token-in-the-home-folder\n", { mode: 0o600 })
     plant({ ...theirs, tokenStorage: { vaultUrl: evil } })
-    assert.strictEqual((await world.run(["auth", "status"], { env })).code, 2)
-    await world.run(["trust"])
+    assert.strictEqual((await run(["auth", "status"], { env })).code, 2)
+    await run(["trust"])
     for (const args of [
       ["auth", "status"],
       ["storage"],
@@ -153,7 +160,7 @@ describe("a configuration in the working directory", () => {
       ["auth", "reset", "theirs"]
     ]) {
       for (const variables of [env, {}]) {
-        const { code, stderr } = await world.run(args, { env: variables })
+        const { code, stderr } = await run(args, { env: variables })
         assert.strictEqual(code, 2, args.join(" "))
         assert.include(stderr, "neither VAULT_TOKEN nor ~/.vault-token is sent to its vaultUrl")
       }
@@ -162,9 +169,9 @@ describe("a configuration in the working directory", () => {
 
     // The same file sends it if it says so, and the user has seen that.
     plant({ ...theirs, tokenStorage: { backend: "vault", vaultUrl: evil, vaultToken: "${VAULT_TOKEN}" } })
-    const { stderr } = await world.run(["trust"])
+    const { stderr } = await run(["trust"])
     assert.include(stderr, `sends requests to ${evil}\n    uses the variables VAULT_TOKEN`)
-    await world.run(["auth", "status"], { env })
+    await run(["auth", "status"], { env })
     assert.include(received.join("\n"), env.VAULT_TOKEN)
   })
 
@@ -186,12 +193,26 @@ describe("a configuration in the working directory", () => {
         }
       }
     })
-    assert.strictEqual((await world.run(["auth", "token", "theirs"])).code, 2)
-    assert.include((await world.run(["trust"])).stderr, "reads ~/.ssh/id_ed25519")
-    const { code, stderr } = await world.run(["auth", "token", "theirs"])
+    assert.strictEqual((await run(["auth", "token", "theirs"])).code, 2)
+    assert.include((await run(["trust"])).stderr, "reads ~/.ssh/id_ed25519")
+    const { code, stderr } = await run(["auth", "token", "theirs"])
     assert.strictEqual(code, 2)
     assert.include(stderr, "is not a signed JWT")
     assert.deepStrictEqual(received, [])
+  })
+})
+
+describe("a configuration in the home folder itself", () => {
+  it("is the user's own, unless other users can write to it or to the folder", async () => {
+    const own = join(world.home, "server_config.json")
+    writeFileSync(own, JSON.stringify({ mcpServers: { mine: { url: "https://mine.example/mcp" } } }))
+    const used = await run(["servers"], { cwd: world.home })
+    assert.strictEqual(used.code, 0, used.stderr)
+    assert.include(used.stdout, "mine")
+    chmodSync(world.home, 0o777)
+    const refused = await run(["servers"], { cwd: world.home })
+    assert.strictEqual(refused.code, 2)
+    assert.include(refused.stderr, `its folder ${world.home} can be changed by other users`)
   })
 })
 
@@ -199,7 +220,7 @@ describe("a configuration that other users can write", () => {
   it("is refused in the home folder and by name, with what fixes it", async () => {
     const own = join(world.home, ".mcp_cli", "server_config.json")
     chmodSync(own, 0o666)
-    const refused = await world.run(["servers"])
+    const refused = await run(["servers"])
     assert.strictEqual(refused.code, 2)
     assert.strictEqual(
       refused.stderr,
@@ -212,24 +233,24 @@ describe("a configuration that other users can write", () => {
     )
     plant(theirs)
     chmodSync(here(), 0o666)
-    const named = await world.run(["servers", "--config-file", here()])
+    const named = await run(["servers", "--config-file", here()])
     assert.strictEqual(named.code, 2)
     assert.include(named.stderr, `Run: chmod go-w ${here()}`)
     chmodSync(here(), 0o644)
-    assert.strictEqual((await world.run(["servers", "--config-file", here()])).code, 0)
+    assert.strictEqual((await run(["servers", "--config-file", here()])).code, 0)
   })
 
   it("is refused where it was found, even for its folder, until exactly that content is approved", async () => {
     plant(theirs)
-    chmodSync(world.home, 0o777)
-    const refused = await world.run(["servers"])
+    chmodSync(project(), 0o777)
+    const refused = await run(["servers"])
     assert.strictEqual(refused.code, 2)
-    assert.include(refused.stderr, `its folder ${world.home} can be changed by other users`)
-    const approved = await world.run(["trust"])
+    assert.include(refused.stderr, `its folder ${project()} can be changed by other users`)
+    const approved = await run(["trust"])
     assert.include(approved.stderr, "warning: ")
-    assert.strictEqual((await world.run(["servers"])).code, 0)
+    assert.strictEqual((await run(["servers"])).code, 0)
     plant({ mcpServers: {} })
-    assert.strictEqual((await world.run(["servers"])).code, 2)
+    assert.strictEqual((await run(["servers"])).code, 2)
   })
 })
 
@@ -265,9 +286,9 @@ describe("a stored sign-in", () => {
         }
       })
     configure({})
-    assert.strictEqual((await world.run(["auth", "login", "demo"])).code, 0)
+    assert.strictEqual((await run(["auth", "login", "demo"])).code, 0)
     configure({ revocation_url: `${evil}/revoke` })
-    const { code, stderr } = await world.run(["auth", "logout", "demo"])
+    const { code, stderr } = await run(["auth", "logout", "demo"])
     assert.strictEqual(code, 0)
     assert.include(stderr, "Forgot the sign-in to demo on this machine.")
     assert.include(
@@ -275,6 +296,6 @@ describe("a stored sign-in", () => {
       `Nothing was revoked: the tokens are from ${issuer}, and "revocation_url" is at ${evil}. Nothing was sent there.`
     )
     assert.deepStrictEqual(received, [])
-    assert.strictEqual((await world.run(["auth", "token", "demo"])).code, 3)
+    assert.strictEqual((await run(["auth", "token", "demo"])).code, 3)
   })
 })

@@ -45,6 +45,8 @@ export interface World {
 /** How the program is run. */
 export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>
+  /** The working directory. Absent: the home folder. */
+  readonly cwd?: string
   readonly stdin?: string
   /** What runs the program. Absent: this Node. */
   readonly runtime?: ReadonlyArray<string>
@@ -85,7 +87,7 @@ export const startWorld = async (
     const { NODE_OPTIONS: _, CI: _ci, ...inherited } = process.env
     const [command = "", ...flags] = run.runtime ?? [process.execPath]
     const child = spawn(command, [...flags, run.program ?? program, ...args], {
-      cwd: home,
+      cwd: run.cwd ?? home,
       env: {
         ...inherited,
         HOME: home,

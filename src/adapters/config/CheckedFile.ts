@@ -51,6 +51,8 @@ export interface Place {
   readonly file: string
   /** The file is in the working directory, and the user has not named it. */
   readonly isFound: boolean
+  /** The file was looked for in the home folder itself, which other users could write to. */
+  readonly isInHome?: boolean
 }
 
 /** A file that was read and checked. */
@@ -78,16 +80,19 @@ const textOf = Effect.fnUntraced(function* (file: FileSystem.File) {
 const notAFile = { reason: { _tag: "BadResource" } } as const
 
 /** Reads a file, and whether other users can write or read it. Both are about the file that is open. */
-const readSafely = Effect.fnUntraced(function* ({ file, isFound }: Place) {
+const readSafely = Effect.fnUntraced(function* ({ file, isFound, isInHome }: Place) {
   const fs = yield* FileSystem.FileSystem
   const paths = yield* Path.Path
   // A pipe that another user has put there would never end.
-  if (isFound && (yield* fs.stat(file)).type !== "File") return yield* Effect.fail(notAFile)
+  if ((isFound || isInHome === true) && (yield* fs.stat(file)).type !== "File")
+    return yield* Effect.fail(notAFile)
   const opened = yield* fs.open(file, { flag: "r" })
   const info = yield* opened.stat
   // A shell passes `--config-file <(...)` as a pipe.
   const text = info.type === "File" ? yield* textOf(opened) : yield* fs.readFileString(file)
-  const exposure = (yield* fileExposure(file, info)) ?? (isFound ? yield* folderExposure(file) : undefined)
+  const exposure =
+    (yield* fileExposure(file, info)) ??
+    (isFound || isInHome === true ? yield* folderExposure(file) : undefined)
   // Windows has no such permissions, and Node reports invented ones there.
   const othersMayRead = paths.sep !== "\\" && (info.mode & 0o077) !== 0
   return { text, exposure, othersMayRead }

@@ -31,11 +31,14 @@ const readFilledIn = Effect.fnUntraced(function* <A>(
 /** Where a configuration is looked for if none is named, in the order of precedence. */
 const defaultPlaces = Effect.fnUntraced(function* ({ home, searchesWorkingDirectory }: Options) {
   const paths = yield* Path.Path
-  const own = paths.join(home ?? dataFolder(yield* configuredHome), fileName)
+  const userHome = yield* configuredHome
+  const own = paths.join(home ?? dataFolder(userHome), fileName)
   const found = paths.resolve(fileName)
+  // No repository is cloned into the home folder itself: what is there is the user's, as `~/.mcp_cli` is.
+  const isInHome = paths.dirname(found) === paths.resolve(userHome)
   return searchesWorkingDirectory === true && found !== paths.resolve(own)
     ? [
-        { file: found, isFound: true },
+        isInHome ? { file: found, isFound: false, isInHome } : { file: found, isFound: true },
         { file: own, isFound: false }
       ]
     : [{ file: own, isFound: false }]
