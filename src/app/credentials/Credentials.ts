@@ -98,6 +98,14 @@ const retrySchedule = ({ storeRetry }: TokenPolicySettings) =>
     Schedule.upTo({ times: storeRetry.maxRetries })
   )
 
+const dropUnsaved = (unsaved: Map<string, UnsavedCredential>, key: CredentialKey) => {
+  for (const [slot, { credential }] of unsaved) {
+    const { resource } = credential
+    const isMeant = key.resource === undefined ? key.mayHold(resource) : key.resource === resource
+    if (isMeant && slot === slotOf(key.first, resource)) unsaved.delete(slot)
+  }
+}
+
 /** @see Credentials */
 export const layer: Layer.Layer<Credentials, never, CredentialStore> = Layer.effect(
   Credentials,
@@ -109,14 +117,6 @@ export const layer: Layer.Layer<Credentials, never, CredentialStore> = Layer.eff
     const { evict, heldFor, hold, inMemory, isForOther } = memory
     /** By {@link slotOf}. */
     const unsaved = new Map<string, UnsavedCredential>()
-
-    const dropUnsaved = (key: CredentialKey) => {
-      for (const [slot, { credential }] of unsaved) {
-        const { resource } = credential
-        const isMeant = key.resource === undefined ? key.mayHold(resource) : key.resource === resource
-        if (isMeant && slot === slotOf(key.first, resource)) unsaved.delete(slot)
-      }
-    }
 
     const lastRead = (server: RemoteServer, key: CredentialKey) =>
       Option.fromUndefinedOr(
@@ -233,7 +233,7 @@ export const layer: Layer.Layer<Credentials, never, CredentialStore> = Layer.eff
     )
 
     const forget = Effect.fn("Credentials.forget")(function* (key: CredentialKey) {
-      dropUnsaved(key)
+      dropUnsaved(unsaved, key)
       yield* evict(key)
       // Once more, for a read that began before the record was removed.
       return yield* Effect.ensuring(store.remove(key), evict(key))
