@@ -26,7 +26,11 @@ export class OurHost {
   readonly #runtime: ManagedRuntime.ManagedRuntime<AuthorizedHttp.AuthorizedHttp, never>
 
   constructor(comeback: Comeback = fetch) {
-    const visit = async (address: URL) => {
+    const visit = async (start: URL, at: number) => {
+      // A one-time address on the listener, which redirects to the authorization server.
+      const answer = await fetch(start, { redirect: "manual" })
+      const address = new URL(answer.headers.get("location") ?? start)
+      this.opened[at] = address
       const redirectUri = address.searchParams.get("redirect_uri") ?? ""
       const { url } = await followRedirects(address.href, redirectUri)
       await comeback(new URL(url))
@@ -34,8 +38,8 @@ export class OurHost {
     const browser = Layer.succeed(Browser, {
       open: (address) =>
         Effect.sync(() => {
-          this.opened.push(address)
-          void visit(address)
+          const count = this.opened.push(address)
+          void visit(address, count - 1)
         })
     })
     const user = Layer.succeed(UserInteraction, {
