@@ -169,7 +169,7 @@ export const byResource = ({ lock, store }: OpenStorage): OpenStorage => {
   })
 
   return {
-    lock: { withLock, confirm },
+    lock: { withLock, ...(lock.confirm === undefined ? {} : { confirm }) },
     store: {
       get description() {
         return store.description
