@@ -9,7 +9,7 @@ const signals = { SIGHUP: 1, SIGINT: 2, SIGQUIT: 3, SIGTERM: 15 } as const
 type Signal = keyof typeof signals
 
 /** Milliseconds after which the user is told why the program has not ended yet. */
-const patience = 1000
+const noticeDelay = 1000
 
 /**
  * Runs the program, and ends the process with its exit code.
@@ -36,7 +36,7 @@ export const runMain = (run: Effect.Effect<number>): void => {
         writeError(
           "mcp-cli: Ending as soon as servers have stopped and new tokens are stored. Press Ctrl-C again to end at once; you may then have to sign in again.\n"
         )
-      }, patience).unref()
+      }, noticeDelay).unref()
     }
 
     for (const [signal, number] of Object.entries(signals) as ReadonlyArray<[Signal, number]>) {

@@ -39,8 +39,6 @@ export type Fault =
   | { readonly kind: "lose the answer" }
   /** The request is carried out at once, and its answer is sent after `until`. */
   | { readonly kind: "hold the answer"; readonly until: Promise<void>; readonly held?: () => void }
-  /** The request is carried out. `before` is called before its answer is sent, and `after` once it is. */
-  | { readonly kind: "watch"; readonly before: () => void; readonly after: () => void }
 
 /** One request to the token or the revocation endpoint, as it came. */
 export interface TokenRequestSeen {
@@ -330,15 +328,6 @@ export const startAuthorizationServer = async (
         void fault.until.then(() => end(body))
         return response
       }) as typeof response.end
-      return serve(request, response)
-    }
-    if (fault.kind === "watch") {
-      const end = response.end.bind(response) as (...args: Array<unknown>) => typeof response
-      response.end = (...args: Array<unknown>) => {
-        fault.before()
-        return end(...args)
-      }
-      response.once("finish", fault.after)
       return serve(request, response)
     }
     response

@@ -49,10 +49,12 @@ const checkAll = Effect.fnUntraced(function* (root: Block) {
 /** A place of the configuration. */
 export interface Place {
   readonly file: string
-  /** The file is in the working directory, and the user has not named it. */
-  readonly isFound: boolean
-  /** The file was looked for in the home folder itself, which other users could write to. */
-  readonly isInHome?: boolean
+  /**
+   * - `own`: the user's own file, or one that the user has named.
+   * - `home`: in the working directory, which is the user's home folder. Its folder may have other writers.
+   * - `found`: in another working directory. The user has not named it, and it may be another author's.
+   */
+  readonly origin: "own" | "home" | "found"
 }
 
 /** A file that was read and checked. */
@@ -80,19 +82,17 @@ const textOf = Effect.fnUntraced(function* (file: FileSystem.File) {
 const notAFile = { reason: { _tag: "BadResource" } } as const
 
 /** Reads a file, and whether other users can write or read it. Both are about the file that is open. */
-const readSafely = Effect.fnUntraced(function* ({ file, isFound, isInHome }: Place) {
+const readSafely = Effect.fnUntraced(function* ({ file, origin }: Place) {
   const fs = yield* FileSystem.FileSystem
   const paths = yield* Path.Path
   // A pipe that another user has put there would never end.
-  if ((isFound || isInHome === true) && (yield* fs.stat(file)).type !== "File")
-    return yield* Effect.fail(notAFile)
+  if (origin !== "own" && (yield* fs.stat(file)).type !== "File") return yield* Effect.fail(notAFile)
   const opened = yield* fs.open(file, { flag: "r" })
   const info = yield* opened.stat
   // A shell passes `--config-file <(...)` as a pipe.
   const text = info.type === "File" ? yield* textOf(opened) : yield* fs.readFileString(file)
   const exposure =
-    (yield* fileExposure(file, info)) ??
-    (isFound || isInHome === true ? yield* folderExposure(file) : undefined)
+    (yield* fileExposure(file, info)) ?? (origin === "own" ? undefined : yield* folderExposure(file))
   // Windows has no such permissions, and Node reports invented ones there.
   const othersMayRead = paths.sep !== "\\" && (info.mode & 0o077) !== 0
   return { text, exposure, othersMayRead }
@@ -146,7 +146,7 @@ export const reviewOf = (checked: CheckedFile): UntrustedConfiguration => ({
     Effect.promise(() => import("./ConfigurationEntries.ts")),
     ({ entriesOf }) => entriesOf(checked.root)
   ),
-  isFound: checked.isFound,
+  isFound: checked.origin === "found",
   isExposed: checked.exposure !== undefined,
   refusal: refusalOf(checked)
 })

@@ -22,26 +22,29 @@ const readFilledIn = Effect.fnUntraced(function* <A>(
   read: (findings: Findings) => Effect.Effect<A>
 ) {
   const file = place?.file
-  const findings = new Findings({ variable, home: configuredHome, wasFound: place?.isFound ?? false })
+  const findings = new Findings({ variable, home: configuredHome, wasFound: place?.origin === "found" })
   const result = yield* read(findings)
   if (findings.issues.length === 0) return result
   return yield* new ConfigurationError({ ...(file === undefined ? {} : { file }), issues: findings.issues })
 })
 
 /** Where a configuration is looked for if none is named, in the order of precedence. */
-const defaultPlaces = Effect.fnUntraced(function* ({ home, searchesWorkingDirectory }: Options) {
+const defaultPlaces = Effect.fnUntraced(function* ({
+  home,
+  searchesWorkingDirectory
+}: Options): Effect.fn.Return<ReadonlyArray<Place>, never, Path.Path> {
   const paths = yield* Path.Path
   const userHome = yield* configuredHome
   const own = paths.join(home ?? dataFolder(userHome), fileName)
   const found = paths.resolve(fileName)
   // No repository is cloned into the home folder itself: what is there is the user's, as `~/.mcp_cli` is.
-  const isInHome = paths.dirname(found) === paths.resolve(userHome)
+  const origin = paths.dirname(found) === paths.resolve(userHome) ? "home" : "found"
   return searchesWorkingDirectory === true && found !== paths.resolve(own)
     ? [
-        isInHome ? { file: found, isFound: false, isInHome } : { file: found, isFound: true },
-        { file: own, isFound: false }
+        { file: found, origin },
+        { file: own, origin: "own" }
       ]
-    : [{ file: own, isFound: false }]
+    : [{ file: own, origin: "own" }]
 })
 
 /** Finds the file. None: no file is named, and no default place has one. */
@@ -59,7 +62,7 @@ const locate = Effect.fnUntraced(function* (
     return Option.none()
   }
   const file = paths.resolve(options.path.value)
-  if (yield* exists(file)) return Option.some({ file, isFound: false })
+  if (yield* exists(file)) return Option.some({ file, origin: "own" })
   return yield* new ConfigurationError({
     file,
     issues: fileIssue(
@@ -72,7 +75,7 @@ const locate = Effect.fnUntraced(function* (
 /** Reads and checks a file. It is used only if this user chose it and no other user could have written it. */
 const readTrusted = Effect.fnUntraced(function* (place: Place) {
   const checked = yield* readChecked(place)
-  if (checked.isFound || checked.exposure !== undefined) {
+  if (checked.origin === "found" || checked.exposure !== undefined) {
     const requireApproval = yield* ConfigurationTrust
     yield* requireApproval(reviewOf(checked))
   }
@@ -186,7 +189,7 @@ export const reviewLayer: Layer.Layer<ConfigurationReview, never, FileSystem.Fil
       return ConfigurationReview.of({
         pathOf: (file) => resolve(Option.getOrElse(file, () => fileName)),
         read: (file) =>
-          readChecked({ file, isFound: file === found }).pipe(
+          readChecked({ file, origin: file === found ? "found" : "own" }).pipe(
             Effect.map(reviewOf),
             Effect.provideContext(platform)
           )

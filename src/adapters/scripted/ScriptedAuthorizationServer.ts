@@ -102,6 +102,8 @@ interface Family {
   revoked: boolean
   /** The only refresh token that may be used. */
   current: string | undefined
+  /** The refresh tokens that were replaced. One that comes back ends the grant (RFC 9700 §4.14.2). */
+  readonly used: Set<string>
   readonly scopes: ReadonlyArray<string>
   /** The answers name the scopes, since they differ from the requested ones. */
   readonly narrowed: boolean
@@ -148,7 +150,14 @@ const makeState = (options: ScriptedOptions) => {
     families,
     next: () => ++serial,
     begin: (scopes: ReadonlyArray<string>, narrowed = false): Family => {
-      const family: Family = { revoked: false, current: undefined, scopes, narrowed, accessTokens: new Map() }
+      const family: Family = {
+        revoked: false,
+        current: undefined,
+        used: new Set(),
+        scopes,
+        narrowed,
+        accessTokens: new Map()
+      }
       families.push(family)
       return family
     }
@@ -304,6 +313,7 @@ const issue = Effect.fnUntraced(function* (
   const expiresAt = now + Duration.toMillis(options.lifetime ?? "1 hour")
   const serial = next()
   family.accessTokens.set(`access-${serial}`, expiresAt)
+  if (family.current !== undefined) family.used.add(family.current)
   family.current = options.refreshTokens === false ? undefined : `refresh-${serial}`
   return new TokenSet({
     accessToken: Redacted.make(`access-${serial}`),
@@ -352,11 +362,10 @@ const makeTokenEndpoint = (state: State): TokenEndpoint["Service"] => {
       const used = Redacted.value(request.refreshToken)
       const family = families.find(({ current, revoked }) => !revoked && current === used)
       if (family !== undefined) return yield* issue(state, family, request)
-      // A token that was revoked before it was used is no sign of a theft.
-      if (families.some(({ current }) => current === used)) return yield* fail(request, new InvalidGrant())
-      for (const other of families) {
-        if (!other.revoked) counts.revokedFamilies += 1
-        other.revoked = true
+      const reused = families.find((other) => other.used.has(used))
+      if (reused !== undefined) {
+        if (!reused.revoked) counts.revokedFamilies += 1
+        reused.revoked = true
       }
       return yield* fail(request, new InvalidGrant())
     }),
