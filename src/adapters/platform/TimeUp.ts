@@ -6,6 +6,9 @@ const tolerance = 100
 /** How long input is awaited after the process was paused: a lost packet is sent again within seconds. */
 const secondChance = Duration.seconds(5)
 
+/** More late timers than this mean that the process is overloaded, not paused. */
+const maxChances = 3
+
 /**
  * Ends when a timeout has passed, and the process ran meanwhile.
  *
@@ -14,11 +17,11 @@ const secondChance = Duration.seconds(5)
  */
 export const timeUp = Effect.fnUntraced(function* (timeout: Duration.Duration) {
   let wait = timeout
-  for (;;) {
+  for (let chances = 0; ; chances++) {
     const began = yield* Clock.currentTimeMillis
     yield* Effect.sleep(wait)
     const late = (yield* Clock.currentTimeMillis) - began - Duration.toMillis(wait)
-    if (late <= tolerance) return
+    if (late <= tolerance || chances === maxChances) return
     wait = Duration.min(timeout, secondChance)
   }
 })

@@ -64,6 +64,17 @@ describe("timeUp", () => {
     })
   )
 
+  it.effect("ends in a process whose timers are always late, because it is overloaded", () =>
+    Effect.gen(function* () {
+      const { fireAt, hasEnded } = yield* started(Duration.seconds(1))
+      for (let fired = 1; fired <= 4; fired++) {
+        assert.isFalse(hasEnded())
+        yield* fireAt(fired * 1500)
+      }
+      assert.isTrue(hasEnded())
+    })
+  )
+
   it.effect("never waits longer than the timeout itself", () =>
     Effect.gen(function* () {
       const { fireAt, waits } = yield* started(Duration.seconds(1))
