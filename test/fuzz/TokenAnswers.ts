@@ -190,8 +190,8 @@ const perform = (
 const endOfTime = 8_640_000_000_000_000
 
 /**
- * Answers of token and revocation endpoints. Requests go to the one address that they are for, at most twice and only
- * where a nonce is asked for, and to none that is not secure; neither what we sent nor what came can be seen in an error
+ * Answers of token and revocation endpoints. Requests go to the one address that they are for, at most once, but for a nonce
+ * and for a refresh token that comes alone, and to none that is not secure; neither what we sent nor what came can be seen in an error
  * or in the tokens; tokens are of the type that was asked for and end at a point in time.
  */
 export const tokenAnswers: Target<Exchange> = {
@@ -235,8 +235,10 @@ export const tokenAnswers: Target<Exchange> = {
       )
     )
 
+    // A refresh token that comes without a usable access token is used at once, so that no approval is wasted.
+    const isApproval = input.operation === "exchange" || input.operation === "device code"
     yield* mustAll([
-      [network.sent.length <= (isBound ? 2 : 1), `${network.sent.length} requests`],
+      [network.sent.length <= (isBound ? 2 : 1) * (isApproval ? 2 : 1), `${network.sent.length} requests`],
       ...network.sent.flatMap(({ method, text, url }) => [
         [method === "POST", `a ${method}`] as const,
         [url === endpoint.href, `a request to ${url}`] as const,
@@ -245,7 +247,9 @@ export const tokenAnswers: Target<Exchange> = {
           `a request without TLS: ${url}`
         ] as const,
         [
-          secretIn(text, [...Object.values(theirs), ...keySecrets]) === undefined,
+          secretIn(text, [theirs.access, theirs.id, ...keySecrets]) === undefined &&
+            (secretIn(text, [theirs.refresh]) === undefined ||
+              (isApproval && text.includes("grant_type=refresh_token"))),
           "a secret of another request"
         ] as const
       ])

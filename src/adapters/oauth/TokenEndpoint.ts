@@ -107,7 +107,7 @@ export const layer: Layer.Layer<TokenEndpoint, never, HttpTransport | DpopProofs
       return yield* readTokens(yield* post(request, grantType, parameters), obtainedAt, request.dpopKey)
     })
 
-    /** Requests the first tokens of a sign-in. An answer that holds a refresh token alone is not an approval wasted. */
+    /** Requests tokens that a user has approved. If only the refresh token of the answer is usable, it is used at once. */
     const requestFirstTokens: typeof requestTokens = (request, grantType, parameters) =>
       requestTokens(request, grantType, parameters).pipe(
         Effect.catchTag("Malformed", (failure) => {
@@ -139,7 +139,14 @@ export const layer: Layer.Layer<TokenEndpoint, never, HttpTransport | DpopProofs
       ),
       grant: Effect.fn("TokenEndpoint.grant")((request) =>
         grantParameters(request.grant, request.scopes).pipe(
-          Effect.flatMap(([grantType, parameters]) => requestFirstTokens(request, grantType, parameters)),
+          Effect.flatMap(([grantType, parameters]) =>
+            // The other grants need no user, so they are repeated instead.
+            (request.grant._tag === "DeviceCode" ? requestFirstTokens : requestTokens)(
+              request,
+              grantType,
+              parameters
+            )
+          ),
           asRequestError(request.server, request.tokenEndpoint, grantPurposes[request.grant._tag])
         )
       ),

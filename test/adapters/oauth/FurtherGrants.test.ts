@@ -175,6 +175,16 @@ describe("a request by another grant", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.effect("that needs no user is not followed by a refresh, whatever its answer holds", () =>
+    Effect.gen(function* () {
+      for (const grant of [clientCredentials, jwtBearer]) {
+        const { grant: ask, sent } = asking(json({ token_type: "Bearer", refresh_token: "theirs" }))
+        yield* Effect.flip(ask(grant))
+        assert.lengthOf(sent, 1)
+      }
+    })
+  )
+
   it.effect("goes nowhere without TLS", () =>
     Effect.gen(function* () {
       const { grant, identityAssertion, sent } = asking(json(good), "http://as.test/token")
