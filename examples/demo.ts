@@ -32,9 +32,9 @@ const browser = Layer.effect(
   Browser,
   Effect.map(Browser, (real) =>
     Browser.of({
-      open: Effect.fn("demo.open")(function* (url) {
+      open: Effect.fn("demo.open")(function* (url, named) {
         browsersOpened += 1
-        if (withBrowser) return yield* real.open(url)
+        if (withBrowser) return yield* real.open(url, named)
         yield* Effect.forkDetach(Effect.promise(() => followRedirects(url.href)))
       })
     })

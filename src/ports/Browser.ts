@@ -13,7 +13,12 @@ export class BrowserError extends Schema.TaggedError<BrowserError>()("BrowserErr
 export class Browser extends Context.Service<
   Browser,
   {
-    /** Opens an `https:` URL, or an `http:` one on loopback. Never uses a shell. Returns once the browser has started. */
-    readonly open: (url: URL) => Effect.Effect<void, BrowserError>
+    /**
+     * Opens an `https:` URL, or an `http:` one on loopback. Never uses a shell. Returns once the browser has started.
+     *
+     * @param named what a program that the user names (`$BROWSER`) gets instead: it may choose by the host, or open the URL
+     *   on another machine
+     */
+    readonly open: (url: URL, named?: URL) => Effect.Effect<void, BrowserError>
   }
 >()("mcp-cli-oauth/ports/Browser") {}

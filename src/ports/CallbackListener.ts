@@ -38,6 +38,8 @@ export class ListenError extends Schema.TaggedError<ListenError>()("ListenError"
 export interface BoundListener {
   /** The address of the listener, with its actual port. */
   readonly redirectUri: URL
+  /** True if requests of other users of this machine are refused. They cannot deliver a code then, although they know the URL. */
+  readonly checksUser: boolean
   /**
    * Serves an address that redirects to a URL, once, and returns that address. The browser gets it instead of the URL,
    * because other users of this machine can read the arguments of a process.

@@ -63,15 +63,16 @@ export const layerWithout = (configured: Effect.Effect<ReadonlyArray<string>>): 
   Layer.succeed(
     Browser,
     Browser.of({
-      open: Effect.fn("Browser.open")(function* (url) {
-        if (!isSecureUrl(url)) {
+      open: Effect.fn("Browser.open")(function* (url, ofNamed = url) {
+        const insecure = [url, ofNamed].find((one) => !isSecureUrl(one))
+        if (insecure !== undefined) {
           return yield* new BrowserError({
-            detail: `${url.protocol}//${url.hostname} is neither https nor on this machine`
+            detail: `${insecure.protocol}//${insecure.hostname} is neither https nor on this machine`
           })
         }
         const ofUser = browserCommands(
           Option.getOrElse(yield* named, () => ""),
-          url.href
+          ofNamed.href
         )
         const [program, openers] =
           ofUser.length > 0

@@ -11,7 +11,7 @@ import {
 } from "../../ports/CallbackListener.ts"
 import { codeOf } from "../platform/Errno.ts"
 import { type CallbackPage, headers, render } from "./CallbackPage.ts"
-import { isOfAnotherUser } from "./PeerOwner.ts"
+import { peerOwners } from "./PeerOwner.ts"
 
 type Read = (parameters: URLSearchParams) => AuthorizationResponse
 type Answer = Exclude<AuthorizationResponse, { readonly _tag: "Foreign" }>
@@ -129,6 +129,8 @@ export const layer: Layer.Layer<CallbackListener> = Layer.succeed(
       let read: Read | undefined
       let redirect: Redirect | undefined
       let bound = redirectUri
+      const owners = peerOwners()
+      let checksUser = false
 
       const handle = (request: IncomingMessage, response: ServerResponse): void => {
         const target = request.url ?? ""
@@ -147,7 +149,7 @@ export const layer: Layer.Layer<CallbackListener> = Layer.succeed(
           })
         }
         // Before anything is used up: another user may know the path or the state.
-        if (isOfAnotherUser(request.socket)) return answerWith(response, ofAnotherUser)
+        if (checksUser && owners.mayBeAnotherUser(request.socket)) return answerWith(response, ofAnotherUser)
         if (start !== undefined) {
           if (start.isUsed) return answerWith(response, opened)
           redirect = { ...start, isUsed: true }
@@ -205,9 +207,11 @@ export const layer: Layer.Layer<CallbackListener> = Layer.succeed(
           )
       bound = new URL(redirectUri)
       bound.port = String(port)
+      checksUser = owners.canTell(port)
 
       return {
         redirectUri: bound,
+        checksUser,
         redirectOnce: (to) =>
           Effect.sync(() => {
             redirect = { path: `/start/${randomBytes(32).toString("base64url")}`, to: to.href, isUsed: false }

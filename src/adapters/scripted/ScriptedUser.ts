@@ -95,6 +95,7 @@ export const layer = (
           )
           return {
             redirectUri,
+            checksUser: true,
             // The browser in memory has no arguments.
             redirectOnce: Effect.succeed,
             receive: (read) =>

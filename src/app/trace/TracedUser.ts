@@ -75,7 +75,7 @@ const tracedInteraction = (inner: UserInteraction["Service"]) =>
   })
 
 const tracedBrowser = (inner: Browser["Service"]) =>
-  Browser.of({ open: (url) => Effect.tapError(inner.open(url), ({ message }) => note(message)) })
+  Browser.of({ open: (...urls) => Effect.tapError(inner.open(...urls), ({ message }) => note(message)) })
 
 const tracedListener = (inner: CallbackListener["Service"]) =>
   CallbackListener.of({

@@ -85,7 +85,12 @@ const on = (options: Options = {}) =>
           bind: ({ redirectUri, server }) =>
             options.busy === true
               ? Effect.fail(new RedirectPortBusy({ server, redirectUri: redirectUri.href }))
-              : Effect.succeed({ redirectUri, redirectOnce: Effect.succeed, receive: () => Effect.never })
+              : Effect.succeed({
+                  redirectUri,
+                  checksUser: true,
+                  redirectOnce: Effect.succeed,
+                  receive: () => Effect.never
+                })
         }),
         Layer.effect(
           ChosenStorage,

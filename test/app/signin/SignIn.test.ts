@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Layer, Option, Redacted } from "effect"
+import { Deferred, Effect, Fiber, Layer, Option, Redacted } from "effect"
 import { TestClock } from "effect/testing"
 import { errorText } from "../../../src/app/cli/RemedyText.ts"
 import { ScriptedAuthorizationServer } from "../../../src/adapters/scripted/ScriptedAuthorizationServer.ts"
@@ -11,6 +11,7 @@ import { AuthorizationServerMetadata } from "../../../src/domain/AuthorizationSe
 import { DynamicRegistration } from "../../../src/domain/ClientRegistration.ts"
 import { Credential } from "../../../src/domain/Credential.ts"
 import { CredentialKey } from "../../../src/domain/CredentialKey.ts"
+import { Browser } from "../../../src/ports/Browser.ts"
 import { CallbackListener } from "../../../src/ports/CallbackListener.ts"
 import { CredentialStore } from "../../../src/ports/CredentialStore.ts"
 import { InvalidClient, Transient } from "../../../src/ports/TokenEndpoint.ts"
@@ -354,6 +355,36 @@ describe("the client of a sign-in", () => {
       )
     )
   })
+
+  it.effect.each([true, false])("gives $BROWSER the whole URL if other users are refused: %s", (checksUser) =>
+    Effect.gen(function* () {
+      const once = new URL("http://localhost:8080/start/x")
+      const given = yield* Deferred.make<ReadonlyArray<string | undefined>>()
+      const listener = Layer.effect(
+        CallbackListener,
+        Effect.map(CallbackListener, ({ bind }) =>
+          CallbackListener.of({
+            bind: (options) =>
+              Effect.map(bind(options), (bound) => ({
+                ...bound,
+                checksUser,
+                redirectOnce: () => Effect.succeed(once)
+              }))
+          })
+        )
+      )
+      const browser = Layer.mock(Browser, {
+        open: (url, named) => Effect.asVoid(Deferred.succeed(given, [url.href, named?.href]))
+      })
+      yield* Effect.forkChild(signIn()).pipe(
+        Effect.provide(Layer.fresh(signInLayer).pipe(Layer.provide(Layer.merge(listener, browser))))
+      )
+      const [ofPlatform, ofNamed = ""] = yield* Deferred.await(given)
+      assert.strictEqual(ofPlatform, once.href)
+      if (checksUser) assert.match(ofNamed, /^https:\/\/as\.test\/authorize\?/)
+      else assert.strictEqual(ofNamed, once.href)
+    }).pipe(Effect.provide(world()))
+  )
 
   it.effect("is registered anew for scopes that the one of before may not ask for", () =>
     Effect.gen(function* () {

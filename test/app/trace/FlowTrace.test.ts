@@ -423,6 +423,7 @@ describe("the part of the browser", () => {
                 bind: ({ redirectUri }) =>
                   Effect.succeed({
                     redirectUri,
+                    checksUser: true,
                     redirectOnce: Effect.succeed,
                     receive: (read) =>
                       Effect.suspend(() => {

@@ -81,6 +81,7 @@ export const userOf = (
       )
       return {
         redirectUri: address,
+        checksUser: true,
         redirectOnce: (to) => Effect.succeed(to),
         receive: (read) =>
           Effect.flatMap(Deferred.await(received), (parameters) => {

@@ -75,7 +75,8 @@ const attempt = Effect.fn("LoopbackGrant.attempt")(function* (context: SignInCon
   yield* user.askToSignIn(accountName(server.name, key.account), pending.url)
   // The browser refuses an insecure URL, so that must not be behind a redirect.
   const opened = isSecureUrl(pending.url) ? yield* target.bound.redirectOnce(pending.url) : pending.url
-  yield* Browser.use((browser) => browser.open(opened)).pipe(
+  const named = target.bound.checksUser ? pending.url : opened
+  yield* Browser.use((browser) => browser.open(opened, named)).pipe(
     Effect.catch((error) => user.tell(error.message))
   )
   return yield* completeAuthorization(pending, server, yield* awaitCallback(pending, target.bound), "always")
