@@ -66,7 +66,8 @@ export type NewLogin = (
  * - `delay`: it waits, and then it is done unless its client has gone; `delay after`: it is done, the answer waits.
  * - `429` (a quota), `500`, `502` (a proxy's HTML), `sealed` (503), `412` (a replica that is behind), `472`, `473`.
  * - `redirect`: 307 to the same path on another server, as a standby does.
- * - `bad JSON` and `endless`: 200 with a body that is none, or never ends.
+ * - `bad JSON` and `endless`: 200 with a body that is none, or never ends; `many values` and `deep`: with one that takes
+ *   much more memory, or stack, than its length says.
  * - `upgrading`: a KV mount that is on its way from version 1 to version 2.
  * - `conflict`: somebody else writes the same key just before; only writes of data meet it.
  */
@@ -85,6 +86,8 @@ export type FaultKind =
   | "redirect"
   | "bad JSON"
   | "endless"
+  | "many values"
+  | "deep"
   | "upgrading"
   | "conflict"
 
@@ -1279,6 +1282,12 @@ export const startVaultServer = async (options: VaultServerOptions = {}): Promis
         })
         response.end('{"request_id":"00000000-')
         return
+      case "many values":
+      case "deep":
+        response.writeHead(200, { "content-type": "application/json", date: httpDate() })
+        return void response.end(
+          kind === "deep" ? "[".repeat(1000) + "]".repeat(1000) : `[${"0,".repeat(300_000)}0]`
+        )
       case "endless": {
         response.writeHead(200, {
           "content-type": "application/json",

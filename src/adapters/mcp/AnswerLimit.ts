@@ -3,24 +3,29 @@ import type { Server } from "../../domain/Server.ts"
 import { largestAnswerMiB } from "../../domain/ServerRules.ts"
 import { withBody } from "../../ports/HttpTransport.ts"
 import { McpError } from "../../ports/McpConnector.ts"
+import { bytesPerValue, JsonSize, maxDepth } from "../http/JsonSize.ts"
 import { maxAnswer } from "./McpLimits.ts"
 
-/** How long an answer of a server may be, and the error of a longer one. */
+/** How long an answer of a server may be, and the errors of those that exceed it. */
 export interface AnswerLimit {
   /** In bytes, after decompression. */
   readonly bytes: number
-  readonly error: McpError
+  readonly tooLong: McpError
+  readonly tooDeep: McpError
+}
+
+/** What the answers to one operation have used up of its limit: a list may have many pages. */
+export interface Used {
+  bytes: number
+  values: number
 }
 
 const mebibyte = 1024 * 1024
 
-/** An average value has more bytes than this. A parsed value takes 20 to 100 bytes, so small ones fill the memory. */
-const bytesPerValue = 32
-
 /** The limit of a server: `maxAnswerMiB` of its entry, or the default. */
 export const answerLimit = ({ maxAnswerMiB = maxAnswer, name }: Server): AnswerLimit => ({
   bytes: maxAnswerMiB * mebibyte,
-  error: new McpError({
+  tooLong: new McpError({
     server: name,
     detail: `its answer has more than ${maxAnswerMiB} MiB or ${(maxAnswerMiB * mebibyte) / bytesPerValue} values, and the connection was closed.`,
     remedies: [
@@ -32,8 +37,27 @@ export const answerLimit = ({ maxAnswerMiB = maxAnswer, name }: Server): AnswerL
           )
         : Remedy.advice("Request less at once.")
     ]
+  }),
+  tooDeep: new McpError({
+    server: name,
+    detail: `its answer is nested more than ${maxDepth} levels deep, and the connection was closed.`,
+    remedies: [Remedy.advice("Tell its provider.")]
   })
 })
+
+/** Adds a part of an answer to what is used up, and returns the error if that is too much. */
+export const useUp = (
+  { bytes, tooDeep, tooLong }: AnswerLimit,
+  used: Used,
+  json: JsonSize,
+  part: Uint8Array
+): McpError | undefined => {
+  const { depth, values } = json.add(part)
+  used.bytes += part.length
+  used.values += values
+  if (depth > maxDepth) return tooDeep
+  return used.bytes > bytes || used.values > bytes / bytesPerValue ? tooLong : undefined
+}
 
 /**
  * Returns the end of the last complete event in a chunk of an event stream, 0 if none ends there. An event ends with an empty
@@ -61,48 +85,27 @@ const eventEnds = (): ((chunk: Uint8Array) => number) => {
   }
 }
 
-/**
- * Counts the JSON values in a stream by what begins or separates them. A line end ends a string, because JSON has none in a
- * string: no other line of an event stream can hide values.
- */
-const valueCount = (): ((chunk: Uint8Array) => number) => {
-  let isText = false
-  let isEscaped = false
-  return (chunk) => {
-    let count = 0
-    for (const byte of chunk) {
-      if (byte === 0x0a || byte === 0x0d) isText = isEscaped = false
-      else if (isEscaped) isEscaped = false
-      else if (byte === 0x22) isText = !isText
-      else if (isText) isEscaped = byte === 0x5c
-      // , [ {
-      else if (byte === 0x2c || byte === 0x5b || byte === 0x7b) count++
-    }
-    return count
-  }
+/** Which answer is limited. */
+export interface LimitedAnswer {
+  readonly limit: AnswerLimit
+  /** Shared by the answers to one operation. Absent: the stream of a whole session, where the limit counts for each event. */
+  readonly used: Used | undefined
+  /** Is called before the body fails. */
+  readonly onExceeded: (error: McpError) => void
 }
 
 /**
- * The same answer with a body that fails once it is longer than the limit, and closes the connection. The bytes of an event are
- * held until it is complete: the parser of the SDK needs several times their memory as text.
- *
- * @param isSession true for the stream of a whole session, where the limit counts for each event
- * @param onExceeded is called before the body fails
+ * The same answer with a body that fails once it exceeds the limit, and closes the connection. The bytes of an event are held
+ * until it is complete: the parser of the SDK needs several times their memory as text.
  */
-export const limitAnswer = (
-  response: Response,
-  { bytes, error }: AnswerLimit,
-  isSession: boolean,
-  onExceeded: (error: McpError) => void
-): Response => {
+export const limitAnswer = (response: Response, { limit, onExceeded, used }: LimitedAnswer): Response => {
   if (response.body === null) return response
   const reader: ReadableStreamDefaultReader<Uint8Array> = response.body.getReader()
   const isEventStream = /^\s*text\/event-stream\b/i.test(response.headers.get("content-type") ?? "")
   const endIn = isEventStream ? eventEnds() : (chunk: Uint8Array) => chunk.length
-  const valuesIn = valueCount()
+  const json = new JsonSize()
   const held: Array<Uint8Array> = []
-  let length = 0
-  let values = 0
+  const ofEvent: Used = { bytes: 0, values: 0 }
   const body = new ReadableStream<Uint8Array>(
     {
       pull: async (controller) => {
@@ -112,19 +115,19 @@ export const limitAnswer = (
             for (const chunk of held) controller.enqueue(chunk)
             return controller.close()
           }
-          length += value.length
-          values += valuesIn(value)
           const end = endIn(value)
-          if (end > 0) {
+          let error = useUp(limit, used ?? ofEvent, json, value.subarray(0, end))
+          if (error === undefined && end > 0) {
             for (const chunk of held.splice(0)) controller.enqueue(chunk)
             controller.enqueue(value.subarray(0, end))
-            if (isSession) {
-              length = value.length - end
-              values = 0
-            }
+            ofEvent.bytes = ofEvent.values = 0
+            if (isEventStream) json.restart()
           }
-          if (end < value.length) held.push(value.subarray(end))
-          if (length > bytes || values > bytes / bytesPerValue) {
+          if (end < value.length) {
+            held.push(value.subarray(end))
+            error ??= useUp(limit, used ?? ofEvent, json, value.subarray(end))
+          }
+          if (error !== undefined) {
             held.length = 0
             onExceeded(error)
             controller.error(error)

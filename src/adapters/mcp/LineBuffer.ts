@@ -1,4 +1,7 @@
 import type { JSONRPCMessage } from "@modelcontextprotocol/client"
+import { JsonSize } from "../http/JsonSize.ts"
+import type { McpError } from "../../ports/McpConnector.ts"
+import { type AnswerLimit, useUp } from "./AnswerLimit.ts"
 import type { Sdk } from "./ErrorOfClient.ts"
 
 /**
@@ -7,18 +10,19 @@ import type { Sdk } from "./ErrorOfClient.ts"
  */
 export class LineBuffer {
   readonly #parse: Sdk["deserializeMessage"]
-  readonly #maxBytes: number
-  readonly #onTooLong: () => void
+  readonly #limit: AnswerLimit
+  readonly #onExceeded: (error: McpError) => void
   /** The start of a line that has not ended. */
   #start: Array<Buffer> = []
-  #length = 0
+  #used = { bytes: 0, values: 0 }
+  readonly #json = new JsonSize()
   #lines: Array<Buffer> = []
 
-  /** @param onTooLong is called at a line that is longer than `maxBytes`, which is then forgotten */
-  constructor(parse: Sdk["deserializeMessage"], maxBytes: number, onTooLong: () => void) {
-    this.#onTooLong = onTooLong
+  /** @param onExceeded is called at a line that exceeds the limit, which is then forgotten */
+  constructor(parse: Sdk["deserializeMessage"], limit: AnswerLimit, onExceeded: (error: McpError) => void) {
     this.#parse = parse
-    this.#maxBytes = maxBytes
+    this.#limit = limit
+    this.#onExceeded = onExceeded
   }
 
   append(chunk: Buffer): void {
@@ -28,8 +32,7 @@ export class LineBuffer {
       this.#lines.push(
         this.#start.length === 1 && this.#start[0] !== undefined ? this.#start[0] : Buffer.concat(this.#start)
       )
-      this.#start = []
-      this.#length = 0
+      this.#startLine()
       from = end + 1
     }
     this.#hold(chunk.subarray(from))
@@ -48,15 +51,20 @@ export class LineBuffer {
   }
 
   clear(): void {
-    this.#start = []
-    this.#length = 0
+    this.#startLine()
     this.#lines = []
   }
 
+  #startLine(): void {
+    this.#start = []
+    this.#used = { bytes: 0, values: 0 }
+    this.#json.restart()
+  }
+
   #hold(part: Buffer): void {
-    this.#length += part.length
-    if (this.#length <= this.#maxBytes) return void this.#start.push(part)
+    const error = useUp(this.#limit, this.#used, this.#json, part)
+    if (error === undefined) return void this.#start.push(part)
     this.clear()
-    this.#onTooLong()
+    this.#onExceeded(error)
   }
 }

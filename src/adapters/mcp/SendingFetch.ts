@@ -2,8 +2,8 @@ import type { FetchLike } from "@modelcontextprotocol/client"
 import { Cause, Effect, Exit, FiberSet, type Scope } from "effect"
 import { abortBody } from "../../ports/HttpTransport.ts"
 import type { McpError, Send } from "../../ports/McpConnector.ts"
-import { type AnswerLimit, limitAnswer } from "./AnswerLimit.ts"
-import type { Operations } from "./Operations.ts"
+import { type AnswerLimit, limitAnswer, type Used } from "./AnswerLimit.ts"
+import type { Operation, Operations } from "./Operations.ts"
 
 /** The way to a server, in the form that the transports of the SDK take. */
 export interface SendingFetch {
@@ -23,6 +23,7 @@ export const makeSendingFetch = Effect.fnUntraced(function* <E, R>(
   limit: AnswerLimit
 ): Effect.fn.Return<SendingFetch, never, R | Scope.Scope> {
   const run = yield* FiberSet.makeRuntime<R, Response, E>()
+  const usedBy = new WeakMap<Operation<McpError | E>, Used>()
   let isAuthorized = true
 
   const fetch: FetchLike = (url, init) => {
@@ -46,10 +47,14 @@ export const makeSendingFetch = Effect.fnUntraced(function* <E, R>(
         arrived?.()
         if (Exit.isSuccess(exit)) {
           isAuthorized = exit.value.status !== 401
-          const exceeded = (error: McpError) => operations.failFor(operation, Cause.fail(error))
-          return resolve(
-            abortBody(limitAnswer(exit.value, limit, request.method === "GET", exceeded), signal)
-          )
+          const used = (operation && usedBy.get(operation)) ?? { bytes: 0, values: 0 }
+          if (operation !== undefined) usedBy.set(operation, used)
+          const answer = limitAnswer(exit.value, {
+            limit,
+            used: request.method === "GET" ? undefined : used,
+            onExceeded: (error) => operations.failFor(operation, Cause.fail(error))
+          })
+          return resolve(abortBody(answer, signal))
         }
         if (signal?.aborted === true) return reject(signal.reason)
         isAuthorized = false

@@ -45,14 +45,15 @@ const makeTransport = (
   class ProbingTransport extends stdio.StdioClientTransport {
     constructor() {
       super(parameters)
-      const limit = answerLimit(server)
-      const onTooLong = () => {
-        operations.failFor(undefined, Cause.fail(limit.error))
+      const onExceeded = (error: McpError) => {
+        operations.failFor(undefined, Cause.fail(error))
         const program: ChildProcess | undefined = this["_process"]
         program?.stdout?.destroy()
         program?.kill()
       }
-      Object.assign(this, { _readBuffer: new LineBuffer(sdk.deserializeMessage, limit.bytes, onTooLong) })
+      Object.assign(this, {
+        _readBuffer: new LineBuffer(sdk.deserializeMessage, answerLimit(server), onExceeded)
+      })
     }
 
     override async close(): Promise<void> {

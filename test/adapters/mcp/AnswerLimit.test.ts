@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http"
 import { createGzip } from "node:zlib"
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, type Scope } from "effect"
-import { answerLimit, limitAnswer } from "../../../src/adapters/mcp/AnswerLimit.ts"
+import { answerLimit, limitAnswer, type Used } from "../../../src/adapters/mcp/AnswerLimit.ts"
 import { errorText } from "../../../src/app/cli/RemedyText.ts"
 import type { StdioServer } from "../../../src/domain/Server.ts"
 import { McpConnector, type McpError } from "../../../src/ports/McpConnector.ts"
@@ -30,9 +30,15 @@ const pour = (response: ServerResponse, sink: NodeJS.WritableStream, part: Buffe
 /** A server whose tool answers without an end; `closed` completes when the client closes that connection. */
 const endless = Effect.fnUntraced(function* (
   type: string,
-  options: { readonly start?: string; readonly part?: Buffer; readonly gzip?: boolean } = {}
+  options: {
+    readonly start?: string
+    readonly part?: Buffer
+    readonly gzip?: boolean
+    readonly pages?: boolean
+  } = {}
 ): Effect.fn.Return<{ readonly url: URL; readonly closed: Effect.Effect<void> }, never, Scope.Scope> {
   const closed = yield* Deferred.make<void>()
+  let page = 0
   const listener = async (request: IncomingMessage, response: ServerResponse) => {
     const { id, method } = await bodyOf(request)
     const result = (value: object) =>
@@ -44,7 +50,12 @@ const endless = Effect.fnUntraced(function* (
       return void result({ protocolVersion: "2025-06-18", capabilities: { tools: {} }, serverInfo })
     }
     if (method === "server/discover") return void response.writeHead(400).end()
-    if (method === "tools/list") return void result({ tools: [] })
+    if (method === "tools/list") {
+      if (options.pages !== true) return void result({ tools: [] })
+      const description = "x".repeat(100 * 1024)
+      const tools = [{ name: `tool${page++}`, description, inputSchema: { type: "object" } }]
+      return void result({ tools, nextCursor: String(page) })
+    }
     if (method !== "tools/call") return void response.writeHead(202).end()
     response.on("close", () => Deferred.doneUnsafe(closed, Effect.void))
     response.writeHead(200, {
@@ -66,7 +77,7 @@ const small = Buffer.from(
   )
 )
 
-describe("an answer without an end", () => {
+describe("an answer", () => {
   it.live.each([
     ["JSON", "application/json", { start: '{"a":"' }],
     ["JSON that is compressed", "application/json", { start: '{"a":"', gzip: true }],
@@ -90,10 +101,22 @@ describe("an answer without an end", () => {
     }).pipe(Effect.provide(connector))
   )
 
-  it.live("of a program ends the request, and the program", () =>
+  it.live("to a list has the limit for all of its pages", () =>
     Effect.gen(function* () {
-      const write =
-        'const x = "x".repeat(65536); const pour = () => { while (process.stdout.write(x)); process.stdout.once("drain", pour) }; pour()'
+      const { url } = yield* endless("text/html", { pages: true })
+      const session = yield* connect(httpServer(url, { maxAnswerMiB: 1 }), way().send)
+      const error = yield* Effect.flip(Effect.map(session.tools, ({ length }) => length))
+      assert.include(errorText(error), "its answer has more than 1 MiB")
+    }).pipe(Effect.provide(connector))
+  )
+
+  it.live.each([
+    ["without an end", "x", "its answer has more than 1 MiB"],
+    ["with too many values", "[],", "or 32768 values"],
+    ["that is nested too deeply", "[", "nested more than 500 levels deep"]
+  ] as const)("%s, of a program, ends the request, and the program", ([, part, expected]) =>
+    Effect.gen(function* () {
+      const write = `const x = "${part}".repeat(20000); const pour = () => { while (process.stdout.write(x)); process.stdout.once("drain", pour) }; pour()`
       const server: StdioServer = {
         _tag: "Stdio",
         name: "example",
@@ -104,13 +127,18 @@ describe("an answer without an end", () => {
         maxAnswerMiB: 1
       }
       const error = yield* Effect.flip(McpConnector.use((service) => service.connectStdio(server)))
-      assert.include(errorText(error), "its answer has more than 1 MiB")
+      assert.include(errorText(error), expected)
     }).pipe(Effect.scoped, Effect.provide(connector))
   )
 })
 
 describe("a limited answer", () => {
-  const limited = (parts: ReadonlyArray<string>, isSession = false, type = "text/event-stream") => {
+  const limited = (
+    parts: ReadonlyArray<string>,
+    isSession = false,
+    type = "text/event-stream",
+    used: Used = { bytes: 0, values: 0 }
+  ) => {
     const errors: Array<McpError> = []
     const body = new ReadableStream({
       start: (controller) => {
@@ -120,7 +148,11 @@ describe("a limited answer", () => {
     })
     const limit = answerLimit(httpServer(new URL("https://mcp.test/"), { maxAnswerMiB: 1 }))
     const response = new Response(body, { status: 201, headers: { "content-type": type } })
-    return { errors, response: limitAnswer(response, limit, isSession, (error) => errors.push(error)) }
+    const onExceeded = (error: McpError) => errors.push(error)
+    return {
+      errors,
+      response: limitAnswer(response, { limit, used: isSession ? undefined : used, onExceeded })
+    }
   }
 
   it.each([[["a: 1\n\n", "b"]], [["a\r", "\n\r", "\nb\r\r", "c\n", "\n"]], [["", "\n", "x"]]])(
@@ -163,8 +195,42 @@ describe("a limited answer", () => {
     assert.lengthOf(errors, 0)
   })
 
+  it.each([
+    ["lists", [`${"[".repeat(501)}`]],
+    ["objects, in parts", ['{"a":'.repeat(300), '{"a":'.repeat(201)]],
+    ["after ends that end nothing", ["]".repeat(1000), "[".repeat(501)]],
+    ["after a quote in another line", ['x: "\n', "[".repeat(501)]]
+  ])("is nested no deeper than programs can follow: %s", async (_, parts) => {
+    for (const type of ["text/event-stream", "application/json"]) {
+      const { errors, response } = limited(parts, false, type)
+      assert.strictEqual(await response.text().catch((error: unknown) => error), errors[0])
+      assert.include(errors[0]?.message, "nested more than 500 levels deep")
+    }
+  })
+
+  it("may have texts with as many brackets, and as many small lists, as it has space for", async () => {
+    const text = `["${"[".repeat(1000)}",${"[[1]],".repeat(5000)}1]`
+    const { errors, response } = limited([text.slice(0, 700), text.slice(700)], false, "application/json")
+    assert.strictEqual(await response.text(), text)
+    assert.lengthOf(errors, 0)
+  })
+
+  it("counts with the other pages of a list", async () => {
+    const used = { bytes: 0, values: 0 }
+    const page = "x".repeat(600 * 1024)
+    assert.lengthOf(await limited([page], false, "application/json", used).response.text(), page.length)
+    const { errors, response } = limited([page], false, "application/json", used)
+    assert.strictEqual(await response.text().catch((error: unknown) => error), errors[0])
+    assert.include(errors[0]?.message, "more than 1 MiB")
+  })
+
+  it("of a session is measured event by event, however deep its events are together", async () => {
+    const event = `: ${"[".repeat(400)}\n\n`
+    assert.lengthOf(await limited([event, event, event], true).response.text(), 3 * event.length)
+  })
+
   it("of a session counts the values of each event", async () => {
-    const event = `data: [${"[],".repeat(20_000)}[]]\n\n`
+    const event = `data: [${"[],".repeat(10_000)}[]]\n\n`
     assert.lengthOf(await limited([event, event], true).response.text(), 2 * event.length)
   })
 

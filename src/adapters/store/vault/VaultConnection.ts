@@ -5,6 +5,7 @@ import { Context, Data, Effect, type Scope, Semaphore } from "effect"
 import type { VaultSettings } from "../../../ports/Configuration.ts"
 import { codeOf } from "../../platform/Errno.ts"
 import { maxBody } from "./VaultLimits.ts"
+import { bytesPerValue, JsonSize, maxDepth } from "../../http/JsonSize.ts"
 
 /** A response, read to its end. */
 export interface RawResponse {
@@ -81,10 +82,15 @@ const readResponse = (
   resolve: (response: RawResponse | TooLarge) => void
 ): void => {
   const chunks: Array<Buffer> = []
+  const json = new JsonSize()
   let size = 0
+  let values = 0
   incoming.on("data", (chunk: Buffer) => {
+    const part = json.add(chunk)
     size += chunk.length
-    if (size <= maxBody) return void chunks.push(chunk)
+    values += part.values
+    if (size <= maxBody && values <= maxBody / bytesPerValue && part.depth <= maxDepth)
+      return void chunks.push(chunk)
     resolve(new TooLarge())
     incoming.destroy()
   })

@@ -172,7 +172,7 @@ export const vaultHttp = (
           abort.abort()
         }),
         Effect.catchTags({
-          TooLarge: () => failure("unexpected", "its answer is too large"),
+          TooLarge: () => failure("unexpected", "its answer is too large or nested too deeply"),
           UnreadableFile: (cause) => failure(...unreadableProblem(cause)),
           ConnectionFailed: (cause) => explainNone(late, timeout)(cause)
         })

@@ -259,6 +259,12 @@ describe("a Vault that falters", () => {
       assert.strictEqual(problemOf(yield* asked), "unexpected")
       vault.fault("bad JSON")
       assert.strictEqual(problemOf(yield* asked), "unexpected")
+      for (const hostile of ["many values", "deep"] as const) {
+        vault.fault(hostile)
+        const error = yield* asked
+        assert.strictEqual(problemOf(error), "unexpected")
+        assert.include(error.message, "too large or nested too deeply")
+      }
     })
   )
 
