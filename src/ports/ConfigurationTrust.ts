@@ -12,7 +12,7 @@ export interface ConfigurationEntry {
 /** A configuration that the user has to approve, by its path and content. */
 export interface UntrustedConfiguration {
   readonly file: string
-  /** SHA-256 of the content, in hex. */
+  /** SHA-256 of the content and of {@link isExposed}, in hex. */
   readonly digest: string
   /** Computed for a user who decides: an approved configuration needs none. */
   readonly entries: Effect.Effect<ReadonlyArray<ConfigurationEntry>>

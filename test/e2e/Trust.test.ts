@@ -252,6 +252,19 @@ describe("a configuration that other users can write", () => {
     plant({ mcpServers: {} })
     assert.strictEqual((await run(["servers"])).code, 2)
   })
+
+  it("is refused although the same content was approved when no other user could write it", async () => {
+    plant(theirs)
+    await run(["trust"])
+    assert.strictEqual((await run(["servers"])).code, 0)
+    // As after another user has put a folder of theirs, with the same text and another program, in this place.
+    chmodSync(project(), 0o777)
+    const refused = await run(["servers"])
+    assert.strictEqual(refused.code, 2)
+    assert.include(refused.stderr, `its folder ${project()} can be changed by other users`)
+    chmodSync(project(), 0o755)
+    assert.strictEqual((await run(["servers"])).code, 0)
+  })
 })
 
 describe("a stored sign-in", () => {

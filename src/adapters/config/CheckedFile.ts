@@ -3,6 +3,7 @@ import { Effect, FileSystem, Option, Path } from "effect"
 import { advice, type Remedy } from "../../domain/Remedy.ts"
 import { ConfigurationError, ConfigurationIssue } from "../../ports/Configuration.ts"
 import type { UntrustedConfiguration } from "../../ports/ConfigurationTrust.ts"
+import { JsonSize, maxDepth } from "../http/JsonSize.ts"
 import { Block, Field } from "./Cursor.ts"
 import { type Exposure, fileExposure, folderExposure } from "./FileExposure.ts"
 import { Findings } from "./Findings.ts"
@@ -18,9 +19,20 @@ export const fileIssue = (problem: string, ...fixes: ReadonlyArray<Remedy>) => [
   new ConfigurationIssue({ path: [], problem, ...(fixes.length === 0 ? {} : { fixes }) })
 ]
 
+/** Bytes of the longest configuration: thousands of servers. */
+const maxBytes = 16 * 1024 * 1024
+
 const readProblem = (reason: string): string => {
-  if (reason === "PermissionDenied") return "you have no permission to read it"
-  return reason === "BadResource" ? "it cannot be read: it is not a file" : `it cannot be read (${reason})`
+  switch (reason) {
+    case "PermissionDenied":
+      return "you have no permission to read it"
+    case "BadResource":
+      return "it cannot be read: it is not a file"
+    case "TooLong":
+      return `it has more than ${maxBytes / 1024 / 1024} MiB`
+    default:
+      return `it cannot be read (${reason})`
+  }
 }
 
 const parse = (text: string): Effect.Effect<unknown, ReadonlyArray<ConfigurationIssue>> =>
@@ -68,18 +80,22 @@ export interface CheckedFile extends Place {
   readonly exposure: Exposure | undefined
 }
 
+const notAFile = { reason: { _tag: "BadResource" } } as const
+const tooLong = { reason: { _tag: "TooLong" } } as const
+
 /** The text of an open file. Reading by position does not work for pipes. */
 const textOf = Effect.fnUntraced(function* (file: FileSystem.File) {
   const decoder = new TextDecoder()
   let text = ""
+  let length = 0
   for (;;) {
     const bytes = yield* file.readAlloc(65_536)
     if (Option.isNone(bytes)) return text + decoder.decode()
+    length += bytes.value.length
+    if (length > maxBytes) return yield* Effect.fail(tooLong)
     text += decoder.decode(bytes.value, { stream: true })
   }
 })
-
-const notAFile = { reason: { _tag: "BadResource" } } as const
 
 /** Reads a file, and whether other users can write or read it. Both are about the file that is open. */
 const readSafely = Effect.fnUntraced(function* ({ file, origin }: Place) {
@@ -89,6 +105,8 @@ const readSafely = Effect.fnUntraced(function* ({ file, origin }: Place) {
   if (origin !== "own" && (yield* fs.stat(file)).type !== "File") return yield* Effect.fail(notAFile)
   const opened = yield* fs.open(file, { flag: "r" })
   const info = yield* opened.stat
+  // Exchanged since: what follows would read another one than was examined.
+  if (origin !== "own" && info.type !== "File") return yield* Effect.fail(notAFile)
   // A shell passes `--config-file <(...)` as a pipe.
   const text = info.type === "File" ? yield* textOf(opened) : yield* fs.readFileString(file)
   const exposure =
@@ -108,6 +126,8 @@ export const readChecked = Effect.fnUntraced(function* (
     refuse(fileIssue(readProblem(reason._tag)))
   )
   const json = yield* Effect.mapError(parse(text.replace(/^\uFEFF/, "")), refuse)
+  if (new JsonSize().add(new TextEncoder().encode(text)).depth > maxDepth)
+    return yield* refuse(fileIssue(`it is nested more than ${maxDepth} levels deep`))
   const findings = new Findings("deferred")
   const root = new Field(findings, [], json).block()
   if (root !== undefined) yield* checkAll(root)
@@ -138,10 +158,16 @@ const refusalOf = ({ exposure, file }: CheckedFile): ConfigurationError => {
   return new ConfigurationError({ file, issues })
 }
 
-/** What the user decides about. */
+/**
+ * What the user decides about. An approval of a file of the user alone does not count once other users could have written it:
+ * one who exchanges the folder can bring the same text, and other programs that it names.
+ */
 export const reviewOf = (checked: CheckedFile): UntrustedConfiguration => ({
   file: checked.file,
-  digest: createHash("sha256").update(checked.text).digest("hex"),
+  digest: createHash("sha256")
+    .update(checked.exposure === undefined ? "" : "exposed\0")
+    .update(checked.text)
+    .digest("hex"),
   entries: Effect.map(
     Effect.promise(() => import("./ConfigurationEntries.ts")),
     ({ entriesOf }) => entriesOf(checked.root)

@@ -67,6 +67,14 @@ describe("a configuration that needs an approval", () => {
       assert.match(digest ?? "", /^[0-9a-f]{64}$/)
       assert.strictEqual(yield* digestOf(good), digest)
       assert.notStrictEqual(yield* digestOf(`${JSON.stringify(good)} `), digest)
+      // Another user who exchanges the folder can bring the same content.
+      for (const folder of [
+        { mode: 0o40755, uid: stranger },
+        { mode: 0o40777, uid: me }
+      ]) {
+        const [exposed] = yield* asked({ [here]: good }, { uid: me, folder })
+        assert.notStrictEqual(exposed?.digest, digest)
+      }
     })
   )
 
@@ -309,6 +317,32 @@ describe("a configuration on a disk", () => {
         (yield* Effect.flatMap(review(path), ({ entries }) => entries)).map(({ name }) => name),
         names
       )
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect.each([
+    ["is too long", () => " ".repeat(17 * 1024 * 1024), "it has more than 16 MiB"],
+    [
+      "has too many levels in a server",
+      () => `{"mcpServers":{"s":{"url":"https://x.test","oauth":${'{"a":'.repeat(501)}1${"}".repeat(504)}`,
+      "it is nested more than 500 levels deep"
+    ],
+    [
+      "has too many levels in the arguments of a program",
+      () => `{"mcpServers":{"s":{"command":"x","args":${"[".repeat(100_000)}${"]".repeat(100_000)}}}}`,
+      "it is nested more than 500 levels deep"
+    ],
+    [
+      "has too many levels elsewhere",
+      () => `{"mcpServers":{},"x":${"[".repeat(100_000)}${"]".repeat(100_000)}}`,
+      "it is nested more than 500 levels deep"
+    ]
+  ] as const)("is refused if it %s", ([, text, expected]) =>
+    Effect.gen(function* () {
+      const path = join(yield* temporaryFolder, "server_config.json")
+      writeFileSync(path, text())
+      const error = yield* Effect.flip(review(path))
+      assert.include(error.message, `${path}: ${expected}`)
     }).pipe(Effect.scoped)
   )
 
