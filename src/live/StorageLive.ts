@@ -137,9 +137,9 @@ const vaultAt = (
 }
 
 /** The address of Vault, to remember with the choice. */
-const addressOf = ({ isUrlFromEnvironment, namespace, url }: VaultSettings): BackendAddress => ({
+const addressOf = ({ isUrlFromEnvironment, namespace, ofFolder, url }: VaultSettings): BackendAddress => ({
   url: url.origin,
-  ...(namespace === undefined ? {} : { namespace }),
+  ...(namespace === undefined || ofFolder?.namespace === true ? {} : { namespace }),
   isFromEnvironment: isUrlFromEnvironment === true
 })
 
@@ -179,7 +179,11 @@ export const backends: Layer.Layer<
         addressed:
           settings.vault === undefined
             ? undefined
-            : { backend: storageBackends.vault, hasCredentials: hasVaultCredentials(settings.vault.auth) },
+            : {
+                backend: storageBackends.vault,
+                hasCredentials: hasVaultCredentials(settings.vault.auth),
+                isOfFolder: settings.vault.ofFolder?.url === true
+              },
         keyring: keyring === undefined ? undefined : storageBackends[keyring],
         fallback: storageBackends.encrypted
       },

@@ -114,6 +114,8 @@ export interface VaultSettings {
   readonly url: URL
   /** True if `VAULT_ADDR` named it, and no file did. */
   readonly isUrlFromEnvironment?: boolean
+  /** What a file that was found in the working directory names. It counts in that folder only, so it is not remembered. */
+  readonly ofFolder?: { readonly url: boolean; readonly namespace: boolean }
   /** Mount of the key-value engine. */
   readonly mountPoint: string
   /** Path within the mount under which everything is stored. */

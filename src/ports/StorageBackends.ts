@@ -20,6 +20,8 @@ export interface AutomaticBackends {
         readonly backend: StorageBackend
         /** True if they also say how to authenticate to it. Only then does `auto` choose it. */
         readonly hasCredentials: boolean
+        /** True if a configuration that was found in the working directory gives the address, for that folder only. */
+        readonly isOfFolder: boolean
       }
     | undefined
   /** The keyring of this operating system; absent: no supported one. */

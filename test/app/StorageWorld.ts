@@ -154,12 +154,13 @@ export const machine = (options: MachineOptions = {}) =>
           automatic: {
             addressed:
               options.outside?.[0] !== undefined
-                ? { backend: options.outside[0], hasCredentials: true }
+                ? { backend: options.outside[0], hasCredentials: true, isOfFolder: false }
                 : options.vault === undefined
                   ? undefined
                   : {
                       backend: storageBackends.vault,
-                      hasCredentials: hasVaultCredentials(options.vault.auth)
+                      hasCredentials: hasVaultCredentials(options.vault.auth),
+                      isOfFolder: options.vault.ofFolder?.url === true
                     },
             keyring: options.keyring === undefined ? undefined : storageBackends[options.keyring],
             fallback: storageBackends.encrypted

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process"
-import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
+import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import { hasSecretService, type SecretService, startSecretService } from "../servers/SecretService.ts"
@@ -202,6 +202,27 @@ describe("sign-ins in Vault (a double)", () => {
     assert.include(run.stderr, `it was at ${vault.url.origin} when it was chosen`)
     assert.include(run.stderr, "Set VAULT_ADDR")
     assert.strictEqual(vault.requests.length, requests)
+  })
+
+  it("are in the namespace of a configuration that was found in its folder only", async () => {
+    const choice = join(world.home, ".mcp_cli", "storage", "choice.json")
+    const before = readFileSync(choice, "utf8")
+    rmSync(choice)
+    const project = join(world.home, "project")
+    mkdirSync(project)
+    writeFileSync(
+      join(project, "server_config.json"),
+      JSON.stringify({
+        mcpServers: { demo: { url: world.mcpServer.url.href } },
+        tokenStorage: { vaultNamespace: "theirs" }
+      })
+    )
+    await world.run(["trust"], { cwd: project, env })
+    await world.run(["auth", "login", "demo"], { cwd: project, env })
+    const remembered = readFileSync(choice, "utf8")
+    writeFileSync(choice, before)
+    assert.include(remembered, vault.url.origin)
+    assert.notInclude(remembered, "theirs")
   })
 
   it("are moved out by a move, and nothing of them stays", async () => {

@@ -103,7 +103,10 @@ export const readVaultWithoutUrl = Effect.fnUntraced(function* (
   const auth = yield* readVaultAuth(block)
 
   if (auth === undefined || findings.issues.length > errorsBefore) return undefined
+  const { access } = findings
+  const wasFound = typeof access !== "string" && access.wasFound
   return {
+    ...(wasFound ? { ofFolder: { url: block.has("vaultUrl"), namespace: block.has("vaultNamespace") } } : {}),
     mountPoint: vaultPath(mountPoint ?? defaultMountPoint),
     pathPrefix: vaultPath(pathPrefix ?? defaultPathPrefix),
     namespace: namespace?.text,

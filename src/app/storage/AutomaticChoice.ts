@@ -77,6 +77,8 @@ export const automaticChoice: Effect.Effect<
   const decide = Effect.gen(function* () {
     if (Option.isSome(yield* choices.read)) return
     const { backend, reason } = yield* byRule("decide")
+    // What a folder names is not for the sign-ins of other folders.
+    if (addressed?.isOfFolder === true && backend === addressed.backend) return
     // Another process may have chosen, or moved, in the meantime.
     if (Option.isSome(yield* choices.read)) return
     const since = yield* Clock.currentTimeMillis

@@ -6,7 +6,7 @@ import { StorageError } from "../../ports/CredentialStore.ts"
 import type { StorageBackend } from "../../ports/StorageBackend.ts"
 import { type OpenStorage, StorageBackends } from "../../ports/StorageBackends.ts"
 import { StorageChoices } from "../../ports/StorageChoice.ts"
-import { BackendError } from "../../ports/StorageFailure.ts"
+import { BackendError, Unavailable } from "../../ports/StorageFailure.ts"
 import { ChosenStorage } from "./ChosenStorage.ts"
 import { placeIn } from "./CredentialPlaces.ts"
 
@@ -201,6 +201,16 @@ export const layer: Layer.Layer<StorageMove, never, ChosenStorage | StorageBacke
       // Two moves at once would each undo the choice of the other.
       const move = Effect.fn("StorageMove.move")(function* (to: string, from?: string) {
         const target = yield* backends.open(to)
+        const { addressed } = backends.automatic
+        if (addressed?.isOfFolder === true && to === addressed.backend.name) {
+          return yield* new StorageError({
+            reason: new Unavailable({
+              backend: addressed.backend,
+              detail:
+                "only the configuration in this folder says where it is, and a move is for the sign-ins of every folder"
+            })
+          })
+        }
         return yield* target.lock.withLock(everything, "store")(moveUnderLock(target, to, from))
       })
 

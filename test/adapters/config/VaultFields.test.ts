@@ -666,6 +666,19 @@ describe("Vault in a file that was found in the working directory", () => {
     })
   )
 
+  it.effect("says what counts in its folder only", () =>
+    Effect.gen(function* () {
+      const mine = { VAULT_ADDR: "https://mine.test" }
+      assert.deepInclude(yield* found({ vaultUrl: url, vaultToken: "t" }), {
+        ofFolder: { url: true, namespace: false }
+      })
+      assert.deepInclude(yield* found({ vaultNamespace: "theirs" }, mine), {
+        ofFolder: { url: false, namespace: true }
+      })
+      assert.deepInclude(yield* found({}, mine), { ofFolder: { url: false, namespace: false } })
+    })
+  )
+
   it.effect("does not decide which certificates the Vault of the environment may have", () =>
     Effect.gen(function* () {
       const why =

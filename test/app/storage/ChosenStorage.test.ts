@@ -47,6 +47,17 @@ describe("the choice of a backend", () => {
     }).pipe(on(options))
   )
 
+  it.effect("is used and not remembered where a configuration of this folder names it", () =>
+    Effect.gen(function* () {
+      yield* put
+      assert.strictEqual((yield* inUse).backend, "vault")
+      const { said, store } = yield* Machine
+      assert.isTrue(Option.isSome(yield* store("vault").get(notion)))
+      assert.isUndefined(yield* chosenBackend)
+      assert.deepStrictEqual(said, [])
+    }).pipe(on({ vault: { ...someVault, ofFolder: { url: true, namespace: false } } }))
+  )
+
   it.effect("does not take Vault for set up by an address alone", () =>
     Effect.gen(function* () {
       yield* put

@@ -54,6 +54,18 @@ describe("moving sign-ins", () => {
     }).pipe(Effect.provide(machine(options)))
   )
 
+  it.effect("does not go to an address that only a configuration of this folder names", () =>
+    Effect.gen(function* () {
+      yield* filled
+      const error = yield* Effect.flip(move("vault"))
+      assert.include(error.message, "a move is for the sign-ins of every folder")
+      yield* assertAllThere
+      const { choice, store } = yield* Machine
+      assert.strictEqual((yield* choice)?.backend, "encrypted")
+      assert.deepStrictEqual(yield* store("vault").list, [])
+    }).pipe(Effect.provide(machine({ vault: { ...someVault, ofFolder: { url: true, namespace: false } } })))
+  )
+
   it.effect("to where they are changes nothing", () =>
     Effect.gen(function* () {
       yield* filled
