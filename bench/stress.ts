@@ -172,7 +172,7 @@ const expireTogether = async (backend: Backend) => {
   return isMet
 }
 
-const faults = ["none", "pause", "long pause", "HUP", "full disk", "removed locks"] as const
+const faults = ["none", "pause", "long pause", "HUP", "full disk", "removed locks", "removed in-use"] as const
 type Fault = (typeof faults)[number]
 
 /** Milliseconds until a request of the workers below is given up. A long pause is longer. */
@@ -201,6 +201,9 @@ const inject = async (fault: Fault, { disk, world }: Place, { child }: Worker) =
     case "removed locks":
       for (const name of ["locks", "cache", "tmp"])
         rmSync(join(world.home, ".mcp_cli", name), { recursive: true, force: true })
+      return
+    case "removed in-use":
+      rmSync(join(world.home, ".mcp_cli", "storage", "in-use"), { recursive: true, force: true })
   }
 }
 
@@ -224,6 +227,8 @@ const refreshUnderFaults = async (backend: Backend) => {
   const refused = new Map<string, number>()
   const count = <Key>(counts: Map<Key, number>, key: Key) => counts.set(key, (counts.get(key) ?? 0) + 1)
   let lost = 0
+  // Nothing excludes a second process while the server answers the first one (decision 23).
+  let unprotected = 0
   for (let round = 1; round <= rounds; round++) {
     const fault = faults[Math.floor(Math.random() * faults.length)] ?? "none"
     const at = Math.floor(Math.random() * workers.length)
@@ -244,7 +249,8 @@ const refreshUnderFaults = async (backend: Backend) => {
     const token = await witness.ask(round * 2)
     const isActive = (await authorizationServer.introspect(token, mcpServer.url.href)).active
     if (!isActive || authorizationServer.revokedGrants() > revoked) {
-      lost += 1
+      if (fault === "removed in-use") unprotected += 1
+      else lost += 1
       say(`  round ${round}, ${fault} of worker ${at}: ${token} after ${answers.join(", ")}`)
       await must(place, ["auth", "login", "demo"])
     }
@@ -260,7 +266,7 @@ const refreshUnderFaults = async (backend: Backend) => {
   const isMet = lost === 0
   for (const [answer, times] of [...refused].toSorted()) say(`  ${times} refused, ${answer}`)
   say(
-    `${backend}: ${rounds} rounds with faults (${counts}): ${lost} sign-ins lost: ${isMet ? "met" : "MISSED"}`
+    `${backend}: ${rounds} rounds with faults (${counts}): ${lost} sign-ins lost, ${unprotected} by removed in-use: ${isMet ? "met" : "MISSED"}`
   )
   await place.close()
   return isMet
