@@ -65,18 +65,24 @@ const loadSqlite = async (): Promise<Sqlite> => {
 const nameOf = (key: CredentialKey, purpose: LockPurpose): string =>
   purpose === "store" ? "every server" : key.server
 
-// Primary result codes of SQLite: SQLITE_BUSY and SQLITE_LOCKED, and SQLITE_FULL.
+// Primary result codes of SQLite: SQLITE_BUSY and SQLITE_LOCKED, SQLITE_FULL, SQLITE_NOTADB.
 const busy = [5, 6]
 const full = [13]
+const notDatabase = [26]
+
+/** What is at the path of a lock is no lock: a link, a pipe, a folder, or a file with other content. */
+class NoLockFile {
+  readonly _tag = "NoLockFile"
+}
 
 const hasErrcode = (cause: unknown, codes: ReadonlyArray<number>): boolean =>
   cause instanceof Error && "errcode" in cause && codes.includes(Number(cause.errcode) & 0xff)
 
-/** Which file is at a path; absent: none. Fails if it is a link or no file. */
+/** Which file is at a path; absent: none. Throws `NoLockFile` for a link, and for what is no file. */
 const fileAt = (path: string): string | undefined => {
   const stats = lstatSync(path, { throwIfNoEntry: false })
   if (stats === undefined) return undefined
-  if (!stats.isFile()) throw Object.assign(new Error(), { code: stats.isSymbolicLink() ? "ELOOP" : "EISDIR" })
+  if (!stats.isFile()) throw new NoLockFile()
   return `${stats.dev} ${stats.ino}`
 }
 
@@ -112,7 +118,14 @@ export const layer = (options: ProcessLockOptions): Layer.Layer<CredentialLock> 
       const pathOf = (key: CredentialKey, purpose: LockPurpose) =>
         resolve(options.directory, `${key.storageName}.${purpose}`)
 
-      const refuse = (key: CredentialKey) => (cause: unknown) => {
+      const refuse = (key: CredentialKey, path: string) => (cause: unknown) => {
+        if (cause instanceof NoLockFile || hasErrcode(cause, notDatabase)) {
+          return new LockError({
+            name: key.server,
+            detail: `${path} is no lock file of mcp-cli`,
+            fixes: [Remedy.advice("Delete it, then try again.")]
+          })
+        }
         const code = hasErrcode(cause, full) ? "ENOSPC" : codeOf(cause)
         const detail =
           code === "ERR_SQLITE_ERROR" && cause instanceof Error ? cause.message : explainErrno(code)
@@ -133,7 +146,7 @@ export const layer = (options: ProcessLockOptions): Layer.Layer<CredentialLock> 
             new sqlite.DatabaseSync(path).close()
             chmodSync(path, 0o600)
           },
-          catch: refuse(key)
+          catch: refuse(key, path)
         })
 
       /** Takes the lock for the scope. Fails with `Busy` if another connection has it, or its file was replaced. */
@@ -156,7 +169,7 @@ export const layer = (options: ProcessLockOptions): Layer.Layer<CredentialLock> 
               return database
             },
             catch: (cause) =>
-              cause instanceof Busy || hasErrcode(cause, busy) ? new Busy() : refuse(key)(cause)
+              cause instanceof Busy || hasErrcode(cause, busy) ? new Busy() : refuse(key, path)(cause)
           }),
           (database) =>
             Effect.sync(() => {
@@ -172,7 +185,7 @@ export const layer = (options: ProcessLockOptions): Layer.Layer<CredentialLock> 
       ): Effect.Effect<void, LockError, Scope.Scope> =>
         Effect.gen(function* () {
           const path = pathOf(key, purpose)
-          const sqlite = yield* Effect.tryPromise({ try: loadSqlite, catch: refuse(key) })
+          const sqlite = yield* Effect.tryPromise({ try: loadSqlite, catch: refuse(key, path) })
           yield* create(key, sqlite, path).pipe(
             Effect.andThen(take(key, sqlite, path)),
             // The schedule ends the wait. A timeout around it could not, in an uninterruptible region.
@@ -192,7 +205,7 @@ export const layer = (options: ProcessLockOptions): Layer.Layer<CredentialLock> 
         confirm: (key, purpose) =>
           Effect.gen(function* () {
             const path = pathOf(key, purpose)
-            const file = yield* Effect.try({ try: () => fileAt(path), catch: refuse(key) })
+            const file = yield* Effect.try({ try: () => fileAt(path), catch: refuse(key, path) })
             if (file === undefined || file !== held.get(path)) {
               return yield* new LockError({
                 name: nameOf(key, purpose),

@@ -1,11 +1,22 @@
-import { type ChildProcess, spawn } from "node:child_process"
-import { readdirSync, readFileSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs"
+import { type ChildProcess, execFileSync, spawn } from "node:child_process"
+import {
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync
+} from "node:fs"
 import { join } from "node:path"
 import { Worker } from "node:worker_threads"
 import { fileURLToPath } from "node:url"
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Deferred, Effect, Fiber, Layer, type Scope } from "effect"
 import * as ProcessLock from "../../../src/adapters/lock/ProcessLock.ts"
+import { errorText } from "../../../src/app/cli/RemedyText.ts"
 import { CredentialKey } from "../../../src/domain/CredentialKey.ts"
 import { CredentialLock } from "../../../src/ports/CredentialLock.ts"
 import { temporaryFolder } from "../TemporaryFolder.ts"
@@ -229,14 +240,26 @@ describe("the lock among processes", () => {
     })
   )
 
-  it.live("does not follow a link", () =>
+  it.live.each<readonly [string, (path: string, other: string) => void]>([
+    ["a link", (path, other) => symlinkSync(other, path)],
+    ["a pipe", (path) => void execFileSync("mkfifo", [path])],
+    ["a folder", (path) => void mkdirSync(path)],
+    ["a file with other content", (path) => writeFileSync(path, "content")],
+    ["another file by a second name", (path, other) => linkSync(other, path)]
+  ])("does not follow, wait for or change what is no lock file: %s", ([, place]) =>
     Effect.gen(function* () {
       const folder = yield* temporaryFolder
-      writeFileSync(join(folder, "other"), "content")
-      symlinkSync(join(folder, "other"), join(folder, "notion.refresh"))
+      const other = join(folder, "other")
+      const path = join(folder, "notion.refresh")
+      writeFileSync(other, "content")
+      place(path, other)
       const lock = yield* lockIn(folder)
       const error = yield* Effect.flip(lock.withLock(key, "refresh")(Effect.void))
-      assert.include(error.message, "symbolic link")
+      assert.strictEqual(
+        errorText(error),
+        `The credential of notion cannot be locked: ${path} is no lock file of mcp-cli.\nDelete it, then try again.`
+      )
+      assert.strictEqual(readFileSync(other, "utf8"), "content")
     })
   )
 })
