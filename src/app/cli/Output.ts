@@ -29,7 +29,10 @@ const rendered = (lines: ReadonlyArray<Line>, canColor: boolean): string =>
     .join("\n")
 
 /** Prints lines on stdout. A text of a server in one of them can neither control the terminal nor start another line. */
-export const print = Effect.fnUntraced(function* (...lines: ReadonlyArray<Line>) {
+export const print = (...lines: ReadonlyArray<Line>) => printAll(lines)
+
+/** As {@link print}, for more lines than a call has arguments. */
+const printAll = Effect.fnUntraced(function* (lines: ReadonlyArray<Line>) {
   const isPlain = lines.every((line) => typeof line === "string")
   // Looks at stdin and stdout, which most runs need not open.
   const { canColor } = isPlain ? { canColor: false } : yield* TerminalCapabilities.TerminalCapabilities
@@ -46,11 +49,20 @@ export const tellError = (error: Remediable, configFile: string | undefined, pre
 /** A value as JSON, for programs. */
 export const printJson = (value: unknown) => Console.log(safeJson(value, 2))
 
+/** Characters of a text of a server in a list. JSON has all of it. */
+const maxShown = 2000
+
+/** A text that fits into a list. */
+export const shortened = (text: string): string =>
+  text.length > maxShown ? `${text.slice(0, maxShown).toWellFormed()}…` : text
+
 /** The first line of a text of a server. */
 export const firstLine = (text: string | undefined): string =>
-  safeText(text ?? "")
-    .trim()
-    .split("\n")[0] ?? ""
+  shortened(
+    safeText(text ?? "")
+      .trim()
+      .split("\n")[0] ?? ""
+  )
 
 /** Text in lines of at most `width` characters, broken at spaces. A longer word has a line of its own. */
 export const wrapped = (text: string, width: number): ReadonlyArray<string> => {
@@ -63,9 +75,14 @@ export const wrapped = (text: string, width: number): ReadonlyArray<string> => {
   return lines
 }
 
+/** A longer cell does not make its column wider: one name must not multiply with the number of rows. */
+const maxWidth = 100
+
 /** Rows in columns, two spaces apart; the first row is the head. */
 export const table = (rows: ReadonlyArray<ReadonlyArray<string>>): string => {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)))
+  const widths = (rows[0] ?? []).map((_, column) =>
+    rows.reduce((widest, row) => Math.max(widest, Math.min(row[column]?.length ?? 0, maxWidth)), 0)
+  )
   return rows
     .map((row) =>
       row
@@ -78,8 +95,10 @@ export const table = (rows: ReadonlyArray<ReadonlyArray<string>>): string => {
 
 /** Prints a table. What a server wrote in it stays in its row. Its head is bold if the terminal can show it. */
 export const printTable = (rows: ReadonlyArray<ReadonlyArray<string>>) => {
-  const [head = "", ...lines] = table(rows.map((row) => row.map(safeLine))).split("\n")
-  return print([{ style: 1, text: head }], ...lines)
+  const [head = "", ...lines] = table(rows.map((row) => row.map((cell) => shortened(safeLine(cell))))).split(
+    "\n"
+  )
+  return printAll([[{ style: 1, text: head }], ...lines])
 }
 
 /** The arguments of a tool by its schema; a question mark marks the optional ones: `a b c?`. */

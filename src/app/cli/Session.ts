@@ -5,7 +5,7 @@ import type { OpenSession } from "../session/ServerSession.ts"
 import { accountAt, jsonArguments, nameOf } from "./Arguments.ts"
 import { callAssigned } from "./Call.ts"
 import { printListing, promptListing, resourceListing, toolListing } from "./Listing.ts"
-import { firstLine, printContent, printTable, tell, tellError } from "./Output.ts"
+import { firstLine, printContent, printTable, shortened, tell, tellError } from "./Output.ts"
 import { configFileOfRun } from "./Settings.ts"
 import { ToolFailed, UsageError } from "./UsageError.ts"
 import { withSession } from "./WithSession.ts"
@@ -131,7 +131,7 @@ export const interactiveSession = (name: string) =>
       yield* tell(
         tools.length === 0
           ? "It has no tools. /help lists the commands."
-          : `${tools.length} tool${tools.length === 1 ? "" : "s"}: ${tools.map((tool) => firstLine(tool.name)).join(", ")}. /help lists the commands.`
+          : `${tools.length} tool${tools.length === 1 ? "" : "s"}: ${shortened(tools.map((tool) => firstLine(tool.name)).join(", "))}. /help lists the commands.`
       )
       const resources = yield* Effect.orElseSucceed(session.resources, () => [])
       const known = { tools: tools.map((tool) => tool.name), resources: resources.map(({ uri }) => uri) }

@@ -1,10 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema, Stdio } from "effect"
+import { TerminalCapabilities } from "effect/cli"
 import { TestConsole } from "effect/testing"
 import {
   firstLine,
   print,
   printContent,
+  printTable,
   relativeTime,
   table,
   tell,
@@ -77,6 +79,31 @@ describe("a table", () => {
       "A     B\nlong  x\ns"
     )
   })
+
+  it("is not made large by one long cell of many rows", () => {
+    const rows = Array.from({ length: 200_000 }, (_, row) => [row === 1 ? "x".repeat(1_000_000) : "t", "d"])
+    const shown = table(rows)
+    assert.isBelow(shown.length, 200_000 * 110 + 1_000_000)
+    assert.isTrue(shown.endsWith(`\nt${" ".repeat(101)}d`))
+  })
+
+  it.effect("shows a list of a server of any length, each text cut", () =>
+    Effect.gen(function* () {
+      const rows = Array.from({ length: 200_000 }, (_, row) => [
+        row === 0 ? "HEAD" : "x".repeat(row === 1 ? 5000 : 1)
+      ])
+      yield* printTable(rows)
+      const shown = (yield* TestConsole.logLines).join("\n").split("\n")
+      assert.lengthOf(shown, 200_000)
+      assert.strictEqual(shown[1], `${"x".repeat(2000)}…`)
+    }).pipe(
+      Effect.provideService(TerminalCapabilities.TerminalCapabilities, {
+        canColor: false,
+        canAnimate: false,
+        canPrompt: false
+      })
+    )
+  )
 })
 
 describe("a time", () => {
