@@ -13,6 +13,9 @@ export interface UnconfirmedDestination {
   readonly remedies: ReadonlyArray<Remedy>
 }
 
+/** True for a path such as `/users/evil/..%2f..%2fauthorize`, which some servers take for `/authorize`. */
+const leavesItsPath = ({ pathname }: URL): boolean => /%(2f|5c|25)|\\|\/[./]/i.test(pathname)
+
 /**
  * Checks where the result of an approval is sent. A hostile server can name the page of an honest provider beside a token
  * endpoint of its own, and gets the code and the verifier if the provider does not send `iss` (RFC 9207 §1, "mix-up").
@@ -33,7 +36,7 @@ export const checkDestination = Effect.fn("CodeDestination.check")(function* (
 ): Effect.fn.Return<UnconfirmedDestination | undefined, DiscoveryError, Discovery> {
   const isChosenByUser = metadata === undefined || server.oauth.issuer !== undefined
   if (isChosenByUser || isSameOrigin(page, tokenEndpoint)) return undefined
-  if (URL.canParse(issuer) && resourceCovers(new URL(issuer), page)) return undefined
+  if (URL.canParse(issuer) && !leavesItsPath(page) && resourceCovers(new URL(issuer), page)) return undefined
   const named = yield* Discovery.use(({ tokenEndpointsFor }) => tokenEndpointsFor(server, page))
   if (named.some((endpoint) => isSameOrigin(endpoint, tokenEndpoint))) return undefined
   const own = [...new Set(named.map(({ origin }) => origin))].join(" and ")

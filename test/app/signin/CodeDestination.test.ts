@@ -107,11 +107,25 @@ describe("a page and a token endpoint at different origins", () => {
     }).pipe(Effect.provide(naming(given, asked)))
   })
 
-  it.effect("are not confirmed by an issuer that users of the provider may have made", () =>
+  it.effect.each([
+    ["beside the page", "/authorize"],
+    ["of a path with an encoded slash, which a server decodes", "/evil/raw/..%2f..%2fauthorize"],
+    ["of a path that is encoded twice", "/evil/raw/%252e%252e/%252E./authorize"],
+    ["of a path with an encoded backslash", "/evil/raw/..%5C../authorize"],
+    ["of a path with an empty part", "/evil/raw//..;/authorize"]
+  ])("are not confirmed by an issuer that users of the provider may have made: %s", ([, path]) =>
     Effect.gen(function* () {
       const error = yield* Effect.flip(begin())
       assert.include(error.message, "https://as.test names https://as.test")
-    }).pipe(Effect.provide(naming({ issuer: "https://as.test/evil/raw", own: ["https://as.test/token"] })))
+    }).pipe(
+      Effect.provide(
+        naming({
+          issuer: "https://as.test/evil/raw",
+          page: `https://as.test${path}`,
+          own: ["https://as.test/token"]
+        })
+      )
+    )
   )
 
   it.effect("are used if the user has configured the issuer", () =>
