@@ -3,13 +3,15 @@ import type { Server } from "../../domain/Server.ts"
 import { largestAnswerMiB } from "../../domain/ServerRules.ts"
 import { withBody } from "../../ports/HttpTransport.ts"
 import { McpError } from "../../ports/McpConnector.ts"
-import { maxAnswer } from "./McpLimits.ts"
+import { largeAnswer, maxAnswer } from "./McpLimits.ts"
 
 /** How long an answer of a server may be, and the error of a longer one. */
 export interface AnswerLimit {
   /** In bytes, after decompression. */
   readonly bytes: number
   readonly error: McpError
+  /** Is called when an answer is longer than {@link largeAnswer}. */
+  readonly onLarge: () => void
 }
 
 const mebibyte = 1024 * 1024
@@ -18,8 +20,12 @@ const mebibyte = 1024 * 1024
 const bytesPerValue = 32
 
 /** The limit of a server: `maxAnswerMiB` of its entry, or the default. */
-export const answerLimit = ({ maxAnswerMiB = maxAnswer, name }: Server): AnswerLimit => ({
+export const answerLimit = (
+  { maxAnswerMiB = maxAnswer, name }: Server,
+  onLarge: () => void = () => undefined
+): AnswerLimit => ({
   bytes: maxAnswerMiB * mebibyte,
+  onLarge,
   error: new McpError({
     server: name,
     detail: `its answer has more than ${maxAnswerMiB} MiB or ${(maxAnswerMiB * mebibyte) / bytesPerValue} values, and the connection was closed.`,
@@ -82,6 +88,10 @@ const valueCount = (): ((chunk: Uint8Array) => number) => {
   }
 }
 
+/** True if the last bytes of a length made it large. */
+export const becameLarge = (length: number, last: number): boolean =>
+  length > largeAnswer && length - last <= largeAnswer
+
 /**
  * The same answer with a body that fails once it is longer than the limit, and closes the connection. The bytes of an event are
  * held until it is complete: the parser of the SDK needs several times their memory as text.
@@ -91,7 +101,7 @@ const valueCount = (): ((chunk: Uint8Array) => number) => {
  */
 export const limitAnswer = (
   response: Response,
-  { bytes, error }: AnswerLimit,
+  { bytes, error, onLarge }: AnswerLimit,
   isSession: boolean,
   onExceeded: (error: McpError) => void
 ): Response => {
@@ -113,6 +123,7 @@ export const limitAnswer = (
             return controller.close()
           }
           length += value.length
+          if (becameLarge(length, value.length)) onLarge()
           values += valuesIn(value)
           const end = endIn(value)
           if (end > 0) {

@@ -1,4 +1,5 @@
 import type { JSONRPCMessage } from "@modelcontextprotocol/client"
+import { type AnswerLimit, becameLarge } from "./AnswerLimit.ts"
 import type { Sdk } from "./ErrorOfClient.ts"
 
 /**
@@ -7,18 +8,18 @@ import type { Sdk } from "./ErrorOfClient.ts"
  */
 export class LineBuffer {
   readonly #parse: Sdk["deserializeMessage"]
-  readonly #maxBytes: number
+  readonly #limit: AnswerLimit
   readonly #onTooLong: () => void
   /** The start of a line that has not ended. */
   #start: Array<Buffer> = []
   #length = 0
   #lines: Array<Buffer> = []
 
-  /** @param onTooLong is called at a line that is longer than `maxBytes`, which is then forgotten */
-  constructor(parse: Sdk["deserializeMessage"], maxBytes: number, onTooLong: () => void) {
+  /** @param onTooLong is called at a line that is longer than the limit, which is then forgotten */
+  constructor(parse: Sdk["deserializeMessage"], limit: AnswerLimit, onTooLong: () => void) {
     this.#onTooLong = onTooLong
     this.#parse = parse
-    this.#maxBytes = maxBytes
+    this.#limit = limit
   }
 
   append(chunk: Buffer): void {
@@ -55,7 +56,8 @@ export class LineBuffer {
 
   #hold(part: Buffer): void {
     this.#length += part.length
-    if (this.#length <= this.#maxBytes) return void this.#start.push(part)
+    if (becameLarge(this.#length, part.length)) this.#limit.onLarge()
+    if (this.#length <= this.#limit.bytes) return void this.#start.push(part)
     this.clear()
     this.#onTooLong()
   }
