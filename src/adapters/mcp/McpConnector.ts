@@ -44,7 +44,11 @@ export const layer = (options: McpConnectorOptions): Layer.Layer<McpConnector> =
     const sdk = yield* importSdk
     const operations = new Operations<McpError | E>()
     const sendConfigured = refusingRedirects(server, yield* withConfiguredHeaders(server, send))
-    const http = yield* makeSendingFetch(sendConfigured, operations, answerLimit(server, options.onLargeAnswer))
+    const http = yield* makeSendingFetch(
+      sendConfigured,
+      operations,
+      answerLimit(server, options.onLargeAnswer)
+    )
     const explain = explainer({
       sdk,
       server: server.name,

@@ -187,7 +187,11 @@ describe("a limited answer", () => {
     await response.arrayBuffer()
     assert.strictEqual(announced, times)
     announced = 0
-    const lines = new LineBuffer(() => assert.fail(), limit, () => assert.fail())
+    const lines = new LineBuffer(
+      () => assert.fail(),
+      limit,
+      () => assert.fail()
+    )
     for (const part of parts) lines.append(Buffer.from(part))
     assert.strictEqual(announced, times)
   })
