@@ -153,13 +153,23 @@ const signIn = (version: string) =>
     Layer.merge(TraceFile.layer({ version }))
   )
 
-/** The MCP client. V8 frees memory sooner in a run that opens a session: a server may send as much as the limit allows. */
+/**
+ * The MCP client. V8 frees memory sooner once an answer is large. Not before: after a change of its flags V8 compiles Node's
+ * own modules from their source, and a session loads some.
+ */
 const connector = (version: string) =>
   Layer.unwrap(
-    Effect.map(Verbose, (verbose) => {
-      setFlagsFromString("--optimize-for-size")
-      return McpConnector.layer({ version, showOutput: verbose })
-    })
+    Effect.map(Verbose, (verbose) =>
+      McpConnector.layer({
+        version,
+        showOutput: verbose,
+        onLargeAnswer: () => {
+          setFlagsFromString("--optimize-for-size")
+          // V8 accepts compiled code only with the flags with which it was stored, which happens at the exit.
+          process.prependOnceListener("exit", () => setFlagsFromString("--no-optimize-for-size"))
+        }
+      })
+    )
   )
 
 /** The stacks of layers that the commands of `mcp-cli` run on: the one place where adapters and use cases meet. */

@@ -4,7 +4,7 @@ import { largestAnswerMiB } from "../../domain/ServerRules.ts"
 import { withBody } from "../../ports/HttpTransport.ts"
 import { McpError } from "../../ports/McpConnector.ts"
 import { bytesPerValue, JsonSize, maxDepth } from "../http/JsonSize.ts"
-import { maxAnswer } from "./McpLimits.ts"
+import { largeAnswer, maxAnswer } from "./McpLimits.ts"
 
 /** How long an answer of a server may be, and the errors of those that exceed it. */
 export interface AnswerLimit {
@@ -12,6 +12,8 @@ export interface AnswerLimit {
   readonly bytes: number
   readonly tooLong: McpError
   readonly tooDeep: McpError
+  /** Is called when an answer is longer than {@link largeAnswer}. */
+  readonly onLarge: () => void
 }
 
 /** What the answers to one operation have used up of its limit: a list may have many pages. */
@@ -23,8 +25,12 @@ export interface Used {
 const mebibyte = 1024 * 1024
 
 /** The limit of a server: `maxAnswerMiB` of its entry, or the default. */
-export const answerLimit = ({ maxAnswerMiB = maxAnswer, name }: Server): AnswerLimit => ({
+export const answerLimit = (
+  { maxAnswerMiB = maxAnswer, name }: Server,
+  onLarge: () => void = () => undefined
+): AnswerLimit => ({
   bytes: maxAnswerMiB * mebibyte,
+  onLarge,
   tooLong: new McpError({
     server: name,
     detail: `its answer has more than ${maxAnswerMiB} MiB or ${(maxAnswerMiB * mebibyte) / bytesPerValue} values, and the connection was closed.`,
@@ -47,7 +53,7 @@ export const answerLimit = ({ maxAnswerMiB = maxAnswer, name }: Server): AnswerL
 
 /** Adds a part of an answer to what is used up, and returns the error if that is too much. */
 export const useUp = (
-  { bytes, tooDeep, tooLong }: AnswerLimit,
+  { bytes, onLarge, tooDeep, tooLong }: AnswerLimit,
   used: Used,
   json: JsonSize,
   part: Uint8Array
@@ -55,6 +61,7 @@ export const useUp = (
   const { depth, values } = json.add(part)
   used.bytes += part.length
   used.values += values
+  if (used.bytes > largeAnswer && used.bytes - part.length <= largeAnswer) onLarge()
   if (depth > maxDepth) return tooDeep
   return used.bytes > bytes || used.values > bytes / bytesPerValue ? tooLong : undefined
 }

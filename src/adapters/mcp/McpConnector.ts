@@ -25,6 +25,8 @@ export interface McpConnectorOptions {
   readonly timeout?: Duration.Input
   /** Passes the standard error of stdio servers through (`-v`). Otherwise it is quoted if the program ends early. */
   readonly showOutput?: boolean
+  /** Is called when an answer is longer than 1 MiB, before the rest is read: a program can prepare for much memory. */
+  readonly onLargeAnswer?: () => void
 }
 
 /**
@@ -42,7 +44,11 @@ export const layer = (options: McpConnectorOptions): Layer.Layer<McpConnector> =
     const sdk = yield* importSdk
     const operations = new Operations<McpError | E>()
     const sendConfigured = refusingRedirects(server, yield* withConfiguredHeaders(server, send))
-    const http = yield* makeSendingFetch(sendConfigured, operations, answerLimit(server))
+    const http = yield* makeSendingFetch(
+      sendConfigured,
+      operations,
+      answerLimit(server, options.onLargeAnswer)
+    )
     const explain = explainer({
       sdk,
       server: server.name,
@@ -70,6 +76,7 @@ export const layer = (options: McpConnectorOptions): Layer.Layer<McpConnector> =
       version: options.version,
       server,
       operations,
+      limit: answerLimit(server, options.onLargeAnswer),
       timeout,
       showOutput: options.showOutput ?? false
     })

@@ -18,6 +18,8 @@ export const maxPages = 1000
  * MiB of base64 at most.
  */
 export const maxAnswer = 64
+/** Bytes after which an answer is large (`onLargeAnswer`). Few answers are. */
+export const largeAnswer = 2 ** 20
 
 /** Characters of the end of standard error that are stored: more than are quoted, to redact whole secrets. */
 export const maxStored = 10_000

@@ -6,7 +6,7 @@ import { printable } from "../../domain/PrintableText.ts"
 import { redactConfigured } from "../../domain/Redaction.ts"
 import type { StdioServer } from "../../domain/Server.ts"
 import { McpError } from "../../ports/McpConnector.ts"
-import { answerLimit } from "./AnswerLimit.ts"
+import type { AnswerLimit } from "./AnswerLimit.ts"
 import { type Connection, makeClient, whenClosed } from "./Connection.ts"
 import { type Explain, type Explanation, explainer, type Sdk } from "./ErrorOfClient.ts"
 import { LineBuffer } from "./LineBuffer.ts"
@@ -31,6 +31,7 @@ export interface StdioConnectionOptions {
   readonly version: string
   readonly server: StdioServer
   readonly operations: Operations<McpError>
+  readonly limit: AnswerLimit
   /** How long the program may be silent. */
   readonly timeout: Duration.Duration
   /** Passes its standard error through to ours. */
@@ -39,7 +40,7 @@ export interface StdioConnectionOptions {
 
 /** Makes a transport of a subclass: with the class of the SDK each connection starts the program twice. */
 const makeTransport = (
-  { operations, sdk, server, stdio }: StdioConnectionOptions,
+  { limit, operations, sdk, stdio }: StdioConnectionOptions,
   parameters: StdioServerParameters
 ) => {
   class ProbingTransport extends stdio.StdioClientTransport {
@@ -51,9 +52,7 @@ const makeTransport = (
         program?.stdout?.destroy()
         program?.kill()
       }
-      Object.assign(this, {
-        _readBuffer: new LineBuffer(sdk.deserializeMessage, answerLimit(server), onExceeded)
-      })
+      Object.assign(this, { _readBuffer: new LineBuffer(sdk.deserializeMessage, limit, onExceeded) })
     }
 
     override async close(): Promise<void> {

@@ -16,8 +16,19 @@ export const shown = (text: string): string =>
 /** Writes to stderr, which is a terminal or becomes a log that a terminal shows later. */
 export const writeError = (text: string): void => void process.stderr.write(shown(text))
 
-const writeOutput = (text: string): void =>
-  void process.stdout.write(process.stdout.isTTY ? shown(text) : text)
+/** Characters that are written at once: Node copies them, and a long text twice would fill the memory. */
+const pieceLength = 2 ** 16
+
+const writeOutput = (text: string): void => {
+  const output = process.stdout.isTTY ? shown(text) : text
+  for (let at = 0; at < output.length;) {
+    let end = at + pieceLength
+    // The halves of a surrogate pair stay together.
+    if ((output.codePointAt(end - 1) ?? 0) > 0xffff) end++
+    process.stdout.write(output.slice(at, end))
+    at = end
+  }
+}
 
 const line =
   (write: (text: string) => void) =>

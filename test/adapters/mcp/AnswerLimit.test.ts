@@ -3,6 +3,7 @@ import { createGzip } from "node:zlib"
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, type Scope } from "effect"
 import { answerLimit, limitAnswer, type Used } from "../../../src/adapters/mcp/AnswerLimit.ts"
+import { LineBuffer } from "../../../src/adapters/mcp/LineBuffer.ts"
 import { errorText } from "../../../src/app/cli/RemedyText.ts"
 import type { StdioServer } from "../../../src/domain/Server.ts"
 import { McpConnector, type McpError } from "../../../src/ports/McpConnector.ts"
@@ -239,5 +240,29 @@ describe("a limited answer", () => {
     assert.lengthOf(await limited([event, event, event], true).response.text(), 3 * event.length)
     const { errors, response } = limited([event, event, event])
     assert.strictEqual(await response.text().catch((error: unknown) => error), errors[0])
+  })
+
+  it.each([
+    ["a MiB at once", ["x".repeat(mebibyte)], 0],
+    ["more than a MiB at once", ["x".repeat(mebibyte + 1)], 1],
+    ["three MiB in halves", Array.from({ length: 6 }, () => "x".repeat(mebibyte / 2)), 1]
+  ])("is called large once if it is: %s", async (_, parts, times) => {
+    let announced = 0
+    const limit = answerLimit(httpServer(new URL("https://mcp.test/")), () => (announced += 1))
+    const response = limitAnswer(new Response(new Blob(parts)), {
+      limit,
+      used: { bytes: 0, values: 0 },
+      onExceeded: () => assert.fail()
+    })
+    await response.text()
+    assert.strictEqual(announced, times)
+    announced = 0
+    const lines = new LineBuffer(
+      () => assert.fail(),
+      limit,
+      () => assert.fail()
+    )
+    for (const part of parts) lines.append(Buffer.from(part))
+    assert.strictEqual(announced, times)
   })
 })

@@ -1,0 +1,29 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Console, Effect } from "effect"
+import { vi } from "vitest"
+import { layer } from "../../../src/adapters/terminal/Screen.ts"
+
+describe("a long result", () => {
+  it.effect.each([
+    ["no text", ""],
+    ["ASCII", "x".repeat(200_000)],
+    ["characters of two units", "\u{1f511}".repeat(100_000)],
+    ["the same, one unit later", `x${"\u{1f511}".repeat(100_000)}`],
+    ["half of a pair at the end of a piece", `${"x".repeat(65_535)}\ud83dx`]
+  ])("is written in pieces that hold whole characters: %s", ([, text]) =>
+    Effect.gen(function* () {
+      const pieces: Array<string> = []
+      const write = vi.spyOn(process.stdout, "write").mockImplementation((piece) => {
+        pieces.push(String(piece))
+        return true
+      })
+      yield* Effect.ensuring(
+        Console.log(text),
+        Effect.sync(() => write.mockRestore())
+      )
+      const bytes = Buffer.concat(pieces.map((piece) => Buffer.from(piece)))
+      assert.isTrue(bytes.equals(Buffer.from(`${text}\n`)))
+      for (const piece of pieces) assert.isAtMost(piece.length, 65_537)
+    }).pipe(Effect.provide(layer))
+  )
+})
