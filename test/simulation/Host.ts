@@ -213,7 +213,9 @@ export class Host {
     const isLogout = stream.chance(0.5)
     simulator.trace(process.name, `signs out of ${name}`)
     tell({ _tag: "SignOutBegan", process, account: name })
-    const run = isLogout ? Effect.asVoid(signOut.logout(server)) : Effect.asVoid(signOut.reset(server.name, undefined, key.resource))
+    const run = isLogout
+      ? Effect.asVoid(signOut.logout(server))
+      : Effect.asVoid(signOut.reset(server.name, undefined, key.resource))
     const exit = yield* Effect.exit(run)
     const isDone = Exit.isSuccess(exit)
     simulator.trace(process.name, `sign-out of ${name}: ${isDone ? "done" : "failed"}`)

@@ -84,14 +84,10 @@ export class History {
     return family === undefined || this.excuses.has(family.name)
   }
 
-  /** A request for a sign-in may still arrive at its server, although its sender waits no longer. */
+  /** A request for a sign-in may still arrive at its server. */
   isUnderWay(family: string): boolean {
     return this.requests.some(
-      (request) =>
-        request.family === family &&
-        request.processed === undefined &&
-        request.isLost !== true &&
-        (request.outcome !== undefined || request.process.isDead || request.isForeign)
+      (request) => request.family === family && request.processed === undefined && request.isLost !== true
     )
   }
 

@@ -61,7 +61,9 @@ const consider = (fact: Fact, history: History): void => {
       break
     case "Written": {
       const family = families.ofRefreshToken(fact.token)
-      if (family?.isRevoked !== false || family.current !== fact.token) break
+      // Written for the first time: a note about a token says nothing about the sign-in.
+      const isNew = history.written.get(fact.token) === history.now
+      if (!isNew || family?.isRevoked !== false || family.current !== fact.token) break
       if (excuses.of(family.name) === "write failed") history.rescue(family.name)
       if (!history.isUnderWay(family.name)) excuses.end(family.name)
       break

@@ -11,6 +11,9 @@ export const oneRefresh: Invariant = (history, violate) => {
   const { lifetime } = history.scenario
   const buffer = Math.min(Duration.toMillis(defaultTokenPolicy.refreshBefore), lifetime / 2)
 
+  /** The processes that got a 401, with the sign-in. */
+  const refused = new Set<string>()
+
   /** What a process makes of tokens, by its own clock and the one that was read when they were obtained. */
   const view = (process: VirtualProcess, token: string, expiresAt: number) => {
     const ahead = (history.requestFor(token)?.process.machine.skew ?? 0) - process.machine.skew
@@ -23,7 +26,7 @@ export const oneRefresh: Invariant = (history, violate) => {
     if (fact._tag === "Sent" && fact.request.kind === "refresh") {
       const { process, token } = fact.request
       const family = history.families.ofRefreshToken(token)
-      if (family === undefined || family.isRevoked) return
+      if (family === undefined || family.isRevoked || refused.delete(`${process.name} ${family.name}`)) return
       const { fromFuture, left } = view(process, token, family.expiresAt)
       if (left > buffer + tolerance && fromFuture < buffer - tolerance) {
         violate("one refresh per expiry", `${process.name} refreshes with ${Math.round(left)} ms left`)
@@ -36,7 +39,10 @@ export const oneRefresh: Invariant = (history, violate) => {
       if (family !== undefined && history.revoked.has(family.name)) return
       // To a clock that is behind, the token has not expired yet.
       const { fromFuture, left } = view(process, accessToken, history.families.expiryOf(accessToken))
-      if (left > buffer - tolerance && fromFuture < buffer + tolerance) return
+      if (left > buffer - tolerance && fromFuture < buffer + tolerance) {
+        refused.add(`${process.name} ${family?.name}`)
+        return
+      }
       violate("tokens work", `${accessToken} of ${process.name} is refused, although nothing failed`)
     }
   }

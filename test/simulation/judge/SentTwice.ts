@@ -54,6 +54,15 @@ export const sentTwice: Invariant = (history, violate) => {
     return early - ahead <= tolerance || early - ahead > Duration.toMillis(afterTimeout) - tolerance
   }
 
+  const isNotedLater = (request: TokenRequest, before: TokenRequest) =>
+    history.requests.some(
+      (later) =>
+        later.token === request.token &&
+        later.id > before.id &&
+        later.id < request.id &&
+        resendTime(later) !== undefined
+    )
+
   const check = (request: TokenRequest, before: TokenRequest) => {
     const who = `${request.process.name} sends ${request.token} (request ${request.id})`
     const breaks = (rule: string, why: string) => {
@@ -86,6 +95,8 @@ export const sentTwice: Invariant = (history, violate) => {
     }
     const time = resendTime(before)
     if (time === undefined || history.now >= time - tolerance) return
+    // What is noted about a later request, which is judged too, has replaced the time.
+    if (isNotedLater(request, before)) return
     if (history.hasJumpedSince(before.at)) {
       history.excuses.add(request.family, "clock jumped", `since request ${before.id}`)
       return

@@ -85,16 +85,21 @@ export class RecordStore implements Store {
   }
 
   /** A process writes. */
-  #putBy(process: VirtualProcess, key: CredentialKey, credential: Credential, read: string | undefined): void {
+  #putBy(
+    process: VirtualProcess,
+    key: CredentialKey,
+    credential: Credential,
+    read: string | undefined
+  ): void {
     const { scenario, tell } = this.#world
     const before = this.records.get(key)
     const account = accountAt(credential.resource)
     // Something replaces what it has not read, and what is newer.
     const isOlder = (before?.tokens?.obtainedAt ?? 0) > (credential.tokens?.obtainedAt ?? 0)
     if (refreshTokenOf(credential) !== undefined && refreshTokenOf(before) !== read) {
-      if (isOlder && scenario.faults.foreign > 0) tell({ _tag: "Overwritten", account, by: "foreign program" })
-      else if (this.#locks.hasLost(process, key))
-        tell({ _tag: "Overwritten", account, by: "lock removed" })
+      if (isOlder && scenario.faults.foreign > 0)
+        tell({ _tag: "Overwritten", account, by: "foreign program" })
+      else if (this.#locks.hasLost(process, key)) tell({ _tag: "Overwritten", account, by: "lock removed" })
     }
     this.records.put(key, credential)
     this.#written(credential)

@@ -77,9 +77,11 @@ export const userOf = (
       const received = yield* Deferred.make<URLSearchParams>()
       // One port per sign-in of a process, as the real listener chooses another one if it is busy.
       const address = new URL(redirectUri)
-      for (let port = 8080; listeners.has(address.href); port++) address.port = String(port)
       yield* Effect.acquireRelease(
-        Effect.sync(() => listeners.set(address.href, received)),
+        Effect.sync(() => {
+          for (let port = 8080; listeners.has(address.href); port++) address.port = String(port)
+          listeners.set(address.href, received)
+        }),
         () =>
           Effect.sync(() => {
             listeners.delete(address.href)
