@@ -1,5 +1,12 @@
 import type { VirtualProcess } from "../engine/VirtualProcess.ts"
 
+/** A process has made sure that its lock excludes others. */
+export interface Confirmation {
+  readonly at: number
+  /** How long the process had been paused by then. */
+  readonly pausedFor: number
+}
+
 /** A token request, as the whole world sees it. */
 export interface TokenRequest {
   readonly id: number
@@ -19,7 +26,7 @@ export interface TokenRequest {
   /** When its process last read the record from the store. Absent: not seen. */
   readAt?: number | undefined
   /** When its process last confirmed its refresh lock. Absent: never. */
-  confirmedAt?: number | undefined
+  confirmed?: Confirmation | undefined
   /** The sign-in that the token belongs to. Absent for a code that has not been exchanged. */
   family: string | undefined
   /** What the server made of it. Absent: it has not arrived (yet). */

@@ -2,7 +2,7 @@ import type { VirtualProcess } from "../engine/VirtualProcess.ts"
 import { faultNames, type Scenario } from "../Scenario.ts"
 import type { Families, Family } from "../world/Families.ts"
 import type { Excuses } from "./Excuses.ts"
-import type { Call, Fact, TokenRequest } from "./Facts.ts"
+import type { Call, Confirmation, Fact, TokenRequest } from "./Facts.ts"
 
 type WriteFailed = Extract<Fact, { readonly _tag: "WriteFailed" }>
 
@@ -37,7 +37,9 @@ export class History {
   readonly #failedReads = new Map<VirtualProcess, number>()
   readonly #failedAccesses = new Map<VirtualProcess, number>()
   readonly #departures: Array<{ readonly call: Call; readonly at: number }> = []
-  /** Of each process, when it last read or confirmed what, by account. */
+  /** Of each process, when it last confirmed its lock of an account. */
+  readonly #confirmed = new Map<VirtualProcess, Map<string, Confirmation>>()
+  /** Of each process, when it last read what, by account. */
   readonly #looks = new Map<VirtualProcess, Map<string, number>>()
   readonly #now: () => number
 
@@ -99,10 +101,11 @@ export class History {
    * The lock of the sender of a request was removed after it was confirmed, and before its answer was stored. Only a pause
    * may lie between the two.
    */
-  wasUnlocked({ account, at, confirmedAt = -Infinity, issued = "", process }: TokenRequest): boolean {
+  wasUnlocked({ account, at, confirmed, issued = "", pausedBefore, process }: TokenRequest): boolean {
     const until = this.written.get(issued) ?? this.now
-    const isRecent = at - confirmedAt <= confirmedBefore || process.pausedUntil > confirmedAt
-    return this.hasLostLock(process, account, isRecent ? confirmedAt : at, until)
+    const paused = pausedBefore - (confirmed?.pausedFor ?? 0)
+    const isRecent = confirmed !== undefined && at - confirmed.at - paused <= confirmedBefore
+    return this.hasLostLock(process, account, isRecent ? confirmed.at : at, until)
   }
 
   /** A lock of an account was removed while a process held it. */
@@ -193,15 +196,21 @@ export class History {
         const { account, process } = fact.request
         const looks = this.#looks.get(process)
         fact.request.readAt = looks?.get(`Read ${account}`)
-        fact.request.confirmedAt = looks?.get(`Confirmed ${account}`)
+        fact.request.confirmed = this.#confirmed.get(process)?.get(account)
         this.requests.push(fact.request)
         break
       }
       case "Read":
-      case "StaleRead":
-      case "Confirmed": {
+      case "StaleRead": {
         const looks = this.#looks.get(fact.process) ?? new Map<string, number>()
         this.#looks.set(fact.process, looks.set(`${fact._tag} ${fact.account}`, this.now))
+        break
+      }
+      case "Confirmed": {
+        const { account, process } = fact
+        const confirmed = this.#confirmed.get(process) ?? new Map<string, Confirmation>()
+        const { pausedFor } = process
+        this.#confirmed.set(process, confirmed.set(account, { at: this.now, pausedFor }))
         break
       }
       case "Ended":
