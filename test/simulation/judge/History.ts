@@ -93,6 +93,15 @@ export class History {
     )
   }
 
+  /** A token was requested after all programs that ignore the lock had written what they got. */
+  isAfterForeign(family: string, token: string): boolean {
+    const at = this.requestFor(token)?.at ?? -Infinity
+    return this.requests.every(
+      ({ family: of, isForeign, issued }) =>
+        !isForeign || of !== family || (issued !== undefined && (this.written.get(issued) ?? Infinity) < at)
+    )
+  }
+
   wasPaused({ pausedBefore, process }: TokenRequest): boolean {
     return process.pausedFor > pausedBefore
   }

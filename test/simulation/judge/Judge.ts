@@ -65,7 +65,9 @@ const consider = (fact: Fact, history: History): void => {
       const isNew = history.written.get(fact.token) === history.now
       if (!isNew || family?.isRevoked !== false || family.current !== fact.token) break
       if (excuses.of(family.name) === "write failed") history.rescue(family.name)
-      if (!history.isUnderWay(family.name)) excuses.end(family.name)
+      if (!history.isUnderWay(family.name) && history.isAfterForeign(family.name, fact.token)) {
+        excuses.end(family.name)
+      }
       break
     }
     case "WriteFailed":

@@ -121,7 +121,9 @@ export const sentTwice: Invariant = (history, violate) => {
       const { family, id, isRepeatable, outcome, processed, token } = fact.request
       if (processed !== "refused" || isRepeatable === true || outcome === undefined || outcome === "answered")
         return
-      const later = history.requests.find((request) => request.token === token && request.id > id)
+      const later = history.requests.find(
+        (request) => request.token === token && request.id > id && !request.isForeign
+      )
       if (later === undefined || (family !== undefined && history.excuses.has(family))) return
       violate("resent while under way", `request ${id} with ${token} arrives after request ${later.id}`)
     }
