@@ -21,9 +21,8 @@ export const placeIn = (
 /** Places that are remembered. Forgetting one costs a read. */
 const maxRemembered = 1000
 
-/** A record that says nothing about what it is for, and will not later. */
-const isUnreadable = (reason: StorageFailure): boolean =>
-  reason._tag === "Corrupt" || reason._tag === "NewerVersion" || isOfWholeStore(reason)
+/** A record does not tell what it is for, and will not later either. */
+const isDamaged = ({ _tag }: StorageFailure): boolean => _tag === "Corrupt" || _tag === "NewerVersion"
 
 const isFor = (resource: string) => (credential: Credential) => credential.resource === resource
 
@@ -100,9 +99,9 @@ export const byResource = ({ lock, store }: OpenStorage): OpenStorage => {
       known ??
       (yield* locate(key, resource).pipe(
         Effect.map((place) => place.at),
-        // The first record is unreadable, and may be for another resource.
+        // The first record may be for another resource. One that can be read later may be for this one.
         Effect.catchIf(
-          ({ reason }) => !isOfWholeStore(reason),
+          ({ reason }) => isDamaged(reason),
           () => Effect.succeed(key.beside(resource))
         )
       ))
@@ -124,7 +123,10 @@ export const byResource = ({ lock, store }: OpenStorage): OpenStorage => {
     const isOther = Result.isSuccess(first) && !Option.exists(first.success, isFor(resource))
     if (isOther) return false
     // It may be another server's, and the next attempt may tell.
-    if (Result.isFailure(first) && !isUnreadable(first.failure.reason)) return yield* first.failure
+    if (Result.isFailure(first)) {
+      const { reason } = first.failure
+      if (!isDamaged(reason) && !isOfWholeStore(reason)) return yield* first.failure
+    }
     return yield* store.remove(key.first)
   })
 

@@ -203,6 +203,7 @@ describe("a refresh after the store was changed by another process", () => {
 
 describe("a first record that cannot be read", () => {
   const corrupt = new Corrupt({ path: "s", detail: "damaged", key: first })
+  const eio = new Inaccessible({ path: "s", detail: "EIO" })
 
   it.effect("does not hide the sign-in beside it, and is not replaced by a new one", () =>
     Effect.gen(function* () {
@@ -227,7 +228,23 @@ describe("a first record that cannot be read", () => {
     })
   )
 
-  const eio = new Inaccessible({ path: "s", detail: "EIO" })
+  it.effect.each(["s", first.beside(a).storageName])(
+    "for now is not taken for another server's: no second record while %s fails",
+    (unreadable) =>
+      Effect.gen(function* () {
+        const { failures, memory, process } = yield* machine
+        const { put } = process().store
+        yield* memory.put(first, credentialOf(a, "of a"))
+        failures.set(unreadable, eio)
+        const stored = yield* Effect.result(put(keyOf(a), credentialOf(a, "new of a", 2)))
+        failures.clear()
+        if (Result.isFailure(stored)) yield* put(keyOf(a), credentialOf(a, "new of a", 2))
+        const names = (yield* memory.list).map(({ storageName }) => storageName)
+        assert.deepStrictEqual(names, ["s"])
+        assert.strictEqual(Option.getOrThrow(yield* memory.get(first)).generation, 2)
+      })
+  )
+
   const beside = first.beside(b).storageName
 
   it.effect.each([
