@@ -126,8 +126,8 @@ export const makeLeases = (engine: KeyValue, hasSameContent: HasSameContent): Le
       for (let written = 0; written <= extensions; written++) {
         const left = lease.until - (yield* Clock.currentTimeMillis)
         const age = Duration.toMillis(leaseTime) - left
-        // A write that was slow may end after the lease that it has written.
-        const isHeld = written === 0 ? age <= checkedFor : left > leaseMargin
+        // A write that was slow may end after the lease that it has written, or too late for the answer to be stored under it.
+        const isHeld = written === 0 ? age <= checkedFor : left > age
         if (!lease.isLost && age >= 0 && isHeld) return lease.fields
         if (written < extensions && !(yield* writeHeld(key.storageName, lease, (fields) => fields))) {
           const { fields, until, version } = yield* takeInTurn(key, lease.owner)
