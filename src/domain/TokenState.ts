@@ -134,7 +134,9 @@ export const tokenState = (
   const { tokens } = credential
   if (tokens === undefined) return signInNeeded("revoked")
   const renewal = renewalOf(credential, tokens, server, learned)
-  const resendAt = renewal?._tag === "RefreshToken" ? resendTime(tokens, learned, policy) : undefined
+  // A refused one is given up. Another process, whose clock is ahead, may have noted a lost answer of it.
+  const mayBeResent = renewal?._tag === "RefreshToken" && !renewal.isRefused
+  const resendAt = mayBeResent ? resendTime(tokens, learned, policy) : undefined
   const stillValid = !tokens.isExpired(now) && (rejected === undefined || !tokens.holds(rejected))
   const isCoolingDown = cooldownUntil !== undefined && now < cooldownUntil
   const isWaiting = isCoolingDown || resendAt !== undefined

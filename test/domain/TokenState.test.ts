@@ -134,6 +134,24 @@ describe("the state of a credential", () => {
     ["refused", credential(tokens()), { now: over, refused: refresh }, "stale, refused"],
     ["refused, fresh", credential(tokens()), { now: fresh, refused: refresh }, "usable"],
     [
+      "refused after an answer was lost, expired",
+      credential(tokens({ resendAt: over + 9 })),
+      { now: over, refused: refresh },
+      "stale, refused"
+    ],
+    [
+      "refused after an answer was lost, valid",
+      credential(tokens({ resendAt: ageing + 9 })),
+      { now: ageing, refused: refresh },
+      "stale, refused"
+    ],
+    [
+      "refused after this process lost an answer",
+      credential(tokens()),
+      { now: over, refused: refresh, unanswered: { refreshToken: refresh, resendAt: over + 9 } },
+      "stale, refused"
+    ],
+    [
       "another one refused",
       credential(tokens()),
       { now: over, refused: access },

@@ -206,14 +206,16 @@ export class Host {
   readonly #signOut = Effect.fnUntraced(function* (
     this: Host,
     { process, stream }: Program,
-    { name, server }: Account
+    { key, name, server }: Account
   ) {
     const { simulator, tell } = this.#world
     const signOut = yield* SignOut.SignOut
     const isLogout = stream.chance(0.5)
     simulator.trace(process.name, `signs out of ${name}`)
     tell({ _tag: "SignOutBegan", process, account: name })
-    const run = isLogout ? Effect.asVoid(signOut.logout(server)) : Effect.asVoid(signOut.reset(server.name))
+    const run = isLogout
+      ? Effect.asVoid(signOut.logout(server))
+      : Effect.asVoid(signOut.reset(server.name, undefined, key.resource))
     const exit = yield* Effect.exit(run)
     const isDone = Exit.isSuccess(exit)
     simulator.trace(process.name, `sign-out of ${name}: ${isDone ? "done" : "failed"}`)

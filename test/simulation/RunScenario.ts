@@ -8,7 +8,7 @@ import { raiseFence } from "./engine/Fence.ts"
 import { Machine } from "./engine/Machine.ts"
 import { Simulator, Stuck } from "./engine/Simulator.ts"
 import { Host } from "./Host.ts"
-import { type Excuse, Excuses } from "./judge/Excuses.ts"
+import { Excuses } from "./judge/Excuses.ts"
 import { History } from "./judge/History.ts"
 import { Judge, type Violation } from "./judge/Judge.ts"
 import { activityOf, type Fault, type Scenario } from "./Scenario.ts"
@@ -32,7 +32,7 @@ export interface Report {
   readonly violations: ReadonlyArray<Violation>
   /** The trace. */
   readonly lines: ReadonlyArray<string>
-  readonly excuses: ReadonlyArray<Excuse>
+  readonly excuses: ReadonlyArray<string>
   /** How often each kind of fault occurred. */
   readonly faults: ReadonlyMap<Fault, number>
   readonly steps: number
@@ -143,9 +143,8 @@ const disturb = (
     tell({ _tag: "ClockJumped" })
   })
   plan("lockRemoval", 3, () => {
-    locks.removeAll()
     simulator.trace("world", "LOCK files are removed")
-    tell({ _tag: "LocksRemoved" })
+    locks.removeAll()
   })
   plan("foreign", 3, (stream) => {
     const account = stream.pick(accounts)

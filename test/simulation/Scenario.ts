@@ -44,6 +44,8 @@ export interface Faults {
   readonly forgottenClient: number
   /** Per run: all sign-ins move to another store. */
   readonly move: number
+  /** Per run: the disk is full for up to 10 minutes. */
+  readonly fullDisk: number
 }
 
 /** The name of a kind of fault. */
@@ -75,6 +77,8 @@ export interface Scenario {
   readonly grace: number
   /** What the authorization server does when a used refresh token comes back. */
   readonly reuse: "revoke" | "refuse"
+  /** The configurations of all MCP servers give them the same name. */
+  readonly isOneName: boolean
   /** The client is registered dynamically. */
   readonly isDynamic: boolean
   /** A user has signed in before the run. */
@@ -115,7 +119,8 @@ const plans: Readonly<Record<Fault, readonly [inScenario: number, likelihood: nu
   signIn: [0.2, 0.1],
   stepUp: [0.2, 0.1],
   forgottenClient: [0.2, 0.9],
-  move: [0.3, 0.9]
+  move: [0.3, 0.9],
+  fullDisk: [0.15, 0.7]
 }
 
 /** Every {@link Fault}. */
@@ -140,12 +145,14 @@ const consistent = (scenario: Scenario): Scenario => {
     ...scenario,
     machines: isShared ? scenario.machines : 1,
     replicaLag: store === "vault" ? scenario.replicaLag : 0,
+    isOneName: scenario.isOneName && !isVault && faults.move === 0,
     faults: {
       ...faults,
       // Nothing tells a program without leases from a storage that loses writes.
       foreign: isVault ? 0 : faults.foreign,
       move: store === "files" ? faults.move : 0,
-      forgottenClient: scenario.isDynamic ? faults.forgottenClient : 0
+      forgottenClient: scenario.isDynamic ? faults.forgottenClient : 0,
+      fullDisk: isVault ? 0 : faults.fullDisk
     }
   }
 }
@@ -161,7 +168,8 @@ export const scenarioOf = (seed: string, changes: Partial<Scenario> = {}): Scena
     const [inScenario, likelihood] = plans[fault]
     const random = plan(fault)
     const strength = random.next()
-    return !isCalm && random.chance(inScenario) ? likelihood * (0.2 + strength) : 0
+    const isCalmHere = isCalm && fault !== "skew"
+    return !isCalmHere && random.chance(inScenario) ? likelihood * (0.2 + strength) : 0
   })
   return consistent({
     seed,
@@ -172,6 +180,7 @@ export const scenarioOf = (seed: string, changes: Partial<Scenario> = {}): Scena
     lifetime: plan("lifetime").pick([20_000, 60_000, 600_000, 3_600_000]),
     grace: plan("grace").chance(0.7) ? 0 : 30_000,
     reuse: plan("reuse").chance(0.8) ? "revoke" : "refuse",
+    isOneName: plan("isOneName").chance(0.3),
     isDynamic: plan("isDynamic").chance(0.3),
     signedIn: plan("signedIn").chance(0.8),
     attended: plan("attended").integer(0, 2),

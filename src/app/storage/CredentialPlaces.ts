@@ -4,7 +4,7 @@ import type { CredentialKey } from "../../domain/CredentialKey.ts"
 import type { CredentialLock } from "../../ports/CredentialLock.ts"
 import type { CredentialStore, StorageError } from "../../ports/CredentialStore.ts"
 import type { OpenStorage } from "../../ports/StorageBackends.ts"
-import { isOfWholeStore } from "../../ports/StorageFailure.ts"
+import { isOfWholeStore, type StorageFailure } from "../../ports/StorageFailure.ts"
 
 /** Where a store keeps the record of a key for a resource: beside the record of the key, if that one is for another. */
 export const placeIn = (
@@ -20,6 +20,11 @@ export const placeIn = (
 
 /** Places that are remembered. Forgetting one costs a read. */
 const maxRemembered = 1000
+
+/** A record does not tell what it is for, and will not later either. */
+const isDamaged = ({ _tag }: StorageFailure): boolean => _tag === "Corrupt" || _tag === "NewerVersion"
+
+const isFor = (resource: string) => (credential: Credential) => credential.resource === resource
 
 /** Where the record of a key is, or where a new one goes. */
 interface Place {
@@ -42,7 +47,7 @@ const makePlaces = (store: CredentialStore["Service"]) => {
   const readAt = (at: CredentialKey, resource: string): Effect.Effect<Place, StorageError> =>
     Effect.map(store.get(at), (read) => ({
       at,
-      found: Option.filter(read, (credential) => credential.resource === resource)
+      found: Option.filter(read, isFor(resource))
     }))
 
   const find = Effect.fnUntraced(function* (key: CredentialKey, resource: string) {
@@ -55,7 +60,7 @@ const makePlaces = (store: CredentialStore["Service"]) => {
     const first = yield* Effect.result(store.get(key.first))
     if (Result.isFailure(first) && isOfWholeStore(first.failure.reason)) return yield* first.failure
     const named = Option.flatten(Result.getSuccess(first))
-    if (Option.exists(named, (credential) => credential.resource === resource)) {
+    if (Option.exists(named, isFor(resource))) {
       return { at: key.first, found: named }
     }
     const second = yield* readAt(beside, resource)
@@ -94,9 +99,9 @@ export const byResource = ({ lock, store }: OpenStorage): OpenStorage => {
       known ??
       (yield* locate(key, resource).pipe(
         Effect.map((place) => place.at),
-        // The first record is unreadable, and may be for another resource.
+        // The first record may be for another resource. One that can be read later may be for this one.
         Effect.catchIf(
-          ({ reason }) => !isOfWholeStore(reason),
+          ({ reason }) => isDamaged(reason),
           () => Effect.succeed(key.beside(resource))
         )
       ))
@@ -112,8 +117,17 @@ export const byResource = ({ lock, store }: OpenStorage): OpenStorage => {
     if (Result.isSuccess(place)) {
       return Option.isSome(place.success.found) && (yield* store.remove(place.success.at))
     }
-    // Nothing tells what the first record is for. A record beside it is certainly the one that is meant.
-    return (yield* store.remove(key.beside(resource))) || (yield* store.remove(key.first))
+    // A record beside the first one is certainly the one that is meant.
+    if (yield* store.remove(key.beside(resource))) return true
+    const first = yield* Effect.result(store.get(key.first))
+    const isOther = Result.isSuccess(first) && !Option.exists(first.success, isFor(resource))
+    if (isOther) return false
+    // It may be another server's, and the next attempt may tell.
+    if (Result.isFailure(first)) {
+      const { reason } = first.failure
+      if (!isDamaged(reason) && !isOfWholeStore(reason)) return yield* first.failure
+    }
+    return yield* store.remove(key.first)
   })
 
   const withLock: CredentialLock["Service"]["withLock"] = (key, purpose) => (effect) => {

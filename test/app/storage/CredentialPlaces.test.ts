@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Deferred, Effect, Fiber, Layer, Option } from "effect"
+import { Context, Deferred, Effect, Fiber, Layer, Option, Result } from "effect"
 import * as MemoryLock from "../../../src/adapters/lock/MemoryLock.ts"
 import * as MemoryStore from "../../../src/adapters/store/memory/MemoryStore.ts"
 import { byResource } from "../../../src/app/storage/CredentialPlaces.ts"
@@ -7,7 +7,7 @@ import { Credential } from "../../../src/domain/Credential.ts"
 import { CredentialKey } from "../../../src/domain/CredentialKey.ts"
 import { CredentialLock } from "../../../src/ports/CredentialLock.ts"
 import { CredentialStore, StorageError } from "../../../src/ports/CredentialStore.ts"
-import { Corrupt, NoPassword, type StorageFailure } from "../../../src/ports/StorageFailure.ts"
+import { Corrupt, Inaccessible, NoPassword, type StorageFailure } from "../../../src/ports/StorageFailure.ts"
 import { credentialWith } from "../../contract/CredentialStoreContract.ts"
 
 const a = "https://a.test/mcp"
@@ -203,6 +203,7 @@ describe("a refresh after the store was changed by another process", () => {
 
 describe("a first record that cannot be read", () => {
   const corrupt = new Corrupt({ path: "s", detail: "damaged", key: first })
+  const eio = new Inaccessible({ path: "s", detail: "EIO" })
 
   it.effect("does not hide the sign-in beside it, and is not replaced by a new one", () =>
     Effect.gen(function* () {
@@ -224,6 +225,46 @@ describe("a first record that cannot be read", () => {
       failures.set("*", reason)
       assert.isTrue(yield* process().store.remove(keyOf(a)))
       assert.deepStrictEqual(yield* memory.list, [])
+    })
+  )
+
+  it.effect.each(["s", first.beside(a).storageName])(
+    "for now is not taken for another server's: no second record while %s fails",
+    (unreadable) =>
+      Effect.gen(function* () {
+        const { failures, memory, process } = yield* machine
+        const { put } = process().store
+        yield* memory.put(first, credentialOf(a, "of a"))
+        failures.set(unreadable, eio)
+        const stored = yield* Effect.result(put(keyOf(a), credentialOf(a, "new of a", 2)))
+        failures.clear()
+        if (Result.isFailure(stored)) yield* put(keyOf(a), credentialOf(a, "new of a", 2))
+        const names = (yield* memory.list).map(({ storageName }) => storageName)
+        assert.deepStrictEqual(names, ["s"])
+        assert.strictEqual(Option.getOrThrow(yield* memory.get(first)).generation, 2)
+      })
+  )
+
+  const beside = first.beside(b).storageName
+
+  it.effect.each([
+    { is: "another server's", unreadable: [beside], why: eio, end: "no record" },
+    { is: "another server's, beside a damaged one", unreadable: [beside], why: corrupt, end: "removed" },
+    { is: "not readable for now", unreadable: ["s", beside], why: eio, end: "Inaccessible" },
+    { is: "not readable for now, beside none", unreadable: ["s"], why: eio, end: "Inaccessible" }
+  ])("is not removed for another server if it is $is", ({ end, unreadable, why }) =>
+    Effect.gen(function* () {
+      const { failures, memory, process } = yield* machine
+      yield* memory.put(first, credentialOf(a, "of a"))
+      if (why === corrupt) yield* memory.put(first.beside(b), credentialOf(b, "of b"))
+      for (const name of unreadable) failures.set(name, why)
+      const removal = yield* Effect.result(process().store.remove(keyOf(b)))
+      const is = Result.match(removal, {
+        onFailure: ({ reason }) => reason._tag,
+        onSuccess: (existed) => (existed ? "removed" : "no record")
+      })
+      assert.strictEqual(is, end)
+      assert.strictEqual(Option.getOrThrow(yield* memory.get(first)).resource, a)
     })
   )
 })

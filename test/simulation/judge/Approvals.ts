@@ -5,14 +5,52 @@ import type { Invariant } from "./Invariant.ts"
 /** Milliseconds for which a removed lock can let two sign-ins run: a user takes minutes. */
 const longestSignIn = 600_000
 
+/** A browser that waits for its user, or what the user has approved in it. */
+interface OpenBrowser {
+  readonly process: VirtualProcess
+  readonly account: string
+  readonly at: number
+}
+
 /** (6) No browser opens for a transient failure, and what a user has approved is never thrown away. */
 export const approvals: Invariant = (history, violate) => {
-  const approved = new Map<string, { readonly process: VirtualProcess; readonly account: string }>()
+  const approved = new Map<string, OpenBrowser>()
 
-  const checkCodes = ({ account, process }: Call, error: string) => {
+  const open: Array<OpenBrowser> = []
+
+  /** Sign-ins to one account exclude each other, on the machines that share the lock. */
+  const checkOthers = (browser: OpenBrowser) => {
+    const { account, process } = browser
+    const other = open.find(
+      (one) =>
+        one.account === account &&
+        !one.process.isDead &&
+        (!history.hasLeases || one.process.machine === process.machine)
+    )
+    open.push(browser)
+    if (other === undefined || history.hasLostLocks(account, other.at - longestSignIn)) return
+    violate("two browsers", `${process.name} opens one while that of ${other.process.name} is open`)
+  }
+
+  const checkNeed = ({ account, process }: OpenBrowser) => {
+    const family = history.storedFamily(account)
+    if (family === undefined || family.isRevoked || history.excuses.has(family.name)) return
+    const readAt = history.readAt(process, account)
+    const rescuedAt = history.rescuedAt(family.name)
+    // A process stores what it could not store before without the sign-in lock.
+    if (rescuedAt > readAt) return
+    // Over Vault, users of two machines may sign in at once. A removed lock does not exclude another sign-in.
+    const isShared = history.hasLeases || history.hasLostLocks(account, history.now - longestSignIn)
+    if (isShared && history.storedSince(account) > readAt) return
+    violate("needless browser", `${process.name} opens one while ${family.name} is alive`)
+  }
+
+  const checkCodes = ({ account, at, process }: Call, error: string) => {
     if (!/^(StorageError|LockError)/.test(error)) return
     for (const [code, approval] of approved) {
       if (approval.process !== process || approval.account !== account) continue
+      // That of an earlier call, whose caller has left.
+      if (approval.at < at) continue
       if (history.requests.some(({ token }) => token === code)) continue
       violate("approval wasted", `${process.name} does not use ${code}, because of ${error}`)
     }
@@ -34,15 +72,17 @@ export const approvals: Invariant = (history, violate) => {
   }
 
   return (fact) => {
-    if (fact._tag === "Approved") approved.set(fact.code, fact)
-    if (fact._tag === "BrowserOpened" && !fact.isRequested) {
-      const family = history.storedFamily(fact.account)
-      if (family === undefined || family.isRevoked || history.excuses.has(family.name)) return
-      if (history.hasLostLocks(longestSignIn)) return
-      // It was stored after the last read: over Vault, users of two machines may sign in at once.
-      if (history.hasLeases && history.storedSince(fact.account) > history.readAt(fact.process, fact.account))
-        return
-      violate("needless browser", `${fact.process.name} opens one while ${family.name} is alive`)
+    if (fact._tag === "Approved") approved.set(fact.code, { ...fact, at: history.now })
+    if (fact._tag === "BrowserOpened") {
+      const browser = { process: fact.process, account: fact.account, at: history.now }
+      checkOthers(browser)
+      if (!fact.isRequested) checkNeed(browser)
+    }
+    if (fact._tag === "BrowserClosed") {
+      const closed = open.findIndex(
+        ({ account, process }) => process === fact.process && account === fact.account
+      )
+      if (closed >= 0) open.splice(closed, 1)
     }
     if (fact._tag === "CallEnded" && fact.result._tag === "Failed") {
       checkCodes(fact.call, fact.result.error)

@@ -1,5 +1,9 @@
+import { Duration } from "effect"
+import { defaultTokenPolicy } from "../../../src/ports/TokenPolicy.ts"
 import type { VirtualProcess } from "../engine/VirtualProcess.ts"
 import type { Invariant } from "./Invariant.ts"
+
+const cooldown = Duration.toMillis(defaultTokenPolicy.cooldown)
 
 /** (4) No access token is returned after it was rejected, or, beyond `holdFor`, after the user has signed out. */
 export const deadToken: Invariant = (history, violate) => {
@@ -27,10 +31,15 @@ export const deadToken: Invariant = (history, violate) => {
     const ended = family && signedOut.get(family.name)
     if (ended === undefined) return
     const { holdFor } = history.scenario
-    const trust = call.process === ended.by ? 0 : holdFor === 0 ? Infinity : holdFor
+    // A replica that is behind shows the record once more, also to the process that has removed it.
+    const misledAt = history.misledAt(call.process, call.account)
+    const isLearned = call.process === ended.by && misledAt < ended.at
+    const trust = isLearned ? 0 : holdFor === 0 ? Infinity : holdFor
     // The time of day decides how long memory is trusted: a clock that is set back within that time begins it again.
     const longest = trust * (1 + history.jumpsSince(ended.at - trust))
-    if (call.at <= ended.at + longest || history.couldNotRead(call.process, ended.at)) return
+    // While the store fails, memory is trusted for the cooldown after each read.
+    const since = history.jumpsSince(ended.at) > 0 ? ended.at : Math.max(ended.at, call.at - cooldown)
+    if (call.at <= Math.max(ended.at, misledAt) + longest || history.couldNotRead(call.process, since)) return
     violate("signed-out token", `${call.process.name} returns ${result.accessToken} of ${family?.name}`)
   }
 }

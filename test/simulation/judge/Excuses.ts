@@ -27,6 +27,7 @@ export type Excuse = keyof typeof excuses
 /** The excuses of one run, by sign-in. One sign-in that may be lost does not excuse the next. */
 export class Excuses {
   readonly #byFamily = new Map<string, Excuse>()
+  readonly #ended: Array<Excuse> = []
   readonly #trace: (line: string) => void
 
   constructor(trace: (line: string) => void) {
@@ -41,17 +42,24 @@ export class Excuses {
   }
 
   /** What excused a sign-in is over, and it is not lost. */
-  end(family: string, excuse: Excuse): void {
-    if (this.#byFamily.get(family) !== excuse) return
+  end(family: string): void {
+    const excuse = this.#byFamily.get(family)
+    if (excuse === undefined) return
     this.#byFamily.delete(family)
+    this.#ended.push(excuse)
     this.#trace(`${family} is no longer excused: ${excuse}`)
+  }
+
+  of(family: string): Excuse | undefined {
+    return this.#byFamily.get(family)
   }
 
   has(family: string): boolean {
     return this.#byFamily.has(family)
   }
 
-  get all(): ReadonlyArray<Excuse> {
-    return [...this.#byFamily.values()]
+  /** Those in force at the end, and those that were over before. */
+  get all(): ReadonlyArray<string> {
+    return [...this.#byFamily.values(), ...this.#ended.map((excuse) => `${excuse} (over)`)]
   }
 }

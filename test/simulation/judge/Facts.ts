@@ -1,5 +1,12 @@
 import type { VirtualProcess } from "../engine/VirtualProcess.ts"
 
+/** A process has made sure that its lock excludes others. */
+export interface Confirmation {
+  readonly at: number
+  /** How long the process had been paused by then. */
+  readonly pausedFor: number
+}
+
 /** A token request, as the whole world sees it. */
 export interface TokenRequest {
   readonly id: number
@@ -19,13 +26,16 @@ export interface TokenRequest {
   /** When its process last read the record from the store. Absent: not seen. */
   readAt?: number | undefined
   /** When its process last confirmed its refresh lock. Absent: never. */
-  confirmedAt?: number | undefined
+  confirmed?: Confirmation | undefined
   /** The sign-in that the token belongs to. Absent for a code that has not been exchanged. */
   family: string | undefined
   /** What the server made of it. Absent: it has not arrived (yet). */
   processed?: "rotated" | "refused" | "unavailable"
-  /** The refresh token that the server issued for it. */
+  /** It never arrives. */
+  isLost?: boolean
+  /** The refresh token that the server issued for it, and the access token. */
   issued?: string
+  accessToken?: string
   /** What the process learned. Absent: nothing so far. */
   outcome?: "answered" | "timeout" | "broke" | "not sent"
   /** When the process learned it. */
@@ -65,18 +75,26 @@ export type Fact =
   | { readonly _tag: "Copied"; readonly request: TokenRequest }
   | { readonly _tag: "Ended"; readonly request: TokenRequest }
   | { readonly _tag: "Read"; readonly account: string; readonly process: VirtualProcess }
+  /** A replica has shown a process a record that is no longer the newest. */
+  | { readonly _tag: "StaleRead"; readonly account: string; readonly process: VirtualProcess }
   /** A process has made sure that its refresh lock still excludes others. */
   | { readonly _tag: "Confirmed"; readonly account: string; readonly process: VirtualProcess }
   | { readonly _tag: "Written"; readonly account: string; readonly token: string }
-  | { readonly _tag: "WriteFailed"; readonly token: string | undefined }
+  /** `isFull`: there was no space for it. */
+  | {
+      readonly _tag: "WriteFailed"
+      readonly process: VirtualProcess
+      readonly token: string | undefined
+      readonly isFull?: boolean
+    }
   | { readonly _tag: "ReadFailed"; readonly process: VirtualProcess }
   /** The store holds no sign-in of an account any more. */
   | { readonly _tag: "Removed"; readonly account: string }
-  /** A foreign program, or a write that was late, has replaced what its writer had not read. */
+  /** A write has replaced what its writer had not read. */
   | {
       readonly _tag: "Overwritten"
       readonly account: string
-      readonly by: "foreign program" | "late write"
+      readonly by: "foreign program" | "late write" | "lock removed"
     }
   | { readonly _tag: "CallBegan"; readonly call: Call }
   | { readonly _tag: "CallEnded"; readonly call: Call; readonly result: CallResult }
@@ -93,6 +111,8 @@ export type Fact =
       readonly account: string
       readonly isRequested: boolean
     }
+  /** The sign-in that a browser was opened for is over. */
+  | { readonly _tag: "BrowserClosed"; readonly process: VirtualProcess; readonly account: string }
   /** The user has approved, and the browser brings this code back. */
   | {
       readonly _tag: "Approved"
@@ -116,7 +136,8 @@ export type Fact =
     }
   | { readonly _tag: "ClientForgotten"; readonly families: ReadonlyArray<string> }
   | { readonly _tag: "TokenRefused"; readonly process: VirtualProcess; readonly accessToken: string }
-  | { readonly _tag: "LocksRemoved" }
+  /** A lock of an account was removed while a process held it. */
+  | { readonly _tag: "LockLost"; readonly process: VirtualProcess; readonly account: string }
   | { readonly _tag: "ClockJumped" }
   | { readonly _tag: "Crashed"; readonly process: VirtualProcess }
   /** Nothing runs any more. `stored` is the refresh token of each account in the store. */

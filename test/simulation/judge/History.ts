@@ -2,7 +2,12 @@ import type { VirtualProcess } from "../engine/VirtualProcess.ts"
 import { faultNames, type Scenario } from "../Scenario.ts"
 import type { Families, Family } from "../world/Families.ts"
 import type { Excuses } from "./Excuses.ts"
-import type { Call, Fact, TokenRequest } from "./Facts.ts"
+import type { Call, Confirmation, Fact, TokenRequest } from "./Facts.ts"
+
+type WriteFailed = Extract<Fact, { readonly _tag: "WriteFailed" }>
+
+/** Milliseconds from the confirmation of a lock to the request that it is for. */
+const confirmedBefore = 50
 
 /** What has happened so far in a run. */
 export class History {
@@ -15,18 +20,26 @@ export class History {
   readonly written = new Map<string, number>()
   /** Refresh tokens whose write the store has refused at least once. */
   readonly failedWrites = new Set<string>()
-  /** The store has failed: what a process learned may be unknown to the others. */
-  hasFailedAccesses = false
   /** Accounts that the user signs out of now, and how often. */
   readonly signingOut = new Map<string, number>()
   readonly #written = new Map<string, Set<string>>()
   readonly #since = new Map<string, number>()
   /** Sign-ins that a client has revoked. */
   readonly revoked = new Set<string>()
-  readonly #removals: Array<number> = []
+  readonly #lostLocks: Array<{
+    readonly process: VirtualProcess
+    readonly account: string
+    readonly at: number
+  }> = []
+  /** When a later write of tokens succeeded that had failed, by sign-in. */
+  readonly #rescued = new Map<string, number>()
   readonly #jumps: Array<number> = []
   readonly #failedReads = new Map<VirtualProcess, number>()
-  /** Of each process, when it last read or confirmed what, by account. */
+  readonly #failedAccesses = new Map<VirtualProcess, number>()
+  readonly #departures: Array<{ readonly call: Call; readonly at: number }> = []
+  /** Of each process, when it last confirmed its lock of an account. */
+  readonly #confirmed = new Map<VirtualProcess, Map<string, Confirmation>>()
+  /** Of each process, when it last read what, by account. */
   readonly #looks = new Map<VirtualProcess, Map<string, number>>()
   readonly #now: () => number
 
@@ -46,8 +59,14 @@ export class History {
     return this.scenario.store === "vault"
   }
 
+  /** Something fails or disturbs, besides clocks that differ. */
   get hasFaults(): boolean {
-    return faultNames.some((fault) => this.scenario.faults[fault] > 0)
+    return faultNames.some((fault) => fault !== "skew" && this.scenario.faults[fault] > 0)
+  }
+
+  /** The request that a token, of either kind, was issued for. Absent: a sign-in before the run. */
+  requestFor(token: string): TokenRequest | undefined {
+    return this.requests.findLast(({ accessToken, issued }) => issued === token || accessToken === token)
   }
 
   /** The sign-in whose tokens were stored last for an account. An older one may have been completed later. */
@@ -67,19 +86,62 @@ export class History {
     return family === undefined || this.excuses.has(family.name)
   }
 
+  /** A request for a sign-in may still arrive at its server. */
+  isUnderWay(family: string): boolean {
+    return this.requests.some(
+      (request) => request.family === family && request.processed === undefined && request.isLost !== true
+    )
+  }
+
+  /** A token was requested after all programs that ignore the lock had written what they got. */
+  isAfterForeign(family: string, token: string): boolean {
+    const at = this.requestFor(token)?.at ?? -Infinity
+    return this.requests.every(
+      ({ family: of, isForeign, issued }) =>
+        !isForeign || of !== family || (issued !== undefined && (this.written.get(issued) ?? Infinity) < at)
+    )
+  }
+
   wasPaused({ pausedBefore, process }: TokenRequest): boolean {
     return process.pausedFor > pausedBefore
   }
 
-  /** The locks were removed after the sender of a request last confirmed its lock, and before its answer was stored. */
-  wasUnlocked({ confirmedAt = -Infinity, issued = "" }: TokenRequest): boolean {
+  /**
+   * The lock of the sender of a request was removed after it was confirmed, and before its answer was stored. Only a pause
+   * may lie between the two.
+   */
+  wasUnlocked({ account, at, confirmed, issued = "", pausedBefore, process }: TokenRequest): boolean {
     const until = this.written.get(issued) ?? this.now
-    return this.#removals.some((time) => time >= confirmedAt && time <= until)
+    const paused = pausedBefore - (confirmed?.pausedFor ?? 0)
+    const isRecent = confirmed !== undefined && at - confirmed.at - paused <= confirmedBefore
+    return this.hasLostLock(process, account, isRecent ? confirmed.at : at, until)
   }
 
-  /** The locks were removed within these milliseconds. */
-  hasLostLocks(within: number): boolean {
-    return this.#removals.some((time) => time > this.now - within)
+  /** A lock of an account was removed while a process held it. */
+  hasLostLock(process: VirtualProcess, account: string, since: number, until = this.now): boolean {
+    return this.#lostLocks.some(
+      (lost) =>
+        lost.process === process &&
+        // Locks have the names of the records, which say less than the accounts.
+        (this.scenario.isOneName === true || lost.account === account) &&
+        lost.at >= since &&
+        lost.at <= until
+    )
+  }
+
+  /** Any process has lost its lock of an account. */
+  hasLostLocks(account: string, since: number): boolean {
+    return this.#lostLocks.some((lost) => this.hasLostLock(lost.process, account, since))
+  }
+
+  /** Tokens of a sign-in are stored after all. */
+  rescue(family: string): void {
+    this.#rescued.set(family, this.now)
+  }
+
+  /** When tokens of a sign-in were last stored by a later write than the one that failed. */
+  rescuedAt(family: string): number {
+    return this.#rescued.get(family) ?? -Infinity
   }
 
   hasJumpedSince(time: number): boolean {
@@ -96,6 +158,26 @@ export class History {
     return (this.#failedReads.get(process) ?? -1) >= since
   }
 
+  /**
+   * Other processes may not know how a request ended: the store has failed its sender since, or the caller has left, which ends
+   * a refresh before that is written.
+   */
+  mayBeUntold({ account, at, process }: TokenRequest): boolean {
+    return (
+      process.isDead ||
+      (this.#failedAccesses.get(process) ?? -1) >= at ||
+      this.#departures.some(
+        ({ at: left, call }) => call.process === process && call.account === account && left >= at
+      )
+    )
+  }
+
+  /** The first write of an answer to a refresh has failed because the disk is full. */
+  lacksReservedSpace({ isFull, token = "" }: Pick<WriteFailed, "isFull" | "token">): boolean {
+    if (isFull !== true || this.written.has(token) || this.failedWrites.has(token)) return false
+    return this.requests.some(({ issued, kind }) => kind === "refresh" && issued === token)
+  }
+
   /** The answer of a request is not in the store, for a reason that is no fault of the product. */
   mayBeUnwritten(request: TokenRequest): boolean {
     const { issued, process } = request
@@ -108,6 +190,11 @@ export class History {
     return this.#looks.get(process)?.get(`Read ${account}`) ?? -Infinity
   }
 
+  /** When a replica last showed a process an old record of an account. */
+  misledAt(process: VirtualProcess, account: string): number {
+    return this.#looks.get(process)?.get(`StaleRead ${account}`) ?? -Infinity
+  }
+
   requestsOf(process: VirtualProcess): ReadonlyArray<TokenRequest> {
     return this.requests.filter((request) => request.process === process)
   }
@@ -118,14 +205,21 @@ export class History {
         const { account, process } = fact.request
         const looks = this.#looks.get(process)
         fact.request.readAt = looks?.get(`Read ${account}`)
-        fact.request.confirmedAt = looks?.get(`Confirmed ${account}`)
+        fact.request.confirmed = this.#confirmed.get(process)?.get(account)
         this.requests.push(fact.request)
         break
       }
       case "Read":
-      case "Confirmed": {
+      case "StaleRead": {
         const looks = this.#looks.get(fact.process) ?? new Map<string, number>()
         this.#looks.set(fact.process, looks.set(`${fact._tag} ${fact.account}`, this.now))
+        break
+      }
+      case "Confirmed": {
+        const { account, process } = fact
+        const confirmed = this.#confirmed.get(process) ?? new Map<string, Confirmation>()
+        const { pausedFor } = process
+        this.#confirmed.set(process, confirmed.set(account, { at: this.now, pausedFor }))
         break
       }
       case "Ended":
@@ -140,11 +234,11 @@ export class History {
         break
       }
       case "WriteFailed":
-        this.hasFailedAccesses = true
-        if (fact.token !== undefined) this.failedWrites.add(fact.token)
+        this.#failedAccesses.set(fact.process, this.now)
+        if (fact.token !== undefined && !this.lacksReservedSpace(fact)) this.failedWrites.add(fact.token)
         break
       case "ReadFailed":
-        this.hasFailedAccesses = true
+        this.#failedAccesses.set(fact.process, this.now)
         this.#failedReads.set(fact.process, this.now)
         break
       case "Revoked":
@@ -156,8 +250,8 @@ export class History {
       case "SignOutEnded":
         this.signingOut.set(fact.account, (this.signingOut.get(fact.account) ?? 1) - 1)
         break
-      case "LocksRemoved":
-        this.#removals.push(this.now)
+      case "LockLost":
+        this.#lostLocks.push({ ...fact, at: this.now })
         break
       case "ClockJumped":
         this.#jumps.push(this.now)
@@ -167,6 +261,7 @@ export class History {
         break
       case "CallEnded":
         this.openCalls.delete(fact.call)
+        if (fact.result._tag === "Left") this.#departures.push({ call: fact.call, at: this.now })
         break
       default:
         break

@@ -5,6 +5,7 @@ import type { Fact, TokenRequest } from "./Facts.ts"
 import type { History } from "./History.ts"
 import type { Invariant } from "./Invariant.ts"
 import { oneRefresh } from "./OneRefresh.ts"
+import { reservedSpace } from "./ReservedSpace.ts"
 import { sentTwice } from "./SentTwice.ts"
 import { signInLost } from "./SignInLost.ts"
 import { wrongRecipient } from "./WrongRecipient.ts"
@@ -22,7 +23,8 @@ const invariants: ReadonlyArray<Invariant> = [
   deadToken,
   bounded,
   approvals,
-  oneRefresh
+  oneRefresh,
+  reservedSpace
 ]
 
 /** A foreign program has used the token, and what it got is not in the store yet. */
@@ -59,12 +61,18 @@ const consider = (fact: Fact, history: History): void => {
       break
     case "Written": {
       const family = families.ofRefreshToken(fact.token)
-      if (family?.isRevoked === false && family.current === fact.token)
-        excuses.end(family.name, "write failed")
+      // Written for the first time: a note about a token says nothing about the sign-in.
+      const isNew = history.written.get(fact.token) === history.now
+      if (!isNew || family?.isRevoked !== false || family.current !== fact.token) break
+      if (excuses.of(family.name) === "write failed") history.rescue(family.name)
+      if (!history.isUnderWay(family.name) && history.isAfterForeign(family.name, fact.token)) {
+        excuses.end(family.name)
+      }
       break
     }
     case "WriteFailed":
       if (fact.token === undefined || history.written.has(fact.token)) break
+      if (history.lacksReservedSpace(fact)) break
       excuses.add(families.ofRefreshToken(fact.token)?.name, "write failed", fact.token)
       break
     case "Overwritten":

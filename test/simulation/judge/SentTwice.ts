@@ -40,9 +40,28 @@ const excuseFor = (history: History, request: TokenRequest, before: TokenRequest
  * rule (`TokenPolicy.resend`).
  */
 export const sentTwice: Invariant = (history, violate) => {
-  /** A caller that leaves, or a lost lease, ends a refresh between its refusal and the write of that. */
-  const mayForget = ({ process }: TokenRequest) =>
-    process.isDead || history.hasLeases || history.scenario.faults.leave > 0 || history.hasFailedAccesses
+  /** Another process sends it, which may not know how the request before ended. */
+  const mayNotKnow = (request: TokenRequest, before: TokenRequest) =>
+    before.process !== request.process && history.mayBeUntold(before)
+
+  /**
+   * To the clock of another machine, the time of the rule has come, or is further away than any wait and so the time of a
+   * wrong clock.
+   */
+  const hasOtherClock = (request: TokenRequest, before: TokenRequest, early: number) => {
+    const ahead = request.process.machine.skew - before.process.machine.skew
+    const { afterTimeout } = defaultTokenPolicy.resend
+    return early - ahead <= tolerance || early - ahead > Duration.toMillis(afterTimeout) - tolerance
+  }
+
+  const isNotedLater = (request: TokenRequest, before: TokenRequest) =>
+    history.requests.some(
+      (later) =>
+        later.token === request.token &&
+        later.id > before.id &&
+        later.id < request.id &&
+        resendTime(later) !== undefined
+    )
 
   const check = (request: TokenRequest, before: TokenRequest) => {
     const who = `${request.process.name} sends ${request.token} (request ${request.id})`
@@ -69,24 +88,21 @@ export const sentTwice: Invariant = (history, violate) => {
           `although ${before.process.name} has ${before.issued} for it (request ${before.id})`
         )
       }
-      if (before.processed === "refused" && before.isRepeatable !== true && !mayForget(before)) {
+      if (before.processed === "refused" && before.isRepeatable !== true && !mayNotKnow(request, before)) {
         breaks("sent twice", `although request ${before.id} was refused for good`)
       }
       return
     }
     const time = resendTime(before)
     if (time === undefined || history.now >= time - tolerance) return
+    // What is noted about a later request, which is judged too, has replaced the time.
+    if (isNotedLater(request, before)) return
     if (history.hasJumpedSince(before.at)) {
       history.excuses.add(request.family, "clock jumped", `since request ${before.id}`)
       return
     }
     // Another process learns of it from the store, if that worked, by the clock of the machine that wrote it.
-    const { clockJump, skew } = history.scenario.faults
-    const isOnOneMachine = history.requests.every(
-      ({ process, token }) => token !== request.token || process.machine === request.process.machine
-    )
-    const hasOtherClock = skew + clockJump > 0 && !isOnOneMachine
-    if (hasOtherClock || (before.process !== request.process && mayForget(before))) {
+    if (hasOtherClock(request, before, time - history.now) || mayNotKnow(request, before)) {
       history.excuses.add(request.family, "arrived late", `request ${before.id} is not known to be sent`)
       return
     }
@@ -105,7 +121,9 @@ export const sentTwice: Invariant = (history, violate) => {
       const { family, id, isRepeatable, outcome, processed, token } = fact.request
       if (processed !== "refused" || isRepeatable === true || outcome === undefined || outcome === "answered")
         return
-      const later = history.requests.find((request) => request.token === token && request.id > id)
+      const later = history.requests.find(
+        (request) => request.token === token && request.id > id && !request.isForeign
+      )
       if (later === undefined || (family !== undefined && history.excuses.has(family))) return
       violate("resent while under way", `request ${id} with ${token} arrives after request ${later.id}`)
     }

@@ -7,7 +7,7 @@ import type { AuthorizationServer } from "./AuthorizationServer.ts"
 export interface Account {
   readonly server: RemoteServer
   readonly key: CredentialKey
-  /** The storage name. */
+  /** {@link accountAt} of its resource: the storage name, unless the configuration gives several servers one name. */
   readonly name: string
   readonly resource: string
   readonly authorizationServer: AuthorizationServer
@@ -17,18 +17,22 @@ export interface Account {
 export const clientIdOf = ({ store }: Scenario): string =>
   store === "keyring" ? `sim-${"x".repeat(3000)}` : "sim"
 
+/** The name of the account that a resource belongs to. */
+export const accountAt = (resource: string): string => new URL(resource).hostname.split(".")[0]!
+
 /** The account at the MCP server of a number. */
 export const accountOf = (
   scenario: Scenario,
   number: number,
   authorizationServer: AuthorizationServer
 ): Account => {
-  const name = `s${number}`
+  const host = `s${number}`
+  const name = scenario.isOneName ? "s1" : host
   const client = { clientId: clientIdOf(scenario), clientSecret: undefined }
   const server: RemoteServer = {
     _tag: "Http",
     name,
-    url: new URL(`https://${name}.test/mcp`),
+    url: new URL(`https://${host}.test/mcp`),
     headers: {},
     transport: "auto",
     oauth: {
@@ -36,6 +40,11 @@ export const accountOf = (
       source: { _tag: "Discovered", client: scenario.isDynamic ? undefined : client }
     }
   }
-  const key = CredentialKey.of(name)
-  return { server, key, name: key.storageName, resource: resourceOf(server), authorizationServer }
+  return {
+    server,
+    key: CredentialKey.at(server),
+    name: host,
+    resource: resourceOf(server),
+    authorizationServer
+  }
 }

@@ -71,6 +71,11 @@ export class Families {
     return this.#accessTokens.get(accessToken)?.family
   }
 
+  /** When an access token expires. */
+  expiryOf(accessToken: string): number {
+    return this.#accessTokens.get(accessToken)?.expiresAt ?? -Infinity
+  }
+
   /** True if an MCP server would accept an access token at a time. */
   accepts(accessToken: string, now: number): boolean {
     const found = this.#accessTokens.get(accessToken)

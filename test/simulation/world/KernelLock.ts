@@ -24,6 +24,9 @@ interface Ticket {
 export class KernelLock {
   readonly #world: World
   readonly #holders = new Map<string, VirtualProcess>()
+  readonly #accounts = new Map<string, string>()
+  /** Locks that were removed while their holder goes on. */
+  readonly #lost = new Map<VirtualProcess, Set<string>>()
   readonly #waiting = new Map<string, Set<() => void>>()
 
   readonly #stream: Seed
@@ -35,7 +38,16 @@ export class KernelLock {
 
   /** As `rm -rf locks`: a process that holds a lock no longer excludes others. */
   removeAll(): void {
-    for (const name of this.#holders.keys()) this.#free(name)
+    for (const [name, process] of this.#holders) {
+      this.#lost.set(process, (this.#lost.get(process) ?? new Set()).add(name))
+      this.#world.tell({ _tag: "LockLost", process, account: this.#accounts.get(name) ?? name })
+      this.#free(name)
+    }
+  }
+
+  /** True while a process goes on under a refresh lock that was removed. */
+  hasLost(process: VirtualProcess, { storageName }: CredentialKey): boolean {
+    return [...(this.#lost.get(process) ?? [])].some((name) => name.endsWith(`${storageName} refresh`))
   }
 
   #free(name: string): void {
@@ -103,10 +115,12 @@ export class KernelLock {
       } = {
         withLock: (key, purpose) => (effect) => {
           const name = nameOf(key, purpose)
+          this.#accounts.set(name, key.first.storageName)
           const end = ({ isTaken }: Ticket) =>
             Effect.sync(() => {
               if (!isTaken) return
               simulator.trace(process.name, `unlocks ${name}`)
+              this.#lost.get(process)?.delete(name)
               if (holders.get(name) === process) this.#free(name)
             })
           // A lock that is taken is given back, even if its fiber is interrupted before it learns of it.
@@ -123,7 +137,7 @@ export class KernelLock {
           Effect.suspend(() => {
             if (holders.get(nameOf(key, purpose)) !== process)
               return new LockError({ name: key.server, detail: "its file was removed" })
-            this.#world.tell({ _tag: "Confirmed", process, account: key.storageName })
+            this.#world.tell({ _tag: "Confirmed", process, account: key.first.storageName })
             return Effect.void
           })
       }

@@ -15,6 +15,8 @@ export interface Delivery<A> {
   readonly what: string
   /** Runs at the server when the request arrives there. */
   readonly handle: () => A
+  /** Called if the request never arrives there. */
+  readonly lost?: () => void
   /** Runs at the server when a copy of the request arrives there. Absent: nothing copies it. */
   readonly handleCopy?: () => void
   /** Called in the sender's process with what it learns. */
@@ -46,7 +48,7 @@ export class Network {
   /** @param stream decides about the requests of one process */
   send<A>(process: VirtualProcess, stream: Seed, delivery: Delivery<A>): Effect.Effect<A, NoAnswer> {
     const { fails, simulator } = this.#world
-    const { ended, handle, handleCopy, what } = delivery
+    const { ended, handle, handleCopy, lost, what } = delivery
     return Effect.callback<A, NoAnswer>((resume) => {
       let isOver = false
       let hasArrived = false
@@ -71,6 +73,7 @@ export class Network {
       const isLost = fails(stream, "lostRequest")
       const isAnswerLost = fails(stream, "lostAnswer")
       if (isLost) {
+        lost?.()
         simulator.trace("network", `${what} of ${process.name} is LOST`)
         breakOff(stream.chance(0.5) ? "broke" : "not sent")
         return

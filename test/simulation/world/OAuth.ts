@@ -18,7 +18,7 @@ import {
 import type { Seed } from "../engine/Seed.ts"
 import type { VirtualProcess } from "../engine/VirtualProcess.ts"
 import type { TokenRequest } from "../judge/Facts.ts"
-import type { Account } from "./Account.ts"
+import { type Account, accountAt } from "./Account.ts"
 import type { AuthorizationServer, TokenAnswer } from "./AuthorizationServer.ts"
 import type { Network, NoAnswer } from "./Network.ts"
 import { isDuring, type Period, periodsOf, type World } from "./World.ts"
@@ -87,6 +87,7 @@ export class OAuth {
       if (answer._tag === "Tokens") {
         request.processed = "rotated"
         request.issued = answer.refreshToken
+        request.accessToken = answer.accessToken
         request.family = families.ofRefreshToken(answer.refreshToken)?.name
         const { accessToken, refreshToken } = answer
         simulator.trace("as", `${what}: ${accessToken} ${refreshToken} (${request.family})`)
@@ -106,10 +107,11 @@ export class OAuth {
       request.outcome = outcome
       tell({ _tag: "Ended", request })
     }
+    const lost = () => void (request.isLost = true)
     return Effect.suspend(() => {
       simulator.trace(request.process.name, `sends ${what}`)
       tell({ _tag: "Sent", request })
-      return this.#network.send(request.process, stream, { what, handle, handleCopy, ended })
+      return this.#network.send(request.process, stream, { what, handle, handleCopy, lost, ended })
     })
   }
 
@@ -120,7 +122,7 @@ export class OAuth {
       function* (
         this: OAuth,
         kind: TokenRequest["kind"],
-        { client, server, tokenEndpoint }: PortRequest,
+        { client, resource, server, tokenEndpoint }: PortRequest,
         token: string
       ) {
         const recipient = tokenEndpoint.origin
@@ -131,7 +133,7 @@ export class OAuth {
           kind,
           process,
           isForeign: false,
-          account: server,
+          account: resource === undefined ? server : accountAt(resource),
           recipient,
           token,
           at: simulator.now,
@@ -172,7 +174,8 @@ export class OAuth {
           const family = this.#serverAt(origin).revoke(Redacted.value(token))
           if (family === undefined) return
           simulator.trace("as", `revokes ${family.name}`)
-          tell({ _tag: "Revoked", account: server, family: family.name, recipient: origin })
+          const account = accountAt(family.resource)
+          tell({ _tag: "Revoked", account, family: family.name, recipient: origin })
         }
         return this.#network
           .send(process, stream, { what: `revocation of ${Redacted.value(token)}`, handle })
@@ -198,7 +201,7 @@ export class OAuth {
       Discovery,
       Discovery.of({
         discover: (server) => {
-          const account = this.#accounts.find(({ server: { name } }) => name === server.name)
+          const account = this.#accounts.find(({ server: { url } }) => url.href === server.url.href)
           if (account === undefined) return Effect.die(new Error(`discovery of ${server.name}`))
           const { authorizationServer, resource } = account
           const found = {

@@ -1,11 +1,14 @@
-import { Effect, Layer, Option } from "effect"
+import { Context, Effect, Layer, Option } from "effect"
+import { byResource } from "../../../src/app/storage/CredentialPlaces.ts"
 import { TornRecord } from "../../../src/adapters/store/keyring/Chunks.ts"
 import type { Credential } from "../../../src/domain/Credential.ts"
 import type { CredentialKey } from "../../../src/domain/CredentialKey.ts"
+import { CredentialLock } from "../../../src/ports/CredentialLock.ts"
 import { CredentialStore, StorageError } from "../../../src/ports/CredentialStore.ts"
 import type { StorageBackend } from "../../../src/ports/StorageBackend.ts"
 import { Corrupt, Inaccessible, Locked } from "../../../src/ports/StorageFailure.ts"
 import type { VirtualProcess } from "../engine/VirtualProcess.ts"
+import { accountAt } from "./Account.ts"
 import type { KernelLock } from "./KernelLock.ts"
 import type { Records } from "./Records.ts"
 import { refreshTokenOf, type Store } from "./Store.ts"
@@ -20,7 +23,9 @@ interface Access<A> {
   readonly run: () => A
   /** What happens of it if it fails in the middle. Absent: nothing. */
   readonly tear?: () => void
-  readonly failed: () => void
+  /** It writes, and no space is reserved for that. */
+  readonly needsSpace?: () => boolean
+  readonly failed: (isFull: boolean) => void
 }
 
 /** A store of whole records, as encrypted files and keyrings are. */
@@ -30,6 +35,7 @@ export class RecordStore implements Store {
   readonly #reach: "all" | "machine"
   readonly #backend: StorageBackend
   readonly #outages: ReadonlyArray<Period>
+  readonly #fullDisk: ReadonlyArray<Period>
   readonly records: Records
   /** True while no other place has a record: then its removal ends the sign-in. */
   isOnlyPlaceOf: (key: CredentialKey) => boolean = () => true
@@ -49,30 +55,58 @@ export class RecordStore implements Store {
     this.#backend = options.backend
     this.records = options.records
     this.#outages = periodsOf(world, "storeOutage", longestOutage)
+    this.#fullDisk = periodsOf(world, "fullDisk", longestOutage)
   }
 
-  /** @param read the refresh token that the writer last read; absent: it is a program that ignores the lock */
-  put(key: CredentialKey, credential: Credential, read?: { readonly token: string | undefined }): void {
+  /** Where the record of an account is. */
+  #placeOf(key: CredentialKey): CredentialKey {
+    const { resource } = key
+    const first = this.#whole(key.first)
+    if (resource === undefined || first?.resource === resource) return key.first
+    const beside = key.beside(resource)
+    return first !== undefined || this.#whole(beside) !== undefined ? beside : key.first
+  }
+
+  /** The account of a record. Absent: nothing tells, since there is no record, and several could have this place. */
+  #accountOf(key: CredentialKey, credential: Credential | undefined): string | undefined {
+    if (credential !== undefined) return accountAt(credential.resource)
+    return this.#world.scenario.isOneName === true ? undefined : key.first.storageName
+  }
+
+  put(key: CredentialKey, credential: Credential): void {
+    this.records.put(this.#placeOf(key), credential)
+    this.#written(credential)
+  }
+
+  #written(credential: Credential): void {
     const token = refreshTokenOf(credential)
+    const account = accountAt(credential.resource)
+    if (token !== undefined) this.#world.tell({ _tag: "Written", account, token })
+  }
+
+  /** A process writes. */
+  #putBy(
+    process: VirtualProcess,
+    key: CredentialKey,
+    credential: Credential,
+    read: string | undefined
+  ): void {
     const { scenario, tell } = this.#world
-    if (scenario.faults.foreign > 0 && token !== undefined && read !== undefined) {
-      const before = this.peek(key)
-      // A note about an older token replaces what a program without the lock has written since it was read.
-      const isOlder = (before?.tokens?.obtainedAt ?? 0) > (credential.tokens?.obtainedAt ?? 0)
-      if (isOlder && refreshTokenOf(before) !== read.token)
-        tell({ _tag: "Overwritten", account: key.storageName, by: "foreign program" })
+    const before = this.records.get(key)
+    const account = accountAt(credential.resource)
+    // Something replaces what it has not read, and what is newer.
+    const isOlder = (before?.tokens?.obtainedAt ?? 0) > (credential.tokens?.obtainedAt ?? 0)
+    if (refreshTokenOf(credential) !== undefined && refreshTokenOf(before) !== read) {
+      if (isOlder && scenario.faults.foreign > 0)
+        tell({ _tag: "Overwritten", account, by: "foreign program" })
+      else if (this.#locks.hasLost(process, key)) tell({ _tag: "Overwritten", account, by: "lock removed" })
     }
     this.records.put(key, credential)
-    if (token !== undefined) this.#world.tell({ _tag: "Written", account: key.storageName, token })
+    this.#written(credential)
   }
 
   peek(key: CredentialKey): Credential | undefined {
-    return Effect.runSync(
-      Effect.orElseSucceed(
-        this.#read(() => this.records.get(key)),
-        () => undefined
-      )
-    )
+    return this.#whole(this.#placeOf(key))
   }
 
   /** Runs an access. Fails as the adapter of the keyring does if a record is damaged. */
@@ -86,6 +120,21 @@ export class RecordStore implements Store {
     }
   }
 
+  #whole(key: CredentialKey): Credential | undefined {
+    return Effect.runSync(
+      Effect.orElseSucceed(
+        this.#read(() => this.records.get(key)),
+        () => undefined
+      )
+    )
+  }
+
+  #isFull(): boolean {
+    const isFull = isDuring(this.#fullDisk, this.#world.simulator.now)
+    if (isFull) this.#world.count("fullDisk")
+    return isFull
+  }
+
   /** Runs an access after a while, or fails it. One that has not begun ends with its process. */
   readonly #accessOf = (process: VirtualProcess) => {
     const { count, fails, simulator } = this.#world
@@ -96,8 +145,9 @@ export class RecordStore implements Store {
     const locked = new StorageError({
       reason: new Locked({ backend: this.#backend, detail: "it is locked" })
     })
+    const full = new StorageError({ reason: new Inaccessible({ path: "/simulated", detail: "ENOSPC" }) })
     const latency = () => (fails(stream, "slowStore") ? stream.integer(500, 15_000) : stream.integer(1, 10))
-    return <A>({ failed, run, tear, what }: Access<A>) =>
+    return <A>({ failed, needsSpace, run, tear, what }: Access<A>) =>
       Effect.callback<A, StorageError>((resume) => {
         const end = (result: Effect.Effect<A, StorageError>) =>
           simulator.after(latency(), () => process.post(() => resume(result)))
@@ -105,9 +155,15 @@ export class RecordStore implements Store {
           if (process.isDead) return
           if (isDuring(this.#outages, simulator.now)) {
             count("storeOutage")
-            failed()
+            failed(false)
             simulator.trace(process.name, `${what}: LOCKED`)
             end(Effect.fail(locked))
+            return
+          }
+          if (needsSpace?.() === true && this.#isFull()) {
+            failed(true)
+            simulator.trace(process.name, `${what}: the disk is FULL`)
+            end(Effect.fail(full))
             return
           }
           if (!fails(stream, "store")) {
@@ -119,7 +175,7 @@ export class RecordStore implements Store {
           const happened = stream.chance(0.5)
           if (happened) Effect.runSync(Effect.ignore(this.#read(run)))
           else tear?.()
-          failed()
+          failed(false)
           simulator.trace(process.name, `${what} FAILS${happened ? " (but happened)" : ""}`)
           end(Effect.fail(inaccessible))
         })
@@ -133,17 +189,18 @@ export class RecordStore implements Store {
     const { name } = this.#backend
     const readFailed = () => tell({ _tag: "ReadFailed", process })
     const lastRead = new Map<string, string | undefined>()
+    const reserved = new Set<string>()
     const tear = simulator.seed.fork(`tears of ${process.name}`)
     const remove = (key: CredentialKey) =>
       access({
         what: `${name}.remove ${key.storageName}`,
         run: () => {
-          const isEnd = this.isOnlyPlaceOf(key)
+          const account = this.isOnlyPlaceOf(key) ? this.#accountOf(key, this.#whole(key)) : undefined
           const existed = records.remove(key)
-          if (isEnd) tell({ _tag: "Removed", account: key.storageName })
+          if (account !== undefined) tell({ _tag: "Removed", account })
           return existed
         },
-        failed: () => tell({ _tag: "WriteFailed", token: undefined })
+        failed: () => tell({ _tag: "WriteFailed", process, token: undefined })
       })
     return CredentialStore.of({
       description: { backend: this.#backend, location: "the simulation" },
@@ -152,10 +209,11 @@ export class RecordStore implements Store {
         access({
           what: `${name}.get ${key.storageName}`,
           run: () => {
-            const found = Option.fromNullishOr(records.get(key))
-            lastRead.set(key.storageName, refreshTokenOf(Option.getOrUndefined(found)))
-            tell({ _tag: "Read", account: key.storageName, process })
-            return found
+            const found = records.get(key)
+            lastRead.set(key.storageName, refreshTokenOf(found))
+            const account = this.#accountOf(key, found)
+            if (account !== undefined) tell({ _tag: "Read", account, process })
+            return Option.fromNullishOr(found)
           },
           failed: readFailed
         }),
@@ -163,11 +221,26 @@ export class RecordStore implements Store {
         const token = refreshTokenOf(credential)
         return access({
           what: `${name}.put ${key.storageName} ${token ?? "without tokens"}`,
-          run: () => this.put(key, credential, { token: lastRead.get(key.storageName) }),
+          run: () => this.#putBy(process, key, credential, lastRead.get(key.storageName)),
           tear: () => records.tear(key, credential, tear.next()),
-          failed: () => tell({ _tag: "WriteFailed", token })
+          needsSpace: () => !reserved.has(key.storageName),
+          failed: (isFull) => tell({ _tag: "WriteFailed", process, token, isFull })
         })
       },
+      // As long as a process holds its space, a full disk is no obstacle.
+      reserve: ({ storageName }) =>
+        Effect.acquireRelease(
+          Effect.suspend(() => {
+            if (this.#isFull()) {
+              simulator.trace(process.name, `${name}.reserve ${storageName}: the disk is FULL`)
+              const reason = new Inaccessible({ path: "/simulated", detail: "ENOSPC" })
+              return Effect.fail(new StorageError({ reason }))
+            }
+            reserved.add(storageName)
+            return Effect.void
+          }),
+          () => Effect.sync(() => reserved.delete(storageName))
+        ),
       remove,
       clear: Effect.suspend(() => Effect.forEach(records.keys(), remove, { discard: true })),
       list: access({ what: `${name}.list`, run: () => records.keys(), failed: readFailed })
@@ -175,9 +248,30 @@ export class RecordStore implements Store {
   }
 
   layer(process: VirtualProcess) {
-    return Layer.merge(
+    const plain = Layer.merge(
       Layer.sync(CredentialStore, () => this.service(process)),
       this.#locks.layer(process, this.#reach)
+    )
+    return this.#world.scenario.isOneName === true ? Layer.provide(this.#placed(process), plain) : plain
+  }
+
+  /** The store and the lock of a process whose configuration gives one name to several servers. */
+  #placed(process: VirtualProcess) {
+    const { tell } = this.#world
+    return Layer.effectContext(
+      Effect.gen(function* () {
+        const { lock, store } = byResource({ store: yield* CredentialStore, lock: yield* CredentialLock })
+        const confirm: typeof lock.confirm = (key, purpose) =>
+          Effect.tap(lock.confirm?.(key, purpose) ?? Effect.void, () =>
+            Effect.sync(() => {
+              if (key.resource !== undefined)
+                tell({ _tag: "Confirmed", process, account: accountAt(key.resource) })
+            })
+          )
+        return Context.make(CredentialStore, CredentialStore.of(store)).pipe(
+          Context.add(CredentialLock, CredentialLock.of({ ...lock, confirm }))
+        )
+      })
     )
   }
 }

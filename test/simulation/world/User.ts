@@ -25,6 +25,8 @@ export const userOf = (
 ) => {
   const stream = simulator.seed.fork(`user of ${process.name}`)
   const listeners = new Map<string, Deferred.Deferred<URLSearchParams>>()
+  /** The account of each open browser, by the address that it comes back to. */
+  const browsers = new Map<string, string>()
   let serial = 0
 
   const accountAt = ({ searchParams }: URL) =>
@@ -65,6 +67,7 @@ export const userOf = (
       if (account === undefined) return Effect.die(new Error(`a browser at ${url.href}`))
       simulator.trace(process.name, `opens the BROWSER for ${account.name}`)
       const isRequested = options.isRequested(account.name)
+      browsers.set(url.searchParams.get("redirect_uri") ?? "", account.name)
       tell({ _tag: "BrowserOpened", process, account: account.name, isRequested })
       return Effect.asVoid(Effect.forkDetach(approve(account, url)))
     })
@@ -74,10 +77,18 @@ export const userOf = (
       const received = yield* Deferred.make<URLSearchParams>()
       // One port per sign-in of a process, as the real listener chooses another one if it is busy.
       const address = new URL(redirectUri)
-      for (let port = 8080; listeners.has(address.href); port++) address.port = String(port)
       yield* Effect.acquireRelease(
-        Effect.sync(() => listeners.set(address.href, received)),
-        () => Effect.sync(() => listeners.delete(address.href))
+        Effect.sync(() => {
+          for (let port = 8080; listeners.has(address.href); port++) address.port = String(port)
+          listeners.set(address.href, received)
+        }),
+        () =>
+          Effect.sync(() => {
+            listeners.delete(address.href)
+            const account = browsers.get(address.href)
+            if (account !== undefined) tell({ _tag: "BrowserClosed", process, account })
+            browsers.delete(address.href)
+          })
       )
       return {
         redirectUri: address,

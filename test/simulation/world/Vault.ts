@@ -251,7 +251,7 @@ export class Vault implements Store {
       const { body, lag } = received
       const token = refreshTokenIn(body?.data ?? (body as Fields | undefined))
       const endanger = () =>
-        tell(method === "GET" ? { _tag: "ReadFailed", process } : { _tag: "WriteFailed", token })
+        tell(method === "GET" ? { _tag: "ReadFailed", process } : { _tag: "WriteFailed", process, token })
       const breakOff = () => {
         if (stream.chance(0.5)) simulator.after(stream.integer(10, 2000), () => fail("ECONNRESET"))
       }
@@ -279,8 +279,12 @@ export class Vault implements Store {
         // Only what the primary says, by an answer or by check-and-set, tells that there is no other record.
         const isRead = method === "GET" ? lag === 0 : method === "POST" && answer.status === 200
         const [, , engine, part, ...place] = target.pathname.split("/")
-        if (isRead && engine === "secret" && part === "data" && place[0] === "mcp")
-          tell({ _tag: "Read", process, account: place.slice(1).join("/") })
+        if (engine === "secret" && part === "data" && place[0] === "mcp") {
+          const account = place.slice(1).join("/")
+          if (isRead) tell({ _tag: "Read", process, account })
+          else if (method === "GET" && this.#read(place.join("/"), lag) !== this.#read(place.join("/"), 0))
+            tell({ _tag: "StaleRead", process, account })
+        }
         if (isAnswerLost || (answer.status >= 400 && answer.status !== 404)) endanger()
         const node = lag > 0 ? " (replica)" : ""
         const lost = isAnswerLost ? ", the answer is LOST" : ""

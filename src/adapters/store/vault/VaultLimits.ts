@@ -21,6 +21,8 @@ export const heartbeat = Duration.seconds(10)
 export const beatTimeout = Duration.seconds(3)
 /** Milliseconds after a write under a lease in which the lease needs no check before a refresh token is sent. */
 export const checkedFor = 5000
+/** How often a lease is written before a refresh token is sent, if each write takes nearly as long as the lease lasts. */
+export const extensions = 3
 /** How long, and how often, a replica is awaited that is behind: OpenBao's standbys were seen up to 272 ms behind. */
 export const replicaPause = Duration.millis(250)
 export const replicaAttempts = 20

@@ -659,6 +659,37 @@ describe("the lease on a record", () => {
     })
   )
 
+  it.live.each([
+    { slow: 1, writes: 2, end: "Success" },
+    { slow: 2, writes: 3, end: "Success" },
+    { slow: 3, writes: 4, end: "Success" },
+    { slow: Infinity, writes: 4, end: "Failure" }
+  ])("is not believed after a write that took as long as it lasts: $slow of them", ({ end, slow, writes }) =>
+    Effect.gen(function* () {
+      const vault = yield* vaultDouble()
+      yield* put("kept").pipe(Effect.provide(programOf(settingsFor(vault))))
+      const written = () => seen(vault).filter((request) => request.startsWith("POST secret/data")).length
+      const before = written()
+      const real = yield* Clock.Clock
+      const clock: Clock.Clock = Object.assign(Object.create(real) as Clock.Clock, {
+        currentTimeMillis: Effect.map(
+          real.currentTimeMillis,
+          (time) => time + 29_000 * Math.min(slow, written() - before)
+        )
+      })
+      yield* Effect.gen(function* () {
+        const found = yield* Effect.result(get)
+        assert.strictEqual(found._tag, end)
+        if (found._tag === "Failure") assert.include(found.failure.message, "longer to extend its lease")
+        assert.strictEqual(written() - before, writes)
+      }).pipe(
+        locked,
+        Effect.provide(programOf(settingsFor(vault))),
+        Effect.provideService(Clock.Clock, clock)
+      )
+    })
+  )
+
   it.live("that an answer was lost of is still held", () =>
     Effect.gen(function* () {
       const vault = yield* vaultDouble()
