@@ -228,9 +228,8 @@ export class Credential extends Schema.Class<Credential>("Credential")({
       methods: authenticationMethods({
         hasSecret: clientSecret !== undefined,
         signs: signingKey !== undefined,
-        decided:
-          (isConfigured ? server.oauth.tokenEndpointAuthMethod : undefined) ??
-          (isCurrent ? stored : undefined),
+        decided: isConfigured ? server.oauth.tokenEndpointAuthMethod : undefined,
+        preferred: isCurrent ? stored : undefined,
         supported: undefined
       })
     }
@@ -245,7 +244,13 @@ export class Credential extends Schema.Class<Credential>("Credential")({
     const { authenticationMethod, clientId } = registration
     if (registration._tag === "Configured" && authenticationMethod !== "none") return undefined
     const clientSecret = registration._tag === "Dynamic" ? registration.clientSecret : undefined
-    return { clientId, clientSecret, signing: undefined, methods: [authenticationMethod] }
+    const methods = authenticationMethods({
+      hasSecret: clientSecret !== undefined,
+      decided: undefined,
+      preferred: authenticationMethod,
+      supported: undefined
+    })
+    return { clientId, clientSecret, signing: undefined, methods }
   }
 
   /**

@@ -10,12 +10,12 @@ export type ClientAuthenticationMethod =
   | "none"
 
 /** Every {@link ClientAuthenticationMethod}. */
-export const clientAuthenticationMethods: ReadonlyArray<ClientAuthenticationMethod> = [
+export const clientAuthenticationMethods = [
   "client_secret_basic",
   "client_secret_post",
   "private_key_jwt",
   "none"
-]
+] as const satisfies ReadonlyArray<ClientAuthenticationMethod>
 
 /** A secret in the configuration, or the file that it is read from each time. */
 export type SecretSource = Redacted.Redacted | { readonly file: string }

@@ -1,5 +1,5 @@
 import { Effect } from "effect"
-import { authenticationMethods } from "../../domain/ClientAuthentication.ts"
+import { authenticationMethods, type RequestAuthentication } from "../../domain/ClientAuthentication.ts"
 import {
   type ClientRegistration,
   ConfiguredRegistration,
@@ -46,7 +46,8 @@ export const fixedClient = (
 const configuredMethods = (
   { oauth }: RemoteServer,
   { authMethodsSupported, provider }: ResolvedAuthorizationServer,
-  { clientSecret, signingKey }: ConfiguredClient
+  { clientSecret, signingKey }: ConfiguredClient,
+  preferred?: RequestAuthentication
 ) =>
   authenticationMethods({
     hasSecret: clientSecret !== undefined,
@@ -55,6 +56,7 @@ const configuredMethods = (
       oauth.tokenEndpointAuthMethod ??
       // What is known of a provider concerns clients that have a secret.
       (clientSecret === undefined ? undefined : provider?.tokenEndpointAuthMethod?.value),
+    preferred,
     supported: authMethodsSupported
   })
 
@@ -77,10 +79,18 @@ export const clientOf = (
   draft: Credential
 ): OAuthClient => {
   const client = draft.clientAt(server)
+  const { registration } = draft
   const configured = server.oauth.source.client
-  return draft.registration._tag === "Configured" && configured !== undefined
-    ? { ...client, methods: configuredMethods(server, authorizationServer, configured) }
-    : client
+  if (registration._tag === "Configured" && configured !== undefined) {
+    return { ...client, methods: configuredMethods(server, authorizationServer, configured) }
+  }
+  const methods = authenticationMethods({
+    hasSecret: client.clientSecret !== undefined,
+    decided: undefined,
+    preferred: registration.authenticationMethod,
+    supported: authorizationServer.authMethodsSupported
+  })
+  return { ...client, methods }
 }
 
 /** Registers a client (RFC 7591). */

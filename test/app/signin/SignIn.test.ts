@@ -185,10 +185,10 @@ describe("a sign-in", () => {
     }).pipe(Effect.provide(world()))
   )
 
-  it.effect("names the configured client when both ways of authenticating it fail", () =>
+  it.effect("names the configured client when every way of authenticating it fails", () =>
     Effect.gen(function* () {
       yield* ScriptedAuthorizationServer.use(({ failNext }) =>
-        failNext(new InvalidClient(), new InvalidClient())
+        failNext(new InvalidClient(), new InvalidClient(), new InvalidClient())
       )
       const error = yield* Effect.flip(signIn(byHand("notion")))
       assert.strictEqual(error._tag, "ClientRejected")

@@ -115,7 +115,7 @@ describe("pushed_authorization_request_url", () => {
   it.effect("names the fields of a client that is not accepted there", () =>
     Effect.gen(function* () {
       const invalid = new InvalidClient()
-      yield* ScriptedAuthorizationServer.use(({ failNext }) => failNext(invalid, invalid))
+      yield* ScriptedAuthorizationServer.use(({ failNext }) => failNext(invalid, invalid, invalid))
       const error = yield* Effect.flip(signIn(pushedByHand()))
       assert.strictEqual(error._tag, "ClientRejected")
       // With Basic, and then in the body.
