@@ -132,7 +132,7 @@ export const tokenState = (
   if (Option.isNone(found)) return signInNeeded("never signed in")
   const credential = found.value
   const { tokens } = credential
-  if (tokens === undefined) return signInNeeded("revoked")
+  if (tokens === undefined) return signInNeeded(credential.isUnused === true ? "never signed in" : "revoked")
   const renewal = renewalOf(credential, tokens, server, learned)
   const resendAt = renewal?._tag === "RefreshToken" ? resendTime(tokens, learned, policy) : undefined
   const stillValid = !tokens.isExpired(now) && (rejected === undefined || !tokens.holds(rejected))

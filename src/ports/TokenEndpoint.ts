@@ -201,7 +201,12 @@ export type FurtherGrant =
   /** RFC 7523 §2.1. */
   | { readonly _tag: "JwtBearer"; readonly assertion: SecretSource }
   /** RFC 8628 §3.4. */
-  | { readonly _tag: "DeviceCode"; readonly deviceCode: Redacted.Redacted }
+  | {
+      readonly _tag: "DeviceCode"
+      readonly deviceCode: Redacted.Redacted
+      /** The verifier of the challenge in the device authorization request. Absent: it had none. */
+      readonly codeVerifier?: Redacted.Redacted | undefined
+    }
 
 /** What every token request has. */
 export interface TokenRequest {

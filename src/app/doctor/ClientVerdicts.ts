@@ -13,7 +13,7 @@ import { isGuessed, isResolved, needsBrowser, type Resolution, unresolvedVerdict
 
 /** Where the requested scopes come from. */
 const scopeOrigin = ({ oauth }: RemoteServer, probed: Probe): string => {
-  if (oauth.scopes.length > 0) return "as the configuration names them"
+  if (oauth.scopes !== undefined) return "as the configuration names them"
   return Result.isSuccess(probed) && probed.success.challenge?.scope !== undefined
     ? "as the challenge of the server requires"
     : "as the metadata of the server lists them"
@@ -23,9 +23,15 @@ const scopeOrigin = ({ oauth }: RemoteServer, probed: Probe): string => {
 export const scopesVerdict = (server: RemoteServer, probed: Probe, resolution: Resolution): Verdict => {
   if (!isResolved(resolution)) return unresolvedVerdict("scopes", resolution)
   const { authorizationServer } = resolution
-  const configured = server.oauth.scopes
+  const configured = server.oauth.scopes ?? []
   const scopes = scopesOfGrant(grantFor(server, authorizationServer), authorizationServer.scopes)
-  if (scopes.length === 0) return ok("none are named; the authorization server decides")
+  if (scopes.length === 0) {
+    return ok(
+      server.oauth.scopes === undefined
+        ? "none are named; the authorization server decides"
+        : "none, as the configuration says; the authorization server decides"
+    )
+  }
   const named =
     configured.length > 0
       ? configured

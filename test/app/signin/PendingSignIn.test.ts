@@ -342,7 +342,12 @@ describe("the dynamic client of sign-ins in two steps", () => {
           register: (options) =>
             Effect.map(
               real.register(options),
-              (registration) => new DynamicRegistration({ ...registration, scopes: ["read"] })
+              (registration) =>
+                new DynamicRegistration({
+                  ...registration,
+                  scopes: ["read"],
+                  wantedScopes: options.scopes
+                })
             )
         })
       )
