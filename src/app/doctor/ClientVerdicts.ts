@@ -7,6 +7,8 @@ import { CallbackListener } from "../../ports/CallbackListener.ts"
 import { grantFor } from "../signin/GrantChoice.ts"
 import { pushEndpointOf } from "../signin/PushEndpoint.ts"
 import { fixedClient } from "../signin/SignInClient.ts"
+import type { AuthorizationRefusal } from "../signin/AuthorizationProbe.ts"
+import { refusedVerdict } from "./ClientProbe.ts"
 import { note, ok, type Verdict, wrong, wrongBy } from "./Finding.ts"
 import type { Probe } from "./Probe.ts"
 import { isGuessed, isResolved, needsBrowser, type Resolution, unresolvedVerdict } from "./Resolution.ts"
@@ -53,18 +55,30 @@ export const scopesVerdict = (server: RemoteServer, probed: Probe, resolution: R
       )
 }
 
-/** The verdict on the client. */
-export const registrationVerdict = (server: RemoteServer, resolution: Resolution): Verdict => {
+/**
+ * The verdict on the client.
+ *
+ * @param refusal what the authorization endpoint said to the request of a client that needs no registration
+ */
+export const registrationVerdict = (
+  server: RemoteServer,
+  resolution: Resolution,
+  refusal: AuthorizationRefusal | undefined
+): Verdict => {
   if (!isResolved(resolution)) return unresolvedVerdict("registration", resolution)
   const { metadata, provider } = resolution.authorizationServer
   const { clientMetadataUrl, source } = server.oauth
   const oauth = Remedy.oauthOf(server.name)
   const fixed = fixedClient(server, resolution.authorizationServer)
-  if (fixed?._tag === "MetadataDocument") return ok(`the client is known by ${fixed.client.clientId}`)
+  if (fixed?._tag === "MetadataDocument") {
+    const what = `the client is known by ${fixed.client.clientId}`
+    return refusal === undefined ? ok(what) : refusedVerdict(server, what, refusal)
+  }
   if (fixed !== undefined) {
     const { clientId, clientSecret, signingKey } = fixed.client
     const secret = clientSecret === undefined ? "without a secret" : "and a secret"
     const what = `client_id ${clientId} ${signingKey === undefined ? secret : "and a private key"}`
+    if (refusal !== undefined) return refusedVerdict(server, what, refusal)
     return source.client !== undefined && clientMetadataUrl !== undefined
       ? note(
           `${what}; client_metadata_url is not used, since client_id takes precedence`,
@@ -78,7 +92,7 @@ export const registrationVerdict = (server: RemoteServer, resolution: Resolution
       clientMetadataUrl === undefined
         ? ""
         : "; client_metadata_url is not used, since no documents are accepted"
-    return ok(`the client registers automatically${unused}`)
+    return ok(`registration is offered; whether this client is accepted shows at the sign-in${unused}`)
   }
   const place = provider?.registerAt === undefined ? "with the provider" : `at ${provider.registerAt.value}`
   return wrong(

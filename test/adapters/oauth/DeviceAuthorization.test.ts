@@ -94,6 +94,12 @@ describe("asking for a device code", () => {
       const bare = start(json(good), { scopes: [], resource: undefined })
       yield* bare.asking
       assert.deepEqual(formOf(bare.sent[0]?.body), { client_id: "the client" })
+      const protectedByPkce = start(json(good), { codeChallenge: "challenge" })
+      yield* protectedByPkce.asking
+      assert.deepInclude(formOf(protectedByPkce.sent[0]?.body), {
+        code_challenge: "challenge",
+        code_challenge_method: "S256"
+      })
       const more = start(json(good), {
         parameters: { audience: "the api", client_id: "another", scope: "all", resource: "elsewhere" }
       })
