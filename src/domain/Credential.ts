@@ -165,17 +165,6 @@ export class Credential extends Schema.Class<Credential>("Credential")({
     })
   }
 
-  /** The next generation once a server has forgotten a dynamic client at `now`. Undefined: the record has no such client. */
-  withoutClient(clientId: string, now: number): Credential | undefined {
-    const { registration, spareRegistration }: Credential = this
-    if (registration._tag === "Dynamic" && registration.clientId === clientId) {
-      return this.next({ registration: registration.forgotten(now) })
-    }
-    return spareRegistration?.clientId === clientId
-      ? this.next({ spareRegistration: spareRegistration.forgotten(now) })
-      : undefined
-  }
-
   /** Returns the record for an authorization server whose token endpoint has moved. */
   at(tokenEndpoint: string): Credential {
     return new Credential({ ...this, tokenEndpoint })

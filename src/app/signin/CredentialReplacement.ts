@@ -31,6 +31,17 @@ export interface Target {
   readonly draft: Credential
 }
 
+/** The next generation once a server has forgotten a dynamic client at `now`. Undefined: the record has no such client. */
+const withoutClient = (stored: Credential, clientId: string, now: number): Credential | undefined => {
+  const { registration, spareRegistration } = stored
+  if (registration._tag === "Dynamic" && registration.clientId === clientId) {
+    return stored.next({ registration: registration.forgotten(now) })
+  }
+  return spareRegistration?.clientId === clientId
+    ? stored.next({ spareRegistration: spareRegistration.forgotten(now) })
+    : undefined
+}
+
 /** Replaces stored credentials with the results of sign-ins, and revokes what they replace. */
 export class CredentialReplacement extends Context.Service<
   CredentialReplacement,
@@ -174,7 +185,7 @@ export const layer: Layer.Layer<
     }: Target) {
       const stored = Option.getOrUndefined(yield* credentials.load(server, key))
       if (stored === undefined || stored.issuer !== issuer) return false
-      const retired = stored.withoutClient(registration.clientId, yield* Clock.currentTimeMillis)
+      const retired = withoutClient(stored, registration.clientId, yield* Clock.currentTimeMillis)
       if (retired === undefined) return false
       yield* credentials.save(key, retired)
       return stored.tokens === undefined || stored.registration.clientId !== registration.clientId
