@@ -1,7 +1,7 @@
 import { Schema } from "effect"
-import { type ClientAuthenticationMethod, clientAuthenticationMethods } from "./Server.ts"
+import { type RequestAuthentication, requestAuthentications } from "./ClientAuthentication.ts"
 
-const AuthenticationMethod = Schema.Literals(clientAuthenticationMethods)
+const AuthenticationMethod = Schema.Literals(requestAuthentications)
 
 /** A client from the configuration, as a credential stores it. Its secret stays in the configuration. */
 export class ConfiguredRegistration extends Schema.TaggedClass<ConfiguredRegistration>()("Configured", {
@@ -14,12 +14,17 @@ export class ConfiguredRegistration extends Schema.TaggedClass<ConfiguredRegistr
 export class DynamicRegistration extends Schema.TaggedClass<DynamicRegistration>()("Dynamic", {
   clientId: Schema.NonEmptyString,
   clientSecret: Schema.optionalKey(Schema.RedactedFromValue(Schema.NonEmptyString)),
+  /** The method that the token endpoint accepted; before that, the one that the client is registered for. */
   authenticationMethod: AuthenticationMethod,
   redirectUri: Schema.NonEmptyString,
   /** Milliseconds since the epoch; absent: the secret does not expire (`client_secret_expires_at` is 0 or missing). */
   secretExpiresAt: Schema.optionalKey(Schema.Finite),
-  /** The scopes that the client may request. Absent: the server named no limit. */
+  /** The scopes that the server named for the client. Absent: it named none. */
   scopes: Schema.optionalKey(Schema.Array(Schema.String)),
+  /** The scopes that it was registered for, if the server named fewer. Registering again would not help. */
+  wantedScopes: Schema.optionalKey(Schema.Array(Schema.String)),
+  /** The client may use the device grant (RFC 8628). Absent: it was not registered for it. */
+  deviceCode: Schema.optionalKey(Schema.Literal(true)),
   /**
    * Where the client can be deregistered (RFC 7592 §3). Absent: the server named no usable address, or other accounts
    * share the registration.
@@ -41,9 +46,16 @@ export class DynamicRegistration extends Schema.TaggedClass<DynamicRegistration>
     return new DynamicRegistration({ ...this, secretExpiresAt: now })
   }
 
-  /** True if the client may request all of these scopes (RFC 7591 §2 `scope`). */
-  mayRequest(scopes: ReadonlyArray<string>): boolean {
-    return this.scopes === undefined || scopes.every((scope) => this.scopes?.includes(scope))
+  /**
+   * True if another registration would not get more of these scopes (RFC 7591 §2 `scope`).
+   *
+   * @param granted scopes that the client has got. One that the server did not name shows that its list is no limit:
+   *   Keycloak names the optional scopes only.
+   */
+  mayRequest(scopes: ReadonlyArray<string>, granted: ReadonlyArray<string> = []): boolean {
+    const { scopes: named, wantedScopes = [] }: DynamicRegistration = this
+    if (named === undefined || granted.some((scope) => !named.includes(scope))) return true
+    return scopes.every((scope) => named.includes(scope) || wantedScopes.includes(scope))
   }
 
   /** The registration as the accounts that share it store it: none of them may deregister the client. */
@@ -79,8 +91,14 @@ export type ClientRegistration = typeof ClientRegistration.Type
 /** The registration with the authentication method that the token endpoint accepted. */
 export const withAuthenticationMethod = (
   registration: ClientRegistration,
-  authenticationMethod: ClientAuthenticationMethod
-): ClientRegistration =>
-  registration._tag === "Configured"
-    ? new ConfiguredRegistration({ clientId: registration.clientId, authenticationMethod })
-    : registration
+  authenticationMethod: RequestAuthentication
+): ClientRegistration => {
+  switch (registration._tag) {
+    case "Configured":
+      return new ConfiguredRegistration({ clientId: registration.clientId, authenticationMethod })
+    case "Dynamic":
+      return new DynamicRegistration({ ...registration, authenticationMethod })
+    case "MetadataDocument":
+      return registration
+  }
+}

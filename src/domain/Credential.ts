@@ -1,6 +1,6 @@
 import { Equal, type Redacted, Schema, SchemaTransformation } from "effect"
 import { authenticationMethods } from "./ClientAuthentication.ts"
-import { ClientRegistration } from "./ClientRegistration.ts"
+import { ClientRegistration, DynamicRegistration } from "./ClientRegistration.ts"
 import { isSameOrigin } from "./SecureUrl.ts"
 import {
   type RemoteServer,
@@ -110,6 +110,10 @@ export class Credential extends Schema.Class<Credential>("Credential")({
   /** The `resource` parameter of the flow, repeated in each refresh. Absent: it was not sent. */
   resourceParameter: Schema.optionalKey(Schema.NonEmptyString),
   registration: ClientRegistration,
+  /** A client that was registered for a sign-in that then failed. The next one uses it. */
+  spareRegistration: Schema.optionalKey(DynamicRegistration),
+  /** True: no sign-in has completed, and the record holds a client alone. */
+  isUnused: Schema.optionalKey(Schema.Literal(true)),
   /** Absent: the client is registered, but not signed in. */
   tokens: Schema.optionalKey(TokenSet),
   /** The scopes that the tokens have. */
@@ -125,6 +129,7 @@ export class Credential extends Schema.Class<Credential>("Credential")({
   next(changes: {
     readonly tokens?: TokenSet
     readonly registration?: ClientRegistration
+    readonly spareRegistration?: DynamicRegistration
     readonly requestedScopes?: ReadonlyArray<string>
     readonly grantedScopes?: ReadonlyArray<string>
   }): Credential {
@@ -194,7 +199,7 @@ export class Credential extends Schema.Class<Credential>("Credential")({
   /** The scopes to request without a user: as before, unless the configuration now names others. */
   scopesAt({ oauth: { scopes } }: RemoteServer): ReadonlyArray<string> {
     const before = this.requestedScopes ?? []
-    return scopes.every((scope) => before.includes(scope)) ? before : scopes
+    return scopes === undefined || scopes.every((scope) => before.includes(scope)) ? before : scopes
   }
 
   /** Every scope that was requested or granted so far. A sign-in for these loses none of them. */
@@ -228,9 +233,8 @@ export class Credential extends Schema.Class<Credential>("Credential")({
       methods: authenticationMethods({
         hasSecret: clientSecret !== undefined,
         signs: signingKey !== undefined,
-        decided:
-          (isConfigured ? server.oauth.tokenEndpointAuthMethod : undefined) ??
-          (isCurrent ? stored : undefined),
+        decided: isConfigured ? server.oauth.tokenEndpointAuthMethod : undefined,
+        preferred: isCurrent ? stored : undefined,
         supported: undefined
       })
     }
@@ -245,7 +249,13 @@ export class Credential extends Schema.Class<Credential>("Credential")({
     const { authenticationMethod, clientId } = registration
     if (registration._tag === "Configured" && authenticationMethod !== "none") return undefined
     const clientSecret = registration._tag === "Dynamic" ? registration.clientSecret : undefined
-    return { clientId, clientSecret, signing: undefined, methods: [authenticationMethod] }
+    const methods = authenticationMethods({
+      hasSecret: clientSecret !== undefined,
+      decided: undefined,
+      preferred: authenticationMethod,
+      supported: undefined
+    })
+    return { clientId, clientSecret, signing: undefined, methods }
   }
 
   /**

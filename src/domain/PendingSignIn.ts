@@ -1,8 +1,9 @@
 import { Redacted, Schema } from "effect"
 import type { ExpectedResponse } from "./AuthorizationResponse.ts"
+import { requestAuthentications } from "./ClientAuthentication.ts"
 import { Credential, type OAuthClient } from "./Credential.ts"
 import { CredentialKey } from "./CredentialKey.ts"
-import { clientAuthenticationMethods, type RemoteServer } from "./Server.ts"
+import type { RemoteServer } from "./Server.ts"
 
 const Secret = Schema.RedactedFromValue(Schema.NonEmptyString)
 
@@ -19,7 +20,7 @@ export class PendingSignIn extends Schema.Class<PendingSignIn>("PendingSignIn")(
   /** The credential that the tokens complete. It fixes the resource, the issuer, the endpoints and the client. */
   draft: Credential,
   /** How the client authenticates at the token endpoint, best first. */
-  methods: Schema.NonEmptyArray(Schema.Literals(clientAuthenticationMethods)),
+  methods: Schema.NonEmptyArray(Schema.Literals(requestAuthentications)),
   /** The client was registered for an earlier sign-in, so the authorization server may have forgotten it. */
   isClientReused: Schema.Boolean,
   /** The authorization URL; it contains `state`. */

@@ -26,7 +26,7 @@ export interface RemoteServerOptions {
    * The name in `server_config.json` shares the sign-ins of the CLI.
    */
   readonly name?: string | undefined
-  /** The scopes to request. Default: the scopes that the server requests. */
+  /** The scopes to request. Empty: none. Default: the scopes that the server requests. */
   readonly scopes?: ReadonlyArray<string> | undefined
   /** A client that is registered at the authorization server. Default: dynamic registration, or a client metadata document. */
   readonly client?:
@@ -70,9 +70,9 @@ const clientOf = (client: RemoteServerOptions["client"]): ConfiguredClient | und
  */
 export const remoteServer = (url: string | URL, options: RemoteServerOptions = {}): RemoteServer => {
   const address = addressOf("url", url)
-  const { name = address.host, oauth, redirectUri, scopes = defaultOAuth.scopes } = options
+  const { name = address.host, oauth, redirectUri, scopes } = options
   check("name", serverNameProblem(name))
-  for (const scope of scopes) check("scopes", scopeProblem(scope))
+  for (const scope of scopes ?? []) check("scopes", scopeProblem(scope))
   return {
     _tag: "Http",
     name,

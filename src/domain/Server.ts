@@ -10,12 +10,12 @@ export type ClientAuthenticationMethod =
   | "none"
 
 /** Every {@link ClientAuthenticationMethod}. */
-export const clientAuthenticationMethods: ReadonlyArray<ClientAuthenticationMethod> = [
+export const clientAuthenticationMethods = [
   "client_secret_basic",
   "client_secret_post",
   "private_key_jwt",
   "none"
-]
+] as const satisfies ReadonlyArray<ClientAuthenticationMethod>
 
 /** A secret in the configuration, or the file that it is read from each time. */
 export type SecretSource = Redacted.Redacted | { readonly file: string }
@@ -115,8 +115,8 @@ export interface OAuthSettings {
   readonly grant: Grant | undefined
   /** Binds tokens to a key (RFC 9449). Absent: if the server requires it. */
   readonly dpop: boolean | undefined
-  /** The scopes to request. Empty: those that the server requires. */
-  readonly scopes: ReadonlyArray<string>
+  /** The scopes to request. Empty: none. Absent: those that the server requires. */
+  readonly scopes: ReadonlyArray<string> | undefined
   /** Where the authorization server redirects the browser: a loopback URL with a port. */
   readonly redirectUri: URL
   /** PKCE with S256 (RFC 7636). */
@@ -150,7 +150,7 @@ export const defaultOAuth: OAuthSettings = {
   source: { _tag: "Discovered", client: undefined },
   grant: undefined,
   dpop: undefined,
-  scopes: [],
+  scopes: undefined,
   redirectUri: new URL(defaultRedirectUri),
   usePkce: true,
   assumePkce: undefined,

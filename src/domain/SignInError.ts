@@ -143,7 +143,9 @@ export class SignInTimedOut extends Schema.TaggedError<SignInTimedOut>()("SignIn
   /** How long the flow waited. */
   seconds: Schema.Finite,
   /** True: a device code expired before it was approved (RFC 8628). Absent: the browser did not come back. */
-  device: Schema.optionalKey(Schema.Boolean)
+  device: Schema.optionalKey(Schema.Boolean),
+  /** True: the client was registered for an earlier sign-in, so the server may have forgotten it, and it was dropped. */
+  isClientDropped: Schema.optionalKey(Schema.Boolean)
 }) {
   override get message(): string {
     const time = plural(this.seconds, "second")
@@ -156,7 +158,10 @@ export class SignInTimedOut extends Schema.TaggedError<SignInTimedOut>()("SignIn
     if (this.device === true) return [login(this, { options: { device: true }, purpose: "get another code" })]
     const longer = String(Math.ceil(this.seconds * 2))
     return [
-      login(this, { purpose: "try again" }),
+      login(this, {
+        purpose:
+          this.isClientDropped === true ? "try again with a client that is registered again" : "try again"
+      }),
       login(this, { options: { "callback-timeout": longer }, purpose: `wait ${longer} seconds` })
     ]
   }

@@ -54,7 +54,7 @@ export const scopesWith = (
   more: ReadonlyArray<string>,
   { oauth: { scopes } }: RemoteServer,
   before: Credential | undefined
-): ReadonlyArray<string> => [...new Set([...(before?.scopesSoFar ?? []), ...scopes, ...more])]
+): ReadonlyArray<string> => [...new Set([...(before?.scopesSoFar ?? []), ...(scopes ?? []), ...more])]
 
 /** The scopes that a grant requests. Without a user, new tokens need no refresh token, so `offline_access` is left out. */
 export const scopesOfGrant = (grant: Grant, scopes: ReadonlyArray<string>): ReadonlyArray<string> =>

@@ -22,11 +22,15 @@ export class InvalidClient extends Schema.TaggedError<InvalidClient>()("InvalidC
 /** Any other error of RFC 6749 §5.2. */
 export class Refused extends Schema.TaggedError<Refused>()("Refused", {
   error: Schema.String,
-  description: Schema.optionalKey(Schema.String)
+  description: Schema.optionalKey(Schema.String),
+  /** True: HTTP 401 with a code that no specification names. */
+  isUnauthorized: Schema.optionalKey(Schema.Boolean)
 }) {}
 /** The response is not one of a token endpoint. */
 export class Malformed extends Schema.TaggedError<Malformed>()("Malformed", {
   detail: Schema.String,
+  /** True: HTTP 401 without an error of OAuth. */
+  isUnauthorized: Schema.optionalKey(Schema.Boolean),
   /** The refresh token of the response, which replaces the one that was sent (RFC 6749 §6). */
   refreshToken: Schema.optionalKey(Schema.Redacted(Schema.String))
 }) {}

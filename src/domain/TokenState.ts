@@ -132,7 +132,7 @@ export const tokenState = (
   if (Option.isNone(found)) return signInNeeded("never signed in")
   const credential = found.value
   const { tokens } = credential
-  if (tokens === undefined) return signInNeeded("revoked")
+  if (tokens === undefined) return signInNeeded(credential.isUnused === true ? "never signed in" : "revoked")
   const renewal = renewalOf(credential, tokens, server, learned)
   // A refused one is given up. Another process, whose clock is ahead, may have noted a lost answer of it.
   const mayBeResent = renewal?._tag === "RefreshToken" && !renewal.isRefused

@@ -5,15 +5,23 @@ import * as Remedy from "../domain/Remedy.ts"
 /** The port of the redirect URI is taken, and the client is registered for that port only. */
 export class RedirectPortBusy extends Schema.TaggedError<RedirectPortBusy>()("RedirectPortBusy", {
   server: Schema.String,
-  redirectUri: Schema.String
+  redirectUri: Schema.String,
+  /** True: a sign-in of this program listens there, and will end. */
+  isOfSignIn: Schema.optionalKey(Schema.Boolean)
 }) {
   override get message(): string {
-    return `Another program listens at ${this.redirectUri}.`
+    return this.isOfSignIn === true
+      ? `Another sign-in still waits for its browser at ${this.redirectUri}.`
+      : `Another program listens at ${this.redirectUri}.`
   }
 
   get remedies(): ReadonlyArray<Remedy.Remedy> {
     return [
-      Remedy.advice("End that program, then try again."),
+      Remedy.advice(
+        this.isOfSignIn === true
+          ? "Finish or end that sign-in, then try again."
+          : "End that program, then try again."
+      ),
       Remedy.set(
         Remedy.oauthOf(this.server),
         { redirect_uri: null },

@@ -11,6 +11,8 @@ export interface DeviceAuthorizationRequest {
   readonly scopes: ReadonlyArray<string>
   /** The `resource` parameter (RFC 8707). Absent: it is omitted. */
   readonly resource: string | undefined
+  /** The S256 challenge of a code verifier (RFC 7636 §4.3), which Keycloak requires of some clients. Absent: it is omitted. */
+  readonly codeChallenge?: string | undefined
   /** Further parameters that the provider requires. They replace none of the above. */
   readonly parameters: Readonly<Record<string, string>>
 }

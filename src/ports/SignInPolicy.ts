@@ -4,6 +4,8 @@ import { Context, Duration } from "effect"
 export interface SignInPolicySettings {
   /** Time from the authorization request to the callback of a sign-in in two steps. */
   readonly pendingLifetime: Duration.Duration
+  /** Time without an answer of the browser after which the user is told what may be wrong. */
+  readonly hintAfter: Duration.Duration
   /** Sign-ins that one process remembers as used. Older ones are refused by what the store remembers. */
   readonly maxUsedInProcess: number
   /**
@@ -20,6 +22,8 @@ export interface SignInPolicySettings {
 export const defaultSignInPolicy: SignInPolicySettings = {
   // The longest that authorization codes should live (RFC 6749 §4.1.2), and enough for a user with a second factor.
   pendingLifetime: Duration.minutes(10),
+  // An authorization server has shown its page by then. An approval may take longer, so the hint is no error.
+  hintAfter: Duration.seconds(8),
   // About 2 MB. One process would have to complete 16 sign-ins a second to exceed it within the lifetime.
   maxUsedInProcess: 10_000,
   revokesReplaced: "other-client",

@@ -1,7 +1,8 @@
 import { Context, type Effect, type Redacted, Schema } from "effect"
 import { oauthEndpoints } from "../domain/OAuthEndpoints.ts"
 import * as Remedy from "../domain/Remedy.ts"
-import type { ClientAuthenticationMethod, SecretSource, SigningKey } from "../domain/Server.ts"
+import type { RequestAuthentication } from "../domain/ClientAuthentication.ts"
+import type { SecretSource, SigningKey } from "../domain/Server.ts"
 import { TokenFailure, type UnusableSecret } from "../domain/TokenFailure.ts"
 import type { TokenSet } from "../domain/TokenSet.ts"
 
@@ -190,7 +191,7 @@ export interface RequestClient {
    * no issuer is known. Absent for every method but `private_key_jwt`.
    */
   readonly signing?: { readonly key: SigningKey; readonly audience: string } | undefined
-  readonly authenticationMethod: ClientAuthenticationMethod
+  readonly authenticationMethod: RequestAuthentication
 }
 
 /** A grant that is neither a code nor a refresh token. */
@@ -200,7 +201,12 @@ export type FurtherGrant =
   /** RFC 7523 §2.1. */
   | { readonly _tag: "JwtBearer"; readonly assertion: SecretSource }
   /** RFC 8628 §3.4. */
-  | { readonly _tag: "DeviceCode"; readonly deviceCode: Redacted.Redacted }
+  | {
+      readonly _tag: "DeviceCode"
+      readonly deviceCode: Redacted.Redacted
+      /** The verifier of the challenge in the device authorization request. Absent: it had none. */
+      readonly codeVerifier?: Redacted.Redacted | undefined
+    }
 
 /** What every token request has. */
 export interface TokenRequest {

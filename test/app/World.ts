@@ -36,21 +36,24 @@ export const byHand = (name: string, oauth: Partial<OAuthSettings> = {}): Remote
     ...oauth
   })
 
-/** Answers every request with this status: what the preflight of a known client meets. */
-export const transport = (status: number) =>
+/** Answers every request in this way: what the preflight of a known client meets. */
+export const transport = (answer: number | (() => Response)) =>
   Layer.succeed(
     HttpTransport,
-    HttpTransport.of({ send: () => Effect.succeed(new Response(null, { status })) })
+    HttpTransport.of({
+      send: () =>
+        Effect.sync(() => (typeof answer === "number" ? new Response(null, { status: answer }) : answer()))
+    })
   )
 
 /** The whole core of one process over in-memory adapters. */
 export const world = (
   options: ScriptedAuthorizationServer.ScriptedOptions & {
     readonly present?: boolean
-    readonly script?: ScriptedUser.UserScript
+    readonly script?: ScriptedUser.UserScript | ReadonlyArray<ScriptedUser.UserScript>
     readonly timeout?: Duration.Input
     /** What the authorization endpoint answers to the preflight of a client that is known already. */
-    readonly preflightStatus?: number
+    readonly preflight?: number | (() => Response)
     /** Stands before the memory store. */
     readonly wrapStore?: Layer.Layer<CredentialStore, never, CredentialStore>
     /** Stands before the lock. */
@@ -70,7 +73,7 @@ export const world = (
     Layer.provideMerge(ScriptedAuthorizationServer.layer(options)),
     Layer.provideMerge(MemoryClientRegistrations.layer),
     Layer.provideMerge(options.wrapLock ?? Layer.empty),
-    Layer.provideMerge(Layer.mergeAll(MemoryLock.layer, transport(options.preflightStatus ?? 302))),
+    Layer.provideMerge(Layer.mergeAll(MemoryLock.layer, transport(options.preflight ?? 302))),
     Layer.provideMerge(options.wrapStore ?? Layer.empty),
     Layer.provideMerge(MemoryStore.layer)
   )

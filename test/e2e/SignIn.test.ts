@@ -217,7 +217,7 @@ describe("signing in with a client of the configuration", () => {
     assert.deepEqual(methods(), [true, false, false])
   })
 
-  it("names redirect_uri where its port is taken, since the client is registered for it", async () => {
+  it("waits for another sign-in at the redirect URI that the client is registered for", async () => {
     await begin({
       registration: false,
       clients: [{ ...client(), token_endpoint_auth_method: "client_secret_basic" }]
@@ -233,11 +233,13 @@ describe("signing in with a client of the configuration", () => {
         }
       }
     })
-    const second = await world.run(["auth", "login", "other"])
+    const second = world.start(["auth", "login", "other", "--no-browser"])
+    await second.shows(/Another sign-in waits for its browser at http:\/\/localhost:\d+\/callback/)
     first.child.kill("SIGINT")
     await first.ended
-    assert.strictEqual(second.code, 2)
-    assert.include(second.stderr, '"redirect_uri"')
+    await second.shows(/Waiting up to/)
+    second.child.kill("SIGINT")
+    assert.strictEqual((await second.ended).code, 130)
   })
 
   it("names client_id and client_secret where the server does not accept them", async () => {

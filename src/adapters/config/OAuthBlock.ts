@@ -180,7 +180,7 @@ export const readOAuth = Effect.fnUntraced(function* (block: Block): Effect.fn.R
     source: byHand ?? discovered,
     grant,
     dpop,
-    scopes,
+    scopes: block.has("scopes") ? scopes : undefined,
     redirectUri: redirectUri ?? defaultOAuth.redirectUri,
     usePkce: usePkce ?? defaultOAuth.usePkce,
     assumePkce,

@@ -10,11 +10,14 @@ import {
   RedirectPortBusy
 } from "../../ports/CallbackListener.ts"
 import { codeOf } from "../platform/Errno.ts"
-import { type CallbackPage, headers, render } from "./CallbackPage.ts"
+import { type CallbackPage, headers, render, signInServer } from "./CallbackPage.ts"
 import { peerOwners } from "./PeerOwner.ts"
 
 type Read = (parameters: URLSearchParams) => AuthorizationResponse
 type Answer = Exclude<AuthorizationResponse, { readonly _tag: "Foreign" }>
+
+/** Time that a listener at a busy port has to answer, in milliseconds. */
+const probeTimeout = 1000
 
 /** Maximum length of a request target, in characters. */
 const maxTarget = 16_384
@@ -116,6 +119,21 @@ const listen = (
       })
   )
 
+/** True if a sign-in of this program listens at a port. Its owner answers at once. */
+const isSignInAt = (host: string, port: number): Effect.Effect<boolean> =>
+  Effect.flatMap(loadHttp, ({ get }) =>
+    Effect.callback<boolean>((resume) => {
+      const answer = (is: boolean) => resume(Effect.succeed(is))
+      const request = get({ host, port, path: "/", timeout: probeTimeout, agent: false }, (response) => {
+        response.resume()
+        answer(response.headers.server === signInServer)
+      })
+      request.on("error", () => answer(false))
+      request.on("timeout", () => request.destroy(new Error("timeout")))
+      return Effect.sync(() => request.destroy())
+    })
+  )
+
 const portOf = (server: Server): number => (server.address() as AddressInfo).port
 
 /** Listens on loopback with `node:http`. */
@@ -200,9 +218,10 @@ export const layer: Layer.Layer<CallbackListener> = Layer.succeed(
         : bindAll(asked).pipe(
             Effect.catch((code): Effect.Effect<number, ListenError | RedirectPortBusy> => {
               if (portMayMove && (code === "EADDRINUSE" || code === "EACCES")) return anyPort
-              return code === "EADDRINUSE"
-                ? new RedirectPortBusy({ server, redirectUri: redirectUri.href })
-                : new ListenError({ detail: explain(code, asked) })
+              if (code !== "EADDRINUSE") return new ListenError({ detail: explain(code, asked) })
+              return Effect.flatMap(isSignInAt(hosts[0] ?? "127.0.0.1", asked), (isOfSignIn) =>
+                Effect.fail(new RedirectPortBusy({ server, redirectUri: redirectUri.href, isOfSignIn }))
+              )
             })
           )
       bound = new URL(redirectUri)

@@ -16,6 +16,9 @@ const style = `:root{color-scheme:light dark}body{margin:0;min-height:100vh;disp
 export const render = ({ text, title }: CallbackPage): string =>
   `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${escapeHtml(title)} · mcp-cli</title><style>${style}</style></head><body><main><h1>${escapeHtml(title)}</h1><p>${escapeHtml(text)}</p></main></body></html>`
 
+/** The name of the listener in its answers. */
+export const signInServer = "mcp-cli sign-in"
+
 /** The headers of the page: no caching, no referrer, nothing may be loaded. */
 export const headers: Readonly<Record<string, string>> = {
   "content-type": "text/html; charset=utf-8",
@@ -24,5 +27,7 @@ export const headers: Readonly<Record<string, string>> = {
   "cache-control": "no-store",
   "referrer-policy": "no-referrer",
   "x-content-type-options": "nosniff",
-  connection: "close"
+  connection: "close",
+  // Another sign-in that needs the port knows by it that this one will end.
+  server: signInServer
 }

@@ -82,6 +82,7 @@ export const layer: Layer.Layer<DeviceAuthorization, never, HttpTransport> = Lay
 
     const post = ({
       client,
+      codeChallenge,
       deviceAuthorizationEndpoint,
       parameters,
       resource,
@@ -95,7 +96,10 @@ export const layer: Layer.Layer<DeviceAuthorization, never, HttpTransport> = Lay
           {
             ...parameters,
             ...(scopes.length === 0 ? {} : { scope: scopes.join(" ") }),
-            ...(resource === undefined ? {} : { resource })
+            ...(resource === undefined ? {} : { resource }),
+            ...(codeChallenge === undefined
+              ? {}
+              : { code_challenge: codeChallenge, code_challenge_method: "S256" })
           },
           options
         )

@@ -66,12 +66,18 @@ const failureOf = (
   secrets: ReadonlyArray<string>
 ): TokenFailure => {
   if (error === "invalid_grant") return new InvalidGrant()
-  if (error === "invalid_client") return new InvalidClient()
+  // Keycloak's code for a wrong secret, and that of the Python MCP SDK 1.x for an unknown client. With another status it is
+  // about the grant (RFC 6749 §5.2).
+  if (error === "invalid_client" || (error === "unauthorized_client" && status === 401))
+    return new InvalidClient()
+  const isUnauthorized = status === 401 && !knownCodes.has(error) ? { isUnauthorized: true } : {}
   const shown = printable(redact(error, secrets))
   if (!knownCodes.has(error) && transientCode.test(error)) return new Transient({ detail: shown })
-  if (!isOfEndpoint(error, status)) return new Malformed({ detail: `HTTP ${status}: ${shown}` })
+  if (!isOfEndpoint(error, status))
+    return new Malformed({ detail: `HTTP ${status}: ${shown}`, ...isUnauthorized })
   return new Refused({
     error: shown,
+    ...isUnauthorized,
     ...(typeof description === "string" ? { description: printable(redact(description, secrets)) } : {})
   })
 }
@@ -122,5 +128,6 @@ export const readEndpointAnswer = Effect.fnUntraced(function* (
   if (Result.isSuccess(refusal)) {
     return yield* failureOf(refusal.success, response.status, secrets)
   }
+  if (response.status === 401) return yield* new Malformed({ detail: status, isUnauthorized: true })
   return { status, text }
 })

@@ -1,37 +1,48 @@
-import { Effect, Redacted, Result, Schema } from "effect"
+import { Clock, Effect, Option, Predicate, Redacted } from "effect"
 import type { AuthorizationServerMetadata } from "../../domain/AuthorizationServer.ts"
 import { clientDescription, type ClientIdentitySettings } from "../../domain/ClientMetadata.ts"
 import { DynamicRegistration } from "../../domain/ClientRegistration.ts"
 import { printable } from "../../domain/PrintableText.ts"
 import { hasUserInformation, isSameOrigin, isSecureUrl } from "../../domain/SecureUrl.ts"
-import type { ClientAuthenticationMethod } from "../../domain/Server.ts"
 import { scopesOf } from "../../domain/TokenSet.ts"
 import { isTransientStatus } from "../../domain/TransientStatus.ts"
 import { type ClientRegistrar, RegistrationError } from "../../ports/ClientRegistrar.ts"
 import { discardBody, type HttpTransport, NetworkError } from "../../ports/HttpTransport.ts"
 import { readBody } from "../http/BoundedBody.ts"
+import { retryAfterMillis } from "../http/RetryAfter.ts"
+import { type JsonMembers, readJsonObject } from "./JsonAnswer.ts"
 import { deregistrationTimeout, maxTime } from "./OAuthLimits.ts"
 
-/** The client information response (RFC 7591 §3.2.1), as far as this client uses it. */
-const Registered = Schema.fromJsonString(
-  Schema.Struct({
-    client_id: Schema.NonEmptyString,
-    client_secret: Schema.optionalKey(Schema.NullOr(Schema.String)),
-    client_secret_expires_at: Schema.optionalKey(Schema.NullOr(Schema.Finite)),
-    token_endpoint_auth_method: Schema.optionalKey(Schema.NullOr(Schema.String)),
-    scope: Schema.optionalKey(Schema.Unknown),
-    // RFC 7592 §3. A value that cannot be used does not fail the registration.
-    registration_client_uri: Schema.optionalKey(Schema.Unknown),
-    registration_access_token: Schema.optionalKey(Schema.Unknown)
-  })
-)
+/** A member that is not a text is left out, and so is an empty one. */
+const textOf = (value: unknown): string | undefined =>
+  typeof value === "string" && value !== "" ? value : undefined
+
+/** A list of texts, or one text with spaces between them. */
+const wordsIn = (value: unknown): ReadonlyArray<string> | undefined =>
+  Array.isArray(value)
+    ? value.filter(Predicate.isString)
+    : typeof value === "string"
+      ? scopesOf(value)
+      : undefined
+
+/**
+ * When a secret expires, in milliseconds since the epoch: a number of seconds (RFC 7591 §3.2.1), which some servers write as
+ * text, or as a date. Undefined: it does not expire.
+ */
+const expiryOf = (value: unknown): number | undefined => {
+  const text = textOf(value)
+  const seconds = text === undefined ? value : Number(text)
+  const millis =
+    typeof seconds === "number" && !Number.isNaN(seconds) ? seconds * 1000 : Date.parse(text ?? "")
+  return millis > 0 ? Math.min(millis, maxTime) : undefined
+}
 
 /**
  * How to deregister a client. Absent if the server did not say, or named another origin than that of its registration
  * endpoint: it could make us send a token, or delete something, elsewhere.
  */
 const managementOf = (
-  { registration_access_token: accessToken, registration_client_uri: address }: typeof Registered.Type,
+  { registration_access_token: accessToken, registration_client_uri: address }: JsonMembers,
   endpoint: URL
 ): DynamicRegistration["management"] => {
   if (typeof address !== "string" || typeof accessToken !== "string" || !/^[\x21-\x7e]+$/.test(accessToken)) {
@@ -43,84 +54,103 @@ const managementOf = (
     : { url: url.href, accessToken: Redacted.make(accessToken) }
 }
 
-/** The error response (RFC 7591 §3.2.2). */
-const RegistrationRefusal = Schema.fromJsonString(
-  Schema.Struct({ error: Schema.NonEmptyString, error_description: Schema.optionalKey(Schema.Unknown) })
-)
-
-/** A program on a user's machine cannot keep a secret (RFC 8252 §8.5), so `none` is requested if the server allows it. */
-const usableMethods = ["none", "client_secret_basic", "client_secret_post"] as const
-
-const methodToRequest = ({
-  token_endpoint_auth_methods_supported: supported
-}: AuthorizationServerMetadata): ClientAuthenticationMethod =>
-  usableMethods.find((method) => supported === undefined || supported.includes(method)) ?? "none"
+/** A program on a user's machine cannot keep a secret (RFC 8252 §8.5), so `none` is requested if the server lists it. */
+const usableMethods = ["none", "client_secret_post", "client_secret_basic"] as const
+type UsableMethod = (typeof usableMethods)[number]
 
 /**
- * The method that the server registered, which may differ from the requested one (RFC 7591 §3.2.1). Undefined: this client
- * cannot use it.
+ * The method to register. Post comes before Basic, which the Python MCP SDK lists too and then does not accept alone. A server
+ * that lists nothing means Basic (RFC 8414 §2).
+ */
+const methodToRequest = ({
+  token_endpoint_auth_methods_supported: supported = []
+}: AuthorizationServerMetadata): UsableMethod => {
+  if (supported.length === 0) return "client_secret_basic"
+  return usableMethods.find((method) => supported.includes(method)) ?? "none"
+}
+
+/**
+ * The method that the server registered, which may differ from the requested one (RFC 7591 §3.2.1). A list means any of its
+ * methods. Undefined: this client cannot use it.
  */
 const methodGiven = (
-  { client_secret, token_endpoint_auth_method: given }: typeof Registered.Type,
-  requested: ClientAuthenticationMethod
-): ClientAuthenticationMethod | undefined => {
-  if (given && !usableMethods.some((method) => method === given)) return undefined
-  if (!client_secret) return "none"
-  return (
-    usableMethods.find((method) => method === given) ??
-    (requested === "none" ? "client_secret_basic" : requested)
-  )
+  { client_secret, token_endpoint_auth_method: given }: JsonMembers,
+  requested: UsableMethod
+): UsableMethod | undefined => {
+  const listed = wordsIn(given) ?? []
+  const usable = listed.includes(requested)
+    ? requested
+    : usableMethods.find((method) => listed.includes(method))
+  if (listed.length > 0 && usable === undefined) return undefined
+  if (textOf(client_secret) === undefined) return "none"
+  return usable ?? (requested === "none" ? "client_secret_basic" : requested)
+}
+
+/** What was registered, and where. */
+interface Requested {
+  readonly endpoint: URL
+  readonly redirectUri: URL
+  /** The scopes that sign-ins will request, even if the server registers no scopes. */
+  readonly scopes: ReadonlyArray<string>
+  readonly deviceCode: boolean
 }
 
 /** The registration that an answer describes. What it omits is registered as requested. */
 const registrationOf = (
-  answer: typeof Registered.Type,
-  requested: {
-    readonly authenticationMethod: ClientAuthenticationMethod
-    readonly endpoint: URL
-    readonly redirectUri: URL
-    readonly scopes: ReadonlyArray<string>
-  }
+  answer: JsonMembers,
+  clientId: string,
+  authenticationMethod: UsableMethod,
+  { deviceCode, endpoint, redirectUri, scopes: wanted }: Requested
 ): DynamicRegistration => {
-  const { client_id: clientId, client_secret: secret, client_secret_expires_at: expiresAt, scope } = answer
-  const management = managementOf(answer, requested.endpoint)
-  const scopes = typeof scope === "string" ? scopesOf(scope) : requested.scopes
+  const secret = textOf(answer["client_secret"])
+  const expiresAt = expiryOf(answer["client_secret_expires_at"])
+  const management = managementOf(answer, endpoint)
+  const scopes = wordsIn(answer["scope"]) ?? wanted
   return new DynamicRegistration({
     clientId,
-    authenticationMethod: requested.authenticationMethod,
-    redirectUri: requested.redirectUri.href,
-    ...(secret ? { clientSecret: Redacted.make(secret) } : {}),
-    ...(secret && expiresAt && expiresAt > 0 ? { secretExpiresAt: Math.min(expiresAt * 1000, maxTime) } : {}),
+    authenticationMethod,
+    redirectUri: redirectUri.href,
+    ...(secret === undefined ? {} : { clientSecret: Redacted.make(secret) }),
+    ...(secret === undefined || expiresAt === undefined ? {} : { secretExpiresAt: expiresAt }),
     ...(scopes.length === 0 ? {} : { scopes }),
+    ...(wanted.every((scope) => scopes.includes(scope)) ? {} : { wantedScopes: wanted }),
+    ...(deviceCode ? { deviceCode } : {}),
     ...(management === undefined ? {} : { management })
   })
 }
 
-/** Registers a client (RFC 7591). */
-export const register = Effect.fn("ClientRegistrar.register")(function* (
+/** The words of a server in an error answer (RFC 7591 §3.2.2), or in the answer of what stands before it. */
+const wordsOf = (text: string): string | undefined => {
+  const { error, error_description, message } = Option.getOrElse(
+    readJsonObject(text),
+    (): JsonMembers => ({})
+  )
+  const words = [textOf(error), textOf(error_description) ?? textOf(message)].filter(Predicate.isNotUndefined)
+  if (words.length > 0) return printable(words.join(": "))
+  // Not a web page, and not JSON.
+  return /^[^<{[]{1,200}$/.test(text.trim()) ? printable(text) : undefined
+}
+
+type RegisterRequest = Parameters<ClientRegistrar["Service"]["register"]>[0]
+
+/** Sends one registration request (RFC 7591 §3.1), and reads its answer. */
+const requestRegistration = Effect.fnUntraced(function* (
   transport: HttpTransport["Service"],
   identity: ClientIdentitySettings,
-  {
-    metadata,
-    deviceCode,
-    dpop,
-    redirectUri,
-    registerAt: known,
-    scopes,
-    server
-  }: Parameters<ClientRegistrar["Service"]["register"]>[0]
+  { deviceCode, dpop, metadata, redirectUri, registerAt, server }: RegisterRequest,
+  endpoint: URL,
+  scopes: ReadonlyArray<string>
 ) {
   const { issuer } = metadata
-  const registerAt = known === undefined ? {} : { registerAt: known }
-  const refuse = (detail: string) => new RegistrationError({ server, issuer, detail, ...registerAt })
-  if (metadata.registration_endpoint === undefined) {
-    const takesMetadataDocument = metadata.client_id_metadata_document_supported === true
-    return yield* new RegistrationError({ server, issuer, takesMetadataDocument, ...registerAt })
-  }
-  const endpoint = URL.parse(metadata.registration_endpoint)
-  if (endpoint === null || !isSecureUrl(endpoint) || hasUserInformation(endpoint)) {
-    return yield* refuse("its registration endpoint is no https address without a user name")
-  }
+  const refuse = (detail: string, more: Pick<RegistrationError, "why" | "retryAfter"> = {}) =>
+    new RegistrationError({
+      server,
+      issuer,
+      detail,
+      ...more,
+      ...(registerAt === undefined ? {} : { registerAt }),
+      ...(metadata.client_id_metadata_document_supported === true ? { takesMetadataDocument: true } : {})
+    })
   const method = methodToRequest(metadata)
   const response = yield* transport.send(
     new Request(endpoint, {
@@ -135,45 +165,77 @@ export const register = Effect.fn("ClientRegistrar.register")(function* (
     })
   )
   const { origin } = endpoint
-  // An unavailable server has refused nothing, so its user need not register a client by hand.
-  if (isTransientStatus(response.status)) {
-    yield* discardBody(response)
-    return yield* new NetworkError({ origin, detail: `HTTP ${response.status}` })
-  }
+  const { status } = response
   const text = yield* readBody(response).pipe(
     Effect.mapError(({ detail, isTransient }) =>
       isTransient ? new NetworkError({ origin, detail }) : refuse(detail)
     )
   )
-  if (response.status >= 300 && response.status < 400) {
-    return yield* refuse(
-      `HTTP ${response.status} at its registration endpoint: it redirects, which is not followed`
-    )
+  const place = `HTTP ${status} at its registration endpoint`
+  const words = wordsOf(text)
+  const said = words === undefined ? place : `${place}: ${words}`
+  // An unavailable server has refused nothing.
+  if (isTransientStatus(status)) {
+    const now = yield* Clock.currentTimeMillis
+    const retryAfter = retryAfterMillis(response.headers.get("retry-after"), now)
+    return yield* refuse(said, { why: "unavailable", ...(retryAfter === undefined ? {} : { retryAfter }) })
   }
-  if (response.status === 404 || response.status === 405) {
-    const detail = `HTTP ${response.status} at its registration endpoint`
-    return yield* new RegistrationError({ server, issuer, detail, nothingThere: true, ...registerAt })
+  if (status >= 300 && status < 400) return yield* refuse(`${place}: it redirects, which is not followed`)
+  if (status === 404 || status === 405) return yield* refuse(place, { why: "nothing there" })
+  const answer = Option.getOrElse(readJsonObject(text), (): JsonMembers => ({}))
+  const id = answer["client_id"]
+  const clientId = Number.isSafeInteger(id) ? String(id) : textOf(id)
+  if (!response.ok || (clientId === undefined && textOf(answer["error"]) !== undefined)) {
+    const isOfRedirect = words !== undefined && /redirect[ _]?ur[il]/i.test(words)
+    return yield* refuse(words ?? place, isOfRedirect ? { why: "redirect URI" } : {})
   }
-  if (!response.ok) {
-    const refusal = Schema.decodeResult(RegistrationRefusal)(text)
-    return yield* refuse(
-      Result.match(refusal, {
-        onFailure: () => `HTTP ${response.status}`,
-        onSuccess: ({ error, error_description }) =>
-          printable(typeof error_description === "string" ? `${error}: ${error_description}` : error)
-      })
-    )
-  }
-  const answer = yield* Schema.decodeEffect(Registered)(text).pipe(
-    Effect.mapError(() => refuse("its answer holds no client_id"))
-  )
+  if (clientId === undefined) return yield* refuse("its answer holds no client_id")
   const authenticationMethod = methodGiven(answer, method)
   if (authenticationMethod === undefined) {
-    return yield* refuse(
-      `it requires ${printable(answer.token_endpoint_auth_method ?? "")} at its token endpoint, which this client does not support`
-    )
+    const given = printable(wordsIn(answer["token_endpoint_auth_method"])?.join(" or ") ?? "")
+    return yield* refuse(`it requires ${given} at its token endpoint, which this client does not support`)
   }
-  return registrationOf(answer, { authenticationMethod, endpoint, redirectUri, scopes })
+  return { answer, clientId, authenticationMethod }
+})
+
+/**
+ * Registers a client (RFC 7591). One that is refused for its scopes is registered without them: Keycloak and Spring refuse any
+ * `scope` in a registration, and accept the same one in an authorization request.
+ */
+export const register = Effect.fn("ClientRegistrar.register")(function* (
+  transport: HttpTransport["Service"],
+  identity: ClientIdentitySettings,
+  request: RegisterRequest
+) {
+  const { deviceCode, metadata, redirectUri, registerAt, scopes, server } = request
+  const { issuer } = metadata
+  const known = registerAt === undefined ? {} : { registerAt }
+  if (metadata.registration_endpoint === undefined) {
+    const takesMetadataDocument = metadata.client_id_metadata_document_supported === true
+    return yield* new RegistrationError({ server, issuer, takesMetadataDocument, ...known })
+  }
+  const endpoint = URL.parse(metadata.registration_endpoint)
+  if (endpoint === null || !isSecureUrl(endpoint) || hasUserInformation(endpoint)) {
+    const detail = "its registration endpoint is no https address without a user name"
+    return yield* new RegistrationError({ server, issuer, detail, ...known })
+  }
+  const attempt = (named: ReadonlyArray<string>) =>
+    requestRegistration(transport, identity, request, endpoint, named)
+  const { answer, authenticationMethod, clientId } = yield* Effect.catchIf(
+    attempt(scopes),
+    (error) =>
+      error._tag === "RegistrationError" &&
+      error.why === undefined &&
+      scopes.length > 0 &&
+      /scope/i.test(error.detail ?? ""),
+    () => attempt([])
+  )
+  return registrationOf(answer, clientId, authenticationMethod, {
+    endpoint,
+    redirectUri,
+    scopes,
+    deviceCode: deviceCode === true
+  })
 })
 
 /** Deregisters a client (RFC 7592 §2.3). False if its server did not say how, or refused. */

@@ -1,17 +1,23 @@
 import { Effect, Redacted } from "effect"
 import type { ClientAuth } from "oauth4webapi"
+import { basicWithClientId } from "../../domain/ClientAuthentication.ts"
 import { type RequestClient, UnusableSecret } from "../../ports/TokenEndpoint.ts"
 
-/** Encodes the id or the secret of a client as a form value, for HTTP Basic (RFC 6749 §2.3.1). */
-const formEncoded = (text: string): string => new URLSearchParams({ "": text }).toString().slice(1)
+/**
+ * Encodes the id or the secret of a client as a form value, for HTTP Basic (RFC 6749 §2.3.1). A space is `%20`, which
+ * servers read that decode either a form or a URL.
+ */
+const formEncoded = (text: string): string =>
+  new URLSearchParams({ "": text }).toString().slice(1).replaceAll("+", "%20")
 
 /**
  * HTTP Basic with both parts encoded as form values. `oauth4webapi` encodes more characters than a form requires; servers
  * that forget to decode understand the usual ids only this way.
  */
 const basicAuthentication =
-  (secret: string): ClientAuth =>
-  (_server, { client_id }, _body, headers) => {
+  (secret: string, options: { readonly clientIdInBody: boolean }): ClientAuth =>
+  (_server, { client_id }, body, headers) => {
+    if (options.clientIdInBody) body.set("client_id", client_id)
     const credentials = `${formEncoded(client_id)}:${formEncoded(secret)}`
     headers.set("authorization", `Basic ${btoa(credentials)}`)
   }
@@ -35,7 +41,9 @@ export const authenticationOf = Effect.fnUntraced(function* (
   const secret = client.clientSecret === undefined ? "" : Redacted.value(client.clientSecret)
   switch (client.authenticationMethod) {
     case "client_secret_basic":
-      return basicAuthentication(secret)
+      return basicAuthentication(secret, { clientIdInBody: false })
+    case basicWithClientId:
+      return basicAuthentication(secret, { clientIdInBody: true })
     case "client_secret_post":
       return oauth.ClientSecretPost(secret)
     case "none":

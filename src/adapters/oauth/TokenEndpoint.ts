@@ -51,7 +51,10 @@ const grantParameters = Effect.fnUntraced(function* (grant: FurtherGrant, scopes
     case "DeviceCode":
       return [
         "urn:ietf:params:oauth:grant-type:device_code",
-        { device_code: Redacted.value(grant.deviceCode) }
+        {
+          device_code: Redacted.value(grant.deviceCode),
+          ...(grant.codeVerifier === undefined ? {} : { code_verifier: Redacted.value(grant.codeVerifier) })
+        }
       ] as const
   }
 })

@@ -7,6 +7,7 @@ import { ClientRegistrar, RegistrationError } from "../../ports/ClientRegistrar.
 import { DeviceAuthorization } from "../../ports/DeviceAuthorization.ts"
 import { Discovery } from "../../ports/Discovery.ts"
 import {
+  type FurtherGrant,
   InvalidClient,
   InvalidGrant,
   type PushRequest,
@@ -43,6 +44,8 @@ export interface ScriptedOptions {
   readonly pkce?: ReadonlyArray<string> | "unsaid"
   /** Issues device codes, which are approved after this number of early requests. Absent: it issues none. */
   readonly devicePending?: number
+  /** Requires PKCE of device authorization requests, as Keycloak can, or refuses its parameters. Absent: PKCE is optional. */
+  readonly devicePkce?: "required" | "refused"
   /** Accepts pushed authorization requests (RFC 9126), or requires them. Absent: it has no endpoint for them. */
   readonly pushedAuthorization?: "offered" | "required"
   /** Registers clients. Absent: true. */
@@ -143,8 +146,13 @@ const makeState = (options: ScriptedOptions) => {
         readonly scopes: ReadonlyArray<string>
       }
     >(),
-    /** Device codes, and the scopes that each was requested with. */
-    deviceCodes: new Map<string, ReadonlyArray<string>>(),
+    /** Device codes, and what each was requested with. */
+    deviceCodes: new Map<
+      string,
+      { readonly scopes: ReadonlyArray<string>; readonly challenge: string | undefined }
+    >(),
+    /** Clients that were registered for the device grant. */
+    deviceClients: new Set<string>(),
     /** Pushed requests by their `request_uri`; each can be used once. */
     pushed: new Map<string, URLSearchParams>(),
     families,
@@ -250,20 +258,22 @@ const makeDiscovery = (state: State): Discovery["Service"] =>
     tokenEndpointsFor: () => Effect.succeed([])
   })
 
-const makeRegistrar = ({ clients, counts, deregistered }: State): ClientRegistrar["Service"] =>
+const makeRegistrar = ({ clients, counts, deregistered, deviceClients }: State): ClientRegistrar["Service"] =>
   ClientRegistrar.of({
-    register: ({ metadata: { issuer, registration_endpoint }, redirectUri, scopes, server }) =>
+    register: ({ deviceCode, metadata: { issuer, registration_endpoint }, redirectUri, scopes, server }) =>
       Effect.suspend(() => {
         if (registration_endpoint === undefined) return new RegistrationError({ server, issuer })
         counts.registrations += 1
         const clientId = `dynamic-${counts.registrations}`
         clients.set(clientId, new URL(issuer).origin)
+        if (deviceCode === true) deviceClients.add(clientId)
         return Effect.succeed(
           new DynamicRegistration({
             clientId,
             authenticationMethod: "none",
             redirectUri: redirectUri.href,
             ...(scopes.length === 0 ? {} : { scopes }),
+            ...(deviceCode === true ? { deviceCode } : {}),
             management: {
               url: `${issuer}/register/${clientId}`,
               accessToken: Redacted.make(`management-of-${clientId}`)
@@ -330,14 +340,15 @@ const issue = Effect.fnUntraced(function* (
 const pollDevice = Effect.fnUntraced(function* (
   state: State,
   request: TokenRequest,
-  deviceCode: Redacted.Redacted
+  { codeVerifier, deviceCode }: Extract<FurtherGrant, { readonly _tag: "DeviceCode" }>
 ) {
-  const scopes = state.deviceCodes.get(Redacted.value(deviceCode))
-  if (scopes === undefined) return yield* fail(request, new InvalidGrant())
+  const issued = state.deviceCodes.get(Redacted.value(deviceCode))
+  const isVerified = (issued?.challenge === undefined) === (codeVerifier === undefined)
+  if (issued === undefined || !isVerified) return yield* fail(request, new InvalidGrant())
   if (state.devicePolls++ < (state.options.devicePending ?? 0)) {
     return yield* fail(request, new Refused({ error: "authorization_pending" }))
   }
-  return yield* issue(state, state.begin(scopes), request)
+  return yield* issue(state, state.begin(issued.scopes), request)
 })
 
 const makeTokenEndpoint = (state: State): TokenEndpoint["Service"] => {
@@ -373,7 +384,7 @@ const makeTokenEndpoint = (state: State): TokenEndpoint["Service"] => {
       counts.grants += 1
       yield* receive(state, request)
       if (request.grant._tag === "DeviceCode") {
-        return yield* pollDevice(state, request, request.grant.deviceCode)
+        return yield* pollDevice(state, request, request.grant)
       }
       const family = state.begin(request.scopes)
       // Grants without a user have no refresh token (RFC 6749 §4.4.3).
@@ -410,16 +421,25 @@ const makeTokenEndpoint = (state: State): TokenEndpoint["Service"] => {
 const makeDevices = (state: State): DeviceAuthorization["Service"] =>
   DeviceAuthorization.of({
     start: Effect.fn("ScriptedAuthorizationServer.start")(function* ({
-      client,
+      client: { clientId },
+      codeChallenge,
       deviceAuthorizationEndpoint: { origin },
       scopes,
       server
     }) {
-      if (isForgotten(state, client.clientId, origin)) {
-        return yield* new TokenRequestError({ server, origin, reason: new InvalidClient() })
+      const refuse = (reason: TokenFailure) => new TokenRequestError({ server, origin, reason })
+      if (isForgotten(state, clientId, origin)) return yield* refuse(new InvalidClient())
+      if (clientId.startsWith("dynamic-") && !state.deviceClients.has(clientId)) {
+        return yield* refuse(
+          new Refused({ error: "invalid_request", description: "device_code is not allowed" })
+        )
+      }
+      const isWrong = { required: codeChallenge === undefined, refused: codeChallenge !== undefined }
+      if (state.options.devicePkce !== undefined && isWrong[state.options.devicePkce]) {
+        return yield* refuse(new Refused({ error: "invalid_request", description: "code_challenge" }))
       }
       const serial = state.next()
-      state.deviceCodes.set(`device-${serial}`, scopes)
+      state.deviceCodes.set(`device-${serial}`, { scopes, challenge: codeChallenge })
       const verificationUri = new URL(`${state.issuer}/activate`)
       return {
         deviceCode: Redacted.make(`device-${serial}`),

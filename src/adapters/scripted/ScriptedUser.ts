@@ -14,6 +14,8 @@ export type UserScript =
   | "ignore"
   /** Approves on another machine and pastes the redirected URL. */
   | "paste"
+  /** What the authorization server answers in the redirect instead of a code. */
+  | { readonly error: string; readonly description?: string }
 
 /** A user in memory, who records what they were shown. */
 export class ScriptedUser extends Context.Service<
@@ -34,7 +36,8 @@ export class ScriptedUser extends Context.Service<
 export const layer = (
   options: {
     readonly present?: boolean
-    readonly script?: UserScript
+    /** A list: one script for each time that the browser opens, the last one from then on. */
+    readonly script?: UserScript | ReadonlyArray<UserScript>
     readonly timeout?: Duration.Input
   } = {}
 ): Layer.Layer<
@@ -45,7 +48,7 @@ export const layer = (
   Layer.effectContext(
     Effect.gen(function* () {
       const authorizationServer = yield* ScriptedAuthorizationServer
-      const script = options.script ?? "approve"
+      const scripts: ReadonlyArray<UserScript> = [options.script ?? "approve"].flat()
       const opened: Array<URL> = []
       const devices: Array<DevicePrompt> = []
       const told: Array<string> = []
@@ -53,11 +56,13 @@ export const layer = (
       const listening = new Map<string, Deferred.Deferred<URLSearchParams>>()
       let serial = 0
 
-      const answer = Effect.fnUntraced(function* (url: URL) {
+      const answer = Effect.fnUntraced(function* (url: URL, script: UserScript) {
         const back = yield* authorizationServer.approve(url)
-        if (script === "deny") {
+        const refusal = script === "deny" ? { error: "access_denied" } : script
+        if (typeof refusal === "object") {
           back.searchParams.delete("code")
-          back.searchParams.set("error", "access_denied")
+          back.searchParams.set("error", refusal.error)
+          if (refusal.description) back.searchParams.set("error_description", refusal.description)
         }
         return back
       })
@@ -73,9 +78,10 @@ export const layer = (
 
       const browser = Browser.of({
         open: Effect.fn("ScriptedUser.open")(function* (url) {
+          const script = scripts[Math.min(opened.length, scripts.length - 1)] ?? "approve"
           opened.push(url)
           if (script === "ignore") return
-          const back = yield* answer(url)
+          const back = yield* answer(url, script)
           if (script === "paste") {
             yield* Deferred.succeed(pasted, back.href)
             return

@@ -50,7 +50,9 @@ export const login = Command.make(
     name: serverName,
     scope: Flag.String("scope").pipe(
       Flag.withMetavar('"A B"'),
-      Flag.withDescription("Request these scopes instead of those of the configuration or the server"),
+      Flag.withDescription(
+        'Request these scopes instead of those of the configuration or the server; "": none'
+      ),
       Flag.filter(
         (scope) => scope.split(/\s+/).every((token) => token === "" || isScope(token)),
         () => "Expected scopes: printable ASCII without quotes and backslashes, separated by spaces"
@@ -78,7 +80,7 @@ export const login = Command.make(
     }
     const scopes = scopesOf(scope.join(" "))
     const flow = SignIn.use((signIn) =>
-      signIn.signIn({ server, account: key.account, device, ...(scopes.length === 0 ? {} : { scopes }) })
+      signIn.signIn({ server, account: key.account, device, ...(scope.length === 0 ? {} : { scopes }) })
     )
     const { credential, replaced, tokens } = yield* Option.match(trace, {
       onNone: () => flow,

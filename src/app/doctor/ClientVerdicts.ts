@@ -7,13 +7,15 @@ import { CallbackListener } from "../../ports/CallbackListener.ts"
 import { grantFor } from "../signin/GrantChoice.ts"
 import { pushEndpointOf } from "../signin/PushEndpoint.ts"
 import { fixedClient } from "../signin/SignInClient.ts"
+import type { AuthorizationRefusal } from "../signin/AuthorizationProbe.ts"
+import { refusedVerdict } from "./ClientProbe.ts"
 import { note, ok, type Verdict, wrong, wrongBy } from "./Finding.ts"
 import type { Probe } from "./Probe.ts"
 import { isGuessed, isResolved, needsBrowser, type Resolution, unresolvedVerdict } from "./Resolution.ts"
 
 /** Where the requested scopes come from. */
 const scopeOrigin = ({ oauth }: RemoteServer, probed: Probe): string => {
-  if (oauth.scopes.length > 0) return "as the configuration names them"
+  if (oauth.scopes !== undefined) return "as the configuration names them"
   return Result.isSuccess(probed) && probed.success.challenge?.scope !== undefined
     ? "as the challenge of the server requires"
     : "as the metadata of the server lists them"
@@ -23,9 +25,15 @@ const scopeOrigin = ({ oauth }: RemoteServer, probed: Probe): string => {
 export const scopesVerdict = (server: RemoteServer, probed: Probe, resolution: Resolution): Verdict => {
   if (!isResolved(resolution)) return unresolvedVerdict("scopes", resolution)
   const { authorizationServer } = resolution
-  const configured = server.oauth.scopes
+  const configured = server.oauth.scopes ?? []
   const scopes = scopesOfGrant(grantFor(server, authorizationServer), authorizationServer.scopes)
-  if (scopes.length === 0) return ok("none are named; the authorization server decides")
+  if (scopes.length === 0) {
+    return ok(
+      server.oauth.scopes === undefined
+        ? "none are named; the authorization server decides"
+        : "none, as the configuration says; the authorization server decides"
+    )
+  }
   const named =
     configured.length > 0
       ? configured
@@ -47,18 +55,30 @@ export const scopesVerdict = (server: RemoteServer, probed: Probe, resolution: R
       )
 }
 
-/** The verdict on the client. */
-export const registrationVerdict = (server: RemoteServer, resolution: Resolution): Verdict => {
+/**
+ * The verdict on the client.
+ *
+ * @param refusal what the authorization endpoint said to the request of a client that needs no registration
+ */
+export const registrationVerdict = (
+  server: RemoteServer,
+  resolution: Resolution,
+  refusal: AuthorizationRefusal | undefined
+): Verdict => {
   if (!isResolved(resolution)) return unresolvedVerdict("registration", resolution)
   const { metadata, provider } = resolution.authorizationServer
   const { clientMetadataUrl, source } = server.oauth
   const oauth = Remedy.oauthOf(server.name)
   const fixed = fixedClient(server, resolution.authorizationServer)
-  if (fixed?._tag === "MetadataDocument") return ok(`the client is known by ${fixed.client.clientId}`)
+  if (fixed?._tag === "MetadataDocument") {
+    const what = `the client is known by ${fixed.client.clientId}`
+    return refusal === undefined ? ok(what) : refusedVerdict(server, what, refusal)
+  }
   if (fixed !== undefined) {
     const { clientId, clientSecret, signingKey } = fixed.client
     const secret = clientSecret === undefined ? "without a secret" : "and a secret"
     const what = `client_id ${clientId} ${signingKey === undefined ? secret : "and a private key"}`
+    if (refusal !== undefined) return refusedVerdict(server, what, refusal)
     return source.client !== undefined && clientMetadataUrl !== undefined
       ? note(
           `${what}; client_metadata_url is not used, since client_id takes precedence`,
@@ -72,7 +92,7 @@ export const registrationVerdict = (server: RemoteServer, resolution: Resolution
       clientMetadataUrl === undefined
         ? ""
         : "; client_metadata_url is not used, since no documents are accepted"
-    return ok(`the client registers automatically${unused}`)
+    return ok(`registration is offered; whether this client is accepted shows at the sign-in${unused}`)
   }
   const place = provider?.registerAt === undefined ? "with the provider" : `at ${provider.registerAt.value}`
   return wrong(

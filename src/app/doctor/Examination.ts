@@ -12,6 +12,7 @@ import {
   providerVerdict,
   resourceVerdict
 } from "./AuthorizationServerVerdicts.ts"
+import { probeClient } from "./ClientProbe.ts"
 import {
   dpopVerdict,
   parVerdict,
@@ -76,7 +77,7 @@ export const examine = Effect.fn("Doctor.examine")(function* (server: RemoteServ
     issuer: issuerVerdict(server, resolution, yield* destinationOf(server, resolution)),
     resource: resourceVerdict(server, resolution),
     scopes: scopesVerdict(server, probed, resolution),
-    registration: registrationVerdict(server, resolution),
+    registration: registrationVerdict(server, resolution, yield* probeClient(server, resolution)),
     PKCE: pkceVerdict(server, resolution),
     DPoP: dpopVerdict(server, resolution),
     PAR: parVerdict(server, resolution),

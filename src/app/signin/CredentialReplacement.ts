@@ -1,6 +1,6 @@
 import { Clock, Context, Effect, FiberSet, Layer, Option } from "effect"
 import type { ClientRegistration } from "../../domain/ClientRegistration.ts"
-import type { Credential } from "../../domain/Credential.ts"
+import { Credential } from "../../domain/Credential.ts"
 import type { CredentialKey } from "../../domain/CredentialKey.ts"
 import type { PendingSignIn } from "../../domain/PendingSignIn.ts"
 import { type PendingSignInError, refusePending } from "../../domain/PendingSignInError.ts"
@@ -31,6 +31,17 @@ export interface Target {
   readonly draft: Credential
 }
 
+/** The next generation once a server has forgotten a dynamic client at `now`. Undefined: the record has no such client. */
+const withoutClient = (stored: Credential, clientId: string, now: number): Credential | undefined => {
+  const { registration, spareRegistration } = stored
+  if (registration._tag === "Dynamic" && registration.clientId === clientId) {
+    return stored.next({ registration: registration.forgotten(now) })
+  }
+  return spareRegistration?.clientId === clientId
+    ? stored.next({ spareRegistration: spareRegistration.forgotten(now) })
+    : undefined
+}
+
 /** Replaces stored credentials with the results of sign-ins, and revokes what they replace. */
 export class CredentialReplacement extends Context.Service<
   CredentialReplacement,
@@ -51,8 +62,13 @@ export class CredentialReplacement extends Context.Service<
       pending: PendingSignIn,
       request: Effect.Effect<SignInResult, E, R>
     ) => Effect.Effect<SignedIn, E | PendingSignInError | StorageError | LockError, R>
-    /** Marks the client of a sign-in, which its server has forgotten, so that no sign-in reuses it from the store. */
+    /**
+     * Marks the client of a sign-in, which its server may have forgotten, so that no sign-in reuses it from the store. One
+     * that no tokens belong to is deregistered too, best effort.
+     */
     readonly retireClient: (target: Target) => Effect.Effect<void, StorageError | LockError>
+    /** Stores the client that was registered for a sign-in that failed, so that the next one uses it. */
+    readonly keepClient: (target: Target) => Effect.Effect<void, StorageError | LockError>
     /** Marks a sign-in in two steps as used without a token request, since its callback brought no code. */
     readonly discard: (pending: PendingSignIn) => Effect.Effect<void, PendingSignInError>
   }
@@ -161,21 +177,46 @@ export const layer: Layer.Layer<
       )
     }, Effect.uninterruptible)
 
+    /** True if no tokens belong to the client that was retired. */
     const retireClient = Effect.fn("CredentialReplacement.retireClient")(function* ({
-      draft,
+      draft: { issuer, registration },
       key,
       server
     }: Target) {
       const stored = Option.getOrUndefined(yield* credentials.load(server, key))
-      const { clientId } = draft.registration
-      if (stored?.registration._tag !== "Dynamic" || stored.issuer !== draft.issuer) return
-      if (stored.registration.clientId !== clientId) return
-      const registration = stored.registration.forgotten(yield* Clock.currentTimeMillis)
-      yield* credentials.save(key, stored.next({ registration }))
+      if (stored === undefined || stored.issuer !== issuer) return false
+      const retired = withoutClient(stored, registration.clientId, yield* Clock.currentTimeMillis)
+      if (retired === undefined) return false
+      yield* credentials.save(key, retired)
+      return stored.tokens === undefined || stored.registration.clientId !== registration.clientId
+    })
+
+    const keepClient = Effect.fn("CredentialReplacement.keepClient")(function* ({
+      draft,
+      key,
+      server
+    }: Target) {
+      const { registration } = draft
+      if (registration._tag !== "Dynamic") return
+      const stored = Option.getOrUndefined(yield* credentials.load(server, key))
+      if (stored === undefined) yield* credentials.save(key, new Credential({ ...draft, isUnused: true }))
+      else if (stored.issuer === draft.issuer) {
+        yield* credentials.save(key, stored.next({ spareRegistration: registration }))
+      }
     })
 
     return CredentialReplacement.of({
-      retireClient: (target) => lock.withLock(target.key, "refresh")(retireClient(target)),
+      retireClient: (target) =>
+        lock
+          .withLock(
+            target.key,
+            "refresh"
+          )(retireClient(target))
+          .pipe(
+            Effect.flatMap((isOrphan) => (isOrphan ? deregisterClient(target.draft) : Effect.void)),
+            Effect.provideService(ClientRegistrar, registrar)
+          ),
+      keepClient: (target) => lock.withLock(target.key, "refresh")(keepClient(target)),
       discard: used.claim,
       replace,
       completeOnce: (target, pending, request) =>

@@ -73,11 +73,16 @@ export const prepareSignIn = Effect.fn("PrepareSignIn.prepare")(function* (
   }
   const grant = grantFor(server, found, device)
   const scopes = scopesOfGrant(grant, scopesFor(target, found, before))
+  const now = yield* Clock.currentTimeMillis
+  const registration = before?.registration
   const context: SignInContext = {
     server,
     key,
     authorizationServer: { ...found, scopes },
-    known: usableRegistration(before?.registration, scopes, yield* Clock.currentTimeMillis)
+    known: usableRegistration(registration, scopes, now, before?.grantedScopes),
+    spare: usableRegistration(before?.spareRegistration, scopes, now),
+    isRetired: registration?._tag === "Dynamic" && registration.hasExpired(now),
+    accepted: registration?._tag === "Configured" ? before?.clientAt(server).methods[0] : undefined
   }
   return { grant, context }
 })

@@ -56,7 +56,7 @@ export const resolvedByHand = (
     resource:
       server.oauth.extraAuthParams["resource"] ??
       (server.oauth.sendResource === true ? resourceOf(server) : undefined),
-    scopes: server.oauth.scopes,
+    scopes: server.oauth.scopes ?? [],
     authMethodsSupported: undefined,
     extraAuthParams: extraAuthParamsFor(server, provider),
     provider,
@@ -80,7 +80,7 @@ const scopesToRequest = (
   { oauth: { scopes: byHand } }: RemoteServer,
   { metadata: { scopes_supported: supported = [] }, scopes: asked }: DiscoveredServer
 ): ReadonlyArray<string> => {
-  if (byHand.length > 0) return byHand
+  if (byHand !== undefined) return byHand
   const offline = asked.length > 0 && supported.includes("offline_access") ? ["offline_access"] : []
   return [...new Set([...asked, ...offline])]
 }

@@ -17,9 +17,6 @@ export interface SharedRegistrations {
   readonly forget: ClientRegistrations["Service"]["remove"]
 }
 
-const isSubset = (scopes: ReadonlyArray<string>, of: ReadonlyArray<string> | undefined): boolean =>
-  of !== undefined && scopes.every((scope) => of.includes(scope))
-
 /** @see SharedRegistrations */
 export const makeSharedRegistrations: Effect.Effect<
   SharedRegistrations,
@@ -27,8 +24,6 @@ export const makeSharedRegistrations: Effect.Effect<
   ClientRegistrations | Scope.Scope
 > = Effect.gen(function* () {
   const registrations = yield* ClientRegistrations
-  /** The scopes that clients were registered for, if their servers allowed fewer. Registering again would not help. */
-  const narrowed = new Map<string, ReadonlyArray<string>>()
   const mutexes = yield* RcMap.make({ lookup: (_: string) => Semaphore.make(1) })
 
   const choose = Effect.fnUntraced(function* (context: SignInContext, redirectUri: URL) {
@@ -36,8 +31,7 @@ export const makeSharedRegistrations: Effect.Effect<
     const key = { issuer, redirectUri: redirectUri.href }
     const now = yield* Clock.currentTimeMillis
     const shared = Option.getOrUndefined(yield* registrations.get(key))
-    const isNarrowed = shared !== undefined && isSubset(scopes, narrowed.get(shared.clientId))
-    const usable = usableRegistration(shared, isNarrowed ? [] : scopes, now)
+    const usable = usableRegistration(shared, scopes, now)
     if (usable !== undefined) return { registration: usable.shared, isReused: true }
     const { known } = context
     if (known !== undefined && known.redirectUri === redirectUri.href) {
@@ -50,8 +44,6 @@ export const makeSharedRegistrations: Effect.Effect<
     // Without its management token: no account may deregister the client of all.
     const { shared: registration } = yield* registerClient(context, { redirectUri, scopes: requested })
     yield* registrations.put(key, registration)
-    if (shared !== undefined) narrowed.delete(shared.clientId)
-    if (!registration.mayRequest(requested)) narrowed.set(registration.clientId, requested)
     return { registration, isReused: false }
   })
 

@@ -1,5 +1,5 @@
-import { Effect } from "effect"
-import { authenticationMethods } from "../../domain/ClientAuthentication.ts"
+import { Cause, Effect, Exit } from "effect"
+import { authenticationMethods, type RequestAuthentication } from "../../domain/ClientAuthentication.ts"
 import {
   type ClientRegistration,
   ConfiguredRegistration,
@@ -9,12 +9,13 @@ import {
 import type { Credential, OAuthClient } from "../../domain/Credential.ts"
 import { StaleRegistration } from "../../domain/StaleRegistration.ts"
 import type { ConfiguredClient, RemoteServer } from "../../domain/Server.ts"
-import { ClientRejected } from "../../domain/SignInError.ts"
+import { ClientRejected, SignInRefused } from "../../domain/SignInError.ts"
 import { isDpopBound } from "../../domain/SignInRules.ts"
 import { ClientRegistrar, RegistrationError } from "../../ports/ClientRegistrar.ts"
-import type { TokenRequestError } from "../../ports/TokenEndpoint.ts"
+import { TokenRequestError } from "../../ports/TokenEndpoint.ts"
+import { CredentialReplacement } from "./CredentialReplacement.ts"
 import type { ResolvedAuthorizationServer } from "./ResolvedAuthorizationServer.ts"
-import type { SignInContext } from "./SignInContext.ts"
+import { draftCredential, type SignInContext } from "./SignInContext.ts"
 
 /** The client of a sign-in. */
 export interface SignInClient {
@@ -46,7 +47,8 @@ export const fixedClient = (
 const configuredMethods = (
   { oauth }: RemoteServer,
   { authMethodsSupported, provider }: ResolvedAuthorizationServer,
-  { clientSecret, signingKey }: ConfiguredClient
+  { clientSecret, signingKey }: ConfiguredClient,
+  preferred?: RequestAuthentication
 ) =>
   authenticationMethods({
     hasSecret: clientSecret !== undefined,
@@ -55,6 +57,7 @@ const configuredMethods = (
       oauth.tokenEndpointAuthMethod ??
       // What is known of a provider concerns clients that have a secret.
       (clientSecret === undefined ? undefined : provider?.tokenEndpointAuthMethod?.value),
+    preferred,
     supported: authMethodsSupported
   })
 
@@ -73,14 +76,26 @@ export const fixedRegistration = (
 
 /** The client of a sign-in, from the credential that the sign-in completes. */
 export const clientOf = (
-  { authorizationServer, server }: Pick<SignInContext, "authorizationServer" | "server">,
+  {
+    accepted,
+    authorizationServer,
+    server
+  }: Pick<SignInContext, "accepted" | "authorizationServer" | "server">,
   draft: Credential
 ): OAuthClient => {
   const client = draft.clientAt(server)
+  const { registration } = draft
   const configured = server.oauth.source.client
-  return draft.registration._tag === "Configured" && configured !== undefined
-    ? { ...client, methods: configuredMethods(server, authorizationServer, configured) }
-    : client
+  if (registration._tag === "Configured" && configured !== undefined) {
+    return { ...client, methods: configuredMethods(server, authorizationServer, configured, accepted) }
+  }
+  const methods = authenticationMethods({
+    hasSecret: client.clientSecret !== undefined,
+    decided: undefined,
+    preferred: registration.authenticationMethod,
+    supported: authorizationServer.authMethodsSupported
+  })
+  return { ...client, methods }
 }
 
 /** Registers a client (RFC 7591). */
@@ -104,13 +119,50 @@ export const registerClient = Effect.fn("SignInClient.register")(function* (
   })
 })
 
-/** The registration that an earlier sign-in left, if it can be used again at `now` for these scopes. */
+/** True if a failed sign-in says that the authorization server does not accept its client. */
+const blamesClient = (error: unknown): boolean =>
+  error instanceof StaleRegistration ||
+  (error instanceof SignInRefused && refusesClient(error)) ||
+  (error instanceof TokenRequestError && error.reason._tag === "InvalidClient")
+
+/** True if an authorization response refuses the client itself (RFC 6749 §4.1.2.1, §5.2). */
+export const refusesClient = ({ error }: Pick<SignInRefused, "error">): boolean =>
+  error === "invalid_client" || error === "unauthorized_client"
+
+/**
+ * Registers a client for one sign-in. If that fails, even by an interruption, the client is stored for the next one. So
+ * failed sign-ins leave no client behind at the authorization server, which may allow only a few.
+ */
+export const registerForSignIn = Effect.fn("SignInClient.registerForSignIn")(function* (
+  context: SignInContext,
+  options: Parameters<typeof registerClient>[1]
+) {
+  const registration = yield* registerClient(context, options)
+  const replacement = yield* CredentialReplacement
+  const { key, server } = context
+  const keep = replacement.keepClient({ server, key, draft: draftCredential(context, registration) })
+  yield* Effect.addFinalizer((exit) =>
+    Exit.isFailure(exit) && !blamesClient(Cause.squash(exit.cause))
+      ? Effect.ignore(keep, { log: "Debug" })
+      : Effect.void
+  )
+  return registration
+})
+
+/**
+ * The registration that an earlier sign-in left, if it can be used again at `now` for these scopes.
+ *
+ * @param granted the scopes that it has got
+ */
 export const usableRegistration = (
   registration: ClientRegistration | undefined,
   scopes: ReadonlyArray<string>,
-  now: number
+  now: number,
+  granted?: ReadonlyArray<string>
 ): DynamicRegistration | undefined =>
-  registration?._tag === "Dynamic" && registration.mayRequest(scopes) && !registration.hasExpired(now)
+  registration?._tag === "Dynamic" &&
+  registration.mayRequest(scopes, granted) &&
+  !registration.hasExpired(now)
     ? registration
     : undefined
 

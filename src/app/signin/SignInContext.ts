@@ -1,4 +1,5 @@
 import { Effect, type Redacted } from "effect"
+import type { RequestAuthentication } from "../../domain/ClientAuthentication.ts"
 import type { ClientRegistration, DynamicRegistration } from "../../domain/ClientRegistration.ts"
 import { Credential } from "../../domain/Credential.ts"
 import type { CredentialKey } from "../../domain/CredentialKey.ts"
@@ -24,6 +25,12 @@ export interface SignInContext {
   readonly authorizationServer: ResolvedAuthorizationServer
   /** The dynamic client of the stored credential, if it may request the scopes of this sign-in at the same issuer. */
   readonly known: DynamicRegistration | undefined
+  /** A dynamic client that an earlier sign-in registered, and that no tokens belong to. Used if there is no `known` one. */
+  readonly spare?: DynamicRegistration | undefined
+  /** True: the stored client can no longer be used, so that another one is registered. */
+  readonly isRetired?: boolean
+  /** The authentication of the configured client that its endpoint accepted before. */
+  readonly accepted?: RequestAuthentication | undefined
 }
 
 /** The credential that this sign-in leads to, without its tokens. */

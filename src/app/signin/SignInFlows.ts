@@ -59,8 +59,8 @@ export const makeSignIn = <R>(grants: GrantFlows<SignInError, Services | R>) =>
         const { context, grant } = yield* prepareSignIn(request, key, stored)
         // `AccessTokens` and a step-up reuse the client: the one adopts or replaces dead tokens, the other extends a grant.
         const replacesTokens = adopt === undefined && request.moreScopes === undefined
-        const known =
-          replacesTokens && revokesOtherClients && isRevocable(stored, server) ? undefined : context.known
+        const isReplaced = replacesTokens && revokesOtherClients && isRevocable(stored, server)
+        const known = (isReplaced ? undefined : context.known) ?? context.spare
         // The record has a flow for the grant of each tag; the compiler does not follow the lookup.
         const flow = grants[grant._tag] as GrantFlow<typeof grant, SignInError, Services | R>
         return yield* flow({ ...context, known }, grant)

@@ -44,7 +44,7 @@ describe("the oauth block", () => {
         },
         { env: { NOTION_CLIENT_ID: "n-id", NOTION_CLIENT_SECRET: "n-secret" } }
       )
-      assert.deepStrictEqual(rest, { ...withoutSource, extraAuthParams: { owner: "user" } })
+      assert.deepStrictEqual(rest, { ...withoutSource, scopes: [], extraAuthParams: { owner: "user" } })
       assert.strictEqual(source._tag, "ByHand")
       if (source._tag !== "ByHand") return
       assert.strictEqual(source.authorizationEndpoint?.href, "https://api.notion.com/v1/oauth/authorize")

@@ -154,8 +154,18 @@ describe("the listener for the browser's answer", () => {
     Effect.gen(function* () {
       const { port } = yield* squatter
       const error = yield* Effect.flip(bind(`http://localhost:${port}/callback`, false))
-      assert.strictEqual(error._tag, "RedirectPortBusy")
+      assert.deepInclude(error, { _tag: "RedirectPortBusy", isOfSignIn: false })
       assert.include(errorText(error), '"redirect_uri"')
+    })
+  )
+
+  it.live.each(["localhost", "127.0.0.1"])("tells another sign-in at its port on %s from a program", (host) =>
+    Effect.gen(function* () {
+      const { redirectUri } = yield* bind(`http://${host}:0/callback`)
+      for (const path of ["/callback", "/other"]) {
+        const error = yield* Effect.flip(bind(`http://${host}:${redirectUri.port}${path}`, false))
+        assert.deepInclude(error, { _tag: "RedirectPortBusy", isOfSignIn: true })
+      }
     })
   )
 

@@ -12,14 +12,18 @@ const metadata = { issuer: as, authorization_endpoint: `${as}/authorize`, token_
 /** That it registers clients. */
 const offered = { registration_endpoint: `${as}/register` }
 
-const register = (answer: () => Response, more: object = offered) => {
+const register = (
+  answer: () => Response,
+  more: object = offered,
+  scopes: ReadonlyArray<string> = ["read"]
+) => {
   const network = wire({ [`${as}/register`]: answer })
   const asking = Port.use((service) =>
     service.register({
       server: "notion",
       metadata: new AuthorizationServerMetadata({ ...metadata, ...more }),
       redirectUri: new URL("http://localhost:8080/callback"),
-      scopes: ["read"]
+      scopes
     })
   ).pipe(Effect.provide(ClientRegistrar.layer.pipe(Layer.provide(network.layer))))
   return { ...network, asking }
@@ -28,7 +32,10 @@ const register = (answer: () => Response, more: object = offered) => {
 describe("registration", () => {
   it.effect("asks for a native client that refreshes and has no secret", () =>
     Effect.gen(function* () {
-      const { asking, sent } = register(() => Response.json({ client_id: "new" }, { status: 201 }))
+      const { asking, sent } = register(() => Response.json({ client_id: "new" }, { status: 201 }), {
+        ...offered,
+        token_endpoint_auth_methods_supported: ["client_secret_post", "none"]
+      })
       const client = yield* asking
       assert.deepEqual(JSON.parse(sent[0]?.body ?? ""), {
         client_name: "mcp-cli",
@@ -105,12 +112,133 @@ describe("registration", () => {
         { ...offered, token_endpoint_auth_methods_supported: ["client_secret_basic", "client_secret_post"] }
       )
       const client = yield* asking
-      assert.include(sent[0]?.body, '"token_endpoint_auth_method":"client_secret_basic"')
+      assert.include(sent[0]?.body, '"token_endpoint_auth_method":"client_secret_post"')
       assert.deepInclude(client, {
         authenticationMethod: "client_secret_post",
         secretExpiresAt: 1_800_000_000_000
       })
       assert.strictEqual(client.clientSecret && Redacted.value(client.clientSecret), "given")
+    })
+  )
+
+  it.effect.each([
+    [undefined, "client_secret_basic"],
+    [[], "client_secret_basic"],
+    [["client_secret_basic"], "client_secret_basic"],
+    [["client_secret_basic", "client_secret_post"], "client_secret_post"],
+    [["private_key_jwt", "client_secret_basic", "none"], "none"],
+    [["private_key_jwt"], "none"]
+  ])("where the server lists %j, is for %s", ([supported, method]) =>
+    Effect.gen(function* () {
+      const { asking, sent } = register(() => Response.json({ client_id: "new" }), {
+        ...offered,
+        ...(supported === undefined ? {} : { token_endpoint_auth_methods_supported: supported })
+      })
+      yield* asking
+      assert.strictEqual(JSON.parse(sent[0]?.body ?? "").token_endpoint_auth_method, method)
+    })
+  )
+
+  it.effect.each([
+    [["none"], undefined, "none"],
+    [["client_secret_basic", "client_secret_post"], "s", "client_secret_post"],
+    [["client_secret_jwt", "client_secret_basic"], "s", "client_secret_basic"],
+    ["", "s", "client_secret_post"],
+    [null, "s", "client_secret_post"],
+    [{}, "s", "client_secret_post"]
+  ] as const)("reads the method %j of a client with the secret %s as %s", ([given, client_secret, method]) =>
+    Effect.gen(function* () {
+      const { asking } = register(
+        () => Response.json({ client_id: "new", client_secret, token_endpoint_auth_method: given }),
+        { ...offered, token_endpoint_auth_methods_supported: ["client_secret_post"] }
+      )
+      assert.strictEqual((yield* asking).authenticationMethod, method)
+    })
+  )
+
+  it.effect.each([
+    [0, undefined],
+    ["0", undefined],
+    [false, undefined],
+    [true, undefined],
+    ["", undefined],
+    ["never", undefined],
+    [-1, undefined],
+    ["1800000000", 1_800_000_000_000],
+    ["2030-01-02T03:04:05Z", 1_893_553_445_000]
+  ] as const)("reads client_secret_expires_at %j as %s", ([written, expected]) =>
+    Effect.gen(function* () {
+      const { asking } = register(() =>
+        Response.json({ client_id: "new", client_secret: "s", client_secret_expires_at: written })
+      )
+      assert.strictEqual((yield* asking).secretExpiresAt, expected)
+    })
+  )
+
+  it.effect("reads nulls and empty texts as what is left out, and a number as a client_id", () =>
+    Effect.gen(function* () {
+      const { asking } = register(() =>
+        Response.json({
+          client_id: 12345,
+          client_secret: "",
+          client_secret_expires_at: null,
+          redirect_uris: null,
+          contacts: null,
+          scope: null,
+          registration_client_uri: "/relative",
+          registration_access_token: ""
+        })
+      )
+      assert.deepEqual({ ...(yield* asking) }, {
+        _tag: "Dynamic",
+        clientId: "12345",
+        authenticationMethod: "none",
+        redirectUri: "http://localhost:8080/callback",
+        scopes: ["read"]
+      } as never)
+    })
+  )
+
+  it.effect.each([
+    ["Keycloak", 403, "insufficient_scope", "Policy 'Allowed Client Scopes' rejected request"],
+    ["Spring", 400, "invalid_scope", undefined],
+    ["another", 400, "invalid_client_metadata", "The scope 'read' is not allowed"]
+  ] as const)("that %s refuses for its scope is sent once more without one", ([, status, error, words]) =>
+    Effect.gen(function* () {
+      const answers = [
+        () => Response.json({ error, error_description: words }, { status }),
+        () => Response.json({ client_id: "new", scope: "address phone" })
+      ]
+      const { asking, sent } = register(() => answers.shift()!())
+      const client = yield* asking
+      assert.deepEqual(
+        sent.map(({ body }) => JSON.parse(body).scope),
+        ["read", undefined]
+      )
+      // No other registration would get more.
+      assert.isTrue(client.mayRequest(["read"]))
+      assert.isFalse(client.mayRequest(["write"]))
+      assert.isTrue(client.mayRequest(["write"], ["read"]))
+    })
+  )
+
+  it.effect.each([
+    ["trusted hosts", "insufficient_scope", "Policy 'Trusted Hosts' rejected request"],
+    ["a limit", "insufficient_scope", "Policy 'Max Clients Limit' rejected request"],
+    ["an initial access token", "invalid_token", undefined]
+  ] as const)("that is refused for %s names what can help, and no scopes", ([, error, words]) =>
+    Effect.gen(function* () {
+      const { asking, sent } = register(
+        () => Response.json({ error, error_description: words }, { status: 403 }),
+        { ...offered, client_id_metadata_document_supported: true }
+      )
+      const text = errorText(yield* Effect.flip(asking))
+      assert.include(text, words ?? error)
+      assert.include(text, "Ask the administrator of https://as.test")
+      assert.include(text, '"client_id"')
+      assert.include(text, '"client_metadata_url"')
+      assert.notInclude(text, '"scopes"')
+      assert.lengthOf(sent, error === "insufficient_scope" ? 2 : 1)
     })
   )
 
@@ -247,11 +375,26 @@ describe("registration", () => {
     })
   )
 
-  it.effect.each([429, 500, 503])("is not refused by a server that is away: %i", (status) =>
+  it.effect.each([
+    [
+      429,
+      '{"error":"too_many_requests","message":"3 an hour"}',
+      "120",
+      "too_many_requests: 3 an hour",
+      "in 120 seconds"
+    ],
+    [429, "Too many clients", undefined, "Too many clients", "later"],
+    [500, "<html>oops</html>", undefined, "HTTP 500 at its registration endpoint)", "later"],
+    [503, "", "5", "HTTP 503 at its registration endpoint)", "in 5 seconds"]
+  ] as const)("is not refused by a server that is unavailable: %i %s", ([status, body, after, words, time]) =>
     Effect.gen(function* () {
-      const error = yield* Effect.flip(register(() => new Response("", { status })).asking)
-      assert.strictEqual(error._tag, "NetworkError")
-      assert.include(error.message, `HTTP ${status}`)
+      const headers: Record<string, string> = after === undefined ? {} : { "retry-after": after }
+      const { asking, sent } = register(() => new Response(body, { status, headers }))
+      const text = errorText(yield* Effect.flip(asking))
+      assert.include(text, "https://as.test could not register this client now (HTTP")
+      assert.include(text, words)
+      assert.include(text, `Try again ${time}`)
+      assert.lengthOf(sent, 1)
     })
   )
 

@@ -94,6 +94,12 @@ describe("asking for a device code", () => {
       const bare = start(json(good), { scopes: [], resource: undefined })
       yield* bare.asking
       assert.deepEqual(formOf(bare.sent[0]?.body), { client_id: "the client" })
+      const protectedByPkce = start(json(good), { codeChallenge: "challenge" })
+      yield* protectedByPkce.asking
+      assert.deepInclude(formOf(protectedByPkce.sent[0]?.body), {
+        code_challenge: "challenge",
+        code_challenge_method: "S256"
+      })
       const more = start(json(good), {
         parameters: { audience: "the api", client_id: "another", scope: "all", resource: "elsewhere" }
       })
@@ -112,7 +118,7 @@ describe("asking for a device code", () => {
       const basic = start(json(good), { method: "client_secret_basic" })
       yield* basic.asking
       const credentials = Buffer.from(basic.sent[0]?.headers.get("authorization")?.slice(6) ?? "", "base64")
-      assert.strictEqual(credentials.toString(), "the+client:s%3Ae%25c+r%26t")
+      assert.strictEqual(credentials.toString(), "the%20client:s%3Ae%25c%20r%26t")
       assert.notInclude(basic.sent[0]?.body, "client_secret")
       const post = start(json(good), { method: "client_secret_post" })
       yield* post.asking

@@ -146,7 +146,7 @@ describe("a request by another grant", () => {
         const form = Object.fromEntries(formOf(sent[0]))
         const authorization = sent[0]!.headers.get("authorization")
         if (authenticationMethod === "client_secret_basic") {
-          assert.strictEqual(authorization, `Basic ${btoa("id:the+client+secret")}`)
+          assert.strictEqual(authorization, `Basic ${btoa("id:the%20client%20secret")}`)
           assert.notProperty(form, "client_secret")
         } else {
           assert.isNull(authorization)

@@ -69,7 +69,7 @@ describe("a refresh", () => {
       const basic = refresh(json(good), "client_secret_basic")
       yield* basic.asking
       const credentials = Buffer.from(basic.sent[0]?.headers.get("authorization")?.slice(6) ?? "", "base64")
-      assert.strictEqual(credentials.toString(), "the+client:s%3Ae%25c+r%26t")
+      assert.strictEqual(credentials.toString(), "the%20client:s%3Ae%25c%20r%26t")
       assert.notInclude(basic.sent[0]?.body, "client_secret")
       const post = refresh(json(good), "client_secret_post")
       yield* post.asking
@@ -347,7 +347,7 @@ describe("a revocation", () => {
       const basic = revoke(() => status(200), "client_secret_basic")
       yield* basic.asking
       const credentials = Buffer.from(basic.sent[0]?.headers.get("authorization")?.slice(6) ?? "", "base64")
-      assert.strictEqual(credentials.toString(), "the+client:s%3Ae%25c+r%26t")
+      assert.strictEqual(credentials.toString(), "the%20client:s%3Ae%25c%20r%26t")
       assert.notInclude(basic.sent[0]?.body, "client_secret")
       const post = revoke(() => status(200), "client_secret_post")
       yield* post.asking

@@ -10,14 +10,15 @@ export interface Sent {
 }
 
 /** A network in memory: answers by URL, and remembers what it was asked. A URL that nobody answers at is a 404. */
-export const wire = (answers: Readonly<Record<string, (() => Response) | "broken">>) => {
+export const wire = (answers: Readonly<Record<string, ((request: Sent) => Response) | "broken">>) => {
   const sent: Array<Sent> = []
   const layer = Layer.succeed(
     HttpTransport,
     HttpTransport.of({
       send: Effect.fn("wire.send")(function* (request) {
         const { headers, method, url } = request
-        sent.push({ method, url, headers, body: yield* Effect.promise(() => request.text()) })
+        const text = { method, url, headers, body: yield* Effect.promise(() => request.text()) }
+        sent.push(text)
         const answer = answers[url]
         if (answer === "broken") {
           return yield* new NetworkError({
@@ -25,7 +26,7 @@ export const wire = (answers: Readonly<Record<string, (() => Response) | "broken
             detail: "the connection was refused"
           })
         }
-        return answer?.() ?? new Response("not found", { status: 404 })
+        return answer?.(text) ?? new Response("not found", { status: 404 })
       })
     })
   )

@@ -41,12 +41,16 @@ interface Options extends ScriptedAuthorizationServer.ScriptedOptions {
   /** What the page of a sign-in names as its token endpoints. */
   readonly ownTokenEndpoints?: ReadonlyArray<URL>
   readonly brokenStore?: boolean
+  /** What the authorization endpoint answers to the request of a client. */
+  readonly authorize?: () => Response
   /** Every request that was sent. */
   readonly sent?: Array<Request>
 }
 
 const challenged = (parameters = 'realm="mcp"', headers: Readonly<Record<string, string>> = {}) =>
   new Response(null, { status: 401, headers: { "www-authenticate": `Bearer ${parameters}`, ...headers } })
+
+const redirecting = (location: string) => new Response(null, { status: 302, headers: { location } })
 
 const storeThatIsLocked = Layer.effect(
   CredentialStore,
@@ -77,6 +81,10 @@ const on = (options: Options = {}) =>
           send: (request) =>
             Effect.sync(() => {
               options.sent?.push(request)
+              const { pathname, searchParams } = new URL(request.url)
+              if (pathname.endsWith("/authorize") && searchParams.has("client_id")) {
+                return options.authorize?.() ?? redirecting("https://as.test/login")
+              }
               return options.answer?.(request) ?? challenged()
             })
         }),
@@ -203,8 +211,11 @@ describe("an examination", () => {
       hasStatus(of("sign-in"), "ok", "until 1970-01-01T01:00:00.000Z", "for read", "renewed automatically")
       hasStatus(of("storage"), "ok", "memory, because a test says so")
       assert.deepStrictEqual(
-        sent.map(({ headers, method, url }) => [method, url, headers.get("authorization")]),
-        [["POST", "https://demo.test/mcp", null]]
+        sent.map(({ headers, method, url }) => [method, url.split("?")[0], headers.get("authorization")]),
+        [
+          ["POST", "https://demo.test/mcp", null],
+          ["GET", "https://as.test/authorize", null]
+        ]
       )
     }).pipe(Effect.provide(on({ sent })))
   })
@@ -452,7 +463,7 @@ describe("an examination", () => {
   it.effect("says which client it would be", () =>
     Effect.gen(function* () {
       const clientMetadataUrl = "https://me.test/client.json"
-      hasStatus((yield* examine())("registration"), "ok", "registers automatically")
+      hasStatus((yield* examine())("registration"), "ok", "registration is offered")
       hasStatus((yield* examine(serverNamed("demo", written)))("registration"), "ok", "client_id written")
       hasStatus(
         (yield* examine(serverNamed("demo", { clientMetadataUrl })))("registration"),
@@ -465,6 +476,54 @@ describe("an examination", () => {
         "client_id takes precedence"
       )
     }).pipe(Effect.provide(on({ metadata: { client_id_metadata_document_supported: true } })))
+  )
+
+  it.effect.each<readonly [string, () => Response, string, string]>([
+    [
+      "a page of status 400",
+      () => new Response("", { status: 400 }),
+      "HTTP 400), which the browser alone",
+      "client_id"
+    ],
+    [
+      "a page of the server",
+      () => redirecting("/error?error=invalid_client&error_description=Unknown%20client"),
+      "(invalid_client: Unknown client), which the browser alone would show",
+      "redirect_uri"
+    ],
+    [
+      "a callback for the scopes",
+      () => redirecting("http://localhost:8080/callback?error=invalid_scope"),
+      "refuses its request (invalid_scope)",
+      "scopes"
+    ],
+    [
+      "a callback for the client",
+      () => redirecting("http://localhost:8080/callback?error=unauthorized_client"),
+      "refuses its request (unauthorized_client)",
+      "client_id"
+    ]
+  ])(
+    "says that the authorization endpoint refuses the configured client by %s",
+    ([, authorize, words, field]) =>
+      Effect.gen(function* () {
+        for (const server of [serverNamed("demo", written), byHand("demo")]) {
+          hasStatus((yield* examine(server))("registration"), "wrong", words, `"${field}"`)
+        }
+        // A client that is registered at the sign-in has no request to try.
+        hasStatus((yield* examine())("registration"), "ok")
+      }).pipe(Effect.provide(on({ authorize })))
+  )
+
+  it.effect.each<readonly [string, () => Response]>([
+    ["a sign-in page", () => new Response("", { status: 200 })],
+    ["a callback without a user", () => redirecting("http://localhost:8080/callback?error=login_required")],
+    ["a refusal of programs", () => new Response("", { status: 403 })],
+    ["no answer", () => new Response("", { status: 503 })]
+  ])("finds nothing wrong with a configured client in %s", ([, authorize]) =>
+    Effect.gen(function* () {
+      hasStatus((yield* examine(serverNamed("demo", written)))("registration"), "ok")
+    }).pipe(Effect.provide(on({ authorize })))
   )
 
   it.effect("says what to do where no client can be had", () =>
@@ -592,7 +651,10 @@ describe("an examination", () => {
       if (source._tag !== "ByHand") return assert.fail()
       const endpoints = { revocation: new URL("https://as.test/revoke") }
       yield* examine(byHand("demo", { source: { ...source, endpoints } }))
-      assert.strictEqual(sent.at(-1)?.url, "https://as.test/revoke")
+      assert.include(
+        sent.map(({ url }) => url),
+        "https://as.test/revoke"
+      )
     }).pipe(Effect.provide(on({ sent })))
   })
 
@@ -603,7 +665,7 @@ describe("an examination", () => {
       hasStatus(of("metadata"), "ok", "answer")
       hasStatus(of("resource"), "ok", 'api://elsewhere, as "extra_auth_params" has it')
       assert.deepStrictEqual(
-        sent.slice(1).map(({ method, url }) => `${method} ${url}`),
+        sent.slice(1, 3).map(({ method, url }) => `${method} ${url}`),
         ["GET https://as.test/authorize", "GET https://as.test/token"]
       )
     }).pipe(Effect.provide(on({ sent })))

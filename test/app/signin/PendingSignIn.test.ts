@@ -198,7 +198,11 @@ describe("a sign-in in two steps", () => {
       const server = byHand("notion")
       const pending = yield* replica.begin({ ...request, server })
       assert.notInclude(encode(pending), "written-secret")
-      assert.deepEqual(pending.methods, ["client_secret_basic", "client_secret_post"])
+      assert.deepEqual(pending.methods, [
+        "client_secret_basic",
+        "client_secret_post",
+        "client_secret_basic with client_id"
+      ])
       const { credential } = yield* finish(replica, pending, server)
       assert.deepInclude(credential.registration, { _tag: "Configured", clientId: "written" })
       const rotated = byHand("notion", {
@@ -338,7 +342,12 @@ describe("the dynamic client of sign-ins in two steps", () => {
           register: (options) =>
             Effect.map(
               real.register(options),
-              (registration) => new DynamicRegistration({ ...registration, scopes: ["read"] })
+              (registration) =>
+                new DynamicRegistration({
+                  ...registration,
+                  scopes: ["read"],
+                  wantedScopes: options.scopes
+                })
             )
         })
       )

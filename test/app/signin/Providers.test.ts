@@ -70,10 +70,11 @@ describe("what is known of a provider", () => {
       const context = { server, key: CredentialKey.of("s"), authorizationServer, known: undefined }
       return clientOf(context, draftCredential(context, registration)).methods
     }
-    assert.deepStrictEqual(methodsOf({}), ["client_secret_basic"])
+    assert.deepStrictEqual(methodsOf({}), ["client_secret_basic", "client_secret_basic with client_id"])
     assert.deepStrictEqual(methodsOf({ providerQuirks: false }), [
       "client_secret_basic",
-      "client_secret_post"
+      "client_secret_post",
+      "client_secret_basic with client_id"
     ])
     assert.deepStrictEqual(methodsOf({ tokenEndpointAuthMethod: "client_secret_post" }), [
       "client_secret_post"

@@ -1,4 +1,4 @@
-import { Clock, Duration, Effect, Redacted, Result } from "effect"
+import { Clock, Duration, Effect, Redacted } from "effect"
 import { type AuthorizationFlow, authorizationUrl } from "../../../domain/AuthorizationRequest.ts"
 import type { AuthorizationResponse } from "../../../domain/AuthorizationResponse.ts"
 import { withAuthenticationMethod } from "../../../domain/ClientRegistration.ts"
@@ -10,14 +10,14 @@ import { CallbackRejected, SignInRefused } from "../../../domain/SignInError.ts"
 import { pkceProblem } from "../../../domain/SignInRules.ts"
 import { DiscoveryError } from "../../../ports/Discovery.ts"
 import { DpopProofs } from "../../../ports/DpopProofs.ts"
-import { discardBody, HttpTransport } from "../../../ports/HttpTransport.ts"
 import { PkceGenerator } from "../../../ports/PkceGenerator.ts"
 import { SignInPolicy } from "../../../ports/SignInPolicy.ts"
 import { TokenEndpoint } from "../../../ports/TokenEndpoint.ts"
 import { checkDestination } from "../CodeDestination.ts"
 import { CredentialReplacement } from "../CredentialReplacement.ts"
+import { probeAuthorization } from "../AuthorizationProbe.ts"
 import { pushEndpointOf } from "../PushEndpoint.ts"
-import { clientOf, rejectionOf, type SignInClient } from "../SignInClient.ts"
+import { clientOf, refusesClient, rejectionOf, type SignInClient } from "../SignInClient.ts"
 import { draftCredential, dpopKeyFor, type SignInContext } from "../SignInContext.ts"
 import { resendOnce, retryTransient } from "../TokenRetry.ts"
 import { withClient } from "../WithClient.ts"
@@ -47,14 +47,12 @@ const requireEndpoint = Effect.fnUntraced(function* ({
 
 /**
  * True if the authorization endpoint no longer knows a client. A user would see its error page, and no callback would
- * follow. A 403 says nothing about the client: some endpoints refuse every program.
+ * follow.
  */
-const isForgotten = Effect.fn("AuthorizationCodeGrant.isForgotten")(function* (url: URL) {
-  const transport = yield* HttpTransport
-  const answer = yield* transport.send(new Request(url, { method: "GET" })).pipe(Effect.result)
-  if (Result.isFailure(answer)) return false
-  yield* discardBody(answer.success)
-  return [400, 401].includes(answer.success.status)
+const isForgotten = Effect.fn("AuthorizationCodeGrant.isForgotten")(function* (url: URL, redirectUri: URL) {
+  const refusal = yield* probeAuthorization(url, redirectUri)
+  if (refusal === undefined) return false
+  return !refusal.isCallback || refusesClient(refusal)
 })
 
 /** Pushes the request with the authentication of the client, and returns the URL that refers to it (RFC 9126 §4). */
@@ -101,7 +99,7 @@ const urlToOpen = Effect.fnUntraced(function* (
   const endpoint = yield* Effect.fromResult(pushEndpointOf(server, authorizationServer))
   if (endpoint !== undefined) return yield* pushedUrl(context, request, draft, isReused, endpoint)
   const url = authorizationUrl(request)
-  return isReused && (yield* isForgotten(url))
+  return isReused && (yield* isForgotten(url, request.redirectUri))
     ? yield* new StaleRegistration({ server: server.name, issuer: authorizationServer.issuer, clientId })
     : url
 })

@@ -131,6 +131,42 @@ describe("a sign-in by a device code", () => {
     }).pipe(Effect.provide(world({ devicePending: 0 })))
   )
 
+  it.effect("registers again after a sign-in in the browser, whose client may not use device codes", () =>
+    Effect.gen(function* () {
+      yield* SignIn.use((service) => service.signIn({ server: notion, adopt: () => undefined }))
+      const again = (device: boolean) =>
+        Effect.gen(function* () {
+          const flow = SignIn.use((service) =>
+            service.signIn({ server: notion, device, adopt: () => undefined })
+          )
+          const fiber = yield* Effect.forkChild(flow)
+          yield* TestClock.adjust("1 minute")
+          return (yield* Fiber.join(fiber)).credential.registration.clientId
+        })
+      assert.strictEqual(yield* again(true), "dynamic-2")
+      // That one may use both.
+      assert.strictEqual(yield* again(true), "dynamic-2")
+      assert.strictEqual(yield* again(false), "dynamic-2")
+    }).pipe(Effect.provide(world({ devicePending: 0 })))
+  )
+
+  it.effect.each([undefined, "required", "refused"] as const)(
+    "carries PKCE where the server takes it: %s",
+    (devicePkce) =>
+      Effect.gen(function* () {
+        assert.isDefined((yield* signIn()).tokens)
+        const { counts } = yield* ScriptedAuthorizationServer
+        assert.strictEqual(counts.registrations, 1)
+      }).pipe(Effect.provide(world({ devicePending: 1, ...(devicePkce && { devicePkce }) })))
+  )
+
+  it.effect("goes without PKCE where the configuration says so", () =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(signIn(serverNamed("notion", { usePkce: false })))
+      assert.include(error.message, "code_challenge")
+    }).pipe(Effect.provide(world({ devicePending: 0, devicePkce: "required" })))
+  )
+
   it.effect("registers anew where the authorization server has forgotten the client", () =>
     Effect.gen(function* () {
       yield* signIn()

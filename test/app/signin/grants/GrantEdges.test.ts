@@ -212,7 +212,7 @@ describe("grants and bound tokens, at their edges", () => {
       Effect.gen(function* () {
         const first = yield* get()
         yield* TestClock.adjust("56 minutes")
-        yield* ScriptedAuthorizationServer.use(({ failNext }) => failNext(reason))
+        yield* ScriptedAuthorizationServer.use(({ failNext }) => failNext(reason, reason, reason))
         assert.isTrue((yield* get()).holds(first.accessToken))
       }).pipe(Effect.provide(world({ present: false })))
   )

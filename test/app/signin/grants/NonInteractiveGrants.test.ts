@@ -415,11 +415,11 @@ describe("a grant that is refused for good", () => {
     Effect.gen(function* () {
       const server = machine(grants[kind], { tokenEndpointAuthMethod: "client_secret_basic" })
       const { counts, failNext } = yield* ScriptedAuthorizationServer
-      yield* failNext(new InvalidClient())
+      yield* failNext(new InvalidClient(), new InvalidClient())
       const error = yield* Effect.flip(token(server))
       assert.strictEqual(error._tag, "ClientRejected")
       assert.include(errorText(error), `"client_id" and "client_secret"`)
-      assert.strictEqual(counts.grants, 1)
+      assert.strictEqual(counts.grants, 2)
       yield* nobodyAsked
     }).pipe(Effect.provide(alone({ present: true }).layer))
   )
@@ -431,13 +431,13 @@ describe("a grant that is refused for good", () => {
       const { layer, order } = alone({ identityProvider: broken, present: true })
       return Effect.gen(function* () {
         const server = machine(grants.managed)
-        // Each time by Basic and then, since nothing says how it takes a secret, in the body.
-        for (const before of [0, 4]) {
+        // Each time in every way, since nothing says how it takes a secret.
+        for (const before of [0, 5]) {
           broken.reason = new InvalidClient()
           const error = yield* Effect.flip(token(server))
           if (error._tag !== "TokenRequestError") return assert.fail(error._tag)
           assert.deepInclude(error, { purpose: "identity assertion", origin: "https://idp.test" })
-          assert.deepEqual(order.slice(before), ["identity assertion", "identity assertion"])
+          assert.deepEqual(order.slice(before), Array(3).fill("identity assertion"))
           delete broken.reason
           assert.isString(yield* token(server))
           yield* TestClock.adjust("2 hours")
@@ -453,7 +453,7 @@ describe("a grant that is refused for good", () => {
       yield* token(server)
       yield* TestClock.adjust("2 hours")
       const { failNext } = yield* ScriptedAuthorizationServer
-      yield* failNext(new InvalidClient())
+      yield* failNext(new InvalidClient(), new InvalidClient())
       assert.strictEqual((yield* Effect.flip(token(server)))._tag, "ClientRejected")
       assert.isString(yield* token(server))
       yield* nobodyAsked

@@ -48,7 +48,7 @@ describe("a server that requires pushed authorization requests", () => {
       assert.strictEqual((yield* opened).length, 2)
       assert.strictEqual(yield* pushes, 3)
       // The address has not been requested before the browser opened it: a reference can be used once.
-    }).pipe(Effect.provide(world({ pushedAuthorization: "required", preflightStatus: 400 })))
+    }).pipe(Effect.provide(world({ pushedAuthorization: "required", preflight: 400 })))
   )
 
   it.effect("is asked again after a transient failure", () =>
@@ -115,11 +115,11 @@ describe("pushed_authorization_request_url", () => {
   it.effect("names the fields of a client that is not accepted there", () =>
     Effect.gen(function* () {
       const invalid = new InvalidClient()
-      yield* ScriptedAuthorizationServer.use(({ failNext }) => failNext(invalid, invalid))
+      yield* ScriptedAuthorizationServer.use(({ failNext }) => failNext(invalid, invalid, invalid))
       const error = yield* Effect.flip(signIn(pushedByHand()))
       assert.strictEqual(error._tag, "ClientRejected")
-      // With Basic, and then in the body.
-      assert.strictEqual(yield* pushes, 2)
+      // With Basic, then in the body, then both.
+      assert.strictEqual(yield* pushes, 3)
       assert.deepEqual(yield* opened, [])
     }).pipe(Effect.provide(world()))
   )
