@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto"
 import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { chmod, rm, writeFile } from "node:fs/promises"
 import { join, resolve } from "node:path"
@@ -67,26 +66,12 @@ const asciiOnly: Plugin = {
   }
 }
 
-/** Replaces `BUILD` in the entry by a hash of all files, which says to which program cached code belongs. */
-const buildHash: Plugin = {
-  name: "build-hash",
-  generateBundle: (_, files) => {
-    const chunks = Object.values(files).filter((file) => file.type === "chunk")
-    const hash = createHash("sha256")
-    for (const { code, fileName } of chunks.toSorted((a, b) => a.fileName.localeCompare(b.fileName)))
-      hash.update(`${fileName}\0${code}\0`)
-    const build = JSON.stringify(hash.digest("hex").slice(0, 32))
-    for (const chunk of chunks)
-      if (chunk.name === "mcp-cli") chunk.code = chunk.code.replace(/\bBUILD\b/, build)
-  }
-}
-
 const bundle = (input: Readonly<Record<string, string>>, output: OutputOptions) =>
   build({
     input,
     external: ["@napi-rs/keyring"],
     platform: "node",
-    plugins: [lazySegmenter, firstUse, asciiOnly, buildHash],
+    plugins: [lazySegmenter, firstUse, asciiOnly],
     transform: {
       define: {
         "import.meta": "{}",
@@ -103,7 +88,7 @@ const bundle = (input: Readonly<Record<string, string>>, output: OutputOptions) 
       comments: false,
       banner: (chunk) => (chunk.name === "mcp-cli" && chunk.isEntry ? "#!/usr/bin/env node" : ""),
       entryFileNames: "[name].cjs",
-      // No hash: the next version of a file replaces this one in the cache of compiled code.
+      // No hash: the next version of a file replaces this one in Node's compile cache.
       chunkFileNames: "chunks/[name].cjs"
     }
   })
@@ -111,7 +96,7 @@ const bundle = (input: Readonly<Record<string, string>>, output: OutputOptions) 
 /** True for Effect and our own code, except for what a run loads where it uses it. */
 const isOfEveryRun = (id: string): boolean =>
   id.startsWith(resolve("src"))
-    ? !/\/(bin|CodeCache|CommandNames|Prefetch|HomeFolder|TracePage|Telemetry)\.ts$|\/vault\/|\/app\/trace\/|\/doctor\/\w*(Examination|Verdicts|Probe|Resolution)\.ts$/.test(
+    ? !/\/(bin|CommandNames|Prefetch|HomeFolder|TracePage|Telemetry)\.ts$|\/vault\/|\/app\/trace\/|\/doctor\/\w*(Examination|Verdicts|Probe|Resolution)\.ts$/.test(
         id.replaceAll("\\", "/")
       )
     : /node_modules.(effect|@effect)./.test(id) && !/effect.dist.(http|observability)./.test(id)
@@ -126,7 +111,7 @@ const program = await bundle(
         // Starts before the rest of the program is loaded.
         {
           name: "early",
-          test: /(CodeCache|CommandNames|KeyringStart|KeyDerivation|Prefetch|HomeFolder)\.ts$/,
+          test: /(CommandNames|KeyringStart|KeyDerivation|Prefetch|HomeFolder)\.ts$/,
           priority: 2
         },
         // One file for all that every run needs: each file costs time, and so does each import between files.

@@ -1,12 +1,9 @@
-import { writeFileSync } from "node:fs"
+import { mkdirSync, statSync, writeFileSync } from "node:fs"
+import * as nodeModule from "node:module"
 import { isAbsolute, join } from "node:path"
-import { cacheCompiledCode } from "./adapters/platform/CodeCache.ts"
 import { dataFolder, homeFolder } from "./adapters/platform/HomeFolder.ts"
 import { allCommandNames, commandNames } from "./app/cli/CommandNames.ts"
 import { chosenBackend, prefetchOf } from "./live/Prefetch.ts"
-
-/** A hash of the program: `scripts/build.ts` sets it. */
-declare const BUILD: string
 
 const words = process.argv.slice(2)
 const home = homeFolder((name) => process.env[name])
@@ -68,15 +65,32 @@ const caches = () => {
 }
 
 /**
- * What this run is for. The cache holds the functions that the first run called. Each purpose has its own, so that a first
- * `--version` does not slow down every `auth token` after it.
+ * What this run is for. Node's compile cache holds only what the first run compiled. Each purpose has its own cache, so
+ * that a first `--version` does not slow down every `auth token` after it.
  */
 const purpose = () => {
-  if (isWithoutStore()) return "start"
   if (words.some(isOneOf(commandNames.token))) return "token"
   const opensSession =
     words.some(isOneOf(commandNames.session)) || words.some((word) => /^(-s|--server(=.*)?)$/.test(word))
-  return opensSession ? "session" : "store"
+  return opensSession ? "session" : "other"
+}
+
+/**
+ * Enables the compile cache in a folder that only this user can write to, because Node runs what it finds there. Node's
+ * default is in the system's temporary folder, where another user may have put code first.
+ */
+const cacheCompiledCode = () => {
+  const folder = join(caches(), "mcp-cli", "code", purpose())
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    const { mode, uid } = statSync(folder)
+    if (process.getuid !== undefined && (uid !== process.getuid() || (mode & 0o022) !== 0)) return
+  } catch {
+    // The home folder is not writable: the program is as slow as in its first run.
+    return
+  }
+  // Deno does not have it.
+  ;(nodeModule as Partial<typeof nodeModule>).enableCompileCache?.(folder)
 }
 
 /**
@@ -102,12 +116,7 @@ const main = async () => {
   }
   emptyCoreFiles()
   await prefetch()
-  cacheCompiledCode({
-    // Not the temporary folder, as Node does: there another user may have put code first.
-    folder: join(caches(), "mcp-cli", "code", process.version, purpose()),
-    program: join(import.meta.dirname, "chunks"),
-    build: BUILD
-  })
+  cacheCompiledCode()
   await import("./main.ts")
 }
 

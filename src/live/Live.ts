@@ -163,11 +163,7 @@ const connector = (version: string) =>
       McpConnector.layer({
         version,
         showOutput: verbose,
-        onLargeAnswer: () => {
-          setFlagsFromString("--optimize-for-size")
-          // V8 accepts compiled code only with the flags with which it was stored, which happens at the exit.
-          process.prependOnceListener("exit", () => setFlagsFromString("--no-optimize-for-size"))
-        }
+        onLargeAnswer: () => setFlagsFromString("--optimize-for-size")
       })
     )
   )

@@ -1,5 +1,5 @@
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
-import { dirname, join, resolve } from "node:path"
+import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
+import { join, resolve } from "node:path"
 import { afterEach, assert, beforeEach, describe, it } from "vitest"
 import { startWorld, type World } from "./World.ts"
 
@@ -60,46 +60,19 @@ describe("the program", () => {
       readdirSync(caches, { recursive: true, withFileTypes: true }).filter((at) => at.isFile())
     await world.run(["--version"], { env })
     assert.isAbove(files().length, 0)
-    const code = join("mcp-cli", "code", process.version)
-    for (const folder of ["mcp-cli", join("mcp-cli", "code"), code, join(code, "start")])
+    for (const folder of ["mcp-cli", join("mcp-cli", "code"), join("mcp-cli", "code", "other")])
       assert.strictEqual(statSync(join(caches, folder)).mode & 0o777, 0o700, folder)
 
     const before = files().length
-    const open = join(caches, code, "store")
+    const open = join(caches, "mcp-cli", "code", "session")
     mkdirSync(open)
     chmodSync(open, 0o777)
-    assert.strictEqual((await world.run(["storage"], { env })).code, 0)
+    await world.run(["ping", "--help"], { env })
     assert.lengthOf(files(), before)
 
     const nowhere = join(world.home, "a file")
     writeFileSync(nowhere, "")
     assert.strictEqual((await world.run(["--version"], { env: { XDG_CACHE_HOME: nowhere } })).code, 0)
-  })
-
-  it("stores the compiled code of a run that succeeds, and replaces what is not of this program", async () => {
-    const caches = join(world.home, "code of a build")
-    const env = { XDG_CACHE_HOME: caches }
-    const file = join(caches, "mcp-cli", "code", process.version, "start", "main.cjs")
-    const version = async () => assert.match((await world.run(["--version"], { env })).stdout, /^mcp-cli v\d/)
-
-    assert.strictEqual((await world.run(["servers", "--nope"], { env })).code, 2)
-    assert.isFalse(existsSync(file))
-    await version()
-    const stored = readFileSync(file)
-    await version()
-    assert.isTrue(stored.equals(readFileSync(file)))
-    for (const damaged of [
-      Buffer.alloc(0),
-      stored.subarray(0, stored.length - 1000),
-      // V8 would crash, or call the functions of the other build.
-      Buffer.concat([Buffer.from("0".repeat(32)), Buffer.from(stored.subarray(32)).fill(255, 1000)])
-    ]) {
-      writeFileSync(file, damaged)
-      await version()
-      assert.isTrue(stored.subarray(0, 32).equals(readFileSync(file).subarray(0, 32)))
-      assert.isAbove(readFileSync(file).length, stored.length / 2)
-    }
-    assert.deepStrictEqual(readdirSync(dirname(file)), ["main.cjs"])
   })
 
   it("ends with 2, and one line on what is wrong, after a wrong command line", async () => {

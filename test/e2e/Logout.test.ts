@@ -164,7 +164,7 @@ describe("auth logout", () => {
     const [first] = world.authorizationServer.revocations
     assert.strictEqual(
       first?.authorization,
-      `Basic ${Buffer.from("written:a+written+secret").toString("base64")}`
+      `Basic ${Buffer.from("written:a%20written%20secret").toString("base64")}`
     )
     assert.isFalse((await world.authorizationServer.introspect(accessToken, `${issuer}/default`)).active)
   })
