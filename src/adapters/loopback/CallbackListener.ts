@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto"
 import type { IncomingMessage, Server, ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
-import { Deferred, Effect, Exit, Layer, Scope } from "effect"
+import { Deferred, Effect, Exit, Layer, Schedule, Scope } from "effect"
 import type { AuthorizationResponse } from "../../domain/AuthorizationResponse.ts"
 import {
   type BoundListener,
@@ -119,20 +119,34 @@ const listen = (
       })
   )
 
-/** True if a sign-in of this program listens at a port. Its owner answers at once. */
-const isSignInAt = (host: string, port: number): Effect.Effect<boolean> =>
+/** What listens at a port: a sign-in of this program, another program, or nothing (any more). */
+type Occupant = "sign-in" | "other" | "nothing"
+
+/** Codes of an address where nothing listens, or whose listener is closing. */
+const unanswered = new Set(["ECONNREFUSED", "ECONNRESET", "EADDRNOTAVAIL", "EAFNOSUPPORT", "ENETUNREACH"])
+
+/** Asks what listens at an address. A sign-in answers at once. */
+const occupantOf = (host: string, port: number): Effect.Effect<Occupant> =>
   Effect.flatMap(loadHttp, ({ get }) =>
-    Effect.callback<boolean>((resume) => {
-      const answer = (is: boolean) => resume(Effect.succeed(is))
+    Effect.callback<Occupant>((resume) => {
+      const answer = (occupant: Occupant) => resume(Effect.succeed(occupant))
       const request = get({ host, port, path: "/", timeout: probeTimeout, agent: false }, (response) => {
         response.resume()
-        answer(response.headers.server === signInServer)
+        answer(response.headers.server === signInServer ? "sign-in" : "other")
       })
-      request.on("error", () => answer(false))
+      request.on("error", (error) => answer(unanswered.has(codeOf(error) ?? "") ? "nothing" : "other"))
       request.on("timeout", () => request.destroy(new Error("timeout")))
       return Effect.sync(() => request.destroy())
     })
   )
+
+/** A port that was busy, and that nothing listens at any more: its listener has just ended. */
+class Released {
+  readonly _tag = "Released"
+}
+
+/** Attempts to bind a port again that was released meanwhile. */
+const afterRelease = Schedule.spaced("100 millis").pipe(Schedule.upTo({ times: 10 }))
 
 const portOf = (server: Server): number => (server.address() as AddressInfo).port
 
@@ -213,16 +227,26 @@ export const layer: Layer.Layer<CallbackListener> = Layer.succeed(
         Effect.retry({ times: 5, while: (code) => code === "EADDRINUSE" }),
         Effect.mapError((code) => new ListenError({ detail: explain(code, 0) }))
       )
+      const busy = (isOfSignIn: boolean) =>
+        new RedirectPortBusy({ server, redirectUri: redirectUri.href, isOfSignIn })
       const port = yield* asked === 0
         ? anyPort
         : bindAll(asked).pipe(
-            Effect.catch((code): Effect.Effect<number, ListenError | RedirectPortBusy> => {
+            Effect.catch((code): Effect.Effect<number, ListenError | RedirectPortBusy | Released> => {
               if (portMayMove && (code === "EADDRINUSE" || code === "EACCES")) return anyPort
               if (code !== "EADDRINUSE") return new ListenError({ detail: explain(code, asked) })
-              return Effect.flatMap(isSignInAt(hosts[0] ?? "127.0.0.1", asked), (isOfSignIn) =>
-                Effect.fail(new RedirectPortBusy({ server, redirectUri: redirectUri.href, isOfSignIn }))
+              return Effect.flatMap(
+                Effect.forEach(hosts, (host) => occupantOf(host, asked)),
+                (occupants) => {
+                  const isOfSignIn = occupants.includes("sign-in")
+                  return Effect.fail(
+                    isOfSignIn || occupants.includes("other") ? busy(isOfSignIn) : new Released()
+                  )
+                }
               )
-            })
+            }),
+            Effect.retry({ schedule: afterRelease, while: ({ _tag }) => _tag === "Released" }),
+            Effect.mapError((error) => (error._tag === "Released" ? busy(false) : error))
           )
       bound = new URL(redirectUri)
       bound.port = String(port)

@@ -54,10 +54,15 @@ const read = (parameters: URLSearchParams): AuthorizationResponse => {
 }
 
 /** Something else that listens on a port of loopback. */
-const squatterAt = (host: string) =>
+/** @param leaves whether it ends, and its port is free, as soon as something connects */
+const squatterAt = (host: string, leaves = false) =>
   Effect.acquireRelease(
     Effect.callback<{ readonly port: number; readonly close: () => void }>((resume) => {
-      const server = createServer()
+      const server = createServer((socket) => {
+        if (!leaves) return
+        server.close()
+        socket.destroy()
+      })
       server.listen(0, host, () =>
         resume(Effect.succeed({ port: (server.address() as AddressInfo).port, close: () => server.close() }))
       )
@@ -156,6 +161,14 @@ describe("the listener for the browser's answer", () => {
       const error = yield* Effect.flip(bind(`http://localhost:${port}/callback`, false))
       assert.deepInclude(error, { _tag: "RedirectPortBusy", isOfSignIn: false })
       assert.include(errorText(error), '"redirect_uri"')
+    })
+  )
+
+  it.live.each(["127.0.0.1", "::1"])("takes a port whose listener at %s ends when it is asked", (host) =>
+    Effect.gen(function* () {
+      const { port } = yield* squatterAt(host, true)
+      const { redirectUri } = yield* bind(`http://localhost:${port}/callback`, false)
+      assert.strictEqual(redirectUri.port, String(port))
     })
   )
 
