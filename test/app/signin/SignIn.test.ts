@@ -143,6 +143,39 @@ describe("a sign-in", () => {
     }).pipe(Effect.provide(world({ script: "paste" })))
   )
 
+  it.effect(
+    "asks again for what is no address of its end: the page itself, a consent page, another sign-in",
+    () =>
+      Effect.gen(function* () {
+        const { credential } = yield* signIn()
+        assert.isDefined(credential.tokens)
+        const { told } = yield* ScriptedUser
+        assert.deepEqual(
+          told.map((message) => message.split(/[.:]/)[0]),
+          [
+            "That is the address of the sign-in page",
+            "The sign-in has not ended at that address",
+            "That address belongs to another sign-in",
+            "That address has no code"
+          ]
+        )
+        for (const message of told) assert.include(message, "starts with http://localhost:8080/callback")
+      }).pipe(
+        Effect.provide(
+          world({
+            script: "paste",
+            pastes: (ended, page) => [
+              page.href,
+              `https://as.test/consent?challenge=x&state=${page.searchParams.get("state")}`,
+              ended.href.replace(/state=[^&]*/, "state=another"),
+              `http://localhost:8080/callback?state=${page.searchParams.get("state")}`,
+              `"${ended.href}"`
+            ]
+          })
+        )
+      )
+  )
+
   it.effect("ends with the server's word when the user says no", () =>
     Effect.gen(function* () {
       const error = yield* Effect.flip(signIn())

@@ -3,6 +3,7 @@ import {
   type AuthorizationResponse,
   readAuthorizationResponse
 } from "../../../domain/AuthorizationResponse.ts"
+import { readPastedRedirect } from "../../../domain/PastedRedirect.ts"
 import type { PendingSignIn } from "../../../domain/PendingSignIn.ts"
 import { isSecureUrl } from "../../../domain/SecureUrl.ts"
 import { accountName, SignInTimedOut } from "../../../domain/SignInError.ts"
@@ -42,20 +43,21 @@ const bindAndRegister = Effect.fn("LoopbackGrant.bindAndRegister")(function* (co
 
 /** Waits for the browser or for the pasted redirect URL, whichever comes first. */
 const awaitCallback = Effect.fn("LoopbackGrant.awaitCallback")(function* (
-  { account, expectedResponse, server }: PendingSignIn,
+  { account, expectedResponse, server, url: signInUrl }: PendingSignIn,
   bound: BoundListener
 ) {
+  const { redirectUri } = bound
   const user = yield* UserInteraction
   const read = (parameters: URLSearchParams) => readAuthorizationResponse(expectedResponse, parameters)
   const pasted: Effect.Effect<Callback> = Effect.gen(function* () {
     for (;;) {
-      const text = (yield* user.pastedRedirect(server)).trim()
-      if (URL.canParse(text)) {
-        const callback = read(new URL(text).searchParams)
-        if (callback._tag !== "Foreign") return callback
-      }
+      const found = readPastedRedirect(yield* user.pastedRedirect(server), { redirectUri, signInUrl })
+      const callback = found._tag === "Other" ? undefined : read(found.parameters)
+      if (callback !== undefined && callback._tag !== "Foreign") return callback
+      const problem =
+        found._tag === "Other" ? found.problem : "That address belongs to another sign-in: its state differs."
       yield* user.tell(
-        `That is not the address that this sign-in ended at. Copy the one that starts with ${bound.redirectUri.href} from the browser's address bar.`
+        `${problem} Copy the address that starts with ${redirectUri.href} from the browser's address bar.`
       )
     }
   })
