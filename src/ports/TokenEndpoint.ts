@@ -82,6 +82,7 @@ const predicateOf = (reason: Exclude<TokenFailure, UnusableSecret>, purpose: Pur
       if (purpose === "pushed authorization") return "refused the authorization request (invalid_grant)"
       if (purpose === "identity assertion")
         return "no longer accepts the token of the sign-in there (invalid_grant)"
+      if (purpose === "sign-in") return "did not accept the code of this sign-in (invalid_grant)"
       return "no longer accepts this sign-in (invalid_grant)"
     case "InvalidClient":
       return "does not accept this client (invalid_client)"

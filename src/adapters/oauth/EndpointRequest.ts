@@ -74,7 +74,7 @@ export const makeSend = (transport: HttpTransport["Service"]): Send =>
       catch: (cause) =>
         cause instanceof NetworkError
           ? cause.unanswered === undefined
-            ? new Transient({ detail: cause.detail })
+            ? new Transient({ detail: cause.detail, isUnsent: true })
             : new Unanswered({ detail: cause.detail, end: cause.unanswered })
           : new Malformed({ detail: "the request could not be made" })
     })

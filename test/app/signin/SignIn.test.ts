@@ -14,7 +14,7 @@ import { CredentialKey } from "../../../src/domain/CredentialKey.ts"
 import { Browser } from "../../../src/ports/Browser.ts"
 import { CallbackListener } from "../../../src/ports/CallbackListener.ts"
 import { CredentialStore } from "../../../src/ports/CredentialStore.ts"
-import { InvalidClient, Transient } from "../../../src/ports/TokenEndpoint.ts"
+import { InvalidClient, Malformed, Transient, Unanswered } from "../../../src/ports/TokenEndpoint.ts"
 import { byHand, serverNamed, world } from "../World.ts"
 
 const notion = serverNamed("notion")
@@ -113,7 +113,7 @@ describe("a sign-in", () => {
     }).pipe(Effect.provide(world()))
   )
 
-  it.effect.each(["unsaid", ["plain"], []] as const)(
+  it.effect.each(["unsaid", ["plain"], [], ["s256"]] as const)(
     "stops before any browser where the metadata names no PKCE with S256: %j",
     (pkce) =>
       Effect.gen(function* () {
@@ -122,8 +122,12 @@ describe("a sign-in", () => {
         assert.include(errorText(error), '"use_pkce": false')
         assert.lengthOf(yield* opened, 0)
         assert.strictEqual((yield* ScriptedAuthorizationServer).counts.registrations, 0)
+        assert.include(errorText(error), '"assume_pkce": true')
         yield* signIn(serverNamed("notion", { usePkce: false }))
-        assert.lengthOf(yield* opened, 1)
+        yield* signIn(serverNamed("notion", { assumePkce: true }))
+        const [without, assumed] = yield* opened
+        assert.isNull(without!.searchParams.get("code_challenge_method"))
+        assert.strictEqual(assumed!.searchParams.get("code_challenge_method"), "S256")
       }).pipe(Effect.provide(world({ pkce })))
   )
 
@@ -194,10 +198,28 @@ describe("a sign-in", () => {
     }).pipe(Effect.provide(world({ script: "ignore" })))
   )
 
-  it.effect("sends the code again after a passing failure of the token endpoint", () =>
+  it.effect.each([
+    new Transient({ detail: "HTTP 500" }),
+    new Transient({ detail: "HTTP 503", retryAfter: 0 }),
+    new Transient({ detail: "HTTP 429", retryAfter: 1000 }),
+    new Unanswered({ detail: "HTTP 502", end: "broke" }),
+    new Unanswered({ detail: "no answer within 15 seconds", end: "timeout" }),
+    new Malformed({ detail: "HTTP 200, not a JSON object" })
+  ])("sends the code once, and fails with the first answer: %s", (reason) =>
+    Effect.gen(function* () {
+      yield* ScriptedAuthorizationServer.use(({ failNext }) => failNext(reason))
+      const signingIn = yield* Effect.forkChild(Effect.flip(signIn()))
+      yield* TestClock.adjust("2 minutes")
+      const error = yield* Fiber.join(signingIn)
+      assert.include(error.message, reason.detail)
+      assert.strictEqual((yield* ScriptedAuthorizationServer).counts.codeExchanges, 1)
+    }).pipe(Effect.provide(world()))
+  )
+
+  it.effect("sends the code again after a connection that was never established", () =>
     Effect.gen(function* () {
       yield* ScriptedAuthorizationServer.use(({ failNext }) =>
-        failNext(new Transient({ detail: "HTTP 503" }))
+        failNext(new Transient({ detail: "the connection was refused", isUnsent: true }))
       )
       const signingIn = yield* Effect.forkChild(signIn())
       yield* TestClock.adjust("5 seconds")
