@@ -109,11 +109,9 @@ export const endpointsWithoutMetadata = (server: URL): AuthorizationServerMetada
     code_challenge_methods_supported: ["S256"]
   })
 
-/** Takes metadata without PKCE methods to mean S256. Metadata with methods stays as it is. */
+/** Takes metadata to announce S256, whatever PKCE methods it lists. */
 export const assumingPkce = (metadata: AuthorizationServerMetadata): AuthorizationServerMetadata =>
-  metadata.code_challenge_methods_supported === undefined
-    ? new AuthorizationServerMetadata({ ...metadata, code_challenge_methods_supported: ["S256"] })
-    : metadata
+  new AuthorizationServerMetadata({ ...metadata, code_challenge_methods_supported: ["S256"] })
 
 /**
  * True if metadata of the resource `declared` counts for the server at `requested`: the same origin, the server's path or

@@ -121,7 +121,7 @@ export interface OAuthSettings {
   readonly redirectUri: URL
   /** PKCE with S256 (RFC 7636). */
   readonly usePkce: boolean
-  /** Takes metadata without PKCE methods to mean S256. Absent: only for providers that are known for it. */
+  /** Takes metadata that does not list S256 to mean it. Absent: only if it lists no methods and the provider is known for it. */
   readonly assumePkce: boolean | undefined
   /** Sends the `resource` parameter (RFC 8707). Absent: except to providers that refuse it. */
   readonly sendResource: boolean | undefined

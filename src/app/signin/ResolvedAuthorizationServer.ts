@@ -98,7 +98,9 @@ export const resolvedByDiscovery = (
       : new URL(found.metadata.authorization_endpoint)
   const tokenEndpoint = new URL(found.metadata.token_endpoint)
   const provider = providerAt(server, authorizationEndpoint, tokenEndpoint)
-  const assumesPkce = oauth.assumePkce ?? provider?.silentOnPkce !== undefined
+  // What is known of a provider concerns metadata that does not mention PKCE.
+  const isSilent = found.metadata.code_challenge_methods_supported === undefined
+  const assumesPkce = oauth.assumePkce ?? (isSilent && provider?.silentOnPkce !== undefined)
   const metadata = assumesPkce ? assumingPkce(found.metadata) : found.metadata
   const sendsResource = oauth.sendResource ?? provider?.refusesResource === undefined
   return {

@@ -120,6 +120,68 @@ describe("discovery", () => {
     })
   )
 
+  it.effect.each([
+    "",
+    '""',
+    "https://",
+    "/gone.json",
+    "//other.test/x",
+    "gone.json",
+    "https:",
+    "''",
+    "{url}"
+  ])("goes on with the server's own places where the challenge names no usable address: %s", (named) =>
+    Effect.gen(function* () {
+      const { asked, asking } = discover({
+        [mcp]: refused(`Bearer resource_metadata=${named}, scope="a"`),
+        [atPath]: json(resource),
+        [asMetadata]: json(issuer)
+      })
+      assert.strictEqual((yield* asking).metadata.issuer, as)
+      for (const url of asked()) assert.notInclude(url, "other.test")
+      const origin = "https://notion.test"
+      const fallback = discover({
+        [mcp]: refused(`Bearer resource_metadata=${named}`),
+        [`${origin}/.well-known/oauth-authorization-server`]: json({ ...issuer, issuer: origin })
+      })
+      assert.strictEqual((yield* fallback.asking).metadata.issuer, origin)
+    })
+  )
+
+  it.effect.each(["/custom.json", "../custom.json", "https://notion.test/custom.json", "'/custom.json'"])(
+    "reads metadata of the server's own origin that the challenge names: %s",
+    (named) =>
+      Effect.gen(function* () {
+        const { asked, asking } = discover({
+          [mcp]: refused(`Bearer resource_metadata=${named}`),
+          "https://notion.test/custom.json": json(resource),
+          [asMetadata]: json(issuer)
+        })
+        yield* asking
+        assert.deepEqual(asked(), [mcp, "https://notion.test/custom.json", asMetadata])
+      })
+  )
+
+  it.effect.each([
+    ["read write", ["read", "write"]],
+    ["read,write", ["read", "write"]],
+    [
+      ["read", null, 7, "write"],
+      ["read", "write"]
+    ],
+    [{ read: true }, []]
+  ] as const)("reads a list in metadata that is none: %j", ([list, scopes]) =>
+    Effect.gen(function* () {
+      const { asking } = discover({
+        [atPath]: json({ ...resource, authorization_servers: as, scopes_supported: list }),
+        [asMetadata]: json({ ...issuer, code_challenge_methods_supported: "S256", grant_types_supported: 7 })
+      })
+      const found = yield* asking
+      assert.deepEqual(found.scopes, scopes)
+      assert.deepEqual(found.metadata.code_challenge_methods_supported, ["S256"])
+    })
+  )
+
   it.effect("takes the challenge that it is given, and asks the server for none", () =>
     Effect.gen(function* () {
       const network = wire({ [atPath]: json(resource), [asMetadata]: json(issuer) })

@@ -486,12 +486,11 @@ describe("an examination", () => {
     }).pipe(Effect.provide(on({ pkce: "unsaid" })))
   )
 
-  it.effect("does not propose to assume PKCE where another method is announced", () =>
+  it.effect.each([["plain"], ["s256"], []])("says what is announced instead of PKCE with S256: %j", (pkce) =>
     Effect.gen(function* () {
-      const finding = (yield* examine())("PKCE")
-      hasStatus(finding, "wrong", "only plain", '"use_pkce": false')
-      assert.notInclude(shown(finding), "assume_pkce")
-    }).pipe(Effect.provide(on({ pkce: ["plain"] })))
+      const listed = `it lists: ${pkce[0] ?? "none"}`
+      hasStatus((yield* examine())("PKCE"), "wrong", listed, '"assume_pkce": true', '"use_pkce": false')
+    }).pipe(Effect.provide(on({ pkce })))
   )
 
   it.effect("finds that tokens cannot be bound to a key", () =>
