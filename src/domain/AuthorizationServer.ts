@@ -44,6 +44,8 @@ export interface DiscoveredServer {
   readonly scopes: ReadonlyArray<string>
   /** The server accepts only tokens that are bound to a key (RFC 9449). */
   readonly dpopRequired?: boolean
+  /** The issuer as the MCP server spells it. Absent: as the metadata of the issuer does. */
+  readonly issuerSpelling?: string
 }
 
 const wellKnown = (base: URL, name: string, path: string): string =>

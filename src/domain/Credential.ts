@@ -1,6 +1,7 @@
 import { Equal, type Redacted, Schema, SchemaTransformation } from "effect"
 import { authenticationMethods } from "./ClientAuthentication.ts"
 import { ClientRegistration } from "./ClientRegistration.ts"
+import { isSameIssuer } from "./Issuer.ts"
 import { isSameOrigin } from "./SecureUrl.ts"
 import {
   type RemoteServer,
@@ -64,8 +65,7 @@ const secretOf = (
 /** Returns true if the configuration names this issuer, or none. */
 const isIssuerOf = (issuer: string, { oauth: { issuer: configured, source } }: RemoteServer): boolean => {
   if (source._tag === "ByHand") return issuer === source.tokenEndpoint.href
-  // An origin may be written with a slash at its end.
-  return configured === undefined || URL.parse(issuer)?.href === URL.parse(configured)?.href
+  return configured === undefined || isSameIssuer(issuer, configured)
 }
 
 /** Returns true if the configuration names the grant that the tokens were obtained by, or none. */

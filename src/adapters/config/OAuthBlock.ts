@@ -43,7 +43,7 @@ export const oauthFields = [
   "token_endpoint_auth_method"
 ]
 
-/** Issuers are compared as strings (RFC 8414 §3.3), so the text stays as written. */
+/** Issuers are compared as text, so it stays as written. */
 const issuerProblem: Check = (text) => {
   const address = URL.parse(text)
   if (address === null) return "must be an absolute URL"
@@ -56,12 +56,14 @@ const isByHand = (block: Block): boolean => block.has("authorization_url") || bl
 const readEndpoints = Effect.fnUntraced(function* (block: Block) {
   const authorizationEndpoint = yield* block.url("authorization_url", addressProblem)
   const tokenEndpoint = yield* block.url("token_url", addressProblem)
+  const registrationEndpoint = yield* block.url(oauthEndpoints.registration.configurationKey, addressProblem)
   const optional = new Map<OptionalEndpoint, URL | undefined>()
   for (const name of optionalEndpoints) {
     optional.set(name, yield* block.url(oauthEndpoints[name].configurationKey, addressProblem))
   }
   return {
     ...(authorizationEndpoint === undefined ? {} : { authorizationEndpoint }),
+    ...(registrationEndpoint === undefined ? {} : { registrationEndpoint }),
     tokenEndpoint,
     endpoints: optionalEndpointsFrom((name) => optional.get(name))
   }
@@ -92,7 +94,12 @@ const checkEndpoints = (block: Block, grant: Grant | undefined): void => {
     )
   }
   block.require("token_url", "authorization_url is given, and needs it")
-  block.require("client_id", "configured endpoints need the client that is registered there")
+  if (!block.has(oauthEndpoints.registration.configurationKey)) {
+    block.require(
+      "client_id",
+      "configured endpoints need the client that is registered there, or registration_url to register one"
+    )
+  }
 }
 
 /** Reports fields of the client that do not fit each other. */
@@ -132,6 +139,9 @@ const checkClient = (
 
 /** Warns about fields that have no effect or are risky. */
 const warnRisks = (block: Block): void => {
+  if (block.has("client_id") && block.has("registration_url")) {
+    block.warn("registration_url", "is not used: client_id has precedence")
+  }
   if (block.has("client_id") && block.has("client_metadata_url")) {
     block.warn("client_metadata_url", "is not used: client_id has precedence")
   }
@@ -173,8 +183,11 @@ export const readOAuth = Effect.fnUntraced(function* (block: Block): Effect.fn.R
   warnRisks(block)
 
   const { tokenEndpoint, ...otherEndpoints } = endpoints
-  const byHand: EndpointsByHand | undefined = client &&
-    tokenEndpoint && { _tag: "ByHand", ...otherEndpoints, tokenEndpoint, client }
+  const hasClient = client !== undefined || endpoints.registrationEndpoint !== undefined
+  const byHand: EndpointsByHand | undefined =
+    tokenEndpoint === undefined || !hasClient
+      ? undefined
+      : { _tag: "ByHand", ...otherEndpoints, tokenEndpoint, client }
   const discovered: AuthorizationSource = { _tag: "Discovered", client }
   return {
     source: byHand ?? discovered,

@@ -50,7 +50,7 @@ export const scopesVerdict = (server: RemoteServer, probed: Probe, resolution: R
 /** The verdict on the client. */
 export const registrationVerdict = (server: RemoteServer, resolution: Resolution): Verdict => {
   if (!isResolved(resolution)) return unresolvedVerdict("registration", resolution)
-  const { metadata, provider } = resolution.authorizationServer
+  const { metadata, provider, registrar } = resolution.authorizationServer
   const { clientMetadataUrl, source } = server.oauth
   const oauth = Remedy.oauthOf(server.name)
   const fixed = fixedClient(server, resolution.authorizationServer)
@@ -67,7 +67,7 @@ export const registrationVerdict = (server: RemoteServer, resolution: Resolution
         )
       : ok(what)
   }
-  if (metadata?.registration_endpoint !== undefined) {
+  if (registrar?.registration_endpoint !== undefined) {
     const unused =
       clientMetadataUrl === undefined
         ? ""

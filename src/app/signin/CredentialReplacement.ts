@@ -4,6 +4,7 @@ import type { Credential } from "../../domain/Credential.ts"
 import type { CredentialKey } from "../../domain/CredentialKey.ts"
 import type { PendingSignIn } from "../../domain/PendingSignIn.ts"
 import { type PendingSignInError, refusePending } from "../../domain/PendingSignInError.ts"
+import { isSameIssuer } from "../../domain/Issuer.ts"
 import type { RemoteServer } from "../../domain/Server.ts"
 import type { TokenSet } from "../../domain/TokenSet.ts"
 import { ClientRegistrar } from "../../ports/ClientRegistrar.ts"
@@ -168,7 +169,7 @@ export const layer: Layer.Layer<
     }: Target) {
       const stored = Option.getOrUndefined(yield* credentials.load(server, key))
       const { clientId } = draft.registration
-      if (stored?.registration._tag !== "Dynamic" || stored.issuer !== draft.issuer) return
+      if (stored?.registration._tag !== "Dynamic" || !isSameIssuer(stored.issuer, draft.issuer)) return
       if (stored.registration.clientId !== clientId) return
       const registration = stored.registration.forgotten(yield* Clock.currentTimeMillis)
       yield* credentials.save(key, stored.next({ registration }))

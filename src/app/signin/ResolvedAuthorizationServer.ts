@@ -1,6 +1,6 @@
 import {
   assumingPkce,
-  type AuthorizationServerMetadata,
+  AuthorizationServerMetadata,
   type DiscoveredServer
 } from "../../domain/AuthorizationServer.ts"
 import { oauthEndpoints, type OptionalEndpoints, optionalEndpointsFrom } from "../../domain/OAuthEndpoints.ts"
@@ -29,6 +29,8 @@ export interface ResolvedAuthorizationServer {
   readonly dpopRequired: boolean
   /** Absent: endpoints by hand, which have no metadata. */
   readonly metadata: AuthorizationServerMetadata | undefined
+  /** What a registration needs: the metadata, or the endpoints of the configuration. Absent: these name none for it. */
+  readonly registrar: AuthorizationServerMetadata | undefined
 }
 
 const providerAt = ({ oauth }: RemoteServer, ...endpoints: ReadonlyArray<URL | undefined>) =>
@@ -61,7 +63,14 @@ export const resolvedByHand = (
     extraAuthParams: extraAuthParamsFor(server, provider),
     provider,
     dpopRequired: false,
-    metadata: undefined
+    metadata: undefined,
+    registrar:
+      source.registrationEndpoint &&
+      new AuthorizationServerMetadata({
+        issuer: server.oauth.issuer ?? source.tokenEndpoint.origin,
+        token_endpoint: source.tokenEndpoint.href,
+        registration_endpoint: source.registrationEndpoint.href
+      })
   }
 }
 
@@ -116,6 +125,7 @@ export const resolvedByDiscovery = (
     extraAuthParams: extraAuthParamsFor(server, provider),
     provider,
     dpopRequired: found.dpopRequired === true,
-    metadata
+    metadata,
+    registrar: metadata
   }
 }

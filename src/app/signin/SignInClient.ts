@@ -92,7 +92,7 @@ export const registerClient = Effect.fn("SignInClient.register")(function* (
     readonly deviceCode?: boolean
   }
 ) {
-  const { dpopRequired, issuer, metadata, provider } = authorizationServer
+  const { dpopRequired, issuer, provider, registrar: metadata } = authorizationServer
   if (metadata === undefined) return yield* new RegistrationError({ server: server.name, issuer })
   const registrar = yield* ClientRegistrar
   return yield* registrar.register({

@@ -205,7 +205,7 @@ describe("the configuration file", () => {
           "  mcpServers.t.url: must be an absolute URL",
           "  mcpServers.t.oauth.token_url: must be an absolute URL",
           "  mcpServers.t.oauth.authorization_url: is missing: token_url is given, and needs it",
-          "  mcpServers.t.oauth.client_id: is missing: configured endpoints need the client that is registered there"
+          "  mcpServers.t.oauth.client_id: is missing: configured endpoints need the client that is registered there, or registration_url to register one"
         ].join("\n")
       )
     })

@@ -255,7 +255,7 @@ describe("an error in a server", () => {
           'mcpServers["my server"]: needs a "url", or a "command" for a server on this machine',
           'mcpServers["a.b"].url: must be an absolute URL',
           "mcpServers.c.oauth.authorization_url: is missing: token_url is given, and needs it",
-          "mcpServers.c.oauth.client_id: is missing: configured endpoints need the client that is registered there",
+          "mcpServers.c.oauth.client_id: is missing: configured endpoints need the client that is registered there, or registration_url to register one",
           "tokenStorage.backend: must be a string"
         ]
       )

@@ -266,15 +266,61 @@ describe("discovery", () => {
     })
   )
 
-  it.effect("uses no metadata of another issuer, a trailing slash included", () =>
+  it.effect.each([
+    [as, `${as}/`],
+    [`${as}/`, as]
+  ] as const)("takes the issuer %s for %s: they differ by the slash of an origin", ([named, own]) =>
     Effect.gen(function* () {
-      for (const other of ["https://attacker.test", `${as}/`]) {
-        const { asking } = discover({
-          [atPath]: json(resource),
-          [asMetadata]: json({ ...issuer, issuer: other })
-        })
-        assert.strictEqual((yield* Effect.flip(asking))._tag, "DiscoveryError")
+      const answers = {
+        [atPath]: json({ ...resource, authorization_servers: [named] }),
+        [asMetadata]: json({ ...issuer, issuer: own })
       }
+      for (const configured of [undefined, named, own]) {
+        const of = serverNamed("notion", configured === undefined ? {} : { issuer: configured })
+        const found = yield* discover(answers, of).asking
+        assert.strictEqual(found.metadata.issuer, own)
+        assert.strictEqual(found.issuerSpelling, named)
+      }
+    })
+  )
+
+  it.effect.each<readonly [string, string]>([
+    [as, "https://attacker.test"],
+    [as, `${as}//`],
+    [as, "http://as.test"],
+    [as, "https://AS.test/"],
+    [as, `${as}:443/`],
+    [`${as}/tenant`, `${as}/tenant/`],
+    [`${as}/tenant/`, `${as}/tenant`],
+    [`${as}/tenant`, as]
+  ])("uses no metadata of another issuer: %s is not %s", ([named, own]) =>
+    Effect.gen(function* () {
+      const atTenant = `${as}/.well-known/oauth-authorization-server/tenant`
+      const { asking } = discover({
+        [atPath]: json({ ...resource, authorization_servers: [named] }),
+        [named === as ? asMetadata : atTenant]: json({ ...issuer, issuer: own })
+      })
+      const error = yield* Effect.flip(asking)
+      assert.strictEqual(error._tag === "DiscoveryError" && error.reason, "issuer mismatch")
+      const text = errorText(error)
+      for (const part of [named, own, `"issuer": "${own}"`, "registration_url"]) assert.include(text, part)
+    })
+  )
+
+  it.effect("follows the configuration to the issuer that the metadata of the named one names", () =>
+    Effect.gen(function* () {
+      const tenant = `${as}/tenant`
+      const evil = { ...issuer, token_endpoint: "https://evil.test/token" }
+      const answers = {
+        [atPath]: json({ ...resource, authorization_servers: [tenant] }),
+        [`${as}/.well-known/oauth-authorization-server/tenant`]: json(evil)
+      }
+      const of = serverNamed("notion", { issuer: as })
+      // Its own metadata counts, and never what another place says about it.
+      const found = yield* discover({ ...answers, [asMetadata]: json(issuer) }, of).asking
+      assert.strictEqual(found.metadata.token_endpoint, issuer.token_endpoint)
+      const error = yield* Effect.flip(discover(answers, of).asking)
+      assert.strictEqual(error._tag === "DiscoveryError" && error.reason, "no metadata")
     })
   )
 
@@ -478,8 +524,7 @@ describe("discovery", () => {
       const found = discover({ [atPath]: json(listed), [asMetadata]: json(issuer) }, chosen(as))
       assert.strictEqual((yield* found.asking).metadata.issuer, as)
       assert.notInclude(found.asked(), first)
-      // Neither a slash more nor one that is not there is the same issuer.
-      for (const other of [`${as}/`, "https://AS.test", "https://third.test"]) {
+      for (const other of [`${as}/tenant`, "https://AS.test", "https://third.test"]) {
         const { asked, asking } = discover(
           { [atPath]: json(listed), [asMetadata]: json(issuer) },
           chosen(other)
@@ -488,7 +533,8 @@ describe("discovery", () => {
         assert.strictEqual(error._tag === "DiscoveryError" && error.reason, "issuer not listed")
         assert.include(errorText(error), `names https://first.test, ${as} as its authorization servers`)
         assert.include(errorText(error), `Set "issuer" in the oauth block of notion`)
-        assert.deepEqual(asked(), [mcp, atPath])
+        // Only what the listed ones say of themselves is read.
+        for (const url of asked().slice(2)) assert.match(url, /^https:\/\/(first|as)\.test\//)
       }
     })
   )

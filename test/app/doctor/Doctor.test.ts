@@ -343,6 +343,22 @@ describe("an examination", () => {
     }).pipe(Effect.provide(on({ discover: mixed, ownTokenEndpoints })))
   )
 
+  const spelled = (server: RemoteServer) =>
+    Effect.map(guessed(server), (found) => ({
+      ...found,
+      issuerSpelling: "https://as.test/",
+      metadata: new AuthorizationServerMetadata({ ...found.metadata, issuer: "https://as.test" })
+    }))
+
+  it.effect("notes an issuer that differs by the slash of an origin", () =>
+    Effect.gen(function* () {
+      const named = (yield* examine())("issuer")
+      hasStatus(named, "note", "https://as.test, which the server writes https://as.test/")
+      const configured = (yield* examine(serverNamed("demo", { issuer: "https://as.test/" })))("issuer")
+      hasStatus(configured, "note", "https://as.test, which the configuration writes https://as.test/")
+    }).pipe(Effect.provide(on({ discover: spelled })))
+  )
+
   it.effect("does not call guessed endpoints metadata", () =>
     Effect.gen(function* () {
       const of = yield* examine()

@@ -105,6 +105,28 @@ describe("a sign-in", () => {
     }).pipe(Effect.provide(world()))
   )
 
+  it.effect("registers a client at the configured endpoint, once, and discovers nothing", () =>
+    Effect.gen(function* () {
+      const server = byHand("notion", {
+        source: {
+          _tag: "ByHand",
+          authorizationEndpoint: new URL("https://as.test/authorize"),
+          tokenEndpoint: new URL("https://as.test/token"),
+          registrationEndpoint: new URL("https://as.test/register"),
+          client: undefined
+        }
+      })
+      const stepUp = SignIn.use((service) => service.signIn({ server, moreScopes: [] }))
+      const { credential } = yield* stepUp
+      assert.strictEqual(credential.registration.clientId, "dynamic-1")
+      assert.isTrue(credential.isFor(server))
+      yield* stepUp
+      const { counts } = yield* ScriptedAuthorizationServer
+      assert.deepInclude(counts, { discoveries: 0, registrations: 1, codeExchanges: 2 })
+      assert.isFalse(credential.isFor(byHand("notion")))
+    }).pipe(Effect.provide(world()))
+  )
+
   it.effect("goes without PKCE where the configuration says so", () =>
     Effect.gen(function* () {
       yield* signIn(byHand("notion", { usePkce: false }))
