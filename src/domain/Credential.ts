@@ -22,6 +22,8 @@ export interface OAuthClient {
   readonly signing: { readonly key: SigningKey; readonly audience: string } | undefined
   /** The authentication methods, in the order in which they are tried. */
   readonly methods: ReturnType<typeof authenticationMethods>
+  /** Its requests may use http. Absent: only on this machine. */
+  readonly allowHttp?: true
 }
 
 const nonInteractiveGrants = Object.keys(nonInteractiveGrantTypes) as ReadonlyArray<
@@ -224,6 +226,7 @@ export class Credential extends Schema.Class<Credential>("Credential")({
     return {
       clientId: registration.clientId,
       clientSecret,
+      ...(server.allowHttp === true ? { allowHttp: true } : {}),
       signing: signingKey && { key: signingKey, audience: this.issuer },
       methods: authenticationMethods({
         hasSecret: clientSecret !== undefined,

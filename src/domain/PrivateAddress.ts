@@ -139,6 +139,15 @@ export const kindOfAddress = (text: string): AddressKind | undefined => {
   return embedding === undefined ? own : kindIn(family4, ranges4, (address >> embedding.shift) & 0xffff_ffffn)
 }
 
+/** Names that no public DNS has: of one label, and below the domains of local networks (RFC 6762, RFC 8375, ICANN). */
+const privateName = /^[^.]+\.?$|\.(local|lan|home|internal|intranet|home\.arpa)\.?$/
+
+/** True if the host of a `URL` is in a private network, or on this machine, by its text alone. */
+export const isPrivateHost = (hostname: string): boolean => {
+  const kind = kindOfHost(hostname)
+  return kind === undefined ? privateName.test(hostname) : kind.zone !== "public"
+}
+
 /**
  * The kind of a `URL`'s host that is an address, or a name of this machine (RFC 6761 §6.3). Undefined for any other name,
  * which has to be resolved.

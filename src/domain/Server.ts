@@ -177,6 +177,8 @@ export interface RemoteServer {
   readonly oauth: OAuthSettings
   /** Maximum of one answer in MiB, after decompression. Absent: the default of the MCP client. */
   readonly maxAnswerMiB?: number
+  /** The server and its authorization server may use http in a private network. Absent: only on this machine. */
+  readonly allowHttp?: true
 }
 
 /** An MCP server that is a program on this machine; it talks over its standard input and output. */

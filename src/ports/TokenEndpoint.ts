@@ -192,6 +192,8 @@ export interface RequestClient {
    */
   readonly signing?: { readonly key: SigningKey; readonly audience: string } | undefined
   readonly authenticationMethod: ClientAuthenticationMethod
+  /** The configuration allows http for the server of the request. */
+  readonly allowHttp?: true
 }
 
 /** A grant that is neither a code nor a refresh token. */

@@ -19,7 +19,7 @@ import {
   isNonInteractiveGrant,
   type OAuthSettings
 } from "../../domain/Server.ts"
-import { addressProblem, loopbackRedirectProblem, scopeProblem } from "../../domain/ServerRules.ts"
+import { loopbackRedirectProblem, scopeProblem } from "../../domain/ServerRules.ts"
 import { clientFields, readClient } from "./ClientFields.ts"
 import type { Block, Check } from "./Cursor.ts"
 import { grantFields, namesMachineGrant, readGrant } from "./GrantFields.ts"
@@ -43,17 +43,22 @@ export const oauthFields = [
   "token_endpoint_auth_method"
 ]
 
+/** What is wrong with the address of a server. Undefined: nothing. */
+export type AddressCheck = (address: URL) => string | undefined
+
 /** Issuers are compared as text, so it stays as written. */
-const issuerProblem: Check = (text) => {
-  const address = URL.parse(text)
-  if (address === null) return "must be an absolute URL"
-  return addressProblem(address) ?? (isIssuerUrl(address) ? undefined : "must not have a query (?…)")
-}
+const issuerProblem =
+  (addressProblem: AddressCheck): Check =>
+  (text) => {
+    const address = URL.parse(text)
+    if (address === null) return "must be an absolute URL"
+    return addressProblem(address) ?? (isIssuerUrl(address) ? undefined : "must not have a query (?…)")
+  }
 
 /** True if the block configures the endpoints instead of discovering them. */
 const isByHand = (block: Block): boolean => block.has("authorization_url") || block.has("token_url")
 
-const readEndpoints = Effect.fnUntraced(function* (block: Block) {
+const readEndpoints = Effect.fnUntraced(function* (block: Block, addressProblem: AddressCheck) {
   const authorizationEndpoint = yield* block.url("authorization_url", addressProblem)
   const tokenEndpoint = yield* block.url("token_url", addressProblem)
   const registrationEndpoint = yield* block.url(oauthEndpoints.registration.configurationKey, addressProblem)
@@ -153,10 +158,17 @@ const warnRisks = (block: Block): void => {
   }
 }
 
-/** Reads an `oauth` block. Values with variables that are not filled in yet are assumed to be valid. */
-export const readOAuth = Effect.fnUntraced(function* (block: Block): Effect.fn.Return<OAuthSettings> {
+/**
+ * Reads an `oauth` block. Values with variables that are not filled in yet are assumed to be valid.
+ *
+ * @param addressProblem the rule for addresses of the authorization server
+ */
+export const readOAuth = Effect.fnUntraced(function* (
+  block: Block,
+  addressProblem: AddressCheck
+): Effect.fn.Return<OAuthSettings> {
   block.warnUnknown(oauthFields)
-  const endpoints = yield* readEndpoints(block)
+  const endpoints = yield* readEndpoints(block, addressProblem)
   const { client, hasSecret, signs } = yield* readClient(block)
   const grant = yield* readGrant(block, { hasProof: hasSecret || signs })
   const scopes = yield* block.strings("scopes", scopeProblem)
@@ -166,7 +178,7 @@ export const readOAuth = Effect.fnUntraced(function* (block: Block): Effect.fn.R
   const assumePkce = block.boolean("assume_pkce")
   const sendResource = block.boolean("send_resource")
   const providerQuirks = block.boolean("provider_quirks")
-  const issuer = yield* block.string("issuer", issuerProblem)
+  const issuer = yield* block.string("issuer", issuerProblem(addressProblem))
   const clientMetadataUrl = yield* block.string("client_metadata_url", clientMetadataUrlProblem)
   const allowPrivateAddresses = block.boolean("allow_private_addresses")
   const extraAuthParams = yield* block.entries("extra_auth_params", {

@@ -102,6 +102,7 @@ export const register = Effect.fn("ClientRegistrar.register")(function* (
   identity: ClientIdentitySettings,
   {
     metadata,
+    allowHttp,
     deviceCode,
     dpop,
     redirectUri,
@@ -118,7 +119,8 @@ export const register = Effect.fn("ClientRegistrar.register")(function* (
     return yield* new RegistrationError({ server, issuer, takesMetadataDocument, ...registerAt })
   }
   const endpoint = URL.parse(metadata.registration_endpoint)
-  if (endpoint === null || !isSecureUrl(endpoint) || hasUserInformation(endpoint)) {
+  const isUsable = endpoint !== null && (isSecureUrl(endpoint) || allowHttp === true)
+  if (!isUsable || hasUserInformation(endpoint)) {
     return yield* refuse("its registration endpoint is no https address without a user name")
   }
   const method = methodToRequest(metadata)

@@ -74,10 +74,10 @@ export const resolvedByHand = (
   }
 }
 
-/** An endpoint that secrets can be sent to; a sign-in goes on without any other. */
-const secureUrl = (text: string | undefined): URL | undefined => {
+/** An endpoint that secrets can be sent to; a sign-in goes on without any other. Discovery has checked its address. */
+const usableUrl = ({ allowHttp }: RemoteServer, text: string | undefined): URL | undefined => {
   const url = text !== undefined && URL.canParse(text) ? new URL(text) : undefined
-  return url !== undefined && isSecureUrl(url) ? url : undefined
+  return url !== undefined && (allowHttp === true || isSecureUrl(url)) ? url : undefined
 }
 
 /**
@@ -115,7 +115,7 @@ export const resolvedByDiscovery = (
   return {
     authorizationEndpoint,
     tokenEndpoint,
-    endpoints: optionalEndpointsFrom((name) => secureUrl(metadata[oauthEndpoints[name].metadataKey])),
+    endpoints: optionalEndpointsFrom((name) => usableUrl(server, metadata[oauthEndpoints[name].metadataKey])),
     issuer: metadata.issuer,
     responseIssuer: metadata.issuer,
     responseIssuerRequired: metadata.authorization_response_iss_parameter_supported === true,

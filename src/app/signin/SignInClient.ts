@@ -100,6 +100,7 @@ export const registerClient = Effect.fn("SignInClient.register")(function* (
     metadata,
     ...options,
     dpop: isDpopBound(server, dpopRequired),
+    allowHttp: server.allowHttp,
     ...(provider?.registerAt === undefined ? {} : { registerAt: provider.registerAt.value })
   })
 })

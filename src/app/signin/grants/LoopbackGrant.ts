@@ -75,9 +75,11 @@ const attempt = Effect.fn("LoopbackGrant.attempt")(function* (context: SignInCon
   const user = yield* UserInteraction
   if (unconfirmed !== undefined) yield* user.tell(unconfirmed.message, unconfirmed.remedies)
   yield* user.askToSignIn(accountName(server.name, key.account), pending.url)
-  // The browser refuses an insecure URL, so that must not be behind a redirect.
-  const opened = isSecureUrl(pending.url) ? yield* target.bound.redirectOnce(pending.url) : pending.url
-  const named = target.bound.checksUser ? pending.url : opened
+  // The browser refuses an insecure URL, so that must not be behind a redirect unless the user has allowed it.
+  const isSecure = isSecureUrl(pending.url)
+  const mayOpen = isSecure || server.allowHttp === true
+  const opened = mayOpen ? yield* target.bound.redirectOnce(pending.url) : pending.url
+  const named = target.bound.checksUser && isSecure ? pending.url : opened
   yield* Browser.use((browser) => browser.open(opened, named)).pipe(
     Effect.catch((error) => user.tell(error.message))
   )
