@@ -139,13 +139,19 @@ export const kindOfAddress = (text: string): AddressKind | undefined => {
   return embedding === undefined ? own : kindIn(family4, ranges4, (address >> embedding.shift) & 0xffff_ffffn)
 }
 
-/** Names that no public DNS has: of one label, and below the domains of local networks (RFC 6762, RFC 8375, ICANN). */
-const privateName = /^[^.]+\.?$|\.(local|lan|home|internal|intranet|home\.arpa)\.?$/
+/**
+ * Hosts that no public network has: names of one label, names below the domains of local networks (RFC 6762, RFC 8375,
+ * ICANN), and addresses of 192.0.2.0/24 (RFC 5737), which some sandboxes give their containers.
+ */
+const privateHost = /^[^.]+\.?$|\.(local|lan|home|internal|intranet|home\.arpa)\.?$|^192\.0\.2\.\d+$/
 
 /** True if the host of a `URL` is in a private network, or on this machine, by its text alone. */
 export const isPrivateHost = (hostname: string): boolean => {
   const kind = kindOfHost(hostname)
-  return kind === undefined ? privateName.test(hostname) : kind.zone !== "public"
+  return (
+    (kind !== undefined && kind.zone !== "public") ||
+    (!hostname.startsWith("[") && privateHost.test(hostname))
+  )
 }
 
 /**

@@ -30,7 +30,8 @@ describe("a server over HTTP", () => {
     "http://10.0.0.1/mcp",
     "http://[fd00::1]/mcp",
     "http://nas.local/mcp",
-    "http://mcp:8000/mcp"
+    "http://mcp:8000/mcp",
+    "http://192.0.2.2/mcp"
   ])("may use http in a private network if the entry allows it, with a warning: %s", (address) =>
     Effect.gen(function* () {
       const token_url = address.replace("/mcp", "/token")

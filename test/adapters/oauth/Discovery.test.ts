@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Layer, Redacted } from "effect"
+import { Effect, Fiber, Layer, Redacted, Result } from "effect"
 import { TestClock } from "effect/testing"
 import { errorText } from "../../../src/app/cli/RemedyText.ts"
 import { HostAddresses } from "../../../src/adapters/http/HostAddresses.ts"
@@ -321,6 +321,32 @@ describe("discovery", () => {
       assert.strictEqual(found.metadata.token_endpoint, issuer.token_endpoint)
       const error = yield* Effect.flip(discover(answers, of).asking)
       assert.strictEqual(error._tag === "DiscoveryError" && error.reason, "no metadata")
+    })
+  )
+
+  it.effect.each([
+    ["http://192.168.1.5", "http://192.168.1.5:9000", true],
+    ["http://nas.local", "http://nas.local", true],
+    ["http://mcp:8000", "http://as:9000", true],
+    ["http://192.168.1.5", "http://as.test", false],
+    ["http://192.168.1.5", "http://203.0.113.9", false]
+  ] as const)("uses http in a private network only if the entry allows it: %s", ([host, named, isUsed]) =>
+    Effect.gen(function* () {
+      const at = new URL("/mcp", host)
+      const metadata = { issuer: named, authorization_endpoint: `${named}/a`, token_endpoint: `${named}/t` }
+      const answers = {
+        [at.href]: refused(),
+        [`${host}/.well-known/oauth-protected-resource/mcp`]: json({
+          resource: at.href,
+          authorization_servers: [named]
+        }),
+        [`${named}/.well-known/oauth-authorization-server`]: json(metadata)
+      }
+      const names = { mcp: ["10.0.0.2"], as: ["10.0.0.3"], "nas.local": ["10.0.0.4"] }
+      const entry = { ...server, url: at }
+      const found = yield* Effect.result(discover(answers, { ...entry, allowHttp: true }, names).asking)
+      assert.strictEqual(Result.isSuccess(found), isUsed)
+      assert.isTrue(Result.isFailure(yield* Effect.result(discover(answers, entry, names).asking)))
     })
   )
 
