@@ -140,7 +140,7 @@ describe("a refresh", () => {
       text("", { status: 429, headers: { "retry-after": "7" } }),
       { _tag: "Transient", retryAfter: 7000 }
     ],
-    ["no network", "broken", { _tag: "Transient", detail: "the connection was refused" }],
+    ["no network", "broken", { _tag: "Transient", detail: "the connection was refused", isUnsent: true }],
     ["invalid_grant", json({ error: "invalid_grant" }, { status: 400 }), { _tag: "InvalidGrant" }],
     ["invalid_client", json({ error: "invalid_client" }, { status: 401 }), { _tag: "InvalidClient" }],
     [
@@ -402,7 +402,7 @@ describe("a revocation", () => {
       () => status(503, { headers: { "retry-after": "7" } }),
       { _tag: "Transient", retryAfter: 7000 }
     ],
-    ["no network", "broken", { _tag: "Transient", detail: "the connection was refused" }],
+    ["no network", "broken", { _tag: "Transient", detail: "the connection was refused", isUnsent: true }],
     ["invalid_client", json({ error: "invalid_client" }, { status: 401 }), { _tag: "InvalidClient" }],
     [
       "unsupported_token_type",
