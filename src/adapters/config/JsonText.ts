@@ -23,9 +23,6 @@ export interface JsonReading {
   readonly repeated: ReadonlyArray<RepeatedName>
 }
 
-/** Configurations have about six levels. Much deeper ones overflow the stack of what reads them. */
-const maxDepth = 64
-
 // Strings may not contain control characters (RFC 8259 §7).
 const token =
   // oxlint-disable-next-line no-control-regex
@@ -71,14 +68,14 @@ interface Level {
 const lineAt = (text: string, offset: number): number => text.slice(0, offset).split("\n").length
 
 /** Where a text is no JSON: in a string, at the character that it must not have. */
-const faultAt = (text: string, start: number, allowed: string, hint?: string): JsonFault => {
+const faultAt = (text: string, start: number, allowed: string): JsonFault => {
   goodPartOfString.lastIndex = start
   const isString = text[start] === '"' && allowed.includes("s")
   const offset = isString && goodPartOfString.test(text) ? goodPartOfString.lastIndex : start
   return {
     line: lineAt(text, offset),
     column: offset - text.lastIndexOf("\n", offset - 1),
-    hint: hint ?? hintOf(text, offset, allowed)
+    hint: hintOf(text, offset, allowed)
   }
 }
 
@@ -134,9 +131,6 @@ export const readJson = (text: string): Result.Result<JsonReading, JsonFault> =>
 
     if (kind === "{") open.push({ close: "}", names: new Map(), key: "" })
     if (kind === "[") open.push({ close: "]", names: new Map(), key: 0 })
-    if (open.length > maxDepth) {
-      return Result.fail(faultAt(text, start, allowed, `it has more than ${maxDepth} levels of brackets`))
-    }
     const close = open.at(-1)?.close
     if (kind === "{") allowed = "s}"
     else if (kind === "[" || (kind === "," && close === "]")) allowed = `${value}]`

@@ -119,10 +119,8 @@ describe("a text that should be JSON", () => {
     assert.deepStrictEqual(readingOf(text).repeated, repeated)
   })
 
-  it.each(["[", '{"a":', '[{"a":'])("is refused with too many levels of %s", (part) => {
-    const fault = faultOf(part.repeat(200_000))
-    assert.strictEqual(fault?.hint, "it has more than 64 levels of brackets")
-    assert.isUndefined(faultOf(`${"[".repeat(64)}${"]".repeat(64)}`))
+  it.each(["[", '{"a":', '[{"a":'])("may be nested deeper than the stack is: %s", (part) => {
+    assert.strictEqual(faultOf(part.repeat(200_000))?.hint, "it ends too early")
   })
 
   it("may hold a long string, and many comments", () => {
