@@ -1,4 +1,5 @@
 import { Redacted } from "effect"
+import { isSameIssuer } from "./Issuer.ts"
 import { printable } from "./PrintableText.ts"
 
 /**
@@ -32,7 +33,7 @@ const sameSecret = (a: string, b: string): boolean => {
 }
 
 /**
- * Reads an authorization response: the exact `state`, then `iss` by the table of RFC 9207 §2.4 (present: identical;
+ * Reads an authorization response: the exact `state`, then `iss` by the table of RFC 9207 §2.4 (present: the same;
  * announced and absent: rejected), then `error` or `code`. A parameter given twice is rejected (RFC 6749 §3.1). The
  * server's own words are repeated only after its `iss` is verified.
  */
@@ -53,7 +54,7 @@ export const readAuthorizationResponse = (
         detail: `it does not name its issuer, ${expected.issuer}, as that server announces (RFC 9207)`
       }
     }
-    if (iss !== null && iss !== expected.issuer) {
+    if (iss !== null && !isSameIssuer(iss, expected.issuer)) {
       return {
         _tag: "Rejected",
         detail: `it comes from issuer ${printable(iss)}, not from ${expected.issuer} (RFC 9207)`

@@ -44,6 +44,8 @@ export interface DiscoveredServer {
   readonly scopes: ReadonlyArray<string>
   /** The server accepts only tokens that are bound to a key (RFC 9449). */
   readonly dpopRequired?: boolean
+  /** The issuer as the MCP server spells it. Absent: as the metadata of the issuer does. */
+  readonly issuerSpelling?: string
 }
 
 const wellKnown = (base: URL, name: string, path: string): string =>
@@ -109,11 +111,9 @@ export const endpointsWithoutMetadata = (server: URL): AuthorizationServerMetada
     code_challenge_methods_supported: ["S256"]
   })
 
-/** Takes metadata without PKCE methods to mean S256. Metadata with methods stays as it is. */
+/** Takes metadata to announce S256, whatever PKCE methods it lists. */
 export const assumingPkce = (metadata: AuthorizationServerMetadata): AuthorizationServerMetadata =>
-  metadata.code_challenge_methods_supported === undefined
-    ? new AuthorizationServerMetadata({ ...metadata, code_challenge_methods_supported: ["S256"] })
-    : metadata
+  new AuthorizationServerMetadata({ ...metadata, code_challenge_methods_supported: ["S256"] })
 
 /**
  * True if metadata of the resource `declared` counts for the server at `requested`: the same origin, the server's path or

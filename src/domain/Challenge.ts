@@ -23,11 +23,18 @@ const space = /[ \t]+/y
 const separators = /[ \t,]*/y
 const equals = /[ \t]*=[ \t]*/y
 const quoted = /"((?:[^"\\]|\\[\s\S])*)"/y
+const singleQuoted = /'([^']*)'(?=[ \t,]|$)/y
+/** A value without quotes. Servers write addresses like this, although only a token may be (RFC 9110 §11.2). */
+const bare = /[^ \t,"=][^ \t,"]*/y
+/** What no rule covers, up to a place where a parameter or a challenge may begin. */
+const stray = /[^ \t,]+/y
 
 /**
  * Parses every challenge of a `WWW-Authenticate` header by the grammar of RFC 9110: several challenges in one header,
- * quoted strings with quoted pairs, token68. Stops at text that breaks the grammar, and keeps the challenges before it.
- * The first of a repeated parameter counts.
+ * quoted strings with quoted pairs, token68. The first value of a repeated parameter counts that is not empty.
+ *
+ * What servers write beside the grammar is read as it is meant: parameters without commas between them, values in single
+ * quotes or in none. Other text is skipped up to the next space or comma.
  */
 export const parseChallenges = (header: string): ReadonlyArray<Challenge> => {
   let at = 0
@@ -39,40 +46,39 @@ export const parseChallenges = (header: string): ReadonlyArray<Challenge> => {
   }
   const parameter = (): readonly [name: string, value: string] | undefined => {
     const start = at
-    const name = take(token)
-    if (name !== null && take(equals) !== null) {
+    const name = take(token)?.[0].toLowerCase()
+    if (name !== undefined && take(equals) !== null) {
       const text = take(quoted)
-      if (text !== null) return [name[0].toLowerCase(), (text[1] ?? "").replace(/\\([\s\S])/g, "$1")]
-      const bare = take(token)
-      if (bare !== null) return [name[0].toLowerCase(), bare[0]]
+      if (text !== null) return [name, (text[1] ?? "").replace(/\\([\s\S])/g, "$1")]
+      const plain = take(singleQuoted)?.[1] ?? take(bare)?.[0]
+      if (plain !== undefined) return [name, plain]
     }
     at = start
     return undefined
   }
 
-  const challenges: Array<Challenge> = []
-  for (take(separators); at < header.length; take(separators)) {
-    const scheme = take(token)
-    if (scheme === null) break
-    const parameters = new Map<string, string>()
-    if (take(space) !== null) {
-      const first = parameter()
-      if (first === undefined) take(token68)
-      for (let next = first; next !== undefined;) {
-        if (!parameters.has(next[0])) parameters.set(next[0], next[1])
-        const end = at
-        take(separators)
-        // After a comma comes a parameter of this challenge, or the scheme of the next one.
-        next = header.slice(end, at).includes(",") ? parameter() : undefined
-        if (next === undefined) at = end
+  const challenges: Array<{ readonly scheme: string; readonly parameters: Map<string, string> }> = []
+  let isAfterComma = true
+  while (at < header.length) {
+    const start = at
+    take(separators)
+    isAfterComma ||= header.slice(start, at).includes(",")
+    const current = challenges.at(-1)?.parameters
+    const [name, value] = (current && parameter()) ?? []
+    if (name !== undefined && value !== undefined) {
+      if ((current?.get(name) ?? "") === "") current?.set(name, value)
+    } else {
+      const scheme = take(token)?.[0].toLowerCase()
+      if (scheme === undefined) take(stray)
+      // Without a comma it is a word of a value without quotes, or a scheme that this client looks for.
+      else if (isAfterComma || scheme === "bearer" || scheme === "dpop") {
+        challenges.push({ scheme, parameters: new Map() })
+        if (take(space) !== null) take(token68)
       }
     }
-    challenges.push({ scheme: scheme[0].toLowerCase(), parameters: Object.fromEntries(parameters) })
-    const end = at
-    take(separators)
-    if (at < header.length && !header.slice(end, at).includes(",")) break
+    isAfterComma = false
   }
-  return challenges
+  return challenges.map(({ parameters, scheme }) => ({ scheme, parameters: Object.fromEntries(parameters) }))
 }
 
 /** The challenge of a 401 without a Bearer or DPoP challenge. */
@@ -83,20 +89,20 @@ export const silentChallenge: BearerChallenge = {
 }
 
 /**
- * The Bearer challenge of a header, completed by its DPoP challenge. Servers that accept both kinds of token report the
+ * What the Bearer challenges of a header say, completed by its DPoP challenge. Empty values count as absent. Servers that accept both kinds of token report the
  * problem of a bound token in the DPoP challenge (RFC 9449 §7.2).
  */
 export const bearerChallenge = (header: string | null | undefined): BearerChallenge | undefined => {
   const challenges = parseChallenges(header ?? "")
-  const of = (name: string) => challenges.find(({ scheme }) => scheme === name)
-  const [bearer, dpop] = [of("bearer"), of("dpop")]
-  if (bearer === undefined && dpop === undefined) return undefined
-  const said = (name: string) => bearer?.parameters[name] ?? dpop?.parameters[name]
+  const of = (name: string) => challenges.filter(({ scheme }) => scheme === name)
+  const [bearer, all] = [of("bearer"), [...of("bearer"), ...of("dpop")]]
+  if (all.length === 0) return undefined
+  const said = (name: string) => all.map(({ parameters }) => parameters[name]).find(Boolean)
   return {
     error: said("error"),
     scope: said("scope"),
     resourceMetadata: said("resource_metadata"),
-    ...(bearer === undefined ? { dpop: true as const } : {})
+    ...(bearer.length === 0 ? { dpop: true as const } : {})
   }
 }
 

@@ -1,6 +1,7 @@
 import { Equal, type Redacted, Schema, SchemaTransformation } from "effect"
 import { authenticationMethods } from "./ClientAuthentication.ts"
 import { ClientRegistration, DynamicRegistration } from "./ClientRegistration.ts"
+import { isSameIssuer } from "./Issuer.ts"
 import { isSameOrigin } from "./SecureUrl.ts"
 import {
   type RemoteServer,
@@ -21,6 +22,8 @@ export interface OAuthClient {
   readonly signing: { readonly key: SigningKey; readonly audience: string } | undefined
   /** The authentication methods, in the order in which they are tried. */
   readonly methods: ReturnType<typeof authenticationMethods>
+  /** Its requests may use http. Absent: only on this machine. */
+  readonly allowHttp?: true
 }
 
 const nonInteractiveGrants = Object.keys(nonInteractiveGrantTypes) as ReadonlyArray<
@@ -64,8 +67,7 @@ const secretOf = (
 /** Returns true if the configuration names this issuer, or none. */
 const isIssuerOf = (issuer: string, { oauth: { issuer: configured, source } }: RemoteServer): boolean => {
   if (source._tag === "ByHand") return issuer === source.tokenEndpoint.href
-  // An origin may be written with a slash at its end.
-  return configured === undefined || URL.parse(issuer)?.href === URL.parse(configured)?.href
+  return configured === undefined || isSameIssuer(issuer, configured)
 }
 
 /** Returns true if the configuration names the grant that the tokens were obtained by, or none. */
@@ -229,6 +231,7 @@ export class Credential extends Schema.Class<Credential>("Credential")({
     return {
       clientId: registration.clientId,
       clientSecret,
+      ...(server.allowHttp === true ? { allowHttp: true } : {}),
       signing: signingKey && { key: signingKey, audience: this.issuer },
       methods: authenticationMethods({
         hasSecret: clientSecret !== undefined,

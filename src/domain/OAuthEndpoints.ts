@@ -40,6 +40,7 @@ export const oauthEndpoints = {
   /** RFC 7591 §3. */
   registration: {
     metadataKey: "registration_endpoint",
+    configurationKey: "registration_url",
     trace: "client registration",
     unusable: "error"
   },

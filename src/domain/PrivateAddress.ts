@@ -140,6 +140,21 @@ export const kindOfAddress = (text: string): AddressKind | undefined => {
 }
 
 /**
+ * Hosts that no public network has: names of one label, names below the domains of local networks (RFC 6762, RFC 8375,
+ * ICANN), and addresses of 192.0.2.0/24 (RFC 5737), which some sandboxes give their containers.
+ */
+const privateHost = /^[^.]+\.?$|\.(local|lan|home|internal|intranet|home\.arpa)\.?$|^192\.0\.2\.\d+$/
+
+/** True if the host of a `URL` is in a private network, or on this machine, by its text alone. */
+export const isPrivateHost = (hostname: string): boolean => {
+  const kind = kindOfHost(hostname)
+  return (
+    (kind !== undefined && kind.zone !== "public") ||
+    (!hostname.startsWith("[") && privateHost.test(hostname))
+  )
+}
+
+/**
  * The kind of a `URL`'s host that is an address, or a name of this machine (RFC 6761 §6.3). Undefined for any other name,
  * which has to be resolved.
  */

@@ -90,8 +90,8 @@ export const needsUser = ({ oauth: { grant } }: RemoteServer): boolean =>
   grant === undefined || !isNonInteractiveGrant(grant)
 
 /**
- * Where the authorization server of a server comes from: endpoints by hand, with a client that is registered there; or
- * discovery from the server's URL (RFC 9728, RFC 8414), with or without a registered client.
+ * Where the authorization server of a server comes from: endpoints by hand, with a client that is registered there
+ * or the endpoint that registers one; or discovery from the server's URL (RFC 9728, RFC 8414), with or without a registered client.
  */
 export type AuthorizationSource =
   | {
@@ -101,11 +101,13 @@ export type AuthorizationSource =
       readonly tokenEndpoint: URL
       /** Absent: none of them. */
       readonly endpoints?: OptionalEndpoints
-      readonly client: ConfiguredClient
+      /** Registers a client (RFC 7591). Absent: the configuration names the client. */
+      readonly registrationEndpoint?: URL
+      readonly client: ConfiguredClient | undefined
     }
   | { readonly _tag: "Discovered"; readonly client: ConfiguredClient | undefined }
 
-/** Endpoints and a client from the configuration. */
+/** Endpoints from the configuration. */
 export type EndpointsByHand = Extract<AuthorizationSource, { readonly _tag: "ByHand" }>
 
 /** The `oauth` block of a server, decoded. A server without a block has {@link defaultOAuth}. */
@@ -121,13 +123,13 @@ export interface OAuthSettings {
   readonly redirectUri: URL
   /** PKCE with S256 (RFC 7636). */
   readonly usePkce: boolean
-  /** Takes metadata without PKCE methods to mean S256. Absent: only for providers that are known for it. */
+  /** Takes metadata that does not list S256 to mean it. Absent: only if it lists no methods and the provider is known for it. */
   readonly assumePkce: boolean | undefined
   /** Sends the `resource` parameter (RFC 8707). Absent: except to providers that refuse it. */
   readonly sendResource: boolean | undefined
   /** Applies the known quirks of providers. */
   readonly providerQuirks: boolean
-  /** The authorization server to use of those that the server names, written exactly as there. Absent: the first. */
+  /** The authorization server to use of those that the server names. Absent: the first. */
   readonly issuer: string | undefined
   /**
    * Address of the document about this client, exactly as published. It is the `client_id` at authorization servers that
@@ -175,6 +177,8 @@ export interface RemoteServer {
   readonly oauth: OAuthSettings
   /** Maximum of one answer in MiB, after decompression. Absent: the default of the MCP client. */
   readonly maxAnswerMiB?: number
+  /** The server and its authorization server may use http in a private network. Absent: only on this machine. */
+  readonly allowHttp?: true
 }
 
 /** An MCP server that is a program on this machine; it talks over its standard input and output. */

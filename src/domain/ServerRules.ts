@@ -24,9 +24,11 @@ export const serverNameProblem = (name: string): string | undefined => {
 /**
  * What is wrong with the URL of a server or an endpoint. Undefined: nothing. It must be https, or http on loopback. A
  * fragment is not allowed (RFC 6749 §3.1 and §3.2, RFC 8707 §2), nor user information, which `fetch` refuses.
+ *
+ * @param allowHttp http is allowed for this host
  */
-export const addressProblem = (address: URL): string | undefined => {
-  if (!isSecureUrl(address))
+export const addressProblem = (address: URL, allowHttp = false): string | undefined => {
+  if (!isSecureUrl(address) && !(allowHttp && address.protocol === "http:"))
     return "must be an https URL (http only for this machine, as in http://localhost:3000)"
   if (hasUserInformation(address)) return "must not have a user name or password in it"
   return address.href.includes("#") ? "must not have a fragment (#…)" : undefined

@@ -190,7 +190,9 @@ export class PkceUnsupported extends Schema.TaggedError<PkceUnsupported>()("Pkce
   announced: Schema.optionalKey(Schema.Array(Schema.String))
 }) {
   override get message(): string {
-    const instead = this.announced === undefined ? "" : ` (only ${printable(this.announced.join(" "))})`
+    const { announced } = this
+    const listed = announced?.length === 0 ? "none" : printable(announced?.join(" ") ?? "")
+    const instead = announced === undefined ? "" : ` (it lists: ${listed})`
     return `${printable(this.issuer)} does not announce PKCE with S256${instead}, which MCP requires, so the sign-in to ${this.server} was not started.`
   }
 
@@ -202,7 +204,7 @@ export class PkceUnsupported extends Schema.TaggedError<PkceUnsupported>()("Pkce
       "its provider supports S256 without announcing it"
     )
     const omit = Remedy.set(oauth, { use_pkce: false }, "its provider tells you to sign in without PKCE")
-    return this.announced === undefined ? [assume, omit] : [omit]
+    return [assume, omit]
   }
 }
 

@@ -1,5 +1,6 @@
 import type { AuthorizationServerMetadata } from "./AuthorizationServer.ts"
 import type { Credential } from "./Credential.ts"
+import { isSameIssuer } from "./Issuer.ts"
 import { type Grant, isNonInteractiveGrant, type RemoteServer } from "./Server.ts"
 import { AuthorizationServerChanged, DpopUnsupported, PkceUnsupported } from "./SignInError.ts"
 
@@ -73,6 +74,8 @@ export const issuerProblem = (
   stored: Credential | undefined,
   issuer: string
 ): AuthorizationServerChanged | undefined =>
-  stored?.registration._tag === "Configured" && oauth.issuer === undefined && stored.issuer !== issuer
+  stored?.registration._tag === "Configured" &&
+  oauth.issuer === undefined &&
+  !isSameIssuer(stored.issuer, issuer)
     ? new AuthorizationServerChanged({ server: name, account, before: stored.issuer, now: issuer })
     : undefined

@@ -4,7 +4,9 @@ import { Schema } from "effect"
 export class Transient extends Schema.TaggedError<Transient>()("Transient", {
   detail: Schema.String,
   /** Milliseconds that the server requires to wait (`Retry-After`). */
-  retryAfter: Schema.optionalKey(Schema.Finite)
+  retryAfter: Schema.optionalKey(Schema.Finite),
+  /** No connection was established, so the server got nothing. Absent: it may have got the request. */
+  isUnsent: Schema.optionalKey(Schema.Literal(true))
 }) {}
 /**
  * The request was sent, and no complete answer arrived. The server may have acted on it, or, after a timeout, may still do so.

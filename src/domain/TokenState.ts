@@ -1,3 +1,4 @@
+import { isSameIssuer } from "./Issuer.ts"
 import { Duration, Equal, Option, type Redacted } from "effect"
 import type { Credential } from "./Credential.ts"
 import type { RemoteServer, NonInteractiveGrant } from "./Server.ts"
@@ -144,7 +145,7 @@ export const tokenState = (
     return usable(tokens)
   }
   if (renewal === undefined) return signInNeeded("expired")
-  if (currentIssuer !== undefined && currentIssuer !== credential.issuer)
+  if (currentIssuer !== undefined && !isSameIssuer(currentIssuer, credential.issuer))
     return signInNeeded("moved", tokens.refreshToken)
   if (resendAt !== undefined) return { _tag: "Unanswered", credential, resendAt }
   return { _tag: "Stale", credential, tokens, renewal, stillValid }

@@ -84,6 +84,8 @@ export class ClientRegistrar extends Context.Service<
       readonly deviceCode?: boolean
       /** All tokens of the client will be bound to a key (RFC 9449 §5.2). */
       readonly dpop?: boolean
+      /** The configuration allows http for the server. */
+      readonly allowHttp?: true | undefined
       /** Where a user registers clients, for the error message. Absent: not known. */
       readonly registerAt?: string
     }) => Effect.Effect<DynamicRegistration, RegistrationError | NetworkError>

@@ -17,6 +17,8 @@ export class ConfigurationIssue extends Schema.Class<ConfigurationIssue>("Config
   allowed: Schema.optionalKey(Schema.Array(Schema.String)),
   /** A field that is probably misspelled, as written, and the name that is probably meant. */
   rename: Schema.optionalKey(Schema.Struct({ from: Schema.String, to: Schema.String })),
+  /** The field holds a secret in plain text. */
+  isSecret: Schema.optionalKey(Schema.Literal(true)),
   /** What to do, where the path and the problem do not say it. */
   fixes: Schema.optionalKey(Schema.Array(Remedy))
 }) {

@@ -1,6 +1,7 @@
 import { Context, type Effect, Schema } from "effect"
 import type { DiscoveredServer } from "../domain/AuthorizationServer.ts"
 import type { BearerChallenge } from "../domain/Challenge.ts"
+import { printable } from "../domain/PrintableText.ts"
 import * as Remedy from "../domain/Remedy.ts"
 import type { RemoteServer } from "../domain/Server.ts"
 import type { NetworkError } from "./HttpTransport.ts"
@@ -52,7 +53,11 @@ const consequences: Partial<Record<DiscoveryRefusal, string>> = {
   "private address": "Nothing was sent there."
 }
 
-const remediesOf = (server: string, reason: DiscoveryRefusal): ReadonlyArray<Remedy.Remedy> => {
+const remediesOf = (
+  server: string,
+  reason: DiscoveryRefusal,
+  issuer: string | undefined
+): ReadonlyArray<Remedy.Remedy> => {
   const oauth = Remedy.oauthOf(server)
   const entry = Remedy.entryOf(server)
   const endpoints = Remedy.set(
@@ -65,13 +70,25 @@ const remediesOf = (server: string, reason: DiscoveryRefusal): ReadonlyArray<Rem
     case "no metadata":
       return [endpoints]
     case "issuer mismatch":
-      return [Remedy.advice(`Tell the provider of ${server}. Do not trust the other issuer.`)]
+      return [
+        report,
+        Remedy.set(
+          oauth,
+          { issuer: issuer === undefined ? null : printable(issuer) },
+          "you know that issuer, and trust it"
+        ),
+        Remedy.set(
+          oauth,
+          { authorization_url: null, token_url: null, registration_url: null },
+          "its provider documents the endpoints"
+        )
+      ]
     case "token endpoint mismatch":
       return [report, Remedy.set(oauth, { issuer: null }, "you trust it with your account at that provider")]
     case "issuer not listed":
       return [
         Remedy.set(oauth, { issuer: null }),
-        Remedy.advice(`It must be exactly one that the server names, or absent.`)
+        Remedy.advice("It must be one that the server names, written exactly as there, or absent.")
       ]
     case "issuer not named":
       return [
@@ -106,7 +123,9 @@ export class DiscoveryError extends Schema.TaggedError<DiscoveryError>()("Discov
   server: Schema.String,
   reason: Schema.Literals(discoveryRefusals),
   /** What was found, without secrets, as the middle of a sentence. */
-  detail: Schema.String
+  detail: Schema.String,
+  /** The issuer that metadata names in place of the one that it was looked up for. */
+  issuer: Schema.optionalKey(Schema.String)
 }) {
   override get message(): string {
     const consequence = consequences[this.reason]
@@ -114,7 +133,7 @@ export class DiscoveryError extends Schema.TaggedError<DiscoveryError>()("Discov
   }
 
   get remedies(): ReadonlyArray<Remedy.Remedy> {
-    return remediesOf(this.server, this.reason)
+    return remediesOf(this.server, this.reason, this.issuer)
   }
 }
 

@@ -83,6 +83,7 @@ const predicateOf = (reason: Exclude<TokenFailure, UnusableSecret>, purpose: Pur
       if (purpose === "pushed authorization") return "refused the authorization request (invalid_grant)"
       if (purpose === "identity assertion")
         return "no longer accepts the token of the sign-in there (invalid_grant)"
+      if (purpose === "sign-in") return "did not accept the code of this sign-in (invalid_grant)"
       return "no longer accepts this sign-in (invalid_grant)"
     case "InvalidClient":
       return "does not accept this client (invalid_client)"
@@ -192,6 +193,8 @@ export interface RequestClient {
    */
   readonly signing?: { readonly key: SigningKey; readonly audience: string } | undefined
   readonly authenticationMethod: RequestAuthentication
+  /** The configuration allows http for the server of the request. */
+  readonly allowHttp?: true
 }
 
 /** A grant that is neither a code nor a refresh token. */

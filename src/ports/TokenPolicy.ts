@@ -26,7 +26,7 @@ export interface TokenPolicySettings {
     readonly maxRetryAfter: Duration.Duration
   }
   /**
-   * When a refresh token or code is sent once more after a request whose answer was lost. Both requests may reach the
+   * When a refresh token is sent once more after a request whose answer was lost. Both requests may reach the
    * server, and one that arrives after the other would end the sign-in at servers that detect reuse.
    */
   readonly resend: {

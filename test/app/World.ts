@@ -51,6 +51,7 @@ export const world = (
   options: ScriptedAuthorizationServer.ScriptedOptions & {
     readonly present?: boolean
     readonly script?: ScriptedUser.UserScript | ReadonlyArray<ScriptedUser.UserScript>
+    readonly pastes?: (redirected: URL, signInUrl: URL) => ReadonlyArray<string>
     readonly timeout?: Duration.Input
     /** What the authorization endpoint answers to the preflight of a client that is known already. */
     readonly preflight?: number | (() => Response)

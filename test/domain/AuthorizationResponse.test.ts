@@ -33,7 +33,12 @@ describe("an authorization response", () => {
     [true, iss, "Granted"],
     [true, "", "Rejected"],
     [true, "iss=https%3A%2F%2Fattacker.test", "Rejected"],
-    [true, `${iss}%2F`, "Rejected"],
+    [true, `${iss}%2F`, "Granted"],
+    [true, `${iss}%2F%2F`, "Rejected"],
+    [true, `${iss}%2Ftenant`, "Rejected"],
+    [true, "iss=http%3A%2F%2Fas.test", "Rejected"],
+    [true, "iss=https%3A%2F%2FAS.test", "Rejected"],
+    [true, "iss=https%3A%2F%2Fas.test.evil.test%2F", "Rejected"],
     [false, iss, "Granted"],
     [false, "", "Granted"],
     [false, "iss=https%3A%2F%2Fattacker.test", "Rejected"]

@@ -128,10 +128,17 @@ describe("metadata that says nothing of PKCE", () => {
     token_endpoint: "https://as.test/token"
   }
 
-  it("may be taken to mean S256, and metadata that says another thing never is", () => {
-    const silent = new AuthorizationServerMetadata(fields)
-    assert.deepEqual({ ...assumingPkce(silent) }, { ...fields, code_challenge_methods_supported: ["S256"] })
-    const plain = new AuthorizationServerMetadata({ ...fields, code_challenge_methods_supported: ["plain"] })
-    assert.strictEqual(assumingPkce(plain), plain)
-  })
+  it.each([undefined, [], ["plain"], ["s256"], ["S256"]])(
+    "may be taken to mean S256, whatever it lists: %j",
+    (listed) => {
+      const metadata = new AuthorizationServerMetadata({
+        ...fields,
+        ...(listed === undefined ? {} : { code_challenge_methods_supported: listed })
+      })
+      assert.deepEqual(
+        { ...assumingPkce(metadata) },
+        { ...fields, code_challenge_methods_supported: ["S256"] }
+      )
+    }
+  )
 })

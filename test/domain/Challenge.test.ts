@@ -27,6 +27,20 @@ describe("a WWW-Authenticate header", () => {
     )
   })
 
+  const Value = Schema.String.check(Schema.isPattern(/^[A-Za-z0-9:/._~?=&%-]*[A-Za-z0-9:/._~?&%-]$/)).check(
+    Schema.isPattern(/^[^=]/)
+  )
+  const quotings = [quote, (text: string) => `'${text}'`, (text: string) => text]
+  it.prop(
+    "says the same with any quotes and separators around an address",
+    [Value, Value, Schema.Literals([0, 1, 2]), Schema.Literals([", ", " ", ",", " , "])],
+    ([address, scope, quoting, separator]) => {
+      const written = quotings[quoting]!
+      const header = `Bearer resource_metadata=${written(address)}${separator}scope=${written(scope)}`
+      assert.deepInclude(bearerChallenge(header), { resourceMetadata: address, scope })
+    }
+  )
+
   it.prop("is read to an end, whatever it holds", [Schema.String], ([text]) => {
     assert.isArray(parseChallenges(text))
   })
@@ -40,7 +54,30 @@ describe("a WWW-Authenticate header", () => {
     ["Negotiate abc==, bearer error=invalid_token", { error: "invalid_token" }],
     ['Bearer error = "a \\"quoted\\" word"', { error: 'a "quoted" word' }],
     ["Bearer", {}],
-    [',, Bearer scope="a" ,scope="b"', { scope: "a" }]
+    [',, Bearer scope="a" ,scope="b"', { scope: "a" }],
+    // Beside the grammar, as servers write them.
+    ["Bearer resource_metadata=https://a/b?c=d", { resourceMetadata: "https://a/b?c=d" }],
+    [
+      "Bearer resource_metadata='https://a/b', scope='x y'",
+      { resourceMetadata: "https://a/b", scope: "x y" }
+    ],
+    [
+      "Bearer resource_metadata=/.well-known/x, scope=mcp",
+      { resourceMetadata: "/.well-known/x", scope: "mcp" }
+    ],
+    [
+      'Bearer realm="x" resource_metadata="https://a/b" scope="x y"',
+      { resourceMetadata: "https://a/b", scope: "x y" }
+    ],
+    ['Bearer realm=My Server, resource_metadata="https://a/b"', { resourceMetadata: "https://a/b" }],
+    ['Bearer resource_metadata="", scope="mcp"', { scope: "mcp" }],
+    ["Bearer resource_metadata=, scope=mcp", { scope: "mcp" }],
+    ['Bearer resource_metadata="", resource_metadata="https://a/b"', { resourceMetadata: "https://a/b" }],
+    ['Bearer realm="a", Bearer resource_metadata="https://a/b"', { resourceMetadata: "https://a/b" }],
+    ['Basic realm="x" Bearer scope="yes"', { scope: "yes" }],
+    ['DPoP algs="ES256" Bearer scope="yes"', { scope: "yes" }],
+    ['Bearer ?? scope="yes"', { scope: "yes" }],
+    ['Bearer scope="broken', {}]
   ])("says of %s what it says", (header, expected) => {
     assert.deepEqual(bearerChallenge(header), {
       error: undefined,

@@ -149,14 +149,22 @@ describe("the program", () => {
   it("says a problem that several fields have in one line", async () => {
     const oauth = { client_id: "a", client_secret: "a secret value" }
     world.configure({
-      mcpServers: { a: { url: "https://a.test/mcp", oauth }, b: { url: "https://b.test/mcp", oauth } }
+      mcpServers: {
+        a: { url: "https://a.test/mcp", oauth, note: "" },
+        b: { url: "https://b.test/mcp", oauth, note: "" }
+      }
     })
     chmodSync(join(world.home, ".mcp_cli", "server_config.json"), 0o644)
     const { stderr } = await world.run(["servers"])
     assert.match(
       stderr,
-      /^mcp-cli: warning: mcpServers\.a\.oauth\.client_secret is in plain text .*\nThe same is true of mcpServers\.b\.oauth\.client_secret\.\n\//
+      /^mcp-cli: warning: mcpServers\.a\.note is not a field of mcp-cli\nThe same is true of mcpServers\.b\.note\.\n\//
     )
+    // Of the server in use alone.
+    const used = await world.run(["auth", "client-metadata", "b"])
+    assert.deepStrictEqual(used.stderr.match(/\S+ is in plain text/g), [
+      "mcpServers.b.oauth.client_secret is in plain text"
+    ])
   })
 
   it("says errors as JSON to programs, those of the command line too", async () => {

@@ -130,7 +130,7 @@ describe("a configuration in the working directory", () => {
 
   it("is not opened if it is a pipe, which would be waited for without end", async () => {
     execFileSync("mkfifo", [here()])
-    for (const args of [["servers"], ["trust"]]) {
+    for (const args of [["servers"], ["trust"], ["servers", "--config-file", here()]]) {
       const { code, stderr } = await run(args)
       assert.strictEqual(code, 2)
       assert.include(stderr, `${here()}: it cannot be read: it is not a file`)

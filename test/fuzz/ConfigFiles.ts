@@ -115,6 +115,7 @@ const oauthFields = [
   "issuer",
   "client_metadata_url",
   "allow_private_addresses",
+  "registration_url",
   "extra_auth_params",
   "token_endpoint_auth_method"
 ]

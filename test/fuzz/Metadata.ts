@@ -153,7 +153,16 @@ const namedIn = (text: string): ReadonlyArray<string> | undefined => {
   try {
     const document: unknown = JSON.parse(text)
     if (typeof document !== "object" || document === null || Array.isArray(document)) return undefined
-    const known = Object.entries(document).filter(([, value]) => value !== null && value !== "")
+    const known = Object.entries(document)
+      .filter(([, value]) => value !== null && value !== "")
+      .flatMap(([name, value]: [string, unknown]) => {
+        if (!/s_supported$|^authorization_servers$/.test(name)) return [[name, value]]
+        // One text is a list of words, and a list holds texts alone.
+        const items: unknown = typeof value === "string" ? value.split(/[\s,]+/) : value
+        return Array.isArray(items)
+          ? [[name, items.filter((item) => typeof item === "string" && item !== "")]]
+          : []
+      })
     return Option.getOrUndefined(
       Option.map(
         readResource(Object.fromEntries(known)),
@@ -163,6 +172,12 @@ const namedIn = (text: string): ReadonlyArray<string> | undefined => {
   } catch {
     return undefined
   }
+}
+
+/** Whether two texts are one issuer: the same, or an origin with and without its slash. */
+const isSpelled = (one: string, other: string): boolean => {
+  const [short = "", long = ""] = [one, other].toSorted((a, b) => a.length - b.length)
+  return one === other || (long === `${short}/` && URL.parse(short)?.origin === short)
 }
 
 /**
@@ -175,10 +190,14 @@ const isNamed = (issuer: string, input: World, served: ReadonlyArray<string>, of
   const { origin } = new URL(input.server)
   const lists = served.map(namedIn)
   const first = lists.findIndex((list) => list !== undefined)
+  const configured = input.issuer
+  // A configured issuer may also be the one that the metadata of a named one names.
+  const isDescribed = served.slice(ofIssuers).some((text) => text.includes(JSON.stringify(issuer)))
   const accepts = (named: ReadonlyArray<string>) =>
-    input.issuer === null
-      ? (named.length > 0 ? named : [origin, `${origin}/`]).includes(issuer)
-      : issuer === input.issuer && (named.length === 0 || named.includes(issuer))
+    configured === null
+      ? (named.length > 0 ? named : [origin]).some((name) => isSpelled(name, issuer))
+      : isSpelled(configured, issuer) &&
+        (named.length === 0 || isDescribed || named.some((name) => isSpelled(name, issuer)))
   return accepts(lists[first] ?? []) || (first >= ofIssuers && accepts([]))
 }
 

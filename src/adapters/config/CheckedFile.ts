@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto"
-import { Effect, FileSystem, Option, Path } from "effect"
+import { Effect, FileSystem, Option, Path, Result } from "effect"
 import { advice, type Remedy } from "../../domain/Remedy.ts"
 import { ConfigurationError, ConfigurationIssue } from "../../ports/Configuration.ts"
 import type { UntrustedConfiguration } from "../../ports/ConfigurationTrust.ts"
@@ -7,8 +7,8 @@ import { JsonSize, maxDepth } from "../http/JsonSize.ts"
 import { Block, Field } from "./Cursor.ts"
 import { type Exposure, fileExposure, folderExposure } from "./FileExposure.ts"
 import { Findings } from "./Findings.ts"
-import { faultOf } from "./JsonText.ts"
-import { readServer } from "./ServerEntry.ts"
+import { type JsonReading, readJson } from "./JsonText.ts"
+import { foreignRoots, readServer } from "./ServerEntry.ts"
 import { readStorage } from "./StorageBlock.ts"
 
 /** A configuration that works. */
@@ -35,24 +35,19 @@ const readProblem = (reason: string): string => {
   }
 }
 
-const parse = (text: string): Effect.Effect<unknown, ReadonlyArray<ConfigurationIssue>> =>
-  Effect.try({
-    try: (): unknown => JSON.parse(text),
-    // The error of JSON.parse quotes the file, which may contain secrets.
-    catch: () => {
-      const fault = faultOf(text)
-      if (fault === undefined) return fileIssue("it is not valid JSON")
-      const { column, hint, line } = fault
-      return fileIssue(
+const parse = (text: string): Effect.Effect<JsonReading, ReadonlyArray<ConfigurationIssue>> =>
+  Effect.fromResult(
+    Result.mapError(readJson(text), ({ column, hint, line }) =>
+      fileIssue(
         `it is not valid JSON at line ${line}, column ${column}${hint === undefined ? "" : `: ${hint}`}`
       )
-    }
-  })
+    )
+  )
 
 /** Checks a whole file. Errors are in the findings of the block. */
 const checkAll = Effect.fnUntraced(function* (root: Block) {
   root.warnUnknown(["mcpServers", "tokenStorage"])
-  root.require("mcpServers", `as in ${example}`)
+  root.require("mcpServers", `as in ${example}`, foreignRoots)
   const servers = root.childOrEmpty("mcpServers")
   for (const name of servers.names) yield* readServer(servers.field(name), name)
   yield* readStorage(root.childOrEmpty("tokenStorage"))
@@ -73,6 +68,8 @@ export interface Place {
 export interface CheckedFile extends Place {
   readonly root: Block
   readonly text: string
+  /** The names that are given twice. Reading an entry again does not show them. */
+  readonly repeated: ReadonlyArray<ConfigurationIssue>
   /** The errors of entries. The other servers can be used. */
   readonly invalid: ReadonlyArray<ConfigurationIssue>
   readonly warnings: ReadonlyArray<ConfigurationIssue>
@@ -101,8 +98,9 @@ const textOf = Effect.fnUntraced(function* (file: FileSystem.File) {
 const readSafely = Effect.fnUntraced(function* ({ file, origin }: Place) {
   const fs = yield* FileSystem.FileSystem
   const paths = yield* Path.Path
-  // A pipe that another user has put there would never end.
-  if (origin !== "own" && (yield* fs.stat(file)).type !== "File") return yield* Effect.fail(notAFile)
+  // Opening a pipe without a writer would never end.
+  const isDescriptor = origin === "own" && /^\/(dev|proc\/[^/]+)\/(fd\/\d+|stdin)$/.test(file)
+  if (!isDescriptor && (yield* fs.stat(file)).type !== "File") return yield* Effect.fail(notAFile)
   const opened = yield* fs.open(file, { flag: "r" })
   const info = yield* opened.stat
   // Exchanged since: what follows would read another one than was examined.
@@ -129,7 +127,13 @@ export const readChecked = Effect.fnUntraced(function* (
   if (new JsonSize().add(new TextEncoder().encode(text)).depth > maxDepth)
     return yield* refuse(fileIssue(`it is nested more than ${maxDepth} levels deep`))
   const findings = new Findings("deferred")
-  const root = new Field(findings, [], json).block()
+  const repeated = json.repeated.map(({ lines: [first, second], path }) => {
+    const problem =
+      first === second ? `is given twice in line ${first}` : `is given twice, in lines ${first} and ${second}`
+    return new ConfigurationIssue({ path, problem })
+  })
+  findings.issues.push(...repeated)
+  const root = new Field(findings, [], json.value).block()
   if (root !== undefined) yield* checkAll(root)
   const isOfEntry = ({ path }: ConfigurationIssue) => path[0] === "mcpServers" && path.length > 1
   const invalid = findings.issues.filter(isOfEntry)
@@ -139,11 +143,12 @@ export const readChecked = Effect.fnUntraced(function* (
     for (const path of findings.plainSecrets) {
       findings.warn(
         path,
-        "is in plain text in a file that others can read: write ${NAME} and set that variable, or run chmod 600 on the file"
+        "is in plain text in a file that others can read: write ${NAME} and set that variable, or run chmod 600 on the file",
+        { isSecret: true }
       )
     }
   }
-  return { ...place, root, text, invalid, warnings: findings.warnings, exposure }
+  return { ...place, root, text, repeated, invalid, warnings: findings.warnings, exposure }
 })
 
 /** The error of a file that is not approved. */

@@ -33,6 +33,7 @@ const variablesOf = (leaves: ReadonlyArray<Leaf>): ReadonlyArray<string> =>
 /** Settings that turn off a check, with the value that does so. */
 const risks: ReadonlyArray<readonly [name: string, value: boolean]> = [
   ["allow_private_addresses", true],
+  ["allow_http", true],
   ["use_pkce", false],
   ["vaultSkipVerify", true]
 ]
@@ -79,7 +80,9 @@ const serverEntry = (name: string, entry: Block): ConfigurationEntry => {
     actions: [
       `connects to ${target}`,
       ...action("with these headers:", entry.childOrEmpty("headers").names),
-      ...settingsOf(leavesOf(entry.childOrEmpty("oauth").fields)),
+      ...settingsOf(
+        leavesOf({ ...entry.childOrEmpty("oauth").fields, allow_http: entry.field("allow_http").value })
+      ),
       ...variables
     ]
   }

@@ -145,7 +145,7 @@ export const layer = (
         invalid: Effect.map(required, ({ invalid }) => invalid),
         server: Effect.fn("Configuration.server")(function* (name) {
           const checked = yield* required
-          const { file, root } = checked
+          const { file, repeated, root } = checked
           const servers = root.childOrEmpty("mcpServers")
           if (!servers.has(name)) {
             const near = nearName(name, servers.names)
@@ -156,9 +156,10 @@ export const layer = (
               ...(near === undefined ? {} : { near })
             })
           }
-          const server = yield* readFilledIn(checked, (findings) =>
-            readServer(servers.reportingTo(findings).field(name), name)
-          )
+          const server = yield* readFilledIn(checked, (findings) => {
+            findings.issues.push(...repeated.filter(({ path }) => path[1] === name))
+            return readServer(servers.reportingTo(findings).field(name), name)
+          })
           // It has no errors, and every variable is filled in.
           return server ?? (yield* Effect.die(new Error("a checked server could not be read")))
         }),

@@ -1,7 +1,7 @@
 import { Effect, Predicate, Redacted } from "effect"
 import type { FieldPath } from "../../domain/FieldPath.ts"
 import type { Findings, IssueDetails } from "./Findings.ts"
-import { interpolate, isTemplate, isWrittenOut, parseTemplate } from "./Interpolation.ts"
+import { interpolate, isTemplate, isWrittenOut, syntaxProblem } from "./Interpolation.ts"
 import { nearName } from "./NearName.ts"
 
 /** What is wrong with a text, in words that never contain the text. Undefined: nothing. */
@@ -14,8 +14,15 @@ export const notEmpty: Check = (text) => (text === "" ? "must not be empty" : un
 export const withoutNul: Check = (text) =>
   text.includes("\0") ? "must not have a NUL character in it" : undefined
 
+/** In JSON, `"C:\new"` has a line break where a backslash and an `n` are meant. */
+export const backslashProblem: Check = (text) =>
+  // oxlint-disable-next-line no-control-regex
+  /^[A-Za-z]:[^\\/]*[\x08\t\n\f\r]/.test(text)
+    ? 'has a control character: a backslash is written twice, as in "C:\\\\Users"'
+    : undefined
+
 /** Requires the path of a file. */
-export const filePathProblem: Check = (text) => notEmpty(text) ?? withoutNul(text)
+export const filePathProblem: Check = (text) => notEmpty(text) ?? withoutNul(text) ?? backslashProblem(text)
 
 /**
  * A value of the configuration and its path. Methods that read it return `undefined` and report an error if the value is
@@ -40,9 +47,13 @@ export class Field {
     return this.findings.warn(this.path, problem, details)
   }
 
-  /** A string, filled in. `check` sees the text that will be used. */
-  string(check?: Check): Effect.Effect<string | undefined> {
-    return readString(this, check)
+  /**
+   * A string, filled in. `check` sees the text that will be used.
+   *
+   * @param what an argument of a program may have variables of a shell
+   */
+  string(check?: Check, what?: "argument"): Effect.Effect<string | undefined> {
+    return readString(this, check, what)
   }
 
   /** An object. */
@@ -55,13 +66,13 @@ export class Field {
 
 const readString = Effect.fnUntraced(function* (
   field: Field,
-  check?: Check
+  check?: Check,
+  what?: "argument"
 ): Effect.fn.Return<string | undefined> {
   const { findings, value } = field
   if (typeof value !== "string") return field.error("must be a string")
-  if (parseTemplate(value) === undefined) {
-    return field.error("has a ${ that starts neither ${NAME} nor ${NAME:-default} (write $${ for a plain ${)")
-  }
+  const syntax = syntaxProblem(value, what)
+  if (syntax !== undefined) return field.error(syntax)
   const { access } = findings
   if (access === "deferred" && isTemplate(value)) return undefined
   if (access === "refused" && isTemplate(value)) {
@@ -125,11 +136,14 @@ export class Block {
     return this.field(name).warn(problem)
   }
 
-  /** Reports a field that is absent, why it is required, and the field that is probably a misspelling of it. */
-  require(name: string, why?: string): void {
+  /**
+   * Reports a field that is absent, why it is required, and the field that is probably meant for it: a misspelling, or one of
+   * its names in other programs.
+   */
+  require(name: string, why?: string, foreign: ReadonlyArray<string> = []): void {
     const { path } = this.field(name)
     if (this.has(name) || this.findings.hasErrorAt(path)) return
-    const from = nearName(name, this.names)
+    const from = nearName(name, this.names) ?? foreign.find((other) => this.has(other))
     const rename = from === undefined ? {} : { rename: { from, to: name } }
     this.findings.error(path, why === undefined ? "is missing" : `is missing: ${why}`, rename)
   }
@@ -167,10 +181,15 @@ export class Block {
     return this.has(name) ? this.field(name).string(check) : Effect.undefined
   }
 
-  /** One of a few strings. */
-  oneOf<const T extends string>(name: string, allowed: ReadonlyArray<T>): Effect.Effect<T | undefined> {
+  /** One of a few strings. `synonyms` are read as well, and not offered. */
+  oneOf<const T extends string>(
+    name: string,
+    allowed: ReadonlyArray<T>,
+    synonyms: Readonly<Record<string, NoInfer<T>>> = {}
+  ): Effect.Effect<T | undefined> {
     return Effect.map(this.string(name), (text) => {
-      const found = allowed.find((known) => known === text)
+      const synonym = text !== undefined && Object.hasOwn(synonyms, text) ? synonyms[text] : undefined
+      const found = synonym ?? allowed.find((known) => known === text)
       return text === undefined || found !== undefined
         ? found
         : this.field(name).error(`must be one of ${allowed.join(", ")}`, { allowed })
@@ -211,7 +230,7 @@ export class Block {
   }
 
   /** A list of strings. Absent: an empty list. */
-  strings(name: string, check?: Check): Effect.Effect<ReadonlyArray<string>> {
+  strings(name: string, check?: Check, what?: "argument"): Effect.Effect<ReadonlyArray<string>> {
     const { findings, path, value } = this.field(name)
     if (!Array.isArray(value)) {
       if (this.has(name)) this.error(name, "must be a list of strings")
@@ -219,7 +238,7 @@ export class Block {
     }
     const items = value.map((item, index) => new Field(findings, [...path, index], item))
     return Effect.map(
-      Effect.forEach(items, (item) => item.string(check)),
+      Effect.forEach(items, (item) => item.string(check, what)),
       (texts) => texts.filter((text) => text !== undefined)
     )
   }

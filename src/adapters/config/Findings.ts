@@ -18,7 +18,7 @@ export interface Environment {
 export type Access = Environment | "deferred" | "refused"
 
 /** What a user interface can offer beside the problem of an issue. */
-export type IssueDetails = Partial<Pick<ConfigurationIssue, "variable" | "allowed" | "rename">>
+export type IssueDetails = Partial<Pick<ConfigurationIssue, "variable" | "allowed" | "rename" | "isSecret">>
 
 /** Collects what is wrong in a configuration while it is read, so that every error is reported at once. */
 export class Findings {

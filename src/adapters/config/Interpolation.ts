@@ -9,17 +9,19 @@ export type Piece =
 export class UnsetVariable extends Data.TaggedError("UnsetVariable")<{ readonly variable: string }> {}
 
 // A default cannot contain `${`: its closing brace would be ambiguous.
-const grammar = /\$\$\{|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-((?:(?!\$\{)[^}])*))?\}|\$\{/g
+const grammar =
+  /\$\$\{|\$\{(?:env:)?([A-Za-z_][A-Za-z0-9_]*)(?::-((?:(?!\$\{)[^}])*))?\}|\{env:([A-Za-z_][A-Za-z0-9_]*)\}|\$\{/g
 
 /**
  * Parses a string with `${NAME}` and `${NAME:-default}`. `$${` is a literal `${`, and any other `$` is literal too.
- * Undefined: a `${` starts neither form.
+ * `${env:NAME}` (VS Code, Cursor) and `{env:NAME}` (opencode) mean the same. Undefined: a `${` starts none of these forms.
  */
 export const parseTemplate = (source: string): ReadonlyArray<Piece> | undefined => {
   const pieces: Array<Piece> = []
   let at = 0
   for (const match of source.matchAll(grammar)) {
-    const [whole, variable, fallback] = match
+    const [whole, own, fallback, foreign] = match
+    const variable = own ?? foreign
     if (match.index > at) pieces.push({ _tag: "Text", text: source.slice(at, match.index) })
     at = match.index + whole.length
     if (variable !== undefined) pieces.push({ _tag: "Variable", variable, fallback })
@@ -30,9 +32,48 @@ export const parseTemplate = (source: string): ReadonlyArray<Piece> | undefined 
   return pieces
 }
 
+/** A percent sign that begins an encoded byte of a URL. */
+const isEncodedByte = (text: string): boolean => /^%[0-9A-Fa-f]{2}/.test(text)
+
+/** Two percent signs around a name, unless both begin an encoded byte, as in `%e2abc%20`. */
+const hasPercentVariable = (text: string): boolean =>
+  Array.from(text.matchAll(/%(?=([A-Za-z_]\w+)%)/g)).some(({ 1: name = "", index }) => {
+    const end = index + name.length + 1
+    return !(isEncodedByte(text.slice(index)) && isEncodedByte(text.slice(end)))
+  })
+
+/** Variables as other programs write them. They are refused, since a server would get them as they are written. */
+const foreignForms: ReadonlyArray<{ readonly form: string; readonly isIn: (text: string) => boolean }> = [
+  { form: "$env:NAME", isIn: (text) => /\$env:\w/i.test(text) },
+  { form: "{{NAME}}", isIn: (text) => /\{\{\s*[\w.:-]+\s*\}\}/.test(text) },
+  { form: "%NAME%", isIn: hasPercentVariable },
+  { form: "$(command)", isIn: (text) => /(?<![\w$])\$\([^)]+\)/.test(text) },
+  // Within a word it is a part of a password. An amount such as $5 has no name.
+  { form: "$NAME", isIn: (text) => /(?<![\w$])\$[A-Za-z_]\w+/.test(text) }
+]
+
+/**
+ * What is wrong with the variables of a string, in words that never contain it. Undefined: nothing.
+ *
+ * @param what an argument of a program: `sh -c "echo $HOME"` and `--format {{.ID}}` have a meaning there
+ */
+export const syntaxProblem = (source: string, what?: "argument"): string | undefined => {
+  if (/(?<!\$)\$\{input:/.test(source)) {
+    return "has ${input:...}, which only VS Code can ask for: write ${NAME}, and set that environment variable"
+  }
+  const pieces = parseTemplate(source)
+  if (pieces === undefined) {
+    return "has a ${ that starts neither ${NAME} nor ${NAME:-default} (write $${ for a plain ${)"
+  }
+  if (what === "argument") return undefined
+  const texts = pieces.map((piece) => (piece._tag === "Text" ? piece.text : (piece.fallback ?? "")))
+  const found = foreignForms.find(({ isIn }) => texts.some(isIn))
+  return found && `has a variable as ${found.form}: write \${NAME}, and set that environment variable`
+}
+
 /** The names of all variables in the text of a configuration file. */
 export const variablesIn = (text: string): ReadonlyArray<string> =>
-  Array.from(text.matchAll(/\$\{([A-Za-z_][A-Za-z0-9_]*)/g), ([, name = ""]) => name)
+  Array.from(text.matchAll(/(?:\$\{env:|\$\{|\{env:)([A-Za-z_][A-Za-z0-9_]*)/g), ([, name = ""]) => name)
 
 /** True if a string contains a variable. */
 export const isTemplate = (source: string): boolean =>

@@ -19,7 +19,7 @@ import {
   isNonInteractiveGrant,
   type OAuthSettings
 } from "../../domain/Server.ts"
-import { addressProblem, loopbackRedirectProblem, scopeProblem } from "../../domain/ServerRules.ts"
+import { loopbackRedirectProblem, scopeProblem } from "../../domain/ServerRules.ts"
 import { clientFields, readClient } from "./ClientFields.ts"
 import type { Block, Check } from "./Cursor.ts"
 import { grantFields, namesMachineGrant, readGrant } from "./GrantFields.ts"
@@ -43,25 +43,32 @@ export const oauthFields = [
   "token_endpoint_auth_method"
 ]
 
-/** Issuers are compared as strings (RFC 8414 §3.3), so the text stays as written. */
-const issuerProblem: Check = (text) => {
-  const address = URL.parse(text)
-  if (address === null) return "must be an absolute URL"
-  return addressProblem(address) ?? (isIssuerUrl(address) ? undefined : "must not have a query (?…)")
-}
+/** What is wrong with the address of a server. Undefined: nothing. */
+export type AddressCheck = (address: URL) => string | undefined
+
+/** Issuers are compared as text, so it stays as written. */
+const issuerProblem =
+  (addressProblem: AddressCheck): Check =>
+  (text) => {
+    const address = URL.parse(text)
+    if (address === null) return "must be an absolute URL"
+    return addressProblem(address) ?? (isIssuerUrl(address) ? undefined : "must not have a query (?…)")
+  }
 
 /** True if the block configures the endpoints instead of discovering them. */
 const isByHand = (block: Block): boolean => block.has("authorization_url") || block.has("token_url")
 
-const readEndpoints = Effect.fnUntraced(function* (block: Block) {
+const readEndpoints = Effect.fnUntraced(function* (block: Block, addressProblem: AddressCheck) {
   const authorizationEndpoint = yield* block.url("authorization_url", addressProblem)
   const tokenEndpoint = yield* block.url("token_url", addressProblem)
+  const registrationEndpoint = yield* block.url(oauthEndpoints.registration.configurationKey, addressProblem)
   const optional = new Map<OptionalEndpoint, URL | undefined>()
   for (const name of optionalEndpoints) {
     optional.set(name, yield* block.url(oauthEndpoints[name].configurationKey, addressProblem))
   }
   return {
     ...(authorizationEndpoint === undefined ? {} : { authorizationEndpoint }),
+    ...(registrationEndpoint === undefined ? {} : { registrationEndpoint }),
     tokenEndpoint,
     endpoints: optionalEndpointsFrom((name) => optional.get(name))
   }
@@ -92,7 +99,12 @@ const checkEndpoints = (block: Block, grant: Grant | undefined): void => {
     )
   }
   block.require("token_url", "authorization_url is given, and needs it")
-  block.require("client_id", "configured endpoints need the client that is registered there")
+  if (!block.has(oauthEndpoints.registration.configurationKey)) {
+    block.require(
+      "client_id",
+      "configured endpoints need the client that is registered there, or registration_url to register one"
+    )
+  }
 }
 
 /** Reports fields of the client that do not fit each other. */
@@ -132,6 +144,9 @@ const checkClient = (
 
 /** Warns about fields that have no effect or are risky. */
 const warnRisks = (block: Block): void => {
+  if (block.has("client_id") && block.has("registration_url")) {
+    block.warn("registration_url", "is not used: client_id has precedence")
+  }
   if (block.has("client_id") && block.has("client_metadata_url")) {
     block.warn("client_metadata_url", "is not used: client_id has precedence")
   }
@@ -143,10 +158,17 @@ const warnRisks = (block: Block): void => {
   }
 }
 
-/** Reads an `oauth` block. Values with variables that are not filled in yet are assumed to be valid. */
-export const readOAuth = Effect.fnUntraced(function* (block: Block): Effect.fn.Return<OAuthSettings> {
+/**
+ * Reads an `oauth` block. Values with variables that are not filled in yet are assumed to be valid.
+ *
+ * @param addressProblem the rule for addresses of the authorization server
+ */
+export const readOAuth = Effect.fnUntraced(function* (
+  block: Block,
+  addressProblem: AddressCheck
+): Effect.fn.Return<OAuthSettings> {
   block.warnUnknown(oauthFields)
-  const endpoints = yield* readEndpoints(block)
+  const endpoints = yield* readEndpoints(block, addressProblem)
   const { client, hasSecret, signs } = yield* readClient(block)
   const grant = yield* readGrant(block, { hasProof: hasSecret || signs })
   const scopes = yield* block.strings("scopes", scopeProblem)
@@ -156,7 +178,7 @@ export const readOAuth = Effect.fnUntraced(function* (block: Block): Effect.fn.R
   const assumePkce = block.boolean("assume_pkce")
   const sendResource = block.boolean("send_resource")
   const providerQuirks = block.boolean("provider_quirks")
-  const issuer = yield* block.string("issuer", issuerProblem)
+  const issuer = yield* block.string("issuer", issuerProblem(addressProblem))
   const clientMetadataUrl = yield* block.string("client_metadata_url", clientMetadataUrlProblem)
   const allowPrivateAddresses = block.boolean("allow_private_addresses")
   const extraAuthParams = yield* block.entries("extra_auth_params", {
@@ -173,8 +195,11 @@ export const readOAuth = Effect.fnUntraced(function* (block: Block): Effect.fn.R
   warnRisks(block)
 
   const { tokenEndpoint, ...otherEndpoints } = endpoints
-  const byHand: EndpointsByHand | undefined = client &&
-    tokenEndpoint && { _tag: "ByHand", ...otherEndpoints, tokenEndpoint, client }
+  const hasClient = client !== undefined || endpoints.registrationEndpoint !== undefined
+  const byHand: EndpointsByHand | undefined =
+    tokenEndpoint === undefined || !hasClient
+      ? undefined
+      : { _tag: "ByHand", ...otherEndpoints, tokenEndpoint, client }
   const discovered: AuthorizationSource = { _tag: "Discovered", client }
   return {
     source: byHand ?? discovered,

@@ -1,13 +1,36 @@
-import { Effect, Redacted } from "effect"
+import { Effect, Predicate, Redacted } from "effect"
+import { quotedName } from "../../domain/FieldPath.ts"
+import { isPrivateHost } from "../../domain/PrivateAddress.ts"
+import { isSecureUrl } from "../../domain/SecureUrl.ts"
 import { hasOwnAuthorization, type RemoteServer, type Server, type StdioServer } from "../../domain/Server.ts"
 import { addressProblem, largestAnswerMiB, serverNameProblem } from "../../domain/ServerRules.ts"
 import type { ServerSummary } from "../../ports/Configuration.ts"
-import { type Block, type Check, type Field, notEmpty, withoutNul } from "./Cursor.ts"
+import { backslashProblem, type Block, type Check, type Field, notEmpty, withoutNul } from "./Cursor.ts"
 import { nearName } from "./NearName.ts"
-import { readOAuth } from "./OAuthBlock.ts"
+import { type AddressCheck, readOAuth } from "./OAuthBlock.ts"
 
-const httpFields = ["url", "headers", "oauth"]
+const httpFields = ["url", "headers", "oauth", "allow_http"]
 const stdioFields = ["command", "args", "env", "cwd"]
+/** `url` in other programs: Windsurf, Gemini CLI, Smithery and others. */
+const foreignUrls = [
+  "serverUrl",
+  "httpUrl",
+  "link",
+  "uri",
+  "endpoint",
+  "baseUrl",
+  "server_url",
+  "http_url",
+  "sseUrl"
+]
+/** `mcpServers` in other programs: VS Code, Codex, Zed, opencode. */
+export const foreignRoots = ["servers", "mcp_servers", "mcp-servers", "context_servers", "mcp.servers", "mcp"]
+/** Other spellings of one type: n8n and Cline, Python, LibreChat. */
+const foreignTypes = {
+  streamableHttp: "streamable-http",
+  streamable_http: "streamable-http",
+  "http-stream": "streamable-http"
+} as const
 const types = ["http", "streamable-http", "sse", "stdio"] as const
 
 // `Headers` and `spawn` refuse the same texts, but their errors quote the value.
@@ -17,7 +40,20 @@ const headerValueProblem: Check = (text) =>
   /^[\t\x20-\x7e\x80-\xff]*$/.test(text) ? undefined : "must be one line of characters that a header can hold"
 const variableNameProblem: Check = (name) =>
   name === "" || /[=\0]/.test(name) ? "is not the name of an environment variable" : undefined
-const argumentProblem: Check = (text) => notEmpty(text) ?? withoutNul(text)
+const pathProblem: Check = (text) => notEmpty(text) ?? withoutNul(text) ?? backslashProblem(text)
+const argumentProblem: Check = (text) => withoutNul(text) ?? backslashProblem(text)
+
+/** The rule for addresses of an entry: https, http on this machine, and with `allow_http` in a private network. */
+const addressRule =
+  (allowsHttp: boolean): AddressCheck =>
+  (address) => {
+    if (isSecureUrl(address) || address.protocol !== "http:") return addressProblem(address)
+    const isPrivate = isPrivateHost(address.hostname)
+    if (allowsHttp && isPrivate) return addressProblem(address, true)
+    const problem = addressProblem(address)
+    if (isPrivate) return `${problem}; "allow_http": true in the entry allows http in a private network`
+    return allowsHttp ? `${problem}; allow_http is only for addresses in a private network` : problem
+  }
 
 const redacted = (entries: ReadonlyArray<readonly [string, string]>) =>
   Object.fromEntries(entries.map(([name, value]) => [name, Redacted.make(value)]))
@@ -35,15 +71,24 @@ const readRemote = Effect.fnUntraced(function* (
     fields: stdioFields,
     problem: "is ignored: it is for servers with a command"
   })
-  const type = yield* entry.oneOf("type", types)
+  const type = yield* entry.oneOf("type", types, foreignTypes)
   if (type === "stdio") entry.error("type", "is stdio, which needs a command and no url")
-  const url = yield* entry.url("url", addressProblem)
+  const check = addressRule(entry.boolean("allow_http") === true)
+  const url = yield* entry.url("url", check)
   const headers = yield* entry.entries("headers", { name: headerNameProblem, value: headerValueProblem })
-  const oauth = yield* readOAuth(entry.childOrEmpty("oauth"))
+  const oauth = yield* readOAuth(entry.childOrEmpty("oauth"), check)
   if (url === undefined) return undefined
+  const isClear = !isSecureUrl(url)
+  if (isClear) {
+    entry.warn(
+      "allow_http",
+      `lets tokens go unencrypted to ${url.host}: others in that network can read and change them`
+    )
+  }
   const transport = type === "sse" ? "sse" : "auto"
   const maxAnswer = readMaxAnswer(entry)
-  return { _tag: "Http", name, url, headers: redacted(headers), transport, oauth, ...maxAnswer }
+  const allowHttp = entry.field("allow_http").value === true ? { allowHttp: true as const } : {}
+  return { _tag: "Http", name, url, headers: redacted(headers), transport, oauth, ...maxAnswer, ...allowHttp }
 })
 
 const readStdio = Effect.fnUntraced(function* (
@@ -54,16 +99,16 @@ const readStdio = Effect.fnUntraced(function* (
     fields: httpFields,
     problem: "is ignored: it is for servers with a url"
   })
-  const type = yield* entry.oneOf("type", types)
+  const type = yield* entry.oneOf("type", types, foreignTypes)
   if (type !== undefined && type !== "stdio") {
     entry.error("type", `is ${type}, which needs a url and no command`)
   }
   if (entry.has("oauth")) entry.error("oauth", "is only for servers with a url")
   entry.require("command")
-  const command = yield* entry.string("command", argumentProblem)
-  const args = yield* entry.strings("args", withoutNul)
+  const command = yield* entry.string("command", pathProblem)
+  const args = yield* entry.strings("args", argumentProblem, "argument")
   const env = yield* entry.entries("env", { name: variableNameProblem, value: withoutNul })
-  const cwd = yield* entry.string("cwd", argumentProblem)
+  const cwd = yield* entry.string("cwd", pathProblem)
   const maxAnswer = readMaxAnswer(entry)
   return command === undefined
     ? undefined
@@ -84,8 +129,17 @@ export const readServer = Effect.fnUntraced(function* (
     return yield* readRemote(entry, name)
   }
   if (stdioFields.some((known) => entry.has(known))) return yield* readStdio(entry, name)
+  const nested = entry.names.find((inner) => {
+    const { value } = entry.field(inner)
+    return (
+      Predicate.isReadonlyObject(value) && (Object.hasOwn(value, "url") || Object.hasOwn(value, "command"))
+    )
+  })
+  if (nested !== undefined) {
+    return field.error(`has its server in ${quotedName(nested)}: write those fields in the entry itself`)
+  }
   const rename = entry.names.flatMap((from) => {
-    const to = nearName(from, ["url", "command"])
+    const to = nearName(from, ["url", "command"]) ?? (foreignUrls.includes(from) ? "url" : undefined)
     return to === undefined ? [] : [{ from, to }]
   })[0]
   return field.error(

@@ -8,6 +8,7 @@ import {
   type ProtectedResourceMetadata
 } from "../../domain/AuthorizationServer.ts"
 import { type BearerChallenge, bearerChallenge } from "../../domain/Challenge.ts"
+import { isSameIssuer } from "../../domain/Issuer.ts"
 import { printable } from "../../domain/PrintableText.ts"
 import { type RemoteServer, resourceOf } from "../../domain/Server.ts"
 import { scopesOf } from "../../domain/TokenSet.ts"
@@ -102,20 +103,29 @@ export const discover = Effect.fn("Discovery.discover")(function* (
     return yield* withoutSignIn(server, answer)
   }
 
-  const issuers = yield* chooseIssuers(server, resource?.authorization_servers ?? [])
-  const published = yield* findMetadata({ server, rule, documents }, issuers).pipe(
+  const search = { server, rule, documents }
+  const named = resource?.authorization_servers ?? []
+  const { issuers, published } = yield* chooseIssuers(search, named).pipe(
+    Effect.bindTo("issuers"),
+    Effect.bind("published", (chosen) => findMetadata(search, chosen.issuers)),
     withTimeout(server.url.origin, discoveryLimits.searchSeconds)
   )
   if (Option.isNone(published) && (resource !== undefined || server.oauth.issuer !== undefined)) {
     return yield* new DiscoveryError({
       server: server.name,
       reason: "no metadata",
-      detail: `no metadata of an authorization server at ${issuers.map(([issuer]) => printable(issuer)).join(", ")}`
+      detail: `no metadata of an authorization server at ${issuers.map((issuer) => printable(issuer)).join(", ")}`
     })
   }
   const metadata = Option.isSome(published)
     ? published.value
     : yield* withUsableEndpoints(rule, endpointsWithoutMetadata(server.url))
   yield* documents.remember
-  return { metadata, ...describeResource(server, challenge, resource) }
+  const { issuer } = metadata
+  const spelling = named.find((text) => text !== issuer && isSameIssuer(text, issuer))
+  return {
+    metadata,
+    ...describeResource(server, challenge, resource),
+    ...(spelling === undefined ? {} : { issuerSpelling: spelling })
+  }
 })

@@ -37,10 +37,10 @@ export type Send = (
   prepare?: (request: Request) => Effect.Effect<void>
 ) => Effect.Effect<EndpointResponse, TokenFailure>
 
-/** Sends requests that `oauth4webapi` creates over `HttpTransport`. Nothing is sent in the clear. */
+/** Sends requests that `oauth4webapi` creates over `HttpTransport`. Nothing is sent in the clear, unless the user has allowed it. */
 export const makeSend = (transport: HttpTransport["Service"]): Send =>
   Effect.fnUntraced(function* (client, endpoint, make, prepare) {
-    if (!isSecureUrl(endpoint)) {
+    if (!isSecureUrl(endpoint) && client.allowHttp !== true) {
       return yield* new Malformed({ detail: "it is neither https nor on this machine" })
     }
     const context = yield* Effect.context()
@@ -74,7 +74,7 @@ export const makeSend = (transport: HttpTransport["Service"]): Send =>
       catch: (cause) =>
         cause instanceof NetworkError
           ? cause.unanswered === undefined
-            ? new Transient({ detail: cause.detail })
+            ? new Transient({ detail: cause.detail, isUnsent: true })
             : new Unanswered({ detail: cause.detail, end: cause.unanswered })
           : new Malformed({ detail: "the request could not be made" })
     })

@@ -4,6 +4,7 @@ import {
   authorizationServerMetadataUrls,
   isIssuerUrl
 } from "../../domain/AuthorizationServer.ts"
+import { isSameIssuer } from "../../domain/Issuer.ts"
 import { endpointRows } from "../../domain/OAuthEndpoints.ts"
 import { printable } from "../../domain/PrintableText.ts"
 import type { RemoteServer } from "../../domain/Server.ts"
@@ -13,35 +14,59 @@ import { discoveryLimits } from "./OAuthLimits.ts"
 import type { MetadataDocuments } from "./MetadataDocuments.ts"
 import type { UrlRule } from "./UrlRule.ts"
 
-/** An issuer as the server names it, and spellings of it that its metadata may use as well. */
-export type IssuerName = readonly [issuer: string, ...spellings: ReadonlyArray<string>]
+/** What one search needs. */
+interface Search {
+  readonly server: RemoteServer
+  readonly rule: UrlRule
+  readonly documents: MetadataDocuments
+}
 
 /**
- * Chooses the authorization servers to try, in order: the configured one, else those that the resource names.
+ * True if the metadata of one of these issuers names another issuer, which the configuration names as well. Its own metadata
+ * is read then, and not the one that was found: a server must not describe an issuer that the user trusts.
+ */
+const isNamedBy = Effect.fnUntraced(function* (
+  { documents, rule }: Search,
+  named: ReadonlyArray<string>,
+  configured: string
+) {
+  for (const issuer of named) {
+    const name = printable(issuer)
+    const names = (address: string) =>
+      documents.read(AuthorizationServerMetadata, address, `the metadata of ${name}`).pipe(
+        Effect.map(Option.exists((metadata) => isSameIssuer(metadata.issuer, configured))),
+        Effect.orElseSucceed(() => false)
+      )
+    const url = yield* Effect.option(rule.check(issuer, `the authorization server ${name}`))
+    const addresses = Option.isSome(url) ? authorizationServerMetadataUrls(url.value) : []
+    if ((yield* Effect.forEach(addresses, names, { concurrency: "unbounded" })).includes(true)) return true
+  }
+  return false
+})
+
+/**
+ * Chooses the authorization servers to try, in order: the configured one, else those that the resource names. The configured
+ * one must be among those, or be the one that their metadata names.
  *
  * @param named the issuers in the metadata of the resource
  */
 export const chooseIssuers = Effect.fnUntraced(function* (
-  server: RemoteServer,
+  search: Search,
   named: ReadonlyArray<string>
-): Effect.fn.Return<ReadonlyArray<IssuerName>, DiscoveryError> {
-  const { issuer } = server.oauth
-  if (issuer === undefined) {
-    // Without a name the server's own origin is tried, as in revision 2025-03-26. Both of its spellings lead to the same
-    // addresses (RFC 8414 §3.1), and servers of that revision announce either.
-    return named.length > 0
-      ? named.slice(0, discoveryLimits.maxIssuers).map((name): IssuerName => [name])
-      : [[server.url.origin, `${server.url.origin}/`]]
-  }
-  if (named.length > 0 && !named.includes(issuer)) {
-    const listed = named.slice(0, discoveryLimits.maxIssuers).map((name) => printable(name))
-    return yield* new DiscoveryError({
-      server: server.name,
-      reason: "issuer not listed",
-      detail: `it names ${listed.join(", ")} as its authorization ${listed.length === 1 ? "server" : "servers"}, and not the configured ${printable(issuer)}`
-    })
-  }
-  return [[issuer]]
+): Effect.fn.Return<ReadonlyArray<string>, DiscoveryError> {
+  const { name, oauth, url } = search.server
+  const { issuer } = oauth
+  const first = named.slice(0, discoveryLimits.maxIssuers)
+  // Without a name the server's own origin is tried, as in revision 2025-03-26.
+  if (issuer === undefined) return named.length > 0 ? first : [url.origin]
+  if (named.length === 0 || named.some((listed) => isSameIssuer(listed, issuer))) return [issuer]
+  if (yield* isNamedBy(search, first, issuer)) return [issuer]
+  const listed = first.map((text) => printable(text))
+  return yield* new DiscoveryError({
+    server: name,
+    reason: "issuer not listed",
+    detail: `it names ${listed.join(", ")} as its authorization ${listed.length === 1 ? "server" : "servers"}, and not the configured ${printable(issuer)}`
+  })
 })
 
 /**
@@ -69,23 +94,17 @@ export const withUsableEndpoints = Effect.fnUntraced(function* (
   return new AuthorizationServerMetadata(usable as typeof metadata)
 })
 
-/** What one search needs. */
-interface Search {
-  readonly server: RemoteServer
-  readonly rule: UrlRule
-  readonly documents: MetadataDocuments
-}
-
-/** Metadata counts only for the issuer that it was looked up for (RFC 8414 §3.3). */
+/** Metadata counts only for the issuer that it was looked up for (RFC 8414 §3.3): {@link isSameIssuer}. */
 const withMatchingIssuer = Effect.fnUntraced(function* (
   { rule, server }: Search,
   metadata: AuthorizationServerMetadata,
-  [issuer, ...spellings]: IssuerName
+  issuer: string
 ) {
-  if (metadata.issuer !== issuer && !spellings.includes(metadata.issuer)) {
+  if (!isSameIssuer(metadata.issuer, issuer)) {
     return yield* new DiscoveryError({
       server: server.name,
       reason: "issuer mismatch",
+      issuer: metadata.issuer,
       detail: `the metadata of issuer ${printable(issuer)} names another issuer, ${printable(metadata.issuer)} (RFC 8414 §3.3)`
     })
   }
@@ -93,9 +112,9 @@ const withMatchingIssuer = Effect.fnUntraced(function* (
 })
 
 /** The metadata of one issuer: none if it has none, and the first reason if none of it can be used. */
-const findIssuer = Effect.fnUntraced(function* (search: Search, issuer: IssuerName) {
-  const name = printable(issuer[0])
-  const url = yield* search.rule.check(issuer[0], `the authorization server ${name}`)
+const findIssuer = Effect.fnUntraced(function* (search: Search, issuer: string) {
+  const name = printable(issuer)
+  const url = yield* search.rule.check(issuer, `the authorization server ${name}`)
   if (!isIssuerUrl(url)) return Option.none<AuthorizationServerMetadata>()
   let refusal: DiscoveryError | undefined
   for (const address of authorizationServerMetadataUrls(url)) {
@@ -124,7 +143,7 @@ const findIssuer = Effect.fnUntraced(function* (search: Search, issuer: IssuerNa
  */
 export const findMetadata = Effect.fn("Discovery.findMetadata")(function* (
   search: Search,
-  issuers: ReadonlyArray<IssuerName>
+  issuers: ReadonlyArray<string>
 ) {
   const reasons: Array<DiscoveryError | NetworkError> = []
   for (const issuer of issuers) {

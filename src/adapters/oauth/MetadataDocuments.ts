@@ -6,7 +6,7 @@ import { discardBody, type HttpTransport, NetworkError } from "../../ports/HttpT
 import { readBody } from "../http/BoundedBody.ts"
 import { retryNetworkErrors, withTimeout } from "./DiscoveryRetry.ts"
 import { discoveryLimits } from "./OAuthLimits.ts"
-import { readJsonObject } from "./JsonAnswer.ts"
+import { type JsonMembers, readJsonObject } from "./JsonAnswer.ts"
 import type { MetadataCache } from "./MetadataCache.ts"
 import type { UrlRule } from "./UrlRule.ts"
 
@@ -26,6 +26,23 @@ export interface MetadataDocuments {
   /** Caches the documents that were fetched. Only a discovery that succeeds calls it. */
   readonly remember: Effect.Effect<void>
 }
+
+/** True if a member holds a list of texts, by the names of RFC 8414 and RFC 9728. */
+const isList = (name: string): boolean => name === "authorization_servers" || name.endsWith("s_supported")
+
+/**
+ * The members of a document, with every list as one. Some servers write one text with spaces instead, or other values among
+ * the texts. What is no list at all is left out.
+ */
+const withLists = (members: JsonMembers): JsonMembers =>
+  Object.fromEntries(
+    Object.entries(members).flatMap(([name, value]) => {
+      if (!isList(name)) return [[name, value]]
+      const items: unknown = typeof value === "string" ? value.split(/[\s,]+/) : value
+      const texts = (item: unknown) => typeof item === "string" && item !== ""
+      return Array.isArray(items) ? [[name, items.filter(texts)]] : []
+    })
+  )
 
 /** Fetches documents by the URL rule of a server. */
 export const makeMetadataDocuments = (options: {
@@ -98,7 +115,11 @@ export const makeMetadataDocuments = (options: {
   return {
     read: (schema, address, role) =>
       Effect.map(textAt(address, role), (text) =>
-        text.pipe(Option.flatMap(readJsonObject), Option.flatMap(Schema.decodeUnknownOption(schema)))
+        text.pipe(
+          Option.flatMap(readJsonObject),
+          Option.map(withLists),
+          Option.flatMap(Schema.decodeUnknownOption(schema))
+        )
       ),
     remember: Effect.suspend(() =>
       Effect.forEach(fetched, ([address, text]) => cache.set(keyOf(address), text), { discard: true })

@@ -207,7 +207,7 @@ export const register = Effect.fn("ClientRegistrar.register")(function* (
   identity: ClientIdentitySettings,
   request: RegisterRequest
 ) {
-  const { deviceCode, metadata, redirectUri, registerAt, scopes, server } = request
+  const { allowHttp, deviceCode, metadata, redirectUri, registerAt, scopes, server } = request
   const { issuer } = metadata
   const known = registerAt === undefined ? {} : { registerAt }
   if (metadata.registration_endpoint === undefined) {
@@ -215,7 +215,8 @@ export const register = Effect.fn("ClientRegistrar.register")(function* (
     return yield* new RegistrationError({ server, issuer, takesMetadataDocument, ...known })
   }
   const endpoint = URL.parse(metadata.registration_endpoint)
-  if (endpoint === null || !isSecureUrl(endpoint) || hasUserInformation(endpoint)) {
+  const isUsable = endpoint !== null && (isSecureUrl(endpoint) || allowHttp === true)
+  if (!isUsable || hasUserInformation(endpoint)) {
     const detail = "its registration endpoint is no https address without a user name"
     return yield* new RegistrationError({ server, issuer, detail, ...known })
   }

@@ -5,6 +5,7 @@ import {
   resourceCovers
 } from "../../domain/AuthorizationServer.ts"
 import { printable } from "../../domain/PrintableText.ts"
+import { isSameOrigin } from "../../domain/SecureUrl.ts"
 import { type RemoteServer, resourceOf } from "../../domain/Server.ts"
 import { isTransientStatus } from "../../domain/TransientStatus.ts"
 import { DiscoveryError } from "../../ports/Discovery.ts"
@@ -53,15 +54,26 @@ export const probe = Effect.fn("Discovery.probe")(function* (
 })
 
 /**
+ * The address of metadata that a challenge names. A relative one counts at the origin of the server alone. Undefined: it is
+ * no address, and the well-known ones remain.
+ */
+const namedAddress = (server: RemoteServer, named: string | undefined): string | undefined => {
+  if (named === undefined || URL.canParse(named)) return named
+  const resolved = URL.parse(named, server.url)
+  return resolved !== null && isSameOrigin(resolved, server.url) ? resolved.href : undefined
+}
+
+/**
  * Finds the protected resource metadata of a server (RFC 9728 §3). None if it has none.
  *
- * @param named the address in its challenge; metadata has to exist then
+ * @param written the address in its challenge; metadata has to exist if it is a whole one
  */
 export const findResource = Effect.fn("Discovery.findResource")(function* (
   documents: MetadataDocuments,
   server: RemoteServer,
-  named: string | undefined
+  written: string | undefined
 ) {
+  const named = namedAddress(server, written)
   const fail = (reason: "no metadata" | "resource mismatch", detail: string) =>
     new DiscoveryError({ server: server.name, reason, detail })
   // The address in a challenge may be wrong, as behind a proxy; the well-known addresses of the server count as well.
@@ -82,7 +94,7 @@ export const findResource = Effect.fn("Discovery.findResource")(function* (
     }
     return found
   }
-  if (named !== undefined) {
+  if (written !== undefined && URL.canParse(written)) {
     return yield* fail(
       "no metadata",
       "there is no metadata at the address in its challenge, nor at its well-known addresses"

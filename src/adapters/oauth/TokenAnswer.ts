@@ -7,6 +7,35 @@ import type { TokenPostAnswer } from "./TokenPost.ts"
 import { maxTime } from "./OAuthLimits.ts"
 
 /**
+ * Types that mean Bearer: Slack names the kind of account that the token is of, and Apigee writes `BearerToken`. Servers that
+ * leave the type out (RFC 6749 §5.1 requires it) mean Bearer as well, the only type that needs nothing else.
+ */
+const bearerTypes = /^(bearer([ _-]?token)?|user|bot)$/
+
+/** The type of a token, in lower case. Undefined: this client cannot send such tokens. */
+const tokenTypeOf = (type: unknown): "bearer" | "dpop" | undefined => {
+  if (type === undefined) return "bearer"
+  const name = typeof type === "string" ? type.trim().toLowerCase() : ""
+  if (bearerTypes.test(name)) return "bearer"
+  return name === "dpop" ? name : undefined
+}
+
+/**
+ * The lifetime of a token in seconds. Undefined: until the server answers 401. No server issues a token that is worth nothing,
+ * so zero and less mean that it does not expire, or that the server does not say when.
+ */
+const lifetimeOf = (expiresIn: unknown): number | undefined => {
+  const seconds = typeof expiresIn === "string" ? Number(expiresIn) : expiresIn
+  return typeof seconds === "number" && seconds > 0 ? Math.min(seconds, maxTime / 1000) : undefined
+}
+
+/** The scope as text; some servers send a list. Undefined: as requested. */
+const scopeText = (scope: unknown): string | undefined => {
+  const text = Array.isArray(scope) ? scope.filter((item) => typeof item === "string").join(" ") : scope
+  return typeof text === "string" && text !== "" ? text : undefined
+}
+
+/**
  * Reads the tokens in an answer of the token endpoint (RFC 6749 §5.1). They hold only what the server sent.
  *
  * Whatever else is wrong, the error carries the refresh token of the answer: it may have replaced the one that was sent.
@@ -25,10 +54,28 @@ export const readTokens = Effect.fnUntraced(function* (
   const malformed = (detail: string) => new Malformed({ detail, ...refreshToken })
   if (code !== 200 && code !== 201) return yield* malformed(status)
   if (Option.isNone(json)) return yield* malformed(`${status}, not a JSON object`)
-  // This client does not use the identity of the user, so a bad ID token must not fail the flow. Servers that leave out the
-  // type of the token (RFC 6749 §5.1 requires it) mean Bearer, the only type that needs nothing else.
-  const { id_token: _, token_type = "bearer", ...others } = json.value
-  const answer = { ...others, token_type }
+  const { access_token, expires_in, scope, token_type } = json.value
+  const tokenType = tokenTypeOf(token_type)
+  const expected = dpopKey === undefined ? "Bearer" : "DPoP"
+  if (tokenType === undefined) {
+    // A long text is no type, and may be a secret.
+    const isName = typeof token_type === "string" && token_type.length <= 40
+    return yield* malformed(
+      `token_type ${isName ? printable(token_type) : "of no known form"}, not ${expected}`
+    )
+  }
+  if (typeof token_type === "string" && tokenType !== token_type.toLowerCase()) {
+    yield* Effect.logInfo(`The token_type ${printable(token_type)} is used as Bearer.`)
+  }
+  const lifetime = lifetimeOf(expires_in)
+  const scopes = scopeText(scope)
+  // Only what this client uses: a bad ID token, for example, must not fail the flow.
+  const answer = {
+    access_token,
+    token_type: tokenType,
+    ...(lifetime === undefined ? {} : { expires_in: lifetime }),
+    ...(scopes === undefined ? {} : { scope: scopes })
+  }
   const tokens = yield* Effect.tryPromise({
     try: async () => {
       const oauth = await import("oauth4webapi")
@@ -39,7 +86,7 @@ export const readTokens = Effect.fnUntraced(function* (
       )
     },
     // The errors of the library quote the answer; this one names what a token answer must hold.
-    catch: () => malformed(`${status}, without a usable access_token, token_type and expires_in`)
+    catch: () => malformed(`${status}, without an access_token`)
   })
   if (!isAccessToken(tokens.access_token)) {
     return yield* malformed(`${status}, with an access_token that no header can carry`)
@@ -48,8 +95,7 @@ export const readTokens = Effect.fnUntraced(function* (
     return yield* new NotSenderConstrained(refreshToken)
   }
   if (tokens.token_type !== (dpopKey === undefined ? "bearer" : "dpop")) {
-    const expected = dpopKey === undefined ? "Bearer" : "DPoP"
-    return yield* malformed(`token_type ${printable(tokens.token_type)}, not ${expected}`)
+    return yield* malformed(`token_type ${tokens.token_type}, not ${expected}`)
   }
   return new TokenSet({
     accessToken: Redacted.make(tokens.access_token),

@@ -1,5 +1,12 @@
 import { Effect } from "effect"
-import { type AddressKind, isWithin, kindOfHost, type Zone, zones } from "../../domain/PrivateAddress.ts"
+import {
+  type AddressKind,
+  isPrivateHost,
+  isWithin,
+  kindOfHost,
+  type Zone,
+  zones
+} from "../../domain/PrivateAddress.ts"
 import { isSafeLine, printable } from "../../domain/PrintableText.ts"
 import { hasUserInformation, isSecureUrl } from "../../domain/SecureUrl.ts"
 import type { RemoteServer } from "../../domain/Server.ts"
@@ -12,7 +19,7 @@ const shown = (url: URL): string => printable(url.origin === "null" ? url.protoc
 /**
  * Decides which URLs a server may name in challenges, metadata and redirects (MCP "Server-Side Request Forgery"): https, or
  * http on loopback. No address of the host may lie in an inner zone, seen from the server's own; the configuration field
- * `allow_private_addresses` lifts this second rule.
+ * `allow_private_addresses` lifts this second rule, and `allow_http` of the entry allows http in a private network.
  *
  * **Details**
  *
@@ -87,7 +94,9 @@ export const makeUrlRule = (server: RemoteServer, find: FindAddresses): UrlRule 
       return yield* refuse(insecure, `${role}, at ${shown(url)}, contains a user name or password`)
     }
     yield* checkAddress(url, role)
-    if (!isSecureUrl(url)) return yield* refuse(insecure, `${role}, at ${shown(url)}, is not https`)
+    const mayBeClear = server.allowHttp === true && isPrivateHost(url.hostname)
+    if (!isSecureUrl(url) && !mayBeClear)
+      return yield* refuse(insecure, `${role}, at ${shown(url)}, is not https`)
     return url
   })
 

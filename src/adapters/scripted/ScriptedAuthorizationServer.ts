@@ -1,5 +1,6 @@
 import { Clock, Context, Duration, Effect, Layer, Redacted } from "effect"
 import { AuthorizationServerMetadata } from "../../domain/AuthorizationServer.ts"
+import { comparableIssuer } from "../../domain/Issuer.ts"
 import { DynamicRegistration } from "../../domain/ClientRegistration.ts"
 import { resourceOf } from "../../domain/Server.ts"
 import { scopesOf, TokenSet } from "../../domain/TokenSet.ts"
@@ -173,25 +174,27 @@ const makeState = (options: ScriptedOptions) => {
 }
 type State = ReturnType<typeof makeState>
 
-const metadataOf = ({ issuer, options, tokenPath }: State) =>
-  new AuthorizationServerMetadata({
+const metadataOf = ({ issuer, options, tokenPath }: State) => {
+  const base = comparableIssuer(issuer)
+  return new AuthorizationServerMetadata({
     issuer,
-    authorization_endpoint: `${issuer}/authorize`,
-    token_endpoint: `${issuer}${tokenPath}`,
-    ...(options.registration === false ? {} : { registration_endpoint: `${issuer}/register` }),
-    ...(options.devicePending === undefined ? {} : { device_authorization_endpoint: `${issuer}/device` }),
+    authorization_endpoint: `${base}/authorize`,
+    token_endpoint: `${base}${tokenPath}`,
+    ...(options.registration === false ? {} : { registration_endpoint: `${base}/register` }),
+    ...(options.devicePending === undefined ? {} : { device_authorization_endpoint: `${base}/device` }),
     ...(options.pushedAuthorization === undefined
       ? {}
       : {
-          pushed_authorization_request_endpoint: `${issuer}/par`,
+          pushed_authorization_request_endpoint: `${base}/par`,
           require_pushed_authorization_requests: options.pushedAuthorization === "required"
         }),
-    ...(options.revocation === false ? {} : { revocation_endpoint: `${issuer}/revoke` }),
+    ...(options.revocation === false ? {} : { revocation_endpoint: `${base}/revoke` }),
     ...(options.pkce === "unsaid" ? {} : { code_challenge_methods_supported: options.pkce ?? ["S256"] }),
     token_endpoint_auth_methods_supported: ["none", "client_secret_basic"],
     authorization_response_iss_parameter_supported: true,
     ...options.metadata
   })
+}
 
 /** The parameters of an authorization request, pushed or in its URL. */
 const requestAt = ({ options, pushed }: State, { searchParams }: URL): URLSearchParams => {
@@ -275,7 +278,7 @@ const makeRegistrar = ({ clients, counts, deregistered, deviceClients }: State):
             ...(scopes.length === 0 ? {} : { scopes }),
             ...(deviceCode === true ? { deviceCode } : {}),
             management: {
-              url: `${issuer}/register/${clientId}`,
+              url: `${comparableIssuer(issuer)}/register/${clientId}`,
               accessToken: Redacted.make(`management-of-${clientId}`)
             }
           })
@@ -440,7 +443,7 @@ const makeDevices = (state: State): DeviceAuthorization["Service"] =>
       }
       const serial = state.next()
       state.deviceCodes.set(`device-${serial}`, { scopes, challenge: codeChallenge })
-      const verificationUri = new URL(`${state.issuer}/activate`)
+      const verificationUri = new URL("/activate", state.issuer)
       return {
         deviceCode: Redacted.make(`device-${serial}`),
         userCode: `CODE-${serial}`,

@@ -1,4 +1,4 @@
-import { Context, Deferred, Duration, Effect, Layer, Redacted } from "effect"
+import { Context, Deferred, Duration, Effect, Layer, Queue, Redacted } from "effect"
 import { Browser } from "../../ports/Browser.ts"
 import { CallbackListener } from "../../ports/CallbackListener.ts"
 import { DpopProofs } from "../../ports/DpopProofs.ts"
@@ -39,6 +39,8 @@ export const layer = (
     /** A list: one script for each time that the browser opens, the last one from then on. */
     readonly script?: UserScript | ReadonlyArray<UserScript>
     readonly timeout?: Duration.Input
+    /** What the user of the script `paste` pastes, one after the other. Absent: the redirected URL. */
+    readonly pastes?: (redirected: URL, signInUrl: URL) => ReadonlyArray<string>
   } = {}
 ): Layer.Layer<
   ScriptedUser | UserInteraction | Browser | CallbackListener | PkceGenerator | DpopProofs,
@@ -52,7 +54,7 @@ export const layer = (
       const opened: Array<URL> = []
       const devices: Array<DevicePrompt> = []
       const told: Array<string> = []
-      const pasted = yield* Deferred.make<string>()
+      const pasted = yield* Queue.unbounded<string>()
       const listening = new Map<string, Deferred.Deferred<URLSearchParams>>()
       let serial = 0
 
@@ -72,7 +74,7 @@ export const layer = (
         timeout: Duration.fromInputUnsafe(options.timeout ?? "5 minutes"),
         askToSignIn: () => Effect.void,
         askToUseDevice: (_server, device) => Effect.sync(() => void devices.push(device)),
-        pastedRedirect: () => Deferred.await(pasted),
+        pastedRedirect: () => Queue.take(pasted),
         tell: (message) => Effect.sync(() => void told.push(message))
       })
 
@@ -83,7 +85,7 @@ export const layer = (
           if (script === "ignore") return
           const back = yield* answer(url, script)
           if (script === "paste") {
-            yield* Deferred.succeed(pasted, back.href)
+            yield* Queue.offerAll(pasted, options.pastes?.(back, url) ?? [back.href])
             return
           }
           const listener = listening.get(`${back.origin}${back.pathname}`)

@@ -7,7 +7,10 @@ import { countdown } from "./Countdown.ts"
 import { showDevicePrompt } from "./DevicePrompt.ts"
 import { isAttended, lineInterface, say } from "./Terminal.ts"
 
-/** Shows the time left until `end`, in milliseconds since the epoch, and returns the line that the user pastes. */
+/**
+ * Shows the time left until `end`, in milliseconds since the epoch, and returns what the user pastes: the lines of one
+ * address that another terminal has broken into several.
+ */
 const pastedLine = (end: number) =>
   Effect.gen(function* () {
     const lines = yield* lineInterface()
@@ -22,15 +25,22 @@ const pastedLine = (end: number) =>
     const show = Effect.gen(function* () {
       const left = countdown(end - (yield* Clock.currentTimeMillis))
       lines.setPrompt(
-        `Waiting for your browser (${left}). If it is on another machine, paste the URL it ended at: `
+        `Waiting for your browser (${left}). If it is on another machine, paste the address it ended at: `
       )
       // Keeps what is typed so far.
       lines.prompt(true)
       yield* Effect.sleep("1 second")
     }).pipe(Effect.forever)
     const pasted = Effect.callback<string>((resume) => {
-      const onLine = (line: string) => resume(Effect.succeed(line))
-      lines.once("line", onLine)
+      const all: Array<string> = []
+      const onLine = (line: string) => {
+        all.push(line)
+        // The editor reports every line of what arrives at once before this runs, and holds what follows the last one.
+        setImmediate(() => {
+          if (lines.line === "") resume(Effect.succeed(all.join("\n")))
+        })
+      }
+      lines.on("line", onLine)
       return Effect.sync(() => lines.off("line", onLine))
     })
     return yield* Effect.raceFirst(pasted, show)

@@ -26,7 +26,7 @@ export const clientMetadata = Command.make(
     const oauth = Option.isNone(name)
       ? defaultOAuth
       : yield* Effect.andThen(
-          showWarnings,
+          showWarnings(name.value),
           Effect.map(httpServer(name.value), (server) => server.oauth)
         )
     const clientId = Option.getOrElse(url, () => oauth.clientMetadataUrl)

@@ -47,7 +47,7 @@ const columnsOfScreen = Effect.gen(function* () {
 })
 
 const examine = Effect.fnUntraced(function* (name: string, account: string) {
-  yield* showWarnings
+  yield* showWarnings(name)
   const server = yield* httpServer(name)
   return yield* Doctor.use((service) => service.examine(server, account))
 })

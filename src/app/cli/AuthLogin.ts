@@ -70,7 +70,7 @@ export const login = Command.make(
     )
   },
   Effect.fn("cli.auth.login")(function* ({ device, name, scope, trace }) {
-    yield* showWarnings
+    yield* showWarnings(name)
     const server = yield* httpServer(name)
     const key = yield* accountAt(name)
     const { grant } = server.oauth

@@ -79,7 +79,7 @@ export const logout = Command.make(
   "logout",
   { name: serverName, url: addressFlag },
   Effect.fn("cli.auth.logout")(function* ({ name, url }) {
-    yield* showWarnings
+    yield* showWarnings(name)
     const key = yield* accountAt(name)
     const { account } = key
     const { resource, server } = yield* signInNamed(name, account, url)

@@ -124,7 +124,7 @@ export const status = Command.make(
       // The others are in the rows.
       return yield* reportProblems([...problems, ...invalid].slice(0, 1))
     }
-    yield* showWarnings
+    yield* showWarnings()
     if (problems.length === 0 && shown.length === 0) {
       return yield* tell(
         Option.isSome(account)

@@ -65,9 +65,11 @@ export const exitCodeOf = (cause: Cause.Cause<CommandError>): number => {
   const error = Cause.findErrorOption(cause)
   if (error._tag === "Some") {
     const { value } = error
+    if (value._tag !== "TokenRequestError") return codes[value._tag]
     // The configuration names a secret that cannot be used.
-    const unsent = value._tag === "TokenRequestError" && value.reason._tag === "UnusableSecret"
-    return unsent ? 2 : codes[value._tag]
+    if (value.reason._tag === "UnusableSecret") return 2
+    const isCodeRefused = value.purpose === "sign-in" && value.reason._tag === "InvalidGrant"
+    return isCodeRefused ? 3 : codes[value._tag]
   }
   return Cause.hasInterruptsOnly(cause) ? interrupted : defect
 }

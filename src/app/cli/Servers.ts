@@ -19,7 +19,7 @@ export const servers = Command.make(
       yield* printJson({ file, servers: listed })
       return yield* refuse
     }
-    yield* showWarnings
+    yield* showWarnings()
     yield* tell(file)
     if (listed.length === 0) yield* refuse
     if (listed.length === 0) return yield* tell("It configures no servers.")

@@ -54,7 +54,7 @@ export const storage = Command.make(
         isNew: Result.isSuccess(health) && health.success._tag === "New"
       })
     } else {
-      yield* showWarnings
+      yield* showWarnings()
       const decided = since === undefined ? "" : ` (since ${isoTime(since).slice(0, 10)})`
       const isDecided = isNamed || since !== undefined || Result.isFailure(inUse)
       const rows = [

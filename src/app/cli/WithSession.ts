@@ -9,7 +9,7 @@ import { showWarnings } from "./Warnings.ts"
 /** Opens a session with a server of the configuration, and closes it after `work`. */
 export const withSession = <A, E, R>(name: string, work: (session: OpenSession) => Effect.Effect<A, E, R>) =>
   Effect.gen(function* () {
-    yield* showWarnings
+    yield* showWarnings(name)
     const server = yield* Configuration.use((configuration) => configuration.server(name))
     const { account } = yield* accountAt(name)
     if (server._tag === "Stdio" && Option.isSome(yield* Account)) {

@@ -134,7 +134,14 @@ export const issuerVerdict = (
   if (isGuessed(server, resolution))
     return note(`${printable(issuer)}, where the server is; nothing confirms it`)
   const named = configured === undefined ? "as the server names it" : "as the configuration names it"
-  const what = `${printable(issuer)}, ${named}, and its metadata agrees`
+  const spelling = [configured, resolution.discovered.issuerSpelling].find(
+    (text) => text !== undefined && text !== issuer
+  )
+  const what =
+    spelling === undefined
+      ? `${printable(issuer)}, ${named}, and its metadata agrees`
+      : `${printable(issuer)}, which ${configured === spelling ? "the configuration" : "the server"} writes ${printable(spelling)}: the same but for the slash`
+  if (spelling !== undefined) return note(what)
   return responseIssuerRequired
     ? ok(what)
     : note(`${what}; it does not announce that its answers name it (RFC 9207)`)

@@ -66,7 +66,7 @@ export const registrationVerdict = (
   refusal: AuthorizationRefusal | undefined
 ): Verdict => {
   if (!isResolved(resolution)) return unresolvedVerdict("registration", resolution)
-  const { metadata, provider } = resolution.authorizationServer
+  const { metadata, provider, registrar } = resolution.authorizationServer
   const { clientMetadataUrl, source } = server.oauth
   const oauth = Remedy.oauthOf(server.name)
   const fixed = fixedClient(server, resolution.authorizationServer)
@@ -87,7 +87,7 @@ export const registrationVerdict = (
         )
       : ok(what)
   }
-  if (metadata?.registration_endpoint !== undefined) {
+  if (registrar?.registration_endpoint !== undefined) {
     const unused =
       clientMetadataUrl === undefined
         ? ""

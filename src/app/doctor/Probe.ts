@@ -66,6 +66,7 @@ export const reachEndpoints = Effect.fn("Doctor.reachEndpoints")(function* ({
   for (const endpoint of [
     source.authorizationEndpoint,
     source.tokenEndpoint,
+    source.registrationEndpoint,
     ...Object.values(source.endpoints ?? {})
   ]) {
     if (endpoint !== undefined) yield* discardBody(yield* transport.send(new Request(endpoint)))

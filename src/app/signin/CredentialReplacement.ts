@@ -4,6 +4,7 @@ import { Credential } from "../../domain/Credential.ts"
 import type { CredentialKey } from "../../domain/CredentialKey.ts"
 import type { PendingSignIn } from "../../domain/PendingSignIn.ts"
 import { type PendingSignInError, refusePending } from "../../domain/PendingSignInError.ts"
+import { isSameIssuer } from "../../domain/Issuer.ts"
 import type { RemoteServer } from "../../domain/Server.ts"
 import type { TokenSet } from "../../domain/TokenSet.ts"
 import { ClientRegistrar } from "../../ports/ClientRegistrar.ts"
@@ -184,7 +185,7 @@ export const layer: Layer.Layer<
       server
     }: Target) {
       const stored = Option.getOrUndefined(yield* credentials.load(server, key))
-      if (stored === undefined || stored.issuer !== issuer) return false
+      if (stored === undefined || !isSameIssuer(stored.issuer, issuer)) return false
       const retired = withoutClient(stored, registration.clientId, yield* Clock.currentTimeMillis)
       if (retired === undefined) return false
       yield* credentials.save(key, retired)
@@ -200,7 +201,7 @@ export const layer: Layer.Layer<
       if (registration._tag !== "Dynamic") return
       const stored = Option.getOrUndefined(yield* credentials.load(server, key))
       if (stored === undefined) yield* credentials.save(key, new Credential({ ...draft, isUnused: true }))
-      else if (stored.issuer === draft.issuer) {
+      else if (isSameIssuer(stored.issuer, draft.issuer)) {
         yield* credentials.save(key, stored.next({ spareRegistration: registration }))
       }
     })

@@ -2,6 +2,7 @@ import { Clock, Effect } from "effect"
 import type { BearerChallenge } from "../../domain/Challenge.ts"
 import type { Credential } from "../../domain/Credential.ts"
 import type { CredentialKey } from "../../domain/CredentialKey.ts"
+import { isSameIssuer } from "../../domain/Issuer.ts"
 import { printable } from "../../domain/PrintableText.ts"
 import type { RemoteServer } from "../../domain/Server.ts"
 import { issuerProblem, scopesOfGrant, scopesWith } from "../../domain/SignInRules.ts"
@@ -61,7 +62,7 @@ export const prepareSignIn = Effect.fn("PrepareSignIn.prepare")(function* (
 ) {
   const { device, server } = target
   const found = yield* resolveAuthorizationServer(target)
-  const before = stored?.issuer === found.issuer ? stored : undefined
+  const before = stored !== undefined && isSameIssuer(stored.issuer, found.issuer) ? stored : undefined
   const changed = issuerProblem(server, key.account, stored, found.issuer)
   if (changed !== undefined) return yield* changed
   if (device !== true && lacksIssuer(server, found)) {

@@ -1,6 +1,6 @@
 import {
   assumingPkce,
-  type AuthorizationServerMetadata,
+  AuthorizationServerMetadata,
   type DiscoveredServer
 } from "../../domain/AuthorizationServer.ts"
 import { oauthEndpoints, type OptionalEndpoints, optionalEndpointsFrom } from "../../domain/OAuthEndpoints.ts"
@@ -29,6 +29,8 @@ export interface ResolvedAuthorizationServer {
   readonly dpopRequired: boolean
   /** Absent: endpoints by hand, which have no metadata. */
   readonly metadata: AuthorizationServerMetadata | undefined
+  /** What a registration needs: the metadata, or the endpoints of the configuration. Absent: these name none for it. */
+  readonly registrar: AuthorizationServerMetadata | undefined
 }
 
 const providerAt = ({ oauth }: RemoteServer, ...endpoints: ReadonlyArray<URL | undefined>) =>
@@ -61,14 +63,21 @@ export const resolvedByHand = (
     extraAuthParams: extraAuthParamsFor(server, provider),
     provider,
     dpopRequired: false,
-    metadata: undefined
+    metadata: undefined,
+    registrar:
+      source.registrationEndpoint &&
+      new AuthorizationServerMetadata({
+        issuer: server.oauth.issuer ?? source.tokenEndpoint.origin,
+        token_endpoint: source.tokenEndpoint.href,
+        registration_endpoint: source.registrationEndpoint.href
+      })
   }
 }
 
-/** An endpoint that secrets can be sent to; a sign-in goes on without any other. */
-const secureUrl = (text: string | undefined): URL | undefined => {
+/** An endpoint that secrets can be sent to; a sign-in goes on without any other. Discovery has checked its address. */
+const usableUrl = ({ allowHttp }: RemoteServer, text: string | undefined): URL | undefined => {
   const url = text !== undefined && URL.canParse(text) ? new URL(text) : undefined
-  return url !== undefined && isSecureUrl(url) ? url : undefined
+  return url !== undefined && (allowHttp === true || isSecureUrl(url)) ? url : undefined
 }
 
 /**
@@ -98,13 +107,15 @@ export const resolvedByDiscovery = (
       : new URL(found.metadata.authorization_endpoint)
   const tokenEndpoint = new URL(found.metadata.token_endpoint)
   const provider = providerAt(server, authorizationEndpoint, tokenEndpoint)
-  const assumesPkce = oauth.assumePkce ?? provider?.silentOnPkce !== undefined
+  // What is known of a provider concerns metadata that does not mention PKCE.
+  const isSilent = found.metadata.code_challenge_methods_supported === undefined
+  const assumesPkce = oauth.assumePkce ?? (isSilent && provider?.silentOnPkce !== undefined)
   const metadata = assumesPkce ? assumingPkce(found.metadata) : found.metadata
   const sendsResource = oauth.sendResource ?? provider?.refusesResource === undefined
   return {
     authorizationEndpoint,
     tokenEndpoint,
-    endpoints: optionalEndpointsFrom((name) => secureUrl(metadata[oauthEndpoints[name].metadataKey])),
+    endpoints: optionalEndpointsFrom((name) => usableUrl(server, metadata[oauthEndpoints[name].metadataKey])),
     issuer: metadata.issuer,
     responseIssuer: metadata.issuer,
     responseIssuerRequired: metadata.authorization_response_iss_parameter_supported === true,
@@ -114,6 +125,7 @@ export const resolvedByDiscovery = (
     extraAuthParams: extraAuthParamsFor(server, provider),
     provider,
     dpopRequired: found.dpopRequired === true,
-    metadata
+    metadata,
+    registrar: metadata
   }
 }

@@ -1,6 +1,7 @@
 import { Effect, Equal, type Redacted } from "effect"
 import type { Credential, OAuthClient } from "../../domain/Credential.ts"
 import { revokesAllOfUser } from "../../domain/ProviderQuirks.ts"
+import { isSameIssuer } from "../../domain/Issuer.ts"
 import type { RemoteServer } from "../../domain/Server.ts"
 import type { TokenSet } from "../../domain/TokenSet.ts"
 import type { SignInPolicySettings } from "../../ports/SignInPolicy.ts"
@@ -74,7 +75,8 @@ export const revocationOfReplaced = (
   if (policy === "never" || tokens === undefined || endpoint === undefined) return undefined
   if (!isConfigured && replaced.registration._tag === "Configured") return undefined
   const isSameClient =
-    replaced.issuer === current.issuer && replaced.registration.clientId === current.registration.clientId
+    isSameIssuer(replaced.issuer, current.issuer) &&
+    replaced.registration.clientId === current.registration.clientId
   if (isSameClient) {
     if (policy === "other-client") return undefined
     if (current.tokens !== undefined && isSameToken(tokens, current.tokens)) return undefined

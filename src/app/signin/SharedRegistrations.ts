@@ -1,7 +1,8 @@
 import { Clock, Effect, Option, RcMap, type Scope, Semaphore } from "effect"
+import { comparableIssuer } from "../../domain/Issuer.ts"
 import type { NetworkError } from "../../ports/HttpTransport.ts"
 import type { ClientRegistrar, RegistrationError } from "../../ports/ClientRegistrar.ts"
-import { ClientRegistrations } from "../../ports/ClientRegistrations.ts"
+import { ClientRegistrations, type RegistrationKey } from "../../ports/ClientRegistrations.ts"
 import type { StorageError } from "../../ports/CredentialStore.ts"
 import { registerClient, type SignInClient, usableRegistration } from "./SignInClient.ts"
 import type { SignInContext } from "./SignInContext.ts"
@@ -17,6 +18,12 @@ export interface SharedRegistrations {
   readonly forget: ClientRegistrations["Service"]["remove"]
 }
 
+/** One key for the spellings of an issuer. */
+const keyOf = (issuer: string, redirectUri: string): RegistrationKey => ({
+  issuer: comparableIssuer(issuer),
+  redirectUri
+})
+
 /** @see SharedRegistrations */
 export const makeSharedRegistrations: Effect.Effect<
   SharedRegistrations,
@@ -27,8 +34,8 @@ export const makeSharedRegistrations: Effect.Effect<
   const mutexes = yield* RcMap.make({ lookup: (_: string) => Semaphore.make(1) })
 
   const choose = Effect.fnUntraced(function* (context: SignInContext, redirectUri: URL) {
-    const { issuer, scopes } = context.authorizationServer
-    const key = { issuer, redirectUri: redirectUri.href }
+    const { scopes } = context.authorizationServer
+    const key = keyOf(context.authorizationServer.issuer, redirectUri.href)
     const now = yield* Clock.currentTimeMillis
     const shared = Option.getOrUndefined(yield* registrations.get(key))
     const usable = usableRegistration(shared, scopes, now)
@@ -49,11 +56,11 @@ export const makeSharedRegistrations: Effect.Effect<
 
   return {
     clientFor: (context, redirectUri) => {
-      const name = JSON.stringify([context.authorizationServer.issuer, redirectUri.href])
+      const name = JSON.stringify(keyOf(context.authorizationServer.issuer, redirectUri.href))
       return Effect.scoped(
         Effect.flatMap(RcMap.get(mutexes, name), (mutex) => mutex.withPermit(choose(context, redirectUri)))
       )
     },
-    forget: registrations.remove
+    forget: ({ issuer, redirectUri }, clientId) => registrations.remove(keyOf(issuer, redirectUri), clientId)
   }
 })

@@ -107,7 +107,7 @@ export const registerClient = Effect.fn("SignInClient.register")(function* (
     readonly deviceCode?: boolean
   }
 ) {
-  const { dpopRequired, issuer, metadata, provider } = authorizationServer
+  const { dpopRequired, issuer, provider, registrar: metadata } = authorizationServer
   if (metadata === undefined) return yield* new RegistrationError({ server: server.name, issuer })
   const registrar = yield* ClientRegistrar
   return yield* registrar.register({
@@ -115,6 +115,7 @@ export const registerClient = Effect.fn("SignInClient.register")(function* (
     metadata,
     ...options,
     dpop: isDpopBound(server, dpopRequired),
+    allowHttp: server.allowHttp,
     ...(provider?.registerAt === undefined ? {} : { registerAt: provider.registerAt.value })
   })
 })

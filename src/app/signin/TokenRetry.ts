@@ -1,4 +1,4 @@
-import { Clock, Duration, Effect, Schedule } from "effect"
+import { Duration, Effect, Schedule } from "effect"
 import type { TokenRequestError } from "../../ports/TokenEndpoint.ts"
 import { TokenPolicy, type TokenPolicySettings } from "../../ports/TokenPolicy.ts"
 
@@ -21,40 +21,34 @@ const schedule = ({ retry }: TokenPolicySettings) =>
     Schedule.upTo({ times: retry.maxRetries, duration: retry.maxDuration })
   )
 
+const retryIf =
+  <E extends Failure>(isRepeatable: (error: E) => boolean) =>
+  <A, R>(request: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+    Effect.flatMap(TokenPolicy, (policy) =>
+      Effect.retry(request, {
+        schedule: schedule(policy),
+        while: (error) => {
+          const wait = waitOf(error)
+          const isShort = wait !== undefined && Duration.isLessThanOrEqualTo(wait, policy.retry.maxRetryAfter)
+          return isShort && isRepeatable(error)
+        }
+      })
+    )
+
 /** Repeats a token request after transient failures. Any other failure, or a long `Retry-After`, ends it at once. */
 export const retryTransient = <A, E extends Failure, R>(
   request: Effect.Effect<A, E, R>
-): Effect.Effect<A, E, R> =>
-  Effect.flatMap(TokenPolicy, (policy) =>
-    Effect.retry(request, {
-      schedule: schedule(policy),
-      while: (error) => {
-        const wait = waitOf(error)
-        return wait !== undefined && Duration.isLessThanOrEqualTo(wait, policy.retry.maxRetryAfter)
-      }
-    })
-  )
+): Effect.Effect<A, E, R> => retryIf<E>(() => true)(request)
 
 /**
- * Repeats a request that uses up a code: after transient failures as {@link retryTransient}, and once after its answer was
- * lost. If the server has used the code by then, or gets the first request after the second, the tokens are lost.
+ * Repeats a request only while no connection is established. An authorization code must not be used twice (RFC 6749 §4.1.2):
+ * a server that got it may have used it up whatever it answered, and may revoke the tokens that it issued for it.
  */
-export const resendOnce = <A, R>(request: Effect.Effect<A, TokenRequestError, R>) =>
-  Effect.gen(function* () {
-    const { resend } = yield* TokenPolicy
-    const attempt = retryTransient(request)
-    const sentAt = yield* Clock.currentTimeMillis
-    return yield* Effect.catchReason(attempt, "TokenRequestError", "Unanswered", ({ end }) =>
-      Effect.gen(function* () {
-        // Not negative, as if the clock was set back: the wait would be as much longer.
-        const spent = end === "timeout" ? Math.max(0, (yield* Clock.currentTimeMillis) - sentAt) : 0
-        const wait = end === "timeout" ? resend.afterTimeout : resend.afterBreak
-        // An interruption loses nothing here that is not lost already.
-        yield* Effect.interruptible(Effect.sleep(Duration.subtract(wait, Duration.millis(spent))))
-        return yield* attempt
-      })
-    )
-  })
+export const retryUnsent: <A, R>(
+  request: Effect.Effect<A, TokenRequestError, R>
+) => Effect.Effect<A, TokenRequestError, R> = retryIf(
+  ({ reason }) => reason._tag === "Transient" && reason.isUnsent === true
+)
 
 /** {@link retryTransient} by the policy of the layer that is being built, not of the caller. */
 export const makeRetryTransient: Effect.Effect<typeof retryTransient> = Effect.map(

@@ -1,5 +1,6 @@
 import { Effect, Option, type Redacted } from "effect"
 import type { Credential } from "../../domain/Credential.ts"
+import { isSameIssuer } from "../../domain/Issuer.ts"
 import type { DpopUnsupported } from "../../domain/SignInError.ts"
 import { dpopProblem } from "../../domain/SignInRules.ts"
 import { Discovery } from "../../ports/Discovery.ts"
@@ -55,7 +56,7 @@ export const makeRediscovery: Effect.Effect<Rediscovery, never, Discovery | Dpop
       movedEndpoint: (query, { issuer, tokenEndpoint }) =>
         Effect.map(metadataNow(query), (metadata) =>
           metadata.pipe(
-            Option.filter((now) => now.issuer === issuer && now.token_endpoint !== tokenEndpoint),
+            Option.filter((now) => isSameIssuer(now.issuer, issuer) && now.token_endpoint !== tokenEndpoint),
             Option.map((now) => now.token_endpoint)
           )
         ),

@@ -55,6 +55,7 @@ const endpointsOf = ({ oauth: { source } }: RemoteServer): FlowConfiguration["en
   const all: ReadonlyArray<readonly [MessageKind, URL | undefined]> = [
     ["authorization request", source.authorizationEndpoint],
     ["token request", source.tokenEndpoint],
+    ["client registration", source.registrationEndpoint],
     ...optionalEndpoints.map((name) => [oauthEndpoints[name].trace, source.endpoints?.[name]] as const)
   ]
   return all.flatMap(([kind, url]) => (url === undefined ? [] : [[kind, url] as const]))

@@ -1,5 +1,6 @@
 import { Clock, Context, Effect, Layer } from "effect"
 import type { AuthorizationResponse } from "../../domain/AuthorizationResponse.ts"
+import { pastedAddress } from "../../domain/PastedRedirect.ts"
 import type { TraceEvent } from "../../domain/TraceEvent.ts"
 import { Browser } from "../../ports/Browser.ts"
 import { CallbackListener } from "../../ports/CallbackListener.ts"
@@ -66,8 +67,8 @@ const tracedInteraction = (inner: UserInteraction["Service"]) =>
     }),
     pastedRedirect: Effect.fn("TracedUser.pastedRedirect")(function* (server) {
       const text = yield* inner.pastedRedirect(server)
-      const url = URL.parse(text.trim())
-      yield* url === null
+      const url = pastedAddress(text)
+      yield* url === undefined
         ? note("The user pasted something that is not a URL.")
         : happens(callback(url, true, "The URL that the browser ended at, pasted in the terminal."))
       return text

@@ -159,13 +159,18 @@ describe("the configuration file", () => {
   it.effect("may begin with a byte order mark", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* errorsOf(`\uFEFF${JSON.stringify(good)}`), [])
-      assert.deepStrictEqual(yield* errorsOf("\uFEFF{x"), [": it is not valid JSON at line 1, column 2"])
+      assert.deepStrictEqual(yield* errorsOf("\uFEFF{x"), [
+        ": it is not valid JSON at line 1, column 2: names need double quotes"
+      ])
     })
   )
 
   it.effect.each([
-    ['{\n  "a": "hunter2",\n}', ": it is not valid JSON at line 3, column 1: remove the comma before it"],
-    ['{\n  "a": "hunter2" // x\n}', ": it is not valid JSON at line 2, column 18: comments are not allowed"],
+    ['{ "a": "hunter2" # x\n}', ": it is not valid JSON at line 1, column 18: a comment starts with //"],
+    [
+      '{ "a": "hunter2\\Users" }',
+      ': it is not valid JSON at line 1, column 16: a backslash in a string is written twice, as in "C:\\\\Users"'
+    ],
     ['{ "a": hunter2 }', ": it is not valid JSON at line 1, column 8"],
     ["", ": it is not valid JSON at line 1, column 1: it ends too early"],
     ["[]", ": must be an object"],
@@ -182,6 +187,85 @@ describe("the configuration file", () => {
   ] as const)("is not %s", ([text, expected]) =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* errorsOf(text), [expected])
+    })
+  )
+
+  it.effect("may have comments and commas before its closing brackets", () =>
+    Effect.gen(function* () {
+      const text = `{ // the servers
+        "mcpServers": { /* one */ "s": { "url": "${url}", }, },
+      }`
+      assert.deepStrictEqual(yield* errorsOf(text), [])
+    })
+  )
+
+  it.effect.each(["servers", "mcp_servers", "context_servers", "mcp"])(
+    "is told its servers from %s",
+    (name) =>
+      Effect.gen(function* () {
+        const [error] = yield* errorsOf({ [name]: { s: { url } } })
+        assert.include(error, `"${name}"`)
+        assert.include(error, `"mcpServers"`)
+      })
+  )
+
+  const twice = `{
+    "mcpServers": {
+      "good": { "url": "${url}" },
+      "s": { "url": "${url}" },
+      "t": { "url": "${url}", "oauth": { "scopes": [],
+        "scopes": ["a"] } },
+      "s": { "url": "https://other.test/mcp" }
+    }
+  }`
+
+  it.effect("must not give a name twice: both lines are told, and the other servers work", () =>
+    Effect.gen(function* () {
+      const configuration = yield* Configuration
+      assert.deepStrictEqual(
+        (yield* configuration.invalid).map(({ location, problem }) => `${location} ${problem}`),
+        [
+          "mcpServers.t.oauth.scopes is given twice, in lines 5 and 6",
+          "mcpServers.s is given twice, in lines 4 and 7"
+        ]
+      )
+      assert.deepStrictEqual(
+        (yield* configuration.servers).map(({ name }) => name),
+        ["good"]
+      )
+      for (const name of ["s", "t"]) {
+        assert.include((yield* Effect.flip(configuration.server(name))).message, "is given twice, in lines")
+      }
+      assert.strictEqual((yield* configuration.server("good")).name, "good")
+    }).pipe(withFile(twice))
+  )
+
+  it.effect.each([
+    ['{ "mcpServers": {}, "mcpServers": {} }', "mcpServers: is given twice in line 1"],
+    ['{ "mcpServers": {}, "tokenStorage": { "backend": "auto",\n"backend": "vault" } }', "lines 1 and 2"]
+  ] as const)("is refused whole if it gives a name twice outside an entry: %s", ([text, part]) =>
+    Effect.gen(function* () {
+      assert.include(
+        (yield* Effect.flip(Configuration.use(({ servers }) => servers).pipe(withFile(text)))).message,
+        part
+      )
+    })
+  )
+
+  it.effect("is refused with more levels than a configuration has", () =>
+    Effect.gen(function* () {
+      const [error] = yield* errorsOf(`${"[".repeat(100_000)}${"]".repeat(100_000)}`)
+      assert.include(error, "it is nested more than 500 levels deep")
+    })
+  )
+
+  it.effect("is refused as UTF-16, which PowerShell writes", () =>
+    Effect.gen(function* () {
+      // A decoder of UTF-8 reads the mark as two unknown characters.
+      const [error] = yield* errorsOf(
+        `\ufffd\ufffd${[...JSON.stringify(good)].map((c) => `${c}\0`).join("")}`
+      )
+      assert.include(error, "it is UTF-16 text: save the file as UTF-8")
     })
   )
 
@@ -205,7 +289,7 @@ describe("the configuration file", () => {
           "  mcpServers.t.url: must be an absolute URL",
           "  mcpServers.t.oauth.token_url: must be an absolute URL",
           "  mcpServers.t.oauth.authorization_url: is missing: token_url is given, and needs it",
-          "  mcpServers.t.oauth.client_id: is missing: configured endpoints need the client that is registered there"
+          "  mcpServers.t.oauth.client_id: is missing: configured endpoints need the client that is registered there, or registration_url to register one"
         ].join("\n")
       )
     })

@@ -4,7 +4,9 @@ import {
   interpolate,
   isTemplate,
   isWrittenOut,
-  parseTemplate
+  parseTemplate,
+  syntaxProblem,
+  variablesIn
 } from "../../../src/adapters/config/Interpolation.ts"
 
 const environment: Readonly<Record<string, string>> = {
@@ -29,6 +31,10 @@ describe("a string of the configuration", () => {
     ["an empty default", "[${NOPE:-}]", "[]"],
     ["an empty variable without a default", "[${EMPTY}]", "[]"],
     ["a default with what looks like syntax", "${NOPE:-a:-b$c{d}", "a:-b$c{d"],
+    ["a variable as VS Code and Cursor write it", "${env:A}", "one"],
+    ["a variable as opencode writes it", "Bearer {env:A}", "Bearer one"],
+    ["both among ours", "${A}{env:B_2}${env:_c}", "onetwothree"],
+    ["an escaped opening of VS Code", "$${env:A}", "${env:A}"],
     ["an escaped opening", "$${A}", "${A}"],
     ["an escaped opening after a variable", "${A}$${A}", "one${A}"],
     ["a $ that opens nothing", "$A $ $$ a$", "$A $ $$ a$"],
@@ -101,4 +107,84 @@ describe("a string of the configuration", () => {
       assert.strictEqual(filled, `${around}${value}${around}`)
     })
   )
+})
+
+describe("a variable as another program writes it", () => {
+  it.each([
+    ["$TOKEN", "$NAME"],
+    ["Bearer $TOKEN", "$NAME"],
+    ["Bearer $my_token", "$NAME"],
+    ["https://$HOST/mcp", "$NAME"],
+    ["key=$KEY;", "$NAME"],
+    ["${A}/$HOST", "$NAME"],
+    ["${A:-$TOKEN}", "$NAME"],
+    ["$env:TOKEN", "$env:NAME"],
+    ["Bearer $Env:TOKEN", "$env:NAME"],
+    ["{{TOKEN}}", "{{NAME}}"],
+    ["Bearer {{ TOKEN }}", "{{NAME}}"],
+    ["{{env.TOKEN}}", "{{NAME}}"],
+    ["%TOKEN%", "%NAME%"],
+    ["%DEV_TOKEN%", "%NAME%"],
+    ["%APPDATA%\\npm\\x.cmd", "%NAME%"],
+    ["https://h.test/%20%TOKEN%", "%NAME%"],
+    ["$(op read op://a/b)", "$(command)"],
+    ["Bearer $(cat token)", "$(command)"]
+  ])("is refused: %s", (source, form) => {
+    assert.strictEqual(
+      syntaxProblem(source),
+      `has a variable as ${form}: write \${NAME}, and set that environment variable`
+    )
+    assert.isUndefined(syntaxProblem(source, "argument"))
+  })
+
+  it.each(["${input:token}", "Bearer ${input:my-token}"])(
+    "is refused, in arguments as well: %s",
+    (source) => {
+      for (const what of [undefined, "argument"] as const) {
+        assert.include(syntaxProblem(source, what), "only VS Code can ask for")
+      }
+    }
+  )
+
+  it.each(["${VAR:?unset}", "${VAR-x}", "${{ secrets.X }}", "${config:x}", "${env:}"])(
+    "is refused: %s",
+    (source) => {
+      assert.include(syntaxProblem(source), "starts neither ${NAME} nor ${NAME:-default}")
+    }
+  )
+
+  it.each([
+    "pa$word",
+    "pa$$word",
+    "100$",
+    "$5",
+    "US$ 5",
+    "a$b",
+    "$",
+    "100%",
+    "50% of 20%",
+    "%20",
+    "a%2Fb%2Fc",
+    "caf%c3%a9%20",
+    "%e2abc%20",
+    "{a}",
+    "{ {a} }",
+    "{{}}",
+    '{"a":{"b":1}}',
+    "^https://[a-z]+$",
+    "$${A}"
+  ])("is not: %s", (source) => {
+    assert.isUndefined(syntaxProblem(source))
+  })
+
+  it.prop("is told in words that never contain the text", [Schema.String], ([text]) => {
+    const secret = `hunter2${text}`
+    for (const source of [`$${secret}`, `%${secret}%`, `{{${secret}}}`, `\${input:${secret}}`]) {
+      assert.notInclude(syntaxProblem(source) ?? "", "hunter2")
+    }
+  })
+
+  it("is among the variables that no browser inherits", () => {
+    assert.deepStrictEqual(variablesIn("${A} ${env:B} {env:C} ${D:-x} $E {F}"), ["A", "B", "C", "D"])
+  })
 })

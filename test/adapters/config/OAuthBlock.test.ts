@@ -49,8 +49,20 @@ describe("the oauth block", () => {
       if (source._tag !== "ByHand") return
       assert.strictEqual(source.authorizationEndpoint?.href, "https://api.notion.com/v1/oauth/authorize")
       assert.strictEqual(source.tokenEndpoint.href, "https://api.notion.com/v1/oauth/token")
-      assert.strictEqual(source.client.clientId, "n-id")
-      assert.strictEqual(Redacted.value(source.client.clientSecret!), "n-secret")
+      assert.strictEqual(source.client?.clientId, "n-id")
+      assert.strictEqual(Redacted.value(source.client!.clientSecret!), "n-secret")
+    })
+  )
+
+  it.effect("may name the endpoint that registers a client, in place of a client", () =>
+    Effect.gen(function* () {
+      const registration_url = "https://as.test/register"
+      const { source } = yield* settingsOf({ authorization_url, token_url, registration_url })
+      assert.deepInclude(source, {
+        _tag: "ByHand",
+        registrationEndpoint: new URL(registration_url),
+        client: undefined
+      })
     })
   )
 
@@ -219,7 +231,8 @@ describe("the oauth block", () => {
 const withoutSource: Omit<OAuthSettings, "source"> = (({ source: _, ...rest }) => rest)(defaultOAuth)
 
 describe("an error in the oauth block", () => {
-  const registered = "is missing: configured endpoints need the client that is registered there"
+  const registered =
+    "is missing: configured endpoints need the client that is registered there, or registration_url to register one"
   it.effect.each<readonly [string, Record<string, unknown>, ReadonlyArray<string>]>([
     [
       "no token_url",

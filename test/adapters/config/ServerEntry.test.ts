@@ -25,6 +25,103 @@ describe("a server over HTTP", () => {
     })
   )
 
+  it.effect.each([
+    "http://192.168.1.5:3000/mcp",
+    "http://10.0.0.1/mcp",
+    "http://[fd00::1]/mcp",
+    "http://nas.local/mcp",
+    "http://mcp:8000/mcp",
+    "http://192.0.2.2/mcp"
+  ])("may use http in a private network if the entry allows it, with a warning: %s", (address) =>
+    Effect.gen(function* () {
+      const token_url = address.replace("/mcp", "/token")
+      const oauth = { authorization_url: token_url, token_url, client_id: "i", issuer: address }
+      const server = yield* httpServerOf({ url: address, allow_http: true, oauth })
+      assert.deepInclude(server, { url: new URL(address), allowHttp: true })
+      const file = { mcpServers: { s: { url: address, allow_http: true, oauth } } }
+      assert.deepStrictEqual(yield* errorsOf(file), [])
+      const [warning] = yield* warningsOf(file)
+      assert.include(warning, "mcpServers.s.allow_http: lets tokens go unencrypted to")
+      const [error] = yield* errorsOf({ mcpServers: { s: { url: address } } })
+      assert.include(error, `${insecure}; "allow_http": true in the entry allows http in a private network`)
+    })
+  )
+
+  it.effect.each([
+    "http://example.com/mcp",
+    "http://203.0.113.7/mcp",
+    "http://[2001:db8::1]/mcp",
+    "ftp://10.0.0.1/"
+  ])("never uses http elsewhere: %s", (address) =>
+    Effect.gen(function* () {
+      const [error] = yield* errorsOf({ mcpServers: { s: { url: address, allow_http: true } } })
+      assert.include(error, insecure)
+    })
+  )
+
+  it.effect.each(["serverUrl", "httpUrl", "link", "uri", "endpoint"])("is told its url from %s", (name) =>
+    Effect.gen(function* () {
+      const [error] = yield* errorsOf({ mcpServers: { s: { [name]: url } } })
+      assert.include(error, 'mcpServers.s: needs a "url"')
+      assert.include(error, `"${name}"`)
+    })
+  )
+
+  it.effect.each(["transport", "config", "remote"])("is told that %s is not the entry", (name) =>
+    Effect.gen(function* () {
+      for (const inner of [{ type: "http", url }, { command: "npx" }]) {
+        assert.deepStrictEqual(yield* errorsOf({ mcpServers: { s: { [name]: inner } } }), [
+          `mcpServers.s: has its server in "${name}": write those fields in the entry itself`
+        ])
+      }
+    })
+  )
+
+  it.effect.each(["streamableHttp", "streamable_http", "http-stream"])("may have the type %s", (type) =>
+    Effect.gen(function* () {
+      assert.strictEqual((yield* httpServerOf({ url, type })).transport, "auto")
+    })
+  )
+
+  it.effect("has no variable of another program anywhere", () =>
+    Effect.gen(function* () {
+      const problem = "has a variable as $NAME: write ${NAME}, and set that environment variable"
+      const oauth = { client_id: "$ID", client_secret: "$SECRET", extra_auth_params: { tenant: "$TENANT" } }
+      assert.deepStrictEqual(
+        yield* errorsOf({
+          mcpServers: {
+            s: { url: "https://$HOST/mcp", headers: { Authorization: "Bearer $TOKEN" }, oauth },
+            t: { command: "x", args: ["-c", "echo $HOME"], env: { TOKEN: "$TOKEN" }, cwd: "$HOME/x" }
+          },
+          tokenStorage: { password: "$PASSWORD" }
+        }),
+        [
+          "mcpServers.s.url",
+          "mcpServers.s.headers.Authorization",
+          "mcpServers.s.oauth.client_id",
+          "mcpServers.s.oauth.client_secret",
+          "mcpServers.s.oauth.extra_auth_params.tenant",
+          "mcpServers.t.env.TOKEN",
+          "mcpServers.t.cwd",
+          "tokenStorage.password"
+        ].map((place) => `${place}: ${problem}`)
+      )
+    })
+  )
+
+  it.effect.each(["C:\\new\\tool.exe", "C:\\bin\\new", "D:\\folder"])(
+    "has no path whose backslashes were read as other characters: %j",
+    (path) =>
+      Effect.gen(function* () {
+        const asRead = JSON.parse(`"${path}"`) as string
+        const errors = yield* errorsOf({
+          mcpServers: { s: { command: asRead, args: [asRead], cwd: asRead } }
+        })
+        assert.lengthOf(errors, 3)
+        for (const error of errors) assert.include(error, 'a backslash is written twice, as in "C:\\\\Users"')
+      })
+  )
+
   it.effect("sends its headers, filled in, which are secrets", () =>
     Effect.gen(function* () {
       const { headers } = yield* httpServerOf(
@@ -255,7 +352,7 @@ describe("an error in a server", () => {
           'mcpServers["my server"]: needs a "url", or a "command" for a server on this machine',
           'mcpServers["a.b"].url: must be an absolute URL',
           "mcpServers.c.oauth.authorization_url: is missing: token_url is given, and needs it",
-          "mcpServers.c.oauth.client_id: is missing: configured endpoints need the client that is registered there",
+          "mcpServers.c.oauth.client_id: is missing: configured endpoints need the client that is registered there, or registration_url to register one",
           "tokenStorage.backend: must be a string"
         ]
       )

@@ -38,7 +38,7 @@ describe("the entry of a server, without a file", () => {
       const { source } = server.oauth
       if (source._tag !== "ByHand") return assert.fail(source._tag)
       assert.strictEqual(source.tokenEndpoint.href, "https://as.example.com/token")
-      assert.strictEqual(Redacted.value(source.client.clientSecret!), "a ${secret}")
+      assert.strictEqual(Redacted.value(source.client!.clientSecret!), "a ${secret}")
       assert.deepStrictEqual((yield* serverFromJson("s", { url })).oauth, defaultOAuth)
     })
   )

@@ -103,6 +103,7 @@ describe("what a configuration does", () => {
           mcpServers: {
             web: {
               url: "https://mcp.example.com/mcp",
+              allow_http: true,
               headers: { "X-Key": "Bearer ${API_KEY}" },
               oauth: {
                 token_url: "https://as.test/token",
@@ -147,7 +148,7 @@ describe("what a configuration does", () => {
             "connects to https://mcp.example.com/mcp",
             "with these headers: X-Key",
             "sends requests to https://as.test/token,  HTTPS://evil.test/revoke, ${AS:-https://as.test}/authorize",
-            "sets allow_private_addresses to true",
+            "sets allow_private_addresses to true, allow_http to true",
             "uses the variables API_KEY, AS"
           ]
         },

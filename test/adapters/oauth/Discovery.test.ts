@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Layer, Redacted } from "effect"
+import { Effect, Fiber, Layer, Redacted, Result } from "effect"
 import { TestClock } from "effect/testing"
 import { errorText } from "../../../src/app/cli/RemedyText.ts"
 import { HostAddresses } from "../../../src/adapters/http/HostAddresses.ts"
@@ -120,6 +120,68 @@ describe("discovery", () => {
     })
   )
 
+  it.effect.each([
+    "",
+    '""',
+    "https://",
+    "/gone.json",
+    "//other.test/x",
+    "gone.json",
+    "https:",
+    "''",
+    "{url}"
+  ])("goes on with the server's own places where the challenge names no usable address: %s", (named) =>
+    Effect.gen(function* () {
+      const { asked, asking } = discover({
+        [mcp]: refused(`Bearer resource_metadata=${named}, scope="a"`),
+        [atPath]: json(resource),
+        [asMetadata]: json(issuer)
+      })
+      assert.strictEqual((yield* asking).metadata.issuer, as)
+      for (const url of asked()) assert.notInclude(url, "other.test")
+      const origin = "https://notion.test"
+      const fallback = discover({
+        [mcp]: refused(`Bearer resource_metadata=${named}`),
+        [`${origin}/.well-known/oauth-authorization-server`]: json({ ...issuer, issuer: origin })
+      })
+      assert.strictEqual((yield* fallback.asking).metadata.issuer, origin)
+    })
+  )
+
+  it.effect.each(["/custom.json", "../custom.json", "https://notion.test/custom.json", "'/custom.json'"])(
+    "reads metadata of the server's own origin that the challenge names: %s",
+    (named) =>
+      Effect.gen(function* () {
+        const { asked, asking } = discover({
+          [mcp]: refused(`Bearer resource_metadata=${named}`),
+          "https://notion.test/custom.json": json(resource),
+          [asMetadata]: json(issuer)
+        })
+        yield* asking
+        assert.deepEqual(asked(), [mcp, "https://notion.test/custom.json", asMetadata])
+      })
+  )
+
+  it.effect.each([
+    ["read write", ["read", "write"]],
+    ["read,write", ["read", "write"]],
+    [
+      ["read", null, 7, "write"],
+      ["read", "write"]
+    ],
+    [{ read: true }, []]
+  ] as const)("reads a list in metadata that is none: %j", ([list, scopes]) =>
+    Effect.gen(function* () {
+      const { asking } = discover({
+        [atPath]: json({ ...resource, authorization_servers: as, scopes_supported: list }),
+        [asMetadata]: json({ ...issuer, code_challenge_methods_supported: "S256", grant_types_supported: 7 })
+      })
+      const found = yield* asking
+      assert.deepEqual(found.scopes, scopes)
+      assert.deepEqual(found.metadata.code_challenge_methods_supported, ["S256"])
+    })
+  )
+
   it.effect("takes the challenge that it is given, and asks the server for none", () =>
     Effect.gen(function* () {
       const network = wire({ [atPath]: json(resource), [asMetadata]: json(issuer) })
@@ -204,15 +266,87 @@ describe("discovery", () => {
     })
   )
 
-  it.effect("uses no metadata of another issuer, a trailing slash included", () =>
+  it.effect.each([
+    [as, `${as}/`],
+    [`${as}/`, as]
+  ] as const)("takes the issuer %s for %s: they differ by the slash of an origin", ([named, own]) =>
     Effect.gen(function* () {
-      for (const other of ["https://attacker.test", `${as}/`]) {
-        const { asking } = discover({
-          [atPath]: json(resource),
-          [asMetadata]: json({ ...issuer, issuer: other })
-        })
-        assert.strictEqual((yield* Effect.flip(asking))._tag, "DiscoveryError")
+      const answers = {
+        [atPath]: json({ ...resource, authorization_servers: [named] }),
+        [asMetadata]: json({ ...issuer, issuer: own })
       }
+      for (const configured of [undefined, named, own]) {
+        const of = serverNamed("notion", configured === undefined ? {} : { issuer: configured })
+        const found = yield* discover(answers, of).asking
+        assert.strictEqual(found.metadata.issuer, own)
+        assert.strictEqual(found.issuerSpelling, named)
+      }
+    })
+  )
+
+  it.effect.each<readonly [string, string]>([
+    [as, "https://attacker.test"],
+    [as, `${as}//`],
+    [as, "http://as.test"],
+    [as, "https://AS.test/"],
+    [as, `${as}:443/`],
+    [`${as}/tenant`, `${as}/tenant/`],
+    [`${as}/tenant/`, `${as}/tenant`],
+    [`${as}/tenant`, as]
+  ])("uses no metadata of another issuer: %s is not %s", ([named, own]) =>
+    Effect.gen(function* () {
+      const atTenant = `${as}/.well-known/oauth-authorization-server/tenant`
+      const { asking } = discover({
+        [atPath]: json({ ...resource, authorization_servers: [named] }),
+        [named === as ? asMetadata : atTenant]: json({ ...issuer, issuer: own })
+      })
+      const error = yield* Effect.flip(asking)
+      assert.strictEqual(error._tag === "DiscoveryError" && error.reason, "issuer mismatch")
+      const text = errorText(error)
+      for (const part of [named, own, `"issuer": "${own}"`, "registration_url"]) assert.include(text, part)
+    })
+  )
+
+  it.effect("follows the configuration to the issuer that the metadata of the named one names", () =>
+    Effect.gen(function* () {
+      const tenant = `${as}/tenant`
+      const evil = { ...issuer, token_endpoint: "https://evil.test/token" }
+      const answers = {
+        [atPath]: json({ ...resource, authorization_servers: [tenant] }),
+        [`${as}/.well-known/oauth-authorization-server/tenant`]: json(evil)
+      }
+      const of = serverNamed("notion", { issuer: as })
+      // Its own metadata counts, and never what another place says about it.
+      const found = yield* discover({ ...answers, [asMetadata]: json(issuer) }, of).asking
+      assert.strictEqual(found.metadata.token_endpoint, issuer.token_endpoint)
+      const error = yield* Effect.flip(discover(answers, of).asking)
+      assert.strictEqual(error._tag === "DiscoveryError" && error.reason, "no metadata")
+    })
+  )
+
+  it.effect.each([
+    ["http://192.168.1.5", "http://192.168.1.5:9000", true],
+    ["http://nas.local", "http://nas.local", true],
+    ["http://mcp:8000", "http://as:9000", true],
+    ["http://192.168.1.5", "http://as.test", false],
+    ["http://192.168.1.5", "http://203.0.113.9", false]
+  ] as const)("uses http in a private network only if the entry allows it: %s", ([host, named, isUsed]) =>
+    Effect.gen(function* () {
+      const at = new URL("/mcp", host)
+      const metadata = { issuer: named, authorization_endpoint: `${named}/a`, token_endpoint: `${named}/t` }
+      const answers = {
+        [at.href]: refused(),
+        [`${host}/.well-known/oauth-protected-resource/mcp`]: json({
+          resource: at.href,
+          authorization_servers: [named]
+        }),
+        [`${named}/.well-known/oauth-authorization-server`]: json(metadata)
+      }
+      const names = { mcp: ["10.0.0.2"], as: ["10.0.0.3"], "nas.local": ["10.0.0.4"] }
+      const entry = { ...server, url: at }
+      const found = yield* Effect.result(discover(answers, { ...entry, allowHttp: true }, names).asking)
+      assert.strictEqual(Result.isSuccess(found), isUsed)
+      assert.isTrue(Result.isFailure(yield* Effect.result(discover(answers, entry, names).asking)))
     })
   )
 
@@ -416,8 +550,7 @@ describe("discovery", () => {
       const found = discover({ [atPath]: json(listed), [asMetadata]: json(issuer) }, chosen(as))
       assert.strictEqual((yield* found.asking).metadata.issuer, as)
       assert.notInclude(found.asked(), first)
-      // Neither a slash more nor one that is not there is the same issuer.
-      for (const other of [`${as}/`, "https://AS.test", "https://third.test"]) {
+      for (const other of [`${as}/tenant`, "https://AS.test", "https://third.test"]) {
         const { asked, asking } = discover(
           { [atPath]: json(listed), [asMetadata]: json(issuer) },
           chosen(other)
@@ -426,7 +559,8 @@ describe("discovery", () => {
         assert.strictEqual(error._tag === "DiscoveryError" && error.reason, "issuer not listed")
         assert.include(errorText(error), `names https://first.test, ${as} as its authorization servers`)
         assert.include(errorText(error), `Set "issuer" in the oauth block of notion`)
-        assert.deepEqual(asked(), [mcp, atPath])
+        // Only what the listed ones say of themselves is read.
+        for (const url of asked().slice(2)) assert.match(url, /^https:\/\/(first|as)\.test\//)
       }
     })
   )

@@ -354,6 +354,22 @@ describe("an examination", () => {
     }).pipe(Effect.provide(on({ discover: mixed, ownTokenEndpoints })))
   )
 
+  const spelled = (server: RemoteServer) =>
+    Effect.map(guessed(server), (found) => ({
+      ...found,
+      issuerSpelling: "https://as.test/",
+      metadata: new AuthorizationServerMetadata({ ...found.metadata, issuer: "https://as.test" })
+    }))
+
+  it.effect("notes an issuer that differs by the slash of an origin", () =>
+    Effect.gen(function* () {
+      const named = (yield* examine())("issuer")
+      hasStatus(named, "note", "https://as.test, which the server writes https://as.test/")
+      const configured = (yield* examine(serverNamed("demo", { issuer: "https://as.test/" })))("issuer")
+      hasStatus(configured, "note", "https://as.test, which the configuration writes https://as.test/")
+    }).pipe(Effect.provide(on({ discover: spelled })))
+  )
+
   it.effect("does not call guessed endpoints metadata", () =>
     Effect.gen(function* () {
       const of = yield* examine()
@@ -545,12 +561,11 @@ describe("an examination", () => {
     }).pipe(Effect.provide(on({ pkce: "unsaid" })))
   )
 
-  it.effect("does not propose to assume PKCE where another method is announced", () =>
+  it.effect.each([["plain"], ["s256"], []])("says what is announced instead of PKCE with S256: %j", (pkce) =>
     Effect.gen(function* () {
-      const finding = (yield* examine())("PKCE")
-      hasStatus(finding, "wrong", "only plain", '"use_pkce": false')
-      assert.notInclude(shown(finding), "assume_pkce")
-    }).pipe(Effect.provide(on({ pkce: ["plain"] })))
+      const listed = `it lists: ${pkce[0] ?? "none"}`
+      hasStatus((yield* examine())("PKCE"), "wrong", listed, '"assume_pkce": true', '"use_pkce": false')
+    }).pipe(Effect.provide(on({ pkce })))
   )
 
   it.effect("finds that tokens cannot be bound to a key", () =>

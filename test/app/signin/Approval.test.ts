@@ -162,20 +162,6 @@ describe("tokens that the user has just approved", () => {
 describe("a code whose answer was lost", () => {
   const lost = new Unanswered({ detail: "no answer within 15 seconds", end: "timeout" })
 
-  it.effect("is exchanged once more, when a late request would have arrived", () =>
-    Effect.gen(function* () {
-      yield* ScriptedAuthorizationServer.use((as) => as.failNext(lost))
-      const signingIn = yield* Effect.forkChild(signIn())
-      yield* TestClock.adjust("29 seconds")
-      const { counts } = yield* ScriptedAuthorizationServer
-      assert.strictEqual(counts.codeExchanges, 1)
-      yield* TestClock.adjust("1 second")
-      const { tokens } = yield* Fiber.join(signingIn)
-      yield* assertStored(tokens)
-      assert.strictEqual(counts.codeExchanges, 2)
-    }).pipe(Effect.provide(world()))
-  )
-
   it("does not let its error say that nothing was lost", () => {
     const error = new TokenRequestError({
       server: "notion",

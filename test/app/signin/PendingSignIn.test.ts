@@ -316,6 +316,9 @@ describe("the dynamic client of sign-ins in two steps", () => {
       assert.strictEqual(yield* clientAt(redirectUri), "dynamic-1")
       assert.strictEqual(yield* clientAt(other), "dynamic-2")
       assert.strictEqual(yield* clientAt(redirectUri), "dynamic-1")
+      // The slash of an origin makes no other issuer.
+      yield* ScriptedAuthorizationServer.use(({ moveTo }) => moveTo("https://as.test/"))
+      assert.strictEqual(yield* clientAt(redirectUri), "dynamic-1")
       yield* ScriptedAuthorizationServer.use(({ moveTo }) => moveTo("https://moved.test"))
       assert.strictEqual(yield* clientAt(redirectUri), "dynamic-3")
     }).pipe(Effect.provide(network()), Effect.scoped)

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Fiber, Layer, Option, Redacted } from "effect"
+import { Deferred, Effect, Fiber, Layer, Option, Redacted, Result } from "effect"
 import { TestClock } from "effect/testing"
 import { errorText } from "../../../src/app/cli/RemedyText.ts"
 import { ScriptedAuthorizationServer } from "../../../src/adapters/scripted/ScriptedAuthorizationServer.ts"
@@ -14,7 +14,7 @@ import { CredentialKey } from "../../../src/domain/CredentialKey.ts"
 import { Browser } from "../../../src/ports/Browser.ts"
 import { CallbackListener } from "../../../src/ports/CallbackListener.ts"
 import { CredentialStore } from "../../../src/ports/CredentialStore.ts"
-import { InvalidClient, Transient } from "../../../src/ports/TokenEndpoint.ts"
+import { InvalidClient, Malformed, Transient, Unanswered } from "../../../src/ports/TokenEndpoint.ts"
 import { byHand, serverNamed, world } from "../World.ts"
 
 const notion = serverNamed("notion")
@@ -105,6 +105,28 @@ describe("a sign-in", () => {
     }).pipe(Effect.provide(world()))
   )
 
+  it.effect("registers a client at the configured endpoint, once, and discovers nothing", () =>
+    Effect.gen(function* () {
+      const server = byHand("notion", {
+        source: {
+          _tag: "ByHand",
+          authorizationEndpoint: new URL("https://as.test/authorize"),
+          tokenEndpoint: new URL("https://as.test/token"),
+          registrationEndpoint: new URL("https://as.test/register"),
+          client: undefined
+        }
+      })
+      const stepUp = SignIn.use((service) => service.signIn({ server, moreScopes: [] }))
+      const { credential } = yield* stepUp
+      assert.strictEqual(credential.registration.clientId, "dynamic-1")
+      assert.isTrue(credential.isFor(server))
+      yield* stepUp
+      const { counts } = yield* ScriptedAuthorizationServer
+      assert.deepInclude(counts, { discoveries: 0, registrations: 1, codeExchanges: 2 })
+      assert.isFalse(credential.isFor(byHand("notion")))
+    }).pipe(Effect.provide(world()))
+  )
+
   it.effect("goes without PKCE where the configuration says so", () =>
     Effect.gen(function* () {
       yield* signIn(byHand("notion", { usePkce: false }))
@@ -113,7 +135,7 @@ describe("a sign-in", () => {
     }).pipe(Effect.provide(world()))
   )
 
-  it.effect.each(["unsaid", ["plain"], []] as const)(
+  it.effect.each(["unsaid", ["plain"], [], ["s256"]] as const)(
     "stops before any browser where the metadata names no PKCE with S256: %j",
     (pkce) =>
       Effect.gen(function* () {
@@ -122,8 +144,12 @@ describe("a sign-in", () => {
         assert.include(errorText(error), '"use_pkce": false')
         assert.lengthOf(yield* opened, 0)
         assert.strictEqual((yield* ScriptedAuthorizationServer).counts.registrations, 0)
+        assert.include(errorText(error), '"assume_pkce": true')
         yield* signIn(serverNamed("notion", { usePkce: false }))
-        assert.lengthOf(yield* opened, 1)
+        yield* signIn(serverNamed("notion", { assumePkce: true }))
+        const [without, assumed] = yield* opened
+        assert.isNull(without!.searchParams.get("code_challenge_method"))
+        assert.strictEqual(assumed!.searchParams.get("code_challenge_method"), "S256")
       }).pipe(Effect.provide(world({ pkce })))
   )
 
@@ -141,6 +167,39 @@ describe("a sign-in", () => {
       const { credential } = yield* signIn()
       assert.isDefined(credential.tokens)
     }).pipe(Effect.provide(world({ script: "paste" })))
+  )
+
+  it.effect(
+    "asks again for what is no address of its end: the page itself, a consent page, another sign-in",
+    () =>
+      Effect.gen(function* () {
+        const { credential } = yield* signIn()
+        assert.isDefined(credential.tokens)
+        const { told } = yield* ScriptedUser
+        assert.deepEqual(
+          told.map((message) => message.split(/[.:]/)[0]),
+          [
+            "That is the address of the sign-in page",
+            "The sign-in has not ended at that address",
+            "That address belongs to another sign-in",
+            "That address has no code"
+          ]
+        )
+        for (const message of told) assert.include(message, "starts with http://localhost:8080/callback")
+      }).pipe(
+        Effect.provide(
+          world({
+            script: "paste",
+            pastes: (ended, page) => [
+              page.href,
+              `https://as.test/consent?challenge=x&state=${page.searchParams.get("state")}`,
+              ended.href.replace(/state=[^&]*/, "state=another"),
+              `http://localhost:8080/callback?state=${page.searchParams.get("state")}`,
+              `"${ended.href}"`
+            ]
+          })
+        )
+      )
   )
 
   it.effect("ends with the server's word when the user says no", () =>
@@ -161,10 +220,28 @@ describe("a sign-in", () => {
     }).pipe(Effect.provide(world({ script: "ignore" })))
   )
 
-  it.effect("sends the code again after a passing failure of the token endpoint", () =>
+  it.effect.each([
+    new Transient({ detail: "HTTP 500" }),
+    new Transient({ detail: "HTTP 503", retryAfter: 0 }),
+    new Transient({ detail: "HTTP 429", retryAfter: 1000 }),
+    new Unanswered({ detail: "HTTP 502", end: "broke" }),
+    new Unanswered({ detail: "no answer within 15 seconds", end: "timeout" }),
+    new Malformed({ detail: "HTTP 200, not a JSON object" })
+  ])("sends the code once, and fails with the first answer: %s", (reason) =>
+    Effect.gen(function* () {
+      yield* ScriptedAuthorizationServer.use(({ failNext }) => failNext(reason))
+      const signingIn = yield* Effect.forkChild(Effect.result(signIn()))
+      yield* TestClock.adjust("2 minutes")
+      const ended = yield* Fiber.join(signingIn)
+      assert.include(Result.isFailure(ended) ? ended.failure.message : "signed in", reason.detail)
+      assert.strictEqual((yield* ScriptedAuthorizationServer).counts.codeExchanges, 1)
+    }).pipe(Effect.provide(world()))
+  )
+
+  it.effect("sends the code again after a connection that was never established", () =>
     Effect.gen(function* () {
       yield* ScriptedAuthorizationServer.use(({ failNext }) =>
-        failNext(new Transient({ detail: "HTTP 503" }))
+        failNext(new Transient({ detail: "the connection was refused", isUnsent: true }))
       )
       const signingIn = yield* Effect.forkChild(signIn())
       yield* TestClock.adjust("5 seconds")

@@ -469,6 +469,47 @@ describe("a server that names another authorization server than before", () => {
     }).pipe(Effect.provide(world()))
   )
 
+  const configured = (issuer: string) => {
+    const client = { clientId: "written", clientSecret: Redacted.make("written-secret") }
+    return serverNamed("notion", { source: { _tag: "Discovered", client }, issuer })
+  }
+  const spellings = ["https://as.test", "https://as.test/"] as const
+
+  it.effect.each([spellings, spellings.toReversed()])(
+    "is refreshed where the name differs by the slash of an origin: %s, then %s",
+    ([before = "", after = ""]) =>
+      Effect.gen(function* () {
+        const server = yield* ScriptedAuthorizationServer
+        for (const of of [notion, configured(before)]) {
+          yield* server.moveTo(before)
+          yield* SignIn.use((service) => service.signIn({ server: of }))
+          const { codeExchanges, refreshes, registrations } = server.counts
+          const renewed = yield* refused(of)
+          yield* server.moveTo(after)
+          yield* renewed
+          // The configuration may use either spelling for what is stored.
+          const other = of === notion ? of : configured(after)
+          const { accessToken } = yield* AccessTokens.use((tokens) => tokens.get({ server: other }))
+          assert.isTrue(yield* server.accepts(accessToken))
+          assert.deepInclude(server.counts, { codeExchanges, registrations, refreshes: refreshes + 1 })
+        }
+      }).pipe(Effect.provide(world()))
+  )
+
+  it.effect.each([spellings, spellings.toReversed()])(
+    "keeps its client for the next sign-in if only that slash differs: %s, then %s",
+    ([before = "", after = ""]) =>
+      Effect.gen(function* () {
+        const server = yield* ScriptedAuthorizationServer
+        const stepUp = SignIn.use((service) => service.signIn({ server: notion, moreScopes: [] }))
+        yield* server.moveTo(before)
+        yield* stepUp
+        yield* server.moveTo(after)
+        yield* stepUp
+        assert.strictEqual(server.counts.registrations, 1)
+      }).pipe(Effect.provide(world({ revocation: false })))
+  )
+
   it.effect("does not get a configured client, which may not be meant for it", () =>
     Effect.gen(function* () {
       const client = { clientId: "written", clientSecret: Redacted.make("written-secret") }

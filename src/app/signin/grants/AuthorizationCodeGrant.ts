@@ -19,7 +19,7 @@ import { probeAuthorization } from "../AuthorizationProbe.ts"
 import { pushEndpointOf } from "../PushEndpoint.ts"
 import { clientOf, refusesClient, rejectionOf, type SignInClient } from "../SignInClient.ts"
 import { draftCredential, dpopKeyFor, type SignInContext } from "../SignInContext.ts"
-import { resendOnce, retryTransient } from "../TokenRetry.ts"
+import { retryTransient, retryUnsent } from "../TokenRetry.ts"
 import { withClient } from "../WithClient.ts"
 
 /** The client of an authorization request, and where the browser comes back to. */
@@ -169,7 +169,7 @@ const exchange = Effect.fn("AuthorizationCodeGrant.exchange")(function* (
   const { codeVerifier, dpopKey, draft, isClientReused, redirectUri } = pending
   const tokenEndpoint = yield* TokenEndpoint
   const { answer: tokens, method } = yield* withClient(pending.clientAt(server), (client) =>
-    resendOnce(
+    retryUnsent(
       tokenEndpoint.exchange({
         server: server.name,
         tokenEndpoint: new URL(draft.tokenEndpoint),

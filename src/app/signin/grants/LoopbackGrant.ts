@@ -5,6 +5,7 @@ import {
 } from "../../../domain/AuthorizationResponse.ts"
 import { AuthorizationServerMetadata } from "../../../domain/AuthorizationServer.ts"
 import type { ClientRegistration } from "../../../domain/ClientRegistration.ts"
+import { readPastedRedirect } from "../../../domain/PastedRedirect.ts"
 import type { PendingSignIn } from "../../../domain/PendingSignIn.ts"
 import { check, oauthOf } from "../../../domain/Remedy.ts"
 import { isSecureUrl } from "../../../domain/SecureUrl.ts"
@@ -132,7 +133,8 @@ const awaitCallback = Effect.fn("LoopbackGrant.awaitCallback")(function* (
   pending: PendingSignIn,
   bound: BoundListener
 ) {
-  const { account, expectedResponse, server } = pending
+  const { account, expectedResponse, server, url: signInUrl } = pending
+  const { redirectUri } = bound
   const user = yield* UserInteraction
   const read = (parameters: URLSearchParams) => readAuthorizationResponse(expectedResponse, parameters)
   const { hintAfter } = yield* SignInPolicy
@@ -143,14 +145,15 @@ const awaitCallback = Effect.fn("LoopbackGrant.awaitCallback")(function* (
     if (Option.isNone(early)) yield* user.tell(hint.message, hint.remedies)
     let next: Option.Option<string> = early
     for (;;) {
-      const text = (Option.isSome(next) ? next.value : yield* user.pastedRedirect(server)).trim()
+      const text = Option.isSome(next) ? next.value : yield* user.pastedRedirect(server)
       next = Option.none()
-      if (URL.canParse(text)) {
-        const callback = read(new URL(text).searchParams)
-        if (callback._tag !== "Foreign") return callback
-      }
+      const found = readPastedRedirect(text, { redirectUri, signInUrl })
+      const callback = found._tag === "Other" ? undefined : read(found.parameters)
+      if (callback !== undefined && callback._tag !== "Foreign") return callback
+      const problem =
+        found._tag === "Other" ? found.problem : "That address belongs to another sign-in: its state differs."
       yield* user.tell(
-        `That is not the address that this sign-in ended at. Copy the one that starts with ${bound.redirectUri.href} from the browser's address bar.`
+        `${problem} Copy the address that starts with ${redirectUri.href} from the browser's address bar.`
       )
     }
   })
@@ -191,9 +194,11 @@ const attempt = Effect.fn("LoopbackGrant.attempt")(function* (
   const user = yield* UserInteraction
   if (unconfirmed !== undefined) yield* user.tell(unconfirmed.message, unconfirmed.remedies)
   yield* user.askToSignIn(accountName(server.name, key.account), pending.url)
-  // The browser refuses an insecure URL, so that must not be behind a redirect.
-  const opened = isSecureUrl(pending.url) ? yield* target.bound.redirectOnce(pending.url) : pending.url
-  const named = target.bound.checksUser ? pending.url : opened
+  // The browser refuses an insecure URL, so that must not be behind a redirect unless the user has allowed it.
+  const isSecure = isSecureUrl(pending.url)
+  const mayOpen = isSecure || server.allowHttp === true
+  const opened = mayOpen ? yield* target.bound.redirectOnce(pending.url) : pending.url
+  const named = target.bound.checksUser && isSecure ? pending.url : opened
   yield* Browser.use((browser) => browser.open(opened, named)).pipe(
     Effect.catch((error) => user.tell(error.message))
   )
