@@ -190,7 +190,7 @@ export const layer: Layer.Layer<
         credential.clientAt(server),
         (error) =>
           (error.reason._tag === "InvalidClient"
-            ? ClientRejected.of(server, credential.registration)
+            ? ClientRejected.of(server, credential.registration, error.reason)
             : undefined) ?? error
       )
       const refused = configuredRevocationEndpoint(server)

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Option, Redacted } from "effect"
 import { TestClock } from "effect/testing"
+import { remedyText } from "../../../src/app/cli/RemedyText.ts"
 import { ScriptedAuthorizationServer } from "../../../src/adapters/scripted/ScriptedAuthorizationServer.ts"
 import { ScriptedUser } from "../../../src/adapters/scripted/ScriptedUser.ts"
 import { SignIn } from "../../../src/app/signin/SignIn.ts"
@@ -160,13 +161,13 @@ describe("tokens that the user has just approved", () => {
 })
 
 describe("a code whose answer was lost", () => {
-  const lost = new Unanswered({ detail: "no answer within 15 seconds", end: "timeout" })
+  const lost = new Unanswered({ detail: "no answer within 30 seconds", end: "timeout" })
 
   it.effect("is exchanged once more, when a late request would have arrived", () =>
     Effect.gen(function* () {
       yield* ScriptedAuthorizationServer.use((as) => as.failNext(lost))
       const signingIn = yield* Effect.forkChild(signIn())
-      yield* TestClock.adjust("29 seconds")
+      yield* TestClock.adjust("39 seconds")
       const { counts } = yield* ScriptedAuthorizationServer
       assert.strictEqual(counts.codeExchanges, 1)
       yield* TestClock.adjust("1 second")
@@ -184,8 +185,8 @@ describe("a code whose answer was lost", () => {
       reason: lost
     })
     assert.deepEqual(
-      error.remedies.map((remedy) => ("text" in remedy ? remedy.text : remedy)),
-      ["Sign in again."]
+      error.remedies.map((remedy) => remedyText(remedy)),
+      ["To start again, run: mcp-cli auth login notion"]
     )
   })
 })
