@@ -447,6 +447,11 @@ describe("a revocation", () => {
     ["200", () => status(200)],
     ["200 with a page", () => new Response("<html>", { status: 200 })],
     ["204", () => status(204)],
+    ["token_revoked, which it is", json({ error: "token_revoked" }, { status: 400 })],
+    [
+      "invalid_request about the token",
+      json({ error: "invalid_request", error_description: "The token was not found" }, { status: 400 })
+    ],
     ["invalid_token, which it is now", json({ error: "invalid_token" }, { status: 400 })],
     ["invalid_grant, which it is now", json({ error: "invalid_grant" }, { status: 400 })]
   ])("is done after %s", ([, answer]) => Effect.asVoid(revoke(answer).asking))
@@ -485,6 +490,33 @@ describe("a revocation", () => {
       assert.notInclude(error.message, "token_url")
       const shown = `${error.message} ${JSON.stringify(error)}`
       for (const secret of ["the refresh token", "s:e%c"]) assert.notInclude(shown, secret)
+    })
+  )
+
+  it.effect.each<readonly [string, () => Response]>([
+    [
+      "the Python SDK",
+      json({ error: "invalid_request", error_description: "client_secret: Field required" }, { status: 400 })
+    ],
+    ["FastAPI", json({ detail: [{ msg: "Field required" }] }, { status: 422 })],
+    ["401", json({ error: "invalid_client" }, { status: 401 })]
+  ])("sends an empty secret of a public client where the server requires one: %s", ([, refusal]) =>
+    Effect.gen(function* () {
+      const first = [refusal]
+      const { asking, sent } = revoke(() => (first.pop() ?? (() => status(200)))())
+      yield* asking
+      assert.deepEqual(
+        sent.map(({ body }) => new URLSearchParams(body).get("client_secret")),
+        [null, ""]
+      )
+    })
+  )
+
+  it.effect("reports the first refusal if an empty secret does not help", () =>
+    Effect.gen(function* () {
+      const first = [json({ error: "unsupported_token_type" }, { status: 400 })]
+      const { asking } = revoke(() => (first.pop() ?? json({ error: "invalid_client" }, { status: 401 }))())
+      assert.deepInclude((yield* Effect.flip(asking)).reason, { error: "unsupported_token_type" })
     })
   )
 
