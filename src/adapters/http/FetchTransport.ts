@@ -5,9 +5,10 @@ import { codeOf } from "../platform/Errno.ts"
 import { timeUp } from "../platform/TimeUp.ts"
 import { headTimeout } from "./HttpLimits.ts"
 import { withoutProxyOnLoopback } from "./LoopbackDirect.ts"
+import { isClosedUnanswered, tlsProblem } from "./TlsProblem.ts"
 
 /** Explains an error to a user. Without the URL: its path and query may hold secrets. */
-const explain = (cause: unknown): string => {
+const explain = (cause: unknown, { protocol }: URL): string => {
   const inner = cause instanceof Error && cause.cause !== undefined ? cause.cause : cause
   const code = codeOf(inner) ?? ""
   if (inner instanceof Error && inner.message === "bad port") return "its port is blocked, as in browsers"
@@ -20,17 +21,14 @@ const explain = (cause: unknown): string => {
     case "ECONNRESET":
     case "UND_ERR_SOCKET":
     case "EPIPE":
-      return "the connection broke"
+      return protocol === "https:" && isClosedUnanswered(inner)
+        ? "the connection broke before any answer; the server may require a client certificate, which mcp-cli does not send"
+        : "the connection broke"
     case "ETIMEDOUT":
     case "UND_ERR_CONNECT_TIMEOUT":
       return "no connection in time"
     default:
-      if (/^ERR_SSL|^EPROTO$/.test(code)) return `the TLS handshake failed (${code})`
-      return /CERT|SELF_SIGNED|UNABLE_TO|ERR_TLS/.test(code)
-        ? `its TLS certificate is not trusted (${code}; add its authority with NODE_EXTRA_CA_CERTS)`
-        : code === ""
-          ? "the request failed"
-          : `the request failed (${code})`
+      return tlsProblem(code, inner) ?? (code === "" ? "the request failed" : `the request failed (${code})`)
   }
 }
 
@@ -76,7 +74,7 @@ export const layer: Layer.Layer<HttpTransport> = Layer.effect(
                 })
               : new NetworkError({
                   origin,
-                  detail: explain(cause),
+                  detail: explain(cause, url),
                   ...(mayBeSent(cause) ? { unanswered: "broke" } : {})
                 })
         }).pipe(abortAfter(timeUp(Duration.millis(milliseconds)), () => late.abort()))
