@@ -61,7 +61,7 @@ export const revokeTokens = Effect.fn("Revocation.revokeTokens")(function* ({
     return refused === undefined ? {} : { accessToken: refused }
   }
   const refused = yield* refusal(refreshToken, "refresh_token")
-  const ofAccess = yield* Effect.catch(revoke(accessToken, "access_token"), Effect.succeed)
+  const ofAccess = yield* revoke(accessToken, "access_token").pipe(Effect.catch(Effect.succeed))
   return {
     ...(refused === undefined ? {} : { refreshToken: refused }),
     ...(ofAccess === undefined ? {} : { accessToken: ofAccess })
