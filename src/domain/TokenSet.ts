@@ -1,5 +1,6 @@
 import { Duration, Equal, Redacted, Schema } from "effect"
-import { Malformed, Refused, Transient } from "./TokenFailure.ts"
+import { isUnclear } from "./RefreshFailure.ts"
+import { answerText, Malformed, Refused, Transient } from "./TokenFailure.ts"
 
 /** Default time before expiry at which a token is refreshed. */
 export const defaultRefreshBefore = Duration.minutes(5)
@@ -109,6 +110,13 @@ export class TokenSet extends Schema.Class<TokenSet>("TokenSet")({
   /** Returns the tokens after the server refused the refresh token. */
   refused(refusal: string): TokenSet {
     return new TokenSet({ ...this.withoutRefreshToken, refusal })
+  }
+
+  /** What the server answered to the last refresh, if that was an error without a word about the refresh token. */
+  get unclearAnswer(): string | undefined {
+    const reason = this.failed?.reason
+    if (reason === undefined || !isUnclear(reason)) return undefined
+    return reason._tag === "Refused" ? answerText(reason) : reason.detail
   }
 
   /** Returns the tokens after a renewal that failed. */

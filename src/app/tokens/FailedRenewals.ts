@@ -1,7 +1,6 @@
 import { Duration } from "effect"
 import { isUnclear } from "../../domain/RefreshFailure.ts"
 import type { DpopUnsupported } from "../../domain/SignInError.ts"
-import { answerText } from "../../domain/TokenFailure.ts"
 import type { FailedRenewal } from "../../domain/TokenSet.ts"
 import type { Stale } from "../../domain/TokenState.ts"
 import { TokenRequestError } from "../../ports/TokenEndpoint.ts"
@@ -62,15 +61,15 @@ export const sharedFailure = (
 /** What the server answers, if it has failed in an unclear way for so long that the sign-in is taken to be over. */
 export const hopelessAnswer = (
   failure: RefreshError,
-  { renewal, tokens: { failed } }: Stale,
+  { renewal, tokens }: Stale,
   now: number,
   { giveUpAfter }: TokenPolicySettings
 ): string | undefined => {
   const reason = passingReason(failure)
   if (reason === undefined || renewal._tag !== "RefreshToken" || !isUnclear(reason)) return undefined
-  const since = failed?.unclearSince ?? now
+  const since = tokens.failed?.unclearSince ?? now
   if (now - since < Duration.toMillis(giveUpAfter)) return undefined
   const days = Math.floor(Duration.toDays(Duration.millis(now - since)))
-  const answer = reason._tag === "Refused" ? answerText(reason) : reason.detail
-  return `${answer}, for ${days < 2 ? "a day" : `${days} days`}`
+  const { unclearAnswer } = tokens.failing({ at: now, reason })
+  return `${unclearAnswer}, for ${days < 2 ? "a day" : `${days} days`}`
 }
