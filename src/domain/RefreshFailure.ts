@@ -151,3 +151,7 @@ export const isUnclear = (failure: TokenFailure): boolean => {
       return false
   }
 }
+
+/** True if a sign-in is the advice after such an answer. `server_error` says that the server will recover. */
+export const suggestsSignIn = (failure: TokenFailure): boolean =>
+  isUnclear(failure) && !(failure._tag === "Transient" && failure.error === "server_error")

@@ -1,5 +1,5 @@
 import { Duration, Equal, Redacted, Schema } from "effect"
-import { isUnclear } from "./RefreshFailure.ts"
+import { suggestsSignIn } from "./RefreshFailure.ts"
 import { answerText, Malformed, Refused, Transient } from "./TokenFailure.ts"
 
 /** Default time before expiry at which a token is refreshed. */
@@ -18,6 +18,10 @@ const FailedRenewal = Schema.Struct({
   unclearSince: Schema.optionalKey(Schema.Finite),
   reason: Schema.Union([Transient, Malformed, Refused])
 })
+/** What a server answered to a renewal that failed. */
+export const detailOf = (reason: FailedRenewal["reason"]): string =>
+  reason._tag === "Refused" ? answerText(reason) : reason.detail
+
 /** A failed renewal of these tokens that says nothing final about them. */
 export type FailedRenewal = typeof FailedRenewal.Type
 
@@ -112,11 +116,10 @@ export class TokenSet extends Schema.Class<TokenSet>("TokenSet")({
     return new TokenSet({ ...this.withoutRefreshToken, refusal })
   }
 
-  /** What the server answered to the last refresh, if that was an error without a word about the refresh token. */
+  /** What the server answered to the last refresh, if a sign-in may be needed. */
   get unclearAnswer(): string | undefined {
     const reason = this.failed?.reason
-    if (reason === undefined || !isUnclear(reason)) return undefined
-    return reason._tag === "Refused" ? answerText(reason) : reason.detail
+    return reason === undefined || !suggestsSignIn(reason) ? undefined : detailOf(reason)
   }
 
   /** Returns the tokens after a renewal that failed. */

@@ -2,7 +2,7 @@ import { Context, type Effect, type Redacted, Schema } from "effect"
 import { oauthEndpoints } from "../domain/OAuthEndpoints.ts"
 import * as Remedy from "../domain/Remedy.ts"
 import type { ClientAuthenticationMethod, SecretSource, SigningKey } from "../domain/Server.ts"
-import { isUnclear } from "../domain/RefreshFailure.ts"
+import { suggestsSignIn } from "../domain/RefreshFailure.ts"
 import { answerText, TokenFailure, type UnusableSecret } from "../domain/TokenFailure.ts"
 import type { TokenSet } from "../domain/TokenSet.ts"
 
@@ -139,10 +139,7 @@ const remediesOf = ({
   if (purpose === "revocation") return []
   const oauth = Remedy.oauthOf(server)
   const login = (purpose?: string) => Remedy.command("auth login", { server, account, purpose })
-  // A refresh that failed like this may fail for ever. `server_error` says that it will not.
-  const isPassing = reason._tag === "Transient" && reason.error === "server_error"
-  const isStuck = purpose === "refresh" && isUnclear(reason) && !isPassing
-  const way = isStuck ? [login("sign in instead")] : []
+  const way = purpose === "refresh" && suggestsSignIn(reason) ? [login("sign in instead")] : []
   const report = Remedy.advice(`Tell the provider of ${server}.`)
   switch (reason._tag) {
     case "Transient":

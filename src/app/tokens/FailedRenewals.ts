@@ -1,7 +1,7 @@
 import { Duration } from "effect"
 import { isUnclear } from "../../domain/RefreshFailure.ts"
 import type { DpopUnsupported } from "../../domain/SignInError.ts"
-import type { FailedRenewal } from "../../domain/TokenSet.ts"
+import { detailOf, type FailedRenewal } from "../../domain/TokenSet.ts"
 import type { Stale } from "../../domain/TokenState.ts"
 import { TokenRequestError } from "../../ports/TokenEndpoint.ts"
 import type { TokenPolicySettings } from "../../ports/TokenPolicy.ts"
@@ -70,6 +70,5 @@ export const hopelessAnswer = (
   const since = tokens.failed?.unclearSince ?? now
   if (now - since < Duration.toMillis(giveUpAfter)) return undefined
   const days = Math.floor(Duration.toDays(Duration.millis(now - since)))
-  const { unclearAnswer } = tokens.failing({ at: now, reason })
-  return `${unclearAnswer}, for ${days < 2 ? "a day" : `${days} days`}`
+  return `${detailOf(reason)}, for ${days < 2 ? "a day" : `${days} days`}`
 }

@@ -71,6 +71,11 @@ describe("a refresh that failed", () => {
     ["a page", new Malformed({ detail: "HTTP 403" }), "HTTP 403"],
     ["500", new Transient({ detail: "HTTP 500", status: 500 }), "HTTP 500"],
     ["a gateway", new Refused({ error: "forbidden", status: 401 }), "forbidden"],
+    [
+      "server_error",
+      new Transient({ detail: "HTTP 500: server_error", status: 500, error: "server_error" }),
+      undefined
+    ],
     ["503", new Transient({ detail: "HTTP 503", status: 503 }), undefined],
     ["no network", new Transient({ detail: "no such host" }), undefined]
   ])("is reported if a sign-in may be needed: %s", ([, failure, expected]) =>
