@@ -69,8 +69,8 @@ describe("./web", () => {
   it("is small: at most 160 kB with Effect, minified and compressed", async () => {
     const { gzip, ours } = await sizeOf(smallestWebProgram)
     assert.isBelow(gzip, 160_000)
-    // It is 32.2 kB. The goal is 25 kB: docs/decisions/0019-entry-points.md.
-    assert.isBelow(ours, 33_000)
+    // It is 34.4 kB. The goal is 25 kB: docs/decisions/0019-entry-points.md.
+    assert.isBelow(ours, 35_000)
     assert.isAbove(ours, 10_000)
   })
 })

@@ -5,10 +5,21 @@ import { codeOf } from "../platform/Errno.ts"
 import { timeUp } from "../platform/TimeUp.ts"
 import { headTimeout } from "./HttpLimits.ts"
 import { withoutProxyOnLoopback } from "./LoopbackDirect.ts"
-import { isClosedUnanswered, tlsProblem } from "./TlsProblem.ts"
+
+/**
+ * True if a server closed a TLS connection without a word, which it does in TLS 1.3 if it requires a client certificate:
+ * `fetch` of Node hides its alert.
+ */
+const isClosedUnanswered = (cause: unknown): boolean =>
+  cause instanceof Error &&
+  "socket" in cause &&
+  typeof cause.socket === "object" &&
+  cause.socket !== null &&
+  "bytesRead" in cause.socket &&
+  cause.socket.bytesRead === 0
 
 /** Explains an error to a user. Without the URL: its path and query may hold secrets. */
-const explain = (cause: unknown, { protocol }: URL): string => {
+const explain = Effect.fnUntraced(function* (cause: unknown, { protocol }: URL) {
   const inner = cause instanceof Error && cause.cause !== undefined ? cause.cause : cause
   const code = codeOf(inner) ?? ""
   if (inner instanceof Error && inner.message === "bad port") return "its port is blocked, as in browsers"
@@ -27,10 +38,13 @@ const explain = (cause: unknown, { protocol }: URL): string => {
     case "ETIMEDOUT":
     case "UND_ERR_CONNECT_TIMEOUT":
       return "no connection in time"
-    default:
-      return tlsProblem(code, inner) ?? (code === "" ? "the request failed" : `the request failed (${code})`)
+    default: {
+      if (code === "") return "the request failed"
+      const { tlsProblem } = yield* Effect.promise(() => import("./TlsProblem.ts"))
+      return tlsProblem(code, inner) ?? `the request failed (${code})`
+    }
   }
-}
+})
 
 /** Codes of failures before a request is sent. */
 const unsent =
@@ -72,12 +86,23 @@ export const layer: Layer.Layer<HttpTransport> = Layer.effect(
                   detail: `no answer within ${milliseconds / 1000} seconds`,
                   unanswered: "timeout"
                 })
-              : new NetworkError({
-                  origin,
-                  detail: explain(cause, url),
-                  ...(mayBeSent(cause) ? { unanswered: "broke" } : {})
-                })
-        }).pipe(abortAfter(timeUp(Duration.millis(milliseconds)), () => late.abort()))
+              : cause
+        }).pipe(
+          abortAfter(timeUp(Duration.millis(milliseconds)), () => late.abort()),
+          Effect.catch((cause) =>
+            cause instanceof NetworkError
+              ? cause
+              : Effect.flatMap(
+                  explain(cause, url),
+                  (detail) =>
+                    new NetworkError({
+                      origin,
+                      detail,
+                      ...(mayBeSent(cause) ? { unanswered: "broke" as const } : {})
+                    })
+                )
+          )
+        )
         const took = Math.round((yield* Clock.currentTimeMillis) - began)
         // The path and the query of a URL may hold secrets: the origin is enough to follow what happens.
         yield* Effect.logDebug(`${request.method} ${origin} ${response.status} in ${took} ms`)

@@ -22,18 +22,6 @@ const problems: Readonly<Record<string, readonly [problem: string, advice: strin
   ]
 }
 
-/**
- * True if a server closed a TLS connection without a word, which it does in TLS 1.3 if it requires a client certificate:
- * `fetch` of Node hides its alert.
- */
-export const isClosedUnanswered = (cause: unknown): boolean =>
-  cause instanceof Error &&
-  "socket" in cause &&
-  typeof cause.socket === "object" &&
-  cause.socket !== null &&
-  "bytesRead" in cause.socket &&
-  cause.socket.bytesRead === 0
-
 /** The names of a certificate, in the error of Node: `DNS:example.com, IP Address:192.0.2.1`. */
 const namesOf = (cause: unknown): string => {
   const certificate = cause instanceof Error && "cert" in cause ? cause.cert : undefined
@@ -45,7 +33,8 @@ const namesOf = (cause: unknown): string => {
 }
 
 /**
- * Explains why a TLS connection failed, and what helps, as the end of a sentence. Undefined for other errors.
+ * Explains why a TLS connection failed, and what helps, as the end of a sentence. Undefined for other errors. Loaded only
+ * when a connection fails: `./web` is small.
  *
  * @param code the code of the error, of Node or OpenSSL
  */

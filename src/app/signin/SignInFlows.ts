@@ -9,7 +9,6 @@ import type { RemoteServer } from "../../domain/Server.ts"
 import { CredentialLock } from "../../ports/CredentialLock.ts"
 import { CredentialStore } from "../../ports/CredentialStore.ts"
 import { SignInPolicy } from "../../ports/SignInPolicy.ts"
-import { TokenRequestError } from "../../ports/TokenEndpoint.ts"
 import { Credentials } from "../credentials/Credentials.ts"
 import { CredentialReplacement } from "./CredentialReplacement.ts"
 import { beginAuthorization, completeAuthorization } from "./grants/AuthorizationCodeGrant.ts"
@@ -66,17 +65,7 @@ export const makeSignIn = <R>(grants: GrantFlows<SignInError, Services | R>) =>
         const flow = grants[grant._tag] as GrantFlow<typeof grant, SignInError, Services | R>
         return yield* flow({ ...context, known }, grant)
       })
-      return yield* lock
-        .withLock(
-          key,
-          "sign-in"
-        )(underLock)
-        .pipe(
-          Effect.catchTag(
-            "TokenRequestError",
-            (error) => new TokenRequestError({ ...error, account: key.account })
-          )
-        )
+      return yield* lock.withLock(key, "sign-in")(underLock)
     }, Effect.provideContext(services))
 
     const clientFor = Effect.fnUntraced(function* (context: SignInContext, redirectUri: URL) {

@@ -13,7 +13,7 @@ import { DpopProofs } from "../../../ports/DpopProofs.ts"
 import { discardBody, HttpTransport } from "../../../ports/HttpTransport.ts"
 import { PkceGenerator } from "../../../ports/PkceGenerator.ts"
 import { SignInPolicy } from "../../../ports/SignInPolicy.ts"
-import { TokenEndpoint } from "../../../ports/TokenEndpoint.ts"
+import { TokenEndpoint, TokenRequestError } from "../../../ports/TokenEndpoint.ts"
 import { checkDestination } from "../CodeDestination.ts"
 import { CredentialReplacement } from "../CredentialReplacement.ts"
 import { pushEndpointOf } from "../PushEndpoint.ts"
@@ -168,7 +168,7 @@ const exchange = Effect.fn("AuthorizationCodeGrant.exchange")(function* (
   server: RemoteServer,
   code: Redacted.Redacted
 ) {
-  const { codeVerifier, dpopKey, draft, isClientReused, redirectUri } = pending
+  const { account, codeVerifier, dpopKey, draft, isClientReused, redirectUri } = pending
   const tokenEndpoint = yield* TokenEndpoint
   const { answer: tokens, method } = yield* withClient(pending.clientAt(server), (client) =>
     resendOnce(
@@ -183,7 +183,11 @@ const exchange = Effect.fn("AuthorizationCodeGrant.exchange")(function* (
         codeVerifier
       })
     )
-  ).pipe(Effect.mapError((error) => rejectionOf({ server, draft, isReused: isClientReused }, error)))
+  ).pipe(
+    Effect.mapError((error) =>
+      rejectionOf({ server, draft, isReused: isClientReused }, new TokenRequestError({ ...error, account }))
+    )
+  )
   return { registration: withAuthenticationMethod(draft.registration, method), tokens }
 })
 
