@@ -18,6 +18,15 @@ const isClosedUnanswered = (cause: unknown): boolean =>
   "bytesRead" in cause.socket &&
   cause.socket.bytesRead === 0
 
+/** An error of `fetch`. What explains it may have to be loaded. */
+class Unexplained {
+  readonly cause: unknown
+
+  constructor(cause: unknown) {
+    this.cause = cause
+  }
+}
+
 /** Explains an error to a user. Without the URL: its path and query may hold secrets. */
 const explain = Effect.fnUntraced(function* (cause: unknown, { protocol }: URL) {
   const inner = cause instanceof Error && cause.cause !== undefined ? cause.cause : cause
@@ -86,19 +95,19 @@ export const layer: Layer.Layer<HttpTransport> = Layer.effect(
                   detail: `no answer within ${milliseconds / 1000} seconds`,
                   unanswered: "timeout"
                 })
-              : cause
+              : new Unexplained(cause)
         }).pipe(
           abortAfter(timeUp(Duration.millis(milliseconds)), () => late.abort()),
-          Effect.catch((cause) =>
-            cause instanceof NetworkError
-              ? cause
+          Effect.catch((error) =>
+            error instanceof NetworkError
+              ? error
               : Effect.flatMap(
-                  explain(cause, url),
+                  explain(error.cause, url),
                   (detail) =>
                     new NetworkError({
                       origin,
                       detail,
-                      ...(mayBeSent(cause) ? { unanswered: "broke" as const } : {})
+                      ...(mayBeSent(error.cause) ? { unanswered: "broke" as const } : {})
                     })
                 )
           )
