@@ -6,8 +6,29 @@ import { timeUp } from "../platform/TimeUp.ts"
 import { headTimeout } from "./HttpLimits.ts"
 import { withoutProxyOnLoopback } from "./LoopbackDirect.ts"
 
+/**
+ * True if a server closed a TLS connection without a word, which it does in TLS 1.3 if it requires a client certificate:
+ * `fetch` of Node hides its alert.
+ */
+const isClosedUnanswered = (cause: unknown): boolean =>
+  cause instanceof Error &&
+  "socket" in cause &&
+  typeof cause.socket === "object" &&
+  cause.socket !== null &&
+  "bytesRead" in cause.socket &&
+  cause.socket.bytesRead === 0
+
+/** An error of `fetch`. What explains it may have to be loaded. */
+class Unexplained {
+  readonly cause: unknown
+
+  constructor(cause: unknown) {
+    this.cause = cause
+  }
+}
+
 /** Explains an error to a user. Without the URL: its path and query may hold secrets. */
-const explain = (cause: unknown): string => {
+const explain = Effect.fnUntraced(function* (cause: unknown, { protocol }: URL) {
   const inner = cause instanceof Error && cause.cause !== undefined ? cause.cause : cause
   const code = codeOf(inner) ?? ""
   if (inner instanceof Error && inner.message === "bad port") return "its port is blocked, as in browsers"
@@ -20,19 +41,19 @@ const explain = (cause: unknown): string => {
     case "ECONNRESET":
     case "UND_ERR_SOCKET":
     case "EPIPE":
-      return "the connection broke"
+      return protocol === "https:" && isClosedUnanswered(inner)
+        ? "the connection broke before any answer; the server may require a client certificate, which mcp-cli does not send"
+        : "the connection broke"
     case "ETIMEDOUT":
     case "UND_ERR_CONNECT_TIMEOUT":
       return "no connection in time"
-    default:
-      if (/^ERR_SSL|^EPROTO$/.test(code)) return `the TLS handshake failed (${code})`
-      return /CERT|SELF_SIGNED|UNABLE_TO|ERR_TLS/.test(code)
-        ? `its TLS certificate is not trusted (${code}; add its authority with NODE_EXTRA_CA_CERTS)`
-        : code === ""
-          ? "the request failed"
-          : `the request failed (${code})`
+    default: {
+      if (code === "") return "the request failed"
+      const { tlsProblem } = yield* Effect.promise(() => import("./TlsProblem.ts"))
+      return tlsProblem(code, inner) ?? `the request failed (${code})`
+    }
   }
-}
+})
 
 /** Codes of failures before a request is sent. */
 const unsent =
@@ -74,12 +95,23 @@ export const layer: Layer.Layer<HttpTransport> = Layer.effect(
                   detail: `no answer within ${milliseconds / 1000} seconds`,
                   unanswered: "timeout"
                 })
-              : new NetworkError({
-                  origin,
-                  detail: explain(cause),
-                  ...(mayBeSent(cause) ? { unanswered: "broke" } : {})
-                })
-        }).pipe(abortAfter(timeUp(Duration.millis(milliseconds)), () => late.abort()))
+              : new Unexplained(cause)
+        }).pipe(
+          abortAfter(timeUp(Duration.millis(milliseconds)), () => late.abort()),
+          Effect.catch((error) =>
+            error instanceof NetworkError
+              ? error
+              : Effect.flatMap(
+                  explain(error.cause, url),
+                  (detail) =>
+                    new NetworkError({
+                      origin,
+                      detail,
+                      ...(mayBeSent(error.cause) ? { unanswered: "broke" as const } : {})
+                    })
+                )
+          )
+        )
         const took = Math.round((yield* Clock.currentTimeMillis) - began)
         // The path and the query of a URL may hold secrets: the origin is enough to follow what happens.
         yield* Effect.logDebug(`${request.method} ${origin} ${response.status} in ${took} ms`)

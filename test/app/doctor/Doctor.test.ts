@@ -16,7 +16,8 @@ import { ConfiguredRegistration } from "../../../src/domain/ClientRegistration.t
 import { Credential } from "../../../src/domain/Credential.ts"
 import { CredentialKey } from "../../../src/domain/CredentialKey.ts"
 import { type RemoteServer, resourceOf } from "../../../src/domain/Server.ts"
-import { TokenSet } from "../../../src/domain/TokenSet.ts"
+import { Malformed, Transient } from "../../../src/domain/TokenFailure.ts"
+import { type FailedRenewal, TokenSet } from "../../../src/domain/TokenSet.ts"
 import { CallbackListener, RedirectPortBusy } from "../../../src/ports/CallbackListener.ts"
 import { CredentialStore, StorageError } from "../../../src/ports/CredentialStore.ts"
 import {
@@ -175,6 +176,8 @@ const keeping = (changes: {
   readonly resource?: string
   readonly expiresAt?: number
   readonly refreshToken?: boolean
+  readonly refusal?: string
+  readonly failed?: FailedRenewal
 }) =>
   CredentialStore.use((store) =>
     store.put(
@@ -189,6 +192,8 @@ const keeping = (changes: {
           tokenType: "bearer",
           obtainedAt: 0,
           expiresAt: changes.expiresAt ?? 3_600_000,
+          ...(changes.refusal === undefined ? {} : { refusal: changes.refusal }),
+          ...(changes.failed === undefined ? {} : { failed: changes.failed }),
           ...(changes.refreshToken === false ? {} : { refreshToken: Redacted.make("a-refresh-token") })
         }),
         grantedScopes: ["read"],
@@ -694,6 +699,21 @@ describe("an examination", () => {
       hasStatus((yield* examine(server))("sign-in"), "ok", "with a token that expired")
       yield* keeping({ expiresAt: 0, refreshToken: false })
       hasStatus((yield* examine(server))("sign-in"), "note", "cannot be refreshed", "auth login")
+      yield* keeping({ expiresAt: 0, refreshToken: false, refusal: "invalid_grant: gone" })
+      hasStatus(
+        (yield* examine(server))("sign-in"),
+        "note",
+        "it is over",
+        "(invalid_grant: gone)",
+        "auth login"
+      )
+      yield* keeping({ expiresAt: 0, failed: { at: 0, reason: new Malformed({ detail: "HTTP 403" }) } })
+      hasStatus((yield* examine(server))("sign-in"), "wrong", "refresh failed (HTTP 403)", "auth login")
+      yield* keeping({
+        expiresAt: 0,
+        failed: { at: 0, reason: new Transient({ detail: "HTTP 503", status: 503 }) }
+      })
+      hasStatus((yield* examine(server))("sign-in"), "ok", "with a token that expired")
       yield* keeping({ refreshToken: false })
       hasStatus((yield* examine(server))("sign-in"), "ok", "no refresh token")
       yield* keeping({ resource: "https://elsewhere.test/mcp" })
