@@ -74,8 +74,16 @@ export interface McpSession<E> {
   readonly ping: Effect.Effect<void, McpError | E>
 }
 
+/** How one request is sent. */
+export interface SendOptions {
+  /** Milliseconds until the head of an answer; a refresh and a sign-in do not count. Absent: the default of the sender. */
+  readonly timeout?: number
+  /** False: a token that the server answers with 401 is not renewed, and the 401 is returned. */
+  readonly renew?: boolean
+}
+
 /** Sends a request to a server with the token in it, which may need a refresh or a sign-in. */
-export type Send<E, R> = (request: Request) => Effect.Effect<Response, E, R>
+export type Send<E, R> = (request: Request, options?: SendOptions) => Effect.Effect<Response, E, R>
 
 /** Opens MCP sessions: revision 2026-07-28 and the older ones, streamable HTTP, SSE where there is only that, stdio. */
 export class McpConnector extends Context.Service<

@@ -23,10 +23,15 @@ export type OpenConnection<E> = Effect.Effect<Connection, McpError | E, Scope.Sc
  * offers the server no sampling, no elicitation, and no roots.
  *
  * @param options.probeTimeout milliseconds until a server that does not answer the probe counts as an older one
+ * @param options.offer the version that `initialize` offers; absent: the newest
  */
 export const makeClient = (
   sdk: Sdk,
-  options: { readonly version: string; readonly probeTimeout?: number }
+  options: {
+    readonly version: string
+    readonly probeTimeout?: number
+    readonly offer?: string | undefined
+  }
 ): Effect.Effect<Client> =>
   Effect.map(
     ClientIdentity,
@@ -35,7 +40,10 @@ export const makeClient = (
         { name, version: options.version },
         {
           versionNegotiation: { mode: "auto", probe: { timeoutMs: options.probeTimeout ?? forever } },
-          listMaxPages: maxPages
+          listMaxPages: maxPages,
+          ...(options.offer === undefined
+            ? {}
+            : { supportedProtocolVersions: [options.offer, ...sdk.SUPPORTED_PROTOCOL_VERSIONS] })
         }
       )
   )

@@ -1,6 +1,6 @@
 // Only async context tells which operation a request inside the SDK belongs to.
 import { AsyncLocalStorage } from "node:async_hooks"
-import { type Cause, Clock, Duration, Effect } from "effect"
+import { Cause, Clock, Duration, Effect } from "effect"
 
 /** A running operation of a session. */
 export interface Operation<E> {
@@ -8,6 +8,10 @@ export interface Operation<E> {
   readonly failed: boolean
   /** Ends the operation with this cause, even if its promise does not settle. The first cause counts. */
   readonly fail: (cause: Cause.Cause<E>) => void
+  /** Ends the operation with its error for a silent server. */
+  readonly silent: () => void
+  /** How long the server may be silent, in milliseconds. */
+  readonly limit: number
   /** Pauses the limit of silence while a request is sent, sign-in included. Returns the function that resumes it. */
   readonly sending: () => () => void
 }
@@ -66,6 +70,8 @@ export class Operations<E> {
             failed = true
             end(Effect.failCause(cause))
           },
+          silent: () => operation.fail(Cause.fail(options.silence.error())),
+          limit,
           sending: () => {
             requests++
             return () => {

@@ -22,8 +22,8 @@ const refusedTarget = (request: Request, response: Response): URL | undefined =>
  */
 export const refusingRedirects =
   <E, R>(server: RemoteServer, send: Send<E, R>): Send<McpError | E, R> =>
-  (request) =>
-    Effect.tap(send(request), (response) => {
+  (request, options) =>
+    Effect.tap(send(request, options), (response) => {
       const target = refusedTarget(request, response)
       if (target === undefined) return Effect.void
       const place = printable(`${target.origin}${target.pathname}`)

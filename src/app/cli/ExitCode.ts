@@ -55,6 +55,10 @@ const codes: Readonly<Record<CommandError["_tag"], 2 | 3 | 4 | 5>> = {
   ProblemsFound: 5
 }
 
+/** True for an answer of an MCP server that a sign-in can change. */
+const isSignInNeeded = ({ _tag, remedies }: CommandError): boolean =>
+  _tag === "McpError" && remedies.some((remedy) => remedy._tag === "Command" && remedy.verb === "auth login")
+
 /** The exit code of an internal error. */
 export const defect = 1
 /** The exit code of an interruption that no signal caused, such as Ctrl-C at a prompt. */
@@ -67,7 +71,7 @@ export const exitCodeOf = (cause: Cause.Cause<CommandError>): number => {
     const { value } = error
     // The configuration names a secret that cannot be used.
     const unsent = value._tag === "TokenRequestError" && value.reason._tag === "UnusableSecret"
-    return unsent ? 2 : codes[value._tag]
+    return unsent ? 2 : isSignInNeeded(value) ? 3 : codes[value._tag]
   }
   return Cause.hasInterruptsOnly(cause) ? interrupted : defect
 }
