@@ -3,6 +3,7 @@ import { Effect, type Scope } from "effect"
 import { ClientIdentity } from "../../ports/ClientIdentity.ts"
 import type { McpError } from "../../ports/McpConnector.ts"
 import type { Explain, Sdk } from "./ErrorOfClient.ts"
+import type { ListFaults } from "./ListRepair.ts"
 import { forever, maxPages } from "./McpLimits.ts"
 
 /** A connected client of the SDK. */
@@ -13,6 +14,7 @@ export interface Connection {
   /** True if an error says that the server no longer knows the session and did nothing. Ends the connection then. */
   readonly forgotten: (error: unknown) => boolean
   readonly explain: Explain
+  readonly listFaults: ListFaults
 }
 
 /** Opens a connection that closes with the scope. */

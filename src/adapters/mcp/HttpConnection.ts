@@ -6,6 +6,7 @@ import { McpError } from "../../ports/McpConnector.ts"
 import type { SendingFetch } from "./SendingFetch.ts"
 import { type Connection, makeClient, whenClosed } from "./Connection.ts"
 import type { Explain, Sdk } from "./ErrorOfClient.ts"
+import { repairLists } from "./ListRepair.ts"
 import { makeAnsweringTransport } from "./AnsweringTransport.ts"
 import { supportedVersions, versionToOffer } from "./VersionRefusal.ts"
 import type { Operations } from "./Operations.ts"
@@ -87,6 +88,7 @@ const shakeHands = Effect.fnUntraced(function* <E>(
     renew,
     after: (milliseconds, act) => void run(Effect.andThen(Effect.sleep(milliseconds), Effect.sync(act)))
   })
+  const listFaults = repairLists(sdk, transport)
   const client = yield* makeClient(sdk, { version: options.version, offer: version })
   const { alive, end } = watched(client)
   yield* closeOnExit(() => transport.close())
@@ -140,7 +142,7 @@ const shakeHands = Effect.fnUntraced(function* <E>(
     if (isForgotten) end()
     return isForgotten
   }
-  return { _tag: "Connected", connection: { client, alive, forgotten, explain } }
+  return { _tag: "Connected", connection: { client, alive, forgotten, explain, listFaults } }
 })
 
 /**
@@ -169,6 +171,7 @@ const openSse = Effect.fnUntraced(function* <E>(
 ): Effect.fn.Return<Connection, McpError | E, Scope.Scope> {
   const { explain, operations, http, timeout, sdk, server } = options
   const transport = new sdk.SSEClientTransport(server.url, { fetch: http.fetch })
+  const listFaults = repairLists(sdk, transport)
   const client = yield* makeClient(sdk, { version: options.version })
   const { alive } = watched(client)
   yield* closeOnExit(() => transport.close())
@@ -183,7 +186,7 @@ const openSse = Effect.fnUntraced(function* <E>(
     explain,
     silence: silence(options, timeout)
   })
-  return { client, alive, forgotten: () => false, explain }
+  return { client, alive, forgotten: () => false, explain, listFaults }
 })
 
 /**

@@ -74,6 +74,10 @@ export const makeSession = Effect.fnUntraced(function* <E>(options: {
       return Option.isSome(answer) ? answer.value : yield* forgotten
     })
 
+  const reportFaults = Effect.gen(function* () {
+    const { listFaults } = yield* SynchronizedRef.get(held)
+    for (const fault of listFaults.take()) yield* Effect.logWarning(`${options.server}: ${fault}.`)
+  })
   const list = <A>(
     capability: "tools" | "resources" | "prompts",
     request: Ask<ReadonlyArray<A>>["request"]
@@ -83,7 +87,7 @@ export const makeSession = Effect.fnUntraced(function* <E>(options: {
       request: async (client, ...rest) =>
         client.getServerCapabilities()?.[capability] === undefined ? [] : request(client, ...rest),
       repeatable: true
-    }).pipe(Effect.withSpan(`McpSession.${capability}`))
+    }).pipe(Effect.tap(reportFaults), Effect.withSpan(`McpSession.${capability}`))
 
   const { client } = yield* SynchronizedRef.get(held)
   const identity = client.getServerVersion()

@@ -9,6 +9,7 @@ import { McpError } from "../../ports/McpConnector.ts"
 import { answerLimit } from "./AnswerLimit.ts"
 import { type Connection, makeClient, whenClosed } from "./Connection.ts"
 import { type Explain, type Explanation, explainer, type Sdk } from "./ErrorOfClient.ts"
+import { repairLists } from "./ListRepair.ts"
 import { versionToOffer } from "./VersionRefusal.ts"
 import { LineBuffer } from "./LineBuffer.ts"
 import type { Operations } from "./Operations.ts"
@@ -114,6 +115,7 @@ const start = Effect.fnUntraced(function* (
     stderr: options.showOutput ? "inherit" : "pipe",
     ...(server.cwd === undefined ? {} : { cwd: server.cwd })
   })
+  const listFaults = repairLists(sdk, transport)
   let said = ""
   transport.stderr?.on("data", (chunk: Buffer) => {
     said = `${said}${chunk.toString("utf8")}`.slice(-maxStored)
@@ -173,7 +175,7 @@ const start = Effect.fnUntraced(function* (
         })
     }
   })
-  return again ?? { client, alive: () => alive, forgotten: () => false, explain }
+  return again ?? { client, alive: () => alive, forgotten: () => false, explain, listFaults }
 })
 
 /**
