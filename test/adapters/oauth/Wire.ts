@@ -10,7 +10,7 @@ export interface Sent {
 }
 
 /** A network in memory: answers by URL, and remembers what it was asked. A URL that nobody answers at is a 404. */
-export const wire = (answers: Readonly<Record<string, (() => Response) | "broken">>) => {
+export const wire = (answers: Readonly<Record<string, ((request: Request) => Response) | "broken">>) => {
   const sent: Array<Sent> = []
   const layer = Layer.succeed(
     HttpTransport,
@@ -25,7 +25,7 @@ export const wire = (answers: Readonly<Record<string, (() => Response) | "broken
             detail: "the connection was refused"
           })
         }
-        return answer?.() ?? new Response("not found", { status: 404 })
+        return answer?.(request) ?? new Response("not found", { status: 404 })
       })
     })
   )
