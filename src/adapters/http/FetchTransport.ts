@@ -4,7 +4,7 @@ import { abortAfter } from "../platform/AbortAfter.ts"
 import { codeOf } from "../platform/Errno.ts"
 import { timeUp } from "../platform/TimeUp.ts"
 import { headTimeout } from "./HttpLimits.ts"
-import { withoutProxyOnLoopback } from "./LoopbackDirect.ts"
+import { dispatchOptions } from "./Dispatching.ts"
 
 /** Explains an error to a user. Without the URL: its path and query may hold secrets. */
 const explain = (cause: unknown): string => {
@@ -12,6 +12,8 @@ const explain = (cause: unknown): string => {
   const code = codeOf(inner) ?? ""
   if (inner instanceof Error && inner.message === "bad port") return "its port is blocked, as in browsers"
   switch (code) {
+    case "ERR_PROXY":
+      return inner instanceof Error ? inner.message : code
     case "ECONNREFUSED":
       return "the connection was refused"
     case "ENOTFOUND":
@@ -25,6 +27,8 @@ const explain = (cause: unknown): string => {
     case "UND_ERR_CONNECT_TIMEOUT":
       return "no connection in time"
     default:
+      if (code.startsWith("UND_ERR_SOCKS5"))
+        return `the SOCKS proxy of the environment does not answer as one (${code})`
       if (/^ERR_SSL|^EPROTO$/.test(code)) return `the TLS handshake failed (${code})`
       return /CERT|SELF_SIGNED|UNABLE_TO|ERR_TLS/.test(code)
         ? `its TLS certificate is not trusted (${code}; add its authority with NODE_EXTRA_CA_CERTS)`
@@ -36,7 +40,7 @@ const explain = (cause: unknown): string => {
 
 /** Codes of failures before a request is sent. */
 const unsent =
-  /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|EADDRNOTAVAIL|UND_ERR_CONNECT_TIMEOUT|EPROTO|ERR_SSL.*|ERR_TLS.*|.*CERT.*|.*SELF_SIGNED.*|UNABLE_TO.*)$/
+  /^(ERR_PROXY|UND_ERR_SOCKS5.*|ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|EADDRNOTAVAIL|UND_ERR_CONNECT_TIMEOUT|EPROTO|ERR_SSL.*|ERR_TLS.*|.*CERT.*|.*SELF_SIGNED.*|UNABLE_TO.*)$/
 
 /** True if the server may have got the request. An error without a code is one of the request itself, such as a bad port. */
 const mayBeSent = (cause: unknown): boolean => {
@@ -61,9 +65,9 @@ export const layer: Layer.Layer<HttpTransport> = Layer.effect(
         const late = new AbortController()
         const began = yield* Clock.currentTimeMillis
         const response = yield* Effect.tryPromise({
-          try: (signal) =>
+          try: async (signal) =>
             globalThis.fetch(request, {
-              ...withoutProxyOnLoopback(url),
+              ...(await dispatchOptions(url)),
               redirect: "manual",
               signal: AbortSignal.any([signal, request.signal, late.signal])
             }),
