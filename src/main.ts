@@ -9,6 +9,7 @@ import packageJson from "../package.json" with { type: "json" }
 import { safeLine } from "./domain/PrintableText.ts"
 import { UserAgent } from "./ports/HttpTransport.ts"
 import * as Screen from "./adapters/terminal/Screen.ts"
+import * as TerminalWaitNotice from "./adapters/terminal/TerminalWaitNotice.ts"
 import { useProxyOfEnvironment } from "./adapters/http/EnvironmentProxy.ts"
 import { defaultErrorFormat, reportError, reportInvalid } from "./app/cli/ErrorReport.ts"
 import { exitCodeOf } from "./app/cli/ExitCode.ts"
@@ -43,6 +44,7 @@ const platform = Layer.mergeAll(
   NodeStdio.layer,
   NodeTerminal.layer,
   Screen.layer,
+  TerminalWaitNotice.layer,
   Logger.layer([Logger.withConsoleError(logLine)]),
   Layer.succeed(UserAgent, `mcp-cli/${version}`),
   Layer.succeed(

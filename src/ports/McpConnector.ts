@@ -1,4 +1,4 @@
-import { Context, Effect, type Option, Schema, type Scope } from "effect"
+import { Context, type Duration, Effect, type Option, Schema, type Scope } from "effect"
 import { Remedy } from "../domain/Remedy.ts"
 import type { RemoteServer, StdioServer } from "../domain/Server.ts"
 
@@ -53,6 +53,12 @@ export interface McpToolResult {
   readonly raw: unknown
 }
 
+/** How a tool is called. */
+export interface McpCallOptions {
+  /** How long the server may be silent; absent: as long as in the session. Progress counts as an answer. */
+  readonly timeout?: Duration.Duration | undefined
+}
+
 /**
  * An open session with an MCP server. `E` are the errors of the way to the server besides `McpError`: over HTTP those
  * of the token and the sign-in.
@@ -63,7 +69,8 @@ export interface McpSession<E> {
   readonly tools: Effect.Effect<ReadonlyArray<McpTool>, McpError | E>
   readonly call: (
     tool: string,
-    args: Readonly<Record<string, unknown>>
+    args: Readonly<Record<string, unknown>>,
+    options?: McpCallOptions
   ) => Effect.Effect<McpToolResult, McpError | E>
   /** Empty if the server has none. */
   readonly resources: Effect.Effect<ReadonlyArray<McpResource>, McpError | E>

@@ -1,5 +1,6 @@
-import { Clock, Duration, Effect, Layer } from "effect"
+import { Clock, Duration, Effect, Fiber, Layer } from "effect"
 import { HttpTransport, NetworkError, UserAgent } from "../../ports/HttpTransport.ts"
+import { noticeAfter, WaitNotice } from "../../ports/WaitNotice.ts"
 import { abortAfter } from "../platform/AbortAfter.ts"
 import { codeOf } from "../platform/Errno.ts"
 import { timeUp } from "../platform/TimeUp.ts"
@@ -50,6 +51,17 @@ const mayBeSent = (cause: unknown): boolean => {
   return code !== "" && !isConnecting && !unsent.test(code)
 }
 
+/** Runs an effect, and tells the user who is waited for if it takes long. */
+const withNotice = <A, E>(name: string, effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+  Effect.gen(function* () {
+    const tell = yield* WaitNotice
+    if (tell === undefined) return yield* effect
+    const notice = yield* Effect.forkDetach(
+      Effect.interruptible(Effect.andThen(Effect.sleep(noticeAfter), tell(name)))
+    )
+    return yield* Effect.ensuring(effect, Fiber.interrupt(notice))
+  })
+
 /** Sends requests with `fetch`. Requests without a `User-Agent` get the one of `UserAgent`. */
 export const layer: Layer.Layer<HttpTransport> = Layer.effect(
   HttpTransport,
@@ -64,7 +76,7 @@ export const layer: Layer.Layer<HttpTransport> = Layer.effect(
         // @effect-diagnostics-next-line abortControllerInEffect:off
         const late = new AbortController()
         const began = yield* Clock.currentTimeMillis
-        const response = yield* Effect.tryPromise({
+        const answer = Effect.tryPromise({
           try: async (signal) =>
             globalThis.fetch(request, {
               ...(await dispatchOptions(url)),
@@ -84,6 +96,7 @@ export const layer: Layer.Layer<HttpTransport> = Layer.effect(
                   ...(mayBeSent(cause) ? { unanswered: "broke" } : {})
                 })
         }).pipe(abortAfter(timeUp(Duration.millis(milliseconds)), () => late.abort()))
+        const response = yield* withNotice(origin, answer)
         const took = Math.round((yield* Clock.currentTimeMillis) - began)
         // The path and the query of a URL may hold secrets: the origin is enough to follow what happens.
         yield* Effect.logDebug(`${request.method} ${origin} ${response.status} in ${took} ms`)

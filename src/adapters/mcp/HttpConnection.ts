@@ -130,6 +130,7 @@ const shakeHands = Effect.fnUntraced(function* <E>(
       }
     },
     explain,
+    server: server.name,
     silence: silence(options, timeout)
   })
   if (refusal !== undefined) return refusal
@@ -184,6 +185,7 @@ const openSse = Effect.fnUntraced(function* <E>(
     // SSE servers know only the `initialize` handshake.
     start: (signal) => client.connect(transport, { signal, timeout: forever, prior: { kind: "legacy" } }),
     explain,
+    server: server.name,
     silence: silence(options, timeout)
   })
   return { client, alive, forgotten: () => false, explain, listFaults }

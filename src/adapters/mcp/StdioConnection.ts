@@ -165,6 +165,7 @@ const start = Effect.fnUntraced(function* (
       }
     },
     explain,
+    server: server.name,
     silence: {
       limit: timeout,
       error: () =>
