@@ -27,6 +27,13 @@ const reportFaults = (server: string, held: SynchronizedRef.SynchronizedRef<Conn
     for (const fault of listFaults.take()) yield* Effect.logWarning(`${server}: ${fault}.`)
   })
 
+const tooSilent = (server: string, limit: Duration.Duration, patience = "Try again later.") =>
+  new McpError({
+    server,
+    detail: `it did not answer within ${Duration.format(limit)}.`,
+    remedies: [Remedy.advice(patience)]
+  })
+
 /** What to do if a tool is silent for longer than its timeout. */
 const longerTimeout = "If the tool needs longer, set a longer timeout (--timeout SECONDS)."
 
@@ -73,11 +80,7 @@ export const makeSession = Effect.fnUntraced(function* <E>(options: {
         server: options.server,
         silence: {
           limit: ask.timeout ?? options.timeout,
-          error: () =>
-            failure(
-              `it did not answer within ${Duration.format(ask.timeout ?? options.timeout)}.`,
-              ask.patience ?? "Try again later."
-            )
+          error: () => tooSilent(options.server, ask.timeout ?? options.timeout, ask.patience)
         }
       })
     )
