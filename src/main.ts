@@ -6,8 +6,10 @@ import { Effect, Layer, Logger, Ref } from "effect"
 import { CliError, CliOutput, Command } from "effect/cli"
 import { ChildProcessSpawner } from "effect/process"
 import packageJson from "../package.json" with { type: "json" }
+import { safeLine } from "./domain/PrintableText.ts"
 import { UserAgent } from "./ports/HttpTransport.ts"
 import * as Screen from "./adapters/terminal/Screen.ts"
+import * as TerminalWaitNotice from "./adapters/terminal/TerminalWaitNotice.ts"
 import { useProxyOfEnvironment } from "./adapters/http/EnvironmentProxy.ts"
 import { defaultErrorFormat, reportError, reportInvalid } from "./app/cli/ErrorReport.ts"
 import { exitCodeOf } from "./app/cli/ExitCode.ts"
@@ -28,6 +30,13 @@ const presenter = CliOutput.layerPresenter({
       : CliOutput.defaultPresenter.present(event)
 })
 
+/** A warning is for the user, and reads like every other message. Other lines are for -v. */
+const logLine = Logger.make((log: Logger.Options<unknown>) =>
+  log.logLevel === "Warn"
+    ? `mcp-cli: warning: ${safeLine([log.message].flat().join(" "))}`
+    : Logger.formatLogFmt.log(log)
+)
+
 /** The platform services of a command line. No prompt opens an editor, so none starts a program. */
 const platform = Layer.mergeAll(
   NodeFileSystem.layer,
@@ -35,7 +44,8 @@ const platform = Layer.mergeAll(
   NodeStdio.layer,
   NodeTerminal.layer,
   Screen.layer,
-  Logger.layer([Logger.withConsoleError(Logger.formatLogFmt)]),
+  TerminalWaitNotice.layer,
+  Logger.layer([Logger.withConsoleError(logLine)]),
   Layer.succeed(UserAgent, `mcp-cli/${version}`),
   Layer.succeed(
     ChildProcessSpawner.ChildProcessSpawner,

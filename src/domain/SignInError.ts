@@ -76,11 +76,13 @@ export class ScopeRequired extends Schema.TaggedError<ScopeRequired>()("ScopeReq
   /** The scopes that the server requires and the sign-in does not have. */
   missing: Schema.Array(Schema.String),
   /** The scopes to sign in for: the missing ones and those of before. */
-  scopes: Schema.Array(Schema.String)
+  scopes: Schema.Array(Schema.String),
+  /** The server's own words. */
+  description: Schema.optionalKey(Schema.String)
 }) {
   override get message(): string {
     const scopes = `${this.missing.length === 1 ? "scope" : "scopes"} ${printable(this.missing.join(" "))}`
-    return `${nameOf(this)} requires the ${scopes}, which the stored sign-in does not have.`
+    return `${nameOf(this)} requires the ${scopes}, which the stored sign-in does not have.${this.description === undefined ? "" : ` It says: ${printable(this.description)}`}`
   }
 
   get remedies(): ReadonlyArray<Remedy.Remedy> {

@@ -1,10 +1,11 @@
-import { Clock, Duration, Effect, Layer } from "effect"
+import { Clock, Duration, Effect, Fiber, Layer } from "effect"
 import { HttpTransport, NetworkError, UserAgent } from "../../ports/HttpTransport.ts"
+import { noticeAfter, WaitNotice } from "../../ports/WaitNotice.ts"
 import { abortAfter } from "../platform/AbortAfter.ts"
 import { codeOf } from "../platform/Errno.ts"
 import { timeUp } from "../platform/TimeUp.ts"
 import { headTimeout } from "./HttpLimits.ts"
-import { withoutProxyOnLoopback } from "./LoopbackDirect.ts"
+import { dispatchOptions } from "./Dispatching.ts"
 
 /**
  * True if a server closed a TLS connection without a word, which it does in TLS 1.3 if it requires a client certificate:
@@ -33,6 +34,8 @@ const explain = Effect.fnUntraced(function* (cause: unknown, { protocol }: URL) 
   const code = codeOf(inner) ?? ""
   if (inner instanceof Error && inner.message === "bad port") return "its port is blocked, as in browsers"
   switch (code) {
+    case "ERR_PROXY":
+      return inner instanceof Error ? inner.message : code
     case "ECONNREFUSED":
       return "the connection was refused"
     case "ENOTFOUND":
@@ -49,6 +52,9 @@ const explain = Effect.fnUntraced(function* (cause: unknown, { protocol }: URL) 
       return "no connection in time"
     default: {
       if (code === "") return "the request failed"
+      if (code.startsWith("UND_ERR_SOCKS5")) {
+        return `the SOCKS proxy of the environment does not answer as one (${code})`
+      }
       const { tlsProblem } = yield* Effect.promise(() => import("./TlsProblem.ts"))
       return tlsProblem(code, inner) ?? `the request failed (${code})`
     }
@@ -57,7 +63,7 @@ const explain = Effect.fnUntraced(function* (cause: unknown, { protocol }: URL) 
 
 /** Codes of failures before a request is sent. */
 const unsent =
-  /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|EADDRNOTAVAIL|UND_ERR_CONNECT_TIMEOUT|EPROTO|ERR_SSL.*|ERR_TLS.*|.*CERT.*|.*SELF_SIGNED.*|UNABLE_TO.*)$/
+  /^(ERR_PROXY|UND_ERR_SOCKS5.*|ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|EADDRNOTAVAIL|UND_ERR_CONNECT_TIMEOUT|EPROTO|ERR_SSL.*|ERR_TLS.*|.*CERT.*|.*SELF_SIGNED.*|UNABLE_TO.*)$/
 
 /** True if the server may have got the request. An error without a code is one of the request itself, such as a bad port. */
 const mayBeSent = (cause: unknown): boolean => {
@@ -66,6 +72,17 @@ const mayBeSent = (cause: unknown): boolean => {
   const isConnecting = inner instanceof Error && "syscall" in inner && inner.syscall === "connect"
   return code !== "" && !isConnecting && !unsent.test(code)
 }
+
+/** Runs an effect, and tells the user who is waited for if it takes long. */
+const withNotice = <A, E>(name: string, effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+  Effect.gen(function* () {
+    const tell = yield* WaitNotice
+    if (tell === undefined) return yield* effect
+    const notice = yield* Effect.forkDetach(
+      Effect.interruptible(Effect.andThen(Effect.sleep(noticeAfter), tell(name)))
+    )
+    return yield* Effect.ensuring(effect, Fiber.interrupt(notice))
+  })
 
 /** Sends requests with `fetch`. Requests without a `User-Agent` get the one of `UserAgent`. */
 export const layer: Layer.Layer<HttpTransport> = Layer.effect(
@@ -81,10 +98,10 @@ export const layer: Layer.Layer<HttpTransport> = Layer.effect(
         // @effect-diagnostics-next-line abortControllerInEffect:off
         const late = new AbortController()
         const began = yield* Clock.currentTimeMillis
-        const response = yield* Effect.tryPromise({
-          try: (signal) =>
+        const answer = Effect.tryPromise({
+          try: async (signal) =>
             globalThis.fetch(request, {
-              ...withoutProxyOnLoopback(url),
+              ...(await dispatchOptions(url)),
               redirect: "manual",
               signal: AbortSignal.any([signal, request.signal, late.signal])
             }),
@@ -112,6 +129,7 @@ export const layer: Layer.Layer<HttpTransport> = Layer.effect(
                 )
           )
         )
+        const response = yield* withNotice(origin, answer)
         const took = Math.round((yield* Clock.currentTimeMillis) - began)
         // The path and the query of a URL may hold secrets: the origin is enough to follow what happens.
         yield* Effect.logDebug(`${request.method} ${origin} ${response.status} in ${took} ms`)

@@ -245,6 +245,42 @@ describe("an examination", () => {
     }).pipe(Effect.provide(on({ ...answering(code), discover: notOffered })))
   )
 
+  it.effect.each([200, 204, 400])("fails at a server that answers %s, but not as an MCP server", (code) =>
+    Effect.gen(function* () {
+      const of = yield* examine()
+      hasStatus(of("server"), "wrong", "it is a web page", '"url"', "/mcp")
+      hasStatus(of("metadata"), "skipped")
+    }).pipe(
+      Effect.provide(
+        on({
+          ...answering(code),
+          discover: ({ name }) =>
+            Effect.fail(new DiscoveryError({ server: name, reason: "not MCP", detail: "it is a web page" }))
+        })
+      )
+    )
+  )
+
+  it.effect.each([
+    [307, "/mcp/", "ok", "redirects to /mcp/ and requires a sign-in (401)"],
+    [308, "https://demo.test/v2", "ok", "redirects to /v2 and requires a sign-in (401)"],
+    [301, "/mcp/", "wrong", "redirects (301)"],
+    [307, "https://elsewhere.test/mcp", "wrong", "redirects (307)"]
+  ] as const)("says where a server redirects to: %s %s", ([code, location, status, words]) =>
+    Effect.gen(function* () {
+      hasStatus((yield* examine())("server"), status, words)
+    }).pipe(
+      Effect.provide(
+        on({
+          answer: ({ url }) =>
+            new URL(url).pathname === "/mcp"
+              ? new Response(null, { status: code, headers: { location } })
+              : challenged()
+        })
+      )
+    )
+  )
+
   it.effect("asks servers of the older SSE transport as they want to be asked", () => {
     const sent: Array<Request> = []
     const answer = ({ method }: Request) =>
