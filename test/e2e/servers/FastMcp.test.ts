@@ -5,7 +5,10 @@ import { signInSuite } from "./SignInSuite.ts"
 
 describe.skipIf(!hasPackages("mcp-2"))("FastMCP (needs scripts/test-servers.sh)", () => {
   describe("with its own authorization server in memory", () => {
-    signInSuite({ start: () => startPythonServer("mcp-2", "fastmcp_server.py", "memory") })
+    signInSuite({
+      start: () => startPythonServer("mcp-2", "fastmcp_server.py", "memory"),
+      dropsExpired: true
+    })
   })
   describe("as a proxy before another authorization server", () => {
     signInSuite({ start: () => startFastMcpServer("proxy") })

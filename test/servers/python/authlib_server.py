@@ -310,14 +310,6 @@ async def forget():
     tokens.clear()
 
 
-async def live():
-    current = [token for token in tokens if not token.rotated]
-    return {
-        "access": sum(token.expires_at > time.time() for token in current),
-        "refresh": len(current),
-    }
-
-
 mcp = MCPServer(
     "demo",
     token_verifier=Verifier(),
@@ -340,4 +332,4 @@ def add(a: int, b: int) -> int:
 threading.Thread(
     target=make_server("127.0.0.1", 0, app, threaded=True, fd=issuing.fileno()).serve_forever, daemon=True
 ).start()
-serve(mcp.streamable_http_app(), listening, resource, expire=expire, forget=forget, live=live)
+serve(mcp.streamable_http_app(), listening, resource, expire=expire, forget=forget)

@@ -54,11 +54,7 @@ def memory():
         for part in (provider.clients, provider.access_tokens, provider.refresh_tokens):
             part.clear()
 
-    async def live():
-        live = [token for token in provider.access_tokens.values() if token.expires_at > 1]
-        return {"access": len(live), "refresh": len(provider.refresh_tokens)}
-
-    return provider, {"expire": expire, "forget": forget, "live": live}
+    return provider, {"expire": expire, "forget": forget}
 
 
 def proxy(issuer: str):
@@ -92,7 +88,8 @@ def proxy(issuer: str):
     )
 
     async def forget():
-        await store.destroy()
+        for collection in await store.collections():
+            await store.delete_many(await store.keys(collection=collection), collection=collection)
 
     return provider, {"expire": tokens.expire, "forget": forget}
 

@@ -28,13 +28,6 @@ class MemoryProvider(OAuthAuthorizationServerProvider):
     async def forget(self):
         self.__init__()
 
-    async def live(self):
-        now = time.time()
-        return {
-            "access": sum(token.expires_at > now for token in self.access.values()),
-            "refresh": len(self.refresh),
-        }
-
     async def get_client(self, client_id):
         return self.clients.get(client_id)
 
@@ -65,10 +58,8 @@ class MemoryProvider(OAuthAuthorizationServerProvider):
     def issue(self, granted, family, scopes):
         access, refresh = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
         self.families[access] = self.families[refresh] = family
-        shared = {"client_id": granted.client_id, "scopes": scopes}
-        self.access[access] = AccessToken(
-            token=access, expires_at=int(time.time()) + 3600, resource=getattr(granted, "resource", None), **shared
-        )
+        shared = {"client_id": granted.client_id, "scopes": scopes, "resource": granted.resource}
+        self.access[access] = AccessToken(token=access, expires_at=int(time.time()) + 3600, **shared)
         self.refresh[refresh] = RefreshToken(token=refresh, **shared)
         return OAuthToken(
             access_token=access, token_type="Bearer", expires_in=3600, refresh_token=refresh, scope=" ".join(scopes)

@@ -39,5 +39,4 @@ serve(
     f"{origin}/mcp",
     expire=provider.expire,
     forget=provider.forget,
-    live=provider.live,
 )
