@@ -73,7 +73,7 @@ export const freePort = async (): Promise<number> => {
 export const password = "correct horse battery staple"
 
 /** Makes a user's home that knows an MCP server as `demo`, by its URL alone. */
-export const makeHome = (url: string): Home => {
+export const makeHome = (url: string, env: Readonly<Record<string, string>> = {}): Home => {
   const home = mkdtempSync(join(tmpdir(), "mcp-cli-e2e-"))
   const log = join(home, "browser.log")
   const file = join(home, ".mcp_cli", "server_config.json")
@@ -98,6 +98,7 @@ export const makeHome = (url: string): Home => {
         MCP_CLI_ENCRYPTION_KEY: password,
         // Compiled code is the same in every home.
         XDG_CACHE_HOME: resolve("node_modules/.cache"),
+        ...env,
         ...run.env
       }
     })

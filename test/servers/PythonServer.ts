@@ -1,15 +1,12 @@
 import { spawn } from "node:child_process"
 import { existsSync, readFileSync } from "node:fs"
-import { homedir } from "node:os"
 import { join, resolve } from "node:path"
+import { serverCache as cache } from "./ServerCache.ts"
 import type { RealServer } from "./RealServer.ts"
 
 /** The packages that a server needs: a file of requirements. The major versions of the SDK exclude each other. */
 export type Packages = "mcp-1" | "mcp-2"
 
-const { TEST_SERVERS_CACHE, XDG_CACHE_HOME } = process.env
-// The same place as in scripts/test-servers.sh.
-const cache = TEST_SERVERS_CACHE ?? join(XDG_CACHE_HOME ?? join(homedir(), ".cache"), "mcp-cli-test-servers")
 const folder = resolve("test/servers/python")
 
 /** Whether `scripts/test-servers.sh` has installed these packages as they are required now. */

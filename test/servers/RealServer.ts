@@ -1,3 +1,5 @@
+import type { Account } from "./BrowserUser.ts"
+
 /** An MCP server that others wrote, with the authorization server that issues its tokens. */
 export interface RealServer {
   /** The address that a user configures. */
@@ -8,6 +10,8 @@ export interface RealServer {
   readonly forget: () => Promise<void>
   /** How many requests came to `/token`, `/revoke` or `/register` so far. */
   readonly count: (path: string, grant?: string) => Promise<number>
+  /** Who signs in, where the server shows its pages. */
+  readonly account?: Account
   readonly close: () => Promise<void>
 }
 

@@ -30,7 +30,8 @@ export const signInSuite = ({ start, tokensLiveOn, dropsExpired }: SuiteOptions)
     return ended
   }
   const signIn = async (url = server.url) => {
-    home = makeHome(url)
+    const { account } = server
+    home = makeHome(url, account === undefined ? {} : { BROWSER_ACCOUNT: JSON.stringify(account) })
     await run("auth", "login", "demo")
     assert.strictEqual(home.browsersOpened(), 1)
   }
