@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the Python servers that the tests run against: one virtual environment per file of requirements, in a cache. With
-# --java, Keycloak as well. Without them, the tests that need them are skipped by name. The place: test/servers/ServerCache.ts.
+# --java, Keycloak and Spring as well. Without them, the tests that need them are skipped by name. The place: test/servers/ServerCache.ts.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 cache=${TEST_SERVERS_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/mcp-cli-test-servers}
@@ -21,7 +21,7 @@ done
 
 if [ "${1:-}" != --java ]; then exit 0; fi
 if ! command -v java >/dev/null || ! command -v mvn >/dev/null; then
-  echo "Not installed: Keycloak (this needs Java 17 and Maven). The tests that use it are skipped."
+  echo "Not installed: Keycloak and Spring (this needs Java 17 and Maven). The tests that use them are skipped."
   exit 0
 fi
 keycloak=26.7.3
@@ -35,4 +35,12 @@ if [ ! -d "$cache/keycloak-$keycloak" ]; then
   chmod +x "$cache/unpacked/keycloak-$keycloak/bin/"*.sh
   mv "$cache/unpacked/keycloak-$keycloak" "$cache/"
   rm -rf "$cache/unpacked" "$cache/maven"
+fi
+
+sources=$(cat test/servers/spring/pom.xml test/servers/spring/src/main/java/server/*.java | sha256sum)
+if [ "$(cat "$cache/spring/sources.txt" 2>/dev/null)" != "$sources" ]; then
+  rm -rf "$cache/spring"
+  cp -r test/servers/spring "$cache/spring"
+  (cd "$cache/spring" && mvn -q -B package && mv target/server.jar . && rm -rf target)
+  echo "$sources" >"$cache/spring/sources.txt"
 fi

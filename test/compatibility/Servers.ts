@@ -1,6 +1,7 @@
 import { startFastMcpServer } from "../servers/FastMcpServer.ts"
 import { hasKeycloak, keycloakVersion, startKeycloakServer } from "../servers/KeycloakServer.ts"
 import { hasPackages, type Packages, startPythonServer, versionOf } from "../servers/PythonServer.ts"
+import { hasSpring, springVersion, startSpringServer } from "../servers/SpringServer.ts"
 import type { RealServer } from "../servers/RealServer.ts"
 
 /** A server of the table. */
@@ -42,5 +43,10 @@ export const servers: ReadonlyArray<Listed> = [
     isInstalled,
     start: () => startPythonServer("mcp-2", "authlib_server.py")
   },
-  { name: `Keycloak ${keycloakVersion}`, isInstalled: hasKeycloak, start: startKeycloakServer }
+  { name: `Keycloak ${keycloakVersion}`, isInstalled: hasKeycloak, start: startKeycloakServer },
+  {
+    name: `Spring Authorization Server (Boot ${springVersion})`,
+    isInstalled: hasSpring,
+    start: startSpringServer
+  }
 ]

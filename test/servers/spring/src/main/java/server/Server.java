@@ -1,0 +1,95 @@
+package server;
+
+import static org.springframework.security.config.Customizer.withDefaults;
+
+import jakarta.servlet.Filter;
+import jakarta.servlet.http.HttpServletRequest;
+import java.io.OutputStream;
+import java.util.UUID;
+import org.springframework.boot.SpringApplication;
+import org.springframework.boot.autoconfigure.SpringBootApplication;
+import org.springframework.boot.web.server.context.WebServerApplicationContext;
+import org.springframework.context.annotation.Bean;
+import org.springframework.core.Ordered;
+import org.springframework.core.annotation.Order;
+import org.springframework.security.config.annotation.web.builders.HttpSecurity;
+import org.springframework.security.core.userdetails.User;
+import org.springframework.security.core.userdetails.UserDetailsService;
+import org.springframework.security.oauth2.core.AuthorizationGrantType;
+import org.springframework.security.oauth2.core.ClientAuthenticationMethod;
+import org.springframework.security.oauth2.server.authorization.client.InMemoryRegisteredClientRepository;
+import org.springframework.security.oauth2.server.authorization.client.RegisteredClient;
+import org.springframework.security.oauth2.server.authorization.client.RegisteredClientRepository;
+import org.springframework.security.oauth2.server.authorization.settings.AuthorizationServerSettings;
+import org.springframework.security.provisioning.InMemoryUserDetailsManager;
+import org.springframework.security.web.SecurityFilterChain;
+import org.springframework.security.web.authentication.LoginUrlAuthenticationEntryPoint;
+
+/** Spring Authorization Server with open registration and everything in memory. It ends with its input. */
+@SpringBootApplication
+public class Server {
+  public static void main(String[] args) throws Exception {
+    var context = SpringApplication.run(Server.class, args);
+    System.out.println("port " + ((WebServerApplicationContext) context).getWebServer().getPort());
+    System.in.transferTo(OutputStream.nullOutputStream());
+    Runtime.getRuntime().halt(0);
+  }
+
+  @Bean
+  @Order(1)
+  SecurityFilterChain authorizationServer(HttpSecurity http) throws Exception {
+    return http
+        .oauth2AuthorizationServer(
+            server -> {
+              http.securityMatcher(server.getEndpointsMatcher());
+              server.clientRegistrationEndpoint(endpoint -> endpoint.openRegistrationAllowed(true));
+            })
+        .authorizeHttpRequests(requests -> requests.anyRequest().authenticated())
+        .exceptionHandling(
+            errors -> errors.authenticationEntryPoint(new LoginUrlAuthenticationEntryPoint("/login")))
+        .build();
+  }
+
+  @Bean
+  @Order(2)
+  SecurityFilterChain pages(HttpSecurity http) throws Exception {
+    return http
+        .authorizeHttpRequests(requests -> requests.anyRequest().authenticated())
+        .formLogin(withDefaults())
+        .build();
+  }
+
+  @Bean
+  UserDetailsService users() {
+    return new InMemoryUserDetailsManager(
+        User.withUsername("demo").password("{noop}a password of a test").build());
+  }
+
+  /** Says each request, for the tests to count. */
+  @Bean
+  @Order(Ordered.HIGHEST_PRECEDENCE)
+  Filter requests() {
+    return (request, response, chain) -> {
+      var path = ((HttpServletRequest) request).getRequestURI().replaceFirst("^/oauth2", "");
+      System.out.println("asked " + path + " " + request.getParameter("grant_type"));
+      chain.doFilter(request, response);
+    };
+  }
+
+  /** One client beforehand: the resource server, which asks about tokens. */
+  @Bean
+  RegisteredClientRepository clients() {
+    return new InMemoryRegisteredClientRepository(
+        RegisteredClient.withId(UUID.randomUUID().toString())
+            .clientId("watcher")
+            .clientSecret("{noop}a secret of a test")
+            .clientAuthenticationMethod(ClientAuthenticationMethod.CLIENT_SECRET_BASIC)
+            .authorizationGrantType(AuthorizationGrantType.CLIENT_CREDENTIALS)
+            .build());
+  }
+
+  @Bean
+  AuthorizationServerSettings settings() {
+    return AuthorizationServerSettings.builder().build();
+  }
+}
