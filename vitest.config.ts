@@ -34,7 +34,7 @@ export default defineConfig({
                 setupFiles,
                 include: ["test/e2e/java/**/*.test.ts"],
                 testTimeout: 120_000,
-                hookTimeout: 300_000
+                hookTimeout: 600_000
               }
             }
           ]
