@@ -16,10 +16,9 @@ export const stepNames = [
   "sign-out"
 ] as const
 
-const failed = (error: Error): Result => ({
-  text: `fails: ${error.message.replaceAll(/[|\s]+/g, " ").slice(0, 120)}`,
-  score: 0
-})
+const failed = (error: Error): Result => ({ text: `fails: ${words(error)}`, score: 0 })
+
+const words = (error: Error) => error.message.replaceAll(/[|\s]+/g, " ").slice(0, 160)
 
 const one = async (client: Client, clock?: "later"): Promise<"answered" | Error> =>
   (await client.call(1, clock))[0] ?? new Error("no answer")
@@ -47,8 +46,9 @@ const expireForTen = async (server: RealServer, client: Client): Promise<Result>
   const answered = ended.filter((how) => how === "answered").length
   const refreshed = (await server.count("/token", "refresh_token")) - refreshes
   const signIns = client.browsers() - browsers
+  const failure = ended.find((how) => how !== "answered")
   return {
-    text: `${answered} of 10 answers, ${refreshed} refresh${refreshed === 1 ? "" : "es"}, ${signIns} sign-in${signIns === 1 ? "" : "s"}`,
+    text: `${answered} of 10 answers, ${refreshed} refresh${refreshed === 1 ? "" : "es"}, ${signIns} sign-in${signIns === 1 ? "" : "s"}${failure === undefined ? "" : ` (${words(failure)})`}`,
     score: answered * 10_000 - signIns * 100 - refreshed
   }
 }

@@ -30,18 +30,17 @@ const realm = {
     "REVOKE_GRANT",
     "REVOKE_GRANT_ERROR"
   ],
-  users: [
-    {
-      username: account.username,
-      enabled: true,
-      emailVerified: true,
-      email: "demo@example.com",
-      firstName: "Demo",
-      lastName: "User",
-      credentials: [{ type: "password", value: account.password }]
-    }
-  ],
   clients: [{ clientId: watcher.clientId, secret: watcher.secret, serviceAccountsEnabled: true }]
+}
+
+const user = {
+  username: account.username,
+  enabled: true,
+  emailVerified: true,
+  email: "demo@example.com",
+  firstName: "Demo",
+  lastName: "User",
+  credentials: [{ type: "password", value: account.password }]
 }
 
 /** Events of Keycloak by what was asked. */
@@ -107,6 +106,8 @@ export const startKeycloakServer = async (): Promise<RealServer> => {
   }
   const createRealm = async () => {
     await administer("POST", "", realm)
+    // Not with the realm: users that are imported lack the default roles.
+    await administer("POST", "/demo/users", user)
     await administer("POST", "/demo/client-scopes", { name: "mcp:read", protocol: "openid-connect" })
     const scopes = (await administer("GET", "/demo/client-scopes")) as ReadonlyArray<{
       readonly id: string

@@ -44,7 +44,9 @@ public class Server {
               http.securityMatcher(server.getEndpointsMatcher());
               server.clientRegistrationEndpoint(endpoint -> endpoint.openRegistrationAllowed(true));
             })
-        .authorizeHttpRequests(requests -> requests.anyRequest().authenticated())
+        .authorizeHttpRequests(
+            requests ->
+                requests.requestMatchers("/oauth2/register").permitAll().anyRequest().authenticated())
         .exceptionHandling(
             errors -> errors.authenticationEntryPoint(new LoginUrlAuthenticationEntryPoint("/login")))
         .build();
