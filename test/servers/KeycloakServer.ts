@@ -33,6 +33,24 @@ const realm = {
   clients: [{ clientId: watcher.clientId, secret: watcher.secret, serviceAccountsEnabled: true }]
 }
 
+/** A client is told about tokens only if it is in their audience. */
+const mcpScope = {
+  name: "mcp:read",
+  protocol: "openid-connect",
+  protocolMappers: [
+    {
+      name: "audience",
+      protocol: "openid-connect",
+      protocolMapper: "oidc-audience-mapper",
+      config: {
+        "included.client.audience": watcher.clientId,
+        "access.token.claim": "true",
+        "introspection.token.claim": "true"
+      }
+    }
+  ]
+}
+
 const user = {
   username: account.username,
   enabled: true,
@@ -108,7 +126,7 @@ export const startKeycloakServer = async (): Promise<RealServer> => {
     await administer("POST", "", realm)
     // Not with the realm: users that are imported lack the default roles.
     await administer("POST", "/demo/users", user)
-    await administer("POST", "/demo/client-scopes", { name: "mcp:read", protocol: "openid-connect" })
+    await administer("POST", "/demo/client-scopes", mcpScope)
     const scopes = (await administer("GET", "/demo/client-scopes")) as ReadonlyArray<{
       readonly id: string
       readonly name: string

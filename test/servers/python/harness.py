@@ -66,5 +66,8 @@ def serve(app, listening: socket.socket, url: str, **controls: Callable[[], Awai
 
     threading.Thread(target=end_with_input, daemon=True).start()
     print(url, flush=True)
-    config = uvicorn.Config(Recorded(app, {"requests": seen, **controls}), log_level="error")
+    # A process of a busy machine pauses for longer than the default of 5 seconds.
+    config = uvicorn.Config(
+        Recorded(app, {"requests": seen, **controls}), log_level="error", timeout_keep_alive=600
+    )
     uvicorn.Server(config).run(sockets=[listening])
