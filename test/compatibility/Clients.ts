@@ -13,7 +13,7 @@ export interface Client {
   /** Signs in, where that is a command of its own. */
   readonly signIn: () => Promise<void>
   /** Adds 19 and 23 in this many processes at once. Fails with the words of the program where one has no answer. */
-  readonly call: (processes: number, clock?: "later") => Promise<ReadonlyArray<"answered" | Error>>
+  readonly call: (processes: number, hoursLater?: number) => Promise<ReadonlyArray<"answered" | Error>>
   /** How often a browser was opened so far. */
   readonly browsers: () => number
   /** Signs out at the server. Absent: the program cannot. */
@@ -22,6 +22,16 @@ export interface Client {
 }
 
 const anHourLater = resolve("test/servers/anHourLater.ts")
+
+/** How a process of Node is told the time. */
+interface Clock {
+  readonly flags: ReadonlyArray<string>
+  readonly env: Readonly<Record<string, string>>
+}
+const clockOf = (hoursLater = 0): Clock => ({
+  flags: ["--import", anHourLater],
+  env: { HOURS_LATER: String(hoursLater) }
+})
 const environmentOf = ({ account }: RealServer): Readonly<Record<string, string>> =>
   account === undefined ? {} : { BROWSER_ACCOUNT: JSON.stringify(account) }
 const lastLine = (text: string) => text.trim().split("\n").at(-1) ?? ""
@@ -33,16 +43,17 @@ export const makeOurs = (server: RealServer): Client => {
     const { code, stderr } = await home.run(args)
     if (code !== 0) throw new Error(lastLine(stderr))
   }
-  const callOnce = async (runtime: ReadonlyArray<string>) => {
-    const { stderr, stdout } = await home.run(["call", "demo", "add", "a=19", "b=23"], { runtime })
+  const callOnce = async (clock: Clock) => {
+    const { stderr, stdout } = await home.run(["call", "demo", "add", "a=19", "b=23"], {
+      runtime: [process.execPath, ...clock.flags],
+      env: clock.env
+    })
     return stdout === "42\n" ? "answered" : new Error(lastLine(stderr))
   }
   return {
     signIn: () => must("auth", "login", "demo"),
-    call: (processes, clock) => {
-      const runtime = [process.execPath, ...(clock === undefined ? [] : ["--import", anHourLater])]
-      return Promise.all(Array.from({ length: processes }, () => callOnce(runtime)))
-    },
+    call: (processes, hoursLater) =>
+      Promise.all(Array.from({ length: processes }, () => callOnce(clockOf(hoursLater)))),
     browsers: home.browsersOpened,
     signOut: () => must("auth", "logout", "demo"),
     close: home.close
@@ -62,11 +73,11 @@ export const makeMcpRemote = (server: RealServer): Client => {
   const home = mkdtempSync(join(tmpdir(), "mcp-remote-"))
   let browsers = 0
 
-  const callOnce = (clock: ReadonlyArray<string>) =>
+  const callOnce = (clock: Clock) =>
     new Promise<"answered" | Error>((done) => {
-      const child = spawn(process.execPath, [...clock, mcpRemote, server.url, "--allow-http"], {
+      const child = spawn(process.execPath, [...clock.flags, mcpRemote, server.url, "--allow-http"], {
         // It also opens a browser by itself: none.
-        env: { ...process.env, HOME: home, MCP_REMOTE_CONFIG_DIR: home, BROWSER: "true" }
+        env: { ...process.env, ...clock.env, HOME: home, MCP_REMOTE_CONFIG_DIR: home, BROWSER: "true" }
       })
       let said = ""
       const end = (how: "answered" | Error) => {
@@ -110,12 +121,8 @@ export const makeMcpRemote = (server: RealServer): Client => {
 
   return {
     signIn: async () => undefined,
-    call: (processes, clock) =>
-      Promise.all(
-        Array.from({ length: processes }, () =>
-          callOnce(clock === undefined ? [] : ["--import", anHourLater])
-        )
-      ),
+    call: (processes, hoursLater) =>
+      Promise.all(Array.from({ length: processes }, () => callOnce(clockOf(hoursLater)))),
     browsers: () => browsers,
     close: async () => rmSync(home, { recursive: true, force: true })
   }

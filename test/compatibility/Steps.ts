@@ -20,8 +20,8 @@ const failed = (error: Error): Result => ({ text: `fails: ${words(error)}`, scor
 
 const words = (error: Error) => error.message.replaceAll(/[|\s]+/g, " ").slice(0, 160)
 
-const one = async (client: Client, clock?: "later"): Promise<"answered" | Error> =>
-  (await client.call(1, clock))[0] ?? new Error("no answer")
+const one = async (client: Client, hoursLater?: number): Promise<"answered" | Error> =>
+  (await client.call(1, hoursLater))[0] ?? new Error("no answer")
 
 const signIn = async (client: Client): Promise<Result> => {
   await client.signIn()
@@ -32,7 +32,7 @@ const signIn = async (client: Client): Promise<Result> => {
 const expire = async (server: RealServer, client: Client): Promise<Result> => {
   const before = client.browsers()
   await server.expire()
-  const answer = await one(client, "later")
+  const answer = await one(client, 1)
   if (answer !== "answered") return failed(answer)
   return client.browsers() === before
     ? { text: "refreshed", score: 2 }
@@ -42,7 +42,7 @@ const expire = async (server: RealServer, client: Client): Promise<Result> => {
 const expireForTen = async (server: RealServer, client: Client): Promise<Result> => {
   const [browsers, refreshes] = [client.browsers(), await server.count("/token", "refresh_token")]
   await server.expire()
-  const ended = await client.call(10, "later")
+  const ended = await client.call(10, 2)
   const answered = ended.filter((how) => how === "answered").length
   const refreshed = (await server.count("/token", "refresh_token")) - refreshes
   const signIns = client.browsers() - browsers
@@ -56,7 +56,7 @@ const expireForTen = async (server: RealServer, client: Client): Promise<Result>
 const forget = async (server: RealServer, client: Client): Promise<Result> => {
   await server.forget()
   await client.signIn()
-  const answer = await one(client)
+  const answer = await one(client, 2)
   return answer === "answered" ? { text: "signs in again", score: 1 } : failed(answer)
 }
 
