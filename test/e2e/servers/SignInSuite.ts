@@ -18,6 +18,7 @@ export interface SuiteOptions {
 
 /** What every server that can be signed in to must give its user: the same steps at each of them. */
 export const signInSuite = ({ start, tokensLiveOn, isExactUrl, dropsExpired }: SuiteOptions): void => {
+  const spellings = isExactUrl === true ? ["?a=1"] : ["/"]
   let server: RealServer
   let home: Home
   beforeAll(async () => {
@@ -47,12 +48,10 @@ export const signInSuite = ({ start, tokensLiveOn, isExactUrl, dropsExpired }: S
     assert.strictEqual(home.browsersOpened(), 1)
   })
 
-  if (isExactUrl !== true) {
-    it("signs in by its URL with a slash at the end", async () => {
-      await signIn(`${server.url}/`)
-      assert.strictEqual((await run(...sum)).stdout, "42\n")
-    })
-  }
+  it.each(spellings)("signs in by its URL with %s at the end", async (end) => {
+    await signIn(server.url + end)
+    assert.strictEqual((await run(...sum)).stdout, "42\n")
+  })
 
   it("refreshes once for ten processes that find their token expired, and each gets its answer", async () => {
     await signIn()
