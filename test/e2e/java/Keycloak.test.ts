@@ -3,5 +3,5 @@ import { hasKeycloak, startKeycloakServer } from "../../servers/KeycloakServer.t
 import { signInSuite } from "../servers/SignInSuite.ts"
 
 describe.skipIf(!hasKeycloak)("Keycloak (needs Java, and scripts/test-servers.sh --java)", () => {
-  signInSuite({ start: startKeycloakServer, isExactUrl: true })
+  signInSuite({ start: startKeycloakServer })
 })

@@ -5,6 +5,6 @@ import { signInSuite } from "../servers/SignInSuite.ts"
 describe.skipIf(!hasSpring)(
   "Spring Authorization Server (needs Java, and scripts/test-servers.sh --java)",
   () => {
-    signInSuite({ start: startSpringServer, isExactUrl: true })
+    signInSuite({ start: startSpringServer })
   }
 )

@@ -7,6 +7,7 @@ describe.skipIf(!hasPackages("mcp-2"))("FastMCP (needs scripts/test-servers.sh)"
   describe("with its own authorization server in memory", () => {
     signInSuite({
       start: () => startPythonServer("mcp-2", "fastmcp_server.py", "memory"),
+      redirectsSlash: true,
       dropsExpired: true
     })
   })

@@ -10,15 +10,15 @@ export interface SuiteOptions {
   readonly start: () => Promise<RealServer>
   /** Its access tokens are signed, and live on when a user has signed out. */
   readonly tokensLiveOn?: boolean
-  /** Its address is known by one spelling only: a slash at the end is another page. */
-  readonly isExactUrl?: boolean
+  /** It redirects to its address from the one with a slash at the end. */
+  readonly redirectsSlash?: boolean
   /** It drops the refresh token with an expired access token that it is shown, as FastMCP's provider in memory does. */
   readonly dropsExpired?: boolean
 }
 
 /** What every server that can be signed in to must give its user: the same steps at each of them. */
-export const signInSuite = ({ start, tokensLiveOn, isExactUrl, dropsExpired }: SuiteOptions): void => {
-  const spellings = isExactUrl === true ? ["?a=1"] : ["/"]
+export const signInSuite = ({ start, tokensLiveOn, redirectsSlash, dropsExpired }: SuiteOptions): void => {
+  const spellings = redirectsSlash === true ? ["/"] : []
   let server: RealServer
   let home: Home
   beforeAll(async () => {
