@@ -13,8 +13,6 @@ export interface McpServerOptions {
   readonly metadata?: "header" | "path" | "root"
   /** The scope that its challenge asks for. */
   readonly scope?: string
-  /** The scopes that its metadata lists; absent: `mcp:read`. */
-  readonly scopesSupported?: ReadonlyArray<string>
   /** The scope that every call of a tool needs, by name; others are answered 403. */
   readonly toolScopes?: Readonly<Record<string, string>>
 }
@@ -84,7 +82,7 @@ export const startMcpServer = async (options: McpServerOptions = {}): Promise<Mc
       return Response.json({
         resource: url.href,
         authorization_servers: [authorizationServer.issuer],
-        scopes_supported: options.scopesSupported ?? ["mcp:read"]
+        scopes_supported: ["mcp:read"]
       })
     }
     if (pathname !== "/mcp") return new Response("Not found", { status: 404 })

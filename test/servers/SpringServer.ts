@@ -47,8 +47,6 @@ export const startSpringServer = async (): Promise<RealServer> => {
   const issuer = `http://127.0.0.1:${running.port}`
   const authorization = `Basic ${Buffer.from("watcher:a+secret+of+a+test").toString("base64")}`
   const mcpServer = await startMcpServer({
-    // Spring gives no scope to clients that register themselves.
-    scopesSupported: [],
     authorizationServer: {
       issuer,
       introspect: async (token) => {
