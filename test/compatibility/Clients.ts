@@ -35,20 +35,23 @@ const clockOf = (hoursLater = 0): Clock => ({
 const environmentOf = ({ account }: RealServer): Readonly<Record<string, string>> =>
   account === undefined ? {} : { BROWSER_ACCOUNT: JSON.stringify(account) }
 const lastLine = (text: string) => text.trim().split("\n").at(-1) ?? ""
+/** The last message of this program, without the advice below it. */
+const messageOf = (stderr: string) =>
+  lastLine([...stderr.matchAll(/^mcp-cli: (.*)$/gm)].map(([, message]) => message).join("\n"))
 
 /** This program. */
 export const makeOurs = (server: RealServer): Client => {
   const home = makeHome(server.url, environmentOf(server))
   const must = async (...args: ReadonlyArray<string>) => {
     const { code, stderr } = await home.run(args)
-    if (code !== 0) throw new Error(lastLine(stderr))
+    if (code !== 0) throw new Error(messageOf(stderr))
   }
   const callOnce = async (clock: Clock) => {
     const { stderr, stdout } = await home.run(["call", "demo", "add", "a=19", "b=23"], {
       runtime: [process.execPath, ...clock.flags],
       env: clock.env
     })
-    return stdout === "42\n" ? "answered" : new Error(lastLine(stderr))
+    return stdout === "42\n" ? "answered" : new Error(messageOf(stderr))
   }
   return {
     signIn: () => must("auth", "login", "demo"),
