@@ -1,3 +1,4 @@
+// @effect-diagnostics globalDate:off
 import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { makeMcpRemote, makeOurs, mcpRemoteVersion } from "./Clients.ts"
 import { servers } from "./Servers.ts"
@@ -19,7 +20,7 @@ const lines: Array<string> = []
 let isWorse = false
 for (const { isInstalled, name, start } of servers) {
   if (!isInstalled || (only.length > 0 && !only.some((part) => name.includes(part)))) {
-    console.log(`not run: ${name}`)
+    process.stdout.write(`not run: ${name}\n`)
     lines.push(...old.filter((line) => line.startsWith(`| ${name} `)))
     continue
   }
@@ -33,13 +34,13 @@ for (const { isInstalled, name, start } of servers) {
     results.push(row)
     const cells = [name, program, ...row.map(({ text }) => text.replaceAll(/http:\S+:\d+/g, "URL")), today]
     lines.push(`| ${cells.join(" | ")} |`)
-    console.log(cells.join(" | "))
+    process.stdout.write(`${cells.join(" | ")}\n`)
   }
   const [ours = [], theirs = []] = results
   for (const [index, { score }] of ours.entries()) {
     if (score >= (theirs[index]?.score ?? 0)) continue
     isWorse = true
-    console.log(`WORSE: ${name}, ${stepNames[index] ?? ""}`)
+    process.stdout.write(`WORSE: ${name}, ${stepNames[index] ?? ""}\n`)
   }
 }
 
