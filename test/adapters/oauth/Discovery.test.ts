@@ -453,9 +453,9 @@ describe("discovery", () => {
     const rpc = { jsonrpc: "2.0", id: 1 }
     const stream = () => new Response(": hello\n\n", { headers: { "content-type": "text/event-stream" } })
     const page = () => new Response("<title>App</title>", { headers: { "content-type": "text/html" } })
-    const isGreeting = ({ method }: Request) => method === "POST"
+    const isGreeting = ({ method }: Sent) => method === "POST"
 
-    it.effect.each<readonly [string, (request: Request) => Response]>([
+    it.effect.each<readonly [string, (request: Sent) => Response]>([
       ["a result", () => Response.json({ ...rpc, result: {} })],
       [
         "an error",
