@@ -4,18 +4,15 @@ import { isNeverProxied } from "../../domain/SecureUrl.ts"
 interface Dispatcher {
   readonly dispatch: (options: object, handler: unknown) => boolean
 }
-type ProxyAgentClass = new (options: object) => Dispatcher
+type AgentClass = new (options?: object) => Dispatcher
 
 const place = Symbol.for("undici.globalDispatcher.1")
 
 /** The dispatcher of `fetch`. Absent in other runtimes. */
 const current = (): Dispatcher | undefined => (globalThis as { readonly [place]?: Dispatcher })[place]
 
-/** The class of the dispatcher that uses the proxies of the environment. Absent: no proxy, or one that the program has set. */
-const proxyAgentClass = (dispatcher: Dispatcher): ProxyAgentClass | undefined =>
-  dispatcher.constructor.name === "EnvHttpProxyAgent"
-    ? (dispatcher.constructor as ProxyAgentClass)
-    : undefined
+/** True if a dispatcher uses the proxies of the environment. False: no proxy, or one that the program has set. */
+const isProxyAgent = (dispatcher: Dispatcher): boolean => dispatcher.constructor.name === "EnvHttpProxyAgent"
 
 /** Every host is excluded, and an empty string, unlike an absent option, does not stand for the variable. */
 const withoutProxy = { httpProxy: "", httpsProxy: "", noProxy: "*" }
@@ -24,20 +21,37 @@ let direct: Dispatcher | undefined
 /** By the address of the proxy. */
 const tunnels = new Map<string, Dispatcher>()
 
-const dispatcherFor = async (url: URL, base: Dispatcher): Promise<Dispatcher> => {
-  const ProxyAgent = proxyAgentClass(base)
-  if (ProxyAgent === undefined) return base
-  if (isNeverProxied(url.hostname)) return (direct ??= new ProxyAgent(withoutProxy))
+/** A dispatcher that is shared by requests, and how to make another one like it. */
+interface Shared {
+  readonly held: () => Dispatcher
+  readonly make: () => Dispatcher
+}
+
+const sharedFor = async (url: URL, base: Dispatcher): Promise<Shared> => {
+  const Agent = base.constructor as AgentClass
+  const own = {
+    held: () => base,
+    make: () => (Agent.name === "Agent" || isProxyAgent(base) ? new Agent() : base)
+  }
+  if (!isProxyAgent(base)) return own
+  if (isNeverProxied(url.hostname)) {
+    const make = () => new Agent(withoutProxy)
+    return { held: () => (direct ??= make()), make }
+  }
   const { proxyInUse } = await import("./EnvironmentProxy.ts")
   const proxy = proxyInUse(url)
-  if (proxy === undefined || !/^https?:$/.test(proxy.address.protocol)) return base
+  if (proxy === undefined || !/^https?:$/.test(proxy.address.protocol)) return own
   const key = `${proxy.variable} ${proxy.address.href}`
-  const known = tunnels.get(key)
-  if (known !== undefined) return known
   const { connectThrough } = await import("./ProxyTunnel.ts")
-  const tunnel = new ProxyAgent({ ...withoutProxy, connect: connectThrough(proxy) })
-  tunnels.set(key, tunnel)
-  return tunnel
+  const make = () => new Agent({ ...withoutProxy, connect: connectThrough(proxy) })
+  return {
+    held: () => {
+      const tunnel = tunnels.get(key) ?? make()
+      tunnels.set(key, tunnel)
+      return tunnel
+    },
+    make
+  }
 }
 
 /**
@@ -47,15 +61,17 @@ const dispatcherFor = async (url: URL, base: Dispatcher): Promise<Dispatcher> =>
  *   codes. `NO_PROXY` cannot do this: Node has no ranges in it.
  * - Other requests connect through an HTTP proxy by `ProxyTunnel`. Undici connects again, thousands of times a second, while
  *   a proxy closes the connection, and does not say what the proxy answered.
+ * - A fresh one uses a new connection, and closes it after the answer. A dispatcher that the program has set is used as it is.
  * - Undici gives up after 300 seconds without a head or a part of the body. The callers have their own timeouts.
  */
-export const dispatchOptions = async (url: URL): Promise<RequestInit> => {
+export const dispatchOptions = async (url: URL, fresh = false): Promise<RequestInit> => {
   const base = current()
   if (base === undefined) return {}
-  const chosen = await dispatcherFor(url, base)
+  const { held, make } = await sharedFor(url, base)
+  const chosen = fresh ? make() : held()
   const dispatcher: Dispatcher = {
     dispatch: (options, handler) =>
-      chosen.dispatch({ ...options, headersTimeout: 0, bodyTimeout: 0 }, handler)
+      chosen.dispatch({ ...options, headersTimeout: 0, bodyTimeout: 0, reset: fresh }, handler)
   }
   return { dispatcher } as RequestInit
 }

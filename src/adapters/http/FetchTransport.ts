@@ -101,7 +101,7 @@ export const layer: Layer.Layer<HttpTransport> = Layer.effect(
         const answer = Effect.tryPromise({
           try: async (signal) =>
             globalThis.fetch(request, {
-              ...(await dispatchOptions(url)),
+              ...(await dispatchOptions(url, options?.fresh)),
               redirect: "manual",
               signal: AbortSignal.any([signal, request.signal, late.signal])
             }),

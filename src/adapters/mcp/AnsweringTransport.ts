@@ -54,11 +54,13 @@ const isProbe = ({ id, method }: JSONRPCRequest): boolean =>
  * An answer to the probe that is no answer of revision 2026-07-28 counts as "method not found", so that `initialize` follows
  * (MCP 2026-07-28 "Versioning"): any HTTP error, another content, a connection that breaks, and silence.
  *
+ * A request whose connection breaks before an answer starts is sent once more. A tool call is not: the tool may have run.
+ *
  * A request that is cancelled ends its HTTP request too, after the notification.
  */
 export const makeAnsweringTransport = (options: AnsweringTransportOptions): AnsweringTransport => {
   const { sdk } = options
-  const sends = new AsyncLocalStorage<{ isStream: boolean }>()
+  const sends = new AsyncLocalStorage<{ isStream: boolean; readonly mayRepeat: boolean }>()
   const inFlight = new Map<unknown, AbortController>()
   const cancellations = new Set<Promise<void>>()
   let isProbing = false
@@ -70,15 +72,16 @@ export const makeAnsweringTransport = (options: AnsweringTransportOptions): Answ
     if (isStandingStream(init)) return new Response(null, { status: 405 })
     const probing = isProbing
     const renew = probing ? options.renew : !(isHandshake && isProbeRefused)
+    const send = sends.getStore()
     const response = await options.fetch(url, init, {
       renew,
+      mayRepeat: send?.mayRepeat === true,
       ...(probing ? { timeout: probeTimeout, mayFail: true } : {})
     })
     if (probing) {
       isProbeRefused = response.status === 401
       onHead()
     }
-    const send = sends.getStore()
     if (send !== undefined) {
       send.isStream = /^\s*text\/event-stream\b/i.test(response.headers.get("content-type") ?? "")
     }
@@ -124,7 +127,7 @@ export const makeAnsweringTransport = (options: AnsweringTransportOptions): Answ
         inFlight.delete(id)
         this.onmessage?.({ jsonrpc: "2.0", id, error })
       }
-      const send = { isStream: false }
+      const send = { isStream: false, mayRepeat: message.method !== "tools/call" }
       await sends.run(send, () =>
         super.send(message, {
           ...sendOptions,

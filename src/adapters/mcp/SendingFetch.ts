@@ -8,6 +8,8 @@ import type { Operation, Operations } from "./Operations.ts"
 export interface FetchOptions extends SendOptions {
   /** True: an answer that does not come rejects the promise only, and the operation goes on. */
   readonly mayFail?: boolean
+  /** True: the request is sent once more if the connection breaks before an answer starts. */
+  readonly mayRepeat?: boolean
 }
 
 /** The way to a server, in the form that the transports of the SDK take. */
@@ -33,7 +35,11 @@ export const makeSendingFetch = Effect.fnUntraced(function* <E, R>(
   const usedBy = new WeakMap<Operation<McpError | E>, Used>()
   let isAuthorized = true
 
-  const fetch: SendingFetch["fetch"] = (url, init, { mayFail = false, ...options } = {}) => {
+  const fetch: SendingFetch["fetch"] = (
+    url,
+    init,
+    { mayFail = false, mayRepeat = false, ...options } = {}
+  ) => {
     const operation = operations.current
     const signal = init?.signal ?? undefined
     if (signal?.aborted === true) return Promise.reject(signal.reason)
@@ -45,12 +51,18 @@ export const makeSendingFetch = Effect.fnUntraced(function* <E, R>(
       redirect: "manual",
       signal: signal ?? null
     })
+    const attempt = (sent: Request) =>
+      send(sent, { ...(operation === undefined ? {} : { timeout: operation.limit }), ...options })
     return new Promise((resolve, reject) => {
       const arrived = operation?.sending()
       run(
-        Effect.suspend(() =>
-          send(request, { ...(operation === undefined ? {} : { timeout: operation.limit }), ...options })
-        ),
+        mayRepeat
+          ? Effect.catchIf(
+              Effect.suspend(() => attempt(request.clone())),
+              (error) => error instanceof NetworkError && error.unanswered === "broke",
+              () => attempt(request)
+            )
+          : Effect.suspend(() => attempt(request)),
         { signal }
       ).addObserver((exit) => {
         arrived?.()

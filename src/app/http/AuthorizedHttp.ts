@@ -17,6 +17,12 @@ import { TokenPolicy } from "../../ports/TokenPolicy.ts"
 import { BoundedMap } from "../credentials/BoundedMap.ts"
 import { type AccessTokenError, AccessTokens } from "../tokens/AccessTokens.ts"
 
+/** How a request is sent. */
+interface Sending extends SendOptions {
+  /** True: a new connection, since obtaining a token may take longer than the server keeps an idle one open. */
+  readonly fresh?: boolean
+}
+
 /** Time in milliseconds until a server must start to answer, unless the caller sets another. A tool may work for minutes. */
 const defaultTimeout = 600_000
 
@@ -49,8 +55,8 @@ export const layer: Layer.Layer<AuthorizedHttp, never, AccessTokens | DpopProofs
       const transport = yield* HttpTransport
       const proofs = yield* DpopProofs
       const policy = yield* TokenPolicy
-      const send = (request: Request, { timeout = defaultTimeout }: SendOptions) =>
-        transport.send(request, { timeout })
+      const send = (request: Request, { timeout = defaultTimeout, fresh = false }: Sending) =>
+        transport.send(request, { timeout, fresh })
 
       const withToken = Effect.fnUntraced(function* (request: Request, { accessToken, dpopKey }: TokenSet) {
         const authorized = request.clone()
@@ -70,11 +76,7 @@ export const layer: Layer.Layer<AuthorizedHttp, never, AccessTokens | DpopProofs
       })
 
       /** Sends a request with a token, and again if the server requires its nonce in the proof (RFC 9449 §9). */
-      const sendWith = Effect.fnUntraced(function* (
-        request: Request,
-        tokens: TokenSet,
-        options: SendOptions
-      ) {
+      const sendWith = Effect.fnUntraced(function* (request: Request, tokens: TokenSet, options: Sending) {
         const response = yield* send(yield* withToken(request, tokens), options)
         if (tokens.dpopKey === undefined) return response
         const learnt = yield* proofs.learn(new URL(request.url), response.headers)
@@ -122,7 +124,7 @@ export const layer: Layer.Layer<AuthorizedHttp, never, AccessTokens | DpopProofs
           if (Option.isNone(more)) return response
           yield* discardBody(response)
           tokens = more.value
-          response = yield* sendWith(request, tokens, options)
+          response = yield* sendWith(request, tokens, { ...options, fresh: true })
         }
         return response
       })
@@ -150,7 +152,8 @@ export const layer: Layer.Layer<AuthorizedHttp, never, AccessTokens | DpopProofs
         yield* discardBody(response)
         if (Option.isSome(tokens)) yield* accessTokens.reject({ server, account }, tokens.value.accessToken)
         const renewed = yield* accessTokens.get({ server, account, challenge: challenge ?? silentChallenge })
-        const again = yield* sendWith(request, renewed, options)
+        const later = { ...options, fresh: true }
+        const again = yield* sendWith(request, renewed, later)
         return yield* stepUp(server, account, request, options, { response: again, tokens: renewed })
       })
 

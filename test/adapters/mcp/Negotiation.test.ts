@@ -101,7 +101,9 @@ describe("a server that answers the probe with", () => {
         const session = yield* connect(httpServer(url), way().send)
         assert.strictEqual(session.server.protocol, "2025-06-18")
         assert.strictEqual((yield* session.tools).length, 1)
+        const probes = what === "a connection that breaks" ? ["server/discover"] : []
         assert.deepStrictEqual(heard, [
+          ...probes,
           "server/discover",
           "initialize",
           "notifications/initialized",
@@ -289,6 +291,60 @@ describe("a server that refuses the version and lists others", () => {
       assert.strictEqual(
         errorText(error),
         "example: it speaks MCP of 1.0, which this mcp-cli does not.\nUpgrade mcp-cli."
+      )
+    }).pipe(Effect.provide(connector))
+  )
+})
+
+describe("a connection that breaks before an answer", () => {
+  /** Breaks the connection of the first request. */
+  const breakOnce = (answer: Answer): Answer => {
+    let isBroken = false
+    return (response, message) => {
+      if (isBroken) return answer(response, message)
+      isBroken = true
+      response.destroy()
+    }
+  }
+  const answers: Readonly<Record<string, Answer>> = {
+    initialize: (response, message) => result(response, message, initialized("2025-06-18")),
+    "tools/list": (response, message) =>
+      result(response, message, { tools: [{ name: "echo", inputSchema: { type: "object" } }] })
+  }
+  for (const [method, answer] of Object.entries(answers)) {
+    it.effect(`to ${method} is followed by another one`, () =>
+      Effect.gen(function* () {
+        const { heard, url } = yield* olderServer({ [method]: breakOnce(answer) })
+        const session = yield* connect(httpServer(url), way().send)
+        assert.strictEqual((yield* session.tools).length, 1)
+        assert.lengthOf(
+          heard.filter((name) => name === method),
+          2
+        )
+      }).pipe(Effect.provide(connector))
+    )
+  }
+
+  it.effect("fails the request if it breaks again", () =>
+    Effect.gen(function* () {
+      const { heard, url } = yield* olderServer({ "tools/list": (response) => response.destroy() })
+      const session = yield* connect(httpServer(url), way().send)
+      assert.strictEqual((yield* Effect.flip(session.tools))._tag, "NetworkError")
+      assert.lengthOf(
+        heard.filter((name) => name === "tools/list"),
+        2
+      )
+    }).pipe(Effect.provide(connector))
+  )
+
+  it.effect("never repeats a tool call, since the tool may have run", () =>
+    Effect.gen(function* () {
+      const { heard, url } = yield* olderServer({ "tools/call": (response) => response.destroy() })
+      const session = yield* connect(httpServer(url), way().send)
+      assert.strictEqual((yield* Effect.flip(session.call("echo", {})))._tag, "NetworkError")
+      assert.lengthOf(
+        heard.filter((name) => name === "tools/call"),
+        1
       )
     }).pipe(Effect.provide(connector))
   )
