@@ -12,7 +12,7 @@ describe.skipIf(!hasPackages("mcp-2"))("FastMCP (needs scripts/test-servers.sh)"
     })
   })
   describe("as a proxy before another authorization server", () => {
-    signInSuite({ start: () => startFastMcpServer("proxy") })
+    signInSuite({ start: () => startFastMcpServer("proxy"), tokensLiveOn: true })
   })
   describe("with the tokens of another authorization server", () => {
     signInSuite({ start: () => startFastMcpServer("remote"), tokensLiveOn: true })
