@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Logger } from "effect"
+import { Effect, Layer, Logger } from "effect"
 import { errorText } from "../../../src/app/cli/RemedyText.ts"
 import type { OpenSession } from "../../../src/app/session/ServerSession.ts"
 import { listenWith } from "./McpServers.ts"
@@ -59,7 +59,7 @@ const listed = (
     const session = yield* connect(httpServer(yield* listing(page, options)), send)
     const names = (yield* list(session as unknown as OpenSession)).map(({ name }) => name)
     return { names, warnings, requests: sent.filter((method) => method.endsWith("/list")).length }
-  }).pipe(Effect.provide(connector), Effect.provide(Logger.layer([logger])))
+  }).pipe(Effect.provide(Layer.merge(connector, Logger.layer([logger]))))
 }
 
 const good = { name: "good", inputSchema: { type: "object" } }
