@@ -66,8 +66,5 @@ def serve(app, listening: socket.socket, url: str, **controls: Callable[[], Awai
 
     threading.Thread(target=end_with_input, daemon=True).start()
     print(url, flush=True)
-    # A process of a busy machine pauses for longer than the default of 5 seconds.
-    config = uvicorn.Config(
-        Recorded(app, {"requests": seen, **controls}), log_level="error", timeout_keep_alive=600
-    )
+    config = uvicorn.Config(Recorded(app, {"requests": seen, **controls}), log_level="error")
     uvicorn.Server(config).run(sockets=[listening])
