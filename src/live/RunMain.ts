@@ -1,6 +1,7 @@
 import { Cause, type Effect, Exit } from "effect"
 import * as Runtime from "effect/Runtime"
 import { explainErrno } from "../adapters/platform/Errno.ts"
+import { cancelRunning } from "../adapters/terminal/CancelKey.ts"
 import { writeError } from "../adapters/terminal/Screen.ts"
 import { defect } from "../app/cli/ExitCode.ts"
 
@@ -16,7 +17,7 @@ const noticeDelay = 1000
  *
  * A signal, or an output that cannot be written, interrupts the program. It ends what it must not leave half done: the
  * refresh and the write of the new tokens, locks, and the programs of stdio servers. The exit code is then 128 + the number
- * of the signal, as in a shell. A user who does not want to wait ends it by a second Ctrl-C, once told what that may cost.
+ * of the signal, as in a shell. Ctrl-C in a session cancels the line that runs instead. A user who does not want to wait ends it by a second Ctrl-C, once told what that may cost.
  *
  * Node resets ignored signals at its start, so `nohup` cannot keep SIGHUP away from it.
  */
@@ -41,6 +42,7 @@ export const runMain = (run: Effect.Effect<number>): void => {
 
     for (const [signal, number] of Object.entries(signals) as ReadonlyArray<[Signal, number]>) {
       process.on(signal, () => {
+        if (signal === "SIGINT" && cancelRunning()) return
         const isKey = signal === "SIGINT" || signal === "SIGQUIT"
         if (isKey && isTold) process.exit(128 + number)
         stop(128 + number)

@@ -6,8 +6,11 @@ export class LineEditor extends Context.Service<
   {
     /** True if a user types the lines. Otherwise a script does, and a failed line must end it. */
     readonly isInteractive: boolean
+    /** Runs what a line asks for. Ctrl-C cancels it (none) instead of ending the program. */
+    readonly cancellable: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<Option.Option<A>, E, R>
     /**
-     * Reads one line, with tab completion and the history of this run; none at the end of the input.
+     * Reads one line, with tab completion and the history of this run; none at the end of the input, and after Ctrl-C twice
+     * on an empty line.
      *
      * @param complete the words that the line so far can be completed to
      */

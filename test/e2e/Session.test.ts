@@ -4,6 +4,9 @@ import { type Running, startWorld, type World } from "./World.ts"
 
 const hasScript = spawnSync("script", ["--version"], { encoding: "utf8" }).stdout?.includes("util-linux")
 
+const interrupt = "\u0003"
+const endOfInput = "\u0004"
+
 let world: World
 beforeEach(async () => {
   world = await startWorld()
@@ -41,6 +44,16 @@ const startSession = () => {
   return { running, shows, type }
 }
 
+/** Ends when the server gets the next tool call. */
+const callArrived = () =>
+  new Promise<void>((done) => {
+    const { counts } = world.mcpServer
+    counts.set = (name, count) => {
+      if (name === "tools/call") done()
+      return Map.prototype.set.call(counts, name, count)
+    }
+  })
+
 describe.skipIf(!hasScript)("a session at a terminal (needs script of util-linux)", () => {
   it("reads what is typed after a sign-in between two lines", async () => {
     await world.run(["auth", "login", "demo"])
@@ -56,8 +69,24 @@ describe.skipIf(!hasScript)("a session at a terminal (needs script of util-linux
     await type("xt=five\n", /\nfive\r\n[^]*demo> /)
     const up = "\u001b[A"
     await type(`${up}${up}\n`, /\nfour\r\n[^]*demo> /)
-    running.child.stdin?.write("\u0004")
+    running.child.stdin?.write(endOfInput)
     assert.strictEqual((await running.ended).code, 0)
     assert.strictEqual(world.browsersOpened(), 2)
+  })
+
+  it("cancels a call, or the line, by Ctrl-C, and ends by two of them", async () => {
+    await world.run(["auth", "login", "demo"])
+    const { running, shows, type } = startSession()
+    await shows(/demo> /)
+    const arrived = callArrived()
+    await type("/call wait {}\n", /\r\n/)
+    await arrived
+    await type(interrupt, /Cancelled\.\r\n[^]*demo> /)
+    await type("/call fail", /fail$/)
+    await type(interrupt, /\n[^]*demo> /)
+    await type("/call echo text=one\n", /\none\r\n[^]*demo> /)
+    await type(interrupt, /Press Ctrl-C again, or Ctrl-D, to end the session\.\r\n[^]*demo> /)
+    running.child.stdin?.write(interrupt)
+    assert.strictEqual((await running.ended).code, 0)
   })
 })

@@ -34,6 +34,9 @@ export const makeExampleServer = (): Server => {
         return { content: [{ type: "text", text: String(Number(given["a"]) + Number(given["b"])) }] }
       case "fail":
         return { content: [{ type: "text", text: "the disk is full" }], isError: true }
+      // Not in the list.
+      case "wait":
+        return new Promise<never>(() => undefined)
       default:
         throw new ProtocolError(ProtocolErrorCode.InvalidParams, `Tool ${params.name} not found`)
     }

@@ -1,5 +1,7 @@
 import { Effect, Layer, Option, Scope } from "effect"
 import { LineEditor } from "../../ports/LineEditor.ts"
+import { cancellable, cancelNext } from "./CancelKey.ts"
+import { writeError } from "./Screen.ts"
 import { isAttended, lineInterface } from "./Terminal.ts"
 
 type Completer = (line: string) => ReadonlyArray<string>
@@ -41,6 +43,20 @@ const makeTerminalReader = (waiting: Waiting) => {
           }
         })
         lines.on("close", () => resume(Effect.succeed(Option.none())))
+        // At a prompt, Ctrl-C clears the line first.
+        lines.removeAllListeners("SIGINT")
+        let isAsked = false
+        cancelNext(false)
+        lines.on("SIGINT", () => {
+          if (isRead) return cancelNext(true)
+          writeError("\n")
+          if (lines.line === "" && isAsked) return resume(Effect.succeed(Option.none()))
+          isAsked = lines.line === ""
+          if (isAsked) writeError("Press Ctrl-C again, or Ctrl-D, to end the session.\n")
+          lines.write(null, { ctrl: true, name: "e" })
+          lines.write(null, { ctrl: true, name: "u" })
+          lines.prompt()
+        })
         lines.setPrompt(prompt)
         lines.prompt()
         if (unfinished !== "") lines.write(unfinished)
@@ -93,6 +109,7 @@ export const layer: Layer.Layer<LineEditor> = Layer.effect(
     const ofPipe = yield* makePipeReader(waiting)
     return LineEditor.of({
       isInteractive,
+      cancellable: (effect) => (isInteractive ? cancellable(effect) : Effect.asSome(effect)),
       read: Effect.fn("TerminalLineEditor.read")(function* (prompt, complete) {
         if (!isInteractive) return yield* ofPipe
         const next = waiting.shift()

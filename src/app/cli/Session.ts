@@ -141,7 +141,10 @@ export const interactiveSession = (name: string) =>
         if (Option.isNone(line)) return
         const text = line.value.trim()
         if (text === "") continue
-        const goesOn = yield* runLine(session, name, text).pipe(
+        const goesOn = yield* editor.cancellable(runLine(session, name, text)).pipe(
+          Effect.flatMap((ended) =>
+            Option.isSome(ended) ? Effect.succeed(ended.value) : Effect.as(tell("Cancelled."), true)
+          ),
           // A user reads what went wrong and goes on. A script stops at the first error.
           Effect.catchIf(
             () => isInteractive,

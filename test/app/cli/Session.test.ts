@@ -58,6 +58,7 @@ const sessionOf = (isInteractive: boolean, lines: ReadonlyArray<string>) =>
           Layer.succeed(ServerSession, { open: () => Effect.succeed(session) }),
           Layer.succeed(LineEditor, {
             isInteractive,
+            cancellable: Effect.asSome,
             read: () => Effect.sync(() => Option.fromNullishOr(left.shift()))
           })
         )
