@@ -129,6 +129,9 @@ export interface VaultSettings {
   /** Paths of PEM files, and whether the certificate is checked at all. */
   readonly tls: {
     readonly caCert: string | undefined
+    /** The certificates themselves, and a folder of files with them. Absent, or less important than `caCert`. */
+    readonly caCertText?: string
+    readonly caPath?: string
     readonly clientCert: string | undefined
     readonly clientKey: string | undefined
     readonly skipVerify: boolean

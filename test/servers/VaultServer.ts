@@ -69,6 +69,7 @@ export type NewLogin = (
  * - `bad JSON` and `endless`: 200 with a body that is none, or never ends; `many values` and `deep`: with one that takes
  *   much more memory, or stack, than its length says.
  * - `upgrading`: a KV mount that is on its way from version 1 to version 2.
+ * - `answer`: an answer of `status` with `text` as its body, such as one of a server in front of Vault.
  * - `conflict`: somebody else writes the same key just before; only writes of data meet it.
  */
 export type FaultKind =
@@ -89,6 +90,7 @@ export type FaultKind =
   | "many values"
   | "deep"
   | "upgrading"
+  | "answer"
   | "conflict"
 
 export interface FaultOptions {
@@ -102,6 +104,8 @@ export interface FaultOptions {
   readonly retryAfter?: number | string
   /** Where a redirect goes. */
   readonly to?: URL | string
+  readonly status?: number
+  readonly text?: string
   /** With a conflict: what the other one makes of the data. */
   readonly write?: (current: Fields | undefined) => Fields
 }
@@ -170,6 +174,8 @@ export interface VaultServer {
   readonly fault: (kind: FaultKind, options?: FaultOptions) => Fault
   readonly seal: () => void
   readonly unseal: () => void
+  /** It was never initialised, which its routes call sealed. */
+  readonly forget: () => void
   /** From now on it redirects to the leader; without one it answers 503. */
   readonly standby: (leader?: URL | string) => void
   /** Ends `standby`. */
@@ -408,6 +414,7 @@ export const startVaultServer = async (options: VaultServerOptions = {}): Promis
   let skew = 0
   let nanoseconds = 0
   let sealed = false
+  let initialized = true
   let standby: { readonly leader: string | undefined } | undefined
   const now = () => clock() + skew
 
@@ -1071,7 +1078,7 @@ export const startVaultServer = async (options: VaultServerOptions = {}): Promis
     allowQuery(call)
     return new Answer(200, {
       type: "shamir",
-      initialized: true,
+      initialized,
       sealed,
       t: 1,
       n: 1,
@@ -1238,7 +1245,7 @@ export const startVaultServer = async (options: VaultServerOptions = {}): Promis
 
   /** Answers as the fault says. */
   const misbehave = (
-    { kind, options: { retryAfter, to } }: Script,
+    { kind, options: { retryAfter, status, text, to } }: Script,
     call: Call,
     request: IncomingMessage,
     response: ServerResponse
@@ -1309,6 +1316,9 @@ export const startVaultServer = async (options: VaultServerOptions = {}): Promis
             "Upgrading from non-versioned to versioned data. This backend will be unavailable for a brief period and will resume service shortly."
           )
         )
+      case "answer":
+        response.writeHead(status ?? 500, { date: httpDate() })
+        return void response.end(text)
       case "delay":
       case "delay after":
       case "drop after":
@@ -1499,6 +1509,10 @@ export const startVaultServer = async (options: VaultServerOptions = {}): Promis
     },
     unseal: () => {
       sealed = false
+    },
+    forget: () => {
+      sealed = true
+      initialized = false
     },
     standby: (leader) => {
       standby = { leader: leader === undefined ? undefined : String(leader) }

@@ -89,6 +89,8 @@ export const readVaultWithoutUrl = Effect.fnUntraced(function* (
   const namespace = yield* readSetting(block, "vaultNamespace")
   const kvVersion = readKvVersion(block)
   const caCert = yield* readFileSetting(block, "vaultCaCert")
+  const caCertText = caCert === undefined ? yield* readVariable(block, "caCertText") : undefined
+  const caPath = caCert === undefined ? yield* readVariable(block, "caPath") : undefined
   const clientCert = yield* readFileSetting(block, "vaultClientCert")
   const clientKey = yield* readFileSetting(block, "vaultClientKey")
   if (!isDeferred && clientCert !== undefined && clientKey === undefined) {
@@ -114,6 +116,8 @@ export const readVaultWithoutUrl = Effect.fnUntraced(function* (
     auth,
     tls: {
       caCert: caCert?.text,
+      ...(caCertText?.text === undefined ? {} : { caCertText: caCertText.text }),
+      ...(caPath?.text === undefined ? {} : { caPath: caPath.text }),
       clientCert: clientCert?.text,
       clientKey: clientKey?.text,
       skipVerify: skipVerify ?? false

@@ -1,6 +1,6 @@
 import { Effect, Option } from "effect"
 import { isSecureUrl } from "../../domain/SecureUrl.ts"
-import { type Block, type Check, filePathProblem } from "./Cursor.ts"
+import { type Block, type Check, filePathProblem, notEmpty } from "./Cursor.ts"
 
 /** A setting that the file or the environment has. */
 interface Setting {
@@ -31,12 +31,14 @@ export const parseBool = (text: string): boolean | undefined => {
   return ["0", "f", "F", "FALSE", "false", "False"].includes(text) ? false : undefined
 }
 
-/** The fields that a variable can replace, and the name of the variable without `VAULT_`. */
+/** The fields that a variable can replace, and the name of the variable without `VAULT_`. Two variables replace no field. */
 const variables = {
   vaultUrl: { variable: "ADDR", check: vaultUrlProblem },
   vaultToken: { variable: "TOKEN", check: headerTextProblem },
   vaultNamespace: { variable: "NAMESPACE", check: headerTextProblem },
   vaultCaCert: { variable: "CACERT", check: filePathProblem },
+  caCertText: { variable: "CACERT_BYTES", check: notEmpty },
+  caPath: { variable: "CAPATH", check: filePathProblem },
   vaultClientCert: { variable: "CLIENT_CERT", check: filePathProblem },
   vaultClientKey: { variable: "CLIENT_KEY", check: filePathProblem },
   vaultSkipVerify: {

@@ -456,6 +456,18 @@ describe("the environment of Vault", () => {
     })
   )
 
+  it.effect("names authorities as a file, as text or as a folder, unless the file does", () =>
+    Effect.gen(function* () {
+      const env = { VAULT_CACERT_BYTES: "a certificate", BAO_CAPATH: "/bao", VAULT_CAPATH: "/vault" }
+      const { tls } = yield* settingsOf({}, env)
+      assert.deepInclude(tls, { caCert: undefined, caCertText: "a certificate", caPath: "/bao" })
+      assert.notProperty((yield* settingsOf({ vaultCaCert: "c" }, env)).tls, "caPath")
+      const { tls: ofVariable } = yield* settingsOf({}, { ...env, VAULT_CACERT: "file" })
+      assert.strictEqual(ofVariable.caCert, "file")
+      assert.notProperty(ofVariable, "caCertText")
+    })
+  )
+
   it.effect("that cannot be read is an error, and why is not said", () =>
     Effect.gen(function* () {
       const broken = ConfigProvider.make(({ 0: name }) =>

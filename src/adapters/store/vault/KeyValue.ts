@@ -3,6 +3,7 @@ import type { VaultSettings } from "../../../ports/Configuration.ts"
 import type { StorageError } from "../../../ports/CredentialStore.ts"
 import { fieldOf, textOf } from "./JsonFields.ts"
 import type { VaultHttp } from "./VaultHttp.ts"
+import { saidBy } from "./VaultProblems.ts"
 import type { VaultReply, VaultSession } from "./VaultSession.ts"
 
 /** The fields of a record. Vault stores any JSON; ours are strings. */
@@ -63,11 +64,6 @@ const textFields = (value: unknown): Fields | undefined =>
         Object.entries(value).filter((entry): entry is [string, string] => typeof entry[1] === "string")
       )
     : undefined
-
-const textWarnings = (body: unknown): ReadonlyArray<string> => {
-  const warnings = fieldOf(body, "warnings")
-  return Array.isArray(warnings) ? warnings.filter((warning) => typeof warning === "string") : []
-}
 
 /** The route of a record, or of the folder of all records. */
 const at = (mount: Mount, part: "data" | "metadata" | "destroy", name?: string): ReadonlyArray<string> => [
@@ -130,6 +126,29 @@ export const keyValue = (http: VaultHttp, session: VaultSession, settings: KeyVa
       ? undefined
       : { version: kvVersion, path: segments(mountPoint), prefix: segments(settings.pathPrefix) }
 
+  let isConfirmed = kvVersion === undefined
+
+  /**
+   * Compares the version of the settings with the mount, before an answer is taken for "absent", or something is written
+   * for the first time: a mount of version 1 takes every path for a record's. A mount that the token may not see is
+   * taken to be as the settings say.
+   */
+  const confirm = Effect.gen(function* () {
+    if (isConfirmed) return
+    const actual = yield* findMount(http, session, settings).pipe(
+      Effect.map(({ version }) => version),
+      Effect.catchIf(
+        ({ reason }) => reason._tag === "VaultFailure" && reason.problem === "no mount",
+        () => Effect.succeed(kvVersion)
+      )
+    )
+    if (actual !== kvVersion) return yield* isOfVersion(actual)
+    isConfirmed = true
+  })
+
+  const isOfVersion = (actual: number | undefined) =>
+    http.fail("wrong version", `${mountPoint}/ is of version ${actual}, and vaultKvVersion says ${kvVersion}`)
+
   const mount = Effect.suspend(() =>
     known === undefined
       ? Effect.tap(findMount(http, session, settings), (found) =>
@@ -143,8 +162,11 @@ export const keyValue = (http: VaultHttp, session: VaultSession, settings: KeyVa
   /** A 400 is about the request, and so about the settings. */
   const refuse = (answer: { readonly errors: ReadonlyArray<string> }) =>
     answer.errors.some((error) => /versioned|check-and-set/i.test(error))
-      ? http.fail("wrong version", `${mountPoint}/ is not of the version that was expected`)
-      : http.fail("unexpected", "it refuses the request (400)")
+      ? http.fail(
+          "wrong version",
+          `${mountPoint}/ is not of the version that was expected${saidBy(answer.errors)}`
+        )
+      : http.fail("unexpected", `it refuses the request${saidBy(answer.errors)}`)
 
   const absent = { fields: undefined, version: 0, age: 0 }
 
@@ -153,16 +175,13 @@ export const keyValue = (http: VaultHttp, session: VaultSession, settings: KeyVa
     const answer = yield* session.send({ method: "GET", path: at(found, "data", name) })
     if ("errors" in answer) return yield* refuse(answer)
     const { body, status, time } = answer
-    if (status === 404 && textWarnings(body).some((warning) => /versioned/i.test(warning))) {
-      return yield* http.fail("wrong version", `${mountPoint}/ is of version 2`)
-    }
+    if (status === 404) yield* confirm
     if (found.version === 1) {
       return status === 404 ? absent : { fields: textFields(fieldOf(body, "data")), version: 0, age: 0 }
     }
     const version = fieldOf(body, "data", "metadata", "version")
     if (typeof version !== "number") {
-      if (status === 404) return absent
-      return yield* http.fail("wrong version", `${mountPoint}/ is of version 1`)
+      return status === 404 ? absent : yield* isOfVersion(1)
     }
     const created = Option.match(textOf(body, "data", "metadata", "created_time"), {
       onNone: () => time,
@@ -173,12 +192,10 @@ export const keyValue = (http: VaultHttp, session: VaultSession, settings: KeyVa
 
   const write = Effect.fn("KeyValue.write")(function* (name: string, fields: Fields, over: number) {
     const found = yield* mount
+    if (over === 0) yield* confirm
     if (found.version === 1) {
       const answer = yield* session.send({ method: "POST", path: at(found, "data", name), body: fields })
-      if ("errors" in answer || answer.status === 404) {
-        return yield* http.fail("wrong version", `${mountPoint}/ is not of version 1`)
-      }
-      return Option.some(0)
+      return "errors" in answer || answer.status === 404 ? yield* isOfVersion(2) : Option.some(0)
     }
     // Old versions would hold old refresh tokens. Set before there is a first version.
     if (over === 0) {
@@ -198,7 +215,7 @@ export const keyValue = (http: VaultHttp, session: VaultSession, settings: KeyVa
     if ("errors" in answer) return yield* refuse(answer)
     const version = fieldOf(answer.body, "data", "version")
     if (typeof version === "number") return Option.some(version)
-    return yield* http.fail("wrong version", `${mountPoint}/ is not of version 2`)
+    return yield* isOfVersion(1)
   })
 
   return {
@@ -231,6 +248,7 @@ export const keyValue = (http: VaultHttp, session: VaultSession, settings: KeyVa
         query: { list: "true" }
       })
       if ("errors" in answer) return yield* refuse(answer)
+      if (answer.status === 404) yield* confirm
       const keys = answer.status === 404 ? [] : fieldOf(answer.body, "data", "keys")
       return Array.isArray(keys)
         ? keys.filter((key): key is string => typeof key === "string" && !key.endsWith("/"))

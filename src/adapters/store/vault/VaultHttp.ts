@@ -10,9 +10,10 @@ import { type ConnectionFailed, type RawResponse, VaultConnector } from "./Vault
 import {
   connectionProblem,
   errorsOf,
+  isAnswered,
   isTransient,
-  statusProblem,
-  unreadableProblem
+  pemProblem,
+  statusProblem
 } from "./VaultProblems.ts"
 import { answerTimeout, connectTimeout, maxRetryAfter, shutdownTimeout } from "./VaultLimits.ts"
 
@@ -139,7 +140,7 @@ export const vaultHttp = (
       return ({ code }: ConnectionFailed) => {
         if (late === "connecting") return timedOut("no connection", connectTimeout)
         if (late === "waiting") return timedOut("no answer", timeout)
-        const [problem, detail] = connectionProblem(code)
+        const [problem, detail] = connectionProblem(code, settings.tls.clientCert !== undefined)
         const found = failure(problem, detail)
         return problem === "unreachable" ? new Transient({ failure: found, retryAfter: 0 }) : found
       }
@@ -173,7 +174,7 @@ export const vaultHttp = (
         }),
         Effect.catchTags({
           TooLarge: () => failure("unexpected", "its answer is too large or nested too deeply"),
-          UnreadableFile: (cause) => failure(...unreadableProblem(cause)),
+          UnusablePem: (cause) => failure(...pemProblem(cause)),
           ConnectionFailed: (cause) => explainNone(late, timeout)(cause)
         })
       )
@@ -210,7 +211,7 @@ export const vaultHttp = (
           const retryAfter = retryAfterMillis(headers["retry-after"] ?? null, now) ?? 0
           return yield* new Transient({ failure: found, retryAfter })
         }
-        if (problem === "namespace" || problem === "no mount") return yield* found
+        if (isAnswered(problem)) return yield* found
         if (status === 400 || status === 403) return { status, errors }
         if (status !== 404) return yield* found
       }

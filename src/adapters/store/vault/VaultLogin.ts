@@ -6,6 +6,7 @@ import { type SecretForm, secretFormProblem } from "../../../domain/SecretForm.t
 import { configuredHome } from "../../platform/ConfiguredHome.ts"
 import { readSecretFile } from "../../platform/SecretFile.ts"
 import { textOf } from "./JsonFields.ts"
+import { saidBy } from "./VaultProblems.ts"
 import { isRefusal, type VaultHttp } from "./VaultHttp.ts"
 
 /** A token of Vault. */
@@ -24,14 +25,34 @@ const readSecret = (path: string) =>
 /** Fails if a file does not hold what is sent from it, so that no other file is ever sent. */
 const checkForm = (http: VaultHttp, form: SecretForm, text: string, path: string) => {
   const problem = secretFormProblem(form, text)
-  return problem === undefined ? Effect.void : http.fail("no token", `${path} ${problem}, so it was not sent`)
+  const kind = form === "jwt" ? "no JWT" : "no token"
+  return problem === undefined ? Effect.void : http.fail(kind, `${path} ${problem}, so it was not sent`)
 }
 
-const login = Effect.fnUntraced(function* (http: VaultHttp, mount: string, body: object) {
+/** A message of Vault without the secrets that were sent. */
+const withoutSecrets = (said: string, { jwt, secret_id: secretId }: LoginBody): string =>
+  [jwt, secretId].reduce<string>(
+    (text, sent) => (sent === undefined ? text : text.replaceAll(sent, "***")),
+    said
+  )
+
+/** What a login sends. */
+interface LoginBody {
+  readonly role?: string
+  readonly role_id?: string
+  readonly secret_id?: string
+  readonly jwt?: string
+}
+
+const login = Effect.fnUntraced(function* (http: VaultHttp, mount: string, body: LoginBody) {
   const answer = yield* http.send({ method: "POST", path: ["auth", ...mount.split("/"), "login"], body })
   const token = isRefusal(answer) ? Option.none() : textOf(answer.body, "auth", "client_token")
   if (Option.isNone(token)) {
-    return yield* http.fail("login refused", `it refused the login at auth/${mount}`)
+    const said = isRefusal(answer) ? saidBy(answer.errors) : ""
+    return yield* http.fail(
+      "login refused",
+      `it refused the login at auth/${mount}${withoutSecrets(said, body)}`
+    )
   }
   return { token: Redacted.make(token.value), isOurs: true }
 })
@@ -64,7 +85,7 @@ export const obtainToken = Effect.fnUntraced(function* (
         : yield* readSecret(auth.jwt.file)
       if (Option.isNone(jwt)) {
         const file = Redacted.isRedacted(auth.jwt) ? "" : auth.jwt.file
-        return yield* http.fail("no token", `there is no JWT to log in with in ${file}`)
+        return yield* http.fail("no JWT", `there is no JWT to log in with in ${file}`)
       }
       yield* checkForm(http, "jwt", jwt.value, Redacted.isRedacted(auth.jwt) ? "the JWT" : auth.jwt.file)
       return yield* login(http, auth.mount, {

@@ -115,7 +115,8 @@ export const vaultSession = (
       if (isRefusal(answer)) {
         if (answer.status === 400) return { status: 400, errors: answer.errors } as const
         const path = request.path.join("/")
-        return yield* http.fail("forbidden", `the token may not ${verbs[request.method]} ${path}`)
+        const verb = request.query?.["list"] === "true" ? "list" : verbs[request.method]
+        return yield* http.fail("forbidden", `the token may not ${verb} ${path}`)
       }
       return answer
     })

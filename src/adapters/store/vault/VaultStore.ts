@@ -10,6 +10,7 @@ import { BackendError, Superseded } from "../../../ports/StorageFailure.ts"
 import { decodeRecord, encodeRecord } from "../CredentialRecord.ts"
 import { keyValue } from "./KeyValue.ts"
 import { cannotLock, makeLeases } from "./Leases.ts"
+import { withSealStatus } from "./SealStatus.ts"
 import { vaultHttp } from "./VaultHttp.ts"
 import { vaultSession } from "./VaultSession.ts"
 import { replicaAttempts, replicaPause, writeAttempts } from "./VaultLimits.ts"
@@ -32,9 +33,10 @@ export const layer = (
   Layer.effectContext(
     Effect.gen(function* () {
       const local = yield* CredentialLock
-      const http = yield* vaultHttp(settings)
+      const http = withSealStatus(yield* vaultHttp(settings))
       const engine = keyValue(http, yield* vaultSession(http, settings.auth), settings)
       const path = `${settings.mountPoint}/${settings.pathPrefix}`
+      const inNamespace = settings.namespace === undefined ? "" : ` (namespace ${settings.namespace})`
       const leases = makeLeases(engine, (name, one, other) => {
         if (one === other) return true
         const [a, b] = [one, other].map((text) => {
@@ -161,7 +163,7 @@ export const layer = (
       }).pipe(Effect.withSpan("VaultStore.unlock"))
 
       const store = CredentialStore.of({
-        description: { backend: storageBackends.vault, location: `${http.address} ${path}` },
+        description: { backend: storageBackends.vault, location: `${http.address}${inNamespace} ${path}` },
         unlock,
         get,
         put,

@@ -1,8 +1,11 @@
+import { execFileSync } from "node:child_process"
 import { randomUUID } from "node:crypto"
+import { join } from "node:path"
 import { Effect, Layer, Redacted } from "effect"
 import * as MemoryLock from "../../../../src/adapters/lock/MemoryLock.ts"
 import * as VaultStore from "../../../../src/adapters/store/vault/VaultStore.ts"
 import type { VaultSettings } from "../../../../src/ports/Configuration.ts"
+import { temporaryFolder } from "../../TemporaryFolder.ts"
 import { startVaultServer, type VaultServer } from "../../../servers/VaultServer.ts"
 
 /** The settings of a user who has a token for a server. */
@@ -18,6 +21,22 @@ export const settingsFor = (
   auth: { method: "token", token: Redacted.make(rootToken), tokenFile: undefined },
   tls: { caCert: undefined, clientCert: undefined, clientKey: undefined, skipVerify: false },
   ...changes
+})
+
+/** A certificate for this machine, signed by itself, and its key: two files. */
+export const selfSigned = Effect.gen(function* () {
+  const folder = yield* temporaryFolder
+  const key = join(folder, "key.pem")
+  const certificate = join(folder, "certificate.pem")
+  execFileSync(
+    "openssl",
+    ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"].concat(
+      ["-keyout", key, "-out", certificate, "-days", "2", "-subj", "/CN=vault.test"],
+      ["-addext", "subjectAltName=IP:127.0.0.1"]
+    ),
+    { stdio: "ignore" }
+  )
+  return { key, certificate }
 })
 
 /** A double that ends with the scope; it has `kv/` of version 1 beside `secret/` of version 2. */
