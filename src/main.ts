@@ -12,6 +12,7 @@ import { useProxyOfEnvironment } from "./adapters/http/EnvironmentProxy.ts"
 import { defaultErrorFormat, reportError, reportInvalid } from "./app/cli/ErrorReport.ts"
 import { exitCodeOf } from "./app/cli/ExitCode.ts"
 import { builtIns, program } from "./app/cli/Program.ts"
+import { warningLog } from "./app/cli/WarningLog.ts"
 import { live } from "./live/Live.ts"
 import { runMain } from "./live/RunMain.ts"
 
@@ -35,7 +36,7 @@ const platform = Layer.mergeAll(
   NodeStdio.layer,
   NodeTerminal.layer,
   Screen.layer,
-  Logger.layer([Logger.withConsoleError(Logger.formatLogFmt)]),
+  Logger.layer([Logger.withConsoleError(warningLog)]),
   Layer.succeed(UserAgent, `mcp-cli/${version}`),
   Layer.succeed(
     ChildProcessSpawner.ChildProcessSpawner,

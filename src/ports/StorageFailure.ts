@@ -263,6 +263,7 @@ const vaultProblems = {
     Remedy.advice("The file of a pod is there only if a service account token is mounted.")
   ],
   "token expired": [Remedy.advice("Run vault login, or set a new VAULT_TOKEN.")],
+  "token ends": [Remedy.advice("Use a token that lasts longer, or run vault login again.")],
   "login refused": [
     Remedy.check(Remedy.tokenStorage, ["vaultAuth"]),
     Remedy.advice("The mount of the method, the role or its credentials may be wrong.")

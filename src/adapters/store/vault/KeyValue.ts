@@ -87,6 +87,18 @@ export const keyValue = (http: VaultHttp, session: VaultSession, settings: KeyVa
         )
       : http.fail("unexpected", `it refuses the request${saidBy(answer.errors)}`)
 
+  let hasWarned = false
+
+  /** Warns once of a mount that deletes what is written, after a time that the answer to a write tells. */
+  const warnOfDeletion = Effect.fnUntraced(function* (body: unknown) {
+    const deletion = Option.getOrElse(textOf(body, "data", "deletion_time"), () => "")
+    if (deletion === "" || hasWarned) return
+    hasWarned = true
+    yield* Effect.logWarning(
+      `Vault deletes what is written to ${mountPoint}/ now at ${deletion.replace(/\.\d+/, "")} (delete_version_after), and with it each sign-in that is not refreshed before that.`
+    )
+  })
+
   const absent = { fields: undefined, version: 0, age: 0 }
 
   const read = Effect.fn("KeyValue.read")(function* (name: string): Effect.fn.Return<Found, StorageError> {
@@ -133,6 +145,7 @@ export const keyValue = (http: VaultHttp, session: VaultSession, settings: KeyVa
     if (isMismatch(answer)) return Option.none()
     if ("errors" in answer) return yield* refuse(answer)
     const version = fieldOf(answer.body, "data", "version")
+    yield* warnOfDeletion(answer.body)
     if (typeof version === "number") return Option.some(version)
     return yield* isOfVersion(1)
   })

@@ -44,3 +44,9 @@ export const renewAt = 2 / 3
 export const minRenewalInterval = Duration.seconds(1)
 /** How often an unanswered renewal is retried. */
 export const renewalRetry = Schedule.spaced("2 seconds")
+
+/** The requests of a sign-in, with some to spare: a token with fewer uses left would end before the tokens are stored. */
+export const minUses = 30
+/** Seconds that a token has to be valid for a sign-in, and those until its first renewal, if it can be renewed. */
+export const minLifetime = 60
+export const minRenewableLifetime = 8

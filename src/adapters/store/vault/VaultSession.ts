@@ -4,12 +4,22 @@ import type { StorageError } from "../../../ports/CredentialStore.ts"
 import { fieldOf } from "./JsonFields.ts"
 import { isRefusal, type VaultAnswer, type VaultHttp, type VaultRequest } from "./VaultHttp.ts"
 import { obtainToken, type VaultToken } from "./VaultLogin.ts"
-import { minRenewalInterval, renewalDelay, renewalRetry, renewAt } from "./VaultLimits.ts"
+import {
+  minLifetime,
+  minRenewableLifetime,
+  minRenewalInterval,
+  minUses,
+  renewalDelay,
+  renewalRetry,
+  renewAt
+} from "./VaultLimits.ts"
 
 /** Requests that carry a token. */
 export interface VaultSession {
   /** Sends a request. A missing permission is an error; the caller interprets 400 and 404. */
   readonly send: (request: Omit<VaultRequest, "token">) => Effect.Effect<VaultReply, StorageError>
+  /** Fails if the token is about to end, and there is no other, so that no sign-in is wasted. */
+  readonly check: Effect.Effect<void, StorageError>
 }
 
 /** A response below 400, a 404, or the messages of a 400. */
@@ -19,6 +29,18 @@ const verbs: Readonly<Record<VaultRequest["method"], string>> = {
   GET: "read",
   POST: "write",
   DELETE: "delete"
+}
+
+/** How a token ends before a sign-in has, by its own data. Absent: it lasts. The root token has a `ttl` of 0. */
+const endOf = (body: unknown): string | undefined => {
+  const [uses, left] = [fieldOf(body, "data", "num_uses"), fieldOf(body, "data", "ttl")]
+  if (typeof uses === "number" && uses !== 0 && uses < minUses) {
+    return `the token ends after ${Math.max(uses, 0)} more uses, and a sign-in needs up to ${minUses}`
+  }
+  const needed = fieldOf(body, "data", "renewable") === true ? minRenewableLifetime : minLifetime
+  return typeof left === "number" && left > 0 && left < needed
+    ? `the token ends in ${left} seconds, and a sign-in may take longer`
+    : undefined
 }
 
 /** Renews a token until it cannot be renewed any more. */
@@ -121,5 +143,16 @@ export const vaultSession = (
       return answer
     })
 
-    return { send }
+    const check = Effect.gen(function* () {
+      const { isOurs, token } = yield* current
+      // The method gets another one.
+      if (isOurs) return
+      const found = yield* http.send({ method: "GET", path: ["auth", "token", "lookup-self"], token })
+      // Some policies do not allow this, or the token is unknown, which the next request reports.
+      if (isRefusal(found)) return
+      const end = endOf(found.body)
+      if (end !== undefined) return yield* http.fail("token ends", end)
+    })
+
+    return { send, check }
   })

@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto"
 import { Context, Effect, Layer, Option, Result } from "effect"
 import { type Credential, hasSameTokens } from "../../../domain/Credential.ts"
 import { CredentialKey } from "../../../domain/CredentialKey.ts"
@@ -11,9 +10,10 @@ import { decodeRecord, encodeRecord } from "../CredentialRecord.ts"
 import { keyValue } from "./KeyValue.ts"
 import { cannotLock, makeLeases } from "./Leases.ts"
 import { withSealStatus } from "./SealStatus.ts"
+import { testRecords } from "./TestRecords.ts"
 import { vaultHttp } from "./VaultHttp.ts"
 import { vaultSession } from "./VaultSession.ts"
-import { replicaAttempts, replicaPause, writeAttempts } from "./VaultLimits.ts"
+import { replicaPause, writeAttempts } from "./VaultLimits.ts"
 
 /**
  * Stores credentials in Vault, with their locks.
@@ -34,7 +34,8 @@ export const layer = (
     Effect.gen(function* () {
       const local = yield* CredentialLock
       const http = withSealStatus(yield* vaultHttp(settings))
-      const engine = keyValue(http, yield* vaultSession(http, settings.auth), settings)
+      const session = yield* vaultSession(http, settings.auth)
+      const engine = keyValue(http, session, settings)
       const path = `${settings.mountPoint}/${settings.pathPrefix}`
       const inNamespace = settings.namespace === undefined ? "" : ` (namespace ${settings.namespace})`
       const leases = makeLeases(engine, (name, one, other) => {
@@ -149,29 +150,20 @@ export const layer = (
           .flatMap((name) => Option.toArray(CredentialKey.fromStorageName(name)))
       )
 
-      /** Writes, reads and removes a test record, under a name that no credential has. */
-      const unlock = Effect.gen(function* () {
-        const name = `#${randomUUID()}`
-        yield* engine.write(name, { canary: name }, 0)
-        let isBack = false
-        for (let attempt = 1; attempt <= replicaAttempts && !isBack; attempt++) {
-          if (attempt > 1) yield* Effect.sleep(replicaPause)
-          isBack = (yield* engine.read(name)).fields?.["canary"] === name
-        }
-        yield* engine.remove(name)
-        if (!isBack) return yield* failed("it returned other data than was stored")
-      }).pipe(Effect.withSpan("VaultStore.unlock"))
+      const tests = testRecords(engine, failed("it returned other data than was stored"))
+
+      const clear = Effect.gen(function* () {
+        yield* Effect.forEach(yield* list, remove)
+        yield* tests.clear
+      }).pipe(Effect.withSpan("VaultStore.clear"))
 
       const store = CredentialStore.of({
         description: { backend: storageBackends.vault, location: `${http.address}${inNamespace} ${path}` },
-        unlock,
+        unlock: Effect.andThen(session.check, tests.check).pipe(Effect.withSpan("VaultStore.unlock")),
         get,
         put,
         remove,
-        clear: Effect.flatMap(list, Effect.forEach(remove)).pipe(
-          Effect.asVoid,
-          Effect.withSpan("VaultStore.clear")
-        ),
+        clear,
         list
       })
       return Context.make(CredentialStore, store).pipe(Context.add(CredentialLock, lock))
