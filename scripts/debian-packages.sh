@@ -3,6 +3,8 @@
 # need them are skipped by name.
 set -euo pipefail
 packages=(chromium dbus gnome-keyring libglib2.0-bin libsecret-tools openssl)
+# The Python of this machine may have its own.
+python3 -c 'import ensurepip, venv' 2>/dev/null || packages+=(python3-venv)
 
 missing=()
 for package in "${packages[@]}"; do
