@@ -1,12 +1,13 @@
 import { Clock, Effect, Option, Result } from "effect"
 import { Argument, Command } from "effect/cli"
 import { command, type Remediable } from "../../domain/Remedy.ts"
-import { canonicalResource } from "../../domain/SecureUrl.ts"
-import { Configuration, ConfigurationError, type ServerSummary } from "../../ports/Configuration.ts"
+import { Configuration, ConfigurationError } from "../../ports/Configuration.ts"
 import { type AccountStatus, CredentialStatus } from "../credentials/CredentialStatus.ts"
 import { CredentialKey } from "../../domain/CredentialKey.ts"
 import { httpServer, nameOf, serverName } from "./Arguments.ts"
+import { keysOf } from "./ConfiguredSignIns.ts"
 import { isoTime, printJson, printTable, relativeTime, tell, tellError } from "./Output.ts"
+import { progressOf } from "./Progress.ts"
 import { errorText, remedyText } from "./RemedyText.ts"
 import { Account, configFileOfRun, Json, type Settings } from "./Settings.ts"
 import { UsageError } from "./UsageError.ts"
@@ -33,16 +34,6 @@ const reportProblems = Effect.fnUntraced(function* <E extends Remediable>(
   const [first, ...others] = [...byText]
   yield* Effect.forEach(others, ([, problem]) => tellError(problem, configFile), { discard: true })
   if (first !== undefined) return yield* Effect.fail(first[1])
-})
-
-/** The default account of a server of the configuration. Its resource is absent while its address cannot be filled in. */
-const expectedOf = Effect.fnUntraced(function* ({ name, target }: ServerSummary) {
-  const url = URL.parse(target)
-  if (!target.includes("${") && url !== null) return CredentialKey.of(name, undefined, canonicalResource(url))
-  const server = yield* Effect.option(Configuration.use((configuration) => configuration.server(name)))
-  return Option.isSome(server) && server.value._tag === "Http"
-    ? CredentialKey.at(server.value)
-    : CredentialKey.of(name)
 })
 
 /** The errors of the configuration that concern this server, or any. */
@@ -78,14 +69,12 @@ export const status = Command.make(
     // Sign-ins are stored with or without a configuration.
     const configuration = yield* Effect.result(Configuration.use((file) => file.servers))
     const listed = Result.getOrElse(configuration, () => [])
-    const expected = yield* Effect.forEach(
-      listed.filter(({ authorization }) => authorization.startsWith("oauth")),
-      expectedOf
-    )
+    const expected = yield* keysOf(listed)
     const account = yield* Account
     const { accounts: ofServer, unlisted } = yield* credentials.all(
       expected,
-      Option.match(name, { onNone: () => undefined, onSome: (wanted) => (key) => key.server === wanted })
+      Option.match(name, { onNone: () => undefined, onSome: (wanted) => (key) => key.server === wanted }),
+      yield* progressOf("read")
     )
     if (Option.isSome(name) && unlisted === undefined && ofServer.length === 0) {
       yield* httpServer(name.value)

@@ -200,7 +200,10 @@ export const layer: Layer.Layer<
           return yield* (yield* now).store.remove(key)
         }),
       clear: Effect.gen(function* () {
-        yield* removeLeftovers((store) => store.clear)
+        // What other machines store there is not a copy of this one's.
+        yield* removeLeftovers((store) =>
+          store.description.backend.lockScope === "shared" ? Effect.void : store.clear
+        )
         yield* (yield* now).store.clear
       }),
       list: Effect.flatMap(now, ({ store }) => store.list)

@@ -156,7 +156,8 @@ export const keyValue = (http: VaultHttp, session: VaultSession, settings: KeyVa
     write,
     prune: Effect.fn("KeyValue.prune")(function* (name: string, except: number) {
       const found = yield* mount
-      if (found.version === 1) return
+      // A first version has none before it.
+      if (found.version === 1 || except <= 1) return
       const metadata = yield* session.send({ method: "GET", path: at(found, "metadata", name) })
       const old = olderVersions(metadata, except)
       if (old.length === 0) return

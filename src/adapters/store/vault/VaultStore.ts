@@ -8,6 +8,7 @@ import { storageBackends } from "../../../ports/StorageBackend.ts"
 import { BackendError, Superseded } from "../../../ports/StorageFailure.ts"
 import { decodeRecord, encodeRecord } from "../CredentialRecord.ts"
 import { keyValue } from "./KeyValue.ts"
+import { atomicChanges } from "./AtomicChanges.ts"
 import { cannotLock, makeLeases } from "./Leases.ts"
 import { withSealStatus } from "./SealStatus.ts"
 import { testRecords } from "./TestRecords.ts"
@@ -67,6 +68,11 @@ export const layer = (
         ...(local.confirm === undefined ? {} : { confirm: local.confirm })
       })
 
+      const recordOf = (key: CredentialKey, text: string) =>
+        Effect.fromResult(decodeRecord(key, `Vault's ${path}/${key.storageName}`, text)).pipe(
+          Effect.mapError((reason) => new StorageError({ reason }))
+        )
+
       const get = Effect.fn("VaultStore.get")(function* (key: CredentialKey) {
         const lease = leases.heldOn(key.storageName)
         const fields =
@@ -77,9 +83,7 @@ export const layer = (
               )
         const text = fields?.["record"]
         if (text === undefined) return Option.none()
-        const record = decodeRecord(key, `Vault's ${path}/${key.storageName}`, text)
-        if (Result.isFailure(record)) return yield* new StorageError({ reason: record.failure })
-        return Option.some(record.success)
+        return Option.some(yield* recordOf(key, text))
       })
 
       /** Replaces a record, and leaves another process's lease on it as it is. */
@@ -108,10 +112,12 @@ export const layer = (
         const record = yield* encodeRecord(key, credential)
         const lease = leases.heldOn(name)
         if (lease === undefined) return yield* Effect.flatMap(replace(name, record), (at) => prune(name, at))
+        // The first version holds nothing but the lease.
+        const isFirst = lease.version === 1 && lease.fields["record"] === undefined
         if (!(yield* leases.write(name, lease, (fields) => ({ ...fields, record })))) {
           return yield* superseded(key)
         }
-        yield* prune(name, lease.version)
+        if (!isFirst) yield* prune(name, lease.version)
       }, Effect.uninterruptible)
 
       /**
@@ -163,6 +169,7 @@ export const layer = (
         get,
         put,
         remove,
+        atomic: atomicChanges({ engine, leases, recordOf, prune }),
         clear,
         list
       })
