@@ -25,6 +25,9 @@ const json = (status: AccountStatus) => ({
   problem: status.problem?.message ?? null
 })
 
+/** Problems that are shown. A policy may forbid each record of a thousand. */
+const maxProblems = 5
+
 /** Shows each problem once, however many accounts have it. The first one ends the command, and is shown by that. */
 const reportProblems = Effect.fnUntraced(function* <E extends Remediable>(
   problems: ReadonlyArray<E>
@@ -32,7 +35,11 @@ const reportProblems = Effect.fnUntraced(function* <E extends Remediable>(
   const configFile = yield* configFileOfRun
   const byText = new Map(problems.map((problem) => [errorText(problem, configFile), problem]))
   const [first, ...others] = [...byText]
-  yield* Effect.forEach(others, ([, problem]) => tellError(problem, configFile), { discard: true })
+  const shown = others.slice(0, maxProblems - 1)
+  yield* Effect.forEach(shown, ([, problem]) => tellError(problem, configFile), { discard: true })
+  if (others.length > shown.length) {
+    yield* tell(`mcp-cli: ${others.length - shown.length} more problems like these. --json lists them.`)
+  }
   if (first !== undefined) return yield* Effect.fail(first[1])
 })
 

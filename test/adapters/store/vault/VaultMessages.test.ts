@@ -81,6 +81,17 @@ describe("an answer that is not Vault's usual one", () => {
     })
   )
 
+  it.live("is not asked for again if a record is too large for raft", () =>
+    Effect.gen(function* () {
+      const vault = yield* vaultDouble()
+      const text = json("1 error occurred:\n\t* put failed due to value being too large; got 156 bytes\n\n")
+      const fault = vault.fault("answer", { match: /POST secret\/data/, status: 500, text, times: 9 })
+      const error = yield* Effect.flip(put.pipe(Effect.provide(programOf(settingsFor(vault)))))
+      assert.match(textOf(error), /status 500 \(put failed due to value being too large/)
+      assert.strictEqual(fault.met(), 1)
+    })
+  )
+
   it.live("is told apart from a sealed server that it is not initialised", () =>
     Effect.gen(function* () {
       const vault = yield* vaultDouble()
