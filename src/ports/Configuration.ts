@@ -114,6 +114,8 @@ export const hasVaultCredentials = (auth: VaultAuth): boolean =>
 /** Where Vault is, and which part of it this program uses: the `vault...` fields, then the `VAULT_...` variables. */
 export interface VaultSettings {
   readonly url: URL
+  /** Other nodes of the same cluster, with the scheme of `url`. They are tried in this order. */
+  readonly otherUrls?: ReadonlyArray<URL>
   /** True if `VAULT_ADDR` named it, and no file did. */
   readonly isUrlFromEnvironment?: boolean
   /** What a file that was found in the working directory names. It counts in that folder only, so it is not remembered. */

@@ -8,8 +8,22 @@ interface Setting {
   readonly text: string | undefined
 }
 
-/** What is wrong with the address of Vault. Paths are appended to it, and tokens are sent there. */
+/** The addresses in a setting, divided by commas: the nodes of one cluster. */
+export const addressesIn = (text: string): ReadonlyArray<string> =>
+  text.split(",").map((address) => address.trim())
+
+/** What is wrong with the addresses of Vault. A redirect from one to another must not leave TLS. */
 const vaultUrlProblem: Check = (text) => {
+  const addresses = addressesIn(text)
+  const problem = addresses.map(addressProblem).find((found) => found !== undefined)
+  if (problem !== undefined) return addresses.length === 1 ? problem : `each address ${problem}`
+  return new Set(addresses.map((address) => URL.parse(address)?.protocol)).size === 1
+    ? undefined
+    : "must have https in every address, or http in every one"
+}
+
+/** What is wrong with one address of Vault. Paths are appended to it, and tokens are sent there. */
+const addressProblem: Check = (text) => {
   const url = URL.parse(text)
   if (url === null || !/^https?:$/.test(url.protocol)) return "must be an absolute http or https URL"
   if (!isSecureUrl(url)) {

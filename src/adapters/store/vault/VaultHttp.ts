@@ -1,5 +1,4 @@
-import { Clock, Data, Duration, Effect, Redacted, Schedule, type Scope } from "effect"
-import { isSameOrigin } from "../../../domain/SecureUrl.ts"
+import { Clock, Duration, Effect, Redacted, type Scope } from "effect"
 import type { VaultSettings } from "../../../ports/Configuration.ts"
 import { StorageError } from "../../../ports/CredentialStore.ts"
 import { VaultFailure, type VaultProblem } from "../../../ports/StorageFailure.ts"
@@ -15,7 +14,10 @@ import {
   pemProblem,
   statusProblem
 } from "./VaultProblems.ts"
-import { answerTimeout, connectTimeout, maxRetryAfter, shutdownTimeout } from "./VaultLimits.ts"
+import { vaultAddresses } from "./VaultAddresses.ts"
+import { answerTimeout, connectTimeout, shutdownTimeout } from "./VaultLimits.ts"
+import { Transient, vaultRetry } from "./VaultRetry.ts"
+import type { Tell } from "./WaitNotice.ts"
 
 /** A request of Vault's API. Paths are relative to `/v1/`. */
 export interface VaultRequest {
@@ -25,6 +27,8 @@ export interface VaultRequest {
   readonly query?: Readonly<Record<string, string>>
   readonly body?: object
   readonly token?: Redacted.Redacted
+  /** The user does not wait for it. */
+  readonly isInBackground?: boolean
 }
 
 /** A response of Vault: below 400, or 404, which is an ordinary answer of a key-value engine. */
@@ -42,26 +46,12 @@ export interface VaultRefusal {
   readonly errors: ReadonlyArray<string>
 }
 
-/** A failure after which another attempt may succeed. */
-class Transient extends Data.TaggedError("Transient")<{
-  readonly failure: VaultFailure
-  /** What the server requests, in milliseconds. */
-  readonly retryAfter: number
-}> {}
-
-/** Three retries, after 0.25, 0.5 and 1 s with jitter, or after `Retry-After` if that is longer. */
-const retrySchedule = Schedule.exponential("250 millis").pipe(
-  Schedule.jittered,
-  Schedule.setInputType<Transient | VaultFailure>(),
-  Schedule.modifyDelay(({ duration, input }) =>
-    Effect.succeed(Duration.max(duration, Duration.millis(input instanceof Transient ? input.retryAfter : 0)))
-  ),
-  Schedule.upTo({ times: 3, duration: "20 seconds" })
-)
-
-/** Vault over HTTP, with timeouts, retries, one redirect to the same origin, and no secret in any error. */
+/**
+ * Vault over HTTP, with timeouts, retries, and no secret in any error. Where the settings name several addresses, the next one
+ * is tried if one does not answer. One redirect is followed to those addresses, and to no other.
+ */
 export interface VaultHttp {
-  /** Origin of the server, for messages. */
+  /** Origin of the first address, for messages. */
   readonly address: string
   readonly fail: (problem: VaultProblem, detail: string) => StorageError
   readonly send: (request: VaultRequest) => Effect.Effect<VaultAnswer | VaultRefusal, StorageError>
@@ -74,12 +64,26 @@ export const isRefusal = (answer: VaultAnswer | VaultRefusal): answer is VaultRe
 
 const isRedirect = ({ status }: RawResponse) => status >= 300 && status < 400
 
-/** Where a redirect leads, if the token may be sent there: the same origin. */
+/** Where a redirect leads. Absent: nowhere that a token may ever be sent. */
 const redirectOf = (from: URL, { headers, status }: RawResponse): URL | undefined => {
   if (![301, 302, 307, 308].includes(status) || headers.location === undefined) return undefined
   if (!URL.canParse(headers.location, from)) return undefined
   const to = new URL(headers.location, from)
-  return isSameOrigin(to, from) && to.username === "" ? to : undefined
+  return to.protocol === from.protocol && to.username === "" ? to : undefined
+}
+
+/** The failure of a redirect that is not followed. A standby may name a leader that has just ended, until it knows the next one. */
+const refused = (
+  target: URL,
+  { status }: RawResponse,
+  next: URL | undefined,
+  failure: (problem: VaultProblem, detail: string) => VaultFailure
+) => {
+  if (next === undefined) return failure("redirect", "it sends us to another address")
+  const detail = `it sends us to ${next.origin}, which is not among the configured addresses`
+  return status === 307 && next.pathname === target.pathname
+    ? new Transient({ failure: failure("redirect", detail), retryAfter: 0 })
+    : failure("redirect", detail)
 }
 
 /**
@@ -121,14 +125,18 @@ const newestIndex = (known: string | undefined, method: string, { headers }: Raw
 
 /** A client with the settings' TLS and namespace. Its connections close with the scope. */
 export const vaultHttp = (
-  settings: Pick<VaultSettings, "url" | "namespace" | "tls">
+  settings: Pick<VaultSettings, "url" | "otherUrls" | "namespace" | "tls">,
+  tell?: Tell
 ): Effect.Effect<VaultHttp, never, Scope.Scope> =>
   Effect.gen(function* () {
     const { namespace, url } = settings
+    const addresses = vaultAddresses(settings)
+    const address = () => addresses.current().origin
+    const retried = vaultRetry(tell, address)
     let index: string | undefined
-    const address = url.origin
     const { exchange } = yield* (yield* VaultConnector)(settings)
-    const failure = (problem: VaultProblem, detail: string) => new VaultFailure({ address, problem, detail })
+    const failure = (problem: VaultProblem, detail: string) =>
+      new VaultFailure({ address: address(), problem, detail })
 
     /** Why there is no response: `late` if a timeout ended the request. */
     const explainNone = (late: "connecting" | "waiting" | undefined, timeout: Duration.Duration) => {
@@ -186,13 +194,13 @@ export const vaultHttp = (
 
     /** Sends a request, and follows one redirect. */
     const sendAndFollow = Effect.fnUntraced(function* (request: VaultRequest, timeout: Duration.Duration) {
-      const target = new URL(url)
+      const target = new URL(addresses.current())
       target.pathname = `/v1/${request.path.map(encodeSegment).join("/")}`
       target.search = new URLSearchParams(request.query).toString()
       const first = yield* sendTo(target, request, timeout)
       if (!isRedirect(first)) return first
       const next = redirectOf(target, first)
-      if (next === undefined) return yield* failure("redirect", "it sends us to another address")
+      if (next === undefined || !addresses.choose(next)) return yield* refused(target, first, next, failure)
       const second = yield* sendTo(next, request, timeout)
       return isRedirect(second) ? yield* failure("redirect", "it redirects more than once") : second
     })
@@ -224,18 +232,10 @@ export const vaultHttp = (
     })
 
     return {
-      address,
+      address: url.origin,
       fail: (problem, detail) => new StorageError({ reason: failure(problem, detail) }),
       send: Effect.fn("VaultHttp.send")((request) =>
-        attempt(request, answerTimeout).pipe(
-          Effect.retry({
-            schedule: retrySchedule,
-            while: (error) => error instanceof Transient && error.retryAfter <= maxRetryAfter
-          }),
-          Effect.mapError(
-            (error) => new StorageError({ reason: error instanceof Transient ? error.failure : error })
-          )
-        )
+        retried(addresses.tryEach(attempt(request, answerTimeout)), request.isInBackground)
       ),
       sendOnce: (request) => Effect.ignore(attempt(request, shutdownTimeout))
     }

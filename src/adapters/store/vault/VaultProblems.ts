@@ -99,6 +99,10 @@ export const statusProblem = (status: number, errors: ReadonlyArray<string>): Di
   if (/not active|no active|standby/i.test(said) || [472, 473].includes(status)) {
     return ["standby", "this node is not the active one"]
   }
+  // A load balancer: Vault itself says why.
+  if ([502, 503, 504].includes(status) && errors.length === 0) {
+    return ["standby", `none of its nodes answers the proxy in front of it (${status})`]
+  }
   if (/HTTP request .*HTTPS/i.test(said)) return ["scheme", "it speaks https, not http"]
   if (/No required SSL certificate/i.test(said)) return ["client certificate", noCertificate]
   if (/SSL certificate error/i.test(said)) return ["client certificate", badCertificate]

@@ -50,7 +50,7 @@ const keepAlive = Effect.fnUntraced(function* (http: VaultHttp, current: () => V
     const token = current()?.token
     if (token === undefined) return
     const found = yield* http
-      .send({ method: "GET", path: ["auth", "token", "lookup-self"], token })
+      .send({ method: "GET", path: ["auth", "token", "lookup-self"], token, isInBackground: true })
       .pipe(Effect.retry(renewalRetry))
     if (isRefusal(found)) return
     const left = fieldOf(found.body, "data", "ttl")
@@ -59,7 +59,13 @@ const keepAlive = Effect.fnUntraced(function* (http: VaultHttp, current: () => V
     yield* Effect.sleep(Duration.max(Duration.seconds(left * renewAt), minRenewalInterval))
     // Retried until the token expires: during an outage of Vault nothing else keeps the token alive.
     const renewed = yield* http
-      .send({ method: "POST", path: ["auth", "token", "renew-self"], body: {}, token })
+      .send({
+        method: "POST",
+        path: ["auth", "token", "renew-self"],
+        body: {},
+        token,
+        isInBackground: true
+      })
       .pipe(Effect.retry({ schedule: renewalRetry, times: Math.ceil(left / 2) }))
     if (isRefusal(renewed)) return
   }

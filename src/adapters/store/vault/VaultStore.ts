@@ -10,11 +10,29 @@ import { decodeRecord, encodeRecord } from "../CredentialRecord.ts"
 import { keyValue } from "./KeyValue.ts"
 import { atomicChanges } from "./AtomicChanges.ts"
 import { cannotLock, makeLeases } from "./Leases.ts"
+import type { HasSameContent } from "./LeaseWrites.ts"
 import { withSealStatus } from "./SealStatus.ts"
 import { testRecords } from "./TestRecords.ts"
 import { vaultHttp } from "./VaultHttp.ts"
 import { vaultSession } from "./VaultSession.ts"
 import { replicaPause, writeAttempts } from "./VaultLimits.ts"
+import { type Tell, tellIfSlow } from "./WaitNotice.ts"
+
+const waitsForProcess = ({ server }: CredentialKey) =>
+  `Waiting for another mcp-cli process that uses the sign-in to ${server}.`
+
+/** Whether two records have the same tokens. */
+const hasSameContent =
+  (path: string): HasSameContent =>
+  (name, one, other) => {
+    if (one === other) return true
+    const [a, b] = [one, other].map((text) => {
+      const key = Option.getOrUndefined(CredentialKey.fromStorageName(name))
+      if (key === undefined || text === undefined) return undefined
+      return Option.getOrUndefined(Result.getSuccess(decodeRecord(key, path, text)))
+    })
+    return a !== undefined && b !== undefined && hasSameTokens(a, b)
+  }
 
 /**
  * Stores credentials in Vault, with their locks.
@@ -27,27 +45,22 @@ import { replicaPause, writeAttempts } from "./VaultLimits.ts"
  *
  * The `CredentialLock` that the layer requires is the one of this machine, so that only one of its processes at a
  * time asks Vault for the lease.
+ *
+ * @param tell shows the user what is waited for
  */
 export const layer = (
-  settings: VaultSettings
+  settings: VaultSettings,
+  tell?: Tell
 ): Layer.Layer<CredentialStore | CredentialLock, never, CredentialLock> =>
   Layer.effectContext(
     Effect.gen(function* () {
       const local = yield* CredentialLock
-      const http = withSealStatus(yield* vaultHttp(settings))
+      const http = withSealStatus(yield* vaultHttp(settings, tell))
       const session = yield* vaultSession(http, settings.auth)
       const engine = keyValue(http, session, settings)
       const path = `${settings.mountPoint}/${settings.pathPrefix}`
       const inNamespace = settings.namespace === undefined ? "" : ` (namespace ${settings.namespace})`
-      const leases = makeLeases(engine, (name, one, other) => {
-        if (one === other) return true
-        const [a, b] = [one, other].map((text) => {
-          const key = Option.getOrUndefined(CredentialKey.fromStorageName(name))
-          if (key === undefined || text === undefined) return undefined
-          return Option.getOrUndefined(Result.getSuccess(decodeRecord(key, path, text)))
-        })
-        return a !== undefined && b !== undefined && hasSameTokens(a, b)
-      })
+      const leases = makeLeases(engine, hasSameContent(path), tell)
       const superseded = (key: CredentialKey) =>
         new StorageError({ reason: new Superseded({ server: key.server }) })
       const failed = (detail: string) =>
@@ -56,16 +69,23 @@ export const layer = (
 
       const acquire = Effect.fnUntraced(function* (key: CredentialKey) {
         const version = yield* Effect.mapError(engine.version, (error) => cannotLock(key, error))
-        if (version === 2) yield* leases.acquire(key)
+        if (version === 2) yield* leases.acquire(key, local.identify?.(key, "refresh"))
       })
 
       const lock = CredentialLock.of({
         withLock: (key, purpose) => (effect) =>
-          local.withLock(
-            key,
-            purpose
-          )(purpose === "refresh" ? Effect.scoped(Effect.andThen(acquire(key), effect)) : effect),
-        ...(local.confirm === undefined ? {} : { confirm: local.confirm })
+          purpose === "refresh"
+            ? tellIfSlow(tell, () => waitsForProcess(key))((endWait) =>
+                endWait.pipe(
+                  Effect.andThen(acquire(key)),
+                  Effect.andThen(effect),
+                  Effect.scoped,
+                  local.withLock(key, purpose)
+                )
+              )
+            : local.withLock(key, purpose)(effect),
+        ...(local.confirm === undefined ? {} : { confirm: local.confirm }),
+        ...(local.identify === undefined ? {} : { identify: local.identify })
       })
 
       const recordOf = (key: CredentialKey, text: string) =>
