@@ -3,7 +3,14 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Effect } from "effect"
 import { assert, describe, it } from "vitest"
-import { hasVault, shared, startBalancer, startVaultCluster, type VaultNode, vaultProgram } from "../servers/OpenBao.ts"
+import {
+  hasVault,
+  shared,
+  startBalancer,
+  startVaultCluster,
+  type VaultNode,
+  vaultProgram
+} from "../servers/OpenBao.ts"
 import { type Ended, startWorld, type World } from "./World.ts"
 
 /** A reduced count in `npm test`; the full measurement: `TEST_VAULT_ROUNDS=20`. */
@@ -13,7 +20,11 @@ const processes = 12
 /** A user who has two machines: two homes with the same configuration. */
 interface Machines {
   readonly world: World
-  readonly run: (machine: number, args: ReadonlyArray<string>, env?: Readonly<Record<string, string>>) => Promise<Ended>
+  readonly run: (
+    machine: number,
+    args: ReadonlyArray<string>,
+    env?: Readonly<Record<string, string>>
+  ) => Promise<Ended>
 }
 
 const machines = Effect.acquireRelease(
@@ -51,7 +62,11 @@ describe.skipIf(vaultProgram === undefined)("three nodes of OpenBao (needs scrip
   const cluster = shared(startVaultCluster)
   const users = shared(machines)
 
-  const through = async (url: URL, name: string, trouble?: (round: number) => Promise<() => Promise<void>>) => {
+  const through = async (
+    url: URL,
+    name: string,
+    trouble?: (round: number) => Promise<() => Promise<void>>
+  ) => {
     const { run, world } = users()
     const env = { VAULT_ADDR: url.href, VAULT_TOKEN: cluster().nodes[0]?.rootToken ?? "" }
     must(await run(0, ["auth", "login", "demo"], env), "login")
@@ -71,8 +86,12 @@ describe.skipIf(vaultProgram === undefined)("three nodes of OpenBao (needs scrip
           })
         )
       )
-      process.stdout.write(`${name} round ${round}: ${ended.filter(({ stdout }) => stdout === "42\n").length} right, ${refreshes() - before} refreshes, ${Math.max(...took).toFixed(0)} ms\n`)
-      await (await troubled)?.()
+      process.stdout.write(
+        `${name} round ${round}: ${ended.filter(({ stdout }) => stdout === "42\n").length} right, ${refreshes() - before} refreshes, ${Math.max(...took).toFixed(0)} ms\n`
+      )
+      await (
+        await troubled
+      )?.()
       for (const { code, stderr } of ended) if (code !== 0) process.stdout.write(`${code} ${stderr}\n`)
     }
     assert.strictEqual(refreshes() - before, rounds)
@@ -90,23 +109,33 @@ describe.skipIf(vaultProgram === undefined)("three nodes of OpenBao (needs scrip
       )
     )
   }, 600_000)
-  it.each(["step", "kill"])("survives a %s", async (kind) => {
-    const balancer = (use: (url: URL) => Promise<void>) => Effect.runPromise(
-      Effect.scoped(
-        Effect.flatMap(startBalancer(cluster().nodes.map(({ url }) => url)), ({ url }) =>
-          Effect.promise(() => use(url))
+  it.each(["step", "kill"])(
+    "survives a %s",
+    async (kind) => {
+      const balancer = (use: (url: URL) => Promise<void>) =>
+        Effect.runPromise(
+          Effect.scoped(
+            Effect.flatMap(startBalancer(cluster().nodes.map(({ url }) => url)), ({ url }) =>
+              Effect.promise(() => use(url))
+            )
+          )
         )
+      await balancer((url) =>
+        through(url, kind, async (round) => {
+          await new Promise((done) => setTimeout(done, Math.random() * 4000))
+          const leader = await cluster().leader()
+          if (kind === "step") {
+            await cluster().stepDown()
+            return () => cluster().settled()
+          }
+          await leader.kill()
+          return async () => {
+            await leader.restart()
+            await cluster().settled()
+          }
+        })
       )
-    )
-    await balancer((url) => through(url, kind, async (round) => {
-      await new Promise((done) => setTimeout(done, Math.random() * 4000))
-      const leader = await cluster().leader()
-      if (kind === "step") {
-        await cluster().stepDown()
-        return () => cluster().settled()
-      }
-      await leader.kill()
-      return async () => { await leader.restart(); await cluster().settled() }
-    }))
-  }, 600_000)
+    },
+    600_000
+  )
 })

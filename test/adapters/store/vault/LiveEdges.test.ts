@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Logger, Redacted } from "effect"
+import { Effect, Layer, Logger, Redacted } from "effect"
 import { CredentialKey } from "../../../../src/domain/CredentialKey.ts"
 import type { VaultSettings } from "../../../../src/ports/Configuration.ts"
 import { CredentialLock } from "../../../../src/ports/CredentialLock.ts"
@@ -93,7 +93,7 @@ describe.skipIf(!hasVault)("a live Vault (needs scripts/test-servers.sh)", () =>
       ] as const) {
         const { mountPoint } = yield* mounted(2, { delete_version_after: after })
         const program = programOf(settingsFor(vault(), { mountPoint }))
-        yield* Effect.andThen(unlock, put).pipe(Effect.provide(program), Effect.provide(log))
+        yield* Effect.andThen(unlock, put).pipe(Effect.provide(Layer.merge(program, log)))
         const deletions = lines.splice(0).filter((line) => /delete_version_after/.test(String(line)))
         assert.lengthOf(deletions, warnings, after)
       }
