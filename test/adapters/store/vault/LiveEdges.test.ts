@@ -103,6 +103,11 @@ describe.skipIf(!hasVault)("a live Vault (needs scripts/test-servers.sh)", () =>
   it.live.each([
     ["few uses", { num_uses: 9 }, /the token ends after \d more uses/],
     ["seconds left", { ttl: "9s", renewable: false }, /the token ends in \d seconds/],
+    [
+      "seconds left, whatever renews it",
+      { ttl: "20s", explicit_max_ttl: "30s", renewable: true },
+      /the token ends in \d+ seconds/
+    ],
     ["seconds left until it is renewed", { ttl: "5s", renewable: true }, /the token ends in \d seconds/]
   ] as const)("is told before a sign-in that the token has %s", ([, token, expected]) =>
     Effect.gen(function* () {
@@ -117,7 +122,8 @@ describe.skipIf(!hasVault)("a live Vault (needs scripts/test-servers.sh)", () =>
   it.live.each([
     ["without a limit", {}],
     ["with many uses", { num_uses: 1000 }],
-    ["that is renewed in time", { ttl: "30s", renewable: true }]
+    ["that is renewed in time", { ttl: "30s", renewable: true }],
+    ["that is renewed for an hour", { ttl: "30s", explicit_max_ttl: "1h", renewable: true }]
   ] as const)("accepts a token %s", ([, token]) =>
     Effect.gen(function* () {
       const { left, mountPoint } = yield* mounted(2)
