@@ -17,7 +17,7 @@ export interface VaultToken {
   readonly isOurs: boolean
 }
 
-/** The content of a file, or why there is none. */
+/** The content of a file, or why it cannot be used. */
 const readSecret = (path: string) =>
   Effect.tryPromise({ try: () => readSecretFile(path), catch: (cause) => explainErrno(codeOf(cause)) }).pipe(
     Effect.filterOrFail(
