@@ -1,7 +1,8 @@
 import { describe } from "@effect/vitest"
 import { Effect } from "effect"
 import { overLive } from "../adapters/store/vault/VaultWorld.ts"
-import { hasNamespaces, hasVault, liveVault, shared } from "../servers/OpenBao.ts"
+import { hasNamespaces, hasVault, liveVault } from "../servers/OpenBao.ts"
+import { shared } from "../servers/shared.ts"
 import { credentialLockContract } from "./CredentialLockContract.ts"
 import { credentialStoreContract } from "./CredentialStoreContract.ts"
 

@@ -6,8 +6,7 @@ import { type AddressInfo, createServer as createTcpServer } from "node:net"
 import { tmpdir } from "node:os"
 import { delimiter, join, resolve } from "node:path"
 import { setTimeout } from "node:timers/promises"
-import { Effect, Exit, Scope } from "effect"
-import { afterAll, beforeAll } from "vitest"
+import { Effect, type Scope } from "effect"
 import { fieldOf } from "../../src/adapters/store/vault/JsonFields.ts"
 import { serverCache } from "./ServerCache.ts"
 
@@ -437,17 +436,3 @@ export const startBalancer = (nodes: ReadonlyArray<URL>): Effect.Effect<Balancer
     )
     return { url: new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}`), seen }
   })
-
-/** A resource that the tests of a file share: started before the first of them, and closed after the last. */
-export const shared = <A>(resource: Effect.Effect<A, never, Scope.Scope>): (() => A) => {
-  const scope = Scope.makeUnsafe()
-  let value: A | undefined
-  beforeAll(async () => {
-    value = await Effect.runPromise(Scope.provide(resource, scope))
-  }, 60_000)
-  afterAll(() => Effect.runPromise(Scope.close(scope, Exit.void)))
-  return () => {
-    if (value === undefined) throw new Error("the server has not been started")
-    return value
-  }
-}

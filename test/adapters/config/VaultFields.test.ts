@@ -702,3 +702,30 @@ describe("Vault in a file that was found in the working directory", () => {
     })
   )
 })
+
+describe("several addresses of Vault", () => {
+  const [one, two] = ["https://one.example.com:8200", "https://two.example.com:8200"]
+
+  it.effect.each([
+    ["in the file", { vaultUrl: `${one},${two}` }, {}],
+    ["in VAULT_ADDR, with spaces", {}, { VAULT_ADDR: `${one}, ${two}` }],
+    ["in BAO_ADDR", {}, { BAO_ADDR: `${one},${two}`, VAULT_ADDR: url }]
+  ] as const)("are tried in the order in which they are written %s", ([, fields, env]) =>
+    Effect.gen(function* () {
+      const vault = yield* vaultOf(fields, env)
+      assert.strictEqual(vault?.url.origin, one)
+      assert.deepStrictEqual(vault?.otherUrls, [new URL(two)])
+    })
+  )
+
+  it.effect.each([
+    [`${one},`, `each address ${noUrl}`],
+    [`${one},http://two.example.com`, `each address ${noSecureUrl}`],
+    [`${one},https://me@two.example.com`, `each address ${noUser}`],
+    [`${one},http://127.0.0.1:8200`, "must have https in every address, or http in every one"]
+  ])("are refused as %s", ([vaultUrl, problem]) =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* wrongWith({ vaultUrl }), [`tokenStorage.vaultUrl: ${problem}`])
+    })
+  )
+})

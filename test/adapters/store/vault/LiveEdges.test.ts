@@ -6,7 +6,8 @@ import { CredentialLock } from "../../../../src/ports/CredentialLock.ts"
 import { CredentialStore } from "../../../../src/ports/CredentialStore.ts"
 import { credentialWith } from "../../../contract/CredentialStoreContract.ts"
 import { fieldOf } from "../../../../src/adapters/store/vault/JsonFields.ts"
-import { hasVault, liveVault, shared, startVaultNode } from "../../../servers/OpenBao.ts"
+import { hasVault, liveVault, startVaultNode } from "../../../servers/OpenBao.ts"
+import { shared } from "../../../servers/shared.ts"
 import { programOf, selfSigned, settingsFor } from "./VaultWorld.ts"
 
 const notion = CredentialKey.of("notion")
