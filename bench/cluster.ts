@@ -5,14 +5,15 @@ import { twoMachines } from "../test/e2e/TwoMachines.ts"
 import { startBalancer, startVaultCluster } from "../test/servers/OpenBao.ts"
 
 // One sign-in that processes on two machines share, over three nodes of OpenBao. Arguments: `--rounds N` (20), `--processes N`
-// (12), and any of `standby`, `balancer`, `step-down`, `kill` and `commands`; absent: all. Takes minutes.
+// (12), and any of `standby`, `balancer`, `step-down`, `kill`, `addresses` (`kill` with a list of all nodes instead of a balancer)
+// and `commands`; absent: all. Takes minutes.
 
 const say = (line: string) => process.stdout.write(`${line}\n`)
 const given = process.argv.slice(2)
 const valueOf = (flag: string, otherwise: number) =>
   given.includes(flag) ? Number(given[given.indexOf(flag) + 1]) : otherwise
 const [rounds, processes] = [valueOf("--rounds", 20), valueOf("--processes", 12)]
-const parts = ["standby", "balancer", "step-down", "kill", "commands"]
+const parts = ["standby", "balancer", "step-down", "kill", "addresses", "commands"]
 const wanted = parts.some((part) => given.includes(part)) ? given : parts
 
 const run = Effect.gen(function* () {
@@ -29,10 +30,10 @@ const run = Effect.gen(function* () {
   const endLeader = async (kind: string) => {
     await setTimeout(Math.random() * 5000)
     const leader = await cluster.leader()
-    if (kind === "step-down") await cluster.stepDown()
-    else await leader.kill()
+    const isKilled = kind !== "step-down"
+    await (isKilled ? leader.kill() : cluster.stepDown())
     return async () => {
-      if (kind === "kill") await leader.restart()
+      if (isKilled) await leader.restart()
       await cluster.settled()
     }
   }
@@ -66,6 +67,8 @@ const run = Effect.gen(function* () {
     if (wanted.includes("balancer")) await measure("balancer", balanced)
     if (wanted.includes("step-down")) await measure("step-down", balanced, true)
     if (wanted.includes("kill")) await measure("kill", balanced, true)
+    const all = { ...balanced, VAULT_ADDR: cluster.nodes.map(({ url }) => url.origin).join(",") }
+    if (wanted.includes("addresses")) await measure("addresses", all, true)
     if (!wanted.includes("commands")) return
     for (let round = 0; round < rounds; round++) await user.everyCommand(await standby())
     say(`commands through a standby: ${rounds} of ${rounds}`)

@@ -32,6 +32,8 @@ export interface StorageDescription {
   readonly backend: StorageBackend
   /** A path, an address, or the name of a service; never a secret. */
   readonly location: string
+  /** What the store cannot protect from in this place, one sentence each. Absent: nothing. */
+  readonly cautions?: Effect.Effect<ReadonlyArray<string>, StorageError>
 }
 
 /**

@@ -1,4 +1,5 @@
 import { Clock, Duration, Effect, Redacted, type Scope } from "effect"
+import { isSameOrigin } from "../../../domain/SecureUrl.ts"
 import type { VaultSettings } from "../../../ports/Configuration.ts"
 import { StorageError } from "../../../ports/CredentialStore.ts"
 import { VaultFailure, type VaultProblem } from "../../../ports/StorageFailure.ts"
@@ -85,6 +86,26 @@ const refused = (
     ? new Transient({ failure: failure("redirect", detail), retryAfter: 0 })
     : failure("redirect", detail)
 }
+
+/**
+ * The response of the node that a redirect leads to. If a node that was named as the leader does not answer as one, the
+ * cluster has to choose a new one first.
+ */
+const answerAt = Effect.fnUntraced(function* (
+  target: URL,
+  next: URL,
+  sent: Effect.Effect<RawResponse, Transient | VaultFailure>,
+  failure: (problem: VaultProblem, detail: string) => VaultFailure
+) {
+  const detail = `a node names ${next.origin} as the leader, which it is not now`
+  const noLeader = new Transient({ failure: failure("standby", detail), retryAfter: 0 })
+  const isSelf = isSameOrigin(target, next)
+  const response = yield* Effect.mapError(sent, (error) =>
+    error instanceof Transient && !isSelf ? noLeader : error
+  )
+  if (!isSelf && (isRedirect(response) || response.status >= 500)) return yield* noLeader
+  return isRedirect(response) ? yield* failure("redirect", "it redirects more than once") : response
+})
 
 /**
  * Encodes a segment so that it stays one segment. A URL treats `%2e` as a dot as well, so `.` and `..`, which are no
@@ -201,8 +222,7 @@ export const vaultHttp = (
       if (!isRedirect(first)) return first
       const next = redirectOf(target, first)
       if (next === undefined || !addresses.choose(next)) return yield* refused(target, first, next, failure)
-      const second = yield* sendTo(next, request, timeout)
-      return isRedirect(second) ? yield* failure("redirect", "it redirects more than once") : second
+      return yield* answerAt(target, next, sendTo(next, request, timeout), failure)
     })
 
     const attempt = Effect.fnUntraced(function* (

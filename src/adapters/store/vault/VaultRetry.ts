@@ -12,8 +12,8 @@ export class Transient extends Data.TaggedError("Transient")<{
 }> {}
 
 /**
- * Until when a request is repeated after any failure that may pass, in milliseconds since the epoch. Absent: a few times, and
- * for {@link failoverTime} while a cluster has no active node.
+ * Until when a request is repeated after any failure that may pass, in milliseconds since the epoch. Absent, or past: a few times,
+ * and for {@link failoverTime} while a cluster has no active node. 0: a few times in any case.
  */
 export const PatientUntil = Context.Reference<number | undefined>(
   "mcp-cli-oauth/adapters/store/vault/PatientUntil",
@@ -41,7 +41,9 @@ const retryWhile = (started: number, patientUntil: number | undefined) => {
   return (error: Transient | VaultFailure) =>
     Effect.map(Clock.currentTimeMillis, (now) => {
       if (!(error instanceof Transient) || error.retryAfter > maxRetryAfter) return false
-      if (patientUntil === undefined && isFailover(error)) until = started + Duration.toMillis(failoverTime)
+      if (patientUntil !== 0 && isFailover(error)) {
+        until = Math.max(until, started + Duration.toMillis(failoverTime))
+      }
       retries++
       return (retries <= maxRetries && now < started + Duration.toMillis(retryTime)) || now < until
     })

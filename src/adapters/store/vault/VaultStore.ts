@@ -9,6 +9,7 @@ import { BackendError, Superseded } from "../../../ports/StorageFailure.ts"
 import { decodeRecord, encodeRecord } from "../CredentialRecord.ts"
 import { keyValue } from "./KeyValue.ts"
 import { atomicChanges } from "./AtomicChanges.ts"
+import { cautionsOf } from "./Cautions.ts"
 import { cannotLock, makeLeases } from "./Leases.ts"
 import type { HasSameContent } from "./LeaseWrites.ts"
 import { withSealStatus } from "./SealStatus.ts"
@@ -20,6 +21,11 @@ import { type Tell, tellIfSlow } from "./WaitNotice.ts"
 
 const waitsForProcess = ({ server }: CredentialKey) =>
   `Waiting for another mcp-cli process that uses the sign-in to ${server}.`
+
+const superseded = ({ server }: CredentialKey) => new StorageError({ reason: new Superseded({ server }) })
+
+const failed = (detail: string) =>
+  new StorageError({ reason: new BackendError({ backend: storageBackends.vault, detail }) })
 
 /** Whether two records have the same tokens. */
 const hasSameContent =
@@ -61,10 +67,6 @@ export const layer = (
       const path = `${settings.mountPoint}/${settings.pathPrefix}`
       const inNamespace = settings.namespace === undefined ? "" : ` (namespace ${settings.namespace})`
       const leases = makeLeases(engine, hasSameContent(path), tell)
-      const superseded = (key: CredentialKey) =>
-        new StorageError({ reason: new Superseded({ server: key.server }) })
-      const failed = (detail: string) =>
-        new StorageError({ reason: new BackendError({ backend: storageBackends.vault, detail }) })
       const overtaken = Effect.suspend(() => failed("other processes keep writing the same record"))
 
       const acquire = Effect.fnUntraced(function* (key: CredentialKey) {
@@ -184,7 +186,11 @@ export const layer = (
       }).pipe(Effect.withSpan("VaultStore.clear"))
 
       const store = CredentialStore.of({
-        description: { backend: storageBackends.vault, location: `${http.address}${inNamespace} ${path}` },
+        description: {
+          backend: storageBackends.vault,
+          location: `${http.address}${inNamespace} ${path}`,
+          cautions: cautionsOf(engine, session)
+        },
         unlock: Effect.andThen(session.check, tests.check).pipe(Effect.withSpan("VaultStore.unlock")),
         get,
         put,

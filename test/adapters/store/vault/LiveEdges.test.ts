@@ -158,6 +158,19 @@ describe.skipIf(!hasVault)("a live Vault (needs scripts/test-servers.sh)", () =>
     })
   )
 
+  it.live.each([
+    [1, /version 1 has no check-and-set/],
+    [2, undefined]
+  ] as const)("says what version %i cannot protect from", ([version, expected]) =>
+    Effect.gen(function* () {
+      const { mountPoint } = yield* mounted(version)
+      const cautions = CredentialStore.use(({ description }) => description.cautions ?? Effect.succeed([]))
+      const found = yield* cautions.pipe(Effect.provide(programOf(settingsFor(vault(), { mountPoint }))))
+      assert.lengthOf(found, expected === undefined ? 0 : 1)
+      if (expected !== undefined) assert.match(found[0] ?? "", expected)
+    })
+  )
+
   it.live("says in its own words why it refuses a login", () =>
     Effect.gen(function* () {
       yield* Effect.promise(() => vault().ask("POST", "sys/auth/approle", { body: { type: "approle" } }))

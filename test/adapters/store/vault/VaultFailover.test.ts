@@ -89,6 +89,21 @@ describe("a cluster whose leader has ended", () => {
     })
   )
 
+  it.effect.each<readonly [string, Answer, Answer]>([
+    ["is not there", redirect(two), refused],
+    ["names the first in turn", redirect(two), redirect(one)],
+    ["is sealed", redirect(two), said(503, "Vault is sealed")]
+  ])("is waited for if a node names a configured one as the leader, which %s", ([, first, second]) =>
+    Effect.gen(function* () {
+      const { result, seconds } = yield* requestTo({
+        [one]: (now) => (now < 13 ? first : good),
+        [two]: () => second
+      })
+      assert.strictEqual(result._tag, "Success")
+      assert.isAtLeast(seconds, 13)
+    })
+  )
+
   it.effect.each<readonly [string, Answer]>([
     ["has no leader", noLeader],
     ["redirects to an address that is not configured", redirect(three)]
