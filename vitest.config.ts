@@ -20,10 +20,25 @@ export default defineConfig({
           name: "e2e",
           setupFiles,
           include: ["test/e2e/**/*.test.ts"],
+          exclude: ["test/e2e/java/**"],
           testTimeout: 120_000,
           hookTimeout: 60_000
         }
-      }
+      },
+      // For `npm run test:servers`: they take minutes to install, and to start.
+      ...(process.env["TEST_SERVERS"] === "1"
+        ? [
+            {
+              test: {
+                name: "servers",
+                setupFiles,
+                include: ["test/e2e/java/**/*.test.ts"],
+                testTimeout: 120_000,
+                hookTimeout: 600_000
+              }
+            }
+          ]
+        : [])
     ]
   }
 })

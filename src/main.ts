@@ -8,6 +8,7 @@ import { ChildProcessSpawner } from "effect/process"
 import packageJson from "../package.json" with { type: "json" }
 import { UserAgent } from "./ports/HttpTransport.ts"
 import * as Screen from "./adapters/terminal/Screen.ts"
+import * as TerminalWaitNotice from "./adapters/terminal/TerminalWaitNotice.ts"
 import { useProxyOfEnvironment } from "./adapters/http/EnvironmentProxy.ts"
 import { defaultErrorFormat, reportError, reportInvalid } from "./app/cli/ErrorReport.ts"
 import { exitCodeOf } from "./app/cli/ExitCode.ts"
@@ -36,6 +37,7 @@ const platform = Layer.mergeAll(
   NodeStdio.layer,
   NodeTerminal.layer,
   Screen.layer,
+  TerminalWaitNotice.layer,
   Logger.layer([Logger.withConsoleError(warningLog)]),
   Layer.succeed(UserAgent, `mcp-cli/${version}`),
   Layer.succeed(

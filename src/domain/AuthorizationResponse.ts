@@ -23,6 +23,8 @@ export interface ExpectedResponse {
   readonly issuer: string | undefined
   /** The authorization server announced that it always sends `iss`. */
   readonly issuerRequired: boolean
+  /** `iss` is compared as text. Absent: {@link isSameIssuer} decides. */
+  readonly issuerExact?: boolean | undefined
 }
 
 /** Compares two secrets in a time that does not depend on how much of them is equal. */
@@ -54,7 +56,8 @@ export const readAuthorizationResponse = (
         detail: `it does not name its issuer, ${expected.issuer}, as that server announces (RFC 9207)`
       }
     }
-    if (iss !== null && !isSameIssuer(iss, expected.issuer)) {
+    const isIssuer = expected.issuerExact === true ? Object.is : isSameIssuer
+    if (iss !== null && !isIssuer(iss, expected.issuer)) {
       return {
         _tag: "Rejected",
         detail: `it comes from issuer ${printable(iss)}, not from ${expected.issuer} (RFC 9207)`

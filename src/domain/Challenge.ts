@@ -13,6 +13,8 @@ export interface BearerChallenge {
   /** The server accepts only tokens that are bound to a key: it sends a DPoP challenge and no Bearer challenge. */
   readonly dpop?: true
   readonly error: string | undefined
+  /** The server's own words about the error. Absent: none. */
+  readonly description?: string
   readonly scope: string | undefined
   readonly resourceMetadata: string | undefined
 }
@@ -98,8 +100,10 @@ export const bearerChallenge = (header: string | null | undefined): BearerChalle
   const [bearer, all] = [of("bearer"), [...of("bearer"), ...of("dpop")]]
   if (all.length === 0) return undefined
   const said = (name: string) => all.map(({ parameters }) => parameters[name]).find(Boolean)
+  const description = said("error_description")
   return {
     error: said("error"),
+    ...(description === undefined ? {} : { description }),
     scope: said("scope"),
     resourceMetadata: said("resource_metadata"),
     ...(bearer.length === 0 ? { dpop: true as const } : {})
@@ -113,8 +117,13 @@ export const wantsNonce = (header: string | null): boolean =>
   )
 
 /**
- * The scopes that a request requires and its token does not have (RFC 6750 §3.1 `insufficient_scope`, MCP "Scope Challenge
- * Handling"). Empty for other challenges, and for those that name no scope.
+ * True if a 403 requires more scopes (RFC 6750 §3.1 `insufficient_scope`, MCP "Scope Challenge Handling"). Some servers leave
+ * out the error and name only the scopes, others name no scope.
  */
+export const requiresScopes = (challenge: BearerChallenge | undefined): challenge is BearerChallenge =>
+  challenge?.error === "insufficient_scope" ||
+  (challenge !== undefined && challenge.error === undefined && scopesOf(challenge.scope).length > 0)
+
+/** The scopes that a 403 names as missing. Empty for other challenges, and for those that name no scope. */
 export const missingScopes = (challenge: BearerChallenge | undefined): ReadonlyArray<string> =>
-  challenge?.error === "insufficient_scope" ? scopesOf(challenge.scope) : []
+  requiresScopes(challenge) ? scopesOf(challenge.scope) : []

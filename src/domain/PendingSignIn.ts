@@ -36,6 +36,8 @@ export class PendingSignIn extends Schema.Class<PendingSignIn>("PendingSignIn")(
   responseIssuer: Schema.optionalKey(Schema.NonEmptyString),
   /** A callback without `iss` is rejected, since the authorization server announces that it always sends one. */
   isResponseIssuerRequired: Schema.Boolean,
+  /** `iss` is compared as text. Absent: a bare origin may end with a slash or not. */
+  isResponseIssuerExact: Schema.optionalKey(Schema.Boolean),
   /** Milliseconds since the epoch. */
   expiresAt: Schema.Finite
 }) {
@@ -51,8 +53,12 @@ export class PendingSignIn extends Schema.Class<PendingSignIn>("PendingSignIn")(
 
   /** What the callback has to match. */
   get expectedResponse(): ExpectedResponse {
-    const { isResponseIssuerRequired, responseIssuer, state } = this
-    return { secrets: { state }, issuer: responseIssuer, issuerRequired: isResponseIssuerRequired }
+    return {
+      secrets: { state: this.state },
+      issuer: this.responseIssuer,
+      issuerRequired: this.isResponseIssuerRequired,
+      issuerExact: this.isResponseIssuerExact
+    }
   }
 
   /** True if it is too late to complete this sign-in at `now`, in milliseconds since the epoch. */

@@ -1,7 +1,8 @@
 import { Duration } from "effect"
 import type { RemoteServer } from "./Server.ts"
 import { ClientRejected, type DpopUnsupported } from "./SignInError.ts"
-import type { TokenFailure } from "./TokenFailure.ts"
+import { isUnclear } from "./RefreshFailure.ts"
+import { answerText, type TokenFailure } from "./TokenFailure.ts"
 import type { Stale } from "./TokenState.ts"
 
 /** A renewal that failed: at the token endpoint, or because a DPoP key cannot be used there. */
@@ -27,8 +28,12 @@ export type RenewalOutcome =
    * given up: the access token is served while it is valid, and then a sign-in is needed.
    */
   | { readonly _tag: "Reread" }
-  /** Start a sign-in; first remove the stored credential if the server no longer knows its client. */
-  | { readonly _tag: "SignIn"; readonly forgetClient: boolean }
+  /**
+   * Start a sign-in; first remove the stored credential if the server no longer knows its client.
+   *
+   * `answer`: what the server said.
+   */
+  | { readonly _tag: "SignIn"; readonly forgetClient: boolean; readonly answer?: string }
   /** Fail with an error that names the client to correct. */
   | { readonly _tag: "RejectClient"; readonly error: ClientRejected }
   /** Fail with the error of the renewal. */
@@ -42,34 +47,48 @@ export interface Situation {
   readonly userPresent: boolean
 }
 
-type Decision = (situation: Situation, purpose: string | undefined) => RenewalOutcome
+type Decision<Failure> = (
+  failure: Failure,
+  situation: Situation,
+  purpose: string | undefined
+) => RenewalOutcome
 
-const fail: Decision = () => ({ _tag: "Fail" })
+type Reason = TokenFailure | DpopUnsupported
 
-const rejectedClient: Decision = ({ server, stale: { credential } }, purpose) => {
+const fail: Decision<Reason> = () => ({ _tag: "Fail" })
+
+/** A sign-in is the way out of an answer that says nothing about the refresh token. Without an answer, waiting is. */
+const askUser: Decision<TokenFailure> = (failure, { stale, userPresent }) =>
+  userPresent && stale.renewal._tag === "RefreshToken" && isUnclear(failure)
+    ? { _tag: "SignIn", forgetClient: false }
+    : { _tag: "Fail" }
+
+const rejectedClient: Decision<Extract<TokenFailure, { _tag: "InvalidClient" }>> = (
+  failure,
+  { server, stale: { credential } },
+  purpose
+) => {
   // The client at the identity provider: its error already names the fields to correct.
   if (purpose === "identity assertion") return { _tag: "Fail" }
-  const error = ClientRejected.of(server, credential.registration)
-  return error === undefined ? { _tag: "SignIn", forgetClient: true } : { _tag: "RejectClient", error }
+  const error = ClientRejected.of(server, credential.registration, failure)
+  return error === undefined
+    ? { _tag: "SignIn", forgetClient: true, answer: answerText(failure) }
+    : { _tag: "RejectClient", error }
 }
 
 /** What each failure leads to when the access token is no longer valid. */
 const onceInvalid: {
-  readonly [Tag in Exclude<TokenFailure["_tag"], "Unanswered"> | "DpopUnsupported"]: Decision
+  readonly [Tag in Exclude<Reason["_tag"], "Unanswered">]: Decision<Extract<Reason, { readonly _tag: Tag }>>
 } = {
-  Transient: fail,
-  Malformed: fail,
+  Transient: askUser,
+  Malformed: askUser,
+  Refused: askUser,
   NotSenderConstrained: fail,
   UnusableSecret: fail,
   DpopUnsupported: fail,
   // Of a machine grant. A refresh token is read again before it is given up.
   InvalidGrant: fail,
-  InvalidClient: rejectedClient,
-  // Waiting does not help; a sign-in may, unless there is no refresh token that it would replace.
-  Refused: ({ stale, userPresent }) =>
-    userPresent && stale.renewal._tag === "RefreshToken"
-      ? { _tag: "SignIn", forgetClient: false }
-      : { _tag: "Fail" }
+  InvalidClient: rejectedClient
 }
 
 /**
@@ -82,9 +101,10 @@ const onceInvalid: {
  * | any                                                    | still valid  | `KeepServing`               |
  * | `InvalidClient` of a dynamic client                    | invalid      | `SignIn`, forget the client |
  * | `InvalidClient` of a configured or metadata client     | invalid      | `RejectClient`              |
- * | `Refused`, a refresh token, the user is present        | invalid      | `SignIn`                    |
- * | any other: `Transient` after its retries, `Malformed`… | invalid      | `Fail`                      |
+ * | `isUnclear`, a refresh token, the user is present      | invalid      | `SignIn`                    |
+ * | any other: `Transient` after its retries, ...          | invalid      | `Fail`                      |
  *
+ * `refreshFailure` has turned every code that ends a sign-in into `InvalidGrant`.
  * `Unanswered` is only reported for a refresh token that may rotate: whatever may be repeated fails with `Transient`.
  */
 export const renewalOutcome = (
@@ -103,5 +123,5 @@ export const renewalOutcome = (
     return { _tag: "KeepServing", cooldown: Duration.max(policy.cooldown, Duration.millis(retryAfter)) }
   }
   const purpose = failure._tag === "DpopUnsupported" ? undefined : failure.purpose
-  return onceInvalid[reason._tag](situation, purpose)
+  return (onceInvalid[reason._tag] as Decision<Reason>)(reason, situation, purpose)
 }

@@ -1,9 +1,10 @@
-import { Schema } from "effect"
+import { Effect, Schema } from "effect"
 import type { ClientRegistration } from "./ClientRegistration.ts"
 import { defaultAccount } from "./CredentialKey.ts"
 import { printable } from "./PrintableText.ts"
 import * as Remedy from "./Remedy.ts"
 import type { RemoteServer } from "./Server.ts"
+import { answerText, type InvalidClient } from "./TokenFailure.ts"
 
 /** A server, and its account unless that is the default one: `notion (work)`. */
 export const accountName = (server: string, account: string = defaultAccount): string =>
@@ -39,7 +40,9 @@ export class SignInRequired extends Schema.TaggedError<SignInRequired>()("SignIn
     "answer lost",
     "moved",
     "non-interactive"
-  ])
+  ]),
+  /** What the server said when it ended the sign-in. Absent: nothing, or another process knows. */
+  answer: Schema.optionalKey(Schema.String)
 }) {
   override get message(): string {
     const name = nameOf(this)
@@ -51,7 +54,7 @@ export class SignInRequired extends Schema.TaggedError<SignInRequired>()("SignIn
       case "expired":
         return `The sign-in to ${name} has expired and cannot be refreshed.`
       case "revoked":
-        return `${name} no longer accepts the stored sign-in.`
+        return `The sign-in to ${name} is over: it is no longer accepted${this.answer === undefined ? "" : ` (${this.answer})`}.`
       case "answer lost":
         return `The answer to the last token refresh of ${name} was lost, and the new tokens with it. ${name} no longer accepts the old ones.`
       case "moved":
@@ -73,11 +76,13 @@ export class ScopeRequired extends Schema.TaggedError<ScopeRequired>()("ScopeReq
   /** The scopes that the server requires and the sign-in does not have. */
   missing: Schema.Array(Schema.String),
   /** The scopes to sign in for: the missing ones and those of before. */
-  scopes: Schema.Array(Schema.String)
+  scopes: Schema.Array(Schema.String),
+  /** The server's own words. */
+  description: Schema.optionalKey(Schema.String)
 }) {
   override get message(): string {
     const scopes = `${this.missing.length === 1 ? "scope" : "scopes"} ${printable(this.missing.join(" "))}`
-    return `${nameOf(this)} requires the ${scopes}, which the stored sign-in does not have.`
+    return `${nameOf(this)} requires the ${scopes}, which the stored sign-in does not have.${this.description === undefined ? "" : ` It says: ${printable(this.description)}`}`
   }
 
   get remedies(): ReadonlyArray<Remedy.Remedy> {
@@ -248,29 +253,42 @@ export class DpopUnsupported extends Schema.TaggedError<DpopUnsupported>()("Dpop
   }
 }
 
-/** The authorization server does not know the client, or its secret is wrong (RFC 6749 §5.2 `invalid_client`). */
+/**
+ * The authorization server does not know the client, or its secret is wrong (RFC 6749 §5.2 `invalid_client`; some servers
+ * say `unauthorized_client`).
+ */
 export class ClientRejected extends Schema.TaggedError<ClientRejected>()("ClientRejected", {
   server: Schema.String,
   hasSecret: Schema.Boolean,
   /** The client signs assertions, and has no secret to send. */
   signs: Schema.optionalKey(Schema.Boolean),
   /** The address of the document that is the client; absent: the client has a `client_id`. */
-  metadataUrl: Schema.optionalKey(Schema.String)
+  metadataUrl: Schema.optionalKey(Schema.String),
+  /** What the server said. */
+  answer: Schema.String.pipe(Schema.withConstructorDefault(Effect.succeed("invalid_client")))
 }) {
   /** The error for a client that the configuration names. Undefined for a dynamic one, which can be registered again. */
   static of(
     { name, oauth: { source } }: RemoteServer,
-    registration: ClientRegistration
+    registration: ClientRegistration,
+    failure: InvalidClient
   ): ClientRejected | undefined {
+    const answer = answerText(failure)
     switch (registration._tag) {
       case "Configured":
         return new ClientRejected({
           server: name,
+          answer,
           hasSecret: source.client?.clientSecret !== undefined,
           ...(source.client?.signingKey === undefined ? {} : { signs: true })
         })
       case "MetadataDocument":
-        return new ClientRejected({ server: name, hasSecret: false, metadataUrl: registration.clientId })
+        return new ClientRejected({
+          server: name,
+          answer,
+          hasSecret: false,
+          metadataUrl: registration.clientId
+        })
       case "Dynamic":
         return undefined
     }
@@ -281,7 +299,7 @@ export class ClientRejected extends Schema.TaggedError<ClientRejected>()("Client
       this.metadataUrl === undefined
         ? "the configured client"
         : `the client that ${this.metadataUrl} describes`
-    return `The authorization server of ${this.server} does not accept ${client} (invalid_client).`
+    return `The authorization server of ${this.server} does not accept ${client} (${this.answer}).`
   }
 
   get remedies(): ReadonlyArray<Remedy.Remedy> {

@@ -1,5 +1,5 @@
 import { Schema } from "effect"
-import { advice, type Remedy } from "./Remedy.ts"
+import { command, type Remedy } from "./Remedy.ts"
 
 /** The authorization server no longer knows a client that it registered earlier. A sign-in that begins now registers another. */
 export class StaleRegistration extends Schema.TaggedError<StaleRegistration>()("StaleRegistration", {
@@ -13,6 +13,6 @@ export class StaleRegistration extends Schema.TaggedError<StaleRegistration>()("
   }
 
   get remedies(): ReadonlyArray<Remedy> {
-    return [advice("Sign in again.")]
+    return [command("auth login", { server: this.server })]
   }
 }

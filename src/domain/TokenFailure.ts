@@ -1,8 +1,27 @@
-import { Schema } from "effect"
+import { Effect, Schema } from "effect"
+
+/** What a server said about a request that it refused (RFC 6749 §5.2), safe for a terminal and without secrets. */
+const answer = {
+  error: Schema.String,
+  description: Schema.optionalKey(Schema.String)
+}
+
+/** The words of a server, as a quotation: `invalid_grant: Token has been revoked`. */
+export const answerText = ({
+  description,
+  error
+}: {
+  readonly error: string
+  readonly description?: string
+}): string => (description === undefined ? error : `${error}: ${description.replace(/[.\s]+$/, "")}`)
 
 /** A repeated request may succeed: no network, timeout, 429, 5xx. */
 export class Transient extends Schema.TaggedError<Transient>()("Transient", {
   detail: Schema.String,
+  /** The HTTP status. Absent: no answer arrived. */
+  status: Schema.optionalKey(Schema.Finite),
+  /** The error code of the answer, such as `server_error`. Absent: it had none. */
+  error: Schema.optionalKey(Schema.String),
   /** Milliseconds that the server requires to wait (`Retry-After`). */
   retryAfter: Schema.optionalKey(Schema.Finite),
   /** No connection was established, so the server got nothing. Absent: it may have got the request. */
@@ -17,22 +36,33 @@ export class Unanswered extends Schema.TaggedError<Unanswered>()("Unanswered", {
   /** `broke`: the connection or a gateway ended the request. `timeout`: this client did, and it may arrive later. */
   end: Schema.Literals(["broke", "timeout"])
 }) {}
-/** `invalid_grant`: the code or refresh token is invalid, expired or revoked (RFC 6749 §5.2). */
-export class InvalidGrant extends Schema.TaggedError<InvalidGrant>()("InvalidGrant", {}) {}
+const withDefault = (error: string) =>
+  Schema.String.pipe(Schema.withConstructorDefault(Effect.succeed(error)))
+
+/**
+ * The code or refresh token is invalid, expired or revoked: `invalid_grant` (RFC 6749 §5.2), or what `refreshFailure` takes
+ * for it.
+ */
+export class InvalidGrant extends Schema.TaggedError<InvalidGrant>()("InvalidGrant", {
+  ...answer,
+  error: withDefault("invalid_grant")
+}) {}
 /** `invalid_client`: the client is unknown, or its authentication failed (RFC 6749 §5.2). */
-export class InvalidClient extends Schema.TaggedError<InvalidClient>()("InvalidClient", {}) {}
+export class InvalidClient extends Schema.TaggedError<InvalidClient>()("InvalidClient", {
+  ...answer,
+  error: withDefault("invalid_client")
+}) {}
 /** Any other error of RFC 6749 §5.2. */
 export class Refused extends Schema.TaggedError<Refused>()("Refused", {
-  error: Schema.String,
-  description: Schema.optionalKey(Schema.String),
-  /** True: HTTP 401 with a code that no specification names. */
-  isUnauthorized: Schema.optionalKey(Schema.Boolean)
+  ...answer,
+  /** The HTTP status. Absent: unknown. */
+  status: Schema.optionalKey(Schema.Finite)
 }) {}
 /** The response is not one of a token endpoint. */
 export class Malformed extends Schema.TaggedError<Malformed>()("Malformed", {
   detail: Schema.String,
-  /** True: HTTP 401 without an error of OAuth. */
-  isUnauthorized: Schema.optionalKey(Schema.Boolean),
+  /** The HTTP status. Absent: it says nothing. */
+  status: Schema.optionalKey(Schema.Finite),
   /** The refresh token of the response, which replaces the one that was sent (RFC 6749 §6). */
   refreshToken: Schema.optionalKey(Schema.Redacted(Schema.String))
 }) {}

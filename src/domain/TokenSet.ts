@@ -1,4 +1,6 @@
 import { Duration, Equal, Redacted, Schema } from "effect"
+import { suggestsSignIn } from "./RefreshFailure.ts"
+import { answerText, Malformed, Refused, Transient } from "./TokenFailure.ts"
 
 /** Default time before expiry at which a token is refreshed. */
 export const defaultRefreshBefore = Duration.minutes(5)
@@ -8,6 +10,20 @@ export const defaultRefreshBefore = Duration.minutes(5)
  * one word of a header (RFC 6750 §2.1), and cannot control a terminal.
  */
 export const isAccessToken = (text: string): boolean => /^[\x21-\x7e]+$/.test(text)
+
+/** A failed renewal of these tokens that says nothing final about them. Times are milliseconds since the epoch. */
+const FailedRenewal = Schema.Struct({
+  at: Schema.Finite,
+  /** The first failure since the last success that `isUnclear`. Absent: there was none. */
+  unclearSince: Schema.optionalKey(Schema.Finite),
+  reason: Schema.Union([Transient, Malformed, Refused])
+})
+/** What a server answered to a renewal that failed. */
+export const detailOf = (reason: FailedRenewal["reason"]): string =>
+  reason._tag === "Refused" ? answerText(reason) : reason.detail
+
+/** A failed renewal of these tokens that says nothing final about them. */
+export type FailedRenewal = typeof FailedRenewal.Type
 
 /**
  * The response of the token endpoint (RFC 6749 §5.1), with `expires_in` as a point in time. Times are milliseconds since
@@ -27,6 +43,10 @@ export class TokenSet extends Schema.Class<TokenSet>("TokenSet")({
    * unanswered.
    */
   resendAt: Schema.optionalKey(Schema.Finite),
+  /** The last renewal failed. It tells the processes that waited for it, so that they do not repeat it in turn. */
+  failed: Schema.optionalKey(FailedRenewal),
+  /** Why the server refused the refresh token of these tokens, in its words. The refresh token is gone. */
+  refusal: Schema.optionalKey(Schema.String),
   /** The granted scope, space-separated. Absent: as requested. */
   scope: Schema.optionalKey(Schema.String),
   /**
@@ -74,10 +94,37 @@ export class TokenSet extends Schema.Class<TokenSet>("TokenSet")({
     return Redacted.value(this.accessToken) === Redacted.value(accessToken)
   }
 
-  /** Returns the tokens with another refresh token, or without one. */
-  withRefreshToken(refreshToken: Redacted.Redacted | undefined): TokenSet {
-    const { isReusable: _reusable, refreshToken: _, resendAt: _resend, ...rest }: TokenSet = this
-    return new TokenSet({ ...rest, ...(refreshToken === undefined ? {} : { refreshToken }) })
+  /** The tokens without all that concerns the refresh token. */
+  private get withoutRefreshToken() {
+    const {
+      failed: _failed,
+      isReusable: _reusable,
+      refreshToken: _,
+      resendAt: _resend,
+      ...rest
+    }: TokenSet = this
+    return rest
+  }
+
+  /** Returns the tokens with another refresh token. */
+  withRefreshToken(refreshToken: Redacted.Redacted): TokenSet {
+    return new TokenSet({ ...this.withoutRefreshToken, refreshToken })
+  }
+
+  /** Returns the tokens after the server refused the refresh token. */
+  refused(refusal: string): TokenSet {
+    return new TokenSet({ ...this.withoutRefreshToken, refusal })
+  }
+
+  /** What the server answered to the last refresh, if a sign-in may be needed. */
+  get unclearAnswer(): string | undefined {
+    const reason = this.failed?.reason
+    return reason === undefined || !suggestsSignIn(reason) ? undefined : detailOf(reason)
+  }
+
+  /** Returns the tokens after a renewal that failed. */
+  failing(failed: FailedRenewal): TokenSet {
+    return new TokenSet({ ...this, failed })
   }
 
   /** Returns the tokens after a refresh whose answer was lost. */

@@ -10,8 +10,11 @@ export type Renewal =
   | {
       readonly _tag: "RefreshToken"
       readonly refreshToken: Redacted.Redacted
-      /** The server answered it with `invalid_grant`. It is never sent again, and is still to be removed from the store. */
-      readonly isRefused: boolean
+      /**
+       * Why the server refused it for good, in its words. It is never sent again, and is still to be removed from the
+       * store. Absent: it was not refused.
+       */
+      readonly refusal?: string | undefined
     }
   | { readonly _tag: "Grant"; readonly grant: NonInteractiveGrant }
 
@@ -43,6 +46,8 @@ export interface Unanswered {
 export interface SignInNeeded {
   readonly _tag: "SignInNeeded"
   readonly why: SignInRequired["why"]
+  /** What the server said, if it ended the sign-in. */
+  readonly answer?: string | undefined
   /** The refresh token that was tried in vain and is still stored. Absent: none. */
   readonly tried?: Redacted.Redacted | undefined
 }
@@ -55,8 +60,8 @@ export interface Learned {
   readonly now: number
   /** The last access token that the server answered with 401. It is not valid, although it may not have expired. */
   readonly rejected?: Redacted.Redacted | undefined
-  /** The last refresh token that the server answered with `invalid_grant`. */
-  readonly refused?: Redacted.Redacted | undefined
+  /** The last refresh token that the server refused for good, and why, in its words. */
+  readonly refused?: { readonly refreshToken: Redacted.Redacted; readonly answer: string } | undefined
   /** The refresh token whose answer was lost last, and when it may be sent again. The store may not know it. */
   readonly unanswered?: { readonly refreshToken: Redacted.Redacted; readonly resendAt: number } | undefined
   /** No refresh before this time while the access token is still valid. */
@@ -68,11 +73,10 @@ export interface Learned {
 /** Creates the state of tokens that can be returned as they are. */
 export const usable = (tokens: TokenSet): Usable => ({ _tag: "Usable", tokens })
 /** Creates the state that only a sign-in ends. */
-export const signInNeeded = (why: SignInNeeded["why"], tried?: Redacted.Redacted): SignInNeeded => ({
-  _tag: "SignInNeeded",
-  why,
-  tried
-})
+export const signInNeeded = (
+  why: SignInNeeded["why"],
+  more: Pick<SignInNeeded, "answer" | "tried"> = {}
+): SignInNeeded => ({ _tag: "SignInNeeded", why, ...more })
 
 /** The numbers of `TokenPolicy` that decide the state. */
 interface StatePolicy {
@@ -87,7 +91,8 @@ const renewalOf = (
   { refused }: Learned
 ): Renewal | undefined => {
   if (refreshToken !== undefined) {
-    return { _tag: "RefreshToken", refreshToken, isRefused: Equal.equals(refreshToken, refused) }
+    const isRefused = refused !== undefined && Equal.equals(refreshToken, refused.refreshToken)
+    return { _tag: "RefreshToken", refreshToken, ...(isRefused ? { refusal: refused.answer } : {}) }
   }
   const grant = credential.nonInteractiveGrantAt(server)
   return grant && { _tag: "Grant", grant }
@@ -115,6 +120,7 @@ const resendTime = (
  * | without tokens                                       | `SignInNeeded`, "revoked"         |
  * | valid, and fresh, in cooldown or not renewable       | `Usable`                          |
  * | valid, and the answer to its refresh token was lost  | `Usable`, until `resendAt`        |
+ * | not valid, and rejected, or its refresh token was    | `SignInNeeded`, "revoked"         |
  * | not valid and not renewable                          | `SignInNeeded`, "expired"         |
  * | of another issuer than the server names now          | `SignInNeeded`, "moved"           |
  * | not valid, the answer to its refresh token was lost  | `Unanswered`, until `resendAt`    |
@@ -136,7 +142,7 @@ export const tokenState = (
   if (tokens === undefined) return signInNeeded(credential.isUnused === true ? "never signed in" : "revoked")
   const renewal = renewalOf(credential, tokens, server, learned)
   // A refused one is given up. Another process, whose clock is ahead, may have noted a lost answer of it.
-  const mayBeResent = renewal?._tag === "RefreshToken" && !renewal.isRefused
+  const mayBeResent = renewal?._tag === "RefreshToken" && renewal.refusal === undefined
   const resendAt = mayBeResent ? resendTime(tokens, learned, policy) : undefined
   const stillValid = !tokens.isExpired(now) && (rejected === undefined || !tokens.holds(rejected))
   const isCoolingDown = cooldownUntil !== undefined && now < cooldownUntil
@@ -144,9 +150,12 @@ export const tokenState = (
   if (stillValid && (tokens.isFresh(now, policy.refreshBefore) || isWaiting || renewal === undefined)) {
     return usable(tokens)
   }
-  if (renewal === undefined) return signInNeeded("expired")
+  if (renewal === undefined) {
+    const isOver = tokens.refusal !== undefined || !tokens.isExpired(now)
+    return isOver ? signInNeeded("revoked", { answer: tokens.refusal }) : signInNeeded("expired")
+  }
   if (currentIssuer !== undefined && !isSameIssuer(currentIssuer, credential.issuer))
-    return signInNeeded("moved", tokens.refreshToken)
+    return signInNeeded("moved", { tried: tokens.refreshToken })
   if (resendAt !== undefined) return { _tag: "Unanswered", credential, resendAt }
   return { _tag: "Stale", credential, tokens, renewal, stillValid }
 }

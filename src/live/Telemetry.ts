@@ -1,13 +1,13 @@
 import { ConfigProvider, Console, Layer } from "effect"
 import { FetchHttpClient } from "effect/http"
 import { OtlpMetrics, OtlpSerialization, OtlpTracer } from "effect/observability"
-import { withoutProxyOnLoopback } from "../adapters/http/LoopbackDirect.ts"
+import { dispatchOptions } from "../adapters/http/Dispatching.ts"
 
 /** A collector on this machine is reached without a proxy. */
-const directFetch = Layer.succeed(FetchHttpClient.Fetch, (input, init) =>
+const directFetch = Layer.succeed(FetchHttpClient.Fetch, async (input, init) =>
   globalThis.fetch(input, {
     ...init,
-    ...withoutProxyOnLoopback(new URL(input instanceof Request ? input.url : input))
+    ...(await dispatchOptions(new URL(input instanceof Request ? input.url : input)))
   })
 )
 

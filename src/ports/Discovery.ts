@@ -34,6 +34,8 @@ export const discoveryRefusals = [
   "too long",
   /** The MCP server has moved. */
   "moved",
+  /** The server does not answer as an MCP server. */
+  "not MCP",
   /** The configured URL and headers make no valid request. */
   "configuration"
 ] as const
@@ -113,6 +115,11 @@ const remediesOf = (
       return [Remedy.advice(`Tell the provider of ${server}: metadata has a few kilobytes.`)]
     case "moved":
       return [Remedy.set(entry, { url: null }, "the server is there now")]
+    case "not MCP":
+      return [
+        Remedy.check(entry, ["url", "transport"]),
+        Remedy.advice("Its documentation names the path, which is often /mcp, and who may use it.")
+      ]
     case "configuration":
       return [Remedy.check(entry, ["url", "headers"])]
   }

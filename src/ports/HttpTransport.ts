@@ -38,6 +38,11 @@ export class HttpTransport extends Context.Service<
       options?: {
         /** Milliseconds until the head of the answer; absent: 30 seconds. Aborts the request even in an uninterruptible fiber. */
         readonly timeout?: number
+        /**
+         * True: a new connection. After a long pause the server may close the old one just when the request is on its way,
+         * and whether the request arrived is unknown then.
+         */
+        readonly fresh?: boolean
       }
     ) => Effect.Effect<Response, NetworkError>
   }

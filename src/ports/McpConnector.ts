@@ -1,4 +1,4 @@
-import { Context, Effect, type Option, Schema, type Scope } from "effect"
+import { Context, type Duration, Effect, type Option, Schema, type Scope } from "effect"
 import { Remedy } from "../domain/Remedy.ts"
 import type { RemoteServer, StdioServer } from "../domain/Server.ts"
 
@@ -53,6 +53,12 @@ export interface McpToolResult {
   readonly raw: unknown
 }
 
+/** How a tool is called. */
+export interface McpCallOptions {
+  /** How long the server may be silent; absent: as long as in the session. Progress counts as an answer. */
+  readonly timeout?: Duration.Duration | undefined
+}
+
 /**
  * An open session with an MCP server. `E` are the errors of the way to the server besides `McpError`: over HTTP those
  * of the token and the sign-in.
@@ -63,7 +69,8 @@ export interface McpSession<E> {
   readonly tools: Effect.Effect<ReadonlyArray<McpTool>, McpError | E>
   readonly call: (
     tool: string,
-    args: Readonly<Record<string, unknown>>
+    args: Readonly<Record<string, unknown>>,
+    options?: McpCallOptions
   ) => Effect.Effect<McpToolResult, McpError | E>
   /** Empty if the server has none. */
   readonly resources: Effect.Effect<ReadonlyArray<McpResource>, McpError | E>
@@ -74,8 +81,16 @@ export interface McpSession<E> {
   readonly ping: Effect.Effect<void, McpError | E>
 }
 
+/** How one request is sent. */
+export interface SendOptions {
+  /** Milliseconds until the head of an answer; a refresh and a sign-in do not count. Absent: the default of the sender. */
+  readonly timeout?: number
+  /** False: a token that the server answers with 401 is not renewed, and the 401 is returned. */
+  readonly renew?: boolean
+}
+
 /** Sends a request to a server with the token in it, which may need a refresh or a sign-in. */
-export type Send<E, R> = (request: Request) => Effect.Effect<Response, E, R>
+export type Send<E, R> = (request: Request, options?: SendOptions) => Effect.Effect<Response, E, R>
 
 /** Opens MCP sessions: revision 2026-07-28 and the older ones, streamable HTTP, SSE where there is only that, stdio. */
 export class McpConnector extends Context.Service<

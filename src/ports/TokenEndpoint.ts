@@ -2,8 +2,9 @@ import { Context, type Effect, type Redacted, Schema } from "effect"
 import { oauthEndpoints } from "../domain/OAuthEndpoints.ts"
 import * as Remedy from "../domain/Remedy.ts"
 import type { RequestAuthentication } from "../domain/ClientAuthentication.ts"
+import { suggestsSignIn } from "../domain/RefreshFailure.ts"
 import type { SecretSource, SigningKey } from "../domain/Server.ts"
-import { TokenFailure, type UnusableSecret } from "../domain/TokenFailure.ts"
+import { answerText, TokenFailure, type UnusableSecret } from "../domain/TokenFailure.ts"
 import type { TokenSet } from "../domain/TokenSet.ts"
 
 export {
@@ -22,6 +23,7 @@ export {
 /** Purposes of requests whose failures read differently from those of a sign-in or a refresh. */
 export const requestPurposes = [
   "sign-in",
+  "refresh",
   "revocation",
   "assertion",
   "identity assertion",
@@ -49,6 +51,7 @@ const tokenEndpoint: EndpointText = {
 
 const endpoints: Readonly<Record<RequestPurpose, EndpointText>> = {
   "sign-in": tokenEndpoint,
+  refresh: tokenEndpoint,
   assertion: tokenEndpoint,
   "identity assertion": tokenEndpoint,
   revocation: {
@@ -71,6 +74,23 @@ const endpoints: Readonly<Record<RequestPurpose, EndpointText>> = {
 const endpointOf = (purpose: Purpose): EndpointText =>
   purpose === undefined ? tokenEndpoint : endpoints[purpose]
 
+const invalidGrantOf = (purpose: Purpose): string => {
+  switch (purpose) {
+    case "revocation":
+      return "does not know the token"
+    case "assertion":
+      return "does not accept the assertion"
+    case "pushed authorization":
+      return "refused the authorization request"
+    case "identity assertion":
+      return "no longer accepts the token of the sign-in there"
+    case "sign-in":
+      return "did not accept the code of this sign-in"
+    default:
+      return "no longer accepts this sign-in"
+  }
+}
+
 const predicateOf = (reason: Exclude<TokenFailure, UnusableSecret>, purpose: Purpose): string => {
   switch (reason._tag) {
     case "Transient":
@@ -78,20 +98,11 @@ const predicateOf = (reason: Exclude<TokenFailure, UnusableSecret>, purpose: Pur
     case "Unanswered":
       return `got the request, but its answer was lost (${reason.detail})`
     case "InvalidGrant":
-      if (purpose === "revocation") return "does not know the token (invalid_grant)"
-      if (purpose === "assertion") return "does not accept the assertion (invalid_grant)"
-      if (purpose === "pushed authorization") return "refused the authorization request (invalid_grant)"
-      if (purpose === "identity assertion")
-        return "no longer accepts the token of the sign-in there (invalid_grant)"
-      if (purpose === "sign-in") return "did not accept the code of this sign-in (invalid_grant)"
-      return "no longer accepts this sign-in (invalid_grant)"
+      return `${invalidGrantOf(purpose)} (${answerText(reason)})`
     case "InvalidClient":
-      return "does not accept this client (invalid_client)"
-    case "Refused": {
-      const answer =
-        reason.description === undefined ? reason.error : `${reason.error}: ${reason.description}`
-      return `refused to ${endpointOf(purpose).task} (${answer})`
-    }
+      return `does not accept this client (${answerText(reason)})`
+    case "Refused":
+      return `refused to ${endpointOf(purpose).task} (${answerText(reason)})`
     case "Malformed":
       return `did not answer like ${endpointOf(purpose).name} (${reason.detail})`
     case "NotSenderConstrained":
@@ -122,17 +133,25 @@ const secretRemedies = (
       ]
 }
 
-const remediesOf = (server: string, reason: TokenFailure, purpose: Purpose): ReadonlyArray<Remedy.Remedy> => {
+const remediesOf = ({
+  account,
+  purpose,
+  reason,
+  server
+}: TokenRequestError): ReadonlyArray<Remedy.Remedy> => {
   if (purpose === "revocation") return []
   const oauth = Remedy.oauthOf(server)
+  const login = (purpose?: string) => Remedy.command("auth login", { server, account, purpose })
+  const way = purpose === "refresh" && suggestsSignIn(reason) ? [login("sign in instead")] : []
   const report = Remedy.advice(`Tell the provider of ${server}.`)
   switch (reason._tag) {
     case "Transient":
       return [
-        Remedy.advice(purpose === "sign-in" ? "Sign in again later." : "Nothing was lost. Try again later.")
+        Remedy.advice(purpose === "sign-in" ? "Sign in again later." : "Nothing was lost. Try again later."),
+        ...way
       ]
     case "Unanswered":
-      return [Remedy.advice(purpose === "sign-in" ? "Sign in again." : "Try again later.")]
+      return purpose === "sign-in" ? [login("start again")] : [Remedy.advice("Try again later.")]
     case "InvalidGrant":
       if (purpose === "assertion") {
         return [
@@ -144,15 +163,15 @@ const remediesOf = (server: string, reason: TokenFailure, purpose: Purpose): Rea
             Remedy.advice("Sign in to the identity provider again, and store the new token."),
             Remedy.check(oauth, ["subject_token"])
           ]
-        : [Remedy.advice("Sign in again.")]
+        : [login()]
     case "InvalidClient":
       return purpose === "identity assertion"
         ? [Remedy.check([...oauth, "identity_provider"], ["client_id", "client_secret", "private_key"])]
         : []
     case "Refused":
-      return [Remedy.advice(`Check the oauth block of ${server}.`)]
+      return [...way, Remedy.advice(`Check the oauth block of ${server}.`)]
     case "Malformed":
-      return [Remedy.check(oauth, [endpointOf(purpose).field], "the configuration sets it"), report]
+      return [...way, Remedy.check(oauth, [endpointOf(purpose).field], "the configuration sets it"), report]
     case "UnusableSecret":
       return secretRemedies(server, reason, purpose)
     case "NotSenderConstrained":
@@ -167,6 +186,8 @@ export class TokenRequestError extends Schema.TaggedError<TokenRequestError>()("
   origin: Schema.String,
   /** What was requested; absent: tokens. */
   purpose: Schema.optionalKey(Schema.Literals(requestPurposes)),
+  /** Absent: the default account. */
+  account: Schema.optionalKey(Schema.String),
   reason: TokenFailure
 }) {
   override get message(): string {
@@ -179,7 +200,7 @@ export class TokenRequestError extends Schema.TaggedError<TokenRequestError>()("
   }
 
   get remedies(): ReadonlyArray<Remedy.Remedy> {
-    return remediesOf(this.server, this.reason, this.purpose)
+    return remediesOf(this)
   }
 }
 
@@ -260,9 +281,8 @@ export interface PushedAuthorization {
 
 /**
  * The token endpoint (RFC 6749 §3.2), and the endpoints for revocation (RFC 7009) and pushed authorization requests
- * (RFC 9126) beside it. Sends each request once, with a
- * timeout of 15 seconds. The caller knows whether a code or a rotating refresh token may be sent again. Only `exchange` and
- * `refresh` fail with `Unanswered`: every other request may be sent again, and fails with `Transient`.
+ * (RFC 9126) beside it. Sends each request once, with a timeout. The caller knows whether a code or a rotating refresh
+ * token may be sent again. Only `exchange` and `refresh` fail with `Unanswered`: every other request may be sent again, and fails with `Transient`.
  */
 export class TokenEndpoint extends Context.Service<
   TokenEndpoint,

@@ -25,6 +25,8 @@ export interface TokenPolicySettings {
     /** A longer `Retry-After` ends the retries, since a caller is waiting. */
     readonly maxRetryAfter: Duration.Duration
   }
+  /** Time after which a refresh that fails the same way, without a word about the refresh token, ends the sign-in. */
+  readonly giveUpAfter: Duration.Duration
   /**
    * When a refresh token is sent once more after a request whose answer was lost. Both requests may reach the
    * server, and one that arrives after the other would end the sign-in at servers that detect reuse.
@@ -62,9 +64,10 @@ export const defaultTokenPolicy: TokenPolicySettings = {
     maxDuration: Duration.seconds(20),
     maxRetryAfter: Duration.seconds(20)
   },
-  // Gateways end a request after 30 seconds (Heroku, AWS API Gateway), and servers that accept a used refresh token again do
-  // so for about as long (Okta: 30 seconds).
-  resend: { afterTimeout: Duration.seconds(30), afterBreak: Duration.seconds(2) },
+  giveUpAfter: Duration.days(1),
+  // A request is given up after 30 seconds, when gateways end it too (Heroku, AWS API Gateway). The rest is for clocks and
+  // for a request that was on its way.
+  resend: { afterTimeout: Duration.seconds(40), afterBreak: Duration.seconds(2) },
   storeRetry: { firstDelay: Duration.millis(50), maxRetries: 2 },
   // The MCP specification allows "a few" retries ("Step-Up Authorization Flow").
   stepUp: { maxPerRequest: 2, refusedFor: Duration.hours(1) }

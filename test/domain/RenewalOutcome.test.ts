@@ -39,7 +39,7 @@ const dynamic = new DynamicRegistration({
 })
 const configured = new ConfiguredRegistration({ clientId: "c", authenticationMethod: "none" })
 const document = new MetadataDocument({ clientId: "https://c.test/client.json" })
-const byToken: Renewal = { _tag: "RefreshToken", refreshToken: Redacted.make("refresh"), isRefused: false }
+const byToken: Renewal = { _tag: "RefreshToken", refreshToken: Redacted.make("refresh") }
 const byGrant: Renewal = { _tag: "Grant", grant: { _tag: "ClientCredentials" } }
 
 interface Given {
@@ -88,11 +88,12 @@ const summary = ({
 }
 
 const [invalidGrant, invalidClient] = [new InvalidGrant(), new InvalidClient()]
-const refused = new Refused({ error: "unauthorized_client" })
+const refused = new Refused({ error: "invalid_dpop_proof" })
+const page = new Malformed({ detail: "HTTP 403" })
+const broken = new Transient({ detail: "HTTP 500", status: 500 })
 const away = new Transient({ detail: "HTTP 503" })
 const final: ReadonlyArray<TokenFailure | DpopUnsupported> = [
   away,
-  new Malformed({ detail: "html" }),
   new NotSenderConstrained({}),
   new UnusableSecret({ field: "assertion", file: "/a", problem: "does not exist" }),
   new DpopUnsupported({ server: "notion", issuer: "https://as.test", required: true })
@@ -132,6 +133,23 @@ describe("a renewal that fails", () => {
     ["refused, valid", { failure: refused, valid: true }, "serve 30 s"],
     ["refused", { failure: refused }, "sign in"],
     ["refused, nobody there", { failure: refused, present: false }, "Fail"],
+    ["a page, valid", { failure: page, valid: true }, "serve 30 s"],
+    ["a page", { failure: page }, "sign in"],
+    ["a page, nobody there", { failure: page, present: false }, "Fail"],
+    ["a page, grant", { failure: page, renewal: byGrant }, "Fail"],
+    [
+      "an unusable answer with a new refresh token",
+      { failure: new Malformed({ detail: "HTTP 200", refreshToken: Redacted.make("r") }) },
+      "Fail"
+    ],
+    ["500, valid", { failure: broken, valid: true }, "serve 30 s"],
+    ["500", { failure: broken }, "sign in"],
+    ["500, nobody there", { failure: broken, present: false }, "Fail"],
+    ...[429, 502, 503, 504].map((status): [string, Given, string] => [
+      `${status}`,
+      { failure: new Transient({ detail: `HTTP ${status}`, status }) },
+      "Fail"
+    ]),
     ["refused, grant", { failure: refused, renewal: byGrant }, "Fail"]
   ])("%s", (_, given, expected) => {
     assert.strictEqual(summary(given), expected)

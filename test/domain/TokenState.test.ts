@@ -58,7 +58,9 @@ const summary = (found: Option.Option<Credential>, learned: Learned, at = server
     case "Unanswered":
       return `unanswered until ${state.resendAt - over}`
     case "Stale":
-      if (state.renewal._tag === "RefreshToken" && state.renewal.isRefused) return "stale, refused"
+      if (state.renewal._tag === "RefreshToken" && state.renewal.refusal !== undefined) {
+        return `stale, refused: ${state.renewal.refusal}`
+      }
       return `stale ${state.renewal._tag} ${state.stillValid ? "valid" : "invalid"}`
   }
 }
@@ -81,7 +83,9 @@ describe("the state of a credential", () => {
     ["expired, not renewable", credential(tokens(bare)), { now: over }, "expired"],
     ["without expiry", credential(tokens({ expires: false })), { now: 1e15 }, "usable"],
     ["rejected", credential(tokens()), { now: 0, rejected: access }, "stale RefreshToken invalid"],
-    ["rejected, not renewable", credential(tokens(bare)), { now: 0, rejected: access }, "expired"],
+    ["rejected, not renewable", credential(tokens(bare)), { now: 0, rejected: access }, "revoked"],
+    ["expired, its refresh token refused", credential(tokens().refused("gone")), { now: over }, "revoked"],
+    ["valid, its refresh token refused", credential(tokens().refused("gone")), { now: ageing }, "usable"],
     ["another one rejected", credential(tokens()), { now: 0, rejected: Redacted.make("x") }, "usable"],
     ["ageing, in cooldown", credential(tokens()), { now: ageing, cooldownUntil: ageing + 1 }, "usable"],
     ["obtained in the future", credential(tokens()), { now: -6 * 60_000 }, "stale RefreshToken valid"],
@@ -131,30 +135,44 @@ describe("the state of a credential", () => {
       { now: over, currentIssuer: elsewhere },
       "moved"
     ],
-    ["refused", credential(tokens()), { now: over, refused: refresh }, "stale, refused"],
-    ["refused, fresh", credential(tokens()), { now: fresh, refused: refresh }, "usable"],
+    [
+      "refused",
+      credential(tokens()),
+      { now: over, refused: { refreshToken: refresh, answer: "gone" } },
+      "stale, refused: gone"
+    ],
+    [
+      "refused, fresh",
+      credential(tokens()),
+      { now: fresh, refused: { refreshToken: refresh, answer: "gone" } },
+      "usable"
+    ],
     [
       "refused after an answer was lost, expired",
       credential(tokens({ resendAt: over + 9 })),
-      { now: over, refused: refresh },
-      "stale, refused"
+      { now: over, refused: { refreshToken: refresh, answer: "gone" } },
+      "stale, refused: gone"
     ],
     [
       "refused after an answer was lost, valid",
       credential(tokens({ resendAt: ageing + 9 })),
-      { now: ageing, refused: refresh },
-      "stale, refused"
+      { now: ageing, refused: { refreshToken: refresh, answer: "gone" } },
+      "stale, refused: gone"
     ],
     [
       "refused after this process lost an answer",
       credential(tokens()),
-      { now: over, refused: refresh, unanswered: { refreshToken: refresh, resendAt: over + 9 } },
-      "stale, refused"
+      {
+        now: over,
+        refused: { refreshToken: refresh, answer: "gone" },
+        unanswered: { refreshToken: refresh, resendAt: over + 9 }
+      },
+      "stale, refused: gone"
     ],
     [
       "another one refused",
       credential(tokens()),
-      { now: over, refused: access },
+      { now: over, refused: { refreshToken: access, answer: "gone" } },
       "stale RefreshToken invalid"
     ],
     [

@@ -158,8 +158,7 @@ describe("text of a server", () => {
     ["device", ["auth", "login", "demo", "--account", "device", "--device"]],
     ["mcp", ["tools", "demo"]],
     ["mcp", ["auth", "doctor", "demo"]],
-    ["scope", ["call", "demo", "plain", "--no-interactive"]],
-    ["revocation", ["auth", "logout", "demo"]]
+    ["scope", ["call", "demo", "plain", "--no-interactive"]]
   ]
   it.each(troubles)("cannot control a terminal in an error: %s", async (trouble, args) => {
     server.refuse(trouble)
@@ -172,6 +171,20 @@ describe("text of a server", () => {
       server.refuse()
     }
   })
+
+  it.each([[], ["--json"]])(
+    "cannot control a terminal by the refusal of a sign-out %s",
+    async (...options) => {
+      const account = ["demo", "--account", "revocation"]
+      await run(["auth", "login", ...account])
+      server.refuse("revocation")
+      try {
+        assert.strictEqual((await run(["auth", "logout", ...account, ...options])).code, 0)
+      } finally {
+        server.refuse()
+      }
+    }
+  )
 
   it("cannot control a terminal as a device code", async () => {
     const { code } = await run(["auth", "login", "demo", "--account", "phone", "--device"])

@@ -313,6 +313,14 @@ describe("what reports on the storage", () => {
     const asJson = await world.run(["auth", "status", "--json"])
     assert.strictEqual(asJson.code, 4)
     assert.lengthOf(JSON.parse(asJson.stdout) as ReadonlyArray<unknown>, 2)
+    for (let extra = 1; extra <= 6; extra++) {
+      writeFileSync(join(tokens, `broken${extra}.enc`), "x", { mode: 0o600 })
+    }
+    const many = await world.run(["auth", "status"])
+    assert.strictEqual(many.code, 4)
+    assert.lengthOf(many.stderr.match(/is damaged/g) ?? [], 5)
+    assert.include(many.stderr, "2 more problems like these")
+    for (let extra = 1; extra <= 6; extra++) rmSync(join(tokens, `broken${extra}.enc`))
     chmodSync(tokens, 0o755)
     for (const command of [["storage"], ["auth", "status"]]) {
       const run = await world.run(command)

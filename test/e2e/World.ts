@@ -28,11 +28,9 @@ export interface Running {
   readonly shows: (text: RegExp) => Promise<RegExpExecArray>
 }
 
-/** A home folder of a user, with a configuration, in front of real servers. */
-export interface World {
+/** A home folder of a user, with a configuration. */
+export interface Home {
   readonly home: string
-  readonly authorizationServer: AuthorizationServer
-  readonly mcpServer: McpServer
   /** Replaces the configuration file. */
   readonly configure: (configuration: unknown) => void
   readonly start: (args: ReadonlyArray<string>, options?: RunOptions) => Running
@@ -40,6 +38,12 @@ export interface World {
   /** How often the browser was opened. */
   readonly browsersOpened: () => number
   readonly close: () => Promise<void>
+}
+
+/** A home folder of a user, in front of real servers. */
+export interface World extends Home {
+  readonly authorizationServer: AuthorizationServer
+  readonly mcpServer: McpServer
 }
 
 /** How the program is run. */
@@ -68,19 +72,15 @@ export const freePort = async (): Promise<number> => {
 /** A password of the tests' store. */
 export const password = "correct horse battery staple"
 
-/** Starts real servers, and makes a user's home that knows the MCP server as `demo`, by its URL alone. */
-export const startWorld = async (
-  options: AuthorizationServerOptions & { readonly mcp?: Omit<McpServerOptions, "authorizationServer"> } = {}
-): Promise<World> => {
+/** Makes a user's home that knows an MCP server as `demo`, by its URL alone. */
+export const makeHome = (url: string, env: Readonly<Record<string, string>> = {}): Home => {
   const home = mkdtempSync(join(tmpdir(), "mcp-cli-e2e-"))
   const log = join(home, "browser.log")
   const file = join(home, ".mcp_cli", "server_config.json")
   mkdirSync(join(home, ".mcp_cli"), { mode: 0o700 })
-  const authorizationServer = await startAuthorizationServer({ autoApprove: true, ...options })
-  const mcpServer = await startMcpServer({ authorizationServer, ...options.mcp })
   const configure = (configuration: unknown) =>
     writeFileSync(file, JSON.stringify(configuration), { mode: 0o600 })
-  configure({ mcpServers: { demo: { url: mcpServer.url.href } } })
+  configure({ mcpServers: { demo: { url } } })
   writeFileSync(log, "")
 
   const start = (args: ReadonlyArray<string>, run: RunOptions = {}): Running => {
@@ -98,6 +98,7 @@ export const startWorld = async (
         MCP_CLI_ENCRYPTION_KEY: password,
         // Compiled code is the same in every home.
         XDG_CACHE_HOME: resolve("node_modules/.cache"),
+        ...env,
         ...run.env
       }
     })
@@ -134,15 +135,28 @@ export const startWorld = async (
 
   return {
     home,
-    authorizationServer,
-    mcpServer,
     configure,
     start,
     run: (args, run) => start(args, run).ended,
     browsersOpened: () => readFileSync(log, "utf8").split("\n").length - 1,
+    close: async () => rmSync(home, { recursive: true, force: true })
+  }
+}
+
+/** Starts real servers, and makes a user's home that knows the MCP server as `demo`, by its URL alone. */
+export const startWorld = async (
+  options: AuthorizationServerOptions & { readonly mcp?: Omit<McpServerOptions, "authorizationServer"> } = {}
+): Promise<World> => {
+  const authorizationServer = await startAuthorizationServer({ autoApprove: true, ...options })
+  const mcpServer = await startMcpServer({ authorizationServer, ...options.mcp })
+  const home = makeHome(mcpServer.url.href)
+  return {
+    ...home,
+    authorizationServer,
+    mcpServer,
     close: async () => {
       await Promise.all([authorizationServer.close(), mcpServer.close()])
-      rmSync(home, { recursive: true, force: true })
+      await home.close()
     }
   }
 }

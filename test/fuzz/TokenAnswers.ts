@@ -237,8 +237,13 @@ export const tokenAnswers: Target<Exchange> = {
 
     // A refresh token that comes without a usable access token is used at once, so that no approval is wasted.
     const isApproval = input.operation === "exchange" || input.operation === "device code"
+    // Some servers require a secret of public clients, too.
+    const isPublicRevocation = input.operation === "revoke" && input.method === "none"
     yield* mustAll([
-      [network.sent.length <= (isBound ? 2 : 1) * (isApproval ? 2 : 1), `${network.sent.length} requests`],
+      [
+        network.sent.length <= (isBound ? 2 : 1) * (isApproval || isPublicRevocation ? 2 : 1),
+        `${network.sent.length} requests`
+      ],
       ...network.sent.flatMap(({ method, text, url }) => [
         [method === "POST", `a ${method}`] as const,
         [url === endpoint.href, `a request to ${url}`] as const,

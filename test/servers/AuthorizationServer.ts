@@ -26,6 +26,8 @@ export interface AuthorizationServerOptions {
   readonly dpopNonces?: boolean
   /** Its metadata does not say that it does PKCE; it does. */
   readonly silentOnPkce?: boolean
+  /** Its access tokens are signed JWTs; absent: they are opaque. */
+  readonly jwt?: boolean
   /** Scopes that a resource may ask for. */
   readonly scopes?: ReadonlyArray<string>
 }
@@ -226,7 +228,7 @@ export const startAuthorizationServer = async (
         getResourceServerInfo: (_ctx: unknown, resource: string) => ({
           scope: scopes.join(" "),
           audience: resource,
-          accessTokenFormat: "opaque",
+          accessTokenFormat: options.jwt === true ? "jwt" : "opaque",
           accessTokenTTL: options.accessTokenSeconds ?? 3600
         })
       }

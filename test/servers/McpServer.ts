@@ -8,7 +8,7 @@ import { makeExampleServer } from "./ExampleServer.ts"
 /** How the MCP server behaves. */
 export interface McpServerOptions {
   /** Who issues its tokens; absent: it wants none. */
-  readonly authorizationServer?: AuthorizationServer
+  readonly authorizationServer?: Pick<AuthorizationServer, "issuer" | "introspect">
   /** Where its metadata can be found: named in the challenge, at its path, or at the root. */
   readonly metadata?: "header" | "path" | "root"
   /** The scope that its challenge asks for. */
@@ -25,7 +25,7 @@ export interface McpServer {
   /** Answers 401 from now on to every token that it has seen so far. */
   readonly rejectSeenTokens: () => void
   /** Lets another authorization server issue its tokens from now on. */
-  readonly moveTo: (authorizationServer: AuthorizationServer) => void
+  readonly moveTo: (authorizationServer: Pick<AuthorizationServer, "issuer" | "introspect">) => void
   readonly close: () => Promise<void>
 }
 

@@ -113,6 +113,23 @@ export const isExcluded = (noProxy: string, { hostname, port, protocol }: URL): 
     })
 }
 
+/** The proxy of the environment that requests to a URL use. */
+export interface ProxyInUse {
+  readonly variable: string
+  readonly address: URL
+}
+
+/** The proxy that `fetch` uses for a URL, if Node uses the proxies of the environment. `undefined`: none. */
+export const proxyInUse = (url: URL): ProxyInUse | undefined => {
+  const { env } = process
+  if (isExcluded(env["no_proxy"] || env["NO_PROXY"] || "", url)) return undefined
+  for (const variable of variablesOf(url.protocol)) {
+    const address = addressOf(env[variable] ?? "")
+    if (address !== undefined) return { variable, address }
+  }
+  return undefined
+}
+
 /** True if requests of this process use proxies: turned on above, or when Node started. */
 const isUsed = Effect.gen(function* () {
   if (isTurnedOn) return true

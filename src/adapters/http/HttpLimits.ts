@@ -8,3 +8,7 @@ export const maxBody = 1024 * 1024
 export const maxRetryAfter = 86_400_000
 /** Seconds for the addresses of a host. The request itself has a timeout of its own. */
 export const resolverSeconds = 5
+/** Seconds until a connection through a proxy is there; undici has the same limit for direct ones. */
+export const connectSeconds = 10
+/** Maximum length of the head of a proxy's answer to CONNECT, in bytes. */
+export const maxProxyHead = 16_384

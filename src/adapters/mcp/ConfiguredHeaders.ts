@@ -39,9 +39,9 @@ export const withConfiguredHeaders = <E, R>(
   server: RemoteServer,
   send: Send<E, R>
 ): Effect.Effect<Send<E, R>, McpError> =>
-  Effect.map(configuredHeaders(server), (configured) => (request) => {
+  Effect.map(configuredHeaders(server), (configured) => (request, options) => {
     for (const [name, value] of configured) {
       if (!request.headers.has(name)) request.headers.set(name, value)
     }
-    return send(request)
+    return send(request, options)
   })

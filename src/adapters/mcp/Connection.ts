@@ -3,6 +3,7 @@ import { Effect, type Scope } from "effect"
 import { ClientIdentity } from "../../ports/ClientIdentity.ts"
 import type { McpError } from "../../ports/McpConnector.ts"
 import type { Explain, Sdk } from "./ErrorOfClient.ts"
+import type { ListFaults } from "./ListRepair.ts"
 import { forever, maxPages } from "./McpLimits.ts"
 
 /** A connected client of the SDK. */
@@ -13,6 +14,7 @@ export interface Connection {
   /** True if an error says that the server no longer knows the session and did nothing. Ends the connection then. */
   readonly forgotten: (error: unknown) => boolean
   readonly explain: Explain
+  readonly listFaults: ListFaults
 }
 
 /** Opens a connection that closes with the scope. */
@@ -23,10 +25,15 @@ export type OpenConnection<E> = Effect.Effect<Connection, McpError | E, Scope.Sc
  * offers the server no sampling, no elicitation, and no roots.
  *
  * @param options.probeTimeout milliseconds until a server that does not answer the probe counts as an older one
+ * @param options.offer the version that `initialize` offers; absent: the newest
  */
 export const makeClient = (
   sdk: Sdk,
-  options: { readonly version: string; readonly probeTimeout?: number }
+  options: {
+    readonly version: string
+    readonly probeTimeout?: number
+    readonly offer?: string | undefined
+  }
 ): Effect.Effect<Client> =>
   Effect.map(
     ClientIdentity,
@@ -35,7 +42,10 @@ export const makeClient = (
         { name, version: options.version },
         {
           versionNegotiation: { mode: "auto", probe: { timeoutMs: options.probeTimeout ?? forever } },
-          listMaxPages: maxPages
+          listMaxPages: maxPages,
+          ...(options.offer === undefined
+            ? {}
+            : { supportedProtocolVersions: [options.offer, ...sdk.SUPPORTED_PROTOCOL_VERSIONS] })
         }
       )
   )

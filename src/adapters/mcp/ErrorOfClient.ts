@@ -3,6 +3,7 @@ import { printable } from "../../domain/PrintableText.ts"
 import { redactConfigured } from "../../domain/Redaction.ts"
 import * as Remedy from "../../domain/Remedy.ts"
 import { McpError } from "../../ports/McpConnector.ts"
+import { supportedVersions, versionToOffer } from "./VersionRefusal.ts"
 
 /** The SDK, imported only where a session is opened: it is heavy. */
 export type Sdk = typeof import("@modelcontextprotocol/client")
@@ -14,6 +15,9 @@ export const connectionEnded = {
   data: { connectionEnded: true }
 }
 
+/** The error that a transport gives for a response without an answer to the request. */
+export const noAnswer = { code: -32000, message: "No answer", data: { noAnswer: true } }
+
 /**
  * Explains an error of the SDK to a user.
  *
@@ -23,6 +27,15 @@ export type Explain = (error: unknown, fix?: Remedy.Remedy) => McpError
 
 /** What happened, as a whole sentence, and what to do. */
 export type Explanation = readonly [detail: string, ...remedies: ReadonlyArray<Remedy.Remedy>]
+
+/** What is wrong with an answer that the SDK does not understand. */
+const fault = (error: unknown): string => {
+  const message = withoutIssues(error instanceof Error ? error.message : String(error), true)
+  const [, type] = /^Unexpected content type: (.*)$/.exec(message) ?? []
+  if (type !== undefined) return type === "null" ? "it is empty" : `it is ${type}`
+  // Each runtime has other words for it.
+  return error instanceof SyntaxError ? "it is no JSON" : message
+}
 
 /** A server's own words after ours. */
 const inSentence = (words: string): string => (words === "" ? "" : `: ${words.replace(/[.\s]+$/, "")}`)
@@ -42,6 +55,37 @@ const nextStep = (server: string, status: number): Remedy.Remedy => {
   return Remedy.check(Remedy.entryOf(server), ["url"])
 }
 
+/** The list of what is wrong with a value, in the form of the library zod, which some servers send as well. */
+const zodIssues = /(?:ZodError)?[:\s]*(\[\s*\{[\s\S]*\])\s*$/
+const decodeIssues = Schema.decodeUnknownOption(
+  Schema.fromJsonString(
+    Schema.NonEmptyArray(
+      Schema.Struct({
+        path: Schema.Array(Schema.Union([Schema.String, Schema.Finite])),
+        message: Schema.String
+      })
+    )
+  )
+)
+
+/**
+ * A message with its list of zod in words: the place of the first problem.
+ *
+ * @param isOurs true if the SDK has checked an answer: its phrases about types explain nothing to a user
+ */
+export const withoutIssues = (message: string, isOurs: boolean): string => {
+  const [all, list] = zodIssues.exec(message) ?? []
+  if (all === undefined) return message
+  const before = message.slice(0, -all.length)
+  return Option.match(decodeIssues(list), {
+    onNone: () => (before === "" ? "it is not valid" : before),
+    onSome: ([{ message: problem, path }]) => {
+      const place = path.length === 0 ? "" : ` at "${path.join(".")}"`
+      return `${before === "" ? "not valid" : before}${place}${isOurs ? "" : `: ${problem}`}`
+    }
+  })
+}
+
 /**
  * Makes an {@link Explain}. Text from the server is made printable, cut at 300 characters, and freed of the secrets
  * that it may repeat.
@@ -57,7 +101,8 @@ export const explainer = (options: {
   readonly unauthorized: ReadonlyArray<Remedy.Remedy>
 }): Explain => {
   const { configured, sdk, server } = options
-  const quote = (text: string): string => inSentence(printable(redactConfigured(text, configured)))
+  const quote = (text: string): string =>
+    inSentence(printable(redactConfigured(withoutIssues(text, false), configured)))
 
   const ofHttp = (
     status: number,
@@ -84,9 +129,14 @@ export const explainer = (options: {
   ]
 
   const unusable = (error: unknown): Explanation => [
-    `its answer is not that of an MCP server${quote(error instanceof Error ? error.message : String(error))}.`,
+    `its answer is not that of an MCP server${quote(fault(error))}.`,
     Remedy.check(Remedy.entryOf(server), ["url"]),
     Remedy.advice("If it is right, tell its provider.")
+  ]
+
+  const unspoken = (versions: ReadonlyArray<string>): Explanation => [
+    `it speaks MCP of ${printable(versions.join(", "))}, which this mcp-cli does not.`,
+    Remedy.advice("Upgrade mcp-cli.")
   ]
 
   const ofProtocol = (
@@ -94,10 +144,11 @@ export const explainer = (options: {
     fix: Remedy.Remedy | undefined
   ): Explanation => {
     if (error.data === connectionEnded.data) return options.connectionClosed()
-    if (error instanceof sdk.UnsupportedProtocolVersionError) {
+    if (error.data === noAnswer.data) {
       return [
-        `it speaks MCP of ${printable(error.supported.join(", "))}, which this mcp-cli does not.`,
-        Remedy.advice("Upgrade mcp-cli.")
+        "it accepted the request and sent no response to it.",
+        Remedy.check(Remedy.entryOf(server), ["url"]),
+        Remedy.advice("If it is right, tell its provider.")
       ]
     }
     if (error instanceof sdk.UrlElicitationRequiredError) {
@@ -124,14 +175,28 @@ export const explainer = (options: {
     }
   }
 
+  /** `send` has tried what a sign-in can do, so another one for the same scopes cannot help. */
+  const ofScope = ({
+    errorDescription,
+    requiredScope
+  }: InstanceType<Sdk["InsufficientScopeError"]>): Explanation =>
+    requiredScope === undefined
+      ? [
+          `it answered HTTP 403: the sign-in lacks a scope that it does not name${quote(errorDescription ?? "")}.`,
+          Remedy.advice("Its documentation may name the scope."),
+          Remedy.command("auth login", { server, options: { scope: "SCOPE" }, purpose: "request it" })
+        ]
+      : [
+          `it answered HTTP 403: the account lacks the permission for ${printable(requiredScope)}${quote(errorDescription ?? "")}.`,
+          Remedy.advice(
+            "Signing in for the same scope again does not help. Ask its provider who may have this permission."
+          )
+        ]
+
   const explain = (error: unknown, fix: Remedy.Remedy | undefined): Explanation => {
-    if (error instanceof sdk.InsufficientScopeError) {
-      const scope = error.requiredScope === undefined ? "" : ` for ${printable(error.requiredScope)}`
-      return [
-        `it answered HTTP 403: the sign-in lacks the permission${scope}.`,
-        Remedy.command("auth login", { server })
-      ]
-    }
+    const supported = Option.getOrUndefined(supportedVersions(sdk, error))
+    if (supported !== undefined && versionToOffer(sdk, error) === undefined) return unspoken(supported)
+    if (error instanceof sdk.InsufficientScopeError) return ofScope(error)
     if (error instanceof sdk.SdkHttpError)
       return ofHttp(error.status, error.statusText, error.data["text"], fix)
     if (error instanceof sdk.SseError) {

@@ -1,16 +1,14 @@
-import type {
-  Client,
-  FetchLike,
-  JSONRPCMessage,
-  StreamableHTTPClientTransport
-} from "@modelcontextprotocol/client"
-import { Duration, Effect, type Scope } from "effect"
+import type { Client } from "@modelcontextprotocol/client"
+import { Duration, Effect, FiberSet, Option, type Scope } from "effect"
 import * as Remedy from "../../domain/Remedy.ts"
 import type { RemoteServer } from "../../domain/Server.ts"
 import { McpError } from "../../ports/McpConnector.ts"
 import type { SendingFetch } from "./SendingFetch.ts"
 import { type Connection, makeClient, whenClosed } from "./Connection.ts"
-import { connectionEnded, type Explain, type Sdk } from "./ErrorOfClient.ts"
+import type { Explain, Sdk } from "./ErrorOfClient.ts"
+import { repairLists } from "./ListRepair.ts"
+import { makeAnsweringTransport } from "./AnsweringTransport.ts"
+import { supportedVersions, versionToOffer } from "./VersionRefusal.ts"
 import type { Operations } from "./Operations.ts"
 import { fallbackTimeout, shutdownTimeout, forever } from "./McpLimits.ts"
 
@@ -24,38 +22,6 @@ export interface HttpConnectionOptions<E> {
   readonly explain: Explain
   /** How long the server may be silent. */
   readonly timeout: Duration.Duration
-}
-
-/**
- * Answers the GET for the standing stream of an older server with 405, which means that the server has no such stream. The
- * SDK opens it for requests of the server, and this client supports none of them.
- */
-const withoutStandingStream =
-  (fetch: FetchLike): FetchLike =>
-  (url, init) =>
-    (init?.method ?? "GET") === "GET" && !new Headers(init?.headers).has("last-event-id")
-      ? Promise.resolve(new Response(null, { status: 405 }))
-      : fetch(url, init)
-
-type Send = StreamableHTTPClientTransport["send"]
-
-/** Makes a transport that answers a request whose stream ends without an answer: the SDK would wait forever. */
-const makeTransport = (sdk: Sdk, url: URL, fetch: FetchLike): StreamableHTTPClientTransport => {
-  class AnsweringTransport extends sdk.StreamableHTTPClientTransport {
-    override send(
-      message: JSONRPCMessage | Array<JSONRPCMessage>,
-      options?: Parameters<Send>[1]
-    ): Promise<void> {
-      if (Array.isArray(message) || !sdk.isJSONRPCRequest(message)) return super.send(message, options)
-      const onRequestStreamEnd = () => {
-        options?.onRequestStreamEnd?.()
-        // If there was an answer before, the SDK ignores this one.
-        this.onmessage?.({ jsonrpc: "2.0", id: message.id, error: connectionEnded })
-      }
-      return super.send(message, { ...options, onRequestStreamEnd })
-    }
-  }
-  return new AnsweringTransport(url, { fetch })
 }
 
 const closeOnExit = (close: () => Promise<void>): Effect.Effect<void, never, Scope.Scope> =>
@@ -84,17 +50,46 @@ const watched = (client: Client): { readonly alive: () => boolean; readonly end:
   return { alive: () => alive, end }
 }
 
+const isUnauthorized = (sdk: Sdk, error: unknown): boolean =>
+  error instanceof sdk.SdkHttpError && error.status === 401
+
 /** True for the answers of a server of the older SSE transport to the handshake (MCP "Transports"). */
 const mayBeSseOnly = (sdk: Sdk, error: unknown): boolean =>
-  error instanceof sdk.SdkHttpError && [400, 404, 405].includes(error.status)
+  error instanceof sdk.SdkHttpError &&
+  [400, 404, 405].includes(error.status) &&
+  Option.isNone(supportedVersions(sdk, error))
 
-/** The connection, or the error of the handshake if the server may support only SSE. */
-const openStreamable = Effect.fnUntraced(function* <E>(
-  options: HttpConnectionOptions<E>
-): Effect.fn.Return<Connection | McpError, McpError | E, Scope.Scope> {
+/** How a handshake is made. */
+interface Handshake {
+  /** False: a 401 to the probe does not renew the token. Older servers answer any unknown method with 401. */
+  readonly renew: boolean
+  /** The version to offer; absent: the server is probed, and then offered the newest. */
+  readonly version?: string
+}
+
+/** How a handshake ended. */
+type HandshakeEnd =
+  | { readonly _tag: "Connected"; readonly connection: Connection }
+  /** The server may support only SSE. */
+  | { readonly _tag: "Refused"; readonly error: McpError }
+  | { readonly _tag: "Again"; readonly handshake: Handshake }
+
+const shakeHands = Effect.fnUntraced(function* <E>(
+  options: HttpConnectionOptions<E>,
+  handshake: Handshake
+): Effect.fn.Return<HandshakeEnd, McpError | E, Scope.Scope> {
   const { explain, operations, http, timeout, sdk, server } = options
-  const transport = makeTransport(sdk, server.url, withoutStandingStream(http.fetch))
-  const client = yield* makeClient(sdk, options)
+  const { renew, version } = handshake
+  const run = yield* FiberSet.makeRuntime<never>()
+  const transport = makeAnsweringTransport({
+    sdk,
+    url: server.url,
+    fetch: http.fetch,
+    renew,
+    after: (milliseconds, act) => void run(Effect.andThen(Effect.sleep(milliseconds), Effect.sync(act)))
+  })
+  const listFaults = repairLists(sdk, transport)
+  const client = yield* makeClient(sdk, { version: options.version, offer: version })
   const { alive, end } = watched(client)
   yield* closeOnExit(() => transport.close())
   yield* Effect.addFinalizer(() =>
@@ -108,42 +103,77 @@ const openStreamable = Effect.fnUntraced(function* <E>(
         )
       : Effect.void
   )
+  yield* Effect.addFinalizer(() =>
+    Effect.promise(() => transport.cancelled()).pipe(
+      Effect.interruptible,
+      Effect.timeoutOption(shutdownTimeout)
+    )
+  )
   const refusal = yield* operations.run({
-    start: async (signal) => {
+    start: async (signal): Promise<HandshakeEnd | undefined> => {
       try {
-        await client.connect(transport, { signal, timeout: forever })
+        await client.connect(transport, {
+          signal,
+          timeout: forever,
+          ...(version === undefined ? {} : { prior: { kind: "legacy" } })
+        })
+        transport.endHandshake()
         return undefined
       } catch (error) {
-        if (mayBeSseOnly(sdk, error)) return explain(error)
+        if (!renew && transport.isProbeRefused() && isUnauthorized(sdk, error)) {
+          return { _tag: "Again", handshake: { renew: true } }
+        }
+        const older = version === undefined ? versionToOffer(sdk, error) : undefined
+        if (older !== undefined) return { _tag: "Again", handshake: { renew: true, version: older } }
+        if (mayBeSseOnly(sdk, error)) return { _tag: "Refused", error: explain(error) }
         throw error
       }
     },
     explain,
+    server: server.name,
     silence: silence(options, timeout)
   })
   if (refusal !== undefined) return refusal
-  return {
-    client,
-    alive,
-    forgotten: (error) => {
-      const forgotten =
-        transport.sessionId !== undefined &&
-        error instanceof sdk.SdkHttpError &&
-        // 404 by the specification; 400 by many servers that follow the first examples of the SDK.
-        (error.status === 404 || (error.status === 400 && /session/i.test(String(error.data["text"]))))
-      if (forgotten) end()
-      return forgotten
-    },
-    explain
+  const forgotten = (error: unknown): boolean => {
+    const isForgotten =
+      transport.sessionId !== undefined &&
+      error instanceof sdk.SdkHttpError &&
+      // 404 by the specification; 400 by many servers that follow the first examples of the SDK.
+      (error.status === 404 || (error.status === 400 && /session/i.test(String(error.data["text"]))))
+    if (isForgotten) end()
+    return isForgotten
   }
+  return { _tag: "Connected", connection: { client, alive, forgotten, explain, listFaults } }
 })
+
+/**
+ * The connection, or the error of the handshake if the server may support only SSE.
+ *
+ * A 401 to the probe may mean an unknown method as well as a bad token. Only if `initialize` is answered 401 too, the probe is
+ * sent again and renews the token, at most once.
+ */
+const openStreamable = <E>(
+  options: HttpConnectionOptions<E>,
+  handshake: Handshake = { renew: false }
+): Effect.Effect<Connection | McpError, McpError | E, Scope.Scope> =>
+  Effect.flatMap(shakeHands(options, handshake), (end) => {
+    switch (end._tag) {
+      case "Connected":
+        return Effect.succeed(end.connection)
+      case "Refused":
+        return Effect.succeed(end.error)
+      case "Again":
+        return openStreamable(options, end.handshake)
+    }
+  })
 
 const openSse = Effect.fnUntraced(function* <E>(
   options: HttpConnectionOptions<E>
 ): Effect.fn.Return<Connection, McpError | E, Scope.Scope> {
   const { explain, operations, http, timeout, sdk, server } = options
   const transport = new sdk.SSEClientTransport(server.url, { fetch: http.fetch })
-  const client = yield* makeClient(sdk, options)
+  const listFaults = repairLists(sdk, transport)
+  const client = yield* makeClient(sdk, { version: options.version })
   const { alive } = watched(client)
   yield* closeOnExit(() => transport.close())
   // The stream is the session: the SDK must not open another stream, which would be a new session.
@@ -155,9 +185,10 @@ const openSse = Effect.fnUntraced(function* <E>(
     // SSE servers know only the `initialize` handshake.
     start: (signal) => client.connect(transport, { signal, timeout: forever, prior: { kind: "legacy" } }),
     explain,
+    server: server.name,
     silence: silence(options, timeout)
   })
-  return { client, alive, forgotten: () => false, explain }
+  return { client, alive, forgotten: () => false, explain, listFaults }
 })
 
 /**

@@ -1,6 +1,7 @@
 // Only async context tells which operation a request inside the SDK belongs to.
 import { AsyncLocalStorage } from "node:async_hooks"
-import { type Cause, Clock, Duration, Effect } from "effect"
+import { Cause, Clock, Duration, Effect } from "effect"
+import { noticeAfter, WaitNotice } from "../../ports/WaitNotice.ts"
 
 /** A running operation of a session. */
 export interface Operation<E> {
@@ -8,6 +9,10 @@ export interface Operation<E> {
   readonly failed: boolean
   /** Ends the operation with this cause, even if its promise does not settle. The first cause counts. */
   readonly fail: (cause: Cause.Cause<E>) => void
+  /** Ends the operation with its error for a silent server. */
+  readonly silent: () => void
+  /** How long the server may be silent, in milliseconds. */
+  readonly limit: number
   /** Pauses the limit of silence while a request is sent, sign-in included. Returns the function that resumes it. */
   readonly sending: () => () => void
 }
@@ -37,11 +42,13 @@ export class Operations<E> {
    *
    * @param options.start starts the promise; it calls `heard` whenever the server shows that it is alive
    * @param options.explain the error for a rejection
+   * @param options.server who is waited for
    * @param options.silence how long the server may be silent, and the error after that
    */
   run<A>(options: {
     readonly start: (signal: AbortSignal, heard: () => void) => Promise<A>
     readonly explain: (error: unknown) => E
+    readonly server: string
     readonly silence: { readonly limit: Duration.Duration; readonly error: () => E }
   }): Effect.Effect<A, E> {
     const limit = Duration.toMillis(options.silence.limit)
@@ -66,6 +73,8 @@ export class Operations<E> {
             failed = true
             end(Effect.failCause(cause))
           },
+          silent: () => operation.fail(Cause.fail(options.silence.error())),
+          limit,
           sending: () => {
             requests++
             return () => {
@@ -92,7 +101,16 @@ export class Operations<E> {
         for (let time = limit; time > 0; time = left()) yield* Effect.sleep(time)
         return yield* Effect.fail(options.silence.error())
       })
-      return Effect.raceFirst(operation, silence)
+      const notice = Effect.gen(function* () {
+        const tell = yield* WaitNotice
+        if (tell === undefined) return yield* Effect.never
+        // While a request is sent, its sender tells, or a sign-in does.
+        const isDue = () => requests === 0 && clock.currentTimeMillisUnsafe() - heardAt >= noticeAfter
+        while (!isDue()) yield* Effect.sleep(noticeAfter)
+        yield* tell(options.server)
+        return yield* Effect.never
+      })
+      return Effect.raceFirst(operation, Effect.raceFirst(silence, notice))
     })
   }
 }

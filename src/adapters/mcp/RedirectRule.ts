@@ -1,20 +1,11 @@
 import { Effect } from "effect"
 import { entryOf, set } from "../../domain/Remedy.ts"
 import { printable } from "../../domain/PrintableText.ts"
+import { redirectOf } from "../../domain/Redirect.ts"
 import { isSameOrigin } from "../../domain/SecureUrl.ts"
 import type { RemoteServer } from "../../domain/Server.ts"
 import { discardBody } from "../../ports/HttpTransport.ts"
 import { McpError, type Send } from "../../ports/McpConnector.ts"
-
-/** The target of a redirect that must not be followed: to another origin, or with another method. */
-const refusedTarget = (request: Request, response: Response): URL | undefined => {
-  const isRedirect = [301, 302, 303, 307, 308].includes(response.status)
-  const location = isRedirect ? response.headers.get("location") : null
-  const target = location === null ? null : URL.parse(location, request.url)
-  if (target === null) return undefined
-  const keepsMethod = request.method === "GET" || response.status === 307 || response.status === 308
-  return keepsMethod && isSameOrigin(target, new URL(request.url)) ? undefined : target
-}
 
 /**
  * Fails on a redirect that would send the request, and its token, to another origin, or would change its method. Other
@@ -22,10 +13,10 @@ const refusedTarget = (request: Request, response: Response): URL | undefined =>
  */
 export const refusingRedirects =
   <E, R>(server: RemoteServer, send: Send<E, R>): Send<McpError | E, R> =>
-  (request) =>
-    Effect.tap(send(request), (response) => {
-      const target = refusedTarget(request, response)
-      if (target === undefined) return Effect.void
+  (request, options) =>
+    Effect.tap(send(request, options), (response) => {
+      const { mayFollow = true, target } = redirectOf(request, response) ?? {}
+      if (target === undefined || mayFollow) return Effect.void
       const place = printable(`${target.origin}${target.pathname}`)
       const detail = isSameOrigin(target, new URL(request.url))
         ? `it redirects to ${place} in a way that loses the request (HTTP ${response.status})`

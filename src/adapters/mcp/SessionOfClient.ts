@@ -1,7 +1,7 @@
 import type { Client, RequestOptions } from "@modelcontextprotocol/client"
 import { Duration, Effect, Exit, Option, Scope, SynchronizedRef } from "effect"
 import * as Remedy from "../../domain/Remedy.ts"
-import { McpError, type McpSession } from "../../ports/McpConnector.ts"
+import { type McpCallOptions, McpError, type McpSession } from "../../ports/McpConnector.ts"
 import { type Connection, type OpenConnection } from "./Connection.ts"
 import { forever } from "./McpLimits.ts"
 import type { Operations } from "./Operations.ts"
@@ -14,7 +14,28 @@ interface Ask<A> {
   readonly repeatable: boolean
   /** What to do if the server answers that the request is wrong, or names what does not exist. */
   readonly fix?: Remedy.Remedy
+  /** How long the server may be silent; absent: as long as in the session. */
+  readonly timeout?: Duration.Duration | undefined
+  /** What to do if that was too short. */
+  readonly patience?: string
 }
+
+/** Warns of what was wrong in the lists of a server. */
+const reportFaults = (server: string, held: SynchronizedRef.SynchronizedRef<Connection>) =>
+  Effect.gen(function* () {
+    const { listFaults } = yield* SynchronizedRef.get(held)
+    for (const fault of listFaults.take()) yield* Effect.logWarning(`${server}: ${fault}.`)
+  })
+
+const tooSilent = (server: string, limit: Duration.Duration, patience = "Try again later.") =>
+  new McpError({
+    server,
+    detail: `it did not answer within ${Duration.format(limit)}.`,
+    remedies: [Remedy.advice(patience)]
+  })
+
+/** What to do if a tool is silent for longer than its timeout. */
+const longerTimeout = "If the tool needs longer, set a longer timeout (--timeout SECONDS)."
 
 /**
  * Makes a session that opens connections as needed: the first one immediately, another one after the server or its
@@ -56,10 +77,10 @@ export const makeSession = Effect.fnUntraced(function* <E>(options: {
           }
         },
         explain: (error) => connection.explain(error, ask.fix),
+        server: options.server,
         silence: {
-          limit: options.timeout,
-          error: () =>
-            failure(`it did not answer within ${Duration.format(options.timeout)}.`, "Try again later.")
+          limit: ask.timeout ?? options.timeout,
+          error: () => tooSilent(options.server, ask.timeout ?? options.timeout, ask.patience)
         }
       })
     )
@@ -83,7 +104,7 @@ export const makeSession = Effect.fnUntraced(function* <E>(options: {
       request: async (client, ...rest) =>
         client.getServerCapabilities()?.[capability] === undefined ? [] : request(client, ...rest),
       repeatable: true
-    }).pipe(Effect.withSpan(`McpSession.${capability}`))
+    }).pipe(Effect.tap(reportFaults(options.server, held)), Effect.withSpan(`McpSession.${capability}`))
 
   const { client } = yield* SynchronizedRef.get(held)
   const identity = client.getServerVersion()
@@ -97,13 +118,19 @@ export const makeSession = Effect.fnUntraced(function* <E>(options: {
     tools: list("tools", async (client, options) =>
       (await client.listTools(undefined, options)).tools.map(ofTool)
     ),
-    call: Effect.fn("McpSession.call")(function* (tool: string, args: Readonly<Record<string, unknown>>) {
+    call: Effect.fn("McpSession.call")(function* (
+      tool: string,
+      args: Readonly<Record<string, unknown>>,
+      { timeout }: McpCallOptions = {}
+    ) {
       return yield* send({
         request: async (client, options, heard) => {
           const call = { name: tool, arguments: { ...args } }
           return ofToolResult(await client.callTool(call, { ...options, onprogress: heard }))
         },
         repeatable: false,
+        timeout,
+        patience: longerTimeout,
         fix: Remedy.command("tools", {
           server: options.server,
           purpose: "see its tools and their arguments"

@@ -1,6 +1,6 @@
 import type { ChildProcess } from "node:child_process"
 import type { StdioServerParameters } from "@modelcontextprotocol/client/stdio"
-import { Cause, Duration, Effect, Option, Redacted, type Scope } from "effect"
+import { Cause, Duration, Effect, Redacted, type Scope } from "effect"
 import * as Remedy from "../../domain/Remedy.ts"
 import { printable } from "../../domain/PrintableText.ts"
 import { redactConfigured } from "../../domain/Redaction.ts"
@@ -9,6 +9,8 @@ import { McpError } from "../../ports/McpConnector.ts"
 import type { AnswerLimit } from "./AnswerLimit.ts"
 import { type Connection, makeClient, whenClosed } from "./Connection.ts"
 import { type Explain, type Explanation, explainer, type Sdk } from "./ErrorOfClient.ts"
+import { repairLists } from "./ListRepair.ts"
+import { versionToOffer } from "./VersionRefusal.ts"
 import { LineBuffer } from "./LineBuffer.ts"
 import type { Operations } from "./Operations.ts"
 import { maxQuoted, maxStored, probeTimeout, forever } from "./McpLimits.ts"
@@ -95,11 +97,14 @@ const cannotStart = (server: StdioServer, code: string): McpError => {
   return new McpError({ server: server.name, detail, remedies })
 }
 
-/** The connection; none if the program ended on the probe, as some older servers do. Never none without a probe. */
+/** How a program is greeted: by the probe, or by `initialize` with a version; absent: the newest. */
+type Negotiation = "probe" | { readonly version?: string }
+
+/** The connection, or how to start the program again. */
 const start = Effect.fnUntraced(function* (
   options: StdioConnectionOptions,
-  negotiation: "probe" | "legacy"
-): Effect.fn.Return<Option.Option<Connection>, McpError, Scope.Scope> {
+  negotiation: Negotiation
+): Effect.fn.Return<Connection | Negotiation, McpError, Scope.Scope> {
   const { operations, timeout, sdk, server } = options
   const transport = makeTransport(options, {
     command: server.command,
@@ -109,6 +114,7 @@ const start = Effect.fnUntraced(function* (
     stderr: options.showOutput ? "inherit" : "pipe",
     ...(server.cwd === undefined ? {} : { cwd: server.cwd })
   })
+  const listFaults = repairLists(sdk, transport)
   let said = ""
   transport.stderr?.on("data", (chunk: Buffer) => {
     said = `${said}${chunk.toString("utf8")}`.slice(-maxStored)
@@ -134,26 +140,31 @@ const start = Effect.fnUntraced(function* (
     hasCode(error) && "syscall" in error ? cannotStart(server, String(error.code)) : explainSdk(error, fix)
 
   let alive = true
-  const client = yield* makeClient(sdk, { version: options.version, probeTimeout })
+  const offer = negotiation === "probe" ? undefined : negotiation.version
+  const client = yield* makeClient(sdk, { version: options.version, probeTimeout, offer })
   whenClosed(transport, () => {
     alive = false
   })
   yield* Effect.addFinalizer(() => Effect.promise(() => transport.close()))
-  const connected = yield* operations.run({
-    start: async (signal) => {
+  const again = yield* operations.run({
+    start: async (signal): Promise<Negotiation | undefined> => {
       try {
         await client.connect(transport, {
           signal,
           timeout: forever,
-          ...(negotiation === "legacy" ? { prior: { kind: "legacy" } } : {})
+          ...(negotiation === "probe" ? {} : { prior: { kind: "legacy" } })
         })
-        return true
+        return undefined
       } catch (error) {
-        if (negotiation === "probe" && !alive && error instanceof sdk.SdkError) return false
+        const version = offer === undefined ? versionToOffer(sdk, error) : undefined
+        if (version !== undefined) return { version }
+        // Some older servers end on the probe.
+        if (negotiation === "probe" && !alive && error instanceof sdk.SdkError) return {}
         throw error
       }
     },
     explain,
+    server: server.name,
     silence: {
       limit: timeout,
       error: () =>
@@ -164,18 +175,18 @@ const start = Effect.fnUntraced(function* (
         })
     }
   })
-  return connected
-    ? Option.some({ client, alive: () => alive, forgotten: () => false, explain })
-    : Option.none()
+  return again ?? { client, alive: () => alive, forgotten: () => false, explain, listFaults }
 })
 
 /**
- * Starts the program of a server and opens a connection with it. A program that ends on a request before `initialize` is
- * started a second time. Closing ends its input, and kills the process if it still runs two seconds later.
+ * Starts the program of a server and opens a connection with it. A program that ends on a request before `initialize`, or
+ * refuses the version with a list of others, is started again. Closing ends its input, and kills the process if it still runs
+ * two seconds later.
  */
-export const openStdio = Effect.fnUntraced(function* (
-  options: StdioConnectionOptions
-): Effect.fn.Return<Connection, McpError, Scope.Scope> {
-  const probed = yield* start(options, "probe")
-  return Option.isSome(probed) ? probed.value : Option.getOrThrow(yield* start(options, "legacy"))
-})
+export const openStdio = (
+  options: StdioConnectionOptions,
+  negotiation: Negotiation = "probe"
+): Effect.Effect<Connection, McpError, Scope.Scope> =>
+  Effect.flatMap(start(options, negotiation), (started) =>
+    typeof started === "object" && "client" in started ? Effect.succeed(started) : openStdio(options, started)
+  )

@@ -7,32 +7,42 @@ import {
   issuersAbove,
   type ProtectedResourceMetadata
 } from "../../domain/AuthorizationServer.ts"
-import { type BearerChallenge, bearerChallenge } from "../../domain/Challenge.ts"
+import { type BearerChallenge, bearerChallenge, silentChallenge } from "../../domain/Challenge.ts"
 import { isSameIssuer } from "../../domain/Issuer.ts"
 import { printable } from "../../domain/PrintableText.ts"
 import { type RemoteServer, resourceOf } from "../../domain/Server.ts"
 import { scopesOf } from "../../domain/TokenSet.ts"
 import { DiscoveryError, SignInNotOffered } from "../../ports/Discovery.ts"
-import type { HttpTransport } from "../../ports/HttpTransport.ts"
+import type { HttpTransport, NetworkError } from "../../ports/HttpTransport.ts"
 import type { FindAddresses } from "../http/HostAddresses.ts"
 import { withTimeout } from "./DiscoveryRetry.ts"
 import { discoveryLimits } from "./OAuthLimits.ts"
 import { chooseIssuers, findMetadata, withUsableEndpoints } from "./IssuerSearch.ts"
+import { greet, type Greeting } from "./McpGreeting.ts"
 import type { MetadataCache } from "./MetadataCache.ts"
 import { makeMetadataDocuments } from "./MetadataDocuments.ts"
 import { findResource, probe } from "./ResourceSearch.ts"
 import { makeUrlRule } from "./UrlRule.ts"
 
-/** What an answer without a challenge and without metadata means: the server has moved, or requires no sign-in. */
-const withoutSignIn = (server: RemoteServer, { headers, status }: Response) => {
+/** The error for a server without a challenge and metadata: it has moved, is no MCP server, or requires no sign-in. */
+const withoutSignIn = (server: RemoteServer, { isMcp, response }: Greeting) => {
+  const { headers, status } = response
   const target = URL.parse(headers.get("location") ?? "", server.url)
-  return status >= 300 && status < 400 && target !== null
-    ? new DiscoveryError({
-        server: server.name,
-        reason: "moved",
-        detail: `it redirects to ${printable(target.origin)}`
-      })
-    : new SignInNotOffered({ server: server.name })
+  if (status >= 300 && status < 400 && target !== null) {
+    return new DiscoveryError({
+      server: server.name,
+      reason: "moved",
+      detail: `it redirects to ${printable(target.origin)}`
+    })
+  }
+  if (isMcp) return new SignInNotOffered({ server: server.name })
+  const [type = ""] = (headers.get("content-type") ?? "").split(";")
+  const content = status < 300 ? ` with ${type === "" ? "nothing" : printable(type)}` : ""
+  return new DiscoveryError({
+    server: server.name,
+    reason: "not MCP",
+    detail: `it answers HTTP ${status}${content}, and not as an MCP server`
+  })
 }
 
 /** What the challenge and the metadata of the resource say; the challenge counts first. */
@@ -86,11 +96,14 @@ export const tokenEndpointsFor = Effect.fn("Discovery.tokenEndpointsFor")(
 )
 
 /** Finds the authorization server of a server, from the challenge that was received, or else from a probe. */
-export const discover = Effect.fn("Discovery.discover")(function* (
-  { cache, findAddresses, transport }: SearchServices,
+export const discover: (
+  services: SearchServices,
   server: RemoteServer,
   received: BearerChallenge | undefined
-) {
+) => Effect.Effect<DiscoveredServer, DiscoveryError | NetworkError | SignInNotOffered> = Effect.fn(
+  "Discovery.discover"
+)(function* (services, server, received) {
+  const { cache, findAddresses, transport } = services
   const rule = makeUrlRule(server, findAddresses)
   const refresh = received !== undefined
   const documents = makeMetadataDocuments({ server, rule, transport, cache, refresh })
@@ -100,7 +113,15 @@ export const discover = Effect.fn("Discovery.discover")(function* (
   const found = yield* findResource(documents, server, challenge?.resourceMetadata)
   const resource = Option.getOrUndefined(found)
   if (resource === undefined && answer !== undefined && answer.status !== 401) {
-    return yield* withoutSignIn(server, answer)
+    const greeting = yield* greet(transport, server)
+    const { headers, status } = greeting.response
+    if (status !== 401) return yield* withoutSignIn(server, greeting)
+    // It answers a ping to anyone, and greets only who is signed in.
+    return yield* discover(
+      services,
+      server,
+      bearerChallenge(headers.get("www-authenticate")) ?? silentChallenge
+    )
   }
 
   const search = { server, rule, documents }

@@ -1,6 +1,8 @@
-import { Clock, Effect, Result, Schema } from "effect"
+import { Clock, Effect } from "effect"
 import { printable } from "../../domain/PrintableText.ts"
 import { redact } from "../../domain/Redaction.ts"
+import { isKnownErrorCode } from "../../domain/RefreshFailure.ts"
+import { answerText } from "../../domain/TokenFailure.ts"
 import { isTransientStatus } from "../../domain/TransientStatus.ts"
 import { discardBody } from "../../ports/HttpTransport.ts"
 import {
@@ -14,72 +16,51 @@ import {
 } from "../../ports/TokenEndpoint.ts"
 import { readBody } from "../http/BoundedBody.ts"
 import { retryAfterMillis } from "../http/RetryAfter.ts"
+import { type ErrorAnswer, readErrorAnswer } from "./ErrorAnswer.ts"
 
-/**
- * An error answer (RFC 6749 §5.2); GitHub sends it with status 200. The code decides whether a sign-in is over, so it
- * counts even if the description is null or not a text.
- */
-const ErrorAnswer = Schema.fromJsonString(
-  Schema.Struct({ error: Schema.NonEmptyString, error_description: Schema.optionalKey(Schema.Unknown) })
-)
-
-/**
- * Codes that count at any status: those of OAuth (RFC 6749 §5.2, 7009, 8628, 8707, 9449), OpenID Connect and GitHub.
- */
-const knownCodes = new Set([
-  "invalid_request",
-  "unauthorized_client",
-  "unsupported_grant_type",
-  "invalid_scope",
-  "invalid_target",
-  "access_denied",
-  "authorization_pending",
-  "slow_down",
-  "expired_token",
-  "invalid_token",
-  "unsupported_token_type",
-  "invalid_dpop_proof",
-  "use_dpop_nonce",
-  "interaction_required",
-  "login_required",
-  "consent_required",
-  "bad_refresh_token",
-  "bad_verification_code",
-  "incorrect_client_credentials",
-  "incorrect_device_code"
-])
-
-/** Codes of gateways and servers that are overloaded or unavailable. */
-const transientCode =
-  /^(temporarily_unavailable|server_error)$|rate_?limit|too_many|throttl|unavailable|timeout/
+/** True for a code of gateways and servers that are overloaded or unavailable. */
+const isTransientCode = (error: string): boolean =>
+  error === "server_error" ||
+  error === "temporarily_unavailable" ||
+  (!isKnownErrorCode(error) && /rate_?limit|too_many|throttl|unavailable|timeout/.test(error))
 
 /**
  * True if an error comes from the endpoint itself. A gateway in front of it answers an unknown route with JSON of its own,
  * with an `error` in it; that ends no sign-in. An unknown code counts only with the statuses of RFC 6749 §5.2, and 200.
  */
 const isOfEndpoint = (error: string, status: number): boolean =>
-  knownCodes.has(error) || ([200, 400, 401].includes(status) && /^[a-z][a-z0-9_.-]*$/.test(error))
+  isKnownErrorCode(error) || ([200, 400, 401].includes(status) && /^[a-z][a-z0-9_.-]*$/.test(error))
 
+/** Statuses of a server that did nothing, whatever its answer says. */
+const notNow = [408, 425, 429, 503]
+
+/** A failure by what its answer says. None if it says nothing, and the status is that of no error. */
 const failureOf = (
-  { error, error_description: description }: typeof ErrorAnswer.Type,
+  { description, error }: ErrorAnswer,
   status: number,
+  retryAfter: number | undefined,
   secrets: ReadonlyArray<string>
-): TokenFailure => {
-  if (error === "invalid_grant") return new InvalidGrant()
-  // Keycloak's code for a wrong secret, and that of the Python MCP SDK 1.x for an unknown client. With another status it is
-  // about the grant (RFC 6749 §5.2).
-  if (error === "invalid_client" || (error === "unauthorized_client" && status === 401))
-    return new InvalidClient()
-  const isUnauthorized = status === 401 && !knownCodes.has(error) ? { isUnauthorized: true } : {}
-  const shown = printable(redact(error, secrets))
-  if (!knownCodes.has(error) && transientCode.test(error)) return new Transient({ detail: shown })
-  if (!isOfEndpoint(error, status))
-    return new Malformed({ detail: `HTTP ${status}: ${shown}`, ...isUnauthorized })
-  return new Refused({
-    error: shown,
-    ...isUnauthorized,
-    ...(typeof description === "string" ? { description: printable(redact(description, secrets)) } : {})
+): TokenFailure | undefined => {
+  const quote = (text: string) => printable(redact(text, secrets))
+  const words = description === undefined ? {} : { description: quote(description) }
+  const said = error === undefined ? undefined : { error: quote(error), ...words }
+  if (said === undefined && status < 400) return undefined
+  const text = said === undefined ? words.description : answerText(said)
+  const detail = text === undefined ? `HTTP ${status}` : `HTTP ${status}: ${text}`
+  const transient = new Transient({
+    detail,
+    status,
+    ...(said === undefined ? {} : { error: said.error }),
+    ...(retryAfter === undefined ? {} : { retryAfter })
   })
+  if (notNow.includes(status) || (error !== undefined && isTransientCode(error))) return transient
+  if (said?.error === "invalid_grant") return new InvalidGrant(said)
+  // Keycloak answers a wrong secret, and the Python SDK an unknown client, with the second.
+  if (said?.error === "invalid_client" || (said?.error === "unauthorized_client" && status === 401)) {
+    return new InvalidClient(said)
+  }
+  if (said !== undefined && isOfEndpoint(said.error, status)) return new Refused({ ...said, status })
+  return isTransientStatus(status) ? transient : new Malformed({ detail, status })
 }
 
 /**
@@ -95,7 +76,7 @@ const ends: Readonly<Record<number, Unanswered["end"]>> = {
 
 /**
  * Reads the answer of an endpoint at which clients authenticate. Fails for a transient status, a redirect, a body that
- * is too long or breaks off, and an error of RFC 6749 §5.2.
+ * is too long or breaks off, a status of an error, and an error of RFC 6749 §5.2.
  *
  * @param secrets the secrets of the request; no error repeats them
  * @returns the status, for messages, and the body
@@ -110,24 +91,22 @@ export const readEndpointAnswer = Effect.fnUntraced(function* (
     yield* discardBody(response)
     return yield* new Unanswered({ detail: status, end })
   }
-  if (isTransientStatus(response.status)) {
-    const retryAfter = retryAfterMillis(response.headers.get("retry-after"), yield* Clock.currentTimeMillis)
-    yield* discardBody(response)
-    return yield* new Transient({ detail: status, ...(retryAfter === undefined ? {} : { retryAfter }) })
-  }
   if (response.status >= 300 && response.status < 400) {
     yield* discardBody(response)
     return yield* new Malformed({ detail: `${status}: it redirects, which is not followed` })
   }
+  const isTransient = isTransientStatus(response.status)
+  const retryAfter = isTransient
+    ? retryAfterMillis(response.headers.get("retry-after"), yield* Clock.currentTimeMillis)
+    : undefined
   const text = yield* readBody(response).pipe(
-    Effect.mapError(({ detail, isTransient }) =>
-      isTransient ? new Unanswered({ detail, end: "broke" }) : new Malformed({ detail })
-    )
+    Effect.catch((error): Effect.Effect<string, TokenFailure> => {
+      // The status says enough.
+      if (isTransient) return Effect.succeed("")
+      const { detail } = error
+      return error.isTransient ? new Unanswered({ detail, end: "broke" }) : new Malformed({ detail })
+    })
   )
-  const refusal = Schema.decodeResult(ErrorAnswer)(text)
-  if (Result.isSuccess(refusal)) {
-    return yield* failureOf(refusal.success, response.status, secrets)
-  }
-  if (response.status === 401) return yield* new Malformed({ detail: status, isUnauthorized: true })
-  return { status, text }
+  const failure = failureOf(readErrorAnswer(text), response.status, retryAfter, secrets)
+  return failure === undefined ? { status, text } : yield* failure
 })

@@ -34,12 +34,14 @@ export type Send = (
   endpoint: URL,
   make: MakeRequest,
   /** Changes the request just before it is sent. */
-  prepare?: (request: Request) => Effect.Effect<void>
+  prepare?: (request: Request) => Effect.Effect<void>,
+  /** Milliseconds until the answer must start. Absent: 15 seconds. */
+  timeout?: number
 ) => Effect.Effect<EndpointResponse, TokenFailure>
 
 /** Sends requests that `oauth4webapi` creates over `HttpTransport`. Nothing is sent in the clear, unless the user has allowed it. */
 export const makeSend = (transport: HttpTransport["Service"]): Send =>
-  Effect.fnUntraced(function* (client, endpoint, make, prepare) {
+  Effect.fnUntraced(function* (client, endpoint, make, prepare, timeout = endpointTimeout) {
     if (!isSecureUrl(endpoint) && client.allowHttp !== true) {
       return yield* new Malformed({ detail: "it is neither https nor on this machine" })
     }
@@ -62,10 +64,7 @@ export const makeSend = (transport: HttpTransport["Service"]): Send =>
               request.headers.get("authorization")
             )
             return Effect.runPromiseWith(context)(
-              Effect.andThen(
-                prepare?.(request) ?? Effect.void,
-                transport.send(request, { timeout: endpointTimeout })
-              ),
+              Effect.andThen(prepare?.(request) ?? Effect.void, transport.send(request, { timeout })),
               { signal: init.signal }
             )
           }

@@ -16,6 +16,11 @@ export const discoveryLimits = {
 
 /** Milliseconds until an endpoint must start to answer: a user or a tool call waits for it. */
 export const endpointTimeout = 15_000
+/**
+ * Milliseconds until a token endpoint must start to answer. A request that is given up may have used a refresh token or a
+ * code, so this is as long as common gateways wait (Heroku, AWS API Gateway).
+ */
+export const tokenTimeout = 30_000
 
 /** Timeout of a deregistration in milliseconds. The user is waiting and has no use for the answer. */
 export const deregistrationTimeout = 5000

@@ -5,6 +5,7 @@ import {
   resourceCovers
 } from "../../domain/AuthorizationServer.ts"
 import { printable } from "../../domain/PrintableText.ts"
+import { redirectOf } from "../../domain/Redirect.ts"
 import { isSameOrigin } from "../../domain/SecureUrl.ts"
 import { type RemoteServer, resourceOf } from "../../domain/Server.ts"
 import { isTransientStatus } from "../../domain/TransientStatus.ts"
@@ -17,15 +18,20 @@ import type { MetadataDocuments } from "./MetadataDocuments.ts"
 /** A request that any MCP server may refuse and none acts on. Only whether it requires a token matters. */
 const ping = JSON.stringify({ jsonrpc: "2.0", id: 1, method: "ping" })
 
+/** The configured headers of a server, without a token: it sends no challenge to a request that has one. */
+export const headersOf = (server: RemoteServer, accept: string): Headers => {
+  const headers = new Headers()
+  for (const [name, value] of Object.entries(server.headers)) headers.set(name, Redacted.value(value))
+  headers.delete("authorization")
+  headers.set("accept", accept)
+  return headers
+}
+
 const pingRequest = (server: RemoteServer) =>
   Effect.try({
     try: () => {
-      const headers = new Headers()
-      for (const [name, value] of Object.entries(server.headers)) headers.set(name, Redacted.value(value))
-      // The server sends no challenge to a request that has a token.
-      headers.delete("authorization")
+      const headers = headersOf(server, "application/json, text/event-stream")
       headers.set("content-type", "application/json")
-      headers.set("accept", "application/json, text/event-stream")
       return new Request(server.url, { method: "POST", headers, body: ping })
     },
     catch: () =>
@@ -36,6 +42,22 @@ const pingRequest = (server: RemoteServer) =>
       })
   })
 
+/** Sends a request, and again where it is redirected to within its origin, as a session with the server does. */
+export const followingRedirects =
+  <E>(send: (request: Request) => Effect.Effect<Response, E>) =>
+  (first: Request): Effect.Effect<{ readonly response: Response; readonly url: string }, E> =>
+    Effect.gen(function* () {
+      let request = first
+      for (let left: number = discoveryLimits.maxRedirects; ; left--) {
+        const next = request.clone()
+        const response = yield* send(request)
+        const redirect = redirectOf(request, response)
+        if (redirect?.mayFollow !== true || left === 0) return { response, url: request.url }
+        yield* discardBody(response)
+        request = new Request(redirect.target, next)
+      }
+    })
+
 /** Sends the server a request without a token, and returns the head of its answer. */
 export const probe = Effect.fn("Discovery.probe")(function* (
   transport: HttpTransport["Service"],
@@ -43,8 +65,9 @@ export const probe = Effect.fn("Discovery.probe")(function* (
 ) {
   const { origin } = server.url
   const attempt = Effect.gen(function* () {
-    const request = yield* pingRequest(server)
-    const response = yield* transport.send(request, { timeout: discoveryLimits.headTimeout })
+    const { response } = yield* followingRedirects((request) =>
+      transport.send(request, { timeout: discoveryLimits.headTimeout })
+    )(yield* pingRequest(server))
     yield* discardBody(response)
     return isTransientStatus(response.status)
       ? yield* new NetworkError({ origin, detail: `HTTP ${response.status}` })

@@ -3,6 +3,7 @@ import type { DpopProofs } from "../../ports/DpopProofs.ts"
 import type { TokenFailure, TokenRequest } from "../../ports/TokenEndpoint.ts"
 import { readEndpointAnswer } from "./EndpointAnswer.ts"
 import type { Send } from "./EndpointRequest.ts"
+import { tokenTimeout } from "./OAuthLimits.ts"
 
 /** An answer of the token endpoint that is not an error. */
 export interface TokenPostAnswer {
@@ -43,7 +44,8 @@ export const makeTokenPost = (send: Send, proofs: DpopProofs["Service"]): TokenP
             resource === undefined ? parameters : { ...parameters, resource },
             options
           ),
-        prove
+        prove,
+        tokenTimeout
       )
       const hasNonce = dpopKey !== undefined && (yield* proofs.learn(tokenEndpoint, response.headers))
       const answer = yield* Effect.result(readEndpointAnswer(response, secrets))

@@ -3,9 +3,7 @@
  *
  * An `import` would keep its importers out of such platforms, and costs every start of the program 2 to 10 ms.
  */
-export const nodeModule = <Name extends "node:dns/promises" | "node:fs/promises">(
-  name: Name
-): NodeModules[Name] | undefined =>
+export const nodeModule = <Name extends keyof NodeModules>(name: Name): NodeModules[Name] | undefined =>
   typeof process === "undefined"
     ? undefined
     : (process.getBuiltinModule?.(name) as NodeModules[Name] | undefined)
@@ -13,4 +11,6 @@ export const nodeModule = <Name extends "node:dns/promises" | "node:fs/promises"
 interface NodeModules {
   readonly "node:dns/promises": typeof import("node:dns/promises")
   readonly "node:fs/promises": typeof import("node:fs/promises")
+  readonly "node:net": typeof import("node:net")
+  readonly "node:tls": typeof import("node:tls")
 }

@@ -8,21 +8,27 @@ import { CredentialStore } from "../../ports/CredentialStore.ts"
 import { type LogoutResult, SignOut } from "../signin/SignOut.ts"
 import { accountAt, nameOf, serverName } from "./Arguments.ts"
 import { addressFlag, showOthers, signInNamed } from "./NamedSignIn.ts"
-import { printJson, relativeTime, tell } from "./Output.ts"
+import { isoTime, printJson, relativeTime, tell } from "./Output.ts"
 import { remedyText } from "./RemedyText.ts"
 import { configFileOfRun, Json } from "./Settings.ts"
 import { showWarnings } from "./Warnings.ts"
 
 /** How long tokens that were not revoked still work. */
 const remainderOf = (
-  { expiresAt, refreshable }: Extract<LogoutResult, { readonly _tag: "NotOffered" }>,
+  { expiresAt, refreshable }: Extract<LogoutResult, { readonly refreshable: boolean }>,
   now: number
 ): string => {
-  if (refreshable || expiresAt === undefined) return "Its tokens work until the provider revokes them."
+  if (expiresAt === undefined) return "Its tokens work until the provider revokes them."
+  if (refreshable) {
+    const access = expiresAt <= now ? "" : ` Its access token expires ${relativeTime(expiresAt, now)}.`
+    return `Its refresh token works until the provider revokes it.${access}`
+  }
   return expiresAt <= now
     ? "Its token has expired already."
     : `Its token expires ${relativeTime(expiresAt, now)}.`
 }
+
+const removeAccess = "To revoke them sooner, remove the access of this program in your account there."
 
 /** Why no tokens were revoked. */
 const reasonOf = (
@@ -45,17 +51,26 @@ const show = Effect.fnUntraced(function* (
 ) {
   const shown = nameOf(key)
   switch (result._tag) {
-    case "Revoked":
-      return yield* tell(
+    case "Revoked": {
+      yield* tell(
         `Signed out of ${shown}. ${result.endpoint.origin} revoked the tokens, and they are forgotten here.`
       )
+      const { acceptedUntil } = result
+      if (acceptedUntil === undefined) return
+      const expires = relativeTime(acceptedUntil, yield* Clock.currentTimeMillis)
+      return yield* tell(
+        `Servers may accept the access token until it expires ${expires} (${isoTime(acceptedUntil)}): they can check it without asking.`
+      )
+    }
+    case "Refused":
+      yield* tell(`Forgot the sign-in to ${shown} on this machine.`)
+      yield* tell(result.answer)
+      return yield* tell(`${remainderOf(result, yield* Clock.currentTimeMillis)} ${removeAccess}`)
     case "NotOffered": {
       const issuer = new URL(result.issuer).origin
       yield* tell(`Forgot the sign-in to ${shown} on this machine.`)
       yield* tell(`Nothing was revoked: ${reasonOf(result, issuer)}`)
-      yield* tell(
-        `${remainderOf(result, yield* Clock.currentTimeMillis)} To revoke them sooner, remove the access of this program in your account there.`
-      )
+      yield* tell(`${remainderOf(result, yield* Clock.currentTimeMillis)} ${removeAccess}`)
       if (server?.oauth.source._tag !== "ByHand" || result.refused !== undefined) return
       const field = oauthEndpoints.revocation.configurationKey
       return yield* tell(

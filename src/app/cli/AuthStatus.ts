@@ -13,6 +13,26 @@ import { Account, configFileOfRun, Json, type Settings } from "./Settings.ts"
 import { UsageError } from "./UsageError.ts"
 import { showWarnings } from "./Warnings.ts"
 
+/** Says that the stored sign-in may be of no use. */
+const failedText = ({ failed, key }: AccountStatus): string | undefined =>
+  failed === undefined
+    ? undefined
+    : `The last token refresh of ${nameOf(key)} failed at ${isoTime(failed.at)} (${failed.answer}).`
+
+/** Shows which stored sign-ins may be of no use, and how to replace them. */
+const showFailed = Effect.fnUntraced(function* (statuses: ReadonlyArray<AccountStatus>) {
+  const configFile = yield* configFileOfRun
+  for (const status of statuses) {
+    const text = failedText(status)
+    if (text === undefined) continue
+    const { account, server } = status.key
+    yield* tell(
+      `mcp-cli: ${text}`,
+      remedyText(command("auth login", { server, account, purpose: "sign in instead" }), configFile)
+    )
+  }
+})
+
 const json = (status: AccountStatus) => ({
   server: status.key.server,
   account: status.key.account,
@@ -22,8 +42,11 @@ const json = (status: AccountStatus) => ({
   issuer: status.issuer ?? null,
   resource: status.resource ?? null,
   keptIn: { backend: status.keptIn.backend.name, location: status.keptIn.location },
-  problem: status.problem?.message ?? null
+  problem: status.problem?.message ?? failedText(status) ?? null
 })
+
+/** Problems that are shown. A policy may forbid each record of a thousand. */
+const maxProblems = 5
 
 /** Shows each problem once, however many accounts have it. The first one ends the command, and is shown by that. */
 const reportProblems = Effect.fnUntraced(function* <E extends Remediable>(
@@ -32,7 +55,11 @@ const reportProblems = Effect.fnUntraced(function* <E extends Remediable>(
   const configFile = yield* configFileOfRun
   const byText = new Map(problems.map((problem) => [errorText(problem, configFile), problem]))
   const [first, ...others] = [...byText]
-  yield* Effect.forEach(others, ([, problem]) => tellError(problem, configFile), { discard: true })
+  const shown = others.slice(0, maxProblems - 1)
+  yield* Effect.forEach(shown, ([, problem]) => tellError(problem, configFile), { discard: true })
+  if (others.length > shown.length) {
+    yield* tell(`mcp-cli: ${others.length - shown.length} more problems like these. --json lists them.`)
+  }
   if (first !== undefined) return yield* Effect.fail(first[1])
 })
 
@@ -135,6 +162,7 @@ export const status = Command.make(
       ])
     ])
     yield* showElsewhere(elsewhere)
+    yield* showFailed(shown)
     yield* reportProblems([...problems, ...invalid])
   })
 ).pipe(

@@ -1,5 +1,6 @@
-import { Effect, Option, Stdio, Stream } from "effect"
+import { Duration, Effect, Option, Stdio, Stream } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
+import type { McpCallOptions } from "../../ports/McpConnector.ts"
 import type { OpenSession } from "../session/ServerSession.ts"
 import { assignedArguments, jsonArguments, serverName, type ToolArguments } from "./Arguments.ts"
 import { printContent, printJson } from "./Output.ts"
@@ -21,11 +22,12 @@ const standardInput = Effect.gen(function* () {
 export const callAssigned = Effect.fnUntraced(function* (
   session: OpenSession,
   tool: string,
-  assignments: ReadonlyArray<string>
+  assignments: ReadonlyArray<string>,
+  options: McpCallOptions = {}
 ) {
-  if (assignments.length === 0) return yield* session.call(tool, {})
+  if (assignments.length === 0) return yield* session.call(tool, {}, options)
   const known = (yield* session.tools).find(({ name }) => name === tool)
-  return yield* session.call(tool, yield* assignedArguments(assignments, known?.inputSchema ?? {}))
+  return yield* session.call(tool, yield* assignedArguments(assignments, known?.inputSchema ?? {}), options)
 })
 
 /** `mcp-cli call NAME TOOL` */
@@ -42,9 +44,19 @@ export const call = Command.make(
       Flag.withMetavar("JSON"),
       Flag.withDescription("All arguments as one JSON object; - reads it from stdin"),
       Flag.optional
+    ),
+    timeout: Flag.Int("timeout").pipe(
+      Flag.withMetavar("SECONDS"),
+      Flag.withDescription("How long the tool may be silent (60); progress that it reports counts"),
+      Flag.filter(
+        (seconds) => seconds > 0 && seconds <= 86_400,
+        () => "Expected between 1 and 86400 seconds"
+      ),
+      Flag.optional
     )
   },
-  Effect.fn("cli.call")(function* ({ args, assignments, name, tool }) {
+  Effect.fn("cli.call")(function* ({ args, assignments, name, timeout, tool }) {
+    const options = { timeout: Option.getOrUndefined(Option.map(timeout, Duration.seconds)) }
     if (Option.isSome(args) && assignments.length > 0) {
       return yield* new UsageError({
         problem: "Give the arguments either as --args JSON or as key=value."
@@ -56,8 +68,8 @@ export const call = Command.make(
     yield* withSession(name, (session) =>
       Effect.gen(function* () {
         const result = yield* Option.match(json, {
-          onNone: () => callAssigned(session, tool, assignments),
-          onSome: (object) => session.call(tool, object)
+          onNone: () => callAssigned(session, tool, assignments, options),
+          onSome: (object) => session.call(tool, object, options)
         })
         if (yield* Json) yield* printJson(result.raw)
         else yield* printContent(result.content)

@@ -1,4 +1,5 @@
 import { Cause } from "effect"
+import type { Remedy } from "../../domain/Remedy.ts"
 import type { RevocationFailed } from "../../domain/SignInError.ts"
 import type { ConfigurationError, UnknownServer } from "../../ports/Configuration.ts"
 import type { NoNewPassword } from "../../ports/StorageRekey.ts"
@@ -20,7 +21,7 @@ export type CommandError =
 
 /**
  * Exit codes: 2 usage or configuration, 3 a sign-in is required or was refused, 4 token storage, 5 network or server. An
- * error that is not in this table does not type-check.
+ * error that is not in this table does not type-check. An error that a sign-in can fix ends with 3 in any case.
  */
 const codes: Readonly<Record<CommandError["_tag"], 2 | 3 | 4 | 5>> = {
   UsageError: 2,
@@ -55,6 +56,10 @@ const codes: Readonly<Record<CommandError["_tag"], 2 | 3 | 4 | 5>> = {
   ProblemsFound: 5
 }
 
+const signInRequired = 3
+
+const isSignIn = (remedy: Remedy): boolean => remedy._tag === "Command" && remedy.verb === "auth login"
+
 /** The exit code of an internal error. */
 export const defect = 1
 /** The exit code of an interruption that no signal caused, such as Ctrl-C at a prompt. */
@@ -65,11 +70,12 @@ export const exitCodeOf = (cause: Cause.Cause<CommandError>): number => {
   const error = Cause.findErrorOption(cause)
   if (error._tag === "Some") {
     const { value } = error
+    if (value.remedies.some(isSignIn)) return signInRequired
     if (value._tag !== "TokenRequestError") return codes[value._tag]
     // The configuration names a secret that cannot be used.
     if (value.reason._tag === "UnusableSecret") return 2
     const isCodeRefused = value.purpose === "sign-in" && value.reason._tag === "InvalidGrant"
-    return isCodeRefused ? 3 : codes[value._tag]
+    return isCodeRefused ? signInRequired : codes[value._tag]
   }
   return Cause.hasInterruptsOnly(cause) ? interrupted : defect
 }

@@ -1,6 +1,7 @@
 import { Clock, Context, Effect, Layer, Option, Result } from "effect"
 import type { Credential } from "../../domain/Credential.ts"
 import type { CredentialKey } from "../../domain/CredentialKey.ts"
+import type { TokenSet } from "../../domain/TokenSet.ts"
 import { CredentialStore, type StorageDescription, type StorageError } from "../../ports/CredentialStore.ts"
 import { isOfWholeStore } from "../../ports/StorageFailure.ts"
 
@@ -28,6 +29,8 @@ export interface AccountStatus {
   readonly keptIn: StorageDescription
   /** Why a stored credential cannot be read. */
   readonly problem: StorageError | undefined
+  /** The last refresh failed, and a sign-in may be needed. Absent: no refresh is due, or it is not known to fail. */
+  readonly failed?: { readonly at: number; readonly answer: string } | undefined
 }
 
 /** The accounts that are known. */
@@ -63,6 +66,11 @@ const stateOf = (credential: Credential, now: number): SignInState => {
   const isRenewable = tokens.refreshToken !== undefined || credential.grant !== undefined
   if (isRenewable) return isExpired || tokens.isFromFuture(now) ? "refreshable" : "signed in"
   return isExpired ? "expired" : "signed in"
+}
+
+const failedRefresh = (tokens: TokenSet | undefined, now: number): AccountStatus["failed"] => {
+  const answer = tokens?.isExpired(now) === true ? tokens.unclearAnswer : undefined
+  return answer === undefined ? undefined : { at: tokens?.failed?.at ?? now, answer }
 }
 
 const byName = (a: CredentialKey, b: CredentialKey): number => (a.storageName < b.storageName ? -1 : 1)
@@ -101,7 +109,8 @@ export const layer: Layer.Layer<CredentialStatus, never, CredentialStore> = Laye
               expiresAt: credential.tokens?.expiryAt(now),
               scopes: credential.grantedScopes,
               issuer: credential.issuer,
-              resource: credential.resource
+              resource: credential.resource,
+              failed: failedRefresh(credential.tokens, now)
             })
           })
         ),

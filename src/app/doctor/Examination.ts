@@ -48,10 +48,12 @@ const resolve = Effect.fn("Doctor.resolve")(function* (
   const discovery = yield* Discovery
   return yield* discovery.discover(server, received).pipe(
     Effect.match({
-      onFailure: (error): Resolution =>
-        error._tag === "SignInNotOffered" && !isOpen(status)
-          ? { _tag: "Unreached" }
-          : { _tag: "Failed", error },
+      onFailure: (error): Resolution => {
+        const isWithoutSignIn =
+          error._tag === "SignInNotOffered" || (error._tag === "DiscoveryError" && error.reason === "not MCP")
+        // The status says more.
+        return isWithoutSignIn && !isOpen(status) ? { _tag: "Unreached" } : { _tag: "Failed", error }
+      },
       onSuccess: (discovered): Resolution => ({
         _tag: "Discovered",
         discovered,

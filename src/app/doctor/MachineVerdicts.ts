@@ -61,7 +61,13 @@ const tokensVerdict = (
   const isExpired = tokens.isExpired(now)
   const isRenewable =
     tokens.refreshToken !== undefined || credential.nonInteractiveGrantAt(server) !== undefined
+  if (isExpired && tokens.refusal !== undefined) {
+    return note(`it is over: the server no longer accepts it (${tokens.refusal})`, login)
+  }
   if (isExpired && !isRenewable) return note("it has expired and cannot be refreshed", login)
+  if (isExpired && tokens.unclearAnswer !== undefined) {
+    return wrong(`the last token refresh failed (${tokens.unclearAnswer})`, login)
+  }
   const expiresAt = tokens.expiryAt(now)
   const until =
     expiresAt === undefined

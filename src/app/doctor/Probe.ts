@@ -1,6 +1,7 @@
 import { Effect, Redacted, Result } from "effect"
 import { bearerChallenge, type BearerChallenge } from "../../domain/Challenge.ts"
 import { printable } from "../../domain/PrintableText.ts"
+import { redirectOf } from "../../domain/Redirect.ts"
 import * as Remedy from "../../domain/Remedy.ts"
 import { hasOwnAuthorization, type RemoteServer } from "../../domain/Server.ts"
 import { isTransientStatus } from "../../domain/TransientStatus.ts"
@@ -12,6 +13,8 @@ import { brokenCheck, type Resolution } from "./Resolution.ts"
 export interface Answer {
   readonly status: number
   readonly challenge: BearerChallenge | undefined
+  /** Where requests are redirected to, within the origin. */
+  readonly movedTo?: URL
   /** The `Date` header, in milliseconds since the epoch. */
   readonly date: number | undefined
 }
@@ -22,6 +25,9 @@ export type Probe = Result.Result<Answer, NetworkError>
 /** A request outside a session: any MCP server may refuse it, and none acts on it. */
 const ping = JSON.stringify({ jsonrpc: "2.0", id: 1, method: "ping" })
 
+/** Redirects within the origin that are followed, as in a session with the server. */
+const maxRedirects = 3
+
 const ask = Effect.fn("Doctor.ask")(function* (server: RemoteServer, method: "GET" | "POST") {
   const headers = new Headers()
   for (const [name, value] of Object.entries(server.headers)) headers.set(name, Redacted.value(value))
@@ -29,16 +35,27 @@ const ask = Effect.fn("Doctor.ask")(function* (server: RemoteServer, method: "GE
   if (method === "POST") headers.set("content-type", "application/json")
   headers.set("accept", method === "POST" ? "application/json, text/event-stream" : "text/event-stream")
   const body = method === "POST" ? { body: ping } : {}
-  const response = yield* HttpTransport.use((transport) =>
-    transport.send(new Request(server.url, { method, headers, ...body }))
-  )
+  let url = server.url
+  const send = () => {
+    const request = new Request(url, { method, headers, ...body })
+    return HttpTransport.use((transport) => transport.send(request)).pipe(
+      Effect.map((response) => ({ response, redirect: redirectOf(request, response) }))
+    )
+  }
+  let { redirect, response } = yield* send()
+  for (let left = maxRedirects; redirect?.mayFollow === true && left > 0; left--) {
+    yield* discardBody(response)
+    url = redirect.target
+    ;({ redirect, response } = yield* send())
+  }
   yield* discardBody(response)
   const date = Date.parse(response.headers.get("date") ?? "")
   return {
     status: response.status,
     streams: response.headers.get("content-type")?.startsWith("text/event-stream") === true,
     challenge: bearerChallenge(response.headers.get("www-authenticate")),
-    date: Number.isNaN(date) ? undefined : date
+    date: Number.isNaN(date) ? undefined : date,
+    ...(url === server.url ? {} : { movedTo: url })
   }
 })
 
@@ -82,9 +99,10 @@ export const serverVerdict = (server: RemoteServer, probed: Probe, resolution: R
   if (resolution._tag === "Failed" && brokenCheck(resolution.error) === "server") {
     return wrongBy(resolution.error)
   }
-  const { status } = probed.success
+  const { movedTo, status } = probed.success
   const entry = Remedy.entryOf(server.name)
-  const it = server.url.protocol === "https:" ? "TLS is good, and it" : "it"
+  const place = movedTo === undefined ? "" : `redirects to ${printable(movedTo.pathname)} and `
+  const it = `${server.url.protocol === "https:" ? "TLS is good, and it" : "it"} ${place}`.trimEnd()
   if (hasOwnAuthorization(server)) {
     return note(
       `${it} answers ${status} without a token; its entry has an Authorization header, so no sign-in is used`,

@@ -41,6 +41,7 @@ export const brokenCheck = (error: ResolutionError): Check => {
     case "resource mismatch":
       return "resource"
     case "moved":
+    case "not MCP":
       return "server"
     default:
       return "metadata"

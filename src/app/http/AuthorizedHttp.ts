@@ -1,22 +1,36 @@
 import { Clock, Context, Duration, Effect, Layer, Option, Redacted } from "effect"
-import { bearerChallenge, missingScopes, silentChallenge, wantsNonce } from "../../domain/Challenge.ts"
+import {
+  bearerChallenge,
+  missingScopes,
+  requiresScopes,
+  silentChallenge,
+  wantsNonce
+} from "../../domain/Challenge.ts"
 import { CredentialKey } from "../../domain/CredentialKey.ts"
 import { hasOwnAuthorization, type RemoteServer } from "../../domain/Server.ts"
 import { isSameOrigin } from "../../domain/SecureUrl.ts"
 import { isAccessToken, type TokenSet } from "../../domain/TokenSet.ts"
 import { DpopProofs } from "../../ports/DpopProofs.ts"
 import { discardBody, HttpTransport, type NetworkError } from "../../ports/HttpTransport.ts"
+import type { SendOptions } from "../../ports/McpConnector.ts"
 import { TokenPolicy } from "../../ports/TokenPolicy.ts"
 import { BoundedMap } from "../credentials/BoundedMap.ts"
 import { type AccessTokenError, AccessTokens } from "../tokens/AccessTokens.ts"
 
-/** Time in milliseconds until a server must start to answer. Long, because a tool may work for minutes. */
-const timeout = 600_000
+/** How a request is sent. */
+interface Sending extends SendOptions {
+  /** True: a new connection, since obtaining a token may take longer than the server keeps an idle one open. */
+  readonly fresh?: boolean
+}
+
+/** Time in milliseconds until a server must start to answer, unless the caller sets another. A tool may work for minutes. */
+const defaultTimeout = 600_000
 
 /**
  * HTTP with the access token in every request (RFC 6750 §2.1), and with a proof of its key if it is bound to one (RFC 9449
  * §7). After a 401 the token is renewed and the request is sent once more. After a 403 `insufficient_scope` the missing
- * scopes are obtained by a sign-in, within the limits of `TokenPolicy.stepUp`. Every other response is returned as it is.
+ * scopes are obtained by a sign-in, within the limits of `TokenPolicy.stepUp`. Without a token, that 403 counts as a 401.
+ * Every other response is returned as it is.
  */
 export class AuthorizedHttp extends Context.Service<
   AuthorizedHttp,
@@ -28,7 +42,7 @@ export class AuthorizedHttp extends Context.Service<
     readonly sendTo: (
       server: RemoteServer,
       account?: string
-    ) => (request: Request) => Effect.Effect<Response, AccessTokenError | NetworkError>
+    ) => (request: Request, options?: SendOptions) => Effect.Effect<Response, AccessTokenError | NetworkError>
   }
 >()("mcp-cli-oauth/app/http/AuthorizedHttp") {}
 
@@ -41,7 +55,8 @@ export const layer: Layer.Layer<AuthorizedHttp, never, AccessTokens | DpopProofs
       const transport = yield* HttpTransport
       const proofs = yield* DpopProofs
       const policy = yield* TokenPolicy
-      const send = (request: Request) => transport.send(request, { timeout })
+      const send = (request: Request, { timeout = defaultTimeout, fresh = false }: Sending) =>
+        transport.send(request, { timeout, fresh })
 
       const withToken = Effect.fnUntraced(function* (request: Request, { accessToken, dpopKey }: TokenSet) {
         const authorized = request.clone()
@@ -61,15 +76,15 @@ export const layer: Layer.Layer<AuthorizedHttp, never, AccessTokens | DpopProofs
       })
 
       /** Sends a request with a token, and again if the server requires its nonce in the proof (RFC 9449 §9). */
-      const sendWith = Effect.fnUntraced(function* (request: Request, tokens: TokenSet) {
-        const response = yield* send(yield* withToken(request, tokens))
+      const sendWith = Effect.fnUntraced(function* (request: Request, tokens: TokenSet, options: Sending) {
+        const response = yield* send(yield* withToken(request, tokens), options)
         if (tokens.dpopKey === undefined) return response
         const learnt = yield* proofs.learn(new URL(request.url), response.headers)
         if (!learnt || response.status !== 401 || !wantsNonce(response.headers.get("www-authenticate"))) {
           return response
         }
         yield* discardBody(response)
-        const again = yield* send(yield* withToken(request, tokens))
+        const again = yield* send(yield* withToken(request, tokens), options)
         yield* proofs.learn(new URL(request.url), again.headers)
         return again
       })
@@ -86,6 +101,7 @@ export const layer: Layer.Layer<AuthorizedHttp, never, AccessTokens | DpopProofs
         server: RemoteServer,
         account: string | undefined,
         request: Request,
+        options: SendOptions,
         first: { readonly response: Response; readonly tokens: TokenSet }
       ) {
         let { response, tokens } = first
@@ -93,9 +109,8 @@ export const layer: Layer.Layer<AuthorizedHttp, never, AccessTokens | DpopProofs
         const requested = new Set<string>()
         for (let stepUps = 0; response.status === 403; stepUps++) {
           const challenge = bearerChallenge(response.headers.get("www-authenticate"))
-          const missing = missingScopes(challenge)
-          if (missing.length === 0) return response
-          const scopes = JSON.stringify([identity, ...missing.toSorted()])
+          if (!requiresScopes(challenge)) return response
+          const scopes = JSON.stringify([identity, ...missingScopes(challenge).toSorted()])
           if (requested.has(scopes)) {
             yield* refuse(scopes)
             return response
@@ -109,7 +124,7 @@ export const layer: Layer.Layer<AuthorizedHttp, never, AccessTokens | DpopProofs
           if (Option.isNone(more)) return response
           yield* discardBody(response)
           tokens = more.value
-          response = yield* sendWith(request, tokens)
+          response = yield* sendWith(request, tokens, { ...options, fresh: true })
         }
         return response
       })
@@ -117,30 +132,38 @@ export const layer: Layer.Layer<AuthorizedHttp, never, AccessTokens | DpopProofs
       const sendAuthorized = Effect.fn("AuthorizedHttp.send")(function* (
         server: RemoteServer,
         account: string | undefined,
-        request: Request
+        request: Request,
+        options: SendOptions
       ) {
         const tokens = yield* accessTokens.getIfKnown({ server, account })
         const response = yield* Option.match(tokens, {
-          onNone: () => send(request.clone()),
-          onSome: (held) => sendWith(request, held)
+          onNone: () => send(request.clone(), options),
+          onSome: (held) => sendWith(request, held, options)
         })
-        if (response.status !== 401) {
+        const challenge = bearerChallenge(response.headers.get("www-authenticate"))
+        const isSignInNeeded =
+          response.status === 401 ||
+          (response.status === 403 && Option.isNone(tokens) && requiresScopes(challenge))
+        if (!isSignInNeeded) {
           if (Option.isNone(tokens)) return response
-          return yield* stepUp(server, account, request, { response, tokens: tokens.value })
+          return yield* stepUp(server, account, request, options, { response, tokens: tokens.value })
         }
-        const challenge = bearerChallenge(response.headers.get("www-authenticate")) ?? silentChallenge
+        if (Option.isSome(tokens) && options.renew === false) return response
         yield* discardBody(response)
         if (Option.isSome(tokens)) yield* accessTokens.reject({ server, account }, tokens.value.accessToken)
-        const renewed = yield* accessTokens.get({ server, account, challenge })
-        const again = yield* sendWith(request, renewed)
-        return yield* stepUp(server, account, request, { response: again, tokens: renewed })
+        const renewed = yield* accessTokens.get({ server, account, challenge: challenge ?? silentChallenge })
+        const later = { ...options, fresh: true }
+        const again = yield* sendWith(request, renewed, later)
+        return yield* stepUp(server, account, request, options, { response: again, tokens: renewed })
       })
 
       return AuthorizedHttp.of({
-        sendTo: (server, account) => (request) =>
-          hasOwnAuthorization(server) || !isSameOrigin(new URL(request.url), server.url)
-            ? send(request)
-            : sendAuthorized(server, account, request)
+        sendTo:
+          (server, account) =>
+          (request, options = {}) =>
+            hasOwnAuthorization(server) || !isSameOrigin(new URL(request.url), server.url)
+              ? send(request, options)
+              : sendAuthorized(server, account, request, options)
       })
     })
   )

@@ -7,6 +7,7 @@ import { printable } from "../../domain/PrintableText.ts"
 import type { RemoteServer } from "../../domain/Server.ts"
 import { issuerProblem, scopesOfGrant, scopesWith } from "../../domain/SignInRules.ts"
 import { Discovery, DiscoveryError } from "../../ports/Discovery.ts"
+import { fewerScopes, renewsWithoutOffline } from "./FewerScopes.ts"
 import { grantFor, lacksIssuer } from "./GrantChoice.ts"
 import {
   type ResolvedAuthorizationServer,
@@ -73,7 +74,12 @@ export const prepareSignIn = Effect.fn("PrepareSignIn.prepare")(function* (
     })
   }
   const grant = grantFor(server, found, device)
-  const scopes = scopesOfGrant(grant, scopesFor(target, found, before))
+  const chosen = scopesOfGrant(grant, scopesFor(target, found, before))
+  const isOwnChoice =
+    target.scopes === undefined && target.moreScopes === undefined && server.oauth.scopes === undefined
+  const otherScopes = isOwnChoice ? fewerScopes(chosen) : []
+  const [withoutOffline] = renewsWithoutOffline(before, chosen) ? otherScopes : []
+  const scopes = withoutOffline ?? chosen
   const now = yield* Clock.currentTimeMillis
   const registration = before?.registration
   const context: SignInContext = {
@@ -82,6 +88,7 @@ export const prepareSignIn = Effect.fn("PrepareSignIn.prepare")(function* (
     authorizationServer: { ...found, scopes },
     known: usableRegistration(registration, scopes, now, before?.grantedScopes),
     spare: usableRegistration(before?.spareRegistration, scopes, now),
+    otherScopes: withoutOffline === undefined ? otherScopes : otherScopes.slice(1),
     isRetired: registration?._tag === "Dynamic" && registration.hasExpired(now),
     accepted: registration?._tag === "Configured" ? before?.clientAt(server).methods[0] : undefined
   }

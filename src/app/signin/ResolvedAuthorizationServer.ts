@@ -18,6 +18,8 @@ export interface ResolvedAuthorizationServer {
   /** The `iss` to expect in a response (RFC 9207). Absent: endpoints by hand, without a configured issuer. */
   readonly responseIssuer: string | undefined
   readonly responseIssuerRequired: boolean
+  /** The server announces `iss`, and spells its issuer in one way everywhere: MCP requires to compare it as text then. */
+  readonly responseIssuerExact: boolean
   readonly resource: string | undefined
   readonly scopes: ReadonlyArray<string>
   readonly authMethodsSupported: ReadonlyArray<string> | undefined
@@ -55,6 +57,7 @@ export const resolvedByHand = (
     issuer: source.tokenEndpoint.href,
     responseIssuer: server.oauth.issuer,
     responseIssuerRequired: false,
+    responseIssuerExact: false,
     resource:
       server.oauth.extraAuthParams["resource"] ??
       (server.oauth.sendResource === true ? resourceOf(server) : undefined),
@@ -111,14 +114,18 @@ export const resolvedByDiscovery = (
   const isSilent = found.metadata.code_challenge_methods_supported === undefined
   const assumesPkce = oauth.assumePkce ?? (isSilent && provider?.silentOnPkce !== undefined)
   const metadata = assumesPkce ? assumingPkce(found.metadata) : found.metadata
+  const { issuer } = metadata
+  const responseIssuerRequired = metadata.authorization_response_iss_parameter_supported === true
   const sendsResource = oauth.sendResource ?? provider?.refusesResource === undefined
   return {
     authorizationEndpoint,
     tokenEndpoint,
     endpoints: optionalEndpointsFrom((name) => usableUrl(server, metadata[oauthEndpoints[name].metadataKey])),
-    issuer: metadata.issuer,
-    responseIssuer: metadata.issuer,
-    responseIssuerRequired: metadata.authorization_response_iss_parameter_supported === true,
+    issuer,
+    responseIssuer: issuer,
+    responseIssuerRequired,
+    responseIssuerExact:
+      responseIssuerRequired && found.issuerSpelling === undefined && (oauth.issuer ?? issuer) === issuer,
     resource: sendsResource ? resource : undefined,
     scopes: scopesToRequest(server, found),
     authMethodsSupported: metadata.token_endpoint_auth_methods_supported,

@@ -15,32 +15,58 @@ export interface Revocation {
   readonly revocationEndpoint: URL
   readonly client: OAuthClient
   readonly tokens: TokenSet
+  /** The client is a dynamic one, which the server may have forgotten, and its tokens with it. */
+  readonly isDynamic: boolean
 }
+
+/** The tokens that a server refused to revoke, and why. Empty: it revoked all of them. */
+export interface Unrevoked {
+  readonly refreshToken?: TokenRequestError
+  readonly accessToken?: TokenRequestError
+}
+
+/** True for an answer that will be the same the next time, and that no change of the configuration changes. */
+const isFinal = ({ reason }: TokenRequestError): boolean =>
+  reason._tag === "Refused" || reason._tag === "Malformed"
 
 /**
  * Revokes tokens (RFC 7009), the refresh token first: only it can get new tokens, and its revocation should end the access
- * tokens too (§2.1). Not every server does that, so the access token follows once, and its failure does not count: a server
- * may be unable to revoke self-contained access tokens. Without a refresh token the access token must be revoked.
+ * tokens too (§2.1). Not every server does that, so the access token follows. Returns what the server refused; a server may
+ * be unable to revoke self-contained access tokens. A client that the server has forgotten has no tokens left.
+ *
+ * Fails if another attempt may succeed: later, or with another client secret. Once the refresh token is revoked, nothing
+ * fails.
  */
 export const revokeTokens = Effect.fn("Revocation.revokeTokens")(function* ({
   client,
+  isDynamic,
   revocationEndpoint,
   server,
   tokens: { accessToken, refreshToken }
-}: Revocation): Effect.fn.Return<void, TokenRequestError, TokenEndpoint> {
+}: Revocation): Effect.fn.Return<Unrevoked, TokenRequestError, TokenEndpoint> {
   const tokenEndpoint = yield* TokenEndpoint
   const revoke = (token: Redacted.Redacted, hint: RevocationRequest["hint"]) =>
     withClient(client, (requestClient) =>
       tokenEndpoint.revoke({ server, revocationEndpoint, client: requestClient, token, hint })
+    ).pipe(
+      Effect.as(undefined),
+      Effect.catchIf(
+        ({ reason }) => isDynamic && reason._tag === "InvalidClient",
+        () => Effect.undefined
+      )
     )
+  const refusal = (token: Redacted.Redacted, hint: RevocationRequest["hint"]) =>
+    Effect.catchIf(retryTransient(revoke(token, hint)), isFinal, Effect.succeed)
   if (refreshToken === undefined) {
-    yield* retryTransient(revoke(accessToken, "access_token"))
-    return
+    const refused = yield* refusal(accessToken, "access_token")
+    return refused === undefined ? {} : { accessToken: refused }
   }
-  yield* retryTransient(revoke(refreshToken, "refresh_token"))
-  yield* revoke(accessToken, "access_token").pipe(
-    Effect.catch((error) => Effect.logDebug(`${error.message} The refresh token is revoked.`))
-  )
+  const refused = yield* refusal(refreshToken, "refresh_token")
+  const ofAccess = yield* revoke(accessToken, "access_token").pipe(Effect.catch(Effect.succeed))
+  return {
+    ...(refused === undefined ? {} : { refreshToken: refused }),
+    ...(ofAccess === undefined ? {} : { accessToken: ofAccess })
+  }
 })
 
 const isSameToken = (one: TokenSet, other: TokenSet): boolean =>
@@ -87,6 +113,7 @@ export const revocationOfReplaced = (
     server: server.name,
     revocationEndpoint: new URL(endpoint),
     client: replaced.clientAt(server),
+    isDynamic: replaced.registration._tag === "Dynamic",
     tokens
   }
 }

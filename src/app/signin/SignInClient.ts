@@ -182,7 +182,7 @@ export const rejectionOf = (
 ): ClientRejected | StaleRegistration | TokenRequestError => {
   if (error.reason._tag !== "InvalidClient" || error.purpose === "identity assertion") return error
   const { issuer, registration } = draft
-  const rejected = ClientRejected.of(server, registration)
+  const rejected = ClientRejected.of(server, registration, error.reason)
   if (rejected !== undefined) return rejected
   return isReused
     ? new StaleRegistration({ server: server.name, issuer, clientId: registration.clientId })

@@ -29,6 +29,8 @@ export interface SignInContext {
   readonly spare?: DynamicRegistration | undefined
   /** True: the stored client can no longer be used, so that another one is registered. */
   readonly isRetired?: boolean
+  /** What to request instead if the server refuses the scopes. Absent: the user, or a challenge, chose them. */
+  readonly otherScopes?: ReadonlyArray<ReadonlyArray<string>>
   /** The authentication of the configured client that its endpoint accepted before. */
   readonly accepted?: RequestAuthentication | undefined
 }

@@ -1,6 +1,7 @@
 import { Clock, Context, Effect, Layer, Option } from "effect"
 import { configuredRevocationEndpoint, type Credential, type OAuthClient } from "../../domain/Credential.ts"
 import { CredentialKey } from "../../domain/CredentialKey.ts"
+import { jwtExpiry } from "../../domain/JwtExpiry.ts"
 import type { IsOwn } from "../../domain/OwnCredentials.ts"
 import type { Remediable } from "../../domain/Remedy.ts"
 import type { RemoteServer } from "../../domain/Server.ts"
@@ -13,18 +14,36 @@ import { TokenEndpoint, type TokenRequestError } from "../../ports/TokenEndpoint
 import { TokenPolicy } from "../../ports/TokenPolicy.ts"
 import { Credentials } from "../credentials/Credentials.ts"
 import { deregisterClient } from "./Deregistration.ts"
-import { revokeTokens } from "./Revocation.ts"
+import { revokeTokens, type Unrevoked } from "./Revocation.ts"
 
 /**
  * The result of a logout.
  *
  * - `Revoked`: the authorization server has revoked the tokens, and the credential is removed.
+ * - `Refused`: the authorization server refused to revoke the token that gets others. The credential is removed.
  * - `NotOffered`: the credential is removed, but no revocation endpoint is known that may get the tokens. They stay valid
  *   until they expire.
  * - `Nothing`: there was no sign-in to this server. Records of other servers stay.
  */
 export type LogoutResult =
-  | { readonly _tag: "Revoked"; readonly endpoint: URL }
+  | {
+      readonly _tag: "Revoked"
+      readonly endpoint: URL
+      /**
+       * The access token may still be accepted until this time, in milliseconds since the epoch: its revocation was refused,
+       * or it is a JWT, which servers check without its issuer.
+       */
+      readonly acceptedUntil?: number
+    }
+  | {
+      readonly _tag: "Refused"
+      /** What the server answered, as a sentence. */
+      readonly answer: string
+      /** When the access token expires, in milliseconds since the epoch. Absent: unknown. */
+      readonly expiresAt: number | undefined
+      /** The refresh token is not revoked. */
+      readonly refreshable: boolean
+    }
   | {
       readonly _tag: "NotOffered"
       readonly issuer: string
@@ -38,6 +57,27 @@ export type LogoutResult =
       readonly lacksSecret?: true
     }
   | { readonly _tag: "Nothing" }
+
+/** The result after the requests for revocation. */
+const resultOf = (
+  { accessToken, refreshToken }: Unrevoked,
+  endpoint: URL,
+  tokens: TokenSet,
+  now: number
+): LogoutResult => {
+  const jwt = Option.getOrUndefined(jwtExpiry(tokens.accessToken))
+  const expiresAt = jwt ?? tokens.expiryAt(now)
+  const answer = refreshToken ?? (tokens.refreshToken === undefined ? accessToken : undefined)
+  if (answer !== undefined) {
+    return { _tag: "Refused", answer: answer.message, expiresAt, refreshable: refreshToken !== undefined }
+  }
+  const mayBeAccepted = (accessToken !== undefined || jwt !== undefined) && (expiresAt ?? 0) > now
+  return {
+    _tag: "Revoked",
+    endpoint,
+    ...(mayBeAccepted && expiresAt !== undefined ? { acceptedUntil: expiresAt } : {})
+  }
+}
 
 /** Ends sign-ins: on this machine only, or at the authorization server as well. */
 export class SignOut extends Context.Service<
@@ -62,8 +102,8 @@ export class SignOut extends Context.Service<
       isOwn?: IsOwn
     ) => Effect.Effect<ReadonlyArray<CredentialKey>, StorageError | LockError>
     /**
-     * Revokes the tokens of one account of a server (RFC 7009), and then removes the credential. If the revocation fails,
-     * the credential stays. A credential of another client, grant or endpoint than the configuration names now is revoked as
+     * Revokes the tokens of one account of a server (RFC 7009), and then removes the credential. If the revocation fails
+     * and may succeed later, the credential stays. A credential of another client, grant or endpoint than the configuration names now is revoked as
      * by `logoutStored`. An interruption between the two leaves revoked tokens, which the next logout, reset or use
      * removes.
      */
@@ -174,7 +214,14 @@ export const layer: Layer.Layer<
           ...(endpoint === undefined ? {} : { lacksSecret: true })
         }
       }
-      yield* revokeTokens({ server: key.server, revocationEndpoint: endpoint, client, tokens }).pipe(
+      const isDynamic = credential.registration._tag === "Dynamic"
+      const unrevoked = yield* revokeTokens({
+        server: key.server,
+        revocationEndpoint: endpoint,
+        client,
+        isDynamic,
+        tokens
+      }).pipe(
         Effect.mapError((error) => {
           const { message, remedies } = explain(error)
           const { account, server } = key
@@ -185,7 +232,7 @@ export const layer: Layer.Layer<
       )
       yield* credentials.forget(key)
       yield* deregister(credential)
-      return { _tag: "Revoked", endpoint }
+      return resultOf(unrevoked, endpoint, tokens, yield* Clock.currentTimeMillis)
     })
 
     /** Revokes what is stored, whatever the configuration says. A store without places may hold another resource. */
@@ -220,7 +267,7 @@ export const layer: Layer.Layer<
         credential.clientAt(server),
         (error) =>
           (error.reason._tag === "InvalidClient"
-            ? ClientRejected.of(server, credential.registration)
+            ? ClientRejected.of(server, credential.registration, error.reason)
             : undefined) ?? error
       )
       const refused = configuredRevocationEndpoint(server)

@@ -21,10 +21,10 @@ const isAuthenticationFailure = (reason: TokenFailure): boolean => {
     case "InvalidClient":
       return true
     case "Malformed":
-      return reason.isUnauthorized === true
+      return reason.status === 401
     case "Refused": {
-      const { description = "", error, isUnauthorized } = reason
-      return isUnauthorized === true || (error === "invalid_request" && namesClient.test(description))
+      const { description = "", error, status } = reason
+      return status === 401 || (error === "invalid_request" && namesClient.test(description))
     }
     default:
       return false
@@ -35,7 +35,7 @@ const isAuthenticationFailure = (reason: TokenFailure): boolean => {
 const saysLess = (reason: TokenFailure): boolean =>
   reason._tag === "Malformed" ||
   (reason._tag === "Refused" &&
-    (reason.isUnauthorized === true || ["invalid_request", "unauthorized_client"].includes(reason.error)))
+    (reason.status === 401 || ["invalid_request", "unauthorized_client"].includes(reason.error)))
 
 /**
  * Sends a request as a client, with the first of its authentication methods that the server accepts. The next method is

@@ -163,7 +163,11 @@ const concurrency = ({ source, target }: Passage): number => {
 }
 
 /** Copies a record that is not in the target yet, and reads it back. False: it is there by now. */
-const create = Effect.fnUntraced(function* (target: OpenStorage, key: CredentialKey, credential: Credential) {
+const createIn = Effect.fnUntraced(function* (
+  target: OpenStorage,
+  key: CredentialKey,
+  credential: Credential
+) {
   const { atomic } = target.store
   if (atomic === undefined || !(yield* atomic.create(key, credential))) return false
   yield* verify(target, key, credential)
@@ -178,19 +182,25 @@ const copyAll = Effect.fnUntraced(function* (
   const { copied, isOwn, source, target } = passage
   const keys = yield* passage.list
   const there = new Set((yield* target.store.list).map(({ storageName }) => storageName))
-  let done = 0
+  const { atomic } = source.store
   // A removal that compares makes up for a copy without the lock of the source.
   const lock = (key: CredentialKey) =>
-    source.store.atomic === undefined ? withBoth(source, target, key) : target.lock.withLock(key, "refresh")
+    atomic === undefined ? withBoth(source, target, key) : target.lock.withLock(key, "refresh")
+  let done = 0
   const copyOne = Effect.fnUntraced(function* (key: CredentialKey) {
-    const step = Effect.gen(function* () {
-      const found = Option.getOrUndefined((yield* readable(source, key)).found)
-      if (found === undefined || !isOwn(key, found)) return
-      const isNew = !there.has(key.storageName) && (yield* create(target, key, found))
-      if (!isNew) yield* lock(key)(copyIfNewer(target, key, found))
-      copied.set(key.storageName, found)
-    })
-    yield* step
+    /** Reads under a lock, so that no process of this machine is refreshing what is copied. */
+    const step = (write: (found: Credential) => Effect.Effect<boolean, StorageError | LockError>) =>
+      Effect.gen(function* () {
+        const found = Option.getOrUndefined((yield* readable(source, key)).found)
+        if (found === undefined || !isOwn(key, found)) return true
+        const isCopied = yield* write(found)
+        if (isCopied) copied.set(key.storageName, found)
+        return isCopied
+      })
+    const isNew = target.store.atomic !== undefined && !there.has(key.storageName)
+    const create = source.lock.withLock(key, "refresh")(step((found) => createIn(target, key, found)))
+    const isCreated = isNew && (yield* create)
+    if (!isCreated) yield* lock(key)(step((found) => Effect.as(copyIfNewer(target, key, found), true)))
     yield* progress(++done, keys.length)
   })
   yield* Effect.forEach(keys, copyOne, { discard: true, concurrency: concurrency(passage) })

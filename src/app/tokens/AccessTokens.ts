@@ -86,8 +86,9 @@ export class AccessTokens extends Context.Service<
     readonly reject: (request: AccessTokenRequest, accessToken: Redacted.Redacted) => Effect.Effect<void>
     /**
      * Gets a token with the scopes that the challenge of a 403 names, by a sign-in for these and all earlier scopes (MCP
-     * "Step-Up Authorization Flow"). Uses the stored token instead if another request or process has got these scopes
-     * meanwhile. None if the challenge names no scope, or the token that was sent already has them.
+     * "Step-Up Authorization Flow"). If it names none, those that the metadata of the server lists. Uses the stored token
+     * instead if another request or process has got these scopes meanwhile. None if no missing scope is known, or the token
+     * that was sent already has them.
      *
      * Fails with `ScopeRequired` if the sign-in needs the user, who is not present.
      *

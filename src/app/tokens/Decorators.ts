@@ -40,7 +40,9 @@ export const makeOncePerMachine: Effect.Effect<Decorator, never, CredentialLock>
   (lock): Decorator =>
     (source) =>
     (query, state) =>
-      lock.withLock(query.key, "refresh")(source(query, state))
+      Effect.flatMap(Clock.currentTimeMillis, (waitsSince) =>
+        lock.withLock(query.key, "refresh")(source({ ...query, waitsSince }, state))
+      )
 )
 
 /**

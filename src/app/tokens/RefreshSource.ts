@@ -1,6 +1,5 @@
 import { Clock, Effect, Option } from "effect"
 import { renewalOutcome } from "../../domain/RenewalOutcome.ts"
-import type { DpopUnsupported } from "../../domain/SignInError.ts"
 import {
   type SignInNeeded,
   signInNeeded,
@@ -10,11 +9,11 @@ import {
 } from "../../domain/TokenState.ts"
 import type { LockError } from "../../ports/CredentialLock.ts"
 import type { StorageError } from "../../ports/CredentialStore.ts"
-import type { TokenRequestError } from "../../ports/TokenEndpoint.ts"
 import { TokenPolicy } from "../../ports/TokenPolicy.ts"
 import { UserInteraction } from "../../ports/UserInteraction.ts"
 import { Credentials } from "../credentials/Credentials.ts"
 import { makeRetryTransient } from "../signin/TokenRetry.ts"
+import { failedRenewal, hopelessAnswer, type RefreshError, sharedFailure } from "./FailedRenewals.ts"
 import type { Renew } from "./Renew.ts"
 import { firstOf, type TokenQuery, type TokenSource, type Unusable, whenStale } from "./TokenSource.ts"
 import type { TokenStates } from "./TokenStates.ts"
@@ -49,16 +48,18 @@ export const refreshSource = (
      * Removes a refused refresh token from the store. An access token that is still valid is served until it expires;
      * without one, a sign-in is needed.
      */
-    const giveUp: TokenSource<SignInNeeded, Stale> = ({ key }, { credential, stillValid, tokens }) =>
-      stillValid
-        ? Effect.as(
-            credentials.save(key, credential.next({ tokens: tokens.withRefreshToken(undefined) })),
-            usable(tokens)
-          )
-        : Effect.as(
-            credentials.save(key, credential.withoutTokens),
-            signInNeeded(tokens.resendAt === undefined ? "revoked" : "answer lost")
-          )
+    const giveUp =
+      (answer: string): TokenSource<SignInNeeded, Stale> =>
+      ({ key }, { credential, stillValid, tokens }) =>
+        stillValid
+          ? Effect.as(
+              credentials.save(key, credential.next({ tokens: tokens.refused(answer) })),
+              usable(tokens)
+            )
+          : Effect.as(
+              credentials.save(key, credential.withoutTokens),
+              signInNeeded(tokens.resendAt === undefined ? "revoked" : "answer lost", { answer })
+            )
 
     /** The access token may have expired, or been rejected by another caller, while the request ran. */
     const stateNow = (query: TokenQuery, { credential }: Stale) =>
@@ -70,15 +71,25 @@ export const refreshSource = (
     /** The store, and a second attempt if it still has a refresh token to try. */
     const reread: Refresh = (query, stale) => firstOf(store, whenStale(refresh))(query, stale)
 
-    const settle = (failure: TokenRequestError | DpopUnsupported): Refresh =>
+    /** @param isShared another process has just had this failure, and has stored it */
+    const settle = (failure: RefreshError, isShared: boolean): Refresh =>
       Effect.fnUntraced(function* (query, stale) {
         const { key, server } = query
+        const now = yield* Clock.currentTimeMillis
+        const hopeless = hopelessAnswer(failure, stale, now, policy)
+        if (hopeless !== undefined) return yield* giveUp(hopeless)(query, stale)
+        const failed = isShared ? undefined : failedRenewal(failure, stale.tokens.failed, now)
+        const share =
+          failed === undefined
+            ? Effect.void
+            : credentials.annotate(key, stale.credential.next({ tokens: stale.tokens.failing(failed) }))
         const outcome = renewalOutcome(failure, { server, stale, userPresent: user.present }, policy)
         switch (outcome._tag) {
           case "KeepServing": {
             const { state } = yield* stateNow(query, stale)
             const isStillValid = state._tag === "Usable" || (state._tag === "Stale" && state.stillValid)
             if (!isStillValid) return yield* reread(query, stale)
+            yield* share
             yield* states.coolDown(key, outcome.cooldown)
             yield* Effect.logDebug(`${failure.message} The current access token is still valid and is used.`)
             return usable(stale.tokens)
@@ -94,19 +105,25 @@ export const refreshSource = (
           case "Reread":
             return yield* reread(query, stale)
           case "SignIn": {
-            const { renewal } = stale
             if (outcome.forgetClient) yield* credentials.forget(key)
-            return signInNeeded("revoked", renewal._tag === "RefreshToken" ? renewal.refreshToken : undefined)
+            else yield* share
+            const { renewal } = stale
+            const tried = renewal._tag === "RefreshToken" ? renewal.refreshToken : undefined
+            return signInNeeded("revoked", { answer: outcome.answer, tried })
           }
           case "RejectClient":
             return yield* outcome.error
           case "Fail":
+            yield* share
             return yield* failure
         }
       })
 
     const refresh: Refresh = (query, stale) => {
-      if (stale.renewal._tag === "RefreshToken" && stale.renewal.isRefused) return giveUp(query, stale)
+      const { renewal } = stale
+      if (renewal._tag === "RefreshToken" && renewal.refusal !== undefined) {
+        return giveUp(renewal.refusal)(query, stale)
+      }
       let isFirst = true
       // The wait for a retry may outlast the lock: the store is read again before each one.
       const attempt = Effect.suspend(() => {
@@ -116,8 +133,12 @@ export const refreshSource = (
       })
       // While the current token is valid no caller has to wait for the retries.
       const patient = stale.stillValid ? attempt : retryTransient(attempt)
-      const settled = (failure: TokenRequestError | DpopUnsupported) => settle(failure)(query, stale)
-      return Effect.catchTags(patient, { TokenRequestError: settled, DpopUnsupported: settled })
+      const settled = (failure: RefreshError) => settle(failure, false)(query, stale)
+      const sent = Effect.catchTags(patient, { TokenRequestError: settled, DpopUnsupported: settled })
+      return Effect.flatMap(Clock.currentTimeMillis, (now) => {
+        const shared = sharedFailure(query, stale, now)
+        return shared === undefined ? sent : settle(shared, true)(query, stale)
+      })
     }
 
     return refresh

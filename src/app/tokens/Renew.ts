@@ -1,7 +1,9 @@
 import { Clock, Duration, Effect, Option, type Redacted } from "effect"
 import type { Credential } from "../../domain/Credential.ts"
 import type { DpopUnsupported } from "../../domain/SignInError.ts"
+import { refreshFailure } from "../../domain/RefreshFailure.ts"
 import { isDpopBound } from "../../domain/SignInRules.ts"
+import { answerText } from "../../domain/TokenFailure.ts"
 import { scopesOf, type TokenSet } from "../../domain/TokenSet.ts"
 import { type SignInNeeded, signInNeeded, type Stale, usable } from "../../domain/TokenState.ts"
 import { repeatable, TokenEndpoint, TokenRequestError } from "../../ports/TokenEndpoint.ts"
@@ -25,7 +27,7 @@ export type Renew = TokenSource<SignInNeeded, Stale, TokenRequestError | DpopUns
 /** Sends the request of the refresh token (RFC 6749 §6) or of the grant that needs no user. */
 const request = (
   tokenEndpoint: TokenEndpoint["Service"],
-  { server }: TokenQuery,
+  { key, server }: TokenQuery,
   { credential, renewal }: Stale,
   dpopKey: Redacted.Redacted | undefined
 ) => {
@@ -49,11 +51,16 @@ const request = (
       refreshToken: renewal.refreshToken
     })
   ).pipe(
-    Effect.mapError((error) =>
-      credential.tokens?.isReusable === true
-        ? new TokenRequestError({ ...error, reason: repeatable(error.reason) })
-        : error
-    )
+    Effect.mapError((error) => {
+      const reason = refreshFailure(error.reason, credential.registration, client)
+      const isReusable = credential.tokens?.isReusable === true
+      return new TokenRequestError({
+        ...error,
+        account: key.account,
+        purpose: "refresh",
+        reason: isReusable ? repeatable(reason) : reason
+      })
+    })
   )
 }
 
@@ -99,7 +106,7 @@ export const makeRenew = (
           )
           return
         case "InvalidGrant":
-          return states.refuse(key, renewal.refreshToken)
+          return states.refuse(key, renewal.refreshToken, answerText(reason))
         case "Unanswered": {
           const { afterBreak, afterTimeout } = resend
           const resendAt =

@@ -21,7 +21,7 @@ const isRenewable = (state: TokenState, tried: Redacted.Redacted | undefined): s
   state._tag === "Unanswered" ||
   (state._tag === "Stale" &&
     state.renewal._tag === "RefreshToken" &&
-    !state.renewal.isRefused &&
+    state.renewal.refusal === undefined &&
     !Equal.equals(state.renewal.refreshToken, tried))
 
 /**
@@ -39,11 +39,16 @@ export const signInSource = (
     const { signIn } = yield* SignIn
     const clock = yield* Clock.Clock
 
-    return Effect.fnUntraced(function* (query, { tried, why: state }) {
+    return Effect.fnUntraced(function* (query, { answer, tried, why: state }) {
       const { account, challenge, key, server } = query
       const isOther = state === "never signed in" && credentials.isForOther(server, key)
       const why = isOther ? "configured otherwise" : state
-      const required = new SignInRequired({ server: server.name, account: key.account, why })
+      const required = new SignInRequired({
+        server: server.name,
+        account: key.account,
+        why,
+        ...(answer === undefined ? {} : { answer })
+      })
       if (!user.present && needsUser(server)) return yield* required
       // The user has approved before, and would wonder why that does not suffice.
       if (why === "answer lost") yield* user.tell(required.message)

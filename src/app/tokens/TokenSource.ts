@@ -26,6 +26,8 @@ export interface TokenQuery extends AccessTokenRequest {
   readonly key: CredentialKey
   /** The issuer that the server names now. Absent: not checked, or not known. */
   readonly currentIssuer?: string | undefined
+  /** When the request began to wait for the refresh lock, in milliseconds since the epoch. */
+  readonly waitsSince?: number | undefined
 }
 
 /** Starts a request. */

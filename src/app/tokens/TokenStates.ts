@@ -16,10 +16,10 @@ export interface TokenStates {
    */
   readonly reject: (key: CredentialKey, accessToken: Redacted.Redacted) => void
   /**
-   * The server answered this refresh token with `invalid_grant`: it is not sent again, even if the store still has it. Of
-   * each credential, the one that was refused last is remembered.
+   * The server refused this refresh token for good, with this answer: it is not sent again, even if the store still has it.
+   * Of each credential, the one that was refused last is remembered.
    */
-  readonly refuse: (key: CredentialKey, refreshToken: Redacted.Redacted) => void
+  readonly refuse: (key: CredentialKey, refreshToken: Redacted.Redacted, answer: string) => void
   /** The answer to this refresh token was lost: it is not sent again before `resendAt`. */
   readonly unanswered: (key: CredentialKey, refreshToken: Redacted.Redacted, resendAt: number) => void
   /** A renewal or a read of the store failed: no renewal is tried for this long while the access token is still valid. */
@@ -40,7 +40,7 @@ export const makeTokenStates: Effect.Effect<TokenStates> = Effect.gen(function* 
     of: ({ currentIssuer, key: { identity }, server }, found, now) =>
       tokenState(found, server, { ...learned.get(identity), now, currentIssuer }, policy),
     reject: (key, rejected) => learn(key, { rejected }),
-    refuse: (key, refused) => learn(key, { refused }),
+    refuse: (key, refreshToken, answer) => learn(key, { refused: { refreshToken, answer } }),
     unanswered: (key, refreshToken, resendAt) => learn(key, { unanswered: { refreshToken, resendAt } }),
     coolDown: (key, duration) =>
       Effect.map(Clock.currentTimeMillis, (now) =>

@@ -26,7 +26,7 @@ const serve = (listener: RequestListener) =>
     ({ close }) => Effect.sync(close)
   )
 
-const send = (url: string, options?: { readonly timeout?: number }) =>
+const send = (url: string, options?: { readonly timeout?: number; readonly fresh?: boolean }) =>
   HttpTransport.use((transport) => transport.send(new Request(url), options)).pipe(
     Effect.provide(FetchTransport.layer)
   )
@@ -55,6 +55,26 @@ describe("a request", () => {
         Effect.provide(FetchTransport.layer.pipe(Layer.provide(Layer.succeed(UserAgent, "mcp-cli/1.2.3"))))
       )
       assert.strictEqual(yield* Effect.promise(() => response.text()), expected)
+    })
+  )
+
+  it.live("that has to be fresh uses a new connection, and closes it", () =>
+    Effect.gen(function* () {
+      const requests: Array<readonly [isNew: boolean, connection: string | undefined]> = []
+      const sockets = new Set<Socket>()
+      const { origin } = yield* serve(({ headers, socket }, response) => {
+        requests.push([!sockets.has(socket), headers.connection])
+        sockets.add(socket)
+        response.end()
+      })
+      for (const fresh of [false, true, true]) yield* send(origin, { fresh })
+      assert.deepStrictEqual(requests, [
+        [true, "keep-alive"],
+        [true, "close"],
+        [true, "close"]
+      ])
+      yield* send(origin)
+      assert.deepStrictEqual(requests[3], [false, "keep-alive"])
     })
   )
 

@@ -286,10 +286,7 @@ describe("an answer that is none", () => {
       const url = yield* listenWith(async () => new Response("<html>Welcome</html>", { headers }))
       const error = yield* Effect.flip(connect(httpServer(url), way().send))
       assert.instanceOf(error, McpError)
-      assert.include(
-        errorText(error),
-        "its answer is not that of an MCP server: Unexpected content type: text/html"
-      )
+      assert.include(errorText(error), "its answer is not that of an MCP server: it is text/html")
     }).pipe(Effect.provide(connector))
   )
 

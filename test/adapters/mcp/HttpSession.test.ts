@@ -309,7 +309,7 @@ describe("a session over SSE", () => {
         const url = yield* listenWith(async () => new Response("no", { status }))
         const error = yield* Effect.flip(connect(httpServer(url), send))
         assert.include(error.message, `HTTP ${status}`)
-        assert.deepStrictEqual(sent, ["server/discover"])
+        assert.notInclude(sent, "GET")
       }).pipe(Effect.provide(connector))
     )
   }

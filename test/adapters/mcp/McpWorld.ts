@@ -43,14 +43,14 @@ export const way = (): Way => {
   const sent: Array<string> = []
   const requests: Array<Request> = []
   const instead: Way["instead"] = new Map()
-  const send: Way["send"] = Effect.fnUntraced(function* (request) {
+  const send: Way["send"] = Effect.fnUntraced(function* (request, options) {
     const body = yield* Effect.promise(() => request.clone().text())
     const name = body === "" ? request.method : String(JSON.parse(body).method)
     sent.push(name)
     requests.push(request.clone())
     const other = instead.get(name)
     return yield* other === undefined
-      ? HttpTransport.use((transport) => transport.send(request))
+      ? HttpTransport.use((transport) => transport.send(request, options))
       : other(request)
   })
   return { send, sent, requests, instead }

@@ -15,8 +15,16 @@ describe("a operation", () => {
   it.effect("gives what its promise gives, and explains what it rejects with", () =>
     Effect.gen(function* () {
       const operations = new Operations<string>()
-      assert.strictEqual(yield* operations.run({ start: async () => 1, explain, silence }), 1)
-      const rejected = operations.run({ start: () => Promise.reject(new Error("no")), explain, silence })
+      assert.strictEqual(
+        yield* operations.run({ start: async () => 1, explain, server: "example", silence }),
+        1
+      )
+      const rejected = operations.run({
+        start: () => Promise.reject(new Error("no")),
+        explain,
+        server: "example",
+        silence
+      })
       assert.strictEqual(yield* Effect.flip(rejected), "explained: Error: no")
     })
   )
@@ -30,8 +38,8 @@ describe("a operation", () => {
       }
       const [one, other] = yield* Effect.all(
         [
-          operations.run({ start: find, explain, silence }),
-          operations.run({ start: find, explain, silence })
+          operations.run({ start: find, explain, server: "example", silence }),
+          operations.run({ start: find, explain, server: "example", silence })
         ],
         { concurrency: 2 }
       )
@@ -53,7 +61,7 @@ describe("a operation", () => {
         assert.isTrue(operation?.failed)
         return 1
       }
-      const exit = yield* Effect.exit(operations.run({ start, explain, silence }))
+      const exit = yield* Effect.exit(operations.run({ start, explain, server: "example", silence }))
       assert.deepStrictEqual(exit, Exit.die("first"))
     })
   )
@@ -66,7 +74,7 @@ describe("a operation", () => {
         signal.addEventListener("abort", () => found.push(operations.current))
         return promise<never>().promise
       }
-      const fiber = yield* Effect.forkChild(operations.run({ start, explain, silence }), {
+      const fiber = yield* Effect.forkChild(operations.run({ start, explain, server: "example", silence }), {
         startImmediately: true
       })
       yield* Fiber.interrupt(fiber)
@@ -82,7 +90,9 @@ describe("a operation", () => {
         signal.addEventListener("abort", () => aborted.resolve(true))
         return promise<never>().promise
       }
-      const fiber = yield* Effect.forkChild(Effect.flip(operations.run({ start, explain, silence })))
+      const fiber = yield* Effect.forkChild(
+        Effect.flip(operations.run({ start, explain, server: "example", silence }))
+      )
       yield* TestClock.adjust("59 seconds")
       assert.isUndefined(fiber.pollUnsafe())
       yield* TestClock.adjust("1 second")
@@ -100,7 +110,7 @@ describe("a operation", () => {
         heard = hear
         return answer.promise
       }
-      const fiber = yield* Effect.forkChild(operations.run({ start, explain, silence }))
+      const fiber = yield* Effect.forkChild(operations.run({ start, explain, server: "example", silence }))
       for (let minute = 0; minute < 10; minute++) {
         yield* TestClock.adjust("50 seconds")
         heard?.()
@@ -118,7 +128,9 @@ describe("a operation", () => {
         arrived = operations.current?.sending()
         return promise<never>().promise
       }
-      const fiber = yield* Effect.forkChild(Effect.flip(operations.run({ start, explain, silence })))
+      const fiber = yield* Effect.forkChild(
+        Effect.flip(operations.run({ start, explain, server: "example", silence }))
+      )
       yield* TestClock.adjust("10 minutes")
       assert.isUndefined(fiber.pollUnsafe())
       arrived?.()

@@ -6,7 +6,7 @@ import { HostAddresses } from "../../../src/adapters/http/HostAddresses.ts"
 import * as Discovery from "../../../src/adapters/oauth/Discovery.ts"
 import { Discovery as Port } from "../../../src/ports/Discovery.ts"
 import { serverNamed } from "../../app/World.ts"
-import { wire } from "./Wire.ts"
+import { type Sent, wire } from "./Wire.ts"
 
 const server = serverNamed("notion")
 const mcp = "https://notion.test/mcp"
@@ -449,12 +449,99 @@ describe("discovery", () => {
     })
   )
 
-  it.effect("says so where nobody asks for a sign-in", () =>
-    Effect.gen(function* () {
-      const { asking } = discover({ [mcp]: () => new Response("{}") })
-      assert.strictEqual((yield* Effect.flip(asking))._tag, "SignInNotOffered")
-    })
-  )
+  describe("of a server without a challenge and metadata", () => {
+    const rpc = { jsonrpc: "2.0", id: 1 }
+    const stream = () => new Response(": hello\n\n", { headers: { "content-type": "text/event-stream" } })
+    const page = () => new Response("<title>App</title>", { headers: { "content-type": "text/html" } })
+    const isGreeting = ({ method }: Sent) => method === "POST"
+
+    it.effect.each<readonly [string, (request: Sent) => Response]>([
+      ["a result", () => Response.json({ ...rpc, result: {} })],
+      [
+        "an error",
+        () => Response.json({ ...rpc, error: { code: -32000, message: "No session" } }, { status: 400 })
+      ],
+      ["an error of 2026-07-28", () => Response.json({ ...rpc, error: { code: -32601 } }, { status: 404 })],
+      ["a stream", stream],
+      [
+        "405, and a stream of the older transport",
+        (request) => (isGreeting(request) ? new Response(null, { status: 405 }) : stream())
+      ],
+      [
+        "404, and a stream of the older transport",
+        (request) => (isGreeting(request) ? new Response(null, { status: 404 }) : stream())
+      ]
+    ])("says that it requires no sign-in if it answers with %s", ([, answer]) =>
+      Effect.gen(function* () {
+        const { asking } = discover({ [mcp]: answer })
+        assert.strictEqual((yield* Effect.flip(asking))._tag, "SignInNotOffered")
+      })
+    )
+
+    it.effect.each<readonly [string, () => Response]>([
+      ["HTTP 404", () => new Response("no", { status: 404 })],
+      ["HTTP 405", () => new Response(null, { status: 405 })],
+      ["HTTP 400", () => Response.json({ error: "bad" }, { status: 400 })],
+      ["HTTP 402", () => Response.json({ error: "payment_required" }, { status: 402 })],
+      ["HTTP 403", () => new Response("<h1>Blocked</h1>", { status: 403 })],
+      ["HTTP 410", () => new Response(null, { status: 410 })],
+      ["HTTP 200 with text/html", page],
+      ["HTTP 200 with nothing", () => new Response(null)],
+      ["HTTP 204 with nothing", () => new Response(null, { status: 204 })],
+      ["HTTP 200 with application/json", () => Response.json({ ok: true })]
+    ])("says what to check if it answers %s", ([what, answer]) =>
+      Effect.gen(function* () {
+        const { asking } = discover({ [mcp]: answer })
+        const error = errorText(yield* Effect.flip(asking))
+        assert.include(error, `it answers ${what}, and not as an MCP server`)
+        assert.include(error, 'Check "url" and "transport" in the entry of notion.')
+        assert.include(error, "/mcp")
+        assert.notInclude(error, "as it is")
+      })
+    )
+
+    it.effect("continues with a 401 that only its greeting gets", () =>
+      Effect.gen(function* () {
+        let isPinged = false
+        const { asking } = discover({
+          [mcp]: () => {
+            const first = !isPinged
+            isPinged = true
+            return first ? Response.json({ ...rpc, result: {} }) : refused('Bearer scope="late"')()
+          },
+          "https://notion.test/.well-known/oauth-authorization-server": json({
+            issuer: "https://notion.test",
+            authorization_endpoint: "https://notion.test/authorize",
+            token_endpoint: "https://notion.test/token"
+          })
+        })
+        assert.deepEqual((yield* asking).scopes, ["late"])
+      })
+    )
+
+    it.effect("ends the session that the greeting opened", () =>
+      Effect.gen(function* () {
+        const { asking, sent } = discover({
+          [mcp]: () => Response.json({ ...rpc, result: {} }, { headers: { "mcp-session-id": "s1" } })
+        })
+        yield* Effect.flip(asking)
+        assert.strictEqual(sent.at(-1)?.method, "DELETE")
+        assert.strictEqual(sent.at(-1)?.headers.get("mcp-session-id"), "s1")
+      })
+    )
+
+    it.effect("follows a redirect within the origin, with the request", () =>
+      Effect.gen(function* () {
+        const { asking, sent } = discover({
+          [mcp]: () => new Response(null, { status: 307, headers: { location: "/mcp/" } }),
+          [`${mcp}/`]: () => Response.json({ ...rpc, result: {} })
+        })
+        assert.strictEqual((yield* Effect.flip(asking))._tag, "SignInNotOffered")
+        const greeted = sent.filter(({ url }) => url === `${mcp}/`).map(({ body }) => JSON.parse(body).method)
+        assert.deepEqual(greeted, ["ping", "initialize"])
+      })
+    )
+  })
 
   it.effect("refuses an endless document", () =>
     Effect.gen(function* () {

@@ -189,6 +189,94 @@ describe("a refresh", () => {
       json({ error: "invalid_grant" }, { status: 403 }),
       { _tag: "InvalidGrant" }
     ],
+    [
+      "an error as a form, as GitHub has it",
+      text("error=bad_refresh_token&error_description=It+has+expired.&error_uri=https%3A%2F%2Fgithub.test"),
+      { _tag: "Refused", error: "bad_refresh_token", description: "It has expired." }
+    ],
+    [
+      "an error in an object",
+      json({ error: { code: "invalid_grant", message: "expired" } }, { status: 400 }),
+      { _tag: "InvalidGrant", error: "invalid_grant", description: "expired" }
+    ],
+    [
+      "an error in a list",
+      json({ errors: [{ code: "invalid_grant" }] }, { status: 400 }),
+      { _tag: "InvalidGrant" }
+    ],
+    [
+      "an error as Notion has it",
+      json({ object: "error", status: 400, code: "invalid_grant", message: "gone" }, { status: 400 }),
+      { _tag: "InvalidGrant", description: "gone" }
+    ],
+    [
+      "an error as HubSpot has it",
+      json({ status: "BAD_REFRESH_TOKEN", message: "missing or invalid refresh token" }, { status: 400 }),
+      { _tag: "Refused", error: "bad_refresh_token", description: "missing or invalid refresh token" }
+    ],
+    ["an error in capitals", json({ error: "INVALID_GRANT" }, { status: 400 }), { _tag: "InvalidGrant" }],
+    [
+      "Slack's, with status 200",
+      json({ ok: false, error: "invalid_refresh_token" }),
+      { _tag: "Refused", error: "invalid_refresh_token" }
+    ],
+    [
+      "a client secret that is wrong, as Keycloak has it",
+      json(
+        { error: "unauthorized_client", error_description: "Invalid client or Invalid client credentials" },
+        { status: 401 }
+      ),
+      {
+        _tag: "InvalidClient",
+        error: "unauthorized_client",
+        description: "Invalid client or Invalid client credentials"
+      }
+    ],
+    [
+      "500 with the code of a refusal",
+      json({ error: "invalid_grant", error_description: "gone" }, { status: 500 }),
+      { _tag: "InvalidGrant", description: "gone" }
+    ],
+    [
+      "500 with a code that is nobody's",
+      json({ error: "oops" }, { status: 500 }),
+      { _tag: "Transient", status: 500, detail: "HTTP 500: oops" }
+    ],
+    [
+      "500 with server_error",
+      json({ error: "server_error", error_description: "client not found" }, { status: 500 }),
+      {
+        _tag: "Transient",
+        status: 500,
+        error: "server_error",
+        detail: "HTTP 500: server_error: client not found"
+      }
+    ],
+    [
+      "503 with the code of a refusal",
+      json({ error: "invalid_grant" }, { status: 503, headers: { "retry-after": "7" } }),
+      { _tag: "Transient", status: 503, retryAfter: 7000 }
+    ],
+    [
+      "a message, and no code",
+      json({ message: "the refresh token has expired" }, { status: 400 }),
+      { _tag: "Malformed", detail: "HTTP 400: … has expired" }
+    ],
+    [
+      "a problem (RFC 9457)",
+      json({ type: "about:blank", title: "Unauthorized", status: 401 }, { status: 401 }),
+      { _tag: "Malformed", detail: "HTTP 401: Unauthorized" }
+    ],
+    [
+      "a page with 403",
+      text("<html>error=invalid_grant</html>", { status: 403 }),
+      { _tag: "Malformed", detail: "HTTP 403" }
+    ],
+    [
+      "a description that does not end",
+      json({ error: "invalid_grant", error_description: "x".repeat(5000) }, { status: 400 }),
+      { _tag: "InvalidGrant", description: `${"x".repeat(300)}…` }
+    ],
     ["too much to do", json({ error: "rate_limit_exceeded" }, { status: 400 }), { _tag: "Transient" }],
     [
       "an error that repeats what was sent",
@@ -392,6 +480,11 @@ describe("a revocation", () => {
     ["200", () => status(200)],
     ["200 with a page", () => new Response("<html>", { status: 200 })],
     ["204", () => status(204)],
+    ["token_revoked, which it is", json({ error: "token_revoked" }, { status: 400 })],
+    [
+      "invalid_request about the token",
+      json({ error: "invalid_request", error_description: "The token was not found" }, { status: 400 })
+    ],
     ["invalid_token, which it is now", json({ error: "invalid_token" }, { status: 400 })],
     ["invalid_grant, which it is now", json({ error: "invalid_grant" }, { status: 400 })]
   ])("is done after %s", ([, answer]) => Effect.asVoid(revoke(answer).asking))
@@ -430,6 +523,33 @@ describe("a revocation", () => {
       assert.notInclude(error.message, "token_url")
       const shown = `${error.message} ${JSON.stringify(error)}`
       for (const secret of ["the refresh token", "s:e%c"]) assert.notInclude(shown, secret)
+    })
+  )
+
+  it.effect.each<readonly [string, () => Response]>([
+    [
+      "the Python SDK",
+      json({ error: "invalid_request", error_description: "client_secret: Field required" }, { status: 400 })
+    ],
+    ["FastAPI", json({ detail: [{ msg: "Field required" }] }, { status: 422 })],
+    ["401", json({ error: "invalid_client" }, { status: 401 })]
+  ])("sends an empty secret of a public client where the server requires one: %s", ([, refusal]) =>
+    Effect.gen(function* () {
+      const first = [refusal]
+      const { asking, sent } = revoke(() => (first.pop() ?? (() => status(200)))())
+      yield* asking
+      assert.deepEqual(
+        sent.map(({ body }) => new URLSearchParams(body).get("client_secret")),
+        [null, ""]
+      )
+    })
+  )
+
+  it.effect("reports the first refusal if an empty secret does not help", () =>
+    Effect.gen(function* () {
+      const first = [json({ error: "unsupported_token_type" }, { status: 400 })]
+      const { asking } = revoke(() => (first.pop() ?? json({ error: "invalid_client" }, { status: 401 }))())
+      assert.deepInclude((yield* Effect.flip(asking)).reason, { error: "unsupported_token_type" })
     })
   )
 

@@ -1,7 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer } from "effect"
+import { Effect, Fiber, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import * as CredentialStatus from "../../../src/app/credentials/CredentialStatus.ts"
+import { ScriptedAuthorizationServer } from "../../../src/adapters/scripted/ScriptedAuthorizationServer.ts"
+import { AccessTokens } from "../../../src/app/tokens/AccessTokens.ts"
+import { Malformed, Refused, type TokenFailure, Transient } from "../../../src/domain/TokenFailure.ts"
 import { SignIn } from "../../../src/app/signin/SignIn.ts"
 import { exampleCredential } from "../../../src/testing/Contract.ts"
 import { CredentialStore, StorageError } from "../../../src/ports/CredentialStore.ts"
@@ -60,6 +63,36 @@ describe("the state of a sign-in", () => {
         "refreshable"
       ])
     })
+  )
+})
+
+describe("a refresh that failed", () => {
+  it.effect.each<readonly [string, TokenFailure, string | undefined]>([
+    ["a page", new Malformed({ detail: "HTTP 403" }), "HTTP 403"],
+    ["500", new Transient({ detail: "HTTP 500", status: 500 }), "HTTP 500"],
+    ["a gateway", new Refused({ error: "forbidden", status: 401 }), "forbidden"],
+    [
+      "server_error",
+      new Transient({ detail: "HTTP 500: server_error", status: 500, error: "server_error" }),
+      undefined
+    ],
+    ["503", new Transient({ detail: "HTTP 503", status: 503 }), undefined],
+    ["no network", new Transient({ detail: "no such host" }), undefined]
+  ])("is reported if a sign-in may be needed: %s", ([, failure, expected]) =>
+    Effect.gen(function* () {
+      const server = byHand("s")
+      yield* SignIn.use((service) => service.signIn({ server }))
+      yield* TestClock.adjust("2 hours")
+      yield* ScriptedAuthorizationServer.use(({ failNext }) => failNext(failure, failure, failure, failure))
+      const using = yield* Effect.forkChild(
+        AccessTokens.use((tokens) => tokens.get({ server })).pipe(Effect.result)
+      )
+      yield* TestClock.adjust("1 minute")
+      assert.strictEqual((yield* Fiber.join(using))._tag, "Failure")
+      const status = yield* CredentialStatus.CredentialStatus.use((service) => service.of(key))
+      assert.strictEqual(status.state, "refreshable")
+      assert.strictEqual(status.failed?.answer, expected)
+    }).pipe(Effect.provide(CredentialStatus.layer.pipe(Layer.provideMerge(world({ present: false })))))
   )
 })
 

@@ -16,7 +16,8 @@ import { ConfiguredRegistration } from "../../../src/domain/ClientRegistration.t
 import { Credential } from "../../../src/domain/Credential.ts"
 import { CredentialKey } from "../../../src/domain/CredentialKey.ts"
 import { type RemoteServer, resourceOf } from "../../../src/domain/Server.ts"
-import { TokenSet } from "../../../src/domain/TokenSet.ts"
+import { Malformed, Transient } from "../../../src/domain/TokenFailure.ts"
+import { type FailedRenewal, TokenSet } from "../../../src/domain/TokenSet.ts"
 import { CallbackListener, RedirectPortBusy } from "../../../src/ports/CallbackListener.ts"
 import { CredentialStore, StorageError } from "../../../src/ports/CredentialStore.ts"
 import {
@@ -175,6 +176,8 @@ const keeping = (changes: {
   readonly resource?: string
   readonly expiresAt?: number
   readonly refreshToken?: boolean
+  readonly refusal?: string
+  readonly failed?: FailedRenewal
 }) =>
   CredentialStore.use((store) =>
     store.put(
@@ -189,6 +192,8 @@ const keeping = (changes: {
           tokenType: "bearer",
           obtainedAt: 0,
           expiresAt: changes.expiresAt ?? 3_600_000,
+          ...(changes.refusal === undefined ? {} : { refusal: changes.refusal }),
+          ...(changes.failed === undefined ? {} : { failed: changes.failed }),
           ...(changes.refreshToken === false ? {} : { refreshToken: Redacted.make("a-refresh-token") })
         }),
         grantedScopes: ["read"],
@@ -238,6 +243,42 @@ describe("an examination", () => {
       assert.isEmpty(others.filter((check) => of(check).status === "wrong"))
       hasStatus(of("metadata"), status === "note" ? "note" : "skipped")
     }).pipe(Effect.provide(on({ ...answering(code), discover: notOffered })))
+  )
+
+  it.effect.each([200, 204, 400])("fails at a server that answers %s, but not as an MCP server", (code) =>
+    Effect.gen(function* () {
+      const of = yield* examine()
+      hasStatus(of("server"), "wrong", "it is a web page", '"url"', "/mcp")
+      hasStatus(of("metadata"), "skipped")
+    }).pipe(
+      Effect.provide(
+        on({
+          ...answering(code),
+          discover: ({ name }) =>
+            Effect.fail(new DiscoveryError({ server: name, reason: "not MCP", detail: "it is a web page" }))
+        })
+      )
+    )
+  )
+
+  it.effect.each([
+    [307, "/mcp/", "ok", "redirects to /mcp/ and requires a sign-in (401)"],
+    [308, "https://demo.test/v2", "ok", "redirects to /v2 and requires a sign-in (401)"],
+    [301, "/mcp/", "wrong", "redirects (301)"],
+    [307, "https://elsewhere.test/mcp", "wrong", "redirects (307)"]
+  ] as const)("says where a server redirects to: %s %s", ([code, location, status, words]) =>
+    Effect.gen(function* () {
+      hasStatus((yield* examine())("server"), status, words)
+    }).pipe(
+      Effect.provide(
+        on({
+          answer: ({ url }) =>
+            new URL(url).pathname === "/mcp"
+              ? new Response(null, { status: code, headers: { location } })
+              : challenged()
+        })
+      )
+    )
   )
 
   it.effect("asks servers of the older SSE transport as they want to be asked", () => {
@@ -694,6 +735,21 @@ describe("an examination", () => {
       hasStatus((yield* examine(server))("sign-in"), "ok", "with a token that expired")
       yield* keeping({ expiresAt: 0, refreshToken: false })
       hasStatus((yield* examine(server))("sign-in"), "note", "cannot be refreshed", "auth login")
+      yield* keeping({ expiresAt: 0, refreshToken: false, refusal: "invalid_grant: gone" })
+      hasStatus(
+        (yield* examine(server))("sign-in"),
+        "note",
+        "it is over",
+        "(invalid_grant: gone)",
+        "auth login"
+      )
+      yield* keeping({ expiresAt: 0, failed: { at: 0, reason: new Malformed({ detail: "HTTP 403" }) } })
+      hasStatus((yield* examine(server))("sign-in"), "wrong", "refresh failed (HTTP 403)", "auth login")
+      yield* keeping({
+        expiresAt: 0,
+        failed: { at: 0, reason: new Transient({ detail: "HTTP 503", status: 503 }) }
+      })
+      hasStatus((yield* examine(server))("sign-in"), "ok", "with a token that expired")
       yield* keeping({ refreshToken: false })
       hasStatus((yield* examine(server))("sign-in"), "ok", "no refresh token")
       yield* keeping({ resource: "https://elsewhere.test/mcp" })

@@ -10,14 +10,18 @@ import { byHand, serverNamed, world } from "../World.ts"
 const notion = serverNamed("notion")
 
 /** A resource server in memory: takes the tokens that the scripted authorization server takes. */
-const guarded = (seen: Array<{ readonly body: string; readonly token: string | null }>, open = false) =>
+const guarded = (
+  seen: Array<{ readonly body: string; readonly token: string | null; readonly fresh: boolean }>,
+  open = false
+) =>
   Layer.effect(
     HttpTransport,
     Effect.map(ScriptedAuthorizationServer, ({ accepts }) =>
       HttpTransport.of({
-        send: Effect.fn("guarded.send")(function* (request) {
+        send: Effect.fn("guarded.send")(function* (request, options) {
           const token = request.headers.get("authorization")?.replace(/^Bearer /, "") ?? null
-          seen.push({ body: yield* Effect.promise(() => request.text()), token })
+          const body = yield* Effect.promise(() => request.text())
+          seen.push({ body, token, fresh: options?.fresh === true })
           const good = open || (token !== null && (yield* accepts(Redacted.make(token))))
           return good
             ? new Response("hello")
@@ -77,6 +81,18 @@ describe("a request to a server", () => {
       assert.strictEqual(response.status, 200)
       assert.strictEqual((yield* ScriptedUser).opened.length, 1)
       assert.strictEqual((yield* ScriptedAuthorizationServer).counts.refreshes, 1)
+    }).pipe(Effect.provide(overResource(seen)))
+  })
+
+  it.effect("is sent again over a new connection, since the server may close an idle one meanwhile", () => {
+    const seen: Parameters<typeof guarded>[0] = []
+    return Effect.gen(function* () {
+      yield* send(post())
+      yield* send(post())
+      assert.deepEqual(
+        seen.map(({ fresh }) => fresh),
+        [false, true, false]
+      )
     }).pipe(Effect.provide(overResource(seen)))
   })
 

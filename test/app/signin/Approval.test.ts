@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Option, Redacted } from "effect"
 import { TestClock } from "effect/testing"
+import { remedyText } from "../../../src/app/cli/RemedyText.ts"
 import { ScriptedAuthorizationServer } from "../../../src/adapters/scripted/ScriptedAuthorizationServer.ts"
 import { ScriptedUser } from "../../../src/adapters/scripted/ScriptedUser.ts"
 import { SignIn } from "../../../src/app/signin/SignIn.ts"
@@ -160,7 +161,7 @@ describe("tokens that the user has just approved", () => {
 })
 
 describe("a code whose answer was lost", () => {
-  const lost = new Unanswered({ detail: "no answer within 15 seconds", end: "timeout" })
+  const lost = new Unanswered({ detail: "no answer within 30 seconds", end: "timeout" })
 
   it("does not let its error say that nothing was lost", () => {
     const error = new TokenRequestError({
@@ -170,8 +171,8 @@ describe("a code whose answer was lost", () => {
       reason: lost
     })
     assert.deepEqual(
-      error.remedies.map((remedy) => ("text" in remedy ? remedy.text : remedy)),
-      ["Sign in again."]
+      error.remedies.map((remedy) => remedyText(remedy)),
+      ["To start again, run: mcp-cli auth login notion"]
     )
   })
 })

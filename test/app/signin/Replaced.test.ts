@@ -70,7 +70,7 @@ describe("a credential that a sign-in replaces", () => {
       yield* signIn()
       const { tokens } = yield* signIn()
       yield* revoked
-      assert.strictEqual(attempts, 1)
+      assert.strictEqual(attempts, 2, "the refresh token and the access token")
       const { accepts } = yield* ScriptedAuthorizationServer
       assert.isTrue(yield* accepts(tokens.accessToken))
     }).pipe(Effect.provide(world({ wrapTokenEndpoint: failing })))

@@ -10,6 +10,7 @@ import type { EndpointsByHand } from "../../../src/domain/Server.ts"
 import { Credential, CredentialJson } from "../../../src/domain/Credential.ts"
 import { CredentialKey } from "../../../src/domain/CredentialKey.ts"
 import type { RemoteServer } from "../../../src/domain/Server.ts"
+import { TokenSet } from "../../../src/domain/TokenSet.ts"
 import { errorText } from "../../../src/app/cli/RemedyText.ts"
 import { CredentialLock } from "../../../src/ports/CredentialLock.ts"
 import { CredentialStore } from "../../../src/ports/CredentialStore.ts"
@@ -19,7 +20,9 @@ import {
   Transient,
   Refused,
   type RevocationRequest,
-  TokenEndpoint
+  TokenEndpoint,
+  type TokenFailure,
+  TokenRequestError
 } from "../../../src/ports/TokenEndpoint.ts"
 import { credentialWith } from "../../contract/CredentialStoreContract.ts"
 import { byHand, serverNamed, world as worldOf } from "../World.ts"
@@ -263,10 +266,12 @@ describe("revoking that fails", () => {
   ].join("\n")
   it.effect.each([
     ["away", away, "is not available now (HTTP 503)"],
-    ["refusal", new Refused({ error: "unsupported_token_type" }), "unsupported_token_type"],
-    ["forgotten client", new InvalidClient(), "does not accept this client"],
-    ["other answer", new Malformed({ detail: "HTTP 404" }), "HTTP 404"]
-  ] as const)("for good forgets nothing, and says what can be done: %s", ([, failure, said]) =>
+    [
+      "no time",
+      new Transient({ detail: "HTTP 429", status: 429, retryAfter: 3_600_000 }),
+      "is not available now (HTTP 429)"
+    ]
+  ] as const)("for a long time forgets nothing, and says what can be done: %s", ([, failure, said]) =>
     Effect.gen(function* () {
       const { tokens } = yield* signIn(notion, "work")
       const server = yield* ScriptedAuthorizationServer
@@ -281,6 +286,41 @@ describe("revoking that fails", () => {
       assert.strictEqual((yield* revocations).length, 1)
       assert.isTrue(yield* server.accepts(tokens.accessToken))
       assert.strictEqual((yield* logout(notion, "work"))._tag, "Revoked")
+    }).pipe(Effect.provide(world()))
+  )
+
+  it.effect.each<readonly [string, TokenFailure, string]>([
+    [
+      "a refusal",
+      new Refused({ error: "unsupported_token_type", description: "only refresh tokens" }),
+      "refused to revoke the token (unsupported_token_type: only refresh tokens)"
+    ],
+    ["a method that is not allowed", new Malformed({ detail: "HTTP 405" }), "(HTTP 405)"],
+    ["a message", new Malformed({ detail: "HTTP 400: bad" }), "(HTTP 400: bad)"]
+  ])("because the server refuses it forgets the sign-in, and says what lives on: %s", ([, failure, said]) =>
+    Effect.gen(function* () {
+      const { tokens } = yield* signIn()
+      const server = yield* ScriptedAuthorizationServer
+      yield* server.failNext(failure)
+      const result = yield* logout()
+      assert.deepInclude(result, { _tag: "Refused", refreshable: true, expiresAt: tokens.expiresAt })
+      assert.include("answer" in result ? result.answer : "", said)
+      assert.deepEqual(yield* kept, [])
+      // The rest is revoked.
+      assert.strictEqual((yield* revocations).length, 2)
+      assert.isFalse(yield* server.accepts(tokens.accessToken))
+    }).pipe(Effect.provide(world()))
+  )
+
+  it.effect.each<readonly [string, InvalidClient]>([
+    ["invalid_client", new InvalidClient()],
+    ["unauthorized_client, as the Python SDK has it", new InvalidClient({ error: "unauthorized_client" })]
+  ])("because the server has forgotten a dynamic client is done: %s", ([, failure]) =>
+    Effect.gen(function* () {
+      yield* signIn()
+      yield* ScriptedAuthorizationServer.use(({ failNext }) => failNext(failure, failure))
+      assert.strictEqual((yield* logout())._tag, "Revoked")
+      assert.deepEqual(yield* kept, [])
     }).pipe(Effect.provide(world()))
   )
 
@@ -310,6 +350,50 @@ describe("revoking that fails", () => {
       assert.include(text, `the client that ${clientMetadataUrl} describes`)
       assert.include(text, "mcp-cli auth client-metadata")
     }).pipe(Effect.provide(world({ metadata: { client_id_metadata_document_supported: true } })))
+  )
+
+  const jwt = (claims: object) =>
+    Redacted.make(["{}", JSON.stringify(claims), "sig"].map((part) => btoa(part)).join("."))
+  it.effect.each<readonly [string, Redacted.Redacted, TokenFailure | undefined, number | undefined]>([
+    ["an opaque one that is revoked", Redacted.make("opaque"), undefined, undefined],
+    [
+      "an opaque one that is refused",
+      Redacted.make("opaque"),
+      new Refused({ error: "unsupported_token_type" }),
+      3_600_000
+    ],
+    ["a JWT", jwt({ exp: 1800 }), undefined, 1_800_000],
+    [
+      "a JWT that is refused",
+      jwt({ exp: 1800 }),
+      new Refused({ error: "unsupported_token_type" }),
+      1_800_000
+    ],
+    ["a JWT that has expired", jwt({ exp: 0 }), undefined, undefined],
+    ["a JWT without exp", jwt({}), undefined, undefined]
+  ])("says how long the access token is accepted: %s", ([, accessToken, failure, expected]) =>
+    Effect.gen(function* () {
+      const { credential, tokens } = yield* signIn()
+      yield* CredentialStore.use((store) =>
+        store.put(
+          CredentialKey.of("notion"),
+          credential.next({ tokens: new TokenSet({ ...tokens, accessToken }) })
+        )
+      )
+      const endpoint = yield* TokenEndpoint
+      const picky = TokenEndpoint.of({
+        ...endpoint,
+        revoke: (request) =>
+          failure === undefined || request.hint === "refresh_token"
+            ? endpoint.revoke(request)
+            : new TokenRequestError({ server: "notion", origin: "https://as.test", reason: failure })
+      })
+      const result = yield* logout().pipe(
+        Effect.provide(Layer.fresh(SignOut.layer).pipe(Layer.provide(Layer.succeed(TokenEndpoint, picky))))
+      )
+      assert.strictEqual(result._tag, "Revoked")
+      assert.strictEqual("acceptedUntil" in result ? result.acceptedUntil : undefined, expected)
+    }).pipe(Effect.provide(world()))
   )
 
   it.effect("for the access token alone counts for nothing, and is not tried again", () =>

@@ -32,8 +32,7 @@ const withVault = <A, E>(
           : backends.open(name)
     })
     const result = yield* use(vault, store).pipe(
-      Effect.provide(program),
-      Effect.provide(Layer.succeedContext(all))
+      Effect.provide(Layer.provideMerge(program, Layer.succeedContext(all)))
     )
     assert.deepStrictEqual(vault.violations, [])
     return result

@@ -343,17 +343,18 @@ describe("a refresh that is refused for good", () => {
     }).pipe(Effect.provide(world()))
   )
 
-  it.effect("reports an answer that is none, and opens no browser for it", () =>
+  it.effect("reports an answer that is none, and how to sign in, if the user is not present", () =>
     Effect.gen(function* () {
-      yield* token()
+      yield* SignIn.use(({ signIn }) => signIn({ server: notion }))
       yield* TestClock.adjust("2 hours")
       yield* ScriptedAuthorizationServer.use(({ failNext }) =>
         failNext(new Malformed({ detail: "HTTP 200, text/html" }))
       )
       const error = yield* Effect.flip(token())
       assert.strictEqual(error._tag, "TokenRequestError")
+      assert.include(errorText(error), "mcp-cli auth login notion")
       assert.strictEqual((yield* ScriptedUser).opened.length, 1)
-    }).pipe(Effect.provide(world()))
+    }).pipe(Effect.provide(world({ present: false })))
   )
 })
 

@@ -25,7 +25,7 @@ const server = serverNamed("notion")
 const get = AccessTokens.AccessTokens.use((tokens) => tokens.get({ server }))
 const counts = ScriptedAuthorizationServer.use((as) => Effect.succeed(as.counts))
 const opened = ScriptedUser.use((user) => Effect.succeed(user.opened.length))
-const timeout = new Unanswered({ detail: "no answer within 15 seconds", end: "timeout" })
+const timeout = new Unanswered({ detail: "no answer within 30 seconds", end: "timeout" })
 const broken = new Unanswered({ detail: "the connection broke", end: "broke" })
 /** The next requests never reach the server, and nobody knows. */
 const loseRequests = (...failures: ReadonlyArray<Unanswered>) =>
@@ -72,7 +72,7 @@ describe("a refresh token whose answer was lost", () => {
       yield* TestClock.adjust("2 hours")
       yield* loseRequests(timeout)
       const waiting = yield* Effect.forkChild(get)
-      yield* TestClock.adjust("29 seconds")
+      yield* TestClock.adjust("39 seconds")
       assert.strictEqual((yield* counts).refreshes, 1)
       yield* TestClock.adjust("1 second")
       yield* Fiber.join(waiting)
@@ -80,7 +80,7 @@ describe("a refresh token whose answer was lost", () => {
       assert.strictEqual(yield* opened, 1)
       const { told } = yield* ScriptedUser
       assert.deepEqual(told, [
-        "The answer to a token refresh of notion was lost. Trying again in 30 seconds."
+        "The answer to a token refresh of notion was lost. Trying again in 40 seconds."
       ])
     }).pipe(Effect.provide(world()))
   )
@@ -98,7 +98,7 @@ describe("a refresh token whose answer was lost", () => {
     }).pipe(Effect.provide(world()))
   )
 
-  it.effect("is sent after 30 seconds at most, if the clock is set back as the wait begins", () => {
+  it.effect("is sent after 40 seconds at most, if the clock is set back as the wait begins", () => {
     const clock = { isSetBack: false }
     const wrapLock = Layer.effect(
       CredentialLock,
@@ -121,7 +121,7 @@ describe("a refresh token whose answer was lost", () => {
       yield* Effect.yieldNow
       while ((yield* ScriptedUser).told.length === 0) yield* Effect.yieldNow
       clock.isSetBack = false
-      yield* TestClock.adjust("30 seconds")
+      yield* TestClock.adjust("40 seconds")
       yield* Fiber.join(waiting)
       assert.strictEqual((yield* ScriptedUser).told.length, 1)
     }).pipe(Effect.provide(world({ wrapLock })))
@@ -136,7 +136,7 @@ describe("a refresh token whose answer was lost", () => {
       const first = yield* Effect.forkChild(one.get({ server }))
       yield* TestClock.adjust("10 seconds")
       const second = yield* Effect.forkChild(two.get({ server }))
-      yield* TestClock.adjust("19 seconds")
+      yield* TestClock.adjust("29 seconds")
       assert.strictEqual((yield* counts).refreshes, 1)
       yield* TestClock.adjust("1 second")
       const [a, b] = [yield* Fiber.join(first), yield* Fiber.join(second)]
@@ -161,7 +161,7 @@ describe("a refresh token whose answer was lost", () => {
                 origin: "https://as.test",
                 reason: timeout
               })
-              return Effect.andThen(Effect.sleep("15 seconds"), lost)
+              return Effect.andThen(Effect.sleep("30 seconds"), lost)
             }
           })
         )
@@ -175,10 +175,10 @@ describe("a refresh token whose answer was lost", () => {
       const first = yield* Effect.forkChild(one.get({ server }))
       yield* TestClock.adjust("1 second")
       const leaving = yield* Effect.forkChild(Fiber.interrupt(first))
-      yield* TestClock.adjust("14 seconds")
+      yield* TestClock.adjust("29 seconds")
       yield* Fiber.join(leaving)
       const second = yield* Effect.forkChild(two.get({ server }))
-      yield* TestClock.adjust("14 seconds")
+      yield* TestClock.adjust("9 seconds")
       assert.strictEqual((yield* counts).refreshes, 0)
       yield* TestClock.adjust("1 second")
       yield* Fiber.join(second)
@@ -208,7 +208,7 @@ describe("a refresh token whose answer was lost", () => {
       yield* loseRequests(timeout)
       state.canWrite = false
       const waiting = yield* Effect.forkChild(get)
-      yield* TestClock.adjust("29 seconds")
+      yield* TestClock.adjust("39 seconds")
       assert.strictEqual((yield* counts).refreshes, 1)
       state.canWrite = true
       yield* TestClock.adjust("1 second")
@@ -223,7 +223,7 @@ describe("a refresh token whose answer was lost", () => {
       yield* TestClock.adjust("56 minutes")
       yield* loseRequests(timeout)
       assert.isTrue((yield* get).holds(first.accessToken))
-      yield* TestClock.adjust("29 seconds")
+      yield* TestClock.adjust("39 seconds")
       assert.isTrue((yield* get).holds(first.accessToken))
       assert.strictEqual((yield* counts).refreshes, 1)
       yield* TestClock.adjust("1 second")
@@ -294,7 +294,7 @@ describe("a refresh token whose answer was lost", () => {
       yield* TestClock.adjust("2 hours")
       state.losesNext = true
       const waiting = yield* Effect.forkChild(get)
-      yield* TestClock.adjust("30 seconds")
+      yield* TestClock.adjust("40 seconds")
       yield* Fiber.join(waiting)
       assert.strictEqual(yield* opened, 2)
       const { told } = yield* ScriptedUser
@@ -312,7 +312,7 @@ describe("a refresh token whose answer was lost", () => {
       yield* TestClock.adjust("2 hours")
       state.losesNext = true
       const waiting = yield* Effect.forkChild(Effect.flip(get))
-      yield* TestClock.adjust("30 seconds")
+      yield* TestClock.adjust("40 seconds")
       assert.deepInclude(yield* Fiber.join(waiting), { _tag: "SignInRequired", why: "answer lost" })
     }).pipe(Effect.provide(layer))
   })

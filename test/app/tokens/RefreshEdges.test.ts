@@ -185,8 +185,8 @@ describe("a refresh", () => {
       yield* get()
       yield* ScriptedAuthorizationServer.use(({ moveTo }) => moveTo("https://evil.test"))
       yield* TestClock.adjust("2 hours")
-      const error = yield* Effect.flip(get())
-      assert.strictEqual(error._tag, "TokenRequestError")
+      yield* get()
+      assert.strictEqual(yield* opened, 2)
     }).pipe(
       Effect.provide(
         worldWith((request) => {

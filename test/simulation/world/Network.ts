@@ -4,7 +4,7 @@ import type { VirtualProcess } from "../engine/VirtualProcess.ts"
 import type { World } from "./World.ts"
 
 /** Milliseconds until a token request is given up, as in `OAuthLimits`. */
-const requestTimeout = 15_000
+const requestTimeout = 30_000
 
 /** What the sender of a request learns. */
 export type Outcome = "answered" | "timeout" | "broke" | "not sent"

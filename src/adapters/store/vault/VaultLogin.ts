@@ -1,9 +1,10 @@
 import { join } from "node:path"
-import { Effect, Option, Redacted } from "effect"
+import { Effect, Option, Redacted, Result } from "effect"
 import type { VaultAuth } from "../../../ports/Configuration.ts"
 import type { StorageError } from "../../../ports/CredentialStore.ts"
 import { type SecretForm, secretFormProblem } from "../../../domain/SecretForm.ts"
 import { configuredHome } from "../../platform/ConfiguredHome.ts"
+import { codeOf, explainErrno } from "../../platform/Errno.ts"
 import { readSecretFile } from "../../platform/SecretFile.ts"
 import { textOf } from "./JsonFields.ts"
 import { saidBy } from "./VaultProblems.ts"
@@ -16,10 +17,14 @@ export interface VaultToken {
   readonly isOurs: boolean
 }
 
+/** The content of a file, or why it cannot be used. */
 const readSecret = (path: string) =>
-  Effect.tryPromise({ try: () => readSecretFile(path), catch: () => undefined }).pipe(
-    Effect.option,
-    Effect.map(Option.filter((text) => text !== ""))
+  Effect.tryPromise({ try: () => readSecretFile(path), catch: (cause) => explainErrno(codeOf(cause)) }).pipe(
+    Effect.filterOrFail(
+      (text) => text !== "",
+      () => "it is empty"
+    ),
+    Effect.result
   )
 
 /** Fails if a file does not hold what is sent from it, so that no other file is ever sent. */
@@ -67,11 +72,11 @@ export const obtainToken = Effect.fnUntraced(function* (
       if (auth.token !== undefined) return { token: auth.token, isOurs: false }
       const path = auth.tokenFile ?? join(yield* configuredHome, ".vault-token")
       const token = yield* readSecret(path)
-      if (Option.isNone(token)) {
-        return yield* http.fail("no token", `there is no token, and none in ${path}`)
+      if (Result.isFailure(token)) {
+        return yield* http.fail("no token", `there is no token, and none in ${path} (${token.failure})`)
       }
-      yield* checkForm(http, "token", token.value, path)
-      return { token: Redacted.make(token.value), isOurs: false }
+      yield* checkForm(http, "token", token.success, path)
+      return { token: Redacted.make(token.success), isOurs: false }
     }
     case "approle":
       return yield* login(http, auth.mount, {
@@ -81,15 +86,15 @@ export const obtainToken = Effect.fnUntraced(function* (
     case "kubernetes":
     case "jwt": {
       const jwt = Redacted.isRedacted(auth.jwt)
-        ? Option.some(Redacted.value(auth.jwt))
+        ? Result.succeed(Redacted.value(auth.jwt))
         : yield* readSecret(auth.jwt.file)
-      if (Option.isNone(jwt)) {
-        const file = Redacted.isRedacted(auth.jwt) ? "" : auth.jwt.file
-        return yield* http.fail("no JWT", `there is no JWT to log in with in ${file}`)
+      const file = Redacted.isRedacted(auth.jwt) ? "the JWT" : auth.jwt.file
+      if (Result.isFailure(jwt)) {
+        return yield* http.fail("no JWT", `there is no JWT to log in with in ${file} (${jwt.failure})`)
       }
-      yield* checkForm(http, "jwt", jwt.value, Redacted.isRedacted(auth.jwt) ? "the JWT" : auth.jwt.file)
+      yield* checkForm(http, "jwt", jwt.success, file)
       return yield* login(http, auth.mount, {
-        jwt: jwt.value,
+        jwt: jwt.success,
         ...(auth.role === undefined ? {} : { role: auth.role })
       })
     }

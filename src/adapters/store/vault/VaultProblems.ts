@@ -118,5 +118,6 @@ export const isAnswered = (problem: VaultProblem): boolean =>
 export const isTransient = (status: number, errors: ReadonlyArray<string>): boolean =>
   status === 412 ||
   (status >= 472 && status <= 473) ||
-  (isTransientStatus(status) && status !== 501) ||
+  // Raft says 500 to a record that is too large.
+  (isTransientStatus(status) && status !== 501 && !errors.some((error) => error.includes("too large"))) ||
   (status === 400 && isUpgrading(errors))

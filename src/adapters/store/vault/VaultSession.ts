@@ -32,14 +32,23 @@ const verbs: Readonly<Record<VaultRequest["method"], string>> = {
 }
 
 /** How a token ends before a sign-in has, by its own data. Absent: it lasts. The root token has a `ttl` of 0. */
-const endOf = (body: unknown): string | undefined => {
-  const [uses, left] = [fieldOf(body, "data", "num_uses"), fieldOf(body, "data", "ttl")]
-  if (typeof uses === "number" && uses !== 0 && uses < minUses) {
+const endOf = ({ body, time }: VaultAnswer): string | undefined => {
+  const numberAt = (name: string) => {
+    const value = fieldOf(body, "data", name)
+    return typeof value === "number" ? value : 0
+  }
+  const uses = numberAt("num_uses")
+  if (uses !== 0 && uses < minUses) {
     return `the token ends after ${Math.max(uses, 0)} more uses, and a sign-in needs up to ${minUses}`
   }
-  const needed = fieldOf(body, "data", "renewable") === true ? minRenewableLifetime : minLifetime
-  return typeof left === "number" && left > 0 && left < needed
-    ? `the token ends in ${left} seconds, and a sign-in may take longer`
+  const [left, max] = [numberAt("ttl"), numberAt("explicit_max_ttl")]
+  const isRenewed = fieldOf(body, "data", "renewable") === true && left >= minRenewableLifetime
+  // No renewal goes beyond the second.
+  const longest =
+    max > 0 ? Math.floor(numberAt("creation_time") + max - time / 1000) : Number.POSITIVE_INFINITY
+  const until = isRenewed ? longest : left
+  return left > 0 && until < minLifetime
+    ? `the token ends in ${until} seconds, and a sign-in may take longer`
     : undefined
 }
 
@@ -156,7 +165,7 @@ export const vaultSession = (
       const found = yield* http.send({ method: "GET", path: ["auth", "token", "lookup-self"], token })
       // Some policies do not allow this, or the token is unknown, which the next request reports.
       if (isRefusal(found)) return
-      const end = endOf(found.body)
+      const end = endOf(found)
       if (end !== undefined) return yield* http.fail("token ends", end)
     })
 

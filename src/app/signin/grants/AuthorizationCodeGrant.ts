@@ -12,7 +12,7 @@ import { DiscoveryError } from "../../../ports/Discovery.ts"
 import { DpopProofs } from "../../../ports/DpopProofs.ts"
 import { PkceGenerator } from "../../../ports/PkceGenerator.ts"
 import { SignInPolicy } from "../../../ports/SignInPolicy.ts"
-import { TokenEndpoint } from "../../../ports/TokenEndpoint.ts"
+import { TokenEndpoint, TokenRequestError } from "../../../ports/TokenEndpoint.ts"
 import { checkDestination } from "../CodeDestination.ts"
 import { CredentialReplacement } from "../CredentialReplacement.ts"
 import { probeAuthorization } from "../AuthorizationProbe.ts"
@@ -155,6 +155,7 @@ export const beginAuthorization = Effect.fn("AuthorizationCodeGrant.begin")(func
     ...(dpopKey === undefined ? {} : { dpopKey }),
     ...(responseIssuer === undefined ? {} : { responseIssuer }),
     isResponseIssuerRequired: responseIssuerRequired,
+    isResponseIssuerExact: authorizationServer.responseIssuerExact,
     expiresAt: (yield* Clock.currentTimeMillis) + Duration.toMillis(pendingLifetime)
   })
   return { pending, target, unconfirmed }
@@ -166,7 +167,7 @@ const exchange = Effect.fn("AuthorizationCodeGrant.exchange")(function* (
   server: RemoteServer,
   code: Redacted.Redacted
 ) {
-  const { codeVerifier, dpopKey, draft, isClientReused, redirectUri } = pending
+  const { account, codeVerifier, dpopKey, draft, isClientReused, redirectUri } = pending
   const tokenEndpoint = yield* TokenEndpoint
   const { answer: tokens, method } = yield* withClient(pending.clientAt(server), (client) =>
     retryUnsent(
@@ -181,7 +182,11 @@ const exchange = Effect.fn("AuthorizationCodeGrant.exchange")(function* (
         codeVerifier
       })
     )
-  ).pipe(Effect.mapError((error) => rejectionOf({ server, draft, isReused: isClientReused }, error)))
+  ).pipe(
+    Effect.mapError((error) =>
+      rejectionOf({ server, draft, isReused: isClientReused }, new TokenRequestError({ ...error, account }))
+    )
+  )
   return { registration: withAuthenticationMethod(draft.registration, method), tokens }
 })
 

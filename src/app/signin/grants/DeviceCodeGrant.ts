@@ -1,5 +1,5 @@
 import { Effect } from "effect"
-import { withAuthenticationMethod } from "../../../domain/ClientRegistration.ts"
+import { type ClientRegistration, withAuthenticationMethod } from "../../../domain/ClientRegistration.ts"
 import { StaleRegistration } from "../../../domain/StaleRegistration.ts"
 import { accountName, DeviceCodeNotOffered } from "../../../domain/SignInError.ts"
 import { PkceGenerator } from "../../../ports/PkceGenerator.ts"
@@ -9,6 +9,7 @@ import { TokenEndpoint, type TokenRequestError } from "../../../ports/TokenEndpo
 import { UserInteraction } from "../../../ports/UserInteraction.ts"
 import { checkDestination } from "../CodeDestination.ts"
 import { CredentialReplacement } from "../CredentialReplacement.ts"
+import { retryWithFewerScopes } from "../FewerScopes.ts"
 import { retryForgotten } from "../RetryForgotten.ts"
 import { clientOf, fixedRegistration, registerForSignIn, rejectionOf } from "../SignInClient.ts"
 import { draftCredential, dpopKeyFor, type SignInContext } from "../SignInContext.ts"
@@ -73,7 +74,10 @@ const requestCode = Effect.fnUntraced(function* (
   )
 })
 
-const attempt = Effect.fn("DeviceCodeGrant.attempt")(function* (context: SignInContext) {
+const attempt = Effect.fn("DeviceCodeGrant.attempt")(function* (
+  context: SignInContext,
+  useClient: (registration: ClientRegistration) => void
+) {
   const { authorizationServer, key, server } = context
   const { endpoints, issuer, resource } = authorizationServer
   const deviceAuthorizationEndpoint = endpoints.deviceAuthorization
@@ -84,6 +88,7 @@ const attempt = Effect.fn("DeviceCodeGrant.attempt")(function* (context: SignInC
   if (unconfirmed !== undefined) return yield* unconfirmed
   const dpopKey = yield* dpopKeyFor(context)
   const { isReused, registration } = yield* chooseClient(context)
+  useClient(registration)
   const draft = draftCredential(context, registration)
   const client = clientOf(context, draft)
   const explain = (error: TokenRequestError) => {
@@ -127,4 +132,7 @@ const attempt = Effect.fn("DeviceCodeGrant.attempt")(function* (context: SignInC
 }, Effect.scoped)
 
 /** The device authorization grant (RFC 8628): the user approves in a browser on another machine. */
-export const deviceCodeGrant = (context: SignInContext) => retryForgotten(context, attempt)
+export const deviceCodeGrant = (context: SignInContext) =>
+  retryWithFewerScopes(context, (narrowed, useClient) =>
+    retryForgotten(narrowed, (current) => attempt(current, useClient))
+  )

@@ -23,6 +23,7 @@ import { SignInPolicy } from "../../../ports/SignInPolicy.ts"
 import { TokenEndpoint } from "../../../ports/TokenEndpoint.ts"
 import { UserInteraction } from "../../../ports/UserInteraction.ts"
 import { CredentialReplacement } from "../CredentialReplacement.ts"
+import { retryWithFewerScopes } from "../FewerScopes.ts"
 import { retryForgotten } from "../RetryForgotten.ts"
 import {
   fixedRegistration,
@@ -216,11 +217,8 @@ const attempt = Effect.fn("LoopbackGrant.attempt")(function* (
 const requiresPush = ({ description = "", error }: SignInRefused): boolean =>
   error === "invalid_request" && /pushed[ _-]?authori[sz]ation|\bPAR\b|request_uri/i.test(description)
 
-/**
- * The authorization code flow in the user's browser on this machine (RFC 6749 §4.1, RFC 8252). The browser opens twice for a
- * client whose requests must be pushed, since only the answer to the first one says so (Keycloak).
- */
-export const loopbackGrant = (context: SignInContext) =>
+/** The browser opens twice for a client whose requests must be pushed, since only the answer to the first one says so. */
+const withPushOnDemand = (context: SignInContext, useClient: (registration: ClientRegistration) => void) =>
   Effect.suspend(() => {
     const { authorizationServer } = context
     const { endpoints, metadata } = authorizationServer
@@ -228,6 +226,7 @@ export const loopbackGrant = (context: SignInContext) =>
     const attemptWith = (context: SignInContext) =>
       attempt(context, (registration) => {
         used = registration
+        useClient(registration)
       })
     const first = retryForgotten(context, attemptWith)
     if (metadata === undefined || endpoints.pushedAuthorization === undefined) return first
@@ -247,3 +246,9 @@ export const loopbackGrant = (context: SignInContext) =>
       }
     )
   })
+
+/**
+ * The authorization code flow in the user's browser on this machine (RFC 6749 §4.1, RFC 8252). The browser opens again where
+ * the answer says that another request is needed: pushed, or with fewer scopes.
+ */
+export const loopbackGrant = (context: SignInContext) => retryWithFewerScopes(context, withPushOnDemand)

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Logger, Redacted } from "effect"
+import { Effect, Layer, Logger, Redacted } from "effect"
 import { CredentialKey } from "../../../../src/domain/CredentialKey.ts"
 import type { VaultSettings } from "../../../../src/ports/Configuration.ts"
 import { CredentialLock } from "../../../../src/ports/CredentialLock.ts"
@@ -94,7 +94,7 @@ describe.skipIf(!hasVault)("a live Vault (needs scripts/test-servers.sh)", () =>
       ] as const) {
         const { mountPoint } = yield* mounted(2, { delete_version_after: after })
         const program = programOf(settingsFor(vault(), { mountPoint }))
-        yield* Effect.andThen(unlock, put).pipe(Effect.provide(program), Effect.provide(log))
+        yield* Effect.andThen(unlock, put).pipe(Effect.provide(Layer.merge(program, log)))
         const deletions = lines.splice(0).filter((line) => /delete_version_after/.test(String(line)))
         assert.lengthOf(deletions, warnings, after)
       }
@@ -104,6 +104,11 @@ describe.skipIf(!hasVault)("a live Vault (needs scripts/test-servers.sh)", () =>
   it.live.each([
     ["few uses", { num_uses: 9 }, /the token ends after \d more uses/],
     ["seconds left", { ttl: "9s", renewable: false }, /the token ends in \d seconds/],
+    [
+      "seconds left, whatever renews it",
+      { ttl: "20s", explicit_max_ttl: "30s", renewable: true },
+      /the token ends in \d+ seconds/
+    ],
     ["seconds left until it is renewed", { ttl: "5s", renewable: true }, /the token ends in \d seconds/]
   ] as const)("is told before a sign-in that the token has %s", ([, token, expected]) =>
     Effect.gen(function* () {
@@ -118,7 +123,8 @@ describe.skipIf(!hasVault)("a live Vault (needs scripts/test-servers.sh)", () =>
   it.live.each([
     ["without a limit", {}],
     ["with many uses", { num_uses: 1000 }],
-    ["that is renewed in time", { ttl: "30s", renewable: true }]
+    ["that is renewed in time", { ttl: "30s", renewable: true }],
+    ["that is renewed for an hour", { ttl: "30s", explicit_max_ttl: "1h", renewable: true }]
   ] as const)("accepts a token %s", ([, token]) =>
     Effect.gen(function* () {
       const { left, mountPoint } = yield* mounted(2)

@@ -81,6 +81,17 @@ describe("an answer that is not Vault's usual one", () => {
     })
   )
 
+  it.live("is not asked for again if a record is too large for raft", () =>
+    Effect.gen(function* () {
+      const vault = yield* vaultDouble()
+      const text = json("1 error occurred:\n\t* put failed due to value being too large; got 156 bytes\n\n")
+      const fault = vault.fault("answer", { match: /POST secret\/data/, status: 500, text, times: 9 })
+      const error = yield* Effect.flip(put.pipe(Effect.provide(programOf(settingsFor(vault)))))
+      assert.match(textOf(error), /status 500 \(put failed due to value being too large/)
+      assert.strictEqual(fault.met(), 1)
+    })
+  )
+
   it.live("is told apart from a sealed server that it is not initialised", () =>
     Effect.gen(function* () {
       const vault = yield* vaultDouble()
@@ -181,6 +192,25 @@ describe("what the token or the login lacks", () => {
     })
   )
 
+  it.live("is said of a file that cannot be used: missing, empty, a folder", () =>
+    Effect.gen(function* () {
+      const folder = yield* temporaryFolder
+      const empty = join(folder, "empty")
+      writeFileSync(empty, "\n")
+      for (const [file, why] of [
+        [join(folder, "missing"), "it does not exist"],
+        [empty, "it is empty"],
+        [folder, "it is a folder"]
+      ] as const) {
+        const auth = { method: "jwt", mount: "jwt", role: "app", jwt: { file } } as const
+        const settings = settingsFor({ url: new URL("http://127.0.0.1:1"), rootToken: "t" }, { auth })
+        const error = yield* Effect.flip(get.pipe(Effect.provide(programOf(settings))))
+        assert.include(error.message, `there is no JWT to log in with in ${file} (${why})`)
+        assert.include(textOf(error), "vaultAuth")
+      }
+    })
+  )
+
   it.live("is said without what was sent", () =>
     Effect.gen(function* () {
       const vault = yield* vaultDouble()
@@ -197,6 +227,19 @@ describe("what the token or the login lacks", () => {
     })
   )
 })
+
+it.effect("the namespace is part of the place", () =>
+  Effect.gen(function* () {
+    const settings = settingsFor(
+      { url: new URL("http://127.0.0.1:1"), rootToken: "t" },
+      { namespace: "team/project" }
+    )
+    const { location } = yield* CredentialStore.use(({ description }) => Effect.succeed(description)).pipe(
+      Effect.provide(programOf(settings))
+    )
+    assert.strictEqual(location, "http://127.0.0.1:1 (namespace team/project) secret/mcp-cli/oauth")
+  })
+)
 
 describe("a certificate or key of the settings", () => {
   const tls = { caCert: undefined, clientCert: undefined, clientKey: undefined, skipVerify: false }

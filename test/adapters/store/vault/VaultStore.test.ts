@@ -256,6 +256,25 @@ describe("a Vault that falters", () => {
       })
   )
 
+  it.live("through a standby that never catches up gives what this process has written", () =>
+    Effect.gen(function* () {
+      const vault = yield* vaultDouble()
+      yield* put("old").pipe(Effect.provide(programOf(settingsFor(vault))))
+      const standby = yield* Effect.acquireRelease(
+        Effect.promise(() => vault.startStandby()),
+        ({ close }) => Effect.promise(close)
+      )
+      const settings = settingsFor({ url: standby.url, rootToken: vault.rootToken })
+      yield* Effect.gen(function* () {
+        for (const [generation, text] of ["one", "two", "three"].entries()) {
+          yield* locked(put(text, generation + 2))
+          assert.strictEqual(Option.getOrThrow(yield* get).generation, generation + 2)
+        }
+      }).pipe(Effect.provide(programOf(settings)))
+      assert.include(JSON.stringify(recordOf(vault)), "refresh of three")
+    })
+  )
+
   it.live("may redirect once, to itself", () =>
     Effect.gen(function* () {
       const vault = yield* vaultDouble()
