@@ -26,6 +26,8 @@ export const lineInterface = (
 ): Effect.Effect<Interface, never, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.sync(() => {
+      // The last editor has released it.
+      process.stdin.ref?.()
       const lines = createInterface({ input: process.stdin, output: process.stderr, ...options })
       lines.on("error", ignoreError)
       lines.once("error", () => lines.close())

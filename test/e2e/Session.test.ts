@@ -1,0 +1,63 @@
+import { spawnSync } from "node:child_process"
+import { afterEach, assert, beforeEach, describe, it } from "vitest"
+import { type Running, startWorld, type World } from "./World.ts"
+
+const hasScript = spawnSync("script", ["--version"], { encoding: "utf8" }).stdout?.includes("util-linux")
+
+let world: World
+beforeEach(async () => {
+  world = await startWorld()
+})
+afterEach(() => world.close())
+
+/** A session at a terminal. */
+const startSession = () => {
+  const running: Running = world.start(["--server", "demo"], {
+    runtime: [
+      "sh",
+      "-c",
+      'exec script --quiet --flush --return --command "$0 $*" /dev/null',
+      process.execPath
+    ],
+    openInput: true
+  })
+  let shown = ""
+  const waiting: Array<() => void> = []
+  running.child.stdout?.on("data", (chunk: Buffer) => {
+    shown += chunk.toString()
+    for (const look of waiting.splice(0)) look()
+  })
+  /** Types, and waits until the terminal shows what follows. */
+  const type = (keys: string, expected: RegExp) => {
+    const before = shown.length
+    running.child.stdin?.write(keys)
+    return shows(expected, before)
+  }
+  const shows = (expected: RegExp, from = 0) =>
+    new Promise<void>((done) => {
+      const look = () => (expected.test(shown.slice(from)) ? done() : waiting.push(look))
+      look()
+    })
+  return { running, shows, type }
+}
+
+describe.skipIf(!hasScript)("a session at a terminal (needs script of util-linux)", () => {
+  it("reads what is typed after a sign-in between two lines", async () => {
+    await world.run(["auth", "login", "demo"])
+    const { running, shows, type } = startSession()
+    await shows(/demo> /)
+    await type("/call echo text=one\n", /\none\r\n[^]*demo> /)
+    await world.run(["auth", "reset", "demo", "--yes"])
+    world.authorizationServer.forgetTokens()
+    await type("/call echo text=two\n", /Authentication required for demo[^]*two\r\n[^]*demo> /)
+    await type("/call echo text=three\n", /\nthree\r\n[^]*demo> /)
+    // Two lines at once, the second one unfinished.
+    await type("/call echo text=four\n/call echo te", /tefour\r\n[^]*demo> [^]*te$/)
+    await type("xt=five\n", /\nfive\r\n[^]*demo> /)
+    const up = "\u001b[A"
+    await type(`${up}${up}\n`, /\nfour\r\n[^]*demo> /)
+    running.child.stdin?.write("\u0004")
+    assert.strictEqual((await running.ended).code, 0)
+    assert.strictEqual(world.browsersOpened(), 2)
+  })
+})
