@@ -12,6 +12,7 @@ import { atomicChanges } from "./AtomicChanges.ts"
 import { cautionsOf } from "./Cautions.ts"
 import { cannotLock, makeLeases } from "./Leases.ts"
 import type { HasSameContent } from "./LeaseWrites.ts"
+import { readingOwnWrites } from "./OwnWrites.ts"
 import { withSealStatus } from "./SealStatus.ts"
 import { testRecords } from "./TestRecords.ts"
 import { vaultHttp } from "./VaultHttp.ts"
@@ -63,7 +64,7 @@ export const layer = (
       const local = yield* CredentialLock
       const http = withSealStatus(yield* vaultHttp(settings, tell))
       const session = yield* vaultSession(http, settings.auth)
-      const engine = keyValue(http, session, settings)
+      const engine = readingOwnWrites(keyValue(http, session, settings))
       const path = `${settings.mountPoint}/${settings.pathPrefix}`
       const inNamespace = settings.namespace === undefined ? "" : ` (namespace ${settings.namespace})`
       const leases = makeLeases(engine, hasSameContent(path), tell)
