@@ -6,7 +6,6 @@ import { Effect, Layer, Logger, Ref } from "effect"
 import { CliError, CliOutput, Command } from "effect/cli"
 import { ChildProcessSpawner } from "effect/process"
 import packageJson from "../package.json" with { type: "json" }
-import { safeLine } from "./domain/PrintableText.ts"
 import { UserAgent } from "./ports/HttpTransport.ts"
 import * as Screen from "./adapters/terminal/Screen.ts"
 import * as TerminalWaitNotice from "./adapters/terminal/TerminalWaitNotice.ts"
@@ -14,6 +13,7 @@ import { useProxyOfEnvironment } from "./adapters/http/EnvironmentProxy.ts"
 import { defaultErrorFormat, reportError, reportInvalid } from "./app/cli/ErrorReport.ts"
 import { exitCodeOf } from "./app/cli/ExitCode.ts"
 import { builtIns, program } from "./app/cli/Program.ts"
+import { warningLog } from "./app/cli/WarningLog.ts"
 import { live } from "./live/Live.ts"
 import { runMain } from "./live/RunMain.ts"
 
@@ -30,13 +30,6 @@ const presenter = CliOutput.layerPresenter({
       : CliOutput.defaultPresenter.present(event)
 })
 
-/** A warning is for the user, and reads like every other message. Other lines are for -v. */
-const logLine = Logger.make((log: Logger.Options<unknown>) =>
-  log.logLevel === "Warn"
-    ? `mcp-cli: warning: ${safeLine([log.message].flat().join(" "))}`
-    : Logger.formatLogFmt.log(log)
-)
-
 /** The platform services of a command line. No prompt opens an editor, so none starts a program. */
 const platform = Layer.mergeAll(
   NodeFileSystem.layer,
@@ -45,7 +38,7 @@ const platform = Layer.mergeAll(
   NodeTerminal.layer,
   Screen.layer,
   TerminalWaitNotice.layer,
-  Logger.layer([Logger.withConsoleError(logLine)]),
+  Logger.layer([Logger.withConsoleError(warningLog)]),
   Layer.succeed(UserAgent, `mcp-cli/${version}`),
   Layer.succeed(
     ChildProcessSpawner.ChildProcessSpawner,

@@ -117,7 +117,8 @@ const layerOf = Effect.fnUntraced(function* (
         return yield* unavailable(`neither tokenStorage.vaultUrl nor VAULT_ADDR says where it is${before}`)
       }
       const VaultStore = yield* Effect.promise(() => import("../adapters/store/vault/VaultStore.ts"))
-      return VaultStore.layer(vault).pipe(Layer.provide(processLock))
+      const user = yield* UserInteraction
+      return VaultStore.layer(vault, (line) => user.tell(line)).pipe(Layer.provide(processLock))
     }
   }
 })
@@ -131,14 +132,22 @@ const vaultAt = (
   others: StorageSettings["vaultWithoutUrl"]
 ): VaultSettings | undefined => {
   if (remembered?.isFromEnvironment !== true || others === undefined) return undefined
-  const url = URL.parse(remembered.url)
-  if (url === null || !isSecureUrl(url)) return undefined
-  return { ...others, url, isUrlFromEnvironment: true, namespace: others.namespace ?? remembered.namespace }
+  const urls = remembered.url.split(",").map((address) => URL.parse(address))
+  const [url, ...otherUrls] = urls.filter((found): found is URL => found !== null && isSecureUrl(found))
+  if (url === undefined || otherUrls.length + 1 < urls.length) return undefined
+  const namespace = others.namespace ?? remembered.namespace
+  return { ...others, url, otherUrls, isUrlFromEnvironment: true, namespace }
 }
 
 /** The address of Vault, to remember with the choice. */
-const addressOf = ({ isUrlFromEnvironment, namespace, ofFolder, url }: VaultSettings): BackendAddress => ({
-  url: url.origin,
+const addressOf = ({
+  isUrlFromEnvironment,
+  namespace,
+  ofFolder,
+  otherUrls = [],
+  url
+}: VaultSettings): BackendAddress => ({
+  url: [url, ...otherUrls].map(({ origin }) => origin).join(","),
   ...(namespace === undefined || ofFolder?.namespace === true ? {} : { namespace }),
   isFromEnvironment: isUrlFromEnvironment === true
 })

@@ -114,6 +114,8 @@ export const hasVaultCredentials = (auth: VaultAuth): boolean =>
 /** Where Vault is, and which part of it this program uses: the `vault...` fields, then the `VAULT_...` variables. */
 export interface VaultSettings {
   readonly url: URL
+  /** Other nodes of the same cluster, with the scheme of `url`. They are tried in this order. */
+  readonly otherUrls?: ReadonlyArray<URL>
   /** True if `VAULT_ADDR` named it, and no file did. */
   readonly isUrlFromEnvironment?: boolean
   /** What a file that was found in the working directory names. It counts in that folder only, so it is not remembered. */
@@ -129,6 +131,9 @@ export interface VaultSettings {
   /** Paths of PEM files, and whether the certificate is checked at all. */
   readonly tls: {
     readonly caCert: string | undefined
+    /** The certificates themselves, and a folder of files with them. Absent, or less important than `caCert`. */
+    readonly caCertText?: string
+    readonly caPath?: string
     readonly clientCert: string | undefined
     readonly clientKey: string | undefined
     readonly skipVerify: boolean

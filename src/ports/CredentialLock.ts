@@ -55,5 +55,10 @@ export class CredentialLock extends Context.Service<
      * The holder calls it right before a step that only one may do. Absent: the lock cannot be lost.
      */
     readonly confirm?: (key: CredentialKey, purpose: LockPurpose) => Effect.Effect<void, LockError>
+    /**
+     * Identifies the lock that the caller holds, across machines: who holds it knows that every earlier holder with this
+     * identity has ended, or given it back. Absent, or undefined: it cannot be identified.
+     */
+    readonly identify?: (key: CredentialKey, purpose: LockPurpose) => string | undefined
   }
 >()("mcp-cli-oauth/ports/CredentialLock") {}

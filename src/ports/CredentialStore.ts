@@ -32,6 +32,8 @@ export interface StorageDescription {
   readonly backend: StorageBackend
   /** A path, an address, or the name of a service; never a secret. */
   readonly location: string
+  /** What the store cannot protect from in this place, one sentence each. Absent: nothing. */
+  readonly cautions?: Effect.Effect<ReadonlyArray<string>, StorageError>
 }
 
 /**
@@ -70,6 +72,19 @@ export class CredentialStore extends Context.Service<
     readonly remove: (key: CredentialKey) => Effect.Effect<boolean, StorageError>
     /** Removes everything, including the store's own password. The next `put` sets up a new store. Needs no password. */
     readonly clear: Effect.Effect<void, StorageError>
+    /**
+     * Changes that need no lock, since the store compares and writes in one step. Absent: it has no such step. False: the
+     * comparison failed, or is not possible, and nothing was changed.
+     */
+    readonly atomic?: {
+      /** Stores the first credential of a key. */
+      readonly create: (key: CredentialKey, credential: Credential) => Effect.Effect<boolean, StorageError>
+      /** Removes a key if this is its credential, and no process holds its lock. */
+      readonly removeSame: (
+        key: CredentialKey,
+        credential: Credential
+      ) => Effect.Effect<boolean, StorageError>
+    }
     /** Returns the stored keys, sorted by storage name. Needs no password. */
     readonly list: Effect.Effect<ReadonlyArray<CredentialKey>, StorageError>
   }

@@ -3,10 +3,17 @@ import type { StorageError } from "./CredentialStore.ts"
 
 /** Where a backend is that needs an address. Nothing secret. */
 export interface BackendAddress {
+  /** Several nodes of one cluster are divided by commas. */
   readonly url: string
   readonly namespace?: string
   /** True if the environment named it. Only then is it used without being named again. */
   readonly isFromEnvironment: boolean
+}
+
+/** True if two addresses name the same place: they have a node in common. */
+export const isSameAddress = (one: BackendAddress, other: BackendAddress): boolean => {
+  const nodes = other.url.split(",")
+  return one.namespace === other.namespace && one.url.split(",").some((node) => nodes.includes(node))
 }
 
 /** The backend that this machine stores its sign-ins in, once that is decided. */

@@ -238,6 +238,15 @@ const vaultProblems = {
       "Name its certificate authority in VAULT_CACERT, and check that VAULT_ADDR has the name in its certificate."
     )
   ],
+  "client certificate": [
+    Remedy.advice(
+      "Set VAULT_CLIENT_CERT (or tokenStorage.vaultClientCert) to a certificate that it accepts, and VAULT_CLIENT_KEY to its key."
+    )
+  ],
+  scheme: [
+    Remedy.advice("Check the scheme and the port in VAULT_ADDR (or tokenStorage.vaultUrl): https or http.")
+  ],
+  upgrading: [Remedy.advice("Try again in a minute.")],
   sealed: [Remedy.advice("Ask its operator to unseal it (vault operator unseal), then try again.")],
   uninitialized: [Remedy.advice("Ask its operator to initialise it (vault operator init).")],
   standby: [Remedy.advice("It has no active node now: try again shortly, or ask its operator.")],
@@ -249,7 +258,12 @@ const vaultProblems = {
     Remedy.advice("Set VAULT_TOKEN (vault print token shows yours), or run vault login."),
     Remedy.set(Remedy.tokenStorage, { vaultAuth: null }, "this machine has a role of its own")
   ],
+  "no JWT": [
+    Remedy.check(Remedy.tokenStorage, ["vaultAuth"]),
+    Remedy.advice("The file of a pod is there only if a service account token is mounted.")
+  ],
   "token expired": [Remedy.advice("Run vault login, or set a new VAULT_TOKEN.")],
+  "token ends": [Remedy.advice("Use a token that lasts longer, or run vault login again.")],
   "login refused": [
     Remedy.check(Remedy.tokenStorage, ["vaultAuth"]),
     Remedy.advice("The mount of the method, the role or its credentials may be wrong.")

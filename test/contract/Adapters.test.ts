@@ -16,7 +16,7 @@ import { SecretPrompt } from "../../src/ports/SecretPrompt.ts"
 import type { StorageBackendName } from "../../src/ports/StorageBackend.ts"
 import { inProcessKeyring } from "../adapters/store/keyring/InProcessKeyring.ts"
 import { scriptedKeyring } from "../adapters/store/keyring/ScriptedKeyring.ts"
-import { liveVault, overDouble } from "../adapters/store/vault/VaultWorld.ts"
+import { overDouble } from "../adapters/store/vault/VaultWorld.ts"
 import { temporaryFolder } from "../adapters/TemporaryFolder.ts"
 import { hasSecretService, startSecretService } from "../servers/SecretService.ts"
 import { credentialLockContract } from "./CredentialLockContract.ts"
@@ -44,11 +44,6 @@ const vaultContracts = () => {
   ] as const) {
     credentialStoreContract(`${name}, as a double`, overDouble({ mountPoint }))
     credentialLockContract(`${name}, as a double`, overDouble({ mountPoint }))
-  }
-  if (liveVault === undefined) return
-  for (const version of [1, 2] as const) {
-    credentialStoreContract(`a live Vault with key-value version ${version}`, liveVault(version))
-    credentialLockContract(`a live Vault with key-value version ${version}`, liveVault(version))
   }
 }
 

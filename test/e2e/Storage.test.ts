@@ -225,13 +225,39 @@ describe("sign-ins in Vault (a double)", () => {
     assert.notInclude(remembered, "theirs")
   })
 
-  it("are moved out by a move, and nothing of them stays", async () => {
-    const moved = await world.run(["storage", "move", "--to", "encrypted"], {
-      env: { ...env, MCP_CLI_ENCRYPTION_KEY: "a password" }
-    })
+  it("are moved out by a move, after a question, and those of other machines stay", async () => {
+    const encrypted = { env: { ...env, MCP_CLI_ENCRYPTION_KEY: "a password" } }
+    const move = ["storage", "move", "--to", "encrypted"]
+    const [record] = vault.versions("secret", "mcp-cli/oauth/demo")
+    vault.write("secret", "mcp-cli/oauth/theirs", record?.data ?? {})
+    const unasked = await world.run(move, encrypted)
+    assert.strictEqual(unasked.code, 2)
+    assert.include(unasked.stderr, "1 of 2 sign-ins stay in Vault")
+    assert.include(unasked.stderr, "Add --yes")
+    assert.lengthOf(vault.paths("secret"), 2)
+    const moved = await world.run([...move, "--yes"], encrypted)
     assert.strictEqual(moved.code, 0, moved.stderr)
-    assert.deepStrictEqual(vault.paths("secret"), [])
+    assert.include(moved.stderr, "Moved 1 sign-in to encrypted files.")
+    assert.deepStrictEqual(vault.paths("secret"), ["mcp-cli/oauth/theirs"])
+    const back = await world.run(["storage", "move", "--to", "vault"], encrypted)
+    assert.strictEqual(back.code, 0, back.stderr)
+    assert.lengthOf(vault.paths("secret"), 2)
     assert.deepStrictEqual(vault.violations, [])
+  })
+
+  it("are forgotten without those of other machines, unless that is said", async () => {
+    const theirs = ["mcp-cli/oauth/theirs"]
+    const named = await world.run(["auth", "reset", "theirs"], { env })
+    assert.strictEqual(named.code, 2)
+    assert.include(named.stderr, "This configuration does not name theirs, and other machines share Vault")
+    const all = await world.run(["auth", "reset", "--all", "--yes"], { env })
+    assert.strictEqual(all.code, 0, all.stderr)
+    assert.include(all.stderr, "Forgot the sign-in to demo.")
+    assert.include(all.stderr, "Still in Vault: 1 sign-in that this configuration does not name (theirs).")
+    assert.deepStrictEqual(vault.paths("secret"), theirs)
+    const everyone = await world.run(["auth", "reset", "--all", "--shared", "--yes"], { env })
+    assert.strictEqual(everyone.code, 0, everyone.stderr)
+    assert.deepStrictEqual(vault.paths("secret"), [])
   })
 })
 
@@ -287,6 +313,14 @@ describe("what reports on the storage", () => {
     const asJson = await world.run(["auth", "status", "--json"])
     assert.strictEqual(asJson.code, 4)
     assert.lengthOf(JSON.parse(asJson.stdout) as ReadonlyArray<unknown>, 2)
+    for (let extra = 1; extra <= 6; extra++) {
+      writeFileSync(join(tokens, `broken${extra}.enc`), "x", { mode: 0o600 })
+    }
+    const many = await world.run(["auth", "status"])
+    assert.strictEqual(many.code, 4)
+    assert.lengthOf(many.stderr.match(/is damaged/g) ?? [], 5)
+    assert.include(many.stderr, "2 more problems like these")
+    for (let extra = 1; extra <= 6; extra++) rmSync(join(tokens, `broken${extra}.enc`))
     chmodSync(tokens, 0o755)
     for (const command of [["storage"], ["auth", "status"]]) {
       const run = await world.run(command)

@@ -279,9 +279,9 @@ describe("VaultServer", () => {
       const without = await ask(vault, "POST", "secret/data/x", { body: { options: { cas: 0 } } })
       assert.deepStrictEqual([without.status, without.json.errors], [400, ["no data provided"]])
       const large = await put(vault, "secret/data/x", { a: "x".repeat(1024 * 1024) })
-      assert.strictEqual(large.status, 413)
+      assert.strictEqual(large.status, 500)
       const unversioned = await ask(vault, "POST", "kv/x", { body: { a: "x".repeat(1024 * 1024) } })
-      assert.strictEqual(unversioned.status, 413)
+      assert.strictEqual(unversioned.status, 500)
       assert.deepStrictEqual(vault.paths("secret"), [])
     })
 
@@ -324,7 +324,11 @@ describe("VaultServer", () => {
         options: { version: "2" },
         type: "kv"
       })
-      assert.deepStrictEqual(await found("kv/some/path"), { mount: "kv/", options: null, type: "kv" })
+      assert.deepStrictEqual(await found("kv/some/path"), {
+        mount: "kv/",
+        options: { version: "1" },
+        type: "kv"
+      })
       assert.deepStrictEqual(await found("team/app/kv/x/y"), {
         mount: "team/app/kv/",
         options: { version: "2" },
@@ -481,9 +485,13 @@ describe("VaultServer", () => {
     )
 
     documented("renews no token that is not renewable", async (vault) => {
-      for (const token of [vault.createToken({ ttlSeconds: 100 }), vault.rootToken]) {
+      for (const [token, said] of [
+        [vault.createToken({ ttlSeconds: 100 }), "lease is not renewable"],
+        [vault.createToken({ ttlSeconds: 100, isBatch: true }), "batch tokens cannot be renewed"],
+        [vault.rootToken, "invalid lease ID"]
+      ] as const) {
         const answer = await ask(vault, "POST", "auth/token/renew-self", { token })
-        assert.deepStrictEqual([answer.status, answer.json.errors], [400, ["lease is not renewable"]])
+        assert.deepStrictEqual([answer.status, answer.json.errors], [400, [said]])
       }
     })
 
@@ -767,6 +775,34 @@ describe("VaultServer", () => {
       assert.deepStrictEqual([alone.status, alone.json.errors], [503, ["node is not active"]])
       vault.activate()
       assert.strictEqual((await ask(vault, "GET", "secret/data/x")).status, 404)
+    })
+
+    documented(
+      "redirects to a leader that was killed for a while, and then knows none",
+      async (vault) => {
+        vault.standby("http://127.0.0.1:1", 10_000)
+        assert.strictEqual((await ask(vault, "GET", "secret/data/x")).status, 307)
+        vault.advance(10_000)
+        const alone = await ask(vault, "GET", "secret/data/x")
+        const said = "local node not active but active cluster node not found"
+        assert.deepStrictEqual([alone.status, alone.json.errors], [500, [said]])
+      },
+      stopped
+    )
+
+    documented("has standbys that are behind until they catch up", async (vault) => {
+      const standby = await vault.startStandby()
+      const there = { ...vault, url: standby.url }
+      await put(vault, "secret/data/x", { a: "1" })
+      assert.strictEqual((await ask(there, "GET", "secret/data/x")).status, 404)
+      const late = await ask(there, "POST", "secret/data/x", { body: { data: {}, options: { cas: 1 } } })
+      assert.strictEqual(late.status, 400)
+      standby.catchUp()
+      assert.deepStrictEqual((await ask(there, "GET", "secret/data/x")).json.data.data, { a: "1" })
+      await ask(there, "POST", "secret/data/x", { body: { data: { a: "2" }, options: { cas: 1 } } })
+      assert.deepStrictEqual((await ask(vault, "GET", "secret/data/x")).json.data.data, { a: "2" })
+      assert.deepStrictEqual((await ask(there, "GET", "secret/data/x")).json.data.data, { a: "1" })
+      await standby.close()
     })
 
     documented("outlives a restart", async (vault) => {

@@ -29,6 +29,10 @@ export interface NewToken {
   readonly renewable?: boolean
   /** Seconds after its making beyond which no renewal goes. */
   readonly explicitMaxTtlSeconds?: number
+  /** How many requests it is good for; absent: any number. */
+  readonly uses?: number
+  /** A batch token, which is stored nowhere and can be neither renewed nor revoked. */
+  readonly isBatch?: boolean
   /** It is valid there and below; absent: the root namespace. */
   readonly namespace?: string
 }
@@ -69,6 +73,7 @@ export type NewLogin = (
  * - `bad JSON` and `endless`: 200 with a body that is none, or never ends; `many values` and `deep`: with one that takes
  *   much more memory, or stack, than its length says.
  * - `upgrading`: a KV mount that is on its way from version 1 to version 2.
+ * - `answer`: an answer of `status` with `text` as its body, such as one of a server in front of Vault.
  * - `conflict`: somebody else writes the same key just before; only writes of data meet it.
  */
 export type FaultKind =
@@ -89,6 +94,7 @@ export type FaultKind =
   | "many values"
   | "deep"
   | "upgrading"
+  | "answer"
   | "conflict"
 
 export interface FaultOptions {
@@ -102,6 +108,8 @@ export interface FaultOptions {
   readonly retryAfter?: number | string
   /** Where a redirect goes. */
   readonly to?: URL | string
+  readonly status?: number
+  readonly text?: string
   /** With a conflict: what the other one makes of the data. */
   readonly write?: (current: Fields | undefined) => Fields
 }
@@ -170,10 +178,17 @@ export interface VaultServer {
   readonly fault: (kind: FaultKind, options?: FaultOptions) => Fault
   readonly seal: () => void
   readonly unseal: () => void
-  /** From now on it redirects to the leader; without one it answers 503. */
-  readonly standby: (leader?: URL | string) => void
+  /** It was never initialised, which its routes call sealed. */
+  readonly forget: () => void
+  /**
+   * From now on it redirects to the leader; without one it answers 503. After `milliseconds` by its clock it knows no leader
+   * any more: a node that was killed is redirected to for a while.
+   */
+  readonly standby: (leader?: URL | string, milliseconds?: number) => void
   /** Ends `standby`. */
   readonly activate: () => void
+  /** Starts a standby that answers reads, and judges check-and-set, by what it has. */
+  readonly startStandby: () => Promise<StandbyNode>
   /** Writes as somebody else would, past tokens and check-and-set. */
   readonly write: (mount: string, path: string, data: Fields, namespace?: string) => void
   /** What is kept of a record; of a KV version 1 there is one version. */
@@ -184,6 +199,13 @@ export interface VaultServer {
   readonly close: () => Promise<void>
   /** Listens again after `close`, on the same port. */
   readonly listen: () => Promise<void>
+}
+
+/** A node that has what the active one had when it last caught up. Its clients share the journal of requests. */
+export interface StandbyNode {
+  readonly url: URL
+  readonly catchUp: () => void
+  readonly close: () => Promise<void>
 }
 
 /** An object of JSON. */
@@ -200,6 +222,8 @@ interface Token {
   readonly createdAt: number
   readonly ttlSeconds: number
   readonly explicitMaxTtlSeconds: number
+  readonly isBatch: boolean
+  usesLeft: number | undefined
   expiresAt: number | undefined
 }
 
@@ -241,6 +265,13 @@ interface Login {
 interface Namespace {
   readonly mounts: Map<string, Mount>
   readonly logins: Map<string, Array<Login>>
+}
+
+/** The state of a standby. */
+interface Replica {
+  index: number
+  /** By namespace. */
+  mounts: ReadonlyMap<string, Map<string, Mount>>
 }
 
 interface Script {
@@ -285,12 +316,14 @@ class Refusal extends Error {
 }
 
 const errors = (status: number, ...said: ReadonlyArray<string>) => new Answer(status, { errors: said })
+/** As Vault says what an engine, and not its router, refuses. */
+const wrapped = (status: number, said: string) => errors(status, `1 error occurred:\n\t* ${said}\n\n`)
 const noContent = new Answer(204)
 const absent = errors(404)
 /** A token that is missing, unknown, expired, or from elsewhere. */
 const badToken = errors(403, "permission denied")
 /** A good token without the policy: Vault wraps this one. */
-const notAllowed = errors(403, "1 error occurred:\n\t* permission denied\n\n")
+const notAllowed = wrapped(403, "permission denied")
 
 const envelope = (parts: Fields) => ({
   request_id: randomUUID(),
@@ -408,7 +441,12 @@ export const startVaultServer = async (options: VaultServerOptions = {}): Promis
   let skew = 0
   let nanoseconds = 0
   let sealed = false
-  let standby: { readonly leader: string | undefined } | undefined
+  let initialized = true
+  let standby: { readonly leader: string | undefined; readonly until: number } | undefined
+  /** Counts writes: what `X-Vault-Index` tells. */
+  let index = 0
+  /** What is read and written instead of the active node's mounts, while a standby answers. */
+  let view: Replica["mounts"] | undefined
   const now = () => clock() + skew
 
   const httpDate = () => DateTime.toDateUtc(DateTime.makeUnsafe(now())).toUTCString()
@@ -424,7 +462,7 @@ export const startVaultServer = async (options: VaultServerOptions = {}): Promis
   const namespaceOf = (name: string): Namespace => {
     const found = namespaces.get(trimmed(name))
     if (found === undefined) throw new Error(`the double has no namespace ${name}`)
-    return found
+    return view === undefined ? found : { ...found, mounts: view.get(trimmed(name)) ?? found.mounts }
   }
 
   /** The mount that another at this path would collide with. */
@@ -469,6 +507,8 @@ export const startVaultServer = async (options: VaultServerOptions = {}): Promis
       createdAt: now(),
       ttlSeconds,
       explicitMaxTtlSeconds,
+      isBatch: wanted.isBatch === true,
+      usesLeft: wanted.uses,
       expiresAt: ttlSeconds === 0 ? undefined : now() + ttlSeconds * 1000
     }
     tokens.set(id, token)
@@ -580,6 +620,7 @@ export const startVaultServer = async (options: VaultServerOptions = {}): Promis
   const authenticate = (call: Call, namespace: string): Token => {
     const token = liveToken(call.token)
     if (token === undefined || !isWithin(namespace, token.namespace)) throw new Refusal(badToken)
+    if (token.usesLeft !== undefined && --token.usesLeft <= 0) tokens.delete(token.id)
     return token
   }
 
@@ -603,14 +644,14 @@ export const startVaultServer = async (options: VaultServerOptions = {}): Promis
       .map((name) => name.slice(start.length).replace(/\/.*/s, "/"))
     return keys.length === 0
       ? absent
-      : new Answer(200, envelope({ data: { keys: [...new Set(keys)].toSorted() }, mount_type: "kv" }))
+      : new Answer(200, envelope({ data: { keys: [...new Set(keys)].toSorted() } }))
   }
 
   const checkSize = (data: Fields) => {
     const size = Buffer.byteLength(JSON.stringify(data))
     if (size > maxRecord) {
       throw new Refusal(
-        errors(413, `put failed due to value being too large; got ${size} bytes, max: ${maxRecord} bytes`)
+        wrapped(500, `put failed due to value being too large; got ${size} bytes, max ${maxRecord} bytes`)
       )
     }
   }
@@ -686,9 +727,7 @@ export const startVaultServer = async (options: VaultServerOptions = {}): Promis
         allowQuery(call)
         may("read")
         const data = mount.records.get(path)
-        return data === undefined
-          ? absent
-          : new Answer(200, envelope({ lease_duration: maxTtl, data, mount_type: "kv" }))
+        return data === undefined ? absent : new Answer(200, envelope({ lease_duration: maxTtl, data }))
       }
       case "POST":
       case "PUT": {
@@ -732,7 +771,7 @@ export const startVaultServer = async (options: VaultServerOptions = {}): Promis
           data: gone ? null : version.data,
           metadata: versionMetadata(entry, number, version)
         }
-        return new Answer(gone ? 404 : 200, envelope({ data, mount_type: "kv" }))
+        return new Answer(gone ? 404 : 200, envelope({ data }))
       }
       case "POST":
       case "PUT": {
@@ -752,10 +791,7 @@ export const startVaultServer = async (options: VaultServerOptions = {}): Promis
         checkSize(data)
         const written = addVersion(mount, path, data)
         const version = written.versions.get(written.current)!
-        return new Answer(
-          200,
-          envelope({ data: versionMetadata(written, written.current, version), mount_type: "kv" })
-        )
+        return new Answer(200, envelope({ data: versionMetadata(written, written.current, version) }))
       }
       case "DELETE": {
         allowQuery(call)
@@ -809,7 +845,7 @@ export const startVaultServer = async (options: VaultServerOptions = {}): Promis
           delete_version_after: durationText(entry.deleteVersionAfter),
           custom_metadata: entry.customMetadata
         }
-        return new Answer(200, envelope({ data, mount_type: "kv" }))
+        return new Answer(200, envelope({ data }))
       }
       case "POST":
       case "PUT": {
@@ -867,7 +903,7 @@ export const startVaultServer = async (options: VaultServerOptions = {}): Promis
     const { versions = [] } = fieldsOf(call, call.body, { versions: "integers" })
     may("update")
     const numbers = versions as ReadonlyArray<number>
-    if (numbers.length === 0) return errors(400, "No version number provided")
+    if (numbers.length === 0) return errors(400, "no version number provided")
     const entry = mount.entries.get(path)
     if (route === "delete") deleteVersions(entry, numbers)
     else {
@@ -900,8 +936,12 @@ export const startVaultServer = async (options: VaultServerOptions = {}): Promis
   ): Answer => {
     const [route = "", path = ""] = rest.split(/\/(.*)/s)
     const isRoot = path === ""
+    if (route === "data" && call.method === "LIST") {
+      may("list")
+      return wrapped(405, "unsupported operation")
+    }
     if (route === "metadata" && (!isRoot || call.method === "LIST")) return metadata(mount, call, path, may)
-    if (route === "data" && !isRoot && call.method !== "LIST") return versionedData(mount, call, path, may)
+    if (route === "data" && !isRoot) return versionedData(mount, call, path, may)
     if ((route === "delete" || route === "undelete" || route === "destroy") && !isRoot) {
       return someVersions(mount, call, route, path, may)
     }
@@ -946,17 +986,19 @@ export const startVaultServer = async (options: VaultServerOptions = {}): Promis
     id: token.id,
     ...(token.expiresAt === undefined ? {} : { issue_time: timeText(token.createdAt) }),
     meta: null,
-    num_uses: 0,
+    num_uses: token.usesLeft ?? 0,
     orphan: true,
     path: token.path,
     policies: token.names,
     renewable: token.renewable,
     ttl: ttlOf(token),
-    type: "service"
+    type: token.isBatch ? "batch" : "service"
   })
 
   const renew = (token: Token, increment: number | undefined): Answer => {
-    if (!token.renewable || token.expiresAt === undefined) return errors(400, "lease is not renewable")
+    if (token.isBatch) return errors(400, "batch tokens cannot be renewed")
+    if (token.expiresAt === undefined) return errors(400, "invalid lease ID")
+    if (!token.renewable) return errors(400, "lease is not renewable")
     const wanted = increment === undefined || increment === 0 ? token.ttlSeconds : increment
     const allowed =
       token.explicitMaxTtlSeconds === 0
@@ -970,7 +1012,7 @@ export const startVaultServer = async (options: VaultServerOptions = {}): Promis
             `TTL of "${durationText(wanted)}" exceeded the effective max_ttl of "${durationText(allowed)}"; TTL value is capped accordingly`
           ]
         : null
-    return new Answer(200, envelope({ auth: authOf(token, granted, null), warnings, mount_type: "token" }))
+    return new Answer(200, envelope({ auth: authOf(token, granted, null), warnings }))
   }
 
   const tokenRoute = (call: Call, namespace: string): Answer => {
@@ -987,10 +1029,11 @@ export const startVaultServer = async (options: VaultServerOptions = {}): Promis
     authorize(token, token.namespace, call.path, isRead ? "read" : "update")
     switch (route) {
       case "lookup-self":
-        return new Answer(200, envelope({ data: lookUp(token), mount_type: "token" }))
+        return new Answer(200, envelope({ data: lookUp(token) }))
       case "renew-self":
         return renew(token, secondsOf(increment))
       default:
+        if (token.isBatch) return errors(400, "batch tokens cannot be revoked")
         tokens.delete(token.id)
         return noContent
     }
@@ -1001,17 +1044,22 @@ export const startVaultServer = async (options: VaultServerOptions = {}): Promis
     if (mountPath === undefined) return refuse(call.what, "unknown route", 404, "unsupported path")
     const logins = namespaceOf(namespace).logins.get(mountPath)
     // Nothing is mounted there, which a configuration can do as well as a client: no violation.
-    if (logins === undefined) return badToken
+    if (logins === undefined) {
+      const token = liveToken(call.token)
+      if (token === undefined) return badToken
+      authorize(token, namespace, call.path, "update")
+      return errors(404, `no handler for route "${call.path}". route entry not found.`)
+    }
     if (call.method !== "POST" && call.method !== "PUT") return unsupported(call)
     allowQuery(call)
     const granted = (login: Login, meta: Fields) => {
       login.usesLeft -= 1
       const token = addToken(`hvs.${randomUUID()}`, call.path, { ...login.of.token, namespace })
-      return new Answer(200, envelope({ auth: authOf(token, token.ttlSeconds, meta), mount_type: "" }))
+      return new Answer(200, envelope({ auth: authOf(token, token.ttlSeconds, meta) }))
     }
     if (logins[0]?.of.type === "approle") {
       const given = fieldsOf(call, call.body, { role_id: "string", secret_id: "string" })
-      if (!given["role_id"]) return errors(400, "missing role_id")
+      if (!given["role_id"]) return errors(500, "missing role_id")
       if (!given["secret_id"]) return errors(400, "missing secret_id")
       const found = logins.find(
         ({ of, usesLeft }) =>
@@ -1038,7 +1086,7 @@ export const startVaultServer = async (options: VaultServerOptions = {}): Promis
       ? badToken
       : errors(
           400,
-          "error validating token: error verifying token signature: no known key successfully validated"
+          "error validating token: error verifying token signature: no known key successfully validated the token signature"
         )
   }
 
@@ -1071,7 +1119,7 @@ export const startVaultServer = async (options: VaultServerOptions = {}): Promis
     allowQuery(call)
     return new Answer(200, {
       type: "shamir",
-      initialized: true,
+      initialized,
       sealed,
       t: 1,
       n: 1,
@@ -1143,12 +1191,11 @@ export const startVaultServer = async (options: VaultServerOptions = {}): Promis
           config: { default_lease_ttl: 0, force_no_cache: false, max_lease_ttl: 0 },
           description: "",
           local: false,
-          options: mount.kind === "kv 2" ? { version: "2" } : null,
+          options: mount.kind === "other" ? null : { version: mount.kind === "kv 2" ? "2" : "1" },
           path: mount.path,
           seal_wrap: false,
           type: mount.kind === "other" ? mount.type : "kv"
-        },
-        mount_type: "system"
+        }
       })
     )
   }
@@ -1173,7 +1220,11 @@ export const startVaultServer = async (options: VaultServerOptions = {}): Promis
     if (sent.path === "sys/health") return health(sent)
     if (sent.path === "sys/seal-status") return sealStatus(sent)
     if (sealed) return errors(503, "Vault is sealed")
-    if (standby !== undefined) return errors(503, "node is not active")
+    if (standby !== undefined) {
+      return standby.until <= now()
+        ? errors(500, "local node not active but active cluster node not found")
+        : errors(503, "node is not active")
+    }
     if (!(sent.method in commands)) return unsupported(sent)
     const [namespace, call] = placeOf(sent)
     if (call.path.startsWith("sys/internal/ui/mounts/")) return uiMount(call, namespace)
@@ -1238,7 +1289,7 @@ export const startVaultServer = async (options: VaultServerOptions = {}): Promis
 
   /** Answers as the fault says. */
   const misbehave = (
-    { kind, options: { retryAfter, to } }: Script,
+    { kind, options: { retryAfter, status, text, to } }: Script,
     call: Call,
     request: IncomingMessage,
     response: ServerResponse
@@ -1309,6 +1360,9 @@ export const startVaultServer = async (options: VaultServerOptions = {}): Promis
             "Upgrading from non-versioned to versioned data. This backend will be unavailable for a brief period and will resume service shortly."
           )
         )
+      case "answer":
+        response.writeHead(status ?? 500, { date: httpDate() })
+        return void response.end(text)
       case "delay":
       case "delay after":
       case "drop after":
@@ -1359,7 +1413,68 @@ export const startVaultServer = async (options: VaultServerOptions = {}): Promis
     return Buffer.concat(chunks).toString("utf8")
   }
 
-  const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+  const isWrite = ({ method }: Call) => method === "POST" || method === "PUT" || method === "DELETE"
+
+  const isKeyValue = (call: Call): boolean => {
+    if (/^(sys|auth)\//.test(call.path) || !namespaces.has(call.namespace)) return false
+    const [namespace, { path }] = placeOf(call)
+    return mountFor(namespace, path) !== undefined
+  }
+
+  /** Whether a standby may answer, by `X-Vault-Index`; otherwise it forwards the request. */
+  const isBehind = ({ headers }: IncomingMessage, replica: Replica | undefined): boolean => {
+    const { "x-vault-inconsistent": inconsistent = "fail", "x-vault-index": sent } = headers
+    if (inconsistent !== "fail" && inconsistent !== "forward-active-node") {
+      throw new Refusal(errors(400, 'unknown value for "X-Vault-Inconsistent" header'))
+    }
+    if (sent === undefined) return false
+    let value = Number.NaN
+    try {
+      const decoded = JSON.parse(Buffer.from(String(sent), "base64").toString()) as { value?: unknown }
+      value = Number(decoded.value)
+    } catch {
+      throw new Refusal(errors(400, 'failed to decode "X-Vault-Index"'))
+    }
+    if (replica === undefined || value <= replica.index) return false
+    if (inconsistent === "fail") throw new Refusal(new Answer(429, { errors: [] }))
+    return true
+  }
+
+  const routeOver = (mounts: Replica["mounts"], call: Call): Answer => {
+    view = mounts
+    try {
+      return route(call, undefined)
+    } finally {
+      view = undefined
+    }
+  }
+
+  /** Answers a call on a node, with its index. */
+  const answerOf = (call: Call, request: IncomingMessage, node: Replica | undefined, conflict?: Script) => {
+    const replica = isBehind(request, node) ? undefined : node
+    const isLocal = replica !== undefined && isKeyValue(call)
+    if (isLocal && !isWrite(call)) return withIndex(routeOver(replica.mounts, call), replica.index)
+    // A standby refuses what it would refuse itself, and forwards the rest.
+    if (isLocal) {
+      const judged = routeOver(structuredClone(replica.mounts), call)
+      if (judged.status >= 400) return judged
+    }
+    const answer = route(call, conflict)
+    if (isWrite(call) && answer.status < 400) index += 1
+    return withIndex(answer, index)
+  }
+
+  const withIndex = ({ body, headers, status }: Answer, value: number): Answer => {
+    if (status >= 400) return new Answer(status, body, headers)
+    const text = Buffer.from(JSON.stringify({ cluster: "double", value: String(value) })).toString("base64")
+    return new Answer(status, body, { ...headers, "x-vault-index": text })
+  }
+
+  const handle = async (
+    request: IncomingMessage,
+    response: ServerResponse,
+    replica?: Replica
+  ): Promise<void> => {
     const { pathname, searchParams } = new URL(`http://vault${(request.url ?? "").replace(/^[^?]*/, "")}`)
     const rawPath = (request.url ?? pathname).replace(/\?.*/s, "").replace(/^\/v1\//, "")
     const method = request.method === "GET" && searchParams.get("list") === "true" ? "LIST" : request.method!
@@ -1379,13 +1494,15 @@ export const startVaultServer = async (options: VaultServerOptions = {}): Promis
     const instead = met.find(({ kind }) => !["delay", "delay after", "drop after", "conflict"].includes(kind))
     if (instead !== undefined) return misbehave(instead, call, request, response)
     const isLocal = call.path === "sys/health" || call.path === "sys/seal-status"
-    if (standby?.leader !== undefined && !sealed && !isLocal) {
+    if (standby?.leader !== undefined && standby.until > now() && !sealed && !isLocal) {
       return send(response, redirect(standby.leader, request))
     }
     let answer: Answer
     try {
-      answer = route(
+      answer = answerOf(
         call,
+        request,
+        replica,
         met.find(({ kind }) => kind === "conflict")
       )
     } catch (error) {
@@ -1397,19 +1514,21 @@ export const startVaultServer = async (options: VaultServerOptions = {}): Promis
     else send(response, answer)
   }
 
-  const listener: RequestListener = (request, response) => {
-    handle(request, response).catch((error: unknown) => {
-      if (error instanceof Refusal) return send(response, error.answer)
-      // A client that hangs up in the middle of its request is none of the double's faults.
-      if (request.destroyed && !request.complete) return
-      violations.push(`the double failed: ${String(error)}`)
-      response.destroy()
-    })
-  }
+  const listenerOf =
+    (replica?: Replica): RequestListener =>
+    (request, response) => {
+      handle(request, response, replica).catch((error: unknown) => {
+        if (error instanceof Refusal) return send(response, error.answer)
+        // A client that hangs up in the middle of its request is none of the double's faults.
+        if (request.destroyed && !request.complete) return
+        violations.push(`the double failed: ${String(error)}`)
+        response.destroy()
+      })
+    }
 
   const server =
     options.tls === undefined
-      ? createServer(listener)
+      ? createServer(listenerOf())
       : createSecureServer(
           {
             ...options.tls,
@@ -1417,7 +1536,7 @@ export const startVaultServer = async (options: VaultServerOptions = {}): Promis
               ? {}
               : { ca: options.requestClientCert.ca, requestCert: true, rejectUnauthorized: true })
           },
-          listener
+          listenerOf()
         )
   server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) => {
     if (error.code?.startsWith("HPE_") === true) {
@@ -1500,8 +1619,30 @@ export const startVaultServer = async (options: VaultServerOptions = {}): Promis
     unseal: () => {
       sealed = false
     },
-    standby: (leader) => {
-      standby = { leader: leader === undefined ? undefined : String(leader) }
+    forget: () => {
+      sealed = true
+      initialized = false
+    },
+    standby: (leader, milliseconds = Number.POSITIVE_INFINITY) => {
+      standby = { leader: leader === undefined ? undefined : String(leader), until: now() + milliseconds }
+    },
+    startStandby: async () => {
+      const copy = () =>
+        structuredClone(new Map([...namespaces].map(([name, { mounts }]) => [name, mounts] as const)))
+      const replica: Replica = { index, mounts: copy() }
+      const node = createServer(listenerOf(replica))
+      await new Promise<void>((done) => node.listen(0, "127.0.0.1", done))
+      return {
+        url: new URL(`http://127.0.0.1:${(node.address() as AddressInfo).port}`),
+        catchUp: () => {
+          replica.index = index
+          replica.mounts = copy()
+        },
+        close: async () => {
+          node.closeAllConnections()
+          await new Promise((done) => node.close(done))
+        }
+      }
     },
     activate: () => {
       standby = undefined

@@ -3,7 +3,7 @@ import type { VaultSettings } from "../../ports/Configuration.ts"
 import type { Block } from "./Cursor.ts"
 import { readVaultAuth } from "./VaultAuthBlock.ts"
 import { vaultPath, vaultPathProblem } from "./VaultPath.ts"
-import { parseBool, readFileSetting, readSetting, readVariable } from "./VaultVariables.ts"
+import { addressesIn, parseBool, readFileSetting, readSetting, readVariable } from "./VaultVariables.ts"
 
 /** The fields of `tokenStorage` for Vault. */
 export const vaultFields = [
@@ -65,14 +65,16 @@ export const readVault = Effect.fnUntraced(function* (
     if (!isNamed) return undefined
     block.require("vaultUrl", "set it, or VAULT_ADDR")
   }
-  const others = yield* readVaultWithoutUrl(block)
-  if (address?.text === undefined || others === undefined || findings.issues.length > errorsBefore) {
+  const settings = yield* readVaultWithoutUrl(block)
+  if (address?.text === undefined || settings === undefined || findings.issues.length > errorsBefore) {
     return undefined
   }
+  const [url = address.text, ...others] = addressesIn(address.text)
   return {
-    url: new URL(address.text),
+    url: new URL(url),
+    ...(others.length === 0 ? {} : { otherUrls: others.map((other) => new URL(other)) }),
     ...(block.has("vaultUrl") ? {} : { isUrlFromEnvironment: true }),
-    ...others
+    ...settings
   }
 })
 
@@ -89,6 +91,8 @@ export const readVaultWithoutUrl = Effect.fnUntraced(function* (
   const namespace = yield* readSetting(block, "vaultNamespace")
   const kvVersion = readKvVersion(block)
   const caCert = yield* readFileSetting(block, "vaultCaCert")
+  const caCertText = caCert === undefined ? yield* readVariable(block, "caCertText") : undefined
+  const caPath = caCert === undefined ? yield* readVariable(block, "caPath") : undefined
   const clientCert = yield* readFileSetting(block, "vaultClientCert")
   const clientKey = yield* readFileSetting(block, "vaultClientKey")
   if (!isDeferred && clientCert !== undefined && clientKey === undefined) {
@@ -114,6 +118,8 @@ export const readVaultWithoutUrl = Effect.fnUntraced(function* (
     auth,
     tls: {
       caCert: caCert?.text,
+      ...(caCertText?.text === undefined ? {} : { caCertText: caCertText.text }),
+      ...(caPath?.text === undefined ? {} : { caPath: caPath.text }),
       clientCert: clientCert?.text,
       clientKey: clientKey?.text,
       skipVerify: skipVerify ?? false

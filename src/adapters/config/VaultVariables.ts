@@ -1,6 +1,6 @@
 import { Effect, Option } from "effect"
 import { isSecureUrl } from "../../domain/SecureUrl.ts"
-import { type Block, type Check, filePathProblem } from "./Cursor.ts"
+import { type Block, type Check, filePathProblem, notEmpty } from "./Cursor.ts"
 
 /** A setting that the file or the environment has. */
 interface Setting {
@@ -8,8 +8,22 @@ interface Setting {
   readonly text: string | undefined
 }
 
-/** What is wrong with the address of Vault. Paths are appended to it, and tokens are sent there. */
+/** The addresses in a setting, divided by commas: the nodes of one cluster. */
+export const addressesIn = (text: string): ReadonlyArray<string> =>
+  text.split(",").map((address) => address.trim())
+
+/** What is wrong with the addresses of Vault. A redirect from one to another must not leave TLS. */
 const vaultUrlProblem: Check = (text) => {
+  const addresses = addressesIn(text)
+  const problem = addresses.map(addressProblem).find((found) => found !== undefined)
+  if (problem !== undefined) return addresses.length === 1 ? problem : `each address ${problem}`
+  return new Set(addresses.map((address) => URL.parse(address)?.protocol)).size === 1
+    ? undefined
+    : "must have https in every address, or http in every one"
+}
+
+/** What is wrong with one address of Vault. Paths are appended to it, and tokens are sent there. */
+const addressProblem: Check = (text) => {
   const url = URL.parse(text)
   if (url === null || !/^https?:$/.test(url.protocol)) return "must be an absolute http or https URL"
   if (!isSecureUrl(url)) {
@@ -31,12 +45,14 @@ export const parseBool = (text: string): boolean | undefined => {
   return ["0", "f", "F", "FALSE", "false", "False"].includes(text) ? false : undefined
 }
 
-/** The fields that a variable can replace, and the name of the variable without `VAULT_`. */
+/** The fields that a variable can replace, and the name of the variable without `VAULT_`. Two variables replace no field. */
 const variables = {
   vaultUrl: { variable: "ADDR", check: vaultUrlProblem },
   vaultToken: { variable: "TOKEN", check: headerTextProblem },
   vaultNamespace: { variable: "NAMESPACE", check: headerTextProblem },
   vaultCaCert: { variable: "CACERT", check: filePathProblem },
+  caCertText: { variable: "CACERT_BYTES", check: notEmpty },
+  caPath: { variable: "CAPATH", check: filePathProblem },
   vaultClientCert: { variable: "CLIENT_CERT", check: filePathProblem },
   vaultClientKey: { variable: "CLIENT_KEY", check: filePathProblem },
   vaultSkipVerify: {

@@ -1,4 +1,4 @@
-import { randomUUID } from "node:crypto"
+import { createHash, randomUUID } from "node:crypto"
 import { chmodSync, lstatSync } from "node:fs"
 import * as fs from "node:fs/promises"
 import { join, resolve } from "node:path"
@@ -8,6 +8,7 @@ import * as Remedy from "../../domain/Remedy.ts"
 import { CredentialLock, LockError, type LockPurpose } from "../../ports/CredentialLock.ts"
 import { codeOf, explainErrno, remediesOfErrno } from "../platform/Errno.ts"
 import { makeMutexes, type Mutexes, withMutex } from "./KeyedMutex.ts"
+import { machineId } from "./MachineId.ts"
 
 /** Where the lock files are, and how long a lock is waited for. */
 export interface ProcessLockOptions {
@@ -197,7 +198,14 @@ export const layer = (options: ProcessLockOptions): Layer.Layer<CredentialLock> 
           )
         })
 
+      const identify = (key: CredentialKey, purpose: LockPurpose): string | undefined => {
+        const path = pathOf(key, purpose)
+        const file = held.get(path)
+        return file && createHash("sha256").update(`${machineId()} ${file} ${path}`).digest("base64url")
+      }
+
       return CredentialLock.of({
+        identify,
         withLock: (key, purpose) => (effect) =>
           Effect.scopedWith((scope) =>
             Effect.andThen(Effect.provideService(acquire(key, purpose), Scope.Scope, scope), effect)

@@ -1,19 +1,61 @@
 import { Effect, Option } from "effect"
-import { Argument, Command, Flag, Prompt, TerminalCapabilities } from "effect/cli"
+import { Argument, Command, Flag, Prompt } from "effect/cli"
 import type { CredentialKey } from "../../domain/CredentialKey.ts"
 import { command } from "../../domain/Remedy.ts"
-import { CredentialStore } from "../../ports/CredentialStore.ts"
+import { CredentialStore, type StorageDescription } from "../../ports/CredentialStore.ts"
 import { SignOut } from "../signin/SignOut.ts"
 import { accountAt, nameOf, serverName } from "./Arguments.ts"
+import { isConfigured } from "./ConfiguredSignIns.ts"
+import { namesOf, requireAnswer } from "./Confirmation.ts"
 import { addressFlag, showOthers, signInNamed } from "./NamedSignIn.ts"
 import { printJson, tell } from "./Output.ts"
 import { remedyText } from "./RemedyText.ts"
-import { Account, configFileOfRun, Interactive, Json } from "./Settings.ts"
+import { Account, configFileOfRun, Json } from "./Settings.ts"
 import { UsageError } from "./UsageError.ts"
 
 const json = (forgotten: ReadonlyArray<CredentialKey>) => ({
   forgotten: forgotten.map(({ server }) => server),
   accounts: forgotten.map(({ account, server }) => ({ server, account }))
+})
+
+/** True if the sign-ins of other machines are in the same store. */
+const isShared = ({ backend }: StorageDescription): boolean => backend.lockScope === "shared"
+
+const confirm = Effect.fnUntraced(function* (what: string, message: string) {
+  yield* requireAnswer(what)
+  return yield* Prompt.run(Prompt.Confirm({ message }))
+})
+
+/** Forgets every sign-in; in a store that other machines share, those of this configuration, unless the user agrees to all. */
+const resetAll = Effect.fnUntraced(function* (flags: { readonly shared: boolean; readonly yes: boolean }) {
+  const signOut = yield* SignOut
+  const { description, list } = yield* CredentialStore
+  const { label } = description.backend
+  const isOwn = yield* isConfigured
+  const foreign = isShared(description) ? (yield* list).filter((key) => !isOwn(key)) : []
+  const takesForeign = flags.shared || foreign.length === 0
+  if (!flags.yes) {
+    const whose = takesForeign ? "every server" : "the servers of this configuration"
+    const confirmed = yield* confirm("--all forgets every sign-in", `Forget the sign-ins to ${whose}?`)
+    if (!confirmed) return yield* tell("Nothing was forgotten.")
+  }
+  const forgotten = yield* signOut.resetAll(isShared(description) && !flags.shared ? isOwn : undefined)
+  if (yield* Json) return yield* printJson(json(forgotten))
+  yield* tell(
+    forgotten.length === 0
+      ? "There was nothing to forget."
+      : `Forgot the sign-in to ${forgotten.map(nameOf).join(", ")}.`
+  )
+  if (takesForeign) return
+  const others = `${foreign.length} sign-in${foreign.length === 1 ? "" : "s"}`
+  yield* tell(
+    `Still in ${label}: ${others} that this configuration does not name (${namesOf(foreign).join(", ")}).`
+  )
+  const forget = command("auth reset", {
+    options: { all: true, shared: true },
+    purpose: "forget those as well"
+  })
+  yield* tell(remedyText(forget, yield* configFileOfRun))
 })
 
 /** `mcp-cli auth reset NAME | --all` */
@@ -23,18 +65,23 @@ export const reset = Command.make(
     name: serverName.pipe(Argument.optional),
     url: addressFlag,
     all: Flag.Boolean("all").pipe(Flag.withDescription("Forget every server"), Flag.withDefault(false)),
+    shared: Flag.Boolean("shared").pipe(
+      Flag.withDescription("With --all: also what other machines have in a store that they share"),
+      Flag.withDefault(false)
+    ),
     yes: Flag.Boolean("yes").pipe(
       Flag.withAlias("y"),
       Flag.withDescription("Do not ask for confirmation"),
       Flag.withDefault(false)
     )
   },
-  Effect.fn("cli.auth.reset")(function* ({ all, name, url, yes }) {
+  Effect.fn("cli.auth.reset")(function* ({ all, name, shared, url, yes }) {
     if (all === Option.isSome(name)) {
       return yield* new UsageError({
         problem: "Name one server, or add --all: mcp-cli auth reset NAME | --all"
       })
     }
+    if (shared && !all) return yield* new UsageError({ problem: "--shared belongs to --all." })
     if (all && Option.isSome(yield* Account)) {
       return yield* new UsageError({
         problem: "--all forgets every account. Leave out --account, or name a server instead of --all."
@@ -43,29 +90,19 @@ export const reset = Command.make(
     if (all && Option.isSome(url)) {
       return yield* new UsageError({ problem: "--all forgets every sign-in. Leave out --url." })
     }
+    if (Option.isNone(name)) return yield* resetAll({ shared, yes })
     const signOut = yield* SignOut
-    const { canPrompt } = yield* TerminalCapabilities.TerminalCapabilities
-    if (all && !yes) {
-      if (!canPrompt || !(yield* Interactive)) {
-        return yield* new UsageError({
-          problem:
-            "--all forgets every sign-in, and this run cannot ask for confirmation. Add --yes to confirm."
-        })
-      }
-      const confirmed = yield* Prompt.run(Prompt.Confirm({ message: "Forget the sign-ins to every server?" }))
+    const key = yield* accountAt(name.value)
+    const { resource, server } = yield* signInNamed(key.server, key.account, url)
+    const { description } = yield* CredentialStore
+    if (isShared(description) && server === undefined && !yes) {
+      const { label } = description.backend
+      const confirmed = yield* confirm(
+        `This configuration does not name ${nameOf(key)}, and other machines share ${label}`,
+        `This configuration does not name ${nameOf(key)}. Forget it in ${label}, which other machines share?`
+      )
       if (!confirmed) return yield* tell("Nothing was forgotten.")
     }
-    if (Option.isNone(name)) {
-      const forgotten = yield* signOut.resetAll
-      if (yield* Json) return yield* printJson(json(forgotten))
-      return yield* tell(
-        forgotten.length === 0
-          ? "There was nothing to forget."
-          : `Forgot the sign-in to ${forgotten.map(nameOf).join(", ")}.`
-      )
-    }
-    const key = yield* accountAt(name.value)
-    const { resource } = yield* signInNamed(key.server, key.account, url)
     const forgotten = yield* signOut.reset(key.server, key.account, resource)
     if (yield* Json) return yield* printJson(json(forgotten ? [key] : []))
     yield* tell(

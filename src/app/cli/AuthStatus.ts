@@ -1,12 +1,13 @@
 import { Clock, Effect, Option, Result } from "effect"
 import { Argument, Command } from "effect/cli"
 import { command, type Remediable } from "../../domain/Remedy.ts"
-import { canonicalResource } from "../../domain/SecureUrl.ts"
-import { Configuration, ConfigurationError, type ServerSummary } from "../../ports/Configuration.ts"
+import { Configuration, ConfigurationError } from "../../ports/Configuration.ts"
 import { type AccountStatus, CredentialStatus } from "../credentials/CredentialStatus.ts"
 import { CredentialKey } from "../../domain/CredentialKey.ts"
 import { httpServer, nameOf, serverName } from "./Arguments.ts"
+import { keysOf } from "./ConfiguredSignIns.ts"
 import { isoTime, printJson, printTable, relativeTime, tell, tellError } from "./Output.ts"
+import { progressOf } from "./Progress.ts"
 import { errorText, remedyText } from "./RemedyText.ts"
 import { Account, configFileOfRun, Json, type Settings } from "./Settings.ts"
 import { UsageError } from "./UsageError.ts"
@@ -44,6 +45,9 @@ const json = (status: AccountStatus) => ({
   problem: status.problem?.message ?? failedText(status) ?? null
 })
 
+/** Problems that are shown. A policy may forbid each record of a thousand. */
+const maxProblems = 5
+
 /** Shows each problem once, however many accounts have it. The first one ends the command, and is shown by that. */
 const reportProblems = Effect.fnUntraced(function* <E extends Remediable>(
   problems: ReadonlyArray<E>
@@ -51,18 +55,12 @@ const reportProblems = Effect.fnUntraced(function* <E extends Remediable>(
   const configFile = yield* configFileOfRun
   const byText = new Map(problems.map((problem) => [errorText(problem, configFile), problem]))
   const [first, ...others] = [...byText]
-  yield* Effect.forEach(others, ([, problem]) => tellError(problem, configFile), { discard: true })
+  const shown = others.slice(0, maxProblems - 1)
+  yield* Effect.forEach(shown, ([, problem]) => tellError(problem, configFile), { discard: true })
+  if (others.length > shown.length) {
+    yield* tell(`mcp-cli: ${others.length - shown.length} more problems like these. --json lists them.`)
+  }
   if (first !== undefined) return yield* Effect.fail(first[1])
-})
-
-/** The default account of a server of the configuration. Its resource is absent while its address cannot be filled in. */
-const expectedOf = Effect.fnUntraced(function* ({ name, target }: ServerSummary) {
-  const url = URL.parse(target)
-  if (!target.includes("${") && url !== null) return CredentialKey.of(name, undefined, canonicalResource(url))
-  const server = yield* Effect.option(Configuration.use((configuration) => configuration.server(name)))
-  return Option.isSome(server) && server.value._tag === "Http"
-    ? CredentialKey.at(server.value)
-    : CredentialKey.of(name)
 })
 
 /** The errors of the configuration that concern this server, or any. */
@@ -98,14 +96,12 @@ export const status = Command.make(
     // Sign-ins are stored with or without a configuration.
     const configuration = yield* Effect.result(Configuration.use((file) => file.servers))
     const listed = Result.getOrElse(configuration, () => [])
-    const expected = yield* Effect.forEach(
-      listed.filter(({ authorization }) => authorization.startsWith("oauth")),
-      expectedOf
-    )
+    const expected = yield* keysOf(listed)
     const account = yield* Account
     const { accounts: ofServer, unlisted } = yield* credentials.all(
       expected,
-      Option.match(name, { onNone: () => undefined, onSome: (wanted) => (key) => key.server === wanted })
+      Option.match(name, { onNone: () => undefined, onSome: (wanted) => (key) => key.server === wanted }),
+      yield* progressOf("read")
     )
     if (Option.isSome(name) && unlisted === undefined && ofServer.length === 0) {
       yield* httpServer(name.value)

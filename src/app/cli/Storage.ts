@@ -36,7 +36,8 @@ export const storage = Command.make(
     const problem = [inUse, listed, health].flatMap((result) =>
       Option.toArray(Result.getFailure<unknown, StorageError>(result))
     )[0]
-    const { backend, location } = store.description
+    const { backend, cautions: known = Effect.succeed([]), location } = store.description
+    const cautions = yield* Effect.orElseSucceed(known, () => [])
     const { isNamed, migratingFrom, reason, since } = Result.getOrElse(inUse, () => unknownUse)
     const configFile = yield* configFileOfRun
     const moveTo = (to: string, purpose: string) =>
@@ -51,6 +52,7 @@ export const storage = Command.make(
         kept: kept ?? null,
         migratingFrom,
         healthy: problem === undefined,
+        cautions,
         isNew: Result.isSuccess(health) && health.success._tag === "New"
       })
     } else {
@@ -66,7 +68,8 @@ export const storage = Command.make(
         ...migratingFrom.map((name) => [
           "Left over",
           `a move out of ${name} was interrupted. ${moveTo(backend.name, "finish it")}`
-        ])
+        ]),
+        ...cautions.map((caution) => ["Caution", caution])
       ]
       yield* print(...rows.map(([name = "", value = ""]) => `${name.padEnd(11)}${value}`))
     }

@@ -1,15 +1,44 @@
 import { Effect, Option } from "effect"
-import { Command, Flag } from "effect/cli"
+import { Command, Flag, Prompt } from "effect/cli"
+import type { IsOwn } from "../../domain/OwnCredentials.ts"
 import { command, set, tokenStorage } from "../../domain/Remedy.ts"
 import { Configuration } from "../../ports/Configuration.ts"
 import { storageBackendNames, storageBackends } from "../../ports/StorageBackend.ts"
-import { StorageMove } from "../storage/StorageMove.ts"
+import { type SharedSource, StorageMove } from "../storage/StorageMove.ts"
+import { namesOf, requireAnswer } from "./Confirmation.ts"
+import { isConfigured } from "./ConfiguredSignIns.ts"
 import { printJson, tell, tellError } from "./Output.ts"
+import { progressOf } from "./Progress.ts"
 import { remediesJson, remedyText } from "./RemedyText.ts"
 import { configFileOfRun, Json } from "./Settings.ts"
 
 /** Names of the backends whose sign-ins outlive the program. */
 const lasting = storageBackendNames.filter((name) => storageBackends[name].lasting)
+
+/** Asks before sign-ins are taken out of a store that other machines share. */
+const confirmShared = Effect.fnUntraced(function* (
+  sources: ReadonlyArray<SharedSource>,
+  isOwn: IsOwn,
+  yes: boolean
+) {
+  for (const { description, keys } of sources) {
+    const own = keys.filter((key) => isOwn(key))
+    const { label } = description.backend
+    const staying = keys.length - own.length
+    if (staying > 0) {
+      yield* tell(
+        `mcp-cli: ${staying} of ${keys.length} sign-ins stay in ${label}: this configuration does not name them. Add --all to take them too.`
+      )
+    }
+    if (own.length === 0 || yes) continue
+    yield* requireAnswer(`This takes sign-ins out of ${label}, which other machines share`)
+    yield* tell(`${description.location} is shared with other machines. This takes out of it:`)
+    yield* tell(...namesOf(own).map((name) => `  ${name}`))
+    const what = `${own.length} sign-in${own.length === 1 ? "" : "s"}`
+    if (!(yield* Prompt.run(Prompt.Confirm({ message: `Move ${what}?` })))) return false
+  }
+  return true
+})
 
 /** `mcp-cli storage move --to BACKEND` */
 export const move = Command.make(
@@ -19,10 +48,25 @@ export const move = Command.make(
     from: Flag.Literals("from", lasting).pipe(
       Flag.withDescription("A backend to empty in addition to the one in use"),
       Flag.optional
+    ),
+    all: Flag.Boolean("all").pipe(
+      Flag.withDescription("Take every sign-in out of a store that other machines share"),
+      Flag.withDefault(false)
+    ),
+    yes: Flag.Boolean("yes").pipe(
+      Flag.withAlias("y"),
+      Flag.withDescription("Do not ask for confirmation"),
+      Flag.withDefault(false)
     )
   },
-  Effect.fn("cli.storage.move")(function* ({ from, to }) {
-    const result = yield* StorageMove.use((service) => service.move(to, Option.getOrUndefined(from)))
+  Effect.fn("cli.storage.move")(function* ({ all, from, to, yes }) {
+    const isOwn = all ? () => true : yield* isConfigured
+    const fromName = Option.getOrUndefined(from)
+    const sources = yield* StorageMove.use((service) => service.shared(to, fromName))
+    const confirmed = yield* confirmShared(sources, isOwn, yes)
+    if (!confirmed) return yield* tell("Nothing was moved.")
+    const progress = yield* progressOf("copied")
+    const result = yield* StorageMove.use((service) => service.move(to, fromName, { isOwn, progress }))
     const { left, moved } = result
     const { label } = result.to
     const configFile = yield* configFileOfRun
@@ -61,7 +105,7 @@ export const move = Command.make(
     }
   })
 ).pipe(
-  Command.withDescription("Move all sign-ins to another backend: copy, verify, then remove"),
+  Command.withDescription("Move the sign-ins to another backend: copy, verify, then remove"),
   Command.withExamples([
     {
       command: "mcp-cli storage move --to secretservice",

@@ -48,11 +48,12 @@ export class CredentialStatus extends Context.Service<
     readonly of: (key: CredentialKey) => Effect.Effect<AccountStatus>
     /**
      * Every account in the store, and each of `expected` that is not stored, or for another resource only. Reads only those
-     * that `isWanted` selects, since each may cost a request.
+     * that `isWanted` selects, since each may cost a request, and calls `progress` after each.
      */
     readonly all: (
       expected: ReadonlyArray<CredentialKey>,
-      isWanted?: (key: CredentialKey) => boolean
+      isWanted?: (key: CredentialKey) => boolean,
+      progress?: (done: number, total: number) => Effect.Effect<void>
     ) => Effect.Effect<AccountStatuses>
   }
 >()("mcp-cli-oauth/app/credentials/CredentialStatus") {}
@@ -135,7 +136,8 @@ export const layer: Layer.Layer<CredentialStatus, never, CredentialStore> = Laye
 
     const all = Effect.fn("CredentialStatus.all")(function* (
       expected: ReadonlyArray<CredentialKey>,
-      isWanted: (key: CredentialKey) => boolean = () => true
+      isWanted: (key: CredentialKey) => boolean = () => true,
+      progress: (done: number, total: number) => Effect.Effect<void> = () => Effect.void
     ) {
       const listed = yield* Effect.result(store.list)
       const unlisted = Option.getOrUndefined(Result.getFailure(listed))
@@ -144,7 +146,10 @@ export const layer: Layer.Layer<CredentialStatus, never, CredentialStore> = Laye
         .filter(isWanted)
         .toSorted(byName)
       const get = getUntilOutage(unlisted)
-      const readAll = Effect.forEach((key: CredentialKey) => read(key, get))
+      let done = 0
+      const readAll = Effect.forEach((key: CredentialKey) =>
+        Effect.tap(read(key, get), () => progress(++done, sorted.length))
+      )
       const first = yield* readAll(sorted.slice(0, 1))
       // In rows, because one fiber per record costs more than most reads.
       const length = Math.ceil(sorted.length / rows)

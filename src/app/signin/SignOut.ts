@@ -2,6 +2,7 @@ import { Clock, Context, Effect, Layer, Option } from "effect"
 import { configuredRevocationEndpoint, type Credential, type OAuthClient } from "../../domain/Credential.ts"
 import { CredentialKey } from "../../domain/CredentialKey.ts"
 import { jwtExpiry } from "../../domain/JwtExpiry.ts"
+import type { IsOwn } from "../../domain/OwnCredentials.ts"
 import type { Remediable } from "../../domain/Remedy.ts"
 import type { RemoteServer } from "../../domain/Server.ts"
 import { ClientRejected, RevocationFailed } from "../../domain/SignInError.ts"
@@ -92,8 +93,14 @@ export class SignOut extends Context.Service<
       account?: string,
       resource?: string
     ) => Effect.Effect<boolean, StorageError | LockError>
-    /** Removes all credentials and the password of the store, and returns their keys. Needs no network and no password. */
-    readonly resetAll: Effect.Effect<ReadonlyArray<CredentialKey>, StorageError | LockError>
+    /**
+     * Removes all credentials and the password of the store, and returns their keys. Needs no network and no password.
+     *
+     * @param isOwn removes these credentials only, and nothing else of the store
+     */
+    readonly resetAll: (
+      isOwn?: IsOwn
+    ) => Effect.Effect<ReadonlyArray<CredentialKey>, StorageError | LockError>
     /**
      * Revokes the tokens of one account of a server (RFC 7009), and then removes the credential. If the revocation fails
      * and may succeed later, the credential stays. A credential of another client, grant or endpoint than the configuration names now is revoked as
@@ -117,6 +124,33 @@ export class SignOut extends Context.Service<
     ) => Effect.Effect<ReadonlyArray<LogoutResult>, StorageError | LockError | RevocationFailed>
   }
 >()("mcp-cli-oauth/app/signin/SignOut") {}
+
+const makeResetAll = (
+  credentials: Credentials["Service"],
+  store: CredentialStore["Service"],
+  lock: CredentialLock["Service"]
+): SignOut["Service"]["resetAll"] => {
+  /** Removes the credential of a key, unless it is for another server than that of this configuration. */
+  const forgetOwn = (isOwn: IsOwn) =>
+    Effect.fnUntraced(function* (key: CredentialKey) {
+      const found = yield* Effect.catchReason(
+        store.get(key),
+        "StorageError",
+        "Corrupt",
+        () => Effect.succeedNone
+      )
+      const isForeign = Option.exists(found, (credential) => !isOwn(key, credential))
+      return !isForeign && (yield* credentials.forget(key))
+    })
+
+  return Effect.fn("SignOut.resetAll")(function* (isOwn?: IsOwn) {
+    const keys = (yield* store.list).filter((key) => isOwn?.(key) ?? true)
+    const forget = isOwn === undefined ? credentials.forget : forgetOwn(isOwn)
+    const forgotten = yield* Effect.filter(keys, (key) => lock.withLock(key, "refresh")(forget(key)))
+    if (isOwn === undefined) yield* store.clear
+    return forgotten
+  })
+}
 
 /** @see SignOut */
 export const layer: Layer.Layer<
@@ -150,11 +184,7 @@ export const layer: Layer.Layer<
       return removed.includes(true)
     })
 
-    const resetAll = Effect.gen(function* () {
-      const forgotten = yield* Effect.filter(yield* store.list, forget)
-      yield* store.clear
-      return forgotten
-    }).pipe(Effect.withSpan("SignOut.resetAll"))
+    const resetAll = makeResetAll(credentials, store, lock)
 
     const deregister = (credential: Credential) =>
       Effect.provideService(deregisterClient(credential), ClientRegistrar, registrar)

@@ -5,7 +5,7 @@ import { Configuration, type ConfigurationError } from "../../ports/Configuratio
 import { CredentialLock, type LockError, type LockPurpose } from "../../ports/CredentialLock.ts"
 import { CredentialStore, type StorageDescription, type StorageError } from "../../ports/CredentialStore.ts"
 import { type OpenStorage, StorageBackends } from "../../ports/StorageBackends.ts"
-import { type BackendAddress, StorageChoices } from "../../ports/StorageChoice.ts"
+import { type BackendAddress, isSameAddress, StorageChoices } from "../../ports/StorageChoice.ts"
 import { UserInteraction } from "../../ports/UserInteraction.ts"
 import { automaticChoice } from "./AutomaticChoice.ts"
 import { byResource, placeIn } from "./CredentialPlaces.ts"
@@ -64,8 +64,7 @@ const warnIfElsewhere = Effect.fnUntraced(function* ({ address, store: { descrip
     )
   }
   if (choice.backend !== name || address === undefined || choice.address === undefined) return
-  const isSame = address.url === choice.address.url && address.namespace === choice.address.namespace
-  if (isSame) return
+  if (isSameAddress(address, choice.address)) return
   yield* user.tell(
     `warning: sign-ins were stored in ${label} at ${placeText(choice.address)}, and ${placeText(address)} is set now and used.`,
     [command("storage move", { options: { to: name }, purpose: "stay with that" })]
@@ -200,7 +199,10 @@ export const layer: Layer.Layer<
           return yield* (yield* now).store.remove(key)
         }),
       clear: Effect.gen(function* () {
-        yield* removeLeftovers((store) => store.clear)
+        // What other machines store there is not a copy of this one's.
+        yield* removeLeftovers((store) =>
+          store.description.backend.lockScope === "shared" ? Effect.void : store.clear
+        )
         yield* (yield* now).store.clear
       }),
       list: Effect.flatMap(now, ({ store }) => store.list)

@@ -1,14 +1,29 @@
-import { Clock, Context, Effect, Layer, Option } from "effect"
+import { Clock, Context, Data, Effect, Layer, Option } from "effect"
 import { type Credential, isSameCredential } from "../../domain/Credential.ts"
 import { CredentialKey } from "../../domain/CredentialKey.ts"
+import type { IsOwn } from "../../domain/OwnCredentials.ts"
 import type { LockError } from "../../ports/CredentialLock.ts"
-import { StorageError } from "../../ports/CredentialStore.ts"
+import { type StorageDescription, StorageError } from "../../ports/CredentialStore.ts"
 import type { StorageBackend } from "../../ports/StorageBackend.ts"
 import { type OpenStorage, StorageBackends } from "../../ports/StorageBackends.ts"
 import { StorageChoices } from "../../ports/StorageChoice.ts"
 import { BackendError, Unavailable } from "../../ports/StorageFailure.ts"
 import { ChosenStorage } from "./ChosenStorage.ts"
 import { placeIn } from "./CredentialPlaces.ts"
+
+/** What a move takes, and reports. */
+export interface MoveOptions {
+  /** The sign-ins to take from a store that other machines share. Absent: all of them. */
+  readonly isOwn?: IsOwn
+  /** Called after each sign-in is copied. */
+  readonly progress?: (done: number, total: number) => Effect.Effect<void>
+}
+
+/** A store that other machines share, and all that it holds. */
+export interface SharedSource {
+  readonly description: StorageDescription
+  readonly keys: ReadonlyArray<CredentialKey>
+}
 
 /** The result of a move. */
 export interface Moved {
@@ -43,7 +58,13 @@ export class StorageMove extends Context.Service<
      * @param to name of the new backend
      * @param from name of a backend to empty in addition to the one in use
      */
-    readonly move: (to: string, from?: string) => Effect.Effect<Moved, StorageError | LockError>
+    readonly move: (
+      to: string,
+      from?: string,
+      options?: MoveOptions
+    ) => Effect.Effect<Moved, StorageError | LockError>
+    /** What a move would take from stores that other machines share. Changes nothing. */
+    readonly shared: (to: string, from?: string) => Effect.Effect<ReadonlyArray<SharedSource>, StorageError>
   }
 >()("mcp-cli-oauth/app/storage/StorageMove") {}
 
@@ -67,12 +88,17 @@ const readable = ({ store }: OpenStorage, key: CredentialKey) =>
   )
 
 /** Writes a record, and reads it back. */
-const copy = Effect.fnUntraced(function* (
+const copy = Effect.fnUntraced(function* (target: OpenStorage, key: CredentialKey, credential: Credential) {
+  yield* target.store.put(key, credential)
+  yield* verify(target, key, credential)
+})
+
+/** Reads a record back. */
+const verify = Effect.fnUntraced(function* (
   { store }: OpenStorage,
   key: CredentialKey,
   credential: Credential
 ) {
-  yield* store.put(key, credential)
   const read = yield* store.get(key)
   if (Option.exists(read, (found) => isSameCredential(found, credential))) return
   const { backend } = store.description
@@ -115,41 +141,110 @@ const copyIfNewer = Effect.fnUntraced(function* (
 const withBoth = (source: OpenStorage, target: OpenStorage, key: CredentialKey) =>
   (source.store.description.backend.lockScope === "shared" ? source : target).lock.withLock(key, "refresh")
 
-/** Copies every readable sign-in of a backend. */
-const copyAll = Effect.fnUntraced(function* (source: OpenStorage, target: OpenStorage) {
-  for (const key of yield* source.store.list) {
-    const step = Effect.gen(function* () {
-      const { found } = yield* readable(source, key)
-      if (Option.isSome(found)) yield* copyIfNewer(target, key, found.value)
-    })
-    yield* withBoth(source, target, key)(step)
-  }
+/** One backend that is emptied into another, and the sign-ins that are taken. */
+class Passage extends Data.Class<{
+  readonly source: OpenStorage
+  readonly target: OpenStorage
+  readonly isOwn: IsOwn
+}> {
+  /** What was copied, by storage name. What is still the same can be removed. */
+  readonly copied = new Map<string, Credential>()
+
+  /** The sign-ins to take, by their names. */
+  readonly list = Effect.suspend(() =>
+    Effect.map(this.source.store.list, (keys) => keys.filter((key) => this.isOwn(key)))
+  )
+}
+
+/** Records that are copied at the same time. A keyring is asked for one at a time, since it may ask the user. */
+const concurrency = ({ source, target }: Passage): number => {
+  const isShared = ({ store }: OpenStorage) => store.description.backend.lockScope === "shared"
+  return isShared(source) || isShared(target) ? 4 : 1
+}
+
+/** Copies a record that is not in the target yet, and reads it back. False: it is there by now. */
+const createIn = Effect.fnUntraced(function* (
+  target: OpenStorage,
+  key: CredentialKey,
+  credential: Credential
+) {
+  const { atomic } = target.store
+  if (atomic === undefined || !(yield* atomic.create(key, credential))) return false
+  yield* verify(target, key, credential)
+  return true
 })
+
+/** Copies every readable sign-in of a backend. */
+const copyAll = Effect.fnUntraced(function* (
+  passage: Passage,
+  progress: NonNullable<MoveOptions["progress"]>
+) {
+  const { copied, isOwn, source, target } = passage
+  const keys = yield* passage.list
+  const there = new Set((yield* target.store.list).map(({ storageName }) => storageName))
+  const { atomic } = source.store
+  // A removal that compares makes up for a copy without the lock of the source.
+  const lock = (key: CredentialKey) =>
+    atomic === undefined ? withBoth(source, target, key) : target.lock.withLock(key, "refresh")
+  let done = 0
+  const copyOne = Effect.fnUntraced(function* (key: CredentialKey) {
+    /** Reads under a lock, so that no process of this machine is refreshing what is copied. */
+    const step = (write: (found: Credential) => Effect.Effect<boolean, StorageError | LockError>) =>
+      Effect.gen(function* () {
+        const found = Option.getOrUndefined((yield* readable(source, key)).found)
+        if (found === undefined || !isOwn(key, found)) return true
+        const isCopied = yield* write(found)
+        if (isCopied) copied.set(key.storageName, found)
+        return isCopied
+      })
+    const isNew = target.store.atomic !== undefined && !there.has(key.storageName)
+    const create = source.lock.withLock(key, "refresh")(step((found) => createIn(target, key, found)))
+    const isCreated = isNew && (yield* create)
+    if (!isCreated) yield* lock(key)(step((found) => Effect.as(copyIfNewer(target, key, found), true)))
+    yield* progress(++done, keys.length)
+  })
+  yield* Effect.forEach(keys, copyOne, { discard: true, concurrency: concurrency(passage) })
+})
+
+/** Removes the original of a copy, if it is still the same. */
+const removeCopied = ({ copied, source }: Passage, key: CredentialKey) => {
+  const copy = copied.get(key.storageName)
+  if (copy === undefined) return Effect.succeed(false)
+  if (source.store.atomic !== undefined) return source.store.atomic.removeSame(key, copy)
+  return Effect.gen(function* () {
+    const { found } = yield* readable(source, key)
+    return Option.exists(found, (now) => isSameCredential(now, copy)) && (yield* source.store.remove(key))
+  }).pipe(source.lock.withLock(key, "refresh"))
+}
 
 /** Removes the sign-ins of a backend that is no longer in use, after copying what was written there since {@link copyAll}. */
 const removeMoved = Effect.fnUntraced(function* (
-  source: OpenStorage,
-  target: OpenStorage
+  passage: Passage
 ): Effect.fn.Return<Removed, StorageError | LockError> {
+  const { isOwn, source, target } = passage
   const moved = new Map<string, CredentialKey>()
   const left = new Map<string, Unreadable>()
+  const foreign = new Set<string>()
+  const removeOne = Effect.fnUntraced(function* (key: CredentialKey) {
+    const step = Effect.gen(function* () {
+      const { found, problem } = yield* readable(source, key)
+      if (problem !== undefined) return void left.set(key.storageName, { key, problem })
+      if (Option.exists(found, (credential) => !isOwn(key, credential)))
+        return void foreign.add(key.storageName)
+      if (Option.isSome(found)) yield* copyIfNewer(target, key, found.value)
+      yield* source.store.remove(key)
+      moved.set(key.storageName, key)
+    })
+    if (yield* removeCopied(passage, key)) moved.set(key.storageName, key)
+    else yield* withBoth(source, target, key)(step)
+  })
   for (;;) {
     // A process that was refreshing when the choice changed may have written once more.
-    const keys = (yield* source.store.list).filter(({ storageName }) => !left.has(storageName))
+    const keys = (yield* passage.list).filter(
+      ({ storageName }) => !left.has(storageName) && !foreign.has(storageName)
+    )
     if (keys.length === 0) return { moved: [...moved.values()], left: [...left.values()] }
-    for (const key of keys) {
-      const step = Effect.gen(function* () {
-        const { found, problem } = yield* readable(source, key)
-        if (problem !== undefined) {
-          left.set(key.storageName, { key, problem })
-          return
-        }
-        if (Option.isSome(found)) yield* copyIfNewer(target, key, found.value)
-        yield* source.store.remove(key)
-        moved.set(key.storageName, key)
-      })
-      yield* withBoth(source, target, key)(step)
-    }
+    yield* Effect.forEach(keys, removeOne, { discard: true, concurrency: concurrency(passage) })
   }
 })
 
@@ -162,14 +257,39 @@ export const layer: Layer.Layer<StorageMove, never, ChosenStorage | StorageBacke
       const backends = yield* StorageBackends
       const choices = yield* StorageChoices
 
-      const moveUnderLock = Effect.fnUntraced(function* (target: OpenStorage, to: string, from?: string) {
+      /**
+       * The backends that a move empties: the one in use, since nothing would find its sign-ins after the move; for the same
+       * reason the one that an earlier move went to, if the configuration names another; and the one that is named.
+       */
+      const sourcesOf = Effect.fnUntraced(function* (to: string, from?: string) {
         const inUse = yield* chosen.inUse
+        const choice = Option.getOrUndefined(yield* choices.read)
+        const names = [inUse.backend, choice?.backend ?? inUse.backend, from ?? inUse.backend]
+        const open = (name: string) =>
+          backends.open(name, name === choice?.backend ? choice.address : undefined)
+        return { inUse, names: [...new Set(names)].filter((name) => name !== to), open }
+      })
+
+      const moveUnderLock = Effect.fnUntraced(function* (
+        target: OpenStorage,
+        to: string,
+        from: string | undefined,
+        { isOwn = () => true, progress = () => Effect.void }: MoveOptions
+      ) {
+        const { inUse, names, open } = yield* sourcesOf(to, from)
         yield* target.store.unlock
 
-        // The backend in use is always emptied: nothing would find its sign-ins after the move.
-        const sources = [...new Set([inUse.backend, from ?? inUse.backend])].filter((name) => name !== to)
-        const open = (name: string) => backends.open(name, name === inUse.backend ? inUse.address : undefined)
-        for (const name of sources) yield* copyAll(yield* open(name), target)
+        const opened = new Map<string, Passage>()
+        const passageFrom = Effect.fnUntraced(function* (name: string) {
+          const known = opened.get(name)
+          if (known !== undefined) return known
+          const source = yield* open(name)
+          const isShared = source.store.description.backend.lockScope === "shared"
+          const passage = new Passage({ source, target, isOwn: isShared ? isOwn : () => true })
+          opened.set(name, passage)
+          return passage
+        })
+        for (const name of names) yield* copyAll(yield* passageFrom(name), progress)
 
         const since = yield* Clock.currentTimeMillis
         const { address } = target
@@ -179,12 +299,12 @@ export const layer: Layer.Layer<StorageMove, never, ChosenStorage | StorageBacke
           since,
           ...(address === undefined ? {} : { address })
         }
-        const migratingFrom = [...new Set([...inUse.migratingFrom, ...sources])].filter((name) => name !== to)
+        const migratingFrom = [...new Set([...inUse.migratingFrom, ...names])].filter((name) => name !== to)
         yield* choices.write({ ...choice, migratingFrom })
 
         const removed = yield* Effect.forEach(migratingFrom, (name) =>
           Effect.gen(function* () {
-            return { name, ...(yield* removeMoved(yield* open(name), target)) }
+            return { name, ...(yield* removeMoved(yield* passageFrom(name))) }
           })
         )
         const unfinished = removed.filter(({ left }) => left.length > 0).map(({ name }) => name)
@@ -198,8 +318,22 @@ export const layer: Layer.Layer<StorageMove, never, ChosenStorage | StorageBacke
         }
       })
 
+      const shared = Effect.fn("StorageMove.shared")(function* (to: string, from?: string) {
+        const { inUse, names, open } = yield* sourcesOf(to, from)
+        const all = [...new Set([...inUse.migratingFrom, ...names])].filter((name) => name !== to)
+        const stores = yield* Effect.forEach(all, (name) => Effect.map(open(name), ({ store }) => store))
+        return yield* Effect.forEach(
+          stores.filter(({ description }) => description.backend.lockScope === "shared"),
+          ({ description, list }) => Effect.map(list, (keys): SharedSource => ({ description, keys }))
+        )
+      })
+
       // Two moves at once would each undo the choice of the other.
-      const move = Effect.fn("StorageMove.move")(function* (to: string, from?: string) {
+      const move = Effect.fn("StorageMove.move")(function* (
+        to: string,
+        from?: string,
+        options: MoveOptions = {}
+      ) {
         const target = yield* backends.open(to)
         const { addressed } = backends.automatic
         if (addressed?.isOfFolder === true && to === addressed.backend.name) {
@@ -211,9 +345,9 @@ export const layer: Layer.Layer<StorageMove, never, ChosenStorage | StorageBacke
             })
           })
         }
-        return yield* target.lock.withLock(everything, "store")(moveUnderLock(target, to, from))
+        return yield* target.lock.withLock(everything, "store")(moveUnderLock(target, to, from, options))
       })
 
-      return StorageMove.of({ move })
+      return StorageMove.of({ move, shared })
     })
   )

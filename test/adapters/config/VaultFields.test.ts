@@ -456,6 +456,18 @@ describe("the environment of Vault", () => {
     })
   )
 
+  it.effect("names authorities as a file, as text or as a folder, unless the file does", () =>
+    Effect.gen(function* () {
+      const env = { VAULT_CACERT_BYTES: "a certificate", BAO_CAPATH: "/bao", VAULT_CAPATH: "/vault" }
+      const { tls } = yield* settingsOf({}, env)
+      assert.deepInclude(tls, { caCert: undefined, caCertText: "a certificate", caPath: "/bao" })
+      assert.notProperty((yield* settingsOf({ vaultCaCert: "c" }, env)).tls, "caPath")
+      const { tls: ofVariable } = yield* settingsOf({}, { ...env, VAULT_CACERT: "file" })
+      assert.strictEqual(ofVariable.caCert, "file")
+      assert.notProperty(ofVariable, "caCertText")
+    })
+  )
+
   it.effect("that cannot be read is an error, and why is not said", () =>
     Effect.gen(function* () {
       const broken = ConfigProvider.make(({ 0: name }) =>
@@ -687,6 +699,33 @@ describe("Vault in a file that was found in the working directory", () => {
         yield* found({ vaultSkipVerify: true, vaultCaCert: "evil.pem" }, { VAULT_ADDR: "https://mine.test" }),
         [`tokenStorage.vaultCaCert: ${why}`, `tokenStorage.vaultSkipVerify: ${why}`]
       )
+    })
+  )
+})
+
+describe("several addresses of Vault", () => {
+  const [one, two] = ["https://one.example.com:8200", "https://two.example.com:8200"]
+
+  it.effect.each([
+    ["in the file", { vaultUrl: `${one},${two}` }, {}],
+    ["in VAULT_ADDR, with spaces", {}, { VAULT_ADDR: `${one}, ${two}` }],
+    ["in BAO_ADDR", {}, { BAO_ADDR: `${one},${two}`, VAULT_ADDR: url }]
+  ] as const)("are tried in the order in which they are written %s", ([, fields, env]) =>
+    Effect.gen(function* () {
+      const vault = yield* vaultOf(fields, env)
+      assert.strictEqual(vault?.url.origin, one)
+      assert.deepStrictEqual(vault?.otherUrls, [new URL(two)])
+    })
+  )
+
+  it.effect.each([
+    [`${one},`, `each address ${noUrl}`],
+    [`${one},http://two.example.com`, `each address ${noSecureUrl}`],
+    [`${one},https://me@two.example.com`, `each address ${noUser}`],
+    [`${one},http://127.0.0.1:8200`, "must have https in every address, or http in every one"]
+  ])("are refused as %s", ([vaultUrl, problem]) =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* wrongWith({ vaultUrl }), [`tokenStorage.vaultUrl: ${problem}`])
     })
   )
 })

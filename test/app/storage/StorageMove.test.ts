@@ -3,6 +3,7 @@ import { Effect, Layer, Option } from "effect"
 import { StorageMove } from "../../../src/app/storage/StorageMove.ts"
 import { CredentialKey } from "../../../src/domain/CredentialKey.ts"
 import { Credential, isSameCredential } from "../../../src/domain/Credential.ts"
+import { ownCredentials } from "../../../src/domain/OwnCredentials.ts"
 import { CredentialStore, StorageError } from "../../../src/ports/CredentialStore.ts"
 import { BackendError, Corrupt, Locked } from "../../../src/ports/StorageFailure.ts"
 import { credentialWith } from "../../contract/CredentialStoreContract.ts"
@@ -82,6 +83,61 @@ describe("moving sign-ins", () => {
       yield* move("encrypted")
       yield* assertAllThere
       assert.deepStrictEqual(yield* Machine.use(({ store }) => store("secretservice").list), [])
+    }).pipe(Effect.provide(machine(options)))
+  )
+
+  it.effect("back works with a configuration that still names the first place", () =>
+    Effect.gen(function* () {
+      const { store } = yield* Machine
+      for (const key of keys) yield* store("vault").put(key, credentialWith(`of ${key.server}`))
+      yield* move("encrypted")
+      assert.lengthOf(yield* store("encrypted").list, 3)
+      const result = yield* move("vault")
+      assert.deepStrictEqual(result.from, ["encrypted"])
+      yield* assertAllThere
+      assert.deepStrictEqual(yield* store("encrypted").list, [])
+    }).pipe(Effect.provide(machine({ ...options, backend: "vault" })))
+  )
+
+  it.effect("takes only the sign-ins of the configuration out of a store that machines share", () =>
+    Effect.gen(function* () {
+      const { choice, choose, store } = yield* Machine
+      const { resource } = credentialWith("any")
+      const [, linear, github] = keys
+      const other = new Credential({ ...credentialWith("other"), resource: "https://other.test/mcp" })
+      const [work, tagged] = [CredentialKey.of("notion", "work"), notion.beside(other.resource)]
+      yield* choose({ backend: "vault", reason: "", since: 1, migratingFrom: [] })
+      for (const key of [notion, work, ...keys]) yield* store("vault").put(key, credentialWith("of one"))
+      yield* store("vault").put(tagged, other)
+      yield* store("vault").put(linear ?? notion, other)
+      const isOwn = ownCredentials([
+        CredentialKey.of("notion", "default", resource),
+        CredentialKey.of("linear", "default", resource)
+      ])
+      const shared = StorageMove.use((service) => service.shared("encrypted")).pipe(Effect.provide(program))
+      const [source, ...others] = yield* shared
+      assert.strictEqual(source?.description.backend.name, "vault")
+      assert.lengthOf(source?.keys ?? [], 5)
+      assert.deepStrictEqual(others, [])
+      const steps: Array<string> = []
+      const progress = (done: number, total: number) => Effect.sync(() => void steps.push(`${done}/${total}`))
+      const result = yield* move("encrypted", undefined, { isOwn, progress })
+      assert.sameDeepMembers([...result.moved], [notion, work])
+      assert.deepStrictEqual(steps, ["1/3", "2/3", "3/3"])
+      assert.sameDeepMembers([...(yield* store("encrypted").list)], [notion, work])
+      // Another server under the same name, and a name that the configuration does not have.
+      assert.sameDeepMembers([...(yield* store("vault").list)], [linear, github, tagged])
+      assert.deepInclude(yield* choice, { backend: "encrypted", migratingFrom: [] })
+    }).pipe(Effect.provide(machine(options)))
+  )
+
+  it.effect("takes everything out of a store of this machine, whatever the configuration names", () =>
+    Effect.gen(function* () {
+      yield* filled
+      const shared = StorageMove.use((service) => service.shared("vault")).pipe(Effect.provide(program))
+      assert.deepStrictEqual(yield* shared, [])
+      yield* move("vault", undefined, { isOwn: () => false })
+      yield* assertAllThere
     }).pipe(Effect.provide(machine(options)))
   )
 

@@ -29,6 +29,8 @@ export class KernelLock {
   readonly #lost = new Map<VirtualProcess, Set<string>>()
   readonly #waiting = new Map<string, Set<() => void>>()
 
+  /** How often the locks were removed: those of later files are others. */
+  #removals = 0
   readonly #stream: Seed
 
   constructor(world: World) {
@@ -38,6 +40,7 @@ export class KernelLock {
 
   /** As `rm -rf locks`: a process that holds a lock no longer excludes others. */
   removeAll(): void {
+    this.#removals++
     for (const [name, process] of this.#holders) {
       this.#lost.set(process, (this.#lost.get(process) ?? new Set()).add(name))
       this.#world.tell({ _tag: "LockLost", process, account: this.#accounts.get(name) ?? name })
@@ -113,6 +116,10 @@ export class KernelLock {
       const service: CredentialLock["Service"] & {
         readonly confirm: (key: CredentialKey, purpose: LockPurpose) => Effect.Effect<void, LockError>
       } = {
+        identify: (key, purpose) =>
+          holders.get(nameOf(key, purpose)) === process
+            ? `${this.#removals}/${nameOf(key, purpose).replaceAll(" ", "/")}`
+            : undefined,
         withLock: (key, purpose) => (effect) => {
           const name = nameOf(key, purpose)
           this.#accounts.set(name, key.first.storageName)

@@ -180,7 +180,12 @@ export class Vault implements Store {
     const [, engine, part, ...rest] = path.split("/").slice(1)
     const name = rest.join("/")
     if (engine === "auth") return { status: 200, body: { data: { ttl: 0, renewable: false } } }
-    if (this.#world.scenario.store === "vault-v1") return this.#answerOfFirst(received)
+    const isFirst = this.#world.scenario.store === "vault-v1"
+    if (engine === "sys") {
+      const mount = { type: "kv", path: "secret/", options: { version: isFirst ? "1" : "2" } }
+      return { status: 200, body: { initialized: true, data: mount } }
+    }
+    if (isFirst) return this.#answerOfFirst(received)
     switch (`${method} ${part}`) {
       case "GET data": {
         const version = this.#read(name, lag)

@@ -1,8 +1,9 @@
-import { Effect, Option, Semaphore } from "effect"
-import type { VaultSettings } from "../../../ports/Configuration.ts"
+import { Effect, Option } from "effect"
 import type { StorageError } from "../../../ports/CredentialStore.ts"
 import { fieldOf, textOf } from "./JsonFields.ts"
+import { type KeyValueSettings, type Mount, mountOf } from "./Mount.ts"
 import type { VaultHttp } from "./VaultHttp.ts"
+import { saidBy } from "./VaultProblems.ts"
 import type { VaultReply, VaultSession } from "./VaultSession.ts"
 
 /** The fields of a record. Vault stores any JSON; ours are strings. */
@@ -45,15 +46,6 @@ export interface KeyValue {
   readonly list: Effect.Effect<ReadonlyArray<string>, StorageError>
 }
 
-interface Mount {
-  readonly version: 1 | 2
-  /** Segments of the mount's own path, and of the prefix within it. */
-  readonly path: ReadonlyArray<string>
-  readonly prefix: ReadonlyArray<string>
-}
-
-const segments = (path: string): ReadonlyArray<string> => path.split("/").filter((part) => part !== "")
-
 const isMismatch = (answer: VaultReply): boolean =>
   "errors" in answer && answer.errors.some((error) => /check-and-set parameter did not match/.test(error))
 
@@ -63,11 +55,6 @@ const textFields = (value: unknown): Fields | undefined =>
         Object.entries(value).filter((entry): entry is [string, string] => typeof entry[1] === "string")
       )
     : undefined
-
-const textWarnings = (body: unknown): ReadonlyArray<string> => {
-  const warnings = fieldOf(body, "warnings")
-  return Array.isArray(warnings) ? warnings.filter((warning) => typeof warning === "string") : []
-}
 
 /** The route of a record, or of the folder of all records. */
 const at = (mount: Mount, part: "data" | "metadata" | "destroy", name?: string): ReadonlyArray<string> => [
@@ -86,65 +73,31 @@ const olderVersions = (metadata: VaultReply, than: number): ReadonlyArray<number
     .filter((number) => number < than)
 }
 
-type KeyValueSettings = Pick<VaultSettings, "mountPoint" | "pathPrefix" | "kvVersion">
-
-/** Asks Vault for the engine of the mount, as its own command line does. A 404 of a record would prove nothing. */
-const findMount = Effect.fnUntraced(function* (
-  http: VaultHttp,
-  session: VaultSession,
-  { mountPoint, pathPrefix }: KeyValueSettings
-): Effect.fn.Return<Mount, StorageError> {
-  const mountPath = segments(mountPoint)
-  const prefix = segments(pathPrefix)
-  const answer = yield* session
-    .send({ method: "GET", path: ["sys", "internal", "ui", "mounts", ...mountPath] })
-    .pipe(
-      Effect.catchIf(
-        ({ reason }) => reason._tag === "VaultFailure" && reason.problem === "forbidden",
-        () => http.fail("no mount", `there is no mount ${mountPoint}/, or the token may not see it`)
-      )
-    )
-  if ("errors" in answer) {
-    return yield* http.fail("unexpected", `it does not say what is mounted at ${mountPoint}/`)
-  }
-  // A server without this endpoint is so old that it has only version 1.
-  if (answer.status === 404) return { version: 1, path: mountPath, prefix }
-  const type = fieldOf(answer.body, "data", "type")
-  if (type !== "kv" && type !== "generic") {
-    return yield* http.fail("not key-value", `${mountPoint}/ is no key-value engine`)
-  }
-  const path = Option.match(textOf(answer.body, "data", "path"), {
-    onNone: () => mountPath,
-    onSome: segments
-  })
-  const version = fieldOf(answer.body, "data", "options", "version") === "2" ? 2 : 1
-  return { version, path, prefix: [...mountPath.slice(path.length), ...prefix] }
-})
-
 /** The key-value engine of the settings. */
 export const keyValue = (http: VaultHttp, session: VaultSession, settings: KeyValueSettings): KeyValue => {
-  const { kvVersion, mountPoint } = settings
-  const turn = Semaphore.makeUnsafe(1)
-  let known: Mount | undefined =
-    kvVersion === undefined
-      ? undefined
-      : { version: kvVersion, path: segments(mountPoint), prefix: segments(settings.pathPrefix) }
-
-  const mount = Effect.suspend(() =>
-    known === undefined
-      ? Effect.tap(findMount(http, session, settings), (found) =>
-          Effect.sync(() => {
-            known = found
-          })
-        )
-      : Effect.succeed(known)
-  ).pipe(turn.withPermit)
+  const { mountPoint } = settings
+  const { confirm, isOfVersion, mount } = mountOf(http, session, settings)
 
   /** A 400 is about the request, and so about the settings. */
   const refuse = (answer: { readonly errors: ReadonlyArray<string> }) =>
     answer.errors.some((error) => /versioned|check-and-set/i.test(error))
-      ? http.fail("wrong version", `${mountPoint}/ is not of the version that was expected`)
-      : http.fail("unexpected", "it refuses the request (400)")
+      ? http.fail(
+          "wrong version",
+          `${mountPoint}/ is not of the version that was expected${saidBy(answer.errors)}`
+        )
+      : http.fail("unexpected", `it refuses the request${saidBy(answer.errors)}`)
+
+  let hasWarned = false
+
+  /** Warns once of a mount that deletes what is written, after a time that the answer to a write tells. */
+  const warnOfDeletion = Effect.fnUntraced(function* (body: unknown) {
+    const deletion = Option.getOrElse(textOf(body, "data", "deletion_time"), () => "")
+    if (deletion === "" || hasWarned) return
+    hasWarned = true
+    yield* Effect.logWarning(
+      `Vault deletes what is written to ${mountPoint}/ now at ${deletion.replace(/\.\d+/, "")} (delete_version_after), and with it each sign-in that is not refreshed before that.`
+    )
+  })
 
   const absent = { fields: undefined, version: 0, age: 0 }
 
@@ -153,16 +106,13 @@ export const keyValue = (http: VaultHttp, session: VaultSession, settings: KeyVa
     const answer = yield* session.send({ method: "GET", path: at(found, "data", name) })
     if ("errors" in answer) return yield* refuse(answer)
     const { body, status, time } = answer
-    if (status === 404 && textWarnings(body).some((warning) => /versioned/i.test(warning))) {
-      return yield* http.fail("wrong version", `${mountPoint}/ is of version 2`)
-    }
+    if (status === 404) yield* confirm
     if (found.version === 1) {
       return status === 404 ? absent : { fields: textFields(fieldOf(body, "data")), version: 0, age: 0 }
     }
     const version = fieldOf(body, "data", "metadata", "version")
     if (typeof version !== "number") {
-      if (status === 404) return absent
-      return yield* http.fail("wrong version", `${mountPoint}/ is of version 1`)
+      return status === 404 ? absent : yield* isOfVersion(1)
     }
     const created = Option.match(textOf(body, "data", "metadata", "created_time"), {
       onNone: () => time,
@@ -173,12 +123,10 @@ export const keyValue = (http: VaultHttp, session: VaultSession, settings: KeyVa
 
   const write = Effect.fn("KeyValue.write")(function* (name: string, fields: Fields, over: number) {
     const found = yield* mount
+    if (over === 0) yield* confirm
     if (found.version === 1) {
       const answer = yield* session.send({ method: "POST", path: at(found, "data", name), body: fields })
-      if ("errors" in answer || answer.status === 404) {
-        return yield* http.fail("wrong version", `${mountPoint}/ is not of version 1`)
-      }
-      return Option.some(0)
+      return "errors" in answer || answer.status === 404 ? yield* isOfVersion(2) : Option.some(0)
     }
     // Old versions would hold old refresh tokens. Set before there is a first version.
     if (over === 0) {
@@ -197,8 +145,9 @@ export const keyValue = (http: VaultHttp, session: VaultSession, settings: KeyVa
     if (isMismatch(answer)) return Option.none()
     if ("errors" in answer) return yield* refuse(answer)
     const version = fieldOf(answer.body, "data", "version")
+    yield* warnOfDeletion(answer.body)
     if (typeof version === "number") return Option.some(version)
-    return yield* http.fail("wrong version", `${mountPoint}/ is not of version 2`)
+    return yield* isOfVersion(1)
   })
 
   return {
@@ -207,7 +156,8 @@ export const keyValue = (http: VaultHttp, session: VaultSession, settings: KeyVa
     write,
     prune: Effect.fn("KeyValue.prune")(function* (name: string, except: number) {
       const found = yield* mount
-      if (found.version === 1) return
+      // A first version has none before it.
+      if (found.version === 1 || except <= 1) return
       const metadata = yield* session.send({ method: "GET", path: at(found, "metadata", name) })
       const old = olderVersions(metadata, except)
       if (old.length === 0) return
@@ -231,6 +181,7 @@ export const keyValue = (http: VaultHttp, session: VaultSession, settings: KeyVa
         query: { list: "true" }
       })
       if ("errors" in answer) return yield* refuse(answer)
+      if (answer.status === 404) yield* confirm
       const keys = answer.status === 404 ? [] : fieldOf(answer.body, "data", "keys")
       return Array.isArray(keys)
         ? keys.filter((key): key is string => typeof key === "string" && !key.endsWith("/"))

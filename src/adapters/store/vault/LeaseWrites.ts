@@ -7,6 +7,8 @@ import { leaseMargin, leaseTime, replicaAttempts, replicaPause } from "./VaultLi
 /** A lease that this process holds on a record. */
 export interface Lease {
   readonly owner: string
+  /** Identifies the local lock under which the lease was taken. Absent: none. */
+  readonly place: string | undefined
   readonly turn: Semaphore.Semaphore
   /** The record as this process last wrote or found it. */
   fields: Fields
@@ -44,7 +46,7 @@ export interface LeaseWrites {
     name: string,
     fields: Fields | undefined,
     over: number,
-    owner: string
+    holder: Pick<Lease, "owner" | "place">
   ) => Effect.Effect<Option.Option<Lease>, StorageError>
   /** Writes a record under its lease. False if the lease is lost, or the record under it has changed. */
   readonly writeHeld: (name: string, lease: Lease, change: Change) => Effect.Effect<boolean, StorageError>
@@ -56,25 +58,26 @@ export interface LeaseWrites {
   ) => Effect.Effect<boolean, StorageError>
 }
 
-/** The lease on a record. Absent: none. */
+/** The lease on a record: its owner, how many seconds it holds, and where it was taken. Absent: none. */
 export const leaseOf = (
   fields: Fields | undefined
-): { readonly owner: string; readonly seconds: number } | undefined => {
-  const [owner, seconds] = (fields?.["lease"] ?? "").split(" ")
-  return owner === undefined || owner === "" ? undefined : { owner, seconds: Number(seconds) }
+): { readonly owner: string; readonly seconds: number; readonly place: string | undefined } | undefined => {
+  const [owner, seconds, place] = (fields?.["lease"] ?? "").split(" ")
+  return owner === undefined || owner === "" ? undefined : { owner, seconds: Number(seconds), place }
 }
 
-const withLease = (fields: Fields | undefined, owner: string): Fields => ({
+const withLease = (fields: Fields | undefined, { owner, place }: Pick<Lease, "owner" | "place">): Fields => ({
   ...fields,
-  lease: `${owner} ${Duration.toSeconds(leaseTime)}`
+  lease: [owner, Duration.toSeconds(leaseTime), ...(place === undefined ? [] : [place])].join(" ")
 })
 
 /** The record without a lease. */
 export const withoutLease = ({ lease: _, ...rest }: Fields): Fields => rest
 
 /** A lease on a record that this process has written. */
-const leaseAt = (owner: string, at: Written, until: number): Lease => ({
+const leaseAt = ({ owner, place }: Pick<Lease, "owner" | "place">, at: Written, until: number): Lease => ({
   owner,
+  place,
   turn: Semaphore.makeUnsafe(1),
   ...at,
   until,
@@ -95,10 +98,10 @@ export const makeLeaseWrites = (engine: KeyValue, hasSameContent: HasSameContent
       : Option.none()
   })
 
-  const takeOver: LeaseWrites["takeOver"] = Effect.fnUntraced(function* (name, fields, over, owner) {
+  const takeOver: LeaseWrites["takeOver"] = Effect.fnUntraced(function* (name, fields, over, holder) {
     const until = (yield* Clock.currentTimeMillis) + Duration.toMillis(leaseTime)
-    const written = yield* writeOver(name, withLease(fields, owner), over)
-    return Option.map(written, (at) => leaseAt(owner, at, until))
+    const written = yield* writeOver(name, withLease(fields, holder), over)
+    return Option.map(written, (at) => leaseAt(holder, at, until))
   })
 
   const isOn = (fields: Fields | undefined, lease: Lease) => leaseOf(fields)?.owner === lease.owner

@@ -20,13 +20,23 @@ import {
   heartbeat,
   leaseMargin,
   leasePolling,
-  leaseTime
+  leaseTime,
+  maxForeignLease
 } from "./VaultLimits.ts"
+import { PatientUntil } from "./VaultRetry.ts"
+import { type Tell, tellIfSlow } from "./WaitNotice.ts"
 
 /** Leases on records, by check-and-set on their versions: they exclude other machines as well. */
 export interface Leases {
-  /** Holds the lease of a key until the scope closes. Waits while another process holds it. */
-  readonly acquire: (key: CredentialKey) => Effect.Effect<void, LockError, Scope.Scope>
+  /**
+   * Holds the lease of a key until the scope closes. Waits while another process holds it.
+   *
+   * @param place identifies the local lock that the caller holds: a lease that was taken under it has no holder any more
+   */
+  readonly acquire: (
+    key: CredentialKey,
+    place: string | undefined
+  ) => Effect.Effect<void, LockError, Scope.Scope>
   /** The lease that this process holds on a record; absent: none. */
   readonly heldOn: (name: string) => Lease | undefined
   /**
@@ -57,8 +67,30 @@ class Taken extends Data.TaggedError("Taken") {}
 export const cannotLock = (key: CredentialKey, error: StorageError): LockError =>
   new LockError({ name: key.server, detail: error.message.replace(/\.$/, ""), fixes: error.remedies })
 
+const tooSlow = ({ server: name }: CredentialKey) =>
+  new LockError({ name, detail: "Vault takes longer to extend its lease than the lease lasts" })
+
+/** Repeats failed requests until the lease ends: no other process can go on before that. */
+const patiently = (lease: Lease) => Effect.provideService(PatientUntil, lease.until)
+
+type Holder = Pick<Lease, "owner" | "place">
+
+/** How many milliseconds another holder's lease holds. Anything but a number comes from another program. */
+const lifeOf = ({ seconds }: { readonly seconds: number }): number =>
+  1000 * (seconds <= maxForeignLease ? seconds : maxForeignLease)
+
+/**
+ * True if a record can be taken: without a lease, under one that has expired, or under one whose holder has ended. One of our own
+ * is written once more: the response to its write was lost, and a replica may be behind.
+ */
+const isFree = ({ age, fields }: Found, holder: Holder): boolean => {
+  const other = leaseOf(fields)
+  if (other === undefined || other.owner === holder.owner) return true
+  return (other.place !== undefined && other.place === holder.place) || age > lifeOf(other) + clockGrain
+}
+
 /** The leases of this process in a key-value engine of version 2. */
-export const makeLeases = (engine: KeyValue, hasSameContent: HasSameContent): Leases => {
+export const makeLeases = (engine: KeyValue, hasSameContent: HasSameContent, tell?: Tell): Leases => {
   const held = new Map<string, Lease>()
 
   const { takeOver, writeHeld, writeLost, writeOver } = makeLeaseWrites(engine, hasSameContent)
@@ -76,7 +108,7 @@ export const makeLeases = (engine: KeyValue, hasSameContent: HasSameContent): Le
       const base = { ...lease }
       if (yield* writeHeld(name, lease, change)) return true
       return yield* writeLost(name, base, change)
-    }).pipe(urgently(lease))
+    }).pipe(patiently(lease), urgently(lease))
 
   const remove: Leases["remove"] = (name, lease) =>
     Effect.gen(function* () {
@@ -86,21 +118,23 @@ export const makeLeases = (engine: KeyValue, hasSameContent: HasSameContent): Le
       yield* engine.remove(name).pipe(Effect.interruptible, Effect.timeout(left))
     }).pipe(urgently(lease))
 
-  const take = Effect.fn("VaultStore.take")(function* (name: string, owner: string) {
+  const take = Effect.fn("VaultStore.take")(function* (name: string, holder: Holder) {
     const found: Found = yield* engine.read(name)
-    const other = leaseOf(found.fields)
-    // One of our own is written once more: the response to its write was lost, and a replica may be behind.
-    const isOurs = other === undefined || other.owner === owner
-    if (!isOurs && found.age <= other.seconds * 1000 + clockGrain) return yield* new Taken()
-    const taken = yield* takeOver(name, found.fields, found.version, owner)
+    if (!isFree(found, holder)) return yield* new Taken()
+    const taken = yield* takeOver(name, found.fields, found.version, holder)
     return Option.isNone(taken) ? yield* new Taken() : taken.value
   })
 
   /** Waits while another process holds the lease. */
-  const takeInTurn = (key: CredentialKey, owner: string) =>
-    take(key.storageName, owner).pipe(
-      Effect.retry({ schedule: leasePolling, while: (error) => error._tag === "Taken" }),
-      Effect.catchTag("Taken", () => new LockError({ name: key.server }))
+  const takeInTurn = (key: CredentialKey, holder: Holder) =>
+    tellIfSlow(
+      tell,
+      () => `Waiting for a process on another machine that uses the sign-in to ${key.server}.`
+    )(() =>
+      take(key.storageName, holder).pipe(
+        Effect.retry({ schedule: leasePolling, while: (error) => error._tag === "Taken" }),
+        Effect.catchTag("Taken", () => new LockError({ name: key.server }))
+      )
     )
 
   /** Extends a lease until the scope closes. */
@@ -118,9 +152,6 @@ export const makeLeases = (engine: KeyValue, hasSameContent: HasSameContent): Le
     }).pipe(Effect.delay(heartbeat), Effect.forever, Effect.interruptible, Effect.forkScoped)
   })
 
-  const tooSlow = ({ server: name }: CredentialKey) =>
-    new LockError({ name, detail: "Vault takes longer to extend its lease than the lease lasts" })
-
   const current: Leases["current"] = (key, lease) =>
     Effect.gen(function* () {
       for (let written = 0; written <= extensions; written++) {
@@ -130,12 +161,12 @@ export const makeLeases = (engine: KeyValue, hasSameContent: HasSameContent): Le
         const isHeld = written === 0 ? age <= checkedFor : left > age
         if (!lease.isLost && age >= 0 && isHeld) return lease.fields
         if (written < extensions && !(yield* writeHeld(key.storageName, lease, (fields) => fields))) {
-          const { fields, until, version } = yield* takeInTurn(key, lease.owner)
+          const { fields, until, version } = yield* takeInTurn(key, lease)
           Object.assign(lease, { fields, until, version, isLost: false })
         }
       }
       return yield* tooSlow(key)
-    }).pipe(urgently(lease))
+    }).pipe(patiently(lease), urgently(lease))
 
   /** Gives a lease back. If that fails, the lease expires. */
   const giveBack = Effect.fn("VaultStore.giveBack")(
@@ -146,16 +177,20 @@ export const makeLeases = (engine: KeyValue, hasSameContent: HasSameContent): Le
         : urgently(lease)(writeHeld(name, lease, withoutLease))
       lease.isLost = true
     },
+    // The tokens are stored, so the user does not wait for a cluster without a leader.
+    Effect.provideService(PatientUntil, 0),
     Effect.ignore({ log: "Debug" })
   )
 
   return {
     // Only the wait is interruptible: a lease that is taken is always given back.
-    acquire: (key) =>
+    acquire: (key, place) =>
       Effect.acquireRelease(
         Effect.gen(function* () {
-          const lease = yield* Effect.catchTag(takeInTurn(key, randomUUID()), "StorageError", (error) =>
-            cannotLock(key, error)
+          const lease = yield* Effect.catchTag(
+            takeInTurn(key, { owner: randomUUID(), place }),
+            "StorageError",
+            (error) => cannotLock(key, error)
           )
           held.set(key.storageName, lease)
           yield* keepAlive(key.storageName, lease)
@@ -166,7 +201,8 @@ export const makeLeases = (engine: KeyValue, hasSameContent: HasSameContent): Le
       ),
     heldOn: (name) => held.get(name),
     current,
-    seize: (name, over) => takeOver(name, {}, over, randomUUID()),
+    // Not under the local lock, so that its holder does not take it for its own.
+    seize: (name, over) => takeOver(name, {}, over, { owner: randomUUID(), place: undefined }),
     write,
     remove,
     writeOver

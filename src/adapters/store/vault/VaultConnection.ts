@@ -1,10 +1,10 @@
-import { readFile } from "node:fs/promises"
 import * as http from "node:http"
 import * as https from "node:https"
 import { Context, Data, Effect, type Scope, Semaphore } from "effect"
 import type { VaultSettings } from "../../../ports/Configuration.ts"
 import { codeOf } from "../../platform/Errno.ts"
 import { maxBody } from "./VaultLimits.ts"
+import { tlsOptions, type UnusablePem } from "./VaultTls.ts"
 import { bytesPerValue, JsonSize, maxDepth } from "../../http/JsonSize.ts"
 
 /** A response, read to its end. */
@@ -14,6 +14,12 @@ export interface RawResponse {
   readonly text: string
 }
 
+/** OpenSSL has no code of its own for an answer without TLS. */
+const connectionCode = (cause: unknown): string | undefined =>
+  cause instanceof Error && /wrong version number|packet length too long|http request/.test(cause.message)
+    ? "ERR_SSL_WRONG_VERSION_NUMBER"
+    : codeOf(cause)
+
 /** A connection that failed, by the code of Node. */
 export class ConnectionFailed extends Data.TaggedError("ConnectionFailed")<{
   readonly code: string | undefined
@@ -22,21 +28,7 @@ export class ConnectionFailed extends Data.TaggedError("ConnectionFailed")<{
 /** The response is larger than any response of Vault to this client. */
 export class TooLarge extends Data.TaggedError("TooLarge") {}
 
-/** A PEM file that cannot be read. */
-export class UnreadableFile extends Data.TaggedError("UnreadableFile")<{
-  readonly variable: string
-  readonly code: string | undefined
-}> {}
-
 type ConnectionSettings = Pick<VaultSettings, "url" | "tls">
-
-const readPem = (variable: string, path: string | undefined) =>
-  path === undefined
-    ? Effect.undefined
-    : Effect.tryPromise({
-        try: () => readFile(path),
-        catch: (cause) => new UnreadableFile({ variable, code: codeOf(cause) })
-      })
 
 /** One request, without its address. */
 export interface RawRequest {
@@ -58,22 +50,12 @@ export interface VaultConnection {
     target: URL,
     request: RawRequest,
     connected: () => void
-  ) => Effect.Effect<RawResponse, ConnectionFailed | TooLarge | UnreadableFile>
+  ) => Effect.Effect<RawResponse, ConnectionFailed | TooLarge | UnusablePem>
 }
 
 const makeAgent = Effect.fnUntraced(function* ({ tls, url }: ConnectionSettings) {
   if (url.protocol === "http:") return new http.Agent({ keepAlive: true })
-  const ca = yield* readPem("VAULT_CACERT", tls.caCert)
-  const cert = yield* readPem("VAULT_CLIENT_CERT", tls.clientCert)
-  const key = yield* readPem("VAULT_CLIENT_KEY", tls.clientKey)
-  return new https.Agent({
-    keepAlive: true,
-    minVersion: "TLSv1.2",
-    rejectUnauthorized: !tls.skipVerify,
-    ...(ca === undefined ? {} : { ca }),
-    ...(cert === undefined ? {} : { cert }),
-    ...(key === undefined ? {} : { key })
-  })
+  return new https.Agent({ keepAlive: true, ...(yield* tlsOptions(tls)) })
 })
 
 /** Reads a response to its end, or until it is too large. */
@@ -110,7 +92,7 @@ const exchange = (
   connected: () => void
 ): Effect.Effect<RawResponse, ConnectionFailed | TooLarge> =>
   Effect.callback((resume) => {
-    const fail = (cause: unknown) => resume(new ConnectionFailed({ code: codeOf(cause) }))
+    const fail = (cause: unknown) => resume(new ConnectionFailed({ code: connectionCode(cause) }))
     const isTls = target.protocol === "https:"
     let outgoing: http.ClientRequest
     try {

@@ -1,4 +1,4 @@
-import { Clock, Data, Duration, Effect, Redacted, Schedule, type Scope } from "effect"
+import { Clock, Duration, Effect, Redacted, type Scope } from "effect"
 import { isSameOrigin } from "../../../domain/SecureUrl.ts"
 import type { VaultSettings } from "../../../ports/Configuration.ts"
 import { StorageError } from "../../../ports/CredentialStore.ts"
@@ -10,11 +10,15 @@ import { type ConnectionFailed, type RawResponse, VaultConnector } from "./Vault
 import {
   connectionProblem,
   errorsOf,
+  isAnswered,
   isTransient,
-  statusProblem,
-  unreadableProblem
+  pemProblem,
+  statusProblem
 } from "./VaultProblems.ts"
-import { answerTimeout, connectTimeout, maxRetryAfter, shutdownTimeout } from "./VaultLimits.ts"
+import { vaultAddresses } from "./VaultAddresses.ts"
+import { answerTimeout, connectTimeout, shutdownTimeout } from "./VaultLimits.ts"
+import { Transient, vaultRetry } from "./VaultRetry.ts"
+import type { Tell } from "./WaitNotice.ts"
 
 /** A request of Vault's API. Paths are relative to `/v1/`. */
 export interface VaultRequest {
@@ -24,6 +28,8 @@ export interface VaultRequest {
   readonly query?: Readonly<Record<string, string>>
   readonly body?: object
   readonly token?: Redacted.Redacted
+  /** The user does not wait for it. */
+  readonly isInBackground?: boolean
 }
 
 /** A response of Vault: below 400, or 404, which is an ordinary answer of a key-value engine. */
@@ -41,26 +47,12 @@ export interface VaultRefusal {
   readonly errors: ReadonlyArray<string>
 }
 
-/** A failure after which another attempt may succeed. */
-class Transient extends Data.TaggedError("Transient")<{
-  readonly failure: VaultFailure
-  /** What the server requests, in milliseconds. */
-  readonly retryAfter: number
-}> {}
-
-/** Three retries, after 0.25, 0.5 and 1 s with jitter, or after `Retry-After` if that is longer. */
-const retrySchedule = Schedule.exponential("250 millis").pipe(
-  Schedule.jittered,
-  Schedule.setInputType<Transient | VaultFailure>(),
-  Schedule.modifyDelay(({ duration, input }) =>
-    Effect.succeed(Duration.max(duration, Duration.millis(input instanceof Transient ? input.retryAfter : 0)))
-  ),
-  Schedule.upTo({ times: 3, duration: "20 seconds" })
-)
-
-/** Vault over HTTP, with timeouts, retries, one redirect to the same origin, and no secret in any error. */
+/**
+ * Vault over HTTP, with timeouts, retries, and no secret in any error. Where the settings name several addresses, the next one
+ * is tried if one does not answer. One redirect is followed to those addresses, and to no other.
+ */
 export interface VaultHttp {
-  /** Origin of the server, for messages. */
+  /** Origin of the first address, for messages. */
   readonly address: string
   readonly fail: (problem: VaultProblem, detail: string) => StorageError
   readonly send: (request: VaultRequest) => Effect.Effect<VaultAnswer | VaultRefusal, StorageError>
@@ -73,13 +65,47 @@ export const isRefusal = (answer: VaultAnswer | VaultRefusal): answer is VaultRe
 
 const isRedirect = ({ status }: RawResponse) => status >= 300 && status < 400
 
-/** Where a redirect leads, if the token may be sent there: the same origin. */
+/** Where a redirect leads. Absent: nowhere that a token may ever be sent. */
 const redirectOf = (from: URL, { headers, status }: RawResponse): URL | undefined => {
   if (![301, 302, 307, 308].includes(status) || headers.location === undefined) return undefined
   if (!URL.canParse(headers.location, from)) return undefined
   const to = new URL(headers.location, from)
-  return isSameOrigin(to, from) && to.username === "" ? to : undefined
+  return to.protocol === from.protocol && to.username === "" ? to : undefined
 }
+
+/** The failure of a redirect that is not followed. A standby may name a leader that has just ended, until it knows the next one. */
+const refused = (
+  target: URL,
+  { status }: RawResponse,
+  next: URL | undefined,
+  failure: (problem: VaultProblem, detail: string) => VaultFailure
+) => {
+  if (next === undefined) return failure("redirect", "it sends us to another address")
+  const detail = `it sends us to ${next.origin}, which is not among the configured addresses`
+  return status === 307 && next.pathname === target.pathname
+    ? new Transient({ failure: failure("redirect", detail), retryAfter: 0 })
+    : failure("redirect", detail)
+}
+
+/**
+ * The response of the node that a redirect leads to. If a node that was named as the leader does not answer as one, the
+ * cluster has to choose a new one first.
+ */
+const answerAt = Effect.fnUntraced(function* (
+  target: URL,
+  next: URL,
+  sent: Effect.Effect<RawResponse, Transient | VaultFailure>,
+  failure: (problem: VaultProblem, detail: string) => VaultFailure
+) {
+  const detail = `a node names ${next.origin} as the leader, which it is not now`
+  const noLeader = new Transient({ failure: failure("standby", detail), retryAfter: 0 })
+  const isSelf = isSameOrigin(target, next)
+  const response = yield* Effect.mapError(sent, (error) =>
+    error instanceof Transient && !isSelf ? noLeader : error
+  )
+  if (!isSelf && (isRedirect(response) || response.status >= 500)) return yield* noLeader
+  return isRedirect(response) ? yield* failure("redirect", "it redirects more than once") : response
+})
 
 /**
  * Encodes a segment so that it stays one segment. A URL treats `%2e` as a dot as well, so `.` and `..`, which are no
@@ -120,14 +146,18 @@ const newestIndex = (known: string | undefined, method: string, { headers }: Raw
 
 /** A client with the settings' TLS and namespace. Its connections close with the scope. */
 export const vaultHttp = (
-  settings: Pick<VaultSettings, "url" | "namespace" | "tls">
+  settings: Pick<VaultSettings, "url" | "otherUrls" | "namespace" | "tls">,
+  tell?: Tell
 ): Effect.Effect<VaultHttp, never, Scope.Scope> =>
   Effect.gen(function* () {
     const { namespace, url } = settings
+    const addresses = vaultAddresses(settings)
+    const address = () => addresses.current().origin
+    const retried = vaultRetry(tell, address)
     let index: string | undefined
-    const address = url.origin
     const { exchange } = yield* (yield* VaultConnector)(settings)
-    const failure = (problem: VaultProblem, detail: string) => new VaultFailure({ address, problem, detail })
+    const failure = (problem: VaultProblem, detail: string) =>
+      new VaultFailure({ address: address(), problem, detail })
 
     /** Why there is no response: `late` if a timeout ended the request. */
     const explainNone = (late: "connecting" | "waiting" | undefined, timeout: Duration.Duration) => {
@@ -139,7 +169,7 @@ export const vaultHttp = (
       return ({ code }: ConnectionFailed) => {
         if (late === "connecting") return timedOut("no connection", connectTimeout)
         if (late === "waiting") return timedOut("no answer", timeout)
-        const [problem, detail] = connectionProblem(code)
+        const [problem, detail] = connectionProblem(code, settings.tls.clientCert !== undefined)
         const found = failure(problem, detail)
         return problem === "unreachable" ? new Transient({ failure: found, retryAfter: 0 }) : found
       }
@@ -173,7 +203,7 @@ export const vaultHttp = (
         }),
         Effect.catchTags({
           TooLarge: () => failure("unexpected", "its answer is too large or nested too deeply"),
-          UnreadableFile: (cause) => failure(...unreadableProblem(cause)),
+          UnusablePem: (cause) => failure(...pemProblem(cause)),
           ConnectionFailed: (cause) => explainNone(late, timeout)(cause)
         })
       )
@@ -185,15 +215,14 @@ export const vaultHttp = (
 
     /** Sends a request, and follows one redirect. */
     const sendAndFollow = Effect.fnUntraced(function* (request: VaultRequest, timeout: Duration.Duration) {
-      const target = new URL(url)
+      const target = new URL(addresses.current())
       target.pathname = `/v1/${request.path.map(encodeSegment).join("/")}`
       target.search = new URLSearchParams(request.query).toString()
       const first = yield* sendTo(target, request, timeout)
       if (!isRedirect(first)) return first
       const next = redirectOf(target, first)
-      if (next === undefined) return yield* failure("redirect", "it sends us to another address")
-      const second = yield* sendTo(next, request, timeout)
-      return isRedirect(second) ? yield* failure("redirect", "it redirects more than once") : second
+      if (next === undefined || !addresses.choose(next)) return yield* refused(target, first, next, failure)
+      return yield* answerAt(target, next, sendTo(next, request, timeout), failure)
     })
 
     const attempt = Effect.fnUntraced(function* (
@@ -210,7 +239,7 @@ export const vaultHttp = (
           const retryAfter = retryAfterMillis(headers["retry-after"] ?? null, now) ?? 0
           return yield* new Transient({ failure: found, retryAfter })
         }
-        if (problem === "namespace" || problem === "no mount") return yield* found
+        if (isAnswered(problem)) return yield* found
         if (status === 400 || status === 403) return { status, errors }
         if (status !== 404) return yield* found
       }
@@ -223,18 +252,10 @@ export const vaultHttp = (
     })
 
     return {
-      address,
+      address: url.origin,
       fail: (problem, detail) => new StorageError({ reason: failure(problem, detail) }),
       send: Effect.fn("VaultHttp.send")((request) =>
-        attempt(request, answerTimeout).pipe(
-          Effect.retry({
-            schedule: retrySchedule,
-            while: (error) => error instanceof Transient && error.retryAfter <= maxRetryAfter
-          }),
-          Effect.mapError(
-            (error) => new StorageError({ reason: error instanceof Transient ? error.failure : error })
-          )
-        )
+        retried(addresses.tryEach(attempt(request, answerTimeout)), request.isInBackground)
       ),
       sendOnce: (request) => Effect.ignore(attempt(request, shutdownTimeout))
     }

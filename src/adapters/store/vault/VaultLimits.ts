@@ -8,6 +8,18 @@ export const answerTimeout = Duration.seconds(15)
 export const shutdownTimeout = Duration.seconds(1)
 /** The longest `Retry-After` that is honoured, in milliseconds. A longer one is an error that the user sees at once. */
 export const maxRetryAfter = 10_000
+/**
+ * How long a request is repeated while the nodes of a cluster say that none is active: OpenBao 2.7 took up to 13 s after a
+ * leader was killed. Under a lease any failed request is repeated until the lease ends.
+ */
+export const failoverTime = Duration.seconds(20)
+/** How often, and within what time, any other request is repeated. */
+export const maxRetries = 3
+export const retryTime = Duration.seconds(20)
+/** The longest time between two attempts, unless the server requests more. */
+export const maxRetryDelay = Duration.seconds(1)
+/** After what time the user is told what is waited for. */
+export const noticeDelay = Duration.seconds(3)
 /** The largest response, in bytes. A record is a few KiB, and a list of ten thousand names half a MiB. */
 export const maxBody = 8 * 1024 * 1024
 /** How often a write without a lease is tried when other writes come first. */
@@ -26,10 +38,12 @@ export const extensions = 3
 /** How long, and how often, a replica is awaited that is behind: OpenBao's standbys were seen up to 272 ms behind. */
 export const replicaPause = Duration.millis(250)
 export const replicaAttempts = 20
-/** How often, and for how long, another holder's lease is polled. */
+/** The longest time in seconds that another holder's lease is believed in, whatever it says. */
+export const maxForeignLease = 60
+/** How often, and for how long, another holder's lease is polled: longer than any is believed in. */
 export const leasePolling = Schedule.spaced("250 millis").pipe(
   Schedule.jittered,
-  Schedule.upTo({ duration: "1 minute" })
+  Schedule.upTo({ duration: "65 seconds" })
 )
 /** Milliseconds that Vault's clock may differ from itself: it tells whole seconds in `Date`, fractions in `created_time`. */
 export const clockGrain = 1500
@@ -44,3 +58,9 @@ export const renewAt = 2 / 3
 export const minRenewalInterval = Duration.seconds(1)
 /** How often an unanswered renewal is retried. */
 export const renewalRetry = Schedule.spaced("2 seconds")
+
+/** The requests of a sign-in, with some to spare: a token with fewer uses left would end before the tokens are stored. */
+export const minUses = 30
+/** Seconds that a token has to be valid for a sign-in, and those until its first renewal, if it can be renewed. */
+export const minLifetime = 60
+export const minRenewableLifetime = 8

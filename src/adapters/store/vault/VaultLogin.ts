@@ -1,11 +1,13 @@
 import { join } from "node:path"
-import { Effect, Option, Redacted } from "effect"
+import { Effect, Option, Redacted, Result } from "effect"
 import type { VaultAuth } from "../../../ports/Configuration.ts"
 import type { StorageError } from "../../../ports/CredentialStore.ts"
 import { type SecretForm, secretFormProblem } from "../../../domain/SecretForm.ts"
 import { configuredHome } from "../../platform/ConfiguredHome.ts"
+import { codeOf, explainErrno } from "../../platform/Errno.ts"
 import { readSecretFile } from "../../platform/SecretFile.ts"
 import { textOf } from "./JsonFields.ts"
+import { saidBy } from "./VaultProblems.ts"
 import { isRefusal, type VaultHttp } from "./VaultHttp.ts"
 
 /** A token of Vault. */
@@ -15,23 +17,47 @@ export interface VaultToken {
   readonly isOurs: boolean
 }
 
+/** The content of a file, or why it cannot be used. */
 const readSecret = (path: string) =>
-  Effect.tryPromise({ try: () => readSecretFile(path), catch: () => undefined }).pipe(
-    Effect.option,
-    Effect.map(Option.filter((text) => text !== ""))
+  Effect.tryPromise({ try: () => readSecretFile(path), catch: (cause) => explainErrno(codeOf(cause)) }).pipe(
+    Effect.filterOrFail(
+      (text) => text !== "",
+      () => "it is empty"
+    ),
+    Effect.result
   )
 
 /** Fails if a file does not hold what is sent from it, so that no other file is ever sent. */
 const checkForm = (http: VaultHttp, form: SecretForm, text: string, path: string) => {
   const problem = secretFormProblem(form, text)
-  return problem === undefined ? Effect.void : http.fail("no token", `${path} ${problem}, so it was not sent`)
+  const kind = form === "jwt" ? "no JWT" : "no token"
+  return problem === undefined ? Effect.void : http.fail(kind, `${path} ${problem}, so it was not sent`)
 }
 
-const login = Effect.fnUntraced(function* (http: VaultHttp, mount: string, body: object) {
+/** A message of Vault without the secrets that were sent. */
+const withoutSecrets = (said: string, { jwt, secret_id: secretId }: LoginBody): string =>
+  [jwt, secretId].reduce<string>(
+    (text, sent) => (sent === undefined ? text : text.replaceAll(sent, "***")),
+    said
+  )
+
+/** What a login sends. */
+interface LoginBody {
+  readonly role?: string
+  readonly role_id?: string
+  readonly secret_id?: string
+  readonly jwt?: string
+}
+
+const login = Effect.fnUntraced(function* (http: VaultHttp, mount: string, body: LoginBody) {
   const answer = yield* http.send({ method: "POST", path: ["auth", ...mount.split("/"), "login"], body })
   const token = isRefusal(answer) ? Option.none() : textOf(answer.body, "auth", "client_token")
   if (Option.isNone(token)) {
-    return yield* http.fail("login refused", `it refused the login at auth/${mount}`)
+    const said = isRefusal(answer) ? saidBy(answer.errors) : ""
+    return yield* http.fail(
+      "login refused",
+      `it refused the login at auth/${mount}${withoutSecrets(said, body)}`
+    )
   }
   return { token: Redacted.make(token.value), isOurs: true }
 })
@@ -46,11 +72,11 @@ export const obtainToken = Effect.fnUntraced(function* (
       if (auth.token !== undefined) return { token: auth.token, isOurs: false }
       const path = auth.tokenFile ?? join(yield* configuredHome, ".vault-token")
       const token = yield* readSecret(path)
-      if (Option.isNone(token)) {
-        return yield* http.fail("no token", `there is no token, and none in ${path}`)
+      if (Result.isFailure(token)) {
+        return yield* http.fail("no token", `there is no token, and none in ${path} (${token.failure})`)
       }
-      yield* checkForm(http, "token", token.value, path)
-      return { token: Redacted.make(token.value), isOurs: false }
+      yield* checkForm(http, "token", token.success, path)
+      return { token: Redacted.make(token.success), isOurs: false }
     }
     case "approle":
       return yield* login(http, auth.mount, {
@@ -60,15 +86,15 @@ export const obtainToken = Effect.fnUntraced(function* (
     case "kubernetes":
     case "jwt": {
       const jwt = Redacted.isRedacted(auth.jwt)
-        ? Option.some(Redacted.value(auth.jwt))
+        ? Result.succeed(Redacted.value(auth.jwt))
         : yield* readSecret(auth.jwt.file)
-      if (Option.isNone(jwt)) {
-        const file = Redacted.isRedacted(auth.jwt) ? "" : auth.jwt.file
-        return yield* http.fail("no token", `there is no JWT to log in with in ${file}`)
+      const file = Redacted.isRedacted(auth.jwt) ? "the JWT" : auth.jwt.file
+      if (Result.isFailure(jwt)) {
+        return yield* http.fail("no JWT", `there is no JWT to log in with in ${file} (${jwt.failure})`)
       }
-      yield* checkForm(http, "jwt", jwt.value, Redacted.isRedacted(auth.jwt) ? "the JWT" : auth.jwt.file)
+      yield* checkForm(http, "jwt", jwt.success, file)
       return yield* login(http, auth.mount, {
-        jwt: jwt.value,
+        jwt: jwt.success,
         ...(auth.role === undefined ? {} : { role: auth.role })
       })
     }

@@ -4,12 +4,22 @@ import type { StorageError } from "../../../ports/CredentialStore.ts"
 import { fieldOf } from "./JsonFields.ts"
 import { isRefusal, type VaultAnswer, type VaultHttp, type VaultRequest } from "./VaultHttp.ts"
 import { obtainToken, type VaultToken } from "./VaultLogin.ts"
-import { minRenewalInterval, renewalDelay, renewalRetry, renewAt } from "./VaultLimits.ts"
+import {
+  minLifetime,
+  minRenewableLifetime,
+  minRenewalInterval,
+  minUses,
+  renewalDelay,
+  renewalRetry,
+  renewAt
+} from "./VaultLimits.ts"
 
 /** Requests that carry a token. */
 export interface VaultSession {
   /** Sends a request. A missing permission is an error; the caller interprets 400 and 404. */
   readonly send: (request: Omit<VaultRequest, "token">) => Effect.Effect<VaultReply, StorageError>
+  /** Fails if the token is about to end, and there is no other, so that no sign-in is wasted. */
+  readonly check: Effect.Effect<void, StorageError>
 }
 
 /** A response below 400, a 404, or the messages of a 400. */
@@ -21,6 +31,27 @@ const verbs: Readonly<Record<VaultRequest["method"], string>> = {
   DELETE: "delete"
 }
 
+/** How a token ends before a sign-in has, by its own data. Absent: it lasts. The root token has a `ttl` of 0. */
+const endOf = ({ body, time }: VaultAnswer): string | undefined => {
+  const numberAt = (name: string) => {
+    const value = fieldOf(body, "data", name)
+    return typeof value === "number" ? value : 0
+  }
+  const uses = numberAt("num_uses")
+  if (uses !== 0 && uses < minUses) {
+    return `the token ends after ${Math.max(uses, 0)} more uses, and a sign-in needs up to ${minUses}`
+  }
+  const [left, max] = [numberAt("ttl"), numberAt("explicit_max_ttl")]
+  const isRenewed = fieldOf(body, "data", "renewable") === true && left >= minRenewableLifetime
+  // No renewal goes beyond the second.
+  const longest =
+    max > 0 ? Math.floor(numberAt("creation_time") + max - time / 1000) : Number.POSITIVE_INFINITY
+  const until = isRenewed ? longest : left
+  return left > 0 && until < minLifetime
+    ? `the token ends in ${until} seconds, and a sign-in may take longer`
+    : undefined
+}
+
 /** Renews a token until it cannot be renewed any more. */
 const keepAlive = Effect.fnUntraced(function* (http: VaultHttp, current: () => VaultToken | undefined) {
   yield* Effect.sleep(renewalDelay)
@@ -28,7 +59,7 @@ const keepAlive = Effect.fnUntraced(function* (http: VaultHttp, current: () => V
     const token = current()?.token
     if (token === undefined) return
     const found = yield* http
-      .send({ method: "GET", path: ["auth", "token", "lookup-self"], token })
+      .send({ method: "GET", path: ["auth", "token", "lookup-self"], token, isInBackground: true })
       .pipe(Effect.retry(renewalRetry))
     if (isRefusal(found)) return
     const left = fieldOf(found.body, "data", "ttl")
@@ -37,7 +68,13 @@ const keepAlive = Effect.fnUntraced(function* (http: VaultHttp, current: () => V
     yield* Effect.sleep(Duration.max(Duration.seconds(left * renewAt), minRenewalInterval))
     // Retried until the token expires: during an outage of Vault nothing else keeps the token alive.
     const renewed = yield* http
-      .send({ method: "POST", path: ["auth", "token", "renew-self"], body: {}, token })
+      .send({
+        method: "POST",
+        path: ["auth", "token", "renew-self"],
+        body: {},
+        token,
+        isInBackground: true
+      })
       .pipe(Effect.retry({ schedule: renewalRetry, times: Math.ceil(left / 2) }))
     if (isRefusal(renewed)) return
   }
@@ -115,10 +152,22 @@ export const vaultSession = (
       if (isRefusal(answer)) {
         if (answer.status === 400) return { status: 400, errors: answer.errors } as const
         const path = request.path.join("/")
-        return yield* http.fail("forbidden", `the token may not ${verbs[request.method]} ${path}`)
+        const verb = request.query?.["list"] === "true" ? "list" : verbs[request.method]
+        return yield* http.fail("forbidden", `the token may not ${verb} ${path}`)
       }
       return answer
     })
 
-    return { send }
+    const check = Effect.gen(function* () {
+      const { isOurs, token } = yield* current
+      // The method gets another one.
+      if (isOurs) return
+      const found = yield* http.send({ method: "GET", path: ["auth", "token", "lookup-self"], token })
+      // Some policies do not allow this, or the token is unknown, which the next request reports.
+      if (isRefusal(found)) return
+      const end = endOf(found)
+      if (end !== undefined) return yield* http.fail("token ends", end)
+    })
+
+    return { send, check }
   })

@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto"
 import { Context, Effect, Layer, Option, Result } from "effect"
 import { type Credential, hasSameTokens } from "../../../domain/Credential.ts"
 import { CredentialKey } from "../../../domain/CredentialKey.ts"
@@ -9,10 +8,38 @@ import { storageBackends } from "../../../ports/StorageBackend.ts"
 import { BackendError, Superseded } from "../../../ports/StorageFailure.ts"
 import { decodeRecord, encodeRecord } from "../CredentialRecord.ts"
 import { keyValue } from "./KeyValue.ts"
+import { atomicChanges } from "./AtomicChanges.ts"
+import { cautionsOf } from "./Cautions.ts"
 import { cannotLock, makeLeases } from "./Leases.ts"
+import type { HasSameContent } from "./LeaseWrites.ts"
+import { readingOwnWrites } from "./OwnWrites.ts"
+import { withSealStatus } from "./SealStatus.ts"
+import { testRecords } from "./TestRecords.ts"
 import { vaultHttp } from "./VaultHttp.ts"
 import { vaultSession } from "./VaultSession.ts"
-import { replicaAttempts, replicaPause, writeAttempts } from "./VaultLimits.ts"
+import { replicaPause, writeAttempts } from "./VaultLimits.ts"
+import { type Tell, tellIfSlow } from "./WaitNotice.ts"
+
+const waitsForProcess = ({ server }: CredentialKey) =>
+  `Waiting for another mcp-cli process that uses the sign-in to ${server}.`
+
+const superseded = ({ server }: CredentialKey) => new StorageError({ reason: new Superseded({ server }) })
+
+const failed = (detail: string) =>
+  new StorageError({ reason: new BackendError({ backend: storageBackends.vault, detail }) })
+
+/** Whether two records have the same tokens. */
+const hasSameContent =
+  (path: string): HasSameContent =>
+  (name, one, other) => {
+    if (one === other) return true
+    const [a, b] = [one, other].map((text) => {
+      const key = Option.getOrUndefined(CredentialKey.fromStorageName(name))
+      if (key === undefined || text === undefined) return undefined
+      return Option.getOrUndefined(Result.getSuccess(decodeRecord(key, path, text)))
+    })
+    return a !== undefined && b !== undefined && hasSameTokens(a, b)
+  }
 
 /**
  * Stores credentials in Vault, with their locks.
@@ -25,44 +52,49 @@ import { replicaAttempts, replicaPause, writeAttempts } from "./VaultLimits.ts"
  *
  * The `CredentialLock` that the layer requires is the one of this machine, so that only one of its processes at a
  * time asks Vault for the lease.
+ *
+ * @param tell shows the user what is waited for
  */
 export const layer = (
-  settings: VaultSettings
+  settings: VaultSettings,
+  tell?: Tell
 ): Layer.Layer<CredentialStore | CredentialLock, never, CredentialLock> =>
   Layer.effectContext(
     Effect.gen(function* () {
       const local = yield* CredentialLock
-      const http = yield* vaultHttp(settings)
-      const engine = keyValue(http, yield* vaultSession(http, settings.auth), settings)
+      const http = withSealStatus(yield* vaultHttp(settings, tell))
+      const session = yield* vaultSession(http, settings.auth)
+      const engine = readingOwnWrites(keyValue(http, session, settings))
       const path = `${settings.mountPoint}/${settings.pathPrefix}`
-      const leases = makeLeases(engine, (name, one, other) => {
-        if (one === other) return true
-        const [a, b] = [one, other].map((text) => {
-          const key = Option.getOrUndefined(CredentialKey.fromStorageName(name))
-          if (key === undefined || text === undefined) return undefined
-          return Option.getOrUndefined(Result.getSuccess(decodeRecord(key, path, text)))
-        })
-        return a !== undefined && b !== undefined && hasSameTokens(a, b)
-      })
-      const superseded = (key: CredentialKey) =>
-        new StorageError({ reason: new Superseded({ server: key.server }) })
-      const failed = (detail: string) =>
-        new StorageError({ reason: new BackendError({ backend: storageBackends.vault, detail }) })
+      const inNamespace = settings.namespace === undefined ? "" : ` (namespace ${settings.namespace})`
+      const leases = makeLeases(engine, hasSameContent(path), tell)
       const overtaken = Effect.suspend(() => failed("other processes keep writing the same record"))
 
       const acquire = Effect.fnUntraced(function* (key: CredentialKey) {
         const version = yield* Effect.mapError(engine.version, (error) => cannotLock(key, error))
-        if (version === 2) yield* leases.acquire(key)
+        if (version === 2) yield* leases.acquire(key, local.identify?.(key, "refresh"))
       })
 
       const lock = CredentialLock.of({
         withLock: (key, purpose) => (effect) =>
-          local.withLock(
-            key,
-            purpose
-          )(purpose === "refresh" ? Effect.scoped(Effect.andThen(acquire(key), effect)) : effect),
-        ...(local.confirm === undefined ? {} : { confirm: local.confirm })
+          purpose === "refresh"
+            ? tellIfSlow(tell, () => waitsForProcess(key))((endWait) =>
+                endWait.pipe(
+                  Effect.andThen(acquire(key)),
+                  Effect.andThen(effect),
+                  Effect.scoped,
+                  local.withLock(key, purpose)
+                )
+              )
+            : local.withLock(key, purpose)(effect),
+        ...(local.confirm === undefined ? {} : { confirm: local.confirm }),
+        ...(local.identify === undefined ? {} : { identify: local.identify })
       })
+
+      const recordOf = (key: CredentialKey, text: string) =>
+        Effect.fromResult(decodeRecord(key, `Vault's ${path}/${key.storageName}`, text)).pipe(
+          Effect.mapError((reason) => new StorageError({ reason }))
+        )
 
       const get = Effect.fn("VaultStore.get")(function* (key: CredentialKey) {
         const lease = leases.heldOn(key.storageName)
@@ -74,9 +106,7 @@ export const layer = (
               )
         const text = fields?.["record"]
         if (text === undefined) return Option.none()
-        const record = decodeRecord(key, `Vault's ${path}/${key.storageName}`, text)
-        if (Result.isFailure(record)) return yield* new StorageError({ reason: record.failure })
-        return Option.some(record.success)
+        return Option.some(yield* recordOf(key, text))
       })
 
       /** Replaces a record, and leaves another process's lease on it as it is. */
@@ -105,10 +135,12 @@ export const layer = (
         const record = yield* encodeRecord(key, credential)
         const lease = leases.heldOn(name)
         if (lease === undefined) return yield* Effect.flatMap(replace(name, record), (at) => prune(name, at))
+        // The first version holds nothing but the lease.
+        const isFirst = lease.version === 1 && lease.fields["record"] === undefined
         if (!(yield* leases.write(name, lease, (fields) => ({ ...fields, record })))) {
           return yield* superseded(key)
         }
-        yield* prune(name, lease.version)
+        if (!isFirst) yield* prune(name, lease.version)
       }, Effect.uninterruptible)
 
       /**
@@ -147,29 +179,25 @@ export const layer = (
           .flatMap((name) => Option.toArray(CredentialKey.fromStorageName(name)))
       )
 
-      /** Writes, reads and removes a test record, under a name that no credential has. */
-      const unlock = Effect.gen(function* () {
-        const name = `#${randomUUID()}`
-        yield* engine.write(name, { canary: name }, 0)
-        let isBack = false
-        for (let attempt = 1; attempt <= replicaAttempts && !isBack; attempt++) {
-          if (attempt > 1) yield* Effect.sleep(replicaPause)
-          isBack = (yield* engine.read(name)).fields?.["canary"] === name
-        }
-        yield* engine.remove(name)
-        if (!isBack) return yield* failed("it returned other data than was stored")
-      }).pipe(Effect.withSpan("VaultStore.unlock"))
+      const tests = testRecords(engine, failed("it returned other data than was stored"))
+
+      const clear = Effect.gen(function* () {
+        yield* Effect.forEach(yield* list, remove)
+        yield* tests.clear
+      }).pipe(Effect.withSpan("VaultStore.clear"))
 
       const store = CredentialStore.of({
-        description: { backend: storageBackends.vault, location: `${http.address} ${path}` },
-        unlock,
+        description: {
+          backend: storageBackends.vault,
+          location: `${http.address}${inNamespace} ${path}`,
+          cautions: cautionsOf(engine, session)
+        },
+        unlock: Effect.andThen(session.check, tests.check).pipe(Effect.withSpan("VaultStore.unlock")),
         get,
         put,
         remove,
-        clear: Effect.flatMap(list, Effect.forEach(remove)).pipe(
-          Effect.asVoid,
-          Effect.withSpan("VaultStore.clear")
-        ),
+        atomic: atomicChanges({ engine, leases, recordOf, prune }),
+        clear,
         list
       })
       return Context.make(CredentialStore, store).pipe(Context.add(CredentialLock, lock))

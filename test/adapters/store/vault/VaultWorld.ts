@@ -1,8 +1,12 @@
+import { execFileSync } from "node:child_process"
 import { randomUUID } from "node:crypto"
+import { join } from "node:path"
 import { Effect, Layer, Redacted } from "effect"
 import * as MemoryLock from "../../../../src/adapters/lock/MemoryLock.ts"
 import * as VaultStore from "../../../../src/adapters/store/vault/VaultStore.ts"
 import type { VaultSettings } from "../../../../src/ports/Configuration.ts"
+import { temporaryFolder } from "../../TemporaryFolder.ts"
+import type { LiveVault } from "../../../servers/OpenBao.ts"
 import { startVaultServer, type VaultServer } from "../../../servers/VaultServer.ts"
 
 /** The settings of a user who has a token for a server. */
@@ -18,6 +22,22 @@ export const settingsFor = (
   auth: { method: "token", token: Redacted.make(rootToken), tokenFile: undefined },
   tls: { caCert: undefined, clientCert: undefined, clientKey: undefined, skipVerify: false },
   ...changes
+})
+
+/** A certificate for this machine, signed by itself, and its key: two files. */
+export const selfSigned = Effect.gen(function* () {
+  const folder = yield* temporaryFolder
+  const key = join(folder, "key.pem")
+  const certificate = join(folder, "certificate.pem")
+  execFileSync(
+    "openssl",
+    ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"].concat(
+      ["-keyout", key, "-out", certificate, "-days", "2", "-subj", "/CN=vault.test"],
+      ["-addext", "subjectAltName=IP:127.0.0.1"]
+    ),
+    { stdio: "ignore" }
+  )
+  return { key, certificate }
 })
 
 /** A double that ends with the scope; it has `kv/` of version 1 beside `secret/` of version 2. */
@@ -43,30 +63,17 @@ export const overDouble = (changes: Partial<VaultSettings> = {}) =>
     })
   )
 
-/** A live server, and mounts of our own on it; absent: none is named by TEST_VAULT_ADDR and TEST_VAULT_TOKEN. */
-export const liveVault = (() => {
-  const address = process.env["TEST_VAULT_ADDR"]
-  const token = process.env["TEST_VAULT_TOKEN"]
-  if (address === undefined || token === undefined) return undefined
-  const send = async (method: string, path: string, body?: object) => {
-    const response = await fetch(new URL(`/v1/${path}`, address), {
-      method,
-      headers: { "x-vault-token": token, "x-vault-request": "true", "content-type": "application/json" },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) })
+/** A program with a mount of its own on a live server, below a namespace if that is given. */
+export const overLive = (vault: () => LiveVault, version: 1 | 2, namespace?: string) =>
+  Layer.unwrap(
+    Effect.gen(function* () {
+      const { send, url, rootToken } = vault()
+      const mountPoint = `mcp-cli-test-${randomUUID()}`
+      const mount = { type: "kv", options: { version: String(version) } }
+      yield* Effect.acquireRelease(
+        Effect.promise(() => send("POST", `sys/mounts/${mountPoint}`, mount, namespace)),
+        () => Effect.promise(() => send("DELETE", `sys/mounts/${mountPoint}`, undefined, namespace))
+      )
+      return programOf(settingsFor({ url, rootToken }, { mountPoint, namespace }))
     })
-    if (response.status >= 400) throw new Error(`${method} ${path}: ${response.status}`)
-  }
-  return (version: 1 | 2) =>
-    Layer.unwrap(
-      Effect.gen(function* () {
-        const mountPoint = `mcp-cli-test-${randomUUID()}`
-        yield* Effect.acquireRelease(
-          Effect.promise(() =>
-            send("POST", `sys/mounts/${mountPoint}`, { type: "kv", options: { version: String(version) } })
-          ),
-          () => Effect.promise(() => send("DELETE", `sys/mounts/${mountPoint}`))
-        )
-        return programOf(settingsFor({ url: new URL(address), rootToken: token }, { mountPoint }))
-      })
-    )
-})()
+  )
