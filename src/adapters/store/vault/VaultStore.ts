@@ -10,6 +10,7 @@ import { BackendError, Superseded } from "../../../ports/StorageFailure.ts"
 import { decodeRecord, encodeRecord } from "../CredentialRecord.ts"
 import { keyValue } from "./KeyValue.ts"
 import { cannotLock, makeLeases } from "./Leases.ts"
+import { hasStored, withRecord } from "./LeaseWrites.ts"
 import { vaultHttp } from "./VaultHttp.ts"
 import { vaultSession } from "./VaultSession.ts"
 import { replicaAttempts, replicaPause, writeAttempts } from "./VaultLimits.ts"
@@ -83,7 +84,9 @@ export const layer = (
       const replace = Effect.fnUntraced(function* (name: string, record: string) {
         for (let attempt = 1; attempt <= writeAttempts; attempt++) {
           const { fields, version } = yield* engine.read(name)
-          const written = yield* leases.writeOver(name, { ...fields, record }, version)
+          // Only the answer to the attempt before was lost, and another process has replaced the record since.
+          if (attempt > 1 && hasStored(fields, record)) return version
+          const written = yield* leases.writeOver(name, withRecord(fields, record), version)
           if (Option.isSome(written)) return written.value.version
           yield* Effect.sleep(replicaPause)
         }
@@ -105,7 +108,7 @@ export const layer = (
         const record = yield* encodeRecord(key, credential)
         const lease = leases.heldOn(name)
         if (lease === undefined) return yield* Effect.flatMap(replace(name, record), (at) => prune(name, at))
-        if (!(yield* leases.write(name, lease, (fields) => ({ ...fields, record })))) {
+        if (!(yield* leases.write(name, lease, (fields) => withRecord(fields, record)))) {
           return yield* superseded(key)
         }
         yield* prune(name, lease.version)
