@@ -80,11 +80,10 @@ export const layer = (
         return Option.some(record.success)
       })
 
-      /** Replaces a record, and leaves another process's lease on it as it is. */
+      /** Replaces a record, unless only the answer to that was lost. Leaves another process's lease on it as it is. */
       const replace = Effect.fnUntraced(function* (name: string, record: string) {
         for (let attempt = 1; attempt <= writeAttempts; attempt++) {
           const { fields, version } = yield* engine.read(name)
-          // Only the answer to the attempt before was lost, and another process has replaced the record since.
           if (attempt > 1 && hasStored(fields, record)) return version
           const written = yield* leases.writeOver(name, withRecord(fields, record), version)
           if (Option.isSome(written)) return written.value.version
