@@ -126,8 +126,8 @@ const resendTime = (
  * | not valid, the answer to its refresh token was lost  | `Unanswered`, until `resendAt`    |
  * | any other                                            | `Stale`                           |
  *
- * Valid: neither expired nor rejected. Fresh: not about to expire, and not obtained in the future, which only a clock that
- * was ahead explains.
+ * Valid: neither expired nor rejected. Fresh: not about to expire, not obtained in the future, which only a clock that was ahead
+ * explains, and without a refresh token that was refused.
  */
 export const tokenState = (
   found: Option.Option<Credential>,
@@ -142,12 +142,15 @@ export const tokenState = (
   if (tokens === undefined) return signInNeeded(credential.isUnused === true ? "never signed in" : "revoked")
   const renewal = renewalOf(credential, tokens, server, learned)
   // A refused one is given up. Another process, whose clock is ahead, may have noted a lost answer of it.
-  const mayBeResent = renewal?._tag === "RefreshToken" && renewal.refusal === undefined
+  const isRefused = renewal?._tag === "RefreshToken" && renewal.refusal !== undefined
+  const mayBeResent = renewal?._tag === "RefreshToken" && !isRefused
   const resendAt = mayBeResent ? resendTime(tokens, learned, policy) : undefined
   const stillValid = !tokens.isExpired(now) && (rejected === undefined || !tokens.holds(rejected))
   const isCoolingDown = cooldownUntil !== undefined && now < cooldownUntil
   const isWaiting = isCoolingDown || resendAt !== undefined
-  if (stillValid && (tokens.isFresh(now, policy.refreshBefore) || isWaiting || renewal === undefined)) {
+  // What a clock that was ahead obtained may be fresh once its refresh token was refused: that is removed first.
+  const isFresh = !isRefused && tokens.isFresh(now, policy.refreshBefore)
+  if (stillValid && (isFresh || isWaiting || renewal === undefined)) {
     return usable(tokens)
   }
   if (renewal === undefined) {

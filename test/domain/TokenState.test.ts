@@ -145,6 +145,24 @@ describe("the state of a credential", () => {
       "refused, fresh",
       credential(tokens()),
       { now: fresh, refused: { refreshToken: refresh, answer: "gone" } },
+      "stale, refused: gone"
+    ],
+    [
+      "refused, fresh, in cooldown",
+      credential(tokens()),
+      { now: fresh, refused: { refreshToken: refresh, answer: "gone" }, cooldownUntil: fresh + 1 },
+      "usable"
+    ],
+    [
+      "refused, fresh, rejected",
+      credential(tokens()),
+      { now: fresh, refused: { refreshToken: refresh, answer: "gone" }, rejected: access },
+      "stale, refused: gone"
+    ],
+    [
+      "another one refused, fresh",
+      credential(tokens()),
+      { now: fresh, refused: { refreshToken: access, answer: "gone" } },
       "usable"
     ],
     [

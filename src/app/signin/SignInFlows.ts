@@ -23,6 +23,29 @@ import type { SignInContext } from "./SignInContext.ts"
 type Services = Wire | CredentialReplacement
 
 /**
+ * How many milliseconds old the last look into the store may be when the user is asked. The end of the lock and discovery can take longer, and a
+ * user at another machine may have signed in meanwhile.
+ */
+const looksAgainAfter = 5000
+
+/**
+ * Looks for a sign-in of another process. Under the refresh lock, which reads a replicated store where it is written: a replica
+ * that does not know of another sign-in yet would open a second browser.
+ */
+const lookUnderLock = (
+  { withLock }: CredentialLock["Service"],
+  { load }: Credentials["Service"],
+  key: CredentialKey,
+  { adopt, server }: SignInRequest
+) =>
+  Effect.gen(function* () {
+    const lookedAt = yield* Clock.currentTimeMillis
+    const stored = Option.getOrUndefined(yield* load(server, key))
+    const tokens = stored && adopt?.(stored)
+    return { lookedAt, stored, adopted: stored && tokens && { credential: stored, tokens } }
+  }).pipe(withLock(key, "refresh"))
+
+/**
  * True if a stored sign-in can be revoked once another one replaces it. Its client is not used again then: a server may
  * revoke all tokens of a user and client together.
  */
@@ -50,13 +73,14 @@ export const makeSignIn = <R>(grants: GrantFlows<SignInError, Services | R>) =>
       const key = CredentialKey.at(server, account)
       const underLock = Effect.gen(function* () {
         yield* store.unlock
-        // Under the refresh lock, which reads a replicated store where it is written: a replica that does not know of another
-        // sign-in yet would open a second browser.
-        const found = yield* lock.withLock(key, "refresh")(credentials.load(server, key))
-        const stored = Option.getOrUndefined(found)
-        const adopted = stored && adopt?.(stored)
-        if (stored !== undefined && adopted !== undefined) return { credential: stored, tokens: adopted }
+        const look = lookUnderLock(lock, credentials, key, request)
+        const { adopted, lookedAt, stored } = yield* look
+        if (adopted !== undefined) return adopted
         const { context, grant } = yield* prepareSignIn(request, key, stored)
+        if (adopt !== undefined && (yield* Clock.currentTimeMillis) - lookedAt > looksAgainAfter) {
+          const again = (yield* look).adopted
+          if (again !== undefined) return again
+        }
         // `AccessTokens` and a step-up reuse the client: the one adopts or replaces dead tokens, the other extends a grant.
         const replacesTokens = adopt === undefined && request.moreScopes === undefined
         const isReplaced = replacesTokens && revokesOtherClients && isRevocable(stored, server)

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Layer, Option, Redacted } from "effect"
+import { Duration, Effect, Fiber, Layer, Option, Redacted } from "effect"
 import { TestClock } from "effect/testing"
 import { ScriptedAuthorizationServer } from "../../../src/adapters/scripted/ScriptedAuthorizationServer.ts"
 import { ScriptedUser } from "../../../src/adapters/scripted/ScriptedUser.ts"
@@ -84,6 +84,31 @@ describe("a token that still works while its refresh is refused for good", () =>
       yield* get()
       assert.strictEqual(yield* opened, 2)
     }).pipe(Effect.provide(world()))
+  )
+})
+
+describe("a refresh token that is refused", () => {
+  it.effect("is removed although a clock that is behind reaches the start of the access token", () =>
+    Effect.gen(function* () {
+      yield* TestClock.adjust("2 hours")
+      const first = yield* get()
+      yield* TestClock.setTime(Duration.toMillis("114 minutes"))
+      const waiting = yield* Effect.forkChild(get())
+      yield* TestClock.adjust("2 minutes")
+      assert.isTrue((yield* Fiber.join(waiting)).holds(first.accessToken))
+      const { tokens } = yield* stored
+      assert.isUndefined(tokens?.refreshToken)
+      assert.isDefined(tokens?.refusal)
+      assert.isTrue((yield* get()).holds(first.accessToken))
+    }).pipe(
+      Effect.provide(
+        worldWith(() => {
+          const reason = new InvalidGrant()
+          const error = new TokenRequestError({ server: "notion", origin: "https://as.test", reason })
+          return Effect.andThen(Effect.sleep("2 minutes"), error)
+        })
+      )
+    )
   )
 })
 

@@ -8,6 +8,7 @@ import * as SignIn from "../../../src/app/signin/SignIn.ts"
 import * as AccessTokens from "../../../src/app/tokens/AccessTokens.ts"
 import { CredentialKey } from "../../../src/domain/CredentialKey.ts"
 import { CredentialLock } from "../../../src/ports/CredentialLock.ts"
+import { Discovery } from "../../../src/ports/Discovery.ts"
 import { CredentialStore } from "../../../src/ports/CredentialStore.ts"
 import { serverNamed, world } from "../World.ts"
 
@@ -52,6 +53,52 @@ describe("two processes", () => {
       assert.isTrue(first.holds(second.accessToken))
       assert.strictEqual((yield* ScriptedUser).opened.length, 1)
     }).pipe(Effect.provide(world({ latency: "30 millis" })), Effect.scoped)
+  )
+
+  it.effect.each([
+    { outcome: "is found after a slow end of the lock", atEnd: 20, discovery: 0, opened: 1 },
+    { outcome: "is found after a slow discovery", atEnd: 0, discovery: 20, opened: 1 },
+    { outcome: "opens a browser if there is none", atEnd: 0, discovery: 0, opened: 2 }
+  ])("sign in on two machines at once: the sign-in of the other $outcome", ({ atEnd, discovery, opened }) =>
+    Effect.gen(function* () {
+      const key = CredentialKey.of("notion")
+      const store = yield* CredentialStore
+      const one = yield* startProcess
+      yield* one.get({ server })
+      const signedIn = Option.getOrThrow(yield* store.get(key))
+      yield* store.put(key, signedIn.withoutTokens)
+      const [lock, real] = [yield* CredentialLock, yield* Discovery]
+      let isSlow = true
+      const slowly = (seconds: number) =>
+        Effect.suspend(() => {
+          const wait = isSlow ? seconds : 0
+          isSlow &&= seconds === 0
+          return Effect.sleep(`${wait} seconds`)
+        })
+      const two = yield* startProcess.pipe(
+        Effect.provideService(CredentialLock, {
+          withLock: (name, purpose) => (effect) =>
+            lock
+              .withLock(
+                name,
+                purpose
+              )(effect)
+              .pipe(Effect.tap(purpose === "refresh" ? slowly(atEnd) : slowly(0)))
+        }),
+        Effect.provideService(Discovery, {
+          ...real,
+          discover: (...request) => Effect.tap(real.discover(...request), slowly(discovery))
+        })
+      )
+      const waiting = yield* Effect.forkChild(two.get({ server }))
+      yield* TestClock.adjust("10 seconds")
+      const isWaiting = waiting.pollUnsafe() === undefined
+      if (isWaiting) yield* store.put(key, signedIn)
+      yield* TestClock.adjust("20 seconds")
+      const tokens = yield* Fiber.join(waiting)
+      assert.strictEqual(tokens.holds(signedIn.tokens!.accessToken), isWaiting)
+      assert.strictEqual((yield* ScriptedUser).opened.length, opened)
+    }).pipe(Effect.provide(world()), Effect.scoped)
   )
 
   it.effect.each([

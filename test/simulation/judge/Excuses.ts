@@ -10,6 +10,8 @@ export const excuses = {
     "A request reached the server after its sender had given up and waited as long as the rule says: a network may hold a request for longer.",
   "paused before sending":
     "A process was paused between its check of the lock or lease and its request: another process has taken over meanwhile, and a refresh request cannot carry a condition.",
+  "paused before writing":
+    "A process was paused between its request and the write of the answer: its lease ended meanwhile, and the next holder cannot know that the token was used.",
   copied: "The network delivered a request twice: to the server both look like the client's.",
   "foreign program": "A program that ignores the lock used the refresh token, or replaced the record.",
   "late write":

@@ -79,14 +79,15 @@ export const sentTwice: Invariant = (history, violate) => {
       return
     }
     if (before.outcome === "answered") {
-      if (
-        before.processed === "rotated" &&
-        !(before.process !== request.process && history.mayBeUnwritten(before))
-      ) {
+      const isUnwritten = before.process !== request.process && history.mayBeUnwritten(before)
+      if (before.processed === "rotated" && !isUnwritten) {
         breaks(
           "sent twice",
           `although ${before.process.name} has ${before.issued} for it (request ${before.id})`
         )
+      }
+      if (before.processed === "rotated" && history.hasLeases && history.wasPaused(before)) {
+        history.excuses.add(request.family, "paused before writing", `request ${before.id}`)
       }
       if (before.processed === "refused" && before.isRepeatable !== true && !mayNotKnow(request, before)) {
         breaks("sent twice", `although request ${before.id} was refused for good`)

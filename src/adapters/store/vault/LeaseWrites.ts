@@ -1,4 +1,4 @@
-import { randomUUID } from "node:crypto"
+import { createHash, randomUUID } from "node:crypto"
 import { Clock, Duration, Effect, type Fiber, Option, Semaphore } from "effect"
 import type { StorageError } from "../../../ports/CredentialStore.ts"
 import type { Fields, KeyValue } from "./KeyValue.ts"
@@ -50,7 +50,10 @@ export interface LeaseWrites {
   ) => Effect.Effect<Option.Option<Lease>, StorageError>
   /** Writes a record under its lease. False if the lease is lost, or the record under it has changed. */
   readonly writeHeld: (name: string, lease: Lease, change: Change) => Effect.Effect<boolean, StorageError>
-  /** Writes over the lease of another process, if that has changed nothing but the lease. */
+  /**
+   * Writes over the lease of another process, if that has changed nothing but the lease. True as well if the record has been
+   * stored before, and other processes have replaced it since.
+   */
   readonly writeLost: (
     name: string,
     lease: Pick<Lease, "fields">,
@@ -73,6 +76,26 @@ const withLease = (fields: Fields | undefined, { owner, place }: Pick<Lease, "ow
 
 /** The record without a lease. */
 export const withoutLease = ({ lease: _, ...rest }: Fields): Fields => rest
+
+/** How many stored records a record names: far more than are stored while one write is repeated. */
+const namedRecords = 8
+
+const digestOf = (record: string): string =>
+  createHash("sha256").update(record).digest("base64url").slice(0, 16)
+
+const namesOf = (fields: Fields | undefined): ReadonlyArray<string> =>
+  (fields?.["stored"] ?? "").split(" ").filter((name) => name !== "")
+
+/** Stores a record, and names it, so that its writer recognizes it after later ones: the answer to the write may be lost. */
+export const withRecord = (fields: Fields | undefined, record: string): Fields => ({
+  ...fields,
+  record,
+  stored: [...new Set([digestOf(record), ...namesOf(fields)])].slice(0, namedRecords).join(" ")
+})
+
+/** True if a record was stored, and perhaps replaced since. */
+export const hasStored = (fields: Fields | undefined, record: string | undefined): boolean =>
+  record !== undefined && namesOf(fields).includes(digestOf(record))
 
 /** A lease on a record that this process has written. */
 const leaseAt = ({ owner, place }: Pick<Lease, "owner" | "place">, at: Written, until: number): Lease => ({
@@ -158,6 +181,8 @@ export const makeLeaseWrites = (engine: KeyValue, hasSameContent: HasSameContent
   ) {
     for (let attempt = 1; attempt <= replicaAttempts; attempt++) {
       const { fields, version } = yield* engine.read(name)
+      // The write had succeeded, and its answer was lost. Later holders of the lease went on from there.
+      if (hasStored(fields, change(fields ?? {})["record"])) return true
       if (!hasSameContent(name, fields?.["record"], record)) return false
       if (Option.isSome(yield* writeOver(name, change(fields ?? {}), version))) return true
       yield* Effect.sleep(replicaPause)

@@ -48,7 +48,7 @@ export interface Leases {
   readonly seize: (name: string, over: number) => Effect.Effect<Option.Option<Lease>, StorageError>
   /**
    * Writes a record under its lease, or under the lease of another process that has taken it and changed nothing else. False
-   * if the record has changed.
+   * if the record has changed, unless it was written before the change: then only the answer was lost.
    */
   readonly write: (
     name: string,

@@ -11,7 +11,7 @@ import { keyValue } from "./KeyValue.ts"
 import { atomicChanges } from "./AtomicChanges.ts"
 import { cautionsOf } from "./Cautions.ts"
 import { cannotLock, makeLeases } from "./Leases.ts"
-import type { HasSameContent } from "./LeaseWrites.ts"
+import { type HasSameContent, hasStored, withRecord } from "./LeaseWrites.ts"
 import { readingOwnWrites } from "./OwnWrites.ts"
 import { withSealStatus } from "./SealStatus.ts"
 import { testRecords } from "./TestRecords.ts"
@@ -109,11 +109,12 @@ export const layer = (
         return Option.some(yield* recordOf(key, text))
       })
 
-      /** Replaces a record, and leaves another process's lease on it as it is. */
+      /** Replaces a record, unless only the answer to that was lost. Leaves another process's lease on it as it is. */
       const replace = Effect.fnUntraced(function* (name: string, record: string) {
         for (let attempt = 1; attempt <= writeAttempts; attempt++) {
           const { fields, version } = yield* engine.read(name)
-          const written = yield* leases.writeOver(name, { ...fields, record }, version)
+          if (attempt > 1 && hasStored(fields, record)) return version
+          const written = yield* leases.writeOver(name, withRecord(fields, record), version)
           if (Option.isSome(written)) return written.value.version
           yield* Effect.sleep(replicaPause)
         }
@@ -137,7 +138,7 @@ export const layer = (
         if (lease === undefined) return yield* Effect.flatMap(replace(name, record), (at) => prune(name, at))
         // The first version holds nothing but the lease.
         const isFirst = lease.version === 1 && lease.fields["record"] === undefined
-        if (!(yield* leases.write(name, lease, (fields) => ({ ...fields, record })))) {
+        if (!(yield* leases.write(name, lease, (fields) => withRecord(fields, record)))) {
           return yield* superseded(key)
         }
         if (!isFirst) yield* prune(name, lease.version)

@@ -4,19 +4,25 @@ import fs, { type FileHandle } from "node:fs/promises"
 import { syncBuiltinESMExports } from "node:module"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
-import { ConfigProvider, Context, Effect, Exit, Fiber, Layer, Option, Redacted } from "effect"
+import { ConfigProvider, Context, Effect, Exit, Fiber, Layer, Option, Redacted, Result } from "effect"
+import { TestClock } from "effect/testing"
 import { vi } from "vitest"
 import { errorText } from "../../../../src/app/cli/RemedyText.ts"
+import { ScriptedAuthorizationServer } from "../../../../src/adapters/scripted/ScriptedAuthorizationServer.ts"
+import { ScriptedUser } from "../../../../src/adapters/scripted/ScriptedUser.ts"
 import * as MemoryLock from "../../../../src/adapters/lock/MemoryLock.ts"
 import * as ProcessLock from "../../../../src/adapters/lock/ProcessLock.ts"
 import * as EncryptedFileStore from "../../../../src/adapters/store/encrypted-file/EncryptedFileStore.ts"
 import type * as KeyDerivation from "../../../../src/adapters/store/encrypted-file/KeyDerivation.ts"
+import { AccessTokens } from "../../../../src/app/tokens/AccessTokens.ts"
 import type { Credential } from "../../../../src/domain/Credential.ts"
 import { CredentialKey } from "../../../../src/domain/CredentialKey.ts"
 import { CredentialLock } from "../../../../src/ports/CredentialLock.ts"
 import { CredentialStore } from "../../../../src/ports/CredentialStore.ts"
 import { SecretPrompt } from "../../../../src/ports/SecretPrompt.ts"
 import { StorageRekey } from "../../../../src/ports/StorageRekey.ts"
+import { Unanswered } from "../../../../src/ports/TokenEndpoint.ts"
+import { serverNamed, world } from "../../../app/World.ts"
 import { credentialWith } from "../../../contract/CredentialStoreContract.ts"
 import { temporaryFolder } from "../../TemporaryFolder.ts"
 
@@ -377,6 +383,37 @@ describe("a change of password while others are at work", () => {
       assert.strictEqual((yield* Effect.flip(writing)).reason._tag, "WrongPassword")
       assert.sameMembers(Object.keys(snapshot(directory)), Object.keys(before))
       assert.deepEqual(yield* contentOf(directory, "new"), expected(2))
+    })
+  )
+
+  it.effect.each([
+    { outcome: "goes on with the same one", password: "old", next: "old", refreshes: 2 },
+    { outcome: "goes on with a new one that is typed", password: undefined, next: "new", refreshes: 2 },
+    { outcome: "does not send it without the new one", password: "old", next: "new", refreshes: 1 }
+  ])("meets a process that is about to send a refresh token again, which $outcome", (given) =>
+    Effect.gen(function* () {
+      const directory = yield* filled(1)
+      const server = serverNamed("notion")
+      const get = AccessTokens.use((tokens) => tokens.get({ server }))
+      const prompt = typing("old", "new").layer
+      const store = layerOf(directory, { prompt, ...(given.password && { password: given.password }) })
+      yield* Effect.gen(function* () {
+        yield* get
+        yield* TestClock.adjust("2 hours")
+        const authorizationServer = yield* ScriptedAuthorizationServer
+        yield* authorizationServer.failNext(new Unanswered({ detail: "it broke", end: "broke" }))
+        const waiting = yield* Effect.forkChild(Effect.result(get))
+        const { told } = yield* ScriptedUser
+        while (told.length === 0) yield* Effect.promise(() => new Promise((done) => setImmediate(done)))
+        yield* rekeyed(directory, { password: "old", next: given.next })
+        yield* TestClock.adjust("2 seconds")
+        const result = yield* Fiber.join(waiting)
+        assert.strictEqual(authorizationServer.counts.refreshes, given.refreshes)
+        const stored = Redacted.make((yield* contentOf(directory, given.next))["notion"] ?? "")
+        if (Result.isSuccess(result)) assert.isTrue(result.success.holds(stored))
+        else assert.strictEqual(result.failure._tag, "StorageError")
+        assert.strictEqual(Result.isSuccess(result), given.refreshes === 2)
+      }).pipe(Effect.provide(world({ wrapStore: store })))
     })
   )
 

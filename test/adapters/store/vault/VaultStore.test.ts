@@ -713,6 +713,42 @@ describe("the lease on a record", () => {
     })
   )
 
+  const whole: typeof locked = (effect) => effect
+  it.live.each([
+    { holder: "a first sign-in", before: undefined, under: locked, failures: 0 },
+    { holder: "another sign-in", before: "kept", under: locked, failures: 0 },
+    { holder: "a write that is tried once more", before: "kept", under: locked, failures: 3 },
+    { holder: "a write without a lease", before: "kept", under: whole, failures: 0 }
+  ])("ends before the answer to its write: $holder is not written over a later one", (given) =>
+    Effect.gen(function* () {
+      const vault = yield* vaultDouble()
+      const match = /POST secret\/data/
+      const other = programOf(settingsFor(vault))
+      yield* Effect.gen(function* () {
+        if (given.before !== undefined) yield* put(given.before)
+        const write = Effect.gen(function* () {
+          yield* get
+          const lost = vault.fault("drop after", { match })
+          const writes = yield* Effect.forkChild(Effect.retry(put("signed in", 2), { times: 1 }))
+          yield* Effect.promise(() => lost.arrived)
+          const refused = vault.fault("500", { match, times: given.failures })
+          while (refused.met() < given.failures) {
+            yield* Effect.promise(() => new Promise((done) => setImmediate(done)))
+          }
+          const late = vault.fault("delay", { match })
+          yield* Effect.promise(() => late.arrived)
+          vault.advance(32_000)
+          yield* locked(Effect.andThen(get, put("refreshed", 3))).pipe(Effect.provide(other))
+          late.release()
+          yield* Fiber.join(writes)
+        })
+        yield* given.under(write)
+        assert.strictEqual(Option.getOrThrow(yield* get).generation, 3)
+        assert.include(JSON.stringify(recordOf(vault)), "refresh of refreshed")
+      }).pipe(Effect.provide(programOf(settingsFor(vault))))
+    })
+  )
+
   it.live("is kept by a holder that takes its time", () =>
     Effect.gen(function* () {
       const vault = yield* vaultDouble()
