@@ -218,7 +218,8 @@ describe("text of a server", () => {
         [/\/call plain/, "\r"],
         [/bytes\][^]*demo> /, "/read "],
         [/\/read $/, "\t"],
-        [/\/read plain/, "\u0003"]
+        [/\/read plain/, "\u0003"],
+        [/\/read plain[^]*demo> /, "\u0004"]
       ]
     )
     const text = withoutOurs(shown)
