@@ -9,8 +9,11 @@ export const signInLost: Invariant = (history, violate) => (fact) => {
     if (history.isExcused(call.account)) return
     // The call may have read the store before the newest sign-in was in it.
     if (call.familyBefore !== history.storedFamily(call.account)?.name) return
-    // A replica may not have it yet.
+    // A replica may not have it yet, or may not have had it when it was read.
     if (history.now - history.storedSince(call.account) <= history.scenario.replicaLag) return
+    const misledAt = history.misledAt(call.process, call.account)
+    const { account, process } = call
+    if (misledAt >= history.storedSince(account) && misledAt > history.readAt(process, account)) return
     if (isLoss(result.error)) violate("sign-in lost", `${call.process.name} got ${result.error}`)
     else if (call.isAfterFaults) violate("works after healing", `${call.process.name} got ${result.error}`)
   }

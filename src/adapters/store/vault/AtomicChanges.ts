@@ -35,7 +35,8 @@ export const atomicChanges = ({
     if (!isSameCredential(yield* recordOf(key, fields["record"]), credential)) return false
     const lease = Option.getOrUndefined(yield* leases.seize(name, version))
     if (lease === undefined) return false
-    yield* leases.remove(name, lease).pipe(Effect.catch(() => prune(name, lease.version)))
+    const tidied = { StorageError: () => prune(name, lease.version), TimeoutError: () => Effect.void }
+    yield* Effect.catchTags(leases.remove(name, lease), tidied)
     return true
   }, Effect.uninterruptible)
 })

@@ -21,7 +21,8 @@ import {
   leaseMargin,
   leasePolling,
   leaseTime,
-  maxForeignLease
+  maxForeignLease,
+  removalTimeout
 } from "./VaultLimits.ts"
 import { PatientUntil } from "./VaultRetry.ts"
 import { type Tell, tellIfSlow } from "./WaitNotice.ts"
@@ -115,7 +116,9 @@ export const makeLeases = (engine: KeyValue, hasSameContent: HasSameContent, tel
       const left = lease.until - leaseMargin - (yield* Clock.currentTimeMillis)
       if (lease.isLost || left <= 0) return
       lease.isLost = true
-      yield* engine.remove(name).pipe(Effect.interruptible, Effect.timeout(left))
+      yield* engine
+        .remove(name)
+        .pipe(Effect.interruptible, Effect.timeout(Duration.min(removalTimeout, Duration.millis(left))))
     }).pipe(urgently(lease))
 
   const take = Effect.fn("VaultStore.take")(function* (name: string, holder: Holder) {

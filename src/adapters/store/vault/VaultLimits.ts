@@ -31,6 +31,11 @@ export const leaseTime = Duration.seconds(30)
 export const heartbeat = Duration.seconds(10)
 /** Timeout of one extension. It may be repeated, and nothing waits for it. */
 export const beatTimeout = Duration.seconds(3)
+/**
+ * Timeout of a removal, shorter than that of an answer: one without an answer may be done, and is not repeated, since it would
+ * remove what another process has stored meanwhile.
+ */
+export const removalTimeout = Duration.seconds(10)
 /** Milliseconds after a write under a lease in which the lease needs no check before a refresh token is sent. */
 export const checkedFor = 5000
 /** How often a lease is written before a refresh token is sent, if each write takes nearly as long as the lease lasts. */

@@ -154,10 +154,7 @@ export const layer = (
           const held = leases.heldOn(name)
           const { fields, version } = held ?? (yield* engine.read(name))
           const existed = fields?.["record"] !== undefined
-          if ((yield* engine.version) === 1) {
-            yield* engine.remove(name)
-            return existed
-          }
+          if ((yield* engine.version) === 1) return yield* Effect.as(engine.remove(name), existed)
           if (version === 0) return false
           if (held !== undefined && !(yield* leases.write(name, held, ({ record: _, ...rest }) => rest))) {
             return yield* superseded(key)
@@ -167,8 +164,9 @@ export const layer = (
             yield* Effect.sleep(replicaPause)
             continue
           }
-          // If the empty record stays, only its older versions still hold tokens.
-          yield* leases.remove(name, lease).pipe(Effect.catch(() => prune(name, lease.version)))
+          // If the empty record stays, its older versions still hold tokens. Without an answer, they may be those of the next record.
+          const tidied = { StorageError: () => prune(name, lease.version), TimeoutError: () => Effect.void }
+          yield* Effect.catchTags(leases.remove(name, lease), tidied)
           return existed
         }
         return yield* overtaken

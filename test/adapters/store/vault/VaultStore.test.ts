@@ -514,10 +514,12 @@ describe("the lease on a record", () => {
   /** Runs this while two removals get no answer; another machine writes as soon as the lease has ended. */
   const whileRemovalsHang = <A, E>(
     vault: VaultServer,
-    effect: Effect.Effect<A, E, CredentialStore | CredentialLock>
+    effect: Effect.Effect<A, E, CredentialStore | CredentialLock>,
+    kind: "delay" | "delay after" = "delay"
   ) =>
     Effect.gen(function* () {
-      const slow = vault.fault("delay", { match: /DELETE secret\/metadata/, times: 2 })
+      const isDone = kind === "delay after"
+      const slow = vault.fault(kind, { match: /DELETE secret\/metadata/, times: 2 })
       const first = yield* Effect.forkChild(effect.pipe(Effect.provide(programOf(settingsFor(vault)))))
       const writeOther = Effect.sync(() => {
         assert.notInclude(JSON.stringify(recordOf(vault)), "kept")
@@ -525,8 +527,8 @@ describe("the lease on a record", () => {
       })
       let isWritten = false
       while (first.pollUnsafe() === undefined) {
-        if (slow.met() === 2 && !isWritten) {
-          vault.advance(31_000)
+        if (slow.met() === (isDone ? 1 : 2) && !isWritten) {
+          if (!isDone) vault.advance(31_000)
           yield* writeOther
           isWritten = true
         }
@@ -553,6 +555,18 @@ describe("the lease on a record", () => {
       yield* put("kept").pipe(Effect.provide(programOf(settingsFor(vault))))
       const removing = locked(CredentialStore.use((store) => store.remove(notion)))
       assert.isTrue(yield* whileRemovalsHang(vault, removing))
+    })
+  )
+
+  it.effect.each([
+    ["of an empty record", undefined],
+    ["with its record", "kept"]
+  ] as const)("that was removed %s, with a late answer, takes nothing along either", ([, before]) =>
+    Effect.gen(function* () {
+      const vault = yield* vaultDouble()
+      if (before !== undefined) yield* put(before).pipe(Effect.provide(programOf(settingsFor(vault))))
+      const remove = CredentialStore.use((store) => store.remove(notion))
+      yield* whileRemovalsHang(vault, locked(before === undefined ? Effect.void : remove), "delay after")
     })
   )
 
