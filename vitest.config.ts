@@ -5,6 +5,8 @@ const setupFiles = ["test/setup/environment.ts"]
 export default defineConfig({
   test: {
     pool: "forks",
+    // Most tests wait for a program, so one worker less than there are cores would leave a core idle.
+    maxWorkers: "100%",
     projects: [
       {
         test: {
