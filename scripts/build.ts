@@ -93,12 +93,16 @@ const bundle = (input: Readonly<Record<string, string>>, output: OutputOptions) 
     }
   })
 
+/** What only a first sign-in, a proxy or a failure needs. */
+const ofFewRuns =
+  /[\\/](TrustLive|TlsProblem|ProxyTunnel|Registration|DiscoverySearch|McpGreeting|IssuerSearch|ResourceSearch|ClientAssertion)\.ts$/
+
 /** True for Effect and our own code, except for what a run loads where it uses it. */
 const isOfEveryRun = (id: string): boolean =>
   id.startsWith(resolve("src"))
     ? !/\/(bin|CommandNames|Prefetch|HomeFolder|TracePage|Telemetry)\.ts$|\/vault\/|\/app\/trace\/|\/doctor\/\w*(Examination|Verdicts|Probe|Resolution)\.ts$/.test(
         id.replaceAll("\\", "/")
-      )
+      ) && !ofFewRuns.test(id)
     : /node_modules.(effect|@effect)./.test(id) && !/effect.dist.(http|observability)./.test(id)
 
 await rm("dist", { recursive: true, force: true })
