@@ -77,7 +77,12 @@ const freePort = async (): Promise<number> => {
 }
 
 /** Starts Keycloak with its database in memory, and an MCP server that asks it about tokens. */
-export const startKeycloakServer = async (): Promise<RealServer> => {
+export const startKeycloakServer = async (
+  options: {
+    /** The user has no roles, and so not that of `offline_access`. */
+    readonly withoutRoles?: boolean
+  } = {}
+): Promise<RealServer> => {
   const port = await freePort()
   const origin = `http://127.0.0.1:${port}`
   const child = spawn(
@@ -126,6 +131,11 @@ export const startKeycloakServer = async (): Promise<RealServer> => {
     await administer("POST", "", realm)
     // Not with the realm: users that are imported lack the default roles.
     await administer("POST", "/demo/users", user)
+    if (options.withoutRoles === true) {
+      const [created] = (await administer("GET", "/demo/users")) as ReadonlyArray<{ readonly id: string }>
+      const roles = `/demo/users/${created?.id ?? ""}/role-mappings/realm`
+      await administer("DELETE", roles, await administer("GET", roles))
+    }
     await administer("POST", "/demo/client-scopes", mcpScope)
     const scopes = (await administer("GET", "/demo/client-scopes")) as ReadonlyArray<{
       readonly id: string
