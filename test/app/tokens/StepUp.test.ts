@@ -15,6 +15,7 @@ import { Credential } from "../../../src/domain/Credential.ts"
 import { CredentialKey } from "../../../src/domain/CredentialKey.ts"
 import { scopesOf, TokenSet } from "../../../src/domain/TokenSet.ts"
 import { CredentialStore } from "../../../src/ports/CredentialStore.ts"
+import { Discovery } from "../../../src/ports/Discovery.ts"
 import { HttpTransport } from "../../../src/ports/HttpTransport.ts"
 import { serverNamed, world } from "../World.ts"
 
@@ -194,6 +195,76 @@ describe("a 403 for a missing scope", () => {
       assert.deepEqual(yield* asked, ["read"])
     }).pipe(Effect.provide(stepping()))
   )
+
+  it.effect.each<readonly [string, string, ReadonlyArray<string>, string | undefined]>([
+    ["by its scope alone", 'Bearer scope="write"', [], "read write"],
+    ["by a scope without quotes", "Bearer scope=write", [], "read write"],
+    ["by two scopes alone", 'Bearer scope="write admin"', [], "read write admin"],
+    [
+      "by no scope, and the metadata lists it",
+      'Bearer error="insufficient_scope"',
+      ["read", "write"],
+      "read write"
+    ],
+    [
+      "by no scope, in words",
+      'Bearer error="insufficient_scope", error_description="You need more"',
+      ["write", "admin"],
+      "read write admin"
+    ],
+    [
+      "by no scope, and the sign-in has all that are listed",
+      'Bearer error="insufficient_scope"',
+      ["read"],
+      undefined
+    ],
+    ["by no scope and no list", 'Bearer error="insufficient_scope"', [], undefined]
+  ])("is understood where the server names it %s", ([, challenge, listed, requested]) => {
+    const refusing = Layer.effect(
+      HttpTransport,
+      Effect.map(ScriptedAuthorizationServer, ({ scopesOf: held }) =>
+        HttpTransport.of({
+          send: Effect.fn("refusing.send")(function* (request) {
+            const token = request.headers.get("authorization")?.replace(/^Bearer /, "")
+            const has = token === undefined ? [] : yield* held(Redacted.make(token))
+            if (has.length === 0)
+              return new Response("no", {
+                status: 401,
+                headers: { "www-authenticate": 'Bearer scope="read"' }
+              })
+            return has.length > 1
+              ? new Response("hello")
+              : new Response("no", { status: 403, headers: { "www-authenticate": challenge } })
+          })
+        })
+      )
+    )
+    const listing = Layer.effect(
+      Discovery,
+      Discovery.use((scripted) =>
+        Effect.succeed({
+          ...scripted,
+          discover: (server, first) =>
+            Effect.map(scripted.discover(server, first), (found) => ({
+              ...found,
+              scopes: found.scopes.length > 0 ? found.scopes : listed
+            }))
+        })
+      )
+    )
+    return Effect.gen(function* () {
+      const response = yield* send("any")
+      assert.strictEqual(response.status, requested === undefined ? 403 : 200)
+      assert.deepEqual(yield* asked, requested === undefined ? ["read"] : ["read", requested])
+    }).pipe(
+      Effect.provide(
+        AuthorizedHttp.layer.pipe(
+          Layer.provide(refusing),
+          Layer.provideMerge(world({ wrapDiscovery: listing }))
+        )
+      )
+    )
+  })
 
   it.effect("says which scopes and which command, where nobody is there to approve", () =>
     Effect.gen(function* () {
