@@ -1,63 +1,10 @@
-import type { RequestListener, ServerResponse } from "node:http"
-import { text } from "node:stream/consumers"
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
 import { errorText } from "../../../src/app/cli/RemedyText.ts"
 import type { SendOptions } from "../../../src/ports/McpConnector.ts"
-import { listen } from "./McpServers.ts"
 import { connect, connector, httpServer, way } from "./McpWorld.ts"
-
-interface Message {
-  readonly id?: number | string
-  readonly method: string
-  readonly params?: { readonly protocolVersion?: string }
-}
-type Answer = (response: ServerResponse, message: Message) => void
-
-const json = (response: ServerResponse, body: unknown, status = 200) =>
-  response
-    .writeHead(status, { "content-type": "application/json" })
-    .end(typeof body === "string" ? body : JSON.stringify(body))
-
-const result = (response: ServerResponse, { id }: Message, value: unknown) =>
-  json(response, { jsonrpc: "2.0", id, result: value })
-
-const refusal = (response: ServerResponse, { id }: Message, error: object, status = 200) =>
-  json(response, { jsonrpc: "2.0", id, error }, status)
-
-const initialized = (protocolVersion: string) => ({
-  protocolVersion,
-  capabilities: { tools: {} },
-  serverInfo: { name: "older", version: "1" }
-})
-
-/** A server of 2025-06-18 that gives other answers to some methods. `heard` are the methods of its requests. */
-const olderServer = (answers: Readonly<Record<string, Answer>>) => {
-  const heard: Array<string> = []
-  const listener: RequestListener = async (request, response) => {
-    const message: Message = JSON.parse((await text(request)) || `{"method":"${request.method}"}`)
-    heard.push(message.method)
-    const answer = answers[message.method]
-    if (answer !== undefined) return answer(response, message)
-    switch (message.method) {
-      case "initialize":
-        return result(response, message, initialized("2025-06-18"))
-      case "tools/list":
-        return result(response, message, { tools: [{ name: "echo", inputSchema: { type: "object" } }] })
-      case "notifications/initialized":
-        return response.writeHead(202).end()
-      default:
-        return refusal(response, message, { code: -32601, message: "Method not found" })
-    }
-  }
-  return Effect.map(listen(listener), (url) => ({ url, heard }))
-}
-
-const status =
-  (code: number, body = "", headers = {}): Answer =>
-  (response) =>
-    response.writeHead(code, headers).end(body)
+import { type Answer, initialized, json, olderServer, refusal, result, status } from "./OlderServer.ts"
 
 const html = "<!doctype html><title>App</title>"
 const stream = { "content-type": "text/event-stream" }
