@@ -24,7 +24,9 @@ export const readingOwnWrites = (engine: KeyValue): KeyValue => {
         const found = yield* engine.read(name)
         const own = written.get(name)
         if (own === undefined || found.version >= own.version) return found
-        if ((yield* Clock.currentTimeMillis) >= own.until) {
+        const left = own.until - (yield* Clock.currentTimeMillis)
+        // More than that is left only if the clock was set back.
+        if (left <= 0 || left > maxLag) {
           // Another machine has removed the record, and the count of versions has started over.
           written.delete(name)
           return found

@@ -43,3 +43,15 @@ describe("a record that this process has written", () => {
     })
   )
 })
+
+describe("a record that this process wrote before its clock was set back", () => {
+  it.effect("is taken for removed at once, and not awaited until the clock has caught up", () =>
+    Effect.gen(function* () {
+      yield* TestClock.adjust("1 hour")
+      const engine = standby(0)
+      yield* engine.write("a", {}, 2)
+      yield* TestClock.setTime(0)
+      assert.strictEqual((yield* engine.read("a")).version, 0)
+    })
+  )
+})
