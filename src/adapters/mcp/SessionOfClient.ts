@@ -17,7 +17,7 @@ interface Ask<A> {
   /** How long the server may be silent; absent: as long as in the session. */
   readonly timeout?: Duration.Duration | undefined
   /** What to do if that was too short. */
-  readonly patience?: string
+  readonly advice?: string
 }
 
 /** Warns of what was wrong in the lists of a server. */
@@ -27,11 +27,11 @@ const reportFaults = (server: string, held: SynchronizedRef.SynchronizedRef<Conn
     for (const fault of listFaults.take()) yield* Effect.logWarning(`${server}: ${fault}.`)
   })
 
-const tooSilent = (server: string, limit: Duration.Duration, patience = "Try again later.") =>
+const tooSilent = (server: string, limit: Duration.Duration, advice = "Try again later.") =>
   new McpError({
     server,
     detail: `it did not answer within ${Duration.format(limit)}.`,
-    remedies: [Remedy.advice(patience)]
+    remedies: [Remedy.advice(advice)]
   })
 
 /** What to do if a tool is silent for longer than its timeout. */
@@ -80,7 +80,7 @@ export const makeSession = Effect.fnUntraced(function* <E>(options: {
         server: options.server,
         silence: {
           limit: ask.timeout ?? options.timeout,
-          error: () => tooSilent(options.server, ask.timeout ?? options.timeout, ask.patience)
+          error: () => tooSilent(options.server, ask.timeout ?? options.timeout, ask.advice)
         }
       })
     )
@@ -130,7 +130,7 @@ export const makeSession = Effect.fnUntraced(function* <E>(options: {
         },
         repeatable: false,
         timeout,
-        patience: longerTimeout,
+        advice: longerTimeout,
         fix: Remedy.command("tools", {
           server: options.server,
           purpose: "see its tools and their arguments"
