@@ -91,8 +91,8 @@ export const silentChallenge: BearerChallenge = {
 }
 
 /**
- * What the Bearer challenges of a header say, completed by its DPoP challenge. Empty values count as absent. Servers that accept both kinds of token report the
- * problem of a bound token in the DPoP challenge (RFC 9449 §7.2).
+ * What the Bearer challenges of a header say, completed by its DPoP challenge. Empty values count as absent. Servers that accept
+ * both kinds of token report the problem of a bound token in the DPoP challenge (RFC 9449 §7.2).
  */
 export const bearerChallenge = (header: string | null | undefined): BearerChallenge | undefined => {
   const challenges = parseChallenges(header ?? "")

@@ -17,7 +17,8 @@ const noticeDelay = 1000
  *
  * A signal, or an output that cannot be written, interrupts the program. It ends what it must not leave half done: the
  * refresh and the write of the new tokens, locks, and the programs of stdio servers. The exit code is then 128 + the number
- * of the signal, as in a shell. Ctrl-C in a session cancels the line that runs instead. A user who does not want to wait ends it by a second Ctrl-C, once told what that may cost.
+ * of the signal, as in a shell. Ctrl-C in a session cancels the line that runs instead. A user who does not want to wait ends
+ * the program by a second Ctrl-C, once told what that may cost.
  *
  * Node resets ignored signals at its start, so `nohup` cannot keep SIGHUP away from it.
  */

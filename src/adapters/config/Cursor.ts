@@ -16,7 +16,7 @@ export const withoutNul: Check = (text) =>
 
 /** In JSON, `"C:\new"` has a line break where a backslash and an `n` are meant. */
 export const backslashProblem: Check = (text) =>
-  // oxlint-disable-next-line no-control-regex
+  // oxlint-disable-next-line no-control-regex -- it looks for control characters
   /^[A-Za-z]:[^\\/]*[\x08\t\n\f\r]/.test(text)
     ? 'has a control character: a backslash is written twice, as in "C:\\\\Users"'
     : undefined

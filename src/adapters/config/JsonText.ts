@@ -25,12 +25,12 @@ export interface JsonReading {
 
 // Strings may not contain control characters (RFC 8259 §7).
 const token =
-  // oxlint-disable-next-line no-control-regex
+  // oxlint-disable-next-line no-control-regex -- it looks for control characters
   /("[^"\\\u0000-\u001f]*(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\u0000-\u001f]*)*")|(-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null)|([{}[\],:])/y
 
 const space = /[ \t\n\r]+/y
 const comment = /\/\/[^\n\r]*|\/\*[\s\S]*?\*\//y
-// oxlint-disable-next-line no-control-regex
+// oxlint-disable-next-line no-control-regex -- it looks for control characters
 const goodPartOfString = /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*/y
 
 /** The kinds of tokens that start a value: a string, another scalar, an object, a list. */
