@@ -1,7 +1,7 @@
 import { Cause, type Effect, Exit } from "effect"
 import * as Runtime from "effect/Runtime"
 import { explainErrno } from "../adapters/platform/Errno.ts"
-import { cancelRunning } from "../adapters/terminal/CancelKey.ts"
+import { hasSessionEnded, takeInterrupt } from "../adapters/terminal/Interrupts.ts"
 import { writeError } from "../adapters/terminal/Screen.ts"
 import { defect } from "../app/cli/ExitCode.ts"
 
@@ -17,7 +17,7 @@ const noticeDelay = 1000
  *
  * A signal, or an output that cannot be written, interrupts the program. It ends what it must not leave half done: the
  * refresh and the write of the new tokens, locks, and the programs of stdio servers. The exit code is then 128 + the number
- * of the signal, as in a shell. Ctrl-C in a session cancels the line that runs instead. A user who does not want to wait ends
+ * of the signal, as in a shell. In a session, Ctrl-C cancels the line that runs instead. A user who does not want to wait ends
  * the program by a second Ctrl-C, once told what that may cost.
  *
  * Node resets ignored signals at its start, so `nohup` cannot keep SIGHUP away from it.
@@ -43,10 +43,11 @@ export const runMain = (run: Effect.Effect<number>): void => {
 
     for (const [signal, number] of Object.entries(signals) as ReadonlyArray<[Signal, number]>) {
       process.on(signal, () => {
-        if (signal === "SIGINT" && cancelRunning()) return
+        if (signal === "SIGINT" && takeInterrupt()) return
         const isKey = signal === "SIGINT" || signal === "SIGQUIT"
-        if (isKey && isTold) process.exit(128 + number)
-        stop(128 + number)
+        const exitCode = signal === "SIGINT" && hasSessionEnded() ? 0 : 128 + number
+        if (isKey && isTold) process.exit(exitCode)
+        stop(exitCode)
       })
     }
 
@@ -65,8 +66,9 @@ export const runMain = (run: Effect.Effect<number>): void => {
         onSuccess: (result) => (typeof result === "number" ? result : defect),
         onFailure: (cause) => (Cause.hasInterruptsOnly(cause) ? (code ?? defect) : defect)
       })
-      // Without a reason to end, what was written is flushed first.
       if (code !== undefined || ended !== 0) process.exit(ended)
+      // Without a reason to end, what was written is flushed first. A process that Node takes apart dies of Ctrl-C.
+      if (hasSessionEnded()) process.stdout.write("", () => process.exit())
     })
   })(run, { disableErrorReporting: true })
 }

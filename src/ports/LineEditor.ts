@@ -6,7 +6,7 @@ export class LineEditor extends Context.Service<
   {
     /** True if a user types the lines. Otherwise a script does, and a failed line must end it. */
     readonly isInteractive: boolean
-    /** Runs what a line asks for. Ctrl-C cancels it (none) instead of ending the program. */
+    /** Runs what a line asks for. Ctrl-C cancels it (none) instead of ending the program, at any moment until `end`. */
     readonly cancellable: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<Option.Option<A>, E, R>
     /**
      * Reads one line, with tab completion and the history of this run; none at the end of the input, and after Ctrl-C twice
@@ -18,5 +18,7 @@ export class LineEditor extends Context.Service<
       prompt: string,
       complete: (line: string) => ReadonlyArray<string>
     ) => Effect.Effect<Option.Option<string>>
+    /** Says that no more lines follow: Ctrl-C only hurries the end of the program. */
+    readonly end: Effect.Effect<void>
   }
 >()("mcp-cli-oauth/ports/LineEditor") {}

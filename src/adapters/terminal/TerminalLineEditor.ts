@@ -1,6 +1,6 @@
 import { Effect, Layer, Option, Scope } from "effect"
 import { LineEditor } from "../../ports/LineEditor.ts"
-import { cancellable, cancelNext } from "./CancelKey.ts"
+import { cancellable, endReading, endSession, startReading, takeInterrupt } from "./Interrupts.ts"
 import { writeError } from "./Screen.ts"
 import { isAttended, lineInterface } from "./Terminal.ts"
 
@@ -31,6 +31,10 @@ const makeTerminalReader = (waiting: Waiting) => {
       )
       return yield* Effect.callback<Option.Option<string>>((resume) => {
         let isRead = false
+        const end = () => {
+          if (!isRead) endSession()
+          resume(Effect.succeed(Option.none()))
+        }
         lines.on("history", (all) => {
           history = all
         })
@@ -38,19 +42,19 @@ const makeTerminalReader = (waiting: Waiting) => {
           if (isRead) waiting.push(line)
           else {
             isRead = true
+            endReading()
             // The editor takes in all that has arrived before this runs.
             setImmediate(() => resume(Effect.succeed(Option.some(line))))
           }
         })
-        lines.on("close", () => resume(Effect.succeed(Option.none())))
+        lines.on("close", end)
         // At a prompt, Ctrl-C clears the line first.
         lines.removeAllListeners("SIGINT")
+        lines.on("SIGINT", takeInterrupt)
         let isAsked = false
-        cancelNext(false)
-        lines.on("SIGINT", () => {
-          if (isRead) return cancelNext(true)
+        startReading(() => {
           writeError("\n")
-          if (lines.line === "" && isAsked) return resume(Effect.succeed(Option.none()))
+          if (lines.line === "" && isAsked) return end()
           isAsked = lines.line === ""
           if (isAsked) writeError("Press Ctrl-C again, or Ctrl-D, to end the session.\n")
           lines.write(null, { ctrl: true, name: "e" })
@@ -113,7 +117,12 @@ export const layer: Layer.Layer<LineEditor> = Layer.effect(
       read: Effect.fn("TerminalLineEditor.read")(function* (prompt, complete) {
         if (!isInteractive) return yield* ofPipe
         const next = waiting.shift()
-        return next === undefined ? yield* ofTerminal(prompt, complete) : Option.some(next)
+        if (next === undefined) return yield* ofTerminal(prompt, complete)
+        endReading()
+        return Option.some(next)
+      }),
+      end: Effect.sync(() => {
+        if (isInteractive) endSession()
       })
     })
   })

@@ -153,5 +153,5 @@ export const interactiveSession = (name: string) =>
         )
         if (!goesOn) return
       }
-    })
+    }).pipe(Effect.ensuring(LineEditor.use(({ end }) => end)))
   )

@@ -59,6 +59,7 @@ const sessionOf = (isInteractive: boolean, lines: ReadonlyArray<string>) =>
           Layer.succeed(LineEditor, {
             isInteractive,
             cancellable: Effect.asSome,
+            end: Effect.void,
             read: () => Effect.sync(() => Option.fromNullishOr(left.shift()))
           })
         )
