@@ -3,15 +3,18 @@ import * as NodePath from "@effect/platform-node/NodePath"
 import * as NodeStdio from "@effect/platform-node/NodeStdio"
 import * as NodeTerminal from "@effect/platform-node/NodeTerminal"
 import { Effect, Layer, Logger, Ref } from "effect"
-import { CliError, CliOutput, Command } from "effect/cli"
+import { CliError, CliOutput, Command, TerminalCapabilities } from "effect/cli"
 import { ChildProcessSpawner } from "effect/process"
 import packageJson from "../package.json" with { type: "json" }
+import { Display } from "./ports/Display.ts"
 import { UserAgent } from "./ports/HttpTransport.ts"
+import { displayOf } from "./adapters/terminal/Display.ts"
 import * as Screen from "./adapters/terminal/Screen.ts"
 import * as TerminalWaitNotice from "./adapters/terminal/TerminalWaitNotice.ts"
 import { useProxyOfEnvironment } from "./adapters/http/EnvironmentProxy.ts"
 import { defaultErrorFormat, reportError, reportInvalid } from "./app/cli/ErrorReport.ts"
 import { exitCodeOf } from "./app/cli/ExitCode.ts"
+import { print } from "./app/cli/Output.ts"
 import { builtIns, program } from "./app/cli/Program.ts"
 import { warningLog } from "./app/cli/WarningLog.ts"
 import { live } from "./live/Live.ts"
@@ -21,13 +24,38 @@ const { version } = packageJson
 Screen.guardPackages()
 useProxyOfEnvironment(process.env)
 
+const display = displayOf(process)
+
 /** Requested help goes to stdout. Errors of the command line, and where to find help, go to stderr. */
 const presenter = CliOutput.layerPresenter({
-  present: (event) =>
-    event._tag === "InvalidInvocation"
-      ? // No flag has been read from a command line that does not parse.
-        reportInvalid(event, process.argv.includes("--json"))
-      : CliOutput.defaultPresenter.present(event)
+  present: (event) => {
+    switch (event._tag) {
+      case "InvalidInvocation":
+        // No flag has been read from a command line that does not parse.
+        return reportInvalid(event, process.argv.includes("--json"))
+      case "Help":
+        return Effect.flatMap(
+          Effect.promise(() => import("./app/cli/HelpText.ts")),
+          ({ helpLines }) =>
+            Effect.provideService(print(...helpLines(event.helpDoc, display.columns)), Display, display)
+        )
+      case "Version":
+        return CliOutput.defaultPresenter.present(event)
+    }
+  }
+})
+
+/** What prompts and the version show, by the same rule as everything else. */
+const capabilities = Layer.succeed(TerminalCapabilities.TerminalCapabilities, {
+  get canColor() {
+    return display.canColor
+  },
+  get canAnimate() {
+    return process.stdout.isTTY === true && process.env["TERM"] !== "dumb"
+  },
+  get canPrompt() {
+    return process.stdin.isTTY === true && this.canAnimate
+  }
 })
 
 /** The platform services of a command line. No prompt opens an editor, so none starts a program. */
@@ -37,6 +65,8 @@ const platform = Layer.mergeAll(
   NodeStdio.layer,
   NodeTerminal.layer,
   Screen.layer,
+  capabilities,
+  Layer.succeed(Display, display),
   TerminalWaitNotice.layer,
   Logger.layer([Logger.withConsoleError(warningLog)]),
   Layer.succeed(UserAgent, `mcp-cli/${version}`),

@@ -162,7 +162,7 @@ const connector = (version: string) =>
     Effect.map(Verbose, (verbose) =>
       McpConnector.layer({
         version,
-        showOutput: verbose,
+        showOutput: verbose > 0,
         onLargeAnswer: () => setFlagsFromString("--optimize-for-size")
       })
     )

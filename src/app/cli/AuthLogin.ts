@@ -1,8 +1,8 @@
 import { Clock, Effect, Option } from "effect"
 import { Command, Flag } from "effect/cli"
 import { isScope, scopesOf } from "../../domain/TokenSet.ts"
-import { type RemoteServer, isNonInteractiveGrant } from "../../domain/Server.ts"
-import type { Remediable } from "../../domain/Remedy.ts"
+import { hasOwnAuthorization, isNonInteractiveGrant, type RemoteServer } from "../../domain/Server.ts"
+import { entryOf, type Remediable, remove } from "../../domain/Remedy.ts"
 import { SignInRequired } from "../../domain/SignInError.ts"
 import { Configuration } from "../../ports/Configuration.ts"
 import { CredentialStore } from "../../ports/CredentialStore.ts"
@@ -10,6 +10,7 @@ import { UserInteraction } from "../../ports/UserInteraction.ts"
 import { TraceFile } from "../../ports/TraceFile.ts"
 import { SignIn } from "../signin/SignIn.ts"
 import { accountAt, httpServer, nameOf, serverName } from "./Arguments.ts"
+import type { JsonOutput } from "./JsonOutput.ts"
 import { showOthers } from "./NamedSignIn.ts"
 import { isoTime, printJson, relativeTime, tell } from "./Output.ts"
 import { Json } from "./Settings.ts"
@@ -72,6 +73,12 @@ export const login = Command.make(
   Effect.fn("cli.auth.login")(function* ({ device, name, scope, trace }) {
     yield* showWarnings(name)
     const server = yield* httpServer(name)
+    if (hasOwnAuthorization(server)) {
+      return yield* new UsageError({
+        problem: `The entry of ${name} has an Authorization header, which is sent in its place: a sign-in would not be used.`,
+        remedies: [remove([...entryOf(name), "headers"], ["Authorization"], "you prefer to sign in")]
+      })
+    }
     const key = yield* accountAt(name)
     const { grant } = server.oauth
     const { present } = yield* UserInteraction
@@ -93,7 +100,7 @@ export const login = Command.make(
         account: key.account,
         scopes: credential.grantedScopes,
         expiresAt: expiresAt === undefined ? null : isoTime(expiresAt)
-      })
+      } satisfies JsonOutput<"auth login">)
     }
     const { description } = yield* CredentialStore
     const now = yield* Clock.currentTimeMillis
@@ -104,9 +111,9 @@ export const login = Command.make(
       const end = relativeTime(expiresAt, now)
       const renewal =
         tokens.refreshToken !== undefined || credential.grant !== undefined
-          ? "It is renewed automatically."
-          : "It cannot be refreshed: sign in again then."
-      yield* tell(`The access token expires ${end}. ${renewal}`)
+          ? ", and the next use after that renews it."
+          : ". It cannot be refreshed: sign in again then."
+      yield* tell(`The access token expires ${end}${renewal}`)
     }
     if (replaced !== undefined) {
       yield* tell(

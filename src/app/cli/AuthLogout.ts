@@ -7,6 +7,7 @@ import type { RemoteServer } from "../../domain/Server.ts"
 import { CredentialStore } from "../../ports/CredentialStore.ts"
 import { type LogoutResult, SignOut } from "../signin/SignOut.ts"
 import { accountAt, nameOf, serverName } from "./Arguments.ts"
+import type { JsonOutput } from "./JsonOutput.ts"
 import { addressFlag, showOthers, signInNamed } from "./NamedSignIn.ts"
 import { isoTime, printJson, relativeTime, tell } from "./Output.ts"
 import { remedyText } from "./RemedyText.ts"
@@ -110,7 +111,7 @@ export const logout = Command.make(
         account,
         revoked: done.length > 0 && done.every(({ _tag }) => _tag === "Revoked"),
         forgotten: done.length > 0
-      })
+      } satisfies JsonOutput<"auth logout">)
     }
     const results: ReadonlyArray<LogoutResult> = done.length > 0 ? done : [{ _tag: "Nothing" }]
     yield* Effect.forEach(results, (result) => show(key, server, result), { discard: true })

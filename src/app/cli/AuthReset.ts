@@ -7,13 +7,14 @@ import { SignOut } from "../signin/SignOut.ts"
 import { accountAt, nameOf, serverName } from "./Arguments.ts"
 import { isConfigured } from "./ConfiguredSignIns.ts"
 import { namesOf, requireAnswer } from "./Confirmation.ts"
+import type { JsonOutput } from "./JsonOutput.ts"
 import { addressFlag, showOthers, signInNamed } from "./NamedSignIn.ts"
 import { printJson, tell } from "./Output.ts"
 import { remedyText } from "./RemedyText.ts"
 import { Account, configFileOfRun, Json } from "./Settings.ts"
 import { UsageError } from "./UsageError.ts"
 
-const json = (forgotten: ReadonlyArray<CredentialKey>) => ({
+const json = (forgotten: ReadonlyArray<CredentialKey>): JsonOutput<"auth reset"> => ({
   forgotten: forgotten.map(({ server }) => server),
   accounts: forgotten.map(({ account, server }) => ({ server, account }))
 })

@@ -1,16 +1,20 @@
 import { Clock, Effect, Option, Result } from "effect"
 import { Argument, Command } from "effect/cli"
 import { command, type Remediable } from "../../domain/Remedy.ts"
+import { needsUser } from "../../domain/Server.ts"
+import { SignInRequired } from "../../domain/SignInError.ts"
 import { Configuration, ConfigurationError } from "../../ports/Configuration.ts"
 import { type AccountStatus, CredentialStatus } from "../credentials/CredentialStatus.ts"
 import { CredentialKey } from "../../domain/CredentialKey.ts"
 import { httpServer, nameOf, serverName } from "./Arguments.ts"
 import { keysOf } from "./ConfiguredSignIns.ts"
+import type { JsonOutput } from "./JsonOutput.ts"
+import type { Styled } from "./Line.ts"
 import { isoTime, printJson, printTable, relativeTime, tell, tellError } from "./Output.ts"
 import { progressOf } from "./Progress.ts"
 import { errorText, remedyText } from "./RemedyText.ts"
 import { Account, configFileOfRun, Json, type Settings } from "./Settings.ts"
-import { UsageError } from "./UsageError.ts"
+import { SignInsRequired, UsageError } from "./UsageError.ts"
 import { showWarnings } from "./Warnings.ts"
 
 /** Says that the stored sign-in may be of no use. */
@@ -33,10 +37,12 @@ const showFailed = Effect.fnUntraced(function* (statuses: ReadonlyArray<AccountS
   }
 })
 
-const json = (status: AccountStatus) => ({
+const json = (status: AccountStatus, needsSignIn: boolean): JsonOutput<"auth status">[number] => ({
   server: status.key.server,
   account: status.key.account,
   state: status.state,
+  needsSignIn,
+  renewable: status.renewable,
   expiresAt: status.expiresAt === undefined ? null : isoTime(status.expiresAt),
   scopes: status.scopes,
   issuer: status.issuer ?? null,
@@ -44,6 +50,45 @@ const json = (status: AccountStatus) => ({
   keptIn: { backend: status.keptIn.backend.name, location: status.keptIn.location },
   problem: status.problem?.message ?? failedText(status) ?? null
 })
+
+/** The states as users read them, each in a colour. */
+const states: Readonly<Record<AccountStatus["state"], Styled>> = {
+  "signed in": { style: 32, text: "signed in" },
+  refreshable: { style: 32, text: "signed in (renews on next use)" },
+  expired: { style: 31, text: "expired" },
+  "signed out": { style: 33, text: "signed out" },
+  unreadable: { style: 31, text: "unreadable" }
+}
+
+const stateText = ({ failed, state }: AccountStatus, isWithoutUser: boolean): Styled => {
+  if (failed !== undefined) return { style: 33, text: "renewal failed" }
+  return isWithoutUser ? { style: 32, text: "not used yet (needs no sign-in)" } : states[state]
+}
+
+/** Until when the access token is good. */
+const untilText = ({ expiresAt, renewable, state }: AccountStatus, now: number): string => {
+  if (expiresAt === undefined || state === "refreshable") return "-"
+  const end = relativeTime(expiresAt, now)
+  return renewable ? `${end}, then renews on use` : end
+}
+
+/** True if the configuration gets tokens for this server without a user. */
+const isWithoutUser = (name: string) =>
+  Configuration.use((configuration) => configuration.server(name)).pipe(
+    Effect.map((server) => server._tag === "Http" && !needsUser(server)),
+    // A server that cannot be used now is reported where it is used.
+    Effect.orElseSucceed(() => false)
+  )
+
+/** The error that ends the command if a user has to sign in. */
+const signInRequired = (statuses: ReadonlyArray<AccountStatus>) => {
+  const [first, ...others] = statuses
+  if (first === undefined) return []
+  if (others.length > 0) return [new SignInsRequired({ names: statuses.map(({ key }) => nameOf(key)) })]
+  const { account, server } = first.key
+  const why = first.state === "expired" ? "expired" : "never signed in"
+  return [new SignInRequired({ server, account, why })]
+}
 
 /** Problems that are shown. A policy may forbid each record of a thousand. */
 const maxProblems = 5
@@ -125,6 +170,23 @@ export const status = Command.make(
       const address = here.get(key.server)
       return resource !== undefined && address !== undefined && address !== resource
     })
+    const withoutUser = yield* Effect.filter(
+      shown.filter(({ state }) => state === "signed out"),
+      ({ key }) => isWithoutUser(key.server)
+    )
+    const isUsable = ({ state }: AccountStatus) => state === "signed in" || state === "refreshable"
+    const needing = shown.filter(
+      (row) =>
+        (row.state === "expired" || row.state === "signed out") &&
+        !withoutUser.includes(row) &&
+        !elsewhere.includes(row) &&
+        (Option.isSome(name) ||
+          expected.some(({ server }) => server === row.key.server) ||
+          listed.length === 0) &&
+        // A user who has only named accounts does not miss the default one.
+        (row.state === "expired" ||
+          !shown.some((other) => other.key.server === row.key.server && isUsable(other)))
+    )
     const invalid = yield* invalidEntries(name)
     const problems = [
       // Why a store lists nothing is mostly why its records are unreadable, too.
@@ -136,9 +198,9 @@ export const status = Command.make(
       yield* reportProblems(invalid)
     }
     if (yield* Json) {
-      yield* printJson(shown.map(json))
+      yield* printJson(shown.map((row) => json(row, needing.includes(row))))
       // The others are in the rows.
-      return yield* reportProblems([...problems, ...invalid].slice(0, 1))
+      return yield* reportProblems([...problems, ...invalid, ...signInRequired(needing)].slice(0, 1))
     }
     yield* showWarnings()
     if (problems.length === 0 && shown.length === 0) {
@@ -154,8 +216,8 @@ export const status = Command.make(
       ["NAME", "STATE", "UNTIL", "SCOPES", "STORED IN", ...(elsewhere.length > 0 ? ["SERVER"] : [])],
       ...shown.map((row) => [
         nameOf(row.key),
-        row.state,
-        row.expiresAt === undefined ? "-" : relativeTime(row.expiresAt, now),
+        stateText(row, withoutUser.includes(row)),
+        untilText(row, now),
         row.scopes.join(" ") || "-",
         row.state === "signed out" ? "-" : `${row.keptIn.location} (${row.keptIn.backend.name})`,
         ...urlOf(row)
@@ -163,11 +225,11 @@ export const status = Command.make(
     ])
     yield* showElsewhere(elsewhere)
     yield* showFailed(shown)
-    yield* reportProblems([...problems, ...invalid])
+    yield* reportProblems([...problems, ...invalid, ...signInRequired(needing)])
   })
 ).pipe(
   Command.withDescription(
-    "Show every sign-in, when it expires and where it is stored, without asking a server"
+    "Show every sign-in, and where it is stored, without asking a server; exits with 3 if one is needed"
   ),
   Command.withExamples([
     { command: "mcp-cli auth status", description: "All servers" },

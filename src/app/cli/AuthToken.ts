@@ -3,6 +3,7 @@ import { Command, Flag } from "effect/cli"
 import { AccessTokens } from "../tokens/AccessTokens.ts"
 import { bearerHeader, bearerToken } from "../http/BearerHeader.ts"
 import { accountAt, httpServer, serverName } from "./Arguments.ts"
+import type { JsonOutput } from "./JsonOutput.ts"
 import { isoTime, print, printJson } from "./Output.ts"
 import { Json } from "./Settings.ts"
 
@@ -26,17 +27,18 @@ export const token = Command.make(
     if (header) {
       const authorization = bearerHeader(yield* bearerToken(tokens, whose))
       // Other MCP clients accept this object from a program that makes headers (`headersHelper`).
-      if (json) return yield* printJson({ Authorization: authorization })
+      if (json)
+        return yield* printJson({ Authorization: authorization } satisfies JsonOutput<"auth token --header">)
       return yield* print(`Authorization: ${authorization}`)
     }
     if (!json) return yield* print(Redacted.value(yield* bearerToken(tokens, whose)))
     const { accessToken } = tokens
     const expiresAt = tokens.expiryAt(yield* Clock.currentTimeMillis)
     yield* printJson({
-      access_token: Redacted.value(accessToken),
-      token_type: tokens.tokenType,
-      expires_at: expiresAt === undefined ? null : isoTime(expiresAt)
-    })
+      accessToken: Redacted.value(accessToken),
+      tokenType: tokens.tokenType,
+      expiresAt: expiresAt === undefined ? null : isoTime(expiresAt)
+    } satisfies JsonOutput<"auth token">)
   })
 ).pipe(
   Command.withDescription("Print a valid access token, refreshed if needed"),

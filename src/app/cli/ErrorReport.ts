@@ -2,6 +2,7 @@ import { Cause, Effect, Layer, Ref, References } from "effect"
 import type { CliOutput } from "effect/cli"
 import { safeJson } from "../../domain/PrintableText.ts"
 import type { CommandError } from "./ExitCode.ts"
+import type { jsonError } from "./JsonOutput.ts"
 import { tell, tellError } from "./Output.ts"
 import { remediesJson } from "./RemedyText.ts"
 import { configFileOfRun, Json, Verbose } from "./Settings.ts"
@@ -22,7 +23,7 @@ export const layerOfFlags = (format: Ref.Ref<ErrorFormat>) =>
   Layer.effect(
     References.MinimumLogLevel,
     Effect.gen(function* () {
-      const verbose = yield* Verbose
+      const verbose = (yield* Verbose) > 0
       yield* Ref.set(format, { json: yield* Json, verbose, configFile: yield* configFileOfRun })
       return verbose ? "Debug" : "Warn"
     })
@@ -31,7 +32,11 @@ export const layerOfFlags = (format: Ref.Ref<ErrorFormat>) =>
 const show = (error: CommandError, { configFile, json }: ErrorFormat) => {
   const { _tag: code, message, remedies } = error
   return json
-    ? tell(safeJson({ error: { code, message, remedies: remediesJson(remedies, configFile) } }))
+    ? tell(
+        safeJson({
+          error: { code, message, remedies: remediesJson(remedies, configFile) }
+        } satisfies typeof jsonError.Type)
+      )
     : tellError(error, configFile)
 }
 
@@ -49,6 +54,12 @@ export const reportError = (cause: Cause.Cause<CommandError>, format: ErrorForma
   const error = Cause.findErrorOption(cause)
   if (error._tag === "Some") return show(error.value, format)
   if (Cause.hasInterruptsOnly(cause)) return Effect.void
+  if (format.json) {
+    const message = format.verbose ? Cause.pretty(cause) : "internal error"
+    return tell(
+      safeJson({ error: { code: "InternalError", message, remedies: [] } } satisfies typeof jsonError.Type)
+    )
+  }
   return tell(
     ...(format.verbose
       ? Cause.pretty(cause).split("\n")

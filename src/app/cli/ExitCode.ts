@@ -5,7 +5,7 @@ import type { ConfigurationError, UnknownServer } from "../../ports/Configuratio
 import type { NoNewPassword } from "../../ports/StorageRekey.ts"
 import type { TokenBoundToKey } from "../http/BearerHeader.ts"
 import type { SessionError } from "../session/ServerSession.ts"
-import type { ProblemsFound, ToolFailed, UsageError } from "./UsageError.ts"
+import type { ProblemsFound, SignInsRequired, ToolFailed, UsageError } from "./UsageError.ts"
 
 /** Every error that can end a command. */
 export type CommandError =
@@ -16,6 +16,7 @@ export type CommandError =
   | UsageError
   | ToolFailed
   | ProblemsFound
+  | SignInsRequired
   | TokenBoundToKey
   | NoNewPassword
 
@@ -32,6 +33,7 @@ const codes: Readonly<Record<CommandError["_tag"], 2 | 3 | 4 | 5>> = {
   AuthorizationServerChanged: 2,
   TokenBoundToKey: 2,
   SignInRequired: 3,
+  SignInsRequired: 3,
   ScopeRequired: 3,
   SignInRefused: 3,
   SignInTimedOut: 3,

@@ -3,7 +3,8 @@ import { Command } from "effect/cli"
 import type { McpPrompt, McpResource, McpTool } from "../../ports/McpConnector.ts"
 import type { OpenSession } from "../session/ServerSession.ts"
 import { serverName } from "./Arguments.ts"
-import { argumentsOf, firstLine, printJson, printTable, tell } from "./Output.ts"
+import type { JsonOutput } from "./JsonOutput.ts"
+import { argumentsOf, wholeFirstLine, printJson, printTable, tell } from "./Output.ts"
 import { Json } from "./Settings.ts"
 import { withSession } from "./WithSession.ts"
 
@@ -23,9 +24,9 @@ export const toolListing: Listing<McpTool> = {
   itemsOf: (session) => session.tools,
   head: ["TOOL", "ARGUMENTS", "DESCRIPTION"],
   row: (tool) => [
-    firstLine(tool.name),
+    wholeFirstLine(tool.name),
     argumentsOf(tool.inputSchema),
-    firstLine(tool.description ?? tool.title)
+    wholeFirstLine(tool.description ?? tool.title)
   ]
 }
 
@@ -34,7 +35,11 @@ export const resourceListing: Listing<McpResource> = {
   noun: "resources",
   itemsOf: (session) => session.resources,
   head: ["URI", "NAME", "DESCRIPTION"],
-  row: ({ description, name, uri }) => [firstLine(uri), firstLine(name), firstLine(description)]
+  row: ({ description, name, uri }) => [
+    wholeFirstLine(uri),
+    wholeFirstLine(name),
+    wholeFirstLine(description)
+  ]
 }
 
 /** The prompts of a server. */
@@ -43,9 +48,9 @@ export const promptListing: Listing<McpPrompt> = {
   itemsOf: (session) => session.prompts,
   head: ["PROMPT", "ARGUMENTS", "DESCRIPTION"],
   row: (prompt) => [
-    firstLine(prompt.name),
-    prompt.arguments.map(({ name, required }) => firstLine(name) + (required ? "" : "?")).join(" "),
-    firstLine(prompt.description)
+    wholeFirstLine(prompt.name),
+    prompt.arguments.map(({ name, required }) => wholeFirstLine(name) + (required ? "" : "?")).join(" "),
+    wholeFirstLine(prompt.description)
   ]
 }
 
@@ -60,7 +65,9 @@ export const printListing = Effect.fnUntraced(function* <A>(
   yield* printTable([head, ...items.map(row)])
 })
 
-const listCommand = <A>(listing: Listing<A>) =>
+const listCommand = <A extends JsonOutput<Noun>[number], Noun extends Listing<A>["noun"]>(
+  listing: Listing<A> & { readonly noun: Noun }
+) =>
   Command.make(
     listing.noun,
     { name: serverName },

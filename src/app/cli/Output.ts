@@ -1,18 +1,12 @@
 import { Console, DateTime, Effect, Predicate, Stdio } from "effect"
-import { TerminalCapabilities } from "effect/cli"
 import { printable, safeJson, safeLine, safeText } from "../../domain/PrintableText.ts"
 import type { Remediable } from "../../domain/Remedy.ts"
+import { Display } from "../../ports/Display.ts"
 import type { McpContent } from "../../ports/McpConnector.ts"
+import type { Line, Styled } from "./Line.ts"
 import { errorText } from "./RemedyText.ts"
-
-/** A text in a style that the terminal may have: bold (1), dim (2), or a colour (31 to 33). */
-export interface Styled {
-  readonly style: number
-  readonly text: string
-}
-
-/** One line of output, in parts if some of it has a style. */
-export type Line = string | ReadonlyArray<string | Styled>
+import { table } from "./Table.ts"
+import { shortened } from "./TextWidth.ts"
 
 /** Every text that this program shows is one of these lines, or JSON, or the content of a tool or a resource. */
 const rendered = (lines: ReadonlyArray<Line>, canColor: boolean): string =>
@@ -22,7 +16,7 @@ const rendered = (lines: ReadonlyArray<Line>, canColor: boolean): string =>
         .map((part) => {
           if (typeof part === "string") return safeLine(part)
           const text = safeLine(part.text)
-          return canColor ? `\u001b[${part.style}m${text}\u001b[0m` : text
+          return canColor && text !== "" ? `\u001b[${part.style}m${text}\u001b[0m` : text
         })
         .join("")
     )
@@ -33,80 +27,53 @@ export const print = (...lines: ReadonlyArray<Line>) => printAll(lines)
 
 /** As {@link print}, for more lines than a call has arguments. */
 const printAll = Effect.fnUntraced(function* (lines: ReadonlyArray<Line>) {
-  const isPlain = lines.every((line) => typeof line === "string")
-  // Looks at stdin and stdout, which most runs need not open.
-  const { canColor } = isPlain ? { canColor: false } : yield* TerminalCapabilities.TerminalCapabilities
+  const { canColor } = yield* Display
   yield* Console.log(rendered(lines, canColor))
 })
 
-/** The same on stderr, for users, without styles. */
-export const tell = (...lines: ReadonlyArray<string>) => Console.error(rendered(lines, false))
+/** The same on stderr, for users. */
+export const tell = Effect.fnUntraced(function* (...lines: ReadonlyArray<Line>) {
+  const { canColorErrors } = yield* Display
+  yield* Console.error(rendered(lines, canColorErrors))
+})
 
 /** Tells the user an error: what happened, and below it what can be done. */
-export const tellError = (error: Remediable, configFile: string | undefined, prefix = "mcp-cli: ") =>
-  tell(...`${prefix}${errorText(error, configFile)}`.split("\n"))
+export const tellError = (error: Remediable, configFile: string | undefined, prefix = "mcp-cli:") => {
+  const [first = "", ...others] = errorText(error, configFile).split("\n")
+  return tell([{ style: 31, text: prefix }, ` ${first}`], ...others)
+}
+
+/** Tells the user what does not prevent the command, but should be changed. */
+export const tellWarning = (warning: string, ...others: ReadonlyArray<string>) =>
+  tell([{ style: 33, text: "mcp-cli: warning:" }, ` ${warning}`], ...others)
 
 /** A value as JSON, for programs. */
 export const printJson = (value: unknown) => Console.log(safeJson(value, 2))
 
-/** Characters of a text of a server in a list. JSON has all of it. */
-const maxShown = 2000
+/** The first line of a text of a server, as long as it is. */
+export const wholeFirstLine = (text: string | undefined): string =>
+  safeText(text ?? "")
+    .trim()
+    .split("\n")[0] ?? ""
 
-/** A text that fits into a list. */
-export const shortened = (text: string): string =>
-  text.length > maxShown ? `${text.slice(0, maxShown).toWellFormed()}…` : text
+/** The first line of a text of a server, short enough for a sentence. */
+export const firstLine = (text: string | undefined): string => shortened(wholeFirstLine(text))
 
-/** The first line of a text of a server. */
-export const firstLine = (text: string | undefined): string =>
-  shortened(
-    safeText(text ?? "")
-      .trim()
-      .split("\n")[0] ?? ""
+/** Prints a table, as wide as the terminal. What a server wrote in it stays in its row. */
+export const printTable = Effect.fnUntraced(function* (rows: ReadonlyArray<ReadonlyArray<string | Styled>>) {
+  const { columns } = yield* Display
+  const safe = rows.map((row) =>
+    row.map((cell) => (typeof cell === "string" ? safeLine(cell) : { ...cell, text: safeLine(cell.text) }))
   )
-
-/** Text in lines of at most `width` characters, broken at spaces. A longer word has a line of its own. */
-export const wrapped = (text: string, width: number): ReadonlyArray<string> => {
-  const lines: Array<string> = []
-  for (const word of text.split(" ")) {
-    const line = lines.at(-1)
-    if (line !== undefined && line.length + 1 + word.length <= width) lines.splice(-1, 1, `${line} ${word}`)
-    else lines.push(word)
-  }
-  return lines
-}
-
-/** A longer cell does not make its column wider: one name must not multiply with the number of rows. */
-const maxWidth = 100
-
-/** Rows in columns, two spaces apart; the first row is the head. */
-export const table = (rows: ReadonlyArray<ReadonlyArray<string>>): string => {
-  const widths = (rows[0] ?? []).map((_, column) =>
-    rows.reduce((widest, row) => Math.max(widest, Math.min(row[column]?.length ?? 0, maxWidth)), 0)
-  )
-  return rows
-    .map((row) =>
-      row
-        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-        .join("  ")
-        .trimEnd()
-    )
-    .join("\n")
-}
-
-/** Prints a table. What a server wrote in it stays in its row. Its head is bold if the terminal can show it. */
-export const printTable = (rows: ReadonlyArray<ReadonlyArray<string>>) => {
-  const [head = "", ...lines] = table(rows.map((row) => row.map((cell) => shortened(safeLine(cell))))).split(
-    "\n"
-  )
-  return printAll([[{ style: 1, text: head }], ...lines])
-}
+  yield* printAll(table(safe, columns))
+})
 
 /** The arguments of a tool by its schema; a question mark marks the optional ones: `a b c?`. */
 export const argumentsOf = (inputSchema: Readonly<Record<string, unknown>>): string => {
   const { properties, required } = inputSchema
   const names = Predicate.isObject(properties) ? Object.keys(properties) : []
   const needed: ReadonlyArray<unknown> = Array.isArray(required) ? required : []
-  return names.map((name) => firstLine(name) + (needed.includes(name) ? "" : "?")).join(" ")
+  return names.map((name) => wholeFirstLine(name) + (needed.includes(name) ? "" : "?")).join(" ")
 }
 
 /** A point in time for programs; in milliseconds since the epoch. */

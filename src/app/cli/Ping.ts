@@ -1,6 +1,7 @@
 import { Clock, Effect } from "effect"
 import { Command } from "effect/cli"
 import { accountAt, nameOf, serverName } from "./Arguments.ts"
+import type { JsonOutput } from "./JsonOutput.ts"
 import { firstLine, print, printJson } from "./Output.ts"
 import { Json } from "./Settings.ts"
 import { withSession } from "./WithSession.ts"
@@ -16,7 +17,7 @@ export const ping = Command.make(
         yield* session.ping
         const milliseconds = Math.round((yield* Clock.currentTimeMillis) - before)
         const { server } = session
-        if (yield* Json) return yield* printJson({ server, milliseconds })
+        if (yield* Json) return yield* printJson({ server, milliseconds } satisfies JsonOutput<"ping">)
         yield* print(
           `${nameOf(yield* accountAt(name))} answers in ${milliseconds} ms: ${firstLine(server.name)} ${firstLine(server.version)}, MCP ${firstLine(server.protocol)}`
         )

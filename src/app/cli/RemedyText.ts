@@ -35,7 +35,7 @@ export const commandLine = (command: Command, configFile?: string): string => {
 }
 
 /** Names as a sentence lists them: `a, b and c`. */
-const listed = (names: ReadonlyArray<string>): string =>
+export const listed = (names: ReadonlyArray<string>): string =>
   names.length < 2 ? names.join("") : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`
 
 const fieldText = ([name, value]: readonly [string, unknown]): string =>

@@ -1,6 +1,7 @@
 import { Effect } from "effect"
 import { Command } from "effect/cli"
 import { Configuration, ConfigurationError } from "../../ports/Configuration.ts"
+import type { JsonOutput } from "./JsonOutput.ts"
 import { printJson, printTable, tell } from "./Output.ts"
 import { Json } from "./Settings.ts"
 import { showWarnings } from "./Warnings.ts"
@@ -16,7 +17,7 @@ export const servers = Command.make(
     const issues = yield* configuration.invalid
     const refuse = issues.length === 0 ? Effect.void : new ConfigurationError({ file, issues })
     if (yield* Json) {
-      yield* printJson({ file, servers: listed })
+      yield* printJson({ file, servers: listed } satisfies JsonOutput<"servers">)
       return yield* refuse
     }
     yield* showWarnings()

@@ -2,9 +2,12 @@ import { Effect, Option, Result } from "effect"
 import { Command } from "effect/cli"
 import { command } from "../../domain/Remedy.ts"
 import { CredentialStore, type StorageError } from "../../ports/CredentialStore.ts"
+import { Display } from "../../ports/Display.ts"
 import { StorageBackends } from "../../ports/StorageBackends.ts"
 import { ChosenStorage } from "../storage/ChosenStorage.ts"
 import { StorageCheck, type StorageHealth } from "../storage/StorageCheck.ts"
+import type { JsonOutput } from "./JsonOutput.ts"
+import { definitions } from "./Definitions.ts"
 import { isoTime, print, printJson, tell } from "./Output.ts"
 import { remedyText } from "./RemedyText.ts"
 import { configFileOfRun, Json } from "./Settings.ts"
@@ -54,7 +57,7 @@ export const storage = Command.make(
         healthy: problem === undefined,
         cautions,
         isNew: Result.isSuccess(health) && health.success._tag === "New"
-      })
+      } satisfies JsonOutput<"storage">)
     } else {
       yield* showWarnings()
       const decided = since === undefined ? "" : ` (since ${isoTime(since).slice(0, 10)})`
@@ -64,14 +67,19 @@ export const storage = Command.make(
         ["Why", `${reason}${isDecided ? decided : " (the first sign-in decides)"}`],
         ["Where", location],
         ["Stored", kept === undefined ? "unknown" : `${kept} sign-in${kept === 1 ? "" : "s"}`],
-        ["Health", Result.isSuccess(health) ? healthText(health.success) : "not usable now"],
-        ...migratingFrom.map((name) => [
-          "Left over",
-          `a move out of ${name} was interrupted. ${moveTo(backend.name, "finish it")}`
-        ]),
-        ...cautions.map((caution) => ["Caution", caution])
-      ]
-      yield* print(...rows.map(([name = "", value = ""]) => `${name.padEnd(11)}${value}`))
+        [
+          "Health",
+          Result.isSuccess(health)
+            ? { style: 32, text: healthText(health.success) }
+            : { style: 31, text: "not usable now" }
+        ],
+        ...cautions.map((caution) => ["Caution", { style: 33, text: caution }] as const),
+        ...migratingFrom.map((name) => ["Left over", `a move out of ${name} was interrupted`] as const)
+      ] as const
+      const { columns } = yield* Display
+      yield* print(...definitions(rows, { columns, indent: 0 }))
+      // On a line of its own, so that it can be copied.
+      if (migratingFrom.length > 0) yield* print(moveTo(backend.name, "finish it"))
     }
     if (problem !== undefined) return yield* problem
     const { automatic } = yield* StorageBackends

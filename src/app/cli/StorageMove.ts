@@ -7,6 +7,7 @@ import { storageBackendNames, storageBackends } from "../../ports/StorageBackend
 import { type SharedSource, StorageMove } from "../storage/StorageMove.ts"
 import { namesOf, requireAnswer } from "./Confirmation.ts"
 import { isConfigured } from "./ConfiguredSignIns.ts"
+import type { JsonOutput } from "./JsonOutput.ts"
 import { printJson, tell, tellError } from "./Output.ts"
 import { progressOf } from "./Progress.ts"
 import { remediesJson, remedyText } from "./RemedyText.ts"
@@ -44,7 +45,9 @@ const confirmShared = Effect.fnUntraced(function* (
 export const move = Command.make(
   "move",
   {
-    to: Flag.Literals("to", lasting).pipe(Flag.withDescription("Where to store sign-ins from now on")),
+    to: Flag.Literals("to", lasting).pipe(
+      Flag.withDescription("Where to store sign-ins from now on (required)")
+    ),
     from: Flag.Literals("from", lasting).pipe(
       Flag.withDescription("A backend to empty in addition to the one in use"),
       Flag.optional
@@ -81,7 +84,7 @@ export const move = Command.make(
           problem: problem.message,
           remedies: remediesJson(problem.remedies, configFile)
         }))
-      })
+      } satisfies JsonOutput<"storage move">)
     }
     yield* tell(
       moved.length === 0
@@ -89,7 +92,7 @@ export const move = Command.make(
         : `Moved ${moved.length} sign-in${moved.length === 1 ? "" : "s"} to ${label}.`
     )
     for (const { problem } of left) {
-      yield* tellError(problem, configFile, "mcp-cli: not moved: ")
+      yield* tellError(problem, configFile, "mcp-cli: not moved:")
     }
     if (left.length > 0) {
       const again = command("storage move", { options: { to }, purpose: "move the rest after that" })

@@ -3,7 +3,8 @@ import { Command } from "effect/cli"
 import { command } from "../../domain/Remedy.ts"
 import { Configuration } from "../../ports/Configuration.ts"
 import { StorageRekey } from "../../ports/StorageRekey.ts"
-import { printJson, tell } from "./Output.ts"
+import type { JsonOutput } from "./JsonOutput.ts"
+import { printJson, tell, tellWarning } from "./Output.ts"
 import { remedyText } from "./RemedyText.ts"
 import { configFileOfRun, Json } from "./Settings.ts"
 
@@ -29,14 +30,14 @@ export const rekey = Command.make(
     const { damaged, resealed } = yield* StorageRekey.use((storage) => storage.rekey)
     const configFile = yield* configFileOfRun
     const forget = command("auth reset", { purpose: "forget it" })
-    if (yield* Json) yield* printJson({ resealed, damaged })
+    if (yield* Json) yield* printJson({ resealed, damaged } satisfies JsonOutput<"storage rekey">)
     else {
       yield* tell(
         `The token store has a new password, which protects ${resealed} sign-in${resealed === 1 ? "" : "s"}. The old password opens nothing any more.`
       )
       yield* Effect.forEach(damaged, (path) =>
-        tell(
-          `mcp-cli: warning: ${path} is damaged, and neither password opens it. It was left as it is.`,
+        tellWarning(
+          `${path} is damaged, and neither password opens it. It was left as it is.`,
           remedyText(forget, configFile)
         )
       )

@@ -3,7 +3,8 @@ import { Argument, Command, Flag } from "effect/cli"
 import { safeLine } from "../../domain/PrintableText.ts"
 import { ConfigurationApprovals } from "../../ports/ConfigurationApprovals.ts"
 import { ConfigurationReview } from "../../ports/ConfigurationReview.ts"
-import { printJson, tell } from "./Output.ts"
+import type { JsonOutput } from "./JsonOutput.ts"
+import { printJson, tell, tellWarning } from "./Output.ts"
 import { ConfigFile, Json } from "./Settings.ts"
 import { reviewLines } from "./TrustGate.ts"
 
@@ -28,16 +29,17 @@ export const trust = Command.make(
     const shown = safeLine(path)
     if (revoke) {
       const revoked = yield* approvals.remove(path)
-      if (yield* Json) return yield* printJson({ file: path, trusted: false })
+      if (yield* Json) return yield* printJson({ file: path, trusted: false } satisfies JsonOutput<"trust">)
       return yield* tell(revoked ? `${shown} is no longer approved.` : `${shown} was not approved.`)
     }
     const configuration = yield* review.read(path)
     yield* approvals.add(configuration)
     const { isExposed, refusal } = configuration
     const entries = yield* configuration.entries
-    if (yield* Json) return yield* printJson({ file: path, trusted: true, entries })
+    if (yield* Json)
+      return yield* printJson({ file: path, trusted: true, entries } satisfies JsonOutput<"trust">)
     yield* tell(`Approved ${shown} until it changes. It:`, ...reviewLines(entries))
-    if (isExposed) yield* tell(`mcp-cli: warning: ${refusal.message}`)
+    if (isExposed) yield* tellWarning(refusal.message)
   })
 ).pipe(
   Command.withDescription("Approve a configuration that was found in the working directory, as it is now"),

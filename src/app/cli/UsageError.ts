@@ -1,6 +1,7 @@
 import { Effect, Schema } from "effect"
 import type { CliError } from "effect/cli"
 import { advice, command, Remedy } from "../../domain/Remedy.ts"
+import { listed } from "./RemedyText.ts"
 
 /** What is wrong, without the suggestions that the messages of `effect/cli` repeat. */
 const problemOf = (error: CliError.NonShowHelpErrors): string => {
@@ -34,6 +35,25 @@ export const usageErrorOf = (errors: ReadonlyArray<CliError.NonShowHelpErrors>):
         : []
     )
   })
+
+/** Accounts that an error names. */
+const maxNamed = 5
+
+/** Several accounts need a sign-in. */
+export class SignInsRequired extends Schema.TaggedError<SignInsRequired>()("SignInsRequired", {
+  /** The accounts, as users read them. */
+  names: Schema.Array(Schema.String)
+}) {
+  override get message(): string {
+    const { names } = this
+    const rest = names.length - maxNamed
+    return `${listed(rest > 1 ? [...names.slice(0, maxNamed), `${rest} others`] : names)} need a sign-in.`
+  }
+
+  get remedies(): ReadonlyArray<Remedy> {
+    return [command("auth login")]
+  }
+}
 
 /** An examination found something wrong. The findings are on stdout already. */
 export class ProblemsFound extends Schema.TaggedError<ProblemsFound>()("ProblemsFound", {

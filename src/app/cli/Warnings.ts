@@ -1,6 +1,7 @@
 import { Effect } from "effect"
 import { Configuration, type ConfigurationIssue } from "../../ports/Configuration.ts"
-import { tell } from "./Output.ts"
+import { tellWarning } from "./Output.ts"
+import { Json } from "./Settings.ts"
 
 /**
  * True if a command for this server, or for none, is about an issue. The secrets of servers that are not in use are not: a
@@ -17,6 +18,8 @@ const isAbout = (
  * @param server the server that the command uses. Absent: it lists them.
  */
 export const showWarnings = Effect.fnUntraced(function* (server?: string) {
+  // A program reads stderr as JSON. `servers` without --json shows them.
+  if (yield* Json) return
   const warnings = yield* Configuration.use((configuration) => configuration.warnings)
   const byMessage = Map.groupBy(
     warnings.filter((issue) => isAbout(issue, server)),
@@ -25,6 +28,6 @@ export const showWarnings = Effect.fnUntraced(function* (server?: string) {
   yield* Effect.forEach(byMessage, ([message, issues]) => {
     const [first, ...others] = issues.map(({ location }) => location)
     const same = others.length === 0 ? [] : [`The same is true of ${others.join(", ")}.`]
-    return tell(`mcp-cli: warning: ${first} ${message}`, ...same)
+    return tellWarning(`${first} ${message}`, ...same)
   })
 })

@@ -24,6 +24,8 @@ export interface AccountStatus {
   readonly expiresAt: number | undefined
   readonly scopes: ReadonlyArray<string>
   readonly issuer: string | undefined
+  /** True: when the access token expires, the next use gets another without the user. */
+  readonly renewable: boolean
   /** The server that the sign-in is, or would be, for (RFC 8707). Absent: unknown. */
   readonly resource: string | undefined
   readonly keptIn: StorageDescription
@@ -58,13 +60,15 @@ export class CredentialStatus extends Context.Service<
   }
 >()("mcp-cli-oauth/app/credentials/CredentialStatus") {}
 
+/** True if the next use renews the tokens without the user: by a refresh, or by a grant without a user. */
+const isRenewable = ({ grant, tokens }: Credential): boolean =>
+  tokens !== undefined && (tokens.refreshToken !== undefined || grant !== undefined)
+
 const stateOf = (credential: Credential, now: number): SignInState => {
   const { tokens } = credential
   if (tokens === undefined) return "signed out"
   const isExpired = tokens.isExpired(now)
-  // A grant without a user requests new tokens.
-  const isRenewable = tokens.refreshToken !== undefined || credential.grant !== undefined
-  if (isRenewable) return isExpired || tokens.isFromFuture(now) ? "refreshable" : "signed in"
+  if (isRenewable(credential)) return isExpired || tokens.isFromFuture(now) ? "refreshable" : "signed in"
   return isExpired ? "expired" : "signed in"
 }
 
@@ -89,6 +93,7 @@ export const layer: Layer.Layer<CredentialStatus, never, CredentialStore> = Laye
       key,
       state: "signed out",
       expiresAt: undefined,
+      renewable: false,
       scopes: [],
       issuer: undefined,
       resource: key.resource,
@@ -107,6 +112,7 @@ export const layer: Layer.Layer<CredentialStatus, never, CredentialStore> = Laye
               ...nothing,
               state: stateOf(credential, now),
               expiresAt: credential.tokens?.expiryAt(now),
+              renewable: isRenewable(credential),
               scopes: credential.grantedScopes,
               issuer: credential.issuer,
               resource: credential.resource,

@@ -21,7 +21,7 @@ import {
   registrationVerdict,
   scopesVerdict
 } from "./ClientVerdicts.ts"
-import { type Check, checks, type Verdict } from "./Finding.ts"
+import { type Check, checks, skipped, type Verdict } from "./Finding.ts"
 import { proxyVerdict, signInVerdict, storageVerdict } from "./MachineVerdicts.ts"
 import {
   challengeVerdict,
@@ -63,6 +63,23 @@ const resolve = Effect.fn("Doctor.resolve")(function* (
   )
 })
 
+/** The checks in which one cause is looked for first: a store that fails is the problem of the store, not of a sign-in. */
+const causeFirst: ReadonlyArray<Check> = ["storage", ...checks]
+
+/** Reports each cause once: a later check that fails for the same reason is skipped. */
+const withoutRepetition = (verdicts: Readonly<Record<Check, Verdict>>): Readonly<Record<Check, Verdict>> => {
+  const places = new Map<string, Check>()
+  for (const check of causeFirst) {
+    const { status, what } = verdicts[check]
+    if (status === "wrong" && !places.has(what)) places.set(what, check)
+  }
+  const isRepeated = (check: Check) =>
+    verdicts[check].status === "wrong" && places.get(verdicts[check].what) !== check
+  return Object.fromEntries(
+    checks.map((check) => [check, isRepeated(check) ? skipped : verdicts[check]])
+  ) as Record<Check, Verdict>
+}
+
 /** Runs every check, in the order of {@link checks}. */
 export const examine = Effect.fn("Doctor.examine")(function* (server: RemoteServer, account?: string) {
   const probed = yield* Effect.result(probe(server))
@@ -87,5 +104,6 @@ export const examine = Effect.fn("Doctor.examine")(function* (server: RemoteServ
     "sign-in": yield* signInVerdict(server, CredentialKey.at(server, account), resolution),
     storage: yield* storageVerdict
   }
-  return checks.map((check) => ({ check, ...verdicts[check] }))
+  const reported = withoutRepetition(verdicts)
+  return checks.map((check) => ({ check, ...reported[check] }))
 })

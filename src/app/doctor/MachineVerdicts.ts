@@ -3,7 +3,7 @@ import type { Credential } from "../../domain/Credential.ts"
 import type { CredentialKey } from "../../domain/CredentialKey.ts"
 import { printable } from "../../domain/PrintableText.ts"
 import * as Remedy from "../../domain/Remedy.ts"
-import type { RemoteServer } from "../../domain/Server.ts"
+import { hasOwnAuthorization, type RemoteServer } from "../../domain/Server.ts"
 import { accountName } from "../../domain/SignInError.ts"
 import { issuerProblem } from "../../domain/SignInRules.ts"
 import { CredentialStore } from "../../ports/CredentialStore.ts"
@@ -72,9 +72,9 @@ const tokensVerdict = (
   const until =
     expiresAt === undefined
       ? "until the server rejects the token"
-      : `${isExpired ? "with a token that expired" : "until"} ${timeOf(expiresAt)}`
+      : `${isExpired ? "with a token that expired at" : "until"} ${timeOf(expiresAt)}`
   const scopes = printable(grantedScopes.join(" "))
-  const renewal = isRenewable ? "the token is renewed automatically" : "there is no refresh token"
+  const renewal = isRenewable ? "the next use after that renews it" : "there is no refresh token"
   return ok(
     `signed in to ${accountName(server.name, key.account)} ${until}${scopes === "" ? "" : `, for ${scopes}`}; ${renewal}`
   )
@@ -90,6 +90,10 @@ export const signInVerdict = Effect.fn("Doctor.signIn")(function* (
   const stored = yield* Effect.result(CredentialStore.use((store) => store.get(key)))
   if (Result.isFailure(stored)) return wrongBy(stored.failure)
   const credential = Option.getOrUndefined(stored.success)
+  if (hasOwnAuthorization(server)) {
+    const stored = credential?.tokens === undefined ? "" : "; the stored sign-in is not used"
+    return note(`not needed: the entry of ${server.name} has an Authorization header${stored}`)
+  }
   if (credential === undefined) return note("not signed in", ...(isResolved(resolution) ? [login] : []))
   if (!credential.isFor(server)) {
     return note(

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Cause } from "effect"
 import { type CommandError, exitCodeOf } from "../../../src/app/cli/ExitCode.ts"
 import { errorText } from "../../../src/app/cli/RemedyText.ts"
-import { ProblemsFound, ToolFailed, UsageError } from "../../../src/app/cli/UsageError.ts"
+import { ProblemsFound, SignInsRequired, ToolFailed, UsageError } from "../../../src/app/cli/UsageError.ts"
 import { TokenBoundToKey } from "../../../src/app/http/BearerHeader.ts"
 import { PendingSignInError } from "../../../src/domain/PendingSignInError.ts"
 import * as Remedy from "../../../src/domain/Remedy.ts"
@@ -97,6 +97,7 @@ const samples: Samples = {
     (error) => new SignInError.SignInRefused({ server, error })
   ),
   SignInRequired: why.map((reason) => new SignInError.SignInRequired({ server, why: reason })),
+  SignInsRequired: [new SignInsRequired({ names: ["a", "b"] })],
   SignInTimedOut: [
     new SignInError.SignInTimedOut({ server, seconds: 300 }),
     new SignInError.SignInTimedOut({ server, seconds: 300, device: true })

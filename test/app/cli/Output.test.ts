@@ -1,18 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema, Stdio } from "effect"
-import { TerminalCapabilities } from "effect/cli"
 import { TestConsole } from "effect/testing"
-import {
-  firstLine,
-  print,
-  printContent,
-  printTable,
-  relativeTime,
-  table,
-  tell,
-  tellError,
-  wrapped
-} from "../../../src/app/cli/Output.ts"
+import { firstLine, print, printContent, relativeTime, tell, tellError } from "../../../src/app/cli/Output.ts"
 import { safeJson, safeLine, safeText } from "../../../src/domain/PrintableText.ts"
 
 describe("text of a server on a terminal", () => {
@@ -68,44 +57,6 @@ describe("text of a server on a terminal", () => {
   )
 })
 
-describe("a table", () => {
-  it("stands in columns, without spaces at its right", () => {
-    assert.strictEqual(
-      table([
-        ["A", "B"],
-        ["long", "x"],
-        ["s", ""]
-      ]),
-      "A     B\nlong  x\ns"
-    )
-  })
-
-  it("is not made large by one long cell of many rows", () => {
-    const rows = Array.from({ length: 200_000 }, (_, row) => [row === 1 ? "x".repeat(1_000_000) : "t", "d"])
-    const shown = table(rows)
-    assert.isBelow(shown.length, 200_000 * 110 + 1_000_000)
-    assert.isTrue(shown.endsWith(`\nt${" ".repeat(101)}d`))
-  })
-
-  it.effect("shows a list of a server of any length, each text cut", () =>
-    Effect.gen(function* () {
-      const rows = Array.from({ length: 200_000 }, (_, row) => [
-        row === 0 ? "HEAD" : "x".repeat(row === 1 ? 5000 : 1)
-      ])
-      yield* printTable(rows)
-      const shown = (yield* TestConsole.logLines).join("\n").split("\n")
-      assert.lengthOf(shown, 200_000)
-      assert.strictEqual(shown[1], `${"x".repeat(2000)}…`)
-    }).pipe(
-      Effect.provideService(TerminalCapabilities.TerminalCapabilities, {
-        canColor: false,
-        canAnimate: false,
-        canPrompt: false
-      })
-    )
-  )
-})
-
 describe("a time", () => {
   it.each([
     [47 * 60_000, "in 47 minutes"],
@@ -116,17 +67,5 @@ describe("a time", () => {
     [-2 * 86_400_000, "2 days ago"]
   ])("%i ms from now is %s", (distance, words) => {
     assert.strictEqual(relativeTime(1_000_000_000 + distance, 1_000_000_000), words)
-  })
-})
-
-describe("text in lines", () => {
-  it("breaks at spaces, and never in a word", () => {
-    assert.deepStrictEqual(wrapped("one two three", 8), ["one two", "three"])
-    assert.deepStrictEqual(wrapped("a https://example.com/long b", 10), [
-      "a",
-      "https://example.com/long",
-      "b"
-    ])
-    assert.deepStrictEqual(wrapped("", 10), [""])
   })
 })

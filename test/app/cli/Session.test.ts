@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Option, Stdio } from "effect"
 import { TestConsole } from "effect/testing"
-import { Account, ConfigFile } from "../../../src/app/cli/Settings.ts"
+import { Account, ConfigFile, Json } from "../../../src/app/cli/Settings.ts"
 import { completions, interactiveSession, words } from "../../../src/app/cli/Session.ts"
 import { ServerSession } from "../../../src/app/session/ServerSession.ts"
 import { Configuration } from "../../../src/ports/Configuration.ts"
@@ -54,6 +54,7 @@ const sessionOf = (isInteractive: boolean, lines: ReadonlyArray<string>) =>
           }),
           Layer.succeed(Account, Option.none()),
           Layer.succeed(ConfigFile, Option.none()),
+          Layer.succeed(Json, false),
           Stdio.layerTest({ stdoutIsTerminal: Effect.succeed(true) }),
           Layer.succeed(ServerSession, { open: () => Effect.succeed(session) }),
           Layer.succeed(LineEditor, {

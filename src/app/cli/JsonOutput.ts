@@ -1,0 +1,178 @@
+import { Schema } from "effect"
+import { Advice, Command, Configure } from "../../domain/Remedy.ts"
+import { checks } from "../doctor/Finding.ts"
+
+/*
+ * What `--json` prints, by command. `docs/json.md` is made from these schemas, and tests check the output of the program
+ * against them. Commands import only their types, so no run loads this file.
+ *
+ * Names are in camel case. Only what other programs define keeps its own names: answers of MCP servers, headers, and the
+ * document about the client.
+ */
+
+const about = <S extends Schema.Top>(schema: S, description: string) => schema.annotate({ description })
+
+const Time = about(Schema.String, "ISO 8601, in UTC")
+const Server = about(Schema.String, "the name in the configuration")
+const Account = about(Schema.String, '"default", or the name of --account')
+const Backend = about(Schema.String, "as in tokenStorage.backend")
+
+const accountFields = { server: Server, account: Account }
+
+const text = about(Schema.String, "the line that a user reads")
+
+const Remedies = Schema.Array(
+  Schema.Union([
+    Schema.Struct({ ...Command.fields, text }),
+    Schema.Struct({ ...Configure.fields, text }),
+    Schema.Struct({ ...Advice.fields, text })
+  ])
+)
+
+const StatusRow = Schema.Struct({
+  ...accountFields,
+  state: about(
+    Schema.Literals(["signed in", "refreshable", "expired", "signed out", "unreadable"]),
+    "refreshable: the access token has expired, and the next use renews it without a user"
+  ),
+  needsSignIn: about(Schema.Boolean, "a user has to sign in before the next use; the exit code is 3 then"),
+  renewable: about(Schema.Boolean, "when the access token expires, the next use renews it without a user"),
+  expiresAt: about(Schema.NullOr(Time), "end of the access token; null: unknown, or there is none"),
+  scopes: Schema.Array(Schema.String),
+  issuer: about(Schema.NullOr(Schema.String), "the authorization server"),
+  resource: about(Schema.NullOr(Schema.String), "the address that the sign-in is for"),
+  keptIn: Schema.Struct({ backend: Backend, location: Schema.String }),
+  problem: about(Schema.NullOr(Schema.String), "why it cannot be read, or how the last refresh failed")
+})
+
+const Finding = Schema.Struct({
+  check: Schema.Literals([...checks, "configuration"]),
+  status: about(Schema.Literals(["ok", "wrong", "note", "skipped"]), "skipped: an earlier check failed"),
+  what: Schema.String,
+  remedies: Remedies
+})
+
+/** What each command prints on stdout with `--json`. */
+export const jsonOutputs = {
+  servers: Schema.Struct({
+    file: Schema.String,
+    servers: Schema.Array(
+      Schema.Struct({
+        name: Server,
+        transport: Schema.Literals(["http", "stdio"]),
+        target: about(Schema.String, "the URL or the command line, as the file writes it"),
+        authorization: Schema.Literals(["oauth (endpoints by hand)", "oauth (discovered)", "header", "none"])
+      })
+    )
+  }),
+  tools: Schema.Array(
+    Schema.Struct({
+      name: Schema.String,
+      title: Schema.optional(Schema.String),
+      description: Schema.optional(Schema.String),
+      inputSchema: about(Schema.Record(Schema.String, Schema.Unknown), "the JSON Schema of the arguments")
+    })
+  ),
+  resources: Schema.Array(
+    Schema.Struct({
+      uri: Schema.String,
+      name: Schema.String,
+      description: Schema.optional(Schema.String),
+      mimeType: Schema.optional(Schema.String)
+    })
+  ),
+  prompts: Schema.Array(
+    Schema.Struct({
+      name: Schema.String,
+      description: Schema.optional(Schema.String),
+      arguments: Schema.Array(
+        Schema.Struct({
+          name: Schema.String,
+          description: Schema.optional(Schema.String),
+          required: Schema.Boolean
+        })
+      )
+    })
+  ),
+  call: about(
+    Schema.Record(Schema.String, Schema.Unknown),
+    "the CallToolResult of MCP, as the server sent it"
+  ),
+  ping: Schema.Struct({
+    server: Schema.Struct({ name: Schema.String, version: Schema.String, protocol: Schema.String }),
+    milliseconds: Schema.Int
+  }),
+  "auth login": Schema.Struct({
+    ...accountFields,
+    scopes: Schema.Array(Schema.String),
+    expiresAt: about(Schema.NullOr(Time), "end of the access token; null: unknown")
+  }),
+  "auth status": Schema.Array(StatusRow),
+  "auth token": Schema.Struct({
+    accessToken: Schema.String,
+    tokenType: Schema.String,
+    expiresAt: about(Schema.NullOr(Time), "null: unknown")
+  }),
+  "auth token --header": Schema.Struct({ Authorization: Schema.String }),
+  "auth doctor": Schema.Struct({
+    ...accountFields,
+    healthy: about(Schema.Boolean, "nothing is wrong; the exit code is 5 otherwise"),
+    findings: Schema.Array(Finding)
+  }),
+  "auth logout": Schema.Struct({
+    ...accountFields,
+    revoked: about(Schema.Boolean, "the authorization server revoked the tokens"),
+    forgotten: about(Schema.Boolean, "tokens were stored, and are not any more")
+  }),
+  "auth reset": Schema.Struct({
+    forgotten: about(Schema.Array(Schema.String), "the servers, once for each account"),
+    accounts: Schema.Array(Schema.Struct(accountFields))
+  }),
+  "auth client-metadata": about(
+    Schema.Record(Schema.String, Schema.Unknown),
+    "the document to publish, with or without --json"
+  ),
+  storage: Schema.Struct({
+    backend: Backend,
+    reason: about(Schema.String, "completes the word because"),
+    since: about(Schema.NullOr(Time), "when it was chosen; null: each run decides"),
+    location: Schema.String,
+    kept: about(Schema.NullOr(Schema.Int), "how many sign-ins; null: unknown"),
+    migratingFrom: about(Schema.Array(Schema.String), "backends that an interrupted move has not emptied"),
+    healthy: Schema.Boolean,
+    cautions: Schema.Array(Schema.String),
+    isNew: about(Schema.Boolean, "it does not exist yet")
+  }),
+  "storage move": Schema.Struct({
+    from: Schema.Array(Schema.String),
+    to: Backend,
+    moved: Schema.Array(Schema.Struct(accountFields)),
+    left: Schema.Array(Schema.Struct({ ...accountFields, problem: Schema.String, remedies: Remedies }))
+  }),
+  "storage rekey": Schema.Struct({
+    resealed: about(Schema.Int, "how many sign-ins have the new password"),
+    damaged: about(Schema.Array(Schema.String), "files that neither password opens")
+  }),
+  trust: Schema.Struct({
+    file: Schema.String,
+    trusted: Schema.Boolean,
+    entries: about(
+      Schema.optionalKey(
+        Schema.Array(Schema.Struct({ name: Schema.String, actions: Schema.Array(Schema.String) }))
+      ),
+      "what the configuration does; absent after --revoke"
+    )
+  })
+}
+
+/** The last line of stderr of a command that fails with `--json`. */
+export const jsonError = Schema.Struct({
+  error: Schema.Struct({
+    code: about(Schema.String, "the kind of error, such as SignInRequired or UsageError"),
+    message: Schema.String,
+    remedies: Remedies
+  })
+})
+
+/** What a command prints, for `satisfies` in the command. */
+export type JsonOutput<Name extends keyof typeof jsonOutputs> = (typeof jsonOutputs)[Name]["Type"]

@@ -1,0 +1,16 @@
+import { Context } from "effect"
+
+/** What the places can show that this program writes to. */
+export interface DisplayOptions {
+  /** Columns of the terminal that shows the results. Absent: they go to a file or to another program. */
+  readonly columns: number | undefined
+  /** True if results may have colours. */
+  readonly canColor: boolean
+  /** True if messages on stderr may have colours. */
+  readonly canColorErrors: boolean
+}
+
+/** What the terminal of this run can show. By default there is none: no text is cut or coloured. */
+export const Display = Context.Reference<DisplayOptions>("mcp-cli-oauth/ports/Display", {
+  defaultValue: () => ({ columns: undefined, canColor: false, canColorErrors: false })
+})
