@@ -93,13 +93,23 @@ const storage = (presence: "always" | "terminal", prompt = secretPrompt) =>
     Layer.provideMerge(configuration)
   )
 
+/** The network. With `-v` each request is logged, with `-vv` its headers, too. */
+const transport = Layer.unwrap(
+  Effect.gen(function* () {
+    const verbose = yield* Verbose
+    if (verbose === 0) return FetchTransport.layer
+    const RequestLog = yield* Effect.promise(() => import("../app/trace/RequestLog.ts"))
+    return RequestLog.layer({ withHeaders: verbose > 1 }).pipe(Layer.provide(FetchTransport.layer))
+  })
+)
+
 /** The stored sign-ins, without the means to get new ones. */
 const stored = (prompt = secretPrompt) =>
   Layer.mergeAll(CredentialStatus.layer, SignOut.layer, StorageCheck.layer, StorageMove.layer).pipe(
     Layer.provide(Credentials.layer),
     Layer.provide(
       Layer.merge(TokenEndpoint.layer, ClientRegistrar.layer).pipe(
-        Layer.provide([DpopProofs.layer, FetchTransport.layer])
+        Layer.provide([DpopProofs.layer, transport])
       )
     ),
     Layer.provideMerge(storage("terminal", prompt))
@@ -125,7 +135,7 @@ const authorization = AccessTokens.layer.pipe(
 
 const tokens = authorization.pipe(
   Layer.provideMerge(wire),
-  Layer.provideMerge(FetchTransport.layer),
+  Layer.provideMerge(transport),
   Layer.provideMerge(storage("terminal"))
 )
 
@@ -148,7 +158,7 @@ const signIn = (version: string) =>
   authorization.pipe(
     Layer.provideMerge(tracedUser),
     Layer.provideMerge(wire),
-    Layer.provideMerge(tracedTransport.pipe(Layer.provide(FetchTransport.layer))),
+    Layer.provideMerge(tracedTransport.pipe(Layer.provide(transport))),
     Layer.provideMerge(storage("always")),
     Layer.merge(TraceFile.layer({ version }))
   )
@@ -178,7 +188,7 @@ export const live = (version: string) =>
     examination: Doctor.layer.pipe(
       Layer.provide(StorageCheck.layer),
       Layer.provide(Layer.mergeAll(Discovery.layer, CallbackListener.layer, EnvironmentProxy.layer)),
-      Layer.provide(FetchTransport.layer),
+      Layer.provide(transport),
       Layer.provideMerge(storage("terminal"))
     ),
     rekey: encryptedFiles.pipe(Layer.provide(secretPrompt), Layer.provideMerge(configuration)),

@@ -1,4 +1,5 @@
 import type { ChildProcess } from "node:child_process"
+import type { JSONRPCMessage } from "@modelcontextprotocol/client"
 import type { StdioServerParameters } from "@modelcontextprotocol/client/stdio"
 import { Cause, Duration, Effect, Redacted, type Scope } from "effect"
 import * as Remedy from "../../domain/Remedy.ts"
@@ -12,6 +13,7 @@ import { type Explain, type Explanation, explainer, type Sdk } from "./ErrorOfCl
 import { repairLists } from "./ListRepair.ts"
 import { versionToOffer } from "./VersionRefusal.ts"
 import { LineBuffer } from "./LineBuffer.ts"
+import { makeMessageLog, type MessageLog } from "./MessageLog.ts"
 import type { Operations } from "./Operations.ts"
 import { maxQuoted, maxStored, probeTimeout, forever } from "./McpLimits.ts"
 
@@ -43,8 +45,14 @@ export interface StdioConnectionOptions {
 /** Makes a transport of a subclass: with the class of the SDK each connection starts the program twice. */
 const makeTransport = (
   { limit, operations, sdk, stdio }: StdioConnectionOptions,
+  log: MessageLog,
   parameters: StdioServerParameters
 ) => {
+  const parse: Sdk["deserializeMessage"] = (line) => {
+    const message = sdk.deserializeMessage(line)
+    log.received(message)
+    return message
+  }
   class ProbingTransport extends stdio.StdioClientTransport {
     constructor() {
       super(parameters)
@@ -54,7 +62,12 @@ const makeTransport = (
         program?.stdout?.destroy()
         program?.kill()
       }
-      Object.assign(this, { _readBuffer: new LineBuffer(sdk.deserializeMessage, limit, onExceeded) })
+      Object.assign(this, { _readBuffer: new LineBuffer(parse, limit, onExceeded) })
+    }
+
+    override send(message: JSONRPCMessage): Promise<void> {
+      log.sent(message)
+      return super.send(message)
     }
 
     override async close(): Promise<void> {
@@ -106,7 +119,8 @@ const start = Effect.fnUntraced(function* (
   negotiation: Negotiation
 ): Effect.fn.Return<Connection | Negotiation, McpError, Scope.Scope> {
   const { operations, timeout, sdk, server } = options
-  const transport = makeTransport(options, {
+  yield* Effect.logDebug(`${server.name}: starts ${printable(server.command)}`)
+  const transport = makeTransport(options, yield* makeMessageLog(server.name), {
     command: server.command,
     args: [...server.args],
     // The SDK adds only the variables that are safe to inherit.

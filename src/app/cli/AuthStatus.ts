@@ -69,7 +69,7 @@ const stateText = ({ failed, state }: AccountStatus, isWithoutUser: boolean): St
 const untilText = ({ expiresAt, renewable, state }: AccountStatus, now: number): string => {
   if (expiresAt === undefined || state === "refreshable") return "-"
   const end = relativeTime(expiresAt, now)
-  return renewable ? `${end}, then renews on use` : end
+  return renewable ? `${end} (renewable)` : end
 }
 
 /** True if the configuration gets tokens for this server without a user. */

@@ -17,6 +17,8 @@ export interface FlowConfiguration {
   readonly configuredHeaders: ReadonlyArray<string>
   /** Secret values of the configuration. */
   readonly secrets: ReadonlyArray<string>
+  /** Parts of the paths of other servers that variables stand for. */
+  readonly otherVariables?: ReadonlyArray<string>
 }
 
 const textOf = (secret: SecretSource | undefined): ReadonlyArray<string> =>
@@ -74,10 +76,32 @@ export const flowConfiguration = (server: RemoteServer, urlAsWritten: string): F
   secrets: secretsOf(server)
 })
 
-/** The parts of the server's path that variables of the configuration stand for. */
-export const variablePathParts = ({ server, serverAsWritten }: FlowConfiguration): ReadonlySet<string> => {
+/** The parts of the paths of the servers that variables of the configuration stand for. */
+export const variablePathParts = (configuration: FlowConfiguration): ReadonlySet<string> => {
+  const { otherVariables = [], server, serverAsWritten } = configuration
   const written = new Set(
     serverAsWritten.split(/[/?#]/).map((part) => URL.parse(`http://x/${part}`)?.pathname.slice(1))
   )
-  return new Set(server.pathname.split("/").filter((part) => part !== "" && !written.has(part)))
+  return new Set([
+    ...server.pathname.split("/").filter((part) => part !== "" && !written.has(part)),
+    ...otherVariables
+  ])
 }
+
+/** What the configurations of several servers say together: a secret of one is a secret in the requests to all. */
+export const combined = (
+  first: FlowConfiguration,
+  others: ReadonlyArray<FlowConfiguration>
+): FlowConfiguration => ({
+  ...first,
+  endpoints: [
+    ...first.endpoints,
+    ...others.flatMap(({ endpoints, server }) => [["MCP request", server] as const, ...endpoints])
+  ],
+  configuredHeaders: [first, ...others].flatMap(({ configuredHeaders }) => configuredHeaders),
+  secrets: [
+    ...[first, ...others].flatMap(({ secrets }) => secrets),
+    ...others.flatMap(({ server }) => [...server.searchParams.values()])
+  ],
+  otherVariables: others.flatMap((other) => [...variablePathParts(other)])
+})

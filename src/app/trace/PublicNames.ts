@@ -245,6 +245,7 @@ export const publicHeaders: PublicNames = {
   "content-type": "text",
   date: "text",
   "keep-alive": "text",
+  "mcp-method": "word",
   "mcp-protocol-version": "word",
   pragma: "text",
   "retry-after": "text",

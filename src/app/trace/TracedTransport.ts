@@ -4,6 +4,7 @@ import type { MessageKind, ShownAnswer, ShownBody } from "../../domain/TraceEven
 import { HttpTransport } from "../../ports/HttpTransport.ts"
 import { recordBody } from "./BodyRecord.ts"
 import { CurrentRecording, type Recording } from "./FlowTrace.ts"
+import type { Redactor } from "./Redactor.ts"
 
 const kindsOfAuthorizationServer: ReadonlySet<MessageKind> = new Set([
   "authorization server metadata",
@@ -25,9 +26,8 @@ const omitted = ({ body, headers }: Request | Response): ShownBody => {
 
 type Send = HttpTransport["Service"]["send"]
 
-/** Records a request, as it is about to be sent. */
-const recordRequest = Effect.fnUntraced(function* ({ addLane, redactor }: Recording, request: Request) {
-  const at = yield* Clock.currentTimeMillis
+/** What is shown of a request, before it is sent. */
+export const shownRequest = Effect.fnUntraced(function* (redactor: Redactor, request: Request) {
   const url = new URL(request.url)
   const form = formOf(request.headers)
   // A body that cannot be read cannot be sent either, and sending it fails with the reason.
@@ -38,10 +38,7 @@ const recordRequest = Effect.fnUntraced(function* ({ addLane, redactor }: Record
       .catch(() => "")
   const sent = form === undefined ? undefined : { form, text: yield* Effect.promise(readText) }
   const kind = redactor.kindOf(url, sent)
-  addLane(url.origin, kindsOfAuthorizationServer.has(kind) ? "authorization server" : undefined)
   return {
-    _tag: "Exchange" as const,
-    at,
     kind,
     method: request.method,
     url: redactor.url(kind, url),
@@ -50,6 +47,15 @@ const recordRequest = Effect.fnUntraced(function* ({ addLane, redactor }: Record
       body: sent === undefined ? omitted(request) : redactor.body(kind, "request", sent.form, sent.text)
     }
   }
+})
+
+/** Records a request, as it is about to be sent. */
+const recordRequest = Effect.fnUntraced(function* ({ addLane, redactor }: Recording, request: Request) {
+  const at = yield* Clock.currentTimeMillis
+  const shown = yield* shownRequest(redactor, request)
+  const { kind, url } = shown
+  addLane(url.origin, kindsOfAuthorizationServer.has(kind) ? "authorization server" : undefined)
+  return { _tag: "Exchange" as const, at, ...shown }
 })
 
 const sendRecorded = Effect.fnUntraced(function* (
