@@ -6,7 +6,7 @@ import {
   type RemoteServer,
   type SigningKey
 } from "./Server.ts"
-import { addressProblem, scopeProblem, serverNameProblem } from "./ServerRules.ts"
+import { addressProblem, notUrlProblem, scopeProblem, serverNameProblem } from "./ServerRules.ts"
 
 /** An argument of {@link remoteServer} cannot be used. */
 export class InvalidServer extends Schema.TaggedError<InvalidServer>()("InvalidServer", {
@@ -49,7 +49,7 @@ const check = (argument: InvalidServer["argument"], problem: string | undefined)
 
 const addressOf = (argument: "url" | "redirectUri", text: string | URL): URL => {
   const address = URL.parse(text)
-  if (address === null) throw new InvalidServer({ argument, problem: "must be an absolute URL" })
+  if (address === null) throw new InvalidServer({ argument, problem: notUrlProblem(String(text)) })
   check(argument, addressProblem(address))
   return address
 }

@@ -21,6 +21,26 @@ export const serverNameProblem = (name: string): string | undefined => {
     : undefined
 }
 
+const largestPort = 65_535
+
+/** True for a host without a scheme, such as `mcp.example.com/mcp`. `URL` takes the host of one with a port for a scheme. */
+const lacksScheme = (text: string): boolean =>
+  /^(\/\/)?(localhost|[\w-]+(\.[\w-]+)+)(:\d+)?([/?#]|$)/i.test(text) &&
+  URL.canParse(`https://${text.replace(/^\/\//, "")}`)
+
+/**
+ * What is wrong with a text that is not a URL. It does not repeat the text, which may hold a secret.
+ *
+ * @param what is expected
+ */
+export const notUrlProblem = (text: string, what = "an absolute URL"): string => {
+  const port = /^[a-z]+:\/\/[^/?#]*:(\d+)([/?#]|$)/i.exec(text.trim())?.[1]
+  if (port !== undefined && Number(port) > largestPort)
+    return `must have a port of at most ${largestPort}, and has ${port}`
+  if (!lacksScheme(text.trim())) return `must be ${what}`
+  return `must be ${what}: begin it with ${/^(\/\/)?localhost\b/i.test(text.trim()) ? "http" : "https"}://`
+}
+
 /**
  * What is wrong with the URL of a server or an endpoint. Undefined: nothing. It must be https, or http on loopback. A
  * fragment is not allowed (RFC 6749 §3.1 and §3.2, RFC 8707 §2), nor user information, which `fetch` refuses.
@@ -28,8 +48,11 @@ export const serverNameProblem = (name: string): string | undefined => {
  * @param allowHttp http is allowed for this host
  */
 export const addressProblem = (address: URL, allowHttp = false): string | undefined => {
-  if (!isSecureUrl(address) && !(allowHttp && address.protocol === "http:"))
+  if (!isSecureUrl(address) && !(allowHttp && address.protocol === "http:")) {
+    if (lacksScheme(address.href))
+      return "must be an https URL: begin it with https:// (http:// only for this machine, as in http://localhost:3000)"
     return "must be an https URL (http only for this machine, as in http://localhost:3000)"
+  }
   if (hasUserInformation(address)) return "must not have a user name or password in it"
   return address.href.includes("#") ? "must not have a fragment (#…)" : undefined
 }

@@ -199,7 +199,9 @@ describe("two accounts of one server", () => {
       ).map(({ account, state }) => `${account}: ${state}`)
     assert.deepEqual(await status(), ["default: signed in", "work: signed in"])
     assert.deepEqual(await status(...work), ["work: signed in"])
-    assert.deepEqual(await status("demo", "--account", "home"), ["home: signed out"])
+    const home = await world.run(["auth", "status", "demo", "--account", "home"])
+    assert.strictEqual(home.code, 3)
+    assert.include(home.stderr, "Not signed in to demo (home).\nRun: mcp-cli auth login demo --account home")
     assert.include((await run("auth", "status")).stdout, "demo (work)")
 
     await run("auth", "logout", "demo", ...work)

@@ -1,5 +1,6 @@
 import { Effect, Predicate, Redacted } from "effect"
 import type { FieldPath } from "../../domain/FieldPath.ts"
+import { notUrlProblem } from "../../domain/ServerRules.ts"
 import type { Findings, IssueDetails } from "./Findings.ts"
 import { interpolate, isTemplate, isWrittenOut, syntaxProblem } from "./Interpolation.ts"
 import { nearName } from "./NearName.ts"
@@ -200,7 +201,7 @@ export class Block {
   url(name: string, check: (url: URL) => string | undefined): Effect.Effect<URL | undefined> {
     const checked = this.string(name, (text) => {
       const address = URL.parse(text)
-      return address === null ? "must be an absolute URL" : check(address)
+      return address === null ? notUrlProblem(text) : check(address)
     })
     return Effect.map(checked, (text) => (text === undefined ? undefined : new URL(text)))
   }

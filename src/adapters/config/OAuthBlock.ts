@@ -19,7 +19,7 @@ import {
   isNonInteractiveGrant,
   type OAuthSettings
 } from "../../domain/Server.ts"
-import { loopbackRedirectProblem, scopeProblem } from "../../domain/ServerRules.ts"
+import { loopbackRedirectProblem, notUrlProblem, scopeProblem } from "../../domain/ServerRules.ts"
 import { clientFields, readClient } from "./ClientFields.ts"
 import type { Block, Check } from "./Cursor.ts"
 import { grantFields, namesMachineGrant, readGrant } from "./GrantFields.ts"
@@ -51,7 +51,7 @@ const issuerProblem =
   (addressProblem: AddressCheck): Check =>
   (text) => {
     const address = URL.parse(text)
-    if (address === null) return "must be an absolute URL"
+    if (address === null) return notUrlProblem(text)
     return addressProblem(address) ?? (isIssuerUrl(address) ? undefined : "must not have a query (?…)")
   }
 

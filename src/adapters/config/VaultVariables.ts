@@ -1,5 +1,6 @@
 import { Effect, Option } from "effect"
 import { isSecureUrl } from "../../domain/SecureUrl.ts"
+import { notUrlProblem } from "../../domain/ServerRules.ts"
 import { type Block, type Check, filePathProblem, notEmpty } from "./Cursor.ts"
 
 /** A setting that the file or the environment has. */
@@ -25,7 +26,8 @@ const vaultUrlProblem: Check = (text) => {
 /** What is wrong with one address of Vault. Paths are appended to it, and tokens are sent there. */
 const addressProblem: Check = (text) => {
   const url = URL.parse(text)
-  if (url === null || !/^https?:$/.test(url.protocol)) return "must be an absolute http or https URL"
+  if (url === null || !/^https?:$/.test(url.protocol))
+    return notUrlProblem(text, "an absolute http or https URL")
   if (!isSecureUrl(url)) {
     return "must be an https URL (http only for this machine, as in http://127.0.0.1:8200)"
   }

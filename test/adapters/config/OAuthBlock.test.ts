@@ -324,7 +324,7 @@ describe("an error in the oauth block", () => {
     [
       "a relative address to come back to",
       { redirect_uri: "localhost/cb" },
-      ["redirect_uri: must be an absolute URL"]
+      ["redirect_uri: must be an absolute URL: begin it with http://"]
     ],
     ["a query to come back to", { redirect_uri: "http://localhost/cb?x=1" }, [`redirect_uri: ${decorated}`]],
     [
