@@ -95,7 +95,7 @@ describe("a configuration in the working directory", () => {
     }
     const doctor = await run(["auth", "doctor", "theirs"])
     assert.strictEqual(doctor.code, 5)
-    assert.match(doctor.stdout, /^WRONG {2}configuration {2}.*you have not approved it/)
+    assert.match(doctor.stdout, /^WRONG {2}configuration: .*you have not approved it/)
     assert.include(doctor.stdout, "run: mcp-cli trust\n")
   })
 

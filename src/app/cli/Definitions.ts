@@ -33,7 +33,7 @@ export const definitions = (
     const lines = text === "" ? [] : columns === undefined ? [text] : wrapped(text, columns - at)
     const isBeside = !isNarrow && displayWidth(name) <= width
     const [first, ...others] = isBeside ? lines : [undefined, ...lines]
-    const head = spaces(indent) + name
+    const head = spaces(indent) + (isNarrow ? name.trimStart() : name)
     return [
       first === undefined ? head : [head + spaces(column - displayWidth(head)), shown(first)],
       ...others.map((line) => [spaces(at), shown(line ?? "")])

@@ -11,7 +11,7 @@ export const Json = GlobalFlag.Setting("json")({
 export const ConfigFile = GlobalFlag.Setting("config-file")({
   flag: Flag.String("config-file").pipe(
     Flag.withMetavar("FILE"),
-    Flag.withDescription("Use this configuration, not ./server_config.json or ~/.mcp_cli/server_config.json"),
+    Flag.withDescription("Use this configuration file"),
     Flag.optional
   )
 })

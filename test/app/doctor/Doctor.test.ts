@@ -26,7 +26,7 @@ import {
   type DiscoveryRefusal,
   SignInNotOffered
 } from "../../../src/ports/Discovery.ts"
-import { HttpTransport } from "../../../src/ports/HttpTransport.ts"
+import { HttpTransport, NetworkError } from "../../../src/ports/HttpTransport.ts"
 import { Proxy, type ProxyRoute } from "../../../src/ports/Proxy.ts"
 import { Locked } from "../../../src/ports/StorageFailure.ts"
 import { byHand, serverNamed } from "../World.ts"
@@ -42,6 +42,8 @@ interface Options extends ScriptedAuthorizationServer.ScriptedOptions {
   /** What the page of a sign-in names as its token endpoints. */
   readonly ownTokenEndpoints?: ReadonlyArray<URL>
   readonly brokenStore?: boolean
+  /** No server answers at all. */
+  readonly refused?: boolean
   /** What the authorization endpoint answers to the request of a client. */
   readonly authorize?: () => Response
   /** Every request that was sent. */
@@ -53,16 +55,15 @@ const challenged = (parameters = 'realm="mcp"', headers: Readonly<Record<string,
 
 const redirecting = (location: string) => new Response(null, { status: 302, headers: { location } })
 
+const locked = Effect.fail(
+  new StorageError({
+    reason: new Locked({ backend: storageBackends.keychain, detail: "nobody has unlocked it" })
+  })
+)
+
 const storeThatIsLocked = Layer.effect(
   CredentialStore,
-  Effect.map(CredentialStore, (store) => ({
-    ...store,
-    unlock: Effect.fail(
-      new StorageError({
-        reason: new Locked({ backend: storageBackends.keychain, detail: "nobody has unlocked it" })
-      })
-    )
-  }))
+  Effect.map(CredentialStore, (store) => ({ ...store, get: () => locked, unlock: locked }))
 ).pipe(Layer.provide(MemoryStore.layer))
 
 const on = (options: Options = {}) =>
@@ -80,9 +81,12 @@ const on = (options: Options = {}) =>
       Layer.mergeAll(
         Layer.succeed(HttpTransport, {
           send: (request) =>
-            Effect.sync(() => {
+            Effect.gen(function* () {
               options.sent?.push(request)
-              const { pathname, searchParams } = new URL(request.url)
+              const { origin, pathname, searchParams } = new URL(request.url)
+              if (options.refused === true) {
+                return yield* new NetworkError({ origin, detail: "the connection was refused" })
+              }
               if (pathname.endsWith("/authorize") && searchParams.has("client_id")) {
                 return options.authorize?.() ?? redirecting("https://as.test/login")
               }
@@ -213,7 +217,13 @@ describe("an examination", () => {
       yield* keeping({})
       const of = yield* examine(serverNamed("demo", written))
       for (const check of Doctor.checks) assert.notStrictEqual(of(check).status, "wrong", check)
-      hasStatus(of("sign-in"), "ok", "until 1970-01-01T01:00:00.000Z", "for read", "renewed automatically")
+      hasStatus(
+        of("sign-in"),
+        "ok",
+        "until 1970-01-01T01:00:00.000Z",
+        "for read",
+        "the next use after that renews it"
+      )
       hasStatus(of("storage"), "ok", "memory, because a test says so")
       assert.deepStrictEqual(
         sent.map(({ headers, method, url }) => [method, url.split("?")[0], headers.get("authorization")]),
@@ -775,5 +785,49 @@ describe("an examination", () => {
     Effect.gen(function* () {
       hasStatus((yield* examine())("proxy"), status, word)
     }).pipe(Effect.provide(on({ route: { variable: "ALL_PROXY", place: "p.test", obstacle } })))
+  )
+})
+
+const at = (origin: string) => ({
+  source: {
+    _tag: "ByHand",
+    authorizationEndpoint: new URL(`${origin}/authorize`),
+    tokenEndpoint: new URL(`${origin}/token`),
+    client: { clientId: "written", clientSecret: undefined }
+  } as const
+})
+
+describe("a cause", () => {
+  it.effect.each<readonly [string, RemoteServer, Options, ReadonlyArray<string>]>([
+    ["a refused connection", serverNamed("demo"), { refused: true }, ["server"]],
+    ["endpoints at the same address", byHand("demo", at("https://demo.test")), { refused: true }, ["server"]],
+    [
+      "endpoints at another address, which is another cause",
+      byHand("demo", at("https://as.test")),
+      { refused: true },
+      ["server", "metadata"]
+    ],
+    ["a store that cannot be read", serverNamed("demo", written), { brokenStore: true }, ["storage"]]
+  ])("is reported once: %s", ([, server, options, wrong]) =>
+    Effect.gen(function* () {
+      const of = yield* examine(server)
+      assert.deepStrictEqual(
+        Doctor.checks.filter((check) => of(check).status === "wrong"),
+        [...wrong]
+      )
+    }).pipe(Effect.provide(on(options)))
+  )
+})
+
+describe("a server with an Authorization header of its own", () => {
+  it.effect("is not told to sign in", () =>
+    Effect.gen(function* () {
+      const server = { ...serverNamed("demo"), headers: { authorization: Redacted.make("Bearer key") } }
+      for (const words of [[], ["the stored sign-in is not used"]]) {
+        hasStatus((yield* examine(server))("sign-in"), "note", "not needed", ...words)
+        yield* keeping({})
+      }
+      assert.deepStrictEqual((yield* examine(server))("sign-in").remedies, [])
+    }).pipe(Effect.provide(on()))
   )
 })

@@ -1,0 +1,83 @@
+import { copyFileSync } from "node:fs"
+import { join } from "node:path"
+import { Schema } from "effect"
+import { afterAll, assert, beforeAll, describe, it } from "vitest"
+import { jsonError, jsonOutputs } from "../../src/app/cli/JsonOutput.ts"
+import { startWorld, type World } from "./World.ts"
+
+let world: World
+beforeAll(async () => {
+  world = await startWorld()
+})
+afterAll(() => world.close())
+
+/** Fails if JSON has another name or type than its schema. */
+const decode = (schema: Schema.Decoder<unknown>, text: string) =>
+  Schema.decodeUnknownSync(schema, { onExcessProperty: "error" })(JSON.parse(text))
+
+/** The commands of the table, in an order in which each has something to show. */
+const runs: ReadonlyArray<readonly [keyof typeof jsonOutputs, ...args: ReadonlyArray<string>]> = [
+  ["servers"],
+  ["auth doctor", "demo"],
+  ["auth login", "demo"],
+  ["auth status"],
+  ["auth token", "demo"],
+  ["auth token --header", "demo"],
+  ["tools", "demo"],
+  ["resources", "demo"],
+  ["prompts", "demo"],
+  ["call", "demo", "add", "a=1", "b=2"],
+  ["ping", "demo"],
+  ["storage"],
+  ["storage move", "--to", "encrypted"],
+  ["storage rekey"],
+  ["trust"],
+  ["auth client-metadata", "--url", "https://example.com/client.json"],
+  ["auth logout", "demo"],
+  ["auth reset", "demo"]
+]
+
+describe("--json", () => {
+  it("prints what docs/json.md says, for every command", async () => {
+    assert.sameMembers(
+      runs.map(([name]) => name),
+      Object.keys(jsonOutputs)
+    )
+    copyFileSync(join(world.home, ".mcp_cli", "server_config.json"), join(world.home, "server_config.json"))
+    const configFile = join(world.home, ".mcp_cli", "server_config.json")
+    const newPassword = "another password of the tests"
+    let env: Readonly<Record<string, string>> = { MCP_CLI_NEW_ENCRYPTION_KEY: newPassword }
+    for (const [name, ...args] of runs) {
+      const file = name === "trust" ? [] : ["--config-file", configFile]
+      const run = await world.run([...name.split(" "), ...args, ...file, "--json"], { env })
+      assert.strictEqual(run.code, 0, `${name}: ${run.stderr}`)
+      decode(jsonOutputs[name], run.stdout)
+      if (name === "storage rekey") env = { MCP_CLI_ENCRYPTION_KEY: newPassword }
+    }
+    const status = await world.run(["auth", "status", "--json", "--config-file", configFile], { env })
+    assert.strictEqual(status.code, 3)
+    decode(jsonOutputs["auth status"], status.stdout)
+    decode(jsonError, status.stderr)
+  })
+
+  it("prints every error as JSON, those of the command line too", async () => {
+    const failing = [
+      [2, "--nope"],
+      [2, "tools"],
+      [2, "call", "demo"],
+      [2, "auth", "logn"],
+      [2, "tools", "demo", "--color", "blue"],
+      [2, "tools", "none", "--config-file", join(world.home, "server_config.json")],
+      [2, "servers", "--config-file", "/nonexistent"],
+      [3, "auth", "token", "demo", "--config-file", join(world.home, "server_config.json")]
+    ] as const
+    await Promise.all(
+      failing.map(async ([code, ...args]) => {
+        const run = await world.run([...args, "--json"])
+        assert.strictEqual(run.code, code, args.join(" "))
+        assert.strictEqual(run.stdout, "")
+        decode(jsonError, run.stderr)
+      })
+    )
+  })
+})
