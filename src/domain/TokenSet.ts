@@ -32,6 +32,8 @@ export type FailedRenewal = typeof FailedRenewal.Type
 export class TokenSet extends Schema.Class<TokenSet>("TokenSet")({
   accessToken: Schema.RedactedFromValue(Schema.NonEmptyString),
   tokenType: Schema.NonEmptyString,
+  /** The server left out the type, which RFC 6749 §5.1 requires. Absent: it sent one. */
+  lacksType: Schema.optionalKey(Schema.Literal(true)),
   obtainedAt: Schema.Finite,
   /** Absent: the server sent no `expires_in`. The token is valid until the server answers 401. */
   expiresAt: Schema.optionalKey(Schema.Finite),
@@ -143,6 +145,7 @@ export class TokenSet extends Schema.Class<TokenSet>("TokenSet")({
     return new TokenSet({
       accessToken: answer.accessToken,
       tokenType: answer.tokenType,
+      ...(answer.lacksType === undefined ? {} : { lacksType: answer.lacksType }),
       obtainedAt: answer.obtainedAt,
       ...(answer.expiresAt === undefined ? {} : { expiresAt: answer.expiresAt }),
       ...(refreshToken === undefined ? {} : { refreshToken }),

@@ -10,7 +10,7 @@ export interface DisplayOptions {
   readonly canColorErrors: boolean
 }
 
-/** What the terminal of this run can show. By default there is none: no text is cut or coloured. */
+/** What the terminal of this run can show. By default no terminal shows anything: no text is cut or coloured. */
 export const Display = Context.Reference<DisplayOptions>("mcp-cli-oauth/ports/Display", {
   defaultValue: () => ({ columns: undefined, canColor: false, canColorErrors: false })
 })

@@ -100,6 +100,7 @@ export const readTokens = Effect.fnUntraced(function* (
   return new TokenSet({
     accessToken: Redacted.make(tokens.access_token),
     tokenType: tokens.token_type,
+    ...(token_type === undefined ? { lacksType: true as const } : {}),
     obtainedAt,
     ...(tokens.expires_in === undefined
       ? {}

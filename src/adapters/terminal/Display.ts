@@ -31,16 +31,16 @@ const colorChoice = ({ argv, env }: DisplayedProcess): boolean | undefined => {
 }
 
 /** Looks at each stream only when it is needed: most runs write no colour, and opening a stream takes time. */
-export const displayOf = (process: DisplayedProcess): DisplayOptions => ({
+export const displayOf = (run: DisplayedProcess): DisplayOptions => ({
   get columns() {
-    const { columns = 0, isTTY } = process.stdout
+    const { columns = 0, isTTY } = run.stdout
     // A terminal without a size, such as that of a serial line, has 0 columns.
     return isTTY === true && columns > 0 ? columns : undefined
   },
   get canColor() {
-    return colorChoice(process) ?? process.stdout.isTTY === true
+    return colorChoice(run) ?? run.stdout.isTTY === true
   },
   get canColorErrors() {
-    return colorChoice(process) ?? process.stderr.isTTY === true
+    return colorChoice(run) ?? run.stderr.isTTY === true
   }
 })

@@ -15,7 +15,7 @@ const spaces = (count: number): string => " ".repeat(Math.max(0, count))
 /**
  * Names, and beside them what they mean, with a hanging indent.
  *
- * @param options.columns of the terminal; undefined: there is none, and no text is broken
+ * @param options.columns of the terminal; undefined: without a terminal, where no text is broken
  * @param options.indent columns before the names
  */
 export const definitions = (

@@ -19,7 +19,7 @@ const column = width + 2
 
 /** How a report is shown. */
 export interface DoctorReportOptions {
-  /** Columns of the terminal. Absent: there is none, and no line is broken. */
+  /** Columns of the terminal. Absent: no terminal shows it, and no line is broken. */
   readonly columns: number | undefined
   /** The `--config-file` of this run. */
   readonly configFile: string | undefined

@@ -60,7 +60,7 @@ const globalFlags = (doc: HelpDoc.HelpDoc, columns: number): ReadonlyArray<Line>
  * The help of a command: what it does, the commands below it, its arguments, flags and examples, and last the flags that every
  * command has.
  *
- * @param columns of the terminal; absent: there is none
+ * @param columns of the terminal; absent: no terminal shows it
  */
 export const helpLines = (doc: HelpDoc.HelpDoc, columns = defaultColumns): ReadonlyArray<Line> => {
   const width = Math.min(columns, maxColumns)

@@ -37,7 +37,7 @@ const StatusRow = Schema.Struct({
   ),
   needsSignIn: about(Schema.Boolean, "a user has to sign in before the next use; the exit code is 3 then"),
   renewable: about(Schema.Boolean, "when the access token expires, the next use renews it without a user"),
-  expiresAt: about(Schema.NullOr(Time), "end of the access token; null: unknown, or there is none"),
+  expiresAt: about(Schema.NullOr(Time), "end of the access token; null: unknown, or without a token"),
   scopes: Schema.Array(Schema.String),
   issuer: about(Schema.NullOr(Schema.String), "the authorization server"),
   resource: about(Schema.NullOr(Schema.String), "the address that the sign-in is for"),

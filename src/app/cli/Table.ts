@@ -112,7 +112,7 @@ const listAs = ([head = [], ...rows]: Rows, columns: number): ReadonlyArray<Line
  * Rows in columns, two spaces apart; the first row is the head. On a terminal that is too narrow the cells break at words
  * within their columns, and below that each row becomes a list. Elsewhere every cell is on one line, as long as it is.
  *
- * @param columns of the terminal; absent: there is none
+ * @param columns of the terminal; absent: no terminal shows it
  */
 export const table = (rows: Rows, columns?: number): ReadonlyArray<Line> => {
   if (columns !== undefined) {

@@ -75,8 +75,13 @@ const tokensVerdict = (
       : `${isExpired ? "with a token that expired at" : "until"} ${timeOf(expiresAt)}`
   const scopes = printable(grantedScopes.join(" "))
   const renewal = isRenewable ? "the next use after that renews it" : "there is no refresh token"
-  return ok(
-    `signed in to ${accountName(server.name, key.account)} ${until}${scopes === "" ? "" : `, for ${scopes}`}; ${renewal}`
+  const verdict = tokens.lacksType === true ? note : ok
+  const type =
+    tokens.lacksType === true
+      ? "; its answer had no token_type (RFC 6749 §5.1), which is taken for Bearer"
+      : ""
+  return verdict(
+    `signed in to ${accountName(server.name, key.account)} ${until}${scopes === "" ? "" : `, for ${scopes}`}; ${renewal}${type}`
   )
 }
 

@@ -182,6 +182,7 @@ const keeping = (changes: {
   readonly refreshToken?: boolean
   readonly refusal?: string
   readonly failed?: FailedRenewal
+  readonly lacksType?: true
 }) =>
   CredentialStore.use((store) =>
     store.put(
@@ -197,6 +198,7 @@ const keeping = (changes: {
           obtainedAt: 0,
           expiresAt: changes.expiresAt ?? 3_600_000,
           ...(changes.refusal === undefined ? {} : { refusal: changes.refusal }),
+          ...(changes.lacksType === undefined ? {} : { lacksType: changes.lacksType }),
           ...(changes.failed === undefined ? {} : { failed: changes.failed }),
           ...(changes.refreshToken === false ? {} : { refreshToken: Redacted.make("a-refresh-token") })
         }),
@@ -828,6 +830,15 @@ describe("a server with an Authorization header of its own", () => {
         yield* keeping({})
       }
       assert.deepStrictEqual((yield* examine(server))("sign-in").remedies, [])
+    }).pipe(Effect.provide(on()))
+  )
+})
+
+describe("a server whose token answer has no token_type", () => {
+  it.effect("is named, since RFC 6749 requires it", () =>
+    Effect.gen(function* () {
+      yield* keeping({ lacksType: true })
+      hasStatus((yield* examine(serverNamed("demo", written)))("sign-in"), "note", "no token_type")
     }).pipe(Effect.provide(on()))
   )
 })

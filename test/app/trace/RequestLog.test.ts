@@ -73,17 +73,15 @@ const linesOf = (
     ).pipe(
       Effect.provide(
         RequestLog.layer({ withHeaders }).pipe(
-          Layer.provide(
-            Layer.merge(
-              configuration,
-              Layer.succeed(HttpTransport, {
-                send: (request) => Effect.tap(answer(request), Effect.logDebug("inside"))
-              })
-            )
-          )
+          Layer.provide([
+            configuration,
+            Layer.succeed(HttpTransport, {
+              send: (request) => Effect.tap(answer(request), Effect.logDebug("inside"))
+            })
+          ]),
+          Layer.merge(Logger.layer([recorder]))
         )
       ),
-      Effect.provide(Logger.layer([recorder])),
       Effect.provideService(References.MinimumLogLevel, "Debug")
     )
     return lines
