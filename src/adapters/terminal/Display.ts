@@ -1,11 +1,16 @@
 import type { DisplayOptions } from "../../ports/Display.ts"
 
+interface Stream {
+  readonly isTTY?: boolean
+  readonly columns?: number
+}
+
 /** The part of a process that decides what is shown. */
 export interface DisplayedProcess {
   readonly argv: ReadonlyArray<string>
   readonly env: Readonly<Record<string, string | undefined>>
-  readonly stdout: { readonly isTTY?: boolean; readonly columns?: number }
-  readonly stderr: { readonly isTTY?: boolean }
+  readonly stdout: Stream
+  readonly stderr: Stream
 }
 
 /** The value of the last `--color` before `--`. Its errors are those of the command line. */
@@ -30,12 +35,17 @@ const colorChoice = ({ argv, env }: DisplayedProcess): boolean | undefined => {
   return TERM === "dumb" ? false : undefined
 }
 
+/** A terminal without a size, such as that of a serial line, has 0 columns. */
+const columnsOf = ({ columns = 0, isTTY }: Stream): number | undefined =>
+  isTTY === true && columns > 0 ? columns : undefined
+
 /** Looks at each stream only when it is needed: most runs write no colour, and opening a stream takes time. */
 export const displayOf = (run: DisplayedProcess): DisplayOptions => ({
   get columns() {
-    const { columns = 0, isTTY } = run.stdout
-    // A terminal without a size, such as that of a serial line, has 0 columns.
-    return isTTY === true && columns > 0 ? columns : undefined
+    return columnsOf(run.stdout)
+  },
+  get errorColumns() {
+    return columnsOf(run.stderr)
   },
   get canColor() {
     return colorChoice(run) ?? run.stdout.isTTY === true

@@ -6,7 +6,7 @@ import type { McpContent } from "../../ports/McpConnector.ts"
 import type { Line, Styled } from "./Line.ts"
 import { errorText } from "./RemedyText.ts"
 import { table } from "./Table.ts"
-import { shortened } from "./TextWidth.ts"
+import { displayWidth, shortened, wrapped } from "./TextWidth.ts"
 
 /** Every text that this program shows is one of these lines, or JSON, or the content of a tool or a resource. */
 const rendered = (lines: ReadonlyArray<Line>, canColor: boolean): string =>
@@ -31,10 +31,25 @@ const printAll = Effect.fnUntraced(function* (lines: ReadonlyArray<Line>) {
   yield* Console.log(rendered(lines, canColor))
 })
 
+/** A line of a message, broken at words with a hanging indent. A command stays on its line, so that it can be copied. */
+const broken = (line: Line, columns: number): ReadonlyArray<Line> => {
+  const [first, ...rest] = typeof line === "string" ? ["", line] : line
+  const text = [first ?? "", ...rest].map((part) => (typeof part === "string" ? part : part.text)).join("")
+  if (displayWidth(text) <= columns || /\bmcp-cli [a-z-]/.test(text)) return [line]
+  const indent = /^ */.exec(text)?.[0] ?? ""
+  const [start = "", ...others] = wrapped(text.trimStart(), columns - indent.length - 2)
+  const prefix = typeof first === "object" && start.startsWith(first.text) ? first : undefined
+  return [
+    prefix === undefined ? indent + start : [prefix, start.slice(prefix.text.length)],
+    ...others.map((other) => `${indent}  ${other}`)
+  ]
+}
+
 /** The same on stderr, for users. */
 export const tell = Effect.fnUntraced(function* (...lines: ReadonlyArray<Line>) {
-  const { canColorErrors } = yield* Display
-  yield* Console.error(rendered(lines, canColorErrors))
+  const { canColorErrors, errorColumns } = yield* Display
+  const shown = errorColumns === undefined ? lines : lines.flatMap((line) => broken(line, errorColumns))
+  yield* Console.error(rendered(shown, canColorErrors))
 })
 
 /** Tells the user an error: what happened, and below it what can be done. */

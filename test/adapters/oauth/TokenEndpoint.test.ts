@@ -126,6 +126,8 @@ describe("a refresh", () => {
       const tokens = yield* refresh(json(answer)).asking
       assert.strictEqual(tokens.expiresAt, expiresAt)
       assert.isUndefined(tokens.refreshToken)
+      const hasType = "token_type" in answer && answer.token_type !== null
+      assert.strictEqual(tokens.lacksType, hasType ? undefined : true)
     })
   )
 

@@ -2,7 +2,9 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema, Stdio } from "effect"
 import { TestConsole } from "effect/testing"
 import { firstLine, print, printContent, relativeTime, tell, tellError } from "../../../src/app/cli/Output.ts"
+import { advice, command } from "../../../src/domain/Remedy.ts"
 import { safeJson, safeLine, safeText } from "../../../src/domain/PrintableText.ts"
+import { Display } from "../../../src/ports/Display.ts"
 
 describe("text of a server on a terminal", () => {
   it.prop("holds nothing that could rewrite the screen", [Schema.String], ([text]) => {
@@ -53,6 +55,43 @@ describe("text of a server on a terminal", () => {
       const lines = shown.join("\n").split("\n")
       assert.lengthOf(lines, 7)
       for (const line of lines) assert.notMatch(line, /\p{Cc}|^mcp-cli: all/u)
+    })
+  )
+})
+
+describe("a message on a terminal", () => {
+  it.effect("is broken at words with a hanging indent, except for a command", () =>
+    Effect.gen(function* () {
+      const error = {
+        message: "No answer from https://mcp.example.com: the connection was refused.",
+        remedies: [
+          advice("Check the address, the network and the proxy settings."),
+          command("auth doctor", { server: "demo", purpose: "see what is wrong with this server" })
+        ]
+      }
+      yield* tellError(error, undefined)
+      const display = { columns: 40, errorColumns: 40, canColor: true, canColorErrors: true }
+      yield* Effect.provideService(tellError(error, undefined), Display, display)
+      const [piped = "", screen = ""] = (yield* TestConsole.errorLines).map(String)
+      assert.strictEqual(
+        piped,
+        [
+          "mcp-cli: No answer from https://mcp.example.com: the connection was refused.",
+          "Check the address, the network and the proxy settings.",
+          "To see what is wrong with this server, run: mcp-cli auth doctor demo"
+        ].join("\n")
+      )
+      assert.strictEqual(
+        screen,
+        [
+          "\u001b[31mmcp-cli:\u001b[0m No answer from",
+          "  https://mcp.example.com: the",
+          "  connection was refused.",
+          "Check the address, the network and the",
+          "  proxy settings.",
+          "To see what is wrong with this server, run: mcp-cli auth doctor demo"
+        ].join("\n")
+      )
     })
   )
 })

@@ -27,7 +27,7 @@ import { serverNamed } from "../World.ts"
 const widths = [40, 60, 80, 120]
 
 const display = (columns: number | undefined, canColor = false) =>
-  Layer.succeed(Display, { columns, canColor, canColorErrors: canColor })
+  Layer.succeed(Display, { columns, errorColumns: columns, canColor, canColorErrors: canColor })
 
 /** What an effect prints on terminals of each width. */
 const screensOf = <E>(shown: Effect.Effect<unknown, E>) =>

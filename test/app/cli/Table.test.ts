@@ -100,7 +100,7 @@ describe("a table", () => {
         ["x".repeat(200), "y"]
       ]
       yield* printTable(rows)
-      const display = { columns: 40, canColor: true, canColorErrors: false }
+      const display = { columns: 40, errorColumns: 40, canColor: true, canColorErrors: false }
       yield* Effect.provideService(printTable(rows), Display, display)
       const [piped = "", screen = ""] = (yield* TestConsole.logLines).map(String)
       assert.lengthOf(piped.split("\n"), 3)
