@@ -2,7 +2,7 @@ import { Effect, Predicate, Redacted } from "effect"
 import type { FieldPath } from "../../domain/FieldPath.ts"
 import type { Findings, IssueDetails } from "./Findings.ts"
 import { interpolate, isTemplate, isWrittenOut, syntaxProblem } from "./Interpolation.ts"
-import { nearName } from "./NearName.ts"
+import { nearName } from "../../domain/NearName.ts"
 
 /** What is wrong with a text, in words that never contain the text. Undefined: nothing. */
 export type Check = (text: string) => string | undefined

@@ -6,7 +6,7 @@ import { hasOwnAuthorization, type RemoteServer, type Server, type StdioServer }
 import { addressProblem, largestAnswerMiB, serverNameProblem } from "../../domain/ServerRules.ts"
 import type { ServerSummary } from "../../ports/Configuration.ts"
 import { backslashProblem, type Block, type Check, type Field, notEmpty, withoutNul } from "./Cursor.ts"
-import { nearName } from "./NearName.ts"
+import { nearName } from "../../domain/NearName.ts"
 import { type AddressCheck, readOAuth } from "./OAuthBlock.ts"
 
 const httpFields = ["url", "headers", "oauth", "allow_http"]

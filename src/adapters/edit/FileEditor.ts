@@ -116,6 +116,13 @@ const decoded = (bytes: Buffer): string | undefined => {
   }
 }
 
+/** The next version of a file. */
+interface Next {
+  readonly handle: fs.FileHandle
+  /** Tells it apart from one of another process that took over. */
+  readonly ino: number
+}
+
 /**
  * Creates the next version of a file beside it, empty. While it exists, no other process edits the file: as with the `.lock`
  * of git, the lock is what replaces the file in the end.

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util"
 import { Predicate, Result } from "effect"
-import { createScanner, findNodeAtLocation, type Node, parseTree, SyntaxKind } from "jsonc-parser"
+import { createScanner, findNodeAtLocation, type Node, parseTree } from "jsonc-parser"
 import { readJson } from "../config/JsonText.ts"
 
 /** A change of one field. Objects on the way to it are created. */
@@ -43,6 +43,10 @@ const endOf = ({ length, offset }: Node): number => offset + length
 
 const propertiesOf = (object: Node): ReadonlyArray<Node> => object.children ?? []
 
+/** Tokens of the scanner. Its own names are a `const enum`, which no compiler of single files can read. */
+const commaToken = 5
+const [lineComment, blockComment, lineBreak, space] = [12, 13, 14, 15]
+
 /** What follows a property, up to the next one or the closing brace. */
 interface Following {
   /** The end of the comma. Absent: there is none. */
@@ -58,22 +62,22 @@ const followingOf = (text: string, property: Node): Following => {
   let comments = endOf(property)
   let isSameLine = true
   for (;;) {
-    const kind = scanner.scan()
+    const kind: number = scanner.scan()
     const end = scanner.getTokenOffset() + scanner.getTokenLength()
     switch (kind) {
-      case SyntaxKind.Trivia:
+      case space:
         break
-      case SyntaxKind.LineBreakTrivia:
+      case lineBreak:
         isSameLine = false
         break
-      case SyntaxKind.CommaToken:
+      case commaToken:
         // The comma may be on a line of its own, with comments after it.
         comma = end
         comments = Math.max(comments, end)
         isSameLine = true
         break
-      case SyntaxKind.LineCommentTrivia:
-      case SyntaxKind.BlockCommentTrivia:
+      case lineComment:
+      case blockComment:
         if (isSameLine) comments = end
         break
       default:

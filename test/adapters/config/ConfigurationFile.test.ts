@@ -74,20 +74,20 @@ describe("the place of the configuration file", () => {
         assert.strictEqual(error._tag, "ConfigurationError")
         assert.strictEqual(
           errorText(error),
-          `/nope.json: there is no such file\nName another one, or write it, for example: ${example}`
+          "/nope.json: there is no such file\nTo add a server, run: mcp-cli add NAME URL"
         )
       }
     })
   )
 
-  it.effect("missing is an error with an example, and the storage has its defaults", () =>
+  it.effect("missing is an error that offers to add a server, and the storage has its defaults", () =>
     Effect.gen(function* () {
-      for (const part of parts.slice(0, 3)) {
+      for (const [index, part] of parts.slice(0, 3).entries()) {
         const error = yield* Effect.flip(Effect.provide(part, over({})))
         assert.strictEqual(error._tag, "ConfigurationError")
         assert.strictEqual(
           errorText(error),
-          `There is no configuration at ${here} or ${atHome}.\nWrite one, for example: ${example}`
+          `There is no configuration at ${here} or ${atHome}.\nTo add a server, run: mcp-cli add ${index < 2 ? "NAME" : "s"} URL`
         )
       }
       assert.deepInclude(yield* Effect.provide(tokenStorage, over({})), {
