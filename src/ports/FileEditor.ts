@@ -20,6 +20,13 @@ export interface EditedFile {
   readonly text: string
 }
 
+/** A change of one field of a JSON text. Objects on the way to it are created. */
+export interface JsonEdit {
+  readonly path: ReadonlyArray<string>
+  /** Absent: the field is removed. */
+  readonly value?: unknown
+}
+
 /** Edits files that users and other programs edit as well. */
 export class FileEditor extends Context.Service<
   FileEditor,
@@ -39,5 +46,10 @@ export class FileEditor extends Context.Service<
       file: string,
       change: (text: string | undefined) => Effect.Effect<string, E>
     ) => Effect.Effect<EditedFile, E | FileEditError>
+    /**
+     * Edits a JSON text with comments. What is not edited stays as the user wrote it. Undefined: the text has no valid syntax,
+     * is not an object, or gives the name of an edited field twice.
+     */
+    readonly editedJson: (text: string, edits: ReadonlyArray<JsonEdit>) => string | undefined
   }
 >()("mcp-cli-oauth/ports/FileEditor") {}

@@ -4,8 +4,7 @@ import { advice } from "../../domain/Remedy.ts"
 import { ConfigurationApprovals } from "../../ports/ConfigurationApprovals.ts"
 import { ConfigurationError, UnknownServer } from "../../ports/Configuration.ts"
 import { ConfigurationEditor, type EntryJson, ServerExists } from "../../ports/ConfigurationEditor.ts"
-import { FileEditError, FileEditor } from "../../ports/FileEditor.ts"
-import { editJson, type JsonEdit } from "../edit/JsonTextEdit.ts"
+import { FileEditError, FileEditor, type JsonEdit } from "../../ports/FileEditor.ts"
 import { type CheckedFile, type Place, readChecked, reviewOf } from "./CheckedFile.ts"
 import { defaultPlaces, exists, needsApproval, type Options, readTrusted } from "./ConfigurationFile.ts"
 import { schemaUrl } from "./SchemaUrl.ts"
@@ -41,6 +40,19 @@ const fieldEdits = (path: ReadonlyArray<string>, value: unknown): ReadonlyArray<
   Predicate.isReadonlyObject(value)
     ? Object.entries(value).flatMap(([name, field]) => fieldEdits([...path, name], field))
     : [{ path, value }]
+
+/** A block with the fields of another one set, as {@link fieldEdits} sets them. */
+const withFields = (block: EntryJson, fields: EntryJson): EntryJson => ({
+  ...block,
+  ...Object.fromEntries(
+    Object.entries(fields).map(([name, value]) => {
+      const before = Object.hasOwn(block, name) ? block[name] : undefined
+      return Predicate.isReadonlyObject(value)
+        ? [name, withFields(Predicate.isReadonlyObject(before) ? before : {}, value)]
+        : [name, value]
+    })
+  )
+})
 
 /** True if two entries are for one server: the same URL, or the same command line. */
 const isSameServer = (one: EntryJson, other: EntryJson): boolean =>
@@ -87,10 +99,8 @@ const decideAdd = Effect.fnUntraced(function* (
   if (isSameServer(entry, existing.fields)) {
     const { url: _, ...others } = entry
     const edits = fieldEdits(path, others)
-    const merged = editJson(JSON.stringify({ mcpServers: { [name]: existing.fields } }), edits)
-    const after = (JSON.parse(merged ?? "{}") as { readonly mcpServers?: Record<string, EntryJson> })
-      .mcpServers?.[name]
-    if (after === undefined || isDeepStrictEqual(after, existing.fields)) return decision("unchanged", [])
+    const after = withFields(existing.fields, others)
+    if (isDeepStrictEqual(after, existing.fields)) return decision("unchanged", [])
     yield* checkEntry(name, after)
     return decision("changed", edits)
   }
@@ -166,7 +176,7 @@ export const layer = (
               (before): Effect.Effect<string, Changed | FileEditError> => {
                 if (withoutMark(before) !== withoutMark(checked?.text)) return Effect.fail(new Changed())
                 if (before === undefined || before.trim() === "") return Effect.succeed(whole ?? before ?? "")
-                const after = editJson(before, edits)
+                const after = editor.editedJson(before, edits)
                 return after === undefined
                   ? Effect.fail(
                       refused(file, "is written in a way that cannot be edited safely", "Edit it yourself.")

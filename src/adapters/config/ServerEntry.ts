@@ -9,8 +9,9 @@ import { backslashProblem, type Block, type Check, type Field, notEmpty, without
 import { nearName } from "../../domain/NearName.ts"
 import { type AddressCheck, readOAuth } from "./OAuthBlock.ts"
 
-const httpFields = ["url", "headers", "oauth", "allow_http"]
-const stdioFields = ["command", "args", "env", "cwd"]
+/** The fields of a server over HTTP, and of a program, besides those of both. */
+export const httpFields = ["url", "headers", "oauth", "allow_http"]
+export const stdioFields = ["command", "args", "env", "cwd"]
 /** `url` in other programs: Windsurf, Gemini CLI, Smithery and others. */
 const foreignUrls = [
   "serverUrl",

@@ -4,6 +4,7 @@ import { basename, dirname, join, resolve } from "node:path"
 import { Clock, Effect, Layer, Schedule } from "effect"
 import { advice, type Remedy } from "../../domain/Remedy.ts"
 import { FileEditError, FileEditor } from "../../ports/FileEditor.ts"
+import { editedJson } from "./JsonTextEdit.ts"
 import { codeOf, explainErrno, remediesOfErrno } from "../platform/Errno.ts"
 
 /** An edit takes milliseconds: in milliseconds, when the file of one that was killed is taken over. */
@@ -153,6 +154,7 @@ const again = advice("Run the command again.")
 export const layer: Layer.Layer<FileEditor> = Layer.succeed(
   FileEditor,
   FileEditor.of({
+    editedJson,
     edit: Effect.fn("FileEditor.edit")(function* (file, change) {
       const cannotRead = "cannot be read"
       const cannotWrite = "cannot be written"

@@ -1,14 +1,7 @@
 import { isDeepStrictEqual } from "node:util"
-import { Predicate, Result } from "effect"
-import { createScanner, findNodeAtLocation, type Node, parseTree } from "jsonc-parser"
-import { readJson } from "../config/JsonText.ts"
-
-/** A change of one field. Objects on the way to it are created. */
-export interface JsonEdit {
-  readonly path: ReadonlyArray<string>
-  /** Absent: the field is removed. */
-  readonly value?: unknown
-}
+import { Predicate } from "effect"
+import { createScanner, findNodeAtLocation, type Node, parse, type ParseError, parseTree } from "jsonc-parser"
+import type { JsonEdit } from "../../ports/FileEditor.ts"
 
 /** How a document is written. */
 interface Style {
@@ -249,15 +242,18 @@ const editValue = (value: unknown, [key, ...rest]: JsonEdit["path"], edit: objec
   return Object.fromEntries([...Object.entries(fields).filter(([name]) => name !== key), [key, inner]])
 }
 
-const valueOf = (text: string): unknown =>
-  Result.getOrUndefined(Result.map(readJson(text), ({ value }) => value))
+const valueOf = (text: string): unknown => {
+  const errors: Array<ParseError> = []
+  const value: unknown = parse(text, errors, { allowTrailingComma: true })
+  return errors.length === 0 ? value : undefined
+}
 
 /**
  * Edits a JSON document with comments as text. What is not edited stays as the user wrote it: comments, order, indentation, line
  * endings, a byte order mark, commas before closing brackets. Undefined: the document is not an object, has no valid syntax,
  * or gives the name of an edited field twice.
  */
-export const editJson = (source: string, edits: ReadonlyArray<JsonEdit>): string | undefined => {
+export const editedJson = (source: string, edits: ReadonlyArray<JsonEdit>): string | undefined => {
   const mark = source.startsWith("\uFEFF") ? "\uFEFF" : ""
   let text: string | undefined = source.slice(mark.length)
   for (const { path, ...edit } of edits) {

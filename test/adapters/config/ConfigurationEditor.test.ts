@@ -50,7 +50,7 @@ describe("adding a server", () => {
       assert.strictEqual(
         text(),
         `{
-  "$schema": "https://unpkg.com/mcp-cli-oauth@0/schema/server_config.schema.json",
+  "$schema": "https://unpkg.com/mcp-cli-oauth@0/server_config.schema.json",
   "mcpServers": {
     "notion": {
       "url": "https://mcp.notion.com/mcp"

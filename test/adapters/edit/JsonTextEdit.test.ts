@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Result } from "effect"
-import { editJson, type JsonEdit } from "../../../src/adapters/edit/JsonTextEdit.ts"
+import { editedJson } from "../../../src/adapters/edit/JsonTextEdit.ts"
+import type { JsonEdit } from "../../../src/ports/FileEditor.ts"
 import { readJson } from "../../../src/adapters/config/JsonText.ts"
 
 const linear = { url: "https://mcp.linear.app/mcp" }
@@ -131,7 +132,7 @@ describe("adding a field to a JSON text", () => {
     ]
   ]
   for (const [what, before, after] of cases) {
-    it(what, () => assert.strictEqual(editJson(before, [add]), after))
+    it(what, () => assert.strictEqual(editedJson(before, [add]), after))
   }
 
   it("replaces a value in its place", () => {
@@ -143,12 +144,12 @@ describe("adding a field to a JSON text", () => {
       "  }",
       "}"
     )
-    assert.strictEqual(editJson(text, [add]), text.replace("https://old.example", linear.url))
+    assert.strictEqual(editedJson(text, [add]), text.replace("https://old.example", linear.url))
   })
 
   it("changes nothing that it cannot read back", () => {
     for (const text of ["[]", "", "{", '{ "mcpServers": [] }', '{ "mcpServers": {}, "mcpServers": {} }']) {
-      assert.isUndefined(editJson(text, [add]))
+      assert.isUndefined(editedJson(text, [add]))
     }
   })
 })
@@ -212,7 +213,7 @@ describe("removing a field of a JSON text", () => {
     ["takes nothing that is not there", "d", three, three]
   ]
   for (const [what, name, before, after] of cases) {
-    it(what, () => assert.strictEqual(editJson(before, [removeOf(name)]), after))
+    it(what, () => assert.strictEqual(editedJson(before, [removeOf(name)]), after))
   }
 })
 
@@ -232,7 +233,7 @@ describe("editing a JSON text in any layout", () => {
       for (const names of [["a"], ["a", "b"], ["a", "b", "c", "d"]]) {
         const text = layout(names)
         for (const gone of names) {
-          const removed = editJson(text, [{ path: [gone] }])
+          const removed = editedJson(text, [{ path: [gone] }])
           assert.isDefined(removed, text)
           assert.deepStrictEqual(
             Object.keys(valueOf(removed ?? "") as object),
@@ -243,7 +244,7 @@ describe("editing a JSON text in any layout", () => {
               if (text.includes(comment)) assert.include(removed, comment)
             }
           }
-          const again = editJson(removed ?? "", [{ path: [gone, "x"], value: [1, "two", { three: null }] }])
+          const again = editedJson(removed ?? "", [{ path: [gone, "x"], value: [1, "two", { three: null }] }])
           assert.deepStrictEqual((valueOf(again ?? "") as Record<string, unknown>)[gone], {
             x: [1, "two", { three: null }]
           })
