@@ -10,14 +10,16 @@ import { UserAgent } from "./ports/HttpTransport.ts"
 import * as Screen from "./adapters/terminal/Screen.ts"
 import * as TerminalWaitNotice from "./adapters/terminal/TerminalWaitNotice.ts"
 import { useProxyOfEnvironment } from "./adapters/http/EnvironmentProxy.ts"
-import { defaultErrorFormat, reportError, reportInvalid } from "./app/cli/ErrorReport.ts"
+import { defaultErrorFormat, reportError } from "./app/cli/ErrorReport.ts"
 import { exitCodeOf } from "./app/cli/ExitCode.ts"
+import { understood } from "./app/cli/UnderstoodWords.ts"
 import { builtIns, program } from "./app/cli/Program.ts"
 import { warningLog } from "./app/cli/WarningLog.ts"
 import { live } from "./live/Live.ts"
 import { runMain } from "./live/RunMain.ts"
 
 const { version } = packageJson
+const words = understood(process.argv.slice(2))
 Screen.guardPackages()
 useProxyOfEnvironment(process.env)
 
@@ -25,8 +27,10 @@ useProxyOfEnvironment(process.env)
 const presenter = CliOutput.layerPresenter({
   present: (event) =>
     event._tag === "InvalidInvocation"
-      ? // No flag has been read from a command line that does not parse.
-        reportInvalid(event, process.argv.includes("--json"))
+      ? Effect.flatMap(
+          Effect.promise(() => import("./live/GuessLive.ts")),
+          ({ report }) => report(event, words)
+        )
       : CliOutput.defaultPresenter.present(event)
 })
 
@@ -60,7 +64,7 @@ const observed = <A, E, R>(run: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> 
 
 const run = Effect.gen(function* () {
   const format = yield* Ref.make(defaultErrorFormat)
-  return yield* Command.runWith(program(live(version), format), { version })(process.argv.slice(2)).pipe(
+  return yield* Command.runWith(program(live(version), format), { version })(words).pipe(
     Effect.as(0),
     Effect.catchIf(CliError.isCliError, (error) =>
       Effect.succeed(error._tag === "ShowHelp" && error.errors.length === 0 ? 0 : 2)
