@@ -183,7 +183,12 @@ describe("the file that is edited", () => {
       "add",
       "acme",
       "https://mcp.acme.com",
-      ...["--client-id", "c", "--client-secret-variable", "ACME_SECRET", "--header", `X-Api-Key: ${variable}`]
+      "--client-id",
+      "c",
+      "--client-secret-variable",
+      "ACME_SECRET",
+      "--header",
+      `X-Api-Key: ${variable}`
     ])
     assert.strictEqual(added.code, 0, added.stderr)
     const program = await run([

@@ -156,7 +156,7 @@ const TokenStorage = Schema.Struct({
   vaultCaCert: text("Path of the certificates to trust. Default: VAULT_CACERT."),
   vaultClientCert: text("Path of the client certificate. Default: VAULT_CLIENT_CERT."),
   vaultClientKey: text("Path of its key. Default: VAULT_CLIENT_KEY."),
-  vaultSkipVerify: flag("Accept any certificate. Whoever is in the network can read your tokens then."),
+  vaultSkipVerify: flag("Accept any certificate. Others in the network can read your tokens then."),
   vaultAuth: field("How to authenticate, if not with a token.", VaultAuth)
 })
 

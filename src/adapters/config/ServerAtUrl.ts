@@ -16,7 +16,7 @@ export const isSameUrl = (one: string, other: string): boolean => {
   )
 }
 
-/** The name of the server with this URL. Undefined: there is none. Fails if several servers have the URL. */
+/** The name of the server with this URL. Undefined: no server has it. Fails if several servers have the URL. */
 export const nameAt = Effect.fnUntraced(function* (servers: Block, url: string) {
   if (addressOf(url) === undefined) return undefined
   const [name, ...others] = servers.blocks.flatMap(([candidate, entry]) => {

@@ -59,7 +59,7 @@ interface Found {
   readonly stats: Stats
 }
 
-/** Reads a file; undefined: there is none. */
+/** Reads a file; undefined: it does not exist. */
 const read = async (target: string): Promise<Found | undefined> => {
   // Opening a pipe without a writer would never end.
   const file = await fs.open(target, fs.constants.O_RDONLY | (fs.constants.O_NONBLOCK ?? 0)).catch(missing)

@@ -42,7 +42,7 @@ const [lineComment, blockComment, lineBreak, space] = [12, 13, 14, 15]
 
 /** What follows a property, up to the next one or the closing brace. */
 interface Following {
-  /** The end of the comma. Absent: there is none. */
+  /** The end of the comma. Absent: no comma follows. */
   readonly comma: number | undefined
   /** The end of the comments that start on the line of the property or of its comma. */
   readonly comments: number

@@ -1,7 +1,7 @@
 import * as fs from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer } from "effect"
+import { Effect } from "effect"
 import { TestClock } from "effect/testing"
 import * as FileEditorLive from "../../../src/adapters/edit/FileEditor.ts"
 import { FileEditor } from "../../../src/ports/FileEditor.ts"

@@ -131,9 +131,9 @@ describe("adding a field to a JSON text", () => {
       '\uFEFF{\r\n  "mcpServers": {\r\n    "linear": {\r\n      "url": "https://mcp.linear.app/mcp"\r\n    }\r\n  }\r\n}\r\n'
     ]
   ]
-  for (const [what, before, after] of cases) {
-    it(what, () => assert.strictEqual(editedJson(before, [add]), after))
-  }
+  it.each(cases)("%s", (_, before, after) => {
+    assert.strictEqual(editedJson(before, [add]), after)
+  })
 
   it("replaces a value in its place", () => {
     const text = lines(
@@ -212,9 +212,9 @@ describe("removing a field of a JSON text", () => {
     ["takes the only one of a line", "a", '{ "mcpServers": { "a": {} } }', '{ "mcpServers": {} }'],
     ["takes nothing that is not there", "d", three, three]
   ]
-  for (const [what, name, before, after] of cases) {
-    it(what, () => assert.strictEqual(editedJson(before, [removeOf(name)]), after))
-  }
+  it.each(cases)("%s", (_, name, before, after) => {
+    assert.strictEqual(editedJson(before, [removeOf(name)]), after)
+  })
 })
 
 /** Texts that write one value in different ways. */
