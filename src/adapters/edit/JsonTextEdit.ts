@@ -152,7 +152,7 @@ const insert = (
     const written = isMinified(text, last)
       ? `${field}:${JSON.stringify(value)}`
       : ` ${field}: ${inline(value)}`
-    return [...separator, { start: at, end: at, text: written + trailing }].reverse()
+    return [{ start: at, end: at, text: written + trailing }, ...separator]
   }
   const indent = indentAt(text, last.offset)
   const sibling = last.children?.[1]

@@ -111,6 +111,7 @@ export const program = <R>(live: Live<R>, format: Ref.Ref<ErrorFormat>) =>
   ).pipe(
     Command.withDescription("Sign in once to an MCP server, and use it ever after"),
     Command.withExamples([
+      { command: "mcp-cli add notion https://mcp.notion.com/mcp", description: "Add a server, once" },
       {
         command: "mcp-cli --server notion",
         description: "Open a session; the browser opens the first time only"
