@@ -71,6 +71,8 @@ const bundle = (input: Readonly<Record<string, string>>, output: OutputOptions) 
     input,
     external: ["@napi-rs/keyring"],
     platform: "node",
+    // The other build of jsonc-parser requires its files by names that no bundler follows.
+    resolve: { mainFields: ["module", "main"] },
     plugins: [lazySegmenter, firstUse, asciiOnly],
     transform: {
       define: {
@@ -95,7 +97,7 @@ const bundle = (input: Readonly<Record<string, string>>, output: OutputOptions) 
 
 /** What only a first sign-in, a proxy or a failure needs. */
 const ofFewRuns =
-  /[\\/](TrustLive|TlsProblem|ProxyTunnel|Registration|DiscoverySearch|McpGreeting|IssuerSearch|ResourceSearch|ClientAssertion)\.ts$/
+  /[\\/](TrustLive|EditLive|GuessLive|Guess|JsonTextEdit|FileEditor|ConfigurationEditor|SchemaUrl|Add|Remove|TlsProblem|ProxyTunnel|Registration|DiscoverySearch|McpGreeting|IssuerSearch|ResourceSearch|ClientAssertion)\.ts$/
 
 /** True for Effect and our own code, except for what a run loads where it uses it. */
 const isOfEveryRun = (id: string): boolean =>

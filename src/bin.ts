@@ -19,10 +19,13 @@ const isOldNode = () => {
 
 const isOneOf = (names: ReadonlyArray<string>) => (word: string) => names.includes(word)
 
-/** True if this run opens no store. */
+/** True if this run opens no store. A tool or a server may have the name of a command, so the first one counts. */
 const isWithoutStore = () =>
   words.length === 0 ||
-  words.some(isOneOf(commandNames.withoutStore)) ||
+  isOneOf(commandNames.withoutStore)(
+    words.find((word) => word !== "auth" && isOneOf(allCommandNames)(word)) ?? ""
+  ) ||
+  /^(help|version)$/.test(words[0] ?? "") ||
   words.some((word) => /^(--?h(elp)?|-V|--version|--completions(=.*)?)$/.test(word))
 
 /**

@@ -12,15 +12,17 @@ import { displayOf } from "./adapters/terminal/Display.ts"
 import * as Screen from "./adapters/terminal/Screen.ts"
 import * as TerminalWaitNotice from "./adapters/terminal/TerminalWaitNotice.ts"
 import { useProxyOfEnvironment } from "./adapters/http/EnvironmentProxy.ts"
-import { defaultErrorFormat, reportError, reportInvalid } from "./app/cli/ErrorReport.ts"
+import { defaultErrorFormat, reportError } from "./app/cli/ErrorReport.ts"
 import { exitCodeOf } from "./app/cli/ExitCode.ts"
 import { print } from "./app/cli/Output.ts"
+import { understood } from "./app/cli/UnderstoodWords.ts"
 import { builtIns, program } from "./app/cli/Program.ts"
 import { warningLog } from "./app/cli/WarningLog.ts"
 import { live } from "./live/Live.ts"
 import { runMain } from "./live/RunMain.ts"
 
 const { version } = packageJson
+const words = understood(process.argv.slice(2))
 Screen.guardPackages()
 useProxyOfEnvironment(process.env)
 
@@ -31,8 +33,10 @@ const presenter = CliOutput.layerPresenter({
   present: (event) => {
     switch (event._tag) {
       case "InvalidInvocation":
-        // No flag has been read from a command line that does not parse.
-        return reportInvalid(event, process.argv.includes("--json"))
+        return Effect.flatMap(
+          Effect.promise(() => import("./live/GuessLive.ts")),
+          ({ report }) => report(event, words)
+        )
       case "Help":
         return Effect.flatMap(
           Effect.promise(() => import("./app/cli/HelpText.ts")),
@@ -90,7 +94,7 @@ const observed = <A, E, R>(run: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> 
 
 const run = Effect.gen(function* () {
   const format = yield* Ref.make(defaultErrorFormat)
-  return yield* Command.runWith(program(live(version), format), { version })(process.argv.slice(2)).pipe(
+  return yield* Command.runWith(program(live(version), format), { version })(words).pipe(
     Effect.as(0),
     Effect.catchIf(CliError.isCliError, (error) =>
       Effect.succeed(error._tag === "ShowHelp" && error.errors.length === 0 ? 0 : 2)

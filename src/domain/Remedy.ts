@@ -2,6 +2,7 @@ import { Schema } from "effect"
 
 /** The commands that a remedy can name, without the name of the program. */
 export const verbs = [
+  "add",
   "auth client-metadata",
   "auth doctor",
   "auth login",
@@ -20,6 +21,8 @@ export const Command = Schema.TaggedStruct("Command", {
   verb: Schema.Literals(verbs),
   /** Absent: the command takes no server, or the user has to choose one. */
   server: Schema.optional(Schema.String),
+  /** The URL of the server that `add` adds. Absent: only the user knows it. */
+  url: Schema.optional(Schema.String),
   /** Absent: the default account. */
   account: Schema.optional(Schema.String),
   /** Options by name: a value, or whether the option is set. */

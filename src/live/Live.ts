@@ -64,7 +64,18 @@ const trust = Layer.effect(
 )
 
 const configuration = Layer.unwrap(
-  Effect.map(ConfigFile, (path) => ConfigurationFile.layer({ path, searchesWorkingDirectory: true }))
+  Effect.map(ConfigFile, (path) =>
+    ConfigurationFile.layer({ path, searchesWorkingDirectory: true, acceptsUrls: true })
+  )
+).pipe(Layer.provide([files, trust]))
+
+/** Loaded only by the commands that edit a file. */
+const editing = Layer.unwrap(
+  Effect.gen(function* () {
+    const path = yield* ConfigFile
+    const { layer } = yield* Effect.promise(() => import("./EditLive.ts"))
+    return layer({ path, searchesWorkingDirectory: true })
+  })
 ).pipe(Layer.provide([files, trust]))
 
 const secretPrompt = Layer.unwrap(
@@ -182,6 +193,7 @@ const connector = (version: string) =>
 export const live = (version: string) =>
   ({
     configuration,
+    editing,
     trust: ConfigurationFile.reviewLayer.pipe(Layer.provide(files), Layer.merge(approvals)),
     stored: stored(),
     storedWithoutPrompt: stored(TerminalSecretPrompt.layer({ interactive: false })),

@@ -1,7 +1,7 @@
 import { Context, type Effect, type Redacted, Schema } from "effect"
 import { quotedName, renderFieldPath } from "../domain/FieldPath.ts"
 import { printable } from "../domain/PrintableText.ts"
-import { advice, Remedy } from "../domain/Remedy.ts"
+import { advice, command, Remedy } from "../domain/Remedy.ts"
 import type { Server } from "../domain/Server.ts"
 import type { StorageBackendName } from "./StorageBackend.ts"
 
@@ -73,11 +73,10 @@ export class UnknownServer extends Schema.TaggedError<UnknownServer>()("UnknownS
   get remedies(): ReadonlyArray<Remedy> {
     if (this.near !== undefined) return [advice(`Did you mean "${printable(this.near)}"?`)]
     return [
-      advice(
-        this.known.length === 0
-          ? `Add it under "mcpServers" in that file: { "${printable(this.name)}": { "url": "https://..." } }`
-          : `It configures: ${this.known.map((name) => printable(name)).join(", ")}.`
-      )
+      ...(this.known.length === 0
+        ? []
+        : [advice(`It configures: ${this.known.map((name) => printable(name)).join(", ")}.`)]),
+      command("add", { server: this.name, purpose: "add it" })
     ]
   }
 }

@@ -25,7 +25,11 @@ export class NoPassword extends Schema.TaggedError<NoPassword>()("NoPassword", {
           Remedy.advice("Set MCP_CLI_ENCRYPTION_KEY, or run this in a terminal to be asked."),
           Remedy.set(Remedy.tokenStorage, { password: null }, "the configuration should hold the password")
         ]
-      : [Remedy.advice("Try again and type the same password twice, or set MCP_CLI_ENCRYPTION_KEY.")]
+      : [
+          Remedy.advice(
+            "Try again and type the same password twice, of 8 characters or more, or set MCP_CLI_ENCRYPTION_KEY."
+          )
+        ]
   }
 }
 

@@ -21,7 +21,7 @@ export class NoNewPassword extends Schema.TaggedError<NoNewPassword>()("NoNewPas
       Remedy.advice(
         this.attempts === undefined
           ? "Set MCP_CLI_NEW_ENCRYPTION_KEY to a password that is not empty, or run this in a terminal to be asked."
-          : "Run it again and type the same password twice, or set MCP_CLI_NEW_ENCRYPTION_KEY."
+          : "Run it again and type the same password twice, of 8 characters or more, or set MCP_CLI_NEW_ENCRYPTION_KEY."
       )
     ]
   }

@@ -45,9 +45,13 @@ const parse = (text: string): Effect.Effect<JsonReading, ReadonlyArray<Configura
   )
 
 /** Checks a whole file. Errors are in the findings of the block. */
-const checkAll = Effect.fnUntraced(function* (root: Block) {
-  root.warnUnknown(["mcpServers", "tokenStorage"])
-  root.require("mcpServers", `as in ${example}`, foreignRoots)
+const checkAll = Effect.fnUntraced(function* (root: Block, purpose: Purpose) {
+  root.warnUnknown(["$schema", "mcpServers", "tokenStorage"])
+  if (root.has("$schema")) yield* root.string("$schema")
+  // An edit adds it, but not beside the servers of another program's file.
+  if (purpose === "use" || foreignRoots.some((name) => root.has(name))) {
+    root.require("mcpServers", `as in ${example}`, foreignRoots)
+  }
   const servers = root.childOrEmpty("mcpServers")
   for (const name of servers.names) yield* readServer(servers.field(name), name)
   yield* readStorage(root.childOrEmpty("tokenStorage"))
@@ -63,6 +67,9 @@ export interface Place {
    */
   readonly origin: "own" | "home" | "found"
 }
+
+/** What a file is read for. `edit`: it may be empty, or have no servers yet. */
+type Purpose = "use" | "edit"
 
 /** A file that was read and checked. */
 export interface CheckedFile extends Place {
@@ -116,14 +123,17 @@ const readSafely = Effect.fnUntraced(function* ({ file, origin }: Place) {
 
 /** Reads and checks a file. Nothing of it is used yet, and no variable or file that it names is read. */
 export const readChecked = Effect.fnUntraced(function* (
-  place: Place
+  place: Place,
+  purpose: Purpose = "use"
 ): Effect.fn.Return<CheckedFile, ConfigurationError, FileSystem.FileSystem | Path.Path> {
   const { file } = place
   const refuse = (issues: ReadonlyArray<ConfigurationIssue>) => new ConfigurationError({ file, issues })
   const { exposure, othersMayRead, text } = yield* Effect.mapError(readSafely(place), ({ reason }) =>
     refuse(fileIssue(readProblem(reason._tag)))
   )
-  const json = yield* Effect.mapError(parse(text.replace(/^\uFEFF/, "")), refuse)
+  const written = text.replace(/^\uFEFF/, "")
+  const isEmpty = purpose === "edit" && written.trim() === ""
+  const json = yield* Effect.mapError(parse(isEmpty ? "{}" : written), refuse)
   if (new JsonSize().add(new TextEncoder().encode(text)).depth > maxDepth)
     return yield* refuse(fileIssue(`it is nested more than ${maxDepth} levels deep`))
   const findings = new Findings("deferred")
@@ -134,7 +144,7 @@ export const readChecked = Effect.fnUntraced(function* (
   })
   findings.issues.push(...repeated)
   const root = new Field(findings, [], json.value).block()
-  if (root !== undefined) yield* checkAll(root)
+  if (root !== undefined) yield* checkAll(root, purpose)
   const isOfEntry = ({ path }: ConfigurationIssue) => path[0] === "mcpServers" && path.length > 1
   const invalid = findings.issues.filter(isOfEntry)
   if (root === undefined || invalid.length < findings.issues.length) return yield* refuse(findings.issues)

@@ -1,20 +1,25 @@
 import { Effect, FileSystem, Layer, Option, Path } from "effect"
-import { advice } from "../../domain/Remedy.ts"
+import { command } from "../../domain/Remedy.ts"
+import { canonicalResource } from "../../domain/SecureUrl.ts"
 import { Configuration, ConfigurationError, UnknownServer } from "../../ports/Configuration.ts"
 import { ConfigurationReview } from "../../ports/ConfigurationReview.ts"
 import { ConfigurationTrust } from "../../ports/ConfigurationTrust.ts"
 import { configuredHome } from "../platform/ConfiguredHome.ts"
 import { dataFolder } from "../platform/HomeFolder.ts"
-import { example, fileIssue, type Place, readChecked, reviewOf } from "./CheckedFile.ts"
-import { Block } from "./Cursor.ts"
+import { type CheckedFile, fileIssue, type Place, readChecked, reviewOf } from "./CheckedFile.ts"
+import { Block, Field } from "./Cursor.ts"
 import { variable } from "./EnvironmentVariables.ts"
 import { Findings } from "./Findings.ts"
 import { variablesIn } from "./Interpolation.ts"
-import { nearName } from "./NearName.ts"
+import { nearName } from "../../domain/NearName.ts"
+import { addressOf, nameAt } from "./ServerAtUrl.ts"
 import { readServer, summarize } from "./ServerEntry.ts"
 import { readStorage } from "./StorageBlock.ts"
 
 const fileName = "server_config.json"
+
+/** What to do without a configuration. */
+const addServer = command("add", { purpose: "add a server" })
 
 /** Reads a part of the file again, filled in from the current environment. The only new errors are those of variables. */
 const readFilledIn = Effect.fnUntraced(function* <A>(
@@ -29,7 +34,7 @@ const readFilledIn = Effect.fnUntraced(function* <A>(
 })
 
 /** Where a configuration is looked for if none is named, in the order of precedence. */
-const defaultPlaces = Effect.fnUntraced(function* ({
+export const defaultPlaces = Effect.fnUntraced(function* ({
   home,
   searchesWorkingDirectory
 }: Options): Effect.fn.Return<ReadonlyArray<Place>, never, Path.Path> {
@@ -47,14 +52,15 @@ const defaultPlaces = Effect.fnUntraced(function* ({
     : [{ file: own, origin: "own" }]
 })
 
+/** A place that cannot be examined is not skipped: reading it reports why. */
+export const exists = (file: string): Effect.Effect<boolean, never, FileSystem.FileSystem> =>
+  FileSystem.FileSystem.use((fs) => Effect.orElseSucceed(fs.exists(file), () => true))
+
 /** Finds the file. None: no file is named, and no default place has one. */
 const locate = Effect.fnUntraced(function* (
   options: Options
 ): Effect.fn.Return<Option.Option<Place>, ConfigurationError, FileSystem.FileSystem | Path.Path> {
-  const fs = yield* FileSystem.FileSystem
   const paths = yield* Path.Path
-  // A place that cannot be examined is not skipped: reading it reports why.
-  const exists = (file: string) => Effect.orElseSucceed(fs.exists(file), () => true)
   if (Option.isNone(options.path)) {
     for (const place of yield* defaultPlaces(options)) {
       if (yield* exists(place.file)) return Option.some(place)
@@ -65,17 +71,18 @@ const locate = Effect.fnUntraced(function* (
   if (yield* exists(file)) return Option.some({ file, origin: "own" })
   return yield* new ConfigurationError({
     file,
-    issues: fileIssue(
-      "there is no such file",
-      advice(`Name another one, or write it, for example: ${example}`)
-    )
+    issues: fileIssue("there is no such file", addServer)
   })
 })
 
+/** True for a file that needs an approval: this user did not choose it, or another user could have written it. */
+export const needsApproval = ({ exposure, origin }: CheckedFile): boolean =>
+  origin === "found" || exposure !== undefined
+
 /** Reads and checks a file. It is used only if this user chose it and no other user could have written it. */
-const readTrusted = Effect.fnUntraced(function* (place: Place) {
-  const checked = yield* readChecked(place)
-  if (checked.origin === "found" || checked.exposure !== undefined) {
+export const readTrusted = Effect.fnUntraced(function* (...[place, purpose]: Parameters<typeof readChecked>) {
+  const checked = yield* readChecked(place, purpose)
+  if (needsApproval(checked)) {
     const requireApproval = yield* ConfigurationTrust
     yield* requireApproval(reviewOf(checked))
   }
@@ -83,14 +90,42 @@ const readTrusted = Effect.fnUntraced(function* (place: Place) {
 })
 
 /** Which file is used. */
-interface Options {
+export interface Options {
   /** The file that the user names. None: the first of the default places that has one. */
   readonly path: Option.Option<string>
   /** Looks into the working directory first. What it finds there is used only if `ConfigurationTrust` approves it. */
   readonly searchesWorkingDirectory?: boolean
+  /** A server may be named by its URL. One that the file does not have gets the defaults, and its URL as its name. */
+  readonly acceptsUrls?: boolean
   /** The folder of `server_config.json`. Absent: `~/.mcp_cli`. */
   readonly home?: string
 }
+
+/** The server of this name in a file. */
+const serverIn = Effect.fnUntraced(function* (checked: CheckedFile, name: string) {
+  const { file, repeated, root } = checked
+  const servers = root.childOrEmpty("mcpServers")
+  if (!servers.has(name)) {
+    const near = nearName(name, servers.names)
+    const known = [...servers.names]
+    return yield* new UnknownServer({ name, file, known, ...(near === undefined ? {} : { near }) })
+  }
+  const server = yield* readFilledIn(checked, (findings) => {
+    findings.issues.push(...repeated.filter(({ path }) => path[1] === name))
+    return readServer(servers.reportingTo(findings).field(name), name)
+  })
+  // It has no errors, and every variable is filled in.
+  return server ?? (yield* Effect.die(new Error("a checked server could not be read")))
+})
+
+/** A server that no file has. Its name is its canonical URL, so that every spelling of it has one sign-in. */
+const serverAt = Effect.fnUntraced(function* (address: URL) {
+  const name = canonicalResource(address)
+  const server = yield* readFilledIn(undefined, (findings) =>
+    readServer(new Field(findings, ["mcpServers", name], { url: address.href }), name)
+  )
+  return server ?? (yield* Effect.die(new Error("a checked server could not be read")))
+})
 
 /**
  * The configuration of a file: `path`, or else `./server_config.json`, or else `~/.mcp_cli/server_config.json`. The file
@@ -120,19 +155,17 @@ export const layer = (
         Effect.cached
       )
 
-      const required = Effect.gen(function* () {
+      const requiredFor = Effect.fnUntraced(function* (server?: string) {
         const checked = yield* found
         if (Option.isSome(checked)) return checked.value
         const places = (yield* Effect.provideContext(defaultPlaces(options), platform))
           .map(({ file }) => file)
           .join(" or ")
         return yield* new ConfigurationError({
-          issues: fileIssue(
-            `There is no configuration at ${places}.`,
-            advice(`Write one, for example: ${example}`)
-          )
+          issues: fileIssue(`There is no configuration at ${places}.`, { ...addServer, server })
         })
       })
+      const required = requiredFor()
 
       return Configuration.of({
         file: Effect.map(required, ({ file }) => file),
@@ -143,25 +176,14 @@ export const layer = (
             .map(([name, entry]) => summarize(name, entry))
         ),
         invalid: Effect.map(required, ({ invalid }) => invalid),
-        server: Effect.fn("Configuration.server")(function* (name) {
-          const checked = yield* required
-          const { file, repeated, root } = checked
-          const servers = root.childOrEmpty("mcpServers")
-          if (!servers.has(name)) {
-            const near = nearName(name, servers.names)
-            return yield* new UnknownServer({
-              name,
-              file,
-              known: [...servers.names],
-              ...(near === undefined ? {} : { near })
-            })
-          }
-          const server = yield* readFilledIn(checked, (findings) => {
-            findings.issues.push(...repeated.filter(({ path }) => path[1] === name))
-            return readServer(servers.reportingTo(findings).field(name), name)
-          })
-          // It has no errors, and every variable is filled in.
-          return server ?? (yield* Effect.die(new Error("a checked server could not be read")))
+        server: Effect.fn("Configuration.server")(function* (given) {
+          const address = options.acceptsUrls === true ? addressOf(given) : undefined
+          if (address === undefined) return yield* serverIn(yield* requiredFor(given), given)
+          const checked = Option.getOrUndefined(yield* found)
+          const name = checked && (yield* nameAt(checked.root.childOrEmpty("mcpServers"), given))
+          return yield* name === undefined || checked === undefined
+            ? serverAt(address)
+            : serverIn(checked, name)
         }),
         tokenStorage: Effect.gen(function* () {
           const checked = Option.getOrUndefined(yield* found)

@@ -3,7 +3,7 @@ import type { FieldPath } from "../../domain/FieldPath.ts"
 import { notUrlProblem } from "../../domain/ServerRules.ts"
 import type { Findings, IssueDetails } from "./Findings.ts"
 import { interpolate, isTemplate, isWrittenOut, syntaxProblem } from "./Interpolation.ts"
-import { nearName } from "./NearName.ts"
+import { nearName } from "../../domain/NearName.ts"
 
 /** What is wrong with a text, in words that never contain the text. Undefined: nothing. */
 export type Check = (text: string) => string | undefined

@@ -16,7 +16,8 @@ export const namesMachineGrant = (block: Block): boolean =>
 /** The fields of the grant. */
 export const grantFields = ["grant_type", "assertion", "assertion_file", "identity_provider"]
 
-const identityProviderFields = [
+/** The fields of the `identity_provider` block. Any other is reported as unknown. */
+export const identityProviderFields = [
   "token_url",
   ...clientFields,
   "subject_token",

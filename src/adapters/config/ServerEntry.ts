@@ -6,11 +6,12 @@ import { hasOwnAuthorization, type RemoteServer, type Server, type StdioServer }
 import { addressProblem, largestAnswerMiB, serverNameProblem } from "../../domain/ServerRules.ts"
 import type { ServerSummary } from "../../ports/Configuration.ts"
 import { backslashProblem, type Block, type Check, type Field, notEmpty, withoutNul } from "./Cursor.ts"
-import { nearName } from "./NearName.ts"
+import { nearName } from "../../domain/NearName.ts"
 import { type AddressCheck, readOAuth } from "./OAuthBlock.ts"
 
-const httpFields = ["url", "headers", "oauth", "allow_http"]
-const stdioFields = ["command", "args", "env", "cwd"]
+/** The fields of a server over HTTP, and of a program, besides those of both. */
+export const httpFields = ["url", "headers", "oauth", "allow_http"]
+export const stdioFields = ["command", "args", "env", "cwd"]
 /** `url` in other programs: Windsurf, Gemini CLI, Smithery and others. */
 const foreignUrls = [
   "serverUrl",

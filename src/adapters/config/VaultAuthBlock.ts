@@ -14,7 +14,8 @@ const methodFields: Readonly<Record<VaultAuth["method"], ReadonlyArray<string>>>
   kubernetes: ["mount", "role", "jwt", "jwtFile"],
   jwt: ["mount", "role", "jwt", "jwtFile"]
 }
-const authFields = [...new Set(["method", ...Object.values(methodFields).flat()])]
+/** The fields of the `vaultAuth` block. Any other is reported as unknown. */
+export const authFields = [...new Set(["method", ...Object.values(methodFields).flat()])]
 
 /** Reads the method. Without a `vaultAuth` block it is `token`. */
 const readMethod = Effect.fnUntraced(function* (

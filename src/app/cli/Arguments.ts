@@ -2,14 +2,30 @@ import { Effect, Option, Predicate } from "effect"
 import { Argument } from "effect/cli"
 import { Configuration } from "../../ports/Configuration.ts"
 import { CredentialKey } from "../../domain/CredentialKey.ts"
+import { canonicalResource } from "../../domain/SecureUrl.ts"
 import { accountName } from "../../domain/SignInError.ts"
 import { Account } from "./Settings.ts"
 import { UsageError } from "./UsageError.ts"
 
-/** `NAME`: a server of the configuration. */
+/** `NAME`: a server of the configuration, or a URL. */
 export const serverName = Argument.String("NAME").pipe(
-  Argument.withDescription("A server of the configuration (mcp-cli servers lists them)")
+  Argument.withDescription("A server of the configuration (mcp-cli servers lists them), or a URL")
 )
+
+/** True for the URL of a server in the place of its name. */
+export const isUrl = (given: string): boolean => /^https?:\/\//i.test(given) && URL.canParse(given)
+
+/**
+ * The name of a server that may be given as a URL: its name in the configuration, or its canonical URL. A configuration that
+ * cannot be read is an error where a server is used, not here: a sign-in can be removed without one.
+ */
+export const resolvedName = (given: string) => {
+  if (!isUrl(given)) return Effect.succeed(given)
+  return Configuration.use((configuration) => configuration.server(given)).pipe(
+    Effect.map(({ name }) => name),
+    Effect.orElseSucceed(() => canonicalResource(new URL(given)))
+  )
+}
 
 /** The account of `--account` at this server, or the default one. */
 export const accountAt = (server: string) =>

@@ -9,7 +9,7 @@ import { CredentialStore } from "../../ports/CredentialStore.ts"
 import { UserInteraction } from "../../ports/UserInteraction.ts"
 import { TraceFile } from "../../ports/TraceFile.ts"
 import { SignIn } from "../signin/SignIn.ts"
-import { accountAt, httpServer, nameOf, serverName } from "./Arguments.ts"
+import { accountAt, httpServer, nameOf, resolvedName, serverName } from "./Arguments.ts"
 import type { JsonOutput } from "./JsonOutput.ts"
 import { showOthers } from "./NamedSignIn.ts"
 import { isoTime, printJson, relativeTime, tell } from "./Output.ts"
@@ -28,7 +28,11 @@ const traced = <A, E extends Remediable, R>(
     const file = yield* TraceFile
     const refuse = ({ message, remedies }: Remediable) => new UsageError({ problem: message, remedies })
     const path = yield* file.check(given).pipe(Effect.mapError(refuse))
-    const servers = yield* Configuration.use((configuration) => configuration.servers)
+    // A server that is named by its URL needs no configuration.
+    const servers = yield* Effect.orElseSucceed(
+      Configuration.use((configuration) => configuration.servers),
+      () => []
+    )
     const urlAsWritten = servers.find(({ name }) => name === server.name)?.target ?? server.url.href
     const { record } = yield* Effect.promise(() => import("../trace/FlowTrace.ts"))
     return yield* record({ server, urlAsWritten, account }, flow, (trace) =>
@@ -70,7 +74,8 @@ export const login = Command.make(
       Flag.optional
     )
   },
-  Effect.fn("cli.auth.login")(function* ({ device, name, scope, trace }) {
+  Effect.fn("cli.auth.login")(function* ({ device, name: given, scope, trace }) {
+    const name = yield* resolvedName(given)
     yield* showWarnings(name)
     const server = yield* httpServer(name)
     if (hasOwnAuthorization(server)) {

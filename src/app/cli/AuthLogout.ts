@@ -6,7 +6,7 @@ import { command, oauthOf, set } from "../../domain/Remedy.ts"
 import type { RemoteServer } from "../../domain/Server.ts"
 import { CredentialStore } from "../../ports/CredentialStore.ts"
 import { type LogoutResult, SignOut } from "../signin/SignOut.ts"
-import { accountAt, nameOf, serverName } from "./Arguments.ts"
+import { accountAt, nameOf, resolvedName, serverName } from "./Arguments.ts"
 import type { JsonOutput } from "./JsonOutput.ts"
 import { addressFlag, showOthers, signInNamed } from "./NamedSignIn.ts"
 import { isoTime, printJson, relativeTime, tell } from "./Output.ts"
@@ -44,8 +44,20 @@ const reasonOf = (
     : `no revocation endpoint of ${issuer} is known.`
 }
 
+/** Ends the sign-in of an account, whether or not the configuration still names its server. */
+export const endSignIn = Effect.fnUntraced(function* (key: CredentialKey, url: Option.Option<string>) {
+  const { account, server: name } = key
+  const { resource, server } = yield* signInNamed(name, account, url)
+  const signOut = yield* SignOut
+  const ended: ReadonlyArray<LogoutResult> =
+    server === undefined
+      ? yield* signOut.logoutStored(name, account, resource)
+      : [yield* signOut.logout(server, account)]
+  return { resource, server, done: ended.filter(({ _tag }) => _tag !== "Nothing") }
+})
+
 /** Shows the result of a logout. */
-const show = Effect.fnUntraced(function* (
+export const showLogout = Effect.fnUntraced(function* (
   key: CredentialKey,
   server: RemoteServer | undefined,
   result: LogoutResult
@@ -94,17 +106,12 @@ const show = Effect.fnUntraced(function* (
 export const logout = Command.make(
   "logout",
   { name: serverName, url: addressFlag },
-  Effect.fn("cli.auth.logout")(function* ({ name, url }) {
+  Effect.fn("cli.auth.logout")(function* ({ name: given, url }) {
+    const name = yield* resolvedName(given)
     yield* showWarnings(name)
     const key = yield* accountAt(name)
     const { account } = key
-    const { resource, server } = yield* signInNamed(name, account, url)
-    const signOut = yield* SignOut
-    const ended: ReadonlyArray<LogoutResult> =
-      server === undefined
-        ? yield* signOut.logoutStored(name, account, resource)
-        : [yield* signOut.logout(server, account)]
-    const done = ended.filter(({ _tag }) => _tag !== "Nothing")
+    const { done, resource, server } = yield* endSignIn(key, url)
     if (yield* Json) {
       return yield* printJson({
         server: name,
@@ -114,7 +121,7 @@ export const logout = Command.make(
       } satisfies JsonOutput<"auth logout">)
     }
     const results: ReadonlyArray<LogoutResult> = done.length > 0 ? done : [{ _tag: "Nothing" }]
-    yield* Effect.forEach(results, (result) => show(key, server, result), { discard: true })
+    yield* Effect.forEach(results, (result) => showLogout(key, server, result), { discard: true })
     yield* showOthers(name, account, resource)
   })
 ).pipe(

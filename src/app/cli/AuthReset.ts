@@ -4,7 +4,7 @@ import type { CredentialKey } from "../../domain/CredentialKey.ts"
 import { command } from "../../domain/Remedy.ts"
 import { CredentialStore, type StorageDescription } from "../../ports/CredentialStore.ts"
 import { SignOut } from "../signin/SignOut.ts"
-import { accountAt, nameOf, serverName } from "./Arguments.ts"
+import { accountAt, nameOf, resolvedName, serverName } from "./Arguments.ts"
 import { isConfigured } from "./ConfiguredSignIns.ts"
 import { namesOf, requireAnswer } from "./Confirmation.ts"
 import type { JsonOutput } from "./JsonOutput.ts"
@@ -93,7 +93,7 @@ export const reset = Command.make(
     }
     if (Option.isNone(name)) return yield* resetAll({ shared, yes })
     const signOut = yield* SignOut
-    const key = yield* accountAt(name.value)
+    const key = yield* accountAt(yield* resolvedName(name.value))
     const { resource, server } = yield* signInNamed(key.server, key.account, url)
     const { description } = yield* CredentialStore
     if (isShared(description) && server === undefined && !yes) {

@@ -6,7 +6,7 @@ import { SignInRequired } from "../../domain/SignInError.ts"
 import { Configuration, ConfigurationError } from "../../ports/Configuration.ts"
 import { type AccountStatus, CredentialStatus } from "../credentials/CredentialStatus.ts"
 import { CredentialKey } from "../../domain/CredentialKey.ts"
-import { httpServer, nameOf, serverName } from "./Arguments.ts"
+import { httpServer, isUrl, nameOf, resolvedName, serverName } from "./Arguments.ts"
 import { keysOf } from "./ConfiguredSignIns.ts"
 import type { JsonOutput } from "./JsonOutput.ts"
 import type { Styled } from "./Line.ts"
@@ -136,12 +136,18 @@ const showElsewhere = Effect.fnUntraced(function* (elsewhere: ReadonlyArray<Acco
 export const status = Command.make(
   "status",
   { name: serverName.pipe(Argument.optional) },
-  Effect.fn("cli.auth.status")(function* ({ name }) {
+  Effect.fn("cli.auth.status")(function* ({ name: given }) {
+    const name = Option.isNone(given) ? given : Option.some(yield* resolvedName(given.value))
     const credentials = yield* CredentialStatus
     // Sign-ins are stored with or without a configuration.
     const configuration = yield* Effect.result(Configuration.use((file) => file.servers))
     const listed = Result.getOrElse(configuration, () => [])
-    const expected = yield* keysOf(listed)
+    // A server that the configuration does not name has its URL as its name.
+    const byUrl = Option.filter(name, isUrl)
+    const expected = [
+      ...(yield* keysOf(listed)),
+      ...Option.toArray(byUrl).map((url) => CredentialKey.of(url, undefined, url))
+    ]
     const account = yield* Account
     const { accounts: ofServer, unlisted } = yield* credentials.all(
       expected,

@@ -2,7 +2,7 @@ import { Clock, Effect, Redacted } from "effect"
 import { Command, Flag } from "effect/cli"
 import { AccessTokens } from "../tokens/AccessTokens.ts"
 import { bearerHeader, bearerToken } from "../http/BearerHeader.ts"
-import { accountAt, httpServer, serverName } from "./Arguments.ts"
+import { accountAt, httpServer, resolvedName, serverName } from "./Arguments.ts"
 import type { JsonOutput } from "./JsonOutput.ts"
 import { isoTime, print, printJson } from "./Output.ts"
 import { Json } from "./Settings.ts"
@@ -17,7 +17,8 @@ export const token = Command.make(
       Flag.withDefault(false)
     )
   },
-  Effect.fn("cli.auth.token")(function* ({ header, name }) {
+  Effect.fn("cli.auth.token")(function* ({ header, name: given }) {
+    const name = yield* resolvedName(given)
     const server = yield* httpServer(name)
     const { account } = yield* accountAt(name)
     const tokens = yield* AccessTokens.use((service) => service.get({ server, account }))

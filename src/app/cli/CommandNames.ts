@@ -3,7 +3,7 @@
  * file imports nothing. A test compares it with the commands of the program.
  */
 export const commandNames = {
-  withoutStore: ["servers", "client-metadata", "trust"],
+  withoutStore: ["add", "remove", "servers", "client-metadata", "trust"],
   token: ["token"],
   session: ["tools", "resources", "prompts", "call", "ping"],
   other: ["auth", "login", "status", "logout", "reset", "doctor", "storage", "move", "rekey"]

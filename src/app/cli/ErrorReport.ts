@@ -40,12 +40,13 @@ const show = (error: CommandError, { configFile, json }: ErrorFormat) => {
     : tellError(error, configFile)
 }
 
-/** Shows on stderr why a command line does not parse, and where to find help. */
+/** Shows on stderr why a command line does not parse, what was probably meant, and where to find help. */
 export const reportInvalid = Effect.fnUntraced(function* (
   { commandPath, errors, helpDoc }: Omit<CliOutput.Presenter.InvalidInvocation, "_tag">,
+  guess: string | undefined,
   json: boolean
 ) {
-  yield* show(usageErrorOf(errors), { ...defaultErrorFormat, json })
+  yield* show(usageErrorOf(errors, guess), { ...defaultErrorFormat, json })
   if (!json) yield* tell(`Usage: ${helpDoc.usage}`, `More: ${commandPath.join(" ")} --help`)
 })
 

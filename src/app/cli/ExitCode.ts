@@ -2,6 +2,8 @@ import { Cause } from "effect"
 import type { Remedy } from "../../domain/Remedy.ts"
 import type { RevocationFailed } from "../../domain/SignInError.ts"
 import type { ConfigurationError, UnknownServer } from "../../ports/Configuration.ts"
+import type { ServerExists } from "../../ports/ConfigurationEditor.ts"
+import type { FileEditError } from "../../ports/FileEditor.ts"
 import type { NoNewPassword } from "../../ports/StorageRekey.ts"
 import type { TokenBoundToKey } from "../http/BearerHeader.ts"
 import type { SessionError } from "../session/ServerSession.ts"
@@ -19,6 +21,8 @@ export type CommandError =
   | SignInsRequired
   | TokenBoundToKey
   | NoNewPassword
+  | ServerExists
+  | FileEditError
 
 /**
  * Exit codes: 2 usage or configuration, 3 a sign-in is required or was refused, 4 token storage, 5 network or server. An
@@ -28,6 +32,8 @@ const codes: Readonly<Record<CommandError["_tag"], 2 | 3 | 4 | 5>> = {
   UsageError: 2,
   ConfigurationError: 2,
   UnknownServer: 2,
+  ServerExists: 2,
+  FileEditError: 2,
   ClientRejected: 2,
   RedirectPortBusy: 2,
   AuthorizationServerChanged: 2,

@@ -2,6 +2,7 @@ import { Effect, type Layer, Option, type Ref } from "effect"
 import { CliConfig, CliError, Command, Flag, GlobalFlag } from "effect/cli"
 import type { Configuration, ConfigurationError } from "../../ports/Configuration.ts"
 import type { ConfigurationApprovals } from "../../ports/ConfigurationApprovals.ts"
+import type { ConfigurationEditor } from "../../ports/ConfigurationEditor.ts"
 import type { ConfigurationReview } from "../../ports/ConfigurationReview.ts"
 import type { CredentialStore, StorageError } from "../../ports/CredentialStore.ts"
 import type { LineEditor } from "../../ports/LineEditor.ts"
@@ -18,6 +19,7 @@ import type { SignIn } from "../signin/SignIn.ts"
 import type { SignOut } from "../signin/SignOut.ts"
 import type { StorageCheck } from "../storage/StorageCheck.ts"
 import type { StorageMove } from "../storage/StorageMove.ts"
+import { add } from "./Add.ts"
 import { clientMetadata } from "./AuthClientMetadata.ts"
 import { doctor } from "./AuthDoctor.ts"
 import { login } from "./AuthLogin.ts"
@@ -29,6 +31,7 @@ import { call } from "./Call.ts"
 import { type ErrorFormat, layerOfFlags } from "./ErrorReport.ts"
 import { prompts, resources, tools } from "./Listing.ts"
 import { ping } from "./Ping.ts"
+import { remove } from "./Remove.ts"
 import { servers } from "./Servers.ts"
 import { interactiveSession } from "./Session.ts"
 import { type Settings, settings } from "./Settings.ts"
@@ -50,6 +53,8 @@ type Stored =
 /** The layers of the commands; each is built only for the commands that need it. */
 export interface Live<R> {
   readonly configuration: Layer.Layer<Configuration, never, Settings | R>
+  /** What edits the configuration file. */
+  readonly editing: Layer.Layer<ConfigurationEditor, never, Settings | R>
   /** What decides about configurations, without using one. */
   readonly trust: Layer.Layer<ConfigurationApprovals | ConfigurationReview, never, Settings | R>
   /** The stored sign-ins, without the means to get new ones. */
@@ -106,6 +111,7 @@ export const program = <R>(live: Live<R>, format: Ref.Ref<ErrorFormat>) =>
   ).pipe(
     Command.withDescription("Sign in once to an MCP server, and use it ever after"),
     Command.withExamples([
+      { command: "mcp-cli add notion https://mcp.notion.com/mcp", description: "Add a server, once" },
       {
         command: "mcp-cli --server notion",
         description: "Open a session; the browser opens the first time only"
@@ -138,6 +144,8 @@ export const program = <R>(live: Live<R>, format: Ref.Ref<ErrorFormat>) =>
         ])
       ),
       servers.pipe(Command.provide(live.configuration)),
+      add.pipe(Command.provide(live.editing)),
+      remove(live.stored).pipe(Command.provide(live.editing)),
       trust.pipe(Command.provide(live.trust))
     ]),
     Command.provide(layerOfFlags(format)),

@@ -3,7 +3,7 @@ import { safeLine, safeText } from "../../domain/PrintableText.ts"
 import type { Command, Configure, Remedy, Remediable } from "../../domain/Remedy.ts"
 
 /** An argument as a shell reads it back, `cmd.exe` included if the text allows that. */
-const quoted = (text: string): string => {
+export const quoted = (text: string): string => {
   if (/^[\w@%+=:,./-]+$/.test(text)) return text
   return /["$`\\!%\r\n]/.test(text) ? `'${text.replaceAll("'", `'\\''`)}'` : `"${text}"`
 }
@@ -14,11 +14,11 @@ const option = (name: string, value: string | boolean): string => {
   return `--${name}${value.startsWith("-") ? "=" : " "}${quoted(value)}`
 }
 
-const takesServer = /^(auth|tools|resources)\b/
+const takesServer = /^(add|auth|tools|resources)\b/
 
 /** A command line, ready to be typed: `mcp-cli auth login notion --account work`. */
 export const commandLine = (command: Command, configFile?: string): string => {
-  const { account = defaultAccount, options = {}, server, verb } = command
+  const { account = defaultAccount, options = {}, server, url = "URL", verb } = command
   const flags = [
     ...(account === defaultAccount ? [] : [option("account", account)]),
     ...Object.entries(options).map(([name, value]) => option(name, value)),
@@ -28,11 +28,19 @@ export const commandLine = (command: Command, configFile?: string): string => {
   ]
   const isForAll = options["all"] === true || verb === "auth client-metadata"
   const name = server ?? (takesServer.test(verb) && !isForAll ? "NAME" : undefined)
-  const operands = name === undefined ? [] : [quoted(name)]
+  const operands = [...(name === undefined ? [] : [quoted(name)]), ...(verb === "add" ? [quoted(url)] : [])]
   // After `--` nothing is read as an option.
   const rest = name?.startsWith("-") === true ? [...flags, "--", ...operands] : [...operands, ...flags]
   return ["mcp-cli", verb, ...rest].join(" ")
 }
+
+/** The command line that opens a session with a server. */
+export const sessionLine = (server: string, configFile?: string): string =>
+  [
+    "mcp-cli",
+    option("server", server),
+    ...(configFile === undefined ? [] : [option("config-file", configFile)])
+  ].join(" ")
 
 /** Names as a sentence lists them: `a, b and c`. */
 export const listed = (names: ReadonlyArray<string>): string =>

@@ -25,15 +25,11 @@ export class UsageError extends Schema.TaggedError<UsageError>()("UsageError", {
   }
 }
 
-/** The error of a command line that does not parse. */
-export const usageErrorOf = (errors: ReadonlyArray<CliError.NonShowHelpErrors>): UsageError =>
+/** The error of a command line that does not parse. What follows the first problem is mostly caused by it. */
+export const usageErrorOf = (errors: ReadonlyArray<CliError.NonShowHelpErrors>, guess?: string): UsageError =>
   new UsageError({
-    problem: errors.map(problemOf).join("\n"),
-    remedies: errors.flatMap((error) =>
-      "suggestions" in error && error.suggestions.length > 0
-        ? [advice(`Did you mean ${error.suggestions.join(" or ")}?`)]
-        : []
-    )
+    problem: errors.slice(0, 1).map(problemOf).join(""),
+    remedies: guess === undefined ? [] : [advice(guess)]
   })
 
 /** Accounts that an error names. */

@@ -13,7 +13,7 @@ import {
   type UnknownServer
 } from "../../../src/ports/Configuration.ts"
 import { temporaryFolder } from "../TemporaryFolder.ts"
-import { errorsOf, here, over, warningsOf, withFile } from "./InMemoryFile.ts"
+import { errorsOf, here, type Options, over, warningsOf, withFile } from "./InMemoryFile.ts"
 
 const url = "https://mcp.example.com/mcp"
 const good = { mcpServers: { s: { url } } }
@@ -74,20 +74,20 @@ describe("the place of the configuration file", () => {
         assert.strictEqual(error._tag, "ConfigurationError")
         assert.strictEqual(
           errorText(error),
-          `/nope.json: there is no such file\nName another one, or write it, for example: ${example}`
+          "/nope.json: there is no such file\nTo add a server, run: mcp-cli add NAME URL"
         )
       }
     })
   )
 
-  it.effect("missing is an error with an example, and the storage has its defaults", () =>
+  it.effect("missing is an error that offers to add a server, and the storage has its defaults", () =>
     Effect.gen(function* () {
-      for (const part of parts.slice(0, 3)) {
+      for (const [index, part] of parts.slice(0, 3).entries()) {
         const error = yield* Effect.flip(Effect.provide(part, over({})))
         assert.strictEqual(error._tag, "ConfigurationError")
         assert.strictEqual(
           errorText(error),
-          `There is no configuration at ${here} or ${atHome}.\nWrite one, for example: ${example}`
+          `There is no configuration at ${here} or ${atHome}.\nTo add a server, run: mcp-cli add ${index < 2 ? "NAME" : "s"} URL`
         )
       }
       assert.deepInclude(yield* Effect.provide(tokenStorage, over({})), {
@@ -391,6 +391,75 @@ describe("a secret in the file", () => {
     Effect.gen(function* () {
       const variables = { ...good, tokenStorage: { password: "${KEY}" } }
       assert.deepStrictEqual(yield* warningsOf(variables, { mode: 0o100644 }), [])
+    })
+  )
+})
+
+describe("a server that is named by its URL", () => {
+  const named = (given: string, content: unknown, options: Options = {}) =>
+    Configuration.use((configuration) => configuration.server(given)).pipe(
+      Effect.map((found) => [found.name, found._tag === "Http" ? found.url.href : ""]),
+      Effect.catchTags({
+        ConfigurationError: ({ message }) => Effect.succeed(message),
+        UnknownServer: ({ message }) => Effect.succeed(message)
+      }),
+      Effect.provide(
+        over(content === undefined ? {} : { [atHome]: content }, { acceptsUrls: true, ...options })
+      )
+    )
+  const servers = {
+    a: { url: "https://a.test" },
+    b: { url: "https://b.test/mcp", oauth: { client_id: "b" } },
+    two: { url: "https://c.test/mcp" },
+    three: { url: "https://c.test/mcp" },
+    variable: { url: "${URL}" }
+  }
+
+  it.effect("is the one that the configuration has, in every spelling of the URL", () =>
+    Effect.gen(function* () {
+      for (const [given, name] of [
+        ["https://a.test", "a"],
+        ["HTTPS://A.TEST/", "a"],
+        ["https://a.test:443#x", "a"],
+        ["https://b.test/mcp", "b"]
+      ] as const) {
+        assert.strictEqual((yield* named(given, { mcpServers: servers }))[0], name, given)
+      }
+    })
+  )
+
+  it.effect("is one of its own where no configuration has it, or there is no configuration", () =>
+    Effect.gen(function* () {
+      for (const content of [undefined, { mcpServers: servers }]) {
+        for (const [given, name] of [
+          ["https://D.test/", "https://d.test"],
+          ["https://d.test/mcp/", "https://d.test/mcp/"],
+          ["https://b.test/mcp?a=b", "https://b.test/mcp?a=b"],
+          ["http://localhost:3000/mcp", "http://localhost:3000/mcp"]
+        ] as const) {
+          assert.strictEqual((yield* named(given, content))[0], name, given)
+        }
+      }
+    })
+  )
+
+  it.effect("has to be one that tokens may be sent to, and no other server may have its URL", () =>
+    Effect.gen(function* () {
+      for (const [given, problem] of [
+        ["http://d.test", /must be an https URL/],
+        ["https://ann:x@d.test", /must not have a user name or password in it/],
+        [`https://d.test/${"x".repeat(100)}`, /has at most 100 characters/],
+        ["https://c.test/mcp", /is the URL of several servers: name one of two, three/]
+      ] as const) {
+        assert.match(String(yield* named(given, { mcpServers: servers })), problem)
+      }
+    })
+  )
+
+  it.effect("is a name like any other for a program that takes names from elsewhere", () =>
+    Effect.gen(function* () {
+      const message = yield* named("https://a.test", { mcpServers: servers }, { acceptsUrls: false })
+      assert.match(String(message), /has no server "https:\/\/a\.test"/)
     })
   )
 })

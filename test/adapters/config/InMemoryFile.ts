@@ -13,6 +13,8 @@ export const here = resolve("server_config.json")
 export interface Options {
   /** `--config-file`. */
   readonly path?: string
+  /** A server may be named by its URL. */
+  readonly acceptsUrls?: boolean
   /** The folder of the user's own file. Absent: `.mcp_cli` in `HOME`. */
   readonly home?: string
   readonly env?: Record<string, string>
@@ -64,6 +66,7 @@ export const over = (files: Readonly<Record<string, unknown>>, options: Options 
   const layer = ConfigurationFile.layer({
     path: Option.fromUndefinedOr(options.path),
     searchesWorkingDirectory: true,
+    acceptsUrls: options.acceptsUrls === true,
     ...(options.home === undefined ? {} : { home: options.home })
   }).pipe(
     // These tests are about the content. Trust.test.ts is about approvals.

@@ -39,9 +39,11 @@ const pieces = [
   "\u00a0"
 ]
 
-/** The text as plain JSON: without comments, and without commas before closing brackets. No string of `pieces` has them. */
+/** The text as plain JSON: without comments, and without commas before closing brackets. Strings stay. */
 const plainOf = (text: string): string =>
-  text.replace(/\/\/[^\n]*|\/\*[^]*?\*\//g, " ").replace(/(?<=[\w"}\]]\s*),(?=\s*[}\]])/g, "")
+  text
+    .replace(/("(?:[^"\\]|\\[^])*")|\/\/[^\n]*|\/\*[^]*?\*\//g, (_, string?: string) => string ?? " ")
+    .replace(/("(?:[^"\\]|\\[^])*")|(?<=[\w"}\]]\s*),(?=\s*[}\]])/g, (_, string?: string) => string ?? "")
 
 const faultOf = (text: string) => Result.getOrUndefined(Result.flip(readJson(text)))
 const readingOf = (text: string) => Result.getOrThrow(readJson(text))

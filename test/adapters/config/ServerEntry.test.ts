@@ -544,7 +544,6 @@ describe("an unknown field", () => {
           tokenStorage: { backed: "x", vaultRole: "x" }
         }),
         [
-          '["$schema"]: is not a field of mcp-cli',
           'mcpServer: is not a field of mcp-cli; did you mean "mcpServers"?',
           'mcpServers.a.header: is not a field of mcp-cli; did you mean "headers"?',
           "mcpServers.a.timeout: is not a field of mcp-cli",

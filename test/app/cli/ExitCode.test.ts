@@ -19,6 +19,8 @@ import { McpError } from "../../../src/ports/McpConnector.ts"
 import { NoNewPassword } from "../../../src/ports/StorageRekey.ts"
 import { storageBackends } from "../../../src/ports/StorageBackend.ts"
 import { Corrupt, NoPassword, Superseded, Unavailable } from "../../../src/ports/StorageFailure.ts"
+import { ServerExists } from "../../../src/ports/ConfigurationEditor.ts"
+import { FileEditError } from "../../../src/ports/FileEditor.ts"
 import {
   InvalidClient,
   InvalidGrant,
@@ -56,6 +58,8 @@ type Samples = {
 
 /** Every error that can end a command, in the forms that differ in their advice. */
 const samples: Samples = {
+  FileEditError: [new FileEditError({ file: "f", problem: "is not a file", remedies: [] })],
+  ServerExists: [new ServerExists({ name: "s", file: "f", target: "https://a.test", url: "https://b.test" })],
   AuthorizationServerChanged: [
     new SignInError.AuthorizationServerChanged({ server, before: "https://a.test", now: "https://b.test" })
   ],

@@ -28,6 +28,12 @@ describe("the command of a remedy", () => {
     [Remedy.command("auth reset"), undefined, "mcp-cli auth reset NAME"],
     [Remedy.command("auth reset", { options: { all: true } }), undefined, "mcp-cli auth reset --all"],
     [Remedy.command("auth client-metadata"), undefined, "mcp-cli auth client-metadata"],
+    [Remedy.command("add"), undefined, "mcp-cli add NAME URL"],
+    [
+      Remedy.command("add", { server: "my wiki", url: "https://a.test/?b=c&d", options: { force: true } }),
+      "a.json",
+      'mcp-cli add "my wiki" "https://a.test/?b=c&d" --force --config-file a.json'
+    ],
     [Remedy.command("storage"), "a.json", "mcp-cli storage --config-file a.json"]
   ]
 

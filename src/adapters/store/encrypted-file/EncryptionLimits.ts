@@ -4,6 +4,8 @@ export const newIterations = 600_000
 export const minIterations = 480_000
 /** The most iterations that `.salt` may request: more would block the user. */
 export const maxIterations = 10_000_000
+/** The fewest characters of a password that a user chooses (NIST SP 800-63B §5.1.1.2). Stores with a shorter one still open. */
+export const minPasswordLength = 8
 /** How often the user is asked for a password. */
 export const maxAttempts = 3
 /** How many files a password change prepares before it takes the lock to publish them. */

@@ -2,7 +2,7 @@ import { Config, ConfigProvider, Effect, Option, type Redacted, Redacted as Secr
 import { StorageError } from "../../../ports/CredentialStore.ts"
 import { SecretPrompt } from "../../../ports/SecretPrompt.ts"
 import { NoPassword } from "../../../ports/StorageFailure.ts"
-import { maxAttempts } from "./EncryptionLimits.ts"
+import { maxAttempts, minPasswordLength } from "./EncryptionLimits.ts"
 
 /** Where the passwords of a store come from. */
 export interface Passwords {
@@ -12,7 +12,7 @@ export interface Passwords {
   readonly givenNew: Effect.Effect<Option.Option<Redacted.Redacted>>
   /** Asks the user once. Fails with `NoPassword` in a non-interactive run. */
   readonly ask: (question: string) => Effect.Effect<Redacted.Redacted, StorageError>
-  /** Asks the user to choose a password and to repeat it. */
+  /** Asks the user to choose a password of {@link minPasswordLength} characters or more, and to repeat it. */
   readonly choose: (question: string) => Effect.Effect<Redacted.Redacted, StorageError>
 }
 
@@ -44,8 +44,8 @@ export const passwords = (
       let before = ""
       for (let attempt = 1; attempt <= maxAttempts; attempt++) {
         const first = yield* ask(`${before}${question}`)
-        if (Secret.value(first) === "") {
-          before = "The password may not be empty. "
+        if (Array.from(Secret.value(first)).length < minPasswordLength) {
+          before = `That has fewer than ${minPasswordLength} characters. `
           continue
         }
         const again = yield* ask("The same password again")

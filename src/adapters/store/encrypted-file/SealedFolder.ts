@@ -117,7 +117,9 @@ export const sealedFolder = (
       const known = yield* passwords.given
       const password = Option.isSome(known)
         ? known.value
-        : yield* passwords.choose("Choose a password for the new token store")
+        : yield* passwords.choose(
+            "Choose a password for the new token store. Every command asks for it, unless MCP_CLI_ENCRYPTION_KEY is set"
+          )
       const made = yield* newSalt(password, iterations)
       if (yield* files.create(saltName, made.salt)) {
         held = made

@@ -299,10 +299,32 @@ describe("the password of encrypted files", () => {
   it.effect("is asked for twice where the store is new, and again where the two differ", () =>
     Effect.gen(function* () {
       const directory = join(yield* temporaryFolder, "tokens")
-      const user = typing("right", "wrong", "right", "right")
+      const user = typing("right one", "wrong one", "right one", "right one")
       yield* opened(directory, (store) => store.put(notion, credentialWith("x")), { prompt: user.layer })
       assert.strictEqual(user.asked.length, 4)
-      assert.isTrue(Option.isSome(yield* stored(directory, { password: "right" })))
+      assert.strictEqual(
+        user.asked[0],
+        "Choose a password for the new token store. Every command asks for it, unless MCP_CLI_ENCRYPTION_KEY is set"
+      )
+      assert.isTrue(Option.isSome(yield* stored(directory, { password: "right one" })))
+    })
+  )
+
+  it.effect("has eight characters or more where the store is new, however many bytes they take", () =>
+    Effect.gen(function* () {
+      for (const short of ["", "1234567", "ééééééé", "🔑🔑🔑🔑🔑🔑🔑"]) {
+        const directory = join(yield* temporaryFolder, "tokens")
+        const user = typing(short, "8 chars.", "8 chars.")
+        yield* opened(directory, (store) => store.put(notion, credentialWith("x")), { prompt: user.layer })
+        assert.match(user.asked[1] ?? "", /^That has fewer than 8 characters\. Choose a password/)
+        assert.isTrue(Option.isSome(yield* stored(directory, { password: "8 chars." })))
+      }
+      const directory = join(yield* temporaryFolder, "tokens")
+      const stubborn = typing("short", "short", "short")
+      const error = yield* failure(
+        opened(directory, (store) => store.put(notion, credentialWith("x")), { prompt: stubborn.layer })
+      )
+      assert.include(errorText(error), "of 8 characters or more")
     })
   )
 

@@ -214,7 +214,7 @@ describe("a new password for encrypted files", () => {
   it.effect("is what this process goes on with, without asking again", () =>
     Effect.gen(function* () {
       const directory = yield* filled(1)
-      const user = typing("old", "", "new", "mistyped", "new", "new")
+      const user = typing("old", "short", "new password", "mistyped", "new password", "new password")
       yield* Effect.gen(function* () {
         const store = yield* CredentialStore
         assert.deepEqual(yield* StorageRekey.use(({ rekey }) => rekey), { resealed: 1, damaged: [] })
@@ -222,7 +222,7 @@ describe("a new password for encrypted files", () => {
         assert.strictEqual(tokenOf(yield* store.get(key(0))), "token 0")
       }).pipe(Effect.provide(layerOf(directory, { prompt: user.layer })))
       assert.strictEqual(user.asked.length, 6)
-      assert.deepEqual(yield* contentOf(directory, "new"), expected(2))
+      assert.deepEqual(yield* contentOf(directory, "new password"), expected(2))
     })
   )
 

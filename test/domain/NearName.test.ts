@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { nearName } from "../../../src/adapters/config/NearName.ts"
+import { nearName } from "../../src/domain/NearName.ts"
 
 const known = ["url", "type", "client_id", "client_secret", "redirect_uri"]
 

@@ -1,0 +1,207 @@
+import { isDeepStrictEqual } from "node:util"
+import { Effect, type FileSystem, Layer, Option, Path, Predicate } from "effect"
+import { advice } from "../../domain/Remedy.ts"
+import { ConfigurationApprovals } from "../../ports/ConfigurationApprovals.ts"
+import { ConfigurationError, UnknownServer } from "../../ports/Configuration.ts"
+import { ConfigurationEditor, type EntryJson, ServerExists } from "../../ports/ConfigurationEditor.ts"
+import { FileEditError, FileEditor, type JsonEdit } from "../../ports/FileEditor.ts"
+import { type CheckedFile, type Place, readChecked, reviewOf } from "./CheckedFile.ts"
+import { defaultPlaces, exists, needsApproval, type Options, readTrusted } from "./ConfigurationFile.ts"
+import { schemaUrl } from "./SchemaUrl.ts"
+import { Block, Field } from "./Cursor.ts"
+import { Findings } from "./Findings.ts"
+import { nearName } from "../../domain/NearName.ts"
+import { isSameUrl, nameAt } from "./ServerAtUrl.ts"
+import { readServer, summarize } from "./ServerEntry.ts"
+
+/** How often an edit starts again because another process has edited the file. */
+const maxAttempts = 100
+
+/** The file that was read is no longer the one that is edited. */
+class Changed {
+  readonly _tag = "Changed"
+}
+
+/** The file in use, or else the one that a new configuration is written to. */
+const placeOf = Effect.fnUntraced(function* (options: Options) {
+  const paths = yield* Path.Path
+  if (Option.isSome(options.path)) {
+    return { file: paths.resolve(options.path.value), origin: "own" } satisfies Place
+  }
+  const places = yield* defaultPlaces(options)
+  for (const place of places) if (yield* exists(place.file)) return place
+  return places.at(-1) ?? (yield* Effect.die(new Error("there is no default place")))
+})
+
+const withoutMark = (text: string | undefined): string | undefined => text?.replace(/^\uFEFF/, "")
+
+/** The edits that set every field of a block, and leave its other fields as they are. */
+const fieldEdits = (path: ReadonlyArray<string>, value: unknown): ReadonlyArray<JsonEdit> =>
+  Predicate.isReadonlyObject(value)
+    ? Object.entries(value).flatMap(([name, field]) => fieldEdits([...path, name], field))
+    : [{ path, value }]
+
+/** A block with the fields of another one set, as {@link fieldEdits} sets them. */
+const withFields = (block: EntryJson, fields: EntryJson): EntryJson => ({
+  ...block,
+  ...Object.fromEntries(
+    Object.entries(fields).map(([name, value]) => {
+      const before = Object.hasOwn(block, name) ? block[name] : undefined
+      return Predicate.isReadonlyObject(value)
+        ? [name, withFields(Predicate.isReadonlyObject(before) ? before : {}, value)]
+        : [name, value]
+    })
+  )
+})
+
+/** True if two entries are for one server: the same URL, or the same command line. */
+const isSameServer = (one: EntryJson, other: EntryJson): boolean =>
+  typeof one["url"] === "string" && typeof other["url"] === "string"
+    ? isSameUrl(one["url"], other["url"])
+    : one["command"] !== undefined &&
+      one["command"] === other["command"] &&
+      isDeepStrictEqual(one["args"] ?? [], other["args"] ?? [])
+
+/** Fails if an entry has errors. Its variables are not read. */
+const checkEntry = Effect.fnUntraced(function* (name: string, entry: EntryJson) {
+  const findings = new Findings("deferred")
+  yield* readServer(new Field(findings, ["mcpServers", name], entry), name)
+  if (findings.issues.length > 0) return yield* new ConfigurationError({ issues: findings.issues })
+})
+
+const newDocument = (name: string, entry: EntryJson): string =>
+  `${JSON.stringify({ $schema: schemaUrl, mcpServers: { [name]: entry } }, undefined, 2)}\n`
+
+/** What an edit changes, and its result. */
+interface Decision<A> {
+  readonly edits: ReadonlyArray<JsonEdit>
+  /** The text of a file that is new or empty. Absent: it stays as it is. */
+  readonly whole?: string
+  readonly value: A
+}
+
+const decideAdd = Effect.fnUntraced(function* (
+  { file, servers }: { readonly file: string; readonly servers: Block },
+  name: string,
+  { entry, force }: { readonly entry: EntryJson; readonly force: boolean }
+) {
+  const path = ["mcpServers", name]
+  type Result = "added" | "changed" | "replaced" | "unchanged"
+  const decision = (
+    result: Result,
+    edits: ReadonlyArray<JsonEdit>
+  ): Decision<{ readonly result: Result }> => ({ edits, whole: newDocument(name, entry), value: { result } })
+  if (!servers.has(name)) {
+    yield* checkEntry(name, entry)
+    return decision("added", [{ path, value: entry }])
+  }
+  const existing = servers.childOrEmpty(name)
+  if (isSameServer(entry, existing.fields)) {
+    const { url: _, ...others } = entry
+    const edits = fieldEdits(path, others)
+    const after = withFields(existing.fields, others)
+    if (isDeepStrictEqual(after, existing.fields)) return decision("unchanged", [])
+    yield* checkEntry(name, after)
+    return decision("changed", edits)
+  }
+  const { url } = entry
+  if (!force) {
+    return yield* new ServerExists({
+      name,
+      file,
+      target: summarize(name, existing).target,
+      ...(typeof url === "string" ? { url } : {})
+    })
+  }
+  yield* checkEntry(name, entry)
+  return decision("replaced", [{ path, value: entry }])
+})
+
+const decideRemove = Effect.fnUntraced(function* (
+  { file, servers }: { readonly file: string; readonly servers: Block },
+  given: string
+) {
+  const name = servers.has(given) ? given : yield* nameAt(servers, given)
+  if (name === undefined || !servers.has(name)) {
+    const near = nearName(given, servers.names)
+    const known = [...servers.names]
+    return yield* new UnknownServer({ name: given, file, known, ...(near === undefined ? {} : { near }) })
+  }
+  return {
+    edits: [{ path: ["mcpServers", name] }],
+    value: { removed: summarize(name, servers.childOrEmpty(name)) }
+  }
+})
+
+/** @see ConfigurationEditor */
+export const layer = (
+  options: Options
+): Layer.Layer<
+  ConfigurationEditor,
+  never,
+  FileSystem.FileSystem | Path.Path | FileEditor | ConfigurationApprovals
+> =>
+  Layer.effect(
+    ConfigurationEditor,
+    Effect.gen(function* () {
+      const platform = yield* Effect.context<FileSystem.FileSystem | Path.Path>()
+      const editor = yield* FileEditor
+      const approvals = yield* ConfigurationApprovals
+
+      const refused = (file: string, problem: string, fix: string) =>
+        new FileEditError({ file, problem, remedies: [advice(fix)] })
+
+      /** Approves the text after an edit: the user has approved the one before, and has asked for the edit. */
+      const approve = Effect.fnUntraced(function* (before: CheckedFile, text: string) {
+        if (!needsApproval(before)) return
+        const after = yield* readChecked(before, "edit")
+        if (after.text !== withoutMark(text)) return
+        // Without it the next command asks again.
+        yield* Effect.ignore(approvals.add(reviewOf(after)), { log: "Warn" })
+      })
+
+      /** Reads the file, decides, and edits it if it is still the same. */
+      const edit = <A extends object, E>(
+        decide: (found: { readonly file: string; readonly servers: Block }) => Effect.Effect<Decision<A>, E>
+      ) =>
+        Effect.gen(function* () {
+          const place = yield* placeOf(options)
+          const { file } = place
+          const attempt = Effect.gen(function* () {
+            const checked = (yield* exists(file)) ? yield* readTrusted(place, "edit") : undefined
+            const root = checked?.root ?? new Block(new Findings("deferred"), [], {})
+            const { edits, value, whole } = yield* decide({ file, servers: root.childOrEmpty("mcpServers") })
+            const { backup, text } = yield* editor.edit(
+              file,
+              (before): Effect.Effect<string, Changed | FileEditError> => {
+                if (withoutMark(before) !== withoutMark(checked?.text)) return Effect.fail(new Changed())
+                if (before === undefined || before.trim() === "") return Effect.succeed(whole ?? before ?? "")
+                const after = editor.editedJson(before, edits)
+                return after === undefined
+                  ? Effect.fail(
+                      refused(file, "is written in a way that cannot be edited safely", "Edit it yourself.")
+                    )
+                  : Effect.succeed(after)
+              }
+            )
+            if (checked !== undefined && edits.length > 0) yield* approve(checked, text)
+            return { file, backup, ...value }
+          })
+          return yield* attempt.pipe(
+            Effect.retry({ times: maxAttempts, while: (error) => error instanceof Changed }),
+            Effect.mapError((error) =>
+              error instanceof Changed
+                ? refused(file, "keeps being changed by other programs", "Try again later.")
+                : error
+            )
+          )
+        }).pipe(Effect.provideContext(platform))
+
+      return ConfigurationEditor.of({
+        add: Effect.fn("ConfigurationEditor.add")((name, entry, { force }) =>
+          edit((found) => decideAdd(found, name, { entry, force }))
+        ),
+        remove: Effect.fn("ConfigurationEditor.remove")((name) => edit((found) => decideRemove(found, name)))
+      })
+    })
+  )

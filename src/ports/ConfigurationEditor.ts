@@ -1,0 +1,62 @@
+import { Context, type Effect, Schema } from "effect"
+import { printable } from "../domain/PrintableText.ts"
+import { command, Remedy } from "../domain/Remedy.ts"
+import type { ConfigurationError, ServerSummary, UnknownServer } from "./Configuration.ts"
+import type { FileEditError } from "./FileEditor.ts"
+
+/** The configuration has another server of this name. */
+export class ServerExists extends Schema.TaggedError<ServerExists>()("ServerExists", {
+  name: Schema.String,
+  file: Schema.String,
+  /** Its URL or its command line. */
+  target: Schema.String,
+  /** The URL that was to be added. Absent: a program was. */
+  url: Schema.optionalKey(Schema.String)
+}) {
+  override get message(): string {
+    return `${this.file} has another server "${printable(this.name)}": ${printable(this.target)}.`
+  }
+
+  get remedies(): ReadonlyArray<Remedy> {
+    const { name, url } = this
+    if (url === undefined) return []
+    return [command("add", { server: name, url, options: { force: true }, purpose: "replace it" })]
+  }
+}
+
+/** The entry of a server, as the file writes it. */
+export type EntryJson = Readonly<Record<string, unknown>>
+
+/** What an edit has done. */
+export interface ConfigurationEdit {
+  readonly file: string
+  /** The content before. Absent: the file is new, or was not changed. */
+  readonly backup: string | undefined
+}
+
+/** Edits the configuration file in use, or makes the user's own. A file that needs an approval has to be approved before. */
+export class ConfigurationEditor extends Context.Service<
+  ConfigurationEditor,
+  {
+    /**
+     * Adds a server. If the file has it already, the fields of `entry` are set and the others stay.
+     *
+     * @param options.force replaces another server of this name
+     */
+    readonly add: (
+      name: string,
+      entry: EntryJson,
+      options: { readonly force: boolean }
+    ) => Effect.Effect<
+      ConfigurationEdit & { readonly result: "added" | "changed" | "replaced" | "unchanged" },
+      ConfigurationError | FileEditError | ServerExists
+    >
+    /** Removes a server by its name or its URL. */
+    readonly remove: (
+      name: string
+    ) => Effect.Effect<
+      ConfigurationEdit & { readonly removed: ServerSummary },
+      ConfigurationError | FileEditError | UnknownServer
+    >
+  }
+>()("mcp-cli-oauth/ports/ConfigurationEditor") {}

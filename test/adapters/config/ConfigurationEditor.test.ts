@@ -1,0 +1,207 @@
+import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import * as NodePath from "@effect/platform-node/NodePath"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Layer, Option } from "effect"
+import * as ConfigurationEditorLive from "../../../src/adapters/config/ConfigurationEditor.ts"
+import * as FileEditorLive from "../../../src/adapters/edit/FileEditor.ts"
+import * as ApprovalFolder from "../../../src/adapters/store/approval/ApprovalFolder.ts"
+import { errorText } from "../../../src/app/cli/RemedyText.ts"
+import { TestClock } from "effect/testing"
+import { ConfigurationEditor, type EntryJson } from "../../../src/ports/ConfigurationEditor.ts"
+import { temporaryFolder } from "../TemporaryFolder.ts"
+
+const notion = { url: "https://mcp.notion.com/mcp" }
+
+/** A configuration at a path of the test's own, and the edits of it. */
+const configured = Effect.fnUntraced(function* (content?: string) {
+  const folder = yield* temporaryFolder
+  const file = join(folder, "server_config.json")
+  if (content !== undefined) writeFileSync(file, content, { mode: 0o600 })
+  const layer = ConfigurationEditorLive.layer({ path: Option.some(file) }).pipe(
+    Layer.provide([
+      NodeFileSystem.layer,
+      NodePath.layer,
+      FileEditorLive.layer,
+      ApprovalFolder.layer({ directory: join(folder, "trusted") })
+    ])
+  )
+  const add = (name: string, entry: EntryJson, force = false) =>
+    ConfigurationEditor.use((editor) => editor.add(name, entry, { force })).pipe(Effect.provide(layer))
+  const remove = (name: string) =>
+    ConfigurationEditor.use((editor) => editor.remove(name)).pipe(Effect.provide(layer))
+  return { file, add, remove, text: () => readFileSync(file, "utf8") }
+})
+
+const withServers = (...lines: ReadonlyArray<string>) =>
+  ["{", "  // mine", '  "mcpServers": {', ...lines.map((line) => `    ${line}`), "  }", "}", ""].join("\n")
+
+const refused = <A, E extends Parameters<typeof errorText>[0], R>(
+  effect: Effect.Effect<A, E, R>,
+  file: string
+) => Effect.map(Effect.flip(effect), (error) => errorText(error).replaceAll(file, "FILE"))
+
+describe("adding a server", () => {
+  it.effect("makes a file that names its schema and that no other user can read", () =>
+    Effect.gen(function* () {
+      const { add, file, text } = yield* configured()
+      assert.deepStrictEqual(yield* add("notion", notion), { file, backup: undefined, result: "added" })
+      assert.strictEqual(
+        text(),
+        `{
+  "$schema": "https://unpkg.com/mcp-cli-oauth@0/server_config.schema.json",
+  "mcpServers": {
+    "notion": {
+      "url": "https://mcp.notion.com/mcp"
+    }
+  }
+}
+`
+      )
+      assert.strictEqual(statSync(file).mode & 0o777, 0o600)
+    })
+  )
+
+  it.effect("fills a file that is empty, or has no servers yet", () =>
+    Effect.gen(function* () {
+      for (const content of [
+        "",
+        " \n",
+        "{}",
+        '{ "tokenStorage": { "backend": "encrypted" } }',
+        "{\n  // todo\n}\n"
+      ]) {
+        const { add, text } = yield* configured(content)
+        assert.strictEqual((yield* add("notion", notion)).result, "added")
+        assert.match(text(), /"notion": \{\s*"url": "https:\/\/mcp\.notion\.com\/mcp"\s*\}/)
+        if (content.includes("todo")) assert.include(text(), "// todo")
+      }
+    })
+  )
+
+  it.effect("leaves all else as it is, and keeps it in a backup", () =>
+    Effect.gen(function* () {
+      const before = withServers(
+        '"b": { "url": "https://b.example" }, // the second',
+        '"a": { "url": "https://a.example" }'
+      )
+      const { add, file, text } = yield* configured(before)
+      assert.deepStrictEqual(yield* add("notion", notion), { file, backup: `${file}.bak`, result: "added" })
+      assert.strictEqual(
+        text(),
+        withServers(
+          '"b": { "url": "https://b.example" }, // the second',
+          '"a": { "url": "https://a.example" },',
+          '"notion": { "url": "https://mcp.notion.com/mcp" }'
+        )
+      )
+      assert.strictEqual(readFileSync(`${file}.bak`, "utf8"), before)
+    })
+  )
+
+  it.effect("again changes nothing, and with other settings only those", () =>
+    Effect.gen(function* () {
+      const before = withServers(
+        '"notion": {',
+        '  "url": "https://MCP.notion.com/mcp", // as I write it',
+        '  "oauth": { "dpop": true }',
+        "}"
+      )
+      const { add, file, text } = yield* configured(before)
+      assert.strictEqual((yield* add("notion", notion)).result, "unchanged")
+      assert.isFalse(existsSync(`${file}.bak`))
+      const oauth = { client_id: "c", scopes: ["a", "b"] }
+      assert.strictEqual((yield* add("notion", { ...notion, oauth })).result, "changed")
+      assert.strictEqual(
+        text(),
+        before.replace('"dpop": true', '"dpop": true, "client_id": "c", "scopes": ["a", "b"]')
+      )
+      assert.strictEqual((yield* add("notion", { ...notion, oauth })).result, "unchanged")
+    })
+  )
+
+  it.effect("does not replace another server, unless it is forced to", () =>
+    Effect.gen(function* () {
+      const others: ReadonlyArray<readonly [string, string]> = [
+        ['{ "url": "https://old.example/mcp", "oauth": { "client_id": "old" } }', "https://old.example/mcp"],
+        ['{ "url": "https://mcp.notion.com/mcp/" }', "https://mcp.notion.com/mcp/"],
+        ['{ "command": "notion-mcp", "args": ["-v"] }', "notion-mcp -v"]
+      ]
+      for (const [entry, target] of others) {
+        const before = withServers(`"notion": ${entry} // mine`)
+        const { add, file, text } = yield* configured(before)
+        assert.strictEqual(
+          yield* refused(add("notion", notion), file),
+          `FILE has another server "notion": ${target}.\nTo replace it, run: mcp-cli add notion https://mcp.notion.com/mcp --force`
+        )
+        assert.strictEqual(text(), before)
+        assert.strictEqual((yield* add("notion", notion, true)).result, "replaced")
+        assert.strictEqual(text(), withServers('"notion": { "url": "https://mcp.notion.com/mcp" } // mine'))
+      }
+    })
+  )
+
+  it.effect("is refused for an entry, a name or a file with errors, and changes nothing", () =>
+    Effect.gen(function* () {
+      const good = '{ "mcpServers": {} }'
+      const cases: ReadonlyArray<readonly [content: string, name: string, entry: EntryJson, error: RegExp]> =
+        [
+          [good, "s", { url: "http://mcp.example.com" }, /^mcpServers\.s\.url: must be an https URL/],
+          [good, "s", { ...notion, oauth: { client_secret: "${S}" } }, /oauth\.client_id: is missing/],
+          [good, "a\u0000b", notion, /must not have control or invisible characters/],
+          [good, "s", { command: "s", oauth: {} }, /oauth: is only for servers with a url/],
+          ['{ "mcpServers": [] }', "s", notion, /^FILE: mcpServers: must be an object/],
+          ['{ "servers": {} }', "s", notion, /is "servers" a misspelling of "mcpServers"/],
+          ['{ "mcpServers": {}, ', "s", notion, /^FILE: it is not valid JSON at line 1/],
+          ['{ "mcpServers": { "s": {}, "s": {} } }', "s", notion, /another server|edited safely/]
+        ]
+      for (const [content, name, entry, error] of cases) {
+        const { add, file, text } = yield* configured(content)
+        assert.match(yield* refused(add(name, entry), file), error)
+        assert.strictEqual(text(), content)
+      }
+    })
+  )
+
+  it.effect("loses nothing if many are added at the same time", () =>
+    Effect.gen(function* () {
+      const { add, text } = yield* configured(withServers())
+      const names = Array.from({ length: 8 }, (_, index) => `s${index}`)
+      const added = Effect.forEach(names, (name) => add(name, notion), { concurrency: "unbounded" })
+      yield* TestClock.withLive(added)
+      for (const name of names) assert.include(text(), `"${name}"`)
+    })
+  )
+})
+
+describe("removing a server", () => {
+  it.effect("finds it by its name or its URL, also one with errors", () =>
+    Effect.gen(function* () {
+      const cases = [
+        ["notion", "notion"],
+        ["https://MCP.notion.com:443/mcp", "notion"],
+        ["broken", "broken"]
+      ] as const
+      for (const [given, name] of cases) {
+        const lines = ['"notion": { "url": "https://mcp.notion.com/mcp" },', '"broken": { "uri": 1 }']
+        const { file, remove, text } = yield* configured(withServers(...lines))
+        const { backup, removed } = yield* remove(given)
+        assert.deepStrictEqual([removed.name, backup], [name, `${file}.bak`])
+        assert.notInclude(text(), `"${name}"`)
+        assert.include(text(), name === "notion" ? "broken" : "notion")
+      }
+    })
+  )
+
+  it.effect("is refused for a server that is not there, or several with one URL", () =>
+    Effect.gen(function* () {
+      const { file, remove } = yield* configured(
+        withServers('"a": { "url": "https://s.test" },', '"b": { "url": "https://s.test/" }')
+      )
+      assert.match(yield* refused(remove("c"), file), /^FILE has no server "c"/)
+      assert.match(yield* refused(remove("https://s.test"), file), /name one of a, b/)
+      assert.match(yield* refused(remove("https://t.test"), file), /^FILE has no server "https:\/\/t\.test"/)
+    })
+  )
+})
