@@ -79,6 +79,7 @@ const user = (presence: "always" | "terminal") =>
         presence,
         interactive: yield* interactive,
         timeout: Duration.seconds(yield* CallbackTimeout),
+        opensBrowser: yield* BrowserSetting,
         remedyText: (remedy) => remedyText(remedy, configFile)
       })
     })

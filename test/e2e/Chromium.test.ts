@@ -33,7 +33,7 @@ describe.skipIf(executablePath === undefined)("a real browser (needs Chromium)",
       })
       try {
         const login = world.start(["auth", "login", "demo", "--no-browser"])
-        const [, url = ""] = await login.shows(/^ {2}(http\S+)$/m)
+        const [, url = ""] = await login.shows(/^(http\S+)$/m)
         const page = await browser.newPage()
         const asked: Array<string> = []
         page.on("request", (request) => asked.push(new URL(request.url()).hostname))

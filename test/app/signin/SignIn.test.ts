@@ -183,7 +183,7 @@ describe("a sign-in", () => {
             "That is the address of the sign-in page",
             "The sign-in has not ended at that address",
             "That address belongs to another sign-in",
-            "That address has no code"
+            "That is only the start of the address"
           ]
         )
         for (const message of told) assert.include(message, "starts with http://localhost:8080/callback")
