@@ -447,6 +447,7 @@ describe("the client of a sign-in", () => {
               Effect.map(bind(options), (bound) => ({
                 ...bound,
                 checksUser,
+                conclude: () => Effect.void,
                 redirectOnce: () => Effect.succeed(once)
               }))
           })

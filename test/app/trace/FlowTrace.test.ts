@@ -424,6 +424,7 @@ describe("the part of the browser", () => {
                   Effect.succeed({
                     redirectUri,
                     checksUser: true,
+                    conclude: () => Effect.void,
                     redirectOnce: Effect.succeed,
                     receive: (read) =>
                       Effect.suspend(() => {

@@ -1,4 +1,4 @@
-import { Duration, Effect, Option, Redacted, Schedule } from "effect"
+import { Duration, Effect, Exit, Option, Redacted, Schedule } from "effect"
 import { readAuthorizationResponse } from "../../../domain/AuthorizationResponse.ts"
 import { AuthorizationServerMetadata } from "../../../domain/AuthorizationServer.ts"
 import type { ClientRegistration } from "../../../domain/ClientRegistration.ts"
@@ -235,6 +235,7 @@ const attempt = Effect.fn("LoopbackGrant.attempt")(function* (
   yield* Browser.use((browser) => browser.open(opened, named, tellFailure)).pipe(Effect.catch(tellFailure))
   const completed = Effect.flatMap(awaitCallback(pending, target.bound), ({ callback, isPasted }) =>
     completeAuthorization(pending, server, callback, "always").pipe(
+      Effect.onExit((exit) => target.bound.conclude(Exit.isSuccess(exit))),
       Effect.tapError((error) => (isPasted && isCodeRefused(error) ? user.tell(incompleteCode) : Effect.void))
     )
   )
