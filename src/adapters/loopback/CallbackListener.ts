@@ -97,6 +97,12 @@ const answerWith = (response: ServerResponse, page: CallbackPage): void => {
   response.end(render(page))
 }
 
+/** The browser that has come back, and waits for the end of the flow. */
+interface WaitingBrowser {
+  readonly answer: Answer
+  readonly response: ServerResponse
+}
+
 /** A random path, and where it leads until it is opened. */
 interface Redirect {
   readonly path: string
@@ -189,8 +195,7 @@ export const layer: Layer.Layer<CallbackListener> = Layer.succeed(
       const servers: Array<Server> = []
       let read: Read | undefined
       let redirect: Redirect | undefined
-      /** The browser that has come back, and waits for the end of the flow. */
-      let waiting: { readonly answer: Answer; readonly response: ServerResponse } | undefined
+      let waiting: WaitingBrowser | undefined
       let bound = redirectUri
       const owners = peerOwners()
       let checksUser = false
