@@ -87,8 +87,10 @@ const startShell = (start: string) => {
 }
 
 describe.skipIf(!hasScript)("completions (needs script of util-linux)", () => {
-  for (const [name, { source, start }] of Object.entries(shells)) {
-    it.skipIf(!has(name))(`complete in ${name}`, async () => {
+  it.each(Object.keys(shells).filter(has) as ReadonlyArray<keyof typeof shells>)(
+    "complete in %s",
+    async (name) => {
+      const { source, start } = shells[name]
       const shell = startShell(start)
       await shell.type(`${source}; echo rea''dy\n`, /ready\r?\n/)
       /** The words of a command line that ends with TABs. */
@@ -120,17 +122,21 @@ describe.skipIf(!hasScript)("completions (needs script of util-linux)", () => {
       assert.notMatch(shell.all(), /warning|error|password/i)
       assert.notInclude(shell.all(), "evil")
       await shell.close()
-    })
-  }
+    }
+  )
 
   it("say nothing where nothing is known", async () => {
     writeFileSync(join(world.home, "broken.json"), "{")
-    for (const line of [
-      "mcp-cli tools --config-file broken.json ",
-      "mcp-cli tools --config-file none ",
-      "mcp-cli call x "
-    ]) {
-      const ended = await world.run(["__complete", "bash", line])
+    const found = join(world.home, "found")
+    mkdirSync(found)
+    const stranger = { mcpServers: { stranger: { url: "https://stranger.test/mcp" } } }
+    writeFileSync(join(found, "server_config.json"), JSON.stringify(stranger))
+    for (const [line, cwd] of [
+      ["mcp-cli tools --config-file broken.json ", world.home],
+      ["mcp-cli tools --config-file none ", world.home],
+      ["mcp-cli tools ", found]
+    ] as const) {
+      const ended = await world.run(["__complete", "bash", line], { cwd })
       assert.deepEqual(ended, { code: 0, stdout: "names\n", stderr: "" })
     }
   })

@@ -148,7 +148,7 @@ describe("the scripts of the shells", () => {
     }
     assert.strictEqual(depth, 0)
     assert.match(script, /\$env:MCP_CLI_COMPLETE_LINE = \$line\n/)
-    assert.match(script, /finally \{\n\s+Remove-Item Env:MCP_CLI_COMPLETE_LINE\n/)
+    assert.match(script, /finally \{\n\s+Remove-Item Env:MCP_CLI_COMPLETE_LINE /)
     assert.match(code, /^Register-ArgumentCompleter -Native -CommandName {2}-ScriptBlock \{/m)
   })
 })

@@ -66,7 +66,7 @@ Register-ArgumentCompleter -Native -CommandName 'mcp-cli' -ScriptBlock {
         $env:${lineVariable} = $line
         $lines = @(mcp-cli ${hiddenCommand} powershell 2>$null)
     } finally {
-        Remove-Item Env:${lineVariable}
+        Remove-Item Env:${lineVariable} -ErrorAction SilentlyContinue
         [Console]::OutputEncoding = $encoding
     }
     if ($lines.Count -lt 1 -or $lines[0] -eq 'files') { return }

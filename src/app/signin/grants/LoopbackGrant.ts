@@ -143,9 +143,7 @@ const incompleteCode =
   "The pasted address may have lost its end. If so, sign in again, and paste the whole address."
 
 const isCodeRefused = (error: Effect.Error<ReturnType<typeof completeAuthorization>>): boolean =>
-  error._tag === "TokenRequestError" &&
-  error.reason._tag === "Refused" &&
-  error.reason.error === "invalid_grant"
+  error._tag === "TokenRequestError" && error.reason._tag === "InvalidGrant"
 
 /** Waits for the browser or for the pasted redirect URL, whichever comes first. */
 const awaitCallback = Effect.fn("LoopbackGrant.awaitCallback")(function* (
