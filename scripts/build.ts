@@ -102,7 +102,7 @@ const ofFewRuns =
 /** True for Effect and our own code, except for what a run loads where it uses it. */
 const isOfEveryRun = (id: string): boolean =>
   id.startsWith(resolve("src"))
-    ? !/\/(bin|CommandNames|Prefetch|HomeFolder|TracePage|Telemetry)\.ts$|\/vault\/|\/app\/trace\/|\/doctor\/\w*(Examination|Verdicts|Probe|Resolution)\.ts$/.test(
+    ? !/\/(bin|CommandNames|Prefetch|HomeFolder|TracePage|Telemetry|CompletionLive)\.ts$|\/vault\/|\/cli\/completion\/|\/app\/trace\/|\/doctor\/\w*(Examination|Verdicts|Probe|Resolution)\.ts$/.test(
         id.replaceAll("\\", "/")
       ) && !ofFewRuns.test(id)
     : /node_modules.(effect|@effect)./.test(id) && !/effect.dist.(http|observability)./.test(id)

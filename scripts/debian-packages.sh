@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Installs what the tests use of Debian, where it may: a browser, and a keyring on a message bus. Without them, the tests that
+# Installs what the tests use of Debian, where it may: a browser, a keyring on a message bus, and shells. Without them, the tests that
 # need them are skipped by name.
 set -euo pipefail
-packages=(chromium dbus gnome-keyring libglib2.0-bin libsecret-tools openssl)
+packages=(chromium dbus fish gnome-keyring libglib2.0-bin libsecret-tools openssl zsh)
 # The Python of this machine may have its own.
 python3 -c 'import ensurepip, venv' 2>/dev/null || packages+=(python3-venv)
 

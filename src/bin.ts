@@ -2,7 +2,7 @@ import { mkdirSync, statSync, writeFileSync } from "node:fs"
 import * as nodeModule from "node:module"
 import { isAbsolute, join } from "node:path"
 import { dataFolder, homeFolder } from "./adapters/platform/HomeFolder.ts"
-import { allCommandNames, commandNames } from "./app/cli/CommandNames.ts"
+import { allCommandNames, commandNames, hiddenCommand } from "./app/cli/CommandNames.ts"
 import { chosenBackend, prefetchOf } from "./live/Prefetch.ts"
 
 const words = process.argv.slice(2)
@@ -22,11 +22,12 @@ const isOneOf = (names: ReadonlyArray<string>) => (word: string) => names.includ
 /** True if this run opens no store. A tool or a server may have the name of a command, so the first one counts. */
 const isWithoutStore = () =>
   words.length === 0 ||
+  words[0] === hiddenCommand ||
   isOneOf(commandNames.withoutStore)(
     words.find((word) => word !== "auth" && isOneOf(allCommandNames)(word)) ?? ""
   ) ||
   /^(help|version)$/.test(words[0] ?? "") ||
-  words.some((word) => /^(--?h(elp)?|-V|--version|--completions(=.*)?)$/.test(word))
+  words.some((word) => /^(--?h(elp)?|-V|--version)$/.test(word))
 
 /**
  * The server that this run is probably about: the first word that is neither a command nor a flag, if its storage name
@@ -72,6 +73,7 @@ const caches = () => {
  * that a first `--version` does not slow down every `auth token` after it.
  */
 const purpose = () => {
+  if (words[0] === hiddenCommand) return "other"
   if (words.some(isOneOf(commandNames.token))) return "token"
   const opensSession =
     words.some(isOneOf(commandNames.session)) || words.some((word) => /^(-s|--server(=.*)?)$/.test(word))

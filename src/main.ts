@@ -12,6 +12,7 @@ import { displayOf } from "./adapters/terminal/Display.ts"
 import * as Screen from "./adapters/terminal/Screen.ts"
 import * as TerminalWaitNotice from "./adapters/terminal/TerminalWaitNotice.ts"
 import { useProxyOfEnvironment } from "./adapters/http/EnvironmentProxy.ts"
+import { hiddenCommand } from "./app/cli/CommandNames.ts"
 import { defaultErrorFormat, reportError } from "./app/cli/ErrorReport.ts"
 import { exitCodeOf } from "./app/cli/ExitCode.ts"
 import { print } from "./app/cli/Output.ts"
@@ -108,4 +109,10 @@ const run = Effect.gen(function* () {
   )
 }).pipe(observed, Effect.provide(Layer.mergeAll(platform, builtIns, presenter)))
 
-runMain(run)
+/** A shell waits for these candidates at each TAB. */
+const completion = Effect.flatMap(
+  Effect.promise(() => import("./live/CompletionLive.ts")),
+  ({ complete }) => complete(process.argv.slice(3))
+).pipe(Effect.as(0), Effect.provide(platform))
+
+runMain(process.argv[2] === hiddenCommand ? completion : run)

@@ -39,7 +39,7 @@ import * as SignOut from "../app/signin/SignOut.ts"
 import * as StorageCheck from "../app/storage/StorageCheck.ts"
 import { ConfigurationTrust, type RequireApproval } from "../ports/ConfigurationTrust.ts"
 import { isUnattended } from "./Attendance.ts"
-import { approvals, backends, choices, encryptedFiles } from "./StorageLive.ts"
+import { approvals, backends, choices, encryptedFiles, knownNames } from "./StorageLive.ts"
 import * as StorageMove from "../app/storage/StorageMove.ts"
 import * as WireLive from "./WireLive.ts"
 
@@ -90,6 +90,7 @@ const user = (presence: "always" | "terminal") =>
         presence,
         interactive: yield* interactive,
         timeout: Duration.seconds(yield* CallbackTimeout),
+        opensBrowser: yield* BrowserSetting,
         remedyText: (remedy) => remedyText(remedy, configFile)
       })
     })
@@ -171,7 +172,7 @@ const signIn = (version: string) =>
     Layer.provideMerge(wire),
     Layer.provideMerge(tracedTransport.pipe(Layer.provide(transport))),
     Layer.provideMerge(storage("always")),
-    Layer.merge(TraceFile.layer({ version }))
+    Layer.merge(Layer.merge(TraceFile.layer({ version }), knownNames))
   )
 
 /**
@@ -210,6 +211,7 @@ export const live = (version: string) =>
       Layer.provide(AuthorizedHttp.layer),
       Layer.provide(connector(version)),
       Layer.provideMerge(tokens),
+      Layer.provide(knownNames),
       Layer.merge(TerminalLineEditor.layer)
     )
   }) satisfies Live<never>

@@ -55,6 +55,7 @@ const userOf = ({ interaction = "terminal", timeout = defaultUserTimeout }: McpA
     Effect.map(isUnattended, (unattended) =>
       TerminalUserInteraction.layer({
         presence: "terminal",
+        opensBrowser: true,
         interactive: !unattended,
         timeout: Duration.fromInputUnsafe(timeout),
         remedyText: (remedy) => remedyText(remedy)

@@ -4,6 +4,7 @@ import * as MemoryLock from "../adapters/lock/MemoryLock.ts"
 import * as ProcessLock from "../adapters/lock/ProcessLock.ts"
 import { configuredHome } from "../adapters/platform/ConfiguredHome.ts"
 import { dataFolder } from "../adapters/platform/HomeFolder.ts"
+import * as KnownNamesFolder from "../adapters/store/names/KnownNamesFolder.ts"
 import * as ApprovalFolder from "../adapters/store/approval/ApprovalFolder.ts"
 import * as StorageChoiceFile from "../adapters/store/choice/StorageChoiceFile.ts"
 import * as EncryptedFileStore from "../adapters/store/encrypted-file/EncryptedFileStore.ts"
@@ -47,6 +48,13 @@ const keyrings: Partial<Record<NodeJS.Platform, KeyringBackend>> = {
 /** The choice of the backend, in the user's home. */
 export const choices = Layer.unwrap(
   Effect.map(homeFolder, (folder) => StorageChoiceFile.layer({ directory: join(folder, "storage") }))
+)
+
+/** What completions know without a server and a store. */
+export const knownNames = Layer.unwrap(
+  Effect.map(homeFolder, (folder) =>
+    KnownNamesFolder.layer({ directory: join(folder, "names"), sealed: join(folder, "tokens") })
+  )
 )
 
 /** The configurations that the user has approved, in the user's home. */

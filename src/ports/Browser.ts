@@ -18,7 +18,12 @@ export class Browser extends Context.Service<
      *
      * @param named what a program that the user names (`$BROWSER`) gets instead: it may choose by the host, or open the URL
      *   on another machine
+     * @param onFailure runs if the program ends with an error later. Absent: the log has it.
      */
-    readonly open: (url: URL, named?: URL) => Effect.Effect<void, BrowserError>
+    readonly open: (
+      url: URL,
+      named?: URL,
+      onFailure?: (error: BrowserError) => Effect.Effect<void>
+    ) => Effect.Effect<void, BrowserError>
   }
 >()("mcp-cli-oauth/ports/Browser") {}

@@ -60,6 +60,11 @@ export interface BoundListener {
   readonly receive: (
     read: (parameters: URLSearchParams) => AuthorizationResponse
   ) => Effect.Effect<Exclude<AuthorizationResponse, { readonly _tag: "Foreign" }>>
+  /**
+   * Shows in the browser how the sign-in has ended. The browser waits for it after its callback, at most until the scope
+   * closes. Does nothing if no browser waits.
+   */
+  readonly conclude: (isSignedIn: boolean) => Effect.Effect<void>
 }
 
 /** Receives the callback on loopback (RFC 8252 §7.3). */

@@ -8,6 +8,14 @@ export type DevicePrompt = Pick<
   "expiresAt" | "userCode" | "verificationUri" | "verificationUriComplete"
 >
 
+/** What a user needs to know of a sign-in whose browser is on another machine. */
+export interface SignInReturn {
+  /** Where the browser comes back to: an address of this machine. */
+  readonly redirectUri: URL
+  /** Signs in with a code instead. Absent: the authorization server does not offer that. */
+  readonly byCode: Remedy | undefined
+}
+
 /** How long a sign-in waits for the user, unless the program or the user chooses another time: a second factor takes time. */
 export const defaultUserTimeout = Duration.minutes(5)
 
@@ -20,7 +28,7 @@ export class UserInteraction extends Context.Service<
     /** How long a sign-in waits for the user. */
     readonly timeout: Duration.Duration
     /** Announces a sign-in and shows its URL, at which the browser is about to open. */
-    readonly askToSignIn: (server: string, url: URL) => Effect.Effect<void>
+    readonly askToSignIn: (server: string, url: URL, back: SignInReturn) => Effect.Effect<void>
     /**
      * Announces a sign-in and shows the code to enter on another device (RFC 8628 §3.3). Shows the time left until the
      * scope closes.

@@ -71,7 +71,7 @@ describe("the browser that a sign-in opens", () => {
       // A program that the user names may choose by the host, or open the address on another machine.
       const isWholeUrl = way === "$BROWSER" && process.platform === "linux"
       const once = /^http:\/\/localhost:\d+\/start\/[\w-]{43}$/
-      if (isWholeUrl) assert.include(login.stderr, `  ${args.at(-1)}\n`)
+      if (isWholeUrl) assert.include(login.stderr, `\n${args.at(-1)}\n`)
       else assert.match(args.at(-1) ?? "", once)
       assert.notInclude(JSON.stringify(env), "secret-")
       assert.notInclude(JSON.stringify(env), "correct horse")
@@ -79,7 +79,7 @@ describe("the browser that a sign-in opens", () => {
       assert.strictEqual(env["DISPLAY"], ":0")
       assert.strictEqual(env["OF_THE_USER"], way === "$BROWSER" ? "plain" : undefined)
       // What the terminal shows can be opened on another machine.
-      assert.include(login.stderr, `  ${world.authorizationServer.issuer}/authorize?`)
+      assert.include(login.stderr, `\n${world.authorizationServer.issuer}/authorize?`)
     }
   )
 })
@@ -120,7 +120,7 @@ const canChangeUser = process.platform === "linux" && process.getuid?.() === 0
 describe.skipIf(!canChangeUser)("another user of this machine (needs Linux and root)", () => {
   it("cannot deliver a code with a state that leaked", async () => {
     const login = world.start(["auth", "login", "demo", "--no-browser"])
-    const [, shown = ""] = await login.shows(/^ {2}(http\S+)$/m)
+    const [, shown = ""] = await login.shows(/^(http\S+)$/m)
     const callback = new URL(new URL(shown).searchParams.get("redirect_uri") ?? "")
     callback.search = new URLSearchParams({
       state: new URL(shown).searchParams.get("state") ?? "",
@@ -155,7 +155,7 @@ setInterval(() => undefined, 1000)
     const login = world.start(["auth", "login", "demo"], {
       env: { BROWSER: "", PATH: `${folder}:${process.env["PATH"]}` }
     })
-    const [, shown = ""] = await login.shows(/^ {2}(http\S+)$/m)
+    const [, shown = ""] = await login.shows(/^(http\S+)$/m)
     while (!existsSync(given)) await new Promise((next) => setImmediate(next))
     const [pid, start] = JSON.parse(readFileSync(given, "utf8")) as [number, string]
     const visible = allArguments()

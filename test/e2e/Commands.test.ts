@@ -38,7 +38,7 @@ describe("the program", () => {
       assert.notInclude(stdout, "\u001b")
     }
     assert.match((await world.run(["--version"])).stdout, /\d+\.\d+\.\d+/)
-    assert.include((await world.run(["--completions", "bash"])).stdout, "mcp-cli")
+    assert.include((await world.run(["completions", "bash"])).stdout, "mcp-cli")
   })
 
   it("says which Node it needs to one that is too old", async () => {

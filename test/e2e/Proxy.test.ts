@@ -63,7 +63,7 @@ describe("a proxy of the environment", () => {
     const env = { ...variables(), ...turnedOn, OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint }
     // The browser is a program of its own, which may use the proxy.
     const login = world.start(["auth", "login", "demo", "--no-browser"], { env })
-    const [, url = ""] = await login.shows(/^ {2}(http\S+)$/m)
+    const [, url = ""] = await login.shows(/^(http\S+)$/m)
     const { followRedirects } = await import("../servers/BrowserUser.ts")
     await followRedirects(url)
     assert.strictEqual((await login.ended).code, 0)

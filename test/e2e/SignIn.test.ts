@@ -112,7 +112,7 @@ describe("signing in to a server that is known by its URL alone", () => {
 
   it("waits for the browser with --no-browser, and takes the answer whoever opens the address", async () => {
     const login = world.start(["auth", "login", "demo", "--no-browser"])
-    const [, url = ""] = await login.shows(/^ {2}(http\S+)$/m)
+    const [, url = ""] = await login.shows(/^(http\S+)$/m)
     const { followRedirects } = await import("../servers/BrowserUser.ts")
     const page = await followRedirects(url)
     assert.strictEqual(page.status, 200)

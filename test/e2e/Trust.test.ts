@@ -90,7 +90,7 @@ describe("a configuration in the working directory", () => {
       assert.strictEqual(code, 2, `${args.join(" ")}: ${stderr}`)
       assert.include(stderr, "run: mcp-cli trust\n", args.join(" "))
     }
-    for (const args of [["--help"], ["--version"], ["--completions", "bash"], ["trust", "--help"]]) {
+    for (const args of [["--help"], ["--version"], ["completions", "bash"], ["trust", "--help"]]) {
       assert.strictEqual((await run(args)).code, 0, args.join(" "))
     }
     const doctor = await run(["auth", "doctor", "theirs"])

@@ -123,8 +123,11 @@ export const callbacks: Target<Callback> = {
       [secretIn(seenOf(answer), [verifier]) === undefined, "the verifier can be seen"],
       [
         texts.every((text) => {
-          const page = render({ status: 200, title: text, text })
-          return page.split("<").length === render({ status: 200, title: "", text: "" }).split("<").length
+          const page = render({ status: 200, state: "done", next: "", title: text, text })
+          return (
+            page.split("<").length ===
+            render({ status: 200, state: "done", next: "", title: "", text: "" }).split("<").length
+          )
         }),
         "markup of the answer in the page"
       ]

@@ -121,7 +121,7 @@ export const visits: Target<Visit> = {
   check: ({ bytes, pause }) =>
     Effect.scoped(
       Effect.gen(function* () {
-        const { redirectUri, receive } = yield* CallbackListener.use((listener) =>
+        const { conclude, redirectUri, receive } = yield* CallbackListener.use((listener) =>
           Effect.orDie(
             listener.bind({
               server: "<notion>",
@@ -147,7 +147,10 @@ export const visits: Target<Visit> = {
               if (answer._tag !== "Foreign") answers.push(answer)
               return answer
             })
-            return Effect.andThen(Deferred.succeed(waiting, undefined), received)
+            return Effect.andThen(
+              Deferred.succeed(waiting, undefined),
+              Effect.tap(received, () => conclude(true))
+            )
           })
         )
         yield* Deferred.await(waiting)

@@ -1,6 +1,7 @@
 import { Config, Effect, Layer, Option } from "effect"
 import { isSecureUrl } from "../../domain/SecureUrl.ts"
 import { Browser, BrowserError } from "../../ports/Browser.ts"
+import { isBrowserElsewhere } from "../platform/BrowserPlace.ts"
 import { browserEnvironment } from "./BrowserEnvironment.ts"
 import { type Opener, platformOpeners } from "./PlatformBrowser.ts"
 
@@ -20,11 +21,12 @@ export const browserCommands = (value: string, url: string): ReadonlyArray<Opene
     ]
   })
 
-/**
- * Starts a detached program without a shell, and completes once it runs. A browser may run for long, so a later failure
- * is only logged.
- */
-const start = Effect.fnUntraced(function* ({ args, command, input }: Opener, env: NodeJS.ProcessEnv) {
+/** Starts a detached program without a shell, and completes once it runs. A browser may run for long. */
+const start = Effect.fnUntraced(function* (
+  { args, command, input }: Opener,
+  env: NodeJS.ProcessEnv,
+  onFailure: (error: BrowserError) => Effect.Effect<void>
+) {
   const { spawn } = yield* Effect.promise(() => import("node:child_process"))
   const context = yield* Effect.context()
   yield* Effect.callback<void, BrowserError>((resume) => {
@@ -46,8 +48,8 @@ const start = Effect.fnUntraced(function* ({ args, command, input }: Opener, env
     })
     child.once("exit", (code) => {
       if (code === null || code === 0) return
-      const warning = `${command}, which opens the browser, ended with exit code ${code}. If no browser shows the URL above, open it yourself.`
-      Effect.runForkWith(context)(Effect.logWarning(warning))
+      const failed = onFailure(new BrowserError({ detail: `${command} ended with exit code ${code}` }))
+      Effect.runForkWith(context)(failed)
     })
   })
 })
@@ -63,7 +65,11 @@ export const layerWithout = (configured: Effect.Effect<ReadonlyArray<string>>): 
   Layer.succeed(
     Browser,
     Browser.of({
-      open: Effect.fn("Browser.open")(function* (url, ofNamed = url) {
+      open: Effect.fn("Browser.open")(function* (
+        url,
+        ofNamed = url,
+        onFailure = ({ message }) => Effect.logWarning(message)
+      ) {
         const insecure = [url, ofNamed].find((one) => !isSecureUrl(one))
         if (insecure !== undefined) {
           return yield* new BrowserError({
@@ -79,7 +85,14 @@ export const layerWithout = (configured: Effect.Effect<ReadonlyArray<string>>): 
             ? (["named", ofUser] as const)
             : (["platform", platformOpeners(process.platform, process.env, url.href)] as const)
         const env = browserEnvironment(process.env, program, yield* configured)
-        return yield* Effect.firstSuccessOf(openers.map((opener) => start(opener, env)))
+        // Few programs of a machine without a display can open a page, and the user has been told to open it elsewhere.
+        const isHopeless = program === "platform" && isBrowserElsewhere(process.platform, process.env)
+        // Those of macOS and Windows would show it to who sits at that machine.
+        if (isHopeless && /^(darwin|win32)$/.test(process.platform)) return
+        const logged = ({ message }: BrowserError) => Effect.logDebug(message)
+        const failed = isHopeless ? logged : onFailure
+        const started = Effect.firstSuccessOf(openers.map((opener) => start(opener, env, failed)))
+        yield* isHopeless ? started.pipe(Effect.catch(logged)) : started
       })
     })
   )

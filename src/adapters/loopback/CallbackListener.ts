@@ -22,50 +22,85 @@ const probeTimeout = 1000
 /** Maximum length of a request target, in characters. */
 const maxTarget = 16_384
 
-const pageOf = (server: string, answer: Answer): CallbackPage => {
+/** How a sign-in ended, for the user in the browser. */
+export const pageOf = (server: string, answer: Answer, isSignedIn: boolean): CallbackPage => {
+  const notSignedIn = {
+    state: "failed",
+    title: `Not signed in to ${server}`,
+    next: "The terminal says what to do next. You can close this window."
+  } as const
   switch (answer._tag) {
     case "Granted":
-      return {
-        status: 200,
-        title: `Signed in to ${server}`,
-        text: "You can close this window and return to the terminal."
-      }
+      return isSignedIn
+        ? {
+            status: 200,
+            state: "done",
+            title: `Signed in to ${server}`,
+            text: "mcp-cli can use this server from now on.",
+            next: "You can close this window and return to the terminal."
+          }
+        : {
+            ...notSignedIn,
+            status: 400,
+            text: "The authorization server approved the sign-in, but mcp-cli could not complete it."
+          }
     case "Denied":
       return {
+        ...notSignedIn,
         status: 200,
-        title: `Not signed in to ${server}`,
-        text: `The authorization server refused: ${answer.description ?? answer.error}. See the terminal for what to do next.`
+        text: `The authorization server refused: ${answer.description ?? answer.error}`
       }
     case "Rejected":
-      return {
-        status: 400,
-        title: `Not signed in to ${server}`,
-        text: "The response cannot be trusted. See the terminal for the reason."
-      }
+      return { ...notSignedIn, status: 400, text: "The response cannot be trusted, and was not used." }
   }
 }
 
-const notFound: CallbackPage = { status: 404, title: "Not found", text: "This page does not exist." }
+const useUrlOfTerminal = "Use the latest URL from the terminal."
+const notFound: CallbackPage = {
+  status: 404,
+  state: "notice",
+  title: "Not found",
+  text: "mcp-cli waits here for a sign-in, but not at this address.",
+  next: useUrlOfTerminal
+}
+const notAllowed: CallbackPage = {
+  status: 405,
+  state: "notice",
+  title: "Not allowed",
+  text: "Only GET requests are answered.",
+  next: useUrlOfTerminal
+}
 const foreign: CallbackPage = {
   status: 400,
+  state: "notice",
   title: "Not the current sign-in",
-  text: "This URL does not belong to the current sign-in. Use the latest URL from the terminal."
+  text: "This URL does not belong to the current sign-in.",
+  next: useUrlOfTerminal
 }
-
 const ofAnotherUser: CallbackPage = {
   status: 403,
+  state: "notice",
   title: "Another user of this machine",
-  text: "This request was not made by the user who signs in. If that is you, paste the address of this page into the terminal."
+  text: "This request was not made by the user who signs in.",
+  next: "If that is you, paste the address of this page into the terminal."
 }
 const opened: CallbackPage = {
   status: 410,
+  state: "notice",
   title: "Opened before",
-  text: "This address works once. Use the URL from the terminal."
+  text: "This address works once.",
+  next: useUrlOfTerminal
 }
 
 const answerWith = (response: ServerResponse, page: CallbackPage): void => {
-  response.writeHead(page.status, headers)
+  response.writeHead(page.status, headers())
   response.end(render(page))
+}
+
+/** The browser that has come back, and waits for the end of the flow. */
+interface WaitingBrowser {
+  readonly answer: Answer
+  readonly response: ServerResponse
 }
 
 /** A random path, and where it leads until it is opened. */
@@ -76,7 +111,7 @@ interface Redirect {
 }
 
 const redirectWith = (response: ServerResponse, location: string): void => {
-  response.writeHead(303, { ...headers, location })
+  response.writeHead(303, { ...headers(), location })
   response.end()
 }
 
@@ -160,6 +195,7 @@ export const layer: Layer.Layer<CallbackListener> = Layer.succeed(
       const servers: Array<Server> = []
       let read: Read | undefined
       let redirect: Redirect | undefined
+      let waiting: WaitingBrowser | undefined
       let bound = redirectUri
       const owners = peerOwners()
       let checksUser = false
@@ -173,13 +209,7 @@ export const layer: Layer.Layer<CallbackListener> = Layer.succeed(
         const [path = "", query = ""] = target.split(/\?(.*)/s, 2)
         const start = path === redirect?.path ? redirect : undefined
         if (path !== bound.pathname && start === undefined) return answerWith(response, notFound)
-        if (request.method !== "GET") {
-          return answerWith(response, {
-            status: 405,
-            title: "Not allowed",
-            text: "Only GET requests are answered."
-          })
-        }
+        if (request.method !== "GET") return answerWith(response, notAllowed)
         // Before anything is used up: another user may know the path or the state.
         if (checksUser && owners.mayBeAnotherUser(request.socket)) return answerWith(response, ofAnotherUser)
         if (start !== undefined) {
@@ -189,12 +219,11 @@ export const layer: Layer.Layer<CallbackListener> = Layer.succeed(
         }
         const answer = read?.(new URLSearchParams(query)) ?? { _tag: "Foreign" as const }
         if (answer._tag === "Foreign") return answerWith(response, foreign)
-        // The flow has its answer: no further request is accepted, and the flow continues once the page is sent. "close", not
-        // "finish": a browser that disconnects before it has read the page has answered, too.
+        // The flow has its answer: no further request is accepted, and the browser waits until the flow has ended.
         read = undefined
         for (const listening of servers) listening.close()
-        response.once("close", () => Deferred.doneUnsafe(received, Effect.succeed(answer)))
-        answerWith(response, pageOf(server, answer))
+        waiting = { answer, response }
+        Deferred.doneUnsafe(received, Effect.succeed(answer))
       }
 
       const asked = redirectUri.port === "" ? 0 : Number(redirectUri.port)
@@ -248,6 +277,18 @@ export const layer: Layer.Layer<CallbackListener> = Layer.succeed(
             Effect.retry({ schedule: afterRelease, while: ({ _tag }) => _tag === "Released" }),
             Effect.mapError((error) => (error._tag === "Released" ? busy(false) : error))
           )
+      /** Shows how the sign-in has ended, and returns once the page is sent. */
+      const conclude = (isSignedIn: boolean) =>
+        Effect.callback<void>((resume) => {
+          const done = () => resume(Effect.void)
+          // "close", not "finish": a browser that disconnects before it has read the page has answered, too.
+          if (waiting === undefined || waiting.response.closed) return done()
+          const { answer, response } = waiting
+          waiting = undefined
+          response.once("close", done)
+          answerWith(response, pageOf(server, answer, isSignedIn))
+        })
+      yield* Effect.addFinalizer(() => conclude(false))
       bound = new URL(redirectUri)
       bound.port = String(port)
       checksUser = owners.canTell(port)
@@ -255,6 +296,7 @@ export const layer: Layer.Layer<CallbackListener> = Layer.succeed(
       return {
         redirectUri: bound,
         checksUser,
+        conclude,
         redirectOnce: (to) =>
           Effect.sync(() => {
             redirect = { path: `/start/${randomBytes(32).toString("base64url")}`, to: to.href, isUsed: false }

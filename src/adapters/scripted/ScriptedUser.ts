@@ -104,6 +104,7 @@ export const layer = (
           return {
             redirectUri,
             checksUser: true,
+            conclude: () => Effect.void,
             // The browser in memory has no arguments.
             redirectOnce: Effect.succeed,
             receive: (read) =>

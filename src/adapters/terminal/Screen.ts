@@ -1,6 +1,7 @@
 import { format } from "node:util"
 import { Console, Layer } from "effect"
 import { safeLine, safeText } from "../../domain/PrintableText.ts"
+import { linkTo, showsLinks } from "./Hyperlink.ts"
 
 /** The styles of this program, of its help, and of a QR code: bold, dim, colours, and the end of them. */
 // oxlint-disable-next-line no-control-regex -- styles are control sequences
@@ -15,6 +16,12 @@ export const shown = (text: string): string =>
 
 /** Writes to stderr, which is a terminal or becomes a log that a terminal shows later. */
 export const writeError = (text: string): void => void process.stderr.write(shown(text))
+
+/** Writes the address of a URL to stderr, on a line of its own: nothing before or after it is copied with it. */
+export const writeAddress = (url: URL): void =>
+  void process.stderr.write(
+    `${process.stderr.isTTY && showsLinks(process.env) ? linkTo(url) : safeLine(url.href)}\n`
+  )
 
 /** Characters that are written at once: Node copies them, and a long text twice would fill the memory. */
 const pieceLength = 2 ** 16

@@ -6,6 +6,7 @@ import { entryOf, type Remediable, remove } from "../../domain/Remedy.ts"
 import { SignInRequired } from "../../domain/SignInError.ts"
 import { Configuration } from "../../ports/Configuration.ts"
 import { CredentialStore } from "../../ports/CredentialStore.ts"
+import { KnownNames } from "../../ports/KnownNames.ts"
 import { UserInteraction } from "../../ports/UserInteraction.ts"
 import { TraceFile } from "../../ports/TraceFile.ts"
 import { SignIn } from "../signin/SignIn.ts"
@@ -98,6 +99,7 @@ export const login = Command.make(
       onNone: () => flow,
       onSome: (path) => traced(path, server, key.account, flow)
     })
+    yield* (yield* KnownNames).rememberAccount(name, key.account)
     const { expiresAt } = tokens
     if (yield* Json) {
       return yield* printJson({

@@ -3,7 +3,7 @@
  * file imports nothing. A test compares it with the commands of the program.
  */
 export const commandNames = {
-  withoutStore: ["add", "remove", "servers", "client-metadata", "trust"],
+  withoutStore: ["add", "remove", "servers", "client-metadata", "trust", "completions"],
   token: ["token"],
   session: ["tools", "resources", "prompts", "call", "ping"],
   other: ["auth", "login", "status", "logout", "reset", "doctor", "storage", "move", "rekey"]
@@ -11,3 +11,6 @@ export const commandNames = {
 
 /** Every word that is a command. */
 export const allCommandNames: ReadonlyArray<string> = Object.values(commandNames).flat()
+
+/** The command that the completion scripts of shells run. It prints candidates, and never an error. */
+export const hiddenCommand = "__complete"

@@ -62,6 +62,10 @@ export const tellError = (error: Remediable, configFile: string | undefined, pre
 export const tellWarning = (warning: string, ...others: ReadonlyArray<string>) =>
   tell([{ style: 33, text: "mcp-cli: warning:" }, ` ${warning}`], ...others)
 
+/** Prints cells for the script of a shell, separated by tabs. */
+export const printCells = (rows: ReadonlyArray<ReadonlyArray<string>>) =>
+  Console.log(rows.map((cells) => cells.map(safeLine).join("\t")).join("\n"))
+
 /** A value as JSON, for programs. */
 export const printJson = (value: unknown) => Console.log(safeJson(value, 2))
 

@@ -28,6 +28,7 @@ import { reset } from "./AuthReset.ts"
 import { status } from "./AuthStatus.ts"
 import { token } from "./AuthToken.ts"
 import { call } from "./Call.ts"
+import { completions } from "./Completions.ts"
 import { type ErrorFormat, layerOfFlags } from "./ErrorReport.ts"
 import { prompts, resources, tools } from "./Listing.ts"
 import { ping } from "./Ping.ts"
@@ -146,7 +147,8 @@ export const program = <R>(live: Live<R>, format: Ref.Ref<ErrorFormat>) =>
       servers.pipe(Command.provide(live.configuration)),
       add.pipe(Command.provide(live.editing)),
       remove(live.stored).pipe(Command.provide(live.editing)),
-      trust.pipe(Command.provide(live.trust))
+      trust.pipe(Command.provide(live.trust)),
+      completions
     ]),
     Command.provide(layerOfFlags(format)),
     Command.withGlobalFlags(settings)
@@ -162,13 +164,8 @@ const Version = GlobalFlag.Action({
   run: GlobalFlag.Version.run
 })
 
-/** The shells are listed in its description already, so the column of the flags stays narrow. */
-const Completions = GlobalFlag.Action({
-  flag: GlobalFlag.Completions.flag.pipe(Flag.withMetavar("SHELL")),
-  run: GlobalFlag.Completions.run
-})
+/** The built-in flags of the command line. `completions` is a command. */
+export const builtInFlags = [GlobalFlag.Help, Version] as const
 
-/** The built-in flags of the command line. */
-export const builtIns = CliConfig.layer({
-  builtIns: [GlobalFlag.Help, Version, Completions]
-})
+/** Makes them the flags of the command line. */
+export const builtIns = CliConfig.layer({ builtIns: builtInFlags })

@@ -1,6 +1,7 @@
-import { Context, Effect, Layer, type Scope } from "effect"
+import { Context, Effect, Layer, Predicate, type Scope } from "effect"
 import type { Server } from "../../domain/Server.ts"
 import type { NetworkError } from "../../ports/HttpTransport.ts"
+import { type KnownName, KnownNames, type NameMemory } from "../../ports/KnownNames.ts"
 import { McpConnector, type McpError, type McpSession } from "../../ports/McpConnector.ts"
 import type { AccessTokenError } from "../tokens/AccessTokens.ts"
 import { AuthorizedHttp } from "../http/AuthorizedHttp.ts"
@@ -20,19 +21,57 @@ export class ServerSession extends Context.Service<
   }
 >()("mcp-cli-oauth/app/session/ServerSession") {}
 
+/** The names of the arguments that the schema of a tool names. */
+const argumentsIn = ({ properties }: Readonly<Record<string, unknown>>): ReadonlyArray<string> =>
+  Predicate.isObject(properties) ? Object.keys(properties) : []
+
+/** A session that remembers what the server lists, for completions. */
+const remembering = (remember: NameMemory["remember"], server: Server, session: OpenSession): OpenSession => {
+  const named =
+    <A>(kind: "tools" | "resources" | "prompts", nameOf: (item: A) => KnownName) =>
+    (items: ReadonlyArray<A>) =>
+      remember(server, kind, items.map(nameOf))
+  return {
+    ...session,
+    tools: Effect.tap(
+      session.tools,
+      named("tools", ({ description, inputSchema, name, title }) => ({
+        name,
+        description: description ?? title ?? "",
+        arguments: argumentsIn(inputSchema)
+      }))
+    ),
+    resources: Effect.tap(
+      session.resources,
+      named("resources", ({ description, name, uri }) => ({ name: uri, description: description ?? name }))
+    ),
+    prompts: Effect.tap(
+      session.prompts,
+      named("prompts", ({ arguments: listed, description, name }) => ({
+        name,
+        description: description ?? "",
+        arguments: listed.map((argument) => argument.name)
+      }))
+    )
+  }
+}
+
 /** @see ServerSession */
 export const layer: Layer.Layer<ServerSession, never, AuthorizedHttp | McpConnector> = Layer.effect(
   ServerSession,
   Effect.gen(function* () {
     const http = yield* AuthorizedHttp
     const connector = yield* McpConnector
+    const { remember } = yield* KnownNames
     const open = Effect.fn("ServerSession.open")(function* (
       server: Server,
       account?: string
     ): Effect.fn.Return<OpenSession, SessionError, Scope.Scope> {
-      return server._tag === "Stdio"
-        ? yield* connector.connectStdio(server)
-        : yield* connector.connectHttp(server, http.sendTo(server, account))
+      const session =
+        server._tag === "Stdio"
+          ? yield* connector.connectStdio(server)
+          : yield* connector.connectHttp(server, http.sendTo(server, account))
+      return remembering(remember, server, session)
     })
     return ServerSession.of({ open })
   })

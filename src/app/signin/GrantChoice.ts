@@ -3,6 +3,11 @@ import type { ResolvedAuthorizationServer } from "./ResolvedAuthorizationServer.
 
 const deviceCode = "urn:ietf:params:oauth:grant-type:device_code"
 
+/** True if the authorization server offers sign-ins with a device code, as far as its metadata says (RFC 8628 §4). */
+export const offersDeviceCode = ({ endpoints, metadata }: ResolvedAuthorizationServer): boolean =>
+  endpoints.deviceAuthorization !== undefined &&
+  (metadata?.grant_types_supported?.includes(deviceCode) ?? true)
+
 /** True if the authorization server offers a client with a secret or key no grant but `client_credentials`. */
 const isForClientAlone = ({ oauth }: RemoteServer, { endpoints, metadata }: ResolvedAuthorizationServer) => {
   const offered = metadata?.grant_types_supported

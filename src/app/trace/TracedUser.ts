@@ -46,13 +46,13 @@ const callback =
 const tracedInteraction = (inner: UserInteraction["Service"]) =>
   UserInteraction.of({
     ...inner,
-    askToSignIn: Effect.fn("TracedUser.askToSignIn")(function* (server, url) {
+    askToSignIn: Effect.fn("TracedUser.askToSignIn")(function* (server, url, back) {
       yield* happens((recording, at) => {
         recording.browserOpenedAt = at
         recording.addLane(url.origin, "authorization server")
         return { _tag: "BrowserOpened", at, url: recording.redactor.url("authorization request", url) }
       })
-      yield* inner.askToSignIn(server, url)
+      yield* inner.askToSignIn(server, url, back)
     }),
     askToUseDevice: Effect.fn("TracedUser.askToUseDevice")(function* (server, device) {
       yield* happens(({ redactor }, at) => ({

@@ -80,6 +80,22 @@ describe("$BROWSER", () => {
     })
   )
 
+  it.live("that ends badly after its start tells the caller, who asks for it", () =>
+    Effect.gen(function* () {
+      const told = yield* Deferred.make<string>()
+      yield* Port.use(({ open }) =>
+        open(new URL("https://as.test/a"), undefined, ({ message }) => Deferred.succeed(told, message))
+      ).pipe(
+        Effect.provide(Browser.layer),
+        Effect.provide(ConfigProvider.layer(ConfigProvider.fromEnv({ env: { BROWSER: "/bin/false" } })))
+      )
+      assert.strictEqual(
+        yield* Deferred.await(told),
+        "No browser could be opened: /bin/false ended with exit code 1. Open the URL above yourself."
+      )
+    })
+  )
+
   it.live("is not waited for", () =>
     Effect.gen(function* () {
       const folder = yield* temporaryFolder

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto"
 import { request } from "node:http"
 import { connect, createServer, type AddressInfo } from "node:net"
 import { assert, describe, it } from "@effect/vitest"
@@ -95,9 +96,10 @@ describe("the listener for the browser's answer", () => {
         (asking) => Effect.map(asking, ({ status }) => status)
       )
       assert.deepEqual(statuses, [404, 404, 404, 404, 404, 404, 405, 405, 400, 400, 400])
-      const page = yield* ask(redirectUri, "/callback?state=mine&code=right")
-      assert.strictEqual(page.status, 200)
+      const page = yield* Effect.forkChild(ask(redirectUri, "/callback?state=mine&code=right"))
       const granted = yield* Fiber.join(answer)
+      yield* bound.conclude(true)
+      assert.strictEqual((yield* Fiber.join(page)).status, 200)
       assert.isTrue(granted._tag === "Granted" && Redacted.value(granted.code) === "right")
     })
   )
@@ -107,30 +109,66 @@ describe("the listener for the browser's answer", () => {
       const { receive, redirectUri } = yield* bind("http://localhost:0/callback")
       const answer = yield* Effect.forkChild(receive(read))
       yield* Effect.yieldNow
-      yield* ask(redirectUri, "/callback?state=mine&code=x")
+      yield* Effect.forkChild(ask(redirectUri, "/callback?state=mine&code=x"))
       yield* Fiber.join(answer)
       const again = yield* bind(redirectUri.href, false)
       assert.strictEqual(again.redirectUri.href, redirectUri.href)
     })
   )
 
+  /** The page of the browser that has come back with this query, once the sign-in has ended. */
+  const pageAt = Effect.fnUntraced(function* (query: string, isSignedIn: boolean) {
+    const bound = yield* bind("http://127.0.0.1:0/callback")
+    const answer = yield* Effect.forkChild(bound.receive(read))
+    yield* Effect.yieldNow
+    const page = yield* Effect.forkChild(ask(bound.redirectUri, `/callback?state=mine&${query}`))
+    yield* Fiber.join(answer)
+    yield* bound.conclude(isSignedIn)
+    return yield* Fiber.join(page)
+  })
+
   it.live("shows one page that runs nothing, loads nothing and escapes everything", () =>
     Effect.gen(function* () {
-      const bound = yield* bind("http://127.0.0.1:0/callback")
-      yield* Effect.forkChild(bound.receive(read))
-      yield* Effect.yieldNow
       const description = encodeURIComponent(`<script>alert("1")</script>&'`)
-      const { body, headers } = yield* ask(
-        bound.redirectUri,
-        `/callback?state=mine&error=access_denied&error_description=${description}`
-      )
+      const { body, headers } = yield* pageAt(`error=access_denied&error_description=${description}`, false)
       assert.notInclude(body, "<script")
       assert.include(body, "&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt;&amp;&#39;")
       assert.include(body, "&lt;notion&gt;")
-      assert.notMatch(body, /https?:|src=|href=/)
-      assert.include(String(headers["content-security-policy"]), "default-src 'none'")
+      assert.notMatch(body, /https?:|src=|href="(?!data:)/)
+      const style = /<style>([^]*)<\/style>/.exec(body)?.[1] ?? ""
+      const hash = createHash("sha256").update(style).digest("base64")
+      assert.strictEqual(
+        headers["content-security-policy"],
+        `default-src 'none'; style-src 'sha256-${hash}'; img-src data:; form-action 'none'; frame-ancestors 'none'; base-uri 'none'`
+      )
       assert.strictEqual(headers["cache-control"], "no-store")
       assert.strictEqual(headers["referrer-policy"], "no-referrer")
+    })
+  )
+
+  it.live.each([
+    ["code=x", true, 200, "Signed in to &lt;notion&gt;", "return to the terminal"],
+    ["code=x", false, 400, "Not signed in to &lt;notion&gt;", "could not complete it"],
+    ["error=access_denied", false, 200, "Not signed in to &lt;notion&gt;", "access_denied"]
+  ] as const)("says how the sign-in has ended: %s, %s", ([query, isSignedIn, status, title, text]) =>
+    Effect.gen(function* () {
+      const page = yield* pageAt(query, isSignedIn)
+      assert.strictEqual(page.status, status)
+      assert.include(page.body, `<span>${title}</span>`)
+      assert.include(page.body, text)
+    })
+  )
+
+  it.live("does not say that the user is signed in if the sign-in was interrupted", () =>
+    Effect.gen(function* () {
+      const scope = yield* Scope.make()
+      const bound = yield* bind("http://127.0.0.1:0/callback").pipe(Scope.provide(scope))
+      const answer = yield* Effect.forkChild(bound.receive(read))
+      yield* Effect.yieldNow
+      const page = yield* Effect.forkChild(ask(bound.redirectUri, "/callback?state=mine&code=x"))
+      yield* Fiber.join(answer)
+      yield* Scope.close(scope, Exit.void)
+      assert.include((yield* Fiber.join(page)).body, "Not signed in")
     })
   )
 

@@ -101,6 +101,7 @@ const on = (options: Options = {}) =>
               : Effect.succeed({
                   redirectUri,
                   checksUser: true,
+                  conclude: () => Effect.void,
                   redirectOnce: Effect.succeed,
                   receive: () => Effect.never
                 })

@@ -13,6 +13,8 @@ import { Credential } from "../../../src/domain/Credential.ts"
 import { CredentialKey } from "../../../src/domain/CredentialKey.ts"
 import { Browser } from "../../../src/ports/Browser.ts"
 import { CallbackListener } from "../../../src/ports/CallbackListener.ts"
+import { type SignInReturn, UserInteraction } from "../../../src/ports/UserInteraction.ts"
+import { remedyText } from "../../../src/app/cli/RemedyText.ts"
 import { CredentialStore } from "../../../src/ports/CredentialStore.ts"
 import { InvalidClient, Malformed, Transient, Unanswered } from "../../../src/ports/TokenEndpoint.ts"
 import { byHand, serverNamed, world } from "../World.ts"
@@ -183,7 +185,7 @@ describe("a sign-in", () => {
             "That is the address of the sign-in page",
             "The sign-in has not ended at that address",
             "That address belongs to another sign-in",
-            "That address has no code"
+            "That is only the start of the address"
           ]
         )
         for (const message of told) assert.include(message, "starts with http://localhost:8080/callback")
@@ -201,6 +203,87 @@ describe("a sign-in", () => {
           })
         )
       )
+  )
+
+  it.effect("puts an address together that was cut, wherever", () =>
+    Effect.gen(function* () {
+      const { credential } = yield* signIn()
+      assert.isDefined(credential.tokens)
+      const { told } = yield* ScriptedUser
+      assert.lengthOf(told, 3)
+      for (const message of told)
+        assert.include(message, "That is only the start of the address. Paste the rest")
+    }).pipe(
+      Effect.provide(
+        world({
+          script: "paste",
+          pastes: ({ href }) => [href.slice(0, 20), href.slice(20, 34), href.slice(34, 50), href.slice(50)]
+        })
+      )
+    )
+  )
+
+  it.effect("says that a pasted address may have lost its end if its code is refused", () =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(signIn())
+      assert.strictEqual(error._tag, "TokenRequestError")
+      const { told } = yield* ScriptedUser
+      assert.include(told.at(-1), "The pasted address may have lost its end")
+    }).pipe(
+      Effect.provide(
+        world({
+          script: "paste",
+          pastes: ({ origin, pathname, searchParams }) => {
+            const code = searchParams.get("code") ?? ""
+            searchParams.delete("code")
+            return [`${origin}${pathname}?${searchParams}&code=${code.slice(0, -1)}`]
+          }
+        })
+      )
+    )
+  )
+
+  it.effect.each([true, false])(
+    "offers a code to a user whose browser is elsewhere if the provider has it: %s",
+    (has) => {
+      const asked: Array<SignInReturn> = []
+      const user = Layer.effect(
+        UserInteraction,
+        Effect.map(UserInteraction, (inner) =>
+          UserInteraction.of({
+            ...inner,
+            askToSignIn: (_server, _url, back) => Effect.sync(() => asked.push(back))
+          })
+        )
+      )
+      return Effect.gen(function* () {
+        yield* signIn()
+        const [{ byCode, redirectUri } = assert.fail("nothing was asked")] = asked
+        assert.strictEqual(redirectUri.href, "http://localhost:8080/callback")
+        if (!has) return assert.isUndefined(byCode)
+        assert.strictEqual(
+          byCode && remedyText(byCode),
+          "To sign in with a code instead, run: mcp-cli auth login notion --device"
+        )
+      }).pipe(
+        Effect.provide(
+          Layer.fresh(signInLayer).pipe(
+            Layer.provide(user),
+            Layer.provideMerge(
+              world({
+                devicePending: 0,
+                metadata: {
+                  grant_types_supported: [
+                    "authorization_code",
+                    ...(has ? ["urn:ietf:params:oauth:grant-type:device_code"] : [])
+                  ]
+                }
+              })
+            )
+          )
+        )
+      )
+    }
   )
 
   it.effect("ends with the server's word when the user says no", () =>
@@ -447,6 +530,7 @@ describe("the client of a sign-in", () => {
               Effect.map(bind(options), (bound) => ({
                 ...bound,
                 checksUser,
+                conclude: () => Effect.void,
                 redirectOnce: () => Effect.succeed(once)
               }))
           })

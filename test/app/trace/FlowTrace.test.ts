@@ -424,6 +424,7 @@ describe("the part of the browser", () => {
                   Effect.succeed({
                     redirectUri,
                     checksUser: true,
+                    conclude: () => Effect.void,
                     redirectOnce: Effect.succeed,
                     receive: (read) =>
                       Effect.suspend(() => {
@@ -467,7 +468,9 @@ describe("the part of the browser", () => {
       portMayMove: true
     })
     yield* send(new Request(authorization))
-    yield* UserInteraction.use((user) => user.askToSignIn("notion", authorization))
+    yield* UserInteraction.use((user) =>
+      user.askToSignIn("notion", authorization, { redirectUri: authorization, byCode: undefined })
+    )
     yield* TestClock.adjust("3 seconds")
     yield* Browser.use((browser) => browser.open(authorization)).pipe(Effect.ignore)
     return yield* bound.receive((parameters) => readAuthorizationResponse(flow, parameters))

@@ -93,6 +93,7 @@ export const userOf = (
       return {
         redirectUri: address,
         checksUser: true,
+        conclude: () => Effect.void,
         redirectOnce: (to) => Effect.succeed(to),
         receive: (read) =>
           Effect.flatMap(Deferred.await(received), (parameters) => {

@@ -1,18 +1,15 @@
-import { Duration, Effect, Option, Redacted, Schedule } from "effect"
-import {
-  type AuthorizationResponse,
-  readAuthorizationResponse
-} from "../../../domain/AuthorizationResponse.ts"
+import { Duration, Effect, Exit, Option, Redacted, Schedule } from "effect"
+import { readAuthorizationResponse } from "../../../domain/AuthorizationResponse.ts"
 import { AuthorizationServerMetadata } from "../../../domain/AuthorizationServer.ts"
 import type { ClientRegistration } from "../../../domain/ClientRegistration.ts"
-import { readPastedRedirect } from "../../../domain/PastedRedirect.ts"
+import { type PastedRedirect, readPastedRest } from "../../../domain/PastedRedirect.ts"
 import type { PendingSignIn } from "../../../domain/PendingSignIn.ts"
-import { check, oauthOf } from "../../../domain/Remedy.ts"
+import { check, command, oauthOf } from "../../../domain/Remedy.ts"
 import { isSecureUrl } from "../../../domain/SecureUrl.ts"
 import type { RemoteServer } from "../../../domain/Server.ts"
 import { accountName, type SignInRefused, SignInTimedOut } from "../../../domain/SignInError.ts"
 import { StaleRegistration } from "../../../domain/StaleRegistration.ts"
-import { Browser } from "../../../ports/Browser.ts"
+import { Browser, type BrowserError } from "../../../ports/Browser.ts"
 import {
   type BoundListener,
   CallbackListener,
@@ -23,6 +20,7 @@ import { SignInPolicy } from "../../../ports/SignInPolicy.ts"
 import { TokenEndpoint } from "../../../ports/TokenEndpoint.ts"
 import { UserInteraction } from "../../../ports/UserInteraction.ts"
 import { CredentialReplacement } from "../CredentialReplacement.ts"
+import { offersDeviceCode } from "../GrantChoice.ts"
 import { retryWithFewerScopes } from "../FewerScopes.ts"
 import { retryForgotten } from "../RetryForgotten.ts"
 import {
@@ -35,8 +33,6 @@ import {
 import type { SignInContext } from "../SignInContext.ts"
 import { withClient } from "../WithClient.ts"
 import { beginAuthorization, completeAuthorization } from "./AuthorizationCodeGrant.ts"
-
-type Callback = Exclude<AuthorizationResponse, { readonly _tag: "Foreign" }>
 
 /** Time between two attempts to bind a port that another sign-in of this program holds. */
 const portPolling = Schedule.spaced("250 millis")
@@ -129,6 +125,26 @@ const hintFor = ({ draft: { registration }, redirectUri, server }: PendingSignIn
   }
 }
 
+/** What is wrong with what a user pasted, and what to paste instead. */
+const problemWith = (found: PastedRedirect, { href }: URL): string => {
+  const whole = `Copy the address that starts with ${href} from the browser's address bar.`
+  switch (found._tag) {
+    case "Start":
+      return `That is only the start of the address. Paste the rest of it, or the whole address that starts with ${href}.`
+    case "Other":
+      return `${found.problem} ${whole}`
+    case "Parameters":
+      return `That address belongs to another sign-in: its state differs. ${whole}`
+  }
+}
+
+/** The length of a code is unknown, so a server may be the first to notice that its end is missing. */
+const incompleteCode =
+  "The pasted address may have lost its end. If so, sign in again, and paste the whole address."
+
+const isCodeRefused = (error: Effect.Error<ReturnType<typeof completeAuthorization>>): boolean =>
+  error._tag === "TokenRequestError" && error.reason._tag === "InvalidGrant"
+
 /** Waits for the browser or for the pasted redirect URL, whichever comes first. */
 const awaitCallback = Effect.fn("LoopbackGrant.awaitCallback")(function* (
   pending: PendingSignIn,
@@ -140,25 +156,24 @@ const awaitCallback = Effect.fn("LoopbackGrant.awaitCallback")(function* (
   const read = (parameters: URLSearchParams) => readAuthorizationResponse(expectedResponse, parameters)
   const { hintAfter } = yield* SignInPolicy
   const hint = hintFor(pending)
-  const pasted: Effect.Effect<Callback> = Effect.gen(function* () {
+  const received = Effect.map(bound.receive(read), (callback) => ({ callback, isPasted: false }))
+  const pasted = Effect.gen(function* () {
     // The hint takes the place of the prompt, which is shown again below it.
     const early = yield* Effect.timeoutOption(user.pastedRedirect(server), hintAfter)
     if (Option.isNone(early)) yield* user.tell(hint.message, hint.remedies)
     let next: Option.Option<string> = early
+    let start = ""
     for (;;) {
       const text = Option.isSome(next) ? next.value : yield* user.pastedRedirect(server)
       next = Option.none()
-      const found = readPastedRedirect(text, { redirectUri, signInUrl })
-      const callback = found._tag === "Other" ? undefined : read(found.parameters)
-      if (callback !== undefined && callback._tag !== "Foreign") return callback
-      const problem =
-        found._tag === "Other" ? found.problem : "That address belongs to another sign-in: its state differs."
-      yield* user.tell(
-        `${problem} Copy the address that starts with ${redirectUri.href} from the browser's address bar.`
-      )
+      const found = readPastedRest(start, text, { redirectUri, signInUrl, expected: expectedResponse })
+      const callback = found._tag === "Parameters" ? read(found.parameters) : undefined
+      if (callback !== undefined && callback._tag !== "Foreign") return { callback, isPasted: true }
+      start = found._tag === "Start" ? found.text : ""
+      yield* user.tell(problemWith(found, redirectUri))
     }
   })
-  return yield* Effect.raceFirst(bound.receive(read), pasted).pipe(
+  return yield* Effect.raceFirst(received, pasted).pipe(
     Effect.timeoutOrElse({
       duration: user.timeout,
       orElse: () => new SignInTimedOut({ server, account, seconds: Duration.toSeconds(user.timeout) })
@@ -194,17 +209,33 @@ const attempt = Effect.fn("LoopbackGrant.attempt")(function* (
   if (target.client.isReused) yield* failIfForgotten(pending, server)
   const user = yield* UserInteraction
   if (unconfirmed !== undefined) yield* user.tell(unconfirmed.message, unconfirmed.remedies)
-  yield* user.askToSignIn(accountName(server.name, key.account), pending.url)
+  const shown = accountName(server.name, key.account)
+  yield* user.askToSignIn(shown, pending.url, {
+    redirectUri: target.redirectUri,
+    byCode: offersDeviceCode(context.authorizationServer)
+      ? command("auth login", {
+          server: server.name,
+          account: key.account,
+          options: { device: true },
+          purpose: "sign in with a code instead"
+        })
+      : undefined
+  })
   // The browser refuses an insecure URL, so that must not be behind a redirect unless the user has allowed it.
   const isSecure = isSecureUrl(pending.url)
   const mayOpen = isSecure || server.allowHttp === true
   const opened = mayOpen ? yield* target.bound.redirectOnce(pending.url) : pending.url
   const named = target.bound.checksUser && isSecure ? pending.url : opened
-  yield* Browser.use((browser) => browser.open(opened, named)).pipe(
-    Effect.catch((error) => user.tell(error.message))
-  )
-  const completed = Effect.flatMap(awaitCallback(pending, target.bound), (callback) =>
-    completeAuthorization(pending, server, callback, "always")
+  let isWaiting = true
+  yield* Effect.addFinalizer(() => Effect.sync(() => (isWaiting = false)))
+  // A browser that is closed after the sign-in may end with an error, too.
+  const tellFailure = ({ message }: BrowserError) => (isWaiting ? user.tell(message) : Effect.void)
+  yield* Browser.use((browser) => browser.open(opened, named, tellFailure)).pipe(Effect.catch(tellFailure))
+  const completed = Effect.flatMap(awaitCallback(pending, target.bound), ({ callback, isPasted }) =>
+    completeAuthorization(pending, server, callback, "always").pipe(
+      Effect.onExit((exit) => target.bound.conclude(Exit.isSuccess(exit))),
+      Effect.tapError((error) => (isPasted && isCodeRefused(error) ? user.tell(incompleteCode) : Effect.void))
+    )
   )
   return yield* target.client.isReused
     ? Effect.catchTag(completed, ["SignInTimedOut", "SignInRefused"], (error) =>

@@ -1,0 +1,103 @@
+import { spawnSync } from "node:child_process"
+import { writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { afterEach, assert, beforeEach, describe, it } from "vitest"
+import { followRedirects } from "../servers/BrowserUser.ts"
+import { startWorld, type World } from "./World.ts"
+
+const hasScript = spawnSync("script", ["--version"], { encoding: "utf8" }).stdout?.includes("util-linux")
+
+let world: World
+beforeEach(async () => {
+  world = await startWorld({ deviceFlow: true })
+})
+afterEach(() => world.close())
+
+/** A sign-in at a terminal of 60 columns. */
+const startLogin = (env: Readonly<Record<string, string>>, args: ReadonlyArray<string> = []) => {
+  const { child, ended } = world.start(["auth", "login", "demo", ...args], {
+    runtime: [
+      "sh",
+      "-c",
+      'exec script --quiet --flush --return --command "stty cols 60; $0 $*" /dev/null',
+      process.execPath
+    ],
+    openInput: true,
+    env: { DISPLAY: "", WAYLAND_DISPLAY: "", CI: "", ...env }
+  })
+  let shown = ""
+  const waiting: Array<() => void> = []
+  child.stdout?.on("data", (chunk: Buffer) => {
+    shown += chunk.toString().replaceAll("\u001b", "ESC")
+    for (const look of waiting.splice(0)) look()
+  })
+  return {
+    ended,
+    type: (keys: string) => child.stdin?.write(keys),
+    /** Waits until the terminal has shown this, after what was waited for before. */
+    shows: (expected: RegExp) =>
+      new Promise<RegExpExecArray>((done) => {
+        const look = () => {
+          const found = expected.exec(shown)
+          if (found === null) return void waiting.push(look)
+          shown = shown.slice(found.index + found[0].length)
+          return done(found)
+        }
+        look()
+      })
+  }
+}
+
+/** Where the browser of a user at another machine ends. */
+const endOf = async (url: string): Promise<string> => {
+  const redirectUri = new URL(url).searchParams.get("redirect_uri") ?? ""
+  return (await followRedirects(url, redirectUri)).url
+}
+
+const ssh = { SSH_CONNECTION: "192.0.2.1 5000 192.0.2.2 22", BROWSER: "" }
+
+describe.skipIf(!hasScript)("a sign-in at a terminal (needs script of util-linux)", () => {
+  it("says over SSH what to do, and takes an address that arrives in parts and lines", async () => {
+    const { ended, shows, type } = startLogin({ ...ssh, TERM: "xterm-kitty" })
+    const [, linked = "", url = ""] = await shows(
+      /\n1\. Open this URL on your own machine.*\r\n\r\nESC\]8;;(\S+)ESC\\(http\S+)ESC\]8;;ESC\\\r\n/
+    )
+    assert.strictEqual(linked, url)
+    await shows(
+      /\n2\. The browser ends at localhost:\d+\/callback, .*\s+ does not load\. That is expected\.\r\n/
+    )
+    await shows(/^3\. Copy the address of that page, and paste it here\.\r\n/)
+    await shows(/To sign in with a code instead, run: mcp-cli auth login demo --device\r\n/)
+    await shows(/Paste the address \(\d:\d\d\): /)
+    const end = await endOf(url)
+    const at = end.indexOf("&state=")
+    type(`${end.slice(0, at + 9)}\n`)
+    await shows(/That is only the start of the address\. Paste the rest/)
+    await shows(/Paste the address \(\d:\d\d\): /)
+    type(`${end.slice(at + 9, at + 20)}\r\n  ${end.slice(at + 20)}\n`)
+    await shows(/Signed in to demo\./)
+    const { code } = await ended
+    assert.strictEqual(code, 0)
+  })
+
+  it("says that the browser failed in one line above the prompt, and keeps what is typed", async () => {
+    const fails = join(world.home, "fails")
+    const browser = join(world.home, "browser")
+    spawnSync("mkfifo", [fails])
+    writeFileSync(browser, `#!/bin/sh\nread now < ${fails}\nexit 7\n`, { mode: 0o755 })
+    const { ended, shows, type } = startLogin({ BROWSER: browser })
+    const [, url = ""] = await shows(/\n(http\S+)\r\n/)
+    const end = await endOf(url)
+    await shows(/Waiting for your browser \(\d:\d\d\)\. .*ended at: /)
+    type(end.slice(0, 30))
+    await shows(new RegExp(end.slice(10, 30).replaceAll(/[?+]/g, "\\$&")))
+    writeFileSync(fails, "now\n")
+    await shows(
+      /ESC\[0Jmcp-cli: No browser could be opened: \S+ ended with exit code 7\. Open the URL above yourself\.\r\n/
+    )
+    await shows(/Waiting for your browser \(\d:\d\d\)\. .*ended at: http:/)
+    type(`${end.slice(30)}\n`)
+    await shows(/Signed in to demo\./)
+    assert.strictEqual((await ended).code, 0)
+  })
+})
