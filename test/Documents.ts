@@ -9,26 +9,28 @@ export const documents = documentFiles.map((file) => readFileSync(file, "utf8"))
 /** A fenced block of a document. */
 export interface Block {
   readonly file: string
+  /** The heading that it is below. */
+  readonly section: string
   readonly text: string
 }
 
 /** The fenced blocks in a language, in order. */
 export const blocksIn = (language: string, files = documentFiles): ReadonlyArray<Block> =>
-  files.flatMap((file) =>
-    Array.from(
-      readFileSync(file, "utf8").matchAll(new RegExp(`^\`\`\`${language}\n([\\s\\S]*?)^\`\`\`$`, "gm")),
-      ([, text = ""]) => ({ file, text })
-    )
-  )
+  files.flatMap((file) => {
+    let section = ""
+    const found = readFileSync(file, "utf8").matchAll(/^(?:#+ (.+)|```(\w*)\n([\s\S]*?)^```)$/gm)
+    return Array.from(found).flatMap(([, heading, ofLanguage, text = ""]) => {
+      section = heading ?? section
+      return ofLanguage === language ? [{ file, section, text }] : []
+    })
+  })
 
-/** The lines of the blocks for a shell, without their comments. */
-export const shellLines = (files = documentFiles): ReadonlyArray<string> =>
-  blocksIn("sh", files).flatMap(({ text }) =>
-    text
-      .split("\n")
-      .map((line) => line.replace(/(^|\s)#.*$/, "").trim())
-      .filter((line) => line !== "")
-  )
+/** The commands of a block for a shell, without their comments. */
+export const shellLinesOf = ({ text }: Pick<Block, "text">): ReadonlyArray<string> =>
+  text
+    .split("\n")
+    .map((line) => line.replace(/(^|\s)#.*$/, "").trim())
+    .filter((line) => line !== "")
 
 /** What stands for a value of the user, and a value. */
 const values: ReadonlyArray<readonly [RegExp, string]> = [
@@ -57,7 +59,7 @@ export interface DocumentedCommand {
 /** Every command of the program in the documents: in blocks for a shell, and in code within a sentence. */
 export const documentedCommands: ReadonlyArray<DocumentedCommand> = (() => {
   const code = Array.from(documents.matchAll(/`([^`\n]+)`/g), ([, text = ""]) => text)
-  const found = [...shellLines(), ...code].flatMap((text) =>
+  const found = [...blocksIn("sh").flatMap(shellLinesOf), ...code].flatMap((text) =>
     Array.from(
       text.matchAll(
         /(?:^|[;(&] ?|npx )(?:(?:-p \S+ )*mcp-cli|mcp-cli-oauth)( (?:"[^"]*"|\$\([^)]*\)|[^)"$])*|)/g

@@ -26,7 +26,7 @@ const makeHome = (): string => {
   const bin = join(home, ".bin")
   mkdirSync(bin, { recursive: true, mode: 0o700 })
   executable(join(bin, "mcp-cli"), program)
-  executable(join(bin, "npx"), "shift", program)
+  executable(join(bin, "npx"), "shift", "export npm_command=exec", program)
   const browser = `exec ${process.execPath} ${resolve("test/servers/browser.ts")} "$1"`
   executable(join(bin, "browser"), "sleep 2", browser)
   return home

@@ -44,9 +44,9 @@ const messagesOf = (section: string): ReadonlyArray<string> =>
 describe("docs/errors.md", () => {
   it("has one section for every error, and no other", () => {
     const codes = sections.map(codeOf)
-    assert.sameMembers(codes, tags)
+    assert.deepStrictEqual(codes.toSorted(), tags.toSorted())
     const listed = Array.from(text.matchAll(/\*\*(\w+)\*\*/g), ([, code = ""]) => code)
-    assert.sameMembers(listed, reasons)
+    assert.deepStrictEqual(listed.toSorted(), reasons.toSorted())
   })
 
   it.each(Object.entries(exitCodes))("says with which code the program ends: %s", (tag, code) => {
