@@ -1,118 +1,91 @@
-import { Clock, Console, Duration, Effect, Layer } from "effect"
-import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
-import { Browser, remoteServer, ServerSession, UserInteraction } from "../src/index.ts"
-import { McpConnectorLive } from "../src/mcp.ts"
-import { BrowserLive, McpAuth } from "../src/node.ts"
+import { spawn } from "node:child_process"
+import { randomBytes } from "node:crypto"
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { homedir, tmpdir } from "node:os"
+import { join, resolve } from "node:path"
+import { setTimeout as pause } from "node:timers/promises"
 import { startAuthorizationServer } from "../test/servers/AuthorizationServer.ts"
 import { startMcpServer } from "../test/servers/McpServer.ts"
-import { followRedirects } from "../test/servers/BrowserUser.ts"
 
-/** Lifetime of an access token, in seconds: the demonstration waits for its end. */
-const lifetime = 4
+// What a user sees of mcp-cli, in front of a real authorization server and a real MCP server, which run in this process. The program
+// asks a browser without a display to approve, or with `--browser` yours.
 
+/** Lifetime of an access token, in seconds. The program refreshes it when less than half is left. */
+const lifetime = 10
 const withBrowser = process.argv.includes("--browser")
+const program = resolve("dist/bin/mcp-cli.cjs")
 
-/** A real authorization server and a real MCP server on loopback, which store everything in memory. */
-const servers = Effect.acquireRelease(
-  Effect.promise(async () => {
-    const authorizationServer = await startAuthorizationServer({
-      accessTokenSeconds: lifetime,
-      autoApprove: !withBrowser
-    })
-    return { authorizationServer, mcpServer: await startMcpServer({ authorizationServer }) }
-  }),
-  ({ authorizationServer, mcpServer }) =>
-    Effect.promise(() => Promise.all([authorizationServer.close(), mcpServer.close()]))
-)
+const say = (text: string) => process.stdout.write(`${text}\n`)
 
-let browsersOpened = 0
+const authorizationServer = await startAuthorizationServer({
+  accessTokenSeconds: lifetime,
+  autoApprove: !withBrowser
+})
+const mcpServer = await startMcpServer({ authorizationServer })
+const home = mkdtempSync(join(tmpdir(), "mcp-cli-demo-"))
+const browserLog = join(home, "browser.log")
+writeFileSync(browserLog, "")
+// Encrypted files: a demonstration leaves nothing in your keyring.
+mkdirSync(join(home, ".mcp_cli"), { mode: 0o700 })
+const configuration = JSON.stringify({ mcpServers: {}, tokenStorage: { backend: "encrypted" } })
+writeFileSync(join(home, ".mcp_cli", "server_config.json"), configuration, { mode: 0o600 })
 
-/** The platform's browser with `--browser`. Otherwise a user without a display, who follows the redirects. */
-const browser = Layer.effect(
-  Browser,
-  Effect.map(Browser, (real) =>
-    Browser.of({
-      open: Effect.fn("demo.open")(function* (url, named) {
-        browsersOpened += 1
-        if (withBrowser) return yield* real.open(url, named)
-        yield* Effect.forkDetach(Effect.promise(() => followRedirects(url.href)))
-      })
-    })
-  )
-).pipe(Layer.provide(BrowserLive.layer))
+const password = randomBytes(16).toString("hex")
+/** With `--browser` the browser of the desktop, in the user's own home. */
+const ofDesktop = process.platform === "linux" ? { BROWSER: `env HOME=${homedir()} xdg-open` } : {}
+const browser = withBrowser
+  ? ofDesktop
+  : { BROWSER: `${process.execPath} ${resolve("test/servers/browser.ts")}` }
 
-const user = Layer.succeed(
-  UserInteraction,
-  UserInteraction.of({
-    present: true,
-    timeout: Duration.minutes(5),
-    askToSignIn: (server, url) =>
-      Console.log(`  Authentication required for ${server}\n  ${url.href.slice(0, 100)}…`),
-    askToUseDevice: (server, { userCode, verificationUri }) =>
-      Console.log(`  Authentication required for ${server}\n  ${verificationUri.href}: ${userCode}`),
-    pastedRedirect: () => Effect.never,
-    tell: (message) => Console.log(`  ${message}`)
+/** Runs a command as a user types it, on this terminal. */
+const run = async (...args: ReadonlyArray<string>) => {
+  say(`\n$ mcp-cli ${args.map((arg) => (arg.includes(" ") ? `"${arg}"` : arg)).join(" ")}`)
+  const { CI: _, ...inherited } = process.env
+  const child = spawn(process.execPath, [program, ...args], {
+    env: {
+      ...inherited,
+      HOME: home,
+      USERPROFILE: home,
+      MCP_CLI_ENCRYPTION_KEY: password,
+      BROWSER_LOG: browserLog,
+      ...browser
+    },
+    cwd: home,
+    stdio: "inherit"
   })
-)
+  const code = await new Promise((done) => child.once("close", done))
+  if (code !== 0) throw new Error(`it ended with ${String(code)}`)
+}
+const count = (name: string) => authorizationServer.counts.get(name) ?? 0
 
-/** The layers of the program, except for the store, which is in memory, and the user. */
-const stack = ServerSession.layer.pipe(
-  Layer.provide(McpConnectorLive.layer({ version: "demo" })),
-  Layer.provide(McpAuth.layer({ store: "memory", interaction: user, browser }))
-)
+try {
+  const started = performance.now()
+  await run("add", "demo", mcpServer.url.href)
+  await run("auth", "login", "demo")
+  await run("tools", "demo")
+  await run("call", "demo", "add", "a=19", "b=23")
+  await run("auth", "status")
 
-const step = (title: string) => Console.log(`\n${title}`)
+  say(`\nThe access token ends after ${lifetime} seconds. Waiting for that, and one more.`)
+  await pause((lifetime + 1) * 1000)
+  const before = count("token:refresh_token")
+  await run("call", "demo", "echo", "text=still signed in")
+  const refreshed = count("token:refresh_token") - before
+  await run("auth", "logout", "demo")
 
-const demo = Effect.gen(function* () {
-  const { authorizationServer, mcpServer } = yield* servers
-  const count = (name: string) => authorizationServer.counts.get(name) ?? 0
-  const server = remoteServer(mcpServer.url, { name: "demo" })
-  const started = yield* Clock.currentTimeMillis
-
-  yield* step(`1. A server that is known by its URL alone: ${server.url.href}`)
-  const session = yield* ServerSession.ServerSession.use((sessions) => sessions.open(server))
-  yield* Console.log(
-    `  Connected to ${session.server.name} ${session.server.version}, MCP ${session.server.protocol}`
-  )
-
-  yield* step("2. Its tools")
-  const tools = yield* session.tools
-  for (const tool of tools) yield* Console.log(`  ${tool.name}: ${tool.description ?? ""}`)
-
-  yield* step("3. A call: add 19 and 23")
-  const first = yield* session.call("add", { a: 19, b: 23 })
-  yield* Console.log(
-    `  ${first.content.map((content) => (content._tag === "Text" ? content.text : "")).join("")}`
-  )
-
-  yield* step(`4. The access token ends after ${lifetime} seconds. Waiting for that, and one more`)
-  yield* Effect.sleep(Duration.seconds(lifetime + 1))
-
-  yield* step("5. The same session, the next call")
-  const before = { refreshes: count("token:refresh_token"), browsersOpened }
-  const second = yield* session.call("echo", { text: "still signed in" })
-  yield* Console.log(
-    `  ${second.content.map((content) => (content._tag === "Text" ? content.text : "")).join("")}`
-  )
-  const refreshed = count("token:refresh_token") - before.refreshes
-
-  yield* step("What that took")
-  const took = (((yield* Clock.currentTimeMillis) - started) / 1000).toFixed(1)
-  const rows = [
-    ["browsers opened", String(browsersOpened)],
-    ["clients registered", String(count("register"))],
-    ["codes exchanged", String(count("token:authorization_code"))],
-    ["refreshes", String(count("token:refresh_token"))],
-    ["refreshes after the token had ended, without a browser", String(refreshed)],
-    ["requests answered 401", String(mcpServer.counts.get("401") ?? 0)],
-    ["tokens written to the disk", "0"],
-    ["seconds", took]
-  ]
-  for (const [what, figure] of rows)
-    yield* Console.log(`  ${(what ?? "").padEnd(56)} ${(figure ?? "").padStart(5)}`)
-  if (browsersOpened !== 1 || refreshed !== 1) {
-    return yield* Effect.die(new Error("one browser and one refresh were expected"))
+  const opened = withBrowser ? 1 : readFileSync(browserLog, "utf8").split("\n").length - 1
+  say("\nWhat that took:")
+  for (const [what, figure] of [
+    ["browsers opened", opened],
+    ["clients registered", count("register")],
+    ["codes exchanged", count("token:authorization_code")],
+    ["refreshes after the token had ended, without a browser", refreshed],
+    ["seconds", ((performance.now() - started) / 1000).toFixed(1)]
+  ] as const) {
+    say(`  ${what.padEnd(56)} ${String(figure).padStart(5)}`)
   }
-}).pipe(Effect.scoped, Effect.provide(stack))
-
-NodeRuntime.runMain(demo)
+  if (opened !== 1 || refreshed !== 1) throw new Error("one browser and one refresh were expected")
+} finally {
+  await Promise.all([authorizationServer.close(), mcpServer.close()])
+  rmSync(home, { recursive: true, force: true })
+}

@@ -115,7 +115,7 @@ const main = async () => {
   if (isOldNode()) {
     process.exitCode = 2
     process.stderr.write(
-      `mcp-cli: This is Node ${process.versions.node}, and mcp-cli needs ${minNode.join(".")} or newer. Install a newer one (https://nodejs.org), or let npx fetch it: npx -p node@24 mcp-cli ...\n`
+      `mcp-cli: This is Node ${process.versions.node}, and mcp-cli needs ${minNode.join(".")} or newer. Install a newer one (https://nodejs.org), or let npx fetch it: npx -p node@24 -p mcp-cli-oauth mcp-cli ...\n`
     )
     return
   }

@@ -284,7 +284,7 @@ const vaultProblems = {
     Remedy.remove(Remedy.tokenStorage, ["vaultKvVersion"]),
     Remedy.advice("The version is then found automatically.")
   ],
-  forbidden: [Remedy.advice("Ask for a policy that allows it: the README has one to copy.")],
+  forbidden: [Remedy.advice("Ask for a policy that allows it: docs/vault.md has one to copy.")],
   namespace: [Remedy.advice("Check VAULT_NAMESPACE (or tokenStorage.vaultNamespace).")],
   unexpected: [Remedy.advice("Check that VAULT_ADDR is a Vault or OpenBao server; its own log says more.")]
 } as const satisfies Readonly<Record<string, ReadonlyArray<Remedy.Remedy>>>

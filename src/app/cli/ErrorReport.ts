@@ -29,15 +29,17 @@ export const layerOfFlags = (format: Ref.Ref<ErrorFormat>) =>
     })
   )
 
-const show = (error: CommandError, { configFile, json }: ErrorFormat) => {
+const show = (error: CommandError, { configFile, json, verbose }: ErrorFormat) => {
   const { _tag: code, message, remedies } = error
-  return json
-    ? tell(
-        safeJson({
-          error: { code, message, remedies: remediesJson(remedies, configFile) }
-        } satisfies typeof jsonError.Type)
-      )
-    : tellError(error, configFile)
+  if (json) {
+    return tell(
+      safeJson({
+        error: { code, message, remedies: remediesJson(remedies, configFile) }
+      } satisfies typeof jsonError.Type)
+    )
+  }
+  const told = tellError(error, configFile)
+  return verbose ? Effect.andThen(told, tell(`Code: ${code}, see docs/errors.md.`)) : told
 }
 
 /** Shows on stderr why a command line does not parse, what was probably meant, and where to find help. */

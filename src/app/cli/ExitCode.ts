@@ -28,7 +28,7 @@ export type CommandError =
  * Exit codes: 2 usage or configuration, 3 a sign-in is required or was refused, 4 token storage, 5 network or server. An
  * error that is not in this table does not type-check. An error that a sign-in can fix ends with 3 in any case.
  */
-const codes: Readonly<Record<CommandError["_tag"], 2 | 3 | 4 | 5>> = {
+export const exitCodes: Readonly<Record<CommandError["_tag"], 2 | 3 | 4 | 5>> = {
   UsageError: 2,
   ConfigurationError: 2,
   UnknownServer: 2,
@@ -79,11 +79,11 @@ export const exitCodeOf = (cause: Cause.Cause<CommandError>): number => {
   if (error._tag === "Some") {
     const { value } = error
     if (value.remedies.some(isSignIn)) return signInRequired
-    if (value._tag !== "TokenRequestError") return codes[value._tag]
+    if (value._tag !== "TokenRequestError") return exitCodes[value._tag]
     // The configuration names a secret that cannot be used.
     if (value.reason._tag === "UnusableSecret") return 2
     const isCodeRefused = value.purpose === "sign-in" && value.reason._tag === "InvalidGrant"
-    return isCodeRefused ? signInRequired : codes[value._tag]
+    return isCodeRefused ? signInRequired : exitCodes[value._tag]
   }
   return Cause.hasInterruptsOnly(cause) ? interrupted : defect
 }

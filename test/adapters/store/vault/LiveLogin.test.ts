@@ -22,8 +22,8 @@ const put = (text: string, generation = 1) =>
 const locked = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   CredentialLock.use((lock) => lock.withLock(notion, "refresh")(effect))
 
-/** The policy that the README recommends, one line a rule. */
-const readmePolicy = readFileSync("README.md", "utf8").match(/^path "secret\/.+\}/gm) ?? []
+/** The policy that docs/vault.md recommends, one line a rule. */
+const documentedPolicy = readFileSync("docs/vault.md", "utf8").match(/^path "secret\/.+\}/gm) ?? []
 
 /** All that a program does with a store. */
 const everything = Effect.gen(function* () {
@@ -53,7 +53,7 @@ describe.skipIf(vaultProgram === undefined)("a live Vault over TLS (needs script
       const tls = yield* selfSigned
       const vault = yield* startVaultNode({ tls })
       const send = (path: string, body: object) => Effect.promise(() => vault.send("POST", path, body))
-      yield* send("sys/policies/acl/readme", { policy: readmePolicy.join("\n") })
+      yield* send("sys/policies/acl/readme", { policy: documentedPolicy.join("\n") })
       const role = { token_policies: ["readme"], token_ttl: "1h" }
       yield* send("sys/auth/approle", { type: "approle" })
       yield* send("auth/approle/role/cli", role)
@@ -107,7 +107,7 @@ describe.skipIf(vaultProgram === undefined)("a live Vault over TLS (needs script
   it.live.each<readonly [string, Effect.Effect<VaultAuth>]>([
     ["an AppRole", Effect.suspend(() => appRole("cli"))],
     ["the JWT of a workload", Effect.sync(() => jwt(workload))]
-  ])("lets %s do all that the policy of the README allows, and loses the token at the end", ([, login]) =>
+  ])("lets %s do all that the policy of docs/vault.md allows, and loses the token at the end", ([, login]) =>
     Effect.gen(function* () {
       const auth = yield* login
       const before = yield* tokens
@@ -133,10 +133,10 @@ describe.skipIf(vaultProgram === undefined)("a live Vault over TLS (needs script
 
   it.live("needs every rule of the policy but the one for mounts with several versions", () =>
     Effect.gen(function* () {
-      assert.lengthOf(readmePolicy, 3)
-      for (const left of readmePolicy) {
+      assert.lengthOf(documentedPolicy, 3)
+      for (const left of documentedPolicy) {
         const name = randomUUID()
-        const policy = readmePolicy.filter((rule) => rule !== left).join("\n")
+        const policy = documentedPolicy.filter((rule) => rule !== left).join("\n")
         yield* server().send(`sys/policies/acl/${name}`, { policy })
         const { auth } = yield* newToken({ policies: [name] })
         const result = yield* Effect.result(everything.pipe(Effect.provide(programOf(settings({ auth })))))

@@ -143,9 +143,9 @@ describe("a record in Vault", () => {
   )
 })
 
-describe("the policy of the README", () => {
+describe("the policy of docs/vault.md", () => {
   const policies = Array.from(
-    readFileSync("README.md", "utf8").matchAll(/^path "([^"]+)" \{ capabilities = \[([^\]]+)\] \}/gm),
+    readFileSync("docs/vault.md", "utf8").matchAll(/^path "([^"]+)" \{ capabilities = \[([^\]]+)\] \}/gm),
     ([, rule = "", capabilities = ""]) => ({
       path: rule,
       capabilities: capabilities.split(",").map((text) => text.trim().replaceAll('"', "") as "read")
