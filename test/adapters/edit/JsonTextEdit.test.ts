@@ -93,6 +93,11 @@ describe("adding a field to a JSON text", () => {
       '{ "mcpServers": { "a": { "url": "https://a.example" }, "linear": { "url": "https://mcp.linear.app/mcp" } } }'
     ],
     [
+      "keeps a comma before a closing bracket of the same line",
+      '{ "mcpServers": { "a": {}, }, }',
+      '{ "mcpServers": { "a": {}, "linear": { "url": "https://mcp.linear.app/mcp" }, }, }'
+    ],
+    [
       "keeps a minified text",
       '{"mcpServers":{"a":{"url":"https://a.example"}}}',
       '{"mcpServers":{"a":{"url":"https://a.example"},"linear":{"url":"https://mcp.linear.app/mcp"}}}'
