@@ -53,9 +53,14 @@ export const writeError = (text: string): void => above(text, () => void process
 /** Leaves the line that is edited on the screen, and goes to the next one. */
 export const leaveLine = (): void => void process.stderr.write("\n")
 
+let isPasteMarked = false
+
 /** Whether the terminal marks text that is pasted, so that a line break in it is no Enter. */
-export const markPaste = (isMarked: boolean): void =>
-  void (process.env["TERM"] === "dumb" || process.stderr.write(`\u001b[?2004${isMarked ? "h" : "l"}`))
+export const markPaste = (isMarked: boolean): void => {
+  if (isMarked === isPasteMarked || process.env["TERM"] === "dumb") return
+  isPasteMarked = isMarked
+  process.stderr.write(`\u001b[?2004${isMarked ? "h" : "l"}`)
+}
 
 /** Replaces the last line of the screen. */
 export const writeStatus = (text: string): void => {

@@ -18,7 +18,11 @@ const filterKeys = (
   Effect.acquireRelease(
     Effect.sync(() => {
       const listener = process.stdin.listeners("keypress").at(-1)
-      const keys = keysOf((text, key) => void listener?.call(process.stdin, text, key))
+      const keys = keysOf((text, key) => {
+        // Before the line break, so that nothing is between it and what the line prints.
+        if (key.name === "return" || key.name === "enter") markPaste(false)
+        listener?.call(process.stdin, text, key)
+      })
       process.stdin.removeListener("keypress", listener as () => void)
       process.stdin.on("keypress", keys)
       return keys
