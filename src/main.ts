@@ -10,6 +10,7 @@ import { Display } from "./ports/Display.ts"
 import { UserAgent } from "./ports/HttpTransport.ts"
 import { displayOf } from "./adapters/terminal/Display.ts"
 import * as Screen from "./adapters/terminal/Screen.ts"
+import * as TerminalProgress from "./adapters/terminal/TerminalProgress.ts"
 import * as TerminalWaitNotice from "./adapters/terminal/TerminalWaitNotice.ts"
 import { useProxyOfEnvironment } from "./adapters/http/EnvironmentProxy.ts"
 import { hiddenCommand } from "./app/cli/CommandNames.ts"
@@ -72,6 +73,7 @@ const platform = Layer.mergeAll(
   Screen.layer,
   capabilities,
   Layer.succeed(Display, display),
+  TerminalProgress.layer,
   TerminalWaitNotice.layer,
   Logger.layer([Logger.withConsoleError(warningLog)]),
   Layer.succeed(UserAgent, `mcp-cli/${version}`),

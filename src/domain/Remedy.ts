@@ -8,6 +8,7 @@ export const verbs = [
   "auth login",
   "auth logout",
   "auth reset",
+  "prompts",
   "resources",
   "storage",
   "storage move",
@@ -23,6 +24,8 @@ export const Command = Schema.TaggedStruct("Command", {
   server: Schema.optional(Schema.String),
   /** The URL of the server that `add` adds. Absent: only the user knows it. */
   url: Schema.optional(Schema.String),
+  /** What of the server: the name of a tool. */
+  operand: Schema.optional(Schema.String),
   /** Absent: the default account. */
   account: Schema.optional(Schema.String),
   /** Options by name: a value, or whether the option is set. */

@@ -2,7 +2,7 @@ import { Cause, type Effect, Exit } from "effect"
 import * as Runtime from "effect/Runtime"
 import { explainErrno } from "../adapters/platform/Errno.ts"
 import { hasSessionEnded, takeInterrupt } from "../adapters/terminal/Interrupts.ts"
-import { writeError } from "../adapters/terminal/Screen.ts"
+import { whenWritten, writeError } from "../adapters/terminal/Screen.ts"
 import { defect } from "../app/cli/ExitCode.ts"
 
 /** The signals that end the program, and their numbers. */
@@ -68,7 +68,7 @@ export const runMain = (run: Effect.Effect<number>): void => {
       })
       if (code !== undefined || ended !== 0) process.exit(ended)
       // Without a reason to end, what was written is flushed first. A process that Node takes apart dies of Ctrl-C.
-      if (hasSessionEnded()) process.stdout.write("", () => process.exit())
+      if (hasSessionEnded()) whenWritten(() => process.exit())
     })
   })(run, { disableErrorReporting: true })
 }

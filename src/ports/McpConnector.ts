@@ -39,24 +39,54 @@ export interface McpPrompt {
     readonly required: boolean
   }>
 }
-/** A piece of the content of a tool result or a resource. */
-export type McpContent =
-  | { readonly _tag: "Text"; readonly text: string }
-  | { readonly _tag: "Binary"; readonly mimeType: string; readonly bytes: number }
-/** The result of a tool. */
-export interface McpToolResult {
+/** A picture, a sound, or another file. */
+export interface McpBinary {
+  readonly _tag: "Binary"
+  readonly mimeType: string
+  /** Its length. */
+  readonly bytes: number
+  readonly base64: string
+}
+/** A piece of the content of a tool result, a resource or a prompt. */
+export type McpContent = { readonly _tag: "Text"; readonly text: string } | McpBinary
+/** What a server answers with content. */
+export interface McpAnswer {
   readonly content: ReadonlyArray<McpContent>
+  /** The answer as the protocol has it, for programs. */
+  readonly raw: unknown
+}
+/** The result of a tool. */
+export interface McpToolResult extends McpAnswer {
   readonly structured: Option.Option<unknown>
   /** True: the tool says that it failed. */
   readonly isError: boolean
-  /** The answer as the protocol has it, for programs. */
-  readonly raw: unknown
+}
+
+/** How far a call is. */
+export interface McpProgress {
+  readonly progress: number
+  /** Absent: the server does not know. */
+  readonly total: number | undefined
+  readonly message: string | undefined
 }
 
 /** How a tool is called. */
 export interface McpCallOptions {
   /** How long the server may be silent; absent: as long as in the session. Progress counts as an answer. */
   readonly timeout?: Duration.Duration | undefined
+  /** Is called when the server reports progress. */
+  readonly onProgress?: ((progress: McpProgress) => void) | undefined
+}
+
+/** An argument whose value a server is asked to complete. */
+export interface McpCompletion {
+  /** The prompt, or the template of resources, that it belongs to. */
+  readonly of: { readonly prompt: string } | { readonly uriTemplate: string }
+  readonly argument: string
+  /** What is typed so far. */
+  readonly value: string
+  /** The other arguments. */
+  readonly given: Readonly<Record<string, string>>
 }
 
 /**
@@ -74,9 +104,17 @@ export interface McpSession<E> {
   ) => Effect.Effect<McpToolResult, McpError | E>
   /** Empty if the server has none. */
   readonly resources: Effect.Effect<ReadonlyArray<McpResource>, McpError | E>
-  readonly read: (uri: string) => Effect.Effect<ReadonlyArray<McpContent>, McpError | E>
+  readonly read: (uri: string, options?: McpCallOptions) => Effect.Effect<McpAnswer, McpError | E>
   /** Empty if the server has none. */
   readonly prompts: Effect.Effect<ReadonlyArray<McpPrompt>, McpError | E>
+  /** The messages of a prompt with these arguments. */
+  readonly prompt: (
+    name: string,
+    args: Readonly<Record<string, string>>,
+    options?: McpCallOptions
+  ) => Effect.Effect<McpAnswer, McpError | E>
+  /** The values that the server suggests; empty if it suggests none. */
+  readonly complete: (completion: McpCompletion) => Effect.Effect<ReadonlyArray<string>, McpError | E>
   /** One round trip: any request that the server must answer. */
   readonly ping: Effect.Effect<void, McpError | E>
 }

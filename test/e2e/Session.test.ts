@@ -1,4 +1,6 @@
 import { spawnSync } from "node:child_process"
+import { readFileSync, statSync } from "node:fs"
+import { join } from "node:path"
 import { afterEach, assert, beforeEach, describe, it } from "vitest"
 import { type Running, startWorld, type World } from "./World.ts"
 
@@ -89,5 +91,35 @@ describe.skipIf(!hasScript)("a session at a terminal (needs script of util-linux
     // More of them arrive while the session closes, and while Node ends. The terminal shows each.
     while (running.child.exitCode === null) await Promise.race([running.ended, type(interrupt, /\^C/)])
     assert.strictEqual((await running.ended).code, 0)
+  })
+
+  it("pastes, searches, completes, and remembers what is typed", async () => {
+    await world.run(["auth", "login", "demo"])
+    const first = startSession()
+    await first.shows(/demo> /)
+    // Nothing runs before Enter. A JSON of several lines is one command.
+    const pasted = 'call echo text=a\ncall add {\n "a": 1,\n "b": 2}\n'
+    await first.type(`\u001b[200~${pasted}\u001b[201~`, /"b": 2\}$/)
+    await first.type("\r", /\na\r\n3\r\n[^]*demo> /)
+    await first.type("/call echo text=s3cret-token\r", /\ns3cret-token\r\n[^]*demo> /)
+    await first.type("/ca\t", /call $/)
+    await first.type("ec\t", /echo $/)
+    await first.type("te\t", /text=$/)
+    await first.type("b\r", /\nb\r\n[^]*demo> /)
+    await first.type("eco text=b\r", /"eco" is not a command[^]*demo> /)
+    await first.type("call echo txet=b\r", /Did you mean text\?[^]*demo> /)
+    first.running.child.stdin?.write(endOfInput)
+    assert.strictEqual((await first.running.ended).code, 0)
+
+    const second = startSession()
+    await second.shows(/demo> /)
+    await second.type("\u0012=b", /\(search "=b"\)/)
+    await second.type("\u0012", /\/call echo text=b/)
+    await second.type("\u0007", /demo> /)
+    await second.type("exit\r", /exit/)
+    assert.strictEqual((await second.running.ended).code, 0)
+    const file = join(world.home, ".mcp_cli", "history")
+    assert.strictEqual(statSync(file).mode & 0o777, 0o600)
+    assert.notInclude(readFileSync(file, "utf8"), "s3cret")
   })
 })

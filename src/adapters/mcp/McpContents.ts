@@ -1,13 +1,21 @@
 import type {
   CallToolResult,
   ContentBlock,
+  GetPromptResult,
   Prompt,
   ReadResourceResult,
   Resource,
   Tool
 } from "@modelcontextprotocol/client"
 import { Option } from "effect"
-import type { McpContent, McpPrompt, McpResource, McpTool, McpToolResult } from "../../ports/McpConnector.ts"
+import type {
+  McpAnswer,
+  McpContent,
+  McpPrompt,
+  McpResource,
+  McpTool,
+  McpToolResult
+} from "../../ports/McpConnector.ts"
 
 type ResourceContents = ReadResourceResult["contents"][number]
 
@@ -16,11 +24,12 @@ const text = (content: string): McpContent => ({ _tag: "Text", text: content })
 const binary = (mimeType: string | undefined, base64: string): McpContent => ({
   _tag: "Binary",
   mimeType: mimeType ?? "application/octet-stream",
-  bytes: Buffer.byteLength(base64, "base64")
+  bytes: Buffer.byteLength(base64, "base64"),
+  base64
 })
 
 /** A piece of a resource. */
-export const ofResourceContents = (contents: ResourceContents): McpContent =>
+const ofResourceContents = (contents: ResourceContents): McpContent =>
   "text" in contents ? text(contents.text) : binary(contents.mimeType, contents.blob)
 
 /** A piece of a tool result; a link to a resource becomes its URI. */
@@ -37,6 +46,21 @@ const ofContentBlock = (block: ContentBlock): McpContent => {
       return text(block.uri)
   }
 }
+
+/** What a resource holds, with its raw form. */
+export const ofReadResult = (result: ReadResourceResult): McpAnswer => ({
+  content: result.contents.map(ofResourceContents),
+  raw: result
+})
+
+/** The messages of a prompt, with their raw form. */
+export const ofPromptResult = (result: GetPromptResult): McpAnswer => ({
+  content: result.messages.flatMap(({ content, role }) => {
+    const piece = ofContentBlock(content)
+    return piece._tag === "Text" ? text(`${role}: ${piece.text}`) : [text(`${role}:`), piece]
+  }),
+  raw: result
+})
 
 /** A tool result, with its raw form. */
 export const ofToolResult = (result: CallToolResult): McpToolResult => ({

@@ -1,11 +1,16 @@
-import type { Client, RequestOptions } from "@modelcontextprotocol/client"
+import type { Client, Progress, RequestOptions } from "@modelcontextprotocol/client"
 import { Duration, Effect, Exit, Option, Scope, SynchronizedRef } from "effect"
 import * as Remedy from "../../domain/Remedy.ts"
-import { type McpCallOptions, McpError, type McpSession } from "../../ports/McpConnector.ts"
+import {
+  type McpCallOptions,
+  type McpCompletion,
+  McpError,
+  type McpSession
+} from "../../ports/McpConnector.ts"
 import { type Connection, type OpenConnection } from "./Connection.ts"
 import { forever } from "./McpLimits.ts"
 import type { Operations } from "./Operations.ts"
-import { ofPrompt, ofResource, ofResourceContents, ofTool, ofToolResult } from "./McpContents.ts"
+import { ofPrompt, ofPromptResult, ofReadResult, ofResource, ofTool, ofToolResult } from "./McpContents.ts"
 
 /** A kind of request of a session. */
 interface Ask<A> {
@@ -34,8 +39,60 @@ const tooSilent = (server: string, limit: Duration.Duration, advice = "Try again
     remedies: [Remedy.advice(advice)]
   })
 
+/** Handles a progress notification: the server shows that it is alive, and the caller may show how far it is. */
+const onProgress =
+  (heard: () => void, { onProgress: show }: McpCallOptions) =>
+  ({ message, progress, total }: Progress): void => {
+    heard()
+    show?.({ message, progress, total })
+  }
+
 /** What to do if a tool is silent for longer than its timeout. */
 const longerTimeout = "If the tool needs longer, set a longer timeout (--timeout SECONDS)."
+
+/** The requests about prompts, and about the values of their arguments. */
+const promptRequests = <E>(
+  server: string,
+  send: <A>(ask: Ask<A>) => Effect.Effect<A, McpError | E>
+): Pick<McpSession<E>, "complete" | "prompt"> => ({
+  prompt: Effect.fn("McpSession.prompt")(function* (
+    name: string,
+    args: Readonly<Record<string, string>>,
+    how: McpCallOptions = {}
+  ) {
+    return yield* send({
+      request: async (client, options, heard) =>
+        ofPromptResult(
+          await client.getPrompt(
+            { name, arguments: { ...args } },
+            { ...options, onprogress: onProgress(heard, how) }
+          )
+        ),
+      repeatable: true,
+      fix: Remedy.command("prompts", {
+        server,
+        purpose: "see its prompts and their arguments"
+      })
+    })
+  }),
+  complete: Effect.fn("McpSession.complete")(function* ({ argument, given, of, value }: McpCompletion) {
+    return yield* send({
+      request: async (client, options) => {
+        if (client.getServerCapabilities()?.completions === undefined) return []
+        const ref =
+          "prompt" in of
+            ? { type: "ref/prompt" as const, name: of.prompt }
+            : { type: "ref/resource" as const, uri: of.uriTemplate }
+        const { completion } = await client.complete(
+          { ref, argument: { name: argument, value }, context: { arguments: { ...given } } },
+          options
+        )
+        return completion.values
+      },
+      repeatable: true
+    })
+  })
+})
 
 /**
  * Makes a session that opens connections as needed: the first one immediately, another one after the server or its
@@ -121,15 +178,15 @@ export const makeSession = Effect.fnUntraced(function* <E>(options: {
     call: Effect.fn("McpSession.call")(function* (
       tool: string,
       args: Readonly<Record<string, unknown>>,
-      { timeout }: McpCallOptions = {}
+      how: McpCallOptions = {}
     ) {
       return yield* send({
         request: async (client, options, heard) => {
           const call = { name: tool, arguments: { ...args } }
-          return ofToolResult(await client.callTool(call, { ...options, onprogress: heard }))
+          return ofToolResult(await client.callTool(call, { ...options, onprogress: onProgress(heard, how) }))
         },
         repeatable: false,
-        timeout,
+        timeout: how.timeout,
         advice: longerTimeout,
         fix: Remedy.command("tools", {
           server: options.server,
@@ -140,12 +197,12 @@ export const makeSession = Effect.fnUntraced(function* <E>(options: {
     resources: list("resources", async (client, options) =>
       (await client.listResources(undefined, options)).resources.map(ofResource)
     ),
-    read: Effect.fn("McpSession.read")(function* (uri: string) {
+    read: Effect.fn("McpSession.read")(function* (uri: string, how: McpCallOptions = {}) {
       return yield* send({
-        request: async (client, options, heard) => {
-          const { contents } = await client.readResource({ uri }, { ...options, onprogress: heard })
-          return contents.map(ofResourceContents)
-        },
+        request: async (client, options, heard) =>
+          ofReadResult(
+            await client.readResource({ uri }, { ...options, onprogress: onProgress(heard, how) })
+          ),
         repeatable: true,
         fix: Remedy.command("resources", { server: options.server, purpose: "see its resources" })
       })
@@ -153,6 +210,7 @@ export const makeSession = Effect.fnUntraced(function* <E>(options: {
     prompts: list("prompts", async (client, options) =>
       (await client.listPrompts(undefined, options)).prompts.map(ofPrompt)
     ),
+    ...promptRequests(options.server, send),
     // Revision 2026-07-28 has no `ping`.
     ping: send({
       request: async (client, options) => {

@@ -14,8 +14,59 @@ export const shown = (text: string): string =>
     .map((part, at) => (at % 2 === 1 ? part : safeText(part)))
     .join("")
 
+/** What stays at the bottom of the screen while other text is written: a line that is edited, or how far a call is. */
+export interface Footer {
+  readonly hide: () => void
+  readonly show: () => void
+}
+
+/** The last one is on the screen. */
+const footers: Array<Footer> = []
+
+/** Shows a footer in place of the current one. */
+export const addFooter = (footer: Footer): void => {
+  footers.at(-1)?.hide()
+  footers.push(footer)
+}
+
+/** Takes a footer away; the one before it is shown again. */
+export const removeFooter = (footer: Footer): void => {
+  const at = footers.indexOf(footer)
+  const isShown = at >= 0 && at === footers.length - 1
+  if (at >= 0) footers.splice(at, 1)
+  if (isShown) footers.at(-1)?.show()
+}
+
+/** True if a footer is on the screen. */
+export const isFooter = (footer: Footer): boolean => footers.at(-1) === footer
+
+/** Writes whole lines above the footer. */
+const above = (text: string, write: () => void): void => {
+  footers.at(-1)?.hide()
+  write()
+  if (text.endsWith("\n")) footers.at(-1)?.show()
+}
+
 /** Writes to stderr, which is a terminal or becomes a log that a terminal shows later. */
-export const writeError = (text: string): void => void process.stderr.write(shown(text))
+export const writeError = (text: string): void => above(text, () => void process.stderr.write(shown(text)))
+
+/** Leaves the line that is edited on the screen, and goes to the next one. */
+export const leaveLine = (): void => void process.stderr.write("\n")
+
+let isPasteMarked = false
+
+/** Whether the terminal marks text that is pasted, so that a line break in it is no Enter. */
+export const markPaste = (isMarked: boolean): void => {
+  if (isMarked === isPasteMarked || process.env["TERM"] === "dumb") return
+  isPasteMarked = isMarked
+  process.stderr.write(`\u001b[?2004${isMarked ? "h" : "l"}`)
+}
+
+/** Replaces the last line of the screen. */
+export const writeStatus = (text: string): void => {
+  const width = (process.stderr.columns ?? 80) - 1
+  process.stderr.write(`\r\u001b[K${shown(text).slice(0, width).toWellFormed()}`)
+}
 
 /** Writes the address of a URL to stderr, on a line of its own: nothing before or after it is copied with it. */
 export const writeAddress = (url: URL): void =>
@@ -26,7 +77,9 @@ export const writeAddress = (url: URL): void =>
 /** Characters that are written at once: Node copies them, and a long text twice would fill the memory. */
 const pieceLength = 2 ** 16
 
-const writeOutput = (text: string): void => {
+const writeOutput = (text: string): void => above(text, () => writePieces(text))
+
+const writePieces = (text: string): void => {
   const output = process.stdout.isTTY ? shown(text) : text
   for (let at = 0; at < output.length;) {
     let end = at + pieceLength
@@ -36,6 +89,9 @@ const writeOutput = (text: string): void => {
     at = end
   }
 }
+
+/** Calls `done` when all that was written to stdout is. */
+export const whenWritten = (done: () => void): void => void process.stdout.write("", done)
 
 const line =
   (write: (text: string) => void) =>

@@ -1,6 +1,6 @@
-import { createInterface, type Interface } from "node:readline"
+import { clearScreenDown, createInterface, cursorTo, type Interface, moveCursor } from "node:readline"
 import { Effect, type Scope } from "effect"
-import { writeError } from "./Screen.ts"
+import { addFooter, type Footer, leaveLine, removeFooter, writeError } from "./Screen.ts"
 
 /** True if a user can type here and sees stderr. */
 export const isAttended = (): boolean => process.stdin.isTTY === true && process.stderr.isTTY === true
@@ -16,6 +16,23 @@ export const say = (text: string): Effect.Effect<void> => Effect.sync(() => writ
  * mode fails. Without a listener the process would end at once, in the middle of a refresh.
  */
 const ignoreError = () => undefined
+
+/** Keeps the line that is edited below what else is written. */
+const footerOf = (lines: Interface): Footer => ({
+  hide: () => {
+    moveCursor(process.stderr, 0, -lines.getCursorPos().rows)
+    cursorTo(process.stderr, 0)
+    clearScreenDown(process.stderr)
+  },
+  show: () => {
+    // The editor would go up by the rows of the line that is no longer there.
+    Object.assign(lines, { prevRows: 0 })
+    lines.prompt(true)
+  }
+})
+
+/** Nothing is shown of a secret. */
+const withoutEcho: Footer = { hide: () => undefined, show: () => undefined }
 
 /**
  * A line editor on the terminal, closed with the scope and when the terminal is gone. Ctrl-C interrupts the program, as
@@ -34,15 +51,18 @@ export const lineInterface = (
       if (!process.stdin.listeners("error").includes(ignoreError)) process.stdin.on("error", ignoreError)
       // In raw mode the editor receives Ctrl-C instead of the process.
       lines.on("SIGINT", () => {
-        writeError("\n")
+        leaveLine()
         process.kill(process.pid, "SIGINT")
       })
-      return lines
+      const footer = options.output === undefined ? footerOf(lines) : withoutEcho
+      if (options.terminal !== false) addFooter(footer)
+      return { lines, footer }
     }),
-    (lines) =>
+    ({ footer, lines }) =>
       Effect.sync(() => {
         lines.close()
+        removeFooter(footer)
         // An open stdin would keep the process alive.
         process.stdin.unref?.()
       })
-  )
+  ).pipe(Effect.map(({ lines }) => lines))

@@ -1,34 +1,66 @@
 import { Effect, Layer, Option, Scope } from "effect"
-import { LineEditor } from "../../ports/LineEditor.ts"
+import { type Completion, LineEditor } from "../../ports/LineEditor.ts"
+import { historyFile } from "./HistoryFile.ts"
 import { cancellable, endReading, endSession, startReading, takeInterrupt } from "./Interrupts.ts"
-import { writeError } from "./Screen.ts"
+import { lineKeys, withLineBreaks } from "./LineKeys.ts"
+import { leaveLine, markPaste, writeError } from "./Screen.ts"
 import { isAttended, lineInterface } from "./Terminal.ts"
 
-type Completer = (line: string) => ReadonlyArray<string>
+type Complete = (line: string) => Effect.Effect<Completion>
 
 /** Lines that have arrived and that no caller has read yet. */
 type Waiting = Array<string>
+
+/** Puts `keys` between the terminal and an editor that has just been opened. */
+const filterKeys = (
+  keysOf: (press: Parameters<typeof lineKeys>[0]["press"]) => ReturnType<typeof lineKeys>
+) =>
+  Effect.acquireRelease(
+    Effect.sync(() => {
+      const listener = process.stdin.listeners("keypress").at(-1)
+      const keys = keysOf((text, key) => {
+        // Before the line break, so that nothing is between it and what the line prints.
+        if (key.name === "return" || key.name === "enter") markPaste(false)
+        listener?.call(process.stdin, text, key)
+      })
+      process.stdin.removeListener("keypress", listener as () => void)
+      process.stdin.on("keypress", keys)
+      return keys
+    }),
+    (keys) => Effect.sync(() => process.stdin.removeListener("keypress", keys))
+  )
 
 /**
  * Reads each line with an editor of its own. Between two lines a sign-in has the terminal for itself, and Ctrl-C interrupts
  * what runs.
  */
 const makeTerminalReader = (waiting: Waiting) => {
-  let history: Array<string> = []
+  const file = historyFile(process.env)
+  let history: ReadonlyArray<string> | undefined
   /** Typed before the editor closed, without the end of the line. */
   let unfinished = ""
-  return (prompt: string, complete: Completer) =>
+  return (prompt: string, complete: Complete) =>
     Effect.gen(function* () {
+      const server = prompt.replace(/> $/, "")
+      history ??= file.read(server)
+      const context = yield* Effect.context()
       const lines = yield* lineInterface({
         terminal: true,
         history: [...history],
-        completer: (line: string): [Array<string>, string] => [[...complete(line)], line]
+        removeHistoryDuplicates: true,
+        completer: (line: string, done: (error: null, result: [Array<string>, string]) => void) => {
+          Effect.runForkWith(context)(
+            Effect.map(complete(line), ({ found, word }) => done(null, [[...found], word]))
+          )
+        }
       })
       yield* Effect.addFinalizer(() =>
         Effect.sync(() => {
           unfinished = lines.line
+          markPaste(false)
         })
       )
+      yield* filterKeys((press) => lineKeys({ lines, prompt, history: () => history ?? [], press }))
       return yield* Effect.callback<Option.Option<string>>((resume) => {
         let isRead = false
         const end = () => {
@@ -38,7 +70,9 @@ const makeTerminalReader = (waiting: Waiting) => {
         lines.on("history", (all) => {
           history = all
         })
-        lines.on("line", (line) => {
+        lines.on("line", (typed) => {
+          file.add(server, typed)
+          const line = withLineBreaks(typed)
           if (isRead) waiting.push(line)
           else {
             isRead = true
@@ -53,14 +87,15 @@ const makeTerminalReader = (waiting: Waiting) => {
         lines.on("SIGINT", takeInterrupt)
         let isAsked = false
         startReading(() => {
-          writeError("\n")
+          leaveLine()
           if (lines.line === "" && isAsked) return end()
           isAsked = lines.line === ""
-          if (isAsked) writeError("Press Ctrl-C again, or Ctrl-D, to end the session.\n")
           lines.write(null, { ctrl: true, name: "e" })
           lines.write(null, { ctrl: true, name: "u" })
-          lines.prompt()
+          if (isAsked) writeError("Press Ctrl-C again, or Ctrl-D, to end the session.\n")
+          else lines.prompt()
         })
+        markPaste(true)
         lines.setPrompt(prompt)
         lines.prompt()
         if (unfinished !== "") lines.write(unfinished)

@@ -4,6 +4,7 @@ import { Configuration } from "../../ports/Configuration.ts"
 import { CredentialKey } from "../../domain/CredentialKey.ts"
 import { canonicalResource } from "../../domain/SecureUrl.ts"
 import { accountName } from "../../domain/SignInError.ts"
+import { fits, itemsOf, type JsonSchema, propertyOf, typesOf, typeText } from "../../domain/ToolSchema.ts"
 import { Account } from "./Settings.ts"
 import { UsageError } from "./UsageError.ts"
 
@@ -58,51 +59,90 @@ export const jsonArguments = (text: string): Effect.Effect<ToolArguments, UsageE
     )
   )
 
-const typesOf = (schema: unknown): ReadonlyArray<unknown> => {
-  if (!Predicate.isObject(schema) || !("type" in schema)) return []
-  return Array.isArray(schema.type) ? schema.type : [schema.type]
+/** A value as JSON, if it is JSON. */
+const parsed = (text: string): Option.Option<unknown> => {
+  try {
+    return Option.some(JSON.parse(text) as unknown)
+  } catch {
+    return Option.none()
+  }
 }
 
-const propertyOf = (inputSchema: ToolArguments, name: string): unknown => {
-  const { properties } = inputSchema
-  return Predicate.isObject(properties) && Object.hasOwn(properties, name)
-    ? (properties as ToolArguments)[name]
-    : undefined
+const isStructure = (value: unknown): value is object => typeof value === "object" && value !== null
+
+/**
+ * A value of `name=value`. Where the schema allows a string it stays one, unless it is written as the list or the object that
+ * the schema allows too. None: the schema allows no string, and it is no JSON.
+ */
+const typedValue = (schema: JsonSchema, property: unknown, text: string): Option.Option<unknown> => {
+  const types = typesOf(schema, property)
+  const value = parsed(text)
+  if (types === undefined || types.includes("string")) {
+    const mayBeStructure = types === undefined || types.includes("array") || types.includes("object")
+    return mayBeStructure && Option.exists(value, isStructure) ? value : Option.some(text)
+  }
+  return value
+}
+
+/** Nested values by name. A map, because an object has names of its own. */
+type Tree = Map<string, unknown>
+
+const ofTree = (tree: Tree): ToolArguments =>
+  Object.fromEntries(
+    Array.from(tree, ([name, value]) => [name, value instanceof Map ? ofTree(value) : value])
+  )
+
+/** The steps of a name: `filter.author` is the author of a filter, unless the schema lists it as it is. */
+const stepsOf = (schema: JsonSchema, name: string): ReadonlyArray<string> => {
+  const steps = name.split(".")
+  return steps.includes("") || propertyOf(schema, schema, name) !== undefined ? [name] : steps
 }
 
 /**
- * Arguments of a tool written as `name=value`. If the schema of the tool names another type than string, the value is read
- * as JSON. A name that is repeated makes a list, if the schema requires one.
+ * Arguments of a tool written as `name=value`, with the types of its schema. A name that is repeated makes a list, if the schema
+ * has one there. A value of a wrong type is an error, or stays a string if the schema is not to be checked.
  */
 export const assignedArguments = Effect.fnUntraced(function* (
   assignments: ReadonlyArray<string>,
-  inputSchema: ToolArguments
+  schema: JsonSchema,
+  isChecked = true
 ): Effect.fn.Return<ToolArguments, UsageError> {
-  const result = new Map<string, unknown>()
+  const root: Tree = new Map()
   for (const assignment of assignments) {
     const equals = assignment.indexOf("=")
     if (equals < 1)
       return yield* new UsageError({ problem: `"${assignment}" is not of the form name=value.` })
     const name = assignment.slice(0, equals)
     const text = assignment.slice(equals + 1)
-    const types = typesOf(propertyOf(inputSchema, name))
-    if (types.length === 0 || types.includes("string")) {
-      result.set(name, text)
+    const steps = stepsOf(schema, name)
+    let tree = root
+    for (const step of steps.slice(0, -1)) {
+      const next = tree.get(step)
+      const inner: Tree =
+        next instanceof Map ? next : new Map(Predicate.isObject(next) ? Object.entries(next) : [])
+      tree.set(step, inner)
+      tree = inner
+    }
+    const last = steps.at(-1) ?? name
+    const property = steps.reduce<unknown>((node, step) => propertyOf(schema, node, step), schema)
+    const types = typesOf(schema, property)
+    const value = typedValue(schema, property, text)
+    const isWhole = Option.exists(value, (one) => types?.some((type) => fits(type, one)) === true)
+    if (types?.includes("array") === true && (!isWhole || Array.isArray(tree.get(last)))) {
+      const before = tree.get(last)
+      const element = Option.getOrElse(typedValue(schema, itemsOf(schema, property), text), () => text)
+      tree.set(last, [...(Array.isArray(before) ? before : []), element])
       continue
     }
-    const value = yield* Effect.try({ try: (): unknown => JSON.parse(text), catch: () => undefined }).pipe(
-      Effect.option
-    )
-    const before = result.get(name)
-    if (types.includes("array") && !(value._tag === "Some" && Array.isArray(value.value))) {
-      result.set(name, [...(Array.isArray(before) ? before : []), value._tag === "Some" ? value.value : text])
-    } else if (value._tag === "Some") {
-      result.set(name, value.value)
-    } else {
+    if (Option.isNone(value) && isChecked) {
       return yield* new UsageError({
-        problem: `The argument ${name} of this tool must be of type ${types.join(" or ")}.`
+        problem: `The argument ${name} of this tool must be of type ${typeText(schema, property)}.`
       })
     }
+    tree.set(
+      last,
+      Option.getOrElse(value, () => text)
+    )
   }
-  return Object.fromEntries(result)
+  return ofTree(root)
 })

@@ -1,10 +1,11 @@
 import { Duration, Effect, Option, Stdio, Stream } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
-import type { McpCallOptions } from "../../ports/McpConnector.ts"
+import type { McpCallOptions, McpTool } from "../../ports/McpConnector.ts"
 import type { OpenSession } from "../session/ServerSession.ts"
 import { assignedArguments, jsonArguments, serverName, type ToolArguments } from "./Arguments.ts"
-import { printContent, printJson } from "./Output.ts"
-import { Json } from "./Settings.ts"
+import { checkArguments, listedTool } from "./ArgumentCheck.ts"
+import { checkOutput, deliver, outputFlags } from "./ContentFiles.ts"
+import { withProgress } from "../../ports/ProgressDisplay.ts"
 import { ToolFailed, UsageError } from "./UsageError.ts"
 import { withSession } from "./WithSession.ts"
 
@@ -18,16 +19,48 @@ const standardInput = Effect.gen(function* () {
   )
 })
 
-/** Calls a tool with `name=value` arguments, whose types come from the schema of the tool. */
-export const callAssigned = Effect.fnUntraced(function* (
+/** A call as a user writes it. */
+export interface WrittenCall {
+  readonly server: string
+  readonly tool: string
+  readonly args: ReadonlyArray<string> | ToolArguments
+  /** False: what the schema of the tool does not allow is sent all the same. */
+  readonly isChecked: boolean
+}
+
+const isAssigned = (args: WrittenCall["args"]): args is ReadonlyArray<string> => Array.isArray(args)
+
+/** How a call is made. */
+interface CallOptions extends McpCallOptions {
+  /** The tools that the server had listed before. It is asked again if the call does not fit them. */
+  readonly known?: ReadonlyArray<McpTool>
+}
+
+/** Calls a tool. The types of `name=value` come from its schema, which the arguments are checked against. */
+export const callWritten = Effect.fnUntraced(function* (
   session: OpenSession,
-  tool: string,
-  assignments: ReadonlyArray<string>,
-  options: McpCallOptions = {}
+  { args, isChecked, server, tool }: WrittenCall,
+  { known, ...options }: CallOptions = {}
 ) {
-  if (assignments.length === 0) return yield* session.call(tool, {}, options)
-  const known = (yield* session.tools).find(({ name }) => name === tool)
-  return yield* session.call(tool, yield* assignedArguments(assignments, known?.inputSchema ?? {}), options)
+  const ready = Effect.fnUntraced(function* (tools: ReadonlyArray<McpTool>) {
+    const listed = isChecked
+      ? yield* listedTool(server, tools, tool)
+      : tools.find(({ name }) => name === tool)
+    if (!isAssigned(args)) return { given: args, listed }
+    return { listed, given: yield* assignedArguments(args, listed?.inputSchema ?? {}, isChecked) }
+  })
+  const checked = Effect.fnUntraced(function* (tools: ReadonlyArray<McpTool>) {
+    const { given, listed } = yield* ready(tools)
+    if (isChecked && listed !== undefined) yield* checkArguments(server, listed, given)
+    return given
+  })
+  const isListNeeded = isChecked || (isAssigned(args) && args.length > 0)
+  const fresh = isListNeeded ? Effect.flatMap(session.tools, checked) : checked([])
+  const given =
+    known?.some(({ name }) => name === tool) === true
+      ? yield* Effect.catchTag(checked(known), "UsageError", () => fresh)
+      : yield* fresh
+  return yield* withProgress(tool, (onProgress) => session.call(tool, given, { ...options, onProgress }))
 })
 
 /** `mcp-cli call NAME TOOL` */
@@ -45,6 +78,11 @@ export const call = Command.make(
       Flag.withDescription("All arguments as one JSON object; - reads it from stdin"),
       Flag.optional
     ),
+    check: Flag.Boolean("check").pipe(
+      Flag.withDescription("Check the arguments first (--no-check sends them as they are)"),
+      Flag.withDefault(true)
+    ),
+    ...outputFlags,
     timeout: Flag.Int("timeout").pipe(
       Flag.withMetavar("SECONDS"),
       Flag.withDescription("How long the tool may be silent (60); progress that it reports counts"),
@@ -55,24 +93,22 @@ export const call = Command.make(
       Flag.optional
     )
   },
-  Effect.fn("cli.call")(function* ({ args, assignments, name, timeout, tool }) {
+  Effect.fn("cli.call")(function* ({ args, assignments, check, name, output, overwrite, timeout, tool }) {
     const options = { timeout: Option.getOrUndefined(Option.map(timeout, Duration.seconds)) }
     if (Option.isSome(args) && assignments.length > 0) {
       return yield* new UsageError({
         problem: "Give the arguments either as --args JSON or as key=value."
       })
     }
-    const json: Option.Option<ToolArguments> = Option.isNone(args)
-      ? Option.none()
-      : Option.some(yield* jsonArguments(args.value === "-" ? yield* standardInput : args.value))
+    const given = Option.isNone(args)
+      ? assignments
+      : yield* jsonArguments(args.value === "-" ? yield* standardInput : args.value)
+    yield* checkOutput({ output, overwrite })
     yield* withSession(name, (session) =>
       Effect.gen(function* () {
-        const result = yield* Option.match(json, {
-          onNone: () => callAssigned(session, tool, assignments, options),
-          onSome: (object) => session.call(tool, object, options)
-        })
-        if (yield* Json) yield* printJson(result.raw)
-        else yield* printContent(result.content)
+        const written = { server: name, tool, args: given, isChecked: check }
+        const result = yield* callWritten(session, written, options)
+        yield* deliver(result, { output, overwrite })
         if (result.isError) return yield* new ToolFailed({ server: name, tool })
       })
     )
@@ -85,6 +121,7 @@ export const call = Command.make(
     {
       command: "jq -n '{query: \"roadmap\"}' | mcp-cli call notion search --args -",
       description: "From a pipe"
-    }
+    },
+    { command: "mcp-cli call paint draw --output cat.png", description: "Save a picture" }
   ])
 )

@@ -5,7 +5,7 @@
 export const commandNames = {
   withoutStore: ["add", "remove", "servers", "client-metadata", "trust", "completions"],
   token: ["token"],
-  session: ["tools", "resources", "prompts", "call", "ping"],
+  session: ["tools", "resources", "read", "prompts", "prompt", "call", "ping"],
   other: ["auth", "login", "status", "logout", "reset", "doctor", "storage", "move", "rekey"]
 } as const
 

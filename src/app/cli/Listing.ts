@@ -1,11 +1,12 @@
-import { Effect } from "effect"
-import { Command } from "effect/cli"
+import { Effect, Option } from "effect"
+import { Argument, Command } from "effect/cli"
 import type { McpPrompt, McpResource, McpTool } from "../../ports/McpConnector.ts"
 import type { OpenSession } from "../session/ServerSession.ts"
 import { serverName } from "./Arguments.ts"
 import type { JsonOutput } from "./JsonOutput.ts"
 import { argumentsOf, wholeFirstLine, printJson, printTable, tell } from "./Output.ts"
 import { Json } from "./Settings.ts"
+import { showTool } from "./ShowTool.ts"
 import { withSession } from "./WithSession.ts"
 
 /** Something that a server lists, and how it is shown. */
@@ -81,13 +82,33 @@ const listCommand = <A extends JsonOutput<Noun>[number], Noun extends Listing<A>
     )
   ).pipe(Command.withDescription(`List the ${listing.noun} of a server`))
 
-/** `mcp-cli tools NAME` */
-export const tools = listCommand(toolListing).pipe(
+/** `mcp-cli tools NAME [TOOL]` */
+export const tools = Command.make(
+  "tools",
+  {
+    name: serverName,
+    tool: Argument.String("TOOL").pipe(
+      Argument.withDescription("Show this tool with its arguments"),
+      Argument.optional
+    )
+  },
+  Effect.fn("cli.tools")(({ name, tool }) =>
+    withSession(name, (session) =>
+      Effect.gen(function* () {
+        if (Option.isSome(tool)) return yield* showTool(name, session, tool.value)
+        if (yield* Json) return yield* printJson(yield* session.tools)
+        yield* printListing(toolListing, session, name)
+      })
+    )
+  )
+).pipe(
+  Command.withDescription("List the tools of a server, or show one"),
   Command.withExamples([
     {
       command: "mcp-cli tools notion",
       description: "Names, arguments (? may be left out), and what they do"
     },
+    { command: "mcp-cli tools notion search", description: "One tool: each argument with its type" },
     { command: "mcp-cli tools notion --json", description: "With the schemas of their arguments" }
   ])
 )

@@ -33,6 +33,8 @@ import { type ErrorFormat, layerOfFlags } from "./ErrorReport.ts"
 import { prompts, resources, tools } from "./Listing.ts"
 import { ping } from "./Ping.ts"
 import { remove } from "./Remove.ts"
+import { prompt } from "./Prompt.ts"
+import { read } from "./Read.ts"
 import { servers } from "./Servers.ts"
 import { interactiveSession } from "./Session.ts"
 import { type Settings, settings } from "./Settings.ts"
@@ -123,7 +125,9 @@ export const program = <R>(live: Live<R>, format: Ref.Ref<ErrorFormat>) =>
     Command.withSubcommands([
       tools.pipe(Command.provide(live.sessions)),
       resources.pipe(Command.provide(live.sessions)),
+      read.pipe(Command.provide(live.sessions)),
       prompts.pipe(Command.provide(live.sessions)),
+      prompt.pipe(Command.provide(live.sessions)),
       call.pipe(Command.provide(live.sessions)),
       ping.pipe(Command.provide(live.sessions)),
       auth.pipe(

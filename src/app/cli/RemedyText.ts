@@ -14,11 +14,11 @@ const option = (name: string, value: string | boolean): string => {
   return `--${name}${value.startsWith("-") ? "=" : " "}${quoted(value)}`
 }
 
-const takesServer = /^(add|auth|tools|resources)\b/
+const takesServer = /^(add|auth|tools|resources|prompts)\b/
 
 /** A command line, ready to be typed: `mcp-cli auth login notion --account work`. */
 export const commandLine = (command: Command, configFile?: string): string => {
-  const { account = defaultAccount, options = {}, server, url = "URL", verb } = command
+  const { account = defaultAccount, operand, options = {}, server, url = "URL", verb } = command
   const flags = [
     ...(account === defaultAccount ? [] : [option("account", account)]),
     ...Object.entries(options).map(([name, value]) => option(name, value)),
@@ -28,9 +28,12 @@ export const commandLine = (command: Command, configFile?: string): string => {
   ]
   const isForAll = options["all"] === true || verb === "auth client-metadata"
   const name = server ?? (takesServer.test(verb) && !isForAll ? "NAME" : undefined)
-  const operands = [...(name === undefined ? [] : [quoted(name)]), ...(verb === "add" ? [quoted(url)] : [])]
+  const further = verb === "add" ? url : operand
+  const operands = [name, further].flatMap((word) => (word === undefined ? [] : [word]))
   // After `--` nothing is read as an option.
-  const rest = name?.startsWith("-") === true ? [...flags, "--", ...operands] : [...operands, ...flags]
+  const rest = operands.some((word) => word.startsWith("-"))
+    ? [...flags, "--", ...operands.map(quoted)]
+    : [...operands.map(quoted), ...flags]
   return ["mcp-cli", verb, ...rest].join(" ")
 }
 

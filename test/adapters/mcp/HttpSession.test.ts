@@ -102,9 +102,9 @@ describe("a session over streamable HTTP", () => {
 
           const everything = yield* session.call("everything", {})
           assert.deepStrictEqual(everything.content, [
-            { _tag: "Binary", mimeType: "image/png", bytes: 5 },
+            { _tag: "Binary", mimeType: "image/png", bytes: 5, base64: "AQIDBAU=" },
             { _tag: "Text", text: "inner" },
-            { _tag: "Binary", mimeType: "application/octet-stream", bytes: 5 },
+            { _tag: "Binary", mimeType: "application/octet-stream", bytes: 5, base64: "AQIDBAU=" },
             { _tag: "Text", text: "test:///c" }
           ])
         }).pipe(Effect.provide(connector))
@@ -128,9 +128,9 @@ describe("a session over streamable HTTP", () => {
           assert.deepStrictEqual(yield* session.resources, [
             { uri: "test:///a", name: "a", description: undefined, mimeType: "text/plain" }
           ])
-          assert.deepStrictEqual(yield* session.read("test:///a"), [
+          assert.deepStrictEqual((yield* session.read("test:///a")).content, [
             { _tag: "Text", text: "contents of test:///a" },
-            { _tag: "Binary", mimeType: "image/png", bytes: 5 }
+            { _tag: "Binary", mimeType: "image/png", bytes: 5, base64: "AQIDBAU=" }
           ])
           assert.deepStrictEqual(yield* session.prompts, [
             {

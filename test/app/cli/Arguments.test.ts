@@ -78,3 +78,44 @@ describe("arguments of a tool, as JSON", () => {
     })
   )
 })
+
+describe("arguments that mean what they look like", () => {
+  const typed = {
+    $defs: {
+      Filter: { type: "object", properties: { author: { type: "string" }, size: { type: "integer" } } }
+    },
+    properties: {
+      tags: { anyOf: [{ type: "array", items: { type: "string" } }, { type: "null" }] },
+      either: { type: ["string", "array"] },
+      filter: { $ref: "#/$defs/Filter" },
+      "a.b": { type: "string" },
+      anything: {},
+      text: { type: "string" }
+    }
+  }
+  it.effect.each<[given: ReadonlyArray<string>, expected: object]>([
+    [['tags=["a","b"]'], { tags: ["a", "b"] }],
+    [["tags=1", "tags=2"], { tags: ["1", "2"] }],
+    [["tags=null"], { tags: null }],
+    [['either=["a"]'], { either: ["a"] }],
+    [["either=a"], { either: "a" }],
+    [["filter.author=me", "filter.size=3"], { filter: { author: "me", size: 3 } }],
+    [['filter={"size":1}', "filter.author=me"], { filter: { size: 1, author: "me" } }],
+    [["a.b=c"], { "a.b": "c" }],
+    [["new.deep.name=1"], { new: { deep: { name: "1" } } }],
+    [['anything={"a":1}'], { anything: { a: 1 } }],
+    [['text=["a"]'], { text: '["a"]' }],
+    [["text=null"], { text: "null" }],
+    [["..=x"], { "..": "x" }]
+  ])("%j", ([given, expected]) =>
+    Effect.gen(function* () {
+      assert.deepEqual(yield* assignedArguments(given, typed), expected)
+    })
+  )
+
+  it.effect("are sent as text if they are not checked", () =>
+    Effect.gen(function* () {
+      assert.deepEqual(yield* assignedArguments(["count=many"], schema, false), { count: "many" })
+    })
+  )
+})

@@ -39,7 +39,7 @@ describe("text of a server on a terminal", () => {
     Effect.gen(function* () {
       yield* printContent([
         { _tag: "Text", text: "a\u001b[2J" },
-        { _tag: "Binary", mimeType: "image/\u001bpng", bytes: 5 }
+        { _tag: "Binary", mimeType: "image/\u001bpng", bytes: 5, base64: "" }
       ])
       assert.deepStrictEqual(yield* TestConsole.logLines, [shown])
     }).pipe(Effect.provide(Stdio.layerTest({ stdoutIsTerminal: Effect.succeed(isScreen) })))

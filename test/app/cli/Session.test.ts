@@ -1,8 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, Option, Stdio } from "effect"
+import { Effect, FileSystem, Layer, Option, Stdio } from "effect"
 import { TestConsole } from "effect/testing"
 import { Account, ConfigFile, Json } from "../../../src/app/cli/Settings.ts"
-import { completions, interactiveSession, words } from "../../../src/app/cli/Session.ts"
+import { interactiveSession } from "../../../src/app/cli/Session.ts"
+import { completions } from "../../../src/app/cli/SessionCommands.ts"
+import { commandsIn, words } from "../../../src/app/cli/SessionWords.ts"
 import { ServerSession } from "../../../src/app/session/ServerSession.ts"
 import { Configuration } from "../../../src/ports/Configuration.ts"
 import { LineEditor } from "../../../src/ports/LineEditor.ts"
@@ -18,13 +20,20 @@ const session: McpSession<never> = {
       name: "add",
       title: undefined,
       description: "Adds\nmore",
-      inputSchema: { properties: { a: { type: "number" }, text: { type: "string" } } }
+      inputSchema: {
+        properties: {
+          a: { type: "number" },
+          status: { enum: ["open", "in progress"], default: "open", description: "Which" },
+          deep: { type: "boolean" },
+          text: { type: "string" }
+        }
+      }
     }
   ]),
   call: (tool, args) =>
     Effect.suspend(() => {
       calls.push([tool, args])
-      return tool === "add"
+      return tool !== "nothing"
         ? Effect.succeed({
             content: [{ _tag: "Text" as const, text: "done\u001b[31m" }],
             structured: Option.none(),
@@ -34,9 +43,25 @@ const session: McpSession<never> = {
         : Effect.fail(new McpError({ server: "demo", detail: "no such tool" }))
     }),
   resources: Effect.succeed([{ uri: "x:///a", name: "a", description: undefined, mimeType: undefined }]),
-  read: (uri) => Effect.succeed([{ _tag: "Text", text: `of ${uri}` }]),
-  prompts: Effect.succeed([]),
+  read: (uri) => Effect.succeed({ content: [{ _tag: "Text", text: `of ${uri}` }], raw: {} }),
+  prompt: (name) => Effect.succeed({ content: [{ _tag: "Text", text: `messages of ${name}` }], raw: {} }),
+  complete: ({ value }) => Effect.succeed(["Ada Lovelace", "Bob"].filter((one) => one.startsWith(value))),
+  prompts: Effect.succeed([
+    {
+      name: "greet",
+      description: undefined,
+      arguments: [{ name: "who", description: undefined, required: true }]
+    }
+  ]),
   ping: Effect.void
+}
+
+const context = {
+  session,
+  server: "demo",
+  tools: Effect.runSync(session.tools),
+  resources: Effect.orDie(session.resources),
+  prompts: Effect.orDie(session.prompts)
 }
 
 /** A session of these lines; gives what was shown. */
@@ -55,6 +80,7 @@ const sessionOf = (isInteractive: boolean, lines: ReadonlyArray<string>) =>
           Layer.succeed(Account, Option.none()),
           Layer.succeed(ConfigFile, Option.none()),
           Layer.succeed(Json, false),
+          FileSystem.layerNoop({}),
           Stdio.layerTest({ stdoutIsTerminal: Effect.succeed(true) }),
           Layer.succeed(ServerSession, { open: () => Effect.succeed(session) }),
           Layer.succeed(LineEditor, {
@@ -136,15 +162,89 @@ describe("a session", () => {
     })
   )
 
-  it("completes commands, tools after /call, and URIs after /read", () => {
-    const known = { tools: ["add", "echo"], resources: ["x:///a"] }
-    assert.deepEqual(completions("/r", known), ["/resources", "/read"])
-    assert.deepEqual(completions("/call a", known), ["/call add "])
-    assert.deepEqual(completions("/read ", known), ["/read x:///a"])
-    assert.deepEqual(completions("/call z", known), [])
-    const hostile = { tools: ["add", "a\u001b[2J", "a\nb"], resources: ["x:///\u202ea"] }
-    assert.deepEqual(completions("/call a", hostile), ["/call add "])
-    assert.deepEqual(completions("/read ", hostile), [])
+  it.effect.each<[line: string, found: ReadonlyArray<string>]>([
+    ["/r", ["/resources", "/read "]],
+    ["re", ["resources", "read "]],
+    ["/call a", ["add "]],
+    ["call z", []],
+    ["/tools a", ["add "]],
+    ["/call add ", ["a=", "status=", "deep=", "text="]],
+    ["/call add a=1 te", ["text="]],
+    ["/call add status=", ["status=open ", 'status="in progress" ']],
+    ["/call add status=o", ["status=open "]],
+    ["/call add deep=", ["deep=true ", "deep=false "]],
+    ["/call add --n", ["--no-check "]],
+    ["/read ", ["x:///a "]],
+    ["/prompt g", ["greet "]],
+    ["/prompt greet ", ["who="]],
+    ["/prompt greet who=A", ['who="Ada Lovelace" ']],
+    ["/nothing ", []]
+  ])("completes %s", ([line, found]) =>
+    Effect.gen(function* () {
+      assert.deepEqual((yield* completions(context, line)).found, found)
+    })
+  )
+
+  it.effect("understands commands without a slash, and suggests a near one", () =>
+    Effect.gen(function* () {
+      const { error, left, out } = yield* typed(
+        "read x:///a",
+        "prompt greet who=x",
+        "tool",
+        "add",
+        "exit",
+        "rest"
+      )
+      assert.deepEqual(out, ["of x:///a", "messages of greet"])
+      assert.include(error.join("\n"), "Did you mean /tools?")
+      assert.include(error.join("\n"), "Did you mean /call add?")
+      assert.deepEqual(left, ["rest"])
+      for (const help of ["?", "help", "/help"]) assert.match((yield* typed(help)).out.join("\n"), /COMMAND/)
+    })
+  )
+
+  it.effect("checks arguments before a call, unless it is told not to", () =>
+    Effect.gen(function* () {
+      const { error } = yield* typed(
+        "/call add txet=x",
+        "/call add status=opne",
+        '/call add {"a": "1"}',
+        "/call --no-check add txet=x",
+        "/call add txet=x --no-check",
+        "/call ad",
+        "/call hidden"
+      )
+      const told = error.join("\n")
+      assert.include(told, "add has no argument txet. Did you mean text?")
+      assert.include(told, 'status must be one of open, in progress, and not "opne". Did you mean open?')
+      assert.include(told, 'a must be a number, and "1" is a string.')
+      assert.include(told, "Did you mean add?")
+      assert.include(told, "To see its arguments, run: mcp-cli tools demo add")
+      assert.deepEqual(calls, [
+        ["add", { txet: "x" }],
+        ["add", { txet: "x" }],
+        ["hidden", {}]
+      ])
+    })
+  )
+
+  it.effect("shows one tool with its arguments", () =>
+    Effect.gen(function* () {
+      const { error, out } = yield* typed("/tools add", "/tools ad")
+      assert.match(out.join("\n"), /^add\n {2}Adds\n {2}more\n/)
+      assert.match(out.join("\n"), /status +open \| in progress +default "open" +Which/)
+      assert.include(error.join("\n"), "demo lists no tool ad. Did you mean add?")
+    })
+  )
+
+  it.each<[text: string, commands: ReadonlyArray<string>]>([
+    ["/tools\n/help\n", ["/tools", "/help"]],
+    ['/call add {\n "a": 1\n}\n/quit', ['/call add {\n "a": 1\n}', "/quit"]],
+    ['/call add text="one\ntwo"', ['/call add text="one\ntwo"']],
+    ["/call add text=it's\n", ["/call add text=it's"]],
+    ["  ", []]
+  ])("finds the commands in %j", (text, found) => {
+    assert.deepEqual(commandsIn(text), found)
   })
 
   it("splits a line into words as a shell does", () => {

@@ -1,0 +1,65 @@
+import { Effect, Layer } from "effect"
+import { safeLine } from "../../domain/PrintableText.ts"
+import type { McpProgress } from "../../ports/McpConnector.ts"
+import { ProgressDisplay } from "../../ports/ProgressDisplay.ts"
+import { addFooter, type Footer, isFooter, removeFooter, writeStatus } from "./Screen.ts"
+import { isOnScreen } from "./Terminal.ts"
+
+/** Milliseconds that work may take before it is shown: most calls end earlier. */
+const delay = 400
+
+/** Milliseconds between two pictures. */
+const interval = 100
+
+const pictures = "\u280b\u2819\u2839\u2838\u283c\u2834\u2826\u2827\u2807\u280f"
+
+/** How far work is: `40% copying`, `4 copying`. */
+export const progressText = ({ message, progress, total }: McpProgress): string => {
+  const done =
+    total !== undefined && total > 0
+      ? `${Math.round(Math.min(progress / total, 1) * 100)}%`
+      : String(progress)
+  return message === undefined ? done : `${done} ${safeLine(message)}`
+}
+
+/** Shows work on the last line of the screen until it ends, if stderr is a terminal that can move the cursor. */
+export const layer: Layer.Layer<never> = Layer.sync(ProgressDisplay, () => {
+  if (!isOnScreen() || process.env["TERM"] === "dumb") return (_what, work) => work(undefined)
+  return (what, work) =>
+    Effect.acquireUseRelease(
+      Effect.sync(() => {
+        let picture = 0
+        let isVisible = false
+        const state = { text: "" }
+        const footer: Footer = {
+          hide: () => writeStatus(""),
+          show: () => {
+            if (isVisible) writeStatus(`${pictures.charAt(picture)} ${safeLine(what)} ${state.text}`)
+          }
+        }
+        const draw = () => {
+          isVisible = true
+          picture = (picture + 1) % pictures.length
+          if (isFooter(footer)) footer.show()
+        }
+        addFooter(footer)
+        const first = setTimeout(draw, delay)
+        const timer = setInterval(() => {
+          if (isVisible) draw()
+        }, interval)
+        const onProgress = (progress: McpProgress) => {
+          state.text = progressText(progress)
+          draw()
+        }
+        return { first, footer, onProgress, timer, isShown: () => isVisible }
+      }),
+      ({ onProgress }) => work(onProgress),
+      ({ first, footer, isShown, timer }) =>
+        Effect.sync(() => {
+          clearTimeout(first)
+          clearInterval(timer)
+          if (isShown() && isFooter(footer)) footer.hide()
+          removeFooter(footer)
+        })
+    )
+})

@@ -1,0 +1,87 @@
+import { Effect, FileSystem, Option } from "effect"
+import * as Base64 from "effect/encoding/Base64"
+import { Result } from "effect"
+import { Flag } from "effect/cli"
+import { printable, safeLine } from "../../domain/PrintableText.ts"
+import { advice } from "../../domain/Remedy.ts"
+import type { McpAnswer, McpBinary } from "../../ports/McpConnector.ts"
+import { printContent, printJson, tell } from "./Output.ts"
+import { Json } from "./Settings.ts"
+import { UsageError } from "./UsageError.ts"
+
+/** The flags of the commands whose answer can be saved. */
+export const outputFlags = {
+  output: Flag.String("output").pipe(
+    Flag.withAlias("o"),
+    Flag.withMetavar("FILE"),
+    Flag.withDescription("Save pictures, sounds and other files here; a text, if there are none"),
+    Flag.optional
+  ),
+  overwrite: Flag.Boolean("overwrite").pipe(
+    Flag.withDescription("Replace FILE if it exists"),
+    Flag.withDefault(false)
+  )
+}
+
+/** Where an answer is saved. */
+export interface Output {
+  readonly output: Option.Option<string>
+  readonly overwrite: boolean
+}
+
+/** The name of the second and further files: `picture-2.png`. */
+const numbered = (path: string, index: number): string =>
+  index === 0 ? path : path.replace(/(?=(\.[^./\\]*)?$)/, `-${index + 1}`)
+
+const exists = (path: string) =>
+  FileSystem.FileSystem.use((files) => Effect.orElseSucceed(files.exists(path), () => false))
+
+const refuse = (path: string) =>
+  new UsageError({
+    problem: `${safeLine(path)} exists.`,
+    remedies: [advice("Choose another name, or replace it by --overwrite.")]
+  })
+
+/** Refuses a file that exists, before anything is requested. */
+export const checkOutput = Effect.fnUntraced(function* ({ output, overwrite }: Output) {
+  if (Option.isNone(output)) return
+  if (output.value === "") return yield* new UsageError({ problem: "--output needs the name of a file." })
+  if (!overwrite && (yield* exists(output.value))) return yield* refuse(output.value)
+})
+
+const write = (path: string, bytes: Uint8Array, overwrite: boolean) =>
+  FileSystem.FileSystem.use((files) => files.writeFile(path, bytes, { flag: overwrite ? "w" : "wx" })).pipe(
+    Effect.mapError(({ reason }) =>
+      reason._tag === "AlreadyExists"
+        ? refuse(path)
+        : new UsageError({ problem: `${safeLine(path)} cannot be written (${reason._tag}).` })
+    )
+  )
+
+const bytesOf = ({ base64 }: McpBinary): Uint8Array =>
+  Result.getOrElse(Base64.decode(base64), () => new Uint8Array())
+
+/** Saves an answer, and prints what is not saved. */
+const save = Effect.fnUntraced(function* ({ content }: McpAnswer, path: string, overwrite: boolean) {
+  const binaries = content.filter((piece) => piece._tag === "Binary")
+  if (binaries.length === 0) {
+    const text = content.map((piece) => (piece._tag === "Text" ? piece.text : "")).join("\n")
+    yield* write(path, new TextEncoder().encode(text), overwrite)
+    return yield* tell(`Saved ${path}.`)
+  }
+  for (const [index, binary] of binaries.entries()) {
+    const name = numbered(path, index)
+    yield* write(name, bytesOf(binary), overwrite)
+    yield* tell(`Saved ${name} (${printable(binary.mimeType)}, ${binary.bytes} bytes).`)
+  }
+  const texts = content.filter((piece) => piece._tag === "Text")
+  if (texts.length > 0) yield* printContent(texts)
+})
+
+/** Prints an answer, or saves it. Bytes never reach the screen. */
+export const deliver = Effect.fnUntraced(function* (answer: McpAnswer, { output, overwrite }: Output) {
+  if (Option.isSome(output)) return yield* save(answer, output.value, overwrite)
+  if (yield* Json) return yield* printJson(answer.raw)
+  yield* printContent(answer.content)
+  if (answer.content.some(({ _tag }) => _tag === "Binary")) yield* tell("To save it, add --output FILE.")
+})

@@ -1,0 +1,46 @@
+import { Effect } from "effect"
+import { nearName } from "../../domain/NearName.ts"
+import { printable, safeText } from "../../domain/PrintableText.ts"
+import { command } from "../../domain/Remedy.ts"
+import { type ToolArgument, toolArguments } from "../../domain/ToolSchema.ts"
+import type { McpTool } from "../../ports/McpConnector.ts"
+import type { OpenSession } from "../session/ServerSession.ts"
+import { firstLine, print, printJson, printTable } from "./Output.ts"
+import { Json } from "./Settings.ts"
+import { shortened } from "./TextWidth.ts"
+import { UsageError } from "./UsageError.ts"
+
+const row = ({ description, name, required, type, ...rest }: ToolArgument): ReadonlyArray<string> => [
+  firstLine(name),
+  type,
+  required ? "required" : "default" in rest ? `default ${JSON.stringify(rest.default)}` : "optional",
+  shortened((description ?? "").trim())
+]
+
+/** A tool: its description, and each argument with type, choices, default, and whether it is required. */
+const toolText = Effect.fnUntraced(function* ({ description, inputSchema, name, title }: McpTool) {
+  const heading = firstLine(name) + (title === undefined || title === name ? "" : `: ${firstLine(title)}`)
+  const lines = description === undefined ? [] : shortened(safeText(description).trim()).split("\n")
+  const listed = toolArguments(inputSchema)
+  yield* print(heading, ...lines.map((line) => `  ${line}`.trimEnd()), "")
+  if (listed.length === 0) return yield* print("It lists no arguments.")
+  yield* printTable([["ARGUMENT", "TYPE", "", "WHAT IT IS"], ...listed.map(row)])
+})
+
+/** Prints one tool of a server. */
+export const showTool = Effect.fnUntraced(function* (server: string, session: OpenSession, name: string) {
+  const tools = yield* session.tools
+  const found = tools.find((tool) => tool.name === name)
+  if (found === undefined) {
+    const near = nearName(
+      name,
+      tools.map((tool) => tool.name)
+    )
+    return yield* new UsageError({
+      problem: `${server} lists no tool ${printable(name)}.${near === undefined ? "" : ` Did you mean ${printable(near)}?`}`,
+      remedies: [command("tools", { server, purpose: "see its tools" })]
+    })
+  }
+  if (yield* Json) yield* printJson(found)
+  else yield* toolText(found)
+})

@@ -1,0 +1,319 @@
+import { Equal, Predicate } from "effect"
+import { nearName } from "./NearName.ts"
+
+/** A JSON Schema (2020-12 or draft-07) as a server sends it. */
+export type JsonSchema = Readonly<Record<string, unknown>>
+
+/** The names that JSON Schema has for the types of values. */
+export type JsonType = "string" | "number" | "integer" | "boolean" | "object" | "array" | "null"
+
+const jsonTypes: ReadonlyArray<unknown> = [
+  "string",
+  "number",
+  "integer",
+  "boolean",
+  "object",
+  "array",
+  "null"
+] satisfies ReadonlyArray<JsonType>
+
+/** Schemas nest and refer to themselves. Below this depth nothing is looked at. */
+const maxDepth = 16
+
+const isRecord = (value: unknown): value is JsonSchema => Predicate.isObject(value) && !Array.isArray(value)
+
+const listOf = (value: unknown): ReadonlyArray<unknown> => (Array.isArray(value) ? value : [])
+
+const own = (record: unknown, name: string): unknown =>
+  isRecord(record) && Object.hasOwn(record, name) ? record[name] : undefined
+
+/** What a JSON pointer into the schema refers to (RFC 6901 §6); `undefined` for other references. */
+const referred = (root: JsonSchema, reference: unknown): unknown => {
+  if (typeof reference !== "string" || !/^#(\/[^%]*)?$/.test(reference)) return undefined
+  const steps = reference.split("/").slice(1)
+  return steps.reduce<unknown>((node, step) => {
+    const name = step.replaceAll("~1", "/").replaceAll("~0", "~")
+    return Array.isArray(node) ? node[Number(name)] : own(node, name)
+  }, root)
+}
+
+/** A schema without its references; `undefined` if it cannot be understood, and so allows any value. */
+const resolved = (root: JsonSchema, node: unknown, depth = 0): JsonSchema | undefined => {
+  if (!isRecord(node) || depth > maxDepth || "$dynamicRef" in node || "$recursiveRef" in node)
+    return undefined
+  return "$ref" in node ? resolved(root, referred(root, node["$ref"]), depth + 1) : node
+}
+
+const alternatives = (node: JsonSchema): ReadonlyArray<unknown> | undefined =>
+  [node["anyOf"], node["oneOf"]].find(
+    (list): list is Array<unknown> => Array.isArray(list) && list.length > 0
+  )
+
+const typeOfValue = (value: unknown): JsonType => {
+  if (value === null) return "null"
+  if (Array.isArray(value)) return "array"
+  if (typeof value === "number") return Number.isInteger(value) ? "integer" : "number"
+  return typeof value === "string" ? "string" : typeof value === "boolean" ? "boolean" : "object"
+}
+
+/** The types that the keyword `type` names; `undefined` if there is none, or one that JSON Schema does not have. */
+const namedTypes = (node: JsonSchema): ReadonlyArray<JsonType> | undefined => {
+  if (node["type"] === undefined) return undefined
+  const types: ReadonlyArray<unknown> = Array.isArray(node["type"]) ? node["type"] : [node["type"]]
+  if (!types.every((type): type is JsonType => jsonTypes.includes(type))) return undefined
+  // OpenAPI has this word for it.
+  return node["nullable"] === true ? [...types, "null"] : types
+}
+
+/** The values that a schema lists; `undefined` if it allows others. */
+const choicesOf = (node: JsonSchema): ReadonlyArray<unknown> | undefined => {
+  if ("const" in node) return [node["const"]]
+  const list = node["enum"]
+  if (!Array.isArray(list)) return undefined
+  return node["nullable"] === true ? [...list, null] : list
+}
+
+/** The types that a value may have; `undefined` if the schema allows any, or cannot be understood. */
+export const typesOf = (
+  root: JsonSchema,
+  schema: unknown,
+  depth = 0
+): ReadonlyArray<JsonType> | undefined => {
+  const node = resolved(root, schema)
+  if (node === undefined || depth > maxDepth) return undefined
+  const types = namedTypes(node)
+  if (types !== undefined) return types
+  const choices = choicesOf(node)
+  if (choices !== undefined) return [...new Set(choices.map(typeOfValue))]
+  for (const part of listOf(node["allOf"])) {
+    const ofPart = typesOf(root, part, depth + 1)
+    if (ofPart !== undefined) return ofPart
+  }
+  const ofBranches = alternatives(node)?.map((branch) => typesOf(root, branch, depth + 1))
+  if (ofBranches === undefined || ofBranches.includes(undefined)) return undefined
+  return [...new Set(ofBranches.flatMap((branch) => branch ?? []))]
+}
+
+/** The schemas that hold for a value together: the schema, and the parts of its `allOf`. */
+const parts = (root: JsonSchema, schema: unknown, depth = 0): ReadonlyArray<JsonSchema> => {
+  const node = resolved(root, schema)
+  if (node === undefined || depth > maxDepth) return []
+  return [node, ...listOf(node["allOf"]).flatMap((part) => parts(root, part, depth + 1))]
+}
+
+/** The schema of a property; `undefined` if it is not listed. */
+export const propertyOf = (root: JsonSchema, schema: unknown, name: string, depth = 0): unknown => {
+  for (const node of parts(root, schema)) {
+    const found = own(node["properties"], name)
+    if (found !== undefined) return found
+    for (const branch of depth > maxDepth ? [] : (alternatives(node) ?? [])) {
+      const inBranch = propertyOf(root, branch, name, depth + 1)
+      if (inBranch !== undefined) return inBranch
+    }
+  }
+  return undefined
+}
+
+/** The schema of the elements of a list. */
+export const itemsOf = (root: JsonSchema, schema: unknown): unknown =>
+  parts(root, schema)
+    .flatMap((node) => [node, ...(alternatives(node) ?? []).flatMap((branch) => parts(root, branch))])
+    .map(({ items }) => items)
+    .find(isRecord)
+
+/** The values that a value of this schema is chosen from; `undefined` if it allows others. */
+export const choices = (root: JsonSchema, schema: unknown): ReadonlyArray<unknown> | undefined => {
+  const node = resolved(root, schema)
+  if (node === undefined) return undefined
+  const own = choicesOf(node)
+  if (own !== undefined) return own
+  const branches = alternatives(node)?.map((branch) =>
+    typesOf(root, branch)?.join() === "null" ? [] : choices(root, branch)
+  )
+  if (branches === undefined || branches.includes(undefined)) return undefined
+  return branches.flatMap((branch) => branch ?? [])
+}
+
+/** The type of a schema in words: `string or null`, `list of integers`, `open | closed`, `any`. */
+export const typeText = (root: JsonSchema, schema: unknown): string => {
+  const chosen = choices(root, schema)
+  if (chosen !== undefined && chosen.length > 0) {
+    return chosen.map((choice) => (typeof choice === "string" ? choice : JSON.stringify(choice))).join(" | ")
+  }
+  const types = typesOf(root, schema)
+  if (types === undefined) return "any"
+  return types
+    .map((type) => {
+      if (type !== "array") return type
+      const items = typesOf(root, itemsOf(root, schema))
+      return items === undefined ? "list" : `list of ${items.join(" or ")}`
+    })
+    .join(" or ")
+}
+
+/** An argument of a tool, as its schema describes it. */
+export interface ToolArgument {
+  readonly name: string
+  readonly schema: unknown
+  readonly type: string
+  readonly choices: ReadonlyArray<unknown> | undefined
+  readonly description: string | undefined
+  /** Absent: none. */
+  readonly default?: unknown
+  readonly required: boolean
+}
+
+const textOf = (value: unknown): string | undefined => (typeof value === "string" ? value : undefined)
+
+/** The arguments that a schema lists. Those that only some of its alternatives have are optional. */
+export const toolArguments = (root: JsonSchema): ReadonlyArray<ToolArgument> => {
+  const found = new Map<string, ToolArgument>()
+  const collect = (schema: unknown, isCertain: boolean, depth: number): void => {
+    for (const node of depth > maxDepth ? [] : parts(root, schema)) {
+      const required = listOf(node["required"])
+      for (const [name, property] of Object.entries(isRecord(node["properties"]) ? node["properties"] : {})) {
+        const before = found.get(name)
+        // Beside a reference, 2020-12 allows a description and a default.
+        const target = { ...resolved(root, property), ...(isRecord(property) ? property : {}) }
+        found.set(name, {
+          ...before,
+          name,
+          schema: property,
+          type: typeText(root, property),
+          choices: choices(root, property),
+          description: textOf(target["description"]) ?? textOf(target["title"]) ?? before?.description,
+          ...("default" in target ? { default: target["default"] } : {}),
+          required: (isCertain && required.includes(name)) || before?.required === true
+        })
+      }
+      for (const name of isCertain ? required : []) {
+        const listed = typeof name === "string" ? found.get(name) : undefined
+        if (listed !== undefined) found.set(listed.name, { ...listed, required: true })
+      }
+      for (const branch of alternatives(node) ?? []) collect(branch, false, depth + 1)
+    }
+  }
+  collect(root, true, 0)
+  return [...found.values()]
+}
+
+/** What is wrong with arguments. A path is that of the value: `["filter", "author"]`. */
+export type ArgumentProblem =
+  | { readonly _tag: "Unknown"; readonly path: ReadonlyArray<string>; readonly near: string | undefined }
+  | { readonly _tag: "Missing"; readonly path: ReadonlyArray<string>; readonly type: string }
+  | {
+      readonly _tag: "Type"
+      readonly path: ReadonlyArray<string>
+      readonly expected: string
+      readonly value: unknown
+    }
+  | {
+      readonly _tag: "Choice"
+      readonly path: ReadonlyArray<string>
+      readonly choices: ReadonlyArray<unknown>
+      readonly value: unknown
+    }
+
+/** Keywords that may define further names. */
+const composing = [
+  "allOf",
+  "anyOf",
+  "oneOf",
+  "if",
+  "then",
+  "else",
+  "dependentSchemas",
+  "dependencies",
+  "$ref"
+]
+
+/**
+ * The names that a schema does not list. Without `additionalProperties` JSON Schema allows them, and most servers ignore them:
+ * then only a name that is probably misspelt counts.
+ */
+const unknownNames = (
+  node: JsonSchema,
+  value: JsonSchema,
+  path: ReadonlyArray<string>
+): ReadonlyArray<ArgumentProblem> => {
+  const { additionalProperties, patternProperties, properties } = node
+  if (patternProperties !== undefined || !isRecord(properties)) return []
+  const isClosed = additionalProperties === false
+  if (!isClosed && (additionalProperties !== undefined || composing.some((keyword) => keyword in node)))
+    return []
+  const free = Object.keys(properties).filter((name) => !Object.hasOwn(value, name))
+  return Object.keys(value)
+    .filter((name) => !Object.hasOwn(properties, name))
+    .map((name) => ({ _tag: "Unknown" as const, path: [...path, name], near: nearName(name, free) }))
+    .filter(({ near }) => isClosed || near !== undefined)
+}
+
+const ofObject = (
+  root: JsonSchema,
+  node: JsonSchema,
+  value: JsonSchema,
+  path: ReadonlyArray<string>,
+  depth: number
+): ReadonlyArray<ArgumentProblem> => {
+  const missing = listOf(node["required"]).flatMap((name): ReadonlyArray<ArgumentProblem> => {
+    if (typeof name !== "string" || Object.hasOwn(value, name)) return []
+    // Another part of the schema may list it.
+    const property =
+      propertyOf(root, node, name) ?? (path.length === 0 ? propertyOf(root, root, name) : undefined)
+    // The server fills it in.
+    if ([property, resolved(root, property)].some((one) => isRecord(one) && "default" in one)) return []
+    return [{ _tag: "Missing", path: [...path, name], type: typeText(root, property) }]
+  })
+  const nested = Object.entries(value).flatMap(([name, one]) => {
+    const property = own(node["properties"], name)
+    return property === undefined ? [] : problems(root, property, one, [...path, name], depth + 1)
+  })
+  return [...unknownNames(node, value, path), ...missing, ...nested]
+}
+
+/** True for a value of a type. */
+export const fits = (type: JsonType, value: unknown): boolean => {
+  const actual = typeOfValue(value)
+  return actual === type || (type === "number" && actual === "integer")
+}
+
+const problems = (
+  root: JsonSchema,
+  schema: unknown,
+  value: unknown,
+  path: ReadonlyArray<string>,
+  depth: number
+): ReadonlyArray<ArgumentProblem> => {
+  const node = resolved(root, schema)
+  if (node === undefined || depth > maxDepth) return []
+  const types = namedTypes(node)
+  if (types !== undefined && !types.some((type) => fits(type, value))) {
+    return [{ _tag: "Type", path, expected: typeText(root, node), value }]
+  }
+  const listed = choicesOf(node)
+  if (listed !== undefined && !listed.some((choice) => Equal.equals(choice, value))) {
+    return [{ _tag: "Choice", path, choices: listed, value }]
+  }
+  const all = listOf(node["allOf"]).flatMap((part) => problems(root, part, value, path, depth + 1))
+  const branches = (alternatives(node) ?? []).map((branch) => problems(root, branch, value, path, depth + 1))
+  const fewest = branches.toSorted((a, b) => a.length - b.length)[0] ?? []
+  const isWrongType =
+    fewest.length > 0 && branches.every(([first]) => first?._tag === "Type" && first.path === path)
+  const ofBranches: ReadonlyArray<ArgumentProblem> = isWrongType
+    ? [{ _tag: "Type", path, expected: typeText(root, node), value }]
+    : fewest
+  const items = node["prefixItems"] === undefined ? node["items"] : undefined
+  const within = Array.isArray(value)
+    ? value.flatMap((one, at) => problems(root, items, one, [...path, String(at)], depth + 1))
+    : isRecord(value)
+      ? ofObject(root, node, value, path, depth)
+      : []
+  return [...all, ...ofBranches, ...within]
+}
+
+/**
+ * What is certainly wrong with the arguments of a tool: names that are not listed, values that are missing, and wrong types.
+ * What the schema says in another way (`if`, `not`, formats, foreign references) is left to the server.
+ */
+export const argumentProblems = (schema: JsonSchema, given: JsonSchema): ReadonlyArray<ArgumentProblem> =>
+  problems(schema, schema, given, [], 0)

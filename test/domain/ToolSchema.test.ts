@@ -1,0 +1,123 @@
+import { assert, describe, it } from "@effect/vitest"
+import { argumentProblems, type JsonSchema, toolArguments } from "../../src/domain/ToolSchema.ts"
+
+const reference: JsonSchema = {
+  type: "object",
+  $defs: {
+    Status: { enum: ["open", "closed"] },
+    Filter: { type: "object", properties: { author: { type: "string" } }, additionalProperties: false }
+  },
+  definitions: { Old: { type: "integer" } },
+  properties: {
+    status: { $ref: "#/$defs/Status", description: "Which", default: "open" },
+    old: { $ref: "#/definitions/Old" },
+    filter: { $ref: "#/$defs/Filter" },
+    far: { $ref: "https://example.com/schema.json" },
+    tree: { $ref: "#" }
+  },
+  required: ["old", "status"]
+}
+
+const problemsOf = (schema: JsonSchema, given: JsonSchema) =>
+  argumentProblems(schema, given).map((problem) => `${problem._tag} ${problem.path.join(".")}`)
+
+describe("the arguments of a tool", () => {
+  it("are listed with type, choices, default and whether they are required", () => {
+    assert.deepEqual(
+      toolArguments(reference).map(({ name, required, type, ...rest }) => [
+        name,
+        type,
+        required,
+        "default" in rest ? rest.default : undefined
+      ]),
+      [
+        ["status", "open | closed", true, "open"],
+        ["old", "integer", true, undefined],
+        ["filter", "object", false, undefined],
+        ["far", "any", false, undefined],
+        ["tree", "object", false, undefined]
+      ]
+    )
+  })
+
+  it("of alternatives are listed once, and required only if all alternatives are sure", () => {
+    const schema = {
+      allOf: [{ properties: { id: { type: ["string", "null"] } }, required: ["id"] }],
+      anyOf: [
+        { properties: { tags: { type: "array", items: { type: "string" } } }, required: ["tags"] },
+        { properties: { size: { anyOf: [{ type: "integer" }, { type: "null" }] } } }
+      ]
+    }
+    assert.deepEqual(
+      toolArguments(schema).map(({ name, required, type }) => [name, type, required]),
+      [
+        ["tags", "list of string", false],
+        ["size", "integer or null", false],
+        ["id", "string or null", true]
+      ]
+    )
+  })
+
+  const closed = {
+    properties: { query: { type: "string" }, limit: { type: "integer" } },
+    additionalProperties: false
+  }
+  it.each<[what: string, schema: JsonSchema, given: JsonSchema, problems: ReadonlyArray<string>]>([
+    ["an unknown name", closed, { other: 1 }, ["Unknown other"]],
+    ["a near name where others are allowed", { properties: { query: {} } }, { qurey: 1 }, ["Unknown qurey"]],
+    ["a missing reference", reference, {}, ["Missing old"]],
+    ["a wrong type by draft-07", reference, { old: "1" }, ["Type old"]],
+    ["a fraction for an integer", closed, { limit: 1.5 }, ["Type limit"]],
+    ["a wrong choice", reference, { old: 1, status: "x" }, ["Choice status"]],
+    ["a nested unknown name", reference, { old: 1, filter: { autor: "me" } }, ["Unknown filter.autor"]],
+    ["a recursive value", reference, { old: 1, tree: { old: "x" } }, ["Type tree.old"]],
+    [
+      "an element",
+      { properties: { tags: { type: "array", items: { type: "string" } } } },
+      { tags: ["a", 1] },
+      ["Type tags.1"]
+    ],
+    [
+      "no alternative",
+      { properties: { id: { anyOf: [{ type: "string" }, { type: "integer" }] } } },
+      { id: true },
+      ["Type id"]
+    ]
+  ])("are refused for %s", (_what, schema, given, problems) => {
+    assert.deepEqual(problemsOf(schema, given), problems)
+  })
+
+  it.each<[what: string, schema: JsonSchema, given: JsonSchema]>([
+    ["no schema", {}, { a: 1 }],
+    ["no properties", { type: "object" }, { a: 1 }],
+    ["other names", { properties: { query: {} } }, { zebra: 1 }],
+    [
+      "additional properties",
+      { properties: { query: {} }, additionalProperties: { type: "integer" } },
+      { qurey: 1 }
+    ],
+    [
+      "pattern properties",
+      { properties: { query: {} }, patternProperties: { "^q": {} }, additionalProperties: false },
+      { qurey: 1 }
+    ],
+    [
+      "names of alternatives",
+      { properties: { query: {} }, anyOf: [{ properties: { qurey: {} } }] },
+      { qurey: 1 }
+    ],
+    ["a foreign reference", reference, { old: 1, far: {} }],
+    ["a dynamic reference", { properties: { a: { $dynamicRef: "#x" } } }, { a: 1 }],
+    ["a reference to itself", { properties: { a: { $ref: "#/properties/a" } } }, { a: 1 }],
+    ["an integer for a number", { properties: { a: { type: "number" } } }, { a: 1 }],
+    ["null by OpenAPI", { properties: { a: { type: "string", nullable: true } } }, { a: null }],
+    ["an unknown type", { properties: { a: { type: "any" } } }, { a: 1 }],
+    ["one alternative", { properties: { a: { oneOf: [{ type: "string" }, { const: 1 }] } } }, { a: 1 }],
+    ["a default", { properties: { a: { default: 1 } }, required: ["a"] }, {}],
+    ["a schema that is true", { properties: { a: true } }, { a: 1 }],
+    ["a tuple of draft-07", { properties: { a: { items: [{ type: "string" }] } } }, { a: [1] }],
+    ["conditions", { properties: { a: {} }, if: { required: ["c"] }, else: { required: ["b"] } }, { a: 1 }]
+  ])("are left to the server with %s", (_what, schema, given) => {
+    assert.deepEqual(problemsOf(schema, given), [])
+  })
+})
