@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what the tests use of Debian, where it may: a browser, a keyring on a message bus, and shells. Without them, the tests that
-# need them are skipped by name.
+# Installs what the tests use of Debian, where it may: a browser, a keyring on a message bus, and shells. Without them, the
+# tests that need them are skipped by name.
 set -euo pipefail
 packages=(chromium dbus fish gnome-keyring libglib2.0-bin libsecret-tools openssl zsh)
 # The Python of this machine may have its own.
