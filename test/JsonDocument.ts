@@ -24,7 +24,7 @@ const section = ([name, schema]: readonly [string, Schema.Top]): string =>
 const introduction = `# JSON output
 
 \`--json\` prints the result of a command on stdout, and an error as one line of JSON, the last one of stderr. That is true of
-errors of the command line, too. Warnings of the configuration are left out. The [exit code](../README.md#exit-codes) is the same
+errors of the command line, too. Warnings of the configuration are left out. The [exit code](commands.md#exit-codes) is the same
 with and without \`--json\`.
 
 Names are in camel case. What others define keeps its own names: results of tools, headers, the client metadata document. A time is

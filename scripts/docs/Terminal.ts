@@ -1,4 +1,5 @@
 import { execFileSync } from "node:child_process"
+import { randomUUID } from "node:crypto"
 import { setTimeout as pause } from "node:timers/promises"
 import type { Frame } from "./TerminalPicture.ts"
 
@@ -35,7 +36,7 @@ export const startTerminal = (
   rows: number,
   env: Readonly<Record<string, string>>
 ): Terminal => {
-  const socket = `mcp-cli-docs-${process.pid}-${Math.random().toString(36).slice(2)}`
+  const socket = `mcp-cli-docs-${randomUUID()}`
   const tmux = (...args: ReadonlyArray<string>) =>
     execFileSync("tmux", ["-L", socket, "-f", "/dev/null", ...args], { encoding: "utf8" })
   const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`)
@@ -54,13 +55,13 @@ export const startTerminal = (
   tmux("new-session", "-d", "-x", String(columns), "-y", String(rows), "-c", env["HOME"] ?? "/", ...shell)
   const frames: Array<Frame> = []
   let time = 0
-  let looked = Date.now()
+  let looked = performance.now()
 
   const look = (): string => {
     // With colours and spaces, but without the empty rows at the end.
     const shown = rowsOf(tmux("capture-pane", "-p", "-e", "-N").replace(/\n+$/, ""))
-    const waited = Math.min((Date.now() - looked) / 1000, longestWait)
-    looked = Date.now()
+    const waited = Math.min((performance.now() - looked) / 1000, longestWait)
+    looked = performance.now()
     time += waited
     const before = frames.at(-1)
     if (before === undefined || before.rows.join("\n") !== shown.join("\n")) {
@@ -70,7 +71,7 @@ export const startTerminal = (
   }
 
   const until = async (pattern: RegExp): Promise<RegExpExecArray> => {
-    const end = Date.now() + patience
+    const end = performance.now() + patience
     for (;;) {
       const match = pattern.exec(look())
       if (match !== null) {
@@ -78,7 +79,7 @@ export const startTerminal = (
         look()
         return match
       }
-      if (Date.now() > end)
+      if (performance.now() > end)
         throw new Error(`the terminal never showed ${pattern}:\n${tmux("capture-pane", "-p")}`)
       await pause(60)
     }

@@ -1,8 +1,9 @@
 import { execFile, spawn } from "node:child_process"
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs"
 import { join, resolve } from "node:path"
 import { promisify } from "node:util"
 import { afterAll, afterEach, assert, beforeAll, beforeEach, describe, it } from "vitest"
+import { blocksIn } from "../Documents.ts"
 import { followRedirects } from "../servers/BrowserUser.ts"
 import { password, startWorld, type World } from "./World.ts"
 
@@ -64,10 +65,8 @@ describe("auth token --header", () => {
   })
 })
 
-/** Every TypeScript example of the README. */
-const examples = [...readFileSync("README.md", "utf8").matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(
-  ([, example]) => example ?? ""
-)
+/** Every TypeScript example of the documents. The README shows one of docs/library.md. */
+const examples = [...new Set(blocksIn("ts").map(({ text }) => text))]
 
 /** The one example that contains this text. */
 const exampleWith = (text: string): string => {
@@ -76,7 +75,7 @@ const exampleWith = (text: string): string => {
   return found[0] ?? ""
 }
 
-/** What the README leaves to the reader: a program that calls each client once, with a user who approves. */
+/** What the documents leave to the reader: a program that calls each client once, with a user who approves. */
 const everyClient = `
 import type { Client } from "@modelcontextprotocol/client"
 import { Console, Effect, Layer } from "effect"
@@ -151,12 +150,12 @@ describe("the library as it is built", () => {
   })
   afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-  it("type-checks in each example of the README, and in the example programs", async () => {
+  it("type-checks in each example of the documents, and in the example programs", async () => {
     assert.isAbove(examples.length, 4)
     await run(process.execPath, [resolve("node_modules/typescript/bin/tsc"), "-p", folder])
   })
 
-  it("lets each client of the README in, with one sign-in, which the CLI uses too", async () => {
+  it("lets each client of the documents in, with one sign-in, which the CLI uses too", async () => {
     const { host, href } = world.mcpServer.url
     const stdout = await node(join(folder, "everyClient.ts"), href, join(world.home, ".mcp_cli"))
     assert.deepEqual(JSON.parse(stdout), { fetch: tools, authProvider: tools, status: 200 })
@@ -168,7 +167,7 @@ describe("the library as it is built", () => {
     assert.strictEqual(signIns(), 1)
   })
 
-  it("answers in memory, as the README shows for tests", async () => {
+  it("answers in memory, as the documents show for tests", async () => {
     assert.strictEqual(await node(join(folder, "inMemory.ts")), "200\n")
   })
 
