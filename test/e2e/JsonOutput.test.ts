@@ -18,6 +18,8 @@ const decode = (schema: Schema.Decoder<unknown>, text: string) =>
 /** The commands of the table, in an order in which each has something to show. */
 const runs: ReadonlyArray<readonly [keyof typeof jsonOutputs, ...args: ReadonlyArray<string>]> = [
   ["servers"],
+  ["add", "other", "https://other.example.com/mcp"],
+  ["remove", "other"],
   ["auth doctor", "demo"],
   ["auth login", "demo"],
   ["auth status"],

@@ -3,6 +3,7 @@ import { Argument, Command, Flag } from "effect/cli"
 import { command, type Remedy } from "../../domain/Remedy.ts"
 import { grantTypes } from "../../domain/Server.ts"
 import { ConfigurationEditor, type EntryJson } from "../../ports/ConfigurationEditor.ts"
+import type { JsonOutput } from "./JsonOutput.ts"
 import { printJson, tell } from "./Output.ts"
 import { quoted, remedyText, sessionLine } from "./RemedyText.ts"
 import { configFileOfRun, Json } from "./Settings.ts"
@@ -196,7 +197,13 @@ export const add = Command.make(
     const { backup, file, result } = yield* ConfigurationEditor.use((editor) =>
       editor.add(name, entry, { force })
     )
-    if (yield* Json) return yield* printJson({ server: name, file, result, backup: backup ?? null })
+    if (yield* Json)
+      return yield* printJson({
+        server: name,
+        file,
+        result,
+        backup: backup ?? null
+      } satisfies JsonOutput<"add">)
     yield* tell(results[result](name, file))
     if (backup !== undefined) yield* tell(`The file as it was before: ${backup}`)
     const configFile = yield* configFileOfRun

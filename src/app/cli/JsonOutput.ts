@@ -65,6 +65,18 @@ export const jsonOutputs = {
       })
     )
   }),
+  add: Schema.Struct({
+    server: Server,
+    file: Schema.String,
+    result: Schema.Literals(["added", "changed", "replaced", "unchanged"]),
+    backup: about(Schema.NullOr(Schema.String), "the file as it was before; null: it was not there")
+  }),
+  remove: Schema.Struct({
+    server: Server,
+    file: Schema.String,
+    signedOut: about(Schema.Boolean, "its sign-ins were ended, too"),
+    backup: Schema.NullOr(Schema.String)
+  }),
   tools: Schema.Array(
     Schema.Struct({
       name: Schema.String,

@@ -8,6 +8,7 @@ import { CredentialStore, type StorageError } from "../../ports/CredentialStore.
 import type { SignOut } from "../signin/SignOut.ts"
 import { resolvedName, serverName } from "./Arguments.ts"
 import { endSignIn, showLogout } from "./AuthLogout.ts"
+import type { JsonOutput } from "./JsonOutput.ts"
 import { printJson, tell } from "./Output.ts"
 import { remedyText } from "./RemedyText.ts"
 import { configFileOfRun, Json } from "./Settings.ts"
@@ -50,7 +51,12 @@ export const remove = <R>(
         )
       )
       if (yield* Json) {
-        return yield* printJson({ server: removed.name, file, signedOut: signOut, backup: backup ?? null })
+        return yield* printJson({
+          server: removed.name,
+          file,
+          signedOut: signOut,
+          backup: backup ?? null
+        } satisfies JsonOutput<"remove">)
       }
       yield* tell(`Removed ${removed.name} from ${file}.`)
       if (backup !== undefined) yield* tell(`The file as it was before: ${backup}`)
