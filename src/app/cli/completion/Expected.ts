@@ -49,6 +49,11 @@ export const kinds: Readonly<Record<string, Known | "file" | "free">> = {
   "callback-timeout": "free",
   header: "free",
   scope: "free",
+  "client-id": "free",
+  "client-secret-variable": "free",
+  env: "free",
+  issuer: "free",
+  "redirect-uri": "free",
   timeout: "free",
   url: "free"
 }
