@@ -56,7 +56,7 @@ const typeOfValue = (value: unknown): JsonType => {
   return typeof value === "string" ? "string" : typeof value === "boolean" ? "boolean" : "object"
 }
 
-/** The types that the keyword `type` names; `undefined` if there is none, or one that JSON Schema does not have. */
+/** The types that the keyword `type` names; `undefined` if it is absent, or names one that JSON Schema does not have. */
 const namedTypes = (node: JsonSchema): ReadonlyArray<JsonType> | undefined => {
   if (node["type"] === undefined) return undefined
   const types: ReadonlyArray<unknown> = Array.isArray(node["type"]) ? node["type"] : [node["type"]]

@@ -114,7 +114,7 @@ describe.skipIf(!hasScript)("a session at a terminal (needs script of util-linux
     const second = startSession()
     await second.shows(/demo> /)
     await second.type("\u0012=b", /\(search "=b"\)/)
-    await second.type("\u0012", /\/call echo text=b/)
+    await second.type("\u0012", /eco text=b/)
     await second.type("\u0007", /demo> /)
     await second.type("exit\r", /exit/)
     assert.strictEqual((await second.running.ended).code, 0)

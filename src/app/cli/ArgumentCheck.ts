@@ -79,7 +79,8 @@ export const listedTool = Effect.fnUntraced(function* (
           tools.map((tool) => tool.name)
         )
       : undefined
-  if (near === undefined) return found
+  // Short names are often near: "wait" is two edits from "fail".
+  if (near === undefined || near.charAt(0) !== name.charAt(0)) return found
   return yield* new UsageError({
     problem: `${server} lists no tool ${printable(name)}. Did you mean ${printable(near)}?`,
     remedies: [command("tools", { server, purpose: "see its tools" }), wayOut]
