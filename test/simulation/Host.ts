@@ -24,6 +24,8 @@ import type { World } from "./world/World.ts"
 const longestCall = { alone: 400_000, attended: 1_500_000 }
 /** Milliseconds after the last fault until everything must work. */
 const settlingTime = 60_000
+/** Milliseconds after the last fault until the last pause is over. A process that continues then can hold a lock. */
+const latePause = 30_000
 
 const nameOf = (error: unknown): string => {
   if (typeof error !== "object" || error === null || !("_tag" in error)) return String(error)
@@ -292,8 +294,10 @@ export class Host {
     for (let index = 0; index < pauses; index++) {
       simulator.after(stream.integer(0, healAt), () => {
         if (process.isDead) return
+        const length = Math.min(stream.integer(100, 120_000), healAt + latePause - simulator.now)
+        if (length <= 0) return
         count("pause")
-        process.pause(stream.integer(100, 120_000))
+        process.pause(length)
       })
     }
     process.run(

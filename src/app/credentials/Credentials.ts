@@ -2,7 +2,9 @@ import { Context, Effect, Layer, Option, Schedule, type Scope } from "effect"
 import { type Credential, hasSameTokens } from "../../domain/Credential.ts"
 import type { CredentialKey } from "../../domain/CredentialKey.ts"
 import { type RemoteServer, resourceOf } from "../../domain/Server.ts"
-import { CredentialStore, type StorageError } from "../../ports/CredentialStore.ts"
+import { CredentialLock, type LockError } from "../../ports/CredentialLock.ts"
+import { CredentialStore, StorageError } from "../../ports/CredentialStore.ts"
+import { Superseded } from "../../ports/StorageFailure.ts"
 import { TokenPolicy, type TokenPolicySettings } from "../../ports/TokenPolicy.ts"
 import { UserInteraction } from "../../ports/UserInteraction.ts"
 import { heldCredentials } from "./HeldCredentials.ts"
@@ -17,6 +19,8 @@ import {
  * The credentials of this process. The store is authoritative; memory is a bounded copy of what was last read or written.
  * Only a credential that could not be stored is newer than the store. It is never dropped, and every `load` tries to store
  * it again.
+ *
+ * Before a write, the refresh lock of the key is confirmed: one whose file was removed no longer excludes other processes.
  */
 export class Credentials extends Context.Service<
   Credentials,
@@ -31,7 +35,17 @@ export class Credentials extends Context.Service<
     readonly lastRead: (server: RemoteServer, key: CredentialKey) => Option.Option<Credential>
     /** True if the tokens that were last read are for the server, and for another client, grant or endpoint. No I/O. */
     readonly isForOther: (server: RemoteServer, key: CredentialKey) => boolean
-    /** Reads the newest credential from the store. None: no credential is for this server as it is configured now. */
+    /** True if memory has a credential for the server that could not be stored. No I/O. */
+    readonly isUnsaved: (server: RemoteServer, key: CredentialKey) => boolean
+    /**
+     * Reads the newest credential from the store, and writes nothing. None: no credential is for this server as it is
+     * configured now.
+     */
+    readonly look: (
+      server: RemoteServer,
+      key: CredentialKey
+    ) => Effect.Effect<Option.Option<Credential>, StorageError>
+    /** As `look`, and stores a credential that could not be stored before. The caller holds the key's refresh lock. */
     readonly load: (
       server: RemoteServer,
       key: CredentialKey
@@ -71,8 +85,11 @@ export class Credentials extends Context.Service<
       key: CredentialKey,
       credential: Credential
     ) => Effect.Effect<void, StorageError, Scope.Scope>
-    /** Removes a credential from memory and from the store. True if there was one. The caller holds the refresh lock. */
-    readonly forget: (key: CredentialKey) => Effect.Effect<boolean, StorageError>
+    /**
+     * Removes a credential from memory and from the store. True if there was one. The caller holds the refresh lock. If it
+     * fails, a credential that could not be stored is still held.
+     */
+    readonly forget: (key: CredentialKey) => Effect.Effect<boolean, StorageError | LockError>
     /**
      * Drops a credential from memory, so that the next use reads the store. For processes that are notified when another
      * one has signed in or out. A credential that could not be stored is not lost.
@@ -98,19 +115,65 @@ const retrySchedule = ({ storeRetry }: TokenPolicySettings) =>
     Schedule.upTo({ times: storeRetry.maxRetries })
   )
 
+/** Drops what could not be stored of a key. Returns what takes it back. */
 const dropUnsaved = (unsaved: Map<string, UnsavedCredential>, key: CredentialKey) => {
-  for (const [slot, { credential }] of unsaved) {
-    const { resource } = credential
-    const isMeant = key.resource === undefined ? key.mayHold(resource) : key.resource === resource
-    if (isMeant && slot === slotOf(key.first, resource)) unsaved.delete(slot)
-  }
+  const dropped = [...unsaved].filter(
+    ([
+      slot,
+      {
+        credential: { resource }
+      }
+    ]) => {
+      const isMeant = key.resource === undefined ? key.mayHold(resource) : key.resource === resource
+      return isMeant && slot === slotOf(key.first, resource)
+    }
+  )
+  for (const [slot] of dropped) unsaved.delete(slot)
+  return Effect.sync(() => {
+    for (const [slot, mine] of dropped) if (!unsaved.has(slot)) unsaved.set(slot, mine)
+  })
 }
 
+type Memory = ReturnType<typeof heldCredentials>
+
+/**
+ * Drops an unsaved credential that no longer counts, and stores any other one if the caller holds the lock. Fails if the store
+ * cannot be read.
+ */
+const makeSettleUnsaved = (
+  unsaved: Map<string, UnsavedCredential>,
+  { evict, hold }: Memory,
+  read: CredentialStore["Service"]["get"],
+  putLocked: (key: CredentialKey, credential: Credential) => Effect.Effect<void, StorageError | LockError>
+) =>
+  Effect.fn("Credentials.settleUnsaved")(function* (
+    key: CredentialKey,
+    mine: UnsavedCredential,
+    isLocked: boolean
+  ) {
+    const decision = yield* read(key).pipe(
+      Effect.map((found) => unsavedDecision(Option.getOrUndefined(found), mine)),
+      // An interrupted write may have left a damaged record, which this one replaces.
+      Effect.catchReason("StorageError", "Corrupt", () => Effect.succeed("Store" as const))
+    )
+    if (decision === "Store") {
+      if (!isLocked) return
+      const write = Effect.tapError(putLocked(key, mine.credential), (error) => Effect.logDebug(error))
+      // The user was told when it first failed.
+      if (!(yield* Effect.isSuccess(write))) return
+    }
+    const slot = slotOf(key, mine.credential.resource)
+    if (unsaved.get(slot) !== mine) return
+    unsaved.delete(slot)
+    yield* decision === "Superseded" ? evict(key) : hold(key, mine.credential)
+  })
+
 /** @see Credentials */
-export const layer: Layer.Layer<Credentials, never, CredentialStore> = Layer.effect(
+export const layer: Layer.Layer<Credentials, never, CredentialStore | CredentialLock> = Layer.effect(
   Credentials,
   Effect.gen(function* () {
     const store = yield* CredentialStore
+    const lock = yield* CredentialLock
     const [tell, policy] = [yield* tellOrLog, yield* TokenPolicy]
     const storeRetry = retrySchedule(policy)
     const memory = heldCredentials(policy)
@@ -123,35 +186,32 @@ export const layer: Layer.Layer<Credentials, never, CredentialStore> = Layer.eff
         unsaved.get(slotOf(key, resourceOf(server)))?.credential ?? memory.get(key)?.credential
       ).pipe(Option.filter((credential) => credential.isFor(server)))
 
-    const storeUnsaved = Effect.fn("Credentials.storeUnsaved")(function* (
-      key: CredentialKey,
-      mine: UnsavedCredential
-    ) {
-      const decision = yield* store.get(key).pipe(
-        Effect.map((found) => unsavedDecision(Option.getOrUndefined(found), mine)),
-        // An interrupted write may have left a damaged record, which this one replaces.
-        Effect.catchReason("StorageError", "Corrupt", () => Effect.succeed("Store" as const))
-      )
-      if (decision === "Store") yield* store.put(key, mine.credential)
-      const slot = slotOf(key, mine.credential.resource)
-      if (unsaved.get(slot) !== mine) return
-      unsaved.delete(slot)
-      if (decision === "Superseded") yield* evict(key)
-      else yield* hold(key, mine.credential)
-    })
+    /** A lock that cannot be lost is held. */
+    const confirm = (key: CredentialKey) => lock.confirm?.(key, "refresh") ?? Effect.void
 
-    const load = Effect.fn("Credentials.load")(function* (server: RemoteServer, key: CredentialKey) {
+    const putLocked = (key: CredentialKey, credential: Credential) =>
+      Effect.andThen(confirm(key), store.put(key, credential))
+
+    const read = (key: CredentialKey) => Effect.tapError(store.get(key), () => memory.holdDuringOutage(key))
+
+    const settleUnsaved = makeSettleUnsaved(unsaved, memory, read, putLocked)
+
+    /** Fails if the store cannot be read: a write that has failed may have happened, and another process gone on from there. */
+    const find = Effect.fn("Credentials.find")(function* (
+      server: RemoteServer,
+      key: CredentialKey,
+      isLocked: boolean
+    ) {
       const slot = slotOf(key, resourceOf(server))
       const before = unsaved.get(slot)
-      // The user was told when it first failed.
-      if (before !== undefined) yield* Effect.ignore(storeUnsaved(key, before), { log: "Debug" })
+      if (before !== undefined) yield* settleUnsaved(key, before, isLocked)
       const left = unsaved.get(slot)
       if (left !== undefined) {
         yield* hold(key, left.credential)
         return lastRead(server, key)
       }
       const held = memory.get(key)
-      const found = yield* Effect.tapError(store.get(key), () => memory.holdDuringOutage(key))
+      const found = yield* read(key)
       // A write or an eviction during the read is newer than what was read.
       if (memory.get(key) === held) {
         if (Option.isSome(found)) yield* hold(key, found.value)
@@ -190,13 +250,14 @@ export const layer: Layer.Layer<Credentials, never, CredentialStore> = Layer.eff
     ) {
       const slot = slotOf(key, credential.resource)
       const before = heldFor(key, credential)
-      const failure = yield* store
-        .put(key, credential)
-        .pipe(
-          Effect.retry({ schedule: storeRetry, while: ({ reason }) => reason._tag !== "Superseded" }),
-          Effect.flip,
-          Effect.option
-        )
+      // Without the lock, the store may have something newer, and is read first.
+      const overtaken = new StorageError({ reason: new Superseded({ server: key.server }) })
+      const failure = yield* Effect.mapError(confirm(key), () => overtaken).pipe(
+        Effect.andThen(store.put(key, credential)),
+        Effect.retry({ schedule: storeRetry, while: ({ reason }) => reason._tag !== "Superseded" }),
+        Effect.flip,
+        Effect.option
+      )
       const hasStored = Effect.suspend(() => {
         unsaved.delete(slot)
         return Effect.as(hold(key, credential), credential)
@@ -226,31 +287,34 @@ export const layer: Layer.Layer<Credentials, never, CredentialStore> = Layer.eff
         // Without the lock, or by a program that ignores it, newer tokens may have been stored since the request.
         const found = yield* store.get(key)
         if (!Option.exists(found, (stored) => hasSameTokens(stored, credential))) return
-        yield* store.put(key, credential)
+        yield* putLocked(key, credential)
         yield* hold(key, credential)
       },
       Effect.ignore({ log: "Debug" })
     )
 
     const forget = Effect.fn("Credentials.forget")(function* (key: CredentialKey) {
-      dropUnsaved(unsaved, key)
+      const takeBack = dropUnsaved(unsaved, key)
       yield* evict(key)
-      // Once more, for a read that began before the record was removed.
-      return yield* Effect.ensuring(store.remove(key), evict(key))
+      return yield* Effect.andThen(confirm(key), store.remove(key)).pipe(
+        // The sign-in is not over, and what could not be stored is the only copy of its tokens.
+        Effect.onError(() => takeBack),
+        // Once more, for a read that began before the record was removed.
+        Effect.ensuring(evict(key))
+      )
     })
-
-    const reserve = (key: CredentialKey, credential: Credential) =>
-      store.reserve === undefined ? Effect.void : store.reserve(key, credential)
 
     return Credentials.of({
       inMemory,
       lastRead,
       isForOther,
-      load,
+      isUnsaved: (server, key) => unsaved.has(slotOf(key, resourceOf(server))),
+      look: (server, key) => find(server, key, false),
+      load: (server, key) => find(server, key, true),
       save,
       saveLater: holdUnsaved,
       annotate,
-      reserve,
+      reserve: (key, credential) => store.reserve?.(key, credential) ?? Effect.void,
       forget,
       evict
     })

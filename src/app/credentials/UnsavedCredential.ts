@@ -31,8 +31,10 @@ export const unsavedCredential = (
  * | ------------------------------------------------ | ------------------------------------- |
  * | the tokens that were replaced, which are used up | none                                  |
  * | other tokens                                     | those                                 |
+ * | no tokens: the used ones were refused            | none                                  |
+ * | a client alone, after a renewal: a sign-out      | that                                  |
  * | nothing, after a renewal: a sign-out             | a credential without tokens           |
- * | nothing, after a sign-in                         | none                                  |
+ * | nothing, or a client alone, after a sign-in      | none                                  |
  */
 export const winnerOver = (
   mine: Credential,
@@ -40,8 +42,9 @@ export const winnerOver = (
   before: Credential | undefined,
   isSignIn: boolean
 ): Credential | undefined => {
-  if (stored !== undefined) return before && hasSameTokens(stored, before) ? undefined : stored
-  return before === undefined || isSignIn ? undefined : mine.withoutTokens
+  if (stored === undefined) return before === undefined || isSignIn ? undefined : mine.withoutTokens
+  if (stored.tokens === undefined) return stored.isUnused === true && !isSignIn ? stored : undefined
+  return before && hasSameTokens(stored, before) ? undefined : stored
 }
 
 /**

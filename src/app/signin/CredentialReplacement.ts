@@ -75,6 +75,43 @@ export class CredentialReplacement extends Context.Service<
   }
 >()("mcp-cli-oauth/app/signin/CredentialReplacement") {}
 
+/** What a credential remembers of a sign-in in two steps that has completed. */
+const usedBy = (pending: PendingSignIn | undefined) =>
+  pending && { state: pending.state, until: pending.expiresAt }
+
+/** Changes of the clients in stored credentials. The caller holds the key's refresh lock. */
+const clientChanges = (credentials: Credentials["Service"]) => {
+  /** True if no tokens belong to the client that was retired. */
+  const retireClient = Effect.fn("CredentialReplacement.retireClient")(function* ({
+    draft: { issuer, registration },
+    key,
+    server
+  }: Target) {
+    const stored = Option.getOrUndefined(yield* credentials.load(server, key))
+    if (stored === undefined || !isSameIssuer(stored.issuer, issuer)) return false
+    const retired = withoutClient(stored, registration.clientId, yield* Clock.currentTimeMillis)
+    if (retired === undefined) return false
+    yield* credentials.save(key, retired)
+    return stored.tokens === undefined || stored.registration.clientId !== registration.clientId
+  })
+
+  const keepClient = Effect.fn("CredentialReplacement.keepClient")(function* ({
+    draft,
+    key,
+    server
+  }: Target) {
+    const { registration } = draft
+    if (registration._tag !== "Dynamic") return
+    const stored = Option.getOrUndefined(yield* credentials.load(server, key))
+    if (stored === undefined) yield* credentials.save(key, new Credential({ ...draft, isUnused: true }))
+    else if (isSameIssuer(stored.issuer, draft.issuer)) {
+      yield* credentials.save(key, stored.next({ spareRegistration: registration }))
+    }
+  })
+
+  return { retireClient, keepClient }
+}
+
 /** @see CredentialReplacement */
 export const layer: Layer.Layer<
   CredentialReplacement,
@@ -90,6 +127,7 @@ export const layer: Layer.Layer<
     const registrar = yield* ClientRegistrar
     const policy = yield* TokenPolicy
     const { revocationTimeout, revokesReplaced } = yield* SignInPolicy
+    const { keepClient, retireClient } = clientChanges(credentials)
     const used = yield* makeUsedSignIns
     const revocations = yield* FiberSet.make<void>()
     // A command that ends right after the sign-in gives the revocation a moment.
@@ -126,10 +164,14 @@ export const layer: Layer.Layer<
       { draft, key, server }: Target,
       replaced: Credential | undefined,
       result: SignInResult,
-      { isLast = true, pending }: { readonly pending?: PendingSignIn; readonly isLast?: boolean } = {}
+      {
+        isLast = true,
+        pending
+      }: { readonly pending?: PendingSignIn | undefined; readonly isLast?: boolean } = {}
     ) {
-      const used = pending && { state: pending.state, until: pending.expiresAt }
-      const credential = draft.signedIn(replaced, result, used)
+      const credential = draft.signedIn(replaced, result, usedBy(pending))
+      // A holder of a newer lock would replace these tokens by a refresh of those that it has read.
+      yield* lock.confirm?.(key, "refresh") ?? Effect.void
       const current = yield* credentials.save(key, credential, true)
       if (current !== credential) {
         // The lock was lost, and its next holder has stored another credential. Nothing will use the new tokens.
@@ -153,7 +195,8 @@ export const layer: Layer.Layer<
 
     const replace = Effect.fn("CredentialReplacement.replace")(function* (
       target: Target,
-      result: SignInResult
+      result: SignInResult,
+      pending?: PendingSignIn
     ) {
       const { draft, key, server } = target
       const lastRead = Effect.sync(() => Option.getOrUndefined(credentials.lastRead(server, key)))
@@ -161,7 +204,7 @@ export const layer: Layer.Layer<
       const attempt = (isLast: boolean) =>
         find(server, key).pipe(
           Effect.catchTag("StorageError", () => lastRead),
-          Effect.flatMap((replaced) => save(target, replaced, result, { isLast })),
+          Effect.flatMap((replaced) => save(target, replaced, result, { isLast, pending })),
           lock.withLock(key, "refresh")
         )
       return yield* attempt(false).pipe(
@@ -170,41 +213,13 @@ export const layer: Layer.Layer<
         Effect.retry({ times: 1 }),
         Effect.catchTag("LockError", (error) =>
           Effect.gen(function* () {
-            const credential = draft.signedIn(yield* lastRead, result)
+            const credential = draft.signedIn(yield* lastRead, result, usedBy(pending))
             yield* credentials.saveLater(key, credential, error)
             return { credential, tokens }
           })
         )
       )
     }, Effect.uninterruptible)
-
-    /** True if no tokens belong to the client that was retired. */
-    const retireClient = Effect.fn("CredentialReplacement.retireClient")(function* ({
-      draft: { issuer, registration },
-      key,
-      server
-    }: Target) {
-      const stored = Option.getOrUndefined(yield* credentials.load(server, key))
-      if (stored === undefined || !isSameIssuer(stored.issuer, issuer)) return false
-      const retired = withoutClient(stored, registration.clientId, yield* Clock.currentTimeMillis)
-      if (retired === undefined) return false
-      yield* credentials.save(key, retired)
-      return stored.tokens === undefined || stored.registration.clientId !== registration.clientId
-    })
-
-    const keepClient = Effect.fn("CredentialReplacement.keepClient")(function* ({
-      draft,
-      key,
-      server
-    }: Target) {
-      const { registration } = draft
-      if (registration._tag !== "Dynamic") return
-      const stored = Option.getOrUndefined(yield* credentials.load(server, key))
-      if (stored === undefined) yield* credentials.save(key, new Credential({ ...draft, isUnused: true }))
-      else if (isSameIssuer(stored.issuer, draft.issuer)) {
-        yield* credentials.save(key, stored.next({ spareRegistration: registration }))
-      }
-    })
 
     return CredentialReplacement.of({
       retireClient: (target) =>
@@ -225,8 +240,18 @@ export const layer: Layer.Layer<
           const replaced = yield* find(target.server, target.key)
           if (replaced?.hasUsed(pending.state) === true) return yield* refusePending(pending, "already used")
           yield* used.claim(pending)
-          return yield* save(target, replaced, yield* request, { pending })
-        }).pipe(Effect.uninterruptible, lock.withLock(target.key, "refresh"))
+          const result = yield* request
+          return yield* save(target, replaced, result, { pending }).pipe(
+            // The lock was lost during the code exchange. It is taken again once it is given back.
+            Effect.catchTag("LockError", () => Effect.succeed(result))
+          )
+        }).pipe(
+          lock.withLock(target.key, "refresh"),
+          Effect.flatMap((done) =>
+            "credential" in done ? Effect.succeed(done) : replace(target, done, pending)
+          ),
+          Effect.uninterruptible
+        )
     })
   })
 )

@@ -27,6 +27,8 @@ type Services = Wire | CredentialReplacement
  * user at another machine may have signed in meanwhile.
  */
 const looksAgainAfter = 5000
+/** Looks before the user is asked, if each takes longer than that. */
+const maxLooks = 3
 
 /**
  * Looks for a sign-in of another process. Under the refresh lock, which reads a replicated store where it is written: a replica
@@ -65,7 +67,7 @@ export const makeSignIn = <R>(grants: GrantFlows<SignInError, Services | R>) =>
     /** Unlocks the store before a user approves anything, so that no approval is wasted. */
     const load = Effect.fnUntraced(function* (server: RemoteServer, key: CredentialKey) {
       yield* store.unlock
-      return Option.getOrUndefined(yield* credentials.load(server, key))
+      return Option.getOrUndefined(yield* credentials.look(server, key))
     })
 
     const signIn = Effect.fn("SignIn.signIn")(function* (request: SignInRequest) {
@@ -74,12 +76,14 @@ export const makeSignIn = <R>(grants: GrantFlows<SignInError, Services | R>) =>
       const underLock = Effect.gen(function* () {
         yield* store.unlock
         const look = lookUnderLock(lock, credentials, key, request)
-        const { adopted, lookedAt, stored } = yield* look
-        if (adopted !== undefined) return adopted
+        let last = yield* look
+        if (last.adopted !== undefined) return last.adopted
+        const { stored } = last
         const { context, grant } = yield* prepareSignIn(request, key, stored)
-        if (adopt !== undefined && (yield* Clock.currentTimeMillis) - lookedAt > looksAgainAfter) {
-          const again = (yield* look).adopted
-          if (again !== undefined) return again
+        for (let looks = adopt === undefined ? maxLooks : 1; looks < maxLooks; looks++) {
+          if ((yield* Clock.currentTimeMillis) - last.lookedAt <= looksAgainAfter) break
+          last = yield* look
+          if (last.adopted !== undefined) return last.adopted
         }
         // `AccessTokens` and a step-up reuse the client: the one adopts or replaces dead tokens, the other extends a grant.
         const replacesTokens = adopt === undefined && request.moreScopes === undefined

@@ -201,7 +201,7 @@ export const layer: Layer.Layer<
       endpoint: URL | undefined,
       client: OAuthClient | undefined,
       explain: (error: TokenRequestError) => Remediable
-    ): Effect.fn.Return<LogoutResult, StorageError | RevocationFailed> {
+    ): Effect.fn.Return<LogoutResult, StorageError | LockError | RevocationFailed> {
       if (endpoint === undefined || client === undefined) {
         yield* credentials.forget(key)
         yield* deregister(credential)
@@ -238,7 +238,7 @@ export const layer: Layer.Layer<
     /** Revokes what is stored, whatever the configuration says. A store without places may hold another resource. */
     const logoutStoredUnderLock = Effect.fn("SignOut.logoutStoredUnderLock")(function* (
       key: CredentialKey
-    ): Effect.fn.Return<LogoutResult, StorageError | RevocationFailed> {
+    ): Effect.fn.Return<LogoutResult, StorageError | LockError | RevocationFailed> {
       const credential = Option.getOrUndefined(yield* store.get(key))
       if (credential === undefined) return { _tag: "Nothing" }
       if (key.resource !== undefined && credential.resource !== key.resource) return { _tag: "Nothing" }
@@ -254,7 +254,7 @@ export const layer: Layer.Layer<
     const logoutUnderLock = Effect.fn("SignOut.logoutUnderLock")(function* (
       server: RemoteServer,
       key: CredentialKey
-    ): Effect.fn.Return<LogoutResult, StorageError | RevocationFailed> {
+    ): Effect.fn.Return<LogoutResult, StorageError | LockError | RevocationFailed> {
       const credential = Option.getOrUndefined(yield* credentials.load(server, key))
       // The client and the endpoint of the configuration may belong to another provider by now.
       if (credential === undefined) return yield* logoutStoredUnderLock(key)

@@ -62,7 +62,7 @@ export type { AccessTokenError, AccessTokenRequest } from "./TokenSource.ts"
  * - **A browser** opens only for `SignInNeeded`, or in `stepUp`, and only if `UserInteraction.present`.
  * - **A read or a lock that fails:** the token that was last read is served while it is valid. Then the search fails.
  * - **A write that fails** does not fail the search. The new tokens are used from memory, and each later read of the store
- *   tries to store them again.
+ *   tries to store them again, under the refresh lock. They are refreshed only after the store was read.
  * - **A 401.** The caller rejects the token, and calls `get` with the challenge. A stale credential is then renewed only if
  *   the server still names its issuer.
  * - **Numbers.** `TokenPolicy` has them, except the timeouts of requests and locks, which belong to the adapters.
@@ -119,9 +119,20 @@ const makeSources = Effect.gen(function* () {
   const oncePerMachine = yield* makeOncePerMachine
   const unlessStorageFails = yield* makeUnlessStorageFails(states)
 
+  const { isUnsaved, load, look } = yield* Credentials
   const memory: TokenSource<Unusable> = yield* memorySource(states)
-  const store: TokenSource<Unusable> = observed("store", yield* storeSource(states))
-  const refresh: TokenSource<SignInNeeded | Unanswered, Stale> = yield* refreshSource(states, store, renew)
+  const storeUnderLock: TokenSource<Unusable> = observed("store", storeSource(states, load))
+  const withoutLock: TokenSource<Unusable> = observed("store", storeSource(states, look))
+  // What could not be stored is stored under the lock.
+  const store: TokenSource<Unusable> = (query, state) => {
+    const source = isUnsaved(query.server, query.key) ? oncePerMachine(storeUnderLock) : withoutLock
+    return source(query, state)
+  }
+  const refresh: TokenSource<SignInNeeded | Unanswered, Stale> = yield* refreshSource(
+    states,
+    storeUnderLock,
+    renew
+  )
   const signIn: TokenSource<Stale | Unanswered, SignInNeeded> = observed(
     "sign_in",
     yield* signInSource(states),
@@ -129,7 +140,7 @@ const makeSources = Effect.gen(function* () {
   )
 
   const refreshUnderLock = whenRenewable(
-    withCurrentIssuer(resendOnce(oncePerMachine(firstOf(store, whenStale(refresh)))))
+    withCurrentIssuer(resendOnce(oncePerMachine(firstOf(storeUnderLock, whenStale(refresh)))))
   )
   // Ends with tokens: each round needs another sign-in of another process.
   const signedIn: TokenSource<never, SignInNeeded> = (query, state) =>
@@ -156,7 +167,7 @@ export const layer: Layer.Layer<
 
     /** The stored credential, or the one that was last read if the store fails. */
     const lastKnown = (server: RemoteServer, key: CredentialKey) =>
-      Effect.catchTag(credentials.load(server, key), "StorageError", (error) =>
+      Effect.catchTag(credentials.look(server, key), "StorageError", (error) =>
         Option.match(credentials.lastRead(server, key), {
           onNone: () => Effect.fail(error),
           onSome: Effect.succeedSome

@@ -46,20 +46,19 @@ export const refreshSource = (
 
     /**
      * Removes a refused refresh token from the store. An access token that is still valid is served until it expires;
-     * without one, a sign-in is needed.
+     * without one, a sign-in is needed, unless the process that has used that token stores new ones just then.
      */
-    const giveUp =
-      (answer: string): TokenSource<SignInNeeded, Stale> =>
-      ({ key }, { credential, stillValid, tokens }) =>
-        stillValid
-          ? Effect.as(
-              credentials.save(key, credential.next({ tokens: tokens.refused(answer) })),
-              usable(tokens)
-            )
-          : Effect.as(
-              credentials.save(key, credential.withoutTokens),
-              signInNeeded(tokens.resendAt === undefined ? "revoked" : "answer lost", { answer })
-            )
+    const giveUp = (answer: string): Refresh =>
+      Effect.fnUntraced(function* (query, stale) {
+        const { credential, stillValid, tokens } = stale
+        const next = stillValid
+          ? credential.next({ tokens: tokens.refused(answer) })
+          : credential.withoutTokens
+        const current = yield* credentials.save(query.key, next)
+        if (stillValid) return usable(tokens)
+        if (current !== next && current.tokens !== undefined) return yield* reread(query, stale)
+        return signInNeeded(tokens.resendAt === undefined ? "revoked" : "answer lost", { answer })
+      })
 
     /** The access token may have expired, or been rejected by another caller, while the request ran. */
     const stateNow = (query: TokenQuery, { credential }: Stale) =>

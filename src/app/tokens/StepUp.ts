@@ -42,7 +42,7 @@ export const makeStepUp: Effect.Effect<
     const { account, challenge, key, server } = query
     const now = yield* Clock.currentTimeMillis
     const situation: StepUpSituation = { server, missing, sent, now, userPresent: user.present }
-    const stored = Option.getOrUndefined(yield* credentials.load(server, key))
+    const stored = Option.getOrUndefined(yield* credentials.look(server, key))
     const decision = stepUpDecision(stored, situation)
     switch (decision._tag) {
       case "Adopt":
@@ -83,7 +83,7 @@ export const makeStepUp: Effect.Effect<
       Effect.tapError((error) => Effect.logDebug(error.message)),
       Effect.orElseSucceed(() => [])
     )
-    const stored = Option.getOrUndefined(yield* credentials.load(server, key))
+    const stored = Option.getOrUndefined(yield* credentials.look(server, key))
     return listed.filter((scope) => stored?.covers([scope]) !== true)
   })
 

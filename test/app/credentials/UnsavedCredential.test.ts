@@ -1,6 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Redacted } from "effect"
-import { unsavedCredential, unsavedDecision } from "../../../src/app/credentials/UnsavedCredential.ts"
+import {
+  unsavedCredential,
+  unsavedDecision,
+  winnerOver
+} from "../../../src/app/credentials/UnsavedCredential.ts"
 import { DynamicRegistration } from "../../../src/domain/ClientRegistration.ts"
 import { Credential } from "../../../src/domain/Credential.ts"
 import { TokenSet } from "../../../src/domain/TokenSet.ts"
@@ -43,5 +47,21 @@ describe("a credential that could not be stored", () => {
     ["yields to a sign-out of what memory dropped", undefined, ofUnknown, "Superseded"]
   ])("%s", (_, stored, unsaved, decision) => {
     assert.strictEqual(unsavedDecision(stored, unsaved), decision)
+  })
+})
+
+describe("a credential whose lock was lost before it was stored", () => {
+  const client = new Credential({ ...before.withoutTokens, isUnused: true, generation: 1 })
+  it.each<[string, Credential | undefined, isSignIn: boolean, Credential | undefined]>([
+    ["goes over what it replaces", before, false, undefined],
+    ["yields to other tokens", credential(5, "other"), false, credential(5, "other")],
+    ["yields to a sign-out", undefined, false, mine.withoutTokens],
+    ["yields to the client of a sign-in that failed after a sign-out", client, false, client],
+    ["goes over a record that has lost its tokens", before.withoutTokens, false, undefined],
+    ["of a sign-in goes over nothing", undefined, true, undefined],
+    ["of a sign-in goes over a client alone", client, true, undefined],
+    ["of a sign-in goes over a record that has lost its tokens", before.withoutTokens, true, undefined]
+  ])("%s", (_, stored, isSignIn, winner) => {
+    assert.deepStrictEqual(winnerOver(mine, stored, before, isSignIn), winner)
   })
 })

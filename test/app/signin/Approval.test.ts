@@ -84,6 +84,34 @@ const failing = (what: "reads" | "all of the store" | "locks", options: Paramete
   return { state, layer: world({ ...options, wrapStore, wrapTokenEndpoint, wrapLock }) }
 }
 
+/** A refresh lock whose file is removed once, while the result of a sign-in is about to be stored. */
+const removedOnce = () => {
+  const locks = { removed: 0, confirmed: 0, isLost: false }
+  const wrapLock = Layer.effect(
+    CredentialLock,
+    Effect.map(CredentialLock, (lock) =>
+      CredentialLock.of({
+        withLock: (wanted, purpose) => (effect) =>
+          Effect.suspend(() => {
+            if (purpose === "refresh") locks.isLost = false
+            return lock.withLock(wanted, purpose)(effect)
+          }),
+        confirm: ({ server: name }) =>
+          Effect.suspend(() => {
+            if (locks.removed === 0) {
+              locks.removed += 1
+              locks.isLost = true
+            }
+            if (locks.isLost) return new LockError({ name, detail: "its file was removed" })
+            locks.confirmed += 1
+            return Effect.void
+          })
+      })
+    )
+  )
+  return { locks, wrapLock }
+}
+
 describe("tokens that the user has just approved", () => {
   for (const device of [false, true]) {
     const how = device ? "by a device code" : "in the browser"
@@ -139,6 +167,22 @@ describe("tokens that the user has just approved", () => {
       const { accepts } = yield* ScriptedAuthorizationServer
       assert.isTrue(yield* accepts(tokens.accessToken))
     }).pipe(Effect.provide(world({ wrapStore: overtaken })))
+  })
+
+  it.effect.each<readonly [string, boolean]>([
+    ["in the browser", false],
+    ["by a device code", true]
+  ])("%s are stored under another lock if the first one was removed", ([, device]) => {
+    const { locks, wrapLock } = removedOnce()
+    return Effect.gen(function* () {
+      const { tokens } = yield* within(signIn(device))
+      yield* assertStored(tokens)
+      assert.deepInclude(locks, { removed: 1, confirmed: 2 })
+      assert.lengthOf(
+        (yield* ScriptedUser).told.filter((line) => line.includes("could not be stored")),
+        0
+      )
+    }).pipe(Effect.provide(world({ wrapLock, ...(device ? { devicePending: 0 } : {}) })))
   })
 
   it.effect("of a grant without a user are stored although the caller leaves", () => {

@@ -10,7 +10,7 @@ import { PendingSignInJson } from "../../../src/domain/PendingSignInJson.ts"
 import type { RemoteServer } from "../../../src/domain/Server.ts"
 import { ClientRegistrar } from "../../../src/ports/ClientRegistrar.ts"
 import { ClientRegistrations } from "../../../src/ports/ClientRegistrations.ts"
-import { CredentialLock } from "../../../src/ports/CredentialLock.ts"
+import { CredentialLock, LockError } from "../../../src/ports/CredentialLock.ts"
 import { CredentialStore } from "../../../src/ports/CredentialStore.ts"
 import { InvalidClient, Refused } from "../../../src/ports/TokenEndpoint.ts"
 import { byHand, serverNamed } from "../World.ts"
@@ -85,6 +85,28 @@ describe("a sign-in in two steps", () => {
       assert.strictEqual((yield* counts).codeExchanges, 1)
     }).pipe(Effect.provide(network({ latency: "100 millis" })), Effect.scoped)
   )
+
+  it.effect("is stored, once, if the lock was removed during the code exchange", () => {
+    let removals = 1
+    const lock = Layer.effect(
+      CredentialLock,
+      Effect.map(CredentialLock, (real) =>
+        CredentialLock.of({
+          ...real,
+          confirm: ({ server: name }) =>
+            Effect.suspend(() => (removals-- > 0 ? new LockError({ name, detail: "removed" }) : Effect.void))
+        })
+      )
+    )
+    return Effect.gen(function* () {
+      const [one, two] = [yield* startReplica, yield* startReplica]
+      const pending = yield* one.begin(request)
+      const { tokens } = yield* finish(one, pending, notion)
+      assert.isTrue((yield* stored())?.tokens?.holds(tokens.accessToken))
+      assert.strictEqual(yield* reasonOf(finish(two, pending, notion)), "already used")
+      assert.strictEqual((yield* counts).codeExchanges, 1)
+    }).pipe(Effect.provide(Layer.provideMerge(lock, network())), Effect.scoped)
+  })
 
   it.effect("that failed is not tried again", () =>
     Effect.gen(function* () {

@@ -398,6 +398,30 @@ describe("a refresh", () => {
       }).pipe(Effect.provide(layer))
     })
 
+    it.effect("takes the tokens that the process stores which has used the refused refresh token", () => {
+      const late = new TokenSet({
+        accessToken: Redacted.make("of another process"),
+        tokenType: "bearer",
+        obtainedAt: 7_200_000
+      })
+      const { layer, state } = losingLock((store) =>
+        store
+          .get(CredentialKey.of("notion"))
+          .pipe(
+            Effect.flatMap((found) =>
+              store.put(CredentialKey.of("notion"), Option.getOrThrow(found).next({ tokens: late }))
+            )
+          )
+      )
+      return Effect.gen(function* () {
+        yield* signedIn
+        yield* TestClock.adjust("2 hours")
+        yield* ScriptedAuthorizationServer.use((server) => server.failNext(new InvalidGrant()))
+        state.isLost = true
+        assert.isTrue((yield* get()).holds(late.accessToken))
+      }).pipe(Effect.provide(layer))
+    })
+
     it.effect("returns no tokens after a sign-out by another process", () => {
       const { layer, state } = losingLock((store) => store.remove(CredentialKey.of("notion")))
       return Effect.gen(function* () {

@@ -1,12 +1,15 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, Option, Redacted } from "effect"
+import { Duration, Effect, Fiber, Layer, Option, Redacted } from "effect"
 import { TestClock } from "effect/testing"
+import { ScriptedAuthorizationServer } from "../../../src/adapters/scripted/ScriptedAuthorizationServer.ts"
 import { AccessTokens } from "../../../src/app/tokens/AccessTokens.ts"
 import { Credential } from "../../../src/domain/Credential.ts"
 import { CredentialKey } from "../../../src/domain/CredentialKey.ts"
 import { TokenSet } from "../../../src/domain/TokenSet.ts"
+import { CredentialLock } from "../../../src/ports/CredentialLock.ts"
 import { CredentialStore, StorageError } from "../../../src/ports/CredentialStore.ts"
 import { BackendError } from "../../../src/ports/StorageFailure.ts"
+import { defaultTokenPolicy, TokenPolicy } from "../../../src/ports/TokenPolicy.ts"
 import { serverNamed, world } from "../World.ts"
 import { storageBackends } from "../../../src/ports/StorageBackend.ts"
 
@@ -113,6 +116,61 @@ describe("tokens that could not be stored at first", () => {
       )
     })
   )
+})
+
+describe("a process that could not store its tokens", () => {
+  it.effect.each([
+    ["at the next look into the store", "2 minutes"],
+    ["at the next refresh", "2 hours"]
+  ] as const)("stores them %s, and never without the lock", ([, later]) => {
+    const { behind, layer, state } = shaky()
+    let [isLocked, unlocked] = [false, 0]
+    const wrapLock = Layer.effect(
+      CredentialLock,
+      Effect.map(CredentialLock, (real) =>
+        CredentialLock.of({
+          withLock: (wanted, purpose) => (effect) => {
+            const mark = (value: boolean) => Effect.sync(() => void (isLocked = value))
+            const marked = Effect.andThen(mark(true), Effect.ensuring(effect, mark(false)))
+            return real.withLock(wanted, purpose)(purpose === "refresh" ? marked : effect)
+          }
+        })
+      )
+    )
+    const watched = Layer.effect(
+      CredentialStore,
+      Effect.map(CredentialStore, (store) =>
+        CredentialStore.of({
+          ...store,
+          put: (wanted, credential) => {
+            if (!isLocked) unlocked += 1
+            return store.put(wanted, credential)
+          }
+        })
+      )
+    )
+    const policy = Layer.succeed(TokenPolicy, { ...defaultTokenPolicy, holdFor: Duration.minutes(1) })
+    return Effect.gen(function* () {
+      yield* get
+      yield* TestClock.adjust("2 hours")
+      state.puts = false
+      const getting = yield* Effect.forkChild(get)
+      yield* TestClock.adjust("10 seconds")
+      const renewed = yield* Fiber.join(getting)
+      state.puts = true
+      yield* TestClock.adjust(later)
+      yield* get
+      const stored = Option.getOrThrow(yield* (yield* behind).get(key))
+      assert.strictEqual(stored.tokens?.holds(renewed.accessToken), later === "2 minutes")
+      assert.strictEqual(unlocked, 0)
+      const { counts } = yield* ScriptedAuthorizationServer
+      assert.strictEqual(counts.revokedFamilies, 0)
+    }).pipe(
+      Effect.provide(
+        world({ wrapStore: Layer.provideMerge(watched, layer), wrapLock }).pipe(Layer.provide(policy))
+      )
+    )
+  })
 })
 
 const unsavedAfterSignIn = unsaved((store, before) => store.put(key, newer(before)))

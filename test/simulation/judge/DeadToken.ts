@@ -16,6 +16,9 @@ export const deadToken: Invariant = (history, violate) => {
     if (fact._tag === "TokenRefused") {
       rejected.set(fact.process, { accessToken: fact.accessToken, at: history.now })
     }
+    if (fact._tag === "Overwritten" && fact.token !== undefined) {
+      signedOut.delete(history.families.ofRefreshToken(fact.token)?.name ?? "")
+    }
     if (fact._tag === "SignOutBegan") families.set(fact.process, history.storedFamily(fact.account)?.name)
     if (fact._tag === "SignOutEnded" && fact.isDone) {
       const family = families.get(fact.process)

@@ -12,10 +12,14 @@ export const excuses = {
     "A process was paused between its check of the lock or lease and its request: another process has taken over meanwhile, and a refresh request cannot carry a condition.",
   "paused before writing":
     "A process was paused between its request and the write of the answer: its lease ended meanwhile, and the next holder cannot know that the token was used.",
+  "cut off":
+    "No answer of the store reached the process that held the new token until its lease had ended: the next holder cannot know that the token was used.",
   copied: "The network delivered a request twice: to the server both look like the client's.",
   "foreign program": "A program that ignores the lock used the refresh token, or replaced the record.",
   "late write":
     "A write that its sender had given up arrived after a newer one, at a store without check-and-set.",
+  "versions restarted":
+    "A check-and-set in Vault was sent for a record that was then removed, and created again with as many versions: a removal restarts their count, and nothing else tells the two apart.",
   "lock removed":
     "The lock was removed between its last check and the request: nothing in a refresh request depends on the lock.",
   "clock jumped": "A clock jumped during a wait that several processes agree on by the time of day.",

@@ -88,13 +88,16 @@ export type Fact =
       readonly isFull?: boolean
     }
   | { readonly _tag: "ReadFailed"; readonly process: VirtualProcess }
+  /** An answer of the store about an account has reached a process. */
+  | { readonly _tag: "Answered"; readonly account: string; readonly process: VirtualProcess }
   /** The store holds no sign-in of an account any more. */
   | { readonly _tag: "Removed"; readonly account: string }
-  /** A write has replaced what its writer had not read. */
+  /** A write has replaced what its writer had not read. `token` is in the store again, although there was a newer one, or none. */
   | {
       readonly _tag: "Overwritten"
       readonly account: string
-      readonly by: "foreign program" | "late write" | "lock removed"
+      readonly token?: string | undefined
+      readonly by: "foreign program" | "late write" | "lock removed" | "versions restarted"
     }
   | { readonly _tag: "CallBegan"; readonly call: Call }
   | { readonly _tag: "CallEnded"; readonly call: Call; readonly result: CallResult }

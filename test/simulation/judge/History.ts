@@ -1,7 +1,7 @@
 import type { VirtualProcess } from "../engine/VirtualProcess.ts"
 import { faultNames, type Scenario } from "../Scenario.ts"
 import type { Families, Family } from "../world/Families.ts"
-import type { Excuses } from "./Excuses.ts"
+import type { Excuse, Excuses } from "./Excuses.ts"
 import type { Call, Confirmation, Fact, TokenRequest } from "./Facts.ts"
 
 type WriteFailed = Extract<Fact, { readonly _tag: "WriteFailed" }>
@@ -34,6 +34,8 @@ export class History {
   /** When a later write of tokens succeeded that had failed, by sign-in. */
   readonly #rescued = new Map<string, number>()
   readonly #jumps: Array<number> = []
+  /** Refresh tokens that were put back into the store, when, and why no client can prevent that. */
+  readonly #restored = new Map<string, { readonly at: number; readonly by: Excuse }>()
   readonly #failedReads = new Map<VirtualProcess, number>()
   readonly #failedAccesses = new Map<VirtualProcess, number>()
   readonly #departures: Array<{ readonly call: Call; readonly at: number }> = []
@@ -178,11 +180,25 @@ export class History {
     return this.requests.some(({ issued, kind }) => kind === "refresh" && issued === token)
   }
 
+  /** Why a refresh token is in the store although its answer was stored since. */
+  restoredBy(token: string, since: number): Excuse | undefined {
+    const restored = this.#restored.get(token)
+    return restored !== undefined && restored.at > since ? restored.by : undefined
+  }
+
+  /** The store has answered nothing since a process learned the answer of a request, and lost at least one of its requests. */
+  isCutOff({ account, endedAt = Infinity, process }: TokenRequest): boolean {
+    const answeredAt = this.#looks.get(process)?.get(`Answered ${account}`) ?? -Infinity
+    return answeredAt < endedAt && (this.#failedAccesses.get(process) ?? -Infinity) >= endedAt
+  }
+
   /** The answer of a request is not in the store, for a reason that is no fault of the product. */
   mayBeUnwritten(request: TokenRequest): boolean {
     const { issued, process } = request
     if (issued === undefined || this.written.has(issued)) return false
-    return process.isDead || this.failedWrites.has(issued) || this.wasPaused(request)
+    return (
+      process.isDead || this.failedWrites.has(issued) || this.wasPaused(request) || this.isCutOff(request)
+    )
   }
 
   /** When a process last read the record of an account from the store. */
@@ -209,6 +225,10 @@ export class History {
         this.requests.push(fact.request)
         break
       }
+      case "Overwritten":
+        if (fact.token !== undefined) this.#restored.set(fact.token, { at: this.now, by: fact.by })
+        break
+      case "Answered":
       case "Read":
       case "StaleRead": {
         const looks = this.#looks.get(fact.process) ?? new Map<string, number>()

@@ -20,6 +20,8 @@ const resendTime = ({ at, endedAt = at, outcome }: TokenRequest): number | undef
 /** What no client can prevent, and explains that a token was sent although an earlier request holds it. */
 const excuseFor = (history: History, request: TokenRequest, before: TokenRequest): Excuse | undefined => {
   if (request.isForeign) return "foreign program"
+  const restoredBy = history.restoredBy(request.token, before.at)
+  if (restoredBy !== undefined) return restoredBy
   if (before.isForeign) {
     const writtenAt = history.written.get(before.issued ?? "")
     const mayBeLost = history.isExcused(request.account)
@@ -88,6 +90,9 @@ export const sentTwice: Invariant = (history, violate) => {
       }
       if (before.processed === "rotated" && history.hasLeases && history.wasPaused(before)) {
         history.excuses.add(request.family, "paused before writing", `request ${before.id}`)
+      }
+      if (before.processed === "rotated" && isUnwritten && history.isCutOff(before)) {
+        history.excuses.add(request.family, "cut off", `request ${before.id}`)
       }
       if (before.processed === "refused" && before.isRepeatable !== true && !mayNotKnow(request, before)) {
         breaks("sent twice", `although request ${before.id} was refused for good`)

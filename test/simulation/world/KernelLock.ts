@@ -25,8 +25,8 @@ export class KernelLock {
   readonly #world: World
   readonly #holders = new Map<string, VirtualProcess>()
   readonly #accounts = new Map<string, string>()
-  /** Locks that were removed while their holder goes on. */
-  readonly #lost = new Map<VirtualProcess, Set<string>>()
+  /** Locks that were removed while their holder goes on, and when. */
+  readonly #lost = new Map<VirtualProcess, Map<string, number>>()
   readonly #waiting = new Map<string, Set<() => void>>()
 
   /** How often the locks were removed: those of later files are others. */
@@ -42,15 +42,19 @@ export class KernelLock {
   removeAll(): void {
     this.#removals++
     for (const [name, process] of this.#holders) {
-      this.#lost.set(process, (this.#lost.get(process) ?? new Set()).add(name))
+      const lost = this.#lost.get(process) ?? new Map<string, number>()
+      this.#lost.set(process, lost.set(name, this.#world.simulator.now))
       this.#world.tell({ _tag: "LockLost", process, account: this.#accounts.get(name) ?? name })
       this.#free(name)
     }
   }
 
-  /** True while a process goes on under a refresh lock that was removed. */
-  hasLost(process: VirtualProcess, { storageName }: CredentialKey): boolean {
-    return [...(this.#lost.get(process) ?? [])].some((name) => name.endsWith(`${storageName} refresh`))
+  /** When the refresh lock was removed under which a process goes on. Absent: it was not. */
+  lostAt(process: VirtualProcess, { storageName }: CredentialKey): number | undefined {
+    const found = [...(this.#lost.get(process) ?? [])].find(([name]) =>
+      name.endsWith(`${storageName} refresh`)
+    )
+    return found?.[1]
   }
 
   #free(name: string): void {

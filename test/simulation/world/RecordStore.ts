@@ -17,6 +17,20 @@ import { isDuring, type Period, periodsOf, type World } from "./World.ts"
 /** How long a store can be locked or sealed, in milliseconds. */
 export const longestOutage = 600_000
 
+/** Milliseconds from the confirmation of a lock to the change that it is for. */
+const confirmedBefore = 50
+
+/** A change that a process has begun. */
+interface Begun {
+  readonly at: number
+  /** The refresh token that the process had last read, and when. */
+  readonly read: string | undefined
+  readonly readAt: number
+}
+
+/** The number of a token: a later one is higher. */
+const serialOf = (token: string): number => Number(token.slice(1))
+
 /** An access of the store. */
 interface Access<A> {
   readonly what: string
@@ -37,6 +51,8 @@ export class RecordStore implements Store {
   readonly #outages: ReadonlyArray<Period>
   readonly #fullDisk: ReadonlyArray<Period>
   readonly records: Records
+  /** Whose the last change of a record was, if it was made without a lock that excludes others. */
+  readonly #lastChange = new Map<string, "foreign program" | "lock removed" | undefined>()
   /** True while no other place has a record: then its removal ends the sign-in. */
   isOnlyPlaceOf: (key: CredentialKey) => boolean = () => true
 
@@ -74,7 +90,9 @@ export class RecordStore implements Store {
   }
 
   put(key: CredentialKey, credential: Credential): void {
-    this.records.put(this.#placeOf(key), credential)
+    const at = this.#placeOf(key)
+    this.#lastChange.set(at.storageName, "foreign program")
+    this.records.put(at, credential)
     this.#written(credential)
   }
 
@@ -84,22 +102,31 @@ export class RecordStore implements Store {
     if (token !== undefined) this.#world.tell({ _tag: "Written", account, token })
   }
 
+  /**
+   * Notes whether a change of a process excludes those of others: its lock was removed after it made sure of it, or, for the
+   * answer to a refresh, before it last read the record.
+   */
+  #change(process: VirtualProcess, key: CredentialKey, begun: Begun, token?: string): void {
+    const lostAt = this.#locks.lostAt(process, key) ?? Number.NaN
+    const isNew = token !== undefined && token !== begun.read
+    // The first token of a sign-in can be stored under another lock.
+    const isRenewed = isNew && this.#world.families.ofRefreshToken(token)?.previous !== ""
+    const isUnlocked = lostAt >= begun.at - confirmedBefore || (isRenewed && lostAt <= begun.readAt)
+    this.#lastChange.set(key.storageName, isUnlocked ? "lock removed" : undefined)
+  }
+
   /** A process writes. */
-  #putBy(
-    process: VirtualProcess,
-    key: CredentialKey,
-    credential: Credential,
-    read: string | undefined
-  ): void {
-    const { scenario, tell } = this.#world
-    const before = this.records.get(key)
-    const account = accountAt(credential.resource)
-    // Something replaces what it has not read, and what is newer.
-    const isOlder = (before?.tokens?.obtainedAt ?? 0) > (credential.tokens?.obtainedAt ?? 0)
-    if (refreshTokenOf(credential) !== undefined && refreshTokenOf(before) !== read) {
-      if (isOlder && scenario.faults.foreign > 0)
-        tell({ _tag: "Overwritten", account, by: "foreign program" })
-      else if (this.#locks.hasLost(process, key)) tell({ _tag: "Overwritten", account, by: "lock removed" })
+  #putBy(process: VirtualProcess, key: CredentialKey, credential: Credential, begun: Begun): void {
+    const replaced = refreshTokenOf(this.#whole(key))
+    const token = refreshTokenOf(credential)
+    const last = this.#lastChange.get(key.storageName)
+    this.#change(process, key, begun, token)
+    const isUnlocked = [last, this.#lastChange.get(key.storageName)].includes("lock removed")
+    // A program that ignores the lock explains only what is replaced by something older.
+    const isOlder = token !== undefined && replaced !== undefined && serialOf(token) < serialOf(replaced)
+    const by = last === "foreign program" && isOlder ? last : isUnlocked ? "lock removed" : undefined
+    if (token !== undefined && replaced !== begun.read && by !== undefined) {
+      this.#world.tell({ _tag: "Overwritten", account: accountAt(credential.resource), by, token })
     }
     this.records.put(key, credential)
     this.#written(credential)
@@ -188,13 +215,19 @@ export class RecordStore implements Store {
     const access = this.#accessOf(process)
     const { name } = this.#backend
     const readFailed = () => tell({ _tag: "ReadFailed", process })
-    const lastRead = new Map<string, string | undefined>()
+    const lastRead = new Map<string, Pick<Begun, "read" | "readAt">>()
+    const begin = ({ storageName }: CredentialKey): Begun => ({
+      ...(lastRead.get(storageName) ?? { read: undefined, readAt: -Infinity }),
+      at: simulator.now
+    })
     const reserved = new Set<string>()
     const tear = simulator.seed.fork(`tears of ${process.name}`)
-    const remove = (key: CredentialKey) =>
+    const remove = (key: CredentialKey) => Effect.suspend(() => removeBegun(key, begin(key)))
+    const removeBegun = (key: CredentialKey, begun: Begun) =>
       access({
         what: `${name}.remove ${key.storageName}`,
         run: () => {
+          this.#change(process, key, begun)
           const account = this.isOnlyPlaceOf(key) ? this.#accountOf(key, this.#whole(key)) : undefined
           const existed = records.remove(key)
           if (account !== undefined) tell({ _tag: "Removed", account })
@@ -210,23 +243,25 @@ export class RecordStore implements Store {
           what: `${name}.get ${key.storageName}`,
           run: () => {
             const found = records.get(key)
-            lastRead.set(key.storageName, refreshTokenOf(found))
+            lastRead.set(key.storageName, { read: refreshTokenOf(found), readAt: simulator.now })
             const account = this.#accountOf(key, found)
             if (account !== undefined) tell({ _tag: "Read", account, process })
             return Option.fromNullishOr(found)
           },
           failed: readFailed
         }),
-      put: (key, credential) => {
-        const token = refreshTokenOf(credential)
-        return access({
-          what: `${name}.put ${key.storageName} ${token ?? "without tokens"}`,
-          run: () => this.#putBy(process, key, credential, lastRead.get(key.storageName)),
-          tear: () => records.tear(key, credential, tear.next()),
-          needsSpace: () => !reserved.has(key.storageName),
-          failed: (isFull) => tell({ _tag: "WriteFailed", process, token, isFull })
-        })
-      },
+      put: (key, credential) =>
+        Effect.suspend(() => {
+          const token = refreshTokenOf(credential)
+          const begun = begin(key)
+          return access({
+            what: `${name}.put ${key.storageName} ${token ?? "without tokens"}`,
+            run: () => this.#putBy(process, key, credential, begun),
+            tear: () => records.tear(key, credential, tear.next()),
+            needsSpace: () => !reserved.has(key.storageName),
+            failed: (isFull) => tell({ _tag: "WriteFailed", process, token, isFull })
+          })
+        }),
       // As long as a process holds its space, a full disk is no obstacle.
       reserve: ({ storageName }) =>
         Effect.acquireRelease(

@@ -77,6 +77,8 @@ export class Vault implements Store {
   /** Milliseconds that each node is behind. The first is the primary. */
   readonly #lags: ReadonlyArray<number>
   readonly #outages: ReadonlyArray<Period>
+  /** As of when a process has seen a record. */
+  readonly #seen = new Map<string, number>()
 
   constructor(world: World, locks: KernelLock) {
     this.#world = world
@@ -144,6 +146,17 @@ export class Vault implements Store {
     return version
   }
 
+  /**
+   * Tells if a check-and-set succeeds although the record is another one than its sender has seen: one that was removed, and
+   * created again with as many versions.
+   */
+  #notice(process: VirtualProcess, path: string): void {
+    const removedAt = this.#history.get(path)?.findLast(({ version }) => version === undefined)?.at
+    const seenAt = this.#seen.get(`${process.name} ${path}`) ?? Infinity
+    if (removedAt === undefined || removedAt < seenAt) return
+    this.#world.tell({ _tag: "Overwritten", account: path.replace("mcp/", ""), by: "versions restarted" })
+  }
+
   #remove(path: string): void {
     this.#append(path, undefined)
     this.#world.tell({ _tag: "Removed", account: path.replace("mcp/", "") })
@@ -175,7 +188,7 @@ export class Vault implements Store {
     }
   }
 
-  #answer(received: Received): Answer {
+  #answer(process: VirtualProcess, received: Received): Answer {
     const { body, lag, method, path } = received
     const [, engine, part, ...rest] = path.split("/").slice(1)
     const name = rest.join("/")
@@ -189,6 +202,7 @@ export class Vault implements Store {
     switch (`${method} ${part}`) {
       case "GET data": {
         const version = this.#read(name, lag)
+        this.#seen.set(`${process.name} ${name}`, this.#world.simulator.now - lag)
         if (version === undefined) return errors(404)
         const metadata = { version: version.number, created_time: this.#isoTime(version.createdAt) }
         return { status: 200, body: { data: { data: version.fields, metadata } } }
@@ -196,6 +210,8 @@ export class Vault implements Store {
       case "POST data": {
         const isSeen = (at: number) => body?.options?.cas === (this.#read(name, at)?.number ?? 0)
         const isCurrent = isSeen(0) && (!this.#world.scenario.isStandby || isSeen(lag))
+        if (isCurrent && this.#read(name, 0) !== undefined) this.#notice(process, name)
+        if (isCurrent) this.#seen.set(`${process.name} ${name}`, this.#world.simulator.now)
         return isCurrent
           ? { status: 200, body: { data: { version: this.#write(name, body?.data ?? {}).number } } }
           : errors(400, "check-and-set parameter did not match the current version")
@@ -280,7 +296,7 @@ export class Vault implements Store {
           ? errors(503, "Vault is sealed")
           : isBusy
             ? errors(503, "overloaded")
-            : this.#answer(received)
+            : this.#answer(process, received)
         // Only what the primary says, by an answer or by check-and-set, tells that there is no other record.
         const isRead = method === "GET" ? lag === 0 : method === "POST" && answer.status === 200
         const [, , engine, part, ...place] = target.pathname.split("/")
@@ -306,7 +322,12 @@ export class Vault implements Store {
           },
           text: answer.body === undefined ? "" : JSON.stringify(answer.body)
         }
-        simulator.after(latency(), () => process.post(() => resume(Effect.succeed(response))))
+        simulator.after(latency(), () => {
+          const isOfRecord = engine === "secret" && part === "data" && place[0] === "mcp"
+          if (isOfRecord && answer.status < 500 && !signal.aborted)
+            tell({ _tag: "Answered", process, account: place.slice(1).join("/") })
+          process.post(() => resume(Effect.succeed(response)))
+        })
       })
     })
   }

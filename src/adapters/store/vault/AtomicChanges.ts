@@ -5,21 +5,35 @@ import type { CredentialStore, StorageError } from "../../../ports/CredentialSto
 import { encodeRecord } from "../CredentialRecord.ts"
 import type { KeyValue } from "./KeyValue.ts"
 import type { Leases } from "./Leases.ts"
+import type { Lease } from "./LeaseWrites.ts"
 
 /** What the changes are made of. */
 interface Parts {
   readonly engine: KeyValue
   readonly leases: Leases
   readonly recordOf: (key: CredentialKey, text: string) => Effect.Effect<Credential, StorageError>
-  readonly prune: (name: string, except: number) => Effect.Effect<void>
+  readonly tidy: ReturnType<typeof tidying>
 }
+
+/**
+ * Removes an empty record under its lease. If it stays, its older versions still hold tokens, and are destroyed. Without an
+ * answer they may be those of the next record.
+ */
+export const tidying =
+  ({ remove }: Leases, prune: (name: string, except: number) => Effect.Effect<void>) =>
+  (name: string, lease: Lease): Effect.Effect<void> =>
+    remove(name, lease).pipe(
+      Effect.catchTag("StorageError", () => Effect.succeed(false)),
+      Effect.flatMap((isRemoved) => (isRemoved ? Effect.void : prune(name, lease.version))),
+      Effect.catchTag("TimeoutError", () => Effect.void)
+    )
 
 /** Changes by one check-and-set. An engine of version 1 has none. */
 export const atomicChanges = ({
   engine,
   leases,
-  prune,
-  recordOf
+  recordOf,
+  tidy
 }: Parts): NonNullable<CredentialStore["Service"]["atomic"]> => ({
   create: Effect.fn("VaultStore.create")(function* (key: CredentialKey, credential: Credential) {
     if ((yield* engine.version) === 1) return false
@@ -35,8 +49,7 @@ export const atomicChanges = ({
     if (!isSameCredential(yield* recordOf(key, fields["record"]), credential)) return false
     const lease = Option.getOrUndefined(yield* leases.seize(name, version))
     if (lease === undefined) return false
-    const tidied = { StorageError: () => prune(name, lease.version), TimeoutError: () => Effect.void }
-    yield* Effect.catchTags(leases.remove(name, lease), tidied)
+    yield* tidy(name, lease)
     return true
   }, Effect.uninterruptible)
 })

@@ -40,8 +40,12 @@ export interface KeyValue {
    * more overrides it.
    */
   readonly prune: (name: string, except: number) => Effect.Effect<void, StorageError>
-  /** Removes a record and all its versions. */
-  readonly remove: (name: string) => Effect.Effect<void, StorageError>
+  /**
+   * Removes a record and all its versions.
+   *
+   * @param isOnce not repeated once it may have been done: it would remove what was stored after that
+   */
+  readonly remove: (name: string, isOnce?: boolean) => Effect.Effect<void, StorageError>
   /** The names of the records below the prefix, without folders. */
   readonly list: Effect.Effect<ReadonlyArray<string>, StorageError>
 }
@@ -168,9 +172,9 @@ export const keyValue = (http: VaultHttp, session: VaultSession, settings: KeyVa
       })
       if ("errors" in destroyed) return yield* refuse(destroyed)
     }),
-    remove: Effect.fn("KeyValue.remove")(function* (name: string) {
+    remove: Effect.fn("KeyValue.remove")(function* (name: string, isOnce = false) {
       const found = yield* mount
-      const answer = yield* session.send({ method: "DELETE", path: at(found, "metadata", name) })
+      const answer = yield* session.send({ method: "DELETE", path: at(found, "metadata", name), isOnce })
       if ("errors" in answer) return yield* refuse(answer)
     }),
     list: Effect.gen(function* () {

@@ -69,13 +69,23 @@ export const leaseOf = (
   return owner === undefined || owner === "" ? undefined : { owner, seconds: Number(seconds), place }
 }
 
-const withLease = (fields: Fields | undefined, { owner, place }: Pick<Lease, "owner" | "place">): Fields => ({
-  ...fields,
-  lease: [owner, Duration.toSeconds(leaseTime), ...(place === undefined ? [] : [place])].join(" ")
-})
+/**
+ * The record under a lease. One that may be removed names no place: a removal without an answer may still be under way, so that
+ * even a process under the same local lock has to wait until the lease ends.
+ */
+const withLease = (fields: Fields | undefined, { owner, place }: Pick<Lease, "owner" | "place">): Fields => {
+  const places = place === undefined || fields?.["record"] === undefined ? [] : [place]
+  return { ...fields, lease: [owner, Duration.toSeconds(leaseTime), ...places].join(" ") }
+}
 
 /** The record without a lease. */
 export const withoutLease = ({ lease: _, ...rest }: Fields): Fields => rest
+
+/** Takes the content out of a record. A lease of another process stays. */
+export const withoutRecord =
+  (lease: Pick<Lease, "owner" | "place">): Change =>
+  ({ record: _, ...rest }) =>
+    leaseOf(rest)?.owner === lease.owner ? withLease(rest, lease) : rest
 
 /** How many stored records a record names: far more than are stored while one write is repeated. */
 const namedRecords = 8

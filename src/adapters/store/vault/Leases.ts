@@ -10,7 +10,8 @@ import {
   leaseOf,
   type LeaseWrites,
   makeLeaseWrites,
-  withoutLease
+  withoutLease,
+  withoutRecord
 } from "./LeaseWrites.ts"
 import {
   beatTimeout,
@@ -18,10 +19,10 @@ import {
   clockGrain,
   extensions,
   heartbeat,
-  leaseMargin,
   leasePolling,
   leaseTime,
   maxForeignLease,
+  removalTime,
   removalTimeout
 } from "./VaultLimits.ts"
 import { PatientUntil } from "./VaultRetry.ts"
@@ -56,8 +57,13 @@ export interface Leases {
     lease: Lease,
     change: (fields: Fields) => Fields
   ) => Effect.Effect<boolean, StorageError>
-  /** Removes a record together with its lease, within the time of the lease: no version guards a removal. */
-  readonly remove: (name: string, lease: Lease) => Effect.Effect<void, StorageError | Cause.TimeoutError>
+  /** Takes the content out of a record under its lease, so that `remove` may follow. False if the lease is lost. */
+  readonly empty: (name: string, lease: Lease) => Effect.Effect<boolean, StorageError>
+  /**
+   * Removes an empty record together with its lease, within the time of the lease: no version guards a removal. False if too
+   * little of that is left: a request may arrive long after its sender has given up.
+   */
+  readonly remove: (name: string, lease: Lease) => Effect.Effect<boolean, StorageError | Cause.TimeoutError>
   readonly writeOver: LeaseWrites["writeOver"]
 }
 
@@ -113,12 +119,12 @@ export const makeLeases = (engine: KeyValue, hasSameContent: HasSameContent, tel
 
   const remove: Leases["remove"] = (name, lease) =>
     Effect.gen(function* () {
-      const left = lease.until - leaseMargin - (yield* Clock.currentTimeMillis)
-      if (lease.isLost || left <= 0) return
+      const left = lease.until - (yield* Clock.currentTimeMillis)
+      if (lease.isLost) return true
+      if (left < Duration.toMillis(removalTime)) return false
       lease.isLost = true
-      yield* engine
-        .remove(name)
-        .pipe(Effect.interruptible, Effect.timeout(Duration.min(removalTimeout, Duration.millis(left))))
+      yield* engine.remove(name, true).pipe(Effect.interruptible, Effect.timeout(removalTimeout))
+      return true
     }).pipe(urgently(lease))
 
   const take = Effect.fn("VaultStore.take")(function* (name: string, holder: Holder) {
@@ -175,9 +181,8 @@ export const makeLeases = (engine: KeyValue, hasSameContent: HasSameContent, tel
   const giveBack = Effect.fn("VaultStore.giveBack")(
     function* (name: string, lease: Lease) {
       held.delete(name)
-      yield* lease.fields["record"] === undefined
-        ? remove(name, lease)
-        : urgently(lease)(writeHeld(name, lease, withoutLease))
+      const isRemoved = lease.fields["record"] === undefined && (yield* remove(name, lease))
+      if (!isRemoved) yield* urgently(lease)(writeHeld(name, lease, withoutLease))
       lease.isLost = true
     },
     // The tokens are stored, so the user does not wait for a cluster without a leader.
@@ -207,6 +212,7 @@ export const makeLeases = (engine: KeyValue, hasSameContent: HasSameContent, tel
     // Not under the local lock, so that its holder does not take it for its own.
     seize: (name, over) => takeOver(name, {}, over, { owner: randomUUID(), place: undefined }),
     write,
+    empty: (name, lease) => write(name, lease, withoutRecord(lease)),
     remove,
     writeOver
   }

@@ -41,10 +41,10 @@ export const readingOwnWrites = (engine: KeyValue): KeyValue => {
       }
       return version
     }),
-    remove: (name) =>
+    remove: (name, isOnce) =>
       Effect.suspend(() => {
         written.delete(name)
-        return engine.remove(name)
+        return engine.remove(name, isOnce)
       })
   }
 }

@@ -48,7 +48,7 @@ export const testRecords = (engine: KeyValue, altered: StorageError): TestRecord
     clear: Effect.flatMap(engine.list, (names) =>
       Effect.forEach(
         names.filter((name) => name.startsWith(prefix)),
-        engine.remove,
+        (name) => engine.remove(name),
         { discard: true }
       )
     )

@@ -30,6 +30,8 @@ export interface VaultRequest {
   readonly token?: Redacted.Redacted
   /** The user does not wait for it. */
   readonly isInBackground?: boolean
+  /** It is not repeated once it may have been done: the connection broke after it was established, or a gateway answered. */
+  readonly isOnce?: boolean
 }
 
 /** A response of Vault: below 400, or 404, which is an ordinary answer of a key-value engine. */
@@ -144,6 +146,9 @@ const newestIndex = (known: string | undefined, method: string, { headers }: Raw
   return typeof seen === "string" && (method !== "GET" || known === undefined) ? seen : known
 }
 
+/** What a request did when a timeout ended it. Absent: none did. */
+type Late = "connecting" | "waiting" | undefined
+
 /** A client with the settings' TLS and namespace. Its connections close with the scope. */
 export const vaultHttp = (
   settings: Pick<VaultSettings, "url" | "otherUrls" | "namespace" | "tls">,
@@ -159,8 +164,8 @@ export const vaultHttp = (
     const failure = (problem: VaultProblem, detail: string) =>
       new VaultFailure({ address: address(), problem, detail })
 
-    /** Why there is no response: `late` if a timeout ended the request. */
-    const explainNone = (late: "connecting" | "waiting" | undefined, timeout: Duration.Duration) => {
+    /** Why there is no response. */
+    const explainNone = (late: Late, timeout: Duration.Duration, mayRepeat: boolean) => {
       const timedOut = (what: string, after: Duration.Duration) =>
         new Transient({
           failure: failure("timeout", `${what} within ${Duration.toSeconds(after)} seconds`),
@@ -171,7 +176,9 @@ export const vaultHttp = (
         if (late === "waiting") return timedOut("no answer", timeout)
         const [problem, detail] = connectionProblem(code, settings.tls.clientCert !== undefined)
         const found = failure(problem, detail)
-        return problem === "unreachable" ? new Transient({ failure: found, retryAfter: 0 }) : found
+        return problem === "unreachable" && mayRepeat
+          ? new Transient({ failure: found, retryAfter: 0 })
+          : found
       }
     }
 
@@ -184,7 +191,7 @@ export const vaultHttp = (
       // @effect-diagnostics-next-line abortControllerInEffect:off
       const abort = new AbortController()
       let isConnected = false
-      let late: "connecting" | "waiting" | undefined
+      let late: Late
       const expire = Effect.gen(function* () {
         const connecting = Duration.min(connectTimeout, timeout)
         yield* timeUp(connecting)
@@ -204,7 +211,8 @@ export const vaultHttp = (
         Effect.catchTags({
           TooLarge: () => failure("unexpected", "its answer is too large or nested too deeply"),
           UnusablePem: (cause) => failure(...pemProblem(cause)),
-          ConnectionFailed: (cause) => explainNone(late, timeout)(cause)
+          ConnectionFailed: (cause) =>
+            explainNone(late, timeout, !isConnected || request.isOnce !== true)(cause)
         })
       )
       index = newestIndex(index, method, raw)
@@ -235,7 +243,8 @@ export const vaultHttp = (
         const errors = errorsOf(text)
         const [problem, detail] = statusProblem(status, errors)
         const found = failure(problem, detail)
-        if (isTransient(status, errors)) {
+        const mayBeDone = request.isOnce === true && (status === 502 || status === 504)
+        if (isTransient(status, errors) && !mayBeDone) {
           const retryAfter = retryAfterMillis(headers["retry-after"] ?? null, now) ?? 0
           return yield* new Transient({ failure: found, retryAfter })
         }

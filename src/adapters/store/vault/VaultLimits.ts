@@ -36,6 +36,8 @@ export const beatTimeout = Duration.seconds(3)
  * remove what another process has stored meanwhile.
  */
 export const removalTimeout = Duration.seconds(10)
+/** How long a removal may take to arrive, given up or not: as much has to be left of its lease. */
+export const removalTime = Duration.seconds(20)
 /** Milliseconds after a write under a lease in which the lease needs no check before a refresh token is sent. */
 export const checkedFor = 5000
 /** How often a lease is written before a refresh token is sent, if each write takes nearly as long as the lease lasts. */

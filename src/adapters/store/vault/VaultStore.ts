@@ -8,9 +8,9 @@ import { storageBackends } from "../../../ports/StorageBackend.ts"
 import { BackendError, Superseded } from "../../../ports/StorageFailure.ts"
 import { decodeRecord, encodeRecord } from "../CredentialRecord.ts"
 import { keyValue } from "./KeyValue.ts"
-import { atomicChanges } from "./AtomicChanges.ts"
+import { atomicChanges, tidying } from "./AtomicChanges.ts"
 import { cautionsOf } from "./Cautions.ts"
-import { cannotLock, makeLeases } from "./Leases.ts"
+import { cannotLock, type Leases, makeLeases } from "./Leases.ts"
 import { type HasSameContent, hasStored, withRecord } from "./LeaseWrites.ts"
 import { readingOwnWrites } from "./OwnWrites.ts"
 import { withSealStatus } from "./SealStatus.ts"
@@ -40,6 +40,12 @@ const hasSameContent =
     })
     return a !== undefined && b !== undefined && hasSameTokens(a, b)
   }
+
+/** Confirms the lock of this machine. A lease excludes other processes without it. */
+const confirmUnlessLeased =
+  (confirm: NonNullable<CredentialLock["Service"]["confirm"]>, { heldOn }: Leases): typeof confirm =>
+  (key, purpose) =>
+    purpose === "refresh" && heldOn(key.storageName) !== undefined ? Effect.void : confirm(key, purpose)
 
 /**
  * Stores credentials in Vault, with their locks.
@@ -87,7 +93,7 @@ export const layer = (
                 )
               )
             : local.withLock(key, purpose)(effect),
-        ...(local.confirm === undefined ? {} : { confirm: local.confirm }),
+        ...(local.confirm === undefined ? {} : { confirm: confirmUnlessLeased(local.confirm, leases) }),
         ...(local.identify === undefined ? {} : { identify: local.identify })
       })
 
@@ -131,6 +137,8 @@ export const layer = (
             )
           )
 
+      const tidy = tidying(leases, prune)
+
       const put = Effect.fn("VaultStore.put")(function* (key: CredentialKey, credential: Credential) {
         const name = key.storageName
         const record = yield* encodeRecord(key, credential)
@@ -156,17 +164,13 @@ export const layer = (
           const existed = fields?.["record"] !== undefined
           if ((yield* engine.version) === 1) return yield* Effect.as(engine.remove(name), existed)
           if (version === 0) return false
-          if (held !== undefined && !(yield* leases.write(name, held, ({ record: _, ...rest }) => rest))) {
-            return yield* superseded(key)
-          }
+          if (held !== undefined && !(yield* leases.empty(name, held))) return yield* superseded(key)
           const lease = held ?? Option.getOrUndefined(yield* leases.seize(name, version))
           if (lease === undefined) {
             yield* Effect.sleep(replicaPause)
             continue
           }
-          // If the empty record stays, its older versions still hold tokens. Without an answer, they may be those of the next record.
-          const tidied = { StorageError: () => prune(name, lease.version), TimeoutError: () => Effect.void }
-          yield* Effect.catchTags(leases.remove(name, lease), tidied)
+          yield* tidy(name, lease)
           return existed
         }
         return yield* overtaken
@@ -195,7 +199,7 @@ export const layer = (
         get,
         put,
         remove,
-        atomic: atomicChanges({ engine, leases, recordOf, prune }),
+        atomic: atomicChanges({ engine, leases, recordOf, tidy }),
         clear,
         list
       })

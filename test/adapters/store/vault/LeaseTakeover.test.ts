@@ -76,6 +76,32 @@ describe("the lease of a process that has ended", () => {
     })
   )
 
+  // A removal whose sender has ended may still be under way, and no version guards it.
+  it.live.each([
+    ["had no content", false],
+    ["was emptied for a sign-out", true]
+  ] as const)("on a record that %s is waited for under the same local lock, too", ([, isSignOut]) =>
+    Effect.gen(function* () {
+      const vault = yield* vaultDouble()
+      const here = yield* temporaryFolder
+      if (isSignOut) yield* stored.pipe(Effect.provide(programIn(here, vault)))
+      const token = vault.createToken()
+      const lost = vault.fault("delay", { match: /DELETE secret/ })
+      const ending = yield* Effect.forkChild(
+        locked(isSignOut ? CredentialStore.use((store) => store.remove(notion)) : Effect.void).pipe(
+          Effect.provide(programIn(here, vault, undefined, token))
+        )
+      )
+      yield* Effect.promise(() => lost.arrived)
+      vault.revoke(token)
+      lost.release()
+      yield* Fiber.await(ending)
+      assert.include(JSON.stringify(vault.versions("secret", path)), '"lease"')
+      assert.notInclude(JSON.stringify(vault.versions("secret", path)), "kept")
+      assert.isTrue(yield* isKeptOut(here, vault))
+    })
+  )
+
   it.live("is not taken for that of one that goes on after its lock file was removed", () =>
     Effect.gen(function* () {
       const vault = yield* vaultDouble()

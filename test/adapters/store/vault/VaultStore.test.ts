@@ -570,6 +570,22 @@ describe("the lease on a record", () => {
     })
   )
 
+  it.live.each(["drop after", "drop", "502"] as const)("is removed once: %s", (kind) =>
+    Effect.gen(function* () {
+      const vault = yield* vaultDouble()
+      yield* Effect.gen(function* () {
+        yield* put("kept")
+        vault.fault(kind, { match: /DELETE secret/ })
+        assert.isTrue(yield* locked(CredentialStore.use((store) => store.remove(notion))))
+      }).pipe(Effect.provide(programOf(settingsFor(vault))))
+      assert.lengthOf(
+        vault.requests.filter(({ method }) => method === "DELETE"),
+        1
+      )
+      assert.notInclude(JSON.stringify(vault.versions("secret", path)), "kept")
+    })
+  )
+
   it.live("that was removed with an answer that got lost takes nothing along either", () =>
     Effect.gen(function* () {
       const vault = yield* vaultDouble()
