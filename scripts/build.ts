@@ -1,7 +1,13 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { chmod, rm, writeFile } from "node:fs/promises"
-import { join, resolve } from "node:path"
-import { build, type OutputOptions, type Plugin } from "rolldown"
+import { join, relative, resolve } from "node:path"
+import {
+  build,
+  type CodeSplittingNameFunction,
+  type OutputOptions,
+  type Plugin,
+  type PluginContext
+} from "rolldown"
 
 /**
  * Creates the `Intl.Segmenter` of Effect's help when help is shown. Effect creates it on load, which takes a tenth of every
@@ -34,7 +40,11 @@ const marked = "\0first-use:"
 const firstUse: Plugin = {
   name: "first-use",
   resolveId: (source, importer = "") =>
-    rarelyCalled.test(source) && isOfEveryRun(importer) ? `${marked}${source}` : undefined,
+    rarelyCalled.test(source) &&
+    !/[\\/](vault[\\/]\w+|bin)\.ts$/.test(importer) &&
+    /[\\/]src[\\/]|effect/.test(importer)
+      ? `${marked}${source}`
+      : undefined,
   load: (id) => {
     if (!id.startsWith(marked)) return undefined
     const name = id.slice(marked.length)
@@ -66,12 +76,32 @@ const asciiOnly: Plugin = {
   }
 }
 
+/** Loads a file of the program at the first use of one of its exports, but for what every run needs. */
+const fileOfFirstUse: Plugin = {
+  name: "file-of-first-use",
+  renderChunk: (code, { name }) => {
+    if (name === "mcp-cli") return undefined
+    const late = new Set<string>()
+    const declared = code.replace(
+      /^(?:const (require_(?!early|everyRun|rolldown)\w+) = )(require\(".*"\));$/gm,
+      (_, file: string, load: string) => {
+        late.add(file)
+        // A getter, because `new file().Class()` would call the class as a method.
+        return `let loaded_${file};\nconst late_${file} = { get file() { return loaded_${file} ??= ${load} } };`
+      }
+    )
+    return declared.replace(/\brequire_\w+(?=\.)/g, (file) => (late.has(file) ? `late_${file}.file` : file))
+  }
+}
+
 const bundle = (input: Readonly<Record<string, string>>, output: OutputOptions) =>
   build({
     input,
+    // Required to leave dependencies out of a group.
+    preserveEntrySignatures: "allow-extension",
     external: ["@napi-rs/keyring"],
     platform: "node",
-    plugins: [lazySegmenter, firstUse, asciiOnly],
+    plugins: [lazySegmenter, firstUse, fileOfFirstUse, asciiOnly],
     transform: {
       define: {
         "import.meta": "{}",
@@ -93,17 +123,30 @@ const bundle = (input: Readonly<Record<string, string>>, output: OutputOptions) 
     }
   })
 
-/** What only a first sign-in, a proxy or a failure needs. */
-const ofFewRuns =
-  /[\\/](TrustLive|TlsProblem|ProxyTunnel|Registration|DiscoverySearch|McpGreeting|IssuerSearch|ResourceSearch|ClientAssertion)\.ts$/
+/** Which runs need a module: `scripts/profile.ts` measures it. */
+const profile = JSON.parse(readFileSync("scripts/profile.json", "utf8")) as Readonly<
+  Record<string, ReadonlyArray<string>>
+>
+const measured = new Map(
+  Object.entries(profile).flatMap(([file, ids]) => ids.map((id) => [resolve(id), file] as const))
+)
 
-/** True for Effect and our own code, except for what a run loads where it uses it. */
-const isOfEveryRun = (id: string): boolean =>
-  id.startsWith(resolve("src"))
-    ? !/\/(bin|CommandNames|Prefetch|HomeFolder|TracePage|Telemetry)\.ts$|\/vault\/|\/app\/trace\/|\/doctor\/\w*(Examination|Verdicts|Probe|Resolution)\.ts$/.test(
-        id.replaceAll("\\", "/")
-      ) && !ofFewRuns.test(id)
-    : /node_modules.(effect|@effect)./.test(id) && !/effect.dist.(http|observability)./.test(id)
+/** What the program imports, other than when it runs. */
+const imported = new Set<string>()
+
+const visitImports = (id: string, context: Pick<PluginContext, "getModuleInfo">): void => {
+  if (imported.has(id)) return
+  imported.add(id)
+  for (const next of context.getModuleInfo(id)?.importedIds ?? []) visitImports(next, context)
+}
+
+/** The file for a module; `null` for the entries, and for what has a file of its own because it is imported when it is needed. */
+const fileOf: CodeSplittingNameFunction = (id, context) => {
+  if (/src.(main|bin)\.ts$/.test(id)) return null
+  visitImports(resolve("src/main.ts"), context)
+  const isOther = imported.has(id) && !/effect.dist.(http|observability)./.test(id)
+  return measured.get(id) ?? (isOther ? "other" : null)
+}
 
 await rm("dist", { recursive: true, force: true })
 /** The program: one entry that contains everything it needs, split where it loads something later. */
@@ -111,19 +154,41 @@ const program = await bundle(
   { "mcp-cli": "src/bin.ts" },
   {
     codeSplitting: {
+      includeDependenciesRecursively: false,
       groups: [
         // Starts before the rest of the program is loaded.
         {
           name: "early",
-          test: /(CommandNames|KeyringStart|KeyDerivation|Prefetch|HomeFolder)\.ts$/,
+          test: /(CommandNames|KeyringStart|KeyDerivation|Prefetch|HomeFolder)\.ts$|^\0first-use/,
+          includeDependenciesRecursively: true,
           priority: 2
         },
         // One file for all that every run needs: each file costs time, and so does each import between files.
-        { name: "main", test: isOfEveryRun, priority: 1 }
+        {
+          name: fileOf,
+          debugName: "by use",
+          test: /[\\/]src[\\/]|node_modules.(effect|@effect)./,
+          priority: 1
+        }
       ]
     }
   }
 )
+/** Characters of the file that every run loads, which costs about a millisecond for each 25,000. */
+const maxEveryRun = 490_000
+const everyRun = program.output.find((chunk) => chunk.name === "everyRun")
+if (everyRun?.type !== "chunk" || everyRun.code.length > maxEveryRun) {
+  const modules = everyRun?.type === "chunk" ? Object.entries(everyRun.modules) : []
+  const largest = modules
+    .filter(([id]) => !id.includes("node_modules"))
+    .toSorted(([, a], [, b]) => b.renderedLength - a.renderedLength)
+    .slice(0, 20)
+    .map(([id, { renderedLength }]) => `${renderedLength} ${relative(process.cwd(), id)}`)
+  throw new Error(
+    `The file that every run loads has over ${maxEveryRun} characters. Does every run need these?\n${largest.join("\n")}`
+  )
+}
+
 // npm does this when it links or installs, but a linked program is built many times.
 await chmod("dist/bin/mcp-cli.cjs", 0o755)
 
