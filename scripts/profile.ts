@@ -2,21 +2,16 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from "node:os"
 import { dirname, join, relative, resolve } from "node:path"
 import { fileURLToPath } from "node:url"
-import { parseAst } from "rolldown/parseAst"
 import { startWorld } from "../test/e2e/World.ts"
 import { startSecretService } from "../test/servers/SecretService.ts"
+import { childrenOf, functionsOf, isNode, type Node, parse } from "./Functions.ts"
 
-// Finds the modules that the most frequent runs use, and writes them to `scripts/profile.json`. `scripts/build.ts` puts
-// them into one file. It puts the others into files that are loaded at the first use of one of their exports.
+// Finds the modules that the most frequent runs use, and the functions that they call. Writes both to `scripts/profile.json`.
+// `scripts/build.ts` puts these modules into one file, and the others into files that are loaded at the first use of one of
+// their exports. V8 compiles the functions together with their file, so that Node's compile cache has them.
 
 /** The runs that `mcp-cli` must not slow down. */
 export const frequentRuns = [["--version"], ["servers"], ["auth", "token", "demo"], ["auth", "status"]]
-
-type Node = { readonly type: string; readonly start: number; readonly end: number } & Readonly<
-  Record<string, unknown>
->
-const isNode = (value: unknown): value is Node => typeof (value as Node | null)?.type === "string"
-const childrenOf = (node: Node) => Object.values(node).flat().filter(isNode)
 
 interface Range {
   readonly startOffset: number
@@ -40,7 +35,7 @@ const isReached = (counts: Counts, at: number) => {
 /** The modules whose exports a module used in one of these runs. */
 const usedBy = (file: string, runs: ReadonlyArray<Counts>): ReadonlyArray<string> => {
   const code = readFileSync(file, "utf8")
-  const program = parseAst(code, { lang: "ts" }) as unknown as Node
+  const program = parse(code)
   const imported = new Map<string, string>()
   for (const node of childrenOf(program)) {
     if (node.type !== "ImportDeclaration" || node["importKind"] === "type") continue
@@ -101,9 +96,11 @@ const callsOf = (counts: Counts) =>
     .flatMap(([range]) => (range === undefined ? [] : [[range.startOffset, range.count] as const]))
 
 /** The modules of which these runs called a function, other than to load the program, and all that those used. */
-const modulesOf = (coverage: string, loading: ReturnType<typeof countsOf>): ReadonlySet<string> => {
+const modulesOf = (
+  counted: ReturnType<typeof countsOf>,
+  loading: ReturnType<typeof countsOf>
+): ReadonlySet<string> => {
   const found = new Set<string>()
-  const counted = countsOf(coverage)
   for (const [file, runs] of counted) {
     // Loading one file of the program loads all that it imports, and Effect's functions are called for each.
     const before = new Map(file.startsWith(resolve("src")) ? loading.get(file)?.flatMap(callsOf) : [])
@@ -116,6 +113,13 @@ const modulesOf = (coverage: string, loading: ReturnType<typeof countsOf>): Read
       found.add(used)
     }
   return found
+}
+
+/** The functions of a module that were called, by the hashes of their texts. */
+const calledIn = (file: string, runs: ReadonlyArray<Counts>): string => {
+  const called = new Set(runs.flatMap(callsOf).flatMap(([at, count]) => (count > 0 ? [at] : [])))
+  const functions = functionsOf(readFileSync(file, "utf8")).filter(({ start }) => called.has(start))
+  return [...new Set(functions.map(({ hash }) => hash))].join(" ")
 }
 
 type Run = (args: ReadonlyArray<string>, env?: Readonly<Record<string, string>>) => Promise<void>
@@ -136,13 +140,20 @@ const measured = async (kinds: Readonly<Record<string, (run: Run) => Promise<voi
     await runFor("loading", resolve("src/app/cli/Program.ts"))([])
     await runFor("loading", resolve("src/live/Live.ts"))([])
     const loading = countsOf(join(coverage, "loading"))
-    const files = new Map<string, ReadonlyArray<string>>()
+    const found = new Map<string, ReadonlyArray<readonly [file: string, called: string]>>()
     for (const [kind, runs] of Object.entries(kinds)) {
       await runs(runFor(kind))
-      const modules = [...modulesOf(join(coverage, kind), loading)]
-      files.set(kind, modules.map((file) => relative(process.cwd(), file).replaceAll("\\", "/")).toSorted())
+      const counted = countsOf(join(coverage, kind))
+      const modules = [...modulesOf(counted, loading)].toSorted()
+      found.set(
+        kind,
+        modules.map((file) => [
+          relative(process.cwd(), file).replaceAll("\\", "/"),
+          calledIn(file, counted.get(file) ?? [])
+        ])
+      )
     }
-    return files
+    return found
   } finally {
     await world.close()
     rmSync(coverage, { recursive: true, force: true })
@@ -156,17 +167,17 @@ const runFrequent = async (run: Run) => {
 /** The modules that the frequent runs need, and that `scripts/profile.json` does not list for them. */
 export const unlisted = async (): Promise<ReadonlyArray<string>> => {
   const { everyRun } = JSON.parse(readFileSync("scripts/profile.json", "utf8")) as {
-    readonly everyRun: ReadonlyArray<string>
+    readonly everyRun: Readonly<Record<string, string>>
   }
   const found = await measured({ everyRun: runFrequent })
-  return (found.get("everyRun") ?? []).filter((file) => !everyRun.includes(file))
+  return (found.get("everyRun") ?? []).flatMap(([file]) => (file in everyRun ? [] : [file]))
 }
 
 /** Each module is listed for the first kind of run that needs it. */
 const write = async () => {
   const keyring = await startSecretService()
   const address = { DBUS_SESSION_BUS_ADDRESS: keyring.env["DBUS_SESSION_BUS_ADDRESS"] ?? "" }
-  const files = await measured({
+  const found = await measured({
     everyRun: runFrequent,
     session: async (run) => {
       await run(["tools", "demo"])
@@ -181,10 +192,10 @@ const write = async () => {
   await keyring.close()
   const listed = new Set<string>()
   const profile = Object.fromEntries(
-    [...files].map(([kind, modules]) => {
-      const own = modules.filter((file) => !listed.has(file))
-      for (const file of own) listed.add(file)
-      return [kind, own]
+    [...found].map(([kind, modules]) => {
+      const own = modules.filter(([file]) => !listed.has(file))
+      for (const [file] of own) listed.add(file)
+      return [kind, Object.fromEntries(own)]
     })
   )
   writeFileSync("scripts/profile.json", `${JSON.stringify(profile, undefined, 2)}\n`)
