@@ -10,7 +10,7 @@ describe("the profile of the build", () => {
   it("describes the sources as they are: if not, run node scripts/profile.ts", () => {
     let known = 0
     let all = 0
-    for (const [file, called] of Object.values(profile).flatMap(Object.entries)) {
+    for (const [file, called] of Object.values(profile).flatMap((modules) => Object.entries(modules))) {
       const hashes = new Set(functionsOf(readFileSync(file, "utf8")).map(({ hash }) => hash))
       const listed = called.split(" ").filter((hash) => hash !== "")
       all += listed.length
