@@ -1,7 +1,14 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { chmod, rm, writeFile } from "node:fs/promises"
-import { join, resolve } from "node:path"
-import { build, type OutputOptions, type Plugin } from "rolldown"
+import { join, relative, resolve } from "node:path"
+import {
+  build,
+  type CodeSplittingNameFunction,
+  type OutputOptions,
+  type Plugin,
+  type PluginContext
+} from "rolldown"
+import { functionsOf } from "./Functions.ts"
 
 /**
  * Creates the `Intl.Segmenter` of Effect's help when help is shown. Effect creates it on load, which takes a tenth of every
@@ -34,7 +41,11 @@ const marked = "\0first-use:"
 const firstUse: Plugin = {
   name: "first-use",
   resolveId: (source, importer = "") =>
-    rarelyCalled.test(source) && isOfEveryRun(importer) ? `${marked}${source}` : undefined,
+    rarelyCalled.test(source) &&
+    !/[\\/](vault[\\/]\w+|bin)\.ts$/.test(importer) &&
+    /[\\/]src[\\/]|effect/.test(importer)
+      ? `${marked}${source}`
+      : undefined,
   load: (id) => {
     if (!id.startsWith(marked)) return undefined
     const name = id.slice(marked.length)
@@ -66,14 +77,72 @@ const asciiOnly: Plugin = {
   }
 }
 
+/** Which runs need a module, and which of its functions they call: `scripts/profile.ts` measures it. */
+const profile = JSON.parse(readFileSync("scripts/profile.json", "utf8")) as Readonly<
+  Record<string, Readonly<Record<string, string>>>
+>
+const measured = new Map(
+  Object.entries(profile).flatMap(([file, modules]) =>
+    Object.entries(modules).map(([id, called]) => [resolve(id), { file, called: called.split(" ") }] as const)
+  )
+)
+
+/**
+ * Puts the functions that a run calls into parentheses. V8 compiles such a function with its file, and not when it is first
+ * called. Node's compile cache stores what is compiled with the file: without this, each run compiles a tenth of its time.
+ */
+const compiledWithFile: Plugin = {
+  name: "compiled-with-file",
+  transform: {
+    filter: { id: /\.[jt]s$/ },
+    handler(code, id) {
+      const called = measured.get(id)?.called ?? []
+      const marks = functionsOf(code)
+        .filter(({ hash }) => called.includes(hash))
+        .flatMap(({ end, start }) => [
+          { at: start, mark: "(" },
+          { at: end, mark: ")" }
+        ])
+      if (marks.length === 0) return undefined
+      const parts: Array<string> = []
+      let last = 0
+      for (const { at, mark } of marks.toSorted((a, b) => a.at - b.at)) {
+        parts.push(code.slice(last, at), mark)
+        last = at
+      }
+      return [...parts, code.slice(last)].join("")
+    }
+  }
+}
+
+/** Loads a file of the program at the first use of one of its exports, but for what every run needs. */
+const fileOfFirstUse: Plugin = {
+  name: "file-of-first-use",
+  renderChunk: (code, { name }) => {
+    if (name === "mcp-cli") return undefined
+    const late = new Set<string>()
+    const declared = code.replace(
+      /^(?:const (require_(?!early|everyRun|rolldown)\w+) = )(require\(".*"\));$/gm,
+      (_, file: string, load: string) => {
+        late.add(file)
+        // A getter, because `new file().Class()` would call the class as a method.
+        return `let loaded_${file};\nconst late_${file} = { get file() { return loaded_${file} ??= ${load} } };`
+      }
+    )
+    return declared.replace(/\brequire_\w+(?=\.)/g, (file) => (late.has(file) ? `late_${file}.file` : file))
+  }
+}
+
 const bundle = (input: Readonly<Record<string, string>>, output: OutputOptions) =>
   build({
     input,
+    // Required to leave dependencies out of a group.
+    preserveEntrySignatures: "allow-extension",
     external: ["@napi-rs/keyring"],
     platform: "node",
     // The other build of jsonc-parser requires its files by names that no bundler follows.
     resolve: { mainFields: ["module", "main"] },
-    plugins: [lazySegmenter, firstUse, asciiOnly],
+    plugins: [compiledWithFile, lazySegmenter, firstUse, fileOfFirstUse, asciiOnly],
     transform: {
       define: {
         "import.meta": "{}",
@@ -95,17 +164,22 @@ const bundle = (input: Readonly<Record<string, string>>, output: OutputOptions) 
     }
   })
 
-/** What only a first sign-in, a proxy or a failure needs. */
-const ofFewRuns =
-  /[\\/](TrustLive|EditLive|GuessLive|Guess|JsonTextEdit|FileEditor|ConfigurationEditor|SchemaUrl|Add|Remove|TlsProblem|ProxyTunnel|Registration|DiscoverySearch|McpGreeting|IssuerSearch|ResourceSearch|ClientAssertion)\.ts$/
+/** What the program imports, other than when it runs. */
+const imported = new Set<string>()
 
-/** True for Effect and our own code, except for what a run loads where it uses it. */
-const isOfEveryRun = (id: string): boolean =>
-  id.startsWith(resolve("src"))
-    ? !/\/(bin|CommandNames|Prefetch|HomeFolder|TracePage|Telemetry|CompletionLive)\.ts$|\/vault\/|\/cli\/completion\/|\/app\/trace\/|\/doctor\/\w*(Examination|Verdicts|Probe|Resolution)\.ts$/.test(
-        id.replaceAll("\\", "/")
-      ) && !ofFewRuns.test(id)
-    : /node_modules.(effect|@effect)./.test(id) && !/effect.dist.(http|observability)./.test(id)
+const visitImports = (id: string, context: Pick<PluginContext, "getModuleInfo">): void => {
+  if (imported.has(id)) return
+  imported.add(id)
+  for (const next of context.getModuleInfo(id)?.importedIds ?? []) visitImports(next, context)
+}
+
+/** The file for a module; `null` for the entries, and for what has a file of its own because it is imported when it is needed. */
+const fileOf: CodeSplittingNameFunction = (id, context) => {
+  if (/src.(main|bin)\.ts$/.test(id)) return null
+  visitImports(resolve("src/main.ts"), context)
+  const isOther = imported.has(id) && !/effect.dist.(http|observability)./.test(id)
+  return measured.get(id)?.file ?? (isOther ? "other" : null)
+}
 
 await rm("dist", { recursive: true, force: true })
 /** The program: one entry that contains everything it needs, split where it loads something later. */
@@ -113,19 +187,41 @@ const program = await bundle(
   { "mcp-cli": "src/bin.ts" },
   {
     codeSplitting: {
+      includeDependenciesRecursively: false,
       groups: [
         // Starts before the rest of the program is loaded.
         {
           name: "early",
-          test: /(CommandNames|KeyringStart|KeyDerivation|Prefetch|HomeFolder)\.ts$/,
+          test: /(CommandNames|KeyringStart|KeyDerivation|Prefetch|HomeFolder)\.ts$|^\0first-use/,
+          includeDependenciesRecursively: true,
           priority: 2
         },
         // One file for all that every run needs: each file costs time, and so does each import between files.
-        { name: "main", test: isOfEveryRun, priority: 1 }
+        {
+          name: fileOf,
+          debugName: "by use",
+          test: /[\\/]src[\\/]|node_modules.(effect|@effect)./,
+          priority: 1
+        }
       ]
     }
   }
 )
+/** Characters of the file that every run loads, which costs about a millisecond for each 25,000. */
+const maxEveryRun = 510_000
+const everyRun = program.output.find((chunk) => chunk.name === "everyRun")
+if (everyRun?.type !== "chunk" || everyRun.code.length > maxEveryRun) {
+  const modules = everyRun?.type === "chunk" ? Object.entries(everyRun.modules) : []
+  const largest = modules
+    .filter(([id]) => !id.includes("node_modules"))
+    .toSorted(([, a], [, b]) => b.renderedLength - a.renderedLength)
+    .slice(0, 20)
+    .map(([id, { renderedLength }]) => `${renderedLength} ${relative(process.cwd(), id)}`)
+  throw new Error(
+    `The file that every run loads has over ${maxEveryRun} characters. Does every run need these?\n${largest.join("\n")}`
+  )
+}
+
 // npm does this when it links or installs, but a linked program is built many times.
 await chmod("dist/bin/mcp-cli.cjs", 0o755)
 

@@ -97,7 +97,7 @@ const observed = <A, E, R>(run: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> 
 
 const run = Effect.gen(function* () {
   const format = yield* Ref.make(defaultErrorFormat)
-  return yield* Command.runWith(program(live(version), format), { version })(words).pipe(
+  return yield* Command.runWith(program(live(version), format, words), { version })(words).pipe(
     Effect.as(0),
     Effect.catchIf(CliError.isCliError, (error) =>
       Effect.succeed(error._tag === "ShowHelp" && error.errors.length === 0 ? 0 : 2)

@@ -137,19 +137,18 @@ const browser = Layer.unwrap(
 )
 
 /** The network and the browser. */
-const wire = Layer.merge(WireLive.layerOverTransport, browser)
+const wire = Layer.suspend(() => Layer.merge(WireLive.layerOverTransport, browser))
 
 /** Signing in and tokens, over the wire and the store. */
-const authorization = AccessTokens.layer.pipe(
-  Layer.provideMerge(SignIn.layer),
-  Layer.provideMerge(Credentials.layer)
-)
+const authorization = () =>
+  AccessTokens.layer.pipe(Layer.provideMerge(SignIn.layer), Layer.provideMerge(Credentials.layer))
 
-const tokens = authorization.pipe(
-  Layer.provideMerge(wire),
-  Layer.provideMerge(transport),
-  Layer.provideMerge(storage("terminal"))
-)
+const tokens = () =>
+  authorization().pipe(
+    Layer.provideMerge(wire),
+    Layer.provideMerge(transport),
+    Layer.provideMerge(storage("terminal"))
+  )
 
 /** What records a sign-in, loaded only where the user requests one. */
 const tracedUser = Layer.unwrap(
@@ -167,7 +166,7 @@ const tracedTransport = Layer.unwrap(
 
 /** A sign-in that the user requested, and that can be traced. */
 const signIn = (version: string) =>
-  authorization.pipe(
+  authorization().pipe(
     Layer.provideMerge(tracedUser),
     Layer.provideMerge(wire),
     Layer.provideMerge(tracedTransport.pipe(Layer.provide(transport))),
@@ -190,28 +189,49 @@ const connector = (version: string) =>
     )
   )
 
-/** The stacks of layers that the commands of `mcp-cli` run on: the one place where adapters and use cases meet. */
+/**
+ * The stacks of layers that the commands of `mcp-cli` run on: the one place where adapters and use cases meet. Each is a
+ * getter, so that a run loads only the code of its own stack.
+ */
 export const live = (version: string) =>
   ({
     configuration,
-    editing,
-    trust: ConfigurationFile.reviewLayer.pipe(Layer.provide(files), Layer.merge(approvals)),
-    stored: stored(),
-    storedWithoutPrompt: stored(TerminalSecretPrompt.layer({ interactive: false })),
-    examination: Doctor.layer.pipe(
-      Layer.provide(StorageCheck.layer),
-      Layer.provide(Layer.mergeAll(Discovery.layer, CallbackListener.layer, EnvironmentProxy.layer)),
-      Layer.provide(transport),
-      Layer.provideMerge(storage("terminal"))
-    ),
-    rekey: encryptedFiles.pipe(Layer.provide(secretPrompt), Layer.provideMerge(configuration)),
-    signIn: signIn(version),
-    tokens,
-    sessions: ServerSession.layer.pipe(
-      Layer.provide(AuthorizedHttp.layer),
-      Layer.provide(connector(version)),
-      Layer.provideMerge(tokens),
-      Layer.provide(knownNames),
-      Layer.merge(TerminalLineEditor.layer)
-    )
+    get editing() {
+      return editing
+    },
+    get trust() {
+      return ConfigurationFile.reviewLayer.pipe(Layer.provide(files), Layer.merge(approvals))
+    },
+    get stored() {
+      return stored()
+    },
+    get storedWithoutPrompt() {
+      return stored(TerminalSecretPrompt.layer({ interactive: false }))
+    },
+    get examination() {
+      return Doctor.layer.pipe(
+        Layer.provide(StorageCheck.layer),
+        Layer.provide(Layer.mergeAll(Discovery.layer, CallbackListener.layer, EnvironmentProxy.layer)),
+        Layer.provide(transport),
+        Layer.provideMerge(storage("terminal"))
+      )
+    },
+    get rekey() {
+      return encryptedFiles.pipe(Layer.provide(secretPrompt), Layer.provideMerge(configuration))
+    },
+    get signIn() {
+      return signIn(version)
+    },
+    get tokens() {
+      return tokens()
+    },
+    get sessions() {
+      return ServerSession.layer.pipe(
+        Layer.provide(AuthorizedHttp.layer),
+        Layer.provide(connector(version)),
+        Layer.provideMerge(tokens()),
+        Layer.provide(knownNames),
+        Layer.merge(TerminalLineEditor.layer)
+      )
+    }
   }) satisfies Live<never>

@@ -21,6 +21,7 @@ import type { StorageCheck } from "../storage/StorageCheck.ts"
 import type { StorageMove } from "../storage/StorageMove.ts"
 import { add } from "./Add.ts"
 import { clientMetadata } from "./AuthClientMetadata.ts"
+import { commandsOf } from "./CommandsOfRun.ts"
 import { doctor } from "./AuthDoctor.ts"
 import { login } from "./AuthLogin.ts"
 import { logout } from "./AuthLogout.ts"
@@ -95,8 +96,9 @@ const auth = Command.make("auth").pipe(
  * The command line of `mcp-cli`.
  *
  * @param format set to the flags of the run, before anything can fail that depends on them.
+ * @param words the arguments of the run, which only have to contain the commands that they name; absent: all of them
  */
-export const program = <R>(live: Live<R>, format: Ref.Ref<ErrorFormat>) =>
+export const program = <R>(live: Live<R>, format: Ref.Ref<ErrorFormat>, words: ReadonlyArray<string> = []) =>
   Command.make(
     "mcp-cli",
     {
@@ -122,38 +124,46 @@ export const program = <R>(live: Live<R>, format: Ref.Ref<ErrorFormat>) =>
       { command: "mcp-cli tools notion", description: "List the tools of a server" },
       { command: "mcp-cli call notion search query=roadmap", description: "Call one" }
     ]),
-    Command.withSubcommands([
-      tools.pipe(Command.provide(live.sessions)),
-      resources.pipe(Command.provide(live.sessions)),
-      read.pipe(Command.provide(live.sessions)),
-      prompts.pipe(Command.provide(live.sessions)),
-      prompt.pipe(Command.provide(live.sessions)),
-      call.pipe(Command.provide(live.sessions)),
-      ping.pipe(Command.provide(live.sessions)),
-      auth.pipe(
-        Command.withSubcommands([
-          login.pipe(Command.provide(live.signIn)),
-          doctor(live.examination),
-          status.pipe(Command.provide(live.stored)),
-          token.pipe(Command.provide(live.tokens)),
-          logout.pipe(Command.provide(live.stored)),
-          reset.pipe(Command.provide(live.storedWithoutPrompt)),
-          clientMetadata.pipe(Command.provide(live.configuration))
-        ])
-      ),
-      storage.pipe(
-        Command.provide(live.stored),
-        Command.withSubcommands([
-          move.pipe(Command.provide(live.stored)),
-          rekey.pipe(Command.provide(live.rekey))
-        ])
-      ),
-      servers.pipe(Command.provide(live.configuration)),
-      add.pipe(Command.provide(live.editing)),
-      remove(live.stored).pipe(Command.provide(live.editing)),
-      trust.pipe(Command.provide(live.trust)),
-      completions
-    ]),
+    Command.withSubcommands(
+      commandsOf(words, {
+        tools: () => tools.pipe(Command.provide(live.sessions)),
+        resources: () => resources.pipe(Command.provide(live.sessions)),
+        read: () => read.pipe(Command.provide(live.sessions)),
+        prompts: () => prompts.pipe(Command.provide(live.sessions)),
+        prompt: () => prompt.pipe(Command.provide(live.sessions)),
+        call: () => call.pipe(Command.provide(live.sessions)),
+        ping: () => ping.pipe(Command.provide(live.sessions)),
+        auth: () =>
+          auth.pipe(
+            Command.withSubcommands(
+              commandsOf(words, {
+                login: () => login.pipe(Command.provide(live.signIn)),
+                doctor: () => doctor(live.examination),
+                status: () => status.pipe(Command.provide(live.stored)),
+                token: () => token.pipe(Command.provide(live.tokens)),
+                logout: () => logout.pipe(Command.provide(live.stored)),
+                reset: () => reset.pipe(Command.provide(live.storedWithoutPrompt)),
+                "client-metadata": () => clientMetadata.pipe(Command.provide(live.configuration))
+              })
+            )
+          ),
+        storage: () =>
+          storage.pipe(
+            Command.provide(live.stored),
+            Command.withSubcommands(
+              commandsOf(words, {
+                move: () => move.pipe(Command.provide(live.stored)),
+                rekey: () => rekey.pipe(Command.provide(live.rekey))
+              })
+            )
+          ),
+        servers: () => servers.pipe(Command.provide(live.configuration)),
+        add: () => add.pipe(Command.provide(live.editing)),
+        remove: () => remove(live.stored).pipe(Command.provide(live.editing)),
+        trust: () => trust.pipe(Command.provide(live.trust)),
+        completions: () => completions
+      })
+    ),
     Command.provide(layerOfFlags(format)),
     Command.withGlobalFlags(settings)
   )

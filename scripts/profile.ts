@@ -1,0 +1,204 @@
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { dirname, join, relative, resolve } from "node:path"
+import { fileURLToPath } from "node:url"
+import { startWorld } from "../test/e2e/World.ts"
+import { startSecretService } from "../test/servers/SecretService.ts"
+import { childrenOf, functionsOf, isNode, type Node, parse } from "./Functions.ts"
+
+// Finds the modules that the most frequent runs use, and the functions that they call. Writes both to `scripts/profile.json`.
+// `scripts/build.ts` puts these modules into one file, and the others into files that are loaded at the first use of one of
+// their exports. V8 compiles the functions together with their file, so that Node's compile cache has them.
+
+/** The runs that `mcp-cli` must not slow down. */
+export const frequentRuns = [["--version"], ["servers"], ["auth", "token", "demo"], ["auth", "status"]]
+
+interface Range {
+  readonly startOffset: number
+  readonly endOffset: number
+  readonly count: number
+}
+
+/** What V8 counted in one run of one module: a list of ranges for each function, the function itself first. */
+type Counts = ReadonlyArray<ReadonlyArray<Range>>
+
+/** True if the run came to this position: the innermost range around it counts. */
+const isReached = (counts: Counts, at: number) => {
+  let inner: Range | undefined
+  for (const range of counts.flat())
+    if (range.startOffset <= at && at < range.endOffset)
+      if (inner === undefined || range.endOffset - range.startOffset <= inner.endOffset - inner.startOffset)
+        inner = range
+  return (inner?.count ?? 0) > 0
+}
+
+/** The modules whose exports a module used in one of these runs. */
+const usedBy = (file: string, runs: ReadonlyArray<Counts>): ReadonlyArray<string> => {
+  const code = readFileSync(file, "utf8")
+  const program = parse(code)
+  const imported = new Map<string, string>()
+  for (const node of childrenOf(program)) {
+    if (node.type !== "ImportDeclaration" || node["importKind"] === "type") continue
+    const from = (node["source"] as { value: string }).value
+    if (from.startsWith("node:") || from.endsWith(".json")) continue
+    for (const specifier of node["specifiers"] as ReadonlyArray<Node>) {
+      if (specifier["importKind"] === "type") continue
+      const local = (specifier["local"] as { name: string }).name
+      const name = (specifier["imported"] as { name?: string } | undefined)?.name
+      const found = from.startsWith(".")
+        ? resolve(dirname(file), from)
+        : fileURLToPath(import.meta.resolve(from))
+      // The index of a package exports its modules.
+      const member = join(dirname(found), `${name}.js`)
+      imported.set(local, found.endsWith("index.js") && existsSync(member) ? member : found)
+    }
+  }
+  const used = new Set<string>()
+  const visit = (node: Node): void => {
+    if (/^(Import|ExportNamed|ExportAll)\w*Declaration$/.test(node.type) && !isNode(node["declaration"]))
+      return
+    if (/^TS(?!As|Satisfies|NonNull)/.test(node.type)) return
+    if (node.type === "Identifier") {
+      const target = imported.get(node["name"] as string)
+      if (target === undefined || used.has(target)) return
+      if (runs.some((counts) => isReached(counts, node.start))) used.add(target)
+      return
+    }
+    for (const child of childrenOf(node)) visit(child)
+  }
+  visit(program)
+  return [...used]
+}
+
+/** What V8 counted, by module. */
+const countsOf = (coverage: string): ReadonlyMap<string, ReadonlyArray<Counts>> => {
+  const all = new Map<string, Array<Counts>>()
+  for (const name of readdirSync(coverage)) {
+    const { result } = JSON.parse(readFileSync(join(coverage, name), "utf8")) as {
+      readonly result: ReadonlyArray<{
+        readonly url: string
+        readonly functions: ReadonlyArray<{ readonly ranges: ReadonlyArray<Range> }>
+      }>
+    }
+    for (const { functions, url } of result) {
+      const file = url.startsWith("file:") ? fileURLToPath(url) : ""
+      if (!file.startsWith(resolve("src")) && !/node_modules.(effect|@effect)./.test(file)) continue
+      all.set(file, [...(all.get(file) ?? []), functions.map(({ ranges }) => ranges)])
+    }
+  }
+  return all
+}
+
+/** How often each function was called, by position. The first one is the module. */
+const callsOf = (counts: Counts) =>
+  counts
+    .slice(1)
+    .flatMap(([range]) => (range === undefined ? [] : [[range.startOffset, range.count] as const]))
+
+/** The modules of which these runs called a function, other than to load the program, and all that those used. */
+const modulesOf = (
+  counted: ReturnType<typeof countsOf>,
+  loading: ReturnType<typeof countsOf>
+): ReadonlySet<string> => {
+  const found = new Set<string>()
+  for (const [file, runs] of counted) {
+    // Loading one file of the program loads all that it imports, and Effect's functions are called for each.
+    const before = new Map(file.startsWith(resolve("src")) ? loading.get(file)?.flatMap(callsOf) : [])
+    if (runs.flatMap(callsOf).some(([at, count]) => count > (before.get(at) ?? 0))) found.add(file)
+  }
+  const pending = [...found]
+  for (let file = pending.pop(); file !== undefined; file = pending.pop())
+    for (const used of usedBy(file, counted.get(file) ?? [])) {
+      if (!found.has(used)) pending.push(used)
+      found.add(used)
+    }
+  return found
+}
+
+/** The functions of a module that were called, by the hashes of their texts. */
+const calledIn = (file: string, runs: ReadonlyArray<Counts>): string => {
+  const called = new Set(runs.flatMap(callsOf).flatMap(([at, count]) => (count > 0 ? [at] : [])))
+  const functions = functionsOf(readFileSync(file, "utf8")).filter(({ start }) => called.has(start))
+  return [...new Set(functions.map(({ hash }) => hash))].join(" ")
+}
+
+type Run = (args: ReadonlyArray<string>, env?: Readonly<Record<string, string>>) => Promise<void>
+
+/** Runs the source of the program at real servers, and measures which modules each kind of run needs. */
+const measured = async (kinds: Readonly<Record<string, (run: Run) => Promise<void>>>) => {
+  const world = await startWorld()
+  const coverage = mkdtempSync(join(tmpdir(), "mcp-cli-profile-"))
+  const runFor =
+    (kind: string, program = resolve("src/bin.ts")): Run =>
+    async (args, env = {}) => {
+      const counted = kind === "" ? {} : { NODE_V8_COVERAGE: join(coverage, kind) }
+      const { code, stderr } = await world.run(args, { program, env: { ...counted, ...env } })
+      if (code !== 0) throw new Error(`mcp-cli ${args.join(" ")}: ${stderr}`)
+    }
+  try {
+    await runFor("")(["auth", "login", "demo"])
+    await runFor("loading", resolve("src/app/cli/Program.ts"))([])
+    await runFor("loading", resolve("src/live/Live.ts"))([])
+    const loading = countsOf(join(coverage, "loading"))
+    const found = new Map<string, ReadonlyArray<readonly [file: string, called: string]>>()
+    for (const [kind, runs] of Object.entries(kinds)) {
+      await runs(runFor(kind))
+      const counted = countsOf(join(coverage, kind))
+      const modules = [...modulesOf(counted, loading)].toSorted()
+      found.set(
+        kind,
+        modules.map((file) => [
+          relative(process.cwd(), file).replaceAll("\\", "/"),
+          calledIn(file, counted.get(file) ?? [])
+        ])
+      )
+    }
+    return found
+  } finally {
+    await world.close()
+    rmSync(coverage, { recursive: true, force: true })
+  }
+}
+
+const runFrequent = async (run: Run) => {
+  for (const args of frequentRuns) await run(args)
+}
+
+/** The modules that the frequent runs need, and that `scripts/profile.json` does not list for them. */
+export const unlisted = async (): Promise<ReadonlyArray<string>> => {
+  const { everyRun } = JSON.parse(readFileSync("scripts/profile.json", "utf8")) as {
+    readonly everyRun: Readonly<Record<string, string>>
+  }
+  const found = await measured({ everyRun: runFrequent })
+  return (found.get("everyRun") ?? []).flatMap(([file]) => (file in everyRun ? [] : [file]))
+}
+
+/** Each module is listed for the first kind of run that needs it. */
+const write = async () => {
+  const keyring = await startSecretService()
+  const address = { DBUS_SESSION_BUS_ADDRESS: keyring.env["DBUS_SESSION_BUS_ADDRESS"] ?? "" }
+  const found = await measured({
+    everyRun: runFrequent,
+    session: async (run) => {
+      await run(["tools", "demo"])
+      await run(["call", "demo", "echo", "text=x"])
+    },
+    signIn: (run) => run(["auth", "login", "demo"]),
+    keyring: async (run) => {
+      await run(["storage", "move", "--to", "secretservice"], { ...address, NODE_V8_COVERAGE: "" })
+      for (const args of frequentRuns) await run(args, address)
+    }
+  })
+  await keyring.close()
+  const listed = new Set<string>()
+  const profile = Object.fromEntries(
+    [...found].map(([kind, modules]) => {
+      const own = modules.filter(([file]) => !listed.has(file))
+      for (const [file] of own) listed.add(file)
+      return [kind, Object.fromEntries(own)]
+    })
+  )
+  writeFileSync("scripts/profile.json", `${JSON.stringify(profile, undefined, 2)}\n`)
+}
+
+if (import.meta.main) await write()
