@@ -58,6 +58,10 @@ const usedBy = (file: string, runs: ReadonlyArray<Counts>): ReadonlyArray<string
     if (/^(Import|ExportNamed|ExportAll)\w*Declaration$/.test(node.type) && !isNode(node["declaration"]))
       return
     if (/^TS(?!As|Satisfies|NonNull)/.test(node.type)) return
+    // The name of a property is no use of the import of that name.
+    if (node.type === "Property" && node["computed"] !== true && node["shorthand"] !== true)
+      return visit(node["value"] as Node)
+    if (node.type === "MemberExpression" && node["computed"] !== true) return visit(node["object"] as Node)
     if (node.type === "Identifier") {
       const target = imported.get(node["name"] as string)
       if (target === undefined || used.has(target)) return
