@@ -54,7 +54,7 @@ describe("completions", () => {
     ["mcp-cli --json tools ", ["notion", "my server"]],
     ["mcp-cli --account x tools ", ["notion", "my server"]],
     ["mcp-cli tools -- ", ["notion", "my server"]],
-    ["mcp-cli tools notion ", []],
+    ["mcp-cli tools notion ", ["search", "fetch"]],
     ["mcp-cli call notion ", ["search", "fetch"]],
     ["mcp-cli call --timeout 5 notion ", ["search", "fetch"]],
     ["mcp-cli call 'my server' ", []],

@@ -54,7 +54,7 @@ describe("the wire, against a certified authorization server", () => {
       assert.deepEqual(scopes, ["mcp:read"])
 
       const listener = yield* CallbackListenerPort
-      const { receive, redirectUri } = yield* listener.bind({
+      const { conclude, receive, redirectUri } = yield* listener.bind({
         server: server.name,
         redirectUri: new URL("http://localhost:0/callback"),
         portMayMove: true
@@ -77,7 +77,9 @@ describe("the wire, against a certified authorization server", () => {
       }
       assert.isTrue(flow.issuerRequired)
       const waiting = yield* Effect.forkChild(
-        receive((parameters) => readAuthorizationResponse(flow, parameters))
+        receive((parameters) => readAuthorizationResponse(flow, parameters)).pipe(
+          Effect.tap(() => conclude(true))
+        )
       )
       const page = yield* Effect.promise(() => followRedirects(authorizationUrl(flow).href))
       assert.include(page.body, "Signed in to real")
@@ -126,7 +128,7 @@ describe("the wire, against a certified authorization server", () => {
       const endpoint = yield* TokenEndpointPort
       const { metadata, resource, scopes } = yield* DiscoveryPort.use((_) => _.discover(server, undefined))
       assert.strictEqual(metadata.revocation_endpoint, `${authorizationServer.issuer}/revoke`)
-      const { receive, redirectUri } = yield* CallbackListenerPort.use((_) =>
+      const { conclude, receive, redirectUri } = yield* CallbackListenerPort.use((_) =>
         _.bind({
           server: server.name,
           redirectUri: new URL("http://localhost:0/callback"),
@@ -152,7 +154,9 @@ describe("the wire, against a certified authorization server", () => {
         secrets
       }
       const waiting = yield* Effect.forkChild(
-        receive((parameters) => readAuthorizationResponse(flow, parameters))
+        receive((parameters) => readAuthorizationResponse(flow, parameters)).pipe(
+          Effect.tap(() => conclude(true))
+        )
       )
       yield* Effect.promise(() => followRedirects(authorizationUrl(flow).href))
       const answer = yield* Fiber.join(waiting)
