@@ -170,7 +170,7 @@ export const runScenario = async (
   const simulator = new Simulator({ seed, preemption, drift, maxSteps: 500_000, ...options })
   const families = new Families()
   const toTrace = (line: string) => simulator.trace("judge", line)
-  const excuses = new Excuses(toTrace)
+  const excuses = new Excuses(toTrace, () => simulator.now)
   const history = new History(scenario, families, excuses, () => simulator.now)
   const judge = new Judge(history, toTrace)
   const healAt = activityOf(scenario)

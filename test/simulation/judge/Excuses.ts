@@ -34,10 +34,13 @@ export type Excuse = keyof typeof excuses
 export class Excuses {
   readonly #byFamily = new Map<string, Excuse>()
   readonly #ended: Array<Excuse> = []
+  readonly #endedAt = new Map<string, number>()
   readonly #trace: (line: string) => void
+  readonly #now: () => number
 
-  constructor(trace: (line: string) => void) {
+  constructor(trace: (line: string) => void, now: () => number) {
     this.#trace = trace
+    this.#now = now
   }
 
   /** A sign-in may be lost from now on. */
@@ -53,6 +56,7 @@ export class Excuses {
     if (excuse === undefined) return
     this.#byFamily.delete(family)
     this.#ended.push(excuse)
+    this.#endedAt.set(family, this.#now())
     this.#trace(`${family} is no longer excused: ${excuse}`)
   }
 
@@ -62,6 +66,11 @@ export class Excuses {
 
   has(family: string): boolean {
     return this.#byFamily.has(family)
+  }
+
+  /** A sign-in is excused now, or was at some time since. */
+  hasSince(family: string, since: number): boolean {
+    return this.has(family) || (this.#endedAt.get(family) ?? -Infinity) >= since
   }
 
   /** Those in force at the end, and those that were over before. */

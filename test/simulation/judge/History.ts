@@ -82,10 +82,10 @@ export class History {
     return this.#since.get(account) ?? -Infinity
   }
 
-  /** The stored sign-in of an account may be lost, or there is none. */
-  isExcused(account: string): boolean {
+  /** The stored sign-in of an account may be lost, or might have been when a call read it, or there is none. */
+  isExcused(account: string, since = this.now): boolean {
     const family = this.storedFamily(account)
-    return family === undefined || this.excuses.has(family.name)
+    return family === undefined || this.excuses.hasSince(family.name, since)
   }
 
   /** A request for a sign-in may still arrive at its server. */

@@ -6,7 +6,7 @@ const isLoss = (error: string) => error.startsWith("SignInRequired") || error.en
 export const signInLost: Invariant = (history, violate) => (fact) => {
   if (fact._tag === "CallEnded" && fact.result._tag === "Failed") {
     const { call, result } = fact
-    if (history.isExcused(call.account)) return
+    if (history.isExcused(call.account, call.at)) return
     // The call may have read the store before the newest sign-in was in it.
     if (call.familyBefore !== history.storedFamily(call.account)?.name) return
     // A replica may not have it yet, or may not have had it when it was read.
