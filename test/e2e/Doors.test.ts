@@ -193,7 +193,12 @@ describe("the library as it is built", () => {
     const listed = await node(resolve("examples/effect-app/main.ts"), world.mcpServer.url.href, "demo")
     assert.deepEqual(listed.trim().split("\n"), tools)
     assert.strictEqual(signIns(), 1)
-    assert.sameMembers(readdirSync(join(world.home, ".mcp_cli")), ["server_config.json", "storage", "tokens"])
+    assert.sameMembers(readdirSync(join(world.home, ".mcp_cli")), [
+      "names",
+      "server_config.json",
+      "storage",
+      "tokens"
+    ])
   })
 
   it("shows where to sign in, and forgets it: examples/plain-fetch", async () => {

@@ -79,10 +79,10 @@ const atTerminal = (
     child.once("close", () => done(shown))
   })
 
-/** The text on a terminal without what the program and its line editor may send: bold, and moves of the cursor. */
+/** The text on a terminal without what the program and its line editor may send: bold, moves of the cursor, and the mode for pastes. */
 const withoutOurs = (shown: string): string =>
   // oxlint-disable-next-line no-control-regex -- the editor controls the terminal
-  shown.replace(/\u001b\[(?:[01]m|\d*[GJ])|\r\n|\u0007/g, "\n").replace(/\r/g, "\n")
+  shown.replace(/\u001b\[(?:[01]m|\d*[GJ]|\?2004[hl])|\r\n|\u0007/g, "\n").replace(/\r/g, "\n")
 
 const plain: ReadonlyArray<ReadonlyArray<string>> = [
   ["tools", "demo"],

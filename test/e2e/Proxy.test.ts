@@ -76,7 +76,7 @@ describe("a proxy of the environment", () => {
     }
     assert.isNotEmpty(collector.spans())
     assert.deepEqual(proxy.requests, [])
-    const report = await world.run(["auth", "doctor", "demo"], { env })
+    const report = await world.run(["auth", "doctor", "demo", "-v"], { env })
     assert.include(report.stdout, "the server is on this machine")
     assert.deepEqual(proxy.requests, [])
   })

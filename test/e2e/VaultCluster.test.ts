@@ -26,8 +26,8 @@ describe.skipIf(vaultProgram === undefined)("three nodes of OpenBao (needs scrip
     world.configure({ mcpServers: {}, tokenStorage: { backend: "vault", vaultMountPoint: "kv" } })
     const file = join(world.home, ".mcp_cli", "server_config.json")
     const { stdout } = await must(0, ["storage", "--config-file", file], env(balancer().url))
-    assert.include(stdout, "Caution    key-value version 1 has no check-and-set")
-    assert.include(stdout, "Caution    this Vault is a cluster")
+    assert.match(stdout, /^Caution +key-value version 1 has no check-and-set/m)
+    assert.match(stdout, /^Caution +this Vault is a cluster/m)
   })
 
   it("see one refresh of many processes on two machines, through a balancer and through a standby", async () => {

@@ -28,7 +28,7 @@ const shown: ReadonlyArray<readonly [command: RegExp, output: RegExp]> = [
   [/ tools notion$/, /echo +text +Says it again/],
   [/ call notion /, /^roadmap\r?$/m],
   [/ auth login notion/, /Signed in to notion/],
-  [/ auth status$/, /notion +signed in/],
+  [/ auth status$/, /notion\b[^\n]*signed in/],
   [/ auth token notion$/, /^[\w-]{20,}\r?\n$/],
   [/ auth doctor notion$/, /PKCE/],
   [/ auth logout notion$/, /Signed out of notion/],
