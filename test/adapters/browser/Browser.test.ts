@@ -86,8 +86,13 @@ describe("$BROWSER", () => {
       yield* Port.use(({ open }) =>
         open(new URL("https://as.test/a"), undefined, ({ message }) => Deferred.succeed(told, message))
       ).pipe(
-        Effect.provide(Browser.layer),
-        Effect.provide(ConfigProvider.layer(ConfigProvider.fromEnv({ env: { BROWSER: "/bin/false" } })))
+        Effect.provide(
+          Browser.layer.pipe(
+            Layer.provideMerge(
+              ConfigProvider.layer(ConfigProvider.fromEnv({ env: { BROWSER: "/bin/false" } }))
+            )
+          )
+        )
       )
       assert.strictEqual(
         yield* Deferred.await(told),
