@@ -68,7 +68,8 @@ export const documentedCommands: ReadonlyArray<DocumentedCommand> = (() => {
       text.matchAll(
         /(?:^|[;(&] ?|npx )(?:(?:-p \S+ )*mcp-cli|mcp-cli-oauth)( (?:"[^"]*"|\$\([^)]*\)|[^)"$])*|)/g
       ),
-      ([, rest = ""]) => rest.trim()
+      // What the shell does with the output is no argument.
+      ([, rest = ""]) => rest.replace(/ \| .*$/, "").trim()
     )
   )
   return [...new Set(found)].map((rest) => ({ line: `mcp-cli ${rest}`.trim(), args: wordsOf(valued(rest)) }))
