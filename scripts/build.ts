@@ -139,6 +139,8 @@ const bundle = (input: Readonly<Record<string, string>>, output: OutputOptions) 
     // Required to leave dependencies out of a group.
     preserveEntrySignatures: "allow-extension",
     external: ["@napi-rs/keyring"],
+    // Which file a module is in follows from `scripts/profile.json`.
+    checks: { ineffectiveDynamicImport: false },
     platform: "node",
     // The other build of jsonc-parser requires its files by names that no bundler follows.
     resolve: { mainFields: ["module", "main"] },
