@@ -1,5 +1,5 @@
 import { afterEach, assert, beforeEach, describe, it } from "vitest"
-import { startWorld, type World } from "./World.ts"
+import { freePort, startWorld, type World } from "./World.ts"
 
 let world: World
 const refreshes = () => world.authorizationServer.counts.get("token:refresh_token") ?? 0
@@ -7,6 +7,9 @@ const token = async () => (await world.run(["auth", "token", "demo"])).stdout.tr
 
 beforeEach(async () => {
   world = await startWorld()
+  // A sign-in registers again if the port of the one before is taken, and other tests may have the usual one.
+  const redirect_uri = `http://localhost:${await freePort()}/callback`
+  world.configure({ mcpServers: { demo: { url: world.mcpServer.url.href, oauth: { redirect_uri } } } })
   assert.strictEqual((await world.run(["auth", "login", "demo"])).code, 0)
   assert.strictEqual((await world.run(["ping", "demo"])).code, 0)
 })
