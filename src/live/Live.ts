@@ -19,7 +19,9 @@ import * as TraceFile from "../adapters/trace/TraceFile.ts"
 import * as AccessTokens from "../app/tokens/AccessTokens.ts"
 import * as AuthorizedHttp from "../app/http/AuthorizedHttp.ts"
 import type { Live } from "../app/cli/Program.ts"
+import { messageLines } from "../app/cli/Output.ts"
 import { remedyText } from "../app/cli/RemedyText.ts"
+import { Display } from "../ports/Display.ts"
 import {
   Browser as BrowserSetting,
   CallbackTimeout,
@@ -86,12 +88,14 @@ const user = (presence: "always" | "terminal") =>
   Layer.unwrap(
     Effect.gen(function* () {
       const configFile = yield* configFileOfRun
+      const display = yield* Display
       return TerminalUserInteraction.layer({
         presence,
         interactive: yield* interactive,
         timeout: Duration.seconds(yield* CallbackTimeout),
         opensBrowser: yield* BrowserSetting,
-        remedyText: (remedy) => remedyText(remedy, configFile)
+        remedyText: (remedy) => remedyText(remedy, configFile),
+        messageLines: (lines) => messageLines(lines, display.errorColumns)
       })
     })
   )

@@ -58,7 +58,8 @@ const userOf = ({ interaction = "terminal", timeout = defaultUserTimeout }: McpA
         opensBrowser: true,
         interactive: !unattended,
         timeout: Duration.fromInputUnsafe(timeout),
-        remedyText: (remedy) => remedyText(remedy)
+        remedyText: (remedy) => remedyText(remedy),
+        messageLines: (lines) => lines
       })
     )
   )

@@ -100,6 +100,8 @@ export const layer = (options: {
   readonly opensBrowser: boolean
   /** A remedy as text. */
   readonly remedyText: (remedy: Remedy) => string
+  /** Breaks the lines of a message for this terminal. */
+  readonly messageLines: (lines: ReadonlyArray<string>) => ReadonlyArray<string>
 }): Layer.Layer<UserInteraction> =>
   Layer.sync(UserInteraction, () => {
     const attended = isAttended() && options.interactive
@@ -133,7 +135,12 @@ export const layer = (options: {
       ),
       tell: (message, remedies = []) =>
         Effect.sync(() =>
-          prompt.write([`mcp-cli: ${safeLine(message)}`, ...remedies.map(options.remedyText), ""].join("\n"))
+          prompt.write(
+            [
+              ...options.messageLines([`mcp-cli: ${safeLine(message)}`, ...remedies.map(options.remedyText)]),
+              ""
+            ].join("\n")
+          )
         )
     })
   })

@@ -45,6 +45,13 @@ const broken = (line: Line, columns: number): ReadonlyArray<Line> => {
   ]
 }
 
+/** Lines of a message as {@link tell} shows them, without colours. */
+export const messageLines = (
+  lines: ReadonlyArray<string>,
+  columns: number | undefined
+): ReadonlyArray<string> =>
+  columns === undefined ? lines : lines.flatMap((line) => broken(line, columns).map(String))
+
 /** The same on stderr, for users. */
 export const tell = Effect.fnUntraced(function* (...lines: ReadonlyArray<Line>) {
   const { canColorErrors, errorColumns } = yield* Display
