@@ -1,6 +1,6 @@
 import { Context, type Effect, Schema } from "effect"
 import { printable } from "../domain/PrintableText.ts"
-import { command, Remedy } from "../domain/Remedy.ts"
+import { advice, command, Remedy } from "../domain/Remedy.ts"
 import type { ConfigurationError, ServerSummary, UnknownServer } from "./Configuration.ts"
 import type { FileEditError } from "./FileEditor.ts"
 
@@ -19,7 +19,7 @@ export class ServerExists extends Schema.TaggedError<ServerExists>()("ServerExis
 
   get remedies(): ReadonlyArray<Remedy> {
     const { name, url } = this
-    if (url === undefined) return []
+    if (url === undefined) return [advice("To replace it, add --force.")]
     return [command("add", { server: name, url, options: { force: true }, purpose: "replace it" })]
   }
 }

@@ -1,10 +1,10 @@
 import { Effect } from "effect"
-import { advice, command } from "../../domain/Remedy.ts"
+import { command } from "../../domain/Remedy.ts"
 import { printable, safeLine } from "../../domain/PrintableText.ts"
 import { nearName } from "../../domain/NearName.ts"
 import { type ArgumentProblem, argumentProblems, toolArguments } from "../../domain/ToolSchema.ts"
 import type { McpTool } from "../../ports/McpConnector.ts"
-import type { ToolArguments } from "./Arguments.ts"
+import { type ToolArguments, wayOut } from "./Arguments.ts"
 import { tell } from "./Output.ts"
 import { UsageError } from "./UsageError.ts"
 
@@ -36,9 +36,6 @@ const problemText = (tool: string, problem: ArgumentProblem): string => {
     }
   }
 }
-
-/** How a user sends a call that the check refuses. */
-const wayOut = advice("To send it all the same, add --no-check.")
 
 /** Refuses arguments that the schema of a tool certainly does not allow, and warns of those that it does not list. */
 export const checkArguments = Effect.fnUntraced(function* (

@@ -2,6 +2,7 @@ import { Effect, Option, Predicate } from "effect"
 import { Argument } from "effect/cli"
 import { Configuration } from "../../ports/Configuration.ts"
 import { CredentialKey } from "../../domain/CredentialKey.ts"
+import { advice } from "../../domain/Remedy.ts"
 import { canonicalResource } from "../../domain/SecureUrl.ts"
 import { accountName } from "../../domain/SignInError.ts"
 import { fits, itemsOf, type JsonSchema, propertyOf, typesOf, typeText } from "../../domain/ToolSchema.ts"
@@ -98,6 +99,9 @@ const stepsOf = (schema: JsonSchema, name: string): ReadonlyArray<string> => {
   return steps.includes("") || propertyOf(schema, schema, name) !== undefined ? [name] : steps
 }
 
+/** How a user sends a call that the check of its arguments refuses. */
+export const wayOut = advice("To send it all the same, add --no-check.")
+
 /**
  * Arguments of a tool written as `name=value`, with the types of its schema. A name that is repeated makes a list, if the schema
  * has one there. A value of a wrong type is an error, or stays a string if the schema is not to be checked.
@@ -111,7 +115,12 @@ export const assignedArguments = Effect.fnUntraced(function* (
   for (const assignment of assignments) {
     const equals = assignment.indexOf("=")
     if (equals < 1)
-      return yield* new UsageError({ problem: `"${assignment}" is not of the form name=value.` })
+      return yield* new UsageError({
+        problem: `"${assignment}" is not of the form name=value.`,
+        remedies: assignment.startsWith("{")
+          ? [advice("To give all arguments as JSON, write --args before it.")]
+          : []
+      })
     const name = assignment.slice(0, equals)
     const text = assignment.slice(equals + 1)
     const steps = stepsOf(schema, name)
@@ -136,7 +145,8 @@ export const assignedArguments = Effect.fnUntraced(function* (
     }
     if (Option.isNone(value) && isChecked) {
       return yield* new UsageError({
-        problem: `The argument ${name} of this tool must be of type ${typeText(schema, property)}.`
+        problem: `The argument ${name} of this tool must be of type ${typeText(schema, property)}, and not ${JSON.stringify(text)}.`,
+        remedies: [wayOut]
       })
     }
     tree.set(
