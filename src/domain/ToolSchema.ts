@@ -37,10 +37,35 @@ const referred = (root: JsonSchema, reference: unknown): unknown => {
   }, root)
 }
 
+/** Schemas that one schema may be composed of. Lists of countries as `oneOf` have 250. */
+const maxParts = 500
+
+/** Whether a schema is composed of few enough others. Each is counted once. */
+const known = new WeakMap<JsonSchema, boolean>()
+
+/** False for a schema that is composed of itself, or of so many others that looking at them would not end. */
+const isSmall = (root: JsonSchema, schema: JsonSchema): boolean => {
+  const before = known.get(schema)
+  if (before !== undefined) return before
+  const waiting: Array<unknown> = [schema]
+  let count = 0
+  while (waiting.length > 0 && count <= maxParts) {
+    const node = waiting.pop()
+    if (!isRecord(node)) continue
+    count++
+    const lists = [node["allOf"], node["anyOf"], node["oneOf"]].flatMap(listOf)
+    for (const part of lists.slice(0, maxParts + 1)) waiting.push(part)
+    if ("$ref" in node) waiting.push(referred(root, node["$ref"]))
+  }
+  known.set(schema, count <= maxParts)
+  return count <= maxParts
+}
+
 /** A schema without its references; `undefined` if it cannot be understood, and so allows any value. */
 const resolved = (root: JsonSchema, node: unknown, depth = 0): JsonSchema | undefined => {
   if (!isRecord(node) || depth > maxDepth || "$dynamicRef" in node || "$recursiveRef" in node)
     return undefined
+  if (!isSmall(root, node)) return undefined
   return "$ref" in node ? resolved(root, referred(root, node["$ref"]), depth + 1) : node
 }
 

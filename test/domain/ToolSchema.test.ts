@@ -120,4 +120,36 @@ describe("the arguments of a tool", () => {
   ])("are left to the server with %s", (_what, schema, given) => {
     assert.deepEqual(problemsOf(schema, given), [])
   })
+
+  const ofItself = (keyword: string, count: number): JsonSchema => ({
+    properties: { a: { $ref: "#/$defs/x" } },
+    $defs: { x: { [keyword]: Array.from({ length: count }, () => ({ $ref: "#/$defs/x" })) } }
+  })
+
+  /** Each of 16 definitions refers to the next one ten times. */
+  const doubling: JsonSchema = {
+    properties: { a: { $ref: "#/$defs/0" } },
+    $defs: Object.fromEntries(
+      Array.from({ length: 16 }, (_, at) => [
+        at,
+        { anyOf: Array.from({ length: 10 }, () => ({ $ref: `#/$defs/${at + 1}` })) }
+      ])
+    )
+  }
+
+  it.each<[string, JsonSchema]>([
+    ["an alternative that is itself", ofItself("anyOf", 1)],
+    ["alternatives that are itself", ofItself("oneOf", 10)],
+    ["parts that are itself", ofItself("allOf", 100)],
+    ["alternatives that double at each step", doubling],
+    ["a root of itself", { properties: { a: {} }, anyOf: [{ $ref: "#" }, { $ref: "#" }] }]
+  ])("are left to the server, at once, with %s", (_what, schema) => {
+    assert.deepEqual(problemsOf(schema, { a: 1 }), [])
+    assert.isTrue(toolArguments(schema).every(({ type }) => type === "any"))
+  })
+
+  it("are checked where a schema has as many alternatives as there are countries", () => {
+    const countries = Array.from({ length: 250 }, (_, at) => ({ const: `C${at}`, title: `Country ${at}` }))
+    assert.deepEqual(problemsOf({ properties: { a: { oneOf: countries } } }, { a: "X" }), ["Choice a"])
+  })
 })
