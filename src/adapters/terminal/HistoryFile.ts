@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { dataFolder, homeFolder } from "../platform/HomeFolder.ts"
 
@@ -35,6 +35,7 @@ export const historyFile = (environment: NodeJS.ProcessEnv): HistoryFile => {
   const path = pathOf(environment)
   const all = (file: string): ReadonlyArray<string> => {
     try {
+      if (!statSync(file).isFile()) return []
       return readFileSync(file, "utf8")
         .split("\n")
         .filter((line) => line !== "")
@@ -53,6 +54,8 @@ export const historyFile = (environment: NodeJS.ProcessEnv): HistoryFile => {
       if (path === undefined || !isKept(line)) return
       try {
         mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+        // Root must not change the mode of /dev/null, and a pipe would be waited for.
+        if (statSync(path, { throwIfNoEntry: false })?.isFile() === false) return
         const kept = all(path)
         const entry = `${server}\t${line}`
         if (kept.at(-1) === entry) return
