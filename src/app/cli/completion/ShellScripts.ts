@@ -6,8 +6,11 @@ export const lineVariable = "MCP_CLI_COMPLETE_LINE"
 
 const bash = `# Completions of mcp-cli for bash.
 _mcp_cli() {
-  local IFS=$'\\n' lines directive
-  lines=($(mcp-cli ${hiddenCommand} bash "\${COMP_LINE:0:COMP_POINT}" "$COMP_TYPE" "$COMP_WORDBREAKS" 2>/dev/null))
+  local IFS=$'\\n' line lines=() directive
+  # An array of unquoted lines would replace those with a * by the names of files.
+  while read -r line; do lines+=("$line"); done <<< "$(
+    mcp-cli ${hiddenCommand} bash "\${COMP_LINE:0:COMP_POINT}" "$COMP_TYPE" "$COMP_WORDBREAKS" 2>/dev/null
+  )"
   directive=\${lines[0]}
   COMPREPLY=("\${lines[@]:1}")
   case $directive in
