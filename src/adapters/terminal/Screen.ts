@@ -62,10 +62,25 @@ export const markPaste = (isMarked: boolean): void => {
   process.stderr.write(`\u001b[?2004${isMarked ? "h" : "l"}`)
 }
 
-/** Replaces the last line of the screen. */
+/** The start of a text that fits into one row. A character outside of ASCII may take two columns. */
+const firstRow = (text: string, columns: number): string => {
+  let end = 0
+  let used = 0
+  for (const character of text) {
+    used += character <= "~" ? 1 : 2
+    if (used > columns) break
+    end += character.length
+  }
+  return text.slice(0, end)
+}
+
+/**
+ * Replaces the last line of the screen. A text of a server must not fill two rows: the first one would stay, and the second
+ * one could look like ours.
+ */
 export const writeStatus = (text: string): void => {
   const width = (process.stderr.columns ?? 80) - 1
-  process.stderr.write(`\r\u001b[K${shown(text).slice(0, width).toWellFormed()}`)
+  process.stderr.write(`\r\u001b[K${firstRow(shown(text), width)}`)
 }
 
 /** Writes the address of a URL to stderr, on a line of its own: nothing before or after it is copied with it. */

@@ -13,13 +13,16 @@ const interval = 100
 
 const pictures = "\u280b\u2819\u2839\u2838\u283c\u2834\u2826\u2827\u2807\u280f"
 
+/** Characters of a message that are looked at, ten times a second. No row has more. */
+const maxMessage = 500
+
 /** How far work is: `40% copying`, `4 copying`. */
 export const progressText = ({ message, progress, total }: McpProgress): string => {
   const done =
     total !== undefined && total > 0
       ? `${Math.round(Math.min(progress / total, 1) * 100)}%`
       : String(progress)
-  return message === undefined ? done : `${done} ${safeLine(message)}`
+  return message === undefined ? done : `${done} ${safeLine(message.slice(0, maxMessage))}`
 }
 
 /** Shows work on the last line of the screen until it ends, if stderr is a terminal that can move the cursor. */

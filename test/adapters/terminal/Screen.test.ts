@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Console, Effect } from "effect"
 import { vi } from "vitest"
-import { layer } from "../../../src/adapters/terminal/Screen.ts"
+import { displayWidth } from "../../../src/app/cli/TextWidth.ts"
+import { layer, writeStatus } from "../../../src/adapters/terminal/Screen.ts"
 
 describe("a long result", () => {
   it.effect.each([
@@ -26,4 +27,28 @@ describe("a long result", () => {
       for (const piece of pieces) assert.isAtMost(piece.length, 65_537)
     }).pipe(Effect.provide(layer))
   )
+})
+
+describe("the last line of the screen", () => {
+  it.each([
+    ["ASCII", "x".repeat(500)],
+    ["wide characters", "\u7a0b".repeat(500)],
+    ["emoji", "\u{1f511}".repeat(500)],
+    ["wide characters before a text like ours", `${"\uff0d".repeat(40)}mcp-cli: the password?`]
+  ])("is never two lines: %s", (_what, text) => {
+    const written: Array<string> = []
+    const write = vi.spyOn(process.stderr, "write").mockImplementation((piece) => {
+      written.push(String(piece))
+      return true
+    })
+    try {
+      writeStatus(text)
+    } finally {
+      write.mockRestore()
+    }
+    const line = written.join("").replace("\r\u001b[K", "")
+    assert.isTrue(line.isWellFormed())
+    assert.isTrue(text.startsWith(line))
+    assert.isAtMost(displayWidth(line), (process.stderr.columns ?? 80) - 1)
+  })
 })
