@@ -1,5 +1,6 @@
 import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
+import { hasSecretShape } from "../../domain/SecretShape.ts"
 import { dataFolder, homeFolder } from "../platform/HomeFolder.ts"
 
 /** Lines of the history that are kept, for all servers. */
@@ -8,13 +9,17 @@ const maxLines = 2000
 /** A longer line is a text that was pasted, and not typed again. */
 const maxLength = 4000
 
-/** Words that name secrets. A line with one of them is not written, as in MySQL's shell. */
+/** Words that name secrets, and a password in a URL. A line with one of them is not written, as in MySQL's shell. */
 const secret =
-  /passw|secret|token|api[-_]?key|credential|authorization|bearer|private[-_]?key|\beyJ[\w-]{10,}|\b(?:sk|pk|ghp|gho|xox[abp]|glpat|ntn)[-_]\w{8,}/i
+  /passw|\bpwd\b|secret|token|api[-_]?key|credential|authorization|bearer|private[-_]?key|:\/\/[^\s/@]*:[^\s/@]+@/i
 
 /** True if a line may be written to a file: it has no secret, and no space before it (as in bash). */
 export const isKept = (line: string): boolean =>
-  line.trim() !== "" && !/^\s/.test(line) && line.length <= maxLength && !secret.test(line)
+  line.trim() !== "" &&
+  !/^\s/.test(line) &&
+  line.length <= maxLength &&
+  !secret.test(line) &&
+  !hasSecretShape(line)
 
 /** The file, or none: `MCP_CLI_HISTORY` names another one, or is empty for none. */
 const pathOf = (environment: NodeJS.ProcessEnv): string | undefined => {

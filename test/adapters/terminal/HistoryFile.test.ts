@@ -3,7 +3,7 @@ import { chmodSync, mkdtempSync, rmSync, statSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, assert, describe, it } from "@effect/vitest"
-import { historyFile } from "../../../src/adapters/terminal/HistoryFile.ts"
+import { historyFile, isKept } from "../../../src/adapters/terminal/HistoryFile.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "history-"))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -39,4 +39,25 @@ describe("the history of sessions", () => {
       if (modeOf(path) !== before) chmodSync(path, before)
     }
   })
+
+  it.each([
+    "call a pwd=x",
+    "call a url=https://ann:x@example.com/",
+    "call a k=github_pat_11ABCDEFG0",
+    "call a k=ghs_0123456789",
+    "call a k=sk-ant-0123456789",
+    "call a k=xoxe-0123456789",
+    `call a k=${"AKIA"}IOSFODNN7EXAMPLE`,
+    `call a k=AIza${"Sy0123456789".repeat(2)}`,
+    "call a k=eyJhbGciOiJIUzI1NiJ9.e30.x"
+  ])("has no line with a secret: %s", (line) => {
+    assert.isFalse(isKept(line))
+  })
+
+  it.each(["search query=risk-management", "fetch url=https://example.com:8080/a@b", "open path=./skip"])(
+    "has a line without a secret: %s",
+    (line) => {
+      assert.isTrue(isKept(line))
+    }
+  )
 })
