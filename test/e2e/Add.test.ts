@@ -147,6 +147,7 @@ describe("the file that is edited", () => {
   it("holds no secret, and what is wrong with a command line is said in one error", async () => {
     rmSync(own(), { force: true })
     const variable = "${ACME_SECRET}"
+    const token = "ghp_0123456789abcdef"
     for (const [args, problem] of [
       [
         ["add", "demo", "mcp.example.com/mcp"],
@@ -166,6 +167,10 @@ describe("the file that is edited", () => {
       [["add", "demo"], /The URL of demo is missing/],
       [["add", "demo", url, "--header", "Authorization: Bearer abc"], /stored in plain text/],
       [["add", "demo", "--env", "API_KEY=abc", "--", "server"], /stored in plain text/],
+      [["add", "demo", `${url}?api_key=abc`], /The value of api_key would be stored in plain text/],
+      [["add", "demo", url, "--header", `X-Who: Bearer ${token}`], /The value of X-Who would be/],
+      [["add", "demo", `https://mcp.example.com/${token}/mcp`], /The secret in this URL would be/],
+      [["add", "demo", "--", "server", "--key", token], /The secret in argument 2 of the program would be/],
       [
         ["add", "demo", url, "--client-id", "c", "--client-secret-variable", "s3cr-et"],
         /not the secret itself/
@@ -175,7 +180,7 @@ describe("the file that is edited", () => {
       const { code, stderr } = await run(args)
       assert.strictEqual(code, 2, args.join(" "))
       assert.match(stderr, problem)
-      assert.notMatch(stderr, /Bearer abc|=abc|s3cr-et/)
+      assert.notMatch(stderr, /Bearer abc|=abc|s3cr-et|ghp_/)
     }
     assert.isFalse(existsSync(own()))
 

@@ -1,6 +1,7 @@
 import { Config, Effect, Option, Stdio } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { command, type Remedy } from "../../domain/Remedy.ts"
+import { hasSecretShape } from "../../domain/SecretShape.ts"
 import { grantTypes } from "../../domain/Server.ts"
 import { ConfigurationEditor, type EntryJson } from "../../ports/ConfigurationEditor.ts"
 import type { JsonOutput } from "./JsonOutput.ts"
@@ -85,6 +86,27 @@ const urlError = (name: string, given: string, isAlone: boolean): UsageError => 
 const ofSecret =
   /authorization|cookie|token|secret|passw|credential|(^|[-_])(api-?)?key($|[-_])|_(pat|pwd|auth)$/i
 
+/** Refuses a secret in the place of a variable. */
+const refuseSecret = (what: string) =>
+  refuse(
+    `${what} would be stored in plain text. Write the name of an environment variable instead, in single quotes: '\${NAME}'.`
+  )
+
+/** The parameter of a URL that is probably a secret. */
+const secretParameter = (url: string): string | undefined =>
+  Array.from(URL.parse(url)?.searchParams ?? []).find(
+    ([name, value]) => ofSecret.test(name) && value !== "" && !value.includes("${")
+  )?.[0]
+
+/** Refuses the URL and the arguments of a program that hold a secret. */
+const checkWords = Effect.fnUntraced(function* (words: ReadonlyArray<string>) {
+  const name = words.map(secretParameter).find((found) => found !== undefined)
+  if (name !== undefined) return yield* refuseSecret(`The value of ${name}`)
+  const at = words.findIndex(hasSecretShape)
+  if (at === 0) return yield* refuseSecret("The secret in this URL")
+  if (at > 0) return yield* refuseSecret(`The secret in argument ${at} of the program`)
+})
+
 /** Splits `NAME: VALUE` and `NAME=VALUE`. The file holds no secrets in plain text. */
 const assigned = Effect.fnUntraced(function* (
   flag: string,
@@ -99,10 +121,8 @@ const assigned = Effect.fnUntraced(function* (
       return yield* refuse(`--${flag} is written as NAME${separator}${separator === ":" ? " " : ""}VALUE.`)
     const name = assignment.slice(0, at).trim()
     const value = separator === ":" ? assignment.slice(at + 1).trim() : assignment.slice(at + 1)
-    if (ofSecret.test(name) && !value.includes("${")) {
-      return yield* refuse(
-        `The value of ${name} would be stored in plain text. Write the name of an environment variable instead, in single quotes: '\${NAME}'.`
-      )
+    if (hasSecretShape(value) || (ofSecret.test(name) && !value.includes("${"))) {
+      return yield* refuseSecret(`The value of ${name}`)
     }
     entries.push([name, value])
   }
@@ -143,6 +163,7 @@ const entryOf = Effect.fnUntraced(function* (
   if (target === undefined) {
     return yield* refuse(`The URL of ${name} is missing, or -- and the command that starts it.`)
   }
+  yield* checkWords([target, ...args])
   const others = {
     ...(yield* assigned("header", ":", given.header)),
     ...(yield* assigned("env", "=", given.env)),
