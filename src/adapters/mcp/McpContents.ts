@@ -21,12 +21,16 @@ type ResourceContents = ReadResourceResult["contents"][number]
 
 const text = (content: string): McpContent => ({ _tag: "Text", text: content })
 
-const binary = (mimeType: string | undefined, base64: string): McpContent => ({
-  _tag: "Binary",
-  mimeType: mimeType ?? "application/octet-stream",
-  bytes: Buffer.byteLength(base64, "base64"),
-  base64
-})
+const binary = (mimeType: string | undefined, data: string): McpContent => {
+  // Servers leave out the padding, or use the alphabet of URLs. Node reads both.
+  const bytes = Buffer.from(data, "base64")
+  return {
+    _tag: "Binary",
+    mimeType: mimeType ?? "application/octet-stream",
+    bytes: bytes.length,
+    base64: bytes.toString("base64")
+  }
+}
 
 /** A piece of a resource. */
 const ofResourceContents = (contents: ResourceContents): McpContent =>
