@@ -189,8 +189,9 @@ export const layer: Layer.Layer<Credentials, never, CredentialStore | Credential
     /** A lock that cannot be lost is held. */
     const confirm = (key: CredentialKey) => lock.confirm?.(key, "refresh") ?? Effect.void
 
+    /** Is never left half-way: the lock would be released before the write ends, and the write undo what comes next. */
     const putLocked = (key: CredentialKey, credential: Credential) =>
-      Effect.andThen(confirm(key), store.put(key, credential))
+      Effect.uninterruptible(Effect.andThen(confirm(key), store.put(key, credential)))
 
     const read = (key: CredentialKey) => Effect.tapError(store.get(key), () => memory.holdDuringOutage(key))
 
@@ -296,7 +297,7 @@ export const layer: Layer.Layer<Credentials, never, CredentialStore | Credential
     const forget = Effect.fn("Credentials.forget")(function* (key: CredentialKey) {
       const takeBack = dropUnsaved(unsaved, key)
       yield* evict(key)
-      return yield* Effect.andThen(confirm(key), store.remove(key)).pipe(
+      return yield* Effect.uninterruptible(Effect.andThen(confirm(key), store.remove(key))).pipe(
         // The sign-in is not over, and what could not be stored is the only copy of its tokens.
         Effect.onError(() => takeBack),
         // Once more, for a read that began before the record was removed.
