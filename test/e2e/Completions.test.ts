@@ -96,9 +96,10 @@ describe.skipIf(!hasScript)("completions (needs script of util-linux)", () => {
       /** The words of a command line that ends with TABs. */
       const wordsOf = async (line: string) => {
         const home = "\u0001"
+        // What follows the last word shows that it is the last.
         const words = await shell.type(
           `${line}${home}printf '[%s]' start \n`,
-          /\[start\](\[mcp-cli\].*?\])(?!\[)/
+          /\[start\](\[mcp-cli\].*?\])(?=[^[])/
         )
         return words.slice("[mcp-cli]".length)
       }
