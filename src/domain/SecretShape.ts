@@ -7,3 +7,15 @@ const shape =
 
 /** True if a text holds a word that has the shape of a secret. */
 export const hasSecretShape = (text: string): boolean => shape.test(text)
+
+const secretName =
+  /authorization|cookie|token|secret|passw|credential|(^|[-_])(api-?)?key($|[-_])|_(pat|pwd|auth)$/i
+
+/** True if a variable, header or parameter of this name holds a secret. */
+export const isSecretName = (name: string): boolean => secretName.test(name)
+
+/** The parameter of a URL that is probably a secret, and not filled in from a variable. */
+export const secretParameter = (url: string): string | undefined =>
+  Array.from(URL.parse(url)?.searchParams ?? []).find(
+    ([name, value]) => isSecretName(name) && value !== "" && !value.includes("${")
+  )?.[0]

@@ -4,14 +4,8 @@ import { Effect, Option } from "effect"
 import type { CliOutput } from "effect/cli"
 import * as ConfigurationFile from "../adapters/config/ConfigurationFile.ts"
 import { reportInvalid } from "../app/cli/ErrorReport.ts"
-import { guessOf } from "../app/cli/Guess.ts"
+import { guessOf, valueOfFlag } from "../app/cli/Guess.ts"
 import { Configuration } from "../ports/Configuration.ts"
-
-/** The `--config-file` of a command line that does not parse. */
-const configFileIn = (words: ReadonlyArray<string>): string | undefined => {
-  const at = words.findIndex((word) => /^--config-file(=|$)/.test(word))
-  return at === -1 ? undefined : (words[at]?.split("=")[1] ?? words[at + 1])
-}
 
 /** The names of the servers, without asking the user about a file that is not approved: it counts as none. */
 const serversOf = (words: ReadonlyArray<string>) =>
@@ -20,7 +14,7 @@ const serversOf = (words: ReadonlyArray<string>) =>
     Effect.orElseSucceed((): ReadonlyArray<string> => []),
     Effect.provide(
       ConfigurationFile.layer({
-        path: Option.fromUndefinedOr(configFileIn(words)),
+        path: Option.fromUndefinedOr(valueOfFlag("--config-file", words)),
         searchesWorkingDirectory: true
       })
     ),

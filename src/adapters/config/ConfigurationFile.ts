@@ -1,7 +1,13 @@
 import { Effect, FileSystem, Layer, Option, Path } from "effect"
-import { command } from "../../domain/Remedy.ts"
+import { advice, command } from "../../domain/Remedy.ts"
+import { hasSecretShape, secretParameter } from "../../domain/SecretShape.ts"
 import { canonicalResource } from "../../domain/SecureUrl.ts"
-import { Configuration, ConfigurationError, UnknownServer } from "../../ports/Configuration.ts"
+import {
+  Configuration,
+  ConfigurationError,
+  ConfigurationIssue,
+  UnknownServer
+} from "../../ports/Configuration.ts"
 import { ConfigurationReview } from "../../ports/ConfigurationReview.ts"
 import { ConfigurationTrust } from "../../ports/ConfigurationTrust.ts"
 import { configuredHome } from "../platform/ConfiguredHome.ts"
@@ -118,8 +124,26 @@ const serverIn = Effect.fnUntraced(function* (checked: CheckedFile, name: string
   return server ?? (yield* Effect.die(new Error("a checked server could not be read")))
 })
 
-/** A server that no file has. Its name is its canonical URL, so that every spelling of it has one sign-in. */
+/**
+ * A server that no file has. Its name is its canonical URL, so that every spelling of it has one sign-in. The names of files
+ * and of stored sign-ins are made of it, so it must not hold a secret.
+ */
 const serverAt = Effect.fnUntraced(function* (address: URL) {
+  if (secretParameter(address.href) !== undefined || hasSecretShape(address.href)) {
+    return yield* new ConfigurationError({
+      issues: [
+        new ConfigurationIssue({
+          path: ["mcpServers", address.origin],
+          problem: "must not be named by a URL that has a secret in it",
+          fixes: [
+            advice(
+              "Add the server under a name, with the name of an environment variable in place of the secret."
+            )
+          ]
+        })
+      ]
+    })
+  }
   const name = canonicalResource(address)
   const server = yield* readFilledIn(undefined, (findings) =>
     readServer(new Field(findings, ["mcpServers", name], { url: address.href }), name)

@@ -29,40 +29,38 @@ export const progressText = ({ message, progress, total }: McpProgress): string 
 export const layer: Layer.Layer<never> = Layer.sync(ProgressDisplay, () => {
   if (!isOnScreen() || process.env["TERM"] === "dumb") return (_what, work) => work(undefined)
   return (what, work) =>
-    Effect.acquireUseRelease(
-      Effect.sync(() => {
-        let picture = 0
-        let isVisible = false
-        const state = { text: "" }
-        const footer: Footer = {
-          hide: () => writeStatus(""),
-          show: () => {
-            if (isVisible) writeStatus(`${pictures.charAt(picture)} ${safeLine(what)} ${state.text}`)
-          }
+    Effect.suspend(() => {
+      let picture = 0
+      let isVisible = false
+      let text = ""
+      const footer: Footer = {
+        hide: () => writeStatus(""),
+        show: () => {
+          if (isVisible) writeStatus(`${pictures.charAt(picture)} ${safeLine(what)} ${text}`)
         }
-        const draw = () => {
-          isVisible = true
-          picture = (picture + 1) % pictures.length
-          if (isFooter(footer)) footer.show()
-        }
-        addFooter(footer)
-        const first = setTimeout(draw, delay)
-        const timer = setInterval(() => {
-          if (isVisible) draw()
-        }, interval)
-        const onProgress = (progress: McpProgress) => {
-          state.text = progressText(progress)
-          draw()
-        }
-        return { first, footer, onProgress, timer, isShown: () => isVisible }
-      }),
-      ({ onProgress }) => work(onProgress),
-      ({ first, footer, isShown, timer }) =>
-        Effect.sync(() => {
-          clearTimeout(first)
-          clearInterval(timer)
-          if (isShown() && isFooter(footer)) footer.hide()
-          removeFooter(footer)
-        })
-    )
+      }
+      const draw = () => {
+        isVisible = true
+        picture = (picture + 1) % pictures.length
+        if (isFooter(footer)) footer.show()
+      }
+      const pictureAfterPicture = Effect.sync(draw).pipe(
+        Effect.andThen(Effect.sleep(interval)),
+        Effect.forever,
+        Effect.delay(delay)
+      )
+      const onProgress = (progress: McpProgress) => {
+        text = progressText(progress)
+        draw()
+      }
+      return Effect.acquireUseRelease(
+        Effect.sync(() => addFooter(footer)),
+        () => Effect.raceFirst(work(onProgress), pictureAfterPicture),
+        () =>
+          Effect.sync(() => {
+            if (isVisible && isFooter(footer)) footer.hide()
+            removeFooter(footer)
+          })
+      )
+    })
 })

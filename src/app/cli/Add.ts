@@ -1,7 +1,7 @@
 import { Config, Effect, Option, Stdio } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { command, type Remedy } from "../../domain/Remedy.ts"
-import { hasSecretShape } from "../../domain/SecretShape.ts"
+import { hasSecretShape, isSecretName, secretParameter } from "../../domain/SecretShape.ts"
 import { grantTypes } from "../../domain/Server.ts"
 import { ConfigurationEditor, type EntryJson } from "../../ports/ConfigurationEditor.ts"
 import type { JsonOutput } from "./JsonOutput.ts"
@@ -82,21 +82,11 @@ const urlError = (name: string, given: string, isAlone: boolean): UsageError => 
   )
 }
 
-/** Names of variables and headers that hold secrets. */
-const ofSecret =
-  /authorization|cookie|token|secret|passw|credential|(^|[-_])(api-?)?key($|[-_])|_(pat|pwd|auth)$/i
-
 /** Refuses a secret in the place of a variable. */
 const refuseSecret = (what: string) =>
   refuse(
     `${what} would be stored in plain text. Write the name of an environment variable instead, in single quotes: '\${NAME}'.`
   )
-
-/** The parameter of a URL that is probably a secret. */
-const secretParameter = (url: string): string | undefined =>
-  Array.from(URL.parse(url)?.searchParams ?? []).find(
-    ([name, value]) => ofSecret.test(name) && value !== "" && !value.includes("${")
-  )?.[0]
 
 /** Refuses the URL and the arguments of a program that hold a secret. */
 const checkWords = Effect.fnUntraced(function* (words: ReadonlyArray<string>) {
@@ -121,7 +111,7 @@ const assigned = Effect.fnUntraced(function* (
       return yield* refuse(`--${flag} is written as NAME${separator}${separator === ":" ? " " : ""}VALUE.`)
     const name = assignment.slice(0, at).trim()
     const value = separator === ":" ? assignment.slice(at + 1).trim() : assignment.slice(at + 1)
-    if (hasSecretShape(value) || (ofSecret.test(name) && !value.includes("${"))) {
+    if (hasSecretShape(value) || (isSecretName(name) && !value.includes("${"))) {
       return yield* refuseSecret(`The value of ${name}`)
     }
     entries.push([name, value])

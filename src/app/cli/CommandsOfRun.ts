@@ -1,7 +1,7 @@
 import { Command } from "effect/cli"
 
-/** Words with which a run reads the declarations of all commands: help, and completions of a shell. */
-const readsAll = /^(-h|--?help|help|--completions?(=.*)?|_*complet.*)$/
+/** Words with which a run reads the declarations of all commands. */
+const readsAll = /^(-h|--help)$/
 /** Words with which a run may name no command, and reads the declaration of none. */
 const readsNone = /^(-V|--version|-s|--server(=.*)?)$/
 

@@ -139,6 +139,14 @@ const commandGuess = (
   return server === undefined ? undefined : offer(withServer, [server, ...after])
 }
 
+/** The value of a flag: `--flag=value` or `--flag value`. */
+export const valueOfFlag = (flag: string, words: ReadonlyArray<string>): string | undefined => {
+  const at = words.findIndex((word) => word === flag || word.startsWith(`${flag}=`))
+  const word = words[at]
+  if (word === undefined) return undefined
+  return word === flag ? words[at + 1] : word.slice(flag.length + 1)
+}
+
 const flagGuess = (
   { commandPath, helpDoc, words }: Invocation,
   { option }: CliError.UnrecognizedOption
@@ -149,7 +157,7 @@ const flagGuess = (
   if (command === "add" && !words.includes("--") && at > 2 && !isUrl(words[2] ?? ""))
     return offer(`add ${quoted(words[1] ?? "NAME")} --`, words.slice(2))
   if (/^--(server|name|server-name)$/.test(option) && command !== "") {
-    const value = words[at]?.split("=")[1] ?? words[at + 1]
+    const value = valueOfFlag(option, words)
     return offer(command, value === undefined ? ["NAME"] : [value])
   }
   const known = [...helpDoc.flags, ...(helpDoc.inheritedFlags ?? []), ...(helpDoc.globalFlags ?? [])].flatMap(

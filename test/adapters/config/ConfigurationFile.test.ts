@@ -449,6 +449,9 @@ describe("a server that is named by its URL", () => {
         ["http://d.test", /must be an https URL/],
         ["https://ann:x@d.test", /must not have a user name or password in it/],
         [`https://d.test/${"x".repeat(100)}`, /has at most 100 characters/],
+        ["https://d.test/mcp?api_key=abc", /must not be named by a URL that has a secret in it/],
+        ["https://d.test/?a=b&access_token=abc", /must not be named by a URL that has a secret in it/],
+        ["https://d.test/ghp_0123456789abcdef/mcp", /must not be named by a URL that has a secret in it/],
         ["https://c.test/mcp", /is the URL of several servers: name one of two, three/]
       ] as const) {
         assert.match(String(yield* named(given, { mcpServers: servers })), problem)

@@ -39,11 +39,6 @@ describe("the commands of a run", () => {
     [
       ["-h", "auth"],
       ["tools", "auth", "servers"]
-    ],
-    [["--completions=zsh"], ["tools", "auth", "servers"]],
-    [
-      ["--completions", "auth"],
-      ["tools", "auth", "servers"]
     ]
   ])("%j declares %j", (words, expected) => {
     const { declared, names } = commandsWith(...words)
