@@ -21,7 +21,7 @@ const startSession = () => {
     runtime: [
       "sh",
       "-c",
-      'exec script --quiet --flush --return --command "$0 $*" /dev/null',
+      'exec script --quiet --flush --return --command "exec $0 $*" /dev/null',
       process.execPath
     ],
     openInput: true
