@@ -2,6 +2,9 @@ import { defineConfig } from "vitest/config"
 
 const setupFiles = ["test/setup/environment.ts"]
 
+/** Milliseconds after which a test counts as hanging. On a loaded machine one that takes a second may take a minute. */
+const testTimeout = 300_000
+
 export default defineConfig({
   test: {
     pool: "forks",
@@ -14,7 +17,8 @@ export default defineConfig({
           setupFiles,
           include: ["test/**/*.test.ts"],
           exclude: ["test/e2e/**"],
-          testTimeout: 30_000
+          testTimeout,
+          hookTimeout: testTimeout
         }
       },
       {
@@ -23,8 +27,8 @@ export default defineConfig({
           setupFiles,
           include: ["test/e2e/**/*.test.ts"],
           exclude: ["test/e2e/java/**"],
-          testTimeout: 120_000,
-          hookTimeout: 60_000
+          testTimeout,
+          hookTimeout: testTimeout
         }
       },
       // For `npm run test:servers`: they take minutes to install, and to start.
@@ -35,7 +39,7 @@ export default defineConfig({
                 name: "servers",
                 setupFiles,
                 include: ["test/e2e/java/**/*.test.ts"],
-                testTimeout: 120_000,
+                testTimeout,
                 hookTimeout: 600_000
               }
             }

@@ -92,7 +92,7 @@ export const runRequirements = async (revision: (typeof revisions)[number]): Pro
   const folder = await mkdtemp(join(tmpdir(), "conformance-"))
   try {
     // All at once, which a small machine needs time for.
-    const timeout = ["--timeout", "120000"]
+    const timeout = ["--timeout", "600000"]
     return await run(["client", "--command", command, "--requirements", revision, "-o", folder, ...timeout])
   } finally {
     await rm(folder, { recursive: true })

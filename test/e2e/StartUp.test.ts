@@ -23,7 +23,6 @@ describe("the start of the program", () => {
 
   it.each(frequentRuns.map((words) => [words.join(" "), words] as const))(
     "%s loads only the files of every run",
-    { timeout: 60_000 },
     async (_, words) => {
       const runtime = [process.execPath, "--require", join(world.home, "listing.cjs")]
       const log = join(world.home, "loaded.txt")

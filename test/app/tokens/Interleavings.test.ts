@@ -246,7 +246,7 @@ describe("any interleaving", () => {
         if (record.failedPuts === 0) assert.strictEqual(counts.revokedFamilies, 0)
       }).pipe(Effect.provide(world(options(record))), Effect.scoped)
     },
-    { arbitrary: { runs: 200 }, timeout: 120_000 }
+    { arbitrary: { runs: 200 } }
   )
 
   it.effect.prop(
@@ -267,6 +267,6 @@ describe("any interleaving", () => {
         assert.isTrue(yield* accepts((yield* Fiber.join(last)).accessToken))
       }).pipe(Effect.provide(world(options(record))), Effect.scoped)
     },
-    { arbitrary: { runs: 200 }, timeout: 120_000 }
+    { arbitrary: { runs: 200 } }
   )
 })
