@@ -7,6 +7,8 @@ export class McpError extends Schema.TaggedError<McpError>()("McpError", {
   server: Schema.String,
   /** What happened, as a whole sentence about the server: "it answered HTTP 500." */
   detail: Schema.String,
+  /** The HTTP status, if the server answered with one that is no success. */
+  status: Schema.optionalKey(Schema.Int),
   remedies: Schema.Array(Remedy).pipe(Schema.withConstructorDefault(Effect.succeed([])))
 }) {
   override get message(): string {

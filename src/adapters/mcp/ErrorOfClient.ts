@@ -3,6 +3,7 @@ import { printable } from "../../domain/PrintableText.ts"
 import { redactConfigured } from "../../domain/Redaction.ts"
 import * as Remedy from "../../domain/Remedy.ts"
 import { McpError } from "../../ports/McpConnector.ts"
+import { inSentence, nextStep, readable } from "./HttpFailure.ts"
 import { supportedVersions, versionToOffer } from "./VersionRefusal.ts"
 
 /** The SDK, imported only where a session is opened: it is heavy. */
@@ -37,23 +38,10 @@ const fault = (error: unknown): string => {
   return error instanceof SyntaxError ? "it is no JSON" : message
 }
 
-/** A server's own words after ours. */
-const inSentence = (words: string): string => (words === "" ? "" : `: ${words.replace(/[.\s]+$/, "")}`)
-
 const JsonRpcError = Schema.fromJsonString(
   Schema.Struct({ error: Schema.Struct({ code: Schema.Finite, message: Schema.String }) })
 )
 const decodeJsonRpcError = Schema.decodeUnknownOption(JsonRpcError)
-
-/** The body of an HTTP error as far as a user can read it: nothing of a web page. */
-const readable = (body: unknown): string =>
-  typeof body !== "string" || body.trimStart().startsWith("<") ? "" : body
-
-const nextStep = (server: string, status: number): Remedy.Remedy => {
-  if (status === 403) return Remedy.advice("The account that is signed in may not be allowed to use it.")
-  if (status === 429 || status >= 500) return Remedy.advice("Try again later.")
-  return Remedy.check(Remedy.entryOf(server), ["url"])
-}
 
 /** The list of what is wrong with a value, in the form of the library zod, which some servers send as well. */
 const zodIssues = /(?:ZodError)?[:\s]*(\[\s*\{[\s\S]*\])\s*$/

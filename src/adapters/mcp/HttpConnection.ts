@@ -6,6 +6,7 @@ import { McpError } from "../../ports/McpConnector.ts"
 import type { SendingFetch } from "./SendingFetch.ts"
 import { type Connection, makeClient, whenClosed } from "./Connection.ts"
 import type { Explain, Sdk } from "./ErrorOfClient.ts"
+import { forgetsSession } from "./HttpFailure.ts"
 import { repairLists } from "./ListRepair.ts"
 import { makeAnsweringTransport } from "./AnsweringTransport.ts"
 import { supportedVersions, versionToOffer } from "./VersionRefusal.ts"
@@ -138,8 +139,7 @@ const shakeHands = Effect.fnUntraced(function* <E>(
     const isForgotten =
       transport.sessionId !== undefined &&
       error instanceof sdk.SdkHttpError &&
-      // 404 by the specification; 400 by many servers that follow the first examples of the SDK.
-      (error.status === 404 || (error.status === 400 && /session/i.test(String(error.data["text"]))))
+      forgetsSession(error.status, String(error.data["text"]))
     if (isForgotten) end()
     return isForgotten
   }

@@ -25,3 +25,24 @@ export const largeAnswer = 2 ** 20
 export const maxStored = 10_000
 /** Characters that an error quotes. */
 export const maxQuoted = 300
+
+/** Maximum of one message over a wire by default, in MiB after decompression. It is held as bytes, once. */
+export const maxMessage = 256
+/** Bytes of an HTTP error that are read. The connection is used again if that is all of it. */
+export const maxBriefBody = 65_536
+/** How long the end of a body is awaited that has said enough. Most end at once, and keep their connection. */
+export const endTimeout = Duration.seconds(1)
+/** Redirects that one request follows. */
+export const maxRedirects = 5
+/** Milliseconds until a stream is opened again, unless the server requests another time. */
+export const reopenDelay = 1000
+/** The shortest such time, in milliseconds: a server may request none. */
+export const minReopenDelay = 100
+/** The longest such time that a server can request, in milliseconds. */
+export const maxRequestedDelay = 600_000
+/** The longest such time after failures, in milliseconds. */
+export const maxReopenDelay = 30_000
+/** Milliseconds that a stream must have been open to count as a success: some servers end each one at once. */
+export const minStreamTime = 5000
+/** How often in a row it may fail to resume the stream of one request. With the delays, this takes two minutes. */
+export const maxResumes = 8

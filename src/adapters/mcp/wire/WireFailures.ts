@@ -1,0 +1,93 @@
+import { printable } from "../../../domain/PrintableText.ts"
+import { redactConfigured } from "../../../domain/Redaction.ts"
+import * as Remedy from "../../../domain/Remedy.ts"
+import { hasOwnAuthorization, type RemoteServer } from "../../../domain/Server.ts"
+import { largestAnswerMiB } from "../../../domain/ServerRules.ts"
+import { McpError } from "../../../ports/McpConnector.ts"
+import { inSentence, nextStep, readable } from "../HttpFailure.ts"
+
+/** The errors of one server's wire. Text of the server in them is printable, short, and free of configured secrets. */
+export class WireFailures {
+  readonly #server: RemoteServer
+
+  constructor(server: RemoteServer) {
+    this.#server = server
+  }
+
+  #error(detail: string, remedies: ReadonlyArray<Remedy.Remedy>, status?: number): McpError {
+    return new McpError({
+      server: this.#server.name,
+      detail,
+      remedies,
+      ...(status === undefined ? {} : { status })
+    })
+  }
+
+  #quote(text: string): string {
+    return inSentence(printable(redactConfigured(text, this.#server.headers)))
+  }
+
+  get #checkUrl(): ReadonlyArray<Remedy.Remedy> {
+    return [
+      Remedy.check(Remedy.entryOf(this.#server.name), ["url"]),
+      Remedy.advice("If it is right, tell its provider.")
+    ]
+  }
+
+  /**
+   * An HTTP error.
+   *
+   * @param said what the server says about it: the message of a JSON-RPC error, or the body
+   */
+  status({ status, statusText }: Response, said: string): McpError {
+    const { name } = this.#server
+    const signIn = hasOwnAuthorization(this.#server)
+      ? Remedy.check([...Remedy.entryOf(name), "headers"], ["Authorization"])
+      : Remedy.command("auth login", { server: name })
+    return this.#error(
+      `it answered HTTP ${status}${this.#quote(readable(said)) || this.#quote(statusText)}.`,
+      [status === 401 ? signIn : nextStep(name, status)],
+      status
+    )
+  }
+
+  /** A success that is no MCP answer. */
+  unusable(fault: string): McpError {
+    return this.#error(`its answer is not that of an MCP server${this.#quote(fault)}.`, this.#checkUrl)
+  }
+
+  /** A response with another content than JSON or events. */
+  contentType(type: string | null): McpError {
+    return this.unusable(type === null ? "it has no content type" : `it is ${type}`)
+  }
+
+  tooLong(maxMiB: number): McpError {
+    const { name } = this.#server
+    return this.#error(`its answer has more than ${maxMiB} MiB, and the connection was closed.`, [
+      maxMiB < largestAnswerMiB
+        ? Remedy.set(
+            Remedy.entryOf(name),
+            { maxAnswerMiB: Math.min(maxMiB * 4, largestAnswerMiB) },
+            "you expect so long an answer"
+          )
+        : Remedy.advice("Request less at once.")
+    ])
+  }
+
+  /** A request without a response. */
+  get accepted(): McpError {
+    return this.#error("it accepted the request and sent no response to it.", this.#checkUrl)
+  }
+
+  get closed(): McpError {
+    return this.#error("it closed the connection before it answered.", [Remedy.advice("Try again.")])
+  }
+
+  get broke(): McpError {
+    return this.#error("the connection broke before the answer was complete.", [Remedy.advice("Try again.")])
+  }
+
+  get forgotten(): McpError {
+    return this.#error("it ended the session before it answered.", [Remedy.advice("Try again.")])
+  }
+}

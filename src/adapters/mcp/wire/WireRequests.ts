@@ -1,0 +1,73 @@
+import { Effect } from "effect"
+import type { JsonRpcMessage } from "../../../domain/JsonRpcMessage.ts"
+import { redirectOf } from "../../../domain/Redirect.ts"
+import type { RemoteServer } from "../../../domain/Server.ts"
+import type { Send, SendOptions } from "../../../ports/McpConnector.ts"
+import type { PostOptions, WireSession } from "../../../ports/McpWire.ts"
+import { maxRedirects } from "../McpLimits.ts"
+import { readBriefly } from "./AnswerBody.ts"
+
+/** One HTTP request of a wire. */
+export interface WireRequest {
+  readonly method: "POST" | "GET" | "DELETE"
+  readonly headers: Headers
+  readonly body: Uint8Array | undefined
+}
+
+const sessionHeaders = (session: WireSession | undefined): Headers => {
+  const headers = new Headers()
+  if (session?.id !== undefined) headers.set("mcp-session-id", session.id)
+  if (session?.protocolVersion !== undefined) headers.set("mcp-protocol-version", session.protocolVersion)
+  return headers
+}
+
+/** The request that carries a message. */
+export const postOf = (
+  message: JsonRpcMessage,
+  session: WireSession | undefined,
+  options: PostOptions
+): WireRequest => {
+  const headers = sessionHeaders(session)
+  headers.set("accept", "application/json, text/event-stream")
+  headers.set("content-type", "application/json")
+  for (const [name, value] of Object.entries(options.headers ?? {})) headers.set(name, value)
+  return { method: "POST", headers, body: message.bytes.joined() }
+}
+
+/** The request that opens the standing stream, or goes on with a stream after an event. */
+export const streamOf = (session: WireSession | undefined, lastEventId: string | undefined): WireRequest => {
+  const headers = sessionHeaders(session)
+  headers.set("accept", "text/event-stream")
+  if (lastEventId !== undefined) headers.set("last-event-id", lastEventId)
+  return { method: "GET", headers, body: undefined }
+}
+
+/** The request that ends a session. */
+export const endOf = (session: WireSession): WireRequest => ({
+  method: "DELETE",
+  headers: sessionHeaders(session),
+  body: undefined
+})
+
+/** Sends a request and follows redirects. */
+export const exchange = Effect.fnUntraced(function* <E, R>(
+  server: RemoteServer,
+  send: Send<E, R>,
+  { body, headers, method }: WireRequest,
+  options: SendOptions = {}
+): Effect.fn.Return<Response, E, R> {
+  let { url } = server
+  for (let redirects = 0; ; redirects++) {
+    const request = new Request(url, {
+      method,
+      headers,
+      redirect: "manual",
+      ...(body === undefined ? {} : { body: body as Uint8Array<ArrayBuffer> })
+    })
+    const response = yield* send(request, options)
+    const redirect = redirects < maxRedirects ? redirectOf(request, response) : undefined
+    if (redirect?.mayFollow !== true) return response
+    yield* readBriefly(response)
+    url = redirect.target
+  }
+})
