@@ -23,7 +23,7 @@ export class InvalidServer extends Schema.TaggedError<InvalidServer>()("InvalidS
 export interface RemoteServerOptions {
   /**
    * The name that credentials are stored under. Default: the host of the URL. Servers on one host need different names.
-   * The name in `server_config.json` shares the sign-ins of the CLI.
+   * The name in `server_config.json` shares the sign-ins of the CLI; `createAuthorizedFetch` finds it by the URL.
    */
   readonly name?: string | undefined
   /** The scopes to request. Empty: none. Default: the scopes that the server requests. */

@@ -29,8 +29,8 @@ export interface McpAuthOptions {
    */
   readonly store?: "auto" | Exclude<StorageBackendName, KeyringBackend> | undefined
   /**
-   * The folder of sign-ins, locks and `server_config.json`, from which only the `tokenStorage` block is read. Absent:
-   * `~/.mcp_cli`, so that this program and the CLI share sign-ins.
+   * The folder of sign-ins, locks and `server_config.json`. Absent: `~/.mcp_cli`, so that this program and the CLI share
+   * sign-ins.
    */
   readonly home?: string | undefined
   /** Password of the encrypted files. Absent: from `tokenStorage`, `MCP_CLI_ENCRYPTION_KEY`, or the terminal. */
@@ -70,8 +70,8 @@ const browserOf = ({ browser = true }: McpAuthOptions) => {
   return browser ? BrowserLive.layer : BrowserLive.layerNone
 }
 
-/** The `tokenStorage` block of the file in the folder, under what the program chooses itself. */
-const configurationOf = ({ password, store = "auto" }: McpAuthOptions) =>
+/** The configuration in the folder, under what the program chooses itself. A server can be named by its URL. */
+export const configurationOf = ({ home, password, store = "auto" }: McpAuthOptions) =>
   Layer.effect(
     Configuration,
     Effect.map(Configuration, (file) =>
@@ -89,9 +89,9 @@ const configurationOf = ({ password, store = "auto" }: McpAuthOptions) =>
   ).pipe(
     Layer.provide(
       Layer.unwrap(
-        Effect.map(homeFolder, (home) =>
+        Effect.map(Effect.provideService(homeFolder, Home, home), (folder) =>
           // What lies in the working directory of a program is no decision of its user.
-          ConfigurationFile.layer({ path: Option.none(), home })
+          ConfigurationFile.layer({ path: Option.none(), acceptsUrls: true, home: folder })
         )
       )
     ),

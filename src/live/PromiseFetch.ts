@@ -5,6 +5,7 @@ import type { Remedy } from "../domain/Remedy.ts"
 import { remoteServer, type RemoteServerOptions } from "../domain/RemoteServer.ts"
 import { defaultUserTimeout, UserInteraction } from "../ports/UserInteraction.ts"
 import * as McpAuth from "./McpAuth.ts"
+import { serverAtUrl } from "./ServerAtUrl.ts"
 
 /** What a user needs in order to sign in. */
 export interface SignInPrompt {
@@ -102,6 +103,10 @@ const serverOf = (options: AuthorizedFetchOptions) => {
   }
 }
 
+/** True for a server of which the program says no more than its URL, with a store that others use, too. */
+const isUrlAlone = ({ client, name, oauth, redirectUri, scopes, store }: AuthorizedFetchOptions): boolean =>
+  store !== "memory" && [client, name, oauth, redirectUri, scopes].every((option) => option === undefined)
+
 const stackOf = ({ home, identity, onSignIn, password, store }: AuthorizedFetchOptions) =>
   McpAuth.layer({
     home,
@@ -116,8 +121,9 @@ const stackOf = ({ home, identity, onSignIn, password, store }: AuthorizedFetchO
  *
  * **Details**
  *
- * Sign-ins are those of the CLI unless `store` or `home` say otherwise. It rejects with {@link McpAuthError}; an aborted
- * request rejects with the reason of its signal.
+ * Sign-ins are those of the CLI unless `store` or `home` say otherwise. With the URL alone, it is the server that
+ * `server_config.json` has at that URL, with its name and its `oauth` block. It rejects with {@link McpAuthError}; an
+ * aborted request rejects with the reason of its signal.
  *
  * @example
  * await using fetch = await createAuthorizedFetch({ url })
@@ -126,7 +132,7 @@ const stackOf = ({ home, identity, onSignIn, password, store }: AuthorizedFetchO
 export const createAuthorizedFetch = async (options: AuthorizedFetchOptions): Promise<AuthorizedFetch> => {
   options.signal?.throwIfAborted()
   const { account } = options
-  const server = serverOf(options)
+  const own = serverOf(options)
   const runtime = ManagedRuntime.make(stackOf(options))
   const closing = new AbortController()
   const close = async (reason?: unknown) => {
@@ -147,7 +153,12 @@ export const createAuthorizedFetch = async (options: AuthorizedFetchOptions): Pr
   }
 
   const [send, provider] = await run(
-    Effect.all([authorizedFetch(server, account), toOAuthClientProvider(server, account)])
+    Effect.gen(function* () {
+      const server = isUrlAlone(options)
+        ? yield* Effect.provide(serverAtUrl(own, account), McpAuth.configurationOf(options))
+        : own
+      return yield* Effect.all([authorizedFetch(server, account), toOAuthClientProvider(server, account)])
+    })
   ).catch(async (error: unknown) => {
     await runtime.dispose()
     throw error

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync } from "node:fs"
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { createMCPClient } from "@ai-sdk/mcp"
@@ -126,6 +126,80 @@ describe("createAuthorizedFetch", () => {
     await using later = await createAuthorizedFetch(options)
     assert.strictEqual((await later(mcpServer.url, listTools)).status, 200)
     assert.strictEqual(signIns(), 1)
+  })
+
+  describe("with the URL alone", () => {
+    const stored = () => ({ url: mcpServer.url, store: "encrypted", home, password: "a password" }) as const
+    const configure = (servers: (url: string) => unknown) =>
+      writeFileSync(
+        join(home, "server_config.json"),
+        JSON.stringify({ mcpServers: servers(mcpServer.url.href) }),
+        { mode: 0o600 }
+      )
+    const signInAs = async (name?: string) => {
+      await using fetch = await createAuthorizedFetch({ ...stored(), name, onSignIn: approve })
+      assert.strictEqual((await fetch(mcpServer.url, listTools)).status, 200)
+    }
+    /** Uses the sign-in that is stored, with no user. */
+    const use = async (url = mcpServer.url) => {
+      await using fetch = await createAuthorizedFetch({ ...stored(), url })
+      return (await fetch(mcpServer.url, listTools)).status
+    }
+
+    it.each([
+      ["under the name of the configuration", "notion", (url: string) => ({ notion: { url } })],
+      [
+        "under that name, whose URL is written otherwise",
+        "notion",
+        (url: string) => ({ other: { url: `${url}/other` }, notion: { url: url.replace("http:", "HTTP:") } })
+      ],
+      ["under the host, before the server had a name", "HOST", (url: string) => ({ notion: { url } })],
+      ["under the URL, as the CLI stores it", undefined, () => ({ other: { command: "true" } })]
+    ] as const)("uses the sign-in that is stored %s", async (_, name, servers) => {
+      await signInAs(name === "HOST" ? mcpServer.url.host : name)
+      configure(servers)
+      assert.strictEqual(await use(), 200)
+      assert.strictEqual(signIns(), 1)
+    })
+
+    it("names the server in an error as the CLI does", async () => {
+      const remedyFor = async () => {
+        const error = await rejection(use())
+        assert.instanceOf(error, McpAuthError)
+        return error.remedies.map((remedy) => (remedy._tag === "Command" ? remedy.server : remedy))
+      }
+      assert.deepEqual(await remedyFor(), [mcpServer.url.href])
+      configure((url) => ({ notion: { url } }))
+      assert.deepEqual(await remedyFor(), ["notion"])
+      configure((url) => ({ one: { url }, two: { url } }))
+      const error = await rejection(use())
+      assert.instanceOf(error, McpAuthError)
+      assert.include(error.message, "one, two")
+    })
+
+    it("signs in as the configuration says, and sends none of its headers", async () => {
+      configure((url) => ({
+        notion: { url, headers: { Authorization: "Bearer secret" }, oauth: { scopes: ["mcp:read"] } }
+      }))
+      const asked: Array<string | null> = []
+      await using fetch = await createAuthorizedFetch({
+        ...stored(),
+        onSignIn: (prompt) => {
+          asked.push(prompt.server, prompt.url.searchParams.get("scope"))
+          return approve(prompt)
+        }
+      })
+      assert.strictEqual((await fetch(mcpServer.url, listTools)).status, 200)
+      assert.deepEqual(asked, ["notion", "mcp:read"])
+    })
+
+    it("makes no name of a URL with a secret in it", async () => {
+      const url = new URL(`?api_key=sk-live-0123456789abcdef`, mcpServer.url)
+      const error = await rejection(use(url))
+      assert.instanceOf(error, McpAuthError)
+      assert.strictEqual(error.code, "SignInRequired")
+      assert.notInclude(JSON.stringify(error.remedies), "sk-live")
+    })
   })
 
   it("rejects with a code and remedies where a sign-in is needed and no user is there", async () => {
