@@ -1,8 +1,9 @@
 import { Context, type Effect, type Redacted, Schema } from "effect"
 import { quotedName, renderFieldPath } from "../domain/FieldPath.ts"
 import { printable } from "../domain/PrintableText.ts"
-import { advice, command, Remedy } from "../domain/Remedy.ts"
+import { advice, Remedy } from "../domain/Remedy.ts"
 import type { Server } from "../domain/Server.ts"
+import { addTyped } from "../domain/TypedAddress.ts"
 import type { StorageBackendName } from "./StorageBackend.ts"
 
 /** One problem of the configuration, as data. It has the fields of a Standard Schema issue: `path` and `message`. */
@@ -76,7 +77,7 @@ export class UnknownServer extends Schema.TaggedError<UnknownServer>()("UnknownS
       ...(this.known.length === 0
         ? []
         : [advice(`It configures: ${this.known.map((name) => printable(name)).join(", ")}.`)]),
-      command("add", { server: this.name, purpose: "add it" })
+      addTyped(this.name, "add it")
     ]
   }
 }

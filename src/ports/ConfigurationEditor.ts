@@ -11,14 +11,19 @@ export class ServerExists extends Schema.TaggedError<ServerExists>()("ServerExis
   /** Its URL or its command line. */
   target: Schema.String,
   /** The URL that was to be added. Absent: a program was. */
-  url: Schema.optionalKey(Schema.String)
+  url: Schema.optionalKey(Schema.String),
+  /** The name was taken from the URL. */
+  isDerived: Schema.optionalKey(Schema.Boolean)
 }) {
   override get message(): string {
     return `${this.file} has another server "${printable(this.name)}": ${printable(this.target)}.`
   }
 
   get remedies(): ReadonlyArray<Remedy> {
-    const { name, url } = this
+    const { isDerived, name, url } = this
+    if (isDerived === true) {
+      return [command("add", { server: `${name}-2`, url, purpose: "give this one another name" })]
+    }
     if (url === undefined) return [advice("To replace it, add --force.")]
     return [command("add", { server: name, url, options: { force: true }, purpose: "replace it" })]
   }
@@ -42,13 +47,17 @@ export class ConfigurationEditor extends Context.Service<
      * Adds a server. If the file has it already, the fields of `entry` are set and the others stay.
      *
      * @param options.force replaces another server of this name
+     * @param options.isDerived the name was taken from the URL: a server that the file has at this URL keeps its own
      */
     readonly add: (
       name: string,
       entry: EntryJson,
-      options: { readonly force: boolean }
+      options: { readonly force: boolean; readonly isDerived?: boolean }
     ) => Effect.Effect<
-      ConfigurationEdit & { readonly result: "added" | "changed" | "replaced" | "unchanged" },
+      ConfigurationEdit & {
+        readonly name: string
+        readonly result: "added" | "changed" | "replaced" | "unchanged"
+      },
       ConfigurationError | FileEditError | ServerExists
     >
     /** Removes a server by its name or its URL. */

@@ -154,10 +154,8 @@ describe("the file that is edited", () => {
         /has no https:\/\/ in front\.\nRun: mcp-cli add demo https:\/\/mcp\.example\.com\/mcp\n$/
       ],
       [["add", "demo", "localhost:3000"], /\nRun: mcp-cli add demo http:\/\/localhost:3000\n$/],
-      [
-        ["add", "https://mcp.example.com/mcp"],
-        /\nRun: mcp-cli add example https:\/\/mcp\.example\.com\/mcp\n$/
-      ],
+      [["add", "mcp.example.com/mcp"], /\nRun: mcp-cli add example https:\/\/mcp\.example\.com\/mcp\n$/],
+      [["add", `${url}?api_key=abc`], /The value of api_key would be stored in plain text/],
       [
         ["add", "https://mcp.example.com/mcp", "ex"],
         /\nRun: mcp-cli add ex https:\/\/mcp\.example\.com\/mcp\n$/
@@ -225,6 +223,10 @@ describe("the file that is edited", () => {
       signedOut: false,
       backup: `${own()}.bak`
     })
+    for (const result of ["added", "unchanged"] as const) {
+      const { stdout } = await run(["add", "https://mcp.example.com/mcp", "--json"])
+      assert.deepInclude(JSON.parse(stdout), { server: "example", result })
+    }
     const guess = await run(["acme"])
     assert.strictEqual(guess.code, 2)
     assert.include(guess.stderr, "Unknown command acme of mcp-cli.\nDid you mean: mcp-cli --server acme\n")

@@ -82,15 +82,26 @@ interface Decision<A> {
 
 const decideAdd = Effect.fnUntraced(function* (
   { file, servers }: { readonly file: string; readonly servers: Block },
-  name: string,
-  { entry, force }: { readonly entry: EntryJson; readonly force: boolean }
+  given: string,
+  {
+    entry,
+    force,
+    isDerived = false
+  }: { readonly entry: EntryJson; readonly force: boolean; readonly isDerived?: boolean | undefined }
 ) {
+  const { url } = entry
+  const there = isDerived && typeof url === "string" ? yield* nameAt(servers, url) : undefined
+  const name = there ?? given
   const path = ["mcpServers", name]
   type Result = "added" | "changed" | "replaced" | "unchanged"
   const decision = (
     result: Result,
     edits: ReadonlyArray<JsonEdit>
-  ): Decision<{ readonly result: Result }> => ({ edits, whole: newDocument(name, entry), value: { result } })
+  ): Decision<{ readonly name: string; readonly result: Result }> => ({
+    edits,
+    whole: newDocument(name, entry),
+    value: { name, result }
+  })
   if (!servers.has(name)) {
     yield* checkEntry(name, entry)
     return decision("added", [{ path, value: entry }])
@@ -104,13 +115,13 @@ const decideAdd = Effect.fnUntraced(function* (
     yield* checkEntry(name, after)
     return decision("changed", edits)
   }
-  const { url } = entry
   if (!force) {
     return yield* new ServerExists({
       name,
       file,
       target: summarize(name, existing).target,
-      ...(typeof url === "string" ? { url } : {})
+      ...(typeof url === "string" ? { url } : {}),
+      ...(isDerived ? { isDerived } : {})
     })
   }
   yield* checkEntry(name, entry)
@@ -198,8 +209,8 @@ export const layer = (
         }).pipe(Effect.provideContext(platform))
 
       return ConfigurationEditor.of({
-        add: Effect.fn("ConfigurationEditor.add")((name, entry, { force }) =>
-          edit((found) => decideAdd(found, name, { entry, force }))
+        add: Effect.fn("ConfigurationEditor.add")((name, entry, options) =>
+          edit((found) => decideAdd(found, name, { entry, ...options }))
         ),
         remove: Effect.fn("ConfigurationEditor.remove")((name) => edit((found) => decideRemove(found, name)))
       })

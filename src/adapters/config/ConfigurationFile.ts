@@ -1,7 +1,8 @@
 import { Effect, FileSystem, Layer, Option, Path } from "effect"
-import { advice, command } from "../../domain/Remedy.ts"
+import { advice } from "../../domain/Remedy.ts"
 import { hasSecretShape, secretParameter } from "../../domain/SecretShape.ts"
 import { canonicalResource } from "../../domain/SecureUrl.ts"
+import { addTyped } from "../../domain/TypedAddress.ts"
 import {
   Configuration,
   ConfigurationError,
@@ -25,7 +26,7 @@ import { readStorage } from "./StorageBlock.ts"
 const fileName = "server_config.json"
 
 /** What to do without a configuration. */
-const addServer = command("add", { purpose: "add a server" })
+const addServer = (server?: string) => addTyped(server, "add a server")
 
 /** Reads a part of the file again, filled in from the current environment. The only new errors are those of variables. */
 const readFilledIn = Effect.fnUntraced(function* <A>(
@@ -77,7 +78,7 @@ const locate = Effect.fnUntraced(function* (
   if (yield* exists(file)) return Option.some({ file, origin: "own" })
   return yield* new ConfigurationError({
     file,
-    issues: fileIssue("there is no such file", addServer)
+    issues: fileIssue("there is no such file", addServer())
   })
 })
 
@@ -186,7 +187,7 @@ export const layer = (
           .map(({ file }) => file)
           .join(" or ")
         return yield* new ConfigurationError({
-          issues: fileIssue(`There is no configuration at ${places}.`, { ...addServer, server })
+          issues: fileIssue(`There is no configuration at ${places}.`, addServer(server))
         })
       })
       const required = requiredFor()

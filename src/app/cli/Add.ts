@@ -3,6 +3,7 @@ import { Argument, Command, Flag } from "effect/cli"
 import { command, type Remedy } from "../../domain/Remedy.ts"
 import { hasSecretShape, isSecretName, secretParameter } from "../../domain/SecretShape.ts"
 import { grantTypes } from "../../domain/Server.ts"
+import { nameForUrl, urlWithoutScheme } from "../../domain/TypedAddress.ts"
 import { ConfigurationEditor, type EntryJson } from "../../ports/ConfigurationEditor.ts"
 import type { JsonOutput } from "./JsonOutput.ts"
 import { printJson, tell } from "./Output.ts"
@@ -50,31 +51,20 @@ type Given = Command.Command.Config.Infer<typeof flags>
 
 const refuse = (problem: string, ...remedies: ReadonlyArray<Remedy>) => new UsageError({ problem, remedies })
 
-/** Parts of a host name that say nothing about whose server it is. */
-const generic = /^(mcp|www|api|app|server|ai|com|org|net|io|dev|co|uk|localhost|\d+)$/
-
-/** A name for the server at an address: `notion` for https://mcp.notion.com/mcp. */
-const nameFor = ({ hostname }: URL): string =>
-  hostname
-    .split(".")
-    .toReversed()
-    .slice(1)
-    .find((label) => !generic.test(label)) ?? "my-server"
-
 const isUrl = (given: string): boolean => /^[a-z][a-z0-9+.-]*:\/\//i.test(given)
 
-/** `mcp.notion.com/mcp`, or `localhost:3000`. */
-const isWithoutScheme = (given: string): boolean =>
-  /^(localhost|[\w-]+(\.[\w-]+)+)(:\d+)?(\/|$)/.test(given) &&
-  !/\.(js|mjs|cjs|ts|py|sh|exe|cmd|bat)$/.test(given)
+/** What is wrong with an operand that has no scheme. Undefined: it does not look like a URL either. */
+const schemeError = (given: string, name?: string): UsageError | undefined => {
+  const url = urlWithoutScheme(given)
+  if (url === undefined) return undefined
+  const fixed = command("add", { server: name ?? nameForUrl(url), url: `${url.protocol}//${given}` })
+  return refuse(`"${given}" is not a URL: it has no ${url.protocol}// in front.`, fixed)
+}
 
 /** What is wrong with an operand that is not the URL of a server. */
 const urlError = (name: string, given: string, isAlone: boolean): UsageError => {
-  if (isWithoutScheme(given)) {
-    const scheme = /^(localhost|127\.)/.test(given) ? "http" : "https"
-    const fixed = command("add", { server: name, url: `${scheme}://${given}` })
-    return refuse(`"${given}" is not a URL: it has no ${scheme}:// in front.`, fixed)
-  }
+  const withoutScheme = schemeError(given, name)
+  if (withoutScheme !== undefined) return withoutScheme
   if (isUrl(given)) return refuse(`"${given}" is not the http or https URL of a server.`)
   const words = isAlone ? quoted(given) : `${quoted(given)} ...`
   return refuse(
@@ -149,9 +139,10 @@ const entryOf = Effect.fnUntraced(function* (
   [target, ...args]: ReadonlyArray<string>,
   given: Given
 ) {
-  const isCommand = (yield* Stdio.Stdio.use((stdio) => stdio.args)).includes("--")
+  const isCommand = !isUrl(target ?? "") && (yield* Stdio.Stdio.use((stdio) => stdio.args)).includes("--")
   if (target === undefined) {
-    return yield* refuse(`The URL of ${name} is missing, or -- and the command that starts it.`)
+    const missing = refuse(`The URL of ${name} is missing, or -- and the command that starts it.`)
+    return yield* schemeError(name) ?? missing
   }
   yield* checkWords([target, ...args])
   const others = {
@@ -166,14 +157,17 @@ const entryOf = Effect.fnUntraced(function* (
   return { url: target, ...(given.sse ? { type: "sse" } : {}), ...others }
 })
 
-/** Fails if the name is a URL, and says what was probably meant. */
-const checkName = Effect.fnUntraced(function* (name: string, target: string | undefined) {
-  if (!isUrl(name)) return
-  const address = URL.parse(name)
-  const server = target !== undefined && !isUrl(target) ? target : address && nameFor(address)
+/** The operands: a name and what has it. A URL alone is named after its host. */
+const operandsOf = Effect.fnUntraced(function* (given: string, target: ReadonlyArray<string>) {
+  if (!isUrl(given)) return { name: given, target, isDerived: false }
+  const address = URL.parse(given)
+  const [first] = target
+  if (first === undefined && address !== null)
+    return { name: nameForUrl(address), target: [given], isDerived: true }
+  const server = first !== undefined && !isUrl(first) ? first : address && nameForUrl(address)
   return yield* refuse(
-    `"${name}" is the URL of a server, and its name comes first.`,
-    command("add", { server: server ?? undefined, url: name })
+    `"${given}" is the URL of a server, and its name comes first.`,
+    command("add", { server: server ?? undefined, url: given })
   )
 })
 
@@ -190,23 +184,25 @@ const ofThisRun = Effect.fnUntraced(function* (line: string) {
   return Option.contains(npm, "exec") ? line.replace(/^mcp-cli/, "npx mcp-cli-oauth") : line
 })
 
-/** `mcp-cli add NAME URL`, `mcp-cli add NAME -- COMMAND ARG...` */
+/** `mcp-cli add [NAME] URL`, `mcp-cli add NAME -- COMMAND ARG...` */
 export const add = Command.make(
   "add",
   {
-    name: Argument.String("NAME").pipe(Argument.withDescription("How you call the server")),
+    name: Argument.String("NAME").pipe(
+      Argument.withDescription("How you call the server; left out, a name from the URL")
+    ),
     target: Argument.String("URL").pipe(
       Argument.withDescription("Its URL; or -- and the command that starts it"),
       Argument.variadic()
     ),
     ...flags
   },
-  Effect.fn("cli.add")(function* ({ name, target, ...given }) {
-    yield* checkName(name, target[0])
-    const entry = yield* entryOf(name, target, given)
+  Effect.fn("cli.add")(function* ({ name: first, target: others, ...given }) {
+    const { isDerived, name: wanted, target } = yield* operandsOf(first, others)
+    const entry = yield* entryOf(wanted, target, given)
     const { force } = given
-    const { backup, file, result } = yield* ConfigurationEditor.use((editor) =>
-      editor.add(name, entry, { force })
+    const { backup, file, name, result } = yield* ConfigurationEditor.use((editor) =>
+      editor.add(wanted, entry, { force, isDerived })
     )
     if (yield* Json)
       return yield* printJson({
@@ -227,6 +223,7 @@ export const add = Command.make(
   Command.withDescription("Add a server to the configuration file"),
   Command.withExamples([
     { command: "mcp-cli add notion https://mcp.notion.com/mcp", description: "A server with a sign-in" },
+    { command: "mcp-cli add https://mcp.notion.com/mcp", description: "The same: the host names it" },
     {
       command: "mcp-cli add acme https://mcp.acme.com --client-id mcp --client-secret-variable ACME_SECRET",
       description: "One that takes registered clients only"

@@ -27,8 +27,10 @@ const configured = Effect.fnUntraced(function* (content?: string) {
       ApprovalFolder.layer({ directory: join(folder, "trusted") })
     ])
   )
-  const add = (name: string, entry: EntryJson, force = false) =>
-    ConfigurationEditor.use((editor) => editor.add(name, entry, { force })).pipe(Effect.provide(layer))
+  const add = (name: string, entry: EntryJson, force = false, isDerived = false) =>
+    ConfigurationEditor.use((editor) => editor.add(name, entry, { force, isDerived })).pipe(
+      Effect.provide(layer)
+    )
   const remove = (name: string) =>
     ConfigurationEditor.use((editor) => editor.remove(name)).pipe(Effect.provide(layer))
   return { file, add, remove, text: () => readFileSync(file, "utf8") }
@@ -46,7 +48,12 @@ describe("adding a server", () => {
   it.effect("makes a file that names its schema and that no other user can read", () =>
     Effect.gen(function* () {
       const { add, file, text } = yield* configured()
-      assert.deepStrictEqual(yield* add("notion", notion), { file, backup: undefined, result: "added" })
+      assert.deepStrictEqual(yield* add("notion", notion), {
+        name: "notion",
+        file,
+        backup: undefined,
+        result: "added"
+      })
       assert.strictEqual(
         text(),
         `{
@@ -87,7 +94,12 @@ describe("adding a server", () => {
         '"a": { "url": "https://a.example" }'
       )
       const { add, file, text } = yield* configured(before)
-      assert.deepStrictEqual(yield* add("notion", notion), { file, backup: `${file}.bak`, result: "added" })
+      assert.deepStrictEqual(yield* add("notion", notion), {
+        name: "notion",
+        file,
+        backup: `${file}.bak`,
+        result: "added"
+      })
       assert.strictEqual(
         text(),
         withServers(
@@ -139,6 +151,35 @@ describe("adding a server", () => {
         assert.strictEqual((yield* add("notion", notion, true)).result, "replaced")
         assert.strictEqual(text(), withServers('"notion": { "url": "https://mcp.notion.com/mcp" } // mine'))
       }
+    })
+  )
+
+  it.effect("under the name of its host replaces no other, and keeps the name that it has", () =>
+    Effect.gen(function* () {
+      const other = withServers('"notion": { "url": "https://old.example/mcp" }')
+      const { add, file } = yield* configured(other)
+      assert.strictEqual(
+        yield* refused(add("notion", notion, false, true), file),
+        'FILE has another server "notion": https://old.example/mcp.\nTo give this one another name, run: mcp-cli add notion-2 https://mcp.notion.com/mcp'
+      )
+      for (const [url, scopes, result] of [
+        [notion.url, undefined, "unchanged"],
+        ["HTTPS://mcp.notion.com/mcp", undefined, "unchanged"],
+        [notion.url, ["read"], "changed"]
+      ] as const) {
+        const before = withServers('"work": { "url": "https://mcp.notion.com/mcp" }')
+        const own = yield* configured(before)
+        const entry = { url, ...(scopes === undefined ? {} : { oauth: { scopes } }) }
+        const done = yield* own.add("notion", entry, false, true)
+        assert.deepStrictEqual([done.name, done.result], ["work", result])
+      }
+      const twice = withServers(
+        '"one": { "url": "https://mcp.notion.com/mcp" },',
+        '"two": { "url": "https://mcp.notion.com/mcp" }'
+      )
+      const ambiguous = yield* configured(twice)
+      const error = yield* refused(ambiguous.add("notion", notion, false, true), ambiguous.file)
+      assert.include(error, "one, two")
     })
   )
 
