@@ -31,6 +31,9 @@ Names are in camel case. What others define keeps its own names: results of tool
 ISO 8601 in UTC. A value that is not known is \`null\`. Later versions may add names and values, and remove none without a new major
 version.
 
+A list is an array, and \`call\` prints the result of MCP as the server sent it: \`mcp-cli tools notion --json | jq -r '.[].name'\` prints the
+names of the tools, and \`mcp-cli call notion search query=roadmap --json | jq -r '.content[].text'\` the texts of an answer.
+
 This page is made from \`src/app/cli/JsonOutput.ts\` by \`node scripts/json-document.ts\`; tests check it, and the output of every
 command, against those schemas.
 `

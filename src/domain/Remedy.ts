@@ -9,6 +9,7 @@ export const verbs = [
   "auth logout",
   "auth reset",
   "prompts",
+  "remove",
   "resources",
   "storage",
   "storage move",

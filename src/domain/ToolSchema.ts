@@ -273,13 +273,23 @@ const unknownNames = (
     .filter(({ near }) => isClosed || near !== undefined)
 }
 
+/** Schemas that a check looks at: about a second. Alternatives within alternatives multiply, and no answer is due then. */
+const maxVisits = 10_000
+
+/** A check of the arguments of one call. */
+interface Check {
+  readonly root: JsonSchema
+  visits: number
+}
+
 const ofObject = (
-  root: JsonSchema,
+  check: Check,
   node: JsonSchema,
   value: JsonSchema,
   path: ReadonlyArray<string>,
   depth: number
 ): ReadonlyArray<ArgumentProblem> => {
+  const { root } = check
   const missing = listOf(node["required"]).flatMap((name): ReadonlyArray<ArgumentProblem> => {
     if (typeof name !== "string" || Object.hasOwn(value, name)) return []
     // Another part of the schema may list it.
@@ -291,7 +301,7 @@ const ofObject = (
   })
   const nested = Object.entries(value).flatMap(([name, one]) => {
     const property = own(node["properties"], name)
-    return property === undefined ? [] : problems(root, property, one, [...path, name], depth + 1)
+    return property === undefined ? [] : problems(check, property, one, [...path, name], depth + 1)
   })
   return [...unknownNames(node, value, path), ...missing, ...nested]
 }
@@ -303,14 +313,15 @@ export const fits = (type: JsonType, value: unknown): boolean => {
 }
 
 const problems = (
-  root: JsonSchema,
+  check: Check,
   schema: unknown,
   value: unknown,
   path: ReadonlyArray<string>,
   depth: number
 ): ReadonlyArray<ArgumentProblem> => {
+  const { root } = check
   const node = resolved(root, schema)
-  if (node === undefined || depth > maxDepth) return []
+  if (node === undefined || depth > maxDepth || ++check.visits > maxVisits) return []
   const types = namedTypes(node)
   if (types !== undefined && !types.some((type) => fits(type, value))) {
     return [{ _tag: "Type", path, expected: typeText(root, node), value }]
@@ -319,8 +330,8 @@ const problems = (
   if (listed !== undefined && !listed.some((choice) => Equal.equals(choice, value))) {
     return [{ _tag: "Choice", path, choices: listed, value }]
   }
-  const all = listOf(node["allOf"]).flatMap((part) => problems(root, part, value, path, depth + 1))
-  const branches = (alternatives(node) ?? []).map((branch) => problems(root, branch, value, path, depth + 1))
+  const all = listOf(node["allOf"]).flatMap((part) => problems(check, part, value, path, depth + 1))
+  const branches = (alternatives(node) ?? []).map((branch) => problems(check, branch, value, path, depth + 1))
   const fewest = branches.toSorted((a, b) => a.length - b.length)[0] ?? []
   const isWrongType =
     fewest.length > 0 && branches.every(([first]) => first?._tag === "Type" && first.path === path)
@@ -329,16 +340,20 @@ const problems = (
     : fewest
   const items = node["prefixItems"] === undefined ? node["items"] : undefined
   const within = Array.isArray(value)
-    ? value.flatMap((one, at) => problems(root, items, one, [...path, String(at)], depth + 1))
+    ? value.flatMap((one, at) => problems(check, items, one, [...path, String(at)], depth + 1))
     : isRecord(value)
-      ? ofObject(root, node, value, path, depth)
+      ? ofObject(check, node, value, path, depth)
       : []
   return [...all, ...ofBranches, ...within]
 }
 
 /**
  * What is certainly wrong with the arguments of a tool: names that are not listed, values that are missing, and wrong types.
- * What the schema says in another way (`if`, `not`, formats, foreign references) is left to the server.
+ * What the schema says in another way (`if`, `not`, formats, foreign references) is left to the server, and so is a schema that
+ * takes too long.
  */
-export const argumentProblems = (schema: JsonSchema, given: JsonSchema): ReadonlyArray<ArgumentProblem> =>
-  problems(schema, schema, given, [], 0)
+export const argumentProblems = (schema: JsonSchema, given: JsonSchema): ReadonlyArray<ArgumentProblem> => {
+  const check: Check = { root: schema, visits: 0 }
+  const found = problems(check, schema, given, [], 0)
+  return check.visits > maxVisits ? [] : found
+}

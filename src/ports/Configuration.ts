@@ -175,6 +175,8 @@ export class Configuration extends Context.Service<
     /** The errors in entries of servers. Only these servers cannot be used. */
     readonly invalid: Effect.Effect<ReadonlyArray<ConfigurationIssue>, ConfigurationError>
     readonly server: (name: string) => Effect.Effect<Server, ConfigurationError | UnknownServer>
+    /** The servers that were requested by a URL that the file does not have. */
+    readonly unlisted: Effect.Effect<ReadonlyArray<Server>>
     /** The defaults if there is no file. */
     readonly tokenStorage: Effect.Effect<StorageSettings, ConfigurationError>
     /** What does not prevent the use of the file, such as unknown fields. */

@@ -211,6 +211,7 @@ export const machine = (options: MachineOptions = {}) =>
             vault: options.vault
           }),
           variables: Effect.succeed([]),
+          unlisted: Effect.succeed([]),
           invalid: Effect.succeed([]),
           warnings: Effect.succeed([])
         })

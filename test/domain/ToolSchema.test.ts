@@ -148,6 +148,22 @@ describe("the arguments of a tool", () => {
     assert.isTrue(toolArguments(schema).every(({ type }) => type === "any"))
   })
 
+  it.each<[string, JsonSchema, wrap: (value: unknown) => unknown]>([
+    ["properties", { properties: { a: { $ref: "#/$defs/A" } } }, (a) => ({ a })],
+    ["items", { properties: { a: { items: { $ref: "#/$defs/A" } } } }, (a) => ({ a: [a] })],
+    ["parts", { allOf: [{ properties: { a: { $ref: "#/$defs/A" } } }] }, (a) => ({ a })]
+  ])("are left to the server, at once, where alternatives multiply in nested %s", (_what, branch, wrap) => {
+    const alternatives = Array.from({ length: 50 }, (_, at) => ({
+      ...branch,
+      type: "object",
+      required: [`x${at}`]
+    }))
+    const schema = { $defs: { A: { oneOf: alternatives } }, properties: { a: { $ref: "#/$defs/A" } } }
+    const nested = (depth: number): unknown => (depth === 0 ? {} : wrap(nested(depth - 1)))
+    assert.deepEqual(problemsOf(schema, { a: nested(8) }), [])
+    assert.deepEqual(problemsOf(schema, { a: {} }), ["Missing a.x0"])
+  })
+
   it("are checked where a schema has as many alternatives as there are countries", () => {
     const countries = Array.from({ length: 250 }, (_, at) => ({ const: `C${at}`, title: `Country ${at}` }))
     assert.deepEqual(problemsOf({ properties: { a: { oneOf: countries } } }, { a: "X" }), ["Choice a"])

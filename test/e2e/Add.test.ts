@@ -74,13 +74,19 @@ describe("the first minute", () => {
       [
         `Removed demo from ${own()}.`,
         `The file as it was before: ${own()}.bak`,
-        "If you are signed in to demo, that sign-in is still stored.",
+        "The sign-in to demo is still stored.",
         "To end it, run: mcp-cli auth logout demo",
         ""
       ].join("\n")
     )
     assert.strictEqual((await run(["auth", "logout", "demo"])).code, 0)
     assert.strictEqual((await run(["tools", "demo"])).code, 2)
+    await run(["add", "demo", url])
+    const unused = await run(["remove", "demo"])
+    assert.strictEqual(
+      unused.stderr,
+      `Removed demo from ${own()}.\nThe file as it was before: ${own()}.bak\n`
+    )
   })
 
   it("needs no configuration for a server that is named by its URL", async () => {
@@ -109,6 +115,33 @@ describe("the first minute", () => {
     assert.strictEqual(removed.code, 0)
     assert.match(removed.stderr, /Signed out of demo\..*Signed out of demo \(work\)\..*Removed demo from/s)
     assert.deepStrictEqual(JSON.parse((await run(["auth", "status", "--json"])).stdout), [])
+  })
+})
+
+describe("the removal of a server that is down", () => {
+  it("names what removes it all the same, and tells of sign-ins to another address", async () => {
+    const down = await startWorld()
+    try {
+      assert.strictEqual((await down.run(["auth", "login", "demo"])).code, 0)
+      await down.authorizationServer.close()
+      const failed = await down.run(["remove", "demo", "--sign-out"])
+      assert.strictEqual(failed.code, 5)
+      assert.include(
+        failed.stderr,
+        "To remove the server all the same, and keep the sign-in, run: mcp-cli remove demo\n"
+      )
+      const json = await down.run(["remove", "demo", "--sign-out", "--json"])
+      assert.include(json.stderr, '"verb":"remove"')
+
+      down.configure({ mcpServers: { demo: { url: "http://127.0.0.1:9/mcp" } } })
+      const elsewhere = await down.run(["remove", "demo", "--sign-out"])
+      assert.include(
+        elsewhere.stderr,
+        `Another sign-in is stored under the name demo, to ${down.mcpServer.url.href}`
+      )
+    } finally {
+      await down.close()
+    }
   })
 })
 

@@ -1,5 +1,6 @@
 import { createServer, type RequestListener } from "node:http"
 import type { AddressInfo } from "node:net"
+import { resolve } from "node:path"
 import { afterEach, assert, describe, it } from "@effect/vitest"
 import type { Finding } from "../../src/app/doctor/Doctor.ts"
 import { startWorld, type World } from "./World.ts"
@@ -196,6 +197,38 @@ describe("auth doctor", () => {
     })
     assert.strictEqual(report.of("server")?.status, "wrong")
     assert.notInclude(JSON.stringify(report), "hidden")
+  })
+})
+
+describe("auth doctor of a program on this machine", () => {
+  it("starts it, and says how that went", async () => {
+    const it = await open()
+    const stdio = resolve("test/servers/stdio.ts")
+    for (const [entry, code, status, what] of [
+      [
+        { command: process.execPath, args: [stdio] },
+        0,
+        "ok",
+        /^it starts, and answers as example 1\.0\.0 \(MCP /
+      ],
+      [{ command: "no-such-program" }, 5, "wrong", /there is no program "no-such-program"$/],
+      [
+        {
+          command: process.execPath,
+          args: ["-e", 'console.error("Error: no key\\nset KEY"); process.exit(3)']
+        },
+        5,
+        "wrong",
+        /its program ended with exit code 3\. It wrote:\nError: no key\nset KEY$/
+      ]
+    ] as const) {
+      it.configure({ mcpServers: { demo: entry } })
+      const report = await examine(it)
+      assert.strictEqual(report.code, code)
+      assert.strictEqual(report.of("server")?.status, status)
+      assert.match(report.of("server")?.what ?? "", what)
+      assert.strictEqual(report.of("sign-in")?.status, "note")
+    }
   })
 })
 

@@ -2,6 +2,7 @@ import { Effect, FileSystem, Layer, Option, Path } from "effect"
 import { advice } from "../../domain/Remedy.ts"
 import { hasSecretShape, secretParameter } from "../../domain/SecretShape.ts"
 import { canonicalResource } from "../../domain/SecureUrl.ts"
+import type { Server } from "../../domain/Server.ts"
 import { addTyped } from "../../domain/TypedAddress.ts"
 import {
   Configuration,
@@ -168,6 +169,7 @@ export const layer = (
     Configuration,
     Effect.gen(function* () {
       const platform = yield* Effect.context<FileSystem.FileSystem | Path.Path>()
+      const unlisted = new Map<string, Server>()
 
       const found = yield* locate(options).pipe(
         Effect.flatMap(
@@ -206,10 +208,12 @@ export const layer = (
           if (address === undefined) return yield* serverIn(yield* requiredFor(given), given)
           const checked = Option.getOrUndefined(yield* found)
           const name = checked && (yield* nameAt(checked.root.childOrEmpty("mcpServers"), given))
-          return yield* name === undefined || checked === undefined
-            ? serverAt(address)
-            : serverIn(checked, name)
+          if (name !== undefined && checked !== undefined) return yield* serverIn(checked, name)
+          const server = yield* serverAt(address)
+          unlisted.set(server.name, server)
+          return server
         }),
+        unlisted: Effect.sync(() => [...unlisted.values()]),
         tokenStorage: Effect.gen(function* () {
           const checked = Option.getOrUndefined(yield* found)
           return yield* readFilledIn(checked, (findings) => {

@@ -23,8 +23,8 @@ export const largeAnswer = 2 ** 20
 
 /** Characters of the end of standard error that are stored: more than are quoted, to redact whole secrets. */
 export const maxStored = 10_000
-/** Characters that an error quotes. */
-export const maxQuoted = 300
+/** Lines that an error quotes. */
+export const maxQuotedLines = 8
 
 /** Maximum of one message over a wire by default, in MiB after decompression. It is held as bytes, once. */
 export const maxMessage = 256

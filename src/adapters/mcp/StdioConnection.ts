@@ -15,17 +15,34 @@ import { versionToOffer } from "./VersionRefusal.ts"
 import { LineBuffer } from "./LineBuffer.ts"
 import { makeMessageLog, type MessageLog } from "./MessageLog.ts"
 import type { Operations } from "./Operations.ts"
-import { maxQuoted, maxStored, probeTimeout, forever } from "./McpLimits.ts"
+import { maxQuotedLines, maxStored, probeTimeout, forever } from "./McpLimits.ts"
 
 /** The module of the SDK for programs. Separate, because it needs Node. */
 type StdioSdk = typeof import("@modelcontextprotocol/client/stdio")
 
 /** The end of what a program wrote: the lines from the last one that names an error, without stack frames. */
-const lastWords = (said: string): string => {
-  const lines = said.split(/\r?\n/).filter((line) => line.trim() !== "" && !/^\s+at /.test(line))
+const lastWords = (said: string): ReadonlyArray<string> => {
+  const lines = said
+    .split(/\r?\n/)
+    .filter((line) => !/^\s+at /.test(line))
+    .map(printable)
+    .filter((line) => line !== "")
   const last = lines.findLastIndex((line) => /error|exception|fatal|panic/i.test(line))
-  const text = lines.slice(last < 0 ? 0 : last).join("\n")
-  return last < 0 ? text.slice(-maxQuoted) : text.slice(0, maxQuoted)
+  return last < 0 ? lines.slice(-maxQuotedLines) : lines.slice(last, last + maxQuotedLines)
+}
+
+/** What a program wrote, after a sentence: each of several lines on its own. */
+const quotation = ([first, ...others]: ReadonlyArray<string>): string => {
+  if (first === undefined) return "."
+  return others.length === 0
+    ? `. It wrote: ${first.replace(/\.$/, "")}.`
+    : `. It wrote:\n${[first, ...others].join("\n")}`
+}
+
+/** How a program ended, if it says that it failed. */
+const endOf = (code: number | null, signal: NodeJS.Signals | null): string => {
+  if (signal !== null) return ` by ${signal}`
+  return code === null || code === 0 ? "" : ` with exit code ${code}`
 }
 
 /** Options of {@link openStdio}. */
@@ -46,7 +63,8 @@ export interface StdioConnectionOptions {
 const makeTransport = (
   { limit, operations, sdk, stdio }: StdioConnectionOptions,
   log: MessageLog,
-  parameters: StdioServerParameters
+  parameters: StdioServerParameters,
+  onExit: (end: string) => void
 ) => {
   const parse: Sdk["deserializeMessage"] = (line) => {
     const message = sdk.deserializeMessage(line)
@@ -63,6 +81,13 @@ const makeTransport = (
         program?.kill()
       }
       Object.assign(this, { _readBuffer: new LineBuffer(parse, limit, onExceeded) })
+    }
+
+    override start(): Promise<void> {
+      const started = super.start()
+      const program: ChildProcess | undefined = this["_process"]
+      program?.once("exit", (code, signal) => onExit(endOf(code, signal)))
+      return started
     }
 
     override send(message: JSONRPCMessage): Promise<void> {
@@ -120,29 +145,30 @@ const start = Effect.fnUntraced(function* (
 ): Effect.fn.Return<Connection | Negotiation, McpError, Scope.Scope> {
   const { operations, timeout, sdk, server } = options
   yield* Effect.logDebug(`${server.name}: starts ${printable(server.command)}`)
-  const transport = makeTransport(options, yield* makeMessageLog(server.name), {
+  let end = ""
+  const parameters: StdioServerParameters = {
     command: server.command,
     args: [...server.args],
     // The SDK adds only the variables that are safe to inherit.
     env: Object.fromEntries(Object.entries(server.env).map(([name, value]) => [name, Redacted.value(value)])),
     stderr: options.showOutput ? "inherit" : "pipe",
     ...(server.cwd === undefined ? {} : { cwd: server.cwd })
+  }
+  const transport = makeTransport(options, yield* makeMessageLog(server.name), parameters, (how) => {
+    end = how
   })
   const listFaults = repairLists(sdk, transport)
   let said = ""
   transport.stderr?.on("data", (chunk: Buffer) => {
     said = `${said}${chunk.toString("utf8")}`.slice(-maxStored)
   })
-  const ended = (): Explanation => {
-    const quote = printable(lastWords(redactConfigured(said, server.env)))
-    const words = quote === "" ? "" : `. It wrote: ${quote}`
-    return options.showOutput
-      ? ["its program ended."]
+  const ended = (): Explanation =>
+    options.showOutput
+      ? [`its program ended${end}.`]
       : [
-          `its program ended${words}.`,
-          Remedy.advice("Run it by hand, or turn on verbose output, to see all that it writes.")
+          `its program ended${end}${quotation(lastWords(redactConfigured(said, server.env)))}`,
+          Remedy.advice("To see all that it writes, add -v, or run it by hand.")
         ]
-  }
   const explainSdk = explainer({
     sdk,
     server: server.name,

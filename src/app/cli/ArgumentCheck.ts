@@ -1,11 +1,12 @@
 import { Effect } from "effect"
-import { command } from "../../domain/Remedy.ts"
+import { advice, command } from "../../domain/Remedy.ts"
 import { printable, safeLine } from "../../domain/PrintableText.ts"
 import { nearName } from "../../domain/NearName.ts"
 import { type ArgumentProblem, argumentProblems, toolArguments } from "../../domain/ToolSchema.ts"
 import type { McpTool } from "../../ports/McpConnector.ts"
 import { type ToolArguments, wayOut } from "./Arguments.ts"
 import { tell } from "./Output.ts"
+import { listed } from "./RemedyText.ts"
 import { UsageError } from "./UsageError.ts"
 
 /** A type in a sentence: `a string`, `an integer`, `one of open, closed`. */
@@ -53,14 +54,30 @@ export const checkArguments = Effect.fnUntraced(function* (
     })
   }
   const { additionalProperties, patternProperties } = inputSchema
-  const listed = toolArguments(inputSchema).map((argument) => argument.name)
-  if (listed.length === 0 || additionalProperties !== undefined || patternProperties !== undefined) return
-  const others = Object.keys(given).filter((key) => !listed.includes(key))
+  const names = toolArguments(inputSchema).map((argument) => argument.name)
+  if (names.length === 0 || additionalProperties !== undefined || patternProperties !== undefined) return
+  const others = Object.keys(given).filter((key) => !names.includes(key))
   if (others.length === 0) return
   yield* tell(
     `mcp-cli: ${shown} does not list ${others.map(safeLine).join(", ")} among its arguments, and may ignore ${others.length === 1 ? "it" : "them"}.`
   )
 })
+
+/** Tools that a message names: as many as a line or two have. */
+const maxNamed = 10
+
+/** The command that lists the tools of a server. */
+export const seeTools = (server: string) => command("tools", { server, purpose: "see its tools" })
+
+/** Says which tools a server lists, where it has none of this name. */
+export const unlistedTool = (server: string, name: string, tools: ReadonlyArray<string>) => {
+  const named = tools.slice(0, maxNamed).map(printable)
+  const rest = tools.length - named.length
+  const all = rest === 0 ? named : [...named, `${rest} others`]
+  return advice(
+    `${server} lists no tool ${printable(name)}. ${all.length === 0 ? "It lists none." : `It lists ${listed(all)}.`}`
+  )
+}
 
 /** The tool of this name. Undefined: it is not listed, and the server may have it all the same. */
 export const listedTool = Effect.fnUntraced(function* (
@@ -80,6 +97,6 @@ export const listedTool = Effect.fnUntraced(function* (
   if (near === undefined || near.charAt(0) !== name.charAt(0)) return found
   return yield* new UsageError({
     problem: `${server} lists no tool ${printable(name)}. Did you mean ${printable(near)}?`,
-    remedies: [command("tools", { server, purpose: "see its tools" }), wayOut]
+    remedies: [seeTools(server), wayOut]
   })
 })

@@ -1,24 +1,50 @@
-import { Effect, type Layer } from "effect"
+import { Effect, type Layer, Result } from "effect"
 import { Command } from "effect/cli"
 import { Doctor } from "../doctor/Doctor.ts"
-import { type Finding, wrongBy } from "../doctor/Finding.ts"
-import type { Configuration, ConfigurationError } from "../../ports/Configuration.ts"
+import { type Finding, note, ok, wrongBy } from "../doctor/Finding.ts"
+import type { StdioServer } from "../../domain/Server.ts"
+import { ServerSession } from "../session/ServerSession.ts"
+import { Configuration, type ConfigurationError } from "../../ports/Configuration.ts"
 import type { StorageError } from "../../ports/CredentialStore.ts"
 import { Display } from "../../ports/Display.ts"
-import { accountAt, httpServer, serverName } from "./Arguments.ts"
+import { accountAt, serverName } from "./Arguments.ts"
 import { doctorReport } from "./DoctorReport.ts"
 import type { JsonOutput } from "./JsonOutput.ts"
-import { print, printJson } from "./Output.ts"
+import { firstLine, print, printJson } from "./Output.ts"
 import { remediesJson } from "./RemedyText.ts"
 import { configFileOfRun, Json, Verbose } from "./Settings.ts"
 import { ProblemsFound } from "./UsageError.ts"
 import { showWarnings } from "./Warnings.ts"
 
-const examine = Effect.fnUntraced(function* (name: string, account: string) {
+/** Starts a program, or fails with what prevents that. */
+const start = (server: StdioServer) =>
+  ServerSession.use((sessions) => sessions.open(server)).pipe(
+    Effect.map((session) => session.server),
+    Effect.scoped
+  )
+
+/** Examines a program on this machine, which has no sign-in: it starts, and speaks MCP. */
+const examineProgram = Effect.fnUntraced(function* (server: StdioServer) {
+  const started = yield* Effect.result(start(server))
+  const verdict = Result.match(started, {
+    onFailure: wrongBy,
+    onSuccess: ({ name, protocol, version }) =>
+      ok(`it starts, and answers as ${firstLine(name)} ${firstLine(version)} (MCP ${firstLine(protocol)})`)
+  })
+  return [
+    { check: "server", ...verdict },
+    { check: "sign-in", ...note('none: a program on this machine takes its credentials from "env"') }
+  ] satisfies ReadonlyArray<Finding>
+})
+
+const examine = Effect.fnUntraced(function* <R>(name: string, account: string, sessions: () => Sessions<R>) {
   yield* showWarnings(name)
-  const server = yield* httpServer(name)
+  const server = yield* Configuration.use((configuration) => configuration.server(name))
+  if (server._tag === "Stdio") return yield* Effect.provide(examineProgram(server), sessions())
   return yield* Doctor.use((service) => service.examine(server, account))
 })
+
+type Sessions<R> = Layer.Layer<ServerSession, ConfigurationError | StorageError, R>
 
 /** Shows the findings, and fails if something is wrong. */
 const report = Effect.fnUntraced(function* (name: string, account: string, findings: ReadonlyArray<Finding>) {
@@ -42,16 +68,21 @@ const report = Effect.fnUntraced(function* (name: string, account: string, findi
   if (count > 0) return yield* new ProblemsFound({ server: name, account, count })
 })
 
-/** `mcp-cli auth doctor NAME` */
+/**
+ * `mcp-cli auth doctor NAME`
+ *
+ * @param sessions what opens a session with a program; other runs do not load it
+ */
 export const doctor = <R>(
-  examination: Layer.Layer<Configuration | Doctor, ConfigurationError | StorageError, R>
+  examination: Layer.Layer<Configuration | Doctor, ConfigurationError | StorageError, R>,
+  sessions: () => Sessions<R>
 ) =>
   Command.make(
     "doctor",
     { name: serverName },
     Effect.fn("cli.auth.doctor")(function* ({ name }) {
       const { account } = yield* accountAt(name)
-      const findings = yield* examine(name, account).pipe(
+      const findings = yield* examine(name, account, sessions).pipe(
         Effect.provide(examination),
         // A configuration that cannot be used is the first thing to examine.
         Effect.catchTag("ConfigurationError", (error) =>

@@ -23,6 +23,12 @@ const failedText = ({ failed, key }: AccountStatus): string | undefined =>
     ? undefined
     : `The last token refresh of ${nameOf(key)} failed at ${isoTime(failed.at)} (${failed.answer}).`
 
+/** Says why a sign-in cannot be read, or how its last refresh failed. */
+export const showProblem = Effect.fnUntraced(function* (status: AccountStatus) {
+  yield* showFailed([status])
+  if (status.problem !== undefined) yield* tellError(status.problem, yield* configFileOfRun)
+})
+
 /** Shows which stored sign-ins may be of no use, and how to replace them. */
 const showFailed = Effect.fnUntraced(function* (statuses: ReadonlyArray<AccountStatus>) {
   const configFile = yield* configFileOfRun
@@ -60,13 +66,14 @@ const states: Readonly<Record<AccountStatus["state"], Styled>> = {
   unreadable: { style: 31, text: "unreadable" }
 }
 
-const stateText = ({ failed, state }: AccountStatus, isWithoutUser: boolean): Styled => {
+/** The state of an account as users read it. */
+export const stateText = ({ failed, state }: AccountStatus, isWithoutUser: boolean): Styled => {
   if (failed !== undefined) return { style: 33, text: "renewal failed" }
   return isWithoutUser ? { style: 32, text: "not used yet (needs no sign-in)" } : states[state]
 }
 
 /** Until when the access token is good. */
-const untilText = ({ expiresAt, renewable, state }: AccountStatus, now: number): string => {
+export const untilText = ({ expiresAt, renewable, state }: AccountStatus, now: number): string => {
   if (expiresAt === undefined || state === "refreshable") return "-"
   const end = relativeTime(expiresAt, now)
   return renewable ? `${end} (renewable)` : end

@@ -1,10 +1,10 @@
 import { Duration, Effect, Option, Stdio, Stream } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
-import type { McpCallOptions, McpTool } from "../../ports/McpConnector.ts"
+import { type McpCallOptions, McpError, type McpTool } from "../../ports/McpConnector.ts"
 import type { OpenSession } from "../session/ServerSession.ts"
 import { assignedArguments, jsonArguments, serverName, type ToolArguments } from "./Arguments.ts"
-import { checkArguments, listedTool } from "./ArgumentCheck.ts"
-import { checkOutput, deliver, outputFlags } from "./ContentFiles.ts"
+import { checkArguments, listedTool, seeTools, unlistedTool } from "./ArgumentCheck.ts"
+import { checkOutput, deliver, type Output, outputFlags } from "./ContentFiles.ts"
 import { withProgress } from "../../ports/ProgressDisplay.ts"
 import { ToolFailed, UsageError } from "./UsageError.ts"
 import { withSession } from "./WithSession.ts"
@@ -36,12 +36,17 @@ interface CallOptions extends McpCallOptions {
   readonly known?: ReadonlyArray<McpTool>
 }
 
-/** Calls a tool. The types of `name=value` come from its schema, which the arguments are checked against. */
+/**
+ * Calls a tool, and prints or saves its answer. The types of `name=value` come from its schema, which the arguments are
+ * checked against. If a tool that the server does not list fails, the error says what it lists.
+ */
 export const callWritten = Effect.fnUntraced(function* (
   session: OpenSession,
   { args, isChecked, server, tool }: WrittenCall,
+  output: Output,
   { known, ...options }: CallOptions = {}
 ) {
+  let others: ReadonlyArray<string> | undefined
   const ready = Effect.fnUntraced(function* (tools: ReadonlyArray<McpTool>) {
     const listed = isChecked
       ? yield* listedTool(server, tools, tool)
@@ -51,6 +56,7 @@ export const callWritten = Effect.fnUntraced(function* (
   })
   const checked = Effect.fnUntraced(function* (tools: ReadonlyArray<McpTool>) {
     const { given, listed } = yield* ready(tools)
+    others = listed === undefined && isChecked ? tools.map(({ name }) => name) : undefined
     if (isChecked && listed !== undefined) yield* checkArguments(server, listed, given)
     return given
   })
@@ -60,7 +66,23 @@ export const callWritten = Effect.fnUntraced(function* (
     known?.some(({ name }) => name === tool) === true
       ? yield* Effect.catchTag(checked(known), "UsageError", () => fresh)
       : yield* fresh
-  return yield* withProgress(tool, (onProgress) => session.call(tool, given, { ...options, onProgress }))
+  const hints = others === undefined ? [] : [unlistedTool(server, tool, others)]
+  const result = yield* withProgress(tool, (onProgress) =>
+    session.call(tool, given, { ...options, onProgress })
+  ).pipe(
+    Effect.mapError((error) =>
+      error._tag === "McpError" && hints.length > 0
+        ? new McpError({ server, detail: error.detail, remedies: [...hints, ...error.remedies] })
+        : error
+    )
+  )
+  yield* deliver(result, output)
+  if (!result.isError) return
+  return yield* new ToolFailed({
+    server,
+    tool,
+    hints: hints.length === 0 ? [] : [...hints, seeTools(server)]
+  })
 })
 
 /** `mcp-cli call NAME TOOL` */
@@ -107,9 +129,7 @@ export const call = Command.make(
     yield* withSession(name, (session) =>
       Effect.gen(function* () {
         const written = { server: name, tool, args: given, isChecked: check }
-        const result = yield* callWritten(session, written, options)
-        yield* deliver(result, { output, overwrite })
-        if (result.isError) return yield* new ToolFailed({ server: name, tool })
+        yield* callWritten(session, written, { output, overwrite }, options)
       })
     )
   })

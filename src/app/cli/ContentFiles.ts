@@ -42,11 +42,34 @@ const refuse = (path: string) =>
     remedies: [advice("Choose another name, or replace it by --overwrite.")]
   })
 
-/** Refuses a file that exists, before anything is requested. */
+const isFolder = (path: string) =>
+  FileSystem.FileSystem.use((files) => files.stat(path)).pipe(
+    Effect.map(({ type }) => type === "Directory"),
+    Effect.orElseSucceed(() => false)
+  )
+
+/** Refuses a file that exists or cannot be made, before anything is requested: a call may not be repeatable. */
 export const checkOutput = Effect.fnUntraced(function* ({ output, overwrite }: Output) {
   if (Option.isNone(output)) return
-  if (output.value === "") return yield* new UsageError({ problem: "--output needs the name of a file." })
-  if (!overwrite && (yield* exists(output.value))) return yield* refuse(output.value)
+  const file = output.value
+  if (file === "") return yield* new UsageError({ problem: "--output needs the name of a file." })
+  if (yield* isFolder(file)) {
+    return yield* new UsageError({
+      problem: `${safeLine(file)} is a folder. Name a file in it: --output ${safeLine(file.replace(/[/\\]*$/, ""))}/FILE`
+    })
+  }
+  const folder = file.replace(/[^/\\]*$/, "") || "."
+  if (!(yield* isFolder(folder)))
+    return yield* new UsageError({ problem: `There is no folder ${safeLine(folder)} for --output.` })
+  if (!overwrite && (yield* exists(file))) return yield* refuse(file)
+})
+
+/** The next of the numbered names that no file has. Without `overwrite`, an answer of several files replaces none. */
+const freeName = Effect.fnUntraced(function* (path: string, from: number, overwrite: boolean) {
+  if (overwrite || from === 0) return from
+  let number = from
+  while (yield* exists(numbered(path, number))) number++
+  return number
 })
 
 const write = (path: string, bytes: Uint8Array, overwrite: boolean) =>
@@ -69,8 +92,11 @@ const save = Effect.fnUntraced(function* ({ content }: McpAnswer, path: string, 
     yield* write(path, new TextEncoder().encode(text), overwrite)
     return yield* tell(`Saved ${path}.`)
   }
-  for (const [index, binary] of binaries.entries()) {
-    const name = numbered(path, index)
+  let next = 0
+  for (const binary of binaries) {
+    const number = yield* freeName(path, next, overwrite)
+    const name = numbered(path, number)
+    next = number + 1
     yield* write(name, bytesOf(binary), overwrite)
     yield* tell(`Saved ${name} (${printable(binary.mimeType)}, ${binary.bytes} bytes).`)
   }

@@ -78,7 +78,7 @@ export interface Live<R> {
   /** Tokens, with a sign-in only if a user is present. */
   readonly tokens: Layer.Layer<Configuration | AccessTokens, ConfigurationError | StorageError, Settings | R>
   readonly sessions: Layer.Layer<
-    Configuration | ServerSession | LineEditor,
+    Configuration | CredentialStore | ServerSession | LineEditor,
     ConfigurationError | StorageError,
     Settings | R
   >
@@ -138,7 +138,7 @@ export const program = <R>(live: Live<R>, format: Ref.Ref<ErrorFormat>, words: R
             Command.withSubcommands(
               commandsOf(words, {
                 login: () => login.pipe(Command.provide(live.signIn)),
-                doctor: () => doctor(live.examination),
+                doctor: () => doctor(live.examination, () => live.sessions),
                 status: () => status.pipe(Command.provide(live.stored)),
                 token: () => token.pipe(Command.provide(live.tokens)),
                 logout: () => logout.pipe(Command.provide(live.stored)),
@@ -159,7 +159,7 @@ export const program = <R>(live: Live<R>, format: Ref.Ref<ErrorFormat>, words: R
           ),
         servers: () => servers.pipe(Command.provide(live.configuration)),
         add: () => add.pipe(Command.provide(live.editing)),
-        remove: () => remove(live.stored).pipe(Command.provide(live.editing)),
+        remove: () => remove(live.stored, live.storedWithoutPrompt).pipe(Command.provide(live.editing)),
         trust: () => trust.pipe(Command.provide(live.trust)),
         completions: () => completions
       })

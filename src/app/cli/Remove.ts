@@ -2,13 +2,15 @@ import { Effect, type Layer, Option } from "effect"
 import { Command, Flag } from "effect/cli"
 import { CredentialKey } from "../../domain/CredentialKey.ts"
 import { command } from "../../domain/Remedy.ts"
+import { RevocationFailed } from "../../domain/SignInError.ts"
 import type { Configuration, ConfigurationError } from "../../ports/Configuration.ts"
 import { ConfigurationEditor } from "../../ports/ConfigurationEditor.ts"
 import { CredentialStore, type StorageError } from "../../ports/CredentialStore.ts"
 import type { SignOut } from "../signin/SignOut.ts"
-import { resolvedName, serverName } from "./Arguments.ts"
+import { nameOf, resolvedName, serverName } from "./Arguments.ts"
 import { endSignIn, showLogout } from "./AuthLogout.ts"
 import type { JsonOutput } from "./JsonOutput.ts"
+import { showOthers } from "./NamedSignIn.ts"
 import { printJson, tell } from "./Output.ts"
 import { remedyText } from "./RemedyText.ts"
 import { configFileOfRun, Json } from "./Settings.ts"
@@ -21,16 +23,53 @@ const signOutOf = Effect.fnUntraced(function* (given: string) {
   const accounts = new Set(listed.filter(({ server }) => server === name).map(({ account }) => account))
   for (const account of accounts) {
     const key = CredentialKey.of(name, account)
-    const { done, server } = yield* endSignIn(key, Option.none())
+    const { done, resource, server } = yield* endSignIn(key, Option.none())
     if (yield* Json) continue
     yield* Effect.forEach(done, (result) => showLogout(key, server, result), { discard: true })
+    yield* showOthers(name, account, resource)
   }
 })
 
+/** The same error, with the way to remove the server all the same. */
+const removable = ({ account, detail, fixes, server }: RevocationFailed) =>
+  new RevocationFailed({
+    server,
+    ...(account === undefined ? {} : { account }),
+    detail,
+    fixes: [
+      ...fixes,
+      command("remove", { server, options: { "sign-out": true }, purpose: "try both again" }),
+      command("remove", { server, purpose: "remove the server all the same, and keep the sign-in" })
+    ]
+  })
+
+/** How long a store may take to say what it still holds: the server is removed by then. */
+const listTimeout = "3 seconds"
+
+/** Says which sign-ins stay behind, and how to end them. */
+const showLeft = Effect.fnUntraced(function* <R>(name: string, stored: Stored<R>) {
+  const configFile = yield* configFileOfRun
+  const end = (account?: string) =>
+    remedyText(command("auth logout", { server: name, account, purpose: "end it" }), configFile)
+  const listed = yield* CredentialStore.use((store) => store.list).pipe(
+    Effect.provide(stored),
+    Effect.timeout(listTimeout),
+    Effect.option
+  )
+  if (Option.isNone(listed)) {
+    return yield* tell(`If you are signed in to ${name}, that sign-in is still stored.`, end())
+  }
+  const left = new Map(
+    listed.value.filter(({ server }) => server === name).map((key) => [key.account, key.first])
+  )
+  for (const key of left.values())
+    yield* tell(`The sign-in to ${nameOf(key)} is still stored.`, end(key.account))
+})
+
+type Stored<R> = Layer.Layer<Configuration | CredentialStore | SignOut, ConfigurationError | StorageError, R>
+
 /** `mcp-cli remove NAME` */
-export const remove = <R>(
-  stored: Layer.Layer<Configuration | CredentialStore | SignOut, ConfigurationError | StorageError, R>
-) =>
+export const remove = <R>(stored: Stored<R>, storedWithoutPrompt: Stored<R>) =>
   Command.make(
     "remove",
     {
@@ -42,7 +81,12 @@ export const remove = <R>(
     },
     Effect.fn("cli.remove")(function* ({ name, signOut }) {
       // Revoking needs the settings of the server.
-      if (signOut) yield* Effect.provide(signOutOf(name), stored)
+      if (signOut) {
+        yield* signOutOf(name).pipe(
+          Effect.catchTag("RevocationFailed", (failed) => Effect.fail(removable(failed))),
+          Effect.provide(stored)
+        )
+      }
       const { backup, file, removed } = yield* ConfigurationEditor.use((editor) => editor.remove(name)).pipe(
         Effect.catchTag("UnknownServer", ({ message, remedies }) =>
           Effect.fail(
@@ -61,11 +105,7 @@ export const remove = <R>(
       yield* tell(`Removed ${removed.name} from ${file}.`)
       if (backup !== undefined) yield* tell(`The file as it was before: ${backup}`)
       if (signOut || !removed.authorization.startsWith("oauth")) return
-      const end = command("auth logout", { server: removed.name, purpose: "end it" })
-      yield* tell(
-        `If you are signed in to ${removed.name}, that sign-in is still stored.`,
-        remedyText(end, yield* configFileOfRun)
-      )
+      yield* showLeft(removed.name, storedWithoutPrompt)
     })
   ).pipe(
     Command.withDescription("Remove a server from the configuration file"),

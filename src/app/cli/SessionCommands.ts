@@ -13,9 +13,10 @@ import { printListing, promptListing, resourceListing, toolListing } from "./Lis
 import { printTable } from "./Output.ts"
 import { getAssigned } from "./Prompt.ts"
 import { quotedWord, words } from "./SessionWords.ts"
+import type { showStatus } from "./SessionStatus.ts"
 import type { Json } from "./Settings.ts"
 import { showTool } from "./ShowTool.ts"
-import { ToolFailed, UsageError } from "./UsageError.ts"
+import { UsageError } from "./UsageError.ts"
 
 /** A session, and what its server lists. */
 export interface SessionContext {
@@ -45,9 +46,7 @@ const callTool = Effect.fnUntraced(function* (line: Line) {
   const json = /^\/?call\s+(?:--\S+\s+)*\S+\s+(?:--no-check\s+)?(\{[^]*\})/.exec(text)?.[1]
   const args = json === undefined ? assignments : yield* jsonArguments(json)
   yield* checkOutput(output)
-  const result = yield* callWritten(session, { server, tool, args, isChecked }, { known: tools })
-  yield* deliver(result, output)
-  if (result.isError) return yield* new ToolFailed({ server, tool })
+  yield* callWritten(session, { server, tool, args, isChecked }, output, { known: tools })
 })
 
 const readResource = Effect.fnUntraced(function* ({ operands: [uri], output, session }: Line) {
@@ -68,8 +67,14 @@ const listTools = Effect.fnUntraced(function* ({ operands: [name], server, sessi
   else yield* showTool(server, session, name)
 })
 
-type SessionCommandError = Effect.Error<ReturnType<typeof callTool | typeof getPrompt | typeof listTools>>
-type Needs = Stdio.Stdio | FileSystem.FileSystem | Effect.Services<typeof Json>
+type SessionCommandError = Effect.Error<
+  ReturnType<typeof callTool | typeof getPrompt | typeof listTools | typeof showStatus>
+>
+type Needs =
+  | Stdio.Stdio
+  | FileSystem.FileSystem
+  | Effect.Services<typeof Json>
+  | Effect.Services<ReturnType<typeof showStatus>>
 
 /** The words before the one that is completed, and what is typed of that one. */
 interface Typed extends SessionContext {
@@ -191,6 +196,17 @@ const commands: ReadonlyMap<string, SessionCommand> = new Map<string, SessionCom
       description: "show the messages of a prompt",
       complete: completePrompt,
       run: getPrompt
+    }
+  ],
+  [
+    "status",
+    {
+      description: "show the server, and until when you are signed in",
+      run: ({ server, session }) =>
+        Effect.flatMap(
+          Effect.promise(() => import("./SessionStatus.ts")),
+          ({ showStatus }) => showStatus(server, session)
+        )
     }
   ],
   ["help", { aliases: ["?"], description: "show this list", run: () => printTable(help) }],

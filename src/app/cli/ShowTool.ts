@@ -1,10 +1,10 @@
 import { Effect } from "effect"
 import { nearName } from "../../domain/NearName.ts"
 import { printable, safeText } from "../../domain/PrintableText.ts"
-import { command } from "../../domain/Remedy.ts"
 import { type ToolArgument, toolArguments } from "../../domain/ToolSchema.ts"
 import type { McpTool } from "../../ports/McpConnector.ts"
 import type { OpenSession } from "../session/ServerSession.ts"
+import { seeTools, unlistedTool } from "./ArgumentCheck.ts"
 import { firstLine, print, printJson, printTable } from "./Output.ts"
 import { Json } from "./Settings.ts"
 import { shortened } from "./TextWidth.ts"
@@ -37,8 +37,15 @@ export const showTool = Effect.fnUntraced(function* (server: string, session: Op
       tools.map((tool) => tool.name)
     )
     return yield* new UsageError({
-      problem: `${server} lists no tool ${printable(name)}.${near === undefined ? "" : ` Did you mean ${printable(near)}?`}`,
-      remedies: [command("tools", { server, purpose: "see its tools" })]
+      problem:
+        near === undefined
+          ? unlistedTool(
+              server,
+              name,
+              tools.map((tool) => tool.name)
+            ).text
+          : `${server} lists no tool ${printable(name)}. Did you mean ${printable(near)}?`,
+      remedies: [seeTools(server)]
     })
   }
   if (yield* Json) yield* printJson(found)

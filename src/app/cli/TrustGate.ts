@@ -59,8 +59,8 @@ export const makeTrustGate: Effect.Effect<RequireApproval, never, ConfigurationA
         [`${safeLine(file)} ${state}. It:`, ...reviewLines(yield* configuration.entries)].join("\n"),
         "Use it?"
       )
-      if (Option.isNone(answer)) return yield* errorOf(file, `it ${state}`, fixes)
-      if (!answer.value) return yield* errorOf(file, "you have not approved it", fixes)
+      if (Option.isNone(answer)) return yield* errorOf(file, `it ${state}.`, fixes)
+      if (!answer.value) return yield* errorOf(file, "you have not approved it.", fixes)
       yield* approvals.add(configuration).pipe(unavailable(file))
       yield* tell("It is approved until it changes.")
     })

@@ -76,13 +76,14 @@ export class ProblemsFound extends Schema.TaggedError<ProblemsFound>()("Problems
 /** A tool says that it failed. Its output is on stdout already. */
 export class ToolFailed extends Schema.TaggedError<ToolFailed>()("ToolFailed", {
   server: Schema.String,
-  tool: Schema.String
+  tool: Schema.String,
+  hints: Schema.Array(Remedy).pipe(Schema.withConstructorDefault(Effect.succeed([])))
 }) {
   override get message(): string {
     return `The tool ${this.tool} of ${this.server} reports an error.`
   }
 
   get remedies(): ReadonlyArray<Remedy> {
-    return []
+    return this.hints
   }
 }

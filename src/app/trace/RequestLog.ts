@@ -33,7 +33,7 @@ const headerLines = (mark: ">" | "<", headers: ReadonlyArray<Field>) =>
     discard: true
   })
 
-/** The redactor for all servers of the configuration that can be used now. */
+/** The redactor for all servers that can be used now: those of the configuration, and those that a URL names. */
 const redactorOfRun = Effect.gen(function* () {
   const configuration = yield* Configuration
   const listed = yield* Effect.orElseSucceed(configuration.servers, () => [])
@@ -44,6 +44,9 @@ const redactorOfRun = Effect.gen(function* () {
       Effect.orElseSucceed(() => [])
     )
   )
+  const unlisted = (yield* configuration.unlisted).flatMap((server) =>
+    server._tag === "Http" ? [flowConfiguration(server, server.url.href)] : []
+  )
   const none = {
     server: new URL("about:blank"),
     serverAsWritten: "",
@@ -51,7 +54,7 @@ const redactorOfRun = Effect.gen(function* () {
     configuredHeaders: [],
     secrets: []
   }
-  const [first = none, ...others] = known.flat()
+  const [first = none, ...others] = [...known.flat(), ...unlisted]
   return makeRedactor(combined(first, others))
 })
 

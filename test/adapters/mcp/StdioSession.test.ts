@@ -117,7 +117,7 @@ describe("a session with a program", () => {
       const error = yield* Effect.flip(session.call("exits", {}))
       assert.strictEqual(
         errorText(error),
-        "local: its program ended. It wrote: goodbye.\nRun it by hand, or turn on verbose output, to see all that it writes."
+        "local: its program ended with exit code 7. It wrote: goodbye.\nTo see all that it writes, add -v, or run it by hand."
       )
       assert.strictEqual((yield* session.tools).length, 1)
     }).pipe(Effect.provide(connector))
@@ -129,7 +129,7 @@ describe("a session with a program", () => {
       const error = yield* Effect.flip(connect(stdioServer(["broken"], { env })))
       assert.strictEqual(
         errorText(error),
-        "local: its program ended. It wrote: cannot reach the database with ….\nRun it by hand, or turn on verbose output, to see all that it writes."
+        "local: its program ended with exit code 1. It wrote: cannot reach the database with ….\nTo see all that it writes, add -v, or run it by hand."
       )
     }).pipe(Effect.provide(connector))
   )

@@ -7,6 +7,8 @@ import { completions } from "../../../src/app/cli/SessionCommands.ts"
 import { commandsIn, words } from "../../../src/app/cli/SessionWords.ts"
 import { ServerSession } from "../../../src/app/session/ServerSession.ts"
 import { Configuration } from "../../../src/ports/Configuration.ts"
+import { CredentialStore } from "../../../src/ports/CredentialStore.ts"
+import { storageBackends } from "../../../src/ports/StorageBackend.ts"
 import { LineEditor } from "../../../src/ports/LineEditor.ts"
 import { McpError, type McpSession } from "../../../src/ports/McpConnector.ts"
 import { serverNamed } from "../World.ts"
@@ -37,7 +39,7 @@ const session: McpSession<never> = {
         ? Effect.succeed({
             content: [{ _tag: "Text" as const, text: "done\u001b[31m" }],
             structured: Option.none(),
-            isError: false,
+            isError: tool === "refuses",
             raw: {}
           })
         : Effect.fail(new McpError({ server: "demo", detail: "no such tool" }))
@@ -74,10 +76,22 @@ const sessionOf = (isInteractive: boolean, lines: ReadonlyArray<string>) =>
         Layer.mergeAll(
           Layer.mock(Configuration, {
             server: () => Effect.succeed(serverNamed("demo")),
+            servers: Effect.succeed([
+              {
+                name: "demo",
+                transport: "http" as const,
+                target: "https://demo.test/${TEAM}",
+                authorization: "oauth (discovered)" as const
+              }
+            ]),
             invalid: Effect.succeed([]),
             warnings: Effect.succeed([])
           }),
           Layer.succeed(Account, Option.none()),
+          Layer.mock(CredentialStore, {
+            description: { backend: storageBackends.memory, location: "this process" },
+            get: () => Effect.succeedNone
+          }),
           Layer.succeed(ConfigFile, Option.none()),
           Layer.succeed(Json, false),
           FileSystem.layerNoop({}),
@@ -224,6 +238,44 @@ describe("a session", () => {
         ["add", { txet: "x" }],
         ["add", { txet: "x" }],
         ["hidden", {}]
+      ])
+    })
+  )
+
+  it.effect("says which tools there are if one that is not listed fails", () =>
+    Effect.gen(function* () {
+      const { error } = yield* typed(
+        "/call nothing",
+        "/call refuses",
+        "/tools zzz",
+        "/call nothing --no-check"
+      )
+      const seeTools = "To see its tools, run: mcp-cli tools demo"
+      assert.deepEqual(
+        error.slice(2).flatMap((text) => text.split("\n")),
+        [
+          "mcp-cli: demo: no such tool",
+          "demo lists no tool nothing. It lists add.",
+          "mcp-cli: The tool refuses of demo reports an error.",
+          "demo lists no tool refuses. It lists add.",
+          seeTools,
+          "mcp-cli: demo lists no tool zzz. It lists add.",
+          seeTools,
+          "mcp-cli: demo: no such tool"
+        ]
+      )
+    })
+  )
+
+  it.effect("shows its server and its sign-in", () =>
+    Effect.gen(function* () {
+      const { out } = yield* typed("/status")
+      assert.deepEqual(out.join("\n").split("\n"), [
+        "server      demo",
+        "URL         https://demo.test/${TEAM}",
+        "answers as  example[2J 1",
+        "protocol    MCP 2026-07-28",
+        "sign-in     signed out"
       ])
     })
   )

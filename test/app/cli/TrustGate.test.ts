@@ -84,7 +84,7 @@ describe("a configuration in the working directory", () => {
       const { approved, refused } = user(false)
       assert.strictEqual(
         yield* refused(found),
-        `${file}: you have not approved it\nTo see what it does and approve it, run: mcp-cli trust\n${byName}`
+        `${file}: you have not approved it.\nTo see what it does and approve it, run: mcp-cli trust\n${byName}`
       )
       assert.strictEqual(approved.size, 0)
     })
@@ -95,7 +95,7 @@ describe("a configuration in the working directory", () => {
       const { approved, refused } = user()
       assert.strictEqual(
         yield* refused(found),
-        `${file}: it is in the working directory, and you have not approved it\nTo see what it does and approve it, run: mcp-cli trust\n${byName}`
+        `${file}: it is in the working directory, and you have not approved it.\nTo see what it does and approve it, run: mcp-cli trust\n${byName}`
       )
       approved.add("another content")
       assert.include(yield* refused(found), "it has changed since you approved it")

@@ -56,7 +56,8 @@ const configuration = Layer.mock(Configuration, {
   server: (name) =>
     name === "demo" || name === "other"
       ? Effect.succeed(servers[name])
-      : Effect.fail(new ConfigurationError({ issues: [] }))
+      : Effect.fail(new ConfigurationError({ issues: [] })),
+  unlisted: Effect.succeed([http("https://new.test/mcp", "https://new.test/mcp")])
 })
 
 /** The lines of the log of these requests. */
@@ -109,7 +110,8 @@ describe("the log of requests", () => {
           call,
           form({ grant_type: "refresh_token", refresh_token: secrets.refresh }),
           new Request("https://as.test/.well-known/oauth-authorization-server"),
-          new Request("https://elsewhere.test/of/nobody")
+          new Request("https://elsewhere.test/of/nobody"),
+          post("https://new.test/mcp", "application/json", '{"jsonrpc":"2.0","id":1,"method":"tools/list"}')
         ],
         ({ url }) =>
           url.includes("elsewhere")
@@ -127,7 +129,8 @@ describe("the log of requests", () => {
         'POST https://mcp.test/t/[redacted]/mcp -> 401 in 0 ms (MCP request: tools/call; bearer error="invalid_token", scope="read")',
         "POST https://as.test/token -> 200 in 0 ms (token request: refresh_token)",
         "GET https://as.test/.well-known/oauth-authorization-server -> 200 in 0 ms (authorization server metadata)",
-        "GET https://elsewhere.test/[redacted] -> no answer in 0 ms: refused [redacted] (other request)"
+        "GET https://elsewhere.test/[redacted] -> no answer in 0 ms: refused [redacted] (other request)",
+        "POST https://new.test/mcp -> 200 in 0 ms (MCP request: tools/list)"
       ])
     })
   )
