@@ -1,4 +1,5 @@
 import type { ChildProcess } from "node:child_process"
+import type { PassThrough } from "node:stream"
 import type { JSONRPCMessage } from "@modelcontextprotocol/client"
 import type { StdioServerParameters } from "@modelcontextprotocol/client/stdio"
 import { Cause, Duration, Effect, Redacted, type Scope } from "effect"
@@ -39,6 +40,9 @@ const quotation = ([first, ...others]: ReadonlyArray<string>): string => {
     : `. It wrote:\n${[first, ...others].join("\n")}`
 }
 
+/** Windows has no process groups, and starts some programs in a way of its own, which the SDK knows. */
+const isWindows = process.platform === "win32"
+
 /** How a program ended, if it says that it failed. */
 const endOf = (code: number | null, signal: NodeJS.Signals | null): string => {
   if (signal !== null) return ` by ${signal}`
@@ -63,8 +67,15 @@ export interface StdioConnectionOptions {
 const makeTransport = (
   { limit, operations, sdk, stdio }: StdioConnectionOptions,
   log: MessageLog,
-  parameters: StdioServerParameters,
-  onExit: (end: string) => void
+  {
+    onExit,
+    parameters,
+    spawn
+  }: {
+    readonly parameters: StdioServerParameters
+    readonly spawn: typeof import("node:child_process").spawn
+    readonly onExit: (end: string) => void
+  }
 ) => {
   const parse: Sdk["deserializeMessage"] = (line) => {
     const message = sdk.deserializeMessage(line)
@@ -84,10 +95,46 @@ const makeTransport = (
     }
 
     override start(): Promise<void> {
-      const started = super.start()
+      const started = isWindows ? super.start() : this.#startApart()
       const program: ChildProcess | undefined = this["_process"]
       program?.once("exit", (code, signal) => onExit(endOf(code, signal)))
       return started
+    }
+
+    /** Starts the program as the SDK does, but in a process group of its own: Ctrl-C cancels a call, and must not end it. */
+    #startApart(): Promise<void> {
+      const { args, command, cwd, env, stderr } = parameters
+      const program = spawn(command, args ?? [], {
+        env: { ...stdio.getDefaultEnvironment(), ...env },
+        stdio: ["pipe", "pipe", stderr ?? "inherit"],
+        detached: true,
+        ...(cwd === undefined ? {} : { cwd })
+      })
+      Object.assign(this, { _process: program })
+      const fail = (error: Error) => this.onerror?.(error)
+      program.on("close", () => {
+        Object.assign(this, { _process: undefined })
+        this.onclose?.()
+      })
+      program.stdin?.on("error", fail)
+      program.stdout?.on("error", fail)
+      program.stdout?.on("data", (chunk: Buffer) => {
+        try {
+          this["_readBuffer"].append(chunk)
+          this["processReadBuffer"]()
+        } catch (error) {
+          fail(error instanceof Error ? error : new Error(String(error)))
+          void this.close()
+        }
+      })
+      program.stderr?.pipe(this["_stderrStream"] as PassThrough)
+      return new Promise((resolve, reject) => {
+        program.once("spawn", resolve)
+        program.on("error", (error) => {
+          reject(error)
+          fail(error)
+        })
+      })
     }
 
     override send(message: JSONRPCMessage): Promise<void> {
@@ -154,8 +201,14 @@ const start = Effect.fnUntraced(function* (
     stderr: options.showOutput ? "inherit" : "pipe",
     ...(server.cwd === undefined ? {} : { cwd: server.cwd })
   }
-  const transport = makeTransport(options, yield* makeMessageLog(server.name), parameters, (how) => {
-    end = how
+  // Only programs need it.
+  const { spawn } = yield* Effect.promise(() => import("node:child_process"))
+  const transport = makeTransport(options, yield* makeMessageLog(server.name), {
+    parameters,
+    spawn,
+    onExit: (how) => {
+      end = how
+    }
   })
   const listFaults = repairLists(sdk, transport)
   let said = ""

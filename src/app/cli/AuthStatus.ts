@@ -62,13 +62,13 @@ const states: Readonly<Record<AccountStatus["state"], Styled>> = {
   "signed in": { style: 32, text: "signed in" },
   refreshable: { style: 32, text: "signed in (renews on next use)" },
   expired: { style: 31, text: "expired" },
-  "signed out": { style: 33, text: "signed out" },
+  "signed out": { style: 35, text: "signed out" },
   unreadable: { style: 31, text: "unreadable" }
 }
 
 /** The state of an account as users read it. */
 export const stateText = ({ failed, state }: AccountStatus, isWithoutUser: boolean): Styled => {
-  if (failed !== undefined) return { style: 33, text: "renewal failed" }
+  if (failed !== undefined) return { style: 35, text: "renewal failed" }
   return isWithoutUser ? { style: 32, text: "not used yet (needs no sign-in)" } : states[state]
 }
 

@@ -7,7 +7,7 @@ import { wrapped } from "./TextWidth.ts"
 /** A status as a word, and as a colour if the terminal has any. */
 const marks: Readonly<Record<Finding["status"], readonly [word: string, colour: number]>> = {
   wrong: ["WRONG", 31],
-  note: ["note", 33],
+  note: ["note", 35],
   ok: ["ok", 32],
   skipped: ["-", 2]
 }

@@ -1,4 +1,7 @@
-/** A text in a style that the terminal may have: bold (1), dim (2), or a colour (31 to 33). */
+/**
+ * A text in a style that the terminal may have: bold (1), dim (2), or a colour that can be read on white and on black: red (31),
+ * green (32), magenta (35). Yellow cannot.
+ */
 export interface Styled {
   readonly style: number
   readonly text: string

@@ -67,7 +67,7 @@ export const tellError = (error: Remediable, configFile: string | undefined, pre
 
 /** Tells the user what does not prevent the command, but should be changed. */
 export const tellWarning = (warning: string, ...others: ReadonlyArray<string>) =>
-  tell([{ style: 33, text: "mcp-cli: warning:" }, ` ${warning}`], ...others)
+  tell([{ style: 35, text: "mcp-cli: warning:" }, ` ${warning}`], ...others)
 
 /** Prints cells for the script of a shell, separated by tabs. */
 export const printCells = (rows: ReadonlyArray<ReadonlyArray<string>>) =>

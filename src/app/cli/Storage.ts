@@ -73,7 +73,7 @@ export const storage = Command.make(
             ? { style: 32, text: healthText(health.success) }
             : { style: 31, text: "not usable now" }
         ],
-        ...cautions.map((caution) => ["Caution", { style: 33, text: caution }] as const),
+        ...cautions.map((caution) => ["Caution", { style: 35, text: caution }] as const),
         ...migratingFrom.map((name) => ["Left over", `a move out of ${name} was interrupted`] as const)
       ] as const
       const { columns } = yield* Display

@@ -195,7 +195,7 @@ describe("auth status", () => {
       yield* Effect.ignore(Effect.provide(statusOf([]), display(120, true)))
       yield* Effect.ignore(statusOf([]))
       const [coloured = "", piped = ""] = (yield* TestConsole.logLines).map(String)
-      for (const shown of ["\u001b[31mexpired", "\u001b[32msigned in", "\u001b[33msigned out"])
+      for (const shown of ["\u001b[31mexpired", "\u001b[32msigned in", "\u001b[35msigned out"])
         assert.include(coloured, shown)
       assert.notInclude(piped, "\u001b")
     })
