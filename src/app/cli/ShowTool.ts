@@ -2,12 +2,13 @@ import { Effect } from "effect"
 import { nearName } from "../../domain/NearName.ts"
 import { printable, safeText } from "../../domain/PrintableText.ts"
 import { type ToolArgument, toolArguments } from "../../domain/ToolSchema.ts"
+import { Display } from "../../ports/Display.ts"
 import type { McpTool } from "../../ports/McpConnector.ts"
 import type { OpenSession } from "../session/ServerSession.ts"
 import { seeTools, unlistedTool } from "./ArgumentCheck.ts"
 import { firstLine, print, printJson, printTable } from "./Output.ts"
 import { Json } from "./Settings.ts"
-import { shortened } from "./TextWidth.ts"
+import { shortened, wrapped } from "./TextWidth.ts"
 import { UsageError } from "./UsageError.ts"
 
 const row = ({ description, name, required, type, ...rest }: ToolArgument): ReadonlyArray<string> => [
@@ -20,7 +21,9 @@ const row = ({ description, name, required, type, ...rest }: ToolArgument): Read
 /** A tool: its description, and each argument with type, choices, default, and whether it is required. */
 const toolText = Effect.fnUntraced(function* ({ description, inputSchema, name, title }: McpTool) {
   const heading = firstLine(name) + (title === undefined || title === name ? "" : `: ${firstLine(title)}`)
-  const lines = description === undefined ? [] : shortened(safeText(description).trim()).split("\n")
+  const { columns } = yield* Display
+  const whole = description === undefined ? [] : shortened(safeText(description).trim()).split("\n")
+  const lines = columns === undefined ? whole : whole.flatMap((line) => wrapped(line, columns - 2))
   const listed = toolArguments(inputSchema)
   yield* print(heading, ...lines.map((line) => `  ${line}`.trimEnd()), "")
   if (listed.length === 0) return yield* print("It lists no arguments.")
