@@ -41,9 +41,17 @@ export const bundle = async (source: string) => {
 export const sizeOf = async (source: string): Promise<Size> => {
   const chunks = await bundle(source)
   const sum = (some: typeof chunks) => some.reduce((bytes, { code }) => bytes + gzipOf(code), 0)
+  const byName = new Map(chunks.map((chunk) => [chunk.fileName, chunk]))
+  /** What the entry loads at once. Chunks that only others load are loaded later, too. */
+  const loaded = new Set(chunks.filter(({ isEntry, isDynamicEntry }) => isEntry && !isDynamicEntry))
+  for (const { imports } of loaded)
+    for (const name of imports) {
+      const chunk = byName.get(name)
+      if (chunk !== undefined) loaded.add(chunk)
+    }
   return {
     gzip: sum(chunks),
-    ours: sum(chunks.filter(({ isDynamicEntry, name }) => !isDynamicEntry && !name.startsWith("packages")))
+    ours: sum([...loaded].filter(({ name }) => !name.startsWith("packages")))
   }
 }
 

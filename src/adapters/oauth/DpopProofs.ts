@@ -1,79 +1,28 @@
-import { Clock, Effect, Layer, Redacted, Schema } from "effect"
-import * as Base64Url from "effect/encoding/Base64Url"
+import { Clock, Effect, Layer, type Redacted } from "effect"
 import { DpopProofs, type DpopRequest } from "../../ports/DpopProofs.ts"
 import { maxNonceOrigins } from "./OAuthLimits.ts"
 
-/** The only algorithm: every server that supports DPoP supports ES256, the one that RFC 9449 uses in its examples. */
-const algorithm = { name: "ECDSA", namedCurve: "P-256" } as const
-
-/** A stored private key: a JWK of the curve P-256 (RFC 7518 §6.2). */
-const PrivateJwk = Schema.fromJsonString(
-  Schema.Struct({
-    kty: Schema.Literal("EC"),
-    crv: Schema.Literal("P-256"),
-    x: Schema.NonEmptyString,
-    y: Schema.NonEmptyString,
-    d: Schema.NonEmptyString
-  })
-)
-const encodeKey = Schema.encodeSync(PrivateJwk)
-const decodeKey = Schema.decodeSync(PrivateJwk)
-
-const jsonPart = (value: unknown): string => Base64Url.encode(JSON.stringify(value))
-const digest = async (text: string): Promise<string> =>
-  Base64Url.encode(new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text))))
-
 /** The characters of a nonce (RFC 9449 §8.1). Servers send far fewer than 1024. */
 const nonceText = /^[\x21\x23-\x5b\x5d-\x7e]{1,1024}$/
+
+/** Few servers bind tokens to a key, so the others do not load what signs. */
+const signing = Effect.promise(() => import("./DpopSigning.ts"))
 
 /** Creates proofs with the WebCrypto of the platform. */
 export const layer: Layer.Layer<DpopProofs> = Layer.effect(
   DpopProofs,
   Effect.sync(() => {
     const nonces = new Map<string, string>()
-
-    const prove = Effect.fn("DpopProofs.prove")(function* (
-      key: Redacted.Redacted,
-      { accessToken, method, url }: DpopRequest
-    ) {
-      const { d, ...jwk } = decodeKey(Redacted.value(key))
-      const now = yield* Clock.currentTimeMillis
-      const nonce = nonces.get(url.origin)
-      return yield* Effect.promise(async () => {
-        const header = { typ: "dpop+jwt", alg: "ES256", jwk }
-        const claims = {
-          jti: crypto.randomUUID(),
-          htm: method,
-          htu: `${url.origin}${url.pathname}`,
-          iat: Math.floor(now / 1000),
-          ...(accessToken === undefined ? {} : { ath: await digest(Redacted.value(accessToken)) }),
-          ...(nonce === undefined ? {} : { nonce })
-        }
-        const input = `${jsonPart(header)}.${jsonPart(claims)}`
-        const signingKey = await crypto.subtle.importKey("jwk", { ...jwk, d }, algorithm, false, ["sign"])
-        const signature = await crypto.subtle.sign(
-          { name: "ECDSA", hash: "SHA-256" },
-          signingKey,
-          new TextEncoder().encode(input)
-        )
-        return `${input}.${Base64Url.encode(new Uint8Array(signature))}`
-      })
-    })
-
     return DpopProofs.of({
-      makeKey: Effect.promise(async () => {
-        const { privateKey } = await crypto.subtle.generateKey(algorithm, true, ["sign"])
-        const { crv, d, kty, x, y } = await crypto.subtle.exportKey("jwk", privateKey)
-        return Redacted.make(encodeKey({ kty, crv, x, y, d } as typeof PrivateJwk.Type))
-      }).pipe(Effect.withSpan("DpopProofs.makeKey")),
+      makeKey: Effect.flatMap(signing, ({ makeKey }) => makeKey).pipe(Effect.withSpan("DpopProofs.makeKey")),
       thumbprint: Effect.fn("DpopProofs.thumbprint")((key) =>
-        Effect.promise(() => {
-          const { crv, kty, x, y } = decodeKey(Redacted.value(key))
-          // The members have this order, and there are no others (RFC 7638 §3.2).
-          return digest(JSON.stringify({ crv, kty, x, y }))
-        })
+        Effect.flatMap(signing, ({ thumbprint }) => thumbprint(key))
       ),
-      prove,
+      prove: Effect.fn("DpopProofs.prove")(function* (key: Redacted.Redacted, request: DpopRequest) {
+        const { prove } = yield* signing
+        const now = yield* Clock.currentTimeMillis
+        return yield* prove(key, request, { now, nonce: nonces.get(request.url.origin) })
+      }),
       learn: (url, answer) =>
         Effect.sync(() => {
           const nonce = answer.get("dpop-nonce")

@@ -15,10 +15,7 @@ import {
 } from "../../ports/TokenEndpoint.ts"
 import { readEndpointAnswer } from "./EndpointAnswer.ts"
 import { makeSend, type Send } from "./EndpointRequest.ts"
-import { requestIdentityAssertion } from "./IdentityAssertion.ts"
 import { readJsonObject } from "./JsonAnswer.ts"
-import { revokeToken } from "./Revocation.ts"
-import { secretToSend } from "./SecretText.ts"
 import { readTokens } from "./TokenAnswer.ts"
 import { makeTokenPost } from "./TokenPost.ts"
 
@@ -45,6 +42,7 @@ const grantParameters = Effect.fnUntraced(function* (grant: FurtherGrant, scopes
     case "ClientCredentials":
       return ["client_credentials", scope] as const
     case "JwtBearer": {
+      const { secretToSend } = yield* Effect.promise(() => import("./SecretText.ts"))
       const assertion = yield* secretToSend(grant.assertion, "assertion", "jwt")
       return ["urn:ietf:params:oauth:grant-type:jwt-bearer", { assertion, ...scope }] as const
     }
@@ -94,7 +92,7 @@ const push = Effect.fnUntraced(function* (
     : yield* new Malformed({ detail: `${status}, without a usable request_uri and expires_in` })
 })
 
-/** The token endpoint and the endpoints beside it, by `oauth4webapi` over `HttpTransport`. */
+/** The token endpoint and the endpoints beside it, by `oauth4webapi` over `HttpTransport`. What few programs need is loaded there. */
 export const layer: Layer.Layer<TokenEndpoint, never, HttpTransport | DpopProofs> = Layer.effect(
   TokenEndpoint,
   Effect.gen(function* () {
@@ -154,12 +152,14 @@ export const layer: Layer.Layer<TokenEndpoint, never, HttpTransport | DpopProofs
         )
       ),
       identityAssertion: Effect.fn("TokenEndpoint.identityAssertion")((request) =>
-        requestIdentityAssertion(post, request).pipe(
+        Effect.promise(() => import("./IdentityAssertion.ts")).pipe(
+          Effect.flatMap(({ requestIdentityAssertion }) => requestIdentityAssertion(post, request)),
           asRequestError(request.server, request.tokenEndpoint, "identity assertion")
         )
       ),
       revoke: Effect.fn("TokenEndpoint.revoke")((request) =>
-        revokeToken(send, request).pipe(
+        Effect.promise(() => import("./Revocation.ts")).pipe(
+          Effect.flatMap(({ revokeToken }) => revokeToken(send, request)),
           asRequestError(request.server, request.revocationEndpoint, "revocation")
         )
       ),
