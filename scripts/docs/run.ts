@@ -26,7 +26,6 @@ const makeHome = (): string => {
   const bin = join(home, ".bin")
   mkdirSync(bin, { recursive: true, mode: 0o700 })
   executable(join(bin, "mcp-cli"), program)
-  executable(join(bin, "npx"), "shift", "export npm_command=exec", program)
   const browser = `exec ${process.execPath} ${resolve("test/servers/browser.ts")} "$1"`
   executable(join(bin, "browser"), "sleep 2", browser)
   return home
@@ -80,7 +79,7 @@ const write = (name: string, content: string | Buffer) => {
 const shell = /(?:^|\n)\$$/
 const add = async (terminal: Terminal, url: string) => {
   await terminal.until(shell)
-  await terminal.type(`npx mcp-cli-oauth add demo ${url}`)
+  await terminal.type(`mcp-cli add demo ${url}`)
   await terminal.until(shell)
   terminal.rest(1.5)
 }
@@ -90,7 +89,7 @@ const recordRuns = () =>
   withStage(async ({ terminal: start, url }) => {
     const first = start(96, 34)
     await add(first, url)
-    await first.type("npx mcp-cli-oauth --server demo")
+    await first.type("mcp-cli --server demo")
     await first.until(/Waiting/)
     first.rest(2.5)
     await first.until(/demo>$/)
