@@ -30,6 +30,8 @@ export interface TextEdit {
   readonly path: ReadonlyArray<string>
   /** Absent: the field is removed. */
   readonly value?: unknown
+  /** Of a removal: an object or a list that becomes empty is removed as well, unless it probably was there before. */
+  readonly prunes?: true
 }
 
 /** Edits files that users and other programs edit as well. */

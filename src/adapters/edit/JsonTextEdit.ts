@@ -1,8 +1,7 @@
-import { isDeepStrictEqual } from "node:util"
 import { Predicate } from "effect"
 import { createScanner, findNodeAtLocation, type Node, parse, type ParseError, parseTree } from "jsonc-parser"
 import type { TextEdit } from "../../ports/FileEditor.ts"
-import { editedValue } from "./EditedValue.ts"
+import { isEdited } from "./EditedValue.ts"
 import { apply, eolOf, lineStart, type Replacement } from "./TextReplacement.ts"
 
 /** How a document is written. */
@@ -199,14 +198,27 @@ const withoutBlank = (text: string, path: ReadonlyArray<string>): string => {
     : text
 }
 
-const editText = (text: string, { path, ...edit }: TextEdit): string | undefined => {
+/** True if an object has only this property, nothing else is written in it, and it is not alone in its own object. */
+const isPrunable = (text: string, object: Node, property: Node): boolean => {
+  const others = apply(text.slice(object.offset + 1, endOf(object) - 1), [
+    { start: property.offset - object.offset - 1, end: endOf(property) - object.offset - 1, text: "" }
+  ])
+  const outer = object.parent?.parent
+  return /^[\s,]*$/.test(others) && outer !== undefined && propertiesOf(outer).length > 1
+}
+
+const editText = (text: string, { path, prunes, ...edit }: TextEdit): string | undefined => {
   const root = parsed(text)
   if (root?.type !== "object" || path.length === 0) return undefined
   const style = styleOf(text, root)
   const found = findNodeAtLocation(root, [...path])
   if (!("value" in edit)) {
     if (found?.parent?.parent === undefined) return text
-    const removed = apply(text, remove(text, found.parent.parent, found.parent))
+    const object = found.parent.parent
+    if (prunes === true && isPrunable(text, object, found.parent)) {
+      return editText(text, { path: path.slice(0, -1) })
+    }
+    const removed = apply(text, remove(text, object, found.parent))
     return withoutBlank(removed, path.slice(0, -1))
   }
   if (found !== undefined) return apply(text, replace(text, found, edit.value, style))
@@ -233,13 +245,12 @@ const valueOf = (text: string): unknown => {
 export const editedJson = (source: string, edits: ReadonlyArray<TextEdit>): string | undefined => {
   const mark = source.startsWith("\uFEFF") ? "\uFEFF" : ""
   let text: string | undefined = source.slice(mark.length)
-  for (const { path, ...edit } of edits) {
+  for (const edit of edits) {
     const before: string = text
-    text = editText(before, { path, ...edit })
+    text = editText(before, edit)
     if (text === before) continue
     // What the text says must be what the edit asks for, whatever the text looks like.
-    const wanted = editedValue(valueOf(before), path, edit)
-    if (text === undefined || !isDeepStrictEqual(valueOf(text), wanted)) return undefined
+    if (text === undefined || !isEdited(valueOf(before), valueOf(text), edit)) return undefined
   }
   return mark + text
 }

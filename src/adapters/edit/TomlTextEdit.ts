@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from "node:util"
 import { Predicate } from "effect"
 import { type AST, getStaticTOMLValue, parseTOML } from "toml-eslint-parser"
 import type { TextEdit } from "../../ports/FileEditor.ts"
-import { editedValue } from "./EditedValue.ts"
+import { isEdited } from "./EditedValue.ts"
 import { afterLine, apply, eolOf, lineStart, type Replacement } from "./TextReplacement.ts"
 
 /** Reads a TOML text. Throws what is wrong with it. */
@@ -181,14 +181,12 @@ const valueOf = (text: string): unknown => {
  */
 export const editedToml = (source: string, edits: ReadonlyArray<TextEdit>): string | undefined => {
   let text = source
-  for (const { path, ...edit } of edits) {
+  for (const edit of edits) {
     const before = valueOf(text)
     if (before === undefined) return undefined
-    const after = editText(text, { path, ...edit })
+    const after = editText(text, edit)
     if (after === text) continue
-    if (after === undefined || !isDeepStrictEqual(valueOf(after), editedValue(before, path, edit))) {
-      return undefined
-    }
+    if (after === undefined || !isEdited(before, valueOf(after), edit)) return undefined
     text = after
   }
   return text

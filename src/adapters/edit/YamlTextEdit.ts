@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from "node:util"
 import { Predicate } from "effect"
 import {
   isMap,
@@ -11,7 +10,7 @@ import {
   type YAMLSeq
 } from "yaml"
 import type { TextEdit } from "../../ports/FileEditor.ts"
-import { editedValue } from "./EditedValue.ts"
+import { isEdited } from "./EditedValue.ts"
 import { afterLine, apply, eolOf, lineStart, type Replacement } from "./TextReplacement.ts"
 
 /** One document, whose value has no error. Throws what is wrong with the text. */
@@ -147,8 +146,13 @@ const insert = (text: string, parent: Collection, name: string, value: unknown):
   return linesAt(text, at, isSeq(parent) ? itemLines(value, indent) : fieldLines(name, value, indent))
 }
 
+/** Where the value of a field can start: behind its colon. An item of a list is its own value. */
+const valueStart = (text: string, { member, node }: Found): number =>
+  "key" in member && isNode(member.key) ? text.indexOf(":", endOf(member.key)) + 1 : startOf(node ?? (member as Node))
+
 /** Writes another value in the place of one. */
-const replace = (text: string, { member, node }: Found, value: unknown): Replacement => {
+const replace = (text: string, found: Found, value: unknown): Replacement => {
+  const { member, node } = found
   const written = flow(value)
   const isInline = node !== null && (isScalar(node) || ("flow" in node && node.flow === true))
   if (isInline && node !== null && endOf(node) > startOf(node)) {
@@ -156,11 +160,10 @@ const replace = (text: string, { member, node }: Found, value: unknown): Replace
     const isBlock = text.slice(startOf(node), endOf(node)).endsWith("\n")
     return { start: startOf(node), end: endOf(node), text: isBlock ? written + eolOf(text) : written }
   }
-  const key = "key" in member && isNode(member.key) ? member.key : undefined
-  const start = key === undefined ? startOf(node ?? (member as Node)) : text.indexOf(":", endOf(key)) + 1
+  const start = valueStart(text, found)
   const end = memberEnd(text, member)
   const broken = /(\r?\n)?$/.exec(text.slice(start, end))?.[0] ?? ""
-  return { start, end: Math.max(start, end), text: `${key === undefined ? "" : " "}${written}${broken}` }
+  return { start, end: Math.max(start, end), text: `${"key" in member ? " " : ""}${written}${broken}` }
 }
 
 /** Removes a field or an item with its lines, or from its line. */
@@ -189,17 +192,20 @@ const remove = (text: string, found: Found): Replacement => {
   return { start: from - lead.length, end, text: "" }
 }
 
-const editText = (text: string, { path, ...edit }: TextEdit): string | undefined => {
+const editText = (text: string, { path, prunes, ...edit }: TextEdit): string | undefined => {
   const root = documentOf(text)?.contents ?? null
   const found = findAt(root, path)
   if (!("value" in edit)) {
     if (found === undefined) return text
-    if (found.parent.items.length > 1) return apply(text, [remove(text, found)])
-    // A block without a field would be no value.
+    const own = remove(text, found)
     const outer = findAt(root, path.slice(0, -1))
-    return found.parent.flow === true || outer === undefined
-      ? apply(text, [remove(text, found)])
-      : apply(text, [replace(text, outer, isSeq(found.parent) ? [] : {})])
+    if (found.parent.items.length > 1 || found.parent.flow === true || outer === undefined) {
+      return apply(text, [own])
+    }
+    // A block without a field would be no value.
+    const colon = valueStart(text, outer)
+    if (prunes === true && !text.slice(colon, own.start).includes("#")) return apply(text, [remove(text, outer)])
+    return apply(text, [own, { start: colon, end: colon, text: isSeq(found.parent) ? " []" : " {}" }])
   }
   if (found !== undefined) return apply(text, [replace(text, found, edit.value)])
   let depth = path.length - 1
@@ -231,17 +237,14 @@ const valueOf = (text: string): { readonly value: unknown } | undefined => {
  */
 export const editedYaml = (source: string, edits: ReadonlyArray<TextEdit>): string | undefined => {
   let text = source
-  for (const { path, ...edit } of edits) {
+  for (const edit of edits) {
     const before = valueOf(text)
     if (before === undefined) return undefined
-    const after = editText(text, { path, ...edit })
-    if (after === text) continue
-    const wanted = editedValue(before.value, path, edit)
-    const isAsWanted = after !== undefined && isDeepStrictEqual(valueOf(after)?.value, wanted)
-    // A document without a field is null.
-    const isNothing = isDeepStrictEqual(wanted, {}) && after !== undefined && valueOf(after)?.value === null
-    if (!isAsWanted && !isNothing) return undefined
-    text = after
+    const edited = editText(text, edit)
+    if (edited === text) continue
+    const after = edited === undefined ? undefined : valueOf(edited)
+    if (edited === undefined || after === undefined || !isEdited(before.value, after.value, edit)) return undefined
+    text = edited
   }
   return text
 }
