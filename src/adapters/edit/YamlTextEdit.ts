@@ -148,7 +148,9 @@ const insert = (text: string, parent: Collection, name: string, value: unknown):
 
 /** Where the value of a field can start: behind its colon. An item of a list is its own value. */
 const valueStart = (text: string, { member, node }: Found): number =>
-  "key" in member && isNode(member.key) ? text.indexOf(":", endOf(member.key)) + 1 : startOf(node ?? (member as Node))
+  "key" in member && isNode(member.key)
+    ? text.indexOf(":", endOf(member.key)) + 1
+    : startOf(node ?? (member as Node))
 
 /** Writes another value in the place of one. */
 const replace = (text: string, found: Found, value: unknown): Replacement => {
@@ -204,7 +206,8 @@ const editText = (text: string, { path, prunes, ...edit }: TextEdit): string | u
     }
     // A block without a field would be no value.
     const colon = valueStart(text, outer)
-    if (prunes === true && !text.slice(colon, own.start).includes("#")) return apply(text, [remove(text, outer)])
+    if (prunes === true && !text.slice(colon, own.start).includes("#"))
+      return apply(text, [remove(text, outer)])
     return apply(text, [own, { start: colon, end: colon, text: isSeq(found.parent) ? " []" : " {}" }])
   }
   if (found !== undefined) return apply(text, [replace(text, found, edit.value)])
@@ -243,7 +246,8 @@ export const editedYaml = (source: string, edits: ReadonlyArray<TextEdit>): stri
     const edited = editText(text, edit)
     if (edited === text) continue
     const after = edited === undefined ? undefined : valueOf(edited)
-    if (edited === undefined || after === undefined || !isEdited(before.value, after.value, edit)) return undefined
+    if (edited === undefined || after === undefined || !isEdited(before.value, after.value, edit))
+      return undefined
     text = edited
   }
   return text

@@ -54,7 +54,7 @@ const refuse = (problem: string, ...remedies: ReadonlyArray<Remedy>) => new Usag
 const generic = /^(mcp|www|api|app|server|ai|com|org|net|io|dev|co|uk|localhost|\d+)$/
 
 /** A name for the server at an address: `notion` for https://mcp.notion.com/mcp. */
-const nameFor = ({ hostname }: URL): string =>
+export const nameFor = ({ hostname }: URL): string =>
   hostname
     .split(".")
     .toReversed()

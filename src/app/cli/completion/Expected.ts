@@ -10,6 +10,7 @@ export interface Candidate {
 export type Known =
   | "server"
   | "account"
+  | "client"
   | "tool"
   | "resource"
   | "prompt"
@@ -50,6 +51,7 @@ export const kinds: Readonly<Record<string, Known | "file" | "free">> = {
   header: "free",
   scope: "free",
   "client-id": "free",
+  client: "client",
   "client-secret-variable": "free",
   env: "free",
   issuer: "free",
