@@ -9,5 +9,7 @@ export class OwnProgram extends Context.Service<
     readonly launch: Effect.Effect<Launch | undefined>
     /** The configuration that it finds in every folder. */
     readonly defaultConfiguration: Effect.Effect<string>
+    /** The configuration that it finds in this folder. */
+    readonly projectConfiguration: Effect.Effect<string>
   }
 >()("mcp-cli-oauth/ports/OwnProgram") {}

@@ -127,6 +127,8 @@ const linesAt = (text: string, at: number, lines: ReadonlyArray<string>): Replac
 
 /** Adds a field or an item as the last one. */
 const insert = (text: string, parent: Collection, name: string, value: unknown): Replacement | undefined => {
+  // Its items have names.
+  if (isSeq(parent) && !(Predicate.isReadonlyObject(value) && value["name"] === name)) return undefined
   const last = parent.items.at(-1)
   if (parent.flow === true || last === undefined) {
     const written = isSeq(parent) ? flow(value) : `${scalar(name)}: ${flow(value)}`

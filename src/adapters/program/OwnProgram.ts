@@ -1,9 +1,11 @@
 import { realpath } from "node:fs/promises"
-import { join } from "node:path"
+import { join, resolve } from "node:path"
 import { Effect, Layer } from "effect"
 import { OwnProgram } from "../../ports/OwnProgram.ts"
 import { configuredHome } from "../platform/ConfiguredHome.ts"
 import { dataFolder } from "../platform/HomeFolder.ts"
+
+const fileName = "server_config.json"
 
 /** Caches of `npx`, `pnpm dlx`, `yarn dlx` and `bunx`. */
 const cache = /[/\\](_npx|dlx|dlx-[^/\\]+|xfs-[^/\\]+|bunx-[^/\\]+)[/\\]/
@@ -33,6 +35,7 @@ export const layer = (runtime: string, script: string): Layer.Layer<OwnProgram> 
         if (cache.test(command) || cache.test(file)) return undefined
         return { command: await lasting(command), args: [file] }
       }),
-      defaultConfiguration: Effect.map(configuredHome, (home) => join(dataFolder(home), "server_config.json"))
+      defaultConfiguration: Effect.map(configuredHome, (home) => join(dataFolder(home), fileName)),
+      projectConfiguration: Effect.sync(() => resolve(fileName))
     })
   )

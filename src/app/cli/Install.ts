@@ -1,7 +1,7 @@
 import { Effect, Option } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { type McpClient, mcpClientIds, mcpClients } from "../../domain/McpClient.ts"
-import { proxyLaunch } from "../../domain/ProxyLaunch.ts"
+import { proxyLaunch } from "./clients/ProxyLaunch.ts"
 import { command } from "../../domain/Remedy.ts"
 import { ClientFiles } from "../../ports/ClientFiles.ts"
 import { Configuration, ConfigurationError, UnknownServer } from "../../ports/Configuration.ts"
@@ -67,12 +67,16 @@ const launchOfProxy = Effect.fnUntraced(function* (server: string, { scope }: Ed
   const own = yield* OwnProgram
   const { platform } = yield* ClientFiles
   const file = yield* Configuration.use((configuration) => configuration.file)
+  // The proxy finds it: everywhere, or in the folder of the project, where clients start it.
+  const isFound =
+    file === (yield* own.defaultConfiguration) ||
+    (scope === "project" && file === (yield* own.projectConfiguration))
   return proxyLaunch({
     // Others who work on a project have other paths.
     program: scope === "project" ? undefined : yield* own.launch,
     os: platform.os,
     server,
-    configFile: file === (yield* own.defaultConfiguration) ? undefined : file
+    configFile: isFound ? undefined : file
   })
 })
 
@@ -117,7 +121,7 @@ const list = Effect.fnUntraced(function* (server: string | undefined, scope: Edi
         servers,
         problem: problem ?? null
       }))
-    } satisfies JsonOutput<"install without --client">)
+    } satisfies JsonOutput<"install">)
   }
   const present = all.filter((one) => one.isPresent)
   if (present.length === 0) yield* tell("None of the clients that mcp-cli knows is on this machine.")
@@ -160,7 +164,7 @@ const report = (server: string, dryRun: boolean) =>
           backup: backup ?? null,
           restart: client.restart
         }))
-      } satisfies JsonOutput<"install">)
+      } satisfies JsonOutput<"install --client">)
     }
     for (const { backup, client, place, result } of done) {
       if (result === "unchanged") {

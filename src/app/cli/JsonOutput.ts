@@ -77,7 +77,7 @@ export const jsonOutputs = {
     signedOut: about(Schema.Boolean, "its sign-ins were ended, too"),
     backup: Schema.NullOr(Schema.String)
   }),
-  install: Schema.Struct({
+  "install --client": Schema.Struct({
     server: Server,
     dryRun: about(Schema.Boolean, "nothing was written"),
     clients: Schema.Array(
@@ -90,7 +90,7 @@ export const jsonOutputs = {
       })
     )
   }),
-  "install without --client": Schema.Struct({
+  install: Schema.Struct({
     server: Schema.NullOr(Server),
     clients: Schema.Array(
       Schema.Struct({

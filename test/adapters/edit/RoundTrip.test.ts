@@ -8,7 +8,20 @@ import { additionOf, removalOf } from "../../../src/app/cli/clients/EntryEdits.t
 import { entryOf, mcpClientOf, type ServerPlace } from "../../../src/domain/McpClient.ts"
 
 /** Names that are special somewhere. None of them is the one that is installed. */
-const names = ["a", "a.b", 'q"uo\'te', "ü ✓", "#x", "- y", "true", "1", "[t]", "a: b", "\\", "mcpServers"] as const
+const names = [
+  "a",
+  "a.b",
+  "q\"uo'te",
+  "ü ✓",
+  "#x",
+  "- y",
+  "true",
+  "1",
+  "[t]",
+  "a: b",
+  "\\",
+  "mcpServers"
+] as const
 
 const part = Schema.Struct({
   name: Schema.Literals(names),
@@ -32,7 +45,11 @@ type Part = typeof part.Type
 const unique = (parts: ReadonlyArray<Part>): ReadonlyArray<Part> =>
   parts.filter((one, index) => parts.findIndex(({ name }) => name === one.name) === index).slice(0, 4)
 
-const rooted = ({ root, settings: given }: Plan, own: (part: Part) => string, servers: string | undefined) => {
+const rooted = (
+  { root, settings: given }: Plan,
+  own: (part: Part) => string,
+  servers: string | undefined
+) => {
   const settings = unique(given)
     .filter(({ name }) => name !== "mcpServers")
     .map(own)
@@ -47,22 +64,27 @@ const finished = ({ crlf, ended }: Plan, text: string): string => {
 
 const jsonText = (given: Plan): string => {
   const { indent, mark, root } = given
-  const entry = (depth: number) => ({ blank, comment, name, style }: Part) => {
-    const pad = indent.repeat(depth)
-    const values = [
-      '{ "command": "x" }',
-      `{\n${pad}${indent}"command": "x", // of it\n${pad}${indent}"args": ["{", "//"]\n${pad}}`,
-      '{"command":"x","env":{}}',
-      "{}"
-    ]
-    return `${blank ? "\n" : ""}${comment ? `${pad}// about ${name}\n` : ""}${pad}${JSON.stringify(name)}: ${values[style]}`
-  }
+  const entry =
+    (depth: number) =>
+    ({ blank, comment, name, style }: Part) => {
+      const pad = indent.repeat(depth)
+      const values = [
+        '{ "command": "x" }',
+        `{\n${pad}${indent}"command": "x", // of it\n${pad}${indent}"args": ["{", "//"]\n${pad}}`,
+        '{"command":"x","env":{}}',
+        "{}"
+      ]
+      return `${blank ? "\n" : ""}${comment ? `${pad}// about ${name}\n` : ""}${pad}${JSON.stringify(name)}: ${values[style]}`
+    }
   const members = unique(given.servers).map(entry(2))
   const last = given.servers.some(({ comment }) => comment) ? " // the last" : ""
-  const inner = root === "empty" || members.length === 0 ? "{}" : `{\n${members.join(",\n")}${last}\n${indent}}`
+  const inner =
+    root === "empty" || members.length === 0 ? "{}" : `{\n${members.join(",\n")}${last}\n${indent}}`
   const servers = `${indent}"mcpServers": ${root === "null" ? "null" : inner}`
   const fields = rooted(given, entry(1), servers)
-  return (mark ? "\uFEFF" : "") + finished(given, fields.length === 0 ? "{\n}\n" : `{\n${fields.join(",\n")}\n}\n`)
+  return (
+    (mark ? "\uFEFF" : "") + finished(given, fields.length === 0 ? "{\n}\n" : `{\n${fields.join(",\n")}\n}\n`)
+  )
 }
 
 const tomlKey = (name: string) => (/^[\w-]+$/.test(name) ? name : JSON.stringify(name))
@@ -94,8 +116,10 @@ const yamlText = (given: Plan): string => {
       `\n${pad}  text: |\n${pad}    extensions:\n${pad}      notion: 1\n${pad}  # after`,
       ` {}`
     ][style]
-  const entry = (pad: string) => ({ blank, comment, name, style }: Part) =>
-    `${blank ? "\n" : ""}${comment ? `${pad}# about ${name}\n` : ""}${pad}${key(name)}:${value(pad, style)}\n`
+  const entry =
+    (pad: string) =>
+    ({ blank, comment, name, style }: Part) =>
+      `${blank ? "\n" : ""}${comment ? `${pad}# about ${name}\n` : ""}${pad}${key(name)}:${value(pad, style)}\n`
   const pad = given.indent === "\t" ? " " : given.indent
   const members = unique(given.servers).map(entry(pad))
   const empty = given.root === "null" ? "" : " {}"
@@ -144,7 +168,19 @@ const roundTrip = (format: keyof typeof clients, text: string, name: string, isK
   return installed
 }
 
-const installedName = Schema.Literals(["notion", "a.c", "n'o", 'n"o', "nö ✓", "#", "- n", "null", "2", "[n]", "n: o"])
+const installedName = Schema.Literals([
+  "notion",
+  "a.c",
+  "n'o",
+  'n"o',
+  "nö ✓",
+  "#",
+  "- n",
+  "null",
+  "2",
+  "[n]",
+  "n: o"
+])
 
 describe("install, then uninstall", () => {
   it.prop(

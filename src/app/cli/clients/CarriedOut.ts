@@ -49,7 +49,7 @@ export const carryOutAll = Effect.fnUntraced(function* <Outcome extends Installa
     .flatMap((one) => (Result.isSuccess(one) ? one.success : []))
     .filter(({ place }) => !seen.has(place.file) && seen.add(place.file))
   const changes = edits.filter(({ diff }) => diff.length > 0)
-  if (!(yield* Json)) yield* Effect.forEach(changes, ({ diff }) => (dryRun ? print(...diff) : tell(...diff)))
+  if (!(yield* Json)) yield* Effect.forEach(changes, ({ diff }) => print(...diff))
   if (changes.length > 0 && !dryRun && !yes) {
     yield* requireAnswer(what)
     if (

@@ -11,7 +11,7 @@ import {
   type ServerPlace,
   serversAt
 } from "../../../domain/McpClient.ts"
-import { proxiedBy } from "../../../domain/ProxyLaunch.ts"
+import { proxiedBy } from "./ProxyLaunch.ts"
 import { type ClientFile, ClientFiles } from "../../../ports/ClientFiles.ts"
 import { FileEditError } from "../../../ports/FileEditor.ts"
 import { UsageError } from "../UsageError.ts"

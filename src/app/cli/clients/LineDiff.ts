@@ -77,8 +77,8 @@ export const lineDiff = (
     `+++ ${file.path}`,
     `@@ -${range(removed.length)} +${range(added.length)} @@`,
     ...above.map(marked(" ")),
-    ...removed.map((line): Line => ["", { style: 31, text: marked("-")(line) }]),
-    ...added.map((line): Line => ["", { style: 32, text: marked("+")(line) }]),
+    ...removed.map((line): Line => [{ style: 31, text: marked("-")(line) }]),
+    ...added.map((line): Line => [{ style: 32, text: marked("+")(line) }]),
     ...below.map(marked(" "))
   ]
 }

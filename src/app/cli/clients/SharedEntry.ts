@@ -59,7 +59,7 @@ const variableName = (...parts: ReadonlyArray<string>): string =>
   parts
     .join("_")
     .replace(/([a-z])([A-Z])/g, "$1_$2")
-    .replace(/\W+/g, "_")
+    .replace(/[\W_]+/g, "_")
     .toUpperCase()
     .replace(/^(?=\d)/, "_")
 

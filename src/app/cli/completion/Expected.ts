@@ -42,6 +42,7 @@ export const kinds: Readonly<Record<string, Known | "file" | "free">> = {
   PROMPT: "prompt",
   FILE: "file",
   "config-file": "file",
+  to: "file",
   trace: "file",
   output: "file",
   "key=value": "tool argument",

@@ -1,4 +1,4 @@
-import type { ClientPlatform, Launch } from "./McpClient.ts"
+import type { ClientPlatform, Launch } from "../../../domain/McpClient.ts"
 
 /** The package that has this program. */
 const packageName = "mcp-cli-oauth"
