@@ -2,7 +2,7 @@ import { Effect } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { mcpClients } from "../../domain/McpClient.ts"
 import { type CarriedOut, carryOutAll } from "./clients/CarriedOut.ts"
-import { clientsOf, isPresent } from "./clients/ClientPlaces.ts"
+import { clientsOf } from "./clients/ClientPlaces.ts"
 import { planUninstall, type Removal } from "./clients/PlannedEdit.ts"
 import { editFlags } from "./Install.ts"
 import type { JsonOutput } from "./JsonOutput.ts"
@@ -56,7 +56,7 @@ export const uninstall = Command.make(
         problem: "Name a client, or add --all: mcp-cli uninstall NAME --client CLIENT | --all"
       })
     }
-    const clients = all ? yield* Effect.filter(mcpClients, isPresent) : yield* clientsOf(client)
+    const clients = all ? mcpClients : yield* clientsOf(client)
     const options = {
       scope: project ? "project" : "user",
       force: false,

@@ -89,4 +89,23 @@ describe("ClientFiles", () => {
       for (const [id, text, problem] of broken) assert.strictEqual(yield* problemOf(id, text), problem, text)
     })
   )
+
+  it.live("edits a file again that another program changes meanwhile", () =>
+    Effect.gen(function* () {
+      const { files, place } = yield* placeOf("cursor", "{}")
+      let times = 0
+      const { text } = yield* ClientFiles.use(({ edit }) =>
+        edit(place, (file) =>
+          Effect.sync(() => {
+            times++
+            if (times < 3) fs.writeFileSync(place.file, `{ "theirs": ${times} }`)
+            return `${file?.text} // mine`
+          })
+        )
+      ).pipe(Effect.provide(files))
+      assert.strictEqual(text, '{ "theirs": 2 } // mine')
+      assert.strictEqual(fs.readFileSync(place.file, "utf8"), text)
+      assert.deepStrictEqual(fs.readdirSync(join(place.file, "..")), ["mcp.json", "mcp.json.bak"])
+    })
+  )
 })
