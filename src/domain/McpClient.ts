@@ -481,7 +481,7 @@ export interface ClientServer {
   readonly entry: unknown
 }
 
-/** The value at a path. Undefined: there is none. */
+/** The value at a path. Undefined: nothing is there. */
 const valueAt = (value: unknown, path: ReadonlyArray<string>): unknown =>
   path.reduce<unknown>((at, name) => (isRecord(at) && Object.hasOwn(at, name) ? at[name] : undefined), value)
 

@@ -31,7 +31,7 @@ export class ClientFiles extends Context.Service<
     ) => Effect.Effect<string, FileEditError>
     /**
      * The symbolic link that a write would follow. In a project each folder on the way to the file counts, because others have
-     * made them. Undefined: there is none.
+     * made them. Undefined: it follows no link.
      */
     readonly linkOf: (
       place: ServerPlace
@@ -39,7 +39,7 @@ export class ClientFiles extends Context.Service<
     /**
      * Replaces the text of a file, and makes its folder. Links are followed.
      *
-     * @param change gets the file as it is now, undefined if there is none, and returns the next text. The same text: nothing is
+     * @param change gets the file as it is now, undefined without a file, and returns the next text. The same text: nothing is
      * written. It runs again if another program has changed the file meanwhile.
      */
     readonly edit: <E>(

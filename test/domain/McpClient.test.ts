@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs"
 import { assert, describe, it } from "@effect/vitest"
 import {
   type ClientPlatform,
@@ -104,5 +105,21 @@ describe("MCP clients", () => {
       command: "npx",
       args: ["a"]
     })
+  })
+
+  it("are documented as they are", () => {
+    const document = readFileSync("docs/clients.md", "utf8")
+    for (const client of mcpClients) {
+      const [, section = ""] = document.split(`### ${client.title}\n`)
+      const own = section.split("\n### ")[0] ?? ""
+      const platform = { ...on("linux"), home: "~", project: "." }
+      for (const { file, isReadOnly } of client.places(platform)) {
+        if (!isReadOnly) assert.include(own, `\`${file.replace(/^\.\//, "")}\``)
+      }
+      assert.include(own, `\`${client.id}\``)
+      for (const field of Object.keys(entryOf(client, "n", { command: "", args: [] }, "user"))) {
+        assert.match(own, new RegExp(`\`${field}(\`|: )`), client.id)
+      }
+    }
   })
 })
