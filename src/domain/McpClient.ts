@@ -1,3 +1,5 @@
+import { Predicate } from "effect"
+
 /** The machine, as far as the files of MCP clients depend on it. */
 export interface ClientPlatform {
   readonly os: "linux" | "darwin" | "win32"
@@ -458,15 +460,12 @@ export const launchFields = (program: ProgramFields, { args, command }: Launch) 
 const texts = (value: unknown): ReadonlyArray<string> | undefined =>
   Array.isArray(value) && value.every((one) => typeof one === "string") ? value : undefined
 
-const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === "object" && value !== null && !Array.isArray(value)
-
 /**
  * What an entry starts, by the fields of its client. Undefined: it starts no program, or is not readable as one. Clients take
  * one list of words as well as a program with arguments, so both are read everywhere.
  */
 export const launchOf = ({ program }: McpClient, entry: unknown): Launch | undefined => {
-  if (!isRecord(entry)) return undefined
+  if (!Predicate.isReadonlyObject(entry)) return undefined
   const given = entry[program.command]
   const words = typeof given === "string" ? [given] : texts(given)
   const args = entry[program.args ?? "args"]
@@ -483,7 +482,10 @@ export interface ClientServer {
 
 /** The value at a path. Undefined: nothing is there. */
 const valueAt = (value: unknown, path: ReadonlyArray<string>): unknown =>
-  path.reduce<unknown>((at, name) => (isRecord(at) && Object.hasOwn(at, name) ? at[name] : undefined), value)
+  path.reduce<unknown>(
+    (at, name) => (Predicate.isReadonlyObject(at) && Object.hasOwn(at, name) ? at[name] : undefined),
+    value
+  )
 
 /** The servers at a place, in the order of the file. Undefined: what is there is neither a list nor fields, as the place has them. */
 export const serversAt = (
@@ -493,10 +495,14 @@ export const serversAt = (
   const found = valueAt(document, path)
   if (found === undefined || found === null) return []
   if (!isList) {
-    return isRecord(found) ? Object.entries(found).map(([name, entry]) => ({ name, entry })) : undefined
+    return Predicate.isReadonlyObject(found)
+      ? Object.entries(found).map(([name, entry]) => ({ name, entry }))
+      : undefined
   }
   if (!Array.isArray(found)) return undefined
   return found.flatMap((entry: unknown) =>
-    isRecord(entry) && typeof entry["name"] === "string" ? [{ name: entry["name"], entry }] : []
+    Predicate.isReadonlyObject(entry) && typeof entry["name"] === "string"
+      ? [{ name: entry["name"], entry }]
+      : []
   )
 }

@@ -99,7 +99,7 @@ const add = (
   if (inlineTable !== undefined) {
     return inlineTable.type === "TOMLInlineTable" ? insertInline(inlineTable, name, value) : undefined
   }
-  if (Predicate.isReadonlyObject(value) && !Array.isArray(value)) return append(text, path, value)
+  if (Predicate.isReadonlyObject(value)) return append(text, path, value)
   const table = tables.find(({ kind, resolvedKey }) => kind === "standard" && isSame(resolvedKey, above))
   if (table === undefined) return undefined
   const at = afterLine(text, endOf(table.body.at(-1) ?? table.key))

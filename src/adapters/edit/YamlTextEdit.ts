@@ -103,7 +103,7 @@ const fieldLines = (name: string, value: unknown, indent: string): ReadonlyArray
   if (Array.isArray(value) && value.some(Predicate.isObject)) {
     return [start, ...value.flatMap((item: unknown) => itemLines(item, inner))]
   }
-  if (!Predicate.isReadonlyObject(value) || Array.isArray(value) || isEmpty(value)) {
+  if (!Predicate.isReadonlyObject(value) || isEmpty(value)) {
     return [`${start} ${flow(value)}`]
   }
   return [start, ...Object.entries(value).flatMap(([key, field]) => fieldLines(key, field, inner))]

@@ -130,9 +130,29 @@ const yamlText = (given: Plan): string => {
   return finished(given, rooted(given, entry(""), servers).join(""))
 }
 
-const clients = { json: "cursor", toml: "codex", yaml: "goose" } as const
-const editors = { json: editedJson, toml: editedToml, yaml: editedYaml }
+const listText = (given: Plan): string => {
+  const pad = given.indent === "\t" ? "" : given.indent
+  const item = ({ blank, comment, name, style }: Part) => {
+    const start = `${blank ? "\n" : ""}${comment ? `${pad}# about ${name}\n` : ""}${pad}-`
+    const [first, second] = [`name: ${JSON.stringify(name)}`, "command: x # of it"]
+    return [
+      `${start} ${first}\n${pad}  ${second}\n`,
+      `${start} ${second}\n${pad}  ${first}\n${pad}  args:\n${pad}  - "- name: notion"\n`,
+      `${start} { ${first} } # flow\n`,
+      `${start} # first\n${pad}   ${first}\n${pad}   text: |\n${pad}     - name: notion\n`
+    ][style]
+  }
+  const items = unique(given.servers).map(item)
+  const isEmpty = given.root === "empty" || given.root === "null" || items.length === 0
+  const servers = isEmpty ? `mcpServers: [] # mine\n` : `mcpServers: # mine\n${items.join("")}`
+  const setting = ({ comment, name }: Part) => `${JSON.stringify(name)}: 1${comment ? " # mine" : ""}\n`
+  return finished(given, rooted(given, setting, servers).join(""))
+}
+
+const clients = { json: "cursor", toml: "codex", yaml: "goose", list: "continue" } as const
+const editors = { json: editedJson, toml: editedToml, yaml: editedYaml, list: editedYaml }
 const readers = {
+  list: parseYaml,
   json: (text: string): unknown => parse(text.replace(/^\uFEFF/, ""), [], { allowTrailingComma: true }),
   toml: parseToml,
   yaml: parseYaml
@@ -155,10 +175,11 @@ const roundTrip = (format: keyof typeof clients, text: string, name: string, isK
   const installed = editors[format](text, additionOf(place, readers[format](text), name, entry))
   if (installed === undefined) return assert.fail(`not installed: ${JSON.stringify(text)}`)
   const root = place.path[0] ?? ""
-  const before = (readers[format](text) ?? {}) as Record<string, Record<string, unknown> | null>
+  const before = (readers[format](text) ?? {}) as Record<string, object | null>
+  const servers = before[root]
   assert.deepStrictEqual(readers[format](installed), {
     ...before,
-    [root]: { ...before[root], [name]: entry }
+    [root]: place.isList ? [...(Array.isArray(servers) ? servers : []), entry] : { ...servers, [name]: entry }
   })
   for (const comment of commentsOf(format, text)) assert.include(installed, comment)
   const removed = editors[format](installed, removalOf(place, name))
@@ -191,7 +212,7 @@ describe("install, then uninstall", () => {
       const isEmpty = /"mcpServers": (\{\}|null)/.test(text) || /^\uFEFF?\{\s*\}\s*$/.test(text)
       roundTrip("json", text, name, !isEmpty)
     },
-    { arbitrary: { runs: 400 } }
+    { arbitrary: { runs: 200 } }
   )
   it.prop(
     "leaves a TOML file as it was",
@@ -199,7 +220,7 @@ describe("install, then uninstall", () => {
     ([given, name]) => {
       roundTrip("toml", tomlText(given), name)
     },
-    { arbitrary: { runs: 400 } }
+    { arbitrary: { runs: 200 } }
   )
   it.prop(
     "leaves a YAML file as it was, but for a key without a value",
@@ -208,6 +229,14 @@ describe("install, then uninstall", () => {
       const text = yamlText(given)
       roundTrip("yaml", text, name, !/extensions: # mine(\r?\n)?($|\S)/.test(text))
     },
-    { arbitrary: { runs: 400 } }
+    { arbitrary: { runs: 200 } }
+  )
+  it.prop(
+    "leaves a list in a YAML file as it was",
+    [plan, installedName],
+    ([given, name]) => {
+      roundTrip("list", listText(given), name)
+    },
+    { arbitrary: { runs: 200 } }
   )
 })

@@ -16,9 +16,9 @@ import { type ClientFile, ClientFiles } from "../../../ports/ClientFiles.ts"
 import { FileEditError } from "../../../ports/FileEditor.ts"
 import { UsageError } from "../UsageError.ts"
 
-/** The clients of `--client`, each once. */
-export const clientsOf = (ids: ReadonlyArray<string>) =>
-  Effect.forEach([...new Set(ids)], (id) => {
+/** The clients of `--client`, each once. Commas separate several. */
+export const clientsOf = (given: ReadonlyArray<string>) =>
+  Effect.forEach([...new Set(given.flatMap((ids) => ids.split(",")))], (id) => {
     const found = mcpClientOf(id)
     if (found !== undefined) return Effect.succeed(found)
     const near = nearName(id, mcpClientIds)

@@ -144,6 +144,17 @@ const plan = Effect.fnUntraced(function* <Result extends Installation | Removal>
   return { client, place, result, names, diff, decide } satisfies PlannedEdit<Result>
 })
 
+/** The place that has an entry already, else the first. */
+const holderOf = Effect.fnUntraced(function* (places: ReadonlyArray<ServerPlace>, name: string) {
+  const files = yield* ClientFiles
+  if (places.length < 2) return places[0]
+  for (const place of places) {
+    const servers = yield* serversOf(place, yield* files.read(place))
+    if (servers.some((server) => server.name === name)) return place
+  }
+  return places[0]
+})
+
 /** Plans the entry of a server in a client. */
 export const planInstall = Effect.fnUntraced(function* (
   client: McpClient,
@@ -151,7 +162,8 @@ export const planInstall = Effect.fnUntraced(function* (
   launch: Launch,
   options: EditOptions
 ) {
-  const [place] = yield* placesIn(client, options.scope)
+  const places = yield* placesIn(client, options.scope)
+  const place = yield* holderOf(places, name)
   if (place === undefined) {
     return yield* new UsageError({
       problem: `${client.title} reads no file of a project.`,

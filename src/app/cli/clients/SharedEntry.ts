@@ -140,7 +140,7 @@ class Sharing {
           ])
           return [[key, Object.fromEntries(params)]]
         }
-        return [[key, Predicate.isReadonlyObject(value) && !Array.isArray(value) ? this.oauth(value) : value]]
+        return [[key, Predicate.isReadonlyObject(value) ? this.oauth(value) : value]]
       })
     )
   }
