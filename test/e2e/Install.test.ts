@@ -184,16 +184,7 @@ describe("install", () => {
   })
 
   it("is taken back by uninstall, which leaves everything else", async () => {
-    const json = await run([
-      "uninstall",
-      "demo",
-      "--client",
-      "cursor",
-      "--client",
-      "codex",
-      "--json",
-      "--yes"
-    ])
+    const json = await run(["uninstall", "demo", "--client", "cursor,codex", "--json", "--yes"])
     assert.strictEqual(json.code, 0, json.stderr)
     assert.strictEqual(json.stderr, "")
     const { clients } = JSON.parse(json.stdout) as {

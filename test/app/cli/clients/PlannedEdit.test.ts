@@ -232,6 +232,24 @@ describe("installing in a client", () => {
     })
   )
 
+  it.effect("uses the file of several that has the entry, and takes it from all of them", () =>
+    Effect.gen(function* () {
+      const { file, install, uninstall } = yield* machine("opencode", "{}")
+      const other = file.replace(/c$/, "")
+      const read = (path: string) => fs.readFileSync(path, "utf8")
+      fs.writeFileSync(
+        other,
+        '{ "mcp": { "notion": { "type": "local", "command": ["mcp-cli", "proxy", "notion"] } } }'
+      )
+      assert.strictEqual(yield* install(), "updated")
+      assert.strictEqual(read(file), "{}")
+      assert.include(read(other), launch.command)
+      fs.copyFileSync(other, file)
+      assert.deepStrictEqual(yield* uninstall(), ["removed", "removed"])
+      assert.notInclude(read(file) + read(other), "proxy")
+    })
+  )
+
   it.effect("updates its own entry, and keeps what the user added to it", () =>
     Effect.gen(function* () {
       const old = { command: "/old/node", args: ["/old/mcp-cli.cjs", "proxy", "notion"] }
