@@ -15,10 +15,8 @@ const withoutSecrets = (line: string): string => {
   return `${/^\s*["']?[\w.-]*["']?\s*[:=]?/.exec(line)?.[0] ?? ""} …`
 }
 
-const shown = (line: string): string => {
-  const safe = withoutSecrets(line)
-  return safe.length > maxLength ? `${safe.slice(0, maxLength)}…` : safe
-}
+const shown = (line: string): string =>
+  line.length > maxLength ? `${withoutSecrets(line.slice(0, maxLength))}…` : withoutSecrets(line)
 
 /** How many items two lists or texts have in common, at their start or before their end. */
 const common = <T>(one: ArrayLike<T>, other: ArrayLike<T>, start: number, side: "start" | "end"): number => {
