@@ -1,6 +1,6 @@
 import { Effect, Option } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
-import { type McpClient, mcpClientIds, mcpClients } from "../../domain/McpClient.ts"
+import { type Launch, type McpClient, mcpClientIds, mcpClients } from "../../domain/McpClient.ts"
 import { proxyLaunch } from "./clients/ProxyLaunch.ts"
 import { command } from "../../domain/Remedy.ts"
 import { ClientFiles } from "../../ports/ClientFiles.ts"
@@ -151,12 +151,13 @@ const messages = {
   replaced: "Replaced"
 } as const
 
-const report = (server: string, dryRun: boolean) =>
+const report = (server: string, { args, command }: Launch, dryRun: boolean) =>
   Effect.fnUntraced(function* (done: ReadonlyArray<CarriedOut<Installation>>) {
     if (yield* Json) {
       return yield* printJson({
         server,
         dryRun,
+        command: [command, ...args],
         clients: done.map(({ backup, client, place, result }) => ({
           client: client.id,
           file: place.file,
@@ -209,7 +210,7 @@ export const install = Command.make(
         yes,
         what: `This adds ${server} to ${clients.map(({ title }) => title).join(", ")}`
       },
-      report(server, dryRun)
+      report(server, launch, dryRun)
     )
   })
 ).pipe(

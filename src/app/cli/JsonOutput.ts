@@ -80,6 +80,7 @@ export const jsonOutputs = {
   "install --client": Schema.Struct({
     server: Server,
     dryRun: about(Schema.Boolean, "nothing was written"),
+    command: about(Schema.Array(Schema.String), "the words that the client starts"),
     clients: Schema.Array(
       Schema.Struct({
         client: about(Schema.String, "as in --client"),

@@ -5,6 +5,8 @@ import type { Line } from "../Line.ts"
 const context = 3
 /** Characters of a line that are shown. A minified file is one line. */
 const maxLength = 160
+/** Of an added line: users have to see the whole command that a client will start. */
+const maxAdded = 4000
 
 /** A line without the secrets that others have written into the file: it is cut before the first one. */
 const withoutSecrets = (line: string): string => {
@@ -15,8 +17,8 @@ const withoutSecrets = (line: string): string => {
   return `${/^\s*["']?[\w.-]*["']?\s*[:=]?/.exec(line)?.[0] ?? ""} …`
 }
 
-const shown = (line: string): string =>
-  line.length > maxLength ? `${withoutSecrets(line.slice(0, maxLength))}…` : withoutSecrets(line)
+const shown = (line: string, max: number): string =>
+  line.length > max ? `${withoutSecrets(line.slice(0, max))}…` : withoutSecrets(line)
 
 /** How many items two lists or texts have in common, at their start or before their end. */
 const common = <T>(one: ArrayLike<T>, other: ArrayLike<T>, start: number, side: "start" | "end"): number => {
@@ -69,14 +71,17 @@ export const lineDiff = (
     const count = above.length + changed + below.length
     return `${count === 0 ? 0 : first + 1},${count}`
   }
-  const marked = (mark: string) => (line: string) => `${mark}${shown(line)}`
+  const marked =
+    (mark: string, max = maxLength) =>
+    (line: string) =>
+      `${mark}${shown(line, max)}`
   return [
     `--- ${file.isNew ? "/dev/null" : file.path}`,
     `+++ ${file.path}`,
     `@@ -${range(removed.length)} +${range(added.length)} @@`,
     ...above.map(marked(" ")),
     ...removed.map((line): Line => [{ style: 31, text: marked("-")(line) }]),
-    ...added.map((line): Line => [{ style: 32, text: marked("+")(line) }]),
+    ...added.map((line): Line => [{ style: 32, text: marked("+", maxAdded)(line) }]),
     ...below.map(marked(" "))
   ]
 }

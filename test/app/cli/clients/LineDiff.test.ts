@@ -29,6 +29,8 @@ describe("the difference that is shown", () => {
     const long = "x".repeat(300)
     assert.deepStrictEqual(diff(`{"a":"${long}"}`, `{"a":"${long}","n":1}`).slice(3), [`+…,"n":1…`])
     assert.deepStrictEqual(diff(`{"a":"${long}",1}`, `{"a":"${long}",2}`).slice(3), ["-…1…", "+…2…"])
+    const entry = `{"n":{"args":["${"/long".repeat(60)}","proxy"]}}`
+    assert.deepStrictEqual(diff("", `${entry}\n`, true).slice(3), [`+${entry}`])
     const huge = `"pasted": "${"a".repeat(1_000_000)}"`
     assert.isTrue(diff(`${huge}\n`, `${huge}\ny`).every((line) => line.length < 200))
     assert.isTrue(diff(long, `${long}\ny`).every((line) => line.length < 200))
