@@ -8,6 +8,7 @@ export const verbs = [
   "auth login",
   "auth logout",
   "auth reset",
+  "install",
   "prompts",
   "remove",
   "resources",

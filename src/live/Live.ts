@@ -80,6 +80,14 @@ const editing = Layer.unwrap(
   })
 ).pipe(Layer.provide([files, trust]))
 
+/** Loaded only by the commands for files of other clients. */
+const clients = Layer.unwrap(
+  Effect.map(
+    Effect.promise(() => import("./ClientsLive.ts")),
+    ({ layer }) => layer
+  )
+).pipe(Layer.merge(configuration))
+
 const secretPrompt = Layer.unwrap(
   Effect.map(interactive, (mayAsk) => TerminalSecretPrompt.layer({ interactive: mayAsk }))
 )
@@ -202,6 +210,9 @@ export const live = (version: string) =>
     configuration,
     get editing() {
       return editing
+    },
+    get clients() {
+      return clients
     },
     get trust() {
       return ConfigurationFile.reviewLayer.pipe(Layer.provide(files), Layer.merge(approvals))

@@ -6,6 +6,8 @@ export class FileEditError extends Schema.TaggedError<FileEditError>()("FileEdit
   file: Schema.String,
   /** What is wrong, as a predicate: `cannot be written: permission denied`. */
   problem: Schema.String,
+  /** Another program has changed the file during the edit, so that the same edit can succeed now. */
+  isOutdated: Schema.optionalKey(Schema.Literal(true)),
   remedies: Schema.Array(Remedy)
 }) {
   override get message(): string {
@@ -20,11 +22,16 @@ export interface EditedFile {
   readonly text: string
 }
 
-/** A change of one field of a JSON text. Objects on the way to it are created. */
-export interface JsonEdit {
+/**
+ * A change of one field of a JSON, TOML or YAML text. Objects on the way to it are created. An item of a list is addressed by its
+ * `name`.
+ */
+export interface TextEdit {
   readonly path: ReadonlyArray<string>
   /** Absent: the field is removed. */
   readonly value?: unknown
+  /** Of a removal: an object or a list that becomes empty is removed as well, unless it probably was there before. */
+  readonly prunes?: true
 }
 
 /** Edits files that users and other programs edit as well. */
@@ -50,6 +57,6 @@ export class FileEditor extends Context.Service<
      * Edits a JSON text with comments. What is not edited stays as the user wrote it. Undefined: the text has no valid syntax,
      * is not an object, or gives the name of an edited field twice.
      */
-    readonly editedJson: (text: string, edits: ReadonlyArray<JsonEdit>) => string | undefined
+    readonly editedJson: (text: string, edits: ReadonlyArray<TextEdit>) => string | undefined
   }
 >()("mcp-cli-oauth/ports/FileEditor") {}

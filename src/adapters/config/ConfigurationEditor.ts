@@ -4,7 +4,7 @@ import { advice } from "../../domain/Remedy.ts"
 import { ConfigurationApprovals } from "../../ports/ConfigurationApprovals.ts"
 import { ConfigurationError, UnknownServer } from "../../ports/Configuration.ts"
 import { ConfigurationEditor, type EntryJson, ServerExists } from "../../ports/ConfigurationEditor.ts"
-import { FileEditError, FileEditor, type JsonEdit } from "../../ports/FileEditor.ts"
+import { FileEditError, FileEditor, type TextEdit } from "../../ports/FileEditor.ts"
 import { type CheckedFile, type Place, readChecked, reviewOf } from "./CheckedFile.ts"
 import { defaultPlaces, exists, needsApproval, type Options, readTrusted } from "./ConfigurationFile.ts"
 import { schemaUrl } from "./SchemaUrl.ts"
@@ -36,7 +36,7 @@ const placeOf = Effect.fnUntraced(function* (options: Options) {
 const withoutMark = (text: string | undefined): string | undefined => text?.replace(/^\uFEFF/, "")
 
 /** The edits that set every field of a block, and leave its other fields as they are. */
-const fieldEdits = (path: ReadonlyArray<string>, value: unknown): ReadonlyArray<JsonEdit> =>
+const fieldEdits = (path: ReadonlyArray<string>, value: unknown): ReadonlyArray<TextEdit> =>
   Predicate.isReadonlyObject(value)
     ? Object.entries(value).flatMap(([name, field]) => fieldEdits([...path, name], field))
     : [{ path, value }]
@@ -74,7 +74,7 @@ const newDocument = (name: string, entry: EntryJson): string =>
 
 /** What an edit changes, and its result. */
 interface Decision<A> {
-  readonly edits: ReadonlyArray<JsonEdit>
+  readonly edits: ReadonlyArray<TextEdit>
   /** The text of a file that is new or empty. Absent: it stays as it is. */
   readonly whole?: string
   readonly value: A
@@ -96,7 +96,7 @@ const decideAdd = Effect.fnUntraced(function* (
   type Result = "added" | "changed" | "replaced" | "unchanged"
   const decision = (
     result: Result,
-    edits: ReadonlyArray<JsonEdit>
+    edits: ReadonlyArray<TextEdit>
   ): Decision<{ readonly name: string; readonly result: Result }> => ({
     edits,
     whole: newDocument(name, entry),

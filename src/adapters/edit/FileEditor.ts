@@ -178,7 +178,12 @@ export const layer: Layer.Layer<FileEditor> = Layer.succeed(
           Promise.all([read(target), fs.lstat(next).catch(missing)])
         )
         if (!isSame(found, now) || lock?.ino !== ino) {
-          return yield* refused(file, "was changed by another program at the same time", again)
+          return yield* new FileEditError({
+            file,
+            problem: "was changed by another program at the same time",
+            isOutdated: true,
+            remedies: [again]
+          })
         }
         if (found !== undefined) yield* attempt(backup, cannotWrite, () => writeBackup(backup, found))
         yield* attempt(file, cannotWrite, async () => {

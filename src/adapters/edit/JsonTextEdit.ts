@@ -1,7 +1,8 @@
-import { isDeepStrictEqual } from "node:util"
 import { Predicate } from "effect"
 import { createScanner, findNodeAtLocation, type Node, parse, type ParseError, parseTree } from "jsonc-parser"
-import type { JsonEdit } from "../../ports/FileEditor.ts"
+import type { TextEdit } from "../../ports/FileEditor.ts"
+import { isEdited } from "./EditedValue.ts"
+import { apply, eolOf, lineStart, type Replacement } from "./TextReplacement.ts"
 
 /** How a document is written. */
 interface Style {
@@ -9,20 +10,6 @@ interface Style {
   /** One level of indentation. */
   readonly unit: string
 }
-
-/** A part of a text, and what replaces it. */
-interface Replacement {
-  readonly start: number
-  readonly end: number
-  readonly text: string
-}
-
-const apply = (text: string, replacements: ReadonlyArray<Replacement>): string =>
-  replacements
-    .toSorted((one, other) => other.start - one.start)
-    .reduce((result, { end, start, text: by }) => result.slice(0, start) + by + result.slice(end), text)
-
-const lineStart = (text: string, offset: number): number => text.lastIndexOf("\n", offset - 1) + 1
 
 /** The white space before the first character of the line of an offset. */
 const indentAt = (text: string, offset: number): string =>
@@ -80,7 +67,7 @@ const followingOf = (text: string, property: Node): Following => {
 }
 
 const styleOf = (text: string, root: Node): Style => {
-  const eol = /\r?\n/.exec(text)?.[0] ?? "\n"
+  const eol = eolOf(text)
   const own = propertiesOf(root).find(({ offset }) => startsLine(text, offset))
   const indent = own === undefined ? "" : indentAt(text, own.offset).slice(indentAt(text, root.offset).length)
   return { eol, unit: indent === "" ? "  " : indent }
@@ -211,14 +198,27 @@ const withoutBlank = (text: string, path: ReadonlyArray<string>): string => {
     : text
 }
 
-const editText = (text: string, { path, ...edit }: JsonEdit): string | undefined => {
+/** True if an object has only this property, nothing else is written in it, and it is not alone in its own object. */
+const isPrunable = (text: string, object: Node, property: Node): boolean => {
+  const others = apply(text.slice(object.offset + 1, endOf(object) - 1), [
+    { start: property.offset - object.offset - 1, end: endOf(property) - object.offset - 1, text: "" }
+  ])
+  const outer = object.parent?.parent
+  return /^[\s,]*$/.test(others) && outer !== undefined && propertiesOf(outer).length > 1
+}
+
+const editText = (text: string, { path, prunes, ...edit }: TextEdit): string | undefined => {
   const root = parsed(text)
   if (root?.type !== "object" || path.length === 0) return undefined
   const style = styleOf(text, root)
   const found = findNodeAtLocation(root, [...path])
   if (!("value" in edit)) {
     if (found?.parent?.parent === undefined) return text
-    const removed = apply(text, remove(text, found.parent.parent, found.parent))
+    const object = found.parent.parent
+    if (prunes === true && isPrunable(text, object, found.parent)) {
+      return editText(text, { path: path.slice(0, -1) })
+    }
+    const removed = apply(text, remove(text, object, found.parent))
     return withoutBlank(removed, path.slice(0, -1))
   }
   if (found !== undefined) return apply(text, replace(text, found, edit.value, style))
@@ -229,17 +229,6 @@ const editText = (text: string, { path, ...edit }: JsonEdit): string | undefined
   if (object?.type !== "object") return undefined
   const value = deeper.reduceRight<unknown>((inner, key) => ({ [key]: inner }), edit.value)
   return apply(text, insert(text, object, name, value, style))
-}
-
-/** The value that a document has after an edit. */
-const editValue = (value: unknown, [key, ...rest]: JsonEdit["path"], edit: object): unknown => {
-  if (key === undefined) return "value" in edit ? edit.value : undefined
-  const fields = Predicate.isReadonlyObject(value) ? value : {}
-  if (rest.length === 0 && !("value" in edit)) {
-    return Object.fromEntries(Object.entries(fields).filter(([name]) => name !== key))
-  }
-  const inner = editValue(Object.hasOwn(fields, key) ? fields[key] : undefined, rest, edit)
-  return Object.fromEntries([...Object.entries(fields).filter(([name]) => name !== key), [key, inner]])
 }
 
 const valueOf = (text: string): unknown => {
@@ -253,16 +242,15 @@ const valueOf = (text: string): unknown => {
  * endings, a byte order mark, commas before closing brackets. Undefined: the document is not an object, has no valid syntax,
  * or gives the name of an edited field twice.
  */
-export const editedJson = (source: string, edits: ReadonlyArray<JsonEdit>): string | undefined => {
+export const editedJson = (source: string, edits: ReadonlyArray<TextEdit>): string | undefined => {
   const mark = source.startsWith("\uFEFF") ? "\uFEFF" : ""
   let text: string | undefined = source.slice(mark.length)
-  for (const { path, ...edit } of edits) {
+  for (const edit of edits) {
     const before: string = text
-    text = editText(before, { path, ...edit })
+    text = editText(before, edit)
     if (text === before) continue
     // What the text says must be what the edit asks for, whatever the text looks like.
-    const wanted = editValue(valueOf(before), path, edit)
-    if (text === undefined || !isDeepStrictEqual(valueOf(text), wanted)) return undefined
+    if (text === undefined || !isEdited(valueOf(before), valueOf(text), edit)) return undefined
   }
   return mark + text
 }

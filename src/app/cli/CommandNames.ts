@@ -3,7 +3,17 @@
  * file imports nothing. A test compares it with the commands of the program.
  */
 export const commandNames = {
-  withoutStore: ["add", "remove", "servers", "client-metadata", "trust", "completions"],
+  withoutStore: [
+    "add",
+    "remove",
+    "servers",
+    "install",
+    "uninstall",
+    "export",
+    "client-metadata",
+    "trust",
+    "completions"
+  ],
   token: ["token"],
   session: ["tools", "resources", "read", "prompts", "prompt", "call", "ping"],
   other: ["auth", "login", "status", "logout", "reset", "doctor", "storage", "move", "rekey"]

@@ -77,6 +77,51 @@ export const jsonOutputs = {
     signedOut: about(Schema.Boolean, "its sign-ins were ended, too"),
     backup: Schema.NullOr(Schema.String)
   }),
+  "install --client": Schema.Struct({
+    server: Server,
+    dryRun: about(Schema.Boolean, "nothing was written"),
+    command: about(Schema.Array(Schema.String), "the words that the client starts"),
+    clients: Schema.Array(
+      Schema.Struct({
+        client: about(Schema.String, "as in --client"),
+        file: Schema.String,
+        result: Schema.Literals(["installed", "updated", "replaced", "unchanged"]),
+        backup: about(Schema.NullOr(Schema.String), "the file as it was before; null: it was not there"),
+        restart: about(Schema.String, "what makes the client read the file again")
+      })
+    )
+  }),
+  install: Schema.Struct({
+    server: Schema.NullOr(Server),
+    clients: Schema.Array(
+      Schema.Struct({
+        client: about(Schema.String, "as in --client"),
+        title: Schema.String,
+        present: about(Schema.Boolean, "the client is on this machine"),
+        file: Schema.String,
+        servers: about(Schema.Array(Schema.String), "those that install has added"),
+        problem: about(Schema.NullOr(Schema.String), "why the file cannot be read")
+      })
+    )
+  }),
+  uninstall: Schema.Struct({
+    server: Server,
+    dryRun: Schema.Boolean,
+    clients: Schema.Array(
+      Schema.Struct({
+        client: Schema.String,
+        file: Schema.String,
+        result: Schema.Literals(["removed", "absent"]),
+        entries: about(Schema.Array(Schema.String), "the names of the entries in the file"),
+        backup: Schema.NullOr(Schema.String)
+      })
+    )
+  }),
+  export: Schema.Struct({
+    file: about(Schema.String, "the file that was written; with - the document is printed instead"),
+    servers: Schema.Array(Server),
+    variables: about(Schema.Array(Schema.String), "the variables that its reader has to set")
+  }),
   tools: Schema.Array(
     Schema.Struct({
       name: Schema.String,

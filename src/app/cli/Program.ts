@@ -1,11 +1,14 @@
 import { Effect, type Layer, Option, type Ref } from "effect"
 import { CliConfig, CliError, Command, Flag, GlobalFlag } from "effect/cli"
+import type { ClientFiles } from "../../ports/ClientFiles.ts"
 import type { Configuration, ConfigurationError } from "../../ports/Configuration.ts"
 import type { ConfigurationApprovals } from "../../ports/ConfigurationApprovals.ts"
 import type { ConfigurationEditor } from "../../ports/ConfigurationEditor.ts"
 import type { ConfigurationReview } from "../../ports/ConfigurationReview.ts"
 import type { CredentialStore, StorageError } from "../../ports/CredentialStore.ts"
+import type { FileEditor } from "../../ports/FileEditor.ts"
 import type { LineEditor } from "../../ports/LineEditor.ts"
+import type { OwnProgram } from "../../ports/OwnProgram.ts"
 import type { UserInteraction } from "../../ports/UserInteraction.ts"
 import type { StorageBackends } from "../../ports/StorageBackends.ts"
 import type { StorageRekey } from "../../ports/StorageRekey.ts"
@@ -23,6 +26,8 @@ import { add } from "./Add.ts"
 import { clientMetadata } from "./AuthClientMetadata.ts"
 import { commandsOf } from "./CommandsOfRun.ts"
 import { doctor } from "./AuthDoctor.ts"
+import { exportServers } from "./Export.ts"
+import { install } from "./Install.ts"
 import { login } from "./AuthLogin.ts"
 import { logout } from "./AuthLogout.ts"
 import { reset } from "./AuthReset.ts"
@@ -43,6 +48,7 @@ import { storage } from "./Storage.ts"
 import { move } from "./StorageMove.ts"
 import { rekey } from "./StorageRekey.ts"
 import { trust } from "./Trust.ts"
+import { uninstall } from "./Uninstall.ts"
 
 type Stored =
   | Configuration
@@ -59,6 +65,8 @@ export interface Live<R> {
   readonly configuration: Layer.Layer<Configuration, never, Settings | R>
   /** What edits the configuration file. */
   readonly editing: Layer.Layer<ConfigurationEditor, never, Settings | R>
+  /** The files of other MCP clients. */
+  readonly clients: Layer.Layer<Configuration | ClientFiles | FileEditor | OwnProgram, never, Settings | R>
   /** What decides about configurations, without using one. */
   readonly trust: Layer.Layer<ConfigurationApprovals | ConfigurationReview, never, Settings | R>
   /** The stored sign-ins, without the means to get new ones. */
@@ -160,6 +168,9 @@ export const program = <R>(live: Live<R>, format: Ref.Ref<ErrorFormat>, words: R
         servers: () => servers.pipe(Command.provide(live.configuration)),
         add: () => add.pipe(Command.provide(live.editing)),
         remove: () => remove(live.stored, live.storedWithoutPrompt).pipe(Command.provide(live.editing)),
+        install: () => install.pipe(Command.provide(live.clients)),
+        uninstall: () => uninstall.pipe(Command.provide(live.clients)),
+        export: () => exportServers.pipe(Command.provide(live.clients)),
         trust: () => trust.pipe(Command.provide(live.trust)),
         completions: () => completions
       })

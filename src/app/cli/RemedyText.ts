@@ -14,7 +14,7 @@ const option = (name: string, value: string | boolean): string => {
   return `--${name}${value.startsWith("-") ? "=" : " "}${quoted(value)}`
 }
 
-const takesServer = /^(add|auth|remove|tools|resources|prompts)\b/
+const takesServer = /^(add|auth|install|remove|tools|resources|prompts)\b/
 
 /** A command line, ready to be typed: `mcp-cli auth login notion --account work`. */
 export const commandLine = (command: Command, configFile?: string): string => {

@@ -1,12 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Result } from "effect"
 import { editedJson } from "../../../src/adapters/edit/JsonTextEdit.ts"
-import type { JsonEdit } from "../../../src/ports/FileEditor.ts"
+import type { TextEdit } from "../../../src/ports/FileEditor.ts"
 import { readJson } from "../../../src/adapters/config/JsonText.ts"
 
 const linear = { url: "https://mcp.linear.app/mcp" }
-const add: JsonEdit = { path: ["mcpServers", "linear"], value: linear }
-const removeOf = (name: string): JsonEdit => ({ path: ["mcpServers", name] })
+const add: TextEdit = { path: ["mcpServers", "linear"], value: linear }
+const removeOf = (name: string): TextEdit => ({ path: ["mcpServers", name] })
 
 const lines = (...texts: ReadonlyArray<string>) => `${texts.join("\n")}\n`
 const valueOf = (text: string) => Result.getOrThrow(readJson(text.replace("\uFEFF", ""))).value

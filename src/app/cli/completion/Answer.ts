@@ -2,6 +2,7 @@ import { Effect } from "effect"
 import type { Completions } from "effect/cli"
 import { isSafeLine, safeLine } from "../../../domain/PrintableText.ts"
 import { Configuration } from "../../../ports/Configuration.ts"
+import { mcpClients } from "../../../domain/McpClient.ts"
 import { KnownNames, type KnownKind } from "../../../ports/KnownNames.ts"
 import { type Candidate, expectedAt, type Expected } from "./Expected.ts"
 import { insertable, readLine, type Shell, type ShellLine } from "./ShellLine.ts"
@@ -46,6 +47,8 @@ const knownCandidates = Effect.fnUntraced(function* ({ flags, known, operands }:
         value: name,
         description: target
       }))
+    case "client":
+      return mcpClients.map(({ id, title }): Candidate => ({ value: id, description: title }))
     case "account":
       return named(yield* names.accounts(server))
     case "tool":

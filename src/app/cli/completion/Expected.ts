@@ -10,6 +10,7 @@ export interface Candidate {
 export type Known =
   | "server"
   | "account"
+  | "client"
   | "tool"
   | "resource"
   | "prompt"
@@ -41,6 +42,7 @@ export const kinds: Readonly<Record<string, Known | "file" | "free">> = {
   PROMPT: "prompt",
   FILE: "file",
   "config-file": "file",
+  to: "file",
   trace: "file",
   output: "file",
   "key=value": "tool argument",
@@ -50,6 +52,7 @@ export const kinds: Readonly<Record<string, Known | "file" | "free">> = {
   header: "free",
   scope: "free",
   "client-id": "free",
+  client: "client",
   "client-secret-variable": "free",
   env: "free",
   issuer: "free",

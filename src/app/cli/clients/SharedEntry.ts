@@ -1,0 +1,173 @@
+import { Predicate } from "effect"
+import { hasSecretShape, isSecretName } from "../../../domain/SecretShape.ts"
+
+type Fields = Readonly<Record<string, unknown>>
+
+/** The fields of the `oauth` block that hold no secret. A field that is in none of these lists is left out. */
+export const publicOAuthFields: ReadonlySet<string> = new Set([
+  "authorization_url",
+  "token_url",
+  "registration_url",
+  "revocation_url",
+  "device_authorization_url",
+  "pushed_authorization_request_url",
+  "grant_type",
+  "identity_provider",
+  "client_id",
+  "private_key_id",
+  "signing_algorithm",
+  "subject_token_type",
+  "dpop",
+  "scopes",
+  "redirect_uri",
+  "use_pkce",
+  "assume_pkce",
+  "send_resource",
+  "provider_quirks",
+  "issuer",
+  "client_metadata_url",
+  "allow_private_addresses",
+  "extra_auth_params",
+  "token_endpoint_auth_method"
+])
+
+/** Those that hold one. */
+export const secretOAuthFields: ReadonlySet<string> = new Set([
+  "client_secret",
+  "private_key",
+  "assertion",
+  "subject_token"
+])
+
+/** Those that name a file of this machine. */
+export const fileOAuthFields: ReadonlySet<string> = new Set([
+  "private_key_file",
+  "assertion_file",
+  "subject_token_file"
+])
+
+/** An entry of the configuration for other people. */
+export interface SharedEntry {
+  readonly entry: Fields
+  /** The variables that its reader has to set. */
+  readonly variables: ReadonlyArray<string>
+  /** The fields that were left out. */
+  readonly omitted: ReadonlyArray<string>
+}
+
+const variableName = (...parts: ReadonlyArray<string>): string =>
+  parts
+    .join("_")
+    .replace(/([a-z])([A-Z])/g, "$1_$2")
+    .replace(/[\W_]+/g, "_")
+    .toUpperCase()
+    .replace(/^(?=\d)/, "_")
+
+/** Replaces the secrets of one entry. */
+class Sharing {
+  readonly variables = new Set<string>()
+  readonly omitted: Array<string> = []
+  readonly server: string
+
+  constructor(server: string) {
+    this.server = server
+  }
+
+  /** A value without what it may keep secret: variables stay, everything else becomes one. */
+  secret(value: unknown, ...name: ReadonlyArray<string>): string {
+    const text = typeof value === "string" ? value : ""
+    const named = Array.from(text.matchAll(/\$\{([A-Za-z_]\w*)\}/g), ([, variable = ""]) => variable)
+    const rest = text.replace(/\$\{[A-Za-z_]\w*\}/g, "").replace(/^(basic|bearer|token)\b/i, "")
+    const isKept = named.length > 0 && rest.trim() === ""
+    const variable = variableName(...name)
+    for (const each of isKept ? named : [variable]) this.variables.add(each)
+    return isKept ? text : `\${${variable}}`
+  }
+
+  /** A text that is no secret as a whole. */
+  plain(text: string, ...name: ReadonlyArray<string>): string {
+    if (hasSecretShape(text)) return this.secret("", ...name)
+    for (const [, variable = ""] of text.matchAll(/\$\{([A-Za-z_]\w*)\}/g)) this.variables.add(variable)
+    return text
+  }
+
+  url(text: string): string {
+    const url = URL.parse(text)
+    if (url === null) return this.plain(text, this.server, "url")
+    // Replacing in the text keeps what URL would write differently.
+    let shared = url.password === "" && url.username === "" ? text : text.replace(/\/\/[^/@]*@/, "//")
+    if (shared !== text) this.omitted.push("the sign-in in url")
+    shared = shared.replace(/([?&]([^=&#]+)=)([^&#]+)/g, (all, head: string, name: string, value: string) =>
+      !value.includes("${") && (isSecretName(name) || hasSecretShape(value))
+        ? head + this.secret("", this.server, name)
+        : all
+    )
+    return this.plain(shared, this.server, "url")
+  }
+
+  values(block: unknown, name: (key: string) => ReadonlyArray<string>): Fields {
+    const entries = Predicate.isReadonlyObject(block) ? Object.entries(block) : []
+    return Object.fromEntries(entries.map(([key, value]) => [key, this.secret(value, ...name(key))]))
+  }
+
+  args(args: ReadonlyArray<unknown>): ReadonlyArray<unknown> {
+    return args.map((arg, index) => {
+      if (typeof arg !== "string") return arg
+      const before = args[index - 1]
+      const flag = typeof before === "string" && before.startsWith("-") ? before.replace(/^-+/, "") : ""
+      const [, start = "", own = "", value = ""] = /^((-{0,2}[\w-]+)(?:=|:\s*))(.+)$/s.exec(arg) ?? []
+      if (value !== "" && isSecretName(own)) return start + this.secret(value, this.server, own)
+      if (!arg.startsWith("-") && isSecretName(flag)) return this.secret(arg, this.server, flag)
+      return this.plain(arg, this.server, flag === "" ? `argument_${index + 1}` : flag)
+    })
+  }
+
+  oauth(block: Fields): Fields {
+    return Object.fromEntries(
+      Object.entries(block).flatMap(([key, value]) => {
+        if (secretOAuthFields.has(key)) return [[key, this.secret(value, this.server, key)]]
+        if (!publicOAuthFields.has(key)) {
+          this.omitted.push(`oauth.${key}`)
+          return []
+        }
+        if (typeof value === "string") return [[key, this.plain(value, this.server, key)]]
+        if (key === "extra_auth_params" && Predicate.isReadonlyObject(value)) {
+          const params = Object.entries(value).map(([name, text]) => [
+            name,
+            isSecretName(name)
+              ? this.secret(text, this.server, name)
+              : this.plain(String(text), this.server, name)
+          ])
+          return [[key, Object.fromEntries(params)]]
+        }
+        return [[key, Predicate.isReadonlyObject(value) ? this.oauth(value) : value]]
+      })
+    )
+  }
+}
+
+/**
+ * The entry of a server without its secrets, which become variables. Every value of a header and of a variable counts as one,
+ * since nothing tells which are not.
+ */
+export const sharedEntry = (server: string, entry: Fields): SharedEntry => {
+  const sharing = new Sharing(server)
+  const { args, command, cwd, env, headers, oauth, type, url, ...others } = entry
+  const isRemote = typeof url === "string"
+  const shared: Fields = isRemote
+    ? {
+        type: type === "sse" ? "sse" : "http",
+        url: sharing.url(url),
+        ...(headers === undefined ? {} : { headers: sharing.values(headers, (key) => [server, key]) }),
+        ...(Predicate.isReadonlyObject(oauth) ? { oauth: sharing.oauth(oauth) } : {}),
+        ...(others["allow_http"] === true ? { allow_http: true } : {})
+      }
+    : {
+        command: sharing.plain(String(command), server, "command"),
+        ...(Array.isArray(args) ? { args: sharing.args(args) } : {}),
+        // Programs read these names.
+        ...(env === undefined ? {} : { env: sharing.values(env, (key) => [key]) })
+      }
+  if (cwd !== undefined) sharing.omitted.push("cwd")
+  return { entry: shared, variables: [...sharing.variables], omitted: sharing.omitted }
+}

@@ -1,0 +1,111 @@
+import * as fs from "node:fs"
+import { join } from "node:path"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Layer } from "effect"
+import * as ClientFilesLive from "../../../src/adapters/edit/ClientFiles.ts"
+import * as FileEditorLive from "../../../src/adapters/edit/FileEditor.ts"
+import { mcpClientOf, serversAt } from "../../../src/domain/McpClient.ts"
+import { ClientFiles } from "../../../src/ports/ClientFiles.ts"
+import { temporaryFolder } from "../TemporaryFolder.ts"
+
+const clientFiles = (home: string) =>
+  ClientFilesLive.layer({
+    os: "linux",
+    home,
+    project: join(home, "project"),
+    variable: () => undefined
+  }).pipe(Layer.provide(FileEditorLive.layer))
+
+/** The place of a client in a new home folder, and the text that is there. */
+const placeOf = Effect.fnUntraced(function* (id: string, text?: string) {
+  const home = yield* temporaryFolder
+  const client = mcpClientOf(id) ?? assert.fail(id)
+  const [place] = client.places({
+    os: "linux",
+    home,
+    project: join(home, "project"),
+    variable: () => undefined
+  })
+  if (place === undefined) return assert.fail("it has no place")
+  if (text !== undefined) {
+    fs.mkdirSync(join(place.file, ".."), { recursive: true })
+    fs.writeFileSync(place.file, text)
+  }
+  return { client, home, place, files: clientFiles(home) }
+})
+
+const problemOf = (id: string, text: string) =>
+  Effect.gen(function* () {
+    const { files, place } = yield* placeOf(id, text)
+    const { problem } = yield* Effect.flip(
+      ClientFiles.use(({ read }) => read(place)).pipe(Effect.provide(files))
+    )
+    assert.strictEqual(fs.readFileSync(place.file, "utf8"), text)
+    return problem
+  })
+
+describe("ClientFiles", () => {
+  it.effect("reads the servers of each format, as plain values", () =>
+    Effect.gen(function* () {
+      const entry = { command: "npx", args: ["-y", "mcp-remote", "https://a.example/mcp"] }
+      const texts = [
+        ["cursor", `\uFEFF{ // mine\n"mcpServers": { "a.b": ${JSON.stringify(entry)}, } }`],
+        [
+          "codex",
+          `model = "x"\r\n[mcp_servers."a.b"] # mine\r\ncommand = 'npx'\r\nargs = ["-y", "mcp-remote", "https://a.example/mcp"]`
+        ],
+        [
+          "goose",
+          `extensions:\n  a.b: # mine\n    command: npx\n    args: [-y, mcp-remote, "https://a.example/mcp"]\n`
+        ],
+        [
+          "continue",
+          `name: x\nmcpServers:\n- name: a.b\n  command: npx\n  args:\n  - -y\n  - mcp-remote\n  - https://a.example/mcp\n`
+        ]
+      ] as const
+      for (const [id, text] of texts) {
+        const { files, place } = yield* placeOf(id, text)
+        const file = yield* ClientFiles.use(({ read }) => read(place)).pipe(Effect.provide(files))
+        const expected = id === "continue" ? { name: "a.b", ...entry } : entry
+        assert.deepStrictEqual(serversAt(place, file?.document), [{ name: "a.b", entry: expected }], id)
+      }
+    })
+  )
+
+  it.effect("says in which line a file is broken, and nothing of its text", () =>
+    Effect.gen(function* () {
+      const broken = [
+        [
+          "cursor",
+          `{\n"mcpServers": { "a": { "env": { "KEY": "sk-secret" } } "b": {} }\n}`,
+          "is not valid JSON in line 2"
+        ],
+        ["cursor", `{"mcpServers": {`, "is not valid JSON in line 1"],
+        ["codex", `[mcp_servers.a]\nenv = { KEY = "sk-secret }\n`, "is not valid TOML in line 2"],
+        ["codex", `[mcp_servers.a]\n[mcp_servers.a]\n`, "is not valid TOML in line 2"],
+        ["goose", `extensions:\n  a: "sk-secret\n`, "is not valid YAML in line 3"],
+        ["goose", `a: 1\na: 2\n`, "is not valid YAML in line 2"]
+      ] as const
+      for (const [id, text, problem] of broken) assert.strictEqual(yield* problemOf(id, text), problem, text)
+    })
+  )
+
+  it.live("edits a file again that another program changes meanwhile", () =>
+    Effect.gen(function* () {
+      const { files, place } = yield* placeOf("cursor", "{}")
+      let times = 0
+      const { text } = yield* ClientFiles.use(({ edit }) =>
+        edit(place, (file) =>
+          Effect.sync(() => {
+            times++
+            if (times < 3) fs.writeFileSync(place.file, `{ "theirs": ${times} }`)
+            return `${file?.text} // mine`
+          })
+        )
+      ).pipe(Effect.provide(files))
+      assert.strictEqual(text, '{ "theirs": 2 } // mine')
+      assert.strictEqual(fs.readFileSync(place.file, "utf8"), text)
+      assert.deepStrictEqual(fs.readdirSync(join(place.file, "..")), ["mcp.json", "mcp.json.bak"])
+    })
+  )
+})

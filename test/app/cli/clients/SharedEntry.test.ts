@@ -1,0 +1,129 @@
+import { assert, describe, it } from "@effect/vitest"
+import { identityProviderFields } from "../../../../src/adapters/config/GrantFields.ts"
+import { oauthFields } from "../../../../src/adapters/config/OAuthBlock.ts"
+import {
+  fileOAuthFields,
+  publicOAuthFields,
+  secretOAuthFields,
+  sharedEntry
+} from "../../../../src/app/cli/clients/SharedEntry.ts"
+
+describe("a server for other people", () => {
+  it("knows of every field of oauth whether it is public", () => {
+    const known = [...publicOAuthFields, ...secretOAuthFields, ...fileOAuthFields]
+    assert.sameMembers(known, [...new Set([...oauthFields, ...identityProviderFields])])
+    assert.strictEqual(new Set(known).size, known.length)
+  })
+
+  it("has variables instead of secrets", () => {
+    const cases = [
+      [
+        {
+          url: "https://a.example/mcp",
+          headers: { "X-Key": "k1", Authorization: "Bearer k2", "X-Region": "eu" }
+        },
+        {
+          type: "http",
+          url: "https://a.example/mcp",
+          headers: {
+            "X-Key": "${MY_API_X_KEY}",
+            Authorization: "${MY_API_AUTHORIZATION}",
+            "X-Region": "${MY_API_X_REGION}"
+          }
+        },
+        ["MY_API_X_KEY", "MY_API_AUTHORIZATION", "MY_API_X_REGION"]
+      ],
+      [
+        { url: "https://a.example", type: "sse", headers: { Authorization: "Bearer ${MINE}", A: "x${B}" } },
+        {
+          type: "sse",
+          url: "https://a.example",
+          headers: { Authorization: "Bearer ${MINE}", A: "${MY_API_A}" }
+        },
+        ["MINE", "MY_API_A"]
+      ],
+      [
+        { url: "https://jo:pw@a.example/mcp?api_key=k1&x=1&t=sk-abcdefghij#f" },
+        { type: "http", url: "https://a.example/mcp?api_key=${MY_API_API_KEY}&x=1&t=${MY_API_T}#f" },
+        ["MY_API_API_KEY", "MY_API_T"]
+      ],
+      [
+        {
+          url: "https://a.example",
+          oauth: {
+            client_id: "id",
+            client_secret: "s1",
+            private_key: "-----BEGIN",
+            private_key_file: "/home/me/key.pem",
+            client_secrett: "s2",
+            scopes: ["a"],
+            extra_auth_params: { audience: "x", api_key: "s3" },
+            identity_provider: { client_id: "idp", client_secret: "${IDP}", subject_token: "s4" }
+          }
+        },
+        {
+          type: "http",
+          url: "https://a.example",
+          oauth: {
+            client_id: "id",
+            client_secret: "${MY_API_CLIENT_SECRET}",
+            private_key: "${MY_API_PRIVATE_KEY}",
+            scopes: ["a"],
+            extra_auth_params: { audience: "x", api_key: "${MY_API_API_KEY}" },
+            identity_provider: {
+              client_id: "idp",
+              client_secret: "${IDP}",
+              subject_token: "${MY_API_SUBJECT_TOKEN}"
+            }
+          }
+        },
+        ["MY_API_CLIENT_SECRET", "MY_API_PRIVATE_KEY", "MY_API_API_KEY", "IDP", "MY_API_SUBJECT_TOKEN"]
+      ],
+      [
+        {
+          command: "npx",
+          args: [
+            "-y",
+            "server",
+            "--token",
+            "t1",
+            "--api-key=t2",
+            "--header",
+            "Authorization: Bearer t3",
+            "ghp_abcdefghij"
+          ],
+          env: { LOG: "debug", OTHER: "${REAL}" },
+          cwd: "/home/me"
+        },
+        {
+          command: "npx",
+          args: [
+            "-y",
+            "server",
+            "--token",
+            "${MY_API_TOKEN}",
+            "--api-key=${MY_API_API_KEY}",
+            "--header",
+            "Authorization: ${MY_API_AUTHORIZATION}",
+            "${MY_API_ARGUMENT_8}"
+          ],
+          env: { LOG: "${LOG}", OTHER: "${REAL}" }
+        },
+        ["MY_API_TOKEN", "MY_API_API_KEY", "MY_API_AUTHORIZATION", "MY_API_ARGUMENT_8", "LOG", "REAL"]
+      ]
+    ] as const
+    for (const [given, entry, variables] of cases) {
+      const shared = sharedEntry("my-api", given)
+      assert.deepStrictEqual(shared.entry, entry)
+      assert.deepStrictEqual(shared.variables, [...variables])
+    }
+  })
+
+  it("names what was left out", () => {
+    const { omitted } = sharedEntry("a", {
+      url: "https://jo:pw@a.example",
+      oauth: { private_key_file: "/k", client_secrett: "s" }
+    })
+    assert.sameMembers([...omitted], ["the sign-in in url", "oauth.private_key_file", "oauth.client_secrett"])
+  })
+})
