@@ -25,6 +25,7 @@ const runs: ReadonlyArray<readonly [keyof typeof jsonOutputs, ...args: ReadonlyA
   ["auth status"],
   ["auth token", "demo"],
   ["auth token --header", "demo"],
+  ["auth headers", "demo"],
   ["tools", "demo"],
   ["resources", "demo"],
   ["prompts", "demo"],

@@ -126,6 +126,10 @@ export const jsonOutputs = {
     expiresAt: about(Schema.NullOr(Time), "null: unknown")
   }),
   "auth token --header": Schema.Struct({ Authorization: Schema.String }),
+  "auth headers": about(
+    Schema.Record(Schema.String, Schema.String),
+    "every header that a request to the server needs, with or without --json"
+  ),
   "auth doctor": Schema.Struct({
     ...accountFields,
     healthy: about(Schema.Boolean, "nothing is wrong; the exit code is 5 otherwise"),

@@ -23,6 +23,7 @@ import { add } from "./Add.ts"
 import { clientMetadata } from "./AuthClientMetadata.ts"
 import { commandsOf } from "./CommandsOfRun.ts"
 import { doctor } from "./AuthDoctor.ts"
+import { headers } from "./AuthHeaders.ts"
 import { login } from "./AuthLogin.ts"
 import { logout } from "./AuthLogout.ts"
 import { reset } from "./AuthReset.ts"
@@ -141,6 +142,7 @@ export const program = <R>(live: Live<R>, format: Ref.Ref<ErrorFormat>, words: R
                 doctor: () => doctor(live.examination),
                 status: () => status.pipe(Command.provide(live.stored)),
                 token: () => token.pipe(Command.provide(live.tokens)),
+                headers: () => headers.pipe(Command.provide(live.tokens)),
                 logout: () => logout.pipe(Command.provide(live.stored)),
                 reset: () => reset.pipe(Command.provide(live.storedWithoutPrompt)),
                 "client-metadata": () => clientMetadata.pipe(Command.provide(live.configuration))
