@@ -6,7 +6,7 @@ export const commandNames = {
   withoutStore: ["add", "remove", "servers", "client-metadata", "trust", "completions"],
   token: ["token", "headers"],
   session: ["tools", "resources", "read", "prompts", "prompt", "call", "ping"],
-  other: ["auth", "login", "status", "logout", "reset", "doctor", "storage", "move", "rekey"]
+  other: ["proxy", "auth", "login", "status", "logout", "reset", "doctor", "storage", "move", "rekey"]
 } as const
 
 /** Every word that is a command. */
