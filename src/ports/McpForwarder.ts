@@ -7,8 +7,8 @@ export class McpForwarder extends Context.Service<
   McpForwarder,
   {
     /**
-     * A `send` that adds the configured headers of the server, and follows its redirects where they keep method and origin.
-     * It fails with `McpError` on any other redirect. Fails itself if the configuration has headers that cannot be sent.
+     * A `send` that adds the configured headers of the server. It fails with `McpError` on a redirect to another origin, or
+     * one that loses the request; others are returned. Fails itself if the configuration has headers that cannot be sent.
      */
     readonly to: <E, R>(
       server: RemoteServer,

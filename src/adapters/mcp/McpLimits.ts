@@ -10,8 +10,6 @@ export const fallbackTimeout = Duration.seconds(10)
 export const probeTimeout = 10_000
 /** A timeout that the SDK never reaches, in milliseconds: `Operations` measures the time, without sign-ins. */
 export const forever = 2_147_483_647
-/** Redirects that a forwarded request follows: from `/mcp` to `/mcp/`, and from an old path to a new one. */
-export const maxRedirects = 3
 /** Pages of one list that are read: a server that repeats its cursor must not fill the memory. */
 export const maxPages = 1000
 

@@ -238,20 +238,27 @@ export const proxyHttp = Effect.fn("cli.proxy.http")(function* (args: ProxyHttpA
   const purpose = args.all ? bearerOfAll : CredentialKey.of(servers[0]?.name ?? "", account).storageName
   const { check, made } = yield* bearerOf(args, purpose)
   const configFile = yield* configFileOfRun
+  const json = yield* Json
+  const display = yield* Display
+  const tellProblem = (error: Remediable) =>
+    json
+      ? Effect.void
+      : Effect.provideService(tellError(error, configFile, "mcp-cli: warning:"), Display, display)
   const at = yield* serveHttp({
     place,
     origins,
     isBearer: check,
     account,
     served: new Map(servers.map(({ path, served }) => [path, served])),
-    textOf: (error) => errorText(error, configFile).replaceAll("\n", " ")
+    textOf: (error) => errorText(error, configFile).replaceAll("\n", " "),
+    tell: tellProblem
   })
   yield* announce(at, servers, made, args.needsBearer)
   const [only] = args.all ? [] : servers
   if (only !== undefined && isRemote(only)) {
     // Unlocks the store while the user is still here, and says early that a sign-in is missing.
     yield* AccessTokens.use((tokens) => tokens.getIfKnown({ server: only.served, account })).pipe(
-      Effect.catch((error) => tellError(error, configFile, "mcp-cli: warning:")),
+      Effect.catch(tellProblem),
       Effect.forkScoped
     )
   }

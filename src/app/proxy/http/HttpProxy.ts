@@ -1,4 +1,5 @@
 import { Cause, Effect, type Scope } from "effect"
+import { redirectOf } from "../../../domain/Redirect.ts"
 import type { Remediable } from "../../../domain/Remedy.ts"
 import * as Remedy from "../../../domain/Remedy.ts"
 import { hasOwnAuthorization, type RemoteServer } from "../../../domain/Server.ts"
@@ -26,6 +27,9 @@ const maxRequest = 256 * 2 ** 20
 /** Milliseconds until the head of an answer. A tool may work for days: the client has its own timeout, and hangs up. */
 const headTimeout = 2_147_483_647
 
+/** Redirects that a request follows: from `/mcp` to `/mcp/`, and from an old path to a new one. */
+const maxRedirects = 3
+
 /** What is served at a path: a server, or why it is none. */
 export type Served = RemoteServer | { readonly _tag: "Refused"; readonly error: Remediable }
 
@@ -38,6 +42,8 @@ export interface HttpProxyOptions extends Omit<AdmissionRules, "hasPath"> {
   readonly account: string | undefined
   /** An error with what can be done, for the user of the client. */
   readonly textOf: (error: Remediable) => string
+  /** Tells the user of the proxy an error that a client may not show. The same one is told once in a row. */
+  readonly tell: (error: Remediable) => Effect.Effect<void>
 }
 
 /** The error of a server that refuses every token. */
@@ -71,7 +77,9 @@ export const serveHttp = Effect.fnUntraced(function* (
   const http = yield* AuthorizedHttp
   const forwarder = yield* McpForwarder
   const listener = yield* LocalListener
-  const { account, place, served, textOf } = options
+  const { account, place, served, tell, textOf } = options
+  /** The message that was told last, by server. */
+  const told = new Map<RemoteServer, string>()
   const rules: AdmissionRules = { ...options, hasPath: (path) => served.has(path) }
 
   const ways = new Map<
@@ -88,18 +96,26 @@ export const serveHttp = Effect.fnUntraced(function* (
     body: Uint8Array<ArrayBuffer>
   ) {
     const send = yield* ways.get(server) ?? forwarder.to(server, http.sendTo(server, account))
-    const response = yield* send(
-      new Request(server.url, {
-        method: request.method,
-        headers: requestHeaders(request.headers),
-        body: body.length === 0 ? null : body,
-        redirect: "manual"
-      }),
-      { timeout: headTimeout }
-    )
-    if (response.status !== 401) return response
-    yield* discardBody(response)
-    return yield* unauthorized(server, account)
+    const init = {
+      method: request.method,
+      headers: requestHeaders(request.headers),
+      body: body.length === 0 ? null : body,
+      redirect: "manual" as const
+    }
+    let url = server.url
+    for (let redirects = 0; redirects <= maxRedirects; redirects++) {
+      const sent = new Request(url, init)
+      const response = yield* send(sent, { timeout: headTimeout })
+      const redirect = redirectOf(sent, response)
+      if (redirect === undefined && response.status !== 401) return response
+      yield* discardBody(response)
+      if (redirect === undefined) return yield* unauthorized(server, account)
+      url = redirect.target
+    }
+    return yield* new McpError({
+      server: server.name,
+      detail: `it redirects more than ${maxRedirects} times.`
+    })
   })
 
   const handle = Effect.fnUntraced(function* (request: LocalRequest, at: LocalPlace) {
@@ -122,12 +138,22 @@ export const serveHttp = Effect.fnUntraced(function* (
       return errorAnswer(413, `A request has at most ${maxRequest / 2 ** 20} MiB.`, headers)
     }
     return yield* forward(server, request, body).pipe(
-      Effect.map((response): LocalAnswer => ({
-        status: response.status,
-        headers: [...headers, ...answerHeaders(response.headers)],
-        body: response.body
-      })),
-      Effect.catch((error) => Effect.succeed(errorAnswer(statusOf(error), textOf(error), headers, body)))
+      Effect.map((response): LocalAnswer => {
+        told.delete(server)
+        return {
+          status: response.status,
+          headers: [...headers, ...answerHeaders(response.headers)],
+          body: response.body
+        }
+      }),
+      Effect.catch((error) => {
+        const isNew = told.get(server) !== error.message
+        told.set(server, error.message)
+        return Effect.as(
+          isNew ? tell(error) : Effect.void,
+          errorAnswer(statusOf(error), textOf(error), headers, body)
+        )
+      })
     )
   })
 

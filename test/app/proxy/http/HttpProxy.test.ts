@@ -470,4 +470,20 @@ describe("an error of the proxy", () => {
       }
     }).pipe(Effect.provide(withTokens))
   )
+
+  it.live("is told to the user of the proxy, too, and once as long as it stays the same", () =>
+    Effect.gen(function* () {
+      let status = 401
+      const server = yield* upstream((request, response) => {
+        request.resume()
+        response.writeHead(status).end("{}")
+      })
+      const told: Array<string> = []
+      const tell = ({ message }: { readonly message: string }) => Effect.sync(() => void told.push(message))
+      const proxy = yield* proxyOf({ "/mcp": serverAt(server.url) }, { tell })
+      for (status of [401, 401, 200, 401, 401]) yield* ask(proxy.url(), { method: "POST", body: call })
+      const message = "The sign-in to demo is over: it is no longer accepted."
+      assert.deepEqual(told, [message, message])
+    }).pipe(Effect.provide(withTokens))
+  )
 })

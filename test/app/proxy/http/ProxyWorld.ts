@@ -24,7 +24,8 @@ export const proxyOf = (served: Readonly<Record<string, Served>>, options: Parti
       isBearer: (text) => text === bearer,
       account: undefined,
       served: new Map(Object.entries(served)),
-      textOf: (error) => errorText(error),
+      textOf: (error) => errorText(error).replaceAll("\n", " "),
+      tell: () => Effect.void,
       ...options
     }),
     (at): RunningProxy => {
