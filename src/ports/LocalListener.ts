@@ -24,11 +24,6 @@ export class LocalListenError extends Schema.TaggedError<LocalListenError>()("Lo
   }
 }
 
-/** A body is longer than its reader allows. */
-export class BodyTooLong extends Schema.TaggedError<BodyTooLong>()("BodyTooLong", {
-  maxBytes: Schema.Finite
-}) {}
-
 /** The name, in lower case, and the value of a header. */
 export type HeaderField = readonly [name: string, value: string]
 
@@ -39,8 +34,8 @@ export interface LocalRequest {
   readonly target: string
   /** Every header as it was sent, repeated ones too. */
   readonly headers: ReadonlyArray<HeaderField>
-  /** Reads the body. */
-  readonly body: (maxBytes: number) => Effect.Effect<Uint8Array<ArrayBuffer>, BodyTooLong>
+  /** Reads the body. Undefined: it is longer than that. */
+  readonly body: (maxBytes: number) => Effect.Effect<Uint8Array<ArrayBuffer> | undefined>
   /** True if another user of this machine may have sent it. Linux only: other systems do not tell. */
   readonly mayBeOfAnotherUser: () => boolean
 }

@@ -2,7 +2,6 @@ import type { IncomingMessage, Server, ServerResponse } from "node:http"
 import type { Socket } from "node:net"
 import { Effect, FiberSet, Layer, type Scope } from "effect"
 import {
-  BodyTooLong,
   type LocalAnswer,
   LocalListener,
   LocalListenError,
@@ -20,13 +19,13 @@ const readBody = (
   request: IncomingMessage,
   maxBytes: number,
   start: () => void
-): Effect.Effect<Uint8Array<ArrayBuffer>, BodyTooLong> =>
+): Effect.Effect<Uint8Array<ArrayBuffer> | undefined> =>
   Effect.callback((resume) => {
     const chunks: Array<Buffer> = []
     let length = 0
     const tooLong = () => {
       request.pause()
-      resume(Effect.fail(new BodyTooLong({ maxBytes })))
+      resume(Effect.undefined)
     }
     if (Number(request.headers["content-length"] ?? 0) > maxBytes) return tooLong()
     start()

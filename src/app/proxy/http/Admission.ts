@@ -120,7 +120,7 @@ export const admission = (
       return refused(
         401,
         "This proxy needs its own bearer token, which it showed when it was first started. That is not a token of the server.",
-        ["www-authenticate", 'Bearer realm="mcp-cli proxy"']
+        ["www-authenticate", 'Bearer realm="mcp-cli"']
       )
     }
   }

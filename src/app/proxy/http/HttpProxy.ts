@@ -30,7 +30,7 @@ const headTimeout = 2_147_483_647
 /** Redirects that a request follows: from `/mcp` to `/mcp/`, and from an old path to a new one. */
 const maxRedirects = 3
 
-/** What is served at a path: a server, or why it is none. */
+/** What is served at a path: a server, or the reason why it cannot be served. */
 export type Served = RemoteServer | { readonly _tag: "Refused"; readonly error: Remediable }
 
 /** Options of {@link serveHttp}. */
@@ -131,9 +131,7 @@ export const serveHttp = Effect.fnUntraced(function* (
     if (server?._tag !== "Http") {
       return errorAnswer(502, server === undefined ? "No server." : textOf(server.error), headers)
     }
-    const body = yield* request.method === "GET"
-      ? Effect.succeed(new Uint8Array())
-      : request.body(maxRequest).pipe(Effect.catch(() => Effect.undefined))
+    const body = yield* request.method === "GET" ? Effect.succeed(new Uint8Array()) : request.body(maxRequest)
     if (body === undefined) {
       return errorAnswer(413, `A request has at most ${maxRequest / 2 ** 20} MiB.`, headers)
     }

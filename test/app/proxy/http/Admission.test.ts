@@ -120,7 +120,7 @@ describe("a request of a local program", () => {
   ])("is refused without the bearer: %s", (value) => {
     const refused = decide({ headers: withBearer(value) })
     assert.strictEqual(statusOf(refused), 401)
-    assert.deepInclude(refused.headers, ["www-authenticate", 'Bearer realm="mcp-cli proxy"'])
+    assert.deepInclude(refused.headers, ["www-authenticate", 'Bearer realm="mcp-cli"'])
     assert.strictEqual(statusOf(decide({ headers: withBearer(value) }, socket)), 401)
   })
 

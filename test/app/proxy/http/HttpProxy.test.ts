@@ -83,7 +83,7 @@ describe("the bytes of a request and its answer", () => {
         void bodyOf(request).then((body) => {
           seen.push(body)
           response.writeHead(200, { "content-type": "text/event-stream; charset=utf-8" })
-          response.end(answer)
+          return response.end(answer)
         })
       })
       const proxy = yield* proxyOf({ "/mcp": serverAt(server.url) })

@@ -130,7 +130,7 @@ describe("a client without OAuth", () => {
     }).pipe(Effect.provide(core))
   )
 
-  it.live("is told what to do where nobody is signed in, and works once that is done elsewhere", () =>
+  it.live("is told what to do without a sign-in, and works once that is done elsewhere", () =>
     Effect.gen(function* () {
       const { authorizationServer, proxy, server } = yield* started(yield* realServers())
       opened.length = 0
