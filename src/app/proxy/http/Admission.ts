@@ -3,17 +3,17 @@ import type { BearerCheck } from "../../../ports/ProxyBearers.ts"
 import { allowedHeaders, exposedHeaders } from "./ForwardedHeaders.ts"
 
 /** What a proxy lets in. */
-export interface AdmissionRules {
+export interface AdmissionRules<Route> {
   /** Origins of web pages that may use it. */
   readonly origins: ReadonlySet<string>
   /** Absent: every program of this user may use it. */
   readonly isBearer: BearerCheck | undefined
-  /** The paths that it serves. */
-  readonly hasPath: (path: string) => boolean
+  /** What is served, by the path as it is in a request. */
+  readonly served: ReadonlyMap<string, Route>
 }
 
 /** What happens to a request of a local program. */
-export type Admission =
+export type Admission<Route> =
   | {
       readonly _tag: "Refused"
       readonly status: number
@@ -24,7 +24,8 @@ export type Admission =
   | { readonly _tag: "Preflight"; readonly headers: ReadonlyArray<HeaderField> }
   | {
       readonly _tag: "Admitted"
-      readonly path: string
+      readonly method: Method
+      readonly route: Route
       /** What the answer has in addition. */
       readonly headers: ReadonlyArray<HeaderField>
     }
@@ -40,7 +41,8 @@ const single = [
 ] as const
 
 /** Methods of the MCP endpoint. */
-const methods = ["GET", "POST", "DELETE"]
+const methods = ["GET", "POST", "DELETE"] as const
+type Method = (typeof methods)[number]
 
 /** The values of `Host` that mean a port of this machine. Others are names of another site that points here (DNS rebinding). */
 const isLocalHost = (host: string | undefined, at: LocalPlace): boolean => {
@@ -54,11 +56,11 @@ const isLocalHost = (host: string | undefined, at: LocalPlace): boolean => {
  * Decides about a request, without its body. The checks are in the order in which they tell the least: only a request with the
  * bearer learns which paths there are.
  */
-export const admission = (
+export const admission = <Route>(
   request: Pick<LocalRequest, "headers" | "mayBeOfAnotherUser" | "method" | "target">,
   at: LocalPlace,
-  rules: AdmissionRules
-): Admission => {
+  rules: AdmissionRules<Route>
+): Admission<Route> => {
   const values = (name: string) =>
     request.headers.flatMap(([other, value]) => (other === name ? [value] : []))
   const value = (name: string) => values(name)[0]
@@ -71,7 +73,11 @@ export const admission = (
         ["vary", "Origin"]
       ]
     : []
-  const refused = (status: number, message: string, ...headers: ReadonlyArray<HeaderField>): Admission => ({
+  const refused = (
+    status: number,
+    message: string,
+    ...headers: ReadonlyArray<HeaderField>
+  ): Admission<Route> => ({
     _tag: "Refused",
     status,
     message,
@@ -124,11 +130,13 @@ export const admission = (
       )
     }
   }
-  if (query !== undefined || !rules.hasPath(path)) return refused(404, "No server is served at this path.")
-  if (!methods.includes(request.method)) {
+  const route = query === undefined ? rules.served.get(path) : undefined
+  if (route === undefined) return refused(404, "No server is served at this path.")
+  const method = methods.find((served) => served === request.method)
+  if (method === undefined) {
     return refused(405, `Only ${methods.join(", ")} are served here.`, ["allow", methods.join(", ")])
   }
   const hasBody = value("transfer-encoding") !== undefined || Number(value("content-length") ?? 0) !== 0
-  if (request.method === "GET" && hasBody) return refused(400, "A GET request has no body here.")
-  return { _tag: "Admitted", path, headers: cors }
+  if (method === "GET" && hasBody) return refused(400, "A GET request has no body here.")
+  return { _tag: "Admitted", method, route, headers: cors }
 }

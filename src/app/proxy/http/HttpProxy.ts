@@ -1,10 +1,9 @@
 import { Cause, Effect, type Scope } from "effect"
-import { redirectOf } from "../../../domain/Redirect.ts"
 import type { Remediable } from "../../../domain/Remedy.ts"
 import * as Remedy from "../../../domain/Remedy.ts"
 import { hasOwnAuthorization, type RemoteServer } from "../../../domain/Server.ts"
 import { accountName } from "../../../domain/SignInError.ts"
-import { discardBody, type NetworkError } from "../../../ports/HttpTransport.ts"
+import { discardBody } from "../../../ports/HttpTransport.ts"
 import {
   type LocalAnswer,
   LocalListener,
@@ -12,11 +11,10 @@ import {
   type LocalPlace,
   type LocalRequest
 } from "../../../ports/LocalListener.ts"
-import { McpError, type Send } from "../../../ports/McpConnector.ts"
-import { McpForwarder } from "../../../ports/McpForwarder.ts"
+import { McpError } from "../../../ports/McpConnector.ts"
+import { type ForwardedRequest, McpForwarder } from "../../../ports/McpForwarder.ts"
 import { WaitNotice } from "../../../ports/WaitNotice.ts"
 import { AuthorizedHttp } from "../../http/AuthorizedHttp.ts"
-import type { AccessTokenError } from "../../tokens/AccessTokens.ts"
 import { admission, type AdmissionRules } from "./Admission.ts"
 import { errorAnswer, statusOf } from "./Answers.ts"
 import { answerHeaders, requestHeaders } from "./ForwardedHeaders.ts"
@@ -27,17 +25,12 @@ const maxRequest = 256 * 2 ** 20
 /** Milliseconds until the head of an answer. A tool may work for days: the client has its own timeout, and hangs up. */
 const headTimeout = 2_147_483_647
 
-/** Redirects that a request follows: from `/mcp` to `/mcp/`, and from an old path to a new one. */
-const maxRedirects = 3
-
 /** What is served at a path: a server, or the reason why it cannot be served. */
 export type Served = RemoteServer | { readonly _tag: "Refused"; readonly error: Remediable }
 
 /** Options of {@link serveHttp}. */
-export interface HttpProxyOptions extends Omit<AdmissionRules, "hasPath"> {
+export interface HttpProxyOptions extends AdmissionRules<Served> {
   readonly place: LocalPlace
-  /** What is served, by the path as it is in a request. */
-  readonly served: ReadonlyMap<string, Served>
   /** Absent: the default account. */
   readonly account: string | undefined
   /** An error with what can be done, for the user of the client. */
@@ -77,49 +70,19 @@ export const serveHttp = Effect.fnUntraced(function* (
   const http = yield* AuthorizedHttp
   const forwarder = yield* McpForwarder
   const listener = yield* LocalListener
-  const { account, place, served, tell, textOf } = options
+  const { account, place, tell, textOf } = options
   /** The message that was told last, by server. */
   const told = new Map<RemoteServer, string>()
-  const rules: AdmissionRules = { ...options, hasPath: (path) => served.has(path) }
-
-  const ways = new Map<
-    RemoteServer,
-    Effect.Effect<Send<McpError | AccessTokenError | NetworkError, never>, McpError>
-  >()
-  for (const server of served.values()) {
-    if (server._tag === "Http") ways.set(server, forwarder.to(server, http.sendTo(server, account)))
-  }
-
-  const forward = Effect.fnUntraced(function* (
-    server: RemoteServer,
-    request: LocalRequest,
-    body: Uint8Array<ArrayBuffer>
-  ) {
-    const send = yield* ways.get(server) ?? forwarder.to(server, http.sendTo(server, account))
-    const init = {
-      method: request.method,
-      headers: requestHeaders(request.headers),
-      body: body.length === 0 ? null : body,
-      redirect: "manual" as const
-    }
-    let url = server.url
-    for (let redirects = 0; redirects <= maxRedirects; redirects++) {
-      const sent = new Request(url, init)
-      const response = yield* send(sent, { timeout: headTimeout })
-      const redirect = redirectOf(sent, response)
-      if (redirect === undefined && response.status !== 401) return response
-      yield* discardBody(response)
-      if (redirect === undefined) return yield* unauthorized(server, account)
-      url = redirect.target
-    }
-    return yield* new McpError({
-      server: server.name,
-      detail: `it redirects more than ${maxRedirects} times.`
-    })
+  const forward = Effect.fnUntraced(function* (server: RemoteServer, request: ForwardedRequest) {
+    const send = yield* forwarder.to(server, http.sendTo(server, account))
+    const response = yield* send(request, { timeout: headTimeout })
+    if (response.status !== 401) return response
+    yield* discardBody(response)
+    return yield* unauthorized(server, account)
   })
 
   const handle = Effect.fnUntraced(function* (request: LocalRequest, at: LocalPlace) {
-    const admitted = admission(request, at, rules)
+    const admitted = admission(request, at, options)
     const { headers } = admitted
     switch (admitted._tag) {
       case "Refused":
@@ -127,15 +90,18 @@ export const serveHttp = Effect.fnUntraced(function* (
       case "Preflight":
         return { status: 204, headers, body: null } satisfies LocalAnswer
     }
-    const server = served.get(admitted.path)
-    if (server?._tag !== "Http") {
-      return errorAnswer(502, server === undefined ? "No server." : textOf(server.error), headers)
-    }
-    const body = yield* request.method === "GET" ? Effect.succeed(new Uint8Array()) : request.body(maxRequest)
+    const { method, route: server } = admitted
+    if (server._tag === "Refused") return errorAnswer(502, textOf(server.error), headers)
+    const body = yield* method === "GET" ? Effect.succeed(new Uint8Array()) : request.body(maxRequest)
     if (body === undefined) {
       return errorAnswer(413, `A request has at most ${maxRequest / 2 ** 20} MiB.`, headers)
     }
-    return yield* forward(server, request, body).pipe(
+    const forwarded = {
+      method,
+      headers: requestHeaders(request.headers),
+      body: body.length === 0 ? undefined : body
+    }
+    return yield* forward(server, forwarded).pipe(
       Effect.map((response): LocalAnswer => {
         told.delete(server)
         return {

@@ -10,10 +10,13 @@ const good: ReadonlyArray<HeaderField> = [
   ["authorization", `Bearer ${bearer}`]
 ]
 const page = "https://app.example.com"
-const rules: AdmissionRules = {
+const rules: AdmissionRules<string> = {
   origins: new Set([page]),
   isBearer: (text) => text === bearer,
-  hasPath: (path) => path === "/mcp" || path === "/a%20b"
+  served: new Map([
+    ["/mcp", "one"],
+    ["/a%20b", "two"]
+  ])
 }
 
 interface Sent {
@@ -23,7 +26,7 @@ interface Sent {
   readonly isOthers?: boolean
 }
 
-const decide = (sent: Sent, at: LocalPlace = port, more: Partial<AdmissionRules> = {}) =>
+const decide = (sent: Sent, at: LocalPlace = port, more: Partial<AdmissionRules<string>> = {}) =>
   admission(
     {
       method: sent.method ?? "POST",

@@ -309,7 +309,7 @@ describe("what does not pass", () => {
       assert.strictEqual((yield* ask(proxy.url(), { method: "POST", body: call })).status, 200)
       assert.deepEqual(bodies, [`POST /mcp ${call}`, `POST /mcp/ ${call}`])
       const looping = yield* ask(proxy.url("/loop"), { method: "POST", body: call })
-      assert.include(yield* Effect.promise(() => looping.text()), "it redirects more than 3 times")
+      assert.include(yield* Effect.promise(() => looping.text()), "it redirects more than 5 times")
     }).pipe(Effect.provide(withTokens))
   )
 })
