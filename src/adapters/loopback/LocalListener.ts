@@ -57,17 +57,24 @@ const whenDrained = (response: ServerResponse): Promise<void> =>
     response.on("close", done)
   })
 
-/** Copies a stream as fast as the response takes it. A stream that fails breaks the connection: its end would look like a whole answer. */
+/**
+ * Copies a stream as fast as the response takes it. A stream that fails breaks the connection: its end would look like a whole
+ * answer.
+ */
 const copy = async (reader: ReadableStreamDefaultReader<Uint8Array>, response: ServerResponse) => {
+  // The head goes out before the first event of a stream, and in one packet with a body that is there already.
+  const alone = setImmediate(() => response.flushHeaders())
   try {
     for (;;) {
       const { done, value } = await reader.read()
+      clearImmediate(alone)
       if (response.destroyed) return
       if (done) break
       if (!response.write(value)) await whenDrained(response)
     }
     response.end()
   } catch {
+    clearImmediate(alone)
     response.destroy()
   }
 }
@@ -95,8 +102,6 @@ const write = (
     (reader) =>
       Effect.promise(() => {
         head()
-        // The head of a stream goes out before its first event.
-        response.flushHeaders()
         return copy(reader, response)
       }),
     (reader) => Effect.sync(() => void reader.cancel().catch(() => undefined))
