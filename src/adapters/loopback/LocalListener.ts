@@ -151,7 +151,11 @@ export const layer = (limits: LocalLimits = localLimits): Layer.Layer<LocalListe
           // What is written to a connection that is gone fails, and "close" has told.
           response.on("error", () => undefined)
           const answered = Effect.flatMap(handle(local, at), (answer) => write(request, response, answer))
-          run(Effect.raceFirst(answered, whenClosed(response)))
+          run(
+            Effect.raceFirst(answered, whenClosed(response)).pipe(
+              Effect.onError(() => Effect.sync(() => response.destroy()))
+            )
+          )
         }
 
         const make: Effect.Effect<Server> = Effect.map(loadHttp, ({ createServer }) => {

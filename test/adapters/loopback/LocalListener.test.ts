@@ -303,6 +303,15 @@ describe("an answer", () => {
     })
   )
 
+  it.live("that cannot be sent ends its connection", () =>
+    Effect.gen(function* () {
+      const port = yield* listen(() =>
+        Effect.succeed({ status: 200, headers: [["x-bad", "a\r\nb: c"]], body: null })
+      )
+      assert.strictEqual(yield* raw(port, "GET / HTTP/1.1\r\nHost: x\r\n\r\n"), "")
+    })
+  )
+
   it.live("that breaks off does not look like a whole one", () =>
     Effect.gen(function* () {
       const body = new ReadableStream<Uint8Array>({
