@@ -7,7 +7,8 @@ export const rounds = 15
 export const say = (line: string): void => void process.stdout.write(`${line}\n`)
 
 const sorted = (numbers: ReadonlyArray<number>) => numbers.toSorted((a, b) => a - b)
-const quantile = (numbers: ReadonlyArray<number>, part: number) =>
+/** The value below which this part of some numbers is. */
+export const quantile = (numbers: ReadonlyArray<number>, part: number) =>
   sorted(numbers)[Math.floor(numbers.length * part)] ?? 0
 
 /** The median of some numbers; 0 for an empty list. */

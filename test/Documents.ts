@@ -39,7 +39,8 @@ const values: ReadonlyArray<readonly [RegExp, string]> = [
   [/\bURL\b/g, "https://mcp.example.com/mcp"],
   [/\bBACKEND\b/g, "encrypted"],
   [/\bSHELL\b/g, "zsh"],
-  [/\bSECONDS\b/g, "5"]
+  [/\bSECONDS\b/g, "5"],
+  [/\bPORT\b/g, "8700"]
 ]
 
 const valued = (line: string): string =>

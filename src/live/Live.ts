@@ -7,11 +7,14 @@ import * as ConfigurationFile from "../adapters/config/ConfigurationFile.ts"
 import * as EnvironmentProxy from "../adapters/http/EnvironmentProxy.ts"
 import * as FetchTransport from "../adapters/http/FetchTransport.ts"
 import * as CallbackListener from "../adapters/loopback/CallbackListener.ts"
+import * as LocalListener from "../adapters/loopback/LocalListener.ts"
 import * as McpConnector from "../adapters/mcp/McpConnector.ts"
+import * as McpForwarder from "../adapters/mcp/McpForwarder.ts"
 import * as ClientRegistrar from "../adapters/oauth/ClientRegistrar.ts"
 import * as Discovery from "../adapters/oauth/Discovery.ts"
 import * as DpopProofs from "../adapters/oauth/DpopProofs.ts"
 import * as TokenEndpoint from "../adapters/oauth/TokenEndpoint.ts"
+import { serveUntilSignal } from "../adapters/terminal/Interrupts.ts"
 import * as TerminalLineEditor from "../adapters/terminal/TerminalLineEditor.ts"
 import * as TerminalUserInteraction from "../adapters/terminal/TerminalUserInteraction.ts"
 import * as TerminalSecretPrompt from "../adapters/terminal/TerminalSecretPrompt.ts"
@@ -41,7 +44,7 @@ import * as SignOut from "../app/signin/SignOut.ts"
 import * as StorageCheck from "../app/storage/StorageCheck.ts"
 import { ConfigurationTrust, type RequireApproval } from "../ports/ConfigurationTrust.ts"
 import { isUnattended } from "./Attendance.ts"
-import { approvals, backends, choices, encryptedFiles, knownNames } from "./StorageLive.ts"
+import { approvals, backends, choices, encryptedFiles, knownNames, proxyBearers } from "./StorageLive.ts"
 import * as StorageMove from "../app/storage/StorageMove.ts"
 import * as WireLive from "./WireLive.ts"
 
@@ -92,14 +95,16 @@ const secretPrompt = Layer.unwrap(
   Effect.map(interactive, (mayAsk) => TerminalSecretPrompt.layer({ interactive: mayAsk }))
 )
 
-const user = (presence: "always" | "terminal") =>
+type Presence = "always" | "terminal" | "never"
+
+const user = (presence: Presence) =>
   Layer.unwrap(
     Effect.gen(function* () {
       const configFile = yield* configFileOfRun
       const display = yield* Display
       return TerminalUserInteraction.layer({
-        presence,
-        interactive: yield* interactive,
+        presence: presence === "always" ? "always" : "terminal",
+        interactive: presence !== "never" && (yield* interactive),
         timeout: Duration.seconds(yield* CallbackTimeout),
         opensBrowser: yield* BrowserSetting,
         remedyText: (remedy) => remedyText(remedy, configFile),
@@ -109,7 +114,7 @@ const user = (presence: "always" | "terminal") =>
   )
 
 /** The store that the configuration names or the rule chooses, and the lock that goes with it. */
-const storage = (presence: "always" | "terminal", prompt = secretPrompt) =>
+const storage = (presence: Presence, prompt = secretPrompt) =>
   ChosenStorage.layer.pipe(
     Layer.provideMerge(Layer.merge(backends, choices)),
     Layer.provideMerge(user(presence)),
@@ -155,11 +160,11 @@ const wire = Layer.suspend(() => Layer.merge(WireLive.layerOverTransport, browse
 const authorization = () =>
   AccessTokens.layer.pipe(Layer.provideMerge(SignIn.layer), Layer.provideMerge(Credentials.layer))
 
-const tokens = () =>
+const tokens = (presence: Presence = "terminal") =>
   authorization().pipe(
     Layer.provideMerge(wire),
     Layer.provideMerge(transport),
-    Layer.provideMerge(storage("terminal"))
+    Layer.provideMerge(storage(presence))
   )
 
 /** What records a sign-in, loaded only where the user requests one. */
@@ -239,6 +244,13 @@ export const live = (version: string) =>
     },
     get tokens() {
       return tokens()
+    },
+    get localProxy() {
+      return AuthorizedHttp.layer.pipe(
+        Layer.provideMerge(tokens("never")),
+        Layer.merge(Layer.mergeAll(LocalListener.layer(), McpForwarder.layer, proxyBearers)),
+        Layer.merge(Layer.effectDiscard(Effect.sync(serveUntilSignal)))
+      )
     },
     get sessions() {
       return ServerSession.layer.pipe(

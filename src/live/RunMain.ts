@@ -1,7 +1,7 @@
 import { Cause, type Effect, Exit } from "effect"
 import * as Runtime from "effect/Runtime"
 import { explainErrno } from "../adapters/platform/Errno.ts"
-import { hasSessionEnded, takeInterrupt } from "../adapters/terminal/Interrupts.ts"
+import { endsBySignal, hasSessionEnded, takeInterrupt } from "../adapters/terminal/Interrupts.ts"
 import { whenWritten, writeError } from "../adapters/terminal/Screen.ts"
 import { defect } from "../app/cli/ExitCode.ts"
 
@@ -45,7 +45,8 @@ export const runMain = (run: Effect.Effect<number>): void => {
       process.on(signal, () => {
         if (signal === "SIGINT" && takeInterrupt()) return
         const isKey = signal === "SIGINT" || signal === "SIGQUIT"
-        const exitCode = signal === "SIGINT" && hasSessionEnded() ? 0 : 128 + number
+        const isEnd = endsBySignal() || (signal === "SIGINT" && hasSessionEnded())
+        const exitCode = isEnd ? 0 : 128 + number
         if (isKey && isTold) process.exit(exitCode)
         stop(exitCode)
       })

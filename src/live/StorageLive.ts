@@ -6,6 +6,7 @@ import { configuredHome } from "../adapters/platform/ConfiguredHome.ts"
 import { dataFolder } from "../adapters/platform/HomeFolder.ts"
 import * as KnownNamesFolder from "../adapters/store/names/KnownNamesFolder.ts"
 import * as ApprovalFolder from "../adapters/store/approval/ApprovalFolder.ts"
+import * as BearerFolder from "../adapters/store/bearers/BearerFolder.ts"
 import * as StorageChoiceFile from "../adapters/store/choice/StorageChoiceFile.ts"
 import * as EncryptedFileStore from "../adapters/store/encrypted-file/EncryptedFileStore.ts"
 import type { KeyringBackend } from "../adapters/store/keyring/KeyringName.ts"
@@ -60,6 +61,11 @@ export const knownNames = Layer.unwrap(
 /** The configurations that the user has approved, in the user's home. */
 export const approvals = Layer.unwrap(
   Effect.map(homeFolder, (folder) => ApprovalFolder.layer({ directory: join(folder, "trusted") }))
+)
+
+/** The bearer tokens of local programs, in the user's home. */
+export const proxyBearers = Layer.unwrap(
+  Effect.map(homeFolder, (folder) => BearerFolder.layer({ directory: join(folder, "proxy") }))
 )
 
 /**

@@ -58,8 +58,9 @@ const stableDeep = /^effect\/encoding\/(Base64|Base64Url|Hex)$/
 const roots = /^src\/(live\/.*|main|bin)\.ts$/
 /** What each folder of `src/app` may import besides itself. Arrows point down only. */
 const visible: Readonly<Record<string, ReadonlyArray<string>>> = {
-  cli: ["session", "doctor", "http", "tokens", "signin", "credentials", "storage", "trace"],
+  cli: ["session", "doctor", "proxy", "http", "tokens", "signin", "credentials", "storage", "trace"],
   session: ["http", "tokens", "signin", "credentials"],
+  proxy: ["http", "tokens", "signin", "credentials"],
   doctor: ["http", "tokens", "signin", "credentials", "storage"],
   http: ["tokens", "signin", "credentials"],
   tokens: ["signin", "credentials"],

@@ -65,6 +65,52 @@ describe("auth token --header", () => {
   })
 })
 
+describe("auth headers", () => {
+  it("prints every header of a request as one JSON object, with or without --json", async () => {
+    await login()
+    world.configure({
+      mcpServers: { demo: { url: world.mcpServer.url.href, headers: { "X-Team": "${TEAM}" } } }
+    })
+    for (const flags of [[], ["--json"]]) {
+      const { code, stderr, stdout } = await world.run(["auth", "headers", "demo", ...flags], {
+        env: { TEAM: "blue" }
+      })
+      assert.strictEqual(code, 0, stderr)
+      assert.strictEqual(stderr, "")
+      const headers = JSON.parse(stdout) as Record<string, string>
+      assert.deepEqual(Object.keys(headers).toSorted(), ["Authorization", "X-Team"])
+      assert.strictEqual(headers["X-Team"], "blue")
+      assert.strictEqual((await ask(headers)).status, 200)
+    }
+  })
+
+  it("gets no token for a server that is configured with its own, in any spelling", async () => {
+    world.configure({
+      mcpServers: { demo: { url: world.mcpServer.url.href, headers: { authorization: "Basic ${PAIR}" } } }
+    })
+    const { code, stderr, stdout } = await world.run(["auth", "headers", "demo"], { env: { PAIR: "YTpi" } })
+    assert.strictEqual(code, 0, stderr)
+    assert.deepEqual(JSON.parse(stdout), { authorization: "Basic YTpi" })
+  })
+
+  it("prints nothing on stdout without a sign-in, and opens no browser", async () => {
+    const { code, stderr, stdout } = await world.run(["auth", "headers", "demo"])
+    assert.strictEqual(code, 3)
+    assert.strictEqual(stdout, "")
+    assert.include(stderr, "Run: mcp-cli auth login demo")
+    assert.strictEqual(world.browsersOpened(), 0)
+  })
+
+  it("says why a token that is bound to a key is of no use to another program", async () => {
+    world.configure({ mcpServers: { demo: { url: world.mcpServer.url.href, oauth: { dpop: true } } } })
+    await login()
+    const { code, stderr, stdout } = await world.run(["auth", "headers", "demo"])
+    assert.strictEqual(code, 2)
+    assert.strictEqual(stdout, "")
+    assert.include(stderr, "are bound to a key (DPoP), so no other program can use them")
+  })
+})
+
 /** Every TypeScript example of the documents. The README shows one of docs/library.md. */
 const examples = [...new Set(blocksIn("ts").map(({ text }) => text))]
 

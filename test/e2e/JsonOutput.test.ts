@@ -29,6 +29,8 @@ const runs: ReadonlyArray<readonly [keyof typeof jsonOutputs, ...args: ReadonlyA
   ["auth status"],
   ["auth token", "demo"],
   ["auth token --header", "demo"],
+  ["auth headers", "demo"],
+  ["proxy", "demo", "--port", "0"],
   ["tools", "demo"],
   ["resources", "demo"],
   ["prompts", "demo"],
@@ -55,7 +57,10 @@ describe("--json", () => {
     let env: Readonly<Record<string, string>> = { MCP_CLI_NEW_ENCRYPTION_KEY: newPassword }
     for (const [name, ...args] of runs) {
       const file = name === "trust" ? [] : ["--config-file", configFile]
-      const run = await world.run([...name.split(" "), ...args, ...file, "--json"], { env })
+      const running = world.start([...name.split(" "), ...args, ...file, "--json"], { env })
+      // It serves until a signal ends it.
+      if (name === "proxy") running.child.stdout?.once("data", () => running.child.kill())
+      const run = await running.ended
       assert.strictEqual(run.code, 0, `${name}: ${run.stderr}`)
       decode(jsonOutputs[name], run.stdout)
       if (name === "storage rekey") env = { MCP_CLI_ENCRYPTION_KEY: newPassword }

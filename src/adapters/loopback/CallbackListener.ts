@@ -1,7 +1,6 @@
 import { randomBytes } from "node:crypto"
 import type { IncomingMessage, Server, ServerResponse } from "node:http"
-import type { AddressInfo } from "node:net"
-import { Deferred, Effect, Exit, Layer, Schedule, Scope } from "effect"
+import { Deferred, Effect, Layer, Schedule, type Scope } from "effect"
 import type { AuthorizationResponse } from "../../domain/AuthorizationResponse.ts"
 import {
   type BoundListener,
@@ -11,6 +10,7 @@ import {
 } from "../../ports/CallbackListener.ts"
 import { codeOf } from "../platform/Errno.ts"
 import { type CallbackPage, headers, render, signInServer } from "./CallbackPage.ts"
+import { bindLoopback, loadHttp } from "./LoopbackBind.ts"
 import { peerOwners } from "./PeerOwner.ts"
 
 type Read = (parameters: URLSearchParams) => AuthorizationResponse
@@ -127,33 +127,6 @@ const explain = (code: string, port: number): string => {
   }
 }
 
-/** Loaded on sign-in: the HTTP stack of Node takes longer to load than most commands take to run. */
-const loadHttp = Effect.promise(() => import("node:http"))
-
-/** Binds one address. The server and its connections close with the scope. */
-const listen = (
-  host: string,
-  port: number,
-  handle: (request: IncomingMessage, response: ServerResponse) => void
-): Effect.Effect<Server, string, Scope.Scope> =>
-  Effect.acquireRelease(
-    Effect.flatMap(loadHttp, ({ createServer }) =>
-      Effect.callback<Server, string>((resume) => {
-        const server = createServer({ maxHeaderSize: 2 * maxTarget }, handle)
-        // Stays after the start: a later error, such as too many open files, must not end the process.
-        server.on("error", (error) => resume(Effect.fail(codeOf(error) ?? "unknown error")))
-        server.listen({ host, port, exclusive: true, ipv6Only: host === "::1" }, () =>
-          resume(Effect.succeed(server))
-        )
-      })
-    ),
-    (server) =>
-      Effect.callback<void>((resume) => {
-        server.close(() => resume(Effect.void))
-        server.closeAllConnections()
-      })
-  )
-
 /** What listens at a port: a sign-in of this program, another program, or nothing (any more). */
 type Occupant = "sign-in" | "other" | "nothing"
 
@@ -183,15 +156,12 @@ class Released {
 /** Attempts to bind a port again that was released meanwhile. */
 const afterRelease = Schedule.spaced("100 millis").pipe(Schedule.upTo({ times: 10 }))
 
-const portOf = (server: Server): number => (server.address() as AddressInfo).port
-
 /** Listens on loopback with `node:http`. */
 export const layer: Layer.Layer<CallbackListener> = Layer.succeed(
   CallbackListener,
   CallbackListener.of({
     bind: Effect.fn("CallbackListener.bind")(function* ({ portMayMove, redirectUri, server }) {
       const received = yield* Deferred.make<Answer>()
-      const outer = yield* Effect.scope
       const servers: Array<Server> = []
       let read: Read | undefined
       let redirect: Redirect | undefined
@@ -230,50 +200,43 @@ export const layer: Layer.Layer<CallbackListener> = Layer.succeed(
       const name = redirectUri.hostname
       const hosts = name === "localhost" ? ["127.0.0.1", "::1"] : [name.replace(/^\[|\]$/g, "")]
 
-      /** Binds every address of the host name on one port, or none. A machine without IPv6 has no `::1`. */
-      const bindAll = Effect.fnUntraced(function* (port: number) {
-        const scope = yield* Scope.fork(outer)
-        const [first = "127.0.0.1", second] = hosts
-        const all = Effect.gen(function* () {
-          const listener = yield* listen(first, port, handle)
-          const other =
-            second === undefined
-              ? undefined
-              : yield* listen(second, portOf(listener), handle).pipe(
-                  Effect.catchIf(
-                    (code) => code === "EADDRNOTAVAIL" || code === "EAFNOSUPPORT",
-                    () => Effect.undefined
-                  )
-                )
-          servers.push(listener, ...(other === undefined ? [] : [other]))
-          return portOf(listener)
-        })
-        return yield* Scope.provide(all, scope).pipe(Effect.onError(() => Scope.close(scope, Exit.void)))
-      })
+      /** Binds every address of the host name on one port, or none. */
+      const bindAll = (port: number) =>
+        Effect.map(
+          bindLoopback(
+            Effect.map(loadHttp, ({ createServer }) =>
+              createServer({ maxHeaderSize: 2 * maxTarget }, handle)
+            ),
+            hosts,
+            port
+          ),
+          ({ port: boundPort, servers: started }) => {
+            servers.push(...started)
+            return boundPort
+          }
+        )
 
-      const anyPort = bindAll(0).pipe(
-        // A port that is free on IPv4 may be in use on IPv6: try another one.
-        Effect.retry({ times: 5, while: (code) => code === "EADDRINUSE" }),
-        Effect.mapError((code) => new ListenError({ detail: explain(code, 0) }))
-      )
+      const anyPort = Effect.mapError(bindAll(0), (code) => new ListenError({ detail: explain(code, 0) }))
       const busy = (isOfSignIn: boolean) =>
         new RedirectPortBusy({ server, redirectUri: redirectUri.href, isOfSignIn })
       const port = yield* asked === 0
         ? anyPort
         : bindAll(asked).pipe(
-            Effect.catch((code): Effect.Effect<number, ListenError | RedirectPortBusy | Released> => {
-              if (portMayMove && (code === "EADDRINUSE" || code === "EACCES")) return anyPort
-              if (code !== "EADDRINUSE") return new ListenError({ detail: explain(code, asked) })
-              return Effect.flatMap(
-                Effect.forEach(hosts, (host) => occupantOf(host, asked)),
-                (occupants) => {
-                  const isOfSignIn = occupants.includes("sign-in")
-                  return Effect.fail(
-                    isOfSignIn || occupants.includes("other") ? busy(isOfSignIn) : new Released()
-                  )
-                }
-              )
-            }),
+            Effect.catch(
+              (code): Effect.Effect<number, ListenError | RedirectPortBusy | Released, Scope.Scope> => {
+                if (portMayMove && (code === "EADDRINUSE" || code === "EACCES")) return anyPort
+                if (code !== "EADDRINUSE") return new ListenError({ detail: explain(code, asked) })
+                return Effect.flatMap(
+                  Effect.forEach(hosts, (host) => occupantOf(host, asked)),
+                  (occupants) => {
+                    const isOfSignIn = occupants.includes("sign-in")
+                    return Effect.fail(
+                      isOfSignIn || occupants.includes("other") ? busy(isOfSignIn) : new Released()
+                    )
+                  }
+                )
+              }
+            ),
             Effect.retry({ schedule: afterRelease, while: ({ _tag }) => _tag === "Released" }),
             Effect.mapError((error) => (error._tag === "Released" ? busy(false) : error))
           )

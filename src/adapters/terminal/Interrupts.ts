@@ -43,6 +43,16 @@ export const endSession = (): void => {
 /** True if the user has ended the session: the run succeeds, although Ctrl-C may hurry it. */
 export const hasSessionEnded = (): boolean => phase._tag === "Ended"
 
+let isService = false
+
+/** This run serves others until a signal ends it, which is no failure. */
+export const serveUntilSignal = (): void => {
+  isService = true
+}
+
+/** @see serveUntilSignal */
+export const endsBySignal = (): boolean => isService
+
 const cancelRunning = (cancel: () => void) => {
   const cancelling: Phase = { _tag: "Cancelling", isTold: false }
   phase = cancelling

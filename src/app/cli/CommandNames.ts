@@ -14,9 +14,9 @@ export const commandNames = {
     "trust",
     "completions"
   ],
-  token: ["token"],
+  token: ["token", "headers"],
   session: ["tools", "resources", "read", "prompts", "prompt", "call", "ping"],
-  other: ["auth", "login", "status", "logout", "reset", "doctor", "storage", "move", "rekey"]
+  other: ["proxy", "auth", "login", "status", "logout", "reset", "doctor", "storage", "move", "rekey"]
 } as const
 
 /** Every word that is a command. */

@@ -4,6 +4,7 @@ import type { RevocationFailed } from "../../domain/SignInError.ts"
 import type { ConfigurationError, UnknownServer } from "../../ports/Configuration.ts"
 import type { ServerExists } from "../../ports/ConfigurationEditor.ts"
 import type { FileEditError } from "../../ports/FileEditor.ts"
+import type { LocalListenError } from "../../ports/LocalListener.ts"
 import type { NoNewPassword } from "../../ports/StorageRekey.ts"
 import type { TokenBoundToKey } from "../http/BearerHeader.ts"
 import type { SessionError } from "../session/ServerSession.ts"
@@ -23,6 +24,7 @@ export type CommandError =
   | NoNewPassword
   | ServerExists
   | FileEditError
+  | LocalListenError
 
 /**
  * Exit codes: 2 usage or configuration, 3 a sign-in is required or was refused, 4 token storage, 5 network or server. An
@@ -34,6 +36,7 @@ export const exitCodes: Readonly<Record<CommandError["_tag"], 2 | 3 | 4 | 5>> = 
   UnknownServer: 2,
   ServerExists: 2,
   FileEditError: 2,
+  LocalListenError: 2,
   ClientRejected: 2,
   RedirectPortBusy: 2,
   AuthorizationServerChanged: 2,

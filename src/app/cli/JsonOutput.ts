@@ -171,6 +171,19 @@ export const jsonOutputs = {
     expiresAt: about(Schema.NullOr(Time), "null: unknown")
   }),
   "auth token --header": Schema.Struct({ Authorization: Schema.String }),
+  "auth headers": about(
+    Schema.Record(Schema.String, Schema.String),
+    "every header that a request to the server needs, with or without --json"
+  ),
+  proxy: about(
+    Schema.Struct({
+      port: about(Schema.NullOr(Schema.Int), "null: a socket"),
+      socket: Schema.NullOr(Schema.String),
+      servers: Schema.Array(Schema.Struct({ name: Server, url: Schema.String })),
+      bearer: about(Schema.NullOr(Schema.String), "the bearer token that was made now; null: none was")
+    }),
+    "on one line, as soon as it serves HTTP"
+  ),
   "auth doctor": Schema.Struct({
     ...accountFields,
     healthy: about(Schema.Boolean, "nothing is wrong; the exit code is 5 otherwise"),

@@ -76,6 +76,9 @@ export const printCells = (rows: ReadonlyArray<ReadonlyArray<string>>) =>
 /** A value as JSON, for programs. */
 export const printJson = (value: unknown) => Console.log(safeJson(value, 2))
 
+/** The same on one line, for programs that read while this one runs. */
+export const printJsonLine = (value: unknown) => Console.log(safeJson(value))
+
 /** The first line of a text of a server, as long as it is. */
 export const wholeFirstLine = (text: string | undefined): string =>
   safeText(text ?? "")

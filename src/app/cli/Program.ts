@@ -9,10 +9,14 @@ import type { CredentialStore, StorageError } from "../../ports/CredentialStore.
 import type { FileEditor } from "../../ports/FileEditor.ts"
 import type { LineEditor } from "../../ports/LineEditor.ts"
 import type { OwnProgram } from "../../ports/OwnProgram.ts"
+import type { LocalListener } from "../../ports/LocalListener.ts"
+import type { McpForwarder } from "../../ports/McpForwarder.ts"
+import type { ProxyBearers } from "../../ports/ProxyBearers.ts"
 import type { UserInteraction } from "../../ports/UserInteraction.ts"
 import type { StorageBackends } from "../../ports/StorageBackends.ts"
 import type { StorageRekey } from "../../ports/StorageRekey.ts"
 import type { TraceFile } from "../../ports/TraceFile.ts"
+import type { AuthorizedHttp } from "../http/AuthorizedHttp.ts"
 import type { AccessTokens } from "../tokens/AccessTokens.ts"
 import type { ChosenStorage } from "../storage/ChosenStorage.ts"
 import type { CredentialStatus } from "../credentials/CredentialStatus.ts"
@@ -28,6 +32,7 @@ import { commandsOf } from "./CommandsOfRun.ts"
 import { doctor } from "./AuthDoctor.ts"
 import { exportServers } from "./Export.ts"
 import { install } from "./Install.ts"
+import { headers } from "./AuthHeaders.ts"
 import { login } from "./AuthLogin.ts"
 import { logout } from "./AuthLogout.ts"
 import { reset } from "./AuthReset.ts"
@@ -38,6 +43,7 @@ import { completions } from "./Completions.ts"
 import { type ErrorFormat, layerOfFlags } from "./ErrorReport.ts"
 import { prompts, resources, tools } from "./Listing.ts"
 import { ping } from "./Ping.ts"
+import { proxy } from "./Proxy.ts"
 import { remove } from "./Remove.ts"
 import { prompt } from "./Prompt.ts"
 import { read } from "./Read.ts"
@@ -85,6 +91,12 @@ export interface Live<R> {
   >
   /** Tokens, with a sign-in only if a user is present. */
   readonly tokens: Layer.Layer<Configuration | AccessTokens, ConfigurationError | StorageError, Settings | R>
+  /** Tokens for requests of other programs, without a sign-in that needs the user. */
+  readonly localProxy: Layer.Layer<
+    Configuration | AccessTokens | AuthorizedHttp | LocalListener | McpForwarder | ProxyBearers,
+    ConfigurationError | StorageError,
+    Settings | R
+  >
   readonly sessions: Layer.Layer<
     Configuration | CredentialStore | ServerSession | LineEditor,
     ConfigurationError | StorageError,
@@ -141,6 +153,7 @@ export const program = <R>(live: Live<R>, format: Ref.Ref<ErrorFormat>, words: R
         prompt: () => prompt.pipe(Command.provide(live.sessions)),
         call: () => call.pipe(Command.provide(live.sessions)),
         ping: () => ping.pipe(Command.provide(live.sessions)),
+        proxy: () => proxy.pipe(Command.provide(live.localProxy)),
         auth: () =>
           auth.pipe(
             Command.withSubcommands(
@@ -149,6 +162,7 @@ export const program = <R>(live: Live<R>, format: Ref.Ref<ErrorFormat>, words: R
                 doctor: () => doctor(live.examination, () => live.sessions),
                 status: () => status.pipe(Command.provide(live.stored)),
                 token: () => token.pipe(Command.provide(live.tokens)),
+                headers: () => headers.pipe(Command.provide(live.tokens)),
                 logout: () => logout.pipe(Command.provide(live.stored)),
                 reset: () => reset.pipe(Command.provide(live.storedWithoutPrompt)),
                 "client-metadata": () => clientMetadata.pipe(Command.provide(live.configuration))

@@ -21,6 +21,7 @@ import { storageBackends } from "../../../src/ports/StorageBackend.ts"
 import { Corrupt, NoPassword, Superseded, Unavailable } from "../../../src/ports/StorageFailure.ts"
 import { ServerExists } from "../../../src/ports/ConfigurationEditor.ts"
 import { FileEditError } from "../../../src/ports/FileEditor.ts"
+import { LocalListenError } from "../../../src/ports/LocalListener.ts"
 import {
   InvalidClient,
   InvalidGrant,
@@ -59,6 +60,7 @@ type Samples = {
 /** Every error that can end a command, in the forms that differ in their advice. */
 const samples: Samples = {
   FileEditError: [new FileEditError({ file: "f", problem: "is not a file", remedies: [] })],
+  LocalListenError: [new LocalListenError({ place: "port 80", detail: "permission denied" })],
   ServerExists: [new ServerExists({ name: "s", file: "f", target: "https://a.test", url: "https://b.test" })],
   AuthorizationServerChanged: [
     new SignInError.AuthorizationServerChanged({ server, before: "https://a.test", now: "https://b.test" })
