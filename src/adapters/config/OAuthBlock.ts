@@ -182,9 +182,9 @@ export const readOAuth = Effect.fnUntraced(function* (
   const clientMetadataUrl = yield* block.string("client_metadata_url", clientMetadataUrlProblem)
   const allowPrivateAddresses = block.boolean("allow_private_addresses")
   const extraAuthParams = yield* block.entries("extra_auth_params", {
-    // Without discovery there is no other resource than the one that is configured here.
+    // Some servers issue tokens for another resource than their URL: a tenant, or an API of the company.
     name: (name) =>
-      protocolParameters.has(name) && !(name === "resource" && isByHand(block))
+      protocolParameters.has(name) && name !== "resource"
         ? `"${name}" is a parameter of the protocol and cannot be replaced`
         : undefined
   })

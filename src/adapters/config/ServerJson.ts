@@ -1,6 +1,7 @@
-import { Effect } from "effect"
+import { Effect, Layer } from "effect"
 import type { RemoteServer } from "../../domain/Server.ts"
 import { ConfigurationError } from "../../ports/Configuration.ts"
+import { ServerDecoder } from "../../ports/ServerDecoder.ts"
 import { Field } from "./Cursor.ts"
 import { homeVariable, variable } from "./EnvironmentVariables.ts"
 import { type Access, Findings } from "./Findings.ts"
@@ -38,3 +39,9 @@ export const serverFromJson = Effect.fn("serverFromJson")(function* (
   for (const { location, message } of findings.warnings) yield* Effect.logWarning(`${location} ${message}`)
   return server
 })
+
+/** @see ServerDecoder */
+export const decoderLayer: Layer.Layer<ServerDecoder> = Layer.succeed(
+  ServerDecoder,
+  ServerDecoder.of({ decode: (name, entry) => serverFromJson(name, entry, { trusted: true }) })
+)

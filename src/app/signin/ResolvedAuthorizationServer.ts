@@ -126,7 +126,7 @@ export const resolvedByDiscovery = (
     responseIssuerRequired,
     responseIssuerExact:
       responseIssuerRequired && found.issuerSpelling === undefined && (oauth.issuer ?? issuer) === issuer,
-    resource: sendsResource ? resource : undefined,
+    resource: oauth.extraAuthParams["resource"] ?? (sendsResource ? resource : undefined),
     scopes: scopesToRequest(server, found),
     authMethodsSupported: metadata.token_endpoint_auth_methods_supported,
     extraAuthParams: extraAuthParamsFor(server, provider),

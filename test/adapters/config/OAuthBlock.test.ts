@@ -203,16 +203,13 @@ describe("the oauth block", () => {
     })
   )
 
-  it.effect("may name the resource where endpoints are given by hand, and only there", () =>
+  it.effect("may name another resource to request tokens for", () =>
     Effect.gen(function* () {
       const extra_auth_params = { resource: "https://r.example" }
-      assert.deepStrictEqual(
-        (yield* settingsOf({ ...byHand, extra_auth_params })).extraAuthParams,
-        extra_auth_params
-      )
-      assert.deepStrictEqual(yield* useErrorsOf({ url, oauth: { client_id: "id", extra_auth_params } }), [
-        `mcpServers.s.oauth.extra_auth_params.resource: ${taken("resource")}`
-      ])
+      for (const oauth of [byHand, { client_id: "id" }, {}]) {
+        const { extraAuthParams } = yield* settingsOf({ ...oauth, extra_auth_params })
+        assert.deepStrictEqual(extraAuthParams, extra_auth_params)
+      }
     })
   )
 

@@ -1,7 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
-import { ConfigProvider, Effect, Logger, Redacted, Schema } from "effect"
-import { serverFromJson } from "../../../src/adapters/config/ServerJson.ts"
+import { ConfigProvider, Effect, Logger, Redacted, Result, Schema } from "effect"
+import { decoderLayer, serverFromJson } from "../../../src/adapters/config/ServerJson.ts"
+import { readRemoteLine } from "../../../src/domain/RemoteCommandLine.ts"
+import { remoteWordsOf } from "../../../src/domain/RemoteLauncher.ts"
 import { defaultOAuth } from "../../../src/domain/Server.ts"
+import { ServerDecoder } from "../../../src/ports/ServerDecoder.ts"
+import { vendorLines } from "../../domain/VendorLines.ts"
 
 const url = "https://mcp.example.com/mcp"
 
@@ -183,5 +187,19 @@ describe("an entry that is trusted", () => {
         [{ path: ["mcpServers", "s", "url"], variable: "NOPE" }]
       )
     }).pipe(withEnv({}))
+  )
+})
+
+describe("the command lines that vendors publish for mcp-remote", () => {
+  it.effect.each(vendorLines)("make a server here: $vendor", ({ args, command = "npx", files = {} }) =>
+    Effect.gen(function* () {
+      const read = readRemoteLine(remoteWordsOf(command, args) ?? [], new Map(Object.entries(files)))
+      const { entry, url: written } = Result.getOrThrow(read)
+      const server = yield* ServerDecoder.use(({ decode }) => decode("s", entry)).pipe(
+        withEnv({ GOLIVE_API_KEY: "glk_1" })
+      )
+      assert.strictEqual(server.url.href, written)
+      assert.deepStrictEqual(Object.keys(server.headers), Object.keys(Object(entry["headers"])))
+    }).pipe(Effect.provide(decoderLayer))
   )
 })

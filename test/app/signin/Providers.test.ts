@@ -40,6 +40,9 @@ describe("what is known of a provider", () => {
     assert.isUndefined(at("as.test", { sendResource: false }).resource)
     assert.isUndefined(at("login.microsoftonline.com").resource)
     assert.strictEqual(at("login.microsoftonline.com", { sendResource: true }).resource, "https://s.test/mcp")
+    const named = { extraAuthParams: { resource: "api://tenant" } }
+    assert.strictEqual(at("as.test", named).resource, "api://tenant")
+    assert.strictEqual(at("login.microsoftonline.com", named).resource, "api://tenant")
   })
 
   it("takes a silence about PKCE for S256, unless the configuration insists", () => {
