@@ -39,6 +39,13 @@ export interface ConfigurationEdit {
   readonly backup: string | undefined
 }
 
+/** What became of one of several servers that were to be added. */
+export type AddedServer =
+  | { readonly _tag: "Added"; readonly name: string }
+  /** The file has the server, perhaps by another name. Its entry stays as it is. */
+  | { readonly _tag: "Present"; readonly name: string; readonly as: string }
+  | { readonly _tag: "Refused"; readonly name: string; readonly why: ConfigurationError | ServerExists }
+
 /** Edits the configuration file in use, or makes the user's own. A file that needs an approval has to be approved before. */
 export class ConfigurationEditor extends Context.Service<
   ConfigurationEditor,
@@ -59,6 +66,19 @@ export class ConfigurationEditor extends Context.Service<
         readonly result: "added" | "changed" | "replaced" | "unchanged"
       },
       ConfigurationError | FileEditError | ServerExists
+    >
+    /**
+     * Adds the servers that the file does not have, in one edit with one backup. Entries of the file are not changed.
+     *
+     * @param options.dryRun nothing is written
+     * @returns the servers in the order of `entries`
+     */
+    readonly addMissing: (
+      entries: ReadonlyArray<{ readonly name: string; readonly entry: EntryJson }>,
+      options: { readonly dryRun: boolean }
+    ) => Effect.Effect<
+      ConfigurationEdit & { readonly servers: ReadonlyArray<AddedServer> },
+      ConfigurationError | FileEditError
     >
     /** Removes a server by its name or its URL. */
     readonly remove: (

@@ -3,7 +3,12 @@ import { Effect, type FileSystem, Layer, Option, Path, Predicate } from "effect"
 import { advice } from "../../domain/Remedy.ts"
 import { ConfigurationApprovals } from "../../ports/ConfigurationApprovals.ts"
 import { ConfigurationError, UnknownServer } from "../../ports/Configuration.ts"
-import { ConfigurationEditor, type EntryJson, ServerExists } from "../../ports/ConfigurationEditor.ts"
+import {
+  type AddedServer,
+  ConfigurationEditor,
+  type EntryJson,
+  ServerExists
+} from "../../ports/ConfigurationEditor.ts"
 import { FileEditError, FileEditor, type TextEdit } from "../../ports/FileEditor.ts"
 import { type CheckedFile, type Place, readChecked, reviewOf } from "./CheckedFile.ts"
 import { defaultPlaces, exists, needsApproval, type Options, readTrusted } from "./ConfigurationFile.ts"
@@ -69,8 +74,8 @@ const checkEntry = Effect.fnUntraced(function* (name: string, entry: EntryJson) 
   if (findings.issues.length > 0) return yield* new ConfigurationError({ issues: findings.issues })
 })
 
-const newDocument = (name: string, entry: EntryJson): string =>
-  `${JSON.stringify({ $schema: schemaUrl, mcpServers: { [name]: entry } }, undefined, 2)}\n`
+const newDocument = (servers: Readonly<Record<string, EntryJson>>): string =>
+  `${JSON.stringify({ $schema: schemaUrl, mcpServers: servers }, undefined, 2)}\n`
 
 /** What an edit changes, and its result. */
 interface Decision<A> {
@@ -99,7 +104,7 @@ const decideAdd = Effect.fnUntraced(function* (
     edits: ReadonlyArray<TextEdit>
   ): Decision<{ readonly name: string; readonly result: Result }> => ({
     edits,
-    whole: newDocument(name, entry),
+    whole: newDocument({ [name]: entry }),
     value: { name, result }
   })
   if (!servers.has(name)) {
@@ -126,6 +131,45 @@ const decideAdd = Effect.fnUntraced(function* (
   }
   yield* checkEntry(name, entry)
   return decision("replaced", [{ path, value: entry }])
+})
+
+/** The name under which the file has a server. */
+const nameIn = (servers: Block, name: string, entry: EntryJson): string | undefined =>
+  servers.has(name) && isSameServer(entry, servers.childOrEmpty(name).fields)
+    ? name
+    : servers.blocks.find(([, { fields }]) => isSameServer(entry, fields))?.[0]
+
+const decideAddMissing = Effect.fnUntraced(function* (
+  { file, servers }: { readonly file: string; readonly servers: Block },
+  entries: ReadonlyArray<{ readonly name: string; readonly entry: EntryJson }>
+) {
+  const added = new Map<string, EntryJson>()
+  const results: Array<AddedServer> = []
+  for (const { entry, name } of entries) {
+    const all = new Block(new Findings("deferred"), servers.path, {
+      ...servers.fields,
+      ...Object.fromEntries(added)
+    })
+    const as = nameIn(all, name, entry)
+    if (as !== undefined) {
+      results.push({ _tag: "Present", name, as })
+      continue
+    }
+    const problem = all.has(name)
+      ? new ServerExists({ name, file, target: summarize(name, all.childOrEmpty(name)).target })
+      : yield* checkEntry(name, entry).pipe(
+          Effect.flip,
+          Effect.catch(() => Effect.undefined)
+        )
+    if (problem !== undefined) {
+      results.push({ _tag: "Refused", name, why: problem })
+      continue
+    }
+    added.set(name, entry)
+    results.push({ _tag: "Added", name })
+  }
+  const edits = Array.from(added, ([name, value]) => ({ path: ["mcpServers", name], value }))
+  return { edits, whole: newDocument(Object.fromEntries(added)), value: { servers: results } }
 })
 
 const decideRemove = Effect.fnUntraced(function* (
@@ -173,7 +217,8 @@ export const layer = (
 
       /** Reads the file, decides, and edits it if it is still the same. */
       const edit = <A extends object, E>(
-        decide: (found: { readonly file: string; readonly servers: Block }) => Effect.Effect<Decision<A>, E>
+        decide: (found: { readonly file: string; readonly servers: Block }) => Effect.Effect<Decision<A>, E>,
+        dryRun = false
       ) =>
         Effect.gen(function* () {
           const place = yield* placeOf(options)
@@ -182,6 +227,7 @@ export const layer = (
             const checked = (yield* exists(file)) ? yield* readTrusted(place, "edit") : undefined
             const root = checked?.root ?? new Block(new Findings("deferred"), [], {})
             const { edits, value, whole } = yield* decide({ file, servers: root.childOrEmpty("mcpServers") })
+            if (dryRun || edits.length === 0) return { file, backup: undefined, ...value }
             const { backup, text } = yield* editor.edit(
               file,
               (before): Effect.Effect<string, Changed | FileEditError> => {
@@ -195,7 +241,7 @@ export const layer = (
                   : Effect.succeed(after)
               }
             )
-            if (checked !== undefined && edits.length > 0) yield* approve(checked, text)
+            if (checked !== undefined) yield* approve(checked, text)
             return { file, backup, ...value }
           })
           return yield* attempt.pipe(
@@ -211,6 +257,9 @@ export const layer = (
       return ConfigurationEditor.of({
         add: Effect.fn("ConfigurationEditor.add")((name, entry, options) =>
           edit((found) => decideAdd(found, name, { entry, ...options }))
+        ),
+        addMissing: Effect.fn("ConfigurationEditor.addMissing")((entries, { dryRun }) =>
+          edit((found) => decideAddMissing(found, entries), dryRun)
         ),
         remove: Effect.fn("ConfigurationEditor.remove")((name) => edit((found) => decideRemove(found, name)))
       })

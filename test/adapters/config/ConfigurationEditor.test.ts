@@ -33,7 +33,11 @@ const configured = Effect.fnUntraced(function* (content?: string) {
     )
   const remove = (name: string) =>
     ConfigurationEditor.use((editor) => editor.remove(name)).pipe(Effect.provide(layer))
-  return { file, add, remove, text: () => readFileSync(file, "utf8") }
+  const addMissing = (
+    entries: ReadonlyArray<{ readonly name: string; readonly entry: EntryJson }>,
+    dryRun = false
+  ) => ConfigurationEditor.use((editor) => editor.addMissing(entries, { dryRun })).pipe(Effect.provide(layer))
+  return { file, add, addMissing, remove, text: () => readFileSync(file, "utf8") }
 })
 
 const withServers = (...lines: ReadonlyArray<string>) =>
@@ -243,6 +247,76 @@ describe("removing a server", () => {
       assert.match(yield* refused(remove("c"), file), /^FILE has no server "c"/)
       assert.match(yield* refused(remove("https://s.test"), file), /name one of a, b/)
       assert.match(yield* refused(remove("https://t.test"), file), /^FILE has no server "https:\/\/t\.test"/)
+    })
+  )
+})
+
+describe("adding several servers", () => {
+  const linear = { url: "https://mcp.linear.app/mcp" }
+  const both = [
+    { name: "notion", entry: notion },
+    { name: "linear", entry: linear }
+  ]
+
+  it.effect("is one edit with one backup, and again changes nothing", () =>
+    Effect.gen(function* () {
+      const before = withServers('"a": { "url": "https://a.example" } // the first')
+      const { addMissing, file, text } = yield* configured(before)
+      assert.deepStrictEqual(yield* addMissing(both, true), {
+        file,
+        backup: undefined,
+        servers: both.map(({ name }) => ({ _tag: "Added" as const, name }))
+      })
+      assert.strictEqual(text(), before)
+      assert.strictEqual((yield* addMissing(both)).backup, `${file}.bak`)
+      assert.strictEqual(readFileSync(`${file}.bak`, "utf8"), before)
+      assert.include(text(), "// the first")
+      const after = text()
+      assert.deepStrictEqual((yield* addMissing(both)).servers, [
+        { _tag: "Present", name: "notion", as: "notion" },
+        { _tag: "Present", name: "linear", as: "linear" }
+      ])
+      assert.strictEqual(text(), after)
+      assert.strictEqual(readFileSync(`${file}.bak`, "utf8"), before)
+    })
+  )
+
+  it.effect("makes a file, unless none can be added", () =>
+    Effect.gen(function* () {
+      const { addMissing, file, text } = yield* configured()
+      const bad = [{ name: "bad", entry: { url: "http://mcp.example.com" } }]
+      const { servers } = yield* addMissing(bad)
+      assert.strictEqual(servers[0]?._tag, "Refused")
+      assert.isFalse(existsSync(file))
+      assert.strictEqual((yield* addMissing([...bad, ...both])).backup, undefined)
+      assert.deepStrictEqual(Object.keys(JSON.parse(text()).mcpServers), ["notion", "linear"])
+    })
+  )
+
+  it.effect("leaves what the file has, by whatever name", () =>
+    Effect.gen(function* () {
+      const before = withServers(
+        '"wiki": { "url": "https://MCP.notion.com/mcp", "oauth": { "client_id": "c" } },',
+        '"linear": { "url": "https://elsewhere.example" }'
+      )
+      const { addMissing, file, text } = yield* configured(before)
+      const { servers } = yield* addMissing([
+        ...both,
+        { name: "again", entry: linear },
+        { name: "x", entry: linear }
+      ])
+      assert.deepStrictEqual(
+        servers.map((server) =>
+          server._tag === "Refused" ? errorText(server.why).replaceAll(file, "FILE") : server
+        ),
+        [
+          { _tag: "Present", name: "notion", as: "wiki" },
+          'FILE has another server "linear": https://elsewhere.example.\nTo replace it, add --force.',
+          { _tag: "Added", name: "again" },
+          { _tag: "Present", name: "x", as: "again" }
+        ]
+      )
+      assert.notInclude(text(), '"notion"')
     })
   )
 })
