@@ -40,6 +40,8 @@ export interface RemoteCommandLine {
   readonly entry: Readonly<Record<string, unknown>>
   readonly options: RemoteOptions
   readonly notices: ReadonlyArray<RemoteNotice>
+  /** The text whose MD5 hash names the files of mcp-remote for this line. */
+  readonly storeKey: string
   /** The headers in `entry`, by name, that were given as a file. */
   readonly headersOfFiles: ReadonlyArray<string>
 }
@@ -456,6 +458,31 @@ const readOAuth = (reading: Reading, url: string): Read<Readonly<Record<string, 
   })
 }
 
+/** JSON with its fields in order, as mcp-remote writes it. */
+const sortedJson = (fields: Readonly<Record<string, string>>): string =>
+  JSON.stringify(fields, Object.keys(fields).toSorted())
+
+/** @see RemoteCommandLine.storeKey */
+const storeKeyOf = (words: Words, url: string, headers: ReadonlyMap<string, string>): string => {
+  const resource = valueOf(words, "resource")?.trim() ?? ""
+  const params = Object.fromEntries(
+    allOf(words, "authorize-param").map((given) => {
+      const at = given.indexOf("=")
+      return [given.slice(0, at).trim(), given.slice(at + 1)]
+    })
+  )
+  const metadataUrl = valueOf(words, "client-metadata-url")?.trim() ?? ""
+  const endpoint = URL.parse(valueOf(words, "token-endpoint")?.trim() ?? "")
+  return [
+    url,
+    ...(resource === "" || has(words, "disable-resource-parameter") ? [] : [resource]),
+    ...(Object.keys(params).length === 0 ? [] : [sortedJson(params)]),
+    ...(headers.size === 0 ? [] : [sortedJson(Object.fromEntries(headers))]),
+    ...(metadataUrl === "" ? [] : [metadataUrl]),
+    ...(endpoint === null ? [] : [endpoint.href])
+  ].join("|")
+}
+
 /**
  * Reads a command line of mcp-remote 0.15.1.
  *
@@ -501,6 +528,7 @@ export const readRemoteLine = (
     },
     options,
     notices: reading.notices,
+    storeKey: storeKeyOf(words, url, headers),
     headersOfFiles: [...ofFiles]
   })
 }

@@ -39,6 +39,7 @@ import * as CredentialStatus from "../app/credentials/CredentialStatus.ts"
 import * as Credentials from "../app/credentials/Credentials.ts"
 import * as Doctor from "../app/doctor/Doctor.ts"
 import * as ServerSession from "../app/session/ServerSession.ts"
+import * as ImportedSignIns from "../app/signin/ImportedSignIns.ts"
 import * as SignIn from "../app/signin/SignIn.ts"
 import * as SignOut from "../app/signin/SignOut.ts"
 import * as StorageCheck from "../app/storage/StorageCheck.ts"
@@ -90,6 +91,20 @@ const clients = Layer.unwrap(
     ({ layer }) => layer
   )
 ).pipe(Layer.merge(configuration))
+
+/** Loaded only by the command that imports. */
+const clientFiles = Layer.unwrap(
+  Effect.map(
+    Effect.promise(() => import("./ImportLive.ts")),
+    (live) => live.clientFiles
+  )
+)
+const foreignTokens = Layer.unwrap(
+  Effect.map(
+    Effect.promise(() => import("./ImportLive.ts")),
+    (live) => live.foreignTokens
+  )
+)
 
 const secretPrompt = Layer.unwrap(
   Effect.map(interactive, (mayAsk) => TerminalSecretPrompt.layer({ interactive: mayAsk }))
@@ -218,6 +233,18 @@ export const live = (version: string) =>
     },
     get clients() {
       return clients
+    },
+    get importing() {
+      return Layer.merge(editing, clientFiles)
+    },
+    get foreignSignIns() {
+      return ImportedSignIns.layer.pipe(
+        Layer.provide(Discovery.layer),
+        Layer.provide(transport),
+        Layer.merge(foreignTokens.pipe(Layer.provide(secretPrompt))),
+        Layer.provideMerge(storage("terminal")),
+        Layer.merge(clientFiles)
+      )
     },
     get trust() {
       return ConfigurationFile.reviewLayer.pipe(Layer.provide(files), Layer.merge(approvals))

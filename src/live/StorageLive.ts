@@ -40,7 +40,7 @@ export const homeFolder = Effect.flatMap(Home, (chosen) =>
 )
 
 /** The keyring of an operating system. */
-const keyrings: Partial<Record<NodeJS.Platform, KeyringBackend>> = {
+export const keyrings: Partial<Record<NodeJS.Platform, KeyringBackend>> = {
   darwin: "keychain",
   win32: "windows",
   linux: "secretservice"

@@ -5,6 +5,7 @@
 export const commandNames = {
   withoutStore: [
     "add",
+    "import",
     "remove",
     "servers",
     "install",

@@ -122,6 +122,51 @@ export const jsonOutputs = {
     servers: Schema.Array(Server),
     variables: about(Schema.Array(Schema.String), "the variables that its reader has to set")
   }),
+  import: Schema.Struct({
+    file: about(Schema.String, "the configuration"),
+    backup: about(
+      Schema.NullOr(Schema.String),
+      "the file as it was before; null: it was not changed, or is new"
+    ),
+    dryRun: Schema.Boolean,
+    servers: Schema.Array(
+      Schema.Struct({
+        name: about(Schema.String, "in the file of the client"),
+        client: Schema.String,
+        file: Schema.String,
+        result: about(
+          Schema.Literals(["added", "present", "skipped"]),
+          "present: the configuration has the server already, and its entry stays as it is"
+        ),
+        as: about(Schema.NullOr(Schema.String), "the name in the configuration"),
+        reason: about(Schema.NullOr(Schema.String), "why it was skipped"),
+        notes: about(Schema.Array(Schema.String), "what was left out"),
+        variables: about(Schema.Array(Schema.String), "the environment variables to set")
+      })
+    ),
+    problems: about(Schema.Array(Schema.String), "files that were not read")
+  }),
+  "import --tokens": Schema.Struct({
+    dryRun: Schema.Boolean,
+    signIns: Schema.Array(
+      Schema.Struct({
+        name: about(Schema.String, "what the program calls the server"),
+        program: Schema.String,
+        server: about(
+          Schema.NullOr(Schema.String),
+          "the name in the configuration; null: it has no such server"
+        ),
+        result: about(
+          Schema.Literals(["taken", "unchanged", "skipped"]),
+          "unchanged: the same tokens are stored here already"
+        ),
+        refreshToken: about(Schema.Boolean, "the refresh token was taken, too"),
+        expiresAt: about(Schema.NullOr(Time), "end of the access token; null: unknown, or not taken"),
+        reason: about(Schema.NullOr(Schema.String), "why it was skipped")
+      })
+    ),
+    notes: about(Schema.Array(Schema.String), "what could not be read, and files that other users can read")
+  }),
   tools: Schema.Array(
     Schema.Struct({
       name: Schema.String,

@@ -41,6 +41,8 @@ import { token } from "./AuthToken.ts"
 import { call } from "./Call.ts"
 import { completions } from "./Completions.ts"
 import { type ErrorFormat, layerOfFlags } from "./ErrorReport.ts"
+import { importCommand } from "./Import.ts"
+import type { TokenServices } from "./ImportTokens.ts"
 import { prompts, resources, tools } from "./Listing.ts"
 import { ping } from "./Ping.ts"
 import { proxy } from "./Proxy.ts"
@@ -73,6 +75,10 @@ export interface Live<R> {
   readonly editing: Layer.Layer<ConfigurationEditor, never, Settings | R>
   /** The files of other MCP clients. */
   readonly clients: Layer.Layer<Configuration | ClientFiles | FileEditor | OwnProgram, never, Settings | R>
+  /** What edits it, and the files of other MCP clients. */
+  readonly importing: Layer.Layer<ConfigurationEditor | ClientFiles, never, Settings | R>
+  /** The sign-ins of other programs, and what takes them over. */
+  readonly foreignSignIns: Layer.Layer<TokenServices, ConfigurationError | StorageError, Settings | R>
   /** What decides about configurations, without using one. */
   readonly trust: Layer.Layer<ConfigurationApprovals | ConfigurationReview, never, Settings | R>
   /** The stored sign-ins, without the means to get new ones. */
@@ -181,6 +187,7 @@ export const program = <R>(live: Live<R>, format: Ref.Ref<ErrorFormat>, words: R
           ),
         servers: () => servers.pipe(Command.provide(live.configuration)),
         add: () => add.pipe(Command.provide(live.editing)),
+        import: () => importCommand(live.foreignSignIns).pipe(Command.provide(live.importing)),
         remove: () => remove(live.stored, live.storedWithoutPrompt).pipe(Command.provide(live.editing)),
         install: () => install.pipe(Command.provide(live.clients)),
         uninstall: () => uninstall.pipe(Command.provide(live.clients)),

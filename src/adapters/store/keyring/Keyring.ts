@@ -1,4 +1,5 @@
 import { Context, type Effect, type Option } from "effect"
+import type { ForeignSecret } from "../../../ports/ForeignKeyring.ts"
 import type { StorageDescription, StorageError } from "../../../ports/CredentialStore.ts"
 
 /**
@@ -13,6 +14,8 @@ export class Keyring extends Context.Service<
     readonly get: (account: string) => Effect.Effect<Option.Option<Uint8Array>, StorageError>
     /** Replaces the secret of an account atomically. */
     readonly set: (account: string, secret: Uint8Array) => Effect.Effect<void, StorageError>
+    /** Returns the entries of another program's service. */
+    readonly find: (service: string) => Effect.Effect<ReadonlyArray<ForeignSecret>, StorageError>
     /** Removes an account. Returns true if there was an entry. */
     readonly remove: (account: string) => Effect.Effect<boolean, StorageError>
   }

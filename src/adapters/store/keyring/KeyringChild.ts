@@ -47,9 +47,14 @@ const watch = (busy: boolean) => watchdog.postMessage(busy)
 
 const load = async () => {
   try {
-    const { Entry } = await import("@napi-rs/keyring")
+    const { Entry, findCredentials } = await import("@napi-rs/keyring")
     const connected = () => say({ tag: "connected" })
-    return { entries: keyringEntries(backend, { Entry }, connected, () => globalThis.gc?.()) }
+    const entries = keyringEntries(backend, { Entry }, connected, () => globalThis.gc?.())
+    const find = (service: string) => {
+      connected()
+      return JSON.stringify(findCredentials(service))
+    }
+    return { entries, find }
   } catch (error) {
     return { fault: faultOf(error) }
   }
@@ -68,6 +73,8 @@ const answer = (loaded: Loaded, request: Exclude<KeyringRequest, KeyringExpectat
       case "set":
         loaded.entries.set(account, Buffer.from(request.secret, "base64"))
         return { tag: "answer", answer: null }
+      case "find":
+        return { tag: "answer", answer: loaded.find(account) }
       case "remove":
         return { tag: "answer", answer: loaded.entries.remove(account) }
     }

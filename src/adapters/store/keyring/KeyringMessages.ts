@@ -7,7 +7,15 @@ import type { KeyringFault } from "./KeyringFault.ts"
 export type KeyringRequest =
   | KeyringExpectation
   | { readonly op: "get" | "remove"; readonly account: string }
+  /** Every entry of a service, which `account` names here. The answer is JSON: {@link FoundEntry}. */
+  | { readonly op: "find"; readonly account: string }
   | { readonly op: "set"; readonly account: string; readonly secret: string }
+
+/** An entry of another program's service. */
+export interface FoundEntry {
+  readonly account: string
+  readonly password: string
+}
 
 /** Announces an account that will probably be requested. */
 export interface KeyringExpectation {

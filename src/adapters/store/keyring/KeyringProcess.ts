@@ -1,14 +1,14 @@
 import type { ChildProcess } from "node:child_process"
 import type { Socket } from "node:net"
 import { availableParallelism, loadavg } from "node:os"
-import { Effect, Layer, Option, Schedule, Semaphore } from "effect"
+import { Effect, Layer, Option, Redacted, Schedule, Semaphore } from "effect"
 import { StorageError } from "../../../ports/CredentialStore.ts"
 import { storageBackends } from "../../../ports/StorageBackend.ts"
 import { BackendError, type StorageFailure, TimedOut } from "../../../ports/StorageFailure.ts"
 import { abortAfter } from "../../platform/AbortAfter.ts"
 import { Keyring } from "./Keyring.ts"
 import { failureOf } from "./KeyringFailure.ts"
-import { type KeyringMessage, type KeyringRequest, lines } from "./KeyringMessages.ts"
+import { type FoundEntry, type KeyringMessage, type KeyringRequest, lines } from "./KeyringMessages.ts"
 import { type KeyringBackend, service } from "./KeyringName.ts"
 import { startChild } from "./KeyringStart.ts"
 import { type KeyringTimeouts, maxLoad, timeouts } from "./KeyringLimits.ts"
@@ -201,6 +201,11 @@ export const layer = (options: KeyringProcessOptions): Layer.Layer<Keyring> =>
           ),
         set: (account, secret) =>
           Effect.asVoid(ask({ op: "set", account, secret: Buffer.from(secret).toString("base64") })),
+        find: (service) =>
+          Effect.map(ask({ op: "find", account: service }), (answer) => {
+            const found = JSON.parse(typeof answer === "string" ? answer : "[]") as ReadonlyArray<FoundEntry>
+            return found.map(({ account, password }) => ({ account, secret: Redacted.make(password) }))
+          }),
         remove: (account) => Effect.map(ask({ op: "remove", account }), (answer) => answer === true)
       })
     })

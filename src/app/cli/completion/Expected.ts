@@ -58,6 +58,7 @@ export const kinds: Readonly<Record<string, Known | "file" | "free">> = {
   client: "client",
   "client-secret-variable": "free",
   env: "free",
+  from: "free",
   issuer: "free",
   "redirect-uri": "free",
   timeout: "free",

@@ -23,6 +23,7 @@ export const inProcessKeyring = (backend: KeyringBackend, keyringPackage: Keyrin
         ask(account, () => entries.get(account)),
         Option.fromNullishOr
       ),
+    find: () => Effect.succeed([]),
     set: (account, secret) => ask(account, () => entries.set(account, secret)),
     remove: (account) => ask(account, () => entries.remove(account))
   })

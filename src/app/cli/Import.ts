@@ -1,0 +1,177 @@
+import { Effect, type Layer } from "effect"
+import { Command, Flag } from "effect/cli"
+import { mcpClientIds, mcpClients } from "../../domain/McpClient.ts"
+import { advice } from "../../domain/Remedy.ts"
+import type { ConfigurationError } from "../../ports/Configuration.ts"
+import type { StorageError } from "../../ports/CredentialStore.ts"
+import { ConfigurationEditor, type AddedServer } from "../../ports/ConfigurationEditor.ts"
+import { foreignPrograms } from "../../ports/ForeignTokens.ts"
+import { type ForeignServer, foreignServers } from "./clients/ForeignServers.ts"
+import { importTokens, type TokenServices } from "./ImportTokens.ts"
+import type { JsonOutput } from "./JsonOutput.ts"
+import { printJson, tell } from "./Output.ts"
+import { listed } from "./RemedyText.ts"
+import { Json } from "./Settings.ts"
+import { UsageError } from "./UsageError.ts"
+
+/** Every program of `--from`. */
+const sources: ReadonlyArray<string> = ["all", ...new Set([...mcpClientIds, ...foreignPrograms])]
+
+const flags = {
+  from: Flag.Literals("from", sources).pipe(
+    Flag.withMetavar("CLIENT"),
+    Flag.withDescription("The program to import from"),
+    Flag.withDefault("all")
+  ),
+  project: Flag.Boolean("project").pipe(
+    Flag.withDescription("Read the files of the project in this folder, too"),
+    Flag.withDefault(false)
+  ),
+  dryRun: Flag.Boolean("dry-run").pipe(
+    Flag.withDescription("Show what would be imported, and change nothing"),
+    Flag.withDefault(false)
+  ),
+  tokens: Flag.Boolean("tokens").pipe(
+    Flag.withDescription("Import sign-ins to the servers of the configuration, instead of servers"),
+    Flag.withDefault(false)
+  ),
+  takeOver: Flag.Boolean("take-over").pipe(
+    Flag.withDescription("With --tokens: take the refresh tokens, which the other program then loses"),
+    Flag.withDefault(false)
+  )
+}
+
+/** One line of the result. */
+type Row = JsonOutput<"import">["servers"][number]
+
+const rowOf = ({ client, file, name, result }: ForeignServer, added: AddedServer | undefined): Row => {
+  const row = { name, client: client.id, file }
+  if (result._tag === "Skipped") {
+    return { ...row, result: "skipped", as: null, reason: `it ${result.reason}`, notes: [], variables: [] }
+  }
+  const { notes, variables } = result
+  switch (added?._tag) {
+    case "Added":
+      return { ...row, result: "added", as: name, reason: null, notes, variables }
+    case "Present":
+      return { ...row, result: "present", as: added.as, reason: null, notes: [], variables: [] }
+    case "Refused":
+    case undefined: {
+      const reason = (added?.why.message ?? "it was not added").replace(/\s*\n\s*/g, " ").replace(/\.$/, "")
+      return { ...row, result: "skipped", as: null, reason, notes: [], variables: [] }
+    }
+  }
+}
+
+const lineOf = (row: Row, title: string, isDryRun: boolean): string => {
+  const from = `${row.name}, from ${title}`
+  switch (row.result) {
+    case "added":
+      return `${from}: ${isDryRun ? "would be added" : "added"}.`
+    case "present":
+      return row.as === row.name
+        ? `${from}: the configuration has it already.`
+        : `${from}: the configuration has it already, as ${row.as ?? row.name}.`
+    case "skipped":
+      return `${from}: skipped, because ${row.reason ?? "it cannot be used"}.`
+  }
+}
+
+const titles = new Map(mcpClients.map(({ id, title }) => [id, title]))
+
+/** Shows what became of each server, and what is left to do. */
+const show = Effect.fnUntraced(function* (
+  rows: ReadonlyArray<Row>,
+  {
+    backup,
+    dryRun,
+    file
+  }: {
+    readonly file: string
+    readonly backup: string | undefined
+    readonly dryRun: boolean
+  }
+) {
+  for (const row of rows) {
+    const title = titles.get(row.client) ?? row.client
+    yield* tell(lineOf(row, title, dryRun), ...row.notes.map((note) => `  ${note}`))
+    if (row.variables.length === 0) continue
+    yield* tell(`  Set ${listed(row.variables)} in your environment. ${row.file} has the value.`)
+  }
+  const count = rows.filter(({ result }) => result === "added").length
+  if (count > 0 && !dryRun) {
+    yield* tell(`Added ${count === 1 ? "one server" : `${count} servers`} to ${file}.`)
+    if (backup !== undefined) yield* tell(`The file as it was before: ${backup}`)
+  } else if (!dryRun) yield* tell(`${file} was not changed.`)
+})
+
+const importServers = Effect.fnUntraced(function* (options: {
+  readonly from: string
+  readonly project: boolean
+  readonly dryRun: boolean
+}) {
+  const { dryRun, from, project } = options
+  const clients = from === "all" ? mcpClients : mcpClients.filter(({ id }) => id === from)
+  if (clients.length === 0) {
+    return yield* new UsageError({
+      problem: `${from} has no list of servers.`,
+      remedies: [advice("To import its sign-ins, add --tokens.")]
+    })
+  }
+  const { files, problems, servers } = yield* foreignServers(clients, { withProject: project })
+  const [only] = clients
+  if (from !== "all" && problems[0] !== undefined) return yield* new UsageError({ problem: problems[0] })
+  if (from !== "all" && files.length === 0) {
+    return yield* new UsageError({
+      problem: `${only?.title ?? from} has no file with servers on this machine.`
+    })
+  }
+  const entries = servers.flatMap(({ name, result }) =>
+    result._tag === "Taken" ? [{ name, entry: result.entry }] : []
+  )
+  const edit = yield* ConfigurationEditor.use((editor) => editor.addMissing(entries, { dryRun }))
+  const outcomes = [...edit.servers]
+  const rows = servers.map((server) =>
+    rowOf(server, server.result._tag === "Taken" ? outcomes.shift() : undefined)
+  )
+  const { backup, file } = edit
+  if (yield* Json) {
+    return yield* printJson({
+      file,
+      backup: backup ?? null,
+      dryRun,
+      servers: rows,
+      problems
+    } satisfies JsonOutput<"import">)
+  }
+  yield* tell(...problems)
+  if (rows.length === 0) return yield* tell("No MCP client on this machine has servers to import.")
+  yield* show(rows, { file, backup, dryRun })
+})
+
+/** `mcp-cli import [--from CLIENT]`, `mcp-cli import --tokens [--from PROGRAM]` */
+export const importCommand = <R>(signIns: Layer.Layer<TokenServices, ConfigurationError | StorageError, R>) =>
+  Command.make(
+    "import",
+    flags,
+    Effect.fn("cli.import")(function* ({ takeOver, tokens, ...given }) {
+      if (!tokens && takeOver) {
+        return yield* new UsageError({
+          problem: "--take-over is for sign-ins.",
+          remedies: [advice("Add --tokens.")]
+        })
+      }
+      if (!tokens) return yield* importServers(given)
+      yield* Effect.provide(importTokens({ ...given, takeOver }), signIns)
+    })
+  ).pipe(
+    Command.withDescription("Take over the servers of other MCP clients, or sign-ins of other programs"),
+    Command.withExamples([
+      { command: "mcp-cli import", description: "The servers of every client on this machine" },
+      { command: "mcp-cli import --from cursor --dry-run", description: "What Cursor has, without a change" },
+      {
+        command: "mcp-cli import --tokens --from mcp-remote",
+        description: "Its sign-ins, as long as they are valid"
+      }
+    ])
+  )

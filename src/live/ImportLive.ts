@@ -1,0 +1,41 @@
+import { Effect, Layer } from "effect"
+import * as ClientFiles from "../adapters/edit/ClientFiles.ts"
+import * as FileEditor from "../adapters/edit/FileEditor.ts"
+import * as ForeignStores from "../adapters/foreign-tokens/ForeignStores.ts"
+import { configuredHome } from "../adapters/platform/ConfiguredHome.ts"
+import * as KeyringProcess from "../adapters/store/keyring/KeyringProcess.ts"
+import * as SystemKeyring from "../adapters/store/keyring/SystemKeyring.ts"
+import type { ClientPlatform } from "../domain/McpClient.ts"
+import { ForeignKeyring } from "../ports/ForeignKeyring.ts"
+import { UserInteraction } from "../ports/UserInteraction.ts"
+import { keyrings } from "./StorageLive.ts"
+
+const platform: Effect.Effect<ClientPlatform> = Effect.map(configuredHome, (home) => ({
+  os: process.platform === "darwin" || process.platform === "win32" ? process.platform : "linux",
+  home,
+  project: process.cwd(),
+  variable: (name) => process.env[name] || undefined
+}))
+
+/** The files of MCP clients on this machine. */
+export const clientFiles = Layer.unwrap(Effect.map(platform, ClientFiles.layer)).pipe(
+  Layer.provide(FileEditor.layer)
+)
+
+/** The keyring of the operating system, for what other programs have in it. */
+const keyring = Layer.unwrap(
+  Effect.gen(function* () {
+    const backend = keyrings[process.platform]
+    if (backend === undefined) {
+      return Layer.succeed(ForeignKeyring, ForeignKeyring.of({ find: () => Effect.succeed([]) }))
+    }
+    const user = yield* UserInteraction
+    const tell = user.present ? (line: string) => user.tell(line) : undefined
+    return SystemKeyring.layer.pipe(Layer.provide(KeyringProcess.layer({ backend, tell })))
+  })
+)
+
+/** The sign-ins of other programs on this machine. */
+export const foreignTokens = Layer.unwrap(Effect.map(platform, ForeignStores.layer)).pipe(
+  Layer.provide(keyring)
+)
