@@ -144,7 +144,7 @@ const importServers = Effect.fnUntraced(function* (options: {
       problems
     } satisfies JsonOutput<"import">)
   }
-  yield* tell(...problems)
+  yield* Effect.forEach(problems, (problem) => tell(problem), { discard: true })
   if (rows.length === 0) return yield* tell("No MCP client on this machine has servers to import.")
   yield* show(rows, { file, backup, dryRun })
 })

@@ -180,7 +180,7 @@ export const importTokens = Effect.fnUntraced(function* (options: {
     const found = yield* find(program, searched)
     notes.push(...found.notes)
     places.push(...found.places)
-    if (!isJson) yield* tell(...found.notes)
+    if (!isJson) yield* Effect.forEach(found.notes, (note) => tell(note), { discard: true })
     for (const signIn of found.signIns) {
       const server = serverFor(signIn, servers)
       const key = typeof server === "string" ? undefined : CredentialKey.at(server, account)

@@ -12,6 +12,7 @@ import type { ForeignSignIn, ForeignTokens } from "../../domain/foreign-tokens/F
 import { isSameIssuer } from "../../domain/Issuer.ts"
 import { printable } from "../../domain/PrintableText.ts"
 import { hasOwnAuthorization, needsUser, type RemoteServer } from "../../domain/Server.ts"
+import { loopbackRedirectProblem } from "../../domain/ServerRules.ts"
 import { isAccessToken, TokenSet } from "../../domain/TokenSet.ts"
 import { CredentialLock, type LockError } from "../../ports/CredentialLock.ts"
 import { CredentialStore, type StorageError } from "../../ports/CredentialStore.ts"
@@ -71,8 +72,13 @@ export class ImportedSignIns extends Context.Service<
   }
 >()("mcp-cli-oauth/app/signin/ImportedSignIns") {}
 
-/** Where a redirect leads that is not known. It equals none that a sign-in uses, so that no sign-in reuses the client. */
-const unknownRedirect = "about:blank"
+/** The redirect URI of a client, if a sign-in of this program can listen there. */
+const usableRedirect = (text: string | undefined): string | undefined => {
+  const address = URL.parse(text ?? "")
+  return address === null || address.port === "" || loopbackRedirectProblem(address) !== undefined
+    ? undefined
+    : address.href
+}
 
 /** The tokens to store. Undefined: none of them would work. */
 const usableTokens = (
@@ -128,11 +134,15 @@ const mismatch = (
   return found.dpopRequired ? "is not bound to a key, which the server requires" : undefined
 }
 
-/** The client of the tokens as this program stores it, or why it cannot be used. */
+/**
+ * The client of the tokens as this program stores it, or why it cannot be used. Without a redirect URI it serves for refreshes, and
+ * the next sign-in registers another one.
+ */
 const registrationOf = (
   server: RemoteServer,
   found: ResolvedAuthorizationServer,
-  client: ForeignSignIn["client"]
+  client: ForeignSignIn["client"],
+  now: number
 ): ClientRegistration | string => {
   const fixed = fixedRegistration(server, found)
   if (client === undefined) return "does not say which client it belongs to"
@@ -150,13 +160,15 @@ const registrationOf = (
     preferred: hasSecret ? known.find((method) => method === tokenEndpointAuthMethod) : undefined,
     supported: found.authMethodsSupported
   })
-  return new DynamicRegistration({
+  const redirect = usableRedirect(redirectUri)
+  const registration = new DynamicRegistration({
     clientId,
     authenticationMethod,
-    redirectUri: redirectUri !== undefined && redirectUri !== "" ? redirectUri : unknownRedirect,
+    redirectUri: redirect ?? server.oauth.redirectUri.href,
     ...(hasSecret ? { clientSecret } : {}),
     ...(secretExpiresAt === undefined ? {} : { secretExpiresAt })
   })
+  return redirect === undefined ? registration.forgotten(now) : registration
 }
 
 /** What is wrong with the tokens themselves. */
@@ -211,7 +223,7 @@ export const layer: Layer.Layer<ImportedSignIns, never, CredentialLock | Credent
         const found = resolved.success
         const other = mismatch(signIn, found)
         if (other !== undefined) return skipped(other)
-        const registration = registrationOf(server, found, signIn.client)
+        const registration = registrationOf(server, found, signIn.client, now)
         if (typeof registration === "string") return skipped(registration)
         if (!dryRun) yield* store.unlock
         const step = Effect.gen(function* () {
