@@ -19,6 +19,8 @@ const decode = (schema: Schema.Decoder<unknown>, text: string) =>
 const runs: ReadonlyArray<readonly [keyof typeof jsonOutputs, ...args: ReadonlyArray<string>]> = [
   ["servers"],
   ["add", "other", "https://other.example.com/mcp"],
+  ["import"],
+  ["import --tokens"],
   ["remove", "other"],
   ["install"],
   ["install --client", "cursor", "--force", "--yes", "demo"],

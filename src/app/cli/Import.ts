@@ -165,7 +165,7 @@ export const importCommand = <R>(signIns: Layer.Layer<TokenServices, Configurati
       yield* Effect.provide(importTokens({ ...given, takeOver }), signIns)
     })
   ).pipe(
-    Command.withDescription("Take over the servers of other MCP clients, or sign-ins of other programs"),
+    Command.withDescription("Import servers of other MCP clients, or their sign-ins"),
     Command.withExamples([
       { command: "mcp-cli import", description: "The servers of every client on this machine" },
       { command: "mcp-cli import --from cursor --dry-run", description: "What Cursor has, without a change" },
