@@ -7,6 +7,8 @@ import * as KeyringProcess from "../adapters/store/keyring/KeyringProcess.ts"
 import * as SystemKeyring from "../adapters/store/keyring/SystemKeyring.ts"
 import type { ClientPlatform } from "../domain/McpClient.ts"
 import { ForeignKeyring } from "../ports/ForeignKeyring.ts"
+import { Configuration, hasVaultCredentials } from "../ports/Configuration.ts"
+import { ForeignVault } from "../ports/ForeignVault.ts"
 import { UserInteraction } from "../ports/UserInteraction.ts"
 import { keyrings } from "./StorageLive.ts"
 
@@ -35,7 +37,20 @@ const keyring = Layer.unwrap(
   })
 )
 
+/** The Vault of the configuration or of the environment, for what other programs have in it. */
+const vault = Layer.unwrap(
+  Effect.gen(function* () {
+    const settings = yield* Configuration.use((file) => file.tokenStorage)
+    const user = yield* UserInteraction
+    if (settings.vault === undefined || !hasVaultCredentials(settings.vault.auth)) {
+      return Layer.succeed(ForeignVault, ForeignVault.of({ read: () => Effect.undefined }))
+    }
+    const ForeignSecrets = yield* Effect.promise(() => import("../adapters/store/vault/ForeignSecrets.ts"))
+    return ForeignSecrets.layer(settings.vault, (line) => user.tell(line))
+  })
+)
+
 /** The sign-ins of other programs on this machine. */
 export const foreignTokens = Layer.unwrap(Effect.map(platform, ForeignStores.layer)).pipe(
-  Layer.provide(keyring)
+  Layer.provide([keyring, vault])
 )

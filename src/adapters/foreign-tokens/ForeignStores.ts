@@ -8,12 +8,13 @@ import { mcporterSignIns } from "../../domain/foreign-tokens/McporterTokens.ts"
 import { opencodeSignIns } from "../../domain/foreign-tokens/OpencodeTokens.ts"
 import type { ClientPlatform } from "../../domain/McpClient.ts"
 import { ForeignKeyring } from "../../ports/ForeignKeyring.ts"
+import { ForeignVault } from "../../ports/ForeignVault.ts"
 import { type ForeignProgram, ForeignTokens, type SearchedServers } from "../../ports/ForeignTokens.ts"
 import { SecretPrompt } from "../../ports/SecretPrompt.ts"
 import { Collected } from "./Collected.ts"
 import { openGeminiFile } from "./GeminiFile.ts"
 import { readMcpRemote } from "./McpRemoteFolder.ts"
-import { readPythonFolder, readPythonKeyring } from "./PythonCliFolder.ts"
+import { readPythonFolder, readPythonKeyring, readPythonVault } from "./PythonCliFolder.ts"
 
 type Reader = (collected: Collected, servers: SearchedServers) => Effect.Effect<void>
 
@@ -22,11 +23,12 @@ export const layer = ({
   home,
   os,
   variable
-}: ClientPlatform): Layer.Layer<ForeignTokens, never, ForeignKeyring | SecretPrompt> =>
+}: ClientPlatform): Layer.Layer<ForeignTokens, never, ForeignKeyring | ForeignVault | SecretPrompt> =>
   Layer.effect(
     ForeignTokens,
     Effect.gen(function* () {
       const keyring = yield* ForeignKeyring
+      const vault = yield* ForeignVault
       const prompt = yield* SecretPrompt
       const folder = (name: string, ...standard: ReadonlyArray<string>) =>
         variable(name) ?? join(home, ...standard)
@@ -100,8 +102,11 @@ export const layer = ({
 
         "python-mcp-cli": Effect.fnUntraced(function* (collected, { names }) {
           const folders = [join(home, ".chuk_oauth", "tokens"), join(home, ".mcp_cli", "tokens")]
-          const seen = yield* readPythonKeyring(collected, keyring, names, folders)
-          for (const one of folders) yield* readPythonFolder(collected, prompt, one, { names, folders, seen })
+          const searched = { names, folders, seen: new Set<string>() }
+          // In the order in which the program chose its own store.
+          yield* readPythonVault(collected, vault, searched)
+          yield* readPythonKeyring(collected, keyring, searched)
+          for (const one of folders) yield* readPythonFolder(collected, prompt, one, searched)
         }),
 
         fastmcp: (collected) =>

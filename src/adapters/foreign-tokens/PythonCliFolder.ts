@@ -2,6 +2,7 @@ import { join } from "node:path"
 import { Config, Effect, Option, Redacted } from "effect"
 import { pythonCliSignIn } from "../../domain/foreign-tokens/PythonCliTokens.ts"
 import type { ForeignKeyring } from "../../ports/ForeignKeyring.ts"
+import type { ForeignVault } from "../../ports/ForeignVault.ts"
 import type { SecretPrompt } from "../../ports/SecretPrompt.ts"
 import type { Collected } from "./Collected.ts"
 import { fernetKey, isFernet, openFernet } from "./Fernet.ts"
@@ -17,14 +18,20 @@ const fileNameOf = (name: string, kept: RegExp): string =>
 const ofTokens = /[\p{L}\p{N}:_-]/u
 const ofClient = /[\p{L}\p{N}_-]/u
 
+/** What is looked for, and what was found already. */
+interface Searched {
+  readonly names: ReadonlyArray<string>
+  /** The folders of the program. */
+  readonly folders: ReadonlyArray<string>
+  readonly seen: Set<string>
+}
+
 /** Reads what the program has in the keyring: two copies for each server. */
 export const readPythonKeyring = Effect.fnUntraced(function* (
   collected: Collected,
   keyring: ForeignKeyring["Service"],
-  names: ReadonlyArray<string>,
-  folders: ReadonlyArray<string>
+  { folders, names, seen }: Searched
 ) {
-  const seen = new Set<string>()
   for (const service of services) {
     const secrets = yield* collected.keyring(keyring, service)
     for (const name of names) {
@@ -39,7 +46,6 @@ export const readPythonKeyring = Effect.fnUntraced(function* (
       collected.add(signIn.value)
     }
   }
-  return seen
 })
 
 const clientTextOf = Effect.fnUntraced(function* (
@@ -52,6 +58,34 @@ const clientTextOf = Effect.fnUntraced(function* (
     if (text !== undefined) return text
   }
   return undefined
+})
+
+/**
+ * Reads what the program has in Vault: the tokens as fields, and a second copy as JSON, which alone says when they expire.
+ */
+export const readPythonVault = Effect.fnUntraced(function* (
+  collected: Collected,
+  vault: ForeignVault["Service"],
+  { folders, names, seen }: Searched
+) {
+  const [mount, path] = ["secret", "mcp-cli/oauth"]
+  collected.place(`Vault (${mount}/${path})`)
+  for (const name of names) {
+    if (seen.has(name)) continue
+    const read = (of: string) => vault.read(mount, path, of)
+    const found = yield* Effect.result(
+      Effect.gen(function* () {
+        return (yield* read(`oauth:${name}`))?.["value"] ?? JSON.stringify((yield* read(name)) ?? null)
+      })
+    )
+    if (found._tag === "Failure") {
+      return collected.note(`Vault was not read: ${found.failure.message}`)
+    }
+    const signIn = pythonCliSignIn(name, found.success, yield* clientTextOf(collected, folders, name))
+    if (Option.isNone(signIn)) continue
+    seen.add(name)
+    collected.add(signIn.value)
+  }
 })
 
 /** The password of the files: the variable of the program, or what the user types. */
@@ -68,15 +102,7 @@ export const readPythonFolder = Effect.fnUntraced(function* (
   collected: Collected,
   prompt: SecretPrompt["Service"],
   folder: string,
-  {
-    folders,
-    names,
-    seen
-  }: {
-    readonly names: ReadonlyArray<string>
-    readonly folders: ReadonlyArray<string>
-    readonly seen: Set<string>
-  }
+  { folders, names, seen }: Searched
 ) {
   collected.place(folder)
   const files = (yield* Effect.promise(() => namesIn(folder))).filter((file) => file.endsWith(".enc"))

@@ -10,7 +10,8 @@ import { canonicalResource } from "../../domain/SecureUrl.ts"
 import { type RemoteServer, resourceOf } from "../../domain/Server.ts"
 import type { ClientFiles } from "../../ports/ClientFiles.ts"
 import { Configuration } from "../../ports/Configuration.ts"
-import { CredentialStore } from "../../ports/CredentialStore.ts"
+import type { CredentialStore } from "../../ports/CredentialStore.ts"
+import { isOfWholeStore } from "../../ports/StorageFailure.ts"
 import { type ForeignProgram, foreignPrograms, ForeignTokens } from "../../ports/ForeignTokens.ts"
 import { ImportedSignIns, type ImportOutcome } from "../signin/ImportedSignIns.ts"
 import { nameOf } from "./Arguments.ts"
@@ -26,14 +27,17 @@ export type TokenServices = ClientFiles | Configuration | CredentialStore | Fore
 
 type Row = JsonOutput<"import --tokens">["signIns"][number]
 
-/** The servers over HTTP of the configuration that can be used now. */
+/** The servers over HTTP of the configuration, and why others of it cannot be used now. */
 const ownServers = Effect.gen(function* () {
   const configuration = yield* Configuration
-  const summaries = yield* configuration.servers
-  const servers = yield* Effect.forEach(summaries, ({ name }) => Effect.option(configuration.server(name)))
-  return servers.flatMap((server) =>
-    Option.isSome(server) && server.value._tag === "Http" ? [server.value] : []
-  )
+  const summaries = (yield* configuration.servers).filter(({ transport }) => transport === "http")
+  const read = yield* Effect.forEach(summaries, ({ name }) => Effect.result(configuration.server(name)))
+  return {
+    servers: read.flatMap((server) =>
+      server._tag === "Success" && server.success._tag === "Http" ? [server.success] : []
+    ),
+    problems: read.flatMap((server) => (server._tag === "Failure" ? [server.failure.message] : []))
+  }
 })
 
 /** The lines of mcp-remote in the files of clients. Their words decide the names of its files. */
@@ -79,7 +83,7 @@ interface ImportedSignIn {
   readonly signIn: ForeignSignIn
   /** Absent: the configuration does not have the server. */
   readonly key: CredentialKey | undefined
-  readonly outcome: ImportOutcome | { readonly _tag: "NoServer"; readonly reason: string }
+  readonly outcome: ImportOutcome | { readonly _tag: "Impossible"; readonly reason: string }
 }
 
 const rowOf = ({ key, outcome, program, signIn }: ImportedSignIn): Row => {
@@ -103,7 +107,7 @@ const rowOf = ({ key, outcome, program, signIn }: ImportedSignIn): Row => {
       return { ...row, result: "unchanged" }
     case "Skipped":
       return { ...row, result: "skipped", reason: `it ${outcome.reason}` }
-    case "NoServer":
+    case "Impossible":
       return { ...row, result: "skipped", reason: outcome.reason }
   }
 }
@@ -125,9 +129,9 @@ const show = Effect.fnUntraced(function* (
         `  To take its refresh token, add --take-over. ${program} has to sign in again then.`
       )
     }
-    case "NoServer": {
+    case "Impossible": {
       yield* tell(`${from}: skipped, because ${outcome.reason}.`)
-      if (serverUrl === undefined || !URL.canParse(serverUrl)) return
+      if (key !== undefined || serverUrl === undefined || !URL.canParse(serverUrl)) return
       const server = /^[\w.-]+$/.test(name) ? { server: name } : {}
       const add = command("add", { ...server, url: serverUrl, purpose: "add it" })
       return yield* tell(`  ${remedyText(add, yield* configFileOfRun)}`)
@@ -163,7 +167,7 @@ export const importTokens = Effect.fnUntraced(function* (options: {
     })
   }
   const isJson = yield* Json
-  const servers = yield* ownServers
+  const { problems, servers } = yield* ownServers
   const account = Option.getOrUndefined(yield* Account)
   const { find } = yield* ForeignTokens
   const { take } = yield* ImportedSignIns
@@ -172,7 +176,8 @@ export const importTokens = Effect.fnUntraced(function* (options: {
     remoteLines: [...(yield* remoteLines), ...servers.flatMap(plainLines)]
   }
   const results: Array<ImportedSignIn> = []
-  const notes: Array<string> = []
+  const notes: Array<string> = [...problems]
+  if (!isJson) yield* Effect.forEach(problems, (problem) => tell(problem), { discard: true })
   const places: Array<string> = []
   for (const program of programs) {
     // Nothing is known of it, which only matters to a user who asks.
@@ -186,8 +191,15 @@ export const importTokens = Effect.fnUntraced(function* (options: {
       const key = typeof server === "string" ? undefined : CredentialKey.at(server, account)
       const outcome =
         typeof server === "string" || key === undefined
-          ? { _tag: "NoServer" as const, reason: String(server) }
-          : yield* take(server, key, signIn, options)
+          ? { _tag: "Impossible" as const, reason: String(server) }
+          : yield* take(server, key, signIn, options).pipe(
+              // One record that is damaged, or that its policy hides, says nothing about the others.
+              Effect.catchIf(
+                (error) => error._tag === "StorageError" && !isOfWholeStore(error.reason),
+                ({ message }) =>
+                  Effect.succeed({ _tag: "Impossible" as const, reason: message.replace(/\.$/, "") })
+              )
+            )
       const result = { program, signIn, key, outcome }
       results.push(result)
       if (!isJson) yield* show(result, options.dryRun)

@@ -8,6 +8,7 @@ import { ConfigProvider, Effect, Layer, Option, Redacted } from "effect"
 import { fernetKey, isFernet, openFernet } from "../../../src/adapters/foreign-tokens/Fernet.ts"
 import * as ForeignStores from "../../../src/adapters/foreign-tokens/ForeignStores.ts"
 import { ForeignKeyring } from "../../../src/ports/ForeignKeyring.ts"
+import { ForeignVault } from "../../../src/ports/ForeignVault.ts"
 import { type ForeignProgram, ForeignTokens, type SearchedServers } from "../../../src/ports/ForeignTokens.ts"
 import { SecretPrompt } from "../../../src/ports/SecretPrompt.ts"
 import { temporaryFolder } from "../TemporaryFolder.ts"
@@ -27,12 +28,13 @@ const secrets = (access: string) => ({
 
 interface Machine {
   readonly keyring?: Readonly<Record<string, Readonly<Record<string, string>>>>
+  readonly vault?: Readonly<Record<string, Readonly<Record<string, string>>>>
   readonly typed?: string
   readonly env?: Readonly<Record<string, string>>
 }
 
 /** A user's home, and the sign-ins that are found in it: the name and the access token of each. */
-const machine = Effect.fnUntraced(function* ({ env = {}, keyring = {}, typed }: Machine = {}) {
+const machine = Effect.fnUntraced(function* ({ env = {}, keyring = {}, typed, vault = {} }: Machine = {}) {
   const home = yield* temporaryFolder
   const questions: Array<string> = []
   const layer = ForeignStores.layer({ os: "linux", home, project: home, variable: (name) => env[name] }).pipe(
@@ -48,6 +50,10 @@ const machine = Effect.fnUntraced(function* ({ env = {}, keyring = {}, typed }: 
               }))
             )
         })
+      ),
+      Layer.succeed(
+        ForeignVault,
+        ForeignVault.of({ read: (...parts) => Effect.succeed(vault[parts.join("/")]) })
       ),
       Layer.succeed(
         SecretPrompt,
@@ -262,6 +268,30 @@ describe("the sign-ins in a keyring", () => {
         signIns: [
           ["a", "a"],
           ["b", "older"]
+        ],
+        notes: []
+      })
+    })
+  )
+})
+
+describe("the sign-ins in Vault", () => {
+  it.effect("of the Python mcp-cli, in both of its copies", () =>
+    Effect.gen(function* () {
+      const copy = { token_type: "oauth", name: "a", data: secrets("copy") }
+      const { find } = yield* machine({
+        vault: {
+          "secret/mcp-cli/oauth/a": secrets("fields"),
+          "secret/mcp-cli/oauth/oauth:a": { value: JSON.stringify(copy) },
+          "secret/mcp-cli/oauth/b": secrets("b"),
+          "secret/mcp-cli/oauth/c": { record: "of this program" }
+        },
+        keyring: { "mcp-cli": { a: JSON.stringify(secrets("outdated")) } }
+      })
+      assert.deepStrictEqual(yield* find("python-mcp-cli", { names: ["a", "b", "c", "d"] }), {
+        signIns: [
+          ["a", "copy"],
+          ["b", "b"]
         ],
         notes: []
       })

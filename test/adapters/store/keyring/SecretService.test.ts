@@ -1,14 +1,17 @@
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
-import { Effect, Layer, Option } from "effect"
+import { Effect, Layer, Option, Redacted } from "effect"
+import { execFileSync } from "node:child_process"
 import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { Keyring } from "../../../../src/adapters/store/keyring/Keyring.ts"
 import { timeouts } from "../../../../src/adapters/store/keyring/KeyringLimits.ts"
 import * as KeyringProcess from "../../../../src/adapters/store/keyring/KeyringProcess.ts"
 import { spawnChild } from "../../../../src/adapters/store/keyring/KeyringStart.ts"
+import * as SystemKeyring from "../../../../src/adapters/store/keyring/SystemKeyring.ts"
 import * as KeyringStore from "../../../../src/adapters/store/keyring/KeyringStore.ts"
 import { CredentialKey } from "../../../../src/domain/CredentialKey.ts"
 import { CredentialStore } from "../../../../src/ports/CredentialStore.ts"
+import { ForeignKeyring } from "../../../../src/ports/ForeignKeyring.ts"
 import { credentialWith } from "../../../contract/CredentialStoreContract.ts"
 import {
   hasSecretService,
@@ -68,6 +71,29 @@ describe.skipIf(!hasSecretService)("the Secret Service (needs dbus and gnome-key
       assert.isFalse(yield* entries.remove("notion"))
       assert.isTrue(Option.isNone(yield* entries.get("notion")))
     }).pipe(Effect.provide(keyring(real.env)))
+  )
+
+  it.live("has the entries of other programs, by their service", () =>
+    Effect.gen(function* () {
+      // What the Python package keyring writes (jaraco/keyring, backends/SecretService.py).
+      const attributes = ["application", "Python keyring library", "service", "other-program", "username"]
+      for (const name of ["one", "two"]) {
+        execFileSync("secret-tool", ["store", "--label=x", ...attributes, name], {
+          env: { ...process.env, ...real.env },
+          input: `secret of ${name}`
+        })
+      }
+      const { find } = yield* ForeignKeyring
+      const found = yield* find("other-program")
+      assert.deepStrictEqual(
+        found.map(({ account, secret }) => [account, Redacted.value(secret)]).toSorted(),
+        [
+          ["one", "secret of one"],
+          ["two", "secret of two"]
+        ]
+      )
+      assert.deepStrictEqual(yield* find("nothing"), [])
+    }).pipe(Effect.provide(SystemKeyring.layer.pipe(Layer.provide(keyring(real.env)))))
   )
 
   it.live("is another process's too", () =>
