@@ -27,18 +27,34 @@ export type TokenServices = ClientFiles | Configuration | CredentialStore | Fore
 
 type Row = JsonOutput<"import --tokens">["signIns"][number]
 
-/** The servers over HTTP of the configuration, and why others of it cannot be used now. */
+/** A server over HTTP of the configuration. */
+interface OwnServer {
+  readonly name: string
+  readonly resource: string | undefined
+  /** The server, or why it cannot be used now: a clause. */
+  readonly server: RemoteServer | string
+}
+
 const ownServers = Effect.gen(function* () {
   const configuration = yield* Configuration
   const summaries = (yield* configuration.servers).filter(({ transport }) => transport === "http")
-  const read = yield* Effect.forEach(summaries, ({ name }) => Effect.result(configuration.server(name)))
-  return {
-    servers: read.flatMap((server) =>
-      server._tag === "Success" && server.success._tag === "Http" ? [server.success] : []
-    ),
-    problems: read.flatMap((server) => (server._tag === "Failure" ? [server.failure.message] : []))
-  }
+  return yield* Effect.forEach(summaries, ({ name, target }) =>
+    Effect.map(Effect.result(configuration.server(name)), (read): OwnServer => {
+      const url = URL.parse(target)
+      const resource = url === null ? undefined : canonicalResource(url)
+      if (read._tag === "Failure") {
+        return { name, resource, server: `its server cannot be used now: ${clauseOf(read.failure.message)}` }
+      }
+      const { success: server } = read
+      return server._tag === "Http"
+        ? { name, resource: resourceOf(server), server }
+        : { name, resource, server: "its server is a program" }
+    })
+  )
 })
+
+/** A sentence as the end of another one. */
+const clauseOf = (message: string): string => message.replace(/\s*\n\s*/g, " ").replace(/\.$/, "")
 
 /** The lines of mcp-remote in the files of clients. Their words decide the names of its files. */
 const remoteLines = Effect.map(foreignServers(mcpClients, { withProject: true }), ({ servers }) =>
@@ -64,18 +80,18 @@ const plainLines = ({ url }: RemoteServer) => {
 /** The server of the configuration that a sign-in is for, or why there is none: a clause. */
 const serverFor = (
   { name, serverUrl }: ForeignSignIn,
-  servers: ReadonlyArray<RemoteServer>
+  servers: ReadonlyArray<OwnServer>
 ): RemoteServer | string => {
   if (serverUrl === undefined) {
-    return servers.find((server) => server.name === name) ?? "the configuration has no server of this name"
+    return servers.find((own) => own.name === name)?.server ?? "the configuration has no server of this name"
   }
   const url = URL.parse(serverUrl)
   if (url === null) return "it does not say which server it is for"
-  return (
-    servers.find((server) => resourceOf(server) === canonicalResource(url)) ??
-    "the configuration has no server with its URL"
-  )
+  const resource = canonicalResource(url)
+  return servers.find((own) => own.resource === resource)?.server ?? absent
 }
+
+const absent = "the configuration has no server with its URL"
 
 /** What became of one sign-in. */
 interface ImportedSignIn {
@@ -106,7 +122,7 @@ const rowOf = ({ key, outcome, program, signIn }: ImportedSignIn): Row => {
     case "Unchanged":
       return { ...row, result: "unchanged" }
     case "Skipped":
-      return { ...row, result: "skipped", reason: `it ${outcome.reason}` }
+      return { ...row, result: "skipped", reason: `it ${clauseOf(outcome.reason)}` }
     case "Impossible":
       return { ...row, result: "skipped", reason: outcome.reason }
   }
@@ -123,7 +139,7 @@ const show = Effect.fnUntraced(function* (
     case "Unchanged":
       return yield* tell(`${from}: the same sign-in is stored here already.`)
     case "Skipped": {
-      yield* tell(`${from}: skipped, because it ${outcome.reason.replace(/\.$/, "")}.`)
+      yield* tell(`${from}: skipped, because it ${clauseOf(outcome.reason)}.`)
       if (outcome.needsRefreshToken !== true) return
       return yield* tell(
         `  To take its refresh token, add --take-over. ${program} has to sign in again then.`
@@ -131,7 +147,7 @@ const show = Effect.fnUntraced(function* (
     }
     case "Impossible": {
       yield* tell(`${from}: skipped, because ${outcome.reason}.`)
-      if (key !== undefined || serverUrl === undefined || !URL.canParse(serverUrl)) return
+      if (outcome.reason !== absent || serverUrl === undefined) return
       const server = /^[\w.-]+$/.test(name) ? { server: name } : {}
       const add = command("add", { ...server, url: serverUrl, purpose: "add it" })
       return yield* tell(`  ${remedyText(add, yield* configFileOfRun)}`)
@@ -167,17 +183,19 @@ export const importTokens = Effect.fnUntraced(function* (options: {
     })
   }
   const isJson = yield* Json
-  const { problems, servers } = yield* ownServers
+  const servers = yield* ownServers
   const account = Option.getOrUndefined(yield* Account)
   const { find } = yield* ForeignTokens
   const { take } = yield* ImportedSignIns
   const searched = {
     names: servers.map(({ name }) => name),
-    remoteLines: [...(yield* remoteLines), ...servers.flatMap(plainLines)]
+    remoteLines: [
+      ...(yield* remoteLines),
+      ...servers.flatMap(({ server }) => (typeof server === "string" ? [] : plainLines(server)))
+    ]
   }
   const results: Array<ImportedSignIn> = []
-  const notes: Array<string> = [...problems]
-  if (!isJson) yield* Effect.forEach(problems, (problem) => tell(problem), { discard: true })
+  const notes: Array<string> = []
   const places: Array<string> = []
   for (const program of programs) {
     // Nothing is known of it, which only matters to a user who asks.
@@ -196,8 +214,7 @@ export const importTokens = Effect.fnUntraced(function* (options: {
               // One record that is damaged, or that its policy hides, says nothing about the others.
               Effect.catchIf(
                 (error) => error._tag === "StorageError" && !isOfWholeStore(error.reason),
-                ({ message }) =>
-                  Effect.succeed({ _tag: "Impossible" as const, reason: message.replace(/\.$/, "") })
+                ({ message }) => Effect.succeed({ _tag: "Impossible" as const, reason: clauseOf(message) })
               )
             )
       const result = { program, signIn, key, outcome }
