@@ -228,7 +228,7 @@ const readHeaders = ({ files, notices, words }: Reading) => {
     if (flag !== "header-file") continue
     const text = files.get(value)
     if (text === undefined) {
-      notices.push({ flag, text: `names ${value}, which was not read: its headers are not sent` })
+      notices.push({ flag, text: "names a file that was not read: its headers are not sent" })
       continue
     }
     for (const [index, line] of text.split(/\r?\n/).entries()) {
@@ -258,7 +258,7 @@ const readObject = (
   if (value === undefined) return Result.succeed({})
   const text = value.startsWith("@") ? files.get(value.slice(1)) : value
   if (text === undefined) {
-    notices.push({ flag, text: `names ${value.slice(1)}, which was not read` })
+    notices.push({ flag, text: "names a file that was not read" })
     return Result.succeed({})
   }
   const parsed = Result.try((): unknown => JSON.parse(text))

@@ -227,7 +227,7 @@ describe("the flags of mcp-remote", () => {
       ["has a line 4 that is not written as NAME:VALUE, and is ignored"]
     )
     assert.deepStrictEqual(noticesOf([url, "--header-file", "h.txt"]), [
-      "header-file names h.txt, which was not read: its headers are not sent"
+      "header-file names a file that was not read: its headers are not sent"
     ])
   })
 
@@ -285,7 +285,7 @@ describe("the flags of mcp-remote", () => {
     ],
     [
       [url, "--static-oauth-client-info", "@c.json"],
-      "static-oauth-client-info names c.json, which was not read"
+      "static-oauth-client-info names a file that was not read"
     ],
     [[url, "9000", "more"], "the word after the port is one word that mcp-remote ignores, too"]
   ])("%j: %s", (line, notice) => {
@@ -326,7 +326,9 @@ describe("the flags of mcp-remote", () => {
       [url, "--static-oauth-client-info", secret],
       [url, "--authorize-param", secret],
       [secret],
-      [url, secret, secret]
+      [url, secret, secret],
+      [url, "--header-file", `Authorization: ${secret}`],
+      [url, "--static-oauth-client-info", `@${secret}`]
     ]) {
       const result = readRemoteLine(line)
       const said = Result.isFailure(result) ? result.failure : result.success.notices

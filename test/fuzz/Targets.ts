@@ -3,6 +3,7 @@ import { callbacks } from "./Callbacks.ts"
 import { challenges } from "./Challenges.ts"
 import { configFiles } from "./ConfigFiles.ts"
 import { deviceCodes } from "./DeviceCodes.ts"
+import { foreignEntries } from "./ForeignEntries.ts"
 import { metadata } from "./Metadata.ts"
 import { randomOf } from "./Random.ts"
 import { registrations } from "./Registrations.ts"
@@ -58,7 +59,8 @@ export const targets: ReadonlyArray<AnyTarget> = [
   forAny(registrations),
   forAny(deviceCodes),
   forAny(visits),
-  forAny(texts)
+  forAny(texts),
+  forAny(foreignEntries)
 ]
 
 /** The target of a name. */
