@@ -201,6 +201,8 @@ export const filesOfRemoteLine = (line: ReadonlyArray<string>): ReadonlyArray<st
 /** What reading a line collects. */
 interface Reading {
   readonly words: Words
+  /** The port of mcp-remote for this line. Absent: the caller has no MD5. */
+  readonly ownPort: number | undefined
   readonly files: ReadonlyMap<string, string>
   readonly notices: Array<RemoteNotice>
 }
@@ -215,7 +217,7 @@ const headerOf = (line: string): readonly [string, string] | undefined => {
 }
 
 /** The headers in the order of the line: a later one replaces an earlier one of the same name. */
-const readHeaders = ({ files, notices, words }: Reading) => {
+const readHeaders = ({ files, notices, words }: Omit<Reading, "ownPort">) => {
   const headers = new Map<string, string>()
   const ofFiles = new Set<string>()
   for (const { name: flag, value = "" } of words.flags) {
@@ -306,7 +308,7 @@ const readClient = (reading: Reading): Read<Readonly<Record<string, unknown>>> =
 const largestPort = 65_535
 
 /** The redirect URI. Undefined: the line names no part of it, and no client that is registered with one. */
-const readRedirect = ({ notices, words }: Reading, isRegistered: boolean): string | undefined => {
+const readRedirect = ({ notices, ownPort, words }: Reading, isRegistered: boolean): string | undefined => {
   const [, port, ...others] = words.operands
   let chosen: number | undefined
   if (port !== undefined) {
@@ -326,12 +328,12 @@ const readRedirect = ({ notices, words }: Reading, isRegistered: boolean): strin
   if (!isPath) notices.push({ flag: "callback-path", text: "does not begin with /, and is ignored" })
   const names = chosen !== undefined || (host !== undefined && isUsable) || (path !== undefined && isPath)
   if (!names && !isRegistered) return undefined
-  if (chosen === undefined) {
+  if (chosen === undefined && ownPort === undefined) {
     const text = `names no callback port, so that the browser comes back to port ${defaultCallbackPort}: write the registered port after the URL`
     if (isRegistered) notices.push({ flag: undefined, text })
   }
   const shown = host === undefined || !isUsable ? "localhost" : host === "::1" ? "[::1]" : host
-  return `http://${shown}:${chosen ?? defaultCallbackPort}${isPath && path !== undefined ? path : defaultCallbackPath}`
+  return `http://${shown}:${chosen ?? ownPort ?? defaultCallbackPort}${isPath && path !== undefined ? path : defaultCallbackPath}`
 }
 
 const readAuthorizeParams = ({ words }: Reading): Read<Readonly<Record<string, string>>> => {
@@ -462,6 +464,9 @@ const readOAuth = (reading: Reading, url: string): Read<Readonly<Record<string, 
 const sortedJson = (fields: Readonly<Record<string, string>>): string =>
   JSON.stringify(fields, Object.keys(fields).toSorted())
 
+/** The port that mcp-remote 0.15.1 listens at by default (`calculateDefaultPort`). */
+const portOf = (hash: string): number => 3335 + (Number.parseInt(hash.slice(0, 4), 16) % 45_816)
+
 /** @see RemoteCommandLine.storeKey */
 const storeKeyOf = (words: Words, url: string, headers: ReadonlyMap<string, string>): string => {
   const resource = valueOf(words, "resource")?.trim() ?? ""
@@ -494,13 +499,14 @@ const storeKeyOf = (words: Words, url: string, headers: ReadonlyMap<string, stri
  * @param line the words after `mcp-remote`
  * @param files the content of the files that the line names (`filesOfRemoteLine`), by their paths as written. A file that is
  *   absent is a notice.
+ * @param md5 the hash of a text in hex, by which mcp-remote chooses a port: a client may be registered with that one
  */
 export const readRemoteLine = (
   line: ReadonlyArray<string>,
-  files: ReadonlyMap<string, string> = new Map()
+  files: ReadonlyMap<string, string> = new Map(),
+  md5?: (text: string) => string
 ): Result.Result<RemoteCommandLine, RemoteProblem> => {
   const words = wordsOf(line)
-  const reading: Reading = { words, files, notices: [...words.notices] }
   const [url] = words.operands
   if (url === undefined) return refuse(undefined, "is missing")
   const address = URL.parse(url)
@@ -508,7 +514,11 @@ export const readRemoteLine = (
   if (!isTemplate && (address === null || !/^https?:$/.test(address.protocol))) {
     return refuse(undefined, "is not the http or https URL of a server")
   }
-  const { headers, ofFiles } = readHeaders(reading)
+  const notices = [...words.notices]
+  const { headers, ofFiles } = readHeaders({ files, notices, words })
+  const storeKey = storeKeyOf(words, url, headers)
+  const ownPort = md5 === undefined ? undefined : portOf(md5(storeKey))
+  const reading: Reading = { words, files, notices, ownPort }
   const oauth = readOAuth(reading, url)
   if (Result.isFailure(oauth)) return refuse(oauth.failure.flag, oauth.failure.problem)
   const options = readOptions(reading)
@@ -528,7 +538,7 @@ export const readRemoteLine = (
     },
     options,
     notices: reading.notices,
-    storeKey: storeKeyOf(words, url, headers),
+    storeKey,
     headersOfFiles: [...ofFiles]
   })
 }

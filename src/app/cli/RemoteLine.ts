@@ -1,0 +1,78 @@
+import { Effect, FileSystem, Result } from "effect"
+import { md5 } from "effect/crypto/Digest"
+import * as Hex from "effect/encoding/Hex"
+import {
+  filesOfRemoteLine,
+  readRemoteLine,
+  type RemoteCommandLine,
+  type RemoteOptions
+} from "../../domain/RemoteCommandLine.ts"
+import { canonicalResource } from "../../domain/SecureUrl.ts"
+import { hasSecretShape, isSecretName } from "../../domain/SecretShape.ts"
+import type { RemoteServer } from "../../domain/Server.ts"
+import type { ConfigurationError } from "../../ports/Configuration.ts"
+import { ServerDecoder } from "../../ports/ServerDecoder.ts"
+import { UsageError } from "./UsageError.ts"
+
+/** The server that a command line of mcp-remote leads to, and how to proxy it. */
+export interface RemoteLine {
+  readonly server: RemoteServer
+  readonly options: RemoteOptions
+  /** What the user should know: sentences without secrets. */
+  readonly notices: ReadonlyArray<string>
+}
+
+const { implementation } = md5
+const hashOf =
+  implementation && ((text: string): string => Hex.encode(implementation(new TextEncoder().encode(text))))
+
+const unreadable = () => new UsageError({ problem: "A file that the command line names cannot be read." })
+
+/** A notice for each secret that stands in the command line, where other programs can read it. */
+const exposedHeaders = ({ entry, headersOfFiles }: RemoteCommandLine): ReadonlyArray<string> =>
+  Object.entries((entry["headers"] ?? {}) as Readonly<Record<string, string>>).flatMap(([name, value]) =>
+    !headersOfFiles.includes(name) && !value.includes("${") && (isSecretName(name) || hasSecretShape(value))
+      ? [
+          `The value of ${name} can be read in the list of processes: write --header "${name}:\${VARIABLE}", and set that variable.`
+        ]
+      : []
+  )
+
+/**
+ * Reads the words of a command line of mcp-remote as `mcp-cli proxy` takes them: the files that they name, the server, and the
+ * options of the proxy. Variables in headers and in the client are read from the environment.
+ *
+ * @param line the words after `mcp-remote`, or after `mcp-cli proxy`
+ */
+export const remoteLineOf = Effect.fn("cli.remoteLine")(function* (
+  line: ReadonlyArray<string>
+): Effect.fn.Return<RemoteLine, UsageError | ConfigurationError, FileSystem.FileSystem | ServerDecoder> {
+  const { readFileString } = yield* FileSystem.FileSystem
+  const files = yield* Effect.forEach(filesOfRemoteLine(line), (path) =>
+    readFileString(path).pipe(
+      Effect.mapError(unreadable),
+      Effect.map((text) => [path, text] as const)
+    )
+  )
+  const read = readRemoteLine(line, new Map(files), hashOf)
+  if (Result.isFailure(read)) {
+    const { flag, problem } = read.failure
+    const what = flag === undefined ? "The URL of the server" : `--${flag}`
+    return yield* new UsageError({ problem: `${what} ${problem}.` })
+  }
+  const { entry, notices, options, url } = read.success
+  const address = URL.parse(url)
+  // A server that is named by its URL has the same sign-in everywhere.
+  const name = address === null ? url : canonicalResource(address)
+  const server = yield* ServerDecoder.use(({ decode }) => decode(name, entry))
+  return {
+    server,
+    options,
+    notices: [
+      ...notices.map(({ flag, text }) =>
+        flag === undefined ? `The command line ${text}.` : `--${flag} ${text}.`
+      ),
+      ...exposedHeaders(read.success)
+    ]
+  }
+})

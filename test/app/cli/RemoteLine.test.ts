@@ -1,0 +1,97 @@
+import { createHash } from "node:crypto"
+import { writeFileSync } from "node:fs"
+import { join } from "node:path"
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import { assert, describe, it } from "@effect/vitest"
+import { ConfigProvider, Effect, Layer, Redacted } from "effect"
+import { decoderLayer } from "../../../src/adapters/config/ServerJson.ts"
+import { remoteLineOf } from "../../../src/app/cli/RemoteLine.ts"
+import { temporaryFolder } from "../../adapters/TemporaryFolder.ts"
+
+const url = "https://mcp.example.com/mcp"
+const env = { TOKEN: "s3cr3t" }
+
+const run = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  effect.pipe(
+    Effect.provide(Layer.merge(NodeFileSystem.layer, decoderLayer)),
+    Effect.provideService(ConfigProvider.ConfigProvider, ConfigProvider.fromEnv({ env }))
+  )
+const read = (...line: ReadonlyArray<string>) => run(remoteLineOf(line))
+const refused = (...line: ReadonlyArray<string>) =>
+  Effect.map(Effect.flip(read(...line)), ({ message }) => message)
+
+describe("a command line of mcp-remote", () => {
+  it.effect("leads to a server with its headers filled in, and says how a secret is kept from others", () =>
+    Effect.gen(function* () {
+      const { notices, options, server } = yield* read(
+        "https://MCP.example.com/mcp",
+        "--header",
+        "Authorization:Bearer ${TOKEN}",
+        "--header",
+        "X-Api-Key: literal",
+        "--ignore-tool",
+        "delete*"
+      )
+      assert.strictEqual(server.name, url)
+      assert.strictEqual(Redacted.value(server.headers["Authorization"]!), "Bearer s3cr3t")
+      assert.strictEqual(Redacted.value(server.headers["X-Api-Key"]!), "literal")
+      assert.deepStrictEqual(options.ignoredTools, ["delete*"])
+      assert.deepStrictEqual(notices, [
+        'The value of X-Api-Key can be read in the list of processes: write --header "X-Api-Key:${VARIABLE}", and set that variable.'
+      ])
+    })
+  )
+
+  it.effect("reads the files that it names", () =>
+    Effect.gen(function* () {
+      const folder = yield* temporaryFolder
+      const [headers, info] = [join(folder, "h.txt"), join(folder, "client.json")]
+      writeFileSync(headers, "X-Api-Key: literal\n")
+      writeFileSync(info, '{ "client_id": "c", "client_secret": "${TOKEN}" }')
+      const { notices, server } = yield* read(
+        url,
+        "3334",
+        "--header-file",
+        headers,
+        "--static-oauth-client-info",
+        `@${info}`
+      )
+      assert.strictEqual(Redacted.value(server.headers["X-Api-Key"]!), "literal")
+      assert.strictEqual(server.oauth.redirectUri.href, "http://localhost:3334/oauth/callback")
+      const { client } = server.oauth.source
+      assert.strictEqual(client?.clientSecret && Redacted.value(client.clientSecret), "s3cr3t")
+      assert.deepStrictEqual(notices, [])
+      assert.strictEqual(
+        yield* refused(url, "--header-file", join(folder, "none")),
+        "A file that the command line names cannot be read."
+      )
+    })
+  )
+
+  it.effect("listens where mcp-remote does, if a client may be registered with that", () =>
+    Effect.gen(function* () {
+      const client = ["--static-oauth-client-info", '{"client_id":"c"}']
+      const { notices, server } = yield* read(url, ...client)
+      const hash = createHash("md5").update(url).digest("hex")
+      const port = 3335 + (Number.parseInt(hash.slice(0, 4), 16) % 45_816)
+      assert.strictEqual(server.oauth.redirectUri.href, `http://localhost:${port}/oauth/callback`)
+      assert.deepStrictEqual(notices, [])
+      // Without a client of its own, any port will do.
+      assert.strictEqual((yield* read(url)).server.oauth.redirectUri.href, "http://localhost:8080/callback")
+    })
+  )
+
+  it.effect("that mcp-remote refuses is refused, and so is one that the configuration would refuse", () =>
+    Effect.gen(function* () {
+      for (const [line, message] of [
+        [[], "The URL of the server is missing."],
+        [["mcp.example.com"], "The URL of the server is not the http or https URL of a server."],
+        [[url, "--authorize-param", "x"], "--authorize-param must be written as NAME=VALUE."]
+      ] as const) {
+        assert.strictEqual(yield* refused(...line), message)
+      }
+      assert.match(yield* refused("http://mcp.example.com"), /must be an https URL/)
+      assert.match(yield* refused(url, "--header", "A:${UNSET}"), /the environment variable UNSET is not set/)
+    })
+  )
+})
