@@ -1,28 +1,13 @@
 import { Effect, Layer } from "effect"
-import * as ClientFiles from "../adapters/edit/ClientFiles.ts"
-import * as FileEditor from "../adapters/edit/FileEditor.ts"
 import * as ForeignStores from "../adapters/foreign-tokens/ForeignStores.ts"
-import { configuredHome } from "../adapters/platform/ConfiguredHome.ts"
 import * as KeyringProcess from "../adapters/store/keyring/KeyringProcess.ts"
 import * as SystemKeyring from "../adapters/store/keyring/SystemKeyring.ts"
-import type { ClientPlatform } from "../domain/McpClient.ts"
 import { ForeignKeyring } from "../ports/ForeignKeyring.ts"
+import { ClientFiles } from "../ports/ClientFiles.ts"
 import { Configuration, hasVaultCredentials } from "../ports/Configuration.ts"
 import { ForeignVault } from "../ports/ForeignVault.ts"
 import { UserInteraction } from "../ports/UserInteraction.ts"
 import { keyrings } from "./StorageLive.ts"
-
-const platform: Effect.Effect<ClientPlatform> = Effect.map(configuredHome, (home) => ({
-  os: process.platform === "darwin" || process.platform === "win32" ? process.platform : "linux",
-  home,
-  project: process.cwd(),
-  variable: (name) => process.env[name] || undefined
-}))
-
-/** The files of MCP clients on this machine. */
-export const clientFiles = Layer.unwrap(Effect.map(platform, ClientFiles.layer)).pipe(
-  Layer.provide(FileEditor.layer)
-)
 
 /** The keyring of the operating system, for what other programs have in it. */
 const keyring = Layer.unwrap(
@@ -51,6 +36,6 @@ const vault = Layer.unwrap(
 )
 
 /** The sign-ins of other programs on this machine. */
-export const foreignTokens = Layer.unwrap(Effect.map(platform, ForeignStores.layer)).pipe(
-  Layer.provide([keyring, vault])
-)
+export const foreignTokens = Layer.unwrap(
+  Effect.map(ClientFiles, ({ platform }) => ForeignStores.layer(platform))
+).pipe(Layer.provide([keyring, vault]))

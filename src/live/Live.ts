@@ -92,13 +92,7 @@ const clients = Layer.unwrap(
   )
 ).pipe(Layer.merge(configuration))
 
-/** Loaded only by the command that imports. */
-const clientFiles = Layer.unwrap(
-  Effect.map(
-    Effect.promise(() => import("./ImportLive.ts")),
-    (live) => live.clientFiles
-  )
-)
+/** Loaded only by the command that imports sign-ins. */
 const foreignTokens = Layer.unwrap(
   Effect.map(
     Effect.promise(() => import("./ImportLive.ts")),
@@ -235,7 +229,7 @@ export const live = (version: string) =>
       return clients
     },
     get importing() {
-      return Layer.merge(editing, clientFiles)
+      return Layer.merge(editing, clients)
     },
     get foreignSignIns() {
       return ImportedSignIns.layer.pipe(
@@ -243,7 +237,7 @@ export const live = (version: string) =>
         Layer.provide(transport),
         Layer.merge(foreignTokens.pipe(Layer.provide(secretPrompt))),
         Layer.provideMerge(storage("terminal")),
-        Layer.merge(clientFiles)
+        Layer.provideMerge(clients)
       )
     },
     get trust() {

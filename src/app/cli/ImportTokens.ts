@@ -77,7 +77,7 @@ const plainLines = ({ url }: RemoteServer) => {
   return Array.from(texts, (text) => ({ url: text, storeKey: text }))
 }
 
-/** The server of the configuration that a sign-in is for, or why there is none: a clause. */
+/** The server of the configuration that a sign-in is for, or why it has none: a clause. */
 const serverFor = (
   { name, serverUrl }: ForeignSignIn,
   servers: ReadonlyArray<OwnServer>

@@ -124,7 +124,7 @@ export const decodeEach = <S extends Schema.Decoder<unknown>>(
   return { signIns, unknown }
 }
 
-/** The fields of an object. None: it is none. */
+/** The fields of an object. None: it is no object. */
 export const fieldsOf = (value: unknown): Option.Option<ReadonlyArray<readonly [string, unknown]>> =>
   typeof value === "object" && value !== null && !Array.isArray(value)
     ? Option.some(Object.entries(value))
