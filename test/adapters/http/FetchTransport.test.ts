@@ -32,9 +32,7 @@ const send = (
 ) =>
   HttpTransport.use((transport) =>
     transport.send(new Request(url, { method: method ?? "GET", body: body ?? null }), options)
-  ).pipe(
-    Effect.provide(FetchTransport.layer)
-  )
+  ).pipe(Effect.provide(FetchTransport.layer))
 
 describe("a request", () => {
   it.live("gets its answer as it is: a redirect is not followed", () =>
