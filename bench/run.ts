@@ -25,6 +25,7 @@ import { EncryptedFileStore } from "../src/node.ts"
 import { compare, median, rounds, say, timed } from "./Measure.ts"
 import { password, startWorld, type World } from "../test/e2e/World.ts"
 import { followRedirects } from "../test/servers/BrowserUser.ts"
+import { timeline } from "./Timeline.ts"
 import { hasSecretService, startSecretService } from "../test/servers/SecretService.ts"
 
 const deriveKey = () =>
@@ -213,10 +214,17 @@ try {
   await compare("servers / node -e 0 (no key derivation)", 2.7, () => run(world, ["servers"]), nodeNothing)
   await compare(
     "tools NAME / mcp-remote",
-    0.6,
+    0.5,
     () => run(world, ["tools", "demo"]),
     () => driveMcpRemote(world)
   )
+
+  await timeline(world, ["tools", "demo"])
+  const older = await startWorld({ mcp: { isOlder: true } })
+  await run(older, ["auth", "login", "demo"])
+  say("The same at a server of 2025-11-25:")
+  await timeline(older, ["tools", "demo"])
+  await older.close()
 
   const before = new Map([...world.authorizationServer.counts, ...world.mcpServer.counts])
   await run(world, ["tools", "demo"])

@@ -68,8 +68,9 @@ export const runMain = (run: Effect.Effect<number>): void => {
         onFailure: (cause) => (Cause.hasInterruptsOnly(cause) ? (code ?? defect) : defect)
       })
       if (code !== undefined || ended !== 0) process.exit(ended)
-      // Without a reason to end, what was written is flushed first. A process that Node takes apart dies of Ctrl-C.
-      if (hasSessionEnded()) whenWritten(() => process.exit())
+      // What was written is flushed first. A process that ends by itself first frees its memory, piece by piece: that takes
+      // longer than a round trip, and it dies of Ctrl-C meanwhile.
+      whenWritten(() => process.exit())
     })
   })(run, { disableErrorReporting: true })
 }

@@ -4,6 +4,7 @@ import * as MemoryLock from "../adapters/lock/MemoryLock.ts"
 import * as ProcessLock from "../adapters/lock/ProcessLock.ts"
 import { configuredHome } from "../adapters/platform/ConfiguredHome.ts"
 import { dataFolder } from "../adapters/platform/HomeFolder.ts"
+import * as KnownRevisionsFolder from "../adapters/store/names/KnownRevisionsFolder.ts"
 import * as KnownNamesFolder from "../adapters/store/names/KnownNamesFolder.ts"
 import * as ApprovalFolder from "../adapters/store/approval/ApprovalFolder.ts"
 import * as BearerFolder from "../adapters/store/bearers/BearerFolder.ts"
@@ -51,11 +52,15 @@ export const choices = Layer.unwrap(
   Effect.map(homeFolder, (folder) => StorageChoiceFile.layer({ directory: join(folder, "storage") }))
 )
 
-/** What completions know without a server and a store. */
+/** What completions know without a server and a store, and the revisions that servers speak. */
 export const knownNames = Layer.unwrap(
-  Effect.map(homeFolder, (folder) =>
-    KnownNamesFolder.layer({ directory: join(folder, "names"), sealed: join(folder, "tokens") })
-  )
+  Effect.map(homeFolder, (folder) => {
+    const directory = join(folder, "names")
+    return Layer.merge(
+      KnownNamesFolder.layer({ directory, sealed: join(folder, "tokens") }),
+      KnownRevisionsFolder.layer(directory)
+    )
+  })
 )
 
 /** The configurations that the user has approved, in the user's home. */

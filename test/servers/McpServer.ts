@@ -15,6 +15,8 @@ export interface McpServerOptions {
   readonly scope?: string
   /** The scope that every call of a tool needs, by name; others are answered 403. */
   readonly toolScopes?: Readonly<Record<string, string>>
+  /** True: it speaks no revision after 2025-11-25. */
+  readonly isOlder?: boolean
 }
 
 /** A running MCP server. */
@@ -109,6 +111,10 @@ export const startMcpServer = async (options: McpServerOptions = {}): Promise<Mc
           "www-authenticate": `Bearer ${parts.length === 0 ? 'error="invalid_token"' : parts.join(", ")}`
         }
       })
+    }
+    if (options.isOlder === true && body !== undefined && methodOf(body) === "server/discover") {
+      const error = { code: -32601, message: "Method not found" }
+      return Response.json({ jsonrpc: "2.0", id: null, error }, { status: 400 })
     }
     return handler.fetch(
       new Request(request.url, {

@@ -1,57 +1,31 @@
-import type { Client, Transport } from "@modelcontextprotocol/client"
-import { Effect, type Scope } from "effect"
-import { ClientIdentity } from "../../ports/ClientIdentity.ts"
-import type { McpError } from "../../ports/McpConnector.ts"
-import type { Explain, Sdk } from "./ErrorOfClient.ts"
-import type { ListFaults } from "./ListRepair.ts"
-import { forever, maxPages } from "./McpLimits.ts"
+import { type Effect, Duration, type Scope } from "effect"
+import * as Remedy from "../../domain/Remedy.ts"
+import { McpError } from "../../ports/McpConnector.ts"
+import type { ClientError } from "./ClientErrors.ts"
+import type { McpClient } from "./McpClient.ts"
 
-/** A connected client of the SDK. */
-export interface Connection {
-  readonly client: Client
+/** A client that has agreed on a revision with its server. */
+export interface Connected<E> {
+  readonly client: McpClient<E>
   /** False once it is closed or the server has ended its session. It is then opened again before the next use. */
-  readonly alive: () => boolean
-  /** True if an error says that the server no longer knows the session and did nothing. Ends the connection then. */
-  readonly forgotten: (error: unknown) => boolean
-  readonly explain: Explain
-  readonly listFaults: ListFaults
+  readonly isAlive: () => boolean
+  /** Notes that the server has ended its session. */
+  readonly end: () => void
 }
 
 /** Opens a connection that closes with the scope. */
-export type OpenConnection<E> = Effect.Effect<Connection, McpError | E, Scope.Scope>
+export type OpenConnection<E> = Effect.Effect<Connected<E>, ClientError | McpError | E, Scope.Scope>
 
-/**
- * Makes a client of the SDK with the name of {@link ClientIdentity}. It negotiates revision 2026-07-28 or an older one and
- * offers the server no sampling, no elicitation, and no roots.
- *
- * @param options.probeTimeout milliseconds until a server that does not answer the probe counts as an older one
- * @param options.offer the version that `initialize` offers; absent: the newest
- */
-export const makeClient = (
-  sdk: Sdk,
-  options: {
-    readonly version: string
-    readonly probeTimeout?: number
-    readonly offer?: string | undefined
-  }
-): Effect.Effect<Client> =>
-  Effect.map(
-    ClientIdentity,
-    ({ name }) =>
-      new sdk.Client(
-        { name, version: options.version },
-        {
-          versionNegotiation: { mode: "auto", probe: { timeoutMs: options.probeTimeout ?? forever } },
-          listMaxPages: maxPages,
-          ...(options.offer === undefined
-            ? {}
-            : { supportedProtocolVersions: [options.offer, ...sdk.SUPPORTED_PROTOCOL_VERSIONS] })
-        }
-      )
-  )
-
-/** Calls `callback` when a client or a transport has closed. */
-export const whenClosed = (closing: Client | Transport, callback: () => void): void => {
-  // oxlint-disable-next-line unicorn/prefer-add-event-listener -- the SDK has this property and no events
-  closing.onclose = callback
+/** The name and the version of this client. */
+export interface Identity {
+  readonly name: string
+  readonly version: string
 }
+
+/** The error for a server that has been silent for too long. */
+export const tooSilent = (
+  server: string,
+  limit: Duration.Duration,
+  ...remedies: ReadonlyArray<Remedy.Remedy>
+): McpError =>
+  new McpError({ server, detail: `it did not answer within ${Duration.format(limit)}.`, remedies })

@@ -1,219 +1,220 @@
-import type { Client } from "@modelcontextprotocol/client"
-import { Duration, Effect, FiberSet, Option, type Scope } from "effect"
+import { Duration, Effect, type Scope } from "effect"
 import * as Remedy from "../../domain/Remedy.ts"
+import { type JsonRpcMessage, jsonRpcMessage } from "../../domain/JsonRpcMessage.ts"
 import type { RemoteServer } from "../../domain/Server.ts"
-import { McpError } from "../../ports/McpConnector.ts"
-import type { SendingFetch } from "./SendingFetch.ts"
-import { type Connection, makeClient, whenClosed } from "./Connection.ts"
-import type { Explain, Sdk } from "./ErrorOfClient.ts"
-import { forgetsSession } from "./HttpFailure.ts"
-import { repairLists } from "./ListRepair.ts"
-import { makeAnsweringTransport } from "./AnsweringTransport.ts"
-import { supportedVersions, versionToOffer } from "./VersionRefusal.ts"
-import type { Operations } from "./Operations.ts"
-import { fallbackTimeout, shutdownTimeout, forever } from "./McpLimits.ts"
+import { NetworkError } from "../../ports/HttpTransport.ts"
+import type { RevisionMemory } from "../../ports/KnownRevisions.ts"
+import { McpError, type Send } from "../../ports/McpConnector.ts"
+import type { Wire } from "../../ports/McpWire.ts"
+import {
+  type ClientError,
+  discoverVersion,
+  initializeVersions,
+  isClientError,
+  supportedVersions,
+  versionToOffer
+} from "./ClientErrors.ts"
+import { type Connected, type Identity, tooSilent } from "./Connection.ts"
+import { fallbackTimeout, probeTimeout } from "./McpLimits.ts"
+import { McpClient } from "./McpClient.ts"
+import { runOperation } from "./Operation.ts"
+import { openSseConnection } from "./SseConnection.ts"
+
+/** What a message says. It is JSON, as the wire has checked. */
+const valueOf = (message: JsonRpcMessage): unknown => JSON.parse(message.bytes.text())
 
 /** Options of {@link openHttp}. */
-export interface HttpConnectionOptions<E> {
-  readonly sdk: Sdk
-  readonly version: string
+export interface HttpConnectionOptions<E, R> {
   readonly server: RemoteServer
-  readonly http: SendingFetch
-  readonly operations: Operations<McpError | E>
-  readonly explain: Explain
+  readonly identity: Identity
+  /** Makes the way to the server for one connection. */
+  readonly openWire: Effect.Effect<Wire<E>, McpError, R | Scope.Scope>
+  /** Sends a request of an SSE connection. */
+  readonly send: Send<McpError | E, R>
   /** How long the server may be silent. */
   readonly timeout: Duration.Duration
+  readonly revisions: RevisionMemory
 }
 
-const closeOnExit = (close: () => Promise<void>): Effect.Effect<void, never, Scope.Scope> =>
-  Effect.addFinalizer(() => Effect.promise(close))
+type Failure<E> = ClientError | McpError | E
 
-const silence = <E>(options: HttpConnectionOptions<E>, limit: Duration.Duration) => ({
-  limit,
-  error: () =>
-    new McpError({
-      server: options.server.name,
-      detail: `it did not answer within ${Duration.format(limit)}.`,
-      remedies: [
-        Remedy.check(Remedy.entryOf(options.server.name), ["url"]),
+/** Runs a part of the handshake. */
+const greet = <A, E, R>(server: string, timeout: Duration.Duration, run: Effect.Effect<A, E, R>) =>
+  runOperation(() => run, {
+    server,
+    limit: timeout,
+    silence: () =>
+      tooSilent(
+        server,
+        timeout,
+        Remedy.check(Remedy.entryOf(server), ["url"]),
         Remedy.advice("If it is right, try again later.")
-      ]
-    })
-})
-
-/** Tracks whether the connection of a client is open. */
-const watched = (client: Client): { readonly alive: () => boolean; readonly end: () => void } => {
-  let alive = true
-  const end = () => {
-    alive = false
-  }
-  whenClosed(client, end)
-  return { alive: () => alive, end }
-}
-
-const isUnauthorized = (sdk: Sdk, error: unknown): boolean =>
-  error instanceof sdk.SdkHttpError && error.status === 401
-
-/** True for the answers of a server of the older SSE transport to the handshake (MCP "Transports"). */
-const mayBeSseOnly = (sdk: Sdk, error: unknown): boolean =>
-  error instanceof sdk.SdkHttpError &&
-  [400, 404, 405].includes(error.status) &&
-  Option.isNone(supportedVersions(sdk, error))
-
-/** How a handshake is made. */
-interface Handshake {
-  /** False: a 401 to the probe does not renew the token. Older servers answer any unknown method with 401. */
-  readonly renew: boolean
-  /** The version to offer; absent: the server is probed, and then offered the newest. */
-  readonly version?: string
-}
-
-/** How a handshake ended. */
-type HandshakeEnd =
-  | { readonly _tag: "Connected"; readonly connection: Connection }
-  /** The server may support only SSE. */
-  | { readonly _tag: "Refused"; readonly error: McpError }
-  | { readonly _tag: "Again"; readonly handshake: Handshake }
-
-const shakeHands = Effect.fnUntraced(function* <E>(
-  options: HttpConnectionOptions<E>,
-  handshake: Handshake
-): Effect.fn.Return<HandshakeEnd, McpError | E, Scope.Scope> {
-  const { explain, operations, http, timeout, sdk, server } = options
-  const { renew, version } = handshake
-  const run = yield* FiberSet.makeRuntime<never>()
-  const transport = makeAnsweringTransport({
-    sdk,
-    url: server.url,
-    fetch: http.fetch,
-    renew,
-    after: (milliseconds, act) => void run(Effect.andThen(Effect.sleep(milliseconds), Effect.sync(act)))
+      )
   })
-  const listFaults = repairLists(sdk, transport)
-  const client = yield* makeClient(sdk, { version: options.version, offer: version })
-  const { alive, end } = watched(client)
-  yield* closeOnExit(() => transport.close())
-  yield* Effect.addFinalizer(() =>
-    // Servers of revision 2026-07-28 have no sessions.
-    transport.sessionId !== undefined && alive() && http.isAuthorized()
-      ? Effect.tryPromise(() => transport.terminateSession()).pipe(
-          Effect.interruptible,
-          Effect.timeoutOption(shutdownTimeout),
-          // The server also ends sessions that are idle.
-          Effect.ignore
-        )
-      : Effect.void
-  )
-  yield* Effect.addFinalizer(() =>
-    Effect.promise(() => transport.cancelled()).pipe(
-      Effect.interruptible,
-      Effect.timeoutOption(shutdownTimeout)
-    )
-  )
-  const refusal = yield* operations.run({
-    start: async (signal): Promise<HandshakeEnd | undefined> => {
-      try {
-        await client.connect(transport, {
-          signal,
-          timeout: forever,
-          ...(version === undefined ? {} : { prior: { kind: "legacy" } })
-        })
-        transport.endHandshake()
-        return undefined
-      } catch (error) {
-        if (!renew && transport.isProbeRefused() && isUnauthorized(sdk, error)) {
-          return { _tag: "Again", handshake: { renew: true } }
-        }
-        const older = version === undefined ? versionToOffer(sdk, error) : undefined
-        if (older !== undefined) return { _tag: "Again", handshake: { renew: true, version: older } }
-        if (mayBeSseOnly(sdk, error)) return { _tag: "Refused", error: explain(error) }
-        throw error
-      }
-    },
-    explain,
-    server: server.name,
-    silence: silence(options, timeout)
-  })
-  if (refusal !== undefined) return refusal
-  const forgotten = (error: unknown): boolean => {
-    const isForgotten =
-      transport.sessionId !== undefined &&
-      error instanceof sdk.SdkHttpError &&
-      forgetsSession(error.status, String(error.data["text"]))
-    if (isForgotten) end()
-    return isForgotten
-  }
-  return { _tag: "Connected", connection: { client, alive, forgotten, explain, listFaults } }
-})
+
+/** True for a redirect, which says nothing about the revision. */
+const isRedirect = (status = 0): boolean => status >= 300 && status < 400
+
+/** What a server answered to the question for revision 2026-07-28. */
+interface Probed {
+  readonly isOlder: boolean
+  /** Of an HTTP error. */
+  readonly status?: number | undefined
+}
 
 /**
- * The connection, or the error of the handshake if the server may support only SSE.
+ * Asks for revision 2026-07-28. Ends with the status of an HTTP error if the server does not speak it. Any answer but one
+ * of that revision means so (MCP 2026-07-28 "Versioning"): an HTTP error, another content, a connection that breaks, and
+ * silence.
+ *
+ * @param renew false: a 401 does not renew the token. Older servers answer any unknown method with 401
+ */
+const probe = <E>(
+  { server }: Pick<HttpConnectionOptions<E, never>, "server">,
+  client: McpClient<E>,
+  renew: boolean
+): Effect.Effect<Probed, Failure<E>> => {
+  const discover = client.discover({ renew, timeout: probeTimeout })
+  // Servers may refuse the first version of a connection, and list it as supported.
+  const discoverAgain = Effect.catchIf(
+    discover,
+    (error) => supportedVersions(error)?.includes(discoverVersion) === true,
+    () => discover
+  )
+  return greet(server.name, Duration.millis(probeTimeout), discoverAgain).pipe(
+    Effect.as({ isOlder: false }),
+    Effect.catch((error): Effect.Effect<Probed, Failure<E>> => {
+      if (error instanceof McpError && !isRedirect(error.status))
+        return Effect.succeed({ isOlder: true, status: error.status })
+      const isUnanswered = error instanceof NetworkError && error.unanswered !== undefined
+      return isClientError(error) || isUnanswered ? Effect.succeed({ isOlder: true }) : Effect.fail(error)
+    })
+  )
+}
+
+/** Starts a session in an older revision; in one that the server lists, if it refuses the newest. */
+const initializeWith = <E>(
+  { server, timeout }: Pick<HttpConnectionOptions<E, never>, "server" | "timeout">,
+  client: McpClient<E>,
+  renew: boolean
+): Effect.Effect<void, Failure<E>> =>
+  greet(server.name, timeout, client.initialize(initializeVersions[0], { renew })).pipe(
+    Effect.catch((error) => {
+      const older = versionToOffer(error)
+      return older === undefined ? Effect.fail(error) : greet(server.name, timeout, client.initialize(older))
+    })
+  )
+
+/**
+ * Agrees on a revision.
  *
  * A 401 to the probe may mean an unknown method as well as a bad token. Only if `initialize` is answered 401 too, the probe is
  * sent again and renews the token, at most once.
  */
-const openStreamable = <E>(
-  options: HttpConnectionOptions<E>,
-  handshake: Handshake = { renew: false }
-): Effect.Effect<Connection | McpError, McpError | E, Scope.Scope> =>
-  Effect.flatMap(shakeHands(options, handshake), (end) => {
-    switch (end._tag) {
-      case "Connected":
-        return Effect.succeed(end.connection)
-      case "Refused":
-        return Effect.succeed(end.error)
-      case "Again":
-        return openStreamable(options, end.handshake)
-    }
+const shakeHands = <E>(
+  options: Pick<HttpConnectionOptions<E, never>, "server" | "timeout">,
+  client: McpClient<E>,
+  renew = false
+): Effect.Effect<void, Failure<E>> =>
+  Effect.gen(function* () {
+    const { isOlder, status } = yield* probe(options, client, renew)
+    if (!isOlder) return
+    const isProbeRefused = status === 401
+    yield* Effect.catchIf(
+      initializeWith(options, client, !isProbeRefused),
+      (error) => isProbeRefused && !renew && error instanceof McpError && error.status === 401,
+      () => shakeHands(options, client, true)
+    )
   })
 
-const openSse = Effect.fnUntraced(function* <E>(
-  options: HttpConnectionOptions<E>
-): Effect.fn.Return<Connection, McpError | E, Scope.Scope> {
-  const { explain, operations, http, timeout, sdk, server } = options
-  const transport = new sdk.SSEClientTransport(server.url, { fetch: http.fetch })
-  const listFaults = repairLists(sdk, transport)
-  const client = yield* makeClient(sdk, { version: options.version })
-  const { alive } = watched(client)
-  yield* closeOnExit(() => transport.close())
-  // The stream is the session: the SDK must not open another stream, which would be a new session.
-  // oxlint-disable-next-line unicorn/prefer-add-event-listener -- the SDK has this property and no events
-  client.onerror = (error) => {
-    if (error instanceof sdk.SseError) void transport.close()
-  }
-  yield* operations.run({
-    // SSE servers know only the `initialize` handshake.
-    start: (signal) => client.connect(transport, { signal, timeout: forever, prior: { kind: "legacy" } }),
-    explain,
-    server: server.name,
-    silence: silence(options, timeout)
+/** True if an error is the answer of a server that may not know `initialize`. */
+const mayBeNewer = (error: unknown): boolean =>
+  error instanceof McpError
+    ? error.status !== undefined && ![401, 403].includes(error.status) && !isRedirect(error.status)
+    : isClientError(error)
+
+/**
+ * Agrees on a revision, and remembers whether it is an older one. Of a server that was one, revision 2026-07-28 is not asked
+ * for first.
+ */
+const agree = <E>(
+  options: Pick<HttpConnectionOptions<E, never>, "server" | "timeout" | "revisions">,
+  client: McpClient<E>
+): Effect.Effect<void, Failure<E>> =>
+  Effect.gen(function* () {
+    const { revisions, server } = options
+    const isKnown = yield* revisions.isOlder(server)
+    const start = isKnown
+      ? Effect.catchIf(initializeWith(options, client, true), mayBeNewer, () => shakeHands(options, client))
+      : shakeHands(options, client)
+    yield* start
+    if (client.isModern === isKnown) yield* revisions.remember(server, !client.isModern)
   })
-  return { client, alive, forgotten: () => false, explain, listFaults }
+
+const openStreamable = Effect.fnUntraced(function* <E, R>(
+  options: HttpConnectionOptions<E, R>
+): Effect.fn.Return<Connected<E>, Failure<E>, R | Scope.Scope> {
+  const wire = yield* options.openWire
+  let isAlive = true
+  const client = yield* McpClient.make<E>(
+    {
+      post: (message, receive, how) =>
+        wire.post(jsonRpcMessage(message), (answer) => receive(valueOf(answer)), how),
+      isRequestOfItsOwn: true,
+      ended: Effect.never
+    },
+    options.identity
+  )
+  yield* agree(options, client)
+  return {
+    client,
+    isAlive: () => isAlive,
+    end: () => {
+      isAlive = false
+    }
+  }
 })
+
+/** True for the answers of a server of the older SSE transport to the handshake (MCP "Transports"). */
+const mayBeSseOnly = (error: unknown): error is McpError =>
+  error instanceof McpError &&
+  [400, 404, 405].includes(error.status ?? 0) &&
+  supportedVersions(error) === undefined
 
 /**
  * Opens a connection over streamable HTTP; over SSE if the entry says so, or if the server answers the handshake as SSE
  * servers do.
  *
  * Up to the first list it sends two requests to a server of revision 2026-07-28 (`server/discover` and the list), and four
- * to older ones (`server/discover`, `initialize`, `notifications/initialized`, the list). A DELETE ends a session.
+ * to older ones (`server/discover` unless it is known, `initialize`, `notifications/initialized`, the list). A DELETE ends a
+ * session.
  */
-export const openHttp = Effect.fnUntraced(function* <E>(
-  options: HttpConnectionOptions<E>
-): Effect.fn.Return<Connection, McpError | E, Scope.Scope> {
-  if (options.server.transport === "sse") return yield* openSse(options)
-  const streamable = yield* openStreamable(options)
-  if (!(streamable instanceof McpError)) return streamable
-  const timeout = Duration.min(options.timeout, fallbackTimeout)
-  return yield* openSse({ ...options, timeout }).pipe(
-    Effect.mapError((error) =>
-      error instanceof McpError
-        ? new McpError({
-            server: options.server.name,
-            detail: `${streamable.detail} Nor does it serve the older SSE transport: ${error.detail}`,
-            remedies: streamable.remedies
-          })
-        : error
+export const openHttp = <E, R>(
+  options: HttpConnectionOptions<E, R>
+): Effect.Effect<Connected<E>, Failure<E>, R | Scope.Scope> => {
+  const openSse = (timeout: Duration.Duration) =>
+    Effect.gen(function* () {
+      const { client, isAlive, start } = yield* openSseConnection(options)
+      yield* greet(
+        options.server.name,
+        timeout,
+        // SSE servers know only the `initialize` handshake.
+        Effect.andThen(start, client.initialize(initializeVersions[0]))
+      )
+      return { client, isAlive, end: () => undefined }
+    })
+  if (options.server.transport === "sse") return openSse(options.timeout)
+  return Effect.catchIf(openStreamable(options), mayBeSseOnly, (streamable) =>
+    openSse(Duration.min(options.timeout, fallbackTimeout)).pipe(
+      Effect.mapError((error) =>
+        error instanceof McpError
+          ? new McpError({
+              server: options.server.name,
+              detail: `${streamable.detail} Nor does it serve the older SSE transport: ${error.detail}`,
+              remedies: streamable.remedies
+            })
+          : error
+      )
     )
   )
-})
+}

@@ -1,15 +1,17 @@
-import type { JSONRPCMessage } from "@modelcontextprotocol/client"
 import { JsonSize } from "../http/JsonSize.ts"
 import type { McpError } from "../../ports/McpConnector.ts"
 import { type AnswerLimit, useUp } from "./AnswerLimit.ts"
-import type { Sdk } from "./ErrorOfClient.ts"
+import type { RpcMessage } from "./Messages.ts"
+
+/** The message of a line; a `SyntaxError` is thrown for another text. */
+export type ParseLine = (line: string) => RpcMessage
 
 /**
  * Splits the output of a program into messages, one a line. It replaces the buffer of the SDK, which copies all that it holds
  * with each chunk. Lines that are not JSON are skipped, as there: programs print other text.
  */
 export class LineBuffer {
-  readonly #parse: Sdk["deserializeMessage"]
+  readonly #parse: ParseLine
   readonly #limit: AnswerLimit
   readonly #onExceeded: (error: McpError) => void
   /** The start of a line that has not ended. */
@@ -19,7 +21,7 @@ export class LineBuffer {
   #lines: Array<Buffer> = []
 
   /** @param onExceeded is called at a line that exceeds the limit, which is then forgotten */
-  constructor(parse: Sdk["deserializeMessage"], limit: AnswerLimit, onExceeded: (error: McpError) => void) {
+  constructor(parse: ParseLine, limit: AnswerLimit, onExceeded: (error: McpError) => void) {
     this.#parse = parse
     this.#limit = limit
     this.#onExceeded = onExceeded
@@ -39,7 +41,7 @@ export class LineBuffer {
   }
 
   /** The next message; null without one. */
-  readMessage(): JSONRPCMessage | null {
+  readMessage(): RpcMessage | null {
     for (let line = this.#lines.shift(); line !== undefined; line = this.#lines.shift()) {
       try {
         return this.#parse(line.toString("utf8").trimEnd())

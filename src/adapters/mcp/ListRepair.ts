@@ -1,130 +1,99 @@
-import type { JSONRPCMessage, Transport } from "@modelcontextprotocol/client"
 import { printable } from "../../domain/PrintableText.ts"
-import type { Sdk } from "./ErrorOfClient.ts"
+import { type Fields, isFields } from "./Messages.ts"
+import { paramHeadersOf } from "./ParamHeaders.ts"
 
-type Fields = Record<string, unknown>
-
-/** The kinds of lists: where their entries are, the type of an entry, and the fields that it cannot do without. */
-const kinds = {
-  "tools/list": { key: "tools", type: "Tool", noun: "tool", essential: ["name", "inputSchema"] },
-  "resources/list": { key: "resources", type: "Resource", noun: "resource", essential: ["name", "uri"] },
-  "prompts/list": { key: "prompts", type: "Prompt", noun: "prompt", essential: ["name"] }
-} as const
-
-type Kind = (typeof kinds)[keyof typeof kinds]
-
-/** A list that is read page by page. */
-interface Walk {
-  readonly kind: Kind
-  /** The cursor of the next page; absent: it is being read. */
-  next?: string | undefined
-  readonly cursors: Set<string>
-  /** What names the entries so far. */
-  readonly seen: Set<string>
+/** A kind of list: what an entry is called, and which of its fields must and may be there. */
+export interface ListKind {
+  readonly key: "tools" | "resources" | "prompts"
+  readonly noun: string
+  /** The place of what is not valid in the fields that an entry cannot do without; `undefined` if all are. */
+  readonly fault: (entry: Fields) => string | undefined
+  /** The other fields that are read. One that is not valid is left out. */
+  readonly optional: Readonly<Record<string, (value: unknown) => boolean>>
 }
 
-const isFields = (value: unknown): value is Fields =>
-  typeof value === "object" && value !== null && !Array.isArray(value)
+const isText = (value: unknown): value is string => typeof value === "string"
+const isAbsentOr = (is: (value: unknown) => boolean) => (value: unknown) => value === undefined || is(value)
+const isListOf = (is: (value: unknown) => boolean) => (value: unknown) =>
+  Array.isArray(value) && value.every(is)
+
+const withoutText =
+  (...names: ReadonlyArray<string>) =>
+  (entry: Fields): string | undefined =>
+    names.find((name) => !isText(entry[name]))
+
+const schemaFault = (schema: unknown): string | undefined => {
+  if (!isFields(schema)) return ""
+  if (schema["type"] !== "object") return ".type"
+  if (!isAbsentOr(isFields)(schema["properties"])) return ".properties"
+  return isAbsentOr(isListOf(isText))(schema["required"]) ? undefined : ".required"
+}
+
+const isPromptArgument = (value: unknown): boolean =>
+  isFields(value) &&
+  isText(value["name"]) &&
+  isAbsentOr(isText)(value["description"]) &&
+  isAbsentOr((required) => typeof required === "boolean")(value["required"])
+
+/** The kinds of lists (MCP "Tools", "Resources", "Prompts"). */
+export const listKinds = {
+  tools: {
+    key: "tools",
+    noun: "tool",
+    fault: (entry) => {
+      const place = schemaFault(entry["inputSchema"])
+      return withoutText("name")(entry) ?? (place === undefined ? undefined : `inputSchema${place}`)
+    },
+    optional: {
+      title: isText,
+      description: isText,
+      annotations: (value) => isFields(value) && isAbsentOr(isText)(value["title"])
+    }
+  },
+  resources: {
+    key: "resources",
+    noun: "resource",
+    fault: withoutText("name", "uri"),
+    optional: { description: isText, mimeType: isText }
+  },
+  prompts: {
+    key: "prompts",
+    noun: "prompt",
+    fault: withoutText("name"),
+    optional: { description: isText, arguments: isListOf(isPromptArgument) }
+  }
+} satisfies Readonly<Record<string, ListKind>>
 
 /** The fields that have a value: many servers write null for a field that they leave out. */
 const withoutNulls = (fields: Fields): Fields =>
   Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null))
 
-const nameOf = (entry: unknown): string => {
+/** What a user knows an entry by; empty if it has no name. */
+export const nameOfEntry = (entry: unknown): string => {
   const { name, uri } = isFields(entry) ? entry : {}
-  return typeof uri === "string" ? uri : typeof name === "string" ? name : ""
-}
-
-/** An entry that the SDK accepts, without optional fields that are not valid; or the place of an essential field that is not. */
-const validEntry = (sdk: Sdk, { essential, type }: Kind, entry: unknown): Fields | string => {
-  const schema = sdk.specTypeSchemas[type]["~standard"]
-  if (!isFields(entry)) return ""
-  const fields = withoutNulls(entry)
-  if (isFields(fields["inputSchema"])) fields["inputSchema"] = withoutNulls(fields["inputSchema"])
-  for (;;) {
-    const { issues } = schema.validate(fields)
-    if (issues === undefined) return fields
-    const place = (issues[0]?.path ?? []).map(String)
-    const [field = ""] = place
-    if (!(field in fields) || essential.some((name) => name === field)) return place.join(".")
-    delete fields[field]
-  }
-}
-
-/** What {@link repairLists} has to say about the lists so far. */
-export interface ListFaults {
-  /** Returns the faults since the last time, each a sentence without the server. */
-  readonly take: () => ReadonlyArray<string>
+  return isText(uri) ? uri : isText(name) ? name : ""
 }
 
 /**
- * Repairs the lists of a server before the SDK checks them, which would give up a whole list for one fault: an entry that is
- * not valid is left out, null stands for a field that is left out, and a cursor that was there before ends the list.
+ * Repairs an entry of a list: a whole list must not be lost for one fault. Returns the entry without optional fields that are
+ * not valid, or the reason why it is left out, as a sentence without the server.
+ *
+ * @param mirrorsParameters true if the server reads parameters from headers, so that a tool with a wrong declaration of one
+ *   must be left out (MCP 2026-07-28 "Streamable HTTP")
  */
-export const repairLists = (sdk: Sdk, transport: Transport): ListFaults => {
-  const faults: Array<string> = []
-  const walks = new Map<unknown, Walk>()
-  const waiting = new Set<Walk>()
-
-  const repair = (result: Fields, walk: Walk): void => {
-    const { key, noun } = walk.kind
-    // Revision 2026-07-28 requires these.
-    if (result["resultType"] === undefined) result["resultType"] = "complete"
-    if (!Number.isSafeInteger(result["ttlMs"]) || Number(result["ttlMs"]) < 0) result["ttlMs"] = 0
-    if (result["cacheScope"] !== "public") result["cacheScope"] = "private"
-
-    const cursor = result["nextCursor"]
-    const next = typeof cursor === "number" ? String(cursor) : cursor
-    const isRepeated = typeof next === "string" && walk.cursors.has(next)
-    if (typeof next === "string" && !isRepeated) {
-      walk.cursors.add(next)
-      walk.next = next
-      waiting.add(walk)
-      result["nextCursor"] = next
-    } else {
-      delete result["nextCursor"]
-    }
-    if (isRepeated) faults.push(`its list of ${key} names a page twice, and may not be complete`)
-
-    const entries = result[key] ?? (key in result ? [] : undefined)
-    if (!Array.isArray(entries)) return
-    result[key] = entries.flatMap((entry: unknown) => {
-      const name = nameOf(entry)
-      if (isRepeated && walk.seen.has(name)) return []
-      const valid = validEntry(sdk, walk.kind, entry)
-      if (typeof valid !== "string") {
-        walk.seen.add(name)
-        return [valid]
-      }
-      const which = name === "" ? `a ${noun} without a name` : `the ${noun} "${printable(name)}"`
-      const why = valid === "" ? "it" : `its "${valid}"`
-      faults.push(`${which} is left out, because ${why} is not as MCP defines it`)
-      return []
-    })
+export const repairEntry = (kind: ListKind, entry: unknown, mirrorsParameters: boolean): Fields | string => {
+  const name = printable(nameOfEntry(entry))
+  const leftOut = (why: string) =>
+    `${name === "" ? `a ${kind.noun} without a name` : `the ${kind.noun} "${name}"`} is left out, because ${why} is not as MCP defines it`
+  if (!isFields(entry)) return leftOut("it")
+  const fields: Record<string, unknown> = { ...withoutNulls(entry) }
+  if (isFields(fields["inputSchema"])) fields["inputSchema"] = withoutNulls(fields["inputSchema"])
+  const place = kind.fault(fields)
+  if (place !== undefined) return leftOut(`its "${place}"`)
+  if (mirrorsParameters && paramHeadersOf(fields["inputSchema"]) === undefined)
+    return leftOut('an "x-mcp-header" in its schema')
+  for (const [field, isValid] of Object.entries(kind.optional)) {
+    if (!isAbsentOr(isValid)(fields[field])) delete fields[field]
   }
-
-  const send = transport.send.bind(transport)
-  transport.send = (message, options) => {
-    if ("method" in message && "id" in message && message.method in kinds) {
-      const kind = kinds[message.method as keyof typeof kinds]
-      const cursor = message.params?.["cursor"]
-      const walk = [...waiting].find((walk) => walk.kind === kind && walk.next === cursor) ?? {
-        kind,
-        cursors: new Set(),
-        seen: new Set()
-      }
-      waiting.delete(walk)
-      walks.set(message.id, walk)
-    }
-    return send(message, options)
-  }
-  // The SDK calls this before it reads the message itself.
-  // oxlint-disable-next-line unicorn/prefer-add-event-listener -- the SDK has this property and no events
-  transport.onmessage = (message: JSONRPCMessage) => {
-    if (!("id" in message) || "method" in message) return
-    const walk = walks.get(message.id)
-    walks.delete(message.id)
-    if (walk !== undefined && "result" in message) repair(message.result, walk)
-  }
-  return { take: () => faults.splice(0) }
+  return fields
 }

@@ -1,18 +1,18 @@
 import { Duration, Effect, Layer, type Scope } from "effect"
-import * as Remedy from "../../domain/Remedy.ts"
-import { hasOwnAuthorization, type RemoteServer, type StdioServer } from "../../domain/Server.ts"
+import type { RemoteServer, StdioServer } from "../../domain/Server.ts"
 import { ClientIdentity } from "../../ports/ClientIdentity.ts"
+import { KnownRevisions, type RevisionMemory } from "../../ports/KnownRevisions.ts"
 import { McpConnector, type McpError, type McpSession, type Send } from "../../ports/McpConnector.ts"
 import { answerLimit } from "./AnswerLimit.ts"
 import { withConfiguredHeaders } from "./ConfiguredHeaders.ts"
 import { refusingRedirects } from "./RedirectRule.ts"
 import { requestTimeout } from "./McpLimits.ts"
-import { makeSendingFetch } from "./SendingFetch.ts"
 import { explainer } from "./ErrorOfClient.ts"
-import { Operations } from "./Operations.ts"
+import { sendInOperation } from "./Operation.ts"
 import { openHttp } from "./HttpConnection.ts"
 import { makeSession } from "./SessionOfClient.ts"
 import { openStdio } from "./StdioConnection.ts"
+import * as HttpWire from "./wire/HttpWire.ts"
 
 /** Settings of {@link layer}. */
 export interface McpConnectorOptions {
@@ -30,65 +30,64 @@ export interface McpConnectorOptions {
 }
 
 /**
- * Opens sessions with `@modelcontextprotocol/client`. Requests carry the configured headers of the server; `send` adds the
- * authorization.
+ * Opens sessions. Requests carry the configured headers of the server; `send` adds the authorization.
  */
 export const layer = (options: McpConnectorOptions): Layer.Layer<McpConnector> => {
   const timeout = Duration.fromInputUnsafe(options.timeout ?? requestTimeout)
-  const importSdk = Effect.promise(() => import("@modelcontextprotocol/client"))
 
   const connectHttp = Effect.fn("McpConnector.connectHttp")(function* <E, R>(
     server: RemoteServer,
-    send: Send<E, R>
+    send: Send<E, R>,
+    revisions: RevisionMemory
   ): Effect.fn.Return<McpSession<E>, McpError | E, R | Scope.Scope> {
-    const sdk = yield* importSdk
-    const operations = new Operations<McpError | E>()
-    const sendConfigured = refusingRedirects(server, yield* withConfiguredHeaders(server, send))
-    const http = yield* makeSendingFetch(
-      sendConfigured,
-      operations,
-      answerLimit(server, options.onLargeAnswer)
-    )
-    const explain = explainer({
-      sdk,
-      server: server.name,
-      configured: server.headers,
-      connectionClosed: () => ["it closed the connection before it answered.", Remedy.advice("Try again.")],
-      unauthorized: [
-        hasOwnAuthorization(server)
-          ? Remedy.check([...Remedy.entryOf(server.name), "headers"], ["Authorization"])
-          : Remedy.command("auth login", { server: server.name })
-      ]
+    const { name } = yield* ClientIdentity
+    const limited = sendInOperation(send, answerLimit(server, options.onLargeAnswer))
+    const configured = refusingRedirects(server, yield* withConfiguredHeaders(server, limited))
+    const context = yield* Effect.context<R>()
+    const open = openHttp<E, R>({
+      server,
+      identity: { name, version: options.version },
+      openWire: HttpWire.open(server, limited),
+      send: configured,
+      timeout,
+      revisions
     })
-    const open = openHttp({ sdk, version: options.version, server, http, operations, explain, timeout })
-    return yield* makeSession({ server: server.name, open, operations, timeout })
+    return yield* makeSession<E>({
+      server: server.name,
+      open: Effect.provideContext(open, context),
+      explain: explainer({ server: server.name, configured: server.headers }),
+      timeout
+    })
   })
 
   const connectStdio = Effect.fn("McpConnector.connectStdio")(function* (
     server: StdioServer
   ): Effect.fn.Return<McpSession<never>, McpError, Scope.Scope> {
-    const sdk = yield* importSdk
+    const { name } = yield* ClientIdentity
     const stdio = yield* Effect.promise(() => import("@modelcontextprotocol/client/stdio"))
-    const operations = new Operations<McpError>()
     const open = openStdio({
-      sdk,
       stdio,
-      version: options.version,
+      identity: { name, version: options.version },
       server,
-      operations,
       limit: answerLimit(server, options.onLargeAnswer),
       timeout,
       showOutput: options.showOutput ?? false
     })
-    return yield* makeSession<never>({ server: server.name, open, operations, timeout })
+    return yield* makeSession<never>({
+      server: server.name,
+      open,
+      explain: explainer({ server: server.name, configured: server.env }),
+      timeout
+    })
   })
 
   return Layer.effect(
     McpConnector,
-    Effect.map(ClientIdentity, (identity) => {
-      const identified = Effect.provideService(ClientIdentity, identity)
+    Effect.gen(function* () {
+      const identified = Effect.provideService(ClientIdentity, yield* ClientIdentity)
+      const revisions = yield* KnownRevisions
       return McpConnector.of({
-        connectHttp: (server, send) => identified(connectHttp(server, send)),
+        connectHttp: (server, send) => identified(connectHttp(server, send, revisions)),
         connectStdio: (server) => identified(connectStdio(server))
       })
     })

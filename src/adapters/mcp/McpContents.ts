@@ -1,12 +1,3 @@
-import type {
-  CallToolResult,
-  ContentBlock,
-  GetPromptResult,
-  Prompt,
-  ReadResourceResult,
-  Resource,
-  Tool
-} from "@modelcontextprotocol/client"
 import { Option } from "effect"
 import type {
   McpAnswer,
@@ -16,8 +7,8 @@ import type {
   McpTool,
   McpToolResult
 } from "../../ports/McpConnector.ts"
-
-type ResourceContents = ReadResourceResult["contents"][number]
+import { type Fields, isFields } from "./Messages.ts"
+import type { ContentBlock, PromptResult, ReadResult, ResourceContents, ToolResult } from "./McpResults.ts"
 
 const text = (content: string): McpContent => ({ _tag: "Text", text: content })
 
@@ -52,51 +43,63 @@ const ofContentBlock = (block: ContentBlock): McpContent => {
 }
 
 /** What a resource holds, with its raw form. */
-export const ofReadResult = (result: ReadResourceResult): McpAnswer => ({
+export const ofReadResult = (result: ReadResult, raw: unknown = result): McpAnswer => ({
   content: result.contents.map(ofResourceContents),
-  raw: result
+  raw
 })
 
 /** The messages of a prompt, with their raw form. */
-export const ofPromptResult = (result: GetPromptResult): McpAnswer => ({
+export const ofPromptResult = (result: PromptResult, raw: unknown = result): McpAnswer => ({
   content: result.messages.flatMap(({ content, role }) => {
     const piece = ofContentBlock(content)
     return piece._tag === "Text" ? text(`${role}: ${piece.text}`) : [text(`${role}:`), piece]
   }),
-  raw: result
+  raw
 })
 
 /** A tool result, with its raw form. */
-export const ofToolResult = (result: CallToolResult): McpToolResult => ({
-  content: result.content.map(ofContentBlock),
+export const ofToolResult = (result: ToolResult, raw: unknown = result): McpToolResult => ({
+  content: (result.content ?? []).map(ofContentBlock),
   structured: Option.fromUndefinedOr(result.structuredContent),
   isError: result.isError ?? false,
-  raw: result
+  raw
 })
 
+const textIn = (fields: Fields, name: string): string | undefined => {
+  const value = fields[name]
+  return typeof value === "string" ? value : undefined
+}
+const fieldsIn = (fields: Fields, name: string): Fields => {
+  const value = fields[name]
+  return isFields(value) ? value : {}
+}
+
 /** A tool as the server lists it. */
-export const ofTool = (tool: Tool): McpTool => ({
-  name: tool.name,
-  title: tool.title ?? tool.annotations?.title,
-  description: tool.description,
-  inputSchema: tool.inputSchema
+export const ofTool = (tool: Fields): McpTool => ({
+  name: textIn(tool, "name") ?? "",
+  title: textIn(tool, "title") ?? textIn(fieldsIn(tool, "annotations"), "title"),
+  description: textIn(tool, "description"),
+  inputSchema: fieldsIn(tool, "inputSchema")
 })
 
 /** A resource as the server lists it. */
-export const ofResource = (resource: Resource): McpResource => ({
-  uri: resource.uri,
-  name: resource.name,
-  description: resource.description,
-  mimeType: resource.mimeType
+export const ofResource = (resource: Fields): McpResource => ({
+  uri: textIn(resource, "uri") ?? "",
+  name: textIn(resource, "name") ?? "",
+  description: textIn(resource, "description"),
+  mimeType: textIn(resource, "mimeType")
 })
 
 /** A prompt as the server lists it. */
-export const ofPrompt = (prompt: Prompt): McpPrompt => ({
-  name: prompt.name,
-  description: prompt.description,
-  arguments: (prompt.arguments ?? []).map((argument) => ({
-    name: argument.name,
-    description: argument.description,
-    required: argument.required ?? false
-  }))
-})
+export const ofPrompt = (prompt: Fields): McpPrompt => {
+  const { arguments: listed } = prompt
+  return {
+    name: textIn(prompt, "name") ?? "",
+    description: textIn(prompt, "description"),
+    arguments: (Array.isArray(listed) ? listed : []).filter(isFields).map((argument) => ({
+      name: textIn(argument, "name") ?? "",
+      description: textIn(argument, "description"),
+      required: argument["required"] === true
+    }))
+  }
+}

@@ -46,3 +46,8 @@ export const maxReopenDelay = 30_000
 export const minStreamTime = 5000
 /** How often in a row it may fail to resume the stream of one request. With the delays, this takes two minutes. */
 export const maxResumes = 8
+
+/** How often a request is sent again because the server asks for it. */
+export const maxInputRounds = 10
+/** How long such a request waits. */
+export const inputDelay = Duration.millis(250)

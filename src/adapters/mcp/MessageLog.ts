@@ -1,11 +1,11 @@
-import type { JSONRPCMessage } from "@modelcontextprotocol/client"
 import { Clock, Effect } from "effect"
 import { printable } from "../../domain/PrintableText.ts"
+import { isRequest, type RpcMessage } from "./Messages.ts"
 
 /** Sees the messages of a connection over standard input and output. */
 export interface MessageLog {
-  readonly sent: (message: JSONRPCMessage) => void
-  readonly received: (message: JSONRPCMessage) => void
+  readonly sent: (message: RpcMessage) => void
+  readonly received: (message: RpcMessage) => void
 }
 
 /**
@@ -21,15 +21,15 @@ export const makeMessageLog = (server: string): Effect.Effect<MessageLog> =>
     return {
       sent: (message) => {
         if (!("method" in message)) return log("answer to a request of the server")
-        if ("id" in message)
+        if (isRequest(message))
           pending.set(message.id, { method: message.method, at: clock.currentTimeMillisUnsafe() })
         else log(message.method)
       },
       received: (message) => {
         if ("method" in message) return log(`${printable(message.method)} from the server`)
         const { id } = message
-        const request = id === undefined ? undefined : pending.get(id)
-        if (id === undefined || request === undefined) return log("an answer to no request")
+        const request = id === undefined || id === null ? undefined : pending.get(id)
+        if (id === undefined || id === null || request === undefined) return log("an answer to no request")
         pending.delete(id)
         const took = `${Math.round(clock.currentTimeMillisUnsafe() - request.at)} ms`
         const result =

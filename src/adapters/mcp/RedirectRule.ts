@@ -26,6 +26,7 @@ export const refusingRedirects =
         new McpError({
           server: server.name,
           detail: `${detail}.`,
+          status: response.status,
           remedies: [set(entryOf(server.name), { url: place }, "the server is there now")]
         })
       )

@@ -2,21 +2,22 @@ import type { ChildProcess } from "node:child_process"
 import type { PassThrough } from "node:stream"
 import type { JSONRPCMessage } from "@modelcontextprotocol/client"
 import type { StdioServerParameters } from "@modelcontextprotocol/client/stdio"
-import { Cause, Duration, Effect, Redacted, type Scope } from "effect"
+import { Deferred, Duration, Effect, Redacted, type Scope } from "effect"
 import * as Remedy from "../../domain/Remedy.ts"
 import { printable } from "../../domain/PrintableText.ts"
 import { redactConfigured } from "../../domain/Redaction.ts"
 import type { StdioServer } from "../../domain/Server.ts"
 import { McpError } from "../../ports/McpConnector.ts"
 import type { AnswerLimit } from "./AnswerLimit.ts"
-import { type Connection, makeClient, whenClosed } from "./Connection.ts"
-import { type Explain, type Explanation, explainer, type Sdk } from "./ErrorOfClient.ts"
-import { repairLists } from "./ListRepair.ts"
-import { versionToOffer } from "./VersionRefusal.ts"
-import { LineBuffer } from "./LineBuffer.ts"
+import { type ClientError, initializeVersions, versionToOffer } from "./ClientErrors.ts"
+import type { Connected, Identity } from "./Connection.ts"
+import type { Explanation } from "./ErrorOfClient.ts"
+import { LineBuffer, type ParseLine } from "./LineBuffer.ts"
+import { McpClient } from "./McpClient.ts"
+import { maxQuotedLines, maxStored, probeTimeout } from "./McpLimits.ts"
 import { makeMessageLog, type MessageLog } from "./MessageLog.ts"
-import type { Operations } from "./Operations.ts"
-import { maxQuotedLines, maxStored, probeTimeout, forever } from "./McpLimits.ts"
+import { isMessage } from "./Messages.ts"
+import { runOperation } from "./Operation.ts"
 
 /** The module of the SDK for programs. Separate, because it needs Node. */
 type StdioSdk = typeof import("@modelcontextprotocol/client/stdio")
@@ -51,11 +52,9 @@ const endOf = (code: number | null, signal: NodeJS.Signals | null): string => {
 
 /** Options of {@link openStdio}. */
 export interface StdioConnectionOptions {
-  readonly sdk: Sdk
   readonly stdio: StdioSdk
-  readonly version: string
+  readonly identity: Identity
   readonly server: StdioServer
-  readonly operations: Operations<McpError>
   readonly limit: AnswerLimit
   /** How long the program may be silent. */
   readonly timeout: Duration.Duration
@@ -63,11 +62,18 @@ export interface StdioConnectionOptions {
   readonly showOutput: boolean
 }
 
-/** Makes a transport of a subclass: with the class of the SDK each connection starts the program twice. */
+const parse: ParseLine = (line) => {
+  const message: unknown = JSON.parse(line)
+  if (!isMessage(message)) throw new SyntaxError("not a message")
+  return message
+}
+
+/** Makes a transport of a subclass, which reads and starts programs in a way of its own. */
 const makeTransport = (
-  { limit, operations, sdk, stdio }: StdioConnectionOptions,
+  { limit, stdio }: StdioConnectionOptions,
   log: MessageLog,
   {
+    onExceeded,
     onExit,
     parameters,
     spawn
@@ -75,23 +81,24 @@ const makeTransport = (
     readonly parameters: StdioServerParameters
     readonly spawn: typeof import("node:child_process").spawn
     readonly onExit: (end: string) => void
+    readonly onExceeded: (error: McpError) => void
   }
 ) => {
-  const parse: Sdk["deserializeMessage"] = (line) => {
-    const message = sdk.deserializeMessage(line)
-    log.received(message)
-    return message
-  }
-  class ProbingTransport extends stdio.StdioClientTransport {
+  class LimitedTransport extends stdio.StdioClientTransport {
     constructor() {
       super(parameters)
-      const onExceeded = (error: McpError) => {
-        operations.failFor(undefined, Cause.fail(error))
+      const stop = (error: McpError) => {
+        onExceeded(error)
         const program: ChildProcess | undefined = this["_process"]
         program?.stdout?.destroy()
         program?.kill()
       }
-      Object.assign(this, { _readBuffer: new LineBuffer(parse, limit, onExceeded) })
+      const parseLogged: ParseLine = (line) => {
+        const message = parse(line)
+        log.received(message)
+        return message
+      }
+      Object.assign(this, { _readBuffer: new LineBuffer(parseLogged, limit, stop) })
     }
 
     override start(): Promise<void> {
@@ -137,11 +144,6 @@ const makeTransport = (
       })
     }
 
-    override send(message: JSONRPCMessage): Promise<void> {
-      log.sent(message)
-      return super.send(message)
-    }
-
     override async close(): Promise<void> {
       const program: ChildProcess | undefined = this["_process"]
       await super.close()
@@ -149,7 +151,7 @@ const makeTransport = (
       for (const stream of program?.stdio ?? []) stream?.destroy()
     }
   }
-  return new ProbingTransport()
+  return new LimitedTransport()
 }
 
 const hasCode = (error: unknown): error is Error & { readonly code: unknown } =>
@@ -182,93 +184,83 @@ const cannotStart = (server: StdioServer, code: string): McpError => {
   return new McpError({ server: server.name, detail, remedies })
 }
 
-/** How a program is greeted: by the probe, or by `initialize` with a version; absent: the newest. */
-type Negotiation = "probe" | { readonly version?: string }
+/** A program that runs, before its handshake. */
+interface Started {
+  readonly client: McpClient<never>
+  readonly isAlive: () => boolean
+}
 
-/** The connection, or how to start the program again. */
 const start = Effect.fnUntraced(function* (
-  options: StdioConnectionOptions,
-  negotiation: Negotiation
-): Effect.fn.Return<Connection | Negotiation, McpError, Scope.Scope> {
-  const { operations, timeout, sdk, server } = options
+  options: StdioConnectionOptions
+): Effect.fn.Return<Started, McpError, Scope.Scope> {
+  const { identity, server, showOutput } = options
   yield* Effect.logDebug(`${server.name}: starts ${printable(server.command)}`)
-  let end = ""
+  const ended = yield* Deferred.make<never, McpError>()
+  let isAlive = true
+  let said = ""
+  let how = ""
   const parameters: StdioServerParameters = {
     command: server.command,
     args: [...server.args],
     // The SDK adds only the variables that are safe to inherit.
     env: Object.fromEntries(Object.entries(server.env).map(([name, value]) => [name, Redacted.value(value)])),
-    stderr: options.showOutput ? "inherit" : "pipe",
+    stderr: showOutput ? "inherit" : "pipe",
     ...(server.cwd === undefined ? {} : { cwd: server.cwd })
   }
   // Only programs need it.
   const { spawn } = yield* Effect.promise(() => import("node:child_process"))
-  const transport = makeTransport(options, yield* makeMessageLog(server.name), {
+  const log = yield* makeMessageLog(server.name)
+  const transport = makeTransport(options, log, {
     parameters,
     spawn,
-    onExit: (how) => {
-      end = how
-    }
+    onExit: (end) => {
+      how = end
+    },
+    onExceeded: (error) => Deferred.doneUnsafe(ended, Effect.fail(error))
   })
-  const listFaults = repairLists(sdk, transport)
-  let said = ""
   transport.stderr?.on("data", (chunk: Buffer) => {
     said = `${said}${chunk.toString("utf8")}`.slice(-maxStored)
   })
-  const ended = (): Explanation =>
-    options.showOutput
-      ? [`its program ended${end}.`]
-      : [
-          `its program ended${end}${quotation(lastWords(redactConfigured(said, server.env)))}`,
-          Remedy.advice("To see all that it writes, add -v, or run it by hand.")
-        ]
-  const explainSdk = explainer({
-    sdk,
-    server: server.name,
-    configured: server.env,
-    connectionClosed: ended,
-    unauthorized: []
-  })
-  const explain: Explain = (error, fix) =>
-    hasCode(error) && "syscall" in error ? cannotStart(server, String(error.code)) : explainSdk(error, fix)
+  const end = (): McpError =>
+    new McpError({
+      server: server.name,
+      detail: showOutput
+        ? `its program ended${how}.`
+        : `its program ended${how}${quotation(lastWords(redactConfigured(said, server.env)))}`,
+      remedies: showOutput ? [] : [Remedy.advice("To see all that it writes, add -v, or run it by hand.")]
+    })
+  const explain = (error: unknown): McpError =>
+    hasCode(error) && "syscall" in error ? cannotStart(server, String(error.code)) : end()
 
-  let alive = true
-  const offer = negotiation === "probe" ? undefined : negotiation.version
-  const client = yield* makeClient(sdk, { version: options.version, probeTimeout, offer })
-  whenClosed(transport, () => {
-    alive = false
-  })
-  yield* Effect.addFinalizer(() => Effect.promise(() => transport.close()))
-  const again = yield* operations.run({
-    start: async (signal): Promise<Negotiation | undefined> => {
-      try {
-        await client.connect(transport, {
-          signal,
-          timeout: forever,
-          ...(negotiation === "probe" ? {} : { prior: { kind: "legacy" } })
-        })
-        return undefined
-      } catch (error) {
-        const version = offer === undefined ? versionToOffer(sdk, error) : undefined
-        if (version !== undefined) return { version }
-        // Some older servers end on the probe.
-        if (negotiation === "probe" && !alive && error instanceof sdk.SdkError) return {}
-        throw error
-      }
+  const client = yield* McpClient.make<never>(
+    {
+      isRequestOfItsOwn: false,
+      ended: Deferred.await(ended),
+      post: (message) =>
+        Effect.tryPromise({
+          try: () => {
+            log.sent(message)
+            return transport.send(message as JSONRPCMessage)
+          },
+          catch: explain
+        }).pipe(Effect.as({ _tag: "Accepted" }))
     },
-    explain,
-    server: server.name,
-    silence: {
-      limit: timeout,
-      error: () =>
-        new McpError({
-          server: server.name,
-          detail: `its program did not answer within ${Duration.format(timeout)}.`,
-          remedies: [Remedy.advice("Run it by hand to see whether it is an MCP server.")]
-        })
-    }
-  })
-  return again ?? { client, alive: () => alive, forgotten: () => false, explain, listFaults }
+    identity
+  )
+  const context = yield* Effect.context<never>()
+  /* oxlint-disable unicorn/prefer-add-event-listener -- the SDK has these properties and no events */
+  transport.onmessage = (message) => Effect.runForkWith(context)(client.receive(message))
+  transport.onclose = () => {
+    isAlive = false
+    Deferred.doneUnsafe(
+      ended,
+      Effect.suspend(() => Effect.fail(end()))
+    )
+  }
+  /* oxlint-enable unicorn/prefer-add-event-listener */
+  yield* Effect.addFinalizer(() => Effect.promise(() => transport.close()))
+  yield* Effect.tryPromise({ try: () => transport.start(), catch: explain })
+  return { client, isAlive: () => isAlive }
 })
 
 /**
@@ -276,10 +268,42 @@ const start = Effect.fnUntraced(function* (
  * refuses the version with a list of others, is started again. Closing ends its input, and kills the process if it still runs
  * two seconds later.
  */
-export const openStdio = (
-  options: StdioConnectionOptions,
-  negotiation: Negotiation = "probe"
-): Effect.Effect<Connection, McpError, Scope.Scope> =>
-  Effect.flatMap(start(options, negotiation), (started) =>
-    typeof started === "object" && "client" in started ? Effect.succeed(started) : openStdio(options, started)
+export const openStdio = Effect.fnUntraced(function* (
+  options: StdioConnectionOptions
+): Effect.fn.Return<Connected<never>, ClientError | McpError, Scope.Scope> {
+  const { server, timeout } = options
+  const greet = <A, E>(limit: Duration.Duration, run: Effect.Effect<A, E>) =>
+    runOperation(() => run, {
+      server: server.name,
+      limit,
+      silence: () =>
+        new McpError({
+          server: server.name,
+          detail: `its program did not answer within ${Duration.format(limit)}.`,
+          remedies: [Remedy.advice("Run it by hand to see whether it is an MCP server.")]
+        })
+    })
+  let started = yield* start(options)
+  const isModern = yield* greet(
+    Duration.min(timeout, Duration.millis(probeTimeout)),
+    started.client.discover()
+  ).pipe(
+    Effect.as(true),
+    Effect.orElseSucceed(() => false)
   )
+  if (!isModern) {
+    if (!started.isAlive()) started = yield* start(options)
+    const refused = yield* greet(timeout, started.client.initialize(initializeVersions[0])).pipe(
+      Effect.as(undefined),
+      Effect.catch((error) => {
+        const older = versionToOffer(error)
+        return older === undefined ? Effect.fail(error) : Effect.succeed(older)
+      })
+    )
+    if (refused !== undefined) {
+      started = yield* start(options)
+      yield* greet(timeout, started.client.initialize(refused))
+    }
+  }
+  return { ...started, end: () => undefined }
+})

@@ -105,8 +105,9 @@ const writePieces = (text: string): void => {
   }
 }
 
-/** Calls `done` when all that was written to stdout is. */
-export const whenWritten = (done: () => void): void => void process.stdout.write("", done)
+/** Calls `done` when all that was written is on its way: a pipe may take it later. */
+export const whenWritten = (done: () => void): void =>
+  void process.stdout.write("", () => process.stderr.write("", done))
 
 const line =
   (write: (text: string) => void) =>

@@ -26,10 +26,13 @@ const serve = (listener: RequestListener) =>
     ({ close }) => Effect.sync(close)
   )
 
-const send = (url: string, options?: { readonly timeout?: number; readonly fresh?: boolean }) =>
-  HttpTransport.use((transport) => transport.send(new Request(url), options)).pipe(
-    Effect.provide(FetchTransport.layer)
-  )
+const send = (
+  url: string,
+  { body, method, ...options }: Parameters<HttpTransport["Service"]["send"]>[1] & RequestInit = {}
+) =>
+  HttpTransport.use((transport) =>
+    transport.send(new Request(url, { method: method ?? "GET", body: body ?? null }), options)
+  ).pipe(Effect.provide(FetchTransport.layer))
 
 describe("a request", () => {
   it.live("gets its answer as it is: a redirect is not followed", () =>
@@ -55,6 +58,26 @@ describe("a request", () => {
         Effect.provide(FetchTransport.layer.pipe(Layer.provide(Layer.succeed(UserAgent, "mcp-cli/1.2.3"))))
       )
       assert.strictEqual(yield* Effect.promise(() => response.text()), expected)
+    })
+  )
+
+  it.live.each<readonly [string, number, string]>([
+    ["a text", 200, "hello"],
+    ["an error", 400, "no such method"],
+    ["nothing", 204, ""]
+  ])("that follows another one at once uses its connection, after %s", ([, status, text]) =>
+    Effect.gen(function* () {
+      const sockets = new Set<Socket>()
+      const { origin } = yield* serve((request, response) => {
+        sockets.add(request.socket)
+        request.resume()
+        response.writeHead(status).end(text)
+      })
+      for (let sent = 0; sent < 3; sent++) {
+        const response = yield* send(origin, { method: "POST", body: "{}" })
+        assert.strictEqual(yield* Effect.promise(() => response.text()), text)
+      }
+      assert.strictEqual(sockets.size, 1)
     })
   )
 

@@ -82,7 +82,6 @@ describe("an answer", () => {
   it.live.each([
     ["JSON", "application/json", { start: '{"a":"' }],
     ["JSON that is compressed", "application/json", { start: '{"a":"', gzip: true }],
-    ["another type", "text/html", {}],
     ["one event", "text/event-stream", {}],
     ["one event that is compressed", "Text/Event-Stream; charset=utf-8", { gzip: true }],
     ["one line", "text/event-stream", { start: "data: ", part: Buffer.alloc(64 * 1024, "x") }],
@@ -99,6 +98,16 @@ describe("an answer", () => {
       yield* closed
       // The session goes on.
       assert.deepStrictEqual(yield* session.tools, [])
+    }).pipe(Effect.provide(connector))
+  )
+
+  it.live("of another type ends the request before its limit, and closes the connection", () =>
+    Effect.gen(function* () {
+      const { closed, url } = yield* endless("text/html")
+      const session = yield* connect(httpServer(url, { maxAnswerMiB: 1 }), way().send)
+      const error = yield* Effect.flip(session.call("tool", {}))
+      assert.include(errorText(error), "it is text/html")
+      yield* closed
     }).pipe(Effect.provide(connector))
   )
 

@@ -164,11 +164,12 @@ class HttpWire<E> implements Wire<E> {
       }
       if (!isJson(type)) {
         const isEmpty = (yield* readBriefly(response)) === ""
-        if (isEmpty) return this.#end(exchange, this.#failures.accepted)
+        if (isEmpty) return this.#end(exchange, this.#failures.empty(response.status))
         return yield* this.#failures.contentType(type)
       }
       const { end, text } = yield* readText(response, this.#maxBytes)
-      if (end === "Ended" && text.length === 0) return this.#end(exchange, this.#failures.accepted)
+      if (end === "Ended" && text.length === 0)
+        return this.#end(exchange, this.#failures.empty(response.status))
       if (end === "Broke") return this.#end(exchange, this.#failures.broke)
       if (end === "TooLong") return yield* this.#failures.tooLong(this.#maxMiB)
       const messages = messagesIn(text)
@@ -344,19 +345,21 @@ export interface McpWireOptions {
   readonly maxMessageMiB?: number
 }
 
+/** @see McpWire */
+export const open = Effect.fn("McpWire.open")(function* <E, R>(
+  server: RemoteServer,
+  send: Send<E, R>,
+  { maxMessageMiB = maxMessage }: McpWireOptions = {}
+): Effect.fn.Return<Wire<E>, McpError, R | Scope.Scope> {
+  const context = yield* Effect.context<R>()
+  const configured = refusingRedirects(server, yield* withConfiguredHeaders(server, send))
+  const wire = new HttpWire<E>(server, maxMessageMiB, (request, options) =>
+    Effect.provideContext(exchange(server, configured, request, options), context)
+  )
+  yield* Effect.addFinalizer(() => wire.end)
+  return wire
+})
+
 /** Exchanges messages over streamable HTTP. Requests carry the configured headers of the server. */
-export const layer = ({ maxMessageMiB = maxMessage }: McpWireOptions = {}): Layer.Layer<McpWire> =>
-  Layer.succeed(McpWire, {
-    open: Effect.fn("McpWire.open")(function* <E, R>(
-      server: RemoteServer,
-      send: Send<E, R>
-    ): Effect.fn.Return<Wire<E>, McpError, R | Scope.Scope> {
-      const context = yield* Effect.context<R>()
-      const configured = refusingRedirects(server, yield* withConfiguredHeaders(server, send))
-      const wire = new HttpWire<E>(server, maxMessageMiB, (request, options) =>
-        Effect.provideContext(exchange(server, configured, request, options), context)
-      )
-      yield* Effect.addFinalizer(() => wire.end)
-      return wire
-    })
-  })
+export const layer = (options: McpWireOptions = {}): Layer.Layer<McpWire> =>
+  Layer.succeed(McpWire, { open: (server, send) => open(server, send, options) })

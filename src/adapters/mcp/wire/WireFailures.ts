@@ -1,3 +1,4 @@
+import { type BearerChallenge, bearerChallenge } from "../../../domain/Challenge.ts"
 import { printable } from "../../../domain/PrintableText.ts"
 import { redactConfigured } from "../../../domain/Redaction.ts"
 import * as Remedy from "../../../domain/Remedy.ts"
@@ -5,6 +6,9 @@ import { hasOwnAuthorization, type RemoteServer } from "../../../domain/Server.t
 import { largestAnswerMiB } from "../../../domain/ServerRules.ts"
 import { McpError } from "../../../ports/McpConnector.ts"
 import { inSentence, nextStep, readable } from "../HttpFailure.ts"
+
+/** What is known of an answer before its body. */
+type Head = Pick<Response, "headers" | "status" | "statusText">
 
 /** The errors of one server's wire. Text of the server in them is printable, short, and free of configured secrets. */
 export class WireFailures {
@@ -39,8 +43,10 @@ export class WireFailures {
    *
    * @param said what the server says about it: the message of a JSON-RPC error, or the body
    */
-  status({ status, statusText }: Response, said: string): McpError {
+  status({ headers, status, statusText }: Head, said: string): McpError {
     const { name } = this.#server
+    const challenge = bearerChallenge(headers.get("www-authenticate"))
+    if (status === 403 && challenge?.error === "insufficient_scope") return this.#scope(challenge)
     const signIn = hasOwnAuthorization(this.#server)
       ? Remedy.check([...Remedy.entryOf(name), "headers"], ["Authorization"])
       : Remedy.command("auth login", { server: name })
@@ -49,6 +55,28 @@ export class WireFailures {
       [status === 401 ? signIn : nextStep(name, status)],
       status
     )
+  }
+
+  /** `send` has tried what a sign-in can do, so another one for the same scopes cannot help. */
+  #scope({ description, scope }: BearerChallenge): McpError {
+    const { name } = this.#server
+    const said = this.#quote(description ?? "")
+    const why =
+      scope === undefined
+        ? "the sign-in lacks a scope that it does not name"
+        : `the account lacks the permission for ${printable(scope)}`
+    const remedies =
+      scope === undefined
+        ? [
+            Remedy.advice("Its documentation may name the scope."),
+            Remedy.command("auth login", { server: name, options: { scope: "SCOPE" }, purpose: "request it" })
+          ]
+        : [
+            Remedy.advice(
+              "Signing in for the same scope again does not help. Ask its provider who may have this permission."
+            )
+          ]
+    return this.#error(`it answered HTTP 403: ${why}${said}.`, remedies, 403)
   }
 
   /** A success that is no MCP answer. */
@@ -74,9 +102,11 @@ export class WireFailures {
     ])
   }
 
-  /** A request without a response. */
-  get accepted(): McpError {
-    return this.#error("it accepted the request and sent no response to it.", this.#checkUrl)
+  /** A success without a body, where a response was due. */
+  empty(status: number): McpError {
+    return status === 202
+      ? this.#error("it accepted the request and sent no response to it.", this.#checkUrl)
+      : this.unusable("it is empty")
   }
 
   get closed(): McpError {

@@ -1,10 +1,9 @@
-import { createHash } from "node:crypto"
 import { Effect, Layer, Option, Schema } from "effect"
 import { CredentialKey } from "../../../domain/CredentialKey.ts"
 import { isSafeLine } from "../../../domain/PrintableText.ts"
-import type { Server } from "../../../domain/Server.ts"
 import { KnownNames, type NameMemory } from "../../../ports/KnownNames.ts"
 import { privateFolder } from "../folder/PrivateFolder.ts"
+import { serverFile } from "./ServerFile.ts"
 
 /** A server may list any number of names, and descriptions of any length. */
 const maxNames = 500
@@ -21,13 +20,6 @@ const Record = Schema.fromJsonString(
 )
 const decode = Schema.decodeUnknownEffect(Record)
 
-/** Tells whether a name means the server that listed the names. It is a hash, because a URL may hold a secret. */
-const placeOf = (server: Server): string =>
-  createHash("sha256")
-    .update(server._tag === "Http" ? server.url.href : JSON.stringify([server.command, server.args]))
-    .digest("hex")
-    .slice(0, 16)
-
 const accountFile = ".account"
 
 /**
@@ -39,8 +31,6 @@ const accountFile = ".account"
 export const layer = (options: { readonly directory: string; readonly sealed: string }): Layer.Layer<never> =>
   Layer.sync(KnownNames, () => {
     const folder = privateFolder(options.directory)
-    const fileOf = (server: Server, kind: string) =>
-      `${CredentialKey.of(server.name).storageName}.${placeOf(server)}.${kind}.json`
     const keysIn = (path: string, suffix: string) =>
       privateFolder(path).names.pipe(
         Effect.map((names) =>
@@ -62,13 +52,13 @@ export const layer = (options: { readonly directory: string; readonly sealed: st
                 description: description.slice(0, maxDescription).toWellFormed()
               }))
           )
-          const before = yield* folder.read(fileOf(server, kind))
-          if (!Option.contains(before, content)) yield* folder.replace(fileOf(server, kind), content)
+          const before = yield* folder.read(serverFile(server, kind))
+          if (!Option.contains(before, content)) yield* folder.replace(serverFile(server, kind), content)
         },
         Effect.ignore({ log: "Debug" })
       ),
       recall: (server, kind) =>
-        folder.read(fileOf(server, kind)).pipe(
+        folder.read(serverFile(server, kind)).pipe(
           Effect.flatMap((content) => (Option.isNone(content) ? Effect.succeed([]) : decode(content.value))),
           Effect.orElseSucceed(() => [])
         ),

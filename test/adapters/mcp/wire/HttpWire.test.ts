@@ -302,7 +302,7 @@ describe("an answer that is none", () => {
   }
 
   const unanswered: ReadonlyArray<readonly [string, Answering, RegExp]> = [
-    ["an empty body", json(""), /sent no response/],
+    ["an empty body", json(""), /it is empty/],
     ["202", answer(202, undefined), /sent no response/],
     ["a response to another request", json({ ...result, id: 2 }), /another request/],
     ["a stream that ends", events(event({ method: "n" })), /closed the connection before it answered/],

@@ -1,0 +1,74 @@
+import { Effect, Schema } from "effect"
+import { UnusableAnswer } from "./ClientErrors.ts"
+import type { Fields } from "./Messages.ts"
+
+const ResourceContents = Schema.Union([
+  Schema.Struct({ uri: Schema.String, mimeType: Schema.optionalKey(Schema.String), text: Schema.String }),
+  Schema.Struct({ uri: Schema.String, mimeType: Schema.optionalKey(Schema.String), blob: Schema.String })
+])
+/** What a resource holds, as text or in base64. */
+export type ResourceContents = typeof ResourceContents.Type
+
+const ContentBlock = Schema.Union([
+  Schema.Struct({ type: Schema.Literal("text"), text: Schema.String }),
+  Schema.Struct({
+    type: Schema.Literals(["image", "audio"]),
+    data: Schema.String,
+    mimeType: Schema.String
+  }),
+  Schema.Struct({ type: Schema.Literal("resource"), resource: ResourceContents }),
+  Schema.Struct({ type: Schema.Literal("resource_link"), uri: Schema.String })
+])
+/** A piece of a tool result or a prompt. */
+export type ContentBlock = typeof ContentBlock.Type
+
+const ToolResult = Schema.Struct({
+  content: Schema.optionalKey(Schema.Array(ContentBlock)),
+  structuredContent: Schema.optionalKey(Schema.Unknown),
+  isError: Schema.optionalKey(Schema.Boolean)
+})
+/** The result of `tools/call`. */
+export type ToolResult = typeof ToolResult.Type
+
+const ReadResult = Schema.Struct({ contents: Schema.Array(ResourceContents) })
+/** The result of `resources/read`. */
+export type ReadResult = typeof ReadResult.Type
+
+const PromptResult = Schema.Struct({
+  messages: Schema.Array(
+    Schema.Struct({ role: Schema.Literals(["user", "assistant"]), content: ContentBlock })
+  )
+})
+/** The result of `prompts/get`. */
+export type PromptResult = typeof PromptResult.Type
+
+const CompleteResult = Schema.Struct({ completion: Schema.Struct({ values: Schema.Array(Schema.String) }) })
+
+const schemas = {
+  "tools/call": ToolResult,
+  "resources/read": ReadResult,
+  "prompts/get": PromptResult,
+  "completion/complete": CompleteResult
+}
+
+/** A request whose result is checked. */
+export type CheckedMethod = keyof typeof schemas
+
+/** The result of such a request. */
+export type CheckedResult<M extends CheckedMethod> = (typeof schemas)[M]["Type"]
+
+/** Checks the result of a request. Fails with the place of what is not valid. */
+export const checkResult = <M extends CheckedMethod>(
+  method: M,
+  result: Fields
+): Effect.Effect<CheckedResult<M>, UnusableAnswer> =>
+  Effect.suspend(() => {
+    const schema = schemas[method] as Schema.Codec<CheckedResult<M>>
+    const checked = Schema.toStandardSchemaV1(schema)["~standard"].validate(result)
+    if (checked instanceof Promise) return Effect.die("A schema of this module is asynchronous")
+    if (checked.issues === undefined) return Effect.succeed(checked.value)
+    const place = (checked.issues[0]?.path ?? []).join(".")
+    return Effect.fail(
+      new UnusableAnswer({ message: `Invalid result for ${method}${place === "" ? "" : ` at "${place}"`}` })
+    )
+  })
