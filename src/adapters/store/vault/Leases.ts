@@ -113,7 +113,7 @@ export const makeLeases = (engine: KeyValue, hasSameContent: HasSameContent, tel
   const write: Leases["write"] = (name, lease, change) =>
     Effect.gen(function* () {
       const base = { ...lease }
-      if (yield* writeHeld(name, lease, change)) return true
+      if (yield* writeHeld(name, lease, change, true)) return true
       return yield* writeLost(name, base, change)
     }).pipe(patiently(lease), urgently(lease))
 
@@ -171,7 +171,7 @@ export const makeLeases = (engine: KeyValue, hasSameContent: HasSameContent, tel
         if (!lease.isLost && age >= 0 && isHeld) return lease.fields
         if (written < extensions && !(yield* writeHeld(key.storageName, lease, (fields) => fields))) {
           const { fields, until, version } = yield* takeInTurn(key, lease)
-          Object.assign(lease, { fields, until, version, isLost: false })
+          Object.assign(lease, { fields, until, version, isLost: false, perhapsUntil: undefined })
         }
       }
       return yield* tooSlow(key)
