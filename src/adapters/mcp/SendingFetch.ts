@@ -1,7 +1,7 @@
 import { Cause, Effect, Exit, FiberSet, Option, type Scope } from "effect"
 import { abortBody, NetworkError } from "../../ports/HttpTransport.ts"
 import type { McpError, Send, SendOptions } from "../../ports/McpConnector.ts"
-import { type AnswerLimit, limitAnswer, type Used } from "./AnswerLimit.ts"
+import { type AnswerLimit, limitAnswer, readingJson, type Used } from "./AnswerLimit.ts"
 import type { Operation, Operations } from "./Operations.ts"
 
 /** How {@link SendingFetch.fetch} sends a request. */
@@ -75,7 +75,7 @@ export const makeSendingFetch = Effect.fnUntraced(function* <E, R>(
             used: request.method === "GET" ? undefined : used,
             onExceeded: (error) => operations.failFor(operation, Cause.fail(error))
           })
-          return resolve(abortBody(answer, signal))
+          return resolve(readingJson(abortBody(answer, signal)))
         }
         if (signal?.aborted === true) return reject(signal.reason)
         const error = Option.getOrUndefined(Cause.findErrorOption(exit.cause))

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http"
 import { createGzip } from "node:zlib"
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, type Scope } from "effect"
-import { answerLimit, limitAnswer, type Used } from "../../../src/adapters/mcp/AnswerLimit.ts"
+import { answerLimit, limitAnswer, readingJson, type Used } from "../../../src/adapters/mcp/AnswerLimit.ts"
 import { LineBuffer } from "../../../src/adapters/mcp/LineBuffer.ts"
 import { errorText } from "../../../src/app/cli/RemedyText.ts"
 import type { StdioServer } from "../../../src/domain/Server.ts"
@@ -264,5 +264,53 @@ describe("a limited answer", () => {
     )
     for (const part of parts) lines.append(Buffer.from(part))
     assert.strictEqual(announced, times)
+  })
+
+  it.each([
+    ["a long list in one event", [`data: ${"[],".repeat(1000)}\n\n`], 0],
+    ["99 events", ["data: 1\n\n".repeat(99), "data: 1\n"], 0],
+    ["a hundred events at once", ["data: 1\r\n\r\n".repeat(100)], 1],
+    ["a hundred events, one by one", Array.from({ length: 100 }, () => "data: 1\n\n"), 1],
+    ["thousands of events", ["data: 1\n\n".repeat(5000)], 1]
+  ])("is called large before many events are parsed: %s", async (_, parts, times) => {
+    let announced = 0
+    const limit = answerLimit(httpServer(new URL("https://mcp.test/")), () => (announced += 1))
+    const headers = { "content-type": "text/event-stream" }
+    await limitAnswer(new Response(new Blob(parts), { headers }), {
+      limit,
+      used: { bytes: 0, values: 0 },
+      onExceeded: () => assert.fail()
+    }).text()
+    assert.strictEqual(announced, times)
+  })
+
+  it.each([
+    ["in one part", ['{"a":[1,"é"]}']],
+    ["in parts", ['{"a":', '[1,"é"', "]}"]],
+    [
+      "with the bytes of a character in two parts",
+      ['{"a":[1,"', new Uint8Array([0xc3]), new Uint8Array([0xa9]), '"]}']
+    ],
+    ["after a byte order mark", [new Uint8Array([0xef, 0xbb]), new Uint8Array([0xbf]), '{"a":[1,"é"]}']]
+  ])("has the same JSON: %s", async (_, parts) => {
+    const body = new ReadableStream<Uint8Array>({
+      start: (controller) => {
+        for (const part of parts)
+          controller.enqueue(typeof part === "string" ? new TextEncoder().encode(part) : part)
+        controller.close()
+      }
+    })
+    assert.deepStrictEqual(await readingJson(new Response(body)).json(), { a: [1, "é"] })
+  })
+
+  it.each([
+    ["without a body", null],
+    ["with an empty one", ""],
+    ["that breaks off", '{"a":']
+  ])("has no JSON %s", async (_, body) => {
+    const found = await readingJson(new Response(body))
+      .json()
+      .catch((error: unknown) => error)
+    assert.instanceOf(found, SyntaxError)
   })
 })
