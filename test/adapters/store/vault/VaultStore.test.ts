@@ -825,6 +825,32 @@ describe("the lease on a record", () => {
     })
   )
 
+  it.live.each(["delay", "delay after", "drop", "500"] as const)(
+    "is extended again soon after a heartbeat that has met %j",
+    (kind) =>
+      Effect.gen(function* () {
+        const vault = yield* vaultDouble()
+        const turn = Effect.promise(() => new Promise((done) => setImmediate(done)))
+        yield* Effect.gen(function* () {
+          yield* put("kept")
+          yield* locked(
+            Effect.gen(function* () {
+              const beats = vault.fault(kind, { match: /POST secret\/data/, times: Infinity })
+              yield* TestClock.adjust("10 seconds")
+              yield* Effect.promise(() => beats.arrived)
+              const repeated = beats.met()
+              const tick = Effect.andThen(TestClock.adjust("1 second"), turn)
+              yield* Effect.repeat(tick, { times: 5 })
+              while (beats.met() === repeated) yield* turn
+              beats.stop()
+              // The lease is given back.
+              yield* Effect.forkChild(Effect.forever(tick))
+            })
+          )
+        }).pipe(Effect.provide(Layer.provideMerge(programOf(settingsFor(vault)), TestClock.layer())))
+      })
+  )
+
   it.live.each([0, 1])("is not taken for that of its heartbeat after a pause: %i versions more", (more) =>
     Effect.gen(function* () {
       const vault = yield* vaultDouble()
