@@ -4,7 +4,7 @@ import { largestAnswerMiB } from "../../domain/ServerRules.ts"
 import { withBody } from "../../ports/HttpTransport.ts"
 import { McpError } from "../../ports/McpConnector.ts"
 import { bytesPerValue, JsonSize, maxDepth } from "../http/JsonSize.ts"
-import { largeAnswer, maxAnswer } from "./McpLimits.ts"
+import { largeAnswer, manyEvents, maxAnswer } from "./McpLimits.ts"
 
 /** How long an answer of a server may be, and the errors of those that exceed it. */
 export interface AnswerLimit {
@@ -12,7 +12,7 @@ export interface AnswerLimit {
   readonly bytes: number
   readonly tooLong: McpError
   readonly tooDeep: McpError
-  /** Is called when an answer is longer than {@link largeAnswer}. */
+  /** Is called when an answer is longer than {@link largeAnswer}, and when it has {@link manyEvents}. */
   readonly onLarge: () => void
 }
 
@@ -70,8 +70,9 @@ export const useUp = (
  * Returns the end of the last complete event in a chunk of an event stream, 0 if none ends there. An event ends with an empty
  * line; lines end with LF, CR, or both (HTML "Server-sent events" §9.2.5).
  */
-const eventEnds = (): ((chunk: Uint8Array) => number) => {
+const eventEnds = (onMany: () => void): ((chunk: Uint8Array) => number) => {
   const [lf, cr] = [10, 13]
+  let events = 0
   let previous = 0
   let isLineEmpty = true
   let hasEnded = false
@@ -85,7 +86,10 @@ const eventEnds = (): ((chunk: Uint8Array) => number) => {
         hasEnded = isLineEnd && isLineEmpty
         isLineEmpty = isLineEnd
       }
-      if (isLineEnd && hasEnded) end = at + 1
+      if (isLineEnd && hasEnded) {
+        end = at + 1
+        if (++events === manyEvents) onMany()
+      }
       previous = byte
     }
     return end
@@ -109,7 +113,7 @@ export const limitAnswer = (response: Response, { limit, onExceeded, used }: Lim
   if (response.body === null) return response
   const reader: ReadableStreamDefaultReader<Uint8Array> = response.body.getReader()
   const isEventStream = /^\s*text\/event-stream\b/i.test(response.headers.get("content-type") ?? "")
-  const endIn = isEventStream ? eventEnds() : (chunk: Uint8Array) => chunk.length
+  const endIn = isEventStream ? eventEnds(limit.onLarge) : (chunk: Uint8Array) => chunk.length
   const json = new JsonSize()
   const held: Array<Uint8Array> = []
   const ofEvent: Used = { bytes: 0, values: 0 }

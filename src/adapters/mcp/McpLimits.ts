@@ -20,6 +20,8 @@ export const maxPages = 1000
 export const maxAnswer = 64
 /** Bytes after which an answer is large (`onLargeAnswer`). Few answers are. */
 export const largeAnswer = 2 ** 20
+/** Events after which an answer counts as large too: small ones leave ten times their bytes as garbage. */
+export const manyEvents = 100
 
 /** Characters of the end of standard error that are stored: more than are quoted, to redact whole secrets. */
 export const maxStored = 10_000

@@ -1,4 +1,4 @@
-import { Context, Effect, Layer, Option, Schedule, type Scope } from "effect"
+import { Clock, Context, Effect, Layer, Option, Schedule, type Scope } from "effect"
 import { type Credential, hasSameTokens } from "../../domain/Credential.ts"
 import type { CredentialKey } from "../../domain/CredentialKey.ts"
 import { type RemoteServer, resourceOf } from "../../domain/Server.ts"
@@ -176,7 +176,7 @@ export const layer: Layer.Layer<Credentials, never, CredentialStore | Credential
     const lock = yield* CredentialLock
     const [tell, policy] = [yield* tellOrLog, yield* TokenPolicy]
     const storeRetry = retrySchedule(policy)
-    const memory = heldCredentials(policy)
+    const memory = heldCredentials(policy, yield* Clock.Clock)
     const { evict, heldFor, hold, inMemory, isForOther } = memory
     /** By {@link slotOf}. */
     const unsaved = new Map<string, UnsavedCredential>()

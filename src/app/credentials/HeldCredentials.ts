@@ -13,18 +13,22 @@ interface Held {
   readonly trustedFrom: number
   /** Milliseconds since the epoch. */
   readonly trustedUntil: number
+  /** Milliseconds of the monotonic clock: a clock that was set back makes no memory young again. It stands still in sleep. */
+  readonly elapsesAt: number
 }
-
-const isTrusted = ({ trustedFrom, trustedUntil }: Held, now: number) =>
-  now >= trustedFrom && now < trustedUntil
 
 /**
  * Creates the bounded memory of credentials. Its keys are the names of the records: two servers of one name take turns, and
  * neither gets what is for the other.
  */
-export const heldCredentials = (policy: TokenPolicySettings) => {
+export const heldCredentials = (policy: TokenPolicySettings, clock: Clock.Clock) => {
   const [holdFor, cooldown] = [Duration.toMillis(policy.holdFor), Duration.toMillis(policy.cooldown)]
   const memory = new BoundedMap<Held>(policy.maxAccounts)
+
+  const elapsed = () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
+
+  const isTrusted = ({ elapsesAt, trustedFrom, trustedUntil }: Held, now: number) =>
+    now >= trustedFrom && now < trustedUntil && elapsed() < elapsesAt
 
   return {
     get: ({ storageName }: CredentialKey) => memory.get(storageName),
@@ -33,12 +37,22 @@ export const heldCredentials = (policy: TokenPolicySettings) => {
 
     hold: ({ storageName }: CredentialKey, credential: Credential) =>
       Effect.map(Clock.currentTimeMillis, (now) =>
-        memory.set(storageName, { credential, trustedFrom: now, trustedUntil: now + holdFor })
+        memory.set(storageName, {
+          credential,
+          trustedFrom: now,
+          trustedUntil: now + holdFor,
+          elapsesAt: elapsed() + holdFor
+        })
       ),
 
     evict: (key: CredentialKey) =>
       Effect.sync(() =>
-        memory.set(key.first.storageName, { credential: undefined, trustedFrom: 0, trustedUntil: 0 })
+        memory.set(key.first.storageName, {
+          credential: undefined,
+          trustedFrom: 0,
+          trustedUntil: 0,
+          elapsesAt: 0
+        })
       ),
 
     /** While the store fails, not every caller waits for it. */
@@ -46,8 +60,13 @@ export const heldCredentials = (policy: TokenPolicySettings) => {
       Effect.map(Clock.currentTimeMillis, (now) => {
         const held = memory.get(storageName)
         if (held?.credential === undefined) return
-        const trustedUntil = Math.max(isTrusted(held, now) ? held.trustedUntil : 0, now + cooldown)
-        memory.set(storageName, { ...held, trustedFrom: now, trustedUntil })
+        const { elapsesAt, trustedUntil } = isTrusted(held, now) ? held : { elapsesAt: 0, trustedUntil: 0 }
+        memory.set(storageName, {
+          ...held,
+          trustedFrom: now,
+          trustedUntil: Math.max(trustedUntil, now + cooldown),
+          elapsesAt: Math.max(elapsesAt, elapsed() + cooldown)
+        })
       }),
 
     /** What memory holds, while it is trusted. */

@@ -274,4 +274,22 @@ describe("a limited answer", () => {
     for (const part of parts) lines.append(Buffer.from(part))
     assert.strictEqual(announced, times)
   })
+
+  it.each([
+    ["a long list in one event", [`data: ${"[],".repeat(1000)}\n\n`], 0],
+    ["99 events", ["data: 1\n\n".repeat(99), "data: 1\n"], 0],
+    ["a hundred events at once", ["data: 1\r\n\r\n".repeat(100)], 1],
+    ["a hundred events, one by one", Array.from({ length: 100 }, () => "data: 1\n\n"), 1],
+    ["thousands of events", ["data: 1\n\n".repeat(5000)], 1]
+  ])("is called large before many events are parsed: %s", async (_, parts, times) => {
+    let announced = 0
+    const limit = answerLimit(httpServer(new URL("https://mcp.test/")), () => (announced += 1))
+    const headers = { "content-type": "text/event-stream" }
+    await limitAnswer(new Response(new Blob(parts), { headers }), {
+      limit,
+      used: { bytes: 0, values: 0 },
+      onExceeded: () => assert.fail()
+    }).text()
+    assert.strictEqual(announced, times)
+  })
 })

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Layer, Option, Redacted } from "effect"
+import { Clock, Duration, Effect, Fiber, Layer, Option, Redacted } from "effect"
 import { TestClock } from "effect/testing"
 import * as MemoryStore from "../../../src/adapters/store/memory/MemoryStore.ts"
 import * as Credentials from "../../../src/app/credentials/Credentials.ts"
@@ -11,6 +11,7 @@ import { TokenSet } from "../../../src/domain/TokenSet.ts"
 import { CredentialLock, LockError } from "../../../src/ports/CredentialLock.ts"
 import { CredentialStore, StorageError } from "../../../src/ports/CredentialStore.ts"
 import { Inaccessible } from "../../../src/ports/StorageFailure.ts"
+import { defaultTokenPolicy, TokenPolicy } from "../../../src/ports/TokenPolicy.ts"
 import { serverNamed } from "../World.ts"
 
 const server = serverNamed("notion")
@@ -152,6 +153,44 @@ describe("tokens that could not be stored", () => {
       assert.strictEqual(tokenOf(yield* stored), "renewed")
     }).pipe(Effect.provide(layer))
   })
+})
+
+describe("the memory of a process", () => {
+  it.effect.each([
+    ["for its time", [59], true],
+    ["no longer", [61], false],
+    ["no longer, although the clock was set back by all of it", [61, -61], false],
+    ["no longer, although the clock was set back within that time", [30, -40, 50], false],
+    [
+      "no longer, although the clock was set back by an hour and has come as far again",
+      [500, -3600, 3101],
+      false
+    ],
+    ["at no time before it was read", [30, -31], false]
+  ] as const)("is trusted %s: %j", ([, seconds, expected]) =>
+    Effect.gen(function* () {
+      const test = yield* Clock.Clock
+      let [wall, elapsed] = [3_600_000, 0]
+      const clock: Clock.Clock = Object.assign(Object.create(test) as Clock.Clock, {
+        currentTimeMillis: Effect.sync(() => wall),
+        monotonicTimeNanosUnsafe: () => BigInt(elapsed) * 1_000_000n
+      })
+      yield* Effect.gen(function* () {
+        const credentials = yield* Credentials.Credentials
+        yield* credentials.save(key, before)
+        for (const step of seconds) {
+          wall += step * 1000
+          // A clock that is set takes no time.
+          if (step > 0) elapsed += step * 1000
+        }
+        assert.strictEqual(Option.isSome(credentials.inMemory(server, key, wall)), expected)
+      }).pipe(
+        Effect.provide(process().layer),
+        Effect.provideService(TokenPolicy, { ...defaultTokenPolicy, holdFor: Duration.minutes(1) }),
+        Effect.provideService(Clock.Clock, clock)
+      )
+    })
+  )
 })
 
 describe("a process whose lock was removed", () => {

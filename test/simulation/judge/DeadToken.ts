@@ -38,11 +38,9 @@ export const deadToken: Invariant = (history, violate) => {
     const misledAt = history.misledAt(call.process, call.account)
     const isLearned = call.process === ended.by && misledAt < ended.at
     const trust = isLearned ? 0 : holdFor === 0 ? Infinity : holdFor
-    // The time of day decides how long memory is trusted: a clock that is set back within that time begins it again.
-    const longest = trust * (1 + history.jumpsSince(ended.at - trust))
     // While the store fails, memory is trusted for the cooldown after each read.
-    const since = history.jumpsSince(ended.at) > 0 ? ended.at : Math.max(ended.at, call.at - cooldown)
-    if (call.at <= Math.max(ended.at, misledAt) + longest || history.couldNotRead(call.process, since)) return
+    const since = Math.max(ended.at, call.at - cooldown)
+    if (call.at <= Math.max(ended.at, misledAt) + trust || history.couldNotRead(call.process, since)) return
     violate("signed-out token", `${call.process.name} returns ${result.accessToken} of ${family?.name}`)
   }
 }

@@ -146,13 +146,9 @@ export class History {
     return this.#rescued.get(family) ?? -Infinity
   }
 
+  /** A clock has jumped since a time. */
   hasJumpedSince(time: number): boolean {
-    return this.jumpsSince(time) > 0
-  }
-
-  /** How often a clock has jumped since a time. */
-  jumpsSince(time: number): number {
-    return this.#jumps.filter((at) => at >= time).length
+    return this.#jumps.some((at) => at >= time)
   }
 
   /** A process could not read the store since a time. */

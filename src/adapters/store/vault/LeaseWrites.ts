@@ -17,6 +17,11 @@ export interface Lease {
   until: number
   /** True if another process has taken it since. */
   isLost: boolean
+  /**
+   * As `until`, if a write over `version` has arrived whose answer has not: the record is then at the next version. Absent:
+   * every write was answered.
+   */
+  perhapsUntil: number | undefined
   /** The heartbeat under way. A write interrupts it: a new token is more urgent. */
   beat: Fiber.Fiber<unknown> | undefined
 }
@@ -35,11 +40,11 @@ export type HasSameContent = (name: string, one: string | undefined, other: stri
 
 /** Writes of records that may carry a lease, by check-and-set on their versions. */
 export interface LeaseWrites {
-  /** Replaces a version of a record; none if the record is at another version by now. */
+  /** Replaces a record at the first of these versions that it is at; none if it is at another one by now. */
   readonly writeOver: (
     name: string,
     fields: Fields,
-    over: number
+    ...over: ReadonlyArray<number>
   ) => Effect.Effect<Option.Option<Written>, StorageError>
   /** Takes a record over at a version; none if another write was first. */
   readonly takeOver: (
@@ -48,8 +53,18 @@ export interface LeaseWrites {
     over: number,
     holder: Pick<Lease, "owner" | "place">
   ) => Effect.Effect<Option.Option<Lease>, StorageError>
-  /** Writes a record under its lease. False if the lease is lost, or the record under it has changed. */
-  readonly writeHeld: (name: string, lease: Lease, change: Change) => Effect.Effect<boolean, StorageError>
+  /**
+   * Writes a record under its lease. False if the lease is lost, or the record under it has changed.
+   *
+   * @param isUrgent tokens have no other copy. While the lease perhaps lasts, they are written before anything is read: an
+   *   answer may never come, and a write needs none
+   */
+  readonly writeHeld: (
+    name: string,
+    lease: Lease,
+    change: Change,
+    isUrgent?: boolean
+  ) => Effect.Effect<boolean, StorageError>
   /**
    * Writes over the lease of another process, if that has changed nothing but the lease. True as well if the record has been
    * stored before, and other processes have replaced it since.
@@ -115,16 +130,19 @@ const leaseAt = ({ owner, place }: Pick<Lease, "owner" | "place">, at: Written, 
   ...at,
   until,
   isLost: false,
+  perhapsUntil: undefined,
   beat: undefined
 })
 
 /** The writes of one key-value engine. */
 export const makeLeaseWrites = (engine: KeyValue, hasSameContent: HasSameContent): LeaseWrites => {
   // A lost response may have been a success: the name of the write, in the record itself, tells.
-  const writeOver: LeaseWrites["writeOver"] = Effect.fnUntraced(function* (name, fields, over) {
+  const writeOver: LeaseWrites["writeOver"] = Effect.fnUntraced(function* (name, fields, ...over) {
     const named: Fields = { ...fields, write: randomUUID() }
-    const written = yield* engine.write(name, named, over)
-    if (Option.isSome(written)) return Option.some({ version: written.value, fields: named })
+    for (const version of over) {
+      const written = yield* engine.write(name, named, version)
+      if (Option.isSome(written)) return Option.some({ version: written.value, fields: named })
+    }
     const found = yield* engine.read(name)
     return found.fields?.["write"] === named["write"]
       ? Option.some({ version: found.version, fields: named })
@@ -150,6 +168,7 @@ export const makeLeaseWrites = (engine: KeyValue, hasSameContent: HasSameContent
         if (!isOn(found.fields, lease)) return false
         lease.version = found.version
         lease.fields = found.fields ?? {}
+        lease.perhapsUntil = undefined
         return true
       }
       yield* Effect.sleep(replicaPause)
@@ -158,12 +177,18 @@ export const makeLeaseWrites = (engine: KeyValue, hasSameContent: HasSameContent
     return false
   })
 
-  const writeHeld: LeaseWrites["writeHeld"] = Effect.fnUntraced(function* (name, lease, change) {
+  const writeHeld: LeaseWrites["writeHeld"] = Effect.fnUntraced(function* (
+    name,
+    lease,
+    change,
+    isUrgent = false
+  ) {
     const { record } = lease.fields
     for (let attempt = 1; attempt <= replicaAttempts && !lease.isLost; attempt++) {
       const now = yield* Clock.currentTimeMillis
+      const perhapsUntil = isUrgent ? lease.perhapsUntil : undefined
       // The lease may have expired. The version alone is no proof: after a removal, versions start over.
-      const mayBeLost = attempt > 1 || now + leaseMargin >= lease.until
+      const mayBeLost = attempt > 1 || now + leaseMargin >= Math.max(lease.until, perhapsUntil ?? 0)
       if (mayBeLost && !(yield* recognize(name, lease))) {
         lease.isLost = true
         return false
@@ -171,7 +196,11 @@ export const makeLeaseWrites = (engine: KeyValue, hasSameContent: HasSameContent
       const next = change(lease.fields)
       const found = lease.fields["record"]
       if (found !== next["record"] && !hasSameContent(name, found, record)) return false
-      const written = yield* writeOver(name, next, lease.version)
+      // The next version is that write, or else the lease of another process, which has changed nothing else.
+      const unread = mayBeLost || perhapsUntil === undefined ? [] : [lease.version + 1]
+      lease.perhapsUntil = now + Duration.toMillis(leaseTime)
+      const written = yield* writeOver(name, next, ...unread, lease.version)
+      lease.perhapsUntil = undefined
       if (Option.isSome(written)) {
         lease.version = written.value.version
         lease.fields = written.value.fields

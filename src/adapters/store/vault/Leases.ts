@@ -14,6 +14,7 @@ import {
   withoutRecord
 } from "./LeaseWrites.ts"
 import {
+  beatPause,
   beatTimeout,
   checkedFor,
   clockGrain,
@@ -96,6 +97,15 @@ const isFree = ({ age, fields }: Found, holder: Holder): boolean => {
   return (other.place !== undefined && other.place === holder.place) || age > lifeOf(other) + clockGrain
 }
 
+/** The time until the next heartbeat. One that is late, or got no answer, is repeated soon: it has to arrive in what is left. */
+const untilBeat = ({ until }: Lease) =>
+  Effect.map(Clock.currentTimeMillis, (now) =>
+    Duration.clamp(
+      Duration.millis(until - Duration.toMillis(leaseTime) + Duration.toMillis(heartbeat) - now),
+      { minimum: beatPause, maximum: heartbeat }
+    )
+  )
+
 /** The leases of this process in a key-value engine of version 2. */
 export const makeLeases = (engine: KeyValue, hasSameContent: HasSameContent, tell?: Tell): Leases => {
   const held = new Map<string, Lease>()
@@ -113,8 +123,7 @@ export const makeLeases = (engine: KeyValue, hasSameContent: HasSameContent, tel
   const write: Leases["write"] = (name, lease, change) =>
     Effect.gen(function* () {
       const base = { ...lease }
-      if (yield* writeHeld(name, lease, change)) return true
-      return yield* writeLost(name, base, change)
+      return (yield* writeHeld(name, lease, change, true)) || (yield* writeLost(name, base, change))
     }).pipe(patiently(lease), urgently(lease))
 
   const remove: Leases["remove"] = (name, lease) =>
@@ -155,10 +164,11 @@ export const makeLeases = (engine: KeyValue, hasSameContent: HasSameContent, tel
       Effect.interruptible
     )
     yield* Effect.gen(function* () {
+      yield* Effect.sleep(yield* untilBeat(lease))
       lease.beat = yield* Effect.forkChild(beat)
       yield* Fiber.await(lease.beat)
       lease.beat = undefined
-    }).pipe(Effect.delay(heartbeat), Effect.forever, Effect.interruptible, Effect.forkScoped)
+    }).pipe(Effect.forever, Effect.interruptible, Effect.forkScoped)
   })
 
   const current: Leases["current"] = (key, lease) =>
@@ -171,7 +181,7 @@ export const makeLeases = (engine: KeyValue, hasSameContent: HasSameContent, tel
         if (!lease.isLost && age >= 0 && isHeld) return lease.fields
         if (written < extensions && !(yield* writeHeld(key.storageName, lease, (fields) => fields))) {
           const { fields, until, version } = yield* takeInTurn(key, lease)
-          Object.assign(lease, { fields, until, version, isLost: false })
+          Object.assign(lease, { fields, until, version, isLost: false, perhapsUntil: undefined })
         }
       }
       return yield* tooSlow(key)

@@ -31,6 +31,8 @@ export const leaseTime = Duration.seconds(30)
 export const heartbeat = Duration.seconds(10)
 /** Timeout of one extension. It may be repeated, and nothing waits for it. */
 export const beatTimeout = Duration.seconds(3)
+/** Pause before an extension that is overdue. */
+export const beatPause = Duration.seconds(1)
 /**
  * Timeout of a removal, shorter than that of an answer: one without an answer may be done, and is not repeated, since it would
  * remove what another process has stored meanwhile.

@@ -779,6 +779,110 @@ describe("the lease on a record", () => {
     })
   )
 
+  const remove = CredentialStore.use((store) => store.remove(notion))
+
+  /** Holds the lease on a record until its first heartbeat, at ten seconds of the test clock, has met this fault. */
+  const afterHeartbeat = <A, E, R>(vault: VaultServer, kind: FaultKind, effect: Effect.Effect<A, E, R>) =>
+    Effect.gen(function* () {
+      yield* put("kept")
+      return yield* locked(
+        Effect.gen(function* () {
+          const beats = vault.fault(kind, { match: /POST secret\/data/, times: Infinity })
+          while (beats.met() === 0) {
+            yield* TestClock.adjust("1 second")
+            yield* Effect.promise(() => new Promise((done) => setImmediate(done)))
+          }
+          beats.stop()
+          return yield* effect
+        })
+      )
+    })
+
+  it.live.each<readonly [FaultKind, string, number, Effect.Effect<unknown, StorageError, CredentialStore>]>([
+    ["drop after", "new tokens", 0, put("refreshed", 2)],
+    ["drop after", "new tokens", 21, put("refreshed", 2)],
+    ["drop", "new tokens", 21, put("refreshed", 2)],
+    ["500", "new tokens", 21, put("refreshed", 2)],
+    ["delay after", "new tokens", 0, put("refreshed", 2)],
+    ["delay after", "new tokens", 21, put("refreshed", 2)],
+    ["drop after", "a removal", 0, remove],
+    ["delay after", "a removal", 21, remove]
+  ])("whose heartbeat has met %j lets %s be written unread, %i s later", ([kind, , seconds, write]) =>
+    Effect.gen(function* () {
+      const vault = yield* vaultDouble()
+      const later = Effect.gen(function* () {
+        const reads = vault.fault("bad JSON", { match: /GET secret\/data/, times: Infinity })
+        yield* TestClock.adjust(`${seconds} seconds`)
+        yield* write
+        reads.stop()
+      })
+      yield* afterHeartbeat(vault, kind, later).pipe(
+        Effect.provide(Layer.provideMerge(programOf(settingsFor(vault)), TestClock.layer()))
+      )
+      const found = JSON.stringify(recordOf(vault))
+      assert.notInclude(found, "kept")
+      if (write !== remove) assert.include(found, "refreshed")
+    })
+  )
+
+  it.live.each(["delay", "delay after", "drop", "500"] as const)(
+    "is extended again soon after a heartbeat that has met %j",
+    (kind) =>
+      Effect.gen(function* () {
+        const vault = yield* vaultDouble()
+        const turn = Effect.promise(() => new Promise((done) => setImmediate(done)))
+        yield* Effect.gen(function* () {
+          yield* put("kept")
+          yield* locked(
+            Effect.gen(function* () {
+              const beats = vault.fault(kind, { match: /POST secret\/data/, times: Infinity })
+              yield* TestClock.adjust("10 seconds")
+              yield* Effect.promise(() => beats.arrived)
+              const repeated = beats.met()
+              const tick = Effect.andThen(TestClock.adjust("1 second"), turn)
+              yield* Effect.repeat(tick, { times: 5 })
+              while (beats.met() === repeated) yield* turn
+              beats.stop()
+              // The lease is given back.
+              yield* Effect.forkChild(Effect.forever(tick))
+            })
+          )
+        }).pipe(Effect.provide(Layer.provideMerge(programOf(settingsFor(vault)), TestClock.layer())))
+      })
+  )
+
+  it.live.each([0, 1])("is not taken for that of its heartbeat after a pause: %i versions more", (more) =>
+    Effect.gen(function* () {
+      const vault = yield* vaultDouble()
+      let paused = 0
+      const pause = Effect.gen(function* () {
+        const before = recordOf(vault).at(-1)?.version ?? 0
+        paused = 31_000
+        yield* Effect.promise(() =>
+          fetch(new URL(`/v1/secret/metadata/${path}`, vault.url), {
+            method: "DELETE",
+            headers: { "x-vault-token": vault.rootToken, "x-vault-request": "true" }
+          })
+        )
+        while (recordOf(vault).at(-1)?.version !== before + more) {
+          vault.write("secret", path, { record: "of somebody else" })
+        }
+        assert.strictEqual((yield* Effect.flip(put("mine", 2))).reason._tag, "Superseded")
+      })
+      yield* Effect.gen(function* () {
+        const real = yield* Clock.Clock
+        const clock: Clock.Clock = Object.assign(Object.create(real) as Clock.Clock, {
+          currentTimeMillis: Effect.map(real.currentTimeMillis, (time) => time + paused)
+        })
+        yield* afterHeartbeat(vault, "drop", pause).pipe(
+          Effect.provide(programOf(settingsFor(vault))),
+          Effect.provideService(Clock.Clock, clock)
+        )
+      }).pipe(Effect.provide(TestClock.layer()))
+      assert.include(JSON.stringify(recordOf(vault)), "of somebody else")
+    })
+  )
+
   it.live("is kept by a holder that takes its time", () =>
     Effect.gen(function* () {
       const vault = yield* vaultDouble()
