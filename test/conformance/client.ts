@@ -76,7 +76,7 @@ const oauth = {
 
 const user = Layer.succeed(UserInteraction, {
   present: true,
-  timeout: Duration.seconds(20),
+  timeout: Duration.minutes(2),
   askToSignIn: (server, address) => Console.error(`sign in to ${server}: ${address.href}`),
   askToUseDevice: () => Effect.void,
   pastedRedirect: () => Effect.never,

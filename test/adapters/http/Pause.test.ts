@@ -10,8 +10,8 @@ const answerAfterPause = async (): Promise<string> => {
     request.resume().once("end", () => {
       child.kill("SIGSTOP")
       response.end("the answer")
-      // Longer than the timeout of the request, which is what the pause is about.
-      response.once("finish", () => setTimeout(() => child.kill("SIGCONT"), 800))
+      // Longer than the timeout of the request, which is what the pause is about. That is long enough for a loaded machine.
+      response.once("finish", () => setTimeout(() => child.kill("SIGCONT"), 3300))
     })
   })
   await new Promise<void>((done) => server.listen(0, "127.0.0.1", done))
