@@ -10,10 +10,13 @@ import * as CallbackListener from "../adapters/loopback/CallbackListener.ts"
 import * as LocalListener from "../adapters/loopback/LocalListener.ts"
 import * as McpConnector from "../adapters/mcp/McpConnector.ts"
 import * as McpForwarder from "../adapters/mcp/McpForwarder.ts"
+import * as HttpWire from "../adapters/mcp/wire/HttpWire.ts"
 import * as ClientRegistrar from "../adapters/oauth/ClientRegistrar.ts"
 import * as Discovery from "../adapters/oauth/Discovery.ts"
 import * as DpopProofs from "../adapters/oauth/DpopProofs.ts"
 import * as TokenEndpoint from "../adapters/oauth/TokenEndpoint.ts"
+import { isBrowserElsewhere } from "../adapters/platform/BrowserPlace.ts"
+import * as StdioClient from "../adapters/stdio/StdioClient.ts"
 import { serveUntilSignal } from "../adapters/terminal/Interrupts.ts"
 import * as TerminalLineEditor from "../adapters/terminal/TerminalLineEditor.ts"
 import * as TerminalUserInteraction from "../adapters/terminal/TerminalUserInteraction.ts"
@@ -38,6 +41,7 @@ import * as ChosenStorage from "../app/storage/ChosenStorage.ts"
 import * as CredentialStatus from "../app/credentials/CredentialStatus.ts"
 import * as Credentials from "../app/credentials/Credentials.ts"
 import * as Doctor from "../app/doctor/Doctor.ts"
+import * as SignInPrompt from "../app/proxy/SignInPrompt.ts"
 import * as ServerSession from "../app/session/ServerSession.ts"
 import * as ImportedSignIns from "../app/signin/ImportedSignIns.ts"
 import * as SignIn from "../app/signin/SignIn.ts"
@@ -45,7 +49,15 @@ import * as SignOut from "../app/signin/SignOut.ts"
 import * as StorageCheck from "../app/storage/StorageCheck.ts"
 import { ConfigurationTrust, type RequireApproval } from "../ports/ConfigurationTrust.ts"
 import { isUnattended } from "./Attendance.ts"
-import { approvals, backends, choices, encryptedFiles, knownNames, proxyBearers } from "./StorageLive.ts"
+import {
+  approvals,
+  backends,
+  browserOpenings,
+  choices,
+  encryptedFiles,
+  knownNames,
+  proxyBearers
+} from "./StorageLive.ts"
 import * as StorageMove from "../app/storage/StorageMove.ts"
 import * as WireLive from "./WireLive.ts"
 
@@ -176,6 +188,31 @@ const tokens = (presence: Presence = "terminal") =>
     Layer.provideMerge(storage(presence))
   )
 
+/** True if a browser of this machine can show a page, and the user of this run lets it. */
+const mayOpenBrowser = Effect.map(
+  Effect.all([interactive, BrowserSetting]),
+  ([isInteractive, opensBrowser]) =>
+    isInteractive && opensBrowser && !isBrowserElsewhere(process.platform, process.env)
+)
+
+/** The way from an MCP client on stdin and stdout to a server. Stdin is the client's, so nothing is asked there. */
+const stdioProxy = {
+  client: StdioClient.layer({ onSignal: serveUntilSignal }),
+  get server() {
+    return Layer.mergeAll(
+      AuthorizedHttp.layer,
+      HttpWire.layer(),
+      Layer.unwrap(Effect.map(mayOpenBrowser, (mayOpen) => browserOpenings(mayOpen)))
+    ).pipe(
+      Layer.provideMerge(authorization()),
+      Layer.provideMerge(SignInPrompt.layer),
+      Layer.provideMerge(wire),
+      Layer.provideMerge(transport),
+      Layer.provideMerge(storage("never", TerminalSecretPrompt.layer({ interactive: false })))
+    )
+  }
+}
+
 /** What records a sign-in, loaded only where the user requests one. */
 const tracedUser = Layer.unwrap(
   Effect.map(
@@ -272,6 +309,9 @@ export const live = (version: string) =>
         Layer.merge(Layer.mergeAll(LocalListener.layer(), McpForwarder.layer, proxyBearers)),
         Layer.merge(Layer.effectDiscard(Effect.sync(serveUntilSignal)))
       )
+    },
+    get stdioProxy() {
+      return stdioProxy
     },
     get sessions() {
       return ServerSession.layer.pipe(

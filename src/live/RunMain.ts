@@ -1,7 +1,7 @@
 import { Cause, type Effect, Exit } from "effect"
 import * as Runtime from "effect/Runtime"
 import { explainErrno } from "../adapters/platform/Errno.ts"
-import { endsBySignal, hasSessionEnded, takeInterrupt } from "../adapters/terminal/Interrupts.ts"
+import { endsBySignal, hasSessionEnded, takeInterrupt, takeSignal } from "../adapters/terminal/Interrupts.ts"
 import { whenWritten, writeError } from "../adapters/terminal/Screen.ts"
 import { defect } from "../app/cli/ExitCode.ts"
 
@@ -43,7 +43,7 @@ export const runMain = (run: Effect.Effect<number>): void => {
 
     for (const [signal, number] of Object.entries(signals) as ReadonlyArray<[Signal, number]>) {
       process.on(signal, () => {
-        if (signal === "SIGINT" && takeInterrupt()) return
+        if ((signal === "SIGINT" && takeInterrupt()) || takeSignal()) return
         const isKey = signal === "SIGINT" || signal === "SIGQUIT"
         const isEnd = endsBySignal() || (signal === "SIGINT" && hasSessionEnded())
         const exitCode = isEnd ? 0 : 128 + number

@@ -8,6 +8,7 @@ import * as KnownRevisionsFolder from "../adapters/store/names/KnownRevisionsFol
 import * as KnownNamesFolder from "../adapters/store/names/KnownNamesFolder.ts"
 import * as ApprovalFolder from "../adapters/store/approval/ApprovalFolder.ts"
 import * as BearerFolder from "../adapters/store/bearers/BearerFolder.ts"
+import * as BrowserOpenings from "../adapters/store/openings/BrowserOpenings.ts"
 import * as StorageChoiceFile from "../adapters/store/choice/StorageChoiceFile.ts"
 import * as EncryptedFileStore from "../adapters/store/encrypted-file/EncryptedFileStore.ts"
 import type { KeyringBackend } from "../adapters/store/keyring/KeyringName.ts"
@@ -72,6 +73,14 @@ export const approvals = Layer.unwrap(
 export const proxyBearers = Layer.unwrap(
   Effect.map(homeFolder, (folder) => BearerFolder.layer({ directory: join(folder, "proxy") }))
 )
+
+/** When browsers were opened for sign-ins that no user had asked for, in the user's home. */
+export const browserOpenings = (mayOpen: boolean) =>
+  Layer.unwrap(
+    Effect.map(homeFolder, (folder) =>
+      BrowserOpenings.layer({ directory: join(folder, "proxy", "opened"), mayOpen })
+    )
+  )
 
 /**
  * The locks, beside what they protect. No folder or file is named after a lock or a cache: clean-up scripts remove those, and

@@ -44,14 +44,29 @@ export const endSession = (): void => {
 export const hasSessionEnded = (): boolean => phase._tag === "Ended"
 
 let isService = false
+/** What a first signal does in place of interrupting the run. */
+let endService: (() => void) | undefined
 
-/** This run serves others until a signal ends it, which is no failure. */
-export const serveUntilSignal = (): void => {
+/**
+ * This run serves others until a signal ends it, which is no failure.
+ *
+ * @param end ends it in order. A second signal interrupts it.
+ */
+export const serveUntilSignal = (end?: () => void): void => {
   isService = true
+  endService = end
 }
 
 /** @see serveUntilSignal */
 export const endsBySignal = (): boolean => isService
+
+/** Takes a signal. False if it interrupts the run. */
+export const takeSignal = (): boolean => {
+  const end = endService
+  endService = undefined
+  end?.()
+  return end !== undefined
+}
 
 const cancelRunning = (cancel: () => void) => {
   const cancelling: Phase = { _tag: "Cancelling", isTold: false }

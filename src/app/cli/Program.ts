@@ -9,14 +9,10 @@ import type { CredentialStore, StorageError } from "../../ports/CredentialStore.
 import type { FileEditor } from "../../ports/FileEditor.ts"
 import type { LineEditor } from "../../ports/LineEditor.ts"
 import type { OwnProgram } from "../../ports/OwnProgram.ts"
-import type { LocalListener } from "../../ports/LocalListener.ts"
-import type { McpForwarder } from "../../ports/McpForwarder.ts"
-import type { ProxyBearers } from "../../ports/ProxyBearers.ts"
 import type { UserInteraction } from "../../ports/UserInteraction.ts"
 import type { StorageBackends } from "../../ports/StorageBackends.ts"
 import type { StorageRekey } from "../../ports/StorageRekey.ts"
 import type { TraceFile } from "../../ports/TraceFile.ts"
-import type { AuthorizedHttp } from "../http/AuthorizedHttp.ts"
 import type { AccessTokens } from "../tokens/AccessTokens.ts"
 import type { ChosenStorage } from "../storage/ChosenStorage.ts"
 import type { CredentialStatus } from "../credentials/CredentialStatus.ts"
@@ -46,6 +42,8 @@ import type { TokenServices } from "./ImportTokens.ts"
 import { prompts, resources, tools } from "./Listing.ts"
 import { ping } from "./Ping.ts"
 import { proxy } from "./Proxy.ts"
+import type { HttpProxyServices } from "./ProxyHttp.ts"
+import type { StdioProxyServices } from "./ProxyStdio.ts"
 import { remove } from "./Remove.ts"
 import { prompt } from "./Prompt.ts"
 import { read } from "./Read.ts"
@@ -98,11 +96,9 @@ export interface Live<R> {
   /** Tokens, with a sign-in only if a user is present. */
   readonly tokens: Layer.Layer<Configuration | AccessTokens, ConfigurationError | StorageError, Settings | R>
   /** Tokens for requests of other programs, without a sign-in that needs the user. */
-  readonly localProxy: Layer.Layer<
-    Configuration | AccessTokens | AuthorizedHttp | LocalListener | McpForwarder | ProxyBearers,
-    ConfigurationError | StorageError,
-    Settings | R
-  >
+  readonly localProxy: Layer.Layer<HttpProxyServices, ConfigurationError | StorageError, Settings | R>
+  /** The way from the MCP client that started this program to a server. */
+  readonly stdioProxy: StdioProxyServices<Settings | R>
   readonly sessions: Layer.Layer<
     Configuration | CredentialStore | ServerSession | LineEditor,
     ConfigurationError | StorageError,
@@ -159,7 +155,11 @@ export const program = <R>(live: Live<R>, format: Ref.Ref<ErrorFormat>, words: R
         prompt: () => prompt.pipe(Command.provide(live.sessions)),
         call: () => call.pipe(Command.provide(live.sessions)),
         ping: () => ping.pipe(Command.provide(live.sessions)),
-        proxy: () => proxy.pipe(Command.provide(live.localProxy)),
+        proxy: () =>
+          proxy(
+            () => live.stdioProxy,
+            () => live.localProxy
+          ),
         auth: () =>
           auth.pipe(
             Command.withSubcommands(

@@ -5,8 +5,10 @@ import { advice, type Remediable } from "../../domain/Remedy.ts"
 import type { RemoteServer } from "../../domain/Server.ts"
 import { Configuration } from "../../ports/Configuration.ts"
 import { Display } from "../../ports/Display.ts"
-import type { LocalPlace } from "../../ports/LocalListener.ts"
+import type { LocalListener, LocalPlace } from "../../ports/LocalListener.ts"
+import type { McpForwarder } from "../../ports/McpForwarder.ts"
 import { ProxyBearers } from "../../ports/ProxyBearers.ts"
+import type { AuthorizedHttp } from "../http/AuthorizedHttp.ts"
 import { type Served, serveHttp } from "../proxy/http/HttpProxy.ts"
 import { AccessTokens } from "../tokens/AccessTokens.ts"
 import { resolvedName } from "./Arguments.ts"
@@ -102,6 +104,15 @@ const originsOf = (given: ReadonlyArray<string>) =>
     }),
     (origins) => new Set(origins)
   )
+
+/** The services of a proxy over HTTP. */
+export type HttpProxyServices =
+  | AccessTokens
+  | AuthorizedHttp
+  | Configuration
+  | LocalListener
+  | McpForwarder
+  | ProxyBearers
 
 /** What programs show, and the bearer if it was made now. Absent check: they show none. */
 const bearerOf = Effect.fnUntraced(function* (args: ProxyHttpArguments, purpose: string) {

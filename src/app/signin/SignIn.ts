@@ -68,6 +68,10 @@ export interface SignInRequest extends SignInTarget {
    * Absent: the browser opens in any case.
    */
   readonly adopt?: (credential: Credential) => TokenSet | undefined
+  /**
+   * Runs under the sign-in lock when there is nothing to adopt, before anything else happens. Its failure ends the sign-in.
+   */
+  readonly beforeAsking?: Effect.Effect<void, SignInError> | undefined
 }
 
 /** A sign-in whose callback arrives later, perhaps at another process. */

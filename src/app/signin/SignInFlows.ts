@@ -78,6 +78,7 @@ export const makeSignIn = <R>(grants: GrantFlows<SignInError, Services | R>) =>
         const look = lookUnderLock(lock, credentials, key, request)
         let last = yield* look
         if (last.adopted !== undefined) return last.adopted
+        if (request.beforeAsking !== undefined) yield* request.beforeAsking
         const { stored } = last
         const { context, grant } = yield* prepareSignIn(request, key, stored)
         for (let looks = adopt === undefined ? maxLooks : 1; looks < maxLooks; looks++) {

@@ -1,0 +1,86 @@
+import { Effect, type Layer, Option, Random } from "effect"
+import { advice } from "../../domain/Remedy.ts"
+import { Configuration, type ConfigurationError } from "../../ports/Configuration.ts"
+import type { StorageError } from "../../ports/CredentialStore.ts"
+import { Display } from "../../ports/Display.ts"
+import { LocalClient, type OpenClient } from "../../ports/LocalClient.ts"
+import type { McpWire } from "../../ports/McpWire.ts"
+import type { UnattendedBrowser } from "../../ports/UnattendedBrowser.ts"
+import type { Credentials } from "../credentials/Credentials.ts"
+import type { AuthorizedHttp } from "../http/AuthorizedHttp.ts"
+import { refuseAll, stdioProxy } from "../proxy/StdioProxy.ts"
+import type { SignIn } from "../signin/SignIn.ts"
+import type { AccessTokens } from "../tokens/AccessTokens.ts"
+import { resolvedName } from "./Arguments.ts"
+import { tellError } from "./Output.ts"
+import { errorText } from "./RemedyText.ts"
+import { Account, CallbackTimeout, configFileOfRun } from "./Settings.ts"
+import { UsageError } from "./UsageError.ts"
+import { showWarnings } from "./Warnings.ts"
+
+/** The layers of a proxy over stdio. The client is there before the rest, so that an error of the rest reaches it. */
+export interface StdioProxyServices<R> {
+  readonly client: Layer.Layer<LocalClient, never, R>
+  readonly server: Layer.Layer<
+    AccessTokens | AuthorizedHttp | Configuration | Credentials | McpWire | SignIn | UnattendedBrowser,
+    ConfigurationError | StorageError,
+    R
+  >
+}
+
+const proxiedServer = Effect.fnUntraced(function* (given: Option.Option<string>) {
+  if (Option.isNone(given)) {
+    return yield* new UsageError({
+      problem: "No server is named.",
+      remedies: [advice("Give its name or its URL, or serve every one over HTTP with --all.")]
+    })
+  }
+  const name = yield* resolvedName(given.value)
+  yield* showWarnings(name)
+  const server = yield* Configuration.use((configuration) => configuration.server(name))
+  if (server._tag === "Http") return server
+  return yield* new UsageError({
+    problem: `${name} is a program on this machine, which an MCP client can start itself.`
+  })
+})
+
+const run = Effect.fnUntraced(function* (given: Option.Option<string>, client: OpenClient) {
+  const server = yield* proxiedServer(given)
+  const configFile = yield* configFileOfRun
+  const display = yield* Display
+  const account = Option.getOrUndefined(yield* Account)
+  yield* stdioProxy({
+    client,
+    server,
+    account,
+    rules: [],
+    prefix: `mcp-cli-${yield* Random.nextIntBetween(0, 2 ** 48)}-`,
+    textOf: (error) => errorText(error, configFile).replaceAll("\n", " "),
+    tell: (error) => Effect.provideService(tellError(error, configFile), Display, display)
+  })
+})
+
+/**
+ * `mcp-cli proxy NAME`: connects the MCP client that started this program with a server. An error that prevents that is the
+ * answer to every request, since clients do not show what is on stderr.
+ */
+export const proxyStdio = <R>(
+  args: { readonly name: Option.Option<string>; readonly authTimeout: Option.Option<number> },
+  services: StdioProxyServices<R>
+) =>
+  Effect.gen(function* () {
+    const client = yield* LocalClient.use(({ open }) => open)
+    const configFile = yield* configFileOfRun
+    const timeout = Option.getOrElse(args.authTimeout, () => undefined) ?? (yield* CallbackTimeout)
+    yield* run(args.name, client).pipe(
+      Effect.provide(services.server),
+      Effect.provideService(CallbackTimeout, timeout),
+      Effect.scoped,
+      Effect.tapError((error) =>
+        Effect.andThen(
+          tellError(error, configFile),
+          refuseAll(client, errorText(error, configFile).replaceAll("\n", " "))
+        )
+      )
+    )
+  }).pipe(Effect.scoped, Effect.provide(services.client))

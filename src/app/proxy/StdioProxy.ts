@@ -1,0 +1,91 @@
+import { Clock, Effect, type Scope } from "effect"
+import type { Remediable } from "../../domain/Remedy.ts"
+import type { RemoteServer } from "../../domain/Server.ts"
+import type { OpenClient } from "../../ports/LocalClient.ts"
+import type { McpError } from "../../ports/McpConnector.ts"
+import { McpWire } from "../../ports/McpWire.ts"
+import type { UnattendedBrowser } from "../../ports/UnattendedBrowser.ts"
+import { WaitNotice } from "../../ports/WaitNotice.ts"
+import type { Credentials } from "../credentials/Credentials.ts"
+import { AuthorizedHttp } from "../http/AuthorizedHttp.ts"
+import type { SignIn } from "../signin/SignIn.ts"
+import { AccessTokens } from "../tokens/AccessTokens.ts"
+import type { MessageRule } from "./MessageRule.ts"
+import { failed } from "./OwnAnswers.ts"
+import { sleepLateness, sleepLook } from "./ProxyLimits.ts"
+import { Relay } from "./Relay.ts"
+import { serverLeg } from "./ServerLeg.ts"
+import { makeSessionSignIn } from "./SessionSignIn.ts"
+
+/** What is proxied, and how errors are shown. */
+export interface StdioProxyOptions {
+  readonly client: OpenClient
+  readonly server: RemoteServer
+  /** Absent: the default account. */
+  readonly account: string | undefined
+  readonly rules: ReadonlyArray<MessageRule>
+  /** Begins the ids of the proxy's own requests: nothing else has it. */
+  readonly prefix: string
+  /** An error with what can be done, for the user of the client. */
+  readonly textOf: (error: Remediable) => string
+  /** Shows an error on stderr. */
+  readonly tell: (error: Remediable) => Effect.Effect<void>
+}
+
+/** Answers every request of a client with one error, for a server that cannot be used. */
+export const refuseAll = (client: OpenClient, message: string): Effect.Effect<void> =>
+  client.receive((text) => {
+    const messages = text._tag === "Message" ? [text.message] : text._tag === "Batch" ? text.messages : []
+    return Effect.forEach(
+      messages.filter(({ kind }) => kind === "request"),
+      ({ id = "null" }) => client.send(failed(id, message)),
+      { discard: true }
+    )
+  })
+
+/** Runs an effect each time that the machine has slept. */
+const afterSleep = (effect: Effect.Effect<void>): Effect.Effect<never> =>
+  Effect.gen(function* () {
+    const before = yield* Clock.currentTimeMillis
+    yield* Effect.sleep(sleepLook)
+    if ((yield* Clock.currentTimeMillis) - before - sleepLook > sleepLateness) yield* effect
+  }).pipe(Effect.forever)
+
+/**
+ * Connects an MCP client that started this program with a server, until the client ends its input. The way to the server gets
+ * tokens, which are refreshed without the user. Only `initialize`, and a request whose client can show a page, lead to a
+ * sign-in.
+ */
+export const stdioProxy = Effect.fn("StdioProxy.run")(
+  function* (
+    options: StdioProxyOptions
+  ): Effect.fn.Return<
+    void,
+    McpError,
+    AccessTokens | AuthorizedHttp | Credentials | McpWire | Scope.Scope | SignIn | UnattendedBrowser
+  > {
+    const { account, client, prefix, rules, server, tell, textOf } = options
+    const http = yield* AuthorizedHttp
+    const tokens = yield* AccessTokens
+    const wires = yield* McpWire
+    const signIn = yield* makeSessionSignIn(server, account)
+    const wire = yield* serverLeg(server, yield* wires.open(server, http.sendTo(server, account)))
+    const relay = yield* Relay.make({
+      server: server.name,
+      wire,
+      signIn,
+      rules,
+      prefix,
+      toClient: client.send,
+      textOf,
+      tell
+    })
+    // The token first: each stream that is opened again would find out by itself that it has expired.
+    const refresh = Effect.catch(Effect.asVoid(tokens.getIfKnown({ server, account })), tell)
+    const wake = Effect.andThen(refresh, relay.reopen)
+    yield* Effect.forkScoped(afterSleep(wake))
+    yield* client.receive(relay.take)
+    yield* relay.settle
+  },
+  Effect.provideService(WaitNotice, undefined)
+)
