@@ -12,9 +12,6 @@ export type LegError = McpError | AccessTokenError | NetworkError
 /** How a message ended, if the session was renewed where the server had forgotten it. */
 export type SentEnd = Exclude<PostEnd, { readonly _tag: "SessionLost" }>
 
-/** A request of the proxy itself. */
-type OwnRequest = Effect.Effect<JsonRpcMessage, LegError>
-
 /** What a session works with. */
 export interface ProxySessionOptions {
   /** The name of the server. */
@@ -170,8 +167,7 @@ export class ProxySession {
       if (this.#initialized !== undefined) yield* this.#wire.post(this.#initialized, this.#deliver)
       for (const request of [this.#level, ...this.#subscriptions.values()]) {
         if (request === undefined) continue
-        const replayed: OwnRequest = this.#ask(request)
-        yield* Effect.catch(replayed, this.#tell)
+        yield* this.#ask(request).pipe(Effect.catch(this.#tell))
       }
       if (this.#listening !== undefined) yield* this.#listenAgain
     })

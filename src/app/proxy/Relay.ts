@@ -2,7 +2,7 @@ import { Deferred, Effect, FiberSet, Option, Predicate, type Scope, Semaphore } 
 import type { JsonRpcMessage } from "../../domain/JsonRpcMessage.ts"
 import type { Remediable } from "../../domain/Remedy.ts"
 import type { ClientText } from "../../ports/LocalClient.ts"
-import type { Deliver, PostOptions } from "../../ports/McpWire.ts"
+import type { Deliver } from "../../ports/McpWire.ts"
 import { fromClient, fromServer, type MessageRule } from "./MessageRule.ts"
 import { failed, noMessage, signInNeeded, unreadable } from "./OwnAnswers.ts"
 import { type PendingRequest, PendingRequests } from "./PendingRequests.ts"
@@ -201,23 +201,27 @@ export class Relay {
     send: Effect.Effect<SentEnd, LegError>
   ): Effect.Effect<SentEnd, LegError> {
     const { signIn } = this.#options
-    return Effect.catch(send, (error) => {
-      if (error._tag !== "SignInRequired" || !signIn.mayOpenBrowser) return Effect.fail(error)
-      return signIn.join(error).pipe(
-        Effect.timeoutOption(signInHold),
-        Effect.flatMap((ended) => (Option.isNone(ended) || pending.isCancelled ? Effect.fail(error) : send))
-      )
-    })
+    return send.pipe(
+      Effect.catchTag("SignInRequired", (error) => {
+        if (!signIn.mayOpenBrowser) return Effect.fail(error)
+        return signIn.join(error).pipe(
+          Effect.timeoutOption(signInHold),
+          Effect.flatMap((ended) => (Option.isNone(ended) || pending.isCancelled ? Effect.fail(error) : send))
+        )
+      })
+    )
   }
 
   /** Lets the client show the page of a sign-in to its user, if it can. */
   #asking(pending: PendingRequest, send: Effect.Effect<SentEnd, LegError>): Effect.Effect<SentEnd, LegError> {
-    return Effect.catch(send, (error) => {
-      if (!isSignInNeed(error) || !acceptsUrls(this.#session.clientParams)) return Effect.fail(error)
-      return Effect.flatMap(this.#elicit(error), (isSignedIn) =>
-        isSignedIn && !pending.isCancelled ? send : Effect.fail(error)
-      )
-    })
+    return send.pipe(
+      Effect.catchTag(["SignInRequired", "ScopeRequired"], (error) => {
+        if (!acceptsUrls(this.#session.clientParams)) return Effect.fail(error)
+        return Effect.flatMap(this.#elicit(error), (isSignedIn) =>
+          isSignedIn && !pending.isCancelled ? send : Effect.fail(error)
+        )
+      })
+    )
   }
 
   /** Signs in by a page that the client opens (URL mode elicitation, MCP 2025-11-25). False: the user does not want to. */
@@ -285,6 +289,8 @@ export class Relay {
    */
   #deliver(message: JsonRpcMessage, expected?: PendingRequest): Effect.Effect<void> {
     const { rules, toClient } = this.#options
+    if (message.kind === "other")
+      return Effect.logDebug("The server sent JSON that is no message. It is dropped.")
     if (message.kind !== "response") return toClient(fromServer(rules, message, undefined))
     const pending = this.#pending.answer(message, expected)
     if (pending === undefined) {

@@ -81,7 +81,7 @@ export const stdioProxy = Effect.fn("StdioProxy.run")(
       tell
     })
     // The token first: each stream that is opened again would find out by itself that it has expired.
-    const refresh = Effect.catch(Effect.asVoid(tokens.getIfKnown({ server, account })), tell)
+    const refresh = tokens.getIfKnown({ server, account }).pipe(Effect.asVoid, Effect.catch(tell))
     const wake = Effect.andThen(refresh, relay.reopen)
     yield* Effect.forkScoped(afterSleep(wake))
     yield* client.receive(relay.take)

@@ -2,11 +2,32 @@ import { Clock, Effect, Layer, Option } from "effect"
 import { UnattendedBrowser } from "../../../ports/UnattendedBrowser.ts"
 import { privateFolder } from "../folder/PrivateFolder.ts"
 
-/** Milliseconds without a second browser. A client that starts a server again and again gives up before. */
-const pause = 180_000
+/** Milliseconds in which browsers are counted: longer than a sign-in waits for its user. */
+const window = 600_000
+
+/** Browsers in that time. The second one is for a user whose first page has nothing to return to. */
+const maxOpenings = 2
+
+interface Opening {
+  readonly time: number
+  readonly pid: number
+}
+
+const readOpenings = (text: string): ReadonlyArray<Opening> =>
+  Array.from(text.matchAll(/^(\d+) (\d+)$/gm), ([, time, pid]) => ({ time: Number(time), pid: Number(pid) }))
+
+/** True if a process of this machine runs. One of another user does, too. */
+const isRunning = (pid: number): boolean => {
+  try {
+    return process.kill(pid, 0)
+  } catch (error) {
+    return error instanceof Error && "code" in error && error.code === "EPERM"
+  }
+}
 
 /**
- * Records each opening in a file named after the credential.
+ * Records each opening in a file named after the credential. Another one follows within minutes only if the process of the
+ * first has died with its callback listener, and once: a client that starts a server again and again opens two.
  *
  * @param options.directory a folder that only this program uses
  */
@@ -20,14 +41,12 @@ export const layer = (options: {
       mayOpen: options.mayOpen,
       claim: Effect.fn("BrowserOpenings.claim")(function* ({ storageName }) {
         const now = yield* Clock.currentTimeMillis
-        const text = yield* folder.read(storageName)
-        const last = Option.match(text, {
-          onNone: () => Number.NaN,
-          onSome: (one) => Number.parseInt(one, 10)
-        })
+        const text = Option.getOrElse(yield* folder.read(storageName), () => "")
         // A clock that was set back must not forbid the browser for long.
-        if (now >= last && now - last < pause) return false
-        yield* folder.replace(storageName, `${now}\n`)
+        const recent = readOpenings(text).filter(({ time }) => now >= time && now - time < window)
+        if (recent.length >= maxOpenings || recent.some(({ pid }) => isRunning(pid))) return false
+        const lines = [...recent, { time: now, pid: process.pid }].map(({ pid, time }) => `${time} ${pid}\n`)
+        yield* folder.replace(storageName, lines.join(""))
         return true
       }),
       release: Effect.fn("BrowserOpenings.release")(function* ({ storageName }) {

@@ -1,0 +1,139 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Deferred, Effect, Fiber } from "effect"
+import { TestClock } from "effect/testing"
+import { realServers } from "../DoorWorld.ts"
+import { followRedirects } from "../../servers/BrowserUser.ts"
+import { handshake, initialize, initialized, proxied, request } from "./RelayWorld.ts"
+
+const login = /Not signed in to demo\. Run: mcp-cli auth login demo/
+const approve = (url: URL) =>
+  Effect.asVoid(Effect.forkDetach(Effect.promise(() => followRedirects(url.href))))
+const call = (id: unknown) => request(id, "tools/call", { name: "echo", arguments: { text: "hi" } })
+
+describe("initialize without a sign-in", () => {
+  it.live("is held while the user signs in, and goes on by itself", () =>
+    Effect.gen(function* () {
+      const { authorizationServer, mcpServer } = yield* realServers()
+      let opened = 0
+      const client = yield* proxied(mcpServer.url, { open: (url) => (opened++, approve(url)) })
+      const answer = yield* handshake(client)
+      assert.property(answer.result, "serverInfo")
+      yield* client.write(call(1))
+      assert.deepStrictEqual((yield* client.next).result?.["content"], [{ type: "text", text: "hi" }])
+      assert.strictEqual(opened, 1)
+      assert.strictEqual(authorizationServer.counts.get("register"), 1)
+    })
+  )
+
+  it.live("is answered with the command where no browser may be opened, and accepted later", () =>
+    Effect.gen(function* () {
+      const { authorizationServer, mcpServer } = yield* realServers()
+      const client = yield* proxied(mcpServer.url)
+      yield* client.write(initialize())
+      yield* client.write(initialized)
+      assert.match((yield* client.next).error?.message ?? "", login)
+      yield* client.write(call(1))
+      const { result } = yield* client.next
+      assert.strictEqual(result?.["isError"], true)
+      assert.match(JSON.stringify(result), login)
+      yield* client.write(request(2, "tools/list"))
+      assert.match((yield* client.next).error?.message ?? "", login)
+      assert.isUndefined(authorizationServer.counts.get("register"))
+    })
+  )
+
+  it.live("opens no browser if another process has opened one", () =>
+    Effect.gen(function* () {
+      const { mcpServer } = yield* realServers()
+      let opened = 0
+      const client = yield* proxied(mcpServer.url, {
+        claims: false,
+        open: () => Effect.sync(() => void opened++)
+      })
+      yield* client.write(initialize())
+      assert.match((yield* client.next).error?.message ?? "", login)
+      assert.strictEqual(opened, 0)
+    })
+  )
+
+  it.effect("is answered after 45 seconds while the sign-in goes on, and a later one joins it", () =>
+    Effect.gen(function* () {
+      const { authorizationServer, mcpServer } = yield* realServers()
+      const page = yield* Deferred.make<URL>()
+      const client = yield* proxied(mcpServer.url, { open: (url) => Deferred.succeed(page, url) })
+      yield* client.write(initialize())
+      const url = yield* Deferred.await(page)
+      const answered = yield* Effect.forkChild(client.next)
+      yield* TestClock.adjust("46 seconds")
+      assert.match((yield* Fiber.join(answered)).error?.message ?? "", login)
+      yield* client.write(initialize({}, "later"))
+      yield* approve(url)
+      assert.strictEqual((yield* client.next).id, "later")
+      assert.strictEqual(authorizationServer.counts.get("register"), 1)
+    })
+  )
+})
+
+describe("a sign-in that ends in mid-session", () => {
+  const over = Effect.fnUntraced(function* (capabilities: object) {
+    const { authorizationServer, mcpServer } = yield* realServers()
+    const client = yield* proxied(mcpServer.url, { open: approve })
+    yield* handshake(client, capabilities)
+    yield* client.write(call(0))
+    yield* client.next
+    authorizationServer.forgetTokens()
+    mcpServer.rejectSeenTokens()
+    return { client, authorizationServer, mcpServer }
+  })
+  const expired = /mcp-cli auth login demo/
+
+  it.live("is the result of a tool and the error of other requests, without a browser", () =>
+    Effect.gen(function* () {
+      const { authorizationServer, client } = yield* over({ elicitation: {} })
+      const before = authorizationServer.counts.get("authorize")
+      yield* client.write(call(1))
+      const { result } = yield* client.next
+      assert.strictEqual(result?.["isError"], true)
+      assert.match(JSON.stringify(result), expired)
+      yield* client.write(request(2, "prompts/list"))
+      assert.match((yield* client.next).error?.message ?? "", expired)
+      assert.strictEqual(authorizationServer.counts.get("authorize"), before)
+    })
+  )
+
+  it.live("is asked for by a page that the client shows, and the request goes on by itself", () =>
+    Effect.gen(function* () {
+      const { client, mcpServer } = yield* over({ elicitation: { url: {} } })
+      yield* client.write(call(1))
+      const question = yield* client.next
+      assert.strictEqual(question.method, "elicitation/create")
+      assert.deepInclude(question.params, { mode: "url" })
+      yield* client.write({ jsonrpc: "2.0", id: question.id, result: { action: "accept" } })
+      yield* approve(new URL(String(question.params?.["url"])))
+      const complete = yield* client.next
+      assert.strictEqual(complete.method, "notifications/elicitation/complete")
+      assert.strictEqual(complete.params?.["elicitationId"], question.params?.["elicitationId"])
+      assert.deepStrictEqual((yield* client.next).result?.["content"], [{ type: "text", text: "hi" }])
+      // The server never got the answer of the client to the proxy.
+      assert.isFalse([...mcpServer.counts.keys()].includes("undefined"))
+    })
+  )
+
+  for (const [name, reply] of [
+    ["declines", { result: { action: "decline" } }],
+    ["cancels", { result: { action: "cancel" } }],
+    ["cannot show it", { error: { code: -32_601, message: "?" } }]
+  ] as const) {
+    it.live(`is an error if the user ${name}`, () =>
+      Effect.gen(function* () {
+        const { client } = yield* over({ elicitation: { url: {}, form: {} } })
+        yield* client.write(call(1))
+        const question = yield* client.next
+        yield* client.write({ jsonrpc: "2.0", id: question.id, ...reply })
+        const { result } = yield* client.next
+        assert.strictEqual(result?.["isError"], true)
+        assert.match(JSON.stringify(result), expired)
+      })
+    )
+  }
+})
