@@ -126,7 +126,11 @@ const calledIn = (file: string, runs: ReadonlyArray<Counts>): string => {
   return [...new Set(functions.map(({ hash }) => hash))].join(" ")
 }
 
-type Run = (args: ReadonlyArray<string>, env?: Readonly<Record<string, string>>) => Promise<void>
+type Run = (
+  args: ReadonlyArray<string>,
+  env?: Readonly<Record<string, string>>,
+  stdin?: ReadonlyArray<object>
+) => Promise<void>
 
 /** Runs the source of the program at real servers, and measures which modules each kind of run needs. */
 const measured = async (kinds: Readonly<Record<string, (run: Run) => Promise<void>>>) => {
@@ -134,9 +138,10 @@ const measured = async (kinds: Readonly<Record<string, (run: Run) => Promise<voi
   const coverage = mkdtempSync(join(tmpdir(), "mcp-cli-profile-"))
   const runFor =
     (kind: string, program = resolve("src/bin.ts")): Run =>
-    async (args, env = {}) => {
+    async (args, env = {}, messages = []) => {
+      const stdin = messages.map((message) => `${JSON.stringify(message)}\n`).join("")
       const counted = kind === "" ? {} : { NODE_V8_COVERAGE: join(coverage, kind) }
-      const { code, stderr } = await world.run(args, { program, env: { ...counted, ...env } })
+      const { code, stderr } = await world.run(args, { program, stdin, env: { ...counted, ...env } })
       if (code !== 0) throw new Error(`mcp-cli ${args.join(" ")}: ${stderr}`)
     }
   try {
@@ -164,6 +169,18 @@ const measured = async (kinds: Readonly<Record<string, (run: Run) => Promise<voi
   }
 }
 
+/** What an MCP client says to a proxy. */
+const conversation = [
+  {
+    jsonrpc: "2.0",
+    id: 1,
+    method: "initialize",
+    params: { protocolVersion: "2025-11-25", capabilities: {}, clientInfo: { name: "profile", version: "1" } }
+  },
+  { jsonrpc: "2.0", method: "notifications/initialized" },
+  { jsonrpc: "2.0", id: 2, method: "tools/list" }
+]
+
 const runFrequent = async (run: Run) => {
   for (const args of frequentRuns) await run(args)
 }
@@ -187,6 +204,7 @@ const write = async () => {
       await run(["tools", "demo"])
       await run(["call", "demo", "echo", "text=x"])
     },
+    proxy: (run) => run(["proxy", "demo"], {}, conversation),
     signIn: (run) => run(["auth", "login", "demo"]),
     keyring: async (run) => {
       await run(["storage", "move", "--to", "secretservice"], { ...address, NODE_V8_COVERAGE: "" })

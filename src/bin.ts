@@ -75,6 +75,7 @@ const caches = () => {
 const purpose = () => {
   if (words[0] === hiddenCommand) return "other"
   if (words.some(isOneOf(commandNames.token))) return "token"
+  if (words.some(isOneOf(commandNames.proxy))) return "proxy"
   const opensSession =
     words.some(isOneOf(commandNames.session)) || words.some((word) => /^(-s|--server(=.*)?)$/.test(word))
   return opensSession ? "session" : "other"

@@ -75,7 +75,7 @@ const literals: Readonly<Record<string, Uint8Array>> = Object.fromEntries(
  *
  * The bytes of strings are not checked to be UTF-8.
  */
-class JsonScanner {
+export class JsonScanner {
   readonly #events: JsonEvents
   /** For each open level: 1 for an object, 0 for a list. */
   #isObject = new Uint8Array(64)

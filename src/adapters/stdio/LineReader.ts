@@ -1,15 +1,16 @@
 import { ByteParts } from "../../domain/ByteParts.ts"
+import { IdFinder } from "./IdFinder.ts"
 
 const lineFeed = 0x0a
 
-/** One line: its bytes without the end, or that it has too many. */
-export type Line = ByteParts | "TooLong"
+/** One line: its bytes without the end, or the id of a message that has too many. */
+export type Line = ByteParts | { readonly _tag: "TooLong"; readonly id: string | undefined }
 
-/** Splits bytes into lines. A line that is too long is dropped as it comes. */
+/** Splits bytes into lines. Of a line that is too long only its id is kept. */
 export class LineReader {
   readonly #maxBytes: number
   #line = new ByteParts()
-  #isTooLong = false
+  #dropped: IdFinder | undefined
 
   constructor(maxBytes: number) {
     this.#maxBytes = maxBytes
@@ -22,26 +23,27 @@ export class LineReader {
       const end = found < 0 ? chunk.length : found
       this.#take(chunk.subarray(from, end))
       if (found < 0) return
-      yield this.#end()
+      yield this.end()
       from = end + 1
     }
   }
 
   #take(part: Uint8Array): void {
-    if (!this.#isTooLong && this.#line.length + part.length <= this.#maxBytes) return this.#line.add(part)
-    this.#isTooLong = true
-    this.#line = new ByteParts()
+    if (this.#dropped === undefined) {
+      if (this.#line.length + part.length <= this.#maxBytes) return this.#line.add(part)
+      this.#dropped = new IdFinder()
+      for (const held of this.#line.parts) this.#dropped.add(held)
+      this.#line = new ByteParts()
+    }
+    this.#dropped.add(part)
   }
 
-  #end(): Line {
-    const line = this.#isTooLong ? "TooLong" : this.#line
+  /** Ends the current line, which may be empty. */
+  end(): Line {
+    const dropped = this.#dropped
+    const line: Line = dropped === undefined ? this.#line : { _tag: "TooLong", id: dropped.end() }
     this.#line = new ByteParts()
-    this.#isTooLong = false
+    this.#dropped = undefined
     return line
-  }
-
-  /** What follows the last line break. */
-  rest(): Line {
-    return this.#end()
   }
 }

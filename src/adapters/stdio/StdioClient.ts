@@ -1,4 +1,5 @@
 import { Deferred, Effect, Layer, Semaphore } from "effect"
+import { ByteParts } from "../../domain/ByteParts.ts"
 import { type JsonRpcMessage, readJsonRpc } from "../../domain/JsonRpcMessage.ts"
 import { type ClientText, LocalClient } from "../../ports/LocalClient.ts"
 import { LineReader, type Line } from "./LineReader.ts"
@@ -65,8 +66,8 @@ const makeSend = (write: Write) => {
     })
 }
 
-const textOf = (line: Line) =>
-  line === "TooLong" ? ({ _tag: "TooLong", id: undefined, maxMiB } as const) : readJsonRpc(line)
+const textOf = (line: Line): ClientText =>
+  line instanceof ByteParts ? readJsonRpc(line) : { ...line, maxMiB }
 
 /** Done when the parent process has changed: the one that started this program is gone. */
 const orphaned = Effect.callback<void>((resume) => {
@@ -95,7 +96,7 @@ export const layer = (options: { readonly onSignal: (end: () => void) => void })
           const reader = new LineReader(maxMiB * 1024 * 1024)
           const chunks = process.stdin[Symbol.asyncIterator]() as AsyncIterator<Uint8Array, undefined>
           const takeLine = (line: Line) =>
-            line !== "TooLong" && line.length === 0 ? Effect.void : take(textOf(line))
+            line instanceof ByteParts && line.length === 0 ? Effect.void : take(textOf(line))
           const next = Effect.promise(() =>
             chunks.next().then(
               ({ value }) => value,
@@ -105,7 +106,7 @@ export const layer = (options: { readonly onSignal: (end: () => void) => void })
           const read = Effect.gen(function* () {
             for (;;) {
               const chunk = yield* next
-              if (chunk === undefined) return yield* takeLine(reader.rest())
+              if (chunk === undefined) return yield* takeLine(reader.end())
               for (const line of reader.add(chunk)) yield* takeLine(line)
             }
           })

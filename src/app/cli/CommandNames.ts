@@ -17,7 +17,8 @@ export const commandNames = {
   ],
   token: ["token", "headers"],
   session: ["tools", "resources", "read", "prompts", "prompt", "call", "ping"],
-  other: ["proxy", "auth", "login", "status", "logout", "reset", "doctor", "storage", "move", "rekey"]
+  proxy: ["proxy"],
+  other: ["auth", "login", "status", "logout", "reset", "doctor", "storage", "move", "rekey"]
 } as const
 
 /** Every word that is a command. */

@@ -1,4 +1,4 @@
-import { Deferred, Effect, FiberSet, Option, Predicate, type Scope, Semaphore } from "effect"
+import { Deferred, Effect, Fiber, FiberSet, Option, Predicate, type Scope, Semaphore } from "effect"
 import type { JsonRpcMessage } from "../../domain/JsonRpcMessage.ts"
 import type { Remediable } from "../../domain/Remedy.ts"
 import type { ClientText } from "../../ports/LocalClient.ts"
@@ -52,16 +52,23 @@ export class Relay {
   readonly #options: RelayOptions
   readonly #session: ProxySession
   readonly #running: FiberSet.FiberSet<void>
+  readonly #scope: Scope.Scope
   readonly #room = Semaphore.makeUnsafe(Math.floor(maxBytesOnTheWay / permitBytes))
   readonly #pending = new PendingRequests()
   /** Questions of the proxy to the client, by id. */
   readonly #questions = new Map<string, Deferred.Deferred<JsonRpcMessage>>()
-  /** What waits for the handshake; absent: nothing has to wait. */
-  #held: Array<JsonRpcMessage> | undefined
+  /** True while later messages wait for the handshake. */
+  #isHolding = false
+  /** True while what was held is let go: what arrives meanwhile comes after it. */
+  #isReleasing = false
+  readonly #held: Array<JsonRpcMessage> = []
+  /** The page that the client shows to its user for all requests. True: the user has signed in. */
+  #elicitation: Fiber.Fiber<boolean, LegError> | undefined
 
   private constructor(options: RelayOptions, running: FiberSet.FiberSet<void>, scope: Scope.Scope) {
     this.#options = options
     this.#running = running
+    this.#scope = scope
     this.#session = new ProxySession({ ...options, deliver: (message) => this.#deliver(message), scope })
   }
 
@@ -105,7 +112,7 @@ export class Relay {
     if (message.kind === "other") return this.#options.toClient(noMessage(message.id))
     const question = message.kind === "response" ? this.#questions.get(message.idKey ?? "") : undefined
     if (question !== undefined) return Effect.asVoid(Deferred.succeed(question, message))
-    if (this.#held !== undefined) {
+    if (this.#isHolding || this.#isReleasing) {
       this.#held.push(message)
       return Effect.void
     }
@@ -119,7 +126,7 @@ export class Relay {
       return passed.method === "initialize" ? this.#start(passed) : this.#run(passed, this.#exchange(passed))
     }
     if (passed.method === "notifications/initialized") {
-      this.#held = []
+      this.#isHolding = true
       const options = { timeout: initializedTimeout }
       return this.#run(passed, Effect.ensuring(this.#session.start(passed, options), this.#release))
     }
@@ -141,11 +148,15 @@ export class Relay {
 
   /** Lets go what was held, up to the next message that others must wait for. */
   get #release(): Effect.Effect<void> {
-    return Effect.suspend(() => {
-      const held = this.#held ?? []
-      this.#held = undefined
-      return Effect.forEach(held, (message) => this.#accept(message), { discard: true })
-    })
+    return Effect.gen({ self: this }, function* () {
+      this.#isHolding = false
+      if (this.#isReleasing) return
+      this.#isReleasing = true
+      for (let next = this.#held.shift(); next !== undefined; next = this.#held.shift()) {
+        yield* this.#dispatch(next)
+        if (this.#isHolding) break
+      }
+    }).pipe(Effect.ensuring(Effect.sync(() => void (this.#isReleasing = false))))
   }
 
   #notify(message: JsonRpcMessage): Effect.Effect<void> {
@@ -155,7 +166,7 @@ export class Relay {
   }
 
   #start(request: JsonRpcMessage): Effect.Effect<void> {
-    this.#held = []
+    this.#isHolding = true
     // Later messages go on as soon as the client has the response, which is before the server has ended its stream.
     let isReleased = false
     const release = Effect.suspend(() => {
@@ -168,10 +179,9 @@ export class Relay {
 
   /** Sends a request, and sees to it that it gets a response. */
   #exchange(request: JsonRpcMessage, onResponse: Effect.Effect<void> = Effect.void): Effect.Effect<void> {
-    return Effect.suspend(() => {
+    return Effect.withFiber((fiber) => {
       const pending = this.#pending.add(request)
-      const stopped = Deferred.makeUnsafe<void>()
-      pending.stop = () => Deferred.doneUnsafe(stopped, Effect.void)
+      pending.stop = () => fiber.interruptUnsafe()
       const deliver: Deliver = (message) =>
         Effect.andThen(
           this.#deliver(message, pending),
@@ -189,7 +199,6 @@ export class Relay {
             this.#respond(pending, failed(request.id ?? "null", "Internal error of the proxy."))
           )
         ),
-        Effect.raceFirst(Deferred.await(stopped)),
         Effect.ensuring(Effect.sync(() => this.#pending.remove(pending)))
       )
     })
@@ -217,11 +226,21 @@ export class Relay {
     return send.pipe(
       Effect.catchTag(["SignInRequired", "ScopeRequired"], (error) => {
         if (!acceptsUrls(this.#session.clientParams)) return Effect.fail(error)
-        return Effect.flatMap(this.#elicit(error), (isSignedIn) =>
+        return Effect.flatMap(this.#elicited(error), (isSignedIn) =>
           isSignedIn && !pending.isCancelled ? send : Effect.fail(error)
         )
       })
     )
+  }
+
+  /** Shares one page among the requests that need it. One that is cancelled leaves it to the others. */
+  #elicited(need: SignInNeed): Effect.Effect<boolean, LegError> {
+    return Effect.gen({ self: this }, function* () {
+      if (this.#elicitation === undefined || this.#elicitation.pollUnsafe() !== undefined) {
+        this.#elicitation = yield* Effect.forkIn(this.#elicit(need), this.#scope)
+      }
+      return yield* Fiber.join(this.#elicitation)
+    })
   }
 
   /** Signs in by a page that the client opens (URL mode elicitation, MCP 2025-11-25). False: the user does not want to. */
@@ -244,8 +263,14 @@ export class Relay {
           Effect.asVoid
         )
       }
-      const signedIn = Effect.as(this.#options.signIn.join(need, show), true)
+      const { join, stop } = this.#options.signIn
+      const signedIn = join(need, show).pipe(
+        Effect.as(true),
+        Effect.catch((error) => Effect.as(this.#options.tell(error), false))
+      )
       const ended = yield* Effect.raceFirst(signedIn, Deferred.await(refused))
+      // The next request asks again, in place of waiting for a page that the user has closed.
+      if (!ended) yield* stop
       if (isShown && ended) {
         yield* this.#options.toClient(
           this.#session.notification("notifications/elicitation/complete", { elicitationId })

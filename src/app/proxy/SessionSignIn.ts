@@ -26,6 +26,8 @@ export interface SessionSignIn {
     need: SignInNeed,
     show?: (url: URL) => Effect.Effect<void>
   ) => Effect.Effect<void, SignInError | SignInNeed>
+  /** Ends the sign-in of this process. */
+  readonly stop: Effect.Effect<void>
 }
 
 /** Makes the sign-in of one server and account. It ends with the scope. */
@@ -70,6 +72,7 @@ export const makeSessionSignIn = Effect.fnUntraced(function* (
           running = yield* Effect.forkIn(attempt(need, show), scope)
         }
         yield* Fiber.join(running)
-      })
+      }),
+    stop: Effect.suspend(() => (running === undefined ? Effect.void : Fiber.interrupt(running)))
   }
 })

@@ -1,4 +1,4 @@
-import { Clock, Effect, type Scope } from "effect"
+import { Effect, type Scope } from "effect"
 import type { Remediable } from "../../domain/Remedy.ts"
 import type { RemoteServer } from "../../domain/Server.ts"
 import type { OpenClient } from "../../ports/LocalClient.ts"
@@ -10,9 +10,9 @@ import type { Credentials } from "../credentials/Credentials.ts"
 import { AuthorizedHttp } from "../http/AuthorizedHttp.ts"
 import type { SignIn } from "../signin/SignIn.ts"
 import { AccessTokens } from "../tokens/AccessTokens.ts"
+import { afterSleep } from "./AfterSleep.ts"
 import type { MessageRule } from "./MessageRule.ts"
 import { failed } from "./OwnAnswers.ts"
-import { sleepLateness, sleepLook } from "./ProxyLimits.ts"
 import { Relay } from "./Relay.ts"
 import { serverLeg } from "./ServerLeg.ts"
 import { makeSessionSignIn } from "./SessionSignIn.ts"
@@ -42,14 +42,6 @@ export const refuseAll = (client: OpenClient, message: string): Effect.Effect<vo
       { discard: true }
     )
   })
-
-/** Runs an effect each time that the machine has slept. */
-const afterSleep = (effect: Effect.Effect<void>): Effect.Effect<never> =>
-  Effect.gen(function* () {
-    const before = yield* Clock.currentTimeMillis
-    yield* Effect.sleep(sleepLook)
-    if ((yield* Clock.currentTimeMillis) - before - sleepLook > sleepLateness) yield* effect
-  }).pipe(Effect.forever)
 
 /**
  * Connects an MCP client that started this program with a server, until the client ends its input. The way to the server gets

@@ -133,7 +133,24 @@ describe("a sign-in that ends in mid-session", () => {
         const { result } = yield* client.next
         assert.strictEqual(result?.["isError"], true)
         assert.match(JSON.stringify(result), expired)
+        yield* client.write(call(2))
+        assert.strictEqual((yield* client.next).method, "elicitation/create")
       })
     )
   }
+
+  it.live("is asked for once for all requests that need it", () =>
+    Effect.gen(function* () {
+      const { client } = yield* over({ elicitation: { url: {} } })
+      for (const id of [1, 2, 3]) yield* client.write(call(id))
+      const question = yield* client.next
+      yield* approve(new URL(String(question.params?.["url"])))
+      const answers = []
+      for (let at = 0; at < 4; at++) answers.push(yield* client.next)
+      assert.sameMembers(
+        answers.map(({ id, method }) => method ?? id),
+        ["notifications/elicitation/complete", 1, 2, 3]
+      )
+    })
+  )
 })

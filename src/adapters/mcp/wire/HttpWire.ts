@@ -164,18 +164,18 @@ class HttpWire<E> implements Wire<E> {
       }
       if (!isJson(type)) {
         const isEmpty = (yield* readBriefly(response)) === ""
-        if (isEmpty) return this.#end(exchange, this.#failures.empty(response.status))
+        if (isEmpty) return this.#end(exchange, () => this.#failures.empty(response.status))
         return yield* this.#failures.contentType(type)
       }
       const { end, text } = yield* readText(response, this.#maxBytes)
       if (end === "Ended" && text.length === 0)
-        return this.#end(exchange, this.#failures.empty(response.status))
-      if (end === "Broke") return this.#end(exchange, this.#failures.broke)
+        return this.#end(exchange, () => this.#failures.empty(response.status))
+      if (end === "Broke") return this.#end(exchange, () => this.#failures.broke)
       if (end === "TooLong") return yield* this.#failures.tooLong(this.#maxMiB)
       const messages = messagesIn(text)
       if (messages === undefined && exchange.isRequest) return yield* this.#failures.unusable("it is no JSON")
       for (const message of messages ?? []) yield* exchange.deliver(message)
-      return this.#end(exchange, this.#failures.unusable("it belongs to another request"))
+      return this.#end(exchange, () => this.#failures.unusable("it belongs to another request"))
     }
   )
 
@@ -183,9 +183,10 @@ class HttpWire<E> implements Wire<E> {
     return this.#maxMiB * 1024 * 1024
   }
 
-  #end(exchange: Exchange, error: McpError): PostEnd {
+  /** The end of an exchange. The error is made only where it is needed: that takes longer than most answers. */
+  #end(exchange: Exchange, error: () => McpError): PostEnd {
     if (!exchange.isRequest) return { _tag: "Accepted" }
-    return exchange.isAnswered ? { _tag: "Answered" } : { _tag: "Unanswered", error }
+    return exchange.isAnswered ? { _tag: "Answered" } : { _tag: "Unanswered", error: error() }
   }
 
   /** Reads an HTTP error. */
@@ -264,11 +265,11 @@ class HttpWire<E> implements Wire<E> {
         }
         yield* readBriefly(response)
         if (response.status === 404 && this.#lose(session) !== undefined)
-          return this.#end(exchange, this.#failures.forgotten)
+          return this.#end(exchange, () => this.#failures.forgotten)
         if (response.status < 500 && response.status !== 429) break
         failures++
       }
-      return this.#end(exchange, end === "Broke" ? this.#failures.broke : this.#failures.closed)
+      return this.#end(exchange, () => (end === "Broke" ? this.#failures.broke : this.#failures.closed))
     }
   )
 
