@@ -4,6 +4,7 @@ import * as NodePath from "@effect/platform-node/NodePath"
 import { Duration, Effect, Layer } from "effect"
 import * as Browser from "../adapters/browser/Browser.ts"
 import * as ConfigurationFile from "../adapters/config/ConfigurationFile.ts"
+import * as ServerJson from "../adapters/config/ServerJson.ts"
 import * as EnvironmentProxy from "../adapters/http/EnvironmentProxy.ts"
 import * as FetchTransport from "../adapters/http/FetchTransport.ts"
 import * as CallbackListener from "../adapters/loopback/CallbackListener.ts"
@@ -202,6 +203,7 @@ const stdioProxy = {
     return Layer.mergeAll(
       AuthorizedHttp.layer,
       HttpWire.layer(),
+      ServerJson.decoderLayer,
       Layer.unwrap(Effect.map(mayOpenBrowser, (mayOpen) => browserOpenings(mayOpen)))
     ).pipe(
       Layer.provideMerge(authorization()),

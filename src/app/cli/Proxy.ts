@@ -22,6 +22,10 @@ export const proxy = <R>(
         Argument.withDescription("A server of the configuration (mcp-cli servers lists them), or a URL"),
         Argument.optional
       ),
+      line: Argument.String("...").pipe(
+        Argument.withDescription("The callback port, and the flags of mcp-remote (docs/proxy.md lists them)"),
+        Argument.atLeast(0)
+      ),
       authTimeout: Flag.Int("auth-timeout").pipe(
         Flag.withMetavar("SECONDS"),
         Flag.withDescription("How long a sign-in waits for the browser, as --callback-timeout"),

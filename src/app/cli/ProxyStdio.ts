@@ -5,14 +5,19 @@ import type { StorageError } from "../../ports/CredentialStore.ts"
 import { Display } from "../../ports/Display.ts"
 import { LocalClient, type OpenClient } from "../../ports/LocalClient.ts"
 import type { McpWire } from "../../ports/McpWire.ts"
+import type { RemoteServer } from "../../domain/Server.ts"
+import type { ServerDecoder } from "../../ports/ServerDecoder.ts"
 import type { UnattendedBrowser } from "../../ports/UnattendedBrowser.ts"
 import type { Credentials } from "../credentials/Credentials.ts"
 import type { AuthorizedHttp } from "../http/AuthorizedHttp.ts"
+import { ignoringTools } from "../proxy/IgnoredTools.ts"
+import type { MessageRule } from "../proxy/MessageRule.ts"
 import { refuseAll, stdioProxy } from "../proxy/StdioProxy.ts"
 import type { SignIn } from "../signin/SignIn.ts"
 import type { AccessTokens } from "../tokens/AccessTokens.ts"
 import { resolvedName } from "./Arguments.ts"
-import { tellError } from "./Output.ts"
+import { tellError, tellWarning } from "./Output.ts"
+import { remoteLineOf } from "./RemoteLine.ts"
 import { errorText } from "./RemedyText.ts"
 import { Account, CallbackTimeout, configFileOfRun } from "./Settings.ts"
 import { UsageError } from "./UsageError.ts"
@@ -22,30 +27,57 @@ import { showWarnings } from "./Warnings.ts"
 export interface StdioProxyServices<R> {
   readonly client: Layer.Layer<LocalClient, never, R>
   readonly server: Layer.Layer<
-    AccessTokens | AuthorizedHttp | Configuration | Credentials | McpWire | SignIn | UnattendedBrowser,
+    | AccessTokens
+    | AuthorizedHttp
+    | Configuration
+    | Credentials
+    | McpWire
+    | ServerDecoder
+    | SignIn
+    | UnattendedBrowser,
     ConfigurationError | StorageError,
     R
   >
 }
 
-const proxiedServer = Effect.fnUntraced(function* (given: Option.Option<string>) {
-  if (Option.isNone(given)) {
-    return yield* new UsageError({
-      problem: "No server is named.",
-      remedies: [advice("Give its name or its URL, or serve every one over HTTP with --all.")]
-    })
-  }
-  const name = yield* resolvedName(given.value)
+/** What the command line names: a server, and how it is proxied. */
+interface Proxied {
+  readonly server: RemoteServer
+  readonly rules: ReadonlyArray<MessageRule>
+}
+
+/** A server by the command line of mcp-remote. */
+const remoteServer = Effect.fnUntraced(function* (line: ReadonlyArray<string>) {
+  const { notices, options, server } = yield* remoteLineOf(line)
+  const unused =
+    options.pingSeconds === undefined
+      ? []
+      : ["--keep-alive has no effect here: the connection is watched by TCP."]
+  for (const notice of [...notices, ...unused]) yield* tellWarning(notice)
+  const rules = options.ignoredTools.length === 0 ? [] : [ignoringTools(options.ignoredTools)]
+  return { server, rules } satisfies Proxied
+})
+
+/** A server of the configuration, or at a URL. */
+const configuredServer = Effect.fnUntraced(function* (given: string) {
+  const name = yield* resolvedName(given)
   yield* showWarnings(name)
   const server = yield* Configuration.use((configuration) => configuration.server(name))
-  if (server._tag === "Http") return server
+  if (server._tag === "Http") return { server, rules: [] } satisfies Proxied
   return yield* new UsageError({
     problem: `${name} is a program on this machine, which an MCP client can start itself.`
   })
 })
 
-const run = Effect.fnUntraced(function* (given: Option.Option<string>, client: OpenClient) {
-  const server = yield* proxiedServer(given)
+const run = Effect.fnUntraced(function* ({ line, name }: StdioProxyArguments, client: OpenClient) {
+  if (Option.isNone(name)) {
+    return yield* new UsageError({
+      problem: "No server is named.",
+      remedies: [advice("Give its name or its URL, or serve every one over HTTP with --all.")]
+    })
+  }
+  const { rules, server } =
+    line.length === 0 ? yield* configuredServer(name.value) : yield* remoteServer([name.value, ...line])
   const configFile = yield* configFileOfRun
   const display = yield* Display
   const account = Option.getOrUndefined(yield* Account)
@@ -53,26 +85,31 @@ const run = Effect.fnUntraced(function* (given: Option.Option<string>, client: O
     client,
     server,
     account,
-    rules: [],
+    rules,
     prefix: `mcp-cli-${yield* Random.nextIntBetween(0, 2 ** 48)}-`,
     textOf: (error) => errorText(error, configFile).replaceAll("\n", " "),
     tell: (error) => Effect.provideService(tellError(error, configFile), Display, display)
   })
 })
 
+/** What the command line says about a proxy over stdio. */
+export interface StdioProxyArguments {
+  readonly name: Option.Option<string>
+  /** The rest of a command line of mcp-remote. */
+  readonly line: ReadonlyArray<string>
+  readonly authTimeout: Option.Option<number>
+}
+
 /**
  * `mcp-cli proxy NAME`: connects the MCP client that started this program with a server. An error that prevents that is the
  * answer to every request, since clients do not show what is on stderr.
  */
-export const proxyStdio = <R>(
-  args: { readonly name: Option.Option<string>; readonly authTimeout: Option.Option<number> },
-  services: StdioProxyServices<R>
-) =>
+export const proxyStdio = <R>(args: StdioProxyArguments, services: StdioProxyServices<R>) =>
   Effect.gen(function* () {
     const client = yield* LocalClient.use(({ open }) => open)
     const configFile = yield* configFileOfRun
     const timeout = Option.getOrElse(args.authTimeout, () => undefined) ?? (yield* CallbackTimeout)
-    yield* run(args.name, client).pipe(
+    yield* run(args, client).pipe(
       Effect.provide(services.server),
       Effect.provideService(CallbackTimeout, timeout),
       Effect.scoped,

@@ -1,3 +1,5 @@
+import { proxyWords } from "./ProxyWords.ts"
+
 /** The commands that have others below them. */
 const isGroup = /^(auth|storage)$/
 
@@ -8,5 +10,5 @@ export const understood = (words: ReadonlyArray<string>): ReadonlyArray<string> 
   if (first === "help") return [...words.slice(1), "--help"]
   return second === "help" && isGroup.test(first ?? "")
     ? [...words.filter((_, index) => index !== 1), "--help"]
-    : words
+    : proxyWords(words)
 }
