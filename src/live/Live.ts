@@ -197,23 +197,19 @@ const mayOpenBrowser = Effect.map(
 )
 
 /** The way from an MCP client on stdin and stdout to a server. Stdin is the client's, so nothing is asked there. */
-const stdioProxy = {
-  client: StdioClient.layer({ onSignal: serveUntilSignal }),
-  get server() {
-    return Layer.mergeAll(
-      AuthorizedHttp.layer,
-      HttpWire.layer(),
-      ServerJson.decoderLayer,
-      Layer.unwrap(Effect.map(mayOpenBrowser, (mayOpen) => browserOpenings(mayOpen)))
-    ).pipe(
-      Layer.provideMerge(authorization()),
-      Layer.provideMerge(SignInPrompt.layer),
-      Layer.provideMerge(wire),
-      Layer.provideMerge(transport),
-      Layer.provideMerge(storage("never", TerminalSecretPrompt.layer({ interactive: false })))
-    )
-  }
-}
+const stdioProxy = () =>
+  Layer.mergeAll(
+    AuthorizedHttp.layer,
+    HttpWire.layer(),
+    ServerJson.decoderLayer,
+    Layer.unwrap(Effect.map(mayOpenBrowser, (mayOpen) => browserOpenings(mayOpen)))
+  ).pipe(
+    Layer.provideMerge(authorization()),
+    Layer.provideMerge(SignInPrompt.layer),
+    Layer.provideMerge(wire),
+    Layer.provideMerge(transport),
+    Layer.provideMerge(storage("never", TerminalSecretPrompt.layer({ interactive: false })))
+  )
 
 /** What records a sign-in, loaded only where the user requests one. */
 const tracedUser = Layer.unwrap(
@@ -312,8 +308,11 @@ export const live = (version: string) =>
         Layer.merge(Layer.effectDiscard(Effect.sync(serveUntilSignal)))
       )
     },
+    get localClient() {
+      return StdioClient.layer({ onSignal: serveUntilSignal })
+    },
     get stdioProxy() {
-      return stdioProxy
+      return stdioProxy()
     },
     get sessions() {
       return ServerSession.layer.pipe(

@@ -97,8 +97,10 @@ export interface Live<R> {
   readonly tokens: Layer.Layer<Configuration | AccessTokens, ConfigurationError | StorageError, Settings | R>
   /** Tokens for requests of other programs, without a sign-in that needs the user. */
   readonly localProxy: Layer.Layer<HttpProxyServices, ConfigurationError | StorageError, Settings | R>
-  /** The way from the MCP client that started this program to a server. */
-  readonly stdioProxy: StdioProxyServices<Settings | R>
+  /** The MCP client that started this program. */
+  readonly localClient: StdioProxyServices<Settings | R>["client"]
+  /** The way from that client to a server. */
+  readonly stdioProxy: StdioProxyServices<Settings | R>["server"]
   readonly sessions: Layer.Layer<
     Configuration | CredentialStore | ServerSession | LineEditor,
     ConfigurationError | StorageError,
@@ -157,7 +159,7 @@ export const program = <R>(live: Live<R>, format: Ref.Ref<ErrorFormat>, words: R
         ping: () => ping.pipe(Command.provide(live.sessions)),
         proxy: () =>
           proxy(
-            () => live.stdioProxy,
+            () => ({ client: live.localClient, server: live.stdioProxy }),
             () => live.localProxy
           ),
         auth: () =>
