@@ -108,6 +108,39 @@ describe("mcp-cli proxy", () => {
     assert.strictEqual(client.lines.length, 2)
   })
 
+  it("takes a command line of mcp-remote, and says what has no effect", async () => {
+    const world = await protectedWorld()
+    const client = startProxy(
+      world,
+      [
+        world.mcpServer.url.href,
+        String(await freePort()),
+        "--allow-http",
+        ...[
+          "--transport",
+          "http-only",
+          "--header",
+          "X-Team:${TEAM}",
+          "--ignore-tool",
+          "ECH*",
+          "--body-timeout=0"
+        ]
+      ],
+      { env: { TEAM: "blue" } }
+    )
+    assert.property((await client.connect()).result, "serverInfo")
+    const tools = (await client.ask("tools/list")).result?.["tools"] as ReadonlyArray<{ name: string }>
+    assert.deepEqual(
+      tools.map(({ name }) => name),
+      ["add", "fail"]
+    )
+    assert.isDefined((await client.ask("tools/call", { name: "echo", arguments: { text: "x" } })).error)
+    client.child.stdin?.end()
+    const { code, stderr } = await client.ended
+    assert.strictEqual(code, 0, stderr)
+    assert.include(stderr, "--body-timeout has no effect here")
+  })
+
   it("opens one browser for two processes that start at once, and registers once", async () => {
     const world = await protectedWorld()
     const clients = [startProxy(world), startProxy(world)]

@@ -45,7 +45,7 @@ const acceptsUrls = (params: unknown): boolean =>
  *
  * - What follows `initialize` is held until its response, and what follows `notifications/initialized` until the server has it:
  *   requests of HTTP overtake each other.
- * - Each request of the client gets one response: that of the server, or one that says why there is none.
+ * - Each request of the client gets one response: that of the server, or one that says why it is missing.
  * - Nothing that the server may have run is sent again.
  */
 export class Relay {

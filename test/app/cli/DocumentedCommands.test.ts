@@ -8,6 +8,7 @@ import { CliError, CliOutput, Command } from "effect/cli"
 import { ChildProcessSpawner } from "effect/process"
 import { defaultErrorFormat } from "../../../src/app/cli/ErrorReport.ts"
 import { builtIns, type Live, program } from "../../../src/app/cli/Program.ts"
+import { understood } from "../../../src/app/cli/UnderstoodWords.ts"
 import { documentedCommands } from "../../Documents.ts"
 
 /** The first thing that a command does after its line was read: its layers are built, and fail here. */
@@ -33,7 +34,7 @@ const platform = Layer.mergeAll(
 /** What is wrong with a command line. Undefined: the program accepts it. */
 const problemOf = Effect.fn(function* (args: ReadonlyArray<string>) {
   const format = yield* Ref.make(defaultErrorFormat)
-  const error = yield* Command.runWith(program(layers, format), { version: "0.0.0" })(args).pipe(
+  const error = yield* Command.runWith(program(layers, format), { version: "0.0.0" })(understood(args)).pipe(
     Effect.as(undefined),
     Effect.catch(Effect.succeed),
     Effect.catchDefect((defect) => (defect === reached ? Effect.undefined : Effect.die(defect))),
