@@ -33,6 +33,9 @@ const clientOf = (child: ChildProcess): Proxy => {
   let parts: Array<Buffer> = []
   let last = 0
   child.stderr?.resume()
+  child.once("close", (code) => {
+    if (waiting.size > 0) throw new Error(`The proxy ended with ${code}, and owes ${waiting.size} answers`)
+  })
   child.stdout?.on("data", (chunk: Buffer) => {
     for (let from = 0; from < chunk.length;) {
       const end = chunk.indexOf(lineFeed, from)
@@ -51,10 +54,9 @@ const clientOf = (child: ChildProcess): Proxy => {
   return {
     child,
     ask: (method, params = {}) =>
-      new Promise((done, reject) => {
+      new Promise((done) => {
         const id = ++last
         waiting.set(id, done)
-        child.once("close", (code) => reject(new Error(`${method}: the proxy ended with ${code}`)))
         write({ jsonrpc: "2.0", id, method, params })
       }),
     notify: (method) => write({ jsonrpc: "2.0", method }),

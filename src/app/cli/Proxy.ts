@@ -39,8 +39,8 @@ export const proxy = <R>(
     },
     Effect.fn("cli.proxy")(function* (args) {
       const isHttp = args.all || Option.isSome(args.port) || Option.isSome(args.socket)
-      if (isHttp) yield* Effect.provide(proxyHttp(args), http())
-      else yield* proxyStdio(args, stdio())
+      if (isHttp) return yield* Effect.provide(proxyHttp(args), http())
+      return yield* proxyStdio(args, stdio())
     })
   ).pipe(
     Command.withDescription("Let MCP clients that do not sign in use a server, over stdio or HTTP"),
