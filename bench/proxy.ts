@@ -6,6 +6,7 @@ import { createRequire } from "node:module"
 import type { AddressInfo } from "node:net"
 import { dirname, join, resolve } from "node:path"
 import { compare, median, rounds, say } from "./Measure.ts"
+import { startAuthorizationServer } from "../test/servers/AuthorizationServer.ts"
 import { makeHome, startWorld } from "../test/e2e/World.ts"
 import { followRedirects } from "../test/servers/BrowserUser.ts"
 import { hasSecretService, startSecretService } from "../test/servers/SecretService.ts"
@@ -139,10 +140,27 @@ const signInMcpRemote = async (start: () => Proxy) => {
   await proxy.end()
 }
 
-/** A server without a sign-in that answers at once: what is left is the way through the proxy. */
+/** A server that takes every token and answers at once: what is left is the way through the proxy. */
 const fastServer = async () => {
   const counts = new Map<string, number>()
+  const authorizationServer = await startAuthorizationServer({ autoApprove: true })
   const server = createServer(async (request, response) => {
+    const origin = `http://${request.headers.host}`
+    if (request.url?.startsWith("/.well-known/oauth-protected-resource") === true) {
+      const authorization_servers = [authorizationServer.issuer]
+      const resource = `${origin}/mcp`
+      response.writeHead(200, { "content-type": "application/json" })
+      return void response.end(
+        JSON.stringify({ resource, authorization_servers, scopes_supported: ["mcp:read"] })
+      )
+    }
+    if (request.url !== "/mcp") return void response.writeHead(404).end()
+    if (request.headers.authorization === undefined) {
+      const metadata = `${origin}/.well-known/oauth-protected-resource/mcp`
+      return void response
+        .writeHead(401, { "www-authenticate": `Bearer resource_metadata="${metadata}"` })
+        .end()
+    }
     const body = Buffer.concat(await request.toArray()).toString()
     const { id, method, params } = (body === "" ? {} : JSON.parse(body)) as {
       readonly id?: number
@@ -166,7 +184,17 @@ const fastServer = async () => {
   })
   await once(server.listen(0, "127.0.0.1"), "listening")
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/mcp`
-  return { url, counts, close: () => (server.closeAllConnections(), server.close()) }
+  const home = makeHome(url)
+  const { code, stderr } = await home.run(["auth", "login", "demo"])
+  if (code !== 0) throw new Error(stderr)
+  await signInMcpRemote(theirs(home, url, environment))
+  const close = async () => {
+    server.closeAllConnections()
+    server.close()
+    await authorizationServer.close()
+    await home.close()
+  }
+  return { url, home, counts, close }
 }
 
 const percentile = (times: ReadonlyArray<number>, share: number): number =>
@@ -192,17 +220,21 @@ const perSecond = async (call: () => Promise<unknown>, count = 1000) => {
 
 const runWays = async () => {
   const server = await fastServer()
-  const home = makeHome(server.url)
+  const { home } = server
   const direct = async () => {
     const response = await fetch(server.url, {
       method: "POST",
-      headers: { "content-type": "application/json", accept: "application/json, text/event-stream" },
+      headers: {
+        authorization: "Bearer any",
+        "content-type": "application/json",
+        accept: "application/json, text/event-stream"
+      },
       body: JSON.stringify({ jsonrpc: "2.0", id: 1, method: "tools/call", params: { name: "x" } })
     })
     await response.arrayBuffer()
   }
   const ways = {
-    "mcp-cli": ours(home, server.url, environment),
+    "mcp-cli": ours(home, "demo", environment),
     "mcp-remote": theirs(home, server.url, environment)
   }
   const directTimes = await latencies(direct)
@@ -235,13 +267,12 @@ const runWays = async () => {
     )
     await proxy.end()
   }
-  await home.close()
-  server.close()
+  await server.close()
 }
 
 const ofMemory = async () => {
   const server = await fastServer()
-  const home = makeHome(server.url)
+  const { home } = server
   const idle = async (start: () => Proxy) => {
     const proxy = start()
     await handshake(proxy)
@@ -250,7 +281,7 @@ const ofMemory = async () => {
     return proxy
   }
   const [own, other] = [
-    await idle(ours(home, server.url, environment)),
+    await idle(ours(home, "demo", environment)),
     await idle(theirs(home, server.url, environment))
   ]
   const [before, remote] = [residentMegabytes(own.child.pid), residentMegabytes(other.child.pid)]
@@ -264,8 +295,7 @@ const ofMemory = async () => {
   )
   await own.end()
   await other.end()
-  await home.close()
-  server.close()
+  await server.close()
 }
 
 const ofStart = async () => {
