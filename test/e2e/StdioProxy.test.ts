@@ -116,15 +116,13 @@ describe("mcp-cli proxy", () => {
         world.mcpServer.url.href,
         String(await freePort()),
         "--allow-http",
-        ...[
-          "--transport",
-          "http-only",
-          "--header",
-          "X-Team:${TEAM}",
-          "--ignore-tool",
-          "ECH*",
-          "--body-timeout=0"
-        ]
+        "--transport",
+        "http-only",
+        "--header",
+        "X-Team:${TEAM}",
+        "--ignore-tool",
+        "ECH*",
+        "--body-timeout=0"
       ],
       { env: { TEAM: "blue" } }
     )
