@@ -21,10 +21,10 @@ const [space, lineFeed, carriageReturn] = [0x20, 0x0a, 0x0d]
 const parsed = (text: ByteParts): unknown => JSON.parse(text.text())
 
 /**
- * What makes two ids the same: the text of a string, and the digits of a number. Digits, because a number beyond 2^53 is
+ * What makes two ids the same, of an id as JSON: the text of a string, and the digits of a number. Digits, because a number beyond 2^53 is
  * another one after a round trip through a double.
  */
-const keyOf = (raw: string): string => {
+export const idKeyOf = (raw: string): string => {
   if (raw.startsWith('"')) return JSON.stringify(JSON.parse(raw))
   if (/^-?\d+$/.test(raw)) return raw === "-0" ? "0" : raw
   return /^-?\d/.test(raw) ? String(Number(raw)) : raw
@@ -53,9 +53,9 @@ export class JsonRpcMessage {
     this.bytes = bytes
     this.#spans = spans
     this.#hasLineBreaks = hasLineBreaks
-    this.id = this.#raw("id")?.text()
-    this.idKey = this.id === undefined ? undefined : keyOf(this.id)
-    const method = this.#raw("method")
+    this.id = this.raw("id")?.text()
+    this.idKey = this.id === undefined ? undefined : idKeyOf(this.id)
+    const method = this.raw("method")
     const name = method === undefined ? undefined : parsed(method)
     this.method = typeof name === "string" ? name : undefined
     const hasOutcome = spans.has("result") || spans.has("error")
@@ -73,14 +73,15 @@ export class JsonRpcMessage {
     return this.kind === "response" && this.#spans.has("error")
   }
 
-  #raw(name: Member): ByteParts | undefined {
+  /** The bytes of a member; `undefined` without it. */
+  raw(name: Member): ByteParts | undefined {
     const span = this.#spans.get(name)
     return span === undefined ? undefined : this.bytes.slice(span.from, span.to)
   }
 
   /** The value of a member; `undefined` without it. It builds the whole value: only for methods whose values are short. */
   value(name: "params" | "result" | "error"): unknown {
-    const raw = this.#raw(name)
+    const raw = this.raw(name)
     return raw === undefined ? undefined : parsed(raw)
   }
 
@@ -175,7 +176,8 @@ export const readJsonRpc = (given: ByteParts): JsonRpcText => {
   return message === undefined ? { _tag: "Invalid" } : { _tag: "Message", message }
 }
 
-const messageOf = (bytes: ByteParts): JsonRpcMessage => {
+/** The message that a text is. It throws for any other text: use it only for text of this program. */
+export const messageOf = (bytes: ByteParts): JsonRpcMessage => {
   const text = readJsonRpc(bytes)
   if (text._tag !== "Message") throw new Error("This is no JSON-RPC message")
   return text.message

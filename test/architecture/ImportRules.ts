@@ -66,6 +66,7 @@ const visible: Readonly<Record<string, ReadonlyArray<string>>> = {
   tokens: ["signin", "credentials"],
   signin: ["credentials"],
   credentials: [],
+  revisions: [],
   storage: [],
   trace: []
 }
