@@ -11,7 +11,7 @@ import * as CallbackListener from "../adapters/loopback/CallbackListener.ts"
 import * as LocalListener from "../adapters/loopback/LocalListener.ts"
 import * as McpConnector from "../adapters/mcp/McpConnector.ts"
 import * as McpForwarder from "../adapters/mcp/McpForwarder.ts"
-import * as HttpWire from "../adapters/mcp/wire/HttpWire.ts"
+import * as ServerWire from "../adapters/mcp/wire/ServerWire.ts"
 import * as ClientRegistrar from "../adapters/oauth/ClientRegistrar.ts"
 import * as Discovery from "../adapters/oauth/Discovery.ts"
 import * as DpopProofs from "../adapters/oauth/DpopProofs.ts"
@@ -200,7 +200,7 @@ const mayOpenBrowser = Effect.map(
 const stdioProxy = () =>
   Layer.mergeAll(
     AuthorizedHttp.layer,
-    HttpWire.layer(),
+    ServerWire.layer(),
     ServerJson.decoderLayer,
     Layer.unwrap(Effect.map(mayOpenBrowser, (mayOpen) => browserOpenings(mayOpen)))
   ).pipe(

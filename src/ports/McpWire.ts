@@ -14,8 +14,8 @@ export interface PostOptions extends SendOptions {
 
 /** How sending a message ended. */
 export type PostEnd =
-  /** The response to the request was delivered. */
-  | { readonly _tag: "Answered" }
+  /** The response to the request was delivered. `status` is that of HTTP, if it is no success. */
+  | { readonly _tag: "Answered"; readonly status?: number }
   /** The server took a notification or a response. */
   | { readonly _tag: "Accepted" }
   /** The request arrived, and there is no response to it. Whether it ran is unknown. */
@@ -73,7 +73,16 @@ export interface Wire<E> {
   readonly listen: (deliver: Deliver, options?: ListenOptions<McpError | E>) => Effect.Effect<ListenEnd>
 }
 
-/** Exchanges messages with servers over streamable HTTP (MCP "Transports"), without a look at what they say. */
+/** Which transport is used, and which one if the server does not have it: streamable HTTP, or HTTP+SSE of 2024-11-05. */
+export type TransportOrder = "http-first" | "http-only" | "sse-first" | "sse-only"
+
+/** How a wire is opened. */
+export interface OpenOptions {
+  /** Absent: as the server is configured; else `http-first`. */
+  readonly transport?: TransportOrder
+}
+
+/** Exchanges messages with servers over streamable HTTP, or over the transport before it (MCP "Transports"), without a look at what they say. */
 export class McpWire extends Context.Service<
   McpWire,
   {
@@ -81,11 +90,16 @@ export class McpWire extends Context.Service<
      * Makes the way to a server. It sends nothing yet. Every request goes through `send`, whose errors are returned
      * unchanged. A session that is open when the scope closes is ended with one DELETE.
      *
+     * Cookies of the server are sent back to it (RFC 6265): load balancers use them to find the process with the session.
+     *
+     * Over HTTP+SSE a session is one stream: when it ends, the session is lost, and `initialize` opens the next one.
+     *
      * Fails if the configuration has headers that cannot be sent.
      */
     readonly open: <E, R>(
       server: RemoteServer,
-      send: Send<E, R>
+      send: Send<E, R>,
+      options?: OpenOptions
     ) => Effect.Effect<Wire<E>, McpError, R | Scope.Scope>
   }
 >()("mcp-cli-oauth/ports/McpWire") {}

@@ -1,13 +1,14 @@
 import { Deferred, Effect, Result } from "effect"
 import { membersOf, valueAt } from "../../domain/JsonMembers.ts"
 import { errorResponse, idKeyOf, type JsonRpcMessage } from "../../domain/JsonRpcMessage.ts"
+import { errorCodes, isModernError } from "../../domain/McpErrorCode.ts"
 import type { RemoteServer } from "../../domain/Server.ts"
 import { McpError } from "../../ports/McpConnector.ts"
 import type { Deliver, ListenEnd, ListenOptions, PostEnd, PostOptions, Wire } from "../../ports/McpWire.ts"
 import { BridgedSession } from "./BridgedSession.ts"
-import { type KnownRevisions, ProcessRevisions } from "./KnownRevisions.ts"
+import { type ModernServers, KnownModernServers } from "./ModernServers.ts"
 import { ModernRequests } from "./ModernRequests.ts"
-import { errorCodes, isModernError, type NextId, ownIds, revisionOf } from "./ModernRevision.ts"
+import { type NextId, ownIds, revisionOf } from "./ModernRevision.ts"
 import { discoveredIn, discoverRequest, initializeResponse, olderClientOf } from "./OlderClient.ts"
 
 /** Options of {@link acrossRevisions}. */
@@ -41,7 +42,7 @@ export const acrossRevisions = <E>(
   options: RevisionOptions = {}
 ): Effect.Effect<Wire<E>> =>
   Effect.gen(function* () {
-    return new RevisionWire(server, wire, options, yield* ownIds, yield* ProcessRevisions)
+    return new RevisionWire(server, wire, options, yield* ownIds, yield* KnownModernServers)
   })
 
 class RevisionWire<E> implements Wire<E> {
@@ -49,7 +50,7 @@ class RevisionWire<E> implements Wire<E> {
   readonly #wire: Wire<E>
   readonly #mayBridge: boolean
   readonly #nextId: NextId
-  readonly #known: KnownRevisions
+  readonly #known: ModernServers
   readonly #requests: ModernRequests<E>
   /** Is there after `initialize` at a server that speaks only revision 2026-07-28. */
   #bridged: BridgedSession<E> | undefined
@@ -62,7 +63,7 @@ class RevisionWire<E> implements Wire<E> {
     wire: Wire<E>,
     { bridge = true, onLeftOut = () => Effect.void }: RevisionOptions,
     nextId: NextId,
-    known: KnownRevisions
+    known: ModernServers
   ) {
     this.#server = server
     this.#wire = wire
@@ -194,9 +195,9 @@ class RevisionWire<E> implements Wire<E> {
       options: PostOptions
     ): Effect.fn.Return<PostEnd, McpError | E> {
       const { href } = this.#server.url
-      if (this.#known.isModern(href)) {
+      if (this.#known.has(href)) {
         if (yield* this.#bridge(message, deliver, options)) return { _tag: "Answered" }
-        this.#known.setModern(href, false)
+        this.#known.set(href, false)
       }
       let refusal: JsonRpcMessage | undefined
       const sent = yield* Effect.result(
@@ -212,7 +213,7 @@ class RevisionWire<E> implements Wire<E> {
       )
       const mayBeModern = refusal !== undefined || (Result.isFailure(sent) && mayHideRevision(sent.failure))
       if (mayBeModern && (yield* this.#bridge(message, deliver, options))) {
-        this.#known.setModern(href, true)
+        this.#known.set(href, true)
         return { _tag: "Answered" }
       }
       if (refusal !== undefined) yield* deliver(refusal)

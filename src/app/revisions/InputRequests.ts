@@ -1,4 +1,5 @@
 import { Deferred, Duration, Effect, Predicate, Result } from "effect"
+import { errorCodes } from "../../domain/McpErrorCode.ts"
 import type { ByteParts } from "../../domain/ByteParts.ts"
 import {
   type JsonMember,
@@ -11,7 +12,7 @@ import {
 } from "../../domain/JsonMembers.ts"
 import { type JsonRpcMessage, jsonRpcMessage } from "../../domain/JsonRpcMessage.ts"
 import type { Deliver, PostEnd, PostOptions } from "../../ports/McpWire.ts"
-import { errorCodes, errorOf, type NextId, requestOf, withParams } from "./ModernRevision.ts"
+import { errorOf, type NextId, requestOf, withParams } from "./ModernRevision.ts"
 
 /** How often one request is sent again because the server requires input for it. The SDK's client has the same limit. */
 const maxRounds = 10

@@ -1,11 +1,12 @@
 import { Effect, Result } from "effect"
 import { jsonOf, membersOf, objectOf, parsedAt, withMembers } from "../../domain/JsonMembers.ts"
+import { codeOf, errorCodes } from "../../domain/McpErrorCode.ts"
 import type { ByteParts } from "../../domain/ByteParts.ts"
 import type { JsonRpcMessage } from "../../domain/JsonRpcMessage.ts"
 import { headerValue } from "../../domain/ParamHeaders.ts"
 import type { McpError } from "../../ports/McpConnector.ts"
 import type { Deliver, PostEnd, PostOptions, Wire } from "../../ports/McpWire.ts"
-import { codeOf, errorCodes, modernRevision, type NextId, requestOf, revisionOf } from "./ModernRevision.ts"
+import { modernRevision, type NextId, requestOf, revisionOf } from "./ModernRevision.ts"
 import { ToolParameters } from "./ToolParameters.ts"
 
 /** The parameter that the `Mcp-Name` header repeats (MCP 2026-07-28 "Standard Request Headers"). */

@@ -1,10 +1,11 @@
 import { Clock, Deferred, Effect, Fiber, Latch, Result, type Scope } from "effect"
+import { codeOf, errorCodes } from "../../domain/McpErrorCode.ts"
 import type { ByteParts } from "../../domain/ByteParts.ts"
 import { jsonOf, objectOf, parsedAt } from "../../domain/JsonMembers.ts"
 import type { JsonRpcMessage } from "../../domain/JsonRpcMessage.ts"
 import type { McpError } from "../../ports/McpConnector.ts"
 import type { Deliver, ListenEnd, ListenOptions, PostEnd, PostOptions } from "../../ports/McpWire.ts"
-import { codeOf, errorCodes, type NextId, requestOf } from "./ModernRevision.ts"
+import { type NextId, requestOf } from "./ModernRevision.ts"
 
 /** Milliseconds until a stream is opened again that was open, and the longest such time after failures. */
 const [minDelay, maxDelay] = [1000, 30_000]
@@ -54,7 +55,7 @@ export class Subscriptions<E> {
   readonly #changed = Latch.makeUnsafe(false)
   #version = 0
   #waiting: ReadonlyArray<Waiting> = []
-  #isListening = false
+  #listeners = 0
   #isOffered = true
 
   constructor({ capabilities, nextId, send }: SubscriptionOptions<E>) {
@@ -73,7 +74,7 @@ export class Subscriptions<E> {
       if (this.#uris.size >= maxResources) return refused(`There are ${maxResources} subscriptions already.`)
       this.#uris.add(uri)
       this.#change()
-      if (!this.#isListening) return Effect.succeed<Subscribed>({ _tag: "Subscribed" })
+      if (this.#listeners === 0) return Effect.succeed<Subscribed>({ _tag: "Subscribed" })
       const waiting = { uri, version: this.#version, done: Deferred.makeUnsafe<Subscribed>() }
       this.#waiting = [...this.#waiting, waiting]
       return Deferred.await(waiting.done)
@@ -128,7 +129,7 @@ export class Subscriptions<E> {
     Effect.scoped(this.#run(deliver, options)).pipe(
       Effect.onExit(() =>
         Effect.suspend(() => {
-          this.#isListening = false
+          this.#listeners--
           return this.#settle(this.#version, () => ({ _tag: "Subscribed" }))
         })
       )
@@ -141,7 +142,7 @@ export class Subscriptions<E> {
       deliver: Deliver,
       { onFailure, onOpen = Effect.void }: ListenOptions<McpError | E>
     ): Effect.fn.Return<ListenEnd, never, Scope.Scope> {
-      this.#isListening = true
+      this.#listeners++
       let streams: ReadonlyArray<Fiber.Fiber<StreamEnd<E>>> = []
       const interruptAll = Effect.suspend(() => {
         const before = streams

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http"
 import { text } from "node:stream/consumers"
 import { Deferred, Duration, Effect, Layer, Queue } from "effect"
 import * as MemoryLock from "../../../src/adapters/lock/MemoryLock.ts"
-import * as HttpWire from "../../../src/adapters/mcp/wire/HttpWire.ts"
+import * as ServerWire from "../../../src/adapters/mcp/wire/ServerWire.ts"
 import * as MemoryStore from "../../../src/adapters/store/memory/MemoryStore.ts"
 import { errorText } from "../../../src/app/cli/RemedyText.ts"
 import * as Credentials from "../../../src/app/credentials/Credentials.ts"
@@ -59,7 +59,7 @@ export interface ProxiedOptions {
 const stackOf = ({ claims = true, open }: ProxiedOptions) =>
   Layer.mergeAll(
     AuthorizedHttp.layer,
-    HttpWire.layer({ maxMessageMiB: 1 }),
+    ServerWire.layer({ maxMessageMiB: 1 }),
     Layer.succeed(UnattendedBrowser, {
       mayOpen: open !== undefined,
       claim: () => Effect.succeed(claims),

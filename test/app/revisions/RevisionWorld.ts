@@ -1,6 +1,6 @@
 import { type Context, Effect, Fiber, FiberSet, Predicate, Queue, type Scope } from "effect"
 import { acrossRevisions, type RevisionOptions } from "../../../src/app/revisions/AcrossRevisions.ts"
-import { KnownRevisions, ProcessRevisions } from "../../../src/app/revisions/KnownRevisions.ts"
+import { ModernServers, KnownModernServers } from "../../../src/app/revisions/ModernServers.ts"
 import { ByteParts } from "../../../src/domain/ByteParts.ts"
 import { errorResponse, type JsonRpcMessage, readJsonRpc } from "../../../src/domain/JsonRpcMessage.ts"
 import type { Wire } from "../../../src/ports/McpWire.ts"
@@ -8,9 +8,9 @@ import { httpServer } from "../../adapters/mcp/McpWorld.ts"
 import { openWire } from "../../adapters/mcp/wire/WireWorld.ts"
 
 /** The wire to a server, for clients of another revision. Each test has a memory of its own. */
-export const openAcross = (url: URL, options: RevisionOptions = {}, known = new KnownRevisions()) =>
+export const openAcross = (url: URL, options: RevisionOptions = {}, known = new ModernServers()) =>
   Effect.flatMap(openWire(url), (wire) => acrossRevisions(httpServer(url), wire, options)).pipe(
-    Effect.provideService(ProcessRevisions, known)
+    Effect.provideService(KnownModernServers, known)
   )
 
 const messageOf = (text: string): JsonRpcMessage => {

@@ -96,6 +96,8 @@ export interface EventUse {
   readonly isEnough: () => boolean
   /** Is called with an event of the type `message` that is no JSON. */
   readonly onInvalid: () => void
+  /** Takes an event of another type. */
+  readonly onOther?: (name: string, data: ByteParts) => Effect.Effect<void>
 }
 
 /** The messages of a text; `undefined` if it is no JSON. */
@@ -108,7 +110,7 @@ export const messagesIn = (text: ByteParts): ReadonlyArray<JsonRpcMessage> | und
 /** Reads an event stream and delivers the messages in it. */
 export const readEvents = (response: Response, use: EventUse): Effect.Effect<BodyEnd> =>
   Effect.suspend(() => {
-    const { cursor, deliver, isEnough, maxBytes, onInvalid } = use
+    const { cursor, deliver, isEnough, maxBytes, onInvalid, onOther } = use
     const reader = new EventReader({
       maxBytes,
       onRetry: (milliseconds) => {
@@ -125,7 +127,7 @@ export const readEvents = (response: Response, use: EventUse): Effect.Effect<Bod
             const messages = messagesIn(data)
             if (messages === undefined) onInvalid()
             for (const message of messages ?? []) yield* deliver(message)
-          }
+          } else if (name !== "message" && onOther !== undefined) yield* onOther(name, data)
           // After the delivery: what was not delivered is sent again by the server.
           cursor.lastEventId = id ?? cursor.lastEventId
         }

@@ -9,6 +9,7 @@ import {
   type ListenEnd,
   type ListenOptions,
   McpWire,
+  type OpenOptions,
   type PostEnd,
   type PostOptions,
   type Wire,
@@ -30,7 +31,7 @@ import {
 import { refusingRedirects } from "../RedirectRule.ts"
 import { type BodyEnd, type Cursor, messagesIn, readBriefly, readEvents, readText } from "./AnswerBody.ts"
 import { WireFailures } from "./WireFailures.ts"
-import { endOf, exchange, postOf, streamOf, type WireRequest } from "./WireRequests.ts"
+import { endOf, exchange, postOf, streamOf, versionIn, type WireRequest } from "./WireRequests.ts"
 
 /** A session, and where its standing stream ended. */
 interface OpenSession extends WireSession {
@@ -42,12 +43,6 @@ interface OpenSession extends WireSession {
 const typeOf = (response: Response): string | null => response.headers.get("content-type")
 const isEvents = (type: string | null): boolean => /^\s*text\/event-stream\b/i.test(type ?? "")
 const isJson = (type: string | null): boolean => /^\s*application\/([\w.+-]+\+)?json\b/i.test(type ?? "")
-
-/** A protocol version that a header can carry. */
-const versionIn = (result: unknown): string | undefined => {
-  const version = Predicate.hasProperty(result, "protocolVersion") ? result.protocolVersion : undefined
-  return typeof version === "string" && /^[\x21-\x7e]{1,64}$/.test(version) ? version : undefined
-}
 
 /** The message of a JSON-RPC error. */
 const errorMessage = (response: JsonRpcMessage | undefined): string | undefined => {
@@ -131,7 +126,7 @@ class HttpWire<E> implements Wire<E> {
   #start(response: Response, answer: JsonRpcMessage): void {
     this.#session = {
       id: response.headers.get("mcp-session-id") ?? undefined,
-      protocolVersion: versionIn(answer.value("result")),
+      protocolVersion: versionIn(answer),
       cursor: { lastEventId: undefined, retry: undefined },
       isLost: false
     }
@@ -217,7 +212,7 @@ class HttpWire<E> implements Wire<E> {
         status !== 403
       ) {
         yield* exchange.deliver(answer.withId(id))
-        return { _tag: "Answered" }
+        return { _tag: "Answered", status }
       }
       return yield* this.#failures.status(response, errorMessage(answer) ?? said)
     }
@@ -340,13 +335,13 @@ const isUnknownMethod = (answer: JsonRpcMessage | undefined): boolean => {
   return Predicate.hasProperty(error, "code") && error.code === -32601
 }
 
-/** Settings of {@link layer}. */
+/** Limits of a wire. */
 export interface McpWireOptions {
   /** Maximum of one message in MiB, after decompression; absent: 256. `maxAnswerMiB` of a server's entry wins. */
   readonly maxMessageMiB?: number
 }
 
-/** @see McpWire */
+/** Opens a wire over streamable HTTP. Requests carry the configured headers of the server. */
 export const open = Effect.fn("McpWire.open")(function* <E, R>(
   server: RemoteServer,
   send: Send<E, R>,
@@ -360,7 +355,3 @@ export const open = Effect.fn("McpWire.open")(function* <E, R>(
   yield* Effect.addFinalizer(() => wire.end)
   return wire
 })
-
-/** Exchanges messages over streamable HTTP. Requests carry the configured headers of the server. */
-export const layer = (options: McpWireOptions = {}): Layer.Layer<McpWire> =>
-  Layer.succeed(McpWire, { open: (server, send) => open(server, send, options) })

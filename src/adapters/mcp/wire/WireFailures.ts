@@ -84,6 +84,19 @@ export class WireFailures {
     return this.#error(`its answer is not that of an MCP server${this.#quote(fault)}.`, this.#checkUrl)
   }
 
+  /** An answer that opens no stream of the transport of 2024-11-05. */
+  noStream(type: string | null): McpError {
+    return this.#error(
+      `it opens no SSE stream${this.#quote(type ?? "its answer has no content type")}.`,
+      this.#checkUrl
+    )
+  }
+
+  /** A stream of that transport that does not say where messages go, or says a place where they must not go. */
+  endpoint(fault: string): McpError {
+    return this.#error(`its SSE stream cannot be used${this.#quote(fault)}.`, this.#checkUrl)
+  }
+
   /** A response with another content than JSON or events. */
   contentType(type: string | null): McpError {
     return this.unusable(type === null ? "it has no content type" : `it is ${type}`)

@@ -1,4 +1,4 @@
-import { Effect } from "effect"
+import { Effect, Predicate } from "effect"
 import type { JsonRpcMessage } from "../../../domain/JsonRpcMessage.ts"
 import { redirectOf } from "../../../domain/Redirect.ts"
 import type { RemoteServer } from "../../../domain/Server.ts"
@@ -12,6 +12,13 @@ export interface WireRequest {
   readonly method: "POST" | "GET" | "DELETE"
   readonly headers: Headers
   readonly body: Uint8Array | undefined
+}
+
+/** The protocol version that `initialize` led to, if a header can carry it. */
+export const versionIn = (answer: JsonRpcMessage): string | undefined => {
+  const result = answer.value("result")
+  const version = Predicate.hasProperty(result, "protocolVersion") ? result.protocolVersion : undefined
+  return typeof version === "string" && /^[\x21-\x7e]{1,64}$/.test(version) ? version : undefined
 }
 
 const sessionHeaders = (session: WireSession | undefined): Headers => {

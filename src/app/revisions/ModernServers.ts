@@ -7,14 +7,14 @@ const maxServers = 1000
  * The servers that refused `initialize` because they speak only revision 2026-07-28 (MCP "Versioning" lets a client remember
  * that). It is a hint: a server that does not confirm it is greeted as an unknown one.
  */
-export class KnownRevisions {
+export class ModernServers {
   readonly #modern = new Set<string>()
 
-  isModern(server: string): boolean {
+  has(server: string): boolean {
     return this.#modern.has(server)
   }
 
-  setModern(server: string, isModern: boolean): void {
+  set(server: string, isModern: boolean): void {
     this.#modern.delete(server)
     if (!isModern) return
     if (this.#modern.size >= maxServers) this.#modern.clear()
@@ -23,9 +23,9 @@ export class KnownRevisions {
 }
 
 /** What this process knows. */
-export const ProcessRevisions = Context.Reference<KnownRevisions>(
-  "mcp-cli-oauth/app/revisions/KnownRevisions",
+export const KnownModernServers = Context.Reference<ModernServers>(
+  "mcp-cli-oauth/app/revisions/ModernServers",
   {
-    defaultValue: () => new KnownRevisions()
+    defaultValue: () => new ModernServers()
   }
 )

@@ -1,0 +1,48 @@
+import { Effect, Layer, type Scope } from "effect"
+import type { RemoteServer } from "../../../domain/Server.ts"
+import type { McpError, Send } from "../../../ports/McpConnector.ts"
+import { McpWire, type OpenOptions, type Wire } from "../../../ports/McpWire.ts"
+import { withConfiguredHeaders } from "../ConfiguredHeaders.ts"
+import { maxMessage } from "../McpLimits.ts"
+import { refusingRedirects } from "../RedirectRule.ts"
+import { CookieJar, withCookies } from "./CookieJar.ts"
+import { FallbackWire } from "./FallbackWire.ts"
+import * as HttpWire from "./HttpWire.ts"
+import { SseWire } from "./SseWire.ts"
+import { exchange } from "./WireRequests.ts"
+
+const openSse = Effect.fnUntraced(function* <E, R>(
+  server: RemoteServer,
+  send: Send<E, R>,
+  maxMiB: number
+): Effect.fn.Return<Wire<E>, McpError, R | Scope.Scope> {
+  const context = yield* Effect.context<R>()
+  const scope = yield* Effect.scope
+  const configured = refusingRedirects(server, yield* withConfiguredHeaders(server, send))
+  return new SseWire<E>({
+    server,
+    maxMiB,
+    scope,
+    send: (url, request, options) =>
+      Effect.provideContext(exchange({ ...server, url }, configured, request, options), context)
+  })
+})
+
+/**
+ * Exchanges messages over the transport that a server has: streamable HTTP, or the one of 2024-11-05. Requests carry the
+ * configured headers of the server, and its cookies.
+ */
+export const layer = ({ maxMessageMiB = maxMessage }: HttpWire.McpWireOptions = {}): Layer.Layer<McpWire> =>
+  Layer.succeed(McpWire, {
+    open: Effect.fn("McpWire.open")(function* <E, R>(
+      server: RemoteServer,
+      send: Send<E, R>,
+      { transport = server.transport === "sse" ? "sse-only" : "http-first" }: OpenOptions = {}
+    ): Effect.fn.Return<Wire<E>, McpError, R | Scope.Scope> {
+      const withJar = withCookies(new CookieJar(), send)
+      const openHttp = HttpWire.open(server, withJar, { maxMessageMiB })
+      if (transport === "http-only") return yield* openHttp
+      const sse = yield* openSse(server, withJar, maxMessageMiB)
+      return transport === "sse-only" ? sse : new FallbackWire(yield* openHttp, sse, transport)
+    })
+  })
