@@ -221,7 +221,7 @@ class RevisionWire<E> implements Wire<E> {
     }
   )
 
-  /** Answers `initialize` for a server of revision 2026-07-28. False if it is none, or does not say so now. */
+  /** Answers `initialize` for a server of revision 2026-07-28. False if it is another one, or does not say so now. */
   readonly #bridge = Effect.fnUntraced(
     { self: this },
     function* (this: RevisionWire<E>, message: JsonRpcMessage, deliver: Deliver, options: PostOptions) {

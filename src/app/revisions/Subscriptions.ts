@@ -124,7 +124,7 @@ export class Subscriptions<E> {
     )
   }
 
-  /** Keeps the stream open for as long as it runs. Without anything to listen to there is none. */
+  /** Keeps the stream open for as long as it runs. It opens no stream while there is nothing to listen to. */
   readonly listen = (deliver: Deliver, options: ListenOptions<McpError | E> = {}): Effect.Effect<ListenEnd> =>
     Effect.scoped(this.#run(deliver, options)).pipe(
       Effect.onExit(() =>
