@@ -8,7 +8,7 @@ export interface JsonMember {
   readonly value: ByteParts
 }
 
-/** The members of a JSON object, in their order; `undefined` of another text. Names may repeat: the last one counts. */
+/** The members of a JSON object, in their order; `undefined` for another text. Names may repeat: the last one counts. */
 export const membersOf = (text: ByteParts): ReadonlyArray<JsonMember> | undefined => {
   const members: Array<JsonMember> = []
   let name: string | undefined
@@ -45,7 +45,7 @@ export const elementsOf = (text: ByteParts): ReadonlyArray<ByteParts> | undefine
   return isValid && isList ? elements : undefined
 }
 
-/** The value at the end of a path through objects; `undefined` if it ends before. */
+/** The value at the end of a path through objects; `undefined` if the path ends before it. */
 export const valueAt = (text: ByteParts | undefined, ...path: ReadonlyArray<string>): ByteParts | undefined =>
   path.reduce(
     (at, name) =>

@@ -60,7 +60,7 @@ const roots = /^src\/(live\/.*|main|bin)\.ts$/
 const visible: Readonly<Record<string, ReadonlyArray<string>>> = {
   cli: ["session", "doctor", "proxy", "http", "tokens", "signin", "credentials", "storage", "trace"],
   session: ["http", "tokens", "signin", "credentials"],
-  proxy: ["http", "tokens", "signin", "credentials"],
+  proxy: ["http", "tokens", "signin", "credentials", "revisions"],
   doctor: ["http", "tokens", "signin", "credentials", "storage"],
   http: ["tokens", "signin", "credentials"],
   tokens: ["signin", "credentials"],

@@ -8,13 +8,13 @@ import type { UnattendedBrowser } from "../../ports/UnattendedBrowser.ts"
 import { WaitNotice } from "../../ports/WaitNotice.ts"
 import type { Credentials } from "../credentials/Credentials.ts"
 import { AuthorizedHttp } from "../http/AuthorizedHttp.ts"
+import { acrossRevisions } from "../revisions/AcrossRevisions.ts"
 import type { SignIn } from "../signin/SignIn.ts"
 import { AccessTokens } from "../tokens/AccessTokens.ts"
 import { afterSleep } from "./AfterSleep.ts"
 import type { MessageRule } from "./MessageRule.ts"
 import { failed } from "./OwnAnswers.ts"
 import { Relay } from "./Relay.ts"
-import { serverLeg } from "./ServerLeg.ts"
 import { makeSessionSignIn } from "./SessionSignIn.ts"
 
 /** What is proxied, and how errors are shown. */
@@ -61,7 +61,7 @@ export const stdioProxy = Effect.fn("StdioProxy.run")(
     const tokens = yield* AccessTokens
     const wires = yield* McpWire
     const signIn = yield* makeSessionSignIn(server, account)
-    const wire = yield* serverLeg(server, yield* wires.open(server, http.sendTo(server, account)))
+    const wire = yield* acrossRevisions(server, yield* wires.open(server, http.sendTo(server, account)))
     const relay = yield* Relay.make({
       server: server.name,
       wire,

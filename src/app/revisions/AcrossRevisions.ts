@@ -2,6 +2,7 @@ import { Deferred, Effect, Result } from "effect"
 import { membersOf, valueAt } from "../../domain/JsonMembers.ts"
 import { errorResponse, idKeyOf, type JsonRpcMessage } from "../../domain/JsonRpcMessage.ts"
 import { errorCodes, isModernError } from "../../domain/McpErrorCode.ts"
+import { printable } from "../../domain/PrintableText.ts"
 import type { RemoteServer } from "../../domain/Server.ts"
 import { McpError } from "../../ports/McpConnector.ts"
 import type { Deliver, ListenEnd, ListenOptions, PostEnd, PostOptions, Wire } from "../../ports/McpWire.ts"
@@ -15,9 +16,15 @@ import { discoveredIn, discoverRequest, initializeResponse, olderClientOf } from
 export interface RevisionOptions {
   /** False: a client of an older revision gets the refusal of a server that speaks only revision 2026-07-28. */
   readonly bridge?: boolean
-  /** Is called with the names of tools that are left out of a list, because what they declare for headers is not valid. */
-  readonly onLeftOut?: (tools: ReadonlyArray<string>) => Effect.Effect<void>
 }
+
+/** Warns of tools that the client does not get (MCP 2026-07-28 "x-mcp-header"). */
+const warnOf =
+  ({ name }: RemoteServer) =>
+  (tools: ReadonlyArray<string>): Effect.Effect<void> =>
+    Effect.logWarning(
+      `${name}: left out of its tools, because what they declare for headers is not valid: ${tools.map((tool) => printable(tool)).join(", ")}.`
+    )
 
 /** A request on its way, which the client may cancel. */
 interface Running {
@@ -61,7 +68,7 @@ class RevisionWire<E> implements Wire<E> {
   constructor(
     server: RemoteServer,
     wire: Wire<E>,
-    { bridge = true, onLeftOut = () => Effect.void }: RevisionOptions,
+    { bridge = true }: RevisionOptions,
     nextId: NextId,
     known: ModernServers
   ) {
@@ -70,7 +77,7 @@ class RevisionWire<E> implements Wire<E> {
     this.#mayBridge = bridge
     this.#nextId = nextId
     this.#known = known
-    this.#requests = new ModernRequests<E>({ wire, nextId, onLeftOut })
+    this.#requests = new ModernRequests<E>({ wire, nextId, onLeftOut: warnOf(server) })
   }
 
   readonly session = () => this.#bridged?.session ?? this.#wire.session()

@@ -27,7 +27,7 @@ const textOf = (value: ByteParts | undefined): string | undefined => {
 export interface ModernRequestOptions<E> {
   readonly wire: Wire<E>
   readonly nextId: NextId
-  /** Is called with the names of tools that are left out of a list, because what they declare for headers is not valid. */
+  /** Is called once with the names of tools that are left out of a list, because what they declare for headers is not valid. */
   readonly onLeftOut: (tools: ReadonlyArray<string>) => Effect.Effect<void>
 }
 
@@ -37,6 +37,7 @@ export class ModernRequests<E> {
   readonly #nextId: NextId
   readonly #onLeftOut: ModernRequestOptions<E>["onLeftOut"]
   readonly #tools = new ToolParameters()
+  readonly #told = new Set<string>()
 
   constructor({ nextId, onLeftOut, wire }: ModernRequestOptions<E>) {
     this.#wire = wire

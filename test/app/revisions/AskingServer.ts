@@ -107,9 +107,6 @@ export const askingServer = (options: { readonly legacy?: "stateless" | "reject"
               return noticed.length < 3
                 ? inputRequired({ requestState: `round ${noticed.length}` })
                 : text("there")
-            case "endless":
-              noticed.push("round")
-              return inputRequired({ requestState: "same" })
             case "capabilities":
               return text(mcpReq.envelope)
             default:

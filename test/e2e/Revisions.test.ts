@@ -1,0 +1,116 @@
+import { resolve } from "node:path"
+import { assert, describe, it } from "@effect/vitest"
+import { Client as NewClient } from "@modelcontextprotocol/client"
+import { StdioClientTransport as NewTransport } from "@modelcontextprotocol/client/stdio"
+import { Client as OldClient } from "@modelcontextprotocol/sdk/client/index.js"
+import { StdioClientTransport as OldTransport } from "@modelcontextprotocol/sdk/client/stdio.js"
+import { ElicitRequestSchema } from "@modelcontextprotocol/sdk/types.js"
+import { Effect } from "effect"
+import { legacyServer, sseServer } from "../adapters/mcp/McpServers.ts"
+import { askingServer } from "../app/revisions/AskingServer.ts"
+import { makeHome, password } from "./World.ts"
+
+/** How a client starts the proxy of a server. */
+const proxyOf = (url: URL) =>
+  Effect.map(
+    Effect.acquireRelease(
+      Effect.sync(() => makeHome(url.href)),
+      (home) => Effect.promise(() => home.close())
+    ),
+    ({ home }) => ({
+      command: process.execPath,
+      args: [resolve("dist/bin/mcp-cli.cjs"), "proxy", "demo"],
+      env: {
+        HOME: home,
+        PATH: process.env["PATH"] ?? "",
+        DBUS_SESSION_BUS_ADDRESS: "unix:path=/nonexistent",
+        MCP_CLI_ENCRYPTION_KEY: password
+      }
+    })
+  )
+
+const said = (result: object): unknown => {
+  const { content } = result as { readonly content: ReadonlyArray<{ readonly text: string }> }
+  return JSON.parse(content[0]?.text ?? "null")
+}
+const until = (condition: () => boolean): Effect.Effect<void> =>
+  Effect.suspend(() =>
+    condition()
+      ? Effect.void
+      : Effect.andThen(
+          Effect.promise(() => new Promise(setImmediate)),
+          until(condition)
+        )
+  )
+
+describe("mcp-cli proxy", () => {
+  it.live("lets a client of 2025 use a server of 2026-07-28", () =>
+    Effect.gen(function* () {
+      const server = yield* askingServer()
+      const client = new OldClient(
+        { name: "old", version: "1" },
+        { capabilities: { elicitation: { form: {}, url: {} } } }
+      )
+      client.setRequestHandler(ElicitRequestSchema, ({ params }) =>
+        params.mode === "url" ? { action: "accept" } : { action: "accept", content: { city: "Bern" } }
+      )
+      const parameters = yield* proxyOf(server.url)
+      yield* Effect.promise(() => client.connect(new OldTransport(parameters) as never))
+      const call = (name: string, args = {}) =>
+        Effect.promise(() => client.callTool({ name, arguments: args }))
+      assert.deepInclude(said(yield* call("ask")) as object, {
+        responses: { where: { action: "accept", content: { city: "Bern" } } }
+      })
+      assert.deepEqual(said(yield* call("visit")), { responses: { login: { action: "accept" } } })
+      assert.deepEqual(said(yield* call("region", { region: "eu" })), { region: "eu" })
+      const controller = new AbortController()
+      const slow = client
+        .callTool({ name: "slow" }, undefined, { signal: controller.signal })
+        .catch(() => "cancelled")
+      yield* until(() => server.noticed.includes("started"))
+      controller.abort()
+      yield* until(() => server.noticed.includes("aborted"))
+      assert.strictEqual(yield* Effect.promise(() => slow), "cancelled")
+      yield* Effect.promise(() => client.close())
+    })
+  )
+
+  it.live("lets a client of 2026-07-28 use a server of its revision and one of 2025", () =>
+    Effect.gen(function* () {
+      const modern = yield* askingServer()
+      const legacy = yield* legacyServer()
+      for (const [url, tool] of [
+        [modern.url, "region"],
+        [legacy.url, "echo"]
+      ] as const) {
+        const client = new NewClient({ name: "new", version: "1" }, { versionNegotiation: { mode: "auto" } })
+        const parameters = yield* proxyOf(url)
+        yield* Effect.promise(() => client.connect(new NewTransport(parameters)))
+        const names = (yield* Effect.promise(() => client.listTools())).tools.map(({ name }) => name)
+        assert.include(names, tool)
+        assert.notInclude(names, "invalid")
+        const result = yield* Effect.promise(() =>
+          client.callTool({ name: tool, arguments: { region: "eu", text: "hi" } })
+        )
+        assert.notProperty(result, "isError")
+        yield* Effect.promise(() => client.close())
+      }
+      assert.deepEqual(modern.methods(), ["server/discover", "tools/list", "tools/call"])
+    })
+  )
+
+  it.live("lets a client use a server of HTTP+SSE", () =>
+    Effect.gen(function* () {
+      const server = yield* sseServer
+      const client = new OldClient({ name: "old", version: "1" })
+      const parameters = yield* proxyOf(server.url)
+      yield* Effect.promise(() => client.connect(new OldTransport(parameters) as never))
+      const names = () => Effect.promise(async () => (await client.listTools()).tools.map(({ name }) => name))
+      assert.deepEqual(yield* names(), ["echo"])
+      // Another stream is another session, which the proxy starts.
+      yield* Effect.promise(server.hangUp)
+      assert.deepEqual(yield* names(), ["echo"])
+      yield* Effect.promise(() => client.close())
+    })
+  )
+})
