@@ -35,6 +35,8 @@ interface OpenStream {
   /** True once `initialize` was answered. */
   isGreeted: boolean
   isOpen: boolean
+  /** True once it has had a listener. */
+  isHeard: boolean
   fiber: Fiber.Fiber<void> | undefined
 }
 
@@ -101,6 +103,7 @@ export class SseWire<E> implements Wire<E> {
       protocolVersion: undefined,
       isGreeted: false,
       isOpen: true,
+      isHeard: false,
       fiber: undefined
     }
     stream.fiber = yield* Effect.forkIn(this.#read(stream, response), this.#scope)
@@ -252,6 +255,9 @@ export class SseWire<E> implements Wire<E> {
     ): Effect.fn.Return<ListenEnd> {
       const stream = this.#stream
       if (stream === undefined) return { _tag: "NotOffered", status: 404 }
+      // To listen again means that the connection may be dead. Another one is another session.
+      if (stream.isHeard && stream.fiber !== undefined) yield* Fiber.interrupt(stream.fiber)
+      stream.isHeard = true
       const listener = { deliver }
       this.#listener = listener
       this.#received.openUnsafe()

@@ -68,6 +68,28 @@ describe("a wire to a server of the transport of 2024-11-05", () => {
     }).pipe(Effect.provide(wires))
   )
 
+  it.live("starts another session where the caller listens again", () =>
+    Effect.gen(function* () {
+      const server = yield* sseServer
+      const wire = yield* openWire(server.url)
+      yield* post(wire, initialize)
+      const session = wire.session()?.id ?? ""
+      const listening = yield* Effect.forkChild(
+        wire.listen(() => Effect.void),
+        { startImmediately: true }
+      )
+      const again = yield* wire.listen(() => Effect.void)
+      assert.deepEqual(
+        [again, yield* Fiber.join(listening)],
+        [
+          { _tag: "SessionLost", session },
+          { _tag: "SessionLost", session }
+        ]
+      )
+      assert.strictEqual((yield* post(wire, request("tools/list"))).end._tag, "SessionLost")
+    }).pipe(Effect.provide(wires))
+  )
+
   it.live("fails what is open when the stream ends, and says why", () =>
     Effect.gen(function* () {
       for (const [ending, why] of [
