@@ -55,8 +55,9 @@ describe("the cookies of a server", () => {
     ["of __Host- goes back", ["__Host-a=1; Secure; Path=/"], server, ["__Host-a=1"]],
     ["of __Secure- is secure", ["__Secure-a=1"], server, []]
   ]
-  for (const [name, headers, url, expected] of rows)
-    it(`a cookie ${name}`, () => assert.deepEqual(sentTo(url, ...headers), expected))
+  it.each(rows)("a cookie %s", (_, headers, url, expected) =>
+    assert.deepEqual(sentTo(url, ...headers), expected)
+  )
 
   it("a secure cookie is not taken over http", () => {
     const jar = new CookieJar()
