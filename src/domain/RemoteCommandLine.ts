@@ -30,7 +30,8 @@ export interface RemoteOptions {
 
 /** The transports of HTTP that mcp-remote tries, in order. */
 export const remoteTransports = ["http-first", "sse-first", "http-only", "sse-only"] as const
-type RemoteTransport = (typeof remoteTransports)[number]
+/** @see remoteTransports */
+export type RemoteTransport = (typeof remoteTransports)[number]
 
 /** A command line of mcp-remote in our terms. */
 export interface RemoteCommandLine {

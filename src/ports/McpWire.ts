@@ -1,5 +1,6 @@
 import { Context, type Effect, type Scope } from "effect"
 import type { JsonRpcMessage } from "../domain/JsonRpcMessage.ts"
+import type { RemoteTransport } from "../domain/RemoteCommandLine.ts"
 import type { RemoteServer } from "../domain/Server.ts"
 import type { McpError, Send, SendOptions } from "./McpConnector.ts"
 
@@ -73,13 +74,12 @@ export interface Wire<E> {
   readonly listen: (deliver: Deliver, options?: ListenOptions<McpError | E>) => Effect.Effect<ListenEnd>
 }
 
-/** Which transport is used, and which one if the server does not have it: streamable HTTP, or HTTP+SSE of 2024-11-05. */
-export type TransportOrder = "http-first" | "http-only" | "sse-first" | "sse-only"
-
 /** How a wire is opened. */
 export interface OpenOptions {
-  /** Absent: as the server is configured; else `http-first`. */
-  readonly transport?: TransportOrder
+  /** Streamable HTTP, HTTP+SSE of 2024-11-05, or the other one if the server has not the first. Absent: as configured. */
+  readonly transport?: RemoteTransport
+  /** False: cookies are neither taken nor sent. */
+  readonly cookies?: boolean
 }
 
 /** Exchanges messages with servers over streamable HTTP, or over the transport before it (MCP "Transports"), without a look at what they say. */

@@ -3,12 +3,12 @@ import type { Remediable } from "../../domain/Remedy.ts"
 import type { RemoteServer } from "../../domain/Server.ts"
 import type { OpenClient } from "../../ports/LocalClient.ts"
 import type { McpError } from "../../ports/McpConnector.ts"
-import { McpWire } from "../../ports/McpWire.ts"
+import { McpWire, type OpenOptions } from "../../ports/McpWire.ts"
 import type { UnattendedBrowser } from "../../ports/UnattendedBrowser.ts"
 import { WaitNotice } from "../../ports/WaitNotice.ts"
 import type { Credentials } from "../credentials/Credentials.ts"
 import { AuthorizedHttp } from "../http/AuthorizedHttp.ts"
-import { acrossRevisions } from "../revisions/AcrossRevisions.ts"
+import { acrossRevisions, type RevisionOptions } from "../revisions/AcrossRevisions.ts"
 import type { SignIn } from "../signin/SignIn.ts"
 import { AccessTokens } from "../tokens/AccessTokens.ts"
 import { afterSleep } from "./AfterSleep.ts"
@@ -18,7 +18,7 @@ import { Relay } from "./Relay.ts"
 import { makeSessionSignIn } from "./SessionSignIn.ts"
 
 /** What is proxied, and how errors are shown. */
-export interface StdioProxyOptions {
+export interface StdioProxyOptions extends OpenOptions, RevisionOptions {
   readonly client: OpenClient
   readonly server: RemoteServer
   /** Absent: the default account. */
@@ -61,7 +61,8 @@ export const stdioProxy = Effect.fn("StdioProxy.run")(
     const tokens = yield* AccessTokens
     const wires = yield* McpWire
     const signIn = yield* makeSessionSignIn(server, account)
-    const wire = yield* acrossRevisions(server, yield* wires.open(server, http.sendTo(server, account)))
+    const direct = yield* wires.open(server, http.sendTo(server, account), options)
+    const wire = yield* acrossRevisions(server, direct, options)
     const relay = yield* Relay.make({
       server: server.name,
       wire,

@@ -88,7 +88,9 @@ export class ModernRequests<E> {
     { self: this },
     function* (this: ModernRequests<E>, answer: JsonRpcMessage) {
       const { leftOut, message } = this.#tools.learn(answer)
-      if (leftOut.length > 0) yield* this.#onLeftOut(leftOut)
+      const untold = leftOut.filter((tool) => !this.#told.has(tool))
+      for (const tool of untold) this.#told.add(tool)
+      if (untold.length > 0) yield* this.#onLeftOut(untold)
       return message
     }
   )

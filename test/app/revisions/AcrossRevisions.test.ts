@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Schema } from "effect"
+import { Effect, Fiber, Logger, Schema } from "effect"
 import { TestClock } from "effect/testing"
 import { acrossRevisions } from "../../../src/app/revisions/AcrossRevisions.ts"
 import { KnownModernServers, ModernServers } from "../../../src/app/revisions/ModernServers.ts"
@@ -133,6 +133,32 @@ describe("a client and a server of the same revision", () => {
       assert.isTrue(isStopped)
       assert.deepEqual(yield* both.listen(() => Effect.void), { _tag: "NotOffered", status: 405 })
       assert.deepEqual([methods(), state.listening], [["tools/call"], 0])
+    })
+  )
+
+  it.effect("of 2026-07-28 leave out tools that are not valid, and warn once", () =>
+    Effect.gen(function* () {
+      const warnings: Array<unknown> = []
+      const logger = Logger.make(({ message: said }) => void warnings.push(said))
+      const tool =
+        '{"name":"b" ,"inputSchema":{"type":"object","properties":{"n":{"type":"integer","x-mcp-header":"N"}}}}'
+      const invalid = '{"name":"bad","inputSchema":{"properties":{"n":{"type":"number","x-mcp-header":"N"}}}}'
+      const { wire } = fakeWire({
+        "tools/list": (_, deliver) =>
+          Effect.as(
+            deliver(message(`{"jsonrpc":"2.0","id":1,"result":{"ttlMs":1.0,"tools":[${invalid},${tool}]}}`)),
+            { _tag: "Answered" }
+          )
+      })
+      const both = yield* across(wire)
+      for (let time = 0; time < 2; time++) {
+        const { delivered } = yield* post(both, request("tools/list", { _meta })).pipe(
+          Effect.provide(Logger.layer([logger]))
+        )
+        assert.deepEqual(delivered, [`{"jsonrpc":"2.0","id":1,"result":{"ttlMs":1.0,"tools":[${tool}]}}`])
+      }
+      assert.strictEqual(warnings.length, 1)
+      assert.match(String(warnings[0]), /example: .*not valid: bad\.$/)
     })
   )
 })

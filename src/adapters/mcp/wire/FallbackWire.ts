@@ -1,15 +1,9 @@
 import { Effect, Result } from "effect"
 import { codeOf, errorCodes, isModernError } from "../../../domain/McpErrorCode.ts"
 import type { JsonRpcMessage } from "../../../domain/JsonRpcMessage.ts"
+import type { RemoteTransport } from "../../../domain/RemoteCommandLine.ts"
 import { McpError } from "../../../ports/McpConnector.ts"
-import type {
-  Deliver,
-  ListenOptions,
-  PostEnd,
-  PostOptions,
-  TransportOrder,
-  Wire
-} from "../../../ports/McpWire.ts"
+import type { Deliver, ListenOptions, PostEnd, PostOptions, Wire } from "../../../ports/McpWire.ts"
 import { inSentence } from "../HttpFailure.ts"
 import type { SseWire } from "./SseWire.ts"
 
@@ -27,7 +21,7 @@ export class FallbackWire<E> implements Wire<E> {
   #current: Wire<E>
   #isChosen = false
 
-  constructor(http: Wire<E>, sse: SseWire<E>, order: Extract<TransportOrder, `${string}-first`>) {
+  constructor(http: Wire<E>, sse: SseWire<E>, order: Extract<RemoteTransport, `${string}-first`>) {
     this.#http = http
     this.#sse = sse
     this.#current = order === "sse-first" ? sse : http

@@ -37,9 +37,9 @@ export const layer = ({ maxMessageMiB = maxMessage }: HttpWire.McpWireOptions = 
     open: Effect.fn("McpWire.open")(function* <E, R>(
       server: RemoteServer,
       send: Send<E, R>,
-      { transport = server.transport === "sse" ? "sse-only" : "http-first" }: OpenOptions = {}
+      { cookies = true, transport = server.transport === "sse" ? "sse-only" : "http-first" }: OpenOptions = {}
     ): Effect.fn.Return<Wire<E>, McpError, R | Scope.Scope> {
-      const withJar = withCookies(new CookieJar(), send)
+      const withJar = cookies ? withCookies(new CookieJar(), send) : send
       const openHttp = HttpWire.open(server, withJar, { maxMessageMiB })
       if (transport === "http-only") return yield* openHttp
       const sse = yield* openSse(server, withJar, maxMessageMiB)

@@ -1,7 +1,19 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Redacted } from "effect"
 import { CookieJar } from "../../../../src/adapters/mcp/wire/CookieJar.ts"
-import { initialize, json, openWire, post, request, scripted, started, wires } from "./WireWorld.ts"
+import { McpWire } from "../../../../src/ports/McpWire.ts"
+import { httpServer } from "../McpWorld.ts"
+import {
+  initialize,
+  json,
+  openWire,
+  plainSend,
+  post,
+  request,
+  scripted,
+  started,
+  wires
+} from "./WireWorld.ts"
 
 const at = (url: string) => new URL(url)
 const server = "https://mcp.example/a/mcp"
@@ -91,6 +103,18 @@ describe("the cookies of a server", () => {
         yield* post(wire, request("ping"))
         assert.strictEqual(got[1]?.headers.cookie, expected)
       }
+    }).pipe(Effect.provide(wires))
+  )
+
+  it.effect("are not taken where the caller says so", () =>
+    Effect.gen(function* () {
+      const { got, url } = yield* scripted(
+        json({ jsonrpc: "2.0", id: 1, result: {} }, 200, { "set-cookie": "a=1" })
+      )
+      const wire = yield* McpWire.use((wires) => wires.open(httpServer(url), plainSend, { cookies: false }))
+      yield* post(wire, request("ping"))
+      yield* post(wire, request("ping"))
+      assert.isUndefined(got[1]?.headers.cookie)
     }).pipe(Effect.provide(wires))
   )
 })

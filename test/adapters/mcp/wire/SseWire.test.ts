@@ -3,7 +3,8 @@ import { text } from "node:stream/consumers"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Queue } from "effect"
 import { McpError } from "../../../../src/ports/McpConnector.ts"
-import { McpWire, type TransportOrder } from "../../../../src/ports/McpWire.ts"
+import type { RemoteTransport } from "../../../../src/domain/RemoteCommandLine.ts"
+import { McpWire } from "../../../../src/ports/McpWire.ts"
 import { listen, sseServer } from "../McpServers.ts"
 import { httpServer } from "../McpWorld.ts"
 import {
@@ -23,7 +24,7 @@ import {
   wires
 } from "./WireWorld.ts"
 
-const open = (url: URL, transport: TransportOrder) =>
+const open = (url: URL, transport: RemoteTransport) =>
   McpWire.use((wire) => wire.open(httpServer(url), plainSend, { transport }))
 const endpoint = (address: string) => `event: endpoint\ndata: ${address}\n\n`
 
@@ -165,7 +166,7 @@ describe("a wire to a server of the transport of 2024-11-05", () => {
 
   const refusalOf = (code: number, status: number) =>
     json({ jsonrpc: "2.0", id: null, error: { code, message: "no" } }, status)
-  const refusals: ReadonlyArray<readonly [string, Answering, TransportOrder, ReadonlyArray<string>]> = [
+  const refusals: ReadonlyArray<readonly [string, Answering, RemoteTransport, ReadonlyArray<string>]> = [
     ["400", answer(400, "text/plain", "Bad"), "http-first", ["POST", "GET"]],
     ["404", answer(404, "text/html", "<h1>"), "http-first", ["POST", "GET"]],
     ["405", answer(405, undefined), "http-first", ["POST", "GET"]],
