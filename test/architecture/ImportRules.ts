@@ -58,7 +58,18 @@ const stableDeep = /^effect\/encoding\/(Base64|Base64Url|Hex)$/
 const roots = /^src\/(live\/.*|main|bin)\.ts$/
 /** What each folder of `src/app` may import besides itself. Arrows point down only. */
 const visible: Readonly<Record<string, ReadonlyArray<string>>> = {
-  cli: ["session", "doctor", "proxy", "http", "tokens", "signin", "credentials", "storage", "trace"],
+  cli: [
+    "session",
+    "doctor",
+    "proxy",
+    "revisions",
+    "http",
+    "tokens",
+    "signin",
+    "credentials",
+    "storage",
+    "trace"
+  ],
   session: ["http", "tokens", "signin", "credentials"],
   proxy: ["http", "tokens", "signin", "credentials", "revisions"],
   doctor: ["http", "tokens", "signin", "credentials", "storage"],

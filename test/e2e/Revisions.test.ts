@@ -11,7 +11,7 @@ import { askingServer } from "../app/revisions/AskingServer.ts"
 import { makeHome, password } from "./World.ts"
 
 /** How a client starts the proxy of a server. */
-const proxyOf = (url: URL) =>
+const proxyOf = (url: URL, args: ReadonlyArray<string> = ["demo"]) =>
   Effect.map(
     Effect.acquireRelease(
       Effect.sync(() => makeHome(url.href)),
@@ -19,7 +19,7 @@ const proxyOf = (url: URL) =>
     ),
     ({ home }) => ({
       command: process.execPath,
-      args: [resolve("dist/bin/mcp-cli.cjs"), "proxy", "demo"],
+      args: [resolve("dist/bin/mcp-cli.cjs"), "proxy", ...args],
       env: {
         HOME: home,
         PATH: process.env["PATH"] ?? "",
@@ -111,6 +111,31 @@ describe("mcp-cli proxy", () => {
       yield* Effect.promise(server.hangUp)
       assert.deepEqual(yield* names(), ["echo"])
       yield* Effect.promise(() => client.close())
+    })
+  )
+
+  it.live("uses the transport and the protocol that a command line of mcp-remote names", () =>
+    Effect.gen(function* () {
+      const { url } = yield* sseServer
+      const modern = yield* askingServer()
+      const rows = [
+        [url, ["--transport", "sse-only"], ""],
+        [url, ["--transport", "http-only"], "HTTP 405"],
+        [modern.url, ["--protocol", "legacy"], "nsupported protocol version"]
+      ] as const
+      for (const [at, flags, refusal] of rows) {
+        const client = new OldClient({ name: "old", version: "1" })
+        const parameters = yield* proxyOf(at, [at.href, ...flags])
+        const said = yield* Effect.promise(() =>
+          client.connect(new OldTransport(parameters) as never).then(
+            () => "",
+            (error) => String(error.message)
+          )
+        )
+        assert.match(said, new RegExp(refusal === "" ? "^$" : refusal))
+        yield* Effect.promise(() => client.close())
+      }
+      assert.deepEqual(modern.methods(), ["initialize"])
     })
   )
 })

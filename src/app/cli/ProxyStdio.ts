@@ -4,7 +4,7 @@ import { Configuration, type ConfigurationError } from "../../ports/Configuratio
 import type { StorageError } from "../../ports/CredentialStore.ts"
 import { Display } from "../../ports/Display.ts"
 import { LocalClient, type OpenClient } from "../../ports/LocalClient.ts"
-import type { McpWire } from "../../ports/McpWire.ts"
+import type { McpWire, OpenOptions } from "../../ports/McpWire.ts"
 import type { RemoteServer } from "../../domain/Server.ts"
 import type { ServerDecoder } from "../../ports/ServerDecoder.ts"
 import type { UnattendedBrowser } from "../../ports/UnattendedBrowser.ts"
@@ -13,6 +13,7 @@ import type { AuthorizedHttp } from "../http/AuthorizedHttp.ts"
 import { ignoringTools } from "../proxy/IgnoredTools.ts"
 import type { MessageRule } from "../proxy/MessageRule.ts"
 import { refuseAll, stdioProxy } from "../proxy/StdioProxy.ts"
+import type { RevisionOptions } from "../revisions/AcrossRevisions.ts"
 import type { SignIn } from "../signin/SignIn.ts"
 import type { AccessTokens } from "../tokens/AccessTokens.ts"
 import { resolvedName } from "./Arguments.ts"
@@ -44,6 +45,7 @@ export interface StdioProxyServices<R> {
 interface Proxied {
   readonly server: RemoteServer
   readonly rules: ReadonlyArray<MessageRule>
+  readonly way?: OpenOptions & RevisionOptions
 }
 
 /** A server by the command line of mcp-remote. */
@@ -55,7 +57,13 @@ const remoteServer = Effect.fnUntraced(function* (line: ReadonlyArray<string>) {
       : ["--keep-alive has no effect here: the connection is watched by TCP."]
   for (const notice of [...notices, ...unused]) yield* tellWarning(notice)
   const rules = options.ignoredTools.length === 0 ? [] : [ignoringTools(options.ignoredTools)]
-  return { server, rules } satisfies Proxied
+  const { protocol, transport, withoutCookies } = options
+  const way = {
+    bridge: protocol !== "legacy",
+    cookies: withoutCookies !== true,
+    ...(transport === undefined ? {} : { transport })
+  }
+  return { server, rules, way } satisfies Proxied
 })
 
 /** A server of the configuration, or at a URL. */
@@ -76,12 +84,13 @@ const run = Effect.fnUntraced(function* ({ line, name }: StdioProxyArguments, cl
       remedies: [advice("Give its name or its URL, or serve every one over HTTP with --all.")]
     })
   }
-  const { rules, server } =
+  const { rules, server, way }: Proxied =
     line.length === 0 ? yield* configuredServer(name.value) : yield* remoteServer([name.value, ...line])
   const configFile = yield* configFileOfRun
   const display = yield* Display
   const account = Option.getOrUndefined(yield* Account)
   yield* stdioProxy({
+    ...way,
     client,
     server,
     account,
