@@ -1,4 +1,4 @@
-import { Clock, Effect, Layer, Predicate, Result, type Scope } from "effect"
+import { Clock, Effect, Predicate, Result, type Scope } from "effect"
 import { ByteParts } from "../../../domain/ByteParts.ts"
 import type { JsonRpcMessage } from "../../../domain/JsonRpcMessage.ts"
 import type { RemoteServer } from "../../../domain/Server.ts"
@@ -8,8 +8,6 @@ import {
   type Deliver,
   type ListenEnd,
   type ListenOptions,
-  McpWire,
-  type OpenOptions,
   type PostEnd,
   type PostOptions,
   type Wire,

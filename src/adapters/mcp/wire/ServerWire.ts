@@ -15,7 +15,7 @@ const openSse = Effect.fnUntraced(function* <E, R>(
   server: RemoteServer,
   send: Send<E, R>,
   maxMiB: number
-): Effect.fn.Return<Wire<E>, McpError, R | Scope.Scope> {
+): Effect.fn.Return<SseWire<E>, McpError, R | Scope.Scope> {
   const context = yield* Effect.context<R>()
   const scope = yield* Effect.scope
   const configured = refusingRedirects(server, yield* withConfiguredHeaders(server, send))
