@@ -1,7 +1,7 @@
 /** Parts that are shorter than this are copied into a shared block: an object per byte would take more than the bytes. */
 const minPart = 4096
-/** Length of a shared block. */
-const blockLength = 65_536
+/** The most bytes of a shared block. It starts small: a server can send one short part between two long ones. */
+const maxBlock = 65_536
 
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true })
 const byteOrderMark = [0xef, 0xbb, 0xbf]
@@ -59,16 +59,20 @@ export class ByteParts {
   }
 
   #addShort(part: Uint8Array): void {
-    const last = this.#parts.at(-1)
-    const used = this.#block === undefined || last === undefined ? 0 : last.length
-    if (this.#block === undefined || used + part.length > blockLength) {
-      this.#block = new Uint8Array(blockLength)
-      this.#block.set(part)
-      this.#push(this.#block.subarray(0, part.length))
-    } else {
-      this.#block.set(part, used)
-      this.#parts[this.#parts.length - 1] = this.#block.subarray(0, used + part.length)
+    const used = this.#block === undefined ? 0 : (this.#parts.at(-1)?.length ?? 0)
+    const isFull = used + part.length > maxBlock
+    const start = isFull ? 0 : used
+    const end = start + part.length
+    let block = isFull ? undefined : this.#block
+    if (block === undefined || block.length < end) {
+      const longer = new Uint8Array(Math.min(2 * end, maxBlock))
+      if (block !== undefined) longer.set(block.subarray(0, start))
+      block = longer
     }
+    block.set(part, start)
+    this.#block = block
+    if (start === 0) this.#push(block.subarray(0, end))
+    else this.#parts[this.#parts.length - 1] = block.subarray(0, end)
   }
 
   /** The bytes from one offset to another, without a copy of long parts. */

@@ -9,7 +9,7 @@ const shape =
 export const hasSecretShape = (text: string): boolean => shape.test(text)
 
 const secretName =
-  /authorization|cookie|token|secret|passw|credential|(^|[-_])(api-?)?key($|[-_])|_(pat|pwd|auth)$/i
+  /authorization|cookie|token|secret|passw|passphrase|credential|api[-_]?key|(access|account|private|shared|signing)[-_]?key|(^|[-_])(key|bearer|jwt)($|[-_])|(^|[-_])pass$|[-_](pat|pwd|auth)$/i
 
 /** True if a variable, header or parameter of this name holds a secret. */
 export const isSecretName = (name: string): boolean => secretName.test(name)
@@ -19,3 +19,30 @@ export const secretParameter = (url: string): string | undefined =>
   Array.from(URL.parse(url)?.searchParams ?? []).find(
     ([name, value]) => isSecretName(name) && value !== "" && !value.includes("${")
   )?.[0]
+
+/** Flags of programs whose value is a header or a variable, of any name. */
+const carrier = /^(H|headers?|e|env)$/
+const assignment = /([\w-]+)["']?\s*[:=]\s*(?=[^\s{])(?!["']?\$\{)/g
+const flag = /(?<![\w-])--?([A-Za-z][\w-]*)["']?(?:\s*,\s*|\s+)["']?(?=[^\s"',\]-])(?!\$\{)/g
+const userInformation = /(?<=:\/\/)(?=[^\s/?#"'\\]*@)/g
+
+/**
+ * Where the first value starts that is a secret by the name before it: `token = x`, `"--api-key", "x"`, `-H "x"`; or the
+ * user information of a URL. Values of variables are none. Undefined: the text has no such value.
+ */
+export const namedSecretAt = (text: string): number | undefined => {
+  const assigned = Array.from(text.matchAll(assignment)).filter(([, name = ""]) => isSecretName(name))
+  const flagged = Array.from(text.matchAll(flag)).filter(
+    ([, name = ""]) => isSecretName(name) || carrier.test(name)
+  )
+  const starts = [...assigned, ...flagged, ...text.matchAll(userInformation)].map(
+    ({ 0: match, index }) => index + match.length
+  )
+  return starts.length === 0 ? undefined : Math.min(...starts)
+}
+
+/** True if an argument of a program says that the next one is a secret. */
+export const announcesSecret = (argument: string): boolean => {
+  const name = /^--?([A-Za-z][\w-]*)$/.exec(argument)?.[1]
+  return name !== undefined && (isSecretName(name) || carrier.test(name))
+}

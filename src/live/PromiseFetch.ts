@@ -160,7 +160,8 @@ export const createAuthorizedFetch = async (options: AuthorizedFetchOptions): Pr
       return yield* Effect.all([authorizedFetch(server, account), toOAuthClientProvider(server, account)])
     })
   ).catch(async (error: unknown) => {
-    await runtime.dispose()
+    // Also leaves the signal, which may live as long as the program.
+    await close()
     throw error
   })
 

@@ -267,4 +267,21 @@ describe("bytes in parts", () => {
     assert.isBelow(parts.parts.length, 10)
     assert.strictEqual(parts.text(), "x".repeat(100_000))
   })
+
+  it("take little more memory than bytes, in whatever order short and long ones come", () => {
+    const [long, short] = [encode("x".repeat(4096)), encode("\n")]
+    const orders = [
+      [short, long],
+      [long, short],
+      [short, short, long],
+      [encode("y".repeat(4095)), long]
+    ]
+    for (const order of orders) {
+      const parts = new ByteParts()
+      for (let at = 0; at < 100; at++) for (const part of order) parts.add(part)
+      const buffers = new Set(parts.parts.map(({ buffer }) => buffer))
+      const held = [...buffers].reduce((sum, { byteLength }) => sum + byteLength, 0)
+      assert.isBelow(held, 2 * parts.length)
+    }
+  })
 })

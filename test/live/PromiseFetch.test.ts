@@ -1,3 +1,4 @@
+import { getEventListeners } from "node:events"
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -294,6 +295,17 @@ describe("createAuthorizedFetch", () => {
       await rejection(createAuthorizedFetch({ url: mcpServer.url, signal: controller.signal })),
       reason
     )
+  })
+
+  it("leaves its signal when it is closed, and when it could not be made", async () => {
+    const { signal } = new AbortController()
+    writeFileSync(join(home, "server_config.json"), "{")
+    await rejection(createAuthorizedFetch({ url: mcpServer.url, home, signal }))
+    rmSync(join(home, "server_config.json"))
+    const fetch = await createAuthorizedFetch({ url: mcpServer.url, home, store: "memory", signal })
+    assert.strictEqual(getEventListeners(signal, "abort").length, 1)
+    await fetch.close()
+    assert.strictEqual(getEventListeners(signal, "abort").length, 0)
   })
 
   it("introduces itself as the product that it is part of", async () => {

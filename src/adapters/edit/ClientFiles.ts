@@ -10,7 +10,10 @@ import { codeOf, explainErrno, remediesOfErrno } from "../platform/Errno.ts"
 import { editedJson } from "./JsonTextEdit.ts"
 
 /** Claude Code's file has some megabytes after a year. */
-const maxBytes = 64 * 1024 * 1024
+const ofJson = { bytes: 64 * 1024 * 1024, text: "64 MiB" }
+/** The parsers of TOML and YAML take a thousand times the memory of the text, and a repository may have brought it. */
+const ofOthers = { bytes: 512 * 1024, text: "512 KiB" }
+const maxSize = { json: ofJson, toml: ofOthers, yaml: ofOthers } as const
 
 /** Claude Code writes its file several times a second while it works. */
 const untilQuiet = Schedule.spaced("50 millis").pipe(Schedule.jittered, Schedule.upTo({ times: 40 }))
@@ -137,11 +140,12 @@ export const layer = (platform: ClientPlatform): Layer.Layer<ClientFiles, never,
 
       const parts = {
         read: Effect.fn("ClientFiles.read")(function* (place: Pick<ServerPlace, "file" | "format">) {
-          const { file } = place
+          const { file, format } = place
+          const max = maxSize[format]
           const stats = yield* attempt(file, "cannot be read", () => fs.stat(file).catch(missing))
           if (stats === undefined) return undefined
           if (!stats.isFile()) return yield* refused(file, "is not a file")
-          if (stats.size > maxBytes) return yield* refused(file, "has more than 64 MiB")
+          if (stats.size > max.bytes) return yield* refused(file, `has more than ${max.text}`)
           const bytes = yield* attempt(file, "cannot be read", () => fs.readFile(file))
           const text = yield* Effect.try({
             try: () => new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes),

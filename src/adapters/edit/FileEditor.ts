@@ -65,7 +65,9 @@ const read = async (target: string): Promise<Found | undefined> => {
   const file = await fs.open(target, fs.constants.O_RDONLY | (fs.constants.O_NONBLOCK ?? 0)).catch(missing)
   if (file === undefined) return undefined
   try {
-    return { stats: await file.stat(), bytes: await file.readFile() }
+    const stats = await file.stat()
+    // A device may have no end.
+    return { stats, bytes: stats.isFile() ? await file.readFile() : Buffer.alloc(0) }
   } finally {
     await file.close()
   }

@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process"
 import * as fs from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
@@ -131,7 +132,12 @@ describe("FileEditor", () => {
         fs.mkdirSync(join(folder, "folder"))
         fs.writeFileSync(join(folder, "latin1"), Buffer.from("caf\xe9", "latin1"))
         fs.symlinkSync("loop", join(folder, "loop"))
+        // A writer that does not end it.
+        execFileSync("mkfifo", [join(folder, "pipe")])
+        const writer = fs.openSync(join(folder, "pipe"), "r+")
+        yield* Effect.addFinalizer(() => Effect.sync(() => fs.closeSync(writer)))
         const cases = [
+          ["pipe", "is not a file"],
           ["folder", "cannot be read: it is a folder|is not a file"],
           ["latin1", "is not UTF-8 text"],
           ["loop", "cannot be read: it is a symbolic link"]

@@ -1,4 +1,4 @@
-import { Effect } from "effect"
+import { Clock, Duration, Effect } from "effect"
 import { ByteParts } from "../../../domain/ByteParts.ts"
 import { type JsonRpcMessage, readJsonRpc } from "../../../domain/JsonRpcMessage.ts"
 import type { Deliver } from "../../../ports/McpWire.ts"
@@ -20,7 +20,7 @@ const stopped = () => Effect.succeed("Stopped" as const)
 /**
  * Reads a body chunk by chunk: the next chunk is read after `take` ended. It stops at the first chunk for which `take` is
  * not `undefined`. A body that is not read to its end is cancelled, which ends its connection. So once it is enough, the end
- * is awaited for a moment.
+ * is awaited for a moment, whatever else the server sends meanwhile.
  */
 const readChunks = (
   response: Response,
@@ -37,10 +37,16 @@ const readChunks = (
       )
     )
     return Effect.gen(function* () {
+      let enoughSince: number | undefined
       for (;;) {
-        const chunk = yield* isEnough()
-          ? Effect.timeoutOrElse(next, { duration: endTimeout, orElse: stopped })
-          : next
+        const now = yield* Clock.currentTimeMillis
+        if (isEnough()) enoughSince ??= now
+        const chunk = yield* enoughSince === undefined
+          ? next
+          : Effect.timeoutOrElse(next, {
+              duration: Duration.subtract(endTimeout, Duration.millis(now - enoughSince)),
+              orElse: stopped
+            })
         if (typeof chunk === "string") {
           // Undici uses a connection again only in the next turn of the event loop, and opens another one before that.
           yield* Effect.yieldNow
@@ -79,9 +85,21 @@ export const readBriefly = (response: Response): Effect.Effect<string> =>
     ({ text }) => text.text()
   )
 
+/** Servers refuse requests with more bytes of headers than 8 to 16 KiB. */
+const maxEventId = 4096
+
+/**
+ * The value of `Last-Event-ID` for an id: its UTF-8 bytes (HTML "Server-sent events" §9.2.3). Undefined for one that no header
+ * can have: the stream cannot be resumed there.
+ */
+const lastEventIdOf = (id: string): string | undefined => {
+  const value = Buffer.from(id).toString("latin1")
+  return /^[\t -~\x80-\xff]+$/.test(value) && value.length <= maxEventId ? value : undefined
+}
+
 /** Where the events of a stream end, for the next stream that goes on with them. */
 export interface Cursor {
-  /** The id of the last event that was delivered. */
+  /** The id of the last event that was delivered, as the value of a header. */
   lastEventId: string | undefined
   /** The delay that the server requests before a stream is opened again, in milliseconds. */
   retry: number | undefined
@@ -129,7 +147,7 @@ export const readEvents = (response: Response, use: EventUse): Effect.Effect<Bod
             for (const message of messages ?? []) yield* deliver(message)
           } else if (name !== "message" && onOther !== undefined) yield* onOther(name, data)
           // After the delivery: what was not delivered is sent again by the server.
-          cursor.lastEventId = id ?? cursor.lastEventId
+          if (id !== undefined) cursor.lastEventId = lastEventIdOf(id)
         }
         return undefined
       }),

@@ -35,6 +35,8 @@ export class EventReader {
   #line = new ByteParts()
   #data = new ByteParts()
   #hasData = false
+  /** Bytes of other lines behind the first one of data. They are held with it: they came in the same chunks. */
+  #ignored = 0
   #name = ""
   #id: string | undefined
   #isSecondHalf = false
@@ -59,7 +61,7 @@ export class EventReader {
     while (from < chunk.length) {
       const end = Math.min(nextFeed(from), nextReturn(from))
       this.#line.add(chunk.subarray(from, end))
-      if (this.#line.length + this.#data.length > this.#maxBytes) return "TooLong"
+      if (this.#line.length + this.#data.length + this.#ignored > this.#maxBytes) return "TooLong"
       if (end === chunk.length) break
       const event = this.#endLine()
       if (event !== undefined) events.push(event)
@@ -85,6 +87,7 @@ export class EventReader {
     const valueStart = nameEnd < 0 ? line.length : nameEnd + (head[nameEnd + 1] === space ? 2 : 1)
     const name =
       nameEnd < 0 ? (line.length > maxNameLength ? "" : line.text()) : line.slice(0, nameEnd).text()
+    if (name !== "data" && this.#hasData) this.#ignored += line.length
     this.#field(name, line.slice(valueStart))
     return undefined
   }
@@ -121,6 +124,7 @@ export class EventReader {
     this.#name = ""
     this.#data = new ByteParts()
     this.#hasData = false
+    this.#ignored = 0
     return hasData || event.id !== undefined ? event : undefined
   }
 }

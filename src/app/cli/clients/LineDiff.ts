@@ -1,4 +1,4 @@
-import { hasSecretShape, isSecretName } from "../../../domain/SecretShape.ts"
+import { announcesSecret, hasSecretShape, isSecretName, namedSecretAt } from "../../../domain/SecretShape.ts"
 import type { Line } from "../Line.ts"
 
 /** Unchanged lines that are shown around a change. */
@@ -10,15 +10,49 @@ const maxAdded = 4000
 
 /** A line without the secrets that others have written into the file: it is cut before the first one. */
 const withoutSecrets = (line: string): string => {
-  for (const { 0: match, 1: name = "", index } of line.matchAll(/([\w-]+)["']?\s*[:=]\s*(?=[^\s{[])/g)) {
-    if (isSecretName(name)) return `${line.slice(0, index + match.length)}…`
-  }
+  const at = namedSecretAt(line)
+  if (at !== undefined) return `${line.slice(0, at)}…`
   if (!hasSecretShape(line)) return line
   return `${/^\s*["']?[\w.-]*["']?\s*[:=]?/.exec(line)?.[0] ?? ""} …`
 }
 
 const shown = (line: string, max: number): string =>
   line.length > max ? `${withoutSecrets(line.slice(0, max))}…` : withoutSecrets(line)
+
+/** Characters of a name of a field or a flag. */
+const maxName = 64
+/** Lines above that are searched for the name of a value. A private key has some fifty. */
+const maxValueLines = 200
+
+const indentOf = (line: string): number => line.search(/\S|$/)
+
+/** How a value of a secret goes on below its line: to a mark, or while lines are indented more. Undefined: it does not. */
+const continuation = (line: string): { readonly mark?: string; readonly indent: number } | undefined => {
+  const [, name = "", start = ""] = /([\w-]+)["']?\s*[:=]\s*(""".*|'''.*|[|>][-+\d]*|\[)\s*$/.exec(line) ?? []
+  if (!isSecretName(name)) return undefined
+  const mark = start.slice(0, 3)
+  if (!/^["']/.test(mark)) return { indent: indentOf(line) }
+  return start.slice(3).includes(mark) ? undefined : { mark, indent: 0 }
+}
+
+/** Lines from one index to another. Those that are values of a secret whose name is above them are left out. */
+const withoutValues = (lines: ReadonlyArray<string>, from: number, to: number): ReadonlyArray<string> => {
+  let open: ReturnType<typeof continuation>
+  let isArgument = false
+  const searched = Math.max(0, from - maxValueLines)
+  return lines
+    .slice(searched, to)
+    .map((line) => {
+      const start = line.slice(0, maxLength)
+      const mark = open?.mark
+      const isValue = open !== undefined && (mark !== undefined || indentOf(start) > open.indent)
+      const isHidden = (isValue || isArgument) && start.trim() !== ""
+      if (!isValue || (mark !== undefined && line.includes(mark))) open = continuation(start)
+      isArgument = announcesSecret(start.replace(/^\s*(-\s+)?["']?|["']?,?\s*$/g, ""))
+      return isHidden ? `${" ".repeat(indentOf(start))}…` : line
+    })
+    .slice(from - searched)
+}
 
 /** How many items two lists or texts have in common, at their start or before their end. */
 const common = <T>(one: ArrayLike<T>, other: ArrayLike<T>, start: number, side: "start" | "end"): number => {
@@ -37,7 +71,10 @@ const linesOf = (text: string): ReadonlyArray<string> => {
 
 /** What differs in two long lines, without what is around it. */
 const excerpt = (before: string, after: string) => {
-  const start = common(before, after, 0, "start")
+  const differs = common(before, after, 0, "start")
+  // From the start of a name: a part of it does not tell that its value is a secret.
+  const name = /[\w-]*$/.exec(before.slice(Math.max(0, differs - maxName), differs))?.[0] ?? ""
+  const start = differs - name.length
   const end = common(before, after, start, "end")
   const cut = (text: string) => {
     const changed = text.slice(start, text.length - end)
@@ -59,14 +96,16 @@ export const lineDiff = (
   const [from, to] = [linesOf(before), linesOf(after)]
   const start = common(from, to, 0, "start")
   const end = common(from, to, start, "end")
-  let removed = from.slice(start, from.length - end)
-  let added = to.slice(start, to.length - end)
+  const first = Math.max(0, start - context)
+  const shownFrom = withoutValues(from, first, from.length - end + context)
+  const above = shownFrom.slice(0, start - first)
+  const below = shownFrom.slice(from.length - end - first)
+  let removed = shownFrom.slice(start - first, from.length - end - first)
+  let added = withoutValues(to, start, to.length - end)
   const [one = "", other = ""] = [removed[0], added[0]]
   if (removed.length === 1 && added.length === 1 && Math.max(one.length, other.length) > maxLength) {
     ;({ added, removed } = excerpt(one, other))
   }
-  const first = Math.max(0, start - context)
-  const [above, below] = [from.slice(first, start), from.slice(from.length - end).slice(0, context)]
   const range = (changed: number) => {
     const count = above.length + changed + below.length
     return `${count === 0 ? 0 : first + 1},${count}`

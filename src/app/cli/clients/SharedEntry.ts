@@ -1,5 +1,6 @@
 import { Predicate } from "effect"
-import { hasSecretShape, isSecretName } from "../../../domain/SecretShape.ts"
+import { hasUserInformation } from "../../../domain/SecureUrl.ts"
+import { announcesSecret, hasSecretShape, isSecretName, namedSecretAt } from "../../../domain/SecretShape.ts"
 
 type Fields = Readonly<Record<string, unknown>>
 
@@ -91,18 +92,18 @@ class Sharing {
     return text
   }
 
-  url(text: string): string {
-    const url = URL.parse(text)
-    if (url === null) return this.plain(text, this.server, "url")
+  url(text: string, name = "url"): string {
     // Replacing in the text keeps what URL would write differently.
-    let shared = url.password === "" && url.username === "" ? text : text.replace(/\/\/[^/@]*@/, "//")
-    if (shared !== text) this.omitted.push("the sign-in in url")
-    shared = shared.replace(/([?&]([^=&#]+)=)([^&#]+)/g, (all, head: string, name: string, value: string) =>
-      !value.includes("${") && (isSecretName(name) || hasSecretShape(value))
-        ? head + this.secret("", this.server, name)
+    let shared = text.replace(/\/\/[^/?#\\]*@/, "//")
+    const url = URL.parse(shared)
+    if (url !== null && hasUserInformation(url)) return this.secret("", this.server, name)
+    if (shared !== text) this.omitted.push(`the sign-in in ${name}`)
+    shared = shared.replace(/([?&#]([^=&#]+)=)([^&#]+)/g, (all, head: string, key: string, value: string) =>
+      !value.includes("${") && (isSecretName(key) || hasSecretShape(value))
+        ? head + this.secret("", this.server, key)
         : all
     )
-    return this.plain(shared, this.server, "url")
+    return this.plain(shared, this.server, name)
   }
 
   values(block: unknown, name: (key: string) => ReadonlyArray<string>): Fields {
@@ -110,15 +111,27 @@ class Sharing {
     return Object.fromEntries(entries.map(([key, value]) => [key, this.secret(value, ...name(key))]))
   }
 
+  /** One argument of a program, after another one. */
+  arg(text: string, before: string, name: string): string {
+    const [, head = "", field = "", value = ""] = /^((-{0,2}[\w-]+)(?:=|:\s*))(.+)$/s.exec(text) ?? []
+    if (announcesSecret(before) && !text.startsWith("-")) {
+      return field === ""
+        ? this.secret(text, this.server, before.replace(/^-+/, ""))
+        : head + this.secret(value, this.server, field)
+    }
+    if (isSecretName(field)) return head + this.secret(value, this.server, field)
+    // `--url=https://...`
+    if (field.startsWith("-")) return head + this.arg(value, field, name)
+    const isSecret = namedSecretAt(text) !== undefined
+    return isSecret ? this.secret("", this.server, name) : this.plain(text, this.server, name)
+  }
+
   args(args: ReadonlyArray<unknown>): ReadonlyArray<unknown> {
     return args.map((arg, index) => {
       if (typeof arg !== "string") return arg
       const before = args[index - 1]
-      const flag = typeof before === "string" && before.startsWith("-") ? before.replace(/^-+/, "") : ""
-      const [, start = "", own = "", value = ""] = /^((-{0,2}[\w-]+)(?:=|:\s*))(.+)$/s.exec(arg) ?? []
-      if (value !== "" && isSecretName(own)) return start + this.secret(value, this.server, own)
-      if (!arg.startsWith("-") && isSecretName(flag)) return this.secret(arg, this.server, flag)
-      return this.plain(arg, this.server, flag === "" ? `argument_${index + 1}` : flag)
+      const flag = typeof before === "string" && before.startsWith("-") ? before : ""
+      return this.arg(arg, flag, flag === "" ? `argument_${index + 1}` : flag.replace(/^-+/, ""))
     })
   }
 
@@ -130,7 +143,9 @@ class Sharing {
           this.omitted.push(`oauth.${key}`)
           return []
         }
-        if (typeof value === "string") return [[key, this.plain(value, this.server, key)]]
+        if (typeof value === "string") {
+          return [[key, URL.canParse(value) ? this.url(value, key) : this.plain(value, this.server, key)]]
+        }
         if (key === "extra_auth_params" && Predicate.isReadonlyObject(value)) {
           const params = Object.entries(value).map(([name, text]) => [
             name,
@@ -163,7 +178,7 @@ export const sharedEntry = (server: string, entry: Fields): SharedEntry => {
         ...(others["allow_http"] === true ? { allow_http: true } : {})
       }
     : {
-        command: sharing.plain(String(command), server, "command"),
+        command: sharing.arg(String(command), "", "command"),
         ...(Array.isArray(args) ? { args: sharing.args(args) } : {}),
         // Programs read these names.
         ...(env === undefined ? {} : { env: sharing.values(env, (key) => [key]) })

@@ -14,8 +14,8 @@ const ofRequest =
 const ofAnswer =
   /^(content-type|content-language|cache-control|retry-after|allow|date|mcp-[a-z0-9-]+|x-request-id|(x-)?ratelimit(-[a-z0-9-]+)?|traceparent|tracestate)$/
 
-/** Codings that `fetch` undoes. A body in another one arrives as it is. */
-const undone = /^(x-gzip|gzip|deflate|br)$/i
+/** Lists of codings that `fetch` undoes. A body in another one arrives as it is. */
+const undone = /^((^|\s*,\s*)(x-gzip|gzip|deflate|br))+$/i
 
 /** Headers of answers that a web page may read, with those of CORS that every page may. */
 export const exposedHeaders = "Mcp-Session-Id, Mcp-Protocol-Version, Retry-After, X-Request-Id"

@@ -96,10 +96,17 @@ describe("an event stream", () => {
   it.each([
     ["a long line", `data: ${"x".repeat(maxBytes)}`],
     ["many lines", "data: 12345\n".repeat(200)],
-    ["a long comment", `:${"x".repeat(2 * maxBytes)}`]
+    ["a long comment", `:${"x".repeat(2 * maxBytes)}`],
+    ["many comments between its lines", "data: 1\n: a longer comment\n".repeat(60)],
+    ["many unknown fields between its lines", "data: 1\nother: a longer value\n".repeat(50)]
   ])("may not have %s in one event", (_, text) => {
     assert.isTrue(read(text, 64).isTooLong)
     assert.isTrue(read(text, 10_000).isTooLong)
+  })
+
+  it("may have any number of comments between two events", () => {
+    assert.isFalse(read(": ping\n".repeat(1000), 700).isTooLong)
+    assert.isFalse(read("data: a\n\n: ping\n\n".repeat(1000), 700).isTooLong)
   })
 
   it("may be longer than one event", () => {

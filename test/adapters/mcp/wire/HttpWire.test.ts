@@ -1,3 +1,4 @@
+import type { ServerResponse } from "node:http"
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Redacted } from "effect"
 import { errorText } from "../../../../src/app/cli/RemedyText.ts"
@@ -238,6 +239,40 @@ describe("a message", () => {
       assert.deepInclude(yield* post(wire, call), { end: { _tag: "Answered" } })
       assert.deepInclude(yield* post(wire, initialized), { end: { _tag: "Accepted" } })
       assert.match((yield* Effect.flip(post(wire, call))).message, /HTTP 500: a fault/)
+    }).pipe(Effect.provide(wires))
+  )
+
+  it.live("does not wait for a body that goes on and on after what matters", () =>
+    Effect.gen(function* () {
+      const goOn = (response: ServerResponse) => {
+        const timer = setInterval(() => response.write(": more\n\n"), 50)
+        response.on("close", () => clearInterval(timer))
+      }
+      const endless =
+        (status: number, type: string, text: string): Answering =>
+        (response) => {
+          response.writeHead(status, { "content-type": type }).write(text)
+          goOn(response)
+        }
+      const answers = [
+        [events(event(result), goOn), call],
+        [endless(202, "text/plain", "ok"), initialized],
+        [endless(500, "text/plain", "a fault"), call]
+      ] as const
+      const ends = yield* Effect.forEach(
+        answers,
+        ([answering, sent]) =>
+          Effect.gen(function* () {
+            const { url } = yield* scripted(answering)
+            return yield* post(yield* openWire(url), sent).pipe(
+              Effect.map(({ end }) => end._tag),
+              Effect.catch((error) => Effect.succeed(error.message))
+            )
+          }),
+        { concurrency: "unbounded" }
+      )
+      assert.deepEqual(ends.slice(0, 2), ["Answered", "Accepted"])
+      assert.match(ends[2] ?? "", /HTTP 500: a fault/)
     }).pipe(Effect.provide(wires))
   )
 

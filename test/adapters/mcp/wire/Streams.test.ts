@@ -101,6 +101,26 @@ describe("the stream of a request that ends early", () => {
     )
   }
 
+  it.live("is resumed after an id of any letters, and not after one that no header can have", () =>
+    Effect.gen(function* () {
+      const sent = [
+        ["日本", Buffer.from("日本").toString("latin1")],
+        ["é ü", Buffer.from("é ü").toString("latin1")],
+        ["\u{1f600}:/?#", Buffer.from("\u{1f600}:/?#").toString("latin1")],
+        ["\u0001a", undefined],
+        ["a\u007f", undefined],
+        ["", undefined],
+        ["x".repeat(100_000), undefined]
+      ] as const
+      for (const [id, header] of sent) {
+        const { got, url } = yield* scripted(events(`${soon}id: 1\n\nid: ${id}\n\n`), events(event(result)))
+        const { end } = yield* post(yield* openWire(url), call)
+        assert.strictEqual(end._tag, header === undefined ? "Unanswered" : "Answered", id.slice(0, 9))
+        assert.strictEqual(got[1]?.headers["last-event-id"], header)
+      }
+    }).pipe(Effect.provide(wires))
+  )
+
   it.live("fails with the error of the sign-in where there is one", () =>
     Effect.gen(function* () {
       const { url } = yield* scripted(events(`${soon}id: 1\n\n`))

@@ -45,7 +45,19 @@ describe("the difference that is shown", () => {
       `    "x": "sk-hunter22secret",`,
       `  - ghp_hunter22secret`,
       `  "args": ["--header", "Authorization: Bearer hunter22secret"],`,
-      `  "args": ["--api-key=hunter22secret"],`
+      `  "args": ["--api-key=hunter22secret"],`,
+      `  "args": ["-y", "x", "--api-key", "hunter22secret"],`,
+      `  args = ["--header", "X-Custom: hunter22secret"]`,
+      `  args: [-e, ANY=hunter22secret]`,
+      `  "args": ["postgres://app:hunter22secret@db/prod"],`,
+      `  "token": ["hunter22secret"],`,
+      `  "openaiApiKey": "hunter22secret",`,
+      // Values below their name.
+      `  "args": [\n    "--api-key",\n    "hunter22secret"\n  ],`,
+      `  args:\n    - --token\n    - hunter22secret`,
+      `  "tokens": [\n    "hunter22secret"\n  ],`,
+      `  private_key: |\n    -----BEGIN\n    hunter22secret\n    -----END`,
+      `private_key = """\nhunter22secret\n"""`
     ]
     for (const line of around) {
       for (const [before, after] of [
@@ -56,6 +68,13 @@ describe("the difference that is shown", () => {
         assert.notInclude(diff(before, after).join("\n"), "hunter22", line)
       }
     }
+    // A file on one line, where both entries start with the same letter.
+    const long = "x".repeat(300)
+    const [before, after] = [`{"token":"hunter22"}`, `{"type":"stdio"}`]
+    assert.notInclude(
+      diff(`{"a":"${long}","n":${before}}`, `{"a":"${long}","n":${after}}`).join(),
+      "hunter22"
+    )
     // What is no secret is shown as it is.
     for (const line of [`  "token-server": {`, "[mcp_servers.token]", `  "command": "/usr/bin/node",`]) {
       assert.include(diff(`${line}\n`, `${line}\nx\n`), ` ${line}`)

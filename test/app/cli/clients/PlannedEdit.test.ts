@@ -156,12 +156,17 @@ describe("installing in a client", () => {
         assert.isTrue((yield* refusalOf(world)).startsWith(message), message)
       }
 
-      const large = yield* machine("cursor", "")
-      fs.truncateSync(large.file, 65 * 1024 * 1024)
-      assert.strictEqual(
-        yield* refusalOf(large),
-        "~/.cursor/mcp.json has more than 64 MiB. It was not changed."
-      )
+      // Their parsers would take gigabytes.
+      const sizes = [
+        ["cursor", "~/.cursor/mcp.json", 65 * 1024, "64 MiB"],
+        ["codex", "~/.codex/config.toml", 513, "512 KiB"],
+        ["goose", "~/.config/goose/config.yaml", 513, "512 KiB"]
+      ] as const
+      for (const [id, file, kibibytes, max] of sizes) {
+        const large = yield* machine(id, "")
+        fs.truncateSync(large.file, kibibytes * 1024)
+        assert.strictEqual(yield* refusalOf(large), `${file} has more than ${max}. It was not changed.`)
+      }
       const folder = yield* machine("cursor")
       fs.mkdirSync(folder.file, { recursive: true })
       assert.include(yield* refusalOf(folder), "is not a file")

@@ -119,6 +119,49 @@ describe("a server for other people", () => {
     }
   })
 
+  it("keeps no secret of a command line or a URL, however it is written", () => {
+    const lines: ReadonlyArray<ReadonlyArray<string>> = [
+      ["postgres-server", "postgresql://app:hunter22@db.example/prod"],
+      ["mcp-remote", "https://jo:hunter22@a.example/mcp"],
+      ["mcp-remote", "https://jo:hunt@hunter22@a.example/mcp"],
+      ["mcp-remote", "https://a.example/mcp?api_key=hunter22"],
+      ["mcp-remote", "--url=https://a.example/mcp?token=hunter22"],
+      ["mcp-remote", "--url", "https://jo:hunter22@a.example/mcp"],
+      ["mcp-remote", "--header", "X-Custom: hunter22"],
+      ["mcp-remote", "--header", "Cookie:hunter22"],
+      ["mcp-remote", "--header=X-Custom: hunter22"],
+      ["mcp-remote", "-H", "X-Custom: hunter22"],
+      ["run", "-e", "DB_PASS=hunter22", "image"],
+      ["run", "-e", "ANY=hunter22", "image"],
+      ["run", "--env=ANY=hunter22", "image"],
+      ["-c", "export API_TOKEN=hunter22; exec server"],
+      ["-c", "server --api-key hunter22"],
+      ["--config", '{"apiKey":"hunter22"}'],
+      ["--config", '{"headers": {"Authorization": "Bearer hunter22"}}'],
+      ["--passphrase", "hunter22"],
+      ["--accessKey=hunter22"],
+      ["--openaiApiKey", "hunter22"]
+    ]
+    for (const args of lines) {
+      const { entry, variables } = sharedEntry("s", { command: "x", args })
+      assert.notInclude(JSON.stringify(entry), "hunter22", args.join(" "))
+      assert.isNotEmpty(variables)
+    }
+    const urls = [
+      "https://jo:pw@hunter22@a.example/mcp",
+      "https:\\\\jo:hunter22@a.example/mcp",
+      "https:jo:hunter22@a.example/mcp",
+      "https://a.example/mcp#access_token=hunter22"
+    ]
+    for (const url of urls) {
+      const entry = { url, oauth: { token_url: url, issuer: url } }
+      assert.notInclude(JSON.stringify(sharedEntry("s", entry).entry), "hunter22", url)
+    }
+    const plain = ["-y", "server@1.2", "--port", "80", "--url=https://a.example/mcp?x=1", "C:\\a b"]
+    const kept = { command: "x", args: plain }
+    assert.deepStrictEqual(sharedEntry("s", kept), { entry: kept, variables: [], omitted: [] })
+  })
+
   it("names what was left out", () => {
     const { omitted } = sharedEntry("a", {
       url: "https://jo:pw@a.example",

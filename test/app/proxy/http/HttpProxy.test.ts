@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from "node:crypto"
 import type { IncomingMessage, ServerResponse } from "node:http"
 import { connect } from "node:net"
-import { gzipSync } from "node:zlib"
+import { brotliCompressSync, deflateSync, gzipSync } from "node:zlib"
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Layer, Option, Redacted } from "effect"
 import * as FetchTransport from "../../../../src/adapters/http/FetchTransport.ts"
@@ -112,19 +112,26 @@ describe("the bytes of a request and its answer", () => {
 
   it.live("are readable if the server compresses, although it was asked not to", () =>
     Effect.gen(function* () {
-      const server = yield* upstream((_, response) => {
-        response.writeHead(200, { "content-encoding": "gzip", "content-type": "application/json" })
-        response.end(gzipSync('{"a":1}'))
-      })
-      const proxy = yield* proxyOf({ "/mcp": serverAt(server.url) })
-      const answer = yield* raw(proxy.port, [
-        "POST /mcp HTTP/1.1",
-        `Host: 127.0.0.1:${proxy.port}`,
-        `Authorization: Bearer ${bearer}`
-      ])
-      assert.include(answer, '{"a":1}')
-      assert.notInclude(answer.toLowerCase(), "content-encoding")
-      assert.include(server.received().toLowerCase(), "accept-encoding: identity")
+      const codings = [
+        ["gzip", gzipSync('{"a":1}')],
+        ["gzip, br", brotliCompressSync(gzipSync('{"a":1}'))],
+        ["deflate,gzip", gzipSync(deflateSync('{"a":1}'))]
+      ] as const
+      for (const [coding, body] of codings) {
+        const server = yield* upstream((_, response) => {
+          response.writeHead(200, { "content-encoding": coding, "content-type": "application/json" })
+          response.end(body)
+        })
+        const proxy = yield* proxyOf({ "/mcp": serverAt(server.url) })
+        const answer = yield* raw(proxy.port, [
+          "POST /mcp HTTP/1.1",
+          `Host: 127.0.0.1:${proxy.port}`,
+          `Authorization: Bearer ${bearer}`
+        ])
+        assert.include(answer, '{"a":1}')
+        assert.notInclude(answer.toLowerCase(), "content-encoding", coding)
+        assert.include(server.received().toLowerCase(), "accept-encoding: identity")
+      }
     }).pipe(Effect.provide(withTokens))
   )
 
