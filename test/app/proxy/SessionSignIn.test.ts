@@ -75,6 +75,29 @@ describe("initialize without a sign-in", () => {
     })
   )
 
+  for (const [name, answer] of [
+    ["refuses", { error: "access_denied" }],
+    ["is another one, and approves", { code: "c", iss: "https://other.example" }]
+  ] as const) {
+    it.live(`opens no other browser for a while if the authorization server ${name}`, () =>
+      Effect.gen(function* () {
+        const { authorizationServer, mcpServer } = yield* realServers()
+        let exhausted = 0
+        const open = (url: URL) =>
+          Effect.promise(async () => {
+            const page = await fetch(url, { redirect: "manual" })
+            const sent = new URL(page.headers.get("location") ?? url).searchParams
+            const parameters = { iss: authorizationServer.issuer, state: sent.get("state") ?? "", ...answer }
+            await fetch(`${sent.get("redirect_uri")}?${new URLSearchParams(parameters).toString()}`)
+          }).pipe(Effect.forkDetach, Effect.asVoid)
+        const client = yield* proxied(mcpServer.url, { open, onExhausted: () => exhausted++ })
+        yield* client.write(initialize())
+        assert.property(yield* client.next, "error")
+        assert.strictEqual(exhausted, 1)
+      })
+    )
+  }
+
   it.effect("is answered after 45 seconds while the sign-in goes on, and a later one joins it", () =>
     Effect.gen(function* () {
       const { authorizationServer, mcpServer } = yield* realServers()
