@@ -125,7 +125,7 @@ describe("mcp-cli proxy, started by a client of another project,", () => {
           .split("\n")
           .map((line) => JSON.parse(line) as Seen)
         // Its second version connects with the handshake of the older revisions, and by the probe of the newest.
-        assert.deepEqual(seen, Array(packages === "mcp-1" ? 1 : 2).fill(expected))
+        assert.deepEqual(seen, packages === "mcp-1" ? [expected] : [expected, expected])
       }
     )
   }

@@ -53,7 +53,7 @@ export const layer = (options: {
       }),
       exhaust: Effect.fn("BrowserOpenings.exhaust")(function* ({ storageName }) {
         const opening = { time: yield* Clock.currentTimeMillis, pid: process.pid }
-        yield* folder.replace(storageName, writeOpenings(Array<Opening>(maxOpenings).fill(opening)))
+        yield* folder.replace(storageName, writeOpenings(Array.from({ length: maxOpenings }, () => opening)))
       }),
       release: Effect.fn("BrowserOpenings.release")(function* ({ storageName }) {
         yield* folder.remove(storageName)
