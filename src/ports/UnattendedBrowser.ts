@@ -16,6 +16,11 @@ export class UnattendedBrowser extends Context.Service<
      * the sign-in lock of the key.
      */
     readonly claim: (key: CredentialKey) => Effect.Effect<boolean, StorageError>
+    /**
+     * The authorization server has refused the sign-in, or what came back was rejected: no process opens a browser for it in the
+     * next minutes.
+     */
+    readonly exhaust: (key: CredentialKey) => Effect.Effect<void, StorageError>
     /** The sign-in has succeeded: the next one may open a browser again. */
     readonly release: (key: CredentialKey) => Effect.Effect<void, StorageError>
   }

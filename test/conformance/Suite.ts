@@ -8,8 +8,6 @@ import { fileURLToPath } from "node:url"
 const suite = fileURLToPath(
   new URL("../../node_modules/@modelcontextprotocol/conformance/dist/index.js", import.meta.url)
 )
-const client = fileURLToPath(new URL("client.ts", import.meta.url))
-
 /** The revisions whose requirements are frozen. */
 export const revisions = ["2025-11-25", "2026-07-28"] as const
 
@@ -33,14 +31,21 @@ const run = (args: ReadonlyArray<string>): Promise<Run> =>
     )
   })
 
-/** The client that the suite starts; it splits the command at its spaces. */
-const command = `${process.execPath} ${client}`
+/** A file with the client that the suite starts: our layers, or the client of the official SDK over `mcp-cli proxy`. */
+export type ClientFile = "client.ts" | "proxyClient.ts"
+
+/** The command of a client; the suite splits it at its spaces. */
+const commandOf = (file: ClientFile) => `${process.execPath} ${fileURLToPath(new URL(file, import.meta.url))}`
+
+/** The names of all scenarios for clients. */
+export const clientScenarios = async (): Promise<ReadonlyArray<string>> => {
+  const { output } = await run(["list", "--client"])
+  return [...new Set(Array.from(output.matchAll(/^ +- (\S+)/gm), ([, name = ""]) => name))].toSorted()
+}
 
 /** The names of all scenarios about authorization. */
-export const authorizationScenarios = async (): Promise<ReadonlyArray<string>> => {
-  const { output } = await run(["list", "--client"])
-  return [...new Set(Array.from(output.matchAll(/\bauth\/[\w.-]+/g), ([name]) => name))].toSorted()
-}
+export const authorizationScenarios = async (): Promise<ReadonlyArray<string>> =>
+  (await clientScenarios()).filter((name) => name.startsWith("auth/"))
 
 /** How one scenario went. */
 export interface ScenarioResult {
@@ -68,10 +73,18 @@ const checksIn = async (folder: string): Promise<ReadonlyArray<Check>> => {
 }
 
 /** Runs one scenario alone: run together, the suite looks neither at time limits nor at how the client ended. */
-export const runScenario = async (name: string): Promise<ScenarioResult> => {
+export const runScenario = async (name: string, file: ClientFile = "client.ts"): Promise<ScenarioResult> => {
   const folder = await mkdtemp(join(tmpdir(), "conformance-"))
   try {
-    const { code, output } = await run(["client", "--command", command, "--scenario", name, "-o", folder])
+    const { code, output } = await run([
+      "client",
+      "--command",
+      commandOf(file),
+      "--scenario",
+      name,
+      "-o",
+      folder
+    ])
     const checks = await checksIn(folder)
     return {
       name,
@@ -88,12 +101,24 @@ export const runScenario = async (name: string): Promise<ScenarioResult> => {
 }
 
 /** Runs all that a revision requires, as the suite itself scores it. */
-export const runRequirements = async (revision: (typeof revisions)[number]): Promise<Run> => {
+export const runRequirements = async (
+  revision: (typeof revisions)[number],
+  file: ClientFile = "client.ts"
+): Promise<Run> => {
   const folder = await mkdtemp(join(tmpdir(), "conformance-"))
   try {
     // All at once, which a small machine needs time for.
     const timeout = ["--timeout", "600000"]
-    return await run(["client", "--command", command, "--requirements", revision, "-o", folder, ...timeout])
+    return await run([
+      "client",
+      "--command",
+      commandOf(file),
+      "--requirements",
+      revision,
+      "-o",
+      folder,
+      ...timeout
+    ])
   } finally {
     await rm(folder, { recursive: true })
   }

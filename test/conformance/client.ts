@@ -1,5 +1,5 @@
 import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client"
-import { Console, Duration, Effect, Layer, Option, Schema } from "effect"
+import { Console, Duration, Effect, Layer } from "effect"
 import {
   AccessTokens,
   AuthorizedHttp,
@@ -15,64 +15,10 @@ import * as Live from "../../src/node.ts"
 import { MemoryLock, MemoryStore } from "../../src/testing.ts"
 import { followRedirects } from "../servers/BrowserUser.ts"
 import { here, over } from "../adapters/config/InMemoryFile.ts"
+import { argumentsOf, configuration, scenario } from "./ScenarioSetup.ts"
 
 // The client that the official conformance suite starts: our own layers, our listener, and a browser that follows
-// redirects. Its last argument is the server's URL.
-
-const url = process.argv.at(-1) ?? ""
-const scenario = process.env["MCP_CONFORMANCE_SCENARIO"] ?? ""
-
-const Context = Schema.fromJsonString(
-  Schema.Struct({
-    client_id: Schema.optionalKey(Schema.String),
-    client_secret: Schema.optionalKey(Schema.String),
-    private_key_pem: Schema.optionalKey(Schema.String),
-    signing_algorithm: Schema.optionalKey(Schema.String),
-    valid_jwt: Schema.optionalKey(Schema.String),
-    idp_client_id: Schema.optionalKey(Schema.String),
-    idp_id_token: Schema.optionalKey(Schema.String),
-    idp_token_endpoint: Schema.optionalKey(Schema.String),
-    toolCalls: Schema.optionalKey(
-      Schema.Array(
-        Schema.Struct({ name: Schema.String, arguments: Schema.Record(Schema.String, Schema.Json) })
-      )
-    )
-  })
-)
-const context = Option.getOrElse(
-  Schema.decodeUnknownOption(Context)(process.env["MCP_CONFORMANCE_CONTEXT"]),
-  () => ({}) as typeof Context.Type
-)
-
-/** What a user would write into the configuration for each scenario, besides the client that it names. */
-const byScenario: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
-  "auth/basic-cimd": { client_metadata_url: "https://conformance-test.local/client-metadata.json" },
-  "auth/client-credentials-basic": { grant_type: "client_credentials" },
-  "auth/client-credentials-jwt": {
-    grant_type: "client_credentials",
-    private_key: context.private_key_pem,
-    signing_algorithm: context.signing_algorithm
-  },
-  "auth/wif-jwt-bearer": { grant_type: "jwt_bearer", assertion: context.valid_jwt },
-  "auth/enterprise-managed-authorization": {
-    grant_type: "enterprise_managed",
-    identity_provider: {
-      token_url: context.idp_token_endpoint,
-      client_id: context.idp_client_id,
-      subject_token: context.idp_id_token
-    }
-  }
-}
-
-// The suite runs many clients at once, and some of them are known by their redirect URI: each has its own port, below those
-// that the system gives to the suite's servers.
-const port = 20_000 + (process.pid % 12_000)
-const oauth = {
-  client_id: context.client_id,
-  client_secret: context.client_secret,
-  redirect_uri: `http://localhost:${port}/callback`,
-  ...byScenario[scenario]
-}
+// redirects.
 
 const user = Layer.succeed(UserInteraction, {
   present: true,
@@ -102,16 +48,11 @@ const stack = ServerSession.layer.pipe(
       user,
       MemoryStore.layer,
       MemoryLock.layer,
-      over({ [here]: { mcpServers: { server: { url, oauth } } } })
+      over({ [here]: configuration })
     )
   ),
   Layer.provideMerge(Live.WireLive.layer)
 )
-
-/** What each tool is called with, where it takes anything. */
-const argumentsOf = (name: string): Readonly<Record<string, Schema.Json>> =>
-  context.toolCalls?.find((call) => call.name === name)?.arguments ??
-  (name === "add_numbers" ? { a: 5, b: 3 } : {})
 
 /** What every scenario wants seen: the list of tools, and each of them called. */
 const useTools = Effect.gen(function* () {

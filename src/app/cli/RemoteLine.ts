@@ -7,11 +7,11 @@ import {
   type RemoteCommandLine,
   type RemoteOptions
 } from "../../domain/RemoteCommandLine.ts"
-import { canonicalResource } from "../../domain/SecureUrl.ts"
 import { hasSecretShape, isSecretName } from "../../domain/SecretShape.ts"
 import type { RemoteServer } from "../../domain/Server.ts"
-import type { ConfigurationError } from "../../ports/Configuration.ts"
+import type { Configuration, ConfigurationError } from "../../ports/Configuration.ts"
 import { ServerDecoder } from "../../ports/ServerDecoder.ts"
+import { resolvedName } from "./Arguments.ts"
 import { UsageError } from "./UsageError.ts"
 
 /** The server that a command line of mcp-remote leads to, and how to proxy it. */
@@ -46,7 +46,11 @@ const exposedHeaders = ({ entry, headersOfFiles }: RemoteCommandLine): ReadonlyA
  */
 export const remoteLineOf = Effect.fn("cli.remoteLine")(function* (
   line: ReadonlyArray<string>
-): Effect.fn.Return<RemoteLine, UsageError | ConfigurationError, FileSystem.FileSystem | ServerDecoder> {
+): Effect.fn.Return<
+  RemoteLine,
+  UsageError | ConfigurationError,
+  Configuration | FileSystem.FileSystem | ServerDecoder
+> {
   const { readFileString } = yield* FileSystem.FileSystem
   const files = yield* Effect.forEach(filesOfRemoteLine(line), (path) =>
     readFileString(path).pipe(
@@ -61,9 +65,8 @@ export const remoteLineOf = Effect.fn("cli.remoteLine")(function* (
     return yield* new UsageError({ problem: `${what} ${problem}.` })
   }
   const { entry, notices, options, url } = read.success
-  const address = URL.parse(url)
-  // A server that is named by its URL has the same sign-in everywhere.
-  const name = address === null ? url : canonicalResource(address)
+  // The command that the user is told to sign in with names the server in the same way.
+  const name = yield* resolvedName(url)
   const server = yield* ServerDecoder.use(({ decode }) => decode(name, entry))
   return {
     server,

@@ -28,6 +28,10 @@ const isSignInNeed = (error: { readonly _tag: string }): error is SignInNeed =>
 /** Bytes that a permit of {@link Relay} stands for. Shorter messages need none. */
 const permitBytes = 65_536
 
+/** True for the first request of a client: `initialize`, or since revision 2026-07-28 the question which revisions there are. */
+const isFirst = ({ method }: JsonRpcMessage): boolean =>
+  method === "initialize" || method === "server/discover"
+
 /** The id of the request that a notification cancels, as a key. */
 const cancelledBy = (notification: JsonRpcMessage): string | undefined => {
   const params = notification.value("params")
@@ -188,8 +192,7 @@ export class Relay {
           Effect.suspend(() => (message.kind === "response" && pending.isAnswered ? onResponse : Effect.void))
         )
       const send = this.#session.send(request, deliver)
-      const sent =
-        request.method === "initialize" ? this.#signingIn(pending, send) : this.#asking(pending, send)
+      const sent = isFirst(request) ? this.#signingIn(pending, send) : this.#asking(pending, send)
       return sent.pipe(
         Effect.flatMap((end) => (end._tag === "Unanswered" ? this.#fail(pending, end.error) : Effect.void)),
         Effect.catch((error) => this.#fail(pending, error)),
@@ -204,7 +207,7 @@ export class Relay {
     })
   }
 
-  /** Holds `initialize` while the user signs in. */
+  /** Holds a first request while the user signs in. */
   #signingIn(
     pending: PendingRequest,
     send: Effect.Effect<SentEnd, LegError>

@@ -60,7 +60,13 @@ export const makeSessionSignIn = Effect.fnUntraced(function* (
       adopt: ({ tokens }) =>
         tokens === undefined || before?.holds(tokens.accessToken) === true ? undefined : tokens,
       beforeAsking: claim
-    }).pipe(Effect.provideService(SignInPrompt, show))
+    }).pipe(
+      Effect.provideService(SignInPrompt, show),
+      // Clients start a server again after an error: the user should not see the same page again.
+      Effect.tapErrorTag(["SignInRefused", "CallbackRejected"], () =>
+        show === undefined ? Effect.ignore(browser.exhaust(key), { log: "Debug" }) : Effect.void
+      )
+    )
     yield* Effect.ignore(browser.release(key), { log: "Debug" })
   })
 

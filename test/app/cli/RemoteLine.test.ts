@@ -6,14 +6,20 @@ import { assert, describe, it } from "@effect/vitest"
 import { ConfigProvider, Effect, Layer, Redacted } from "effect"
 import { decoderLayer } from "../../../src/adapters/config/ServerJson.ts"
 import { remoteLineOf } from "../../../src/app/cli/RemoteLine.ts"
+import { here, over } from "../../adapters/config/InMemoryFile.ts"
 import { temporaryFolder } from "../../adapters/TemporaryFolder.ts"
 
 const url = "https://mcp.example.com/mcp"
 const env = { TOKEN: "s3cr3t" }
 
+const configured = over(
+  { [here]: { mcpServers: { notion: { url: "https://mcp.notion.com/mcp", headers: { "x-a": "1" } } } } },
+  { acceptsUrls: true, env }
+)
+
 const run = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   effect.pipe(
-    Effect.provide(Layer.merge(NodeFileSystem.layer, decoderLayer)),
+    Effect.provide(Layer.mergeAll(NodeFileSystem.layer, decoderLayer, configured)),
     Effect.provideService(ConfigProvider.ConfigProvider, ConfigProvider.fromEnv({ env }))
   )
 const read = (...line: ReadonlyArray<string>) => run(remoteLineOf(line))
@@ -41,6 +47,18 @@ describe("a command line of mcp-remote", () => {
       ])
     })
   )
+
+  for (const given of ["https://mcp.notion.com/mcp", "https://MCP.notion.com:443/mcp"]) {
+    it.effect(
+      `has the name, and so the sign-in, of the configured server at ${given}, and nothing else of it`,
+      () =>
+        Effect.gen(function* () {
+          const { server } = yield* read(given, "3334", "--header", "x-b: 2")
+          assert.strictEqual(server.name, "notion")
+          assert.deepStrictEqual(Object.keys(server.headers), ["x-b"])
+        })
+    )
+  }
 
   it.effect("reads the files that it names", () =>
     Effect.gen(function* () {

@@ -53,16 +53,19 @@ export interface ProxiedOptions {
   readonly open?: (url: URL) => Effect.Effect<void>
   /** False: another process has opened one. */
   readonly claims?: boolean
+  /** Is called when no further browser shall open. */
+  readonly onExhausted?: () => void
   readonly rules?: ReadonlyArray<MessageRule>
 }
 
-const stackOf = ({ claims = true, open }: ProxiedOptions) =>
+const stackOf = ({ claims = true, onExhausted, open }: ProxiedOptions) =>
   Layer.mergeAll(
     AuthorizedHttp.layer,
     ServerWire.layer({ maxMessageMiB: 1 }),
     Layer.succeed(UnattendedBrowser, {
       mayOpen: open !== undefined,
       claim: () => Effect.succeed(claims),
+      exhaust: () => Effect.sync(() => onExhausted?.()),
       release: () => Effect.void
     })
   ).pipe(

@@ -9,6 +9,12 @@ const login = /Not signed in to demo\. Run: mcp-cli auth login demo/
 const approve = (url: URL) =>
   Effect.asVoid(Effect.forkDetach(Effect.promise(() => followRedirects(url.href))))
 const call = (id: unknown) => request(id, "tools/call", { name: "echo", arguments: { text: "hi" } })
+/** What each request of a client of revision 2026-07-28 says. */
+const modern = {
+  "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+  "io.modelcontextprotocol/clientInfo": { name: "test", version: "1" },
+  "io.modelcontextprotocol/clientCapabilities": {}
+}
 
 describe("initialize without a sign-in", () => {
   it.live("is held while the user signs in, and goes on by itself", () =>
@@ -22,6 +28,19 @@ describe("initialize without a sign-in", () => {
       assert.deepStrictEqual((yield* client.next).result?.["content"], [{ type: "text", text: "hi" }])
       assert.strictEqual(opened, 1)
       assert.strictEqual(authorizationServer.counts.get("register"), 1)
+    })
+  )
+
+  it.live("holds the probe of a client of revision 2026-07-28 as well, so that it keeps its revision", () =>
+    Effect.gen(function* () {
+      const { mcpServer } = yield* realServers()
+      let opened = 0
+      const client = yield* proxied(mcpServer.url, { open: (url) => (opened++, approve(url)) })
+      yield* client.write(request(0, "server/discover", { _meta: modern }))
+      assert.notMatch(JSON.stringify(yield* client.next), login)
+      assert.strictEqual(opened, 1)
+      assert.isAbove(mcpServer.counts.get("server/discover") ?? 0, 1)
+      assert.isUndefined(mcpServer.counts.get("initialize"))
     })
   )
 
@@ -55,6 +74,29 @@ describe("initialize without a sign-in", () => {
       assert.strictEqual(opened, 0)
     })
   )
+
+  for (const [name, answer] of [
+    ["refuses", { error: "access_denied" }],
+    ["is another one, and approves", { code: "c", iss: "https://other.example" }]
+  ] as const) {
+    it.live(`opens no other browser for a while if the authorization server ${name}`, () =>
+      Effect.gen(function* () {
+        const { authorizationServer, mcpServer } = yield* realServers()
+        let exhausted = 0
+        const open = (url: URL) =>
+          Effect.promise(async () => {
+            const page = await fetch(url, { redirect: "manual" })
+            const sent = new URL(page.headers.get("location") ?? url).searchParams
+            const parameters = { iss: authorizationServer.issuer, state: sent.get("state") ?? "", ...answer }
+            await fetch(`${sent.get("redirect_uri")}?${new URLSearchParams(parameters).toString()}`)
+          }).pipe(Effect.forkDetach, Effect.asVoid)
+        const client = yield* proxied(mcpServer.url, { open, onExhausted: () => exhausted++ })
+        yield* client.write(initialize())
+        assert.property(yield* client.next, "error")
+        assert.strictEqual(exhausted, 1)
+      })
+    )
+  }
 
   it.effect("is answered after 45 seconds while the sign-in goes on, and a later one joins it", () =>
     Effect.gen(function* () {

@@ -13,6 +13,9 @@ interface Opening {
   readonly pid: number
 }
 
+const writeOpenings = (openings: ReadonlyArray<Opening>): string =>
+  openings.map(({ pid, time }) => `${time} ${pid}\n`).join("")
+
 const readOpenings = (text: string): ReadonlyArray<Opening> =>
   Array.from(text.matchAll(/^(\d+) (\d+)$/gm), ([, time, pid]) => ({ time: Number(time), pid: Number(pid) }))
 
@@ -45,9 +48,12 @@ export const layer = (options: {
         // A clock that was set back must not forbid the browser for long.
         const recent = readOpenings(text).filter(({ time }) => now >= time && now - time < window)
         if (recent.length >= maxOpenings || recent.some(({ pid }) => isRunning(pid))) return false
-        const lines = [...recent, { time: now, pid: process.pid }].map(({ pid, time }) => `${time} ${pid}\n`)
-        yield* folder.replace(storageName, lines.join(""))
+        yield* folder.replace(storageName, writeOpenings([...recent, { time: now, pid: process.pid }]))
         return true
+      }),
+      exhaust: Effect.fn("BrowserOpenings.exhaust")(function* ({ storageName }) {
+        const opening = { time: yield* Clock.currentTimeMillis, pid: process.pid }
+        yield* folder.replace(storageName, writeOpenings(Array.from({ length: maxOpenings }, () => opening)))
       }),
       release: Effect.fn("BrowserOpenings.release")(function* ({ storageName }) {
         yield* folder.remove(storageName)

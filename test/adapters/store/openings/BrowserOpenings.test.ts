@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs"
+import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
@@ -40,6 +40,21 @@ describe("browsers for a sign-in that no user asked for", () => {
       const one = yield* openings(yield* temporaryFolder)
       assert.isTrue(yield* one.claim(key))
       yield* one.release(key)
+      assert.isTrue(yield* one.claim(key))
+    })
+  )
+
+  it.effect("do not open after a refusal, not even if the process of it has died", () =>
+    Effect.gen(function* () {
+      yield* TestClock.setTime(1_800_000_000_000)
+      const directory = yield* temporaryFolder
+      const one = yield* openings(directory)
+      assert.isTrue(yield* one.claim(key))
+      yield* one.exhaust(key)
+      const file = join(directory, key.storageName)
+      writeFileSync(file, readFileSync(file, "utf8").replaceAll(` ${process.pid}`, ` ${deadPid}`))
+      assert.isFalse(yield* one.claim(key))
+      yield* TestClock.adjust("601 seconds")
       assert.isTrue(yield* one.claim(key))
     })
   )
