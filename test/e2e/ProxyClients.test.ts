@@ -100,8 +100,7 @@ describe("mcp-cli proxy, started by a client of another project,", () => {
 
   it("serves the AI SDK", async () => {
     const client = await createMCPClient({
-      transport: new StdioMCPTransport(parameters),
-      protocolVersionDiscovery: false
+      transport: new StdioMCPTransport(parameters)
     })
     const tools = await client.tools()
     assert.deepEqual(Object.keys(tools), [...expected.tools])
