@@ -22,7 +22,7 @@ export const proxy = <R>(
         Argument.withDescription("A server of the configuration (mcp-cli servers lists them), or a URL"),
         Argument.optional
       ),
-      line: Argument.String("...").pipe(
+      line: Argument.String("ARG").pipe(
         Argument.withDescription("The callback port, and the flags of mcp-remote (docs/proxy.md lists them)"),
         Argument.atLeast(0)
       ),
