@@ -27,6 +27,7 @@ const shown: ReadonlyArray<readonly [command: RegExp, output: RegExp]> = [
   [/--server notion$/, /3 tools: echo, add, fail[^]*Says it again/],
   [/ tools notion$/, /echo +text +Says it again/],
   [/ call notion /, /^roadmap\r?$/m],
+  [/ install notion --client cursor$/, /Added notion in Cursor/],
   [/ auth login notion/, /Signed in to notion/],
   [/ auth status$/, /notion\b[^\n]*signed in/],
   [/ auth token notion$/, /^[\w-]{20,}\r?\n$/],
@@ -58,6 +59,7 @@ const answers = (
       [/Says it again[^]*notion> /, async () => "/quit"]
     ]
   }
+  if (line.includes(" install notion ")) return [[/Write this to the file/, async () => "y"]]
   // Over SSH: the browser of another machine cannot reach this one, and the user copies its address.
   if (line.endsWith("--no-browser")) {
     return [
@@ -74,6 +76,8 @@ const answers = (
 const walk = async ({ line, section }: Step, machine: Machine): Promise<string> => {
   const folder = join(machine.home, "work")
   mkdirSync(folder, { recursive: true })
+  // Cursor is on this machine.
+  mkdirSync(join(machine.home, ".cursor"), { recursive: true })
   if (section === "CI" && !existsSync(join(folder, "server_config.json"))) {
     copyFileSync(join(machine.home, ".mcp_cli", "server_config.json"), join(folder, "server_config.json"))
   }
