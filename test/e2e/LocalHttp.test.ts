@@ -121,7 +121,7 @@ describe("mcp-cli proxy --port", () => {
   it("takes the bearer of the environment, if it cannot be guessed", async () => {
     await login()
     const chosen = "chosen-by-the-user-0123456789abcdefghij"
-    const { running, shown } = await serve(["demo"], { env: { MCP_CLI_PROXY_BEARER: chosen } })
+    const { running, shown } = await serve(["demo", "--port", "0"], { env: { MCP_CLI_PROXY_BEARER: chosen } })
     assert.isNull(shown.bearer)
     assert.strictEqual(await echo(shown.servers[0]?.url ?? "", chosen), "hello")
     assert.strictEqual((await stop(running)).code, 0)
@@ -136,19 +136,25 @@ describe("mcp-cli proxy --port", () => {
   })
 
   it("says what does not go together, and makes no bearer that would go to a log", async () => {
-    const port = (await serve(["demo", "--no-bearer"])).shown.port
+    const port = (await serve(["demo", "--port", "0", "--no-bearer"])).shown.port
     const cases = [
-      [[], "Name a server"],
+      [["--port", "0"], "Name a server"],
+      [["demo", "--no-bearer"], "for a proxy over HTTP"],
+      [["demo", "--new-bearer"], "for a proxy over HTTP"],
+      [["demo", "--allow-origin", "https://a.test"], "for a proxy over HTTP"],
       [["demo", "--all"], "either the name of a server or --all"],
       [["demo", "--port", "1", "--socket", "/tmp/s"], "either --port or --socket"],
       [["demo", "--port", "70000"], "from 0 to 65535"],
       [["demo", "--port", "0"], "There is no bearer token yet"],
       [["demo", "--port", "0", "--no-bearer", "--new-bearer"], "--no-bearer goes with neither"],
-      [["demo", "--no-bearer", "--allow-origin", "*"], "is not the origin of a web page"],
-      [["demo", "--no-bearer", "--allow-origin", "null"], "is not the origin of a web page"],
-      [["demo", "--no-bearer", "--allow-origin", "https://a.test/"], "is not the origin of a web page"],
-      [["local", "--no-bearer"], "Only remote servers are served over HTTP"],
-      [["old", "--no-bearer"], `has "type": "sse"`],
+      [["demo", "--port", "0", "--no-bearer", "--allow-origin", "*"], "is not the origin of a web page"],
+      [["demo", "--port", "0", "--no-bearer", "--allow-origin", "null"], "is not the origin of a web page"],
+      [
+        ["demo", "--port", "0", "--no-bearer", "--allow-origin", "https://a.test/"],
+        "is not the origin of a web page"
+      ],
+      [["local", "--port", "0", "--no-bearer"], "Only remote servers are served over HTTP"],
+      [["old", "--port", "0", "--no-bearer"], `has "type": "sse"`],
       [
         ["demo", "--no-bearer", "--port", String(port)],
         `Cannot listen at port ${port}: another program uses it`

@@ -54,7 +54,7 @@ describe("a configuration in the working directory", () => {
     assert.strictEqual(
       refused.stderr,
       [
-        `mcp-cli: ${here()}: it is in the working directory, and you have not approved it`,
+        `mcp-cli: ${here()}: it is in the working directory, and you have not approved it.`,
         "To see what it does and approve it, run: mcp-cli trust",
         "To use another file, or this one without being asked, name it with --config-file.",
         ""

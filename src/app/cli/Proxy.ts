@@ -2,7 +2,7 @@ import { Effect, type Layer, Option } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import type { ConfigurationError } from "../../ports/Configuration.ts"
 import type { StorageError } from "../../ports/CredentialStore.ts"
-import { type HttpProxyServices, proxyHttp, proxyHttpFlags } from "./ProxyHttp.ts"
+import { httpNotAsked, type HttpProxyServices, isForHttp, proxyHttp, proxyHttpFlags } from "./ProxyHttp.ts"
 import { proxyStdio, type StdioProxyServices } from "./ProxyStdio.ts"
 
 /**
@@ -40,6 +40,7 @@ export const proxy = <R>(
     Effect.fn("cli.proxy")(function* (args) {
       const isHttp = args.all || Option.isSome(args.port) || Option.isSome(args.socket)
       if (isHttp) return yield* Effect.provide(proxyHttp(args), http())
+      if (isForHttp(args)) return yield* httpNotAsked
       return yield* proxyStdio(args, stdio())
     })
   ).pipe(

@@ -83,6 +83,16 @@ export interface ProxyHttpArguments {
 const usage = (problem: string, ...fixes: ReadonlyArray<string>) =>
   new UsageError({ problem, remedies: fixes.map(advice) })
 
+/** True if the arguments say how HTTP is served. */
+export const isForHttp = ({ allowedOrigins, needsBearer, newBearer }: ProxyHttpArguments): boolean =>
+  allowedOrigins.length > 0 || !needsBearer || newBearer
+
+/** Those arguments without a place: a proxy over stdio must not pass over them in silence. */
+export const httpNotAsked = usage(
+  "--allow-origin, --no-bearer and --new-bearer are for a proxy over HTTP.",
+  "Add --port PORT, --socket PATH or --all."
+)
+
 const placeOf = ({ port, socket }: ProxyHttpArguments): Effect.Effect<LocalPlace, UsageError> => {
   if (Option.isSome(socket)) {
     if (Option.isSome(port)) return Effect.fail(usage("Give either --port or --socket."))
