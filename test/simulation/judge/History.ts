@@ -180,10 +180,15 @@ export class History {
     )
   }
 
-  /** The first write of an answer to a refresh has failed because the disk is full. */
+  /**
+   * The first write of an answer to a refresh has failed because the disk is full. One whose lock was removed is not written
+   * before the store could be read, and the space for it is reserved no longer.
+   */
   lacksReservedSpace({ isFull, token = "" }: Pick<WriteFailed, "isFull" | "token">): boolean {
     if (isFull !== true || this.written.has(token) || this.failedWrites.has(token)) return false
-    return this.requests.some(({ issued, kind }) => kind === "refresh" && issued === token)
+    const request = this.requests.find(({ issued, kind }) => kind === "refresh" && issued === token)
+    if (request === undefined) return false
+    return !this.wasUnlocked(request) || !this.couldNotRead(request.process, request.endedAt ?? Infinity)
   }
 
   /** Why a refresh token is in the store although its answer was stored since. */
