@@ -5,16 +5,16 @@ import { type RemoteServer, resourceOf } from "../../domain/Server.ts"
 import type { TokenPolicySettings } from "../../ports/TokenPolicy.ts"
 import { BoundedMap } from "./BoundedMap.ts"
 
-/** What is in memory for a key. A new object for each change. */
+/** What is in memory for a key. A new object for each read, write or eviction. A failed read only extends the trust. */
 interface Held {
   /** Absent: evicted or forgotten. */
   readonly credential: Credential | undefined
   /** Milliseconds since the epoch. An earlier time is that of a clock that was set back, and ends the trust too. */
-  readonly trustedFrom: number
+  trustedFrom: number
   /** Milliseconds since the epoch. */
-  readonly trustedUntil: number
+  trustedUntil: number
   /** Milliseconds of the monotonic clock: a clock that was set back makes no memory young again. It stands still in sleep. */
-  readonly elapsesAt: number
+  elapsesAt: number
 }
 
 /**
@@ -61,12 +61,9 @@ export const heldCredentials = (policy: TokenPolicySettings, clock: Clock.Clock)
         const held = memory.get(storageName)
         if (held?.credential === undefined) return
         const { elapsesAt, trustedUntil } = isTrusted(held, now) ? held : { elapsesAt: 0, trustedUntil: 0 }
-        memory.set(storageName, {
-          ...held,
-          trustedFrom: now,
-          trustedUntil: Math.max(trustedUntil, now + cooldown),
-          elapsesAt: Math.max(elapsesAt, elapsed() + cooldown)
-        })
+        held.trustedFrom = now
+        held.trustedUntil = Math.max(trustedUntil, now + cooldown)
+        held.elapsesAt = Math.max(elapsesAt, elapsed() + cooldown)
       }),
 
     /** What memory holds, while it is trusted. */

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Duration, Effect, Fiber, Layer, Option, Redacted } from "effect"
+import { Clock, Deferred, Duration, Effect, Fiber, Layer, Option, Redacted } from "effect"
 import { TestClock } from "effect/testing"
 import * as MemoryStore from "../../../src/adapters/store/memory/MemoryStore.ts"
 import * as Credentials from "../../../src/app/credentials/Credentials.ts"
@@ -47,7 +47,7 @@ const tokenOf = (found: Option.Option<Credential>) =>
 
 /** A process whose store and lock fail while the state says so. */
 const process = () => {
-  const state = { cannot: new Set<"get" | "put" | "remove">(), isLockLost: false }
+  const state = { cannot: new Set<"get" | "put" | "remove">(), isLockLost: false, afterGet: Effect.void }
   const fail = new StorageError({ reason: new Inaccessible({ path: "/tokens", detail: "EIO" }) })
   const store = Layer.effect(
     CredentialStore,
@@ -56,7 +56,11 @@ const process = () => {
         Effect.suspend(() => (state.cannot.has(what) ? fail : run))
       return CredentialStore.of({
         ...real,
-        get: (wanted) => unless("get", real.get(wanted)),
+        get: (wanted) =>
+          unless(
+            "get",
+            Effect.tap(real.get(wanted), () => state.afterGet)
+          ),
         put: (wanted, value) => unless("put", real.put(wanted, value)),
         remove: (wanted) => unless("remove", real.remove(wanted))
       })
@@ -191,6 +195,37 @@ describe("the memory of a process", () => {
       )
     })
   )
+})
+
+describe("a read that another one has overtaken", () => {
+  it.effect.each<[string, Effect.Effect<unknown, StorageError, Credentials.Credentials>, string | undefined]>(
+    [
+      ["nothing, and counts", Effect.void, "of another process"],
+      ["a failed read, and counts", Effect.void, "of another process"],
+      ["a write, which is newer", Credentials.Credentials.use(({ save }) => save(key, renewed)), "renewed"],
+      ["an eviction, which is newer", Credentials.Credentials.use(({ evict }) => evict(key)), undefined]
+    ]
+  )("meets %s", ([name, meanwhile, expected]) => {
+    const { layer, state } = process()
+    return Effect.gen(function* () {
+      const credentials = yield* Credentials.Credentials
+      yield* store(before)
+      yield* credentials.look(server, key)
+      yield* store(ofAnother)
+      const answer = yield* Deferred.make<void>()
+      state.afterGet = Deferred.await(answer)
+      const reading = yield* Effect.forkChild(credentials.look(server, key), { startImmediately: true })
+      state.afterGet = Effect.void
+      if (name.startsWith("a failed read")) {
+        state.cannot.add("get")
+        yield* Effect.flip(credentials.look(server, key))
+      }
+      yield* meanwhile
+      yield* Deferred.succeed(answer, undefined)
+      assert.strictEqual(tokenOf(yield* Fiber.join(reading)), "of another process")
+      assert.strictEqual(tokenOf(credentials.lastRead(server, key)), expected)
+    }).pipe(Effect.provide(layer))
+  })
 })
 
 describe("a process whose lock was removed", () => {

@@ -37,7 +37,7 @@ export const approvals: Invariant = (history, violate) => {
     if (family === undefined || family.isRevoked || history.excuses.has(family.name)) return
     const readAt = history.readAt(process, account)
     const rescuedAt = history.rescuedAt(family.name)
-    // A process stores what it could not store before without the sign-in lock.
+    // A process stores without the sign-in lock what it could not store before, or what another process has given up.
     if (rescuedAt > readAt) return
     // Over Vault, users of two machines may sign in at once. A removed lock does not exclude another sign-in.
     const isShared = history.hasLeases || history.hasLostLocks(account, history.now - longestSignIn)

@@ -31,7 +31,7 @@ export class History {
     readonly account: string
     readonly at: number
   }> = []
-  /** When a later write of tokens succeeded that had failed, by sign-in. */
+  /** When tokens were stored after all, by sign-in. */
   readonly #rescued = new Map<string, number>()
   readonly #jumps: Array<number> = []
   /** Refresh tokens that were put back into the store, when, and why no client can prevent that. */
@@ -136,12 +136,22 @@ export class History {
     return this.#lostLocks.some((lost) => this.hasLostLock(lost.process, account, since))
   }
 
+  /**
+   * A refresh token is stored later than its process has tried: the write had failed, or was left out because the store could
+   * not be read before it, or another process had given the sign-in up under a lock of its own.
+   */
+  isStoredLate(token: string, excuse: Excuse | undefined): boolean {
+    const request = this.requestFor(token)
+    const wasUnread = request?.endedAt !== undefined && this.couldNotRead(request.process, request.endedAt)
+    return wasUnread || excuse === "write failed" || excuse === "lock removed"
+  }
+
   /** Tokens of a sign-in are stored after all. */
   rescue(family: string): void {
     this.#rescued.set(family, this.now)
   }
 
-  /** When tokens of a sign-in were last stored by a later write than the one that failed. */
+  /** When tokens of a sign-in were last stored after all. */
   rescuedAt(family: string): number {
     return this.#rescued.get(family) ?? -Infinity
   }
@@ -170,10 +180,15 @@ export class History {
     )
   }
 
-  /** The first write of an answer to a refresh has failed because the disk is full. */
+  /**
+   * The first write of an answer to a refresh has failed because the disk is full. One whose lock was removed is not written
+   * before the store could be read, and the space for it is reserved no longer.
+   */
   lacksReservedSpace({ isFull, token = "" }: Pick<WriteFailed, "isFull" | "token">): boolean {
     if (isFull !== true || this.written.has(token) || this.failedWrites.has(token)) return false
-    return this.requests.some(({ issued, kind }) => kind === "refresh" && issued === token)
+    const request = this.requests.find(({ issued, kind }) => kind === "refresh" && issued === token)
+    if (request === undefined) return false
+    return !this.wasUnlocked(request) || !this.couldNotRead(request.process, request.endedAt ?? Infinity)
   }
 
   /** Why a refresh token is in the store although its answer was stored since. */

@@ -64,7 +64,7 @@ const consider = (fact: Fact, history: History): void => {
       // Written for the first time: a note about a token says nothing about the sign-in.
       const isNew = history.written.get(fact.token) === history.now
       if (!isNew || family?.isRevoked !== false || family.current !== fact.token) break
-      if (excuses.of(family.name) === "write failed") history.rescue(family.name)
+      if (history.isStoredLate(fact.token, excuses.of(family.name))) history.rescue(family.name)
       if (!history.isUnderWay(family.name) && history.isAfterForeign(family.name, fact.token)) {
         excuses.end(family.name)
       }

@@ -259,7 +259,11 @@ export class Vault implements Store {
     const { count, fails, simulator, tell } = this.#world
     return Effect.callback((resume) => {
       const fail = (code: string) => process.post(() => resume(new ConnectionFailed({ code })))
-      signal.addEventListener("abort", () => fail("ABORT_ERR"))
+      signal.addEventListener("abort", () => {
+        // The product gives a request up that takes too long.
+        if (method === "GET") tell({ _tag: "ReadFailed", process })
+        fail("ABORT_ERR")
+      })
       process.post(connected)
       const received: Received = {
         method,
