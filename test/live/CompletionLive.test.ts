@@ -63,7 +63,10 @@ describe("completions", () => {
     ["mcp-cli call notion fetch ", []],
     ["mcp-cli tools notion --account ", ["work", "home"]],
     ["mcp-cli tools --account ", ["other"]],
-    ["mcp-cli auth ", ["login", "doctor", "status", "token", "logout", "reset", "client-metadata"]],
+    [
+      "mcp-cli auth ",
+      ["login", "doctor", "status", "token", "headers", "logout", "reset", "client-metadata"]
+    ],
     ["mcp-cli completions ", ["bash", "zsh", "fish", "powershell"]],
     ["mcp-cli storage move --to ", ["keychain", "windows", "secretservice", "vault", "encrypted"]],
     ["mcp-cli auth login notion --scope ", []]

@@ -58,6 +58,8 @@ export const kinds: Readonly<Record<string, Known | "file" | "free">> = {
   client: "client",
   "client-secret-variable": "free",
   env: "free",
+  ARG: "free",
+  "auth-timeout": "free",
   from: "free",
   issuer: "free",
   "redirect-uri": "free",
