@@ -100,6 +100,27 @@ describe("install", () => {
     })
   })
 
+  it("does not write a configuration of the working directory that is not named: its changes would need no approval", async () => {
+    const folder = at("repository")
+    mkdirSync(folder)
+    const file = join(folder, "server_config.json")
+    writeFileSync(file, JSON.stringify({ mcpServers: { other: { url } } }), { mode: 0o600 })
+    assert.strictEqual((await run(["trust"], folder)).code, 0)
+    const before = existsSync(at(".cursor", "mcp.json")) ? read(".cursor", "mcp.json") : undefined
+    const refused = await run(["install", "other", "--client", "cursor", "--yes"], folder)
+    assert.strictEqual(refused.code, 2)
+    assert.include(refused.stderr, `${file} is the configuration of this folder`)
+    assert.include(refused.stderr, "--config-file")
+    assert.strictEqual(
+      existsSync(at(".cursor", "mcp.json")) ? read(".cursor", "mcp.json") : undefined,
+      before
+    )
+    const named = ["install", "other", "--client", "cursor", "--yes", "--config-file", file]
+    assert.strictEqual((await run(named, folder)).code, 0)
+    assert.include(read(".cursor", "mcp.json"), file)
+    assert.strictEqual((await run(["uninstall", "other", "--client", "cursor", "--yes"], folder)).code, 0)
+  })
+
   it("writes to a project what its other users can start", async () => {
     const folder = at("project")
     const done = await run(

@@ -2,7 +2,7 @@ import { Effect, Option } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { type Launch, type McpClient, mcpClientIds, mcpClients } from "../../domain/McpClient.ts"
 import { proxyLaunch } from "./clients/ProxyLaunch.ts"
-import { command } from "../../domain/Remedy.ts"
+import { advice, command } from "../../domain/Remedy.ts"
 import { ClientFiles } from "../../ports/ClientFiles.ts"
 import { Configuration, ConfigurationError, UnknownServer } from "../../ports/Configuration.ts"
 import { OwnProgram } from "../../ports/OwnProgram.ts"
@@ -69,10 +69,18 @@ const launchOfProxy = Effect.fnUntraced(function* (server: string, { scope }: Ed
   const own = yield* OwnProgram
   const { platform } = yield* ClientFiles
   const file = yield* Configuration.use((configuration) => configuration.file)
+  const isOfFolder = file === (yield* own.projectConfiguration)
   // The proxy finds it: everywhere, or in the folder of the project, where clients start it.
-  const isFound =
-    file === (yield* own.defaultConfiguration) ||
-    (scope === "project" && file === (yield* own.projectConfiguration))
+  const isFound = file === (yield* own.defaultConfiguration) || (scope === "project" && isOfFolder)
+  if (!isFound && isOfFolder && (yield* configFileOfRun) === undefined) {
+    return yield* new UsageError({
+      problem: `${file} is the configuration of this folder. An entry that names it would use its later versions, too, without your approval.`,
+      remedies: [
+        advice("Add the server to your own configuration in another folder, and install that one."),
+        advice("To name this file all the same, give it with --config-file.")
+      ]
+    })
+  }
   return proxyLaunch({
     // Others who work on a project have other paths.
     program: scope === "project" ? undefined : yield* own.launch,
