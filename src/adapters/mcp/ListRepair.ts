@@ -1,6 +1,6 @@
 import { printable } from "../../domain/PrintableText.ts"
 import { type Fields, isFields } from "./Messages.ts"
-import { paramHeadersOf } from "./ParamHeaders.ts"
+import { paramHeadersOf } from "../../domain/ParamHeaders.ts"
 
 /** A kind of list: what an entry is called, and which of its fields must and may be there. */
 export interface ListKind {

@@ -18,7 +18,8 @@ import { maxInputRounds, maxPages, inputDelay, shutdownTimeout } from "./McpLimi
 import { type CheckedMethod, type CheckedResult, checkResult } from "./McpResults.ts"
 import { type Fields, isFields, isMessage, isRequest, type RpcMessage, type RpcRequest } from "./Messages.ts"
 import { CurrentOperation } from "./Operation.ts"
-import { headerValue, type ParamHeader, paramHeaders, paramHeadersOf } from "./ParamHeaders.ts"
+import { headerValue, type ParamHeader, paramHeadersOf } from "../../domain/ParamHeaders.ts"
+import { paramHeaders } from "./ParamHeaders.ts"
 
 /** Takes a message of the server. */
 export type Receive = (message: unknown) => Effect.Effect<void>

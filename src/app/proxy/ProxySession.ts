@@ -17,7 +17,7 @@ export interface ProxySessionOptions {
   /** The name of the server. */
   readonly server: string
   readonly wire: Wire<AccessTokenError | NetworkError>
-  /** Takes what the server sends by itself. */
+  /** Takes the requests and notifications of the server. */
   readonly deliver: Deliver
   /** Shows an error that no request of the client is about. */
   readonly tell: (error: LegError) => Effect.Effect<void>

@@ -89,7 +89,7 @@ export class Relay {
       case "Message":
         return this.#accept(text.message)
       case "Batch":
-        // Revision 2025-03-26 has them. Each member is answered by itself, which JSON-RPC allows.
+        // Revision 2025-03-26 has them. Each member is answered alone, which JSON-RPC allows.
         return text.messages.length === 0
           ? this.#options.toClient(noMessage())
           : Effect.forEach(text.messages, (message) => this.#accept(message), { discard: true })

@@ -73,7 +73,7 @@ export const stdioProxy = Effect.fn("StdioProxy.run")(
       textOf,
       tell
     })
-    // The token first: each stream that is opened again would find out by itself that it has expired.
+    // The token first: each stream that is opened again would find out separately that it has expired.
     const refresh = tokens.getIfKnown({ server, account }).pipe(Effect.asVoid, Effect.catch(tell))
     const wake = Effect.andThen(refresh, relay.reopen)
     yield* Effect.forkScoped(afterSleep(wake))

@@ -103,7 +103,7 @@ export const clientOf = (client: typeof WireClient.Type): ForeignClient => ({
   })
 })
 
-/** Decodes each entry by itself, so that one that is damaged does not hide the others. */
+/** Decodes each entry separately, so that one that is damaged does not hide the others. */
 export const decodeEach = <S extends Schema.Decoder<unknown>>(
   entries: Iterable<readonly [name: string, entry: unknown]>,
   schema: S,

@@ -100,7 +100,7 @@ export const admission = <Route>(
   }
   const [path = "", query] = request.target.split("?", 2)
   if (path.startsWith("/.well-known/")) {
-    return refused(404, "This proxy signs in by itself: it has no OAuth metadata.")
+    return refused(404, "This proxy signs in for its clients: it has no OAuth metadata.")
   }
   if (isPage && request.method === "OPTIONS" && value("access-control-request-method") !== undefined) {
     return {
