@@ -59,6 +59,7 @@ const roots = /^src\/(live\/.*|main|bin)\.ts$/
 /** What each folder of `src/app` may import besides itself. Arrows point down only. */
 const visible: Readonly<Record<string, ReadonlyArray<string>>> = {
   cli: [
+    "chat",
     "session",
     "doctor",
     "proxy",
@@ -70,6 +71,7 @@ const visible: Readonly<Record<string, ReadonlyArray<string>>> = {
     "storage",
     "trace"
   ],
+  chat: ["session", "tokens", "credentials"],
   session: ["http", "tokens", "signin", "credentials"],
   proxy: ["http", "tokens", "signin", "credentials", "revisions"],
   doctor: ["http", "tokens", "signin", "credentials", "storage"],
