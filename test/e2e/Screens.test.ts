@@ -163,6 +163,19 @@ describe.skipIf(!hasTerminal)("the screens of a sign-in (need script of util-lin
     await expectScreens(`sign-in-${columns}`, screens)
   })
 
+  it("show after it the progress of a tool over HTTP, with 60, 80 and 120 columns, and Ctrl-C ends it", async () => {
+    await world.run(["auth", "login", "demo"])
+    const screens: Array<readonly [string, string]> = []
+    for (const columns of widths) {
+      const terminal = startVirtualTerminal(world, ["call", "demo", "copy", "--no-check"], columns)
+      screens.push([`${columns} columns`, await terminal.shows(/40% copying .*(\u2026|two)$/)])
+      terminal.press(interrupt)
+      assert.strictEqual((await terminal.ended).code, 130)
+      screens.push(["Ctrl-C", await terminal.shows(/^/)])
+    }
+    await expectScreens("progress-http", screens)
+  })
+
   it("lead from the package to an answer with 90 keystrokes, without a question", async () => {
     await world.run(["auth", "reset", "demo"])
     world.configure({ mcpServers: {} })
