@@ -215,6 +215,34 @@ describe.skipIf(!hasTerminal)("the screens of a sign-in (need script of util-lin
     await expectScreens("progress-http", screens)
   })
 
+  it("and of other commands have colours that can be read on a light screen", async () => {
+    const servers = { demo: { url: world.mcpServer.url.href }, other: { url: "http://127.0.0.1:1/mcp" } }
+    world.configure({ mcpServers: servers })
+    const commands = [
+      ["--help"],
+      ["auth", "login", "--help"],
+      ["auth", "status"],
+      ["auth", "doctor", "demo"],
+      ["storage"],
+      ["servers"],
+      ["tools", "demo", "ecko"],
+      ["auth", "login", "dmeo"],
+      ["call", "demo", "fail"]
+    ]
+    const screens = await Promise.all(
+      commands.map(async (args) => {
+        const terminal = startVirtualTerminal(world, args, 80)
+        await terminal.ended
+        return [args.join(" "), await terminal.shows(/./)] as const
+      })
+    )
+    assertReadable(screens)
+    const styles = screens.flatMap(([, screen]) =>
+      Array.from(screen.matchAll(/‹([a-z\d ]+):/g), ([, style]) => style)
+    )
+    assert.deepStrictEqual([...new Set(styles)].toSorted(), ["bold", "green", "magenta", "red"])
+  })
+
   it("lead from the package to an answer with 90 keystrokes, without a question", async () => {
     await world.run(["auth", "reset", "demo"])
     world.configure({ mcpServers: {} })

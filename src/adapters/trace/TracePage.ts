@@ -92,7 +92,7 @@ const answerArrow = (answer: ShownAnswer, lane: number, expected: boolean): stri
   switch (answer._tag) {
     case "Answered": {
       // A reader of the page may take it for what went wrong.
-      const meaning = expected && answer.status === 401 ? ", a sign-in is required" : ""
+      const meaning = expected && answer.status === 401 ? ", sign in first" : ""
       return arrow(
         lane,
         client,

@@ -111,13 +111,13 @@ describe("the page of a trace", () => {
     const opened = everyEvent("plain").filter(({ _tag }) => _tag === "BrowserOpened")
     const returned = everyEvent("plain").filter(({ _tag }) => _tag === "BrowserReturned")
     const lost = render(traceOf([first, ...opened]), "1.0.0")
-    assert.match(lost, /401<\/span> <span class="kind">34 ms, a sign-in is required</)
+    assert.match(lost, /401<\/span> <span class="kind">34 ms, sign in first</)
     assert.match(lost, /<details class="step" id="s2" open>[^]*The browser did not come back\./)
     const complete = render(traceOf([first, ...opened, ...returned, exchange("plain")]), "1.0.0")
     assert.notInclude(complete, "did not come back")
     assert.match(complete, /<details class="step" id="s2">/)
     const refused = { ...first, kind: "token request" } satisfies TraceEvent
-    assert.notInclude(render(traceOf([refused]), "1.0.0"), "a sign-in is required")
+    assert.notInclude(render(traceOf([refused]), "1.0.0"), "sign in first")
   })
 
   it("lists each struck-out value with every place that it stands at", () => {
