@@ -28,6 +28,8 @@ export const Command = Schema.TaggedStruct("Command", {
   url: Schema.optional(Schema.String),
   /** What of the server: the name of a tool. */
   operand: Schema.optional(Schema.String),
+  /** The server as a command line describes it, in place of its name: its URL, a callback port, and flags of mcp-remote. */
+  line: Schema.optional(Schema.Array(Schema.String)),
   /** Absent: the default account. */
   account: Schema.optional(Schema.String),
   /** Options by name: a value, or whether the option is set. */

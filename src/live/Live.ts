@@ -232,7 +232,7 @@ const signIn = (version: string) =>
     Layer.provideMerge(wire),
     Layer.provideMerge(tracedTransport.pipe(Layer.provide(transport))),
     Layer.provideMerge(storage("always")),
-    Layer.merge(Layer.merge(TraceFile.layer({ version }), knownNames))
+    Layer.merge(Layer.mergeAll(TraceFile.layer({ version }), ServerJson.decoderLayer, knownNames))
   )
 
 /**
@@ -304,7 +304,9 @@ export const live = (version: string) =>
     get localProxy() {
       return AuthorizedHttp.layer.pipe(
         Layer.provideMerge(tokens("never")),
-        Layer.merge(Layer.mergeAll(LocalListener.layer(), McpForwarder.layer, proxyBearers)),
+        Layer.merge(
+          Layer.mergeAll(LocalListener.layer(), McpForwarder.layer, ServerJson.decoderLayer, proxyBearers)
+        ),
         Layer.merge(Layer.effectDiscard(Effect.sync(serveUntilSignal)))
       )
     },

@@ -139,6 +139,70 @@ describe("mcp-cli proxy", () => {
     assert.include(stderr, "--body-timeout has no effect here")
   })
 
+  it("names a command that signs in with the client of its own command line, over stdio and HTTP", async () => {
+    const port = await freePort()
+    const world = await protectedWorld({
+      clients: [
+        {
+          client_id: "known",
+          client_secret: "hush",
+          redirect_uris: [`http://127.0.0.1:${port}/cb`],
+          token_endpoint_auth_method: "client_secret_post"
+        }
+      ]
+    })
+    world.configure({ mcpServers: {} })
+    const { href } = world.mcpServer.url
+    const line = [
+      href,
+      String(port),
+      ...["--static-oauth-client-info", '{"client_id":"known","client_secret":"hush"}'],
+      ...["--static-oauth-client-metadata", '{"token_endpoint_auth_method":"client_secret_post"}'],
+      ...["--host", "127.0.0.1", "--callback-path", "/cb", "--header", "X-Team: blue", "--account", "work"]
+    ]
+    /** Does what a message tells the user to do. */
+    const follow = async (message: string) => {
+      const [, command, variable] = /Run: (mcp-cli .*?) Before that, set (\w+) to/.exec(message) ?? []
+      assert.strictEqual(variable, "CLIENT_SECRET", message)
+      assert.notInclude(message, "hush")
+      const { code, stderr } = await world.run([], {
+        runtime: ["sh", "-c", (command ?? "").replace("mcp-cli", `'${process.execPath}' "$0"`)],
+        env: { CLIENT_SECRET: "hush" }
+      })
+      assert.strictEqual(code, 0, stderr)
+    }
+    const client = startProxy(world, [...line, "--no-browser"])
+    await follow((await client.connect()).error?.message ?? "")
+    assert.property((await client.connect()).result, "serverInfo")
+    client.child.stdin?.end()
+    assert.strictEqual((await client.ended).code, 0)
+
+    assert.strictEqual((await world.run(["auth", "reset", href, "--account", "work"])).code, 0)
+    const local = world.start(["proxy", ...line, "--port", "0", "--no-bearer", "--json"])
+    const [shown] = (await once(local.child.stdout ?? process.stdin, "data")) as [Buffer]
+    const { servers } = JSON.parse(shown.toString()) as { readonly servers: ReadonlyArray<{ url: string }> }
+    const ping = async () => {
+      const response = await fetch(servers[0]?.url ?? "", {
+        method: "POST",
+        headers: { accept: "application/json, text/event-stream", "content-type": "application/json" },
+        body: JSON.stringify({
+          jsonrpc: "2.0",
+          id: 1,
+          method: "initialize",
+          params: { protocolVersion: "2025-11-25", capabilities: {}, clientInfo: { name: "t", version: "1" } }
+        })
+      })
+      return { status: response.status, body: await response.text() }
+    }
+    const refused = await ping()
+    assert.strictEqual(refused.status, 502)
+    await follow((JSON.parse(refused.body) as Message).error?.message ?? "")
+    assert.strictEqual((await ping()).status, 200)
+    local.child.kill("SIGTERM")
+    await local.ended
+    assert.isUndefined(world.authorizationServer.counts.get("register"))
+  })
+
   it("opens one browser for two processes that start at once, and registers once", async () => {
     const world = await protectedWorld()
     const clients = [startProxy(world), startProxy(world)]

@@ -14,6 +14,12 @@ export const serverName = Argument.String("NAME").pipe(
   Argument.withDescription("A server of the configuration (mcp-cli servers lists them), or a URL")
 )
 
+/** The rest of a command line of mcp-remote. */
+export const remoteLineArgument = Argument.String("ARG").pipe(
+  Argument.withDescription("The callback port, and the flags of mcp-remote (docs/proxy.md lists them)"),
+  Argument.atLeast(0)
+)
+
 /** True for the URL of a server in the place of its name. */
 export const isUrl = (given: string): boolean => /^https?:\/\//i.test(given) && URL.canParse(given)
 

@@ -2,7 +2,7 @@ import { Clock, Effect, Option } from "effect"
 import { Command, Flag } from "effect/cli"
 import { isScope, scopesOf } from "../../domain/TokenSet.ts"
 import { hasOwnAuthorization, isNonInteractiveGrant, type RemoteServer } from "../../domain/Server.ts"
-import { entryOf, type Remediable, remove } from "../../domain/Remedy.ts"
+import { advice, entryOf, type Remediable, remove } from "../../domain/Remedy.ts"
 import { SignInRequired } from "../../domain/SignInError.ts"
 import { Configuration } from "../../ports/Configuration.ts"
 import { CredentialStore } from "../../ports/CredentialStore.ts"
@@ -10,10 +10,19 @@ import { KnownNames } from "../../ports/KnownNames.ts"
 import { UserInteraction } from "../../ports/UserInteraction.ts"
 import { TraceFile } from "../../ports/TraceFile.ts"
 import { SignIn } from "../signin/SignIn.ts"
-import { accountAt, httpServer, nameOf, resolvedName, serverName } from "./Arguments.ts"
+import {
+  accountAt,
+  httpServer,
+  isUrl,
+  nameOf,
+  remoteLineArgument,
+  resolvedName,
+  serverName
+} from "./Arguments.ts"
 import type { JsonOutput } from "./JsonOutput.ts"
 import { showOthers } from "./NamedSignIn.ts"
-import { isoTime, printJson, relativeTime, tell } from "./Output.ts"
+import { isoTime, printJson, relativeTime, tell, tellWarning } from "./Output.ts"
+import { remoteLineOf } from "./RemoteLine.ts"
 import { Json } from "./Settings.ts"
 import { UsageError } from "./UsageError.ts"
 import { showWarnings } from "./Warnings.ts"
@@ -49,11 +58,31 @@ const traced = <A, E extends Remediable, R>(
     )
   })
 
+/** The server of that name; or the one that a command line of mcp-remote describes, as `mcp-cli proxy` takes it. */
+const serverOf = Effect.fnUntraced(function* (given: string, line: ReadonlyArray<string>) {
+  const [next] = line
+  if (next !== undefined) {
+    if (!isUrl(given)) {
+      return yield* new UsageError({
+        problem: `"${next}" follows the name of the server, and is not understood there.`,
+        remedies: [advice("The callback port and the flags of mcp-remote follow the URL of a server.")]
+      })
+    }
+    const { notices, server } = yield* remoteLineOf([given, ...line])
+    yield* Effect.forEach(notices, (notice) => tellWarning(notice))
+    return server
+  }
+  const name = yield* resolvedName(given)
+  yield* showWarnings(name)
+  return yield* httpServer(name)
+})
+
 /** `mcp-cli auth login NAME` */
 export const login = Command.make(
   "login",
   {
     name: serverName,
+    line: remoteLineArgument,
     scope: Flag.String("scope").pipe(
       Flag.withMetavar('"A B"'),
       Flag.withDescription(
@@ -75,10 +104,9 @@ export const login = Command.make(
       Flag.optional
     )
   },
-  Effect.fn("cli.auth.login")(function* ({ device, name: given, scope, trace }) {
-    const name = yield* resolvedName(given)
-    yield* showWarnings(name)
-    const server = yield* httpServer(name)
+  Effect.fn("cli.auth.login")(function* ({ device, line, name: given, scope, trace }) {
+    const server = yield* serverOf(given, line)
+    const { name } = server
     if (hasOwnAuthorization(server)) {
       return yield* new UsageError({
         problem: `The entry of ${name} has an Authorization header, which is sent in its place: a sign-in would not be used.`,

@@ -9,6 +9,7 @@ import type { CredentialStore, StorageError } from "../../ports/CredentialStore.
 import type { FileEditor } from "../../ports/FileEditor.ts"
 import type { LineEditor } from "../../ports/LineEditor.ts"
 import type { OwnProgram } from "../../ports/OwnProgram.ts"
+import type { ServerDecoder } from "../../ports/ServerDecoder.ts"
 import type { UserInteraction } from "../../ports/UserInteraction.ts"
 import type { StorageBackends } from "../../ports/StorageBackends.ts"
 import type { StorageRekey } from "../../ports/StorageRekey.ts"
@@ -89,7 +90,7 @@ export interface Live<R> {
   readonly rekey: Layer.Layer<Configuration | StorageRekey, ConfigurationError, Settings | R>
   /** A sign-in that the user requested. */
   readonly signIn: Layer.Layer<
-    Configuration | CredentialStore | SignIn | UserInteraction | TraceFile,
+    Configuration | CredentialStore | ServerDecoder | SignIn | UserInteraction | TraceFile,
     ConfigurationError | StorageError,
     Settings | R
   >

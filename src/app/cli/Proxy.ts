@@ -2,6 +2,7 @@ import { Effect, type Layer, Option } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import type { ConfigurationError } from "../../ports/Configuration.ts"
 import type { StorageError } from "../../ports/CredentialStore.ts"
+import { remoteLineArgument } from "./Arguments.ts"
 import { httpNotAsked, type HttpProxyServices, isForHttp, proxyHttp, proxyHttpFlags } from "./ProxyHttp.ts"
 import { proxyStdio, type StdioProxyServices } from "./ProxyStdio.ts"
 
@@ -22,10 +23,7 @@ export const proxy = <R>(
         Argument.withDescription("A server of the configuration (mcp-cli servers lists them), or a URL"),
         Argument.optional
       ),
-      line: Argument.String("ARG").pipe(
-        Argument.withDescription("The callback port, and the flags of mcp-remote (docs/proxy.md lists them)"),
-        Argument.atLeast(0)
-      ),
+      line: remoteLineArgument,
       authTimeout: Flag.Int("auth-timeout").pipe(
         Flag.withMetavar("SECONDS"),
         Flag.withDescription("How long a sign-in waits for the browser, as --callback-timeout"),

@@ -1,19 +1,21 @@
-import { Config, Effect, Option, Redacted } from "effect"
+import { Config, Effect, identity, Option, Redacted } from "effect"
 import { Flag } from "effect/cli"
 import { CredentialKey } from "../../domain/CredentialKey.ts"
 import { advice, type Remediable } from "../../domain/Remedy.ts"
-import type { RemoteServer } from "../../domain/Server.ts"
+import type { RemoteServer, Server } from "../../domain/Server.ts"
 import { Configuration } from "../../ports/Configuration.ts"
 import { Display } from "../../ports/Display.ts"
 import type { LocalListener, LocalPlace } from "../../ports/LocalListener.ts"
 import type { McpForwarder } from "../../ports/McpForwarder.ts"
 import { ProxyBearers } from "../../ports/ProxyBearers.ts"
+import type { ServerDecoder } from "../../ports/ServerDecoder.ts"
 import type { AuthorizedHttp } from "../http/AuthorizedHttp.ts"
 import { type Served, serveHttp } from "../proxy/http/HttpProxy.ts"
 import { AccessTokens } from "../tokens/AccessTokens.ts"
 import { resolvedName } from "./Arguments.ts"
 import type { JsonOutput } from "./JsonOutput.ts"
 import { print, printJsonLine, tell, tellError, tellWarning } from "./Output.ts"
+import { type RemoteLine, remoteLineOf } from "./RemoteLine.ts"
 import { errorText } from "./RemedyText.ts"
 import { Account, configFileOfRun, Json } from "./Settings.ts"
 import { UsageError } from "./UsageError.ts"
@@ -72,6 +74,8 @@ export const proxyHttpFlags = {
 /** The values of {@link proxyHttpFlags}. */
 export interface ProxyHttpArguments {
   readonly name: Option.Option<string>
+  /** The rest of a command line of mcp-remote. */
+  readonly line: ReadonlyArray<string>
   readonly port: Option.Option<number>
   readonly socket: Option.Option<string>
   readonly all: boolean
@@ -123,6 +127,7 @@ export type HttpProxyServices =
   | LocalListener
   | McpForwarder
   | ProxyBearers
+  | ServerDecoder
 
 /** What programs show, and the bearer if it was made now. Absent check: they show none. */
 const bearerOf = Effect.fnUntraced(function* (args: ProxyHttpArguments, purpose: string) {
@@ -165,14 +170,16 @@ interface ServedServer {
   readonly name: string
   readonly path: string
   readonly served: Served
+  /** Names the command that signs in as the command line does. */
+  readonly withLine?: RemoteLine["withLine"]
 }
 
 const isRemote = (server: ServedServer): server is ServedServer & { readonly served: RemoteServer } =>
   server.served._tag === "Http"
 
 /** A server that can be served: one that a URL can name, and whose requests all go to one address. */
-const servable = Effect.fnUntraced(function* (name: string, path: string) {
-  const server = yield* Configuration.use((configuration) => configuration.server(name))
+const servable = Effect.fnUntraced(function* (server: Server, path: string) {
+  const { name } = server
   if (server._tag === "Stdio") {
     return yield* usage(`${name} is a program on this machine. Only remote servers are served over HTTP.`)
   }
@@ -196,7 +203,8 @@ const allServed = Effect.gen(function* () {
   })
   const all = yield* Effect.forEach(listed, ({ name }) => {
     const path = `/${encodeURIComponent(name)}`
-    return servable(name, path).pipe(
+    return configuration.server(name).pipe(
+      Effect.flatMap((server) => servable(server, path)),
       Effect.map((served): ServedServer => ({ name, path, served })),
       Effect.catch((error) => refuse(name, path, error))
     )
@@ -208,13 +216,25 @@ const allServed = Effect.gen(function* () {
 const oneServed = Effect.fnUntraced(function* (given: string) {
   const name = yield* resolvedName(given)
   yield* showWarnings(name)
-  const served = yield* servable(name, onlyPath)
-  return [{ name, path: onlyPath, served } satisfies ServedServer]
+  const server = yield* Configuration.use((configuration) => configuration.server(name))
+  return [{ name, path: onlyPath, served: yield* servable(server, onlyPath) } satisfies ServedServer]
 })
 
-const servedOf = ({ all, name }: ProxyHttpArguments) => {
+/** A server by the command line of mcp-remote. */
+const remoteServed = Effect.fnUntraced(function* (line: ReadonlyArray<string>) {
+  const { notices, options, server, withLine } = yield* remoteLineOf(line)
+  if (options.ignoredTools.length > 0) {
+    return yield* usage("--ignore-tool is for a proxy over stdio: over HTTP the messages pass unread.")
+  }
+  yield* Effect.forEach(notices, (notice) => tellWarning(notice))
+  const served = yield* servable(server, onlyPath)
+  return [{ name: server.name, path: onlyPath, served, withLine } satisfies ServedServer]
+})
+
+const servedOf = ({ all, line, name }: ProxyHttpArguments) => {
   if (all) return Option.isSome(name) ? usage("Give either the name of a server or --all.") : allServed
-  return Option.isNone(name) ? usage("Name a server, or serve every one with --all.") : oneServed(name.value)
+  if (Option.isNone(name)) return usage("Name a server, or serve every one with --all.")
+  return line.length === 0 ? oneServed(name.value) : remoteServed([name.value, ...line])
 }
 
 const baseOf = (at: LocalPlace): string =>
@@ -254,24 +274,25 @@ const announce = Effect.fnUntraced(function* (
 export const proxyHttp = Effect.fn("cli.proxy.http")(function* (args: ProxyHttpArguments) {
   const place = yield* placeOf(args)
   const origins = yield* originsOf(args.allowedOrigins)
-  const servers = yield* servedOf(args)
+  const servers: ReadonlyArray<ServedServer> = yield* servedOf(args)
   const account = Option.getOrUndefined(yield* Account)
   const purpose = args.all ? bearerOfAll : CredentialKey.of(servers[0]?.name ?? "", account).storageName
   const { check, made } = yield* bearerOf(args, purpose)
   const configFile = yield* configFileOfRun
   const json = yield* Json
   const display = yield* Display
+  const { withLine = identity } = servers[0] ?? {}
   const tellProblem = (error: Remediable) =>
     json
       ? Effect.void
-      : Effect.provideService(tellError(error, configFile, "mcp-cli: warning:"), Display, display)
+      : Effect.provideService(tellError(withLine(error), configFile, "mcp-cli: warning:"), Display, display)
   const at = yield* serveHttp({
     place,
     origins,
     isBearer: check,
     account,
     served: new Map(servers.map(({ path, served }) => [path, served])),
-    textOf: (error) => errorText(error, configFile).replaceAll("\n", " "),
+    textOf: (error) => errorText(withLine(error), configFile).replaceAll("\n", " "),
     tell: tellProblem
   })
   yield* announce(at, servers, made, args.needsBearer)

@@ -1,4 +1,4 @@
-import { Effect, type Layer, Option, Random } from "effect"
+import { Effect, identity, type Layer, Option, Random } from "effect"
 import { advice } from "../../domain/Remedy.ts"
 import { Configuration, type ConfigurationError } from "../../ports/Configuration.ts"
 import type { StorageError } from "../../ports/CredentialStore.ts"
@@ -18,7 +18,7 @@ import type { SignIn } from "../signin/SignIn.ts"
 import type { AccessTokens } from "../tokens/AccessTokens.ts"
 import { resolvedName } from "./Arguments.ts"
 import { tellError, tellWarning } from "./Output.ts"
-import { remoteLineOf } from "./RemoteLine.ts"
+import { type RemoteLine, remoteLineOf } from "./RemoteLine.ts"
 import { errorText } from "./RemedyText.ts"
 import { Account, CallbackTimeout, configFileOfRun } from "./Settings.ts"
 import { UsageError } from "./UsageError.ts"
@@ -46,11 +46,13 @@ interface Proxied {
   readonly server: RemoteServer
   readonly rules: ReadonlyArray<MessageRule>
   readonly way?: OpenOptions & RevisionOptions
+  /** Names the command that signs in as the command line does. */
+  readonly withLine?: RemoteLine["withLine"]
 }
 
 /** A server by the command line of mcp-remote. */
 const remoteServer = Effect.fnUntraced(function* (line: ReadonlyArray<string>) {
-  const { notices, options, server } = yield* remoteLineOf(line)
+  const { notices, options, server, withLine } = yield* remoteLineOf(line)
   const unused =
     options.pingSeconds === undefined
       ? []
@@ -63,7 +65,7 @@ const remoteServer = Effect.fnUntraced(function* (line: ReadonlyArray<string>) {
     cookies: withoutCookies !== true,
     ...(transport === undefined ? {} : { transport })
   }
-  return { server, rules, way } satisfies Proxied
+  return { server, rules, way, withLine } satisfies Proxied
 })
 
 /** A server of the configuration, or at a URL. */
@@ -84,8 +86,14 @@ const run = Effect.fnUntraced(function* ({ line, name }: StdioProxyArguments, cl
       remedies: [advice("Give its name or its URL, or serve every one over HTTP with --all.")]
     })
   }
-  const { rules, server, way }: Proxied =
-    line.length === 0 ? yield* configuredServer(name.value) : yield* remoteServer([name.value, ...line])
+  const {
+    rules,
+    server,
+    way,
+    withLine = identity
+  }: Proxied = line.length === 0
+    ? yield* configuredServer(name.value)
+    : yield* remoteServer([name.value, ...line])
   const configFile = yield* configFileOfRun
   const display = yield* Display
   const account = Option.getOrUndefined(yield* Account)
@@ -96,8 +104,8 @@ const run = Effect.fnUntraced(function* ({ line, name }: StdioProxyArguments, cl
     account,
     rules,
     prefix: `mcp-cli-${yield* Random.nextIntBetween(0, 2 ** 48)}-`,
-    textOf: (error) => errorText(error, configFile).replaceAll("\n", " "),
-    tell: (error) => Effect.provideService(tellError(error, configFile), Display, display)
+    textOf: (error) => errorText(withLine(error), configFile).replaceAll("\n", " "),
+    tell: (error) => Effect.provideService(tellError(withLine(error), configFile), Display, display)
   })
 })
 

@@ -1,6 +1,6 @@
 import { remoteFlags } from "../../domain/RemoteCommandLine.ts"
 
-/** The flags of `mcp-cli proxy` that take a value in the next word. Those that mcp-remote has too are among them. */
+/** The flags of both commands that take a value in the next word. Those that mcp-remote has too are among them. */
 const ownWithValue: ReadonlyArray<string> = [
   "account",
   "allow-origin",
@@ -9,20 +9,27 @@ const ownWithValue: ReadonlyArray<string> = [
   "color",
   "config-file",
   "port",
-  "socket"
+  "scope",
+  "socket",
+  "trace"
 ]
 const withValue = remoteFlags.withValue.filter((name) => !ownWithValue.includes(name))
 
+/** How many words name a command that takes a command line of mcp-remote. */
+const commandLength = ([first, second]: ReadonlyArray<string>): number =>
+  first === "proxy" ? 1 : first === "auth" && second === "login" ? 2 : 0
+
 /**
- * Reads the words after `proxy` as mcp-remote does, so that its command lines work: its flags follow `--`, where they are the
- * operands of the command. Other words stay as they are.
+ * Reads the words after `proxy` and `auth login` as mcp-remote does, so that its command lines work: its flags follow `--`, where
+ * they are the operands of the command. Other words stay as they are.
  */
 export const proxyWords = (words: ReadonlyArray<string>): ReadonlyArray<string> => {
-  if (words[0] !== "proxy" || words.includes("--")) return words
+  const length = commandLength(words)
+  if (length === 0 || words.includes("--")) return words
   const own: Array<string> = []
   const operands: Array<string> = []
   const remote: Array<string> = []
-  for (let at = 1; at < words.length; at++) {
+  for (let at = length; at < words.length; at++) {
     const word = words[at] ?? ""
     const [, name, attached] = /^--([^=]+)(=.*)?$/s.exec(word) ?? []
     if (name === undefined) (word.startsWith("-") ? own : operands).push(word)
@@ -39,5 +46,5 @@ export const proxyWords = (words: ReadonlyArray<string>): ReadonlyArray<string> 
       }
     }
   }
-  return remote.length === 0 ? words : ["proxy", ...own, "--", ...operands, ...remote]
+  return remote.length === 0 ? words : [...words.slice(0, length), ...own, "--", ...operands, ...remote]
 }

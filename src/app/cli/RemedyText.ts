@@ -18,7 +18,7 @@ const takesServer = /^(add|auth|install|remove|tools|resources|prompts)\b/
 
 /** A command line, ready to be typed: `mcp-cli auth login notion --account work`. */
 export const commandLine = (command: Command, configFile?: string): string => {
-  const { account = defaultAccount, operand, options = {}, server, url = "URL", verb } = command
+  const { account = defaultAccount, line, operand, options = {}, server, url = "URL", verb } = command
   const flags = [
     ...(account === defaultAccount ? [] : [option("account", account)]),
     ...Object.entries(options).map(([name, value]) => option(name, value)),
@@ -29,6 +29,7 @@ export const commandLine = (command: Command, configFile?: string): string => {
   const isForAll = options["all"] === true || verb === "auth client-metadata"
   const name = server ?? (takesServer.test(verb) && !isForAll ? "NAME" : undefined)
   const further = verb === "add" ? url : operand
+  if (line !== undefined) return ["mcp-cli", verb, ...line.map(quoted), ...flags].join(" ")
   const operands = [name, further].flatMap((word) => (word === undefined ? [] : [word]))
   // After `--` nothing is read as an option.
   const rest = operands.some((word) => word.startsWith("-"))

@@ -1,17 +1,20 @@
-import { Effect, FileSystem, Result } from "effect"
+import { Effect, FileSystem, Path, Predicate, Result } from "effect"
 import { md5 } from "effect/crypto/Digest"
 import * as Hex from "effect/encoding/Hex"
 import {
   filesOfRemoteLine,
   readRemoteLine,
   type RemoteCommandLine,
-  type RemoteOptions
+  type RemoteOptions,
+  signInLineOf
 } from "../../domain/RemoteCommandLine.ts"
+import { advice, type Remediable, type Remedy } from "../../domain/Remedy.ts"
 import { hasSecretShape, isSecretName } from "../../domain/SecretShape.ts"
 import type { RemoteServer } from "../../domain/Server.ts"
 import type { Configuration, ConfigurationError } from "../../ports/Configuration.ts"
 import { ServerDecoder } from "../../ports/ServerDecoder.ts"
 import { resolvedName } from "./Arguments.ts"
+import { listed } from "./RemedyText.ts"
 import { UsageError } from "./UsageError.ts"
 
 /** The server that a command line of mcp-remote leads to, and how to proxy it. */
@@ -20,7 +23,31 @@ export interface RemoteLine {
   readonly options: RemoteOptions
   /** What the user should know: sentences without secrets. */
   readonly notices: ReadonlyArray<string>
+  /**
+   * The same error, whose remedies sign in as this line does. A name alone would lead to another client, other scopes, or no
+   * headers, and so to a sign-in that is of no use here.
+   */
+  readonly withLine: (error: Remediable) => Remediable
 }
+
+const linesIn =
+  (server: string, line: ReturnType<typeof signInLineOf>) =>
+  ({ message, remedies }: Remediable): Remediable => {
+    const isOurs = (remedy: Remedy) =>
+      remedy._tag === "Command" && remedy.verb === "auth login" && remedy.server === server
+    const { variables, words } = line
+    return {
+      message,
+      remedies: remedies.some(isOurs)
+        ? [
+            ...remedies.map((remedy) => (isOurs(remedy) ? { ...remedy, line: words } : remedy)),
+            ...(variables.length === 0
+              ? []
+              : [advice(`Before that, set ${listed(variables)} to what the command line of the proxy has.`)])
+          ]
+        : remedies
+    }
+  }
 
 const { implementation } = md5
 const hashOf =
@@ -49,9 +76,10 @@ export const remoteLineOf = Effect.fn("cli.remoteLine")(function* (
 ): Effect.fn.Return<
   RemoteLine,
   UsageError | ConfigurationError,
-  Configuration | FileSystem.FileSystem | ServerDecoder
+  Configuration | FileSystem.FileSystem | Path.Path | ServerDecoder
 > {
   const { readFileString } = yield* FileSystem.FileSystem
+  const { resolve } = yield* Path.Path
   const files = yield* Effect.forEach(filesOfRemoteLine(line), (path) =>
     readFileString(path).pipe(
       Effect.mapError(unreadable),
@@ -68,9 +96,15 @@ export const remoteLineOf = Effect.fn("cli.remoteLine")(function* (
   // The command that the user is told to sign in with names the server in the same way.
   const name = yield* resolvedName(url)
   const server = yield* ServerDecoder.use(({ decode }) => decode(name, entry))
+  const oauth = entry["oauth"]
+  const redirectUri = Predicate.hasProperty(oauth, "redirect_uri") ? String(oauth.redirect_uri) : undefined
   return {
     server,
     options,
+    withLine: linesIn(
+      server.name,
+      signInLineOf(line, redirectUri, (path) => resolve(path))
+    ),
     notices: [
       ...notices.map(({ flag, text }) =>
         flag === undefined ? `The command line ${text}.` : `--${flag} ${text}.`

@@ -3,7 +3,7 @@ import { proxyWords } from "../../../src/app/cli/ProxyWords.ts"
 
 const url = "https://mcp.example.com/mcp"
 
-describe("the words after proxy", () => {
+describe("the words after proxy and auth login", () => {
   const lines: ReadonlyArray<readonly [given: ReadonlyArray<string>, read: ReadonlyArray<string>]> = [
     [
       ["proxy", "demo", "-v"],
@@ -36,6 +36,18 @@ describe("the words after proxy", () => {
     [
       ["proxy", "--", url, "--debug"],
       ["proxy", "--", url, "--debug"]
+    ],
+    [
+      ["auth", "login", url, "3334", "--device-code", "--scope", "a b", "--account=work"],
+      ["auth", "login", "--scope", "a b", "--account=work", "--", url, "3334", "--device-code"]
+    ],
+    [
+      ["auth", "login", url, "--device", "--trace", "x.html"],
+      ["auth", "login", url, "--device", "--trace", "x.html"]
+    ],
+    [
+      ["auth", "logout", url, "--header", "x"],
+      ["auth", "logout", url, "--header", "x"]
     ],
     [
       ["proxy", url, "--header"],

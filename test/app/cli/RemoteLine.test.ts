@@ -1,16 +1,27 @@
 import { createHash } from "node:crypto"
 import { writeFileSync } from "node:fs"
-import { join } from "node:path"
+import { join, relative } from "node:path"
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import * as NodePath from "@effect/platform-node/NodePath"
 import { assert, describe, it } from "@effect/vitest"
 import { ConfigProvider, Effect, Layer, Redacted } from "effect"
 import { decoderLayer } from "../../../src/adapters/config/ServerJson.ts"
 import { remoteLineOf } from "../../../src/app/cli/RemoteLine.ts"
+import { remedyText } from "../../../src/app/cli/RemedyText.ts"
+import { advice, command } from "../../../src/domain/Remedy.ts"
+import type { RemoteServer } from "../../../src/domain/Server.ts"
+import { SignInRequired } from "../../../src/domain/SignInError.ts"
 import { here, over } from "../../adapters/config/InMemoryFile.ts"
 import { temporaryFolder } from "../../adapters/TemporaryFolder.ts"
 
 const url = "https://mcp.example.com/mcp"
-const env = { TOKEN: "s3cr3t" }
+const env = {
+  TOKEN: "s3cr3t",
+  X_API_KEY: "literal",
+  AUTHORIZATION: "literal",
+  CLIENT_SECRET: "hush",
+  API_KEY: "k"
+}
 
 const configured = over(
   { [here]: { mcpServers: { notion: { url: "https://mcp.notion.com/mcp", headers: { "x-a": "1" } } } } },
@@ -19,12 +30,22 @@ const configured = over(
 
 const run = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   effect.pipe(
-    Effect.provide(Layer.mergeAll(NodeFileSystem.layer, decoderLayer, configured)),
+    Effect.provide(Layer.mergeAll(NodeFileSystem.layer, NodePath.layer, decoderLayer, configured)),
     Effect.provideService(ConfigProvider.ConfigProvider, ConfigProvider.fromEnv({ env }))
   )
 const read = (...line: ReadonlyArray<string>) => run(remoteLineOf(line))
 const refused = (...line: ReadonlyArray<string>) =>
   Effect.map(Effect.flip(read(...line)), ({ message }) => message)
+
+/** A server with its secrets. */
+const inspect = ({ headers, ...server }: RemoteServer) => {
+  const { client } = server.oauth.source
+  return {
+    ...server,
+    secrets: [...Object.entries(headers).map(([name, value]) => [name, Redacted.value(value)])],
+    secret: client?.clientSecret && Redacted.value(client.clientSecret)
+  }
+}
 
 describe("a command line of mcp-remote", () => {
   it.effect("leads to a server with its headers filled in, and says how a secret is kept from others", () =>
@@ -110,6 +131,123 @@ describe("a command line of mcp-remote", () => {
       }
       assert.match(yield* refused("http://mcp.example.com"), /must be an https URL/)
       assert.match(yield* refused(url, "--header", "A:${UNSET}"), /the environment variable UNSET is not set/)
+    })
+  )
+
+  const lines: ReadonlyArray<readonly [line: ReadonlyArray<string>, shown: string, variables?: string]> = [
+    [
+      ["--static-oauth-client-info", '{"client_id":"c","client_id_issued_at":1}'],
+      `41409 --static-oauth-client-info '{"client_id":"c"}'`
+    ],
+    [
+      ["3334", "--static-oauth-client-info", '{"client_id":"c","client_secret":"hush"}', "--debug"],
+      `3334 --static-oauth-client-info '{"client_id":"c","client_secret":"\${CLIENT_SECRET}"}'`,
+      "CLIENT_SECRET"
+    ],
+    [
+      ["--static-oauth-client-info", '{"client_id":"c","client_secret":"${TOKEN}"}', "--host", "127.0.0.1"],
+      `41409 --static-oauth-client-info '{"client_id":"c","client_secret":"\${TOKEN}"}' --host 127.0.0.1`
+    ],
+    [
+      ["--static-oauth-client-metadata", '{"scope":"a b","client_name":"x"}', "--ignore-tool", "x"],
+      `--static-oauth-client-metadata '{"scope":"a b"}'`
+    ],
+    // The port of mcp-remote depends on the headers as they were written.
+    [
+      ["--header", "X-Api-Key: literal", "--client-metadata-url", "https://app.example.com/client"],
+      `20690 --header 'X-Api-Key:\${X_API_KEY}' --client-metadata-url https://app.example.com/client`,
+      "X_API_KEY"
+    ],
+    [
+      ["--header", "Authorization: Bearer literal", "--header", "X-Team:blue"],
+      "--header 'Authorization:Bearer ${AUTHORIZATION}' --header X-Team:blue",
+      "AUTHORIZATION"
+    ],
+    [
+      ["--authorize-param", "api_key=k", "--authorize-param", "audience=x"],
+      "--authorize-param 'api_key=${API_KEY}' --authorize-param audience=x",
+      "API_KEY"
+    ],
+    [["--authorize-param", "scope=a b"], '--authorize-param "scope=a b"'],
+    [
+      ["--resource", "https://api.example.com", "--callback-path=/cb"],
+      "42425 --resource https://api.example.com --callback-path /cb"
+    ],
+    [
+      ["--disable-resource-parameter", "--keep-alive", "--ipv4", "--auth-timeout", "9"],
+      "--disable-resource-parameter"
+    ],
+    [
+      [
+        "--client-credentials",
+        "--token-endpoint",
+        "https://as.example.com/t",
+        "--static-oauth-client-info",
+        '{"client_id":"c","client_secret":"hush"}'
+      ],
+      `--client-credentials --token-endpoint https://as.example.com/t --static-oauth-client-info '{"client_id":"c","client_secret":"\${CLIENT_SECRET}"}'`,
+      "CLIENT_SECRET"
+    ],
+    [
+      ["--device-code", "--transport", "sse-only", "--protocol", "legacy"],
+      "--device-code --transport sse-only"
+    ]
+  ]
+  for (const [line, shown, variables] of lines) {
+    it.effect(`names the command that signs in as it does: ${line.join(" ")}`, () =>
+      Effect.gen(function* () {
+        const first = yield* read(url, ...line)
+        const required = new SignInRequired({ server: first.server.name, account: "work", why: "expired" })
+        const { remedies } = first.withLine(required)
+        const command = `Run: mcp-cli auth login ${url} ${shown} --account work --config-file /c.json`
+        assert.deepStrictEqual(
+          remedies.map((remedy) => remedyText(remedy, "/c.json")),
+          variables === undefined
+            ? [command]
+            : [command, `Before that, set ${variables} to what the command line of the proxy has.`]
+        )
+        const words = remedies[0]?._tag === "Command" ? (remedies[0].line ?? []) : []
+        const again = yield* read(...words)
+        assert.deepStrictEqual(inspect(again.server), inspect(first.server))
+      })
+    )
+  }
+
+  it.effect("leaves the commands for other servers, and other commands, as they are", () =>
+    Effect.gen(function* () {
+      const { withLine } = yield* read(url, "--device-code")
+      const error = {
+        message: "x",
+        remedies: [
+          command("auth login", { server: "notion" }),
+          command("auth doctor", { server: url }),
+          advice("y")
+        ]
+      }
+      assert.deepStrictEqual(withLine(error), error)
+    })
+  )
+
+  it.effect("names files by absolute paths", () =>
+    Effect.gen(function* () {
+      const folder = yield* temporaryFolder
+      const [headers, info] = [join(folder, "h.txt"), join(folder, "client.json")]
+      writeFileSync(headers, "X-Api-Key: literal\n")
+      writeFileSync(info, '{ "client_id": "c" }')
+      const [shortHeaders, shortInfo] = [relative(process.cwd(), headers), relative(process.cwd(), info)]
+      const { withLine } = yield* read(
+        url,
+        "1",
+        "--header-file",
+        shortHeaders,
+        "--static-oauth-client-info",
+        `@${shortInfo}`
+      )
+      const [remedy] = withLine(new SignInRequired({ server: url, why: "expired" })).remedies
+      assert.strictEqual(
+        remedy && remedyText(remedy),
+        `Run: mcp-cli auth login ${url} 1 --header-file ${headers} --static-oauth-client-info @${info}`
+      )
     })
   )
 })
