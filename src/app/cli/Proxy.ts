@@ -33,6 +33,17 @@ export const proxy = <R>(
         ),
         Flag.optional
       ),
+      timeout: Flag.Int("timeout").pipe(
+        Flag.withMetavar("SECONDS"),
+        Flag.withDescription(
+          "Over stdio: how long the server may say nothing about a request (3600); 0: any time"
+        ),
+        Flag.filter(
+          (seconds) => seconds >= 0 && seconds <= 2_000_000,
+          () => "Expected between 0 and 2000000 seconds"
+        ),
+        Flag.optional
+      ),
       ...proxyHttpFlags
     },
     Effect.fn("cli.proxy")(function* (args) {

@@ -76,6 +76,8 @@ export interface ProxyHttpArguments {
   readonly name: Option.Option<string>
   /** The rest of a command line of mcp-remote. */
   readonly line: ReadonlyArray<string>
+  /** For a proxy over stdio. */
+  readonly timeout: Option.Option<number>
   readonly port: Option.Option<number>
   readonly socket: Option.Option<string>
   readonly all: boolean
@@ -272,6 +274,11 @@ const announce = Effect.fnUntraced(function* (
  * needs a sign-in is answered with an error that names the command.
  */
 export const proxyHttp = Effect.fn("cli.proxy.http")(function* (args: ProxyHttpArguments) {
+  if (Option.isSome(args.timeout)) {
+    return yield* usage(
+      "--timeout is for a proxy over stdio: over HTTP the client ends a request that takes too long."
+    )
+  }
   const place = yield* placeOf(args)
   const origins = yield* originsOf(args.allowedOrigins)
   const servers: ReadonlyArray<ServedServer> = yield* servedOf(args)

@@ -79,7 +79,7 @@ const configuredServer = Effect.fnUntraced(function* (given: string) {
   })
 })
 
-const run = Effect.fnUntraced(function* ({ line, name }: StdioProxyArguments, client: OpenClient) {
+const run = Effect.fnUntraced(function* ({ line, name, timeout }: StdioProxyArguments, client: OpenClient) {
   if (Option.isNone(name)) {
     return yield* new UsageError({
       problem: "No server is named.",
@@ -103,6 +103,7 @@ const run = Effect.fnUntraced(function* ({ line, name }: StdioProxyArguments, cl
     server,
     account,
     rules,
+    silence: Option.getOrUndefined(Option.map(timeout, (seconds) => seconds * 1000)),
     prefix: `mcp-cli-${yield* Random.nextIntBetween(0, 2 ** 48)}-`,
     textOf: (error) => errorText(withLine(error), configFile).replaceAll("\n", " "),
     tell: (error) => Effect.provideService(tellError(withLine(error), configFile), Display, display)
@@ -115,6 +116,8 @@ export interface StdioProxyArguments {
   /** The rest of a command line of mcp-remote. */
   readonly line: ReadonlyArray<string>
   readonly authTimeout: Option.Option<number>
+  /** Seconds that the server may say nothing about a request; 0: any time. */
+  readonly timeout: Option.Option<number>
 }
 
 /**

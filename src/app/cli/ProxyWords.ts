@@ -11,6 +11,7 @@ const ownWithValue: ReadonlyArray<string> = [
   "port",
   "scope",
   "socket",
+  "timeout",
   "trace"
 ]
 const withValue = remoteFlags.withValue.filter((name) => !ownWithValue.includes(name))

@@ -6,6 +6,8 @@ export interface PendingRequest {
   isAnswered: boolean
   /** True once the client has said that it no longer waits: it needs no response. */
   isCancelled: boolean
+  /** How often it was looked at since the server said something about it. Undefined: the server does not have it. */
+  silentLooks: number | undefined
   /** Stops what still waits for a response that came another way. */
   stop: (() => void) | undefined
 }
@@ -18,12 +20,25 @@ export class PendingRequests {
   readonly #byId = new Map<string, Array<PendingRequest>>()
 
   add(request: JsonRpcMessage): PendingRequest {
-    const pending: PendingRequest = { request, isAnswered: false, isCancelled: false, stop: undefined }
+    const pending: PendingRequest = {
+      request,
+      isAnswered: false,
+      isCancelled: false,
+      silentLooks: undefined,
+      stop: undefined
+    }
     const key = request.idKey ?? ""
     const same = this.#byId.get(key)
     if (same === undefined) this.#byId.set(key, [pending])
     else same.push(pending)
     return pending
+  }
+
+  /** Those that are neither answered nor cancelled. */
+  get all(): Iterable<PendingRequest> {
+    return [...this.#byId.values()]
+      .flat()
+      .filter(({ isAnswered, isCancelled }) => !isAnswered && !isCancelled)
   }
 
   /** Ends a request. It keeps no place for a response. */

@@ -17,3 +17,10 @@ export const sleepLateness = 30_000
 /** Milliseconds until a session that the server has just forgotten is opened again, doubled up to the maximum. */
 export const renewDelay = 1000
 export const maxRenewDelay = 60_000
+
+/** Milliseconds that the server may say nothing about a request, if the user names no other time, and how often that is looked at. */
+export const maxSilence = 3_600_000
+export const silenceLooks = 60
+
+/** Milliseconds of a timeout that no request reaches: the longest one of a timer. */
+export const noTimeout = 2_147_483_647

@@ -1,18 +1,30 @@
 import { Deferred, Effect, Fiber, FiberSet, Option, Predicate, type Scope, Semaphore } from "effect"
-import type { JsonRpcMessage } from "../../domain/JsonRpcMessage.ts"
+import { ByteParts } from "../../domain/ByteParts.ts"
+import { type JsonRpcMessage, messageOf } from "../../domain/JsonRpcMessage.ts"
 import type { Remediable } from "../../domain/Remedy.ts"
 import type { ClientText } from "../../ports/LocalClient.ts"
+import type { McpError } from "../../ports/McpConnector.ts"
 import type { Deliver } from "../../ports/McpWire.ts"
 import { fromClient, fromServer, type MessageRule } from "./MessageRule.ts"
 import { failed, noMessage, signInNeeded, unreadable } from "./OwnAnswers.ts"
 import { type PendingRequest, PendingRequests } from "./PendingRequests.ts"
-import { endGrace, initializedTimeout, maxBytesOnTheWay, signInHold } from "./ProxyLimits.ts"
+import {
+  endGrace,
+  initializedTimeout,
+  maxBytesOnTheWay,
+  maxSilence,
+  noTimeout,
+  signInHold
+} from "./ProxyLimits.ts"
 import { type LegError, ProxySession, type ProxySessionOptions, type SentEnd } from "./ProxySession.ts"
+import { Silence } from "./Silence.ts"
 import type { SessionSignIn, SignInNeed } from "./SessionSignIn.ts"
 
 /** What a relay works with. */
 export interface RelayOptions extends Pick<ProxySessionOptions, "prefix" | "server" | "wire"> {
   readonly signIn: SessionSignIn
+  /** Milliseconds that the server may say nothing about a request; 0: any time. Absent: an hour. */
+  readonly silence?: number | undefined
   readonly rules: ReadonlyArray<MessageRule>
   /** Writes a message to the client. */
   readonly toClient: Deliver
@@ -59,6 +71,7 @@ export class Relay {
   readonly #scope: Scope.Scope
   readonly #room = Semaphore.makeUnsafe(Math.floor(maxBytesOnTheWay / permitBytes))
   readonly #pending = new PendingRequests()
+  readonly #silence: Silence
   /** Questions of the proxy to the client, by id. */
   readonly #questions = new Map<string, Deferred.Deferred<JsonRpcMessage>>()
   /** True while later messages wait for the handshake. */
@@ -74,13 +87,16 @@ export class Relay {
     this.#running = running
     this.#scope = scope
     this.#session = new ProxySession({ ...options, deliver: (message) => this.#deliver(message), scope })
+    this.#silence = new Silence(options.server, options.silence ?? maxSilence, this.#pending)
   }
 
   /** Makes a relay. What it runs ends with the scope. */
   static readonly make = Effect.fnUntraced(function* (
     options: RelayOptions
   ): Effect.fn.Return<Relay, never, Scope.Scope> {
-    return new Relay(options, yield* FiberSet.make<void>(), yield* Effect.scope)
+    const relay = new Relay(options, yield* FiberSet.make<void>(), yield* Effect.scope)
+    if (options.silence !== 0) yield* Effect.forkScoped(relay.#silence.watch(relay.#endSilent))
+    return relay
   })
 
   /** Takes what the client wrote. It ends at once, unless more is on its way than the memory should hold. */
@@ -114,6 +130,7 @@ export class Relay {
 
   #accept(message: JsonRpcMessage): Effect.Effect<void> {
     if (message.kind === "other") return this.#options.toClient(noMessage(message.id))
+    if (message.kind === "response") this.#silence.answered(message)
     const question = message.kind === "response" ? this.#questions.get(message.idKey ?? "") : undefined
     if (question !== undefined) return Effect.asVoid(Deferred.succeed(question, message))
     if (this.#isHolding || this.#isReleasing) {
@@ -191,7 +208,13 @@ export class Relay {
           this.#deliver(message, pending),
           Effect.suspend(() => (message.kind === "response" && pending.isAnswered ? onResponse : Effect.void))
         )
-      const send = this.#session.send(request, deliver)
+      const { silence } = this.#options
+      const options = silence === undefined ? {} : { timeout: silence === 0 ? noTimeout : silence }
+      const sending = this.#session.send(request, deliver, options)
+      const send = Effect.suspend(() => {
+        pending.silentLooks = 0
+        return sending
+      })
       const sent = isFirst(request) ? this.#signingIn(pending, send) : this.#asking(pending, send)
       return sent.pipe(
         Effect.flatMap((end) => (end._tag === "Unanswered" ? this.#fail(pending, end.error) : Effect.void)),
@@ -216,6 +239,7 @@ export class Relay {
     return send.pipe(
       Effect.catchTag("SignInRequired", (error) => {
         if (!signIn.mayOpenBrowser) return Effect.fail(error)
+        pending.silentLooks = undefined
         return signIn.join(error).pipe(
           Effect.timeoutOption(signInHold),
           Effect.flatMap((ended) => (Option.isNone(ended) || pending.isCancelled ? Effect.fail(error) : send))
@@ -229,6 +253,7 @@ export class Relay {
     return send.pipe(
       Effect.catchTag(["SignInRequired", "ScopeRequired"], (error) => {
         if (!acceptsUrls(this.#session.clientParams)) return Effect.fail(error)
+        pending.silentLooks = undefined
         return Effect.flatMap(this.#elicited(error), (isSignedIn) =>
           isSignedIn && !pending.isCancelled ? send : Effect.fail(error)
         )
@@ -304,6 +329,21 @@ export class Relay {
     return this.#respond(pending, isSignInNeed(error) ? signInNeeded(request, id, text) : failed(id, text))
   }
 
+  /** Answers a request about which the server says nothing, and tells the server that no one waits for it. */
+  readonly #endSilent = (pending: PendingRequest, error: McpError): Effect.Effect<void> =>
+    Effect.gen({ self: this }, function* () {
+      yield* this.#fail(pending, error)
+      pending.stop?.()
+      const { request } = pending
+      // The specification forbids to cancel it.
+      if (request.method === "initialize") return
+      const params = `{"requestId":${request.id ?? "null"},"reason":${JSON.stringify(error.detail)}}`
+      const cancelled = messageOf(
+        ByteParts.ofText(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":${params}}`)
+      )
+      yield* FiberSet.run(this.#running, this.#notify(cancelled))
+    })
+
   #respond(pending: PendingRequest, response: JsonRpcMessage): Effect.Effect<void> {
     if (pending.isAnswered) return Effect.void
     pending.isAnswered = true
@@ -319,7 +359,10 @@ export class Relay {
     const { rules, toClient } = this.#options
     if (message.kind === "other")
       return Effect.logDebug("The server sent JSON that is no message. It is dropped.")
-    if (message.kind !== "response") return toClient(fromServer(rules, message, undefined))
+    if (message.kind !== "response") {
+      this.#silence.heard(message, expected)
+      return toClient(fromServer(rules, message, undefined))
+    }
     const pending = this.#pending.answer(message, expected)
     if (pending === undefined) {
       return Effect.logDebug("A response of the server is dropped: no request waits for it.")

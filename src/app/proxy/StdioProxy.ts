@@ -24,6 +24,8 @@ export interface StdioProxyOptions extends OpenOptions, RevisionOptions {
   /** Absent: the default account. */
   readonly account: string | undefined
   readonly rules: ReadonlyArray<MessageRule>
+  /** Milliseconds that the server may say nothing about a request; 0: any time. Absent: an hour. */
+  readonly silence?: number | undefined
   /** Begins the ids of the proxy's own requests: nothing else has it. */
   readonly prefix: string
   /** An error with what can be done, for the user of the client. */
@@ -56,7 +58,7 @@ export const stdioProxy = Effect.fn("StdioProxy.run")(
     McpError,
     AccessTokens | AuthorizedHttp | Credentials | McpWire | Scope.Scope | SignIn | UnattendedBrowser
   > {
-    const { account, client, prefix, rules, server, tell, textOf } = options
+    const { account, client, prefix, rules, server, silence, tell, textOf } = options
     const http = yield* AuthorizedHttp
     const tokens = yield* AccessTokens
     const wires = yield* McpWire
@@ -68,6 +70,7 @@ export const stdioProxy = Effect.fn("StdioProxy.run")(
       wire,
       signIn,
       rules,
+      silence,
       prefix,
       toClient: client.send,
       textOf,

@@ -56,6 +56,7 @@ export interface ProxiedOptions {
   /** Is called when no further browser shall open. */
   readonly onExhausted?: () => void
   readonly rules?: ReadonlyArray<MessageRule>
+  readonly silence?: number
 }
 
 const stackOf = ({ claims = true, onExhausted, open }: ProxiedOptions) =>
@@ -111,6 +112,7 @@ export const proxied = Effect.fnUntraced(function* (url: URL, options: ProxiedOp
     server: remoteServer(url, { name: "demo" }),
     account: undefined,
     rules: options.rules ?? [],
+    silence: options.silence,
     prefix: "own-",
     textOf: (error) => errorText(error).replaceAll("\n", " "),
     tell: (error) => Effect.sync(() => void told.push(error.message))

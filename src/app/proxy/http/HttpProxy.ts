@@ -15,15 +15,13 @@ import { McpError } from "../../../ports/McpConnector.ts"
 import { type ForwardedRequest, McpForwarder } from "../../../ports/McpForwarder.ts"
 import { WaitNotice } from "../../../ports/WaitNotice.ts"
 import { AuthorizedHttp } from "../../http/AuthorizedHttp.ts"
+import { noTimeout } from "../ProxyLimits.ts"
 import { admission, type AdmissionRules } from "./Admission.ts"
 import { errorAnswer, statusOf } from "./Answers.ts"
 import { answerHeaders, requestHeaders } from "./ForwardedHeaders.ts"
 
 /** Bytes of a request. A body is held while it is sent, because a request that is answered 401 is sent again. */
 const maxRequest = 256 * 2 ** 20
-
-/** Milliseconds until the head of an answer. A tool may work for days: the client has its own timeout, and hangs up. */
-const headTimeout = 2_147_483_647
 
 /** What is served at a path: a server, or the reason why it cannot be served. */
 export type Served = RemoteServer | { readonly _tag: "Refused"; readonly error: Remediable }
@@ -75,7 +73,8 @@ export const serveHttp = Effect.fnUntraced(function* (
   const told = new Map<RemoteServer, string>()
   const forward = Effect.fnUntraced(function* (server: RemoteServer, request: ForwardedRequest) {
     const send = yield* forwarder.to(server, http.sendTo(server, account))
-    const response = yield* send(request, { timeout: headTimeout })
+    // A tool may work for days: the client has its own timeout, and hangs up.
+    const response = yield* send(request, { timeout: noTimeout })
     if (response.status !== 401) return response
     yield* discardBody(response)
     return yield* unauthorized(server, account)
