@@ -202,6 +202,7 @@ const stdioProxy = () =>
     AuthorizedHttp.layer,
     ServerWire.layer(),
     ServerJson.decoderLayer,
+    knownNames,
     Layer.unwrap(Effect.map(mayOpenBrowser, (mayOpen) => browserOpenings(mayOpen)))
   ).pipe(
     Layer.provideMerge(authorization()),

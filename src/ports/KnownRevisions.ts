@@ -1,18 +1,21 @@
 import { Context, Effect } from "effect"
 import type { RemoteServer } from "../domain/Server.ts"
 
-/** What is known about the revision of MCP that a server speaks. */
+/** What a server speaks: no revision from 2026-07-28 on, or no revision before it. */
+export type SpokenRevisions = "older" | "modern"
+
+/** What is known about the revisions of MCP that servers speak. */
 export interface RevisionMemory {
-  /** True if the server did not speak revision 2026-07-28 in the last day. */
-  readonly isOlder: (server: RemoteServer) => Effect.Effect<boolean>
-  /** Remembers whether it does. What cannot be written is not remembered. */
-  readonly remember: (server: RemoteServer, isOlder: boolean) => Effect.Effect<void>
+  /** What the server spoke a short time ago; undefined if that is not known, or if it speaks both. */
+  readonly recall: (server: RemoteServer) => Effect.Effect<SpokenRevisions | undefined>
+  /** Remembers it, or forgets what was wrong. What cannot be written is not remembered. */
+  readonly remember: (server: RemoteServer, spoken: SpokenRevisions | undefined) => Effect.Effect<void>
 }
 
 /**
- * Which servers speak only revisions before 2026-07-28, so that they need not be asked each time: that is a round trip. It is
- * a hint. A wrong one costs a request, and is forgotten. By default nothing is remembered.
+ * Which servers speak only revisions before 2026-07-28, or only that one, so that they need not be asked each time: that is a
+ * round trip. It is a hint. A wrong one costs a request, and is forgotten. By default nothing is remembered.
  */
 export const KnownRevisions = Context.Reference<RevisionMemory>("mcp-cli-oauth/ports/KnownRevisions", {
-  defaultValue: () => ({ isOlder: () => Effect.succeed(false), remember: () => Effect.void })
+  defaultValue: () => ({ recall: () => Effect.undefined, remember: () => Effect.void })
 })

@@ -72,6 +72,12 @@ describe("mcp-cli proxy", () => {
       yield* until(() => server.noticed.includes("aborted"))
       assert.strictEqual(yield* Effect.promise(() => slow), "cancelled")
       yield* Effect.promise(() => client.close())
+      // Another process knows what the first one has found out.
+      const before = server.methods().length
+      const next = new OldClient({ name: "old", version: "1" })
+      yield* Effect.promise(() => next.connect(new OldTransport(parameters) as never))
+      yield* Effect.promise(() => next.close())
+      assert.deepEqual(server.methods().slice(before), ["server/discover"])
     })
   )
 

@@ -143,12 +143,12 @@ const agree = <E>(
 ): Effect.Effect<void, Failure<E>> =>
   Effect.gen(function* () {
     const { revisions, server } = options
-    const isKnown = yield* revisions.isOlder(server)
+    const isKnown = (yield* revisions.recall(server)) === "older"
     const start = isKnown
       ? Effect.catchIf(initializeWith(options, client, true), mayBeNewer, () => shakeHands(options, client))
       : shakeHands(options, client)
     yield* start
-    if (client.isModern === isKnown) yield* revisions.remember(server, !client.isModern)
+    if (client.isModern === isKnown) yield* revisions.remember(server, client.isModern ? undefined : "older")
   })
 
 const openStreamable = Effect.fnUntraced(function* <E, R>(

@@ -1,13 +1,13 @@
 import { Deferred, Effect, Result } from "effect"
 import { membersOf, valueAt } from "../../domain/JsonMembers.ts"
 import { errorResponse, idKeyOf, type JsonRpcMessage } from "../../domain/JsonRpcMessage.ts"
-import { errorCodes, isModernError } from "../../domain/McpErrorCode.ts"
+import { codeOf, errorCodes, isModernError } from "../../domain/McpErrorCode.ts"
 import { printable } from "../../domain/PrintableText.ts"
 import type { RemoteServer } from "../../domain/Server.ts"
 import { McpError } from "../../ports/McpConnector.ts"
+import { KnownRevisions, type RevisionMemory } from "../../ports/KnownRevisions.ts"
 import type { Deliver, ListenEnd, ListenOptions, PostEnd, PostOptions, Wire } from "../../ports/McpWire.ts"
 import { BridgedSession } from "./BridgedSession.ts"
-import { type ModernServers, KnownModernServers } from "./ModernServers.ts"
 import { ModernRequests } from "./ModernRequests.ts"
 import { type NextId, ownIds, revisionOf } from "./ModernRevision.ts"
 import { discoveredIn, discoverRequest, initializeResponse, olderClientOf } from "./OlderClient.ts"
@@ -49,7 +49,7 @@ export const acrossRevisions = <E>(
   options: RevisionOptions = {}
 ): Effect.Effect<Wire<E>> =>
   Effect.gen(function* () {
-    return new RevisionWire(server, wire, options, yield* ownIds, yield* KnownModernServers)
+    return new RevisionWire(server, wire, options, yield* ownIds, yield* KnownRevisions)
   })
 
 class RevisionWire<E> implements Wire<E> {
@@ -57,12 +57,16 @@ class RevisionWire<E> implements Wire<E> {
   readonly #wire: Wire<E>
   readonly #mayBridge: boolean
   readonly #nextId: NextId
-  readonly #known: ModernServers
+  readonly #known: RevisionMemory
   readonly #requests: ModernRequests<E>
   /** Is there after `initialize` at a server that speaks only revision 2026-07-28. */
   #bridged: BridgedSession<E> | undefined
   /** True once the client has sent a request of revision 2026-07-28. */
   #isModernClient = false
+  /** True once the server has turned out to speak only revision 2026-07-28 while this runs. */
+  #isModernServer = false
+  /** True once the probe of the client was answered from memory. */
+  #hasRecalled = false
   readonly #running = new Map<string, Array<Running>>()
 
   constructor(
@@ -70,7 +74,7 @@ class RevisionWire<E> implements Wire<E> {
     wire: Wire<E>,
     { bridge = true }: RevisionOptions,
     nextId: NextId,
-    known: ModernServers
+    known: RevisionMemory
   ) {
     this.#server = server
     this.#wire = wire
@@ -170,13 +174,22 @@ class RevisionWire<E> implements Wire<E> {
       deliver: Deliver,
       options: PostOptions
     ): Effect.fn.Return<PostEnd, McpError | E> {
+      // A client that asks again does not speak the older revisions, or does not believe it.
+      if (!this.#hasRecalled && (yield* this.#known.recall(this.#server)) === "older") {
+        this.#hasRecalled = true
+        return yield* this.#unknownMethod(message, deliver)
+      }
       let isAnswered = false
+      let code: number | undefined
       const sent = yield* Effect.result(
         this.#requests.post(
           message,
           (answer) => {
             if (!answer.answers(message)) return deliver(answer)
-            if (answer.isError && !isModernError(answer)) return Effect.void
+            if (answer.isError && !isModernError(answer)) {
+              code = codeOf(answer)
+              return Effect.void
+            }
             isAnswered = true
             return deliver(answer)
           },
@@ -185,12 +198,25 @@ class RevisionWire<E> implements Wire<E> {
       )
       if (Result.isFailure(sent) && !saysNothingOf(sent.failure)) return yield* Effect.fail(sent.failure)
       if (isAnswered) return { _tag: "Answered" }
-      this.#isModernClient = false
-      const error = { code: errorCodes.methodNotFound, message: "Method not found" }
-      yield* deliver(errorResponse(message.id ?? "null", error))
-      return { _tag: "Answered" }
+      const status = Result.isSuccess(sent)
+        ? sent.success._tag === "Answered"
+          ? sent.success.status
+          : undefined
+        : sent.failure instanceof McpError
+          ? sent.failure.status
+          : undefined
+      // Trouble of a server is no verdict about it.
+      if (isClientError(status) || code === errorCodes.methodNotFound)
+        yield* this.#known.remember(this.#server, "older")
+      return yield* this.#unknownMethod(message, deliver)
     }
   )
+
+  #unknownMethod(message: JsonRpcMessage, deliver: Deliver): Effect.Effect<PostEnd> {
+    this.#isModernClient = false
+    const error = { code: errorCodes.methodNotFound, message: "Method not found" }
+    return Effect.as(deliver(errorResponse(message.id ?? "null", error)), { _tag: "Answered" })
+  }
 
   /** Greets a server in an older revision. One that refuses this may speak only revision 2026-07-28. */
   readonly #initialize = Effect.fnUntraced(
@@ -201,10 +227,13 @@ class RevisionWire<E> implements Wire<E> {
       deliver: Deliver,
       options: PostOptions
     ): Effect.fn.Return<PostEnd, McpError | E> {
-      const { href } = this.#server.url
-      if (this.#known.has(href)) {
-        if (yield* this.#bridge(message, deliver, options)) return { _tag: "Answered" }
-        this.#known.set(href, false)
+      const isKnown = this.#isModernServer || (yield* this.#known.recall(this.#server)) === "modern"
+      if (isKnown) {
+        const bridged = yield* Effect.result(this.#bridge(message, deliver, options))
+        if (Result.isSuccess(bridged) && bridged.success) return { _tag: "Answered" }
+        // Without a token or a network it is not known whether the memory is wrong.
+        if (Result.isFailure(bridged) && !(bridged.failure instanceof McpError))
+          return yield* Effect.fail(bridged.failure)
       }
       let refusal: JsonRpcMessage | undefined
       const sent = yield* Effect.result(
@@ -219,16 +248,22 @@ class RevisionWire<E> implements Wire<E> {
         )
       )
       const mayBeModern = refusal !== undefined || (Result.isFailure(sent) && mayHideRevision(sent.failure))
-      if (mayBeModern && (yield* this.#bridge(message, deliver, options))) {
-        this.#known.set(href, true)
+      const bridge = Effect.orElseSucceed(this.#bridge(message, deliver, options), () => false)
+      if (mayBeModern && (yield* bridge)) {
+        if (!isKnown) yield* this.#known.remember(this.#server, "modern")
+        this.#isModernServer = true
         return { _tag: "Answered" }
+      }
+      if (isKnown && Result.isSuccess(sent) && refusal === undefined) {
+        this.#isModernServer = false
+        yield* this.#known.remember(this.#server, undefined)
       }
       if (refusal !== undefined) yield* deliver(refusal)
       return yield* Effect.fromResult(sent)
     }
   )
 
-  /** Answers `initialize` for a server of revision 2026-07-28. False if it is another one, or does not say so now. */
+  /** Answers `initialize` for a server of revision 2026-07-28. False if it says that it is another one. */
   readonly #bridge = Effect.fnUntraced(
     { self: this },
     function* (this: RevisionWire<E>, message: JsonRpcMessage, deliver: Deliver, options: PostOptions) {
@@ -239,7 +274,11 @@ class RevisionWire<E> implements Wire<E> {
         Effect.sync(() => {
           if (other.answers(request)) answer = other
         })
-      yield* Effect.result(this.#requests.post(request, take, options))
+      const sent = yield* Effect.result(this.#requests.post(request, take, options))
+      if (answer === undefined) {
+        yield* Effect.fromResult(sent)
+        return false
+      }
       const discovered = discoveredIn(answer)
       if (discovered === undefined) return false
       this.#bridged = new BridgedSession<E>({
@@ -253,6 +292,10 @@ class RevisionWire<E> implements Wire<E> {
     }
   )
 }
+
+/** True for a status that says that a request is wrong: the probe of a server that does not know it. */
+const isClientError = (status: number | undefined): boolean =>
+  status !== undefined && status >= 400 && status < 500 && ![401, 403, 408, 429].includes(status)
 
 /** True for an answer to the probe that an older server may give. Without a token, and under load, both answer the same. */
 const saysNothingOf = (error: unknown): boolean =>

@@ -11,9 +11,9 @@ const remembering = (older: Set<string>) =>
   Layer.fresh(connector).pipe(
     Layer.provide(
       Layer.succeed(KnownRevisions, {
-        isOlder: ({ url }) => Effect.sync(() => older.has(url.href)),
-        remember: ({ url }, isOlder) =>
-          Effect.sync(() => void (isOlder ? older.add(url.href) : older.delete(url.href)))
+        recall: ({ url }) => Effect.sync(() => (older.has(url.href) ? "older" : undefined)),
+        remember: ({ url }, spoken) =>
+          Effect.sync(() => void (spoken === "older" ? older.add(url.href) : older.delete(url.href)))
       })
     )
   )

@@ -2,15 +2,16 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Logger, Schema } from "effect"
 import { TestClock } from "effect/testing"
 import { acrossRevisions } from "../../../src/app/revisions/AcrossRevisions.ts"
-import { KnownModernServers, ModernServers } from "../../../src/app/revisions/ModernServers.ts"
+import { KnownRevisions } from "../../../src/ports/KnownRevisions.ts"
 import type { Wire } from "../../../src/ports/McpWire.ts"
 import { httpServer } from "../../adapters/mcp/McpWorld.ts"
 import { initialize, initialized, message, post, request } from "../../adapters/mcp/wire/WireWorld.ts"
+import { rememberedRevisions } from "./RememberedRevisions.ts"
 import { type Answer, discovered, error, fakeWire, refused, result } from "./FakeWire.ts"
 
 const server = httpServer(new URL("https://mcp.example/mcp"))
-const across = (wire: Wire<never>, known = new ModernServers(), bridge = true) =>
-  Effect.provideService(acrossRevisions(server, wire, { bridge }), KnownModernServers, known)
+const across = <E>(wire: Wire<E>, known = rememberedRevisions(), bridge = true) =>
+  Effect.provideService(acrossRevisions(server, wire, { bridge }), KnownRevisions, known)
 
 const prefix = "io.modelcontextprotocol/"
 const _meta = {
@@ -192,6 +193,29 @@ describe("a client of 2026-07-28 at an older server", () => {
       })
     )
 
+  it.effect("is told so at once the next time, unless it asks again", () =>
+    Effect.gen(function* () {
+      const known = rememberedRevisions()
+      for (const [answer, isRemembered] of [
+        [error(-32603), false],
+        [refused(500), false],
+        [refused(408), false],
+        [refused(400), true],
+        [error(-32000, 400), true],
+        [error(-32601), true]
+      ] as const) {
+        known.known.clear()
+        yield* post(yield* across(fakeWire({ "server/discover": answer }).wire, known), discover)
+        assert.strictEqual(known.known.get(server.url.href), isRemembered ? "older" : undefined)
+      }
+      const { methods, wire } = fakeWire({ "server/discover": discovered })
+      const both = yield* across(wire, known)
+      assert.include((yield* post(both, discover)).delivered[0], "-32601")
+      assert.deepEqual(methods(), [])
+      assert.include((yield* post(both, discover)).delivered[0], "2026-07-28")
+    })
+  )
+
   it.effect("gets an error that says nothing about revisions as it is", () =>
     Effect.gen(function* () {
       for (const status of [401, 403, 429]) {
@@ -213,7 +237,7 @@ describe("a client of 2025 at a server that refuses initialize", () => {
   for (const [name, refusal] of rows)
     it.effect(`${name} is connected, and the next time at once`, () =>
       Effect.gen(function* () {
-        const known = new ModernServers()
+        const known = rememberedRevisions()
         const first = fakeWire({ initialize: refusal, "server/discover": discovered })
         const { delivered } = yield* post(yield* across(first.wire, known), initialize)
         assert.deepEqual(parsed(delivered), [
@@ -238,8 +262,40 @@ describe("a client of 2025 at a server that refuses initialize", () => {
         assert.deepEqual(third.methods(), ["server/discover", "initialize"])
         yield* post(both, initialize)
         assert.deepEqual(third.methods().slice(2), ["initialize"])
+        assert.strictEqual(known.known.size, 0)
       })
     )
+
+  const troubles: ReadonlyArray<readonly [string, Answer, ReadonlyArray<string>]> = [
+    ["has trouble", refused(503), ["server/discover", "initialize", "server/discover"]],
+    ["wants a sign-in", refused(401), ["server/discover", "initialize"]]
+  ]
+  for (const [name, trouble, methods] of troubles)
+    it.effect(`is remembered as one where it ${name}`, () =>
+      Effect.gen(function* () {
+        const known = rememberedRevisions(new Map([[server.url.href, "modern"]]))
+        const wire = fakeWire({
+          initialize: name === "has trouble" ? error(-32022, 400) : refused(401),
+          "server/discover": trouble
+        })
+        yield* Effect.result(post(yield* across(wire.wire, known), initialize))
+        assert.deepEqual(wire.methods(), methods)
+        assert.strictEqual(known.known.get(server.url.href), "modern")
+      })
+    )
+
+  it.effect("is greeted once while the network, or a token, is missing", () =>
+    Effect.gen(function* () {
+      const known = rememberedRevisions(new Map([[server.url.href, "modern"]]))
+      let count = 0
+      const wire: Wire<string> = {
+        ...fakeWire({}).wire,
+        post: () => Effect.suspend(() => Effect.fail(`no network ${++count}`))
+      }
+      assert.strictEqual(yield* Effect.flip(post(yield* across(wire, known), initialize)), "no network 1")
+      assert.strictEqual(known.known.get(server.url.href), "modern")
+    })
+  )
 
   it.effect("gets the refusal as it is if the server is none of 2026-07-28, or without a bridge", () =>
     Effect.gen(function* () {

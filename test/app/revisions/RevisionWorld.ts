@@ -1,16 +1,17 @@
 import { type Context, Effect, Fiber, FiberSet, Predicate, Queue, type Scope } from "effect"
 import { acrossRevisions, type RevisionOptions } from "../../../src/app/revisions/AcrossRevisions.ts"
-import { ModernServers, KnownModernServers } from "../../../src/app/revisions/ModernServers.ts"
 import { ByteParts } from "../../../src/domain/ByteParts.ts"
 import { errorResponse, type JsonRpcMessage, readJsonRpc } from "../../../src/domain/JsonRpcMessage.ts"
+import { KnownRevisions } from "../../../src/ports/KnownRevisions.ts"
 import type { Wire } from "../../../src/ports/McpWire.ts"
 import { httpServer } from "../../adapters/mcp/McpWorld.ts"
+import { rememberedRevisions } from "./RememberedRevisions.ts"
 import { openWire } from "../../adapters/mcp/wire/WireWorld.ts"
 
 /** The wire to a server, for clients of another revision. Each test has a memory of its own. */
-export const openAcross = (url: URL, options: RevisionOptions = {}, known = new ModernServers()) =>
+export const openAcross = (url: URL, options: RevisionOptions = {}, known = rememberedRevisions()) =>
   Effect.flatMap(openWire(url), (wire) => acrossRevisions(httpServer(url), wire, options)).pipe(
-    Effect.provideService(KnownModernServers, known)
+    Effect.provideService(KnownRevisions, known)
   )
 
 const messageOf = (text: string): JsonRpcMessage => {

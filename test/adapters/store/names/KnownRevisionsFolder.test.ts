@@ -1,7 +1,7 @@
 import { readdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Duration, Effect } from "effect"
 import { TestClock } from "effect/testing"
 import * as KnownRevisionsFolder from "../../../../src/adapters/store/names/KnownRevisionsFolder.ts"
 import { KnownRevisions } from "../../../../src/ports/KnownRevisions.ts"
@@ -19,43 +19,49 @@ const memoryIn = Effect.gen(function* () {
   }
 })
 
-describe("a server of an older revision", () => {
-  it.effect("is remembered for a day, at its place", () =>
-    Effect.gen(function* () {
-      const { directory, memory } = yield* memoryIn
-      assert.isFalse(yield* memory.isOlder(notion))
-      yield* memory.remember(notion, true)
-      assert.isTrue(yield* memory.isOlder(notion))
-      assert.isFalse(yield* memory.isOlder(serverNamed("other")))
-      assert.isFalse(
-        yield* memory.isOlder({ ...notion, url: new URL("https://elsewhere.test/mcp?key=secret") })
-      )
-      yield* TestClock.adjust("23 hours")
-      assert.isTrue(yield* memory.isOlder(notion))
-      yield* TestClock.adjust("1 hour")
-      assert.isFalse(yield* memory.isOlder(notion))
-      assert.lengthOf(readdirSync(directory), 1)
-    })
-  )
+describe("the revisions of a server", () => {
+  for (const [spoken, days] of [
+    ["older", 1],
+    ["modern", 30]
+  ] as const) {
+    it.effect(`are remembered for ${days} days if they are ${spoken}, at its place`, () =>
+      Effect.gen(function* () {
+        const { directory, memory } = yield* memoryIn
+        assert.isUndefined(yield* memory.recall(notion))
+        yield* memory.remember(notion, spoken)
+        assert.strictEqual(yield* memory.recall(notion), spoken)
+        assert.isUndefined(yield* memory.recall(serverNamed("other")))
+        const elsewhere = { ...notion, url: new URL("https://elsewhere.test/mcp?key=secret") }
+        assert.isUndefined(yield* memory.recall(elsewhere))
+        yield* TestClock.adjust(Duration.hours(24 * days - 1))
+        assert.strictEqual(yield* memory.recall(notion), spoken)
+        yield* TestClock.adjust("1 hour")
+        assert.isUndefined(yield* memory.recall(notion))
+        assert.lengthOf(readdirSync(directory), 1)
+      })
+    )
+  }
 
-  it.effect("is forgotten", () =>
+  it.effect("are forgotten", () =>
     Effect.gen(function* () {
       const { directory, memory } = yield* memoryIn
-      yield* memory.remember(notion, true)
-      yield* memory.remember(notion, false)
-      assert.isFalse(yield* memory.isOlder(notion))
+      yield* memory.remember(notion, "older")
+      yield* memory.remember(notion, "modern")
+      assert.strictEqual(yield* memory.recall(notion), "modern")
+      yield* memory.remember(notion, undefined)
+      assert.isUndefined(yield* memory.recall(notion))
       assert.lengthOf(readdirSync(directory), 0)
     })
   )
 
-  it.effect("is not one where the memory is unreadable, or of the future", () =>
+  it.effect("are not known where the memory is unreadable, or of the future", () =>
     Effect.gen(function* () {
       const { directory, memory } = yield* memoryIn
-      yield* memory.remember(notion, true)
+      yield* memory.remember(notion, "older")
       const [file = ""] = readdirSync(directory)
-      for (const content of ["", "soon", "{}", "99999999999999"]) {
+      for (const content of ["", "soon", "{}", "older", "older x", "newer 1", "modern 99999999999999"]) {
         writeFileSync(join(directory, file), content)
-        assert.isFalse(yield* memory.isOlder(notion), content)
+        assert.isUndefined(yield* memory.recall(notion), content)
       }
     })
   )
