@@ -306,7 +306,14 @@ export const live = (version: string) =>
       return AuthorizedHttp.layer.pipe(
         Layer.provideMerge(tokens("never")),
         Layer.merge(
-          Layer.mergeAll(LocalListener.layer(), McpForwarder.layer, ServerJson.decoderLayer, proxyBearers)
+          Layer.mergeAll(
+            LocalListener.layer(),
+            McpForwarder.layer,
+            ServerWire.layer(),
+            ServerJson.decoderLayer,
+            proxyBearers,
+            knownNames
+          )
         ),
         Layer.merge(Layer.effectDiscard(Effect.sync(serveUntilSignal)))
       )

@@ -154,7 +154,11 @@ describe("mcp-cli proxy --port", () => {
         "is not the origin of a web page"
       ],
       [["local", "--port", "0", "--no-bearer"], "Only remote servers are served over HTTP"],
-      [["old", "--port", "0", "--no-bearer"], `has "type": "sse"`],
+      [["demo", "--port", "0", "--timeout", "9"], "--timeout is for a proxy over stdio"],
+      [
+        ["https://mcp.example.com", "--port", "0", "--ignore-tool", "x"],
+        "--ignore-tool is for a proxy over stdio"
+      ],
       [
         ["demo", "--no-bearer", "--port", String(port)],
         `Cannot listen at port ${port}: another program uses it`
@@ -178,7 +182,8 @@ describe("mcp-cli proxy --all", () => {
     const { running, shown } = await serve(["--all", "--socket", socket])
     assert.deepEqual(shown.servers, [
       { name: "demo", url: "http://localhost/demo" },
-      { name: "a b", url: "http://localhost/a%20b" }
+      { name: "a b", url: "http://localhost/a%20b" },
+      { name: "old", url: "http://localhost/old" }
     ])
     assert.strictEqual(shown.socket, socket)
     assert.strictEqual(statSync(socket).mode & 0o777, 0o600)
@@ -210,6 +215,7 @@ describe("mcp-cli proxy --all", () => {
     assert.include(body, "echo")
     assert.include((await ask("/a%20b"))[1], "mcp-cli auth login")
     assert.include((await ask("/local"))[1], "Only remote servers are served over HTTP")
+    assert.include((await ask("/old"))[1], "begin with initialize")
     assert.strictEqual((await ask("/none"))[0], 404)
     assert.strictEqual((await stop(running)).code, 0)
     assert.notInclude(readdirSync(world.home), "mcp.sock")

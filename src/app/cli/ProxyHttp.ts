@@ -7,6 +7,7 @@ import { Configuration } from "../../ports/Configuration.ts"
 import { Display } from "../../ports/Display.ts"
 import type { LocalListener, LocalPlace } from "../../ports/LocalListener.ts"
 import type { McpForwarder } from "../../ports/McpForwarder.ts"
+import type { McpWire } from "../../ports/McpWire.ts"
 import { ProxyBearers } from "../../ports/ProxyBearers.ts"
 import type { ServerDecoder } from "../../ports/ServerDecoder.ts"
 import type { AuthorizedHttp } from "../http/AuthorizedHttp.ts"
@@ -128,6 +129,7 @@ export type HttpProxyServices =
   | Configuration
   | LocalListener
   | McpForwarder
+  | McpWire
   | ProxyBearers
   | ServerDecoder
 
@@ -174,20 +176,17 @@ interface ServedServer {
   readonly served: Served
   /** Names the command that signs in as the command line does. */
   readonly withLine?: RemoteLine["withLine"]
+  readonly way?: RemoteLine["way"]
 }
 
 const isRemote = (server: ServedServer): server is ServedServer & { readonly served: RemoteServer } =>
   server.served._tag === "Http"
 
-/** A server that can be served: one that a URL can name, and whose requests all go to one address. */
+/** A server that can be served: a remote one that a URL can name. */
 const servable = Effect.fnUntraced(function* (server: Server, path: string) {
   const { name } = server
   if (server._tag === "Stdio") {
     return yield* usage(`${name} is a program on this machine. Only remote servers are served over HTTP.`)
-  }
-  // Its first event names a second address, which no client would reach through a proxy.
-  if (server.transport === "sse") {
-    return yield* usage(`${name} has "type": "sse", the older transport, which is not served over HTTP.`)
   }
   if (/^\/\.{1,2}$/.test(path)) return yield* usage(`No URL has the path ${path}: give ${name} another name.`)
   return server
@@ -224,13 +223,13 @@ const oneServed = Effect.fnUntraced(function* (given: string) {
 
 /** A server by the command line of mcp-remote. */
 const remoteServed = Effect.fnUntraced(function* (line: ReadonlyArray<string>) {
-  const { notices, options, server, withLine } = yield* remoteLineOf(line)
+  const { notices, options, server, way, withLine } = yield* remoteLineOf(line)
   if (options.ignoredTools.length > 0) {
     return yield* usage("--ignore-tool is for a proxy over stdio: over HTTP the messages pass unread.")
   }
   yield* Effect.forEach(notices, (notice) => tellWarning(notice))
   const served = yield* servable(server, onlyPath)
-  return [{ name: server.name, path: onlyPath, served, withLine } satisfies ServedServer]
+  return [{ name: server.name, path: onlyPath, served, way, withLine } satisfies ServedServer]
 })
 
 const servedOf = ({ all, line, name }: ProxyHttpArguments) => {
@@ -288,7 +287,7 @@ export const proxyHttp = Effect.fn("cli.proxy.http")(function* (args: ProxyHttpA
   const configFile = yield* configFileOfRun
   const json = yield* Json
   const display = yield* Display
-  const { withLine = identity } = servers[0] ?? {}
+  const { way, withLine = identity } = servers[0] ?? {}
   const tellProblem = (error: Remediable) =>
     json
       ? Effect.void
@@ -298,6 +297,7 @@ export const proxyHttp = Effect.fn("cli.proxy.http")(function* (args: ProxyHttpA
     origins,
     isBearer: check,
     account,
+    ...(way === undefined ? {} : { way }),
     served: new Map(servers.map(({ path, served }) => [path, served])),
     textOf: (error) => errorText(withLine(error), configFile).replaceAll("\n", " "),
     tell: tellProblem

@@ -4,7 +4,7 @@ import { Configuration, type ConfigurationError } from "../../ports/Configuratio
 import type { StorageError } from "../../ports/CredentialStore.ts"
 import { Display } from "../../ports/Display.ts"
 import { LocalClient, type OpenClient } from "../../ports/LocalClient.ts"
-import type { McpWire, OpenOptions } from "../../ports/McpWire.ts"
+import type { McpWire } from "../../ports/McpWire.ts"
 import type { RemoteServer } from "../../domain/Server.ts"
 import type { ServerDecoder } from "../../ports/ServerDecoder.ts"
 import type { UnattendedBrowser } from "../../ports/UnattendedBrowser.ts"
@@ -13,7 +13,6 @@ import type { AuthorizedHttp } from "../http/AuthorizedHttp.ts"
 import { ignoringTools } from "../proxy/IgnoredTools.ts"
 import type { MessageRule } from "../proxy/MessageRule.ts"
 import { refuseAll, stdioProxy } from "../proxy/StdioProxy.ts"
-import type { RevisionOptions } from "../revisions/AcrossRevisions.ts"
 import type { SignIn } from "../signin/SignIn.ts"
 import type { AccessTokens } from "../tokens/AccessTokens.ts"
 import { resolvedName } from "./Arguments.ts"
@@ -45,26 +44,20 @@ export interface StdioProxyServices<R> {
 interface Proxied {
   readonly server: RemoteServer
   readonly rules: ReadonlyArray<MessageRule>
-  readonly way?: OpenOptions & RevisionOptions
+  readonly way?: RemoteLine["way"]
   /** Names the command that signs in as the command line does. */
   readonly withLine?: RemoteLine["withLine"]
 }
 
 /** A server by the command line of mcp-remote. */
 const remoteServer = Effect.fnUntraced(function* (line: ReadonlyArray<string>) {
-  const { notices, options, server, withLine } = yield* remoteLineOf(line)
+  const { notices, options, server, way, withLine } = yield* remoteLineOf(line)
   const unused =
     options.pingSeconds === undefined
       ? []
       : ["--keep-alive has no effect here: the connection is watched by TCP."]
   for (const notice of [...notices, ...unused]) yield* tellWarning(notice)
   const rules = options.ignoredTools.length === 0 ? [] : [ignoringTools(options.ignoredTools)]
-  const { protocol, transport, withoutCookies } = options
-  const way = {
-    bridge: protocol !== "legacy",
-    cookies: withoutCookies !== true,
-    ...(transport === undefined ? {} : { transport })
-  }
   return { server, rules, way, withLine } satisfies Proxied
 })
 

@@ -12,7 +12,9 @@ import { advice, type Remediable, type Remedy } from "../../domain/Remedy.ts"
 import { hasSecretShape, isSecretName } from "../../domain/SecretShape.ts"
 import type { RemoteServer } from "../../domain/Server.ts"
 import type { Configuration, ConfigurationError } from "../../ports/Configuration.ts"
+import type { OpenOptions } from "../../ports/McpWire.ts"
 import { ServerDecoder } from "../../ports/ServerDecoder.ts"
+import type { RevisionOptions } from "../revisions/AcrossRevisions.ts"
 import { resolvedName } from "./Arguments.ts"
 import { listed } from "./RemedyText.ts"
 import { UsageError } from "./UsageError.ts"
@@ -21,6 +23,8 @@ import { UsageError } from "./UsageError.ts"
 export interface RemoteLine {
   readonly server: RemoteServer
   readonly options: RemoteOptions
+  /** How messages reach the server. */
+  readonly way: OpenOptions & RevisionOptions
   /** What the user should know: sentences without secrets. */
   readonly notices: ReadonlyArray<string>
   /**
@@ -98,9 +102,15 @@ export const remoteLineOf = Effect.fn("cli.remoteLine")(function* (
   const server = yield* ServerDecoder.use(({ decode }) => decode(name, entry))
   const oauth = entry["oauth"]
   const redirectUri = Predicate.hasProperty(oauth, "redirect_uri") ? String(oauth.redirect_uri) : undefined
+  const { protocol, transport, withoutCookies } = options
   return {
     server,
     options,
+    way: {
+      bridge: protocol !== "legacy",
+      cookies: withoutCookies !== true,
+      ...(transport === undefined ? {} : { transport })
+    },
     withLine: linesIn(
       server.name,
       signInLineOf(line, redirectUri, (path) => resolve(path))

@@ -3,6 +3,7 @@ import type { AddressInfo, Socket } from "node:net"
 import { Effect, Layer } from "effect"
 import * as LocalListener from "../../../../src/adapters/loopback/LocalListener.ts"
 import * as McpForwarder from "../../../../src/adapters/mcp/McpForwarder.ts"
+import * as ServerWire from "../../../../src/adapters/mcp/wire/ServerWire.ts"
 import { errorText } from "../../../../src/app/cli/RemedyText.ts"
 import { type HttpProxyOptions, type Served, serveHttp } from "../../../../src/app/proxy/http/HttpProxy.ts"
 
@@ -32,7 +33,7 @@ export const proxyOf = (served: Readonly<Record<string, Served>>, options: Parti
       const port = at._tag === "Port" ? at.port : 0
       return { port, url: (path = "/mcp") => new URL(path, `http://127.0.0.1:${port}`) }
     }
-  ).pipe(Effect.provide(Layer.merge(LocalListener.layer(), McpForwarder.layer)))
+  ).pipe(Effect.provide(Layer.mergeAll(LocalListener.layer(), McpForwarder.layer, ServerWire.layer())))
 
 /** A server, with every byte that it gets. */
 export interface Upstream {
