@@ -7,6 +7,7 @@ import { StdioClientTransport } from "@modelcontextprotocol/client/stdio"
 import { Client as OlderClient } from "@modelcontextprotocol/sdk/client/index.js"
 import { StdioClientTransport as OlderTransport } from "@modelcontextprotocol/sdk/client/stdio.js"
 import { afterEach, assert, describe, it } from "vitest"
+import { followRedirects } from "../servers/BrowserUser.ts"
 import { startProxy, type Message } from "./StdioWorld.ts"
 import { freePort, type Home, makeHome, password, startWorld, type World } from "./World.ts"
 
@@ -88,6 +89,39 @@ describe("mcp-cli proxy", () => {
     }
     assert.strictEqual(world.browsersOpened(), 1)
     assert.strictEqual(world.authorizationServer.counts.get("register"), 1)
+  })
+
+  it("lets a client of 2026-07-28 show the page of a sign-in that ended in mid-session", async () => {
+    const world = await protectedWorld()
+    assert.strictEqual((await world.run(["auth", "login", "demo"])).code, 0)
+    const client = new Client(
+      { name: "new", version: "2" },
+      { versionNegotiation: { mode: "auto" }, capabilities: { elicitation: { url: {} } } }
+    )
+    let pages = 0
+    client.setRequestHandler("elicitation/create", ({ params }) => {
+      pages++
+      void followRedirects("url" in params ? params.url : "")
+      return { action: "accept" }
+    })
+    await client.connect(
+      new StdioClientTransport({
+        command: process.execPath,
+        args: [resolve("dist/bin/mcp-cli.cjs"), "proxy", "demo"],
+        env: {
+          HOME: world.home,
+          PATH: process.env["PATH"] ?? "",
+          DBUS_SESSION_BUS_ADDRESS: "unix:path=/nonexistent",
+          MCP_CLI_ENCRYPTION_KEY: password
+        }
+      })
+    )
+    world.authorizationServer.forgetTokens()
+    world.mcpServer.rejectSeenTokens()
+    const { content } = await client.callTool({ name: "echo", arguments: { text: "hi" } })
+    assert.deepEqual(content, [{ type: "text", text: "hi" }])
+    assert.strictEqual(pages, 1)
+    await client.close()
   })
 
   it("needs no configuration for a URL, and shows no token and no body on stderr under -vv", async () => {

@@ -17,6 +17,7 @@ import {
   signInHold
 } from "./ProxyLimits.ts"
 import { type LegError, ProxySession, type ProxySessionOptions, type SentEnd } from "./ProxySession.ts"
+import { SignInPages } from "./SignInPages.ts"
 import { Silence } from "./Silence.ts"
 import type { SessionSignIn, SignInNeed } from "./SessionSignIn.ts"
 
@@ -72,6 +73,7 @@ export class Relay {
   readonly #room = Semaphore.makeUnsafe(Math.floor(maxBytesOnTheWay / permitBytes))
   readonly #pending = new PendingRequests()
   readonly #silence: Silence
+  readonly #pages: SignInPages
   /** Questions of the proxy to the client, by id. */
   readonly #questions = new Map<string, Deferred.Deferred<JsonRpcMessage>>()
   /** True while later messages wait for the handshake. */
@@ -87,6 +89,8 @@ export class Relay {
     this.#running = running
     this.#scope = scope
     this.#session = new ProxySession({ ...options, deliver: (message) => this.#deliver(message), scope })
+    const { signIn, tell } = options
+    this.#pages = new SignInPages({ signIn, ownId: () => this.#session.ownId(), scope, tell })
     this.#silence = new Silence(options.server, options.silence ?? maxSilence, this.#pending)
   }
 
@@ -210,12 +214,18 @@ export class Relay {
         )
       const { silence } = this.#options
       const options = silence === undefined ? {} : { timeout: silence === 0 ? noTimeout : silence }
-      const sending = this.#session.send(request, deliver, options)
+      const resumed = this.#pages.resume(request)
+      const sending = this.#session.send(resumed?.request ?? request, deliver, options)
       const send = Effect.suspend(() => {
         pending.silentLooks = 0
         return sending
       })
-      const sent = isFirst(request) ? this.#signingIn(pending, send) : this.#asking(pending, send)
+      const sent =
+        resumed !== undefined
+          ? this.#answered(pending, resumed.ready, this.#asking(pending, send))
+          : isFirst(request)
+            ? this.#signingIn(pending, send)
+            : this.#asking(pending, send)
       return sent.pipe(
         Effect.flatMap((end) => (end._tag === "Unanswered" ? this.#fail(pending, end.error) : Effect.void)),
         Effect.catch((error) => this.#fail(pending, error)),
@@ -252,6 +262,10 @@ export class Relay {
   #asking(pending: PendingRequest, send: Effect.Effect<SentEnd, LegError>): Effect.Effect<SentEnd, LegError> {
     return send.pipe(
       Effect.catchTag(["SignInRequired", "ScopeRequired"], (error) => {
+        if (SignInPages.canShow(pending.request)) {
+          pending.silentLooks = undefined
+          return this.#answered(pending, this.#pages.show(error, pending.request), send)
+        }
         if (!acceptsUrls(this.#session.clientParams)) return Effect.fail(error)
         pending.silentLooks = undefined
         return Effect.flatMap(this.#elicited(error), (isSignedIn) =>
@@ -259,6 +273,18 @@ export class Relay {
         )
       })
     )
+  }
+
+  /** Answers a request with a page of a sign-in, or goes on without one. */
+  #answered(
+    pending: PendingRequest,
+    page: Effect.Effect<JsonRpcMessage | undefined, SignInNeed>,
+    goOn: Effect.Effect<SentEnd, LegError>
+  ): Effect.Effect<SentEnd, LegError> {
+    return Effect.flatMap(page, (answer): Effect.Effect<SentEnd, LegError> => {
+      if (answer === undefined) return goOn
+      return Effect.as(this.#respond(pending, answer), { _tag: "Answered" })
+    })
   }
 
   /** Shares one page among the requests that need it. One that is cancelled leaves it to the others. */

@@ -196,3 +196,98 @@ describe("a sign-in that ends in mid-session", () => {
     })
   )
 })
+
+describe("a sign-in that ends in mid-session of a client of revision 2026-07-28", () => {
+  const _meta = {
+    ...modern,
+    "io.modelcontextprotocol/clientCapabilities": { elicitation: { url: {}, form: {} } }
+  }
+  const ask = (id: unknown, more: object = {}, meta: object = _meta) =>
+    request(id, "tools/call", { name: "echo", arguments: { text: "hi" }, _meta: meta, ...more })
+  const accept = { "mcp-cli-sign-in": { action: "accept" } }
+  const over = Effect.gen(function* () {
+    const { authorizationServer, mcpServer } = yield* realServers()
+    const client = yield* proxied(mcpServer.url, { open: approve })
+    yield* client.write(request("d", "server/discover", { _meta }))
+    yield* client.next
+    authorizationServer.forgetTokens()
+    mcpServer.rejectSeenTokens()
+    return { client, mcpServer, authorizationServer }
+  })
+  interface Required {
+    readonly resultType?: string
+    readonly requestState?: string
+    readonly inputRequests?: Record<
+      string,
+      { readonly method: string; readonly params: { readonly url: string } }
+    >
+  }
+  /** The page that a request is answered with. */
+  const page = ({ result }: { readonly result?: object }) => {
+    const { inputRequests, requestState, resultType } = (result ?? {}) as Required
+    assert.strictEqual(resultType, "input_required")
+    const { method, params } = inputRequests?.["mcp-cli-sign-in"] ?? {}
+    assert.strictEqual(method, "elicitation/create")
+    assert.propertyVal(params, "mode", "url")
+    return { requestState, url: new URL(params?.url ?? "") }
+  }
+
+  it.live("is the question that a tool is answered with, and the same request goes on after it", () =>
+    Effect.gen(function* () {
+      const { client } = yield* over
+      yield* client.write(ask(1))
+      const { requestState, url } = page(yield* client.next)
+      yield* client.write(ask(2, { requestState, inputResponses: accept }))
+      yield* approve(url)
+      const { id, result } = yield* client.next
+      assert.strictEqual(id, 2)
+      assert.deepStrictEqual(result?.["content"], [{ type: "text", text: "hi" }])
+    })
+  )
+
+  for (const action of ["decline", "cancel"]) {
+    it.live(`is the result of the tool if the user answers ${action}, and asked for the next time`, () =>
+      Effect.gen(function* () {
+        const { client } = yield* over
+        yield* client.write(ask(1))
+        const { requestState } = page(yield* client.next)
+        yield* client.write(ask(2, { requestState, inputResponses: { "mcp-cli-sign-in": { action } } }))
+        const { result } = yield* client.next
+        assert.strictEqual(result?.["isError"], true)
+        assert.match(JSON.stringify(result), /mcp-cli auth login demo/)
+        yield* client.write(ask(3))
+        page(yield* client.next)
+      })
+    )
+  }
+
+  it.live("is one page for all requests, which go on after it", () =>
+    Effect.gen(function* () {
+      const { authorizationServer, client } = yield* over
+      const before = authorizationServer.counts.get("register")
+      for (const id of [1, 2, 3]) yield* client.write(ask(id))
+      const pages = [page(yield* client.next), page(yield* client.next), page(yield* client.next)]
+      assert.strictEqual(new Set(pages.map(({ url }) => url.href)).size, 1)
+      yield* approve(pages[0]?.url ?? new URL("about:blank"))
+      for (const [at, { requestState }] of pages.entries())
+        yield* client.write(ask(`again ${at}`, { requestState, inputResponses: accept }))
+      for (let at = 0; at < 3; at++) assert.property((yield* client.next).result, "content")
+      assert.strictEqual(authorizationServer.counts.get("register"), before)
+    })
+  )
+
+  it.live("is the result of a tool of a client that shows no pages", () =>
+    Effect.gen(function* () {
+      const { client } = yield* over
+      for (const elicitation of [{}, { form: {} }]) {
+        const meta = { ...modern, "io.modelcontextprotocol/clientCapabilities": { elicitation } }
+        yield* client.write(ask(1, {}, meta))
+        const { result } = yield* client.next
+        assert.strictEqual(result?.["isError"], true)
+      }
+      // Only three methods may be answered with a question.
+      yield* client.write(request(2, "tools/list", { _meta }))
+      assert.match((yield* client.next).error?.message ?? "", /mcp-cli auth login demo/)
+    })
+  )
+})
