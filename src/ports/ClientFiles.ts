@@ -37,14 +37,16 @@ export class ClientFiles extends Context.Service<
       place: ServerPlace
     ) => Effect.Effect<{ readonly path: string; readonly target: string } | undefined, FileEditError>
     /**
-     * Replaces the text of a file, and makes its folder. Links are followed.
+     * Replaces the text of a file, and makes its folder.
      *
      * @param change gets the file as it is now, undefined without a file, and returns the next text. The same text: nothing is
      * written. It runs again if another program has changed the file meanwhile.
+     * @param options.followsLinks false: a link, as of {@link linkOf}, is an error at the moment of the write, too
      */
     readonly edit: <E>(
       place: ServerPlace,
-      change: (file: ClientFile | undefined) => Effect.Effect<string, E>
+      change: (file: ClientFile | undefined) => Effect.Effect<string, E>,
+      options: { readonly followsLinks: boolean }
     ) => Effect.Effect<EditedFile, E | FileEditError>
   }
 >()("mcp-cli-oauth/ports/ClientFiles") {}

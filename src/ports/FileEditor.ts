@@ -48,10 +48,12 @@ export class FileEditor extends Context.Service<
      *
      * @param change returns the text to write, a byte order mark included. The same text: nothing is written. It gets undefined
      * if there is no file. It must not wait for the user: other edits of the file wait.
+     * @param options.noLinkBelow a folder. If the file is a link, or a folder between them is one, that is an error.
      */
     readonly edit: <E>(
       file: string,
-      change: (text: string | undefined) => Effect.Effect<string, E>
+      change: (text: string | undefined) => Effect.Effect<string, E>,
+      options?: { readonly noLinkBelow?: string }
     ) => Effect.Effect<EditedFile, E | FileEditError>
     /**
      * Edits a JSON text with comments. What is not edited stays as the user wrote it. Undefined: the text has no valid syntax,

@@ -1,6 +1,6 @@
 import * as fs from "node:fs/promises"
 import { dirname, join, relative, sep } from "node:path"
-import { Effect, Layer, Schedule } from "effect"
+import { Effect, Layer, Predicate, Schedule } from "effect"
 import { type ParseError, parse } from "jsonc-parser"
 import type { ClientFormat, ClientPlatform, ServerPlace } from "../../domain/McpClient.ts"
 import { advice } from "../../domain/Remedy.ts"
@@ -119,11 +119,10 @@ export const layer = (platform: ClientPlatform): Layer.Layer<ClientFiles, never,
           catch: (error) => {
             const line = error instanceof Fault ? error.line : lineOf(error)
             const where = line === undefined ? "" : ` in line ${line}`
-            return refused(
-              file,
-              `is not valid ${titles[format]}${where}`,
-              "Correct the file, then try again."
-            )
+            const problem = Predicate.hasProperty(error, "problem")
+              ? `${String(error.problem)}${where}`
+              : `is not valid ${titles[format]}${where}`
+            return refused(file, problem, "Correct the file, then try again.")
           }
         })
         return { text, document } satisfies ClientFile
@@ -179,18 +178,21 @@ export const layer = (platform: ClientPlatform): Layer.Layer<ClientFiles, never,
             )
           ),
         linkOf,
-        edit: Effect.fn("ClientFiles.edit")(function* (place, change) {
+        edit: Effect.fn("ClientFiles.edit")(function* (place, change, { followsLinks }) {
           const { file, scope } = place
           yield* attempt(dirname(file), "cannot be made", () =>
             // Only the user reads the folder of a new file, but everyone who works on a project the folders of that.
             fs.mkdir(dirname(file), { recursive: true, ...(scope === "user" ? { mode: 0o700 } : {}) })
           )
-          const once = editor.edit(file, (before) =>
-            Effect.gen(function* () {
-              const found = before === undefined ? undefined : yield* readText(place, before)
-              const after = yield* change(found)
-              return before?.startsWith(mark) === true ? mark + after : after
-            })
+          const once = editor.edit(
+            file,
+            (before) =>
+              Effect.gen(function* () {
+                const found = before === undefined ? undefined : yield* readText(place, before)
+                const after = yield* change(found)
+                return before?.startsWith(mark) === true ? mark + after : after
+              }),
+            followsLinks ? {} : { noLinkBelow: scope === "user" ? dirname(file) : platform.project }
           )
           return yield* once.pipe(
             Effect.retry({

@@ -1,6 +1,6 @@
 import type { Stats } from "node:fs"
 import * as fs from "node:fs/promises"
-import { basename, dirname, join, resolve } from "node:path"
+import { basename, dirname, join, relative, resolve } from "node:path"
 import { Clock, Effect, Layer, Schedule } from "effect"
 import { advice, type Remedy } from "../../domain/Remedy.ts"
 import { FileEditError, FileEditor } from "../../ports/FileEditor.ts"
@@ -53,6 +53,20 @@ const targetOf = async (file: string): Promise<string> => {
   }
   throw Object.assign(new Error(), { code: "ELOOP" })
 }
+
+/** Fails if a link below a folder leads to another file. It may have been made since the user was asked. */
+const refuseLinks = Effect.fnUntraced(function* (file: string, folder: string, target: string) {
+  const [root, now] = yield* attempt(file, "cannot be read", () =>
+    Promise.all([fs.realpath(folder).catch(missing), targetOf(file)])
+  )
+  const own = root === undefined ? file : join(root, relative(resolve(folder), resolve(file)))
+  if (own === target && own === now) return
+  return yield* refused(
+    file,
+    `is behind a symbolic link now, to ${now}`,
+    advice("To write to the file that it leads to, add --follow-links.")
+  )
+})
 
 interface Found {
   readonly bytes: Buffer
@@ -157,10 +171,14 @@ export const layer: Layer.Layer<FileEditor> = Layer.succeed(
   FileEditor,
   FileEditor.of({
     editedJson,
-    edit: Effect.fn("FileEditor.edit")(function* (file, change) {
+    edit: Effect.fn("FileEditor.edit")(function* (file, change, { noLinkBelow } = {}) {
       const cannotRead = "cannot be read"
       const cannotWrite = "cannot be written"
       const target = yield* attempt(file, cannotRead, () => targetOf(file))
+      const checkLinks = Effect.suspend(() =>
+        noLinkBelow === undefined ? Effect.void : refuseLinks(file, noLinkBelow, target)
+      )
+      yield* checkLinks
       const next = join(dirname(target), `.${basename(target)}.mcp-cli`)
       const backup = `${target}.bak`
 
@@ -187,6 +205,7 @@ export const layer: Layer.Layer<FileEditor> = Layer.succeed(
             remedies: [again]
           })
         }
+        yield* checkLinks
         if (found !== undefined) yield* attempt(backup, cannotWrite, () => writeBackup(backup, found))
         yield* attempt(file, cannotWrite, async () => {
           // Windows renames no open file.

@@ -1,11 +1,13 @@
 import { Predicate } from "effect"
 import {
+  type Document,
   isMap,
   isScalar,
   isSeq,
   type Node,
   type Pair,
   parseAllDocuments,
+  visit,
   type YAMLMap,
   type YAMLSeq
 } from "yaml"
@@ -13,13 +15,45 @@ import type { TextEdit } from "../../ports/FileEditor.ts"
 import { isEdited } from "./EditedValue.ts"
 import { afterLine, apply, eolOf, lineStart, type Replacement } from "./TextReplacement.ts"
 
+/** Most aliases. The library looks for the anchor of each from the start of the document: 20,000 take half a minute. */
+const maxAliases = 1000
+
+/** Something wrong at an offset, as the library reports it. */
+const faultAt = (text: string, offset: number) =>
+  Object.assign(new Error(), { linePos: [{ line: text.slice(0, offset).split("\n").length }] })
+
+/**
+ * Finds a name that is twice in one mapping, and too many aliases. The library compares each name with each other one, which takes
+ * 40 s for 50,000 names.
+ */
+const check = (text: string, document: Document): void => {
+  let aliases = 0
+  visit(document, {
+    Alias: (_, { range }) => {
+      if (++aliases > maxAliases)
+        throw Object.assign(faultAt(text, range?.[0] ?? 0), {
+          problem: `has more than ${maxAliases} aliases`
+        })
+    },
+    Map: (_, { items }) => {
+      const names = new Set<unknown>()
+      for (const { key } of items) {
+        if (!isScalar(key)) continue
+        if (names.has(key.value)) throw faultAt(text, key.range?.[0] ?? 0)
+        names.add(key.value)
+      }
+    }
+  })
+}
+
 /** One document, whose value has no error. Throws what is wrong with the text. */
 const documentOf = (text: string) => {
-  const documents = parseAllDocuments(text, { logLevel: "silent" })
+  const documents = parseAllDocuments(text, { logLevel: "silent", uniqueKeys: false })
   if (!Array.isArray(documents)) return undefined
   const [document, ...others] = documents
   if (others.length > 0) throw new Error("it has several documents")
   for (const error of document?.errors ?? []) throw error
+  if (document !== undefined) check(text, document)
   return document
 }
 

@@ -84,9 +84,28 @@ describe("ClientFiles", () => {
         ["codex", `[mcp_servers.a]\nenv = { KEY = "sk-secret }\n`, "is not valid TOML in line 2"],
         ["codex", `[mcp_servers.a]\n[mcp_servers.a]\n`, "is not valid TOML in line 2"],
         ["goose", `extensions:\n  a: "sk-secret\n`, "is not valid YAML in line 3"],
-        ["goose", `a: 1\na: 2\n`, "is not valid YAML in line 2"]
+        ["goose", `a: 1\na: 2\n`, "is not valid YAML in line 2"],
+        ["goose", `a:\n  b: {c: 1, 'c': 2}\n`, "is not valid YAML in line 2"],
+        ["goose", `- "a": 1\n  a: 2\n`, "is not valid YAML in line 2"],
+        [
+          "goose",
+          `a: &a 1\n${Array.from({ length: 1001 }, (_, at) => `b${at}: *a\n`).join("")}`,
+          "has more than 1000 aliases in line 1002"
+        ]
       ] as const
       for (const [id, text, problem] of broken) assert.strictEqual(yield* problemOf(id, text), problem, text)
+    })
+  )
+
+  // The parser of the library compares each name with each other one: 40 seconds.
+  it.effect("reads and edits a file with 40,000 names", () =>
+    Effect.gen(function* () {
+      const names = Array.from({ length: 40_000 }, (_, at) => `  k${at}: 1\n`).join("")
+      const { files, place } = yield* placeOf("goose", `extensions:\n${names}`)
+      const edited = yield* ClientFiles.use(({ edited: edit }) =>
+        edit(place, fs.readFileSync(place.file, "utf8"), [{ path: ["extensions", "mine"], value: { a: 1 } }])
+      ).pipe(Effect.provide(files))
+      assert.strictEqual(edited, `extensions:\n${names}  mine:\n    a: 1\n`)
     })
   )
 
@@ -95,12 +114,15 @@ describe("ClientFiles", () => {
       const { files, place } = yield* placeOf("cursor", "{}")
       let times = 0
       const { text } = yield* ClientFiles.use(({ edit }) =>
-        edit(place, (file) =>
-          Effect.sync(() => {
-            times++
-            if (times < 3) fs.writeFileSync(place.file, `{ "theirs": ${times} }`)
-            return `${file?.text} // mine`
-          })
+        edit(
+          place,
+          (file) =>
+            Effect.sync(() => {
+              times++
+              if (times < 3) fs.writeFileSync(place.file, `{ "theirs": ${times} }`)
+              return `${file?.text} // mine`
+            }),
+          { followsLinks: false }
         )
       ).pipe(Effect.provide(files))
       assert.strictEqual(text, '{ "theirs": 2 } // mine')

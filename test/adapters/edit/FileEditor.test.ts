@@ -76,6 +76,31 @@ describe("FileEditor", () => {
       })
     )
 
+    it.effect("writes through no link that is made during the edit, if it must not", () =>
+      Effect.gen(function* () {
+        const folder = yield* temporaryFolder
+        const [file, other] = [join(folder, "file"), join(folder, "other")]
+        fs.writeFileSync(file, "text")
+        fs.writeFileSync(other, "text")
+        const swapped = FileEditor.use((editor) =>
+          editor.edit(
+            file,
+            () =>
+              Effect.sync(() => {
+                fs.rmSync(file)
+                fs.symlinkSync(other, file)
+                return "written"
+              }),
+            { noLinkBelow: folder }
+          )
+        )
+        const { message } = yield* Effect.flip(Effect.provide(swapped, FileEditorLive.layer))
+        assert.include(message, "is behind a symbolic link now, to ")
+        assert.strictEqual(fs.readFileSync(other, "utf8"), "text")
+        assert.deepStrictEqual(fs.readdirSync(folder), ["file", "other"])
+      })
+    )
+
     it.effect("replaces a link in the place of the backup", () =>
       Effect.gen(function* () {
         const folder = yield* temporaryFolder

@@ -39,6 +39,7 @@ export interface PlannedEdit<Result extends Installation | Removal> {
   /** The names of the entries. */
   readonly names: ReadonlyArray<string>
   readonly diff: ReadonlyArray<Line>
+  readonly followsLinks: boolean
   readonly decide: Decide<Result>
 }
 
@@ -141,7 +142,8 @@ const plan = Effect.fnUntraced(function* <Result extends Installation | Removal>
     decision.edits.length === 0
       ? []
       : lineDiff({ path: place.file, isNew: file === undefined }, file?.text ?? "", after)
-  return { client, place, result, names, diff, decide } satisfies PlannedEdit<Result>
+  const { followsLinks } = options
+  return { client, place, result, names, diff, decide, followsLinks } satisfies PlannedEdit<Result>
 })
 
 /** The place that has an entry already, else the first. */
@@ -192,22 +194,22 @@ export const planUninstall = Effect.fnUntraced(function* (
 /** Carries out a planned edit, in the file as it is now. Fails if that is no longer the edit that was planned. */
 export const carryOut = Effect.fnUntraced(function* <Result extends Installation | Removal>({
   decide,
+  followsLinks,
   names,
   place,
   result
 }: PlannedEdit<Result>) {
   const files = yield* ClientFiles
-  return yield* files.edit(place, (file) =>
-    Effect.gen(function* () {
-      const decision = yield* decide(file)
-      if (decision.result !== result || !Equal.equals(decision.names, names)) {
-        return yield* new FileEditError({
-          file: place.file,
-          problem: "was changed by another program, and is not what was shown any more",
-          remedies: [advice("Run the command again.")]
-        })
-      }
-      return yield* Effect.provideService(textAfter(place, file, decision), ClientFiles, files)
-    })
-  )
+  const change = Effect.fnUntraced(function* (file: ClientFile | undefined) {
+    const decision = yield* decide(file)
+    if (decision.result !== result || !Equal.equals(decision.names, names)) {
+      return yield* new FileEditError({
+        file: place.file,
+        problem: "was changed by another program, and is not what was shown any more",
+        remedies: [advice("Run the command again.")]
+      })
+    }
+    return yield* Effect.provideService(textAfter(place, file, decision), ClientFiles, files)
+  })
+  return yield* files.edit(place, change, { followsLinks })
 })

@@ -224,6 +224,35 @@ describe("installing in a client", () => {
     })
   )
 
+  it.effect("writes through no link that was made after the change was shown", () =>
+    Effect.gen(function* () {
+      const text = "{}"
+      for (const [scope, isFolder] of [
+        ["user", false],
+        ["project", false],
+        ["project", true]
+      ] as const) {
+        const { client, file, home, on } = yield* machine("cursor", text, scope)
+        const options = scope === "user" ? user : project
+        const planned = yield* on(planInstall(client, "notion", launch, options))
+        const elsewhere = join(home, "elsewhere")
+        fs.mkdirSync(elsewhere)
+        fs.writeFileSync(join(elsewhere, "mcp.json"), text)
+        const [link, target] = isFolder ? [dirname(file), elsewhere] : [file, join(elsewhere, "mcp.json")]
+        fs.rmSync(link, { recursive: true })
+        fs.symlinkSync(target, link)
+        const { message, remedies } = yield* Effect.flip(on(carryOut(planned)))
+        assert.include(message, `is behind a symbolic link now, to ${join(elsewhere, "mcp.json")}`)
+        assert.include(JSON.stringify(remedies), "--follow-links")
+        assert.strictEqual(fs.readFileSync(join(elsewhere, "mcp.json"), "utf8"), text)
+        assert.deepStrictEqual(fs.readdirSync(elsewhere), ["mcp.json"])
+        const followed = yield* on(planInstall(client, "notion", launch, { ...options, followsLinks: true }))
+        yield* on(carryOut(followed))
+        assert.include(fs.readFileSync(join(elsewhere, "mcp.json"), "utf8"), "notion")
+      }
+    })
+  )
+
   it.effect("makes the folders of a file, and the file of an absent client only with force", () =>
     Effect.gen(function* () {
       const forced = { ...user, force: true }
