@@ -8,6 +8,20 @@ const shape =
 /** True if a text holds a word that has the shape of a secret. */
 export const hasSecretShape = (text: string): boolean => shape.test(text)
 
+const randomShape = [
+  /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i,
+  /^(?=.*\d)(?=.*[a-f])[0-9a-f]{20,}$/i,
+  // Words have no digits between capitals and small letters.
+  /^(?=(.*\d){2})(?=.*[A-Z])(?=.*[a-z])[\w~.+=-]{20,}$/
+]
+
+/**
+ * True if a part of a URL may be a secret: it has the shape of one, or is random. Servers such as Zapier put the user's key into the
+ * path. Names and numbers are none.
+ */
+export const mayBeSecret = (part: string): boolean =>
+  hasSecretShape(part) || randomShape.some((random) => random.test(part))
+
 const secretName =
   /authorization|cookie|token|secret|passw|passphrase|credential|api[-_]?key|(access|account|private|shared|signing)[-_]?key|(^|[-_])(key|bearer|jwt)($|[-_])|(^|[-_])pass$|[-_](pat|pwd|auth)$/i
 

@@ -175,6 +175,15 @@ const flagGuess = (
   return meant === undefined ? undefined : `Did you mean ${meant}?`
 }
 
+/** The choice that a value probably misspells, if the flag has a list of them: `"all" | "cursor"`. */
+const valueGuess = ({ expected, option, value }: CliError.InvalidValue): string | undefined => {
+  const near = nearName(
+    value,
+    Array.from(expected.matchAll(/"([^"]+)"/g), ([, choice = ""]) => choice)
+  )
+  return near === undefined ? undefined : `Did you mean --${option} ${near}?`
+}
+
 /** A question that names what was probably meant by a command line that does not parse. Undefined: nothing comes near. */
 export const guessOf = (invocation: Invocation): string | undefined => {
   const { error } = invocation
@@ -183,6 +192,8 @@ export const guessOf = (invocation: Invocation): string | undefined => {
       return commandGuess(invocation, error)
     case "UnrecognizedOption":
       return flagGuess(invocation, error)
+    case "InvalidValue":
+      return valueGuess(error)
     default:
       return undefined
   }

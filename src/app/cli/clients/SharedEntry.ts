@@ -1,6 +1,12 @@
 import { Predicate } from "effect"
 import { hasUserInformation } from "../../../domain/SecureUrl.ts"
-import { announcesSecret, hasSecretShape, isSecretName, namedSecretAt } from "../../../domain/SecretShape.ts"
+import {
+  announcesSecret,
+  hasSecretShape,
+  isSecretName,
+  mayBeSecret,
+  namedSecretAt
+} from "../../../domain/SecretShape.ts"
 
 type Fields = Readonly<Record<string, unknown>>
 
@@ -64,6 +70,15 @@ const variableName = (...parts: ReadonlyArray<string>): string =>
     .toUpperCase()
     .replace(/^(?=\d)/, "_")
 
+/** A part of a URL without its escapes. */
+const decoded = (part: string): string => {
+  try {
+    return decodeURIComponent(part)
+  } catch {
+    return part
+  }
+}
+
 /** Replaces the secrets of one entry. */
 class Sharing {
   readonly variables = new Set<string>()
@@ -92,18 +107,42 @@ class Sharing {
     return text
   }
 
-  url(text: string, name = "url"): string {
+  /** @param isOwn false: the endpoint of a provider, whose path has public ids of tenants */
+  url(text: string, name = "url", isOwn = true): string {
     // Replacing in the text keeps what URL would write differently.
     let shared = text.replace(/\/\/[^/?#\\]*@/, "//")
     const url = URL.parse(shared)
     if (url !== null && hasUserInformation(url)) return this.secret("", this.server, name)
     if (shared !== text) this.omitted.push(`the sign-in in ${name}`)
-    shared = shared.replace(/([?&#]([^=&#]+)=)([^&#]+)/g, (all, head: string, key: string, value: string) =>
-      !value.includes("${") && (isSecretName(key) || hasSecretShape(value))
-        ? head + this.secret("", this.server, key)
-        : all
+    shared = shared.replace(
+      /([?&#;]([^=&#;/?]+)=)([^&#;/?]+)/g,
+      (all, head: string, key: string, value: string) =>
+        !value.includes("${") && (isSecretName(key) || mayBeSecret(decoded(value)))
+          ? head + this.secret("", this.server, key)
+          : all
     )
+    const [, origin = "", path = "", rest = ""] =
+      /^([a-z][a-z0-9+.-]*:\/\/[^/?#]*)([^?#]*)(.*)$/is.exec(shared) ?? []
+    if (origin !== "" && isOwn) shared = origin + this.#path(path, name) + rest
     return this.plain(shared, this.server, name)
+  }
+
+  /** The path of a URL: a part of it that may be a secret becomes a variable, and so does one behind `/token/`. */
+  #path(path: string, name: string): string {
+    const parts = path.split("/")
+    const isSecret = (part: string, at: number) =>
+      part !== "" &&
+      !/[=]|\$\{/.test(part) &&
+      (mayBeSecret(decoded(part)) || (isSecretName(parts[at - 1] ?? "") && /\d/.test(part)))
+    const count = parts.filter(isSecret).length
+    let found = 0
+    return parts
+      .map((part, at) => {
+        if (!isSecret(part, at)) return part
+        found++
+        return this.secret("", this.server, name, "key", ...(count === 1 ? [] : [String(found)]))
+      })
+      .join("/")
   }
 
   values(block: unknown, name: (key: string) => ReadonlyArray<string>): Fields {
@@ -122,8 +161,8 @@ class Sharing {
     if (isSecretName(field)) return head + this.secret(value, this.server, field)
     // `--url=https://...`
     if (field.startsWith("-")) return head + this.arg(value, field, name)
-    const isSecret = namedSecretAt(text) !== undefined
-    return isSecret ? this.secret("", this.server, name) : this.plain(text, this.server, name)
+    if (namedSecretAt(text) !== undefined) return this.secret("", this.server, name)
+    return /^https?:\/\//i.test(text) ? this.url(text, name) : this.plain(text, this.server, name)
   }
 
   args(args: ReadonlyArray<unknown>): ReadonlyArray<unknown> {
@@ -144,7 +183,9 @@ class Sharing {
           return []
         }
         if (typeof value === "string") {
-          return [[key, URL.canParse(value) ? this.url(value, key) : this.plain(value, this.server, key)]]
+          return [
+            [key, URL.canParse(value) ? this.url(value, key, false) : this.plain(value, this.server, key)]
+          ]
         }
         if (key === "extra_auth_params" && Predicate.isReadonlyObject(value)) {
           const params = Object.entries(value).map(([name, text]) => [

@@ -15,6 +15,45 @@ describe("a server for other people", () => {
     assert.strictEqual(new Set(known).size, known.length)
   })
 
+  it("has variables instead of secrets in the path and the query of its URL", () => {
+    const cases = [
+      ["https://a.example/sk-live-abcdefghij/mcp", "https://a.example/${A_URL_KEY}/mcp"],
+      ["https://a.example/%73k-live-abcdefghij/mcp", "https://a.example/${A_URL_KEY}/mcp"],
+      ["https://a.example/s/OGY5NzkxYTItZGZkZC00ZjM3LTg4/mcp", "https://a.example/s/${A_URL_KEY}/mcp"],
+      ["https://a.example/0f8fad5b-d9cb-469f-a165-70867728950e", "https://a.example/${A_URL_KEY}"],
+      ["https://a.example/0f8fad5bd9cb469fa16570867728950e/x", "https://a.example/${A_URL_KEY}/x"],
+      ["https://a.example/token/abc123/mcp", "https://a.example/token/${A_URL_KEY}/mcp"],
+      ["https://a.example/sk-aaaaaaaaaa/sk-bbbbbbbbbb", "https://a.example/${A_URL_KEY_1}/${A_URL_KEY_2}"],
+      ["https://a.example/mcp?id=sk-live-abcdefghij&x=1", "https://a.example/mcp?id=${A_ID}&x=1"],
+      ["https://a.example/mcp?u=0f8fad5b-d9cb-469f-a165-70867728950e", "https://a.example/mcp?u=${A_U}"],
+      ["https://a.example/mcp;key=abc", "https://a.example/mcp;key=${A_KEY}"],
+      // Names, numbers, words, and what is a variable already.
+      ["https://a.example/v1/projects/my-project-of-the-year-2026/mcp"],
+      ["https://a.example/mcp?project_ref=abcdefghijklmnopqrst&port=8080"],
+      ["https://a.example/${KEY}/12345678901234567890/mcp"],
+      ["https://a.example/tokens/list/mcp"]
+    ] as const
+    for (const [url, shared = url] of cases) {
+      const { entry, variables } = sharedEntry("a", { url })
+      assert.strictEqual(entry["url"], shared)
+      assert.deepStrictEqual(
+        variables,
+        Array.from(shared.matchAll(/\$\{(\w+)\}/g), ([, name = ""]) => name)
+      )
+      const program = sharedEntry("a", { command: "npx", args: ["mcp-remote", url] })
+      const [, written] = program.entry["args"] as ReadonlyArray<string>
+      assert.strictEqual(written?.includes("${"), shared.includes("${"), url)
+    }
+    // A tenant is no secret.
+    const token_url = "https://login.example/0f8fad5b-d9cb-469f-a165-70867728950e/token"
+    assert.deepStrictEqual(
+      sharedEntry("a", { url: "https://a.example", oauth: { token_url } }).entry["oauth"],
+      {
+        token_url
+      }
+    )
+  })
+
   it("has variables instead of secrets", () => {
     const cases = [
       [
