@@ -29,14 +29,15 @@ const text = (message: Message) =>
 
 /** A server with one session and no sign-in, whose calls a test answers. */
 const sessionHome = async (
-  handle: (message: Message, response: ServerResponse, body: string) => boolean
+  handle: (message: Message, response: ServerResponse, body: string) => boolean,
+  stream: (response: ServerResponse) => void = (response) => void response.writeHead(405).end()
 ): Promise<{ readonly home: Home; readonly log: ReadonlyArray<string> }> => {
   const log: Array<string> = []
   const serve = async (request: IncomingMessage, response: ServerResponse) => {
     const body = Buffer.concat(await request.toArray()).toString()
     const message = (body === "" ? {} : JSON.parse(body)) as Message
     log.push([request.method, message.method].filter(Boolean).join(" "))
-    if (request.method === "GET") return void response.writeHead(405).end()
+    if (request.method === "GET") return stream(response)
     if (request.method === "DELETE" || message.id === undefined) return void response.writeHead(202).end()
     if (message.method !== "initialize" && handle(message, response, body)) return
     response.writeHead(200, { "content-type": "application/json", "mcp-session-id": "one" })
@@ -328,6 +329,43 @@ describe("mcp-cli proxy", () => {
     assert.strictEqual(text(await stopped), "x")
     client.child.stdin?.end()
     assert.strictEqual((await client.ended).code, 0)
+  })
+
+  it("opens the standing stream again after the machine has slept, in mid-call", async () => {
+    const streams: Array<ServerResponse> = []
+    const { home, log } = await sessionHome(
+      (message, response) => {
+        if (message.params?.["name"] !== "slow") return false
+        answer = () => {
+          response.writeHead(200, { "content-type": "application/json" })
+          response.end(JSON.stringify({ jsonrpc: "2.0", id: message.id, result: { content: [] } }))
+        }
+        return true
+      },
+      (response) => {
+        response.writeHead(200, { "content-type": "text/event-stream" }).flushHeaders()
+        streams.push(response)
+      }
+    )
+    let answer: (() => void) | undefined
+    const client = startProxy(home, ["demo"], {
+      runtime: [process.execPath, "--import", resolve("test/servers/asleep.ts")]
+    })
+    await client.connect()
+    const call = client.ask("tools/call", { name: "slow" })
+    while (streams.length < 1 || answer === undefined) await new Promise(setImmediate)
+    client.child.kill("SIGSTOP")
+    client.child.kill("SIGCONT")
+    while (streams.length < 2) await new Promise(setImmediate)
+    streams[1]?.write('data: {"jsonrpc":"2.0","method":"notifications/awake"}\n\n')
+    answer()
+    assert.property(await call, "result")
+    while (!client.lines.some((line) => line.includes("notifications/awake"))) await new Promise(setImmediate)
+    assert.strictEqual(log.filter((line) => line === "POST initialize").length, 1)
+    client.child.stdin?.end()
+    const { code, stderr } = await client.ended
+    assert.strictEqual(code, 0)
+    assert.strictEqual(stderr, "")
   })
 
   const ends: ReadonlyArray<readonly [name: string, end: (client: ReturnType<typeof startProxy>) => void]> = [
