@@ -207,6 +207,12 @@ describe("mcp-cli proxy", () => {
       assert.strictEqual(code, 0, stderr)
     }
     const client = startProxy(world, [...line, "--no-browser"])
+    // The sign-in itself names the same command after a failure.
+    const login = await world.run(["auth", "login", ...line, "--callback-timeout", "1"], {
+      env: { BROWSER: `${process.execPath} -e 0` }
+    })
+    assert.strictEqual(login.code, 3, login.stderr)
+    assert.match(login.stderr, /run: mcp-cli auth login \S+ \d+ .*--static-oauth-client-info .*CLIENT_SECRET/)
     await follow((await client.connect()).error?.message ?? "")
     assert.property((await client.connect()).result, "serverInfo")
     client.child.stdin?.end()

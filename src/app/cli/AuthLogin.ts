@@ -1,4 +1,4 @@
-import { Clock, Effect, Option } from "effect"
+import { Clock, Effect, identity, Option } from "effect"
 import { Command, Flag } from "effect/cli"
 import { isScope, scopesOf } from "../../domain/TokenSet.ts"
 import { hasOwnAuthorization, isNonInteractiveGrant, type RemoteServer } from "../../domain/Server.ts"
@@ -22,7 +22,7 @@ import {
 import type { JsonOutput } from "./JsonOutput.ts"
 import { showOthers } from "./NamedSignIn.ts"
 import { isoTime, printJson, relativeTime, tell, tellWarning } from "./Output.ts"
-import { remoteLineOf } from "./RemoteLine.ts"
+import { type RemoteLine, remoteLineOf } from "./RemoteLine.ts"
 import { Json } from "./Settings.ts"
 import { UsageError } from "./UsageError.ts"
 import { showWarnings } from "./Warnings.ts"
@@ -68,14 +68,20 @@ const serverOf = Effect.fnUntraced(function* (given: string, line: ReadonlyArray
         remedies: [advice("The callback port and the flags of mcp-remote follow the URL of a server.")]
       })
     }
-    const { notices, server } = yield* remoteLineOf([given, ...line])
+    const { notices, server, withLine } = yield* remoteLineOf([given, ...line])
     yield* Effect.forEach(notices, (notice) => tellWarning(notice))
-    return server
+    return { server, withLine }
   }
   const name = yield* resolvedName(given)
   yield* showWarnings(name)
-  return yield* httpServer(name)
+  return { server: yield* httpServer(name), withLine: identity }
 })
+
+/** Gives an error other remedies. It stays what it is: the exit code depends on that. */
+const remedied =
+  (withLine: RemoteLine["withLine"]) =>
+  <E extends Remediable>(error: E): E =>
+    Object.defineProperty(error, "remedies", { value: withLine(error).remedies })
 
 /** `mcp-cli auth login NAME` */
 export const login = Command.make(
@@ -105,7 +111,7 @@ export const login = Command.make(
     )
   },
   Effect.fn("cli.auth.login")(function* ({ device, line, name: given, scope, trace }) {
-    const server = yield* serverOf(given, line)
+    const { server, withLine } = yield* serverOf(given, line)
     const { name } = server
     if (hasOwnAuthorization(server)) {
       return yield* new UsageError({
@@ -124,8 +130,8 @@ export const login = Command.make(
       signIn.signIn({ server, account: key.account, device, ...(scope.length === 0 ? {} : { scopes }) })
     )
     const { credential, replaced, tokens } = yield* Option.match(trace, {
-      onNone: () => flow,
-      onSome: (path) => traced(path, server, key.account, flow)
+      onNone: () => Effect.mapError(flow, remedied(withLine)),
+      onSome: (path) => Effect.mapError(traced(path, server, key.account, flow), remedied(withLine))
     })
     yield* (yield* KnownNames).rememberAccount(name, key.account)
     const { expiresAt } = tokens

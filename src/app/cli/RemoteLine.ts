@@ -8,7 +8,7 @@ import {
   type RemoteOptions,
   signInLineOf
 } from "../../domain/RemoteCommandLine.ts"
-import { advice, type Remediable, type Remedy } from "../../domain/Remedy.ts"
+import { advice, command, type Configure, type Remediable, type Remedy } from "../../domain/Remedy.ts"
 import { hasSecretShape, isSecretName } from "../../domain/SecretShape.ts"
 import type { RemoteServer } from "../../domain/Server.ts"
 import type { Configuration, ConfigurationError } from "../../ports/Configuration.ts"
@@ -34,23 +34,50 @@ export interface RemoteLine {
   readonly withLine: (error: Remediable) => Remediable
 }
 
+/** Where the command line says what a field of an entry says. Absent: nowhere. */
+const flags: Readonly<Record<string, string>> = {
+  Authorization: "--header",
+  headers: "--header",
+  url: "the URL",
+  allow_http: "--allow-http",
+  client_id: "client_id of --static-oauth-client-info",
+  client_secret: "client_secret of --static-oauth-client-info",
+  token_endpoint_auth_method: "token_endpoint_auth_method of --static-oauth-client-info",
+  scopes: "scope of --static-oauth-client-metadata",
+  redirect_uri: "the callback port, --host and --callback-path",
+  client_metadata_url: "--client-metadata-url",
+  extra_auth_params: "--authorize-param",
+  send_resource: "--disable-resource-parameter",
+  token_url: "--token-endpoint"
+}
+
+/** What to change of a server that no file has: the flags for it, or else an entry for the server. */
+const changeOf = (remedy: Configure, url: string): ReadonlyArray<Remedy> => {
+  const { action, fields, when } = remedy
+  const known = Object.keys(fields).map((name) => flags[name])
+  if (known.some((flag) => flag === undefined)) {
+    const purpose =
+      "have an entry to write that in, and give its name to the proxy in place of the URL and its flags"
+    return [remedy, command("add", { url, purpose })]
+  }
+  const what = `${action} ${listed(known.map(String))} in the command line of the proxy.`
+  return [advice(when === undefined ? what.slice(0, 1).toUpperCase() + what.slice(1) : `If ${when}, ${what}`)]
+}
+
 const linesIn =
-  (server: string, line: ReturnType<typeof signInLineOf>) =>
+  (server: RemoteServer, line: ReturnType<typeof signInLineOf>) =>
   ({ message, remedies }: Remediable): Remediable => {
     const isOurs = (remedy: Remedy) =>
-      remedy._tag === "Command" && remedy.verb === "auth login" && remedy.server === server
+      remedy._tag === "Command" && remedy.verb === "auth login" && remedy.server === server.name
     const { variables, words } = line
-    return {
-      message,
-      remedies: remedies.some(isOurs)
-        ? [
-            ...remedies.map((remedy) => (isOurs(remedy) ? { ...remedy, line: words } : remedy)),
-            ...(variables.length === 0
-              ? []
-              : [advice(`Before that, set ${listed(variables)} to what the command line of the proxy has.`)])
-          ]
-        : remedies
-    }
+    const changed = remedies.flatMap((remedy): ReadonlyArray<Remedy> => {
+      if (isOurs(remedy)) return [{ ...remedy, line: words } as Remedy]
+      const isOfEntry = remedy._tag === "Configure" && remedy.path[1] === server.name
+      return isOfEntry ? changeOf(remedy, server.url.href) : [remedy]
+    })
+    const isMasked = variables.length > 0 && remedies.some(isOurs)
+    const set = `Before that, set ${listed(variables)} to what the command line of the proxy has.`
+    return { message, remedies: isMasked ? [...changed, advice(set)] : changed }
   }
 
 const { implementation } = md5
@@ -112,7 +139,7 @@ export const remoteLineOf = Effect.fn("cli.remoteLine")(function* (
       ...(transport === undefined ? {} : { transport })
     },
     withLine: linesIn(
-      server.name,
+      server,
       signInLineOf(line, redirectUri, (path) => resolve(path))
     ),
     notices: [

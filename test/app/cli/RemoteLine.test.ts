@@ -8,7 +8,16 @@ import { ConfigProvider, Effect, Layer, Redacted } from "effect"
 import { decoderLayer } from "../../../src/adapters/config/ServerJson.ts"
 import { remoteLineOf } from "../../../src/app/cli/RemoteLine.ts"
 import { remedyText } from "../../../src/app/cli/RemedyText.ts"
-import { advice, command } from "../../../src/domain/Remedy.ts"
+import {
+  advice,
+  check,
+  command,
+  entryOf,
+  oauthOf,
+  type Remedy,
+  remove,
+  set
+} from "../../../src/domain/Remedy.ts"
 import type { RemoteServer } from "../../../src/domain/Server.ts"
 import { SignInRequired } from "../../../src/domain/SignInError.ts"
 import { here, over } from "../../adapters/config/InMemoryFile.ts"
@@ -227,6 +236,39 @@ describe("a command line of mcp-remote", () => {
       assert.deepStrictEqual(withLine(error), error)
     })
   )
+
+  const changes: ReadonlyArray<readonly [remedy: Remedy, ...said: ReadonlyArray<string>]> = [
+    [
+      set(oauthOf(url), { client_id: null, client_secret: null }, "its provider gave you one"),
+      "If its provider gave you one, set client_id of --static-oauth-client-info and client_secret of --static-oauth-client-info in the command line of the proxy."
+    ],
+    [
+      check(oauthOf(url), ["scopes"]),
+      "Check scope of --static-oauth-client-metadata in the command line of the proxy."
+    ],
+    [
+      remove([...entryOf(url), "headers"], ["Authorization"], "you prefer to sign in"),
+      "If you prefer to sign in, remove --header in the command line of the proxy."
+    ],
+    [
+      set(oauthOf(url), { assume_pkce: true }),
+      `Set "assume_pkce": true in the oauth block of ${url}.`,
+      `To have an entry to write that in, and give its name to the proxy in place of the URL and its flags, run: mcp-cli add NAME ${url}`
+    ],
+    [set(entryOf("notion"), { url: null }), 'Set "url" in the entry of notion.']
+  ]
+  for (const [remedy, ...said] of changes) {
+    it.effect(`names what to change in it: ${said[0]}`, () =>
+      Effect.gen(function* () {
+        const { withLine } = yield* read(url, "--device-code")
+        const { remedies } = withLine({ message: "x", remedies: [remedy] })
+        assert.deepStrictEqual(
+          remedies.map((each) => remedyText(each)),
+          said
+        )
+      })
+    )
+  }
 
   it.effect("names files by absolute paths", () =>
     Effect.gen(function* () {
