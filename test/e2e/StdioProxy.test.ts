@@ -191,9 +191,17 @@ describe("mcp-cli proxy", () => {
     const line = [
       href,
       String(port),
-      ...["--static-oauth-client-info", '{"client_id":"known","client_secret":"hush"}'],
-      ...["--static-oauth-client-metadata", '{"token_endpoint_auth_method":"client_secret_post"}'],
-      ...["--host", "127.0.0.1", "--callback-path", "/cb", "--header", "X-Team: blue", "--account", "work"]
+      "--static-oauth-client-info",
+      '{"client_id":"known","client_secret":"hush"}',
+      "--static-oauth-client-metadata",
+      '{"token_endpoint_auth_method":"client_secret_post"}',
+      "--host",
+      "127.0.0.1",
+      "--callback-path=/cb",
+      "--header",
+      "X-Team: blue",
+      "--account",
+      "work"
     ]
     /** Does what a message tells the user to do. */
     const follow = async (message: string) => {
@@ -339,13 +347,14 @@ describe("mcp-cli proxy", () => {
 
   it("opens the standing stream again after the machine has slept, in mid-call", async () => {
     const streams: Array<ServerResponse> = []
+    const answers: Array<() => void> = []
     const { home, log } = await sessionHome(
       (message, response) => {
         if (message.params?.["name"] !== "slow") return false
-        answer = () => {
+        answers.push(() => {
           response.writeHead(200, { "content-type": "application/json" })
           response.end(JSON.stringify({ jsonrpc: "2.0", id: message.id, result: { content: [] } }))
-        }
+        })
         return true
       },
       (response) => {
@@ -353,18 +362,17 @@ describe("mcp-cli proxy", () => {
         streams.push(response)
       }
     )
-    let answer: (() => void) | undefined
     const client = startProxy(home, ["demo"], {
       runtime: [process.execPath, "--import", resolve("test/servers/asleep.ts")]
     })
     await client.connect()
     const call = client.ask("tools/call", { name: "slow" })
-    while (streams.length < 1 || answer === undefined) await new Promise(setImmediate)
+    while (streams.length < 1 || answers.length < 1) await new Promise(setImmediate)
     client.child.kill("SIGSTOP")
     client.child.kill("SIGCONT")
     while (streams.length < 2) await new Promise(setImmediate)
     streams[1]?.write('data: {"jsonrpc":"2.0","method":"notifications/awake"}\n\n')
-    answer()
+    answers[0]?.()
     assert.property(await call, "result")
     while (!client.lines.some((line) => line.includes("notifications/awake"))) await new Promise(setImmediate)
     assert.strictEqual(log.filter((line) => line === "POST initialize").length, 1)

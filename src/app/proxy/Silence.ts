@@ -11,7 +11,7 @@ const waiting: ReadonlySet<string | undefined> = new Set(["subscriptions/listen"
 
 /**
  * Finds requests about which the server has said nothing for too long: its stream is open, and may stay open for ever. What it says is
- * any message on the stream of the request, and progress of it on another one. A new connection to a stream is none.
+ * any message on the stream of the request, and progress of it on another one. A new connection to a stream does not count.
  *
  * Time does not count while the client owes the server an answer, and while the machine sleeps: looks are counted, not hours.
  */

@@ -51,7 +51,7 @@ const inspect = ({ headers, ...server }: RemoteServer) => {
   const { client } = server.oauth.source
   return {
     ...server,
-    secrets: [...Object.entries(headers).map(([name, value]) => [name, Redacted.value(value)])],
+    secrets: Object.entries(headers).map(([name, value]) => [name, Redacted.value(value)]),
     secret: client?.clientSecret && Redacted.value(client.clientSecret)
   }
 }

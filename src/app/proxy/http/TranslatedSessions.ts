@@ -231,7 +231,7 @@ export class TranslatedSessions {
     return sent.pipe(
       Effect.tap((end) => {
         if (!isOpen() || end._tag === "Answered" || end._tag === "Accepted") return Effect.void
-        return Effect.catch(this.#unanswered(end), fail)
+        return this.#unanswered(end).pipe(Effect.catch(fail))
       }),
       Effect.catch((error) =>
         isOpen() ? Effect.as(fail(error), { _tag: "Answered" } satisfies PostEnd) : Effect.fail(error)
