@@ -111,8 +111,10 @@ export const sseServer: Effect.Effect<SseServer, never, Scope.Scope> = Effect.su
   return Effect.map(listen(listener), (origin) => ({
     url: new URL("/sse", origin),
     hangUp: async () => {
-      for (const transport of sessions.values()) await transport.close()
+      const ended = [...sessions.values()]
+      // A message that arrives meanwhile is one of a session that is gone.
       sessions.clear()
+      for (const transport of ended) await transport.close()
     }
   }))
 })
