@@ -41,7 +41,8 @@ export const eventStream = <A, E>(
           exit._tag === "Success"
             ? Deferred.succeed(begun, { _tag: "Ended", end: exit.value } satisfies Begun<A>)
             : Deferred.failCause(begun, exit.cause),
-          Effect.promise(() => writer.close().catch(() => undefined)).pipe(Effect.forkIn(scope))
+          // It ends once the reader has taken everything, which may be after the scope.
+          Effect.sync(() => void writer.close().catch(() => undefined))
         )
       ),
       Effect.forkIn(scope)

@@ -175,10 +175,15 @@ describe("a client of 2025 over HTTP at a server of 2026-07-28 only", () => {
         [{ jsonrpc: "2.0", method: "notifications/initialized" }, 202]
       ] as const)
         assert.strictEqual((yield* post(proxy.url(), body, id)).status, status)
+      const standing = yield* Effect.promise(() =>
+        fetch(proxy.url(), { headers: { ...headers, "mcp-session-id": id ?? "" } })
+      )
+      assert.strictEqual(standing.headers.get("content-type"), "text/event-stream")
       const ended = yield* Effect.promise(() =>
         fetch(proxy.url(), { method: "DELETE", headers: { ...headers, "mcp-session-id": id ?? "" } })
       )
       assert.strictEqual(ended.status, 204)
+      assert.strictEqual(yield* Effect.promise(() => standing.text()), "")
       assert.strictEqual((yield* post(proxy.url(), ping, id)).status, 404)
       assert.strictEqual((yield* post(proxy.url(), ping, "mcp-cli-of-another-process")).status, 404)
     }).pipe(Effect.provide(open))
