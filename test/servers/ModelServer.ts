@@ -1,0 +1,197 @@
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
+import type { AddressInfo } from "node:net"
+import { Effect, type Scope } from "effect"
+import { type ParsedRequest, readChatCompletions, writeChatCompletions } from "./models/ChatCompletions.ts"
+import { isJson, type Json, type Mode, modes, Refusal, refusalOfMode } from "./models/ModelFault.ts"
+import { byRules, type ModelAnswer, type ModelScript } from "./models/ModelScript.ts"
+
+// A model server without a model: a script decides what it answers. It refuses what the real ones refuse, as far as their
+// documentation and their error messages tell, and misbehaves as they do (`Mode`), by the name of the model.
+
+export interface ModelServerOptions {
+  /** What the model answers. Absent: {@link byRules}. */
+  readonly script?: ModelScript
+  /** The key that requests must show. Absent: any, or none. */
+  readonly key?: string
+  /** Names of models besides `scripted` and the modes. */
+  readonly models?: ReadonlyArray<string>
+  /** A port. Absent: a free one. */
+  readonly port?: number
+}
+
+/** A request that the server got. */
+export interface ModelRequest {
+  readonly path: string
+  readonly headers: IncomingMessage["headers"]
+  readonly body: Json
+  /** The refusal, if the request was refused. */
+  readonly refused: string | undefined
+  /** True if the client left before the answer was complete. */
+  readonly aborted: () => boolean
+}
+
+export interface ModelServer {
+  readonly origin: string
+  /** The base URL of Chat Completions and Responses. */
+  readonly baseUrl: string
+  /** The requests for answers, the oldest first. */
+  readonly requests: ReadonlyArray<ModelRequest>
+  /** Replaces the script. */
+  readonly play: (script: ModelScript) => void
+}
+
+/** An API: how a request is read, and how an answer and an error are written. */
+interface Api {
+  readonly read: (body: Json, request: IncomingMessage) => ParsedRequest
+  readonly write: (
+    answer: ModelAnswer,
+    context: { readonly mode: Mode | undefined; readonly model: string; readonly request: ParsedRequest }
+  ) => ReadonlyArray<string>
+  readonly error: (refusal: Refusal) => Json
+  /** An event that says that the rest is missing. */
+  readonly streamError: string
+  readonly keyOf: (request: IncomingMessage) => string | undefined
+}
+
+const bearerOf = ({ headers: { authorization } }: IncomingMessage) =>
+  authorization?.startsWith("Bearer ") === true ? authorization.slice(7) : undefined
+
+const openAiError = ({ code, message }: Refusal): Json => ({
+  error: { message, type: "invalid_request_error", param: null, code }
+})
+
+const chatCompletions: Api = {
+  read: readChatCompletions,
+  write: writeChatCompletions,
+  error: openAiError,
+  streamError: `data: ${JSON.stringify({ error: { message: "The server had an error.", type: "server_error" } })}\n\n`,
+  keyOf: bearerOf
+}
+
+const bodyOf = async (request: IncomingMessage): Promise<string> => {
+  const chunks: Array<Buffer> = []
+  for await (const chunk of request) chunks.push(chunk as Buffer)
+  return Buffer.concat(chunks).toString()
+}
+
+const apiOf = (path: string): { readonly api: Api; readonly model?: string } | undefined => {
+  if (path === "/v1/chat/completions") return { api: chatCompletions }
+  return undefined
+}
+
+/** The answer as a mode changes it. */
+const answerIn = (mode: Mode | undefined, answer: ModelAnswer): ModelAnswer => {
+  if (mode === "empty") return {}
+  if (mode === "unknown-tool" && answer.calls !== undefined) {
+    return { ...answer, calls: answer.calls.map((call) => ({ ...call, name: "made_up_tool" })) }
+  }
+  return answer
+}
+
+const isMode = (name: string): name is Mode => (modes as ReadonlyArray<string>).includes(name)
+
+const json = (
+  response: ServerResponse,
+  status: number,
+  body: unknown,
+  headers: Record<string, string> = {}
+) => response.writeHead(status, { "content-type": "application/json", ...headers }).end(JSON.stringify(body))
+
+/** Starts a model server on loopback. It ends with the scope. */
+export const modelServer = (
+  options: ModelServerOptions = {}
+): Effect.Effect<ModelServer, never, Scope.Scope> =>
+  Effect.map(
+    Effect.acquireRelease(
+      Effect.promise(() => start(options)),
+      ({ close }) => Effect.promise(close)
+    ),
+    ({ server }) => server
+  )
+
+const start = async (options: ModelServerOptions) => {
+  let script = options.script ?? byRules
+  const requests: Array<ModelRequest> = []
+  const names = ["scripted", ...modes, ...(options.models ?? [])]
+
+  const answer = async (request: IncomingMessage, response: ServerResponse, path: string) => {
+    const found = apiOf(path)
+    if (found === undefined) return void json(response, 404, { error: { message: "Not found." } })
+    const { api } = found
+    const body: unknown = JSON.parse(await bodyOf(request))
+    const entry = {
+      path,
+      headers: request.headers,
+      body: isJson(body) ? body : {},
+      refused: undefined as string | undefined,
+      aborted: () => response.closed && !response.writableFinished
+    }
+    requests.push(entry)
+    const model = String(found.model ?? entry.body["model"])
+    const mode = isMode(model) ? model : undefined
+    try {
+      if (options.key !== undefined && api.keyOf(request) !== options.key)
+        throw new Refusal("Incorrect API key provided.", 401, "invalid_api_key")
+      if (!names.includes(model))
+        throw new Refusal(
+          `The model \`${model}\` does not exist or you do not have access to it.`,
+          404,
+          "model_not_found"
+        )
+      const parsed = api.read(entry.body, request)
+      const refusal = mode === undefined ? undefined : refusalOfMode[mode]
+      if (refusal !== undefined && (mode !== "no-tools" || parsed.tools.length > 0)) throw refusal
+      if (mode === "html")
+        return void response.writeHead(200, { "content-type": "text/html" }).end("<html></html>")
+      if (mode === "redirect")
+        return void response.writeHead(307, { location: "http://localhost:9/v1/chat/completions" }).end()
+      const given = answerIn(mode, await script(parsed.messages, parsed.tools))
+      const events = api.write(given, { mode, model, request: parsed })
+      response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-cache" })
+      const stopsAt = Math.max(1, events.length - 3)
+      for (const [index, event] of events.entries()) {
+        if (index === stopsAt && mode === "silent") return void response.flushHeaders()
+        if (index === stopsAt && mode === "cut") return void response.destroy()
+        if (index === stopsAt && mode === "stream-error") {
+          response.end(api.streamError)
+          return
+        }
+        response.write(event)
+        // One event a packet, as over a network.
+        await new Promise((resolve) => setImmediate(resolve))
+      }
+      response.end()
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error
+      entry.refused = error.message
+      json(response, error.status, api.error(error), error.status === 429 ? { "retry-after": "7" } : {})
+    }
+  }
+
+  const http = createServer((request, response) => {
+    const path = new URL(request.url ?? "/", "http://localhost").pathname
+    if (request.method === "GET" && path === "/v1/models") {
+      return void json(response, 200, {
+        object: "list",
+        data: names.map((id) => ({ id, object: "model", created: 1, owned_by: "test" }))
+      })
+    }
+    answer(request, response, path).catch((error: unknown) => response.destroy(error as Error))
+  })
+  await new Promise<void>((resolve) => http.listen(options.port ?? 0, "127.0.0.1", resolve))
+  const origin = `http://127.0.0.1:${(http.address() as AddressInfo).port}`
+  return {
+    server: {
+      origin,
+      baseUrl: `${origin}/v1`,
+      requests,
+      play: (next: ModelScript) => {
+        script = next
+      }
+    },
+    close: () => {
+      http.closeAllConnections()
+      return new Promise<void>((resolve) => void http.close(() => resolve()))
+    }
+  }
+}
