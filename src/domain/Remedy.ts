@@ -9,6 +9,8 @@ export const verbs = [
   "auth logout",
   "auth reset",
   "install",
+  "models",
+  "models key",
   "prompts",
   "remove",
   "resources",

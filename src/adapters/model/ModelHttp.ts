@@ -1,0 +1,108 @@
+import { Effect, Redacted, Schema } from "effect"
+import { isSecureUrl } from "../../domain/SecureUrl.ts"
+import {
+  discardBody,
+  HttpTransport,
+  type NetworkError,
+  UserAgent,
+  withBody
+} from "../../ports/HttpTransport.ts"
+import { maxAnswer, maxEvent, maxList } from "./ModelLimits.ts"
+
+/** A request was not sent, or its answer is not read: a whole sentence about the server. */
+export class ModelHttpError extends Schema.TaggedError<ModelHttpError>()("ModelHttpError", {
+  problem: Schema.Literals(["plain-http", "redirect", "too-long", "no-stream"]),
+  detail: Schema.String
+}) {
+  override get message(): string {
+    return this.detail
+  }
+}
+
+/** Ends a body that is too long. `maxLine`: bytes without a line end. */
+const bounded = (response: Response, maxBytes: number, maxLine: number): Response => {
+  if (response.body === null) return response
+  let total = 0
+  let line = 0
+  const limit = new TransformStream<Uint8Array, Uint8Array>({
+    transform: (chunk, controller) => {
+      total += chunk.byteLength
+      const end = chunk.lastIndexOf(10)
+      line = end < 0 ? line + chunk.byteLength : chunk.byteLength - end - 1
+      if (total <= maxBytes && line <= maxLine) return controller.enqueue(chunk)
+      const size =
+        total > maxBytes ? `over ${maxBytes / 2 ** 20} MiB` : `an event of over ${maxLine / 2 ** 20} MiB`
+      controller.error(new ModelHttpError({ problem: "too-long", detail: `its answer has ${size}.` }))
+    }
+  })
+  return withBody(response, response.body.pipeThrough(limit))
+}
+
+/** How requests of one provider are sent. */
+export interface ModelHttpOptions {
+  /** The key that the requests carry: they must not go over plain http, except on this machine. */
+  readonly key: Redacted.Redacted | undefined
+  /** Milliseconds until the head of the answer. */
+  readonly timeout: number
+  /** Changes the body of a stream. */
+  readonly repair?: (body: ReadableStream<Uint8Array>) => ReadableStream<Uint8Array>
+}
+
+/**
+ * A `fetch` for the providers of models, over the transport of the program.
+ *
+ * **Details**
+ *
+ * - A key, or a header that the configuration sets, is sent over https or to this machine only.
+ * - No redirect is followed: the request has the conversation and the key in it.
+ * - Bodies are limited, and so is one event of a stream.
+ *
+ * It rejects with {@link ModelHttpError} or {@link NetworkError}.
+ */
+export const modelFetch = Effect.fnUntraced(function* (options: ModelHttpOptions) {
+  const transport = yield* HttpTransport
+  const userAgent = yield* UserAgent
+  const context = yield* Effect.context()
+  const send = Effect.fnUntraced(function* (request: Request) {
+    const url = new URL(request.url)
+    if (options.key !== undefined && !isSecureUrl(url)) {
+      return yield* new ModelHttpError({
+        problem: "plain-http",
+        detail: `its address ${url.origin} has http, over which no key is sent. Use https.`
+      })
+    }
+    // The packages of the providers name themselves.
+    request.headers.set("user-agent", userAgent)
+    const response = yield* transport.send(request, { timeout: options.timeout })
+    if (response.status >= 300 && response.status < 400) {
+      yield* discardBody(response)
+      const to = URL.parse(response.headers.get("location") ?? "", request.url)
+      const place = to === null || !/^https?:$/.test(to.protocol) ? "another address" : to.origin
+      return yield* new ModelHttpError({
+        problem: "redirect",
+        detail: `it redirects to ${place} (HTTP ${response.status}), which is not followed. Change its base URL if that is right.`
+      })
+    }
+    const type = response.headers.get("content-type") ?? ""
+    if (response.ok && request.method === "POST" && /html/i.test(type)) {
+      yield* discardBody(response)
+      return yield* new ModelHttpError({
+        problem: "no-stream",
+        detail: "it answered with a page of HTML. Check its base URL."
+      })
+    }
+    if (!/event-stream/i.test(type)) return bounded(response, maxList, maxList)
+    const stream = bounded(response, maxAnswer, maxEvent)
+    return options.repair === undefined || stream.body === null
+      ? stream
+      : withBody(stream, options.repair(stream.body))
+  })
+  return async (input: RequestInfo | URL, init?: RequestInit): Promise<Response> => {
+    const request = new Request(input, init)
+    const exit = await Effect.runPromiseExitWith(context)(send(request), {
+      ...(init?.signal == null ? {} : { signal: init.signal })
+    })
+    if (exit._tag === "Success") return exit.value
+    throw Effect.runSync(Effect.flip(Effect.failCause(exit.cause)))
+  }
+})

@@ -1,0 +1,56 @@
+import { Predicate } from "effect"
+
+/** Arguments of a call as text, which some servers write as an object. */
+const withTextArguments = (call: unknown): unknown => {
+  if (!Predicate.isReadonlyObject(call) || !Predicate.isReadonlyObject(call["function"])) return call
+  const { arguments: given } = call["function"]
+  return typeof given === "object" && given !== null
+    ? { ...call, function: { ...call["function"], arguments: JSON.stringify(given) } }
+    : call
+}
+
+const repaired = (event: unknown): unknown => {
+  if (!Predicate.isReadonlyObject(event) || !Array.isArray(event["choices"])) return event
+  return {
+    ...event,
+    choices: event["choices"].map((choice: unknown) => {
+      if (!Predicate.isReadonlyObject(choice) || !Predicate.isReadonlyObject(choice["delta"])) return choice
+      const calls = choice["delta"]["tool_calls"]
+      return Array.isArray(calls)
+        ? { ...choice, delta: { ...choice["delta"], tool_calls: calls.map(withTextArguments) } }
+        : choice
+    })
+  }
+}
+
+const repairedLine = (line: string): string => {
+  // An object after the name: nothing else needs a repair.
+  if (!/^data:.*"arguments"\s*:\s*[{[]/.test(line)) return line
+  try {
+    return `data: ${JSON.stringify(repaired(JSON.parse(line.slice(5))))}`
+  } catch {
+    return line
+  }
+}
+
+/**
+ * Turns the arguments of calls that a server of Chat Completions writes as an object into text, as the API defines them. The
+ * package of the provider refuses the event otherwise.
+ */
+export const textArguments = (body: ReadableStream<Uint8Array>): ReadableStream<Uint8Array> => {
+  let rest = ""
+  const lines = new TransformStream<string, string>({
+    transform: (chunk, controller) => {
+      const text = rest + chunk
+      const end = text.lastIndexOf("\n") + 1
+      rest = text.slice(end)
+      if (end > 0) controller.enqueue(text.slice(0, end).split("\n").map(repairedLine).join("\n"))
+    },
+    flush: (controller) => controller.enqueue(repairedLine(rest))
+  })
+  // The types of Node and of the DOM differ in the buffer of a chunk.
+  return body
+    .pipeThrough(new TextDecoderStream() as unknown as TransformStream<Uint8Array, string>)
+    .pipeThrough(lines)
+    .pipeThrough(new TextEncoderStream() as unknown as TransformStream<string, Uint8Array>)
+}
