@@ -47,6 +47,7 @@ import * as ServerSession from "../app/session/ServerSession.ts"
 import * as ImportedSignIns from "../app/signin/ImportedSignIns.ts"
 import * as SignIn from "../app/signin/SignIn.ts"
 import * as SignOut from "../app/signin/SignOut.ts"
+import * as StoredModelKeys from "../app/storage/StoredModelKeys.ts"
 import * as StorageCheck from "../app/storage/StorageCheck.ts"
 import { ConfigurationTrust, type RequireApproval } from "../ports/ConfigurationTrust.ts"
 import { isUnattended } from "./Attendance.ts"
@@ -236,6 +237,20 @@ const signIn = (version: string) =>
     Layer.merge(Layer.mergeAll(TraceFile.layer({ version }), ServerJson.decoderLayer, knownNames))
   )
 
+/** Finds models, and stores the keys of their providers. The code of the providers is loaded where a model is asked. */
+const models = () =>
+  Layer.unwrap(
+    Effect.map(
+      Effect.promise(() => import("../adapters/model/ChatModels.ts")),
+      ({ layer }) => layer
+    )
+  ).pipe(
+    Layer.provideMerge(StoredModelKeys.layer),
+    Layer.provide(transport),
+    Layer.provideMerge(storage("terminal")),
+    Layer.merge(secretPrompt)
+  )
+
 /**
  * The MCP client. V8 frees memory sooner once an answer is large. Not before: after a change of its flags V8 compiles Node's
  * own modules from their source, and a session loads some.
@@ -292,6 +307,9 @@ export const live = (version: string) =>
         Layer.provide(transport),
         Layer.provideMerge(storage("terminal"))
       )
+    },
+    get models() {
+      return models()
     },
     get rekey() {
       return encryptedFiles.pipe(Layer.provide(secretPrompt), Layer.provideMerge(configuration))

@@ -1,5 +1,5 @@
 import { Context, Effect, type Option, Schema } from "effect"
-import { Remedy } from "../domain/Remedy.ts"
+import { advice, command, Remedy } from "../domain/Remedy.ts"
 import type { OpenChatModel } from "./ChatModel.ts"
 
 /** Why a model is used: what the user is told about it. */
@@ -48,6 +48,20 @@ export class ModelUnavailable extends Schema.TaggedError<ModelUnavailable>()("Mo
   }
 }
 
+/** The three ways to a model. */
+export const modelWays: ReadonlyArray<Remedy> = [
+  command("models key", {
+    operand: "openai",
+    purpose: "store the key of a provider; or set its variable, such as OPENAI_API_KEY"
+  }),
+  advice(
+    "Or start a model on this machine: Ollama, LM Studio, llama.cpp and vLLM are found at their usual ports."
+  ),
+  advice(
+    "Or name one with --model PROVIDER:NAME, with --base-url URL for a server that speaks Chat Completions, or in MCP_CLI_MODEL."
+  )
+]
+
 /** Finds and opens models. */
 export class ChatModels extends Context.Service<
   ChatModels,
@@ -63,6 +77,8 @@ export class ChatModels extends Context.Service<
       named: Option.Option<string>,
       baseUrl: Option.Option<string>
     ) => Effect.Effect<ChosenModel, ModelUnavailable>
+    /** The origin that the key of a provider is for. */
+    readonly originOf: (provider: string) => Effect.Effect<string, ModelUnavailable>
     /** What can be reached. A provider that does not answer is listed with its problem. */
     readonly list: Effect.Effect<ReadonlyArray<ListedProvider>, ModelUnavailable>
   }

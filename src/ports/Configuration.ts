@@ -4,6 +4,7 @@ import { printable } from "../domain/PrintableText.ts"
 import { advice, Remedy } from "../domain/Remedy.ts"
 import type { Server } from "../domain/Server.ts"
 import { addTyped } from "../domain/TypedAddress.ts"
+import type { ModelSettings } from "./ModelSettings.ts"
 import type { StorageBackendName } from "./StorageBackend.ts"
 
 /** One problem of the configuration, as data. It has the fields of a Standard Schema issue: `path` and `message`. */
@@ -177,6 +178,8 @@ export class Configuration extends Context.Service<
     readonly server: (name: string) => Effect.Effect<Server, ConfigurationError | UnknownServer>
     /** The servers that were requested by a URL that the file does not have. */
     readonly unlisted: Effect.Effect<ReadonlyArray<Server>>
+    /** Where models are, and which is used. Its errors affect nothing else. The defaults without a `models` block. */
+    readonly models: Effect.Effect<ModelSettings, ConfigurationError>
     /** The defaults if there is no file. */
     readonly tokenStorage: Effect.Effect<StorageSettings, ConfigurationError>
     /** What does not prevent the use of the file, such as unknown fields. */

@@ -9,6 +9,7 @@ import {
   type StorageSettings,
   type VaultSettings
 } from "../../src/ports/Configuration.ts"
+import { noModelSettings } from "../../src/ports/ModelSettings.ts"
 import { CredentialLock } from "../../src/ports/CredentialLock.ts"
 import { CredentialStore, StorageError } from "../../src/ports/CredentialStore.ts"
 import { UserInteraction } from "../../src/ports/UserInteraction.ts"
@@ -210,6 +211,7 @@ export const machine = (options: MachineOptions = {}) =>
             password: undefined,
             vault: options.vault
           }),
+          models: Effect.succeed(noModelSettings),
           variables: Effect.succeed([]),
           unlisted: Effect.succeed([]),
           invalid: Effect.succeed([]),

@@ -9,6 +9,7 @@ import { type Exposure, fileExposure, folderExposure } from "./FileExposure.ts"
 import { Findings } from "./Findings.ts"
 import { type JsonReading, readJson } from "./JsonText.ts"
 import { foreignRoots, readServer } from "./ServerEntry.ts"
+import { readModels } from "./ModelsBlock.ts"
 import { readStorage } from "./StorageBlock.ts"
 
 /** A configuration that works. */
@@ -46,7 +47,7 @@ const parse = (text: string): Effect.Effect<JsonReading, ReadonlyArray<Configura
 
 /** Checks a whole file. Errors are in the findings of the block. */
 const checkAll = Effect.fnUntraced(function* (root: Block, purpose: Purpose) {
-  root.warnUnknown(["$schema", "mcpServers", "tokenStorage"])
+  root.warnUnknown(["$schema", "mcpServers", "models", "tokenStorage"])
   if (root.has("$schema")) yield* root.string("$schema")
   // An edit adds it, but not beside the servers of another program's file.
   if (purpose === "use" || foreignRoots.some((name) => root.has(name))) {
@@ -55,6 +56,7 @@ const checkAll = Effect.fnUntraced(function* (root: Block, purpose: Purpose) {
   const servers = root.childOrEmpty("mcpServers")
   for (const name of servers.names) yield* readServer(servers.field(name), name)
   yield* readStorage(root.childOrEmpty("tokenStorage"))
+  if (root.has("models")) yield* readModels(root.childOrEmpty("models"))
 })
 
 /** A place of the configuration. */
@@ -77,7 +79,7 @@ export interface CheckedFile extends Place {
   readonly text: string
   /** The names that are given twice. Reading an entry again does not show them. */
   readonly repeated: ReadonlyArray<ConfigurationIssue>
-  /** The errors of entries. The other servers can be used. */
+  /** The errors of entries, and of the models. The other servers can be used. */
   readonly invalid: ReadonlyArray<ConfigurationIssue>
   readonly warnings: ReadonlyArray<ConfigurationIssue>
   /** Why other users could have written it. Absent: they could not. */
@@ -145,8 +147,9 @@ export const readChecked = Effect.fnUntraced(function* (
   findings.issues.push(...repeated)
   const root = new Field(findings, [], json.value).block()
   if (root !== undefined) yield* checkAll(root, purpose)
-  const isOfEntry = ({ path }: ConfigurationIssue) => path[0] === "mcpServers" && path.length > 1
-  const invalid = findings.issues.filter(isOfEntry)
+  const isOfPart = ({ path }: ConfigurationIssue) =>
+    (path[0] === "mcpServers" && path.length > 1) || path[0] === "models"
+  const invalid = findings.issues.filter(isOfPart)
   if (root === undefined || invalid.length < findings.issues.length) return yield* refuse(findings.issues)
 
   if (othersMayRead) {

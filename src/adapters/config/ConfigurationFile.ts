@@ -10,6 +10,7 @@ import {
   ConfigurationIssue,
   UnknownServer
 } from "../../ports/Configuration.ts"
+import { noModelSettings } from "../../ports/ModelSettings.ts"
 import { ConfigurationReview } from "../../ports/ConfigurationReview.ts"
 import { ConfigurationTrust } from "../../ports/ConfigurationTrust.ts"
 import { configuredHome } from "../platform/ConfiguredHome.ts"
@@ -20,6 +21,7 @@ import { variable } from "./EnvironmentVariables.ts"
 import { Findings } from "./Findings.ts"
 import { variablesIn } from "./Interpolation.ts"
 import { nearName } from "../../domain/NearName.ts"
+import { readModels } from "./ModelsBlock.ts"
 import { addressOf, nameAt } from "./ServerAtUrl.ts"
 import { readServer, summarize } from "./ServerEntry.ts"
 import { readStorage } from "./StorageBlock.ts"
@@ -119,7 +121,7 @@ const serverIn = Effect.fnUntraced(function* (checked: CheckedFile, name: string
     return yield* new UnknownServer({ name, file, known, ...(near === undefined ? {} : { near }) })
   }
   const server = yield* readFilledIn(checked, (findings) => {
-    findings.issues.push(...repeated.filter(({ path }) => path[1] === name))
+    findings.issues.push(...repeated.filter(({ path }) => path[0] === "mcpServers" && path[1] === name))
     return readServer(servers.reportingTo(findings).field(name), name)
   })
   // It has no errors, and every variable is filled in.
@@ -199,10 +201,15 @@ export const layer = (
         servers: Effect.map(required, ({ invalid, root }) =>
           root
             .childOrEmpty("mcpServers")
-            .blocks.filter(([name]) => !invalid.some(({ path }) => path[1] === name))
+            .blocks.filter(
+              ([name]) => !invalid.some(({ path }) => path[0] === "mcpServers" && path[1] === name)
+            )
             .map(([name, entry]) => summarize(name, entry))
         ),
-        invalid: Effect.map(required, ({ invalid }) => invalid),
+        // What is wrong with the models is told where they are used.
+        invalid: Effect.map(required, ({ invalid }) =>
+          invalid.filter(({ path }) => path[0] === "mcpServers")
+        ),
         server: Effect.fn("Configuration.server")(function* (given) {
           const address = options.acceptsUrls === true ? addressOf(given) : undefined
           if (address === undefined) return yield* serverIn(yield* requiredFor(given), given)
@@ -219,6 +226,14 @@ export const layer = (
           return yield* readFilledIn(checked, (findings) => {
             const root = checked?.root.reportingTo(findings) ?? new Block(findings, [], {})
             return readStorage(root.childOrEmpty("tokenStorage"))
+          })
+        }),
+        models: Effect.gen(function* () {
+          const checked = Option.getOrUndefined(yield* found)
+          if (checked?.root.has("models") !== true) return noModelSettings
+          return yield* readFilledIn(checked, (findings) => {
+            findings.issues.push(...checked.repeated.filter(({ path }) => path[0] === "models"))
+            return readModels(checked.root.reportingTo(findings).childOrEmpty("models"))
           })
         }),
         warnings: Effect.map(found, Option.match({ onNone: () => [], onSome: ({ warnings }) => warnings })),

@@ -35,9 +35,9 @@ const foreignTypes = {
 const types = ["http", "streamable-http", "sse", "stdio"] as const
 
 // `Headers` and `spawn` refuse the same texts, but their errors quote the value.
-const headerNameProblem: Check = (name) =>
+export const headerNameProblem: Check = (name) =>
   /^[\w!#$%&'*+.^`|~-]+$/.test(name) ? undefined : "is not the name of an HTTP header"
-const headerValueProblem: Check = (text) =>
+export const headerValueProblem: Check = (text) =>
   /^[\t\x20-\x7e\x80-\xff]*$/.test(text) ? undefined : "must be one line of characters that a header can hold"
 const variableNameProblem: Check = (name) =>
   name === "" || /[=\0]/.test(name) ? "is not the name of an environment variable" : undefined
@@ -45,7 +45,7 @@ const pathProblem: Check = (text) => notEmpty(text) ?? withoutNul(text) ?? backs
 const argumentProblem: Check = (text) => withoutNul(text) ?? backslashProblem(text)
 
 /** The rule for addresses of an entry: https, http on this machine, and with `allow_http` in a private network. */
-const addressRule =
+export const addressRule =
   (allowsHttp: boolean): AddressCheck =>
   (address) => {
     if (isSecureUrl(address) || address.protocol !== "http:") return addressProblem(address)
@@ -56,7 +56,7 @@ const addressRule =
     return allowsHttp ? `${problem}; allow_http is only for addresses in a private network` : problem
   }
 
-const redacted = (entries: ReadonlyArray<readonly [string, string]>) =>
+export const redacted = (entries: ReadonlyArray<readonly [string, string]>) =>
   Object.fromEntries(entries.map(([name, value]) => [name, Redacted.make(value)]))
 
 const readMaxAnswer = (entry: Block) => {

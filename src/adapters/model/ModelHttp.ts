@@ -1,4 +1,4 @@
-import { Effect, Redacted, Schema } from "effect"
+import { Effect, type Redacted, Schema } from "effect"
 import { isSecureUrl } from "../../domain/SecureUrl.ts"
 import {
   discardBody,
@@ -38,10 +38,20 @@ const bounded = (response: Response, maxBytes: number, maxLine: number): Respons
   return withBody(response, response.body.pipeThrough(limit))
 }
 
+/** True if requests to a provider carry a key, or a header that may hold one. */
+export const hasSecret = ({
+  headers,
+  key
+}: {
+  readonly key: Redacted.Redacted | undefined
+  readonly headers: Readonly<Record<string, Redacted.Redacted>>
+}): boolean =>
+  key !== undefined || Object.keys(headers).some((name) => /auth|key|token|secret|cookie/i.test(name))
+
 /** How requests of one provider are sent. */
 export interface ModelHttpOptions {
-  /** The key that the requests carry: they must not go over plain http, except on this machine. */
-  readonly key: Redacted.Redacted | undefined
+  /** The requests carry a key: they must not go over plain http, except on this machine. */
+  readonly hasSecret: boolean
   /** Milliseconds until the head of the answer. */
   readonly timeout: number
   /** Changes the body of a stream. */
@@ -65,7 +75,7 @@ export const modelFetch = Effect.fnUntraced(function* (options: ModelHttpOptions
   const context = yield* Effect.context()
   const send = Effect.fnUntraced(function* (request: Request) {
     const url = new URL(request.url)
-    if (options.key !== undefined && !isSecureUrl(url)) {
+    if (options.hasSecret && !isSecureUrl(url)) {
       return yield* new ModelHttpError({
         problem: "plain-http",
         detail: `its address ${url.origin} has http, over which no key is sent. Use https.`

@@ -4,6 +4,7 @@ import { createOpenAI } from "@ai-sdk/openai"
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible"
 import type { LanguageModelV4, LanguageModelV4StreamPart, SharedV4ProviderOptions } from "@ai-sdk/provider"
 import { Clock, Duration, Effect, Redacted, Stream } from "effect"
+import type { ModelApi } from "../../domain/chat/ModelProvider.ts"
 import type {
   ChatEvent,
   ChatModelError,
@@ -15,11 +16,8 @@ import type { HttpTransport } from "../../ports/HttpTransport.ts"
 import { AnswerParts, StreamPartError } from "./AnswerParts.ts"
 import { prepare, type PromptRules } from "./ChatPrompt.ts"
 import { type FailedModel, modelFailure, Silent } from "./ModelFailure.ts"
-import { modelFetch } from "./ModelHttp.ts"
+import { hasSecret, modelFetch } from "./ModelHttp.ts"
 import { textArguments } from "./SseRepair.ts"
-
-/** The APIs of providers. `chat`: Chat Completions, which most servers have. */
-export type ModelApi = "openai" | "anthropic" | "google" | "chat"
 
 /** A model to open. */
 export interface ModelAddress {
@@ -29,7 +27,7 @@ export interface ModelAddress {
   readonly api: ModelApi
   readonly baseUrl: URL
   readonly key: Redacted.Redacted | undefined
-  readonly headers: Readonly<Record<string, string>>
+  readonly headers: Readonly<Record<string, Redacted.Redacted>>
   readonly isLocal: boolean
   /** How Chat Completions wants thoughts back. `no`: the server refuses them. */
   readonly thoughts: "reasoning_content" | "reasoning" | "no"
@@ -51,12 +49,12 @@ const rulesOf = ({ api, canSee, model, provider }: ModelAddress): PromptRules =>
     openai: /^(image\/(png|jpeg|gif|webp)|application\/pdf)$/,
     anthropic: /^(image\/(png|jpeg|gif|webp)|application\/pdf)$/,
     google: /^(image\/(png|jpeg|webp|heic|heif)|application\/pdf|audio\/.+|video\/.+)$/,
-    chat: pictures
+    chat_completions: pictures
   }
   return {
     model: name,
     media: canSee === false ? none : media[api],
-    textResultsOnly: api === "chat",
+    textResultsOnly: api === "chat_completions",
     cached: api === "anthropic" ? { anthropic: { cacheControl: { type: "ephemeral" } } } : undefined,
     toolName: api === "google" ? /^[a-zA-Z_]/ : undefined
   }
@@ -68,7 +66,7 @@ const requestOptions: Record<ModelApi, SharedV4ProviderOptions> = {
   openai: { openai: { store: false, strictJsonSchema: false } },
   anthropic: {},
   google: { google: { thinkingConfig: { includeThoughts: true } } },
-  chat: {}
+  chat_completions: {}
 }
 
 type Messages = ReadonlyArray<Readonly<Record<string, unknown>>>
@@ -88,7 +86,10 @@ type Fetch = Effect.Success<ReturnType<typeof modelFetch>>
 
 /** The model in the AI SDK. Key and address are always given: the packages read variables of the environment otherwise. */
 const providerModel = (address: ModelAddress, fetch: Fetch): LanguageModelV4 => {
-  const { api, headers, key, model, provider } = address
+  const { api, key, model, provider } = address
+  const headers = Object.fromEntries(
+    Object.entries(address.headers).map(([name, value]) => [name, Redacted.value(value)])
+  )
   const settings = { baseURL: address.baseUrl.href.replace(/\/+$/, ""), headers, fetch }
   const apiKey = key === undefined ? "" : Redacted.value(key)
   switch (api) {
@@ -98,7 +99,7 @@ const providerModel = (address: ModelAddress, fetch: Fetch): LanguageModelV4 => 
       return createAnthropic({ ...settings, apiKey })(model)
     case "google":
       return createGoogle({ ...settings, apiKey })(model)
-    case "chat":
+    case "chat_completions":
       return createOpenAICompatible({
         ...settings,
         name: provider,
@@ -146,9 +147,9 @@ export const openProviderModel = Effect.fnUntraced(function* (
   const name = `${address.provider}:${address.model}`
   const failed: FailedModel = { name, provider: address.provider, key: address.key, isLocal: address.isLocal }
   const fetch = yield* modelFetch({
-    key: address.key,
+    hasSecret: hasSecret(address),
     timeout: Duration.toMillis(address.silence),
-    ...(address.api === "chat" ? { repair: textArguments } : {})
+    ...(address.api === "chat_completions" ? { repair: textArguments } : {})
   })
   const model = providerModel(address, fetch)
   const rules = rulesOf(address)

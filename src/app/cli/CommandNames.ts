@@ -18,7 +18,7 @@ export const commandNames = {
   token: ["token", "headers"],
   session: ["tools", "resources", "read", "prompts", "prompt", "call", "ping"],
   proxy: ["proxy"],
-  other: ["auth", "login", "status", "logout", "reset", "doctor", "storage", "move", "rekey"]
+  other: ["auth", "login", "status", "logout", "reset", "doctor", "storage", "move", "rekey", "models", "key"]
 } as const
 
 /** Every word that is a command. */

@@ -1,6 +1,8 @@
 import { Cause } from "effect"
 import type { Remedy } from "../../domain/Remedy.ts"
 import type { RevocationFailed } from "../../domain/SignInError.ts"
+import type { ChatModelError } from "../../ports/ChatModel.ts"
+import type { ModelUnavailable } from "../../ports/ChatModels.ts"
 import type { ConfigurationError, UnknownServer } from "../../ports/Configuration.ts"
 import type { ServerExists } from "../../ports/ConfigurationEditor.ts"
 import type { FileEditError } from "../../ports/FileEditor.ts"
@@ -25,6 +27,8 @@ export type CommandError =
   | ServerExists
   | FileEditError
   | LocalListenError
+  | ModelUnavailable
+  | ChatModelError
 
 /**
  * Exit codes: 2 usage or configuration, 3 a sign-in is required or was refused, 4 token storage, 5 network or server. An
@@ -32,6 +36,7 @@ export type CommandError =
  */
 export const exitCodes: Readonly<Record<CommandError["_tag"], 2 | 3 | 4 | 5>> = {
   UsageError: 2,
+  ModelUnavailable: 2,
   ConfigurationError: 2,
   UnknownServer: 2,
   ServerExists: 2,
@@ -63,6 +68,7 @@ export const exitCodes: Readonly<Record<CommandError["_tag"], 2 | 3 | 4 | 5>> = 
   TokenRequestError: 5,
   RevocationFailed: 5,
   McpError: 5,
+  ChatModelError: 5,
   ToolFailed: 5,
   ProblemsFound: 5
 }
@@ -82,6 +88,7 @@ export const exitCodeOf = (cause: Cause.Cause<CommandError>): number => {
   if (error._tag === "Some") {
     const { value } = error
     if (value.remedies.some(isSignIn)) return signInRequired
+    if (value._tag === "ChatModelError" && value.failure === "authentication") return signInRequired
     if (value._tag !== "TokenRequestError") return exitCodes[value._tag]
     // The configuration names a secret that cannot be used.
     if (value.reason._tag === "UnusableSecret") return 2

@@ -54,6 +54,36 @@ const Finding = Schema.Struct({
 
 /** What each command prints on stdout with `--json`. */
 export const jsonOutputs = {
+  models: Schema.Struct({
+    providers: Schema.Array(
+      Schema.Struct({
+        provider: Schema.String,
+        address: about(Schema.String, "the base URL of its API"),
+        source: about(
+          Schema.String,
+          "why it is listed: a key, the configuration, or that it runs on this machine"
+        ),
+        problem: about(Schema.NullOr(Schema.String), "why its models cannot be listed"),
+        models: Schema.Array(
+          Schema.Struct({
+            name: about(Schema.String, "PROVIDER:NAME, as --model takes it"),
+            tools: about(Schema.NullOr(Schema.Boolean), "it can call tools; null: the server does not say"),
+            images: about(Schema.NullOr(Schema.Boolean), "it can read images; null: the server does not say"),
+            contextSize: about(
+              Schema.NullOr(Schema.Finite),
+              "tokens of a conversation; null: the server does not say"
+            ),
+            warning: Schema.NullOr(Schema.String)
+          })
+        )
+      })
+    )
+  }),
+  "models key": Schema.Struct({
+    provider: Schema.String,
+    stored: about(Schema.Boolean, "false: it was removed, or there was none"),
+    address: about(Schema.NullOr(Schema.String), "the origin that the key is sent to")
+  }),
   servers: Schema.Struct({
     file: Schema.String,
     servers: Schema.Array(

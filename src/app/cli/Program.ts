@@ -1,5 +1,6 @@
 import { Effect, type Layer, Option, type Ref } from "effect"
 import { CliConfig, CliError, Command, Flag, GlobalFlag } from "effect/cli"
+import type { ChatModels } from "../../ports/ChatModels.ts"
 import type { ClientFiles } from "../../ports/ClientFiles.ts"
 import type { Configuration, ConfigurationError } from "../../ports/Configuration.ts"
 import type { ConfigurationApprovals } from "../../ports/ConfigurationApprovals.ts"
@@ -8,8 +9,10 @@ import type { ConfigurationReview } from "../../ports/ConfigurationReview.ts"
 import type { CredentialStore, StorageError } from "../../ports/CredentialStore.ts"
 import type { FileEditor } from "../../ports/FileEditor.ts"
 import type { LineEditor } from "../../ports/LineEditor.ts"
+import type { ModelKeys } from "../../ports/ModelKeys.ts"
 import type { OwnProgram } from "../../ports/OwnProgram.ts"
 import type { ServerDecoder } from "../../ports/ServerDecoder.ts"
+import type { SecretPrompt } from "../../ports/SecretPrompt.ts"
 import type { UserInteraction } from "../../ports/UserInteraction.ts"
 import type { StorageBackends } from "../../ports/StorageBackends.ts"
 import type { StorageRekey } from "../../ports/StorageRekey.ts"
@@ -41,6 +44,8 @@ import { type ErrorFormat, layerOfFlags } from "./ErrorReport.ts"
 import { importCommand } from "./Import.ts"
 import type { TokenServices } from "./ImportTokens.ts"
 import { prompts, resources, tools } from "./Listing.ts"
+import { models } from "./Models.ts"
+import { modelsKey } from "./ModelsKey.ts"
 import { ping } from "./Ping.ts"
 import { proxy } from "./Proxy.ts"
 import type { HttpProxyServices } from "./ProxyHttp.ts"
@@ -86,6 +91,12 @@ export interface Live<R> {
   readonly storedWithoutPrompt: Layer.Layer<Stored, ConfigurationError | StorageError, Settings | R>
   /** An examination: the wire and the store, without a browser. */
   readonly examination: Layer.Layer<Configuration | Doctor, ConfigurationError | StorageError, Settings | R>
+  /** What finds models, and stores the keys of their providers. */
+  readonly models: Layer.Layer<
+    Configuration | CredentialStore | ChatModels | ModelKeys | SecretPrompt,
+    ConfigurationError | StorageError,
+    Settings | R
+  >
   /** A new password for the encrypted files, whichever backend is in use. */
   readonly rekey: Layer.Layer<Configuration | StorageRekey, ConfigurationError, Settings | R>
   /** A sign-in that the user requested. */
@@ -186,6 +197,13 @@ export const program = <R>(live: Live<R>, format: Ref.Ref<ErrorFormat>, words: R
                 move: () => move.pipe(Command.provide(live.stored)),
                 rekey: () => rekey.pipe(Command.provide(live.rekey))
               })
+            )
+          ),
+        models: () =>
+          models.pipe(
+            Command.provide(live.models),
+            Command.withSubcommands(
+              commandsOf(words, { key: () => modelsKey.pipe(Command.provide(live.models)) })
             )
           ),
         servers: () => servers.pipe(Command.provide(live.configuration)),

@@ -1,4 +1,5 @@
 import { Clock, Context, Effect, Layer, Option } from "effect"
+import { providerOfKey } from "../../domain/chat/ModelKey.ts"
 import type { CredentialKey } from "../../domain/CredentialKey.ts"
 import { command } from "../../domain/Remedy.ts"
 import { Configuration, type ConfigurationError } from "../../ports/Configuration.ts"
@@ -205,7 +206,10 @@ export const layer: Layer.Layer<
         )
         yield* (yield* now).store.clear
       }),
-      list: Effect.flatMap(now, ({ store }) => store.list)
+      // Keys of models are stored beside the sign-ins, and are none.
+      list: Effect.flatMap(now, ({ store }) =>
+        Effect.map(store.list, (keys) => keys.filter((key) => providerOfKey(key) === undefined))
+      )
     })
 
     const locked = <A, E, R>(

@@ -22,6 +22,8 @@ import { Corrupt, NoPassword, Unavailable } from "../../../src/ports/StorageFail
 import { Superseded } from "../../../src/ports/Superseded.ts"
 import { ServerExists } from "../../../src/ports/ConfigurationEditor.ts"
 import { FileEditError } from "../../../src/ports/FileEditor.ts"
+import { ChatFailure, ChatModelError } from "../../../src/ports/ChatModel.ts"
+import { ModelUnavailable, modelWays } from "../../../src/ports/ChatModels.ts"
 import { LocalListenError } from "../../../src/ports/LocalListener.ts"
 import {
   InvalidClient,
@@ -61,6 +63,10 @@ type Samples = {
 /** Every error that can end a command, in the forms that differ in their advice. */
 const samples: Samples = {
   FileEditError: [new FileEditError({ file: "f", problem: "is not a file", remedies: [] })],
+  ModelUnavailable: [new ModelUnavailable({ detail: "There is no model.", remedies: modelWays })],
+  ChatModelError: ChatFailure.literals.map(
+    (failure) => new ChatModelError({ model: "m:n", failure, detail: "it answered HTTP 500." })
+  ),
   LocalListenError: [new LocalListenError({ place: "port 80", detail: "permission denied" })],
   ServerExists: [new ServerExists({ name: "s", file: "f", target: "https://a.test", url: "https://b.test" })],
   AuthorizationServerChanged: [

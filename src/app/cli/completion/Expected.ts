@@ -59,6 +59,7 @@ export const kinds: Readonly<Record<string, Known | "file" | "free">> = {
   "client-secret-variable": "free",
   env: "free",
   ARG: "free",
+  PROVIDER: "free",
   "auth-timeout": "free",
   from: "free",
   issuer: "free",

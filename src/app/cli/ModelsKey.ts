@@ -1,0 +1,96 @@
+import { Effect, Option, Redacted, Stdio, Stream } from "effect"
+import { Argument, Command, Flag } from "effect/cli"
+import { advice } from "../../domain/Remedy.ts"
+import { ChatModels } from "../../ports/ChatModels.ts"
+import { CredentialStore } from "../../ports/CredentialStore.ts"
+import { ModelKeys } from "../../ports/ModelKeys.ts"
+import { SecretPrompt } from "../../ports/SecretPrompt.ts"
+import type { JsonOutput } from "./JsonOutput.ts"
+import { printJson, tell } from "./Output.ts"
+import { Json } from "./Settings.ts"
+import { UsageError } from "./UsageError.ts"
+
+/** Characters of the longest key. */
+const maxKey = 16_384
+
+/** The key that is piped into this run. */
+const pipedKey = Effect.gen(function* () {
+  const { stdin } = yield* Stdio.Stdio
+  const text = yield* stdin.pipe(
+    Stream.decodeText,
+    Stream.mkString,
+    Effect.mapError(() => new UsageError({ problem: "The key cannot be read from stdin." }))
+  )
+  return Redacted.make(text)
+})
+
+/** The key that the user types, or pipes into this run. It is never an argument: other users can read those. */
+const givenKey = Effect.fnUntraced(function* (question: string) {
+  if (!(yield* Stdio.Stdio.use(({ stdinIsTerminal }) => stdinIsTerminal))) return yield* pipedKey
+  const typed = yield* SecretPrompt.use((prompt) => prompt.ask(question))
+  if (Option.isSome(typed)) return typed.value
+  return yield* new UsageError({
+    problem: "The key cannot be asked for in a non-interactive run.",
+    remedies: [advice("Pipe it into the command.")]
+  })
+})
+
+/** The key as it is sent: one word of a header. */
+const checkedKey = Effect.fnUntraced(function* (given: Redacted.Redacted) {
+  const key = Redacted.value(given).trim()
+  const problem =
+    key === ""
+      ? "The key is empty."
+      : key.length > maxKey || !/^[\x21-\x7e]+$/.test(key)
+        ? "This is not a key: a key is one word of ASCII characters."
+        : undefined
+  if (problem === undefined) return Redacted.make(key)
+  return yield* new UsageError({
+    problem,
+    remedies: [advice("Pipe it into the command, or type it when it asks.")]
+  })
+})
+
+/** `mcp-cli models key PROVIDER` */
+export const modelsKey = Command.make(
+  "key",
+  {
+    provider: Argument.String("PROVIDER").pipe(
+      Argument.withDescription(
+        "A provider of models: openai, anthropic, google, openrouter, groq, mistral ..."
+      )
+    ),
+    remove: Flag.Boolean("remove").pipe(
+      Flag.withDescription("Remove the stored key of this provider"),
+      Flag.withDefault(false)
+    )
+  },
+  Effect.fn("cli.models.key")(function* ({ provider, remove }) {
+    const keys = yield* ModelKeys
+    const json = yield* Json
+    if (remove) {
+      const removed = yield* keys.remove(provider)
+      if (json) {
+        return yield* printJson({ provider, stored: false, address: null } satisfies JsonOutput<"models key">)
+      }
+      return yield* tell(removed ? `The key of ${provider} is removed.` : `No key of ${provider} is stored.`)
+    }
+    const origin = yield* ChatModels.use((models) => models.originOf(provider))
+    const key = yield* checkedKey(yield* givenKey(`Key of ${provider} for ${origin}`))
+    const store = yield* CredentialStore
+    yield* store.unlock
+    yield* keys.put(provider, origin, key)
+    if (json)
+      return yield* printJson({ provider, stored: true, address: origin } satisfies JsonOutput<"models key">)
+    yield* tell(
+      `The key of ${provider} is stored in ${store.description.backend.label}. It is sent to ${origin} only.`
+    )
+  })
+).pipe(
+  Command.withDescription("Store the key of a provider of models: typed when it asks, or piped in"),
+  Command.withExamples([
+    { command: "mcp-cli models key openai", description: "Asks for it, without showing it" },
+    { command: "pass show openai | mcp-cli models key openai", description: "From another program" },
+    { command: "mcp-cli models key openai --remove", description: "Forget it" }
+  ])
+)

@@ -1,0 +1,39 @@
+import { Clock, Effect, Layer, Option } from "effect"
+import { modelKeyName, modelKeyRecord, providerOfKey } from "../../domain/chat/ModelKey.ts"
+import { CredentialLock } from "../../ports/CredentialLock.ts"
+import { CredentialStore } from "../../ports/CredentialStore.ts"
+import { ModelKeys } from "../../ports/ModelKeys.ts"
+import { ChosenStorage } from "./ChosenStorage.ts"
+
+/** Stores keys beside the sign-ins, in the storage that is in use, so that they move and are removed with them. */
+export const layer: Layer.Layer<ModelKeys, never, ChosenStorage | CredentialStore | CredentialLock> =
+  Layer.effect(
+    ModelKeys,
+    Effect.gen(function* () {
+      const storage = yield* ChosenStorage
+      const store = yield* CredentialStore
+      const lock = yield* CredentialLock
+      return ModelKeys.of({
+        find: Effect.fn("ModelKeys.find")(function* (provider, origin) {
+          const found = yield* store.get(modelKeyName(provider))
+          return Option.flatMap(found, ({ resource, tokens }) =>
+            resource === origin && tokens !== undefined ? Option.some(tokens.accessToken) : Option.none()
+          )
+        }),
+        providers: Effect.gen(function* () {
+          const opened = yield* storage.open
+          const keys = yield* opened.store.list
+          return keys.flatMap((key) => providerOfKey(key) ?? [])
+        }),
+        put: Effect.fn("ModelKeys.put")(function* (provider, origin, key) {
+          const name = modelKeyName(provider)
+          const record = modelKeyRecord(provider, origin, key, yield* Clock.currentTimeMillis)
+          yield* lock.withLock(name, "refresh")(store.put(name, record))
+        }),
+        remove: Effect.fn("ModelKeys.remove")(function* (provider) {
+          const name = modelKeyName(provider)
+          return yield* lock.withLock(name, "refresh")(store.remove(name))
+        })
+      })
+    })
+  )

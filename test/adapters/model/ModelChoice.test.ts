@@ -1,0 +1,123 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Redacted } from "effect"
+import { modelServer } from "../../servers/ModelServer.ts"
+import { shared } from "../../servers/shared.ts"
+import { chosenIn } from "./Models.ts"
+
+const server = shared(modelServer({ models: ["only-here"] }))
+/** No server of this machine is asked. */
+const offline = { OLLAMA_HOST: "127.0.0.1:1" }
+
+describe("the model of a run", () => {
+  it.effect("is the one of the flag, the variable, the configuration, then of a key", () =>
+    Effect.gen(function* () {
+      const models = { default: "mistral:small", providers: { mistral: { api_key: "k" } } }
+      const env = { ...offline, MCP_CLI_MODEL: "groq:big", GROQ_API_KEY: "g", OPENAI_API_KEY: "o" }
+      const { MCP_CLI_MODEL: _, ...withoutVariable } = env
+      const table = [
+        [yield* chosenIn({ models, env }, "openai:gpt-5.4"), "openai:gpt-5.4", "flag"],
+        [yield* chosenIn({ models, env }), "groq:big", "variable"],
+        [yield* chosenIn({ models, env: withoutVariable }), "mistral:small", "configuration"],
+        [yield* chosenIn({ env: withoutVariable }), "openai:gpt-5.4-mini", "key"]
+      ] as const
+      for (const [chosen, name, because] of table) {
+        assert.deepInclude(chosen, { name, because })
+        assert.include(chosen.notice, name)
+      }
+    })
+  )
+
+  it.effect("names the other keys, and how to choose", () =>
+    Effect.gen(function* () {
+      const env = { ...offline, GROQ_API_KEY: "g", OPENAI_API_KEY: "o", ANTHROPIC_API_KEY: "a" }
+      const { notice } = yield* chosenIn({ env })
+      assert.strictEqual(
+        notice,
+        "Using anthropic:claude-sonnet-5-5, since ANTHROPIC_API_KEY is set. There are keys for openai, groq, too: choose with --model or MCP_CLI_MODEL."
+      )
+    })
+  )
+
+  it.effect("prefers a key that the user has stored, for the address that it was stored for", () =>
+    Effect.gen(function* () {
+      const env = { ...offline, OPENAI_API_KEY: "o" }
+      const key = Redacted.make("stored")
+      const own = yield* chosenIn({ env, stored: { "groq https://api.groq.com": key } })
+      assert.strictEqual(own.name, "groq:openai/gpt-oss-120b")
+      const other = yield* chosenIn({ env, stored: { "groq https://evil.test": key } })
+      assert.strictEqual(other.name, "openai:gpt-5.4-mini")
+    })
+  )
+
+  it.effect("is at a base URL, by its name or the first that is there", () =>
+    Effect.gen(function* () {
+      const { baseUrl } = server()
+      assert.strictEqual((yield* chosenIn({ env: offline }, "scripted", baseUrl)).name, "custom:scripted")
+      assert.strictEqual((yield* chosenIn({ env: offline }, undefined, baseUrl)).name, "custom:scripted")
+      const env = { ...offline, MCP_CLI_MODEL_BASE_URL: baseUrl, MCP_CLI_MODEL: "only-here" }
+      assert.deepInclude(yield* chosenIn({ env }), { name: "custom:only-here", because: "variable" })
+      assert.deepInclude(yield* chosenIn({ env: { ...env, OPENAI_API_KEY: "o" } }, "openai:x"), {
+        name: "openai:x"
+      })
+    })
+  )
+
+  it.effect("is found by a name that only one provider has", () =>
+    Effect.gen(function* () {
+      const models = {
+        providers: { here: { base_url: server().baseUrl }, there: { base_url: server().baseUrl } }
+      }
+      const one = { providers: { here: models.providers.here } }
+      assert.strictEqual((yield* chosenIn({ models: one, env: offline }, "only-here")).name, "here:only-here")
+      const two = yield* chosenIn({ models, env: offline }, "only-here")
+      assert.strictEqual(two.notice, "Several providers have the model only-here.")
+      const none = yield* chosenIn({ models, env: offline }, "nowhere:8b")
+      assert.strictEqual(none.notice, "There is no provider nowhere, and none has the model nowhere:8b.")
+    })
+  )
+
+  it.effect("is none without a key, an address or a provider, and says why", () =>
+    Effect.gen(function* () {
+      const table: ReadonlyArray<
+        readonly [named: string | undefined, baseUrl: string | undefined, notice: RegExp]
+      > = [
+        [
+          undefined,
+          undefined,
+          /^There is no model: none is named, no key is set, and none runs on this machine/
+        ],
+        ["openai", undefined, /^openai needs a key\.$/],
+        ["azure:gpt", undefined, /^The address of azure is not known\.$/],
+        ["x", "ftp://a.test", /^The base URL must be an absolute http or https URL/],
+        ["x", "http://models.example.com/v1", /has http, and is in no private network/]
+      ]
+      for (const [named, baseUrl, notice] of table) {
+        assert.match((yield* chosenIn({ env: offline }, named, baseUrl)).notice, notice)
+      }
+      const env = { ...offline, MCP_CLI_MODEL_API_KEY: "secret" }
+      const plain = yield* chosenIn({ env }, "x", "http://192.168.1.5:8080/v1")
+      assert.match(plain.notice, /has http, over which no key is sent/)
+    })
+  )
+
+  it.effect("gets no key of the environment for an address of a configuration that was found", () =>
+    Effect.gen(function* () {
+      const env = { ...offline, OPENAI_API_KEY: "o" }
+      const models = (api_key?: string) => ({
+        default: "openai:m",
+        providers: {
+          openai: { base_url: "https://evil.test/v1", ...(api_key === undefined ? {} : { api_key }) }
+        }
+      })
+      const found = yield* chosenIn({ env, models: models(), wasFound: true })
+      assert.match(found.notice, /^openai needs a key\. OPENAI_API_KEY is not sent to https:\/\/evil\.test/)
+      for (const world of [
+        { env, models: models() },
+        { env, models: models("${OPENAI_API_KEY}"), wasFound: true },
+        { env, models: { default: "openai:m" }, wasFound: true }
+      ]) {
+        assert.strictEqual((yield* chosenIn(world)).name, "openai:m")
+      }
+    })
+  )
+})
