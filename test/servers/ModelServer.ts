@@ -1,7 +1,11 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
 import { Effect, type Scope } from "effect"
-import { type ParsedRequest, readChatCompletions, writeChatCompletions } from "./models/ChatCompletions.ts"
+import type { Api } from "./models/Api.ts"
+import { chatCompletions } from "./models/ChatCompletions.ts"
+import { gemini } from "./models/Gemini.ts"
+import { messages } from "./models/Messages.ts"
+import { responses } from "./models/Responses.ts"
 import { isJson, type Json, type Mode, modes, Refusal, refusalOfMode } from "./models/ModelFault.ts"
 import { byRules, type ModelAnswer, type ModelScript } from "./models/ModelScript.ts"
 
@@ -32,40 +36,14 @@ export interface ModelRequest {
 
 export interface ModelServer {
   readonly origin: string
-  /** The base URL of Chat Completions and Responses. */
+  /** The base URL of Chat Completions, Responses and Messages. */
   readonly baseUrl: string
+  /** The base URL of Gemini. */
+  readonly geminiUrl: string
   /** The requests for answers, the oldest first. */
   readonly requests: ReadonlyArray<ModelRequest>
   /** Replaces the script. */
   readonly play: (script: ModelScript) => void
-}
-
-/** An API: how a request is read, and how an answer and an error are written. */
-interface Api {
-  readonly read: (body: Json, request: IncomingMessage) => ParsedRequest
-  readonly write: (
-    answer: ModelAnswer,
-    context: { readonly mode: Mode | undefined; readonly model: string; readonly request: ParsedRequest }
-  ) => ReadonlyArray<string>
-  readonly error: (refusal: Refusal) => Json
-  /** An event that says that the rest is missing. */
-  readonly streamError: string
-  readonly keyOf: (request: IncomingMessage) => string | undefined
-}
-
-const bearerOf = ({ headers: { authorization } }: IncomingMessage) =>
-  authorization?.startsWith("Bearer ") === true ? authorization.slice(7) : undefined
-
-const openAiError = ({ code, message }: Refusal): Json => ({
-  error: { message, type: "invalid_request_error", param: null, code }
-})
-
-const chatCompletions: Api = {
-  read: readChatCompletions,
-  write: writeChatCompletions,
-  error: openAiError,
-  streamError: `data: ${JSON.stringify({ error: { message: "The server had an error.", type: "server_error" } })}\n\n`,
-  keyOf: bearerOf
 }
 
 const bodyOf = async (request: IncomingMessage): Promise<string> => {
@@ -74,9 +52,20 @@ const bodyOf = async (request: IncomingMessage): Promise<string> => {
   return Buffer.concat(chunks).toString()
 }
 
-const apiOf = (path: string): { readonly api: Api; readonly model?: string } | undefined => {
-  if (path === "/v1/chat/completions") return { api: chatCompletions }
-  return undefined
+/** The APIs of one server. */
+const apisOf = () => {
+  const ofPath: Readonly<Record<string, Api>> = {
+    "/v1/chat/completions": chatCompletions(),
+    "/v1/responses": responses(),
+    "/v1/messages": messages()
+  }
+  const google = gemini()
+  return (path: string): { readonly api: Api; readonly model?: string } | undefined => {
+    const model = /^\/v1beta\/models\/([^:/]+):streamGenerateContent$/.exec(path)?.[1]
+    if (model !== undefined) return { api: google, model: decodeURIComponent(model) }
+    const api = ofPath[path]
+    return api && { api }
+  }
 }
 
 /** The answer as a mode changes it. */
@@ -112,6 +101,7 @@ export const modelServer = (
 const start = async (options: ModelServerOptions) => {
   let script = options.script ?? byRules
   const requests: Array<ModelRequest> = []
+  const apiOf = apisOf()
   const names = ["scripted", ...modes, ...(options.models ?? [])]
 
   const answer = async (request: IncomingMessage, response: ServerResponse, path: string) => {
@@ -138,7 +128,7 @@ const start = async (options: ModelServerOptions) => {
           404,
           "model_not_found"
         )
-      const parsed = api.read(entry.body, request)
+      const parsed = api.read(entry.body, request, model)
       const refusal = mode === undefined ? undefined : refusalOfMode[mode]
       if (refusal !== undefined && (mode !== "no-tools" || parsed.tools.length > 0)) throw refusal
       if (mode === "html")
@@ -184,6 +174,7 @@ const start = async (options: ModelServerOptions) => {
     server: {
       origin,
       baseUrl: `${origin}/v1`,
+      geminiUrl: `${origin}/v1beta`,
       requests,
       play: (next: ModelScript) => {
         script = next

@@ -1,13 +1,7 @@
+import { type Api, bearerOf, openAiError, type ParsedRequest, pieces, writtenArguments } from "./Api.ts"
 import { isJson, type Json, list, type Mode, must, record, Refusal, text } from "./ModelFault.ts"
-import type { ModelAnswer, ModelMessage, ModelTool } from "./ModelScript.ts"
+import type { ModelAnswer, ModelMessage } from "./ModelScript.ts"
 import { checkNames, checkSchema } from "./ToolChecks.ts"
-
-/** What a request says, after it was checked. */
-export interface ParsedRequest {
-  readonly messages: ReadonlyArray<ModelMessage>
-  readonly tools: ReadonlyArray<ModelTool>
-  readonly options: Json
-}
 
 const readContent = (content: unknown, at: string): { readonly text: string; readonly pictures: number } => {
   if (typeof content === "string") return { text: content, pictures: 0 }
@@ -110,7 +104,7 @@ const checkAnswers = (messages: ReadonlyArray<ModelMessage>): void => {
 }
 
 /** Reads a request of Chat Completions, and refuses what OpenAI refuses. */
-export const readChatCompletions = (body: Json): ParsedRequest => {
+const readChatCompletions = (body: Json): ParsedRequest => {
   text(body["model"], "model")
   must(body["stream"] === true, "Only streams are tested.")
   const given = list(body["messages"], "messages")
@@ -136,13 +130,6 @@ export const readChatCompletions = (body: Json): ParsedRequest => {
     /^[a-zA-Z0-9_-]{1,64}$/
   )
   return { messages, tools, options: body }
-}
-
-const pieces = (whole: string, count: number): ReadonlyArray<string> => {
-  const size = Math.max(1, Math.ceil(whole.length / count))
-  return Array.from({ length: Math.ceil(whole.length / size) }, (_, index) =>
-    whole.slice(index * size, (index + 1) * size)
-  )
 }
 
 interface WrittenCall {
@@ -179,15 +166,8 @@ const callDeltas = (calls: ReadonlyArray<WrittenCall>, mode: Mode | undefined): 
   ]
 }
 
-/** The arguments of a call as text, as a mode spoils it. */
-export const writtenArguments = (given: Json | string, mode: Mode | undefined): string => {
-  const whole = typeof given === "string" ? given : JSON.stringify(given)
-  if (mode === "cut-arguments") return whole.slice(0, -1)
-  return mode === "empty-arguments" ? "" : whole
-}
-
 /** The events of an answer of Chat Completions. */
-export const writeChatCompletions = (
+const writeChatCompletions = (
   answer: ModelAnswer,
   {
     mode,
@@ -241,3 +221,12 @@ export const writeChatCompletions = (
   ]
   return mode === "comments" ? events.flatMap((event) => [": OPENROUTER PROCESSING\n\n", event]) : events
 }
+
+/** Chat Completions of OpenAI, which most servers have. */
+export const chatCompletions = (): Api => ({
+  read: readChatCompletions,
+  write: writeChatCompletions,
+  error: openAiError,
+  streamError: `data: ${JSON.stringify({ error: { message: "The server had an error.", type: "server_error" } })}\n\n`,
+  keyOf: bearerOf
+})
