@@ -1,3 +1,4 @@
+import { EventEmitter, once } from "node:events"
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
 import { Effect, type Scope } from "effect"
@@ -42,6 +43,9 @@ export interface ModelServer {
   readonly geminiUrl: string
   /** The requests for answers, the oldest first. */
   readonly requests: ReadonlyArray<ModelRequest>
+  /** Done when so many requests have arrived, and when as many have ended. */
+  readonly arrived: (count: number) => Promise<void>
+  readonly ended: (count: number) => Promise<void>
   /** Replaces the script. */
   readonly play: (script: ModelScript) => void
 }
@@ -104,6 +108,12 @@ const start = async (options: ModelServerOptions) => {
   const apiOf = apisOf()
   const names = ["scripted", ...modes, ...(options.models ?? [])]
 
+  const closed: Array<unknown> = []
+  const changes = new EventEmitter()
+  const reached = async (list: ReadonlyArray<unknown>, count: number) => {
+    while (list.length < count) await once(changes, "change")
+  }
+
   const answer = async (request: IncomingMessage, response: ServerResponse, path: string) => {
     const found = apiOf(path)
     if (found === undefined) return void json(response, 404, { error: { message: "Not found." } })
@@ -117,6 +127,11 @@ const start = async (options: ModelServerOptions) => {
       aborted: () => response.closed && !response.writableFinished
     }
     requests.push(entry)
+    changes.emit("change")
+    response.once("close", () => {
+      closed.push(entry)
+      changes.emit("change")
+    })
     const model = String(found.model ?? entry.body["model"])
     const mode = isMode(model) ? model : undefined
     try {
@@ -176,6 +191,8 @@ const start = async (options: ModelServerOptions) => {
       baseUrl: `${origin}/v1`,
       geminiUrl: `${origin}/v1beta`,
       requests,
+      arrived: (count: number) => reached(requests, count),
+      ended: (count: number) => reached(closed, count),
       play: (next: ModelScript) => {
         script = next
       }

@@ -65,7 +65,7 @@ const requestOptions: Record<ModelApi, SharedV4ProviderOptions> = {
   // OpenAI keeps the conversation otherwise, and refers to thoughts instead of sending them.
   openai: { openai: { store: false, strictJsonSchema: false } },
   anthropic: {},
-  google: { google: { thinkingConfig: { includeThoughts: true } } },
+  google: {},
   chat_completions: {}
 }
 

@@ -28,12 +28,16 @@ export const gemini = (): Api => {
     return parts
   }
 
-  const readCall = (part: Json, at: string) => {
+  const readCall = (part: Json, at: string, isRequired: boolean) => {
     const call = record(part["functionCall"], `${at}.functionCall`)
     const name = text(call["name"], `${at}.name`)
     must(isJson(call["args"] ?? {}), `Invalid value at '${at}.function_call.args'`)
     const written = JSON.stringify(call["args"] ?? {})
     const needed = signatures.get(`${name} ${written}`)
+    must(
+      !isRequired || part["thoughtSignature"] !== undefined,
+      `Function call is missing a thought_signature in functionCall parts. Function call \`${name}\`.`
+    )
     must(
       needed === undefined || [needed, withoutCheck].includes(String(part["thoughtSignature"])),
       `Function call is missing a thought_signature in functionCall parts. Function call \`${name}\`.`
@@ -41,7 +45,8 @@ export const gemini = (): Api => {
     return { id: "", name, arguments: written }
   }
 
-  const readContents = (contents: ReadonlyArray<unknown>): ReadonlyArray<ModelMessage> => {
+  /** @param signsAll the model requires the signature of the first call of each answer */
+  const readContents = (contents: ReadonlyArray<unknown>, signsAll: boolean): ReadonlyArray<ModelMessage> => {
     must(contents.length > 0, "* GenerateContentRequest.contents: contents is not specified")
     let open = 0
     return contents.flatMap((content, index): ReadonlyArray<ModelMessage> => {
@@ -58,7 +63,9 @@ export const gemini = (): Api => {
           open === 0,
           "Please ensure that function call turn comes immediately after a user turn or after a function response turn."
         )
-        const calls = parts.filter((part) => "functionCall" in part).map((part) => readCall(part, at))
+        const calls = parts
+          .filter((part) => "functionCall" in part)
+          .map((part, first) => readCall(part, at, signsAll && first === 0))
         open = calls.length
         return [{ role: "assistant", text: said, ...(calls.length === 0 ? {} : { calls }) }]
       }
@@ -83,11 +90,11 @@ export const gemini = (): Api => {
     })
   }
 
-  const read = (body: Json): ParsedRequest => {
+  const read: Api["read"] = (body, _, model): ParsedRequest => {
     const system = isJson(body["systemInstruction"])
       ? partsOf(body["systemInstruction"], "systemInstruction")
       : []
-    const conversation = readContents(list(body["contents"], "contents"))
+    const conversation = readContents(list(body["contents"], "contents"), model.startsWith("gemini-3"))
     const groups = body["tools"] === undefined ? [] : list(body["tools"], "tools")
     const tools = groups.flatMap((group) =>
       list(record(group, "tools[]")["functionDeclarations"], "tools[].functionDeclarations").map((given) => {
