@@ -135,7 +135,12 @@ describe.each(modelApis)("a model of the API %s", (api) => {
     Effect.gen(function* () {
       // Gemini 3 requires the signature of thoughts with every call.
       const name = api === "google" ? "gemini-3-pro-preview" : "scripted"
-      const own = yield* modelServer({ script: twoCalls, models: [name] })
+      let seen = 0
+      const script: ModelScript = (messages, given) => {
+        seen = messages.reduce((sum, { pictures = 0 }) => sum + pictures, 0)
+        return twoCalls(messages, given)
+      }
+      const own = yield* modelServer({ script, models: [name] })
       const other = api === "anthropic" ? "openai" : "anthropic"
       const before = yield* answerOf(yield* openAt(other, own.origin, "scripted"), [user("go")], tools)
       const picture = { _tag: "Media" as const, mimeType: "image/png", base64: "aGVsbG8=" }
@@ -168,6 +173,7 @@ describe.each(modelApis)("a model of the API %s", (api) => {
       const answer = yield* answerOf(model, [...after(before.end?.message), strange, results, asked], tools)
       assert.strictEqual(answer.failure, undefined)
       const sent = JSON.stringify(own.requests[count]?.body)
+      assert.strictEqual(seen, 2)
       assert.strictEqual(sent.split("aGVsbG8=").length - 1, 2)
       assert.include(
         sent,
