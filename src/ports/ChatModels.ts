@@ -50,15 +50,12 @@ export class ModelUnavailable extends Schema.TaggedError<ModelUnavailable>()("Mo
 
 /** The three ways to a model. */
 export const modelWays: ReadonlyArray<Remedy> = [
-  command("models key", {
-    operand: "openai",
-    purpose: "store the key of a provider; or set its variable, such as OPENAI_API_KEY"
-  }),
+  command("models key", { operand: "openai", purpose: "store the key of a provider" }),
   advice(
     "Or start a model on this machine: Ollama, LM Studio, llama.cpp and vLLM are found at their usual ports."
   ),
   advice(
-    "Or name one with --model PROVIDER:NAME, with --base-url URL for a server that speaks Chat Completions, or in MCP_CLI_MODEL."
+    "Or set the variable of a provider, such as OPENAI_API_KEY, or name a model: --model PROVIDER:NAME, or --base-url URL for a server that speaks Chat Completions."
   )
 ]
 

@@ -104,8 +104,32 @@ const storageEntry = (block: Block): ConfigurationEntry => {
   }
 }
 
+const modelsEntry = (block: Block): ConfigurationEntry => {
+  const leaves = leavesOf(block.fields)
+  const providers = block.childOrEmpty("providers").blocks
+  return {
+    name: "models",
+    actions: [
+      ...action(
+        "chats with the model",
+        textsOf(leaves, ({ name }) => name === "default")
+      ),
+      ...action(
+        "sends conversations to",
+        textsOf(leaves, ({ name }) => name === "base_url")
+      ),
+      ...action(
+        "with these headers:",
+        providers.flatMap(([, provider]) => provider.childOrEmpty("headers").names)
+      ),
+      ...action("uses the variables", variablesOf(leaves))
+    ]
+  }
+}
+
 /** What a configuration makes this program do, as the file writes it. It never contains the value of a secret field. */
 export const entriesOf = (root: Block): ReadonlyArray<ConfigurationEntry> => [
   ...root.childOrEmpty("mcpServers").blocks.map(([name, entry]) => serverEntry(name, entry)),
+  ...(root.has("models") ? [modelsEntry(root.childOrEmpty("models"))] : []),
   ...(root.has("tokenStorage") ? [storageEntry(root.childOrEmpty("tokenStorage"))] : [])
 ]

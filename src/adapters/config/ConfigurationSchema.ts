@@ -1,4 +1,5 @@
 import { Schema } from "effect"
+import { modelApis } from "../../domain/chat/ModelProvider.ts"
 import { clientAuthenticationMethods, grantTypes, signingAlgorithms } from "../../domain/Server.ts"
 import { largestAnswerMiB } from "../../domain/ServerRules.ts"
 import { storageBackendNames } from "../../ports/StorageBackend.ts"
@@ -160,6 +161,43 @@ const TokenStorage = Schema.Struct({
   vaultAuth: field("How to authenticate, if not with a token.", VaultAuth)
 })
 
+const Price = Schema.Struct({
+  input: Schema.Finite.annotate({ description: "Of a million input tokens." }),
+  output: Schema.Finite.annotate({ description: "Of a million output tokens." }),
+  cached_input: field("Of a million input tokens from a cache. Default: as input.", Schema.Finite),
+  currency: text("Default: USD.")
+})
+
+const Model = Schema.Struct({
+  context_size: field("Tokens of a conversation. Default: what the server says.", Schema.Int),
+  tools: flag("The model can call tools. Default: what the server says."),
+  images: flag("The model can read images. Default: what the server says."),
+  price: field("What tokens cost. Absent: no money is shown.", Price)
+})
+
+const Provider = Schema.Struct({
+  type: oneOf("The API. Default: that of the known provider of this name, else chat_completions.", modelApis),
+  base_url: url("Where requests go. Default: the address of the known provider of this name."),
+  api_key: text(
+    `Default: the variable of the provider, such as OPENAI_API_KEY, or the stored key. ${secret}`
+  ),
+  headers: strings(`Sent with every request. ${secret}`),
+  allow_http: flag("Allow http in a private network, without a key. Others there can read what is sent."),
+  models: field(
+    "What is known about single models, by their names.",
+    Schema.Record(Schema.String, Model.annotate({ description: "A model of the provider." }))
+  )
+}).annotate({ description: "A provider of models." })
+
+const Models = Schema.Struct({
+  default: text("The model of a chat, as provider:name. Default: what is found."),
+  timeout_seconds: field("How long a model may be silent. Default: 300.", Schema.Int),
+  providers: field(
+    "Where models are, by the names of their providers.",
+    Schema.Record(Schema.String, Provider)
+  )
+})
+
 /**
  * `server_config.json` as editors check it. What reads the file has the rules between fields as well, and messages; this has
  * the fields, their types and what they mean. A test compares the two.
@@ -169,6 +207,7 @@ export const ConfigurationSchema = Schema.Struct({
   mcpServers: Schema.Record(Schema.String, Schema.Union([HttpServer, StdioServer])).annotate({
     description: "The servers, by the names that you use for them."
   }),
+  models: field("The language models of a chat.", Models),
   tokenStorage: field("Where sign-ins are stored. Absent: the best place of this machine.", TokenStorage)
 }).annotate({ title: "Configuration of mcp-cli", description: "server_config.json of mcp-cli." })
 

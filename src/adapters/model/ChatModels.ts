@@ -263,7 +263,7 @@ const sourceOf = (provider: Provider): string => {
 
 /** The sentence about a choice. */
 const noticeOf = (name: string, reason: string, others: number): string =>
-  `Using ${name}${reason}.${others === 0 ? "" : ` It has ${others} other model${others === 1 ? "" : "s"}: see mcp-cli models.`}`
+  `Using ${name}${reason}.${others === 0 ? "" : ` It has ${others} other model${others === 1 ? "" : "s"}.`}`
 
 const automatic = Effect.fnUntraced(function* (
   means: Means

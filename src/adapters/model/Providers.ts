@@ -1,4 +1,4 @@
-import { Effect, Option, Redacted } from "effect"
+import { Config, Effect, Option, Redacted } from "effect"
 import {
   type KnownProvider,
   knownProvider,
@@ -11,7 +11,6 @@ import { isLoopbackHost, isSameOrigin, isSecureUrl } from "../../domain/SecureUr
 import { ModelUnavailable } from "../../ports/ChatModels.ts"
 import type { ModelKeys } from "../../ports/ModelKeys.ts"
 import type { ConfiguredModel, ConfiguredProvider, ModelSettings } from "../../ports/ModelSettings.ts"
-import { variable } from "../config/EnvironmentVariables.ts"
 
 /** The key for `--base-url` and `MCP_CLI_MODEL_BASE_URL`. */
 const keyOfBaseUrl = "MCP_CLI_MODEL_API_KEY"
@@ -35,8 +34,8 @@ export interface Provider {
 /** An environment variable; undefined if it is not set, empty, or cannot be read. */
 export const setVariable = (name: string): Effect.Effect<string | undefined> =>
   Effect.map(
-    Effect.orElseSucceed(variable(name), () => undefined),
-    (text) => (text === undefined || text.trim() === "" ? undefined : text.trim())
+    Effect.orElseSucceed(Config.option(Config.String(name)), () => Option.none<string>()),
+    (text) => Option.getOrUndefined(text)?.trim() || undefined
   )
 
 /** The first of these variables that is set. */

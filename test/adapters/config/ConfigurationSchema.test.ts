@@ -6,6 +6,12 @@ import { configurationJsonSchema } from "../../../src/adapters/config/Configurat
 import { identityProviderFields } from "../../../src/adapters/config/GrantFields.ts"
 import { oauthFields } from "../../../src/adapters/config/OAuthBlock.ts"
 import { schemaUrl } from "../../../src/adapters/config/SchemaUrl.ts"
+import {
+  modelFields,
+  modelsFields,
+  priceFields,
+  providerFields
+} from "../../../src/adapters/config/ModelsBlock.ts"
 import { httpFields, stdioFields } from "../../../src/adapters/config/ServerEntry.ts"
 import { storageFields } from "../../../src/adapters/config/StorageBlock.ts"
 import { authFields } from "../../../src/adapters/config/VaultAuthBlock.ts"
@@ -31,6 +37,11 @@ const serverSchemas = (() => {
 const [http, stdio] = serverSchemas
 const oauth = http?.properties?.["oauth"]
 const storage = published.properties?.["tokenStorage"]
+const models = published.properties?.["models"]
+const entriesOf = (schema: Json | undefined) =>
+  typeof schema?.additionalProperties === "object" ? schema.additionalProperties : undefined
+const provider = entriesOf(models?.properties?.["providers"])
+const model = entriesOf(provider?.properties?.["models"])
 const namesOf = (schema: Json | undefined) => Object.keys(schema?.properties ?? {})
 
 /** Every field of a schema that has no description, by its path. */
@@ -70,12 +81,16 @@ describe("the JSON Schema of the configuration", () => {
   })
 
   it("has the fields that are read, and no others", () => {
-    assert.sameMembers(namesOf(published), ["$schema", "mcpServers", "tokenStorage"])
+    assert.sameMembers(namesOf(published), ["$schema", "mcpServers", "models", "tokenStorage"])
     assert.sameMembers(namesOf(http), ["type", "maxAnswerMiB", ...httpFields])
     assert.sameMembers(namesOf(stdio), ["type", "maxAnswerMiB", ...stdioFields])
     assert.sameMembers(namesOf(oauth), oauthFields)
     assert.sameMembers(namesOf(oauth?.properties?.["identity_provider"]), identityProviderFields)
     assert.sameMembers(namesOf(storage), storageFields)
+    assert.sameMembers(namesOf(models), modelsFields)
+    assert.sameMembers(namesOf(provider), providerFields)
+    assert.sameMembers(namesOf(model), modelFields)
+    assert.sameMembers(namesOf(model?.properties?.["price"]), priceFields)
     assert.sameMembers(namesOf(storage?.properties?.["vaultAuth"]), authFields)
   })
 
