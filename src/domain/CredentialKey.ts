@@ -4,6 +4,9 @@ import { type RemoteServer, resourceOf } from "./Server.ts"
 /** The account of a server if none is named. */
 export const defaultAccount = "default"
 
+/** Begins the name of a record that is no sign-in. No server of a configuration has this character in its name. */
+const modelMark = "\u0001"
+
 /** Identifies a credential: the server's name in the configuration, and an account at it. */
 export class CredentialKey extends Schema.Class<CredentialKey>("CredentialKey")({
   server: Schema.NonEmptyString,
@@ -24,6 +27,16 @@ export class CredentialKey extends Schema.Class<CredentialKey>("CredentialKey")(
   /** Returns the key of an account at a server as it is configured now. */
   static at(server: RemoteServer, account?: string): CredentialKey {
     return CredentialKey.of(server.name, account, resourceOf(server))
+  }
+
+  /** Returns the key of the record that holds the key of a provider of models. */
+  static ofModels(provider: string): CredentialKey {
+    return CredentialKey.of(`${modelMark}${provider}`)
+  }
+
+  /** The provider of models whose key the record holds. Undefined for a sign-in. */
+  get modelProvider(): string | undefined {
+    return this.server.startsWith(modelMark) ? this.server.slice(modelMark.length) : undefined
   }
 
   /** The record of this server and account that was stored first, whatever it is for. */

@@ -1,5 +1,4 @@
 import { Clock, Context, Effect, Layer, Option } from "effect"
-import { providerOfKey } from "../../domain/chat/ModelKey.ts"
 import type { CredentialKey } from "../../domain/CredentialKey.ts"
 import { command } from "../../domain/Remedy.ts"
 import { Configuration, type ConfigurationError } from "../../ports/Configuration.ts"
@@ -208,7 +207,7 @@ export const layer: Layer.Layer<
       }),
       // Keys of models are stored beside the sign-ins, and are none.
       list: Effect.flatMap(now, ({ store }) =>
-        Effect.map(store.list, (keys) => keys.filter((key) => providerOfKey(key) === undefined))
+        Effect.map(store.list, (keys) => keys.filter(({ modelProvider }) => modelProvider === undefined))
       )
     })
 

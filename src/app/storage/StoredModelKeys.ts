@@ -1,5 +1,6 @@
 import { Clock, Effect, Layer, Option } from "effect"
-import { modelKeyName, modelKeyRecord, providerOfKey } from "../../domain/chat/ModelKey.ts"
+import { modelKeyRecord } from "../../domain/chat/ModelKey.ts"
+import { CredentialKey } from "../../domain/CredentialKey.ts"
 import { CredentialLock } from "../../ports/CredentialLock.ts"
 import { CredentialStore } from "../../ports/CredentialStore.ts"
 import { ModelKeys } from "../../ports/ModelKeys.ts"
@@ -15,7 +16,7 @@ export const layer: Layer.Layer<ModelKeys, never, ChosenStorage | CredentialStor
       const lock = yield* CredentialLock
       return ModelKeys.of({
         find: Effect.fn("ModelKeys.find")(function* (provider, origin) {
-          const found = yield* store.get(modelKeyName(provider))
+          const found = yield* store.get(CredentialKey.ofModels(provider))
           return Option.flatMap(found, ({ resource, tokens }) =>
             resource === origin && tokens !== undefined ? Option.some(tokens.accessToken) : Option.none()
           )
@@ -23,15 +24,15 @@ export const layer: Layer.Layer<ModelKeys, never, ChosenStorage | CredentialStor
         providers: Effect.gen(function* () {
           const opened = yield* storage.open
           const keys = yield* opened.store.list
-          return keys.flatMap((key) => providerOfKey(key) ?? [])
+          return keys.flatMap(({ modelProvider }) => modelProvider ?? [])
         }),
         put: Effect.fn("ModelKeys.put")(function* (provider, origin, key) {
-          const name = modelKeyName(provider)
+          const name = CredentialKey.ofModels(provider)
           const record = modelKeyRecord(provider, origin, key, yield* Clock.currentTimeMillis)
           yield* lock.withLock(name, "refresh")(store.put(name, record))
         }),
         remove: Effect.fn("ModelKeys.remove")(function* (provider) {
-          const name = modelKeyName(provider)
+          const name = CredentialKey.ofModels(provider)
           return yield* lock.withLock(name, "refresh")(store.remove(name))
         })
       })

@@ -120,6 +120,29 @@ describe("the JSON Schema of the configuration", () => {
     server({ command: "npx", args: ["-y", "x"], env: { A: "${A}" }, cwd: "/", type: "stdio" }),
     {
       mcpServers: {},
+      models: {
+        default: "work:big",
+        timeout_seconds: 60,
+        providers: {
+          openai: { api_key: "${OPENAI_API_KEY}" },
+          work: {
+            type: "chat_completions",
+            base_url: "https://llm.example.com/v1",
+            headers: { "X-Team": "a" },
+            models: {
+              big: {
+                context_size: 32_768,
+                tools: true,
+                images: false,
+                price: { input: 0.5, output: 2, currency: "EUR" }
+              }
+            }
+          }
+        }
+      }
+    },
+    {
+      mcpServers: {},
       tokenStorage: { backend: "vault", vaultUrl: "https://a:1,https://b:1", vaultKvVersion: 2 }
     }
   ]

@@ -129,6 +129,13 @@ describe("what a configuration does", () => {
             },
             local: { command: "sh", args: ["-c", "touch x"], env: { A: "${B}" }, cwd: "/tmp" }
           },
+          models: {
+            default: "work:big",
+            providers: {
+              work: { base_url: "https://llm.test/v1", api_key: "${WORK_KEY}", headers: { "X-Team": "a" } },
+              openai: { api_key: "a plain secret" }
+            }
+          },
           tokenStorage: {
             backend: "vault",
             vaultUrl: "https://vault.test",
@@ -167,6 +174,15 @@ describe("what a configuration does", () => {
             "in the folder /tmp",
             "with these variables set: A",
             "uses the variables B"
+          ]
+        },
+        {
+          name: "models",
+          actions: [
+            "chats with the model work:big",
+            "sends conversations to https://llm.test/v1",
+            "with these headers: X-Team",
+            "uses the variables WORK_KEY"
           ]
         },
         {
