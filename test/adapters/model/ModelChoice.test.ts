@@ -7,6 +7,8 @@ import { chosenIn } from "./Models.ts"
 const server = shared(modelServer({ models: ["only-here"] }))
 /** No server of this machine is asked. */
 const offline = { OLLAMA_HOST: "127.0.0.1:1" }
+const nowhere = { base_url: "http://127.0.0.1:1/v1" }
+const noServers = { providers: { lmstudio: nowhere, llamacpp: nowhere, vllm: nowhere } }
 
 describe("the model of a run", () => {
   it.effect("is the one of the flag, the variable, the configuration, then of a key", () =>
@@ -92,7 +94,7 @@ describe("the model of a run", () => {
         ["x", "http://models.example.com/v1", /has http, and is in no private network/]
       ]
       for (const [named, baseUrl, notice] of table) {
-        assert.match((yield* chosenIn({ env: offline }, named, baseUrl)).notice, notice)
+        assert.match((yield* chosenIn({ env: offline, models: noServers }, named, baseUrl)).notice, notice)
       }
       const env = { ...offline, MCP_CLI_MODEL_API_KEY: "secret" }
       const plain = yield* chosenIn({ env }, "x", "http://192.168.1.5:8080/v1")
