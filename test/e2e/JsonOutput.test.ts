@@ -38,6 +38,8 @@ const runs: ReadonlyArray<readonly [keyof typeof jsonOutputs, ...args: ReadonlyA
   ["prompts", "demo"],
   ["call", "demo", "add", "a=1", "b=2"],
   ["ping", "demo"],
+  ["models"],
+  ["models key", "openai", "--remove"],
   ["storage"],
   ["storage move", "--to", "encrypted"],
   ["storage rekey"],

@@ -97,7 +97,7 @@ const readProvider = Effect.fnUntraced(function* (
   if (known?.baseUrl === undefined && known?.addressVariable === undefined) {
     block.require(
       "base_url",
-      `${name} is none of the providers that mcp-cli knows (${knownProviders.map((one) => one.name).join(", ")})`
+      `mcp-cli does not know the provider ${name}, but only ${knownProviders.map((one) => one.name).join(", ")}`
     )
   }
   if (block.has("api_key") && baseUrl !== undefined && !isSecureUrl(baseUrl)) {

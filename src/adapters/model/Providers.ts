@@ -95,7 +95,7 @@ const keyFor = Effect.fnUntraced(function* (
   if (ambient !== undefined && takesAmbient) {
     return { key: Redacted.make(ambient.text), keySource: ambient.name, withheld: undefined }
   }
-  // Nobody stores a key for a server of this machine that needs none.
+  // A server of this machine needs no key.
   const stored = yield* Effect.mapError(
     known?.isLocal === true && configured === undefined
       ? Effect.succeedNone

@@ -66,7 +66,7 @@ describe("the models block", () => {
     [{ providers: { "a:b": { base_url: url } } }, "must not have a colon or a space in its name"],
     [
       { providers: { work: {} } },
-      "models.providers.work.base_url: is missing: work is none of the providers"
+      "models.providers.work.base_url: is missing: mcp-cli does not know the provider work"
     ],
     [{ providers: { work: { base_ur: url } } }, 'is "base_ur" a misspelling of "base_url"?'],
     [{ providers: { openai: { type: "opnai" } } }, "models.providers.openai.type: must be one of openai"],
