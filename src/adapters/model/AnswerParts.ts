@@ -14,15 +14,6 @@ interface OpenPart {
   metadata: unknown
 }
 
-/** An error that came as a part of the stream. */
-export class StreamPartError {
-  readonly error: unknown
-
-  constructor(error: unknown) {
-    this.error = error
-  }
-}
-
 const usageOf = ({ inputTokens, outputTokens }: LanguageModelV4Usage): TokenUsage => ({
   input: inputTokens.total,
   cachedInput: inputTokens.cacheRead,

@@ -8,6 +8,9 @@ import { retryAfterMillis } from "../http/RetryAfter.ts"
 import { ModelHttpError } from "./ModelHttp.ts"
 import { maxDetail } from "./ModelLimits.ts"
 
+/** The name of the provider at `--base-url`, which no configuration has. */
+export const customProvider = "custom"
+
 /** The model that failed. */
 export interface FailedModel {
   /** `provider:name`. */
@@ -16,6 +19,15 @@ export interface FailedModel {
   readonly key: Redacted.Redacted | undefined
   /** Runs on this machine, so that it may have to be started. */
   readonly isLocal: boolean
+}
+
+/** What a provider's package has thrown, or sent as a part of a stream. */
+export class Thrown {
+  readonly error: unknown
+
+  constructor(error: unknown) {
+    this.error = error
+  }
 }
 
 /** Nothing came for too long. */
@@ -106,7 +118,9 @@ const remediesOf = (failure: ChatFailure, { isLocal, provider }: FailedModel): R
   switch (failure) {
     case "authentication":
       return [
-        command("models key", { operand: provider, purpose: "store another key" }),
+        provider === customProvider
+          ? advice("Set MCP_CLI_MODEL_API_KEY to the key of this server.")
+          : command("models key", { operand: provider, purpose: "store another key" }),
         advice("Check that the key may use this model.")
       ]
     case "rate-limit":
@@ -140,7 +154,7 @@ const sentence = (text: string): string => (/[.!?]$/.test(text) ? text : `${text
  *
  * @param now milliseconds since the epoch, for `Retry-After`
  */
-export const modelFailure = (model: FailedModel, error: unknown, now: number): ChatModelError => {
+export const modelFailure = (model: FailedModel, failure: Thrown | Silent, now: number): ChatModelError => {
   const make = (failure: ChatFailure, detail: string, retryAfter?: number) =>
     new ChatModelError({
       model: model.name,
@@ -149,9 +163,10 @@ export const modelFailure = (model: FailedModel, error: unknown, now: number): C
       ...(retryAfter === undefined ? {} : { retryAfter }),
       remedies: [...remediesOf(failure, model)]
     })
-  if (error instanceof Silent) {
-    return make("silent", `it sent nothing for ${Math.round(Duration.toSeconds(error.duration))} seconds`)
+  if (failure instanceof Silent) {
+    return make("silent", `it sent nothing for ${Math.round(Duration.toSeconds(failure.duration))} seconds`)
   }
+  const { error } = failure
   const errors = chain(error)
   const ours = errors.find((cause) => cause instanceof ModelHttpError || cause instanceof NetworkError)
   if (ours instanceof NetworkError) {

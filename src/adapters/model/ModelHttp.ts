@@ -1,4 +1,4 @@
-import { Effect, type Redacted, Schema } from "effect"
+import { Cause, Effect, Exit, type Redacted, Schema } from "effect"
 import { isSecureUrl } from "../../domain/SecureUrl.ts"
 import {
   discardBody,
@@ -112,7 +112,7 @@ export const modelFetch = Effect.fnUntraced(function* (options: ModelHttpOptions
     const exit = await Effect.runPromiseExitWith(context)(send(request), {
       ...(init?.signal == null ? {} : { signal: init.signal })
     })
-    if (exit._tag === "Success") return exit.value
-    throw Effect.runSync(Effect.flip(Effect.failCause(exit.cause)))
+    if (Exit.isSuccess(exit)) return exit.value
+    throw Cause.squash(exit.cause)
   }
 })

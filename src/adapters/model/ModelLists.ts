@@ -3,7 +3,7 @@ import { Clock, Duration, Effect, Predicate, Redacted } from "effect"
 import { ChatModelError } from "../../ports/ChatModel.ts"
 import type { ListedModel } from "../../ports/ChatModels.ts"
 import type { HttpTransport } from "../../ports/HttpTransport.ts"
-import { modelFailure } from "./ModelFailure.ts"
+import { modelFailure, Thrown } from "./ModelFailure.ts"
 import { hasSecret, modelFetch } from "./ModelHttp.ts"
 import { listTimeout, maxDescribed } from "./ModelLimits.ts"
 import { isLocal, type Provider, setVariable } from "./Providers.ts"
@@ -107,19 +107,21 @@ const ask = Effect.fnUntraced(function* (
         if (!isJson(value)) throw new Error("it answered with something else than a list of models")
         return value
       },
-      catch: (error) => error
+      catch: (error) => new Thrown(error)
     })
     return answer.pipe(
       Effect.timeoutOrElse({
         duration: timeout,
-        orElse: () => Effect.fail<unknown>(new Error("it does not answer in time"))
+        orElse: () => Effect.fail(new Thrown(new Error("it does not answer in time")))
       }),
       Effect.catch((error) =>
         Effect.flatMap(Clock.currentTimeMillis, (now) =>
           Effect.fail(
             modelFailure(
               failed,
-              error instanceof SyntaxError ? new Error("it answered with something else than JSON") : error,
+              error.error instanceof SyntaxError
+                ? new Thrown(new Error("it answered with something else than JSON"))
+                : error,
               now
             )
           )

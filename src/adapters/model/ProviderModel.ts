@@ -1,9 +1,5 @@
-import { createAnthropic } from "@ai-sdk/anthropic"
-import { createGoogle } from "@ai-sdk/google"
-import { createOpenAI } from "@ai-sdk/openai"
-import { createOpenAICompatible } from "@ai-sdk/openai-compatible"
-import type { LanguageModelV4, LanguageModelV4StreamPart, SharedV4ProviderOptions } from "@ai-sdk/provider"
-import { Clock, Duration, Effect, Redacted, Stream } from "effect"
+import type { LanguageModelV4, SharedV4ProviderOptions } from "@ai-sdk/provider"
+import { Array as Arr, Cause, Clock, Duration, Effect, Redacted, Stream } from "effect"
 import type { ModelApi } from "../../domain/chat/ModelProvider.ts"
 import type {
   ChatEvent,
@@ -13,9 +9,9 @@ import type {
   OpenChatModel
 } from "../../ports/ChatModel.ts"
 import type { HttpTransport } from "../../ports/HttpTransport.ts"
-import { AnswerParts, StreamPartError } from "./AnswerParts.ts"
+import { AnswerParts } from "./AnswerParts.ts"
 import { prepare, type PromptRules } from "./ChatPrompt.ts"
-import { type FailedModel, modelFailure, Silent } from "./ModelFailure.ts"
+import { type FailedModel, modelFailure, Silent, Thrown } from "./ModelFailure.ts"
 import { hasSecret, modelFetch } from "./ModelHttp.ts"
 import { textArguments } from "./SseRepair.ts"
 
@@ -84,8 +80,11 @@ const withThoughts =
 
 type Fetch = Effect.Success<ReturnType<typeof modelFetch>>
 
-/** The model in the AI SDK. Key and address are always given: the packages read variables of the environment otherwise. */
-const providerModel = (address: ModelAddress, fetch: Fetch): LanguageModelV4 => {
+/**
+ * The model in the AI SDK. Only the package of its API is loaded. Key and address are always given: the packages read
+ * variables of the environment otherwise.
+ */
+const providerModel = async (address: ModelAddress, fetch: Fetch): Promise<LanguageModelV4> => {
   const { api, key, model, provider } = address
   const headers = Object.fromEntries(
     Object.entries(address.headers).map(([name, value]) => [name, Redacted.value(value)])
@@ -93,13 +92,20 @@ const providerModel = (address: ModelAddress, fetch: Fetch): LanguageModelV4 => 
   const settings = { baseURL: address.baseUrl.href.replace(/\/+$/, ""), headers, fetch }
   const apiKey = key === undefined ? "" : Redacted.value(key)
   switch (api) {
-    case "openai":
+    case "openai": {
+      const { createOpenAI } = await import("@ai-sdk/openai")
       return createOpenAI({ ...settings, apiKey, name: "openai" }).responses(model)
-    case "anthropic":
+    }
+    case "anthropic": {
+      const { createAnthropic } = await import("@ai-sdk/anthropic")
       return createAnthropic({ ...settings, apiKey })(model)
-    case "google":
+    }
+    case "google": {
+      const { createGoogle } = await import("@ai-sdk/google")
       return createGoogle({ ...settings, apiKey })(model)
-    case "chat_completions":
+    }
+    case "chat_completions": {
+      const { createOpenAICompatible } = await import("@ai-sdk/openai-compatible")
       return createOpenAICompatible({
         ...settings,
         name: provider,
@@ -107,28 +113,30 @@ const providerModel = (address: ModelAddress, fetch: Fetch): LanguageModelV4 => 
         transformRequestBody: withThoughts(address.thoughts),
         ...(key === undefined ? {} : { apiKey })
       }).chatModel(model)
+    }
   }
 }
 
-/** The parts of one answer, as the provider's package sends them. */
-const partsOf = (
+/**
+ * Reads the parts of one answer, each within the time that a model may be silent. The request ends with the scope.
+ */
+const partsOf = Effect.fnUntraced(function* (
   model: LanguageModelV4,
-  options: Parameters<LanguageModelV4["doStream"]>[0]
-): Stream.Stream<LanguageModelV4StreamPart, unknown> =>
-  Stream.unwrap(
-    Effect.gen(function* () {
-      const controller = yield* Effect.acquireRelease(
-        // @effect-diagnostics-next-line abortControllerInEffect:off
-        Effect.sync(() => new AbortController()),
-        (controller) => Effect.sync(() => controller.abort())
-      )
-      const { stream } = yield* Effect.tryPromise({
-        try: async () => model.doStream({ ...options, abortSignal: controller.signal }),
-        catch: (error) => error
-      })
-      return Stream.fromReadableStream({ evaluate: () => stream, onError: (error) => error })
-    })
+  options: Parameters<LanguageModelV4["doStream"]>[0],
+  silence: Duration.Duration
+) {
+  const inTime = <A>(promise: (signal: AbortSignal) => PromiseLike<A>) =>
+    Effect.tryPromise({ try: promise, catch: (error) => new Thrown(error) }).pipe(
+      Effect.timeoutOrElse({ duration: silence, orElse: () => Effect.fail(new Silent(silence)) })
+    )
+  const controller = yield* Effect.acquireRelease(
+    Effect.sync(() => new AbortController()),
+    (controller) => Effect.sync(() => controller.abort())
   )
+  const { stream } = yield* inTime(async () => model.doStream({ ...options, abortSignal: controller.signal }))
+  const reader = stream.getReader()
+  return inTime(() => reader.read())
+})
 
 /** The ids of the calls of a conversation. */
 const idsIn = ({ messages }: ChatRequest): Set<string> =>
@@ -151,36 +159,40 @@ export const openProviderModel = Effect.fnUntraced(function* (
     timeout: Duration.toMillis(address.silence),
     ...(address.api === "chat_completions" ? { repair: textArguments } : {})
   })
-  const model = providerModel(address, fetch)
+  const model = yield* Effect.promise(() => providerModel(address, fetch))
   const rules = rulesOf(address)
+  /** True once the provider has refused a picture: the next request has a sentence in its place. */
+  let isBlind = false
 
-  const stream = (request: ChatRequest): Stream.Stream<ChatEvent, ChatModelError> => {
-    const { nameOf, options } = prepare(request, rules)
-    return Stream.suspend(() => {
-      const answer = new AnswerParts(name, nameOf, idsIn(request))
-      return partsOf(model, {
-        ...options,
-        includeRawChunks: true,
-        providerOptions: requestOptions[address.api]
-      }).pipe(
-        Stream.timeoutOrElse({
-          duration: address.silence,
-          orElse: () => Stream.fail(new Silent(address.silence))
-        }),
-        Stream.mapEffect((part) =>
-          part.type === "error" ? Effect.fail(new StreamPartError(part.error)) : Effect.succeed(part)
-        ),
-        Stream.flatMap((part) => Stream.fromIterable(answer.add(part))),
-        Stream.catch((error) =>
-          Stream.fromEffect(
-            Effect.flatMap(Clock.currentTimeMillis, (now) =>
-              Effect.fail(modelFailure(failed, error instanceof StreamPartError ? error.error : error, now))
-            )
-          )
-        )
-      )
+  const failWith = (error: Thrown | Silent): Effect.Effect<never, ChatModelError> =>
+    Effect.flatMap(Clock.currentTimeMillis, (now) => {
+      const failure = modelFailure(failed, error, now)
+      isBlind ||= failure.failure === "refused" && /image|vision|multi-?modal/i.test(failure.detail)
+      return Effect.fail(failure)
     })
-  }
+
+  const stream = (request: ChatRequest): Stream.Stream<ChatEvent, ChatModelError> =>
+    Stream.unwrap(
+      Effect.gen(function* () {
+        const { nameOf, options } = prepare(request, isBlind ? { ...rules, media: none } : rules)
+        const answer = new AnswerParts(name, nameOf, idsIn(request))
+        const next = yield* partsOf(
+          model,
+          { ...options, includeRawChunks: true, providerOptions: requestOptions[address.api] },
+          address.silence
+        ).pipe(Effect.catch(failWith))
+        const pull = Effect.gen(function* () {
+          for (;;) {
+            const { done, value } = yield* Effect.catch(next, failWith)
+            if (done) return yield* Cause.done()
+            if (value.type === "error") return yield* failWith(new Thrown(value.error))
+            const events = answer.add(value)
+            if (Arr.isReadonlyArrayNonEmpty(events)) return events
+          }
+        })
+        return Stream.fromPull(Effect.succeed(pull))
+      })
+    )
   return {
     name,
     contextSize: address.contextSize,

@@ -10,6 +10,7 @@ import { isPrivateHost } from "../../domain/PrivateAddress.ts"
 import { isLoopbackHost, isSameOrigin, isSecureUrl } from "../../domain/SecureUrl.ts"
 import { ModelUnavailable } from "../../ports/ChatModels.ts"
 import type { ModelKeys } from "../../ports/ModelKeys.ts"
+import { customProvider } from "./ModelFailure.ts"
 import type { ConfiguredModel, ConfiguredProvider, ModelSettings } from "../../ports/ModelSettings.ts"
 
 /** The key for `--base-url` and `MCP_CLI_MODEL_BASE_URL`. */
@@ -197,7 +198,7 @@ export const providerAt = Effect.fnUntraced(function* (
     name === undefined
       ? knownProviders.find((one) => one.baseUrl !== undefined && isSameOrigin(new URL(one.baseUrl), baseUrl))
       : knownProvider(name)
-  const provider = name ?? known?.name ?? "custom"
+  const provider = name ?? known?.name ?? customProvider
   const found = yield* keyFor(keys, provider, baseUrl, {
     configured: undefined,
     known,

@@ -4,7 +4,7 @@ import { modelApis } from "../../../src/domain/chat/ModelProvider.ts"
 import type { AssistantMessage, ChatMessage } from "../../../src/domain/chat/ChatMessage.ts"
 import { modelServer } from "../../servers/ModelServer.ts"
 import type { ModelScript } from "../../servers/models/ModelScript.ts"
-import type { Mode } from "../../servers/models/ModelFault.ts"
+import { type Mode, Refusal } from "../../servers/models/ModelFault.ts"
 import { shared } from "../../servers/shared.ts"
 import { answerOf, openAt, result, secret, tool, user } from "./Providers.ts"
 
@@ -275,6 +275,32 @@ describe("a model", () => {
       const all = [...ids, ...answer.calls.map(({ id }) => id)]
       assert.strictEqual(new Set(all).size, 4)
       assert.strictEqual(answer.calls.length, 2)
+    })
+  )
+
+  it.effect("that refuses pictures reads a sentence in their place from then on", () =>
+    Effect.gen(function* () {
+      const script: ModelScript = (messages) => {
+        if (messages.some(({ pictures = 0 }) => pictures > 0)) {
+          throw new Refusal("This model does not support image input.")
+        }
+        return { text: "I see no picture." }
+      }
+      const own = yield* modelServer({ script })
+      const model = yield* openAt("chat_completions", own.origin, "scripted")
+      const asked: ChatMessage = {
+        _tag: "User",
+        content: [
+          { _tag: "Text", text: "What is it?" },
+          { _tag: "Media", mimeType: "image/png", base64: "aGVsbG8=" }
+        ]
+      }
+      const first = yield* answerOf(model, [asked])
+      assert.deepInclude(first.failure, {
+        failure: "refused",
+        detail: "it answered HTTP 400: This model does not support image input."
+      })
+      assert.strictEqual((yield* answerOf(model, [asked])).text, "I see no picture.")
     })
   )
 
