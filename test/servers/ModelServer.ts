@@ -2,7 +2,7 @@ import { EventEmitter, once } from "node:events"
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
 import { Effect, type Scope } from "effect"
-import type { Api } from "./models/Api.ts"
+import { type Api, bearerOf, openAiError } from "./models/Api.ts"
 import { chatCompletions } from "./models/ChatCompletions.ts"
 import { gemini } from "./models/Gemini.ts"
 import { messages } from "./models/Messages.ts"
@@ -176,6 +176,9 @@ const start = async (options: ModelServerOptions) => {
   const http = createServer((request, response) => {
     const path = new URL(request.url ?? "/", "http://localhost").pathname
     if (request.method === "GET" && path === "/v1/models") {
+      if (options.key !== undefined && bearerOf(request) !== options.key) {
+        return void json(response, 401, openAiError(new Refusal("Incorrect API key provided.", 401)))
+      }
       return void json(response, 200, {
         object: "list",
         data: names.map((id) => ({ id, object: "model", created: 1, owned_by: "test" }))

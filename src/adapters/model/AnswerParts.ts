@@ -42,11 +42,17 @@ export class AnswerParts {
   /** In the order in which they began. */
   readonly #parts: Array<OpenPart | AssistantPart> = []
   #hasCalls = false
+  #hasEnded = false
 
   constructor(model: string, nameOf: (name: string) => string, usedIds: Set<string>) {
     this.#model = model
     this.#nameOf = nameOf
     this.#usedIds = usedIds
+  }
+
+  /** True once the answer is complete. */
+  get hasEnded(): boolean {
+    return this.#hasEnded
   }
 
   /** The events of one part. */
@@ -77,6 +83,7 @@ export class AnswerParts {
         return [{ _tag: "ToolCall", call }]
       }
       case "finish":
+        this.#hasEnded = true
         return [this.#end(part.finishReason, part.usage)]
       default:
         return []

@@ -30,6 +30,9 @@ export class Thrown {
   }
 }
 
+/** The stream ended before the answer was complete. */
+export class Incomplete extends Error {}
+
 /** Nothing came for too long. */
 export class Silent {
   readonly duration: Duration.Duration
@@ -190,6 +193,9 @@ export const modelFailure = (model: FailedModel, failure: Thrown | Silent, now: 
       `it answered HTTP ${statusCode}${told}`,
       delayOf(responseHeaders, responseBody, now)
     )
+  }
+  if (errors.some((cause) => cause instanceof Incomplete)) {
+    return make("unreachable", "the answer ended before it was complete")
   }
   const broken = errors.find((cause) => InvalidResponseDataError.isInstance(cause))
   if (broken !== undefined) {

@@ -11,7 +11,7 @@ import type {
 import type { HttpTransport } from "../../ports/HttpTransport.ts"
 import { AnswerParts } from "./AnswerParts.ts"
 import { prepare, type PromptRules } from "./ChatPrompt.ts"
-import { type FailedModel, modelFailure, Silent, Thrown } from "./ModelFailure.ts"
+import { type FailedModel, Incomplete, modelFailure, Silent, Thrown } from "./ModelFailure.ts"
 import { hasSecret, modelFetch } from "./ModelHttp.ts"
 import { textArguments } from "./SseRepair.ts"
 
@@ -184,7 +184,7 @@ export const openProviderModel = Effect.fnUntraced(function* (
         const pull = Effect.gen(function* () {
           for (;;) {
             const { done, value } = yield* Effect.catch(next, failWith)
-            if (done) return yield* Cause.done()
+            if (done) return yield* answer.hasEnded ? Cause.done() : failWith(new Thrown(new Incomplete()))
             if (value.type === "error") return yield* failWith(new Thrown(value.error))
             const events = answer.add(value)
             if (Arr.isReadonlyArrayNonEmpty(events)) return events

@@ -70,7 +70,9 @@ export const move = Command.make(
     if (!confirmed) return yield* tell("Nothing was moved.")
     const progress = yield* progressOf("copied")
     const result = yield* StorageMove.use((service) => service.move(to, fromName, { isOwn, progress }))
-    const { left, moved } = result
+    const { left } = result
+    const moved = result.moved.filter(({ modelProvider }) => modelProvider === undefined)
+    const keys = result.moved.length - moved.length
     const { label } = result.to
     const configFile = yield* configFileOfRun
     if (yield* Json) {
@@ -87,10 +89,11 @@ export const move = Command.make(
       } satisfies JsonOutput<"storage move">)
     }
     yield* tell(
-      moved.length === 0
+      result.moved.length === 0
         ? `There was nothing to move. Sign-ins are stored in ${label} from now on.`
         : `Moved ${moved.length} sign-in${moved.length === 1 ? "" : "s"} to ${label}.`
     )
+    if (keys > 0) yield* tell(`Moved ${keys} key${keys === 1 ? "" : "s"} of model providers, too.`)
     for (const { problem } of left) {
       yield* tellError(problem, configFile, "mcp-cli: not moved:")
     }
