@@ -1,4 +1,5 @@
 import type { Completions } from "effect/cli"
+import { knownProviders } from "../../../domain/chat/ModelProvider.ts"
 
 /** Something that can stand at the cursor. */
 export interface Candidate {
@@ -32,7 +33,7 @@ export interface Expected {
 }
 
 /** What the values of arguments and flags are, by name. A test names an argument or a flag that is not here. */
-export const kinds: Readonly<Record<string, Known | "file" | "free">> = {
+export const kinds: Readonly<Record<string, Known | "file" | "free" | "provider">> = {
   NAME: "server",
   SERVER: "server",
   server: "server",
@@ -59,7 +60,7 @@ export const kinds: Readonly<Record<string, Known | "file" | "free">> = {
   "client-secret-variable": "free",
   env: "free",
   ARG: "free",
-  PROVIDER: "free",
+  PROVIDER: "provider",
   "auth-timeout": "free",
   from: "free",
   issuer: "free",
@@ -86,6 +87,9 @@ const valuesOf = (command: string, { name, type }: Value): Pick<Expected, "fixed
   }
   const kind = exceptions[`${command} ${name}`] ?? (Object.hasOwn(kinds, name) ? kinds[name] : undefined)
   if (type._tag === "Path" || kind === "file") return { ...nothing, files: true }
+  if (kind === "provider") {
+    return { ...nothing, fixed: knownProviders.map(({ name }) => ({ value: name, description: "" })) }
+  }
   return { ...nothing, known: kind === "free" ? undefined : kind }
 }
 
