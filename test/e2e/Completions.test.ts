@@ -111,6 +111,7 @@ describe.skipIf(!hasScript)("completions (needs script of util-linux)", () => {
         ["mcp-cli tools a:\t", "[tools][a:b]"],
         ["mcp-cli storage move --to sec\t", "[storage][move][--to][secretservice]"],
         ["mcp-cli storage move --to=sec\t", "[storage][move][--to=secretservice]"],
+        ["mcp-cli models key opena\t", "[models][key][openai]"],
         ["mcp-cli auth login demo --acc\two\t", "[auth][login][demo][--account][work]"],
         [
           "mcp-cli --config-file .mcp_cli/server_c\tauth status no\t",
