@@ -1,12 +1,6 @@
 import { Cause, Effect, Exit, type Redacted, Schema } from "effect"
 import { isSecureUrl } from "../../domain/SecureUrl.ts"
-import {
-  discardBody,
-  HttpTransport,
-  type NetworkError,
-  UserAgent,
-  withBody
-} from "../../ports/HttpTransport.ts"
+import { discardBody, HttpTransport, UserAgent, withBody } from "../../ports/HttpTransport.ts"
 import { maxAnswer, maxEvent, maxList } from "./ModelLimits.ts"
 
 /** A request was not sent, or its answer is not read: a whole sentence about the server. */
@@ -67,7 +61,7 @@ export interface ModelHttpOptions {
  * - No redirect is followed: the request has the conversation and the key in it.
  * - Bodies are limited, and so is one event of a stream.
  *
- * It rejects with {@link ModelHttpError} or {@link NetworkError}.
+ * It rejects with {@link ModelHttpError} or a `NetworkError`.
  */
 export const modelFetch = Effect.fnUntraced(function* (options: ModelHttpOptions) {
   const transport = yield* HttpTransport
@@ -109,9 +103,11 @@ export const modelFetch = Effect.fnUntraced(function* (options: ModelHttpOptions
   })
   return async (input: RequestInfo | URL, init?: RequestInit): Promise<Response> => {
     const request = new Request(input, init)
-    const exit = await Effect.runPromiseExitWith(context)(send(request), {
-      ...(init?.signal == null ? {} : { signal: init.signal })
-    })
+    const signal = init?.signal ?? undefined
+    const exit = await Effect.runPromiseExitWith(context)(
+      send(request),
+      signal === undefined ? undefined : { signal }
+    )
     if (Exit.isSuccess(exit)) return exit.value
     throw Cause.squash(exit.cause)
   }

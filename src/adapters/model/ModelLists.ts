@@ -273,7 +273,7 @@ export const modelsOf = Effect.fnUntraced(function* (
     case "ollama":
       return yield* ofOllama(request, options.only)
     case "lmstudio":
-      return yield* Effect.catch(ofLmStudio(request), () => generic)
+      return yield* ofLmStudio(request).pipe(Effect.catch(() => generic))
     case "llamacpp":
       return yield* ofLlamaCpp(request)
     default:

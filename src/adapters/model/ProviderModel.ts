@@ -183,7 +183,7 @@ export const openProviderModel = Effect.fnUntraced(function* (
         ).pipe(Effect.catch(failWith))
         const pull = Effect.gen(function* () {
           for (;;) {
-            const { done, value } = yield* Effect.catch(next, failWith)
+            const { done, value } = yield* next.pipe(Effect.catch(failWith))
             if (done) return yield* answer.hasEnded ? Cause.done() : failWith(new Thrown(new Incomplete()))
             if (value.type === "error") return yield* failWith(new Thrown(value.error))
             const events = answer.add(value)
