@@ -39,7 +39,7 @@ describe("the keys of providers of models", () => {
       assert.isFalse(yield* keys.remove("openai"))
       assert.isUndefined(yield* findIn("openai"))
       assert.isTrue(Option.isSome(yield* store.get(CredentialKey.of("openai"))))
-    }).pipe(Effect.provide(layer), Effect.provide(machine({})))
+    }).pipe(Effect.provide(Layer.provideMerge(layer, machine({}))))
   )
 
   it.effect("move with the sign-ins", () =>
@@ -53,7 +53,7 @@ describe("the keys of providers of models", () => {
         ["groq"]
       )
       assert.strictEqual(yield* findIn("groq"), "sk-of-a-user")
-    }).pipe(Effect.provide(layer), Effect.provide(machine({ keyring: "secretservice" })))
+    }).pipe(Effect.provide(Layer.provideMerge(layer, machine({ keyring: "secretservice" }))))
   )
 
   it("have names that no server of a configuration can have", () => {
