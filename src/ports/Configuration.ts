@@ -179,6 +179,8 @@ export class Configuration extends Context.Service<
     readonly unlisted: Effect.Effect<ReadonlyArray<Server>>
     /** The defaults if there is no file. */
     readonly tokenStorage: Effect.Effect<StorageSettings, ConfigurationError>
+    /** True: conversations with a model are kept. */
+    readonly keepsHistory: Effect.Effect<boolean, ConfigurationError>
     /** What does not prevent the use of the file, such as unknown fields. */
     readonly warnings: Effect.Effect<ReadonlyArray<ConfigurationIssue>, ConfigurationError>
     /** The names of the environment variables in the file. Many hold secrets, so no browser inherits them. */

@@ -221,6 +221,10 @@ export const layer = (
             return readStorage(root.childOrEmpty("tokenStorage"))
           })
         }),
+        keepsHistory: Effect.map(
+          found,
+          Option.match({ onNone: () => false, onSome: ({ root }) => root.field("history").value === true })
+        ),
         warnings: Effect.map(found, Option.match({ onNone: () => [], onSome: ({ warnings }) => warnings })),
         variables: Effect.map(
           found,

@@ -7,6 +7,7 @@ import { identityProviderFields } from "../../../src/adapters/config/GrantFields
 import { oauthFields } from "../../../src/adapters/config/OAuthBlock.ts"
 import { schemaUrl } from "../../../src/adapters/config/SchemaUrl.ts"
 import { httpFields, stdioFields } from "../../../src/adapters/config/ServerEntry.ts"
+import { chatFields, toolsFields } from "../../../src/adapters/config/ToolsBlock.ts"
 import { storageFields } from "../../../src/adapters/config/StorageBlock.ts"
 import { authFields } from "../../../src/adapters/config/VaultAuthBlock.ts"
 import packageJson from "../../../package.json" with { type: "json" }
@@ -70,9 +71,10 @@ describe("the JSON Schema of the configuration", () => {
   })
 
   it("has the fields that are read, and no others", () => {
-    assert.sameMembers(namesOf(published), ["$schema", "mcpServers", "tokenStorage"])
-    assert.sameMembers(namesOf(http), ["type", "maxAnswerMiB", ...httpFields])
-    assert.sameMembers(namesOf(stdio), ["type", "maxAnswerMiB", ...stdioFields])
+    assert.sameMembers(namesOf(published), ["$schema", "history", "mcpServers", "tokenStorage"])
+    assert.sameMembers(namesOf(http), ["type", "maxAnswerMiB", ...chatFields, ...httpFields])
+    assert.sameMembers(namesOf(stdio), ["type", "maxAnswerMiB", ...chatFields, ...stdioFields])
+    assert.sameMembers(namesOf(http?.properties?.["tools"]), toolsFields)
     assert.sameMembers(namesOf(oauth), oauthFields)
     assert.sameMembers(namesOf(oauth?.properties?.["identity_provider"]), identityProviderFields)
     assert.sameMembers(namesOf(storage), storageFields)
@@ -102,6 +104,8 @@ describe("the JSON Schema of the configuration", () => {
       url: "{env:URL}/mcp",
       oauth: { scopes: [], redirect_uri: "http://localhost:1/cb", dpop: true }
     }),
+    server({ url, trust: true, tools: { allow: ["search"], deny: ["delete_*"] } }),
+    { mcpServers: {}, history: true },
     server({ command: "npx", args: ["-y", "x"], env: { A: "${A}" }, cwd: "/", type: "stdio" }),
     {
       mcpServers: {},
@@ -136,6 +140,9 @@ describe("the JSON Schema of the configuration", () => {
     server({ url, header: {} }),
     server({ url, headers: { A: 1 } }),
     server({ url, maxAnswerMiB: 0 }),
+    server({ url, trust: "yes" }),
+    server({ url, tools: { allowed: [] } }),
+    { mcpServers: {}, history: "yes" },
     server({ url, maxAnswerMiB: 1.5 }),
     server({ url, allow_http: "true" }),
     server({ url, oauth: { client: "x" } }),
