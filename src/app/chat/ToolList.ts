@@ -1,4 +1,4 @@
-import { Effect, Ref } from "effect"
+import { Clock, Duration, Effect, Ref } from "effect"
 import { nameTools, toolKey } from "../../domain/chat/ToolNames.ts"
 import { fitsPattern } from "../../domain/chat/ToolRules.ts"
 import type { Remedy } from "../../domain/Remedy.ts"
@@ -10,6 +10,8 @@ import { changedLines, definitionOf, hashOf, keptDefinition } from "./ToolDefini
 
 /** Tools that a model is told about. OpenAI refuses more. */
 const maxTools = 128
+/** How long a list counts as the current one. Over HTTP a server can say that it changed only while it answers. */
+const listedFor = Duration.toMillis(Duration.minutes(5))
 
 /** A tool of a conversation. */
 export interface ListedTool {
@@ -110,7 +112,7 @@ const offeredOf = (servers: ReadonlyArray<ReadonlyArray<ListedTool>>): ReadonlyA
 export interface ToolList {
   /** The tools that the model is told about. */
   readonly offered: Effect.Effect<ReadonlyArray<ListedTool>>
-  /** Lists the tools of the servers that have said that they changed. */
+  /** Lists the tools of the servers that have said that they changed, or that were not asked for five minutes. */
   readonly update: Effect.Effect<ReadonlyArray<Notice>>
   /** Pins the definition that the user has approved. */
   readonly approve: (tool: ListedTool, isKept: boolean) => Effect.Effect<ReadonlyArray<Notice>>
@@ -126,12 +128,13 @@ export const makeToolList = Effect.fnUntraced(function* (
   const tools = yield* Ref.make<ReadonlyMap<ChatServer, ReadonlyArray<ListedTool>>>(new Map())
   let names: ReadonlyMap<string, string> = new Map()
   const serverNames = new Map<string, string>()
-  const heard = new Map<ChatServer, number>()
+  const heard = new Map<ChatServer, { readonly changes: number; readonly at: number }>()
+  const changesOf = ({ session }: ChatServer) => session.toolChanges ?? Effect.succeed(0)
 
   const offered = Effect.map(Ref.get(tools), (all) => offeredOf([...all.values()]))
 
   const read = Effect.fnUntraced(function* (server: ChatServer) {
-    heard.set(server, yield* server.session.toolChanges ?? Effect.succeed(0))
+    heard.set(server, { changes: yield* changesOf(server), at: yield* Clock.currentTimeMillis })
     const all = yield* server.session.tools
     const told = all.filter(({ name }) => !server.rules.deny.some((pattern) => fitsPattern(pattern, name)))
     // Of two tools with one name the server runs one, whichever that is.
@@ -172,8 +175,12 @@ export const makeToolList = Effect.fnUntraced(function* (
   })
 
   const update = Effect.gen(function* () {
+    const now = yield* Clock.currentTimeMillis
     const changed = yield* Effect.filter(servers, (server) =>
-      Effect.map(server.session.toolChanges ?? Effect.succeed(0), (now) => now !== heard.get(server))
+      Effect.map(changesOf(server), (changes) => {
+        const last = heard.get(server)
+        return last?.changes !== changes || now - last.at > listedFor
+      })
     )
     const notices: Array<Notice> = []
     const found = yield* Effect.forEach(
@@ -184,7 +191,7 @@ export const makeToolList = Effect.fnUntraced(function* (
           Effect.catch((error) =>
             Effect.sync(() => {
               notices.push({
-                text: `${server.name} has changed its tools, and they cannot be listed. ${error.message}`,
+                text: `The tools of ${server.name} cannot be listed again, and are used as they were. ${error.message}`,
                 remedies: error.remedies
               })
               return []
