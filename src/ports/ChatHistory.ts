@@ -28,7 +28,7 @@ export interface ChatMemory {
   readonly save: (chat: WholeChat) => Effect.Effect<void, StorageError>
   /** All that are kept, the newest first. */
   readonly list: Effect.Effect<ReadonlyArray<KeptChat>, StorageError>
-  /** Undefined: there is none with this id. */
+  /** Undefined: no conversation has this id. */
   readonly open: (id: string) => Effect.Effect<WholeChat | undefined, StorageError>
 }
 

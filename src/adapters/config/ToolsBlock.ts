@@ -19,5 +19,8 @@ export const readToolRules = Effect.fnUntraced(function* (
   tools?.warnUnknown(toolsFields)
   const allow = tools === undefined ? [] : yield* tools.strings("allow", notEmpty)
   const deny = tools === undefined ? [] : yield* tools.strings("deny", notEmpty)
-  return entry.has("trust") || tools !== undefined ? { toolRules: { isTrusted, allow, deny } } : {}
+  if (!entry.has("trust") && tools === undefined) return {}
+  // The author of an entry that is not trusted cannot decide what runs without a question.
+  const mayAllow = entry.findings.access !== "refused"
+  return { toolRules: { isTrusted: isTrusted && mayAllow, allow: mayAllow ? allow : [], deny } }
 })

@@ -16,7 +16,7 @@ const quoted = ({ name, session }: ChatServer): ReadonlyArray<string> => {
   return [start(name), kept.replace(/^-{2,}/gm, (dashes) => ` ${dashes}`), end]
 }
 
-/** What a model is told about its task, and about whom to believe. */
+/** What a model is told about its task, and about who gives it orders. */
 export const systemText = (servers: ReadonlyArray<ChatServer>): string =>
   [
     "You answer a user at a terminal. You can call the tools of these MCP servers, if tools are listed: " +

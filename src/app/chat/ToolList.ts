@@ -108,6 +108,17 @@ const offeredOf = (servers: ReadonlyArray<ReadonlyArray<ListedTool>>): ReadonlyA
   return servers.flat().filter((tool) => chosen.has(tool))
 }
 
+/** What the user learns if the model is not told about all tools. */
+const tooMany = (total: number): Notice => ({
+  text: `The servers have ${total} tools, and the model is told about ${maxTools} of them. Name those that it does not need in "tools": {"deny": [...]} of their servers.`
+})
+
+/** The tools that the configuration does not deny. Of two with one name the server runs one, whichever that is. */
+const toldTools = ({ rules }: ChatServer, tools: ReadonlyArray<McpTool>): ReadonlyArray<McpTool> => {
+  const told = tools.filter(({ name }) => !rules.deny.some((pattern) => fitsPattern(pattern, name)))
+  return [...new Map(told.map((tool) => [tool.name, tool])).values()]
+}
+
 /** The tools of a conversation. */
 export interface ToolList {
   /** The tools that the model is told about. */
@@ -136,10 +147,7 @@ export const makeToolList = Effect.fnUntraced(function* (
   const read = Effect.fnUntraced(function* (server: ChatServer) {
     heard.set(server, { changes: yield* changesOf(server), at: yield* Clock.currentTimeMillis })
     const all = yield* server.session.tools
-    const told = all.filter(({ name }) => !server.rules.deny.some((pattern) => fitsPattern(pattern, name)))
-    // Of two tools with one name the server runs one, whichever that is.
-    const unique = [...new Map(told.map((tool) => [tool.name, tool])).values()]
-    const { listed, notices } = yield* compared(pins, server, unique)
+    const { listed, notices } = yield* compared(pins, server, toldTools(server, all))
     return { server, listed, notices }
   })
 
@@ -165,13 +173,7 @@ export const makeToolList = Effect.fnUntraced(function* (
     )
     const total = [...all.values()].flat().length
     const notices = found.flatMap((one) => one.notices)
-    if (total <= maxTools) return notices
-    return [
-      ...notices,
-      {
-        text: `The servers have ${count(total, "tool")}, and the model is told about ${maxTools} of them. Name those that it does not need in "tools": {"deny": [...]} of their servers.`
-      }
-    ]
+    return total > maxTools ? [...notices, tooMany(total)] : notices
   })
 
   const update = Effect.gen(function* () {

@@ -374,15 +374,13 @@ describe("a pinned definition", () => {
 })
 
 describe("chatServer", () => {
-  it.effect("has the rules of its entry, and trusts nothing without them", () =>
-    Effect.gen(function* () {
-      const { session } = serverOf().server
-      const plain = chatServer(serverNamed("notion"), "default", session)
-      assert.deepStrictEqual(plain.rules, { isTrusted: false, allow: [], deny: [] })
-      const toolRules = { isTrusted: true, allow: ["a"], deny: ["b"] }
-      const trusted = chatServer({ ...serverNamed("notion"), toolRules }, "work", session)
-      assert.deepStrictEqual(trusted.rules, toolRules)
-      assert.strictEqual(trusted.place, "https://notion.test/mcp")
-    })
-  )
+  it("has the rules of its entry, and trusts nothing without them", () => {
+    const { session } = serverOf().server
+    const plain = chatServer(serverNamed("notion"), "default", session)
+    assert.deepStrictEqual(plain.rules, { isTrusted: false, allow: [], deny: [] })
+    const toolRules = { isTrusted: true, allow: ["a"], deny: ["b"] }
+    const trusted = chatServer({ ...serverNamed("notion"), toolRules }, "work", session)
+    assert.deepStrictEqual(trusted.rules, toolRules)
+    assert.strictEqual(trusted.place, "https://notion.test/mcp")
+  })
 })
