@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Stream } from "effect"
+import { Effect, Fiber, Stream } from "effect"
+import { TestClock } from "effect/testing"
 import { newChatId, saveChat } from "../../../src/app/chat/SavedChat.ts"
 import { ChatHistory, type WholeChat } from "../../../src/ports/ChatHistory.ts"
 import { openChat, serverOf, textResult, toolNamed } from "./ChatWorld.ts"
@@ -93,6 +94,26 @@ describe("a conversation", () => {
       assert.include(JSON.stringify(requests[0]), "AAAA")
       assert.notInclude(JSON.stringify(requests[1]), "AAAA")
       assert.include(JSON.stringify(requests[1]), "image/png here, which you cannot see")
+    })
+  )
+
+  it.effect("has one turn at a time", () =>
+    Effect.gen(function* () {
+      const { requests, say } = yield* openChat({
+        answers: [
+          { text: "one", delay: "1 second" },
+          { text: "two", delay: "1 second" }
+        ]
+      })
+      const both = yield* Effect.forkChild(
+        Effect.all([say("first"), say("second")], { concurrency: "unbounded" })
+      )
+      yield* TestClock.adjust("1 minute")
+      yield* Fiber.join(both)
+      assert.deepStrictEqual(
+        requests.map(({ messages }) => messages.length),
+        [1, 3]
+      )
     })
   )
 
