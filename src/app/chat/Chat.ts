@@ -1,4 +1,15 @@
-import { Context, type Duration, Effect, Layer, Queue, Ref, type Scope, Semaphore, Stream } from "effect"
+import {
+  Context,
+  type Duration,
+  Effect,
+  Layer,
+  Queue,
+  type Redacted,
+  Ref,
+  type Scope,
+  Semaphore,
+  Stream
+} from "effect"
 import type { Remedy } from "../../domain/Remedy.ts"
 import { fitsPattern, type ToolRules } from "../../domain/chat/ToolRules.ts"
 import type { ChatMessage, MediaPart, TextPart, TokenUsage } from "../../domain/chat/ChatMessage.ts"
@@ -20,6 +31,8 @@ export interface ChatServer {
   readonly account: string
   /** Where it is: its URL, or its command line. What is remembered about its tools holds only there. */
   readonly place?: string
+  /** Secrets of its entry, by the names of their headers or variables. A result that repeats them is redacted. */
+  readonly secrets?: Readonly<Record<string, Redacted.Redacted>>
   readonly session: OpenSession
   /** What the configuration says about its tools. */
   readonly rules: ToolRules

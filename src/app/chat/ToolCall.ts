@@ -1,14 +1,15 @@
-import { Effect, Predicate } from "effect"
+import { Effect, Predicate, Redacted } from "effect"
 import { argumentProblemText } from "../../domain/ArgumentProblemText.ts"
 import { nearName } from "../../domain/NearName.ts"
 import { printable } from "../../domain/PrintableText.ts"
+import { redact, secretsInHeader } from "../../domain/Redaction.ts"
 import { argumentProblems } from "../../domain/ToolSchema.ts"
 import type { MediaPart, TextPart } from "../../domain/chat/ChatMessage.ts"
 import { NetworkError } from "../../ports/HttpTransport.ts"
 import { McpError, type McpProgress } from "../../ports/McpConnector.ts"
 import type { SessionError } from "../session/ServerSession.ts"
 import type { WrittenCall } from "./AcceptedAnswer.ts"
-import type { CallOutcome } from "./Chat.ts"
+import type { CallOutcome, ChatServer } from "./Chat.ts"
 import type { Permissions } from "./Permissions.ts"
 import type { ListedTool, Notice } from "./ToolList.ts"
 import { cut, toolResultText } from "./ToolResultText.ts"
@@ -72,11 +73,26 @@ const isAboutSignIn = (error: SessionError): boolean =>
     ? error.remedies.some((remedy) => remedy._tag === "Command" && remedy.verb === "auth login")
     : !(error instanceof NetworkError)
 
-const failedAt = (server: string, error: SessionError, tell: (notice: Notice) => void): EndedCall => {
+/** What follows an authentication scheme, and is no word of a language. */
+const credentials = /\b(Bearer|Basic|DPoP)\s+(?=[\w.~+/=-]*\d)[\w.~+/=-]{16,}/gi
+
+/** Leaves out the secrets of a server that its answer repeats. */
+const redactedBy =
+  ({ secrets = {} }: ChatServer) =>
+  (text: string): string =>
+    redact(
+      text,
+      Object.values(secrets).flatMap((value) => secretsInHeader(Redacted.value(value)))
+    ).replace(credentials, "$1 …")
+
+const failedAt = (server: ChatServer, error: SessionError, tell: (notice: Notice) => void): EndedCall => {
+  const { name } = server
   if (!isAboutSignIn(error))
-    return failedCall(`${server}: ${error instanceof McpError ? error.detail : "it cannot be reached."}`)
+    return failedCall(
+      `${name}: ${error instanceof McpError ? redactedBy(server)(error.detail) : "it cannot be reached."}`
+    )
   tell({ text: error.message, remedies: error.remedies })
-  return failedCall(`Not signed in to ${server}.`)
+  return failedCall(`Not signed in to ${name}.`)
 }
 
 /** What is wrong with a call before it is made. */
@@ -119,10 +135,10 @@ export const makeToolCall = Effect.fnUntraced(function* (
   if (permission._tag === "NotAsked") return endedWithout({ _tag: "NeedsApproval" })
   yield* onStart
   const answer = yield* Effect.result(server.session.call(tool.name, args, { onProgress }))
-  if (answer._tag === "Failure") return failedAt(server.name, answer.failure, tell)
+  if (answer._tag === "Failure") return failedAt(server, answer.failure, tell)
   sources.add(server.name)
   const { isError } = answer.success
-  const { content, cutCharacters, text } = toolResultText(tool, answer.success)
+  const { content, cutCharacters, text } = toolResultText(tool, answer.success, redactedBy(server))
   return {
     outcome: isError ? { _tag: "Failed", text } : { _tag: "Done", text, cutCharacters },
     isError,

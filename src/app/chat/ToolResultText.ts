@@ -48,10 +48,15 @@ const structuredProblem = (
     : ["[The structured result does not match the output schema that the tool declares.]"]
 }
 
-/** A result of a tool for a model: its text, cut, and the pictures that a model may see. */
+/**
+ * A result of a tool for a model: its text, cut, and the pictures that a model may see.
+ *
+ * @param redacted leaves the secrets of the server out of a text
+ */
 export const toolResultText = (
   tool: McpTool,
-  { content, structured }: McpToolResult
+  { content, structured }: McpToolResult,
+  redacted: (text: string) => string
 ): {
   readonly content: ReadonlyArray<TextPart | MediaPart>
   readonly text: string
@@ -73,7 +78,8 @@ export const toolResultText = (
     ...(hasText ? [] : Option.toArray(structured).map((value) => JSON.stringify(value))),
     ...structuredProblem(tool.outputSchema, structured)
   ]
-  const { cutCharacters, text } = cut(all.join("\n"))
+  const { cutCharacters, text: whole } = cut(all.join("\n"))
+  const text = redacted(whole)
   const shown = text.trim() === "" ? (media.length === 0 ? "(no content)" : "") : text
   return {
     content: [...(shown === "" ? [] : [{ _tag: "Text" as const, text: shown }]), ...media],

@@ -1,12 +1,14 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Fiber, Option } from "effect"
+import { Duration, Effect, Fiber, Option, Redacted } from "effect"
 import { TestClock } from "effect/testing"
 import type { ScriptedAnswer } from "../../../src/adapters/scripted/ScriptedChatModel.ts"
 import type { TurnEvent } from "../../../src/app/chat/Chat.ts"
+import { chatServer } from "../../../src/app/chat/ChatServer.ts"
 import type { ChatFailure } from "../../../src/ports/ChatModel.ts"
 import { NetworkError } from "../../../src/ports/HttpTransport.ts"
 import { McpError } from "../../../src/ports/McpConnector.ts"
 import { command } from "../../../src/domain/Remedy.ts"
+import { serverNamed } from "../World.ts"
 import {
   answerIn,
   type ChatWorldOptions,
@@ -294,6 +296,42 @@ describe("a sign-in that is needed in a call", () => {
       const notion = serverOf({ call: () => Effect.fail(failure) })
       const { requests } = yield* goesOn({ servers: [notion.server], answers: [call(), "ok"] })
       assert.deepStrictEqual(toldIn(requests[1]?.messages ?? []), ["notion: it cannot be reached."])
+    })
+  )
+})
+
+describe("a secret of a server", () => {
+  const stdio = {
+    _tag: "Stdio" as const,
+    name: "notion",
+    command: "server",
+    args: [],
+    cwd: undefined,
+    env: { API_TOKEN: Redacted.make("hunter2-hunter2"), FOLDER: Redacted.make("/home/ada/pages") }
+  }
+  const http = { ...serverNamed("notion"), headers: { "X-Api-Key": Redacted.make("hunter2-hunter2") } }
+  const said =
+    "hunter2-hunter2 in /home/ada/pages, Authorization: Bearer eyJsecret.secret.0. Bearer authentication is safe."
+  const expected = "… in /home/ada/pages, Authorization: Bearer … Bearer authentication is safe."
+  const ways: ReadonlyArray<
+    readonly [string, ReturnType<NonNullable<Parameters<typeof serverOf>[0]>["call"] & object>]
+  > = [
+    ["a result", Effect.succeed(textResult(said))],
+    ["a failed result", Effect.succeed(textResult(said, { isError: true }))],
+    ["a structured result", Effect.succeed(textResult("", { content: [], structured: Option.some(said) }))],
+    ["an error", Effect.fail(new McpError({ server: "notion", detail: said }))]
+  ]
+  it.effect.each(ways)("does not reach a model by %s", ([, answer]) =>
+    Effect.gen(function* () {
+      for (const server of [stdio, http]) {
+        const { session } = serverOf({ call: () => answer }).server
+        const { requests } = yield* goesOn({
+          servers: [chatServer(server, "default", session)],
+          answers: [call(), "ok"]
+        })
+        assert.include(toldIn(requests[1]?.messages ?? [])[0], expected)
+        assert.notMatch(JSON.stringify(requests), /hunter2|eyJsecret/)
+      }
     })
   )
 })
