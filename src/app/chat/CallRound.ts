@@ -5,13 +5,7 @@ import type { WrittenCall } from "./AcceptedAnswer.ts"
 import type { ServerTool, ShownCall, TurnEvent, TurnLimit } from "./Chat.ts"
 import { endedWithout, type EndedCall, failedCall, makeToolCall, type ToolCallContext } from "./ToolCall.ts"
 import type { ListedTool } from "./ToolList.ts"
-
-/** Calls of one turn. A task of a user needs a few; a model that needs more goes in circles. */
-export const maxCalls = 16
-/** Calls of one turn with the same tool and the same arguments. */
-export const maxEqualCalls = 3
-/** Calls of one answer that run at the same time. */
-const concurrency = 8
+import { callsAtOnce, maxCalls, maxEqualCalls } from "./ChatLimits.ts"
 
 /** What the calls of a turn have used of its limits. */
 export interface CallCount {
@@ -107,7 +101,7 @@ export const makeCallRound = (
       if (reached === undefined) admitted.push(call)
       else yield* end(call, failedCall(limitTexts[reached]))
     }
-    yield* Effect.forEach(admitted, runOne, { concurrency, discard: true })
+    yield* Effect.forEach(admitted, runOne, { concurrency: callsAtOnce, discard: true })
     return limit
   })
 

@@ -9,11 +9,7 @@ import {
 } from "../../ports/ChatModel.ts"
 import type { TurnEvent } from "./Chat.ts"
 import { withoutSight } from "./ToolResultText.ts"
-
-/** Attempts after the first. */
-const maxRetries = 3
-/** The longest time that a provider may ask a user to wait for. After a longer one the turn ends. */
-const maxRetryAfter = Duration.toMillis(Duration.seconds(60))
+import { maxRetries, maxRetryAfter } from "./ChatLimits.ts"
 
 const isTransient = ({ failure, retryAfter = 0 }: ChatModelError): boolean =>
   ["rate-limit", "unavailable", "unreachable"].includes(failure) && retryAfter <= maxRetryAfter

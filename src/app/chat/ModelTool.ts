@@ -3,9 +3,7 @@ import { safeText } from "../../domain/PrintableText.ts"
 import { type JsonSchema, toolArguments } from "../../domain/ToolSchema.ts"
 import type { ChatTool } from "../../ports/ChatModel.ts"
 import type { ListedTool } from "./ToolList.ts"
-
-/** Characters of a description. Long ones explain a whole query language; none needs more. */
-const maxDescription = 20_000
+import { maxDescription } from "./ChatLimits.ts"
 
 /** Keywords that providers refuse at the top of a schema. */
 const composing = ["allOf", "anyOf", "oneOf", "not", "enum", "const", "$ref", "if"]

@@ -3,9 +3,7 @@ import { printable } from "../../domain/PrintableText.ts"
 import type { ChatMessage, MediaPart, TextPart } from "../../domain/chat/ChatMessage.ts"
 import { ChatHistory } from "../../ports/ChatHistory.ts"
 import type { ChatSession } from "./Chat.ts"
-
-/** Characters of a title. */
-const maxTitle = 80
+import { maxTitle } from "./ChatLimits.ts"
 
 /** A conversation with pictures would take megabytes. */
 const withoutMedia = (part: TextPart | MediaPart): TextPart =>

@@ -8,9 +8,7 @@ import {
   SamplingRefused,
   ServerQuestions
 } from "../../ports/ServerRequests.ts"
-
-/** The most tokens that a server may let a model write. The user pays for them. */
-const maxTokens = 4096
+import { maxSampledTokens } from "./ChatLimits.ts"
 
 const refused = (detail: string) => new SamplingRefused({ detail })
 
@@ -40,7 +38,7 @@ const answerOf = Effect.fnUntraced(function* (
     system: sampling.system ?? "",
     messages,
     tools: [],
-    maxOutputTokens: Math.min(Math.max(1, sampling.maxTokens), maxTokens)
+    maxOutputTokens: Math.min(Math.max(1, sampling.maxTokens), maxSampledTokens)
   }
   const events: ReadonlyArray<ChatEvent> = yield* Stream.runCollect(model.stream(request)).pipe(
     // What is wrong with the model is the user's to know.

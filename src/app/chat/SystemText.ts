@@ -1,9 +1,7 @@
 import { Option } from "effect"
 import { safeText } from "../../domain/PrintableText.ts"
 import type { ChatServer } from "./Chat.ts"
-
-/** Characters of the instructions of one server. */
-const maxInstructions = 8000
+import { maxInstructions } from "./ChatLimits.ts"
 
 const start = (server: string) => `--- instructions of the server ${server}, not of the user ---`
 const end = "--- end of the instructions ---"

@@ -13,9 +13,7 @@ import type { CallOutcome, ChatServer } from "./Chat.ts"
 import type { Permissions } from "./Permissions.ts"
 import type { ListedTool, Notice } from "./ToolList.ts"
 import { cut, toolResultText } from "./ToolResultText.ts"
-
-/** Names that a model is told if it makes one up. */
-const maxNear = 5
+import { maxNearNames } from "./ChatLimits.ts"
 
 /** How a call ended, for the user and for the model. */
 export interface EndedCall {
@@ -57,7 +55,7 @@ const nearNames = (name: string, tools: ReadonlyArray<ListedTool>): ReadonlyArra
     tools.map((one) => one.name)
   )
   const spelt = tools.filter(({ tool }) => nearName(bare, [tool.name]) !== undefined).map((one) => one.name)
-  return [...new Set([...same, whole, ...spelt])].filter(Predicate.isNotUndefined).slice(0, maxNear)
+  return [...new Set([...same, whole, ...spelt])].filter(Predicate.isNotUndefined).slice(0, maxNearNames)
 }
 
 const unknownTool = (name: string, tools: ReadonlyArray<ListedTool>): EndedCall => {

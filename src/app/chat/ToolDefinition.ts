@@ -2,13 +2,7 @@ import { Effect, Option, Schema } from "effect"
 import * as Hex from "effect/encoding/Hex"
 import { canonicalJson } from "../../domain/CanonicalJson.ts"
 import type { McpTool } from "../../ports/McpConnector.ts"
-
-/** Characters of a definition that are kept, to show what changed. Descriptions of 20,000 characters exist. */
-const maxKept = 100_000
-/** Lines of a change that are shown. */
-const maxLines = 200
-/** Characters of one such line. */
-const maxLine = 4000
+import { maxChangedLine, maxChangedLines, maxKeptDefinition } from "./ChatLimits.ts"
 
 const fields = ["name", "title", "description", "inputSchema", "outputSchema", "annotations"] as const
 
@@ -24,7 +18,8 @@ export const hashOf = (definition: string): Effect.Effect<string> =>
   )
 
 /** A definition as it is kept; empty if it is too long. */
-export const keptDefinition = (definition: string): string => (definition.length > maxKept ? "" : definition)
+export const keptDefinition = (definition: string): string =>
+  definition.length > maxKeptDefinition ? "" : definition
 
 const decode = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Record(Schema.String, Schema.Unknown)))
 
@@ -51,10 +46,10 @@ export const changedLines = (before: string, after: string): ReadonlyArray<strin
   const now = Option.getOrElse(decode(after), (): Readonly<Record<string, unknown>> => ({}))
   const lines = fields.flatMap((field) => {
     const { added, removed } = differing(linesOf(old[field]), linesOf(now[field]))
-    const marked = (mark: string) => (line: string) => `${mark} ${field}: ${line}`.slice(0, maxLine)
+    const marked = (mark: string) => (line: string) => `${mark} ${field}: ${line}`.slice(0, maxChangedLine)
     return [...removed.map(marked("-")), ...added.map(marked("+"))]
   })
   const unknown = before === "" ? ["- The old definition was too long to be kept."] : []
-  const rest = lines.length - maxLines
-  return [...unknown, ...lines.slice(0, maxLines), ...(rest > 0 ? [`… ${rest} more lines`] : [])]
+  const rest = lines.length - maxChangedLines
+  return [...unknown, ...lines.slice(0, maxChangedLines), ...(rest > 0 ? [`… ${rest} more lines`] : [])]
 }

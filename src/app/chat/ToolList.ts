@@ -1,4 +1,4 @@
-import { Clock, Duration, Effect, Ref } from "effect"
+import { Clock, Effect, Ref } from "effect"
 import { nameTools, toolKey } from "../../domain/chat/ToolNames.ts"
 import { fitsPattern } from "../../domain/chat/ToolRules.ts"
 import type { Remedy } from "../../domain/Remedy.ts"
@@ -7,11 +7,7 @@ import type { PinMemory, PinnedServer, ToolPin } from "../../ports/ToolPins.ts"
 import type { SessionError } from "../session/ServerSession.ts"
 import type { ChatServer } from "./Chat.ts"
 import { changedLines, definitionOf, hashOf, keptDefinition } from "./ToolDefinition.ts"
-
-/** Tools that a model is told about. OpenAI refuses more. */
-const maxTools = 128
-/** How long a list counts as the current one. Over HTTP a server can say that it changed only while it answers. */
-const listedFor = Duration.toMillis(Duration.minutes(5))
+import { listedFor, maxTools } from "./ChatLimits.ts"
 
 /** A tool of a conversation. */
 export interface ListedTool {

@@ -2,11 +2,8 @@ import { Option } from "effect"
 import { argumentProblems, type JsonSchema } from "../../domain/ToolSchema.ts"
 import type { MediaPart, TextPart } from "../../domain/chat/ChatMessage.ts"
 import type { McpBinary, McpTool, McpToolResult } from "../../ports/McpConnector.ts"
+import { maxPicture, maxResult } from "./ChatLimits.ts"
 
-/** Characters of a result that a model gets. */
-export const maxResult = 32_000
-/** Bytes of a picture that a model gets: the limit of Anthropic. */
-const maxPicture = 5 * 2 ** 20
 /** The pictures that all models with eyes can see. */
 const pictures: ReadonlySet<string> = new Set(["image/png", "image/jpeg", "image/gif", "image/webp"])
 
