@@ -118,7 +118,9 @@ describe("kept conversations", () => {
 
   it.live.each(["../a", "", "a/b", "A", ".", "x".repeat(33)])("have no id that is a path: %s", (id) =>
     Effect.gen(function* () {
-      const { chats } = yield* folder(false)
+      const { chats, directory } = yield* folder(false)
+      yield* chats.save(chat("b"))
+      writeFileSync(join(directory, "..", "a.json"), JSON.stringify(chat("a")), { mode: 0o600 })
       assert.isUndefined(yield* chats.open(id))
     })
   )
