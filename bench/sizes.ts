@@ -73,7 +73,7 @@ const main = async () => {
   const rows = [
     ["the smallest program over ./web", smallestWebProgram] as const,
     ...Object.keys(entries)
-      .filter((name) => name !== "./package.json")
+      .filter((name) => !name.endsWith(".json"))
       .map((name) => [`everything of ${name}`, everythingOf(name)] as const)
   ]
   const kilobytes = (bytes: number) => `${(bytes / 1000).toFixed(1)} kB`.padStart(10)

@@ -3,11 +3,16 @@ import type { Credential } from "../domain/Credential.ts"
 import type { CredentialKey } from "../domain/CredentialKey.ts"
 import * as Remedy from "../domain/Remedy.ts"
 import type { StorageBackend } from "./StorageBackend.ts"
-import { StorageFailure } from "./StorageFailure.ts"
+import type { StorageFailure } from "./StorageFailure.ts"
+
+/** Without the classes, most of which are about stores that a browser does not have: it would load them. */
+const Reason = Schema.declare(
+  (value): value is StorageFailure => value instanceof Error && "_tag" in value && "remedies" in value
+)
 
 /** A store failed; `reason` says how. Never holds what was stored. */
 export class StorageError extends Schema.TaggedError<StorageError>()("StorageError", {
-  reason: StorageFailure,
+  reason: Reason,
   /** A change that has begun and must be finished with the new password. Absent: nothing was changed. */
   unfinished: Schema.optionalKey(Schema.Literal("rekey"))
 }) {

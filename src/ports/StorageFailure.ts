@@ -2,6 +2,7 @@ import { Schema } from "effect"
 import { CredentialKey } from "../domain/CredentialKey.ts"
 import * as Remedy from "../domain/Remedy.ts"
 import { StorageBackend } from "./StorageBackend.ts"
+import type { Superseded } from "./Superseded.ts"
 
 const capital = (text: string): string => text.slice(0, 1).toUpperCase() + text.slice(1)
 
@@ -218,19 +219,6 @@ export class BackendError extends Schema.TaggedError<BackendError>()("BackendErr
   }
 }
 
-/** Another process has stored something newer since the lock was taken. It counts, and nothing was overwritten. */
-export class Superseded extends Schema.TaggedError<Superseded>()("Superseded", {
-  server: Schema.String
-}) {
-  override get message(): string {
-    return `Another process has stored a newer sign-in to ${this.server}, which was not overwritten.`
-  }
-
-  get remedies(): ReadonlyArray<Remedy.Remedy> {
-    return [Remedy.advice("Run the command again.")]
-  }
-}
-
 /** The kinds of trouble with Vault, and what to do about each. */
 const vaultProblems = {
   unreachable: [
@@ -310,24 +298,21 @@ export class VaultFailure extends Schema.TaggedError<VaultFailure>()("VaultFailu
 }
 
 /** Why a store failed. */
-export const StorageFailure = Schema.Union([
-  NoPassword,
-  WrongPassword,
-  Corrupt,
-  NewerVersion,
-  InsecurePermissions,
-  Inaccessible,
-  Unavailable,
-  Locked,
-  Denied,
-  TimedOut,
-  Unsupported,
-  BackendError,
-  Superseded,
-  VaultFailure
-])
-/** Why a store failed. */
-export type StorageFailure = typeof StorageFailure.Type
+export type StorageFailure =
+  | NoPassword
+  | WrongPassword
+  | Corrupt
+  | NewerVersion
+  | InsecurePermissions
+  | Inaccessible
+  | Unavailable
+  | Locked
+  | Denied
+  | TimedOut
+  | Unsupported
+  | BackendError
+  | Superseded
+  | VaultFailure
 
 /** True if the failure is not about one record: every other request to the store would fail, or wait, in the same way. */
 export const isOfWholeStore = (reason: StorageFailure): boolean => {

@@ -3,7 +3,7 @@ import type { AddressInfo } from "node:net"
 import { resolve } from "node:path"
 import { afterEach, assert, describe, it } from "@effect/vitest"
 import type { Finding } from "../../src/app/doctor/Doctor.ts"
-import { startWorld, type World } from "./World.ts"
+import { freePort, startWorld, type World } from "./World.ts"
 
 let world: World | undefined
 const closing: Array<() => Promise<void> | void> = []
@@ -56,6 +56,9 @@ const examine = async (
 describe("auth doctor", () => {
   it("finds nothing wrong where nothing is, opens no browser, and registers no client", async () => {
     const it = await open()
+    // Another test may be signing in at the default port.
+    const redirect_uri = `http://localhost:${await freePort()}/callback`
+    it.configure({ mcpServers: { demo: { url: it.mcpServer.url.href, oauth: { redirect_uri } } } })
     const report = await examine(it)
     assert.strictEqual(report.code, 0)
     assert.isTrue(report.healthy)

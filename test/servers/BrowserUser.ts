@@ -1,3 +1,5 @@
+import { oneRequest } from "./RealServer.ts"
+
 /** Where a user ended who approved: the page of the callback. */
 export interface Ended {
   readonly url: string
@@ -50,7 +52,7 @@ export const followRedirects = async (
     const response = await fetch(url, {
       redirect: "manual",
       ...(form === undefined ? {} : { method: "POST", body: form }),
-      headers: { cookie: [...cookies].map(([name, value]) => `${name}=${value}`).join("; ") }
+      headers: { ...oneRequest, cookie: [...cookies].map(([name, value]) => `${name}=${value}`).join("; ") }
     })
     for (const cookie of response.headers.getSetCookie()) {
       const [pair = ""] = cookie.split(";")

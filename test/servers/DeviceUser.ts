@@ -1,3 +1,5 @@
+import { oneRequest } from "./RealServer.ts"
+
 /** What a page of the device flow holds: its heading, and the form that it sends. */
 interface Page {
   readonly url: string
@@ -40,7 +42,10 @@ export const useDevice = async (
     for (let hops = 0; hops < 20; hops++) {
       const response = await fetch(url, {
         redirect: "manual",
-        headers: { cookie: [...cookies].map(([name, value]) => `${name}=${value}`).join("; ") },
+        headers: {
+          ...oneRequest,
+          cookie: [...cookies].map(([name, value]) => `${name}=${value}`).join("; ")
+        },
         ...(form === undefined ? {} : { method: "POST", body: form })
       })
       for (const cookie of response.headers.getSetCookie()) {

@@ -25,7 +25,7 @@ export const makeExampleServer = (): Server => {
       { name: "fail", description: "Reports an error", inputSchema: { type: "object" as const } }
     ]
   }))
-  server.setRequestHandler("tools/call", ({ params }) => {
+  server.setRequestHandler("tools/call", async ({ params }, { mcpReq }) => {
     const given = params.arguments ?? {}
     switch (params.name) {
       case "echo":
@@ -34,7 +34,15 @@ export const makeExampleServer = (): Server => {
         return { content: [{ type: "text", text: String(Number(given["a"]) + Number(given["b"])) }] }
       case "fail":
         return { content: [{ type: "text", text: "the disk is full" }], isError: true }
-      // Not in the list.
+      // Not in the list, as all below.
+      case "copy": {
+        const progressToken = mcpReq._meta?.progressToken ?? 0
+        const message =
+          "copying the pages of the handbook: chapter 12 of 30, \u53d6\u5f97 of pictures, part one of two"
+        const params = { progressToken, progress: 2, total: 5, message }
+        await mcpReq.notify({ method: "notifications/progress", params })
+        return new Promise<never>(() => undefined)
+      }
       case "wait":
         return new Promise<never>(() => undefined)
       default:

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process"
 import { existsSync, readFileSync } from "node:fs"
 import { join, resolve } from "node:path"
 import { serverCache as cache } from "./ServerCache.ts"
-import type { RealServer } from "./RealServer.ts"
+import { oneRequest, type RealServer } from "./RealServer.ts"
 
 /** The packages that a server needs: a file of requirements. The major versions of the SDK exclude each other. */
 export type Packages = "mcp-1" | "mcp-2"
@@ -54,7 +54,7 @@ export const startPythonServer = async (
     child.once("close", () => reject(new Error(`${script} ended: ${complaints}`)))
   })
   const control = async (name: string): Promise<unknown> => {
-    const answer = await fetch(new URL(`/test/${name}`, url))
+    const answer = await fetch(new URL(`/test/${name}`, url), { headers: oneRequest })
     if (!answer.ok) throw new Error(`${script} cannot ${name}: ${await answer.text()} ${complaints}`)
     return answer.json()
   }

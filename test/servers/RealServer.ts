@@ -15,11 +15,15 @@ export interface RealServer {
   readonly close: () => Promise<void>
 }
 
+/** For a connection of its own: a server may close an idle one at the moment of the next request. */
+export const oneRequest = { connection: "close" }
+
 /** Whether a server takes an access token. */
 export const accepts = async ({ url }: RealServer, token: string): Promise<boolean> => {
   const { status } = await fetch(url, {
     method: "POST",
     headers: {
+      ...oneRequest,
       authorization: `Bearer ${token}`,
       "content-type": "application/json",
       accept: "application/json, text/event-stream"

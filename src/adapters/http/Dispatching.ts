@@ -64,12 +64,15 @@ const sharedFor = async (url: URL, base: Dispatcher): Promise<Shared> => {
  * - A fresh one uses a new connection, and closes it after the answer. A dispatcher that the program has set is used as it is.
  * - A request that follows an answer at once waits for one turn of the event loop. Undici frees the connection of the answer in
  *   its next turn, and would open another one before: two to three round trips with TLS.
+ * - Connections that the server may close soon are closed first.
  * - Undici gives up after 300 seconds without a head or a part of the body. The callers have their own timeouts.
  */
 export const dispatchOptions = async (url: URL, fresh = false): Promise<RequestInit> => {
   const base = current()
   if (base === undefined) return {}
   const { held, make } = await sharedFor(url, base)
+  const { closeIdleConnections } = await import("./IdleConnections.ts")
+  closeIdleConnections(url.origin)
   // Not every place with undici has it.
   if (typeof setImmediate === "function") await new Promise<void>((resolve) => void setImmediate(resolve))
   const chosen = fresh ? make() : held()

@@ -12,3 +12,8 @@ export const resolverSeconds = 5
 export const connectSeconds = 10
 /** Maximum length of the head of a proxy's answer to CONNECT, in bytes. */
 export const maxProxyHead = 16_384
+/**
+ * Milliseconds that a server keeps an idle connection if it does not say how long. Gunicorn closes it after 2 seconds by
+ * default, uvicorn and hypercorn after 5.
+ */
+export const keptIdle = 2000

@@ -6,7 +6,7 @@ import { type Duration, Effect, Layer, Schedule, Scope } from "effect"
 import type { CredentialKey } from "../../domain/CredentialKey.ts"
 import * as Remedy from "../../domain/Remedy.ts"
 import { CredentialLock, LockError, type LockPurpose } from "../../ports/CredentialLock.ts"
-import { codeOf, explainErrno, remediesOfErrno } from "../platform/Errno.ts"
+import { codeOf, explainErrno, remediesOfStore } from "../platform/Errno.ts"
 import { makeMutexes, type Mutexes, withMutex } from "./KeyedMutex.ts"
 import { machineId } from "./MachineId.ts"
 
@@ -133,7 +133,7 @@ export const layer = (options: ProcessLockOptions): Layer.Layer<CredentialLock> 
         return new LockError({
           name: key.server,
           detail: `${options.directory}: ${detail}`,
-          fixes: remediesOfErrno(code)
+          fixes: remediesOfStore(code)
         })
       }
 

@@ -35,3 +35,13 @@ const remedies: Readonly<Record<string, ReadonlyArray<Remedy.Remedy>>> = {
 /** What fixes a file system error; empty: its text says enough. */
 export const remediesOfErrno = (code: string | undefined): ReadonlyArray<Remedy.Remedy> =>
   remedies[code ?? ""] ?? []
+
+const useOtherHome = Remedy.advice(
+  "mcp-cli needs a folder below HOME: set that to one which this user can write to."
+)
+
+/** What fixes an error in the folder of mcp-cli. In a container, the user may have no home folder to write to. */
+export const remediesOfStore = (code: string | undefined): ReadonlyArray<Remedy.Remedy> => [
+  ...remediesOfErrno(code),
+  ...(/^(EACCES|EPERM|EROFS)$/.test(code ?? "") ? [useOtherHome] : [])
+]

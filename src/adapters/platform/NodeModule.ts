@@ -9,6 +9,7 @@ export const nodeModule = <Name extends keyof NodeModules>(name: Name): NodeModu
     : (process.getBuiltinModule?.(name) as NodeModules[Name] | undefined)
 
 interface NodeModules {
+  readonly "node:diagnostics_channel": typeof import("node:diagnostics_channel")
   readonly "node:dns/promises": typeof import("node:dns/promises")
   readonly "node:fs/promises": typeof import("node:fs/promises")
   readonly "node:net": typeof import("node:net")

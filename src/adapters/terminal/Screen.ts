@@ -62,16 +62,18 @@ export const markPaste = (isMarked: boolean): void => {
   process.stderr.write(`\u001b[?2004${isMarked ? "h" : "l"}`)
 }
 
-/** The start of a text that fits into one row. A character outside of ASCII may take two columns. */
+/** A text in one row, with an ellipsis if it is cut. A character outside of ASCII may take two columns. */
 const firstRow = (text: string, columns: number): string => {
   let end = 0
+  let cut = 0
   let used = 0
   for (const character of text) {
     used += character <= "~" ? 1 : 2
-    if (used > columns) break
+    if (used > columns) return `${text.slice(0, cut)}\u2026`
     end += character.length
+    if (used < columns) cut = end
   }
-  return text.slice(0, end)
+  return text
 }
 
 /**

@@ -41,7 +41,8 @@ const stepsElsewhere = (
           `2. The browser ends at ${host}${pathname}, a page of this`,
           `   machine. To load it, forward port ${port} before step 1:`,
           `   ssh -L ${port}:localhost:${port} HOST`,
-          "   Or run this at a terminal (ssh -t), to paste its address.",
+          "   Or run this at a terminal (ssh -t, docker run -it), and",
+          "   paste its address.",
           ...end,
           `Waiting up to ${timeout} minutes.`,
           ""

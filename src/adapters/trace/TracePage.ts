@@ -90,13 +90,16 @@ interface Step {
 
 const answerArrow = (answer: ShownAnswer, lane: number, expected: boolean): string => {
   switch (answer._tag) {
-    case "Answered":
+    case "Answered": {
+      // A reader of the page may take it for what went wrong.
+      const meaning = expected && answer.status === 401 ? ", sign in first" : ""
       return arrow(
         lane,
         client,
         tone(answer.status, expected),
-        `<span class="status">${answer.status}</span> <span class="kind">${duration(answer.took)}</span>`
+        `<span class="status">${answer.status}</span> <span class="kind">${duration(answer.took)}${meaning}</span>`
       )
+    }
     case "NoAnswer":
       return arrow(
         lane,
@@ -132,7 +135,11 @@ const isExpected = ({ answer, kind }: Extract<TraceEvent, { readonly _tag: "Exch
     (kind === "MCP request" && answer.status === 401) ||
     (kind.endsWith("metadata") && answer.status === 404))
 
-const stepOf = (event: TraceEvent, laneOf: (origin: string) => number): Step => {
+const neverBack =
+  "<p>The browser did not come back. If it showed an error of the authorization server, compare client_id, redirect_uri and scope above with what is registered there.</p>"
+
+/** @param isLast nothing happened after it, until the flow ended */
+const stepOf = (event: TraceEvent, laneOf: (origin: string) => number, isLast: boolean): Step => {
   switch (event._tag) {
     case "Exchange": {
       const { answer, kind, method, request, url } = event
@@ -167,9 +174,9 @@ const stepOf = (event: TraceEvent, laneOf: (origin: string) => number): Step => 
           ),
         detail: side(
           "The URL that the browser is sent to",
-          `<p>${address(event.url)}</p>${section("Query", table(event.url.query))}<p class="hint">mcp-cli does not see what the browser and the authorization server exchange from here on.</p>`
+          `<p>${address(event.url)}</p>${section("Query", table(event.url.query))}<p class="hint">mcp-cli does not see what the browser and the authorization server exchange from here on.</p>${isLast ? neverBack : ""}`
         ),
-        isOpen: false
+        isOpen: isLast
       }
     }
     case "DeviceCode":
@@ -277,7 +284,7 @@ export const render = (trace: Trace, version: string): string => {
     (_, lane) => `<i class="life" style="left:${(((lane + 0.5) / count) * 100).toFixed(3)}%"></i>`
   ).join("")
   const steps = trace.events.map((event, index) => {
-    const { arrows, detail, isOpen } = stepOf(event, laneOf)
+    const { arrows, detail, isOpen } = stepOf(event, laneOf, index === trace.events.length - 1)
     const head = `<span class="time"><b>${index + 1}</b> ${seconds(event.at - trace.startedAt)}</span><div class="flow">${lifelines}${arrows}</div>`
     return detail === ""
       ? `<div class="step bare" id="s${index + 1}"><div class="head">${head}</div></div>`

@@ -1,12 +1,12 @@
 import { Effect, Option } from "effect"
-import { Argument, Command, Flag, Prompt } from "effect/cli"
+import { Argument, Command, Flag } from "effect/cli"
 import type { CredentialKey } from "../../domain/CredentialKey.ts"
 import { command } from "../../domain/Remedy.ts"
 import { CredentialStore, type StorageDescription } from "../../ports/CredentialStore.ts"
 import { SignOut } from "../signin/SignOut.ts"
 import { accountAt, nameOf, resolvedName, serverName } from "./Arguments.ts"
 import { isConfigured } from "./ConfiguredSignIns.ts"
-import { namesOf, requireAnswer } from "./Confirmation.ts"
+import { confirm, namesOf, requireAnswer } from "./Confirmation.ts"
 import type { JsonOutput } from "./JsonOutput.ts"
 import { addressFlag, showOthers, signInNamed } from "./NamedSignIn.ts"
 import { printJson, tell } from "./Output.ts"
@@ -22,11 +22,6 @@ const json = (forgotten: ReadonlyArray<CredentialKey>): JsonOutput<"auth reset">
 /** True if the sign-ins of other machines are in the same store. */
 const isShared = ({ backend }: StorageDescription): boolean => backend.lockScope === "shared"
 
-const confirm = Effect.fnUntraced(function* (what: string, message: string) {
-  yield* requireAnswer(what)
-  return yield* Prompt.run(Prompt.Confirm({ message }))
-})
-
 /** Forgets every sign-in; in a store that other machines share, those of this configuration, unless the user agrees to all. */
 const resetAll = Effect.fnUntraced(function* (flags: { readonly shared: boolean; readonly yes: boolean }) {
   const signOut = yield* SignOut
@@ -37,8 +32,8 @@ const resetAll = Effect.fnUntraced(function* (flags: { readonly shared: boolean;
   const takesForeign = flags.shared || foreign.length === 0
   if (!flags.yes) {
     const whose = takesForeign ? "every server" : "the servers of this configuration"
-    const confirmed = yield* confirm("--all forgets every sign-in", `Forget the sign-ins to ${whose}?`)
-    if (!confirmed) return yield* tell("Nothing was forgotten.")
+    yield* requireAnswer("--all forgets every sign-in")
+    if (!(yield* confirm(`Forget the sign-ins to ${whose}?`))) return yield* tell("Nothing was forgotten.")
   }
   const forgotten = yield* signOut.resetAll(isShared(description) && !flags.shared ? isOwn : undefined)
   if (yield* Json) return yield* printJson(json(forgotten))
@@ -98,8 +93,10 @@ export const reset = Command.make(
     const { description } = yield* CredentialStore
     if (isShared(description) && server === undefined && !yes) {
       const { label } = description.backend
+      yield* requireAnswer(
+        `This configuration does not name ${nameOf(key)}, and other machines share ${label}`
+      )
       const confirmed = yield* confirm(
-        `This configuration does not name ${nameOf(key)}, and other machines share ${label}`,
         `This configuration does not name ${nameOf(key)}. Forget it in ${label}, which other machines share?`
       )
       if (!confirmed) return yield* tell("Nothing was forgotten.")

@@ -1,7 +1,9 @@
 import { Effect } from "effect"
-import { TerminalCapabilities } from "effect/cli"
+import { Prompt, TerminalCapabilities } from "effect/cli"
 import type { CredentialKey } from "../../domain/CredentialKey.ts"
+import { Display } from "../../ports/Display.ts"
 import { nameOf } from "./Arguments.ts"
+import { tell } from "./Output.ts"
 import { Interactive } from "./Settings.ts"
 import { UsageError } from "./UsageError.ts"
 
@@ -21,4 +23,16 @@ export const requireAnswer = Effect.fnUntraced(function* (what: string) {
   return yield* new UsageError({
     problem: `${what}, and this run cannot ask for confirmation. Add --yes to confirm.`
   })
+})
+
+/** Bold, dim and green: the bright colours of the library cannot be read on every screen. */
+const theme = { primaryColor: "\u001b[1m", mutedColor: "\u001b[2m", successColor: "\u001b[32m" }
+
+/** Asks a question that one key answers. Enter is a no. */
+export const confirm = Effect.fnUntraced(function* (message: string) {
+  const { canColor } = yield* Display
+  return yield* Prompt.run(Prompt.Confirm({ message, theme: { ...theme, colors: canColor } })).pipe(
+    // The prompt of the shell gets a line of its own.
+    Effect.tapErrorTag("QuitError", () => tell(""))
+  )
 })

@@ -28,8 +28,9 @@ export const definitions = (
   const isNarrow = columns !== undefined && columns - column < minText
   const at = isNarrow ? deepIndent : column
   return rows.flatMap(([name, definition]): ReadonlyArray<Line> => {
-    const { style, text } = typeof definition === "string" ? { style: 0, text: definition } : definition
-    const shown = (line: string): string | Styled => (style === 0 ? line : { style, text: line })
+    const text = typeof definition === "string" ? definition : definition.text
+    const shown = (line: string): string | Styled =>
+      typeof definition === "string" ? line : { style: definition.style, text: line }
     const lines = text === "" ? [] : columns === undefined ? [text] : wrapped(text, columns - at)
     const isBeside = !isNarrow && displayWidth(name) <= width
     const [first, ...others] = isBeside ? lines : [undefined, ...lines]

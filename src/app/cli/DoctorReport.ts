@@ -1,11 +1,11 @@
 import { safeLine } from "../../domain/PrintableText.ts"
 import type { Finding } from "../doctor/Finding.ts"
-import type { Line, Styled } from "./Line.ts"
+import type { Line, Style, Styled } from "./Line.ts"
 import { remedyText } from "./RemedyText.ts"
 import { wrapped } from "./TextWidth.ts"
 
 /** A status as a word, and as a colour if the terminal has any. */
-const marks: Readonly<Record<Finding["status"], readonly [word: string, colour: number]>> = {
+const marks: Readonly<Record<Finding["status"], readonly [word: string, colour: Style]>> = {
   wrong: ["WRONG", 31],
   note: ["note", 35],
   ok: ["ok", 32],

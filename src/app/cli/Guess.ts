@@ -163,6 +163,8 @@ const flagGuess = (
   const known = [...helpDoc.flags, ...(helpDoc.inheritedFlags ?? []), ...(helpDoc.globalFlags ?? [])].flatMap(
     ({ name }) => [`--${name}`, `--no-${name}`]
   )
+  if (/^--(device|scope|trace)$/.test(option) && !known.includes(option))
+    return `${option} belongs to mcp-cli auth login.`
   const synonym = flagSynonyms[option]
   const meant =
     synonym !== undefined && known.includes(synonym)

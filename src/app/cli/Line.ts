@@ -1,9 +1,9 @@
-/**
- * A text in a style that the terminal may have: bold (1), dim (2), or a colour that can be read on white and on black: red (31),
- * green (32), magenta (35). Yellow cannot.
- */
+/** Bold (1), dim (2), and the colours that can be read on white and on black: red (31), green (32), magenta (35). Yellow cannot. */
+export type Style = 1 | 2 | 31 | 32 | 35
+
+/** A text in a style that the terminal may have. */
 export interface Styled {
-  readonly style: number
+  readonly style: Style
   readonly text: string
 }
 

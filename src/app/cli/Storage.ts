@@ -70,8 +70,8 @@ export const storage = Command.make(
         [
           "Health",
           Result.isSuccess(health)
-            ? { style: 32, text: healthText(health.success) }
-            : { style: 31, text: "not usable now" }
+            ? ({ style: 32, text: healthText(health.success) } as const)
+            : ({ style: 31, text: "not usable now" } as const)
         ],
         ...cautions.map((caution) => ["Caution", { style: 35, text: caution }] as const),
         ...migratingFrom.map((name) => ["Left over", `a move out of ${name} was interrupted`] as const)

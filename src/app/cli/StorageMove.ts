@@ -1,11 +1,11 @@
 import { Effect, Option } from "effect"
-import { Command, Flag, Prompt } from "effect/cli"
+import { Command, Flag } from "effect/cli"
 import type { IsOwn } from "../../domain/OwnCredentials.ts"
 import { command, set, tokenStorage } from "../../domain/Remedy.ts"
 import { Configuration } from "../../ports/Configuration.ts"
 import { storageBackendNames, storageBackends } from "../../ports/StorageBackend.ts"
 import { type SharedSource, StorageMove } from "../storage/StorageMove.ts"
-import { namesOf, requireAnswer } from "./Confirmation.ts"
+import { confirm, namesOf, requireAnswer } from "./Confirmation.ts"
 import { isConfigured } from "./ConfiguredSignIns.ts"
 import type { JsonOutput } from "./JsonOutput.ts"
 import { printJson, tell, tellError } from "./Output.ts"
@@ -36,7 +36,7 @@ const confirmShared = Effect.fnUntraced(function* (
     yield* tell(`${description.location} is shared with other machines. This takes out of it:`)
     yield* tell(...namesOf(own).map((name) => `  ${name}`))
     const what = `${own.length} sign-in${own.length === 1 ? "" : "s"}`
-    if (!(yield* Prompt.run(Prompt.Confirm({ message: `Move ${what}?` })))) return false
+    if (!(yield* confirm(`Move ${what}?`))) return false
   }
   return true
 })

@@ -1,4 +1,5 @@
 import { homedir } from "node:os"
+import { resolve } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { ConfigProvider, Effect } from "effect"
 import { configuredHome } from "../../../src/adapters/platform/ConfiguredHome.ts"
@@ -19,4 +20,18 @@ describe("the home folder", () => {
       assert.strictEqual(yield* configuredHome, expected)
     }).pipe(Effect.provideService(ConfigProvider.ConfigProvider, ConfigProvider.fromEnv({ env })))
   )
+
+  it("is the root for a user that the system does not know", () => {
+    const unknown = () => {
+      throw new Error("uv_os_homedir returned ENOENT")
+    }
+    assert.strictEqual(
+      homeFolder(() => undefined, unknown),
+      resolve("/")
+    )
+    assert.strictEqual(
+      homeFolder((name) => (name === "HOME" ? "/data" : undefined), unknown),
+      "/data"
+    )
+  })
 })

@@ -100,6 +100,26 @@ describe("the page of a trace", () => {
     assert.include(page, '<details class="step" id="s2" open><summary>')
   })
 
+  it("explains the 401 that starts a sign-in, and a browser that did not come back", () => {
+    const challenged = exchange("plain")
+    if (challenged._tag !== "Exchange" || challenged.answer._tag !== "Answered") return assert.fail()
+    const first: TraceEvent = {
+      ...challenged,
+      kind: "MCP request",
+      answer: { ...challenged.answer, status: 401 }
+    }
+    const opened = everyEvent("plain").filter(({ _tag }) => _tag === "BrowserOpened")
+    const returned = everyEvent("plain").filter(({ _tag }) => _tag === "BrowserReturned")
+    const lost = render(traceOf([first, ...opened]), "1.0.0")
+    assert.match(lost, /401<\/span> <span class="kind">34 ms, sign in first</)
+    assert.match(lost, /<details class="step" id="s2" open>[^]*The browser did not come back\./)
+    const complete = render(traceOf([first, ...opened, ...returned, exchange("plain")]), "1.0.0")
+    assert.notInclude(complete, "did not come back")
+    assert.match(complete, /<details class="step" id="s2">/)
+    const refused = { ...first, kind: "token request" } satisfies TraceEvent
+    assert.notInclude(render(traceOf([refused]), "1.0.0"), "sign in first")
+  })
+
   it("lists each struck-out value with every place that it stands at", () => {
     const page = render(traceOf([exchange("x"), exchange("y")]), "1")
     const [, row] = /<table class="marks">.*?<td>(?:(?!<\/td>).)*value 1.*?<td>(.*?)<\/td>/s.exec(page) ?? []

@@ -19,7 +19,11 @@ const tagsIn = (pattern: string): ReadonlyArray<string> =>
   )
 
 /** The tags of errors that are the `reason` of another one. */
-const reasons = [...tagsIn("src/ports/StorageFailure.ts"), ...tagsIn("src/domain/TokenFailure.ts")]
+const reasons = [
+  "src/ports/StorageFailure.ts",
+  "src/ports/Superseded.ts",
+  "src/domain/TokenFailure.ts"
+].flatMap(tagsIn)
 /** The tags of every other error that a user of the program or of the library can get. */
 const tags = tagsIn("src/{domain,ports,app}/**/*.ts").filter((tag) => !reasons.includes(tag))
 

@@ -61,6 +61,9 @@ describe("a command line that does not parse", () => {
     ["auth login notion --scopes a", "Did you mean --scope?"],
     ["add notion https://a.test --clientid x", "Did you mean --client-id?"],
     ["add files npx -y server", "Did you mean: mcp-cli add files -- npx ..."],
+    ["call notion search --trace t.html", "--trace belongs to mcp-cli auth login."],
+    ["tools notion --device", "--device belongs to mcp-cli auth login."],
+    ["auth token notion --scope=a", "--scope belongs to mcp-cli auth login."],
     ["tools notion --frobnicate", undefined]
   ]
   it.effect.each(cases.map(([line, guess]) => ({ line, guess })))("$line", ({ guess, line }) =>

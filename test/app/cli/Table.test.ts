@@ -96,7 +96,7 @@ describe("a table", () => {
     Effect.gen(function* () {
       const rows = [
         ["NAME", "STATE"],
-        ["a\u001b[2J\nb", { style: 32, text: "signed in" }],
+        ["a\u001b[2J\nb", { style: 32, text: "signed in" } as const],
         ["x".repeat(200), "y"]
       ]
       yield* printTable(rows)

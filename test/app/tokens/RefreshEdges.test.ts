@@ -11,7 +11,7 @@ import type { RemoteServer } from "../../../src/domain/Server.ts"
 import { TokenSet } from "../../../src/domain/TokenSet.ts"
 import { CredentialStore, StorageError } from "../../../src/ports/CredentialStore.ts"
 import { Discovery } from "../../../src/ports/Discovery.ts"
-import { Superseded } from "../../../src/ports/StorageFailure.ts"
+import { Superseded } from "../../../src/ports/Superseded.ts"
 import {
   InvalidClient,
   InvalidGrant,

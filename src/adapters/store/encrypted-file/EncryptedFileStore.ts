@@ -7,6 +7,7 @@ import type { SecretPrompt } from "../../../ports/SecretPrompt.ts"
 import { storageBackends } from "../../../ports/StorageBackend.ts"
 import { SealedTexts } from "../../../ports/SealedTexts.ts"
 import { StorageRekey } from "../../../ports/StorageRekey.ts"
+import { writable } from "../folder/FileAttempt.ts"
 import { passwords } from "./Passwords.ts"
 import { rekey } from "./Rekey.ts"
 import { newIterations, reservedSize } from "./EncryptionLimits.ts"
@@ -150,6 +151,7 @@ export const layer = (
           isNew: Effect.gen(function* () {
             if (Option.isSome(yield* files.read(saltName))) return false
             yield* folder.refuseOrphans
+            yield* writable(options.directory)
             return true
           }),
           get,

@@ -1,7 +1,9 @@
+import { access, constants } from "node:fs/promises"
+import { dirname } from "node:path"
 import { Effect, Schedule } from "effect"
 import { StorageError } from "../../../ports/CredentialStore.ts"
 import { Inaccessible } from "../../../ports/StorageFailure.ts"
-import { codeOf, explainErrno, remediesOfErrno } from "../../platform/Errno.ts"
+import { codeOf, explainErrno, remediesOfStore } from "../../platform/Errno.ts"
 
 /** False on Windows, where the modes of files mean nothing. */
 export const hasModes = process.platform !== "win32"
@@ -26,5 +28,21 @@ export const inaccessible =
   (path: string) =>
   ({ code }: FileFailure): StorageError =>
     new StorageError({
-      reason: new Inaccessible({ path, detail: explainErrno(code), fixes: remediesOfErrno(code) })
+      reason: new Inaccessible({ path, detail: explainErrno(code), fixes: remediesOfStore(code) })
     })
+
+const checkWritable = async (folder: string): Promise<void> => {
+  try {
+    await access(folder, constants.W_OK)
+  } catch (cause) {
+    if (codeOf(cause) !== "ENOENT" || dirname(folder) === folder) throw cause
+    await checkWritable(dirname(folder))
+  }
+}
+
+/** Fails if a folder, or the one that it would be made in, cannot be written to. Changes nothing. */
+export const writable = (folder: string): Effect.Effect<void, StorageError> =>
+  Effect.mapError(
+    attempt(() => checkWritable(folder)),
+    inaccessible(folder)
+  )

@@ -1,7 +1,6 @@
 import { Effect, Result } from "effect"
-import { Prompt } from "effect/cli"
 import type { FileEditError } from "../../../ports/FileEditor.ts"
-import { requireAnswer } from "../Confirmation.ts"
+import { confirm, requireAnswer } from "../Confirmation.ts"
 import { print, tell, tellError } from "../Output.ts"
 import { configFileOfRun, Json } from "../Settings.ts"
 import type { UsageError } from "../UsageError.ts"
@@ -52,15 +51,8 @@ export const carryOutAll = Effect.fnUntraced(function* <Outcome extends Installa
   if (!(yield* Json)) yield* Effect.forEach(changes, ({ diff }) => print(...diff))
   if (changes.length > 0 && !dryRun && !yes) {
     yield* requireAnswer(what)
-    if (
-      !(yield* Prompt.run(
-        Prompt.Confirm({
-          message: `Write this to ${changes.length === 1 ? "the file" : `${changes.length} files`}?`
-        })
-      ))
-    ) {
-      return yield* tell("Nothing was changed.")
-    }
+    const where = changes.length === 1 ? "the file" : `${changes.length} files`
+    if (!(yield* confirm(`Write this to ${where}?`))) return yield* tell("Nothing was changed.")
   }
   const done: Array<CarriedOut<Outcome>> = []
   for (const edit of edits) {

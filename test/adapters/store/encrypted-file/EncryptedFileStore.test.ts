@@ -82,6 +82,26 @@ const filled = Effect.gen(function* () {
   return directory
 })
 
+describe("a store that does not exist yet", () => {
+  it.effect.each<readonly [string, (folder: string) => string, detail: string]>([
+    ["in a file", (folder) => join(folder, "file", "tokens"), "a part of its path is a file"],
+    ["deep in a file", (folder) => join(folder, "file", "a", "b", "tokens"), "a part of its path is a file"],
+    ["in a link to itself", (folder) => join(folder, "loop", "tokens"), "it is a symbolic link"]
+  ])("is not new where it cannot be made: %s", ([, place, detail]) =>
+    Effect.gen(function* () {
+      const folder = yield* temporaryFolder
+      writeFileSync(join(folder, "file"), "")
+      symlinkSync(join(folder, "loop"), join(folder, "loop"))
+      const isNew = (directory: string) => opened(directory, (store) => store.isNew ?? Effect.succeed(false))
+      const error = yield* Effect.flip(isNew(place(folder)))
+      assert.include(error.message, detail)
+      const directory = join(folder, "a", "tokens")
+      assert.isTrue(yield* isNew(directory))
+      assert.isFalse(existsSync(join(folder, "a")))
+    })
+  )
+})
+
 describe("encrypted files", () => {
   it.effect("hold no token, and no other user may look into them", () =>
     Effect.gen(function* () {
