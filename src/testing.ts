@@ -6,6 +6,7 @@ export * as MemoryClientRegistrations from "./adapters/store/memory/MemoryClient
 export * as MemoryLock from "./adapters/lock/MemoryLock.ts"
 export * as MemoryStore from "./adapters/store/memory/MemoryStore.ts"
 export * as ScriptedAuthorizationServer from "./adapters/scripted/ScriptedAuthorizationServer.ts"
+export * as ScriptedChatModel from "./adapters/scripted/ScriptedChatModel.ts"
 export * as ScriptedMcpServer from "./adapters/scripted/ScriptedMcpServer.ts"
 export * as ScriptedUser from "./adapters/scripted/ScriptedUser.ts"
 export * as Testing from "./live/Testing.ts"

@@ -1,4 +1,5 @@
 import type { Redacted } from "effect"
+import type { ToolRules } from "./chat/ToolRules.ts"
 import type { OptionalEndpoints } from "./OAuthEndpoints.ts"
 import { canonicalResource } from "./SecureUrl.ts"
 
@@ -177,6 +178,8 @@ export interface RemoteServer {
   readonly oauth: OAuthSettings
   /** Maximum of one answer in MiB, after decompression. Absent: the default of the MCP client. */
   readonly maxAnswerMiB?: number
+  /** What a model may do with its tools. Absent: what the user allows. */
+  readonly toolRules?: ToolRules
   /** The server and its authorization server may use http in a private network. Absent: only on this machine. */
   readonly allowHttp?: true
 }
@@ -192,6 +195,8 @@ export interface StdioServer {
   readonly cwd: string | undefined
   /** Maximum of one message in MiB. Absent: the default of the MCP client. */
   readonly maxAnswerMiB?: number
+  /** What a model may do with its tools. Absent: what the user allows. */
+  readonly toolRules?: ToolRules
 }
 
 /** A server of the configuration, ready to use. */

@@ -77,6 +77,7 @@ export const configurationOf = ({ home, password, store = "auto" }: McpAuthOptio
     Effect.map(Configuration, (file) =>
       Configuration.of({
         ...file,
+        keepsHistory: Effect.succeed(false),
         tokenStorage: Effect.map(file.tokenStorage, (settings) => ({
           ...settings,
           ...(store === "auto" ? {} : { backend: store }),

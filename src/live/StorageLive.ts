@@ -1,5 +1,5 @@
 import { join } from "node:path"
-import { Context, Data, Duration, Effect, Layer, LayerMap } from "effect"
+import { Context, Data, Duration, Effect, Layer, LayerMap, Option } from "effect"
 import * as MemoryLock from "../adapters/lock/MemoryLock.ts"
 import * as ProcessLock from "../adapters/lock/ProcessLock.ts"
 import { configuredHome } from "../adapters/platform/ConfiguredHome.ts"
@@ -22,9 +22,12 @@ import {
 } from "../ports/Configuration.ts"
 import { advice } from "../domain/Remedy.ts"
 import { isSecureUrl } from "../domain/SecureUrl.ts"
+import { ChosenStorage } from "../app/storage/ChosenStorage.ts"
+import { ChatHistory } from "../ports/ChatHistory.ts"
 import { CredentialLock } from "../ports/CredentialLock.ts"
 import { CredentialStore, StorageError } from "../ports/CredentialStore.ts"
 import { UserInteraction } from "../ports/UserInteraction.ts"
+import { SealedTexts } from "../ports/SealedTexts.ts"
 import type { SecretPrompt } from "../ports/SecretPrompt.ts"
 import { type StorageBackend, storageBackends, type StorageBackendName } from "../ports/StorageBackend.ts"
 import { StorageBackends } from "../ports/StorageBackends.ts"
@@ -67,6 +70,31 @@ export const knownNames = Layer.unwrap(
 /** The configurations that the user has approved, in the user's home. */
 export const approvals = Layer.unwrap(
   Effect.map(homeFolder, (folder) => ApprovalFolder.layer({ directory: join(folder, "trusted") }))
+)
+
+/** The definitions of tools that a model was given, in the user's home. Loaded only by conversations. */
+export const toolPins = Layer.unwrap(
+  Effect.gen(function* () {
+    const folder = yield* homeFolder
+    const PinFolder = yield* Effect.promise(() => import("../adapters/store/pins/PinFolder.ts"))
+    return PinFolder.layer(join(folder, "tools"))
+  })
+)
+
+/** The conversations of the user, if the configuration keeps them. Encrypted where the sign-ins are encrypted files. */
+export const chatHistory = Layer.effect(
+  ChatHistory,
+  Effect.gen(function* () {
+    const isOn = yield* Configuration.use(({ keepsHistory }) => keepsHistory)
+    if (!isOn) return yield* ChatHistory
+    const storage = yield* ChosenStorage
+    const folder = yield* homeFolder
+    const { chatFolder } = yield* Effect.promise(() => import("../adapters/store/chats/ChatFolder.ts"))
+    return chatFolder({
+      directory: join(folder, "chats"),
+      sealed: Effect.map(storage.open, ({ sealedTexts }) => sealedTexts)
+    })
+  })
 )
 
 /** The bearer tokens of local programs, in the user's home. */
@@ -239,6 +267,10 @@ export const backends: Layer.Layer<
         return {
           store: Context.get(context, CredentialStore),
           lock: Context.get(context, CredentialLock),
+          ...Option.match(Context.getOption(context, SealedTexts), {
+            onNone: () => ({}),
+            onSome: (sealedTexts) => ({ sealedTexts })
+          }),
           ...(name === "vault" && vault !== undefined ? { address: addressOf(vault) } : {})
         }
       }, Effect.scoped)

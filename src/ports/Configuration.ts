@@ -182,6 +182,8 @@ export class Configuration extends Context.Service<
     readonly models: Effect.Effect<ModelSettings, ConfigurationError>
     /** The defaults if there is no file. */
     readonly tokenStorage: Effect.Effect<StorageSettings, ConfigurationError>
+    /** True: conversations with a model are kept. */
+    readonly keepsHistory: Effect.Effect<boolean, ConfigurationError>
     /** What does not prevent the use of the file, such as unknown fields. */
     readonly warnings: Effect.Effect<ReadonlyArray<ConfigurationIssue>, ConfigurationError>
     /** The names of the environment variables in the file. Many hold secrets, so no browser inherits them. */

@@ -16,6 +16,18 @@ export class McpError extends Schema.TaggedError<McpError>()("McpError", {
   }
 }
 
+/** What a server says about the effects of a tool. The defaults of the protocol are the dangerous ones. */
+export interface McpToolAnnotations {
+  /** It changes nothing. Absent: it may. */
+  readonly readOnlyHint?: boolean
+  /** It may delete or overwrite. Absent: it may. */
+  readonly destructiveHint?: boolean
+  /** A second equal call changes nothing more. Absent: it may. */
+  readonly idempotentHint?: boolean
+  /** It deals with what others can reach: the web, mail. Absent: it does. */
+  readonly openWorldHint?: boolean
+}
+
 /** A tool of a server. */
 export interface McpTool {
   readonly name: string
@@ -23,6 +35,10 @@ export interface McpTool {
   readonly description: string | undefined
   /** JSON Schema of its arguments. */
   readonly inputSchema: Readonly<Record<string, unknown>>
+  /** JSON Schema of its structured results. Absent: the server does not say. */
+  readonly outputSchema?: Readonly<Record<string, unknown>>
+  /** Absent: the server says nothing. */
+  readonly annotations?: McpToolAnnotations
 }
 /** A resource of a server. */
 export interface McpResource {
@@ -99,6 +115,8 @@ export interface McpSession<E> {
   readonly server: { readonly name: string; readonly version: string; readonly protocol: string }
   readonly instructions: Option.Option<string>
   readonly tools: Effect.Effect<ReadonlyArray<McpTool>, McpError | E>
+  /** How often the server has said that its tools changed. Absent: that is not heard. */
+  readonly toolChanges?: Effect.Effect<number>
   readonly call: (
     tool: string,
     args: Readonly<Record<string, unknown>>,

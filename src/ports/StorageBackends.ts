@@ -2,6 +2,7 @@ import { Context, type Effect } from "effect"
 import type { CredentialLock } from "./CredentialLock.ts"
 import type { CredentialStore, StorageError } from "./CredentialStore.ts"
 import type { StorageBackend } from "./StorageBackend.ts"
+import type { SealedTexts } from "./SealedTexts.ts"
 import type { BackendAddress } from "./StorageChoice.ts"
 
 /** A store, and the lock that goes with it. */
@@ -10,6 +11,8 @@ export interface OpenStorage {
   readonly lock: CredentialLock["Service"]
   /** Where it is, to remember with the choice. Absent: it needs no address. */
   readonly address?: BackendAddress
+  /** Texts that are encrypted as the sign-ins are. Absent: the backend encrypts no files. */
+  readonly sealedTexts?: SealedTexts["Service"]
 }
 
 /** The backends that `auto` chooses from on this machine. */

@@ -16,8 +16,8 @@ export interface ApprovalRequest {
 /** What the user decides. */
 export type ApprovalDecision =
   | { readonly _tag: "Once" }
-  /** This tool of this account, until its definition changes. */
-  | { readonly _tag: "Always" }
+  /** This tool of this account, until its definition changes; in this conversation, or in later ones too if `isKept`. */
+  | { readonly _tag: "Always"; readonly isKept?: boolean }
   | { readonly _tag: "No"; readonly reason: string | undefined }
   /** No user can be asked. */
   | { readonly _tag: "NotAsked" }

@@ -206,6 +206,7 @@ export const machine = (options: MachineOptions = {}) =>
           file: Effect.succeed("server_config.json"),
           servers: Effect.succeed([]),
           server: () => Effect.die("a test asks for no server here"),
+          keepsHistory: Effect.succeed(false),
           tokenStorage: Effect.succeed({
             backend: options.backend ?? "auto",
             password: undefined,

@@ -47,7 +47,7 @@ const parse = (text: string): Effect.Effect<JsonReading, ReadonlyArray<Configura
 
 /** Checks a whole file. Errors are in the findings of the block. */
 const checkAll = Effect.fnUntraced(function* (root: Block, purpose: Purpose) {
-  root.warnUnknown(["$schema", "mcpServers", "models", "tokenStorage"])
+  root.warnUnknown(["$schema", "history", "mcpServers", "models", "tokenStorage"])
   if (root.has("$schema")) yield* root.string("$schema")
   // An edit adds it, but not beside the servers of another program's file.
   if (purpose === "use" || foreignRoots.some((name) => root.has(name))) {
@@ -57,6 +57,7 @@ const checkAll = Effect.fnUntraced(function* (root: Block, purpose: Purpose) {
   for (const name of servers.names) yield* readServer(servers.field(name), name)
   yield* readStorage(root.childOrEmpty("tokenStorage"))
   if (root.has("models")) yield* readModels(root.childOrEmpty("models"))
+  root.boolean("history")
 })
 
 /** A place of the configuration. */

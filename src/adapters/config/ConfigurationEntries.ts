@@ -60,6 +60,17 @@ const settingsOf = (leaves: ReadonlyArray<Leaf>): ReadonlyArray<string> => [
   )
 ]
 
+/** What a model may do with the tools of a server without asking the user. */
+const permissionsOf = (entry: Block): ReadonlyArray<string> => [
+  ...(entry.field("trust").value === true
+    ? ["lets a model use its tools that only read, without a question"]
+    : []),
+  ...action(
+    "lets a model use these tools without a question:",
+    textsOf(leavesOf(entry.childOrEmpty("tools").field("allow").value), () => true)
+  )
+]
+
 const serverEntry = (name: string, entry: Block): ConfigurationEntry => {
   const { target, transport } = summarize(name, entry)
   const variables = action("uses the variables", variablesOf(leavesOf(entry.fields)))
@@ -71,6 +82,7 @@ const serverEntry = (name: string, entry: Block): ConfigurationEntry => {
         `runs: ${target}`,
         ...action("in the folder", folder),
         ...action("with these variables set:", entry.childOrEmpty("env").names),
+        ...permissionsOf(entry),
         ...variables
       ]
     }
@@ -83,6 +95,7 @@ const serverEntry = (name: string, entry: Block): ConfigurationEntry => {
       ...settingsOf(
         leavesOf({ ...entry.childOrEmpty("oauth").fields, allow_http: entry.field("allow_http").value })
       ),
+      ...permissionsOf(entry),
       ...variables
     ]
   }
@@ -131,5 +144,8 @@ const modelsEntry = (block: Block): ConfigurationEntry => {
 export const entriesOf = (root: Block): ReadonlyArray<ConfigurationEntry> => [
   ...root.childOrEmpty("mcpServers").blocks.map(([name, entry]) => serverEntry(name, entry)),
   ...(root.has("models") ? [modelsEntry(root.childOrEmpty("models"))] : []),
-  ...(root.has("tokenStorage") ? [storageEntry(root.childOrEmpty("tokenStorage"))] : [])
+  ...(root.has("tokenStorage") ? [storageEntry(root.childOrEmpty("tokenStorage"))] : []),
+  ...(root.field("history").value === true
+    ? [{ name: "history", actions: ["keeps conversations with models on this machine"] }]
+    : [])
 ]

@@ -236,6 +236,10 @@ export const layer = (
             return readModels(checked.root.reportingTo(findings).childOrEmpty("models"))
           })
         }),
+        keepsHistory: Effect.map(
+          found,
+          Option.match({ onNone: () => false, onSome: ({ root }) => root.field("history").value === true })
+        ),
         warnings: Effect.map(found, Option.match({ onNone: () => [], onSome: ({ warnings }) => warnings })),
         variables: Effect.map(
           found,

@@ -96,6 +96,19 @@ const maxAnswerMiB = field(
   Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: largestAnswerMiB }))
 )
 
+const toolRules = {
+  trust: flag(
+    "Believe what the server says about its tools: in a chat, those that only read run without a question."
+  ),
+  tools: field(
+    "What a model may do in a chat. Names of tools; * stands for any part.",
+    Schema.Struct({
+      allow: texts("Tools that run without a question."),
+      deny: texts("Tools that the model is not told about.")
+    })
+  )
+}
+
 const HttpServer = Schema.Struct({
   url: Url.annotate({ description: "https, or http on this machine." }),
   type: oneOf("sse: the server supports only the older transport. Default: detected.", [
@@ -109,7 +122,8 @@ const HttpServer = Schema.Struct({
   headers: strings(`Sent with every request. An Authorization header replaces the sign-in. ${secret}`),
   oauth: field("How to sign in, where the defaults do not fit.", OAuth),
   allow_http: flag("Allow http in a private network. Others there can read and change what is sent."),
-  maxAnswerMiB
+  maxAnswerMiB,
+  ...toolRules
 }).annotate({ description: "A server over HTTP." })
 
 const StdioServer = Schema.Struct({
@@ -120,7 +134,8 @@ const StdioServer = Schema.Struct({
   args: texts("Its arguments."),
   env: strings(`Its environment variables. It inherits a few, such as PATH. ${secret}`),
   cwd: text("Its working directory."),
-  maxAnswerMiB
+  maxAnswerMiB,
+  ...toolRules
 }).annotate({ description: "A program on this machine." })
 
 const VaultAuth = Schema.Struct({
@@ -208,6 +223,7 @@ export const ConfigurationSchema = Schema.Struct({
     description: "The servers, by the names that you use for them."
   }),
   models: field("The language models of a chat.", Models),
+  history: flag("Keep conversations with a model, so that they can go on later. Default: false."),
   tokenStorage: field("Where sign-ins are stored. Absent: the best place of this machine.", TokenStorage)
 }).annotate({ title: "Configuration of mcp-cli", description: "server_config.json of mcp-cli." })
 

@@ -8,6 +8,7 @@ import type { ServerSummary } from "../../ports/Configuration.ts"
 import { backslashProblem, type Block, type Check, type Field, notEmpty, withoutNul } from "./Cursor.ts"
 import { nearName } from "../../domain/NearName.ts"
 import { type AddressCheck, readOAuth } from "./OAuthBlock.ts"
+import { chatFields, readToolRules } from "./ToolsBlock.ts"
 
 /** The fields of a server over HTTP, and of a program, besides those of both. */
 export const httpFields = ["url", "headers", "oauth", "allow_http"]
@@ -68,7 +69,7 @@ const readRemote = Effect.fnUntraced(function* (
   entry: Block,
   name: string
 ): Effect.fn.Return<RemoteServer | undefined> {
-  entry.warnUnknown(["type", "maxAnswerMiB", ...httpFields], {
+  entry.warnUnknown(["type", "maxAnswerMiB", ...chatFields, ...httpFields], {
     fields: stdioFields,
     problem: "is ignored: it is for servers with a command"
   })
@@ -78,6 +79,7 @@ const readRemote = Effect.fnUntraced(function* (
   const url = yield* entry.url("url", check)
   const headers = yield* entry.entries("headers", { name: headerNameProblem, value: headerValueProblem })
   const oauth = yield* readOAuth(entry.childOrEmpty("oauth"), check)
+  const rules = yield* readToolRules(entry)
   if (url === undefined) return undefined
   const isClear = !isSecureUrl(url)
   if (isClear) {
@@ -89,14 +91,24 @@ const readRemote = Effect.fnUntraced(function* (
   const transport = type === "sse" ? "sse" : "auto"
   const maxAnswer = readMaxAnswer(entry)
   const allowHttp = entry.field("allow_http").value === true ? { allowHttp: true as const } : {}
-  return { _tag: "Http", name, url, headers: redacted(headers), transport, oauth, ...maxAnswer, ...allowHttp }
+  return {
+    _tag: "Http",
+    name,
+    url,
+    headers: redacted(headers),
+    transport,
+    oauth,
+    ...maxAnswer,
+    ...rules,
+    ...allowHttp
+  }
 })
 
 const readStdio = Effect.fnUntraced(function* (
   entry: Block,
   name: string
 ): Effect.fn.Return<StdioServer | undefined> {
-  entry.warnUnknown(["type", "maxAnswerMiB", ...stdioFields], {
+  entry.warnUnknown(["type", "maxAnswerMiB", ...chatFields, ...stdioFields], {
     fields: httpFields,
     problem: "is ignored: it is for servers with a url"
   })
@@ -111,9 +123,10 @@ const readStdio = Effect.fnUntraced(function* (
   const env = yield* entry.entries("env", { name: variableNameProblem, value: withoutNul })
   const cwd = yield* entry.string("cwd", pathProblem)
   const maxAnswer = readMaxAnswer(entry)
+  const rules = yield* readToolRules(entry)
   return command === undefined
     ? undefined
-    : { _tag: "Stdio", name, command, args, env: redacted(env), cwd, ...maxAnswer }
+    : { _tag: "Stdio", name, command, args, env: redacted(env), cwd, ...maxAnswer, ...rules }
 })
 
 /** Reads the entry of a server. Undefined: it has errors, or variables that are not filled in yet. */

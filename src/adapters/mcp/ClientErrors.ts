@@ -35,6 +35,9 @@ export const isClientError = (error: unknown): error is ClientError =>
 export const errorCodes = {
   methodNotFound: -32601,
   invalidParams: -32602,
+  internal: -32603,
+  /** The user rejects a sampling request (MCP "Sampling", "Error Handling"). */
+  userRejected: -1,
   headerMismatch: -32020,
   urlElicitationRequired: -32042
 } as const

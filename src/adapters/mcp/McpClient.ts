@@ -14,12 +14,18 @@ import {
   UnusableAnswer
 } from "./ClientErrors.ts"
 import { type ListKind, listKinds, nameOfEntry, repairEntry } from "./ListRepair.ts"
-import { maxInputRounds, maxPages, inputDelay, shutdownTimeout } from "./McpLimits.ts"
+import { maxInputRounds, maxPages, maxQuestions, inputDelay, shutdownTimeout } from "./McpLimits.ts"
 import { type CheckedMethod, type CheckedResult, checkResult } from "./McpResults.ts"
 import { type Fields, isFields, isMessage, isRequest, type RpcMessage, type RpcRequest } from "./Messages.ts"
-import { CurrentOperation } from "./Operation.ts"
+import { CurrentOperation, type Operation } from "./Operation.ts"
 import { headerValue, type ParamHeader, paramHeadersOf } from "../../domain/ParamHeaders.ts"
 import { paramHeaders } from "./ParamHeaders.ts"
+import {
+  CurrentRequestAnswers,
+  type RequestAnswers,
+  type RequestOutcome,
+  urlRequests
+} from "./RequestAnswers.ts"
 
 /** Takes a message of the server. */
 export type Receive = (message: unknown) => Effect.Effect<void>
@@ -47,6 +53,7 @@ export interface RequestOptions extends PostOptions {
 interface Pending<E> {
   readonly answer: Deferred.Deferred<Fields, ClientError | McpError | E>
   readonly onProgress: RequestOptions["onProgress"]
+  readonly operation: Operation | undefined
 }
 
 /** The entries of a list, and what was wrong with it: sentences without the server. */
@@ -67,8 +74,8 @@ const nameFields: Readonly<Record<string, string>> = {
 const meta = "io.modelcontextprotocol/"
 
 /**
- * A client of one server, in revision 2026-07-28 or an older one. It offers the server no sampling, no elicitation, and no
- * roots: a request of the server is answered with "method not found".
+ * A client of one server, in revision 2026-07-28 or an older one. It offers the server what {@link CurrentRequestAnswers} has
+ * answers for: another request of the server is answered with "method not found".
  */
 export class McpClient<E> {
   /** Empty before the handshake. */
@@ -84,18 +91,26 @@ export class McpClient<E> {
   readonly #pending = new Map<number, Pending<E>>()
   /** The parameters that the tools of the last list declare for headers. */
   readonly #declared = new Map<string, ReadonlyArray<ParamHeader>>()
+  readonly #answers: RequestAnswers
+  /** Questions of the server that the user has not answered yet. */
+  readonly #questions: FiberSet.FiberSet<unknown, unknown>
+  /** Is called when the server says that its tools changed. */
+  onToolsChanged: () => void = () => undefined
   #lastId = -1
 
   private constructor(
     connection: Connection<E>,
     identity: { readonly name: string; readonly version: string },
     scope: Scope.Scope,
-    background: FiberSet.FiberSet<unknown, unknown>
+    fibers: Readonly<Record<"background" | "questions", FiberSet.FiberSet<unknown, unknown>>>,
+    answers: RequestAnswers
   ) {
     this.#connection = connection
     this.#identity = identity
     this.#scope = scope
-    this.#background = background
+    this.#background = fibers.background
+    this.#questions = fibers.questions
+    this.#answers = answers
   }
 
   /** Makes a client whose requests end with the scope. Cancellations are sent before. */
@@ -107,7 +122,9 @@ export class McpClient<E> {
     yield* Effect.addFinalizer(() =>
       FiberSet.awaitEmpty(background).pipe(Effect.interruptible, Effect.timeoutOption(shutdownTimeout))
     )
-    return new McpClient(connection, identity, yield* Effect.scope, background)
+    const questions = yield* FiberSet.make<unknown, unknown>()
+    const answers = yield* CurrentRequestAnswers
+    return new McpClient(connection, identity, yield* Effect.scope, { background, questions }, answers)
   })
 
   get isModern(): boolean {
@@ -126,6 +143,7 @@ export class McpClient<E> {
     return Effect.suspend(() => {
       if ("method" in message) {
         if (message.method === "notifications/progress") this.#onProgress(message.params ?? {})
+        if (message.method === "notifications/tools/list_changed") this.onToolsChanged()
         return Effect.void
       }
       const pending = this.#pending.get(Number(message.id))
@@ -146,13 +164,35 @@ export class McpClient<E> {
   }
 
   /** Servers of revision 2026-07-28 send no requests. */
-  #answer({ id, method }: RpcRequest): Effect.Effect<void> {
+  #answer({ id, method, params }: RpcRequest): Effect.Effect<void> {
     if (this.isModern) return Effect.void
-    const outcome =
-      method === "ping"
-        ? { result: {} }
-        : { error: { code: errorCodes.methodNotFound, message: "Method not found" } }
-    return this.#inBackground(this.#post({ jsonrpc: "2.0", id, ...outcome }))
+    const reply = (outcome: RequestOutcome) => this.#post({ jsonrpc: "2.0", id, ...outcome })
+    if (method === "ping") return this.#inBackground(reply({ result: {} }))
+    const request = { method, params }
+    if (!this.#answers.offers(request))
+      return this.#inBackground(
+        reply({ error: { code: errorCodes.methodNotFound, message: "Method not found" } })
+      )
+    return Effect.flatMap(FiberSet.size(this.#questions), (open) =>
+      // A question belongs to what this client has asked for: a server cannot start one.
+      this.#pending.size === 0 || open >= maxQuestions
+        ? this.#inBackground(
+            reply({ error: { code: errorCodes.internal, message: "No question can be answered now." } })
+          )
+        : this.#ask(Effect.flatMap(this.#answers.answer(request), reply))
+    )
+  }
+
+  /** Runs what waits for the user. That time does not count as silence of the server. */
+  #ask(question: Effect.Effect<unknown, unknown>): Effect.Effect<void> {
+    const operations = [...this.#pending.values()].flatMap(({ operation }) => operation ?? [])
+    return FiberSet.run(
+      this.#questions,
+      operations
+        .reduce((run, operation) => operation.sending(run), question)
+        .pipe(Effect.provideService(CurrentOperation, undefined), Effect.ignore),
+      { startImmediately: true }
+    )
   }
 
   #post(message: RpcMessage, options: PostOptions = {}): Effect.Effect<PostEnd, McpError | E> {
@@ -178,7 +218,7 @@ export class McpClient<E> {
     const about = {
       [`${meta}protocolVersion`]: discoverVersion,
       [`${meta}clientInfo`]: this.#identity,
-      [`${meta}clientCapabilities`]: {}
+      [`${meta}clientCapabilities`]: this.#answers.capabilities
     }
     const name = text(params[nameFields[method] ?? ""])
     return {
@@ -221,7 +261,7 @@ export class McpClient<E> {
               (error) => error instanceof NetworkError && error.unanswered === "broke",
               () => post
             )
-      this.#pending.set(id, { answer, onProgress })
+      this.#pending.set(id, { answer, onProgress, operation: yield* CurrentOperation })
       // The rest of the answer is read after the response, so that its connection can be used again.
       const sending = yield* sent.pipe(
         Effect.onExit((exit) => Deferred.done(answer, exit)),
@@ -230,10 +270,18 @@ export class McpClient<E> {
       )
       return yield* Deferred.await(answer).pipe(
         Effect.onInterrupt(() => this.#cancel(id, method, sending)),
-        Effect.ensuring(Effect.sync(() => this.#pending.delete(id)))
+        Effect.ensuring(this.#forget(id))
       )
     }
   )
+
+  /** Ends a request. Questions of the server end with the last one. */
+  #forget(id: number): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      this.#pending.delete(id)
+      return this.#pending.size === 0 ? FiberSet.clear(this.#questions) : Effect.void
+    })
+  }
 
   /** Sends a request. Ends with the reason why there is no answer. */
   readonly #exchange = Effect.fnUntraced(
@@ -305,7 +353,7 @@ export class McpClient<E> {
     ): Effect.fn.Return<void, ClientError | McpError | E> {
       const result = yield* this.request(
         "initialize",
-        { protocolVersion: version, capabilities: {}, clientInfo: this.#identity },
+        { protocolVersion: version, capabilities: this.#answers.capabilities, clientInfo: this.#identity },
         options
       )
       const spoken = text(result["protocolVersion"])
@@ -335,21 +383,48 @@ export class McpClient<E> {
     { readonly result: CheckedResult<M>; readonly raw: Fields },
     ClientError | McpError | E
   > {
-    let state: string | undefined
+    let again: Fields = {}
     for (let round = 1; ; round++) {
-      const again = state === undefined ? {} : { requestState: state }
       const { resultType, ...raw } = yield* this.request(method, { ...params, ...again }, options)
       if (!this.isModern || resultType === undefined || resultType === "complete")
         return { result: yield* checkResult(method, raw), raw }
       if (resultType !== "input_required")
         return yield* new UnusableAnswer({ message: `Unsupported result type for ${method}` })
-      const requests = Object.values(asFields(raw["inputRequests"])).filter(isFields)
-      state = text(raw["requestState"])
-      if (requests.length > 0 || state === undefined || round === maxInputRounds)
-        return yield* new InputRequired({ requests })
-      yield* Effect.sleep(inputDelay)
+      const state = text(raw["requestState"])
+      const questions = asFields(raw["inputRequests"])
+      const inputResponses = round === maxInputRounds ? undefined : yield* this.#answered(questions, state)
+      if (inputResponses === undefined)
+        return yield* new InputRequired({ requests: Object.values(questions).filter(isFields) })
+      again = { ...inputResponses, ...(state === undefined ? {} : { requestState: state }) }
     }
   })
+
+  /** The answers to the questions of a server, for the request that is sent again. Undefined: there are none. */
+  readonly #answered = Effect.fnUntraced(
+    { self: this },
+    function* (
+      this: McpClient<E>,
+      questions: Fields,
+      state: string | undefined
+    ): Effect.fn.Return<Fields | undefined> {
+      const asked = Object.entries(questions)
+      if (asked.length === 0) {
+        if (state !== undefined) yield* Effect.sleep(inputDelay)
+        return state === undefined ? undefined : {}
+      }
+      const isOffered = asked.every(([, question]) => isFields(question) && this.#answers.offers(question))
+      if (!isOffered || asked.length > maxQuestions) return undefined
+      const all = Effect.forEach(asked, ([name, question]) =>
+        Effect.map(this.#answers.answer(asFields(question)), (outcome) => [name, outcome] as const)
+      )
+      const operation = yield* CurrentOperation
+      const outcomes = yield* operation === undefined ? all : operation.sending(all)
+      const results = outcomes.flatMap(([name, outcome]) =>
+        "result" in outcome ? [[name, outcome.result]] : []
+      )
+      return results.length < outcomes.length ? undefined : { inputResponses: Object.fromEntries(results) }
+    }
+  )
 
   /**
    * Calls a tool, with the headers that its schema declares. A server that misses one may have changed the schema: then the
@@ -365,11 +440,38 @@ export class McpClient<E> {
           { ...options, headers: paramHeaders(this.#declared.get(name) ?? [], args) }
         )
       )
-      return yield* Effect.catchIf(
-        call,
-        (error) => error instanceof RpcError && error.code === errorCodes.headerMismatch && this.isModern,
-        () => Effect.andThen(this.list(listKinds.tools), call)
+      return yield* call.pipe(
+        Effect.catchIf(
+          (error) => error instanceof RpcError && error.code === errorCodes.headerMismatch && this.isModern,
+          () => Effect.andThen(this.list(listKinds.tools), call)
+        ),
+        Effect.catchIf(
+          (error) => error instanceof RpcError && error.code === errorCodes.urlElicitationRequired,
+          (error) => Effect.andThen(this.#openPages(error), call)
+        )
       )
+    }
+  )
+
+  /** Lets the user open the pages that a server requires before it runs a tool. Fails if the user does not. */
+  readonly #openPages = Effect.fnUntraced(
+    { self: this },
+    function* (
+      this: McpClient<E>,
+      error: ClientError | McpError | E
+    ): Effect.fn.Return<void, ClientError | McpError | E> {
+      const pages = error instanceof RpcError ? urlRequests(error.data) : []
+      const named = Object.fromEntries(pages.map((page, at) => [at, page]))
+      const answered = pages.length === 0 ? undefined : yield* this.#answered(named, undefined)
+      if (answered === undefined) return yield* Effect.fail(error)
+      const isOpened = Object.values(asFields(answered["inputResponses"])).every(
+        (result) => asFields(result)["action"] === "accept"
+      )
+      if (!isOpened)
+        return yield* new RpcError({
+          code: errorCodes.urlElicitationRequired,
+          message: "the user did not open the page that it requires"
+        })
     }
   )
 

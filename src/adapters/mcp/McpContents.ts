@@ -5,6 +5,7 @@ import type {
   McpPrompt,
   McpResource,
   McpTool,
+  McpToolAnnotations,
   McpToolResult
 } from "../../ports/McpConnector.ts"
 import { type Fields, isFields } from "./Messages.ts"
@@ -74,13 +75,25 @@ const fieldsIn = (fields: Fields, name: string): Fields => {
   return isFields(value) ? value : {}
 }
 
+const hints = ["readOnlyHint", "destructiveHint", "idempotentHint", "openWorldHint"] as const
+
+const annotationsOf = (fields: Fields): McpToolAnnotations =>
+  Object.fromEntries(
+    hints.flatMap((hint) => (typeof fields[hint] === "boolean" ? [[hint, fields[hint]]] : []))
+  )
+
 /** A tool as the server lists it. */
-export const ofTool = (tool: Fields): McpTool => ({
-  name: textIn(tool, "name") ?? "",
-  title: textIn(tool, "title") ?? textIn(fieldsIn(tool, "annotations"), "title"),
-  description: textIn(tool, "description"),
-  inputSchema: fieldsIn(tool, "inputSchema")
-})
+export const ofTool = (tool: Fields): McpTool => {
+  const { annotations, outputSchema } = tool
+  return {
+    name: textIn(tool, "name") ?? "",
+    title: textIn(tool, "title") ?? textIn(fieldsIn(tool, "annotations"), "title"),
+    description: textIn(tool, "description"),
+    inputSchema: fieldsIn(tool, "inputSchema"),
+    ...(isFields(outputSchema) ? { outputSchema } : {}),
+    ...(isFields(annotations) ? { annotations: annotationsOf(annotations) } : {})
+  }
+}
 
 /** A resource as the server lists it. */
 export const ofResource = (resource: Fields): McpResource => ({

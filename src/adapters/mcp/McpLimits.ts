@@ -53,3 +53,5 @@ export const maxResumes = 8
 export const maxInputRounds = 10
 /** How long such a request waits. */
 export const inputDelay = Duration.millis(250)
+/** Questions that a server may ask in one answer. Each takes the time of the user. */
+export const maxQuestions = 16

@@ -7,6 +7,7 @@ import {
   type McpProgress,
   type McpSession
 } from "../../ports/McpConnector.ts"
+import { ServerRequests } from "../../ports/ServerRequests.ts"
 import { type ClientError, isClientError, SessionForgotten } from "./ClientErrors.ts"
 import { type Connected, type OpenConnection, tooSilent } from "./Connection.ts"
 import type { Explain } from "./ErrorOfClient.ts"
@@ -15,6 +16,7 @@ import type { McpClient } from "./McpClient.ts"
 import { ofPrompt, ofPromptResult, ofReadResult, ofResource, ofTool, ofToolResult } from "./McpContents.ts"
 import type { Fields } from "./Messages.ts"
 import { runOperation } from "./Operation.ts"
+import { CurrentRequestAnswers, requestAnswers } from "./RequestAnswers.ts"
 
 /** A kind of request of a session. */
 interface Ask<A, E> {
@@ -118,11 +120,19 @@ export const makeSession = Effect.fnUntraced(function* <E>(options: {
 }): Effect.fn.Return<McpSession<E>, McpError | E, Scope.Scope> {
   const { explain, server } = options
   const sessionScope = yield* Effect.scope
+  const answers = requestAnswers(server, yield* ServerRequests)
+  let toolChanges = 0
   const open = Effect.gen(function* () {
     const scope = yield* Scope.fork(sessionScope)
-    return yield* explained(explain, Scope.provide(options.open, scope)).pipe(
+    const connection = yield* explained(explain, Scope.provide(options.open, scope)).pipe(
+      Effect.provideService(CurrentRequestAnswers, answers),
       Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause)))
     )
+    const onToolsChanged = () => void toolChanges++
+    // Another connection may be one with another version of the server.
+    onToolsChanged()
+    connection.client.onToolsChanged = onToolsChanged
+    return connection
   })
   const held = yield* SynchronizedRef.make<Connected<E>>(yield* open)
   // The old connection closes with the session: its pending requests may still be answered.
@@ -179,6 +189,7 @@ export const makeSession = Effect.fnUntraced(function* <E>(options: {
     },
     instructions: Option.fromUndefinedOr(client.instructions),
     tools: list(listKinds.tools, ofTool),
+    toolChanges: Effect.sync(() => toolChanges),
     resources: list(listKinds.resources, ofResource),
     prompts: list(listKinds.prompts, ofPrompt),
     ...requestsOf(server, send)

@@ -1,28 +1,44 @@
-import { Context, type Duration, type Effect, type Scope, type Stream } from "effect"
+import {
+  Context,
+  type Duration,
+  Effect,
+  Layer,
+  Queue,
+  type Redacted,
+  Ref,
+  type Scope,
+  Semaphore,
+  Stream
+} from "effect"
+import type { Remedy } from "../../domain/Remedy.ts"
+import { fitsPattern, type ToolRules } from "../../domain/chat/ToolRules.ts"
 import type { ChatMessage, MediaPart, TextPart, TokenUsage } from "../../domain/chat/ChatMessage.ts"
 import type { ChatModelError, OpenChatModel } from "../../ports/ChatModel.ts"
 import type { McpProgress, McpTool } from "../../ports/McpConnector.ts"
+import { ToolApproval } from "../../ports/ToolApproval.ts"
+import { ToolPins } from "../../ports/ToolPins.ts"
 import type { OpenSession, SessionError } from "../session/ServerSession.ts"
+import { summarized } from "./Compaction.ts"
+import { makePermissions } from "./Permissions.ts"
+import { systemText } from "./SystemText.ts"
+import { type ListedTool, makeToolList, type ToolList } from "./ToolList.ts"
+import { runTurn } from "./Turn.ts"
 
 /** A server that takes part in a conversation. */
 export interface ChatServer {
   /** Its name in the configuration. */
   readonly name: string
   readonly account: string
+  /** Where it is: its URL, or its command line. What is remembered about its tools holds only there. */
+  readonly place?: string
+  /** Secrets of its entry, by the names of their headers or variables. A result that repeats them is redacted. */
+  readonly secrets?: Readonly<Record<string, Redacted.Redacted>>
   readonly session: OpenSession
   /** What the configuration says about its tools. */
   readonly rules: ToolRules
 }
 
-/** What the configuration says about the tools of a server. */
-export interface ToolRules {
-  /** True: what the server says about its tools is believed, so that `readOnlyHint` spares the question. */
-  readonly isTrusted: boolean
-  /** Names of tools, `*` for any part. They run without a question. */
-  readonly allow: ReadonlyArray<string>
-  /** Names of tools, `*` for any part. The model is not told about them. */
-  readonly deny: ReadonlyArray<string>
-}
+export type { ToolRules } from "../../domain/chat/ToolRules.ts"
 
 /** A tool of a conversation. */
 export interface ServerTool {
@@ -64,6 +80,7 @@ export type TurnEvent =
   | { readonly _tag: "Text"; readonly text: string }
   | { readonly _tag: "Reasoning"; readonly text: string }
   | { readonly _tag: "CallWritten"; readonly name: string }
+  /** The call runs. One that never does, because it is refused or wrong, has only an end. */
   | { readonly _tag: "CallStarted"; readonly call: ShownCall }
   | { readonly _tag: "CallProgress"; readonly call: ShownCall; readonly progress: McpProgress }
   | {
@@ -75,7 +92,7 @@ export type TurnEvent =
   /** The model is asked again after a failure, before it wrote anything. */
   | { readonly _tag: "Retrying"; readonly error: ChatModelError; readonly delay: Duration.Duration }
   /** What the user should know: the first use of tools that were pinned, a list of tools that changed. */
-  | { readonly _tag: "Notice"; readonly text: string }
+  | { readonly _tag: "Notice"; readonly text: string; readonly remedies?: ReadonlyArray<Remedy> }
   /** One answer of the model has ended; a turn has several if tools are called. */
   | { readonly _tag: "Usage"; readonly usage: TokenUsage }
   /** The turn was ended by a limit: a whole sentence. */
@@ -123,3 +140,95 @@ export class Chat extends Context.Service<
     readonly open: (options: ChatOptions) => Effect.Effect<ChatSession, SessionError, Scope.Scope>
   }
 >()("mcp-cli-oauth/app/chat/Chat") {}
+
+const noUsage: TokenUsage = { input: undefined, cachedInput: undefined, output: undefined }
+
+const sum = (one: number | undefined, other: number | undefined): number | undefined =>
+  one === undefined && other === undefined ? undefined : (one ?? 0) + (other ?? 0)
+
+const added = (one: TokenUsage, other: TokenUsage): TokenUsage => ({
+  input: sum(one.input, other.input),
+  cachedInput: sum(one.cachedInput, other.cachedInput),
+  output: sum(one.output, other.output)
+})
+
+/** The servers whose results a conversation has. */
+const sourcesOf = (list: ToolList, messages: ReadonlyArray<ChatMessage>): ReadonlyArray<string> =>
+  messages.flatMap((message) =>
+    message._tag === "Tool"
+      ? message.results.map(({ name }) => list.serverOf(name) ?? "an earlier conversation")
+      : []
+  )
+
+/** @see Chat */
+export const layer: Layer.Layer<Chat, never, ToolApproval> = Layer.effect(
+  Chat,
+  Effect.gen(function* () {
+    const approval = yield* ToolApproval
+    const pins = yield* ToolPins
+    const open = Effect.fn("Chat.open")(function* (
+      options: ChatOptions
+    ): Effect.fn.Return<ChatSession, SessionError> {
+      const { allow, allowReadOnly, servers } = options
+      const { list, notices } = yield* makeToolList(servers, pins)
+      const permissions = yield* makePermissions({ list, approval, allow, allowReadOnly })
+      const messages = yield* Ref.make(options.messages ?? [])
+      const model = yield* Ref.make(options.model)
+      const usage = yield* Ref.make(noUsage)
+      const untold = yield* Ref.make(notices)
+      const sources = new Set(sourcesOf(list, options.messages ?? []))
+      // The next turn starts when the one before has left the conversation valid.
+      const alone = yield* Semaphore.make(1)
+
+      const shown = (tool: ListedTool): ServerTool => ({
+        name: tool.name,
+        server: tool.server.name,
+        tool: tool.tool,
+        isAllowed: permissions.isAllowed(tool)
+      })
+      const tools = Effect.map(list.offered, (all) => all.map(shown))
+      const use = (used: TokenUsage) => Ref.update(usage, (before) => added(before, used))
+      const context = { system: systemText(servers), list, model, messages, use, permissions, shown, sources }
+      return {
+        servers,
+        tools,
+        model: Ref.get(model),
+        setModel: (next) => Ref.set(model, next),
+        turn: (content) =>
+          Stream.callback<TurnEvent, ChatModelError>((queue) => {
+            const emit = (event: TurnEvent) => void Queue.offerUnsafe(queue, event)
+            return Effect.gen(function* () {
+              for (const notice of yield* Ref.getAndSet(untold, [])) emit({ _tag: "Notice", ...notice })
+              yield* runTurn(context, content, emit)
+            }).pipe(alone.withPermit, Effect.andThen(Queue.end(queue)))
+          }),
+        messages: Ref.get(messages),
+        usage: Ref.get(usage),
+        undo: Ref.modify(messages, (before): readonly [boolean, ReadonlyArray<ChatMessage>] => {
+          const last = before.findLastIndex(({ _tag }) => _tag === "User")
+          return [last !== -1, before.slice(0, Math.max(0, last))]
+        }).pipe(alone.withPermit),
+        clear: Effect.andThen(
+          Ref.set(messages, []),
+          Effect.sync(() => sources.clear())
+        ).pipe(alone.withPermit),
+        compact: Effect.gen(function* () {
+          const before = yield* Ref.get(messages)
+          if (before.length === 0) return { before: 0, after: 0 }
+          const after = yield* summarized(yield* Ref.get(model), before, use)
+          yield* Ref.set(messages, after)
+          return { before: before.length, after: after.length }
+        }).pipe(alone.withPermit),
+        allow: (pattern) =>
+          Effect.gen(function* () {
+            const isOfTool = (yield* list.offered).some(({ server, tool }) =>
+              fitsPattern(pattern, `${server.name}:${tool.name}`)
+            )
+            if (isOfTool) yield* permissions.allow(pattern)
+            return isOfTool
+          })
+      }
+    })
+    return Chat.of({ open })
+  })
+)

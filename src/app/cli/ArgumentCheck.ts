@@ -2,41 +2,13 @@ import { Effect } from "effect"
 import { advice, command } from "../../domain/Remedy.ts"
 import { printable, safeLine } from "../../domain/PrintableText.ts"
 import { nearName } from "../../domain/NearName.ts"
-import { type ArgumentProblem, argumentProblems, toolArguments } from "../../domain/ToolSchema.ts"
+import { argumentProblemText } from "../../domain/ArgumentProblemText.ts"
+import { argumentProblems, toolArguments } from "../../domain/ToolSchema.ts"
 import type { McpTool } from "../../ports/McpConnector.ts"
 import { type ToolArguments, wayOut } from "./Arguments.ts"
 import { tell } from "./Output.ts"
 import { listed } from "./RemedyText.ts"
 import { UsageError } from "./UsageError.ts"
-
-/** A type in a sentence: `a string`, `an integer`, `one of open, closed`. */
-const withArticle = (type: string): string => (/^[aio]/.test(type) ? `an ${type}` : `a ${type}`)
-
-const valueText = (value: unknown): string => printable(JSON.stringify(value))
-
-const choiceText = (value: unknown): string => (typeof value === "string" ? value : JSON.stringify(value))
-
-const typeOfValue = (value: unknown): string =>
-  value === null ? "null" : Array.isArray(value) ? "a list" : withArticle(typeof value)
-
-const didYouMean = (name: string | undefined): string => (name === undefined ? "" : ` Did you mean ${name}?`)
-
-const problemText = (tool: string, problem: ArgumentProblem): string => {
-  const path = problem.path.join(".")
-  switch (problem._tag) {
-    case "Unknown":
-      return `${tool} has no argument ${path}.${didYouMean(problem.near && [...problem.path.slice(0, -1), problem.near].join("."))}`
-    case "Missing":
-      return `${tool} needs the argument ${path} (${problem.type}).`
-    case "Type":
-      return `${path} must be ${problem.expected === "any" ? "something else" : withArticle(problem.expected)}, and ${valueText(problem.value)} is ${typeOfValue(problem.value)}.`
-    case "Choice": {
-      const names = problem.choices.map(choiceText)
-      const near = typeof problem.value === "string" ? nearName(problem.value, names) : undefined
-      return `${path} must be one of ${names.join(", ")}, and not ${valueText(problem.value)}.${didYouMean(near)}`
-    }
-  }
-}
 
 /** Refuses arguments that the schema of a tool certainly does not allow, and warns of those that it does not list. */
 export const checkArguments = Effect.fnUntraced(function* (
@@ -47,7 +19,7 @@ export const checkArguments = Effect.fnUntraced(function* (
   const shown = printable(name)
   const problems = argumentProblems(inputSchema, given)
   if (problems.length > 0) {
-    const texts = problems.map((problem) => printable(problemText(shown, problem)))
+    const texts = problems.map((problem) => printable(argumentProblemText(shown, problem)))
     return yield* new UsageError({
       problem: [...new Set(texts)].join("\n"),
       remedies: [command("tools", { server, operand: name, purpose: "see its arguments" }), wayOut]

@@ -13,6 +13,7 @@ import {
   providerFields
 } from "../../../src/adapters/config/ModelsBlock.ts"
 import { httpFields, stdioFields } from "../../../src/adapters/config/ServerEntry.ts"
+import { chatFields, toolsFields } from "../../../src/adapters/config/ToolsBlock.ts"
 import { storageFields } from "../../../src/adapters/config/StorageBlock.ts"
 import { authFields } from "../../../src/adapters/config/VaultAuthBlock.ts"
 import packageJson from "../../../package.json" with { type: "json" }
@@ -81,9 +82,10 @@ describe("the JSON Schema of the configuration", () => {
   })
 
   it("has the fields that are read, and no others", () => {
-    assert.sameMembers(namesOf(published), ["$schema", "mcpServers", "models", "tokenStorage"])
-    assert.sameMembers(namesOf(http), ["type", "maxAnswerMiB", ...httpFields])
-    assert.sameMembers(namesOf(stdio), ["type", "maxAnswerMiB", ...stdioFields])
+    assert.sameMembers(namesOf(published), ["$schema", "history", "mcpServers", "models", "tokenStorage"])
+    assert.sameMembers(namesOf(http), ["type", "maxAnswerMiB", ...chatFields, ...httpFields])
+    assert.sameMembers(namesOf(stdio), ["type", "maxAnswerMiB", ...chatFields, ...stdioFields])
+    assert.sameMembers(namesOf(http?.properties?.["tools"]), toolsFields)
     assert.sameMembers(namesOf(oauth), oauthFields)
     assert.sameMembers(namesOf(oauth?.properties?.["identity_provider"]), identityProviderFields)
     assert.sameMembers(namesOf(storage), storageFields)
@@ -117,6 +119,8 @@ describe("the JSON Schema of the configuration", () => {
       url: "{env:URL}/mcp",
       oauth: { scopes: [], redirect_uri: "http://localhost:1/cb", dpop: true }
     }),
+    server({ url, trust: true, tools: { allow: ["search"], deny: ["delete_*"] } }),
+    { mcpServers: {}, history: true },
     server({ command: "npx", args: ["-y", "x"], env: { A: "${A}" }, cwd: "/", type: "stdio" }),
     {
       mcpServers: {},
@@ -174,6 +178,9 @@ describe("the JSON Schema of the configuration", () => {
     server({ url, header: {} }),
     server({ url, headers: { A: 1 } }),
     server({ url, maxAnswerMiB: 0 }),
+    server({ url, trust: "yes" }),
+    server({ url, tools: { allowed: [] } }),
+    { mcpServers: {}, history: "yes" },
     server({ url, maxAnswerMiB: 1.5 }),
     server({ url, allow_http: "true" }),
     server({ url, oauth: { client: "x" } }),

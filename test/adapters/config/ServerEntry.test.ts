@@ -585,3 +585,52 @@ describe("the list of servers", () => {
     })
   )
 })
+
+describe("what a model may do with the tools of a server", () => {
+  const entries: ReadonlyArray<Record<string, unknown>> = [{ url }, { command: "server" }]
+
+  it.effect.each(entries)("is in the entry: %o", (entry) =>
+    Effect.gen(function* () {
+      const tools = { allow: ["search", "get_*"], deny: ["delete_*"] }
+      assert.deepStrictEqual((yield* serverOf({ ...entry, trust: true, tools })).toolRules, {
+        isTrusted: true,
+        ...tools
+      })
+      assert.deepStrictEqual((yield* serverOf({ ...entry, tools: {} })).toolRules, {
+        isTrusted: false,
+        allow: [],
+        deny: []
+      })
+      assert.isUndefined((yield* serverOf(entry)).toolRules)
+    })
+  )
+
+  const wrong: ReadonlyArray<readonly [unknown, string]> = [
+    [{ trust: "true" }, "trust: must be true or false"],
+    [{ trust: null }, "trust: must be true or false"],
+    [{ tools: "search" }, "tools: must be an object"],
+    [{ tools: { allow: "search" } }, "tools.allow: must be a list of strings"],
+    [{ tools: { deny: [""] } }, "tools.deny[0]: must not be empty"]
+  ]
+  it.effect.each(wrong)("is checked: %o", ([fields, expected]) =>
+    Effect.gen(function* () {
+      for (const entry of entries) {
+        const file = { mcpServers: { a: { ...entry, ...Object(fields) } } }
+        assert.deepStrictEqual(yield* errorsOf(file), [`mcpServers.a.${expected}`])
+      }
+    })
+  )
+
+  const odd: ReadonlyArray<readonly [unknown, string]> = [
+    [{ tools: { dney: [] } }, 'tools.dney: is not a field of mcp-cli; did you mean "deny"?'],
+    [{ trsut: true }, 'trsut: is not a field of mcp-cli; did you mean "trust"?'],
+    [{ tools: ["*"] }, 'tools: is ignored: write {"allow": [...], "deny": [...]}']
+  ]
+  it.effect.each(odd)("has a warning for what is not understood: %o", ([fields, expected]) =>
+    Effect.gen(function* () {
+      const file = { mcpServers: { a: { url, ...Object(fields) } } }
+      assert.deepStrictEqual(yield* errorsOf(file), [])
+      assert.deepStrictEqual(yield* warningsOf(file), [`mcpServers.a.${expected}`])
+    })
+  )
+})

@@ -47,6 +47,19 @@ describe("the entry of a server, without a file", () => {
     })
   )
 
+  it.effect("lets a model use no tool without a question, unless its author is trusted", () =>
+    Effect.gen(function* () {
+      const json = { url, trust: true, tools: { allow: ["*"], deny: ["delete"] } }
+      const rules = (isTrusted: boolean) => ({
+        isTrusted,
+        allow: isTrusted ? ["*"] : [],
+        deny: ["delete"]
+      })
+      assert.deepStrictEqual((yield* serverFromJson("s", json)).toolRules, rules(false))
+      assert.deepStrictEqual((yield* serverFromJson("s", json, { trusted: true })).toolRules, rules(true))
+    })
+  )
+
   it.effect.each<readonly [string, unknown, ReadonlyArray<string>]>([
     ["no object", "https://mcp.example.com", ["mcpServers.s: must be an object"]],
     [

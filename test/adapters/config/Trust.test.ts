@@ -127,7 +127,14 @@ describe("what a configuration does", () => {
                 }
               }
             },
-            local: { command: "sh", args: ["-c", "touch x"], env: { A: "${B}" }, cwd: "/tmp" }
+            local: {
+              command: "sh",
+              args: ["-c", "touch x"],
+              env: { A: "${B}" },
+              cwd: "/tmp",
+              trust: true,
+              tools: { allow: ["*"], deny: ["delete"] }
+            }
           },
           models: {
             default: "work:big",
@@ -143,7 +150,8 @@ describe("what a configuration does", () => {
             vaultPathPrefix: "theirs",
             vaultSkipVerify: true,
             password: "hunter2"
-          }
+          },
+          history: true
         }
       })
       assert.isDefined(found)
@@ -173,6 +181,8 @@ describe("what a configuration does", () => {
             "runs: sh -c touch x",
             "in the folder /tmp",
             "with these variables set: A",
+            "lets a model use its tools that only read, without a question",
+            "lets a model use these tools without a question: *",
             "uses the variables B"
           ]
         },
@@ -194,7 +204,8 @@ describe("what a configuration does", () => {
             "reads ~/.vault-token",
             "sets vaultSkipVerify to true"
           ]
-        }
+        },
+        { name: "history", actions: ["keeps conversations with models on this machine"] }
       ])
       assert.notMatch(JSON.stringify([found, entries]), /a plain secret|hunter2/)
     })

@@ -5,6 +5,7 @@ import type { CredentialLock } from "../../../ports/CredentialLock.ts"
 import { CredentialStore } from "../../../ports/CredentialStore.ts"
 import type { SecretPrompt } from "../../../ports/SecretPrompt.ts"
 import { storageBackends } from "../../../ports/StorageBackend.ts"
+import { SealedTexts } from "../../../ports/SealedTexts.ts"
 import { StorageRekey } from "../../../ports/StorageRekey.ts"
 import { writable } from "../folder/FileAttempt.ts"
 import { passwords } from "./Passwords.ts"
@@ -25,6 +26,9 @@ export interface EncryptedFileOptions {
   readonly iterations?: number
 }
 
+/** What the names of texts begin with. No name of a credential does: in those, a plus sign is encoded. */
+const textPrefix = "text+"
+
 const decodeCredential = Schema.decodeOption(CredentialJson)
 const encodeCredential = Schema.encodeEffect(CredentialJson)
 
@@ -39,7 +43,7 @@ const encodeCredential = Schema.encodeEffect(CredentialJson)
  */
 export const layer = (
   options: EncryptedFileOptions
-): Layer.Layer<CredentialStore | StorageRekey, never, SecretPrompt | CredentialLock> =>
+): Layer.Layer<CredentialStore | StorageRekey | SealedTexts, never, SecretPrompt | CredentialLock> =>
   Layer.effectContext(
     Effect.gen(function* () {
       const iterations = options.iterations ?? newIterations
@@ -49,8 +53,7 @@ export const layer = (
       const unlock = folder.unlock.pipe(Effect.withSpan("EncryptedFileStore.unlock"))
 
       // No span: ten thousand records may be read at once, and spans would take a quarter of that time.
-      const get = Effect.fnUntraced(function* (key: CredentialKey) {
-        const name = key.storageName
+      const textAt = Effect.fnUntraced(function* (name: string, key?: CredentialKey) {
         const path = pathOf(fileOf(name))
         const read = files.readBeside(saltName, fileOf(name))
         let found = yield* read
@@ -59,18 +62,23 @@ export const layer = (
           if (Option.isNone(salt)) return yield* faultAt(path, damaged(`its ${saltName} is missing`))
           const { keys } = yield* unlockedBy(salt.value)
           const opened = open(keys, name, text)
-          if (Result.isSuccess(opened)) {
-            const credential = decodeCredential(opened.success.text)
-            if (Option.isSome(credential)) return credential
-            return yield* faultAt(path, damaged("it holds no credential"), key)
-          }
+          if (Result.isSuccess(opened)) return Option.some(opened.success.text)
           // A password change may have come between the two reads: only an unchanged pair is damaged.
           const now = yield* read
           if (Option.isSome(now) && now.value[0] === text && Option.contains(now.value[1], salt.value))
             return yield* faultAt(path, opened.failure, key)
           found = now
         }
-        return Option.none()
+        return Option.none<string>()
+      })
+
+      const get = Effect.fnUntraced(function* (key: CredentialKey) {
+        const name = key.storageName
+        const text = yield* textAt(name, key)
+        if (Option.isNone(text)) return Option.none()
+        const credential = decodeCredential(text.value)
+        if (Option.isSome(credential)) return credential
+        return yield* faultAt(pathOf(fileOf(name)), damaged("it holds no credential"), key)
       })
 
       /** Encrypts and writes; false if `.salt` is no longer the one that was unlocked. */
@@ -83,6 +91,10 @@ export const layer = (
           })
         )
 
+      const putText = Effect.fnUntraced(function* (name: string, text: string) {
+        while (!(yield* putUnder(yield* unlock, name, text))) continue
+      })
+
       const reserve = Effect.fn("EncryptedFileStore.reserve")(function* (
         key: CredentialKey,
         credential: Credential
@@ -94,8 +106,7 @@ export const layer = (
       })
 
       const put = Effect.fn("EncryptedFileStore.put")(function* (key: CredentialKey, credential: Credential) {
-        const text = yield* Effect.orDie(encodeCredential(credential))
-        while (!(yield* putUnder(yield* unlock, key.storageName, text))) continue
+        yield* putText(key.storageName, yield* Effect.orDie(encodeCredential(credential)))
       })
 
       // The key goes last: until then the files that are left can be read.
@@ -111,6 +122,17 @@ export const layer = (
           .flatMap((name) => Option.toArray(CredentialKey.fromStorageName(storageNameOf(name))))
           .toSorted((a, b) => (a.storageName < b.storageName ? -1 : 1))
       ).pipe(Effect.withSpan("EncryptedFileStore.list"))
+
+      const texts = SealedTexts.of({
+        names: Effect.map(sealed, (names) =>
+          names
+            .filter((name) => name.startsWith(textPrefix))
+            .map((name) => storageNameOf(name).slice(textPrefix.length))
+        ),
+        read: (name) => textAt(textPrefix + name),
+        replace: (name, text) => putText(textPrefix + name, text),
+        remove: (name) => change(files.remove(fileOf(textPrefix + name)))
+      })
 
       // The first access that needs the key meets the same error, and reports it.
       const warmUp = Effect.gen(function* () {
@@ -142,6 +164,7 @@ export const layer = (
           list
         })
       ).pipe(
+        Context.add(SealedTexts, texts),
         Context.add(StorageRekey, {
           rekey: rekey(folder, known, iterations).pipe(Effect.withSpan("EncryptedFileStore.rekey"))
         })

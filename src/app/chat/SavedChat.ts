@@ -1,0 +1,44 @@
+import { Clock, Effect } from "effect"
+import { printable } from "../../domain/PrintableText.ts"
+import type { ChatMessage, MediaPart, TextPart } from "../../domain/chat/ChatMessage.ts"
+import { ChatHistory } from "../../ports/ChatHistory.ts"
+import type { ChatSession } from "./Chat.ts"
+import { maxTitle } from "./ChatLimits.ts"
+
+/** A conversation with pictures would take megabytes. */
+const withoutMedia = (part: TextPart | MediaPart): TextPart =>
+  part._tag === "Text" ? part : { _tag: "Text", text: `[${part.mimeType}, which was not kept]` }
+
+const kept = (message: ChatMessage): ChatMessage => {
+  if (message._tag === "Assistant") return message
+  if (message._tag === "User") return { ...message, content: message.content.map(withoutMedia) }
+  return {
+    ...message,
+    results: message.results.map((result) => ({ ...result, content: result.content.map(withoutMedia) }))
+  }
+}
+
+const titleOf = (messages: ReadonlyArray<ChatMessage>): string => {
+  const first = messages.find(({ _tag }) => _tag === "User")
+  const text =
+    first?._tag === "User" ? first.content.map((part) => (part._tag === "Text" ? part.text : "")) : []
+  return printable(text.join(" ")).slice(0, maxTitle).toWellFormed()
+}
+
+/** An id for a new conversation: the time, in letters and digits. */
+export const newChatId: Effect.Effect<string> = Effect.map(Clock.currentTimeMillis, (now) => now.toString(36))
+
+/** Keeps a conversation as it is now, under its id, if the user keeps conversations. An empty one is not kept. */
+export const saveChat = Effect.fn("saveChat")(function* (id: string, session: ChatSession) {
+  const history = yield* ChatHistory
+  const messages = yield* session.messages
+  if (!history.isOn || messages.length === 0) return
+  yield* history.save({
+    id,
+    savedAt: yield* Clock.currentTimeMillis,
+    title: titleOf(messages),
+    servers: session.servers.map(({ name }) => name),
+    model: (yield* session.model).name,
+    messages: messages.map(kept)
+  })
+})

@@ -1,0 +1,461 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Duration, Effect, Fiber, Option, Redacted } from "effect"
+import { TestClock } from "effect/testing"
+import type { ScriptedAnswer } from "../../../src/adapters/scripted/ScriptedChatModel.ts"
+import type { TurnEvent } from "../../../src/app/chat/Chat.ts"
+import { chatServer } from "../../../src/app/chat/ChatServer.ts"
+import type { ChatFailure } from "../../../src/ports/ChatModel.ts"
+import { NetworkError } from "../../../src/ports/HttpTransport.ts"
+import { McpError } from "../../../src/ports/McpConnector.ts"
+import { command } from "../../../src/domain/Remedy.ts"
+import { serverNamed } from "../World.ts"
+import {
+  answerIn,
+  type ChatWorldOptions,
+  openChat,
+  outcomesIn,
+  serverOf,
+  textResult,
+  toldIn,
+  toolNamed
+} from "./ChatWorld.ts"
+
+const limitsIn = (events: ReadonlyArray<TurnEvent>) =>
+  events.flatMap((event) => (event._tag === "Limit" ? [event.limit] : []))
+
+const call = (args: Record<string, unknown> = {}, name = "notion__search"): ScriptedAnswer => ({
+  calls: [{ name, arguments: args }]
+})
+
+/** The next turn is accepted by a model that refuses what real ones refuse. */
+const goesOn = (options: ChatWorldOptions, first = "first") =>
+  Effect.gen(function* () {
+    const world = yield* openChat({ ...options, answers: [...options.answers, "fine"] })
+    const events = yield* world.say(first)
+    assert.strictEqual(answerIn(yield* world.say("next")), "fine")
+    return { ...world, events }
+  })
+
+describe("the limits of a turn", () => {
+  it.effect("end a model that calls the same tool for ever", () =>
+    Effect.gen(function* () {
+      const notion = serverOf()
+      const answers = Array.from({ length: 4 }, () => call({ a: 1, b: 2 }))
+      const { events } = yield* goesOn({ servers: [notion.server], answers })
+      assert.strictEqual(notion.calls.length, 3)
+      assert.deepStrictEqual(limitsIn(events), ["same-call"])
+    })
+  )
+
+  it.effect("count equal calls of one answer, and in whatever order their arguments are", () =>
+    Effect.gen(function* () {
+      const notion = serverOf()
+      const texts = ['{"a":1,"b":2}', '{"b":2,"a":1}', '{ "a": 1, "b": 2 }', '{"b":2, "a":1}']
+      const answers = [{ calls: texts.map((text) => ({ name: "notion__search", arguments: text })) }]
+      const { events } = yield* goesOn({ servers: [notion.server], answers })
+      assert.strictEqual(notion.calls.length, 3)
+      assert.deepStrictEqual(limitsIn(events), ["same-call"])
+    })
+  )
+
+  it.effect.each([1, 4, 20])("end a turn at 16 calls, %d in each answer", (size) =>
+    Effect.gen(function* () {
+      const notion = serverOf()
+      const answers = Array.from({ length: Math.floor(16 / size) + 1 }, (_, round) => ({
+        calls: Array.from({ length: size }, (__, at) => ({
+          name: "notion__search",
+          arguments: { round, at }
+        }))
+      }))
+      const { events } = yield* goesOn({ servers: [notion.server], answers })
+      assert.strictEqual(notion.calls.length, 16)
+      assert.deepStrictEqual(limitsIn(events), ["calls"])
+    })
+  )
+
+  it.effect("end a model that makes up tools for ever", () =>
+    Effect.gen(function* () {
+      const answers = Array.from({ length: 4 }, () => call({}, "made.up tool"))
+      assert.deepStrictEqual(limitsIn((yield* goesOn({ answers })).events), ["same-call"])
+    })
+  )
+})
+
+describe("an answer of a model", () => {
+  const odd: ReadonlyArray<readonly [string, ScriptedAnswer, ReadonlyArray<string>]> = [
+    ["has nothing in it", {}, ["empty-answer"]],
+    ["has only blanks", { text: " \n" }, ["empty-answer"]],
+    ["has only reasoning", { reasoning: "hm" }, ["empty-answer"]],
+    ["is cut before anything", { reason: "length" }, ["length"]],
+    ["is cut in its text", { text: "It is", reason: "length" }, ["length"]],
+    [
+      "is cut in a call",
+      { calls: [{ name: "notion__search", arguments: '{"q' }], reason: "length" },
+      ["length"]
+    ],
+    ["is filtered", { text: "I", reason: "content-filter" }, ["content-filter"]]
+  ]
+  it.effect.each(odd)(
+    "that %s ends the turn with a sentence, and the next turn is accepted",
+    ([, answer, limits]) =>
+      Effect.gen(function* () {
+        const notion = serverOf()
+        const { events } = yield* goesOn({ servers: [notion.server], answers: [answer] })
+        assert.deepStrictEqual(limitsIn(events), limits)
+        assert.deepStrictEqual(notion.calls, [])
+      })
+  )
+
+  it.effect("that prints a call as text is shown, and carries nothing out", () =>
+    Effect.gen(function* () {
+      const notion = serverOf()
+      const printed = '{"name": "notion__search", "arguments": {"query": "x"}}'
+      const { events } = yield* goesOn({ servers: [notion.server], answers: [printed] })
+      assert.strictEqual(answerIn(events), printed)
+      assert.deepStrictEqual(notion.calls, [])
+    })
+  )
+
+  it.effect("that ends with `stop` after calls gets their results", () =>
+    Effect.gen(function* () {
+      const { events } = yield* goesOn({ answers: [{ ...call(), reason: "stop" }, "found"] })
+      assert.strictEqual(answerIn(events), "found")
+    })
+  )
+
+  it.effect("whose calls have ids that were there before is accepted", () =>
+    Effect.gen(function* () {
+      const same = {
+        calls: [1, 2].map((at) => ({ name: "notion__search", id: "call_0", arguments: { at } }))
+      }
+      const notion = serverOf()
+      yield* goesOn({
+        servers: [notion.server],
+        answers: [same, same, { calls: [{ name: "notion__search", id: "" }] }, "ok"]
+      })
+      assert.strictEqual(notion.calls.length, 5)
+    })
+  )
+
+  const wrong: ReadonlyArray<readonly [string, string | Record<string, unknown>, RegExp]> = [
+    ["no JSON", '{"query": "x', /not a JSON object.*\{"query": "x/],
+    ["a list", "[1]", /not a JSON object/],
+    ["a text", '"x"', /not a JSON object/],
+    ["of a wrong type", { query: 7 }, /query must be a string, and 7 is a number/],
+    ["misspelt", { qury: "x" }, /has no argument qury. Did you mean query\?/],
+    ["missing", {}, /needs the argument query \(string\)/]
+  ]
+  it.effect.each(wrong)("whose arguments are %s is told so, and nothing is called", ([, args, text]) =>
+    Effect.gen(function* () {
+      const inputSchema = { type: "object", properties: { query: { type: "string" } }, required: ["query"] }
+      const notion = serverOf({ tools: [toolNamed("search", { inputSchema })] })
+      const { asked, requests } = yield* goesOn({
+        servers: [notion.server],
+        answers: [{ calls: [{ name: "notion__search", arguments: args }] }, "sorry"]
+      })
+      assert.match(toldIn(requests[1]?.messages ?? [])[0] ?? "", text)
+      assert.deepStrictEqual([notion.calls, asked], [[], []])
+    })
+  )
+
+  it.effect("with empty arguments calls a tool that needs none", () =>
+    Effect.gen(function* () {
+      const notion = serverOf()
+      yield* goesOn({
+        servers: [notion.server],
+        answers: [{ calls: [{ name: "notion__search", arguments: "" }] }, "ok"]
+      })
+      assert.deepStrictEqual(notion.calls, [["search", {}]])
+    })
+  )
+
+  it.effect.each(["search", "notion.search", "notion:search", "notion__serch", "notion_search"])(
+    "that calls %s, which there is not, is told the nearest name",
+    (name) =>
+      Effect.gen(function* () {
+        const notion = serverOf()
+        const { requests } = yield* goesOn({ servers: [notion.server], answers: [call({}, name), "ok"] })
+        assert.include(toldIn(requests[1]?.messages ?? [])[0], "Did you mean notion__search?")
+        assert.deepStrictEqual(notion.calls, [])
+      })
+  )
+})
+
+describe("a result of a tool", () => {
+  const told = (result: ReturnType<typeof textResult>, canSee?: boolean, tool = toolNamed("search")) =>
+    Effect.gen(function* () {
+      const notion = serverOf({ tools: [tool], call: () => Effect.succeed(result) })
+      const { events, requests } = yield* goesOn({
+        servers: [notion.server],
+        answers: [call(), "ok"],
+        ...(canSee === undefined ? {} : { model: { canSee } })
+      })
+      return { told: toldIn(requests[1]?.messages ?? [])[0] ?? "", outcome: outcomesIn(events)[0] }
+    })
+  const picture = { _tag: "Binary" as const, mimeType: "image/png", bytes: 3, base64: "AAAA" }
+
+  it.effect("of 10 MB is cut, with how much is left out", () =>
+    Effect.gen(function* () {
+      const { outcome, told: text } = yield* told(textResult("x".repeat(10_000_000)))
+      assert.match(
+        text,
+        /^x{32000}\n\[The result is cut: 9,968,000 of 10,000,000 characters are left out\.\]$/
+      )
+      assert.strictEqual(outcome?._tag === "Done" && outcome.cutCharacters, 9_968_000)
+    })
+  )
+
+  it.effect("that is cut within a character stays well-formed", () =>
+    Effect.gen(function* () {
+      const { told: text } = yield* told(textResult(`${"x".repeat(31_999)}😀${"y".repeat(9)}`))
+      assert.isTrue(text.isWellFormed())
+    })
+  )
+
+  it.effect.each([
+    [true, "<image/png>"],
+    [false, "[There is image/png here, which you cannot see.]"],
+    [undefined, "[There is image/png here, which you cannot see.]"]
+  ] as const)("with a picture, for a model of which `canSee` is %s", ([canSee, expected]) =>
+    Effect.gen(function* () {
+      const { told: text } = yield* told(textResult("a", { content: [picture] }), canSee)
+      assert.strictEqual(text, expected)
+    })
+  )
+
+  const others: ReadonlyArray<readonly [string, Parameters<typeof textResult>[1], string]> = [
+    [
+      "of another kind of file",
+      { content: [{ ...picture, mimeType: "application/pdf" }] },
+      "[The tool returned application/pdf of 3 bytes, which you cannot read.]"
+    ],
+    [
+      "with a picture that is too large",
+      { content: [{ ...picture, bytes: 9_000_000 }] },
+      "[The tool returned image/png of 9,000,000 bytes, which you cannot read.]"
+    ],
+    ["that is structured only", { content: [], structured: Option.some({ n: 1 }) }, '{"n":1}'],
+    ["that is structured, with its text", { structured: Option.some({ n: 1 }) }, "a"],
+    ["with nothing in it", { content: [] }, "(no content)"]
+  ]
+  it.effect.each(others)("%s is told as a text", ([, more, expected]) =>
+    Effect.gen(function* () {
+      assert.strictEqual((yield* told(textResult("a", more), true)).told, expected)
+    })
+  )
+
+  it.effect("that does not match the output schema is told with a note", () =>
+    Effect.gen(function* () {
+      const outputSchema = { type: "object", properties: { n: { type: "number" } }, required: ["n"] }
+      const tool = toolNamed("search", { outputSchema })
+      const result = (n: unknown) => textResult("a", { structured: Option.some({ n }) })
+      assert.strictEqual((yield* told(result(1), true, tool)).told, "a")
+      assert.include((yield* told(result("1"), true, tool)).told, "does not match the output schema")
+    })
+  )
+
+  it.effect("that says that it failed is an error for the user and the model", () =>
+    Effect.gen(function* () {
+      const { outcome } = yield* told(textResult("no such page", { isError: true }))
+      assert.deepStrictEqual(outcome, { _tag: "Failed", text: "no such page" })
+    })
+  )
+
+  it.effect("of a server that ended is a failed call, and the conversation goes on", () =>
+    Effect.gen(function* () {
+      const notion = serverOf({
+        call: () => Effect.fail(new McpError({ server: "notion", detail: "its program ended." }))
+      })
+      const { requests } = yield* goesOn({ servers: [notion.server], answers: [call(), "ok"] })
+      assert.deepStrictEqual(toldIn(requests[1]?.messages ?? []), ["notion: its program ended."])
+      assert.strictEqual(notion.calls.length, 1)
+    })
+  )
+})
+
+describe("a sign-in that is needed in a call", () => {
+  it.effect("is told to the user; the model hears only that", () =>
+    Effect.gen(function* () {
+      const login = command("auth login", { server: "notion" })
+      const failure = new McpError({
+        server: "notion",
+        detail: "it answered 401 to the token secret-token.",
+        remedies: [login]
+      })
+      const notion = serverOf({ call: () => Effect.fail(failure) })
+      const { events, requests } = yield* goesOn({ servers: [notion.server], answers: [call(), "ok"] })
+      assert.deepStrictEqual(toldIn(requests[1]?.messages ?? []), ["Not signed in to notion."])
+      assert.deepInclude(events, { _tag: "Notice", text: failure.message, remedies: [login] })
+      assert.notInclude(JSON.stringify(requests), "secret-token")
+    })
+  )
+
+  it.effect("is no sign-in if the network fails", () =>
+    Effect.gen(function* () {
+      const failure = new NetworkError({ origin: "https://notion.test", detail: "no route" })
+      const notion = serverOf({ call: () => Effect.fail(failure) })
+      const { requests } = yield* goesOn({ servers: [notion.server], answers: [call(), "ok"] })
+      assert.deepStrictEqual(toldIn(requests[1]?.messages ?? []), ["notion: it cannot be reached."])
+    })
+  )
+})
+
+describe("a secret of a server", () => {
+  const stdio = {
+    _tag: "Stdio" as const,
+    name: "notion",
+    command: "server",
+    args: [],
+    cwd: undefined,
+    env: { API_TOKEN: Redacted.make("hunter2-hunter2"), FOLDER: Redacted.make("/home/ada/pages") }
+  }
+  const http = { ...serverNamed("notion"), headers: { "X-Api-Key": Redacted.make("hunter2-hunter2") } }
+  const said =
+    "hunter2-hunter2 in /home/ada/pages, Authorization: Bearer eyJsecret.secret.0. Bearer authentication is safe."
+  const expected = "… in /home/ada/pages, Authorization: Bearer … Bearer authentication is safe."
+  const ways: ReadonlyArray<
+    readonly [string, ReturnType<NonNullable<Parameters<typeof serverOf>[0]>["call"] & object>]
+  > = [
+    ["a result", Effect.succeed(textResult(said))],
+    ["a failed result", Effect.succeed(textResult(said, { isError: true }))],
+    ["a structured result", Effect.succeed(textResult("", { content: [], structured: Option.some(said) }))],
+    ["an error", Effect.fail(new McpError({ server: "notion", detail: said }))]
+  ]
+  it.effect.each(ways)("does not reach a model by %s", ([, answer]) =>
+    Effect.gen(function* () {
+      for (const server of [stdio, http]) {
+        const { session } = serverOf({ call: () => answer }).server
+        const { requests } = yield* goesOn({
+          servers: [chatServer(server, "default", session)],
+          answers: [call(), "ok"]
+        })
+        assert.include(toldIn(requests[1]?.messages ?? [])[0], expected)
+        assert.notMatch(JSON.stringify(requests), /hunter2|eyJsecret/)
+      }
+    })
+  )
+})
+
+describe("a model that fails", () => {
+  const failing = (failure: ChatFailure, retryAfter?: number, text?: string): ScriptedAnswer => ({
+    failure: { failure, ...(retryAfter === undefined ? {} : { retryAfter }) },
+    ...(text === undefined ? {} : { text })
+  })
+  const run = (answers: ReadonlyArray<ScriptedAnswer | string>) =>
+    Effect.gen(function* () {
+      const world = yield* openChat({ answers: [...answers, "fine"] })
+      const fiber = yield* Effect.forkChild(Effect.result(world.say("hello")))
+      yield* TestClock.adjust("10 minutes")
+      return { ...world, result: yield* Fiber.join(fiber) }
+    })
+
+  it.effect.each(["rate-limit", "unavailable", "unreachable"] as const)(
+    "with %s is asked again, and the user sees that",
+    (failure) =>
+      Effect.gen(function* () {
+        const { requests, result } = yield* run([failing(failure, 7000), "hello"])
+        assert.strictEqual(requests.length, 2)
+        const retries =
+          result._tag === "Success" ? result.success.filter(({ _tag }) => _tag === "Retrying") : []
+        const [retry] = retries
+        assert.strictEqual(retry?._tag === "Retrying" && Duration.toMillis(retry.delay), 7000)
+      })
+  )
+
+  it.effect("is asked at most four times", () =>
+    Effect.gen(function* () {
+      const { chat, requests, result } = yield* run(Array.from({ length: 9 }, () => failing("unavailable")))
+      assert.strictEqual(requests.length, 4)
+      assert.strictEqual(result._tag, "Failure")
+      assert.deepStrictEqual(yield* chat.messages, [])
+    })
+  )
+
+  const once: ReadonlyArray<readonly [string, ScriptedAnswer]> = [
+    ["after its first word", failing("unreachable", undefined, "It ")],
+    ["for another reason", failing("authentication")],
+    ["and wants an hour", failing("rate-limit", 3_600_000)]
+  ]
+  it.effect.each(once)("%s is not asked again", ([, answer]) =>
+    Effect.gen(function* () {
+      const { requests, result, say } = yield* run([answer])
+      assert.deepStrictEqual([requests.length, result._tag], [1, "Failure"])
+      assert.strictEqual(answerIn(yield* say("next")), "fine")
+    })
+  )
+
+  it.effect("because the conversation is too long names the command that shortens it", () =>
+    Effect.gen(function* () {
+      const { result } = yield* run([failing("context-full")])
+      assert.include(JSON.stringify(result._tag === "Failure" && result.failure.remedies), "/compact")
+    })
+  )
+})
+
+describe("an interrupted turn", () => {
+  const slow: ReadonlyArray<ScriptedAnswer> = [
+    {
+      text: "I look for it now.",
+      calls: [
+        { name: "notion__search", arguments: { at: 1 } },
+        { name: "notion__search", arguments: { at: 2 } },
+        { name: "notion__search", arguments: { at: 3 } }
+      ],
+      delay: 10
+    },
+    { reasoning: "What now?", calls: [{ name: "notion__search", arguments: { at: 4 } }], delay: 10 },
+    { text: "Two pages: Roadmap and Minutes.", delay: 10 }
+  ]
+
+  it.effect("leaves a conversation that the next turn can go on from, whenever it is interrupted", () =>
+    Effect.gen(function* () {
+      const shapes = new Set<string>()
+      for (let time = 0; time < 420; time += 4) {
+        const notion = serverOf({
+          call: (_, args) => Effect.succeed(textResult("found")).pipe(Effect.delay(Number(args["at"]) * 20))
+        })
+        const world = yield* openChat({
+          servers: [notion.server],
+          answers: [...slow.slice(0, 3), "fine", "fine", "fine", "fine"],
+          decide: () => Effect.succeed({ _tag: "Once" as const }).pipe(Effect.delay(15))
+        })
+        const turn = yield* Effect.forkChild(world.say("list my pages"))
+        yield* TestClock.adjust(time)
+        yield* Fiber.interrupt(turn)
+        shapes.add((yield* world.chat.messages).map(({ _tag }) => _tag[0]).join(""))
+        const made = notion.calls.length
+        const told = JSON.stringify(yield* world.chat.messages)
+        // Each call that was sent is known to the model, as done or as possibly done.
+        const known = told.split("found").length - 1 + (told.split("It may have been carried out").length - 1)
+        assert.strictEqual(known, made, `after ${time} ms`)
+        const next = yield* Effect.forkChild(Effect.result(world.say("go on")))
+        yield* TestClock.adjust("1 minute")
+        const result = yield* Fiber.join(next)
+        assert.strictEqual(result._tag, "Success", `after ${time} ms`)
+      }
+      assert.deepStrictEqual([...shapes].toSorted(), ["", "UA", "UATA", "UATATA"])
+    })
+  )
+
+  it.effect("tells the model what ran, what may have run, and what did not", () =>
+    Effect.gen(function* () {
+      const notion = serverOf({
+        call: (_, args) => (args["at"] === 1 ? Effect.succeed(textResult("found")) : Effect.never)
+      })
+      const world = yield* openChat({
+        servers: [notion.server],
+        answers: [slow[0] ?? "", "fine"],
+        decide: ({ arguments: { at } }) => (at === 3 ? Effect.never : { _tag: "Once" as const })
+      })
+      const turn = yield* Effect.forkChild(world.say("list"))
+      yield* TestClock.adjust("1 minute")
+      yield* Fiber.interrupt(turn)
+      assert.deepStrictEqual(toldIn(yield* world.chat.messages), [
+        "found",
+        "The call was interrupted while it ran. It may have been carried out.",
+        "The call was not made: the turn ended before it."
+      ])
+      yield* world.say("next")
+    })
+  )
+})
