@@ -4,6 +4,9 @@ import { type RemoteServer, resourceOf } from "./Server.ts"
 /** The account of a server if none is named. */
 export const defaultAccount = "default"
 
+/** The keys at each server, by account: each request needs one. */
+const keysAt = new WeakMap<RemoteServer, Map<string | undefined, CredentialKey>>()
+
 /** Identifies a credential: the server's name in the configuration, and an account at it. */
 export class CredentialKey extends Schema.Class<CredentialKey>("CredentialKey")({
   server: Schema.NonEmptyString,
@@ -23,7 +26,11 @@ export class CredentialKey extends Schema.Class<CredentialKey>("CredentialKey")(
 
   /** Returns the key of an account at a server as it is configured now. */
   static at(server: RemoteServer, account?: string): CredentialKey {
-    return CredentialKey.of(server.name, account, resourceOf(server))
+    const keys = keysAt.get(server) ?? new Map<string | undefined, CredentialKey>()
+    keysAt.set(server, keys)
+    const key = keys.get(account) ?? CredentialKey.of(server.name, account, resourceOf(server))
+    keys.set(account, key)
+    return key
   }
 
   /** The record of this server and account that was stored first, whatever it is for. */

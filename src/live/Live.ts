@@ -6,7 +6,7 @@ import * as Browser from "../adapters/browser/Browser.ts"
 import * as ConfigurationFile from "../adapters/config/ConfigurationFile.ts"
 import * as ServerJson from "../adapters/config/ServerJson.ts"
 import * as EnvironmentProxy from "../adapters/http/EnvironmentProxy.ts"
-import * as FetchTransport from "../adapters/http/FetchTransport.ts"
+import * as UndiciTransport from "../adapters/http/UndiciTransport.ts"
 import * as CallbackListener from "../adapters/loopback/CallbackListener.ts"
 import * as LocalListener from "../adapters/loopback/LocalListener.ts"
 import * as McpConnector from "../adapters/mcp/McpConnector.ts"
@@ -148,9 +148,9 @@ const storage = (presence: Presence, prompt = secretPrompt) =>
 const transport = Layer.unwrap(
   Effect.gen(function* () {
     const verbose = yield* Verbose
-    if (verbose === 0) return FetchTransport.layer
+    if (verbose === 0) return UndiciTransport.layer
     const RequestLog = yield* Effect.promise(() => import("../app/trace/RequestLog.ts"))
-    return RequestLog.layer({ withHeaders: verbose > 1 }).pipe(Layer.provide(FetchTransport.layer))
+    return RequestLog.layer({ withHeaders: verbose > 1 }).pipe(Layer.provide(UndiciTransport.layer))
   })
 )
 
