@@ -125,11 +125,13 @@ const start = async (
   request: Request,
   content: Uint8Array | undefined,
   fresh: boolean,
-  handler: AnswerHandler
+  handler: AnswerHandler,
+  beforeStart: () => void
 ): Promise<Response> => {
   const url = new URL(request.url)
   const dispatcher = await dispatcherFor(url, fresh)
   await connectionsFreed()
+  beforeStart()
   if (dispatcher === undefined) {
     const { abort, answer } = dispatchByFetch(request, fresh)
     handler.onRequestStart({ abort, pause: () => undefined, resume: () => undefined })
@@ -154,15 +156,32 @@ const start = async (
 /** The version of undici in this Node. The handlers of older ones have other methods. */
 const hasUndici = (): boolean => Number.parseInt(process.versions["undici"] ?? "0", 10) >= 7
 
-const dispatch: Dispatch = (request, fresh) => {
-  const known = contentOf(request)
-  if (known === undefined || !hasUndici()) return dispatchByFetch(request, fresh)
-  const handler = new AnswerHandler()
-  return { answer: start(request, known.content, fresh, handler), abort: () => handler.abort() }
+const dispatchWith = (beforeFirst: () => void): Dispatch => {
+  let isFirst = true
+  const beforeStart = () => {
+    if (isFirst) beforeFirst()
+    isFirst = false
+  }
+  return (request, fresh) => {
+    const known = contentOf(request)
+    if (known === undefined || !hasUndici()) return dispatchByFetch(request, fresh)
+    const handler = new AnswerHandler()
+    return {
+      answer: start(request, known.content, fresh, handler, beforeStart),
+      abort: () => handler.abort()
+    }
+  }
 }
 
 /**
- * Sends a request of bytes ({@link contentOf}) with undici, the HTTP client below `fetch` of Node, and other requests with `fetch`. Connections,
- * proxies and errors are the same. It is for the program: in a library, what a user puts in the place of `fetch` has to work.
+ * Sends a request of bytes ({@link contentOf}) with undici, the HTTP client below `fetch` of Node, and other requests with
+ * `fetch`. Connections, proxies and errors are the same. It is for the program: in a library, what a user puts in the place of
+ * `fetch` has to work.
+ *
+ * @param beforeFirst is called before the first request of bytes, when the HTTP client of Node is loaded
  */
-export const layer: Layer.Layer<HttpTransport> = layerOf(dispatch)
+export const layerWith = (beforeFirst: () => void): Layer.Layer<HttpTransport> =>
+  layerOf(dispatchWith(beforeFirst))
+
+/** @see layerWith */
+export const layer: Layer.Layer<HttpTransport> = layerWith(() => undefined)
