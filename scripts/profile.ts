@@ -133,25 +133,27 @@ type Run = (
 ) => Promise<void>
 
 /** Runs the source of the program at real servers, and measures which modules each kind of run needs. */
-const measured = async (kinds: Readonly<Record<string, (run: Run) => Promise<void>>>) => {
+const measured = async (kinds: Readonly<Record<string, (run: Run, older: Run) => Promise<void>>>) => {
   const world = await startWorld()
+  // Servers of older revisions answer by events.
+  const older = await startWorld({ mcp: { isOlder: true } })
   const coverage = mkdtempSync(join(tmpdir(), "mcp-cli-profile-"))
   const runFor =
-    (kind: string, program = resolve("src/bin.ts")): Run =>
+    (kind: string, { program = resolve("src/bin.ts"), at = world } = {}): Run =>
     async (args, env = {}, messages = []) => {
       const stdin = messages.map((message) => `${JSON.stringify(message)}\n`).join("")
       const counted = kind === "" ? {} : { NODE_V8_COVERAGE: join(coverage, kind) }
-      const { code, stderr } = await world.run(args, { program, stdin, env: { ...counted, ...env } })
+      const { code, stderr } = await at.run(args, { program, stdin, env: { ...counted, ...env } })
       if (code !== 0) throw new Error(`mcp-cli ${args.join(" ")}: ${stderr}`)
     }
   try {
-    await runFor("")(["auth", "login", "demo"])
-    await runFor("loading", resolve("src/app/cli/Program.ts"))([])
-    await runFor("loading", resolve("src/live/Live.ts"))([])
+    for (const at of [world, older]) await runFor("", { at })(["auth", "login", "demo"])
+    for (const file of ["src/app/cli/Program.ts", "src/live/Live.ts"])
+      await runFor("loading", { program: resolve(file) })([])
     const loading = countsOf(join(coverage, "loading"))
     const found = new Map<string, ReadonlyArray<readonly [file: string, called: string]>>()
     for (const [kind, runs] of Object.entries(kinds)) {
-      await runs(runFor(kind))
+      await runs(runFor(kind), runFor(kind, { at: older }))
       const counted = countsOf(join(coverage, kind))
       const modules = [...modulesOf(counted, loading)].toSorted()
       found.set(
@@ -165,6 +167,7 @@ const measured = async (kinds: Readonly<Record<string, (run: Run) => Promise<voi
     return found
   } finally {
     await world.close()
+    await older.close()
     rmSync(coverage, { recursive: true, force: true })
   }
 }
@@ -200,8 +203,8 @@ const write = async () => {
   const address = { DBUS_SESSION_BUS_ADDRESS: keyring.env["DBUS_SESSION_BUS_ADDRESS"] ?? "" }
   const found = await measured({
     everyRun: runFrequent,
-    session: async (run) => {
-      await run(["tools", "demo"])
+    session: async (run, older) => {
+      for (const at of [run, older]) await at(["tools", "demo"])
       await run(["call", "demo", "echo", "text=x"])
     },
     proxy: (run) => run(["proxy", "demo"], {}, conversation),

@@ -6,6 +6,8 @@ export const defaultAccount = "default"
 
 /** Begins the name of a record that is no sign-in. No server of a configuration has this character in its name. */
 const modelMark = "\u0001"
+/** The keys at each server, by account: each request needs one. */
+const keysAt = new WeakMap<RemoteServer, Map<string | undefined, CredentialKey>>()
 
 /** Identifies a credential: the server's name in the configuration, and an account at it. */
 export class CredentialKey extends Schema.Class<CredentialKey>("CredentialKey")({
@@ -26,7 +28,11 @@ export class CredentialKey extends Schema.Class<CredentialKey>("CredentialKey")(
 
   /** Returns the key of an account at a server as it is configured now. */
   static at(server: RemoteServer, account?: string): CredentialKey {
-    return CredentialKey.of(server.name, account, resourceOf(server))
+    const keys = keysAt.get(server) ?? new Map<string | undefined, CredentialKey>()
+    keysAt.set(server, keys)
+    const key = keys.get(account) ?? CredentialKey.of(server.name, account, resourceOf(server))
+    keys.set(account, key)
+    return key
   }
 
   /** Returns the key of the record that holds the key of a provider of models. */

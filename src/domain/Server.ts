@@ -202,8 +202,17 @@ export interface StdioServer {
 /** A server of the configuration, ready to use. */
 export type Server = RemoteServer | StdioServer
 
+/** By the server: each request needs it. */
+const resources = new WeakMap<RemoteServer, string>()
+
 /** The resource identifier of a server (RFC 8707, RFC 9728). */
-export const resourceOf = (server: RemoteServer): string => canonicalResource(server.url)
+export const resourceOf = (server: RemoteServer): string => {
+  const known = resources.get(server)
+  if (known !== undefined) return known
+  const resource = canonicalResource(server.url)
+  resources.set(server, resource)
+  return resource
+}
 
 /** True if the configured headers have an `Authorization` of their own: it is sent as it is, and no token is obtained. */
 export const hasOwnAuthorization = (server: {

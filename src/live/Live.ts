@@ -6,7 +6,7 @@ import * as Browser from "../adapters/browser/Browser.ts"
 import * as ConfigurationFile from "../adapters/config/ConfigurationFile.ts"
 import * as ServerJson from "../adapters/config/ServerJson.ts"
 import * as EnvironmentProxy from "../adapters/http/EnvironmentProxy.ts"
-import * as FetchTransport from "../adapters/http/FetchTransport.ts"
+import * as UndiciTransport from "../adapters/http/UndiciTransport.ts"
 import * as CallbackListener from "../adapters/loopback/CallbackListener.ts"
 import * as LocalListener from "../adapters/loopback/LocalListener.ts"
 import * as McpConnector from "../adapters/mcp/McpConnector.ts"
@@ -38,6 +38,7 @@ import {
   Verbose
 } from "../app/cli/Settings.ts"
 import { Configuration } from "../ports/Configuration.ts"
+import type { HttpTransport } from "../ports/HttpTransport.ts"
 import * as ChosenStorage from "../app/storage/ChosenStorage.ts"
 import * as CredentialStatus from "../app/credentials/CredentialStatus.ts"
 import * as Credentials from "../app/credentials/Credentials.ts"
@@ -146,13 +147,24 @@ const storage = (presence: Presence, prompt = secretPrompt) =>
   )
 
 /** The network. With `-v` each request is logged, with `-vv` its headers, too. */
-const transport = Layer.unwrap(
-  Effect.gen(function* () {
-    const verbose = yield* Verbose
-    if (verbose === 0) return FetchTransport.layer
-    const RequestLog = yield* Effect.promise(() => import("../app/trace/RequestLog.ts"))
-    return RequestLog.layer({ withHeaders: verbose > 1 }).pipe(Layer.provide(FetchTransport.layer))
-  })
+const transportOver = (undici: Layer.Layer<HttpTransport>) =>
+  Layer.unwrap(
+    Effect.gen(function* () {
+      const verbose = yield* Verbose
+      if (verbose === 0) return undici
+      const RequestLog = yield* Effect.promise(() => import("../app/trace/RequestLog.ts"))
+      return RequestLog.layer({ withHeaders: verbose > 1 }).pipe(Layer.provide(undici))
+    })
+  )
+const transport = transportOver(UndiciTransport.layer)
+
+/**
+ * The network of a proxy, which runs for days and is idle most of the time. After a few answers V8 would compile the parser of
+ * HTTP (WebAssembly) a second time, which takes 13 of 90 MB: now after some hundreds. Not before the first request: see
+ * {@link connector}.
+ */
+const proxyTransport = transportOver(
+  UndiciTransport.layerWith(() => setFlagsFromString("--wasm-tiering-budget=1000000000"))
 )
 
 /** The stored sign-ins, without the means to get new ones. */
@@ -183,10 +195,10 @@ const wire = Layer.suspend(() => Layer.merge(WireLive.layerOverTransport, browse
 const authorization = () =>
   AccessTokens.layer.pipe(Layer.provideMerge(SignIn.layer), Layer.provideMerge(Credentials.layer))
 
-const tokens = (presence: Presence = "terminal") =>
+const tokens = (presence: Presence = "terminal", network = transport) =>
   authorization().pipe(
     Layer.provideMerge(wire),
-    Layer.provideMerge(transport),
+    Layer.provideMerge(network),
     Layer.provideMerge(storage(presence))
   )
 
@@ -209,7 +221,7 @@ const stdioProxy = () =>
     Layer.provideMerge(authorization()),
     Layer.provideMerge(SignInPrompt.layer),
     Layer.provideMerge(wire),
-    Layer.provideMerge(transport),
+    Layer.provideMerge(proxyTransport),
     Layer.provideMerge(storage("never", TerminalSecretPrompt.layer({ interactive: false })))
   )
 
@@ -322,7 +334,7 @@ export const live = (version: string) =>
     },
     get localProxy() {
       return AuthorizedHttp.layer.pipe(
-        Layer.provideMerge(tokens("never")),
+        Layer.provideMerge(tokens("never", proxyTransport)),
         Layer.merge(
           Layer.mergeAll(
             LocalListener.layer(),

@@ -15,6 +15,11 @@ export interface TokenPolicySettings {
    * after it at the latest. Infinite by default, which suits a program of one user. A server with replicas sets a minute.
    */
   readonly holdFor: Duration.Duration
+  /**
+   * Time for which an account without a sign-in is not looked for in the store again, before a request that may not need a
+   * token. An answer that requires one reads the store at once.
+   */
+  readonly absentFor: Duration.Duration
   /** Credentials in memory at most. The store is read again for one that was dropped. */
   readonly maxAccounts: number
   /** How a token request is repeated after a transient failure. The delay doubles each time, with jitter. */
@@ -56,6 +61,7 @@ export const defaultTokenPolicy: TokenPolicySettings = {
   refreshBefore: defaultRefreshBefore,
   cooldown: Duration.seconds(30),
   holdFor: Duration.infinity,
+  absentFor: Duration.seconds(30),
   // About 150 MB with tokens of 2 kB (`bench/accounts.ts`).
   maxAccounts: 50_000,
   retry: {

@@ -21,16 +21,34 @@ describe("the start of the program", () => {
   })
   afterAll(() => world.close())
 
+  const ofEveryRun = ["early.cjs", "everyRun.cjs", "main.cjs", "mcp-cli.cjs", "rolldown-runtime.cjs"]
+  const loadedBy = async (words: ReadonlyArray<string>, at: World) => {
+    const runtime = [process.execPath, "--require", join(world.home, "listing.cjs")]
+    const log = join(world.home, "loaded.txt")
+    const { code } = await at.run(words, { runtime, env: { LOADED: log } })
+    assert.strictEqual(code, 0)
+    return readFileSync(log, "utf8").split(" ").slice(1)
+  }
+
+  it.each([false, true])(
+    "tools demo loads no file of other commands; an older server: %s",
+    async (isOlder) => {
+      const place = await startWorld({ mcp: { isOlder } })
+      await place.run(["auth", "login", "demo"])
+      const loaded = await loadedBy(["tools", "demo"], place)
+      await place.close()
+      assert.deepEqual(
+        loaded.filter((file) => !ofEveryRun.includes(file)),
+        ["session.cjs"]
+      )
+    }
+  )
+
   it.each(frequentRuns.map((words) => [words.join(" "), words] as const))(
     "%s loads only the files of every run",
     async (_, words) => {
-      const runtime = [process.execPath, "--require", join(world.home, "listing.cjs")]
-      const log = join(world.home, "loaded.txt")
-      const { code } = await world.run(words, { runtime, env: { LOADED: log } })
-      assert.strictEqual(code, 0)
-      const [, ...loaded] = readFileSync(log, "utf8").split(" ")
-      const expected = ["early.cjs", "everyRun.cjs", "main.cjs", "mcp-cli.cjs", "rolldown-runtime.cjs"]
-      if (loaded.some((file) => !expected.includes(file))) {
+      const loaded = await loadedBy(words, world)
+      if (loaded.some((file) => !ofEveryRun.includes(file))) {
         const modules = await unlisted()
         assert.fail(
           `${words.join(" ")} loads ${loaded.join(", ")}. Either these need not run, or run node scripts/profile.ts: ${modules.join(", ")}`

@@ -1,7 +1,7 @@
 import { isNeverProxied } from "../../domain/SecureUrl.ts"
 
 /** The part of undici, the HTTP client below `fetch` of Node, that is used here. */
-interface Dispatcher {
+export interface Dispatcher {
   readonly dispatch: (options: object, handler: unknown) => boolean
 }
 type AgentClass = new (options?: object) => Dispatcher
@@ -55,30 +55,54 @@ const sharedFor = async (url: URL, base: Dispatcher): Promise<Shared> => {
 }
 
 /**
- * Options of `fetch` for a request to this URL.
+ * The dispatcher for a request to this URL; `undefined` where there is no undici.
  *
  * - Requests to loopback do not use the proxies of the environment. http is allowed there, so a proxy would see tokens and
  *   codes. `NO_PROXY` cannot do this: Node has no ranges in it.
  * - Other requests connect through an HTTP proxy by `ProxyTunnel`. Undici connects again, thousands of times a second, while
  *   a proxy closes the connection, and does not say what the proxy answered.
  * - A fresh one uses a new connection, and closes it after the answer. A dispatcher that the program has set is used as it is.
- * - A request that follows an answer at once waits for one turn of the event loop. Undici frees the connection of the answer in
- *   its next turn, and would open another one before: two to three round trips with TLS.
  * - Connections that the server may close soon are closed first.
  * - Undici gives up after 300 seconds without a head or a part of the body. The callers have their own timeouts.
  */
-export const dispatchOptions = async (url: URL, fresh = false): Promise<RequestInit> => {
+export const dispatcherFor = async (url: URL, fresh = false): Promise<Dispatcher | undefined> => {
   const base = current()
-  if (base === undefined) return {}
+  if (base === undefined) return undefined
   const { held, make } = await sharedFor(url, base)
   const { closeIdleConnections } = await import("./IdleConnections.ts")
   closeIdleConnections(url.origin)
-  // Not every place with undici has it.
-  if (typeof setImmediate === "function") await new Promise<void>((resolve) => void setImmediate(resolve))
   const chosen = fresh ? make() : held()
-  const dispatcher: Dispatcher = {
+  return {
     dispatch: (options, handler) =>
       chosen.dispatch({ ...options, headersTimeout: 0, bodyTimeout: 0, reset: fresh }, handler)
   }
+}
+
+/** Ends in the next turn of the event loop. Not every place with undici has one. */
+const nextTurn = (): Promise<void> =>
+  typeof setImmediate === "function"
+    ? new Promise((resolve) => void setImmediate(resolve))
+    : Promise.resolve()
+
+let freed: Promise<void> | undefined
+
+/** Notes that an answer is about to end. Undici frees its connection in the turn of the event loop after that. */
+export const noteEnd = (): void => {
+  freed ??= Promise.resolve()
+    .then(nextTurn)
+    .then(() => void (freed = undefined))
+}
+
+/**
+ * Waits until undici has freed the connection of an answer that has just ended. A request before that would open another one:
+ * two to three round trips with TLS.
+ */
+export const connectionsFreed = (): Promise<void> | undefined => freed
+
+/** Options of `fetch` for a request to this URL. It is not known when the answer before it has ended. */
+export const dispatchOptions = async (url: URL, fresh?: boolean): Promise<RequestInit> => {
+  const dispatcher = await dispatcherFor(url, fresh)
+  if (dispatcher === undefined) return {}
+  await nextTurn()
   return { dispatcher } as RequestInit
 }

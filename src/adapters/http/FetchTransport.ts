@@ -1,5 +1,6 @@
 import { Clock, Duration, Effect, Fiber, Layer } from "effect"
 import { HttpTransport, NetworkError, UserAgent } from "../../ports/HttpTransport.ts"
+import { spanned } from "../../ports/Spanned.ts"
 import { noticeAfter, WaitNotice } from "../../ports/WaitNotice.ts"
 import { abortAfter } from "../platform/AbortAfter.ts"
 import { codeOf } from "../platform/Errno.ts"
@@ -84,57 +85,96 @@ const withNotice = <A, E>(name: string, effect: Effect.Effect<A, E>): Effect.Eff
     return yield* Effect.ensuring(effect, Fiber.interrupt(notice))
   })
 
-/** Sends requests with `fetch`. Requests without a `User-Agent` get the one of `UserAgent`. */
-export const layer: Layer.Layer<HttpTransport> = Layer.effect(
-  HttpTransport,
-  Effect.map(UserAgent, (userAgent) =>
-    HttpTransport.of({
-      send: Effect.fn("HttpTransport.send")(function* (request, options) {
-        if (!request.headers.has("user-agent")) request.headers.set("user-agent", userAgent)
-        const url = new URL(request.url)
-        const { origin } = url
-        const milliseconds = options?.timeout ?? headTimeout
-        // Only until the response headers: a body may be a stream.
-        // @effect-diagnostics-next-line abortControllerInEffect:off
-        const late = new AbortController()
-        const began = yield* Clock.currentTimeMillis
-        const answer = Effect.tryPromise({
-          try: async (signal) =>
-            globalThis.fetch(request, {
-              ...(await dispatchOptions(url, options?.fresh)),
-              redirect: "manual",
-              signal: AbortSignal.any([signal, request.signal, late.signal])
-            }),
-          catch: (cause) =>
-            late.signal.aborted
-              ? new NetworkError({
-                  origin,
-                  detail: `no answer within ${milliseconds / 1000} seconds`,
-                  unanswered: "timeout"
-                })
-              : new Unexplained(cause)
-        }).pipe(
-          abortAfter(timeUp(Duration.millis(milliseconds)), () => late.abort()),
-          Effect.catch((error) =>
-            error instanceof NetworkError
-              ? error
-              : Effect.flatMap(
-                  explain(error.cause, url),
-                  (detail) =>
-                    new NetworkError({
-                      origin,
-                      detail,
-                      ...(mayBeSent(error.cause) ? { unanswered: "broke" as const } : {})
-                    })
-                )
-          )
-        )
-        const response = yield* withNotice(origin, answer)
-        const took = Math.round((yield* Clock.currentTimeMillis) - began)
-        // The path and the query of a URL may hold secrets: the origin is enough to follow what happens.
-        yield* Effect.logDebug(`${request.method} ${origin} ${response.status} in ${took} ms`)
-        return response
-      })
-    })
+/** A request on its way. */
+export interface Exchange {
+  /** Rejects with the error of the network if there is no answer. */
+  readonly answer: Promise<Response>
+  /** Ends the request, and the body of its answer. */
+  readonly abort: () => void
+}
+
+/** How a request is sent. Fresh: over a new connection, which is closed after the answer. */
+export type Dispatch = (request: Request, fresh: boolean) => Exchange
+
+/** Sends a request with the `fetch` of the platform. */
+export const dispatchByFetch: Dispatch = (request, fresh) => {
+  const aborting = new AbortController()
+  const signal = AbortSignal.any([request.signal, aborting.signal])
+  const answer = dispatchOptions(new URL(request.url), fresh).then((options) =>
+    globalThis.fetch(request, { ...options, redirect: "manual", signal })
   )
-)
+  return { answer, abort: () => aborting.abort() }
+}
+
+/** Sends a request, and waits for the head of its answer. A body may be a stream. */
+const exchange = (
+  dispatch: Dispatch,
+  request: Request,
+  url: URL,
+  { fresh = false, timeout = headTimeout }: NonNullable<Parameters<HttpTransport["Service"]["send"]>[1]>
+): Effect.Effect<Response, NetworkError> =>
+  Effect.suspend(() => {
+    const { origin } = url
+    const { abort, answer } = dispatch(request, fresh)
+    let isLate = false
+    const received = Effect.callback<Response, NetworkError | Unexplained>((resume) => {
+      answer.then(
+        (response) => resume(Effect.succeed(response)),
+        (cause: unknown) =>
+          resume(
+            Effect.fail(
+              isLate
+                ? new NetworkError({
+                    origin,
+                    detail: `no answer within ${timeout / 1000} seconds`,
+                    unanswered: "timeout"
+                  })
+                : new Unexplained(cause)
+            )
+          )
+      )
+      return Effect.sync(abort)
+    })
+    return received.pipe(
+      abortAfter(timeUp(Duration.millis(timeout)), () => {
+        isLate = true
+        abort()
+      }),
+      Effect.catch((error) =>
+        error instanceof NetworkError
+          ? error
+          : Effect.flatMap(
+              explain(error.cause, url),
+              (detail) =>
+                new NetworkError({
+                  origin,
+                  detail,
+                  ...(mayBeSent(error.cause) ? { unanswered: "broke" as const } : {})
+                })
+            )
+      )
+    )
+  })
+
+/** Sends requests in one way. Those without a `User-Agent` get the one of `UserAgent`. */
+export const layerOf = (dispatch: Dispatch): Layer.Layer<HttpTransport> =>
+  Layer.effect(
+    HttpTransport,
+    Effect.map(UserAgent, (userAgent) =>
+      HttpTransport.of({
+        send: Effect.fnUntraced(function* (request, options = {}) {
+          if (!request.headers.has("user-agent")) request.headers.set("user-agent", userAgent)
+          const url = new URL(request.url)
+          const began = yield* Clock.currentTimeMillis
+          const response = yield* withNotice(url.origin, exchange(dispatch, request, url, options))
+          const took = Math.round((yield* Clock.currentTimeMillis) - began)
+          // The path and the query of a URL may hold secrets: the origin is enough to follow what happens.
+          yield* Effect.logDebug(`${request.method} ${url.origin} ${response.status} in ${took} ms`)
+          return response
+        }, spanned("HttpTransport.send"))
+      })
+    )
+  )
+
+/** Sends requests with `fetch`. */
+export const layer: Layer.Layer<HttpTransport> = layerOf(dispatchByFetch)

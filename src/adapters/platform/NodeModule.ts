@@ -13,5 +13,7 @@ interface NodeModules {
   readonly "node:dns/promises": typeof import("node:dns/promises")
   readonly "node:fs/promises": typeof import("node:fs/promises")
   readonly "node:net": typeof import("node:net")
+  readonly "node:stream": typeof import("node:stream")
   readonly "node:tls": typeof import("node:tls")
+  readonly "node:zlib": typeof import("node:zlib")
 }

@@ -1,4 +1,4 @@
-import { Deferred, Effect, Layer, Semaphore } from "effect"
+import { Deferred, Effect, Latch, Layer, Semaphore } from "effect"
 import { ByteParts } from "../../domain/ByteParts.ts"
 import { type JsonRpcMessage, readJsonRpc } from "../../domain/JsonRpcMessage.ts"
 import { type ClientText, LocalClient } from "../../ports/LocalClient.ts"
@@ -20,51 +20,79 @@ const lineEnd = new Uint8Array([0x0a])
 
 type Write = typeof process.stdout.write
 
+/** Writes messages. Short ones that are there in the same turn of the event loop are written in one piece. */
+class Output {
+  readonly #write: Write
+  readonly #inTurn = Semaphore.makeUnsafe(1)
+  /** Open while the reader takes more. An output that broke ends the program. */
+  readonly #room = Latch.makeUnsafe(true)
+  /** True while a long message is written. */
+  #isBusy = false
+  #waiting: Array<Uint8Array> = []
+  #flushing: NodeJS.Immediate | undefined
+
+  constructor(write: Write) {
+    this.#write = write
+  }
+
+  readonly send = (message: JsonRpcMessage): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      if (this.#isBusy || message.bytes.length >= maxPiece) return this.#sendAlone(message)
+      // Most messages: no waiting, and no fiber.
+      this.#waiting.push(...message.line().parts, lineEnd)
+      this.#flushing ??= setImmediate(this.flush)
+      return this.#room.await
+    })
+
+  /** Writes what waits. */
+  readonly flush = (): void => {
+    clearImmediate(this.#flushing)
+    this.#flushing = undefined
+    if (this.#waiting.length === 0) return
+    const piece = Buffer.concat(this.#waiting)
+    this.#waiting = []
+    this.#put(piece)
+  }
+
+  #put(part: Uint8Array): void {
+    if (this.#write(part) || !this.#room.closeUnsafe()) return
+    process.stdout.once("drain", () => this.#room.openUnsafe())
+  }
+
+  #sendAlone(message: JsonRpcMessage): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function* () {
+      this.#isBusy = true
+      this.flush()
+      yield* this.#room.await
+      for (const part of [...message.line().parts, lineEnd]) {
+        this.#put(part)
+        yield* this.#room.await
+      }
+    }).pipe(
+      // A line that was begun is ended, so that the next one is whole.
+      Effect.uninterruptible,
+      Effect.ensuring(Effect.sync(() => void (this.#isBusy = false))),
+      this.#inTurn.withPermit
+    )
+  }
+}
+
 /** Lets only messages to stdout. What other code writes there goes to stderr. */
 const takeOutput = Effect.acquireRelease(
   Effect.sync(() => {
     const write: Write = process.stdout.write.bind(process.stdout)
     process.stdout.write = process.stderr.write.bind(process.stderr) as Write
-    return write
+    return { output: new Output(write), write }
   }),
-  (write) =>
-    Effect.callback<void>((resume) => void write("", () => resume(Effect.void))).pipe(
+  ({ output, write }) =>
+    Effect.callback<void>((resume) => {
+      output.flush()
+      void write("", () => resume(Effect.void))
+    }).pipe(
       Effect.timeoutOption(flushTimeout),
       Effect.andThen(Effect.sync(() => void (process.stdout.write = write)))
     )
 )
-
-/** Waits until the reader has taken enough. An output that broke ends the program. */
-const drained = Effect.callback<void>((resume) => {
-  const done = () => resume(Effect.void)
-  process.stdout.once("drain", done)
-  return Effect.sync(() => process.stdout.off("drain", done))
-})
-
-const makeSend = (write: Write) => {
-  const inTurn = Semaphore.makeUnsafe(1)
-  let isBusy = false
-  const writePart = (part: Uint8Array) => Effect.suspend(() => (write(part) ? Effect.void : drained))
-  const writeMessage = (message: JsonRpcMessage) =>
-    Effect.gen(function* () {
-      isBusy = true
-      const line = message.line()
-      if (line.length < maxPiece) return yield* writePart(Buffer.concat([...line.parts, lineEnd]))
-      for (const part of line.parts) yield* writePart(part)
-      yield* writePart(lineEnd)
-    }).pipe(
-      // A line that was begun is ended, so that the next one is whole.
-      Effect.uninterruptible,
-      Effect.ensuring(Effect.sync(() => void (isBusy = false))),
-      inTurn.withPermit
-    )
-  return (message: JsonRpcMessage) =>
-    Effect.suspend(() => {
-      if (isBusy || message.bytes.length >= maxPiece) return writeMessage(message)
-      // Most messages: no waiting, and no fiber.
-      return write(Buffer.concat([...message.line().parts, lineEnd])) ? Effect.void : drained
-    })
-}
 
 const textOf = (line: Line): ClientText =>
   line instanceof ByteParts ? readJsonRpc(line) : { ...line, maxMiB }
@@ -86,12 +114,12 @@ const orphaned = Effect.callback<void>((resume) => {
 export const layer = (options: { readonly onSignal: (end: () => void) => void }): Layer.Layer<LocalClient> =>
   Layer.succeed(LocalClient, {
     open: Effect.gen(function* () {
-      const write = yield* takeOutput
+      const { output } = yield* takeOutput
       const ended = yield* Deferred.make<void>()
       options.onSignal(() => Deferred.doneUnsafe(ended, Effect.void))
       yield* Effect.addFinalizer(() => Effect.sync(() => void process.stdin.destroy()))
       return {
-        send: makeSend(write),
+        send: output.send,
         receive: (take: (text: ClientText) => Effect.Effect<void>): Effect.Effect<void> => {
           const reader = new LineReader(maxMiB * 1024 * 1024)
           const chunks = process.stdin[Symbol.asyncIterator]() as AsyncIterator<Uint8Array, undefined>

@@ -7,12 +7,14 @@ import {
   wantsNonce
 } from "../../domain/Challenge.ts"
 import { CredentialKey } from "../../domain/CredentialKey.ts"
+import { repeatable } from "../../domain/ByteRequest.ts"
 import { hasOwnAuthorization, type RemoteServer } from "../../domain/Server.ts"
 import { isSameOrigin } from "../../domain/SecureUrl.ts"
 import { isAccessToken, type TokenSet } from "../../domain/TokenSet.ts"
 import { DpopProofs } from "../../ports/DpopProofs.ts"
 import { discardBody, HttpTransport, type NetworkError } from "../../ports/HttpTransport.ts"
 import type { SendOptions } from "../../ports/McpConnector.ts"
+import { spanned } from "../../ports/Spanned.ts"
 import { TokenPolicy } from "../../ports/TokenPolicy.ts"
 import { BoundedMap } from "../credentials/BoundedMap.ts"
 import { type AccessTokenError, AccessTokens } from "../tokens/AccessTokens.ts"
@@ -59,13 +61,14 @@ export const layer: Layer.Layer<AuthorizedHttp, never, AccessTokens | DpopProofs
         transport.send(request, { timeout, fresh })
 
       const withToken = Effect.fnUntraced(function* (request: Request, { accessToken, dpopKey }: TokenSet) {
-        const authorized = request.clone()
+        const authorized = repeatable(request)
         const text = Redacted.value(accessToken)
         // The error of the platform would quote the token.
         if (!isAccessToken(text))
           return yield* Effect.die("The access token has characters that a header cannot carry")
         if (dpopKey === undefined) {
           authorized.headers.set("authorization", `Bearer ${text}`)
+          authorized.headers.delete("dpop")
         } else {
           const { method } = request
           const proof = yield* proofs.prove(dpopKey, { method, url: new URL(request.url), accessToken })
@@ -129,7 +132,7 @@ export const layer: Layer.Layer<AuthorizedHttp, never, AccessTokens | DpopProofs
         return response
       })
 
-      const sendAuthorized = Effect.fn("AuthorizedHttp.send")(function* (
+      const sendAuthorized = Effect.fnUntraced(function* (
         server: RemoteServer,
         account: string | undefined,
         request: Request,
@@ -137,7 +140,7 @@ export const layer: Layer.Layer<AuthorizedHttp, never, AccessTokens | DpopProofs
       ) {
         const tokens = yield* accessTokens.getIfKnown({ server, account })
         const response = yield* Option.match(tokens, {
-          onNone: () => send(request.clone(), options),
+          onNone: () => send(repeatable(request), options),
           onSome: (held) => sendWith(request, held, options)
         })
         const challenge = bearerChallenge(response.headers.get("www-authenticate"))
@@ -145,7 +148,7 @@ export const layer: Layer.Layer<AuthorizedHttp, never, AccessTokens | DpopProofs
           response.status === 401 ||
           (response.status === 403 && Option.isNone(tokens) && requiresScopes(challenge))
         if (!isSignInNeeded) {
-          if (Option.isNone(tokens)) return response
+          if (Option.isNone(tokens) || response.status !== 403) return response
           return yield* stepUp(server, account, request, options, { response, tokens: tokens.value })
         }
         if (Option.isSome(tokens) && options.renew === false) return response
@@ -155,15 +158,16 @@ export const layer: Layer.Layer<AuthorizedHttp, never, AccessTokens | DpopProofs
         const later = { ...options, fresh: true }
         const again = yield* sendWith(request, renewed, later)
         return yield* stepUp(server, account, request, options, { response: again, tokens: renewed })
-      })
+      }, spanned("AuthorizedHttp.send"))
 
       return AuthorizedHttp.of({
-        sendTo:
-          (server, account) =>
-          (request, options = {}) =>
-            hasOwnAuthorization(server) || !isSameOrigin(new URL(request.url), server.url)
+        sendTo: (server, account) => {
+          const isAuthorized = hasOwnAuthorization(server)
+          return (request, options = {}) =>
+            isAuthorized || !isSameOrigin(new URL(request.url), server.url)
               ? send(request, options)
               : sendAuthorized(server, account, request, options)
+        }
       })
     })
   )

@@ -1,4 +1,4 @@
-import { Clock, Context, Effect, Layer, Option, type Redacted } from "effect"
+import { Clock, Context, Duration, Effect, Layer, Option, type Redacted } from "effect"
 import type { CredentialKey } from "../../domain/CredentialKey.ts"
 import { needsUser, type RemoteServer } from "../../domain/Server.ts"
 import type { TokenSet } from "../../domain/TokenSet.ts"
@@ -7,7 +7,9 @@ import type { CredentialLock } from "../../ports/CredentialLock.ts"
 import type { Discovery } from "../../ports/Discovery.ts"
 import type { DpopProofs } from "../../ports/DpopProofs.ts"
 import type { TokenEndpoint } from "../../ports/TokenEndpoint.ts"
+import { TokenPolicy } from "../../ports/TokenPolicy.ts"
 import type { UserInteraction } from "../../ports/UserInteraction.ts"
+import { BoundedMap } from "../credentials/BoundedMap.ts"
 import { Credentials } from "../credentials/Credentials.ts"
 import type { SignIn } from "../signin/SignIn.ts"
 import {
@@ -159,6 +161,7 @@ export const layer: Layer.Layer<
   AccessTokens,
   Effect.gen(function* () {
     const credentials = yield* Credentials
+    const { absentFor, maxAccounts } = yield* TokenPolicy
     const { states, tokens } = yield* makeSources
     const stepUp = yield* makeStepUp
 
@@ -174,13 +177,27 @@ export const layer: Layer.Layer<
         })
       )
 
+    /** Since when the store is known to have no sign-in, by the identity of the key, in milliseconds. */
+    const absentSince = new BoundedMap<number>(maxAccounts)
+
+    /** True if a sign-in is stored. One that is not is looked for again after `TokenPolicy.absentFor`. */
+    const isStored = Effect.fnUntraced(function* (server: RemoteServer, key: CredentialKey, now: number) {
+      const age = now - (absentSince.get(key.identity) ?? Infinity)
+      if (age >= 0 && age < Duration.toMillis(absentFor)) return false
+      const isFound = Option.exists(yield* lastKnown(server, key), ({ tokens }) => tokens !== undefined)
+      if (isFound) absentSince.delete(key.identity)
+      else absentSince.set(key.identity, now)
+      return isFound
+    })
+
     const getIfKnown = Effect.fnUntraced(function* (request: AccessTokenRequest) {
       const { key, server } = queryOf(request)
+      const now = yield* Clock.currentTimeMillis
       const isKnown =
         server.oauth.source._tag === "ByHand" ||
         !needsUser(server) ||
-        Option.isSome(credentials.inMemory(server, key, yield* Clock.currentTimeMillis)) ||
-        Option.exists(yield* lastKnown(server, key), ({ tokens }) => tokens !== undefined)
+        Option.isSome(credentials.inMemory(server, key, now)) ||
+        (yield* isStored(server, key, now))
       return isKnown ? Option.some(yield* get(request)) : Option.none()
     })
 

@@ -4,7 +4,9 @@ import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Layer, Schema } from "effect"
 import { TestClock } from "effect/testing"
 import * as FetchTransport from "../../../src/adapters/http/FetchTransport.ts"
+import * as UndiciTransport from "../../../src/adapters/http/UndiciTransport.ts"
 import { retryAfterMillis } from "../../../src/adapters/http/RetryAfter.ts"
+import { byteRequest } from "../../../src/domain/ByteRequest.ts"
 import { HttpTransport, UserAgent } from "../../../src/ports/HttpTransport.ts"
 
 const serve = (listener: RequestListener) =>
@@ -26,15 +28,43 @@ const serve = (listener: RequestListener) =>
     ({ close }) => Effect.sync(close)
   )
 
-const send = (
-  url: string,
-  { body, method, ...options }: Parameters<HttpTransport["Service"]["send"]>[1] & RequestInit = {}
-) =>
-  HttpTransport.use((transport) =>
-    transport.send(new Request(url, { method: method ?? "GET", body: body ?? null }), options)
-  ).pipe(Effect.provide(FetchTransport.layer))
+interface Sent {
+  readonly method?: string
+  readonly body?: string
+  readonly headers?: Readonly<Record<string, string>>
+}
 
-describe("a request", () => {
+const requestOf = (url: string, { body, headers = {}, method = "GET" }: Sent) =>
+  new Request(url, { method, headers, body: body ?? null })
+
+const byteRequestOf = (url: string, { body, headers = {}, method = "GET" }: Sent) =>
+  byteRequest(url, {
+    method,
+    headers: new Headers(headers),
+    content: body === undefined ? undefined : new TextEncoder().encode(body)
+  })
+
+const sending =
+  (layer: Layer.Layer<HttpTransport>, toRequest: typeof requestOf) =>
+  (url: string, { timeout, fresh, ...sent }: Parameters<HttpTransport["Service"]["send"]>[1] & Sent = {}) =>
+    HttpTransport.use((transport) =>
+      transport.send(toRequest(url, sent), {
+        ...(timeout === undefined ? {} : { timeout }),
+        ...(fresh === undefined ? {} : { fresh })
+      })
+    ).pipe(Effect.provide(layer))
+
+/** Every way that sends requests. */
+const ways = [
+  ["fetch", FetchTransport.layer, requestOf],
+  ["fetch, of bytes", FetchTransport.layer, byteRequestOf],
+  ["undici", UndiciTransport.layer, byteRequestOf],
+  ["undici, of another body", UndiciTransport.layer, requestOf]
+] as const
+
+describe.each(ways)("a request by %s", (_, layer, toRequest) => {
+  const send = sending(layer, toRequest)
+
   it.live("gets its answer as it is: a redirect is not followed", () =>
     Effect.gen(function* () {
       const { origin } = yield* serve((_request, response) =>
@@ -46,17 +76,14 @@ describe("a request", () => {
     })
   )
 
-  it.live.each<readonly [string, HeadersInit, string]>([
+  it.live.each<readonly [string, Sent["headers"] & {}, string]>([
     ["the program that makes it", {}, "mcp-cli/1.2.3"],
     ["what its maker says", { "user-agent": "another/4" }, "another/4"]
   ])("names %s", ([, headers, expected]) =>
     Effect.gen(function* () {
       const { origin } = yield* serve(({ headers: seen }, response) => response.end(seen["user-agent"]))
-      const response = yield* HttpTransport.use((transport) =>
-        transport.send(new Request(origin, { headers }))
-      ).pipe(
-        Effect.provide(FetchTransport.layer.pipe(Layer.provide(Layer.succeed(UserAgent, "mcp-cli/1.2.3"))))
-      )
+      const named = layer.pipe(Layer.provide(Layer.succeed(UserAgent, "mcp-cli/1.2.3")))
+      const response = yield* sending(named, toRequest)(origin, { headers })
       assert.strictEqual(yield* Effect.promise(() => response.text()), expected)
     })
   )
@@ -185,7 +212,9 @@ describe("Retry-After", () => {
   })
 })
 
-describe("a request to this machine", () => {
+describe.each(ways)("a request to this machine by %s", (_, layer, toRequest) => {
+  const send = sending(layer, toRequest)
+
   /** Uses a proxy for everything, as `NODE_USE_ENV_PROXY=1` does, and notes what reaches it. */
   const proxied = Effect.gen(function* () {
     const seen: Array<string> = []

@@ -4,6 +4,8 @@ import { afterEach, assert, describe, it, vi } from "@effect/vitest"
 import { Effect } from "effect"
 import { proxyInUse } from "../../../src/adapters/http/EnvironmentProxy.ts"
 import * as FetchTransport from "../../../src/adapters/http/FetchTransport.ts"
+import * as UndiciTransport from "../../../src/adapters/http/UndiciTransport.ts"
+import { byteRequest } from "../../../src/domain/ByteRequest.ts"
 import { connectThrough, ProxyError } from "../../../src/adapters/http/ProxyTunnel.ts"
 import { HttpTransport } from "../../../src/ports/HttpTransport.ts"
 
@@ -85,18 +87,27 @@ describe("a proxy that", () => {
       vi.stubEnv("HTTPS_PROXY", `http://me:hunter2@${host}`)
       vi.stubEnv("NO_PROXY", "")
       const restore = setGlobalProxyFromEnv({ https_proxy: `http://${host}`, no_proxy: "" })
-      const error = await HttpTransport.use(({ send }) => send(new Request("https://mcp.test/mcp"))).pipe(
-        Effect.provide(FetchTransport.layer),
-        Effect.flip,
-        Effect.runPromise
-      )
+      const request = () =>
+        byteRequest("https://mcp.test/mcp", {
+          method: "POST",
+          headers: new Headers(),
+          content: new Uint8Array(1)
+        })
+      for (const layer of [FetchTransport.layer, UndiciTransport.layer]) {
+        heads.splice(0)
+        const error = await HttpTransport.use(({ send }) => send(request())).pipe(
+          Effect.provide(layer),
+          Effect.flip,
+          Effect.runPromise
+        )
+        assert.strictEqual(
+          error.message,
+          `No answer from https://mcp.test: the proxy ${host} (HTTPS_PROXY) ${problem}.`
+        )
+        assert.isUndefined(error.unanswered)
+        assert.strictEqual(heads.length, 1)
+      }
       restore()
-      assert.strictEqual(
-        error.message,
-        `No answer from https://mcp.test: the proxy ${host} (HTTPS_PROXY) ${problem}.`
-      )
-      assert.isUndefined(error.unanswered)
-      assert.strictEqual(heads.length, 1)
     })
   }
 

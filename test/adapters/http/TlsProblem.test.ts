@@ -7,8 +7,10 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { getCACertificates, setDefaultCACertificates } from "node:tls"
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, type Layer } from "effect"
 import * as FetchTransport from "../../../src/adapters/http/FetchTransport.ts"
+import * as UndiciTransport from "../../../src/adapters/http/UndiciTransport.ts"
+import { byteRequest } from "../../../src/domain/ByteRequest.ts"
 import { tlsProblem } from "../../../src/adapters/http/TlsProblem.ts"
 import { HttpTransport } from "../../../src/ports/HttpTransport.ts"
 
@@ -61,10 +63,18 @@ const listening = (server: Server) =>
 const problemOf = (server: Server) =>
   Effect.gen(function* () {
     const port = yield* listening(server)
-    const request = HttpTransport.use((transport) =>
-      transport.send(new Request(`https://127.0.0.1:${port}/`))
-    ).pipe(Effect.provide(FetchTransport.layer))
-    return (yield* Effect.flip(request)).detail
+    const url = `https://127.0.0.1:${port}/`
+    const detailOf = (layer: Layer.Layer<HttpTransport>) =>
+      HttpTransport.use(({ send }) =>
+        send(byteRequest(url, { method: "GET", headers: new Headers(), content: undefined }))
+      ).pipe(
+        Effect.provide(layer),
+        Effect.flip,
+        Effect.map(({ detail }) => detail)
+      )
+    const detail = yield* detailOf(FetchTransport.layer)
+    assert.strictEqual(yield* detailOf(UndiciTransport.layer), detail)
+    return detail
   })
 
 describe("a TLS connection that fails", () => {

@@ -1,5 +1,5 @@
 import { Effect, Layer, Schema } from "effect"
-import { layer as fetchTransport } from "../../../src/adapters/http/FetchTransport.ts"
+import { layer as transport } from "../../../src/adapters/http/UndiciTransport.ts"
 import { layer } from "../../../src/adapters/mcp/McpConnector.ts"
 import { defaultOAuth, type RemoteServer } from "../../../src/domain/Server.ts"
 import { HttpTransport, type NetworkError } from "../../../src/ports/HttpTransport.ts"
@@ -11,7 +11,7 @@ export class Down extends Schema.TaggedError<Down>()("Down", { why: Schema.Strin
 }
 
 /** The adapter, with a version to recognize, and the real way to a server. */
-export const connector = Layer.merge(layer({ version: "9.8.7" }), fetchTransport)
+export const connector = Layer.merge(layer({ version: "9.8.7" }), transport)
 
 /** A server that is configured by its URL. */
 export const httpServer = (url: URL, rest: Partial<RemoteServer> = {}): RemoteServer => ({

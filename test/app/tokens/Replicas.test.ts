@@ -196,6 +196,46 @@ describe("while the store fails", () => {
   })
 })
 
+describe("an account without a sign-in", () => {
+  it.effect("is looked for once per absentFor, and again then", () => {
+    const { layer, state } = fragileStore()
+    return Effect.gen(function* () {
+      const [a, b] = [yield* startReplica(), yield* startReplica()]
+      for (const _ of [1, 2, 3]) assert.isTrue(Option.isNone(yield* b.getIfKnown))
+      assert.strictEqual(state.reads, 1)
+      const { tokens } = yield* a.signIn
+      yield* TestClock.adjust("29 seconds")
+      assert.isTrue(Option.isNone(yield* b.getIfKnown))
+      yield* TestClock.adjust("1 second")
+      assert.isTrue(Option.getOrThrow(yield* b.getIfKnown).holds(tokens.accessToken))
+    }).pipe(Effect.provide(layer()), Effect.scoped)
+  })
+
+  it.effect.each(["get", "signIn"] as const)("is known at once after %s in the same process", (how) => {
+    const { layer } = fragileStore()
+    return Effect.gen(function* () {
+      const [a, b] = [yield* startReplica(), yield* startReplica()]
+      assert.isTrue(Option.isNone(yield* b.getIfKnown))
+      if (how === "get") yield* a.signIn
+      // `get` is what a request does that is answered 401.
+      yield* b[how]
+      assert.isTrue(Option.isSome(yield* b.getIfKnown))
+    }).pipe(Effect.provide(layer()), Effect.scoped)
+  })
+
+  it.effect("is looked for although the clock was set back", () => {
+    const { layer, state } = fragileStore()
+    return Effect.gen(function* () {
+      yield* TestClock.adjust("1 hour")
+      const replica = yield* startReplica()
+      assert.isTrue(Option.isNone(yield* replica.getIfKnown))
+      yield* TestClock.setTime(0)
+      assert.isTrue(Option.isNone(yield* replica.getIfKnown))
+      assert.strictEqual(state.reads, 2)
+    }).pipe(Effect.provide(layer()), Effect.scoped)
+  })
+})
+
 describe("a credential that could not be stored", () => {
   it.effect.each<readonly [string, Partial<TokenPolicySettings>]>([
     ["evict", {}],

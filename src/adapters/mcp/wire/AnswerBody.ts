@@ -25,7 +25,7 @@ const stopped = () => Effect.succeed("Stopped" as const)
 const readChunks = (
   response: Response,
   take: (chunk: Uint8Array) => Effect.Effect<BodyEnd | undefined>,
-  isEnough: () => boolean = () => false
+  isEnough: () => boolean
 ): Effect.Effect<BodyEnd> =>
   Effect.suspend(() => {
     if (response.body === null) return Effect.succeed<BodyEnd>("Ended")
@@ -47,11 +47,7 @@ const readChunks = (
               duration: Duration.subtract(endTimeout, Duration.millis(now - enoughSince)),
               orElse: stopped
             })
-        if (typeof chunk === "string") {
-          // Undici uses a connection again only in the next turn of the event loop, and opens another one before that.
-          yield* Effect.yieldNow
-          return chunk
-        }
+        if (typeof chunk === "string") return chunk
         const end = yield* take(chunk)
         if (end !== undefined) return end
       }
@@ -61,18 +57,25 @@ const readChunks = (
 /** Reads a body that is one text. */
 export const readText = (
   response: Response,
-  maxBytes: number,
-  isEnough?: () => boolean
+  maxBytes: number
 ): Effect.Effect<{ readonly end: BodyEnd; readonly text: ByteParts }> =>
   Effect.suspend(() => {
     const text = new ByteParts()
-    const take = (chunk: Uint8Array) =>
-      Effect.sync(() => {
-        if (text.length + chunk.length > maxBytes) return "TooLong"
-        text.add(chunk)
-        return undefined
-      })
-    return Effect.map(readChunks(response, take, isEnough), (end) => ({ end, text }))
+    if (response.body === null) return Effect.succeed({ end: "Ended", text })
+    const reader: ReadableStreamDefaultReader<Uint8Array> = response.body.getReader()
+    // Without an effect for each chunk, since most answers are short.
+    const read = async (): Promise<BodyEnd> => {
+      for (;;) {
+        const { done, value } = await reader.read()
+        if (done) return "Ended"
+        if (text.length + value.length > maxBytes) return "TooLong"
+        text.add(value)
+      }
+    }
+    return Effect.promise(() => read().catch(() => "Broke" as const)).pipe(
+      Effect.map((end) => ({ end, text })),
+      Effect.ensuring(Effect.promise(() => reader.cancel().catch(() => undefined)))
+    )
   })
 
 /**
@@ -80,10 +83,19 @@ export const readText = (
  * 64 KiB.
  */
 export const readBriefly = (response: Response): Effect.Effect<string> =>
-  Effect.map(
-    readText(response, maxBriefBody, () => true),
-    ({ text }) => text.text()
-  )
+  Effect.suspend(() => {
+    const text = new ByteParts()
+    const take = (chunk: Uint8Array) =>
+      Effect.sync(() => {
+        if (text.length + chunk.length > maxBriefBody) return "TooLong"
+        text.add(chunk)
+        return undefined
+      })
+    return Effect.map(
+      readChunks(response, take, () => true),
+      () => text.text()
+    )
+  })
 
 /** Servers refuse requests with more bytes of headers than 8 to 16 KiB. */
 const maxEventId = 4096

@@ -75,6 +75,7 @@ export class CookieJar {
 
   /** The cookies for a request, longer paths first; empty without any. */
   headerOf(url: URL, now: number): ReadonlyArray<Cookie> {
+    if (this.#origins.size === 0) return []
     return (this.#origins.get(url.origin) ?? [])
       .filter(({ expires, path }) => expires > now && isBelow(path, url))
       .toSorted((one, other) => other.path.length - one.path.length)
@@ -94,22 +95,24 @@ export class CookieJar {
   }
 }
 
+/** Adds cookies to a header that may have some, whose names win. */
+const addTo = (headers: Headers, cookies: ReadonlyArray<Cookie>): void => {
+  const given = headers.get("cookie")
+  const names = new Set(given?.split(";").map((pair) => splitAt(pair, "=")[0]))
+  const pairs = cookies.filter(({ name }) => !names.has(name)).map(({ name, value }) => `${name}=${value}`)
+  if (pairs.length > 0) headers.set("cookie", [...(given === null ? [] : [given]), ...pairs].join("; "))
+}
+
 /** Sends requests with the cookies of their origin. A configured `Cookie` header stays, and its names win. */
 export const withCookies =
   <E, R>(jar: CookieJar, send: Send<E, R>): Send<E, R> =>
   (request, options) =>
-    Effect.gen(function* () {
+    Effect.flatMap(Clock.Clock, (clock) => {
       const url = new URL(request.url)
-      const now = yield* Clock.currentTimeMillis
-      const given = request.headers.get("cookie")
-      const names = new Set(given?.split(";").map((pair) => splitAt(pair, "=")[0]))
-      const pairs = jar
-        .headerOf(url, now)
-        .filter(({ name }) => !names.has(name))
-        .map(({ name, value }) => `${name}=${value}`)
-      if (pairs.length > 0)
-        request.headers.set("cookie", [...(given === null ? [] : [given]), ...pairs].join("; "))
-      const response = yield* send(request, options)
-      jar.take(url, response.headers.getSetCookie(), yield* Clock.currentTimeMillis)
-      return response
+      const cookies = jar.headerOf(url, clock.currentTimeMillisUnsafe())
+      if (cookies.length > 0) addTo(request.headers, cookies)
+      return Effect.map(send(request, options), (response) => {
+        jar.take(url, response.headers.getSetCookie(), clock.currentTimeMillisUnsafe())
+        return response
+      })
     })

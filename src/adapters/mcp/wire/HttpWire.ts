@@ -13,6 +13,7 @@ import {
   type Wire,
   type WireSession
 } from "../../../ports/McpWire.ts"
+import { spanned } from "../../../ports/Spanned.ts"
 import { retryAfterMillis } from "../../http/RetryAfter.ts"
 import { withConfiguredHeaders } from "../ConfiguredHeaders.ts"
 import { forgetsSession } from "../HttpFailure.ts"
@@ -108,7 +109,7 @@ class HttpWire<E> implements Wire<E> {
 
   readonly session = (): WireSession | undefined => this.#session
 
-  readonly post = Effect.fn("McpWire.post")(
+  readonly post = Effect.fnUntraced(
     { self: this },
     function* (this: HttpWire<E>, message: JsonRpcMessage, deliver: Deliver, options: PostOptions = {}) {
       const isStart = message.method === "initialize"
@@ -118,7 +119,8 @@ class HttpWire<E> implements Wire<E> {
         if (isStart && !answer.isError) this.#start(response, answer)
       })
       return yield* this.#answer(response, exchange, session)
-    }
+    },
+    spanned("McpWire.post")
   )
 
   #start(response: Response, answer: JsonRpcMessage): void {

@@ -1,4 +1,5 @@
 import { Effect, Predicate } from "effect"
+import { byteRequest } from "../../../domain/ByteRequest.ts"
 import type { JsonRpcMessage } from "../../../domain/JsonRpcMessage.ts"
 import { redirectOf } from "../../../domain/Redirect.ts"
 import type { RemoteServer } from "../../../domain/Server.ts"
@@ -65,12 +66,7 @@ export const exchange = Effect.fnUntraced(function* <E, R>(
 ): Effect.fn.Return<Response, E, R> {
   let { url } = server
   for (let redirects = 0; ; redirects++) {
-    const request = new Request(url, {
-      method,
-      headers,
-      redirect: "manual",
-      ...(body === undefined ? {} : { body: body as Uint8Array<ArrayBuffer> })
-    })
+    const request = byteRequest(url, { method, headers, content: body })
     const response = yield* send(request, options)
     const redirect = redirects < maxRedirects ? redirectOf(request, response) : undefined
     if (redirect?.mayFollow !== true) return response

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http"
 import type { Socket } from "node:net"
 import { text } from "node:stream/consumers"
 import { Effect, Layer } from "effect"
-import { layer as fetchTransport } from "../../../../src/adapters/http/FetchTransport.ts"
+import { layer as transport } from "../../../../src/adapters/http/UndiciTransport.ts"
 import { layer } from "../../../../src/adapters/mcp/wire/ServerWire.ts"
 import { ByteParts } from "../../../../src/domain/ByteParts.ts"
 import { type JsonRpcMessage, readJsonRpc } from "../../../../src/domain/JsonRpcMessage.ts"
@@ -14,7 +14,7 @@ import { listen } from "../McpServers.ts"
 import { httpServer } from "../McpWorld.ts"
 
 /** The wire, and the real way to a server. */
-export const wires = Layer.merge(layer({ maxMessageMiB: 1 }), fetchTransport)
+export const wires = Layer.merge(layer({ maxMessageMiB: 1 }), transport)
 
 /** A `send` without authorization. */
 export const plainSend: Send<NetworkError, HttpTransport> = (request, options) =>

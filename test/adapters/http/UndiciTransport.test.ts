@@ -1,0 +1,215 @@
+import { createServer, type RequestListener, type ServerResponse } from "node:http"
+import type { AddressInfo } from "node:net"
+import { text } from "node:stream/consumers"
+import { brotliCompressSync, createGzip, deflateSync, gzipSync } from "node:zlib"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { layer } from "../../../src/adapters/http/UndiciTransport.ts"
+import { byteRequest, repeatable } from "../../../src/domain/ByteRequest.ts"
+import { HttpTransport } from "../../../src/ports/HttpTransport.ts"
+
+const serve = (listener: RequestListener) =>
+  Effect.acquireRelease(
+    Effect.callback<{ readonly url: string; readonly close: () => void }>((resume) => {
+      const server = createServer(listener)
+      server.listen(0, "127.0.0.1", () =>
+        resume(
+          Effect.succeed({
+            url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/mcp?of=them#here`,
+            close: () => {
+              server.close()
+              server.closeAllConnections()
+            }
+          })
+        )
+      )
+    }),
+    ({ close }) => Effect.sync(close)
+  ).pipe(Effect.map(({ url }) => url))
+
+const post = (url: string, content = "{}", headers: Readonly<Record<string, string>> = {}) =>
+  byteRequest(url, {
+    method: "POST",
+    headers: new Headers(headers),
+    content: new TextEncoder().encode(content)
+  })
+
+const send = (request: Request) =>
+  HttpTransport.use((transport) => transport.send(request)).pipe(Effect.provide(layer))
+const textOf = (response: Response) => Effect.promise(() => response.text())
+
+const plain = `{"of":"${"a long answer ".repeat(1000)}"}`
+
+describe("an answer over undici", () => {
+  it.live.each<readonly [coding: string, body: Buffer]>([
+    ["gzip", gzipSync(plain)],
+    ["x-gzip", gzipSync(plain)],
+    ["GZIP", gzipSync(plain)],
+    ["deflate", deflateSync(plain)],
+    ["br", brotliCompressSync(plain)],
+    ["gzip, br", brotliCompressSync(gzipSync(plain))],
+    ["identity", Buffer.from(plain)]
+  ])("is decoded: %s", ([coding, body]) =>
+    Effect.gen(function* () {
+      const url = yield* serve((_, response) =>
+        response.writeHead(200, { "content-encoding": coding }).end(body)
+      )
+      assert.strictEqual(yield* textOf(yield* send(post(url))), plain)
+    })
+  )
+
+  it.live("is passed on part by part, although it is compressed", () =>
+    Effect.gen(function* () {
+      const url = yield* serve((_, response) => {
+        response.writeHead(200, { "content-type": "text/event-stream", "content-encoding": "gzip" })
+        const gzip = createGzip()
+        gzip.pipe(response)
+        gzip.write("data: 1\n\n")
+        gzip.flush()
+      })
+      const response = yield* send(post(url))
+      const reader: ReadableStreamDefaultReader<Uint8Array> | undefined = response.body?.getReader()
+      const { value } = yield* Effect.promise(() => reader?.read() ?? assert.fail())
+      assert.strictEqual(new TextDecoder().decode(value), "data: 1\n\n")
+      yield* Effect.promise(() => reader?.cancel() ?? assert.fail())
+    })
+  )
+
+  it.live.each<readonly [what: string, answer: (response: ServerResponse) => void]>([
+    ["broken", (response) => void response.write("half", () => response.destroy())],
+    [
+      "cut off while it is compressed",
+      (response) => {
+        response.setHeader("content-encoding", "gzip")
+        response.write(gzipSync(plain).subarray(0, 30), () => response.destroy())
+      }
+    ],
+    [
+      "no data of the coding that it names",
+      (response) => void response.setHeader("content-encoding", "gzip").end("plain text")
+    ]
+  ])("fails while it is read, where it is %s", ([, answer]) =>
+    Effect.gen(function* () {
+      const url = yield* serve((_, response) => answer(response))
+      const response = yield* send(post(url))
+      const read = yield* Effect.promise(() =>
+        response.text().then(
+          () => "read",
+          () => "failed"
+        )
+      )
+      assert.strictEqual(read, "failed")
+    })
+  )
+
+  it.live.each<readonly [status: number, reason: string, body: string]>([
+    [200, "OK", "text"],
+    [204, "No Content", ""],
+    [205, "Reset Content", ""],
+    [304, "Not Modified", ""],
+    [499, "Weird\xe9", "text"],
+    [777, "Lucky", "text"]
+  ])("has its status: %d", ([status, reason, body]) =>
+    Effect.gen(function* () {
+      const url = yield* serve((request, response) => {
+        request.resume()
+        response.writeHead(status, reason).end(body)
+      })
+      for (let sent = 0; sent < 2; sent++) {
+        const response = yield* send(post(url))
+        assert.deepEqual([response.status, response.ok], [status, status < 300])
+        assert.strictEqual(yield* textOf(response), body)
+      }
+    })
+  )
+
+  it.live("has its headers, each of many, and letters beyond ASCII, after informational ones", () =>
+    Effect.gen(function* () {
+      const url = yield* serve((_, response) => {
+        response.writeEarlyHints({ link: "</style.css>; rel=preload" })
+        response
+          .writeHead(200, { "set-cookie": ["a=1", "b=2"], "x-name": Buffer.from("é").toString("latin1") })
+          .end()
+      })
+      const { headers } = yield* send(post(url))
+      assert.deepEqual(headers.getSetCookie(), ["a=1", "b=2"])
+      assert.strictEqual(Buffer.from(headers.get("x-name") ?? "", "latin1").toString(), "é")
+      assert.isNull(headers.get("link"))
+    })
+  )
+
+  it.live("is not read faster than its reader reads it", () =>
+    Effect.gen(function* () {
+      const size = 64 * 2 ** 20
+      let isWritten = false
+      const url = yield* serve((_, response) => {
+        response.end(Buffer.alloc(size), () => {
+          isWritten = true
+        })
+      })
+      const response = yield* send(post(url))
+      const reader: ReadableStreamDefaultReader<Uint8Array> = (response.body ?? assert.fail()).getReader()
+      yield* Effect.promise(() => reader.read())
+      // Another whole exchange: what could be read of the first answer has been read.
+      yield* textOf(yield* send(post(yield* serve((_, other) => other.end("x".repeat(2 ** 20))))))
+      assert.isFalse(isWritten)
+      let length = 0
+      for (;;) {
+        const { done, value } = yield* Effect.promise(() => reader.read())
+        if (done) break
+        length += value.length
+      }
+      assert.isAbove(length, size / 2)
+    })
+  )
+})
+
+describe("a request of bytes", () => {
+  it.live("arrives as it is: path, headers, and a body of any length, each time that it is sent", () =>
+    Effect.gen(function* () {
+      const seen: Array<readonly [url: string | undefined, length: string | undefined, body: string]> = []
+      const url = yield* serve(async (request, response) => {
+        seen.push([request.url, request.headers["content-length"], await text(request)])
+        response.end()
+      })
+      const long = "x".repeat(1_000_000)
+      for (const content of ["{}", long]) {
+        let request: Request = post(url, content)
+        for (let sent = 0; sent < 2; sent++) {
+          request = repeatable(request)
+          yield* textOf(yield* send(request))
+        }
+      }
+      const row = (content: string) => ["/mcp?of=them", String(content.length), content] as const
+      assert.deepEqual(seen, [row("{}"), row("{}"), row(long), row(long)])
+    })
+  )
+
+  it.live.each<readonly [what: string, content: string]>([
+    ["short", "{}"],
+    ["long", "x".repeat(1_000_000)]
+  ])("can be sent by any transport, and again after that: a %s one", ([, content]) =>
+    Effect.gen(function* () {
+      const seen: Array<string> = []
+      const url = yield* serve(async (request, response) => {
+        seen.push(await text(request))
+        response.end()
+      })
+      const request = post(url, content)
+      yield* Effect.promise(() => fetch(request))
+      yield* Effect.promise(() => fetch(repeatable(request)))
+      assert.deepEqual(seen, [content, content])
+    })
+  )
+
+  it.live("says what it can decode, unless the caller does", () =>
+    Effect.gen(function* () {
+      const url = yield* serve((request, response) => response.end(request.headers["accept-encoding"]))
+      assert.strictEqual(yield* textOf(yield* send(post(url))), "gzip, br")
+      assert.strictEqual(
+        yield* textOf(yield* send(post(url, "", { "accept-encoding": "identity" }))),
+        "identity"
+      )
+    })
+  )
+})
