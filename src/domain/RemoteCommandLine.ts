@@ -1,3 +1,4 @@
+import { remoteFlags } from "./RemoteFlags.ts"
 import { Predicate, Result } from "effect"
 import { protocolParameters } from "./AuthorizationRequest.ts"
 import { nearName } from "./NearName.ts"
@@ -63,44 +64,7 @@ const defaultCallbackPath = "/oauth/callback"
 /** Where the browser comes back to if the line names no port. */
 const defaultCallbackPort = 8080
 
-const withoutValue = [
-  "allow-http",
-  "client-credentials",
-  "debug",
-  "device-code",
-  "disable-cookies",
-  "disable-resource-parameter",
-  "enable-proxy",
-  "ipv4",
-  "keep-alive",
-  "silent",
-  "use-id-token"
-] as const
-
-const withValue = [
-  "auth-success-url",
-  "auth-timeout",
-  "authorize-param",
-  "body-timeout",
-  "callback-path",
-  "client-metadata-url",
-  "connect-timeout",
-  "header",
-  "header-file",
-  "headers-timeout",
-  "host",
-  "ignore-tool",
-  "ping-interval",
-  "protocol",
-  "resource",
-  "static-oauth-client-info",
-  "static-oauth-client-metadata",
-  "token-endpoint",
-  "transport"
-] as const
-
-/** The flags of mcp-remote 0.15.1 that take a value, and those that take none; without dashes. */
-export const remoteFlags = { withValue, withoutValue }
+const { withValue, withoutValue } = remoteFlags
 
 /** Flags whose effect this program does not need, has always, or does not have. */
 const withoutEffect: Readonly<Record<string, string>> = {

@@ -3,9 +3,9 @@ import { Result } from "effect"
 import {
   filesOfRemoteLine,
   readRemoteLine,
-  type RemoteCommandLine,
-  remoteFlags
+  type RemoteCommandLine
 } from "../../src/domain/RemoteCommandLine.ts"
+import { remoteFlags } from "../../src/domain/RemoteFlags.ts"
 import { remoteWordsOf } from "../../src/domain/RemoteLauncher.ts"
 import { vendorLines } from "./VendorLines.ts"
 

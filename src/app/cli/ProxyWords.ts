@@ -1,4 +1,4 @@
-import { remoteFlags } from "../../domain/RemoteCommandLine.ts"
+import { remoteFlags } from "../../domain/RemoteFlags.ts"
 
 /** The flags of both commands that take a value in the next word. Those that mcp-remote has too are among them. */
 const ownWithValue: ReadonlyArray<string> = [

@@ -36,7 +36,7 @@ const answerOf = (status: number, message?: JsonRpcMessage, headers: ReadonlyArr
   }) satisfies LocalAnswer
 
 /** The answer for a session that is over: the client begins another one (MCP 2025-11-25 "Session Management"). */
-const forgotten = answerOf(404, errorResponse("null", { code: -32_001, message: "Session not found" }))
+const forgotten = () => answerOf(404, errorResponse("null", { code: -32_001, message: "Session not found" }))
 
 const messagesOf = (body: Uint8Array | undefined): ReadonlyArray<JsonRpcMessage> => {
   const read = readJsonRpc(ByteParts.of(body ?? new Uint8Array()))
@@ -134,7 +134,7 @@ export class TranslatedSessions {
     return Effect.suspend(() => {
       const id = request.headers.get("mcp-session-id")
       const session = id === null ? undefined : this.#sessions.get(id)
-      if (session === undefined) return Effect.succeed(id === null ? this.#sessionless(request) : forgotten)
+      if (session === undefined) return Effect.succeed(id === null ? this.#sessionless(request) : forgotten())
       this.#sessions.delete(session.id)
       this.#sessions.set(session.id, session)
       switch (request.method) {
@@ -208,7 +208,7 @@ export class TranslatedSessions {
         case "Accepted":
           return Effect.succeed(answerOf(202))
         case "SessionLost":
-          return Effect.as(this.#end(session), forgotten)
+          return Effect.as(this.#end(session), forgotten())
         case "Unanswered":
           return this.#unanswered(begun.end)
       }
