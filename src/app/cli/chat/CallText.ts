@@ -1,7 +1,7 @@
 import { Duration } from "effect"
 import { safeJson, safeLine } from "../../../domain/PrintableText.ts"
 import type { CallOutcome, ShownCall } from "../../chat/Chat.ts"
-import type { Line } from "../Line.ts"
+import type { Line, Styled } from "../Line.ts"
 import { wholeFirstLine } from "../Output.ts"
 
 /** Characters of a call, and of one of its arguments, that a line shows. The question before a call shows all of them. */
@@ -46,7 +46,7 @@ export const endedCall = (
   columns = maxCall
 ): Line => {
   const text = callText(call, Math.max(columns - resultColumns, resultColumns))
-  const start = { style: 2, text: text.endsWith("…") ? `${text} ` : `${text} … ` }
+  const start: Styled = { style: 2, text: text.endsWith("…") ? `${text} ` : `${text} … ` }
   const took = durationText(duration)
   switch (outcome._tag) {
     case "Done":
