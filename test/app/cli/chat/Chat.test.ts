@@ -3,8 +3,9 @@ import { Cause, Effect, Exit, Layer, Option } from "effect"
 import { Chat } from "../../../../src/app/chat/Chat.ts"
 import { askOnce } from "../../../../src/app/cli/chat/AskOnce.ts"
 import { exitCodeOf } from "../../../../src/app/cli/ExitCode.ts"
-import { noChatFlags } from "../../../../src/app/cli/ModelFlags.ts"
+import { type ChatFlags, noChatFlags } from "../../../../src/app/cli/ModelFlags.ts"
 import { interactiveSession } from "../../../../src/app/cli/Session.ts"
+import type { WholeChat } from "../../../../src/ports/ChatHistory.ts"
 import { ChatModels } from "../../../../src/ports/ChatModels.ts"
 import { ServerQuestions } from "../../../../src/ports/ServerRequests.ts"
 import { callEvents, type ChatWorldOptions, inChatWorld, modelError, type Turn } from "./ChatWorld.ts"
@@ -203,6 +204,49 @@ describe("a chat", () => {
       })
       assert.include(error, "Saved talk.md.")
       assert.include(error, "save needs the name of a file.")
+    })
+  )
+})
+
+describe("a conversation that is kept", () => {
+  const chatOf = (flags: Partial<ChatFlags>, options: ChatWorldOptions) =>
+    inChatWorld(interactiveSession(["notion"], { ...noChatFlags, ...flags }, ofWorld), options)
+
+  it.effect("goes on where it ended, unless it is not to be kept", () =>
+    Effect.gen(function* () {
+      const kept = new Map<string, WholeChat>()
+      yield* chatOf({}, { kept, lines: ["first question"], turns: [answer("ok")] })
+      const [id = ""] = kept.keys()
+      assert.deepInclude(kept.get(id), { title: "first question", servers: ["notion"], model: "test:model" })
+
+      yield* chatOf({ save: false }, { kept, lines: ["secret"], turns: [answer("ok")] })
+      assert.deepEqual([...kept.keys()], [id])
+
+      for (const flags of [{ continues: true }, { resume: Option.some(id) }]) {
+        const { error, opened } = yield* chatOf(flags, { kept, lines: ["more"], turns: [answer("ok")] })
+        assert.include(error, 'Going on with "first question".')
+        assert.isNotEmpty(opened()?.messages)
+        assert.deepEqual([...kept.keys()], [id])
+      }
+    })
+  )
+
+  it.effect.each<
+    [what: string, flags: Partial<ChatFlags>, kept: Map<string, WholeChat> | undefined, message: RegExp]
+  >([
+    ["nothing is kept", { continues: true }, undefined, /set "history": true|No conversation is kept\./],
+    ["nothing is kept yet", { continues: true }, new Map(), /No conversation is kept yet/],
+    [
+      "there is no such one",
+      { resume: Option.some("x") },
+      new Map([["a", { id: "a", savedAt: 0, title: "t", servers: ["s"], model: "m:n", messages: [] }]]),
+      /named x\. These are kept:\na {2}1970/
+    ]
+  ])("does not go on if %s", ([, flags, kept, message]) =>
+    Effect.gen(function* () {
+      const { exit } = yield* chatOf(flags, kept === undefined ? {} : { kept })
+      assert.strictEqual(Exit.isFailure(exit) ? exitCodeOf(exit.cause as Cause.Cause<never>) : 0, 2)
+      assert.match(Exit.isFailure(exit) ? Cause.pretty(exit.cause) : "", message)
     })
   )
 })

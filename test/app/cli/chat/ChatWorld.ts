@@ -12,6 +12,7 @@ import { ServerSession } from "../../../../src/app/session/ServerSession.ts"
 import type { ChatMessage, MediaPart, TextPart, TokenUsage } from "../../../../src/domain/chat/ChatMessage.ts"
 import { ChatModelError, type OpenChatModel } from "../../../../src/ports/ChatModel.ts"
 import { ChatModels, ModelUnavailable } from "../../../../src/ports/ChatModels.ts"
+import { ChatHistory, type WholeChat } from "../../../../src/ports/ChatHistory.ts"
 import { Configuration, UnknownServer } from "../../../../src/ports/Configuration.ts"
 import { CredentialStore } from "../../../../src/ports/CredentialStore.ts"
 import { Display } from "../../../../src/ports/Display.ts"
@@ -119,6 +120,8 @@ export interface ChatWorldOptions {
   readonly stdoutIsTerminal?: boolean
   /** A model is there. */
   readonly hasModel?: boolean
+  /** Conversations are kept here. Absent: they are not kept. */
+  readonly kept?: Map<string, WholeChat>
 }
 
 /** Runs a command in front of scripted turns; gives what was shown, and what the model was told. */
@@ -144,6 +147,7 @@ export const inChatWorld = Effect.fnUntraced(function* <E>(
     hasModel = true,
     isInteractive = true,
     json = false,
+    kept,
     lines = [],
     stdin,
     stdoutIsTerminal = false,
@@ -250,6 +254,12 @@ export const inChatWorld = Effect.fnUntraced(function* <E>(
     }),
     Layer.succeed(Chat, { open: (options) => Effect.sync(() => open(options)) }),
     Layer.mock(ServerQuestions, {}),
+    Layer.succeed(ChatHistory, {
+      isOn: kept !== undefined,
+      save: (chat) => Effect.sync(() => void kept?.set(chat.id, chat)),
+      list: Effect.sync(() => [...(kept?.values() ?? [])].toReversed()),
+      open: (id) => Effect.sync(() => kept?.get(id))
+    }),
     Layer.succeed(ChatModels, {
       list: Effect.succeed([]),
       originOf: () => Effect.succeed("https://model.test"),
