@@ -4,15 +4,20 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { homedir, tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import { setTimeout as pause } from "node:timers/promises"
+import { Effect, Exit, Scope } from "effect"
 import { startAuthorizationServer } from "../test/servers/AuthorizationServer.ts"
 import { startMcpServer } from "../test/servers/McpServer.ts"
+import { modelServer } from "../test/servers/ModelServer.ts"
+import { makePagesServer } from "../test/servers/PagesServer.ts"
 
 // What a user sees of mcp-cli, in front of a real authorization server and a real MCP server, which run in this process. The program
-// asks a browser without a display to approve, or with `--browser` yours.
+// asks a browser without a display to approve, or with `--browser` yours. With `--chat` it talks to a model that follows rules, behind a
+// real HTTP API: no account is needed.
 
 /** Lifetime of an access token, in seconds. The program refreshes it when less than half is left. */
 const lifetime = 10
 const withBrowser = process.argv.includes("--browser")
+const withChat = process.argv.includes("--chat")
 const program = resolve("dist/bin/mcp-cli.cjs")
 
 const say = (text: string) => process.stdout.write(`${text}\n`)
@@ -21,7 +26,12 @@ const authorizationServer = await startAuthorizationServer({
   accessTokenSeconds: lifetime,
   autoApprove: !withBrowser
 })
-const mcpServer = await startMcpServer({ authorizationServer })
+const mcpServer = await startMcpServer({
+  authorizationServer,
+  ...(withChat ? { make: makePagesServer } : {})
+})
+const scope = Effect.runSync(Scope.make())
+const model = await Effect.runPromise(Effect.provideService(modelServer(), Scope.Scope, scope))
 const home = mkdtempSync(join(tmpdir(), "mcp-cli-demo-"))
 const browserLog = join(home, "browser.log")
 writeFileSync(browserLog, "")
@@ -48,6 +58,8 @@ const run = async (...args: ReadonlyArray<string>) => {
       USERPROFILE: home,
       MCP_CLI_ENCRYPTION_KEY: password,
       BROWSER_LOG: browserLog,
+      MCP_CLI_MODEL: "scripted",
+      MCP_CLI_MODEL_BASE_URL: model.baseUrl,
       ...browser
     },
     cwd: home,
@@ -58,7 +70,20 @@ const run = async (...args: ReadonlyArray<string>) => {
 }
 const count = (name: string) => authorizationServer.counts.get(name) ?? 0
 
-try {
+/** A conversation, or without a terminal one question. */
+const chat = async () => {
+  await run("add", "notion", mcpServer.url.href)
+  const question = "list my pages"
+  if (process.stdin.isTTY !== true) {
+    await run("auth", "login", "notion")
+    return run("ask", "notion", question, "--allow", "notion:list_pages")
+  }
+  say(`\nA model that follows rules answers here. Type: ${question}`)
+  say('Then: create a page with the title "Ideas". /help lists the commands, Ctrl-D ends.')
+  await run("--server", "notion")
+}
+
+const signIn = async () => {
   const started = performance.now()
   await run("add", "demo", mcpServer.url.href)
   await run("auth", "login", "demo")
@@ -85,7 +110,15 @@ try {
     say(`  ${what.padEnd(56)} ${String(figure).padStart(5)}`)
   }
   if (opened !== 1 || refreshed !== 1) throw new Error("one browser and one refresh were expected")
+}
+
+try {
+  await (withChat ? chat() : signIn())
 } finally {
-  await Promise.all([authorizationServer.close(), mcpServer.close()])
+  await Promise.all([
+    authorizationServer.close(),
+    mcpServer.close(),
+    Effect.runPromise(Scope.close(scope, Exit.void))
+  ])
   rmSync(home, { recursive: true, force: true })
 }

@@ -7,6 +7,8 @@ import type { Frame } from "./TerminalPicture.ts"
 export interface Terminal {
   /** Types a line as a user does. */
   readonly type: (text: string) => Promise<void>
+  /** Presses one key, without Enter. */
+  readonly press: (key: string) => Promise<void>
   /** Waits until the screen shows this, and remembers what it shows on the way. */
   readonly until: (pattern: RegExp) => Promise<RegExpExecArray>
   /** Lets a reader look at the screen for some seconds of the recording. */
@@ -95,6 +97,11 @@ export const startTerminal = (
         look()
       }
       tmux("send-keys", "Enter")
+    },
+    press: async (key) => {
+      tmux("send-keys", "-l", "--", key)
+      await pause(70)
+      look()
     },
     rest: (seconds) => {
       look()

@@ -1,9 +1,13 @@
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { dirname, join, resolve } from "node:path"
+import { Effect } from "effect"
 import { chromium } from "playwright-core"
 import { startAuthorizationServer } from "../../test/servers/AuthorizationServer.ts"
 import { useDevice } from "../../test/servers/DeviceUser.ts"
-import { startMcpServer } from "../../test/servers/McpServer.ts"
+import { type McpServerOptions, startMcpServer } from "../../test/servers/McpServer.ts"
+import { modelServer } from "../../test/servers/ModelServer.ts"
+import { byRules, type ModelScript } from "../../test/servers/models/ModelScript.ts"
+import { makePagesServer } from "../../test/servers/PagesServer.ts"
 import { startSecretService } from "../../test/servers/SecretService.ts"
 import { decisionIndex } from "./DecisionIndex.ts"
 import { startTerminal, type Terminal } from "./Terminal.ts"
@@ -38,9 +42,17 @@ interface Stage {
 }
 
 /** A user with a desktop, whose keyring is unlocked, in front of an MCP server on this machine. */
-const withStage = async (act: (stage: Stage) => Promise<void>): Promise<void> => {
+const withStage = async (
+  act: (stage: Stage) => Promise<void>,
+  {
+    more = {},
+    ...options
+  }: Omit<McpServerOptions, "authorizationServer"> & {
+    readonly more?: Readonly<Record<string, string>>
+  } = {}
+): Promise<void> => {
   const authorizationServer = await startAuthorizationServer({ autoApprove: true, deviceFlow: true })
-  const mcpServer = await startMcpServer({ authorizationServer })
+  const mcpServer = await startMcpServer({ authorizationServer, ...options })
   const keyring = await startSecretService()
   const home = makeHome()
   const env = {
@@ -49,7 +61,8 @@ const withStage = async (act: (stage: Stage) => Promise<void>): Promise<void> =>
     PATH: [join(home, ".bin"), dirname(process.execPath), "/usr/bin", "/bin"].join(":"),
     BROWSER: join(home, ".bin", "browser"),
     XDG_CACHE_HOME: resolve("node_modules/.cache"),
-    LANG: "C.UTF-8"
+    LANG: "C.UTF-8",
+    ...more
   }
   const terminals: Array<Terminal> = []
   try {
@@ -111,6 +124,51 @@ const recordRuns = () =>
     write("second-run.svg", terminalPicture("The second run of mcp-cli", 96, second.frames()))
   })
 
+/** A chat: a question, a call that is approved, an answer, and a second call. The model follows a script. */
+const recordChat = () =>
+  Effect.runPromise(
+    Effect.scoped(
+      Effect.gen(function* () {
+        const model = yield* modelServer({ models: ["qwen3"], script: chatScript })
+        const more = { MCP_CLI_MODEL: "qwen3", MCP_CLI_MODEL_BASE_URL: model.baseUrl }
+        yield* Effect.promise(() =>
+          withStage(
+            async ({ terminal: start, url }) => {
+              const terminal = start(96, 34)
+              await terminal.until(shell)
+              await terminal.type(`mcp-cli add notion ${url}`)
+              await terminal.until(shell)
+              await terminal.type("clear; mcp-cli --server notion")
+              await terminal.until(/You:$/)
+              terminal.rest(1.5)
+              await terminal.type("list my pages")
+              await terminal.until(/n no:$/)
+              terminal.rest(2)
+              await terminal.press("a")
+              await terminal.until(/out\S*\nYou:$/)
+              terminal.rest(2)
+              await terminal.type('create a page "Ideas"')
+              await terminal.until(/Ideas[^]*n no:$/)
+              terminal.rest(1.5)
+              await terminal.press("y")
+              await terminal.until(/there now[^]*You:$/)
+              write("chat.svg", terminalPicture("A chat of mcp-cli", 96, terminal.frames()))
+            },
+            { make: makePagesServer, more }
+          )
+        )
+      })
+    )
+  )
+
+const chatScript: ModelScript = (messages, tools) => {
+  const last = messages.at(-1)
+  if (last?.role !== "tool") return byRules(messages, tools)
+  return messages.some(({ text }) => text.includes("Ideas"))
+    ? { text: "**Ideas** is there now, below *Meeting notes*." }
+    : { text: `You have two pages:\n\n${last.text}` }
+}
+
 /** The last screen of a terminal, as a still picture. */
 const still = (title: string, columns: number, { frames }: Terminal) =>
   terminalPicture(title, columns, [{ at: 0, rows: frames().at(-1)?.rows ?? [] }])
@@ -160,6 +218,7 @@ const pictureTrace = () =>
 const parts: Readonly<Record<string, () => Promise<void>>> = {
   decisions: async () => writeFileSync("docs/decisions/README.md", decisionIndex()),
   runs: recordRuns,
+  chat: recordChat,
   doctor: pictureDoctor,
   device: pictureDevice,
   trace: pictureTrace

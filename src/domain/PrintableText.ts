@@ -51,3 +51,29 @@ const escaped = (characters: string): string =>
 /** A value as JSON. What a terminal acts on or hides is escaped, so that a program reads it and a user sees it. */
 export const safeJson = (value: unknown, indent?: number): string =>
   JSON.stringify(value, null, indent).replace(allUnsafe, escaped)
+
+/** What is needed of a text that arrives in pieces to show its next piece. */
+export interface PieceState {
+  /** The last characters as they arrived: whether a joiner is text depends on the one before it. */
+  readonly tail: string
+  /** Half of a character, whose other half has not arrived. */
+  readonly half: string
+}
+
+/** {@link safeText} of a piece: all pieces together give what the whole text gives. */
+export const safePiece = (
+  { half, tail }: PieceState,
+  piece: string,
+  isEnd = false
+): PieceState & { readonly text: string } => {
+  const all = half + piece
+  const isCut = !isEnd && /[\ud800-\udbff]$/.test(all)
+  const text = isCut ? all.slice(0, -1) : all
+  const known = tail + text
+  const safe = safeText(known)
+  return {
+    text: safe === known ? text : safe.slice(safeText(tail).length),
+    tail: known.slice(-4).replace(/^[\udc00-\udfff]/, ""),
+    half: isCut ? all.slice(-1) : ""
+  }
+}

@@ -278,6 +278,15 @@ const connector = (version: string) =>
     )
   )
 
+/** Loaded only by conversations with a model. */
+const chat = Layer.unwrap(
+  Effect.gen(function* () {
+    const mayAsk = yield* interactive
+    const { layer } = yield* Effect.promise(() => import("./ChatLive.ts"))
+    return layer({ interactive: mayAsk })
+  })
+)
+
 /**
  * The stacks of layers that the commands of `mcp-cli` run on: the one place where adapters and use cases meet. Each is a
  * getter, so that a run loads only the code of its own stack.
@@ -362,5 +371,8 @@ export const live = (version: string) =>
         Layer.provide(knownNames),
         Layer.merge(TerminalLineEditor.layer)
       )
+    },
+    get chat() {
+      return chat
     }
   }) satisfies Live<never>

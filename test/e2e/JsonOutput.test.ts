@@ -1,15 +1,22 @@
 import { copyFileSync } from "node:fs"
 import { join } from "node:path"
-import { Schema } from "effect"
+import { Effect, Exit, Schema, Scope } from "effect"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
 import { jsonError, jsonOutputs } from "../../src/app/cli/JsonOutput.ts"
+import { type ModelServer, modelServer } from "../servers/ModelServer.ts"
 import { startWorld, type World } from "./World.ts"
 
+const scope = Effect.runSync(Scope.make())
 let world: World
+let model: ModelServer
 beforeAll(async () => {
   world = await startWorld()
+  model = await Effect.runPromise(Effect.provideService(modelServer(), Scope.Scope, scope))
 })
-afterAll(() => world.close())
+afterAll(async () => {
+  await world.close()
+  await Effect.runPromise(Scope.close(scope, Exit.void))
+})
 
 /** Fails if JSON has another name or type than its schema. */
 const decode = (schema: Schema.Decoder<unknown>, text: string) =>
@@ -38,6 +45,7 @@ const runs: ReadonlyArray<readonly [keyof typeof jsonOutputs, ...args: ReadonlyA
   ["prompts", "demo"],
   ["call", "demo", "add", "a=1", "b=2"],
   ["ping", "demo"],
+  ["ask", "demo", "echo this", "--allow", "demo:echo"],
   ["models"],
   ["models key", "openai", "--remove"],
   ["storage"],
@@ -61,12 +69,16 @@ describe("--json", () => {
     let env: Readonly<Record<string, string>> = { MCP_CLI_NEW_ENCRYPTION_KEY: newPassword }
     for (const [name, ...args] of runs) {
       const file = name === "trust" ? [] : ["--config-file", configFile]
-      const running = world.start([...name.split(" "), ...args, ...file, "--json"], { env })
+      const running = world.start([...name.split(" "), ...args, ...file, "--json"], {
+        env: { MCP_CLI_MODEL: "scripted", MCP_CLI_MODEL_BASE_URL: model.baseUrl, ...env }
+      })
       // It serves until a signal ends it.
       if (name === "proxy") running.child.stdout?.once("data", () => running.child.kill())
       const run = await running.ended
       assert.strictEqual(run.code, 0, `${name}: ${run.stderr}`)
-      decode(jsonOutputs[name], run.stdout)
+      // One event a line.
+      const results = name === "ask" ? run.stdout.trim().split("\n") : [run.stdout]
+      for (const result of results) decode(jsonOutputs[name], result)
       if (name === "storage rekey") env = { MCP_CLI_ENCRYPTION_KEY: newPassword }
     }
     const status = await world.run(["auth", "status", "--json", "--config-file", configFile], { env })

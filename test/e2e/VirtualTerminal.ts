@@ -53,6 +53,7 @@ const steady = (text: string): string =>
     .replaceAll(/(127\.0\.0\.1|localhost):\d{5}/g, "$1:PPPPP")
     .replaceAll(/\b\d:\d\d\b/g, "M:SS")
     .replaceAll(/[\u2801-\u28ff]/g, "\u280b")
+    .replaceAll(/… \d\.\d s/g, "… T.T s")
     .replaceAll(/mcp-cli-e2e-\w{6}/g, "mcp-cli-e2e-XXXXXX")
 
 /** Starts the program at a terminal of so many columns. */

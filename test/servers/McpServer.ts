@@ -17,6 +17,8 @@ export interface McpServerOptions {
   readonly toolScopes?: Readonly<Record<string, string>>
   /** True: it speaks no revision after 2025-11-25. */
   readonly isOlder?: boolean
+  /** What answers behind the guard. Absent: the example. */
+  readonly make?: typeof makeExampleServer
 }
 
 /** A running MCP server. */
@@ -67,7 +69,7 @@ export const startMcpServer = async (options: McpServerOptions = {}): Promise<Mc
   const url = new URL("/mcp", origin)
   const metadataPath = `/.well-known/oauth-protected-resource${metadata === "root" ? "" : "/mcp"}`
 
-  const handler = createMcpHandler(() => makeExampleServer())
+  const handler = createMcpHandler(() => (options.make ?? makeExampleServer)())
   /** The scopes of the token of a request; absent: there is no token that it takes. */
   const scopesGiven = async (request: Request): Promise<ReadonlyArray<string> | undefined> => {
     if (authorizationServer === undefined) return []

@@ -1,11 +1,12 @@
 import { format } from "node:util"
-import { Console, Layer } from "effect"
+import { Console, Effect, Layer } from "effect"
 import { safeLine, safeText } from "../../domain/PrintableText.ts"
+import { TextOutput } from "../../ports/TextOutput.ts"
 import { linkTo, showsLinks } from "./Hyperlink.ts"
 
-/** The styles of this program, of its help, and of a QR code: bold, dim, colours, and the end of them. */
+/** The styles of this program, of its help, and of a QR code: bold, dim, italic, colours, and the end of them. */
 // oxlint-disable-next-line no-control-regex -- styles are control sequences
-const style = /(\u001b\[(?:[012]|22|3[1-6]|[34]8;5;(?:16|231)(?:;48;5;(?:16|231))?)m)/
+const style = /(\u001b\[(?:[0123]|22|3[1-6]|[34]8;5;(?:16|231)(?:;48;5;(?:16|231))?)m)/
 
 /** Makes a text safe for a terminal. Only the styles of this program stay. */
 export const shown = (text: string): string =>
@@ -18,13 +19,35 @@ export const shown = (text: string): string =>
 export interface Footer {
   readonly hide: () => void
   readonly show: () => void
+  /** True: it only informs, so it never takes the place of a line that is edited. */
+  readonly isStatus?: true
 }
 
 /** The last one is on the screen. */
 const footers: Array<Footer> = []
 
+/** True if the last text on stdout has not ended its line. */
+let isLineOpen = false
+
+const endLine = (): void => {
+  if (!isLineOpen) return
+  isLineOpen = false
+  process.stdout.write("\n")
+}
+
+/** Starts a line of the screen, where a text on stdout has left one open. */
+const startLine = (): void => {
+  if (isLineOpen && process.stdout.isTTY) endLine()
+}
+
 /** Shows a footer in place of the current one. */
 export const addFooter = (footer: Footer): void => {
+  startLine()
+  if (footer.isStatus === true && footers.at(-1)?.isStatus === undefined) {
+    // Behind the lines that are edited.
+    footers.splice(footers.findLastIndex(({ isStatus }) => isStatus === true) + 1, 0, footer)
+    return
+  }
   footers.at(-1)?.hide()
   footers.push(footer)
 }
@@ -42,6 +65,7 @@ export const isFooter = (footer: Footer): boolean => footers.at(-1) === footer
 
 /** Writes whole lines above the footer. */
 const above = (text: string, write: () => void): void => {
+  startLine()
   footers.at(-1)?.hide()
   write()
   if (text.endsWith("\n")) footers.at(-1)?.show()
@@ -81,6 +105,7 @@ const firstRow = (text: string, columns: number): string => {
  * one could look like ours.
  */
 export const writeStatus = (text: string): void => {
+  startLine()
   const width = (process.stderr.columns ?? 80) - 1
   process.stderr.write(`\r\u001b[K${firstRow(shown(text), width)}`)
 }
@@ -94,10 +119,12 @@ export const writeAddress = (url: URL): void =>
 /** Characters that are written at once: Node copies them, and a long text twice would fill the memory. */
 const pieceLength = 2 ** 16
 
-const writeOutput = (text: string): void => above(text, () => writePieces(text))
+const writeOutput = (text: string): void => {
+  endLine()
+  above(text, () => writePieces(process.stdout.isTTY ? shown(text) : text))
+}
 
-const writePieces = (text: string): void => {
-  const output = process.stdout.isTTY ? shown(text) : text
+const writePieces = (output: string): void => {
   for (let at = 0; at < output.length;) {
     let end = at + pieceLength
     // The halves of a surrogate pair stay together.
@@ -111,6 +138,23 @@ const writePieces = (text: string): void => {
 export const whenWritten = (done: () => void): void =>
   void process.stdout.write("", () => process.stderr.write("", done))
 
+/** A letter that may have joiners behind it. */
+const letter = "\u00e9"
+
+/** As {@link shown}, for a text that goes on: a joiner at its start belongs to the letter before it. */
+const shownPiece = (text: string): string => shown(letter + text).slice(letter.length)
+
+/** Adds text to the line that is open on stdout. */
+const writeText = (text: string): void => {
+  const footer = footers.at(-1)
+  footer?.hide()
+  writePieces(process.stdout.isTTY ? shownPiece(text) : text)
+  isLineOpen = !text.endsWith("\n")
+  if (footer === undefined) return
+  startLine()
+  footer.show()
+}
+
 const line =
   (write: (text: string) => void) =>
   (...values: ReadonlyArray<unknown>) =>
@@ -120,11 +164,17 @@ const line =
  * The console of this program. Only `log` goes to stdout: results, for a user or for another program, which gets them
  * unchanged.
  */
-export const layer: Layer.Layer<never> = Layer.sync(Console.Console, () => {
-  const error = line(writeError)
-  const rest = Object.create(globalThis.console) as Console.Console
-  return Object.assign(rest, { log: line(writeOutput), error, warn: error, info: error, debug: error })
-})
+export const layer: Layer.Layer<never> = Layer.merge(
+  Layer.sync(Console.Console, () => {
+    const error = line(writeError)
+    const rest = Object.create(globalThis.console) as Console.Console
+    return Object.assign(rest, { log: line(writeOutput), error, warn: error, info: error, debug: error })
+  }),
+  Layer.succeed(TextOutput, {
+    write: (text) => Effect.sync(() => writeText(text)),
+    endLine: Effect.sync(endLine)
+  })
+)
 
 /**
  * Shows what packages print on the global console as one line on stderr. The MCP SDK quotes the names of tools in its

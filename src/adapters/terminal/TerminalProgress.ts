@@ -34,6 +34,7 @@ export const layer: Layer.Layer<never> = Layer.sync(ProgressDisplay, () => {
       let isVisible = false
       let text = ""
       const footer: Footer = {
+        isStatus: true,
         hide: () => writeStatus(""),
         show: () => {
           if (isVisible) writeStatus(`${pictures.charAt(picture)} ${safeLine(what)} ${text}`)

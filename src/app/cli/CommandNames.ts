@@ -16,7 +16,7 @@ export const commandNames = {
     "completions"
   ],
   token: ["token", "headers"],
-  session: ["tools", "resources", "read", "prompts", "prompt", "call", "ping"],
+  session: ["tools", "resources", "read", "prompts", "prompt", "call", "ping", "chat", "ask"],
   proxy: ["proxy"],
   other: ["auth", "login", "status", "logout", "reset", "doctor", "storage", "move", "rekey", "models", "key"]
 } as const

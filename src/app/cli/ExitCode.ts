@@ -10,7 +10,13 @@ import type { LocalListenError } from "../../ports/LocalListener.ts"
 import type { NoNewPassword } from "../../ports/StorageRekey.ts"
 import type { TokenBoundToKey } from "../http/BearerHeader.ts"
 import type { SessionError } from "../session/ServerSession.ts"
-import type { ProblemsFound, SignInsRequired, ToolFailed, UsageError } from "./UsageError.ts"
+import type {
+  ApprovalRequired,
+  ProblemsFound,
+  SignInsRequired,
+  ToolFailed,
+  UsageError
+} from "./UsageError.ts"
 
 /** Every error that can end a command. */
 export type CommandError =
@@ -29,6 +35,7 @@ export type CommandError =
   | LocalListenError
   | ModelUnavailable
   | ChatModelError
+  | ApprovalRequired
 
 /**
  * Exit codes: 2 usage or configuration, 3 a sign-in is required or was refused, 4 token storage, 5 network or server. An
@@ -54,6 +61,7 @@ export const exitCodes: Readonly<Record<CommandError["_tag"], 2 | 3 | 4 | 5>> = 
   CallbackRejected: 3,
   PendingSignInError: 3,
   StaleRegistration: 3,
+  ApprovalRequired: 3,
   StorageError: 4,
   LockError: 4,
   NoNewPassword: 4,

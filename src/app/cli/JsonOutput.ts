@@ -45,6 +45,59 @@ const StatusRow = Schema.Struct({
   problem: about(Schema.NullOr(Schema.String), "why it cannot be read, or how the last refresh failed")
 })
 
+const Count = about(Schema.NullOr(Schema.Int), "null: the provider does not say")
+const Tokens = { input: Count, cachedInput: Count, output: Count }
+const CallFields = {
+  id: Schema.String,
+  server: about(Schema.NullOr(Schema.String), "null: the model made the name up"),
+  tool: Schema.String,
+  arguments: about(Schema.NullOr(Schema.Record(Schema.String, Schema.Unknown)), "null: no JSON object")
+}
+
+/** What happens while a model answers, one event a line. */
+const AskEvent = Schema.Union([
+  about(Schema.Struct({ type: Schema.Literal("text"), text: Schema.String }), "more text of an answer"),
+  about(Schema.Struct({ type: Schema.Literal("reasoning"), text: Schema.String }), "what the model thinks"),
+  about(Schema.Struct({ type: Schema.Literal("call"), ...CallFields }), "a call starts"),
+  Schema.Struct({
+    type: Schema.Literal("progress"),
+    id: Schema.String,
+    progress: Schema.Finite,
+    total: Schema.NullOr(Schema.Finite),
+    message: Schema.NullOr(Schema.String)
+  }),
+  about(
+    Schema.Struct({
+      type: Schema.Literal("result"),
+      ...CallFields,
+      outcome: Schema.Literals(["done", "failed", "refused", "needs approval", "interrupted"]),
+      text: about(Schema.NullOr(Schema.String), "what the model is told"),
+      milliseconds: Schema.Int
+    }),
+    "a call has ended"
+  ),
+  about(
+    Schema.Struct({ type: Schema.Literal("retry"), text: Schema.String, milliseconds: Schema.Int }),
+    "the model is asked again after this time"
+  ),
+  about(Schema.Struct({ type: Schema.Literal("notice"), text: Schema.String }), "what a user should know"),
+  about(Schema.Struct({ type: Schema.Literal("tokens"), ...Tokens }), "what one request has used"),
+  Schema.Struct({
+    type: Schema.Literal("limit"),
+    limit: Schema.Literals(["calls", "same-call", "length", "empty-answer", "content-filter"]),
+    text: Schema.String
+  }),
+  about(
+    Schema.Struct({
+      type: Schema.Literal("end"),
+      model: Schema.String,
+      answer: about(Schema.String, "the text behind the last call"),
+      tokens: about(Schema.Struct(Tokens), "of all requests")
+    }),
+    "the last line of a question that was answered"
+  )
+])
+
 const Finding = Schema.Struct({
   check: Schema.Literals([...checks, "configuration"]),
   status: about(Schema.Literals(["ok", "wrong", "note", "skipped"]), "skipped: an earlier check failed"),
@@ -259,6 +312,7 @@ export const jsonOutputs = {
     }),
     "on one line, as soon as it serves HTTP"
   ),
+  ask: about(AskEvent, "one JSON object a line, as it happens"),
   "auth doctor": Schema.Struct({
     ...accountFields,
     healthy: about(Schema.Boolean, "nothing is wrong; the exit code is 5 otherwise"),

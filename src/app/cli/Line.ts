@@ -1,5 +1,5 @@
-/** Bold (1), dim (2), and the colours that can be read on white and on black: red (31), green (32), magenta (35). Yellow cannot. */
-export type Style = 1 | 2 | 31 | 32 | 35
+/** Bold (1), dim (2), italic (3), and the colours that can be read on white and on black: red (31), green (32), magenta (35). Yellow cannot. */
+export type Style = 1 | 2 | 3 | 31 | 32 | 35
 
 /** A text in a style that the terminal may have. */
 export interface Styled {

@@ -3,6 +3,7 @@ import { printable, safeJson, safeLine, safeText } from "../../domain/PrintableT
 import type { Remediable } from "../../domain/Remedy.ts"
 import { Display } from "../../ports/Display.ts"
 import type { McpContent } from "../../ports/McpConnector.ts"
+import { TextOutput } from "../../ports/TextOutput.ts"
 import type { Line, Styled } from "./Line.ts"
 import { errorText } from "./RemedyText.ts"
 import { table } from "./Table.ts"
@@ -68,6 +69,24 @@ export const tellError = (error: Remediable, configFile: string | undefined, pre
 /** Tells the user what does not prevent the command, but should be changed. */
 export const tellWarning = (warning: string, ...others: ReadonlyArray<string>) =>
   tell([{ style: 35, text: "mcp-cli: warning:" }, ` ${warning}`], ...others)
+
+/**
+ * Adds parts of a text to the last line of stdout. They are what `safePiece` gives: a part alone does not show whether a joiner
+ * at its start is text.
+ */
+export const printPiece = Effect.fnUntraced(function* (parts: ReadonlyArray<string | Styled>) {
+  const { canColor } = yield* Display
+  const text = parts
+    .map((part) => {
+      if (typeof part === "string") return part
+      return canColor ? `\u001b[${part.style}m${part.text}\u001b[0m` : part.text
+    })
+    .join("")
+  if (text !== "") yield* (yield* TextOutput).write(text)
+})
+
+/** Ends the line that {@link printPiece} has left open. */
+export const endLine = Effect.flatMap(TextOutput, (output) => output.endLine)
 
 /** Prints cells for the script of a shell, separated by tabs. */
 export const printCells = (rows: ReadonlyArray<ReadonlyArray<string>>) =>

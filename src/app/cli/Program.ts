@@ -1,4 +1,4 @@
-import { Effect, type Layer, Option, type Ref } from "effect"
+import { Effect, Layer, type Ref } from "effect"
 import { CliConfig, CliError, Command, Flag, GlobalFlag } from "effect/cli"
 import type { ChatModels } from "../../ports/ChatModels.ts"
 import type { ClientFiles } from "../../ports/ClientFiles.ts"
@@ -6,8 +6,10 @@ import type { Configuration, ConfigurationError } from "../../ports/Configuratio
 import type { ConfigurationApprovals } from "../../ports/ConfigurationApprovals.ts"
 import type { ConfigurationEditor } from "../../ports/ConfigurationEditor.ts"
 import type { ConfigurationReview } from "../../ports/ConfigurationReview.ts"
+import type { CredentialLock } from "../../ports/CredentialLock.ts"
 import type { CredentialStore, StorageError } from "../../ports/CredentialStore.ts"
 import type { FileEditor } from "../../ports/FileEditor.ts"
+import type { HttpTransport } from "../../ports/HttpTransport.ts"
 import type { LineEditor } from "../../ports/LineEditor.ts"
 import type { ModelKeys } from "../../ports/ModelKeys.ts"
 import type { OwnProgram } from "../../ports/OwnProgram.ts"
@@ -16,7 +18,9 @@ import type { SecretPrompt } from "../../ports/SecretPrompt.ts"
 import type { UserInteraction } from "../../ports/UserInteraction.ts"
 import type { StorageBackends } from "../../ports/StorageBackends.ts"
 import type { StorageRekey } from "../../ports/StorageRekey.ts"
+import type { ServerQuestions } from "../../ports/ServerRequests.ts"
 import type { TraceFile } from "../../ports/TraceFile.ts"
+import type { Chat } from "../chat/Chat.ts"
 import type { AccessTokens } from "../tokens/AccessTokens.ts"
 import type { ChosenStorage } from "../storage/ChosenStorage.ts"
 import type { CredentialStatus } from "../credentials/CredentialStatus.ts"
@@ -38,12 +42,15 @@ import { logout } from "./AuthLogout.ts"
 import { reset } from "./AuthReset.ts"
 import { status } from "./AuthStatus.ts"
 import { token } from "./AuthToken.ts"
+import { ask } from "./Ask.ts"
 import { call } from "./Call.ts"
+import { chat } from "./Chat.ts"
 import { completions } from "./Completions.ts"
 import { type ErrorFormat, layerOfFlags } from "./ErrorReport.ts"
 import { importCommand } from "./Import.ts"
 import type { TokenServices } from "./ImportTokens.ts"
 import { prompts, resources, tools } from "./Listing.ts"
+import { chatFlags } from "./ModelFlags.ts"
 import { models } from "./Models.ts"
 import { modelsKey } from "./ModelsKey.ts"
 import { ping } from "./Ping.ts"
@@ -71,6 +78,14 @@ type Stored =
   | StorageBackends
   | StorageCheck
   | StorageMove
+
+type SessionServices =
+  | Configuration
+  | CredentialLock
+  | CredentialStore
+  | ChosenStorage
+  | HttpTransport
+  | ServerSession
 
 /** The layers of the commands; each is built only for the commands that need it. */
 export interface Live<R> {
@@ -114,9 +129,15 @@ export interface Live<R> {
   /** The way from that client to a server. */
   readonly stdioProxy: StdioProxyServices<Settings | R>["server"]
   readonly sessions: Layer.Layer<
-    Configuration | CredentialStore | ServerSession | LineEditor,
+    SessionServices | LineEditor,
     ConfigurationError | StorageError,
     Settings | R
+  >
+  /** A conversation with a model, over sessions. */
+  readonly chat: Layer.Layer<
+    Chat | ChatModels | ServerQuestions,
+    ConfigurationError,
+    SessionServices | Settings | R
   >
 }
 
@@ -141,13 +162,17 @@ export const program = <R>(live: Live<R>, format: Ref.Ref<ErrorFormat>, words: R
       server: Flag.String("server").pipe(
         Flag.withAlias("s"),
         Flag.withMetavar("NAME"),
-        Flag.withDescription("Connect to this server, signing in if needed, and open a session"),
-        Flag.optional
-      )
+        Flag.withDescription("Connect to this server, signing in if needed, and open a session; repeatable"),
+        Flag.between(0, 1000)
+      ),
+      ...chatFlags
     },
-    Effect.fn("cli.root")(function* ({ server }) {
-      if (Option.isNone(server)) return yield* new CliError.ShowHelp({ commandPath: ["mcp-cli"], errors: [] })
-      yield* Effect.provide(interactiveSession(server.value), live.sessions)
+    Effect.fn("cli.root")(function* ({ server: [first, ...others], ...flags }) {
+      if (first === undefined) return yield* new CliError.ShowHelp({ commandPath: ["mcp-cli"], errors: [] })
+      yield* Effect.provide(
+        interactiveSession([first, ...others], flags, () => live.chat),
+        live.sessions
+      )
     })
   ).pipe(
     Command.withDescription("Sign in once to an MCP server, and use it ever after"),
@@ -169,6 +194,8 @@ export const program = <R>(live: Live<R>, format: Ref.Ref<ErrorFormat>, words: R
         prompt: () => prompt.pipe(Command.provide(live.sessions)),
         call: () => call.pipe(Command.provide(live.sessions)),
         ping: () => ping.pipe(Command.provide(live.sessions)),
+        chat: () => chat(() => live.chat).pipe(Command.provide(live.sessions)),
+        ask: () => ask.pipe(Command.provide(() => Layer.provideMerge(live.chat, live.sessions))),
         proxy: () =>
           proxy(
             () => ({ client: live.localClient, server: live.stdioProxy }),

@@ -1,59 +1,104 @@
-import { Effect, Option } from "effect"
+import { Effect, type Layer, Option } from "effect"
 import { isSafeLine } from "../../domain/PrintableText.ts"
+import type { ChatModels } from "../../ports/ChatModels.ts"
 import { LineEditor } from "../../ports/LineEditor.ts"
+import { type ServerQuestions, ServerRequests } from "../../ports/ServerRequests.ts"
+import type { Chat } from "../chat/Chat.ts"
 import { accountAt, nameOf } from "./Arguments.ts"
+import type { ChatFlags } from "./ModelFlags.ts"
+import { type OpenedServer, openServers } from "./OpenServers.ts"
 import { firstLine, tell, tellError } from "./Output.ts"
-import { completions, runLine, type SessionContext } from "./SessionCommands.ts"
+import { completions, type Message, messageOf, runLine, type SessionContext } from "./SessionCommands.ts"
 import { commandsIn } from "./SessionWords.ts"
 import { configFileOfRun } from "./Settings.ts"
 import { shortened } from "./TextWidth.ts"
-import { withSession } from "./WithSession.ts"
 
 /** Completes a line. The editor shows names as they are, so one that could rewrite the screen is left out. */
 const complete = (context: SessionContext) => (line: string) =>
   Effect.map(completions(context, line), ({ found, word }) => ({ word, found: found.filter(isSafeLine) }))
 
-/** An interactive session with a server: one command per line, until `/quit` or the end of the input. */
-export const interactiveSession = (name: string) =>
-  withSession(name, (session) =>
-    Effect.gen(function* () {
-      const editor = yield* LineEditor
-      const configFile = yield* configFileOfRun
-      const { server } = session
-      const shown = nameOf(yield* accountAt(name))
-      yield* tell(
-        `Connected to ${firstLine(server.name)} ${firstLine(server.version)} (MCP ${firstLine(server.protocol)}).`
+const countOf = (tools: OpenedServer["tools"]) =>
+  tools.length === 0 ? "no tools" : `${tools.length} tool${tools.length === 1 ? "" : "s"}`
+
+/** Says what a session is with. */
+const greet = Effect.fnUntraced(function* (servers: ReadonlyArray<OpenedServer>) {
+  const [only, ...others] = servers
+  const answersAs = ({ session: { server } }: OpenedServer) =>
+    `${firstLine(server.name)} ${firstLine(server.version)} (MCP ${firstLine(server.protocol)})`
+  if (only === undefined || others.length > 0) {
+    return yield* tell(
+      ...servers.map(
+        (server) => `Connected to ${server.name}: ${answersAs(server)}, ${countOf(server.tools)}.`
       )
-      const tools = yield* session.tools
-      yield* tell(
-        tools.length === 0
-          ? "It has no tools. /help lists the commands."
-          : `${tools.length} tool${tools.length === 1 ? "" : "s"}: ${shortened(tools.map((tool) => firstLine(tool.name)).join(", "))}. /help lists the commands.`
-      )
-      const context: SessionContext = {
-        session,
-        server: name,
-        tools,
-        resources: yield* Effect.cached(Effect.orElseSucceed(session.resources, () => [])),
-        prompts: yield* Effect.cached(Effect.orElseSucceed(session.prompts, () => []))
-      }
-      const { isInteractive } = editor
-      for (;;) {
-        const line = yield* editor.read(`${shown}> `, complete(context))
-        if (Option.isNone(line)) return
-        for (const text of commandsIn(line.value)) {
-          const goesOn = yield* editor.cancellable(runLine(context, text)).pipe(
-            Effect.flatMap((ended) =>
-              Option.isSome(ended) ? Effect.succeed(ended.value) : Effect.as(tell("Cancelled."), true)
-            ),
-            // A user reads what went wrong and goes on. A script stops at the first error.
-            Effect.catchIf(
-              () => isInteractive,
-              (error) => Effect.as(tellError(error, configFile), true)
-            )
-          )
-          if (!goesOn) return
-        }
-      }
-    }).pipe(Effect.ensuring(LineEditor.use(({ end }) => end)))
+    )
+  }
+  const { tools } = only
+  yield* tell(`Connected to ${answersAs(only)}.`)
+  yield* tell(
+    tools.length === 0
+      ? "It has no tools. /help lists the commands."
+      : `${countOf(tools)}: ${shortened(tools.map((tool) => firstLine(tool.name)).join(", "))}. /help lists the commands.`
   )
+})
+
+/** A line that goes to the model. A path is no command. */
+const isMessage = (line: string): boolean => !line.startsWith("/") || /^\/[^\s:]*\//.test(line)
+
+/** The prompt of a session without a model: the server and its account. */
+const promptOf = Effect.fnUntraced(function* (servers: ReadonlyArray<OpenedServer>) {
+  const [only, ...others] = servers
+  return only === undefined || others.length > 0 ? "mcp-cli> " : `${nameOf(yield* accountAt(only.name))}> `
+})
+
+/**
+ * An interactive session with servers, until `/quit` or the end of the input: a conversation with a model at a terminal where
+ * one is available, and otherwise one command per line.
+ *
+ * @param chat what a conversation needs; built only at a terminal
+ */
+export const interactiveSession = <E, R>(
+  names: readonly [string, ...ReadonlyArray<string>],
+  flags: ChatFlags,
+  chat: () => Layer.Layer<Chat | ChatModels | ServerQuestions, E, R>
+) =>
+  Effect.gen(function* () {
+    const editor = yield* LineEditor
+    const configFile = yield* configFileOfRun
+    const { isInteractive } = editor
+    const OpenChat = isInteractive ? yield* Effect.promise(() => import("./chat/OpenChat.ts")) : undefined
+    const prepared = OpenChat === undefined ? undefined : yield* OpenChat.prepareChat(flags, chat())
+    const servers = yield* Effect.provideService(openServers(names), ServerRequests, prepared?.requests ?? {})
+    yield* greet(servers)
+    const conversation = prepared === undefined ? undefined : yield* prepared.open(servers)
+    const context: SessionContext = { servers, ...(conversation && { chat: conversation }) }
+    const prompt = conversation === undefined ? yield* promptOf(servers) : "You: "
+    const turn = Effect.fnUntraced(function* (message: Message) {
+      if (conversation !== undefined) yield* conversation.say(message)
+      return true
+    })
+    const run = Effect.fnUntraced(function* (text: string) {
+      if (conversation !== undefined && isMessage(text))
+        return yield* turn(yield* messageOf(context, text.trim()))
+      const done = yield* runLine(context, text)
+      return typeof done === "boolean" ? done : yield* turn(done)
+    })
+    for (;;) {
+      const line = yield* editor.read(prompt, complete(context))
+      if (Option.isNone(line)) return
+      const texts =
+        conversation === undefined ? commandsIn(line.value) : line.value.trim() === "" ? [] : [line.value]
+      for (const text of texts) {
+        const goesOn = yield* editor.cancellable(run(text)).pipe(
+          Effect.flatMap((ended) =>
+            Option.isSome(ended) ? Effect.succeed(ended.value) : Effect.as(tell("Cancelled."), true)
+          ),
+          // A user reads what went wrong and goes on. A script stops at the first error.
+          Effect.catchIf(
+            () => isInteractive,
+            (error) => Effect.as(tellError(error, configFile), true)
+          )
+        )
+        if (!goesOn) return
+      }
+    }
+  }).pipe(Effect.ensuring(LineEditor.use(({ end }) => end)), Effect.scoped)

@@ -1,33 +1,54 @@
 import { Effect, type FileSystem, Option, type Stdio } from "effect"
+import type { MediaPart, TextPart } from "../../domain/chat/ChatMessage.ts"
 import { nearName } from "../../domain/NearName.ts"
 import { printable } from "../../domain/PrintableText.ts"
-import { advice } from "../../domain/Remedy.ts"
+import { advice, type Remedy } from "../../domain/Remedy.ts"
 import { type ToolArgument, toolArguments } from "../../domain/ToolSchema.ts"
+import type { ChatModelError } from "../../ports/ChatModel.ts"
+import type { ChosenModel, ModelUnavailable } from "../../ports/ChatModels.ts"
 import type { McpPrompt, McpResource, McpTool } from "../../ports/McpConnector.ts"
 import { withProgress } from "../../ports/ProgressDisplay.ts"
+import type { ChatSession } from "../chat/Chat.ts"
 import type { OpenSession } from "../session/ServerSession.ts"
 import { jsonArguments } from "./Arguments.ts"
 import { callWritten } from "./Call.ts"
 import { checkOutput, deliver, type Output } from "./ContentFiles.ts"
 import { printListing, promptListing, resourceListing, toolListing } from "./Listing.ts"
-import { printTable } from "./Output.ts"
+import { print, printTable } from "./Output.ts"
 import { getAssigned } from "./Prompt.ts"
+import { listed } from "./RemedyText.ts"
 import { quotedWord, words } from "./SessionWords.ts"
 import type { showStatus } from "./SessionStatus.ts"
 import type { Json } from "./Settings.ts"
 import { showTool } from "./ShowTool.ts"
+import type * as ChatCommands from "./chat/ChatCommands.ts"
 import { UsageError } from "./UsageError.ts"
 
-/** A session, and what its server lists. */
-export interface SessionContext {
+/** A server of a session, and what it lists. */
+export interface SessionServer {
+  /** Its name in the configuration. */
+  readonly name: string
   readonly session: OpenSession
-  /** The name of the server in the configuration. */
-  readonly server: string
   readonly tools: ReadonlyArray<McpTool>
   /** Empty if they cannot be listed. */
   readonly resources: Effect.Effect<ReadonlyArray<McpResource>>
   readonly prompts: Effect.Effect<ReadonlyArray<McpPrompt>>
 }
+
+/** The conversation of a session with a model. */
+export interface SessionChat {
+  readonly session: ChatSession
+  readonly chooseModel: (name: string) => Effect.Effect<ChosenModel, ModelUnavailable>
+}
+
+/** The servers of a session, at least one, and its conversation if a model takes part. */
+export interface SessionContext {
+  readonly servers: readonly [SessionServer, ...ReadonlyArray<SessionServer>]
+  readonly chat?: SessionChat
+}
+
+/** What a line says to the model. */
+export type Message = ReadonlyArray<TextPart | MediaPart>
 
 /** One line of a session. */
 interface Line extends SessionContext {
@@ -37,39 +58,104 @@ interface Line extends SessionContext {
   readonly isChecked: boolean
 }
 
-const needs = (problem: string) => new UsageError({ problem })
+const needs = (problem: string, ...remedies: ReadonlyArray<Remedy>) => new UsageError({ problem, remedies })
+
+/** The server that a word names before a colon, and the rest of the word. A URI may have a name of a server as its scheme. */
+const prefixed = (servers: SessionContext["servers"], word: string) => {
+  const server = servers.find(({ name }) => word.startsWith(`${name}:`) && !word.startsWith(`${name}://`))
+  return server === undefined ? undefined : { server, rest: word.slice(server.name.length + 1) }
+}
+
+/** The server that a word is about: the one that it names, the only one, or the only one that lists it. */
+const serverOf = Effect.fnUntraced(function* (
+  servers: SessionContext["servers"],
+  word: string,
+  what: string,
+  names: (server: SessionServer) => Effect.Effect<ReadonlyArray<string>>
+) {
+  const named = prefixed(servers, word)
+  if (named !== undefined) return named
+  if (servers.length === 1) return { server: servers[0], rest: word }
+  const found: Array<SessionServer> = []
+  for (const server of servers) if ((yield* names(server)).includes(word)) found.push(server)
+  const [first, second] = found
+  if (first !== undefined && second === undefined) return { server: first, rest: word }
+  return yield* needs(
+    first === undefined
+      ? `No server lists the ${what} ${printable(word)}.`
+      : `${listed(found.map(({ name }) => name))} have a ${what} ${printable(word)}.`,
+    advice(`Write the name of its server before it: ${(first ?? servers[0]).name}:${printable(word)}`)
+  )
+})
+
+const toolNames = ({ tools }: SessionServer) => Effect.succeed(tools.map(({ name }) => name))
+const promptNames = ({ prompts }: SessionServer) => Effect.map(prompts, (all) => all.map(({ name }) => name))
+const resourceUris = ({ resources }: SessionServer) =>
+  Effect.map(resources, (all) => all.map(({ uri }) => uri))
 
 const callTool = Effect.fnUntraced(function* (line: Line) {
-  const { isChecked, operands, output, server, session, text, tools } = line
-  const [tool, ...assignments] = operands
-  if (tool === undefined) return yield* needs("call needs the name of a tool.")
+  const { isChecked, operands, output, servers, text } = line
+  const [word, ...assignments] = operands
+  if (word === undefined) return yield* needs("call needs the name of a tool.")
+  const { rest: tool, server } = yield* serverOf(servers, word, "tool", toolNames)
   const json = /^\/?call\s+(?:--\S+\s+)*\S+\s+(?:--no-check\s+)?(\{[^]*\})/.exec(text)?.[1]
   const args = json === undefined ? assignments : yield* jsonArguments(json)
   yield* checkOutput(output)
-  yield* callWritten(session, { server, tool, args, isChecked }, output, { known: tools })
+  yield* callWritten(server.session, { server: server.name, tool, args, isChecked }, output, {
+    known: server.tools
+  })
 })
 
-const readResource = Effect.fnUntraced(function* ({ operands: [uri], output, session }: Line) {
-  if (uri === undefined) return yield* needs("read needs a URI.")
+const readResource = Effect.fnUntraced(function* ({ operands: [word], output, servers }: Line) {
+  if (word === undefined) return yield* needs("read needs a URI.")
+  const { rest: uri, server } = yield* serverOf(servers, word, "resource", resourceUris)
   yield* checkOutput(output)
-  yield* deliver(yield* withProgress(uri, (onProgress) => session.read(uri, { onProgress })), output)
+  yield* deliver(yield* withProgress(uri, (onProgress) => server.session.read(uri, { onProgress })), output)
 })
 
-const getPrompt = Effect.fnUntraced(function* ({ operands, output, server, session }: Line) {
-  const [name, ...assignments] = operands
-  if (name === undefined) return yield* needs("prompt needs the name of a prompt.")
-  yield* checkOutput(output)
-  yield* deliver(yield* getAssigned(server, session, name, assignments), output)
+const promptOf = Effect.fnUntraced(function* ({ operands, servers }: Pick<Line, "operands" | "servers">) {
+  const [word, ...assignments] = operands
+  if (word === undefined) return yield* needs("prompt needs the name of a prompt.")
+  const { rest, server } = yield* serverOf(servers, word, "prompt", promptNames)
+  return yield* getAssigned(server.name, server.session, rest, assignments)
 })
 
-const listTools = Effect.fnUntraced(function* ({ operands: [name], server, session }: Line) {
-  if (name === undefined) yield* printListing(toolListing, session, server)
-  else yield* showTool(server, session, name)
+const getPrompt = Effect.fnUntraced(function* (line: Line) {
+  yield* checkOutput(line.output)
+  yield* deliver(yield* promptOf(line), line.output)
 })
 
-type SessionCommandError = Effect.Error<
-  ReturnType<typeof callTool | typeof getPrompt | typeof listTools | typeof showStatus>
->
+/** Runs what prints a list, for the server that is named, or for all of them. */
+const eachServer = Effect.fnUntraced(function* <E, R>(
+  { operands: [name], servers }: Line,
+  show: (server: SessionServer) => Effect.Effect<void, E, R>
+) {
+  const named = name === undefined ? servers : servers.filter((server) => server.name === name)
+  if (named.length === 0) {
+    return yield* needs(
+      `This session has no server "${printable(name ?? "")}".`,
+      advice(`It has ${listed(servers.map((server) => server.name))}.`)
+    )
+  }
+  for (const server of named) {
+    if (named.length > 1) yield* print([{ style: 1, text: server.name }])
+    yield* show(server)
+  }
+})
+
+const listTools = Effect.fnUntraced(function* (line: Line) {
+  const { operands, servers } = line
+  const [word] = operands
+  if (word === undefined || servers.some(({ name }) => name === word))
+    return yield* eachServer(line, ({ name, session }) => printListing(toolListing, session, name))
+  const { rest, server } = yield* serverOf(servers, word, "tool", toolNames)
+  yield* showTool(server.name, server.session, rest)
+})
+
+type SessionCommandError =
+  | Effect.Error<ReturnType<typeof callTool | typeof getPrompt | typeof listTools | typeof showStatus>>
+  | ModelUnavailable
+  | ChatModelError
 type Needs =
   | Stdio.Stdio
   | FileSystem.FileSystem
@@ -88,8 +174,10 @@ interface SessionCommand {
   readonly aliases?: ReadonlyArray<string>
   /** The words that can follow. One that ends with a space or an equals sign is complete. */
   readonly complete?: (typed: Typed) => Effect.Effect<ReadonlyArray<string>>
-  /** Absent: the command ends the session. */
-  readonly run?: (line: Line) => Effect.Effect<void, SessionCommandError, Needs>
+  /** Absent: the command ends the session. What it returns is said to the model. */
+  readonly run?: (line: Line) => Effect.Effect<Message | void, SessionCommandError, Needs>
+  /** As `run`, in a session with a model. A command that has only this one is not known to other sessions. */
+  readonly chat?: (chat: SessionChat, line: Line) => Effect.Effect<Message | void, SessionCommandError, Needs>
 }
 
 const whole = (names: ReadonlyArray<string>) => names.map((name) => `${quotedWord(name)} `)
@@ -101,40 +189,63 @@ const namesLeft = (names: ReadonlyArray<string>, given: ReadonlyArray<string>) =
 const valuesOf = ({ choices, type }: ToolArgument): ReadonlyArray<unknown> =>
   choices ?? (type === "boolean" ? [true, false] : [])
 
-const completeTool = ({ tools }: Typed) => whole(tools.map(({ name }) => name))
+/** Names of all servers, with the server before each where that is needed. */
+const ofServers = Effect.fnUntraced(function* (
+  { servers, word }: Typed,
+  names: (server: SessionServer) => Effect.Effect<ReadonlyArray<string>>
+) {
+  const isPrefixed = servers.length > 1 || prefixed(servers, word) !== undefined
+  const all = yield* Effect.forEach(servers, (server) =>
+    Effect.map(names(server), (found) => found.map((name) => (isPrefixed ? `${server.name}:${name}` : name)))
+  )
+  return all.flat()
+})
 
-const completeCall = (typed: Typed): ReadonlyArray<string> => {
-  const { operands, tools, word } = typed
+const completeTool = (typed: Typed) => Effect.map(ofServers(typed, toolNames), whole)
+
+const completeServer = ({ operands, servers }: Typed) =>
+  Effect.succeed(operands.length > 0 ? [] : whole(servers.map(({ name }) => name)))
+
+const completeCall = Effect.fnUntraced(function* (typed: Typed) {
+  const { operands, servers, word } = typed
   if (word.startsWith("-")) return ["--no-check ", "--output ", "--overwrite "]
   const [name, ...given] = operands
-  if (name === undefined) return completeTool(typed)
-  const listed = toolArguments(tools.find((tool) => tool.name === name)?.inputSchema ?? {})
-  const argument = listed.find((one) => word.startsWith(`${one.name}=`))
+  if (name === undefined) return yield* completeTool(typed)
+  const found = yield* Effect.option(serverOf(servers, name, "tool", toolNames))
+  const tool = Option.flatMapNullishOr(found, ({ rest, server }) =>
+    server.tools.find((one) => one.name === rest)
+  )
+  const all = toolArguments(Option.match(tool, { onNone: () => ({}), onSome: (one) => one.inputSchema }))
+  const argument = all.find((one) => word.startsWith(`${one.name}=`))
   if (argument === undefined)
     return namesLeft(
-      listed.map((one) => one.name),
+      all.map((one) => one.name),
       given
     )
   return valuesOf(argument).map((value) => {
     const text = typeof value === "string" ? value : JSON.stringify(value)
     return `${argument.name}=${quotedWord(text)} `
   })
-}
+})
 
-const completePrompt = Effect.fnUntraced(function* ({ operands, prompts, session, word }: Typed) {
-  const listed = yield* prompts
+const completePrompt = Effect.fnUntraced(function* (typed: Typed) {
+  const { operands, servers, word } = typed
   const [name, ...given] = operands
-  if (name === undefined) return whole(listed.map((one) => one.name))
-  const names = listed.find((one) => one.name === name)?.arguments.map((one) => one.name) ?? []
+  if (name === undefined) return whole(yield* ofServers(typed, promptNames))
+  const found = yield* Effect.option(serverOf(servers, name, "prompt", promptNames))
+  if (Option.isNone(found)) return []
+  const { rest, server } = found.value
+  const listedPrompts = yield* server.prompts
+  const names = listedPrompts.find((one) => one.name === rest)?.arguments.map((one) => one.name) ?? []
   const argument = names.find((one) => word.startsWith(`${one}=`))
   if (argument === undefined) return namesLeft(names, given)
   const others = given.map((one): [string, string] => {
     const equals = one.indexOf("=")
     return [one.slice(0, equals), one.slice(equals + 1)]
   })
-  const values = yield* session
+  const values = yield* server.session
     .complete({
-      of: { prompt: name },
+      of: { prompt: rest },
       argument,
       value: word.slice(argument.length + 1).replace(/^["']/, ""),
       given: Object.fromEntries(others)
@@ -143,6 +254,15 @@ const completePrompt = Effect.fnUntraced(function* ({ operands, prompts, session
   return values.map((value) => `${argument}=${quotedWord(value)} `)
 })
 
+/** The commands that talk about the conversation, loaded when one of them is used. */
+const inChat =
+  <Name extends keyof typeof ChatCommands>(name: Name): NonNullable<SessionCommand["chat"]> =>
+  (chat, { operands }) =>
+    Effect.flatMap(
+      Effect.promise(() => import("./chat/ChatCommands.ts")),
+      (commandsOfChat) => commandsOfChat[name](chat.session, chat.chooseModel, operands)
+    )
+
 /** The commands of a session: what help, completion and the session itself know. */
 const commands: ReadonlyMap<string, SessionCommand> = new Map<string, SessionCommand>([
   [
@@ -150,7 +270,7 @@ const commands: ReadonlyMap<string, SessionCommand> = new Map<string, SessionCom
     {
       operands: "[TOOL]",
       description: "list the tools, or show one with its arguments",
-      complete: (typed) => Effect.succeed(typed.operands.length === 0 ? completeTool(typed) : []),
+      complete: (typed) => (typed.operands.length === 0 ? completeTool(typed) : Effect.succeed([])),
       run: listTools
     }
   ],
@@ -159,7 +279,7 @@ const commands: ReadonlyMap<string, SessionCommand> = new Map<string, SessionCom
     {
       operands: "TOOL [key=value ... | JSON]",
       description: "call a tool (--no-check, --output FILE)",
-      complete: (typed) => Effect.succeed(completeCall(typed)),
+      complete: completeCall,
       run: callTool
     }
   ],
@@ -167,7 +287,8 @@ const commands: ReadonlyMap<string, SessionCommand> = new Map<string, SessionCom
     "resources",
     {
       description: "list the resources",
-      run: ({ server, session }) => printListing(resourceListing, session, server)
+      complete: completeServer,
+      run: (line) => eachServer(line, ({ name, session }) => printListing(resourceListing, session, name))
     }
   ],
   [
@@ -175,10 +296,8 @@ const commands: ReadonlyMap<string, SessionCommand> = new Map<string, SessionCom
     {
       operands: "URI",
       description: "show a resource (--output FILE)",
-      complete: ({ operands, resources }) =>
-        operands.length > 0
-          ? Effect.succeed([])
-          : Effect.map(resources, (all) => whole(all.map(({ uri }) => uri))),
+      complete: (typed) =>
+        typed.operands.length > 0 ? Effect.succeed([]) : Effect.map(ofServers(typed, resourceUris), whole),
       run: readResource
     }
   ],
@@ -186,7 +305,8 @@ const commands: ReadonlyMap<string, SessionCommand> = new Map<string, SessionCom
     "prompts",
     {
       description: "list the prompts",
-      run: ({ server, session }) => printListing(promptListing, session, server)
+      complete: completeServer,
+      run: (line) => eachServer(line, ({ name, session }) => printListing(promptListing, session, name))
     }
   ],
   [
@@ -202,44 +322,83 @@ const commands: ReadonlyMap<string, SessionCommand> = new Map<string, SessionCom
     "status",
     {
       description: "show the server, and until when you are signed in",
-      run: ({ server, session }) =>
+      complete: completeServer,
+      run: (line) =>
         Effect.flatMap(
           Effect.promise(() => import("./SessionStatus.ts")),
-          ({ showStatus }) => showStatus(server, session)
+          ({ showStatus }) => eachServer(line, ({ name, session }) => showStatus(name, session))
         )
     }
   ],
-  ["help", { aliases: ["?"], description: "show this list", run: () => printTable(help) }],
+  ["servers", { description: "list the servers of this conversation", chat: inChat("listServers") }],
+  [
+    "model",
+    {
+      operands: "[PROVIDER:NAME]",
+      description: "show the model, or go on with another",
+      chat: inChat("changeModel")
+    }
+  ],
+  [
+    "allow",
+    {
+      operands: "[SERVER:TOOL]",
+      description: "let a tool run without a question; * is any part",
+      complete: (typed) =>
+        typed.operands.length > 0
+          ? Effect.succeed([])
+          : Effect.map(ofServers({ ...typed, word: `${typed.servers[0].name}:` }, toolNames), whole),
+      chat: inChat("allowTool")
+    }
+  ],
+  ["tokens", { description: "show what the conversation has used", chat: inChat("showTokens") }],
+  ["undo", { description: "forget your last message, and all that followed it", chat: inChat("undo") }],
+  ["compact", { description: "replace the conversation by a summary", chat: inChat("compact") }],
+  ["clear", { description: "start a new conversation", chat: inChat("clear") }],
+  ["save", { operands: "FILE", description: "save the conversation as Markdown", chat: inChat("save") }],
+  ["help", { aliases: ["?"], description: "show this list", run: ({ chat }) => printTable(helpOf(chat)) }],
   ["quit", { aliases: ["exit"], description: "end the session (Ctrl-D does too)" }]
 ])
 
-const help: ReadonlyArray<ReadonlyArray<string>> = [
+/** The commands that a session knows. */
+const commandsOf = (chat: SessionChat | undefined) =>
+  Array.from(commands).filter(([, command]) => chat !== undefined || command.chat === undefined)
+
+const helpOf = (chat: SessionChat | undefined): ReadonlyArray<ReadonlyArray<string>> => [
   ["COMMAND", "WHAT IT DOES"],
-  ...Array.from(commands, ([name, { description, operands }]) => [
+  ...commandsOf(chat).map(([name, { description, operands }]) => [
     operands === undefined ? `/${name}` : `/${name} ${operands}`,
     description
-  ])
+  ]),
+  ...(chat === undefined
+    ? []
+    : [
+        ["/SERVER:PROMPT [key=value ...]", "send the messages of a prompt to the model"],
+        ["@SERVER:URI", "anywhere in a message: attach a resource"]
+      ])
 ]
 
-const commandNamed = (word: string): SessionCommand | undefined => {
+const commandNamed = (chat: SessionChat | undefined, word: string): SessionCommand | undefined => {
   const name = word.replace(/^\//, "")
-  return (
-    commands.get(name) ??
-    Array.from(commands.values()).find(({ aliases }) => aliases?.includes(name) === true)
-  )
+  return commandsOf(chat).find(
+    ([known, { aliases }]) => known === name || aliases?.includes(name) === true
+  )?.[1]
 }
 
-/** The names that a user may type. */
-const allNames = Array.from(commands, ([name, { aliases = [] }]) => [name, ...aliases]).flat()
-
-const unknown = (word: string, tools: ReadonlyArray<McpTool>) => {
-  const near = nearName(word.replace(/^\//, ""), allNames)
-  const suggestion = tools.some(({ name }) => name === word)
+const unknown = ({ chat, servers }: SessionContext, word: string) => {
+  const names = commandsOf(chat).flatMap(([name, { aliases = [] }]) => [name, ...aliases])
+  const near = nearName(word.replace(/^\//, ""), names)
+  const needsModel = chat === undefined && commands.has(word.replace(/^\//, ""))
+  const suggestion = servers.some(({ tools }) => tools.some(({ name }) => name === word))
     ? `Did you mean /call ${printable(word)}?`
-    : near === undefined
+    : near === undefined || needsModel
       ? "/help lists the commands."
       : `Did you mean /${near}?`
-  return new UsageError({ problem: `"${printable(word)}" is not a command.`, remedies: [advice(suggestion)] })
+  return needs(
+    needsModel ? `${printable(word)} needs a model.` : `"${printable(word)}" is not a command.`,
+    advice(suggestion),
+    ...(chat === undefined ? [] : [advice("To send it to the model, put a space before it.")])
+  )
 }
 
 /** The options in the operands of a command, and the other operands. */
@@ -260,14 +419,56 @@ const optionsIn = Effect.fnUntraced(function* (operands: ReadonlyArray<string>) 
   return { operands: rest, output: { output, overwrite }, isChecked }
 })
 
-/** Runs one line of a session; false if it ends the session. */
-export const runLine = Effect.fnUntraced(function* (context: SessionContext, text: string) {
+/** The messages of a prompt as one message of the user. */
+const promptMessage = Effect.fnUntraced(function* (line: Pick<Line, "operands" | "servers">) {
+  const { content } = yield* promptOf(line)
+  return content.map((piece): TextPart | MediaPart =>
+    piece._tag === "Text" ? piece : { _tag: "Media", mimeType: piece.mimeType, base64: piece.base64 }
+  )
+})
+
+/** Runs one line of a session; false if it ends the session. A message is what the line says to the model. */
+export const runLine = Effect.fnUntraced(function* (
+  context: SessionContext,
+  text: string
+): Effect.fn.Return<Message | boolean, SessionCommandError, Needs> {
   const [name = "", ...operands] = words(text)
-  const command = commandNamed(name)
-  if (command === undefined) return yield* unknown(name, context.tools)
+  const { chat, servers } = context
+  const command = commandNamed(chat, name)
+  if (command === undefined) {
+    const isPrompt = name.startsWith("/") && prefixed(servers, name.slice(1)) !== undefined
+    if (!isPrompt) return yield* unknown(context, name)
+    const line = { ...context, text, ...(yield* optionsIn([name.slice(1), ...operands])) }
+    if (chat !== undefined) return yield* promptMessage(line)
+    yield* getPrompt(line)
+    return true
+  }
+  const line = { ...context, text, ...(yield* optionsIn(operands)) }
+  if (chat !== undefined && command.chat !== undefined) return (yield* command.chat(chat, line)) ?? true
   if (command.run === undefined) return false
-  yield* command.run({ ...context, text, ...(yield* optionsIn(operands)) })
-  return true
+  return (yield* command.run(line)) ?? true
+})
+
+/** A reference to a resource in a message: `@notion:page://roadmap`. */
+const reference = /(?<=^|\s)@(\S+)/g
+
+/** A message of the user, with the resources that it refers to. */
+export const messageOf = Effect.fnUntraced(function* ({ servers }: SessionContext, text: string) {
+  const parts: Array<TextPart | MediaPart> = [{ _tag: "Text", text }]
+  for (const [, word = ""] of text.matchAll(reference)) {
+    const named = prefixed(servers, word)
+    if (named === undefined) continue
+    const { rest: uri, server } = named
+    const { content } = yield* withProgress(uri, (onProgress) => server.session.read(uri, { onProgress }))
+    for (const piece of content) {
+      parts.push(
+        piece._tag === "Text"
+          ? { _tag: "Text", text: `\n\nThe resource ${uri} of ${server.name}:\n${piece.text}` }
+          : { _tag: "Media", mimeType: piece.mimeType, base64: piece.base64 }
+      )
+    }
+  }
+  return parts
 })
 
 /** The word that is typed at the end of a line, and what is before it. */
@@ -275,24 +476,40 @@ const lastWord = /(?:[^\s"']|"(?:[^"\\]|\\.)*(?:"|$)|'[^']*(?:'|$))*$/
 
 const withoutQuotes = (word: string): string => word.replace(/["']/g, "")
 
+/** The first words of a line: commands, and prompts of servers. */
+const firstWords = Effect.fnUntraced(function* (typed: Typed) {
+  const { chat, servers, word } = typed
+  const slash = word.startsWith("/") || word === "" ? "/" : ""
+  const names = commandsOf(chat).map(
+    ([one, { operands }]) => `${slash}${one}${operands === undefined ? "" : " "}`
+  )
+  if (
+    slash === "" ||
+    !servers.some(({ name }) => `/${name}:`.startsWith(word) || word.startsWith(`/${name}:`))
+  )
+    return names
+  const found = yield* ofServers({ ...typed, word: `${servers[0].name}:` }, promptNames)
+  return [...names, ...found.map((name) => `/${name} `)]
+})
+
 /** The words that the last one of a line can be completed to, and how it is typed so far. */
 export const completions = Effect.fnUntraced(function* (context: SessionContext, line: string) {
   const word = lastWord.exec(line)?.[0] ?? ""
+  const { chat, servers } = context
   const [name, ...operands] = words(line.slice(0, line.length - word.length))
-  const slash = word.startsWith("/") || word === "" ? "/" : ""
-  const found =
-    name === undefined
-      ? Array.from(
-          commands,
-          ([one, { operands: further }]) => `${slash}${one}${further === undefined ? "" : " "}`
-        )
-      : yield* (
-          commandNamed(name)?.complete?.({
-            ...context,
-            operands: operands.filter((operand) => !operand.startsWith("--")),
-            word
-          }) ?? Effect.succeed([])
-        )
-  const typed = withoutQuotes(word)
-  return { word, found: found.filter((candidate) => withoutQuotes(candidate).startsWith(typed)) }
+  const typed = { ...context, operands: operands.filter((operand) => !operand.startsWith("--")), word }
+  const isMessage = chat !== undefined && !line.startsWith("/")
+  const found = yield* Effect.gen(function* () {
+    if (chat !== undefined && word.startsWith("@")) {
+      const uris = yield* ofServers({ ...typed, word: `${servers[0].name}:` }, resourceUris)
+      return uris.map((uri) => `@${uri} `)
+    }
+    if (isMessage && line !== "") return []
+    if (name === undefined) return yield* firstWords(typed)
+    if (prefixed(servers, name.slice(1)) !== undefined)
+      return yield* completePrompt({ ...typed, operands: [name.slice(1), ...typed.operands] })
+    return yield* commandNamed(chat, name)?.complete?.(typed) ?? Effect.succeed([])
+  })
+  const start = withoutQuotes(word)
+  return { word, found: found.filter((candidate) => withoutQuotes(candidate).startsWith(start)) }
 })

@@ -87,3 +87,22 @@ export class ToolFailed extends Schema.TaggedError<ToolFailed>()("ToolFailed", {
     return this.hints
   }
 }
+
+/** A model wanted to call tools, and no user could be asked. Its answer is on stdout already. */
+export class ApprovalRequired extends Schema.TaggedError<ApprovalRequired>()("ApprovalRequired", {
+  /** As `--allow` takes them: `server:tool`. */
+  tools: Schema.Array(Schema.String)
+}) {
+  override get message(): string {
+    const { tools } = this
+    return `${listed(tools)} ${tools.length === 1 ? "was" : "were"} not called, because no user can be asked.`
+  }
+
+  get remedies(): ReadonlyArray<Remedy> {
+    return [
+      advice(
+        `To let ${this.tools.length === 1 ? "it" : "them"} run: ${this.tools.map((tool) => `--allow ${tool}`).join(" ")}`
+      )
+    ]
+  }
+}

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Console, Effect } from "effect"
 import { vi } from "vitest"
 import { displayWidth } from "../../../src/app/cli/TextWidth.ts"
+import { TextOutput } from "../../../src/ports/TextOutput.ts"
 import { layer, writeStatus } from "../../../src/adapters/terminal/Screen.ts"
 
 describe("a long result", () => {
@@ -52,4 +53,41 @@ describe("the last line of the screen", () => {
     assert.isTrue(text.startsWith(line.slice(0, -1)))
     assert.isAtMost(displayWidth(line), (process.stderr.columns ?? 80) - 1)
   })
+})
+
+describe("a line that grows", () => {
+  it.effect.each<[what: string, write: Effect.Effect<void>, shown: string]>([
+    ["a message", Console.error("mcp-cli: hello"), "An ans\nmcp-cli: hello\n"],
+    ["a result", Console.log("hello"), "An ans\nhello\n"],
+    ["how far a call is", Effect.sync(() => writeStatus("waiting")), "An ans\n\r\u001b[Kwaiting"],
+    ["more of it", Effect.flatMap(TextOutput, (output) => output.write("wer")), "An answer"]
+  ])("stays whole before %s", ([, write, shown]) =>
+    Effect.gen(function* () {
+      const pieces: Array<string> = []
+      const take = (piece: unknown) => {
+        pieces.push(String(piece))
+        return true
+      }
+      const out = vi.spyOn(process.stdout, "write").mockImplementation(take)
+      const error = vi.spyOn(process.stderr, "write").mockImplementation(take)
+      const isTerminal = process.stdout.isTTY
+      process.stdout.isTTY = true
+      yield* Effect.gen(function* () {
+        const output = yield* TextOutput
+        yield* output.write("An ans")
+        yield* write
+        assert.strictEqual(pieces.join(""), shown)
+        yield* output.endLine
+      }).pipe(
+        Effect.provide(layer),
+        Effect.ensuring(
+          Effect.sync(() => {
+            process.stdout.isTTY = isTerminal
+            out.mockRestore()
+            error.mockRestore()
+          })
+        )
+      )
+    })
+  )
 })

@@ -2,7 +2,13 @@ import { assert, describe, it } from "@effect/vitest"
 import { Cause } from "effect"
 import { type CommandError, exitCodeOf } from "../../../src/app/cli/ExitCode.ts"
 import { errorText } from "../../../src/app/cli/RemedyText.ts"
-import { ProblemsFound, SignInsRequired, ToolFailed, UsageError } from "../../../src/app/cli/UsageError.ts"
+import {
+  ApprovalRequired,
+  ProblemsFound,
+  SignInsRequired,
+  ToolFailed,
+  UsageError
+} from "../../../src/app/cli/UsageError.ts"
 import { TokenBoundToKey } from "../../../src/app/http/BearerHeader.ts"
 import { PendingSignInError } from "../../../src/domain/PendingSignInError.ts"
 import * as Remedy from "../../../src/domain/Remedy.ts"
@@ -62,6 +68,10 @@ type Samples = {
 
 /** Every error that can end a command, in the forms that differ in their advice. */
 const samples: Samples = {
+  ApprovalRequired: [
+    new ApprovalRequired({ tools: ["s:a"] }),
+    new ApprovalRequired({ tools: ["s:a", "s:b"] })
+  ],
   FileEditError: [new FileEditError({ file: "f", problem: "is not a file", remedies: [] })],
   ModelUnavailable: [new ModelUnavailable({ detail: "There is no model.", remedies: modelWays })],
   ChatModelError: ChatFailure.literals.map(

@@ -2,10 +2,14 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, FileSystem, Layer, Option, Stdio } from "effect"
 import { TestConsole } from "effect/testing"
 import { Account, ConfigFile, Json } from "../../../src/app/cli/Settings.ts"
+import { noChatFlags } from "../../../src/app/cli/ModelFlags.ts"
 import { interactiveSession } from "../../../src/app/cli/Session.ts"
-import { completions } from "../../../src/app/cli/SessionCommands.ts"
+import { completions, type SessionContext } from "../../../src/app/cli/SessionCommands.ts"
 import { commandsIn, words } from "../../../src/app/cli/SessionWords.ts"
 import { ServerSession } from "../../../src/app/session/ServerSession.ts"
+import { Chat } from "../../../src/app/chat/Chat.ts"
+import { ChatModels } from "../../../src/ports/ChatModels.ts"
+import { ServerQuestions } from "../../../src/ports/ServerRequests.ts"
 import { Configuration } from "../../../src/ports/Configuration.ts"
 import { CredentialStore } from "../../../src/ports/CredentialStore.ts"
 import { storageBackends } from "../../../src/ports/StorageBackend.ts"
@@ -58,20 +62,31 @@ const session: McpSession<never> = {
   ping: Effect.void
 }
 
-const context = {
-  session,
-  server: "demo",
-  tools: Effect.runSync(session.tools),
-  resources: Effect.orDie(session.resources),
-  prompts: Effect.orDie(session.prompts)
+const context: SessionContext = {
+  servers: [
+    {
+      name: "demo",
+      session,
+      tools: Effect.runSync(session.tools),
+      resources: Effect.orDie(session.resources),
+      prompts: Effect.orDie(session.prompts)
+    }
+  ]
 }
+
+/** No model is asked for: these sessions are sessions of commands. */
+const noChat = Layer.mergeAll(
+  Layer.mock(Chat, {}),
+  Layer.mock(ChatModels, {}),
+  Layer.mock(ServerQuestions, {})
+)
 
 /** A session of these lines; gives what was shown. */
 const sessionOf = (isInteractive: boolean, lines: ReadonlyArray<string>) =>
   Effect.gen(function* () {
     calls.length = 0
     const left = [...lines]
-    yield* interactiveSession("demo").pipe(
+    yield* interactiveSession(["demo"], { ...noChatFlags, model: Option.some("none") }, () => noChat).pipe(
       Effect.provide(
         Layer.mergeAll(
           Layer.mock(Configuration, {

@@ -1,0 +1,94 @@
+import { Effect, Layer, type Scope } from "effect"
+import { printable, safeJson, safeLine, safeText } from "../../domain/PrintableText.ts"
+import { toolArguments } from "../../domain/ToolSchema.ts"
+import {
+  type Elicitation,
+  type ElicitationAnswer,
+  type Sampling,
+  ServerQuestions
+} from "../../ports/ServerRequests.ts"
+import { formValue } from "./FormValue.ts"
+import { singleKeys } from "./SingleKeys.ts"
+import { isAttended, say } from "./Terminal.ts"
+
+/** Characters of a message of a server that are shown. */
+const maxMessage = 2000
+
+/** A text of a server, indented, so that none of its lines looks like ours. */
+const quoted = (text: string): string =>
+  safeText(text.slice(0, maxMessage)).replace(/^/gm, "  ") + (text.length > maxMessage ? "\u2026" : "")
+
+const fillIn = Effect.fnUntraced(function* ({
+  message,
+  schema,
+  server
+}: Extract<Elicitation, { _tag: "Form" }>): Effect.fn.Return<ElicitationAnswer, never, Scope.Scope> {
+  const { askKey, askLine } = yield* singleKeys("y", "n")
+  yield* say(
+    `${safeLine(server)} asks you:\n${quoted(message)}\nIt gets what you type: no password and no key. Ctrl-D leaves.\n`
+  )
+  const content: Record<string, unknown> = Object.create(null)
+  for (const field of toolArguments(schema)) {
+    const about = [
+      field.choices === undefined ? field.type : field.choices.map(String).join(" | "),
+      ...(field.required ? [] : ["optional"]),
+      ...("default" in field ? [`Enter: ${safeJson(field.default)}`] : [])
+    ].join(", ")
+    const description = field.description === undefined ? "" : `: ${printable(field.description)}`
+    yield* say(`${printable(field.name)} (${safeLine(about)})${description}\n`)
+    for (;;) {
+      const typed = yield* askLine("> ")
+      if (typed === undefined) return { _tag: "Cancel" }
+      const value = formValue(field, typed)
+      if (value._tag === "Value") content[field.name] = value.value
+      if (value._tag !== "Wrong") break
+      yield* say(`${safeLine(value.problem)}\n`)
+    }
+  }
+  yield* say(`${safeJson(content, 2)}\n`)
+  const key = yield* askKey(`Send this to ${safeLine(server)}? y send, n no: `)
+  return key === "y"
+    ? { _tag: "Accept", content: { ...content } }
+    : { _tag: key === "n" ? "Decline" : "Cancel" }
+})
+
+const openPage = Effect.fnUntraced(function* ({
+  message,
+  server,
+  url
+}: Extract<Elicitation, { _tag: "Url" }>) {
+  const { askKey } = yield* singleKeys("y", "n")
+  yield* say(`${safeLine(server)} asks you to open a page:\n${quoted(message)}\n`)
+  yield* say(`${safeLine(url)}\n`)
+  const key = yield* askKey("Open it in your browser if you trust the address. y done, n no: ")
+  return { y: { _tag: "Accept", content: {} }, n: { _tag: "Decline" }, end: { _tag: "Cancel" } }[
+    key
+  ] as ElicitationAnswer
+})
+
+const approve = Effect.fnUntraced(function* ({ messages, server, system }: Sampling) {
+  const { askKey } = yield* singleKeys("y", "n")
+  const texts = messages.flatMap(({ content, role }) =>
+    content.map((part) => `${role}: ${part._tag === "Text" ? part.text : `[${part.mimeType}]`}`)
+  )
+  yield* say(
+    `${safeLine(server)} wants your model to answer this, and gets the answer:\n${quoted(
+      [...(system === undefined ? [] : [`system: ${system}`]), ...texts].join("\n")
+    )}\n`
+  )
+  return (yield* askKey("Let it? y once, n no: ")) === "y"
+})
+
+/** Asks at the terminal. Without a user, elicitations are left and nothing is sampled. */
+export const layer = (options: { readonly interactive: boolean }): Layer.Layer<ServerQuestions> => {
+  const isPresent = () => options.interactive && isAttended()
+  return Layer.succeed(ServerQuestions, {
+    elicit: Effect.fn("TerminalServerQuestions.elicit")((elicitation) => {
+      if (!isPresent()) return Effect.succeed({ _tag: "Cancel" as const })
+      return Effect.scoped(elicitation._tag === "Form" ? fillIn(elicitation) : openPage(elicitation))
+    }),
+    approveSampling: Effect.fn("TerminalServerQuestions.approveSampling")((sampling) =>
+      isPresent() ? Effect.scoped(approve(sampling)) : Effect.succeed(false)
+    )
+  })
+}

@@ -1,0 +1,126 @@
+import { Effect, Layer, Option } from "effect"
+import { ChatHistory } from "../../../ports/ChatHistory.ts"
+import { ChatModels, type ModelUnavailable } from "../../../ports/ChatModels.ts"
+import { ServerQuestions, ServerRequests } from "../../../ports/ServerRequests.ts"
+import { Chat, type ChatSession } from "../../chat/Chat.ts"
+import { chatServer } from "../../chat/ChatServer.ts"
+import { serverRequestHandlers } from "../../chat/ServerRequestHandlers.ts"
+import type { StorageError } from "../../../ports/CredentialStore.ts"
+import type { WholeChat } from "../../../ports/ChatHistory.ts"
+import { printable } from "../../../domain/PrintableText.ts"
+import { type ChatFlags, type ModelFlags, noModel } from "../ModelFlags.ts"
+import { type OpenedServer, openServers } from "../OpenServers.ts"
+import { tell, tellError } from "../Output.ts"
+import { remedyText } from "../RemedyText.ts"
+import type { Message, SessionChat } from "../SessionCommands.ts"
+import { configFileOfRun } from "../Settings.ts"
+import { keeping, keptChat } from "./KeptChats.ts"
+import { showTurn } from "./ShowTurn.ts"
+import { tokensText } from "./TokenText.ts"
+
+/** A model for a conversation, and who answers the requests of its servers. */
+const prepared = Effect.fnUntraced(function* (
+  { allow, allowReadOnly, baseUrl, model }: ModelFlags,
+  kept?: WholeChat
+) {
+  const chosen = yield* ChatModels.use((models) => models.choose(model, baseUrl))
+  const chat = yield* Chat
+  let opened: ChatSession | undefined
+  const current = Effect.suspend(() => opened?.model ?? Effect.succeed(chosen.model))
+  return {
+    notice: chosen.notice,
+    requests: yield* serverRequestHandlers(current),
+    open: Effect.fnUntraced(function* (servers: ReadonlyArray<OpenedServer>) {
+      opened = yield* chat.open({
+        servers: servers.map(({ account, entry, session }) => chatServer(entry, account, session)),
+        model: chosen.model,
+        allow,
+        allowReadOnly,
+        ...(kept === undefined ? {} : { messages: kept.messages })
+      })
+      return opened
+    })
+  }
+})
+
+/** Opens a conversation with servers, which are opened once its model is known. */
+export const openConversation = Effect.fnUntraced(function* (
+  names: Parameters<typeof openServers>[0],
+  flags: ModelFlags
+) {
+  const { notice, open, requests } = yield* prepared(flags)
+  const servers = yield* Effect.provideService(openServers(names), ServerRequests, requests)
+  return { session: yield* open(servers), notice }
+})
+
+/** A conversation at a terminal. */
+export interface Conversation extends SessionChat {
+  /** Says something to the model, and shows its answer. */
+  readonly say: (message: Message) => ReturnType<typeof say>
+}
+
+const say = Effect.fnUntraced(function* (
+  session: SessionChat["session"],
+  message: Message,
+  save: Effect.Effect<void, StorageError>
+) {
+  const configFile = yield* configFileOfRun
+  const keep = save.pipe(Effect.catch((error) => tellError(error, configFile)))
+  const { usage } = yield* showTurn(session, message).pipe(Effect.ensuring(keep))
+  if (usage.input === undefined && usage.output === undefined) return
+  const { price } = yield* session.model
+  const total = tokensText(yield* session.usage, price)
+  const ofTurn = tokensText(usage, price)
+  yield* tell([{ style: 2, text: ofTurn === total ? ofTurn : `${ofTurn}; in total ${total}` }])
+})
+
+/** Chooses the model of a conversation at a terminal. Servers may ask its user, also where there is no model. */
+export const prepareChat = <E, R>(
+  flags: ChatFlags,
+  layer: Layer.Layer<Chat | ChatModels | ServerQuestions, E, R>
+) =>
+  Effect.gen(function* () {
+    const context = yield* Layer.build(layer)
+    return yield* Effect.provide(choice(flags), context)
+  })
+
+const choice = Effect.fnUntraced(function* (flags: ChatFlags) {
+  const { elicit } = yield* ServerQuestions
+  const withoutModel = { requests: { elicit }, open: () => Effect.succeed(undefined) }
+  if (Option.contains(flags.model, noModel)) return withoutModel
+  const kept = yield* keptChat(flags)
+  const models = yield* ChatModels
+  const history = yield* ChatHistory
+  const isNamed = Option.isSome(flags.model) || Option.isSome(flags.baseUrl)
+  const found = yield* prepared(flags, kept).pipe(
+    Effect.asSome,
+    Effect.catchTag("ModelUnavailable", (error) =>
+      isNamed ? Effect.fail(error) : Effect.as(tellWays(error), Option.none())
+    )
+  )
+  if (Option.isNone(found)) return withoutModel
+  const { notice, open, requests } = found.value
+  return {
+    requests,
+    open: Effect.fnUntraced(function* (servers: ReadonlyArray<OpenedServer>) {
+      const session = yield* open(servers)
+      yield* tell(notice)
+      if (kept !== undefined) yield* tell(`Going on with "${printable(kept.title)}".`)
+      const save = yield* Effect.provideService(keeping(session, flags, kept), ChatHistory, history)
+      return {
+        session,
+        chooseModel: (name) => models.choose(Option.some(name), Option.none()),
+        say: (message) => say(session, message, save)
+      } satisfies Conversation
+    })
+  }
+})
+
+const tellWays = Effect.fnUntraced(function* ({ message, remedies }: ModelUnavailable) {
+  const configFile = yield* configFileOfRun
+  yield* tell(
+    message,
+    ...remedies.map((remedy) => `  ${remedyText(remedy, configFile)}`),
+    "Until then this is a session of commands."
+  )
+})

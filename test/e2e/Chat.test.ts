@@ -1,0 +1,268 @@
+import { existsSync, mkdtempSync, rmSync, symlinkSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join, resolve } from "node:path"
+import { Effect, Exit, Scope } from "effect"
+import { chromium } from "playwright-core"
+import { afterAll, assert, beforeAll, describe, expect, it } from "vitest"
+import { makePagesServer } from "../servers/PagesServer.ts"
+import { type ModelServer, modelServer } from "../servers/ModelServer.ts"
+import { byRules, type ModelScript } from "../servers/models/ModelScript.ts"
+import { hasTerminal, startVirtualTerminal, type VirtualTerminal } from "./VirtualTerminal.ts"
+import { type Home, makeHome, startWorld } from "./World.ts"
+
+const executablePath = ["/usr/bin/chromium", "/usr/bin/google-chrome"].find((path) => existsSync(path))
+
+const interrupt = "\u0003"
+const endOfInput = "\u0004"
+const pasted = (text: string) => `\u001b[200~${text}\u001b[201~`
+const question = /Run it\?[^]*: $/
+const prompt = /\nYou: $/
+
+const scope = Effect.runSync(Scope.make())
+let model: ModelServer
+beforeAll(async () => {
+  model = await Effect.runPromise(Effect.provideService(modelServer(), Scope.Scope, scope))
+})
+afterAll(() => Effect.runPromise(Scope.close(scope, Exit.void)))
+
+/** The environment of a user who has chosen the model. */
+const withModel = () => ({ MCP_CLI_MODEL: "scripted", MCP_CLI_MODEL_BASE_URL: model.baseUrl })
+
+/** The last text of the user that the model was told, as JSON. */
+const asked = () => {
+  const body = model.requests.at(-1)?.body as
+    | { readonly messages: ReadonlyArray<{ readonly role: string; readonly content: unknown }> }
+    | undefined
+  const ofUser = body?.messages.filter(({ role }) => role === "user") ?? []
+  return JSON.stringify(ofUser.at(-1)?.content)
+}
+
+describe.skipIf(!hasTerminal || executablePath === undefined)("the session of the documentation", () => {
+  it("signs in by a browser, lists pages, and refreshes an expired token in mid-conversation", async () => {
+    const world = await startWorld({ autoApprove: false, mcp: { make: makePagesServer } })
+    world.configure({ mcpServers: { notion: { url: world.mcpServer.url.href } } })
+    const profile = mkdtempSync(join(tmpdir(), "mcp-cli-chromium-"))
+    const browser = await chromium.launchPersistentContext(profile, {
+      headless: true,
+      args: ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"],
+      ...(executablePath === undefined ? {} : { executablePath })
+    })
+    try {
+      const terminal = startVirtualTerminal(world, ["--server", "notion"], 100, {
+        env: { ...withModel(), BROWSER: "true" }
+      })
+      await terminal.shows(/Waiting for your browser/)
+      const page = await browser.newPage()
+      await page.goto(terminal.addresses().at(-1) ?? "")
+      await page.getByRole("button", { name: "Approve" }).click()
+      await page.waitForURL(/\/callback/)
+      await terminal.shows(prompt)
+      await terminal.type("list my pages\r", question)
+      const answer = await terminal.type("a", prompt)
+      assert.match(answer, /notion: list_pages … T\.T s/)
+      assert.match(answer, /\u2022 Roadmap\n\u2022 Meeting notes/)
+
+      world.mcpServer.rejectSeenTokens()
+      const authorizations = world.authorizationServer.authorizations.length
+      const again = await terminal.type("list my pages again\r", prompt)
+      assert.match(again, /notion: list_pages … T\.T s[^]*Roadmap/)
+      assert.strictEqual(world.authorizationServer.counts.get("token:refresh_token"), 1)
+      assert.strictEqual(world.authorizationServer.authorizations.length, authorizations)
+      terminal.press(endOfInput)
+      assert.strictEqual((await terminal.ended).code, 0)
+    } finally {
+      await browser.close()
+      await world.close()
+      rmSync(profile, { recursive: true, force: true })
+    }
+  })
+})
+
+describe.skipIf(!hasTerminal)("a chat at a terminal (needs script of util-linux)", () => {
+  let home: Home
+  beforeAll(() => {
+    home = makeHome("")
+    // Short names, which are the same on every machine.
+    symlinkSync(process.execPath, join(home.home, "node"))
+    symlinkSync(resolve("test/servers/screens.ts"), join(home.home, "screens.ts"))
+    home.configure({ mcpServers: { demo: { command: "./node", args: ["screens.ts"], cwd: home.home } } })
+  })
+  afterAll(() => home.close())
+
+  const start = (columns = 80, args: ReadonlyArray<string> = ["--server", "demo"]) =>
+    startVirtualTerminal(home, args, columns, { env: { ...withModel(), MCP_CLI_HISTORY: "" } })
+
+  const end = async (terminal: VirtualTerminal) => {
+    terminal.press(endOfInput)
+    assert.strictEqual((await terminal.ended).code, 0)
+    model.play(byRules)
+  }
+
+  it("asks before a call: by single keys, and never by Enter or by what was typed before", async () => {
+    let answer = () => {}
+    const held = new Promise<void>((done) => {
+      answer = done
+    })
+    const echo: ModelScript = async (messages) => {
+      const last = messages.at(-1)
+      if (last?.role === "tool") return { text: `It said: ${last.text}` }
+      await held
+      return { calls: [{ name: "demo__echo", arguments: { text: `hello ${"n".repeat(500)}` } }] }
+    }
+    model.play(echo)
+    const terminal = start()
+    await terminal.shows(prompt)
+    await terminal.type("say hello\r", /\u280b Thinking $/)
+    // Letters that would be answers, and Enter, before the question is on the screen.
+    terminal.press("y\ra\r")
+    answer()
+    await terminal.shows(question)
+    await terminal.type("\r\ry", /Press one key\.\nRun it\?[^]*: $/)
+    const whole = await terminal.type("v", /"text": "hello n[^]*Run it\?[^]*: $/)
+    assert.include(whole.replaceAll("\n", ""), "n".repeat(500))
+    await terminal.type("n", /Why not\?[^]*: $/)
+    const refused = await terminal.type("too loud\r", prompt)
+    assert.match(refused, /demo: echo .*… ›?refused/)
+    assert.match(refused, /The user did not allow this call: too loud/)
+    // A burst of keys is a text that was pasted.
+    await terminal.type("say hello\r", question)
+    await terminal.type(pasted("yes\ny"), /Press one key\.\nRun it\?[^]*: $/)
+    assert.match(await terminal.type("y", /It said: hello[^]*\nYou: $/), /echo .*… T\.T s/)
+    // A tool that was allowed is not asked about again.
+    await terminal.type("say hello\r", question)
+    await terminal.type("a", prompt)
+    assert.match(await terminal.type("say hello\r", prompt), /It said: hello/)
+    await end(terminal)
+  })
+
+  it("stops an answer, a call and a question by Ctrl-C, and goes on", async () => {
+    const terminal = start()
+    await terminal.shows(prompt)
+    model.play(() => new Promise<never>(() => undefined))
+    await terminal.type("think for ever\r", /\u280b Thinking $/)
+    await terminal.type(interrupt, /Cancelled\.\nYou: $/)
+    model.play((messages) =>
+      messages.at(-1)?.role === "tool" ? { text: "done" } : { calls: [{ name: "demo__wait", arguments: {} }] }
+    )
+    await terminal.type("wait\r", question)
+    await terminal.type(interrupt, /Cancelled\.\nYou: $/)
+    await terminal.type("wait\r", question)
+    await terminal.type("y", /\u280b demo: wait $/)
+    await terminal.type(interrupt, /Cancelled\.\nYou: $/)
+    model.play(byRules)
+    assert.match(await terminal.type("hello\r", prompt), /You said: hello/)
+    await terminal.type("not sent", /not sent$/)
+    await terminal.type(interrupt, prompt)
+    const before = model.requests.length
+    assert.match(await terminal.type("hi\r", prompt), /You said: hi/)
+    assert.strictEqual(model.requests.length, before + 1)
+    await end(terminal)
+  })
+
+  it("sends a text that was pasted as one message, with what it refers to", async () => {
+    model.play(() => ({ text: "I see." }))
+    const terminal = start()
+    await terminal.shows(prompt)
+    await terminal.type(pasted("one\n/quit\nthree\n"), /three$/)
+    await terminal.type("\r", prompt)
+    assert.include(asked(), "one\\n/quit\\nthree")
+    await terminal.type("see @de\t", /see @demo:screens:\/\/\/readme $/)
+    await terminal.type("\r", prompt)
+    assert.include(asked(), "It has two lines.")
+    await end(terminal)
+  })
+
+  it.each([60, 80, 120])("shows what it showed, with %i columns", async (columns) => {
+    const markdown = [
+      "# Pages",
+      "",
+      "You have **two** of them, see `search` and [the list](https://pages.test/list_all):",
+      "",
+      "- *Roadmap*",
+      "- Notes",
+      "",
+      "> quoted",
+      "",
+      "```js",
+      "const a = **b**",
+      "```",
+      "",
+      "| page | size |",
+      "|------|------|",
+      "| a_b  | 1    |",
+      "",
+      "\u001b[31mred\u001b[0m \u001b]52;c;aGk=\u0007 \u202ereversed",
+      ""
+    ].join("\n")
+    model.play((messages) => {
+      const last = messages.at(-1)
+      if (last?.role === "tool") return { text: markdown, reasoning: "The user wants a list." }
+      return last?.text === "hello"
+        ? { text: "Hello!" }
+        : {
+            text: "I look.",
+            calls: [{ name: "demo__search", arguments: { query: `road\u001b[2Jmap ${"x".repeat(300)}` } }]
+          }
+    })
+    const terminal = start(columns)
+    const screens: Array<readonly [string, string]> = [["the start", await terminal.shows(prompt)]]
+    for (const [what, keys, until] of [
+      ["a message", "hello\r", prompt],
+      ["a call", "list my pages\r", question],
+      ["no", "n", /Why not\?[^]*: $/],
+      ["a reason", "too long\r", prompt],
+      ["/help", "/help\r", prompt],
+      ["/servers", "/servers\r", prompt],
+      ["/model", "/model\r", prompt],
+      ["/tokens", "/tokens\r", prompt],
+      ["/allow", "/allow demo:search\r", prompt],
+      ["a call that is allowed", "list my pages\r", prompt],
+      ["a command, misspelt", "/tokenz\r", prompt],
+      ["/undo", "/undo\r", prompt]
+    ] as const) {
+      screens.push([what, await terminal.type(keys, until)])
+    }
+    await end(terminal)
+    const shown = screens.map(([what, screen]) => `--- ${what} ---\n${screen}\n`).join("\n")
+    await expect(shown.replaceAll(/127\.0\.0\.1:\d+/g, "127.0.0.1:PPPPP")).toMatchFileSnapshot(
+      `screens/chat-${columns}.txt`
+    )
+  })
+})
+
+describe("ask", () => {
+  let home: Home
+  beforeAll(() => {
+    home = makeHome("")
+    home.configure({
+      mcpServers: { demo: { command: process.execPath, args: [resolve("test/servers/screens.ts")] } }
+    })
+  })
+  afterAll(() => home.close())
+
+  it("writes the answer only to stdout, and ends with the code of what happened", async () => {
+    model.play(byRules)
+    const ask = (args: ReadonlyArray<string>, stdin = "") =>
+      home.run(["ask", ...args], { env: withModel(), stdin })
+    const allowed = await ask(["demo", "echo this", "--allow", "demo:echo"], "some context")
+    assert.deepInclude(allowed, { code: 0, stdout: "Here is what I found:\n\nsome context\n\necho this\n" })
+    assert.match(allowed.stderr, /demo: echo text="some context.*" … \d\.\d s/)
+    assert.include(asked(), "some context")
+
+    const refused = await ask(["demo", "echo this"])
+    assert.strictEqual(refused.code, 3)
+    assert.include(refused.stderr, "--allow demo:echo")
+
+    const json = await ask(["demo", "hello", "--json"])
+    assert.strictEqual(json.code, 0)
+    assert.include(json.stdout, '"answer":"You said: hello"')
+
+    assert.strictEqual(
+      (await ask(["demo", "hello", "--model", "no-tools", "--base-url", model.baseUrl])).code,
+      5
+    )
+    assert.strictEqual((await ask(["nowhere", "hello"])).code, 2)
+    assert.strictEqual((await ask(["demo"])).code, 2)
+    assert.strictEqual((await ask(["demo", "hello", "--model", "nobody:x"])).code, 2)
+  })
+})
