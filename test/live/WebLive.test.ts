@@ -70,7 +70,7 @@ describe("./web", () => {
     const { gzip, ours } = await sizeOf(smallestWebProgram)
     assert.isBelow(gzip, 130_000)
     // It is 34.3 kB. The goal is 25 kB: docs/decisions/0019-entry-points.md.
-    assert.isBelow(ours, 34_600)
+    assert.isBelow(ours, 35_200)
     assert.isAbove(ours, 10_000)
   })
 })
