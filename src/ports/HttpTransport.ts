@@ -45,6 +45,11 @@ export class HttpTransport extends Context.Service<
         readonly fresh?: boolean
       }
     ) => Effect.Effect<Response, NetworkError>
+    /**
+     * Starts to open a connection for the first request to the origin of a URL, and sends nothing. That request reports a
+     * failure. Absent: a request opens its connection.
+     */
+    readonly connect?: (url: URL) => Effect.Effect<void>
   }
 >()("mcp-cli-oauth/ports/HttpTransport") {}
 

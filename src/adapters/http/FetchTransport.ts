@@ -157,11 +157,15 @@ const exchange = (
   })
 
 /** Sends requests in one way. Those without a `User-Agent` get the one of `UserAgent`. */
-export const layerOf = (dispatch: Dispatch): Layer.Layer<HttpTransport> =>
+export const layerOf = (
+  dispatch: Dispatch,
+  more: Pick<HttpTransport["Service"], "connect"> = {}
+): Layer.Layer<HttpTransport> =>
   Layer.effect(
     HttpTransport,
     Effect.map(UserAgent, (userAgent) =>
       HttpTransport.of({
+        ...more,
         send: Effect.fnUntraced(function* (request, options = {}) {
           if (!request.headers.has("user-agent")) request.headers.set("user-agent", userAgent)
           const url = new URL(request.url)

@@ -19,12 +19,15 @@ interface Socket {
 type RawHeaders = ReadonlyArray<{ readonly toString: () => string }>
 /** The messages of undici's channels that are read here. */
 interface Message {
+  readonly connectParams: { readonly protocol: string; readonly host: string }
   readonly request: { readonly origin?: unknown }
   readonly socket: Socket
   readonly response: { readonly headers: RawHeaders }
 }
 
 const connections = new Map<Socket, Connection>()
+/** When the connections to an origin were checked: a thousand requests at once do it once. */
+const checkedAt = new Map<string, number>()
 const running = new WeakMap<object, Connection>()
 
 /** The wall clock: the time of a suspended machine counts, too. Undici has no place for a service. */
@@ -46,14 +49,22 @@ const ended = ({ request }: Message) => {
   connection.idleSince = now()
 }
 
+/** What is known of a connection. One that waits for its first request is idle since it was opened. */
+const connectionOf = (socket: Socket): Connection => {
+  const known = connections.get(socket)
+  if (known !== undefined) return known
+  const connection = { origin: "", running: 0, idleSince: now(), kept: keptIdle }
+  connections.set(socket, connection)
+  socket.once("close", () => connections.delete(socket))
+  return connection
+}
+
 const readers: Readonly<Record<string, (message: Message) => void>> = {
+  "undici:client:connected": ({ connectParams: { host, protocol }, socket }) => {
+    connectionOf(socket).origin = `${protocol}//${host}`
+  },
   "undici:client:sendHeaders": ({ request, socket }) => {
-    let connection = connections.get(socket)
-    if (connection === undefined) {
-      connection = { origin: "", running: 0, idleSince: 0, kept: keptIdle }
-      connections.set(socket, connection)
-      socket.once("close", () => connections.delete(socket))
-    }
+    const connection = connectionOf(socket)
     connection.origin = String(request.origin)
     connection.running++
     running.set(request, connection)
@@ -78,6 +89,8 @@ for (const [name, read] of Object.entries(readers))
  */
 export const closeIdleConnections = (origin: string): void => {
   const time = now()
+  if (checkedAt.get(origin) === time) return
+  checkedAt.set(origin, time)
   for (const [socket, connection] of connections)
     if (
       connection.origin === origin &&

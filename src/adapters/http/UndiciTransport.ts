@@ -1,4 +1,4 @@
-import type { Layer } from "effect"
+import { Effect, type Layer } from "effect"
 import { contentOf } from "../../domain/ByteRequest.ts"
 import { type HttpTransport, withBody } from "../../ports/HttpTransport.ts"
 import { nodeModule } from "../platform/NodeModule.ts"
@@ -58,6 +58,9 @@ const responseOf = (
   const ok = status >= 200 && status <= 299
   return withBody({ headers, ok, status, statusText, url: "" } as Response, body)
 }
+
+/** The version of undici in this Node. The handlers of older ones have other methods. */
+const hasUndici = (): boolean => Number.parseInt(process.versions["undici"] ?? "0", 10) >= 7
 
 /** Takes the answer to one request from undici. */
 class AnswerHandler {
@@ -121,6 +124,50 @@ class AnswerHandler {
   }
 }
 
+/**
+ * Takes no answer: it ends its request before anything of it is sent. Undici then keeps the connection that it has opened for
+ * it.
+ */
+class Unsent {
+  readonly opening = Promise.withResolvers<void>()
+  #isOpen = false
+
+  onRequestStart(): never {
+    this.#isOpen = true
+    throw new Error("The connection is open")
+  }
+
+  onResponseStart(): void {}
+  onResponseData(): void {}
+  onResponseEnd(): void {}
+
+  onResponseError(_: Control | undefined, error: Error): void {
+    noteEnd()
+    if (this.#isOpen) this.opening.resolve()
+    else this.opening.reject(error)
+  }
+}
+
+/** Origins for which a connection was opened before the first request, and the end of that while it is not open yet. */
+const openings = new Map<string, Promise<void> | undefined>()
+
+const openConnection = async (origin: string, beforeStart: () => void): Promise<void> => {
+  const dispatcher = await dispatcherFor(new URL(origin))
+  if (dispatcher === undefined) return
+  beforeStart()
+  const unsent = new Unsent()
+  dispatcher.dispatch({ origin, path: "/", method: "GET" }, unsent)
+  await unsent.opening.promise
+}
+
+const connect = (origin: string, beforeStart: () => void): void => {
+  if (openings.has(origin) || !hasUndici()) return
+  // A request that waits for it reports the failure. A later one opens another connection.
+  const opening = openConnection(origin, beforeStart).finally(() => openings.set(origin, undefined))
+  opening.catch(() => undefined)
+  openings.set(origin, opening)
+}
+
 const start = async (
   request: Request,
   content: Uint8Array | undefined,
@@ -129,6 +176,8 @@ const start = async (
   beforeStart: () => void
 ): Promise<Response> => {
   const url = new URL(request.url)
+  // An abort, which rejects the answer, ends the wait.
+  if (!fresh) await Promise.race([openings.get(url.origin), handler.answer.promise])
   const dispatcher = await dispatcherFor(url, fresh)
   await connectionsFreed()
   beforeStart()
@@ -153,16 +202,9 @@ const start = async (
   return handler.answer.promise
 }
 
-/** The version of undici in this Node. The handlers of older ones have other methods. */
-const hasUndici = (): boolean => Number.parseInt(process.versions["undici"] ?? "0", 10) >= 7
-
-const dispatchWith = (beforeFirst: () => void): Dispatch => {
-  let isFirst = true
-  const beforeStart = () => {
-    if (isFirst) beforeFirst()
-    isFirst = false
-  }
-  return (request, fresh) => {
+const dispatchWith =
+  (beforeStart: () => void): Dispatch =>
+  (request, fresh) => {
     const known = contentOf(request)
     if (known === undefined || !hasUndici()) return dispatchByFetch(request, fresh)
     const handler = new AnswerHandler()
@@ -171,17 +213,24 @@ const dispatchWith = (beforeFirst: () => void): Dispatch => {
       abort: () => handler.abort()
     }
   }
-}
 
 /**
  * Sends a request of bytes ({@link contentOf}) with undici, the HTTP client below `fetch` of Node, and other requests with
  * `fetch`. Connections, proxies and errors are the same. It is for the program: in a library, what a user puts in the place of
  * `fetch` has to work.
  *
- * @param beforeFirst is called before the first request of bytes, when the HTTP client of Node is loaded
+ * @param beforeFirst is called before the first request of bytes, when the HTTP client of Node is loaded, or before the first connection
  */
-export const layerWith = (beforeFirst: () => void): Layer.Layer<HttpTransport> =>
-  layerOf(dispatchWith(beforeFirst))
+export const layerWith = (beforeFirst: () => void): Layer.Layer<HttpTransport> => {
+  let isFirst = true
+  const beforeStart = () => {
+    if (isFirst) beforeFirst()
+    isFirst = false
+  }
+  return layerOf(dispatchWith(beforeStart), {
+    connect: (url) => Effect.sync(() => connect(url.origin, beforeStart))
+  })
+}
 
 /** @see layerWith */
 export const layer: Layer.Layer<HttpTransport> = layerWith(() => undefined)

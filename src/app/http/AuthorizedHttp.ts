@@ -138,6 +138,8 @@ export const layer: Layer.Layer<AuthorizedHttp, never, AccessTokens | DpopProofs
         request: Request,
         options: SendOptions
       ) {
+        // While the store is opened: with TLS, a connection takes three round trips.
+        if (transport.connect !== undefined) yield* transport.connect(server.url)
         const tokens = yield* accessTokens.getIfKnown({ server, account })
         const response = yield* Option.match(tokens, {
           onNone: () => send(repeatable(request), options),

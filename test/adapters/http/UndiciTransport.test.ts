@@ -1,18 +1,20 @@
+import { subscribe, unsubscribe } from "node:diagnostics_channel"
 import { createServer, type RequestListener, type ServerResponse } from "node:http"
-import type { AddressInfo } from "node:net"
+import { type AddressInfo, createServer as createTcpServer, type Server } from "node:net"
 import { text } from "node:stream/consumers"
 import { brotliCompressSync, createGzip, deflateSync, gzipSync } from "node:zlib"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { vi } from "vitest"
 import { layer } from "../../../src/adapters/http/UndiciTransport.ts"
 import { byteRequest, repeatable } from "../../../src/domain/ByteRequest.ts"
 import { HttpTransport } from "../../../src/ports/HttpTransport.ts"
 
-const serve = (listener: RequestListener) =>
+const serveWith = (listener: RequestListener, onConnection: (socket: unknown) => void, port = 0) =>
   Effect.acquireRelease(
     Effect.callback<{ readonly url: string; readonly close: () => void }>((resume) => {
-      const server = createServer(listener)
-      server.listen(0, "127.0.0.1", () =>
+      const server = createServer(listener).on("connection", onConnection)
+      server.listen(port, "127.0.0.1", () =>
         resume(
           Effect.succeed({
             url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/mcp?of=them#here`,
@@ -26,6 +28,8 @@ const serve = (listener: RequestListener) =>
     }),
     ({ close }) => Effect.sync(close)
   ).pipe(Effect.map(({ url }) => url))
+
+const serve = (listener: RequestListener) => serveWith(listener, () => undefined)
 
 const post = (url: string, content = "{}", headers: Readonly<Record<string, string>> = {}) =>
   byteRequest(url, {
@@ -210,6 +214,113 @@ describe("a request of bytes", () => {
         yield* textOf(yield* send(post(url, "", { "accept-encoding": "identity" }))),
         "identity"
       )
+    })
+  )
+})
+
+describe("a connection that is opened before the first request", () => {
+  /** A server that counts: connections, and requests by path. */
+  const counting = Effect.gen(function* () {
+    const sockets = new Set<unknown>()
+    const paths: Array<string | undefined> = []
+    const connected = Promise.withResolvers<void>()
+    const onConnected = () => connected.resolve()
+    subscribe("undici:client:connected", onConnected)
+    yield* Effect.addFinalizer(() => Effect.sync(() => unsubscribe("undici:client:connected", onConnected)))
+    const url = yield* serveWith(
+      (request, response) => {
+        paths.push(request.url)
+        response.end("answer")
+      },
+      (socket) => void sockets.add(socket)
+    )
+    return { url, sockets, paths, connected: Effect.promise(() => connected.promise) }
+  })
+  const connect = (url: string) =>
+    HttpTransport.use((transport) => transport.connect?.(new URL(url)) ?? Effect.void).pipe(
+      Effect.provide(layer)
+    )
+
+  it.live("sends nothing, and is the one that the requests use", () =>
+    Effect.gen(function* () {
+      const { connected, paths, sockets, url } = yield* counting
+      yield* connect(url)
+      yield* connected
+      assert.deepEqual(paths, [])
+      for (let sent = 0; sent < 2; sent++) assert.strictEqual(yield* textOf(yield* send(post(url))), "answer")
+      assert.deepEqual([sockets.size, paths], [1, ["/mcp?of=them", "/mcp?of=them"]])
+    })
+  )
+
+  it.live("is waited for by a request that starts meanwhile, and is opened once", () =>
+    Effect.gen(function* () {
+      const { paths, sockets, url } = yield* counting
+      yield* connect(url)
+      yield* connect(url)
+      assert.strictEqual(yield* textOf(yield* send(post(url))), "answer")
+      yield* connect(url)
+      assert.strictEqual(yield* textOf(yield* send(post(url))), "answer")
+      assert.deepEqual([sockets.size, paths.length], [1, 2])
+    })
+  )
+
+  it.live("is not used after it was idle for as long as servers may keep it", () =>
+    Effect.gen(function* () {
+      const { connected, sockets, url } = yield* counting
+      yield* connect(url)
+      yield* connected
+      yield* Effect.acquireRelease(
+        Effect.sync(() => vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 2000 })),
+        () => Effect.sync(() => vi.useRealTimers())
+      )
+      assert.strictEqual(yield* textOf(yield* send(post(url))), "answer")
+      assert.strictEqual(sockets.size, 2)
+    })
+  )
+
+  it.live("fails as the request that waits for it does, and not for the ones after that", () =>
+    Effect.gen(function* () {
+      const port = yield* Effect.scoped(
+        Effect.map(
+          serve(() => undefined),
+          (url) => new URL(url).port
+        )
+      )
+      const url = `http://127.0.0.1:${port}/`
+      yield* connect(url)
+      for (let sent = 0; sent < 2; sent++) {
+        const { message, unanswered } = yield* Effect.flip(send(post(url)))
+        assert.include(message, "the connection was refused")
+        assert.isUndefined(unanswered)
+      }
+      yield* serveWith(
+        (_, response) => response.end("answer"),
+        () => undefined,
+        Number(port)
+      )
+      assert.strictEqual(yield* textOf(yield* send(post(url))), "answer")
+    })
+  )
+
+  it.live("does not hold a request that is given up", () =>
+    Effect.gen(function* () {
+      // Its first packet is never answered (TLS): the connection stays in opening.
+      const silent = yield* Effect.acquireRelease(
+        Effect.callback<Server>((resume) => {
+          const server = createTcpServer((socket) => void socket.resume()).listen(0, "127.0.0.1", () =>
+            resume(Effect.succeed(server))
+          )
+        }),
+        (server) => Effect.sync(() => server.close())
+      )
+      const url = `https://127.0.0.1:${(silent.address() as AddressInfo).port}/`
+      yield* connect(url)
+      const error = yield* Effect.flip(
+        HttpTransport.use((transport) => transport.send(post(url), { timeout: 20 })).pipe(
+          Effect.provide(layer)
+        )
+      )
+      assert.include(error.message, "no answer within")
     })
   )
 })

@@ -4,6 +4,7 @@ import { ScriptedAuthorizationServer } from "../../../src/adapters/scripted/Scri
 import { ScriptedUser } from "../../../src/adapters/scripted/ScriptedUser.ts"
 import * as AccessTokens from "../../../src/app/tokens/AccessTokens.ts"
 import * as AuthorizedHttp from "../../../src/app/http/AuthorizedHttp.ts"
+import { CredentialStore } from "../../../src/ports/CredentialStore.ts"
 import { HttpTransport } from "../../../src/ports/HttpTransport.ts"
 import { byHand, serverNamed, world } from "../World.ts"
 
@@ -39,6 +40,43 @@ const send = (request: Request, server = notion) =>
   AuthorizedHttp.AuthorizedHttp.use((http) => http.sendTo(server)(request))
 
 describe("a request to a server", () => {
+  it.effect("opens its connection before the store is read, which may take longer", () => {
+    const steps: Array<string> = []
+    const noted = Layer.effect(
+      CredentialStore,
+      Effect.map(CredentialStore, (store) =>
+        CredentialStore.of({
+          ...store,
+          get: (key) =>
+            Effect.andThen(
+              Effect.sync(() => steps.push("read")),
+              store.get(key)
+            )
+        })
+      )
+    )
+    const transport = Layer.succeed(HttpTransport, {
+      connect: ({ origin }) => Effect.sync(() => void steps.push(`connect to ${origin}`)),
+      send: () =>
+        Effect.sync(() => {
+          steps.push("send")
+          return new Response()
+        })
+    })
+    return Effect.gen(function* () {
+      yield* send(post())
+      assert.deepEqual(steps, ["connect to https://notion.test", "read", "send"])
+      // With a header of its own there is nothing to wait for.
+      steps.length = 0
+      yield* send(post(), { ...notion, headers: { authorization: Redacted.make("Basic eA==") } })
+      assert.deepEqual(steps, ["send"])
+    }).pipe(
+      Effect.provide(
+        AuthorizedHttp.layer.pipe(Layer.provide(transport), Layer.provideMerge(world({ wrapStore: noted })))
+      )
+    )
+  })
+
   it.effect(
     "signs in when the server asks for it, for the scopes that it asks for, and is sent once more",
     () => {
