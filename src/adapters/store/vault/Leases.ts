@@ -5,13 +5,16 @@ import { LockError } from "../../../ports/CredentialLock.ts"
 import type { StorageError } from "../../../ports/CredentialStore.ts"
 import type { Fields, Found, KeyValue } from "./KeyValue.ts"
 import {
+  type Change,
   type HasSameContent,
   type Lease,
   leaseOf,
   type LeaseWrites,
   makeLeaseWrites,
+  type Snapshot,
   withoutLease,
-  withoutRecord
+  withoutRecord,
+  type Written
 } from "./LeaseWrites.ts"
 import {
   beatPause,
@@ -48,7 +51,7 @@ export interface Leases {
    */
   readonly current: (key: CredentialKey, lease: Lease) => Effect.Effect<Fields, StorageError | LockError>
   /** Replaces a record together with any lease on it; none if another write was first. */
-  readonly seize: (name: string, over: number) => Effect.Effect<Option.Option<Lease>, StorageError>
+  readonly seize: (name: string, found: Snapshot) => Effect.Effect<Option.Option<Lease>, StorageError>
   /**
    * Writes a record under its lease, or under the lease of another process that has taken it and changed nothing else. False
    * if the record has changed, unless it was written before the change: then only the answer was lost.
@@ -65,6 +68,12 @@ export interface Leases {
    * little of that is left: a request may arrive long after its sender has given up.
    */
   readonly remove: (name: string, lease: Lease) => Effect.Effect<boolean, StorageError | Cause.TimeoutError>
+  /** Changes a record, and leaves the lease of another process on it as it is; none if another write was first. */
+  readonly writeBeside: (
+    name: string,
+    found: Snapshot,
+    change: Change
+  ) => Effect.Effect<Option.Option<Written>, StorageError>
   readonly writeOver: LeaseWrites["writeOver"]
 }
 
@@ -110,7 +119,7 @@ const untilBeat = ({ until }: Lease) =>
 export const makeLeases = (engine: KeyValue, hasSameContent: HasSameContent, tell?: Tell): Leases => {
   const held = new Map<string, Lease>()
 
-  const { takeOver, writeHeld, writeLost, writeOver } = makeLeaseWrites(engine, hasSameContent)
+  const { pastLease, takeOver, writeHeld, writeLost, writeOver } = makeLeaseWrites(engine, hasSameContent)
 
   /** Ends the heartbeat under way. If Vault has got it, the next write recognizes that. */
   const urgently =
@@ -122,8 +131,8 @@ export const makeLeases = (engine: KeyValue, hasSameContent: HasSameContent, tel
 
   const write: Leases["write"] = (name, lease, change) =>
     Effect.gen(function* () {
-      const base = { ...lease }
-      return (yield* writeHeld(name, lease, change, true)) || (yield* writeLost(name, base, change))
+      lease.successor = undefined
+      return (yield* writeHeld(name, lease, change, true)) || (yield* writeLost(name, lease, change))
     }).pipe(patiently(lease), urgently(lease))
 
   const remove: Leases["remove"] = (name, lease) =>
@@ -181,11 +190,16 @@ export const makeLeases = (engine: KeyValue, hasSameContent: HasSameContent, tel
         if (!lease.isLost && age >= 0 && isHeld) return lease.fields
         if (written < extensions && !(yield* writeHeld(key.storageName, lease, (fields) => fields))) {
           const { fields, until, version } = yield* takeInTurn(key, lease)
-          Object.assign(lease, { fields, until, version, isLost: false, perhapsUntil: undefined })
+          const none = { successor: undefined, perhapsUntil: undefined }
+          Object.assign(lease, { fields, until, version, isLost: false, ...none })
         }
       }
       return yield* tooSlow(key)
-    }).pipe(patiently(lease), urgently(lease))
+    }).pipe(
+      Effect.tap(({ record }) => Effect.sync(() => void (lease.base = record))),
+      patiently(lease),
+      urgently(lease)
+    )
 
   /** Gives a lease back. If that fails, the lease expires. */
   const giveBack = Effect.fn("VaultStore.giveBack")(
@@ -220,10 +234,20 @@ export const makeLeases = (engine: KeyValue, hasSameContent: HasSameContent, tel
     heldOn: (name) => held.get(name),
     current,
     // Not under the local lock, so that its holder does not take it for its own.
-    seize: (name, over) => takeOver(name, {}, over, { owner: randomUUID(), place: undefined }),
+    seize: Effect.fnUntraced(function* (name, found) {
+      const over = yield* pastLease(name, found)
+      if (Option.isNone(over)) return Option.none()
+      return yield* takeOver(name, {}, over.value, { owner: randomUUID(), place: undefined })
+    }),
     write,
     empty: (name, lease) => write(name, lease, withoutRecord(lease)),
     remove,
+    writeBeside: Effect.fnUntraced(function* (name, found, change) {
+      const over = yield* pastLease(name, found)
+      return Option.isNone(over)
+        ? Option.none()
+        : yield* writeOver(name, change(found.fields ?? {}), over.value)
+    }),
     writeOver
   }
 }

@@ -119,9 +119,9 @@ export const layer = (
       /** Replaces a record, unless only the answer to that was lost. Leaves another process's lease on it as it is. */
       const replace = Effect.fnUntraced(function* (name: string, record: string) {
         for (let attempt = 1; attempt <= writeAttempts; attempt++) {
-          const { fields, version } = yield* engine.read(name)
-          if (attempt > 1 && hasStored(fields, record)) return version
-          const written = yield* leases.writeOver(name, withRecord(fields, record), version)
+          const found = yield* engine.read(name)
+          if (attempt > 1 && hasStored(found.fields, record)) return found.version
+          const written = yield* leases.writeBeside(name, found, (fields) => withRecord(fields, record))
           if (Option.isSome(written)) return written.value.version
           yield* Effect.sleep(replicaPause)
         }
@@ -161,12 +161,12 @@ export const layer = (
         const name = key.storageName
         for (let attempt = 1; attempt <= writeAttempts; attempt++) {
           const held = leases.heldOn(name)
-          const { fields, version } = held ?? (yield* engine.read(name))
-          const existed = fields?.["record"] !== undefined
+          const found = held ?? (yield* engine.read(name))
+          const existed = found.fields?.["record"] !== undefined
           if ((yield* engine.version) === 1) return yield* Effect.as(engine.remove(name), existed)
-          if (version === 0) return false
+          if (found.version === 0) return false
           if (held !== undefined && !(yield* leases.empty(name, held))) return yield* superseded(key)
-          const lease = held ?? Option.getOrUndefined(yield* leases.seize(name, version))
+          const lease = held ?? Option.getOrUndefined(yield* leases.seize(name, found))
           if (lease === undefined) {
             yield* Effect.sleep(replicaPause)
             continue
