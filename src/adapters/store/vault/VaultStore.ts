@@ -42,6 +42,18 @@ const hasSameContent =
     return a !== undefined && b !== undefined && hasSameTokens(a, b)
   }
 
+/**
+ * The records under the locks of the caller. Other callers in the same process read as those in other processes do: they would
+ * extend the lease of the lock, and new tokens would wait for that.
+ */
+const LockedRecords = Context.Reference<ReadonlyArray<string>>(
+  "mcp-cli-oauth/adapters/store/vault/LockedRecords",
+  { defaultValue: () => [] }
+)
+
+const holdingLock = <A, E, R>(key: CredentialKey, effect: Effect.Effect<A, E, R>) =>
+  Effect.updateService(effect, LockedRecords, (names) => [...names, key.storageName])
+
 /** Confirms the lock of this machine. A lease excludes other processes without it. */
 const confirmUnlessLeased =
   (confirm: NonNullable<CredentialLock["Service"]["confirm"]>, { heldOn }: Leases): typeof confirm =>
@@ -88,7 +100,7 @@ export const layer = (
             ? tellIfSlow(tell, () => waitsForProcess(key))((endWait) =>
                 endWait.pipe(
                   Effect.andThen(acquire(key)),
-                  Effect.andThen(effect),
+                  Effect.andThen(holdingLock(key, effect)),
                   Effect.scoped,
                   local.withLock(key, purpose)
                 )
@@ -104,7 +116,8 @@ export const layer = (
         )
 
       const get = Effect.fn("VaultStore.get")(function* (key: CredentialKey) {
-        const lease = leases.heldOn(key.storageName)
+        const isLocked = (yield* LockedRecords).includes(key.storageName)
+        const lease = isLocked ? leases.heldOn(key.storageName) : undefined
         const fields =
           lease === undefined
             ? (yield* engine.read(key.storageName)).fields

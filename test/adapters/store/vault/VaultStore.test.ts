@@ -869,6 +869,37 @@ describe("the lease on a record", () => {
     })
   )
 
+  it.live.each([0, 6, 9])(
+    "lets tokens be written while another read of its process waits, after %i s",
+    (seconds) =>
+      Effect.gen(function* () {
+        const vault = yield* vaultDouble()
+        yield* Effect.gen(function* () {
+          yield* put("kept")
+          const goOn = yield* Deferred.make<void>()
+          const entered = yield* Deferred.make<void>()
+          const holder = yield* Effect.forkChild(
+            locked(
+              Effect.andThen(
+                Deferred.succeed(entered, undefined),
+                Effect.andThen(Deferred.await(goOn), put("refreshed", 2))
+              )
+            )
+          )
+          yield* Deferred.await(entered)
+          yield* TestClock.adjust(`${seconds} seconds`)
+          const held = vault.fault("delay", { match: /secret\/data/ })
+          const reader = yield* Effect.forkChild(get)
+          yield* Effect.promise(() => held.arrived)
+          yield* Deferred.succeed(goOn, undefined)
+          yield* Fiber.join(holder)
+          held.release()
+          yield* Fiber.join(reader)
+        }).pipe(Effect.provide(Layer.provideMerge(programOf(settingsFor(vault)), TestClock.layer())))
+        assert.include(JSON.stringify(recordOf(vault)), "refreshed")
+      })
+  )
+
   it.live.each(["delay", "delay after", "drop", "500"] as const)(
     "is extended again soon after a heartbeat that has met %j",
     (kind) =>
