@@ -1,7 +1,8 @@
-import { createHash, randomUUID } from "node:crypto"
-import { Clock, Data, Duration, Effect, type Fiber, Option, Result, Semaphore } from "effect"
+import { createHash } from "node:crypto"
+import { Clock, Duration, Effect, type Fiber, Option, Result, Semaphore } from "effect"
 import type { StorageError } from "../../../ports/CredentialStore.ts"
 import type { Fields, Found, KeyValue } from "./KeyValue.ts"
+import type { Change, RecordWrites, Snapshot, Written } from "./RecordWrites.ts"
 import { leaseMargin, leaseTime, replicaAttempts, replicaPause } from "./VaultLimits.ts"
 
 /** A lease that this process holds on a record. */
@@ -30,39 +31,22 @@ export interface Lease {
   beat: Fiber.Fiber<unknown> | undefined
 }
 
-/** A record at a version that another write may replace. */
-export type Snapshot = Pick<Found, "fields" | "version">
-
-/** A record as it was written. */
-export interface Written {
-  readonly version: number
-  readonly fields: Fields
-}
-
-/** Changes a record. */
-export type Change = (fields: Fields) => Fields
-
 /** Whether one record may take the place of another without the loss of a token. */
 export type HasSameContent = (name: string, one: string | undefined, other: string | undefined) => boolean
 
 /** Writes of records that may carry a lease, by check-and-set on their versions. */
 export interface LeaseWrites {
-  /** Replaces a version of a record; none if the record is at another version by now. */
-  readonly writeOver: (
-    name: string,
-    fields: Fields,
-    over: number
-  ) => Effect.Effect<Option.Option<Written>, StorageError>
-  /**
-   * The version of a record at which a process without its lease may change the content; none if another write was first. The
-   * first write over the lease of another process changes nothing: that process may write new tokens over it unread.
-   */
-  readonly pastLease: (name: string, found: Snapshot) => Effect.Effect<Option.Option<number>, StorageError>
   /** Takes a record over at a version; none if another write was first. */
   readonly takeOver: (
     name: string,
     fields: Fields | undefined,
     over: number,
+    holder: Pick<Lease, "owner" | "place">
+  ) => Effect.Effect<Option.Option<Lease>, StorageError>
+  /** Replaces a record together with any lease on it; none if another write was first. */
+  readonly seize: (
+    name: string,
+    found: Snapshot,
     holder: Pick<Lease, "owner" | "place">
   ) => Effect.Effect<Option.Option<Lease>, StorageError>
   /**
@@ -144,81 +128,32 @@ const leaseAt = ({ owner, place }: Pick<Lease, "owner" | "place">, at: Written, 
   beat: undefined
 })
 
-/** Ends the writes of one record at several versions: one of them has succeeded. */
-class Done extends Data.TaggedClass("Done")<{ readonly version: number }> {}
+/**
+ * Takes a newer version for that of this process if it carries the lease: a write whose answer was lost. None: it shows nothing
+ * new, since it is of a replica that is behind. False if it carries another lease.
+ */
+const adopt = (lease: Lease, found: Found): boolean | undefined => {
+  if (found.version < lease.version) return undefined
+  if (leaseOf(found.fields)?.owner !== lease.owner) {
+    Object.assign(lease, { isLost: true, successor: found })
+    return false
+  }
+  if (found.version === lease.version) return undefined
+  Object.assign(lease, { version: found.version, fields: found.fields, perhapsUntil: undefined })
+  return true
+}
 
 /** The writes of one key-value engine. */
-export const makeLeaseWrites = (engine: KeyValue, hasSameContent: HasSameContent): LeaseWrites => {
-  /**
-   * Writes at the one of these versions that the record is at. Tokens are written at all of them at once: each write may wait long
-   * for its answer. A removal that arrives after the other one could empty the next record, whose versions start over.
-   */
-  const writeAt = (name: string, fields: Fields, over: ReadonlyArray<number>) => {
-    const concurrency = fields["record"] === undefined ? 1 : over.length
-    return Effect.forEach(
-      over,
-      (version) =>
-        engine.write(name, fields, version).pipe(
-          Effect.flatMap(
-            Option.match({
-              onNone: () => Effect.void,
-              onSome: (written) => Effect.fail(new Done({ version: written }))
-            })
-          ),
-          concurrency > 1 ? Effect.interruptible : (write) => write
-        ),
-      { concurrency, discard: true }
-    ).pipe(
-      Effect.as(Option.none<number>()),
-      Effect.catchTag("Done", ({ version }) => Effect.succeedSome(version))
-    )
-  }
-
-  /** Replaces a record at one of these versions. Fails with what is there instead. */
-  const replace = Effect.fnUntraced(function* (name: string, fields: Fields, over: ReadonlyArray<number>) {
-    const named: Fields = { ...fields, write: randomUUID() }
-    const written = yield* writeAt(name, named, over)
-    if (Option.isSome(written)) {
-      return Result.succeed<Written>({ version: written.value, fields: named })
-    }
-    // A lost response may have been a success: the name of the write, in the record itself, tells.
-    const found = yield* engine.read(name)
-    return found.fields?.["write"] === named["write"]
-      ? Result.succeed<Written>({ version: found.version, fields: named })
-      : Result.fail(found)
-  })
-
-  const writeOver: LeaseWrites["writeOver"] = (name, fields, over) =>
-    Effect.map(replace(name, fields, [over]), Result.getSuccess)
-
-  const pastLease: LeaseWrites["pastLease"] = (name, { fields, version }) =>
-    fields === undefined || leaseOf(fields) === undefined
-      ? Effect.succeedSome(version)
-      : Effect.map(
-          writeOver(name, fields, version),
-          Option.map((written) => written.version)
-        )
-
+export const makeLeaseWrites = (
+  engine: KeyValue,
+  { pastLease, replace, writeOver }: RecordWrites,
+  hasSameContent: HasSameContent
+): LeaseWrites => {
   const takeOver: LeaseWrites["takeOver"] = Effect.fnUntraced(function* (name, fields, over, holder) {
     const until = (yield* Clock.currentTimeMillis) + Duration.toMillis(leaseTime)
     const written = yield* writeOver(name, withLease(fields, holder), over)
     return Option.map(written, (at) => leaseAt(holder, at, until))
   })
-
-  /**
-   * Takes a newer version for that of this process if it carries the lease: a write whose answer was lost. None: it shows nothing
-   * new, since it is of a replica that is behind. False if it carries another lease.
-   */
-  const adopt = (lease: Lease, found: Found): boolean | undefined => {
-    if (found.version < lease.version) return undefined
-    if (leaseOf(found.fields)?.owner !== lease.owner) {
-      Object.assign(lease, { isLost: true, successor: found })
-      return false
-    }
-    if (found.version === lease.version) return undefined
-    Object.assign(lease, { version: found.version, fields: found.fields, perhapsUntil: undefined })
-    return true
-  }
 
   /** Reads a record until a replica shows at least the version that this process has written. False if the lease is lost. */
   const recognize = Effect.fnUntraced(function* (name: string, lease: Lease) {
@@ -231,6 +166,11 @@ export const makeLeaseWrites = (engine: KeyValue, hasSameContent: HasSameContent
     // The count of versions has started over: the record was removed.
     lease.isLost = true
     return false
+  })
+
+  const seize: LeaseWrites["seize"] = Effect.fnUntraced(function* (name, found, holder) {
+    const over = yield* pastLease(name, found)
+    return Option.isNone(over) ? Option.none() : yield* takeOver(name, {}, over.value, holder)
   })
 
   const writeHeld: LeaseWrites["writeHeld"] = Effect.fnUntraced(function* (
@@ -285,5 +225,5 @@ export const makeLeaseWrites = (engine: KeyValue, hasSameContent: HasSameContent
     return false
   })
 
-  return { writeOver, pastLease, takeOver, writeHeld, writeLost }
+  return { takeOver, seize, writeHeld, writeLost }
 }

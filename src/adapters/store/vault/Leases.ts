@@ -5,17 +5,14 @@ import { LockError } from "../../../ports/CredentialLock.ts"
 import type { StorageError } from "../../../ports/CredentialStore.ts"
 import type { Fields, Found, KeyValue } from "./KeyValue.ts"
 import {
-  type Change,
   type HasSameContent,
   type Lease,
   leaseOf,
-  type LeaseWrites,
   makeLeaseWrites,
-  type Snapshot,
   withoutLease,
-  withoutRecord,
-  type Written
+  withoutRecord
 } from "./LeaseWrites.ts"
+import { makeRecordWrites, type RecordWrites, type Snapshot } from "./RecordWrites.ts"
 import {
   beatPause,
   beatTimeout,
@@ -68,13 +65,8 @@ export interface Leases {
    * little of that is left: a request may arrive long after its sender has given up.
    */
   readonly remove: (name: string, lease: Lease) => Effect.Effect<boolean, StorageError | Cause.TimeoutError>
-  /** Changes a record, and leaves the lease of another process on it as it is; none if another write was first. */
-  readonly writeBeside: (
-    name: string,
-    found: Snapshot,
-    change: Change
-  ) => Effect.Effect<Option.Option<Written>, StorageError>
-  readonly writeOver: LeaseWrites["writeOver"]
+  readonly writeBeside: RecordWrites["writeBeside"]
+  readonly writeOver: RecordWrites["writeOver"]
 }
 
 /** Another process holds the lease. */
@@ -115,19 +107,20 @@ const untilBeat = ({ until }: Lease) =>
     )
   )
 
+/** Ends the heartbeat under way. If Vault has got it, the next write recognizes that. */
+const urgently =
+  (lease: Lease) =>
+  <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+    Effect.suspend(() => (lease.beat === undefined ? Effect.void : Fiber.interrupt(lease.beat))).pipe(
+      Effect.andThen(lease.turn.withPermit(effect))
+    )
+
 /** The leases of this process in a key-value engine of version 2. */
 export const makeLeases = (engine: KeyValue, hasSameContent: HasSameContent, tell?: Tell): Leases => {
   const held = new Map<string, Lease>()
 
-  const { pastLease, takeOver, writeHeld, writeLost, writeOver } = makeLeaseWrites(engine, hasSameContent)
-
-  /** Ends the heartbeat under way. If Vault has got it, the next write recognizes that. */
-  const urgently =
-    (lease: Lease) =>
-    <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
-      Effect.suspend(() => (lease.beat === undefined ? Effect.void : Fiber.interrupt(lease.beat))).pipe(
-        Effect.andThen(lease.turn.withPermit(effect))
-      )
+  const writes = makeRecordWrites(engine)
+  const { seize, takeOver, writeHeld, writeLost } = makeLeaseWrites(engine, writes, hasSameContent)
 
   const write: Leases["write"] = (name, lease, change) =>
     Effect.gen(function* () {
@@ -234,20 +227,11 @@ export const makeLeases = (engine: KeyValue, hasSameContent: HasSameContent, tel
     heldOn: (name) => held.get(name),
     current,
     // Not under the local lock, so that its holder does not take it for its own.
-    seize: Effect.fnUntraced(function* (name, found) {
-      const over = yield* pastLease(name, found)
-      if (Option.isNone(over)) return Option.none()
-      return yield* takeOver(name, {}, over.value, { owner: randomUUID(), place: undefined })
-    }),
+    seize: (name, found) => seize(name, found, { owner: randomUUID(), place: undefined }),
     write,
     empty: (name, lease) => write(name, lease, withoutRecord(lease)),
     remove,
-    writeBeside: Effect.fnUntraced(function* (name, found, change) {
-      const over = yield* pastLease(name, found)
-      return Option.isNone(over)
-        ? Option.none()
-        : yield* writeOver(name, change(found.fields ?? {}), over.value)
-    }),
-    writeOver
+    writeBeside: writes.writeBeside,
+    writeOver: writes.writeOver
   }
 }

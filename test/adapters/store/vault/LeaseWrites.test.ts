@@ -3,12 +3,12 @@ import { Effect, Fiber, Option } from "effect"
 import { TestClock } from "effect/testing"
 import type { Fields, KeyValue } from "../../../../src/adapters/store/vault/KeyValue.ts"
 import {
-  type Change,
   type Lease,
   makeLeaseWrites,
   withoutLease,
   withRecord
 } from "../../../../src/adapters/store/vault/LeaseWrites.ts"
+import { type Change, makeRecordWrites } from "../../../../src/adapters/store/vault/RecordWrites.ts"
 
 /** A record with check-and-set. Only so many reads of it are answered, perhaps by a replica that is one version behind. */
 const engineOf = (answeredReads: number, isStale: boolean) => {
@@ -49,7 +49,7 @@ const soon = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
 const unanswered = (answeredReads: number, isStale = false) =>
   Effect.gen(function* () {
     const { engine, record } = engineOf(answeredReads, isStale)
-    const writes = makeLeaseWrites(engine, isSame)
+    const writes = makeLeaseWrites(engine, makeRecordWrites(engine), isSame)
     const holder = { owner: "mine", place: undefined }
     const lease: Lease = Option.getOrThrow(yield* writes.takeOver("s", record.fields, 7, holder))
     Object.assign(record, { version: record.version + 1 })
