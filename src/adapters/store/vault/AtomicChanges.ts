@@ -43,11 +43,12 @@ export const atomicChanges = ({
   removeSame: Effect.fn("VaultStore.removeSame")(function* (key: CredentialKey, credential: Credential) {
     const name = key.storageName
     if ((yield* engine.version) === 1) return false
-    const { fields, version } = yield* engine.read(name)
+    const found = yield* engine.read(name)
+    const { fields } = found
     // A lease, even one that has expired, is left to the lock.
     if (fields?.["record"] === undefined || fields["lease"] !== undefined) return false
     if (!isSameCredential(yield* recordOf(key, fields["record"]), credential)) return false
-    const lease = Option.getOrUndefined(yield* leases.seize(name, version))
+    const lease = Option.getOrUndefined(yield* leases.seize(name, found))
     if (lease === undefined) return false
     yield* tidy(name, lease)
     return true

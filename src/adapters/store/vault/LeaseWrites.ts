@@ -1,7 +1,8 @@
-import { createHash, randomUUID } from "node:crypto"
-import { Clock, Duration, Effect, type Fiber, Option, Semaphore } from "effect"
+import { createHash } from "node:crypto"
+import { Clock, Duration, Effect, type Fiber, Option, Result, Semaphore } from "effect"
 import type { StorageError } from "../../../ports/CredentialStore.ts"
-import type { Fields, KeyValue } from "./KeyValue.ts"
+import type { Fields, Found, KeyValue } from "./KeyValue.ts"
+import type { Change, RecordWrites, Snapshot, Written } from "./RecordWrites.ts"
 import { leaseMargin, leaseTime, replicaAttempts, replicaPause } from "./VaultLimits.ts"
 
 /** A lease that this process holds on a record. */
@@ -13,44 +14,39 @@ export interface Lease {
   /** The record as this process last wrote or found it. */
   fields: Fields
   version: number
+  /** The content that this process goes on from. A process without the lease may have replaced it since. */
+  base: string | undefined
   /** Until when no other process can take it, by the local clock, in milliseconds since the epoch. */
   until: number
   /** True if another process has taken it since. */
   isLost: boolean
+  /** The record under the lease of another process, as it was found. Absent: none was found. */
+  successor: Found | undefined
   /**
    * As `until`, if a write over `version` has arrived whose answer has not: the record is then at the next version. Absent:
-   * every write was answered.
+   * `version` is the newest one that a write of this process can have led to.
    */
   perhapsUntil: number | undefined
   /** The heartbeat under way. A write interrupts it: a new token is more urgent. */
   beat: Fiber.Fiber<unknown> | undefined
 }
 
-/** A record as it was written. */
-export interface Written {
-  readonly version: number
-  readonly fields: Fields
-}
-
-/** Changes a record. */
-export type Change = (fields: Fields) => Fields
-
 /** Whether one record may take the place of another without the loss of a token. */
 export type HasSameContent = (name: string, one: string | undefined, other: string | undefined) => boolean
 
 /** Writes of records that may carry a lease, by check-and-set on their versions. */
 export interface LeaseWrites {
-  /** Replaces a record at the first of these versions that it is at; none if it is at another one by now. */
-  readonly writeOver: (
-    name: string,
-    fields: Fields,
-    ...over: ReadonlyArray<number>
-  ) => Effect.Effect<Option.Option<Written>, StorageError>
   /** Takes a record over at a version; none if another write was first. */
   readonly takeOver: (
     name: string,
     fields: Fields | undefined,
     over: number,
+    holder: Pick<Lease, "owner" | "place">
+  ) => Effect.Effect<Option.Option<Lease>, StorageError>
+  /** Replaces a record together with any lease on it; none if another write was first. */
+  readonly seize: (
+    name: string,
+    found: Snapshot,
     holder: Pick<Lease, "owner" | "place">
   ) => Effect.Effect<Option.Option<Lease>, StorageError>
   /**
@@ -69,11 +65,7 @@ export interface LeaseWrites {
    * Writes over the lease of another process, if that has changed nothing but the lease. True as well if the record has been
    * stored before, and other processes have replaced it since.
    */
-  readonly writeLost: (
-    name: string,
-    lease: Pick<Lease, "fields">,
-    change: Change
-  ) => Effect.Effect<boolean, StorageError>
+  readonly writeLost: (name: string, lease: Lease, change: Change) => Effect.Effect<boolean, StorageError>
 }
 
 /** The lease on a record: its owner, how many seconds it holds, and where it was taken. Absent: none. */
@@ -128,53 +120,57 @@ const leaseAt = ({ owner, place }: Pick<Lease, "owner" | "place">, at: Written, 
   place,
   turn: Semaphore.makeUnsafe(1),
   ...at,
+  base: at.fields["record"],
   until,
   isLost: false,
+  successor: undefined,
   perhapsUntil: undefined,
   beat: undefined
 })
 
-/** The writes of one key-value engine. */
-export const makeLeaseWrites = (engine: KeyValue, hasSameContent: HasSameContent): LeaseWrites => {
-  // A lost response may have been a success: the name of the write, in the record itself, tells.
-  const writeOver: LeaseWrites["writeOver"] = Effect.fnUntraced(function* (name, fields, ...over) {
-    const named: Fields = { ...fields, write: randomUUID() }
-    for (const version of over) {
-      const written = yield* engine.write(name, named, version)
-      if (Option.isSome(written)) return Option.some({ version: written.value, fields: named })
-    }
-    const found = yield* engine.read(name)
-    return found.fields?.["write"] === named["write"]
-      ? Option.some({ version: found.version, fields: named })
-      : Option.none()
-  })
+/**
+ * Takes a newer version for that of this process if it carries the lease: a write whose answer was lost. None: it shows nothing
+ * new, since it is of a replica that is behind. False if it carries another lease.
+ */
+const adopt = (lease: Lease, found: Found): boolean | undefined => {
+  if (found.version < lease.version) return undefined
+  if (leaseOf(found.fields)?.owner !== lease.owner) {
+    Object.assign(lease, { isLost: true, successor: found })
+    return false
+  }
+  if (found.version === lease.version) return undefined
+  Object.assign(lease, { version: found.version, fields: found.fields, perhapsUntil: undefined })
+  return true
+}
 
+/** The writes of one key-value engine. */
+export const makeLeaseWrites = (
+  engine: KeyValue,
+  { pastLease, replace, writeOver }: RecordWrites,
+  hasSameContent: HasSameContent
+): LeaseWrites => {
   const takeOver: LeaseWrites["takeOver"] = Effect.fnUntraced(function* (name, fields, over, holder) {
     const until = (yield* Clock.currentTimeMillis) + Duration.toMillis(leaseTime)
     const written = yield* writeOver(name, withLease(fields, holder), over)
     return Option.map(written, (at) => leaseAt(holder, at, until))
   })
 
-  const isOn = (fields: Fields | undefined, lease: Lease) => leaseOf(fields)?.owner === lease.owner
-
-  /**
-   * Reads a record until a replica shows at least the version that this process has written, and takes what it finds for its
-   * own if it carries the lease: a write whose response was lost. False if it carries another lease.
-   */
+  /** Reads a record until a replica shows at least the version that this process has written. False if the lease is lost. */
   const recognize = Effect.fnUntraced(function* (name: string, lease: Lease) {
     for (let attempt = 1; attempt <= replicaAttempts; attempt++) {
       const found = yield* engine.read(name)
-      if (found.version >= lease.version) {
-        if (!isOn(found.fields, lease)) return false
-        lease.version = found.version
-        lease.fields = found.fields ?? {}
-        lease.perhapsUntil = undefined
-        return true
-      }
+      const isMine = adopt(lease, found)
+      if (isMine !== undefined || found.version === lease.version) return isMine !== false
       yield* Effect.sleep(replicaPause)
     }
     // The count of versions has started over: the record was removed.
+    lease.isLost = true
     return false
+  })
+
+  const seize: LeaseWrites["seize"] = Effect.fnUntraced(function* (name, found, holder) {
+    const over = yield* pastLease(name, found)
+    return Option.isNone(over) ? Option.none() : yield* takeOver(name, {}, over.value, holder)
   })
 
   const writeHeld: LeaseWrites["writeHeld"] = Effect.fnUntraced(function* (
@@ -183,51 +179,51 @@ export const makeLeaseWrites = (engine: KeyValue, hasSameContent: HasSameContent
     change,
     isUrgent = false
   ) {
-    const { record } = lease.fields
+    let isFound = false
     for (let attempt = 1; attempt <= replicaAttempts && !lease.isLost; attempt++) {
       const now = yield* Clock.currentTimeMillis
-      const perhapsUntil = isUrgent ? lease.perhapsUntil : undefined
+      const until = Math.max(lease.until, isUrgent ? (lease.perhapsUntil ?? 0) : 0)
       // The lease may have expired. The version alone is no proof: after a removal, versions start over.
-      const mayBeLost = attempt > 1 || now + leaseMargin >= Math.max(lease.until, perhapsUntil ?? 0)
-      if (mayBeLost && !(yield* recognize(name, lease))) {
-        lease.isLost = true
-        return false
-      }
+      const mayBeLost = attempt > 1 ? !isFound : now + leaseMargin >= until
+      if (mayBeLost && !(yield* recognize(name, lease))) return false
       const next = change(lease.fields)
       const found = lease.fields["record"]
-      if (found !== next["record"] && !hasSameContent(name, found, record)) return false
+      if (found !== next["record"] && !hasSameContent(name, found, lease.base)) return false
+      const { perhapsUntil, version } = lease
       // The next version is that write, or else the lease of another process, which has changed nothing else.
-      const unread = mayBeLost || perhapsUntil === undefined ? [] : [lease.version + 1]
+      const unread = isUrgent && perhapsUntil !== undefined ? [version + 1] : []
       lease.perhapsUntil = now + Duration.toMillis(leaseTime)
-      const written = yield* writeOver(name, next, ...unread, lease.version)
-      lease.perhapsUntil = undefined
-      if (Option.isSome(written)) {
-        lease.version = written.value.version
-        lease.fields = written.value.fields
+      const written = yield* replace(name, next, [...unread, version])
+      if (Result.isSuccess(written)) {
+        lease.version = written.success.version
+        lease.fields = written.success.fields
+        if (found !== next["record"]) lease.base = next["record"]
         lease.until = now + Duration.toMillis(leaseTime)
+        // The write over the next version may arrive as well.
+        if (unread.length === 0 || lease.version > version + 1) lease.perhapsUntil = undefined
         return true
       }
+      isFound = adopt(lease, written.failure) === true
       // Refused by a replica that was behind, unless the record tells otherwise.
-      yield* Effect.sleep(replicaPause)
+      if (!isFound && !lease.isLost) yield* Effect.sleep(replicaPause)
     }
     return false
   })
 
-  const writeLost: LeaseWrites["writeLost"] = Effect.fnUntraced(function* (
-    name,
-    { fields: { record } },
-    change
-  ) {
+  const writeLost: LeaseWrites["writeLost"] = Effect.fnUntraced(function* (name, lease, change) {
+    let found = lease.successor
     for (let attempt = 1; attempt <= replicaAttempts; attempt++) {
-      const { fields, version } = yield* engine.read(name)
+      const { fields, version } = found ?? (yield* engine.read(name))
       // The write had succeeded, and its answer was lost. Later holders of the lease went on from there.
       if (hasStored(fields, change(fields ?? {})["record"])) return true
-      if (!hasSameContent(name, fields?.["record"], record)) return false
-      if (Option.isSome(yield* writeOver(name, change(fields ?? {}), version))) return true
-      yield* Effect.sleep(replicaPause)
+      if (!hasSameContent(name, fields?.["record"], lease.base)) return false
+      const written = yield* replace(name, change(fields ?? {}), [version])
+      if (Result.isSuccess(written)) return true
+      found = written.failure.version > version ? written.failure : undefined
+      if (found === undefined) yield* Effect.sleep(replicaPause)
     }
     return false
   })
 
-  return { writeOver, takeOver, writeHeld, writeLost }
+  return { takeOver, seize, writeHeld, writeLost }
 }

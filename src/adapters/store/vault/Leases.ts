@@ -8,11 +8,11 @@ import {
   type HasSameContent,
   type Lease,
   leaseOf,
-  type LeaseWrites,
   makeLeaseWrites,
   withoutLease,
   withoutRecord
 } from "./LeaseWrites.ts"
+import { makeRecordWrites, type RecordWrites, type Snapshot } from "./RecordWrites.ts"
 import {
   beatPause,
   beatTimeout,
@@ -48,7 +48,7 @@ export interface Leases {
    */
   readonly current: (key: CredentialKey, lease: Lease) => Effect.Effect<Fields, StorageError | LockError>
   /** Replaces a record together with any lease on it; none if another write was first. */
-  readonly seize: (name: string, over: number) => Effect.Effect<Option.Option<Lease>, StorageError>
+  readonly seize: (name: string, found: Snapshot) => Effect.Effect<Option.Option<Lease>, StorageError>
   /**
    * Writes a record under its lease, or under the lease of another process that has taken it and changed nothing else. False
    * if the record has changed, unless it was written before the change: then only the answer was lost.
@@ -65,7 +65,8 @@ export interface Leases {
    * little of that is left: a request may arrive long after its sender has given up.
    */
   readonly remove: (name: string, lease: Lease) => Effect.Effect<boolean, StorageError | Cause.TimeoutError>
-  readonly writeOver: LeaseWrites["writeOver"]
+  readonly writeBeside: RecordWrites["writeBeside"]
+  readonly writeOver: RecordWrites["writeOver"]
 }
 
 /** Another process holds the lease. */
@@ -106,24 +107,25 @@ const untilBeat = ({ until }: Lease) =>
     )
   )
 
+/** Ends the heartbeat under way. If Vault has got it, the next write recognizes that. */
+const urgently =
+  (lease: Lease) =>
+  <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+    Effect.suspend(() => (lease.beat === undefined ? Effect.void : Fiber.interrupt(lease.beat))).pipe(
+      Effect.andThen(lease.turn.withPermit(effect))
+    )
+
 /** The leases of this process in a key-value engine of version 2. */
 export const makeLeases = (engine: KeyValue, hasSameContent: HasSameContent, tell?: Tell): Leases => {
   const held = new Map<string, Lease>()
 
-  const { takeOver, writeHeld, writeLost, writeOver } = makeLeaseWrites(engine, hasSameContent)
-
-  /** Ends the heartbeat under way. If Vault has got it, the next write recognizes that. */
-  const urgently =
-    (lease: Lease) =>
-    <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
-      Effect.suspend(() => (lease.beat === undefined ? Effect.void : Fiber.interrupt(lease.beat))).pipe(
-        Effect.andThen(lease.turn.withPermit(effect))
-      )
+  const writes = makeRecordWrites(engine)
+  const { seize, takeOver, writeHeld, writeLost } = makeLeaseWrites(engine, writes, hasSameContent)
 
   const write: Leases["write"] = (name, lease, change) =>
     Effect.gen(function* () {
-      const base = { ...lease }
-      return (yield* writeHeld(name, lease, change, true)) || (yield* writeLost(name, base, change))
+      lease.successor = undefined
+      return (yield* writeHeld(name, lease, change, true)) || (yield* writeLost(name, lease, change))
     }).pipe(patiently(lease), urgently(lease))
 
   const remove: Leases["remove"] = (name, lease) =>
@@ -181,11 +183,16 @@ export const makeLeases = (engine: KeyValue, hasSameContent: HasSameContent, tel
         if (!lease.isLost && age >= 0 && isHeld) return lease.fields
         if (written < extensions && !(yield* writeHeld(key.storageName, lease, (fields) => fields))) {
           const { fields, until, version } = yield* takeInTurn(key, lease)
-          Object.assign(lease, { fields, until, version, isLost: false, perhapsUntil: undefined })
+          const none = { successor: undefined, perhapsUntil: undefined }
+          Object.assign(lease, { fields, until, version, isLost: false, ...none })
         }
       }
       return yield* tooSlow(key)
-    }).pipe(patiently(lease), urgently(lease))
+    }).pipe(
+      Effect.tap(({ record }) => Effect.sync(() => void (lease.base = record))),
+      patiently(lease),
+      urgently(lease)
+    )
 
   /** Gives a lease back. If that fails, the lease expires. */
   const giveBack = Effect.fn("VaultStore.giveBack")(
@@ -220,10 +227,11 @@ export const makeLeases = (engine: KeyValue, hasSameContent: HasSameContent, tel
     heldOn: (name) => held.get(name),
     current,
     // Not under the local lock, so that its holder does not take it for its own.
-    seize: (name, over) => takeOver(name, {}, over, { owner: randomUUID(), place: undefined }),
+    seize: (name, found) => seize(name, found, { owner: randomUUID(), place: undefined }),
     write,
     empty: (name, lease) => write(name, lease, withoutRecord(lease)),
     remove,
-    writeOver
+    writeBeside: writes.writeBeside,
+    writeOver: writes.writeOver
   }
 }

@@ -42,6 +42,18 @@ const hasSameContent =
     return a !== undefined && b !== undefined && hasSameTokens(a, b)
   }
 
+/**
+ * The records under the locks of the caller. Other callers in the same process read as those in other processes do: they would
+ * extend the lease of the lock, and new tokens would wait for that.
+ */
+const LockedRecords = Context.Reference<ReadonlyArray<string>>(
+  "mcp-cli-oauth/adapters/store/vault/LockedRecords",
+  { defaultValue: () => [] }
+)
+
+const holdingLock = <A, E, R>(key: CredentialKey, effect: Effect.Effect<A, E, R>) =>
+  Effect.updateService(effect, LockedRecords, (names) => [...names, key.storageName])
+
 /** Confirms the lock of this machine. A lease excludes other processes without it. */
 const confirmUnlessLeased =
   (confirm: NonNullable<CredentialLock["Service"]["confirm"]>, { heldOn }: Leases): typeof confirm =>
@@ -88,7 +100,7 @@ export const layer = (
             ? tellIfSlow(tell, () => waitsForProcess(key))((endWait) =>
                 endWait.pipe(
                   Effect.andThen(acquire(key)),
-                  Effect.andThen(effect),
+                  Effect.andThen(holdingLock(key, effect)),
                   Effect.scoped,
                   local.withLock(key, purpose)
                 )
@@ -104,7 +116,8 @@ export const layer = (
         )
 
       const get = Effect.fn("VaultStore.get")(function* (key: CredentialKey) {
-        const lease = leases.heldOn(key.storageName)
+        const isLocked = (yield* LockedRecords).includes(key.storageName)
+        const lease = isLocked ? leases.heldOn(key.storageName) : undefined
         const fields =
           lease === undefined
             ? (yield* engine.read(key.storageName)).fields
@@ -119,9 +132,9 @@ export const layer = (
       /** Replaces a record, unless only the answer to that was lost. Leaves another process's lease on it as it is. */
       const replace = Effect.fnUntraced(function* (name: string, record: string) {
         for (let attempt = 1; attempt <= writeAttempts; attempt++) {
-          const { fields, version } = yield* engine.read(name)
-          if (attempt > 1 && hasStored(fields, record)) return version
-          const written = yield* leases.writeOver(name, withRecord(fields, record), version)
+          const found = yield* engine.read(name)
+          if (attempt > 1 && hasStored(found.fields, record)) return found.version
+          const written = yield* leases.writeBeside(name, found, (fields) => withRecord(fields, record))
           if (Option.isSome(written)) return written.value.version
           yield* Effect.sleep(replicaPause)
         }
@@ -161,12 +174,12 @@ export const layer = (
         const name = key.storageName
         for (let attempt = 1; attempt <= writeAttempts; attempt++) {
           const held = leases.heldOn(name)
-          const { fields, version } = held ?? (yield* engine.read(name))
-          const existed = fields?.["record"] !== undefined
+          const found = held ?? (yield* engine.read(name))
+          const existed = found.fields?.["record"] !== undefined
           if ((yield* engine.version) === 1) return yield* Effect.as(engine.remove(name), existed)
-          if (version === 0) return false
+          if (found.version === 0) return false
           if (held !== undefined && !(yield* leases.empty(name, held))) return yield* superseded(key)
-          const lease = held ?? Option.getOrUndefined(yield* leases.seize(name, version))
+          const lease = held ?? Option.getOrUndefined(yield* leases.seize(name, found))
           if (lease === undefined) {
             yield* Effect.sleep(replicaPause)
             continue

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { Clock, ConfigProvider, Deferred, Effect, Fiber, Layer, Option, Redacted } from "effect"
+import { Clock, ConfigProvider, Deferred, Effect, Fiber, Layer, Option, Redacted, Result } from "effect"
 import { TestClock } from "effect/testing"
 import { errorText } from "../../../../src/app/cli/RemedyText.ts"
 import { CredentialKey } from "../../../../src/domain/CredentialKey.ts"
@@ -823,6 +823,81 @@ describe("the lease on a record", () => {
       assert.notInclude(found, "kept")
       if (write !== remove) assert.include(found, "refreshed")
     })
+  )
+
+  it.live.each(["drop", "500", "delay"] as const)(
+    "whose heartbeat has met %j lets new tokens be written although a write gets no answer",
+    (kind) =>
+      Effect.gen(function* () {
+        const vault = yield* vaultDouble()
+        const write = Effect.gen(function* () {
+          const held = vault.fault("delay", { match: /POST secret\/data/ })
+          yield* put("refreshed", 2)
+          assert.strictEqual(held.met(), 1)
+          held.release()
+        })
+        yield* afterHeartbeat(vault, kind, write).pipe(
+          Effect.provide(Layer.provideMerge(programOf(settingsFor(vault)), TestClock.layer()))
+        )
+        assert.include(JSON.stringify(recordOf(vault)), "refreshed")
+      })
+  )
+
+  it.live.each<readonly [string, Effect.Effect<unknown, StorageError, CredentialStore>]>([
+    ["stored a sign-in", put("signed in", 3)],
+    ["removed it", remove],
+    ["removed everything", CredentialStore.use((store) => store.clear)]
+  ])("is not written over where a process without it has %s", ([, change]) =>
+    Effect.gen(function* () {
+      const vault = yield* vaultDouble()
+      const write = Effect.gen(function* () {
+        const removal = vault.fault("delay", { match: /DELETE secret/ })
+        const other = yield* Effect.forkChild(Effect.provide(change, programOf(settingsFor(vault))))
+        while (JSON.stringify(recordOf(vault)).includes("kept")) {
+          yield* Effect.promise(() => new Promise((done) => setImmediate(done)))
+        }
+        const written = yield* Effect.result(put("refreshed", 2))
+        removal.release()
+        yield* Fiber.join(other)
+        return written
+      })
+      const written = yield* afterHeartbeat(vault, "drop", write).pipe(
+        Effect.provide(Layer.provideMerge(programOf(settingsFor(vault)), TestClock.layer()))
+      )
+      assert.strictEqual(Result.isFailure(written) && problemOf(written.failure), "Superseded")
+      assert.notInclude(JSON.stringify(recordOf(vault)), "refreshed")
+    })
+  )
+
+  it.live.each([0, 6, 9])(
+    "lets tokens be written while another read of its process waits, after %i s",
+    (seconds) =>
+      Effect.gen(function* () {
+        const vault = yield* vaultDouble()
+        yield* Effect.gen(function* () {
+          yield* put("kept")
+          const goOn = yield* Deferred.make<void>()
+          const entered = yield* Deferred.make<void>()
+          const holder = yield* Effect.forkChild(
+            locked(
+              Effect.andThen(
+                Deferred.succeed(entered, undefined),
+                Effect.andThen(Deferred.await(goOn), put("refreshed", 2))
+              )
+            )
+          )
+          yield* Deferred.await(entered)
+          yield* TestClock.adjust(`${seconds} seconds`)
+          const held = vault.fault("delay", { match: /secret\/data/ })
+          const reader = yield* Effect.forkChild(get)
+          yield* Effect.promise(() => held.arrived)
+          yield* Deferred.succeed(goOn, undefined)
+          yield* Fiber.join(holder)
+          held.release()
+          yield* Fiber.join(reader)
+        }).pipe(Effect.provide(Layer.provideMerge(programOf(settingsFor(vault)), TestClock.layer())))
+        assert.include(JSON.stringify(recordOf(vault)), "refreshed")
+      })
   )
 
   it.live.each(["delay", "delay after", "drop", "500"] as const)(
