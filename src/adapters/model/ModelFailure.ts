@@ -1,12 +1,13 @@
 import { APICallError, InvalidResponseDataError, JSONParseError, TypeValidationError } from "@ai-sdk/provider"
 import { Duration, Predicate, Redacted } from "effect"
 import { printable } from "../../domain/PrintableText.ts"
+import { redact, secretsInHeader } from "../../domain/Redaction.ts"
 import { advice, command, type Remedy } from "../../domain/Remedy.ts"
 import { type ChatFailure, ChatModelError } from "../../ports/ChatModel.ts"
 import { NetworkError } from "../../ports/HttpTransport.ts"
 import { retryAfterMillis } from "../http/RetryAfter.ts"
 import { ModelHttpError } from "./ModelHttp.ts"
-import { maxDetail } from "./ModelLimits.ts"
+import { maxDetail, maxErrorText } from "./ModelLimits.ts"
 
 /** The name of the provider at `--base-url`, which no configuration has. */
 export const customProvider = "custom"
@@ -17,6 +18,7 @@ export interface FailedModel {
   readonly name: string
   readonly provider: string
   readonly key: Redacted.Redacted | undefined
+  readonly headers: Readonly<Record<string, Redacted.Redacted>>
   /** Runs on this machine, so that it may have to be started. */
   readonly isLocal: boolean
 }
@@ -49,18 +51,29 @@ interface Said {
   readonly code: string
 }
 
+/** The start of a text: searching a long one takes time that grows with the square of its length. */
 const textOf = (value: unknown): string =>
-  typeof value === "string" ? value : typeof value === "number" ? String(value) : ""
+  typeof value === "string" ? value.slice(0, maxErrorText) : typeof value === "number" ? String(value) : ""
+
+/** FastAPI lists the problems of a request: `[{ loc, msg, type }]`. */
+const problemsIn = (detail: ReadonlyArray<unknown>): string =>
+  detail
+    .slice(0, 5)
+    .map((one) => (Predicate.isReadonlyObject(one) ? textOf(one["msg"]) : textOf(one)))
+    .filter((text) => text !== "")
+    .join("; ")
 
 /** The message and the code of an error body: `{ error: { message, code, type, status } }`, and its relatives. */
-const saidIn = (body: unknown): Omit<Said, "status"> => {
-  if (typeof body === "string") return { message: body, code: "" }
-  if (Array.isArray(body)) return saidIn(body[0])
+const saidIn = (body: unknown, depth = 0): Omit<Said, "status"> => {
+  if (typeof body === "string") return { message: textOf(body), code: "" }
+  if (depth > 8) return { message: "", code: "" }
+  if (Array.isArray(body)) return saidIn(body[0], depth + 1)
   if (!Predicate.isReadonlyObject(body)) return { message: "", code: "" }
   const inner = body["error"] ?? body["response"]
-  if (Predicate.isReadonlyObject(inner) || (typeof inner === "string" && inner !== "")) return saidIn(inner)
+  if (Predicate.isReadonlyObject(inner) || (typeof inner === "string" && inner !== ""))
+    return saidIn(inner, depth + 1)
   const { detail, message } = body
-  const said = textOf(message) || (Array.isArray(detail) ? JSON.stringify(detail) : textOf(detail))
+  const said = textOf(message) || (Array.isArray(detail) ? problemsIn(detail) : textOf(detail))
   return { message: said, code: ["code", "type", "status"].map((name) => textOf(body[name])).join(" ") }
 }
 
@@ -141,10 +154,13 @@ const remediesOf = (failure: ChatFailure, { isLocal, provider }: FailedModel): R
   }
 }
 
-/** Shortens a text of a provider to one line that may be shown. It never contains the key. */
-const shown = (text: string, key: Redacted.Redacted | undefined): string => {
-  const secret = key === undefined ? "" : Redacted.value(key)
-  const without = secret === "" ? text : text.replaceAll(secret, "[key]")
+/** Shortens a text of a provider to one line that may be shown. It never contains the key, or a header. */
+const shown = (text: string, { headers, key }: FailedModel): string => {
+  const secrets = Object.values(headers).flatMap((value) => secretsInHeader(Redacted.value(value)))
+  const without = redact(
+    text.slice(0, maxErrorText),
+    key === undefined ? secrets : [Redacted.value(key), ...secrets]
+  )
   const line = printable(without.replace(/\s+/g, " ").trim())
   return line.length > maxDetail ? `${line.slice(0, maxDetail)}...` : line
 }
@@ -162,7 +178,7 @@ export const modelFailure = (model: FailedModel, failure: Thrown | Silent, now: 
     new ChatModelError({
       model: model.name,
       failure,
-      detail: sentence(shown(detail, model.key)),
+      detail: sentence(shown(detail, model)),
       ...(retryAfter === undefined ? {} : { retryAfter }),
       remedies: [...remediesOf(failure, model)]
     })

@@ -16,3 +16,5 @@ export const discoveryTimeout = Duration.millis(300)
 export const listTimeout = Duration.seconds(10)
 /** How many models of one server are asked about. */
 export const maxDescribed = 50
+/** Characters of an error of a provider that are searched for what it means. */
+export const maxErrorText = 4000

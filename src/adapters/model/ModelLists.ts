@@ -73,6 +73,7 @@ const ask = Effect.fnUntraced(function* (
     name: provider.name,
     provider: provider.name,
     key: provider.key,
+    headers: provider.headers,
     isLocal: isLocal(provider)
   }
   return (path, body) => {

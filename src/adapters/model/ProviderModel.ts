@@ -153,7 +153,8 @@ export const openProviderModel = Effect.fnUntraced(function* (
   address: ModelAddress
 ): Effect.fn.Return<OpenChatModel, never, HttpTransport> {
   const name = `${address.provider}:${address.model}`
-  const failed: FailedModel = { name, provider: address.provider, key: address.key, isLocal: address.isLocal }
+  const { headers, isLocal, key, provider } = address
+  const failed: FailedModel = { name, provider, key, headers, isLocal }
   const fetch = yield* modelFetch({
     hasSecret: hasSecret(address),
     timeout: Duration.toMillis(address.silence),
