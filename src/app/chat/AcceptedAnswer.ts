@@ -5,10 +5,29 @@ import type {
   ChatMessage,
   ToolCallPart
 } from "../../domain/chat/ChatMessage.ts"
+import { maxArgumentLevels } from "./ChatLimits.ts"
 
-const decodeObject = Schema.decodeUnknownOption(
+const decodeRecord = Schema.decodeUnknownOption(
   Schema.fromJsonString(Schema.Record(Schema.String, Schema.Unknown))
 )
+
+const isContainer = (value: unknown): value is object => typeof value === "object" && value !== null
+
+/** True for a JSON value that recursive code, such as `JSON.stringify`, may fail on. Takes no stack. */
+const isTooDeep = (value: unknown): boolean => {
+  let level = isContainer(value) ? [value] : []
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth === maxArgumentLevels) return true
+    level = level.flatMap((one) => Object.values(one).filter(isContainer))
+  }
+  return false
+}
+
+/** Arguments as a model wrote them; undefined if they are no JSON object, or one that is nested too deep. */
+const objectIn = (text: string): Readonly<Record<string, unknown>> | undefined => {
+  const value = Option.getOrUndefined(decodeRecord(text))
+  return isTooDeep(value) ? undefined : value
+}
 
 /** A call of an answer. */
 export interface WrittenCall {
@@ -18,7 +37,7 @@ export interface WrittenCall {
   readonly name: string
   /** The arguments as the model wrote them. */
   readonly text: string
-  /** Undefined: they are no JSON object. */
+  /** Undefined: they are no JSON object, or one that is nested too deep. */
   readonly arguments: Readonly<Record<string, unknown>> | undefined
 }
 
@@ -52,7 +71,7 @@ export const acceptedAnswer = (
     if (part._tag === "Reasoning") return [part]
     const text = part.arguments
     // Models write nothing for a tool without arguments.
-    const args = text.trim() === "" ? {} : Option.getOrUndefined(decodeObject(text))
+    const args = text.trim() === "" ? {} : objectIn(text)
     let id = part.id === "" ? "call" : part.id
     for (let number = 2; ids.has(id); number++) id = `${part.id}_${number}`
     ids.add(id)

@@ -16,6 +16,8 @@ export const maxPicture = 5 * 2 ** 20
 export const maxCalls = 16
 /** Calls of one turn with the same tool and the same arguments. */
 export const maxEqualCalls = 3
+/** Levels of the arguments of a call. Recursive code fails at some thousands. */
+export const maxArgumentLevels = 200
 /** Calls of one answer that run at the same time. */
 export const callsAtOnce = 8
 /** Names that a model is told if it makes one up. */

@@ -141,6 +141,8 @@ describe("an answer of a model", () => {
     ["no JSON", '{"query": "x', /not a JSON object.*\{"query": "x/],
     ["a list", "[1]", /not a JSON object/],
     ["a text", '"x"', /not a JSON object/],
+    ["lists in lists", `{"query":${"[".repeat(1e5)}${"]".repeat(1e5)}}`, /not a JSON object/],
+    ["objects in objects", `${'{"query":'.repeat(1e5)}{}${"}".repeat(1e5)}`, /not a JSON object/],
     ["of a wrong type", { query: 7 }, /query must be a string, and 7 is a number/],
     ["misspelt", { qury: "x" }, /has no argument qury. Did you mean query\?/],
     ["missing", {}, /needs the argument query \(string\)/]
