@@ -52,6 +52,10 @@ const escaped = (characters: string): string =>
 export const safeJson = (value: unknown, indent?: number): string =>
   JSON.stringify(value, null, indent).replace(allUnsafe, escaped)
 
+/** A text in which nothing is hidden, on one line: what a terminal acts on or hides is escaped, as in JSON. */
+export const escapedLine = (text: string): string =>
+  text.replace(/[\n\t]/g, (one) => (one === "\n" ? "\\n" : "\\t")).replace(allUnsafe, escaped)
+
 /** What is needed of a text that arrives in pieces to show its next piece. */
 export interface PieceState {
   /** The last characters as they arrived: whether a joiner is text depends on the one before it. */

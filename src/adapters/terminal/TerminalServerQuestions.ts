@@ -8,6 +8,7 @@ import {
   ServerQuestions
 } from "../../ports/ServerRequests.ts"
 import { formValue } from "./FormValue.ts"
+import { hangingIndent } from "./HangingIndent.ts"
 import { singleKeys } from "./SingleKeys.ts"
 import { isAttended, say } from "./Terminal.ts"
 
@@ -16,7 +17,8 @@ const maxMessage = 2000
 
 /** A text of a server, indented, so that none of its lines looks like ours. */
 const quoted = (text: string): string =>
-  safeText(text.slice(0, maxMessage)).replace(/^/gm, "  ") + (text.length > maxMessage ? "\u2026" : "")
+  hangingIndent(safeText(text.slice(0, maxMessage)).replace(/^/gm, "  ")) +
+  (text.length > maxMessage ? "\u2026" : "")
 
 const fillIn = Effect.fnUntraced(function* ({
   message,
@@ -35,7 +37,7 @@ const fillIn = Effect.fnUntraced(function* ({
       ...("default" in field ? [`Enter: ${safeJson(field.default)}`] : [])
     ].join(", ")
     const description = field.description === undefined ? "" : `: ${printable(field.description)}`
-    yield* say(`${printable(field.name)} (${safeLine(about)})${description}\n`)
+    yield* say(`${hangingIndent(`${printable(field.name)} (${safeLine(about)})${description}`)}\n`)
     for (;;) {
       const typed = yield* askLine("> ")
       if (typed === undefined) return { _tag: "Cancel" }
@@ -59,7 +61,7 @@ const openPage = Effect.fnUntraced(function* ({
 }: Extract<Elicitation, { _tag: "Url" }>) {
   const { askKey } = yield* singleKeys("y", "n")
   yield* say(`${safeLine(server)} asks you to open a page:\n${quoted(message)}\n`)
-  yield* say(`${safeLine(url)}\n`)
+  yield* say(`${hangingIndent(safeLine(url))}\n`)
   const key = yield* askKey("Open it in your browser if you trust the address. y done, n no: ")
   return { y: { _tag: "Accept", content: {} }, n: { _tag: "Decline" }, end: { _tag: "Cancel" } }[
     key

@@ -27,7 +27,7 @@ const linesOf = (value: unknown): ReadonlyArray<string> =>
   value === undefined
     ? []
     : typeof value === "string"
-      ? value.split(/\r?\n/)
+      ? value.split("\n")
       : canonicalJson(value, 2).split("\n")
 
 /** What two lists of lines do not have in common at their start and their end. */
@@ -40,14 +40,31 @@ const differing = (before: ReadonlyArray<string>, after: ReadonlyArray<string>) 
   return { removed: before.slice(start, before.length - end), added: after.slice(start, after.length - end) }
 }
 
+/** What two lines have in common is left out of their start, but for this many characters. */
+const maxCommon = 40
+
+/** Lines that take the place of others, each from a little before the character where they differ. */
+const fromDifference = (lines: ReadonlyArray<string>, others: ReadonlyArray<string>): ReadonlyArray<string> =>
+  lines.map((line, at) => {
+    const other = others[at] ?? ""
+    let common = 0
+    while (common < line.length && line[common] === other[common]) common++
+    const from = common > 2 * maxCommon ? common - maxCommon : 0
+    const start = from === 0 ? "" : "… "
+    const rest = line.length - from - maxChangedLine
+    return `${start}${line.slice(from, from + maxChangedLine).toWellFormed()}${rest > 0 ? ` … ${rest} more characters` : ""}`
+  })
+
 /** The lines that differ in two definitions, by field: `- description: old`, `+ description: new`. */
 export const changedLines = (before: string, after: string): ReadonlyArray<string> => {
   const old = Option.getOrElse(decode(before), (): Readonly<Record<string, unknown>> => ({}))
   const now = Option.getOrElse(decode(after), (): Readonly<Record<string, unknown>> => ({}))
   const lines = fields.flatMap((field) => {
     const { added, removed } = differing(linesOf(old[field]), linesOf(now[field]))
-    const marked = (mark: string) => (line: string) => `${mark} ${field}: ${line}`.slice(0, maxChangedLine)
-    return [...removed.map(marked("-")), ...added.map(marked("+"))]
+    return [
+      ...fromDifference(removed, added).map((line) => `- ${field}: ${line}`),
+      ...fromDifference(added, removed).map((line) => `+ ${field}: ${line}`)
+    ]
   })
   const unknown = before === "" ? ["- The old definition was too long to be kept."] : []
   const rest = lines.length - maxChangedLines

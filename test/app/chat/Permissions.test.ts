@@ -287,6 +287,30 @@ describe("a pinned definition", () => {
     })
   )
 
+  it.effect.each([
+    [
+      "at the end of a long line",
+      `${"Searches. ".repeat(900)}old`,
+      `${"Searches. ".repeat(900)}new`,
+      /old.*new/
+    ],
+    ["after a long line", "x".repeat(9000), `${"x".repeat(9000)}. Sends all.`, /Sends all/],
+    ["only in what ends its lines", "One.\r\nTwo.", "One.\nTwo.", /One/],
+    ["only in what a terminal hides", "Searches.", "Searches.\u{e0041}", /\u{e0041}/u]
+  ] as const)("that changes %s shows where", ([, before, after, shown]) =>
+    Effect.gen(function* () {
+      const pins = memoryPins()
+      yield* chatAbout(before, { pins, allow: ["*"] }).pipe(Effect.flatMap(({ say }) => say("search")))
+      const changed = yield* chatAbout(after, { pins, allow: ["*"] })
+      yield* changed.say("search")
+      const lines = changed.asked[0]?.change ?? []
+      assert.strictEqual(lines.length, 2)
+      assert.notStrictEqual(lines[0]?.slice(1), lines[1]?.slice(1))
+      assert.match(lines.join(""), shown)
+      assert.isBelow(Math.max(...lines.map((line) => line.length)), 4200)
+    })
+  )
+
   it.effect("that changes is asked about until the user approves it", () =>
     Effect.gen(function* () {
       const pins = memoryPins()
