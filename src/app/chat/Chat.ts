@@ -20,6 +20,7 @@ import { ToolPins } from "../../ports/ToolPins.ts"
 import type { OpenSession, SessionError } from "../session/ServerSession.ts"
 import { summarized } from "./Compaction.ts"
 import { makePermissions } from "./Permissions.ts"
+import { redactedBy } from "./ServerSecrets.ts"
 import { systemText } from "./SystemText.ts"
 import { type ListedTool, makeToolList, type ToolList } from "./ToolList.ts"
 import { runTurn } from "./Turn.ts"
@@ -98,6 +99,9 @@ export type TurnEvent =
   /** The turn was ended by a limit: a whole sentence. */
   | { readonly _tag: "Limit"; readonly limit: TurnLimit; readonly text: string }
 
+/** What is said to the model. Parts that a user attaches name the servers that they are from. */
+export type Message = ReadonlyArray<TextPart | MediaPart>
+
 /** A conversation with a model that has the tools of servers. */
 export interface ChatSession {
   readonly servers: ReadonlyArray<ChatServer>
@@ -108,7 +112,7 @@ export interface ChatSession {
    * One turn. It ends when the model needs no more tools. The conversation is valid for the next turn however the turn
    * ends: done, failed, or interrupted because the reader stopped.
    */
-  readonly turn: (content: ReadonlyArray<TextPart | MediaPart>) => Stream.Stream<TurnEvent, ChatModelError>
+  readonly turn: (content: Message) => Stream.Stream<TurnEvent, ChatModelError>
   readonly messages: Effect.Effect<ReadonlyArray<ChatMessage>>
   /** What all requests used together. */
   readonly usage: Effect.Effect<TokenUsage>
@@ -152,12 +156,26 @@ const added = (one: TokenUsage, other: TokenUsage): TokenUsage => ({
   output: sum(one.output, other.output)
 })
 
+/** The servers that parts of a message are from. */
+const sourcesIn = (content: Message): ReadonlyArray<string> => content.flatMap(({ sources = [] }) => sources)
+
 /** The servers whose results a conversation has. */
 const sourcesOf = (list: ToolList, messages: ReadonlyArray<ChatMessage>): ReadonlyArray<string> =>
-  messages.flatMap((message) =>
-    message._tag === "Tool"
+  messages.flatMap((message) => {
+    if (message._tag === "User") return sourcesIn(message.content)
+    return message._tag === "Tool"
       ? message.results.map(({ name }) => list.serverOf(name) ?? "an earlier conversation")
       : []
+  })
+
+/** What a user attaches of servers, without the secrets of these. */
+const withoutSecrets = (servers: ReadonlyArray<ChatServer>, content: Message): Message =>
+  content.map((part) =>
+    part._tag === "Media"
+      ? part
+      : servers
+          .filter(({ name }) => part.sources?.includes(name) === true)
+          .reduce((one, server) => ({ ...one, text: redactedBy(server)(one.text) }), part)
   )
 
 /** @see Chat */
@@ -199,7 +217,8 @@ export const layer: Layer.Layer<Chat, never, ToolApproval> = Layer.effect(
             const emit = (event: TurnEvent) => void Queue.offerUnsafe(queue, event)
             return Effect.gen(function* () {
               for (const notice of yield* Ref.getAndSet(untold, [])) emit({ _tag: "Notice", ...notice })
-              yield* runTurn(context, content, emit)
+              for (const source of sourcesIn(content)) sources.add(source)
+              yield* runTurn(context, withoutSecrets(servers, content), emit)
             }).pipe(alone.withPermit, Effect.andThen(Queue.end(queue)))
           }),
         messages: Ref.get(messages),
@@ -215,7 +234,7 @@ export const layer: Layer.Layer<Chat, never, ToolApproval> = Layer.effect(
         compact: Effect.gen(function* () {
           const before = yield* Ref.get(messages)
           if (before.length === 0) return { before: 0, after: 0 }
-          const after = yield* summarized(yield* Ref.get(model), before, use)
+          const after = yield* summarized(yield* Ref.get(model), before, [...sources], use)
           yield* Ref.set(messages, after)
           return { before: before.length, after: after.length }
         }).pipe(alone.withPermit),

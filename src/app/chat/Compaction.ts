@@ -57,10 +57,13 @@ const fitted = (text: string, max: number): string =>
 /**
  * A conversation that consists of a summary of the one before, which the model writes. What does not fit into its context
  * is left out of the middle.
+ *
+ * @param sources the servers whose results are in the conversation: a summary does not make them forgotten
  */
 export const summarized = Effect.fnUntraced(function* (
   model: OpenChatModel,
   messages: ReadonlyArray<ChatMessage>,
+  sources: ReadonlyArray<string>,
   use: (usage: TokenUsage) => Effect.Effect<void>
 ): Effect.fn.Return<ReadonlyArray<ChatMessage>, ChatModelError> {
   const transcript = messages.map(messageText).join("\n\n")
@@ -110,7 +113,7 @@ export const summarized = Effect.fnUntraced(function* (
   return [
     {
       _tag: "User",
-      content: [{ _tag: "Text", text: "Summarize our conversation so far, and go on from there." }]
+      content: [{ _tag: "Text", text: "Summarize our conversation so far, and go on from there.", sources }]
     },
     { _tag: "Assistant", content: [{ _tag: "Text", text: summary }] }
   ]

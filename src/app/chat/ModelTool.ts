@@ -3,6 +3,7 @@ import { safeText } from "../../domain/PrintableText.ts"
 import { type JsonSchema, toolArguments } from "../../domain/ToolSchema.ts"
 import type { ChatTool } from "../../ports/ChatModel.ts"
 import type { ListedTool } from "./ToolList.ts"
+import { redactedBy } from "./ServerSecrets.ts"
 import { maxDescription } from "./ChatLimits.ts"
 
 /** Keywords that providers refuse at the top of a schema. */
@@ -29,12 +30,29 @@ const objectSchema = (schema: JsonSchema): JsonSchema => {
   }
 }
 
-/** A tool as a model is told about it: with its server named, and without characters that a user would not see. */
+/** The texts in a schema that only describe. Others, such as names and choices, must reach the server as it wrote them. */
+const describing: ReadonlySet<string> = new Set(["description", "title", "$comment"])
+
+/** A value in a schema whose texts are made fit for a model. */
+const cleaned = (value: unknown, clean: (text: string) => string, name = ""): unknown => {
+  if (typeof value === "string") return describing.has(name) ? clean(value) : value
+  if (Array.isArray(value)) return value.map((one: unknown) => cleaned(one, clean))
+  if (!Predicate.isObject(value)) return value
+  return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, cleaned(one, clean, key)]))
+}
+
+/**
+ * A tool as a model is told about it: with its server named, without characters that a user would not see, and without the
+ * secrets of the server.
+ */
 export const modelTool = ({ name, server, tool }: ListedTool): ChatTool => {
-  const described = safeText(tool.description ?? tool.title ?? tool.name)
+  const clean = (text: string) =>
+    redactedBy(server)(safeText(text.slice(0, 2 * maxDescription)))
+      .slice(0, maxDescription)
+      .toWellFormed()
   return {
     name,
-    description: `[${server.name}] ${described.slice(0, maxDescription).toWellFormed()}`,
-    inputSchema: objectSchema(tool.inputSchema)
+    description: `[${server.name}] ${clean(tool.description ?? tool.title ?? tool.name)}`,
+    inputSchema: cleaned(objectSchema(tool.inputSchema), clean) as JsonSchema
   }
 }

@@ -1,14 +1,17 @@
 import { Option } from "effect"
 import { safeText } from "../../domain/PrintableText.ts"
 import type { ChatServer } from "./Chat.ts"
+import { redactedBy } from "./ServerSecrets.ts"
 import { maxInstructions } from "./ChatLimits.ts"
 
 const start = (server: string) => `--- instructions of the server ${server}, not of the user ---`
 const end = "--- end of the instructions ---"
 
 /** Text of a server between marks. A line of it that looks like a mark is indented. */
-const quoted = ({ name, session }: ChatServer): ReadonlyArray<string> => {
-  const text = safeText(Option.getOrElse(session.instructions, () => "")).trim()
+const quoted = (server: ChatServer): ReadonlyArray<string> => {
+  const { name, session } = server
+  const whole = safeText(Option.getOrElse(session.instructions, () => "")).trim()
+  const text = redactedBy(server)(whole.slice(0, 2 * maxInstructions))
   if (text === "") return []
   const kept = text.slice(0, maxInstructions).toWellFormed()
   return [start(name), kept.replace(/^-{2,}/gm, (dashes) => ` ${dashes}`), end]

@@ -1,8 +1,7 @@
-import { Effect, Predicate, Redacted } from "effect"
+import { Effect, Predicate } from "effect"
 import { argumentProblemText } from "../../domain/ArgumentProblemText.ts"
 import { nearName } from "../../domain/NearName.ts"
 import { printable } from "../../domain/PrintableText.ts"
-import { redact, secretsInHeader } from "../../domain/Redaction.ts"
 import { argumentProblems } from "../../domain/ToolSchema.ts"
 import type { MediaPart, TextPart } from "../../domain/chat/ChatMessage.ts"
 import { NetworkError } from "../../ports/HttpTransport.ts"
@@ -12,6 +11,7 @@ import type { WrittenCall } from "./AcceptedAnswer.ts"
 import type { CallOutcome, ChatServer } from "./Chat.ts"
 import type { Permissions } from "./Permissions.ts"
 import type { ListedTool, Notice } from "./ToolList.ts"
+import { redactedBy } from "./ServerSecrets.ts"
 import { cut, toolResultText } from "./ToolResultText.ts"
 import { maxNearNames } from "./ChatLimits.ts"
 
@@ -71,23 +71,11 @@ const isAboutSignIn = (error: SessionError): boolean =>
     ? error.remedies.some((remedy) => remedy._tag === "Command" && remedy.verb === "auth login")
     : !(error instanceof NetworkError)
 
-/** What follows an authentication scheme, and is no word of a language. */
-const credentials = /\b(Bearer|Basic|DPoP)\s+(?=[\w.~+/=-]*\d)[\w.~+/=-]{16,}/gi
-
-/** Leaves out the secrets of a server that its answer repeats. */
-const redactedBy =
-  ({ secrets = {} }: ChatServer) =>
-  (text: string): string =>
-    redact(
-      text,
-      Object.values(secrets).flatMap((value) => secretsInHeader(Redacted.value(value)))
-    ).replace(credentials, "$1 …")
-
 const failedAt = (server: ChatServer, error: SessionError, tell: (notice: Notice) => void): EndedCall => {
   const { name } = server
   if (!isAboutSignIn(error))
     return failedCall(
-      `${name}: ${error instanceof McpError ? redactedBy(server)(error.detail) : "it cannot be reached."}`
+      `${name}: ${error instanceof McpError ? cut(error.detail, redactedBy(server)).text : "it cannot be reached."}`
     )
   tell({ text: error.message, remedies: error.remedies })
   return failedCall(`Not signed in to ${name}.`)
@@ -133,7 +121,11 @@ export const makeToolCall = Effect.fnUntraced(function* (
   if (permission._tag === "NotAsked") return endedWithout({ _tag: "NeedsApproval" })
   yield* onStart
   const answer = yield* Effect.result(server.session.call(tool.name, args, { onProgress }))
-  if (answer._tag === "Failure") return failedAt(server, answer.failure, tell)
+  if (answer._tag === "Failure") {
+    // The text of an error is the server's, too.
+    if (answer.failure instanceof McpError && !isAboutSignIn(answer.failure)) sources.add(server.name)
+    return failedAt(server, answer.failure, tell)
+  }
   sources.add(server.name)
   const { isError } = answer.success
   const { content, cutCharacters, text } = toolResultText(tool, answer.success, redactedBy(server))

@@ -9,11 +9,21 @@ const pictures: ReadonlySet<string> = new Set(["image/png", "image/jpeg", "image
 
 const grouped = (number: number): string => number.toLocaleString("en-US")
 
-/** A text with at most {@link maxResult} characters, and a note of how many are left out. */
-export const cut = (text: string): { readonly text: string; readonly cutCharacters: number } => {
-  const cutCharacters = Math.max(0, text.length - maxResult)
-  if (cutCharacters === 0) return { text: text.toWellFormed(), cutCharacters }
-  const kept = text.slice(0, maxResult).toWellFormed()
+/**
+ * A text with at most {@link maxResult} characters, and a note of how many are left out.
+ *
+ * @param redacted leaves secrets out, before the text is cut: half of one would not be found
+ */
+export const cut = (
+  text: string,
+  redacted: (text: string) => string = (same) => same
+): { readonly text: string; readonly cutCharacters: number } => {
+  // The rest need not be searched: a secret is shorter than what is left of this.
+  const start = text.slice(0, 2 * maxResult)
+  const clear = redacted(start)
+  const cutCharacters = Math.max(0, clear.length - maxResult) + text.length - start.length
+  if (cutCharacters === 0) return { text: clear.toWellFormed(), cutCharacters }
+  const kept = clear.slice(0, maxResult).toWellFormed()
   return {
     text: `${kept}\n[The result is cut: ${grouped(cutCharacters)} of ${grouped(text.length)} characters are left out.]`,
     cutCharacters
@@ -75,8 +85,7 @@ export const toolResultText = (
     ...(hasText ? [] : Option.toArray(structured).map((value) => JSON.stringify(value))),
     ...structuredProblem(tool.outputSchema, structured)
   ]
-  const { cutCharacters, text: whole } = cut(all.join("\n"))
-  const text = redacted(whole)
+  const { cutCharacters, text } = cut(all.join("\n"), redacted)
   const shown = text.trim() === "" ? (media.length === 0 ? "(no content)" : "") : text
   return {
     content: [...(shown === "" ? [] : [{ _tag: "Text" as const, text: shown }]), ...media],

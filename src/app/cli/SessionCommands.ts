@@ -6,9 +6,9 @@ import { advice, type Remedy } from "../../domain/Remedy.ts"
 import { type ToolArgument, toolArguments } from "../../domain/ToolSchema.ts"
 import type { ChatModelError } from "../../ports/ChatModel.ts"
 import type { ChosenModel, ModelUnavailable } from "../../ports/ChatModels.ts"
-import type { McpPrompt, McpResource, McpTool } from "../../ports/McpConnector.ts"
+import type { McpContent, McpPrompt, McpResource, McpTool } from "../../ports/McpConnector.ts"
 import { withProgress } from "../../ports/ProgressDisplay.ts"
-import type { ChatSession } from "../chat/Chat.ts"
+import type { ChatSession, Message } from "../chat/Chat.ts"
 import type { OpenSession } from "../session/ServerSession.ts"
 import { jsonArguments } from "./Arguments.ts"
 import { callWritten } from "./Call.ts"
@@ -48,7 +48,7 @@ export interface SessionContext {
 }
 
 /** What a line says to the model. */
-export type Message = ReadonlyArray<TextPart | MediaPart>
+export type { Message } from "../chat/Chat.ts"
 
 /** One line of a session. */
 interface Line extends SessionContext {
@@ -117,7 +117,7 @@ const promptOf = Effect.fnUntraced(function* ({ operands, servers }: Pick<Line, 
   const [word, ...assignments] = operands
   if (word === undefined) return yield* needs("prompt needs the name of a prompt.")
   const { rest, server } = yield* serverOf(servers, word, "prompt", promptNames)
-  return yield* getAssigned(server.name, server.session, rest, assignments)
+  return { server: server.name, ...(yield* getAssigned(server.name, server.session, rest, assignments)) }
 })
 
 const getPrompt = Effect.fnUntraced(function* (line: Line) {
@@ -419,12 +419,16 @@ const optionsIn = Effect.fnUntraced(function* (operands: ReadonlyArray<string>) 
   return { operands: rest, output: { output, overwrite }, isChecked }
 })
 
+/** A piece of what a server answered, as a part of a message. */
+const partOf = (piece: McpContent, server: string, intro = ""): TextPart | MediaPart =>
+  piece._tag === "Text"
+    ? { _tag: "Text", text: `${intro}${piece.text}`, sources: [server] }
+    : { _tag: "Media", mimeType: piece.mimeType, base64: piece.base64, sources: [server] }
+
 /** The messages of a prompt as one message of the user. */
 const promptMessage = Effect.fnUntraced(function* (line: Pick<Line, "operands" | "servers">) {
-  const { content } = yield* promptOf(line)
-  return content.map((piece): TextPart | MediaPart =>
-    piece._tag === "Text" ? piece : { _tag: "Media", mimeType: piece.mimeType, base64: piece.base64 }
-  )
+  const { content, server } = yield* promptOf(line)
+  return content.map((piece) => partOf(piece, server))
 })
 
 /** Runs one line of a session; false if it ends the session. A message is what the line says to the model. */
@@ -460,13 +464,8 @@ export const messageOf = Effect.fnUntraced(function* ({ servers }: SessionContex
     if (named === undefined) continue
     const { rest: uri, server } = named
     const { content } = yield* withProgress(uri, (onProgress) => server.session.read(uri, { onProgress }))
-    for (const piece of content) {
-      parts.push(
-        piece._tag === "Text"
-          ? { _tag: "Text", text: `\n\nThe resource ${uri} of ${server.name}:\n${piece.text}` }
-          : { _tag: "Media", mimeType: piece.mimeType, base64: piece.base64 }
-      )
-    }
+    const intro = `\n\nThe resource ${uri} of ${server.name}:\n`
+    parts.push(...content.map((piece) => partOf(piece, server.name, intro)))
   }
   return parts
 })

@@ -8,6 +8,8 @@ export type ProviderData = Readonly<Record<string, unknown>>
 export interface TextPart {
   readonly _tag: "Text"
   readonly text: string
+  /** The servers that it is from. Absent: the user or the model wrote it. */
+  readonly sources?: ReadonlyArray<string>
   readonly providerData?: ProviderData
 }
 
@@ -16,6 +18,8 @@ export interface MediaPart {
   readonly _tag: "Media"
   readonly mimeType: string
   readonly base64: string
+  /** As of {@link TextPart}. */
+  readonly sources?: ReadonlyArray<string>
 }
 
 /** What a model thought before its answer. Some providers refuse the next request without it. */

@@ -2,8 +2,18 @@ import { Schema } from "effect"
 
 const ProviderData = Schema.optionalKey(Schema.Record(Schema.String, Schema.Unknown))
 
-const Text = Schema.TaggedStruct("Text", { text: Schema.String, providerData: ProviderData })
-const Media = Schema.TaggedStruct("Media", { mimeType: Schema.String, base64: Schema.String })
+const Sources = Schema.optionalKey(Schema.Array(Schema.String))
+
+const Text = Schema.TaggedStruct("Text", {
+  text: Schema.String,
+  sources: Sources,
+  providerData: ProviderData
+})
+const Media = Schema.TaggedStruct("Media", {
+  mimeType: Schema.String,
+  base64: Schema.String,
+  sources: Sources
+})
 const Reasoning = Schema.TaggedStruct("Reasoning", { text: Schema.String, providerData: ProviderData })
 const ToolCall = Schema.TaggedStruct("ToolCall", {
   id: Schema.String,

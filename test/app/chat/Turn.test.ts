@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Fiber, Option, Redacted } from "effect"
+import { Duration, Effect, Fiber, Option, Redacted, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import type { ScriptedAnswer } from "../../../src/adapters/scripted/ScriptedChatModel.ts"
 import type { TurnEvent } from "../../../src/app/chat/Chat.ts"
@@ -334,6 +334,40 @@ describe("a secret of a server", () => {
         assert.include(toldIn(requests[1]?.messages ?? [])[0], expected)
         assert.notMatch(JSON.stringify(requests), /hunter2|eyJsecret/)
       }
+    })
+  )
+
+  it.effect.each([
+    ["a result", (text: string) => Effect.succeed(textResult(text))],
+    ["a failed result", (text: string) => Effect.succeed(textResult(text, { isError: true }))],
+    ["an error", (text: string) => Effect.fail(new McpError({ server: "notion", detail: text }))]
+  ] as const)("does not reach a model by halves, where %s is cut", ([, answer]) =>
+    Effect.gen(function* () {
+      const { session } = serverOf({ call: (_, { at }) => answer(`${"x".repeat(Number(at))}${said}`) }).server
+      const { requests } = yield* goesOn({
+        servers: [chatServer(http, "default", session)],
+        answers: [...[31_980, 31_990, 31_999].map((at) => call({ at })), "ok"]
+      })
+      assert.notMatch(JSON.stringify(requests), /hunter/)
+    })
+  )
+
+  it.effect("does not reach a model by what its server says about itself, or a user attaches of it", () =>
+    Effect.gen(function* () {
+      const inputSchema = { type: "object", properties: { q: { type: "string", description: said } } }
+      const { session } = serverOf({
+        tools: [toolNamed("search", { description: said, inputSchema })],
+        instructions: said
+      }).server
+      const { chat, requests } = yield* openChat({
+        servers: [chatServer(http, "default", session)],
+        answers: ["ok"]
+      })
+      yield* Stream.runDrain(chat.turn([{ _tag: "Text", text: said, sources: ["notion"] }]))
+      const [request] = requests
+      assert.include(request?.system, expected)
+      assert.strictEqual(request?.tools[0]?.description, `[notion] ${expected}`)
+      assert.notMatch(JSON.stringify(requests), /hunter2|eyJsecret/)
     })
   )
 })

@@ -151,7 +151,24 @@ describe("a chat", () => {
   ])("sends what %j says", ([line, expected]) =>
     Effect.gen(function* () {
       const { said } = yield* chatWith({ lines: [line], turns: [answer("ok")] })
-      assert.deepEqual(said, expected === undefined ? [] : [text(...expected)])
+      assert.deepEqual(
+        said.map((parts) => parts.map((part) => (part._tag === "Text" ? part.text : part._tag))),
+        expected === undefined ? [] : [expected]
+      )
+    })
+  )
+
+  it.effect.each<[line: string, sources: ReadonlyArray<ReadonlyArray<string> | undefined>]>([
+    ["/linear:sum page=Roadmap", [["linear"]]],
+    ["see @notion:page://a and @linear:page://b", [undefined, ["notion"], ["linear"]]],
+    ["hello", [undefined]]
+  ])("says which servers the parts of %j are from", ([line, sources]) =>
+    Effect.gen(function* () {
+      const { said } = yield* chatWith({ names: ["notion", "linear"], lines: [line], turns: [answer("ok")] })
+      assert.deepEqual(
+        said[0]?.map((part) => part.sources),
+        sources
+      )
     })
   )
 
