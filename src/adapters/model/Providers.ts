@@ -83,17 +83,19 @@ const keyFor = Effect.fnUntraced(function* (
   context: {
     readonly configured: ConfiguredProvider | undefined
     readonly known: KnownProvider | undefined
-    /** False: a file that was found names this address. */
-    readonly takesAmbient: boolean
+    /** Why the key of the provider in the environment is not for this address. Undefined: it is. */
+    readonly refusal: ((variable: string) => string) | undefined
+    /** Variables with a key for this address, whatever the provider is. */
     readonly further: ReadonlyArray<string>
   }
 ): Effect.fn.Return<Pick<Provider, "key" | "keySource" | "withheld">, ModelUnavailable> {
-  const { configured, further, known, takesAmbient } = context
+  const { configured, further, known, refusal } = context
   if (configured?.apiKey !== undefined) {
     return { key: configured.apiKey, keySource: "the configuration", withheld: undefined }
   }
-  const ambient = yield* firstVariable([...further, ...(known?.keyVariables ?? [])])
-  if (ambient !== undefined && takesAmbient) {
+  const ofProvider = yield* firstVariable(known?.keyVariables ?? [])
+  const ambient = (yield* firstVariable(further)) ?? (refusal === undefined ? ofProvider : undefined)
+  if (ambient !== undefined) {
     return { key: Redacted.make(ambient.text), keySource: ambient.name, withheld: undefined }
   }
   // A server of this machine needs no key.
@@ -109,9 +111,9 @@ const keyFor = Effect.fnUntraced(function* (
     key: undefined,
     keySource: undefined,
     withheld:
-      ambient === undefined
+      ofProvider === undefined || refusal === undefined
         ? undefined
-        : `${ambient.name} is not sent to ${baseUrl.origin}: the configuration that names this address was found in the working directory. It can name the key itself ("api_key": "\${${ambient.name}}").`
+        : `${ofProvider.name} is not sent to ${baseUrl.origin}: ${refusal(ofProvider.name)}`
   }
 })
 
@@ -132,9 +134,9 @@ const checkAddress = (name: string, baseUrl: URL, hasKey: boolean): Effect.Effec
  *
  * **Details**
  *
- * Keys of the environment are for the provider's own address, for one that the environment or the command line names, and for
- * one of a configuration that the user has chosen. A configuration that was found in the working directory gets only the keys
- * that it names itself.
+ * Keys of the environment are for the provider's own address, for one that the variable of the provider names, and for one of
+ * a configuration that the user has chosen. A configuration that was found in the working directory gets only the keys that it
+ * names itself.
  */
 export const providerOf = Effect.fnUntraced(function* (
   keys: ModelKeys["Service"],
@@ -160,7 +162,11 @@ export const providerOf = Effect.fnUntraced(function* (
   const found = yield* keyFor(keys, name, baseUrl, {
     configured,
     known,
-    takesAmbient: isOwn || !settings.wasFound,
+    refusal:
+      isOwn || !settings.wasFound
+        ? undefined
+        : (variable) =>
+            `the configuration that names this address was found in the working directory. It can name the key itself ("api_key": "\${${variable}}").`,
     further: []
   })
   yield* checkAddress(name, baseUrl, found.key !== undefined)
@@ -199,10 +205,15 @@ export const providerAt = Effect.fnUntraced(function* (
       ? knownProviders.find((one) => one.baseUrl !== undefined && isSameOrigin(new URL(one.baseUrl), baseUrl))
       : knownProvider(name)
   const provider = name ?? known?.name ?? customProvider
+  const own = known && (yield* knownAddress(known))
   const found = yield* keyFor(keys, provider, baseUrl, {
     configured: undefined,
     known,
-    takesAmbient: true,
+    // The prefix of a model may be no provider at all: `mistral:7b` is a model of Ollama.
+    refusal:
+      own !== undefined && isSameOrigin(own, baseUrl)
+        ? undefined
+        : () => `it is a key of another address. Set ${keyOfBaseUrl} to the key of this one.`,
     further: [keyOfBaseUrl]
   })
   yield* checkAddress(provider, baseUrl, found.key !== undefined)
@@ -222,7 +233,10 @@ export const providerAt = Effect.fnUntraced(function* (
 export const isLocal = ({ baseUrl }: Provider): boolean => isLoopbackHost(baseUrl.hostname)
 
 /** What to do without a key. */
-export const keyRemedies = ({ known, name }: Provider) => [
-  command("models key", { operand: name, purpose: "store its key" }),
-  ...(known?.keyVariables[0] === undefined ? [] : [advice(`Or set ${known.keyVariables[0]}.`)])
-]
+export const keyRemedies = ({ isConfigured, known, name, withheld }: Provider) =>
+  withheld !== undefined && !isConfigured
+    ? []
+    : [
+        command("models key", { operand: name, purpose: "store its key" }),
+        ...(known?.keyVariables[0] === undefined ? [] : [advice(`Or set ${known.keyVariables[0]}.`)])
+      ]

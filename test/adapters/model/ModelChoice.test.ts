@@ -1,8 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Redacted } from "effect"
+import { Effect, Redacted, Stream } from "effect"
 import { modelServer } from "../../servers/ModelServer.ts"
 import { shared } from "../../servers/shared.ts"
 import { chosenIn } from "./Models.ts"
+import { user } from "./Providers.ts"
 
 const server = shared(modelServer({ models: ["only-here"] }))
 /** No server of this machine is asked. */
@@ -99,6 +100,51 @@ describe("the model of a run", () => {
       const env = { ...offline, MCP_CLI_MODEL_API_KEY: "secret" }
       const plain = yield* chosenIn({ env }, "x", "http://192.168.1.5:8080/v1")
       assert.match(plain.notice, /has http, over which no key is sent/)
+    })
+  )
+
+  it.effect("gets the key of a provider at its own address only, if an address is typed", () =>
+    Effect.gen(function* () {
+      const keys = {
+        MISTRAL_API_KEY: "m",
+        OPENAI_API_KEY: "o",
+        ANTHROPIC_API_KEY: "a",
+        AZURE_OPENAI_API_KEY: "z"
+      }
+      const keyAt = (model: string, baseUrl: string, more: Readonly<Record<string, string>> = {}) =>
+        Effect.gen(function* () {
+          const before = server().requests.length
+          const { model: opened, notice } = yield* chosenIn(
+            { env: { ...offline, ...keys, ...more } },
+            model,
+            baseUrl
+          )
+          if (opened === undefined) return notice
+          yield* Effect.exit(
+            Stream.runDrain(opened.stream({ system: "", tools: [], messages: [user("go")] }))
+          )
+          return server()
+            .requests.slice(before)
+            .map(({ headers }) => headers.authorization)
+        })
+      const { baseUrl, origin } = server()
+      for (const model of [
+        "mistral:7b",
+        "openai:scripted",
+        "anthropic:scripted",
+        "azure:scripted",
+        "scripted"
+      ])
+        assert.deepStrictEqual(yield* keyAt(model, baseUrl), [undefined], model)
+      const own = { MCP_CLI_MODEL_API_KEY: "own" }
+      assert.deepStrictEqual(yield* keyAt("mistral:7b", baseUrl, own), ["Bearer own"])
+      assert.deepStrictEqual(yield* keyAt("openai:scripted", baseUrl, { OPENAI_BASE_URL: origin }), [
+        "Bearer o"
+      ])
+      assert.match(
+        String(yield* keyAt("openai:x", "https://evil.test/v1")),
+        /^openai needs a key\. OPENAI_API_KEY is not sent to https:\/\/evil\.test: .* Set MCP_CLI_MODEL_API_KEY/
+      )
     })
   )
 

@@ -1,6 +1,7 @@
 import { Effect, Layer, Option, type Redacted } from "effect"
 import * as FetchTransport from "../../../src/adapters/http/FetchTransport.ts"
 import * as ChatModelsLayer from "../../../src/adapters/model/ChatModels.ts"
+import type { OpenChatModel } from "../../../src/ports/ChatModel.ts"
 import { ChatModels } from "../../../src/ports/ChatModels.ts"
 import { ModelKeys } from "../../../src/ports/ModelKeys.ts"
 import { here, over, type Options } from "../config/InMemoryFile.ts"
@@ -43,11 +44,16 @@ export const chosenIn = (
   world: World,
   named?: string,
   baseUrl?: string
-): Effect.Effect<{ readonly name: string; readonly because: string; readonly notice: string }> =>
+): Effect.Effect<{
+  readonly name: string
+  readonly because: string
+  readonly notice: string
+  readonly model?: OpenChatModel
+}> =>
   ChatModels.use((models) =>
     models.choose(Option.fromUndefinedOr(named), Option.fromUndefinedOr(baseUrl))
   ).pipe(
-    Effect.map(({ because, model, notice }) => ({ name: model.name, because, notice })),
+    Effect.map(({ because, model, notice }) => ({ name: model.name, because, notice, model })),
     Effect.catch(({ detail }) => Effect.succeed({ name: "none", because: "none", notice: detail })),
     Effect.provide(modelsIn(world)),
     Effect.orDie
