@@ -11,7 +11,7 @@ import {
   Stream
 } from "effect"
 import type { Remedy } from "../../domain/Remedy.ts"
-import { fitsPattern, type ToolRules } from "../../domain/chat/ToolRules.ts"
+import { fitsTool, type ToolRules } from "../../domain/chat/ToolRules.ts"
 import type { ChatMessage, MediaPart, TextPart, TokenUsage } from "../../domain/chat/ChatMessage.ts"
 import type { ChatModelError, OpenChatModel } from "../../ports/ChatModel.ts"
 import type { McpProgress, McpTool } from "../../ports/McpConnector.ts"
@@ -188,8 +188,9 @@ export const layer: Layer.Layer<Chat, never, ToolApproval> = Layer.effect(
       options: ChatOptions
     ): Effect.fn.Return<ChatSession, SessionError> {
       const { allow, allowReadOnly, servers } = options
+      const names = servers.map(({ name }) => name)
       const { list, notices } = yield* makeToolList(servers, pins)
-      const permissions = yield* makePermissions({ list, approval, allow, allowReadOnly })
+      const permissions = yield* makePermissions({ list, approval, allow, allowReadOnly, servers: names })
       const messages = yield* Ref.make(options.messages ?? [])
       const model = yield* Ref.make(options.model)
       const usage = yield* Ref.make(noUsage)
@@ -241,7 +242,7 @@ export const layer: Layer.Layer<Chat, never, ToolApproval> = Layer.effect(
         allow: (pattern) =>
           Effect.gen(function* () {
             const isOfTool = (yield* list.offered).some(({ server, tool }) =>
-              fitsPattern(pattern, `${server.name}:${tool.name}`)
+              fitsTool(pattern, { server: server.name, tool: tool.name }, names)
             )
             if (isOfTool) yield* permissions.allow(pattern)
             return isOfTool

@@ -1,5 +1,5 @@
 import { Effect, Ref, Semaphore } from "effect"
-import { fitsPattern } from "../../domain/chat/ToolRules.ts"
+import { fitsPattern, fitsTool } from "../../domain/chat/ToolRules.ts"
 import type { ApprovalDecision, ToolApproval } from "../../ports/ToolApproval.ts"
 import { keyOf, type ListedTool, type Notice, type ToolList } from "./ToolList.ts"
 
@@ -62,6 +62,8 @@ export const makePermissions = Effect.fnUntraced(function* (options: {
   readonly approval: ToolApproval["Service"]
   readonly allow: ReadonlyArray<string>
   readonly allowReadOnly: boolean
+  /** The names of all servers of the conversation. */
+  readonly servers: ReadonlyArray<string>
 }): Effect.fn.Return<Permissions> {
   const { approval, list } = options
   const patterns = yield* Ref.make(options.allow)
@@ -75,8 +77,8 @@ export const makePermissions = Effect.fnUntraced(function* (options: {
     const { name } = tool.tool
     if (change.length > 0) return false
     if (server.rules.allow.some((pattern) => fitsPattern(pattern, name))) return true
-    const full = `${server.name}:${name}`
-    if (Ref.getUnsafe(patterns).some((pattern) => fitsPattern(pattern, full))) return true
+    const named = { server: server.name, tool: name }
+    if (Ref.getUnsafe(patterns).some((pattern) => fitsTool(pattern, named, options.servers))) return true
     if (isKeptAllowed || always.get(keyOf(tool)) === hash) return true
     const onlyReads = tool.tool.annotations?.readOnlyHint === true
     return onlyReads && (server.rules.isTrusted || options.allowReadOnly)

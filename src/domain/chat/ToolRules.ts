@@ -11,6 +11,25 @@ export interface ToolRules {
 /** The rules of a server whose entry has none. */
 export const defaultToolRules: ToolRules = { isTrusted: false, allow: [], deny: [] }
 
+/**
+ * True if a tool fits `server:tool`. The two are compared apart: a server named `a` cannot have a tool that fits `a:b:c` as the
+ * tool `c` of the server `a:b`, and a `*` of one does not reach into the other. `*` alone is every tool.
+ *
+ * @param servers the names of all servers. The longest one that the pattern starts with is meant
+ */
+export const fitsTool = (
+  pattern: string,
+  { server, tool }: { readonly server: string; readonly tool: string },
+  servers: ReadonlyArray<string>
+): boolean => {
+  if (pattern === "*") return true
+  const [named] = servers
+    .filter((name) => pattern.startsWith(`${name}:`))
+    .toSorted((one, other) => other.length - one.length)
+  const at = named?.length ?? pattern.indexOf(":")
+  return at !== -1 && fitsPattern(pattern.slice(0, at), server) && fitsPattern(pattern.slice(at + 1), tool)
+}
+
 /** True if a text fits a pattern. `*` stands for any part; everything else is compared as it is, case included. */
 export const fitsPattern = (pattern: string, text: string): boolean => {
   const [first = "", ...rest] = pattern.split("*")
