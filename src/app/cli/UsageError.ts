@@ -1,7 +1,7 @@
 import { Effect, Schema } from "effect"
 import type { CliError } from "effect/cli"
 import { advice, command, Remedy } from "../../domain/Remedy.ts"
-import { listed } from "./RemedyText.ts"
+import { listed, quoted } from "./RemedyText.ts"
 
 /** What is wrong, without the suggestions that the messages of `effect/cli` repeat. */
 const problemOf = (error: CliError.NonShowHelpErrors): string => {
@@ -101,7 +101,7 @@ export class ApprovalRequired extends Schema.TaggedError<ApprovalRequired>()("Ap
   get remedies(): ReadonlyArray<Remedy> {
     return [
       advice(
-        `To let ${this.tools.length === 1 ? "it" : "them"} run: ${this.tools.map((tool) => `--allow ${tool}`).join(" ")}`
+        `To let ${this.tools.length === 1 ? "it" : "them"} run: ${this.tools.map((tool) => `--allow ${quoted(tool)}`).join(" ")}`
       )
     ]
   }
