@@ -41,13 +41,18 @@ export class AnswerParts {
   readonly #open = new Map<string, OpenPart>()
   /** In the order in which they began. */
   readonly #parts: Array<OpenPart | AssistantPart> = []
-  #hasCalls = false
+  #calls = 0
   #hasEnded = false
 
   constructor(model: string, nameOf: (name: string) => string, usedIds: Set<string>) {
     this.#model = model
     this.#nameOf = nameOf
     this.#usedIds = usedIds
+  }
+
+  /** The calls so far. */
+  get calls(): number {
+    return this.#calls
   }
 
   /** True once the answer is complete. */
@@ -71,7 +76,7 @@ export class AnswerParts {
       case "tool-call": {
         // A tool of the provider's own, which it has run itself: none was offered.
         if (part.providerExecuted === true) return []
-        this.#hasCalls = true
+        this.#calls++
         const call = {
           _tag: "ToolCall" as const,
           id: this.#freshId(part.toolCallId),
@@ -136,7 +141,7 @@ export class AnswerParts {
     const isAnswer = content.some(({ _tag }) => _tag !== "Reasoning")
     return {
       _tag: "End",
-      reason: reasonOf(reason, this.#hasCalls),
+      reason: reasonOf(reason, this.#calls > 0),
       usage: usageOf(usage),
       message: isAnswer ? { _tag: "Assistant", content } : undefined
     }

@@ -6,6 +6,8 @@ export const defaultSilence = Duration.minutes(5)
 export const maxAnswer = 64 * 1024 * 1024
 /** Bytes of the longest event of an answer: a whole call with its arguments. */
 export const maxEvent = 8 * 1024 * 1024
+/** Calls of one answer. A turn makes far fewer. */
+export const maxAnswerCalls = 128
 /** Bytes of the longest answer that is no stream: the list of models of OpenRouter has about one MiB. */
 export const maxList = 16 * 1024 * 1024
 /** Characters of an error of a provider that are shown. */

@@ -12,7 +12,8 @@ import type { HttpTransport } from "../../ports/HttpTransport.ts"
 import { AnswerParts } from "./AnswerParts.ts"
 import { prepare, type PromptRules } from "./ChatPrompt.ts"
 import { type FailedModel, Incomplete, modelFailure, Silent, Thrown } from "./ModelFailure.ts"
-import { hasSecret, modelFetch } from "./ModelHttp.ts"
+import { hasSecret, modelFetch, ModelHttpError } from "./ModelHttp.ts"
+import { maxAnswerCalls } from "./ModelLimits.ts"
 import { textArguments } from "./SseRepair.ts"
 
 /** A model to open. */
@@ -35,6 +36,10 @@ export interface ModelAddress {
   readonly price: ModelPrice | undefined
 }
 
+const manyCalls = new ModelHttpError({
+  problem: "too-long",
+  detail: `its answer has over ${maxAnswerCalls} calls.`
+})
 const pictures = /^image\/(png|jpeg|gif|webp)$/
 const none = /(?!)/
 
@@ -188,6 +193,7 @@ export const openProviderModel = Effect.fnUntraced(function* (
             if (done) return yield* answer.hasEnded ? Cause.done() : failWith(new Thrown(new Incomplete()))
             if (value.type === "error") return yield* failWith(new Thrown(value.error))
             const events = answer.add(value)
+            if (answer.calls > maxAnswerCalls) return yield* failWith(new Thrown(manyCalls))
             if (Arr.isReadonlyArrayNonEmpty(events)) return events
           }
         })

@@ -106,11 +106,13 @@ export const askModel = (
       messages: request.messages.map((message) => readable(model, message)),
       tools: model.canCallTools === false ? [] : request.tools
     }
+    const mayPass = (error: ChatModelError) => !hasStarted && isTransient(error)
+    // `retry` asks the schedule before it asks `while`.
+    const onRetry = (error: ChatModelError, delay: Duration.Duration) => {
+      if (mayPass(error)) options.emit({ _tag: "Retrying", error, delay })
+    }
     return Stream.runForEach(model.stream(sent), take).pipe(
-      Effect.retry({
-        schedule: schedule((error, delay) => options.emit({ _tag: "Retrying", error, delay })),
-        while: (error) => !hasStarted && isTransient(error)
-      }),
+      Effect.retry({ schedule: schedule(onRetry), while: mayPass }),
       Effect.mapError(withWayOut),
       Effect.flatMap(() =>
         end === undefined

@@ -77,6 +77,15 @@ describe("what servers of Chat Completions send", () => {
 })
 
 describe.each(modelApis)("a model of the API %s", (api) => {
+  it.effect("fails if its answer has calls without end", () =>
+    Effect.gen(function* () {
+      const calls = Array.from({ length: 500 }, () => ({ name: "first", arguments: {} }))
+      const { origin } = yield* modelServer({ script: () => ({ calls }), key: secret })
+      const { failure } = yield* answerOf(yield* openAt(api, origin, "scripted"), [user("go")], tools)
+      assert.deepInclude(failure, { failure: "bad-answer", detail: "its answer has over 128 calls." })
+    })
+  )
+
   it.effect.each([
     ["429", "rate-limit", /HTTP 429/],
     ["overloaded", "unavailable", /HTTP 529: Overloaded/],

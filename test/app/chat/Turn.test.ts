@@ -398,6 +398,25 @@ describe("a model that fails", () => {
       })
   )
 
+  it.effect.each(["refused", "authentication", "context-full", "unknown-model"] as const)(
+    "with %s is not asked again, and does not say so",
+    (failure) =>
+      Effect.gen(function* () {
+        const { chat, requests } = yield* openChat({ answers: [failing(failure), "fine"] })
+        const events: Array<TurnEvent> = []
+        yield* Effect.result(
+          Stream.runForEach(chat.turn([{ _tag: "Text", text: "hello" }]), (event) =>
+            Effect.sync(() => events.push(event))
+          )
+        )
+        assert.strictEqual(requests.length, 1)
+        assert.notInclude(
+          events.map(({ _tag }) => _tag),
+          "Retrying"
+        )
+      })
+  )
+
   it.effect("is asked at most four times", () =>
     Effect.gen(function* () {
       const { chat, requests, result } = yield* run(Array.from({ length: 9 }, () => failing("unavailable")))
