@@ -8,6 +8,9 @@ export const isAttended = (): boolean => process.stdin.isTTY === true && process
 /** True if stderr is a terminal. */
 export const isOnScreen = (): boolean => process.stderr.isTTY === true
 
+/** The columns of the screen; 80 if they are not known. */
+export const screenColumns = (): number => process.stderr.columns || 80
+
 /** Writes to stderr. */
 export const say = (text: string): Effect.Effect<void> => Effect.sync(() => writeError(text))
 
