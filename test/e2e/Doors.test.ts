@@ -158,6 +158,13 @@ import { response } from "./testing.ts"
 console.log((await Effect.runPromise(response)).status)
 `
 
+const inChat = `
+import { Effect } from "effect"
+import { conversation } from "./chat.ts"
+const events = await Effect.runPromise(conversation)
+console.log(events.flatMap((event) => (event._tag === "Text" ? event.text : [])).join(""))
+`
+
 /** Runs a program as the user of the world, without a terminal. */
 const node = async (file: string, ...args: ReadonlyArray<string>) => {
   const { CI: _, ...inherited } = process.env
@@ -181,7 +188,9 @@ describe("the library as it is built", () => {
     for (const [at, example] of examples.entries()) writeFileSync(join(folder, `example-${at}.ts`), example)
     writeFileSync(join(folder, "clients.ts"), exampleWith("byHttpClient"))
     writeFileSync(join(folder, "stack.ts"), exampleWith("stackIn"))
-    writeFileSync(join(folder, "testing.ts"), exampleWith("mcp-cli-oauth/testing"))
+    writeFileSync(join(folder, "testing.ts"), exampleWith("export const response"))
+    writeFileSync(join(folder, "chat.ts"), exampleWith("ScriptedChatModel"))
+    writeFileSync(join(folder, "inChat.ts"), inChat)
     writeFileSync(join(folder, "everyClient.ts"), everyClient)
     writeFileSync(join(folder, "inMemory.ts"), inMemory)
     writeFileSync(
@@ -215,6 +224,10 @@ describe("the library as it is built", () => {
 
   it("answers in memory, as the documents show for tests", async () => {
     assert.strictEqual(await node(join(folder, "inMemory.ts")), "200\n")
+  })
+
+  it("holds the conversation that the documents show", async () => {
+    assert.strictEqual(await node(join(folder, "inChat.ts")), "It says hello.\n")
   })
 
   it.each(["McpAuth.layer())", "createAuthorizedFetch({ url })"])(

@@ -41,10 +41,14 @@ export const textArguments = (body: ReadableStream<Uint8Array>): ReadableStream<
   let rest = ""
   const lines = new TransformStream<string, string>({
     transform: (chunk, controller) => {
-      const text = rest + chunk
-      const end = text.lastIndexOf("\n") + 1
-      rest = text.slice(end)
-      if (end > 0) controller.enqueue(text.slice(0, end).split("\n").map(repairedLine).join("\n"))
+      // Only the chunk is searched: a long line may arrive in many.
+      const end = chunk.lastIndexOf("\n") + 1
+      if (end === 0) {
+        rest += chunk
+        return
+      }
+      controller.enqueue((rest + chunk.slice(0, end)).split("\n").map(repairedLine).join("\n"))
+      rest = chunk.slice(end)
     },
     flush: (controller) => controller.enqueue(repairedLine(rest))
   })
