@@ -95,8 +95,6 @@ const tellEvent = Effect.fnUntraced(function* (event: TurnEvent) {
       const { errorColumns } = yield* Display
       return yield* tell(endedCall(event.call, event.outcome, event.duration, errorColumns))
     }
-    case "Retrying":
-      return yield* tell(`${event.error.message} Trying again in ${durationText(event.delay)}.`)
     case "Notice": {
       const configFile = yield* configFileOfRun
       const remedies = event.remedies ?? []
@@ -134,6 +132,7 @@ export const showTurn = Effect.fnUntraced(function* (
   const running = new Map<string, ShownCall>()
   const unapproved = new Set<string>()
   let usage = noTokens
+  let problem: string | undefined
   const take = yield* eventsOf(session, message)
   const show = Effect.fnUntraced(function* (event: TurnEvent) {
     if (event._tag === "Text") return yield* text.add(event.text)
@@ -142,6 +141,13 @@ export const showTurn = Effect.fnUntraced(function* (
       return
     }
     if (!isLastOnly || event._tag.startsWith("Call")) yield* text.end
+    if (event._tag === "Retrying") {
+      // One that comes again and again is told once.
+      const { delay, error } = event
+      const why = error.message === problem ? "" : `${error.message} `
+      problem = error.message
+      return yield* tell(`${why}Trying again in ${durationText(delay)}.`)
+    }
     if (event._tag === "CallStarted") running.set(event.call.id, event.call)
     if (event._tag === "CallEnded") {
       const { call, outcome } = event
