@@ -85,7 +85,12 @@ describe.skipIf(!hasTerminal)("a chat at a terminal (needs script of util-linux)
     // Short names, which are the same on every machine.
     symlinkSync(process.execPath, join(home.home, "node"))
     symlinkSync(resolve("test/servers/screens.ts"), join(home.home, "screens.ts"))
-    home.configure({ mcpServers: { demo: { command: "./node", args: ["screens.ts"], cwd: home.home } } })
+    home.configure({
+      mcpServers: {
+        demo: { command: "./node", args: ["screens.ts"], cwd: home.home },
+        asking: { command: process.execPath, args: [resolve("test/servers/asking.ts")] }
+      }
+    })
   })
   afterAll(() => home.close())
 
@@ -170,6 +175,95 @@ describe.skipIf(!hasTerminal)("a chat at a terminal (needs script of util-linux)
     await terminal.type("\r", prompt)
     assert.include(asked(), "It has two lines.")
     await end(terminal)
+  })
+
+  it("answers what a server asks: a form, a page, and its model", async () => {
+    model.play((messages) => {
+      const last = messages.at(-1)
+      if (last?.role === "tool") return { text: last.text }
+      if (last?.text === "Sum up: two pages.") return { text: "Two." }
+      return { calls: [{ name: `asking__${last?.text}`, arguments: {} }] }
+    })
+    const terminal = start(80, ["--server", "asking", "--allow", "asking:*"])
+    await terminal.shows(prompt)
+    const form = await terminal.type("form\r", /folder \(string\): Its name\n> $/)
+    // The message of the server starts no line of ours, and no escape of it is left.
+    assert.match(form, /asking asks you:\n {2}Where should the page go\?\[2J\n {2}And how\?\n/)
+    await terminal.type("x\r", /At least 2 characters\.\n> $/)
+    await terminal.type("notes\r", /copies \(integer\)\n> $/)
+    await terminal.type("many\r", /A whole number\.\n> $/)
+    await terminal.type("10\r", /At most 9\.\n> $/)
+    await terminal.type("3\r", /kind \(draft \| final, optional, Enter: "draft"\)\n> $/)
+    await terminal.type("\r", /notify \(boolean, optional\)\n> $/)
+    await terminal.type("\r", /"kind": "draft"\n\}\nSend this to asking\? y send, n no: $/)
+    assert.match(
+      (await terminal.type("y", prompt)).replaceAll("\n", ""),
+      /"content":\{"folder":"notes","copies":3,"kind":"draft"\}/
+    )
+    await terminal.type("form\r", /Its name\n> $/)
+    assert.include(await terminal.type(endOfInput, prompt), '{"action":"cancel"}')
+    await terminal.type("form\r", /Its name\n> $/)
+    await terminal.type(interrupt, /Cancelled\.\nYou: $/)
+
+    const page = await terminal.type("page\r", /y done, n no: $/)
+    assert.match(page, /Connect your drive\.\nhttps:\/\/drive\.test\/connect\?user=1\n/)
+    assert.include(await terminal.type("n", prompt), '{"action":"decline"}')
+    await terminal.type("page\r", /y done, n no: $/)
+    assert.include(await terminal.type("y", prompt), '{"action":"accept"}')
+
+    const sampling = await terminal.type("model\r", /Let it\? y once, n no: $/)
+    assert.match(sampling, /gets the answer:\n {2}system: You are brief\.\n {2}user: Sum up: two pages\.\n/)
+    assert.match(await terminal.type("y", prompt), /"text":"Two\."/)
+    await terminal.type("model\r", /Let it\? y once, n no: $/)
+    assert.include((await terminal.type("n", prompt)).replaceAll("\n", " "), "The user does not allow it.")
+    await end(terminal)
+  })
+
+  it("goes on with the last conversation, and with one that is named", async () => {
+    const keeping = makeHome("")
+    try {
+      keeping.configure({
+        history: true,
+        tokenStorage: { backend: "encrypted" },
+        mcpServers: { demo: { command: process.execPath, args: [resolve("test/servers/screens.ts")] } }
+      })
+      const count: ModelScript = (messages) => ({
+        text: `${messages.filter(({ role }) => role === "user").length} from you`
+      })
+      const open = (...args: ReadonlyArray<string>) =>
+        startVirtualTerminal(keeping, ["chat", "demo", ...args], 80, { env: withModel() })
+      model.play(count)
+      const first = open()
+      await first.shows(prompt)
+      await first.type("the colour is teal\r", /1 from you[^]*\nYou: $/)
+      await end(first)
+      model.play(count)
+      const again = open("--continue")
+      await again.shows(/Going on with "the colour is teal"\.\nYou: $/)
+      await again.type("which colour?\r", /2 from you[^]*\nYou: $/)
+      await end(again)
+      const wrong = open("--resume", "nope")
+      assert.strictEqual((await wrong.ended).code, 2)
+      assert.match(await wrong.shows(/nope/), /the colour is teal/)
+    } finally {
+      keeping.close()
+    }
+  })
+
+  it("stores a key that is typed without showing it", async () => {
+    const owner = makeHome("")
+    try {
+      owner.configure({ mcpServers: {}, tokenStorage: { backend: "encrypted" } })
+      const terminal = startVirtualTerminal(owner, ["models", "key", "openai"], 80)
+      await terminal.shows(/: $/)
+      terminal.press("sk-of-a-user\r")
+      const { code } = await terminal.ended
+      assert.strictEqual(code, 0)
+      const screen = await terminal.shows(/It is sent to\s+https:\/\/api\.openai\.com only\./)
+      assert.notInclude(screen, "sk-of-a-user")
+    } finally {
+      owner.close()
+    }
   })
 
   it.each([60, 80, 120])("shows what it showed, with %i columns", async (columns) => {

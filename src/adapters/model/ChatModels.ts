@@ -1,5 +1,5 @@
 import { Duration, Effect, Layer, Option, Result } from "effect"
-import { knownProviders, splitModel } from "../../domain/chat/ModelProvider.ts"
+import { customProvider, isAtBaseUrl, knownProviders, splitModel } from "../../domain/chat/ModelProvider.ts"
 import { nearName } from "../../domain/NearName.ts"
 import { printable } from "../../domain/PrintableText.ts"
 import { advice, command, type Remedy } from "../../domain/Remedy.ts"
@@ -182,7 +182,7 @@ const atAddress = Effect.fnUntraced(function* (means: Means, baseUrl: string, wr
   const split = written === undefined ? undefined : splitModel(written)
   const isKnown = split !== undefined && isProvider(means, split.provider)
   const provider = yield* providerAt(means.keys, baseUrl, isKnown ? split.provider : undefined)
-  const model = isKnown ? split.model : written
+  const model = isKnown || split?.provider === customProvider ? split.model : written
   return model === undefined || model === ""
     ? yield* defaultOf(means, { ...provider, known: undefined })
     : { model: yield* opened(means, provider, model), others: 0 }
@@ -311,7 +311,8 @@ const choose = Effect.fnUntraced(function* (
 ): Effect.fn.Return<ChosenModel, ModelUnavailable, HttpTransport> {
   const written = flag ?? (yield* setVariable(modelVariable))
   // The address of the environment goes with the model of the environment.
-  const baseUrl = flagBaseUrl ?? (flag === undefined ? yield* setVariable(baseUrlVariable) : undefined)
+  const baseUrl =
+    flagBaseUrl ?? (flag === undefined || isAtBaseUrl(flag) ? yield* setVariable(baseUrlVariable) : undefined)
   const isByFlag = flag !== undefined || flagBaseUrl !== undefined
   const chosen = written ?? (baseUrl === undefined ? means.settings.default : undefined)
   if (chosen === undefined && baseUrl === undefined) return yield* automatic(means)

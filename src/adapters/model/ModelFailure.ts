@@ -1,5 +1,6 @@
 import { APICallError, InvalidResponseDataError, JSONParseError, TypeValidationError } from "@ai-sdk/provider"
 import { Duration, Predicate, Redacted } from "effect"
+import { customProvider } from "../../domain/chat/ModelProvider.ts"
 import { printable } from "../../domain/PrintableText.ts"
 import { redact, secretsInHeader } from "../../domain/Redaction.ts"
 import { advice, command, type Remedy } from "../../domain/Remedy.ts"
@@ -8,9 +9,6 @@ import { NetworkError } from "../../ports/HttpTransport.ts"
 import { retryAfterMillis } from "../http/RetryAfter.ts"
 import { ModelHttpError } from "./ModelHttp.ts"
 import { maxDetail, maxErrorText } from "./ModelLimits.ts"
-
-/** The name of the provider at `--base-url`, which no configuration has. */
-export const customProvider = "custom"
 
 /** The model that failed. */
 export interface FailedModel {

@@ -1,5 +1,6 @@
 import { Config, Effect, Option, Redacted } from "effect"
 import {
+  customProvider,
   type KnownProvider,
   knownProvider,
   knownProviders,
@@ -10,7 +11,7 @@ import { isPrivateHost } from "../../domain/PrivateAddress.ts"
 import { isLoopbackHost, isSameOrigin, isSecureUrl } from "../../domain/SecureUrl.ts"
 import { ModelUnavailable } from "../../ports/ChatModels.ts"
 import type { ModelKeys } from "../../ports/ModelKeys.ts"
-import { customProvider } from "./ModelFailure.ts"
+
 import type { ConfiguredModel, ConfiguredProvider, ModelSettings } from "../../ports/ModelSettings.ts"
 
 /** The key for `--base-url` and `MCP_CLI_MODEL_BASE_URL`. */

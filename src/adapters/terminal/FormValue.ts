@@ -1,4 +1,5 @@
-import type { ToolArgument } from "../../domain/ToolSchema.ts"
+import { Predicate } from "effect"
+import { choices, itemsOf, type ToolArgument } from "../../domain/ToolSchema.ts"
 
 /** What a user typed for a field: a value, nothing, or what is wrong with it. */
 export type FormValue =
@@ -7,6 +8,43 @@ export type FormValue =
   | { readonly _tag: "Wrong"; readonly problem: string }
 
 const wrong = (problem: string): FormValue => ({ _tag: "Wrong", problem })
+
+const formats: Readonly<Record<string, readonly [isFit: (text: string) => boolean, problem: string]>> = {
+  email: [(text) => /^[^\s@]+@[^\s@]+$/.test(text), "An e-mail address."],
+  uri: [(text) => URL.canParse(text), "A URL, such as https://example.com."],
+  date: [(text) => /^\d{4}-\d\d-\d\d$/.test(text) && !Number.isNaN(Date.parse(text)), "A date: 2026-01-31."],
+  "date-time": [
+    (text) => /^\d{4}-\d\d-\d\dT.*(Z|[+-]\d\d:\d\d)$/i.test(text) && !Number.isNaN(Date.parse(text)),
+    "A date and time: 2026-01-31T12:00:00Z."
+  ]
+}
+
+/** A value that keeps the limits of its field, or what is wrong with it. */
+const limited = ({ schema }: ToolArgument, value: unknown): FormValue => {
+  const rules: Readonly<Record<string, unknown>> = Predicate.isObject(schema) ? { ...schema } : {}
+  const [least, most, unit] =
+    typeof value === "number"
+      ? [rules["minimum"], rules["maximum"], ""]
+      : Array.isArray(value)
+        ? [rules["minItems"], rules["maxItems"], " of them"]
+        : [rules["minLength"], rules["maxLength"], " characters"]
+  const size =
+    typeof value === "number" ? value : Array.isArray(value) ? value.length : Array.from(String(value)).length
+  if (typeof least === "number" && size < least) return wrong(`At least ${least}${unit}.`)
+  if (typeof most === "number" && size > most) return wrong(`At most ${most}${unit}.`)
+  const format = typeof value === "string" ? formats[String(rules["format"])] : undefined
+  return format === undefined || format[0](String(value)) ? { _tag: "Value", value } : wrong(format[1])
+}
+
+/** Several choices, separated by commas. */
+const listValue = (field: ToolArgument, text: string): FormValue => {
+  const known = choices({}, itemsOf({}, field.schema))
+  const parts = text.split(",").flatMap((part) => (part.trim() === "" ? [] : [part.trim()]))
+  const values = parts.map((part) => (known ?? [part]).find((choice) => String(choice) === part))
+  return known !== undefined && values.includes(undefined)
+    ? wrong(`Some of: ${known.join(", ")}. A comma is between two.`)
+    : limited(field, values)
+}
 
 /** Reads the value of a field of a form (MCP "Elicitation": texts, numbers, booleans and choices). */
 export const formValue = (field: ToolArgument, typed: string): FormValue => {
@@ -26,9 +64,7 @@ export const formValue = (field: ToolArgument, typed: string): FormValue => {
   if (field.type === "number" || field.type === "integer") {
     const value = Number(text)
     const isFit = Number.isFinite(value) && (field.type === "number" || Number.isInteger(value))
-    return isFit
-      ? { _tag: "Value", value }
-      : wrong(field.type === "integer" ? "A whole number." : "A number.")
+    return isFit ? limited(field, value) : wrong(field.type === "integer" ? "A whole number." : "A number.")
   }
-  return { _tag: "Value", value: text }
+  return field.type.startsWith("list") ? listValue(field, text) : limited(field, text)
 }

@@ -1,5 +1,5 @@
 import type { Key } from "node:readline"
-import { Effect } from "effect"
+import { Effect, Semaphore } from "effect"
 import { leaveLine } from "./Screen.ts"
 import { lineInterface, say } from "./Terminal.ts"
 
@@ -9,6 +9,8 @@ const quietTime = 150
 /** Milliseconds in which several keys are a text: one that is pasted, or typed for something else. */
 const burstTime = 40
 
+const alone = Semaphore.makeUnsafe(1)
+
 /**
  * Opens an editor that reads single keys, and lines. What was typed before is dropped. Ctrl-C interrupts, as everywhere.
  *
@@ -17,6 +19,8 @@ const burstTime = 40
 export const singleKeys = Effect.fnUntraced(function* <Letter extends string>(
   ...letters: ReadonlyArray<Letter>
 ) {
+  // Two at once would both get each key.
+  yield* Effect.acquireRelease(alone.take(1), () => alone.release(1), { interruptible: true })
   type Choice = Letter | "end"
   const isLetter = (text: string): text is Letter => letters.some((letter) => letter === text)
   const lines = yield* lineInterface({ terminal: true, historySize: 0 })

@@ -54,8 +54,10 @@ const makeTerminalReader = (waiting: Waiting) => {
           )
         }
       })
+      let isClosing = false
       yield* Effect.addFinalizer(() =>
         Effect.sync(() => {
+          isClosing = true
           unfinished = lines.line
           markPaste(false)
         })
@@ -81,7 +83,11 @@ const makeTerminalReader = (waiting: Waiting) => {
             setImmediate(() => resume(Effect.succeed(Option.some(line))))
           }
         })
-        lines.on("close", end)
+        // Ctrl-D: what comes next, such as the prompt of a shell, starts a line.
+        lines.on("close", () => {
+          if (!isRead && !isClosing) leaveLine()
+          end()
+        })
         // At a prompt, Ctrl-C clears the line first.
         lines.removeAllListeners("SIGINT")
         lines.on("SIGINT", takeInterrupt)

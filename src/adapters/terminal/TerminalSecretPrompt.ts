@@ -13,8 +13,9 @@ export const layer = (options: { readonly interactive: boolean }): Layer.Layer<S
     SecretPrompt.of({
       ask: Effect.fn("TerminalSecretPrompt.ask")(function* (question) {
         if (!options.interactive || !isAttended()) return Option.none()
-        yield* say(`${question}: `)
+        // First, so that the terminal echoes nothing of what is typed as soon as the question is there.
         const lines = yield* lineInterface({ output: nowhere(), terminal: true, historySize: 0 })
+        yield* say(`${question}: `)
         const typed = yield* Effect.callback<Option.Option<string>>((resume) => {
           lines.once("line", (line) => resume(Effect.succeedSome(line)))
           lines.once("close", () => resume(Effect.succeedNone))

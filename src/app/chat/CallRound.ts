@@ -2,9 +2,10 @@ import { Clock, Duration, Effect } from "effect"
 import { canonicalJson } from "../../domain/CanonicalJson.ts"
 import type { ToolMessage } from "../../domain/chat/ChatMessage.ts"
 import type { WrittenCall } from "./AcceptedAnswer.ts"
-import type { ServerTool, ShownCall, TurnEvent, TurnLimit } from "./Chat.ts"
+import type { ServerTool, ShownCall, TurnLimit } from "./Chat.ts"
 import { endedWithout, type EndedCall, failedCall, makeToolCall, type ToolCallContext } from "./ToolCall.ts"
 import type { ListedTool } from "./ToolList.ts"
+import type { TurnReader } from "./TurnEvents.ts"
 import { callsAtOnce, maxCalls, maxEqualCalls } from "./ChatLimits.ts"
 
 /** What the calls of a turn have used of its limits. */
@@ -14,9 +15,8 @@ export interface CallCount {
 }
 
 /** What calls need of their conversation. */
-export interface CallContext extends Pick<ToolCallContext, "tools" | "permissions" | "sources"> {
+export interface CallContext extends Pick<ToolCallContext, "tools" | "permissions" | "sources">, TurnReader {
   readonly shown: (tool: ListedTool) => ServerTool
-  readonly emit: (event: TurnEvent) => void
 }
 
 /** One call of a round. */
@@ -59,7 +59,7 @@ const countCall = (counts: CallCount, { arguments: args, name, text }: WrittenCa
 export const makeCallRound = (
   written: ReadonlyArray<WrittenCall>,
   counts: CallCount,
-  { emit, permissions, shown, sources, tools }: CallContext
+  { allRead, emit, permissions, shown, sources, tools }: CallContext
 ): CallRound => {
   const calls = written.map((call): Call => {
     const { arguments: args, name, part } = call
@@ -93,6 +93,7 @@ export const makeCallRound = (
     }).pipe(Effect.flatMap((ended) => end(call, ended)))
 
   const run = Effect.gen(function* () {
+    yield* allRead
     let limit: TurnLimit | undefined
     const admitted: Array<Call> = []
     for (const call of calls) {

@@ -3,12 +3,11 @@ import {
   type Duration,
   Effect,
   Layer,
-  Queue,
   type Redacted,
   Ref,
   type Scope,
   Semaphore,
-  Stream
+  type Stream
 } from "effect"
 import type { Remedy } from "../../domain/Remedy.ts"
 import { fitsTool, type ToolRules } from "../../domain/chat/ToolRules.ts"
@@ -24,6 +23,7 @@ import { redactedBy } from "./ServerSecrets.ts"
 import { systemText } from "./SystemText.ts"
 import { type ListedTool, makeToolList, type ToolList } from "./ToolList.ts"
 import { runTurn } from "./Turn.ts"
+import { turnEvents } from "./TurnEvents.ts"
 
 /** A server that takes part in a conversation. */
 export interface ChatServer {
@@ -214,14 +214,14 @@ export const layer: Layer.Layer<Chat, never, ToolApproval> = Layer.effect(
         model: Ref.get(model),
         setModel: (next) => Ref.set(model, next),
         turn: (content) =>
-          Stream.callback<TurnEvent, ChatModelError>((queue) => {
-            const emit = (event: TurnEvent) => void Queue.offerUnsafe(queue, event)
-            return Effect.gen(function* () {
-              for (const notice of yield* Ref.getAndSet(untold, [])) emit({ _tag: "Notice", ...notice })
+          turnEvents((reader) =>
+            Effect.gen(function* () {
+              for (const notice of yield* Ref.getAndSet(untold, []))
+                reader.emit({ _tag: "Notice", ...notice })
               for (const source of sourcesIn(content)) sources.add(source)
-              yield* runTurn(context, withoutSecrets(servers, content), emit)
-            }).pipe(alone.withPermit, Effect.andThen(Queue.end(queue)))
-          }),
+              yield* runTurn(context, withoutSecrets(servers, content), reader)
+            }).pipe(alone.withPermit)
+          ),
         messages: Ref.get(messages),
         usage: Ref.get(usage),
         undo: Ref.modify(messages, (before): readonly [boolean, ReadonlyArray<ChatMessage>] => {

@@ -10,13 +10,14 @@ import type { ChatModelError, OpenChatModel } from "../../ports/ChatModel.ts"
 import { acceptedAnswer } from "./AcceptedAnswer.ts"
 import { type CallCount, type CallContext, makeCallRound } from "./CallRound.ts"
 import { maxCalls, maxEqualCalls } from "./ChatLimits.ts"
-import type { TurnEvent, TurnLimit } from "./Chat.ts"
+import type { TurnLimit } from "./Chat.ts"
 import { type AnswerEnd, askModel } from "./ModelAnswer.ts"
 import { modelTool } from "./ModelTool.ts"
 import type { Notice, ToolList } from "./ToolList.ts"
+import type { TurnReader } from "./TurnEvents.ts"
 
 /** What a turn needs of its conversation. */
-export interface TurnContext extends Omit<CallContext, "tools" | "emit"> {
+export interface TurnContext extends Omit<CallContext, "tools" | keyof TurnReader> {
   readonly system: string
   readonly list: ToolList
   readonly model: Ref.Ref<OpenChatModel>
@@ -56,7 +57,7 @@ const assistant = (text: string): ReadonlyArray<ChatMessage> =>
 export const runTurn = Effect.fnUntraced(function* (
   context: TurnContext,
   content: ReadonlyArray<TextPart | MediaPart>,
-  emit: (event: TurnEvent) => void
+  { allRead, emit }: TurnReader
 ): Effect.fn.Return<void, ChatModelError> {
   const { list, messages, model, system } = context
   const said = content.filter((part) => part._tag === "Media" || part.text.trim() !== "")
@@ -115,7 +116,7 @@ export const runTurn = Effect.fnUntraced(function* (
       if (cut !== undefined) yield* endWith(cut)
       return false
     }
-    const running = makeCallRound(calls, counts, { ...context, tools, emit })
+    const running = makeCallRound(calls, counts, { ...context, tools, emit, allRead })
     open = () => [message, running.results()]
     // A call of an answer that was cut may be cut itself.
     const limit = cut ?? (yield* running.run)

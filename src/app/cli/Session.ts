@@ -26,11 +26,10 @@ const greet = Effect.fnUntraced(function* (servers: ReadonlyArray<OpenedServer>)
   const answersAs = ({ session: { server } }: OpenedServer) =>
     `${firstLine(server.name)} ${firstLine(server.version)} (MCP ${firstLine(server.protocol)})`
   if (only === undefined || others.length > 0) {
-    return yield* tell(
-      ...servers.map(
-        (server) => `Connected to ${server.name}: ${answersAs(server)}, ${countOf(server.tools)}.`
-      )
+    const lines = servers.map(
+      (server) => `Connected to ${server.name}: ${answersAs(server)}, ${countOf(server.tools)}.`
     )
+    return yield* tell(...lines, "/help lists the commands.")
   }
   const { tools } = only
   yield* tell(`Connected to ${answersAs(only)}.`)

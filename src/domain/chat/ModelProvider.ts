@@ -132,6 +132,12 @@ export const knownProviders: ReadonlyArray<KnownProvider> = [
 export const knownProvider = (name: string): KnownProvider | undefined =>
   knownProviders.find((provider) => provider.name === name)
 
+/** The name of the provider at `--base-url`, which no configuration has. */
+export const customProvider = "custom"
+
+/** True for a model at the address of the run: `custom:name`, as the run shows it. */
+export const isAtBaseUrl = (written: string): boolean => splitModel(written).provider === customProvider
+
 /** `provider:name`. A name may have colons of its own, as in `ollama:qwen3:8b`. */
 export const splitModel = (
   written: string

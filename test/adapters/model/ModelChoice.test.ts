@@ -59,6 +59,12 @@ describe("the model of a run", () => {
       assert.strictEqual((yield* chosenIn({ env: offline }, undefined, baseUrl)).name, "custom:scripted")
       const env = { ...offline, MCP_CLI_MODEL_BASE_URL: baseUrl, MCP_CLI_MODEL: "only-here" }
       assert.deepInclude(yield* chosenIn({ env }), { name: "custom:only-here", because: "variable" })
+      // The name that the run shows: back to it, or to another one there.
+      for (const [written, name] of [
+        ["custom:only-here", "custom:only-here"],
+        ["custom:qwen3:8b", "custom:qwen3:8b"]
+      ] as const)
+        assert.deepInclude(yield* chosenIn({ env }, written), { name })
       assert.deepInclude(yield* chosenIn({ env: { ...env, OPENAI_API_KEY: "o" } }, "openai:x"), {
         name: "openai:x"
       })

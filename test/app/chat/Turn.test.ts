@@ -183,6 +183,39 @@ describe("an answer of a model", () => {
   )
 })
 
+describe("what a model writes before a call", () => {
+  const texts = [
+    ["a question about the call", { rules: {} }],
+    ["a call without a question, in which its server may ask", { rules: { allow: ["search"] } }]
+  ] as const
+  it.effect.each(texts)("is read before %s", ([, { rules }]) =>
+    Effect.gen(function* () {
+      let read = ""
+      const readBefore: Array<string> = []
+      const look = Effect.sync(() => void readBefore.push(read))
+      const { server } = serverOf({ rules, call: () => Effect.as(look, textResult("found")) })
+      const { chat } = yield* openChat({
+        servers: [server],
+        decide: () => Effect.as(look, { _tag: "Once" as const }),
+        answers: [
+          { text: "I look into the pages.", ...call() },
+          { text: "Again.", ...call({ a: 1 }) },
+          "Done."
+        ]
+      })
+      // A screen that is slower than the model.
+      yield* Stream.runForEach(chat.turn([{ _tag: "Text", text: "go" }]), (event) =>
+        Effect.sync(() => {
+          if (event._tag === "Text") read += event.text
+        }).pipe(Effect.delay("1 second"))
+      ).pipe(Effect.forkChild, Effect.tap(TestClock.adjust("1 minute")), Effect.flatMap(Fiber.join))
+      const expected = ["I look into the pages.", "I look into the pages.Again."]
+      assert.deepStrictEqual([...new Set(readBefore)], expected)
+      assert.strictEqual(read, "I look into the pages.Again.Done.")
+    })
+  )
+})
+
 describe("a result of a tool", () => {
   const told = (result: ReturnType<typeof textResult>, canSee?: boolean, tool = toolNamed("search")) =>
     Effect.gen(function* () {

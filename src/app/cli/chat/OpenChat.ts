@@ -7,6 +7,7 @@ import { chatServer } from "../../chat/ChatServer.ts"
 import { serverRequestHandlers } from "../../chat/ServerRequestHandlers.ts"
 import type { StorageError } from "../../../ports/CredentialStore.ts"
 import type { WholeChat } from "../../../ports/ChatHistory.ts"
+import { isAtBaseUrl } from "../../../domain/chat/ModelProvider.ts"
 import { printable } from "../../../domain/PrintableText.ts"
 import { type ChatFlags, type ModelFlags, noModel } from "../ModelFlags.ts"
 import { type OpenedServer, openServers } from "../OpenServers.ts"
@@ -109,7 +110,8 @@ const choice = Effect.fnUntraced(function* (flags: ChatFlags) {
       const save = yield* Effect.provideService(keeping(session, flags, kept), ChatHistory, history)
       return {
         session,
-        chooseModel: (name) => models.choose(Option.some(name), Option.none()),
+        chooseModel: (name) =>
+          models.choose(Option.some(name), isAtBaseUrl(name) ? flags.baseUrl : Option.none()),
         say: (message) => say(session, message, save)
       } satisfies Conversation
     })

@@ -1,8 +1,7 @@
-import { type Cause, Effect, Queue, Stream } from "effect"
+import { type Cause, Effect, Stream } from "effect"
 import type { TokenUsage } from "../../../domain/chat/ChatMessage.ts"
 import { Display } from "../../../ports/Display.ts"
 import type { McpCallOptions } from "../../../ports/McpConnector.ts"
-import type { ChatModelError } from "../../../ports/ChatModel.ts"
 import { withProgress } from "../../../ports/ProgressDisplay.ts"
 import type { ChatSession, ShownCall, TurnEvent } from "../../chat/Chat.ts"
 import { endLine, printPiece, tell } from "../Output.ts"
@@ -20,11 +19,17 @@ export interface ShownTurn {
   readonly unapproved: ReadonlyArray<string>
 }
 
-/** The events of a turn, which runs until the scope closes. */
+/** The next event of a turn, which runs until the scope closes. Events are pulled when those before them are shown. */
 const eventsOf = Effect.fnUntraced(function* (session: ChatSession, message: Message) {
-  const queue = yield* Queue.unbounded<TurnEvent, ChatModelError | Cause.Done>()
-  yield* Effect.forkScoped(Stream.runIntoQueue(session.turn(message), queue))
-  return queue
+  const pull = yield* Stream.toPull(session.turn(message))
+  const pulled: Array<TurnEvent> = []
+  return Effect.gen(function* () {
+    for (;;) {
+      const event = pulled.shift()
+      if (event !== undefined) return event
+      pulled.push(...(yield* pull))
+    }
+  })
 })
 
 /** Shows the text of answers as it arrives. */
@@ -90,8 +95,6 @@ const tellEvent = Effect.fnUntraced(function* (event: TurnEvent) {
       const { errorColumns } = yield* Display
       return yield* tell(endedCall(event.call, event.outcome, event.duration, errorColumns))
     }
-    case "Retrying":
-      return yield* tell(`${event.error.message} Trying again in ${durationText(event.delay)}.`)
     case "Notice": {
       const configFile = yield* configFileOfRun
       const remedies = event.remedies ?? []
@@ -104,11 +107,11 @@ const tellEvent = Effect.fnUntraced(function* (event: TurnEvent) {
 
 /** The next event that changes what is shown. Of the others only progress is. */
 const nextShown = Effect.fnUntraced(function* (
-  queue: Queue.Dequeue<TurnEvent, ChatModelError | Cause.Done>,
+  take: Effect.Success<ReturnType<typeof eventsOf>>,
   onProgress: McpCallOptions["onProgress"]
 ) {
   for (;;) {
-    const event = yield* Queue.take(queue)
+    const event = yield* take
     if (event._tag === "CallProgress") onProgress?.(event.progress)
     else if (event._tag !== "Reasoning") return event
   }
@@ -129,7 +132,8 @@ export const showTurn = Effect.fnUntraced(function* (
   const running = new Map<string, ShownCall>()
   const unapproved = new Set<string>()
   let usage = noTokens
-  const queue = yield* eventsOf(session, message)
+  let problem: string | undefined
+  const take = yield* eventsOf(session, message)
   const show = Effect.fnUntraced(function* (event: TurnEvent) {
     if (event._tag === "Text") return yield* text.add(event.text)
     if (event._tag === "Usage") {
@@ -137,6 +141,13 @@ export const showTurn = Effect.fnUntraced(function* (
       return
     }
     if (!isLastOnly || event._tag.startsWith("Call")) yield* text.end
+    if (event._tag === "Retrying") {
+      // One that comes again and again is told once.
+      const { delay, error } = event
+      const why = error.message === problem ? "" : `${error.message} `
+      problem = error.message
+      return yield* tell(`${why}Trying again in ${durationText(delay)}.`)
+    }
     if (event._tag === "CallStarted") running.set(event.call.id, event.call)
     if (event._tag === "CallEnded") {
       const { call, outcome } = event
@@ -148,8 +159,8 @@ export const showTurn = Effect.fnUntraced(function* (
   })
   const next = Effect.suspend(() =>
     text.isOpen()
-      ? nextShown(queue, undefined)
-      : withProgress(waitText(running), (onProgress) => nextShown(queue, onProgress))
+      ? nextShown(take, undefined)
+      : withProgress(waitText(running), (onProgress) => nextShown(take, onProgress))
   )
   yield* Effect.forever(Effect.flatMap(next, show)).pipe(
     Effect.catchIf(

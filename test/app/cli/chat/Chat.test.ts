@@ -1,11 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Effect, Exit, Layer, Option } from "effect"
+import { Cause, Duration, Effect, Exit, Layer, Option } from "effect"
 import { Chat } from "../../../../src/app/chat/Chat.ts"
 import { askOnce } from "../../../../src/app/cli/chat/AskOnce.ts"
 import { exitCodeOf } from "../../../../src/app/cli/ExitCode.ts"
 import { type ChatFlags, noChatFlags } from "../../../../src/app/cli/ModelFlags.ts"
 import { interactiveSession } from "../../../../src/app/cli/Session.ts"
 import type { WholeChat } from "../../../../src/ports/ChatHistory.ts"
+import { ChatModelError } from "../../../../src/ports/ChatModel.ts"
 import { ChatModels } from "../../../../src/ports/ChatModels.ts"
 import { ServerQuestions } from "../../../../src/ports/ServerRequests.ts"
 import { callEvents, type ChatWorldOptions, inChatWorld, modelError, type Turn } from "./ChatWorld.ts"
@@ -50,6 +51,26 @@ describe("a chat", () => {
       assert.include(error, 'notion: list_pages query="roadmap" … 0.4 s')
       assert.include(error, "1,234 tokens in, 56 out; in total 3,000 tokens in, 200 out")
       assert.include(error, "Using test:model.")
+    })
+  )
+
+  it.effect("tells why a model is asked again once, as long as it is the same", () =>
+    Effect.gen(function* () {
+      const retry = (detail: string) => ({
+        _tag: "Retrying" as const,
+        error: new ChatModelError({ ...modelError, detail }),
+        delay: Duration.seconds(1)
+      })
+      const { error } = yield* chatWith({
+        lines: ["hi"],
+        turns: [[retry("It is busy."), retry("It is busy."), retry("It is down."), ...answer("Hello.")]]
+      })
+      const told = error.split("\n").filter((line) => line.includes("Trying again"))
+      assert.deepStrictEqual(told, [
+        "test:model: It is busy. Trying again in 1.0 s.",
+        "Trying again in 1.0 s.",
+        "test:model: It is down. Trying again in 1.0 s."
+      ])
     })
   )
 
@@ -113,6 +134,7 @@ describe("a chat", () => {
       )
       assert.include(error, 'has no server "nowhere"')
       assert.include(error, "Connected to linear: linear 1 (MCP 2026-07-28), 2 tools.")
+      assert.include(error, "/help lists the commands.")
     })
   )
 
