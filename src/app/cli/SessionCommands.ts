@@ -1,4 +1,4 @@
-import { Effect, type FileSystem, Option, type Stdio } from "effect"
+import { Effect, type FileSystem, Option, Predicate, type Stdio } from "effect"
 import type { MediaPart, TextPart } from "../../domain/chat/ChatMessage.ts"
 import { nearName } from "../../domain/NearName.ts"
 import { printable } from "../../domain/PrintableText.ts"
@@ -425,10 +425,23 @@ const partOf = (piece: McpContent, server: string, intro = ""): TextPart | Media
     ? { _tag: "Text", text: `${intro}${piece.text}`, sources: [server] }
     : { _tag: "Media", mimeType: piece.mimeType, base64: piece.base64, sources: [server] }
 
-/** The messages of a prompt as one message of the user. */
+/** True if no message of a prompt is one of the assistant. */
+const isOfUser = (prompt: unknown): boolean =>
+  Predicate.isObject(prompt) &&
+  Array.isArray(prompt["messages"]) &&
+  prompt["messages"].every((message) => Predicate.isObject(message) && message["role"] === "user")
+
+/** A piece without the role that {@link promptOf} puts before each message. */
+const withoutRole = (piece: McpContent): ReadonlyArray<McpContent> => {
+  if (piece._tag !== "Text") return [piece]
+  return piece.text === "user:" ? [] : [{ ...piece, text: piece.text.replace(/^user: /, "") }]
+}
+
+/** The messages of a prompt as one message of the user. Roles are named only if the assistant has one of them. */
 const promptMessage = Effect.fnUntraced(function* (line: Pick<Line, "operands" | "servers">) {
-  const { content, server } = yield* promptOf(line)
-  return content.map((piece) => partOf(piece, server))
+  const { content, raw, server } = yield* promptOf(line)
+  const pieces = isOfUser(raw) ? content.flatMap(withoutRole) : content
+  return pieces.map((piece) => partOf(piece, server))
 })
 
 /** Runs one line of a session; false if it ends the session. A message is what the line says to the model. */

@@ -160,6 +160,7 @@ describe("a chat", () => {
 
   it.effect.each<[line: string, said: ReadonlyArray<string> | undefined]>([
     ["/notion:sum page=Roadmap", ["sum of Roadmap"]],
+    ["/notion:sum page=dialogue", ["user: sum of dialogue", "assistant: Gladly."]],
     [
       "see @notion:page://a please",
       ["see @notion:page://a please", "\n\nThe resource page://a of notion:\ntext of page://a"]

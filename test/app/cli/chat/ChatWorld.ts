@@ -17,6 +17,7 @@ import { Configuration, UnknownServer } from "../../../../src/ports/Configuratio
 import { CredentialStore } from "../../../../src/ports/CredentialStore.ts"
 import { Display } from "../../../../src/ports/Display.ts"
 import { LineEditor } from "../../../../src/ports/LineEditor.ts"
+import { ofPromptResult } from "../../../../src/adapters/mcp/McpContents.ts"
 import { McpError, type McpSession, type McpTool } from "../../../../src/ports/McpConnector.ts"
 import { storageBackends } from "../../../../src/ports/StorageBackend.ts"
 import { ServerQuestions } from "../../../../src/ports/ServerRequests.ts"
@@ -53,8 +54,15 @@ const sessionNamed = (name: string, tools: ReadonlyArray<string>): McpSession<ne
       arguments: [{ name: "page", description: undefined, required: true }]
     }
   ]),
-  prompt: (prompt, args) =>
-    Effect.succeed({ content: [{ _tag: "Text", text: `${prompt} of ${args["page"]}` }], raw: {} }),
+  prompt: (prompt, args) => {
+    const said = (role: "user" | "assistant", text: string) => ({
+      role,
+      content: { type: "text", text } as const
+    })
+    const asked = said("user", `${prompt} of ${args["page"]}`)
+    const messages = args["page"] === "dialogue" ? [asked, said("assistant", "Gladly.")] : [asked]
+    return Effect.succeed(ofPromptResult({ messages }))
+  },
   complete: () => Effect.succeed([]),
   ping: Effect.void
 })
