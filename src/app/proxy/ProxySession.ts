@@ -49,6 +49,8 @@ export class ProxySession {
   readonly #subscriptions = new Map<string, JsonRpcMessage>()
   #renewal: Fiber.Fiber<void, LegError> | undefined
   #listening: Fiber.Fiber<void> | undefined
+  /** How many listeners there have been. */
+  #listeners = 0
   #renewedAt = 0
   #renewDelay = renewDelay
 
@@ -105,6 +107,8 @@ export class ProxySession {
       deliver: Deliver,
       options?: PostOptions
     ): Effect.fn.Return<SentEnd, LegError> {
+      // A server may wait for a response before it answers `initialize`. Anything else belongs to the new session.
+      if (this.#running !== undefined && message.kind !== "response") yield* Fiber.await(this.#running)
       const end = yield* this.#wire.post(message, deliver, options)
       if (end._tag !== "SessionLost") return end
       // The request that the client answers here is gone with the session.
@@ -139,13 +143,19 @@ export class ProxySession {
     }
   )
 
+  /** The renewal under way. */
+  get #running(): Fiber.Fiber<void, LegError> | undefined {
+    return this.#renewal?.pollUnsafe() === undefined ? this.#renewal : undefined
+  }
+
   /** Opens a session in the place of one that the server has forgotten. */
   renew(lost: string): Effect.Effect<void, LegError> {
     return Effect.gen({ self: this }, function* () {
+      // While it runs, the wire may have no session at all.
+      for (let running = this.#running; running !== undefined; running = this.#running)
+        yield* Fiber.join(running)
       if (this.#wire.session()?.id !== lost) return
-      if (this.#renewal === undefined || this.#renewal.pollUnsafe() !== undefined) {
-        this.#renewal = yield* Effect.forkIn(this.#renewed, this.#scope)
-      }
+      this.#renewal = yield* Effect.forkIn(this.#renewed, this.#scope)
       yield* Fiber.join(this.#renewal)
     })
   }
@@ -190,13 +200,16 @@ export class ProxySession {
   get #listenAgain(): Effect.Effect<void> {
     return Effect.gen({ self: this }, function* () {
       const before = this.#listening
-      this.#listening = yield* Effect.forkIn(this.#listen, this.#scope)
+      this.#listening = yield* Effect.forkIn(this.#listen(++this.#listeners), this.#scope)
       if (before !== undefined) yield* Effect.forkIn(Fiber.interrupt(before), this.#scope)
     })
   }
 
-  /** Keeps the standing stream open, over the sessions, until the server says that it has none. */
-  get #listen(): Effect.Effect<void> {
+  /**
+   * Keeps the standing stream open, over the sessions, until the server says that it has none, or another listener takes its
+   * place. That happens in a renewal that this one waits for, and two would end each other's streams.
+   */
+  #listen(number: number): Effect.Effect<void> {
     return Effect.gen({ self: this }, function* () {
       let told = ""
       const onFailure = (error: LegError) => {
@@ -216,6 +229,7 @@ export class ProxySession {
         }
         // It opens another standing stream, and ends this one.
         const renewed = yield* Effect.result(this.renew(end.session))
+        if (number !== this.#listeners) return
         if (Result.isFailure(renewed)) {
           yield* onFailure(renewed.failure)
           yield* Effect.sleep(this.#renewDelay)
