@@ -28,7 +28,7 @@ const contents = new WeakMap<Request, { readonly content: Uint8Array | undefined
 
 /**
  * Makes a request whose body is bytes that are there. It can be sent again ({@link repeatable}), and a transport that knows it
- * sends the bytes without a stream. For all others it is a request as any. It does not follow redirects, and has no signal.
+ * sends the bytes without a stream. Other transports send it as any other request. It does not follow redirects, and has no signal.
  */
 export const byteRequest = (url: string | URL, { content, headers, method }: ByteRequestInit): Request => {
   const request = new Request(url, { method, headers, redirect: "manual", ...bodyOf(content) })

@@ -37,46 +37,49 @@ const asked = () => {
   return JSON.stringify(ofUser.at(-1)?.content)
 }
 
-describe.skipIf(!hasTerminal || executablePath === undefined)("the session of the documentation", () => {
-  it("signs in by a browser, lists pages, and refreshes an expired token in mid-conversation", async () => {
-    const world = await startWorld({ autoApprove: false, mcp: { make: makePagesServer } })
-    world.configure({ mcpServers: { notion: { url: world.mcpServer.url.href } } })
-    const profile = mkdtempSync(join(tmpdir(), "mcp-cli-chromium-"))
-    const browser = await chromium.launchPersistentContext(profile, {
-      headless: true,
-      args: ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"],
-      ...(executablePath === undefined ? {} : { executablePath })
-    })
-    try {
-      const terminal = startVirtualTerminal(world, ["--server", "notion"], 100, {
-        env: { ...withModel(), BROWSER: "true" }
+describe.skipIf(!hasTerminal || executablePath === undefined)(
+  "the session of the documentation (needs Chromium and script of util-linux)",
+  () => {
+    it("signs in by a browser, lists pages, and refreshes an expired token in mid-conversation", async () => {
+      const world = await startWorld({ autoApprove: false, mcp: { make: makePagesServer } })
+      world.configure({ mcpServers: { notion: { url: world.mcpServer.url.href } } })
+      const profile = mkdtempSync(join(tmpdir(), "mcp-cli-chromium-"))
+      const browser = await chromium.launchPersistentContext(profile, {
+        headless: true,
+        args: ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"],
+        ...(executablePath === undefined ? {} : { executablePath })
       })
-      await terminal.shows(/Waiting for your browser/)
-      const page = await browser.newPage()
-      await page.goto(terminal.addresses().at(-1) ?? "")
-      await page.getByRole("button", { name: "Approve" }).click()
-      await page.waitForURL(/\/callback/)
-      await terminal.shows(prompt)
-      await terminal.type("list my pages\r", question)
-      const answer = await terminal.type("a", prompt)
-      assert.match(answer, /notion: list_pages … T\.T s/)
-      assert.match(answer, /\u2022 Roadmap\n\u2022 Meeting notes/)
+      try {
+        const terminal = startVirtualTerminal(world, ["--server", "notion"], 100, {
+          env: { ...withModel(), BROWSER: "true" }
+        })
+        await terminal.shows(/Waiting for your browser/)
+        const page = await browser.newPage()
+        await page.goto(terminal.addresses().at(-1) ?? "")
+        await page.getByRole("button", { name: "Approve" }).click()
+        await page.waitForURL(/\/callback/)
+        await terminal.shows(prompt)
+        await terminal.type("list my pages\r", question)
+        const answer = await terminal.type("a", prompt)
+        assert.match(answer, /notion: list_pages … T\.T s/)
+        assert.match(answer, /\u2022 Roadmap\n\u2022 Meeting notes/)
 
-      world.mcpServer.rejectSeenTokens()
-      const authorizations = world.authorizationServer.authorizations.length
-      const again = await terminal.type("list my pages again\r", prompt)
-      assert.match(again, /notion: list_pages … T\.T s[^]*Roadmap/)
-      assert.strictEqual(world.authorizationServer.counts.get("token:refresh_token"), 1)
-      assert.strictEqual(world.authorizationServer.authorizations.length, authorizations)
-      terminal.press(endOfInput)
-      assert.strictEqual((await terminal.ended).code, 0)
-    } finally {
-      await browser.close()
-      await world.close()
-      rmSync(profile, { recursive: true, force: true })
-    }
-  })
-})
+        world.mcpServer.rejectSeenTokens()
+        const authorizations = world.authorizationServer.authorizations.length
+        const again = await terminal.type("list my pages again\r", prompt)
+        assert.match(again, /notion: list_pages … T\.T s[^]*Roadmap/)
+        assert.strictEqual(world.authorizationServer.counts.get("token:refresh_token"), 1)
+        assert.strictEqual(world.authorizationServer.authorizations.length, authorizations)
+        terminal.press(endOfInput)
+        assert.strictEqual((await terminal.ended).code, 0)
+      } finally {
+        await browser.close()
+        await world.close()
+        rmSync(profile, { recursive: true, force: true })
+      }
+    })
+  }
+)
 
 describe.skipIf(!hasTerminal)("a chat at a terminal (needs script of util-linux)", () => {
   let home: Home
