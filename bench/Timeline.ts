@@ -7,11 +7,15 @@ import { median, rounds, say, timed } from "./Measure.ts"
 type Marks = ReadonlyArray<readonly [what: string, at: number]>
 
 /** Prints when a run does what: the medians of several runs that did the same. */
-export const timeline = async (world: World, args: ReadonlyArray<string>): Promise<void> => {
+export const timeline = async (
+  world: World,
+  args: ReadonlyArray<string>,
+  env: Readonly<Record<string, string>> = {}
+): Promise<void> => {
   const file = join(world.home, "timeline.log")
   const runtime = [process.execPath, "--require", resolve("bench/Timeline.cjs")]
   const run = async () => {
-    const { code, stderr } = await world.run(args, { runtime, env: { TIMELINE: file } })
+    const { code, stderr } = await world.run(args, { runtime, env: { ...env, TIMELINE: file } })
     if (code !== 0) throw new Error(`mcp-cli ${args.join(" ")}: ${stderr}`)
   }
   await run()

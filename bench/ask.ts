@@ -4,6 +4,7 @@ import { startWorld } from "../test/e2e/World.ts"
 import { makePagesServer } from "../test/servers/PagesServer.ts"
 import { modelServer } from "../test/servers/ModelServer.ts"
 import { report, rounds } from "./Measure.ts"
+import { timeline } from "./Timeline.ts"
 
 // From the start of a process to the first token of an answer: `ask`, after the sign-in, beside the same request by the `fetch`
 // of Node.
@@ -43,6 +44,7 @@ const measure = Effect.gen(function* () {
     theirs.push(yield* Effect.promise(byFetch))
   }
   report("ask up to the first token, beside fetch", 1.6, ours, theirs)
+  yield* Effect.promise(() => timeline(world, ["ask", "demo", "hello", "--json"], env))
 })
 
 await Effect.runPromise(Effect.scoped(measure))

@@ -2,7 +2,9 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from "node:os"
 import { dirname, join, relative, resolve } from "node:path"
 import { fileURLToPath } from "node:url"
-import { startWorld } from "../test/e2e/World.ts"
+import { Effect } from "effect"
+import { startWorld, type World } from "../test/e2e/World.ts"
+import { modelServer } from "../test/servers/ModelServer.ts"
 import { startSecretService } from "../test/servers/SecretService.ts"
 import { childrenOf, functionsOf, isNode, type Node, parse } from "./Functions.ts"
 
@@ -12,6 +14,9 @@ import { childrenOf, functionsOf, isNode, type Node, parse } from "./Functions.t
 
 /** The runs that `mcp-cli` must not slow down. */
 export const frequentRuns = [["--version"], ["servers"], ["auth", "token", "demo"], ["auth", "status"]]
+
+/** The packages whose functions are counted. */
+const isMeasured = /node_modules.(effect|@effect|@ai-sdk|zod|eventsource-parser)./
 
 interface Range {
   readonly startOffset: number
@@ -86,7 +91,7 @@ const countsOf = (coverage: string): ReadonlyMap<string, ReadonlyArray<Counts>> 
     }
     for (const { functions, url } of result) {
       const file = url.startsWith("file:") ? fileURLToPath(url) : ""
-      if (!file.startsWith(resolve("src")) && !/node_modules.(effect|@effect)./.test(file)) continue
+      if (!file.startsWith(resolve("src")) && !isMeasured.test(file)) continue
       all.set(file, [...(all.get(file) ?? []), functions.map(({ ranges }) => ranges)])
     }
   }
@@ -133,7 +138,9 @@ type Run = (
 ) => Promise<void>
 
 /** Runs the source of the program at real servers, and measures which modules each kind of run needs. */
-const measured = async (kinds: Readonly<Record<string, (run: Run, older: Run) => Promise<void>>>) => {
+const measured = async (
+  kinds: Readonly<Record<string, (run: Run, older: Run, world: World) => Promise<void>>>
+) => {
   const world = await startWorld()
   // Servers of older revisions answer by events.
   const older = await startWorld({ mcp: { isOlder: true } })
@@ -153,7 +160,7 @@ const measured = async (kinds: Readonly<Record<string, (run: Run, older: Run) =>
     const loading = countsOf(join(coverage, "loading"))
     const found = new Map<string, ReadonlyArray<readonly [file: string, called: string]>>()
     for (const [kind, runs] of Object.entries(kinds)) {
-      await runs(runFor(kind), runFor(kind, { at: older }))
+      await runs(runFor(kind), runFor(kind, { at: older }), world)
       const counted = countsOf(join(coverage, kind))
       const modules = [...modulesOf(counted, loading)].toSorted()
       found.set(
@@ -184,6 +191,27 @@ const conversation = [
   { jsonrpc: "2.0", id: 2, method: "tools/list" }
 ]
 
+/** Questions to a model of each API. */
+const ask = (run: Run, configure: World["configure"], mcpServers: object) =>
+  Effect.gen(function* () {
+    const { baseUrl, geminiUrl } = yield* modelServer()
+    const askBoth = (flags: ReadonlyArray<string>) =>
+      Effect.promise(async () => {
+        await run(["ask", "demo", "hello", ...flags])
+        await run(["ask", "demo", "hello", "--json", ...flags])
+      })
+    yield* askBoth(["--base-url", baseUrl, "--model", "scripted"])
+    const provider = { base_url: baseUrl, api_key: "key" }
+    const providers = {
+      openai: provider,
+      anthropic: provider,
+      google: { ...provider, base_url: geminiUrl }
+    }
+    yield* Effect.sync(() => configure({ mcpServers, models: { providers } }))
+    for (const name of Object.keys(providers)) yield* askBoth(["--model", `${name}:scripted`])
+    yield* Effect.sync(() => configure({ mcpServers }))
+  }).pipe(Effect.scoped, Effect.runPromise)
+
 const runFrequent = async (run: Run) => {
   for (const args of frequentRuns) await run(args)
 }
@@ -209,6 +237,7 @@ const write = async () => {
     },
     proxy: (run) => run(["proxy", "demo"], {}, conversation),
     signIn: (run) => run(["auth", "login", "demo"]),
+    chat: (run, _, { configure, mcpServer }) => ask(run, configure, { demo: { url: mcpServer.url } }),
     keyring: async (run) => {
       await run(["storage", "move", "--to", "secretservice"], { ...address, NODE_V8_COVERAGE: "" })
       for (const args of frequentRuns) await run(args, address)

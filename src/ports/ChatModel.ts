@@ -97,6 +97,8 @@ export interface OpenChatModel {
   readonly canSee: boolean | undefined
   /** The price of a million tokens, where the configuration has one. */
   readonly price: ModelPrice | undefined
+  /** Prepares the first request, while something else is waited for: loads code, opens a connection. Sends nothing. */
+  readonly prepare?: Effect.Effect<void>
   /**
    * Asks once: nothing is repeated. The request ends with the stream, also when the reader stops early.
    *

@@ -27,6 +27,11 @@ export class UserInteraction extends Context.Service<
     readonly present: boolean
     /** How long a sign-in waits for the user. */
     readonly timeout: Duration.Duration
+    /**
+     * Waits until no other sign-in asks this user, and keeps the user until the scope closes: a terminal shows one question
+     * at a time. Absent: several sign-ins may ask at once.
+     */
+    readonly attention?: Effect.Effect<void, never, Scope.Scope>
     /** Announces a sign-in and shows its URL, at which the browser is about to open. */
     readonly askToSignIn: (server: string, url: URL, back: SignInReturn) => Effect.Effect<void>
     /**

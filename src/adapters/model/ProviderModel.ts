@@ -8,7 +8,7 @@ import type {
   ModelPrice,
   OpenChatModel
 } from "../../ports/ChatModel.ts"
-import type { HttpTransport } from "../../ports/HttpTransport.ts"
+import { HttpTransport } from "../../ports/HttpTransport.ts"
 import { AnswerParts } from "./AnswerParts.ts"
 import { prepare, type PromptRules } from "./ChatPrompt.ts"
 import { type FailedModel, Incomplete, modelFailure, Silent, Thrown } from "./ModelFailure.ts"
@@ -165,7 +165,8 @@ export const openProviderModel = Effect.fnUntraced(function* (
     timeout: Duration.toMillis(address.silence),
     ...(address.api === "chat_completions" ? { repair: textArguments } : {})
   })
-  const model = yield* Effect.promise(() => providerModel(address, fetch))
+  const { connect } = yield* HttpTransport
+  const loaded = yield* Effect.cached(Effect.promise(() => providerModel(address, fetch)))
   const rules = rulesOf(address)
   /** True once the provider has refused a picture: the next request has a sentence in its place. */
   let isBlind = false
@@ -183,7 +184,7 @@ export const openProviderModel = Effect.fnUntraced(function* (
         const { nameOf, options } = prepare(request, isBlind ? { ...rules, media: none } : rules)
         const answer = new AnswerParts(name, nameOf, idsIn(request))
         const next = yield* partsOf(
-          model,
+          yield* loaded,
           { ...options, includeRawChunks: true, providerOptions: requestOptions[address.api] },
           address.silence
         ).pipe(Effect.catch(failWith))
@@ -206,6 +207,7 @@ export const openProviderModel = Effect.fnUntraced(function* (
     canCallTools: address.canCallTools,
     canSee: address.canSee,
     price: address.price,
+    prepare: Effect.andThen(connect === undefined ? Effect.void : connect(address.baseUrl), loaded),
     stream
   }
 })

@@ -1,5 +1,5 @@
 import { clearScreenDown, cursorTo, moveCursor } from "node:readline"
-import { Clock, Duration, Effect, Layer } from "effect"
+import { Clock, Duration, Effect, Layer, Semaphore } from "effect"
 import { safeLine } from "../../domain/PrintableText.ts"
 import type { Remedy } from "../../domain/Remedy.ts"
 import { UserInteraction } from "../../ports/UserInteraction.ts"
@@ -106,9 +106,11 @@ export const layer = (options: {
   Layer.sync(UserInteraction, () => {
     const attended = isAttended() && options.interactive
     const prompt = makePastePrompt()
+    const oneSignIn = Semaphore.makeUnsafe(1)
     return UserInteraction.of({
       present: options.interactive && (options.presence === "always" || attended),
       timeout: options.timeout,
+      attention: oneSignIn.takeScoped(1),
       askToSignIn: Effect.fn("TerminalUserInteraction.askToSignIn")(function* (server, url, back) {
         const isElsewhere = isBrowserElsewhere(process.platform, process.env)
         prompt.prepare({

@@ -25,6 +25,13 @@ import { type ListedTool, makeToolList, type ToolList } from "./ToolList.ts"
 import { runTurn } from "./Turn.ts"
 import { turnEvents } from "./TurnEvents.ts"
 
+/** The tools of a server. */
+export interface ListedTools {
+  readonly tools: ReadonlyArray<McpTool>
+  /** How many changes of its tools the session had heard of before it listed them. */
+  readonly changes: number
+}
+
 /** A server that takes part in a conversation. */
 export interface ChatServer {
   /** Its name in the configuration. */
@@ -35,6 +42,8 @@ export interface ChatServer {
   /** Secrets of its entry, by the names of their headers or variables. A result that repeats them is redacted. */
   readonly secrets?: Readonly<Record<string, Redacted.Redacted>>
   readonly session: OpenSession
+  /** Its tools, if they were listed just now. */
+  readonly listed?: ListedTools
   /** What the configuration says about its tools. */
   readonly rules: ToolRules
 }

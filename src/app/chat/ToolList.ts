@@ -5,7 +5,7 @@ import type { Remedy } from "../../domain/Remedy.ts"
 import type { McpTool } from "../../ports/McpConnector.ts"
 import type { PinMemory, PinnedServer, ToolPin } from "../../ports/ToolPins.ts"
 import type { SessionError } from "../session/ServerSession.ts"
-import type { ChatServer } from "./Chat.ts"
+import type { ChatServer, ListedTools } from "./Chat.ts"
 import { changedLines, definitionOf, hashOf, keptDefinition } from "./ToolDefinition.ts"
 import { listedFor, maxTools } from "./ChatLimits.ts"
 
@@ -140,11 +140,12 @@ export const makeToolList = Effect.fnUntraced(function* (
 
   const offered = Effect.map(Ref.get(tools), (all) => offeredOf([...all.values()]))
 
-  const read = Effect.fnUntraced(function* (server: ChatServer) {
-    heard.set(server, { changes: yield* changesOf(server), at: yield* Clock.currentTimeMillis })
-    const all = yield* server.session.tools
-    const { listed, notices } = yield* compared(pins, server, toldTools(server, all))
-    return { server, listed, notices }
+  /** @param listed its tools, if they need not be asked for */
+  const read = Effect.fnUntraced(function* (server: ChatServer, listed?: ListedTools) {
+    const changes = listed?.changes ?? (yield* changesOf(server))
+    heard.set(server, { changes, at: yield* Clock.currentTimeMillis })
+    const all = listed?.tools ?? (yield* server.session.tools)
+    return { server, ...(yield* compared(pins, server, toldTools(server, all))) }
   })
 
   const take = Effect.fnUntraced(function* (
@@ -236,7 +237,9 @@ export const makeToolList = Effect.fnUntraced(function* (
     )
   })
 
-  const first = yield* Effect.forEach(servers, read, { concurrency: "unbounded" })
+  const first = yield* Effect.forEach(servers, (server) => read(server, server.listed), {
+    concurrency: "unbounded"
+  })
   return {
     list: { offered, update, approve, serverOf: (name) => serverNames.get(name) },
     notices: yield* take(first)

@@ -1,6 +1,7 @@
 import { Effect } from "effect"
 import type { Server } from "../../domain/Server.ts"
 import { withProgress } from "../../ports/ProgressDisplay.ts"
+import type { ListedTools } from "../chat/Chat.ts"
 import { tellError } from "./Output.ts"
 import type { SessionServer } from "./SessionCommands.ts"
 import { configFileOfRun } from "./Settings.ts"
@@ -11,18 +12,22 @@ export interface OpenedServer extends SessionServer {
   readonly account: string
   /** Its entry in the configuration. */
   readonly entry: Server
+  readonly listed: ListedTools
 }
 
 const listing = Effect.fnUntraced(function* (
   name: string,
   { account, server, session }: Effect.Success<ReturnType<typeof openServer>>
 ) {
+  const changes = yield* session.toolChanges ?? Effect.succeed(0)
+  const tools = yield* session.tools
   return {
     name,
     account,
     entry: server,
     session,
-    tools: yield* session.tools,
+    tools,
+    listed: { tools, changes },
     resources: yield* Effect.cached(Effect.orElseSucceed(session.resources, () => [])),
     prompts: yield* Effect.cached(Effect.orElseSucceed(session.prompts, () => []))
   } satisfies OpenedServer
@@ -30,25 +35,19 @@ const listing = Effect.fnUntraced(function* (
 
 const openOne = (name: string) => Effect.flatMap(openServer(name), (opened) => listing(name, opened))
 
-/**
- * Opens sessions with servers, one after the other: a sign-in has the terminal for itself. One of several that fails is told,
- * and left out.
- */
+/** Servers that are opened at the same time. */
+const openedAtOnce = 8
+
+/** Opens sessions with servers. One of several that fails is told, and left out. */
 export const openServers = Effect.fnUntraced(function* (names: readonly [string, ...ReadonlyArray<string>]) {
   const [first, ...others] = names
   if (others.length === 0) return [yield* openOne(first)] as const
   const configFile = yield* configFileOfRun
-  const opened: Array<OpenedServer> = []
-  const failures: Array<Effect.Error<ReturnType<typeof openOne>>> = []
-  for (const name of new Set(names)) {
-    yield* withProgress(`Connecting to ${name}`, () => openOne(name)).pipe(
-      Effect.match({
-        onFailure: (error) => void failures.push(error),
-        onSuccess: (server) => void opened.push(server)
-      })
-    )
-  }
-  const [one, ...rest] = opened
+  const unique = [...new Set(names)]
+  const shown = unique.length > 3 ? `${unique.length} servers` : unique.join(", ")
+  const [[one, ...rest], failures] = yield* withProgress(`Connecting to ${shown}`, () =>
+    Effect.partition(unique, openOne, { concurrency: openedAtOnce })
+  )
   const last = failures.at(-1)
   const told = one === undefined ? failures.slice(0, -1) : failures
   yield* Effect.forEach(told, (error) => tellError(error, configFile))

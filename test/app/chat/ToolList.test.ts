@@ -89,6 +89,26 @@ describe("what a model is told", () => {
     })
   )
 
+  it.effect.each([
+    ["none", 1, 0],
+    ["one", 2, 1]
+  ] as const)("was listed at its opening, and is listed again after %s change", ([, changes, lists]) =>
+    Effect.gen(function* () {
+      let listed = 0
+      const { server } = serverOf({
+        tools: () => [toolNamed(`later_${++listed}`)],
+        changes: () => changes
+      })
+      const { requests, say } = yield* openChat({
+        servers: [{ ...server, listed: { tools: [toolNamed("first")], changes: 1 } }],
+        answers: ["ok"]
+      })
+      yield* say("hello")
+      assert.strictEqual(listed, lists)
+      assert.strictEqual(requests[0]?.tools[0]?.name, lists === 0 ? "notion__first" : "notion__later_1")
+    })
+  )
+
   it.effect("has a name that stays when the list of a server changes its order", () =>
     Effect.gen(function* () {
       const names = ["a.b", "a_b", "a b"]

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Fiber, Layer, Option, Redacted, Result } from "effect"
+import { Deferred, Effect, Fiber, Layer, Option, Redacted, Result, Semaphore } from "effect"
 import { TestClock } from "effect/testing"
 import { errorText } from "../../../src/app/cli/RemedyText.ts"
 import { ScriptedAuthorizationServer } from "../../../src/adapters/scripted/ScriptedAuthorizationServer.ts"
@@ -284,6 +284,32 @@ describe("a sign-in", () => {
         )
       )
     }
+  )
+
+  it.effect.each([undefined, { _tag: "DeviceCode" }] as const)(
+    "opens a browser or shows a code once the user has done with another sign-in: %j",
+    (grant) =>
+      Effect.gen(function* () {
+        const alone = yield* Semaphore.make(1)
+        const user = Layer.effect(
+          UserInteraction,
+          Effect.map(UserInteraction, (inner) =>
+            UserInteraction.of({ ...inner, attention: alone.takeScoped(1) })
+          )
+        )
+        const shown = Effect.map(ScriptedUser, ({ devices, opened }) => devices.length + opened.length)
+        yield* Effect.gen(function* () {
+          const first = yield* Effect.forkChild(Effect.flip(signIn()))
+          yield* TestClock.adjust("1 minute")
+          const second = yield* Effect.forkChild(signIn(serverNamed("linear", grant && { grant })))
+          yield* TestClock.adjust("1 minute")
+          assert.strictEqual(yield* shown, 1)
+          yield* TestClock.adjust("4 minutes")
+          assert.strictEqual((yield* Fiber.join(first))._tag, "SignInTimedOut")
+          yield* Fiber.join(second)
+          assert.strictEqual(yield* shown, 2)
+        }).pipe(Effect.provide(Layer.fresh(signInLayer).pipe(Layer.provide(user))))
+      }).pipe(Effect.provide(world({ script: ["ignore", "approve"], devicePending: 0 })))
   )
 
   it.effect("ends with the server's word when the user says no", () =>

@@ -26,6 +26,8 @@ const prepared = Effect.fnUntraced(function* (
 ) {
   const chosen = yield* ChatModels.use((models) => models.choose(model, baseUrl))
   const chat = yield* Chat
+  // Its first request waits for the servers anyway.
+  yield* Effect.forkScoped(chosen.model.prepare ?? Effect.void)
   let opened: ChatSession | undefined
   const current = Effect.suspend(() => opened?.model ?? Effect.succeed(chosen.model))
   return {
@@ -33,7 +35,9 @@ const prepared = Effect.fnUntraced(function* (
     requests: yield* serverRequestHandlers(current),
     open: Effect.fnUntraced(function* (servers: ReadonlyArray<OpenedServer>) {
       opened = yield* chat.open({
-        servers: servers.map(({ account, entry, session }) => chatServer(entry, account, session)),
+        servers: servers.map(({ account, entry, listed, session }) =>
+          chatServer(entry, account, session, listed)
+        ),
         model: chosen.model,
         allow,
         allowReadOnly,

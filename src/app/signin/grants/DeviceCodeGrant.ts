@@ -86,6 +86,8 @@ const attempt = Effect.fn("DeviceCodeGrant.attempt")(function* (
   }
   const unconfirmed = unconfirmedIssuer(server, authorizationServer)
   if (unconfirmed !== undefined) return yield* unconfirmed
+  const user = yield* UserInteraction
+  if (user.attention !== undefined) yield* user.attention
   const dpopKey = yield* dpopKeyFor(context)
   const { isReused, registration } = yield* chooseClient(context)
   useClient(registration)
@@ -103,7 +105,6 @@ const attempt = Effect.fn("DeviceCodeGrant.attempt")(function* (
     codeVerifier,
     method
   } = yield* Effect.mapError(requestCode(context, client, deviceAuthorizationEndpoint), explain)
-  const user = yield* UserInteraction
   const destination = yield* checkDestination(server, authorizationServer, code.verificationUri)
   if (destination !== undefined) yield* user.tell(destination.message, destination.remedies)
   yield* user.askToUseDevice(accountName(server.name, key.account), code)

@@ -204,10 +204,11 @@ const attempt = Effect.fn("LoopbackGrant.attempt")(function* (
   useClient: (registration: ClientRegistration) => void
 ) {
   const { key, server } = context
+  const user = yield* UserInteraction
+  if (user.attention !== undefined) yield* user.attention
   const { pending, target, unconfirmed } = yield* beginAuthorization(context, bindAndRegister(context))
   useClient(target.client.registration)
   if (target.client.isReused) yield* failIfForgotten(pending, server)
-  const user = yield* UserInteraction
   if (unconfirmed !== undefined) yield* user.tell(unconfirmed.message, unconfirmed.remedies)
   const shown = accountName(server.name, key.account)
   yield* user.askToSignIn(shown, pending.url, {

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Duration, Effect, Exit, Layer, Option } from "effect"
+import { Cause, Duration, Effect, Exit, Latch, Layer, Option } from "effect"
 import { Chat } from "../../../../src/app/chat/Chat.ts"
 import { askOnce } from "../../../../src/app/cli/chat/AskOnce.ts"
 import { exitCodeOf } from "../../../../src/app/cli/ExitCode.ts"
@@ -135,6 +135,21 @@ describe("a chat", () => {
       assert.include(error, 'has no server "nowhere"')
       assert.include(error, "Connected to linear: linear 1 (MCP 2026-07-28), 2 tools.")
       assert.include(error, "/help lists the commands.")
+    })
+  )
+
+  it.effect("waits for no server before it opens another, and keeps their order", () =>
+    Effect.gen(function* () {
+      const isLinearOpen = yield* Latch.make()
+      const { opened } = yield* chatWith({
+        names: ["notion", "linear"],
+        opening: (name) => (name === "notion" ? isLinearOpen.await : isLinearOpen.open),
+        lines: ["/quit"]
+      })
+      assert.deepEqual(
+        opened()?.servers.map(({ name }) => name),
+        ["notion", "linear"]
+      )
     })
   )
 

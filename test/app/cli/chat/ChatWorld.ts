@@ -128,6 +128,8 @@ export interface ChatWorldOptions {
   readonly stdoutIsTerminal?: boolean
   /** A model is there. */
   readonly hasModel?: boolean
+  /** What a server does before its session is open. */
+  readonly opening?: (name: string) => Effect.Effect<void, McpError>
   /** Conversations are kept here. Absent: they are not kept. */
   readonly kept?: Map<string, WholeChat>
 }
@@ -157,6 +159,7 @@ export const inChatWorld = Effect.fnUntraced(function* <E>(
     json = false,
     kept,
     lines = [],
+    opening = () => Effect.void,
     stdin,
     stdoutIsTerminal = false,
     turns = []
@@ -248,7 +251,7 @@ export const inChatWorld = Effect.fnUntraced(function* <E>(
       stdin: Stream.make(new TextEncoder().encode(stdin ?? ""))
     }),
     Layer.succeed(ServerSession, {
-      open: ({ name }) => Effect.succeed(sessionNamed(name, servers[name] ?? []))
+      open: ({ name }) => Effect.as(opening(name), sessionNamed(name, servers[name] ?? []))
     }),
     Layer.succeed(LineEditor, {
       isInteractive,
