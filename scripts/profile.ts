@@ -225,6 +225,15 @@ export const unlisted = async (): Promise<ReadonlyArray<string>> => {
   return (found.get("everyRun") ?? []).flatMap(([file]) => (file in everyRun ? [] : [file]))
 }
 
+/** The kinds of runs each of which has a file. */
+type Found = Awaited<ReturnType<typeof measured>>
+
+/** The modules of a question to a model for which it would load the file of a sign-in or of a proxy as well. */
+const alsoInChat = (found: Found) => {
+  const others = new Set(["proxy", "signIn"].flatMap((kind) => found.get(kind)?.map(([file]) => file) ?? []))
+  return (found.get("chat") ?? []).filter(([file]) => others.has(file))
+}
+
 /** Each module is listed for the first kind of run that needs it. */
 const write = async () => {
   const keyring = await startSecretService()
@@ -245,6 +254,11 @@ const write = async () => {
   })
   await keyring.close()
   const listed = new Set<string>()
+  const session = found.get("session") ?? []
+  const everyRun = new Map(found.get("everyRun"))
+  for (const [file, called] of alsoInChat(found))
+    if (!session.some(([name]) => name === file) && !everyRun.has(file)) everyRun.set(file, called)
+  found.set("everyRun", [...everyRun])
   const profile = Object.fromEntries(
     [...found].map(([kind, modules]) => {
       const own = modules.filter(([file]) => !listed.has(file))
