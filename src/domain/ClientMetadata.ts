@@ -15,9 +15,6 @@ export interface ClientIdentitySettings {
   readonly softwareVersion?: string | undefined
 }
 
-/** Introduces the client as this program. */
-export const defaultClientIdentity: ClientIdentitySettings = { name: "mcp-cli" }
-
 const isLoopbackHttp = (url: URL): boolean => url.protocol === "http:" && isSecureUrl(url)
 
 /**

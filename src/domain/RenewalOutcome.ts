@@ -1,7 +1,7 @@
 import { Duration } from "effect"
 import type { RemoteServer } from "./Server.ts"
 import { ClientRejected, type DpopUnsupported } from "./SignInError.ts"
-import { isUnclear } from "./RefreshFailure.ts"
+import { isUnclear } from "./UnclearFailure.ts"
 import { answerText, type TokenFailure } from "./TokenFailure.ts"
 import type { Stale } from "./TokenState.ts"
 

@@ -1,5 +1,5 @@
 import { Duration, Equal, Redacted, Schema } from "effect"
-import { suggestsSignIn } from "./RefreshFailure.ts"
+import { suggestsSignIn } from "./UnclearFailure.ts"
 import { answerText, Malformed, Refused, Transient } from "./TokenFailure.ts"
 
 /** Default time before expiry at which a token is refreshed. */

@@ -35,7 +35,7 @@ export const memory = Layer.merge(MemoryStore.layer, MemoryLock.layer)
  * before {@link layer} to share registrations among replicas.
  */
 export const services = AuthorizedHttp.layer.pipe(
-  Layer.provideMerge(AccessTokens.layer),
+  Layer.provideMerge(AccessTokens.layerOnDemand),
   Layer.provideMerge(SignIn.layerWithoutUser),
   Layer.provideMerge(Credentials.layer),
   Layer.provide(noUser)

@@ -1,5 +1,8 @@
 import { Context } from "effect"
-import { type ClientIdentitySettings, defaultClientIdentity } from "../domain/ClientMetadata.ts"
+import type { ClientIdentitySettings } from "../domain/ClientMetadata.ts"
+
+/** Introduces the client as this program. */
+export const defaultClientIdentity: ClientIdentitySettings = { name: "mcp-cli" }
 
 /**
  * How the client introduces itself to users, authorization servers and MCP servers. Provide it to the layers of

@@ -30,6 +30,15 @@ const useEncrypted = { backend: "encrypted" }
 const nameAnother = Remedy.set(Remedy.tokenStorage, { backend: null })
 const onOtherSystem = [nameAnother, Remedy.command("storage", { purpose: "see the backend in use" })]
 
+/** The memory of the process. A program in a browser has only this one, and a bundler leaves out the others. */
+export const memoryBackend = {
+  name: "memory",
+  label: "memory",
+  lockScope: "machine",
+  lasting: false,
+  hints: { unavailable: [nameAnother], locked: [Remedy.advice("Try again.")] }
+} as const satisfies StorageBackend
+
 /** The backends of mcp-cli by name. */
 export const storageBackends = {
   keychain: {
@@ -85,13 +94,7 @@ export const storageBackends = {
     lasting: true,
     hints: { unavailable: [nameAnother], locked: [Remedy.advice("Give its password, then try again.")] }
   },
-  memory: {
-    name: "memory",
-    label: "memory",
-    lockScope: "machine",
-    lasting: false,
-    hints: { unavailable: [nameAnother], locked: [Remedy.advice("Try again.")] }
-  }
+  memory: memoryBackend
 } as const satisfies Readonly<Record<string, StorageBackend>>
 
 /** The name of a backend of mcp-cli. */

@@ -53,6 +53,8 @@ export const world = (
     readonly script?: ScriptedUser.UserScript | ReadonlyArray<ScriptedUser.UserScript>
     readonly pastes?: (redirected: URL, signInUrl: URL) => ReadonlyArray<string>
     readonly timeout?: Duration.Input
+    /** Loads the code of renewals when it is needed, as in a browser. */
+    readonly onDemand?: boolean
     /** What the authorization endpoint answers to the preflight of a client that is known already. */
     readonly preflight?: number | (() => Response)
     /** Stands before the memory store. */
@@ -65,7 +67,7 @@ export const world = (
     readonly wrapDiscovery?: Layer.Layer<Discovery, never, Discovery>
   } = {}
 ) =>
-  AccessTokens.layer.pipe(
+  (options.onDemand === true ? AccessTokens.layerOnDemand : AccessTokens.layer).pipe(
     Layer.provideMerge(SignIn.layer),
     Layer.provideMerge(Credentials.layer),
     Layer.provideMerge(ScriptedUser.layer(options)),

@@ -1,4 +1,4 @@
-import { Context, Effect, Layer, type Scope } from "effect"
+import { Context, Effect, Exit, Layer, type Scope } from "effect"
 import type { Credential } from "../../domain/Credential.ts"
 import type { PendingSignIn } from "../../domain/PendingSignIn.ts"
 import type { PendingSignInError } from "../../domain/PendingSignInError.ts"
@@ -158,9 +158,8 @@ export const layerWithoutUser: Layer.Layer<SignIn, never, Storage | Wire> = Laye
     const loaded = yield* Effect.promise(() => import("./SignInWithoutUser.ts")).pipe(
       Effect.flatMap(({ make }) => make),
       Effect.provideContext(services),
-      // An interruption of the first caller must not reach those that wait for the same code.
-      Effect.uninterruptible,
-      Effect.cached
+      // A file that could not be loaded is requested again by the next caller.
+      Effect.cachedWithTTL((exit) => (Exit.isSuccess(exit) ? "Infinity" : 0))
     )
     return SignIn.of({
       signIn: (request) => Effect.flatMap(loaded, ({ signIn }) => signIn(request)),

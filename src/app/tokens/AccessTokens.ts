@@ -1,31 +1,15 @@
-import { Clock, Context, Duration, Effect, Layer, Option, type Redacted } from "effect"
+import { Clock, Context, Duration, Effect, Exit, Layer, Option, type Redacted, type Scope } from "effect"
 import type { CredentialKey } from "../../domain/CredentialKey.ts"
 import { needsUser, type RemoteServer } from "../../domain/Server.ts"
 import type { TokenSet } from "../../domain/TokenSet.ts"
-import type { SignInNeeded, Stale, Unanswered } from "../../domain/TokenState.ts"
-import type { CredentialLock } from "../../ports/CredentialLock.ts"
-import type { Discovery } from "../../ports/Discovery.ts"
-import type { DpopProofs } from "../../ports/DpopProofs.ts"
-import type { TokenEndpoint } from "../../ports/TokenEndpoint.ts"
 import { TokenPolicy } from "../../ports/TokenPolicy.ts"
-import type { UserInteraction } from "../../ports/UserInteraction.ts"
 import { BoundedMap } from "../credentials/BoundedMap.ts"
 import { Credentials } from "../credentials/Credentials.ts"
-import type { SignIn } from "../signin/SignIn.ts"
-import {
-  makeOncePerMachine,
-  makeReadyToStore,
-  makeResendOnce,
-  makeUnlessStorageFails,
-  oncePerProcess
-} from "./Decorators.ts"
+import { makeOncePerMachine, makeUnlessStorageFails, oncePerProcess } from "./Decorators.ts"
 import { memorySource } from "./MemorySource.ts"
-import { observed, reasonAttributes, renewalAttributes } from "./Observation.ts"
-import { makeRediscovery } from "./Rediscovery.ts"
-import { refreshSource } from "./RefreshSource.ts"
-import { makeRenew } from "./Renew.ts"
-import { signInSource } from "./SignInSource.ts"
-import { makeStepUp, type StepUp } from "./StepUp.ts"
+import { observed } from "./Observation.ts"
+import { type MakeRenewals, makeRenewals, type RenewalServices } from "./Renewals.ts"
+import type { StepUp } from "./StepUp.ts"
 import { storeSource } from "./StoreSource.ts"
 import {
   type AccessTokenError,
@@ -33,11 +17,9 @@ import {
   firstOf,
   queryOf,
   type TokenSource,
-  type Unusable,
-  whenRenewable,
-  whenStale
+  type Unusable
 } from "./TokenSource.ts"
-import { makeTokenStates } from "./TokenStates.ts"
+import { makeTokenStates, type TokenStates } from "./TokenStates.ts"
 
 export type { AccessTokenError, AccessTokenRequest } from "./TokenSource.ts"
 
@@ -103,67 +85,34 @@ export class AccessTokens extends Context.Service<
 /**
  * Composes the table of {@link AccessTokens}.
  *
- * - The store is read again under the refresh lock: another process may have refreshed while this one waited for the lock.
- * - The discovery after a 401 runs before the lock is taken, so that no other process waits for it.
- * - Right before each attempt of the refresh, the space for its answer is reserved, and the lock is confirmed.
- * - The sign-in runs outside the refresh lock, which would otherwise be held as long as a user takes. A sign-in by another
- *   process that needs a refresh is left to the refresh, and only if that fails the user is asked.
- * - So does the wait after an answer was lost.
+ * @param renewals created once, what it returns runs for each request that finds no fresh tokens
  */
-const makeSources = Effect.gen(function* () {
-  const states = yield* makeTokenStates
-  const rediscovery = yield* makeRediscovery
-  const { withCurrentIssuer } = rediscovery
-  const readyToStore = yield* makeReadyToStore
-  const renewAtOnce = yield* makeRenew(rediscovery, states)
-  const renew = observed("refresh", readyToStore(renewAtOnce), renewalAttributes)
-  const resendOnce = yield* makeResendOnce
-  const oncePerMachine = yield* makeOncePerMachine
-  const unlessStorageFails = yield* makeUnlessStorageFails(states)
+const makeSources = (states: TokenStates, renewals: ReturnType<MakeRenewals>) =>
+  Effect.gen(function* () {
+    const { refreshUnderLock, signedIn, stepUp } = yield* renewals
+    const oncePerMachine = yield* makeOncePerMachine
+    const unlessStorageFails = yield* makeUnlessStorageFails(states)
 
-  const { isUnsaved, load, look } = yield* Credentials
-  const memory: TokenSource<Unusable> = yield* memorySource(states)
-  const storeUnderLock: TokenSource<Unusable> = observed("store", storeSource(states, load))
-  const withoutLock: TokenSource<Unusable> = observed("store", storeSource(states, look))
-  // What could not be stored is stored under the lock.
-  const store: TokenSource<Unusable> = (query, state) => {
-    const source = isUnsaved(query.server, query.key) ? oncePerMachine(storeUnderLock) : withoutLock
-    return source(query, state)
-  }
-  const refresh: TokenSource<SignInNeeded | Unanswered, Stale> = yield* refreshSource(
-    states,
-    storeUnderLock,
-    renew
-  )
-  const signIn: TokenSource<Stale | Unanswered, SignInNeeded> = observed(
-    "sign_in",
-    yield* signInSource(states),
-    reasonAttributes
-  )
+    const { isUnsaved, load, look } = yield* Credentials
+    const memory: TokenSource<Unusable> = yield* memorySource(states)
+    const storeUnderLock: TokenSource<Unusable> = observed("store", storeSource(states, load))
+    const withoutLock: TokenSource<Unusable> = observed("store", storeSource(states, look))
+    // What could not be stored is stored under the lock.
+    const store: TokenSource<Unusable> = (query, state) => {
+      const source = isUnsaved(query.server, query.key) ? oncePerMachine(storeUnderLock) : withoutLock
+      return source(query, state)
+    }
+    const beyondMemory = yield* oncePerProcess(firstOf(store, refreshUnderLock, signedIn))
+    const tokens: TokenSource<never, void> = firstOf(memory, unlessStorageFails(beyondMemory))
+    return { stepUp, tokens }
+  })
 
-  const refreshUnderLock = whenRenewable(
-    withCurrentIssuer(resendOnce(oncePerMachine(firstOf(storeUnderLock, whenStale(refresh)))))
-  )
-  // Ends with tokens: each round needs another sign-in of another process.
-  const signedIn: TokenSource<never, SignInNeeded> = (query, state) =>
-    firstOf(signIn, refreshUnderLock, signedIn)(query, state)
-  const beyondMemory = yield* oncePerProcess(firstOf(store, refreshUnderLock, signedIn))
-  const tokens: TokenSource<never, void> = firstOf(memory, unlessStorageFails(beyondMemory))
-  return { states, tokens }
-})
-
-/** @see AccessTokens */
-export const layer: Layer.Layer<
-  AccessTokens,
-  never,
-  CredentialLock | Credentials | Discovery | DpopProofs | UserInteraction | SignIn | TokenEndpoint
-> = Layer.effect(
-  AccessTokens,
+const make = (makeRenewals: MakeRenewals) =>
   Effect.gen(function* () {
     const credentials = yield* Credentials
     const { absentFor, maxAccounts } = yield* TokenPolicy
-    const { states, tokens } = yield* makeSources
-    const stepUp = yield* makeStepUp
+    const states = yield* makeTokenStates
+    const { stepUp, tokens } = yield* makeSources(states, makeRenewals(states))
 
     // Without a span, which would cost more than the token. The sources after memory have their own.
     const get = (request: AccessTokenRequest) => Effect.map(tokens(queryOf(request)), (found) => found.tokens)
@@ -211,4 +160,34 @@ export const layer: Layer.Layer<
 
     return AccessTokens.of({ get, getIfKnown, reject, stepUp })
   })
+
+/** Creates {@link Renewals} with the first request that needs them, which loads their code. */
+const renewalsOnDemand: MakeRenewals = Effect.fnUntraced(function* (states) {
+  const services = yield* Effect.context<RenewalServices | Scope.Scope>()
+  const loaded = yield* Effect.promise(() => import("./RenewalsWith.ts")).pipe(
+    Effect.flatMap(({ renewalsWith }) => renewalsWith(services, states)),
+    // A file that could not be loaded is requested again by the next caller.
+    Effect.cachedWithTTL((exit) => (Exit.isSuccess(exit) ? "Infinity" : 0))
+  )
+  return {
+    refreshUnderLock: (query, state) =>
+      Effect.flatMap(loaded, ({ refreshUnderLock }) => refreshUnderLock(query, state)),
+    signedIn: (query, state) => Effect.flatMap(loaded, ({ signedIn }) => signedIn(query, state)),
+    stepUp: (request, sent) => Effect.flatMap(loaded, ({ stepUp }) => stepUp(request, sent))
+  }
+})
+
+/** @see AccessTokens */
+export const layer: Layer.Layer<AccessTokens, never, RenewalServices> = /* @__PURE__ */ Layer.effect(
+  AccessTokens,
+  /* @__PURE__ */ make(makeRenewals)
+)
+
+/**
+ * The same for browsers and Workers, which load each file over the network: the first renewal, sign-in or step-up loads the
+ * code of it.
+ */
+export const layerOnDemand: Layer.Layer<AccessTokens, never, RenewalServices> = /* @__PURE__ */ Layer.effect(
+  AccessTokens,
+  /* @__PURE__ */ make(renewalsOnDemand)
 )

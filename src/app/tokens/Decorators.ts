@@ -1,23 +1,12 @@
-import { Clock, Duration, Effect, type Scope } from "effect"
-import { accountName } from "../../domain/SignInError.ts"
-import { type SignInNeeded, type Stale, type Unanswered, usable } from "../../domain/TokenState.ts"
+import { Clock, Effect, type Scope } from "effect"
+import { type Stale, usable } from "../../domain/TokenState.ts"
 import { CredentialLock, type LockError } from "../../ports/CredentialLock.ts"
 import type { StorageError } from "../../ports/CredentialStore.ts"
-import { TokenRequestError, Unanswered as UnansweredFailure } from "../../ports/TokenEndpoint.ts"
 import { TokenPolicy } from "../../ports/TokenPolicy.ts"
-import { UserInteraction } from "../../ports/UserInteraction.ts"
 import { Credentials } from "../credentials/Credentials.ts"
 import { makeSingleFlight } from "./SingleFlight.ts"
 import type { AccessTokenError, TokenQuery, TokenSource, Unusable } from "./TokenSource.ts"
 import type { TokenStates } from "./TokenStates.ts"
-
-/** The error once the answer to the second request was lost as well. */
-const answerLost = ({ server }: TokenQuery, { credential }: Unanswered) =>
-  new TokenRequestError({
-    server: server.name,
-    origin: new URL(credential.tokenEndpoint).origin,
-    reason: new UnansweredFailure({ detail: "repeatedly", end: "broke" })
-  })
 
 /** A source with something around it. */
 export type Decorator = <In, Left extends Unusable>(source: TokenSource<Left, In>) => TokenSource<Left, In>
@@ -68,32 +57,6 @@ export const makeReadyToStore = Effect.gen(function* () {
         )
     }
 })
-
-/**
- * Waits until a refresh token whose answer was lost may be sent again, and then runs the source once more. No lock is held
- * meanwhile: the store tells the other processes to wait too. Fails if that answer is lost as well.
- */
-export const makeResendOnce = Effect.map(
-  Effect.all([UserInteraction, TokenPolicy]),
-  ([{ tell }, { resend }]) =>
-    <In>(
-      source: TokenSource<SignInNeeded | Unanswered, In | Unanswered>
-    ): TokenSource<SignInNeeded, In | Unanswered> =>
-      Effect.fnUntraced(function* (query, state) {
-        const first = yield* source(query, state)
-        if (first._tag !== "Unanswered") return first
-        const left = Math.max(0, first.resendAt - (yield* Clock.currentTimeMillis))
-        // A longer wait than any is due to a clock that was set back.
-        const wait = Math.min(left, Duration.toMillis(resend.afterTimeout))
-        const name = accountName(query.server.name, query.key.account)
-        yield* tell(
-          `The answer to a token refresh of ${name} was lost. Trying again in ${Math.ceil(wait / 1000)} seconds.`
-        )
-        yield* Effect.sleep(wait)
-        const second = yield* source(query, first)
-        return second._tag === "Unanswered" ? yield* answerLost(query, second) : second
-      })
-)
 
 /**
  * While the store cannot be read or locked, serves the access token that was last read, however long ago, as long as it is

@@ -1,5 +1,5 @@
 import { Duration } from "effect"
-import { isUnclear } from "../../domain/RefreshFailure.ts"
+import { isUnclear } from "../../domain/UnclearFailure.ts"
 import type { DpopUnsupported } from "../../domain/SignInError.ts"
 import { detailOf, type FailedRenewal } from "../../domain/TokenSet.ts"
 import type { Stale } from "../../domain/TokenState.ts"
