@@ -76,8 +76,10 @@ describe("mcp-cli proxy", () => {
       const before = server.methods().length
       const next = new OldClient({ name: "old", version: "1" })
       yield* Effect.promise(() => next.connect(new OldTransport(parameters) as never))
+      // Once the client is initialized, the proxy opens a stream for it.
+      yield* until(() => server.methods().length === before + 2)
       yield* Effect.promise(() => next.close())
-      assert.deepEqual(server.methods().slice(before), ["server/discover"])
+      assert.deepEqual(server.methods().slice(before), ["server/discover", "subscriptions/listen"])
     })
   )
 
