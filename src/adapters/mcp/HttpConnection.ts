@@ -1,10 +1,10 @@
 import { Duration, Effect, type Scope } from "effect"
 import * as Remedy from "../../domain/Remedy.ts"
-import { type JsonRpcMessage, jsonRpcMessage } from "../../domain/JsonRpcMessage.ts"
+import { jsonRpcMessage } from "../../domain/JsonRpcMessage.ts"
 import type { RemoteServer } from "../../domain/Server.ts"
 import { NetworkError } from "../../ports/HttpTransport.ts"
 import type { RevisionMemory } from "../../ports/KnownRevisions.ts"
-import { McpError, type Send } from "../../ports/McpConnector.ts"
+import { McpError } from "../../ports/McpConnector.ts"
 import type { Wire } from "../../ports/McpWire.ts"
 import {
   type ClientError,
@@ -17,11 +17,11 @@ import {
 import { type Connected, type Identity, tooSilent } from "./Connection.ts"
 import { fallbackTimeout, probeTimeout } from "./McpLimits.ts"
 import { McpClient } from "./McpClient.ts"
+import { valueOf } from "./Messages.ts"
 import { runOperation } from "./Operation.ts"
 import { openSseConnection } from "./SseConnection.ts"
-
-/** What a message says. It is JSON, as the wire has checked. */
-const valueOf = (message: JsonRpcMessage): unknown => JSON.parse(message.bytes.text())
+import { bothRefused } from "./wire/FallbackWire.ts"
+import type { SseWire } from "./wire/SseWire.ts"
 
 /** Options of {@link openHttp}. */
 export interface HttpConnectionOptions<E, R> {
@@ -29,8 +29,8 @@ export interface HttpConnectionOptions<E, R> {
   readonly identity: Identity
   /** Makes the way to the server for one connection. */
   readonly openWire: Effect.Effect<Wire<E>, McpError, R | Scope.Scope>
-  /** Sends a request of an SSE connection. */
-  readonly send: Send<McpError | E, R>
+  /** The same over the older SSE transport. */
+  readonly openSseWire: Effect.Effect<SseWire<E>, McpError, R | Scope.Scope>
   /** How long the server may be silent. */
   readonly timeout: Duration.Duration
   readonly revisions: RevisionMemory
@@ -194,27 +194,19 @@ export const openHttp = <E, R>(
 ): Effect.Effect<Connected<E>, Failure<E>, R | Scope.Scope> => {
   const openSse = (timeout: Duration.Duration) =>
     Effect.gen(function* () {
-      const { client, isAlive, start } = yield* openSseConnection(options)
+      const { start, ...connection } = yield* openSseConnection(yield* options.openSseWire, options.identity)
       yield* greet(
         options.server.name,
         timeout,
         // SSE servers know only the `initialize` handshake.
-        Effect.andThen(start, client.initialize(initializeVersions[0]))
+        Effect.andThen(start, connection.client.initialize(initializeVersions[0]))
       )
-      return { client, isAlive, end: () => undefined }
+      return connection
     })
   if (options.server.transport === "sse") return openSse(options.timeout)
   return Effect.catchIf(openStreamable(options), mayBeSseOnly, (streamable) =>
     openSse(Duration.min(options.timeout, fallbackTimeout)).pipe(
-      Effect.mapError((error) =>
-        error instanceof McpError
-          ? new McpError({
-              server: options.server.name,
-              detail: `${streamable.detail} Nor does it serve the older SSE transport: ${error.detail}`,
-              remedies: streamable.remedies
-            })
-          : error
-      )
+      Effect.mapError((error) => (error instanceof McpError ? bothRefused(streamable, error) : error))
     )
   )
 }

@@ -4,8 +4,6 @@ import { ClientIdentity } from "../../ports/ClientIdentity.ts"
 import { KnownRevisions, type RevisionMemory } from "../../ports/KnownRevisions.ts"
 import { McpConnector, type McpError, type McpSession, type Send } from "../../ports/McpConnector.ts"
 import { answerLimit } from "./AnswerLimit.ts"
-import { withConfiguredHeaders } from "./ConfiguredHeaders.ts"
-import { refusingRedirects } from "./RedirectRule.ts"
 import { requestTimeout } from "./McpLimits.ts"
 import { explainer } from "./ErrorOfClient.ts"
 import { sendInOperation } from "./Operation.ts"
@@ -13,6 +11,7 @@ import { openHttp } from "./HttpConnection.ts"
 import { makeSession } from "./SessionOfClient.ts"
 import { openStdio } from "./StdioConnection.ts"
 import * as HttpWire from "./wire/HttpWire.ts"
+import * as SseWire from "./wire/SseWire.ts"
 
 /** Settings of {@link layer}. */
 export interface McpConnectorOptions {
@@ -42,13 +41,12 @@ export const layer = (options: McpConnectorOptions): Layer.Layer<McpConnector> =
   ): Effect.fn.Return<McpSession<E>, McpError | E, R | Scope.Scope> {
     const { name } = yield* ClientIdentity
     const limited = sendInOperation(send, answerLimit(server, options.onLargeAnswer))
-    const configured = refusingRedirects(server, yield* withConfiguredHeaders(server, limited))
     const context = yield* Effect.context<R>()
     const open = openHttp<E, R>({
       server,
       identity: { name, version: options.version },
       openWire: HttpWire.open(server, limited),
-      send: configured,
+      openSseWire: SseWire.open(server, limited),
       timeout,
       revisions
     })

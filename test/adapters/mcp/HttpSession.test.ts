@@ -320,7 +320,7 @@ describe("a session over SSE", () => {
       const error = yield* Effect.flip(connect(httpServer(url), way().send))
       assert.strictEqual(
         errorText(error),
-        `example: it answered HTTP 404: nothing here. Nor does it serve the older SSE transport: it answered HTTP 404.\nCheck "url" in the entry of example.`
+        `example: it answered HTTP 404: nothing here. Nor does it serve the older SSE transport.\nCheck "url" in the entry of example.`
       )
     }).pipe(Effect.provide(connector))
   )

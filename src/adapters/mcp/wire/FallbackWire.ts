@@ -105,11 +105,12 @@ export class FallbackWire<E> implements Wire<E> {
   )
 }
 
-const bothRefused = (http: McpError, sse: unknown): McpError =>
+/** The error for a server that has neither transport. */
+export const bothRefused = (http: McpError, sse: unknown): McpError =>
   sse instanceof McpError
     ? new McpError({
         server: http.server,
-        detail: `${http.detail} Nor does it serve the older SSE transport${inSentence(sse.detail)}.`,
+        detail: `${http.detail} Nor does it serve the older SSE transport${sse.detail === http.detail ? "" : inSentence(sse.detail)}.`,
         remedies: http.remedies,
         ...(http.status === undefined ? {} : { status: http.status })
       })

@@ -2,31 +2,11 @@ import { Effect, Layer, type Scope } from "effect"
 import type { RemoteServer } from "../../../domain/Server.ts"
 import type { McpError, Send } from "../../../ports/McpConnector.ts"
 import { McpWire, type OpenOptions, type Wire } from "../../../ports/McpWire.ts"
-import { withConfiguredHeaders } from "../ConfiguredHeaders.ts"
 import { maxMessage } from "../McpLimits.ts"
-import { refusingRedirects } from "../RedirectRule.ts"
 import { CookieJar, withCookies } from "./CookieJar.ts"
 import { FallbackWire } from "./FallbackWire.ts"
 import * as HttpWire from "./HttpWire.ts"
-import { SseWire } from "./SseWire.ts"
-import { exchange } from "./WireRequests.ts"
-
-const openSse = Effect.fnUntraced(function* <E, R>(
-  server: RemoteServer,
-  send: Send<E, R>,
-  maxMiB: number
-): Effect.fn.Return<SseWire<E>, McpError, R | Scope.Scope> {
-  const context = yield* Effect.context<R>()
-  const scope = yield* Effect.scope
-  const configured = refusingRedirects(server, yield* withConfiguredHeaders(server, send))
-  return new SseWire<E>({
-    server,
-    maxMiB,
-    scope,
-    send: (url, request, options) =>
-      Effect.provideContext(exchange({ ...server, url }, configured, request, options), context)
-  })
-})
+import * as SseWire from "./SseWire.ts"
 
 /**
  * Exchanges messages over the transport that a server has: streamable HTTP, or the one of 2024-11-05. Requests carry the
@@ -42,7 +22,7 @@ export const layer = ({ maxMessageMiB = maxMessage }: HttpWire.McpWireOptions = 
       const withJar = cookies ? withCookies(new CookieJar(), send) : send
       const openHttp = HttpWire.open(server, withJar, { maxMessageMiB })
       if (transport === "http-only") return yield* openHttp
-      const sse = yield* openSse(server, withJar, maxMessageMiB)
+      const sse = yield* SseWire.open(server, withJar, maxMessageMiB)
       return transport === "sse-only" ? sse : new FallbackWire(yield* openHttp, sse, transport)
     })
   })

@@ -2,7 +2,7 @@ import { Deferred, Effect, Fiber, Latch, type Scope } from "effect"
 import type { JsonRpcMessage } from "../../../domain/JsonRpcMessage.ts"
 import { isSameOrigin } from "../../../domain/SecureUrl.ts"
 import type { RemoteServer } from "../../../domain/Server.ts"
-import type { McpError } from "../../../ports/McpConnector.ts"
+import type { McpError, Send } from "../../../ports/McpConnector.ts"
 import type {
   Deliver,
   ListenEnd,
@@ -12,11 +12,13 @@ import type {
   Wire,
   WireSession
 } from "../../../ports/McpWire.ts"
+import { withConfiguredHeaders } from "../ConfiguredHeaders.ts"
 import { forgetsSession } from "../HttpFailure.ts"
-import { fallbackTimeout } from "../McpLimits.ts"
+import { fallbackTimeout, maxMessage } from "../McpLimits.ts"
+import { refusingRedirects } from "../RedirectRule.ts"
 import { type BodyEnd, readBriefly, readEvents } from "./AnswerBody.ts"
 import { WireFailures } from "./WireFailures.ts"
-import { postOf, streamOf, versionIn, type WireRequest } from "./WireRequests.ts"
+import { exchange, postOf, streamOf, versionIn, type WireRequest } from "./WireRequests.ts"
 
 /** A request whose response comes on the stream. */
 interface Waiting {
@@ -275,3 +277,21 @@ export class SseWire<E> implements Wire<E> {
 }
 
 const accepted: PostEnd = { _tag: "Accepted" }
+
+/** Makes the wire of a server. Requests carry the configured headers of the server. */
+export const open = Effect.fnUntraced(function* <E, R>(
+  server: RemoteServer,
+  send: Send<E, R>,
+  maxMiB: number = maxMessage
+): Effect.fn.Return<SseWire<E>, McpError, R | Scope.Scope> {
+  const context = yield* Effect.context<R>()
+  const scope = yield* Effect.scope
+  const configured = refusingRedirects(server, yield* withConfiguredHeaders(server, send))
+  return new SseWire<E>({
+    server,
+    maxMiB,
+    scope,
+    send: (url, request, options) =>
+      Effect.provideContext(exchange({ ...server, url }, configured, request, options), context)
+  })
+})
