@@ -4,10 +4,10 @@ import { Client as NewClient } from "@modelcontextprotocol/client"
 import { StdioClientTransport as NewTransport } from "@modelcontextprotocol/client/stdio"
 import { Client as OldClient } from "@modelcontextprotocol/sdk/client/index.js"
 import { StdioClientTransport as OldTransport } from "@modelcontextprotocol/sdk/client/stdio.js"
-import { ElicitRequestSchema } from "@modelcontextprotocol/sdk/types.js"
 import { Effect } from "effect"
 import { legacyServer, sseServer } from "../adapters/mcp/McpServers.ts"
 import { askingServer } from "../app/revisions/AskingServer.ts"
+import { answeringClient, callsAnswersAndCancels, until } from "../app/revisions/OldClient.ts"
 import { makeHome, password } from "./World.ts"
 
 /** How a client starts the proxy of a server. */
@@ -29,48 +29,14 @@ const proxyOf = (url: URL, args: ReadonlyArray<string> = ["demo"]) =>
     })
   )
 
-const said = (result: object): unknown => {
-  const { content } = result as { readonly content: ReadonlyArray<{ readonly text: string }> }
-  return JSON.parse(content[0]?.text ?? "null")
-}
-const until = (condition: () => boolean): Effect.Effect<void> =>
-  Effect.suspend(() =>
-    condition()
-      ? Effect.void
-      : Effect.andThen(
-          Effect.promise(() => new Promise(setImmediate)),
-          until(condition)
-        )
-  )
-
 describe("mcp-cli proxy", () => {
   it.live("lets a client of 2025 use a server of 2026-07-28", () =>
     Effect.gen(function* () {
       const server = yield* askingServer()
-      const client = new OldClient(
-        { name: "old", version: "1" },
-        { capabilities: { elicitation: { form: {}, url: {} } } }
-      )
-      client.setRequestHandler(ElicitRequestSchema, ({ params }) =>
-        params.mode === "url" ? { action: "accept" } : { action: "accept", content: { city: "Bern" } }
-      )
+      const client = answeringClient()
       const parameters = yield* proxyOf(server.url)
       yield* Effect.promise(() => client.connect(new OldTransport(parameters) as never))
-      const call = (name: string, args = {}) =>
-        Effect.promise(() => client.callTool({ name, arguments: args }))
-      assert.deepInclude(said(yield* call("ask")) as object, {
-        responses: { where: { action: "accept", content: { city: "Bern" } } }
-      })
-      assert.deepEqual(said(yield* call("visit")), { responses: { login: { action: "accept" } } })
-      assert.deepEqual(said(yield* call("region", { region: "eu" })), { region: "eu" })
-      const controller = new AbortController()
-      const slow = client
-        .callTool({ name: "slow" }, undefined, { signal: controller.signal })
-        .catch(() => "cancelled")
-      yield* until(() => server.noticed.includes("started"))
-      controller.abort()
-      yield* until(() => server.noticed.includes("aborted"))
-      assert.strictEqual(yield* Effect.promise(() => slow), "cancelled")
+      yield* callsAnswersAndCancels(client, server)
       yield* Effect.promise(() => client.close())
       // Another process knows what the first one has found out.
       const before = server.methods().length

@@ -12,6 +12,7 @@ import {
 import { Deferred, Effect } from "effect"
 import { wires } from "../../adapters/mcp/wire/WireWorld.ts"
 import { askingServer } from "./AskingServer.ts"
+import { call, said, until } from "./OldClient.ts"
 import { openAcross, transportOver } from "./RevisionWorld.ts"
 
 const info = { name: "old", version: "1.0.0" }
@@ -26,25 +27,6 @@ const oldClient = (url: URL, options: ConstructorParameters<typeof OldClient>[1]
     const client = new OldClient(info, options)
     return { client, connect: Effect.promise(() => client.connect(transport)) }
   })
-
-/** The text of a result of a tool, as JSON. */
-const said = (result: object): unknown => {
-  const { content } = result as { readonly content: ReadonlyArray<{ readonly text: string }> }
-  return JSON.parse(content[0]?.text ?? "null")
-}
-const call = (client: OldClient, name: string, args: Record<string, unknown> = {}) =>
-  Effect.promise(() => client.callTool({ name, arguments: args }))
-
-/** Waits until the server has got something. */
-const until = (condition: () => boolean): Effect.Effect<void> =>
-  Effect.suspend(() =>
-    condition()
-      ? Effect.void
-      : Effect.andThen(
-          Effect.promise(() => new Promise(setImmediate)),
-          until(condition)
-        )
-  )
 
 describe("a client of 2025 at a server of 2026-07-28 only", () => {
   it.live("connects with two requests, and calls a tool", () =>

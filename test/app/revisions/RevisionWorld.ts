@@ -29,7 +29,7 @@ export interface ProxyOfTest {
 }
 
 /** Carries messages between a client and a wire, until the scope closes. */
-export const proxyOver = <E>(wire: Wire<E>): Effect.Effect<ProxyOfTest, never, Scope.Scope> =>
+const proxyOver = <E>(wire: Wire<E>): Effect.Effect<ProxyOfTest, never, Scope.Scope> =>
   Effect.gen(function* () {
     const received = yield* Queue.unbounded<JsonRpcMessage>()
     const fibers = yield* FiberSet.make<unknown, unknown>()

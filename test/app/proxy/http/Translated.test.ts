@@ -1,11 +1,7 @@
 import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client"
 import { Client as OlderClient } from "@modelcontextprotocol/sdk/client/index.js"
 import { StreamableHTTPClientTransport as OlderTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js"
-import {
-  CreateMessageRequestSchema,
-  ElicitRequestSchema,
-  ToolListChangedNotificationSchema
-} from "@modelcontextprotocol/sdk/types.js"
+import { ToolListChangedNotificationSchema } from "@modelcontextprotocol/sdk/types.js"
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Layer } from "effect"
 import * as FetchTransport from "../../../../src/adapters/http/FetchTransport.ts"
@@ -16,6 +12,7 @@ import type { RemoteServer } from "../../../../src/domain/Server.ts"
 import { KnownRevisions } from "../../../../src/ports/KnownRevisions.ts"
 import { legacyServer, sseServer } from "../../../adapters/mcp/McpServers.ts"
 import { askingServer } from "../../revisions/AskingServer.ts"
+import { answeringClient, call, callsAnswersAndCancels, said, until } from "../../revisions/OldClient.ts"
 import { rememberedRevisions } from "../../revisions/RememberedRevisions.ts"
 import { serverNamed } from "../../World.ts"
 import { bearer, proxyOf, upstream } from "./ProxyWorld.ts"
@@ -40,37 +37,12 @@ const options = { requestInit: { headers } }
 const older = (url: URL) =>
   Effect.acquireRelease(
     Effect.promise(async () => {
-      const client = new OlderClient(
-        { name: "old", version: "1" },
-        { capabilities: { elicitation: { form: {}, url: {} }, sampling: {} } }
-      )
-      client.setRequestHandler(ElicitRequestSchema, ({ params }) =>
-        params.mode === "url" ? { action: "accept" } : { action: "accept", content: { city: "Bern" } }
-      )
-      client.setRequestHandler(CreateMessageRequestSchema, () => ({
-        role: "assistant",
-        model: "m",
-        content: { type: "text", text: "Paris" }
-      }))
+      const client = answeringClient()
       const transport = new OlderTransport(url, options)
       await client.connect(transport as Parameters<typeof client.connect>[0])
       return { client, transport }
     }),
     ({ client }) => Effect.promise(() => client.close())
-  )
-
-const said = (result: object): unknown => {
-  const { content } = result as { readonly content: ReadonlyArray<{ readonly text: string }> }
-  return JSON.parse(content[0]?.text ?? "null")
-}
-const until = (condition: () => boolean): Effect.Effect<void> =>
-  Effect.suspend(() =>
-    condition()
-      ? Effect.void
-      : Effect.andThen(
-          Effect.promise(() => new Promise(setImmediate)),
-          until(condition)
-        )
   )
 
 const post = (url: URL, body: object | string, session?: string | null) =>
@@ -104,22 +76,8 @@ describe("a client of 2025 over HTTP at a server of 2026-07-28 only", () => {
       )
       const { client, transport } = yield* older(proxy.url())
       assert.match(transport.sessionId ?? "", /^mcp-cli-[0-9a-f]{32}$/)
-      const call = (name: string, args = {}) =>
-        Effect.promise(() => client.callTool({ name, arguments: args }))
-      assert.deepEqual(said(yield* call("echo", { text: "hi" })), { text: "hi" })
-      assert.deepInclude(said(yield* call("ask")) as object, {
-        responses: { where: { action: "accept", content: { city: "Bern" } } }
-      })
-      assert.deepEqual(said(yield* call("visit")), { responses: { login: { action: "accept" } } })
-      assert.deepEqual(said(yield* call("region", { region: "eu" })), { region: "eu" })
-      const controller = new AbortController()
-      const slow = client
-        .callTool({ name: "slow" }, undefined, { signal: controller.signal })
-        .catch(() => "cancelled")
-      yield* until(() => server.noticed.includes("started"))
-      controller.abort()
-      yield* until(() => server.noticed.includes("aborted"))
-      assert.strictEqual(yield* Effect.promise(() => slow), "cancelled")
+      assert.deepEqual(said(yield* call(client, "echo", { text: "hi" })), { text: "hi" })
+      yield* callsAnswersAndCancels(client, server)
       // What the first client has found out, the next one need not.
       assert.strictEqual(memory.known.get(server.url.href), "modern")
       const before = server.methods().length
