@@ -1,7 +1,7 @@
 import { globSync, readFileSync } from "node:fs"
 
 /** The documents for users, by file: README.md and docs, without the decisions. */
-export const documentFiles: ReadonlyArray<string> = ["README.md", ...globSync("docs/*.md").toSorted()]
+const documentFiles: ReadonlyArray<string> = ["README.md", ...globSync("docs/*.md").toSorted()]
 
 /** All of them as one text. */
 export const documents = documentFiles.map((file) => readFileSync(file, "utf8")).join("\n")

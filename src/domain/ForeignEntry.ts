@@ -236,7 +236,7 @@ const readRemote = (reading: Reading, written: string): ForeignResult => {
 }
 
 /** What the user reads about a flag of mcp-remote. */
-export const remoteNoteOf = ({ flag, text }: RemoteNotice): string =>
+const remoteNoteOf = ({ flag, text }: RemoteNotice): string =>
   flag === undefined ? `The command line of mcp-remote ${text}.` : `--${flag} of mcp-remote ${text}.`
 
 /** Fills in the variables of a command line that the entry itself sets and that are no secrets. */

@@ -31,7 +31,7 @@ export interface RemoteOptions {
 }
 
 /** The transports of HTTP that mcp-remote tries, in order. */
-export const remoteTransports = ["http-first", "sse-first", "http-only", "sse-only"] as const
+const remoteTransports = ["http-first", "sse-first", "http-only", "sse-only"] as const
 /** @see remoteTransports */
 export type RemoteTransport = (typeof remoteTransports)[number]
 

@@ -13,7 +13,7 @@ import { readModels } from "./ModelsBlock.ts"
 import { readStorage } from "./StorageBlock.ts"
 
 /** A configuration that works. */
-export const example = `{ "mcpServers": { "notion": { "url": "https://mcp.notion.com/mcp" } } }`
+const example = `{ "mcpServers": { "notion": { "url": "https://mcp.notion.com/mcp" } } }`
 
 /** A problem of the file as a whole. */
 export const fileIssue = (problem: string, ...fixes: ReadonlyArray<Remedy>) => [

@@ -37,7 +37,7 @@ const foreignTypes: Readonly<Record<string, ModelApi>> = {
 }
 
 /** What is wrong with the name of a provider. The first colon of `provider:name` ends it. */
-export const providerNameProblem = (name: string): string | undefined => {
+const providerNameProblem = (name: string): string | undefined => {
   if (name === "" || !isSafeLine(name)) return "is not the name of a provider"
   return /[:\s]/.test(name) ? "must not have a colon or a space in its name" : undefined
 }

@@ -41,7 +41,7 @@ const decodeIssues = Schema.decodeUnknownOption(
 )
 
 /** A message with its list of zod in words: the place of the first problem, and what it is. */
-export const withoutIssues = (message: string): string => {
+const withoutIssues = (message: string): string => {
   const [all, list] = zodIssues.exec(message) ?? []
   if (all === undefined) return message
   const before = message.slice(0, -all.length)

@@ -8,8 +8,6 @@ export const shutdownTimeout = Duration.seconds(1)
 export const fallbackTimeout = Duration.seconds(10)
 /** Milliseconds until a program that does not answer the probe counts as an older server. */
 export const probeTimeout = 10_000
-/** A timeout that the SDK never reaches, in milliseconds: `Operations` measures the time, without sign-ins. */
-export const forever = 2_147_483_647
 /** Pages of one list that are read: a server that repeats its cursor must not fill the memory. */
 export const maxPages = 1000
 

@@ -4,7 +4,7 @@ import type { Interface, Key } from "node:readline"
 const lineBreak = "\u240a"
 
 /** A pasted text on one line: the editor has only one. */
-export const asOneLine = (text: string): string =>
+const asOneLine = (text: string): string =>
   text
     .replace(/[\r\n]+$/, "")
     .replace(/\r\n?|\n/g, lineBreak)

@@ -17,7 +17,7 @@ const pictures = "\u280b\u2819\u2839\u2838\u283c\u2834\u2826\u2827\u2807\u280f"
 const maxMessage = 500
 
 /** How far work is: `40% copying`, `4 copying`. */
-export const progressText = ({ message, progress, total }: McpProgress): string => {
+const progressText = ({ message, progress, total }: McpProgress): string => {
   const done =
     total !== undefined && total > 0
       ? `${Math.round(Math.min(progress / total, 1) * 100)}%`

@@ -88,7 +88,7 @@ const isSignIn = (remedy: Remedy): boolean => remedy._tag === "Command" && remed
 /** The exit code of an internal error. */
 export const defect = 1
 /** The exit code of an interruption that no signal caused, such as Ctrl-C at a prompt. */
-export const interrupted = 130
+const interrupted = 130
 
 /** The exit code of a command that failed. */
 export const exitCodeOf = (cause: Cause.Cause<CommandError>): number => {

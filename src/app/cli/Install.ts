@@ -19,7 +19,7 @@ import { configFileOfRun, Json } from "./Settings.ts"
 import { UsageError } from "./UsageError.ts"
 
 /** `--client ID`, several times. */
-export const clientFlag = Flag.String("client").pipe(
+const clientFlag = Flag.String("client").pipe(
   Flag.withMetavar("CLIENT"),
   Flag.withDescription("An MCP client, such as cursor; several are allowed"),
   Flag.between(0, mcpClientIds.length)

@@ -74,7 +74,7 @@ export const Verbose = GlobalFlag.Setting("verbose")({
 })
 
 /** `--color WHEN`. The terminal adapter reads it, because help and errors of the command line have colours, too. */
-export const Color = GlobalFlag.Setting("color")({
+const Color = GlobalFlag.Setting("color")({
   flag: Flag.Literals("color", ["auto", "always", "never"]).pipe(
     Flag.withMetavar("WHEN"),
     Flag.withDescription("Use colours"),

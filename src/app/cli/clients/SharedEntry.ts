@@ -1,4 +1,5 @@
 import { Predicate } from "effect"
+import { endpointRows } from "../../../domain/OAuthEndpoints.ts"
 import { hasUserInformation } from "../../../domain/SecureUrl.ts"
 import {
   announcesSecret,
@@ -11,13 +12,8 @@ import {
 type Fields = Readonly<Record<string, unknown>>
 
 /** The fields of the `oauth` block that hold no secret. A field that is in none of these lists is left out. */
-export const publicOAuthFields: ReadonlySet<string> = new Set([
-  "authorization_url",
-  "token_url",
-  "registration_url",
-  "revocation_url",
-  "device_authorization_url",
-  "pushed_authorization_request_url",
+export const publicOAuthFields: ReadonlySet<string> = new Set<string>([
+  ...endpointRows.flatMap(({ configurationKey }) => configurationKey ?? []),
   "grant_type",
   "identity_provider",
   "client_id",
