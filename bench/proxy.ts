@@ -319,43 +319,33 @@ const ofMemory = async () => {
   await server.close()
 }
 
-const ofStart = async () => {
+/** Compares the first answer of two proxies whose sign-ins are in the same kind of store. */
+const compareStart = async (store: string, goal: number, more: Readonly<Record<string, string>> = {}) => {
   const world = await startWorld()
-  const url = world.mcpServer.url.href
-  const { code, stderr } = await world.run(["auth", "login", "demo"])
+  const env = { ...environment, ...more }
+  const { code, stderr } = await world.run(["auth", "login", "demo"], { env: more })
   if (code !== 0) throw new Error(stderr)
-  const remote = theirs(world, url, environment)
+  const remote = theirs(world, world.mcpServer.url.href, env)
   await signInMcpRemote(remote)
-  await warmUp(ours(world, "demo", environment))
+  await warmUp(ours(world, "demo", env))
   await compare(
-    "proxy NAME up to the answer of initialize, encrypted files / mcp-remote",
-    0.5,
-    started(ours(world, "demo", environment)),
+    `proxy NAME up to the answer of initialize, ${store} / mcp-remote`,
+    goal,
+    started(ours(world, "demo", env)),
     started(remote)
   )
-  if (hasSecretService) {
-    const keyring = await startSecretService()
-    const ofKeyring = {
-      DBUS_SESSION_BUS_ADDRESS: keyring.env["DBUS_SESSION_BUS_ADDRESS"] ?? "",
-      MCP_CLI_ENCRYPTION_KEY: ""
-    }
-    const env = { ...environment, ...ofKeyring }
-    const place = await startWorld()
-    const login = await place.run(["auth", "login", "demo"], { env: ofKeyring })
-    if (login.code !== 0) throw new Error(login.stderr)
-    const other = theirs(place, place.mcpServer.url.href, env)
-    await signInMcpRemote(other)
-    await warmUp(ours(place, "demo", env))
-    await compare(
-      "proxy NAME up to the answer of initialize, keyring / mcp-remote",
-      0.4,
-      started(ours(place, "demo", env)),
-      started(other)
-    )
-    await place.close()
-    await keyring.close()
-  }
   await world.close()
+}
+
+const ofStart = async () => {
+  await compareStart("encrypted files", 0.5)
+  if (!hasSecretService) return
+  const keyring = await startSecretService()
+  await compareStart("keyring", 0.4, {
+    DBUS_SESSION_BUS_ADDRESS: keyring.env["DBUS_SESSION_BUS_ADDRESS"] ?? "",
+    MCP_CLI_ENCRYPTION_KEY: ""
+  })
+  await keyring.close()
 }
 
 say(`medians of ${rounds}`)
