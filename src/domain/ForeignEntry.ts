@@ -1,8 +1,10 @@
 import { Predicate, Result } from "effect"
 import { quotedName } from "./FieldPath.ts"
-import { readRemoteLine, type RemoteNotice } from "./RemoteCommandLine.ts"
+import { readRemoteLine } from "./RemoteCommandLine.ts"
+import type { RemoteNotice } from "./RemoteWords.ts"
 import { remoteWordsOf } from "./RemoteLauncher.ts"
 import { hasSecretShape, isSecretName, secretParameter } from "./SecretShape.ts"
+import { variableName } from "./VariableName.ts"
 
 type Fields = Readonly<Record<string, unknown>>
 
@@ -113,12 +115,6 @@ interface Reading {
   readonly variables: Set<string>
 }
 
-/** A name for the variable that holds a secret of a server: `NOTION_CLIENT_SECRET`. */
-const variableFor = (server: string, what: string): string => {
-  const name = `${server}_${what}`.replace(/[^A-Za-z0-9]+/g, "_").toUpperCase()
-  return /^[A-Z_]/.test(name) ? name : `MCP_${name}`
-}
-
 const why = (unknown: string): string =>
   unknown.startsWith("${input:")
     ? `${unknown}, which only that program can ask for`
@@ -136,7 +132,7 @@ const readHeaders = (reading: Reading, given: ReadonlyArray<readonly [string, st
     if ("unknown" in found) {
       notes.push(`Its header ${quotedName(name)} has ${why(found.unknown)}. It was left out.`)
     } else if (isLiteralSecret(name, found.text)) {
-      const variable = variableFor(server, name)
+      const variable = variableName(server, name)
       notes.push(
         `Its header ${quotedName(name)} has a secret and was left out. If the server needs it, set ${variable} and write "\${${variable}}" in headers.`
       )
@@ -163,7 +159,7 @@ const scopesIn = (value: unknown): ReadonlyArray<string> | undefined =>
 const secretFor = (reading: Reading, secret: string): string => {
   const found = translate(reading, secret)
   if ("text" in found && hasVariable(found.text)) return found.text
-  const variable = variableFor(reading.name, "CLIENT_SECRET")
+  const variable = variableName(reading.name, "CLIENT_SECRET")
   reading.variables.add(variable)
   return `\${${variable}}`
 }

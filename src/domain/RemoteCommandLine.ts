@@ -1,17 +1,7 @@
-import { remoteFlags } from "./RemoteFlags.ts"
 import { Predicate, Result } from "effect"
 import { protocolParameters } from "./AuthorizationRequest.ts"
-import { nearName } from "./NearName.ts"
-import { hasSecretShape, isSecretName } from "./SecretShape.ts"
+import { allOf, has, type RemoteNotice, type RemoteWords, valueOf, wordsOf } from "./RemoteWords.ts"
 import { canonicalResource, isLoopbackHost, isSecureUrl } from "./SecureUrl.ts"
-
-/** Something about a command line that its user should know. */
-export interface RemoteNotice {
-  /** The flag, without dashes. Absent: an operand. */
-  readonly flag: string | undefined
-  /** A predicate about the flag or the operand, such as `has no effect here: ...`. Never a secret. */
-  readonly text: string
-}
 
 /** What a command line of mcp-remote wants from the proxy itself. Absent fields: the default of the proxy. */
 export interface RemoteOptions {
@@ -64,8 +54,6 @@ const defaultCallbackPath = "/oauth/callback"
 /** Where the browser comes back to if the line names no port. */
 const defaultCallbackPort = 8080
 
-const { withValue, withoutValue } = remoteFlags
-
 /** Flags whose effect this program does not need, has always, or does not have. */
 const withoutEffect: Readonly<Record<string, string>> = {
   "auth-success-url": "has no effect here: the browser shows a page of this program",
@@ -75,78 +63,6 @@ const withoutEffect: Readonly<Record<string, string>> = {
   ipv4: "has no effect here: both kinds of address are tried, and the first that answers is used",
   "use-id-token": "has no effect here: the access token is sent, which this server may refuse"
 }
-
-/** The flags of a line in order, and its other words. */
-interface Words {
-  readonly operands: ReadonlyArray<string>
-  readonly flags: ReadonlyArray<{ readonly name: string; readonly value: string | undefined }>
-  readonly notices: ReadonlyArray<RemoteNotice>
-}
-
-const isFlag = (word: string): boolean => /^--[a-z]/i.test(word)
-const isUrl = (word: string): boolean => /^https?:\/\//i.test(word)
-
-/**
- * The value of a header that a client has cut at its spaces: Cursor, Codex and Claude Desktop on Windows start `npx` through a
- * shell and quote no argument.
- */
-const cutHeader = (value: string, rest: ReadonlyArray<string>): ReadonlyArray<string> => {
-  if (!/^[\w-]+:$/.test(value) && !/^[\w-]+:\s*(Bearer|Basic|Token)$/i.test(value)) return []
-  const end = rest.findIndex((word) => isFlag(word) || isUrl(word))
-  return rest.slice(0, end < 0 ? rest.length : end)
-}
-
-const wordsOf = (line: ReadonlyArray<string>): Words => {
-  const operands: Array<string> = []
-  const flags: Array<Words["flags"][number]> = []
-  const notices: Array<RemoteNotice> = []
-  for (let at = 0; at < line.length; at++) {
-    const word = line[at] ?? ""
-    if (!isFlag(word)) {
-      operands.push(word)
-      continue
-    }
-    const [, flag = "", attached] = /^--([^=]*)(?:=(.*))?$/s.exec(word) ?? []
-    if ((withoutValue as ReadonlyArray<string>).includes(flag)) {
-      flags.push({ name: flag, value: undefined })
-      continue
-    }
-    if (!(withValue as ReadonlyArray<string>).includes(flag)) {
-      const near = nearName(flag, [...withValue, ...withoutValue])
-      const text = `is not known, and is ignored${near === undefined ? "" : `; did you mean --${near}?`}`
-      notices.push({ flag, text })
-      // A word after an unknown flag may be its value.
-      if (attached === undefined && operands.length > 0 && !isFlag(line[at + 1] ?? "--x")) at++
-      continue
-    }
-    const value = attached ?? line[at + 1]
-    if (value === undefined) {
-      notices.push({ flag, text: "has no value, and is ignored" })
-      continue
-    }
-    if (attached === undefined) at++
-    const cut = flag === "header" ? cutHeader(value, line.slice(at + 1)) : []
-    if (cut.length > 0) {
-      at += cut.length
-      notices.push({
-        flag,
-        text: "was cut at its spaces by the program that started this one: write NAME:${VARIABLE}, without spaces"
-      })
-    }
-    flags.push({ name: flag, value: [value, ...cut].join(" ") })
-  }
-  return { operands, flags, notices }
-}
-
-/** Every value of a flag, in order. */
-const allOf = ({ flags }: Words, flag: (typeof withValue)[number]): ReadonlyArray<string> =>
-  flags.flatMap(({ name, value }) => (name === flag && value !== undefined ? [value] : []))
-
-/** The value of a flag that counts: the first, as for mcp-remote. */
-const valueOf = (words: Words, flag: (typeof withValue)[number]): string | undefined => allOf(words, flag)[0]
-
-const has = ({ flags }: Words, flag: (typeof withoutValue)[number]): boolean =>
-  flags.some(({ name }) => name === flag)
 
 /**
  * The files that a command line names. A relative path is one of the folder that the line is run in.
@@ -166,7 +82,7 @@ export const filesOfRemoteLine = (line: ReadonlyArray<string>): ReadonlyArray<st
 
 /** What reading a line collects. */
 interface Reading {
-  readonly words: Words
+  readonly words: RemoteWords
   /** The port of mcp-remote for this line. Absent: the caller has no MD5. */
   readonly ownPort: number | undefined
   readonly files: ReadonlyMap<string, string>
@@ -434,7 +350,7 @@ const sortedJson = (fields: Readonly<Record<string, string>>): string =>
 const portOf = (hash: string): number => 3335 + (Number.parseInt(hash.slice(0, 4), 16) % 45_816)
 
 /** @see RemoteCommandLine.storeKey */
-const storeKeyOf = (words: Words, url: string, headers: ReadonlyMap<string, string>): string => {
+const storeKeyOf = (words: RemoteWords, url: string, headers: ReadonlyMap<string, string>): string => {
   const resource = valueOf(words, "resource")?.trim() ?? ""
   const params = Object.fromEntries(
     allOf(words, "authorize-param").map((given) => {
@@ -452,99 +368,6 @@ const storeKeyOf = (words: Words, url: string, headers: ReadonlyMap<string, stri
     ...(metadataUrl === "" ? [] : [metadataUrl]),
     ...(endpoint === null ? [] : [endpoint.href])
   ].join("|")
-}
-
-/** The words of a command line that decide about a sign-in. */
-export interface SignInLine {
-  /** Holds no secret: each is a variable. */
-  readonly words: ReadonlyArray<string>
-  /** The variables that stand for secrets of the line. */
-  readonly variables: ReadonlyArray<string>
-}
-
-/** Flags that decide what is registered, requested and stored, with those of the requests that ask for it. */
-const ofSignIn: ReadonlySet<string> = new Set<(typeof withValue)[number] | (typeof withoutValue)[number]>([
-  "allow-http",
-  "authorize-param",
-  "callback-path",
-  "client-credentials",
-  "client-metadata-url",
-  "device-code",
-  "disable-resource-parameter",
-  "header",
-  "header-file",
-  "host",
-  "resource",
-  "static-oauth-client-info",
-  "static-oauth-client-metadata",
-  "token-endpoint",
-  "transport"
-])
-
-/** What of the documents about a client counts here. */
-const clientFields = ["client_id", "client_secret", "scope", "token_endpoint_auth_method"]
-
-/**
- * The words by which another command signs in as this line does. Secrets become variables, the callback port is always there, since it may
- * depend on what was left out, and the paths of files are absolute.
- *
- * @param line a line that {@link readRemoteLine} has read
- * @param redirectUri of the entry that it describes; `undefined` if it has none
- * @param absolute makes a path absolute
- */
-export const signInLineOf = (
-  line: ReadonlyArray<string>,
-  redirectUri: string | undefined,
-  absolute: (path: string) => string
-): SignInLine => {
-  const { flags, operands } = wordsOf(line)
-  const variables = new Set<string>()
-  const masked = (value: string, ...name: ReadonlyArray<string>): string => {
-    if (value.includes("${")) return value
-    const variable = name
-      .join("_")
-      .replace(/\W+/g, "_")
-      .toUpperCase()
-      .replace(/^(?=\d)/, "_")
-    variables.add(variable)
-    return `${/^(?:Basic|Bearer|Token) /i.exec(value)?.[0] ?? ""}\${${variable}}`
-  }
-  const assigned = (text: string, separator: ":" | "="): string => {
-    const at = text.indexOf(separator)
-    const [name, value] = [text.slice(0, at).trim(), text.slice(at + 1).trim()]
-    const isSecret = isSecretName(name) || hasSecretShape(value)
-    return at < 1 || !isSecret ? text : `${name}${separator}${masked(value, name)}`
-  }
-  const documentOf = (text: string): string => {
-    if (text.startsWith("@")) return `@${absolute(text.slice(1))}`
-    const fields = Object.entries(JSON.parse(text) as Record<string, unknown>)
-    const kept = fields.flatMap(([name, value]) =>
-      !clientFields.includes(name)
-        ? []
-        : [[name, name === "client_secret" && typeof value === "string" ? masked(value, name) : value]]
-    )
-    return JSON.stringify(Object.fromEntries(kept))
-  }
-  const words = flags.flatMap(({ name, value }) => {
-    if (!ofSignIn.has(name)) return []
-    if (value === undefined) return [`--${name}`]
-    switch (name) {
-      case "header":
-        return [`--${name}`, assigned(value, ":")]
-      case "authorize-param":
-        return [`--${name}`, assigned(value, "=")]
-      case "header-file":
-        return [`--${name}`, absolute(value)]
-      case "static-oauth-client-info":
-      case "static-oauth-client-metadata":
-        return [`--${name}`, documentOf(value)]
-      default:
-        return [`--${name}`, value]
-    }
-  })
-  const [url = ""] = operands
-  const port = redirectUri === undefined ? [] : [new URL(redirectUri).port]
-  return { words: [url, ...port, ...words], variables: [...variables] }
 }
 
 /**

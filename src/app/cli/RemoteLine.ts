@@ -5,9 +5,9 @@ import {
   filesOfRemoteLine,
   readRemoteLine,
   type RemoteCommandLine,
-  type RemoteOptions,
-  signInLineOf
+  type RemoteOptions
 } from "../../domain/RemoteCommandLine.ts"
+import { signInLineOf } from "../../domain/SignInLine.ts"
 import { advice, command, type Configure, type Remediable, type Remedy } from "../../domain/Remedy.ts"
 import { hasSecretShape, isSecretName } from "../../domain/SecretShape.ts"
 import type { RemoteServer } from "../../domain/Server.ts"

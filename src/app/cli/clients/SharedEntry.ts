@@ -8,6 +8,7 @@ import {
   mayBeSecret,
   namedSecretAt
 } from "../../../domain/SecretShape.ts"
+import { variableName } from "../../../domain/VariableName.ts"
 
 type Fields = Readonly<Record<string, unknown>>
 
@@ -57,14 +58,6 @@ export interface SharedEntry {
   /** The fields that were left out. */
   readonly omitted: ReadonlyArray<string>
 }
-
-const variableName = (...parts: ReadonlyArray<string>): string =>
-  parts
-    .join("_")
-    .replace(/([a-z])([A-Z])/g, "$1_$2")
-    .replace(/[\W_]+/g, "_")
-    .toUpperCase()
-    .replace(/^(?=\d)/, "_")
 
 /** A part of a URL without its escapes. */
 const decoded = (part: string): string => {
