@@ -6,7 +6,7 @@ import { render } from "../src/adapters/loopback/CallbackPage.ts"
 import { pageOf } from "../src/adapters/loopback/CallbackListener.ts"
 import { Redacted } from "effect"
 
-/** Takes pictures of the page that a sign-in ends at: in both themes, on a desktop and a phone. */
+/** Takes pictures of the page that a sign-in ends at: on a desktop and a phone. */
 const folder = resolve(import.meta.dirname, "../docs/pictures")
 const granted = { _tag: "Granted", code: Redacted.make("") } as const
 const denied = { _tag: "Denied", error: "access_denied", description: undefined } as const
@@ -14,25 +14,8 @@ const desktop = { width: 720, height: 400 }
 const phone = { width: 360, height: 480 }
 
 const pictures = [
-  {
-    name: "callback-signed-in",
-    page: pageOf("notion", granted, true),
-    colorScheme: "light",
-    viewport: desktop
-  },
-  {
-    name: "callback-signed-in-dark",
-    page: pageOf("notion", granted, true),
-    colorScheme: "dark",
-    viewport: desktop
-  },
-  { name: "callback-refused", page: pageOf("notion", denied, false), colorScheme: "light", viewport: phone },
-  {
-    name: "callback-refused-dark",
-    page: pageOf("notion", denied, false),
-    colorScheme: "dark",
-    viewport: phone
-  }
+  { name: "callback-signed-in", page: pageOf("notion", granted, true), viewport: desktop },
+  { name: "callback-refused", page: pageOf("notion", denied, false), viewport: phone }
 ] as const
 
 const executablePath = ["/usr/bin/chromium", "/usr/bin/google-chrome"].find((path) => existsSync(path))
@@ -41,8 +24,8 @@ if (executablePath === undefined)
 await mkdir(folder, { recursive: true })
 const browser = await chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-gpu"] })
 try {
-  for (const { colorScheme, name, page, viewport } of pictures) {
-    const context = await browser.newContext({ colorScheme, viewport })
+  for (const { name, page, viewport } of pictures) {
+    const context = await browser.newContext({ viewport })
     const tab = await context.newPage()
     await tab.setContent(render(page))
     await tab.screenshot({ path: join(folder, `${name}.png`) })
