@@ -41,6 +41,7 @@ export const liveCore = AuthorizedHttp.layer.pipe(
         open: (url) => Effect.asVoid(Effect.forkDetach(Effect.promise(() => followRedirects(url.href))))
       }),
       Layer.mock(UserInteraction, {
+        attention: Effect.void,
         present: true,
         timeout: Duration.seconds(30),
         askToSignIn: () => Effect.void,

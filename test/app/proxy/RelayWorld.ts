@@ -80,6 +80,7 @@ const stackOf = ({ claims = true, onExhausted, open }: ProxiedOptions) =>
         MemoryLock.layer,
         Layer.succeed(Browser, { open: (url) => open?.(url) ?? Effect.void }),
         Layer.mock(UserInteraction, {
+          attention: Effect.void,
           present: false,
           timeout: Duration.minutes(5),
           askToSignIn: () => Effect.void,

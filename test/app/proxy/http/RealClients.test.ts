@@ -38,6 +38,7 @@ const core = AuthorizedHttp.layer.pipe(
         }
       }),
       Layer.mock(UserInteraction, {
+        attention: Effect.void,
         present: false,
         timeout: Duration.seconds(30),
         askToSignIn: () => Effect.void,
