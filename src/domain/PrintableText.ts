@@ -56,6 +56,15 @@ export const safeJson = (value: unknown, indent?: number): string =>
 export const escapedLine = (text: string): string =>
   text.replace(/[\n\t]/g, (one) => (one === "\n" ? "\\n" : "\\t")).replace(allUnsafe, escaped)
 
+/** As {@link safeText}, with what a terminal acts on or hides as escapes, so that a user sees all that a program reads. */
+export const escapedText = (text: string): string =>
+  notPlain.test(text)
+    ? text
+        .toWellFormed()
+        .replace(/\r\n?|[\u2028\u2029]/g, "\n")
+        .replace(shownUnsafe, escaped)
+    : text
+
 /** What is needed of a text that arrives in pieces to show its next piece. */
 export interface PieceState {
   /** The last characters as they arrived: whether a joiner is text depends on the one before it. */

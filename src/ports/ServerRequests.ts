@@ -66,7 +66,9 @@ export class ServerQuestions extends Context.Service<
   ServerQuestions,
   {
     readonly elicit: (elicitation: Elicitation) => Effect.Effect<ElicitationAnswer>
-    /** True: the model of the conversation may answer this, and the server gets the answer. */
+    /** True: the model of the conversation may answer this. */
     readonly approveSampling: (sampling: Sampling) => Effect.Effect<boolean>
+    /** True: the server gets this answer of the model. */
+    readonly approveAnswer: (sampling: Sampling, answer: SamplingAnswer) => Effect.Effect<boolean>
   }
 >()("mcp-cli-oauth/ports/ServerQuestions") {}

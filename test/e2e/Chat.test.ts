@@ -184,7 +184,7 @@ describe.skipIf(!hasTerminal)("a chat at a terminal (needs script of util-linux)
     model.play((messages) => {
       const last = messages.at(-1)
       if (last?.role === "tool") return { text: last.text }
-      if (last?.text === "Sum up: two pages.") return { text: "Two." }
+      if (last?.text.startsWith("Sum up:")) return { text: "Two." }
       return { calls: [{ name: `asking__${last?.text}`, arguments: {} }] }
     })
     const terminal = start(80, ["--server", "asking", "--allow", "asking:*"])
@@ -214,10 +214,21 @@ describe.skipIf(!hasTerminal)("a chat at a terminal (needs script of util-linux)
     await terminal.type("page\r", /y done, n no: $/)
     assert.include(await terminal.type("y", prompt), '{"action":"accept"}')
 
-    const sampling = await terminal.type("model\r", /Let it\? y once, n no: $/)
-    assert.match(sampling, /gets the answer:\n {2}system: You are brief\.\n {2}user: Sum up: two pages\.\n/)
+    const sampling = await terminal.type("model\r", /Let it\?[^]*y once, n no: $/)
+    assert.match(sampling, /to answer this:\n {2}system: You are brief\.\n {2}user: Sum up: two pages\.\n/)
+    assert.match(
+      await terminal.type("y", /Send this to asking\? y send, n no: $/),
+      /would answer asking:\n {2}Two\.\n/
+    )
     assert.match(await terminal.type("y", prompt), /"text":"Two\."/)
-    await terminal.type("model\r", /Let it\? y once, n no: $/)
+    await terminal.type(
+      "long\r",
+      /\(8,\d\d\d more characters: v shows all\.\)\n[^]*y once, n no, v view all: $/
+    )
+    await terminal.type("v", /the end\.\n[^]*v view all: $/)
+    await terminal.type("y", /Send this to asking\? y send, n no: $/)
+    assert.notMatch(await terminal.type("n", prompt), /"text":/)
+    await terminal.type("model\r", /Let it\?[^]*y once, n no: $/)
     assert.include((await terminal.type("n", prompt)).replaceAll("\n", " "), "The user does not allow it.")
     await end(terminal)
   })

@@ -6,7 +6,7 @@ import { StdioServerTransport } from "@modelcontextprotocol/server/stdio"
 const server = new Server({ name: "asking", version: "1.0.0" }, { capabilities: { tools: {} } })
 
 const inputSchema = { type: "object" as const }
-const names = ["form", "page", "model"] as const
+const names = ["form", "page", "model", "long"] as const
 
 server.setRequestHandler("tools/list", () => ({
   tools: names.map((name) => ({ name, description: `Asks by a ${name}`, inputSchema }))
@@ -39,7 +39,15 @@ server.setRequestHandler("tools/call", async ({ params }, { mcpReq }) => {
         })
       default:
         return mcpReq.requestSampling({
-          messages: [{ role: "user", content: { type: "text", text: "Sum up: two pages." } }],
+          messages: [
+            {
+              role: "user",
+              content: {
+                type: "text",
+                text: `Sum up: ${params.name === "long" ? `${"pages ".repeat(1666)} the end.` : "two pages."}`
+              }
+            }
+          ],
           systemPrompt: "You are brief.",
           maxTokens: 50
         })

@@ -1,33 +1,42 @@
 import { Effect, Layer, type Scope } from "effect"
-import { printable, safeJson, safeLine, safeText } from "../../domain/PrintableText.ts"
+import { printable, safeJson, safeLine } from "../../domain/PrintableText.ts"
 import { toolArguments } from "../../domain/ToolSchema.ts"
 import {
   type Elicitation,
   type ElicitationAnswer,
   type Sampling,
+  type SamplingAnswer,
   ServerQuestions
 } from "../../ports/ServerRequests.ts"
 import { formValue } from "./FormValue.ts"
 import { hangingIndent } from "./HangingIndent.ts"
+import { isLong, quotedText, wholeQuotedText } from "./QuotedText.ts"
 import { singleKeys } from "./SingleKeys.ts"
 import { isAttended, say } from "./Terminal.ts"
 
-/** Characters of a message of a server that are shown. */
-const maxMessage = 2000
+const answerKeys = singleKeys("y", "n", "v")
 
-/** A text of a server, indented, so that none of its lines looks like ours. */
-const quoted = (text: string): string =>
-  hangingIndent(safeText(text.slice(0, maxMessage)).replace(/^/gm, "  ")) +
-  (text.length > maxMessage ? "\u2026" : "")
+/** Asks for `y` or `n` about a text. `v` shows all of a long one. */
+const askAbout = Effect.fnUntraced(function* (
+  { askKey }: Effect.Success<typeof answerKeys>,
+  text: string,
+  question: string
+) {
+  for (;;) {
+    const key = yield* askKey(`${question}${isLong(text) ? ", v view all" : ""}: `)
+    if (key !== "v") return key
+    yield* say(`${wholeQuotedText(text)}\n`)
+  }
+})
 
 const fillIn = Effect.fnUntraced(function* ({
   message,
   schema,
   server
 }: Extract<Elicitation, { _tag: "Form" }>): Effect.fn.Return<ElicitationAnswer, never, Scope.Scope> {
-  const { askKey, askLine } = yield* singleKeys("y", "n")
+  const keys = yield* answerKeys
   yield* say(
-    `${safeLine(server)} asks you:\n${quoted(message)}\nIt gets what you type: no password and no key. Ctrl-D leaves.\n`
+    `${safeLine(server)} asks you:\n${quotedText(message, "v shows all before you send")}\nIt gets what you type: no password and no key. Ctrl-D leaves.\n`
   )
   const content: Record<string, unknown> = Object.create(null)
   for (const field of toolArguments(schema)) {
@@ -39,7 +48,7 @@ const fillIn = Effect.fnUntraced(function* ({
     const description = field.description === undefined ? "" : `: ${printable(field.description)}`
     yield* say(`${hangingIndent(`${printable(field.name)} (${safeLine(about)})${description}`)}\n`)
     for (;;) {
-      const typed = yield* askLine("> ")
+      const typed = yield* keys.askLine("> ")
       if (typed === undefined) return { _tag: "Cancel" }
       const value = formValue(field, typed)
       if (value._tag === "Value") content[field.name] = value.value
@@ -48,7 +57,7 @@ const fillIn = Effect.fnUntraced(function* ({
     }
   }
   yield* say(`${safeJson(content, 2)}\n`)
-  const key = yield* askKey(`Send this to ${safeLine(server)}? y send, n no: `)
+  const key = yield* askAbout(keys, message, `Send this to ${safeLine(server)}? y send, n no`)
   return key === "y"
     ? { _tag: "Accept", content: { ...content } }
     : { _tag: key === "n" ? "Decline" : "Cancel" }
@@ -59,26 +68,29 @@ const openPage = Effect.fnUntraced(function* ({
   server,
   url
 }: Extract<Elicitation, { _tag: "Url" }>) {
-  const { askKey } = yield* singleKeys("y", "n")
-  yield* say(`${safeLine(server)} asks you to open a page:\n${quoted(message)}\n`)
+  const keys = yield* answerKeys
+  yield* say(`${safeLine(server)} asks you to open a page:\n${quotedText(message)}\n`)
   yield* say(`${hangingIndent(safeLine(url))}\n`)
-  const key = yield* askKey("Open it in your browser if you trust the address. y done, n no: ")
+  const key = yield* askAbout(keys, message, "Open it in your browser if you trust the address. y done, n no")
   return { y: { _tag: "Accept", content: {} }, n: { _tag: "Decline" }, end: { _tag: "Cancel" } }[
     key
   ] as ElicitationAnswer
 })
 
 const approve = Effect.fnUntraced(function* ({ messages, server, system }: Sampling) {
-  const { askKey } = yield* singleKeys("y", "n")
   const texts = messages.flatMap(({ content, role }) =>
     content.map((part) => `${role}: ${part._tag === "Text" ? part.text : `[${part.mimeType}]`}`)
   )
-  yield* say(
-    `${safeLine(server)} wants your model to answer this, and gets the answer:\n${quoted(
-      [...(system === undefined ? [] : [`system: ${system}`]), ...texts].join("\n")
-    )}\n`
-  )
-  return (yield* askKey("Let it? y once, n no: ")) === "y"
+  const text = [...(system === undefined ? [] : [`system: ${system}`]), ...texts].join("\n")
+  const keys = yield* answerKeys
+  yield* say(`${safeLine(server)} wants your model to answer this:\n${quotedText(text)}\n`)
+  return (yield* askAbout(keys, text, "Let it? You see the answer first. y once, n no")) === "y"
+})
+
+const approveAnswer = Effect.fnUntraced(function* ({ server }: Sampling, { model, text }: SamplingAnswer) {
+  const keys = yield* answerKeys
+  yield* say(`${safeLine(model)} would answer ${safeLine(server)}:\n${quotedText(text)}\n`)
+  return (yield* askAbout(keys, text, `Send this to ${safeLine(server)}? y send, n no`)) === "y"
 })
 
 /** Asks at the terminal. Without a user, elicitations are left and nothing is sampled. */
@@ -91,6 +103,9 @@ export const layer = (options: { readonly interactive: boolean }): Layer.Layer<S
     }),
     approveSampling: Effect.fn("TerminalServerQuestions.approveSampling")((sampling) =>
       isPresent() ? Effect.scoped(approve(sampling)) : Effect.succeed(false)
+    ),
+    approveAnswer: Effect.fn("TerminalServerQuestions.approveAnswer")((sampling, answer) =>
+      isPresent() ? Effect.scoped(approveAnswer(sampling, answer)) : Effect.succeed(false)
     )
   })
 }
