@@ -9,10 +9,19 @@ export class McpError extends Schema.TaggedError<McpError>()("McpError", {
   detail: Schema.String,
   /** The HTTP status, if the server answered with one that is no success. */
   status: Schema.optionalKey(Schema.Int),
+  /**
+   * Of a call of a tool: it was not sent, or there is no answer that says whether it was carried out. Absent: the server
+   * answered.
+   */
+  call: Schema.optionalKey(Schema.Literals(["not made", "uncertain"])),
   remedies: Schema.Array(Remedy).pipe(Schema.withConstructorDefault(Effect.succeed([])))
 }) {
   override get message(): string {
-    return `${this.server}: ${this.detail}`
+    if (this.call === undefined) return `${this.server}: ${this.detail}`
+    // A detail of several lines ends with what the server wrote.
+    const space = this.detail.includes("\n") ? "\n" : " "
+    const outcome = this.call === "uncertain" ? "may have been carried out" : "was not made"
+    return `${this.server}: ${this.detail}${space}The call ${outcome}.`
   }
 }
 

@@ -54,6 +54,7 @@ export const layer = (options: McpConnectorOptions): Layer.Layer<McpConnector> =
       server: server.name,
       open: Effect.provideContext(open, context),
       explain: explainer({ server: server.name, configured: server.headers }),
+      origin: server.url.origin,
       timeout
     })
   })

@@ -8,6 +8,7 @@ import {
   type McpSession
 } from "../../ports/McpConnector.ts"
 import { ServerRequests } from "../../ports/ServerRequests.ts"
+import { callFailure, notMade } from "./CallFailure.ts"
 import { type ClientError, isClientError, SessionForgotten } from "./ClientErrors.ts"
 import { type Connected, type OpenConnection, tooSilent } from "./Connection.ts"
 import type { Explain } from "./ErrorOfClient.ts"
@@ -36,15 +37,10 @@ interface Ask<A, E> {
 /** What to do if a tool is silent for longer than its timeout. */
 const longerTimeout = "If the tool needs longer, set a longer timeout (--timeout SECONDS)."
 
-/** Fails with what a user can read. */
-const explained = <A, E, R>(
-  explain: Explain,
-  effect: Effect.Effect<A, ClientError | McpError | E, R>,
-  fix?: Remedy.Remedy
-): Effect.Effect<A, McpError | E, R> =>
-  Effect.mapError(effect, (error): McpError | E =>
+const explanation =
+  <E>(explain: Explain, fix?: Remedy.Remedy) =>
+  (error: ClientError | McpError | E): McpError | E =>
     isClientError(error) ? explain(error, fix) : (error as McpError | E)
-  )
 
 /** The requests of a session, but for its lists. */
 const requestsOf = <E>(
@@ -117,6 +113,8 @@ export const makeSession = Effect.fnUntraced(function* <E>(options: {
   readonly open: OpenConnection<E>
   readonly explain: Explain
   readonly timeout: Duration.Duration
+  /** The origin of a server over HTTP. */
+  readonly origin?: string
 }): Effect.fn.Return<McpSession<E>, McpError | E, Scope.Scope> {
   const { explain, server } = options
   const sessionScope = yield* Effect.scope
@@ -124,7 +122,8 @@ export const makeSession = Effect.fnUntraced(function* <E>(options: {
   let toolChanges = 0
   const open = Effect.gen(function* () {
     const scope = yield* Scope.fork(sessionScope)
-    const connection = yield* explained(explain, Scope.provide(options.open, scope)).pipe(
+    const connection = yield* Scope.provide(options.open, scope).pipe(
+      Effect.mapError(explanation(explain)),
       Effect.provideService(CurrentRequestAnswers, answers),
       Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause)))
     )
@@ -140,9 +139,12 @@ export const makeSession = Effect.fnUntraced(function* <E>(options: {
     connection.isAlive() ? Effect.succeed(connection) : open
   )
 
+  const connectedFor = (repeatable: boolean): Effect.Effect<Connected<E>, McpError | E> =>
+    repeatable ? connected : Effect.mapError(connected, (error) => notMade(error) as McpError | E)
+
   /** None if the server has forgotten the session. */
-  const attempt = <A>({ advice = "Try again later.", fix, how = {}, request }: Ask<A, E>) =>
-    Effect.flatMap(connected, (connection) => {
+  const attempt = <A>({ advice = "Try again later.", fix, how = {}, repeatable, request }: Ask<A, E>) =>
+    Effect.flatMap(connectedFor(repeatable), (connection) => {
       const limit = how.timeout ?? options.timeout
       const run = runOperation(
         ({ heard }) =>
@@ -158,7 +160,16 @@ export const makeSession = Effect.fnUntraced(function* <E>(options: {
           () => Effect.sync(() => (connection.end(), Option.none<A>()))
         )
       )
-      return explained<Option.Option<A>, E, never>(explain, run, fix)
+      const explainOne = explanation<E>(explain, fix)
+      return Effect.mapError(run, (error): McpError | E =>
+        repeatable
+          ? explainOne(error)
+          : (callFailure<ClientError | McpError | E>(error, {
+              server,
+              origin: options.origin,
+              explain: explainOne
+            }) as McpError | E)
+      )
     })
   const send = <A>(ask: Ask<A, E>): Effect.Effect<A, McpError | E> =>
     Effect.gen(function* () {

@@ -6,6 +6,7 @@ import type { ServerTool, ShownCall, TurnLimit } from "./Chat.ts"
 import { endedWithout, type EndedCall, failedCall, makeToolCall, type ToolCallContext } from "./ToolCall.ts"
 import type { ListedTool } from "./ToolList.ts"
 import type { TurnReader } from "./TurnEvents.ts"
+import type { UserTime } from "./UserTime.ts"
 import { callsAtOnce, maxCalls, maxEqualCalls } from "./ChatLimits.ts"
 
 /** What the calls of a turn have used of its limits. */
@@ -17,14 +18,15 @@ export interface CallCount {
 /** What calls need of their conversation. */
 export interface CallContext extends Pick<ToolCallContext, "tools" | "permissions" | "sources">, TurnReader {
   readonly shown: (tool: ListedTool) => ServerTool
+  readonly userTime: UserTime
 }
 
 /** One call of a round. */
 interface Call {
   readonly written: WrittenCall
   readonly shown: ShownCall
-  /** Undefined: it does not run, or not yet. */
-  startedAt: number | undefined
+  /** How long it has run. Undefined: it does not run, or not yet. */
+  elapsed: Effect.Effect<Duration.Duration> | undefined
   /** Undefined: it has not ended. */
   ended: EndedCall | undefined
 }
@@ -59,7 +61,7 @@ const countCall = (counts: CallCount, { arguments: args, name, text }: WrittenCa
 export const makeCallRound = (
   written: ReadonlyArray<WrittenCall>,
   counts: CallCount,
-  { allRead, emit, permissions, shown, sources, tools }: CallContext
+  { allRead, emit, permissions, shown, sources, tools, userTime }: CallContext
 ): CallRound => {
   const calls = written.map((call): Call => {
     const { arguments: args, name, part } = call
@@ -67,17 +69,20 @@ export const makeCallRound = (
     return {
       written: call,
       shown: { id: part.id, tool: tool === undefined ? undefined : shown(tool), name, arguments: args },
-      startedAt: undefined,
+      elapsed: undefined,
       ended: undefined
     }
   })
 
   const end = (call: Call, ended: EndedCall) =>
-    Effect.map(Clock.currentTimeMillis, (now) => {
+    Effect.map(call.elapsed ?? Effect.succeed(Duration.zero), (duration) => {
       call.ended = ended
-      const duration = Duration.millis(now - (call.startedAt ?? now))
       emit({ _tag: "CallEnded", call: call.shown, outcome: ended.outcome, duration })
     })
+
+  /** A clock that stands still while the server of a call waits for the user. */
+  const workOf = ({ shown: { tool } }: Call) =>
+    Effect.zipWith(Clock.currentTimeMillis, userTime.spent(tool?.server ?? ""), (now, spent) => now - spent)
 
   const runOne = (call: Call) =>
     makeToolCall(call.written, {
@@ -85,9 +90,10 @@ export const makeCallRound = (
       permissions,
       sources,
       tell: (notice) => emit({ _tag: "Notice", ...notice }),
-      onStart: Effect.map(Clock.currentTimeMillis, (now) => {
-        call.startedAt = now
-        emit({ _tag: "CallStarted", call: call.shown })
+      onStart: Effect.map(workOf(call), (startedAt) => {
+        const elapsed = Effect.map(workOf(call), (now) => Duration.millis(now - startedAt))
+        call.elapsed = elapsed
+        emit({ _tag: "CallStarted", call: call.shown, elapsed })
       }),
       onProgress: (progress) => emit({ _tag: "CallProgress", call: call.shown, progress })
     }).pipe(Effect.flatMap((ended) => end(call, ended)))
@@ -110,8 +116,8 @@ export const makeCallRound = (
     run,
     results: () => ({
       _tag: "Tool",
-      results: calls.map(({ ended, startedAt, written: { part } }) => {
-        const open = startedAt === undefined ? notMade : endedWithout({ _tag: "Interrupted" })
+      results: calls.map(({ elapsed, ended, written: { part } }) => {
+        const open = elapsed === undefined ? notMade : endedWithout({ _tag: "Interrupted" })
         const { content, isError } = ended ?? open
         return { id: part.id, name: part.name, isError, content }
       })

@@ -24,6 +24,7 @@ import { systemText } from "./SystemText.ts"
 import { type ListedTool, makeToolList, type ToolList } from "./ToolList.ts"
 import { runTurn } from "./Turn.ts"
 import { turnEvents } from "./TurnEvents.ts"
+import { makeUserTime, type UserTime } from "./UserTime.ts"
 
 /** The tools of a server. */
 export interface ListedTools {
@@ -74,8 +75,11 @@ export interface ShownCall {
 /** How a call ended. */
 export type CallOutcome =
   | { readonly _tag: "Done"; readonly text: string; readonly cutCharacters: number }
-  /** The tool, the server or the arguments failed; `text` is what the model is told. */
-  | { readonly _tag: "Failed"; readonly text: string }
+  /**
+   * The tool, the server or the arguments failed; `text` is what the model is told. `mayHaveRun`: there is no answer, and the
+   * call may have been carried out.
+   */
+  | { readonly _tag: "Failed"; readonly text: string; readonly mayHaveRun?: true }
   | { readonly _tag: "Refused"; readonly reason: string | undefined }
   /** It needed an approval, and no user could be asked. */
   | { readonly _tag: "NeedsApproval" }
@@ -91,7 +95,12 @@ export type TurnEvent =
   | { readonly _tag: "Reasoning"; readonly text: string }
   | { readonly _tag: "CallWritten"; readonly name: string }
   /** The call runs. One that never does, because it is refused or wrong, has only an end. */
-  | { readonly _tag: "CallStarted"; readonly call: ShownCall }
+  | {
+      readonly _tag: "CallStarted"
+      readonly call: ShownCall
+      /** How long it has run, without the time in which its server waited for the user. */
+      readonly elapsed: Effect.Effect<Duration.Duration>
+    }
   | { readonly _tag: "CallProgress"; readonly call: ShownCall; readonly progress: McpProgress }
   | {
       readonly _tag: "CallEnded"
@@ -144,6 +153,8 @@ export interface ChatOptions {
   readonly allowReadOnly: boolean
   /** A conversation that goes on. */
   readonly messages?: ReadonlyArray<ChatMessage>
+  /** The time in which servers wait for the user. Absent: they ask nothing. */
+  readonly userTime?: UserTime
 }
 
 /** Opens conversations. */
@@ -196,7 +207,7 @@ export const layer: Layer.Layer<Chat, never, ToolApproval> = Layer.effect(
     const open = Effect.fn("Chat.open")(function* (
       options: ChatOptions
     ): Effect.fn.Return<ChatSession, SessionError> {
-      const { allow, allowReadOnly, servers } = options
+      const { allow, allowReadOnly, servers, userTime = makeUserTime() } = options
       const names = servers.map(({ name }) => name)
       const { list, notices } = yield* makeToolList(servers, pins)
       const permissions = yield* makePermissions({ list, approval, allow, allowReadOnly, servers: names })
@@ -216,7 +227,17 @@ export const layer: Layer.Layer<Chat, never, ToolApproval> = Layer.effect(
       })
       const tools = Effect.map(list.offered, (all) => all.map(shown))
       const use = (used: TokenUsage) => Ref.update(usage, (before) => added(before, used))
-      const context = { system: systemText(servers), list, model, messages, use, permissions, shown, sources }
+      const context = {
+        system: systemText(servers),
+        list,
+        model,
+        messages,
+        use,
+        permissions,
+        shown,
+        sources,
+        userTime
+      }
       return {
         servers,
         tools,

@@ -9,6 +9,7 @@ import {
   ServerQuestions
 } from "../../ports/ServerRequests.ts"
 import { maxSampledTokens } from "./ChatLimits.ts"
+import { makeUserTime, type UserTime } from "./UserTime.ts"
 
 const refused = (detail: string) => new SamplingRefused({ detail })
 
@@ -51,19 +52,29 @@ const answerOf = Effect.fnUntraced(function* (
 
 /**
  * Answers the requests of servers: the user answers elicitations, and the model of the conversation what the user approves.
- * One question at a time. The servers get no part of the conversation.
+ * The user also approves the answer before the server gets it (MCP "Sampling": both with a human in the loop). One question
+ * at a time. The servers get no part of the conversation.
  */
 export const serverRequestHandlers = Effect.fnUntraced(function* (
-  model: Effect.Effect<OpenChatModel>
+  model: Effect.Effect<OpenChatModel>,
+  userTime: UserTime = makeUserTime()
 ): Effect.fn.Return<RequestHandlers, never, ServerQuestions> {
   const questions = yield* ServerQuestions
   const turn = yield* Semaphore.make(1)
   return {
-    elicit: (elicitation) => turn.withPermit(questions.elicit(elicitation)),
+    elicit: (elicitation) =>
+      userTime.asking(elicitation.server, turn.withPermit(questions.elicit(elicitation))),
     sample: Effect.fn("ServerRequestHandlers.sample")(function* (sampling: Sampling) {
-      const isApproved = yield* turn.withPermit(questions.approveSampling(sampling))
-      if (!isApproved) return yield* refused("The user does not allow it.")
-      return yield* answerOf(yield* model, sampling)
+      const asked = (question: Effect.Effect<boolean>) =>
+        Effect.filterOrFail(
+          userTime.asking(sampling.server, turn.withPermit(question)),
+          (isApproved) => isApproved,
+          () => refused("The user does not allow it.")
+        )
+      yield* asked(questions.approveSampling(sampling))
+      const answer = yield* answerOf(yield* model, sampling)
+      yield* asked(questions.approveAnswer(sampling, answer))
+      return answer
     })
   }
 })

@@ -22,6 +22,9 @@ export interface EndedCall {
   readonly content: ReadonlyArray<TextPart | MediaPart>
 }
 
+/** A model repeats what failed unless it is told what that may do. */
+const mayHaveRun = "may have been carried out: find out before you make it again, or ask the user."
+
 /** What a model is told of a call that did not lead to a result. */
 const textOf = (outcome: Exclude<CallOutcome, { readonly _tag: "Done" }>): string => {
   switch (outcome._tag) {
@@ -32,7 +35,7 @@ const textOf = (outcome: Exclude<CallOutcome, { readonly _tag: "Done" }>): strin
     case "NeedsApproval":
       return "This call was not made: a user has to approve it, and none can be asked. Do not try it again."
     case "Interrupted":
-      return "The call was interrupted while it ran. It may have been carried out."
+      return `The call was interrupted while it ran. It ${mayHaveRun}`
   }
 }
 
@@ -45,6 +48,10 @@ export const endedWithout = (outcome: Exclude<CallOutcome, { readonly _tag: "Don
 
 /** A call that failed for this reason, which the user and the model are told. */
 export const failedCall = (text: string): EndedCall => endedWithout({ _tag: "Failed", text: cut(text).text })
+
+/** A call without an answer. */
+const uncertain = (text: string): EndedCall =>
+  endedWithout({ _tag: "Failed", text: `${text}\nThe call ${mayHaveRun}`, mayHaveRun: true })
 
 /** The names that a model may have meant: a tool of this name without its server, or one that is spelt like it. */
 const nearNames = (name: string, tools: ReadonlyArray<ListedTool>): ReadonlyArray<string> => {
@@ -73,12 +80,18 @@ const isAboutSignIn = (error: SessionError): boolean =>
 
 const failedAt = (server: ChatServer, error: SessionError, tell: (notice: Notice) => void): EndedCall => {
   const { name } = server
-  if (!isAboutSignIn(error))
-    return failedCall(
-      `${name}: ${error instanceof McpError ? cut(error.detail, redactedBy(server)).text : "it cannot be reached."}`
-    )
-  tell({ text: error.message, remedies: error.remedies })
-  return failedCall(`Not signed in to ${name}.`)
+  if (isAboutSignIn(error)) {
+    tell({ text: error.message, remedies: error.remedies })
+    return failedCall(`Not signed in to ${name}. The call was not made.`)
+  }
+  if (error instanceof McpError) {
+    const text = `${name}: ${cut(error.detail, redactedBy(server)).text}`
+    if (error.call === undefined) return failedCall(text)
+    return error.call === "uncertain" ? uncertain(text) : failedCall(`${text}\nThe call was not made.`)
+  }
+  return error instanceof NetworkError && error.unanswered !== undefined
+    ? uncertain(`${name}: the connection ended without an answer.`)
+    : failedCall(`${name}: it cannot be reached. The call was not made.`)
 }
 
 /** What is wrong with a call before it is made. */

@@ -72,7 +72,7 @@ export const callWritten = Effect.fnUntraced(function* (
   ).pipe(
     Effect.mapError((error) =>
       error._tag === "McpError" && hints.length > 0
-        ? new McpError({ server, detail: error.detail, remedies: [...hints, ...error.remedies] })
+        ? new McpError({ ...error, remedies: [...hints, ...error.remedies] })
         : error
     )
   )

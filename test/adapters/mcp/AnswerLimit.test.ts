@@ -93,7 +93,7 @@ describe("an answer", () => {
       const error = yield* Effect.flip(session.call("tool", {}))
       assert.strictEqual(
         errorText(error),
-        'example: its answer has more than 1 MiB or 32768 values, and the connection was closed.\nIf you expect so long an answer, set "maxAnswerMiB": 4 in the entry of example.'
+        'example: its answer has more than 1 MiB or 32768 values, and the connection was closed. The call may have been carried out.\nCheck whether it was, before you repeat it.\nIf you expect so long an answer, set "maxAnswerMiB": 4 in the entry of example.'
       )
       yield* closed
       // The session goes on.

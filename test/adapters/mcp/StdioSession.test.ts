@@ -117,7 +117,7 @@ describe("a session with a program", () => {
       const error = yield* Effect.flip(session.call("exits", {}))
       assert.strictEqual(
         errorText(error),
-        "local: its program ended with exit code 7. It wrote: goodbye.\nTo see all that it writes, add -v, or run it by hand."
+        "local: its program ended with exit code 7. It wrote: goodbye. The call may have been carried out.\nCheck whether it was, before you repeat it.\nTo see all that it writes, add -v, or run it by hand."
       )
       assert.strictEqual((yield* session.tools).length, 1)
     }).pipe(Effect.provide(connector))

@@ -127,6 +127,7 @@ export const openChat = (options: ChatWorldOptions) =>
         model: scripted.model,
         allow: options.allow ?? [],
         allowReadOnly: options.allowReadOnly ?? false,
+        ...(options.userTime === undefined ? {} : { userTime: options.userTime }),
         ...(options.messages === undefined ? {} : { messages: options.messages })
       })
     ).pipe(

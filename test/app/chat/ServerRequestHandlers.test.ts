@@ -1,7 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Fiber } from "effect"
+import { TestClock } from "effect/testing"
 import * as ScriptedChatModel from "../../../src/adapters/scripted/ScriptedChatModel.ts"
 import { serverRequestHandlers } from "../../../src/app/chat/ServerRequestHandlers.ts"
+import { makeUserTime } from "../../../src/app/chat/UserTime.ts"
 import { type Sampling, ServerQuestions } from "../../../src/ports/ServerRequests.ts"
 
 type Messages = Sampling["messages"]
@@ -15,19 +17,25 @@ const said = (role: "user" | "assistant", text: string): Messages[number] => ({
 const sample = (
   messages: Messages,
   answers: ScriptedChatModel.ScriptedChatOptions["answers"] = ["Short."],
-  isApproved = true
+  { answer = true, question = true }: { readonly question?: boolean; readonly answer?: boolean } = {}
 ) =>
   Effect.gen(function* () {
+    const seen: Array<string> = []
     const { model, requests } = ScriptedChatModel.make({ answers })
     const handlers = yield* serverRequestHandlers(Effect.succeed(model)).pipe(
       Effect.provideService(ServerQuestions, {
         elicit: () => Effect.succeed({ _tag: "Cancel" }),
-        approveSampling: () => Effect.succeed(isApproved)
+        approveSampling: () => Effect.succeed(question),
+        approveAnswer: (_, { text }) =>
+          Effect.sync(() => {
+            seen.push(text)
+            return answer
+          })
       })
     )
     const sampling = { server: "shop", system: "Be brief.", messages, maxTokens: 100_000 }
     const result = yield* Effect.result(handlers.sample?.(sampling) ?? Effect.die("no handler"))
-    return { requests, result: result._tag === "Success" ? result.success : result.failure.detail }
+    return { requests, seen, result: result._tag === "Success" ? result.success : result.failure.detail }
   })
 
 describe("what a server wants a model to answer", () => {
@@ -54,8 +62,24 @@ describe("what a server wants a model to answer", () => {
 
   it.effect("is not answered without the approval of the user", () =>
     Effect.gen(function* () {
-      const { requests, result } = yield* sample([said("user", "a")], ["Short."], false)
+      const { requests, result } = yield* sample([said("user", "a")], ["Short."], { question: false })
       assert.deepStrictEqual([requests.length, result], [0, "The user does not allow it."])
+    })
+  )
+
+  it.effect.each<readonly [what: string, text: string]>([
+    ["an answer", "Short."],
+    ["a long answer", "x".repeat(10_000)],
+    ["an empty answer", ""]
+  ])("gets %s only if the user, who sees it, approves it", ([, text]) =>
+    Effect.gen(function* () {
+      const sent = yield* sample([said("user", "a")], [{ text }])
+      assert.deepStrictEqual(
+        [sent.seen, sent.result],
+        [[text], { text, model: "scripted:model", reason: "endTurn" }]
+      )
+      const { requests, result, seen } = yield* sample([said("user", "a")], [{ text }], { answer: false })
+      assert.deepStrictEqual([requests.length, seen, result], [1, [text], "The user does not allow it."])
     })
   )
 
@@ -65,6 +89,31 @@ describe("what a server wants a model to answer", () => {
   ])("is refused if a model could not answer it: %o", ({ messages }) =>
     Effect.gen(function* () {
       assert.match(String((yield* sample(messages)).result), /start and end with the user/)
+    })
+  )
+
+  it.effect("counts the time of the user, and not that of the model", () =>
+    Effect.gen(function* () {
+      const userTime = makeUserTime()
+      const { model } = ScriptedChatModel.make({ answers: [{ text: "Short.", delay: "1 minute" }] })
+      const after = <A>(answer: A) => Effect.as(Effect.sleep("5 seconds"), answer)
+      const handlers = yield* serverRequestHandlers(Effect.succeed(model), userTime).pipe(
+        Effect.provideService(ServerQuestions, {
+          elicit: () => after({ _tag: "Cancel" as const }),
+          approveSampling: () => after(true),
+          approveAnswer: () => after(true)
+        })
+      )
+      const { elicit = () => Effect.die("no handler"), sample: answer = () => Effect.die("no handler") } =
+        handlers
+      const questions = [
+        answer({ server: "shop", system: undefined, messages: [said("user", "a")], maxTokens: 10 }),
+        elicit({ _tag: "Url", server: "shop", message: "m", url: "https://a.test" })
+      ]
+      const asked = yield* Effect.forkChild(Effect.all(questions))
+      yield* TestClock.adjust("10 minutes")
+      yield* Fiber.join(asked)
+      assert.deepStrictEqual([yield* userTime.spent("shop"), yield* userTime.spent("other")], [15_000, 0])
     })
   )
 

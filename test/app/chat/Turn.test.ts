@@ -7,6 +7,8 @@ import { chatServer } from "../../../src/app/chat/ChatServer.ts"
 import type { ChatFailure } from "../../../src/ports/ChatModel.ts"
 import { NetworkError } from "../../../src/ports/HttpTransport.ts"
 import { McpError } from "../../../src/ports/McpConnector.ts"
+import { makeUserTime } from "../../../src/app/chat/UserTime.ts"
+import type { SessionError } from "../../../src/app/session/ServerSession.ts"
 import { command } from "../../../src/domain/Remedy.ts"
 import { serverNamed } from "../World.ts"
 import {
@@ -308,6 +310,72 @@ describe("a result of a tool", () => {
   )
 })
 
+describe("a call without an answer", () => {
+  const error = (more: Partial<ConstructorParameters<typeof McpError>[0]>) =>
+    new McpError({ server: "notion", detail: "it closed the connection.", ...more })
+  const network = (more: object) =>
+    new NetworkError({ origin: "https://notion.test", detail: "lost", ...more })
+  const failures: ReadonlyArray<readonly [string, SessionError, "ran" | "not made" | "refused"]> = [
+    ["the server lost", error({ call: "uncertain" }), "ran"],
+    ["a long error goes on", error({ call: "uncertain", detail: "x".repeat(100_000) }), "ran"],
+    ["the network lost", network({ unanswered: "broke" }), "ran"],
+    ["nobody answered in time", network({ unanswered: "timeout" }), "ran"],
+    ["the network did not carry", network({}), "not made"],
+    ["found no connection", error({ call: "not made" }), "not made"],
+    ["a sign-in stopped", error({ remedies: [command("auth login", { server: "notion" })] }), "not made"],
+    ["the server refused", error({}), "refused"]
+  ]
+  it.effect.each(failures)(
+    "that %s: the model and the user learn whether it may have run",
+    ([, failure, what]) =>
+      Effect.gen(function* () {
+        const notion = serverOf({ call: () => Effect.fail(failure) })
+        const { events, requests } = yield* goesOn({ servers: [notion.server], answers: [call(), "ok"] })
+        const [told = ""] = toldIn(requests[1]?.messages ?? [])
+        assert.strictEqual(
+          told.includes("The call may have been carried out: find out before"),
+          what === "ran"
+        )
+        assert.strictEqual(told.includes("The call was not made."), what === "not made")
+        const [outcome] = outcomesIn(events)
+        assert.strictEqual(outcome?._tag === "Failed" && outcome.mayHaveRun === true, what === "ran")
+      })
+  )
+
+  it.effect("has a duration without the time that the user took", () =>
+    Effect.gen(function* () {
+      const userTime = makeUserTime()
+      const question = Effect.sleep("3 minutes")
+      const both = Effect.all(
+        [userTime.asking("notion", question), Effect.delay(userTime.asking("notion", question), "1 minute")],
+        { concurrency: "unbounded" }
+      )
+      const notion = serverOf({
+        rules: { allow: ["*"] },
+        call: () =>
+          Effect.sleep("1 second").pipe(
+            Effect.andThen(both),
+            Effect.andThen(Effect.sleep("2 seconds")),
+            Effect.as(textResult("found"))
+          )
+      })
+      const linear = serverOf({
+        name: "linear",
+        rules: { allow: ["*"] },
+        call: () => Effect.as(Effect.sleep("2 minutes"), textResult("found"))
+      })
+      const answers = [{ calls: [{ name: "notion__search" }, { name: "linear__search" }] }, "Done."]
+      const { say } = yield* openChat({ servers: [notion.server, linear.server], answers, userTime })
+      const turn = yield* Effect.forkChild(say("go"))
+      yield* TestClock.adjust("10 minutes")
+      const durations = (yield* Fiber.join(turn)).flatMap((event) =>
+        event._tag === "CallEnded" ? [`${event.call.name} ${Duration.format(event.duration)}`] : []
+      )
+      assert.deepStrictEqual(durations, ["linear__search 2m", "notion__search 3s"])
+    })
+  )
+})
+
 describe("a sign-in that is needed in a call", () => {
   it.effect("is told to the user; the model hears only that", () =>
     Effect.gen(function* () {
@@ -319,7 +387,9 @@ describe("a sign-in that is needed in a call", () => {
       })
       const notion = serverOf({ call: () => Effect.fail(failure) })
       const { events, requests } = yield* goesOn({ servers: [notion.server], answers: [call(), "ok"] })
-      assert.deepStrictEqual(toldIn(requests[1]?.messages ?? []), ["Not signed in to notion."])
+      assert.deepStrictEqual(toldIn(requests[1]?.messages ?? []), [
+        "Not signed in to notion. The call was not made."
+      ])
       assert.deepInclude(events, { _tag: "Notice", text: failure.message, remedies: [login] })
       assert.notInclude(JSON.stringify(requests), "secret-token")
     })
@@ -330,7 +400,9 @@ describe("a sign-in that is needed in a call", () => {
       const failure = new NetworkError({ origin: "https://notion.test", detail: "no route" })
       const notion = serverOf({ call: () => Effect.fail(failure) })
       const { requests } = yield* goesOn({ servers: [notion.server], answers: [call(), "ok"] })
-      assert.deepStrictEqual(toldIn(requests[1]?.messages ?? []), ["notion: it cannot be reached."])
+      assert.deepStrictEqual(toldIn(requests[1]?.messages ?? []), [
+        "notion: it cannot be reached. The call was not made."
+      ])
     })
   )
 })
@@ -540,7 +612,7 @@ describe("an interrupted turn", () => {
       yield* Fiber.interrupt(turn)
       assert.deepStrictEqual(toldIn(yield* world.chat.messages), [
         "found",
-        "The call was interrupted while it ran. It may have been carried out.",
+        "The call was interrupted while it ran. It may have been carried out: find out before you make it again, or ask the user.",
         "The call was not made: the turn ended before it."
       ])
       yield* world.say("next")

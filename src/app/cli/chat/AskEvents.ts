@@ -4,6 +4,7 @@ import type { ChatSession, ShownCall, TurnEvent } from "../../chat/Chat.ts"
 import type { JsonOutput } from "../JsonOutput.ts"
 import { printJsonLine } from "../Output.ts"
 import type { Message } from "../SessionCommands.ts"
+import { makeRunningCalls } from "./RunningCalls.ts"
 import type { ShownTurn } from "./ShowTurn.ts"
 import { noTokens, sumOfTokens } from "./TokenText.ts"
 
@@ -73,6 +74,11 @@ export const printTurn = Effect.fnUntraced(function* (session: ChatSession, mess
   let answer = ""
   let usage = noTokens
   const unapproved = new Set<string>()
+  const running = makeRunningCalls()
+  const printEvent = (event: TurnEvent) => {
+    const printed = eventOf(event)
+    return printed === undefined ? Effect.void : printJsonLine(printed)
+  }
   yield* Stream.runForEach(session.turn(message), (event) => {
     if (event._tag === "Text") answer += event.text
     if (event._tag === "CallWritten" || event._tag === "CallStarted" || event._tag === "CallEnded")
@@ -80,9 +86,9 @@ export const printTurn = Effect.fnUntraced(function* (session: ChatSession, mess
     if (event._tag === "Usage") usage = sumOfTokens(usage, event.usage)
     if (event._tag === "CallEnded" && event.outcome._tag === "NeedsApproval" && event.call.tool !== undefined)
       unapproved.add(`${event.call.tool.server}:${event.call.tool.tool.name}`)
-    const printed = eventOf(event)
-    return printed === undefined ? Effect.void : printJsonLine(printed)
-  })
+    running.note(event)
+    return printEvent(event)
+  }).pipe(Effect.onInterrupt(() => Effect.flatMap(running.stopped, Effect.forEach(printEvent))))
   const end: JsonOutput<"ask"> = { type: "end", model, answer, tokens: tokensOf(usage) }
   yield* printJsonLine(end)
   return { usage, unapproved: [...unapproved] } satisfies ShownTurn

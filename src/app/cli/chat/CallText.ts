@@ -64,7 +64,7 @@ export const endedCall = (
       return [
         start,
         { style: 31, text: "failed" },
-        ` after ${took}: ${cut(wholeFirstLine(outcome.text), maxError)}`
+        ` after ${took}${outcome.mayHaveRun === true ? ", and may have been carried out" : ""}: ${cut(wholeFirstLine(outcome.text), maxError)}`
       ]
     case "Refused":
       return [start, "refused"]

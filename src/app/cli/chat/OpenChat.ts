@@ -5,6 +5,7 @@ import { ServerQuestions, ServerRequests } from "../../../ports/ServerRequests.t
 import { Chat, type ChatSession } from "../../chat/Chat.ts"
 import { chatServer } from "../../chat/ChatServer.ts"
 import { serverRequestHandlers } from "../../chat/ServerRequestHandlers.ts"
+import { makeUserTime } from "../../chat/UserTime.ts"
 import type { StorageError } from "../../../ports/CredentialStore.ts"
 import type { WholeChat } from "../../../ports/ChatHistory.ts"
 import { isAtBaseUrl } from "../../../domain/chat/ModelProvider.ts"
@@ -29,10 +30,11 @@ const prepared = Effect.fnUntraced(function* (
   // Its first request waits for the servers anyway.
   yield* Effect.forkScoped(chosen.model.prepare ?? Effect.void)
   let opened: ChatSession | undefined
+  const userTime = makeUserTime()
   const current = Effect.suspend(() => opened?.model ?? Effect.succeed(chosen.model))
   return {
     notice: chosen.notice,
-    requests: yield* serverRequestHandlers(current),
+    requests: yield* serverRequestHandlers(current, userTime),
     open: Effect.fnUntraced(function* (servers: ReadonlyArray<OpenedServer>) {
       opened = yield* chat.open({
         servers: servers.map(({ account, entry, listed, session }) =>
@@ -41,6 +43,7 @@ const prepared = Effect.fnUntraced(function* (
         model: chosen.model,
         allow,
         allowReadOnly,
+        userTime,
         ...(kept === undefined ? {} : { messages: kept.messages })
       })
       return opened

@@ -10,6 +10,7 @@ import type { Message } from "../SessionCommands.ts"
 import { configFileOfRun } from "../Settings.ts"
 import { callText, durationText, endedCall } from "./CallText.ts"
 import { endOfMarkdown, startOfMarkdown, styledPiece } from "./Markdown.ts"
+import { makeRunningCalls } from "./RunningCalls.ts"
 import { noTokens, sumOfTokens } from "./TokenText.ts"
 
 /** What a turn has led to. */
@@ -82,10 +83,10 @@ const makeLastText = Effect.sync(() => {
 })
 
 /** What the user reads while nothing else is shown. */
-const waitText = (running: ReadonlyMap<string, ShownCall>): string => {
-  const [first, ...others] = Array.from(running.values(), (call) => callText(call))
+const waitText = (running: ReadonlyArray<ShownCall>): string => {
+  const [first, ...others] = running.map((call) => callText(call))
   if (first === undefined) return "Thinking"
-  return others.length === 0 ? first : `${running.size} calls: ${[first, ...others].join(", ")}`
+  return others.length === 0 ? first : `${running.length} calls: ${[first, ...others].join(", ")}`
 }
 
 /** Tells what is no text of an answer. */
@@ -129,7 +130,7 @@ export const showTurn = Effect.fnUntraced(function* (
 ) {
   const last = yield* makeLastText
   const text = isLastOnly ? last : yield* makeGrowingText
-  const running = new Map<string, ShownCall>()
+  const running = makeRunningCalls()
   const unapproved = new Set<string>()
   let usage = noTokens
   let problem: string | undefined
@@ -148,10 +149,9 @@ export const showTurn = Effect.fnUntraced(function* (
       problem = error.message
       return yield* tell(`${why}Trying again in ${durationText(delay)}.`)
     }
-    if (event._tag === "CallStarted") running.set(event.call.id, event.call)
+    running.note(event)
     if (event._tag === "CallEnded") {
       const { call, outcome } = event
-      running.delete(call.id)
       if (outcome._tag === "NeedsApproval" && call.tool !== undefined)
         unapproved.add(`${call.tool.server}:${call.tool.tool.name}`)
     }
@@ -160,7 +160,7 @@ export const showTurn = Effect.fnUntraced(function* (
   const next = Effect.suspend(() =>
     text.isOpen()
       ? nextShown(take, undefined)
-      : withProgress(waitText(running), (onProgress) => nextShown(take, onProgress))
+      : withProgress(waitText(running.calls()), (onProgress) => nextShown(take, onProgress))
   )
   yield* Effect.forever(Effect.flatMap(next, show)).pipe(
     Effect.catchIf(
@@ -168,7 +168,8 @@ export const showTurn = Effect.fnUntraced(function* (
       () => (isLastOnly ? last.finish : Effect.void)
     ),
     // What was shown of an answer that broke off stays, and is no answer.
-    Effect.ensuring(text.end)
+    Effect.ensuring(text.end),
+    Effect.onInterrupt(() => Effect.flatMap(running.stopped, Effect.forEach(tellEvent)))
   )
   return { usage, unapproved: [...unapproved] } satisfies ShownTurn
 }, Effect.scoped)

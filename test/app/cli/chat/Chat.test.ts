@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Duration, Effect, Exit, Latch, Layer, Option } from "effect"
-import { Chat } from "../../../../src/app/chat/Chat.ts"
+import { Chat, type TurnEvent } from "../../../../src/app/chat/Chat.ts"
 import { askOnce } from "../../../../src/app/cli/chat/AskOnce.ts"
 import { exitCodeOf } from "../../../../src/app/cli/ExitCode.ts"
 import { type ChatFlags, noChatFlags } from "../../../../src/app/cli/ModelFlags.ts"
@@ -35,6 +35,11 @@ const answer = (text: string): Turn => [
 ]
 
 const text = (...said: ReadonlyArray<string>) => said.map((one) => ({ _tag: "Text" as const, text: one }))
+
+interface StoppedCalls {
+  readonly first: ReadonlyArray<TurnEvent>
+  readonly second: TurnEvent
+}
 
 describe("a chat", () => {
   it.effect("shows the calls and the answer to what is typed", () =>
@@ -92,6 +97,11 @@ describe("a chat", () => {
 
   it.effect.each<[what: string, outcome: Parameters<typeof callEvents>[3], shown: string]>([
     ["fails", { _tag: "Failed", text: "no such page\nmore\u001b[2J" }, "failed after 0.4 s: no such page"],
+    [
+      "has no answer",
+      { _tag: "Failed", text: "notion: it closed the connection.\nThe call", mayHaveRun: true },
+      "failed after 0.4 s, and may have been carried out: notion: it closed the connection."
+    ],
     ["is refused", { _tag: "Refused", reason: undefined }, "… refused"],
     ["needs an approval", { _tag: "NeedsApproval" }, "not called: it needs an approval"],
     ["is interrupted", { _tag: "Interrupted" }, "interrupted after 0.4 s. It may have been carried out."],
@@ -107,6 +117,37 @@ describe("a chat", () => {
       assert.include(line, shown)
       assert.isBelow(line?.length ?? 0, 300)
       assert.notInclude(error, "\u001b")
+    })
+  )
+
+  it.effect.each<
+    [what: string, events: (calls: StoppedCalls) => ReadonlyArray<TurnEvent>, stopped: Array<string>]
+  >([
+    ["two calls", ({ first, second }) => [...first.slice(0, 2), second], ['search query="a"', "list_pages"]],
+    [
+      "the call that runs",
+      ({ first, second }) => [...first.slice(0, 2), second, ...first.slice(2)],
+      ["list_pages"]
+    ],
+    ["no call that has ended", ({ first }) => first, []],
+    ["no call that was only written", ({ first }) => first.slice(0, 1), []]
+  ])("tells that Ctrl-C has stopped %s, and that it may have been carried out", ([, events, stopped]) =>
+    Effect.gen(function* () {
+      const first = callEvents("notion", "search", { query: "a" })
+      const other = callEvents("notion", "list_pages", {}).find((event) => event._tag === "CallStarted")
+      if (other === undefined) return assert.fail("no start")
+      const second = { ...other, call: { ...other.call, id: "2" } }
+      const { error } = yield* chatWith({
+        lines: ["go"],
+        turns: [events({ first, second })],
+        interrupts: "turn"
+      })
+      const line = /notion: (.*) … interrupted after 0\.4 s\. It may have been carried out\./g
+      assert.deepStrictEqual(
+        Array.from(error.matchAll(line), ([, call = ""]) => call),
+        stopped
+      )
+      assert.match(error, /Cancelled\.$/)
     })
   )
 
@@ -378,6 +419,20 @@ describe("ask", () => {
         // Half an answer is none.
         if (code === 5 && !json) assert.strictEqual(out, "")
       }
+    })
+  )
+
+  it.effect("prints the calls that Ctrl-C has stopped as events", () =>
+    Effect.gen(function* () {
+      const turns = [callEvents("notion", "search", { query: "a" }).slice(0, 2)]
+      const { out } = yield* ask({ json: true, turns, interrupts: "command" })
+      const events = out.split("\n").map((line): unknown => JSON.parse(line))
+      assert.deepInclude(events.at(-1), {
+        type: "result",
+        tool: "search",
+        outcome: "interrupted",
+        milliseconds: 400
+      })
     })
   )
 

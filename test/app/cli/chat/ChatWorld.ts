@@ -1,4 +1,4 @@
-import { Duration, Effect, FileSystem, Layer, Option, Ref, Stdio, Stream } from "effect"
+import { Deferred, Duration, Effect, FileSystem, Layer, Option, Ref, Stdio, Stream } from "effect"
 import { TestConsole } from "effect/testing"
 import {
   Chat,
@@ -103,7 +103,7 @@ export const callEvents = (
   const call = { id: "1", tool: toolOf(server, name), name: `${server}__${name}`, arguments: args }
   return [
     { _tag: "CallWritten", name: call.name },
-    { _tag: "CallStarted", call },
+    { _tag: "CallStarted", call, elapsed: Effect.succeed(Duration.millis(400)) },
     { _tag: "CallEnded", call, outcome, duration: Duration.millis(400) }
   ]
 }
@@ -126,6 +126,8 @@ export interface ChatWorldOptions {
   readonly json?: boolean
   readonly colors?: boolean
   readonly stdoutIsTerminal?: boolean
+  /** What Ctrl-C ends when a turn has nothing more to tell. Absent: it is not pressed. */
+  readonly interrupts?: "turn" | "command"
   /** A model is there. */
   readonly hasModel?: boolean
   /** What a server does before its session is open. */
@@ -155,6 +157,7 @@ export const inChatWorld = Effect.fnUntraced(function* <E>(
   {
     colors = false,
     hasModel = true,
+    interrupts,
     isInteractive = true,
     json = false,
     kept,
@@ -171,6 +174,7 @@ export const inChatWorld = Effect.fnUntraced(function* <E>(
   const prompts = new Set<string>()
   const files = new Map<string, { readonly text: string; readonly mode: number | undefined }>()
   let opened: ChatOptions | undefined
+  const idle = yield* Deferred.make<void>()
   const messages = yield* Ref.make<ReadonlyArray<ChatMessage>>([])
   const usage: TokenUsage = { input: 3000, cachedInput: undefined, output: 200 }
   const chosen = yield* Ref.make(model)
@@ -194,7 +198,16 @@ export const inChatWorld = Effect.fnUntraced(function* <E>(
           Effect.gen(function* () {
             said.push(content)
             yield* Ref.update(messages, (all) => [...all, { _tag: "User" as const, content }])
-            return ofTurn(turnsLeft.shift() ?? [])
+            const turn = ofTurn(turnsLeft.shift() ?? [])
+            return interrupts !== undefined
+              ? Stream.concat(
+                  turn,
+                  Stream.fromEffect(Deferred.succeed(idle, undefined)).pipe(
+                    Stream.drain,
+                    Stream.concat(Stream.never)
+                  )
+                )
+              : turn
           })
         ),
       messages: Ref.get(messages),
@@ -255,7 +268,10 @@ export const inChatWorld = Effect.fnUntraced(function* <E>(
     }),
     Layer.succeed(LineEditor, {
       isInteractive,
-      cancellable: Effect.asSome,
+      cancellable: (effect) =>
+        interrupts === "turn"
+          ? Effect.raceFirst(Effect.asSome(effect), Effect.as(Deferred.await(idle), Option.none()))
+          : Effect.asSome(effect),
       end: Effect.void,
       read: (prompt) =>
         Effect.sync(() => {
@@ -286,7 +302,10 @@ export const inChatWorld = Effect.fnUntraced(function* <E>(
             )
     })
   )
-  const exit = yield* Effect.exit(command.pipe(Effect.provide(world)))
+  const run = command.pipe(Effect.provide(world))
+  const exit = yield* Effect.exit(
+    interrupts === "command" ? Effect.raceFirst(run, Deferred.await(idle)) : run
+  )
   return {
     exit,
     said,
