@@ -1,5 +1,6 @@
 import { Redacted, Result } from "effect"
 import * as Base64 from "effect/encoding/Base64"
+import * as Hex from "effect/encoding/Hex"
 
 /** Shorter values are not searched for in other texts: they would match ordinary words. */
 const minSearched = 6
@@ -73,19 +74,58 @@ export const secretsInRequest = (
   ...(authorization === null ? [] : secretsInHeader(authorization))
 ]
 
+/** A text as it is within a string of JSON; some encoders escape slashes, too. */
+const inJson = (text: string): ReadonlyArray<string> => {
+  const escaped = JSON.stringify(text).slice(1, -1)
+  return [escaped, escaped.replaceAll("/", "\\/")]
+}
+
+/** Base64 of a secret, alone and within a longer text: there it begins at any of three places, and its ends belong to others. */
+const inBase64 = (secret: string): ReadonlyArray<string> => {
+  const bytes = new TextEncoder().encode(secret)
+  const within = [0, 1, 2].map((before) => {
+    const padded = new Uint8Array(before + bytes.length)
+    padded.set(bytes, before)
+    const whole = Math.floor((padded.length * 8) / 6)
+    return Base64.encode(padded).slice(Math.ceil((before * 8) / 6), whole)
+  })
+  return [Base64.encode(secret), ...within.filter((form) => form.length >= minSearched)].flatMap((form) => [
+    form,
+    form.replaceAll("+", "-").replaceAll("/", "_")
+  ])
+}
+
 /**
- * The forms in which a text may repeat a secret: as it is, in a URL, in a form, and in Base64. None for a value that is
- * too short to be searched for.
+ * The forms in which a text may repeat a secret: as it is, in a URL, in a form, in JSON, in Base64 and in hex. None for a value
+ * that is too short to be searched for.
  */
-export const formsOf = (secret: string): ReadonlyArray<string> =>
-  secret.length < minSearched
-    ? []
-    : [secret, encodeURIComponent(secret.toWellFormed()), formEncoded(secret), Base64.encode(secret)]
+export const formsOf = (secret: string): ReadonlyArray<string> => {
+  if (secret.length < minSearched) return []
+  const inUrl = encodeURIComponent(secret.toWellFormed())
+  const hex = Hex.encode(secret)
+  return [
+    secret,
+    inUrl,
+    inUrl.replace(/%../g, (code) => code.toLowerCase()),
+    formEncoded(secret),
+    ...inJson(secret),
+    ...inBase64(secret),
+    hex,
+    hex.toUpperCase()
+  ]
+}
 
 /** A part of a text: one without a secret, or one that repeats a secret in some form. */
 export type Segment =
   | { readonly _tag: "Clear"; readonly text: string }
   | { readonly _tag: "Secret"; readonly secret: string }
+
+/** A pattern that finds each of some texts, the longer one first. Undefined: there are none. */
+const patternOf = (forms: Iterable<string>): RegExp | undefined => {
+  const longestFirst = [...forms].toSorted((a, b) => b.length - a.length)
+  if (longestFirst.length === 0) return undefined
+  return new RegExp(longestFirst.map((form) => form.replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&")).join("|"), "g")
+}
 
 /**
  * Cuts a text at the secrets in it. Where two start at the same place the longer form counts.
@@ -94,31 +134,24 @@ export type Segment =
  */
 export const segmentsOf = (text: string, forms: ReadonlyMap<string, string>): ReadonlyArray<Segment> => {
   const segments: Array<Segment> = []
-  const byLength = [...forms].toSorted(([a], [b]) => b.length - a.length)
-  let rest = text
-  while (rest !== "") {
-    let first: { readonly at: number; readonly form: string; readonly secret: string } | undefined
-    for (const [form, secret] of byLength) {
-      const at = rest.indexOf(form)
-      if (at >= 0 && (first === undefined || at < first.at)) first = { at, form, secret }
-    }
-    if (first === undefined) return [...segments, { _tag: "Clear", text: rest }]
-    if (first.at > 0) segments.push({ _tag: "Clear", text: rest.slice(0, first.at) })
-    segments.push({ _tag: "Secret", secret: first.secret })
-    rest = rest.slice(first.at + first.form.length)
+  const pattern = patternOf(forms.keys())
+  let end = 0
+  for (const { 0: form, index } of pattern === undefined ? [] : text.matchAll(pattern)) {
+    if (index > end) segments.push({ _tag: "Clear", text: text.slice(end, index) })
+    segments.push({ _tag: "Secret", secret: forms.get(form) ?? form })
+    end = index + form.length
   }
-  return segments
+  return end < text.length ? [...segments, { _tag: "Clear", text: text.slice(end) }] : segments
+}
+
+/** Makes what replaces every secret in a text, in any of its forms, with `…`. */
+export const redactor = (secrets: Iterable<string>): ((text: string) => string) => {
+  const pattern = patternOf(Array.from(secrets).flatMap(formsOf))
+  return (text) => (pattern === undefined ? text : text.replace(pattern, "…"))
 }
 
 /** Replaces every secret in a text, in any of its forms, with `…`. */
-export const redact = (text: string, secrets: Iterable<string>): string => {
-  const forms = new Map(
-    Array.from(secrets).flatMap((secret) => formsOf(secret).map((form) => [form, secret]))
-  )
-  return segmentsOf(text, forms)
-    .map((segment) => (segment._tag === "Clear" ? segment.text : "…"))
-    .join("")
-}
+export const redact = (text: string, secrets: Iterable<string>): string => redactor(secrets)(text)
 
 /**
  * Redacts a text in which a server or its program may repeat configured headers or variables. What follows an

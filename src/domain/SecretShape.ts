@@ -1,12 +1,48 @@
 /**
- * The shapes of tokens and keys that say what they are: JWTs, and the prefixes of GitHub, GitLab, Slack, OpenAI, Anthropic, Stripe,
- * Notion, npm, AWS and Google.
+ * The shapes of tokens and keys that say what they are. Each has a prefix that nothing else has, or digits where words have none:
+ * names such as `pk_users_email`, hashes, UUIDs, and cursors (the Base64 of an object also begins with `eyJ`) do not fit.
  */
-const shape =
-  /\beyJ[\w-]{10,}|\bgithub_pat_\w{8,}|\b(?:sk|pk|rk|gh[opsur]|xox[abeprs]|glpat|ntn|npm)[-_][\w-]{8,}|\b(?:AKIA|ASIA)[A-Z0-9]{12,}|\bAIza[\w-]{20,}/
+const shapes = [
+  // JWTs, and the sessions of web frameworks that are made like them. A cursor has no dots.
+  String.raw`(?<![\w-])eyJ[\w-]{8,}(?:\.[\w-]*){2,4}(?<=[\w-])`,
+  // GitHub, GitLab.
+  String.raw`\bgh[opsur]_[A-Za-z0-9]{10,}|\bgithub_pat_\w{8,}`,
+  String.raw`\bgl(?:pat|oas|dt|rt|ptt|cbt|ft|soat|agent|imt)-[\w.-]{16,}`,
+  // Slack, with the addresses of its webhooks.
+  String.raw`\bx(?:ox[abeoprs][-.]|app-\d-)[\w-]{8,}(?:\.xox[bp]-[\w-]{8,})?|(?<=hooks\.slack\.com\/services\/)[\w/]{20,}`,
+  // OpenAI, Anthropic, OpenRouter, DeepSeek; xAI, Groq, NVIDIA, Hugging Face.
+  String.raw`\bsk-(?=(?:[\w-]{0,100}\d){2})[\w-]{12,}|\b(?:xai|nvapi)-[\w-]{20,}|\b(?:gsk|hf)_[A-Za-z0-9]{20,}`,
+  // Stripe.
+  String.raw`\b(?:sk|rk|pk)_(?:live|test)_\w{8,}|\bwhsec_[\w+/=]{16,}`,
+  // Notion, npm, Linear, Shopify, Figma, Atlassian, DigitalOcean, Vault, SendGrid, PyPI, Databricks, Grafana.
+  String.raw`\bntn_[\w-]{8,}|\bsecret_[A-Za-z0-9]{40,}|\bnpm_[A-Za-z0-9]{30,}|\blin_(?:api|oauth)_\w{16,}`,
+  String.raw`\bshp(?:at|ca|pa|ss)_[a-fA-F0-9]{32}|\bfigd_[\w-]{20,}|\bATATT3[\w=-]{20,}|\bdo[opr]_v1_[a-f0-9]{32,}`,
+  String.raw`\bhv[bsr]\.[\w-]{20,}|\bSG\.[\w-]{16,}\.[\w-]{16,}|\bpypi-AgE[\w-]{20,}|\bdapi[a-f0-9]{32}\b|\bglsa_\w{30,}`,
+  // AWS. Its secret keys have no prefix: see `named`.
+  String.raw`\bA(?:KIA|SIA|BIA|CCA)[A-Z0-9]{12,}`,
+  // Google: keys, access tokens, refresh tokens, client secrets.
+  String.raw`\bAIza[\w-]{20,}|\bya29\.[\w-]{20,}|\b1\/\/0[\w-]{20,}|\bGOCSPX-[\w-]{20,}`,
+  // Private keys: up to their end, or as far as there are lines of Base64. In JSON a line ends with `\n`.
+  String.raw`-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----(?:[^]{0,20000}?-----END (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----|(?:(?:\\[nr]|\s)+[A-Za-z0-9+/=]{16,})*)`,
+  String.raw`\bAGE-SECRET-KEY-1[A-Z0-9]{40,}`
+].join("|")
+
+const shape = new RegExp(shapes)
+const allShapes = new RegExp(shapes, "g")
 
 /** True if a text holds a word that has the shape of a secret. */
 export const hasSecretShape = (text: string): boolean => shape.test(text)
+
+/** What has no shape of its own, and a name before it: the secrets of AWS. */
+const named =
+  /((?:secret_?access_?key|(?:session|security)_?token)["']?\s{0,4}[:=]\s{0,4}["']?)(?:[a-z0-9/+]{40}(?![a-z0-9/+])|[a-z0-9/+=]{80,})/gi
+
+/** What follows an authentication scheme, and is no word of a language. */
+const afterScheme = /\b(Bearer|Basic|DPoP)\s+(?=[\w.~+/=-]*\d)[\w.~+/=-]{16,}/gi
+
+/** Replaces each word that has the shape of a secret, and what follows an authentication scheme, with `…`. */
+export const withoutSecretShapes = (text: string): string =>
+  text.replace(allShapes, "…").replace(named, "$1…").replace(afterScheme, "$1 …")
 
 const randomShape = [
   /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i,

@@ -1,4 +1,4 @@
-import { Context, Effect, Schema, type Stream } from "effect"
+import { Context, Effect, type Redacted, Schema, type Stream } from "effect"
 import type { AssistantMessage, ChatMessage, TokenUsage, ToolCallPart } from "../domain/chat/ChatMessage.ts"
 import { Remedy } from "../domain/Remedy.ts"
 
@@ -99,6 +99,8 @@ export interface OpenChatModel {
   readonly price: ModelPrice | undefined
   /** Prepares the first request, while something else is waited for: loads code, opens a connection. Sends nothing. */
   readonly prepare?: Effect.Effect<void>
+  /** Its key and the secret headers of its requests, which belong into no text for it. Absent: it has none. */
+  readonly secrets?: ReadonlyArray<Redacted.Redacted>
   /**
    * Asks once: nothing is repeated. The request ends with the stream, also when the reader stops early.
    *

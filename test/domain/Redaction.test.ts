@@ -17,9 +17,30 @@ describe("a redacted text", () => {
       secret,
       encodeURIComponent(secret.toWellFormed()),
       new URLSearchParams({ x: secret }).toString().slice(2),
-      Buffer.from(secret.toWellFormed()).toString("base64")
+      Buffer.from(secret.toWellFormed()).toString("base64"),
+      Buffer.from(secret.toWellFormed()).toString("hex"),
+      Buffer.from(secret.toWellFormed()).toString("hex").toUpperCase(),
+      JSON.stringify(secret).slice(1, -1)
     ]
     for (const form of forms) assert.strictEqual(redact(`<${form}>`, [secret]), "<…>")
+  })
+
+  it.prop(
+    "holds next to nothing of a secret within the Base64 of a longer text",
+    [Schema.String.pipe(Schema.check(Schema.isPattern(/^[A-Za-z0-9~!?]{12,40}$/))), Schema.String],
+    ([secret, before]) => {
+      for (const encoding of ["base64", "base64url"] as const) {
+        const encoded = Buffer.from(`${before}${secret} after`).toString(encoding)
+        const left = Buffer.from(redact(encoded, [secret]).replace(/^.*…/, ""), encoding).toString("latin1")
+        assert.include(redact(encoded, [secret]), "…")
+        assert.notInclude(left, secret.slice(3))
+      }
+    }
+  )
+
+  it("is made in time that grows with the text, however often it holds a secret", () => {
+    const secrets = Array.from({ length: 50 }, (_, at) => `secret-${at}-value`)
+    assert.strictEqual(redact(secrets.join("").repeat(200), secrets), "…".repeat(10_000))
   })
 
   it("keeps what is around the secrets, and values that are too short to be one", () => {

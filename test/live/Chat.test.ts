@@ -1,7 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, Stream } from "effect"
+import { Effect, Layer, Option, Redacted, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { layer as connector } from "../../src/adapters/mcp/McpConnector.ts"
+import { CredentialKey } from "../../src/domain/CredentialKey.ts"
+import { CredentialStore } from "../../src/ports/CredentialStore.ts"
 import { Chat, chatServer, ServerSession, ToolApproval } from "../../src/index.ts"
 import {
   ScriptedAuthorizationServer,
@@ -24,10 +26,16 @@ const stack = (options: Testing.TestingOptions = {}) =>
 const call = (name: string) => ({ calls: [{ name: `test__${name}`, arguments: { text: "hello" } }] })
 
 /** A conversation with the scripted server. */
-const converse = (answers: ScriptedChatModel.ScriptedChatOptions["answers"]) =>
+const converse = (answers: ScriptedChatModel.ScriptedChatOptions["answers"], also?: () => string) =>
   Effect.gen(function* () {
     const sessions = yield* ServerSession.ServerSession
-    const session = yield* sessions.open(Testing.server)
+    const opened = yield* sessions.open(Testing.server)
+    const call: typeof opened.call = (...args) =>
+      Effect.map(opened.call(...args), (result) => ({
+        ...result,
+        content: [...(also === undefined ? result.content : [{ _tag: "Text" as const, text: also() }])]
+      }))
+    const session = { ...opened, call }
     const { model, requests } = ScriptedChatModel.make({ answers })
     const { open } = yield* Chat.Chat
     const chat = yield* open({
@@ -39,6 +47,43 @@ const converse = (answers: ScriptedChatModel.ScriptedChatOptions["answers"]) =>
     const say = (text: string) => Stream.runCollect(chat.turn([{ _tag: "Text", text }]))
     return { requests, say }
   })
+
+const key = CredentialKey.at(Testing.server)
+const stored = Effect.gen(function* () {
+  const { tokens } = Option.getOrThrow(yield* CredentialStore.use((store) => store.get(key)))
+  const { accessToken, refreshToken } = tokens ?? assert.fail("not signed in")
+  return [accessToken, refreshToken].flatMap((token) => (token === undefined ? [] : [Redacted.value(token)]))
+})
+
+describe("the tokens of a conversation", () => {
+  it.effect("reach no model, in whatever form a tool returns them, also those before a refresh", () =>
+    Effect.gen(function* () {
+      let tokens: ReadonlyArray<string> = []
+      const forms = (): ReadonlyArray<string> =>
+        tokens.flatMap((token) => [
+          token,
+          token.toUpperCase() === token ? token : `x${token}y`,
+          encodeURIComponent(token),
+          Buffer.from(token).toString("base64url"),
+          Buffer.from(`user:${token}`).toString("base64"),
+          Buffer.from(token).toString("hex")
+        ])
+      const echoed = () => ({ calls: [{ name: "test__echo", arguments: { text: "tokens" } }] })
+      const { requests, say } = yield* converse([echoed(), "One.", echoed(), "Two."], () => forms().join(" "))
+      tokens = yield* stored
+      assert.lengthOf(tokens, 2)
+      yield* say("one")
+      yield* TestClock.adjust("2 hours")
+      const before = tokens
+      yield* say("two")
+      tokens = [...before, ...(yield* stored)]
+      assert.lengthOf([...new Set(tokens)], 4)
+      const told = JSON.stringify(requests)
+      assert.include(told, "…")
+      for (const form of forms()) assert.notInclude(told, form)
+    }).pipe(Effect.provide(stack()))
+  )
+})
 
 describe("a conversation with a server that requires a sign-in", () => {
   it.effect("signs in first; a token that expires in its middle is refreshed, and no browser opens", () =>

@@ -1,5 +1,6 @@
 import type { LanguageModelV4, SharedV4ProviderOptions } from "@ai-sdk/provider"
 import { Array as Arr, Cause, Clock, Duration, Effect, Redacted, Stream } from "effect"
+import { isSecretName } from "../../domain/SecretShape.ts"
 import type { ModelApi } from "../../domain/chat/ModelProvider.ts"
 import type {
   ChatEvent,
@@ -208,6 +209,10 @@ export const openProviderModel = Effect.fnUntraced(function* (
     canSee: address.canSee,
     price: address.price,
     prepare: Effect.andThen(connect === undefined ? Effect.void : connect(address.baseUrl), loaded),
+    secrets: [
+      ...(key === undefined ? [] : [key]),
+      ...Object.entries(headers).flatMap(([header, value]) => (isSecretName(header) ? [value] : []))
+    ],
     stream
   }
 })

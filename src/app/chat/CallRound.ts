@@ -16,7 +16,8 @@ export interface CallCount {
 }
 
 /** What calls need of their conversation. */
-export interface CallContext extends Pick<ToolCallContext, "tools" | "permissions" | "sources">, TurnReader {
+export interface CallContext
+  extends Pick<ToolCallContext, "tools" | "permissions" | "sources" | "withoutSecrets">, TurnReader {
   readonly shown: (tool: ListedTool) => ServerTool
   readonly userTime: UserTime
 }
@@ -61,7 +62,7 @@ const countCall = (counts: CallCount, { arguments: args, name, text }: WrittenCa
 export const makeCallRound = (
   written: ReadonlyArray<WrittenCall>,
   counts: CallCount,
-  { allRead, emit, permissions, shown, sources, tools, userTime }: CallContext
+  { allRead, emit, permissions, shown, sources, tools, userTime, withoutSecrets }: CallContext
 ): CallRound => {
   const calls = written.map((call): Call => {
     const { arguments: args, name, part } = call
@@ -89,6 +90,7 @@ export const makeCallRound = (
       tools,
       permissions,
       sources,
+      withoutSecrets,
       tell: (notice) => emit({ _tag: "Notice", ...notice }),
       onStart: Effect.map(workOf(call), (startedAt) => {
         const elapsed = Effect.map(workOf(call), (now) => Duration.millis(now - startedAt))

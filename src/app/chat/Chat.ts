@@ -3,6 +3,7 @@ import {
   type Duration,
   Effect,
   Layer,
+  Option,
   type Redacted,
   Ref,
   type Scope,
@@ -10,21 +11,23 @@ import {
   type Stream
 } from "effect"
 import type { Remedy } from "../../domain/Remedy.ts"
+import type { RemoteServer } from "../../domain/Server.ts"
 import { fitsTool, type ToolRules } from "../../domain/chat/ToolRules.ts"
 import type { ChatMessage, MediaPart, TextPart, TokenUsage } from "../../domain/chat/ChatMessage.ts"
 import type { ChatModelError, OpenChatModel } from "../../ports/ChatModel.ts"
 import type { McpProgress, McpTool } from "../../ports/McpConnector.ts"
 import { ToolApproval } from "../../ports/ToolApproval.ts"
 import { ToolPins } from "../../ports/ToolPins.ts"
+import { Credentials } from "../credentials/Credentials.ts"
 import type { OpenSession, SessionError } from "../session/ServerSession.ts"
 import { summarized } from "./Compaction.ts"
 import { makePermissions } from "./Permissions.ts"
-import { redactedBy } from "./ServerSecrets.ts"
 import { systemText } from "./SystemText.ts"
 import { type ListedTool, makeToolList, type ToolList } from "./ToolList.ts"
 import { runTurn } from "./Turn.ts"
 import { turnEvents } from "./TurnEvents.ts"
 import { makeUserTime, type UserTime } from "./UserTime.ts"
+import { makeWithoutSecrets, type WithoutSecrets } from "./WithoutSecrets.ts"
 
 /** The tools of a server. */
 export interface ListedTools {
@@ -40,8 +43,10 @@ export interface ChatServer {
   readonly account: string
   /** Where it is: its URL, or its command line. What is remembered about its tools holds only there. */
   readonly place?: string
-  /** Secrets of its entry, by the names of their headers or variables. A result that repeats them is redacted. */
-  readonly secrets?: Readonly<Record<string, Redacted.Redacted>>
+  /** Secrets of its entry. No model gets them. */
+  readonly secrets?: ReadonlyArray<Redacted.Redacted>
+  /** Its entry, if it is signed in to. No model gets the tokens of the account. */
+  readonly entry?: RemoteServer
   readonly session: OpenSession
   /** Its tools, if they were listed just now. */
   readonly listed?: ListedTools
@@ -123,6 +128,8 @@ export type Message = ReadonlyArray<TextPart | MediaPart>
 /** A conversation with a model that has the tools of servers. */
 export interface ChatSession {
   readonly servers: ReadonlyArray<ChatServer>
+  /** Leaves out of a text what no model may get. */
+  readonly withoutSecrets: WithoutSecrets
   readonly tools: Effect.Effect<ReadonlyArray<ServerTool>>
   readonly model: Effect.Effect<OpenChatModel>
   readonly setModel: (model: OpenChatModel) => Effect.Effect<void>
@@ -188,14 +195,10 @@ const sourcesOf = (list: ToolList, messages: ReadonlyArray<ChatMessage>): Readon
       : []
   })
 
-/** What a user attaches of servers, without the secrets of these. */
-const withoutSecrets = (servers: ReadonlyArray<ChatServer>, content: Message): Message =>
+/** What a user attaches of servers, without secrets. What the user wrote stays. */
+const attached = (content: Message, withoutSecrets: WithoutSecrets): Message =>
   content.map((part) =>
-    part._tag === "Media"
-      ? part
-      : servers
-          .filter(({ name }) => part.sources?.includes(name) === true)
-          .reduce((one, server) => ({ ...one, text: redactedBy(server)(one.text) }), part)
+    part._tag === "Media" || part.sources === undefined ? part : { ...part, text: withoutSecrets(part.text) }
   )
 
 /** @see Chat */
@@ -213,6 +216,12 @@ export const layer: Layer.Layer<Chat, never, ToolApproval> = Layer.effect(
       const permissions = yield* makePermissions({ list, approval, allow, allowReadOnly, servers: names })
       const messages = yield* Ref.make(options.messages ?? [])
       const model = yield* Ref.make(options.model)
+      const credentials = yield* Effect.serviceOption(Credentials)
+      const withoutSecrets = makeWithoutSecrets({
+        servers,
+        lastRead: Option.getOrUndefined(credentials)?.lastRead,
+        ofModel: () => Ref.getUnsafe(model).secrets ?? []
+      })
       const usage = yield* Ref.make(noUsage)
       const untold = yield* Ref.make(notices)
       const sources = new Set(sourcesOf(list, options.messages ?? []))
@@ -228,7 +237,7 @@ export const layer: Layer.Layer<Chat, never, ToolApproval> = Layer.effect(
       const tools = Effect.map(list.offered, (all) => all.map(shown))
       const use = (used: TokenUsage) => Ref.update(usage, (before) => added(before, used))
       const context = {
-        system: systemText(servers),
+        system: systemText(servers, withoutSecrets),
         list,
         model,
         messages,
@@ -236,10 +245,12 @@ export const layer: Layer.Layer<Chat, never, ToolApproval> = Layer.effect(
         permissions,
         shown,
         sources,
-        userTime
+        userTime,
+        withoutSecrets
       }
       return {
         servers,
+        withoutSecrets,
         tools,
         model: Ref.get(model),
         setModel: (next) => Ref.set(model, next),
@@ -249,7 +260,7 @@ export const layer: Layer.Layer<Chat, never, ToolApproval> = Layer.effect(
               for (const notice of yield* Ref.getAndSet(untold, []))
                 reader.emit({ _tag: "Notice", ...notice })
               for (const source of sourcesIn(content)) sources.add(source)
-              yield* runTurn(context, withoutSecrets(servers, content), reader)
+              yield* runTurn(context, attached(content, withoutSecrets), reader)
             }).pipe(alone.withPermit)
           ),
         messages: Ref.get(messages),

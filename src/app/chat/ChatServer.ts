@@ -1,17 +1,64 @@
 import { Redacted } from "effect"
+import { secretsInHeader } from "../../domain/Redaction.ts"
 import { defaultToolRules } from "../../domain/chat/ToolRules.ts"
-import { hasSecretShape, isSecretName } from "../../domain/SecretShape.ts"
-import type { Server } from "../../domain/Server.ts"
+import { announcesSecret, hasSecretShape, isSecretName, mayBeSecret } from "../../domain/SecretShape.ts"
+import { configuredClientOf, type RemoteServer, type SecretSource, type Server } from "../../domain/Server.ts"
 import type { OpenSession } from "../session/ServerSession.ts"
 import type { ChatServer, ListedTools } from "./Chat.ts"
 
 /** The headers or variables of an entry that are secrets. Others, such as a folder, may be what a tool is about. */
-const secretsOf = (server: Server): Readonly<Record<string, Redacted.Redacted>> =>
-  Object.fromEntries(
-    Object.entries(server._tag === "Http" ? server.headers : server.env).filter(
-      ([name, value]) => isSecretName(name) || hasSecretShape(Redacted.value(value))
-    )
+const named = (values: Readonly<Record<string, Redacted.Redacted>>): ReadonlyArray<Redacted.Redacted> =>
+  Object.entries(values).flatMap(([name, value]) =>
+    isSecretName(name) || hasSecretShape(Redacted.value(value)) ? [value] : []
   )
+
+/** The value of a header, and its words: `Token x`. */
+const words = (value: Redacted.Redacted): ReadonlyArray<Redacted.Redacted> =>
+  secretsInHeader(Redacted.value(value)).map((word) => Redacted.make(word))
+
+/** The arguments of a program that are secrets: `--api-key x`, `--api-key=x`, or a token. */
+const inArguments = (args: ReadonlyArray<string>): ReadonlyArray<string> =>
+  args.flatMap((argument, at) => {
+    const [, name = "", value = ""] = /^--?([A-Za-z][\w-]*)=(.+)$/.exec(argument) ?? []
+    if (isSecretName(name)) return [value]
+    return announcesSecret(args[at - 1] ?? "") || hasSecretShape(argument) ? [argument] : []
+  })
+
+/** An id such as a UUID in the address may be what results are about. */
+const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
+
+/** The parts of an address that are secrets: some servers put the user's key into the path. */
+const inAddress = ({ password, pathname, searchParams }: URL): ReadonlyArray<string> => [
+  ...(password === "" ? [] : [decodeURIComponent(password)]),
+  ...pathname.split("/").filter((part) => !uuid.test(part) && mayBeSecret(part)),
+  ...Array.from(searchParams).flatMap(([name, value]) =>
+    isSecretName(name) || (!uuid.test(value) && mayBeSecret(value)) ? [value] : []
+  )
+]
+
+const inOAuth = (server: RemoteServer): ReadonlyArray<Redacted.Redacted> => {
+  const { grant } = server.oauth
+  const own = configuredClientOf(server)
+  const provider = grant?._tag === "EnterpriseManaged" ? grant.identityProvider : undefined
+  const sources: ReadonlyArray<SecretSource | undefined> = [
+    own?.clientSecret,
+    own?.signingKey?.pem,
+    provider?.client.clientSecret,
+    provider?.client.signingKey?.pem,
+    provider?.subjectToken,
+    grant?._tag === "JwtBearer" ? grant.assertion : undefined
+  ]
+  return sources.filter((source) => Redacted.isRedacted(source))
+}
+
+const secretsOf = (server: Server): ReadonlyArray<Redacted.Redacted> =>
+  server._tag === "Http"
+    ? [
+        ...named(server.headers).flatMap(words),
+        ...inOAuth(server),
+        ...inAddress(server.url).map((one) => Redacted.make(one))
+      ]
+    : [...named(server.env), ...inArguments(server.args).map((one) => Redacted.make(one))]
 
 /** A server of the configuration with its open session, for a conversation. */
 export const chatServer = (
@@ -26,5 +73,6 @@ export const chatServer = (
   ...(listed && { listed }),
   place: server._tag === "Http" ? server.url.href : JSON.stringify([server.command, server.args]),
   secrets: secretsOf(server),
+  ...(server._tag === "Http" ? { entry: server } : {}),
   rules: server.toolRules ?? defaultToolRules
 })

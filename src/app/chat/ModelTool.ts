@@ -3,7 +3,7 @@ import { safeText } from "../../domain/PrintableText.ts"
 import { type JsonSchema, toolArguments } from "../../domain/ToolSchema.ts"
 import type { ChatTool } from "../../ports/ChatModel.ts"
 import type { ListedTool } from "./ToolList.ts"
-import { redactedBy } from "./ServerSecrets.ts"
+import type { WithoutSecrets } from "./WithoutSecrets.ts"
 import { maxDescription } from "./ChatLimits.ts"
 
 /** Keywords that providers refuse at the top of a schema. */
@@ -42,12 +42,12 @@ const cleaned = (value: unknown, clean: (text: string) => string, name = ""): un
 }
 
 /**
- * A tool as a model is told about it: with its server named, without characters that a user would not see, and without the
- * secrets of the server.
+ * A tool as a model is told about it: with its server named, without characters that a user would not see, and without
+ * secrets.
  */
-export const modelTool = ({ name, server, tool }: ListedTool): ChatTool => {
+export const modelTool = ({ name, server, tool }: ListedTool, withoutSecrets: WithoutSecrets): ChatTool => {
   const clean = (text: string) =>
-    redactedBy(server)(safeText(text.slice(0, 2 * maxDescription)))
+    withoutSecrets(safeText(text.slice(0, 2 * maxDescription)))
       .slice(0, maxDescription)
       .toWellFormed()
   return {

@@ -1,4 +1,5 @@
 import { Effect, Semaphore, Stream } from "effect"
+import { withoutSecretShapes } from "../../domain/SecretShape.ts"
 import type { ChatMessage, UserMessage } from "../../domain/chat/ChatMessage.ts"
 import type { ChatEvent, OpenChatModel } from "../../ports/ChatModel.ts"
 import {
@@ -10,6 +11,7 @@ import {
 } from "../../ports/ServerRequests.ts"
 import { maxSampledTokens } from "./ChatLimits.ts"
 import { makeUserTime, type UserTime } from "./UserTime.ts"
+import type { WithoutSecrets } from "./WithoutSecrets.ts"
 
 const refused = (detail: string) => new SamplingRefused({ detail })
 
@@ -50,6 +52,18 @@ const answerOf = Effect.fnUntraced(function* (
   return { text, model: model.name, reason: isCut ? "maxTokens" : "endTurn" }
 })
 
+/** A request without secrets: a server knows the token of its user. */
+const clear = ({ messages, system, ...rest }: Sampling, withoutSecrets: WithoutSecrets): Sampling => ({
+  ...rest,
+  system: system === undefined ? undefined : withoutSecrets(system),
+  messages: messages.map(({ content, role }) => ({
+    role,
+    content: content.map((part) =>
+      part._tag === "Text" ? { ...part, text: withoutSecrets(part.text) } : part
+    )
+  }))
+})
+
 /**
  * Answers the requests of servers: the user answers elicitations, and the model of the conversation what the user approves.
  * The user also approves the answer before the server gets it (MCP "Sampling": both with a human in the loop). One question
@@ -57,14 +71,17 @@ const answerOf = Effect.fnUntraced(function* (
  */
 export const serverRequestHandlers = Effect.fnUntraced(function* (
   model: Effect.Effect<OpenChatModel>,
-  userTime: UserTime = makeUserTime()
+  userTime: UserTime = makeUserTime(),
+  withoutSecrets: WithoutSecrets = withoutSecretShapes
 ): Effect.fn.Return<RequestHandlers, never, ServerQuestions> {
   const questions = yield* ServerQuestions
   const turn = yield* Semaphore.make(1)
   return {
     elicit: (elicitation) =>
       userTime.asking(elicitation.server, turn.withPermit(questions.elicit(elicitation))),
-    sample: Effect.fn("ServerRequestHandlers.sample")(function* (sampling: Sampling) {
+    sample: Effect.fn("ServerRequestHandlers.sample")(function* (requested: Sampling) {
+      // The user approves what the model gets.
+      const sampling = clear(requested, withoutSecrets)
       const asked = (question: Effect.Effect<boolean>) =>
         Effect.filterOrFail(
           userTime.asking(sampling.server, turn.withPermit(question)),

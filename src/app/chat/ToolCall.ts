@@ -11,7 +11,7 @@ import type { WrittenCall } from "./AcceptedAnswer.ts"
 import type { CallOutcome, ChatServer } from "./Chat.ts"
 import type { Permissions } from "./Permissions.ts"
 import type { ListedTool, Notice } from "./ToolList.ts"
-import { redactedBy } from "./ServerSecrets.ts"
+import type { WithoutSecrets } from "./WithoutSecrets.ts"
 import { cut, toolResultText } from "./ToolResultText.ts"
 import { maxNearNames } from "./ChatLimits.ts"
 
@@ -78,14 +78,17 @@ const isAboutSignIn = (error: SessionError): boolean =>
     ? error.remedies.some((remedy) => remedy._tag === "Command" && remedy.verb === "auth login")
     : !(error instanceof NetworkError)
 
-const failedAt = (server: ChatServer, error: SessionError, tell: (notice: Notice) => void): EndedCall => {
-  const { name } = server
+const failedAt = (
+  { name }: ChatServer,
+  error: SessionError,
+  { tell, withoutSecrets }: Pick<ToolCallContext, "tell" | "withoutSecrets">
+): EndedCall => {
   if (isAboutSignIn(error)) {
     tell({ text: error.message, remedies: error.remedies })
     return failedCall(`Not signed in to ${name}. The call was not made.`)
   }
   if (error instanceof McpError) {
-    const text = `${name}: ${cut(error.detail, redactedBy(server)).text}`
+    const text = `${name}: ${cut(error.detail, withoutSecrets).text}`
     if (error.call === undefined) return failedCall(text)
     return error.call === "uncertain" ? uncertain(text) : failedCall(`${text}\nThe call was not made.`)
   }
@@ -112,6 +115,7 @@ export interface ToolCallContext {
   readonly permissions: Permissions
   /** The servers whose results are in the conversation. */
   readonly sources: Set<string>
+  readonly withoutSecrets: WithoutSecrets
   readonly tell: (notice: Notice) => void
   /** Is run when the call is about to be sent. */
   readonly onStart: Effect.Effect<void>
@@ -121,7 +125,7 @@ export interface ToolCallContext {
 /** Makes a call that a model wrote, if it is right and allowed. Sends it at most once. */
 export const makeToolCall = Effect.fnUntraced(function* (
   call: WrittenCall,
-  { onProgress, onStart, permissions, sources, tell, tools }: ToolCallContext
+  { onProgress, onStart, permissions, sources, tell, tools, withoutSecrets }: ToolCallContext
 ): Effect.fn.Return<EndedCall> {
   const listed = tools.find(({ name }) => name === call.name)
   if (listed === undefined) return unknownTool(call.name, tools)
@@ -137,11 +141,11 @@ export const makeToolCall = Effect.fnUntraced(function* (
   if (answer._tag === "Failure") {
     // The text of an error is the server's, too.
     if (answer.failure instanceof McpError && !isAboutSignIn(answer.failure)) sources.add(server.name)
-    return failedAt(server, answer.failure, tell)
+    return failedAt(server, answer.failure, { tell, withoutSecrets })
   }
   sources.add(server.name)
   const { isError } = answer.success
-  const { content, cutCharacters, text } = toolResultText(tool, answer.success, redactedBy(server))
+  const { content, cutCharacters, text } = toolResultText(tool, answer.success, withoutSecrets)
   return {
     outcome: isError ? { _tag: "Failed", text } : { _tag: "Done", text, cutCharacters },
     isError,

@@ -93,7 +93,11 @@ export const runTurn = Effect.fnUntraced(function* (
     open = () => assistant(written)
     const end = yield* askModel(
       yield* Ref.get(model),
-      { system, messages: isAsked ? before : [...before, question], tools: tools.map(modelTool) },
+      {
+        system,
+        messages: isAsked ? before : [...before, question],
+        tools: tools.map((tool) => modelTool(tool, context.withoutSecrets))
+      },
       {
         emit,
         onText: (text) => {

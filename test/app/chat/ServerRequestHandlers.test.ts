@@ -92,6 +92,16 @@ describe("what a server wants a model to answer", () => {
     })
   )
 
+  it.effect("is asked of the model, and shown to the user, without secrets", () =>
+    Effect.gen(function* () {
+      const token = `gh${"o_16C7e42F292c6912E7710c838347Ae178B4a"}`
+      const { requests } = yield* sample([said("user", `Sum up ${token}`)])
+      assert.deepStrictEqual(requests[0]?.messages, [
+        { _tag: "User", content: [{ _tag: "Text", text: "Sum up …" }] }
+      ])
+    })
+  )
+
   it.effect("counts the time of the user, and not that of the model", () =>
     Effect.gen(function* () {
       const userTime = makeUserTime()

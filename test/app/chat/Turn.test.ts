@@ -1,6 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Fiber, Option, Redacted, Stream } from "effect"
 import { TestClock } from "effect/testing"
+import * as ScriptedChatModel from "../../../src/adapters/scripted/ScriptedChatModel.ts"
+import type { Server } from "../../../src/domain/Server.ts"
 import type { ScriptedAnswer } from "../../../src/adapters/scripted/ScriptedChatModel.ts"
 import type { TurnEvent } from "../../../src/app/chat/Chat.ts"
 import { chatServer } from "../../../src/app/chat/ChatServer.ts"
@@ -454,6 +456,74 @@ describe("a secret of a server", () => {
         answers: [...[31_980, 31_990, 31_999].map((at) => call({ at })), "ok"]
       })
       assert.notMatch(JSON.stringify(requests), /hunter/)
+    })
+  )
+
+  const entries: ReadonlyArray<readonly [string, Server, string]> = [
+    [
+      "a header with a scheme of its own",
+      { ...http, headers: { Authorization: Redacted.make("Token hunter2-hunter2") } },
+      "hunter2-hunter2"
+    ],
+    [
+      "the password of a client",
+      {
+        ...http,
+        oauth: {
+          ...http.oauth,
+          source: {
+            _tag: "Discovered",
+            client: { clientId: "c", clientSecret: Redacted.make("correct horse battery") }
+          }
+        }
+      },
+      "correct horse battery"
+    ],
+    [
+      "a key in the path of its address",
+      { ...http, url: new URL("https://mcp.test/s/AbCdEf0123456789AbCdEf/mcp") },
+      "AbCdEf0123456789AbCdEf"
+    ],
+    [
+      "a key in the query of its address",
+      { ...http, url: new URL("https://mcp.test/mcp?api_key=hunter2-hunter2") },
+      "hunter2-hunter2"
+    ],
+    ["an argument of its program", { ...stdio, args: ["--api-key", "hunter2-hunter2"] }, "hunter2-hunter2"],
+    ["an argument with an equals sign", { ...stdio, args: ["--token=hunter2-hunter2"] }, "hunter2-hunter2"],
+    ["a variable of its program", stdio, "hunter2-hunter2"]
+  ]
+  it.effect.each(entries)(
+    "does not reach a model as %s, by its own server or by another one",
+    ([, server, secret]) =>
+      Effect.gen(function* () {
+        const text = `${secret}, ${Buffer.from(secret).toString("hex")}, a password and 3f2504e0-4f89-11d3-9a0c-0305e82c3301`
+        const respond = () => Effect.succeed(textResult(text))
+        const own = chatServer(server, "default", serverOf({ call: respond }).server.session)
+        const other = serverOf({ name: "linear", call: respond }).server
+        const { requests } = yield* goesOn({
+          servers: [own, other],
+          answers: [call(), call({}, "linear__search"), "ok"]
+        })
+        const results = requests.slice(1).map(({ messages }) => toldIn(messages)[0])
+        for (const result of results)
+          assert.strictEqual(result, "…, …, a password and 3f2504e0-4f89-11d3-9a0c-0305e82c3301")
+      })
+  )
+
+  it.effect("is the key of the model, too, and stays one when the model changes", () =>
+    Effect.gen(function* () {
+      const keyed = (key: string) => {
+        const { model } = ScriptedChatModel.make({ answers: [call(), "ok"] })
+        return { ...model, secrets: [Redacted.make(key)] }
+      }
+      const { server } = serverOf({ call: () => Effect.succeed(textResult("first-key-1 second-key-2")) })
+      const { chat, say } = yield* openChat({ servers: [server], answers: [] })
+      yield* chat.setModel(keyed("first-key-1"))
+      yield* say("one")
+      yield* chat.setModel(keyed("second-key-2"))
+      yield* say("two")
+      assert.deepStrictEqual(toldIn(yield* chat.messages), ["… …"])
     })
   )
 

@@ -9,6 +9,7 @@ import { makeUserTime } from "../../chat/UserTime.ts"
 import type { StorageError } from "../../../ports/CredentialStore.ts"
 import type { WholeChat } from "../../../ports/ChatHistory.ts"
 import { isAtBaseUrl } from "../../../domain/chat/ModelProvider.ts"
+import { withoutSecretShapes } from "../../../domain/SecretShape.ts"
 import { printable } from "../../../domain/PrintableText.ts"
 import { type ChatFlags, type ModelFlags, noModel } from "../ModelFlags.ts"
 import { type OpenedServer, openServers } from "../OpenServers.ts"
@@ -34,7 +35,9 @@ const prepared = Effect.fnUntraced(function* (
   const current = Effect.suspend(() => opened?.model ?? Effect.succeed(chosen.model))
   return {
     notice: chosen.notice,
-    requests: yield* serverRequestHandlers(current, userTime),
+    requests: yield* serverRequestHandlers(current, userTime, (text) =>
+      (opened?.withoutSecrets ?? withoutSecretShapes)(text)
+    ),
     open: Effect.fnUntraced(function* (servers: ReadonlyArray<OpenedServer>) {
       opened = yield* chat.open({
         servers: servers.map(({ account, entry, listed, session }) =>

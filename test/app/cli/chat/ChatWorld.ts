@@ -183,6 +183,7 @@ export const inChatWorld = Effect.fnUntraced(function* <E>(
     let allowed: ReadonlyArray<string> = options.allow
     return {
       servers: options.servers,
+      withoutSecrets: (text) => text,
       tools: Effect.sync(() =>
         options.servers.flatMap(({ name }) =>
           (servers[name] ?? []).map((tool) => ({
