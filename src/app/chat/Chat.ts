@@ -186,13 +186,16 @@ const added = (one: TokenUsage, other: TokenUsage): TokenUsage => ({
 /** The servers that parts of a message are from. */
 const sourcesIn = (content: Message): ReadonlyArray<string> => content.flatMap(({ sources = [] }) => sources)
 
-/** The servers whose results a conversation has. */
+/** The servers whose results a conversation has. Results of older versions do not say where they are from. */
 const sourcesOf = (list: ToolList, messages: ReadonlyArray<ChatMessage>): ReadonlyArray<string> =>
   messages.flatMap((message) => {
     if (message._tag === "User") return sourcesIn(message.content)
-    return message._tag === "Tool"
-      ? message.results.map(({ name }) => list.serverOf(name) ?? "an earlier conversation")
-      : []
+    if (message._tag === "Assistant") return []
+    return message.results.flatMap(({ content, name }) =>
+      content.every(({ sources }) => sources !== undefined)
+        ? sourcesIn(content)
+        : [list.serverOf(name) ?? "an earlier conversation"]
+    )
   })
 
 /** What a user attaches of servers, without secrets. What the user wrote stays. */
@@ -225,6 +228,11 @@ export const layer: Layer.Layer<Chat, never, ToolApproval> = Layer.effect(
       const usage = yield* Ref.make(noUsage)
       const untold = yield* Ref.make(notices)
       const sources = new Set(sourcesOf(list, options.messages ?? []))
+      /** What a turn left out, or what was undone, is in the conversation no longer. */
+      const readSources = Effect.map(Ref.get(messages), (all) => {
+        sources.clear()
+        for (const source of sourcesOf(list, all)) sources.add(source)
+      })
       // The next turn starts when the one before has left the conversation valid.
       const alone = yield* Semaphore.make(1)
 
@@ -261,18 +269,15 @@ export const layer: Layer.Layer<Chat, never, ToolApproval> = Layer.effect(
                 reader.emit({ _tag: "Notice", ...notice })
               for (const source of sourcesIn(content)) sources.add(source)
               yield* runTurn(context, attached(content, withoutSecrets), reader)
-            }).pipe(alone.withPermit)
+            }).pipe(Effect.ensuring(readSources), alone.withPermit)
           ),
         messages: Ref.get(messages),
         usage: Ref.get(usage),
         undo: Ref.modify(messages, (before): readonly [boolean, ReadonlyArray<ChatMessage>] => {
           const last = before.findLastIndex(({ _tag }) => _tag === "User")
           return [last !== -1, before.slice(0, Math.max(0, last))]
-        }).pipe(alone.withPermit),
-        clear: Effect.andThen(
-          Ref.set(messages, []),
-          Effect.sync(() => sources.clear())
-        ).pipe(alone.withPermit),
+        }).pipe(Effect.tap(readSources), alone.withPermit),
+        clear: Effect.andThen(Ref.set(messages, []), readSources).pipe(alone.withPermit),
         compact: Effect.gen(function* () {
           const before = yield* Ref.get(messages)
           if (before.length === 0) return { before: 0, after: 0 }

@@ -115,6 +115,6 @@ export const summarized = Effect.fnUntraced(function* (
       _tag: "User",
       content: [{ _tag: "Text", text: "Summarize our conversation so far, and go on from there.", sources }]
     },
-    { _tag: "Assistant", content: [{ _tag: "Text", text: summary }] }
+    { _tag: "Assistant", content: [{ _tag: "Text", text: summary }], model: model.name }
   ]
 })

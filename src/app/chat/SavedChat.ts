@@ -7,7 +7,13 @@ import { maxTitle } from "./ChatLimits.ts"
 
 /** A conversation with pictures would take megabytes. */
 const withoutMedia = (part: TextPart | MediaPart): TextPart =>
-  part._tag === "Text" ? part : { _tag: "Text", text: `[${part.mimeType}, which was not kept]` }
+  part._tag === "Text"
+    ? part
+    : {
+        _tag: "Text",
+        text: `[${part.mimeType}, which was not kept]`,
+        ...(part.sources === undefined ? {} : { sources: part.sources })
+      }
 
 const kept = (message: ChatMessage): ChatMessage => {
   if (message._tag === "Assistant") return message

@@ -39,19 +39,27 @@ const textOf = (outcome: Exclude<CallOutcome, { readonly _tag: "Done" }>): strin
   }
 }
 
-/** A call that did not lead to a result. */
-export const endedWithout = (outcome: Exclude<CallOutcome, { readonly _tag: "Done" }>): EndedCall => ({
+/**
+ * A call that did not lead to a result.
+ *
+ * @param sources the server whose words are in it
+ */
+export const endedWithout = (
+  outcome: Exclude<CallOutcome, { readonly _tag: "Done" }>,
+  sources: ReadonlyArray<string> = []
+): EndedCall => ({
   outcome,
   isError: true,
-  content: [{ _tag: "Text", text: textOf(outcome) }]
+  content: [{ _tag: "Text", text: textOf(outcome), sources }]
 })
 
 /** A call that failed for this reason, which the user and the model are told. */
-export const failedCall = (text: string): EndedCall => endedWithout({ _tag: "Failed", text: cut(text).text })
+export const failedCall = (text: string, sources?: ReadonlyArray<string>): EndedCall =>
+  endedWithout({ _tag: "Failed", text: cut(text).text }, sources)
 
 /** A call without an answer. */
-const uncertain = (text: string): EndedCall =>
-  endedWithout({ _tag: "Failed", text: `${text}\nThe call ${mayHaveRun}`, mayHaveRun: true })
+const uncertain = (text: string, sources: ReadonlyArray<string>): EndedCall =>
+  endedWithout({ _tag: "Failed", text: `${text}\nThe call ${mayHaveRun}`, mayHaveRun: true }, sources)
 
 /** The names that a model may have meant: a tool of this name without its server, or one that is spelt like it. */
 const nearNames = (name: string, tools: ReadonlyArray<ListedTool>): ReadonlyArray<string> => {
@@ -89,11 +97,14 @@ const failedAt = (
   }
   if (error instanceof McpError) {
     const text = `${name}: ${cut(error.detail, withoutSecrets).text}`
-    if (error.call === undefined) return failedCall(text)
-    return error.call === "uncertain" ? uncertain(text) : failedCall(`${text}\nThe call was not made.`)
+    // The text of an error is the server's, too.
+    if (error.call === undefined) return failedCall(text, [name])
+    return error.call === "uncertain"
+      ? uncertain(text, [name])
+      : failedCall(`${text}\nThe call was not made.`, [name])
   }
   return error instanceof NetworkError && error.unanswered !== undefined
-    ? uncertain(`${name}: the connection ended without an answer.`)
+    ? uncertain(`${name}: the connection ended without an answer.`, [])
     : failedCall(`${name}: it cannot be reached. The call was not made.`)
 }
 
@@ -139,9 +150,9 @@ export const makeToolCall = Effect.fnUntraced(function* (
   yield* onStart
   const answer = yield* Effect.result(server.session.call(tool.name, args, { onProgress }))
   if (answer._tag === "Failure") {
-    // The text of an error is the server's, too.
-    if (answer.failure instanceof McpError && !isAboutSignIn(answer.failure)) sources.add(server.name)
-    return failedAt(server, answer.failure, { tell, withoutSecrets })
+    const failed = failedAt(server, answer.failure, { tell, withoutSecrets })
+    for (const source of failed.content.flatMap((part) => part.sources ?? [])) sources.add(source)
+    return failed
   }
   sources.add(server.name)
   const { isError } = answer.success
@@ -149,6 +160,6 @@ export const makeToolCall = Effect.fnUntraced(function* (
   return {
     outcome: isError ? { _tag: "Failed", text } : { _tag: "Done", text, cutCharacters },
     isError,
-    content
+    content: content.map((part) => ({ ...part, sources: [server.name] }))
   }
 })

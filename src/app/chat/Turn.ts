@@ -1,5 +1,6 @@
 import { Effect, Ref } from "effect"
 import type {
+  AssistantMessage,
   ChatMessage,
   MediaPart,
   TextPart,
@@ -44,8 +45,8 @@ const limitText = (limit: TurnLimit): string => {
 const limitOf = ({ reason }: AnswerEnd): TurnLimit | undefined =>
   reason === "length" || reason === "content-filter" ? reason : undefined
 
-const assistant = (text: string): ReadonlyArray<ChatMessage> =>
-  text.trim() === "" ? [] : [{ _tag: "Assistant", content: [{ _tag: "Text", text }] }]
+const assistant = (text: string, model: string): ReadonlyArray<ChatMessage> =>
+  text.trim() === "" ? [] : [{ _tag: "Assistant", content: [{ _tag: "Text", text }], model }]
 
 /**
  * Runs one turn: the model answers, its calls run, and it answers again, until it needs no more tools.
@@ -76,8 +77,12 @@ export const runTurn = Effect.fnUntraced(function* (
     return Ref.update(messages, (before) => [...before, ...added])
   }).pipe(Effect.uninterruptible)
   /** Some providers refuse what a user says after the results of tools. */
-  const endWithAnswer = Ref.update(messages, (all) =>
-    all.at(-1)?._tag === "Tool" ? [...all, ...assistant("(The turn ended here, without an answer.)")] : all
+  const endWithAnswer = Effect.flatMap(Ref.get(model), ({ name }) =>
+    Ref.update(messages, (all) =>
+      all.at(-1)?._tag === "Tool"
+        ? [...all, ...assistant("(The turn ended here, without an answer.)", name)]
+        : all
+    )
   )
   const tell = (notices: ReadonlyArray<Notice>) =>
     Effect.sync(() => notices.forEach((notice) => emit({ _tag: "Notice", ...notice })))
@@ -89,10 +94,11 @@ export const runTurn = Effect.fnUntraced(function* (
     yield* tell(yield* list.update)
     const tools = yield* list.offered
     const before = yield* Ref.get(messages)
+    const current = yield* Ref.get(model)
     let written = ""
-    open = () => assistant(written)
+    open = () => assistant(written, current.name)
     const end = yield* askModel(
-      yield* Ref.get(model),
+      current,
       {
         system,
         messages: isAsked ? before : [...before, question],
@@ -113,7 +119,8 @@ export const runTurn = Effect.fnUntraced(function* (
       yield* endWith(cut ?? "empty-answer")
       return false
     }
-    const { calls, message } = accepted
+    const { calls } = accepted
+    const message: AssistantMessage = { ...accepted.message, model: current.name }
     if (calls.length === 0) {
       open = () => [message]
       yield* close

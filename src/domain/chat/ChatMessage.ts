@@ -8,7 +8,7 @@ export type ProviderData = Readonly<Record<string, unknown>>
 export interface TextPart {
   readonly _tag: "Text"
   readonly text: string
-  /** The servers that it is from. Absent: the user or the model wrote it. */
+  /** The servers that it is from. Absent: the user or the model wrote it, or it is a result of an older version. */
   readonly sources?: ReadonlyArray<string>
   readonly providerData?: ProviderData
 }
@@ -61,6 +61,8 @@ export interface UserMessage {
 export interface AssistantMessage {
   readonly _tag: "Assistant"
   readonly content: ReadonlyArray<AssistantPart>
+  /** The model that gave it: `provider:name`. Absent: that is not known. */
+  readonly model?: string
 }
 
 /** The results of all calls of the assistant message before it: providers refuse a call without a result. */

@@ -32,6 +32,9 @@ const ToolResult = Schema.Struct({
 /** A message of a conversation as JSON. */
 export const ChatMessageJson = Schema.Union([
   Schema.TaggedStruct("User", { content: Schema.Array(Schema.Union([Text, Media])) }),
-  Schema.TaggedStruct("Assistant", { content: Schema.Array(Schema.Union([Text, Reasoning, ToolCall])) }),
+  Schema.TaggedStruct("Assistant", {
+    content: Schema.Array(Schema.Union([Text, Reasoning, ToolCall])),
+    model: Schema.optionalKey(Schema.String)
+  }),
   Schema.TaggedStruct("Tool", { results: Schema.Array(ToolResult) })
 ])

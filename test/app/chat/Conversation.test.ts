@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Stream } from "effect"
 import { TestClock } from "effect/testing"
+import * as ScriptedChatModel from "../../../src/adapters/scripted/ScriptedChatModel.ts"
 import { newChatId, saveChat } from "../../../src/app/chat/SavedChat.ts"
 import { ChatHistory, type WholeChat } from "../../../src/ports/ChatHistory.ts"
 import { openChat, serverOf, textResult, toolNamed } from "./ChatWorld.ts"
@@ -94,6 +95,32 @@ describe("a conversation", () => {
       assert.include(JSON.stringify(requests[0]), "AAAA")
       assert.notInclude(JSON.stringify(requests[1]), "AAAA")
       assert.include(JSON.stringify(requests[1]), "image/png here, which you cannot see")
+    })
+  )
+
+  it.effect("knows which model gave each answer, also one that was interrupted", () =>
+    Effect.gen(function* () {
+      const { chat, say } = yield* openChat({
+        answers: ["one", { calls: [{ name: "notion__search" }] }, { text: "half", hangs: true }]
+      })
+      yield* say("first")
+      const turn = yield* Effect.forkChild(say("second"))
+      yield* TestClock.adjust("1 second")
+      yield* Fiber.interrupt(turn)
+      const other = ScriptedChatModel.make({ name: "other:model", answers: ["two", "A summary."] })
+      yield* chat.setModel(other.model)
+      yield* say("third")
+      const modelsOf = Effect.map(chat.messages, (all) =>
+        all.flatMap((message) => (message._tag === "Assistant" ? [message.model] : []))
+      )
+      assert.deepStrictEqual(yield* modelsOf, [
+        "scripted:model",
+        "scripted:model",
+        "scripted:model",
+        "other:model"
+      ])
+      yield* chat.compact
+      assert.deepStrictEqual(yield* modelsOf, ["other:model"])
     })
   )
 

@@ -1,14 +1,23 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Stream } from "effect"
 import { TestClock } from "effect/testing"
-import type { Message } from "../../../src/app/chat/Chat.ts"
+import type { ChatSession, Message } from "../../../src/app/chat/Chat.ts"
 import { chatServer } from "../../../src/app/chat/ChatServer.ts"
 import type { ToolRules } from "../../../src/domain/chat/ToolRules.ts"
 import { McpError, type McpToolAnnotations } from "../../../src/ports/McpConnector.ts"
 import { StorageError } from "../../../src/ports/CredentialStore.ts"
 import { Corrupt } from "../../../src/ports/StorageFailure.ts"
 import { serverNamed } from "../World.ts"
-import { memoryPins, openChat, outcomesIn, serverOf, textResult, toldIn, toolNamed } from "./ChatWorld.ts"
+import {
+  type ChatWorldOptions,
+  memoryPins,
+  openChat,
+  outcomesIn,
+  serverOf,
+  textResult,
+  toldIn,
+  toolNamed
+} from "./ChatWorld.ts"
 
 const call = (name: string, args: Record<string, unknown> = {}) => ({ calls: [{ name, arguments: args }] })
 
@@ -258,6 +267,64 @@ describe("what results of several servers make possible together", () => {
         event._tag === "Notice" && event.text.includes("are in the conversation") ? [event.text] : []
       )
       assert.deepStrictEqual([asked.length, told.length], [0, 2])
+    })
+  )
+
+  const removed: ReadonlyArray<
+    readonly [string, (chat: ChatSession) => Effect.Effect<unknown>, sources: RegExp | undefined]
+  > = [
+    ["all turns with results", (chat) => Effect.andThen(chat.undo, chat.undo), undefined],
+    ["the last turn", (chat) => chat.undo, /^Results of github are in/],
+    ["no turn", () => Effect.void, /^Results of github and linear are in/]
+  ]
+  it.effect.each(removed)("is that of the turns that are left, when undo removed %s", ([, remove, reason]) =>
+    Effect.gen(function* () {
+      const servers = ["github", "linear", "mail"].map(
+        (name) => serverOf({ name, tools: [toolNamed("use")] }).server
+      )
+      const { asked, chat, say } = yield* openChat({
+        servers,
+        answers: [call("github__use"), "ok", call("linear__use"), "ok", call("mail__use"), "ok"]
+      })
+      yield* say("read")
+      yield* say("read on")
+      yield* remove(chat)
+      yield* say("send")
+      const [first = ""] = asked.at(-1)?.reasons ?? []
+      if (reason === undefined) assert.notInclude(first, "Results of")
+      else assert.match(first, reason)
+    })
+  )
+
+  it.effect.each<readonly [string, ChatWorldOptions["decide"], boolean]>([
+    ["a call that the user refused", () => ({ _tag: "No", reason: undefined }), false],
+    ["a call that was made", () => ({ _tag: "Once" }), true]
+  ])("counts only what is there after a turn was undone: %s", ([, decide, isCounted]) =>
+    Effect.gen(function* () {
+      const servers = ["github", "mail"].map((name) => serverOf({ name, tools: [toolNamed("use")] }).server)
+      const { asked, chat, say } = yield* openChat({
+        servers,
+        decide: (request) =>
+          request.server === "github" ? (decide?.(request) ?? { _tag: "Once" }) : { _tag: "Once" },
+        answers: [call("github__use"), "ok", "fine", call("mail__use"), "ok"]
+      })
+      yield* say("read")
+      yield* say("something else")
+      yield* chat.undo
+      yield* say("send")
+      assert.strictEqual(asked.at(-1)?.reasons[0]?.includes("Results of github"), isCounted)
+    })
+  )
+
+  it.effect("is not that of an attachment of a turn that left nothing", () =>
+    Effect.gen(function* () {
+      const servers = ["github", "mail"].map((name) => serverOf({ name, tools: [toolNamed("use")] }).server)
+      const failed = { failure: { failure: "refused" as const } }
+      const { asked, chat, say } = yield* openChat({ servers, answers: [failed, call("mail__use"), "ok"] })
+      const attached = [{ _tag: "Text" as const, text: "a page", sources: ["github"] }]
+      yield* Effect.ignore(Stream.runDrain(chat.turn(attached)))
+      yield* say("send")
+      assert.notInclude(asked[0]?.reasons[0], "Results of")
     })
   )
 

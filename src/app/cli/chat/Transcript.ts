@@ -17,7 +17,7 @@ const sectionsOf = (message: ChatMessage, model: string): ReadonlyArray<string> 
       return ["## You", contentText(message.content)]
     case "Assistant":
       return [
-        `## ${model}`,
+        `## ${message.model ?? model}`,
         ...message.content.flatMap((part) => {
           if (part._tag === "Text") return [part.text]
           return part._tag === "ToolCall" ? [`Call of \`${part.name}\`:`, fenced(part.arguments)] : []
@@ -31,7 +31,10 @@ const sectionsOf = (message: ChatMessage, model: string): ReadonlyArray<string> 
   }
 }
 
-/** A conversation as Markdown. What models and tools wrote cannot control a terminal that shows the file. */
+/**
+ * A conversation as Markdown. Each answer is headed with the model that gave it; `model` is for those that do not say. What models and tools wrote cannot control a terminal that shows
+ * the file.
+ */
 export const transcript = (messages: ReadonlyArray<ChatMessage>, model: string): string =>
   safeText(
     `${["# Conversation", ...messages.flatMap((message) => sectionsOf(message, model))].join("\n\n")}\n`
