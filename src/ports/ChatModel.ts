@@ -54,6 +54,8 @@ export const ChatFailure = Schema.Literals([
   "unavailable",
   /** No connection, or it broke. */
   "unreachable",
+  /** Nothing listens at its address on this machine. */
+  "not-running",
   /** Nothing came for too long. */
   "silent",
   /** The conversation is longer than the model can read. */

@@ -123,12 +123,16 @@ const defaultOf = Effect.fnUntraced(function* (means: Means, provider: Provider)
   return { model: yield* opened(means, provider, best.id, best), others: models.length - 1 }
 })
 
-/** What a server of this machine says about a model that was named. It may not run: then asking the model tells that. */
+/** What a server of this machine says about a model that was named. Fails if it does not run. */
 const describedLocally = Effect.fnUntraced(function* (provider: Provider, model: string) {
-  if (provider.known?.isLocal !== true || !isLocal(provider)) return undefined
-  const models = yield* Effect.orElseSucceed(
-    modelsOf(provider, { only: model, timeout: discoveryTimeout }),
-    (): ReadonlyArray<Described> => []
+  if (!isLocal(provider)) return undefined
+  const models = yield* modelsOf(provider, { only: model, timeout: discoveryTimeout }).pipe(
+    Effect.catch((error) =>
+      error.failure === "not-running"
+        ? Effect.fail(unavailable(`${provider.name} does not run: ${error.detail}`, ...error.remedies))
+        : // Asking the model tells what is wrong.
+          Effect.succeed<ReadonlyArray<Described>>([])
+    )
   )
   return models.find(({ id }) => id === model)
 })
@@ -185,7 +189,7 @@ const atAddress = Effect.fnUntraced(function* (means: Means, baseUrl: string, wr
   const model = isKnown || split?.provider === customProvider ? split.model : written
   return model === undefined || model === ""
     ? yield* defaultOf(means, { ...provider, known: undefined })
-    : { model: yield* opened(means, provider, model), others: 0 }
+    : { model: yield* opened(means, provider, model, yield* describedLocally(provider, model)), others: 0 }
 })
 
 /** The providers that have a stored key, then those that have one in the environment. */

@@ -143,6 +143,8 @@ const remediesOf = (failure: ChatFailure, { isLocal, provider }: FailedModel): R
       return [command("models", { purpose: "see which models there are" })]
     case "no-tools":
       return [command("models", { purpose: "see which models can call tools" })]
+    case "not-running":
+      return [advice("Start the model server, then try again.")]
     case "unreachable":
       return isLocal
         ? [advice("Start the model server, then try again.")]
@@ -187,7 +189,8 @@ export const modelFailure = (model: FailedModel, failure: Thrown | Silent, now: 
   const errors = chain(error)
   const ours = errors.find((cause) => cause instanceof ModelHttpError || cause instanceof NetworkError)
   if (ours instanceof NetworkError) {
-    return ours.unanswered === "timeout" ? make("silent", ours.message) : make("unreachable", ours.message)
+    if (ours.unanswered === "timeout") return make("silent", ours.message)
+    return make(model.isLocal && ours.unanswered === undefined ? "not-running" : "unreachable", ours.message)
   }
   if (ours instanceof ModelHttpError) {
     return make(

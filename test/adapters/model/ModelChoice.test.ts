@@ -1,3 +1,5 @@
+import { once } from "node:events"
+import { createServer } from "node:net"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Redacted, Stream } from "effect"
 import { modelServer } from "../../servers/ModelServer.ts"
@@ -10,6 +12,16 @@ const server = shared(modelServer({ models: ["only-here"] }))
 const offline = { OLLAMA_HOST: "127.0.0.1:1" }
 const nowhere = { base_url: "http://127.0.0.1:1/v1" }
 const noServers = { providers: { lmstudio: nowhere, llamacpp: nowhere, vllm: nowhere } }
+
+/** A port of this machine at which nothing listens. */
+const closedPort = Effect.promise(async () => {
+  const listener = createServer().listen(0, "127.0.0.1")
+  await once(listener, "listening")
+  const address = listener.address()
+  listener.close()
+  await once(listener, "close")
+  return typeof address === "object" ? (address?.port ?? 0) : 0
+})
 
 describe("the model of a run", () => {
   it.effect("is the one of the flag, the variable, the configuration, then of a key", () =>
@@ -106,6 +118,35 @@ describe("the model of a run", () => {
       const env = { ...offline, MCP_CLI_MODEL_API_KEY: "secret" }
       const plain = yield* chosenIn({ env }, "x", "http://192.168.1.5:8080/v1")
       assert.match(plain.notice, /has http, over which no key is sent/)
+    })
+  )
+
+  it.effect("is none of a server of this machine that does not run, by whatever it is named", () =>
+    Effect.gen(function* () {
+      const port = yield* closedPort
+      const origin = `http://127.0.0.1:${port}`
+      const env = { OLLAMA_HOST: `127.0.0.1:${port}` }
+      const models = { providers: { lmstudio: { base_url: `${origin}/v1` }, mine: { base_url: origin } } }
+      const refused = `No answer from ${origin}: the connection was refused.`
+      const cases: ReadonlyArray<
+        readonly [
+          named: string | undefined,
+          baseUrl: string | undefined,
+          more: Readonly<Record<string, string>>,
+          who: string
+        ]
+      > = [
+        ["ollama:x", undefined, {}, "ollama"],
+        ["ollama:qwen3:8b", undefined, {}, "ollama"],
+        ["lmstudio:x", undefined, {}, "lmstudio"],
+        ["mine:x", undefined, {}, "mine"],
+        ["x", `${origin}/v1`, {}, "custom"],
+        [undefined, undefined, { MCP_CLI_MODEL: "ollama:x" }, "ollama"]
+      ]
+      for (const [named, baseUrl, more, who] of cases) {
+        const { notice } = yield* chosenIn({ env: { ...env, ...more }, models }, named, baseUrl)
+        assert.strictEqual(notice, `${who} does not run: ${refused}`)
+      }
     })
   )
 

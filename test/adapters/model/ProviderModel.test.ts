@@ -313,13 +313,13 @@ describe("a model", () => {
     })
   )
 
-  it.effect("is unreachable where no server listens", () =>
+  it.effect("does not run where no server listens on this machine", () =>
     Effect.gen(function* () {
       const { failure } = yield* answerOf(yield* openAt("chat_completions", "http://127.0.0.1:1", "m"), [
         user("go")
       ])
       assert.deepInclude(failure, {
-        failure: "unreachable",
+        failure: "not-running",
         detail: "No answer from http://127.0.0.1:1: its port is blocked, as in browsers."
       })
     })

@@ -573,7 +573,7 @@ describe("a model that fails", () => {
       })
   )
 
-  it.effect.each(["refused", "authentication", "context-full", "unknown-model"] as const)(
+  it.effect.each(["not-running", "refused", "authentication", "context-full", "unknown-model"] as const)(
     "with %s is not asked again, and does not say so",
     (failure) =>
       Effect.gen(function* () {
