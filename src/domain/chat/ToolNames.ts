@@ -1,6 +1,9 @@
 /** The most characters that every provider takes. */
 const maxLength = 64
 
+/** Characters of a name that every number leaves room for. */
+const maxStem = maxLength - "_1000000".length
+
 const cleaned = (name: string): string => name.replace(/[^a-zA-Z0-9_-]/g, "_")
 
 /** The name of a tool for a model: `server__tool`, of `[a-zA-Z0-9_-]`. Gemini refuses a name that starts with a digit. */
@@ -29,13 +32,17 @@ export const nameTools = (
     .map((one) => ({ ...one, key: toolKey(one.server, one.tool) }))
     .filter(({ key }) => !names.has(key))
     .toSorted((one, other) => (one.key < other.key ? -1 : 1))
+  /** The next number to try, by the stem of a name: thousands of names may be equal. */
+  const numbers = new Map<string, number>()
   for (const { key, server, tool } of fresh) {
     if (names.has(key)) continue
     const plain = modelName(server, tool)
+    const stem = plain.slice(0, maxStem)
     let name = plain
-    for (let number = 2; used.has(name); number++) {
+    for (let number = numbers.get(stem) ?? 2; used.has(name); number++) {
       const suffix = `_${number}`
       name = plain.slice(0, maxLength - suffix.length) + suffix
+      numbers.set(stem, number + 1)
     }
     names.set(key, name)
     used.add(name)

@@ -1,5 +1,9 @@
+import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import * as PinFolder from "../../../src/adapters/store/pins/PinFolder.ts"
+import { ToolPins } from "../../../src/ports/ToolPins.ts"
+import { temporaryFolder } from "../../adapters/TemporaryFolder.ts"
 import { openChat, serverOf, toolNamed } from "./ChatWorld.ts"
 
 /** The first request to a model with these servers. */
@@ -107,6 +111,38 @@ describe("what a model is told", () => {
       assert.strictEqual(listed, lists)
       assert.strictEqual(requests[0]?.tools[0]?.name, lists === 0 ? "notion__first" : "notion__later_1")
     })
+  )
+
+  it.effect.each(["__proto__", "constructor", "toString", "hasOwnProperty", "valueOf"])(
+    "of a tool %s is its own: it is called, allowed, pinned and compared like any other",
+    (name) =>
+      Effect.gen(function* () {
+        let changes = 0
+        const notion = serverOf({
+          tools: () => [toolNamed(name, { description: `Version ${changes}` }), toolNamed("other")],
+          changes: () => changes
+        })
+        const directory = join(yield* temporaryFolder, "tools")
+        const pins = yield* ToolPins.pipe(Effect.provide(PinFolder.layer(directory)))
+        const use = { calls: [{ name: `notion__${name}`, arguments: JSON.parse('{"__proto__": 1}') }] }
+        const { asked, chat, say } = yield* openChat({
+          servers: [notion.server],
+          pins,
+          decide: () => ({ _tag: "Always", isKept: true }),
+          answers: [use, "ok", use, "ok", use, "ok"]
+        })
+        yield* say("first")
+        yield* say("again")
+        assert.deepStrictEqual([notion.calls.length, asked.length], [2, 1])
+        assert.deepStrictEqual(notion.calls[0], [name, JSON.parse('{"__proto__": 1}')])
+        changes++
+        yield* say("changed")
+        assert.deepStrictEqual(asked[1]?.change, ["- description: Version 0", "+ description: Version 1"])
+        assert.isTrue(yield* chat.allow(`notion:${name}`))
+        const later = yield* openChat({ servers: [notion.server], pins, answers: [use, "ok"] })
+        yield* later.say("later")
+        assert.deepStrictEqual([notion.calls.length, later.asked.length], [4, 0])
+      })
   )
 
   it.effect("has a name that stays when the list of a server changes its order", () =>

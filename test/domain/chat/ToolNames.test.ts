@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import { Schema } from "effect"
 import { nameTools, toolKey } from "../../../src/domain/chat/ToolNames.ts"
 import { fitsPattern } from "../../../src/domain/chat/ToolRules.ts"
 
@@ -7,6 +8,9 @@ const named = (tools: ReadonlyArray<readonly [string, string]>, given = new Map<
     given,
     tools.map(([server, tool]) => ({ server, tool }))
   )
+
+const prototypeNames = ["__proto__", "constructor", "toString", "hasOwnProperty", "prototype", "valueOf"]
+const Names = Schema.Array(Schema.String).pipe(Schema.check(Schema.isMaxLength(20)))
 
 describe("the names of tools", () => {
   const names: ReadonlyArray<readonly [string, string, string]> = [
@@ -28,6 +32,37 @@ describe("the names of tools", () => {
     ]
     assert.strictEqual(new Set(all).size, 125)
     assert.isTrue(all.every((name) => /^[a-zA-Z_][a-zA-Z0-9_-]{0,63}$/.test(name)))
+  })
+
+  it.each([
+    ["of one letter", (at: number) => "\u00e4".repeat(at % 7 === 0 ? 1 : 2) + "?!*"[at % 3], 40],
+    ["that are long", (at: number) => `${"x".repeat(70)}${at}`, 64]
+  ])("are found soon for thousands %s that are equal once they are cleaned", (_, nameOf) => {
+    const tools = Array.from(
+      { length: 50_000 },
+      (__, at) =>
+        [
+          `s${" ".repeat(at % 2)}`,
+          `${nameOf(at)}${at % 5 === 0 ? "" : String.fromCodePoint(0x4e00 + at)}`
+        ] as const
+    )
+    const all = named(tools)
+    assert.strictEqual(new Set(all.values()).size, all.size)
+    // As fast for those that come later.
+    const more = named(
+      [...tools, ...tools.map(([server, tool]) => [server, `${tool}\u{1f600}`] as const)],
+      new Map(all)
+    )
+    assert.strictEqual(new Set(more.values()).size, more.size)
+  })
+
+  it.prop("are one for each tool, whatever the tools are called", [Names], ([names]) => {
+    const tools = [...names, ...prototypeNames].map((name, at) => [at % 2 === 0 ? "s" : name, name] as const)
+    const all = named(tools)
+    const distinct = new Set(tools.map(([server, tool]) => toolKey(server, tool)))
+    assert.deepStrictEqual(new Set(all.keys()), distinct)
+    assert.strictEqual(new Set(all.values()).size, distinct.size)
+    for (const name of all.values()) assert.match(name, /^[a-zA-Z_][a-zA-Z0-9_-]{0,63}$/)
   })
 
   it("stay with the tools that have them", () => {
