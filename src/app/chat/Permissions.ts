@@ -1,4 +1,5 @@
 import { Effect, Ref, Semaphore } from "effect"
+import { escapedLine } from "../../domain/PrintableText.ts"
 import { fitsPattern, fitsTool } from "../../domain/chat/ToolRules.ts"
 import type { ApprovalDecision, ToolApproval } from "../../ports/ToolApproval.ts"
 import { keyOf, type ListedTool, type Notice, type ToolList } from "./ToolList.ts"
@@ -115,7 +116,9 @@ export const makePermissions = Effect.fnUntraced(function* (options: {
       const leaks = leak(tool, sources)
       if (leaks !== undefined && !told.has(keyOf(tool) + leaks)) {
         told.add(keyOf(tool) + leaks)
-        tell({ text: `${tool.server.name}: ${tool.tool.name} runs without a question. ${leaks}` })
+        tell({
+          text: `${tool.server.name}: ${escapedLine(tool.tool.name)} runs without a question. ${leaks}`
+        })
       }
       return { _tag: "Granted" }
     })

@@ -1,4 +1,5 @@
 import { Clock, Effect, Ref } from "effect"
+import { escapedLine } from "../../domain/PrintableText.ts"
 import { nameTools, toolKey } from "../../domain/chat/ToolNames.ts"
 import { fitsPattern } from "../../domain/chat/ToolRules.ts"
 import type { Remedy } from "../../domain/Remedy.ts"
@@ -87,7 +88,7 @@ const compared = Effect.fnUntraced(function* (
   const changed = listed.filter(({ change }) => change.length > 0)
   if (changed.length > 0)
     notices.push({
-      text: `${server.name}: the definition of ${changed.map(({ tool }) => tool.name).join(", ")} has changed. You are asked before ${changed.length === 1 ? "it runs" : "they run"}.`
+      text: `${server.name}: the definition of ${changed.map(({ tool }) => escapedLine(tool.name)).join(", ")} has changed. You are asked before ${changed.length === 1 ? "it runs" : "they run"}.`
     })
   return { listed, notices }
 })
@@ -229,7 +230,7 @@ export const makeToolList = Effect.fnUntraced(function* (
       Effect.catch((error) =>
         Effect.succeed([
           {
-            text: `The approval of ${tool.name} could not be recorded. ${error.message}`,
+            text: `The approval of ${escapedLine(tool.name)} could not be recorded. ${error.message}`,
             remedies: error.remedies
           }
         ])

@@ -1,5 +1,6 @@
 import { Effect, Option } from "effect"
 import { Argument, Command } from "effect/cli"
+import { escapedLine } from "../../domain/PrintableText.ts"
 import type { McpPrompt, McpResource, McpTool } from "../../ports/McpConnector.ts"
 import type { OpenSession } from "../session/ServerSession.ts"
 import { serverName } from "./Arguments.ts"
@@ -25,7 +26,7 @@ export const toolListing: Listing<McpTool> = {
   itemsOf: (session) => session.tools,
   head: ["TOOL", "ARGUMENTS", "DESCRIPTION"],
   row: (tool) => [
-    wholeFirstLine(tool.name),
+    escapedLine(tool.name),
     argumentsOf(tool.inputSchema),
     wholeFirstLine(tool.description ?? tool.title)
   ]
@@ -36,11 +37,7 @@ export const resourceListing: Listing<McpResource> = {
   noun: "resources",
   itemsOf: (session) => session.resources,
   head: ["URI", "NAME", "DESCRIPTION"],
-  row: ({ description, name, uri }) => [
-    wholeFirstLine(uri),
-    wholeFirstLine(name),
-    wholeFirstLine(description)
-  ]
+  row: ({ description, name, uri }) => [escapedLine(uri), wholeFirstLine(name), wholeFirstLine(description)]
 }
 
 /** The prompts of a server. */
@@ -49,8 +46,8 @@ export const promptListing: Listing<McpPrompt> = {
   itemsOf: (session) => session.prompts,
   head: ["PROMPT", "ARGUMENTS", "DESCRIPTION"],
   row: (prompt) => [
-    wholeFirstLine(prompt.name),
-    prompt.arguments.map(({ name, required }) => wholeFirstLine(name) + (required ? "" : "?")).join(" "),
+    escapedLine(prompt.name),
+    prompt.arguments.map(({ name, required }) => escapedLine(name) + (required ? "" : "?")).join(" "),
     wholeFirstLine(prompt.description)
   ]
 }

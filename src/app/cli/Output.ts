@@ -1,5 +1,5 @@
 import { Console, DateTime, Effect, Predicate, Stdio } from "effect"
-import { printable, safeJson, safeLine, safeText } from "../../domain/PrintableText.ts"
+import { escapedLine, printable, safeJson, safeLine, safeText } from "../../domain/PrintableText.ts"
 import type { Remediable } from "../../domain/Remedy.ts"
 import { Display } from "../../ports/Display.ts"
 import type { McpContent } from "../../ports/McpConnector.ts"
@@ -121,7 +121,7 @@ export const argumentsOf = (inputSchema: Readonly<Record<string, unknown>>): str
   const { properties, required } = inputSchema
   const names = Predicate.isObject(properties) ? Object.keys(properties) : []
   const needed: ReadonlyArray<unknown> = Array.isArray(required) ? required : []
-  return names.map((name) => wholeFirstLine(name) + (needed.includes(name) ? "" : "?")).join(" ")
+  return names.map((name) => escapedLine(name) + (needed.includes(name) ? "" : "?")).join(" ")
 }
 
 /** A point in time for programs; in milliseconds since the epoch. */

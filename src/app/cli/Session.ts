@@ -1,5 +1,5 @@
 import { Effect, type Layer, Option } from "effect"
-import { isSafeLine } from "../../domain/PrintableText.ts"
+import { escapedLine, isSafeLine } from "../../domain/PrintableText.ts"
 import type { ChatModels } from "../../ports/ChatModels.ts"
 import { LineEditor } from "../../ports/LineEditor.ts"
 import { type ServerQuestions, ServerRequests } from "../../ports/ServerRequests.ts"
@@ -36,7 +36,7 @@ const greet = Effect.fnUntraced(function* (servers: ReadonlyArray<OpenedServer>)
   yield* tell(
     tools.length === 0
       ? "It has no tools. /help lists the commands."
-      : `${countOf(tools)}: ${shortened(tools.map((tool) => firstLine(tool.name)).join(", "))}. /help lists the commands.`
+      : `${countOf(tools)}: ${shortened(tools.map((tool) => escapedLine(tool.name)).join(", "))}. /help lists the commands.`
   )
 })
 

@@ -1,6 +1,6 @@
 import { Effect } from "effect"
 import { nearName } from "../../domain/NearName.ts"
-import { printable, safeText } from "../../domain/PrintableText.ts"
+import { escapedLine, printable, safeText } from "../../domain/PrintableText.ts"
 import { type ToolArgument, toolArguments } from "../../domain/ToolSchema.ts"
 import { Display } from "../../ports/Display.ts"
 import type { McpTool } from "../../ports/McpConnector.ts"
@@ -12,7 +12,7 @@ import { shortened, wrapped } from "./TextWidth.ts"
 import { UsageError } from "./UsageError.ts"
 
 const row = ({ description, name, required, type, ...rest }: ToolArgument): ReadonlyArray<string> => [
-  firstLine(name),
+  escapedLine(name),
   type,
   required ? "required" : "default" in rest ? `default ${JSON.stringify(rest.default)}` : "optional",
   shortened((description ?? "").trim())
@@ -20,7 +20,7 @@ const row = ({ description, name, required, type, ...rest }: ToolArgument): Read
 
 /** A tool: its description, and each argument with type, choices, default, and whether it is required. */
 const toolText = Effect.fnUntraced(function* ({ description, inputSchema, name, title }: McpTool) {
-  const heading = firstLine(name) + (title === undefined || title === name ? "" : `: ${firstLine(title)}`)
+  const heading = escapedLine(name) + (title === undefined || title === name ? "" : `: ${firstLine(title)}`)
   const { columns } = yield* Display
   const whole = description === undefined ? [] : shortened(safeText(description).trim()).split("\n")
   const lines = columns === undefined ? whole : whole.flatMap((line) => wrapped(line, columns - 2))

@@ -1,5 +1,6 @@
 import { Effect, Schema } from "effect"
 import type { CliError } from "effect/cli"
+import { escapedLine } from "../../domain/PrintableText.ts"
 import { advice, command, Remedy } from "../../domain/Remedy.ts"
 import { listed, quoted } from "./RemedyText.ts"
 
@@ -95,7 +96,7 @@ export class ApprovalRequired extends Schema.TaggedError<ApprovalRequired>()("Ap
 }) {
   override get message(): string {
     const { tools } = this
-    return `${listed(tools)} ${tools.length === 1 ? "was" : "were"} not called, because no user can be asked.`
+    return `${listed(tools.map(escapedLine))} ${tools.length === 1 ? "was" : "were"} not called, because no user can be asked.`
   }
 
   get remedies(): ReadonlyArray<Remedy> {

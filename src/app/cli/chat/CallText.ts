@@ -1,5 +1,5 @@
 import { Duration } from "effect"
-import { safeJson, safeLine } from "../../../domain/PrintableText.ts"
+import { escapedLine, safeJson, safeLine } from "../../../domain/PrintableText.ts"
 import type { CallOutcome, ShownCall } from "../../chat/Chat.ts"
 import type { Line, Styled } from "../Line.ts"
 import { wholeFirstLine } from "../Output.ts"
@@ -15,9 +15,9 @@ const cut = (text: string, length: number): string =>
 
 /** A call as one line: `notion: search query="roadmap"`. */
 export const callText = ({ arguments: args, name, tool }: ShownCall, columns = maxCall): string => {
-  const start = tool === undefined ? name : `${tool.server}: ${tool.tool.name}`
+  const start = tool === undefined ? escapedLine(name) : `${tool.server}: ${escapedLine(tool.tool.name)}`
   const given = Object.entries(args ?? {}).map(
-    ([key, value]) => `${key}=${cut(safeJson(value), maxArgument)}`
+    ([key, value]) => `${escapedLine(key)}=${cut(safeJson(value), maxArgument)}`
   )
   return cut(safeLine([start, ...given].join(" ")), Math.min(columns, maxCall))
 }

@@ -1,5 +1,5 @@
 import { Effect, FileSystem } from "effect"
-import { safeLine } from "../../../domain/PrintableText.ts"
+import { escapedLine, safeLine } from "../../../domain/PrintableText.ts"
 import { advice } from "../../../domain/Remedy.ts"
 import type { ChatModelError } from "../../../ports/ChatModel.ts"
 import type { ModelUnavailable } from "../../../ports/ChatModels.ts"
@@ -50,7 +50,10 @@ export const allowTool: ChatCommand = Effect.fnUntraced(function* (session, _, [
   const allowed = (yield* session.tools).filter((tool) => tool.isAllowed)
   yield* allowed.length === 0
     ? tell("Every call is asked about. To let a tool run without a question: /allow SERVER:TOOL")
-    : print("These run without a question:", ...allowed.map(({ server, tool }) => `  ${server}:${tool.name}`))
+    : print(
+        "These run without a question:",
+        ...allowed.map(({ server, tool }) => `  ${server}:${escapedLine(tool.name)}`)
+      )
 })
 
 /** `/tokens` */
