@@ -1,3 +1,4 @@
+import type { Key } from "node:readline"
 import { Effect, Layer, Option, Scope } from "effect"
 import { type Completion, LineEditor } from "../../ports/LineEditor.ts"
 import { historyFile } from "./HistoryFile.ts"
@@ -30,6 +31,21 @@ const filterKeys = (
     (keys) => Effect.sync(() => process.stdin.removeListener("keypress", keys))
   )
 
+/** Collects what arrives in one piece with the line before it. It is shown when it is read, as a shell does. */
+const makeTypedAhead = (onLine: (typed: string) => void) => {
+  let typed = ""
+  return {
+    rest: () => typed,
+    press: (text: string | undefined, key: Key) => {
+      if (key.name === "return" || key.name === "enter") {
+        onLine(typed)
+        typed = ""
+      } else if (key.name === "backspace") typed = [...typed].slice(0, -1).join("")
+      else if (key.ctrl !== true && key.meta !== true && (text ?? "") >= " ") typed += text
+    }
+  }
+}
+
 /**
  * Reads each line with an editor of its own. Between two lines a sign-in has the terminal for itself, and Ctrl-C interrupts
  * what runs.
@@ -55,16 +71,30 @@ const makeTerminalReader = (waiting: Waiting) => {
         }
       })
       let isClosing = false
+      let isRead = false
+      const ahead = makeTypedAhead((typed) => {
+        file.add(server, typed)
+        waiting.push(withLineBreaks(typed))
+      })
       yield* Effect.addFinalizer(() =>
         Effect.sync(() => {
           isClosing = true
-          unfinished = lines.line
+          unfinished = (isRead ? ahead.rest() : "") + lines.line
           markPaste(false)
         })
       )
-      yield* filterKeys((press) => lineKeys({ lines, prompt, history: () => history ?? [], press }))
+      yield* filterKeys((press) =>
+        lineKeys({
+          lines,
+          prompt,
+          history: () => history ?? [],
+          press: (text, key) =>
+            isRead && !(key.ctrl === true && (key.name === "c" || key.name === "d"))
+              ? ahead.press(text, key)
+              : press(text, key)
+        })
+      )
       return yield* Effect.callback<Option.Option<string>>((resume) => {
-        let isRead = false
         const end = () => {
           if (!isRead) endSession()
           resume(Effect.succeed(Option.none()))
@@ -74,14 +104,10 @@ const makeTerminalReader = (waiting: Waiting) => {
         })
         lines.on("line", (typed) => {
           file.add(server, typed)
-          const line = withLineBreaks(typed)
-          if (isRead) waiting.push(line)
-          else {
-            isRead = true
-            endReading()
-            // The editor takes in all that has arrived before this runs.
-            setImmediate(() => resume(Effect.succeed(Option.some(line))))
-          }
+          isRead = true
+          endReading()
+          // All that has arrived is taken in before this runs.
+          setImmediate(() => resume(Effect.succeed(Option.some(withLineBreaks(typed)))))
         })
         // Ctrl-D: what comes next, such as the prompt of a shell, starts a line.
         lines.on("close", () => {
@@ -160,6 +186,7 @@ export const layer: Layer.Layer<LineEditor> = Layer.effect(
         const next = waiting.shift()
         if (next === undefined) return yield* ofTerminal(prompt, complete)
         endReading()
+        writeError(`${prompt}${next}\n`)
         return Option.some(next)
       }),
       end: Effect.sync(() => {
