@@ -3,26 +3,26 @@ import { hasSecretShape, withoutSecretShapes } from "../../src/domain/SecretShap
 
 // In two parts: secret scanners look at this repository, too.
 const tokens = [
-  "gh" + "o_16C7e42F292c6912E7710c838347Ae178B4a",
-  "gh" + "p_abcdefghijklmnopqrstuvwxyzABCDEFGHIJ",
-  "github" + "_pat_11ABCDEFG0aBcDeFgHiJkL_mNoPqRsTuVwXyZ",
-  "glp" + "at-AbCdEf12345_ghIJkl99",
-  "xo" + "xb-123456789012-1234567890123-AbCdEfGhIjKlMnOpQrStUvWx",
-  "xo" + "xe.xo" + "xp-1-Mi0yLTEyMzQ1Njc4OTAxMg",
-  "xa" + "pp-1-A0123456789-1234567890123-abcdef",
-  "sk" + "-proj-AbCdEfGh1234IjKlMnOp5678QrSt",
-  "sk" + "-ant-api03-AbCdEfGh1234_IjKlMnOp5678-QrStAA",
-  "sk" + "-0123456789abcdef0123456789abcdef",
-  "sk" + "_live_51AbCdEfGhIjKlMnOp",
-  "nt" + "n_123456789012AbCdEfGhIjKlMnOpQrStUvWxYz",
-  "np" + "m_AbCdEfGhIjKlMnOpQrStUvWxYz0123456789",
-  "AK" + "IAIOSFODNN7EXAMPLE",
-  "AI" + "zaSyA-1234567890abcdefghijklmnopqrstu",
-  "ya" + "29.a0AfB_byC-1234567890abcdefghijkl",
-  "hv" + "s.CAESIJ1234567890abcdefghijklmn",
-  "ey" + "JhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U",
-  "ey" + "JhbGciOiJkaXIiLCJlbmMiOiJBMTI4R0NNIn0..AbCdEf.GhIjKl.MnOpQr"
-]
+  ["gh", "o_16C7e42F292c6912E7710c838347Ae178B4a"],
+  ["gh", "p_abcdefghijklmnopqrstuvwxyzABCDEFGHIJ"],
+  ["github", "_pat_11ABCDEFG0aBcDeFgHiJkL_mNoPqRsTuVwXyZ"],
+  ["glp", "at-AbCdEf12345_ghIJkl99"],
+  ["xo", "xb-123456789012-1234567890123-AbCdEfGhIjKlMnOpQrStUvWx"],
+  ["xo", "xe.xo", "xp-1-Mi0yLTEyMzQ1Njc4OTAxMg"],
+  ["xa", "pp-1-A0123456789-1234567890123-abcdef"],
+  ["sk", "-proj-AbCdEfGh1234IjKlMnOp5678QrSt"],
+  ["sk", "-ant-api03-AbCdEfGh1234_IjKlMnOp5678-QrStAA"],
+  ["sk", "-0123456789abcdef0123456789abcdef"],
+  ["sk", "_live_51AbCdEfGhIjKlMnOp"],
+  ["nt", "n_123456789012AbCdEfGhIjKlMnOpQrStUvWxYz"],
+  ["np", "m_AbCdEfGhIjKlMnOpQrStUvWxYz0123456789"],
+  ["AK", "IAIOSFODNN7EXAMPLE"],
+  ["AI", "zaSyA-1234567890abcdefghijklmnopqrstu"],
+  ["ya", "29.a0AfB_byC-1234567890abcdefghijkl"],
+  ["hv", "s.CAESIJ1234567890abcdefghijklmn"],
+  ["ey", "JhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U"],
+  ["ey", "JhbGciOiJkaXIiLCJlbmMiOiJBMTI4R0NNIn0..AbCdEf.GhIjKl.MnOpQr"]
+].map((parts) => parts.join(""))
 const pem = (kind: string) =>
   `-----BEGIN ${kind}-----\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASC\nBKcwggSjAgEAAoIBAQ==\n-----END ${kind}-----`
 
