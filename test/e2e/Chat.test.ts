@@ -269,6 +269,43 @@ describe.skipIf(!hasTerminal)("a chat at a terminal (needs script of util-linux)
     }
   })
 
+  it.each([
+    [60, 120, 80],
+    [120, 60, 80],
+    [80, 60, 120]
+  ])("stays readable when %i columns become %i, then %i", async (first, second, third) => {
+    const words = Array.from({ length: 20 }, (_, at) => `word${at + 10}`).join(" ")
+    model.play((messages) =>
+      messages.at(-1)?.role === "tool"
+        ? { text: "Done." }
+        : { text: `I look for: ${words}.`, calls: [{ name: "demo__wait", arguments: { words } }] }
+    )
+    const terminal = start(first, ["--server", "demo", "--allow", "demo:wait"])
+    await terminal.shows(prompt)
+    await terminal.type(words, /word29$/)
+    await terminal.resize(second)
+    await terminal.type(" and", /and$/)
+    await terminal.resize(third)
+    await terminal.type(" more\r", /\u280b demo: wait/)
+    for (const columns of [first, second, third]) {
+      await terminal.resize(columns)
+      await terminal.shows(/I look for: [^]*word29\.\n\u280b demo: wait .*$/)
+    }
+    await terminal.type(interrupt, /Cancelled\.\nYou: $/)
+    await terminal.type(words, /word29$/)
+    await terminal.resize(second)
+    await terminal.type(" left", /left$/)
+    await terminal.type(interrupt, prompt)
+    await terminal.type("/tokens\r", prompt)
+    const screen = (await terminal.shows(prompt)).replaceAll("\n", "").replaceAll(" ", "")
+    const typed = words.replaceAll(" ", "")
+    assert.deepStrictEqual(screen.match(/You:word10[^.]*?(andmore|left)/g), [
+      `You:${typed}andmore`,
+      `You:${typed}left`
+    ])
+    await end(terminal)
+  })
+
   it.each([60, 80, 120])("shows what it showed, with %i columns", async (columns) => {
     const markdown = [
       "# Pages",
