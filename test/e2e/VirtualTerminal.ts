@@ -129,13 +129,13 @@ export const startVirtualTerminal = (
       waiting.add(look)
       look()
     })
-  void ended.then(() => {
-    rmSync(folder, { recursive: true, force: true })
+  void ended.then(() => rmSync(folder, { recursive: true, force: true }))
+  void ended.then(() =>
     screen.write("", () => {
       hasEnded = true
       for (const look of waiting) look()
     })
-  })
+  )
   return {
     ended,
     resize: (columns) =>

@@ -156,11 +156,11 @@ export const toolSchemas: Readonly<Record<string, Readonly<Record<string, unknow
     properties: { a: { const: "x" }, b: { const: 3 }, c: { enum: [1, "two", null, true] } },
     required: ["a", "b", "c"]
   },
-  if_then: {
+  if_else: {
     type: "object",
     properties: { a: { type: "string" } },
     if: { properties: { a: { const: "x" } } },
-    then: { required: ["b"] }
+    else: { required: ["b"] }
   },
   types: {
     type: "object",

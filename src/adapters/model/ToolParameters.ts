@@ -27,8 +27,10 @@ const isCount = (value: unknown): value is number => Number.isInteger(value) && 
 const isText = (value: unknown): boolean => typeof value === "string"
 const isNumber = (value: unknown): value is number => typeof value === "number"
 const isPattern = (value: unknown): boolean => {
+  if (typeof value !== "string") return false
   try {
-    return isText(value) && new RegExp(String(value), "u") !== undefined
+    void new RegExp(value, "u")
+    return true
   } catch {
     return false
   }

@@ -121,7 +121,7 @@ export const writeStatus = (text: string): void => {
   const rowsAbove = breaksLineAgain() ? Math.ceil(statusColumns / columns) - 1 : 0
   const row = firstRow(shown(text), columns - 1)
   statusColumns = [...row].length
-  process.stderr.write(`${rowsAbove > 0 ? `\u001b[${rowsAbove}A` : ""}\r\u001b[J${row}`)
+  process.stderr.write(`${rowsAbove > 0 ? `\u001b[${rowsAbove}A\r\u001b[J` : "\r\u001b[K"}${row}`)
 }
 
 /** Writes the address of a URL to stderr, on a line of its own: nothing before or after it is copied with it. */
