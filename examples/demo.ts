@@ -79,7 +79,7 @@ const chat = async () => {
     return run("ask", "notion", question, "--allow", "notion:list_pages")
   }
   say(`\nA model that follows rules answers here. Type: ${question}`)
-  say('Then: create a page with the title "Ideas". /help lists the commands, Ctrl-D ends.')
+  say('Then: create a page with the title "Ideas". /help lists commands, Ctrl-D ends.')
   await run("--server", "notion")
 }
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the Python servers that the tests run against, and OpenBao, which comes as a Python package: one virtual environment
+# Installs the Python servers that the tests run against, and OpenBao and llama.cpp, which come as Python packages: one virtual environment
 # per file of requirements, in a cache. With --java, Keycloak and Spring as well. Without them, the tests that need them are
 # skipped by name. The place: test/servers/ServerCache.ts.
 set -euo pipefail
@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 cache=${TEST_SERVERS_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/mcp-cli-test-servers}
 
 if ! python3 -c 'import ensurepip, venv' 2>/dev/null; then
-  echo "Not installed: the Python servers and OpenBao (this needs python3 and python3-venv). The tests that use them are skipped."
+  echo "Not installed: the Python servers, OpenBao and llama.cpp (this needs python3 and python3-venv). The tests that use them are skipped."
   exit 0
 fi
 for requirements in test/servers/python/*.txt; do

@@ -76,7 +76,13 @@ export class ChatModels extends Context.Service<
     ) => Effect.Effect<ChosenModel, ModelUnavailable>
     /** The origin that the key of a provider is for. */
     readonly originOf: (provider: string) => Effect.Effect<string, ModelUnavailable>
-    /** What can be reached. A provider that does not answer is listed with its problem. */
-    readonly list: Effect.Effect<ReadonlyArray<ListedProvider>, ModelUnavailable>
+    /**
+     * What can be reached. A provider that does not answer is listed with its problem.
+     *
+     * @param baseUrl as of `choose`
+     */
+    readonly list: (
+      baseUrl: Option.Option<string>
+    ) => Effect.Effect<ReadonlyArray<ListedProvider>, ModelUnavailable>
   }
 >()("mcp-cli-oauth/ports/ChatModels") {}

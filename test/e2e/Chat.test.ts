@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmSync, symlinkSync } from "node:fs"
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import { Effect, Exit, Scope } from "effect"
@@ -27,6 +27,12 @@ afterAll(() => Effect.runPromise(Scope.close(scope, Exit.void)))
 
 /** The environment of a user who has chosen the model. */
 const withModel = () => ({ MCP_CLI_MODEL: "scripted", MCP_CLI_MODEL_BASE_URL: model.baseUrl })
+
+/** The text of every file below a folder. */
+const filesBelow = (folder: string): ReadonlyArray<string> =>
+  readdirSync(folder, { recursive: true, withFileTypes: true }).flatMap((entry) =>
+    entry.isFile() ? [readFileSync(join(entry.parentPath, entry.name), "latin1")] : []
+  )
 
 /** The last text of the user that the model was told, as JSON. */
 const asked = () => {
@@ -249,7 +255,9 @@ describe.skipIf(!hasTerminal)("a chat at a terminal (needs script of util-linux)
         text: `${messages.filter(({ role }) => role === "user").length} from you`
       })
       const open = (...args: ReadonlyArray<string>) =>
-        startVirtualTerminal(keeping, ["chat", "demo", ...args], 80, { env: withModel() })
+        startVirtualTerminal(keeping, ["chat", "demo", ...args], 80, {
+          env: { ...withModel(), MCP_CLI_HISTORY: "" }
+        })
       model.play(count)
       const first = open()
       await first.shows(prompt)
@@ -262,9 +270,55 @@ describe.skipIf(!hasTerminal)("a chat at a terminal (needs script of util-linux)
       await end(again)
       const wrong = open("--resume", "nope")
       assert.strictEqual((await wrong.ended).code, 2)
-      assert.match(await wrong.shows(/nope/), /the colour is teal/)
+      const listed = await wrong.shows(/nope/)
+      assert.match(listed, /the colour is teal/)
+      // Another conversation is the last one now.
+      model.play(count)
+      const other = open()
+      await other.shows(prompt)
+      await other.type("what is the time?\r", /1 from you[^]*\nYou: $/)
+      await end(other)
+      const id = /(\S+) .*the colour is teal/.exec(listed)?.[1] ?? ""
+      model.play(count)
+      const named = open("--resume", id)
+      await named.shows(/Going on with "the colour is teal"\.\nYou: $/)
+      await named.type("and now?\r", /3 from you[^]*\nYou: $/)
+      await end(named)
+      const kept = filesBelow(keeping.home).filter((text) => text.includes("teal"))
+      assert.deepStrictEqual(kept, [], "a file has the conversation in the clear")
     } finally {
       keeping.close()
+    }
+  })
+
+  it("signs in again for a tool that needs another scope, and goes on with the turn", async () => {
+    const world = await startWorld({ mcp: { scope: "mcp:read", toolScopes: { add: "mcp:write" } } })
+    try {
+      model.play((messages) =>
+        messages.at(-1)?.role === "tool"
+          ? { text: `It is ${messages.at(-1)?.text}.` }
+          : { calls: [{ name: "demo__add", arguments: { a: 19, b: 23 } }] }
+      )
+      const terminal = startVirtualTerminal(world, ["--server", "demo"], 80, { env: withModel() })
+      await terminal.shows(prompt)
+      assert.strictEqual(world.browsersOpened(), 1)
+      await terminal.type("add 19 and 23\r", question)
+      const answer = await terminal.type("y", prompt)
+      assert.match(answer, /It is 42\./)
+      assert.strictEqual(world.browsersOpened(), 2)
+      assert.strictEqual(world.mcpServer.counts.get("403"), 1)
+      assert.sameMembers((world.authorizationServer.authorizations.at(-1)?.get("scope") ?? "").split(" "), [
+        "mcp:read",
+        "mcp:write",
+        "offline_access"
+      ])
+      // The sign-in has the scope now.
+      await terminal.type("add 19 and 23\r", question)
+      assert.match(await terminal.type("y", prompt), /It is 42\./)
+      assert.strictEqual(world.browsersOpened(), 2)
+      await end(terminal)
+    } finally {
+      await world.close()
     }
   })
 
@@ -282,6 +336,43 @@ describe.skipIf(!hasTerminal)("a chat at a terminal (needs script of util-linux)
     } finally {
       owner.close()
     }
+  })
+
+  it.each([
+    [60, 120, 80],
+    [120, 60, 80],
+    [80, 60, 120]
+  ])("stays readable when %i columns become %i, then %i", async (first, second, third) => {
+    const words = Array.from({ length: 20 }, (_, at) => `word${at + 10}`).join(" ")
+    model.play((messages) =>
+      messages.at(-1)?.role === "tool"
+        ? { text: "Done." }
+        : { text: `I look for: ${words}.`, calls: [{ name: "demo__wait", arguments: { words } }] }
+    )
+    const terminal = start(first, ["--server", "demo", "--allow", "demo:wait"])
+    await terminal.shows(prompt)
+    await terminal.type(words, /word29$/)
+    await terminal.resize(second)
+    await terminal.type(" and", /and$/)
+    await terminal.resize(third)
+    await terminal.type(" more\r", /\u280b demo: wait/)
+    for (const columns of [first, second, third]) {
+      await terminal.resize(columns)
+      await terminal.shows(/I look for: [^]*word29\.\n\u280b demo: wait .*$/)
+    }
+    await terminal.type(interrupt, /Cancelled\.\nYou: $/)
+    await terminal.type(words, /word29$/)
+    await terminal.resize(second)
+    await terminal.type(" left", /left$/)
+    await terminal.type(interrupt, prompt)
+    await terminal.type("/tokens\r", prompt)
+    const screen = (await terminal.shows(prompt)).replaceAll("\n", "").replaceAll(" ", "")
+    const typed = words.replaceAll(" ", "")
+    assert.deepStrictEqual(screen.match(/You:word10[^.]*?(andmore|left)/g), [
+      `You:${typed}andmore`,
+      `You:${typed}left`
+    ])
+    await end(terminal)
   })
 
   it.each([60, 80, 120])("shows what it showed, with %i columns", async (columns) => {

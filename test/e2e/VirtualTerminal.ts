@@ -1,4 +1,7 @@
 import { spawnSync } from "node:child_process"
+import { mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import headless, { type IBufferCell, type IBufferLine } from "@xterm/headless"
 import type { Ended, Home, RunOptions } from "./World.ts"
 
@@ -13,6 +16,8 @@ export interface VirtualTerminal {
   readonly type: (keys: string, until: RegExp) => Promise<string>
   /** Types what nothing is shown for. */
   readonly press: (keys: string) => void
+  /** Gives the terminal another width, as a user does who pulls at its window. Done when the program has drawn something. */
+  readonly resize: (columns: number) => Promise<void>
   /** Returns the screen from the start on, once it matches. */
   readonly shows: (until: RegExp) => Promise<string>
   /** Returns the addresses on the screen, whole. */
@@ -63,12 +68,21 @@ export const startVirtualTerminal = (
   columns: number,
   { env, ...options }: RunOptions = {}
 ): VirtualTerminal => {
-  const screen = new headless.Terminal({ cols: columns, rows: 50, scrollback: 1000, allowProposedApi: true })
+  const screen = new headless.Terminal({
+    cols: columns,
+    rows: 50,
+    scrollback: 1000,
+    allowProposedApi: true,
+    // As most terminals do.
+    reflowCursorLine: true
+  })
+  const folder = mkdtempSync(join(tmpdir(), "mcp-cli-terminal-"))
+  const device = join(folder, "device")
   const { child, ended } = home.start(args, {
     runtime: [
       "sh",
       "-c",
-      `exec script --quiet --flush --return --command "stty cols ${columns} rows 50; exec $0 $*" /dev/null`,
+      `exec script --quiet --flush --return --command "tty >${device}; stty cols ${columns} rows 50; exec $0 $*" /dev/null`,
       process.execPath
     ],
     openInput: true,
@@ -115,6 +129,7 @@ export const startVirtualTerminal = (
       waiting.add(look)
       look()
     })
+  void ended.then(() => rmSync(folder, { recursive: true, force: true }))
   void ended.then(() =>
     screen.write("", () => {
       hasEnded = true
@@ -123,6 +138,16 @@ export const startVirtualTerminal = (
   )
   return {
     ended,
+    resize: (columns) =>
+      new Promise((done) => {
+        const look = () => {
+          waiting.delete(look)
+          done()
+        }
+        waiting.add(look)
+        screen.resize(columns, 50)
+        spawnSync("stty", ["-F", readFileSync(device, "utf8").trim(), "cols", String(columns)])
+      }),
     press: (keys) => void child.stdin?.write(keys),
     type: (keys, until) => {
       const from = cursor()

@@ -5,7 +5,7 @@ import { serverCache as cache } from "./ServerCache.ts"
 import { oneRequest, type RealServer } from "./RealServer.ts"
 
 /** The packages that a server needs: a file of requirements. The major versions of the SDK exclude each other. */
-export type Packages = "mcp-1" | "mcp-2"
+export type Packages = "llama" | "mcp-1" | "mcp-2"
 
 const folder = resolve("test/servers/python")
 
@@ -28,12 +28,20 @@ interface Seen {
   readonly status: number
 }
 
-/** Starts a server of `test/servers/python`. It is ready when it has said its address, and ends with its input. */
-export const startPythonServer = async (
+/** A server that runs. */
+export interface StartedServer {
+  readonly url: string
+  /** What it has written to stderr. */
+  readonly complaints: () => string
+  readonly close: () => Promise<void>
+}
+
+/** Starts a script of `test/servers/python`. It is ready when it has said its address, and ends with its input. */
+export const startScript = async (
   packages: Packages,
   script: string,
   ...args: ReadonlyArray<string>
-): Promise<RealServer> => {
+): Promise<StartedServer> => {
   const child = spawn(
     join(cache, packages, "bin", "python"),
     [join(folder, script), ...args],
@@ -42,7 +50,7 @@ export const startPythonServer = async (
   )
   let complaints = ""
   child.stderr.on("data", (chunk: Buffer) => {
-    complaints += chunk.toString()
+    complaints = (complaints + chunk.toString()).slice(-4000)
   })
   const url = await new Promise<string>((done, reject) => {
     let output = ""
@@ -53,9 +61,27 @@ export const startPythonServer = async (
     child.once("error", reject)
     child.once("close", () => reject(new Error(`${script} ended: ${complaints}`)))
   })
+  return {
+    url,
+    complaints: () => complaints,
+    close: () =>
+      new Promise((done) => {
+        child.once("close", () => done())
+        child.stdin.end()
+      })
+  }
+}
+
+/** Starts an MCP server of `test/servers/python`. */
+export const startPythonServer = async (
+  packages: Packages,
+  script: string,
+  ...args: ReadonlyArray<string>
+): Promise<RealServer> => {
+  const { close, complaints, url } = await startScript(packages, script, ...args)
   const control = async (name: string): Promise<unknown> => {
     const answer = await fetch(new URL(`/test/${name}`, url), { headers: oneRequest })
-    if (!answer.ok) throw new Error(`${script} cannot ${name}: ${await answer.text()} ${complaints}`)
+    if (!answer.ok) throw new Error(`${script} cannot ${name}: ${await answer.text()} ${complaints()}`)
     return answer.json()
   }
   return {
@@ -66,10 +92,6 @@ export const startPythonServer = async (
       ((await control("requests")) as ReadonlyArray<Seen>).filter(
         (seen) => seen.path === path && (grant === undefined || seen.grant === grant)
       ).length,
-    close: () =>
-      new Promise((done) => {
-        child.once("close", () => done())
-        child.stdin.end()
-      })
+    close
   }
 }

@@ -228,13 +228,19 @@ const localServers = (means: Means) =>
     Effect.map((found) => found.flat())
   )
 
-/** Every provider that can be asked, with its models or its problem. */
-const listAll = Effect.fnUntraced(function* (means: Means) {
+/** Every provider that can be asked, with its models or its problem. The one at the address of the run comes first. */
+const listAll = Effect.fnUntraced(function* (means: Means, flagBaseUrl?: string) {
+  const address = flagBaseUrl ?? (yield* setVariable(baseUrlVariable))
+  const atBaseUrl = address === undefined ? [] : [yield* providerAt(means.keys, address, undefined)]
   const { found: keyed } = yield* withKey(means)
   const configured = yield* Effect.forEach(means.settings.providers, ({ name }) =>
     Effect.result(namedProvider(means, name))
   )
-  const remote = [...configured.flatMap((one) => (Result.isSuccess(one) ? [one.success] : [])), ...keyed]
+  const remote = [
+    ...atBaseUrl,
+    ...configured.flatMap((one) => (Result.isSuccess(one) ? [one.success] : [])),
+    ...keyed
+  ]
   const unique = remote.filter(
     ({ name }, index) => remote.findIndex((other) => other.name === name) === index
   )
@@ -358,23 +364,25 @@ export const layer: Layer.Layer<ChatModels, never, Configuration | HttpTransport
             : Effect.fail(unknownProvider(means, name))
         )
       ),
-      list: withMeans((means) =>
-        Effect.map(listAll(means), (found) =>
-          found.map(({ models, problem, provider }): ListedProvider => ({
-            provider: provider.name,
-            address: provider.baseUrl.href.replace(/\/+$/, ""),
-            source: sourceOf(provider),
-            models: models.map((model) => {
-              const configured = provider.models.get(model.id)
-              const facts = {
-                canCallTools: configured?.tools ?? model.canCallTools,
-                canSee: configured?.images ?? model.canSee,
-                contextSize: configured?.contextSize ?? model.contextSize
-              }
-              return { name: `${provider.name}:${model.id}`, ...facts, warning: warningOf(provider, facts) }
-            }),
-            problem
-          }))
+      list: Effect.fn("ChatModels.list")((baseUrl) =>
+        withMeans((means) =>
+          Effect.map(listAll(means, Option.getOrUndefined(baseUrl)), (found) =>
+            found.map(({ models, problem, provider }): ListedProvider => ({
+              provider: provider.name,
+              address: provider.baseUrl.href.replace(/\/+$/, ""),
+              source: sourceOf(provider),
+              models: models.map((model) => {
+                const configured = provider.models.get(model.id)
+                const facts = {
+                  canCallTools: configured?.tools ?? model.canCallTools,
+                  canSee: configured?.images ?? model.canSee,
+                  contextSize: configured?.contextSize ?? model.contextSize
+                }
+                return { name: `${provider.name}:${model.id}`, ...facts, warning: warningOf(provider, facts) }
+              }),
+              problem
+            }))
+          )
         )
       )
     })

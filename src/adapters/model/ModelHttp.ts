@@ -1,6 +1,6 @@
 import { Cause, Effect, Exit, type Redacted, Schema } from "effect"
 import { isSecureUrl } from "../../domain/SecureUrl.ts"
-import { discardBody, HttpTransport, UserAgent, withBody } from "../../ports/HttpTransport.ts"
+import { abortBody, discardBody, HttpTransport, UserAgent, withBody } from "../../ports/HttpTransport.ts"
 import { maxAnswer, maxEvent, maxList } from "./ModelLimits.ts"
 
 /** A request was not sent, or its answer is not read: a whole sentence about the server. */
@@ -60,6 +60,7 @@ export interface ModelHttpOptions {
  * - A key, or a header that the configuration sets, is sent over https or to this machine only.
  * - No redirect is followed: the request has the conversation and the key in it.
  * - Bodies are limited, and so is one event of a stream.
+ * - The signal ends the body, too: the packages of the providers only stop to read it.
  *
  * It rejects with {@link ModelHttpError} or a `NetworkError`.
  */
@@ -108,7 +109,7 @@ export const modelFetch = Effect.fnUntraced(function* (options: ModelHttpOptions
       send(request),
       signal === undefined ? undefined : { signal }
     )
-    if (Exit.isSuccess(exit)) return exit.value
+    if (Exit.isSuccess(exit)) return abortBody(exit.value, signal)
     throw Cause.squash(exit.cause)
   }
 })

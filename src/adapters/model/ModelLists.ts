@@ -269,7 +269,11 @@ export const modelsOf = Effect.fnUntraced(function* (
   options: { readonly timeout?: Duration.Duration; readonly only?: string } = {}
 ): Effect.fn.Return<ReadonlyArray<Described>, ChatModelError, HttpTransport> {
   const request = yield* ask(provider, options.timeout ?? listTimeout)
-  const generic = Effect.map(request("models"), ofOpenAiList)
+  const generic = Effect.flatMap(request("models"), (list) =>
+    recordsIn(list, "data").some((entry) => entry["owned_by"] === "llamacpp")
+      ? ofLlamaCpp(request)
+      : Effect.succeed(ofOpenAiList(list))
+  )
   switch (provider.known?.name) {
     case "ollama":
       return yield* ofOllama(request, options.only)

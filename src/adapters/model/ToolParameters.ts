@@ -5,24 +5,157 @@ type Json = Readonly<Record<string, unknown>>
 /** Keywords that the providers refuse at the top level of the parameters of a tool. */
 const combining = ["oneOf", "anyOf", "allOf", "not", "enum", "$schema"]
 
-/** Arrays say what is in them: OpenAI refuses one without. */
-const withItems = (schema: unknown): unknown => {
-  if (Array.isArray(schema)) return schema.map(withItems)
-  if (!Predicate.isReadonlyObject(schema)) return schema
-  const inner = Object.fromEntries(
-    Object.entries(schema).map(([name, value]) => [name, isLiteral(name) ? value : withItems(value)])
-  )
-  const isArray = inner["type"] === "array"
-  return isArray && !("items" in inner) && !("prefixItems" in inner) ? { ...inner, items: {} } : inner
+const typeNames = new Set<unknown>(["array", "boolean", "integer", "null", "number", "object", "string"])
+/** Keywords with schemas by name. */
+const maps = new Set(["$defs", "definitions", "dependentSchemas", "patternProperties", "properties"])
+const lists = new Set(["allOf", "anyOf", "oneOf", "prefixItems"])
+const single = new Set([
+  "additionalItems",
+  "additionalProperties",
+  "contains",
+  "else",
+  "if",
+  "items",
+  "not",
+  "propertyNames",
+  "then",
+  "unevaluatedItems",
+  "unevaluatedProperties"
+])
+
+const isCount = (value: unknown): value is number => Number.isInteger(value) && Number(value) >= 0
+const isText = (value: unknown): boolean => typeof value === "string"
+const isNumber = (value: unknown): value is number => typeof value === "number"
+const isPattern = (value: unknown): boolean => {
+  if (typeof value !== "string") return false
+  try {
+    void new RegExp(value, "u")
+    return true
+  } catch {
+    return false
+  }
 }
 
-/** Keywords whose values are data, not schemas. */
-const isLiteral = (name: string): boolean =>
-  ["const", "default", "enum", "examples", "required"].includes(name)
+/** Keywords whose value must be of a kind. */
+const kinds: Readonly<Record<string, (value: unknown) => boolean>> = {
+  description: isText,
+  enum: (value) => Array.isArray(value) && value.length > 0,
+  exclusiveMaximum: isNumber,
+  exclusiveMinimum: isNumber,
+  format: isText,
+  maxItems: isCount,
+  maxLength: isCount,
+  maxProperties: isCount,
+  maximum: isNumber,
+  minItems: isCount,
+  minLength: isCount,
+  minProperties: isCount,
+  minimum: isNumber,
+  pattern: isPattern,
+  required: (value) => Array.isArray(value) && value.every(isText),
+  title: isText
+}
+
+/** Bounds that nothing is between. llama.cpp makes a grammar without an end of them. */
+const bounds = [
+  ["minItems", "maxItems"],
+  ["minLength", "maxLength"],
+  ["minProperties", "maxProperties"],
+  ["minimum", "maximum"]
+] as const
+
+const withoutEmptyRanges = (schema: Json): Json => {
+  const wrong = bounds.filter(([least, most]) => Number(schema[least]) > Number(schema[most])).flat()
+  return Object.fromEntries(Object.entries(schema).filter(([name]) => !wrong.some((one) => one === name)))
+}
+
+/** What a reference within the schema refers to. Names with escapes are not followed: llama.cpp does not know them. */
+const targetOf = (root: Json, reference: unknown): Json | undefined => {
+  if (typeof reference !== "string" || !/^#\/[^~%]+$/.test(reference)) return undefined
+  let found: unknown = root
+  for (const name of reference.slice(2).split("/")) {
+    if (typeof found !== "object" || found === null || !Object.hasOwn(found, name)) return undefined
+    found = (found as Json)[name]
+  }
+  return Predicate.isReadonlyObject(found) ? found : undefined
+}
+
+/** The references that stand for a schema itself, not for a part of it. */
+const referencesOf = (schema: Json): ReadonlyArray<unknown> => [
+  schema["$ref"],
+  ...["allOf", "anyOf", "oneOf"].flatMap((name) => {
+    const branches = schema[name]
+    return Array.isArray(branches) ? branches.filter(Predicate.isReadonlyObject).flatMap(referencesOf) : []
+  })
+]
+
+/** True for a reference to a schema that is there, and does not refer to itself. */
+const isUsable = (root: Json, reference: unknown): boolean => {
+  if (targetOf(root, reference) === undefined) return false
+  const reached = new Set([reference])
+  for (const one of reached) {
+    for (const next of referencesOf(targetOf(root, one) ?? {})) {
+      if (next === reference) return false
+      reached.add(next)
+    }
+  }
+  return true
+}
 
 /**
- * The parameters of a tool as every provider accepts them: an object at the top level, without alternatives there, and with
- * the items of arrays. What is left out is still checked by the server of the tool.
+ * A schema that every server takes. llama.cpp refuses the whole request otherwise: it makes a grammar of the schema. OpenAI
+ * refuses arrays without items.
+ *
+ * @returns undefined for what allows nothing, or is no schema
+ */
+const plain = (root: Json, schema: unknown): Json | undefined => {
+  // Go writes `true` for a field of any type.
+  if (schema === true) return {}
+  if (!Predicate.isReadonlyObject(schema)) return undefined
+  const all = (schemas: ReadonlyArray<unknown>) => schemas.flatMap((one) => plain(root, one) ?? [])
+  const valueOf = (name: string, value: unknown): unknown => {
+    if (maps.has(name)) {
+      if (!Predicate.isReadonlyObject(value)) return undefined
+      return Object.fromEntries(
+        Object.entries(value).flatMap(([key, inner]) => {
+          const kept = plain(root, inner)
+          return kept === undefined ? [] : [[key, kept]]
+        })
+      )
+    }
+    if (lists.has(name)) {
+      const kept = Array.isArray(value) ? all(value) : []
+      return kept.length === 0 ? undefined : kept
+    }
+    if (single.has(name)) {
+      if (Array.isArray(value)) return all(value)
+      return typeof value === "boolean" && /^(additional|unevaluated)/.test(name) ? value : plain(root, value)
+    }
+    switch (name) {
+      case "$ref":
+        return isUsable(root, value) ? value : undefined
+      case "type": {
+        const known = [value].flat().filter((type) => typeNames.has(type))
+        return known.length === 0 ? undefined : Array.isArray(value) ? known : value
+      }
+      default:
+        return kinds[name]?.(value) === false ? undefined : value
+    }
+  }
+  const entries = Object.fromEntries(
+    Object.entries(schema).flatMap(([name, value]) => {
+      const inner = valueOf(name, value)
+      return inner === undefined ? [] : [[name, inner]]
+    })
+  )
+  const kept = withoutEmptyRanges(entries)
+  const isArray = kept["type"] === "array"
+  return isArray && !("items" in kept) && !("prefixItems" in kept) ? { ...kept, items: {} } : kept
+}
+
+/**
+ * The parameters of a tool as every provider accepts them: an object at the top level, without alternatives there. What is left
+ * out is still checked by the server of the tool.
  */
 export const toolParameters = (schema: Json): Json => {
   const branches = ["oneOf", "anyOf", "allOf"].flatMap((name) => {
@@ -37,13 +170,11 @@ export const toolParameters = (schema: Json): Json => {
     )
   ) as Json
   const own = Object.fromEntries(Object.entries(schema).filter(([name]) => !combining.includes(name)))
+  const whole = { ...own, type: "object", properties }
+  const parameters = { ...plain(whole, whole) }
+  const known = parameters["properties"]
   const required = Array.isArray(own["required"])
-    ? own["required"].filter((name) => typeof name === "string" && Object.hasOwn(properties, name))
+    ? own["required"].filter((name) => typeof name === "string" && Object.hasOwn(Object(known), name))
     : undefined
-  return withItems({
-    ...own,
-    type: "object",
-    properties,
-    ...(required === undefined ? {} : { required })
-  }) as Json
+  return { ...parameters, ...(required === undefined ? {} : { required }) }
 }

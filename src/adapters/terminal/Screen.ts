@@ -101,13 +101,27 @@ const firstRow = (text: string, columns: number): string => {
 }
 
 /**
+ * True for a terminal that breaks the line of the cursor again when its size changes, as nearly all do. xterm, the console of
+ * Linux and GNU Screen do not.
+ */
+export const breaksLineAgain = ({ STY, TERM, XTERM_VERSION } = process.env): boolean =>
+  XTERM_VERSION === undefined && STY === undefined && TERM !== "linux"
+
+/** Columns of the status on the screen, at least: a wide character counts as one. */
+let statusColumns = 0
+
+/**
  * Replaces the last line of the screen. A text of a server must not fill two rows: the first one would stay, and the second
  * one could look like ours.
  */
 export const writeStatus = (text: string): void => {
   startLine()
-  const width = (process.stderr.columns ?? 80) - 1
-  process.stderr.write(`\r\u001b[K${firstRow(shown(text), width)}`)
+  const columns = process.stderr.columns || 80
+  // A screen that has become narrower shows the last one in several rows.
+  const rowsAbove = breaksLineAgain() ? Math.ceil(statusColumns / columns) - 1 : 0
+  const row = firstRow(shown(text), columns - 1)
+  statusColumns = [...row].length
+  process.stderr.write(`${rowsAbove > 0 ? `\u001b[${rowsAbove}A\r\u001b[J` : "\r\u001b[K"}${row}`)
 }
 
 /** Writes the address of a URL to stderr, on a line of its own: nothing before or after it is copied with it. */

@@ -76,6 +76,11 @@ export const singleKeys = Effect.fnUntraced(function* <Letter extends string>(
       if (choice !== undefined) return choice
     }
   })
+  /** Leaves the question on the screen: what is written next is not in the place of its rows. */
+  const close = () => {
+    lines.setPrompt("")
+    Object.assign(lines, { line: "", cursor: 0, prevRows: 0 })
+  }
   const prompt = (text: string) =>
     Effect.sync(() => {
       lines.setPrompt(text)
@@ -91,7 +96,7 @@ export const singleKeys = Effect.fnUntraced(function* <Letter extends string>(
         yield* Effect.sync(() => {
           if (isLetter(key)) lines.write(key)
           leaveLine()
-          Object.assign(lines, { line: "", cursor: 0 })
+          close()
         })
         if (key !== "burst") return key
         yield* say("Nothing was answered. Press one key.\n")
@@ -105,6 +110,7 @@ export const singleKeys = Effect.fnUntraced(function* <Letter extends string>(
         const end = (line?: string) => {
           isLine = false
           lines.removeListener("line", end)
+          close()
           resume(Effect.succeed(line))
         }
         lines.once("line", end)

@@ -1,6 +1,6 @@
 import { clearScreenDown, createInterface, cursorTo, type Interface, moveCursor } from "node:readline"
 import { Effect, type Scope } from "effect"
-import { addFooter, type Footer, leaveLine, removeFooter, writeError } from "./Screen.ts"
+import { addFooter, breaksLineAgain, type Footer, leaveLine, removeFooter, writeError } from "./Screen.ts"
 
 /** True if a user can type here and sees stderr. */
 export const isAttended = (): boolean => process.stdin.isTTY === true && process.stderr.isTTY === true
@@ -34,6 +34,11 @@ const footerOf = (lines: Interface): Footer => ({
   }
 })
 
+/** After a change of its size a terminal shows the line in other rows than those that the editor would go up by. */
+const followRows = (lines: Interface) => () => {
+  if (breaksLineAgain()) Object.assign(lines, { prevRows: lines.getCursorPos().rows })
+}
+
 /** Nothing is shown of a secret. */
 const withoutEcho: Footer = { hide: () => undefined, show: () => undefined }
 
@@ -59,10 +64,14 @@ export const lineInterface = (
       })
       const footer = options.output === undefined ? footerOf(lines) : withoutEcho
       if (options.terminal !== false) addFooter(footer)
-      return { lines, footer }
+      const onResize = followRows(lines)
+      // Before the editor's own, which draws the line again.
+      process.stderr.prependListener("resize", onResize)
+      return { lines, footer, onResize }
     }),
-    ({ footer, lines }) =>
+    ({ footer, lines, onResize }) =>
       Effect.sync(() => {
+        process.stderr.removeListener("resize", onResize)
         lines.close()
         removeFooter(footer)
         // An open stdin would keep the process alive.

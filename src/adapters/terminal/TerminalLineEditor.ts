@@ -119,10 +119,12 @@ const makeTerminalReader = (waiting: Waiting) => {
         lines.on("SIGINT", takeInterrupt)
         let isAsked = false
         startReading(() => {
+          lines.write(null, { ctrl: true, name: "e" })
           leaveLine()
           if (lines.line === "" && isAsked) return end()
           isAsked = lines.line === ""
-          lines.write(null, { ctrl: true, name: "e" })
+          // The rows of the line stay on the screen.
+          Object.assign(lines, { prevRows: 0 })
           lines.write(null, { ctrl: true, name: "u" })
           if (isAsked) writeError("Press Ctrl-C again, or Ctrl-D, to end the session.\n")
           else lines.prompt()

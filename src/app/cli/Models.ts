@@ -3,6 +3,7 @@ import { Command } from "effect/cli"
 import { ChatModels, type ListedModel, type ListedProvider, modelWays } from "../../ports/ChatModels.ts"
 import type { Styled } from "./Line.ts"
 import type { JsonOutput } from "./JsonOutput.ts"
+import { modelFlags } from "./ModelFlags.ts"
 import { printJson, printTable, tell, tellWarning } from "./Output.ts"
 import { remedyText } from "./RemedyText.ts"
 import { configFileOfRun, Json } from "./Settings.ts"
@@ -41,9 +42,9 @@ const warningsOf = (listed: ReadonlyArray<ListedProvider>): ReadonlyMap<string, 
 /** `mcp-cli models` */
 export const models = Command.make(
   "models",
-  {},
-  Effect.fn("cli.models")(function* () {
-    const listed = yield* ChatModels.use((service) => service.list)
+  { baseUrl: modelFlags.baseUrl },
+  Effect.fn("cli.models")(function* ({ baseUrl }) {
+    const listed = yield* ChatModels.use((service) => service.list(baseUrl))
     if (yield* Json) {
       return yield* printJson({
         providers: listed.map(({ address, models, problem, provider, source }) => ({

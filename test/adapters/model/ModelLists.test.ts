@@ -1,7 +1,7 @@
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Redacted, type Scope } from "effect"
+import { Effect, Option, Redacted, type Scope } from "effect"
 import { ChatModels, type ListedModel } from "../../../src/ports/ChatModels.ts"
 import { chosenIn, modelsIn } from "./Models.ts"
 
@@ -43,7 +43,7 @@ const noServers = { lmstudio: nowhere, llamacpp: nowhere, vllm: nowhere }
 const offline = { OLLAMA_HOST: "127.0.0.1:1" }
 
 const modelsOf = (provider: string, providers: unknown, env: Readonly<Record<string, string>> = offline) =>
-  ChatModels.use(({ list }) => list).pipe(
+  ChatModels.use(({ list }) => list(Option.none())).pipe(
     Effect.map(
       (listed): ReadonlyArray<ListedModel> => listed.find((one) => one.provider === provider)?.models ?? []
     ),
@@ -213,7 +213,7 @@ describe("the list of models", () => {
           wrong: { base_url: `${origin}/v1`, api_key: "sk-secret" }
         }
       }
-      const listed = yield* ChatModels.use(({ list }) => list).pipe(
+      const listed = yield* ChatModels.use(({ list }) => list(Option.none())).pipe(
         Effect.provide(modelsIn({ env: offline, models }))
       )
       const problems = Object.fromEntries(listed.map(({ problem, provider }) => [provider, problem]))
@@ -231,6 +231,41 @@ describe("the list of models", () => {
         work: { base_url: `${origin}/v1`, models: { m: { context_size: 5000, tools: false } } }
       }
       assert.deepInclude((yield* modelsOf("work", providers))[0], { contextSize: 5000, canCallTools: false })
+    })
+  )
+})
+
+describe("the models at the address of the run", () => {
+  it.effect("come first, by the flag or the variable, and with what llama.cpp says of its model", () =>
+    Effect.gen(function* () {
+      const { origin } = yield* jsonServer({
+        "/v1/models": { data: [{ id: "model.gguf", owned_by: "llamacpp" }] },
+        "/props": {
+          default_generation_settings: { n_ctx: 8192 },
+          chat_template_caps: { supports_tools: true }
+        }
+      })
+      const baseUrl = `${origin}/v1`
+      const table = [
+        [Option.some(baseUrl), offline],
+        [Option.none<string>(), { ...offline, MCP_CLI_MODEL_BASE_URL: baseUrl }],
+        [Option.some(baseUrl), { ...offline, MCP_CLI_MODEL_BASE_URL: "http://127.0.0.1:1/v1" }]
+      ] as const
+      for (const [flag, env] of table) {
+        const world = { env, models: { providers: { ...noServers, work: nowhere } } }
+        const [first, ...others] = yield* ChatModels.use(({ list }) => list(flag)).pipe(
+          Effect.provide(modelsIn(world))
+        )
+        const model = { name: "custom:model.gguf", canCallTools: true, contextSize: 8192 }
+        assert.deepInclude(first, { provider: "custom", address: baseUrl, problem: undefined })
+        assert.deepInclude(first?.models[0], model)
+        assert.include(
+          others.map(({ provider }) => provider),
+          "work"
+        )
+      }
+      const { model } = yield* chosenIn({ env: offline }, undefined, baseUrl)
+      assert.deepInclude(model, { name: "custom:model.gguf", canCallTools: true, contextSize: 8192 })
     })
   )
 })

@@ -1,10 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Fiber, Redacted, Stream } from "effect"
+import { Deferred, Duration, Effect, Fiber, Redacted, Stream } from "effect"
 import { modelApis } from "../../../src/domain/chat/ModelProvider.ts"
 import type { AssistantMessage, ChatMessage } from "../../../src/domain/chat/ChatMessage.ts"
 import { modelServer } from "../../servers/ModelServer.ts"
 import type { ModelScript } from "../../servers/models/ModelScript.ts"
 import { type Mode, Refusal } from "../../servers/models/ModelFault.ts"
+import { collectGarbage } from "../../servers/collectGarbage.ts"
 import { shared } from "../../servers/shared.ts"
 import { answerOf, openAt, result, secret, tool, user } from "./Providers.ts"
 
@@ -231,8 +232,14 @@ describe.each(modelApis)("a model of the API %s", (api) => {
       const model = yield* openAt(api, own.origin, "silent")
       const first = yield* Stream.runHead(model.stream({ system: "", messages: [user("go")], tools: [] }))
       assert.strictEqual(first._tag, "Some")
-      const waiting = yield* Effect.forkChild(answerOf(model, [user("go")]))
-      yield* Effect.promise(() => own.arrived(2))
+      const begun = yield* Deferred.make<void>()
+      const waiting = yield* model.stream({ system: "", messages: [user("go")], tools: [] }).pipe(
+        Stream.runForEach(() => Deferred.succeed(begun, undefined)),
+        Effect.forkChild
+      )
+      yield* Deferred.await(begun)
+      // The signal of a request is lost with it: an answer without an end would go on.
+      yield* collectGarbage
       yield* Fiber.interrupt(waiting)
       yield* Effect.promise(() => own.ended(2))
       assert.deepStrictEqual(

@@ -1,6 +1,6 @@
 import { LLMock } from "@copilotkit/aimock"
 import { Duration, Effect, Redacted, type Result, type Scope, Stream } from "effect"
-import * as FetchTransport from "../../../src/adapters/http/FetchTransport.ts"
+import * as UndiciTransport from "../../../src/adapters/http/UndiciTransport.ts"
 import { type ModelAddress, openProviderModel } from "../../../src/adapters/model/ProviderModel.ts"
 import type { ModelApi } from "../../../src/domain/chat/ModelProvider.ts"
 import type { ChatMessage, ToolResult } from "../../../src/domain/chat/ChatMessage.ts"
@@ -33,7 +33,7 @@ export const openAt = (
     canSee: undefined,
     price: undefined,
     ...options
-  }).pipe(Effect.provide(FetchTransport.layer))
+  }).pipe(Effect.provide(UndiciTransport.layer))
 
 export const user = (text: string): ChatMessage => ({ _tag: "User", content: [{ _tag: "Text", text }] })
 

@@ -1,8 +1,5 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
-import { setImmediate } from "node:timers/promises"
-import { setFlagsFromString } from "node:v8"
-import { runInNewContext } from "node:vm"
 import { Client as OlderClient } from "@modelcontextprotocol/sdk/client/index.js"
 import { StreamableHTTPClientTransport as OlderTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js"
 import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client"
@@ -13,6 +10,7 @@ import * as DpopProofs from "../../../src/adapters/oauth/DpopProofs.ts"
 import * as AuthorizedHttp from "../../../src/app/http/AuthorizedHttp.ts"
 import * as AccessTokens from "../../../src/app/tokens/AccessTokens.ts"
 import { authorizedFetch, type Fetch } from "../../../src/app/http/AuthorizedFetch.ts"
+import { collectGarbage } from "../../servers/collectGarbage.ts"
 import { liveCore, realServers } from "../DoorWorld.ts"
 import { serverNamed } from "../World.ts"
 
@@ -86,14 +84,6 @@ const fetchFor = (url: URL, getIfKnown: AccessTokens.AccessTokens["Service"]["ge
   )
 
 const noTokens = () => Effect.succeedNone
-
-/** Collects objects that are no longer referenced: signals of requests reference each other weakly. */
-const collectGarbage = Effect.promise(async () => {
-  setFlagsFromString("--expose-gc")
-  // A reference that was made in this turn of the event loop is still held.
-  await setImmediate()
-  runInNewContext("gc")()
-})
 
 /** What a promise rejects with. */
 const rejection = (promise: Promise<unknown>) => {

@@ -289,7 +289,7 @@ export const inChatWorld = Effect.fnUntraced(function* <E>(
       open: (id) => Effect.sync(() => kept?.get(id))
     }),
     Layer.succeed(ChatModels, {
-      list: Effect.succeed([]),
+      list: () => Effect.succeed([]),
       originOf: () => Effect.succeed("https://model.test"),
       choose: (named) =>
         hasModel && !Option.contains(named, "nobody:x")
