@@ -4,6 +4,8 @@ export interface Opening {
   readonly time: number
   /** The process with the callback listener, or {@link endedPid}. */
   readonly pid: number
+  /** Which of the servers with one name it is for. Absent: any of them, as earlier versions recorded it. */
+  readonly tag?: string | undefined
 }
 
 /** Milliseconds in which openings count: longer than a sign-in waits for its user. */
@@ -20,6 +22,7 @@ export interface Candidate {
   /** Milliseconds since the epoch. */
   readonly now: number
   readonly pid: number
+  readonly tag: string
   /** True if a process of this machine runs. */
   readonly isRunning: (pid: number) => boolean
 }
@@ -36,8 +39,10 @@ export interface Election {
  */
 const recent = (openings: ReadonlyArray<Opening>, now: number): ReadonlyArray<Opening> =>
   openings
-    .map(({ pid, time }) => ({ pid, time: Math.min(time, now) }))
+    .map((opening) => ({ ...opening, time: Math.min(opening.time, now) }))
     .filter(({ time }) => now - time < quietPeriod)
+
+const isFor = (opening: Opening, tag: string): boolean => (opening.tag ?? tag) === tag
 
 /**
  * Decides whether a process opens the browser. Another one follows within the quiet period only if the process of the first
@@ -48,11 +53,12 @@ const recent = (openings: ReadonlyArray<Opening>, now: number): ReadonlyArray<Op
  */
 export const elect = (
   openings: ReadonlyArray<Opening>,
-  { isRunning, now, pid }: Candidate
+  { isRunning, now, pid, tag }: Candidate
 ): Election => {
-  const counted = recent(openings, now)
+  const kept = recent(openings, now)
+  const counted = kept.filter((opening) => isFor(opening, tag))
   const isElected = counted.length < maxOpenings && !counted.some((opening) => isRunning(opening.pid))
-  return { isElected, openings: isElected ? [...counted, { time: now, pid }] : counted }
+  return { isElected, openings: isElected ? [...kept, { time: now, pid, tag }] : kept }
 }
 
 /**
@@ -68,7 +74,7 @@ export type ElectedEnd = "succeeded" | "refused" | "not shown" | "unanswered"
 export const afterSignIn = (
   openings: ReadonlyArray<Opening>,
   end: ElectedEnd,
-  { now, pid }: Pick<Candidate, "now" | "pid">
+  { now, pid, tag }: Omit<Candidate, "isRunning">
 ): ReadonlyArray<Opening> => {
   switch (end) {
     case "unanswered":
@@ -79,7 +85,10 @@ export const afterSignIn = (
     }
     // Clients start a server again after an error: the user should not see the same page again.
     case "refused":
-      return Array.from({ length: maxOpenings }, () => ({ time: now, pid }))
+      return [
+        ...openings.filter((opening) => !isFor(opening, tag)),
+        ...Array.from({ length: maxOpenings }, () => ({ time: now, pid, tag }))
+      ]
     // A user who signs out may be asked once more. A server that accepts none of its tokens must not open one each time.
     case "succeeded":
       return openings.map((opening) => (opening.pid === pid ? { ...opening, pid: endedPid } : opening))

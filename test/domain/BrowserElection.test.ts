@@ -11,7 +11,7 @@ const now = 1_800_000_000_000
 const minutes = 60_000
 const [own, alive, dead] = [1, 2, 3]
 const isRunning = (pid: number) => pid === own || pid === alive
-const candidate = { now, pid: own, isRunning }
+const candidate = { now, pid: own, tag: "a", isRunning }
 const opened = (pid: number, ago = 0): Opening => ({ time: now - ago, pid })
 
 describe("a browser for a sign-in that no user asked for", () => {
@@ -26,6 +26,8 @@ describe("a browser for a sign-in that no user asked for", () => {
     ["if one has died and another one runs", [opened(dead, minutes), opened(alive)], false],
     ["once more after a success", [opened(endedPid, minutes)], true],
     ["no third time after two", [opened(endedPid, minutes), opened(endedPid)], false],
+    ["if the one of a live process is for another server of this name", [{ ...opened(alive), tag: "b" }], true],
+    ["if the one of a live process is for this server", [{ ...opened(alive), tag: "a" }], false],
     ["if a clock was ahead at the time of a live one", [opened(alive, -60 * minutes)], false],
     ["if a clock was ahead at the time of a dead one", [opened(dead, -60 * minutes)], true],
     ["if a clock was ahead at the time of two", [opened(dead, -60 * minutes), opened(dead)], false]
@@ -33,7 +35,7 @@ describe("a browser for a sign-in that no user asked for", () => {
     const election = elect(before, candidate)
     assert.strictEqual(election.isElected, isElected)
     const last = election.openings.at(-1)
-    if (isElected) assert.deepStrictEqual(last, { time: now, pid: own })
+    if (isElected) assert.deepStrictEqual(last, { time: now, pid: own, tag: "a" })
   })
 
   it("is forbidden for ten minutes after a clock was set back, however far", () => {
@@ -54,11 +56,20 @@ describe("a browser for a sign-in that no user asked for", () => {
     let recorded = afterSignIn(openings, end, candidate)
     let elected = 0
     for (const pid of [11, 12, 13]) {
-      const election = elect(recorded, { now, pid, isRunning: () => false })
+      const election = elect(recorded, { now, pid, tag: "a", isRunning: () => false })
       if (election.isElected) elected++
       recorded = election.openings
     }
     assert.strictEqual(elected, more)
+  })
+
+  it("that is refused leaves those for another server of this name", () => {
+    const other = { ...opened(alive, minutes), tag: "b" }
+    const { openings } = elect([other], candidate)
+    const recorded = afterSignIn(openings, "refused", candidate)
+    assert.deepInclude(recorded, other)
+    assert.isFalse(elect(recorded, { ...candidate, isRunning: () => false }).isElected)
+    assert.isTrue(elect(recorded, { ...candidate, tag: "c" }).isElected)
   })
 
   it("that was not shown leaves the record of an earlier one", () => {

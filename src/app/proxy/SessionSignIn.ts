@@ -1,7 +1,7 @@
 import { Clock, Effect, Equal, Exit, Fiber, Option, type Scope } from "effect"
 import { afterSignIn, elect, type ElectedEnd } from "../../domain/BrowserElection.ts"
 import { CredentialKey } from "../../domain/CredentialKey.ts"
-import type { RemoteServer } from "../../domain/Server.ts"
+import { type RemoteServer, resourceOf } from "../../domain/Server.ts"
 import type { ScopeRequired, SignInRequired } from "../../domain/SignInError.ts"
 import { BrowserOpenings } from "../../ports/BrowserOpenings.ts"
 import { Credentials } from "../credentials/Credentials.ts"
@@ -48,6 +48,7 @@ export const makeSessionSignIn = Effect.fnUntraced(function* (
   const openings = yield* BrowserOpenings
   const scope = yield* Effect.scope
   const key = CredentialKey.at(server, account)
+  const { tag = "" } = key.beside(resourceOf(server))
   let running: Fiber.Fiber<void, SignInError | SignInNeed> | undefined
 
   /** Lets one process ask the user, and records how that ended: under the sign-in lock, one process after the other. */
@@ -58,7 +59,7 @@ export const makeSessionSignIn = Effect.fnUntraced(function* (
         const { isRunning, pid, read, replace } = openings
         const recorded = yield* read(key)
         const now = yield* Clock.currentTimeMillis
-        const election = elect(recorded, { now, pid, isRunning })
+        const election = elect(recorded, { now, pid, tag, isRunning })
         // One that cannot be recorded opens nothing: it would be opened again each time.
         if (!Equal.equals(election.openings, recorded)) yield* replace(key, election.openings)
         if (!election.isElected) return yield* need
@@ -66,7 +67,7 @@ export const makeSessionSignIn = Effect.fnUntraced(function* (
           Effect.gen(function* () {
             const now = yield* Clock.currentTimeMillis
             const end = isAsked() ? endOf(exit) : "not shown"
-            yield* replace(key, afterSignIn(election.openings, end, { now, pid }))
+            yield* replace(key, afterSignIn(election.openings, end, { now, pid, tag }))
           }).pipe(Effect.ignore({ log: "Debug" }))
         )
       })

@@ -4,10 +4,14 @@ import { BrowserOpenings } from "../../../ports/BrowserOpenings.ts"
 import { privateFolder } from "../folder/PrivateFolder.ts"
 
 const writeOpenings = (openings: ReadonlyArray<Opening>): string =>
-  openings.map(({ pid, time }) => `${time} ${pid}\n`).join("")
+  openings.map(({ pid, tag, time }) => `${time} ${pid}\n${tag === undefined ? "" : `of ${tag}\n`}`).join("")
 
 const readOpenings = (text: string): ReadonlyArray<Opening> =>
-  Array.from(text.matchAll(/^(\d+) (\d+)$/gm), ([, time, pid]) => ({ time: Number(time), pid: Number(pid) }))
+  Array.from(text.matchAll(/^(\d+) (\d+)$(?:\nof (\S+)$)?/gm), ([, time, pid, tag]) => ({
+    time: Number(time),
+    pid: Number(pid),
+    ...(tag === undefined ? {} : { tag })
+  }))
 
 const isRunning = (pid: number): boolean => {
   try {
@@ -18,8 +22,8 @@ const isRunning = (pid: number): boolean => {
 }
 
 /**
- * Records openings in files named after the credentials, one a line: milliseconds since the epoch, and the pid. Other lines
- * are ignored.
+ * Records openings in files named after the credentials, one a line: milliseconds since the epoch, and the pid. The line
+ * after it has the tag, and earlier versions ignore that. Other lines are ignored.
  *
  * @param options.directory a folder that only this program uses
  */

@@ -24,7 +24,7 @@ describe("the folder of openings", () => {
       const one = yield* openings(directory)
       const other = yield* openings(directory)
       assert.deepStrictEqual(yield* one.read(key), [])
-      const opening = { time: 1_800_000_000_000, pid: one.pid }
+      const opening = { time: 1_800_000_000_000, pid: one.pid, tag: "0123456789abcdef" }
       yield* one.replace(key, [opening])
       assert.deepStrictEqual(yield* other.read(key), [opening])
       assert.deepStrictEqual(yield* other.read(CredentialKey.of("demo", "work")), [])
@@ -38,8 +38,8 @@ describe("the folder of openings", () => {
       const directory = yield* temporaryFolder
       const { read, replace } = yield* openings(directory)
       const file = join(directory, key.storageName)
-      yield* replace(key, [{ time: 1, pid: 2 }])
-      assert.strictEqual(readFileSync(file, "utf8"), "1 2\n")
+      yield* replace(key, [{ time: 1, pid: 2, tag: "a" }])
+      assert.deepStrictEqual(readFileSync(file, "utf8").match(/^(\d+) (\d+)$/gm), ["1 2"])
       writeFileSync(file, "1800000000000 17\n{\n-1 5\nfrom a later version\n1800000000001 18\n")
       assert.deepStrictEqual(yield* read(key), [
         { time: 1_800_000_000_000, pid: 17 },
