@@ -14,7 +14,7 @@ export const quietPeriod = 600_000
 /** Openings in that time. The second one is for a user whose first page has nothing to return to. */
 export const maxOpenings = 2
 
-/** In place of the process whose sign-in has succeeded. No process has it: pids of Windows are even, others smaller. */
+/** In place of a process whose page is done with: its sign-in has succeeded, or it ends. No process has it: pids of Windows are even, others smaller. */
 export const endedPid = 2 ** 31 - 1
 
 /** The process that decides. */
@@ -66,9 +66,10 @@ export const elect = (
  *
  * - `not shown`: it failed before the browser opened, or another process had signed in.
  * - `refused`: by the user or the authorization server, or what came back was rejected.
+ * - `stopped`: the process ends, and gives the lock back before it is gone.
  * - `unanswered`: the page was shown, and nothing came back.
  */
-export type ElectedEnd = "succeeded" | "refused" | "not shown" | "unanswered"
+export type ElectedEnd = "succeeded" | "refused" | "not shown" | "stopped" | "unanswered"
 
 /** What is recorded after the sign-in of an elected process. */
 export const afterSignIn = (
@@ -91,6 +92,7 @@ export const afterSignIn = (
       ]
     // A user who signs out may be asked once more. A server that accepts none of its tokens must not open one each time.
     case "succeeded":
+    case "stopped":
       return openings.map((opening) => (opening.pid === pid ? { ...opening, pid: endedPid } : opening))
   }
 }

@@ -26,7 +26,11 @@ describe("a browser for a sign-in that no user asked for", () => {
     ["if one has died and another one runs", [opened(dead, minutes), opened(alive)], false],
     ["once more after a success", [opened(endedPid, minutes)], true],
     ["no third time after two", [opened(endedPid, minutes), opened(endedPid)], false],
-    ["if the one of a live process is for another server of this name", [{ ...opened(alive), tag: "b" }], true],
+    [
+      "if the one of a live process is for another server of this name",
+      [{ ...opened(alive), tag: "b" }],
+      true
+    ],
     ["if the one of a live process is for this server", [{ ...opened(alive), tag: "a" }], false],
     ["if a clock was ahead at the time of a live one", [opened(alive, -60 * minutes)], false],
     ["if a clock was ahead at the time of a dead one", [opened(dead, -60 * minutes)], true],
@@ -49,6 +53,7 @@ describe("a browser for a sign-in that no user asked for", () => {
     // How many further browsers open at once if each process dies after its sign-in.
     ["not shown", 2],
     ["succeeded", 1],
+    ["stopped", 1],
     ["unanswered", 1],
     ["refused", 0]
   ])("that is %s lets %i follow", (end, more) => {

@@ -328,9 +328,14 @@ export class Host {
         yield* Effect.sleep(stream.integer(0, stream.pick(clientTimes)))
         yield* ask("tools/call", false)
       }
-      if (index + 1 < calls && fails(stream, "restart")) return calls - index - 1
+      if (index + 1 < calls && fails(stream, "restart")) {
+        tell({ _tag: "ProxyStopped", process })
+        return calls - index - 1
+      }
     }
-    yield* Effect.sleep(Math.max(0, healAt - simulator.now) + quietPeriod + settlingTime + stream.integer(0, 60_000))
+    yield* Effect.sleep(
+      Math.max(0, healAt - simulator.now) + quietPeriod + settlingTime + stream.integer(0, 60_000)
+    )
     process.operationsLeft = undefined
     yield* ask("initialize", true)
     return 0
@@ -400,7 +405,10 @@ export class Host {
         Effect.exit,
         Effect.map((exit) => {
           process.hasEnded = true
-          this.#world.simulator.trace(process.name, Exit.isSuccess(exit) ? "ends" : `ends: ${Cause.pretty(exit.cause)}`)
+          this.#world.simulator.trace(
+            process.name,
+            Exit.isSuccess(exit) ? "ends" : `ends: ${Cause.pretty(exit.cause)}`
+          )
         })
       )
     )

@@ -71,7 +71,11 @@ export const startProxy = Effect.fnUntraced(function* (
 
   const failed = (text: string): ProxyAnswer => {
     const name = errors.get(text)
-    return { _tag: "Failed", error: name === undefined ? text : `${name}: ${text}`, isTyped: name !== undefined }
+    return {
+      _tag: "Failed",
+      error: name === undefined ? text : `${name}: ${text}`,
+      isTyped: name !== undefined
+    }
   }
   const answerOf = (message: JsonRpcMessage): ProxyAnswer => {
     const { error, result } = JSON.parse(message.line().text()) as {

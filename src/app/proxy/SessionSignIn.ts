@@ -34,6 +34,7 @@ export interface SessionSignIn {
 /** How a sign-in ended whose page was shown. */
 const endOf = (exit: Exit.Exit<unknown, SignInError>): ElectedEnd => {
   if (Exit.isSuccess(exit)) return "succeeded"
+  if (Exit.hasInterrupts(exit)) return "stopped"
   const error = Option.getOrUndefined(Exit.findErrorOption(exit))
   return error?._tag === "SignInRefused" || error?._tag === "CallbackRejected" ? "refused" : "unanswered"
 }
@@ -88,9 +89,7 @@ export const makeSessionSignIn = Effect.fnUntraced(function* (
       ...(show === undefined && need._tag === "SignInRequired"
         ? { whileAsking: elected(need, () => isAsked) }
         : {})
-    }).pipe(
-      Effect.provideService(SignInPrompt, { show, onAsk: Effect.sync(() => void (isAsked = true)) })
-    )
+    }).pipe(Effect.provideService(SignInPrompt, { show, onAsk: Effect.sync(() => void (isAsked = true)) }))
   })
 
   return {

@@ -18,6 +18,8 @@ export interface Elected extends Proxy {
   /** When the browser opened, and when the user refused. Absent: that has not happened. */
   openedAt?: number
   refusedAt?: number
+  /** Its client has ended it while the browser waited. */
+  isStopped: boolean
   /** The process has recorded how its sign-in ended. */
   isEndRecorded: boolean
 }
@@ -29,14 +31,25 @@ export class Elections {
   readonly #pauses: Array<{ readonly machine: Machine; readonly until: number }> = []
   readonly #readAt = new Map<VirtualProcess, number>()
   readonly #jumps: Array<{ readonly machine: Machine; readonly by: number; readonly at: number }> = []
-  readonly #failures: Array<{ readonly process: VirtualProcess; readonly account: string; readonly at: number }> = []
+  readonly #failures: Array<{
+    readonly process: VirtualProcess
+    readonly account: string
+    readonly at: number
+  }> = []
   /** Browsers that wait for their users, of all processes. */
+  readonly #stopping = new Set<VirtualProcess>()
+  readonly #goneAt = new Map<VirtualProcess, number>()
   readonly #open = new Map<VirtualProcess, Array<string>>()
   readonly #closedAt = new Map<string, number>()
 
   /** The last election of a process. */
   of(process: VirtualProcess): Elected | undefined {
     return this.all.findLast((elected) => elected.process === process)
+  }
+
+  /** A process was gone when another one last read the openings. */
+  wasGoneFor({ process: reader }: Proxy, process: VirtualProcess): boolean {
+    return (this.#goneAt.get(process) ?? Infinity) <= (this.#readAt.get(reader) ?? -Infinity)
   }
 
   /** The elections for the server of a proxy, among the processes that share a home with it. */
@@ -46,7 +59,9 @@ export class Elections {
 
   /** A clock has jumped forward, or in any direction, since a time. */
   hasJumped(machine: Machine, since: number, isForward: boolean): boolean {
-    return this.#jumps.some((jump) => jump.machine === machine && jump.at >= since && (!isForward || jump.by > 0))
+    return this.#jumps.some(
+      (jump) => jump.machine === machine && jump.at >= since && (!isForward || jump.by > 0)
+    )
   }
 
   /** A process of a machine was paused at some time since. */
@@ -57,7 +72,8 @@ export class Elections {
   /** An access of the openings for the server of a proxy has failed since a time. */
   hasFailed({ account, process }: Proxy, since: number): boolean {
     return this.#failures.some(
-      (failure) => failure.process.machine === process.machine && failure.account === account && failure.at >= since
+      (failure) =>
+        failure.process.machine === process.machine && failure.account === account && failure.at >= since
     )
   }
 
@@ -65,6 +81,11 @@ export class Elections {
   wasAsked(account: string, since: number): boolean {
     if ((this.#closedAt.get(account) ?? -Infinity) >= since) return true
     return [...this.#open].some(([process, accounts]) => !process.isDead && accounts.includes(account))
+  }
+
+  #stop(process: VirtualProcess): void {
+    const last = this.of(process)
+    if (last !== undefined) last.isStopped = true
   }
 
   #close(process: VirtualProcess, account: string, now: number): void {
@@ -101,7 +122,14 @@ export class Elections {
         if (proxy === undefined) break
         if (fact.isElection) {
           const readAt = this.#readAt.get(fact.process) ?? now
-          this.all.push({ ...proxy, readAt, replacedAt: now, registrations: 0, isEndRecorded: false })
+          this.all.push({
+            ...proxy,
+            readAt,
+            replacedAt: now,
+            registrations: 0,
+            isStopped: false,
+            isEndRecorded: false
+          })
         } else if (last !== undefined) last.isEndRecorded = true
         break
       }
@@ -116,11 +144,20 @@ export class Elections {
         this.#open.set(fact.process, [...(this.#open.get(fact.process) ?? []), fact.account])
         break
       }
+      case "ProxyStopped":
+        this.#stopping.add(fact.process)
+        break
       case "BrowserClosed":
+        if (this.#stopping.has(fact.process)) this.#stop(fact.process)
         this.#close(fact.process, fact.account, now)
         break
+      case "ProxyEnded":
+        this.#goneAt.set(fact.process, now)
+        break
       case "Crashed":
-        for (const account of [...(this.#open.get(fact.process) ?? [])]) this.#close(fact.process, account, now)
+        this.#goneAt.set(fact.process, now)
+        for (const account of [...(this.#open.get(fact.process) ?? [])])
+          this.#close(fact.process, account, now)
         break
       case "Refused": {
         const last = this.of(fact.process)

@@ -157,7 +157,9 @@ export type Fact =
       readonly server: string
       readonly mayOpenBrowser: boolean
     }
-  /** The client has ended it. */
+  /** Its client has closed its input. */
+  | { readonly _tag: "ProxyStopped"; readonly process: VirtualProcess }
+  /** It has ended in order. */
   | { readonly _tag: "ProxyEnded"; readonly process: VirtualProcess }
   /** The user has refused in the browser. */
   | { readonly _tag: "Refused"; readonly process: VirtualProcess; readonly account: string }

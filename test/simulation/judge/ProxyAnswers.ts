@@ -25,7 +25,7 @@ export const proxyAnswers: Invariant = (history, violate) => {
     if (elections.hasJumped(machine, at - longestJump, false)) return true
     if (elections.hasFailed(proxy, at - quietPeriod)) return true
     const recent = elections.beside(proxy).filter((one) => at - one.replacedAt < quietPeriod)
-    const isGone = ({ process }: Elected) => process.isDead || process.hasEnded
+    const isGone = ({ isStopped, process }: Elected) => isStopped || elections.wasGoneFor(proxy, process)
     const hasSucceeded = ({ openedAt = Infinity, process }: Elected) =>
       history.hasExchanged(process, openedAt)
     if (elections.beside(proxy).some(({ refusedAt = -Infinity }) => at - refusedAt < quietPeriod)) return true
@@ -47,14 +47,19 @@ export const proxyAnswers: Invariant = (history, violate) => {
     const storedSince = history.storedSince(account)
     if (storedSince >= at) {
       const isUsable = family !== undefined && !family.isRevoked && !history.excuses.has(family.name)
-      const isOnTime = isSmooth && now - storedSince > grace && !isOtherAsked(account) && !elections.wasPaused(process.machine, at)
+      const isOnTime =
+        isSmooth &&
+        now - storedSince > grace &&
+        !isOtherAsked(account) &&
+        !elections.wasPaused(process.machine, at)
       const isSameClock = scenario.faults.skew === 0 && !history.hasJumpedSince(at - longestJump)
       if (isUsable && isOnTime && isSameClock)
         violate("sign-in not adopted", `${process.name} does not use ${family.name}`)
       return
     }
     if (now - at < hold - grace) {
-      if (!isSilenced(proxy, call)) violate("needless silence", `${process.name} opens no browser for ${account}`)
+      if (!isSilenced(proxy, call))
+        violate("needless silence", `${process.name} opens no browser for ${account}`)
     } else if (isSmooth && !elections.wasPaused(process.machine, at)) {
       if (!elections.wasAsked(account, now - grace) && !isOtherAsked(account))
         violate("blocked", `${process.name} waits although no user is asked`)

@@ -39,7 +39,10 @@ export class Openings {
           const isFailure = fails(stream, "store")
           const happens = !isFailure || stream.chance(0.5)
           const result = happens ? Effect.succeed(run()) : undefined
-          simulator.trace(process.name, `${what}${isFailure ? (happens ? " FAILS (but happened)" : " FAILS") : ""}`)
+          simulator.trace(
+            process.name,
+            `${what}${isFailure ? (happens ? " FAILS (but happened)" : " FAILS") : ""}`
+          )
           if (isFailure) tell({ _tag: "OpeningsFailed", process, account })
           end(isFailure || result === undefined ? Effect.fail(new StorageError({ reason })) : result)
         })

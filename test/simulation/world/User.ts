@@ -68,10 +68,7 @@ export const userOf = (
     const scopes = value("scope").split(" ")
     const code = authorizationServer.authorize({ resource, clientId, scopes })
     tell({ _tag: "Approved", process, account: name, code })
-    yield* Deferred.succeed(
-      listener,
-      new URLSearchParams({ code, ...back })
-    )
+    yield* Deferred.succeed(listener, new URLSearchParams({ code, ...back }))
   })
 
   const open = (url: URL) =>
