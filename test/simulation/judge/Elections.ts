@@ -156,7 +156,7 @@ export class Elections {
         break
       case "Crashed":
         this.#goneAt.set(fact.process, now)
-        for (const account of [...(this.#open.get(fact.process) ?? [])])
+        for (const account of this.#open.get(fact.process)?.slice() ?? [])
           this.#close(fact.process, account, now)
         break
       case "Refused": {
