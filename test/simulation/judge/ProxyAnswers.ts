@@ -53,7 +53,9 @@ export const proxyAnswers: Invariant = (history, violate) => {
         !isOtherAsked(account) &&
         !elections.wasPaused(process.machine, at)
       const isSameClock = scenario.faults.skew === 0 && !history.hasJumpedSince(at - longestJump)
-      if (isUsable && isOnTime && isSameClock)
+      // Over Vault, each machine asks its own user.
+      const isAskedHere = history.hasLeases && elections.wasAsked(account, now - grace)
+      if (isUsable && isOnTime && isSameClock && !isAskedHere)
         violate("sign-in not adopted", `${process.name} does not use ${family.name}`)
       return
     }
