@@ -41,7 +41,6 @@ const core = AuthorizedHttp.layer.pipe(
         attention: Effect.void,
         present: false,
         timeout: Duration.seconds(30),
-        attention: Effect.void,
         askToSignIn: () => Effect.void,
         pastedRedirect: () => Effect.never,
         tell: () => Effect.void
