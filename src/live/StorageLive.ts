@@ -8,7 +8,7 @@ import * as KnownRevisionsFolder from "../adapters/store/names/KnownRevisionsFol
 import * as KnownNamesFolder from "../adapters/store/names/KnownNamesFolder.ts"
 import * as ApprovalFolder from "../adapters/store/approval/ApprovalFolder.ts"
 import * as BearerFolder from "../adapters/store/bearers/BearerFolder.ts"
-import * as BrowserOpenings from "../adapters/store/openings/BrowserOpenings.ts"
+import * as OpeningsFolder from "../adapters/store/openings/OpeningsFolder.ts"
 import * as StorageChoiceFile from "../adapters/store/choice/StorageChoiceFile.ts"
 import * as EncryptedFileStore from "../adapters/store/encrypted-file/EncryptedFileStore.ts"
 import type { KeyringBackend } from "../adapters/store/keyring/KeyringName.ts"
@@ -106,7 +106,7 @@ export const proxyBearers = Layer.unwrap(
 export const browserOpenings = (mayOpen: boolean) =>
   Layer.unwrap(
     Effect.map(homeFolder, (folder) =>
-      BrowserOpenings.layer({ directory: join(folder, "proxy", "opened"), mayOpen })
+      OpeningsFolder.layer({ directory: join(folder, "proxy", "opened"), mayOpen })
     )
   )
 

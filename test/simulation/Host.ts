@@ -1,42 +1,42 @@
 import { Cause, Duration, Effect, Exit, Layer, Option, Redacted } from "effect"
 import * as MemoryClientRegistrations from "../../src/adapters/store/memory/MemoryClientRegistrations.ts"
 import * as Credentials from "../../src/app/credentials/Credentials.ts"
+import { signInHold } from "../../src/app/proxy/ProxyLimits.ts"
+import * as SignInPrompt from "../../src/app/proxy/SignInPrompt.ts"
 import * as SignIn from "../../src/app/signin/SignIn.ts"
 import * as SignOut from "../../src/app/signin/SignOut.ts"
 import { StorageMove } from "../../src/app/storage/StorageMove.ts"
 import * as AccessTokens from "../../src/app/tokens/AccessTokens.ts"
 import type { BearerChallenge } from "../../src/domain/Challenge.ts"
 import { DeviceAuthorization } from "../../src/ports/DeviceAuthorization.ts"
+import { quietPeriod } from "../../src/domain/BrowserElection.ts"
 import { defaultTokenPolicy, TokenPolicy } from "../../src/ports/TokenPolicy.ts"
 import type { Machine } from "./engine/Machine.ts"
 import type { Seed } from "./engine/Seed.ts"
 import type { VirtualProcess } from "./engine/VirtualProcess.ts"
-import type { CallResult } from "./judge/Facts.ts"
+import { nameOf } from "./ErrorName.ts"
+import type { Call, CallResult } from "./judge/Facts.ts"
 import type { History } from "./judge/History.ts"
+import { startProxy } from "./ProxyProgram.ts"
 import type { Account } from "./world/Account.ts"
 import { MovingStore } from "./world/MovingStore.ts"
 import { furtherScope, type OAuth } from "./world/OAuth.ts"
 import type { Store } from "./world/Store.ts"
+import { Openings } from "./world/Openings.ts"
 import { userOf } from "./world/User.ts"
 import type { World } from "./world/World.ts"
 
-/** The longest that a call may take, in milliseconds: without a user, and where a browser may open. */
-const longestCall = { alone: 400_000, attended: 1_500_000 }
+/**
+ * The longest that a call may take, in milliseconds: without a user, where a browser may open, and through a proxy, which asks for
+ * a token before and after it holds the call for a sign-in.
+ */
+const longestCall = { alone: 400_000, attended: 1_500_000, proxied: 2 * 400_000 + signInHold }
 /** Milliseconds after the last fault until everything must work. */
 const settlingTime = 60_000
 /** Milliseconds after the last fault until the last pause is over. A process that continues then can hold a lock. */
-const latePause = 30_000
-
-const nameOf = (error: unknown): string => {
-  if (typeof error !== "object" || error === null || !("_tag" in error)) return String(error)
-  const detail =
-    "reason" in error
-      ? ((error.reason as { readonly _tag?: string })._tag ?? String(error.reason))
-      : "why" in error
-        ? String(error.why)
-        : undefined
-  return detail === undefined ? String(error._tag) : `${String(error._tag)}/${detail}`
-}
+export const latePause = 30_000
+/** Milliseconds between two messages of a client: one that tries again at once, and one that a user has closed. */
+const clientTimes = [5000, 60_000, 720_000]
 
 const challengeOf = (status: 401 | 403): BearerChallenge => ({
   error: status === 401 ? "invalid_token" : "insufficient_scope",
@@ -51,11 +51,21 @@ export interface HostParts {
   readonly store: Store
 }
 
+/** How a client starts its proxy. */
+export interface ProxyOptions {
+  readonly account: Account
+  readonly mayOpenBrowser: boolean
+  /** How often the client starts a session. */
+  readonly calls: number
+}
+
 /** One program, while it runs. */
 interface Program {
   readonly process: VirtualProcess
   readonly stream: Seed
   readonly isAttended: boolean
+  /** Absent: it is no proxy. */
+  readonly proxy?: ProxyOptions
   /** How many sign-ins to an account the user, or its server, has requested and not got. */
   readonly requested: Map<string, number>
 }
@@ -65,16 +75,18 @@ export class Host {
   readonly #world: World
   readonly #history: History
   readonly #parts: HostParts
+  readonly #openings: Openings
   #spawned = 0
 
   constructor(world: World, history: History, parts: HostParts) {
     this.#world = world
     this.#history = history
     this.#parts = parts
+    this.#openings = new Openings(world)
   }
 
   /** The layers of one process: its own memory over what all share. */
-  #core({ isAttended, process, requested }: Program) {
+  #core({ isAttended, process, proxy, requested }: Program) {
     const { accounts, oauth, store } = this.#parts
     const { holdFor } = this.#world.scenario
     const policy = {
@@ -82,13 +94,16 @@ export class Host {
       ...(holdFor === 0 ? {} : { holdFor: Duration.millis(holdFor) })
     }
     const isRequested = (account: string) => (requested.get(account) ?? 0) > 0
+    const isProxy = proxy !== undefined
+    const user = userOf(this.#world, process, accounts, { isPresent: isAttended, isRequested, isProxy })
     return Layer.mergeAll(AccessTokens.layer, SignOut.layer).pipe(
       Layer.provideMerge(SignIn.layer),
       Layer.provideMerge(Credentials.layer),
       Layer.provideMerge(store.layer(process)),
       Layer.provideMerge(
         Layer.mergeAll(
-          userOf(this.#world, process, accounts, { isPresent: isAttended, isRequested }),
+          proxy === undefined ? user : Layer.provide(SignInPrompt.layer, user).pipe(Layer.provideMerge(user)),
+          this.#openings.layer(process, proxy?.mayOpenBrowser === true),
           oauth.tokenEndpoint(process),
           oauth.discovery(process),
           oauth.registrar(process),
@@ -274,21 +289,102 @@ export class Host {
     for (const account of this.#parts.accounts) yield* this.#call(program, account, true)
   })
 
+  /** What a client does with its proxy: a session, a call now and then, and the next session. */
+  readonly #proxied = Effect.fnUntraced(function* (this: Host, program: Program, options: ProxyOptions) {
+    const { fails, healAt, nextId, simulator, tell } = this.#world
+    const { process, stream } = program
+    const { account, calls, mayOpenBrowser } = options
+    const { name, resource } = account
+    const proxy = yield* startProxy(this.#world, process, account)
+    tell({ _tag: "ProxyStarted", process, account: name, server: account.server.name, mayOpenBrowser })
+    const ask = Effect.fnUntraced(function* (
+      this: Host,
+      method: NonNullable<Call["method"]>,
+      isAfterFaults: boolean
+    ) {
+      const call: Call = {
+        id: nextId(),
+        process,
+        account: name,
+        resource,
+        at: simulator.now,
+        pausedBefore: process.pausedFor,
+        limit: longestCall.proxied,
+        familyBefore: this.#history.storedFamily(name)?.name,
+        isAfterFaults,
+        method
+      }
+      tell({ _tag: "CallBegan", call })
+      const answer = yield* proxy.ask(method)
+      const text = answer._tag === "Token" ? answer.accessToken : answer.error
+      simulator.trace(process.name, `${method} ${call.id} for ${name}: ${text}`)
+      tell({ _tag: "CallEnded", call, result: answer })
+      return answer
+    }).bind(this)
+    for (let index = 0; index < calls; index++) {
+      yield* Effect.sleep(stream.integer(0, index === 0 ? 2000 : stream.pick(clientTimes)))
+      const answer = yield* ask("initialize", false)
+      if (answer._tag === "Token" && stream.chance(0.5)) {
+        yield* Effect.sleep(stream.integer(0, stream.pick(clientTimes)))
+        yield* ask("tools/call", false)
+      }
+      if (index + 1 < calls && fails(stream, "restart")) {
+        tell({ _tag: "ProxyStopped", process })
+        return calls - index - 1
+      }
+    }
+    yield* Effect.sleep(
+      Math.max(0, healAt - simulator.now) + quietPeriod + settlingTime + stream.integer(0, 60_000)
+    )
+    process.operationsLeft = undefined
+    yield* ask("initialize", true)
+    return 0
+  }, Effect.scoped)
+
   /** Starts a process, and another one in its place if it crashes. */
   spawn(machine: Machine, options: { readonly isAttended: boolean; readonly calls: number }): void {
-    const { count, healAt, scenario, simulator, tell } = this.#world
-    const { crash, pause } = scenario.faults
+    const { simulator } = this.#world
     const process = simulator.process(`p${++this.#spawned}@${machine.name}`, machine)
     const stream = simulator.seed.fork(`life of ${process.name}`)
     const program: Program = { process, stream, isAttended: options.isAttended, requested: new Map() }
+    this.#endanger(program, () => {
+      const next = { ...options, calls: Math.ceil(options.calls / 2) }
+      return this.spawn(machine, next)
+    })
+    this.#run(program, Effect.provide(this.#life(program, options.calls), this.#core(program)))
+  }
+
+  /** Starts a proxy, and another one in its place if it crashes, or if its client ends it. */
+  spawnProxy(machine: Machine, options: ProxyOptions): void {
+    const { simulator, tell } = this.#world
+    const process = simulator.process(`x${++this.#spawned}@${machine.name}`, machine)
+    const stream = simulator.seed.fork(`life of ${process.name}`)
+    const program: Program = { process, stream, isAttended: false, proxy: options, requested: new Map() }
+    const startNext = (calls: number) => this.spawnProxy(machine, { ...options, calls })
+    this.#endanger(program, () => startNext(Math.ceil(options.calls / 2)))
+    this.#run(
+      program,
+      this.#proxied(program, options).pipe(
+        Effect.provide(this.#core(program)),
+        Effect.map((callsLeft) => {
+          tell({ _tag: "ProxyEnded", process })
+          if (callsLeft > 0) simulator.after(stream.integer(10, 5000), () => startNext(callsLeft))
+        })
+      )
+    )
+  }
+
+  /** Plans the crash and the pauses of a process. */
+  #endanger({ process, stream }: Program, restart: () => void): void {
+    const { count, healAt, scenario, simulator, tell } = this.#world
+    const { crash, pause } = scenario.faults
     // As often early as late: a process takes about 2,000 operations, and several times that over Vault.
     if (stream.chance(crash)) process.operationsLeft = Math.floor(50 * 100 ** stream.next())
     process.onCrash.push(() => {
       count("crash")
       tell({ _tag: "Crashed", process })
       if (simulator.now >= healAt || stream.chance(0.2)) return
-      const next = { ...options, calls: Math.ceil(options.calls / 2) }
-      simulator.after(stream.integer(100, 30_000), () => this.spawn(machine, next))
+      simulator.after(stream.integer(100, 30_000), restart)
     })
     const pauses = stream.chance(pause * 2) ? stream.integer(1, 3) : 0
     for (let index = 0; index < pauses; index++) {
@@ -298,15 +394,22 @@ export class Host {
         if (length <= 0) return
         count("pause")
         process.pause(length)
+        tell({ _tag: "Paused", process, until: process.pausedUntil })
       })
     }
+  }
+
+  #run<E>({ process }: Program, life: Effect.Effect<unknown, E>): void {
     process.run(
-      this.#life(program, options.calls).pipe(
-        Effect.provide(this.#core(program)),
+      life.pipe(
         Effect.exit,
-        Effect.map((exit) =>
-          simulator.trace(process.name, Exit.isSuccess(exit) ? "ends" : `ends: ${Cause.pretty(exit.cause)}`)
-        )
+        Effect.map((exit) => {
+          process.hasEnded = true
+          this.#world.simulator.trace(
+            process.name,
+            Exit.isSuccess(exit) ? "ends" : `ends: ${Cause.pretty(exit.cause)}`
+          )
+        })
       )
     )
   }

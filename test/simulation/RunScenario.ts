@@ -7,7 +7,7 @@ import { epoch } from "./engine/Epoch.ts"
 import { raiseFence } from "./engine/Fence.ts"
 import { Machine } from "./engine/Machine.ts"
 import { Simulator, Stuck } from "./engine/Simulator.ts"
-import { Host } from "./Host.ts"
+import { Host, latePause } from "./Host.ts"
 import { Excuses } from "./judge/Excuses.ts"
 import { History } from "./judge/History.ts"
 import { Judge, type Violation } from "./judge/Judge.ts"
@@ -138,9 +138,20 @@ const disturb = (
   }
   plan("clockJump", 2, (stream) => {
     const machine = stream.pick(machines)
-    machine.skew += stream.pick([-1, 1]) * stream.pick([2000, 60_000, 600_000, 3_600_000])
+    const by = stream.pick([-1, 1]) * stream.pick([2000, 60_000, 600_000, 3_600_000])
+    machine.skew += by
     simulator.trace(machine.name, `CLOCK is ${Math.round(machine.skew / 1000)} seconds ahead`)
-    tell({ _tag: "ClockJumped" })
+    tell({ _tag: "ClockJumped", machine, by })
+  })
+  plan("sleep", 2, (stream) => {
+    const machine = stream.pick(machines)
+    const length = Math.min(stream.integer(10_000, 1_200_000), healAt + latePause - simulator.now)
+    simulator.trace(machine.name, `SLEEPS for ${Math.round(length / 1000)} seconds`)
+    for (const process of simulator.processes) {
+      if (process.machine !== machine) continue
+      process.pause(length)
+      tell({ _tag: "Paused", process, until: process.pausedUntil })
+    }
   })
   plan("lockRemoval", 3, () => {
     simulator.trace("world", "LOCK files are removed")
@@ -223,6 +234,14 @@ export const runScenario = async (
     for (let index = 0; index < scenario.processes; index++) {
       const isAttended = index < scenario.attended
       host.spawn(machines[index % machines.length]!, { isAttended, calls: scenario.calls })
+    }
+    for (let index = 0; index < (scenario.proxies ?? 0); index++) {
+      const mayOpenBrowser = index >= (scenario.browserless ?? 0)
+      host.spawnProxy(machines[index % machines.length]!, {
+        account: accounts[Math.floor(index / machines.length) % accounts.length]!,
+        mayOpenBrowser,
+        calls: scenario.calls
+      })
     }
     disturb(world, { machines, accounts, servers, locks, store, afterRead })
     await simulator.run()

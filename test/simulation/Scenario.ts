@@ -46,10 +46,39 @@ export interface Faults {
   readonly move: number
   /** Per run: the disk is full for up to 10 minutes. */
   readonly fullDisk: number
+  /** Per browser of a proxy: the user refuses. */
+  readonly refusal: number
+  /** Per browser of a proxy: the user never answers. */
+  readonly noApproval: number
+  /** Per browser of a proxy: the user approves after up to 8 minutes, which is longer than it waits. */
+  readonly lateApproval: number
+  /** Per answer that a proxy's client gets: it ends the proxy, and starts another one. */
+  readonly restart: number
+  /** Per run: a machine with proxies sleeps for up to 20 minutes. */
+  readonly sleep: number
 }
 
 /** The name of a kind of fault. */
 export type Fault = keyof Faults
+
+/** The faults that only proxies and their users have. */
+const faultsOfProxies: ReadonlyArray<Fault> = ["refusal", "noApproval", "lateApproval", "restart", "sleep"]
+
+/** The faults with which a store or a server takes long, or fails. */
+export const obstacles: ReadonlyArray<Fault> = [
+  "lostRequest",
+  "lostAnswer",
+  "unavailable",
+  "outage",
+  "slow",
+  "store",
+  "slowStore",
+  "storeOutage",
+  "lockRemoval",
+  "foreign",
+  "fullDisk",
+  "forgottenClient"
+]
 
 /**
  * Which store the processes share.
@@ -95,6 +124,12 @@ export interface Scenario {
   /** Replicas of Vault judge check-and-set by what they have, as OpenBao's standbys do. */
   readonly isStandby: boolean
   readonly faults: Faults
+  /** Processes that MCP clients start as proxies (`mcp-cli proxy`), besides `processes`. Absent: none. */
+  readonly proxies?: number
+  /** Those of them with `--no-browser`. */
+  readonly browserless?: number
+  /** Milliseconds that a proxy waits for its browser. */
+  readonly browserTimeout?: number
 }
 
 /** Each fault: the probability that a scenario has it, and how likely it then is. */
@@ -120,7 +155,12 @@ const plans: Readonly<Record<Fault, readonly [inScenario: number, likelihood: nu
   stepUp: [0.2, 0.1],
   forgottenClient: [0.2, 0.9],
   move: [0.3, 0.9],
-  fullDisk: [0.15, 0.7]
+  fullDisk: [0.15, 0.7],
+  refusal: [0.3, 0.3],
+  noApproval: [0.4, 0.4],
+  lateApproval: [0.3, 0.3],
+  restart: [0.6, 0.5],
+  sleep: [0.2, 0.9]
 }
 
 /** Every {@link Fault}. */
@@ -152,8 +192,30 @@ const consistent = (scenario: Scenario): Scenario => {
       foreign: isVault ? 0 : faults.foreign,
       move: store === "files" ? faults.move : 0,
       forgottenClient: scenario.isDynamic ? faults.forgottenClient : 0,
-      fullDisk: isVault ? 0 : faults.fullDisk
+      fullDisk: isVault ? 0 : faults.fullDisk,
+      ...(scenario.proxies === undefined
+        ? Object.fromEntries(faultsOfProxies.map((fault) => [fault, 0]))
+        : {})
     }
+  }
+}
+
+/** What the scenario of a seed has besides: proxies that need a sign-in at the same time. */
+export const electionOf = (seed: string): Partial<Scenario> => {
+  const plan = (name: string) => new Seed(`${seed}/election/${name}`)
+  const proxies = plan("proxies").integer(2, 5)
+  const processes = plan("processes").integer(0, 2)
+  return {
+    proxies,
+    browserless: plan("browserless").chance(0.2) ? 1 : 0,
+    browserTimeout: plan("browserTimeout").pick([300_000, 300_000, 30_000]),
+    processes,
+    attended: plan("attended").integer(0, processes),
+    machines: plan("machines").pick([1, 1, 1, 2]),
+    servers: plan("servers").pick([1, 1, 2]),
+    calls: plan("calls").integer(2, 5),
+    lifetime: plan("lifetime").pick([60_000, 600_000, 3_600_000]),
+    signedIn: plan("signedIn").chance(0.3)
   }
 }
 
@@ -164,7 +226,9 @@ const consistent = (scenario: Scenario): Scenario => {
 export const scenarioOf = (seed: string, changes: Partial<Scenario> = {}): Scenario => {
   const plan = (name: string) => new Seed(`${seed}/plan/${name}`)
   const isCalm = plan("calm").chance(0.2)
+  const isSmooth = changes.proxies !== undefined && new Seed(`${seed}/election/smooth`).chance(0.5)
   const faults = faultsOf((fault) => {
+    if (isSmooth && obstacles.includes(fault)) return 0
     const [inScenario, likelihood] = plans[fault]
     const random = plan(fault)
     const strength = random.next()
@@ -196,4 +260,5 @@ export const scenarioOf = (seed: string, changes: Partial<Scenario> = {}): Scena
 }
 
 /** The virtual time in milliseconds for which processes work and faults occur. */
-export const activityOf = ({ calls, lifetime }: Scenario): number => calls * Math.max(lifetime, 30_000)
+export const activityOf = ({ calls, lifetime, proxies }: Scenario): number =>
+  proxies === undefined ? calls * Math.max(lifetime, 30_000) : calls * 400_000

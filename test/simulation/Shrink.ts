@@ -9,14 +9,15 @@ const simpler = (from: Scenario): ReadonlyArray<Scenario> => [
   ...(Object.keys(from.faults) as ReadonlyArray<Fault>)
     .filter((name) => from.faults[name] > 0)
     .map((name) => ({ ...from, faults: { ...from.faults, [name]: 0 } })),
-  ...(["processes", "machines", "calls"] as const)
-    .filter((name) => from[name] > 1)
-    .flatMap((name) => [
-      { ...from, [name]: Math.ceil(from[name] / 2) },
-      { ...from, [name]: from[name] - 1 }
+  ...(["processes", "machines", "calls", "proxies"] as const)
+    .map((name) => [name, from[name] ?? 0] as const)
+    .filter(([, count]) => count > 1)
+    .flatMap(([name, count]) => [
+      { ...from, [name]: Math.ceil(count / 2) },
+      { ...from, [name]: count - 1 }
     ]),
-  ...(["attended", "preemption", "drift", "replicaLag"] as const)
-    .filter((name) => from[name] > 0)
+  ...(["attended", "preemption", "drift", "replicaLag", "browserless"] as const)
+    .filter((name) => (from[name] ?? 0) > 0)
     .map((name) => ({ ...from, [name]: 0 }))
 ]
 

@@ -5,8 +5,9 @@ import { runScenario } from "./RunScenario.ts"
 import { noFaults, type Scenario, scenarioOf } from "./Scenario.ts"
 import { sweep } from "./Sweep.ts"
 
-/** Seeds of a sweep. They take less than a minute on two cores. */
-const seeds = 2_000
+/** Seeds of a sweep, and those in which proxies need a sign-in. Both take less than a minute on two cores. */
+const seeds = 1_700
+const electionSeeds = 300
 /** Seeds over Vault, which take several times as long. */
 const vaultSeeds = 200
 
@@ -28,6 +29,12 @@ describe("a simulated world", () => {
   it("keeps every rule over files, keyrings, and a store of many machines", async () => {
     const found = await sweep({ first: 1, count: seeds, changes: {} })
     assert.strictEqual(found.seeds, seeds)
+    assert.deepStrictEqual(found.failures, [])
+  }, 900_000)
+
+  it("keeps every rule where several proxies need a sign-in at the same time", async () => {
+    const found = await sweep({ first: 1, count: electionSeeds, changes: {}, isElection: true })
+    assert.strictEqual(found.seeds, electionSeeds)
     assert.deepStrictEqual(found.failures, [])
   }, 900_000)
 

@@ -28,6 +28,7 @@ export const sweep = async ({
   changes,
   count,
   first,
+  isElection,
   isEnough = () => false,
   jobs = availableParallelism()
 }: SweepOptions): Promise<Summary> => {
@@ -38,7 +39,7 @@ export const sweep = async ({
     try {
       while (next < first + count && !isEnough(total)) {
         const size = Math.min(shareSize, first + count - next)
-        const share: Share = { first: next, count: size, changes }
+        const share: Share = { first: next, count: size, changes, isElection }
         next += size
         const summary = await runShare(worker, share)
         total = merge(total, summary)

@@ -2,13 +2,13 @@ import { availableParallelism } from "node:os"
 import { performance } from "node:perf_hooks"
 import { parseArgs } from "node:util"
 import { type Report, runScenario } from "./RunScenario.ts"
-import { onlyFaults, scenarioOf, storeKinds } from "./Scenario.ts"
+import { electionOf, onlyFaults, type Scenario, scenarioOf, storeKinds } from "./Scenario.ts"
 import { shrink } from "./Shrink.ts"
 import type { Counts } from "./Summary.ts"
 import { sweep } from "./Sweep.ts"
 
 // Runs simulated worlds: `--seeds N` from `--first SEED` on, over the store of each seed or `--store NAME`. The replicas of a
-// Vault are up to `--lag MS` behind, and are those of OpenBao with `--standby`. Prints the trace of the first seed that breaks a rule, shrunk, and then the exit code is 1. `--faults NAMES` has these alone. `--seed SEED` prints
+// Vault are up to `--lag MS` behind, and are those of OpenBao with `--standby`. `--election` adds proxies that need a sign-in. Prints the trace of the first seed that breaks a rule, shrunk, and then the exit code is 1. `--faults NAMES` has these alone. `--seed SEED` prints
 // the trace of one seed, with `--logs` the product's own log in it, and with `--shrink` of the simplest scenario that fails
 // alike. `--until-failure` only says how many seeds it takes until one breaks a rule.
 
@@ -20,6 +20,7 @@ const { values } = parseArgs({
     store: { type: "string" },
     lag: { type: "string", default: "0" },
     standby: { type: "boolean", default: false },
+    election: { type: "boolean", default: false },
     faults: { type: "string" },
     jobs: { type: "string", default: String(availableParallelism()) },
     logs: { type: "boolean", default: false },
@@ -41,6 +42,9 @@ const changes = {
   replicaLag: Number(values.lag),
   isStandby: values.standby
 }
+const isElection = values.election
+const scenarioFor = (seed: string): Scenario =>
+  scenarioOf(seed, { ...(isElection ? electionOf(seed) : {}), ...changes })
 const say = (line: string) => process.stdout.write(`${line}\n`)
 
 const show = (report: Report): void => {
@@ -55,7 +59,7 @@ const describe = (counts: Counts): string =>
     .join(", ")
 
 const runOne = async (seed: string): Promise<void> => {
-  const report = await runScenario(scenarioOf(seed, changes), { logs: values.logs })
+  const report = await runScenario(scenarioFor(seed), { logs: values.logs })
   show(values.shrink && report.violations.length > 0 ? await shrink(report) : report)
   if (report.violations.length > 0) process.exitCode = 1
 }
@@ -66,6 +70,7 @@ const runMany = async (): Promise<void> => {
     first: Number(values.first),
     count: Number(values.seeds),
     changes,
+    isElection,
     jobs: Number(values.jobs)
   })
   const seconds = (performance.now() - began) / 1000
@@ -85,7 +90,7 @@ const runMany = async (): Promise<void> => {
   }
   const seed = failures[0]!.seed
   say(`\nseed ${seed}, shrunk:`)
-  show(await shrink(await runScenario(scenarioOf(seed, changes))))
+  show(await shrink(await runScenario(scenarioFor(seed))))
 }
 
 /** Runs seeds until one breaks a rule, and says how many that took. */
@@ -95,6 +100,7 @@ const runUntilFailure = async (): Promise<void> => {
     first,
     count: Number(values.seeds),
     changes,
+    isElection,
     jobs: Number(values.jobs),
     isEnough: (summary) => summary.failures.length > 0
   })

@@ -7,7 +7,7 @@ import { LocalClient, type OpenClient } from "../../ports/LocalClient.ts"
 import type { McpWire } from "../../ports/McpWire.ts"
 import type { RemoteServer } from "../../domain/Server.ts"
 import type { ServerDecoder } from "../../ports/ServerDecoder.ts"
-import type { UnattendedBrowser } from "../../ports/UnattendedBrowser.ts"
+import type { BrowserOpenings } from "../../ports/BrowserOpenings.ts"
 import type { Credentials } from "../credentials/Credentials.ts"
 import type { AuthorizedHttp } from "../http/AuthorizedHttp.ts"
 import { ignoringTools } from "../proxy/IgnoredTools.ts"
@@ -34,7 +34,7 @@ export interface StdioProxyServices<R> {
     | McpWire
     | ServerDecoder
     | SignIn
-    | UnattendedBrowser,
+    | BrowserOpenings,
     ConfigurationError | StorageError,
     R
   >

@@ -177,11 +177,14 @@ export class Relay {
       this.#isHolding = false
       if (this.#isReleasing) return
       this.#isReleasing = true
-      for (let next = this.#held.shift(); next !== undefined; next = this.#held.shift()) {
+      while (!this.#isHolding) {
+        const next = this.#held.shift()
+        if (next === undefined) break
         yield* this.#dispatch(next)
-        if (this.#isHolding) break
       }
-    }).pipe(Effect.ensuring(Effect.sync(() => void (this.#isReleasing = false))))
+      // In one step with the last look: what comes between the two would be held for ever.
+      this.#isReleasing = false
+    }).pipe(Effect.uninterruptible)
   }
 
   #notify(message: JsonRpcMessage): Effect.Effect<void> {

@@ -1,10 +1,11 @@
-import { Effect, Fiber, Option, type Scope } from "effect"
+import { Clock, Effect, Equal, Exit, Fiber, Option, type Scope } from "effect"
+import { afterSignIn, elect, type ElectedEnd } from "../../domain/BrowserElection.ts"
 import { CredentialKey } from "../../domain/CredentialKey.ts"
-import type { RemoteServer } from "../../domain/Server.ts"
+import { type RemoteServer, resourceOf } from "../../domain/Server.ts"
 import type { ScopeRequired, SignInRequired } from "../../domain/SignInError.ts"
-import { UnattendedBrowser } from "../../ports/UnattendedBrowser.ts"
+import { BrowserOpenings } from "../../ports/BrowserOpenings.ts"
 import { Credentials } from "../credentials/Credentials.ts"
-import { SignIn, type SignInError } from "../signin/SignIn.ts"
+import { SignIn, type SignInError, type SignInRequest } from "../signin/SignIn.ts"
 import { SignInPrompt } from "./SignInPrompt.ts"
 
 /** Why a request needs the user. */
@@ -30,28 +31,54 @@ export interface SessionSignIn {
   readonly stop: Effect.Effect<void>
 }
 
+/** How a sign-in ended whose page was shown. */
+const endOf = (exit: Exit.Exit<unknown, SignInError>): ElectedEnd => {
+  if (Exit.isSuccess(exit)) return "succeeded"
+  if (Exit.hasInterrupts(exit)) return "stopped"
+  const error = Option.getOrUndefined(Exit.findErrorOption(exit))
+  return error?._tag === "SignInRefused" || error?._tag === "CallbackRejected" ? "refused" : "unanswered"
+}
+
 /** Makes the sign-in of one server and account. It ends with the scope. */
 export const makeSessionSignIn = Effect.fnUntraced(function* (
   server: RemoteServer,
   account: string | undefined
-): Effect.fn.Return<SessionSignIn, never, Credentials | Scope.Scope | SignIn | UnattendedBrowser> {
+): Effect.fn.Return<SessionSignIn, never, BrowserOpenings | Credentials | Scope.Scope | SignIn> {
   const { signIn } = yield* SignIn
   const credentials = yield* Credentials
-  const browser = yield* UnattendedBrowser
+  const openings = yield* BrowserOpenings
   const scope = yield* Effect.scope
   const key = CredentialKey.at(server, account)
+  const { tag = "" } = key.beside(resourceOf(server))
   let running: Fiber.Fiber<void, SignInError | SignInNeed> | undefined
+
+  /** Lets one process ask the user, and records how that ended: under the sign-in lock, one process after the other. */
+  const elected =
+    (need: SignInRequired, isAsked: () => boolean): SignInRequest["whileAsking"] =>
+    (ask) =>
+      Effect.gen(function* () {
+        const { isRunning, pid, read, replace } = openings
+        const recorded = yield* read(key)
+        const now = yield* Clock.currentTimeMillis
+        const election = elect(recorded, { now, pid, tag, isRunning })
+        // One that cannot be recorded opens nothing: it would be opened again each time.
+        if (!Equal.equals(election.openings, recorded)) yield* replace(key, election.openings)
+        if (!election.isElected) return yield* need
+        return yield* Effect.onExit(ask, (exit) =>
+          Effect.gen(function* () {
+            const now = yield* Clock.currentTimeMillis
+            const end = isAsked() ? endOf(exit) : "not shown"
+            yield* replace(key, afterSignIn(election.openings, end, { now, pid, tag }))
+          }).pipe(Effect.ignore({ log: "Debug" }))
+        )
+      })
 
   const attempt = Effect.fnUntraced(function* (
     need: SignInNeed,
     show: ((url: URL) => Effect.Effect<void>) | undefined
   ) {
     const before = Option.getOrUndefined(credentials.lastRead(server, key))?.tokens
-    // One that cannot be recorded opens nothing: it would be opened again each time.
-    const claim =
-      show === undefined && need._tag === "SignInRequired"
-        ? Effect.flatMap(browser.claim(key), (isOurs) => (isOurs ? Effect.void : need))
-        : undefined
+    let isAsked = false
     yield* signIn({
       server,
       account,
@@ -59,19 +86,14 @@ export const makeSessionSignIn = Effect.fnUntraced(function* (
       // Tokens that another process has got meanwhile. If they do not suffice, the next request says so.
       adopt: ({ tokens }) =>
         tokens === undefined || before?.holds(tokens.accessToken) === true ? undefined : tokens,
-      beforeAsking: claim
-    }).pipe(
-      Effect.provideService(SignInPrompt, show),
-      // Clients start a server again after an error: the user should not see the same page again.
-      Effect.tapErrorTag(["SignInRefused", "CallbackRejected"], () =>
-        show === undefined ? Effect.ignore(browser.exhaust(key), { log: "Debug" }) : Effect.void
-      )
-    )
-    yield* Effect.ignore(browser.release(key), { log: "Debug" })
+      ...(show === undefined && need._tag === "SignInRequired"
+        ? { whileAsking: elected(need, () => isAsked) }
+        : {})
+    }).pipe(Effect.provideService(SignInPrompt, { show, onAsk: Effect.sync(() => void (isAsked = true)) }))
   })
 
   return {
-    mayOpenBrowser: browser.mayOpen,
+    mayOpenBrowser: openings.mayOpen,
     join: (need, show) =>
       Effect.gen(function* () {
         if (running === undefined || running.pollUnsafe() !== undefined) {

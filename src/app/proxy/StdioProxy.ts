@@ -4,7 +4,7 @@ import type { RemoteServer } from "../../domain/Server.ts"
 import type { OpenClient } from "../../ports/LocalClient.ts"
 import type { McpError } from "../../ports/McpConnector.ts"
 import { McpWire, type OpenOptions } from "../../ports/McpWire.ts"
-import type { UnattendedBrowser } from "../../ports/UnattendedBrowser.ts"
+import type { BrowserOpenings } from "../../ports/BrowserOpenings.ts"
 import { WaitNotice } from "../../ports/WaitNotice.ts"
 import type { Credentials } from "../credentials/Credentials.ts"
 import { AuthorizedHttp } from "../http/AuthorizedHttp.ts"
@@ -56,7 +56,7 @@ export const stdioProxy = Effect.fn("StdioProxy.run")(
   ): Effect.fn.Return<
     void,
     McpError,
-    AccessTokens | AuthorizedHttp | Credentials | McpWire | Scope.Scope | SignIn | UnattendedBrowser
+    AccessTokens | AuthorizedHttp | Credentials | McpWire | Scope.Scope | SignIn | BrowserOpenings
   > {
     const { account, client, prefix, rules, server, silence, tell, textOf } = options
     const http = yield* AuthorizedHttp

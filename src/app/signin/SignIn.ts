@@ -68,10 +68,10 @@ export interface SignInRequest extends SignInTarget {
    * Absent: the browser opens in any case.
    */
   readonly adopt?: (credential: Credential) => TokenSet | undefined
-  /**
-   * Runs under the sign-in lock when there is nothing to adopt, before anything else happens. Its failure ends the sign-in.
-   */
-  readonly beforeAsking?: Effect.Effect<void, SignInError> | undefined
+  /** Runs everything that follows when there is nothing to adopt, or does not. It holds the sign-in lock. */
+  readonly whileAsking?:
+    | (<R>(ask: Effect.Effect<SignedIn, SignInError, R>) => Effect.Effect<SignedIn, SignInError, R>)
+    | undefined
 }
 
 /** A sign-in whose callback arrives later, perhaps at another process. */

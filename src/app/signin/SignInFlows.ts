@@ -76,23 +76,26 @@ export const makeSignIn = <R>(grants: GrantFlows<SignInError, Services | R>) =>
       const underLock = Effect.gen(function* () {
         yield* store.unlock
         const look = lookUnderLock(lock, credentials, key, request)
-        let last = yield* look
-        if (last.adopted !== undefined) return last.adopted
-        if (request.beforeAsking !== undefined) yield* request.beforeAsking
-        const { stored } = last
-        const { context, grant } = yield* prepareSignIn(request, key, stored)
-        for (let looks = adopt === undefined ? maxLooks : 1; looks < maxLooks; looks++) {
-          if ((yield* Clock.currentTimeMillis) - last.lookedAt <= looksAgainAfter) break
-          last = yield* look
-          if (last.adopted !== undefined) return last.adopted
-        }
-        // `AccessTokens` and a step-up reuse the client: the one adopts or replaces dead tokens, the other extends a grant.
-        const replacesTokens = adopt === undefined && request.moreScopes === undefined
-        const isReplaced = replacesTokens && revokesOtherClients && isRevocable(stored, server)
-        const known = (isReplaced ? undefined : context.known) ?? context.spare
-        // The record has a flow for the grant of each tag; the compiler does not follow the lookup.
-        const flow = grants[grant._tag] as GrantFlow<typeof grant, SignInError, Services | R>
-        return yield* flow({ ...context, known }, grant)
+        const first = yield* look
+        if (first.adopted !== undefined) return first.adopted
+        const asked = Effect.gen(function* () {
+          let last = first
+          const { stored } = first
+          const { context, grant } = yield* prepareSignIn(request, key, stored)
+          for (let looks = adopt === undefined ? maxLooks : 1; looks < maxLooks; looks++) {
+            if ((yield* Clock.currentTimeMillis) - last.lookedAt <= looksAgainAfter) break
+            last = yield* look
+            if (last.adopted !== undefined) return last.adopted
+          }
+          // `AccessTokens` and a step-up reuse the client: the one adopts or replaces dead tokens, the other extends a grant.
+          const replacesTokens = adopt === undefined && request.moreScopes === undefined
+          const isReplaced = replacesTokens && revokesOtherClients && isRevocable(stored, server)
+          const known = (isReplaced ? undefined : context.known) ?? context.spare
+          // The record has a flow for the grant of each tag; the compiler does not follow the lookup.
+          const flow = grants[grant._tag] as GrantFlow<typeof grant, SignInError, Services | R>
+          return yield* flow({ ...context, known }, grant)
+        })
+        return yield* request.whileAsking === undefined ? asked : request.whileAsking(asked)
       })
       return yield* lock.withLock(key, "sign-in")(underLock)
     }, Effect.provideContext(services))

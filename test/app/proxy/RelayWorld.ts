@@ -12,13 +12,14 @@ import * as SignInPrompt from "../../../src/app/proxy/SignInPrompt.ts"
 import { stdioProxy } from "../../../src/app/proxy/StdioProxy.ts"
 import * as SignIn from "../../../src/app/signin/SignIn.ts"
 import * as AccessTokens from "../../../src/app/tokens/AccessTokens.ts"
+import type { Opening } from "../../../src/domain/BrowserElection.ts"
 import { ByteParts } from "../../../src/domain/ByteParts.ts"
 import { readJsonRpc } from "../../../src/domain/JsonRpcMessage.ts"
 import { remoteServer } from "../../../src/domain/RemoteServer.ts"
 import * as WireLive from "../../../src/live/WireLive.ts"
 import { Browser } from "../../../src/ports/Browser.ts"
 import type { ClientText } from "../../../src/ports/LocalClient.ts"
-import { UnattendedBrowser } from "../../../src/ports/UnattendedBrowser.ts"
+import { BrowserOpenings } from "../../../src/ports/BrowserOpenings.ts"
 import { UserInteraction } from "../../../src/ports/UserInteraction.ts"
 import { listen } from "../../adapters/mcp/McpServers.ts"
 
@@ -51,23 +52,26 @@ export interface ProxiedClient {
 export interface ProxiedOptions {
   /** Opens the pages of sign-ins. Absent: no browser may be opened. */
   readonly open?: (url: URL) => Effect.Effect<void>
-  /** False: another process has opened one. */
-  readonly claims?: boolean
-  /** Is called when no further browser shall open. */
-  readonly onExhausted?: () => void
+  /** The browsers that other processes have opened, none of which runs now except those of {@link runningPid}. */
+  readonly openings?: ReadonlyArray<Opening>
   readonly rules?: ReadonlyArray<MessageRule>
   readonly silence?: number
 }
 
-const stackOf = ({ claims = true, onExhausted, open }: ProxiedOptions) =>
-  Layer.mergeAll(
+/** A process that runs, besides the proxy. */
+export const runningPid = 7
+
+const stackOf = ({ open, openings = [] }: ProxiedOptions) => {
+  let recorded = openings
+  return Layer.mergeAll(
     AuthorizedHttp.layer,
     ServerWire.layer({ maxMessageMiB: 1 }),
-    Layer.succeed(UnattendedBrowser, {
+    Layer.succeed(BrowserOpenings, {
       mayOpen: open !== undefined,
-      claim: () => Effect.succeed(claims),
-      exhaust: () => Effect.sync(() => onExhausted?.()),
-      release: () => Effect.void
+      pid: 8,
+      isRunning: (pid) => pid === runningPid,
+      read: () => Effect.sync(() => recorded),
+      replace: (_, openings) => Effect.sync(() => void (recorded = openings))
     })
   ).pipe(
     Layer.provideMerge(AccessTokens.layer),
@@ -91,6 +95,7 @@ const stackOf = ({ claims = true, onExhausted, open }: ProxiedOptions) =>
     ),
     Layer.provideMerge(WireLive.layer)
   )
+}
 
 /** Starts a proxy in front of a server. */
 export const proxied = Effect.fnUntraced(function* (url: URL, options: ProxiedOptions = {}) {

@@ -1,9 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Fiber } from "effect"
+import { Clock, Deferred, Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
 import { realServers } from "../DoorWorld.ts"
 import { followRedirects } from "../../servers/BrowserUser.ts"
-import { handshake, initialize, initialized, proxied, request } from "./RelayWorld.ts"
+import { handshake, initialize, initialized, proxied, request, runningPid } from "./RelayWorld.ts"
 
 const login = /Not signed in to demo\. Run: mcp-cli auth login demo/
 const approve = (url: URL) =>
@@ -65,8 +65,9 @@ describe("initialize without a sign-in", () => {
     Effect.gen(function* () {
       const { mcpServer } = yield* realServers()
       let opened = 0
+      const time = yield* Clock.currentTimeMillis
       const client = yield* proxied(mcpServer.url, {
-        claims: false,
+        openings: [{ time, pid: runningPid }],
         open: () => Effect.sync(() => void opened++)
       })
       yield* client.write(initialize())
@@ -82,18 +83,21 @@ describe("initialize without a sign-in", () => {
     it.live(`opens no other browser for a while if the authorization server ${name}`, () =>
       Effect.gen(function* () {
         const { authorizationServer, mcpServer } = yield* realServers()
-        let exhausted = 0
+        let opened = 0
         const open = (url: URL) =>
           Effect.promise(async () => {
+            opened++
             const page = await fetch(url, { redirect: "manual" })
             const sent = new URL(page.headers.get("location") ?? url).searchParams
             const parameters = { iss: authorizationServer.issuer, state: sent.get("state") ?? "", ...answer }
             await fetch(`${sent.get("redirect_uri")}?${new URLSearchParams(parameters).toString()}`)
           }).pipe(Effect.forkDetach, Effect.asVoid)
-        const client = yield* proxied(mcpServer.url, { open, onExhausted: () => exhausted++ })
+        const client = yield* proxied(mcpServer.url, { open })
         yield* client.write(initialize())
         assert.property(yield* client.next, "error")
-        assert.strictEqual(exhausted, 1)
+        yield* client.write(initialize({}, "later"))
+        assert.match((yield* client.next).error?.message ?? "", login)
+        assert.strictEqual(opened, 1)
       })
     )
   }

@@ -62,6 +62,8 @@ export class VirtualProcess {
   readonly ready: Array<Dispatcher> = []
   readonly context: Context.Context<never>
   isDead = false
+  /** It has ended in order. */
+  hasEnded = false
   pausedUntil = 0
   /** Virtual time spent paused so far. */
   pausedFor = 0

@@ -56,9 +56,13 @@ export const approvals: Invariant = (history, violate) => {
     }
   }
 
-  const checkTokens = ({ account, process }: Call) => {
-    // Another caller may be about to store them.
-    if ([...history.openCalls].some((call) => call.process === process && call.account === account)) return
+  const isProxy = (process: VirtualProcess) => history.elections.proxies.has(process)
+
+  const checkTokens = ({ account, process }: Pick<Call, "account" | "process">) => {
+    // Another caller may be about to store them. A proxy goes on with its sign-in when it has answered.
+    const isOf = (call: Call) => call.process === process && call.account === account
+    if (isProxy(process) ? open.some((one) => one.process === process) : [...history.openCalls].some(isOf))
+      return
     for (const request of history.requestsOf(process)) {
       const { family, issued, kind, outcome } = request
       if (kind !== "exchange" || outcome !== "answered" || issued === undefined) continue
@@ -83,6 +87,7 @@ export const approvals: Invariant = (history, violate) => {
         ({ account, process }) => process === fact.process && account === fact.account
       )
       if (closed >= 0) open.splice(closed, 1)
+      if (isProxy(fact.process)) checkTokens(fact)
     }
     if (fact._tag === "CallEnded" && fact.result._tag === "Failed") {
       checkCodes(fact.call, fact.result.error)

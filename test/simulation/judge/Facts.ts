@@ -1,3 +1,5 @@
+import type { Opening } from "../../../src/domain/BrowserElection.ts"
+import type { Machine } from "../engine/Machine.ts"
 import type { VirtualProcess } from "../engine/VirtualProcess.ts"
 
 /** A process has made sure that its lock excludes others. */
@@ -59,6 +61,8 @@ export interface Call {
   readonly familyBefore: string | undefined
   /** Everything works again: so must this. */
   readonly isAfterFaults: boolean
+  /** A client sends it to its proxy, and this is the method. */
+  readonly method?: "initialize" | "tools/call"
 }
 
 /** What a caller was left with. */
@@ -141,7 +145,36 @@ export type Fact =
   | { readonly _tag: "TokenRefused"; readonly process: VirtualProcess; readonly accessToken: string }
   /** A lock of an account was removed while a process held it. */
   | { readonly _tag: "LockLost"; readonly process: VirtualProcess; readonly account: string }
-  | { readonly _tag: "ClockJumped" }
+  | { readonly _tag: "ClockJumped"; readonly machine: Machine; readonly by: number }
+  | { readonly _tag: "Paused"; readonly process: VirtualProcess; readonly until: number }
   | { readonly _tag: "Crashed"; readonly process: VirtualProcess }
+  /** An MCP client has started a proxy for a server. */
+  | {
+      readonly _tag: "ProxyStarted"
+      readonly process: VirtualProcess
+      readonly account: string
+      /** The name of the server in its configuration. */
+      readonly server: string
+      readonly mayOpenBrowser: boolean
+    }
+  /** Its client has closed its input. */
+  | { readonly _tag: "ProxyStopped"; readonly process: VirtualProcess }
+  /** It has ended in order. */
+  | { readonly _tag: "ProxyEnded"; readonly process: VirtualProcess }
+  /** The user has refused in the browser. */
+  | { readonly _tag: "Refused"; readonly process: VirtualProcess; readonly account: string }
+  /** A process has read, replaced or failed to access the openings for a sign-in. */
+  | { readonly _tag: "OpeningsRead"; readonly process: VirtualProcess; readonly account: string }
+  | {
+      readonly _tag: "OpeningsReplaced"
+      readonly process: VirtualProcess
+      readonly account: string
+      readonly openings: ReadonlyArray<Opening>
+      /** It is the first one after a read, and the last opening is its own. */
+      readonly isElection: boolean
+    }
+  | { readonly _tag: "OpeningsFailed"; readonly process: VirtualProcess; readonly account: string }
+  /** A process has registered a client. */
+  | { readonly _tag: "Registered"; readonly process: VirtualProcess }
   /** Nothing runs any more. `stored` is the refresh token of each account in the store. */
   | { readonly _tag: "Finished"; readonly stored: ReadonlyMap<string, string | undefined> }

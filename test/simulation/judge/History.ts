@@ -1,6 +1,7 @@
 import type { VirtualProcess } from "../engine/VirtualProcess.ts"
 import { faultNames, type Scenario } from "../Scenario.ts"
 import type { Families, Family } from "../world/Families.ts"
+import { Elections } from "./Elections.ts"
 import type { Excuse, Excuses } from "./Excuses.ts"
 import type { Call, Confirmation, Fact, TokenRequest } from "./Facts.ts"
 
@@ -22,6 +23,7 @@ export class History {
   readonly failedWrites = new Set<string>()
   /** Accounts that the user signs out of now, and how often. */
   readonly signingOut = new Map<string, number>()
+  readonly elections = new Elections()
   readonly #written = new Map<string, Set<string>>()
   readonly #since = new Map<string, number>()
   /** Sign-ins that a client has revoked. */
@@ -226,7 +228,16 @@ export class History {
     return this.requests.filter((request) => request.process === process)
   }
 
+  /** A process has exchanged a code for tokens since a time. */
+  hasExchanged(process: VirtualProcess, since: number): boolean {
+    return this.requestsOf(process).some(
+      ({ at, issued, kind, outcome }) =>
+        kind === "exchange" && outcome === "answered" && issued !== undefined && at >= since
+    )
+  }
+
   record(fact: Fact): void {
+    this.elections.record(fact, this.now)
     switch (fact._tag) {
       case "Sent": {
         const { account, process } = fact.request

@@ -5,6 +5,8 @@ import type { Fact, TokenRequest } from "./Facts.ts"
 import type { History } from "./History.ts"
 import type { Invariant } from "./Invariant.ts"
 import { oneRefresh } from "./OneRefresh.ts"
+import { proxyAnswers } from "./ProxyAnswers.ts"
+import { quietBrowsers } from "./QuietBrowsers.ts"
 import { reservedSpace } from "./ReservedSpace.ts"
 import { sentTwice } from "./SentTwice.ts"
 import { signInLost } from "./SignInLost.ts"
@@ -24,7 +26,9 @@ const invariants: ReadonlyArray<Invariant> = [
   bounded,
   approvals,
   oneRefresh,
-  reservedSpace
+  reservedSpace,
+  quietBrowsers,
+  proxyAnswers
 ]
 
 /** A foreign program has used the token, and what it got is not in the store yet. */

@@ -223,7 +223,13 @@ export class OAuth {
     return Layer.mock(ClientRegistrar, {
       register: ({ metadata: { issuer }, redirectUri }) =>
         this.#network
-          .send(process, stream, { what: "registration", handle: () => this.#serverAt(issuer).register() })
+          .send(process, stream, {
+            what: "registration",
+            handle: () => {
+              this.#world.tell({ _tag: "Registered", process })
+              return this.#serverAt(issuer).register()
+            }
+          })
           .pipe(
             Effect.map(
               (clientId) =>

@@ -9,18 +9,21 @@ import type { VirtualProcess } from "../engine/VirtualProcess.ts"
 import type { Account } from "./Account.ts"
 import type { World } from "./World.ts"
 
-/** Milliseconds until a user has approved. */
+/** Milliseconds until a user has approved, and until one has who does something else first. */
 const approvalTime = { from: 2000, to: 20_000 }
+const lateApprovalTime = { from: 20_000, to: 480_000 }
 
 /** The user of a process with a browser, and what brings the callback back. */
 export const userOf = (
-  { simulator, tell }: World,
+  { fails, scenario, simulator, tell }: World,
   process: VirtualProcess,
   accounts: ReadonlyArray<Account>,
   options: {
     readonly isPresent: boolean
     /** True while the user has asked for a sign-in to an account, or its server for another scope. */
     readonly isRequested: (account: string) => boolean
+    /** The process is a proxy: nothing reminds the user of its browser. */
+    readonly isProxy?: boolean
   }
 ) => {
   const stream = simulator.seed.fork(`user of ${process.name}`)
@@ -34,7 +37,7 @@ export const userOf = (
 
   const user = UserInteraction.of({
     present: options.isPresent,
-    timeout: Duration.minutes(5),
+    timeout: Duration.millis((options.isProxy === true ? scenario.browserTimeout : undefined) ?? 300_000),
     askToSignIn: () => Effect.void,
     askToUseDevice: () => Effect.void,
     pastedRedirect: () => Effect.never,
@@ -43,22 +46,29 @@ export const userOf = (
 
   /** The page in the browser. It has nothing to approve for a client that its server does not know. */
   const approve = Effect.fnUntraced(function* ({ authorizationServer, name, resource }: Account, url: URL) {
-    yield* Effect.sleep(stream.integer(approvalTime.from, approvalTime.to))
     const value = (name: string) => url.searchParams.get(name) ?? ""
     const clientId = value("client_id")
     const listener = listeners.get(value("redirect_uri"))
-    if (listener === undefined || !authorizationServer.knows(clientId)) return
+    const isProxy = options.isProxy === true
+    if (isProxy && fails(stream, "noApproval")) return
+    const isLate = isProxy && fails(stream, "lateApproval")
+    const isRefusal = isProxy && fails(stream, "refusal")
+    const { from, to } = isLate ? lateApprovalTime : approvalTime
+    yield* Effect.sleep(stream.integer(from, to))
+    // The sign-in that opened this page may be over, and another one wait at its address.
+    if (listener === undefined || listeners.get(value("redirect_uri")) !== listener) return
+    if (!authorizationServer.knows(clientId)) return
+    const back = { state: value("state"), iss: authorizationServer.issuer }
+    if (isRefusal) {
+      simulator.trace(process.name, `the user REFUSES ${name}`)
+      tell({ _tag: "Refused", process, account: name })
+      yield* Deferred.succeed(listener, new URLSearchParams({ error: "access_denied", ...back }))
+      return
+    }
     const scopes = value("scope").split(" ")
     const code = authorizationServer.authorize({ resource, clientId, scopes })
     tell({ _tag: "Approved", process, account: name, code })
-    yield* Deferred.succeed(
-      listener,
-      new URLSearchParams({
-        code,
-        state: value("state"),
-        iss: authorizationServer.issuer
-      })
-    )
+    yield* Deferred.succeed(listener, new URLSearchParams({ code, ...back }))
   })
 
   const open = (url: URL) =>
