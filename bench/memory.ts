@@ -7,7 +7,7 @@ import { join, resolve } from "node:path"
 import { createGzip } from "node:zlib"
 import { say } from "./Measure.ts"
 
-// Measures the peak memory of `call` against servers whose answers do not end, or are far larger than they look.
+// Measures the peak memory of `call` and `read` against servers whose answers do not end, or are far larger than they look.
 
 /** Goal of each, in MiB. A program that loads the SDK and does nothing else has about 100. */
 const goal = 200
@@ -16,9 +16,19 @@ const enough = 2 ** 31
 
 type Write = (text: string | Buffer) => Promise<boolean>
 
-const block = (text: string): Buffer => Buffer.from(text.repeat(Math.ceil(65_536 / Math.max(1, text.length))))
+const block = (text: string): Buffer =>
+  Buffer.from(text.repeat(Math.ceil(65_536 / Math.max(1, Buffer.byteLength(text)))))
 
-/** What a server answers to `tools/call`: the type of the content, how it begins, and what it repeats. */
+/** A valid answer with a long text. */
+const long = {
+  type: "json",
+  start: '{"jsonrpc":"2.0","id":ID,"result":{"content":[{"type":"text","text":"',
+  repeat: "x",
+  end: '"}]}}',
+  bytes: 60 * 2 ** 20
+} as const
+
+/** What a server answers to `tools/call` or `resources/read`: the type of the content, how it begins, and what it repeats. */
 const answers: Readonly<
   Record<
     string,
@@ -29,6 +39,10 @@ const answers: Readonly<
       end?: string
       gzip?: true
       bytes?: number
+      /** Words of the command line behind the name of the server; absent: those of a call. */
+      words?: ReadonlyArray<string>
+      /** Answers as a program. */
+      isProgram?: true
     }
   >
 > = {
@@ -58,13 +72,27 @@ const answers: Readonly<
     start: "",
     repeat: `data: ${JSON.stringify({ jsonrpc: "2.0", method: "notifications/message", params: { level: "info", data: "x" } })}\n\n`
   },
-  "JSON of 60 MiB, gzip": {
-    type: "json",
-    start: '{"jsonrpc":"2.0","id":ID,"result":{"content":[{"type":"text","text":"',
-    repeat: "x",
-    end: '"}]}}',
-    gzip: true,
-    bytes: 60 * 2 ** 20
+  "JSON of 60 MiB, gzip": { ...long, gzip: true },
+  "JSON of 60 MiB, --json": { ...long, words: ["call", "tool", "--json"] },
+  "JSON of 60 MiB with escapes and two-byte letters": { ...long, repeat: "\\u00e9 \\n é " },
+  "JSON of 60 MiB in texts of 9 KiB": {
+    ...long,
+    start: '{"jsonrpc":"2.0","id":ID,"result":{"content":[',
+    repeat: `{"type":"text","text":"${"x".repeat(9 * 1024)}"},`,
+    end: '{"type":"text","text":""}]}}'
+  },
+  "event of 60 MiB": {
+    ...long,
+    type: "event-stream",
+    start: `data: ${long.start}`,
+    end: `${long.end}\n\n`
+  },
+  "line of 60 MiB from a program": { ...long, isProgram: true },
+  "file of 45 MiB, read --output": {
+    ...long,
+    start: '{"jsonrpc":"2.0","id":ID,"result":{"contents":[{"uri":"a:b","blob":"',
+    repeat: "QUJD",
+    words: ["read", "a:b", "--output", "file"]
   },
   "60 MiB of empty lists, gzip": {
     type: "json",
@@ -124,11 +152,11 @@ const http = createServer(async (request, response) => {
   else if (method === "initialize")
     result({
       protocolVersion: "2025-06-18",
-      capabilities: { tools: {} },
+      capabilities: { tools: {}, resources: {} },
       serverInfo: { name: "endless", version: "1" }
     })
   else if (method === "tools/list") result({ tools: [{ name: "tool", inputSchema: { type: "object" } }] })
-  else if (method === "tools/call") {
+  else if (method === "tools/call" || method === "resources/read") {
     calls++
     await respond(decodeURIComponent((request.url ?? "").slice(1)), id, response)
   } else if (method === "server/discover") response.writeHead(400).end()
@@ -139,30 +167,41 @@ const { port } = http.address() as AddressInfo
 const home = mkdtempSync(join(tmpdir(), "mcp-cli-memory-"))
 const log = join(home, "peak.log")
 const program = resolve("dist/bin/mcp-cli.cjs")
+
+/** A stdio server that passes the messages on to the server of this bench, and says its answers on one line. */
+const relay = (url: string) => `
+require("node:readline").createInterface({ input: process.stdin }).on("line", async (body) => {
+  const response = await fetch(${JSON.stringify(url)}, { method: "POST", body })
+  if (!response.ok || response.status === 202)
+    return JSON.parse(body).id !== undefined &&
+      console.log(JSON.stringify({ jsonrpc: "2.0", id: JSON.parse(body).id, error: { code: -32601, message: "no" } }))
+  for await (const chunk of response.body) process.stdout.write(chunk)
+  process.stdout.write("\\n")
+})`
+
 writeFileSync(
   join(home, "server_config.json"),
   JSON.stringify({
     mcpServers: Object.fromEntries(
-      Object.keys(answers).map((name) => [
-        name,
-        {
-          url: `http://127.0.0.1:${port}/${encodeURIComponent(name)}`,
-          headers: { Authorization: "Bearer x" }
-        }
-      ])
+      Object.entries(answers).map(([name, { isProgram }]) => {
+        const url = `http://127.0.0.1:${port}/${encodeURIComponent(name)}`
+        const program = { command: process.execPath, args: ["-e", relay(url)] }
+        return [name, isProgram ? program : { url, headers: { Authorization: "Bearer x" } }]
+      })
     )
   })
 )
 
 const only = process.argv[2]
-for (const name of Object.keys(answers).filter((name) => only === undefined || name === only)) {
+for (const [name, { words: [command = "", ...words] = ["call", "tool"] }] of Object.entries(answers)) {
+  if (only !== undefined && name !== only) continue
   writeFileSync(log, "")
   calls = 0
   const began = performance.now()
   const stderr = await new Promise<string>((done) => {
     const child = spawn(
       process.execPath,
-      ["--require", resolve("bench/PeakMemory.cjs"), program, "call", name, "tool"],
+      ["--require", resolve("bench/PeakMemory.cjs"), program, command, name, ...words],
       {
         cwd: home,
         env: {

@@ -4,16 +4,21 @@ import { scanJson } from "./JsonScanner.ts"
 /** The members of a message that a proxy looks at. */
 type Member = "id" | "method" | "params" | "result" | "error"
 const memberNames: ReadonlySet<string> = new Set<Member>(["id", "method", "params", "result", "error"])
+/** The member of a result that says what it is (MCP 2026-07-28). */
+const resultType = "resultType"
 /** Where a member is in the bytes of a message. */
 interface Span {
   readonly from: number
   readonly to: number
 }
 
+/** Where the members of a message are, and the type of its result. */
+type Spans = ReadonlyMap<Member | typeof resultType, Span>
+
 const isMember = (name: unknown): name is Member => typeof name === "string" && memberNames.has(name)
 
-/** Longest form of such a name in JSON: six letters, each as `\u0000`, in quotes. */
-const maxNameBytes = 6 * 6 + 2
+/** Longest form of a name in JSON: each letter as `\u0000`, in quotes. */
+const maxNameBytes = (letters: number): number => letters * 6 + 2
 
 const [space, lineFeed, carriageReturn] = [0x20, 0x0a, 0x0d]
 
@@ -38,7 +43,7 @@ export const idKeyOf = (raw: string): string => {
  */
 export class JsonRpcMessage {
   readonly bytes: ByteParts
-  readonly #spans: ReadonlyMap<Member, Span>
+  readonly #spans: Spans
   readonly #hasLineBreaks: boolean
   /** `other`: JSON, but no message, such as an empty object. */
   readonly kind: "request" | "notification" | "response" | "other"
@@ -49,7 +54,7 @@ export class JsonRpcMessage {
   /** Equal for ids that are the same in other words: `"a"` and `"\u0061"`, `1` and `1.0`. */
   readonly idKey: string | undefined
 
-  constructor(bytes: ByteParts, spans: ReadonlyMap<Member, Span>, hasLineBreaks: boolean) {
+  constructor(bytes: ByteParts, spans: Spans, hasLineBreaks: boolean) {
     this.bytes = bytes
     this.#spans = spans
     this.#hasLineBreaks = hasLineBreaks
@@ -90,24 +95,43 @@ export class JsonRpcMessage {
     return this.kind === "response" && this.idKey !== undefined && this.idKey === request.idKey
   }
 
+  /** What a result is, as revision 2026-07-28 of MCP says in it: `input_required`. */
+  get resultType(): unknown {
+    const span = this.#spans.get(resultType)
+    return span === undefined ? undefined : parsed(this.bytes.slice(span.from, span.to))
+  }
+
   /** The same message with another id, given as JSON. A message without an id gets one. */
   withId(id: string): JsonRpcMessage {
-    const span = this.#spans.get("id")
+    return this.#with("id", ByteParts.ofText(id))
+  }
+
+  /** The same message with other parameters, given as JSON. */
+  withParams(params: ByteParts): JsonRpcMessage {
+    return this.#with("params", params)
+  }
+
+  /** Replaces the bytes of a member, or adds it as the first one. The rest is not read again. */
+  #with(name: "id" | "params", value: ByteParts): JsonRpcMessage {
+    const found = this.#spans.get(name)
+    const isEmpty = this.#spans.size === 0 && /^\s*\}$/.test(this.bytes.slice(1).text())
+    const [before, after] = found === undefined ? [`"${name}":`, isEmpty ? "" : ","] : ["", ""]
+    const { from, to } = found ?? { from: 1, to: 1 }
     const bytes = new ByteParts()
     const add = (part: ByteParts) => part.parts.forEach((each) => bytes.add(each))
-    if (span === undefined) {
-      const open = this.bytes.slice(0, 1)
-      const rest = this.bytes.slice(1)
-      const isEmpty = this.#spans.size === 0 && /^\s*\}$/.test(rest.text())
-      add(open)
-      add(ByteParts.ofText(`"id":${id}${isEmpty ? "" : ","}`))
-      add(rest)
-    } else {
-      add(this.bytes.slice(0, span.from))
-      add(ByteParts.ofText(id))
-      add(this.bytes.slice(span.to))
-    }
-    return messageOf(bytes)
+    add(this.bytes.slice(0, from))
+    add(ByteParts.ofText(before))
+    const start = bytes.length
+    add(value)
+    const end = bytes.length
+    add(ByteParts.ofText(after))
+    const shift = bytes.length - to
+    add(this.bytes.slice(to))
+    const spans = new Map(this.#spans)
+    for (const [other, span] of spans)
+      if (span.from >= to) spans.set(other, { from: span.from + shift, to: span.to + shift })
+    spans.set(name, { from: start, to: end })
+    return new JsonRpcMessage(bytes, spans, this.#hasLineBreaks || hasLineBreak(value))
   }
 
   /** The bytes on one line, without its end. A line break in JSON is white space, and becomes a space. */
@@ -120,6 +144,9 @@ export class JsonRpcMessage {
     )
   }
 }
+
+const hasLineBreak = ({ parts }: ByteParts): boolean =>
+  parts.some((part) => part.includes(lineFeed) || part.includes(carriageReturn))
 
 /** What a text holds. */
 export type JsonRpcText =
@@ -137,8 +164,10 @@ export const readJsonRpc = (given: ByteParts): JsonRpcText => {
   let hasLineBreaks = false
   /** The offset of the current message. */
   let start = 0
-  let spans = new Map<Member, Span>()
+  let spans = new Map<Member | typeof resultType, Span>()
   let member: Member | undefined
+  /** True while the type of a result is read. */
+  let isType = false
   /** The level of the members of a message. */
   const level = () => (isBatch ? 2 : 1)
 
@@ -152,17 +181,29 @@ export const readJsonRpc = (given: ByteParts): JsonRpcText => {
       }
     },
     onName: (at, from, to) => {
-      if (at !== level()) return
-      const name = to - from > maxNameBytes ? undefined : parsed(text.slice(from, to))
-      member = isMember(name) ? name : undefined
+      if (at === level()) {
+        const name = to - from > maxNameBytes(6) ? undefined : parsed(text.slice(from, to))
+        member = isMember(name) ? name : undefined
+        // Of two results the last one counts.
+        if (member === "result") spans.delete(resultType)
+      } else if (at === level() + 1 && member === "result") {
+        const length = to - from - 2
+        isType =
+          length >= resultType.length &&
+          to - from <= maxNameBytes(resultType.length) &&
+          parsed(text.slice(from, to)) === resultType
+      }
     },
     onValue: (at, from, to) => {
       if (at === level()) {
         if (member !== undefined) spans.set(member, { from: from - start, to: to - start })
         member = undefined
+      } else if (at === level() + 1 && isType) {
+        spans.set(resultType, { from: from - start, to: to - start })
+        isType = false
       } else if (at === level() - 1) {
         // A value in a batch that is no object has no members.
-        const own = from === start ? spans : new Map<Member, Span>()
+        const own: Spans = from === start ? spans : new Map()
         messages.push(new JsonRpcMessage(text.slice(from, to), own, hasLineBreaks))
       }
     },

@@ -73,14 +73,25 @@ export interface McpBinary {
   /** Its length. */
   readonly bytes: number
   readonly base64: string
+  /** Of a long one, its bytes one after the other. `base64` builds a string with each use, which takes more memory. */
+  readonly parts?: () => Iterable<Uint8Array>
+}
+/** A text. */
+export interface McpText {
+  readonly _tag: "Text"
+  readonly text: string
+  /** Of a long one, its pieces one after the other. `text` builds a string with each use, which takes more memory. */
+  readonly pieces?: () => Iterable<string>
 }
 /** A piece of the content of a tool result, a resource or a prompt. */
-export type McpContent = { readonly _tag: "Text"; readonly text: string } | McpBinary
+export type McpContent = McpText | McpBinary
 /** What a server answers with content. */
 export interface McpAnswer {
   readonly content: ReadonlyArray<McpContent>
   /** The answer as the protocol has it, for programs. */
   readonly raw: unknown
+  /** The same, with an instance of {@link LongText} for each long text. Absent: as `raw`. */
+  readonly inPieces?: unknown
 }
 /** The result of a tool. */
 export interface McpToolResult extends McpAnswer {

@@ -211,6 +211,57 @@ describe("a JSON-RPC message", () => {
     assert.strictEqual(message('{"a":1}').withId("7").bytes.text(), '{"id":7,"a":1}')
   })
 
+  /** All that a message says of itself. */
+  const described = (one: JsonRpcMessage) => ({
+    is: [one.id, one.idKey, one.method, one.kind, one.resultType],
+    line: one.line().text(),
+    members: (["id", "method", "params", "result", "error"] as const).map((name) => one.raw(name)?.text())
+  })
+
+  it.each([
+    '{"jsonrpc":"2.0","id":1,"method":"a","params":{"b":[1]}}',
+    '{ "params" :\n{"b":[1]} , "method":"a", "id" : "x" }',
+    '{"method":"a"}',
+    '{"id":1,"params":1,"method":"a","id":2,"params":{}}',
+    '{"id":1,"result":{"resultType":"complete","a":1}}',
+    '{"result":{"a":1,"resultType":"input_required"}}',
+    '{"error":{"code":1},"id":null}',
+    '{"a":1}',
+    "{ }"
+  ])("with another id and other parameters is what the same bytes are: %s", (text) => {
+    for (const length of [1, 5, Infinity])
+      for (const params of ['{"longer":[{"result":1}]}', '{\n"a":1}', "{}"]) {
+        const one = message(text, length)
+        const both = [one.withId('"a long id"'), one.withId("7").withParams(inParts(params, length))]
+        for (const changed of [...both, one.withParams(inParts(params)).withId("8")])
+          assert.deepStrictEqual(described(changed), described(message(changed.bytes.text())))
+        assert.strictEqual(both[0]?.id, '"a long id"')
+        assert.strictEqual(both[1]?.raw("params")?.text(), params)
+        assert.strictEqual(both[1]?.id, "7")
+      }
+  })
+
+  it.each<[text: string, type: unknown]>([
+    ['{"id":1,"result":{"resultType":"input_required"}}', "input_required"],
+    ['{"id":1,"result":{"a":{"resultType":"b"},"\\u0072esultType":"complete"}}', "complete"],
+    ['{"result":{"resultType":"a","resultType":"b","more":1},"id":1}', "b"],
+    ['{"id":1,"result":{"resultType":"a"},"result":{"b":1}}', undefined],
+    ['{"id":1,"result":{"resultType":{"resultType":1}}}', { resultType: 1 }],
+    ['{"id":1,"result":{"a":{"resultType":"b"}}}', undefined],
+    ['{"id":1,"result":[{"resultType":"a"}]}', undefined],
+    ['{"id":1,"params":{"resultType":"a"},"resultType":"b","result":{}}', undefined],
+    ['{"id":1,"error":{"resultType":"a"}}', undefined]
+  ])("says what its result is: %s", (text, type) => {
+    for (const length of [1, 7, Infinity]) {
+      assert.deepStrictEqual(message(text, length).resultType, type)
+      const batch = readJsonRpc(inParts(`[{"id":2,"result":{"resultType":"c"}},${text}]`, length))
+      assert.deepStrictEqual(batch._tag === "Batch" && batch.messages.map(({ resultType }) => resultType), [
+        "c",
+        type
+      ])
+    }
+  })
+
   it("is one line, with its line breaks as spaces", () => {
     const value = { id: 1, result: { text: "two\nlines" } }
     const line = message(JSON.stringify(value, null, 2).replaceAll("\n", "\r\n"), 5)

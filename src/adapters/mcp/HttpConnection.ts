@@ -16,8 +16,8 @@ import {
 } from "./ClientErrors.ts"
 import { type Connected, type Identity, tooSilent } from "./Connection.ts"
 import { fallbackTimeout, probeTimeout } from "./McpLimits.ts"
+import { parseMessage } from "./LongTexts.ts"
 import { McpClient } from "./McpClient.ts"
-import { valueOf } from "./Messages.ts"
 import { runOperation } from "./Operation.ts"
 import { openSseConnection } from "./SseConnection.ts"
 import { bothRefused } from "./wire/FallbackWire.ts"
@@ -159,7 +159,7 @@ const openStreamable = Effect.fnUntraced(function* <E, R>(
   const client = yield* McpClient.make<E>(
     {
       post: (message, receive, how) =>
-        wire.post(jsonRpcMessage(message), (answer) => receive(valueOf(answer)), how),
+        wire.post(jsonRpcMessage(message), (answer) => receive(parseMessage(answer.bytes)), how),
       isRequestOfItsOwn: true,
       ended: Effect.never
     },

@@ -18,6 +18,8 @@ export const maxPages = 1000
 export const maxAnswer = 64
 /** Bytes after which an answer is large (`onLargeAnswer`). Few answers are. */
 export const largeAnswer = 2 ** 20
+/** Bytes after which a text of a large answer stays bytes. A shorter one would be copied from its part of the answer. */
+export const longText = 4096
 /** Events after which an answer counts as large too: small ones leave ten times their bytes as garbage. */
 export const manyEvents = 100
 

@@ -1,19 +1,23 @@
 import { Effect, Schema } from "effect"
+import { LongText } from "../../domain/LongText.ts"
 import { UnusableAnswer } from "./ClientErrors.ts"
 import type { Fields } from "./Messages.ts"
 
+/** A string, which is in pieces if it is long. */
+const Text = Schema.Union([Schema.String, Schema.instanceOf(LongText)])
+
 const ResourceContents = Schema.Union([
-  Schema.Struct({ uri: Schema.String, mimeType: Schema.optionalKey(Schema.String), text: Schema.String }),
-  Schema.Struct({ uri: Schema.String, mimeType: Schema.optionalKey(Schema.String), blob: Schema.String })
+  Schema.Struct({ uri: Schema.String, mimeType: Schema.optionalKey(Schema.String), text: Text }),
+  Schema.Struct({ uri: Schema.String, mimeType: Schema.optionalKey(Schema.String), blob: Text })
 ])
 /** What a resource holds, as text or in base64. */
 export type ResourceContents = typeof ResourceContents.Type
 
 const ContentBlock = Schema.Union([
-  Schema.Struct({ type: Schema.Literal("text"), text: Schema.String }),
+  Schema.Struct({ type: Schema.Literal("text"), text: Text }),
   Schema.Struct({
     type: Schema.Literals(["image", "audio"]),
-    data: Schema.String,
+    data: Text,
     mimeType: Schema.String
   }),
   Schema.Struct({ type: Schema.Literal("resource"), resource: ResourceContents }),

@@ -1,5 +1,3 @@
-import type { JsonRpcMessage } from "../../domain/JsonRpcMessage.ts"
-
 /** A JSON object. */
 export type Fields = Readonly<Record<string, unknown>>
 
@@ -61,6 +59,3 @@ export const isMessage = (value: unknown): value is RpcMessage => {
 /** True for a message that must be answered. */
 export const isRequest = (message: RpcMessage): message is RpcRequest =>
   "method" in message && "id" in message && message.id !== undefined
-
-/** What a message says. It is JSON, as the wire has checked. */
-export const valueOf = (message: JsonRpcMessage): unknown => JSON.parse(message.bytes.text())

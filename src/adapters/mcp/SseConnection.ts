@@ -2,8 +2,8 @@ import { Effect, type Scope } from "effect"
 import { jsonRpcMessage } from "../../domain/JsonRpcMessage.ts"
 import type { McpError } from "../../ports/McpConnector.ts"
 import { type Connected, type Identity } from "./Connection.ts"
+import { parseMessage } from "./LongTexts.ts"
 import { McpClient } from "./McpClient.ts"
-import { valueOf } from "./Messages.ts"
 import type { SseWire } from "./wire/SseWire.ts"
 
 /** A client over the older SSE transport, before its handshake. */
@@ -25,13 +25,13 @@ export const openSseConnection = Effect.fnUntraced(function* <E>(
   const client = yield* McpClient.make<E>(
     {
       post: (message, receive, how) =>
-        wire.post(jsonRpcMessage(message), (answer) => receive(valueOf(answer)), how),
+        wire.post(jsonRpcMessage(message), (answer) => receive(parseMessage(answer.bytes)), how),
       isRequestOfItsOwn: false,
       ended: Effect.never
     },
     identity
   )
-  const listen = wire.listen((message) => client.receive(valueOf(message)))
+  const listen = wire.listen((message) => client.receive(parseMessage(message.bytes)))
   const start = Effect.andThen(
     wire.open,
     Effect.forkIn(Effect.ensuring(listen, Effect.sync(end)), scope, { startImmediately: true })

@@ -13,6 +13,7 @@ import { type ClientError, initializeVersions, versionToOffer } from "./ClientEr
 import type { Connected, Identity } from "./Connection.ts"
 import type { Explanation } from "./ErrorOfClient.ts"
 import { LineBuffer, type ParseLine } from "./LineBuffer.ts"
+import { parseMessage } from "./LongTexts.ts"
 import { McpClient } from "./McpClient.ts"
 import { maxQuotedLines, maxStored, probeTimeout } from "./McpLimits.ts"
 import { makeMessageLog, type MessageLog } from "./MessageLog.ts"
@@ -63,7 +64,7 @@ export interface StdioConnectionOptions {
 }
 
 const parse: ParseLine = (line) => {
-  const message: unknown = JSON.parse(line)
+  const message: unknown = parseMessage(line)
   if (!isMessage(message)) throw new SyntaxError("not a message")
   return message
 }

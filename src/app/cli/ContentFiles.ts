@@ -5,7 +5,7 @@ import { Flag } from "effect/cli"
 import { printable, safeLine } from "../../domain/PrintableText.ts"
 import { advice } from "../../domain/Remedy.ts"
 import type { McpAnswer, McpBinary } from "../../ports/McpConnector.ts"
-import { printContent, printJson, tell } from "./Output.ts"
+import { contentPieces, printAnswer, printContent, tell } from "./Output.ts"
 import { Json } from "./Settings.ts"
 import { UsageError } from "./UsageError.ts"
 
@@ -72,8 +72,13 @@ const freeName = Effect.fnUntraced(function* (path: string, from: number, overwr
   return number
 })
 
-const write = (path: string, bytes: Uint8Array, overwrite: boolean) =>
-  FileSystem.FileSystem.use((files) => files.writeFile(path, bytes, { flag: overwrite ? "w" : "wx" })).pipe(
+const write = (path: string, parts: Iterable<Uint8Array>, overwrite: boolean) =>
+  Effect.gen(function* () {
+    const files = yield* FileSystem.FileSystem
+    const file = yield* files.open(path, { flag: overwrite ? "w" : "wx" })
+    for (const part of parts) yield* file.writeAll(part)
+  }).pipe(
+    Effect.scoped,
     Effect.mapError(({ reason }) =>
       reason._tag === "AlreadyExists"
         ? refuse(path)
@@ -81,15 +86,19 @@ const write = (path: string, bytes: Uint8Array, overwrite: boolean) =>
     )
   )
 
-const bytesOf = ({ base64 }: McpBinary): Uint8Array =>
-  Result.getOrElse(Base64.decode(base64), () => new Uint8Array())
+const bytesOf = (binary: McpBinary): Iterable<Uint8Array> =>
+  binary.parts?.() ?? [Result.getOrElse(Base64.decode(binary.base64), () => new Uint8Array())]
+
+function* encoded(pieces: Iterable<string>): Generator<Uint8Array, void> {
+  const encoder = new TextEncoder()
+  for (const piece of pieces) yield encoder.encode(piece)
+}
 
 /** Saves an answer, and prints what is not saved. */
 const save = Effect.fnUntraced(function* ({ content }: McpAnswer, path: string, overwrite: boolean) {
   const binaries = content.filter((piece) => piece._tag === "Binary")
   if (binaries.length === 0) {
-    const text = content.map((piece) => (piece._tag === "Text" ? piece.text : "")).join("\n")
-    yield* write(path, new TextEncoder().encode(text), overwrite)
+    yield* write(path, encoded(contentPieces(content)), overwrite)
     return yield* tell(`Saved ${path}.`)
   }
   let next = 0
@@ -107,7 +116,7 @@ const save = Effect.fnUntraced(function* ({ content }: McpAnswer, path: string, 
 /** Prints an answer, or saves it. Bytes never reach the screen. */
 export const deliver = Effect.fnUntraced(function* (answer: McpAnswer, { output, overwrite }: Output) {
   if (Option.isSome(output)) return yield* save(answer, output.value, overwrite)
-  if (yield* Json) return yield* printJson(answer.raw)
+  if (yield* Json) return yield* printAnswer(answer)
   yield* printContent(answer.content)
   if (answer.content.some(({ _tag }) => _tag === "Binary")) yield* tell("To save it, add --output FILE.")
 })

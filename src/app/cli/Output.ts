@@ -1,8 +1,9 @@
 import { Console, DateTime, Effect, Predicate, Stdio } from "effect"
+import { safeJsonPieces } from "../../domain/LongText.ts"
 import { escapedLine, printable, safeJson, safeLine, safeText } from "../../domain/PrintableText.ts"
 import type { Remediable } from "../../domain/Remedy.ts"
 import { Display } from "../../ports/Display.ts"
-import type { McpContent } from "../../ports/McpConnector.ts"
+import type { McpAnswer, McpContent } from "../../ports/McpConnector.ts"
 import { TextOutput } from "../../ports/TextOutput.ts"
 import type { Line, Styled } from "./Line.ts"
 import { errorText } from "./RemedyText.ts"
@@ -143,13 +144,33 @@ export const relativeTime = (time: number, now: number): string => {
   return time >= now ? `in ${words}` : `${words} ago`
 }
 
-/** The content of a tool result or a resource as text. */
-const contentText = (contents: ReadonlyArray<McpContent>): string =>
-  contents
-    .map((content) =>
-      content._tag === "Text" ? content.text : `[${printable(content.mimeType)}, ${content.bytes} bytes]`
-    )
-    .join("\n")
+/** The content of a tool result or a resource as text, in pieces. */
+export function* contentPieces(contents: ReadonlyArray<McpContent>): Generator<string, void> {
+  for (const [at, content] of contents.entries()) {
+    if (at > 0) yield "\n"
+    if (content._tag === "Binary") yield `[${printable(content.mimeType)}, ${content.bytes} bytes]`
+    else if (content.pieces === undefined) yield content.text
+    else yield* content.pieces()
+  }
+}
+
+/** Characters that are printed at once. */
+const maxPrinted = 65_536
+
+/** Prints a text in pieces, so that a long one is not in memory as a whole. */
+const printPieces = Effect.fnUntraced(function* (pieces: Iterable<string>) {
+  const { write } = yield* TextOutput
+  let text = ""
+  let isLong = false
+  for (const piece of pieces) {
+    text += piece
+    if (text.length < maxPrinted) continue
+    yield* write(text)
+    text = ""
+    isLong = true
+  }
+  yield* isLong ? write(`${text}\n`) : Console.log(text)
+})
 
 /**
  * Prints the content of a tool result or a resource. A terminal gets text that cannot control it; a file or another program
@@ -157,6 +178,10 @@ const contentText = (contents: ReadonlyArray<McpContent>): string =>
  */
 export const printContent = Effect.fnUntraced(function* (contents: ReadonlyArray<McpContent>) {
   const isScreen = yield* Stdio.Stdio.use(({ stdoutIsTerminal }) => stdoutIsTerminal)
-  const text = contentText(contents)
-  yield* Console.log(isScreen ? safeText(text) : text)
+  const pieces = contentPieces(contents)
+  yield* isScreen ? Console.log(safeText([...pieces].join(""))) : printPieces(pieces)
 })
+
+/** Prints an answer as {@link printJson} does. Its long texts are printed in pieces. */
+export const printAnswer = (answer: McpAnswer) =>
+  printPieces(safeJsonPieces(answer.inPieces ?? answer.raw, 2))

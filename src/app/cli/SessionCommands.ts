@@ -117,12 +117,12 @@ const promptOf = Effect.fnUntraced(function* ({ operands, servers }: Pick<Line, 
   const [word, ...assignments] = operands
   if (word === undefined) return yield* needs("prompt needs the name of a prompt.")
   const { rest, server } = yield* serverOf(servers, word, "prompt", promptNames)
-  return { server: server.name, ...(yield* getAssigned(server.name, server.session, rest, assignments)) }
+  return { server: server.name, answer: yield* getAssigned(server.name, server.session, rest, assignments) }
 })
 
 const getPrompt = Effect.fnUntraced(function* (line: Line) {
   yield* checkOutput(line.output)
-  yield* deliver(yield* promptOf(line), line.output)
+  yield* deliver((yield* promptOf(line)).answer, line.output)
 })
 
 /** Runs what prints a list, for the server that is named, or for all of them. */
@@ -434,13 +434,15 @@ const isOfUser = (prompt: unknown): boolean =>
 /** A piece without the role that {@link promptOf} puts before each message. */
 const withoutRole = (piece: McpContent): ReadonlyArray<McpContent> => {
   if (piece._tag !== "Text") return [piece]
-  return piece.text === "user:" ? [] : [{ ...piece, text: piece.text.replace(/^user: /, "") }]
+  return piece.text === "user:" ? [] : [{ _tag: "Text", text: piece.text.replace(/^user: /, "") }]
 }
 
 /** The messages of a prompt as one message of the user. Roles are named only if the assistant has one of them. */
 const promptMessage = Effect.fnUntraced(function* (line: Pick<Line, "operands" | "servers">) {
-  const { content, raw, server } = yield* promptOf(line)
-  const pieces = isOfUser(raw) ? content.flatMap(withoutRole) : content
+  const { answer, server } = yield* promptOf(line)
+  const pieces = isOfUser(answer.inPieces ?? answer.raw)
+    ? answer.content.flatMap(withoutRole)
+    : answer.content
   return pieces.map((piece) => partOf(piece, server))
 })
 

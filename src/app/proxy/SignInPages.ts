@@ -4,7 +4,7 @@ import { parsedAt, valueAt, withMembers } from "../../domain/JsonMembers.ts"
 import { type JsonRpcMessage, jsonRpcMessage } from "../../domain/JsonRpcMessage.ts"
 import type { Remediable } from "../../domain/Remedy.ts"
 import { InputRequests } from "../revisions/InputRequests.ts"
-import { metaKeys, withParams } from "../revisions/ModernRevision.ts"
+import { metaKeys } from "../revisions/ModernRevision.ts"
 import { signInHold } from "./ProxyLimits.ts"
 import type { SessionSignIn, SignInNeed } from "./SessionSignIn.ts"
 
@@ -128,7 +128,7 @@ export class SignInPages {
       return ended.value ? undefined : yield* need
     })
     return {
-      request: withParams(request, withMembers(params, { inputResponses, requestState })),
+      request: request.withParams(withMembers(params, { inputResponses, requestState })),
       ready
     }
   }

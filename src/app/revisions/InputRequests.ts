@@ -12,7 +12,7 @@ import {
 } from "../../domain/JsonMembers.ts"
 import { type JsonRpcMessage, jsonRpcMessage } from "../../domain/JsonRpcMessage.ts"
 import type { Deliver, PostEnd, PostOptions } from "../../ports/McpWire.ts"
-import { errorOf, type NextId, requestOf, withParams } from "./ModernRevision.ts"
+import { errorOf, type NextId, requestOf } from "./ModernRevision.ts"
 
 /** How often one request is sent again because the server requires input for it. The SDK's client has the same limit. */
 const maxRounds = 10
@@ -107,10 +107,9 @@ export class InputRequests<E> {
           sent,
           (answer) => {
             if (!answer.answers(sent)) return deliver(answer)
-            const result = answer.raw("result")
-            if (parsedAt(result, "resultType") !== "input_required")
+            if (answer.resultType !== "input_required")
               return deliver(sent === message ? answer : answer.withId(id))
-            required = result
+            required = answer.raw("result")
             return Effect.void
           },
           options
@@ -175,7 +174,7 @@ export class InputRequests<E> {
         inputResponses: list.length === 0 ? undefined : objectOf(answers),
         requestState: state
       })
-      return withParams(message, params).withId(this.#nextId())
+      return message.withParams(params).withId(this.#nextId())
     }
   )
 

@@ -1,6 +1,6 @@
 import { Effect, Random } from "effect"
 import { ByteParts } from "../../domain/ByteParts.ts"
-import { jsonOf, membersOf, objectOf, withMembers } from "../../domain/JsonMembers.ts"
+import { jsonOf, membersOf, objectOf } from "../../domain/JsonMembers.ts"
 import { type JsonRpcMessage, messageOf } from "../../domain/JsonRpcMessage.ts"
 
 /** The first revision without `initialize` (MCP "Versioning"). The specification calls it and later ones modern. */
@@ -37,10 +37,6 @@ export const revisionOf = (meta: ByteParts | undefined): string | undefined => {
   const version: unknown = member === undefined ? undefined : JSON.parse(member.value.text())
   return typeof version === "string" ? version : undefined
 }
-
-/** The same message with other parameters. */
-export const withParams = (message: JsonRpcMessage, params: ByteParts): JsonRpcMessage =>
-  messageOf(withMembers(message.bytes, { params }))
 
 /** Makes a message of its members. */
 const messageWith = (members: Readonly<Record<string, ByteParts>>): JsonRpcMessage =>

@@ -2,14 +2,7 @@ import { Predicate } from "effect"
 import type { ByteParts } from "../../domain/ByteParts.ts"
 import { jsonOf, membersOf, objectOf, parsedAt, valueAt, withMembers } from "../../domain/JsonMembers.ts"
 import type { JsonRpcMessage } from "../../domain/JsonRpcMessage.ts"
-import {
-  metaKeys,
-  modernRevision,
-  olderRevisions,
-  requestOf,
-  responseOf,
-  withParams
-} from "./ModernRevision.ts"
+import { metaKeys, modernRevision, olderRevisions, requestOf, responseOf } from "./ModernRevision.ts"
 
 /** A client of an older revision: what it said in `initialize`. */
 export interface OlderClient {
@@ -44,14 +37,16 @@ export const stamped = (
   logLevel?: string | undefined
 ): JsonRpcMessage => {
   const params = message.raw("params")
-  if (params !== undefined && membersOf(params) === undefined) return message
-  const meta = withMembers(valueAt(params, "_meta"), {
+  const members = params === undefined ? [] : membersOf(params)
+  if (members === undefined) return message
+  const meta = withMembers(members.findLast(({ name }) => name === "_meta")?.value, {
     [metaKeys.version]: jsonOf(modernRevision),
     [metaKeys.clientInfo]: client.info,
     [metaKeys.capabilities]: client.capabilities,
     ...(logLevel === undefined ? {} : { [metaKeys.logLevel]: jsonOf(logLevel) })
   })
-  return withParams(message, withMembers(params, { _meta: meta }))
+  const others = members.filter(({ name }) => name !== "_meta")
+  return message.withParams(objectOf([...others, { name: "_meta", value: meta }]))
 }
 
 /** Makes the request for what a server of revision 2026-07-28 is. */

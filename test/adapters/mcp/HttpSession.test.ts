@@ -95,6 +95,15 @@ describe("a session over streamable HTTP", () => {
           assert.isFalse(echo.isError)
           assert.deepInclude(echo.raw, { content: [{ type: "text", text: "hello" }] })
 
+          const text = "é\n".repeat(2 ** 18)
+          const long = yield* session.call("echo", { text })
+          assert.deepInclude(long.raw, { content: [{ type: "text", text }], structuredContent: { text } })
+          assert.deepStrictEqual(long.structured, Option.some({ text }))
+          assert.deepStrictEqual(
+            long.content.map((piece) => piece._tag === "Text" && piece.text),
+            [text]
+          )
+
           const fails = yield* session.call("fails", {})
           assert.isTrue(fails.isError)
           assert.deepStrictEqual(fails.content, [{ _tag: "Text", text: "the disk is full" }])

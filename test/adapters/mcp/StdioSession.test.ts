@@ -80,6 +80,9 @@ describe("a session with a program", () => {
             )
             const { content } = yield* session.call("echo", { text: "hello" })
             assert.deepStrictEqual(content, [{ _tag: "Text", text: "hello" }])
+            const text = "é\n".repeat(2 ** 18)
+            const long = yield* session.call("echo", { text })
+            assert.deepInclude(long.raw, { content: [{ type: "text", text }] })
             yield* session.ping
             assert.strictEqual(pids().length, processes)
             assert.isTrue(runs(pids().at(-1)!))

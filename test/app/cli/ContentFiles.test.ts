@@ -5,8 +5,11 @@ import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Option, Stdio } from "effect"
 import { TestConsole } from "effect/testing"
+import { ofToolResult } from "../../../src/adapters/mcp/McpContents.ts"
 import { checkOutput, deliver } from "../../../src/app/cli/ContentFiles.ts"
 import { Json } from "../../../src/app/cli/Settings.ts"
+import { ByteParts } from "../../../src/domain/ByteParts.ts"
+import { LongText } from "../../../src/domain/LongText.ts"
 import type { McpAnswer } from "../../../src/ports/McpConnector.ts"
 
 const folder = Effect.acquireRelease(
@@ -28,6 +31,55 @@ const pictures = (...texts: ReadonlyArray<string>): McpAnswer => ({
     base64: btoa(text)
   })),
   raw: {}
+})
+
+describe("an answer with long texts", () => {
+  const long = 'é "🌍"\n'.repeat(30_000)
+  const inPieces = (text: string) => new LongText(ByteParts.ofText(JSON.stringify(text).slice(1, -1)))
+  const picture = Buffer.from(long)
+  const answer = ofToolResult({
+    content: [
+      { type: "text", text: inPieces(long) },
+      { type: "text", text: "short" }
+    ]
+  })
+  const withPicture = ofToolResult({
+    content: [
+      { type: "image", mimeType: "image/png", data: inPieces(picture.toString("base64")) },
+      { type: "text", text: inPieces(long) }
+    ]
+  })
+  const printed = Effect.map(TestConsole.logLines, (lines) => lines.join("\n"))
+
+  it.effect.each([true, false])("is printed whole, to a terminal: %s", (isTerminal) =>
+    Effect.gen(function* () {
+      yield* deliver(answer, { output: Option.none(), overwrite: false })
+      assert.strictEqual(yield* printed, `${long}\nshort`)
+    }).pipe(
+      Effect.provide(Stdio.layerTest({ stdoutIsTerminal: Effect.succeed(isTerminal) })),
+      Effect.provide(platform)
+    )
+  )
+
+  it.effect("is printed as JSON", () =>
+    Effect.gen(function* () {
+      yield* deliver(withPicture, { output: Option.none(), overwrite: false })
+      assert.deepStrictEqual(JSON.parse(yield* printed), withPicture.raw)
+    }).pipe(Effect.provideService(Json, true), Effect.provide(platform))
+  )
+
+  it.effect("is saved, pictures and texts", () =>
+    Effect.gen(function* () {
+      const at = yield* folder
+      const to = (name: string) => ({ output: Option.some(join(at, name)), overwrite: false })
+      yield* deliver(answer, to("answer.txt"))
+      assert.strictEqual(readFileSync(join(at, "answer.txt"), "utf8"), `${long}\nshort`)
+      yield* deliver(withPicture, to("cat.png"))
+      assert.isTrue(readFileSync(join(at, "cat.png")).equals(picture))
+      assert.strictEqual(yield* printed, long)
+      assert.match((yield* Effect.flip(deliver(answer, to("answer.txt")))).message, /answer\.txt exists\.$/)
+    }).pipe(Effect.scoped, Effect.provide(platform))
+  )
 })
 
 describe("--output", () => {
