@@ -30,8 +30,12 @@ const shapes = [
 const shape = new RegExp(shapes)
 const allShapes = new RegExp(shapes, "g")
 
-/** True if a text holds a word that has the shape of a secret. */
-export const hasSecretShape = (text: string): boolean => shape.test(text)
+/** The prefixes alone. In a value of a configuration they are enough; in a text they also begin other words. */
+const prefix =
+  /\beyJ[\w-]{10,}|\b(?:sk|pk|rk|gh[opsur]|xox[abeprs]|glpat|ntn|npm)[-_][\w-]{8,}|\b(?:AKIA|ASIA)[A-Z0-9]{12,}/
+
+/** True if a value holds a word that may have the shape of a secret: better one too many is kept out of what is shared. */
+export const hasSecretShape = (value: string): boolean => prefix.test(value) || shape.test(value)
 
 /** What has no shape of its own, and a name before it: the secrets of AWS. */
 const named =

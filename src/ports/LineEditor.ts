@@ -23,10 +23,12 @@ export class LineEditor extends Context.Service<
      * A text that was pasted is one line, and may have line breaks.
      *
      * @param complete how the line so far can go on
+     * @param isKept true for a line that may be written to the history of later sessions; absent: all of them
      */
     readonly read: (
       prompt: string,
-      complete: (line: string) => Effect.Effect<Completion>
+      complete: (line: string) => Effect.Effect<Completion>,
+      isKept?: (line: string) => boolean
     ) => Effect.Effect<Option.Option<string>>
     /** Says that no more lines follow: Ctrl-C only hurries the end of the program. */
     readonly end: Effect.Effect<void>

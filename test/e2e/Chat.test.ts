@@ -255,13 +255,12 @@ describe.skipIf(!hasTerminal)("a chat at a terminal (needs script of util-linux)
         text: `${messages.filter(({ role }) => role === "user").length} from you`
       })
       const open = (...args: ReadonlyArray<string>) =>
-        startVirtualTerminal(keeping, ["chat", "demo", ...args], 80, {
-          env: { ...withModel(), MCP_CLI_HISTORY: "" }
-        })
+        startVirtualTerminal(keeping, ["chat", "demo", ...args], 80, { env: withModel() })
       model.play(count)
       const first = open()
       await first.shows(prompt)
       await first.type("the colour is teal\r", /1 from you[^]*\nYou: $/)
+      await first.type("/model\r", /scripted\nYou: $/)
       await end(first)
       model.play(count)
       const again = open("--continue")
@@ -286,6 +285,11 @@ describe.skipIf(!hasTerminal)("a chat at a terminal (needs script of util-linux)
       await end(named)
       const kept = filesBelow(keeping.home).filter((text) => text.includes("teal"))
       assert.deepStrictEqual(kept, [], "a file has the conversation in the clear")
+      assert.lengthOf(
+        filesBelow(keeping.home).filter((text) => text.includes("/model\n")),
+        1,
+        "the prompt has no history of commands"
+      )
     } finally {
       keeping.close()
     }

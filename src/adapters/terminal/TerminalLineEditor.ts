@@ -55,9 +55,12 @@ const makeTerminalReader = (waiting: Waiting) => {
   let history: ReadonlyArray<string> | undefined
   /** Typed before the editor closed, without the end of the line. */
   let unfinished = ""
-  return (prompt: string, complete: Complete) =>
+  return (prompt: string, complete: Complete, isKept: (line: string) => boolean = () => true) =>
     Effect.gen(function* () {
       const server = prompt.replace(/> $/, "")
+      const keep = (line: string) => {
+        if (isKept(line)) file.add(server, line)
+      }
       history ??= file.read(server)
       const context = yield* Effect.context()
       const lines = yield* lineInterface({
@@ -73,7 +76,7 @@ const makeTerminalReader = (waiting: Waiting) => {
       let isClosing = false
       let isRead = false
       const ahead = makeTypedAhead((typed) => {
-        file.add(server, typed)
+        keep(typed)
         waiting.push(withLineBreaks(typed))
       })
       yield* Effect.addFinalizer(() =>
@@ -103,7 +106,7 @@ const makeTerminalReader = (waiting: Waiting) => {
           history = all
         })
         lines.on("line", (typed) => {
-          file.add(server, typed)
+          keep(typed)
           isRead = true
           endReading()
           // All that has arrived is taken in before this runs.
@@ -183,10 +186,10 @@ export const layer: Layer.Layer<LineEditor> = Layer.effect(
     return LineEditor.of({
       isInteractive,
       cancellable: (effect) => (isInteractive ? cancellable(effect) : Effect.asSome(effect)),
-      read: Effect.fn("TerminalLineEditor.read")(function* (prompt, complete) {
+      read: Effect.fn("TerminalLineEditor.read")(function* (prompt, complete, isKept) {
         if (!isInteractive) return yield* ofPipe
         const next = waiting.shift()
-        if (next === undefined) return yield* ofTerminal(prompt, complete)
+        if (next === undefined) return yield* ofTerminal(prompt, complete, isKept)
         endReading()
         writeError(`${prompt}${next}\n`)
         return Option.some(next)

@@ -81,8 +81,10 @@ export const interactiveSession = <E, R>(
       const done = yield* runLine(context, text)
       return typeof done === "boolean" ? done : yield* turn(done)
     })
+    // What is said to a model is kept as a conversation, or not at all.
+    const isKept = conversation === undefined ? undefined : (line: string) => !isMessage(line)
     for (;;) {
-      const line = yield* editor.read(prompt, complete(context))
+      const line = yield* editor.read(prompt, complete(context), isKept)
       if (Option.isNone(line)) return
       const texts =
         conversation === undefined ? commandsIn(line.value) : line.value.trim() === "" ? [] : [line.value]
