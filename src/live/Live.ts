@@ -38,7 +38,6 @@ import {
   Verbose
 } from "../app/cli/Settings.ts"
 import { Configuration } from "../ports/Configuration.ts"
-import type { HttpTransport } from "../ports/HttpTransport.ts"
 import * as ChosenStorage from "../app/storage/ChosenStorage.ts"
 import * as CredentialStatus from "../app/credentials/CredentialStatus.ts"
 import * as Credentials from "../app/credentials/Credentials.ts"
@@ -146,25 +145,21 @@ const storage = (presence: Presence, prompt = secretPrompt) =>
     Layer.provideMerge(configuration)
   )
 
-/** The network. With `-v` each request is logged, with `-vv` its headers, too. */
-const transportOver = (undici: Layer.Layer<HttpTransport>) =>
-  Layer.unwrap(
-    Effect.gen(function* () {
-      const verbose = yield* Verbose
-      if (verbose === 0) return undici
-      const RequestLog = yield* Effect.promise(() => import("../app/trace/RequestLog.ts"))
-      return RequestLog.layer({ withHeaders: verbose > 1 }).pipe(Layer.provide(undici))
-    })
-  )
-const transport = transportOver(UndiciTransport.layer)
-
 /**
- * The network of a proxy, which runs for days and is idle most of the time. After a few answers V8 would compile the parser of
- * HTTP (WebAssembly) a second time, which takes 13 of 90 MB: now after some hundreds. Not before the first request: see
- * {@link connector}.
+ * The network. With `-v` each request is logged, with `-vv` its headers, too.
+ *
+ * After a few answers V8 would compile the parser of HTTP (WebAssembly) a second time: now after some hundreds. The end of a
+ * short run waits for that (40 of 215 ms of `tools`), and an idle proxy keeps 13 of 90 MB of it. Not before the first request:
+ * see {@link connector}.
  */
-const proxyTransport = transportOver(
-  UndiciTransport.layerWith(() => setFlagsFromString("--wasm-tiering-budget=1000000000"))
+const transport = Layer.unwrap(
+  Effect.gen(function* () {
+    const undici = UndiciTransport.layerWith(() => setFlagsFromString("--wasm-tiering-budget=1000000000"))
+    const verbose = yield* Verbose
+    if (verbose === 0) return undici
+    const RequestLog = yield* Effect.promise(() => import("../app/trace/RequestLog.ts"))
+    return RequestLog.layer({ withHeaders: verbose > 1 }).pipe(Layer.provide(undici))
+  })
 )
 
 /** The stored sign-ins, without the means to get new ones. */
@@ -195,10 +190,10 @@ const wire = Layer.suspend(() => Layer.merge(WireLive.layerOverTransport, browse
 const authorization = () =>
   AccessTokens.layer.pipe(Layer.provideMerge(SignIn.layer), Layer.provideMerge(Credentials.layer))
 
-const tokens = (presence: Presence = "terminal", network = transport) =>
+const tokens = (presence: Presence = "terminal") =>
   authorization().pipe(
     Layer.provideMerge(wire),
-    Layer.provideMerge(network),
+    Layer.provideMerge(transport),
     Layer.provideMerge(storage(presence))
   )
 
@@ -221,7 +216,7 @@ const stdioProxy = () =>
     Layer.provideMerge(authorization()),
     Layer.provideMerge(SignInPrompt.layer),
     Layer.provideMerge(wire),
-    Layer.provideMerge(proxyTransport),
+    Layer.provideMerge(transport),
     Layer.provideMerge(storage("never", TerminalSecretPrompt.layer({ interactive: false })))
   )
 
@@ -343,7 +338,7 @@ export const live = (version: string) =>
     },
     get localProxy() {
       return AuthorizedHttp.layer.pipe(
-        Layer.provideMerge(tokens("never", proxyTransport)),
+        Layer.provideMerge(tokens("never")),
         Layer.merge(
           Layer.mergeAll(
             LocalListener.layer(),
