@@ -1,5 +1,6 @@
 import { writeSync } from "node:fs"
-import { Worker } from "node:worker_threads"
+import { createRequire } from "node:module"
+import type { Worker } from "node:worker_threads"
 import { keyringEntries } from "./KeyringEntries.ts"
 import { faultOf } from "./KeyringFault.ts"
 import {
@@ -32,24 +33,44 @@ const say = (message: KeyringMessage) => {
  * Kills this process if a call blocks it for 90 seconds, longer than any timeout of the parent: the parent may have
  * been killed. It is a thread, because the call blocks the event loop.
  */
-const watchdog = new Worker(
-  `const { parentPort } = require("node:worker_threads")
-   let timer
-   parentPort.on("message", (busy) => {
-     clearTimeout(timer)
-     if (busy) timer = setTimeout(() => process.kill(process.pid, "SIGKILL"), 90_000)
-   })`,
-  { eval: true }
-)
-watchdog.unref()
-// oxlint-disable-next-line unicorn/require-post-message-target-origin -- that is a window's; a thread's has no origin
-const watch = (busy: boolean) => watchdog.postMessage(busy)
+const makeWatchdog = (): Worker => {
+  const { Worker } = process.getBuiltinModule("node:worker_threads")
+  const watchdog = new Worker(
+    `const { parentPort } = require("node:worker_threads")
+     let timer
+     parentPort.on("message", (busy) => {
+       clearTimeout(timer)
+       if (busy) timer = setTimeout(() => process.kill(process.pid, "SIGKILL"), 90_000)
+     })`,
+    { eval: true }
+  )
+  watchdog.unref()
+  return watchdog
+}
+let watchdog: Worker | undefined
+const watch = (busy: boolean) => {
+  watchdog ??= makeWatchdog()
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- that is a window's; a thread's has no origin
+  watchdog.postMessage(busy)
+}
 
-const load = async () => {
+/** Closes the connections of entries that are no longer held. With `--expose-gc` Node would not use its own compiled code at the start. */
+const collect = () => {
   try {
-    const { Entry, findCredentials } = await import("@napi-rs/keyring")
+    process.getBuiltinModule("node:v8").setFlagsFromString("--expose-gc")
+    process.getBuiltinModule("node:vm").runInNewContext("gc")()
+  } catch {
+    // Another runtime collects when it does.
+  }
+}
+
+const load = () => {
+  try {
+    // Faster than `import`, which reads the package for the names of its exports.
+    const require = createRequire(import.meta.filename)
+    const { Entry, findCredentials } = require("@napi-rs/keyring") as typeof import("@napi-rs/keyring")
     const connected = () => say({ tag: "connected" })
-    const entries = keyringEntries(backend, { Entry }, connected, () => globalThis.gc?.())
+    const entries = keyringEntries(backend, { Entry }, connected, collect)
     const find = (service: string) => {
       connected()
       return JSON.stringify(findCredentials(service))
@@ -59,7 +80,7 @@ const load = async () => {
     return { fault: faultOf(error) }
   }
 }
-type Loaded = Awaited<ReturnType<typeof load>>
+type Loaded = ReturnType<typeof load>
 
 const answer = (loaded: Loaded, request: Exclude<KeyringRequest, KeyringExpectation>): KeyringMessage => {
   if (loaded.entries === undefined) return { tag: "fault", fault: loaded.fault }
@@ -99,4 +120,4 @@ const serve = (loaded: Loaded) => {
   say({ tag: "ready" })
 }
 
-void load().then(serve)
+serve(load())

@@ -30,7 +30,7 @@ export const spawnChild = (
 ): ChildProcess => {
   const file = join(import.meta.dirname, `KeyringChild${extname(import.meta.filename)}`)
   const env = Object.fromEntries(Object.entries(environment).filter(([name]) => passedOn.test(name)))
-  const child = spawn(process.execPath, ["--expose-gc", file, backend], {
+  const child = spawn(process.execPath, [file, backend], {
     env,
     stdio: ["pipe", "pipe", "ignore"]
   })
