@@ -55,10 +55,7 @@ describe("an answer with long texts", () => {
     Effect.gen(function* () {
       yield* deliver(answer, { output: Option.none(), overwrite: false })
       assert.strictEqual(yield* printed, `${long}\nshort`)
-    }).pipe(
-      Effect.provide(Stdio.layerTest({ stdoutIsTerminal: Effect.succeed(isTerminal) })),
-      Effect.provide(platform)
-    )
+    }).pipe(Effect.provide([platform, Stdio.layerTest({ stdoutIsTerminal: Effect.succeed(isTerminal) })]))
   )
 
   it.effect("is printed as JSON", () =>
