@@ -76,7 +76,7 @@ const startPlace = async (
     }
   }
   await must(place, ["auth", "login", "demo"])
-  await must(place, ["storage", "move", "--to", backend])
+  await must(place, ["storage", "move", "--to", backend, "--yes"])
   return place
 }
 
@@ -289,7 +289,7 @@ const killAtRandom = async (backend: Backend) => {
   for (let run = 0; run < runs; run++) {
     const began = counted("token:refresh_token")
     const refresh = place.world.start(["auth", "token", "demo"], { env: place.env })
-    const move = place.world.start(["storage", "move", "--to", to], { env: place.env })
+    const move = place.world.start(["storage", "move", "--to", to, "--yes"], { env: place.env })
     to = to === other ? backend : other
     const wait = Math.random() * 500
     await new Promise((done) => setTimeout(done, wait))
@@ -312,7 +312,7 @@ const killAtRandom = async (backend: Backend) => {
     }
     await must(place, ["auth", "login", "demo"])
   }
-  await must(place, ["storage", "move", "--to", backend])
+  await must(place, ["storage", "move", "--to", backend, "--yes"])
   await must(place, ["auth", "token", "demo"])
   const isMet = unopened === 0 && lost === 0
   say(
