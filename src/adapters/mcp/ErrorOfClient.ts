@@ -1,6 +1,6 @@
 import { Option, type Redacted, Schema } from "effect"
 import { printable } from "../../domain/PrintableText.ts"
-import { redactConfigured } from "../../domain/Redaction.ts"
+import { quoted, redactConfigured } from "../../domain/Redaction.ts"
 import * as Remedy from "../../domain/Remedy.ts"
 import { McpError } from "../../ports/McpConnector.ts"
 import {
@@ -65,7 +65,7 @@ export const explainer = (options: {
 }): Explain => {
   const { configured, server } = options
   const quote = (text: string): string =>
-    inSentence(printable(redactConfigured(withoutIssues(text), configured)))
+    inSentence(quoted(withoutIssues(text), (said) => redactConfigured(said, configured)))
 
   const ofVersions = (versions: ReadonlyArray<string>): Explanation => [
     `it speaks MCP of ${printable(versions.join(", "))}, which this mcp-cli does not.`,

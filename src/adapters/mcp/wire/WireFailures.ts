@@ -1,6 +1,6 @@
 import { type BearerChallenge, bearerChallenge, requiresToken } from "../../../domain/Challenge.ts"
 import { printable } from "../../../domain/PrintableText.ts"
-import { redactConfigured } from "../../../domain/Redaction.ts"
+import { quoted, redactConfigured } from "../../../domain/Redaction.ts"
 import * as Remedy from "../../../domain/Remedy.ts"
 import { hasOwnAuthorization, type RemoteServer } from "../../../domain/Server.ts"
 import { largestAnswerMiB } from "../../../domain/ServerRules.ts"
@@ -29,7 +29,7 @@ export class WireFailures {
   }
 
   #quote(text: string): string {
-    return inSentence(printable(redactConfigured(text, this.#server.headers)))
+    return inSentence(quoted(text, (said) => redactConfigured(said, this.#server.headers)))
   }
 
   get #checkUrl(): ReadonlyArray<Remedy.Remedy> {
