@@ -270,11 +270,14 @@ export const metadata: Target<World> = {
     const mayUse = (address: string) =>
       isUsable(address) && !(isPublic && isInner(address) && URL.parse(address)?.hostname !== url.hostname)
     for (const { authorization, method, text, url: to } of network.sent) {
+      // A probe or a greeting, which follows the redirects of the server to places of its own.
+      const isOwn =
+        URL.parse(to)?.origin === url.origin && (method === "POST" || text.includes("text/event-stream"))
       yield* mustAll([
         [mayUse(to), `a request to ${to}`],
         [authorization === null, `an Authorization header for ${to}`],
-        [method === "GET" || (method === "POST" && to === url.href), `a ${method} to ${to}`],
-        [method === "POST" || secretIn(text, secrets) === undefined, `a secret of the server for ${to}`]
+        [method === "GET" || isOwn, `a ${method} to ${to}`],
+        [isOwn || secretIn(text, secrets) === undefined, `a secret of the server for ${to}`]
       ])
     }
     yield* mustAll([[network.sent.length <= maxRequests, `${network.sent.length} requests`]])
