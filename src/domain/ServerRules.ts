@@ -6,8 +6,8 @@ import { isScope } from "./TokenSet.ts"
 /** The largest `maxAnswerMiB` of a server: JavaScript has no longer strings. */
 export const largestAnswerMiB = 512
 
-/** Maximum length of a server's name, in characters. */
-const maxNameLength = 100
+/** Maximum length of a server's name, and of an account's, in characters. */
+export const maxNameLength = 100
 /** Maximum length of a server's name as stores write it. File systems allow 255 bytes, with suffixes and temporary names. */
 const maxStoredNameLength = 180
 

@@ -587,7 +587,7 @@ describe("discovery", () => {
         const { asking } = discover({ [mcp]: answer })
         const error = errorText(yield* Effect.flip(asking))
         assert.include(error, `it answers ${what}, and not as an MCP server`)
-        assert.include(error, 'Check "url" and "transport" in the entry of notion.')
+        assert.include(error, 'Check "url" and "type" in the entry of notion.')
         assert.include(error, "/mcp")
         assert.notInclude(error, "as it is")
       })
