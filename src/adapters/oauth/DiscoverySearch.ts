@@ -33,7 +33,7 @@ const withoutSignIn = (server: RemoteServer, { isMcp, response }: Greeting) => {
     return new DiscoveryError({
       server: server.name,
       reason: "moved",
-      detail: `it redirects to ${printable(target.origin)}`
+      detail: `it redirects to ${printable(`${target.origin}${target.pathname}`)}`
     })
   }
   if (isMcp) return new SignInNotOffered({ server: server.name })

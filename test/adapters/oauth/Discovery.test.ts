@@ -529,7 +529,7 @@ describe("discovery", () => {
     Effect.gen(function* () {
       const { asking } = discover({ [mcp]: () => Response.redirect("https://new.test/mcp?secret", 308) })
       const { message } = yield* Effect.flip(asking)
-      assert.include(message, "redirects to https://new.test")
+      assert.include(message, "redirects to https://new.test/mcp.")
       assert.notInclude(message, "secret")
     })
   )
