@@ -1,7 +1,7 @@
 import { APICallError, InvalidResponseDataError, JSONParseError, TypeValidationError } from "@ai-sdk/provider"
 import { Duration, Predicate, Redacted } from "effect"
 import { customProvider } from "../../domain/chat/ModelProvider.ts"
-import { quoted, redact, secretsInHeader } from "../../domain/Redaction.ts"
+import { quoted, redactor, secretsInHeader } from "../../domain/Redaction.ts"
 import { advice, command, type Remedy } from "../../domain/Remedy.ts"
 import { type ChatFailure, ChatModelError } from "../../ports/ChatModel.ts"
 import { NetworkError } from "../../ports/HttpTransport.ts"
@@ -157,7 +157,7 @@ const remediesOf = (failure: ChatFailure, { isLocal, provider }: FailedModel): R
 const shown = (text: string, { headers, key }: FailedModel): string => {
   const secrets = Object.values(headers).flatMap((value) => secretsInHeader(Redacted.value(value)))
   const all = key === undefined ? secrets : [Redacted.value(key), ...secrets]
-  const line = quoted(text.slice(0, maxErrorText), (said) => redact(said, all)).replace(/\s+/g, " ")
+  const line = quoted(text.slice(0, maxErrorText), redactor(all)).replace(/\s+/g, " ")
   return line.length > maxDetail ? `${line.slice(0, maxDetail)}...` : line
 }
 
