@@ -36,8 +36,8 @@ const sameSecret = (a: string, b: string): boolean => {
 
 /**
  * Reads an authorization response: the exact `state`, then `iss` by the table of RFC 9207 §2.4 (present: the same;
- * announced and absent: rejected), then `error` or `code`. A parameter given twice is rejected (RFC 6749 §3.1). The
- * server's own words are repeated only after its `iss` is verified.
+ * announced and absent: rejected), then `error` or `code`. A parameter given twice is rejected, and one without a value
+ * counts as absent (RFC 6749 §3.1). The server's own words are repeated only after its `iss` is verified.
  */
 export const readAuthorizationResponse = (
   expected: ExpectedResponse,
@@ -48,33 +48,34 @@ export const readAuthorizationResponse = (
   for (const name of ["state", "iss", "code", "error"]) {
     if (parameters.getAll(name).length > 1) return { _tag: "Rejected", detail: `it carries "${name}" twice` }
   }
-  const iss = parameters.get("iss")
+  const given = (name: string) => parameters.get(name) || undefined
+  const iss = given("iss")
   if (expected.issuer !== undefined) {
-    if (iss === null && expected.issuerRequired) {
+    if (iss === undefined && expected.issuerRequired) {
       return {
         _tag: "Rejected",
         detail: `it does not name its issuer, ${expected.issuer}, as that server announces (RFC 9207)`
       }
     }
     const isIssuer = expected.issuerExact === true ? Object.is : isSameIssuer
-    if (iss !== null && !isIssuer(iss, expected.issuer)) {
+    if (iss !== undefined && !isIssuer(iss, expected.issuer)) {
       return {
         _tag: "Rejected",
         detail: `it comes from issuer ${printable(iss)}, not from ${expected.issuer} (RFC 9207)`
       }
     }
   }
-  const error = parameters.get("error")
-  if (error !== null) {
-    const description = parameters.get("error_description")
+  const error = given("error")
+  if (error !== undefined) {
+    const description = given("error_description")
     return {
       _tag: "Denied",
       error: printable(error),
-      description: description === null ? undefined : printable(description)
+      description: description === undefined ? undefined : printable(description)
     }
   }
-  const code = parameters.get("code")
-  return code === null || code === ""
+  const code = given("code")
+  return code === undefined
     ? { _tag: "Rejected", detail: "it carries neither a code nor an error" }
     : { _tag: "Granted", code: Redacted.make(code, { label: "code" }) }
 }

@@ -79,6 +79,19 @@ export const authorizationServerMetadataUrls = (issuer: URL): ReadonlyArray<stri
   ]
 }
 
+/**
+ * The issuer whose metadata is at an address: some servers name that instead of the issuer (RFC 8414 §3.1, OpenID Connect
+ * Discovery §4). Any other text as it is.
+ */
+export const issuerOfMetadataUrl = (text: string): string => {
+  const { href, origin, pathname } = URL.parse(text) ?? { href: undefined, origin: "", pathname: "" }
+  const path =
+    /^\/\.well-known\/(?:oauth-authorization-server|openid-configuration)(\/.*)?$/.exec(pathname) ??
+    /^(\/.+)\/\.well-known\/openid-configuration$/.exec(pathname)
+  // An issuer has no user name, query or fragment.
+  return path === null || href !== `${origin}${pathname}` ? text : `${origin}${path[1] ?? ""}`
+}
+
 /** Maximum number of path segments of an issuer that is looked for above an endpoint. */
 const maxIssuerSegments = 4
 

@@ -102,7 +102,8 @@ export const bearerChallenge = (header: string | null | undefined): BearerChalle
   const said = (name: string) => all.map(({ parameters }) => parameters[name]).find(Boolean)
   const description = said("error_description")
   return {
-    error: said("error"),
+    // Codes are in lower case (RFC 6750 §3.1).
+    error: said("error")?.toLowerCase(),
     ...(description === undefined ? {} : { description }),
     scope: said("scope"),
     resourceMetadata: said("resource_metadata"),
@@ -115,6 +116,13 @@ export const wantsNonce = (header: string | null): boolean =>
   parseChallenges(header ?? "").some(
     ({ parameters, scheme }) => scheme === "dpop" && parameters["error"] === "use_dpop_nonce"
   )
+
+/**
+ * True if an answer refuses the token of its request, or requires one: 401, or the challenge that belongs to it (RFC 6750
+ * §3.1 `invalid_token`) with the status of a gateway or of a client error.
+ */
+export const requiresToken = (status: number, challenge: BearerChallenge | undefined): boolean =>
+  status === 401 || ((status === 400 || status === 403) && challenge?.error === "invalid_token")
 
 /**
  * True if a 403 requires more scopes (RFC 6750 §3.1 `insufficient_scope`, MCP "Scope Challenge Handling"). Some servers leave

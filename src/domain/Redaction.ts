@@ -1,6 +1,7 @@
 import { Redacted, Result } from "effect"
 import * as Base64 from "effect/encoding/Base64"
 import * as Hex from "effect/encoding/Hex"
+import { printable, safeLine } from "./PrintableText.ts"
 
 /** Shorter values are not searched for in other texts: they would match ordinary words. */
 const minSearched = 6
@@ -152,6 +153,13 @@ export const redactor = (secrets: Iterable<string>): ((text: string) => string) 
 
 /** Replaces every secret in a text, in any of its forms, with `…`. */
 export const redact = (text: string, secrets: Iterable<string>): string => redactor(secrets)(text)
+
+/**
+ * Text of a server as a quotation without secrets. They are redacted before and after what cannot be printed is left out: a
+ * server may put a control character into a secret that it repeats.
+ */
+export const quoted = (text: string, redacted: (text: string) => string): string =>
+  printable(redacted(safeLine(redacted(text))))
 
 /**
  * Redacts a text in which a server or its program may repeat configured headers or variables. What follows an

@@ -6,8 +6,8 @@ import { isScope } from "./TokenSet.ts"
 /** The largest `maxAnswerMiB` of a server: JavaScript has no longer strings. */
 export const largestAnswerMiB = 512
 
-/** Maximum length of a server's name, in characters. */
-const maxNameLength = 100
+/** Maximum length of a server's name, and of an account's, in characters. */
+export const maxNameLength = 100
 /** Maximum length of a server's name as stores write it. File systems allow 255 bytes, with suffixes and temporary names. */
 const maxStoredNameLength = 180
 
@@ -15,7 +15,10 @@ const maxStoredNameLength = 180
 export const serverNameProblem = (name: string): string | undefined => {
   if (name === "") return "the name of a server must not be empty"
   if (!isSafeLine(name)) return "the name of a server must not have control or invisible characters"
-  if (name.length > maxNameLength) return `the name of a server has at most ${maxNameLength} characters`
+  if (name.length > maxNameLength) {
+    const way = URL.canParse(name) ? ": write this URL into the configuration under a short name" : ""
+    return `the name of a server has at most ${maxNameLength} characters${way}`
+  }
   return CredentialKey.of(name).storageName.length > maxStoredNameLength
     ? "the name of this server is too long to name a file by: use fewer characters other than a-z, 0-9, _, . and -"
     : undefined

@@ -130,6 +130,13 @@ export class SignInRefused extends Schema.TaggedError<SignInRefused>()("SignInRe
   get remedies(): ReadonlyArray<Remedy.Remedy> {
     switch (this.error) {
       case "access_denied":
+      // The user left the page (OpenID Connect Core §3.1.2.6), or the server could not answer.
+      case "login_required":
+      case "consent_required":
+      case "interaction_required":
+      case "account_selection_required":
+      case "server_error":
+      case "temporarily_unavailable":
         return [login(this, { purpose: "try again" })]
       case "invalid_scope":
         return [Remedy.check(Remedy.oauthOf(this.server), ["scopes"])]

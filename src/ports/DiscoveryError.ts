@@ -113,7 +113,7 @@ const remediesOf = (
       return [Remedy.set(entry, { url: null }, "the server is there now")]
     case "not MCP":
       return [
-        Remedy.check(entry, ["url", "transport"]),
+        Remedy.check(entry, ["url", "type"]),
         Remedy.advice("Its documentation names the path, which is often /mcp, and who may use it.")
       ]
     case "configuration":

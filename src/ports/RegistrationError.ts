@@ -1,4 +1,5 @@
 import { Schema } from "effect"
+import { laterText } from "../domain/LaterText.ts"
 import * as Remedy from "../domain/Remedy.ts"
 
 /** The authorization server registers no clients, or refused this one. */
@@ -39,8 +40,10 @@ export class RegistrationError extends Schema.TaggedError<RegistrationError>()("
     const place = registerAt === undefined ? `with the provider of ${server}` : `at ${registerAt}`
     const client = Remedy.set(oauth, { client_id: null }, "you have registered one")
     if (why === "unavailable") {
-      const time = retryAfter === undefined ? "later" : `in ${Math.ceil(retryAfter / 1000)} seconds`
-      return [Remedy.advice(`Try again ${time}, or register an application ${place}.`), client]
+      return [
+        Remedy.advice(`Try again ${laterText(retryAfter)}, or register an application ${place}.`),
+        client
+      ]
     }
     const document = [
       Remedy.command("auth client-metadata", { purpose: "see a document to publish instead" }),

@@ -1,4 +1,5 @@
 import { Schema } from "effect"
+import { laterText } from "../domain/LaterText.ts"
 import { oauthEndpoints } from "../domain/OAuthEndpoints.ts"
 import * as Remedy from "../domain/Remedy.ts"
 import { suggestsSignIn } from "../domain/UnclearFailure.ts"
@@ -129,11 +130,15 @@ const remediesOf = ({
   const way = purpose === "refresh" && suggestsSignIn(reason) ? [login("sign in instead")] : []
   const report = Remedy.advice(`Tell the provider of ${server}.`)
   switch (reason._tag) {
-    case "Transient":
+    case "Transient": {
+      const later = laterText(reason.retryAfter)
       return [
-        Remedy.advice(purpose === "sign-in" ? "Sign in again later." : "Nothing was lost. Try again later."),
+        Remedy.advice(
+          purpose === "sign-in" ? `Sign in again ${later}.` : `Nothing was lost. Try again ${later}.`
+        ),
         ...way
       ]
+    }
     case "Unanswered":
       return purpose === "sign-in" ? [login("start again")] : [Remedy.advice("Try again later.")]
     case "InvalidGrant":

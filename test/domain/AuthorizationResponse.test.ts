@@ -37,8 +37,10 @@ describe("an authorization response", () => {
     [true, "iss=http%3A%2F%2Fas.test", "Rejected"],
     [true, "iss=https%3A%2F%2FAS.test", "Rejected"],
     [true, "iss=https%3A%2F%2Fas.test.evil.test%2F", "Rejected"],
+    [true, "iss=", "Rejected"],
     [false, iss, "Granted"],
     [false, "", "Granted"],
+    [false, "iss=", "Granted"],
     [false, "iss=https%3A%2F%2Fattacker.test", "Rejected"]
   ])("where iss is announced: %s, and comes as: %s, is %s", (issuerRequired, parameter, expected) => {
     assert.strictEqual(read(`${good}&${parameter}`, { issuerRequired })._tag, expected)
@@ -56,6 +58,15 @@ describe("an authorization response", () => {
   it("of endpoints by hand has no issuer to compare", () => {
     assert.strictEqual(read(`${good}&${iss}`, { issuer: undefined, issuerRequired: false })._tag, "Granted")
   })
+
+  // RFC 6749 §3.1: parameters without a value count as omitted.
+  it.each([
+    ["code=c&error=&error_description=&error_uri=", "Granted"],
+    ["code=&error=access_denied", "Denied"],
+    ["error=", "Rejected"]
+  ])("takes a parameter without a value for an absent one: %s is %s", (query, tag) =>
+    assert.strictEqual(read(`${query}&state=the+state&${iss}`)._tag, tag)
+  )
 
   it("grants the code, redacted", () => {
     const response = read(`${good}&${iss}`)

@@ -53,6 +53,7 @@ describe("a WWW-Authenticate header", () => {
     ['Basic realm="r, Bearer scope=no", Bearer scope="yes"', { scope: "yes" }],
     ["Negotiate abc==, bearer error=invalid_token", { error: "invalid_token" }],
     ['Bearer error = "a \\"quoted\\" word"', { error: 'a "quoted" word' }],
+    ['Bearer error="Invalid_Token", scope="Read"', { error: "invalid_token", scope: "Read" }],
     ["Bearer", {}],
     [',, Bearer scope="a" ,scope="b"', { scope: "a" }],
     // Beside the grammar, as servers write them.

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Redacted, Schema } from "effect"
 import {
   basicCredentials,
+  quoted,
   redact,
   redactConfigured,
   secretsInHeader,
@@ -105,4 +106,20 @@ describe("text that may repeat the configuration", () => {
     const text = "it is true: a Bearer token is missing"
     assert.strictEqual(redactConfigured(text, configured), text)
   })
+})
+
+describe("a quotation of a server", () => {
+  const secret = "eyJhbGciOiJFUzI1NiJ9.c2VjcmV0"
+  it.each([
+    ["the secret", `has ${secret} in it`, "has … in it"],
+    ["control characters in it", `has ${secret.slice(0, 5)}\u0000\u0001${secret.slice(5)}`, "has …"],
+    ["a zero-width character in it", `${secret.slice(0, 9)}\u200b${secret.slice(9)}\u202e`, "…"],
+    ["escape sequences before it", `\u001b[31m${secret}`, "[31m…"],
+    ["its first half at the end of what is shown", `${"x".repeat(290)}${secret}`, `${"x".repeat(290)}…`]
+  ])("holds no secret where it repeats %s", (_, text, expected) =>
+    assert.strictEqual(
+      quoted(text, (said) => redact(said, [secret])),
+      expected
+    )
+  )
 })

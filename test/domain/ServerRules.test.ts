@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { addressProblem, notUrlProblem } from "../../src/domain/ServerRules.ts"
+import { addressProblem, notUrlProblem, serverNameProblem } from "../../src/domain/ServerRules.ts"
 
 /** What is wrong with the address that a user wrote. */
 const problemOf = (text: string): string | undefined => {
@@ -50,4 +50,18 @@ describe("an address that is no URL", () => {
       assert.isUndefined(problemOf(text))
     }
   )
+})
+
+describe("the name of a server", () => {
+  it.each([
+    ["a".repeat(100), undefined],
+    ["a".repeat(101), /has at most 100 characters$/],
+    [`https://mcp.test/?key=${"k".repeat(90)}`, /100 characters: write this URL into the configuration/],
+    ["", /must not be empty/],
+    ["a\u200bb", /must not have control or invisible/]
+  ])("is checked: %s", (name, problem) => {
+    const found = serverNameProblem(name)
+    if (problem === undefined) assert.isUndefined(found)
+    else assert.match(found ?? "", problem)
+  })
 })

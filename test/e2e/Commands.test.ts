@@ -146,6 +146,19 @@ describe("the program", () => {
     }
   })
 
+  it("refuses a name that is empty, hides something, or is too long for a file", async () => {
+    for (const args of [
+      ["auth", "logout", ""],
+      ["auth", "doctor", ""],
+      ["auth", "reset", "demo", "--account", "x".repeat(101)],
+      ["tools", "demo", "--account", "a\u200bb"]
+    ]) {
+      const { code, stderr } = await world.run(args)
+      assert.strictEqual(code, 2)
+      assert.match(stderr, /^mcp-cli: Invalid value for .* Expected the name of (a server|an account)/)
+    }
+  })
+
   it("says a problem that several fields have in one line", async () => {
     const oauth = { client_id: "a", client_secret: "a secret value" }
     world.configure({

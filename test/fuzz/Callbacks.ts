@@ -91,12 +91,18 @@ export const callbacks: Target<Callback> = {
     })
     const of = (name: string) => parameters.getAll(name)
     const isOurs = of("state").length === 1 && of("state")[0] === state
-    const issuers = of("iss")
+    // RFC 6749 §3.1: a parameter without a value counts as absent.
+    const given = (name: string) => of(name).filter((value) => value !== "")
+    const issuers = given("iss")
     const isFromIssuer =
       issuers.length === 0 ? !(issuerKnown && issuerRequired) : !issuerKnown || issuers[0] === issuer
-    const isClear = isOurs && isFromIssuer && issuers.length <= 1
-    const isCode = of("code").length === 1 && of("code")[0] !== "" && of("error").length === 0
-    const isError = of("error").length === 1 && of("code").length <= 1
+    const isClear = isOurs && isFromIssuer && of("iss").length <= 1
+    const isCode =
+      of("code").length === 1 &&
+      given("code").length === 1 &&
+      of("error").length <= 1 &&
+      given("error").length === 0
+    const isError = of("error").length === 1 && given("error").length === 1 && of("code").length <= 1
     const texts =
       answer._tag === "Denied"
         ? [answer.error, answer.description ?? ""]

@@ -108,8 +108,11 @@ export const challenges: Target<string> = {
       [
         bearer === undefined ||
           [bearer.error, bearer.scope, bearer.resourceMetadata].every(
-            (value) =>
-              value === undefined || all.some(({ parameters }) => Object.values(parameters).includes(value))
+            (value, at) =>
+              value === undefined ||
+              all
+                .flatMap(({ parameters }) => Object.values(parameters))
+                .some((written) => value === (at === 0 ? written.toLowerCase() : written))
           ),
         "a value that no challenge has"
       ]

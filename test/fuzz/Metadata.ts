@@ -148,15 +148,18 @@ const documentIn = ({ body, end, isBytes, padding, status }: Answer): string | u
     ? new TextDecoder().decode(Buffer.from(body, isBytes ? "latin1" : "utf8"))
     : undefined
 
+const isOfResource = /^(resource|authorization_servers)$/
+
 /** The issuers that a document of a resource names; undefined for any other text. */
 const namedIn = (text: string): ReadonlyArray<string> | undefined => {
   try {
     const document: unknown = JSON.parse(text)
     if (typeof document !== "object" || document === null || Array.isArray(document)) return undefined
     const known = Object.entries(document)
-      .filter(([, value]) => value !== null && value !== "")
+      // Any other member that cannot be read is left out.
+      .filter(([name, value]) => isOfResource.test(name) && value !== null && value !== "")
       .flatMap(([name, value]: [string, unknown]) => {
-        if (!/s_supported$|^authorization_servers$/.test(name)) return [[name, value]]
+        if (name === "resource") return [[name, value]]
         // One text is a list of words, and a list holds texts alone.
         const items: unknown = typeof value === "string" ? value.split(/[\s,]+/) : value
         return Array.isArray(items)
@@ -180,6 +183,20 @@ const isSpelled = (one: string, other: string): boolean => {
   return one === other || (long === `${short}/` && URL.parse(short)?.origin === short)
 }
 
+/** Whether a listed text is an issuer, or the address of its metadata. */
+const isListed = (listed: string, issuer: string): boolean => {
+  const url = URL.parse(issuer)
+  const path = (url?.pathname ?? "").replace(/\/$/, "")
+  const places = ["oauth-authorization-server", "openid-configuration"].map(
+    (name) => `${url?.origin}/.well-known/${name}${path}`
+  )
+  const at = URL.parse(listed)?.href.replace(/\/$/, "")
+  return (
+    isSpelled(listed, issuer) ||
+    [...places, `${url?.origin}${path}/.well-known/openid-configuration`].some((place) => place === at)
+  )
+}
+
 /**
  * Whether an issuer is one that the first document of the resource names, or, where it names none, the server itself; and
  * in any case the configured one, where one is configured.
@@ -195,9 +212,9 @@ const isNamed = (issuer: string, input: World, served: ReadonlyArray<string>, of
   const isDescribed = served.slice(ofIssuers).some((text) => text.includes(JSON.stringify(issuer)))
   const accepts = (named: ReadonlyArray<string>) =>
     configured === null
-      ? (named.length > 0 ? named : [origin]).some((name) => isSpelled(name, issuer))
+      ? (named.length > 0 ? named : [origin]).some((name) => isListed(name, issuer))
       : isSpelled(configured, issuer) &&
-        (named.length === 0 || isDescribed || named.some((name) => isSpelled(name, issuer)))
+        (named.length === 0 || isDescribed || named.some((name) => isListed(name, issuer)))
   return accepts(lists[first] ?? []) || (first >= ofIssuers && accepts([]))
 }
 
@@ -253,11 +270,14 @@ export const metadata: Target<World> = {
     const mayUse = (address: string) =>
       isUsable(address) && !(isPublic && isInner(address) && URL.parse(address)?.hostname !== url.hostname)
     for (const { authorization, method, text, url: to } of network.sent) {
+      // A probe or a greeting, which follows the redirects of the server to places of its own.
+      const isOwn =
+        URL.parse(to)?.origin === url.origin && (method === "POST" || text.includes("text/event-stream"))
       yield* mustAll([
         [mayUse(to), `a request to ${to}`],
         [authorization === null, `an Authorization header for ${to}`],
-        [method === "GET" || (method === "POST" && to === url.href), `a ${method} to ${to}`],
-        [method === "POST" || secretIn(text, secrets) === undefined, `a secret of the server for ${to}`]
+        [method === "GET" || isOwn, `a ${method} to ${to}`],
+        [isOwn || secretIn(text, secrets) === undefined, `a secret of the server for ${to}`]
       ])
     }
     yield* mustAll([[network.sent.length <= maxRequests, `${network.sent.length} requests`]])

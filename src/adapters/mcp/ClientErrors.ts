@@ -11,6 +11,13 @@ export class RpcError extends Data.TaggedError("RpcError")<{
 /** An answer that is not that of an MCP server. The message says why. */
 export class UnusableAnswer extends Data.TaggedError("UnusableAnswer")<{ readonly message: string }> {}
 
+/** The error for a result that is not as MCP defines it, at a place in it. */
+export const invalidResult = (method: string, place: string): UnusableAnswer =>
+  new UnusableAnswer({ message: `Invalid result for ${method}${place === "" ? "" : ` at "${place}"`}` })
+
+/** The server starts a session in a version that this client does not speak. */
+export class OtherVersion extends Data.TaggedError("OtherVersion")<{ readonly spoken: string }> {}
+
 /** A list with more pages than are read. */
 export class EndlessList extends Data.TaggedError("EndlessList") {}
 
@@ -23,11 +30,17 @@ export class InputRequired extends Data.TaggedError("InputRequired")<{
 }> {}
 
 /** What a request can fail with besides what the way to the server fails with. */
-export type ClientError = RpcError | UnusableAnswer | EndlessList | SessionForgotten | InputRequired
+export type ClientError =
+  | RpcError
+  | UnusableAnswer
+  | OtherVersion
+  | EndlessList
+  | SessionForgotten
+  | InputRequired
 
 /** True for a {@link ClientError}. */
 export const isClientError = (error: unknown): error is ClientError =>
-  [RpcError, UnusableAnswer, EndlessList, SessionForgotten, InputRequired].some(
+  [RpcError, UnusableAnswer, OtherVersion, EndlessList, SessionForgotten, InputRequired].some(
     (kind) => error instanceof kind
   )
 

@@ -1,6 +1,6 @@
 import { Option, type Redacted, Schema } from "effect"
 import { printable } from "../../domain/PrintableText.ts"
-import { redactConfigured } from "../../domain/Redaction.ts"
+import { quoted, redactConfigured } from "../../domain/Redaction.ts"
 import * as Remedy from "../../domain/Remedy.ts"
 import { McpError } from "../../ports/McpConnector.ts"
 import {
@@ -8,6 +8,7 @@ import {
   EndlessList,
   errorCodes,
   InputRequired,
+  OtherVersion,
   RpcError,
   SessionForgotten,
   supportedVersions,
@@ -64,15 +65,16 @@ export const explainer = (options: {
 }): Explain => {
   const { configured, server } = options
   const quote = (text: string): string =>
-    inSentence(printable(redactConfigured(withoutIssues(text), configured)))
+    inSentence(quoted(withoutIssues(text), (said) => redactConfigured(said, configured)))
+
+  const ofVersions = (versions: ReadonlyArray<string>): Explanation => [
+    `it speaks MCP of ${printable(versions.join(", "))}, which this mcp-cli does not.`,
+    Remedy.advice("Upgrade mcp-cli.")
+  ]
 
   const ofRpc = (error: RpcError, fix: Remedy.Remedy | undefined): Explanation => {
     const versions = supportedVersions(error)
-    if (versions !== undefined && versionToOffer(error) === undefined)
-      return [
-        `it speaks MCP of ${printable(versions.join(", "))}, which this mcp-cli does not.`,
-        Remedy.advice("Upgrade mcp-cli.")
-      ]
+    if (versions !== undefined && versionToOffer(error) === undefined) return ofVersions(versions)
     return [
       `it answered with an error${quote(error.message)} (JSON-RPC ${error.code}).`,
       ...(fix !== undefined && error.code === errorCodes.invalidParams ? [fix] : [])
@@ -89,6 +91,7 @@ export const explainer = (options: {
     if (error instanceof RpcError) return ofRpc(error, fix)
     if (error instanceof InputRequired)
       return ["it requires input that mcp-cli cannot give.", Remedy.advice("Use it in another MCP client.")]
+    if (error instanceof OtherVersion) return ofVersions([error.spoken])
     if (error instanceof EndlessList)
       return [
         `its list does not end: it names another page after ${maxPages} of them.`,

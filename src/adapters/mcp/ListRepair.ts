@@ -68,6 +68,13 @@ export const listKinds = {
 const withoutNulls = (fields: Fields): Fields =>
   Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null))
 
+/** A schema without nulls, and with its type where it has none, or allows null as well: arguments are always an object. */
+const repairedSchema = (schema: Fields): Fields => {
+  const { type, ...fields } = withoutNulls(schema)
+  const isObject = type === undefined || (Array.isArray(type) && type.includes("object"))
+  return { ...fields, type: isObject ? "object" : type }
+}
+
 /** What a user knows an entry by; empty if it has no name. */
 export const nameOfEntry = (entry: unknown): string => {
   const { name, uri } = isFields(entry) ? entry : {}
@@ -87,7 +94,7 @@ export const repairEntry = (kind: ListKind, entry: unknown, mirrorsParameters: b
     `${name === "" ? `a ${kind.noun} without a name` : `the ${kind.noun} "${name}"`} is left out, because ${why} is not as MCP defines it`
   if (!isFields(entry)) return leftOut("it")
   const fields: Record<string, unknown> = { ...withoutNulls(entry) }
-  if (isFields(fields["inputSchema"])) fields["inputSchema"] = withoutNulls(fields["inputSchema"])
+  if (isFields(fields["inputSchema"])) fields["inputSchema"] = repairedSchema(fields["inputSchema"])
   const place = kind.fault(fields)
   if (place !== undefined) return leftOut(`its "${place}"`)
   if (mirrorsParameters && paramHeadersOf(fields["inputSchema"]) === undefined)

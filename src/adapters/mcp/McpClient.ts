@@ -9,10 +9,13 @@ import {
   errorCodes,
   initializeVersions,
   InputRequired,
+  invalidResult,
+  OtherVersion,
   RpcError,
   SessionForgotten,
   UnusableAnswer
 } from "./ClientErrors.ts"
+import { wordsIn } from "./HttpFailure.ts"
 import { type ListKind, listKinds, nameOfEntry, repairEntry } from "./ListRepair.ts"
 import { maxInputRounds, maxPages, maxQuestions, inputDelay, shutdownTimeout } from "./McpLimits.ts"
 import { type CheckedMethod, type CheckedResult, checkResult } from "./McpResults.ts"
@@ -291,19 +294,20 @@ export class McpClient<E> {
       request: RpcRequest,
       options: PostOptions
     ): Effect.fn.Return<never, ClientError | McpError | E> {
-      let isMisread = false
+      let misread: UnusableAnswer | undefined
       const receive: Receive = (message) => {
-        isMisread ||= !isMessage(message)
+        if (!isMessage(message))
+          misread ??= new UnusableAnswer({ message: wordsIn(asFields(message)) ?? "not valid" })
         return this.receive(message)
       }
       const end = yield* this.#connection.post(request, receive, options)
       switch (end._tag) {
         case "Answered":
-          return yield* new UnusableAnswer({ message: "not valid" })
+          return yield* misread ?? new UnusableAnswer({ message: "not valid" })
         case "Accepted":
           return yield* this.#connection.ended
         case "Unanswered":
-          return yield* isMisread ? new UnusableAnswer({ message: "not valid" }) : end.error
+          return yield* Effect.fail(misread ?? end.error)
         case "SessionLost":
           return yield* new SessionForgotten()
       }
@@ -333,7 +337,8 @@ export class McpClient<E> {
       const result = yield* this.request("server/discover", {}, options)
       const { capabilities, supportedVersions } = result
       const isSpoken = Array.isArray(supportedVersions) && supportedVersions.includes(discoverVersion)
-      if (!isSpoken || !isFields(capabilities)) return yield* new UnusableAnswer({ message: "not valid" })
+      if (!isSpoken) return yield* invalidResult("server/discover", "supportedVersions")
+      if (!isFields(capabilities)) return yield* invalidResult("server/discover", "capabilities")
       this.#meet(result, asFields(result["_meta"])[`${meta}serverInfo`])
       this.protocol = discoverVersion
     }
@@ -357,10 +362,9 @@ export class McpClient<E> {
         options
       )
       const spoken = text(result["protocolVersion"])
-      if (spoken === undefined || !isFields(result["capabilities"]))
-        return yield* new UnusableAnswer({ message: "not valid" })
-      if (!initializeVersions.some((known) => known === spoken))
-        return yield* new UnusableAnswer({ message: `its protocol version is not supported: ${spoken}` })
+      if (spoken === undefined) return yield* invalidResult("initialize", "protocolVersion")
+      if (!isFields(result["capabilities"])) return yield* invalidResult("initialize", "capabilities")
+      if (!initializeVersions.some((known) => known === spoken)) return yield* new OtherVersion({ spoken })
       this.#meet(result, result["serverInfo"])
       yield* this.#post({ jsonrpc: "2.0", method: "notifications/initialized" }, options)
       this.protocol = spoken
@@ -492,8 +496,8 @@ export class McpClient<E> {
         const next = typeof nextCursor === "number" ? String(nextCursor) : text(nextCursor)
         const isRepeated = next !== undefined && cursors.has(next)
         const listed = result[kind.key] === null ? [] : result[kind.key]
-        if (!Array.isArray(listed))
-          return yield* new UnusableAnswer({ message: `Invalid result for ${method} at "${kind.key}"` })
+        if (!Array.isArray(listed)) return yield* invalidResult(method, kind.key)
+        const before = entries.length
         for (const entry of listed as ReadonlyArray<unknown>) {
           const name = nameOfEntry(entry)
           if (isRepeated && seen.has(name)) continue
@@ -506,7 +510,9 @@ export class McpClient<E> {
               this.#declared.set(name, paramHeadersOf(repaired["inputSchema"]) ?? [])
           }
         }
-        if (isRepeated) faults.push(`its list of ${kind.key} names a page twice, and may not be complete`)
+        // Some servers write an empty cursor on the last page, and send the first one for it.
+        if (isRepeated && (next !== "" || entries.length > before))
+          faults.push(`its list of ${kind.key} names a page twice, and may not be complete`)
         if (next === undefined || isRepeated) return { entries, faults }
         cursors.add(next)
         cursor = next

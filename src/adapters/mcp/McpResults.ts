@@ -1,7 +1,7 @@
 import { Effect, Schema } from "effect"
-import { LongText } from "../../domain/LongText.ts"
-import { UnusableAnswer } from "./ClientErrors.ts"
-import type { Fields } from "./Messages.ts"
+import { LongText, withStrings } from "../../domain/LongText.ts"
+import { type UnusableAnswer, invalidResult } from "./ClientErrors.ts"
+import { type Fields, isFields } from "./Messages.ts"
 
 /** A string, which is in pieces if it is long. */
 const Text = Schema.Union([Schema.String, Schema.instanceOf(LongText)])
@@ -61,18 +61,51 @@ export type CheckedMethod = keyof typeof schemas
 /** The result of such a request. */
 export type CheckedResult<M extends CheckedMethod> = (typeof schemas)[M]["Type"]
 
-/** Checks the result of a request. Fails with the place of what is not valid. */
+const isBlock = Schema.is(ContentBlock)
+const isText = Schema.is(Text)
+
+/** A piece of a result as a text, if MCP does not define it: the rest of the result is worth as much. */
+const repairedBlock = (block: unknown): unknown => {
+  if (isBlock(block)) return block
+  const said = isFields(block) && block["type"] === "text" ? (block["text"] ?? "") : block
+  return { type: "text", text: isText(said) ? said : JSON.stringify(withStrings(said)) }
+}
+
+const listOf = (value: unknown): ReadonlyArray<unknown> =>
+  value === null || value === undefined ? [] : Array.isArray(value) ? value : [value]
+
+/**
+ * Repairs a result that the server has worked for: a tool that has run must not seem to have failed. A list may be missing or
+ * be its one entry, and a piece may be of a kind that a later revision defines.
+ */
+const repairs: Partial<Record<CheckedMethod, (result: Fields) => Fields>> = {
+  "tools/call": ({ content, isError, structuredContent, ...rest }) => ({
+    ...rest,
+    content: listOf(content).map(repairedBlock),
+    ...(structuredContent === null || structuredContent === undefined ? {} : { structuredContent }),
+    isError: isError === true || isError === "true"
+  }),
+  "prompts/get": ({ messages, ...rest }) => ({
+    ...rest,
+    messages: listOf(messages).flatMap((message) =>
+      isFields(message)
+        ? listOf(message["content"]).map((content) => ({ ...message, content: repairedBlock(content) }))
+        : [message]
+    )
+  })
+}
+
+/** Checks the result of a request, repaired where that is safe. Fails with the place of what is not valid. */
 export const checkResult = <M extends CheckedMethod>(
   method: M,
   result: Fields
 ): Effect.Effect<CheckedResult<M>, UnusableAnswer> =>
   Effect.suspend(() => {
     const schema = schemas[method] as Schema.Codec<CheckedResult<M>>
-    const checked = Schema.toStandardSchemaV1(schema)["~standard"].validate(result)
+    const checked = Schema.toStandardSchemaV1(schema)["~standard"].validate(
+      repairs[method]?.(result) ?? result
+    )
     if (checked instanceof Promise) return Effect.die("A schema of this module is asynchronous")
     if (checked.issues === undefined) return Effect.succeed(checked.value)
-    const place = (checked.issues[0]?.path ?? []).join(".")
-    return Effect.fail(
-      new UnusableAnswer({ message: `Invalid result for ${method}${place === "" ? "" : ` at "${place}"`}` })
-    )
+    return Effect.fail(invalidResult(method, (checked.issues[0]?.path ?? []).join(".")))
   })

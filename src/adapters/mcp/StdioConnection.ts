@@ -5,7 +5,7 @@ import type { StdioServerParameters } from "@modelcontextprotocol/client/stdio"
 import { Deferred, Duration, Effect, Redacted, type Scope } from "effect"
 import * as Remedy from "../../domain/Remedy.ts"
 import { printable } from "../../domain/PrintableText.ts"
-import { redactConfigured } from "../../domain/Redaction.ts"
+import { quoted, redactConfigured } from "../../domain/Redaction.ts"
 import type { StdioServer } from "../../domain/Server.ts"
 import { McpError } from "../../ports/McpConnector.ts"
 import type { AnswerLimit } from "./AnswerLimit.ts"
@@ -24,11 +24,11 @@ import { runOperation } from "./Operation.ts"
 type StdioSdk = typeof import("@modelcontextprotocol/client/stdio")
 
 /** The end of what a program wrote: the lines from the last one that names an error, without stack frames. */
-const lastWords = (said: string): ReadonlyArray<string> => {
-  const lines = said
+const lastWords = (said: string, redacted: (text: string) => string): ReadonlyArray<string> => {
+  const lines = redacted(said)
     .split(/\r?\n/)
     .filter((line) => !/^\s+at /.test(line))
-    .map(printable)
+    .map((line) => quoted(line, redacted))
     .filter((line) => line !== "")
   const last = lines.findLastIndex((line) => /error|exception|fatal|panic/i.test(line))
   return last < 0 ? lines.slice(-maxQuotedLines) : lines.slice(last, last + maxQuotedLines)
@@ -227,7 +227,7 @@ const start = Effect.fnUntraced(function* (
       server: server.name,
       detail: showOutput
         ? `its program ended${how}.`
-        : `its program ended${how}${quotation(lastWords(redactConfigured(said, server.env)))}`,
+        : `its program ended${how}${quotation(lastWords(said, (text) => redactConfigured(text, server.env)))}`,
       remedies: showOutput ? [] : [Remedy.advice("To see all that it writes, add -v, or run it by hand.")]
     })
   const explain = (error: unknown): McpError =>

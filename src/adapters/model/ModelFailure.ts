@@ -1,8 +1,7 @@
 import { APICallError, InvalidResponseDataError, JSONParseError, TypeValidationError } from "@ai-sdk/provider"
 import { Duration, Predicate, Redacted } from "effect"
 import { customProvider } from "../../domain/chat/ModelProvider.ts"
-import { printable } from "../../domain/PrintableText.ts"
-import { redact, secretsInHeader } from "../../domain/Redaction.ts"
+import { quoted, redactor, secretsInHeader } from "../../domain/Redaction.ts"
 import { advice, command, type Remedy } from "../../domain/Remedy.ts"
 import { type ChatFailure, ChatModelError } from "../../ports/ChatModel.ts"
 import { NetworkError } from "../../ports/HttpTransport.ts"
@@ -157,11 +156,8 @@ const remediesOf = (failure: ChatFailure, { isLocal, provider }: FailedModel): R
 /** Shortens a text of a provider to one line that may be shown. It never contains the key, or a header. */
 const shown = (text: string, { headers, key }: FailedModel): string => {
   const secrets = Object.values(headers).flatMap((value) => secretsInHeader(Redacted.value(value)))
-  const without = redact(
-    text.slice(0, maxErrorText),
-    key === undefined ? secrets : [Redacted.value(key), ...secrets]
-  )
-  const line = printable(without.replace(/\s+/g, " ").trim())
+  const all = key === undefined ? secrets : [Redacted.value(key), ...secrets]
+  const line = quoted(text.slice(0, maxErrorText), redactor(all)).replace(/\s+/g, " ")
   return line.length > maxDetail ? `${line.slice(0, maxDetail)}...` : line
 }
 

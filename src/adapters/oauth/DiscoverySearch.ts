@@ -4,6 +4,7 @@ import {
   authorizationServerMetadataUrls,
   type DiscoveredServer,
   endpointsWithoutMetadata,
+  issuerOfMetadataUrl,
   issuersAbove,
   type ProtectedResourceMetadata
 } from "../../domain/AuthorizationServer.ts"
@@ -32,7 +33,7 @@ const withoutSignIn = (server: RemoteServer, { isMcp, response }: Greeting) => {
     return new DiscoveryError({
       server: server.name,
       reason: "moved",
-      detail: `it redirects to ${printable(target.origin)}`
+      detail: `it redirects to ${printable(`${target.origin}${target.pathname}`)}`
     })
   }
   if (isMcp) return new SignInNotOffered({ server: server.name })
@@ -125,17 +126,23 @@ export const discover: (
   }
 
   const search = { server, rule, documents }
-  const named = resource?.authorization_servers ?? []
+  const named = (resource?.authorization_servers ?? []).map(issuerOfMetadataUrl)
   const { issuers, published } = yield* chooseIssuers(search, named).pipe(
     Effect.bindTo("issuers"),
     Effect.bind("published", (chosen) => findMetadata(search, chosen.issuers)),
     withTimeout(server.url.origin, discoveryLimits.searchSeconds)
   )
   if (Option.isNone(published) && (resource !== undefined || server.oauth.issuer !== undefined)) {
+    const places = issuers.flatMap((issuer) => {
+      const url = URL.parse(issuer)
+      return url === null ? [] : authorizationServerMetadataUrls(url)
+    })
     return yield* new DiscoveryError({
       server: server.name,
       reason: "no metadata",
-      detail: `no metadata of an authorization server at ${issuers.map((issuer) => printable(issuer)).join(", ")}`
+      detail:
+        documents.faultAt(places) ??
+        `no metadata of an authorization server at ${issuers.map((issuer) => printable(issuer)).join(", ")}`
     })
   }
   const metadata = Option.isSome(published)

@@ -1,6 +1,5 @@
 import { Clock, Effect } from "effect"
-import { printable } from "../../domain/PrintableText.ts"
-import { redact } from "../../domain/Redaction.ts"
+import { quoted, redactor } from "../../domain/Redaction.ts"
 import { isKnownErrorCode } from "../../domain/RefreshFailure.ts"
 import { answerText } from "../../domain/TokenFailure.ts"
 import { isTransientStatus } from "../../domain/TransientStatus.ts"
@@ -41,7 +40,8 @@ const failureOf = (
   retryAfter: number | undefined,
   secrets: ReadonlyArray<string>
 ): TokenFailure | undefined => {
-  const quote = (text: string) => printable(redact(text, secrets))
+  const redacted = redactor(secrets)
+  const quote = (text: string) => quoted(text, redacted)
   const words = description === undefined ? {} : { description: quote(description) }
   const said = error === undefined ? undefined : { error: quote(error), ...words }
   if (said === undefined && status < 400) return undefined

@@ -1,4 +1,5 @@
-import { Effect, Option, Schema } from "effect"
+import { Effect, Option, Result, Schema } from "effect"
+import { printable } from "../../domain/PrintableText.ts"
 import type { RemoteServer } from "../../domain/Server.ts"
 import { isTransientStatus } from "../../domain/TransientStatus.ts"
 import { DiscoveryError, type DiscoveryRefusal } from "../../ports/Discovery.ts"
@@ -23,6 +24,8 @@ export interface MetadataDocuments {
     address: string,
     role: string
   ) => Effect.Effect<Option.Option<A>, DiscoveryError | NetworkError>
+  /** What is wrong with the first document at these addresses that is there and cannot be used, as the start of a sentence. */
+  readonly faultAt: (addresses: ReadonlyArray<string>) => string | undefined
   /** Caches the documents that were fetched. Only a discovery that succeeds calls it. */
   readonly remember: Effect.Effect<void>
 }
@@ -31,18 +34,37 @@ export interface MetadataDocuments {
 const isList = (name: string): boolean => name === "authorization_servers" || name.endsWith("s_supported")
 
 /**
- * The members of a document, with every list as one. Some servers write one text with spaces instead, or other values among
- * the texts. What is no list at all is left out.
+ * The members of a document, with every list and every boolean as one. Some servers write one text with spaces instead of a
+ * list, or other values among the texts, and a boolean as text. What is no list at all is left out.
  */
-const withLists = (members: JsonMembers): JsonMembers =>
+const withTypes = (members: JsonMembers): JsonMembers =>
   Object.fromEntries(
     Object.entries(members).flatMap(([name, value]) => {
+      const truth = typeof value === "string" ? ["false", "true"].indexOf(value.toLowerCase()) : -1
+      if (truth >= 0) return [[name, truth === 1]]
       if (!isList(name)) return [[name, value]]
       const items: unknown = typeof value === "string" ? value.split(/[\s,]+/) : value
       const texts = (item: unknown) => typeof item === "string" && item !== ""
       return Array.isArray(items) ? [[name, items.filter(texts)]] : []
     })
   )
+
+/**
+ * Decodes the members of a document. One that cannot be read is left out: an optional one must not cost the document.
+ *
+ * @returns the document, or what is wrong with it, as the end of a sentence
+ */
+const decoded = <A, E>(schema: Schema.Codec<A, E>, members: JsonMembers): Result.Result<A, string> => {
+  const left = new Map(Object.entries(withTypes(members)))
+  const { validate } = Schema.toStandardSchemaV1(schema)["~standard"]
+  for (;;) {
+    const checked = validate(Object.fromEntries(left))
+    if (checked instanceof Promise) throw new Error("A schema of metadata is asynchronous")
+    if (checked.issues === undefined) return Result.succeed(checked.value)
+    const name = String(checked.issues[0]?.path?.[0])
+    if (!left.delete(name)) return Result.fail(`has ${name in members ? "no usable" : "no"} "${name}"`)
+  }
+}
 
 /** Fetches documents by the URL rule of a server. */
 export const makeMetadataDocuments = (options: {
@@ -112,15 +134,22 @@ export const makeMetadataDocuments = (options: {
     return text
   })
 
+  const faults = new Map<string, string>()
   return {
+    faultAt: (addresses) =>
+      addresses.map((address) => faults.get(address)).find((fault) => fault !== undefined),
     read: (schema, address, role) =>
-      Effect.map(textAt(address, role), (text) =>
-        text.pipe(
-          Option.flatMap(readJsonObject),
-          Option.map(withLists),
-          Option.flatMap(Schema.decodeUnknownOption(schema))
-        )
-      ),
+      Effect.map(textAt(address, role), (found) => {
+        if (Option.isNone(found)) return Option.none()
+        const json = readJsonObject(found.value)
+        const document = Option.isNone(json)
+          ? Result.fail("is not a JSON object")
+          : decoded(schema, json.value)
+        // Many servers answer any address with a web page.
+        if (Result.isFailure(document) && !found.value.trimStart().startsWith("<"))
+          faults.set(address, `the metadata at ${printable(address)} ${document.failure}`)
+        return Result.getSuccess(document)
+      }),
     remember: Effect.suspend(() =>
       Effect.forEach(fetched, ([address, text]) => cache.set(keyOf(address), text), { discard: true })
     )

@@ -10,6 +10,7 @@ import { type ClientRegistrar, RegistrationError } from "../../ports/ClientRegis
 import { discardBody, type HttpTransport, NetworkError } from "../../ports/HttpTransport.ts"
 import { readBody } from "../http/BoundedBody.ts"
 import { retryAfterMillis } from "../http/RetryAfter.ts"
+import { readErrorAnswer } from "./ErrorAnswer.ts"
 import { type JsonMembers, readJsonObject } from "./JsonAnswer.ts"
 import { deregistrationTimeout, maxTime } from "./OAuthLimits.ts"
 
@@ -77,7 +78,7 @@ const methodGiven = (
   { client_secret, token_endpoint_auth_method: given }: JsonMembers,
   requested: UsableMethod
 ): UsableMethod | undefined => {
-  const listed = wordsIn(given) ?? []
+  const listed = (wordsIn(given) ?? []).map((method) => method.toLowerCase())
   const usable = listed.includes(requested)
     ? requested
     : usableMethods.find((method) => listed.includes(method))
@@ -121,11 +122,8 @@ const registrationOf = (
 
 /** The words of a server in an error answer (RFC 7591 §3.2.2), or in the answer of what stands before it. */
 const wordsOf = (text: string): string | undefined => {
-  const { error, error_description, message } = Option.getOrElse(
-    readJsonObject(text),
-    (): JsonMembers => ({})
-  )
-  const words = [textOf(error), textOf(error_description) ?? textOf(message)].filter(Predicate.isNotUndefined)
+  const { description, error } = readErrorAnswer(text)
+  const words = [error, description].filter(Predicate.isNotUndefined)
   if (words.length > 0) return printable(words.join(": "))
   // Not a web page, and not JSON.
   return /^[^<{[]{1,200}$/.test(text.trim()) ? printable(text) : undefined

@@ -86,6 +86,12 @@ const namedAddress = (server: RemoteServer, named: string | undefined): string |
   return resolved !== null && isSameOrigin(resolved, server.url) ? resolved.href : undefined
 }
 
+/** True for the address of a server that does not know that it is behind TLS: a proxy ends it, and is the host that it names. */
+const lostTls = ({ url }: RemoteServer, address: string): boolean => {
+  const named = URL.parse(address)
+  return named?.protocol === "http:" && url.protocol === "https:" && named.hostname === url.hostname
+}
+
 /**
  * Finds the protected resource metadata of a server (RFC 9728 §3). None if it has none.
  *
@@ -99,14 +105,22 @@ export const findResource = Effect.fn("Discovery.findResource")(function* (
   const named = namedAddress(server, written)
   const fail = (reason: "no metadata" | "resource mismatch", detail: string) =>
     new DiscoveryError({ server: server.name, reason, detail })
-  // The address in a challenge may be wrong, as behind a proxy; the well-known addresses of the server count as well.
-  const addresses = [...(named === undefined ? [] : [named]), ...protectedResourceMetadataUrls(server.url)]
-  for (const address of new Set(addresses)) {
-    const found = yield* documents.read(
-      ProtectedResourceMetadata,
-      address,
-      "the resource_metadata of its challenge"
-    )
+  // The address in a challenge may be wrong or internal, as behind a proxy; the well-known ones of the server count as well.
+  const own = protectedResourceMetadataUrls(server.url)
+  const addresses = [...new Set(named === undefined ? own : [named, ...own])]
+  let failure: DiscoveryError | NetworkError | undefined
+  for (const address of addresses) {
+    const found = yield* documents
+      .read(ProtectedResourceMetadata, address, "the resource_metadata of its challenge")
+      .pipe(
+        Effect.catchIf(
+          (error) => !own.includes(address) && (error._tag === "NetworkError" || lostTls(server, address)),
+          (error) => {
+            failure = error
+            return Effect.succeedNone
+          }
+        )
+      )
     if (Option.isNone(found)) continue
     const resource = URL.parse(found.value.resource)
     if (resource === null || !resourceCovers(resource, server.url)) {
@@ -117,10 +131,12 @@ export const findResource = Effect.fn("Discovery.findResource")(function* (
     }
     return found
   }
+  if (failure !== undefined) return yield* failure
   if (written !== undefined && URL.canParse(written)) {
     return yield* fail(
       "no metadata",
-      "there is no metadata at the address in its challenge, nor at its well-known addresses"
+      documents.faultAt(addresses) ??
+        "there is no metadata at the address in its challenge, nor at its well-known addresses"
     )
   }
   return Option.none<ProtectedResourceMetadata>()

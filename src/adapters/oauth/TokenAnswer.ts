@@ -4,7 +4,6 @@ import { isAccessToken, TokenSet } from "../../domain/TokenSet.ts"
 import { Malformed, NotSenderConstrained } from "../../ports/TokenEndpoint.ts"
 import { readJsonObject } from "./JsonAnswer.ts"
 import type { TokenPostAnswer } from "./TokenPost.ts"
-import { maxTime } from "./OAuthLimits.ts"
 
 /**
  * Types that mean Bearer: Slack names the kind of account that the token is of, and Apigee writes `BearerToken`. Servers that
@@ -22,11 +21,12 @@ const tokenTypeOf = (type: unknown): "bearer" | "dpop" | undefined => {
 
 /**
  * The lifetime of a token in seconds. Undefined: until the server answers 401. No server issues a token that is worth nothing,
- * so zero and less mean that it does not expire, or that the server does not say when.
+ * so zero and less mean that it does not expire, or that the server does not say when. More than 31 years is no lifetime
+ * either: some servers write the time of expiry.
  */
 const lifetimeOf = (expiresIn: unknown): number | undefined => {
   const seconds = typeof expiresIn === "string" ? Number(expiresIn) : expiresIn
-  return typeof seconds === "number" && seconds > 0 ? Math.min(seconds, maxTime / 1000) : undefined
+  return typeof seconds === "number" && seconds > 0 && seconds < 1e9 ? seconds : undefined
 }
 
 /** The scope as text; some servers send a list. Undefined: as requested. */
@@ -102,9 +102,7 @@ export const readTokens = Effect.fnUntraced(function* (
     tokenType: tokens.token_type,
     ...(token_type === undefined ? { lacksType: true as const } : {}),
     obtainedAt,
-    ...(tokens.expires_in === undefined
-      ? {}
-      : { expiresAt: Math.min(obtainedAt + tokens.expires_in * 1000, maxTime) }),
+    ...(tokens.expires_in === undefined ? {} : { expiresAt: obtainedAt + tokens.expires_in * 1000 }),
     ...refreshToken,
     ...(tokens.scope === undefined ? {} : { scope: tokens.scope }),
     ...(dpopKey === undefined ? {} : { dpopKey })

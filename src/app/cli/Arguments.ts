@@ -11,7 +11,11 @@ import { UsageError } from "./UsageError.ts"
 
 /** `NAME`: a server of the configuration, or a URL. */
 export const serverName = Argument.String("NAME").pipe(
-  Argument.withDescription("A server of the configuration (mcp-cli servers lists them), or a URL")
+  Argument.withDescription("A server of the configuration (mcp-cli servers lists them), or a URL"),
+  Argument.filter(
+    (name) => name !== "",
+    () => "Expected the name of a server, or a URL"
+  )
 )
 
 /** The rest of a command line of mcp-remote. */

@@ -1,5 +1,7 @@
 import { Duration, Effect, Option } from "effect"
 import { Flag, GlobalFlag } from "effect/cli"
+import { isSafeLine } from "../../domain/PrintableText.ts"
+import { maxNameLength } from "../../domain/ServerRules.ts"
 import { defaultUserTimeout } from "../../ports/UserInteraction.ts"
 
 /** `--json`: results as JSON on stdout, errors as JSON on stderr. */
@@ -56,8 +58,8 @@ export const Account = GlobalFlag.Setting("account")({
     Flag.withMetavar("NAME"),
     Flag.withDescription("One of several accounts at a server"),
     Flag.filter(
-      (account) => account.trim() !== "",
-      () => "Expected the name of an account"
+      (account) => account.trim() !== "" && isSafeLine(account) && account.length <= maxNameLength,
+      () => `Expected the name of an account: up to ${maxNameLength} characters that can be seen`
     ),
     Flag.optional
   )

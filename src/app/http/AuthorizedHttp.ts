@@ -3,6 +3,7 @@ import {
   bearerChallenge,
   missingScopes,
   requiresScopes,
+  requiresToken,
   silentChallenge,
   wantsNonce
 } from "../../domain/Challenge.ts"
@@ -30,7 +31,7 @@ const defaultTimeout = 600_000
 
 /**
  * HTTP with the access token in every request (RFC 6750 §2.1), and with a proof of its key if it is bound to one (RFC 9449
- * §7). After a 401 the token is renewed and the request is sent once more. After a 403 `insufficient_scope` the missing
+ * §7). After a 401, or another refusal of the token, it is renewed and the request is sent once more. After a 403 `insufficient_scope` the missing
  * scopes are obtained by a sign-in, within the limits of `TokenPolicy.stepUp`. Without a token, that 403 counts as a 401.
  * Every other response is returned as it is.
  */
@@ -147,7 +148,7 @@ export const layer: Layer.Layer<AuthorizedHttp, never, AccessTokens | DpopProofs
         })
         const challenge = bearerChallenge(response.headers.get("www-authenticate"))
         const isSignInNeeded =
-          response.status === 401 ||
+          requiresToken(response.status, challenge) ||
           (response.status === 403 && Option.isNone(tokens) && requiresScopes(challenge))
         if (!isSignInNeeded) {
           if (Option.isNone(tokens) || response.status !== 403) return response

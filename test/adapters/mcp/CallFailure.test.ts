@@ -37,7 +37,7 @@ describe("a call of a tool", () => {
     ["it is accepted and not answered", status(202)],
     ["the answer is a web page", status(200, "<html>", { "content-type": "text/html" })],
     ["the answer is no JSON", status(200, "{", { "content-type": "application/json" })],
-    ["the answer is no result of a tool", (response, request) => result(response, request, { content: 7 })],
+    ["the answer is no result of a tool", (response, request) => result(response, request, [7])],
     ["a gateway answers 502", status(502)],
     ["a gateway answers 504", status(504)],
     ["the server answers 500", status(500)],

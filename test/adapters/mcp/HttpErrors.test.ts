@@ -311,6 +311,98 @@ describe("an answer that is none", () => {
     }).pipe(Effect.provide(connector))
   )
 
+  // Web servers, gateways and frameworks answer in JSON of their own; only an error with a code is one of JSON-RPC.
+  for (const [status, body, said, next] of [
+    [404, { error: "not_found" }, "not_found", 'Check "url" in the entry of example.'],
+    [404, { detail: "Not Found" }, "Not Found", 'Check "url" in the entry of example.'],
+    [402, { error: { message: "Pay first." } }, "Pay first", 'Check "url" in the entry of example.'],
+    [400, { error: "bad", error_description: "wrong host" }, "wrong host", 'Check "url" in'],
+    [418, { title: "Teapot", detail: "short\u001b[31m" }, "short[31m", 'Check "url" in the entry'],
+    [500, { message: "database down" }, "database down", "Try again later."],
+    [500, { ok: false }, '{"ok":false}', "Try again later."],
+    [502, [], "[]", "Try again later."]
+  ] as const) {
+    it.effect(`is told with its status: ${status} and ${JSON.stringify(body)}`, () =>
+      Effect.gen(function* () {
+        const url = yield* raw({ list: () => Response.json(body, { status }) })
+        const session = yield* connect(httpServer(url), way().send)
+        const error = errorText(yield* Effect.flip(session.tools))
+        assert.include(error, `example: it answered HTTP ${status}: ${said}.\n${next}`)
+      }).pipe(Effect.provide(connector))
+    )
+  }
+
+  for (const [body, said] of [
+    [{ error: "nothing here" }, "nothing here"],
+    [{ error: { message: "no code" } }, "no code"],
+    [{ error: { code: "E_BAD", message: "a code in letters" } }, "a code in letters"],
+    [{ message: "use /mcp" }, "use /mcp"],
+    [{ ok: true }, "not valid"]
+  ] as const) {
+    it.effect(`is told by its words: ${JSON.stringify(body)}`, () =>
+      Effect.gen(function* () {
+        const url = yield* raw({ list: (id) => Response.json({ jsonrpc: "2.0", id, ...body }) })
+        const session = yield* connect(httpServer(url), way().send)
+        const error = errorText(yield* Effect.flip(session.tools))
+        assert.include(error, `its answer is not that of an MCP server: ${said}.`)
+      }).pipe(Effect.provide(connector))
+    )
+  }
+
+  for (const [header, next] of [
+    ["90", "Try again in 90 seconds."],
+    ["7200", "Try again in 2 hours."],
+    ["0", "Try again later."],
+    ["soon", "Try again later."],
+    ["Thu, 01 Jan 1970 01:00:00 GMT", "Try again in 60 minutes."],
+    [null, "Try again later."]
+  ] as const) {
+    it.effect(`says when to try again: Retry-After of ${header}`, () =>
+      Effect.gen(function* () {
+        const headers = header === null ? {} : { "retry-after": header }
+        const url = yield* raw({ list: () => new Response("busy", { status: 429, headers }) })
+        const session = yield* connect(httpServer(url), way().send)
+        const error = errorText(yield* Effect.flip(session.tools))
+        assert.strictEqual(error, `example: it answered HTTP 429: busy.\n${next}`)
+      }).pipe(Effect.provide(connector))
+    )
+  }
+
+  it.effect("is complete without the empty line after its last event", () =>
+    Effect.gen(function* () {
+      const tool = { name: "late", inputSchema: { type: "object" } }
+      const url = yield* raw({
+        list: (id) =>
+          eventStream(`data: ${JSON.stringify({ jsonrpc: "2.0", id, result: { tools: [tool] } })}`)
+      })
+      const session = yield* connect(httpServer(url), way().send)
+      assert.deepStrictEqual(
+        (yield* session.tools).map(({ name }) => name),
+        ["late"]
+      )
+    }).pipe(Effect.provide(connector))
+  )
+
+  for (const [result, said] of [
+    [{ protocolVersion: "2099-01-01" }, "it speaks MCP of 2099-01-01, which this mcp-cli does not.\nUpgrade"],
+    [{ protocolVersion: 7 }, 'Invalid result for initialize at "protocolVersion"'],
+    [{ capabilities: null }, 'Invalid result for initialize at "capabilities"'],
+    [{ capabilities: [] }, 'Invalid result for initialize at "capabilities"']
+  ] as const) {
+    it.effect(`is told by what is wrong with its greeting: ${JSON.stringify(result)}`, () =>
+      Effect.gen(function* () {
+        const url = yield* listenWith(async (request) => {
+          const { id, method } = JSON.parse((await request.text()) || "{}")
+          const greeting = { protocolVersion: "2025-11-25", capabilities: {}, ...result }
+          const answer =
+            method === "initialize" ? { result: greeting } : { error: { code: -32601, message: "" } }
+          return Response.json({ jsonrpc: "2.0", id, ...answer })
+        })
+        assert.include(errorText(yield* Effect.flip(connect(httpServer(url), way().send))), said)
+      }).pipe(Effect.provide(connector))
+    )
+  }
+
   it.effect("repeats the secrets of the request, which are taken out", () =>
     Effect.gen(function* () {
       const url = yield* listenWith(

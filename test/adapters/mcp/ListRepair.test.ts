@@ -129,6 +129,24 @@ describe("a list with an odd entry", () => {
   )
 })
 
+describe("the schema of a tool", () => {
+  for (const [what, schema] of Object.entries({
+    "without a type": { properties: { text: { type: "string" } } },
+    "that allows null as well": { type: ["object", "null"], required: ["text"] },
+    "with null as its type": { type: null, required: null }
+  })) {
+    it.effect(`${what} is that of an object`, () =>
+      Effect.gen(function* () {
+        const { names, warnings } = yield* listed(
+          () => ({ tools: [{ name: "odd", inputSchema: schema }] }),
+          tools
+        )
+        assert.deepStrictEqual([names, warnings], [["odd"], []])
+      })
+    )
+  }
+})
+
 describe("the pages of a list", () => {
   const page = (name: string, nextCursor?: unknown) => ({ tools: [{ ...good, name }], nextCursor })
   const ends: Readonly<Record<string, unknown>> = {
@@ -175,6 +193,13 @@ describe("the pages of a list", () => {
       })
     )
   }
+
+  it.effect("end without a warning where an empty cursor leads to the same page", () =>
+    Effect.gen(function* () {
+      const { names, warnings } = yield* listed(() => page("a", ""), tools)
+      assert.deepStrictEqual([names, warnings], [["a"], []])
+    })
+  )
 
   it.effect("show no entry of a page that is sent again", () =>
     Effect.gen(function* () {

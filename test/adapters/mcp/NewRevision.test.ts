@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { errorText } from "../../../src/app/cli/RemedyText.ts"
+import type { McpAnswer } from "../../../src/ports/McpConnector.ts"
 import { connect, connector, httpServer, way } from "./McpWorld.ts"
 import { listenWith } from "./McpServers.ts"
 
@@ -160,19 +161,67 @@ describe("a server that requires input", () => {
   }
 })
 
-describe("a result that is not valid", () => {
-  for (const [what, content, place] of [
-    ["a text without text", [{ type: "text" }], "content.0"],
-    ["a block of an unknown type", [{ type: "film" }], "content.0"],
-    ["no list", "hello", "content"]
+/** The texts that a call or a prompt shows. */
+const shown = ({ content }: McpAnswer) => content.map((piece) => (piece._tag === "Text" ? piece.text : ""))
+
+describe("a result that is not as MCP defines it", () => {
+  // The tool has run by then.
+  for (const [what, result, texts] of [
+    ["no content", { content: null, structuredContent: null }, []],
+    ["a text in place of the list", { content: "hello" }, ["hello"]],
+    ["a block in place of the list", { content: { type: "text", text: "hello" } }, ["hello"]],
+    ["texts in place of blocks", { content: ["hello", 7, null] }, ["hello", "7", "null"]],
+    [
+      "texts that are none",
+      { content: [{ type: "text" }, { type: "text", text: null }, { type: "text", text: 7 }] },
+      ["", "", "7"]
+    ],
+    [
+      "a block of an unknown type",
+      { content: [{ type: "film" }, { type: "text", text: "hello" }] },
+      ['{"type":"film"}', "hello"]
+    ],
+    ["an image without data", { content: [{ type: "image", data: 5 }] }, ['{"type":"image","data":5}']]
   ] as const) {
-    it.effect(`is reported by its place: ${what}`, () =>
+    it.effect(`shows what it holds: ${what}`, () =>
       Effect.gen(function* () {
-        const { url } = yield* newServer([], () => ({ result: { resultType: "complete", content } }))
+        const { url } = yield* newServer([], () => ({ result: { resultType: "complete", ...result } }))
         const session = yield* connect(httpServer(url), way().send)
-        const error = errorText(yield* Effect.flip(session.call("run", {})))
-        assert.include(error, `Invalid result for tools/call at "${place}`)
+        assert.deepStrictEqual(shown(yield* session.call("run", {})), [...texts])
       }).pipe(Effect.provide(connector))
     )
   }
+
+  it.effect("is an error of the tool where it says so as text", () =>
+    Effect.gen(function* () {
+      const { url } = yield* newServer([], () => ({ result: { resultType: "complete", isError: "true" } }))
+      const session = yield* connect(httpServer(url), way().send)
+      assert.isTrue((yield* session.call("run", {})).isError)
+    }).pipe(Effect.provide(connector))
+  )
+
+  it.effect("shows the messages of a prompt", () =>
+    Effect.gen(function* () {
+      const messages = [
+        { role: "user", content: "hello" },
+        { role: "assistant", content: [{ type: "film" }, { type: "text", text: "there" }] }
+      ]
+      const { url } = yield* newServer([], () => ({ result: { resultType: "complete", messages } }))
+      const session = yield* connect(httpServer(url), way().send)
+      assert.deepStrictEqual(shown(yield* session.prompt("p", {})), [
+        "user: hello",
+        'assistant: {"type":"film"}',
+        "assistant: there"
+      ])
+    }).pipe(Effect.provide(connector))
+  )
+
+  it.effect("is reported by its place where nothing can be shown", () =>
+    Effect.gen(function* () {
+      const { url } = yield* newServer([], () => ({ result: { resultType: "complete", contents: [7] } }))
+      const session = yield* connect(httpServer(url), way().send)
+      const error = errorText(yield* Effect.flip(session.read("test:///a")))
+      assert.include(error, 'Invalid result for resources/read at "contents.0')
+    }).pipe(Effect.provide(connector))
+  )
 })

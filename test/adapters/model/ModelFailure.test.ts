@@ -45,6 +45,7 @@ describe("an error of a hostile model server", () => {
 
   it.each([
     ["the key", `no access for ${key}`],
+    ["the key with a control character in it", `no access for ${key.slice(0, 4)}\u0000${key.slice(4)}`],
     ["the key in Base64", `no access for ${btoa(key)}`],
     ["a header", `unknown team ${header}`],
     ["what follows a scheme in a header", `got Authorization: Bearer ${header}2`]

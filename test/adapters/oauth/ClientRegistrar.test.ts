@@ -313,6 +313,26 @@ describe("registration", () => {
     })
   )
 
+  it.effect.each([
+    [
+      400,
+      { error: { code: "invalid_redirect_uri", message: "no loopback" } },
+      "invalid_redirect_uri: no loopback"
+    ],
+    [401, { errors: [{ code: "nope", detail: "ask first" }] }, "ask first"],
+    [
+      422,
+      { detail: [{ loc: ["body", "grant_types"], msg: "field required" }] },
+      "grant_types: field required"
+    ],
+    [403, { detail: [{ msg: "not here" }], title: "Forbidden" }, "Forbidden"]
+  ] as const)("that is refused repeats the words of the server: %i %j", ([status, body, words]) =>
+    Effect.gen(function* () {
+      const { asking } = register(() => Response.json(body, { status }))
+      assert.include((yield* Effect.flip(asking)).message, `refused to register this client (${words})`)
+    })
+  )
+
   it.effect("that finds nothing there says that the server may want a key instead", () =>
     Effect.gen(function* () {
       const { asking } = register(() => new Response("no such page", { status: 404 }))
@@ -381,10 +401,11 @@ describe("registration", () => {
       '{"error":"too_many_requests","message":"3 an hour"}',
       "120",
       "too_many_requests: 3 an hour",
-      "in 120 seconds"
+      "in 2 minutes"
     ],
     [429, "Too many clients", undefined, "Too many clients", "later"],
     [500, "<html>oops</html>", undefined, "HTTP 500 at its registration endpoint)", "later"],
+    [503, "", "Wed, 21 Oct 1969 07:28:00 GMT", "HTTP 503 at its registration endpoint)", "later"],
     [503, "", "5", "HTTP 503 at its registration endpoint)", "in 5 seconds"]
   ] as const)("is not refused by a server that is unavailable: %i %s", ([status, body, after, words, time]) =>
     Effect.gen(function* () {

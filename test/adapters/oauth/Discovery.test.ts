@@ -398,6 +398,99 @@ describe("discovery", () => {
     })
   )
 
+  it.effect.each<readonly [string, "broken" | (() => Response) | undefined]>([
+    ["https://internal.test/prm", "broken"],
+    ["http://notion.test/prm", undefined],
+    ["http://notion.test:8000/prm", undefined],
+    ["https://other.test/prm", () => new Response("", { status: 503 })]
+  ])(
+    "goes on with the server's own places where the address in its challenge cannot be used: %s",
+    ([named, at]) =>
+      Effect.gen(function* () {
+        const challenge = refused(`Bearer resource_metadata="${named}"`)
+        const broken = at === undefined ? {} : { [named]: at }
+        const { asked, asking } = discover({
+          [mcp]: challenge,
+          ...broken,
+          [atPath]: json(resource),
+          [asMetadata]: json(issuer)
+        })
+        assert.strictEqual((yield* asking).metadata.issuer, as)
+        if (at === undefined) assert.notInclude(asked(), named)
+        // The reason is told where those have nothing either.
+        const error = yield* Effect.flip(discover({ [mcp]: challenge, ...broken }).asking)
+        assert.include(error.message, at === undefined ? "its challenge" : new URL(named).origin)
+      })
+  )
+
+  it.effect.each([
+    ["authorization_response_iss_parameter_supported", "false", false],
+    ["authorization_response_iss_parameter_supported", "True", true],
+    ["client_id_metadata_document_supported", 1, undefined],
+    ["revocation_endpoint", { href: "https://as.test/revoke" }, undefined],
+    ["registration_endpoint", false, undefined],
+    ["scopes_supported", "a b", ["a", "b"]]
+  ] as const)("reads an odd %s of %j as %j, and the rest of the document", ([member, value, expected]) =>
+    Effect.gen(function* () {
+      const { asking } = discover({
+        [atPath]: json(resource),
+        [asMetadata]: json({ ...issuer, [member]: value })
+      })
+      const { metadata } = yield* asking
+      assert.deepEqual(metadata[member], expected as never)
+      assert.strictEqual(metadata.token_endpoint, issuer.token_endpoint)
+    })
+  )
+
+  it.effect.each<readonly [unknown, string]>([
+    [{ ...issuer, token_endpoint: undefined }, 'has no "token_endpoint"'],
+    [{ ...issuer, token_endpoint: null }, 'has no "token_endpoint"'],
+    [{ ...issuer, token_endpoint: 7 }, 'has no usable "token_endpoint"'],
+    [{ ...issuer, issuer: undefined }, 'has no "issuer"'],
+    [[issuer], "is not a JSON object"]
+  ])("says what is wrong with metadata that is there: %j", ([document, what]) =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(
+        discover({ [atPath]: json(resource), [asMetadata]: json(document) }).asking
+      )
+      assert.include(error.message, `the metadata at ${asMetadata} ${what}.`)
+    })
+  )
+
+  it.effect.each<readonly [unknown, string]>([
+    [{ ...resource, resource: undefined }, 'has no "resource"'],
+    [{ ...resource, resource: [mcp] }, 'has no usable "resource"'],
+    ["{", "is not a JSON object"]
+  ])("says what is wrong with the metadata of the resource: %j", ([document, what]) =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(
+        discover({ [mcp]: refused(`Bearer resource_metadata="${atPath}"`), [atPath]: json(document) }).asking
+      )
+      assert.include(error.message, `the metadata at ${atPath} ${what}.`)
+    })
+  )
+
+  it.effect.each<readonly [string, string, string]>([
+    [asMetadata, as, asMetadata],
+    [asOpenId, as, asMetadata],
+    [`${asMetadata}/tenant`, `${as}/tenant`, `${asMetadata}/tenant`],
+    [`${as}/tenant/.well-known/openid-configuration`, `${as}/tenant`, `${asMetadata}/tenant`]
+  ])("takes the address of metadata for its issuer: %s", ([listed, name, place]) =>
+    Effect.gen(function* () {
+      const { asking } = discover({
+        [atPath]: json({ ...resource, authorization_servers: [listed] }),
+        [place]: json({ ...issuer, issuer: name })
+      })
+      assert.strictEqual((yield* asking).metadata.issuer, name)
+      // Its metadata must still be that of the issuer.
+      const other = discover({
+        [atPath]: json({ ...resource, authorization_servers: [listed] }),
+        [place]: json({ ...issuer, issuer: "https://other.test" })
+      })
+      assert.deepInclude(yield* Effect.flip(other.asking), { reason: "issuer mismatch" })
+    })
+  )
+
   it.effect("takes a server that is away for one that is away, after asking again", () =>
     Effect.gen(function* () {
       const { asked, asking } = discover({
@@ -436,7 +529,7 @@ describe("discovery", () => {
     Effect.gen(function* () {
       const { asking } = discover({ [mcp]: () => Response.redirect("https://new.test/mcp?secret", 308) })
       const { message } = yield* Effect.flip(asking)
-      assert.include(message, "redirects to https://new.test")
+      assert.include(message, "redirects to https://new.test/mcp.")
       assert.notInclude(message, "secret")
     })
   )
@@ -494,7 +587,7 @@ describe("discovery", () => {
         const { asking } = discover({ [mcp]: answer })
         const error = errorText(yield* Effect.flip(asking))
         assert.include(error, `it answers ${what}, and not as an MCP server`)
-        assert.include(error, 'Check "url" and "transport" in the entry of notion.')
+        assert.include(error, 'Check "url" and "type" in the entry of notion.')
         assert.include(error, "/mcp")
         assert.notInclude(error, "as it is")
       })

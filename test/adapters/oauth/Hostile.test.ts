@@ -374,9 +374,17 @@ describe("metadata that lies", () => {
       })
   )
 
-  it.live.each(["https://u:p@hostile.test/x", "http://hostile.test/x", "file:///x", "data:,x"])(
+  it.live.each(["https://u:p@hostile.test/x", "http://other.test/x", "file:///x", "data:,x"])(
     "about where it is is not fetched: %s",
     (place) => refuses("insecure URL", { [mcp]: challenged(place) }, [mcp])
+  )
+
+  it.live("about TLS is asked over TLS alone", () =>
+    refuses("insecure URL", { [mcp]: challenged("http://hostile.test/x") }, [
+      mcp,
+      prm,
+      "https://hostile.test/.well-known/oauth-protected-resource"
+    ])
   )
 })
 

@@ -119,7 +119,9 @@ describe("a refresh", () => {
     ["a refresh token that is no text", { ...good, refresh_token: 7 }, 3_600_000],
     ["null for what is left out", { ...good, refresh_token: null, scope: null }, 3_600_000],
     ["nothing in what is left out", { ...good, refresh_token: "", scope: "" }, 3_600_000],
-    ["a life beyond all dates", { ...good, expires_in: 1e308 }, 8_640_000_000_000_000],
+    ["a life beyond all dates", { ...good, expires_in: 1e308 }, undefined],
+    ["the time of expiry in seconds", { ...good, expires_in: 1_795_000_000 }, undefined],
+    ["the time of expiry in milliseconds, as text", { ...good, expires_in: "1795000000000" }, undefined],
     ["an ID token that is none", { ...good, id_token: "not a token" }, 3_600_000]
   ] as const)("takes an answer with %s", ([, answer, expiresAt]) =>
     Effect.gen(function* () {

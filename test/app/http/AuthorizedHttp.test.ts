@@ -13,7 +13,12 @@ const notion = serverNamed("notion")
 /** A resource server in memory: takes the tokens that the scripted authorization server takes. */
 const guarded = (
   seen: Array<{ readonly body: string; readonly token: string | null; readonly fresh: boolean }>,
-  open = false
+  open = false,
+  refusal: Pick<ResponseInit, "headers" | "status"> = {
+    status: 401,
+    headers: { "www-authenticate": 'Bearer scope="mcp:read"' }
+  },
+  dead: ReadonlySet<string> = new Set()
 ) =>
   Layer.effect(
     HttpTransport,
@@ -23,17 +28,16 @@ const guarded = (
           const token = request.headers.get("authorization")?.replace(/^Bearer /, "") ?? null
           const body = yield* Effect.promise(() => request.text())
           seen.push({ body, token, fresh: options?.fresh === true })
-          const good = open || (token !== null && (yield* accepts(Redacted.make(token))))
-          return good
-            ? new Response("hello")
-            : new Response("no", { status: 401, headers: { "www-authenticate": 'Bearer scope="mcp:read"' } })
+          const isDead = token !== null && dead.has(token)
+          const good = !isDead && (open || (token !== null && (yield* accepts(Redacted.make(token)))))
+          return good ? new Response("hello") : new Response("no", refusal)
         })
       })
     )
   )
 
-const overResource = (seen: Parameters<typeof guarded>[0], open = false) =>
-  AuthorizedHttp.layer.pipe(Layer.provide(guarded(seen, open)), Layer.provideMerge(world()))
+const overResource = (...options: Parameters<typeof guarded>) =>
+  AuthorizedHttp.layer.pipe(Layer.provide(guarded(...options)), Layer.provideMerge(world()))
 
 const post = (url = "https://notion.test/mcp") => new Request(url, { method: "POST", body: "question" })
 const send = (request: Request, server = notion) =>
@@ -120,6 +124,29 @@ describe("a request to a server", () => {
       assert.strictEqual((yield* ScriptedUser).opened.length, 1)
       assert.strictEqual((yield* ScriptedAuthorizationServer).counts.refreshes, 1)
     }).pipe(Effect.provide(overResource(seen)))
+  })
+
+  // Servers and gateways that refuse a token with another status than that of RFC 6750 §3.1.
+  it.effect.each([
+    [403, 'Bearer error="invalid_token"', 200],
+    [403, "bearer realm=x error=Invalid_Token", 200],
+    [400, 'Basic realm="x", Bearer error="invalid_token", error_description="expired"', 200],
+    [403, "Bearer", 403],
+    [403, 'Bearer error="access_denied"', 403],
+    [400, 'Bearer error="invalid_request"', 400],
+    [404, 'Bearer error="invalid_token"', 404]
+  ] as const)("after a refusal of the token with %i and %s ends with %i", ([status, challenge, expected]) => {
+    const seen: Array<Parameters<typeof guarded>[0][number]> = []
+    const dead = new Set<string>()
+    const refusal = { status, headers: { "www-authenticate": challenge } }
+    return Effect.gen(function* () {
+      yield* send(post(), byHand("notion"))
+      dead.add(seen.at(-1)?.token ?? "")
+      assert.strictEqual((yield* send(post(), byHand("notion"))).status, expected)
+      assert.strictEqual((yield* ScriptedUser).opened.length, 1)
+      const { refreshes } = (yield* ScriptedAuthorizationServer).counts
+      assert.strictEqual(refreshes, expected === 200 ? 1 : 0)
+    }).pipe(Effect.provide(overResource(seen, false, refusal, dead)))
   })
 
   it.effect("is sent again over a new connection, since the server may close an idle one meanwhile", () => {

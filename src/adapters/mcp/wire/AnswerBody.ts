@@ -117,6 +117,8 @@ export interface Cursor {
   retry: number | undefined
 }
 
+const emptyLine = Buffer.from("\n\n")
+
 /** What becomes of the events of a stream. */
 export interface EventUse {
   readonly maxBytes: number
@@ -147,22 +149,22 @@ export const readEvents = (response: Response, use: EventUse): Effect.Effect<Bod
         cursor.retry = milliseconds
       }
     })
-    return readChunks(
-      response,
-      Effect.fnUntraced(function* (chunk) {
-        const events = reader.add(chunk)
-        if (events === "TooLong") return events
-        for (const { data, id, name } of events) {
-          if (name === "message" && data.length > 0) {
-            const messages = messagesIn(data)
-            if (messages === undefined) onInvalid()
-            for (const message of messages ?? []) yield* deliver(message)
-          } else if (name !== "message" && onOther !== undefined) yield* onOther(name, data)
-          // After the delivery: what was not delivered is sent again by the server.
-          if (id !== undefined) cursor.lastEventId = lastEventIdOf(id)
-        }
-        return undefined
-      }),
-      isEnough
+    const take = Effect.fnUntraced(function* (chunk: Uint8Array) {
+      const events = reader.add(chunk)
+      if (events === "TooLong") return events
+      for (const { data, id, name } of events) {
+        if (name === "message" && data.length > 0) {
+          const messages = messagesIn(data)
+          if (messages === undefined) onInvalid()
+          for (const message of messages ?? []) yield* deliver(message)
+        } else if (name !== "message" && onOther !== undefined) yield* onOther(name, data)
+        // After the delivery: what was not delivered is sent again by the server.
+        if (id !== undefined) cursor.lastEventId = lastEventIdOf(id)
+      }
+      return undefined
+    })
+    return Effect.flatMap(readChunks(response, take, isEnough), (end) =>
+      // Some servers leave out the empty line after their last event. One that is cut off is no JSON.
+      end === "Ended" ? Effect.map(take(emptyLine), (last) => last ?? end) : Effect.succeed(end)
     )
   })

@@ -43,12 +43,10 @@ const typeOf = (response: Response): string | null => response.headers.get("cont
 const isEvents = (type: string | null): boolean => /^\s*text\/event-stream\b/i.test(type ?? "")
 const isJson = (type: string | null): boolean => /^\s*application\/([\w.+-]+\+)?json\b/i.test(type ?? "")
 
-/** The message of a JSON-RPC error. */
-const errorMessage = (response: JsonRpcMessage | undefined): string | undefined => {
-  const error = response?.isError === true ? response.value("error") : undefined
-  return Predicate.hasProperty(error, "message") && typeof error.message === "string"
-    ? error.message
-    : undefined
+/** True for a JSON-RPC error, and false for the JSON of a web server that has an `error` of its own. */
+const isRpcError = (message: JsonRpcMessage): boolean => {
+  const error = message.isError ? message.value("error") : undefined
+  return Predicate.hasProperty(error, "code") && Number.isInteger(error.code)
 }
 
 /** Milliseconds until a stream is opened again: never sooner than the server requests. */
@@ -196,7 +194,7 @@ class HttpWire<E> implements Wire<E> {
       const { status } = response
       const said = yield* readBriefly(response)
       // It belongs to the request, whatever its id is: servers write `null` or "server-error" where they did not read that far.
-      const answer = messagesIn(ByteParts.ofText(said))?.find(({ isError }) => isError)
+      const answer = messagesIn(ByteParts.ofText(said))?.find(isRpcError)
       const { id } = exchange.request
       const hasRead = answer?.answers(exchange.request) === true && status !== 404
       if (forgetsSession(status, said) && !hasRead && !isUnknownMethod(answer)) {
@@ -214,7 +212,7 @@ class HttpWire<E> implements Wire<E> {
         yield* exchange.deliver(answer.withId(id))
         return { _tag: "Answered", status }
       }
-      return yield* this.#failures.status(response, errorMessage(answer) ?? said)
+      return yield* this.#failures.status(response, said, yield* Clock.currentTimeMillis)
     }
   )
 
@@ -305,7 +303,7 @@ class HttpWire<E> implements Wire<E> {
           const lost = isRefused && status === 404 ? this.#lose(session) : undefined
           if (lost !== undefined) return { _tag: "SessionLost", session: lost }
           if (isRefused) return { _tag: "NotOffered", status }
-          error = this.#failures.status(sent.success, said)
+          error = this.#failures.status(sent.success, said, now)
           requested = retryAfterMillis(sent.success.headers.get("retry-after"), now) ?? requested
         }
         const delay = delayOf(requested, failures)

@@ -1,4 +1,4 @@
-import { Deferred, Effect, Fiber, Latch, type Scope } from "effect"
+import { Clock, Deferred, Effect, Fiber, Latch, type Scope } from "effect"
 import type { JsonRpcMessage } from "../../../domain/JsonRpcMessage.ts"
 import { isSameOrigin } from "../../../domain/SecureUrl.ts"
 import type { RemoteServer } from "../../../domain/Server.ts"
@@ -95,7 +95,7 @@ export class SseWire<E> implements Wire<E> {
       const said = yield* readBriefly(response)
       return yield* response.ok
         ? this.#failures.noStream(response.headers.get("content-type"))
-        : this.#failures.status(response, said)
+        : this.#failures.status(response, said, yield* Clock.currentTimeMillis)
     }
     const stream: OpenStream = {
       id: `stream-${++this.#streams}`,
@@ -244,7 +244,7 @@ export class SseWire<E> implements Wire<E> {
         if (stream.fiber !== undefined) yield* Fiber.interrupt(stream.fiber)
         return { _tag: "SessionLost", session: stream.id }
       }
-      return yield* this.#failures.status(response, said)
+      return yield* this.#failures.status(response, said, yield* Clock.currentTimeMillis)
     }
   )
 

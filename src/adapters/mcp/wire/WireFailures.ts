@@ -1,10 +1,11 @@
-import { type BearerChallenge, bearerChallenge } from "../../../domain/Challenge.ts"
+import { type BearerChallenge, bearerChallenge, requiresToken } from "../../../domain/Challenge.ts"
 import { printable } from "../../../domain/PrintableText.ts"
-import { redactConfigured } from "../../../domain/Redaction.ts"
+import { quoted, redactConfigured } from "../../../domain/Redaction.ts"
 import * as Remedy from "../../../domain/Remedy.ts"
 import { hasOwnAuthorization, type RemoteServer } from "../../../domain/Server.ts"
 import { largestAnswerMiB } from "../../../domain/ServerRules.ts"
 import { McpError } from "../../../ports/McpConnector.ts"
+import { retryAfterMillis } from "../../http/RetryAfter.ts"
 import { inSentence, nextStep, readable } from "../HttpFailure.ts"
 
 /** What is known of an answer before its body. */
@@ -28,7 +29,7 @@ export class WireFailures {
   }
 
   #quote(text: string): string {
-    return inSentence(printable(redactConfigured(text, this.#server.headers)))
+    return inSentence(quoted(text, (said) => redactConfigured(said, this.#server.headers)))
   }
 
   get #checkUrl(): ReadonlyArray<Remedy.Remedy> {
@@ -41,18 +42,20 @@ export class WireFailures {
   /**
    * An HTTP error.
    *
-   * @param said what the server says about it: the message of a JSON-RPC error, or the body
+   * @param said the body
+   * @param now milliseconds since the epoch
    */
-  status({ headers, status, statusText }: Head, said: string): McpError {
+  status({ headers, status, statusText }: Head, said: string, now: number): McpError {
     const { name } = this.#server
     const challenge = bearerChallenge(headers.get("www-authenticate"))
     if (status === 403 && challenge?.error === "insufficient_scope") return this.#scope(challenge)
+    const retryAfter = retryAfterMillis(headers.get("retry-after"), now)
     const signIn = hasOwnAuthorization(this.#server)
       ? Remedy.check([...Remedy.entryOf(name), "headers"], ["Authorization"])
       : Remedy.command("auth login", { server: name })
     return this.#error(
       `it answered HTTP ${status}${this.#quote(readable(said)) || this.#quote(statusText)}.`,
-      [status === 401 ? signIn : nextStep(name, status)],
+      [requiresToken(status, challenge) ? signIn : nextStep(name, status, retryAfter)],
       status
     )
   }
