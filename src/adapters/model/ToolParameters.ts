@@ -37,24 +37,26 @@ const isPattern = (value: unknown): boolean => {
 }
 
 /** Keywords whose value must be of a kind. */
-const kinds: Readonly<Record<string, (value: unknown) => boolean>> = {
-  description: isText,
-  enum: (value) => Array.isArray(value) && value.length > 0,
-  exclusiveMaximum: isNumber,
-  exclusiveMinimum: isNumber,
-  format: isText,
-  maxItems: isCount,
-  maxLength: isCount,
-  maxProperties: isCount,
-  maximum: isNumber,
-  minItems: isCount,
-  minLength: isCount,
-  minProperties: isCount,
-  minimum: isNumber,
-  pattern: isPattern,
-  required: (value) => Array.isArray(value) && value.every(isText),
-  title: isText
-}
+const kinds = new Map<string, (value: unknown) => boolean>(
+  Object.entries({
+    description: isText,
+    enum: (value) => Array.isArray(value) && value.length > 0,
+    exclusiveMaximum: isNumber,
+    exclusiveMinimum: isNumber,
+    format: isText,
+    maxItems: isCount,
+    maxLength: isCount,
+    maxProperties: isCount,
+    maximum: isNumber,
+    minItems: isCount,
+    minLength: isCount,
+    minProperties: isCount,
+    minimum: isNumber,
+    pattern: isPattern,
+    required: (value) => Array.isArray(value) && value.every(isText),
+    title: isText
+  })
+)
 
 /** Bounds that nothing is between. llama.cpp makes a grammar without an end of them. */
 const bounds = [
@@ -82,24 +84,40 @@ const targetOf = (root: Json, reference: unknown): Json | undefined => {
 
 /** The references that stand for a schema itself, not for a part of it. */
 const referencesOf = (schema: Json): ReadonlyArray<unknown> => [
-  schema["$ref"],
+  ...("$ref" in schema ? [schema["$ref"]] : []),
   ...["allOf", "anyOf", "oneOf"].flatMap((name) => {
     const branches = schema[name]
     return Array.isArray(branches) ? branches.filter(Predicate.isReadonlyObject).flatMap(referencesOf) : []
   })
 ]
 
-/** True for a reference to a schema that is there, and does not refer to itself. */
-const isUsable = (root: Json, reference: unknown): boolean => {
-  if (targetOf(root, reference) === undefined) return false
-  const reached = new Set([reference])
-  for (const one of reached) {
-    for (const next of referencesOf(targetOf(root, one) ?? {})) {
-      if (next === reference) return false
-      reached.add(next)
+/**
+ * Makes what is true for a reference to a schema that is there, and does not lead back to itself or to another one that does.
+ * Each schema is visited once: a server may list thousands that refer to each other.
+ */
+const makeIsUsable = (root: Json) => {
+  const found = new Map<unknown, "open" | "ends" | "circles">()
+  const follow = (reference: unknown) => {
+    const open = [reference]
+    for (let one = open.at(-1); open.length > 0; one = open.at(-1)) {
+      const next = referencesOf(targetOf(root, one) ?? {})
+      switch (found.get(one)) {
+        case undefined:
+          found.set(one, "open")
+          for (const each of next) if (!found.has(each)) open.push(each)
+          break
+        case "open":
+          found.set(one, next.every((each) => found.get(each) === "ends") ? "ends" : "circles")
+          open.pop()
+          break
+        default:
+          open.pop()
+      }
     }
+    return found.get(reference)
   }
-  return true
+  return (reference: unknown): boolean =>
+    targetOf(root, reference) !== undefined && (found.get(reference) ?? follow(reference)) === "ends"
 }
 
 /**
@@ -108,17 +126,17 @@ const isUsable = (root: Json, reference: unknown): boolean => {
  *
  * @returns undefined for what allows nothing, or is no schema
  */
-const plain = (root: Json, schema: unknown): Json | undefined => {
+const plain = (schema: unknown, isUsable: (reference: unknown) => boolean): Json | undefined => {
   // Go writes `true` for a field of any type.
   if (schema === true) return {}
   if (!Predicate.isReadonlyObject(schema)) return undefined
-  const all = (schemas: ReadonlyArray<unknown>) => schemas.flatMap((one) => plain(root, one) ?? [])
+  const all = (schemas: ReadonlyArray<unknown>) => schemas.flatMap((one) => plain(one, isUsable) ?? [])
   const valueOf = (name: string, value: unknown): unknown => {
     if (maps.has(name)) {
       if (!Predicate.isReadonlyObject(value)) return undefined
       return Object.fromEntries(
         Object.entries(value).flatMap(([key, inner]) => {
-          const kept = plain(root, inner)
+          const kept = plain(inner, isUsable)
           return kept === undefined ? [] : [[key, kept]]
         })
       )
@@ -129,17 +147,19 @@ const plain = (root: Json, schema: unknown): Json | undefined => {
     }
     if (single.has(name)) {
       if (Array.isArray(value)) return all(value)
-      return typeof value === "boolean" && /^(additional|unevaluated)/.test(name) ? value : plain(root, value)
+      return typeof value === "boolean" && /^(additional|unevaluated)/.test(name)
+        ? value
+        : plain(value, isUsable)
     }
     switch (name) {
       case "$ref":
-        return isUsable(root, value) ? value : undefined
+        return isUsable(value) ? value : undefined
       case "type": {
         const known = [value].flat().filter((type) => typeNames.has(type))
         return known.length === 0 ? undefined : Array.isArray(value) ? known : value
       }
       default:
-        return kinds[name]?.(value) === false ? undefined : value
+        return kinds.get(name)?.(value) === false ? undefined : value
     }
   }
   const entries = Object.fromEntries(
@@ -163,15 +183,14 @@ export const toolParameters = (schema: Json): Json => {
     return Array.isArray(value) ? value.filter((branch) => Predicate.isReadonlyObject(branch)) : []
   })
   // The model has to know the names that only the alternatives have.
-  const properties = Object.assign(
-    {},
-    ...[...branches, schema].map(({ properties }) =>
-      Predicate.isReadonlyObject(properties) ? properties : {}
+  const properties = Object.fromEntries(
+    [...branches, schema].flatMap(({ properties }) =>
+      Predicate.isReadonlyObject(properties) ? Object.entries(properties) : []
     )
-  ) as Json
+  )
   const own = Object.fromEntries(Object.entries(schema).filter(([name]) => !combining.includes(name)))
   const whole = { ...own, type: "object", properties }
-  const parameters = { ...plain(whole, whole) }
+  const parameters = { ...plain(whole, makeIsUsable(whole)) }
   const known = parameters["properties"]
   const required = Array.isArray(own["required"])
     ? own["required"].filter((name) => typeof name === "string" && Object.hasOwn(Object(known), name))

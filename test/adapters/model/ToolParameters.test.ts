@@ -71,6 +71,33 @@ describe("the parameters of a tool", () => {
     }
   })
 
+  it.each(["__proto__", "constructor", "__defineGetter__", "hasOwnProperty", "toString"])(
+    "may name %s, as a keyword and as a property",
+    (name) => {
+      const schema = `{ "type": "string", "${name}": { "type": "x" } }`
+      const properties = `{ "${name}": ${schema}, "b": ${schema} }`
+      for (const text of [
+        `{ "type": "object", "properties": ${properties}, "${name}": 1 }`,
+        `{ "type": "object", "oneOf": [{ "properties": ${properties} }] }`
+      ]) {
+        const parameters = toolParameters(JSON.parse(text) as Readonly<Record<string, unknown>>)
+        assert.deepStrictEqual(Object.keys(Object(parameters["properties"]) as object), [name, "b"])
+      }
+    }
+  )
+
+  it("have thousands of references that follow each other, in time that grows with them", () => {
+    const count = 20_000
+    const defs = Object.fromEntries(
+      Array.from({ length: count }, (_, at) => [`d${at}`, { allOf: [{ $ref: `#/$defs/d${at + 1}` }] }])
+    )
+    const last = { [`d${count}`]: { type: "string" } }
+    const reference = { $ref: "#/$defs/d0" }
+    assert.deepStrictEqual(inner(reference, { ...defs, ...last })["$defs"], { ...defs, ...last })
+    const circle = { [`d${count}`]: { $ref: "#/$defs/d0" } }
+    assert.notInclude(JSON.stringify(inner(reference, { ...defs, ...circle })), "$ref")
+  })
+
   it("are schemas of objects again, whatever the server wrote", () => {
     for (const schema of Object.values(toolSchemas)) {
       const parameters = toolParameters(schema)
