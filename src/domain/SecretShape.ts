@@ -1,3 +1,6 @@
+/** Characters of the longest secret that is found by its shape: a private key. */
+export const maxSecret = 20_000
+
 /**
  * The shapes of tokens and keys that say what they are. Each has a prefix that nothing else has, or digits where words have none:
  * names such as `pk_users_email`, hashes, UUIDs, and cursors (the Base64 of an object also begins with `eyJ`) do not fit.
@@ -23,7 +26,7 @@ const shapes = [
   // Google: keys, access tokens, refresh tokens, client secrets.
   String.raw`\bAIza[\w-]{20,}|\bya29\.[\w-]{20,}|\b1\/\/0[\w-]{20,}|\bGOCSPX-[\w-]{20,}`,
   // Private keys: up to their end, or as far as there are lines of Base64. In JSON a line ends with `\n`.
-  String.raw`-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----(?:[^]{0,20000}?-----END (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----|(?:(?:\\[nr]|\s)+[A-Za-z0-9+/=]{16,})*)`,
+  String.raw`-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----(?:(?:(?!-----BEGIN )[^]){0,${maxSecret}}?-----END (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----|(?:(?:\\[nr]|\s)+[A-Za-z0-9+/=]{16,})*)`,
   String.raw`\bAGE-SECRET-KEY-1[A-Z0-9]{40,}`
 ].join("|")
 
@@ -76,7 +79,7 @@ export const secretParameter = (url: string): string | undefined =>
 
 /** Flags of programs whose value is a header or a variable, of any name. */
 const carrier = /^(H|headers?|e|env)$/
-const assignment = /([\w-]+)["']?\s*[:=]\s*(?=[^\s{])(?!["']?\$\{)/g
+const assignment = /(?<![\w-])([\w-]+)["']?\s*[:=]\s*(?=[^\s{])(?!["']?\$\{)/g
 const flag = /(?<![\w-])--?([A-Za-z][\w-]*)["']?(?:\s*,\s*|\s+)["']?(?=[^\s"',\]-])(?!\$\{)/g
 const userInformation = /(?<=:\/\/)(?=[^\s/?#"'\\]*@)/g
 

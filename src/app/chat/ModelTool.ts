@@ -5,6 +5,7 @@ import type { ChatTool } from "../../ports/ChatModel.ts"
 import type { ListedTool } from "./ToolList.ts"
 import type { WithoutSecrets } from "./WithoutSecrets.ts"
 import { maxDescription } from "./ChatLimits.ts"
+import { clearStart } from "./ClearStart.ts"
 
 /** Keywords that providers refuse at the top of a schema. */
 const composing = ["allOf", "anyOf", "oneOf", "not", "enum", "const", "$ref", "if"]
@@ -47,9 +48,7 @@ const cleaned = (value: unknown, clean: (text: string) => string, name = ""): un
  */
 export const modelTool = ({ name, server, tool }: ListedTool, withoutSecrets: WithoutSecrets): ChatTool => {
   const clean = (text: string) =>
-    withoutSecrets(safeText(text.slice(0, 2 * maxDescription)))
-      .slice(0, maxDescription)
-      .toWellFormed()
+    clearStart(text, maxDescription, (start) => withoutSecrets(safeText(start))).start
   return {
     name,
     description: `[${server.name}] ${clean(tool.description ?? tool.title ?? tool.name)}`,

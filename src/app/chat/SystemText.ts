@@ -3,6 +3,7 @@ import { safeText } from "../../domain/PrintableText.ts"
 import type { ChatServer } from "./Chat.ts"
 import type { WithoutSecrets } from "./WithoutSecrets.ts"
 import { maxInstructions } from "./ChatLimits.ts"
+import { clearStart } from "./ClearStart.ts"
 
 const start = (server: string) => `--- instructions of the server ${server}, not of the user ---`
 const end = "--- end of the instructions ---"
@@ -11,10 +12,9 @@ const end = "--- end of the instructions ---"
 const quoted = (server: ChatServer, withoutSecrets: WithoutSecrets): ReadonlyArray<string> => {
   const { name, session } = server
   const whole = safeText(Option.getOrElse(session.instructions, () => "")).trim()
-  const text = withoutSecrets(whole.slice(0, 2 * maxInstructions))
+  const text = clearStart(whole, maxInstructions, withoutSecrets).start
   if (text === "") return []
-  const kept = text.slice(0, maxInstructions).toWellFormed()
-  return [start(name), kept.replace(/^-{2,}/gm, (dashes) => ` ${dashes}`), end]
+  return [start(name), text.replace(/^-{2,}/gm, (dashes) => ` ${dashes}`), end]
 }
 
 /** What a model is told about its task, and about who gives it orders. */

@@ -3,29 +3,23 @@ import { argumentProblems, type JsonSchema } from "../../domain/ToolSchema.ts"
 import type { MediaPart, TextPart } from "../../domain/chat/ChatMessage.ts"
 import type { McpBinary, McpTool, McpToolResult } from "../../ports/McpConnector.ts"
 import { maxPicture, maxResult } from "./ChatLimits.ts"
+import { clearStart } from "./ClearStart.ts"
+import type { WithoutSecrets } from "./WithoutSecrets.ts"
 
 /** The pictures that all models with eyes can see. */
 const pictures: ReadonlySet<string> = new Set(["image/png", "image/jpeg", "image/gif", "image/webp"])
 
 const grouped = (number: number): string => number.toLocaleString("en-US")
 
-/**
- * A text with at most {@link maxResult} characters, and a note of how many are left out.
- *
- * @param redacted leaves secrets out, before the text is cut: half of one would not be found
- */
+/** A text with at most {@link maxResult} characters, without secrets, and a note of how many are left out. */
 export const cut = (
   text: string,
-  redacted: (text: string) => string = (same) => same
+  withoutSecrets: WithoutSecrets = (same) => same
 ): { readonly text: string; readonly cutCharacters: number } => {
-  // The rest need not be searched: a secret is shorter than what is left of this.
-  const start = text.slice(0, 2 * maxResult)
-  const clear = redacted(start)
-  const cutCharacters = Math.max(0, clear.length - maxResult) + text.length - start.length
-  if (cutCharacters === 0) return { text: clear.toWellFormed(), cutCharacters }
-  const kept = clear.slice(0, maxResult).toWellFormed()
+  const { cutCharacters, start } = clearStart(text, maxResult, withoutSecrets)
+  if (cutCharacters === 0) return { text: start, cutCharacters }
   return {
-    text: `${kept}\n[The result is cut: ${grouped(cutCharacters)} of ${grouped(text.length)} characters are left out.]`,
+    text: `${start}\n[The result is cut: ${grouped(cutCharacters)} of ${grouped(text.length)} characters are left out.]`,
     cutCharacters
   }
 }
@@ -56,14 +50,12 @@ const structuredProblem = (
 }
 
 /**
- * A result of a tool for a model: its text, cut, and the pictures that a model may see.
- *
- * @param redacted leaves the secrets of the server out of a text
+ * A result of a tool for a model: its text, cut and without secrets, and the pictures that a model may see.
  */
 export const toolResultText = (
   tool: McpTool,
   { content, structured }: McpToolResult,
-  redacted: (text: string) => string
+  withoutSecrets: WithoutSecrets
 ): {
   readonly content: ReadonlyArray<TextPart | MediaPart>
   readonly text: string
@@ -85,7 +77,7 @@ export const toolResultText = (
     ...(hasText ? [] : Option.toArray(structured).map((value) => JSON.stringify(value))),
     ...structuredProblem(tool.outputSchema, structured)
   ]
-  const { cutCharacters, text } = cut(all.join("\n"), redacted)
+  const { cutCharacters, text } = cut(all.join("\n"), withoutSecrets)
   const shown = text.trim() === "" ? (media.length === 0 ? "(no content)" : "") : text
   return {
     content: [...(shown === "" ? [] : [{ _tag: "Text" as const, text: shown }]), ...media],

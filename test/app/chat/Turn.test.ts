@@ -459,6 +459,22 @@ describe("a secret of a server", () => {
     })
   )
 
+  it.effect("does not reach a model by halves, where texts with thousands of them are cut", () =>
+    Effect.gen(function* () {
+      const many = (at: unknown) => `${"x".repeat(Number(at))}${"hunter2-hunter2 ".repeat(10_000)}`
+      const { session } = serverOf({
+        tools: [toolNamed("search", { description: many(5) })],
+        instructions: many(5),
+        call: (_, { at }) => Effect.succeed(textResult(many(at)))
+      }).server
+      const { requests } = yield* goesOn({
+        servers: [chatServer(http, "default", session)],
+        answers: [...[3, 7, 11].map((at) => call({ at })), "ok"]
+      })
+      assert.notMatch(JSON.stringify(requests), /hunter/)
+    })
+  )
+
   const entries: ReadonlyArray<readonly [string, Server, string]> = [
     [
       "a header with a scheme of its own",
