@@ -1,5 +1,5 @@
 import { assert, describe, it } from "vitest"
-import { hasSecretShape, withoutSecretShapes } from "../../src/domain/SecretShape.ts"
+import { hasSecretShape, namedSecretAt, withoutSecretShapes } from "../../src/domain/SecretShape.ts"
 
 // In two parts: secret scanners look at this repository, too.
 const tokens = [
@@ -103,5 +103,12 @@ describe("a text without the shapes of secrets", () => {
     ]) {
       assert.isAtMost(withoutSecretShapes(start.repeat(64_000 / start.length)).length, 64_000)
     }
+  })
+
+  it("has a name that is looked for in time that grows with the text", () => {
+    for (const word of ["a", "-", "--a", "A1", "sk_", "://a", "a  ", "--a "]) {
+      assert.isUndefined(namedSecretAt(word.repeat(1_000_000 / word.length)), word)
+    }
+    assert.strictEqual(namedSecretAt(`${"a".repeat(1_000_000)} token = x`), 1_000_009)
   })
 })
