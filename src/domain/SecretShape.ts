@@ -71,6 +71,19 @@ const secretName =
 /** True if a variable, header or parameter of this name holds a secret. */
 export const isSecretName = (name: string): boolean => secretName.test(name)
 
+/** A part of a URL without its escapes. */
+export const decodedPart = (part: string): string => {
+  try {
+    return decodeURIComponent(part)
+  } catch {
+    return part
+  }
+}
+
+/** True if a part of a path may be a secret: it looks like one, or is behind the name of one, as in `/token/x1`. */
+export const mayBeSecretPart = (part: string, before = ""): boolean =>
+  part !== "" && (mayBeSecret(decodedPart(part)) || (isSecretName(before) && /\d/.test(part)))
+
 /** The parameter of a URL that is probably a secret, and not filled in from a variable. */
 export const secretParameter = (url: string): string | undefined =>
   Array.from(URL.parse(url)?.searchParams ?? []).find(

@@ -1,7 +1,14 @@
 import { Redacted } from "effect"
 import { secretsInHeader } from "../../domain/Redaction.ts"
 import { defaultToolRules } from "../../domain/chat/ToolRules.ts"
-import { announcesSecret, hasSecretShape, isSecretName, mayBeSecret } from "../../domain/SecretShape.ts"
+import {
+  announcesSecret,
+  decodedPart,
+  hasSecretShape,
+  isSecretName,
+  mayBeSecret,
+  mayBeSecretPart
+} from "../../domain/SecretShape.ts"
 import { configuredClientOf, type RemoteServer, type SecretSource, type Server } from "../../domain/Server.ts"
 import type { OpenSession } from "../session/ServerSession.ts"
 import type { ChatServer, ListedTools } from "./Chat.ts"
@@ -28,9 +35,12 @@ const inArguments = (args: ReadonlyArray<string>): ReadonlyArray<string> =>
 const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 
 /** The parts of an address that are secrets: some servers put the user's key into the path. */
-const inAddress = ({ password, pathname, searchParams }: URL): ReadonlyArray<string> => [
-  ...(password === "" ? [] : [decodeURIComponent(password)]),
-  ...pathname.split("/").filter((part) => !uuid.test(part) && mayBeSecret(part)),
+const inAddress = ({ pathname, searchParams }: URL): ReadonlyArray<string> => [
+  ...pathname
+    .split("/")
+    .flatMap((part, at, parts) =>
+      !uuid.test(part) && mayBeSecretPart(part, parts[at - 1]) ? [part, decodedPart(part)] : []
+    ),
   ...Array.from(searchParams).flatMap(([name, value]) =>
     isSecretName(name) || (!uuid.test(value) && mayBeSecret(value)) ? [value] : []
   )

@@ -501,6 +501,26 @@ describe("a secret of a server", () => {
       "AbCdEf0123456789AbCdEf"
     ],
     [
+      "a key behind its name in the path of its address",
+      { ...http, url: new URL("https://mcp.test/token/blue-horse-7/mcp") },
+      "blue-horse-7"
+    ],
+    [
+      "a key with escapes in the path of its address",
+      { ...http, url: new URL("https://mcp.test/s/AbCdEf0123456789%2BAbCdEf/mcp") },
+      "AbCdEf0123456789+AbCdEf"
+    ],
+    [
+      "a key in the path of its address, as that has it",
+      { ...http, url: new URL("https://mcp.test/s/AbCdEf0123456789%2bAbCdEf%7E/mcp") },
+      "AbCdEf0123456789%2bAbCdEf%7E"
+    ],
+    [
+      "a part of its address that is no text",
+      { ...http, url: new URL("https://mcp.test/s/sk-live-0123456789%E0/mcp") },
+      "sk-live-0123456789%E0"
+    ],
+    [
       "a key in the query of its address",
       { ...http, url: new URL("https://mcp.test/mcp?api_key=hunter2-hunter2") },
       "hunter2-hunter2"

@@ -3,9 +3,11 @@ import { endpointRows } from "../../../domain/OAuthEndpoints.ts"
 import { hasUserInformation } from "../../../domain/SecureUrl.ts"
 import {
   announcesSecret,
+  decodedPart,
   hasSecretShape,
   isSecretName,
   mayBeSecret,
+  mayBeSecretPart,
   namedSecretAt
 } from "../../../domain/SecretShape.ts"
 import { variableName } from "../../../domain/VariableName.ts"
@@ -59,15 +61,6 @@ export interface SharedEntry {
   readonly omitted: ReadonlyArray<string>
 }
 
-/** A part of a URL without its escapes. */
-const decoded = (part: string): string => {
-  try {
-    return decodeURIComponent(part)
-  } catch {
-    return part
-  }
-}
-
 /** Replaces the secrets of one entry. */
 class Sharing {
   readonly variables = new Set<string>()
@@ -106,7 +99,7 @@ class Sharing {
     shared = shared.replace(
       /([?&#;]([^=&#;/?]+)=)([^&#;/?]+)/g,
       (all, head: string, key: string, value: string) =>
-        !value.includes("${") && (isSecretName(key) || mayBeSecret(decoded(value)))
+        !value.includes("${") && (isSecretName(key) || mayBeSecret(decodedPart(value)))
           ? head + this.secret("", this.server, key)
           : all
     )
@@ -120,9 +113,7 @@ class Sharing {
   #path(path: string, name: string): string {
     const parts = path.split("/")
     const isSecret = (part: string, at: number) =>
-      part !== "" &&
-      !/[=]|\$\{/.test(part) &&
-      (mayBeSecret(decoded(part)) || (isSecretName(parts[at - 1] ?? "") && /\d/.test(part)))
+      !/[=]|\$\{/.test(part) && mayBeSecretPart(part, parts[at - 1])
     const count = parts.filter(isSecret).length
     let found = 0
     return parts
