@@ -7,7 +7,8 @@ import {
   hasSecretShape,
   isSecretName,
   mayBeSecret,
-  mayBeSecretPart
+  mayBeSecretPart,
+  namedSecretAt
 } from "../../domain/SecretShape.ts"
 import { configuredClientOf, type RemoteServer, type SecretSource, type Server } from "../../domain/Server.ts"
 import type { OpenSession } from "../session/ServerSession.ts"
@@ -23,19 +24,13 @@ const named = (values: Readonly<Record<string, Redacted.Redacted>>): ReadonlyArr
 const words = (value: Redacted.Redacted): ReadonlyArray<Redacted.Redacted> =>
   secretsInHeader(Redacted.value(value)).map((word) => Redacted.make(word))
 
-/** The arguments of a program that are secrets: `--api-key x`, `--api-key=x`, or a token. */
-const inArguments = (args: ReadonlyArray<string>): ReadonlyArray<string> =>
-  args.flatMap((argument, at) => {
-    const [, name = "", value = ""] = /^--?([A-Za-z][\w-]*)=(.+)$/.exec(argument) ?? []
-    if (isSecretName(name)) return [value]
-    return announcesSecret(args[at - 1] ?? "") || hasSecretShape(argument) ? [argument] : []
-  })
-
 /** An id such as a UUID in the address may be what results are about. */
 const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 
 /** The parts of an address that are secrets: some servers put the user's key into the path. */
-const inAddress = ({ pathname, searchParams }: URL): ReadonlyArray<string> => [
+const inAddress = ({ password, pathname, searchParams, username }: URL): ReadonlyArray<string> => [
+  // Where both are the same, as in `postgres:postgres@`, neither is a secret.
+  ...(password === username ? [] : [password, decodedPart(password)]),
   ...pathname
     .split("/")
     .flatMap((part, at, parts) =>
@@ -45,6 +40,21 @@ const inAddress = ({ pathname, searchParams }: URL): ReadonlyArray<string> => [
     isSecretName(name) || (!uuid.test(value) && mayBeSecret(value)) ? [value] : []
   )
 ]
+
+/** The secrets in an argument of a program, or in a variable: those of an address in it, or what is behind the name of one. */
+const inText = (text: string): ReadonlyArray<string> => {
+  const url = URL.parse(/(?<![a-z0-9+.-])[a-z][a-z0-9+.-]*:\/\/.*/i.exec(text)?.[0] ?? "")
+  if (url !== null) return inAddress(url)
+  const at = namedSecretAt(text)
+  return at === undefined ? [] : [text.slice(at)]
+}
+
+/** The secrets in the arguments of a program: `--api-key x`, `--api-key=x`, `-H "X-Api-Key: x"`, or a token. */
+const inArguments = (args: ReadonlyArray<string>): ReadonlyArray<string> =>
+  args.flatMap((argument, at) => [
+    ...(announcesSecret(args[at - 1] ?? "") || hasSecretShape(argument) ? [argument] : []),
+    ...inText(argument)
+  ])
 
 const inOAuth = (server: RemoteServer): ReadonlyArray<Redacted.Redacted> => {
   const { grant } = server.oauth
@@ -68,7 +78,13 @@ const secretsOf = (server: Server): ReadonlyArray<Redacted.Redacted> =>
         ...inOAuth(server),
         ...inAddress(server.url).map((one) => Redacted.make(one))
       ]
-    : [...named(server.env), ...inArguments(server.args).map((one) => Redacted.make(one))]
+    : [
+        ...named(server.env),
+        ...[
+          ...Object.values(server.env).flatMap((value) => inText(Redacted.value(value))),
+          ...inArguments(server.args)
+        ].map((one) => Redacted.make(one))
+      ]
 
 /** A server of the configuration with its open session, for a conversation. */
 export const chatServer = (

@@ -525,8 +525,46 @@ describe("a secret of a server", () => {
       { ...http, url: new URL("https://mcp.test/mcp?api_key=hunter2-hunter2") },
       "hunter2-hunter2"
     ],
-    ["an argument of its program", { ...stdio, args: ["--api-key", "hunter2-hunter2"] }, "hunter2-hunter2"],
-    ["an argument with an equals sign", { ...stdio, args: ["--token=hunter2-hunter2"] }, "hunter2-hunter2"],
+    [
+      "an argument of its program",
+      { ...stdio, env: {}, args: ["--api-key", "hunter2-hunter2"] },
+      "hunter2-hunter2"
+    ],
+    [
+      "a header behind a flag of its program",
+      { ...stdio, env: {}, args: ["--header", "X-Api-Key: hunter2-hunter2"] },
+      "hunter2-hunter2"
+    ],
+    [
+      "a header in an argument of its program",
+      { ...stdio, env: {}, args: ["--header=Authorization: Bearer hunter2-hunter2"] },
+      "hunter2-hunter2"
+    ],
+    [
+      "a variable that its program sets",
+      { ...stdio, env: {}, args: ["run", "-e", "API_KEY=hunter2-hunter2"] },
+      "hunter2-hunter2"
+    ],
+    [
+      "the password of a database",
+      { ...stdio, env: {}, args: ["--dsn=postgres://ada:hunter2%2Dhunter2@db.test/pages"] },
+      "hunter2-hunter2"
+    ],
+    [
+      "a key in an address for its program",
+      { ...stdio, env: {}, args: ["mcp-remote", "https://mcp.test/mcp?api_key=hunter2-hunter2"] },
+      "hunter2-hunter2"
+    ],
+    [
+      "the password in the address of a variable",
+      { ...stdio, env: { DATABASE_URL: Redacted.make("postgres://ada:hunter2-hunter2@db.test/pages") } },
+      "hunter2-hunter2"
+    ],
+    [
+      "an argument with an equals sign",
+      { ...stdio, env: {}, args: ["--token=hunter2-hunter2"] },
+      "hunter2-hunter2"
+    ],
     ["a variable of its program", stdio, "hunter2-hunter2"]
   ]
   it.effect.each(entries)(
@@ -545,6 +583,18 @@ describe("a secret of a server", () => {
         for (const result of results)
           assert.strictEqual(result, "…, …, a password and 3f2504e0-4f89-11d3-9a0c-0305e82c3301")
       })
+  )
+
+  it.effect("is no name of a database, whose password is the same", () =>
+    Effect.gen(function* () {
+      const server = { ...stdio, env: {}, args: ["postgres://postgres:postgres@localhost/postgres"] }
+      const { session } = serverOf({ call: () => Effect.succeed(textResult("a table of postgres")) }).server
+      const { requests } = yield* goesOn({
+        servers: [chatServer(server, "default", session)],
+        answers: [call(), "ok"]
+      })
+      assert.deepStrictEqual(toldIn(requests[1]?.messages ?? []), ["a table of postgres"])
+    })
   )
 
   it.effect("is the key of the model, too, and stays one when the model changes", () =>
