@@ -121,11 +121,26 @@ export type Segment =
   | { readonly _tag: "Clear"; readonly text: string }
   | { readonly _tag: "Secret"; readonly secret: string }
 
-/** A pattern that finds each of some texts, the longer one first. Undefined: there are none. */
-const patternOf = (forms: Iterable<string>): RegExp | undefined => {
-  const longestFirst = [...forms].toSorted((a, b) => b.length - a.length)
-  if (longestFirst.length === 0) return undefined
-  return new RegExp(longestFirst.map((form) => form.replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&")).join("|"), "g")
+/** The forms of secrets by their first characters, the longer one first. */
+type Forms = ReadonlyMap<string, ReadonlyArray<string>>
+
+const byStart = (forms: Iterable<string>): Forms =>
+  Map.groupBy(
+    [...new Set(forms)].toSorted((a, b) => b.length - a.length),
+    (form) => form.slice(0, minSearched)
+  )
+
+/**
+ * Finds forms in a text, from left to right. No pattern of them all: V8 takes hundreds of megabytes for the tokens of a long
+ * chat, and refuses a form of 32,768 characters.
+ */
+function* found(text: string, forms: Forms): Generator<{ readonly form: string; readonly at: number }, void> {
+  if (forms.size === 0) return
+  for (let at = 0; at < text.length;) {
+    const form = forms.get(text.slice(at, at + minSearched))?.find((one) => text.startsWith(one, at))
+    if (form !== undefined) yield { form, at }
+    at += form?.length ?? 1
+  }
 }
 
 /**
@@ -135,20 +150,27 @@ const patternOf = (forms: Iterable<string>): RegExp | undefined => {
  */
 export const segmentsOf = (text: string, forms: ReadonlyMap<string, string>): ReadonlyArray<Segment> => {
   const segments: Array<Segment> = []
-  const pattern = patternOf(forms.keys())
   let end = 0
-  for (const { 0: form, index } of pattern === undefined ? [] : text.matchAll(pattern)) {
-    if (index > end) segments.push({ _tag: "Clear", text: text.slice(end, index) })
+  for (const { at, form } of found(text, byStart(forms.keys()))) {
+    if (at > end) segments.push({ _tag: "Clear", text: text.slice(end, at) })
     segments.push({ _tag: "Secret", secret: forms.get(form) ?? form })
-    end = index + form.length
+    end = at + form.length
   }
   return end < text.length ? [...segments, { _tag: "Clear", text: text.slice(end) }] : segments
 }
 
 /** Makes what replaces every secret in a text, in any of its forms, with `…`. */
 export const redactor = (secrets: Iterable<string>): ((text: string) => string) => {
-  const pattern = patternOf(Array.from(secrets).flatMap(formsOf))
-  return (text) => (pattern === undefined ? text : text.replace(pattern, "…"))
+  const forms = byStart(Array.from(secrets).flatMap(formsOf))
+  return (text) => {
+    let redacted = ""
+    let end = 0
+    for (const { at, form } of found(text, forms)) {
+      redacted += `${text.slice(end, at)}…`
+      end = at + form.length
+    }
+    return redacted + text.slice(end)
+  }
 }
 
 /** Replaces every secret in a text, in any of its forms, with `…`. */

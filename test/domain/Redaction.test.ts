@@ -44,6 +44,20 @@ describe("a redacted text", () => {
     assert.strictEqual(redact(secrets.join("").repeat(200), secrets), "…".repeat(10_000))
   })
 
+  it("holds no secret of tens of thousands of characters, such as a document in a variable", () => {
+    for (const secret of ["ab/+".repeat(10_000), "€".repeat(5000), `{"key":"${"\n".repeat(20_000)}"}`]) {
+      for (const form of [secret, encodeURIComponent(secret), JSON.stringify(secret).slice(1, -1)])
+        assert.strictEqual(redact(`<${form}>`, [secret]), "<…>")
+      assert.strictEqual(redact(Buffer.from(secret).toString("hex"), [secret]), "…")
+      assert.strictEqual(redact(Buffer.from(secret).toString("base64"), [secret]), "…")
+    }
+  })
+
+  it("holds none of thousands of tokens, as a long chat knows them", () => {
+    const tokens = Array.from({ length: 3000 }, (_, at) => `eyJhbGciOiJSUzI1NiJ9.${at}.${"x".repeat(1500)}`)
+    assert.strictEqual(redact(tokens.slice(0, 20).join(" "), tokens), Array(20).fill("…").join(" "))
+  })
+
   it("keeps what is around the secrets, and values that are too short to be one", () => {
     assert.strictEqual(redact("ab secret-1secret-2 cd", ["secret-1", "secret-2", "ab"]), "ab …… cd")
     assert.strictEqual(redact("secret-12", ["secret-1", "secret-12"]), "…")
