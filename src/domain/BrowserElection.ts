@@ -14,7 +14,10 @@ export const quietPeriod = 600_000
 /** Openings in that time. The second one is for a user whose first page has nothing to return to. */
 export const maxOpenings = 2
 
-/** In place of a process whose page is done with: its sign-in has succeeded, or it ends. No process has it: pids of Windows are even, others smaller. */
+/**
+ * In place of a process whose page is done with: its sign-in has succeeded, or it ends. No process has it: pids of Windows are
+ * even, others smaller.
+ */
 export const endedPid = 2 ** 31 - 1
 
 /** The process that decides. */

@@ -36,8 +36,8 @@ const ofSignIn: ReadonlySet<string> = new Set<RemoteFlag>([
 const clientFields = ["client_id", "client_secret", "scope", "token_endpoint_auth_method"]
 
 /**
- * The words by which another command signs in as this line does. Secrets become variables, the callback port is always there, since it may
- * depend on what was left out, and the paths of files are absolute.
+ * The words by which another command signs in as this line does. Secrets become variables, and the paths of files are absolute.
+ * The callback port is always there, since it may depend on what was left out.
  *
  * @param line a line that `readRemoteLine` has read
  * @param redirectUri of the entry that it describes; `undefined` if it has none

@@ -32,8 +32,9 @@ const sectionsOf = (message: ChatMessage, model: string): ReadonlyArray<string> 
 }
 
 /**
- * A conversation as Markdown. Each answer is headed with the model that gave it; `model` is for those that do not say. What models and tools wrote cannot control a terminal that shows
- * the file.
+ * A conversation as Markdown. What models and tools wrote cannot control a terminal that shows the file.
+ *
+ * @param model heads the answers that do not say which model gave them
  */
 export const transcript = (messages: ReadonlyArray<ChatMessage>, model: string): string =>
   safeText(
