@@ -42,5 +42,7 @@ export const maxChangedLines = 200
 export const maxChangedLine = 4000
 /** The most tokens that a server may let a model write. The user pays for them. */
 export const maxSampledTokens = 4096
+/** Characters of what a server asks a model: about as many as a context of a million tokens has. */
+export const maxSampledText = 4_000_000
 /** Characters of the title of a kept conversation. */
 export const maxTitle = 80

@@ -9,7 +9,7 @@ import {
   SamplingRefused,
   ServerQuestions
 } from "../../ports/ServerRequests.ts"
-import { maxSampledTokens } from "./ChatLimits.ts"
+import { maxSampledText, maxSampledTokens } from "./ChatLimits.ts"
 import { makeUserTime, type UserTime } from "./UserTime.ts"
 import type { WithoutSecrets } from "./WithoutSecrets.ts"
 
@@ -33,10 +33,9 @@ const conversationOf = (messages: Sampling["messages"]): ReadonlyArray<ChatMessa
 
 const answerOf = Effect.fnUntraced(function* (
   model: OpenChatModel,
-  sampling: Sampling
+  sampling: Sampling,
+  messages: ReadonlyArray<ChatMessage>
 ): Effect.fn.Return<SamplingAnswer, SamplingRefused> {
-  const messages = conversationOf(sampling.messages)
-  if (messages === undefined) return yield* refused("The messages do not start and end with the user.")
   const request = {
     system: sampling.system ?? "",
     messages,
@@ -51,6 +50,11 @@ const answerOf = Effect.fnUntraced(function* (
   const isCut = events.some((event) => event._tag === "End" && event.reason === "length")
   return { text, model: model.name, reason: isCut ? "maxTokens" : "endTurn" }
 })
+
+const charactersOf = ({ messages, system = "" }: Sampling): number =>
+  messages
+    .flatMap(({ content }) => content)
+    .reduce((sum, part) => sum + (part._tag === "Text" ? part.text.length : 0), system.length)
 
 /** A request without secrets: a server knows the token of its user. */
 const clear = ({ messages, system, ...rest }: Sampling, withoutSecrets: WithoutSecrets): Sampling => ({
@@ -80,8 +84,14 @@ export const serverRequestHandlers = Effect.fnUntraced(function* (
     elicit: (elicitation) =>
       userTime.asking(elicitation.server, turn.withPermit(questions.elicit(elicitation))),
     sample: Effect.fn("ServerRequestHandlers.sample")(function* (requested: Sampling) {
+      if (charactersOf(requested) > maxSampledText)
+        return yield* refused(
+          `The messages have more than ${maxSampledText.toLocaleString("en")} characters.`
+        )
       // The user approves what the model gets.
       const sampling = clear(requested, withoutSecrets)
+      const messages = conversationOf(sampling.messages)
+      if (messages === undefined) return yield* refused("The messages do not start and end with the user.")
       const asked = (question: Effect.Effect<boolean>) =>
         Effect.filterOrFail(
           userTime.asking(sampling.server, turn.withPermit(question)),
@@ -89,7 +99,7 @@ export const serverRequestHandlers = Effect.fnUntraced(function* (
           () => refused("The user does not allow it.")
         )
       yield* asked(questions.approveSampling(sampling))
-      const answer = yield* answerOf(yield* model, sampling)
+      const answer = yield* answerOf(yield* model, sampling, messages)
       yield* asked(questions.approveAnswer(sampling, answer))
       return answer
     })

@@ -21,11 +21,16 @@ const sample = (
 ) =>
   Effect.gen(function* () {
     const seen: Array<string> = []
+    let asked = 0
     const { model, requests } = ScriptedChatModel.make({ answers })
     const handlers = yield* serverRequestHandlers(Effect.succeed(model)).pipe(
       Effect.provideService(ServerQuestions, {
         elicit: () => Effect.succeed({ _tag: "Cancel" }),
-        approveSampling: () => Effect.succeed(question),
+        approveSampling: () =>
+          Effect.sync(() => {
+            asked++
+            return question
+          }),
         approveAnswer: (_, { text }) =>
           Effect.sync(() => {
             seen.push(text)
@@ -35,7 +40,12 @@ const sample = (
     )
     const sampling = { server: "shop", system: "Be brief.", messages, maxTokens: 100_000 }
     const result = yield* Effect.result(handlers.sample?.(sampling) ?? Effect.die("no handler"))
-    return { requests, seen, result: result._tag === "Success" ? result.success : result.failure.detail }
+    return {
+      asked,
+      requests,
+      seen,
+      result: result._tag === "Success" ? result.success : result.failure.detail
+    }
   })
 
 describe("what a server wants a model to answer", () => {
@@ -86,9 +96,18 @@ describe("what a server wants a model to answer", () => {
   it.effect.each([
     { messages: [said("assistant", "a")] },
     { messages: [said("user", "a"), said("assistant", "b")] }
-  ])("is refused if a model could not answer it: %o", ({ messages }) =>
+  ])("is refused if a model could not answer it, and the user not asked: %o", ({ messages }) =>
     Effect.gen(function* () {
-      assert.match(String((yield* sample(messages)).result), /start and end with the user/)
+      const { asked, result } = yield* sample(messages)
+      assert.deepStrictEqual([asked, result], [0, "The messages do not start and end with the user."])
+    })
+  )
+
+  it.effect("is refused if no model could read it all", () =>
+    Effect.gen(function* () {
+      const long = said("user", "x".repeat(2_000_000))
+      const { asked, result } = yield* sample([long, long])
+      assert.deepStrictEqual([asked, result], [0, "The messages have more than 4,000,000 characters."])
     })
   )
 
