@@ -20,9 +20,12 @@ const named = (values: Readonly<Record<string, Redacted.Redacted>>): ReadonlyArr
     isSecretName(name) || hasSecretShape(Redacted.value(value)) ? [value] : []
   )
 
-/** The value of a header, and its words: `Token x`. */
-const words = (value: Redacted.Redacted): ReadonlyArray<Redacted.Redacted> =>
-  secretsInHeader(Redacted.value(value)).map((word) => Redacted.make(word))
+/** The value of a header, its words, and the values in it: `Token x`, `sid=x; theme=y`, `Token token="x"`. */
+const words = (value: Redacted.Redacted): ReadonlyArray<Redacted.Redacted> => {
+  const header = Redacted.value(value)
+  const values = Array.from(header.matchAll(/(?<==)"?([^\s";,]+)/g), ([, one = ""]) => one)
+  return [...secretsInHeader(header), ...values].map((word) => Redacted.make(word))
+}
 
 /** An id such as a UUID in the address may be what results are about. */
 const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i

@@ -482,6 +482,16 @@ describe("a secret of a server", () => {
       "hunter2-hunter2"
     ],
     [
+      "a value in a cookie",
+      { ...http, headers: { Cookie: Redacted.make("sid=hunter2-hunter2; theme=dark") } },
+      "hunter2-hunter2"
+    ],
+    [
+      "a parameter of a scheme",
+      { ...http, headers: { Authorization: Redacted.make('Token token="hunter2-hunter2", v=1') } },
+      "hunter2-hunter2"
+    ],
+    [
       "the password of a client",
       {
         ...http,
