@@ -67,7 +67,7 @@ describe.skipIf(!hasScript)("a session at a terminal (needs script of util-linux
     await type("/call echo text=two\n", /Authentication required for demo[^]*two\r\n[^]*demo> /)
     await type("/call echo text=three\n", /\nthree\r\n[^]*demo> /)
     // Two lines at once, the second one unfinished.
-    await type("/call echo text=four\n/call echo te", /tefour\r\n[^]*demo> [^]*te$/)
+    await type("/call echo text=four\n/call echo te", /\nfour\r\n[^]*demo> [^]*te$/)
     await type("xt=five\n", /\nfive\r\n[^]*demo> /)
     const up = "\u001b[A"
     await type(`${up}${up}\n`, /\nfour\r\n[^]*demo> /)
