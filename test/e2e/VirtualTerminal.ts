@@ -130,14 +130,19 @@ export const startVirtualTerminal = (
       look()
     })
   void ended.then(() => rmSync(folder, { recursive: true, force: true }))
-  void ended.then(() =>
-    screen.write("", () => {
-      hasEnded = true
-      for (const look of waiting) look()
-    })
+  /** The end of the program, and of what it wrote on the screen. */
+  const drawn = ended.then(
+    (end) =>
+      new Promise<Ended>((done) =>
+        screen.write("", () => {
+          hasEnded = true
+          for (const look of waiting) look()
+          done(end)
+        })
+      )
   )
   return {
-    ended,
+    ended: drawn,
     resize: (columns) =>
       new Promise((done) => {
         const look = () => {

@@ -244,7 +244,11 @@ const start = Effect.fnUntraced(function* (
             return transport.send(message as JSONRPCMessage)
           },
           catch: explain
-        }).pipe(Effect.as({ _tag: "Accepted" }))
+        }).pipe(
+          // The SDK waits for room in the input of the program, which a program that has ended never makes.
+          Effect.raceFirst(Deferred.await(ended)),
+          Effect.as({ _tag: "Accepted" })
+        )
     },
     identity
   )

@@ -114,6 +114,24 @@ describe("a session with a program", () => {
     }).pipe(Effect.provide(connector))
   )
 
+  it.effect("says that it ended in the middle of a message that it was sent", () =>
+    Effect.gen(function* () {
+      // It ends with the first part of a line that has not arrived as a whole.
+      const code = `process.stdin.on("data", (chunk) => {
+        if (!chunk.toString().endsWith("\\n")) process.exit(7)
+        for (const line of chunk.toString().trim().split("\\n")) {
+          const { id, method } = JSON.parse(line)
+          const result = { protocolVersion: "2025-11-25", capabilities: { tools: {} }, serverInfo: { name: "a", version: "1" } }
+          const answer = method === "initialize" ? { result } : { error: { code: -32601, message: "unknown" } }
+          if (id !== undefined) console.log(JSON.stringify({ jsonrpc: "2.0", id, ...answer }))
+        }
+      })`
+      const session = yield* connect({ ...stdioServer([]), args: ["-e", code] })
+      const error = yield* Effect.flip(session.call("store", { text: "x".repeat(4_000_000) }))
+      assert.match(errorText(error), /^local: its program ended with exit code 7\./)
+    }).pipe(Effect.provide(connector))
+  )
+
   it.effect("says so where the program ends, and starts it again for the next request", () =>
     Effect.gen(function* () {
       const session = yield* connect(stdioServer(["legacy"]))
