@@ -1,10 +1,9 @@
 import { type ChildProcess, spawn } from "node:child_process"
-import { Duration, Effect, Layer, Redacted, Stream } from "effect"
-import * as UndiciTransport from "../src/adapters/http/UndiciTransport.ts"
+import { Effect, Layer, Stream } from "effect"
 import { layer as connector } from "../src/adapters/mcp/McpConnector.ts"
-import { openProviderModel } from "../src/adapters/model/ProviderModel.ts"
 import { Chat, chatServer, ServerSession, ToolApproval } from "../src/index.ts"
 import { Testing } from "../src/testing.ts"
+import { openAt } from "../test/adapters/model/Providers.ts"
 import { startWorld } from "../test/e2e/World.ts"
 import { makePagesServer } from "../test/servers/PagesServer.ts"
 import { type ModelServer, modelServer } from "../test/servers/ModelServer.ts"
@@ -60,21 +59,7 @@ const untilText = async (request: () => Promise<Response>) => {
 const withinProcess = Effect.fn(function* (server: ModelServer) {
   const sessions = yield* ServerSession.ServerSession
   const session = yield* sessions.open(Testing.server)
-  const model = yield* openProviderModel({
-    provider: "custom",
-    model: "scripted",
-    api: "chat_completions",
-    baseUrl: new URL(server.baseUrl),
-    key: Redacted.make("key"),
-    headers: {},
-    isLocal: true,
-    thoughts: "reasoning_content",
-    silence: Duration.seconds(20),
-    contextSize: undefined,
-    canCallTools: undefined,
-    canSee: undefined,
-    price: undefined
-  }).pipe(Effect.provide(UndiciTransport.layer))
+  const model = yield* openAt("chat_completions", server.origin, "scripted")
   const chat = yield* Chat.Chat.use(({ open }) =>
     open({
       servers: [chatServer(Testing.server, "default", session)],

@@ -131,16 +131,16 @@ export const startVirtualTerminal = (
     })
   void ended.then(() => rmSync(folder, { recursive: true, force: true }))
   /** The end of the program, and of what it wrote on the screen. */
-  const drawn = ended.then(
-    (end) =>
-      new Promise<Ended>((done) =>
-        screen.write("", () => {
-          hasEnded = true
-          for (const look of waiting) look()
-          done(end)
-        })
-      )
-  )
+  const draw = async (): Promise<Ended> => {
+    const end = await ended
+    const written = Promise.withResolvers<void>()
+    screen.write("", written.resolve)
+    await written.promise
+    hasEnded = true
+    for (const look of waiting) look()
+    return end
+  }
+  const drawn = draw()
   return {
     ended: drawn,
     resize: (columns) =>

@@ -1,7 +1,6 @@
 import { Effect } from "effect"
 import type { Server } from "../../domain/Server.ts"
 import { withProgress } from "../../ports/ProgressDisplay.ts"
-import type { ListedTools } from "../chat/Chat.ts"
 import { tellError } from "./Output.ts"
 import type { SessionServer } from "./SessionCommands.ts"
 import { configFileOfRun } from "./Settings.ts"
@@ -12,22 +11,22 @@ export interface OpenedServer extends SessionServer {
   readonly account: string
   /** Its entry in the configuration. */
   readonly entry: Server
-  readonly listed: ListedTools
+  /** How many changes of its tools the session had heard of before it listed them. */
+  readonly toolChanges: number
 }
 
 const listing = Effect.fnUntraced(function* (
   name: string,
   { account, server, session }: Effect.Success<ReturnType<typeof openServer>>
 ) {
-  const changes = yield* session.toolChanges ?? Effect.succeed(0)
-  const tools = yield* session.tools
+  const toolChanges = yield* session.toolChanges ?? Effect.succeed(0)
   return {
     name,
     account,
     entry: server,
     session,
-    tools,
-    listed: { tools, changes },
+    tools: yield* session.tools,
+    toolChanges,
     resources: yield* Effect.cached(Effect.orElseSucceed(session.resources, () => [])),
     prompts: yield* Effect.cached(Effect.orElseSucceed(session.prompts, () => []))
   } satisfies OpenedServer

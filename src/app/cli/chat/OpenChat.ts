@@ -40,8 +40,8 @@ const prepared = Effect.fnUntraced(function* (
     ),
     open: Effect.fnUntraced(function* (servers: ReadonlyArray<OpenedServer>) {
       opened = yield* chat.open({
-        servers: servers.map(({ account, entry, listed, session }) =>
-          chatServer(entry, account, session, listed)
+        servers: servers.map(({ account, entry, session, toolChanges, tools }) =>
+          chatServer(entry, account, session, { tools, changes: toolChanges })
         ),
         model: chosen.model,
         allow,
