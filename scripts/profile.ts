@@ -228,10 +228,10 @@ export const unlisted = async (): Promise<ReadonlyArray<string>> => {
 /** The kinds of runs each of which has a file. */
 type Found = Awaited<ReturnType<typeof measured>>
 
-/** The modules of a question to a model for which it would load the file of a sign-in or of a proxy as well. */
-const alsoInChat = (found: Found) => {
-  const others = new Set(["proxy", "signIn"].flatMap((kind) => found.get(kind)?.map(([file]) => file) ?? []))
-  return (found.get("chat") ?? []).filter(([file]) => others.has(file))
+/** The modules of a kind of run for which it would load the files of other kinds as well. */
+const alsoIn = (found: Found, kind: string, others: ReadonlyArray<string>) => {
+  const files = new Set(others.flatMap((other) => found.get(other)?.map(([file]) => file) ?? []))
+  return (found.get(kind) ?? []).filter(([file]) => files.has(file))
 }
 
 /** Each module is listed for the first kind of run that needs it. */
@@ -256,8 +256,14 @@ const write = async () => {
   const listed = new Set<string>()
   const session = found.get("session") ?? []
   const everyRun = new Map(found.get("everyRun"))
-  for (const [file, called] of alsoInChat(found))
-    if (!session.some(([name]) => name === file) && !everyRun.has(file)) everyRun.set(file, called)
+  const shared = [
+    // A question to a model opens a session.
+    ...alsoIn(found, "chat", ["proxy", "signIn"]).filter(
+      ([file]) => !session.some(([name]) => name === file)
+    ),
+    ...alsoIn(found, "keyring", ["session", "proxy", "signIn", "chat"])
+  ]
+  for (const [file, called] of shared) if (!everyRun.has(file)) everyRun.set(file, called)
   found.set("everyRun", [...everyRun])
   const profile = Object.fromEntries(
     [...found].map(([kind, modules]) => {

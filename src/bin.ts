@@ -46,7 +46,10 @@ const prefetch = async () => {
   const found = prefetchOf(chosenBackend(folder))
   if (found.step === "start-keyring") {
     const KeyringStart = await import("./adapters/store/keyring/KeyringStart.ts")
-    KeyringStart.prefetch(found.backend, probableServer())
+    KeyringStart.prefetch(found.backend)
+  } else if (found.step === "connect-bus") {
+    const SecretServiceReader = await import("./adapters/store/keyring/SecretServiceReader.ts")
+    SecretServiceReader.prefetch(probableServer())
   } else if (found.step === "derive-key") {
     const KeyDerivation = await import("./adapters/store/encrypted-file/KeyDerivation.ts")
     KeyDerivation.prefetch(join(folder, "tokens", ".salt"), process.env["MCP_CLI_ENCRYPTION_KEY"])

@@ -5,7 +5,8 @@ import { join } from "node:path"
 
 /** The slow first step of a store, which can start while the rest of the program loads. */
 export type Prefetch =
-  | { readonly step: "start-keyring"; readonly backend: "keychain" | "windows" | "secretservice" }
+  | { readonly step: "start-keyring"; readonly backend: "keychain" | "windows" }
+  | { readonly step: "connect-bus" }
   | { readonly step: "derive-key" }
   | { readonly step: "nothing" }
 
@@ -18,8 +19,9 @@ export const prefetchOf = (backend: unknown): Prefetch => {
   switch (backend) {
     case "keychain":
     case "windows":
-    case "secretservice":
       return { step: "start-keyring", backend }
+    case "secretservice":
+      return { step: "connect-bus" }
     case "encrypted":
     case undefined:
       return { step: "derive-key" }

@@ -152,16 +152,19 @@ const layerOf = Effect.fnUntraced(function* (
     case "secretservice": {
       if (keyrings[process.platform] !== backend) return yield* unavailable("it belongs to another system")
       const user = yield* UserInteraction
-      const [KeyringProcess, KeyringStore] = yield* Effect.promise(() =>
+      const [KeyringOverBus, KeyringProcess, KeyringStore] = yield* Effect.promise(() =>
         Promise.all([
+          import("../adapters/store/keyring/KeyringOverBus.ts"),
           import("../adapters/store/keyring/KeyringProcess.ts"),
           import("../adapters/store/keyring/KeyringStore.ts")
         ])
       )
-      const keyring = KeyringProcess.layer({
+      const byProcess = KeyringProcess.layer({
         backend,
         tell: user.present ? (line) => user.tell(line) : undefined
       })
+      const keyring =
+        backend === "secretservice" ? KeyringOverBus.layer().pipe(Layer.provide(byProcess)) : byProcess
       return KeyringStore.layer({ directory: join(folder, "storage", "names") }).pipe(
         Layer.provide(keyring),
         Layer.merge(processLock)

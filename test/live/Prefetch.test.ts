@@ -9,11 +9,13 @@ import { temporaryFolder } from "../adapters/TemporaryFolder.ts"
 describe("what starts before the program has loaded", () => {
   it("is the keyring of the choice, the key of encrypted files, and nothing for every other backend", () => {
     const step = (name: string) => prefetchOf(name).step
-    const keyrings = ["keychain", "windows", "secretservice"]
+    const keyrings = ["keychain", "windows"]
     for (const name of keyrings) assert.strictEqual(step(name), "start-keyring")
+    assert.strictEqual(step("secretservice"), "connect-bus")
     assert.strictEqual(step("encrypted"), "derive-key")
     for (const name of storageBackendNames)
-      if (![...keyrings, "encrypted"].includes(name)) assert.strictEqual(step(name), "nothing", name)
+      if (![...keyrings, "secretservice", "encrypted"].includes(name))
+        assert.strictEqual(step(name), "nothing", name)
     assert.strictEqual(prefetchOf("a backend of a newer version").step, "nothing")
     assert.strictEqual(prefetchOf(undefined).step, "derive-key")
   })

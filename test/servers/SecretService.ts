@@ -22,6 +22,8 @@ export interface SecretService {
   readonly askNobody: () => Promise<void>
   /** Ends the keyring in the middle of whatever it does; the bus stays. */
   readonly kill: () => Promise<void>
+  /** Ends the keyring, and starts it again with what it has stored. */
+  readonly restart: () => Promise<void>
   /** Stops the keyring where it is (SIGSTOP), and lets it go on. */
   readonly pause: () => void
   readonly resume: () => void
@@ -99,16 +101,24 @@ export const startSecretService = async (
   const askBus = (method: string, ...args: ReadonlyArray<string>) =>
     call("org.freedesktop.DBus", "/org/freedesktop/DBus", `org.freedesktop.DBus.${method}`, ...args)
 
-  const daemon = spawn(
-    "gnome-keyring-daemon",
-    ["--foreground", "--components=secrets", ...(options.collection === false ? [] : ["--unlock"])],
-    { env: { ...inherited, ...env }, stdio: ["pipe", "ignore", "ignore"] }
-  )
-  daemon.stdin?.on("error", () => undefined)
-  daemon.stdin?.end(options.collection === false ? "" : "the password of the keyring")
-  // To ask the service itself would start a second one.
-  while (!(await askBus("NameHasOwner", "org.freedesktop.secrets")).includes("true")) {
-    if (daemon.exitCode !== null) throw new Error("gnome-keyring-daemon ended")
+  const startDaemon = async () => {
+    const started = spawn(
+      "gnome-keyring-daemon",
+      ["--foreground", "--components=secrets", ...(options.collection === false ? [] : ["--unlock"])],
+      { env: { ...inherited, ...env }, stdio: ["pipe", "ignore", "ignore"] }
+    )
+    started.stdin?.on("error", () => undefined)
+    started.stdin?.end(options.collection === false ? "" : "the password of the keyring")
+    // To ask the service itself would start a second one.
+    while (!(await askBus("NameHasOwner", "org.freedesktop.secrets")).includes("true")) {
+      if (started.exitCode !== null) throw new Error("gnome-keyring-daemon ended")
+    }
+    return started
+  }
+  let daemon = await startDaemon()
+  const kill = async () => {
+    daemon.kill("SIGKILL")
+    await ended(daemon)
   }
 
   return {
@@ -129,9 +139,10 @@ export const startSecretService = async (
       )
       await askBus("ReloadConfig")
     },
-    kill: async () => {
-      daemon.kill("SIGKILL")
-      await ended(daemon)
+    kill,
+    restart: async () => {
+      await kill()
+      daemon = await startDaemon()
     },
     pause: () => void daemon.kill("SIGSTOP"),
     resume: () => void daemon.kill("SIGCONT"),

@@ -9,9 +9,3 @@ export interface Entries {
   /** Returns false if there was no entry. */
   readonly remove: (account: string) => boolean
 }
-
-/** Entries that can prepare for the next call. */
-export interface ExpectingEntries extends Entries {
-  /** Connects to an entry in advance, where that is slow. Never fails: the call for the entry reports the failure. */
-  readonly expect: (account: string) => void
-}

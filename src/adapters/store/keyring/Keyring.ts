@@ -10,6 +10,8 @@ export class Keyring extends Context.Service<
   Keyring,
   {
     readonly description: StorageDescription
+    /** Starts what a write needs, and does not wait for it: a write will probably follow. */
+    readonly prepare: Effect.Effect<void>
     /** Returns the secret of an account, if there is one. */
     readonly get: (account: string) => Effect.Effect<Option.Option<Uint8Array>, StorageError>
     /** Replaces the secret of an account atomically. */

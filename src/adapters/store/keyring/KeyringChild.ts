@@ -3,12 +3,7 @@ import { createRequire } from "node:module"
 import type { Worker } from "node:worker_threads"
 import { keyringEntries } from "./KeyringEntries.ts"
 import { faultOf } from "./KeyringFault.ts"
-import {
-  type KeyringExpectation,
-  type KeyringMessage,
-  type KeyringRequest,
-  lines
-} from "./KeyringMessages.ts"
+import { type KeyringMessage, type KeyringRequest, lines } from "./KeyringMessages.ts"
 import type { KeyringBackend } from "./KeyringName.ts"
 
 // The program of the keyring process. A system call may block it forever and cannot be cancelled from within: the
@@ -82,7 +77,7 @@ const load = () => {
 }
 type Loaded = ReturnType<typeof load>
 
-const answer = (loaded: Loaded, request: Exclude<KeyringRequest, KeyringExpectation>): KeyringMessage => {
+const answer = (loaded: Loaded, request: KeyringRequest): KeyringMessage => {
   if (loaded.entries === undefined) return { tag: "fault", fault: loaded.fault }
   const { account } = request
   try {
@@ -109,10 +104,8 @@ const serve = (loaded: Loaded) => {
   process.stdin.on(
     "data",
     lines((line) => {
-      const request = JSON.parse(line) as KeyringRequest
       watch(true)
-      if (request.op === "expect") loaded.entries?.expect(request.account)
-      else say(answer(loaded, request))
+      say(answer(loaded, JSON.parse(line) as KeyringRequest))
       watch(false)
     })
   )

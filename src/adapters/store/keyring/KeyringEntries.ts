@@ -1,5 +1,5 @@
 import { chunked } from "./Chunks.ts"
-import type { Entries, ExpectingEntries } from "./Entries.ts"
+import type { Entries } from "./Entries.ts"
 import { faultOf } from "./KeyringFault.ts"
 import { type KeyringBackend, service } from "./KeyringName.ts"
 import type { KeyringEntry, KeyringPackage } from "./KeyringPackage.ts"
@@ -17,7 +17,7 @@ export const keyringEntries = (
   { Entry }: KeyringPackage,
   connected: () => void = () => undefined,
   collect: () => void = () => undefined
-): ExpectingEntries => {
+): Entries => {
   // Each entry of the Secret Service has its own connection and key agreement. They take ten times as long as an
   // operation, and the number of connections to a message bus is limited.
   const held = new Map<string, KeyringEntry>()
@@ -65,15 +65,5 @@ export const keyringEntries = (
       return removed
     }
   }
-  return {
-    ...(backend === "windows" ? chunked(entries) : entries),
-    expect: (account) => {
-      if (backend !== "secretservice") return
-      try {
-        make(account)
-      } catch {
-        // The request for the entry reports it.
-      }
-    }
-  }
+  return backend === "windows" ? chunked(entries) : entries
 }

@@ -12,6 +12,8 @@ export interface KeyringTimeouts {
 
 /** The default timeouts. */
 export const timeouts: KeyringTimeouts = { start: 30, answer: 3, user: 60 }
+/** Until the session bus has answered a read, in seconds. It takes milliseconds; after that, the keyring process is asked. */
+export const busTimeout = 1
 /** The load per processor above which timeouts are extended. */
 export const maxLoad = 4
 /** How many entries of the Secret Service are cached: each one holds a connection to the message bus. */

@@ -1,11 +1,7 @@
 import type { KeyringFault } from "./KeyringFault.ts"
 
-/**
- * A request to the keyring process, one JSON object per line. Secrets are base64. `expect` announces a probable
- * request, and has no answer.
- */
+/** A request to the keyring process, one JSON object per line. Secrets are base64. */
 export type KeyringRequest =
-  | KeyringExpectation
   | { readonly op: "get" | "remove"; readonly account: string }
   /** Every entry of a service, which `account` names here. The answer is JSON: {@link FoundEntry}. */
   | { readonly op: "find"; readonly account: string }
@@ -15,12 +11,6 @@ export type KeyringRequest =
 export interface FoundEntry {
   readonly account: string
   readonly password: string
-}
-
-/** Announces an account that will probably be requested. */
-export interface KeyringExpectation {
-  readonly op: "expect"
-  readonly account: string
 }
 
 /**

@@ -1,6 +1,5 @@
 import type { ChildProcess } from "node:child_process"
 import type { Socket } from "node:net"
-import { availableParallelism, loadavg } from "node:os"
 import { Effect, Layer, Option, Redacted, Schedule, Semaphore } from "effect"
 import { StorageError } from "../../../ports/CredentialStore.ts"
 import { storageBackends } from "../../../ports/StorageBackend.ts"
@@ -11,7 +10,8 @@ import { failureOf } from "./KeyringFailure.ts"
 import { type FoundEntry, type KeyringMessage, type KeyringRequest, lines } from "./KeyringMessages.ts"
 import { type KeyringBackend, service } from "./KeyringName.ts"
 import { startChild } from "./KeyringStart.ts"
-import { type KeyringTimeouts, maxLoad, timeouts } from "./KeyringLimits.ts"
+import { type KeyringTimeouts, timeouts } from "./KeyringLimits.ts"
+import { sleepByLoad } from "./SleepByLoad.ts"
 
 /** How the keyring is used. */
 export interface KeyringProcessOptions {
@@ -26,19 +26,6 @@ export interface KeyringProcessOptions {
   /** Starts the keyring process. Absent: {@link startChild}. */
   readonly start?: (backend: KeyringBackend) => ChildProcess
 }
-
-/**
- * Sleeps, up to ten times longer on an overloaded machine: fifty programs that start at once on two cores must not
- * mistake the load for a keyring that hangs.
- *
- * @returns the seconds it took
- */
-const sleepByLoad = (seconds: number): Effect.Effect<number> =>
-  Effect.suspend(() => {
-    const load = (loadavg()[0] ?? 0) / availableParallelism() / maxLoad
-    const slept = load <= 1 ? seconds : Math.round(seconds * Math.min(load, 10))
-    return Effect.as(Effect.sleep(`${slept} seconds`), slept)
-  })
 
 /** Retries after a keyring stopped or was too slow. Every request can be repeated. */
 const retrySchedule = Schedule.exponential("100 millis").pipe(Schedule.jittered, Schedule.upTo({ times: 4 }))
@@ -142,10 +129,13 @@ export const layer = (options: KeyringProcessOptions): Layer.Layer<Keyring> =>
           abortAfter(expire, () => child.kill())
         )
 
+      const started = Effect.sync(() => {
+        if (running === undefined || running.ended) running = new Child(start(options.backend))
+        return running
+      })
+
       const ready = Effect.gen(function* () {
-        if (running !== undefined && !running.ended) return running
-        const child = new Child(yield* Effect.sync(() => start(options.backend)))
-        running = child
+        const child = yield* started
         yield* within(child.whenReady, child, sleepByLoad(allowed.start))
         if (child.ended) {
           return yield* fail(new BackendError({ backend, detail: "its helper process did not start" }))
@@ -193,6 +183,7 @@ export const layer = (options: KeyringProcessOptions): Layer.Layer<Keyring> =>
           backend,
           location: `service ${service}`
         },
+        prepare: Effect.asVoid(started),
         get: (account) =>
           Effect.map(ask({ op: "get", account }), (answer) =>
             typeof answer === "string"

@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process"
 import type { Socket } from "node:net"
 import { extname, join } from "node:path"
-import type { KeyringExpectation } from "./KeyringMessages.ts"
 import type { KeyringBackend } from "./KeyringName.ts"
 
 // This module does not import Effect: bin.ts loads it before the rest of the program.
@@ -21,12 +20,10 @@ let early: Started | undefined
  * Starts the keyring process.
  *
  * @param environment the variables to choose from
- * @param account the account that will probably be requested; a wrong guess costs one connection to the keyring
  */
 export const spawnChild = (
   backend: KeyringBackend,
-  environment: NodeJS.ProcessEnv = process.env,
-  account?: string
+  environment: NodeJS.ProcessEnv = process.env
 ): ChildProcess => {
   const file = join(import.meta.dirname, `KeyringChild${extname(import.meta.filename)}`)
   const env = Object.fromEntries(Object.entries(environment).filter(([name]) => passedOn.test(name)))
@@ -40,12 +37,6 @@ export const spawnChild = (
   // It must not keep the program running.
   child.unref()
   for (const pipe of pipes as ReadonlyArray<Partial<Socket> | null>) pipe?.unref?.()
-  if (account !== undefined) {
-    const expectation: KeyringExpectation = { op: "expect", account }
-    // The next request reports that the process has ended.
-    stdin?.on("error", () => undefined)
-    stdin?.write(`${JSON.stringify(expectation)}\n`)
-  }
   return child
 }
 
@@ -59,13 +50,9 @@ export const startChild = (backend: KeyringBackend): ChildProcess => {
   return spawnChild(backend)
 }
 
-/**
- * Starts the keyring process in parallel to loading the rest of the program.
- *
- * @param account as in {@link spawnChild}
- */
-export const prefetch = (backend: KeyringBackend, account?: string): void => {
-  const child = spawnChild(backend, process.env, account)
+/** Starts the keyring process in parallel to loading the rest of the program. */
+export const prefetch = (backend: KeyringBackend): void => {
+  const child = spawnChild(backend)
   // The first request reports the failure; without one it does not matter.
   child.on("error", () => undefined)
   early = { backend, child }

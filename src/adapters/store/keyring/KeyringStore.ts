@@ -59,6 +59,7 @@ export const layer = (options: KeyringStoreOptions): Layer.Layer<CredentialStore
 
       /** No keyring reserves space. Most are files in the home folder, so a full disk there is found by another file. */
       const reserve = Effect.fn("KeyringStore.reserve")(function* (key: CredentialKey) {
+        yield* keyring.prepare
         yield* putName(key.storageName)
         yield* Effect.scoped(names.reserve(key.storageName, canarySize))
       })

@@ -18,6 +18,7 @@ export const inProcessKeyring = (backend: KeyringBackend, keyringPackage: Keyrin
     })
   return Layer.succeed(Keyring, {
     description: { backend: storageBackends[backend], location: `service ${service}` },
+    prepare: Effect.void,
     get: (account) =>
       Effect.map(
         ask(account, () => entries.get(account)),
