@@ -15,6 +15,7 @@ import {
   pemProblem,
   statusProblem
 } from "./VaultProblems.ts"
+import { fieldOf } from "./JsonFields.ts"
 import { vaultAddresses } from "./VaultAddresses.ts"
 import { answerTimeout, connectTimeout, shutdownTimeout } from "./VaultLimits.ts"
 import { Transient, vaultRetry } from "./VaultRetry.ts"
@@ -64,6 +65,12 @@ export interface VaultHttp {
 
 /** True if a response is a refusal. */
 export const isRefusal = (answer: VaultAnswer | VaultRefusal): answer is VaultRefusal => "errors" in answer
+
+/** True if a 404 is Vault's, and not a gateway's: Vault sends a list of errors, or what is left of a record. */
+const isVaults = (body: unknown): boolean =>
+  Array.isArray(fieldOf(body, "errors")) ||
+  fieldOf(body, "data") !== undefined ||
+  fieldOf(body, "warnings") !== undefined
 
 const isRedirect = ({ status }: RawResponse) => status >= 300 && status < 400
 
@@ -256,6 +263,10 @@ export const vaultHttp = (
         try: (): unknown => (text === "" ? undefined : JSON.parse(text)),
         catch: () => failure("unexpected", "its answer is no JSON")
       })
+      // Such a server would look as if nothing were stored.
+      if (status === 404 && !isVaults(body)) {
+        return yield* failure("unexpected", "its answer is not that of Vault (404)")
+      }
       const date = Date.parse(headers.date ?? "")
       return { status, time: Number.isNaN(date) ? now : date, body }
     })
