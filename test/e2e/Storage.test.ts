@@ -162,6 +162,26 @@ describe("sign-ins in Vault (a double)", () => {
     assert.notInclude(run.stderr, token)
   })
 
+  it("are tested once by storage where the whole Vault is of no use", async () => {
+    vault.seal()
+    const requests = vault.requests.length
+    const run = await world.run(["storage"], { env })
+    vault.unseal()
+    assert.strictEqual(run.code, 4)
+    assert.match(run.stdout, /Health +not usable now/)
+    assert.include(run.stderr, "it is sealed")
+    const sent = vault.requests.slice(requests).filter(({ path }) => !path.endsWith("seal-status"))
+    // The first one, and as often as it is repeated.
+    assert.lengthOf(sent, 4)
+    world.configure({ mcpServers: {}, tokenStorage: { backend: "vault", vaultKvVersion: 1 } })
+    const wrong = await world.run(["storage"], { env })
+    world.configure({ mcpServers: { demo: { url: world.mcpServer.url.href } } })
+    assert.strictEqual(wrong.code, 4)
+    assert.include(wrong.stderr, "is of version 2, and vaultKvVersion says 1")
+    // That of version 1, which it is not.
+    assert.notMatch(wrong.stdout, /Caution/)
+  })
+
   it("are found by the token alone: the address of the environment is remembered with the choice", async () => {
     const { VAULT_ADDR: _, ...withoutAddress } = env
     const found = await world.run(["auth", "token", "demo"], { env: withoutAddress })
