@@ -72,6 +72,20 @@ const isVaults = (body: unknown): boolean =>
   fieldOf(body, "data") !== undefined ||
   fieldOf(body, "warnings") !== undefined
 
+/** The JSON of a response; `undefined` if it is empty. */
+const bodyOf = Effect.fnUntraced(function* (
+  { status, text }: Pick<RawResponse, "status" | "text">,
+  failure: (problem: VaultProblem, detail: string) => VaultFailure
+) {
+  const body = yield* Effect.try({
+    try: (): unknown => (text === "" ? undefined : JSON.parse(text)),
+    catch: () => failure("unexpected", "its answer is no JSON")
+  })
+  // With another server's, it would look as if nothing were stored.
+  if (status !== 404 || isVaults(body)) return body
+  return yield* failure("unexpected", "its answer is not that of Vault (404)")
+})
+
 const isRedirect = ({ status }: RawResponse) => status >= 300 && status < 400
 
 /** Where a redirect leads. Absent: nowhere that a token may ever be sent. */
@@ -259,14 +273,7 @@ export const vaultHttp = (
         if (status === 400 || status === 403) return { status, errors }
         if (status !== 404) return yield* found
       }
-      const body = yield* Effect.try({
-        try: (): unknown => (text === "" ? undefined : JSON.parse(text)),
-        catch: () => failure("unexpected", "its answer is no JSON")
-      })
-      // Such a server would look as if nothing were stored.
-      if (status === 404 && !isVaults(body)) {
-        return yield* failure("unexpected", "its answer is not that of Vault (404)")
-      }
+      const body = yield* bodyOf({ status, text }, failure)
       const date = Date.parse(headers.date ?? "")
       return { status, time: Number.isNaN(date) ? now : date, body }
     })
