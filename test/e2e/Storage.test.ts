@@ -265,6 +265,22 @@ describe("sign-ins in Vault (a double)", () => {
     assert.deepStrictEqual(vault.violations, [])
   })
 
+  it("are said to stay if another server has the name in this configuration", async () => {
+    world.configure({ mcpServers: { demo: { url: "https://other.example.com/mcp" } } })
+    const encrypted = { env: { ...env, MCP_CLI_ENCRYPTION_KEY: "a password" } }
+    const moved = await world.run(["storage", "move", "--to", "encrypted", "--yes"], encrypted)
+    const back = await world.run(["storage", "move", "--to", "vault"], encrypted)
+    const reset = await world.run(["auth", "reset", "--all", "--yes"], { env })
+    world.configure({ mcpServers: { demo: { url: world.mcpServer.url.href } } })
+    assert.deepStrictEqual([moved.code, back.code, reset.code], [0, 0, 0])
+    assert.include(moved.stderr, "not moved: demo. This configuration has other servers under these names.")
+    assert.include(
+      reset.stderr,
+      "Still in Vault: 2 sign-ins that this configuration does not name (demo, theirs)."
+    )
+    assert.lengthOf(vault.paths("secret"), 2)
+  })
+
   it("are forgotten without those of other machines, unless that is said", async () => {
     const theirs = ["mcp-cli/oauth/theirs"]
     const named = await world.run(["auth", "reset", "theirs"], { env })
