@@ -162,6 +162,34 @@ describe("sign-ins in Vault (a double)", () => {
     assert.notInclude(run.stderr, token)
   })
 
+  it("are used by a session whose token for Vault has ended, as long as the access token works", async () => {
+    const token = vault.createToken()
+    const session = world.start(["--server", "demo"], {
+      env: { ...env, VAULT_TOKEN: token },
+      openInput: true
+    })
+    const answers = (text: string) =>
+      new Promise<void>((done) => {
+        session.child.stdout?.on("data", (chunk: Buffer) => chunk.toString() === text && done())
+      })
+    const ask = (line: string) => session.child.stdin?.write(`${line}\n`)
+    const first = answers("3\n")
+    ask("call add a=1 b=2")
+    await Promise.race([first, session.ended])
+    vault.revoke(token)
+    const second = answers("42\n")
+    ask("call add a=19 b=23")
+    await Promise.race([second, session.ended])
+    world.mcpServer.rejectSeenTokens()
+    ask("call add a=2 b=2")
+    const { code, stderr, stdout } = await session.ended
+    assert.deepStrictEqual([code, stdout], [4, "3\n42\n"])
+    assert.match(stderr, /vault login/)
+    // The refresh token was not sent, so the sign-in goes on with another token for Vault.
+    const next = await world.run(["call", "demo", "add", "a=2", "b=2"], { env })
+    assert.deepStrictEqual([next.code, next.stdout], [0, "4\n"])
+  })
+
   it("are tested once by storage where the whole Vault is of no use", async () => {
     vault.seal()
     const requests = vault.requests.length
