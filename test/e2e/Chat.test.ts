@@ -472,4 +472,21 @@ describe("ask", () => {
     assert.strictEqual((await ask(["demo"])).code, 2)
     assert.strictEqual((await ask(["demo", "hello", "--model", "nobody:x"])).code, 2)
   })
+
+  it("is what a chat without a terminal names: its lines are commands, and reach no model", async () => {
+    model.play(byRules)
+    const requests = model.requests.length
+    const commands = await home.run(["chat", "demo"], { env: withModel(), stdin: "/call echo text=hi\n" })
+    assert.deepInclude(commands, { code: 0, stdout: "hi\n" })
+    assert.match(commands.stderr, /To ask a model without a terminal, run: mcp-cli ask demo "your question"/)
+
+    const question = await home.run(["--server", "demo"], { env: withModel(), stdin: "list my pages\n" })
+    assert.deepInclude(question, { code: 2, stdout: "" })
+    assert.match(question.stderr, /run: mcp-cli ask demo "list my pages"/)
+
+    const resumed = await home.run(["chat", "demo", "--resume", "x"], { env: withModel(), stdin: "" })
+    assert.strictEqual(resumed.code, 2)
+    assert.match(resumed.stderr, /^mcp-cli: --resume needs a conversation/)
+    assert.strictEqual(model.requests.length, requests)
+  })
 })
