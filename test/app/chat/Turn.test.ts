@@ -669,23 +669,28 @@ describe("a model that fails", () => {
       })
   )
 
-  it.effect.each(["not-running", "refused", "authentication", "context-full", "unknown-model"] as const)(
-    "with %s is not asked again, and does not say so",
-    (failure) =>
-      Effect.gen(function* () {
-        const { chat, requests } = yield* openChat({ answers: [failing(failure), "fine"] })
-        const events: Array<TurnEvent> = []
-        yield* Effect.result(
-          Stream.runForEach(chat.turn([{ _tag: "Text", text: "hello" }]), (event) =>
-            Effect.sync(() => events.push(event))
-          )
+  it.effect.each([
+    "not-running",
+    "refused",
+    "authentication",
+    "context-full",
+    "unknown-model",
+    "wrong-address"
+  ] as const)("with %s is not asked again, and does not say so", (failure) =>
+    Effect.gen(function* () {
+      const { chat, requests } = yield* openChat({ answers: [failing(failure), "fine"] })
+      const events: Array<TurnEvent> = []
+      yield* Effect.result(
+        Stream.runForEach(chat.turn([{ _tag: "Text", text: "hello" }]), (event) =>
+          Effect.sync(() => events.push(event))
         )
-        assert.strictEqual(requests.length, 1)
-        assert.notInclude(
-          events.map(({ _tag }) => _tag),
-          "Retrying"
-        )
-      })
+      )
+      assert.strictEqual(requests.length, 1)
+      assert.notInclude(
+        events.map(({ _tag }) => _tag),
+        "Retrying"
+      )
+    })
   )
 
   it.effect("is asked at most four times", () =>
