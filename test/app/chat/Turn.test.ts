@@ -9,6 +9,7 @@ import { chatServer } from "../../../src/app/chat/ChatServer.ts"
 import type { ChatFailure } from "../../../src/ports/ChatModel.ts"
 import { NetworkError } from "../../../src/ports/HttpTransport.ts"
 import { McpError } from "../../../src/ports/McpConnector.ts"
+import { UserWait } from "../../../src/ports/UserWait.ts"
 import { makeUserTime } from "../../../src/app/chat/UserTime.ts"
 import type { SessionError } from "../../../src/app/session/ServerSession.ts"
 import { command } from "../../../src/domain/Remedy.ts"
@@ -357,6 +358,10 @@ describe("a call without an answer", () => {
         call: () =>
           Effect.sleep("1 second").pipe(
             Effect.andThen(both),
+            // A sign-in.
+            Effect.andThen(
+              Effect.flatMap(UserWait, (waiting) => waiting("notion", Effect.sleep("1 minute")))
+            ),
             Effect.andThen(Effect.sleep("2 seconds")),
             Effect.as(textResult("found"))
           )
