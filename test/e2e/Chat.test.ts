@@ -219,7 +219,12 @@ describe.skipIf(!hasTerminal)("a chat at a terminal (needs script of util-linux)
     await terminal.type(interrupt, /Cancelled\.\nYou: $/)
 
     const page = await terminal.type("page\r", /y done, n no: $/)
-    assert.match(page, /Connect your drive\.\nhttps:\/\/drive\.test\/connect\?user=1\n/)
+    assert.match(page, /Connect your drive\.\nhttps:\/\/drive\.test\/connect\?\(the rest of the address\)\n/)
+    // It fills two rows, and can be copied.
+    assert.strictEqual(
+      terminal.addresses().at(-1),
+      `https://drive.test/connect?user=1&state=${"s".repeat(100)}`
+    )
     assert.include(await terminal.type("n", prompt), '{"action":"decline"}')
     await terminal.type("page\r", /y done, n no: $/)
     assert.include(await terminal.type("y", prompt), '{"action":"accept"}')
@@ -235,7 +240,7 @@ describe.skipIf(!hasTerminal)("a chat at a terminal (needs script of util-linux)
       "long\r",
       /\(8,\d\d\d more characters: v shows all\.\)\n[^]*y once, n no, v view all: $/
     )
-    await terminal.type("v", /the end\.\n[^]*v view all: $/)
+    await terminal.type("v", /the\s+end\.\n[^]*v view all: $/)
     await terminal.type("y", /Send this to asking\? y send, n no: $/)
     assert.notMatch(await terminal.type("n", prompt), /"text":/)
     await terminal.type("model\r", /Let it\?[^]*y once, n no: $/)
