@@ -248,6 +248,37 @@ describe.skipIf(!hasTerminal)("a chat at a terminal (needs script of util-linux)
     await end(terminal)
   })
 
+  it("asks for the password of what it keeps at its start, where Ctrl-C ends it", async () => {
+    const keeping = makeHome("")
+    try {
+      keeping.configure({
+        history: true,
+        tokenStorage: { backend: "encrypted" },
+        mcpServers: { demo: { command: process.execPath, args: [resolve("test/servers/screens.ts")] } }
+      })
+      const open = (...args: ReadonlyArray<string>) =>
+        startVirtualTerminal(keeping, ["chat", "demo", ...args], 80, {
+          env: { ...withModel(), MCP_CLI_ENCRYPTION_KEY: "" }
+        })
+      model.play(byRules)
+      const left = open()
+      assert.notInclude(await left.shows(/Choose a password[^]*: $/), "Connected")
+      left.press(interrupt)
+      assert.strictEqual((await left.ended).code, 130)
+      const first = open()
+      await first.shows(/Choose a password[^]*: $/)
+      await first.type("a long password\r", /again: $/)
+      await first.type("a long password\r", prompt)
+      await first.type("hello\r", prompt)
+      await end(first)
+      const without = open("--no-save")
+      await without.shows(prompt)
+      await end(without)
+    } finally {
+      keeping.close()
+    }
+  })
+
   it("goes on with the last conversation, and with one that is named", async () => {
     const keeping = makeHome("")
     try {

@@ -284,6 +284,7 @@ export const inChatWorld = Effect.fnUntraced(function* <E>(
     Layer.mock(ServerQuestions, {}),
     Layer.succeed(ChatHistory, {
       isOn: kept !== undefined,
+      unlock: Effect.void,
       save: (chat) => Effect.sync(() => void kept?.set(chat.id, chat)),
       list: Effect.sync(() => [...(kept?.values() ?? [])].toReversed()),
       open: (id) => Effect.sync(() => kept?.get(id))
