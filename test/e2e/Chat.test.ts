@@ -187,6 +187,10 @@ describe.skipIf(!hasTerminal)("a chat at a terminal (needs script of util-linux)
     await terminal.type("see @de\t", /see @demo:screens:\/\/\/readme $/)
     await terminal.type("\r", prompt)
     assert.include(asked(), "It has two lines.")
+    // The second TAB comes before the server has answered the first one.
+    await terminal.type("/demo:\t\t", /\/demo:greet /)
+    await terminal.type("who=Ada\r", prompt)
+    assert.include(asked(), "Greet Ada.")
     await end(terminal)
   })
 
