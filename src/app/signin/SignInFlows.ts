@@ -5,10 +5,11 @@ import type { Credential } from "../../domain/Credential.ts"
 import { CredentialKey } from "../../domain/CredentialKey.ts"
 import type { PendingSignIn } from "../../domain/PendingSignIn.ts"
 import { refusePending } from "../../domain/PendingSignInError.ts"
-import type { RemoteServer } from "../../domain/Server.ts"
+import { needsUser, type RemoteServer } from "../../domain/Server.ts"
 import { CredentialLock } from "../../ports/CredentialLock.ts"
 import { CredentialStore } from "../../ports/CredentialStore.ts"
 import { SignInPolicy } from "../../ports/SignInPolicy.ts"
+import { UserWait } from "../../ports/UserWait.ts"
 import { Credentials } from "../credentials/Credentials.ts"
 import { CredentialReplacement } from "./CredentialReplacement.ts"
 import { beginAuthorization, completeAuthorization } from "./grants/AuthorizationCodeGrant.ts"
@@ -97,7 +98,8 @@ export const makeSignIn = <R>(grants: GrantFlows<SignInError, Services | R>) =>
         })
         return yield* request.whileAsking === undefined ? asked : request.whileAsking(asked)
       })
-      return yield* lock.withLock(key, "sign-in")(underLock)
+      const locked = lock.withLock(key, "sign-in")(underLock)
+      return yield* needsUser(server) ? (yield* UserWait)(server.name, locked) : locked
     }, Effect.provideContext(services))
 
     const clientFor = Effect.fnUntraced(function* (context: SignInContext, redirectUri: URL) {

@@ -13,6 +13,7 @@ import { Credential } from "../../../src/domain/Credential.ts"
 import { CredentialKey } from "../../../src/domain/CredentialKey.ts"
 import { Browser } from "../../../src/ports/Browser.ts"
 import { CallbackListener } from "../../../src/ports/CallbackListener.ts"
+import { UserWait } from "../../../src/ports/UserWait.ts"
 import { type SignInReturn, UserInteraction } from "../../../src/ports/UserInteraction.ts"
 import { remedyText } from "../../../src/app/cli/RemedyText.ts"
 import { CredentialStore } from "../../../src/ports/CredentialStore.ts"
@@ -50,6 +51,24 @@ describe("a sign-in", () => {
       })
       assert.isTrue(stored.isFor(notion))
       assert.strictEqual(stored.revocationEndpoint, "https://as.test/revoke")
+    }).pipe(Effect.provide(world()))
+  )
+
+  it.effect("takes time of the user, which a caller can tell from that of its request", () =>
+    Effect.gen(function* () {
+      const waited: Array<string> = []
+      const machine = serverNamed("machine", { grant: { _tag: "ClientCredentials" } })
+      yield* Effect.forEach([notion, machine], (server) =>
+        Effect.exit(AccessTokens.use((tokens) => tokens.get({ server })))
+      ).pipe(
+        Effect.provideService(UserWait, (server, waiting) =>
+          Effect.andThen(
+            Effect.sync(() => waited.push(server)),
+            waiting
+          )
+        )
+      )
+      assert.deepEqual(waited, ["notion"])
     }).pipe(Effect.provide(world()))
   )
 
