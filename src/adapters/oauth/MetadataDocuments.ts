@@ -112,7 +112,8 @@ export const makeMetadataDocuments = (options: {
       }
       if (status !== 200) {
         yield* discardBody(response)
-        if (isTransientStatus(status)) return yield* new NetworkError({ origin, detail: `HTTP ${status}` })
+        if (isTransientStatus(status))
+          return yield* new NetworkError({ origin, detail: `HTTP ${status}`, status })
         return Option.none<string>()
       }
       return yield* readBody(response).pipe(

@@ -70,7 +70,7 @@ export const probe = Effect.fn("Discovery.probe")(function* (
     )(yield* pingRequest(server))
     yield* discardBody(response)
     return isTransientStatus(response.status)
-      ? yield* new NetworkError({ origin, detail: `HTTP ${response.status}` })
+      ? yield* new NetworkError({ origin, detail: `HTTP ${response.status}`, status: response.status })
       : response
   })
   return yield* retryNetworkErrors(attempt).pipe(withTimeout(origin))

@@ -525,6 +525,21 @@ describe("discovery", () => {
     })
   )
 
+  it.effect.each([
+    ["its server", { [mcp]: () => new Response(null, { status: 501 }) }, "https://notion.test"],
+    [
+      "its metadata",
+      { [mcp]: refused(), [atPath]: () => new Response("", { status: 500 }) },
+      "https://notion.test"
+    ]
+  ] as const)("names the status with which %s is unavailable", ([, answers, origin]) =>
+    Effect.gen(function* () {
+      const error = errorText(yield* Effect.flip(discover(answers).asking))
+      assert.match(error, new RegExp(`^${origin} is not available now \\(HTTP 50[01]\\)\\.`))
+      assert.notInclude(error, "network")
+    })
+  )
+
   it.effect("names where a server has moved to", () =>
     Effect.gen(function* () {
       const { asking } = discover({ [mcp]: () => Response.redirect("https://new.test/mcp?secret", 308) })
@@ -544,7 +559,12 @@ describe("discovery", () => {
 
   describe("of a server without a challenge and metadata", () => {
     const rpc = { jsonrpc: "2.0", id: 1 }
-    const stream = () => new Response(": hello\n\n", { headers: { "content-type": "text/event-stream" } })
+    const stream = (text = ": hello\n\n") =>
+      new Response(text, { headers: { "content-type": "text/event-stream" } })
+    const message = `data: ${JSON.stringify({ ...rpc, result: {} })}`
+    const endpoint = "event: endpoint\ndata: /messages\n\n"
+    const openStream = (text: string) =>
+      new ReadableStream({ start: (controller) => controller.enqueue(new TextEncoder().encode(text)) })
     const page = () => new Response("<title>App</title>", { headers: { "content-type": "text/html" } })
     const isGreeting = ({ method }: Sent) => method === "POST"
 
@@ -555,14 +575,16 @@ describe("discovery", () => {
         () => Response.json({ ...rpc, error: { code: -32000, message: "No session" } }, { status: 400 })
       ],
       ["an error of 2026-07-28", () => Response.json({ ...rpc, error: { code: -32601 } }, { status: 404 })],
-      ["a stream", stream],
+      ["a stream", () => stream(`: hello\r\nevent: message\r\n${message}\r\n\r\n`)],
+      ["a stream that does not end", () => new Response(openStream(`${message}\n\n`), stream())],
+      ["a stream whose last line does not end", () => stream(message)],
       [
         "405, and a stream of the older transport",
-        (request) => (isGreeting(request) ? new Response(null, { status: 405 }) : stream())
+        (request) => (isGreeting(request) ? new Response(null, { status: 405 }) : stream(endpoint))
       ],
       [
         "404, and a stream of the older transport",
-        (request) => (isGreeting(request) ? new Response(null, { status: 404 }) : stream())
+        (request) => (isGreeting(request) ? new Response(null, { status: 404 }) : stream(endpoint))
       ]
     ])("says that it requires no sign-in if it answers with %s", ([, answer]) =>
       Effect.gen(function* () {
@@ -581,7 +603,9 @@ describe("discovery", () => {
       ["HTTP 200 with text/html", page],
       ["HTTP 200 with nothing", () => new Response(null)],
       ["HTTP 204 with nothing", () => new Response(null, { status: 204 })],
-      ["HTTP 200 with application/json", () => Response.json({ ok: true })]
+      ["HTTP 200 with application/json", () => Response.json({ ok: true })],
+      ["HTTP 200 with text/event-stream", () => stream("")],
+      ["HTTP 200 with text/event-stream", () => stream(": hello\n\nevent: ping\ndata: {}\n\n")]
     ])("says what to check if it answers %s", ([what, answer]) =>
       Effect.gen(function* () {
         const { asking } = discover({ [mcp]: answer })
@@ -590,6 +614,18 @@ describe("discovery", () => {
         assert.include(error, 'Check "url" and "type" in the entry of notion.')
         assert.include(error, "/mcp")
         assert.notInclude(error, "as it is")
+      })
+    )
+
+    it.effect("says what to check if a GET opens a stream of something else", () =>
+      Effect.gen(function* () {
+        const { asking } = discover({
+          [mcp]: (request) =>
+            isGreeting(request)
+              ? new Response(null, { status: 405 })
+              : stream("event: tick\ndata: endpoint\n\n")
+        })
+        assert.include(errorText(yield* Effect.flip(asking)), "it answers HTTP 405, and not as an MCP server")
       })
     )
 
