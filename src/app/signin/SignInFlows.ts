@@ -17,6 +17,7 @@ import { prepareSignIn } from "./PrepareSignIn.ts"
 import { makeSharedRegistrations } from "./SharedRegistrations.ts"
 import type { BeginRequest, SignIn, SignInError, SignInRequest, Wire } from "./SignIn.ts"
 import { fixedRegistration } from "./SignInClient.ts"
+import { makeInTurn } from "./SignInTurn.ts"
 import type { SignInContext } from "./SignInContext.ts"
 
 /** What every grant needs. */
@@ -62,6 +63,7 @@ export const makeSignIn = <R>(grants: GrantFlows<SignInError, Services | R>) =>
     const credentials = yield* Credentials
     const services = yield* Effect.context<Services | R>()
     const registrations = yield* makeSharedRegistrations
+    const inTurn = yield* makeInTurn
     const revokesOtherClients = (yield* SignInPolicy).revokesReplaced === "other-client"
 
     /** Unlocks the store before a user approves anything, so that no approval is wasted. */
@@ -97,7 +99,7 @@ export const makeSignIn = <R>(grants: GrantFlows<SignInError, Services | R>) =>
         })
         return yield* request.whileAsking === undefined ? asked : request.whileAsking(asked)
       })
-      return yield* lock.withLock(key, "sign-in")(underLock)
+      return yield* inTurn(server, key, underLock)
     }, Effect.provideContext(services))
 
     const clientFor = Effect.fnUntraced(function* (context: SignInContext, redirectUri: URL) {

@@ -129,6 +129,8 @@ describe("discovery", () => {
     "gone.json",
     "https:",
     "''",
+    "notion.test:8443/x",
+    "localhost:3000/x",
     "{url}"
   ])("goes on with the server's own places where the challenge names no usable address: %s", (named) =>
     Effect.gen(function* () {
@@ -442,6 +444,45 @@ describe("discovery", () => {
     })
   )
 
+  it.effect("reads texts without the line break at their end, and a path of RFC 8414 that is appended", () =>
+    Effect.gen(function* () {
+      const tenant = `${as}/tenant`
+      const { asking } = discover({
+        [atPath]: json({ resource: `${mcp}\n`, authorization_servers: [` ${tenant}\r\n`] }),
+        [`${tenant}/.well-known/oauth-authorization-server`]: json({ ...issuer, issuer: `${tenant}\n` })
+      })
+      const { metadata, resource: found } = yield* asking
+      assert.deepEqual([found, metadata.issuer], [mcp, tenant])
+    })
+  )
+
+  it.effect.each([
+    ["read,write", undefined, ["read", "write"]],
+    [undefined, ["read,write"], ["read", "write"]],
+    ["other,more", undefined, ["other,more"]]
+  ] as const)("reads the scopes %j and %j by those of the metadata", ([challenged, supported, expected]) =>
+    Effect.gen(function* () {
+      const { asking } = discover({
+        [mcp]: refused(challenged === undefined ? "Bearer" : `Bearer scope="${challenged}"`),
+        [atPath]: json({ ...resource, scopes_supported: supported }),
+        [asMetadata]: json({ ...issuer, scopes_supported: ["read", "write"] })
+      })
+      assert.deepEqual((yield* asking).scopes, expected)
+    })
+  )
+
+  it.effect("does not advise to configure an issuer that is no URL", () =>
+    Effect.gen(function* () {
+      const { asking } = discover({
+        [atPath]: json(resource),
+        [asMetadata]: json({ ...issuer, issuer: "/" })
+      })
+      const text = errorText(yield* Effect.flip(asking))
+      assert.notInclude(text, '"issuer"')
+      assert.include(text, "registration_url")
+    })
+  )
+
   it.effect.each<readonly [unknown, string]>([
     [{ ...issuer, token_endpoint: undefined }, 'has no "token_endpoint"'],
     [{ ...issuer, token_endpoint: null }, 'has no "token_endpoint"'],
@@ -474,7 +515,8 @@ describe("discovery", () => {
     [asMetadata, as, asMetadata],
     [asOpenId, as, asMetadata],
     [`${asMetadata}/tenant`, `${as}/tenant`, `${asMetadata}/tenant`],
-    [`${as}/tenant/.well-known/openid-configuration`, `${as}/tenant`, `${asMetadata}/tenant`]
+    [`${as}/tenant/.well-known/openid-configuration`, `${as}/tenant`, `${asMetadata}/tenant`],
+    [`${as}/tenant/.well-known/oauth-authorization-server`, `${as}/tenant`, `${asMetadata}/tenant`]
   ])("takes the address of metadata for its issuer: %s", ([listed, name, place]) =>
     Effect.gen(function* () {
       const { asking } = discover({

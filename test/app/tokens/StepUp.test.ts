@@ -45,6 +45,8 @@ const guarded = Layer.effect(
         if (!(yield* accepts(token))) return challenge(401, 'Bearer scope="read"')
         const { pathname, search } = new URL(request.url)
         if (pathname === "/mcp/plain") return new Response("no", { status: 403 })
+        if (pathname === "/mcp/commas" && !(yield* held(token)).includes("write"))
+          return challenge(403, 'Bearer error="insufficient_scope", scope="read,write"')
         if (pathname === "/mcp/other") return challenge(403, 'Bearer error="access_denied", scope="write"')
         if (pathname === "/mcp/nameless") return challenge(403, 'Bearer error="insufficient_scope"')
         const has = yield* held(token)
@@ -95,6 +97,13 @@ describe("a 403 for a missing scope", () => {
       assert.strictEqual((yield* send("never?status=401")).status, 401)
       assert.strictEqual((yield* ScriptedAuthorizationServer).counts.refreshes, 1)
       assert.strictEqual((yield* asked).length, 3)
+    }).pipe(Effect.provide(stepping()))
+  )
+
+  it.effect("reads scopes with commas between them, if the sign-in has one of them", () =>
+    Effect.gen(function* () {
+      assert.strictEqual((yield* send("commas")).status, 200)
+      assert.deepEqual(yield* asked, ["read", "read write"])
     }).pipe(Effect.provide(stepping()))
   )
 
