@@ -67,7 +67,7 @@ interface Probed {
  * of that revision means so (MCP 2026-07-28 "Versioning"): an HTTP error, another content, a connection that breaks, and
  * silence.
  *
- * @param renew false: a 401 does not renew the token. Older servers answer any unknown method with 401
+ * @param renew false: a 401 does not renew the token, and a 403 requests no scope. Older servers answer unknown methods so
  */
 const probe = <E>(
   { server }: Pick<HttpConnectionOptions<E, never>, "server">,
@@ -105,11 +105,19 @@ const initializeWith = <E>(
     })
   )
 
+const isRefusal = (status: number | undefined): boolean => status === 401 || status === 403
+
+/** True if an error is the answer of a server that may not know `initialize`. */
+const mayBeNewer = (error: unknown): boolean =>
+  error instanceof McpError
+    ? error.status !== undefined && !isRefusal(error.status) && !isRedirect(error.status)
+    : isClientError(error)
+
 /**
  * Agrees on a revision.
  *
- * A 401 to the probe may mean an unknown method as well as a bad token. Only if `initialize` is answered 401 too, the probe is
- * sent again and renews the token, at most once.
+ * A 401 to the probe may mean an unknown method as well as a bad token, and a 403 one as well as a missing scope. Only if
+ * `initialize` is refused too, the probe is sent again, and obtains what the server requires, at most once.
  */
 const shakeHands = <E>(
   options: Pick<HttpConnectionOptions<E, never>, "server" | "timeout">,
@@ -119,19 +127,16 @@ const shakeHands = <E>(
   Effect.gen(function* () {
     const { isOlder, status } = yield* probe(options, client, renew)
     if (!isOlder) return
-    const isProbeRefused = status === 401
+    const isProbeRefused = isRefusal(status)
     yield* Effect.catchIf(
-      initializeWith(options, client, !isProbeRefused),
-      (error) => isProbeRefused && !renew && error instanceof McpError && error.status === 401,
+      initializeWith(options, client, renew ? status !== 401 : !isProbeRefused),
+      (error) =>
+        isProbeRefused &&
+        !renew &&
+        ((error instanceof McpError && isRefusal(error.status)) || (status === 403 && mayBeNewer(error))),
       () => shakeHands(options, client, true)
     )
   })
-
-/** True if an error is the answer of a server that may not know `initialize`. */
-const mayBeNewer = (error: unknown): boolean =>
-  error instanceof McpError
-    ? error.status !== undefined && ![401, 403].includes(error.status) && !isRedirect(error.status)
-    : isClientError(error)
 
 /**
  * Agrees on a revision, and remembers whether it is an older one. Of a server that was one, revision 2026-07-28 is not asked

@@ -149,7 +149,7 @@ export const layer: Layer.Layer<AuthorizedHttp, never, AccessTokens | DpopProofs
         })
         let challenge = challengeOf(response)
         const mayRenew = Option.isNone(tokens) || options.renew !== false
-        if (Option.isSome(tokens) && (mayRenew || response.status === 403)) {
+        if (Option.isSome(tokens) && mayRenew) {
           response = yield* stepUp(server, account, request, options, { response, tokens: tokens.value })
           challenge = challengeOf(response)
         }

@@ -128,9 +128,11 @@ describe("a server that does not answer initialize either", () => {
   }
 })
 
-describe("a server that answers 401", () => {
-  /** A way with a token that can be renewed once, to a server that judges requests by their token. */
+describe.each([401, 403])("a server that answers %i", (status) => {
+  /** A way with a token that can be replaced once, to a server that judges requests by their token. */
   const renewable = (isRefused: (method: string, token: string) => boolean) => {
+    const headers = { "www-authenticate": 'Bearer error="insufficient_scope", scope="more"' }
+    const refused = () => new Response(null, { status, ...(status === 403 ? { headers } : {}) })
     const { send } = way()
     const sent: Array<string> = []
     let token = "old"
@@ -138,12 +140,10 @@ describe("a server that answers 401", () => {
       const method = JSON.parse(yield* Effect.promise(() => request.clone().text())).method
       const attempt = () => {
         sent.push(`${method} ${token}`)
-        return isRefused(method, token)
-          ? Effect.succeed(new Response(null, { status: 401 }))
-          : send(request.clone(), options)
+        return isRefused(method, token) ? Effect.succeed(refused()) : send(request.clone(), options)
       }
       const first = yield* attempt()
-      if (first.status !== 401 || options?.renew === false || token === "new") return first
+      if (first.status !== status || options?.renew === false || token === "new") return first
       token = "new"
       return yield* attempt()
     })
@@ -181,13 +181,13 @@ describe("a server that answers 401", () => {
     }).pipe(Effect.provide(connector))
   )
 
-  it.effect("to every token draws one renewal, and an error that names the sign-in", () =>
+  it.effect("to every token draws one renewal, and an error that says what can help", () =>
     Effect.gen(function* () {
       const { url } = yield* olderServer({})
       const { send, sent } = renewable(() => true)
-      const error = yield* Effect.flip(connect(httpServer(url), send))
-      assert.include(errorText(error), "HTTP 401")
-      assert.include(errorText(error), "Run: mcp-cli auth login example")
+      const text = errorText(yield* Effect.flip(connect(httpServer(url), send)))
+      assert.include(text, `HTTP ${status}`)
+      assert.include(text, status === 401 ? "Run: mcp-cli auth login example" : "permission for more")
       assert.deepStrictEqual(sent.slice(2), ["server/discover old", "server/discover new", "initialize new"])
     }).pipe(Effect.provide(connector))
   )

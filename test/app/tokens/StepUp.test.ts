@@ -107,6 +107,17 @@ describe("a 403 for a missing scope", () => {
     }).pipe(Effect.provide(stepping()))
   )
 
+  it.effect.each(["write", "write?status=401"])("is returned where the request says so: %s", (path) =>
+    Effect.gen(function* () {
+      yield* send("read")
+      const http = yield* AuthorizedHttp.AuthorizedHttp
+      const request = new Request(`https://notion.test/mcp/${path}`, { method: "POST", body: "question" })
+      const { status } = yield* http.sendTo(notion)(request, { renew: false })
+      assert.strictEqual(status, path === "write" ? 403 : 401)
+      assert.deepEqual(yield* asked, ["read"])
+    }).pipe(Effect.provide(stepping()))
+  )
+
   it.effect("keeps the scopes that are written by hand", () =>
     Effect.gen(function* () {
       const written = serverNamed("notion", { scopes: ["read", "profile"] })
