@@ -18,6 +18,7 @@ import { prepareSignIn } from "./PrepareSignIn.ts"
 import { makeSharedRegistrations } from "./SharedRegistrations.ts"
 import type { BeginRequest, SignIn, SignInError, SignInRequest, Wire } from "./SignIn.ts"
 import { fixedRegistration } from "./SignInClient.ts"
+import { makeInTurn } from "./SignInTurn.ts"
 import type { SignInContext } from "./SignInContext.ts"
 
 /** What every grant needs. */
@@ -63,6 +64,7 @@ export const makeSignIn = <R>(grants: GrantFlows<SignInError, Services | R>) =>
     const credentials = yield* Credentials
     const services = yield* Effect.context<Services | R>()
     const registrations = yield* makeSharedRegistrations
+    const inTurn = yield* makeInTurn
     const revokesOtherClients = (yield* SignInPolicy).revokesReplaced === "other-client"
 
     /** Unlocks the store before a user approves anything, so that no approval is wasted. */
@@ -98,7 +100,7 @@ export const makeSignIn = <R>(grants: GrantFlows<SignInError, Services | R>) =>
         })
         return yield* request.whileAsking === undefined ? asked : request.whileAsking(asked)
       })
-      const locked = lock.withLock(key, "sign-in")(underLock)
+      const locked = inTurn(server, key, underLock)
       return yield* needsUser(server) ? (yield* UserWait)(server.name, locked) : locked
     }, Effect.provideContext(services))
 
