@@ -2,7 +2,7 @@ import { Effect } from "effect"
 import type { Server } from "../../domain/Server.ts"
 import { withProgress } from "../../ports/ProgressDisplay.ts"
 import { tellError } from "./Output.ts"
-import type { SessionServer } from "./SessionCommands.ts"
+import type { SessionServer } from "./SessionServers.ts"
 import { configFileOfRun } from "./Settings.ts"
 import { openServer } from "./WithSession.ts"
 

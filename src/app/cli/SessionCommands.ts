@@ -1,15 +1,12 @@
-import { Effect, type FileSystem, Option, Predicate, type Stdio } from "effect"
-import type { MediaPart, TextPart } from "../../domain/chat/ChatMessage.ts"
+import { Effect, type FileSystem, Option, type Stdio } from "effect"
 import { nearName } from "../../domain/NearName.ts"
 import { printable } from "../../domain/PrintableText.ts"
 import { advice, type Remedy } from "../../domain/Remedy.ts"
 import { type ToolArgument, toolArguments } from "../../domain/ToolSchema.ts"
 import type { ChatModelError } from "../../ports/ChatModel.ts"
-import type { ChosenModel, ModelUnavailable } from "../../ports/ChatModels.ts"
-import type { McpContent, McpPrompt, McpResource, McpTool } from "../../ports/McpConnector.ts"
+import type { ModelUnavailable } from "../../ports/ChatModels.ts"
 import { withProgress } from "../../ports/ProgressDisplay.ts"
-import type { ChatSession, Message } from "../chat/Chat.ts"
-import type { OpenSession } from "../session/ServerSession.ts"
+import type { Message } from "../chat/Chat.ts"
 import { askCommand } from "./Ask.ts"
 import { jsonArguments } from "./Arguments.ts"
 import { callWritten } from "./Call.ts"
@@ -18,40 +15,24 @@ import { printListing, promptListing, resourceListing, toolListing } from "./Lis
 import { print, printTable } from "./Output.ts"
 import { getAssigned } from "./Prompt.ts"
 import { listed } from "./RemedyText.ts"
+import { promptMessage } from "./SessionMessage.ts"
+import {
+  prefixed,
+  promptNames,
+  resourceUris,
+  serverOf,
+  type SessionChat,
+  type SessionContext,
+  type SessionServer,
+  toolNames
+} from "./SessionServers.ts"
 import { quotedWord, words } from "./SessionWords.ts"
 import type { showStatus } from "./SessionStatus.ts"
 import type { Json } from "./Settings.ts"
 import { showTool } from "./ShowTool.ts"
 import type * as ChatCommands from "./chat/ChatCommands.ts"
+import { typedPath } from "./TypedPath.ts"
 import { UsageError } from "./UsageError.ts"
-
-/** A server of a session, and what it lists. */
-export interface SessionServer {
-  /** Its name in the configuration. */
-  readonly name: string
-  readonly session: OpenSession
-  readonly tools: ReadonlyArray<McpTool>
-  /** Empty if they cannot be listed. */
-  readonly resources: Effect.Effect<ReadonlyArray<McpResource>>
-  readonly prompts: Effect.Effect<ReadonlyArray<McpPrompt>>
-}
-
-/** The conversation of a session with a model. */
-export interface SessionChat {
-  readonly session: ChatSession
-  readonly chooseModel: (name: string) => Effect.Effect<ChosenModel, ModelUnavailable>
-}
-
-/** The servers of a session, at least one, and its conversation if a model takes part. */
-export interface SessionContext {
-  readonly servers: readonly [SessionServer, ...ReadonlyArray<SessionServer>]
-  readonly chat?: SessionChat
-  /** False: the lines are those of a script. */
-  readonly isInteractive: boolean
-}
-
-/** What a line says to the model. */
-export type { Message } from "../chat/Chat.ts"
 
 /** One line of a session. */
 interface Line extends SessionContext {
@@ -62,39 +43,6 @@ interface Line extends SessionContext {
 }
 
 const needs = (problem: string, ...remedies: ReadonlyArray<Remedy>) => new UsageError({ problem, remedies })
-
-/** The server that a word names before a colon, and the rest of the word. A URI may have a name of a server as its scheme. */
-const prefixed = (servers: SessionContext["servers"], word: string) => {
-  const server = servers.find(({ name }) => word.startsWith(`${name}:`) && !word.startsWith(`${name}://`))
-  return server === undefined ? undefined : { server, rest: word.slice(server.name.length + 1) }
-}
-
-/** The server that a word is about: the one that it names, the only one, or the only one that lists it. */
-const serverOf = Effect.fnUntraced(function* (
-  servers: SessionContext["servers"],
-  word: string,
-  what: string,
-  names: (server: SessionServer) => Effect.Effect<ReadonlyArray<string>>
-) {
-  const named = prefixed(servers, word)
-  if (named !== undefined) return named
-  if (servers.length === 1) return { server: servers[0], rest: word }
-  const found: Array<SessionServer> = []
-  for (const server of servers) if ((yield* names(server)).includes(word)) found.push(server)
-  const [first, second] = found
-  if (first !== undefined && second === undefined) return { server: first, rest: word }
-  return yield* needs(
-    first === undefined
-      ? `No server lists the ${what} ${printable(word)}.`
-      : `${listed(found.map(({ name }) => name))} have a ${what} ${printable(word)}.`,
-    advice(`Write the name of its server before it: ${(first ?? servers[0]).name}:${printable(word)}`)
-  )
-})
-
-const toolNames = ({ tools }: SessionServer) => Effect.succeed(tools.map(({ name }) => name))
-const promptNames = ({ prompts }: SessionServer) => Effect.map(prompts, (all) => all.map(({ name }) => name))
-const resourceUris = ({ resources }: SessionServer) =>
-  Effect.map(resources, (all) => all.map(({ uri }) => uri))
 
 const callTool = Effect.fnUntraced(function* (line: Line) {
   const { isChecked, operands, output, servers, text } = line
@@ -424,37 +372,10 @@ const optionsIn = Effect.fnUntraced(function* (operands: ReadonlyArray<string>) 
     else if (word === "--output" || word === "-o") {
       const file = operands[at + 1]
       if (file === undefined) return yield* needs("--output needs the name of a file.")
-      output = Option.some(file)
+      output = Option.some(yield* typedPath(file))
     } else if (!["--output", "-o"].includes(operands[at - 1] ?? "")) rest.push(word)
   }
   return { operands: rest, output: { output, overwrite }, isChecked }
-})
-
-/** A piece of what a server answered, as a part of a message. */
-const partOf = (piece: McpContent, server: string, intro = ""): TextPart | MediaPart =>
-  piece._tag === "Text"
-    ? { _tag: "Text", text: `${intro}${piece.text}`, sources: [server] }
-    : { _tag: "Media", mimeType: piece.mimeType, base64: piece.base64, sources: [server] }
-
-/** True if no message of a prompt is one of the assistant. */
-const isOfUser = (prompt: unknown): boolean =>
-  Predicate.isObject(prompt) &&
-  Array.isArray(prompt["messages"]) &&
-  prompt["messages"].every((message) => Predicate.isObject(message) && message["role"] === "user")
-
-/** A piece without the role that {@link promptOf} puts before each message. */
-const withoutRole = (piece: McpContent): ReadonlyArray<McpContent> => {
-  if (piece._tag !== "Text") return [piece]
-  return piece.text === "user:" ? [] : [{ _tag: "Text", text: piece.text.replace(/^user: /, "") }]
-}
-
-/** The messages of a prompt as one message of the user. Roles are named only if the assistant has one of them. */
-const promptMessage = Effect.fnUntraced(function* (line: Pick<Line, "operands" | "servers">) {
-  const { answer, server } = yield* promptOf(line)
-  const pieces = isOfUser(answer.inPieces ?? answer.raw)
-    ? answer.content.flatMap(withoutRole)
-    : answer.content
-  return pieces.map((piece) => partOf(piece, server))
 })
 
 /** Runs one line of a session; false if it ends the session. A message is what the line says to the model. */
@@ -469,7 +390,10 @@ export const runLine = Effect.fnUntraced(function* (
     const isPrompt = name.startsWith("/") && prefixed(servers, name.slice(1)) !== undefined
     if (!isPrompt) return yield* unknown(context, name, text)
     const line = { ...context, text, ...(yield* optionsIn([name.slice(1), ...operands])) }
-    if (chat !== undefined) return yield* promptMessage(line)
+    if (chat !== undefined) {
+      const { answer, server } = yield* promptOf(line)
+      return promptMessage(answer, server)
+    }
     yield* getPrompt(line)
     return true
   }
@@ -477,23 +401,6 @@ export const runLine = Effect.fnUntraced(function* (
   if (chat !== undefined && command.chat !== undefined) return (yield* command.chat(chat, line)) ?? true
   if (command.run === undefined) return false
   return (yield* command.run(line)) ?? true
-})
-
-/** A reference to a resource in a message: `@notion:page://roadmap`. */
-const reference = /(?<=^|\s)@(\S+)/g
-
-/** A message of the user, with the resources that it refers to. */
-export const messageOf = Effect.fnUntraced(function* ({ servers }: SessionContext, text: string) {
-  const parts: Array<TextPart | MediaPart> = [{ _tag: "Text", text }]
-  for (const [, word = ""] of text.matchAll(reference)) {
-    const named = prefixed(servers, word)
-    if (named === undefined) continue
-    const { rest: uri, server } = named
-    const { content } = yield* withProgress(uri, (onProgress) => server.session.read(uri, { onProgress }))
-    const intro = `\n\nThe resource ${uri} of ${server.name}:\n`
-    parts.push(...content.map((piece) => partOf(piece, server.name, intro)))
-  }
-  return parts
 })
 
 /** The word that is typed at the end of a line, and what is before it. */

@@ -6,7 +6,8 @@ import type { ModelUnavailable } from "../../../ports/ChatModels.ts"
 import { withProgress } from "../../../ports/ProgressDisplay.ts"
 import type { ChatSession } from "../../chat/Chat.ts"
 import { firstLine, print, printTable, tell } from "../Output.ts"
-import type { SessionChat } from "../SessionCommands.ts"
+import type { SessionChat } from "../SessionServers.ts"
+import { typedPath } from "../TypedPath.ts"
 import { UsageError } from "../UsageError.ts"
 import { tokensText } from "./TokenText.ts"
 import { transcript } from "./Transcript.ts"
@@ -104,7 +105,7 @@ export const save: ChatCommand = Effect.fnUntraced(function* (session, _, [file]
   const files = yield* FileSystem.FileSystem
   const text = transcript(yield* session.messages, (yield* session.model).name)
   yield* files
-    .writeFile(file, new TextEncoder().encode(text), { flag: "wx", mode: 0o600 })
+    .writeFile(yield* typedPath(file), new TextEncoder().encode(text), { flag: "wx", mode: 0o600 })
     .pipe(Effect.mapError(({ reason }) => notSaved(safeLine(file), reason._tag)))
   yield* tell(`Saved ${file}.`)
 })

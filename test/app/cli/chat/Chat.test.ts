@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Duration, Effect, Exit, Latch, Layer, Option } from "effect"
+import { Cause, ConfigProvider, Duration, Effect, Exit, Latch, Layer, Option } from "effect"
 import { Chat, type TurnEvent } from "../../../../src/app/chat/Chat.ts"
 import { askOnce } from "../../../../src/app/cli/chat/AskOnce.ts"
 import { exitCodeOf } from "../../../../src/app/cli/ExitCode.ts"
@@ -302,6 +302,18 @@ describe("a chat", () => {
       assert.include(error, "save needs the name of a file.")
       assert.include(error, "The folder of nowhere/talk.md does not exist.")
     })
+  )
+
+  it.effect("knows the home folder, which no shell puts in the place of ~", () =>
+    Effect.gen(function* () {
+      const { files } = yield* chatWith({ lines: ["/save ~/talk.md", "/save ~other.md"] })
+      assert.deepEqual([...files.keys()], ["/home/me/talk.md", "~other.md"])
+    }).pipe(
+      Effect.provideService(
+        ConfigProvider.ConfigProvider,
+        ConfigProvider.fromEnv({ env: { HOME: "/home/me" } })
+      )
+    )
   )
 })
 

@@ -268,7 +268,7 @@ export const inChatWorld = Effect.fnUntraced(function* <E>(
     }),
     FileSystem.layerNoop({
       writeFile: (path, data, options) =>
-        path.includes("/")
+        path.startsWith("nowhere/")
           ? Effect.fail(
               PlatformError.systemError({ _tag: "NotFound", module: "FileSystem", method: "writeFile" })
             )

@@ -1,0 +1,47 @@
+import { Effect, Predicate } from "effect"
+import type { MediaPart, TextPart } from "../../domain/chat/ChatMessage.ts"
+import type { McpAnswer, McpContent } from "../../ports/McpConnector.ts"
+import { withProgress } from "../../ports/ProgressDisplay.ts"
+import type { Message } from "../chat/Chat.ts"
+import { prefixed, type SessionContext } from "./SessionServers.ts"
+
+/** A piece of what a server answered, as a part of a message. */
+const partOf = (piece: McpContent, server: string, intro = ""): TextPart | MediaPart =>
+  piece._tag === "Text"
+    ? { _tag: "Text", text: `${intro}${piece.text}`, sources: [server] }
+    : { _tag: "Media", mimeType: piece.mimeType, base64: piece.base64, sources: [server] }
+
+/** True if no message of a prompt is one of the assistant. */
+const isOfUser = (prompt: unknown): boolean =>
+  Predicate.isObject(prompt) &&
+  Array.isArray(prompt["messages"]) &&
+  prompt["messages"].every((message) => Predicate.isObject(message) && message["role"] === "user")
+
+/** A piece without the role that stands before each message. */
+const withoutRole = (piece: McpContent): ReadonlyArray<McpContent> => {
+  if (piece._tag !== "Text") return [piece]
+  return piece.text === "user:" ? [] : [{ _tag: "Text", text: piece.text.replace(/^user: /, "") }]
+}
+
+/** The messages of a prompt as one message of the user. Roles are named only if the assistant has one of them. */
+export const promptMessage = ({ content, inPieces, raw }: McpAnswer, server: string): Message => {
+  const pieces = isOfUser(inPieces ?? raw) ? content.flatMap(withoutRole) : content
+  return pieces.map((piece) => partOf(piece, server))
+}
+
+/** A reference to a resource in a message: `@notion:page://roadmap`. */
+const reference = /(?<=^|\s)@(\S+)/g
+
+/** A message of the user, with the resources that it refers to. */
+export const messageOf = Effect.fnUntraced(function* ({ servers }: SessionContext, text: string) {
+  const parts: Array<TextPart | MediaPart> = [{ _tag: "Text", text }]
+  for (const [, word = ""] of text.matchAll(reference)) {
+    const named = prefixed(servers, word)
+    if (named === undefined) continue
+    const { rest: uri, server } = named
+    const { content } = yield* withProgress(uri, (onProgress) => server.session.read(uri, { onProgress }))
+    const intro = `\n\nThe resource ${uri} of ${server.name}:\n`
+    parts.push(...content.map((piece) => partOf(piece, server.name, intro)))
+  }
+  return parts
+})
