@@ -14,6 +14,8 @@ export const verbs = [
   "prompts",
   "remove",
   "resources",
+  "secret set",
+  "secret remove",
   "storage",
   "storage move",
   "storage rekey",

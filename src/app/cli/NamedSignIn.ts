@@ -4,12 +4,12 @@ import { CredentialKey } from "../../domain/CredentialKey.ts"
 import { command } from "../../domain/Remedy.ts"
 import { canonicalResource } from "../../domain/SecureUrl.ts"
 import { type RemoteServer, resourceOf } from "../../domain/Server.ts"
-import { Configuration } from "../../ports/Configuration.ts"
 import { CredentialStore } from "../../ports/CredentialStore.ts"
-import { httpServer } from "./Arguments.ts"
+import { httpEntry } from "./Arguments.ts"
 import { tell } from "./Output.ts"
 import { remedyText } from "./RemedyText.ts"
 import { configFileOfRun } from "./Settings.ts"
+import { usableServer } from "./UsableServer.ts"
 
 /** `--url URL`: which server of a name. */
 export const addressFlag = Flag.String("url").pipe(
@@ -45,7 +45,7 @@ export const signInNamed = Effect.fnUntraced(function* (
   account: string,
   url: Option.Option<string>
 ) {
-  const found = yield* Effect.result(Configuration.use((configuration) => configuration.server(name)))
+  const found = yield* Effect.result(usableServer(name))
   const server = found._tag === "Success" && found.success._tag === "Http" ? found.success : undefined
   if (Option.isSome(url)) {
     const resource = canonicalResource(new URL(url.value))
@@ -56,7 +56,7 @@ export const signInNamed = Effect.fnUntraced(function* (
   const stored = yield* storedOf(name, account)
   const isAmbiguous =
     stored.length > 1 && found._tag === "Failure" && found.failure._tag === "ConfigurationError"
-  if (stored.length === 0 || isAmbiguous) yield* httpServer(name)
+  if (stored.length === 0 || isAmbiguous) yield* httpEntry(name)
   return { server: undefined, resource: undefined } satisfies NamedSignIn
 })
 

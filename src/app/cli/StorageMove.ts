@@ -71,8 +71,9 @@ export const move = Command.make(
     const progress = yield* progressOf("copied")
     const result = yield* StorageMove.use((service) => service.move(to, fromName, { isOwn, progress }))
     const { left } = result
-    const moved = result.moved.filter(({ modelProvider }) => modelProvider === undefined)
-    const keys = result.moved.length - moved.length
+    const moved = result.moved.filter(({ isSignIn }) => isSignIn)
+    const keys = result.moved.filter(({ modelProvider }) => modelProvider !== undefined).length
+    const secrets = result.moved.filter(({ secret }) => secret !== undefined).length
     const { label } = result.to
     const configFile = yield* configFileOfRun
     if (yield* Json) {
@@ -94,6 +95,7 @@ export const move = Command.make(
         : `Moved ${moved.length} sign-in${moved.length === 1 ? "" : "s"} to ${label}.`
     )
     if (keys > 0) yield* tell(`Moved ${keys} key${keys === 1 ? "" : "s"} of model providers, too.`)
+    if (secrets > 0) yield* tell(`Moved ${secrets} secret${secrets === 1 ? "" : "s"} of servers, too.`)
     for (const { problem } of left) {
       yield* tellError(problem, configFile, "mcp-cli: not moved:")
     }

@@ -1,4 +1,5 @@
 import { Deferred, Duration, Effect, FileSystem, Layer, Option, Ref, Stdio, Stream } from "effect"
+import { ServerSecrets } from "../../../../src/ports/ServerSecrets.ts"
 import { TestConsole } from "effect/testing"
 import {
   Chat,
@@ -146,6 +147,7 @@ export const inChatWorld = Effect.fnUntraced(function* <E>(
     | ServerQuestions
     | Configuration
     | CredentialStore
+    | ServerSecrets
     | ServerSession
     | LineEditor
     | FileSystem.FileSystem
@@ -264,6 +266,7 @@ export const inChatWorld = Effect.fnUntraced(function* <E>(
       stdoutIsTerminal: Effect.succeed(stdoutIsTerminal),
       stdin: Stream.make(new TextEncoder().encode(stdin ?? ""))
     }),
+    Layer.mock(ServerSecrets, {}),
     Layer.succeed(ServerSession, {
       open: ({ name }) => Effect.as(opening(name), sessionNamed(name, servers[name] ?? []))
     }),
