@@ -228,7 +228,8 @@ describe("an entry of another client", () => {
         _tag: "Taken",
         entry: { command: "npx", args: ["x"], env: { GITHUB_TOKEN: "${GITHUB_TOKEN}", LEVEL: "${LEVEL}" } },
         notes: [],
-        variables: ["GITHUB_TOKEN", "LEVEL"]
+        variables: ["GITHUB_TOKEN", "LEVEL"],
+        secrets: new Map()
       }
     )
     assert.deepStrictEqual<unknown>(

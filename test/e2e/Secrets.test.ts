@@ -185,4 +185,25 @@ describe("the secrets of servers", () => {
     assert.strictEqual(gone.code, 0, gone.stderr)
     assert.notInclude((await run("secret", "list")).stdout, "keyed")
   })
+
+  it("are forgotten with everything else", async () => {
+    assert.include((await run("secret", "list")).stdout, "local")
+    const reset = await run("auth", "reset", "--all", "--yes")
+    assert.strictEqual(reset.code, 0, reset.stderr)
+    assert.include(reset.stderr, "Forgot the stored secrets of servers, too (1).")
+    assert.include((await run("secret", "list")).stderr, "No secret is stored.")
+  })
+
+  it("do not keep a sign-in from ending", async () => {
+    const oauth = {
+      client_id: "c",
+      client_secret: "${secret:client}",
+      token_url: url,
+      authorization_url: url
+    }
+    home.configure({ mcpServers: { keyed: { url, oauth } } })
+    const { code, stderr } = await run("auth", "logout", "keyed")
+    assert.strictEqual(code, 0, stderr)
+    assert.include(stderr, "Not signed in to keyed")
+  })
 })

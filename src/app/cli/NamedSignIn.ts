@@ -3,13 +3,14 @@ import { Flag } from "effect/cli"
 import { CredentialKey } from "../../domain/CredentialKey.ts"
 import { command } from "../../domain/Remedy.ts"
 import { canonicalResource } from "../../domain/SecureUrl.ts"
+import type { ConfiguredValue } from "../../domain/SecretReference.ts"
 import { type RemoteServer, resourceOf } from "../../domain/Server.ts"
+import { Configuration } from "../../ports/Configuration.ts"
 import { CredentialStore } from "../../ports/CredentialStore.ts"
 import { httpEntry } from "./Arguments.ts"
 import { tell } from "./Output.ts"
 import { remedyText } from "./RemedyText.ts"
 import { configFileOfRun } from "./Settings.ts"
-import { usableServer } from "./UsableServer.ts"
 
 /** `--url URL`: which server of a name. */
 export const addressFlag = Flag.String("url").pipe(
@@ -25,7 +26,7 @@ export const addressFlag = Flag.String("url").pipe(
 /** The sign-in that a command line names. */
 interface NamedSignIn {
   /** The server as it is configured now. Absent: the configuration does not name it. */
-  readonly server: RemoteServer | undefined
+  readonly server: RemoteServer<ConfiguredValue> | undefined
   /** The server that the sign-in is for. Absent: whatever is stored under the name. */
   readonly resource: string | undefined
 }
@@ -45,7 +46,7 @@ export const signInNamed = Effect.fnUntraced(function* (
   account: string,
   url: Option.Option<string>
 ) {
-  const found = yield* Effect.result(usableServer(name))
+  const found = yield* Effect.result(Configuration.use((configuration) => configuration.server(name)))
   const server = found._tag === "Success" && found.success._tag === "Http" ? found.success : undefined
   if (Option.isSome(url)) {
     const resource = canonicalResource(new URL(url.value))
