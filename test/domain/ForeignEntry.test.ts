@@ -331,6 +331,23 @@ describe("an entry whose secrets are to be stored", () => {
     ]
   ])("has those of %s apart", (_, json, expected) => assert.deepStrictEqual(taken(json), expected))
 
+  it("leaves a secret beside a variable where it is", () => {
+    const result = read(
+      { url, headers: { Authorization: "Bearer ghp_0123456789abcdef ${A}" } },
+      { takesSecrets: true }
+    )
+    assert(result._tag === "Taken")
+    assert.deepStrictEqual(result.entry, { url })
+    assert.strictEqual(result.secrets.size, 0)
+    assert.lengthOf(result.notes, 1)
+    const program = { command: "npx", args: ["x"], env: { TOKEN: "ghp_0123456789abcdef ${A}" } }
+    assert.deepStrictEqual(taken(program), {
+      entry: { command: "npx", args: ["x"], env: { TOKEN: "${TOKEN}" } },
+      variables: ["TOKEN"],
+      secrets: []
+    })
+  })
+
   it("keeps the reference of another program out", () => {
     assert.deepStrictEqual(taken({ url, headers: { A: "${secret:KEY}" } }), {
       entry: { url },

@@ -4,6 +4,7 @@ import type { AddressInfo } from "node:net"
 import { dirname, join, resolve } from "node:path"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
 import { type McpServer, startMcpServer } from "../servers/McpServer.ts"
+import { startProxy } from "./StdioWorld.ts"
 import { type Home, makeHome } from "./World.ts"
 
 const key = "sk-live-4f0a9b8c7d6e5f4a3b2c1d0e"
@@ -105,6 +106,15 @@ describe("the secrets of servers", () => {
     assert.strictEqual(code, 0, stderr)
     assert.include(stderr, "x-echo")
     assert.notInclude(stdout + stderr, key)
+  })
+
+  it("reach the server through the proxy", async () => {
+    const client = startProxy(home, ["keyed"])
+    assert.property((await client.connect()).result, "serverInfo")
+    const answer = await client.ask("tools/call", { name: "echo", arguments: { text: "hi" } })
+    assert.include(JSON.stringify(answer.result), "hi")
+    client.child.stdin?.end()
+    assert.strictEqual((await client.ended).code, 0)
   })
 
   it("open no store where none is needed", async () => {
