@@ -51,7 +51,11 @@ export const endSignIn = Effect.fnUntraced(function* (key: CredentialKey, url: O
   const { resource, server } = yield* signInNamed(name, account, url)
   const signOut = yield* SignOut
   // A sign-in can be ended although a secret of its server is missing: then as one whose server is not configured.
-  const usable = server && Option.getOrUndefined(yield* Effect.option(readyServer(server)))
+  const usable =
+    server &&
+    (yield* readyServer(server).pipe(
+      Effect.catchTag(["SecretMissing", "SecretBoundElsewhere"], () => Effect.undefined)
+    ))
   const ended: ReadonlyArray<LogoutResult> =
     usable?._tag === "Http"
       ? [yield* signOut.logout(usable, account)]
