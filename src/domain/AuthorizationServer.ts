@@ -66,7 +66,7 @@ export const protectedResourceMetadataUrls = (resource: URL): ReadonlyArray<stri
 
 /**
  * The addresses of an issuer's metadata, in the order of the MCP specification: RFC 8414, OpenID Connect with the path
- * inserted, OpenID Connect with the path appended.
+ * inserted, OpenID Connect with the path appended. Some servers append the path of RFC 8414 as well, so it is the last.
  */
 export const authorizationServerMetadataUrls = (issuer: URL): ReadonlyArray<string> => {
   const path = pathOf(issuer)
@@ -74,7 +74,8 @@ export const authorizationServerMetadataUrls = (issuer: URL): ReadonlyArray<stri
     ...new Set([
       wellKnown(issuer, "oauth-authorization-server", path),
       wellKnown(issuer, "openid-configuration", path),
-      `${issuer.origin}${path}/.well-known/openid-configuration`
+      `${issuer.origin}${path}/.well-known/openid-configuration`,
+      `${issuer.origin}${path}/.well-known/oauth-authorization-server`
     ])
   ]
 }
@@ -87,7 +88,7 @@ export const issuerOfMetadataUrl = (text: string): string => {
   const { href, origin, pathname } = URL.parse(text) ?? { href: undefined, origin: "", pathname: "" }
   const path =
     /^\/\.well-known\/(?:oauth-authorization-server|openid-configuration)(\/.*)?$/.exec(pathname) ??
-    /^(\/.+)\/\.well-known\/openid-configuration$/.exec(pathname)
+    /^(\/.+)\/\.well-known\/(?:oauth-authorization-server|openid-configuration)$/.exec(pathname)
   // An issuer has no user name, query or fragment.
   return path === null || href !== `${origin}${pathname}` ? text : `${origin}${path[1] ?? ""}`
 }

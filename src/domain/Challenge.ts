@@ -132,6 +132,17 @@ export const requiresScopes = (challenge: BearerChallenge | undefined): challeng
   challenge?.error === "insufficient_scope" ||
   (challenge !== undefined && challenge.error === undefined && scopesOf(challenge.scope).length > 0)
 
+/**
+ * True if an answer says that its token lacks scopes: 403, or the error that belongs to it with 401. Without the error, the scopes
+ * of a 401 are those of a first sign-in.
+ */
+export const lacksScopes = (
+  status: number,
+  challenge: BearerChallenge | undefined
+): challenge is BearerChallenge =>
+  (status === 403 && requiresScopes(challenge)) ||
+  (status === 401 && challenge?.error === "insufficient_scope")
+
 /** The scopes that a 403 names as missing. Empty for other challenges, and for those that name no scope. */
 export const missingScopes = (challenge: BearerChallenge | undefined): ReadonlyArray<string> =>
   requiresScopes(challenge) ? scopesOf(challenge.scope) : []

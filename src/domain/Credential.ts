@@ -11,7 +11,7 @@ import {
   resourceOf,
   type SigningKey
 } from "./Server.ts"
-import { isScope, scopesOf, TokenSet } from "./TokenSet.ts"
+import { isScope, scopesApart, scopesOf, TokenSet } from "./TokenSet.ts"
 
 /** A client with its secrets, and the methods by which it may authenticate. */
 export interface OAuthClient {
@@ -160,11 +160,18 @@ export class Credential extends Schema.Class<Credential>("Credential")({
       ...this,
       registration,
       tokens,
-      // Granted as requested if the answer names no scope (RFC 6749 §5.1).
-      grantedScopes: tokens.scope === undefined ? (this.requestedScopes ?? []) : scopesOf(tokens.scope),
+      grantedScopes: this.grantedBy(tokens),
       ...(usedSignIns.length === 0 ? {} : { usedSignIns }),
       generation: (before?.generation ?? 0) + 1
     })
+  }
+
+  /** The scopes of tokens that were requested: as requested if the answer names none (RFC 6749 §5.1). */
+  grantedBy({ scope }: TokenSet): ReadonlyArray<string> {
+    const requested = this.requestedScopes ?? []
+    return scope === undefined
+      ? requested
+      : scopesApart(scopesOf(scope), [...requested, ...this.grantedScopes])
   }
 
   /** Returns the record for an authorization server whose token endpoint has moved. */

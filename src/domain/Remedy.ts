@@ -3,6 +3,7 @@ import { Schema } from "effect"
 /** The commands that a remedy can name, without the name of the program. */
 export const verbs = [
   "add",
+  "ask",
   "auth client-metadata",
   "auth doctor",
   "auth login",
@@ -32,7 +33,7 @@ export const Command = Schema.TaggedStruct("Command", {
   url: Schema.optional(Schema.String),
   /** What of the server: the name of a tool. */
   operand: Schema.optional(Schema.String),
-  /** The server as a command line describes it, in place of its name: its URL, a callback port, and flags of mcp-remote. */
+  /** What follows the verb, in place of a server: a URL with a callback port and flags of mcp-remote, or servers and a question. */
   line: Schema.optional(Schema.Array(Schema.String)),
   /** Absent: the default account. */
   account: Schema.optional(Schema.String),

@@ -27,7 +27,7 @@ export const serverNameProblem = (name: string): string | undefined => {
 const largestPort = 65_535
 
 /** True for a host without a scheme, such as `mcp.example.com/mcp`. `URL` takes the host of one with a port for a scheme. */
-const lacksScheme = (text: string): boolean =>
+export const lacksScheme = (text: string): boolean =>
   /^(\/\/)?(localhost|[\w-]+(\.[\w-]+)+)(:\d+)?([/?#]|$)/i.test(text) &&
   URL.canParse(`https://${text.replace(/^\/\//, "")}`)
 

@@ -163,3 +163,21 @@ export const isScope = (text: string): boolean => /^[\x21\x23-\x5b\x5d-\x7e]+$/.
 export const scopesOf = (scope: string | undefined): ReadonlyArray<string> => [
   ...new Set((scope ?? "").split(/\s+/).filter(isScope))
 ]
+
+/**
+ * Returns the scopes with those apart that a server has joined by commas, as GitHub does. A comma may also be part of a scope, so
+ * a text counts as several only if one of them is known, and the text itself is not.
+ *
+ * @param known scopes that were requested, granted or announced
+ */
+export const scopesApart = (
+  scopes: ReadonlyArray<string>,
+  known: ReadonlyArray<string>
+): ReadonlyArray<string> => [
+  ...new Set(
+    scopes.flatMap((text) => {
+      const parts = text.split(",").filter(isScope)
+      return !known.includes(text) && parts.some((part) => known.includes(part)) ? parts : [text]
+    })
+  )
+]

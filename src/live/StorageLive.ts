@@ -92,6 +92,7 @@ export const chatHistory = Layer.effect(
     const { chatFolder } = yield* Effect.promise(() => import("../adapters/store/chats/ChatFolder.ts"))
     return chatFolder({
       directory: join(folder, "chats"),
+      unlock: Effect.flatMap(storage.open, ({ store }) => store.unlock),
       sealed: Effect.map(storage.open, ({ sealedTexts }) => sealedTexts)
     })
   })

@@ -24,6 +24,8 @@ export interface WholeChat extends KeptChat {
 export interface ChatMemory {
   /** False: the configuration does not ask for it, and nothing is kept. */
   readonly isOn: boolean
+  /** Asks the user for what `save` needs, such as a password: in the middle of a conversation it would take what is typed. */
+  readonly unlock: Effect.Effect<void, StorageError>
   /** Replaces the conversation with this id. */
   readonly save: (chat: WholeChat) => Effect.Effect<void, StorageError>
   /** All that are kept, the newest first. */
@@ -36,6 +38,7 @@ export interface ChatMemory {
 export const ChatHistory = Context.Reference<ChatMemory>("mcp-cli-oauth/ports/ChatHistory", {
   defaultValue: () => ({
     isOn: false,
+    unlock: Effect.void,
     save: () => Effect.void,
     list: Effect.succeed([]),
     open: () => Effect.sync(() => undefined)

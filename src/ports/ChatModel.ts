@@ -54,6 +54,8 @@ export const ChatFailure = Schema.Literals([
   "unavailable",
   /** No connection, or it broke. */
   "unreachable",
+  /** A connection to its address is never possible: a blocked port, or a certificate that is not trusted. */
+  "wrong-address",
   /** Nothing listens at its address on this machine. */
   "not-running",
   /** Nothing came for too long. */

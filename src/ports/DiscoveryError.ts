@@ -70,11 +70,10 @@ const remediesOf = (
     case "issuer mismatch":
       return [
         report,
-        Remedy.set(
-          oauth,
-          { issuer: issuer === undefined ? null : printable(issuer) },
-          "you know that issuer, and trust it"
-        ),
+        // The configuration accepts no other issuer.
+        ...(issuer !== undefined && URL.canParse(issuer)
+          ? [Remedy.set(oauth, { issuer: printable(issuer) }, "you know that issuer, and trust it")]
+          : []),
         Remedy.set(
           oauth,
           { authorization_url: null, token_url: null, registration_url: null },
@@ -99,7 +98,7 @@ const remediesOf = (
     case "authorization URL":
       return [Remedy.advice(`Tell the provider of ${server}. Do not open such an address by hand.`)]
     case "insecure URL":
-      return [Remedy.advice(`Tell the provider of ${server} that it must be https.`)]
+      return [Remedy.advice(`Tell the provider of ${server} that it must be a URL with https.`)]
     case "private address":
       return [
         report,

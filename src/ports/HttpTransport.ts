@@ -1,22 +1,32 @@
 import { Context, Effect, Schema } from "effect"
 import { advice, type Remedy } from "../domain/Remedy.ts"
 
-/** No answer: no network, no such host, TLS, a broken connection, or a timeout. Transient by nature. */
+/**
+ * No answer: no network, no such host, TLS, a broken connection, or a timeout; or the status of a server that is unavailable.
+ * Transient unless it says otherwise.
+ */
 export class NetworkError extends Schema.TaggedError<NetworkError>()("NetworkError", {
   /** Origin of the request; never its path or query, which may hold secrets. */
   origin: Schema.String,
   detail: Schema.String,
+  /** The status of the answer, which says that the server is unavailable. Absent: there was no answer. */
+  status: Schema.optionalKey(Schema.Finite),
   /**
    * The request was sent: the connection `broke`, or the `timeout` passed, after which it may still arrive. Absent: nothing
    * was sent, or the request may be repeated.
    */
-  unanswered: Schema.optionalKey(Schema.Literals(["broke", "timeout"]))
+  unanswered: Schema.optionalKey(Schema.Literals(["broke", "timeout"])),
+  /** True: a repetition fails in the same way, such as at a blocked port, or with a certificate that is not trusted. */
+  isLasting: Schema.optionalKey(Schema.Boolean)
 }) {
   override get message(): string {
-    return `No answer from ${this.origin}: ${this.detail}.`
+    return this.status === undefined
+      ? `No answer from ${this.origin}: ${this.detail}.`
+      : `${this.origin} is not available now (${this.detail}).`
   }
 
   get remedies(): ReadonlyArray<Remedy> {
+    if (this.status !== undefined) return [advice("Try again later, or tell its provider.")]
     return [advice("Check the address, the network and the proxy settings, then try again.")]
   }
 }

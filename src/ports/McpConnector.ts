@@ -163,7 +163,7 @@ export interface McpSession<E> {
 export interface SendOptions {
   /** Milliseconds until the head of an answer; a refresh and a sign-in do not count. Absent: the default of the sender. */
   readonly timeout?: number
-  /** False: a token that the server answers with 401 is not renewed, and the 401 is returned. */
+  /** False: a token that the server refuses, with 401 or for a missing scope, stays as it is, and the answer is returned. */
   readonly renew?: boolean
 }
 

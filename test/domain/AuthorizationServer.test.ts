@@ -24,7 +24,8 @@ describe("where metadata is looked for", () => {
       [
         "https://as.test/.well-known/oauth-authorization-server/tenant1",
         "https://as.test/.well-known/openid-configuration/tenant1",
-        "https://as.test/tenant1/.well-known/openid-configuration"
+        "https://as.test/tenant1/.well-known/openid-configuration",
+        "https://as.test/tenant1/.well-known/oauth-authorization-server"
       ]
     ]
   ])("of the issuer %s, in the order of the MCP specification", (issuer, expected) => {

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Redacted } from "effect"
-import { scopesOf, TokenSet } from "../../src/domain/TokenSet.ts"
+import { scopesApart, scopesOf, TokenSet } from "../../src/domain/TokenSet.ts"
 
 const minute = 60_000
 const tokens = (
@@ -56,5 +56,19 @@ describe("tokens", () => {
     assert.deepEqual(scopesOf(" b a  b "), ["b", "a"])
     assert.deepEqual(scopesOf(undefined), [])
     assert.deepEqual(scopesOf('read \u001b[2J \u009b2J \u202erun écrire "a" a\\b'), ["read"])
+  })
+
+  it.each([
+    ["repo,gist", ["repo", "gist"], ["repo", "gist"]],
+    ["repo,gist", ["gist"], ["repo", "gist"]],
+    ["repo,gist,", ["gist"], ["repo", "gist"]],
+    ["a,b c", ["b", "d"], ["a", "b", "c"]],
+    ["a,b b", ["b"], ["a", "b"]],
+    // Nothing says that these are several.
+    ["repo,gist", [], ["repo,gist"]],
+    ["repo,gist", ["user"], ["repo,gist"]],
+    ["geo:1,2", ["geo:1,2", "2"], ["geo:1,2"]]
+  ])("read %s apart, where %s are known", (scope, known, expected) => {
+    assert.deepEqual(scopesApart(scopesOf(scope), known), expected)
   })
 })

@@ -187,6 +187,10 @@ describe.skipIf(!hasTerminal)("a chat at a terminal (needs script of util-linux)
     await terminal.type("see @de\t", /see @demo:screens:\/\/\/readme $/)
     await terminal.type("\r", prompt)
     assert.include(asked(), "It has two lines.")
+    // The second TAB comes before the server has answered the first one.
+    await terminal.type("/demo:\t\t", /\/demo:greet /)
+    await terminal.type("who=Ada\r", prompt)
+    assert.include(asked(), "Greet Ada.")
     await end(terminal)
   })
 
@@ -219,7 +223,12 @@ describe.skipIf(!hasTerminal)("a chat at a terminal (needs script of util-linux)
     await terminal.type(interrupt, /Cancelled\.\nYou: $/)
 
     const page = await terminal.type("page\r", /y done, n no: $/)
-    assert.match(page, /Connect your drive\.\nhttps:\/\/drive\.test\/connect\?user=1\n/)
+    assert.match(page, /Connect your drive\.\nhttps:\/\/drive\.test\/connect\?\(the rest of the address\)\n/)
+    // It fills two rows, and can be copied.
+    assert.strictEqual(
+      terminal.addresses().at(-1),
+      `https://drive.test/connect?user=1&state=${"s".repeat(100)}`
+    )
     assert.include(await terminal.type("n", prompt), '{"action":"decline"}')
     await terminal.type("page\r", /y done, n no: $/)
     assert.include(await terminal.type("y", prompt), '{"action":"accept"}')
@@ -235,12 +244,43 @@ describe.skipIf(!hasTerminal)("a chat at a terminal (needs script of util-linux)
       "long\r",
       /\(8,\d\d\d more characters: v shows all\.\)\n[^]*y once, n no, v view all: $/
     )
-    await terminal.type("v", /the end\.\n[^]*v view all: $/)
+    await terminal.type("v", /the\s+end\.\n[^]*v view all: $/)
     await terminal.type("y", /Send this to asking\? y send, n no: $/)
     assert.notMatch(await terminal.type("n", prompt), /"text":/)
     await terminal.type("model\r", /Let it\?[^]*y once, n no: $/)
     assert.include((await terminal.type("n", prompt)).replaceAll("\n", " "), "The user does not allow it.")
     await end(terminal)
+  })
+
+  it("asks for the password of what it keeps at its start, where Ctrl-C ends it", async () => {
+    const keeping = makeHome("")
+    try {
+      keeping.configure({
+        history: true,
+        tokenStorage: { backend: "encrypted" },
+        mcpServers: { demo: { command: process.execPath, args: [resolve("test/servers/screens.ts")] } }
+      })
+      const open = (...args: ReadonlyArray<string>) =>
+        startVirtualTerminal(keeping, ["chat", "demo", ...args], 80, {
+          env: { ...withModel(), MCP_CLI_ENCRYPTION_KEY: "" }
+        })
+      model.play(byRules)
+      const left = open()
+      assert.notInclude(await left.shows(/Choose a password[^]*: $/), "Connected")
+      left.press(interrupt)
+      assert.strictEqual((await left.ended).code, 130)
+      const first = open()
+      await first.shows(/Choose a password[^]*: $/)
+      await first.type("a long password\r", /again: $/)
+      await first.type("a long password\r", prompt)
+      await first.type("hello\r", prompt)
+      await end(first)
+      const without = open("--no-save")
+      await without.shows(prompt)
+      await end(without)
+    } finally {
+      keeping.close()
+    }
   })
 
   it("goes on with the last conversation, and with one that is named", async () => {
@@ -471,5 +511,22 @@ describe("ask", () => {
     assert.strictEqual((await ask(["nowhere", "hello"])).code, 2)
     assert.strictEqual((await ask(["demo"])).code, 2)
     assert.strictEqual((await ask(["demo", "hello", "--model", "nobody:x"])).code, 2)
+  })
+
+  it("is what a chat without a terminal names: its lines are commands, and reach no model", async () => {
+    model.play(byRules)
+    const requests = model.requests.length
+    const commands = await home.run(["chat", "demo"], { env: withModel(), stdin: "/call echo text=hi\n" })
+    assert.deepInclude(commands, { code: 0, stdout: "hi\n" })
+    assert.match(commands.stderr, /To ask a model without a terminal, run: mcp-cli ask demo "your question"/)
+
+    const question = await home.run(["--server", "demo"], { env: withModel(), stdin: "list my pages\n" })
+    assert.deepInclude(question, { code: 2, stdout: "" })
+    assert.match(question.stderr, /run: mcp-cli ask demo "list my pages"/)
+
+    const resumed = await home.run(["chat", "demo", "--resume", "x"], { env: withModel(), stdin: "" })
+    assert.strictEqual(resumed.code, 2)
+    assert.match(resumed.stderr, /^mcp-cli: --resume needs a conversation/)
+    assert.strictEqual(model.requests.length, requests)
   })
 })

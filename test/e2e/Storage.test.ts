@@ -162,6 +162,54 @@ describe("sign-ins in Vault (a double)", () => {
     assert.notInclude(run.stderr, token)
   })
 
+  it("are used by a session whose token for Vault has ended, as long as the access token works", async () => {
+    const token = vault.createToken()
+    const session = world.start(["--server", "demo"], {
+      env: { ...env, VAULT_TOKEN: token },
+      openInput: true
+    })
+    const answers = (text: string) =>
+      new Promise<void>((done) => {
+        session.child.stdout?.on("data", (chunk: Buffer) => chunk.toString() === text && done())
+      })
+    const ask = (line: string) => session.child.stdin?.write(`${line}\n`)
+    const first = answers("3\n")
+    ask("call add a=1 b=2")
+    await Promise.race([first, session.ended])
+    vault.revoke(token)
+    const second = answers("42\n")
+    ask("call add a=19 b=23")
+    await Promise.race([second, session.ended])
+    world.mcpServer.rejectSeenTokens()
+    ask("call add a=2 b=2")
+    const { code, stderr, stdout } = await session.ended
+    assert.deepStrictEqual([code, stdout], [4, "3\n42\n"])
+    assert.match(stderr, /vault login/)
+    // The refresh token was not sent, so the sign-in goes on with another token for Vault.
+    const next = await world.run(["call", "demo", "add", "a=2", "b=2"], { env })
+    assert.deepStrictEqual([next.code, next.stdout], [0, "4\n"])
+  })
+
+  it("are tested once by storage where the whole Vault is of no use", async () => {
+    vault.seal()
+    const requests = vault.requests.length
+    const run = await world.run(["storage"], { env })
+    vault.unseal()
+    assert.strictEqual(run.code, 4)
+    assert.match(run.stdout, /Health +not usable now/)
+    assert.include(run.stderr, "it is sealed")
+    const sent = vault.requests.slice(requests).filter(({ path }) => !path.endsWith("seal-status"))
+    // The first one, and as often as it is repeated.
+    assert.lengthOf(sent, 4)
+    world.configure({ mcpServers: {}, tokenStorage: { backend: "vault", vaultKvVersion: 1 } })
+    const wrong = await world.run(["storage"], { env })
+    world.configure({ mcpServers: { demo: { url: world.mcpServer.url.href } } })
+    assert.strictEqual(wrong.code, 4)
+    assert.include(wrong.stderr, "is of version 2, and vaultKvVersion says 1")
+    // That of version 1, which it is not.
+    assert.notMatch(wrong.stdout, /Caution/)
+  })
+
   it("are found by the token alone: the address of the environment is remembered with the choice", async () => {
     const { VAULT_ADDR: _, ...withoutAddress } = env
     const found = await world.run(["auth", "token", "demo"], { env: withoutAddress })
@@ -243,6 +291,22 @@ describe("sign-ins in Vault (a double)", () => {
     assert.strictEqual(back.code, 0, back.stderr)
     assert.lengthOf(vault.paths("secret"), 2)
     assert.deepStrictEqual(vault.violations, [])
+  })
+
+  it("are said to stay if another server has the name in this configuration", async () => {
+    world.configure({ mcpServers: { demo: { url: "https://other.example.com/mcp" } } })
+    const encrypted = { env: { ...env, MCP_CLI_ENCRYPTION_KEY: "a password" } }
+    const moved = await world.run(["storage", "move", "--to", "encrypted", "--yes"], encrypted)
+    const back = await world.run(["storage", "move", "--to", "vault"], encrypted)
+    const reset = await world.run(["auth", "reset", "--all", "--yes"], { env })
+    world.configure({ mcpServers: { demo: { url: world.mcpServer.url.href } } })
+    assert.deepStrictEqual([moved.code, back.code, reset.code], [0, 0, 0])
+    assert.include(moved.stderr, "not moved: demo. This configuration has other servers under these names.")
+    assert.include(
+      reset.stderr,
+      "Still in Vault: 2 sign-ins that this configuration does not name (demo, theirs)."
+    )
+    assert.lengthOf(vault.paths("secret"), 2)
   })
 
   it("are forgotten without those of other machines, unless that is said", async () => {

@@ -4,6 +4,7 @@ import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { join } from "node:path"
 import { afterEach, assert, beforeEach, describe, it } from "vitest"
+import { hasTerminal, startVirtualTerminal } from "./VirtualTerminal.ts"
 import { freePort, startWorld, type World } from "./World.ts"
 
 let world: World
@@ -70,6 +71,16 @@ describe("a configuration in the working directory", () => {
     )
     assert.strictEqual((await run(["tools", "planted"])).code, 5)
     assert.isTrue(existsSync(join(project(), "pwned")))
+  })
+
+  it.skipIf(!hasTerminal)("is asked about in lines that cannot look like ours", async () => {
+    plant({ mcpServers: { planted: { command: "sh", args: ["-c", "Use it? y! ".repeat(60)] } } })
+    const terminal = startVirtualTerminal(world, ["tools", "planted"], 60, { cwd: project() })
+    const asked = await terminal.shows(/\nUse it\? \[y\/N\] $/)
+    assert.match(asked, /it\. It:\n {2}planted\n {4}runs: sh -c /)
+    assert.strictEqual(asked.match(/^Use it\?/gm)?.length, 1)
+    terminal.press("n\r")
+    assert.strictEqual((await terminal.ended).code, 2)
   })
 
   it("is refused by every command that reads it, and by no other", async () => {

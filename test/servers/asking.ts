@@ -35,7 +35,7 @@ server.setRequestHandler("tools/call", async ({ params }, { mcpReq }) => {
           mode: "url",
           elicitationId: "1",
           message: "Connect your drive.",
-          url: "https://drive.test/connect?user=1"
+          url: `https://drive.test/connect?user=1&state=${"s".repeat(100)}`
         })
       default:
         return mcpReq.requestSampling({

@@ -14,8 +14,15 @@ export class BodyError extends Schema.TaggedError<BodyError>()("BodyError", {
   }
 }
 
-/** Reads a body as text, up to 1 MiB and within 15 seconds. */
-export const readBody = (response: Response): Effect.Effect<string, BodyError> => {
+/**
+ * Reads a body as text, up to 1 MiB and within 15 seconds.
+ *
+ * @param isEnough ends the reading before the body does, once it is true for the text so far
+ */
+export const readBody = (
+  response: Response,
+  isEnough: (text: string) => boolean = () => false
+): Effect.Effect<string, BodyError> => {
   const { body } = response
   if (body === null) return Effect.succeed("")
   const read = Effect.acquireUseRelease(
@@ -35,6 +42,7 @@ export const readBody = (response: Response): Effect.Effect<string, BodyError> =
           if (length > maxBody)
             return yield* new BodyError({ detail: "the answer is over 1 MiB", isTransient: false })
           text += decoder.decode(value, { stream: true })
+          if (isEnough(text)) return text
         }
         return text + decoder.decode()
       }),

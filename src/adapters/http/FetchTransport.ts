@@ -29,11 +29,18 @@ class Unexplained {
   }
 }
 
+/** What made `fetch` fail. */
+const innerOf = (cause: unknown): unknown =>
+  cause instanceof Error && cause.cause !== undefined ? cause.cause : cause
+
+/** True for a port that `fetch` blocks (Fetch standard, "port blocking"). */
+const isBadPort = (inner: unknown): boolean => inner instanceof Error && inner.message === "bad port"
+
 /** Explains an error to a user. Without the URL: its path and query may hold secrets. */
 const explain = Effect.fnUntraced(function* (cause: unknown, { protocol }: URL) {
-  const inner = cause instanceof Error && cause.cause !== undefined ? cause.cause : cause
+  const inner = innerOf(cause)
   const code = codeOf(inner) ?? ""
-  if (inner instanceof Error && inner.message === "bad port") return "its port is blocked, as in browsers"
+  if (isBadPort(inner)) return "its port is blocked, as in browsers"
   switch (code) {
     case "ERR_PROXY":
       return inner instanceof Error ? inner.message : code
@@ -68,10 +75,16 @@ const unsent =
 
 /** True if the server may have got the request. An error without a code is one of the request itself, such as a bad port. */
 const mayBeSent = (cause: unknown): boolean => {
-  const inner = cause instanceof Error && cause.cause !== undefined ? cause.cause : cause
+  const inner = innerOf(cause)
   const code = codeOf(inner) ?? ""
   const isConnecting = inner instanceof Error && "syscall" in inner && inner.syscall === "connect"
   return code !== "" && !isConnecting && !unsent.test(code)
+}
+
+/** True if a repetition fails in the same way. */
+const isLasting = (cause: unknown): boolean => {
+  const inner = innerOf(cause)
+  return isBadPort(inner) || /^(?!ERR_SSL).*(CERT|SELF_SIGNED|UNABLE_TO)/.test(codeOf(inner) ?? "")
 }
 
 /** Runs an effect, and tells the user who is waited for if it takes long. */
@@ -149,7 +162,8 @@ const exchange = (
                 new NetworkError({
                   origin,
                   detail,
-                  ...(mayBeSent(error.cause) ? { unanswered: "broke" as const } : {})
+                  ...(mayBeSent(error.cause) ? { unanswered: "broke" as const } : {}),
+                  ...(isLasting(error.cause) ? { isLasting: true } : {})
                 })
             )
       )

@@ -22,7 +22,10 @@ export class OtherVersion extends Data.TaggedError("OtherVersion")<{ readonly sp
 export class EndlessList extends Data.TaggedError("EndlessList") {}
 
 /** The server no longer knows the session, and did nothing. */
-export class SessionForgotten extends Data.TaggedError("SessionForgotten") {}
+export class SessionForgotten extends Data.TaggedError("SessionForgotten")<{
+  /** It was opened right before. Absent: it may have been idle. */
+  readonly isNew?: true
+}> {}
 
 /** The server requires input that this client does not offer (MCP 2026-07-28 "Multi Round-Trip Requests"). */
 export class InputRequired extends Data.TaggedError("InputRequired")<{

@@ -98,10 +98,15 @@ export const explainer = (options: {
         Remedy.advice("Tell its provider.")
       ]
     if (error instanceof SessionForgotten)
-      return [
-        "its session had ended, and nothing was done.",
-        Remedy.advice("Try again: a new session is opened.")
-      ]
+      return error.isNew === true
+        ? [
+            "it forgets each session as soon as it is opened.",
+            Remedy.advice("Tell its provider: it may run several times without sharing its sessions.")
+          ]
+        : [
+            "its session had ended, and nothing was done.",
+            Remedy.advice("Try again: a new session is opened.")
+          ]
     return [
       `its answer is not that of an MCP server${quote(error.message)}.`,
       Remedy.check(Remedy.entryOf(server), ["url"]),

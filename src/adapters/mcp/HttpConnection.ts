@@ -60,34 +60,46 @@ interface Probed {
   readonly isOlder: boolean
   /** Of an HTTP error. */
   readonly status?: number | undefined
+  /** There was no answer, which a slow server of that revision does not give either. */
+  readonly isUnanswered?: boolean
 }
+
+/** The second attempt obtains what the server requires, and has as much time as any request. */
+type Attempt = "first" | "second"
 
 /**
  * Asks for revision 2026-07-28. Ends with the status of an HTTP error if the server does not speak it. Any answer but one
  * of that revision means so (MCP 2026-07-28 "Versioning"): an HTTP error, another content, a connection that breaks, and
  * silence.
  *
- * @param renew false: a 401 does not renew the token. Older servers answer any unknown method with 401
+ * In the first attempt a 401 does not renew the token, and a 403 requests no scope: older servers answer unknown methods so.
  */
 const probe = <E>(
-  { server }: Pick<HttpConnectionOptions<E, never>, "server">,
+  { server, timeout }: Pick<HttpConnectionOptions<E, never>, "server" | "timeout">,
   client: McpClient<E>,
-  renew: boolean
+  attempt: Attempt
 ): Effect.Effect<Probed, Failure<E>> => {
-  const discover = client.discover({ renew, timeout: probeTimeout })
+  const limit = attempt === "first" ? Duration.millis(probeTimeout) : timeout
+  const discover = client.discover({ renew: attempt === "second", timeout: Duration.toMillis(limit) })
   // Servers may refuse the first version of a connection, and list it as supported.
   const discoverAgain = Effect.catchIf(
     discover,
     (error) => supportedVersions(error)?.includes(discoverVersion) === true,
     () => discover
   )
-  return greet(server.name, Duration.millis(probeTimeout), discoverAgain).pipe(
+  return greet(server.name, limit, discoverAgain).pipe(
     Effect.as({ isOlder: false }),
     Effect.catch((error): Effect.Effect<Probed, Failure<E>> => {
       if (error instanceof McpError && !isRedirect(error.status))
-        return Effect.succeed({ isOlder: true, status: error.status })
+        return Effect.succeed({
+          isOlder: true,
+          status: error.status,
+          isUnanswered: error.status === undefined
+        })
       const isUnanswered = error instanceof NetworkError && error.unanswered !== undefined
-      return isClientError(error) || isUnanswered ? Effect.succeed({ isOlder: true }) : Effect.fail(error)
+      return isClientError(error) || isUnanswered
+        ? Effect.succeed({ isOlder: true, isUnanswered })
+        : Effect.fail(error)
     })
   )
 }
@@ -105,33 +117,42 @@ const initializeWith = <E>(
     })
   )
 
-/**
- * Agrees on a revision.
- *
- * A 401 to the probe may mean an unknown method as well as a bad token. Only if `initialize` is answered 401 too, the probe is
- * sent again and renews the token, at most once.
- */
-const shakeHands = <E>(
-  options: Pick<HttpConnectionOptions<E, never>, "server" | "timeout">,
-  client: McpClient<E>,
-  renew = false
-): Effect.Effect<void, Failure<E>> =>
-  Effect.gen(function* () {
-    const { isOlder, status } = yield* probe(options, client, renew)
-    if (!isOlder) return
-    const isProbeRefused = status === 401
-    yield* Effect.catchIf(
-      initializeWith(options, client, !isProbeRefused),
-      (error) => isProbeRefused && !renew && error instanceof McpError && error.status === 401,
-      () => shakeHands(options, client, true)
-    )
-  })
+const isRefusal = (status: number | undefined): boolean => status === 401 || status === 403
 
 /** True if an error is the answer of a server that may not know `initialize`. */
 const mayBeNewer = (error: unknown): boolean =>
   error instanceof McpError
-    ? error.status !== undefined && ![401, 403].includes(error.status) && !isRedirect(error.status)
+    ? error.status !== undefined && !isRefusal(error.status) && !isRedirect(error.status)
     : isClientError(error)
+
+/** True if the probe is to be repeated after this answer to `initialize`. */
+const isProbedAgain = ({ isUnanswered = false, status }: Probed, error: unknown): boolean =>
+  (isRefusal(status) && error instanceof McpError && isRefusal(error.status)) ||
+  ((isUnanswered || status === 403) && mayBeNewer(error))
+
+/**
+ * Agrees on a revision.
+ *
+ * A 401 to the probe may mean an unknown method as well as a bad token, and a 403 one as well as a missing scope; without an
+ * answer, the server may be slow, or have none for a method that it does not know. Only if `initialize` is refused too, the
+ * probe is sent again, at most once.
+ */
+const shakeHands = <E>(
+  options: Pick<HttpConnectionOptions<E, never>, "server" | "timeout">,
+  client: McpClient<E>,
+  attempt: Attempt = "first"
+): Effect.Effect<void, Failure<E>> =>
+  Effect.gen(function* () {
+    const probed = yield* probe(options, client, attempt)
+    if (probed.isOlder) {
+      const renew = attempt === "second" ? probed.status !== 401 : !isRefusal(probed.status)
+      yield* Effect.catchIf(
+        initializeWith(options, client, renew),
+        (error) => attempt === "first" && isProbedAgain(probed, error),
+        () => shakeHands(options, client, "second")
+      )
+    }
+  })
 
 /**
  * Agrees on a revision, and remembers whether it is an older one. Of a server that was one, revision 2026-07-28 is not asked

@@ -1,6 +1,6 @@
 import { Deferred, Effect, Fiber, FiberSet, type Scope } from "effect"
 import { NetworkError } from "../../ports/HttpTransport.ts"
-import type { McpError, McpProgress } from "../../ports/McpConnector.ts"
+import { McpError, type McpProgress } from "../../ports/McpConnector.ts"
 import type { PostEnd, PostOptions } from "../../ports/McpWire.ts"
 import {
   type ClientError,
@@ -75,6 +75,13 @@ const nameFields: Readonly<Record<string, string>> = {
 }
 
 const meta = "io.modelcontextprotocol/"
+
+/**
+ * True if a server has answered a notification that it does not know with an error. It is answered to no one: whether the
+ * server is well, the next request shows. 401, 403 and redirects are about the request as such.
+ */
+const isRefusedNotification = (error: unknown): error is McpError =>
+  error instanceof McpError && (error.status ?? 0) >= 400 && ![401, 403].includes(error.status ?? 0)
 
 /**
  * A client of one server, in revision 2026-07-28 or an older one. It offers the server what {@link CurrentRequestAnswers} has
@@ -309,7 +316,7 @@ export class McpClient<E> {
         case "Unanswered":
           return yield* Effect.fail(misread ?? end.error)
         case "SessionLost":
-          return yield* new SessionForgotten()
+          return yield* new SessionForgotten({})
       }
     }
   )
@@ -366,7 +373,11 @@ export class McpClient<E> {
       if (!isFields(result["capabilities"])) return yield* invalidResult("initialize", "capabilities")
       if (!initializeVersions.some((known) => known === spoken)) return yield* new OtherVersion({ spoken })
       this.#meet(result, result["serverInfo"])
-      yield* this.#post({ jsonrpc: "2.0", method: "notifications/initialized" }, options)
+      yield* Effect.catchIf(
+        this.#post({ jsonrpc: "2.0", method: "notifications/initialized" }, options),
+        isRefusedNotification,
+        () => Effect.void
+      )
       this.protocol = spoken
     }
   )

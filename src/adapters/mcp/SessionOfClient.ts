@@ -174,8 +174,10 @@ export const makeSession = Effect.fnUntraced(function* <E>(options: {
   const send = <A>(ask: Ask<A, E>): Effect.Effect<A, McpError | E> =>
     Effect.gen(function* () {
       const first = yield* attempt(ask)
-      const answer = Option.isNone(first) && ask.repeatable ? yield* attempt(ask) : first
-      return Option.isSome(answer) ? answer.value : yield* explain(new SessionForgotten())
+      if (Option.isSome(first)) return first.value
+      if (!ask.repeatable) return yield* explain(new SessionForgotten({}))
+      const again = yield* attempt(ask)
+      return Option.isSome(again) ? again.value : yield* explain(new SessionForgotten({ isNew: true }))
     })
 
   const list = <A>(kind: ListKind, of: (entry: Fields) => A): Effect.Effect<ReadonlyArray<A>, McpError | E> =>

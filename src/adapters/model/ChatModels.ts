@@ -123,13 +123,18 @@ const defaultOf = Effect.fnUntraced(function* (means: Means, provider: Provider)
   return { model: yield* opened(means, provider, best.id, best), others: models.length - 1 }
 })
 
-/** What a server of this machine says about a model that was named. Fails if it does not run. */
+/** What a server of this machine says about a model that was named. Fails if no connection is possible. */
 const describedLocally = Effect.fnUntraced(function* (provider: Provider, model: string) {
   if (!isLocal(provider)) return undefined
   const models = yield* modelsOf(provider, { only: model, timeout: discoveryTimeout }).pipe(
     Effect.catch((error) =>
-      error.failure === "not-running"
-        ? Effect.fail(unavailable(`${provider.name} does not run: ${error.detail}`, ...error.remedies))
+      error.failure === "not-running" || error.failure === "wrong-address"
+        ? Effect.fail(
+            unavailable(
+              `${provider.name} ${error.failure === "not-running" ? "does not run" : "cannot be reached"}: ${error.detail}`,
+              ...error.remedies
+            )
+          )
         : // Asking the model tells what is wrong.
           Effect.succeed<ReadonlyArray<Described>>([])
     )

@@ -142,6 +142,8 @@ const remediesOf = (failure: ChatFailure, { isLocal, provider }: FailedModel): R
       return [command("models", { purpose: "see which models there are" })]
     case "no-tools":
       return [command("models", { purpose: "see which models can call tools" })]
+    case "wrong-address":
+      return [advice("Check the address and the port of the model server.")]
     case "not-running":
       return [advice("Start the model server, then try again.")]
     case "unreachable":
@@ -185,6 +187,7 @@ export const modelFailure = (model: FailedModel, failure: Thrown | Silent, now: 
   const errors = chain(error)
   const ours = errors.find((cause) => cause instanceof ModelHttpError || cause instanceof NetworkError)
   if (ours instanceof NetworkError) {
+    if (ours.isLasting === true) return make("wrong-address", ours.message)
     if (ours.unanswered === "timeout") return make("silent", ours.message)
     return make(model.isLocal && ours.unanswered === undefined ? "not-running" : "unreachable", ours.message)
   }

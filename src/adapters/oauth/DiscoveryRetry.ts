@@ -6,10 +6,13 @@ import { discoveryLimits } from "./OAuthLimits.ts"
 const retry = Schedule.exponential("500 millis").pipe(Schedule.jittered, Schedule.upTo({ times: 3 }))
 
 /** Retries a request that failed because of the network. */
-export const retryNetworkErrors = <A, E extends { readonly _tag: string }>(
+export const retryNetworkErrors = <A, E extends { readonly _tag: string; readonly isLasting?: boolean }>(
   effect: Effect.Effect<A, E>
 ): Effect.Effect<A, E> =>
-  Effect.retry(effect, { schedule: retry, while: (error) => error._tag === "NetworkError" })
+  Effect.retry(effect, {
+    schedule: retry,
+    while: (error) => error._tag === "NetworkError" && error.isLasting !== true
+  })
 
 /** Fails with a `NetworkError` after a number of seconds. */
 export const withTimeout =

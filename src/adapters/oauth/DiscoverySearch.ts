@@ -12,7 +12,7 @@ import { type BearerChallenge, bearerChallenge, silentChallenge } from "../../do
 import { isSameIssuer } from "../../domain/Issuer.ts"
 import { printable } from "../../domain/PrintableText.ts"
 import { type RemoteServer, resourceOf } from "../../domain/Server.ts"
-import { scopesOf } from "../../domain/TokenSet.ts"
+import { scopesApart, scopesOf } from "../../domain/TokenSet.ts"
 import { DiscoveryError, SignInNotOffered } from "../../ports/Discovery.ts"
 import type { HttpTransport, NetworkError } from "../../ports/HttpTransport.ts"
 import type { FindAddresses } from "../http/HostAddresses.ts"
@@ -50,10 +50,14 @@ const withoutSignIn = (server: RemoteServer, { isMcp, response }: Greeting) => {
 const describeResource = (
   server: RemoteServer,
   challenge: BearerChallenge | undefined,
-  resource: ProtectedResourceMetadata | undefined
+  resource: ProtectedResourceMetadata | undefined,
+  { scopes_supported: known = [] }: AuthorizationServerMetadata
 ): Omit<DiscoveredServer, "metadata"> => ({
   resource: resource?.resource ?? resourceOf(server),
-  scopes: scopesOf(challenge?.scope ?? resource?.scopes_supported?.join(" ")),
+  scopes:
+    challenge?.scope === undefined
+      ? scopesApart(scopesOf(resource?.scopes_supported?.join(" ")), known)
+      : scopesApart(scopesOf(challenge.scope), [...known, ...(resource?.scopes_supported ?? [])]),
   dpopRequired: challenge?.dpop === true || resource?.dpop_bound_access_tokens_required === true
 })
 
@@ -153,7 +157,7 @@ export const discover: (
   const spelling = named.find((text) => text !== issuer && isSameIssuer(text, issuer))
   return {
     metadata,
-    ...describeResource(server, challenge, resource),
+    ...describeResource(server, challenge, resource, metadata),
     ...(spelling === undefined ? {} : { issuerSpelling: spelling })
   }
 })

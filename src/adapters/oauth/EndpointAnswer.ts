@@ -16,6 +16,7 @@ import {
 import { readBody } from "../http/BoundedBody.ts"
 import { retryAfterMillis } from "../http/RetryAfter.ts"
 import { type ErrorAnswer, readErrorAnswer } from "./ErrorAnswer.ts"
+import { redirectText } from "./RedirectText.ts"
 
 /** True for a code of gateways and servers that are overloaded or unavailable. */
 const isTransientCode = (error: string): boolean =>
@@ -93,7 +94,7 @@ export const readEndpointAnswer = Effect.fnUntraced(function* (
   }
   if (response.status >= 300 && response.status < 400) {
     yield* discardBody(response)
-    return yield* new Malformed({ detail: `${status}: it redirects, which is not followed` })
+    return yield* new Malformed({ detail: `${status}: ${redactor(secrets)(redirectText(response))}` })
   }
   const isTransient = isTransientStatus(response.status)
   const retryAfter = isTransient

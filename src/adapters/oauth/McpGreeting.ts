@@ -17,6 +17,16 @@ export interface Greeting {
 const isStream = ({ headers, ok }: Response): boolean =>
   ok && /^\s*text\/event-stream\b/i.test(headers.get("content-type") ?? "")
 
+/** A message, and the first event of the older SSE transport (MCP "Transports"). */
+const [message, endpoint] = [/^data:.*"jsonrpc"/m, /^event: ?endpoint\b/m]
+
+/** True if a stream brings this. One that stays open without it may be that of a slow server. */
+const brings = (response: Response, event: RegExp) =>
+  readBody(response, (text) => event.test(text)).pipe(
+    Effect.map((text) => event.test(text)),
+    Effect.catch(({ isTransient }) => Effect.succeed(isTransient))
+  )
+
 /** Ends the session that the greeting may have opened. The server also ends sessions that are idle. */
 const endSession = (
   send: HttpTransport["Service"]["send"],
@@ -48,8 +58,9 @@ export const greet = Effect.fn("Discovery.greet")(function* (
     const { response } = yield* sendFollowing(
       new Request(server.url, { headers: headersOf(server, "text/event-stream") })
     )
+    if (isStream(response)) return { response, isMcp: yield* brings(response, endpoint) }
     yield* discardBody(response)
-    return { response, isMcp: isStream(response) }
+    return { response, isMcp: false }
   })
   if (server.transport === "sse") return yield* openStream
 
@@ -60,10 +71,7 @@ export const greet = Effect.fn("Discovery.greet")(function* (
   const body = JSON.stringify({ jsonrpc: "2.0", id: 1, method: "initialize", params })
   const { response, url } = yield* sendFollowing(new Request(server.url, { method: "POST", headers, body }))
   yield* endSession(send, url, headers, response.headers.get("mcp-session-id"))
-  if (isStream(response)) {
-    yield* discardBody(response)
-    return { response, isMcp: true }
-  }
+  if (isStream(response)) return { response, isMcp: yield* brings(response, message) }
   const text = yield* Effect.orElseSucceed(readBody(response), () => "")
   const isMcp = Option.exists(readJsonObject(text), ({ jsonrpc }) => jsonrpc === "2.0")
   if (isMcp || ![400, 404, 405].includes(response.status)) return { response, isMcp }

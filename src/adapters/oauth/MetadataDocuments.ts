@@ -33,19 +33,23 @@ export interface MetadataDocuments {
 /** True if a member holds a list of texts, by the names of RFC 8414 and RFC 9728. */
 const isList = (name: string): boolean => name === "authorization_servers" || name.endsWith("s_supported")
 
+const trimmed = (value: unknown): unknown => (typeof value === "string" ? value.trim() : value)
+
 /**
  * The members of a document, with every list and every boolean as one. Some servers write one text with spaces instead of a
- * list, or other values among the texts, and a boolean as text. What is no list at all is left out.
+ * list, or other values among the texts, a boolean as text, and the line break of a file at the end of a text. What is no list
+ * at all is left out.
  */
 const withTypes = (members: JsonMembers): JsonMembers =>
   Object.fromEntries(
-    Object.entries(members).flatMap(([name, value]) => {
+    Object.entries(members).flatMap(([name, written]) => {
+      const value = trimmed(written)
       const truth = typeof value === "string" ? ["false", "true"].indexOf(value.toLowerCase()) : -1
       if (truth >= 0) return [[name, truth === 1]]
       if (!isList(name)) return [[name, value]]
       const items: unknown = typeof value === "string" ? value.split(/[\s,]+/) : value
       const texts = (item: unknown) => typeof item === "string" && item !== ""
-      return Array.isArray(items) ? [[name, items.filter(texts)]] : []
+      return Array.isArray(items) ? [[name, items.map(trimmed).filter(texts)]] : []
     })
   )
 
@@ -112,7 +116,8 @@ export const makeMetadataDocuments = (options: {
       }
       if (status !== 200) {
         yield* discardBody(response)
-        if (isTransientStatus(status)) return yield* new NetworkError({ origin, detail: `HTTP ${status}` })
+        if (isTransientStatus(status))
+          return yield* new NetworkError({ origin, detail: `HTTP ${status}`, status })
         return Option.none<string>()
       }
       return yield* readBody(response).pipe(

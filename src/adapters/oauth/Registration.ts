@@ -13,6 +13,7 @@ import { retryAfterMillis } from "../http/RetryAfter.ts"
 import { readErrorAnswer } from "./ErrorAnswer.ts"
 import { type JsonMembers, readJsonObject } from "./JsonAnswer.ts"
 import { deregistrationTimeout, maxTime } from "./OAuthLimits.ts"
+import { redirectText } from "./RedirectText.ts"
 
 /** A member that is not a text is left out, and so is an empty one. */
 const textOf = (value: unknown): string | undefined =>
@@ -178,7 +179,7 @@ const requestRegistration = Effect.fnUntraced(function* (
     const retryAfter = retryAfterMillis(response.headers.get("retry-after"), now)
     return yield* refuse(said, { why: "unavailable", ...(retryAfter === undefined ? {} : { retryAfter }) })
   }
-  if (status >= 300 && status < 400) return yield* refuse(`${place}: it redirects, which is not followed`)
+  if (status >= 300 && status < 400) return yield* refuse(`${place}: ${redirectText(response)}`)
   if (status === 404 || status === 405) return yield* refuse(place, { why: "nothing there" })
   const answer = Option.getOrElse(readJsonObject(text), (): JsonMembers => ({}))
   const id = answer["client_id"]

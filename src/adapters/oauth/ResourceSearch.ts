@@ -8,6 +8,7 @@ import { printable } from "../../domain/PrintableText.ts"
 import { redirectOf } from "../../domain/Redirect.ts"
 import { isSameOrigin } from "../../domain/SecureUrl.ts"
 import { type RemoteServer, resourceOf } from "../../domain/Server.ts"
+import { lacksScheme } from "../../domain/ServerRules.ts"
 import { isTransientStatus } from "../../domain/TransientStatus.ts"
 import { DiscoveryError } from "../../ports/Discovery.ts"
 import { discardBody, type HttpTransport, NetworkError } from "../../ports/HttpTransport.ts"
@@ -70,18 +71,21 @@ export const probe = Effect.fn("Discovery.probe")(function* (
     )(yield* pingRequest(server))
     yield* discardBody(response)
     return isTransientStatus(response.status)
-      ? yield* new NetworkError({ origin, detail: `HTTP ${response.status}` })
+      ? yield* new NetworkError({ origin, detail: `HTTP ${response.status}`, status: response.status })
       : response
   })
   return yield* retryNetworkErrors(attempt).pipe(withTimeout(origin))
 })
+
+/** True for a URL with its scheme. `URL` takes the host of one without for the scheme, if a port follows it. */
+const isWhole = (text: string): boolean => URL.canParse(text) && !lacksScheme(text)
 
 /**
  * The address of metadata that a challenge names. A relative one counts at the origin of the server alone. Undefined: it is
  * no address, and the well-known ones remain.
  */
 const namedAddress = (server: RemoteServer, named: string | undefined): string | undefined => {
-  if (named === undefined || URL.canParse(named)) return named
+  if (named === undefined || isWhole(named)) return named
   const resolved = URL.parse(named, server.url)
   return resolved !== null && isSameOrigin(resolved, server.url) ? resolved.href : undefined
 }
@@ -132,7 +136,7 @@ export const findResource = Effect.fn("Discovery.findResource")(function* (
     return found
   }
   if (failure !== undefined) return yield* failure
-  if (written !== undefined && URL.canParse(written)) {
+  if (written !== undefined && isWhole(written)) {
     return yield* fail(
       "no metadata",
       documents.faultAt(addresses) ??

@@ -125,10 +125,10 @@ export const writeStatus = (text: string): void => {
 }
 
 /** Writes the address of a URL to stderr, on a line of its own: nothing before or after it is copied with it. */
-export const writeAddress = (url: URL): void =>
-  void process.stderr.write(
-    `${process.stderr.isTTY && showsLinks(process.env) ? linkTo(url) : safeLine(url.href)}\n`
-  )
+export const writeAddress = (url: URL): void => {
+  const row = `${process.stderr.isTTY && showsLinks(process.env) ? linkTo(url) : safeLine(url.href)}\n`
+  above(row, () => void process.stderr.write(row))
+}
 
 /** Characters that are written at once: Node copies them, and a long text twice would fill the memory. */
 const pieceLength = 2 ** 16

@@ -1,5 +1,6 @@
 import { Effect, Layer, Option } from "effect"
 import { Confirmation } from "../../ports/Confirmation.ts"
+import { hangingIndent } from "./HangingIndent.ts"
 import { isAttended, lineInterface, say } from "./Terminal.ts"
 
 /** Asks on the terminal. Anything but `y` or `yes`, or the end of the input, is a no. */
@@ -9,7 +10,8 @@ export const layer = (options: { readonly interactive: boolean }): Layer.Layer<C
     Confirmation.of({
       ask: Effect.fn("TerminalConfirmation.ask")(function* (text, question) {
         if (!options.interactive || !isAttended()) return Option.none()
-        yield* say(`${text}\n`)
+        // A configuration may not be trusted: none of it looks like a line of ours.
+        yield* say(`${hangingIndent(text)}\n`)
         const lines = yield* lineInterface({ terminal: true, historySize: 0 })
         const typed = yield* Effect.callback<string>((resume) => {
           lines.once("line", (line) => resume(Effect.succeed(line)))

@@ -69,7 +69,11 @@ const makeTerminalReader = (waiting: Waiting) => {
         removeHistoryDuplicates: true,
         completer: (line: string, done: (error: null, result: [Array<string>, string]) => void) => {
           Effect.runForkWith(context)(
-            Effect.map(complete(line), ({ found, word }) => done(null, [[...found], word]))
+            Effect.map(complete(line), ({ found, word }) => {
+              // Another TAB, or a key, was faster: what was found belongs to the line before it.
+              const isSame = line === lines.line.slice(0, lines.cursor)
+              done(null, [isSame ? [...found] : [], word])
+            })
           )
         }
       })

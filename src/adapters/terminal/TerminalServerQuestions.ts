@@ -11,6 +11,7 @@ import {
 import { formValue } from "./FormValue.ts"
 import { hangingIndent } from "./HangingIndent.ts"
 import { isLong, quotedText, wholeQuotedText } from "./QuotedText.ts"
+import { writeAddress } from "./Screen.ts"
 import { singleKeys } from "./SingleKeys.ts"
 import { isAttended, say } from "./Terminal.ts"
 
@@ -70,7 +71,7 @@ const openPage = Effect.fnUntraced(function* ({
 }: Extract<Elicitation, { _tag: "Url" }>) {
   const keys = yield* answerKeys
   yield* say(`${safeLine(server)} asks you to open a page:\n${quotedText(message)}\n`)
-  yield* say(`${hangingIndent(safeLine(url))}\n`)
+  yield* Effect.sync(() => writeAddress(new URL(url)))
   const key = yield* askAbout(keys, message, "Open it in your browser if you trust the address. y done, n no")
   return { y: { _tag: "Accept", content: {} }, n: { _tag: "Decline" }, end: { _tag: "Cancel" } }[
     key

@@ -1,6 +1,7 @@
 import { Clock, Duration, Effect } from "effect"
 import { canonicalJson } from "../../domain/CanonicalJson.ts"
 import type { ToolMessage } from "../../domain/chat/ChatMessage.ts"
+import { UserWait } from "../../ports/UserWait.ts"
 import type { WrittenCall } from "./AcceptedAnswer.ts"
 import type { ServerTool, ShownCall, TurnLimit } from "./Chat.ts"
 import { endedWithout, type EndedCall, failedCall, makeToolCall, type ToolCallContext } from "./ToolCall.ts"
@@ -98,7 +99,10 @@ export const makeCallRound = (
         emit({ _tag: "CallStarted", call: call.shown, elapsed })
       }),
       onProgress: (progress) => emit({ _tag: "CallProgress", call: call.shown, progress })
-    }).pipe(Effect.flatMap((ended) => end(call, ended)))
+    }).pipe(
+      Effect.provideService(UserWait, userTime.asking),
+      Effect.flatMap((ended) => end(call, ended))
+    )
 
   const run = Effect.gen(function* () {
     yield* allRead

@@ -1,10 +1,10 @@
 import { Clock, Effect } from "effect"
 
-/** Counts the time in which servers wait for answers of the user, which is no time of their tools. */
+/** Counts the time in which servers wait for the user, for an answer or a sign-in. It is no time of their tools. */
 export interface UserTime {
-  /** Counts the time of a question of a server, from the moment when it is asked. */
-  readonly asking: <A, E, R>(server: string, question: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
-  /** Milliseconds so far. Questions at the same time count once. */
+  /** Counts the time in which the user of a server is waited for. */
+  readonly asking: <A, E, R>(server: string, waiting: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  /** Milliseconds so far. Those at the same time count once. */
   readonly spent: (server: string) => Effect.Effect<number>
 }
 
@@ -17,13 +17,13 @@ export const makeUserTime = (): UserTime => {
     return known
   }
   return {
-    asking: (server, question) =>
+    asking: (server, waiting) =>
       Effect.acquireUseRelease(
         Effect.map(Clock.currentTimeMillis, (now) => {
           const time = at(server)
           if (time.open++ === 0) time.since = now
         }),
-        () => question,
+        () => waiting,
         () =>
           Effect.map(Clock.currentTimeMillis, (now) => {
             const time = at(server)

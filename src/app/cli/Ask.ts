@@ -1,8 +1,12 @@
 import { Effect } from "effect"
 import { Argument, Command } from "effect/cli"
-import { advice } from "../../domain/Remedy.ts"
+import { advice, command } from "../../domain/Remedy.ts"
 import { modelFlags } from "./ModelFlags.ts"
 import { UsageError } from "./UsageError.ts"
+
+/** What a user does whose question came without a terminal. */
+export const askCommand = (servers: ReadonlyArray<string>, question: string) =>
+  command("ask", { line: [...servers, question], purpose: "ask a model without a terminal" })
 
 /** `mcp-cli ask NAME... QUESTION` */
 export const ask = Command.make(

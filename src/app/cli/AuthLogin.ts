@@ -21,7 +21,8 @@ import {
 } from "./Arguments.ts"
 import type { JsonOutput } from "./JsonOutput.ts"
 import { showOthers } from "./NamedSignIn.ts"
-import { isoTime, printJson, relativeTime, tell, tellWarning } from "./Output.ts"
+import { isoTime, printJson, tell, tellWarning } from "./Output.ts"
+import { expiryText } from "./ExpiryText.ts"
 import { type RemoteLine, remoteLineOf } from "./RemoteLine.ts"
 import { Json } from "./Settings.ts"
 import { UsageError } from "./UsageError.ts"
@@ -148,14 +149,9 @@ export const login = Command.make(
     yield* tell(
       `Signed in to ${nameOf(key)}. The tokens are stored in ${description.location} (${description.backend.name}).`
     )
-    if (expiresAt !== undefined) {
-      const end = relativeTime(expiresAt, now)
-      const renewal =
-        tokens.refreshToken !== undefined || credential.grant !== undefined
-          ? ", and the next use after that renews it."
-          : ". It cannot be refreshed: sign in again then."
-      yield* tell(`The access token expires ${end}${renewal}`)
-    }
+    const isRenewable = tokens.refreshToken !== undefined || credential.grant !== undefined
+    const expiry = expiryText(tokens, isRenewable, now)
+    if (expiry !== undefined) yield* tell(expiry)
     if (replaced !== undefined) {
       yield* tell(
         replaced === "revoked"

@@ -49,10 +49,13 @@ const resetAll = Effect.fnUntraced(function* (flags: { readonly shared: boolean;
       : `Forgot the sign-in to ${forgotten.map(nameOf).join(", ")}.`
   )
   if (secrets.length > 0) yield* tell(`Forgot the stored secrets of servers, too (${secrets.length}).`)
-  if (takesForeign) return
-  const others = `${foreign.length} sign-in${foreign.length === 1 ? "" : "s"}`
+  if (clears) return
+  // Only what was read has told whether a record of a configured name is for the configured server.
+  const kept = yield* list
+  if (kept.length === 0) return
+  const others = `${kept.length} sign-in${kept.length === 1 ? "" : "s"}`
   yield* tell(
-    `Still in ${label}: ${others} that this configuration does not name (${namesOf(foreign).join(", ")}).`
+    `Still in ${label}: ${others} that this configuration does not name (${namesOf(kept).join(", ")}).`
   )
   const forget = command("auth reset", {
     options: { all: true, shared: true },

@@ -3,10 +3,15 @@ import { Argument, Command } from "effect/cli"
 import { command } from "../../domain/Remedy.ts"
 import type { ChatModels } from "../../ports/ChatModels.ts"
 import { Configuration } from "../../ports/Configuration.ts"
+import { LineEditor } from "../../ports/LineEditor.ts"
 import type { ServerQuestions } from "../../ports/ServerRequests.ts"
 import type { Chat } from "../chat/Chat.ts"
-import { chatFlags } from "./ModelFlags.ts"
+import { askCommand } from "./Ask.ts"
+import { chatFlags, conversationFlags } from "./ModelFlags.ts"
+import { remedyText } from "./RemedyText.ts"
+import { tell } from "./Output.ts"
 import { interactiveSession } from "./Session.ts"
+import { configFileOfRun } from "./Settings.ts"
 import { UsageError } from "./UsageError.ts"
 
 /** `mcp-cli chat [NAME...]` */
@@ -31,6 +36,12 @@ export const chat = <E, R>(layer: () => Layer.Layer<Chat | ChatModels | ServerQu
           problem: "The configuration has no server.",
           remedies: [command("add", { purpose: "add one" })]
         })
+      }
+      if (!(yield* LineEditor).isInteractive && conversationFlags(flags).length === 0) {
+        yield* tell(
+          "Without a terminal this is a session of commands, which are read from stdin.",
+          remedyText(askCommand(all, "your question"), yield* configFileOfRun)
+        )
       }
       yield* interactiveSession([first, ...others], flags, layer)
     })

@@ -70,3 +70,21 @@ export const noChatFlags: ChatFlags = {
   resume: Option.none(),
   save: true
 }
+
+/** The flags that only a conversation with a model can follow. */
+export const conversationFlags = ({
+  allow,
+  allowReadOnly,
+  baseUrl,
+  continues,
+  model,
+  resume
+}: ChatFlags): ReadonlyArray<string> =>
+  [
+    { flag: "--continue", isGiven: continues },
+    { flag: "--resume", isGiven: Option.isSome(resume) },
+    { flag: "--model", isGiven: Option.isSome(model) && model.value !== noModel },
+    { flag: "--base-url", isGiven: Option.isSome(baseUrl) },
+    { flag: "--allow", isGiven: allow.length > 0 },
+    { flag: "--allow-read-only", isGiven: allowReadOnly }
+  ].flatMap(({ flag, isGiven }) => (isGiven ? [flag] : []))

@@ -5,13 +5,16 @@ import { LineEditor } from "../../ports/LineEditor.ts"
 import { type ServerQuestions, ServerRequests } from "../../ports/ServerRequests.ts"
 import type { Chat } from "../chat/Chat.ts"
 import { accountAt, nameOf } from "./Arguments.ts"
-import type { ChatFlags } from "./ModelFlags.ts"
+import { askCommand } from "./Ask.ts"
+import { type ChatFlags, conversationFlags, noModel } from "./ModelFlags.ts"
 import { type OpenedServer, openServers } from "./OpenServers.ts"
 import { firstLine, tell, tellError } from "./Output.ts"
 import { completions, type Message, messageOf, runLine, type SessionContext } from "./SessionCommands.ts"
+import { listed } from "./RemedyText.ts"
 import { commandsIn } from "./SessionWords.ts"
 import { configFileOfRun } from "./Settings.ts"
 import { shortened } from "./TextWidth.ts"
+import { UsageError } from "./UsageError.ts"
 
 /** Completes a line. The editor shows names as they are, so one that could rewrite the screen is left out. */
 const complete = (context: SessionContext) => (line: string) =>
@@ -49,6 +52,25 @@ const promptOf = Effect.fnUntraced(function* (servers: ReadonlyArray<OpenedServe
   return only === undefined || others.length > 0 ? "mcp-cli> " : `${nameOf(yield* accountAt(only.name))}> `
 })
 
+/** Refuses flags about a conversation where no model takes part: a session that leaves them out is another one. */
+const checkFlags = Effect.fnUntraced(function* (
+  names: ReadonlyArray<string>,
+  flags: ChatFlags,
+  isInteractive: boolean
+) {
+  const given = conversationFlags(flags)
+  if (given.length === 0) return
+  const needs = `${listed(given)} ${given.length === 1 ? "needs" : "need"} a conversation`
+  if (!isInteractive) {
+    return yield* new UsageError({
+      problem: `${needs}, which needs a terminal. Without one, stdin has the commands of a session.`,
+      remedies: [askCommand(names, "your question")]
+    })
+  }
+  if (Option.contains(flags.model, noModel))
+    return yield* new UsageError({ problem: `${needs}, and --model ${noModel} is a session without one.` })
+})
+
 /**
  * An interactive session with servers, until `/quit` or the end of the input: a conversation with a model at a terminal where
  * one is available, and otherwise one command per line.
@@ -64,12 +86,13 @@ export const interactiveSession = <E, R>(
     const editor = yield* LineEditor
     const configFile = yield* configFileOfRun
     const { isInteractive } = editor
+    yield* checkFlags(names, flags, isInteractive)
     const OpenChat = isInteractive ? yield* Effect.promise(() => import("./chat/OpenChat.ts")) : undefined
     const prepared = OpenChat === undefined ? undefined : yield* OpenChat.prepareChat(flags, chat())
     const servers = yield* Effect.provideService(openServers(names), ServerRequests, prepared?.requests ?? {})
     yield* greet(servers)
     const conversation = prepared === undefined ? undefined : yield* prepared.open(servers)
-    const context: SessionContext = { servers, ...(conversation && { chat: conversation }) }
+    const context: SessionContext = { servers, isInteractive, ...(conversation && { chat: conversation }) }
     const prompt = conversation === undefined ? yield* promptOf(servers) : "You: "
     const turn = Effect.fnUntraced(function* (message: Message) {
       if (conversation !== undefined) yield* conversation.say(message)

@@ -10,6 +10,7 @@ import type { McpContent, McpPrompt, McpResource, McpTool } from "../../ports/Mc
 import { withProgress } from "../../ports/ProgressDisplay.ts"
 import type { ChatSession, Message } from "../chat/Chat.ts"
 import type { OpenSession } from "../session/ServerSession.ts"
+import { askCommand } from "./Ask.ts"
 import { jsonArguments } from "./Arguments.ts"
 import { callWritten } from "./Call.ts"
 import { checkOutput, deliver, type Output } from "./ContentFiles.ts"
@@ -45,6 +46,8 @@ export interface SessionChat {
 export interface SessionContext {
   readonly servers: readonly [SessionServer, ...ReadonlyArray<SessionServer>]
   readonly chat?: SessionChat
+  /** False: the lines are those of a script. */
+  readonly isInteractive: boolean
 }
 
 /** What a line says to the model. */
@@ -385,7 +388,7 @@ const commandNamed = (chat: SessionChat | undefined, word: string): SessionComma
   )?.[1]
 }
 
-const unknown = ({ chat, servers }: SessionContext, word: string) => {
+const unknown = ({ chat, isInteractive, servers }: SessionContext, word: string, text: string) => {
   const names = commandsOf(chat).flatMap(([name, { aliases = [] }]) => [name, ...aliases])
   const near = nearName(word.replace(/^\//, ""), names)
   const needsModel = chat === undefined && commands.has(word.replace(/^\//, ""))
@@ -397,7 +400,15 @@ const unknown = ({ chat, servers }: SessionContext, word: string) => {
   return needs(
     needsModel ? `${printable(word)} needs a model.` : `"${printable(word)}" is not a command.`,
     advice(suggestion),
-    ...(chat === undefined ? [] : [advice("To send it to the model, put a space before it.")])
+    ...(chat === undefined ? [] : [advice("To send it to the model, put a space before it.")]),
+    ...(isInteractive || /^[/-]/.test(text)
+      ? []
+      : [
+          askCommand(
+            servers.map(({ name }) => name),
+            text
+          )
+        ])
   )
 }
 
@@ -456,7 +467,7 @@ export const runLine = Effect.fnUntraced(function* (
   const command = commandNamed(chat, name)
   if (command === undefined) {
     const isPrompt = name.startsWith("/") && prefixed(servers, name.slice(1)) !== undefined
-    if (!isPrompt) return yield* unknown(context, name)
+    if (!isPrompt) return yield* unknown(context, name, text)
     const line = { ...context, text, ...(yield* optionsIn([name.slice(1), ...operands])) }
     if (chat !== undefined) return yield* promptMessage(line)
     yield* getPrompt(line)

@@ -3,6 +3,7 @@ import { Command } from "effect/cli"
 import { command } from "../../domain/Remedy.ts"
 import { CredentialStore, type StorageError } from "../../ports/CredentialStore.ts"
 import { Display } from "../../ports/Display.ts"
+import { isOfWholeStore } from "../../ports/StorageFailure.ts"
 import { StorageBackends } from "../../ports/StorageBackends.ts"
 import { ChosenStorage } from "../storage/ChosenStorage.ts"
 import { StorageCheck, type StorageHealth } from "../storage/StorageCheck.ts"
@@ -35,12 +36,15 @@ export const storage = Command.make(
     const inUse = yield* Effect.result(ChosenStorage.use((chosen) => chosen.inUse))
     const store = yield* CredentialStore
     const listed = yield* Effect.result(store.list)
-    const health = yield* Effect.result(StorageCheck.use((service) => service.check))
+    const outage = Option.filter(Result.getFailure(listed), ({ reason }) => isOfWholeStore(reason))
+    // What every request fails of may be waited for: once is enough.
+    const check = Option.getOrElse(outage, () => StorageCheck.use((service) => service.check))
+    const health = yield* Effect.result(check)
     const problem = [inUse, listed, health].flatMap((result) =>
       Option.toArray(Result.getFailure<unknown, StorageError>(result))
     )[0]
     const { backend, cautions: known = Effect.succeed([]), location } = store.description
-    const cautions = yield* Effect.orElseSucceed(known, () => [])
+    const cautions = problem === undefined ? yield* Effect.orElseSucceed(known, () => []) : []
     const { isNamed, migratingFrom, reason, since } = Result.getOrElse(inUse, () => unknownUse)
     const configFile = yield* configFileOfRun
     const moveTo = (to: string, purpose: string) =>

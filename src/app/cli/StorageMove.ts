@@ -69,7 +69,10 @@ export const move = Command.make(
     const confirmed = yield* confirmShared(sources, isOwn, yes)
     if (!confirmed) return yield* tell("Nothing was moved.")
     const progress = yield* progressOf("copied")
-    const result = yield* StorageMove.use((service) => service.move(to, fromName, { isOwn, progress }))
+    const removed = yield* progressOf("removed the originals of")
+    const result = yield* StorageMove.use((service) =>
+      service.move(to, fromName, { isOwn, progress, removed })
+    )
     const { left } = result
     const moved = result.moved.filter(({ isSignIn }) => isSignIn)
     const keys = result.moved.filter(({ modelProvider }) => modelProvider !== undefined).length
@@ -96,6 +99,11 @@ export const move = Command.make(
     )
     if (keys > 0) yield* tell(`Moved ${keys} key${keys === 1 ? "" : "s"} of model providers, too.`)
     if (secrets > 0) yield* tell(`Moved ${secrets} secret${secrets === 1 ? "" : "s"} of servers, too.`)
+    if (result.elsewhere.length > 0) {
+      yield* tell(
+        `mcp-cli: not moved: ${namesOf(result.elsewhere).join(", ")}. This configuration has other servers under these names. Add --all to take them too.`
+      )
+    }
     for (const { problem } of left) {
       yield* tellError(problem, configFile, "mcp-cli: not moved:")
     }

@@ -15,6 +15,8 @@ export interface Answer {
   readonly challenge: BearerChallenge | undefined
   /** Where requests are redirected to, within the origin. */
   readonly movedTo?: URL
+  /** Where it redirects to, if the request does not follow: another origin, or with another method. */
+  readonly target?: URL
   /** The `Date` header, in milliseconds since the epoch. */
   readonly date: number | undefined
 }
@@ -55,7 +57,8 @@ const ask = Effect.fn("Doctor.ask")(function* (server: RemoteServer, method: "GE
     streams: response.headers.get("content-type")?.startsWith("text/event-stream") === true,
     challenge: bearerChallenge(response.headers.get("www-authenticate")),
     date: Number.isNaN(date) ? undefined : date,
-    ...(url === server.url ? {} : { movedTo: url })
+    ...(url === server.url ? {} : { movedTo: url }),
+    ...(redirect === undefined ? {} : { target: redirect.target })
   }
 })
 
@@ -93,13 +96,16 @@ export const reachEndpoints = Effect.fn("Doctor.reachEndpoints")(function* ({
 /** True if a server answers without a token; 400 is for a request outside a session. */
 export const isOpen = (status: number): boolean => (status >= 200 && status < 300) || status === 400
 
+/** The address of a redirect without its query, which may hold a secret. */
+const addressOf = ({ origin, pathname }: URL): string => printable(`${origin}${pathname}`)
+
 /** The verdict on the server itself. */
 export const serverVerdict = (server: RemoteServer, probed: Probe, resolution: Resolution): Verdict => {
   if (Result.isFailure(probed)) return wrongBy(probed.failure)
   if (resolution._tag === "Failed" && brokenCheck(resolution.error) === "server") {
     return wrongBy(resolution.error)
   }
-  const { movedTo, status } = probed.success
+  const { movedTo, status, target } = probed.success
   const entry = Remedy.entryOf(server.name)
   const place = movedTo === undefined ? "" : `redirects to ${printable(movedTo.pathname)} and `
   const it = `${server.url.protocol === "https:" ? "TLS is good, and it" : "it"} ${place}`.trimEnd()
@@ -126,7 +132,14 @@ export const serverVerdict = (server: RemoteServer, probed: Probe, resolution: R
       return wrong(`${it} answers ${status}: it is not an MCP endpoint`, Remedy.check(entry, ["url"]))
     default:
       return status >= 300 && status < 400
-        ? wrong(`${it} redirects (${status})`, Remedy.set(entry, { url: null }, "the server has moved"))
+        ? wrong(
+            `${it} redirects${target === undefined ? "" : ` to ${addressOf(target)}`} (${status})`,
+            Remedy.set(
+              entry,
+              { url: target === undefined ? null : addressOf(target) },
+              "the server is there now"
+            )
+          )
         : wrong(
             `${it} answers ${status}`,
             Remedy.check(entry, ["url", "headers"]),

@@ -1,8 +1,8 @@
 import { Clock, Context, Duration, Effect, Layer, Option, Redacted } from "effect"
 import {
   bearerChallenge,
+  lacksScopes,
   missingScopes,
-  requiresScopes,
   requiresToken,
   silentChallenge,
   wantsNonce
@@ -26,13 +26,15 @@ interface Sending extends SendOptions {
   readonly fresh?: boolean
 }
 
+const challengeOf = ({ headers }: Response) => bearerChallenge(headers.get("www-authenticate"))
+
 /** Time in milliseconds until a server must start to answer, unless the caller sets another. A tool may work for minutes. */
 const defaultTimeout = 600_000
 
 /**
  * HTTP with the access token in every request (RFC 6750 §2.1), and with a proof of its key if it is bound to one (RFC 9449
- * §7). After a 401, or another refusal of the token, it is renewed and the request is sent once more. After a 403 `insufficient_scope` the missing
- * scopes are obtained by a sign-in, within the limits of `TokenPolicy.stepUp`. Without a token, that 403 counts as a 401.
+ * §7). After a 401, or another refusal of the token, it is renewed and the request is sent once more. After `insufficient_scope` the missing
+ * scopes are obtained by a sign-in, within the limits of `TokenPolicy.stepUp`. Without a token, that counts as a 401.
  * Every other response is returned as it is.
  */
 export class AuthorizedHttp extends Context.Service<
@@ -111,9 +113,9 @@ export const layer: Layer.Layer<AuthorizedHttp, never, AccessTokens | DpopProofs
         let { response, tokens } = first
         const { identity } = CredentialKey.at(server, account)
         const requested = new Set<string>()
-        for (let stepUps = 0; response.status === 403; stepUps++) {
-          const challenge = bearerChallenge(response.headers.get("www-authenticate"))
-          if (!requiresScopes(challenge)) return response
+        for (let stepUps = 0; ; stepUps++) {
+          const challenge = challengeOf(response)
+          if (!lacksScopes(response.status, challenge)) return response
           const scopes = JSON.stringify([identity, ...missingScopes(challenge).toSorted()])
           if (requested.has(scopes)) {
             yield* refuse(scopes)
@@ -130,7 +132,6 @@ export const layer: Layer.Layer<AuthorizedHttp, never, AccessTokens | DpopProofs
           tokens = more.value
           response = yield* sendWith(request, tokens, { ...options, fresh: true })
         }
-        return response
       })
 
       const sendAuthorized = Effect.fnUntraced(function* (
@@ -142,19 +143,20 @@ export const layer: Layer.Layer<AuthorizedHttp, never, AccessTokens | DpopProofs
         // While the store is opened: with TLS, a connection takes three round trips.
         if (transport.connect !== undefined) yield* transport.connect(server.url)
         const tokens = yield* accessTokens.getIfKnown({ server, account })
-        const response = yield* Option.match(tokens, {
+        let response = yield* Option.match(tokens, {
           onNone: () => send(repeatable(request), options),
           onSome: (held) => sendWith(request, held, options)
         })
-        const challenge = bearerChallenge(response.headers.get("www-authenticate"))
+        let challenge = challengeOf(response)
+        const mayRenew = Option.isNone(tokens) || options.renew !== false
+        if (Option.isSome(tokens) && mayRenew) {
+          response = yield* stepUp(server, account, request, options, { response, tokens: tokens.value })
+          challenge = challengeOf(response)
+        }
         const isSignInNeeded =
           requiresToken(response.status, challenge) ||
-          (response.status === 403 && Option.isNone(tokens) && requiresScopes(challenge))
-        if (!isSignInNeeded) {
-          if (Option.isNone(tokens) || response.status !== 403) return response
-          return yield* stepUp(server, account, request, options, { response, tokens: tokens.value })
-        }
-        if (Option.isSome(tokens) && options.renew === false) return response
+          (Option.isNone(tokens) && lacksScopes(response.status, challenge))
+        if (!isSignInNeeded || !mayRenew) return response
         yield* discardBody(response)
         if (Option.isSome(tokens)) yield* accessTokens.reject({ server, account }, tokens.value.accessToken)
         const renewed = yield* accessTokens.get({ server, account, challenge: challenge ?? silentChallenge })

@@ -5,10 +5,11 @@ import type { Credential } from "../../domain/Credential.ts"
 import { CredentialKey } from "../../domain/CredentialKey.ts"
 import type { PendingSignIn } from "../../domain/PendingSignIn.ts"
 import { refusePending } from "../../domain/PendingSignInError.ts"
-import type { RemoteServer } from "../../domain/Server.ts"
+import { needsUser, type RemoteServer } from "../../domain/Server.ts"
 import { CredentialLock } from "../../ports/CredentialLock.ts"
 import { CredentialStore } from "../../ports/CredentialStore.ts"
 import { SignInPolicy } from "../../ports/SignInPolicy.ts"
+import { UserWait } from "../../ports/UserWait.ts"
 import { Credentials } from "../credentials/Credentials.ts"
 import { CredentialReplacement } from "./CredentialReplacement.ts"
 import { beginAuthorization, completeAuthorization } from "./grants/AuthorizationCodeGrant.ts"
@@ -17,6 +18,7 @@ import { prepareSignIn } from "./PrepareSignIn.ts"
 import { makeSharedRegistrations } from "./SharedRegistrations.ts"
 import type { BeginRequest, SignIn, SignInError, SignInRequest, Wire } from "./SignIn.ts"
 import { fixedRegistration } from "./SignInClient.ts"
+import { makeInTurn } from "./SignInTurn.ts"
 import type { SignInContext } from "./SignInContext.ts"
 
 /** What every grant needs. */
@@ -62,6 +64,7 @@ export const makeSignIn = <R>(grants: GrantFlows<SignInError, Services | R>) =>
     const credentials = yield* Credentials
     const services = yield* Effect.context<Services | R>()
     const registrations = yield* makeSharedRegistrations
+    const inTurn = yield* makeInTurn
     const revokesOtherClients = (yield* SignInPolicy).revokesReplaced === "other-client"
 
     /** Unlocks the store before a user approves anything, so that no approval is wasted. */
@@ -97,7 +100,8 @@ export const makeSignIn = <R>(grants: GrantFlows<SignInError, Services | R>) =>
         })
         return yield* request.whileAsking === undefined ? asked : request.whileAsking(asked)
       })
-      return yield* lock.withLock(key, "sign-in")(underLock)
+      const locked = inTurn(server, key, underLock)
+      return yield* needsUser(server) ? (yield* UserWait)(server.name, locked) : locked
     }, Effect.provideContext(services))
 
     const clientFor = Effect.fnUntraced(function* (context: SignInContext, redirectUri: URL) {

@@ -11,12 +11,17 @@ import { BackendError, Unavailable } from "../../ports/StorageFailure.ts"
 import { ChosenStorage } from "./ChosenStorage.ts"
 import { placeIn } from "./CredentialPlaces.ts"
 
+/** Reports long work. */
+type Progress = (done: number, total: number) => Effect.Effect<void>
+
 /** What a move takes, and reports. */
 export interface MoveOptions {
   /** The sign-ins to take from a store that other machines share. Absent: all of them. */
   readonly isOwn?: IsOwn
   /** Called after each sign-in is copied. */
-  readonly progress?: (done: number, total: number) => Effect.Effect<void>
+  readonly progress?: Progress
+  /** Called after each original is removed, or left. */
+  readonly removed?: Progress
 }
 
 /** A store that other machines share, and all that it holds. */
@@ -33,6 +38,8 @@ export interface Moved {
   readonly moved: ReadonlyArray<CredentialKey>
   /** Unreadable records. They stay where they are. */
   readonly left: ReadonlyArray<Unreadable>
+  /** Sign-ins in a store that other machines share, with names of {@link MoveOptions.isOwn}, but for other servers. They stay, too. */
+  readonly elsewhere: ReadonlyArray<CredentialKey>
 }
 
 /** A record that cannot be read, and why. */
@@ -41,11 +48,8 @@ interface Unreadable {
   readonly problem: StorageError
 }
 
-/** The sign-ins that a move has removed from a backend, and those that it could not read. */
-interface Removed {
-  readonly moved: ReadonlyArray<CredentialKey>
-  readonly left: ReadonlyArray<Unreadable>
-}
+/** The sign-ins that a move has removed from a backend, and those that it has not. */
+type Removed = Pick<Moved, "moved" | "left" | "elsewhere">
 
 /**
  * Moves all sign-ins to a backend, which is in use from then on: copies them, reads them back, changes the choice,
@@ -175,10 +179,7 @@ const createIn = Effect.fnUntraced(function* (
 })
 
 /** Copies every readable sign-in of a backend. */
-const copyAll = Effect.fnUntraced(function* (
-  passage: Passage,
-  progress: NonNullable<MoveOptions["progress"]>
-) {
+const copyAll = Effect.fnUntraced(function* (passage: Passage, progress: Progress) {
   const { copied, isOwn, source, target } = passage
   const keys = yield* passage.list
   const there = new Set((yield* target.store.list).map(({ storageName }) => storageName))
@@ -219,18 +220,19 @@ const removeCopied = ({ copied, source }: Passage, key: CredentialKey) => {
 
 /** Removes the sign-ins of a backend that is no longer in use, after copying what was written there since {@link copyAll}. */
 const removeMoved = Effect.fnUntraced(function* (
-  passage: Passage
+  passage: Passage,
+  progress: Progress
 ): Effect.fn.Return<Removed, StorageError | LockError> {
   const { isOwn, source, target } = passage
   const moved = new Map<string, CredentialKey>()
   const left = new Map<string, Unreadable>()
-  const foreign = new Set<string>()
+  const foreign = new Map<string, CredentialKey>()
   const removeOne = Effect.fnUntraced(function* (key: CredentialKey) {
     const step = Effect.gen(function* () {
       const { found, problem } = yield* readable(source, key)
       if (problem !== undefined) return void left.set(key.storageName, { key, problem })
       if (Option.exists(found, (credential) => !isOwn(key, credential)))
-        return void foreign.add(key.storageName)
+        return void foreign.set(key.storageName, key)
       if (Option.isSome(found)) yield* copyIfNewer(target, key, found.value)
       yield* source.store.remove(key)
       moved.set(key.storageName, key)
@@ -243,8 +245,16 @@ const removeMoved = Effect.fnUntraced(function* (
     const keys = (yield* passage.list).filter(
       ({ storageName }) => !left.has(storageName) && !foreign.has(storageName)
     )
-    if (keys.length === 0) return { moved: [...moved.values()], left: [...left.values()] }
-    yield* Effect.forEach(keys, removeOne, { discard: true, concurrency: concurrency(passage) })
+    if (keys.length === 0) {
+      return { moved: [...moved.values()], left: [...left.values()], elsewhere: [...foreign.values()] }
+    }
+    let done = 0
+    const step = (key: CredentialKey) =>
+      Effect.andThen(
+        removeOne(key),
+        Effect.suspend(() => progress(++done, keys.length))
+      )
+    yield* Effect.forEach(keys, step, { discard: true, concurrency: concurrency(passage) })
   }
 })
 
@@ -274,7 +284,11 @@ export const layer: Layer.Layer<StorageMove, never, ChosenStorage | StorageBacke
         target: OpenStorage,
         to: string,
         from: string | undefined,
-        { isOwn = () => true, progress = () => Effect.void }: MoveOptions
+        {
+          isOwn = () => true,
+          progress = () => Effect.void,
+          removed: onRemoved = () => Effect.void
+        }: MoveOptions
       ) {
         const { inUse, names, open } = yield* sourcesOf(to, from)
         yield* target.store.unlock
@@ -304,7 +318,7 @@ export const layer: Layer.Layer<StorageMove, never, ChosenStorage | StorageBacke
 
         const removed = yield* Effect.forEach(migratingFrom, (name) =>
           Effect.gen(function* () {
-            return { name, ...(yield* removeMoved(yield* passageFrom(name))) }
+            return { name, ...(yield* removeMoved(yield* passageFrom(name), onRemoved)) }
           })
         )
         const unfinished = removed.filter(({ left }) => left.length > 0).map(({ name }) => name)
@@ -314,7 +328,8 @@ export const layer: Layer.Layer<StorageMove, never, ChosenStorage | StorageBacke
           from: migratingFrom,
           to: target.store.description.backend,
           moved: [...moved.values()],
-          left: removed.flatMap(({ left }) => left)
+          left: removed.flatMap(({ left }) => left),
+          elsewhere: removed.flatMap(({ elsewhere }) => elsewhere)
         }
       })
 

@@ -4,7 +4,7 @@ import type { DpopUnsupported } from "../../domain/SignInError.ts"
 import { refreshFailure } from "../../domain/RefreshFailure.ts"
 import { isDpopBound } from "../../domain/SignInRules.ts"
 import { answerText } from "../../domain/TokenFailure.ts"
-import { scopesOf, type TokenSet } from "../../domain/TokenSet.ts"
+import type { TokenSet } from "../../domain/TokenSet.ts"
 import { type SignInNeeded, signInNeeded, type Stale, usable } from "../../domain/TokenState.ts"
 import { repeatable, TokenEndpoint, TokenRequestError } from "../../ports/TokenEndpoint.ts"
 import { TokenPolicy } from "../../ports/TokenPolicy.ts"
@@ -74,7 +74,7 @@ const renewed = (
     tokens: tokens.refreshedBy(answer),
     ...(renewal._tag === "Grant" ? { requestedScopes: credential.scopesAt(server) } : {}),
     // The scopes of the answer count, even if they are fewer than before (RFC 6749 §6).
-    ...(answer.scope === undefined ? {} : { grantedScopes: scopesOf(answer.scope) })
+    ...(answer.scope === undefined ? {} : { grantedScopes: credential.grantedBy(answer) })
   })
 
 /** @see Renew */

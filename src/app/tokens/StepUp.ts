@@ -3,7 +3,7 @@ import { missingScopes, requiresScopes } from "../../domain/Challenge.ts"
 import { ScopeRequired } from "../../domain/SignInError.ts"
 import { scopesWith } from "../../domain/SignInRules.ts"
 import { type StepUpSituation, stepUpDecision, sufficientTokens } from "../../domain/StepUpDecision.ts"
-import type { TokenSet } from "../../domain/TokenSet.ts"
+import { scopesApart, type TokenSet } from "../../domain/TokenSet.ts"
 import { Discovery } from "../../ports/Discovery.ts"
 import { UserInteraction } from "../../ports/UserInteraction.ts"
 import { Credentials } from "../credentials/Credentials.ts"
@@ -36,13 +36,14 @@ export const makeStepUp: Effect.Effect<
 
   const stepUpOnce = Effect.fn("StepUp.stepUpOnce")(function* (
     query: TokenQuery,
-    missing: ReadonlyArray<string>,
+    named: ReadonlyArray<string>,
     sent: Redacted.Redacted
   ) {
     const { account, challenge, key, server } = query
     const now = yield* Clock.currentTimeMillis
-    const situation: StepUpSituation = { server, missing, sent, now, userPresent: user.present }
     const stored = Option.getOrUndefined(yield* credentials.look(server, key))
+    const missing = scopesApart(named, stored?.scopesSoFar ?? [])
+    const situation: StepUpSituation = { server, missing, sent, now, userPresent: user.present }
     const decision = stepUpDecision(stored, situation)
     switch (decision._tag) {
       case "Adopt":

@@ -10,23 +10,27 @@ import { connect, connector, Down, httpServer, way } from "./McpWorld.ts"
 import { createMcpHandler } from "@modelcontextprotocol/server"
 
 /** A server of 2025-11-25, without sessions, that answers `tools/list` and GET as it is told. */
-const raw = (answers: { readonly list: (id: number) => Response; readonly get?: () => Response }) =>
+const raw = (answers: {
+  readonly list: (id: number) => Response
+  readonly get?: () => Response
+  readonly initialized?: number
+  readonly session?: string
+}) =>
   listenWith(async (request) => {
     if (request.method !== "POST") return answers.get?.() ?? new Response(null, { status: 405 })
     const { id, method } = JSON.parse(await request.text())
     switch (method) {
-      case "initialize":
-        return Response.json({
-          jsonrpc: "2.0",
-          id,
-          result: {
-            protocolVersion: "2025-11-25",
-            capabilities: { tools: {} },
-            serverInfo: { name: "raw", version: "1" }
-          }
-        })
+      case "initialize": {
+        const headers = answers.session === undefined ? {} : { "mcp-session-id": answers.session }
+        const result = {
+          protocolVersion: "2025-11-25",
+          capabilities: { tools: {} },
+          serverInfo: { name: "raw", version: "1" }
+        }
+        return Response.json({ jsonrpc: "2.0", id, result }, { headers })
+      }
       case "notifications/initialized":
-        return new Response(null, { status: 202 })
+        return new Response(null, { status: answers.initialized ?? 202 })
       case "tools/list":
         return answers.list(id)
       default:
@@ -231,7 +235,49 @@ describe("a request that is stopped", () => {
   )
 })
 
+describe("a server that goes on", () => {
+  it.effect.each([400, 404, 405, 422, 500, 501])("is used though it answers %i to a notification", (status) =>
+    Effect.gen(function* () {
+      const list = (id: number) => Response.json({ jsonrpc: "2.0", id, result: { tools: [] } })
+      const { send, sent } = way()
+      const session = yield* connect(httpServer(yield* raw({ list, initialized: status })), send)
+      assert.isEmpty(yield* session.tools)
+      assert.deepStrictEqual(sent.slice(-2), ["notifications/initialized", "tools/list"])
+    }).pipe(Effect.provide(connector))
+  )
+
+  it.effect.each([401, 403])("is not used if it answers %i to a notification", (status) =>
+    Effect.gen(function* () {
+      const list = () => assert.fail("it was asked for its list")
+      const error = yield* Effect.flip(
+        connect(httpServer(yield* raw({ list, initialized: status })), way().send)
+      )
+      assert.include(errorText(error), `it answered HTTP ${status}`)
+    }).pipe(Effect.provide(connector))
+  )
+})
+
 describe("an answer that is none", () => {
+  it.effect.each([
+    [404, '{"error":"Session not found"}'],
+    [404, ""],
+    [
+      400,
+      '{"jsonrpc":"2.0","id":null,"error":{"code":-32000,"message":"Bad Request: No valid session ID provided"}}'
+    ]
+  ] as const)("is that of a server that forgets each session at once: %i %s", ([status, said]) =>
+    Effect.gen(function* () {
+      const { send, sent } = way()
+      const list = () => new Response(said, { status })
+      const session = yield* connect(httpServer(yield* raw({ list, session: "s" })), send)
+      assert.strictEqual(
+        errorText(yield* Effect.flip(session.tools)),
+        "example: it forgets each session as soon as it is opened.\nTell its provider: it may run several times without sharing its sessions."
+      )
+      assert.strictEqual(sent.filter((name) => name === "tools/list").length, 2)
+    }).pipe(Effect.provide(connector))
+  )
+
   it.effect("is a 401, which the entry or a sign-in can fix", () =>
     Effect.gen(function* () {
       const url = yield* listenWith(async () => new Response(null, { status: 401 }))

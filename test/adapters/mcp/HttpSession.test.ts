@@ -3,6 +3,7 @@ import { Effect, Exit, Layer, Option, Redacted, Scope } from "effect"
 import { vi } from "vitest"
 import { ClientIdentity } from "../../../src/ports/ClientIdentity.ts"
 import { errorText } from "../../../src/app/cli/RemedyText.ts"
+import { UserWait } from "../../../src/ports/UserWait.ts"
 import { McpError } from "../../../src/ports/McpConnector.ts"
 import { legacyServer, listenWith, modernServer, sseServer } from "./McpServers.ts"
 import { connect, connector, httpServer, way } from "./McpWorld.ts"
@@ -116,6 +117,23 @@ describe("a session over streamable HTTP", () => {
             { _tag: "Binary", mimeType: "application/octet-stream", bytes: 5, base64: "AQIDBAU=" },
             { _tag: "Text", text: "test:///c" }
           ])
+        }).pipe(Effect.provide(connector))
+      )
+
+      it.effect("sends a call as a part of it: a caller knows the time that its user takes", () =>
+        Effect.gen(function* () {
+          const { send } = way()
+          const signsIn: typeof send = (request, options) =>
+            Effect.flatMap(UserWait, (waits) => waits("example", send(request, options)))
+          const session = yield* connect(httpServer(yield* open()), signsIn)
+          let waited = 0
+          yield* session.call("echo", { text: "hello" }).pipe(
+            Effect.provideService(UserWait, (_, waiting) => {
+              waited++
+              return waiting
+            })
+          )
+          assert.strictEqual(waited, 1)
         }).pipe(Effect.provide(connector))
       )
 

@@ -97,6 +97,76 @@ describe("a server that answers the probe with", () => {
   }
 })
 
+describe("a server of 2026-07-28 that does not answer the first probe", () => {
+  /** Knows nothing else than that revision, and answers the probe only after some others. */
+  const slowServer = (unanswered: number, first: Answer) => {
+    let probes = 0
+    return olderServer({
+      "server/discover": (response, message) => {
+        probes += 1
+        if (probes <= unanswered) return first(response, message)
+        result(response, message, {
+          resultType: "complete",
+          supportedVersions: ["2026-07-28"],
+          capabilities: { tools: {} },
+          _meta: { "io.modelcontextprotocol/serverInfo": { name: "newer", version: "1" } },
+          ttlMs: 0,
+          cacheScope: "private"
+        })
+      },
+      initialize: (response, message) =>
+        refusal(response, message, { code: -32020, message: "Missing MCP-Protocol-Version header" }, 400)
+    })
+  }
+
+  it.effect("is probed again when it has refused initialize", () =>
+    Effect.gen(function* () {
+      const { heard, url } = yield* slowServer(2, (response) => response.destroy())
+      const session = yield* connect(httpServer(url), way().send)
+      assert.strictEqual(session.server.protocol, "2026-07-28")
+      assert.deepStrictEqual(heard, ["server/discover", "server/discover", "initialize", "server/discover"])
+    }).pipe(Effect.provide(connector))
+  )
+
+  it.effect("has as long for the second one as for any request", () =>
+    Effect.gen(function* () {
+      const asked = yield* Deferred.make<void>()
+      const askedAgain = yield* Deferred.make<() => void>()
+      const { heard, url } = yield* slowServer(1, () => Deferred.doneUnsafe(asked, Effect.void))
+      const { send } = way()
+      let probes = 0
+      const fiber = yield* Effect.forkChild(
+        connect(httpServer(url), (request, options) => {
+          return Effect.gen(function* () {
+            const text = yield* Effect.promise(() => request.clone().text())
+            if (!text.includes("server/discover") || ++probes === 1) return yield* send(request, options)
+            const ready = yield* Deferred.make<void>()
+            yield* Deferred.succeed(askedAgain, () => Deferred.doneUnsafe(ready, Effect.void))
+            yield* Deferred.await(ready)
+            return yield* send(request, options)
+          })
+        })
+      )
+      yield* Deferred.await(asked)
+      yield* TestClock.adjust("10 seconds")
+      const goOn = yield* Deferred.await(askedAgain)
+      yield* TestClock.adjust("11 seconds")
+      goOn()
+      assert.strictEqual((yield* Fiber.join(fiber)).server.protocol, "2026-07-28")
+      assert.deepStrictEqual(heard, ["server/discover", "initialize", "server/discover"])
+    }).pipe(Effect.provide(connector))
+  )
+
+  it.effect("and then no other one either is reported by the answer to initialize", () =>
+    Effect.gen(function* () {
+      const { heard, url } = yield* slowServer(100, (response) => response.destroy())
+      const error = yield* Effect.flip(connect(httpServer(url), way().send))
+      assert.include(errorText(error), "Missing MCP-Protocol-Version header")
+      assert.strictEqual(heard.filter((method) => method === "initialize").length, 2)
+    }).pipe(Effect.provide(connector))
+  )
+})
+
 describe("a server that does not answer initialize either", () => {
   it.effect("is reported by the answer to initialize", () =>
     Effect.gen(function* () {
@@ -128,9 +198,11 @@ describe("a server that does not answer initialize either", () => {
   }
 })
 
-describe("a server that answers 401", () => {
-  /** A way with a token that can be renewed once, to a server that judges requests by their token. */
+describe.each([401, 403])("a server that answers %i", (status) => {
+  /** A way with a token that can be replaced once, to a server that judges requests by their token. */
   const renewable = (isRefused: (method: string, token: string) => boolean) => {
+    const headers = { "www-authenticate": 'Bearer error="insufficient_scope", scope="more"' }
+    const refused = () => new Response(null, { status, ...(status === 403 ? { headers } : {}) })
     const { send } = way()
     const sent: Array<string> = []
     let token = "old"
@@ -138,12 +210,10 @@ describe("a server that answers 401", () => {
       const method = JSON.parse(yield* Effect.promise(() => request.clone().text())).method
       const attempt = () => {
         sent.push(`${method} ${token}`)
-        return isRefused(method, token)
-          ? Effect.succeed(new Response(null, { status: 401 }))
-          : send(request.clone(), options)
+        return isRefused(method, token) ? Effect.succeed(refused()) : send(request.clone(), options)
       }
       const first = yield* attempt()
-      if (first.status !== 401 || options?.renew === false || token === "new") return first
+      if (first.status !== status || options?.renew === false || token === "new") return first
       token = "new"
       return yield* attempt()
     })
@@ -181,13 +251,13 @@ describe("a server that answers 401", () => {
     }).pipe(Effect.provide(connector))
   )
 
-  it.effect("to every token draws one renewal, and an error that names the sign-in", () =>
+  it.effect("to every token draws one renewal, and an error that says what can help", () =>
     Effect.gen(function* () {
       const { url } = yield* olderServer({})
       const { send, sent } = renewable(() => true)
-      const error = yield* Effect.flip(connect(httpServer(url), send))
-      assert.include(errorText(error), "HTTP 401")
-      assert.include(errorText(error), "Run: mcp-cli auth login example")
+      const text = errorText(yield* Effect.flip(connect(httpServer(url), send)))
+      assert.include(text, `HTTP ${status}`)
+      assert.include(text, status === 401 ? "Run: mcp-cli auth login example" : "permission for more")
       assert.deepStrictEqual(sent.slice(2), ["server/discover old", "server/discover new", "initialize new"])
     }).pipe(Effect.provide(connector))
   )

@@ -1,27 +1,15 @@
-import { once } from "node:events"
-import { createServer } from "node:net"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Redacted, Stream } from "effect"
 import { modelServer } from "../../servers/ModelServer.ts"
 import { shared } from "../../servers/shared.ts"
 import { chosenIn } from "./Models.ts"
-import { user } from "./Providers.ts"
+import { closedPort, user } from "./Providers.ts"
 
 const server = shared(modelServer({ models: ["only-here"] }))
 /** No server of this machine is asked. */
 const offline = { OLLAMA_HOST: "127.0.0.1:1" }
 const nowhere = { base_url: "http://127.0.0.1:1/v1" }
 const noServers = { providers: { lmstudio: nowhere, llamacpp: nowhere, vllm: nowhere } }
-
-/** A port of this machine at which nothing listens. */
-const closedPort = Effect.promise(async () => {
-  const listener = createServer().listen(0, "127.0.0.1")
-  await once(listener, "listening")
-  const address = listener.address()
-  listener.close()
-  await once(listener, "close")
-  return typeof address === "object" ? (address?.port ?? 0) : 0
-})
 
 describe("the model of a run", () => {
   it.effect("is the one of the flag, the variable, the configuration, then of a key", () =>

@@ -7,7 +7,7 @@ import type { ModelScript } from "../../servers/models/ModelScript.ts"
 import { type Mode, Refusal } from "../../servers/models/ModelFault.ts"
 import { collectGarbage } from "../../servers/collectGarbage.ts"
 import { shared } from "../../servers/shared.ts"
-import { answerOf, openAt, result, secret, tool, user } from "./Providers.ts"
+import { answerOf, closedPort, openAt, result, secret, tool, user } from "./Providers.ts"
 
 const twoCalls: ModelScript = (messages) =>
   messages.at(-1)?.role === "tool"
@@ -320,15 +320,21 @@ describe("a model", () => {
     })
   )
 
-  it.effect("does not run where no server listens on this machine", () =>
+  it.effect.each<[what: string, address: Effect.Effect<string>, failure: string, detail: RegExp]>([
+    [
+      "where no server listens on this machine",
+      Effect.map(closedPort, (port) => `http://127.0.0.1:${port}`),
+      "not-running",
+      /the connection was refused/
+    ],
+    ["at a blocked port", Effect.succeed("http://127.0.0.1:1"), "wrong-address", /its port is blocked/],
+    ["at one elsewhere", Effect.succeed("https://192.0.2.1:6000"), "wrong-address", /its port is blocked/]
+  ])("is not asked again %s", ([, address, failure, detail]) =>
     Effect.gen(function* () {
-      const { failure } = yield* answerOf(yield* openAt("chat_completions", "http://127.0.0.1:1", "m"), [
-        user("go")
-      ])
-      assert.deepInclude(failure, {
-        failure: "not-running",
-        detail: "No answer from http://127.0.0.1:1: its port is blocked, as in browsers."
-      })
+      const model = yield* openAt("chat_completions", yield* address, "m")
+      const { failure: error } = yield* answerOf(model, [user("go")])
+      assert.strictEqual(error?.failure, failure)
+      assert.match(error?.detail ?? "", detail)
     })
   )
 })

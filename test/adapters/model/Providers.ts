@@ -1,3 +1,5 @@
+import { once } from "node:events"
+import { createServer } from "node:net"
 import { LLMock } from "@copilotkit/aimock"
 import { Duration, Effect, Redacted, type Result, type Scope, Stream } from "effect"
 import * as UndiciTransport from "../../../src/adapters/http/UndiciTransport.ts"
@@ -7,6 +9,16 @@ import type { ChatMessage, ToolResult } from "../../../src/domain/chat/ChatMessa
 import type { ChatEvent, ChatModelError, ChatTool, OpenChatModel } from "../../../src/ports/ChatModel.ts"
 import { modelServer } from "../../servers/ModelServer.ts"
 import type { ModelScript } from "../../servers/models/ModelScript.ts"
+
+/** A port of this machine at which nothing listens. */
+export const closedPort = Effect.promise(async () => {
+  const listener = createServer().listen(0, "127.0.0.1")
+  await once(listener, "listening")
+  const address = listener.address()
+  listener.close()
+  await once(listener, "close")
+  return typeof address === "object" ? (address?.port ?? 0) : 0
+})
 
 /** The key of every model here. */
 export const secret = "sk-a-key-that-nothing-shows"

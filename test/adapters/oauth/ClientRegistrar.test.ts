@@ -347,7 +347,10 @@ describe("registration", () => {
       const { asking, sent } = register(
         () => new Response(null, { status: 307, headers: { location: "https://elsewhere.test/" } })
       )
-      assert.include((yield* Effect.flip(asking)).message, "redirects, which is not followed")
+      assert.include(
+        (yield* Effect.flip(asking)).message,
+        "redirects to https://elsewhere.test/, which is not followed"
+      )
       assert.lengthOf(sent, 1)
     })
   )

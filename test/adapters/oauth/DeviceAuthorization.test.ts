@@ -212,7 +212,7 @@ describe("asking for a device code", () => {
     [
       "a redirect",
       text("", { status: 307, headers: { location: "https://evil.test" } }),
-      { _tag: "Malformed", detail: "HTTP 307: it redirects, which is not followed" }
+      { _tag: "Malformed", detail: "HTTP 307: it redirects to https://evil.test/, which is not followed" }
     ],
     ["a page", text("<h1>Hello</h1>"), { _tag: "Malformed", detail: "HTTP 200, not a JSON object" }],
     ["a list", json([good]), { _tag: "Malformed", detail: "HTTP 200, not a JSON object" }],

@@ -129,6 +129,8 @@ describe("discovery", () => {
     "gone.json",
     "https:",
     "''",
+    "notion.test:8443/x",
+    "localhost:3000/x",
     "{url}"
   ])("goes on with the server's own places where the challenge names no usable address: %s", (named) =>
     Effect.gen(function* () {
@@ -442,6 +444,45 @@ describe("discovery", () => {
     })
   )
 
+  it.effect("reads texts without the line break at their end, and a path of RFC 8414 that is appended", () =>
+    Effect.gen(function* () {
+      const tenant = `${as}/tenant`
+      const { asking } = discover({
+        [atPath]: json({ resource: `${mcp}\n`, authorization_servers: [` ${tenant}\r\n`] }),
+        [`${tenant}/.well-known/oauth-authorization-server`]: json({ ...issuer, issuer: `${tenant}\n` })
+      })
+      const { metadata, resource: found } = yield* asking
+      assert.deepEqual([found, metadata.issuer], [mcp, tenant])
+    })
+  )
+
+  it.effect.each([
+    ["read,write", undefined, ["read", "write"]],
+    [undefined, ["read,write"], ["read", "write"]],
+    ["other,more", undefined, ["other,more"]]
+  ] as const)("reads the scopes %j and %j by those of the metadata", ([challenged, supported, expected]) =>
+    Effect.gen(function* () {
+      const { asking } = discover({
+        [mcp]: refused(challenged === undefined ? "Bearer" : `Bearer scope="${challenged}"`),
+        [atPath]: json({ ...resource, scopes_supported: supported }),
+        [asMetadata]: json({ ...issuer, scopes_supported: ["read", "write"] })
+      })
+      assert.deepEqual((yield* asking).scopes, expected)
+    })
+  )
+
+  it.effect("does not advise to configure an issuer that is no URL", () =>
+    Effect.gen(function* () {
+      const { asking } = discover({
+        [atPath]: json(resource),
+        [asMetadata]: json({ ...issuer, issuer: "/" })
+      })
+      const text = errorText(yield* Effect.flip(asking))
+      assert.notInclude(text, '"issuer"')
+      assert.include(text, "registration_url")
+    })
+  )
+
   it.effect.each<readonly [unknown, string]>([
     [{ ...issuer, token_endpoint: undefined }, 'has no "token_endpoint"'],
     [{ ...issuer, token_endpoint: null }, 'has no "token_endpoint"'],
@@ -474,7 +515,8 @@ describe("discovery", () => {
     [asMetadata, as, asMetadata],
     [asOpenId, as, asMetadata],
     [`${asMetadata}/tenant`, `${as}/tenant`, `${asMetadata}/tenant`],
-    [`${as}/tenant/.well-known/openid-configuration`, `${as}/tenant`, `${asMetadata}/tenant`]
+    [`${as}/tenant/.well-known/openid-configuration`, `${as}/tenant`, `${asMetadata}/tenant`],
+    [`${as}/tenant/.well-known/oauth-authorization-server`, `${as}/tenant`, `${asMetadata}/tenant`]
   ])("takes the address of metadata for its issuer: %s", ([listed, name, place]) =>
     Effect.gen(function* () {
       const { asking } = discover({
@@ -525,6 +567,21 @@ describe("discovery", () => {
     })
   )
 
+  it.effect.each([
+    ["its server", { [mcp]: () => new Response(null, { status: 501 }) }, "https://notion.test"],
+    [
+      "its metadata",
+      { [mcp]: refused(), [atPath]: () => new Response("", { status: 500 }) },
+      "https://notion.test"
+    ]
+  ] as const)("names the status with which %s is unavailable", ([, answers, origin]) =>
+    Effect.gen(function* () {
+      const error = errorText(yield* Effect.flip(discover(answers).asking))
+      assert.match(error, new RegExp(`^${origin} is not available now \\(HTTP 50[01]\\)\\.`))
+      assert.notInclude(error, "network")
+    })
+  )
+
   it.effect("names where a server has moved to", () =>
     Effect.gen(function* () {
       const { asking } = discover({ [mcp]: () => Response.redirect("https://new.test/mcp?secret", 308) })
@@ -544,7 +601,12 @@ describe("discovery", () => {
 
   describe("of a server without a challenge and metadata", () => {
     const rpc = { jsonrpc: "2.0", id: 1 }
-    const stream = () => new Response(": hello\n\n", { headers: { "content-type": "text/event-stream" } })
+    const stream = (text = ": hello\n\n") =>
+      new Response(text, { headers: { "content-type": "text/event-stream" } })
+    const message = `data: ${JSON.stringify({ ...rpc, result: {} })}`
+    const endpoint = "event: endpoint\ndata: /messages\n\n"
+    const openStream = (text: string) =>
+      new ReadableStream({ start: (controller) => controller.enqueue(new TextEncoder().encode(text)) })
     const page = () => new Response("<title>App</title>", { headers: { "content-type": "text/html" } })
     const isGreeting = ({ method }: Sent) => method === "POST"
 
@@ -555,14 +617,16 @@ describe("discovery", () => {
         () => Response.json({ ...rpc, error: { code: -32000, message: "No session" } }, { status: 400 })
       ],
       ["an error of 2026-07-28", () => Response.json({ ...rpc, error: { code: -32601 } }, { status: 404 })],
-      ["a stream", stream],
+      ["a stream", () => stream(`: hello\r\nevent: message\r\n${message}\r\n\r\n`)],
+      ["a stream that does not end", () => new Response(openStream(`${message}\n\n`), stream())],
+      ["a stream whose last line does not end", () => stream(message)],
       [
         "405, and a stream of the older transport",
-        (request) => (isGreeting(request) ? new Response(null, { status: 405 }) : stream())
+        (request) => (isGreeting(request) ? new Response(null, { status: 405 }) : stream(endpoint))
       ],
       [
         "404, and a stream of the older transport",
-        (request) => (isGreeting(request) ? new Response(null, { status: 404 }) : stream())
+        (request) => (isGreeting(request) ? new Response(null, { status: 404 }) : stream(endpoint))
       ]
     ])("says that it requires no sign-in if it answers with %s", ([, answer]) =>
       Effect.gen(function* () {
@@ -581,7 +645,9 @@ describe("discovery", () => {
       ["HTTP 200 with text/html", page],
       ["HTTP 200 with nothing", () => new Response(null)],
       ["HTTP 204 with nothing", () => new Response(null, { status: 204 })],
-      ["HTTP 200 with application/json", () => Response.json({ ok: true })]
+      ["HTTP 200 with application/json", () => Response.json({ ok: true })],
+      ["HTTP 200 with text/event-stream", () => stream("")],
+      ["HTTP 200 with text/event-stream", () => stream(": hello\n\nevent: ping\ndata: {}\n\n")]
     ])("says what to check if it answers %s", ([what, answer]) =>
       Effect.gen(function* () {
         const { asking } = discover({ [mcp]: answer })
@@ -590,6 +656,18 @@ describe("discovery", () => {
         assert.include(error, 'Check "url" and "type" in the entry of notion.')
         assert.include(error, "/mcp")
         assert.notInclude(error, "as it is")
+      })
+    )
+
+    it.effect("says what to check if a GET opens a stream of something else", () =>
+      Effect.gen(function* () {
+        const { asking } = discover({
+          [mcp]: (request) =>
+            isGreeting(request)
+              ? new Response(null, { status: 405 })
+              : stream("event: tick\ndata: endpoint\n\n")
+        })
+        assert.include(errorText(yield* Effect.flip(asking)), "it answers HTTP 405, and not as an MCP server")
       })
     )
 

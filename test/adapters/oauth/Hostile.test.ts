@@ -144,7 +144,7 @@ describe("what the page of a sign-in says about itself", () => {
         "https://as.test/.well-known/openid-configuration": (response) => void response.end("<html>")
       })
       assert.deepEqual(found, ["https://as.test/a/token"])
-      assert.lengthOf(asked, 5)
+      assert.lengthOf(asked, 6)
     })
   )
 

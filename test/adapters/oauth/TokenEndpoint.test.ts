@@ -508,8 +508,18 @@ describe("a revocation", () => {
     ],
     [
       "a redirect",
-      () => status(307, { headers: { location: "https://evil.test" } }),
-      { _tag: "Malformed", detail: "HTTP 307: it redirects, which is not followed" }
+      () => status(307, { headers: { location: "https://u:p@evil.test/x?the refresh token" } }),
+      { _tag: "Malformed", detail: "HTTP 307: it redirects to https://evil.test/x, which is not followed" }
+    ],
+    [
+      "a redirect within the origin",
+      () => status(308, { headers: { location: "/token/?x#y" } }),
+      { _tag: "Malformed", detail: "HTTP 308: it redirects to /token/, which is not followed" }
+    ],
+    [
+      "a redirect to nowhere",
+      () => status(302),
+      { _tag: "Malformed", detail: "HTTP 302: it redirects, which is not followed" }
     ],
     ["nothing there", () => new Response("the refresh token", { status: 404 }), { _tag: "Malformed" }],
     [

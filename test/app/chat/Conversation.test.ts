@@ -166,6 +166,7 @@ describe("a conversation", () => {
       })
       const history = (isOn: boolean) => ({
         isOn,
+        unlock: Effect.void,
         save: (one: WholeChat) => Effect.sync(() => void saved.push(one)),
         list: Effect.succeed([]),
         open: () => Effect.undefined

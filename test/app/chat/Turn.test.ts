@@ -9,6 +9,7 @@ import { chatServer } from "../../../src/app/chat/ChatServer.ts"
 import type { ChatFailure } from "../../../src/ports/ChatModel.ts"
 import { NetworkError } from "../../../src/ports/HttpTransport.ts"
 import { McpError } from "../../../src/ports/McpConnector.ts"
+import { UserWait } from "../../../src/ports/UserWait.ts"
 import { makeUserTime } from "../../../src/app/chat/UserTime.ts"
 import type { SessionError } from "../../../src/app/session/ServerSession.ts"
 import { command } from "../../../src/domain/Remedy.ts"
@@ -357,6 +358,10 @@ describe("a call without an answer", () => {
         call: () =>
           Effect.sleep("1 second").pipe(
             Effect.andThen(both),
+            // A sign-in.
+            Effect.andThen(
+              Effect.flatMap(UserWait, (waiting) => waiting("notion", Effect.sleep("1 minute")))
+            ),
             Effect.andThen(Effect.sleep("2 seconds")),
             Effect.as(textResult("found"))
           )
@@ -669,23 +674,28 @@ describe("a model that fails", () => {
       })
   )
 
-  it.effect.each(["not-running", "refused", "authentication", "context-full", "unknown-model"] as const)(
-    "with %s is not asked again, and does not say so",
-    (failure) =>
-      Effect.gen(function* () {
-        const { chat, requests } = yield* openChat({ answers: [failing(failure), "fine"] })
-        const events: Array<TurnEvent> = []
-        yield* Effect.result(
-          Stream.runForEach(chat.turn([{ _tag: "Text", text: "hello" }]), (event) =>
-            Effect.sync(() => events.push(event))
-          )
+  it.effect.each([
+    "not-running",
+    "refused",
+    "authentication",
+    "context-full",
+    "unknown-model",
+    "wrong-address"
+  ] as const)("with %s is not asked again, and does not say so", (failure) =>
+    Effect.gen(function* () {
+      const { chat, requests } = yield* openChat({ answers: [failing(failure), "fine"] })
+      const events: Array<TurnEvent> = []
+      yield* Effect.result(
+        Stream.runForEach(chat.turn([{ _tag: "Text", text: "hello" }]), (event) =>
+          Effect.sync(() => events.push(event))
         )
-        assert.strictEqual(requests.length, 1)
-        assert.notInclude(
-          events.map(({ _tag }) => _tag),
-          "Retrying"
-        )
-      })
+      )
+      assert.strictEqual(requests.length, 1)
+      assert.notInclude(
+        events.map(({ _tag }) => _tag),
+        "Retrying"
+      )
+    })
   )
 
   it.effect("is asked at most four times", () =>

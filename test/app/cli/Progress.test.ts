@@ -24,9 +24,9 @@ describe("progress", () => {
       assert.deepStrictEqual(yield* shown(false, 20), [])
       const lines = yield* shown(false, 100)
       assert.deepStrictEqual(lines, [
-        "mcp-cli: copied 30 of 100 sign-ins",
-        "mcp-cli: copied 60 of 100 sign-ins",
-        "mcp-cli: copied 90 of 100 sign-ins"
+        "mcp-cli: copied 31 of 100 sign-ins",
+        "mcp-cli: copied 61 of 100 sign-ins",
+        "mcp-cli: copied 91 of 100 sign-ins"
       ])
     })
   )

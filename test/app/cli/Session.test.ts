@@ -1,9 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import { ServerSecrets } from "../../../src/ports/ServerSecrets.ts"
-import { Effect, FileSystem, Layer, Option, Stdio } from "effect"
+import { Cause, Effect, FileSystem, Layer, Option, Stdio } from "effect"
 import { TestConsole } from "effect/testing"
 import { Account, ConfigFile, Json } from "../../../src/app/cli/Settings.ts"
-import { noChatFlags } from "../../../src/app/cli/ModelFlags.ts"
+import { exitCodeOf } from "../../../src/app/cli/ExitCode.ts"
+import { type ChatFlags, noChatFlags } from "../../../src/app/cli/ModelFlags.ts"
+import { errorText } from "../../../src/app/cli/RemedyText.ts"
 import { interactiveSession } from "../../../src/app/cli/Session.ts"
 import { completions, type SessionContext } from "../../../src/app/cli/SessionCommands.ts"
 import { commandsIn, words } from "../../../src/app/cli/SessionWords.ts"
@@ -64,6 +66,7 @@ const session: McpSession<never> = {
 }
 
 const context: SessionContext = {
+  isInteractive: true,
   servers: [
     {
       name: "demo",
@@ -83,11 +86,15 @@ const noChat = Layer.mergeAll(
 )
 
 /** A session of these lines; gives what was shown. */
-const sessionOf = (isInteractive: boolean, lines: ReadonlyArray<string>) =>
+const sessionOf = (isInteractive: boolean, lines: ReadonlyArray<string>, flags: Partial<ChatFlags> = {}) =>
   Effect.gen(function* () {
     calls.length = 0
     const left = [...lines]
-    yield* interactiveSession(["demo"], { ...noChatFlags, model: Option.some("none") }, () => noChat).pipe(
+    yield* interactiveSession(
+      ["demo"],
+      { ...noChatFlags, model: Option.some("none"), ...flags },
+      () => noChat
+    ).pipe(
       Effect.provide(
         Layer.mergeAll(
           Layer.mock(Configuration, {
@@ -137,6 +144,41 @@ describe("a session", () => {
     Effect.gen(function* () {
       const error = yield* Effect.flip(sessionOf(false, ["/what", "/read x:///a"]))
       assert.include(error.message, "/what")
+      assert.deepEqual(yield* TestConsole.logLines, [])
+    })
+  )
+
+  it.effect("of a script says how to ask a model, where a line is a question", () =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(sessionOf(false, ["list my pages"]))
+      assert.strictEqual(exitCodeOf(Cause.fail(error)), 2)
+      assert.include(errorText(error), 'mcp-cli ask demo "list my pages"')
+      assert.notInclude(errorText(yield* Effect.flip(sessionOf(false, ["/list my pages"]))), "mcp-cli ask")
+    })
+  )
+
+  it.effect.each<[what: string, isInteractive: boolean, flags: Partial<ChatFlags>, message: RegExp]>([
+    [
+      "of the last conversation",
+      false,
+      { continues: true },
+      /^--continue needs a conversation, which needs a terminal.*ask demo "your question"$/s
+    ],
+    ["of another", false, { resume: Option.some("x") }, /^--resume needs/],
+    ["of a model", false, { model: Option.some("ollama:qwen3") }, /^--model needs/],
+    ["of its address", false, { baseUrl: Option.some("http://localhost:1") }, /^--base-url needs/],
+    ["of calls", false, { allow: ["demo:add"], allowReadOnly: true }, /^--allow and --allow-read-only need/],
+    [
+      "that contradict each other",
+      true,
+      { continues: true },
+      /^--continue needs a conversation, and --model none/
+    ]
+  ])("without a conversation refuses the flags %s", ([, isInteractive, flags, message]) =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(sessionOf(isInteractive, ["/tools"], flags))
+      assert.strictEqual(exitCodeOf(Cause.fail(error)), 2)
+      assert.match(errorText(error), message)
       assert.deepEqual(yield* TestConsole.logLines, [])
     })
   )

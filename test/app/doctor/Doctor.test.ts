@@ -277,8 +277,10 @@ describe("an examination", () => {
   it.effect.each([
     [307, "/mcp/", "ok", "redirects to /mcp/ and requires a sign-in (401)"],
     [308, "https://demo.test/v2", "ok", "redirects to /v2 and requires a sign-in (401)"],
-    [301, "/mcp/", "wrong", "redirects (301)"],
-    [307, "https://elsewhere.test/mcp", "wrong", "redirects (307)"]
+    [301, "/mcp/", "wrong", "redirects to https://demo.test/mcp/ (301)"],
+    [302, "/login?secret=x", "wrong", '"url": "https://demo.test/login"'],
+    [307, "https://elsewhere.test/mcp", "wrong", "redirects to https://elsewhere.test/mcp (307)"],
+    [303, "http://[", "wrong", "it redirects (303)"]
   ] as const)("says where a server redirects to: %s %s", ([code, location, status, words]) =>
     Effect.gen(function* () {
       hasStatus((yield* examine())("server"), status, words)

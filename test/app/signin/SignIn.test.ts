@@ -13,8 +13,10 @@ import { Credential } from "../../../src/domain/Credential.ts"
 import { CredentialKey } from "../../../src/domain/CredentialKey.ts"
 import { Browser } from "../../../src/ports/Browser.ts"
 import { CallbackListener } from "../../../src/ports/CallbackListener.ts"
+import { UserWait } from "../../../src/ports/UserWait.ts"
 import { type SignInReturn, UserInteraction } from "../../../src/ports/UserInteraction.ts"
 import { remedyText } from "../../../src/app/cli/RemedyText.ts"
+import { CredentialLock } from "../../../src/ports/CredentialLock.ts"
 import { CredentialStore } from "../../../src/ports/CredentialStore.ts"
 import { InvalidClient, Malformed, Transient, Unanswered } from "../../../src/ports/TokenEndpoint.ts"
 import { byHand, serverNamed, world } from "../World.ts"
@@ -50,6 +52,55 @@ describe("a sign-in", () => {
       })
       assert.isTrue(stored.isFor(notion))
       assert.strictEqual(stored.revocationEndpoint, "https://as.test/revoke")
+    }).pipe(Effect.provide(world()))
+  )
+
+  it.effect("takes time of the user, which a caller can tell from that of its request", () =>
+    Effect.gen(function* () {
+      const waited: Array<string> = []
+      const machine = serverNamed("machine", { grant: { _tag: "ClientCredentials" } })
+      yield* Effect.forEach([notion, machine], (server) =>
+        Effect.exit(AccessTokens.use((tokens) => tokens.get({ server })))
+      ).pipe(
+        Effect.provideService(UserWait, (server, waiting) =>
+          Effect.andThen(
+            Effect.sync(() => waited.push(server)),
+            waiting
+          )
+        )
+      )
+      assert.deepEqual(waited, ["notion"])
+    }).pipe(Effect.provide(world()))
+  )
+
+  it.effect("says after three seconds that another program signs in, and begins when that one ends", () =>
+    Effect.gen(function* () {
+      const lock = yield* CredentialLock
+      const { told } = yield* ScriptedUser
+      const ended = yield* Deferred.make<void>()
+      const other = yield* Effect.forkChild(
+        lock.withLock(CredentialKey.of("notion"), "sign-in")(Deferred.await(ended)),
+        { startImmediately: true }
+      )
+      const waiting = yield* Effect.forkChild(signIn(), { startImmediately: true })
+      yield* TestClock.adjust("2999 millis")
+      assert.notInclude(told.join(), "Another program")
+      yield* TestClock.adjust("1 milli")
+      assert.include(told.join(), "Another program is signing in to notion. Approve it in the tab")
+      yield* Deferred.succeed(ended, undefined)
+      yield* Fiber.join(other)
+      yield* Fiber.join(waiting)
+      assert.strictEqual((yield* opened).length, 1)
+      yield* TestClock.adjust("1 minute")
+      assert.strictEqual(told.filter((text) => text.includes("Another program")).length, 1)
+    }).pipe(Effect.provide(world()))
+  )
+
+  it.effect("says nothing of another program where it need not wait for one", () =>
+    Effect.gen(function* () {
+      yield* signIn()
+      yield* TestClock.adjust("1 minute")
+      assert.notInclude((yield* ScriptedUser).told.join(), "Another program")
     }).pipe(Effect.provide(world()))
   )
 

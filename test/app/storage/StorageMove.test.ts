@@ -121,9 +121,14 @@ describe("moving sign-ins", () => {
       assert.deepStrictEqual(others, [])
       const steps: Array<string> = []
       const progress = (done: number, total: number) => Effect.sync(() => void steps.push(`${done}/${total}`))
-      const result = yield* move("encrypted", undefined, { isOwn, progress })
+      const removals: Array<string> = []
+      const removed = (done: number, total: number) =>
+        Effect.sync(() => void removals.push(`${done}/${total}`))
+      const result = yield* move("encrypted", undefined, { isOwn, progress, removed })
       assert.sameDeepMembers([...result.moved], [notion, work])
       assert.deepStrictEqual(steps, ["1/3", "2/3", "3/3"])
+      assert.deepStrictEqual(removals, ["1/3", "2/3", "3/3"])
+      assert.deepStrictEqual(result.elsewhere, [linear ?? notion])
       assert.sameDeepMembers([...(yield* store("encrypted").list)], [notion, work])
       // Another server under the same name, and a name that the configuration does not have.
       assert.sameDeepMembers([...(yield* store("vault").list)], [linear, github, tagged])

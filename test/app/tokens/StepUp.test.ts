@@ -30,6 +30,9 @@ const paths: Readonly<Record<string, string>> = {
   "/mcp/twice": "write admin"
 }
 
+/** The status of a server that misses scopes; MCP requires 403. */
+const statusIn = (search: string): number => Number(new URLSearchParams(search).get("status") ?? 403)
+
 /** A resource server whose token needs the scopes of the path; it names the first one that is missing. */
 const guarded = Layer.effect(
   HttpTransport,
@@ -40,15 +43,20 @@ const guarded = Layer.effect(
       send: Effect.fn("guarded.send")(function* (request) {
         const token = Redacted.make(request.headers.get("authorization")?.replace(/^Bearer /, "") ?? "")
         if (!(yield* accepts(token))) return challenge(401, 'Bearer scope="read"')
-        const { pathname } = new URL(request.url)
+        const { pathname, search } = new URL(request.url)
         if (pathname === "/mcp/plain") return new Response("no", { status: 403 })
+        if (pathname === "/mcp/commas" && !(yield* held(token)).includes("write"))
+          return challenge(403, 'Bearer error="insufficient_scope", scope="read,write"')
         if (pathname === "/mcp/other") return challenge(403, 'Bearer error="access_denied", scope="write"')
         if (pathname === "/mcp/nameless") return challenge(403, 'Bearer error="insufficient_scope"')
         const has = yield* held(token)
         const [missing] = scopesOf(paths[pathname]).filter((scope) => !has.includes(scope))
         return missing === undefined
           ? new Response(`hello with ${has.join(" ")}`)
-          : challenge(403, `Bearer error="insufficient_scope", scope="${missing.replace("!", "")}"`)
+          : challenge(
+              statusIn(search),
+              `Bearer error="insufficient_scope", scope="${missing.replace("!", "")}"`
+            )
       })
     })
   })
@@ -77,6 +85,36 @@ describe("a 403 for a missing scope", () => {
       // The next one finds the token that has both.
       assert.strictEqual((yield* send("both")).status, 200)
       assert.strictEqual((yield* asked).length, 2)
+    }).pipe(Effect.provide(stepping()))
+  )
+
+  it.effect("counts with 401 as well, and renews a token that has the scope", () =>
+    Effect.gen(function* () {
+      const response = yield* send("write?status=401")
+      assert.strictEqual(yield* textOf(response), "hello with read write")
+      assert.deepEqual(yield* asked, ["read", "read write"])
+      yield* SignIn.use((service) => service.signIn({ server: notion, scopes: ["read", "admin"] }))
+      assert.strictEqual((yield* send("never?status=401")).status, 401)
+      assert.strictEqual((yield* ScriptedAuthorizationServer).counts.refreshes, 1)
+      assert.strictEqual((yield* asked).length, 3)
+    }).pipe(Effect.provide(stepping()))
+  )
+
+  it.effect("reads scopes with commas between them, if the sign-in has one of them", () =>
+    Effect.gen(function* () {
+      assert.strictEqual((yield* send("commas")).status, 200)
+      assert.deepEqual(yield* asked, ["read", "read write"])
+    }).pipe(Effect.provide(stepping()))
+  )
+
+  it.effect.each(["write", "write?status=401"])("is returned where the request says so: %s", (path) =>
+    Effect.gen(function* () {
+      yield* send("read")
+      const http = yield* AuthorizedHttp.AuthorizedHttp
+      const request = new Request(`https://notion.test/mcp/${path}`, { method: "POST", body: "question" })
+      const { status } = yield* http.sendTo(notion)(request, { renew: false })
+      assert.strictEqual(status, path === "write" ? 403 : 401)
+      assert.deepEqual(yield* asked, ["read"])
     }).pipe(Effect.provide(stepping()))
   )
 

@@ -1,4 +1,9 @@
-import { type BearerChallenge, bearerChallenge, requiresToken } from "../../../domain/Challenge.ts"
+import {
+  type BearerChallenge,
+  bearerChallenge,
+  lacksScopes,
+  requiresToken
+} from "../../../domain/Challenge.ts"
 import { printable } from "../../../domain/PrintableText.ts"
 import { quoted, redactConfigured } from "../../../domain/Redaction.ts"
 import * as Remedy from "../../../domain/Remedy.ts"
@@ -48,7 +53,8 @@ export class WireFailures {
   status({ headers, status, statusText }: Head, said: string, now: number): McpError {
     const { name } = this.#server
     const challenge = bearerChallenge(headers.get("www-authenticate"))
-    if (status === 403 && challenge?.error === "insufficient_scope") return this.#scope(challenge)
+    if (challenge?.error === "insufficient_scope" && lacksScopes(status, challenge))
+      return this.#scope(challenge, status)
     const retryAfter = retryAfterMillis(headers.get("retry-after"), now)
     const signIn = hasOwnAuthorization(this.#server)
       ? Remedy.check([...Remedy.entryOf(name), "headers"], ["Authorization"])
@@ -61,7 +67,7 @@ export class WireFailures {
   }
 
   /** `send` has tried what a sign-in can do, so another one for the same scopes cannot help. */
-  #scope({ description, scope }: BearerChallenge): McpError {
+  #scope({ description, scope }: BearerChallenge, status: number): McpError {
     const { name } = this.#server
     const said = this.#quote(description ?? "")
     const why =
@@ -79,7 +85,7 @@ export class WireFailures {
               "Signing in for the same scope again does not help. Ask its provider who may have this permission."
             )
           ]
-    return this.#error(`it answered HTTP 403: ${why}${said}.`, remedies, 403)
+    return this.#error(`it answered HTTP ${status}: ${why}${said}.`, remedies, status)
   }
 
   /** A success that is no MCP answer. */

@@ -44,10 +44,12 @@ const plainTexts = (directory: string): SealedTexts["Service"] => {
  * Keeps each conversation as one text: a file that only this user can read, or an encrypted one beside the sign-ins.
  *
  * @param options.directory a folder that only this program uses
+ * @param options.unlock unlocks the store that encrypts texts
  * @param options.sealed where encrypted texts are stored; undefined: the sign-ins are not in encrypted files
  */
 export const chatFolder = (options: {
   readonly directory: string
+  readonly unlock: Effect.Effect<void, StorageError>
   readonly sealed: Effect.Effect<SealedTexts["Service"] | undefined, StorageError>
 }): ChatMemory => {
   const plain = plainTexts(options.directory)
@@ -67,6 +69,7 @@ export const chatFolder = (options: {
 
   return {
     isOn: true,
+    unlock: Effect.flatMap(options.sealed, (sealed) => (sealed === undefined ? Effect.void : options.unlock)),
     save: Effect.fn("ChatFolder.save")(function* (chat: WholeChat) {
       const { read, remove, replace } = yield* texts
       const isNew = Option.isNone(yield* read(chat.id))

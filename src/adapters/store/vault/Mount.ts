@@ -33,12 +33,12 @@ const findMount = Effect.fnUntraced(function* (
         () => http.fail("no mount", `there is no mount ${mountPoint}/, or the token may not see it`)
       )
     )
-  if ("errors" in answer) {
-    return yield* http.fail("unexpected", `it does not say what is mounted at ${mountPoint}/`)
-  }
+  const unnamed = http.fail("unexpected", `it does not say what is mounted at ${mountPoint}/`)
+  if ("errors" in answer) return yield* unnamed
   // A server without this endpoint is so old that it has only version 1.
   if (answer.status === 404) return { version: 1, path: mountPath, prefix }
   const type = fieldOf(answer.body, "data", "type")
+  if (type === undefined) return yield* unnamed
   if (type !== "kv" && type !== "generic") {
     return yield* http.fail("not key-value", `${mountPoint}/ is no key-value engine`)
   }
@@ -59,8 +59,8 @@ export interface MountOfSettings {
    * taken to be as the settings say.
    */
   readonly confirm: Effect.Effect<void, StorageError>
-  /** The error of a mount that is not of the version that the settings name. */
-  readonly isOfVersion: (actual: number | undefined) => StorageError
+  /** The error of a mount that answers as one of this version, which is not the expected one. */
+  readonly isOfVersion: (actual: 1 | 2 | undefined) => StorageError
 }
 
 /** Finds the mount of the settings when it is first needed. */
@@ -91,8 +91,16 @@ export const mountOf = (
     isConfirmed = true
   })
 
-  const isOfVersion = (actual: number | undefined) =>
-    http.fail("wrong version", `${mountPoint}/ is of version ${actual}, and vaultKvVersion says ${kvVersion}`)
+  const isOfVersion = (actual: 1 | 2 | undefined) =>
+    kvVersion === undefined
+      ? http.fail(
+          "unexpected",
+          `${mountPoint}/ does not answer as a key-value engine of version ${actual === 1 ? 2 : 1}`
+        )
+      : http.fail(
+          "wrong version",
+          `${mountPoint}/ is of version ${actual}, and vaultKvVersion says ${kvVersion}`
+        )
 
   const mount = Effect.suspend(() =>
     known === undefined

@@ -15,6 +15,7 @@ import {
   pemProblem,
   statusProblem
 } from "./VaultProblems.ts"
+import { fieldOf } from "./JsonFields.ts"
 import { vaultAddresses } from "./VaultAddresses.ts"
 import { answerTimeout, connectTimeout, shutdownTimeout } from "./VaultLimits.ts"
 import { Transient, vaultRetry } from "./VaultRetry.ts"
@@ -64,6 +65,26 @@ export interface VaultHttp {
 
 /** True if a response is a refusal. */
 export const isRefusal = (answer: VaultAnswer | VaultRefusal): answer is VaultRefusal => "errors" in answer
+
+/** True if a 404 is Vault's, and not a gateway's: Vault sends a list of errors, or what is left of a record. */
+const isVaults = (body: unknown): boolean =>
+  Array.isArray(fieldOf(body, "errors")) ||
+  fieldOf(body, "data") !== undefined ||
+  fieldOf(body, "warnings") !== undefined
+
+/** The JSON of a response; `undefined` if it is empty. */
+const bodyOf = Effect.fnUntraced(function* (
+  { status, text }: Pick<RawResponse, "status" | "text">,
+  failure: (problem: VaultProblem, detail: string) => VaultFailure
+) {
+  const body = yield* Effect.try({
+    try: (): unknown => (text === "" ? undefined : JSON.parse(text)),
+    catch: () => failure("unexpected", "its answer is no JSON")
+  })
+  // With another server's, it would look as if nothing were stored.
+  if (status !== 404 || isVaults(body)) return body
+  return yield* failure("unexpected", "its answer is not that of Vault (404)")
+})
 
 const isRedirect = ({ status }: RawResponse) => status >= 300 && status < 400
 
@@ -252,10 +273,7 @@ export const vaultHttp = (
         if (status === 400 || status === 403) return { status, errors }
         if (status !== 404) return yield* found
       }
-      const body = yield* Effect.try({
-        try: (): unknown => (text === "" ? undefined : JSON.parse(text)),
-        catch: () => failure("unexpected", "its answer is no JSON")
-      })
+      const body = yield* bodyOf({ status, text }, failure)
       const date = Date.parse(headers.date ?? "")
       return { status, time: Number.isNaN(date) ? now : date, body }
     })

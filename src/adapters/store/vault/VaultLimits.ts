@@ -68,8 +68,15 @@ export const minRenewalInterval = Duration.seconds(1)
 /** How often an unanswered renewal is retried. */
 export const renewalRetry = Schedule.spaced("2 seconds")
 
-/** The requests of a sign-in, with some to spare: a token with fewer uses left would end before the tokens are stored. */
-export const minUses = 30
-/** Seconds that a token has to be valid for a sign-in, and those until its first renewal, if it can be renewed. */
-export const minLifetime = 60
+/** What a token needs left, so that what is done with it is not lost. */
+export interface NeededOfToken {
+  readonly uses: number
+  /** Seconds. */
+  readonly lifetime: number
+}
+/** A sign-in: its requests, with some to spare, and the time of a user who is quick. */
+export const neededBySignIn: NeededOfToken = { uses: 30, lifetime: 60 }
+/** A refresh: the requests after its answer, with some to spare, and the lease under which that is stored. */
+export const neededByRefresh: NeededOfToken = { uses: 10, lifetime: Duration.toSeconds(leaseTime) }
+/** Seconds that a token has to be valid until its first renewal, if it can be renewed. */
 export const minRenewableLifetime = 8

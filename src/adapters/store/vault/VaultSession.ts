@@ -5,10 +5,10 @@ import { fieldOf } from "./JsonFields.ts"
 import { isRefusal, type VaultAnswer, type VaultHttp, type VaultRequest } from "./VaultHttp.ts"
 import { obtainToken, type VaultToken } from "./VaultLogin.ts"
 import {
-  minLifetime,
   minRenewableLifetime,
   minRenewalInterval,
-  minUses,
+  neededByRefresh,
+  neededBySignIn,
   renewalDelay,
   renewalRetry,
   renewAt
@@ -18,8 +18,11 @@ import {
 export interface VaultSession {
   /** Sends a request. A missing permission is an error; the caller interprets 400 and 404. */
   readonly send: (request: Omit<VaultRequest, "token">) => Effect.Effect<VaultReply, StorageError>
-  /** Fails if the token is about to end, and there is no other, so that no sign-in is wasted. */
-  readonly check: Effect.Effect<void, StorageError>
+  /**
+   * Fails if the token may end before a sign-in or a refresh has, and there is no other, so that neither is wasted. False if
+   * Vault does not tell: the policy does not allow it, or the token has ended, which the next request reports.
+   */
+  readonly check: (purpose: "sign-in" | "refresh") => Effect.Effect<boolean, StorageError>
 }
 
 /** A response below 400, a 404, or the messages of a 400. */
@@ -31,15 +34,19 @@ const verbs: Readonly<Record<VaultRequest["method"], string>> = {
   DELETE: "delete"
 }
 
-/** How a token ends before a sign-in has, by its own data. Absent: it lasts. The root token has a `ttl` of 0. */
-const endOf = ({ body, time }: VaultAnswer): string | undefined => {
+const needed = { "sign-in": neededBySignIn, refresh: neededByRefresh }
+
+/** How a token ends too early, by its own data. Absent: it lasts. The root token has a `ttl` of 0. */
+const endOf = ({ body, time }: VaultAnswer, purpose: keyof typeof needed): string | undefined => {
+  const { lifetime, uses: minUses } = needed[purpose]
   const numberAt = (name: string) => {
     const value = fieldOf(body, "data", name)
     return typeof value === "number" ? value : 0
   }
   const uses = numberAt("num_uses")
   if (uses !== 0 && uses < minUses) {
-    return `the token ends after ${Math.max(uses, 0)} more uses, and a sign-in needs up to ${minUses}`
+    const left = uses === 1 ? "1 more use" : `${Math.max(uses, 0)} more uses`
+    return `the token ends after ${left}, and a ${purpose} needs up to ${minUses}`
   }
   const [left, max] = [numberAt("ttl"), numberAt("explicit_max_ttl")]
   const isRenewed = fieldOf(body, "data", "renewable") === true && left >= minRenewableLifetime
@@ -47,8 +54,8 @@ const endOf = ({ body, time }: VaultAnswer): string | undefined => {
   const longest =
     max > 0 ? Math.floor(numberAt("creation_time") + max - time / 1000) : Number.POSITIVE_INFINITY
   const until = isRenewed ? longest : left
-  return left > 0 && until < minLifetime
-    ? `the token ends in ${until} seconds, and a sign-in may take longer`
+  return left > 0 && until < lifetime
+    ? `the token ends in ${until} seconds, and a ${purpose} may take longer`
     : undefined
 }
 
@@ -158,15 +165,15 @@ export const vaultSession = (
       return answer
     })
 
-    const check = Effect.gen(function* () {
+    const check = Effect.fn("VaultSession.check")(function* (purpose: keyof typeof needed) {
       const { isOurs, token } = yield* current
       // The method gets another one.
-      if (isOurs) return
+      if (isOurs) return true
       const found = yield* http.send({ method: "GET", path: ["auth", "token", "lookup-self"], token })
-      // Some policies do not allow this, or the token is unknown, which the next request reports.
-      if (isRefusal(found)) return
-      const end = endOf(found)
+      if (isRefusal(found)) return false
+      const end = endOf(found, purpose)
       if (end !== undefined) return yield* http.fail("token ends", end)
+      return true
     })
 
     return { send, check }

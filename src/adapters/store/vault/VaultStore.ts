@@ -8,16 +8,16 @@ import { storageBackends } from "../../../ports/StorageBackend.ts"
 import { BackendError } from "../../../ports/StorageFailure.ts"
 import { Superseded } from "../../../ports/Superseded.ts"
 import { decodeRecord, encodeRecord } from "../CredentialRecord.ts"
-import { keyValue } from "./KeyValue.ts"
+import { type KeyValue, keyValue } from "./KeyValue.ts"
 import { atomicChanges, tidying } from "./AtomicChanges.ts"
 import { cautionsOf } from "./Cautions.ts"
 import { cannotLock, type Leases, makeLeases } from "./Leases.ts"
-import { type HasSameContent, hasStored, withRecord } from "./LeaseWrites.ts"
+import { type HasSameContent, type Lease, hasStored, withRecord } from "./LeaseWrites.ts"
 import { readingOwnWrites } from "./OwnWrites.ts"
 import { withSealStatus } from "./SealStatus.ts"
 import { testRecords } from "./TestRecords.ts"
 import { vaultHttp } from "./VaultHttp.ts"
-import { vaultSession } from "./VaultSession.ts"
+import { type VaultSession, vaultSession } from "./VaultSession.ts"
 import { replicaPause, writeAttempts } from "./VaultLimits.ts"
 import { type Tell, tellIfSlow } from "./WaitNotice.ts"
 
@@ -59,6 +59,20 @@ const confirmUnlessLeased =
   (confirm: NonNullable<CredentialLock["Service"]["confirm"]>, { heldOn }: Leases): typeof confirm =>
   (key, purpose) =>
     purpose === "refresh" && heldOn(key.storageName) !== undefined ? Effect.void : confirm(key, purpose)
+
+const currentOf = ({ current }: Leases, key: CredentialKey, lease: Lease) =>
+  Effect.catchTag(current(key, lease), "LockError", ({ message }) => failed(message.replace(/\.$/, "")))
+
+/** Looks at what is left of the token, and then at the lease: the look may have taken long. */
+const reserving = ({ check }: VaultSession, engine: KeyValue, leases: Leases) =>
+  Effect.fn("VaultStore.reserve")(function* (key: CredentialKey) {
+    if (!(yield* check("refresh"))) yield* engine.read(key.storageName)
+    const lease = leases.heldOn(key.storageName)
+    if (lease === undefined) return
+    const { base } = lease
+    yield* currentOf(leases, key, lease)
+    if (lease.base !== base) return yield* superseded(key)
+  })
 
 /**
  * Stores credentials in Vault, with their locks.
@@ -121,9 +135,7 @@ export const layer = (
         const fields =
           lease === undefined
             ? (yield* engine.read(key.storageName)).fields
-            : yield* Effect.catchTag(leases.current(key, lease), "LockError", ({ message }) =>
-                failed(message.replace(/\.$/, ""))
-              )
+            : yield* currentOf(leases, key, lease)
         const text = fields?.["record"]
         if (text === undefined) return Option.none()
         return Option.some(yield* recordOf(key, text))
@@ -209,9 +221,12 @@ export const layer = (
           location: `${http.address}${inNamespace} ${path}`,
           cautions: cautionsOf(engine, session)
         },
-        unlock: Effect.andThen(session.check, tests.check).pipe(Effect.withSpan("VaultStore.unlock")),
+        unlock: Effect.andThen(session.check("sign-in"), tests.check).pipe(
+          Effect.withSpan("VaultStore.unlock")
+        ),
         get,
         put,
+        reserve: reserving(session, engine, leases),
         remove,
         atomic: atomicChanges({ engine, leases, recordOf, tidy }),
         clear,

@@ -86,22 +86,25 @@ export const compact: ChatCommand = Effect.fnUntraced(function* (session) {
   yield* tell(`${before} messages are ${after} now.`)
 })
 
+/** Why a conversation is not in a file. */
+const notSaved = (file: string, reason: string): UsageError => {
+  switch (reason) {
+    case "AlreadyExists":
+      return new UsageError({ problem: `${file} exists.`, remedies: [advice("Choose another name.")] })
+    case "NotFound":
+      return new UsageError({ problem: `The folder of ${file} does not exist.` })
+    default:
+      return new UsageError({ problem: `${file} cannot be written (${reason}).` })
+  }
+}
+
 /** `/save FILE` */
 export const save: ChatCommand = Effect.fnUntraced(function* (session, _, [file]) {
   if (file === undefined) return yield* new UsageError({ problem: "save needs the name of a file." })
   const files = yield* FileSystem.FileSystem
   const text = transcript(yield* session.messages, (yield* session.model).name)
-  yield* files.writeFile(file, new TextEncoder().encode(text), { flag: "wx", mode: 0o600 }).pipe(
-    Effect.mapError(
-      ({ reason }) =>
-        new UsageError({
-          problem:
-            reason._tag === "AlreadyExists"
-              ? `${safeLine(file)} exists.`
-              : `${safeLine(file)} cannot be written (${reason._tag}).`,
-          remedies: reason._tag === "AlreadyExists" ? [advice("Choose another name.")] : []
-        })
-    )
-  )
+  yield* files
+    .writeFile(file, new TextEncoder().encode(text), { flag: "wx", mode: 0o600 })
+    .pipe(Effect.mapError(({ reason }) => notSaved(safeLine(file), reason._tag)))
   yield* tell(`Saved ${file}.`)
 })

@@ -1,7 +1,7 @@
 import { Clock, Effect, Option, Random } from "effect"
 import { printable } from "../../../domain/PrintableText.ts"
 import { advice } from "../../../domain/Remedy.ts"
-import { ChatHistory, type KeptChat, type WholeChat } from "../../../ports/ChatHistory.ts"
+import { ChatHistory, type ChatMemory, type KeptChat, type WholeChat } from "../../../ports/ChatHistory.ts"
 import type { ChatSession } from "../../chat/Chat.ts"
 import type { ChatFlags } from "../ModelFlags.ts"
 import { isoTime } from "../Output.ts"
@@ -47,14 +47,17 @@ const titleOf = (messages: WholeChat["messages"]): string => {
   return (text ?? "").trim().split("\n")[0]?.slice(0, maxTitle).toWellFormed() ?? ""
 }
 
+/** True if the configuration and the flags want a conversation to be kept. */
+export const isKept = ({ isOn }: ChatMemory, { save }: ChatFlags): boolean => isOn && save
+
 /** What keeps a conversation after each turn, as far as the configuration and the flags want it. */
 export const keeping = Effect.fnUntraced(function* (
   session: ChatSession,
-  { save }: ChatFlags,
+  flags: ChatFlags,
   kept: WholeChat | undefined
 ) {
   const history = yield* ChatHistory
-  if (!history.isOn || !save) return Effect.void
+  if (!isKept(history, flags)) return Effect.void
   const started = yield* Clock.currentTimeMillis
   const id = kept?.id ?? `${started.toString(36)}${(yield* Random.nextIntBetween(0, 36 ** 3)).toString(36)}`
   return Effect.gen(function* () {

@@ -17,7 +17,7 @@ import { tell, tellError } from "../Output.ts"
 import { remedyText } from "../RemedyText.ts"
 import type { Message, SessionChat } from "../SessionCommands.ts"
 import { configFileOfRun } from "../Settings.ts"
-import { keeping, keptChat } from "./KeptChats.ts"
+import { isKept, keeping, keptChat } from "./KeptChats.ts"
 import { showTurn } from "./ShowTurn.ts"
 import { tokensText } from "./TokenText.ts"
 
@@ -110,6 +110,7 @@ const choice = Effect.fnUntraced(function* (flags: ChatFlags) {
     )
   )
   if (Option.isNone(found)) return withoutModel
+  if (isKept(history, flags)) yield* history.unlock
   const { notice, open, requests } = found.value
   return {
     requests,

@@ -17,7 +17,7 @@ const count = (tokens: number): string => tokens.toLocaleString("en")
 /** The tokens of requests: `1,234 tokens in (1,000 cached), 56 out, 0.0042 USD`. */
 export const tokensText = (usage: TokenUsage, price: ModelPrice | undefined): string => {
   const { cachedInput = 0, input, output } = usage
-  if (input === undefined && output === undefined) return "the model does not count tokens"
+  if (input === undefined && output === undefined) return "no tokens were counted"
   const cost = price === undefined ? undefined : costOf(usage, price)
   return [
     ...(input === undefined

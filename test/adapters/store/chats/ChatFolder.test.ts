@@ -43,7 +43,12 @@ const folder = (isSealed: boolean) =>
     const home = yield* temporaryFolder
     const directory = join(home, "chats")
     const tokens = join(home, "tokens")
-    if (!isSealed) return { directory, tokens, chats: chatFolder({ directory, sealed: Effect.undefined }) }
+    if (!isSealed)
+      return {
+        directory,
+        tokens,
+        chats: chatFolder({ directory, unlock: Effect.void, sealed: Effect.undefined })
+      }
     const answers = ["a new password", "a new password"]
     const context = yield* Layer.build(
       EncryptedFileStore.layer({
@@ -63,7 +68,7 @@ const folder = (isSealed: boolean) =>
       )
     )
     const sealed = Effect.succeed(Context.get(context, SealedTexts))
-    return { directory, tokens, context, chats: chatFolder({ directory, sealed }) }
+    return { directory, tokens, context, chats: chatFolder({ directory, unlock: Effect.void, sealed }) }
   })
 
 describe("kept conversations", () => {

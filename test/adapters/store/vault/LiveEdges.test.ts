@@ -102,7 +102,7 @@ describe.skipIf(!hasVault)("a live Vault (needs scripts/test-servers.sh)", () =>
   )
 
   it.live.each([
-    ["few uses", { num_uses: 9 }, /the token ends after \d more uses/],
+    ["few uses", { num_uses: 9 }, /the token ends after \d more uses?/],
     ["seconds left", { ttl: "9s", renewable: false }, /the token ends in \d seconds/],
     [
       "seconds left, whatever renews it",
@@ -117,6 +117,34 @@ describe.skipIf(!hasVault)("a live Vault (needs scripts/test-servers.sh)", () =>
       const error = yield* Effect.flip(unlock.pipe(Effect.provide(programOf(settings))))
       assert.match(error.message, expected)
       assert.deepStrictEqual(yield* Effect.promise(left), [])
+    })
+  )
+
+  it.live.each([
+    ...Array.from({ length: 14 }, (_, uses) => [`${uses + 1} uses`, { num_uses: uses + 1 }] as const),
+    ["a lifetime shorter than that of a lease", { ttl: "20s", renewable: false }, false],
+    ["a lifetime that is renewed", { ttl: "20s", renewable: true }, true]
+  ] as const)("never lets a refresh begin whose tokens cannot be stored: %s", ([, token, mayBegin]) =>
+    Effect.gen(function* () {
+      const { mountPoint } = yield* mounted(2)
+      yield* put.pipe(Effect.provide(programOf(settingsFor(vault(), { mountPoint }))))
+      const settings = yield* withToken(mountPoint, token)
+      let isSent = false
+      const refresh = Effect.gen(function* () {
+        const store = yield* CredentialStore
+        yield* store.get(notion)
+        yield* Effect.scoped(
+          Effect.gen(function* () {
+            yield* store.reserve?.(notion, credentialWith("one")) ?? Effect.void
+            isSent = true
+            yield* store.put(notion, credentialWith("two", 2))
+          })
+        )
+      })
+      const locked = CredentialLock.use((lock) => lock.withLock(notion, "refresh")(refresh))
+      const result = yield* Effect.result(locked.pipe(Effect.provide(programOf(settings))))
+      assert.strictEqual(isSent, result._tag === "Success")
+      if (mayBegin !== undefined) assert.strictEqual(isSent, mayBegin)
     })
   )
 

@@ -69,6 +69,31 @@ describe("an answer that is not Vault's usual one", () => {
       "an error with words of its own",
       { status: 500, text: json("1 error occurred:\n\t* disk is full\n\n") },
       /it answered with status 500 \(disk is full\)\./
+    ],
+    [
+      "a gateway that has no route to Vault",
+      { status: 404, text: '{"message":"no Route matched with those values"}' },
+      /its answer is not that of Vault \(404\)\. .*VAULT_ADDR/
+    ],
+    ["a server that finds nothing", { status: 404, text: "" }, /its answer is not that of Vault \(404\)\./],
+    [
+      "another API",
+      { status: 200, text: '{"hello":"world"}' },
+      /it does not say what is mounted at secret\/\. .*VAULT_ADDR/
+    ],
+    [
+      "an answer that a proxy has wrapped",
+      { status: 200, text: JSON.stringify({ data: null, wrap_info: { token: "s.one", ttl: 60 } }) },
+      /it does not say what is mounted at secret\/\. .*VAULT_ADDR/
+    ],
+    [
+      "a record that a proxy has wrapped",
+      {
+        match: /GET secret\/data/,
+        status: 200,
+        text: JSON.stringify({ data: null, wrap_info: { token: "s.one", ttl: 60 } })
+      },
+      /secret\/ does not answer as a key-value engine of version 2\. .*VAULT_ADDR/
     ]
   ]
 

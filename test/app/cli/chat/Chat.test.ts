@@ -291,7 +291,7 @@ describe("a chat", () => {
   it.effect("saves the conversation for its user only", () =>
     Effect.gen(function* () {
       const { error, files } = yield* chatWith({
-        lines: ["what is ```this\u001b[2J", "/save talk.md", "/save"],
+        lines: ["what is ```this\u001b[2J", "/save talk.md", "/save", "/save nowhere/talk.md"],
         turns: [answer("ok")]
       })
       assert.deepEqual(files.get("talk.md"), {
@@ -300,6 +300,7 @@ describe("a chat", () => {
       })
       assert.include(error, "Saved talk.md.")
       assert.include(error, "save needs the name of a file.")
+      assert.include(error, "The folder of nowhere/talk.md does not exist.")
     })
   )
 })

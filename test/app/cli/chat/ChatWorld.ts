@@ -1,4 +1,15 @@
-import { Deferred, Duration, Effect, FileSystem, Layer, Option, Ref, Stdio, Stream } from "effect"
+import {
+  Deferred,
+  Duration,
+  Effect,
+  FileSystem,
+  Layer,
+  Option,
+  PlatformError,
+  Ref,
+  Stdio,
+  Stream
+} from "effect"
 import { ServerSecrets } from "../../../../src/ports/ServerSecrets.ts"
 import { TestConsole } from "effect/testing"
 import {
@@ -259,7 +270,13 @@ export const inChatWorld = Effect.fnUntraced(function* <E>(
     }),
     FileSystem.layerNoop({
       writeFile: (path, data, options) =>
-        Effect.sync(() => void files.set(path, { text: new TextDecoder().decode(data), mode: options?.mode }))
+        path.includes("/")
+          ? Effect.fail(
+              PlatformError.systemError({ _tag: "NotFound", module: "FileSystem", method: "writeFile" })
+            )
+          : Effect.sync(
+              () => void files.set(path, { text: new TextDecoder().decode(data), mode: options?.mode })
+            )
     }),
     Stdio.layerTest({
       stdinIsTerminal: Effect.succeed(stdin === undefined),
@@ -287,6 +304,7 @@ export const inChatWorld = Effect.fnUntraced(function* <E>(
     Layer.mock(ServerQuestions, {}),
     Layer.succeed(ChatHistory, {
       isOn: kept !== undefined,
+      unlock: Effect.void,
       save: (chat) => Effect.sync(() => void kept?.set(chat.id, chat)),
       list: Effect.sync(() => [...(kept?.values() ?? [])].toReversed()),
       open: (id) => Effect.sync(() => kept?.get(id))
