@@ -4,10 +4,17 @@ import { type RemoteServer, resourceOf } from "./Server.ts"
 /** The account of a server if none is named. */
 export const defaultAccount = "default"
 
-/** Begins the name of a record that is no sign-in. No server of a configuration has this character in its name. */
+/** These begin the names of records that are no sign-ins. No server of a configuration has such a character in its name. */
 const modelMark = "\u0001"
+const secretMark = "\u0002"
 /** The keys at each server, by account: each request needs one. */
-const keysAt = new WeakMap<RemoteServer, Map<string | undefined, CredentialKey>>()
+const keysAt = new WeakMap<RemoteServer<unknown>, Map<string | undefined, CredentialKey>>()
+
+/** A secret of a server: the entry of the server refers to it by its name. */
+export interface SecretName {
+  readonly server: string
+  readonly name: string
+}
 
 /** Identifies a credential: the server's name in the configuration, and an account at it. */
 export class CredentialKey extends Schema.Class<CredentialKey>("CredentialKey")({
@@ -27,7 +34,7 @@ export class CredentialKey extends Schema.Class<CredentialKey>("CredentialKey")(
   }
 
   /** Returns the key of an account at a server as it is configured now. */
-  static at(server: RemoteServer, account?: string): CredentialKey {
+  static at(server: RemoteServer<unknown>, account?: string): CredentialKey {
     const keys = keysAt.get(server) ?? new Map<string | undefined, CredentialKey>()
     keysAt.set(server, keys)
     const key = keys.get(account) ?? CredentialKey.of(server.name, account, resourceOf(server))
@@ -43,6 +50,23 @@ export class CredentialKey extends Schema.Class<CredentialKey>("CredentialKey")(
   /** The provider of models whose key the record holds. Undefined for a sign-in. */
   get modelProvider(): string | undefined {
     return this.server.startsWith(modelMark) ? this.server.slice(modelMark.length) : undefined
+  }
+
+  /** Returns the key of the record that holds a secret of a server, which its entry refers to. */
+  static ofSecret({ name, server }: SecretName): CredentialKey {
+    return CredentialKey.of(`${secretMark}${server}`, name)
+  }
+
+  /** The secret that the record holds. Undefined for a sign-in. */
+  get secret(): SecretName | undefined {
+    return this.server.startsWith(secretMark)
+      ? { server: this.server.slice(secretMark.length), name: this.account }
+      : undefined
+  }
+
+  /** False for a record that holds the key of a provider of models, or a secret of a server. */
+  get isSignIn(): boolean {
+    return this.modelProvider === undefined && this.secret === undefined
   }
 
   /** The record of this server and account that was stored first, whatever it is for. */

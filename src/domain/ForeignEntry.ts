@@ -1,9 +1,10 @@
-import { Predicate, Result } from "effect"
+import { Predicate, Redacted, Result } from "effect"
 import { quotedName } from "./FieldPath.ts"
 import { readRemoteLine } from "./RemoteCommandLine.ts"
 import type { RemoteNotice } from "./RemoteWords.ts"
 import { remoteWordsOf } from "./RemoteLauncher.ts"
 import { hasSecretShape, isSecretName, secretParameter } from "./SecretShape.ts"
+import { secretNameFor } from "./SecretReference.ts"
 import { variableName } from "./VariableName.ts"
 
 type Fields = Readonly<Record<string, unknown>>
@@ -18,6 +19,8 @@ export type ForeignResult =
       readonly notes: ReadonlyArray<string>
       /** The variables that `entry` needs, and that the client's file has a value for. */
       readonly variables: ReadonlyArray<string>
+      /** The secrets that `entry` refers to, by name. Empty unless they are to be stored. */
+      readonly secrets: ReadonlyMap<string, Redacted.Redacted>
     }
   | {
       readonly _tag: "Skipped"
@@ -113,6 +116,8 @@ interface Reading {
   readonly hasBareVariables: boolean
   readonly notes: Array<string>
   readonly variables: Set<string>
+  /** Secrets that are written out, by name. Absent: they are left where they are. */
+  readonly secrets: Map<string, Redacted.Redacted> | undefined
 }
 
 const why = (unknown: string): string =>
@@ -124,6 +129,21 @@ const why = (unknown: string): string =>
 const translate = ({ hasBareVariables }: Reading, text: string): Translated =>
   translated(text, hasBareVariables)
 
+/** Takes a secret that is written out, and returns what refers to it. */
+const takeSecret = (secrets: Map<string, Redacted.Redacted>, field: string, text: string): string => {
+  const wanted = secretNameFor(field)
+  const names = [wanted, ...Array.from({ length: 99 }, (_, at) => `${wanted.slice(0, 37)}_${at + 2}`)]
+  const name = names.find((one) => !secrets.has(one)) ?? wanted
+  secrets.set(name, Redacted.make(text.replaceAll("$${", () => "${")))
+  return `\${secret:${name}}`
+}
+
+/** A header with its secret stored. The scheme of an `Authorization` header stays in the entry. */
+const storedHeader = (secrets: Map<string, Redacted.Redacted>, name: string, text: string): string => {
+  const [, scheme = "", rest = text] = /^((?:bearer|basic|token)\s+)(.+)$/i.exec(text) ?? []
+  return scheme + takeSecret(secrets, name, rest)
+}
+
 const readHeaders = (reading: Reading, given: ReadonlyArray<readonly [string, string]>): Fields => {
   const { fields, name: server, notes } = reading
   const headers = new Map<string, string>()
@@ -131,12 +151,15 @@ const readHeaders = (reading: Reading, given: ReadonlyArray<readonly [string, st
     const found = translate(reading, written)
     if ("unknown" in found) {
       notes.push(`Its header ${quotedName(name)} has ${why(found.unknown)}. It was left out.`)
-    } else if (isLiteralSecret(name, found.text)) {
+    } else if (!isLiteralSecret(name, found.text)) headers.set(name, found.text)
+    else if (reading.secrets !== undefined && !hasVariable(found.text)) {
+      headers.set(name, storedHeader(reading.secrets, name, found.text))
+    } else {
       const variable = variableName(server, name)
       notes.push(
         `Its header ${quotedName(name)} has a secret and was left out. If the server needs it, set ${variable} and write "\${${variable}}" in headers.`
       )
-    } else headers.set(name, found.text)
+    }
   }
   for (const [name, variable] of firstTexts(fields, ["env_http_headers"]))
     headers.set(name, `\${${variable}}`)
@@ -159,6 +182,9 @@ const scopesIn = (value: unknown): ReadonlyArray<string> | undefined =>
 const secretFor = (reading: Reading, secret: string): string => {
   const found = translate(reading, secret)
   if ("text" in found && hasVariable(found.text)) return found.text
+  if (reading.secrets !== undefined && "text" in found) {
+    return takeSecret(reading.secrets, "client_secret", found.text)
+  }
   const variable = variableName(reading.name, "CLIENT_SECRET")
   reading.variables.add(variable)
   return `\${${variable}}`
@@ -204,11 +230,12 @@ const readOAuth = (reading: Reading): Fields => {
   return Object.keys(oauth).length === 0 ? {} : { oauth }
 }
 
-const taken = ({ notes, variables }: Reading, entry: Fields): ForeignResult => ({
+const taken = ({ notes, secrets, variables }: Reading, entry: Fields): ForeignResult => ({
   _tag: "Taken",
   entry,
   notes,
-  variables: [...variables]
+  variables: [...variables],
+  secrets: secrets ?? new Map()
 })
 
 const readRemote = (reading: Reading, written: string): ForeignResult => {
@@ -246,6 +273,28 @@ const filledIn = (reading: Reading, env: ReadonlyMap<string, string>, text: stri
     }
     return value
   })
+
+/** The headers and the client with the secrets of the entry's own variables stored. The URL cannot refer to one. */
+const withStoredVariables = (
+  { secrets, variables }: Reading,
+  env: ReadonlyMap<string, string>,
+  fields: Fields,
+  address: string
+): Fields => {
+  if (secrets === undefined) return fields
+  const stored = [...variables].flatMap((name) => {
+    const value = env.get(name)
+    return value === undefined ? [] : [[`\${${name}}`, takeSecret(secrets, name, value)] as const]
+  })
+  for (const name of variables) if (env.has(name) && !address.includes(`\${${name}}`)) variables.delete(name)
+  const replaced = (value: unknown): unknown =>
+    typeof value === "string"
+      ? stored.reduce((text, [from, to]) => text.replaceAll(from, () => to), value)
+      : Predicate.isReadonlyObject(value)
+        ? Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, replaced(inner)]))
+        : value
+  return Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, replaced(value)]))
+}
 
 const readRemoteWords = (
   reading: Reading,
@@ -287,12 +336,11 @@ const readRemoteWords = (
   }
   // The fields of the client are about a program, and the line names its own headers.
   const own = { ...reading, fields: {}, name: server }
-  return taken(reading, {
-    url: address,
-    ...others,
+  const used = {
     ...readHeaders(own, given),
     ...(Object.keys(settings).length === 0 ? {} : { oauth: settings })
-  })
+  }
+  return taken(reading, { url: address, ...others, ...withStoredVariables(reading, env, used, address) })
 }
 
 /** True for an entry that starts this program as a proxy. */
@@ -336,6 +384,10 @@ const readProgram = (reading: Reading, [command = "", ...args]: ReadonlyArray<st
   // A program needs its variables, whatever is in them.
   for (const [name, value] of env) {
     if (!isLiteralSecret(name, value)) continue
+    if (reading.secrets !== undefined && !hasVariable(value)) {
+      env.set(name, takeSecret(reading.secrets, name, value))
+      continue
+    }
     env.set(name, `\${${name}}`)
     variables.add(name)
   }
@@ -359,7 +411,7 @@ const builtIn = ["builtin", "platform", "frontend", "inline_python"]
  *
  * The fields of all clients are read alike: their names do not contradict each other. A command line that starts mcp-remote
  * becomes the server that it leads to. Secrets that are written out stay where they are: a header is left out, and a variable of a
- * program becomes `${NAME}`.
+ * program becomes `${NAME}`. With `takesSecrets` both become `${secret:NAME}`, and the result has the secrets.
  *
  * @param name of the entry
  * @param options.hasBareVariables the client fills in `$NAME`
@@ -367,7 +419,7 @@ const builtIn = ["builtin", "platform", "frontend", "inline_python"]
 export const readForeignEntry = (
   name: string,
   json: unknown,
-  options: { readonly hasBareVariables?: boolean } = {}
+  options: { readonly hasBareVariables?: boolean; readonly takesSecrets?: boolean } = {}
 ): ForeignResult => {
   if (!Predicate.isReadonlyObject(json)) return skipped("is not an object")
   // Zed and old versions of Continue have the server in a field of its own.
@@ -379,8 +431,9 @@ export const readForeignEntry = (
         ? { ...json, ...transport, transport: undefined }
         : json
       : json
-  const { hasBareVariables = false } = options
-  const reading: Reading = { name, fields, hasBareVariables, notes: [], variables: new Set() }
+  const { hasBareVariables = false, takesSecrets = false } = options
+  const secrets = takesSecrets ? new Map<string, Redacted.Redacted>() : undefined
+  const reading: Reading = { name, fields, hasBareVariables, notes: [], variables: new Set(), secrets }
   if (fields["disabled"] === true || fields["enabled"] === false) return skipped("is disabled there")
   const type = textOf(fields["type"])
   if (type !== undefined && builtIn.includes(type)) return skipped("is a part of that program")

@@ -8,13 +8,17 @@ import type { CredentialKey } from "./CredentialKey.ts"
  */
 export type IsOwn = (key: CredentialKey, credential?: Credential) => boolean
 
-/** The credentials of these servers, in whatever account. A server without a resource owns every record of its name. */
+/**
+ * The credentials of these servers, in whatever account, and the secrets that their entries refer to. A server without a
+ * resource owns every record of its name.
+ */
 export const ownCredentials =
   (configured: ReadonlyArray<CredentialKey>): IsOwn =>
   (key, credential) =>
     configured.some(
       ({ resource, server }) =>
-        server === key.server &&
-        (resource === undefined ||
-          (credential === undefined ? key.mayHold(resource) : credential.resource === resource))
+        server === key.secret?.server ||
+        (server === key.server &&
+          (resource === undefined ||
+            (credential === undefined ? key.mayHold(resource) : credential.resource === resource)))
     )

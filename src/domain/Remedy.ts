@@ -15,6 +15,8 @@ export const verbs = [
   "prompts",
   "remove",
   "resources",
+  "secret set",
+  "secret remove",
   "storage",
   "storage move",
   "storage rekey",

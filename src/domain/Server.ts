@@ -34,11 +34,15 @@ export interface SigningKey {
   readonly keyId: string | undefined
 }
 
-/** A client in the configuration, registered beforehand. */
-export interface ConfiguredClient {
+/**
+ * A client in the configuration, registered beforehand.
+ *
+ * @typeParam V a secret value: one that can be used, or what stands for it until it is read (see `ConfiguredServer`)
+ */
+export interface ConfiguredClient<V = Redacted.Redacted> {
   readonly clientId: string
   /** Absent for a public client, and for one that signs. */
-  readonly clientSecret: Redacted.Redacted | undefined
+  readonly clientSecret: V | undefined
   /** Absent for a client that does not sign. */
   readonly signingKey?: SigningKey | undefined
 }
@@ -87,14 +91,14 @@ export const isNonInteractiveGrant = (grant: Grant): grant is NonInteractiveGran
   Object.hasOwn(nonInteractiveGrantTypes, grant._tag)
 
 /** True if the configured grant can need a user. */
-export const needsUser = ({ oauth: { grant } }: RemoteServer): boolean =>
+export const needsUser = ({ oauth: { grant } }: RemoteServer<unknown>): boolean =>
   grant === undefined || !isNonInteractiveGrant(grant)
 
 /**
  * Where the authorization server of a server comes from: endpoints by hand, with a client that is registered there
  * or the endpoint that registers one; or discovery from the server's URL (RFC 9728, RFC 8414), with or without a registered client.
  */
-export type AuthorizationSource =
+export type AuthorizationSource<V = Redacted.Redacted> =
   | {
       readonly _tag: "ByHand"
       /** Absent only for grants without one. */
@@ -104,16 +108,19 @@ export type AuthorizationSource =
       readonly endpoints?: OptionalEndpoints
       /** Registers a client (RFC 7591). Absent: the configuration names the client. */
       readonly registrationEndpoint?: URL
-      readonly client: ConfiguredClient | undefined
+      readonly client: ConfiguredClient<V> | undefined
     }
-  | { readonly _tag: "Discovered"; readonly client: ConfiguredClient | undefined }
+  | { readonly _tag: "Discovered"; readonly client: ConfiguredClient<V> | undefined }
 
 /** Endpoints from the configuration. */
-export type EndpointsByHand = Extract<AuthorizationSource, { readonly _tag: "ByHand" }>
+export type EndpointsByHand<V = Redacted.Redacted> = Extract<
+  AuthorizationSource<V>,
+  { readonly _tag: "ByHand" }
+>
 
 /** The `oauth` block of a server, decoded. A server without a block has {@link defaultOAuth}. */
-export interface OAuthSettings {
-  readonly source: AuthorizationSource
+export interface OAuthSettings<V = Redacted.Redacted> {
+  readonly source: AuthorizationSource<V>
   /** Absent: the authorization code grant, else a grant that the authorization server offers. */
   readonly grant: Grant | undefined
   /** Binds tokens to a key (RFC 9449). Absent: if the server requires it. */
@@ -167,15 +174,15 @@ export const defaultOAuth: OAuthSettings = {
 }
 
 /** An MCP server over HTTP. */
-export interface RemoteServer {
+export interface RemoteServer<V = Redacted.Redacted> {
   readonly _tag: "Http"
   readonly name: string
   readonly url: URL
   /** Headers of every request; values may be secrets. */
-  readonly headers: Readonly<Record<string, Redacted.Redacted>>
+  readonly headers: Readonly<Record<string, V>>
   /** `sse`: only the older HTTP+SSE transport, for entries with `"type": "sse"`. */
   readonly transport: "auto" | "sse"
-  readonly oauth: OAuthSettings
+  readonly oauth: OAuthSettings<V>
   /** Maximum of one answer in MiB, after decompression. Absent: the default of the MCP client. */
   readonly maxAnswerMiB?: number
   /** What a model may do with its tools. Absent: what the user allows. */
@@ -185,12 +192,12 @@ export interface RemoteServer {
 }
 
 /** An MCP server that is a program on this machine; it talks over its standard input and output. */
-export interface StdioServer {
+export interface StdioServer<V = Redacted.Redacted> {
   readonly _tag: "Stdio"
   readonly name: string
   readonly command: string
   readonly args: ReadonlyArray<string>
-  readonly env: Readonly<Record<string, Redacted.Redacted>>
+  readonly env: Readonly<Record<string, V>>
   /** The folder to start it in. Absent: that of this process. */
   readonly cwd: string | undefined
   /** Maximum of one message in MiB. Absent: the default of the MCP client. */
@@ -200,13 +207,13 @@ export interface StdioServer {
 }
 
 /** A server of the configuration, ready to use. */
-export type Server = RemoteServer | StdioServer
+export type Server<V = Redacted.Redacted> = RemoteServer<V> | StdioServer<V>
 
 /** By the server: each request needs it. */
-const resources = new WeakMap<RemoteServer, string>()
+const resources = new WeakMap<RemoteServer<unknown>, string>()
 
 /** The resource identifier of a server (RFC 8707, RFC 9728). */
-export const resourceOf = (server: RemoteServer): string => {
+export const resourceOf = (server: RemoteServer<unknown>): string => {
   const known = resources.get(server)
   if (known !== undefined) return known
   const resource = canonicalResource(server.url)

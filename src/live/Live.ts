@@ -48,6 +48,7 @@ import * as ImportedSignIns from "../app/signin/ImportedSignIns.ts"
 import * as SignIn from "../app/signin/SignIn.ts"
 import * as SignOut from "../app/signin/SignOut.ts"
 import * as StoredModelKeys from "../app/storage/StoredModelKeys.ts"
+import * as StoredServerSecrets from "../app/storage/StoredServerSecrets.ts"
 import * as StorageCheck from "../app/storage/StorageCheck.ts"
 import { ConfigurationTrust, type RequireApproval } from "../ports/ConfigurationTrust.ts"
 import { isUnattended } from "./Attendance.ts"
@@ -138,7 +139,8 @@ const user = (presence: Presence) =>
 
 /** The store that the configuration names or the rule chooses, and the lock that goes with it. */
 const storage = (presence: Presence, prompt = secretPrompt) =>
-  ChosenStorage.layer.pipe(
+  StoredServerSecrets.layer.pipe(
+    Layer.provideMerge(ChosenStorage.layer),
     Layer.provideMerge(Layer.merge(backends, choices)),
     Layer.provideMerge(user(presence)),
     Layer.provide(prompt),
@@ -326,6 +328,9 @@ export const live = (version: string) =>
     },
     get models() {
       return models()
+    },
+    get secrets() {
+      return Layer.merge(storage("terminal"), secretPrompt)
     },
     get rekey() {
       return encryptedFiles.pipe(Layer.provide(secretPrompt), Layer.provideMerge(configuration))

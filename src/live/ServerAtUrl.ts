@@ -1,8 +1,10 @@
 import { Effect, Option } from "effect"
 import { hasSecretShape, secretParameter } from "../domain/SecretShape.ts"
+import { isReady } from "../domain/ConfiguredServer.ts"
+import { oauthOf } from "../domain/Remedy.ts"
 import { CredentialKey } from "../domain/CredentialKey.ts"
 import type { RemoteServer } from "../domain/Server.ts"
-import { Configuration, type ConfigurationError } from "../ports/Configuration.ts"
+import { Configuration, ConfigurationError, ConfigurationIssue } from "../ports/Configuration.ts"
 import { CredentialStore } from "../ports/CredentialStore.ts"
 
 /** True if a sign-in to this server is stored. A store that cannot be read is reported by the first request. */
@@ -26,5 +28,11 @@ export const serverAtUrl = Effect.fnUntraced(function* (
   if (yield* isStored(own, account)) return own
   const configuration = yield* Configuration
   const known = yield* Effect.catchTag(configuration.server(href), "UnknownServer", () => Effect.succeed(own))
-  return known._tag === "Http" ? { ...known, headers: {} } : own
+  if (known._tag !== "Http") return own
+  const used = { ...known, headers: {} }
+  if (isReady(used)) return used
+  const problem = "refers to a stored secret, which only the program mcp-cli reads"
+  return yield* new ConfigurationError({
+    issues: [new ConfigurationIssue({ path: [...oauthOf(known.name), "client_secret"], problem })]
+  })
 })

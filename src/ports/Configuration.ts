@@ -2,6 +2,7 @@ import { Context, type Effect, type Redacted, Schema } from "effect"
 import { quotedName, renderFieldPath } from "../domain/FieldPath.ts"
 import { printable } from "../domain/PrintableText.ts"
 import { advice, Remedy } from "../domain/Remedy.ts"
+import type { ConfiguredServer } from "../domain/ConfiguredServer.ts"
 import type { Server } from "../domain/Server.ts"
 import { addTyped } from "../domain/TypedAddress.ts"
 import type { ModelSettings } from "./ModelSettings.ts"
@@ -175,7 +176,8 @@ export class Configuration extends Context.Service<
     readonly servers: Effect.Effect<ReadonlyArray<ServerSummary>, ConfigurationError>
     /** The errors in entries of servers. Only these servers cannot be used. */
     readonly invalid: Effect.Effect<ReadonlyArray<ConfigurationIssue>, ConfigurationError>
-    readonly server: (name: string) => Effect.Effect<Server, ConfigurationError | UnknownServer>
+    /** The server of this name. The secrets that its entry refers to are not read: see `readyServer`. */
+    readonly server: (name: string) => Effect.Effect<ConfiguredServer, ConfigurationError | UnknownServer>
     /** The servers that were requested by a URL that the file does not have. */
     readonly unlisted: Effect.Effect<ReadonlyArray<Server>>
     /** Where models are, and which is used. Its errors affect nothing else. The defaults without a `models` block. */

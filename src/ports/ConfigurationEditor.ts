@@ -1,5 +1,6 @@
 import { Context, type Effect, Schema } from "effect"
 import { printable } from "../domain/PrintableText.ts"
+import type { ConfiguredServer } from "../domain/ConfiguredServer.ts"
 import { advice, command, Remedy } from "../domain/Remedy.ts"
 import type { ConfigurationError, ServerSummary, UnknownServer } from "./Configuration.ts"
 import type { FileEditError } from "./FileEditor.ts"
@@ -41,7 +42,12 @@ export interface ConfigurationEdit {
 
 /** What became of one of several servers that were to be added. */
 export type AddedServer =
-  | { readonly _tag: "Added"; readonly name: string }
+  | {
+      readonly _tag: "Added"
+      readonly name: string
+      /** Absent: its address or its command has variables. */
+      readonly server?: ConfiguredServer
+    }
   /** The file has the server, perhaps by another name. Its entry stays as it is. */
   | { readonly _tag: "Present"; readonly name: string; readonly as: string }
   | { readonly _tag: "Refused"; readonly name: string; readonly why: ConfigurationError | ServerExists }

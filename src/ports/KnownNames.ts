@@ -1,5 +1,5 @@
 import { Context, Effect } from "effect"
-import type { Server } from "../domain/Server.ts"
+import type { ConfiguredServer } from "../domain/ConfiguredServer.ts"
 
 /** A name that a server listed. */
 export interface KnownName {
@@ -15,9 +15,13 @@ export type KnownKind = "tools" | "resources" | "prompts"
 /** What completions know without a server, a password and the network. */
 export interface NameMemory {
   /** Remembers the names of one kind. What cannot be written is not remembered. */
-  readonly remember: (server: Server, kind: KnownKind, names: ReadonlyArray<KnownName>) => Effect.Effect<void>
+  readonly remember: (
+    server: ConfiguredServer,
+    kind: KnownKind,
+    names: ReadonlyArray<KnownName>
+  ) => Effect.Effect<void>
   /** The names that this server listed last; none if it is configured at another place now. */
-  readonly recall: (server: Server, kind: KnownKind) => Effect.Effect<ReadonlyArray<KnownName>>
+  readonly recall: (server: ConfiguredServer, kind: KnownKind) => Effect.Effect<ReadonlyArray<KnownName>>
   /** Remembers that an account has signed in. */
   readonly rememberAccount: (server: string, account: string) => Effect.Effect<void>
   /** The accounts that are known without opening a store. Without a server: those of all servers. */

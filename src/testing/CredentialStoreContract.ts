@@ -84,7 +84,11 @@ export const credentialStoreContract: ReadonlyArray<ContractCase<CredentialStore
     "does not confuse two names or accounts, and lists them sorted",
     Effect.fnUntraced(function* (store) {
       const entries = names
-        .flatMap((server) => [CredentialKey.of(server), CredentialKey.of(server, "Work")])
+        .flatMap((server) => [
+          CredentialKey.of(server),
+          CredentialKey.of(server, "Work"),
+          CredentialKey.ofSecret({ server, name: "Work" })
+        ])
         .flatMap((key) => [key, key.beside(exampleCredential("any").resource)])
         .map((key) => ({ key, credential: exampleCredential(`of ${key.storageName}`) }))
       for (const { credential, key } of entries) yield* store.put(key, credential)

@@ -93,7 +93,7 @@ const layerOf = (path: string): string => path.split("/")[1] ?? ""
 
 /** A command line of the program, or one of its flags. Errors name a command as data, and the CLI renders it. */
 const commandText = new RegExp(
-  `\\bmcp-cli (${allCommandNames.join("|")}|-)|--(no-)?(account|browser|callback-timeout|config-file|device|header|interactive|json|scope|server|trace|verbose)\\b`
+  `\\bmcp-cli ((${allCommandNames.join("|")})\\b|-)|--(no-)?(account|browser|callback-timeout|config-file|device|header|interactive|json|scope|server|trace|verbose)\\b`
 )
 
 /** The texts of a file: its strings and the fixed parts of its templates. Comments are none. */

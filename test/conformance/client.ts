@@ -1,4 +1,5 @@
 import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client"
+import { isReady } from "../../src/domain/ConfiguredServer.ts"
 import { Console, Duration, Effect, Layer } from "effect"
 import {
   AccessTokens,
@@ -54,9 +55,15 @@ const stack = ServerSession.layer.pipe(
   Layer.provideMerge(Live.WireLive.layer)
 )
 
+/** The server of the scenario, which refers to no secret. */
+const configured = Effect.filterOrFail(
+  Configuration.use((configuration) => configuration.server("server")),
+  isReady
+)
+
 /** What every scenario wants seen: the list of tools, and each of them called. */
 const useTools = Effect.gen(function* () {
-  const server = yield* Configuration.use((configuration) => configuration.server("server"))
+  const server = yield* configured
   const session = yield* ServerSession.ServerSession.use((sessions) => sessions.open(server))
   const tools = yield* session.tools
   yield* Console.error(tools.map(({ name }) => name).join(", "))
@@ -71,7 +78,7 @@ const useTools = Effect.gen(function* () {
  * the official client has one, over our `fetch`.
  */
 const answerQuestions = Effect.gen(function* () {
-  const server = yield* Configuration.use((configuration) => configuration.server("server"))
+  const server = yield* configured
   if (server._tag !== "Http") return
   const fetch = yield* authorizedFetch(server)
   yield* Effect.promise(async () => {

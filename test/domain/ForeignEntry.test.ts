@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import { Redacted } from "effect"
 import { type ForeignResult, readForeignEntry, translated } from "../../src/domain/ForeignEntry.ts"
 
 const url = "https://mcp.notion.com/mcp"
@@ -217,6 +218,7 @@ describe("an entry of another client", () => {
           'Its header "x-api-key" has a secret and was left out. If the server needs it, set NOTION_X_API_KEY and write "${NOTION_X_API_KEY}" in headers.',
           'Its header "X-Mine" has ${input:mine}, which only that program can ask for. It was left out.'
         ],
+        secrets: new Map(),
         variables: []
       }
     )
@@ -226,7 +228,8 @@ describe("an entry of another client", () => {
         _tag: "Taken",
         entry: { command: "npx", args: ["x"], env: { GITHUB_TOKEN: "${GITHUB_TOKEN}", LEVEL: "${LEVEL}" } },
         notes: [],
-        variables: ["GITHUB_TOKEN", "LEVEL"]
+        variables: ["GITHUB_TOKEN", "LEVEL"],
+        secrets: new Map()
       }
     )
     assert.deepStrictEqual<unknown>(
@@ -243,6 +246,114 @@ describe("an entry of another client", () => {
         variables: []
       }
     )
+  })
+})
+
+describe("an entry whose secrets are to be stored", () => {
+  const taken = (json: unknown) => {
+    const result = read(json, { takesSecrets: true })
+    if (result._tag === "Skipped") return result.reason
+    const { entry, secrets, variables } = result
+    return {
+      entry,
+      variables,
+      secrets: Array.from(secrets, ([name, value]) => [name, Redacted.value(value)])
+    }
+  }
+
+  it.each<[string, unknown, unknown]>([
+    [
+      "headers",
+      { url, headers: { "X-Api-Key": "sk-1", Authorization: "Bearer $${t", "X-Region": "eu", A: "${A}" } },
+      {
+        entry: {
+          url,
+          headers: {
+            "X-Api-Key": "${secret:X-Api-Key}",
+            Authorization: "Bearer ${secret:Authorization}",
+            "X-Region": "eu",
+            A: "${A}"
+          }
+        },
+        variables: [],
+        secrets: [
+          ["X-Api-Key", "sk-1"],
+          ["Authorization", "${t"]
+        ]
+      }
+    ],
+    [
+      "a client",
+      { url, oauth: { clientId: "c", clientSecret: "hush" } },
+      {
+        entry: { url, oauth: { client_id: "c", client_secret: "${secret:client_secret}" } },
+        variables: [],
+        secrets: [["client_secret", "hush"]]
+      }
+    ],
+    [
+      "variables of a program",
+      { command: "npx", args: ["x"], env: { GITHUB_TOKEN: "hush", DEBUG: "1", API_KEY: "${K}" } },
+      {
+        entry: {
+          command: "npx",
+          args: ["x"],
+          env: { GITHUB_TOKEN: "${secret:GITHUB_TOKEN}", DEBUG: "1", API_KEY: "${K}" }
+        },
+        variables: [],
+        secrets: [["GITHUB_TOKEN", "hush"]]
+      }
+    ],
+    [
+      "the variables of a command line of mcp-remote",
+      {
+        command: "npx",
+        args: ["mcp-remote", url, "--header", "Authorization:${AUTH_HEADER}"],
+        env: { AUTH_HEADER: "Bearer hush" }
+      },
+      {
+        entry: { url, headers: { Authorization: "${secret:AUTH_HEADER}" } },
+        variables: [],
+        secrets: [["AUTH_HEADER", "Bearer hush"]]
+      }
+    ],
+    [
+      "two fields whose names are alike",
+      { url, headers: { "X.Api-Key": "sk-1", "X~Api-Key": "sk-2" } },
+      {
+        entry: { url, headers: { "X.Api-Key": "${secret:X_Api-Key}", "X~Api-Key": "${secret:X_Api-Key_2}" } },
+        variables: [],
+        secrets: [
+          ["X_Api-Key", "sk-1"],
+          ["X_Api-Key_2", "sk-2"]
+        ]
+      }
+    ]
+  ])("has those of %s apart", (_, json, expected) => assert.deepStrictEqual(taken(json), expected))
+
+  it("leaves a secret beside a variable where it is", () => {
+    const result = read(
+      { url, headers: { Authorization: "Bearer ghp_0123456789abcdef ${A}" } },
+      { takesSecrets: true }
+    )
+    assert(result._tag === "Taken")
+    assert.deepStrictEqual(result.entry, { url })
+    assert.strictEqual(result.secrets.size, 0)
+    assert.lengthOf(result.notes, 1)
+    const program = { command: "npx", args: ["x"], env: { TOKEN: "ghp_0123456789abcdef ${A}" } }
+    assert.deepStrictEqual(taken(program), {
+      entry: { command: "npx", args: ["x"], env: { TOKEN: "${TOKEN}" } },
+      variables: ["TOKEN"],
+      secrets: []
+    })
+  })
+
+  it("keeps the reference of another program out", () => {
+    assert.deepStrictEqual(taken({ url, headers: { A: "${secret:KEY}" } }), {
+      entry: { url },
+      variables: [],
+      secrets: []
+    })
   })
 })
 

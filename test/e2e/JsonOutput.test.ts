@@ -48,6 +48,9 @@ const runs: ReadonlyArray<readonly [keyof typeof jsonOutputs, ...args: ReadonlyA
   ["ask", "demo", "echo this", "--allow", "demo:echo"],
   ["models"],
   ["models key", "openai", "--remove"],
+  ["secret set", "demo", "API_KEY"],
+  ["secret list"],
+  ["secret remove", "demo", "API_KEY"],
   ["storage"],
   ["storage move", "--to", "encrypted"],
   ["storage rekey"],
@@ -70,7 +73,8 @@ describe("--json", () => {
     for (const [name, ...args] of runs) {
       const file = name === "trust" ? [] : ["--config-file", configFile]
       const running = world.start([...name.split(" "), ...args, ...file, "--json"], {
-        env: { MCP_CLI_MODEL: "scripted", MCP_CLI_MODEL_BASE_URL: model.baseUrl, ...env }
+        env: { MCP_CLI_MODEL: "scripted", MCP_CLI_MODEL_BASE_URL: model.baseUrl, ...env },
+        ...(name === "secret set" ? { stdin: "a secret" } : {})
       })
       // It serves until a signal ends it.
       if (name === "proxy") running.child.stdout?.once("data", () => running.child.kill())

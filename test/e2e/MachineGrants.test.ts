@@ -38,6 +38,8 @@ beforeAll(async () => {
   world.configure({
     mcpServers: {
       secret: entry({ client_id: "with-a-secret", client_secret: "${CLIENT_SECRET}" }),
+      stored: entry({ client_id: "with-a-secret", client_secret: "${secret:client}" }),
+      elsewhere: entry({ client_id: "with-a-secret", client_secret: "${secret:client}", issuer: url }),
       key: entry({ client_id: "with-a-key", private_key_file: "~/client.pem", private_key_id: "k1" }),
       gone: entry({ client_id: "with-a-key", private_key_file: "~/gone.pem" })
     }
@@ -60,6 +62,17 @@ describe("a server that this program signs in to by itself", () => {
     assert.strictEqual((await run(["tools", name])).code, 0)
     assert.strictEqual(requests(), before + 1)
     assert.strictEqual(world.browsersOpened(), 0)
+  })
+
+  it("needs nobody: by a stored secret, which goes to its authorization server only", async () => {
+    const stdin = "the secret of a client"
+    const { origin } = new URL(world.authorizationServer.issuer)
+    const stored = await world.run(["secret", "set", "stored", "client"], { stdin })
+    assert.include(stored.stderr, `It is given to ${origin} only.`)
+    const tools = await run(["tools", "stored"])
+    assert.strictEqual(tools.code, 0, tools.stderr)
+    const other = await world.run(["secret", "set", "elsewhere", "client"], { stdin })
+    assert.include(other.stderr, `It is given to ${world.mcpServer.url.origin} only.`)
   })
 
   it("gets a new token automatically where the server takes the old one no longer", async () => {

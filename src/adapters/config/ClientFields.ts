@@ -31,16 +31,23 @@ export const readSecretSource = Effect.fnUntraced(function* (
   return text ?? (file === undefined ? undefined : { file })
 })
 
-/** Reads a client. It authenticates by a secret or by a private key, not by both. */
-export const readClient = Effect.fnUntraced(function* (block: Block): Effect.fn.Return<{
-  readonly client: ConfiguredClient | undefined
+/**
+ * Reads a client. It authenticates by a secret or by a private key, not by both.
+ *
+ * @param readSecret reads the field of its secret
+ */
+export const readClient = Effect.fnUntraced(function* <V>(
+  block: Block,
+  readSecret: (name: string) => Effect.Effect<V | undefined>
+): Effect.fn.Return<{
+  readonly client: ConfiguredClient<V> | undefined
   /** True if the client has a secret. */
   readonly hasSecret: boolean
   /** True if the client has a private key. */
   readonly signs: boolean
 }> {
   const clientId = yield* block.string("client_id", notEmpty)
-  const clientSecret = yield* block.secret("client_secret")
+  const clientSecret = yield* readSecret("client_secret")
   const pem = yield* readSecretSource(block, "private_key")
   const keyId = yield* block.string("private_key_id", notEmpty)
   const algorithm = yield* block.oneOf("signing_algorithm", signingAlgorithms)

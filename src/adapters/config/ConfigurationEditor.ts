@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from "node:util"
-import { Effect, type FileSystem, Layer, Option, Path, Predicate } from "effect"
+import { Effect, type FileSystem, Layer, Option, Path, Predicate, Result } from "effect"
 import { advice } from "../../domain/Remedy.ts"
 import { ConfigurationApprovals } from "../../ports/ConfigurationApprovals.ts"
 import { ConfigurationError, UnknownServer } from "../../ports/Configuration.ts"
@@ -67,11 +67,12 @@ const isSameServer = (one: EntryJson, other: EntryJson): boolean =>
       one["command"] === other["command"] &&
       isDeepStrictEqual(one["args"] ?? [], other["args"] ?? [])
 
-/** Fails if an entry has errors. Its variables are not read. */
+/** The server of an entry, as far as it has no variables. Fails if it has errors. */
 const checkEntry = Effect.fnUntraced(function* (name: string, entry: EntryJson) {
   const findings = new Findings("deferred")
-  yield* readServer(new Field(findings, ["mcpServers", name], entry), name)
+  const server = yield* readServer(new Field(findings, ["mcpServers", name], entry), name)
   if (findings.issues.length > 0) return yield* new ConfigurationError({ issues: findings.issues })
+  return server
 })
 
 const newDocument = (servers: Readonly<Record<string, EntryJson>>): string =>
@@ -155,18 +156,19 @@ const decideAddMissing = Effect.fnUntraced(function* (
       results.push({ _tag: "Present", name, as })
       continue
     }
-    const problem = all.has(name)
-      ? new ServerExists({ name, file, target: summarize(name, all.childOrEmpty(name)).target })
-      : yield* checkEntry(name, entry).pipe(
-          Effect.flip,
-          Effect.catch(() => Effect.undefined)
-        )
-    if (problem !== undefined) {
-      results.push({ _tag: "Refused", name, why: problem })
+    if (all.has(name)) {
+      const { target } = summarize(name, all.childOrEmpty(name))
+      results.push({ _tag: "Refused", name, why: new ServerExists({ name, file, target }) })
       continue
     }
+    const checked = yield* Effect.result(checkEntry(name, entry))
+    if (Result.isFailure(checked)) {
+      results.push({ _tag: "Refused", name, why: checked.failure })
+      continue
+    }
+    const server = checked.success
     added.set(name, entry)
-    results.push({ _tag: "Added", name })
+    results.push({ _tag: "Added", name, ...(server === undefined ? {} : { server }) })
   }
   const edits = Array.from(added, ([name, value]) => ({ path: ["mcpServers", name], value }))
   return { edits, whole: newDocument(Object.fromEntries(added)), value: { servers: results } }

@@ -1,7 +1,7 @@
 import { Predicate } from "effect"
 import type { ConfigurationEntry } from "../../ports/ConfigurationTrust.ts"
 import type { Block } from "./Cursor.ts"
-import { parseTemplate } from "./Interpolation.ts"
+import { parseTemplate, secretsIn } from "./Interpolation.ts"
 import { summarize } from "./ServerEntry.ts"
 
 /** A value in a block, and the name of its field. */
@@ -29,6 +29,9 @@ const variablesOf = (leaves: ReadonlyArray<Leaf>): ReadonlyArray<string> =>
       ? []
       : (parseTemplate(value) ?? []).flatMap((piece) => (piece._tag === "Variable" ? [piece.variable] : []))
   )
+
+const secretsOf = (leaves: ReadonlyArray<Leaf>): ReadonlyArray<string> =>
+  leaves.flatMap(({ value }) => (typeof value === "string" ? secretsIn(value) : []))
 
 /** Settings that turn off a check, with the value that does so. */
 const risks: ReadonlyArray<readonly [name: string, value: boolean]> = [
@@ -73,7 +76,11 @@ const permissionsOf = (entry: Block): ReadonlyArray<string> => [
 
 const serverEntry = (name: string, entry: Block): ConfigurationEntry => {
   const { target, transport } = summarize(name, entry)
-  const variables = action("uses the variables", variablesOf(leavesOf(entry.fields)))
+  const leaves = leavesOf(entry.fields)
+  const variables = [
+    ...action("uses the variables", variablesOf(leaves)),
+    ...action("uses the stored secrets", secretsOf(leaves))
+  ]
   if (transport === "stdio") {
     const folder = textsOf(leavesOf(entry.field("cwd").value), () => true)
     return {

@@ -2,6 +2,7 @@ import { Effect, FileSystem, Layer, Option, Path } from "effect"
 import { advice } from "../../domain/Remedy.ts"
 import { hasSecretShape, secretParameter } from "../../domain/SecretShape.ts"
 import { canonicalResource } from "../../domain/SecureUrl.ts"
+import { isReady } from "../../domain/ConfiguredServer.ts"
 import type { Server } from "../../domain/Server.ts"
 import { addTyped } from "../../domain/TypedAddress.ts"
 import {
@@ -152,7 +153,8 @@ const serverAt = Effect.fnUntraced(function* (address: URL) {
   const server = yield* readFilledIn(undefined, (findings) =>
     readServer(new Field(findings, ["mcpServers", name], { url: address.href }), name)
   )
-  return server ?? (yield* Effect.die(new Error("a checked server could not be read")))
+  if (server !== undefined && isReady(server)) return server
+  return yield* Effect.die(new Error("a checked server could not be read"))
 })
 
 /**

@@ -29,9 +29,11 @@ const url = (description: string) => field(description, Url)
 
 const secret = "Write it as ${NAME}, the environment variable that holds it."
 
+const storable = `${secret} Or write \${secret:NAME}, a secret that is stored with the sign-ins.`
+
 const client = {
   client_id: text("The client that is registered at the provider. Absent: mcp-cli registers one."),
-  client_secret: text(`The client's secret. Absent: a public client. ${secret}`),
+  client_secret: text(`The client's secret. Absent: a public client. ${storable}`),
   private_key: text(`The client signs with this PEM key instead of sending a secret. ${secret}`),
   private_key_file: text("Path of the PEM key that the client signs with."),
   private_key_id: text("The kid of the key at the provider."),
@@ -41,6 +43,7 @@ const client = {
 const IdentityProvider = Schema.Struct({
   token_url: Url.annotate({ description: "Token endpoint of the identity provider." }),
   ...client,
+  client_secret: text(`The client's secret. Absent: a public client. ${secret}`),
   subject_token: text(`The token of your sign-in at the identity provider. ${secret}`),
   subject_token_file: text("Path of the file with that token. It is read at each use."),
   subject_token_type: oneOf("What the token is. Default: id_token.", ["id_token", "saml2"])
@@ -119,7 +122,7 @@ const HttpServer = Schema.Struct({
     "streamable_http",
     "http-stream"
   ]),
-  headers: strings(`Sent with every request. An Authorization header replaces the sign-in. ${secret}`),
+  headers: strings(`Sent with every request. An Authorization header replaces the sign-in. ${storable}`),
   oauth: field("How to sign in, where the defaults do not fit.", OAuth),
   allow_http: flag("Allow http in a private network. Others there can read and change what is sent."),
   maxAnswerMiB,
@@ -132,7 +135,7 @@ const StdioServer = Schema.Struct({
   }),
   type: oneOf("Default: stdio.", ["stdio"]),
   args: texts("Its arguments."),
-  env: strings(`Its environment variables. It inherits a few, such as PATH. ${secret}`),
+  env: strings(`Its environment variables. It inherits a few, such as PATH. ${storable}`),
   cwd: text("Its working directory."),
   maxAnswerMiB,
   ...toolRules

@@ -2,8 +2,16 @@ import { Effect, Predicate, Redacted } from "effect"
 import type { FieldPath } from "../../domain/FieldPath.ts"
 import { notUrlProblem } from "../../domain/ServerRules.ts"
 import type { Findings, IssueDetails } from "./Findings.ts"
-import { interpolate, isTemplate, isWrittenOut, syntaxProblem } from "./Interpolation.ts"
+import {
+  type FilledPart,
+  interpolate,
+  isTemplate,
+  isWrittenOut,
+  secretsIn,
+  syntaxProblem
+} from "./Interpolation.ts"
 import { nearName } from "../../domain/NearName.ts"
+import { type ConfiguredValue, SecretReference } from "../../domain/SecretReference.ts"
 
 /** What is wrong with a text, in words that never contain the text. Undefined: nothing. */
 export type Check = (text: string) => string | undefined
@@ -57,6 +65,11 @@ export class Field {
     return readString(this, check, what)
   }
 
+  /** A string that may refer to stored secrets. `check` sees the texts around them. */
+  configured(check?: Check): Effect.Effect<ConfiguredValue | undefined> {
+    return readConfigured(this, check)
+  }
+
   /** An object. */
   block(): Block | undefined {
     return Predicate.isReadonlyObject(this.value)
@@ -65,22 +78,29 @@ export class Field {
   }
 }
 
-const readString = Effect.fnUntraced(function* (
+const isText = (part: unknown): part is string => typeof part === "string"
+
+/** Fills in a string, and checks its texts. */
+const readParts = Effect.fnUntraced(function* (
   field: Field,
   check?: Check,
   what?: "argument"
-): Effect.fn.Return<string | undefined> {
+): Effect.fn.Return<ReadonlyArray<FilledPart> | undefined> {
   const { findings, value } = field
   if (typeof value !== "string") return field.error("must be a string")
   const syntax = syntaxProblem(value, what)
   if (syntax !== undefined) return field.error(syntax)
   const { access } = findings
+  const mayHaveSecrets = access === "deferred" || (access !== "refused" && access.withoutSecrets !== true)
+  if (!mayHaveSecrets && secretsIn(value).length > 0) {
+    return field.error("must not refer to a stored secret: only a configuration file of mcp-cli can")
+  }
   if (access === "deferred" && isTemplate(value)) return undefined
   if (access === "refused" && isTemplate(value)) {
     return field.error("must not use environment variables: this entry may not read them")
   }
   const lookup = typeof access === "string" ? () => Effect.undefined : access.variable
-  const text = yield* interpolate(value, lookup).pipe(
+  const parts = yield* interpolate(value, lookup).pipe(
     Effect.catchTags({
       UnsetVariable: ({ variable }) =>
         Effect.sync(() =>
@@ -90,10 +110,39 @@ const readString = Effect.fnUntraced(function* (
       ConfigError: () => Effect.sync(() => field.error("the environment cannot be read"))
     })
   )
-  if (text === undefined) return undefined
-  const problem = check?.(text)
-  return problem === undefined ? text : field.error(problem)
+  if (parts === undefined) return undefined
+  const texts = parts.length === 0 ? [""] : parts
+  const problem = texts.map((text) => (isText(text) ? check?.(text) : undefined)).find(isText)
+  return problem === undefined ? parts : field.error(problem)
 })
+
+const readString = Effect.fnUntraced(function* (
+  field: Field,
+  check?: Check,
+  what?: "argument"
+): Effect.fn.Return<string | undefined> {
+  if (typeof field.value === "string" && secretsIn(field.value).length > 0) {
+    return field.error("must not refer to a stored secret: only headers, env and oauth.client_secret can")
+  }
+  const parts = yield* readParts(field, check, what)
+  return parts?.filter(isText).join("")
+})
+
+const readConfigured = Effect.fnUntraced(function* (
+  field: Field,
+  check?: Check
+): Effect.fn.Return<ConfiguredValue | undefined> {
+  const parts = yield* readParts(field, check)
+  if (parts === undefined) return undefined
+  return parts.every(isText)
+    ? Redacted.make(parts.join(""))
+    : new SecretReference(parts.map((part) => (isText(part) ? Redacted.make(part) : part)))
+})
+
+interface EntryChecks {
+  readonly name?: Check
+  readonly value?: Check
+}
 
 /** An object of the configuration and its path. Fields are own keys only, and every field is optional. */
 export class Block {
@@ -208,11 +257,21 @@ export class Block {
 
   /** A secret. Reports secrets that the file contains in plain text. */
   secret(name: string): Effect.Effect<Redacted.Redacted | undefined> {
-    const { path, value } = this.field(name)
-    if (typeof value === "string" && isWrittenOut(value)) this.findings.plainSecrets.push(path)
+    this.#reportPlain(name)
     return Effect.map(this.string(name, notEmpty), (text) =>
       text === undefined ? undefined : Redacted.make(text)
     )
+  }
+
+  /** A secret that may be a stored one. Reports secrets that the file contains in plain text. */
+  configuredSecret(name: string): Effect.Effect<ConfiguredValue | undefined> {
+    this.#reportPlain(name)
+    return this.has(name) ? this.field(name).configured(notEmpty) : Effect.undefined
+  }
+
+  #reportPlain(name: string): void {
+    const { path, value } = this.field(name)
+    if (typeof value === "string" && isWrittenOut(value)) this.findings.plainSecrets.push(path)
   }
 
   /** The path of a file. `~` is the home folder, as in a shell. */
@@ -245,18 +304,34 @@ export class Block {
   }
 
   /** An object whose values are strings. Its names are checked as written, its values filled in. */
-  entries(
+  entries(name: string, checks: EntryChecks): Effect.Effect<ReadonlyArray<readonly [string, string]>> {
+    return this.#entries(name, checks, (field) => field.string(checks.value))
+  }
+
+  /** An object whose values are strings that may refer to stored secrets. */
+  configuredEntries(
     name: string,
-    checks: { readonly name?: Check; readonly value?: Check }
-  ): Effect.Effect<ReadonlyArray<readonly [string, string]>> {
+    checks: EntryChecks
+  ): Effect.Effect<Readonly<Record<string, ConfiguredValue>>> {
+    return Effect.map(
+      this.#entries(name, checks, (field) => field.configured(checks.value)),
+      (entries) => Object.fromEntries(entries)
+    )
+  }
+
+  #entries<A>(
+    name: string,
+    checks: EntryChecks,
+    read: (field: Field) => Effect.Effect<A | undefined>
+  ): Effect.Effect<ReadonlyArray<readonly [string, A]>> {
     const block = this.childOrEmpty(name)
     const entries = Effect.forEach(block.names, (key) => {
       const problem = checks.name?.(key)
       if (problem !== undefined) block.error(key, problem)
-      return Effect.map(block.string(key, checks.value), (text) => [key, text] as const)
+      return Effect.map(read(block.field(key)), (value) => [key, value] as const)
     })
     return Effect.map(entries, (all) =>
-      all.filter((entry): entry is readonly [string, string] => entry[1] !== undefined)
+      all.filter((entry): entry is readonly [string, A] => entry[1] !== undefined)
     )
   }
 

@@ -9,6 +9,8 @@ export interface Environment {
   readonly home: Effect.Effect<string>
   /** The file was found in the working directory. Vault credentials that it does not name are not sent to its addresses. */
   readonly wasFound: boolean
+  /** The reader of the configuration has no token storage, so that nothing may refer to a secret in it. */
+  readonly withoutSecrets?: true
 }
 
 /**

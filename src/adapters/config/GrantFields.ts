@@ -30,7 +30,7 @@ const readIdentityProvider = Effect.fnUntraced(function* (
 ): Effect.fn.Return<IdentityProvider | undefined> {
   block.warnUnknown(identityProviderFields)
   const tokenEndpoint = yield* block.url("token_url", addressProblem)
-  const { client } = yield* readClient(block)
+  const { client } = yield* readClient(block, (name) => block.secret(name))
   const subjectToken = yield* readSecretSource(block, "subject_token")
   const type = yield* block.oneOf("subject_token_type", ["id_token", "saml2"])
   block.require("token_url")

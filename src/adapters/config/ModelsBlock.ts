@@ -1,4 +1,4 @@
-import { Effect } from "effect"
+import { Effect, Redacted } from "effect"
 import {
   knownProvider,
   knownProviders,
@@ -12,7 +12,8 @@ import { isSecureUrl } from "../../domain/SecureUrl.ts"
 import type { ModelPrice } from "../../ports/ChatModel.ts"
 import type { ConfiguredModel, ConfiguredProvider, ModelSettings } from "../../ports/ModelSettings.ts"
 import { type Block, notEmpty } from "./Cursor.ts"
-import { addressRule, headerNameProblem, headerValueProblem, redacted } from "./ServerEntry.ts"
+import { headerValueProblem } from "../../domain/ConfiguredServer.ts"
+import { addressRule, headerNameProblem } from "./ServerEntry.ts"
 
 /** The fields of the `models` block. Any other is reported as unknown. */
 export const modelsFields = ["default", "timeout_seconds", "providers"]
@@ -105,7 +106,14 @@ const readProvider = Effect.fnUntraced(function* (
   }
   const models = new Map<string, ConfiguredModel>()
   for (const [model, entry] of block.childOrEmpty("models").blocks) models.set(model, yield* readModel(entry))
-  return { name, api, baseUrl, apiKey, headers: redacted(headers), models }
+  return {
+    name,
+    api,
+    baseUrl,
+    apiKey,
+    headers: Object.fromEntries(headers.map(([header, value]) => [header, Redacted.make(value)])),
+    models
+  }
 })
 
 /** Reads the `models` block. Without fields it has the defaults. */

@@ -19,6 +19,7 @@ import {
   isNonInteractiveGrant,
   type OAuthSettings
 } from "../../domain/Server.ts"
+import type { ConfiguredValue } from "../../domain/SecretReference.ts"
 import { loopbackRedirectProblem, notUrlProblem, scopeProblem } from "../../domain/ServerRules.ts"
 import { clientFields, readClient } from "./ClientFields.ts"
 import type { Block, Check } from "./Cursor.ts"
@@ -166,10 +167,10 @@ const warnRisks = (block: Block): void => {
 export const readOAuth = Effect.fnUntraced(function* (
   block: Block,
   addressProblem: AddressCheck
-): Effect.fn.Return<OAuthSettings> {
+): Effect.fn.Return<OAuthSettings<ConfiguredValue>> {
   block.warnUnknown(oauthFields)
   const endpoints = yield* readEndpoints(block, addressProblem)
-  const { client, hasSecret, signs } = yield* readClient(block)
+  const { client, hasSecret, signs } = yield* readClient(block, (name) => block.configuredSecret(name))
   const grant = yield* readGrant(block, { hasProof: hasSecret || signs })
   const scopes = yield* block.strings("scopes", scopeProblem)
   const redirectUri = yield* block.url("redirect_uri", loopbackRedirectProblem)
@@ -196,11 +197,11 @@ export const readOAuth = Effect.fnUntraced(function* (
 
   const { tokenEndpoint, ...otherEndpoints } = endpoints
   const hasClient = client !== undefined || endpoints.registrationEndpoint !== undefined
-  const byHand: EndpointsByHand | undefined =
+  const byHand: EndpointsByHand<ConfiguredValue> | undefined =
     tokenEndpoint === undefined || !hasClient
       ? undefined
       : { _tag: "ByHand", ...otherEndpoints, tokenEndpoint, client }
-  const discovered: AuthorizationSource = { _tag: "Discovered", client }
+  const discovered: AuthorizationSource<ConfiguredValue> = { _tag: "Discovered", client }
   return {
     source: byHand ?? discovered,
     grant,

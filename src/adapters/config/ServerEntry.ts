@@ -1,8 +1,10 @@
-import { Effect, Predicate, Redacted } from "effect"
+import { Effect, Predicate } from "effect"
 import { quotedName } from "../../domain/FieldPath.ts"
 import { isPrivateHost } from "../../domain/PrivateAddress.ts"
 import { isSecureUrl } from "../../domain/SecureUrl.ts"
-import { hasOwnAuthorization, type RemoteServer, type Server, type StdioServer } from "../../domain/Server.ts"
+import { type ConfiguredServer, headerValueProblem } from "../../domain/ConfiguredServer.ts"
+import type { ConfiguredValue } from "../../domain/SecretReference.ts"
+import { hasOwnAuthorization, type RemoteServer, type StdioServer } from "../../domain/Server.ts"
 import { addressProblem, largestAnswerMiB, serverNameProblem } from "../../domain/ServerRules.ts"
 import type { ServerSummary } from "../../ports/Configuration.ts"
 import { backslashProblem, type Block, type Check, type Field, notEmpty, withoutNul } from "./Cursor.ts"
@@ -38,8 +40,6 @@ const types = ["http", "streamable-http", "sse", "stdio"] as const
 // `Headers` and `spawn` refuse the same texts, but their errors quote the value.
 export const headerNameProblem: Check = (name) =>
   /^[\w!#$%&'*+.^`|~-]+$/.test(name) ? undefined : "is not the name of an HTTP header"
-export const headerValueProblem: Check = (text) =>
-  /^[\t\x20-\x7e\x80-\xff]*$/.test(text) ? undefined : "must be one line of characters that a header can hold"
 const variableNameProblem: Check = (name) =>
   name === "" || /[=\0]/.test(name) ? "is not the name of an environment variable" : undefined
 const pathProblem: Check = (text) => notEmpty(text) ?? withoutNul(text) ?? backslashProblem(text)
@@ -57,9 +57,6 @@ export const addressRule =
     return allowsHttp ? `${problem}; allow_http is only for addresses in a private network` : problem
   }
 
-export const redacted = (entries: ReadonlyArray<readonly [string, string]>) =>
-  Object.fromEntries(entries.map(([name, value]) => [name, Redacted.make(value)]))
-
 const readMaxAnswer = (entry: Block) => {
   const maxAnswerMiB = entry.count("maxAnswerMiB", largestAnswerMiB)
   return maxAnswerMiB === undefined ? {} : { maxAnswerMiB }
@@ -68,7 +65,7 @@ const readMaxAnswer = (entry: Block) => {
 const readRemote = Effect.fnUntraced(function* (
   entry: Block,
   name: string
-): Effect.fn.Return<RemoteServer | undefined> {
+): Effect.fn.Return<RemoteServer<ConfiguredValue> | undefined> {
   entry.warnUnknown(["type", "maxAnswerMiB", ...chatFields, ...httpFields], {
     fields: stdioFields,
     problem: "is ignored: it is for servers with a command"
@@ -77,7 +74,10 @@ const readRemote = Effect.fnUntraced(function* (
   if (type === "stdio") entry.error("type", "is stdio, which needs a command and no url")
   const check = addressRule(entry.boolean("allow_http") === true)
   const url = yield* entry.url("url", check)
-  const headers = yield* entry.entries("headers", { name: headerNameProblem, value: headerValueProblem })
+  const headers = yield* entry.configuredEntries("headers", {
+    name: headerNameProblem,
+    value: headerValueProblem
+  })
   const oauth = yield* readOAuth(entry.childOrEmpty("oauth"), check)
   const rules = yield* readToolRules(entry)
   if (url === undefined) return undefined
@@ -95,7 +95,7 @@ const readRemote = Effect.fnUntraced(function* (
     _tag: "Http",
     name,
     url,
-    headers: redacted(headers),
+    headers,
     transport,
     oauth,
     ...maxAnswer,
@@ -107,7 +107,7 @@ const readRemote = Effect.fnUntraced(function* (
 const readStdio = Effect.fnUntraced(function* (
   entry: Block,
   name: string
-): Effect.fn.Return<StdioServer | undefined> {
+): Effect.fn.Return<StdioServer<ConfiguredValue> | undefined> {
   entry.warnUnknown(["type", "maxAnswerMiB", ...chatFields, ...stdioFields], {
     fields: httpFields,
     problem: "is ignored: it is for servers with a url"
@@ -120,20 +120,20 @@ const readStdio = Effect.fnUntraced(function* (
   entry.require("command")
   const command = yield* entry.string("command", pathProblem)
   const args = yield* entry.strings("args", argumentProblem, "argument")
-  const env = yield* entry.entries("env", { name: variableNameProblem, value: withoutNul })
+  const env = yield* entry.configuredEntries("env", { name: variableNameProblem, value: withoutNul })
   const cwd = yield* entry.string("cwd", pathProblem)
   const maxAnswer = readMaxAnswer(entry)
   const rules = yield* readToolRules(entry)
   return command === undefined
     ? undefined
-    : { _tag: "Stdio", name, command, args, env: redacted(env), cwd, ...maxAnswer, ...rules }
+    : { _tag: "Stdio", name, command, args, env, cwd, ...maxAnswer, ...rules }
 })
 
 /** Reads the entry of a server. Undefined: it has errors, or variables that are not filled in yet. */
 export const readServer = Effect.fnUntraced(function* (
   field: Field,
   name: string
-): Effect.fn.Return<Server | undefined> {
+): Effect.fn.Return<ConfiguredServer | undefined> {
   const problem = serverNameProblem(name)
   if (problem !== undefined) field.error(problem)
   const entry = field.block()

@@ -1,4 +1,5 @@
 import { Effect, Layer } from "effect"
+import { isReady } from "../../domain/ConfiguredServer.ts"
 import type { RemoteServer } from "../../domain/Server.ts"
 import { ConfigurationError } from "../../ports/Configuration.ts"
 import { ServerDecoder } from "../../ports/ServerDecoder.ts"
@@ -28,7 +29,8 @@ export const serverFromJson = Effect.fn("serverFromJson")(function* (
   options: { readonly trusted?: boolean } = {}
 ): Effect.fn.Return<RemoteServer, ConfigurationError> {
   const home = Effect.orElseSucceed(homeVariable, () => "~")
-  const access: Access = options.trusted === true ? { variable, home, wasFound: false } : "refused"
+  const access: Access =
+    options.trusted === true ? { variable, home, wasFound: false, withoutSecrets: true } : "refused"
   const findings = new Findings(access)
   const entry = new Field(findings, ["mcpServers", name], json)
   const server = yield* readServer(entry, name)
@@ -36,6 +38,7 @@ export const serverFromJson = Effect.fn("serverFromJson")(function* (
   if (server?._tag !== "Http" || findings.issues.length > 0) {
     return yield* new ConfigurationError({ issues: findings.issues })
   }
+  if (!isReady(server)) return yield* Effect.die(new Error("a secret was not refused"))
   for (const { location, message } of findings.warnings) yield* Effect.logWarning(`${location} ${message}`)
   return server
 })

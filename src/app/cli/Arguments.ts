@@ -6,6 +6,7 @@ import { advice } from "../../domain/Remedy.ts"
 import { canonicalResource } from "../../domain/SecureUrl.ts"
 import { accountName } from "../../domain/SignInError.ts"
 import { fits, itemsOf, type JsonSchema, propertyOf, typesOf, typeText } from "../../domain/ToolSchema.ts"
+import { readyServer } from "../storage/ReadyServer.ts"
 import { Account } from "./Settings.ts"
 import { UsageError } from "./UsageError.ts"
 
@@ -43,16 +44,27 @@ export const resolvedName = (given: string) => {
 export const accountAt = (server: string) =>
   Effect.map(Account, (account) => CredentialKey.of(server, Option.getOrUndefined(account)))
 
-/** The account of a key as users read it: `notion (work)`. */
-export const nameOf = ({ account, server }: CredentialKey): string => accountName(server, account)
+/** A key as users read it: the account `notion (work)`, or what else its record holds. */
+export const nameOf = ({ account, modelProvider, secret, server }: CredentialKey): string =>
+  secret !== undefined
+    ? `the secret ${secret.name} of ${secret.server}`
+    : modelProvider !== undefined
+      ? `the key of ${modelProvider}`
+      : accountName(server, account)
 
-/** The server of that name, which must be one with a sign-in. */
-export const httpServer = Effect.fnUntraced(function* (name: string) {
+/** The entry of that name, which must be one with a sign-in. The secrets that it refers to are not read. */
+export const httpEntry = Effect.fnUntraced(function* (name: string) {
   const server = yield* Configuration.use((configuration) => configuration.server(name))
   if (server._tag === "Http") return server
   return yield* new UsageError({
     problem: `${name} is a program on this machine, which has no sign-in. It takes its credentials from "env".`
   })
+})
+
+/** The server of that name, which must be one with a sign-in. */
+export const httpServer = Effect.fnUntraced(function* (name: string) {
+  const server = yield* readyServer(yield* httpEntry(name))
+  return server._tag === "Http" ? server : yield* Effect.die(new Error("an entry changed its kind"))
 })
 
 /** The arguments of a tool, as the protocol has them. */

@@ -3,7 +3,7 @@ import { Argument, Command, Flag } from "effect/cli"
 import { clientMetadataDocument, clientMetadataUrlProblem } from "../../domain/ClientMetadata.ts"
 import { defaultOAuth } from "../../domain/Server.ts"
 import { ClientIdentity } from "../../ports/ClientIdentity.ts"
-import { httpServer } from "./Arguments.ts"
+import { httpEntry } from "./Arguments.ts"
 import { printJson } from "./Output.ts"
 import { UsageError } from "./UsageError.ts"
 import { showWarnings } from "./Warnings.ts"
@@ -27,7 +27,7 @@ export const clientMetadata = Command.make(
       ? defaultOAuth
       : yield* Effect.andThen(
           showWarnings(name.value),
-          Effect.map(httpServer(name.value), (server) => server.oauth)
+          Effect.map(httpEntry(name.value), (server) => server.oauth)
         )
     const clientId = Option.getOrElse(url, () => oauth.clientMetadataUrl)
     if (clientId === undefined) {

@@ -4,8 +4,9 @@ import { Doctor } from "../doctor/Doctor.ts"
 import { type Finding, note, ok, wrongBy } from "../doctor/Finding.ts"
 import type { StdioServer } from "../../domain/Server.ts"
 import { ServerSession } from "../session/ServerSession.ts"
-import { Configuration, type ConfigurationError } from "../../ports/Configuration.ts"
+import type { Configuration, ConfigurationError } from "../../ports/Configuration.ts"
 import type { StorageError } from "../../ports/CredentialStore.ts"
+import type { ServerSecrets } from "../../ports/ServerSecrets.ts"
 import { Display } from "../../ports/Display.ts"
 import { accountAt, serverName } from "./Arguments.ts"
 import { doctorReport } from "./DoctorReport.ts"
@@ -14,6 +15,7 @@ import { firstLine, print, printJson } from "./Output.ts"
 import { remediesJson } from "./RemedyText.ts"
 import { configFileOfRun, Json, Verbose } from "./Settings.ts"
 import { ProblemsFound } from "./UsageError.ts"
+import { usableServer } from "./UsableServer.ts"
 import { showWarnings } from "./Warnings.ts"
 
 /** Starts a program, or fails with what prevents that. */
@@ -39,7 +41,7 @@ const examineProgram = Effect.fnUntraced(function* (server: StdioServer) {
 
 const examine = Effect.fnUntraced(function* <R>(name: string, account: string, sessions: () => Sessions<R>) {
   yield* showWarnings(name)
-  const server = yield* Configuration.use((configuration) => configuration.server(name))
+  const server = yield* usableServer(name)
   if (server._tag === "Stdio") return yield* Effect.provide(examineProgram(server), sessions())
   return yield* Doctor.use((service) => service.examine(server, account))
 })
@@ -74,7 +76,7 @@ const report = Effect.fnUntraced(function* (name: string, account: string, findi
  * @param sessions what opens a session with a program; other runs do not load it
  */
 export const doctor = <R>(
-  examination: Layer.Layer<Configuration | Doctor, ConfigurationError | StorageError, R>,
+  examination: Layer.Layer<Configuration | Doctor | ServerSecrets, ConfigurationError | StorageError, R>,
   sessions: () => Sessions<R>
 ) =>
   Command.make(
@@ -85,7 +87,7 @@ export const doctor = <R>(
       const findings = yield* examine(name, account, sessions).pipe(
         Effect.provide(examination),
         // A configuration that cannot be used is the first thing to examine.
-        Effect.catchTag("ConfigurationError", (error) =>
+        Effect.catchTag(["ConfigurationError", "SecretMissing", "SecretBoundElsewhere"], (error) =>
           Effect.succeed([{ check: "configuration" as const, ...wrongBy(error) }])
         )
       )

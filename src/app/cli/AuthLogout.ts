@@ -6,6 +6,7 @@ import { command, oauthOf, set } from "../../domain/Remedy.ts"
 import type { RemoteServer } from "../../domain/Server.ts"
 import { CredentialStore } from "../../ports/CredentialStore.ts"
 import { type LogoutResult, SignOut } from "../signin/SignOut.ts"
+import { readyServer } from "../storage/ReadyServer.ts"
 import { accountAt, nameOf, resolvedName, serverName } from "./Arguments.ts"
 import type { JsonOutput } from "./JsonOutput.ts"
 import { addressFlag, showOthers, signInNamed } from "./NamedSignIn.ts"
@@ -49,17 +50,23 @@ export const endSignIn = Effect.fnUntraced(function* (key: CredentialKey, url: O
   const { account, server: name } = key
   const { resource, server } = yield* signInNamed(name, account, url)
   const signOut = yield* SignOut
+  // A sign-in can be ended although a secret of its server is missing: then as one whose server is not configured.
+  const usable =
+    server &&
+    (yield* readyServer(server).pipe(
+      Effect.catchTag(["SecretMissing", "SecretBoundElsewhere"], () => Effect.undefined)
+    ))
   const ended: ReadonlyArray<LogoutResult> =
-    server === undefined
-      ? yield* signOut.logoutStored(name, account, resource)
-      : [yield* signOut.logout(server, account)]
+    usable?._tag === "Http"
+      ? [yield* signOut.logout(usable, account)]
+      : yield* signOut.logoutStored(name, account, resource)
   return { resource, server, done: ended.filter(({ _tag }) => _tag !== "Nothing") }
 })
 
 /** Shows the result of a logout. */
 export const showLogout = Effect.fnUntraced(function* (
   key: CredentialKey,
-  server: RemoteServer | undefined,
+  server: RemoteServer<unknown> | undefined,
   result: LogoutResult
 ) {
   const shown = nameOf(key)

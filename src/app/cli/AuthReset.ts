@@ -3,6 +3,7 @@ import { Argument, Command, Flag } from "effect/cli"
 import type { CredentialKey } from "../../domain/CredentialKey.ts"
 import { command } from "../../domain/Remedy.ts"
 import { CredentialStore, type StorageDescription } from "../../ports/CredentialStore.ts"
+import { ServerSecrets } from "../../ports/ServerSecrets.ts"
 import { SignOut } from "../signin/SignOut.ts"
 import { accountAt, nameOf, resolvedName, serverName } from "./Arguments.ts"
 import { isConfigured } from "./ConfiguredSignIns.ts"
@@ -26,14 +27,19 @@ const isShared = ({ backend }: StorageDescription): boolean => backend.lockScope
 const resetAll = Effect.fnUntraced(function* (flags: { readonly shared: boolean; readonly yes: boolean }) {
   const signOut = yield* SignOut
   const { description, list } = yield* CredentialStore
+  const { names: stored } = yield* ServerSecrets
   const { label } = description.backend
   const isOwn = yield* isConfigured
   const foreign = isShared(description) ? (yield* list).filter((key) => !isOwn(key)) : []
   const takesForeign = flags.shared || foreign.length === 0
+  const clears = !isShared(description) || flags.shared
+  const secrets = clears ? yield* Effect.orElseSucceed(stored, () => []) : []
   if (!flags.yes) {
     const whose = takesForeign ? "every server" : "the servers of this configuration"
     yield* requireAnswer("--all forgets every sign-in")
-    if (!(yield* confirm(`Forget the sign-ins to ${whose}?`))) return yield* tell("Nothing was forgotten.")
+    const also = secrets.length === 0 ? "" : `, and the stored secrets (${secrets.length})`
+    if (!(yield* confirm(`Forget the sign-ins to ${whose}${also}?`)))
+      return yield* tell("Nothing was forgotten.")
   }
   const forgotten = yield* signOut.resetAll(isShared(description) && !flags.shared ? isOwn : undefined)
   if (yield* Json) return yield* printJson(json(forgotten))
@@ -42,7 +48,8 @@ const resetAll = Effect.fnUntraced(function* (flags: { readonly shared: boolean;
       ? "There was nothing to forget."
       : `Forgot the sign-in to ${forgotten.map(nameOf).join(", ")}.`
   )
-  if (!isShared(description) || flags.shared) return
+  if (secrets.length > 0) yield* tell(`Forgot the stored secrets of servers, too (${secrets.length}).`)
+  if (clears) return
   // Only what was read has told whether a record of a configured name is for the configured server.
   const kept = yield* list
   if (kept.length === 0) return

@@ -6,7 +6,7 @@ import { SignInRequired } from "../../domain/SignInError.ts"
 import { Configuration, ConfigurationError } from "../../ports/Configuration.ts"
 import { type AccountStatus, CredentialStatus } from "../credentials/CredentialStatus.ts"
 import { CredentialKey } from "../../domain/CredentialKey.ts"
-import { httpServer, isUrl, nameOf, resolvedName, serverName } from "./Arguments.ts"
+import { httpEntry, isUrl, nameOf, resolvedName, serverName } from "./Arguments.ts"
 import { keysOf } from "./ConfiguredSignIns.ts"
 import type { JsonOutput } from "./JsonOutput.ts"
 import type { Styled } from "./Line.ts"
@@ -162,7 +162,7 @@ export const status = Command.make(
       yield* progressOf("read")
     )
     if (Option.isSome(name) && unlisted === undefined && ofServer.length === 0) {
-      yield* httpServer(name.value)
+      yield* httpEntry(name.value)
       return yield* new UsageError({
         problem: `The entry of ${name.value} has an Authorization header of its own, so it has no sign-in.`
       })

@@ -18,7 +18,22 @@ export const commandNames = {
   token: ["token", "headers"],
   session: ["tools", "resources", "read", "prompts", "prompt", "call", "ping", "chat", "ask"],
   proxy: ["proxy"],
-  other: ["auth", "login", "status", "logout", "reset", "doctor", "storage", "move", "rekey", "models", "key"]
+  other: [
+    "auth",
+    "login",
+    "status",
+    "logout",
+    "reset",
+    "doctor",
+    "storage",
+    "move",
+    "rekey",
+    "models",
+    "key",
+    "secret",
+    "set",
+    "list"
+  ]
 } as const
 
 /** Every word that is a command. */

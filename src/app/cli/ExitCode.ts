@@ -1,5 +1,6 @@
 import { Cause } from "effect"
 import type { Remedy } from "../../domain/Remedy.ts"
+import type { SecretBoundElsewhere, SecretMissing } from "../../domain/SecretError.ts"
 import type { RevocationFailed } from "../../domain/SignInError.ts"
 import type { ChatModelError } from "../../ports/ChatModel.ts"
 import type { ModelUnavailable } from "../../ports/ChatModels.ts"
@@ -30,6 +31,8 @@ export type CommandError =
   | SignInsRequired
   | TokenBoundToKey
   | NoNewPassword
+  | SecretMissing
+  | SecretBoundElsewhere
   | ServerExists
   | FileEditError
   | LocalListenError
@@ -46,6 +49,8 @@ export const exitCodes: Readonly<Record<CommandError["_tag"], 2 | 3 | 4 | 5>> = 
   ModelUnavailable: 2,
   ConfigurationError: 2,
   UnknownServer: 2,
+  SecretMissing: 2,
+  SecretBoundElsewhere: 2,
   ServerExists: 2,
   FileEditError: 2,
   LocalListenError: 2,

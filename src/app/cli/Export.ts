@@ -74,12 +74,13 @@ export const exportServers = Command.make(
     const entries = yield* entriesOf(names)
     const document = { mcpServers: Object.fromEntries(entries.map(({ entry, name }) => [name, entry])) }
     const variables = [...new Set(entries.flatMap((one) => one.variables))]
+    const secrets = entries.flatMap((one) => one.secrets.map((secret) => `${one.name} ${secret}`))
     if (to === "-") yield* printJson(document)
     else {
       yield* writeNew(to, `${JSON.stringify(document, undefined, 2)}\n`, force)
       const servers = entries.map(({ name }) => name)
       if (yield* Json)
-        return yield* printJson({ file: to, servers, variables } satisfies JsonOutput<"export">)
+        return yield* printJson({ file: to, servers, variables, secrets } satisfies JsonOutput<"export">)
       yield* tell(`Wrote ${servers.length === 1 ? "one server" : `${servers.length} servers`} to ${to}.`)
     }
     if (yield* Json) return
@@ -91,6 +92,7 @@ export const exportServers = Command.make(
         `To use it, set the ${variables.length === 1 ? "variable" : "variables"} ${listed(variables)}.`
       )
     }
+    for (const secret of secrets) yield* tell(`To store its secret, run: mcp-cli secret set ${secret}`)
   })
 ).pipe(
   Command.withDescription("Print the servers for other people, without secrets"),

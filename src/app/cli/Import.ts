@@ -1,17 +1,19 @@
-import { Effect, type Layer } from "effect"
+import { Effect, type Layer, Redacted } from "effect"
 import { Command, Flag } from "effect/cli"
 import { mcpClientIds, mcpClients } from "../../domain/McpClient.ts"
-import { advice } from "../../domain/Remedy.ts"
+import { destinationsOf, secretValueProblem } from "../../domain/ConfiguredServer.ts"
+import { advice, command } from "../../domain/Remedy.ts"
 import type { ConfigurationError } from "../../ports/Configuration.ts"
-import type { StorageError } from "../../ports/CredentialStore.ts"
+import { CredentialStore, type StorageError } from "../../ports/CredentialStore.ts"
+import { ServerSecrets } from "../../ports/ServerSecrets.ts"
 import { ConfigurationEditor, type AddedServer } from "../../ports/ConfigurationEditor.ts"
 import { foreignPrograms } from "../../ports/ForeignTokens.ts"
 import { type ForeignServer, foreignServers } from "./clients/ForeignServers.ts"
 import { importTokens, type TokenServices } from "./ImportTokens.ts"
 import type { JsonOutput } from "./JsonOutput.ts"
 import { printJson, tell } from "./Output.ts"
-import { listed } from "./RemedyText.ts"
-import { Json } from "./Settings.ts"
+import { listed, remedyText } from "./RemedyText.ts"
+import { configFileOfRun, Json } from "./Settings.ts"
 import { UsageError } from "./UsageError.ts"
 
 /** Every program of `--from`. */
@@ -35,6 +37,12 @@ const flags = {
     Flag.withDescription("Import sign-ins to the servers of the configuration, instead of servers"),
     Flag.withDefault(false)
   ),
+  secrets: Flag.Boolean("secrets").pipe(
+    Flag.withDescription(
+      "Store the secrets in headers, variables and clients, too, where sign-ins are stored"
+    ),
+    Flag.withDefault(false)
+  ),
   takeOver: Flag.Boolean("take-over").pipe(
     Flag.withDescription("With --tokens: take the refresh tokens, which the other program then loses"),
     Flag.withDefault(false)
@@ -44,21 +52,31 @@ const flags = {
 /** One line of the result. */
 type Row = JsonOutput<"import">["servers"][number]
 
+const nothing = { notes: [], variables: [], secrets: [] }
+
 const rowOf = ({ client, file, name, result }: ForeignServer, added: AddedServer | undefined): Row => {
   const row = { name, client: client.id, file }
   if (result._tag === "Skipped") {
-    return { ...row, result: "skipped", as: null, reason: `it ${result.reason}`, notes: [], variables: [] }
+    return { ...row, result: "skipped", as: null, reason: `it ${result.reason}`, ...nothing }
   }
-  const { notes, variables } = result
+  const { notes, secrets, variables } = result
   switch (added?._tag) {
     case "Added":
-      return { ...row, result: "added", as: name, reason: null, notes, variables }
+      return {
+        ...row,
+        result: "added",
+        as: name,
+        reason: null,
+        notes,
+        variables,
+        secrets: [...secrets.keys()]
+      }
     case "Present":
-      return { ...row, result: "present", as: added.as, reason: null, notes: [], variables: [] }
+      return { ...row, result: "present", as: added.as, reason: null, ...nothing }
     case "Refused":
     case undefined: {
       const reason = (added?.why.message ?? "it was not added").replace(/\s*\n\s*/g, " ").replace(/\.$/, "")
-      return { ...row, result: "skipped", as: null, reason, notes: [], variables: [] }
+      return { ...row, result: "skipped", as: null, reason, ...nothing }
     }
   }
 }
@@ -95,6 +113,11 @@ const show = Effect.fnUntraced(function* (
   for (const row of rows) {
     const title = titles.get(row.client) ?? row.client
     yield* tell(lineOf(row, title, dryRun), ...row.notes.map((note) => `  ${note}`))
+    if (dryRun && row.secrets.length > 0) {
+      yield* tell(
+        `  ${row.secrets.length === 1 ? "Its secret" : "Its secrets"} ${listed(row.secrets)} would be stored.`
+      )
+    }
     if (row.variables.length === 0) continue
     yield* tell(`  Set ${listed(row.variables)} in your environment. ${row.file} has the value.`)
   }
@@ -105,11 +128,48 @@ const show = Effect.fnUntraced(function* (
   } else if (!dryRun) yield* tell(`${file} was not changed.`)
 })
 
-const importServers = Effect.fnUntraced(function* (options: {
-  readonly from: string
-  readonly project: boolean
-  readonly dryRun: boolean
-}) {
+/** Where the secrets of added servers go. */
+interface SecretStores {
+  readonly store: CredentialStore["Service"]
+  readonly secrets: ServerSecrets["Service"]
+}
+
+/** Stores the secrets of a server that was added. One that cannot be stored is left for the user. */
+const storeSecrets = Effect.fnUntraced(function* (
+  { secrets, store }: SecretStores,
+  added: AddedServer,
+  result: ForeignServer["result"]
+) {
+  if (added._tag !== "Added" || result._tag !== "Taken") return
+  const { name, server } = added
+  const configFile = yield* configFileOfRun
+  const stored: Array<string> = []
+  for (const [secret, value] of result.secrets) {
+    const [destination, ...others] = server === undefined ? [] : destinationsOf(server, secret)
+    const problem =
+      server === undefined || destination === undefined
+        ? "has an address with variables"
+        : secretValueProblem(server, Redacted.value(value))
+    if (problem === undefined && destination !== undefined && others.length === 0) {
+      yield* secrets.put({ server: name, name: secret }, { destination, value })
+      stored.push(secret)
+    } else {
+      const way = command("secret set", { server: name, operand: secret, purpose: "store it" })
+      yield* tell(
+        `The secret ${secret} of ${name} was not stored${problem === undefined ? "" : `: it ${problem}`}.`,
+        remedyText(way, configFile)
+      )
+    }
+  }
+  if (stored.length === 0 || (yield* Json)) return
+  const what = stored.length === 1 ? "secret" : "secrets"
+  yield* tell(`Stored the ${what} ${listed(stored)} of ${name} in ${store.description.backend.label}.`)
+})
+
+const importServers = Effect.fnUntraced(function* (
+  options: { readonly from: string; readonly project: boolean; readonly dryRun: boolean },
+  stores?: SecretStores
+) {
   const { dryRun, from, project } = options
   const clients = from === "all" ? mcpClients : mcpClients.filter(({ id }) => id === from)
   if (clients.length === 0) {
@@ -118,7 +178,10 @@ const importServers = Effect.fnUntraced(function* (options: {
       remedies: [advice("To import its sign-ins, add --tokens.")]
     })
   }
-  const { files, problems, servers } = yield* foreignServers(clients, { withProject: project })
+  const { files, problems, servers } = yield* foreignServers(clients, {
+    withProject: project,
+    takesSecrets: stores !== undefined
+  })
   const [only] = clients
   if (from !== "all" && problems[0] !== undefined) return yield* new UsageError({ problem: problems[0] })
   if (from !== "all" && files.length === 0) {
@@ -129,13 +192,25 @@ const importServers = Effect.fnUntraced(function* (options: {
   const entries = servers.flatMap(({ name, result }) =>
     result._tag === "Taken" ? [{ name, entry: result.entry }] : []
   )
+  const hasSecrets = servers.some(({ result }) => result._tag === "Taken" && result.secrets.size > 0)
+  // A store that cannot be opened prevents the import: an entry without its secret is of no use.
+  if (stores !== undefined && hasSecrets && !dryRun) yield* stores.store.unlock
   const edit = yield* ConfigurationEditor.use((editor) => editor.addMissing(entries, { dryRun }))
   const outcomes = [...edit.servers]
   const rows = servers.map((server) =>
     rowOf(server, server.result._tag === "Taken" ? outcomes.shift() : undefined)
   )
   const { backup, file } = edit
+  const taken = servers.filter(({ result }) => result._tag === "Taken")
+  const storing = Effect.gen(function* () {
+    if (stores === undefined || dryRun) return
+    for (const [at, { result }] of taken.entries()) {
+      const added = edit.servers[at]
+      if (added !== undefined) yield* storeSecrets(stores, added, result)
+    }
+  })
   if (yield* Json) {
+    yield* storing
     return yield* printJson({
       file,
       backup: backup ?? null,
@@ -147,19 +222,34 @@ const importServers = Effect.fnUntraced(function* (options: {
   yield* Effect.forEach(problems, (problem) => tell(problem), { discard: true })
   if (rows.length === 0) return yield* tell("No MCP client on this machine has servers to import.")
   yield* show(rows, { file, backup, dryRun })
+  yield* storing
 })
 
 /** `mcp-cli import [--from CLIENT]`, `mcp-cli import --tokens [--from PROGRAM]` */
-export const importCommand = <R>(signIns: Layer.Layer<TokenServices, ConfigurationError | StorageError, R>) =>
+export const importCommand = <R>(
+  signIns: Layer.Layer<TokenServices, ConfigurationError | StorageError, R>,
+  secretStores: Layer.Layer<CredentialStore | ServerSecrets, ConfigurationError | StorageError, R>
+) =>
   Command.make(
     "import",
     flags,
-    Effect.fn("cli.import")(function* ({ takeOver, tokens, ...given }) {
+    Effect.fn("cli.import")(function* ({ secrets: takesSecrets, takeOver, tokens, ...given }) {
       if (!tokens && takeOver) {
         return yield* new UsageError({
           problem: "--take-over is for sign-ins.",
           remedies: [advice("Add --tokens.")]
         })
+      }
+      if (tokens && takesSecrets) {
+        return yield* new UsageError({
+          problem: "--secrets is for servers.",
+          remedies: [advice("Run the command without --tokens.")]
+        })
+      }
+      if (!tokens && takesSecrets) {
+        return yield* Effect.gen(function* () {
+          yield* importServers(given, { store: yield* CredentialStore, secrets: yield* ServerSecrets })
+        }).pipe(Effect.provide(secretStores))
       }
       if (!tokens) return yield* importServers(given)
       yield* Effect.provide(importTokens({ ...given, takeOver }), signIns)
@@ -168,6 +258,7 @@ export const importCommand = <R>(signIns: Layer.Layer<TokenServices, Configurati
     Command.withDescription("Import servers of other MCP clients, or their sign-ins"),
     Command.withExamples([
       { command: "mcp-cli import", description: "The servers of every client on this machine" },
+      { command: "mcp-cli import --secrets", description: "And store the secrets that their files have" },
       { command: "mcp-cli import --from cursor --dry-run", description: "What Cursor has, without a change" },
       {
         command: "mcp-cli import --tokens --from mcp-remote",

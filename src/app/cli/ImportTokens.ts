@@ -11,6 +11,7 @@ import { type RemoteServer, resourceOf } from "../../domain/Server.ts"
 import type { ClientFiles } from "../../ports/ClientFiles.ts"
 import { Configuration } from "../../ports/Configuration.ts"
 import type { CredentialStore } from "../../ports/CredentialStore.ts"
+import type { ServerSecrets } from "../../ports/ServerSecrets.ts"
 import { isOfWholeStore } from "../../ports/StorageFailure.ts"
 import { type ForeignProgram, foreignPrograms, ForeignTokens } from "../../ports/ForeignTokens.ts"
 import { ImportedSignIns, type ImportOutcome } from "../signin/ImportedSignIns.ts"
@@ -20,10 +21,17 @@ import type { JsonOutput } from "./JsonOutput.ts"
 import { isoTime, printJson, relativeTime, tell } from "./Output.ts"
 import { remedyText } from "./RemedyText.ts"
 import { Account, configFileOfRun, Json } from "./Settings.ts"
+import { usableServer } from "./UsableServer.ts"
 import { UsageError } from "./UsageError.ts"
 
 /** What importing sign-ins needs. */
-export type TokenServices = ClientFiles | Configuration | CredentialStore | ForeignTokens | ImportedSignIns
+export type TokenServices =
+  | ClientFiles
+  | Configuration
+  | CredentialStore
+  | ForeignTokens
+  | ImportedSignIns
+  | ServerSecrets
 
 type Row = JsonOutput<"import --tokens">["signIns"][number]
 
@@ -39,7 +47,7 @@ const ownServers = Effect.gen(function* () {
   const configuration = yield* Configuration
   const summaries = (yield* configuration.servers).filter(({ transport }) => transport === "http")
   return yield* Effect.forEach(summaries, ({ name, target }) =>
-    Effect.map(Effect.result(configuration.server(name)), (read): OwnServer => {
+    Effect.map(Effect.result(usableServer(name)), (read): OwnServer => {
       const url = URL.parse(target)
       const resource = url === null ? undefined : canonicalResource(url)
       if (read._tag === "Failure") {

@@ -15,6 +15,7 @@ const about = <S extends Schema.Top>(schema: S, description: string) => schema.a
 const Time = about(Schema.String, "ISO 8601, in UTC")
 const Server = about(Schema.String, "the name in the configuration")
 const Account = about(Schema.String, '"default", or the name of --account')
+const SecretName = about(Schema.String, "as ${secret:NAME} has it")
 const Backend = about(Schema.String, "as in tokenStorage.backend")
 
 const accountFields = { server: Server, account: Account }
@@ -137,6 +138,13 @@ export const jsonOutputs = {
     stored: about(Schema.Boolean, "false: it was removed, or there was none"),
     address: about(Schema.NullOr(Schema.String), "the origin that the key is sent to")
   }),
+  "secret set": Schema.Struct({ server: Server, name: SecretName }),
+  "secret list": Schema.Array(Schema.Struct({ server: Server, name: SecretName })),
+  "secret remove": Schema.Struct({
+    server: Server,
+    name: SecretName,
+    removed: about(Schema.Boolean, "false: there was none")
+  }),
   servers: Schema.Struct({
     file: Schema.String,
     servers: Schema.Array(
@@ -203,7 +211,11 @@ export const jsonOutputs = {
   export: Schema.Struct({
     file: about(Schema.String, "the file that was written; with - the document is printed instead"),
     servers: Schema.Array(Server),
-    variables: about(Schema.Array(Schema.String), "the variables that its reader has to set")
+    variables: about(Schema.Array(Schema.String), "the variables that its reader has to set"),
+    secrets: about(
+      Schema.Array(Schema.String),
+      "the stored secrets that its reader has to set, as SERVER NAME"
+    )
   }),
   import: Schema.Struct({
     file: about(Schema.String, "the configuration"),
@@ -224,7 +236,8 @@ export const jsonOutputs = {
         as: about(Schema.NullOr(Schema.String), "the name in the configuration"),
         reason: about(Schema.NullOr(Schema.String), "why it was skipped"),
         notes: about(Schema.Array(Schema.String), "what was left out"),
-        variables: about(Schema.Array(Schema.String), "the environment variables to set")
+        variables: about(Schema.Array(Schema.String), "the environment variables to set"),
+        secrets: about(Schema.Array(Schema.String), "the names of the secrets that --secrets stores")
       })
     ),
     problems: about(Schema.Array(Schema.String), "files that were not read")

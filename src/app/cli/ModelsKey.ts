@@ -1,10 +1,10 @@
-import { Effect, Option, Redacted, Stdio, Stream } from "effect"
+import { Effect, Redacted } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { advice } from "../../domain/Remedy.ts"
 import { ChatModels } from "../../ports/ChatModels.ts"
 import { CredentialStore } from "../../ports/CredentialStore.ts"
 import { ModelKeys } from "../../ports/ModelKeys.ts"
-import { SecretPrompt } from "../../ports/SecretPrompt.ts"
+import { givenSecret } from "./GivenSecret.ts"
 import type { JsonOutput } from "./JsonOutput.ts"
 import { printJson, tell } from "./Output.ts"
 import { Json } from "./Settings.ts"
@@ -12,28 +12,6 @@ import { UsageError } from "./UsageError.ts"
 
 /** Characters of the longest key. */
 const maxKey = 16_384
-
-/** The key that is piped into this run. */
-const pipedKey = Effect.gen(function* () {
-  const { stdin } = yield* Stdio.Stdio
-  const text = yield* stdin.pipe(
-    Stream.decodeText,
-    Stream.mkString,
-    Effect.mapError(() => new UsageError({ problem: "The key cannot be read from stdin." }))
-  )
-  return Redacted.make(text)
-})
-
-/** The key that the user types, or pipes into this run. It is never an argument: other users can read those. */
-const givenKey = Effect.fnUntraced(function* (question: string) {
-  if (!(yield* Stdio.Stdio.use(({ stdinIsTerminal }) => stdinIsTerminal))) return yield* pipedKey
-  const typed = yield* SecretPrompt.use((prompt) => prompt.ask(question))
-  if (Option.isSome(typed)) return typed.value
-  return yield* new UsageError({
-    problem: "The key cannot be asked for in a non-interactive run.",
-    remedies: [advice("Pipe it into the command.")]
-  })
-})
 
 /** The key as it is sent: one word of a header. */
 const checkedKey = Effect.fnUntraced(function* (given: Redacted.Redacted) {
@@ -76,7 +54,7 @@ export const modelsKey = Command.make(
       return yield* tell(removed ? `The key of ${provider} is removed.` : `No key of ${provider} is stored.`)
     }
     const origin = yield* ChatModels.use((models) => models.originOf(provider))
-    const key = yield* checkedKey(yield* givenKey(`Key of ${provider} for ${origin}`))
+    const key = yield* checkedKey(yield* givenSecret(`Key of ${provider} for ${origin}`, "key"))
     const store = yield* CredentialStore
     yield* store.unlock
     yield* keys.put(provider, origin, key)

@@ -3,10 +3,11 @@ import { Flag } from "effect/cli"
 import { CredentialKey } from "../../domain/CredentialKey.ts"
 import { command } from "../../domain/Remedy.ts"
 import { canonicalResource } from "../../domain/SecureUrl.ts"
+import type { ConfiguredValue } from "../../domain/SecretReference.ts"
 import { type RemoteServer, resourceOf } from "../../domain/Server.ts"
 import { Configuration } from "../../ports/Configuration.ts"
 import { CredentialStore } from "../../ports/CredentialStore.ts"
-import { httpServer } from "./Arguments.ts"
+import { httpEntry } from "./Arguments.ts"
 import { tell } from "./Output.ts"
 import { remedyText } from "./RemedyText.ts"
 import { configFileOfRun } from "./Settings.ts"
@@ -25,7 +26,7 @@ export const addressFlag = Flag.String("url").pipe(
 /** The sign-in that a command line names. */
 interface NamedSignIn {
   /** The server as it is configured now. Absent: the configuration does not name it. */
-  readonly server: RemoteServer | undefined
+  readonly server: RemoteServer<ConfiguredValue> | undefined
   /** The server that the sign-in is for. Absent: whatever is stored under the name. */
   readonly resource: string | undefined
 }
@@ -56,7 +57,7 @@ export const signInNamed = Effect.fnUntraced(function* (
   const stored = yield* storedOf(name, account)
   const isAmbiguous =
     stored.length > 1 && found._tag === "Failure" && found.failure._tag === "ConfigurationError"
-  if (stored.length === 0 || isAmbiguous) yield* httpServer(name)
+  if (stored.length === 0 || isAmbiguous) yield* httpEntry(name)
   return { server: undefined, resource: undefined } satisfies NamedSignIn
 })
 

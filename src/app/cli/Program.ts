@@ -14,6 +14,7 @@ import type { LineEditor } from "../../ports/LineEditor.ts"
 import type { ModelKeys } from "../../ports/ModelKeys.ts"
 import type { OwnProgram } from "../../ports/OwnProgram.ts"
 import type { ServerDecoder } from "../../ports/ServerDecoder.ts"
+import type { ServerSecrets } from "../../ports/ServerSecrets.ts"
 import type { SecretPrompt } from "../../ports/SecretPrompt.ts"
 import type { UserInteraction } from "../../ports/UserInteraction.ts"
 import type { StorageBackends } from "../../ports/StorageBackends.ts"
@@ -60,6 +61,10 @@ import type { StdioProxyServices } from "./ProxyStdio.ts"
 import { remove } from "./Remove.ts"
 import { prompt } from "./Prompt.ts"
 import { read } from "./Read.ts"
+import { secret } from "./Secret.ts"
+import { secretList } from "./SecretList.ts"
+import { secretRemove } from "./SecretRemove.ts"
+import { secretSet } from "./SecretSet.ts"
 import { servers } from "./Servers.ts"
 import { interactiveSession } from "./Session.ts"
 import { type Settings, settings } from "./Settings.ts"
@@ -71,6 +76,7 @@ import { uninstall } from "./Uninstall.ts"
 
 type Stored =
   | Configuration
+  | ServerSecrets
   | CredentialStore
   | CredentialStatus
   | SignOut
@@ -85,6 +91,7 @@ type SessionServices =
   | CredentialStore
   | ChosenStorage
   | HttpTransport
+  | ServerSecrets
   | ServerSession
 
 /** The layers of the commands; each is built only for the commands that need it. */
@@ -105,10 +112,20 @@ export interface Live<R> {
   /** As `stored`, but the user is never asked for a password. */
   readonly storedWithoutPrompt: Layer.Layer<Stored, ConfigurationError | StorageError, Settings | R>
   /** An examination: the wire and the store, without a browser. */
-  readonly examination: Layer.Layer<Configuration | Doctor, ConfigurationError | StorageError, Settings | R>
+  readonly examination: Layer.Layer<
+    Configuration | Doctor | ServerSecrets,
+    ConfigurationError | StorageError,
+    Settings | R
+  >
   /** What finds models, and stores the keys of their providers. */
   readonly models: Layer.Layer<
     Configuration | CredentialStore | ChatModels | ModelKeys | SecretPrompt,
+    ConfigurationError | StorageError,
+    Settings | R
+  >
+  /** What stores the secrets of servers. */
+  readonly secrets: Layer.Layer<
+    Configuration | CredentialStore | ServerSecrets | SecretPrompt,
     ConfigurationError | StorageError,
     Settings | R
   >
@@ -116,12 +133,16 @@ export interface Live<R> {
   readonly rekey: Layer.Layer<Configuration | StorageRekey, ConfigurationError, Settings | R>
   /** A sign-in that the user requested. */
   readonly signIn: Layer.Layer<
-    Configuration | CredentialStore | ServerDecoder | SignIn | UserInteraction | TraceFile,
+    Configuration | CredentialStore | ServerDecoder | ServerSecrets | SignIn | UserInteraction | TraceFile,
     ConfigurationError | StorageError,
     Settings | R
   >
   /** Tokens, with a sign-in only if a user is present. */
-  readonly tokens: Layer.Layer<Configuration | AccessTokens, ConfigurationError | StorageError, Settings | R>
+  readonly tokens: Layer.Layer<
+    Configuration | AccessTokens | ServerSecrets,
+    ConfigurationError | StorageError,
+    Settings | R
+  >
   /** Tokens for requests of other programs, without a sign-in that needs the user. */
   readonly localProxy: Layer.Layer<HttpProxyServices, ConfigurationError | StorageError, Settings | R>
   /** The MCP client that started this program. */
@@ -233,9 +254,19 @@ export const program = <R>(live: Live<R>, format: Ref.Ref<ErrorFormat>, words: R
               commandsOf(words, { key: () => modelsKey.pipe(Command.provide(live.models)) })
             )
           ),
+        secret: () =>
+          secret.pipe(
+            Command.withSubcommands(
+              commandsOf(words, {
+                set: () => secretSet.pipe(Command.provide(live.secrets)),
+                list: () => secretList.pipe(Command.provide(live.secrets)),
+                remove: () => secretRemove.pipe(Command.provide(live.secrets))
+              })
+            )
+          ),
         servers: () => servers.pipe(Command.provide(live.configuration)),
         add: () => add.pipe(Command.provide(live.editing)),
-        import: () => importCommand(live.foreignSignIns).pipe(Command.provide(live.importing)),
+        import: () => importCommand(live.foreignSignIns, live.secrets).pipe(Command.provide(live.importing)),
         remove: () => remove(live.stored, live.storedWithoutPrompt).pipe(Command.provide(live.editing)),
         install: () => install.pipe(Command.provide(live.clients)),
         uninstall: () => uninstall.pipe(Command.provide(live.clients)),

@@ -9,6 +9,7 @@ import type { LocalListener, LocalPlace } from "../../ports/LocalListener.ts"
 import type { McpForwarder } from "../../ports/McpForwarder.ts"
 import type { McpWire } from "../../ports/McpWire.ts"
 import { ProxyBearers } from "../../ports/ProxyBearers.ts"
+import type { ServerSecrets } from "../../ports/ServerSecrets.ts"
 import type { ServerDecoder } from "../../ports/ServerDecoder.ts"
 import type { AuthorizedHttp } from "../http/AuthorizedHttp.ts"
 import { type Served, serveHttp } from "../proxy/http/HttpProxy.ts"
@@ -20,6 +21,7 @@ import { type RemoteLine, remoteLineOf } from "./RemoteLine.ts"
 import { errorText } from "./RemedyText.ts"
 import { Account, configFileOfRun, Json } from "./Settings.ts"
 import { UsageError } from "./UsageError.ts"
+import { usableServer } from "./UsableServer.ts"
 import { showWarnings } from "./Warnings.ts"
 
 /** The path of a server that is served alone. */
@@ -132,6 +134,7 @@ export type HttpProxyServices =
   | McpWire
   | ProxyBearers
   | ServerDecoder
+  | ServerSecrets
 
 /** What programs show, and the bearer if it was made now. Absent check: they show none. */
 const bearerOf = Effect.fnUntraced(function* (args: ProxyHttpArguments, purpose: string) {
@@ -204,7 +207,7 @@ const allServed = Effect.gen(function* () {
   })
   const all = yield* Effect.forEach(listed, ({ name }) => {
     const path = `/${encodeURIComponent(name)}`
-    return configuration.server(name).pipe(
+    return usableServer(name).pipe(
       Effect.flatMap((server) => servable(server, path)),
       Effect.map((served): ServedServer => ({ name, path, served })),
       Effect.catch((error) => refuse(name, path, error))
@@ -217,7 +220,7 @@ const allServed = Effect.gen(function* () {
 const oneServed = Effect.fnUntraced(function* (given: string) {
   const name = yield* resolvedName(given)
   yield* showWarnings(name)
-  const server = yield* Configuration.use((configuration) => configuration.server(name))
+  const server = yield* usableServer(name)
   return [{ name, path: onlyPath, served: yield* servable(server, onlyPath) } satisfies ServedServer]
 })
 

@@ -1,11 +1,12 @@
 import { Effect, identity, type Layer, Option, Random } from "effect"
 import { advice } from "../../domain/Remedy.ts"
-import { Configuration, type ConfigurationError } from "../../ports/Configuration.ts"
+import type { Configuration, ConfigurationError } from "../../ports/Configuration.ts"
 import type { StorageError } from "../../ports/CredentialStore.ts"
 import { Display } from "../../ports/Display.ts"
 import { LocalClient, type OpenClient } from "../../ports/LocalClient.ts"
 import type { McpWire } from "../../ports/McpWire.ts"
 import type { RemoteServer } from "../../domain/Server.ts"
+import type { ServerSecrets } from "../../ports/ServerSecrets.ts"
 import type { ServerDecoder } from "../../ports/ServerDecoder.ts"
 import type { BrowserOpenings } from "../../ports/BrowserOpenings.ts"
 import type { Credentials } from "../credentials/Credentials.ts"
@@ -21,6 +22,7 @@ import { type RemoteLine, remoteLineOf } from "./RemoteLine.ts"
 import { errorText } from "./RemedyText.ts"
 import { Account, CallbackTimeout, configFileOfRun } from "./Settings.ts"
 import { UsageError } from "./UsageError.ts"
+import { usableServer } from "./UsableServer.ts"
 import { showWarnings } from "./Warnings.ts"
 
 /** The layers of a proxy over stdio. The client is there before the rest, so that an error of the rest reaches it. */
@@ -34,7 +36,8 @@ export interface StdioProxyServices<R> {
     | McpWire
     | ServerDecoder
     | SignIn
-    | BrowserOpenings,
+    | BrowserOpenings
+    | ServerSecrets,
     ConfigurationError | StorageError,
     R
   >
@@ -65,7 +68,7 @@ const remoteServer = Effect.fnUntraced(function* (line: ReadonlyArray<string>) {
 const configuredServer = Effect.fnUntraced(function* (given: string) {
   const name = yield* resolvedName(given)
   yield* showWarnings(name)
-  const server = yield* Configuration.use((configuration) => configuration.server(name))
+  const server = yield* usableServer(name)
   if (server._tag === "Http") return { server, rules: [] } satisfies Proxied
   return yield* new UsageError({
     problem: `${name} is a program on this machine, which an MCP client can start itself.`

@@ -6,6 +6,7 @@ import { RevocationFailed } from "../../domain/SignInError.ts"
 import type { Configuration, ConfigurationError } from "../../ports/Configuration.ts"
 import { ConfigurationEditor } from "../../ports/ConfigurationEditor.ts"
 import { CredentialStore, type StorageError } from "../../ports/CredentialStore.ts"
+import { ServerSecrets } from "../../ports/ServerSecrets.ts"
 import type { SignOut } from "../signin/SignOut.ts"
 import { nameOf, resolvedName, serverName } from "./Arguments.ts"
 import { endSignIn, showLogout } from "./AuthLogout.ts"
@@ -43,30 +44,54 @@ const removable = ({ account, detail, fixes, server }: RevocationFailed) =>
     ]
   })
 
+/** The secrets that are stored for a server. */
+const secretsOf = (server: string) =>
+  Effect.map(
+    ServerSecrets.use(({ names }) => names),
+    (all) => all.filter((secret) => secret.server === server)
+  )
+
+/** Removes the secrets that are stored for a server. */
+const removeSecrets = Effect.fnUntraced(function* (given: string) {
+  const name = yield* resolvedName(given)
+  for (const secret of yield* secretsOf(name)) {
+    yield* ServerSecrets.use((secrets) => secrets.remove(secret))
+    if (!(yield* Json)) yield* tell(`Removed the secret ${secret.name} of ${name}.`)
+  }
+})
+
 /** How long a store may take to say what it still holds: the server is removed by then. */
 const listTimeout = "3 seconds"
 
-/** Says which sign-ins stay behind, and how to end them. */
-const showLeft = Effect.fnUntraced(function* <R>(name: string, stored: Stored<R>) {
+/** Says which sign-ins and secrets stay behind, and how to remove them. */
+const showLeft = Effect.fnUntraced(function* <R>(name: string, hasSignIn: boolean, stored: Stored<R>) {
   const configFile = yield* configFileOfRun
   const end = (account?: string) =>
     remedyText(command("auth logout", { server: name, account, purpose: "end it" }), configFile)
-  const listed = yield* CredentialStore.use((store) => store.list).pipe(
+  const listed = yield* Effect.all([CredentialStore.use((store) => store.list), secretsOf(name)]).pipe(
     Effect.provide(stored),
     Effect.timeout(listTimeout),
     Effect.option
   )
   if (Option.isNone(listed)) {
+    if (!hasSignIn) return
     return yield* tell(`If you are signed in to ${name}, that sign-in is still stored.`, end())
   }
-  const left = new Map(
-    listed.value.filter(({ server }) => server === name).map((key) => [key.account, key.first])
-  )
+  const [keys, secrets] = listed.value
+  for (const secret of secrets) {
+    const forget = command("secret remove", { server: name, operand: secret.name, purpose: "forget it" })
+    yield* tell(`The secret ${secret.name} of ${name} is still stored.`, remedyText(forget, configFile))
+  }
+  const left = new Map(keys.filter(({ server }) => server === name).map((key) => [key.account, key.first]))
   for (const key of left.values())
     yield* tell(`The sign-in to ${nameOf(key)} is still stored.`, end(key.account))
 })
 
-type Stored<R> = Layer.Layer<Configuration | CredentialStore | SignOut, ConfigurationError | StorageError, R>
+type Stored<R> = Layer.Layer<
+  Configuration | CredentialStore | ServerSecrets | SignOut,
+  ConfigurationError | StorageError,
+  R
+>
 
 /** `mcp-cli remove NAME` */
 export const remove = <R>(stored: Stored<R>, storedWithoutPrompt: Stored<R>) =>
@@ -75,14 +100,14 @@ export const remove = <R>(stored: Stored<R>, storedWithoutPrompt: Stored<R>) =>
     {
       name: serverName,
       signOut: Flag.Boolean("sign-out").pipe(
-        Flag.withDescription("Revoke and forget its sign-ins first"),
+        Flag.withDescription("Revoke and forget its sign-ins first, and its stored secrets"),
         Flag.withDefault(false)
       )
     },
     Effect.fn("cli.remove")(function* ({ name, signOut }) {
       // Revoking needs the settings of the server.
       if (signOut) {
-        yield* signOutOf(name).pipe(
+        yield* Effect.andThen(signOutOf(name), removeSecrets(name)).pipe(
           Effect.catchTag("RevocationFailed", (failed) => Effect.fail(removable(failed))),
           Effect.provide(stored)
         )
@@ -104,8 +129,8 @@ export const remove = <R>(stored: Stored<R>, storedWithoutPrompt: Stored<R>) =>
       }
       yield* tell(`Removed ${removed.name} from ${file}.`)
       if (backup !== undefined) yield* tell(`The file as it was before: ${backup}`)
-      if (signOut || !removed.authorization.startsWith("oauth")) return
-      yield* showLeft(removed.name, storedWithoutPrompt)
+      if (signOut) return
+      yield* showLeft(removed.name, removed.authorization.startsWith("oauth"), storedWithoutPrompt)
     })
   ).pipe(
     Command.withDescription("Remove a server from the configuration file"),

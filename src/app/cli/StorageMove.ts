@@ -74,8 +74,9 @@ export const move = Command.make(
       service.move(to, fromName, { isOwn, progress, removed })
     )
     const { left } = result
-    const moved = result.moved.filter(({ modelProvider }) => modelProvider === undefined)
-    const keys = result.moved.length - moved.length
+    const moved = result.moved.filter(({ isSignIn }) => isSignIn)
+    const keys = result.moved.filter(({ modelProvider }) => modelProvider !== undefined).length
+    const secrets = result.moved.filter(({ secret }) => secret !== undefined).length
     const { label } = result.to
     const configFile = yield* configFileOfRun
     if (yield* Json) {
@@ -97,6 +98,7 @@ export const move = Command.make(
         : `Moved ${moved.length} sign-in${moved.length === 1 ? "" : "s"} to ${label}.`
     )
     if (keys > 0) yield* tell(`Moved ${keys} key${keys === 1 ? "" : "s"} of model providers, too.`)
+    if (secrets > 0) yield* tell(`Moved ${secrets} secret${secrets === 1 ? "" : "s"} of servers, too.`)
     if (result.elsewhere.length > 0) {
       yield* tell(
         `mcp-cli: not moved: ${namesOf(result.elsewhere).join(", ")}. This configuration has other servers under these names. Add --all to take them too.`

@@ -1,15 +1,15 @@
 import { Effect, Option } from "effect"
-import { Configuration } from "../../ports/Configuration.ts"
 import { type OpenSession, ServerSession } from "../session/ServerSession.ts"
 import { accountAt } from "./Arguments.ts"
 import { Account } from "./Settings.ts"
 import { UsageError } from "./UsageError.ts"
+import { usableServer } from "./UsableServer.ts"
 import { showWarnings } from "./Warnings.ts"
 
 /** Opens a session with a server of the configuration, which closes with the scope. */
 export const openServer = Effect.fnUntraced(function* (name: string) {
   yield* showWarnings(name)
-  const server = yield* Configuration.use((configuration) => configuration.server(name))
+  const server = yield* usableServer(name)
   const { account } = yield* accountAt(name)
   if (server._tag === "Stdio" && Option.isSome(yield* Account)) {
     return yield* new UsageError({

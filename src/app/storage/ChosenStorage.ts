@@ -205,9 +205,9 @@ export const layer: Layer.Layer<
         )
         yield* (yield* now).store.clear
       }),
-      // Keys of models are stored beside the sign-ins, and are none.
+      // Keys of models and secrets of servers are stored beside the sign-ins, and are none.
       list: Effect.flatMap(now, ({ store }) =>
-        Effect.map(store.list, (keys) => keys.filter(({ modelProvider }) => modelProvider === undefined))
+        Effect.map(store.list, (keys) => keys.filter(({ isSignIn }) => isSignIn))
       )
     })
 

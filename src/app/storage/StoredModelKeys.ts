@@ -1,6 +1,6 @@
 import { Clock, Effect, Layer, Option } from "effect"
-import { modelKeyRecord } from "../../domain/chat/ModelKey.ts"
 import { CredentialKey } from "../../domain/CredentialKey.ts"
+import { secretRecord } from "../../domain/SecretRecord.ts"
 import { CredentialLock } from "../../ports/CredentialLock.ts"
 import { CredentialStore } from "../../ports/CredentialStore.ts"
 import { ModelKeys } from "../../ports/ModelKeys.ts"
@@ -28,7 +28,7 @@ export const layer: Layer.Layer<ModelKeys, never, ChosenStorage | CredentialStor
         }),
         put: Effect.fn("ModelKeys.put")(function* (provider, origin, key) {
           const name = CredentialKey.ofModels(provider)
-          const record = modelKeyRecord(provider, origin, key, yield* Clock.currentTimeMillis)
+          const record = secretRecord(provider, origin, key, yield* Clock.currentTimeMillis)
           yield* lock.withLock(name, "refresh")(store.put(name, record))
         }),
         remove: Effect.fn("ModelKeys.remove")(function* (provider) {

@@ -1,6 +1,7 @@
 import { Redacted } from "effect"
 import { oauthEndpoints, optionalEndpoints } from "../../domain/OAuthEndpoints.ts"
 import { secretsInHeader } from "../../domain/Redaction.ts"
+import type { ConfiguredValue, SecretReference } from "../../domain/SecretReference.ts"
 import type { Grant, RemoteServer, SecretSource } from "../../domain/Server.ts"
 import type { MessageKind } from "../../domain/TraceEvent.ts"
 import { publicInRequest } from "./PublicNames.ts"
@@ -21,7 +22,7 @@ export interface FlowConfiguration {
   readonly otherVariables?: ReadonlyArray<string>
 }
 
-const textOf = (secret: SecretSource | undefined): ReadonlyArray<string> =>
+const textOf = (secret: SecretSource | SecretReference | undefined): ReadonlyArray<string> =>
   Redacted.isRedacted(secret) ? [Redacted.value(secret)] : []
 
 const secretsOfGrant = (grant: Grant | undefined): ReadonlyArray<string> => {
@@ -41,10 +42,10 @@ const secretsOfGrant = (grant: Grant | undefined): ReadonlyArray<string> => {
   }
 }
 
-const secretsOf = ({ headers, oauth, url }: RemoteServer): ReadonlyArray<string> => [
+const secretsOf = ({ headers, oauth, url }: RemoteServer<ConfiguredValue>): ReadonlyArray<string> => [
   url.username,
   url.password,
-  ...Object.values(headers).flatMap((value) => secretsInHeader(Redacted.value(value))),
+  ...Object.values(headers).flatMap((value) => textOf(value).flatMap(secretsInHeader)),
   ...textOf(oauth.source.client?.clientSecret),
   ...secretsOfGrant(oauth.grant),
   ...Object.entries(oauth.extraAuthParams)
@@ -52,7 +53,7 @@ const secretsOf = ({ headers, oauth, url }: RemoteServer): ReadonlyArray<string>
     .map(([, value]) => value)
 ]
 
-const endpointsOf = ({ oauth: { source } }: RemoteServer): FlowConfiguration["endpoints"] => {
+const endpointsOf = ({ oauth: { source } }: RemoteServer<unknown>): FlowConfiguration["endpoints"] => {
   if (source._tag !== "ByHand") return []
   const all: ReadonlyArray<readonly [MessageKind, URL | undefined]> = [
     ["authorization request", source.authorizationEndpoint],
@@ -68,7 +69,10 @@ const endpointsOf = ({ oauth: { source } }: RemoteServer): FlowConfiguration["en
  *
  * @param urlAsWritten the server's URL with its `${VAR}` unexpanded
  */
-export const flowConfiguration = (server: RemoteServer, urlAsWritten: string): FlowConfiguration => ({
+export const flowConfiguration = (
+  server: RemoteServer<ConfiguredValue>,
+  urlAsWritten: string
+): FlowConfiguration => ({
   server: server.url,
   serverAsWritten: urlAsWritten,
   endpoints: endpointsOf(server),

@@ -1,8 +1,10 @@
-import { Clock, Effect, Layer, References } from "effect"
+import { Clock, Effect, Layer, Redacted, References } from "effect"
+import { secretsInHeader } from "../../domain/Redaction.ts"
 import type { Field, ShownBody, ShownText, ShownUrl } from "../../domain/TraceEvent.ts"
 import { Configuration } from "../../ports/Configuration.ts"
 import { HttpTransport } from "../../ports/HttpTransport.ts"
 import { combined, flowConfiguration } from "./FlowConfiguration.ts"
+import { ServerSecrets } from "../../ports/ServerSecrets.ts"
 import { makeRedactor, type Redactor } from "./Redactor.ts"
 import { shownRequest } from "./TracedTransport.ts"
 
@@ -34,7 +36,7 @@ const headerLines = (mark: ">" | "<", headers: ReadonlyArray<Field>) =>
   })
 
 /** The redactor for all servers that can be used now: those of the configuration, and those that a URL names. */
-const redactorOfRun = Effect.gen(function* () {
+const redactorOfRun = Effect.fnUntraced(function* (secrets: ReadonlyArray<Redacted.Redacted>) {
   const configuration = yield* Configuration
   const listed = yield* Effect.orElseSucceed(configuration.servers, () => [])
   const known = yield* Effect.forEach(listed, ({ name, target }) =>
@@ -54,7 +56,8 @@ const redactorOfRun = Effect.gen(function* () {
     configuredHeaders: [],
     secrets: []
   }
-  const [first = none, ...others] = [...known.flat(), ...unlisted]
+  const stored = { ...none, secrets: secrets.flatMap((secret) => secretsInHeader(Redacted.value(secret))) }
+  const [first = none, ...others] = [...known.flat(), ...unlisted, stored]
   return makeRedactor(combined(first, others))
 })
 
@@ -99,19 +102,27 @@ const sendLogged = Effect.fnUntraced(function* (
  */
 export const layer = (options: {
   readonly withHeaders: boolean
-}): Layer.Layer<HttpTransport, never, Configuration | HttpTransport> =>
+}): Layer.Layer<HttpTransport, never, Configuration | HttpTransport | ServerSecrets> =>
   Layer.effect(
     HttpTransport,
     Effect.gen(function* () {
       const { send } = yield* HttpTransport
       const configuration = yield* Configuration
+      const secrets = yield* ServerSecrets
       // Made by the first request: a configuration that cannot be read is reported by what reads it.
-      const redactor = yield* Effect.cached(
-        Effect.provideService(redactorOfRun, Configuration, configuration)
-      )
+      // A secret that is read after that makes another one.
+      let redactor: { readonly made: Redactor; readonly secrets: number } | undefined
+      const current = Effect.gen(function* () {
+        const read = yield* secrets.read
+        if (redactor?.secrets !== read.length) {
+          const made = yield* Effect.provideService(redactorOfRun(read), Configuration, configuration)
+          redactor = { made, secrets: read.length }
+        }
+        return redactor.made
+      })
       return HttpTransport.of({
         send: (request, sending) =>
-          Effect.flatMap(redactor, (made) => sendLogged(made, send, options.withHeaders, request, sending))
+          Effect.flatMap(current, (made) => sendLogged(made, send, options.withHeaders, request, sending))
       })
     })
   )

@@ -262,11 +262,12 @@ describe("adding several servers", () => {
     Effect.gen(function* () {
       const before = withServers('"a": { "url": "https://a.example" } // the first')
       const { addMissing, file, text } = yield* configured(before)
-      assert.deepStrictEqual(yield* addMissing(both, true), {
-        file,
-        backup: undefined,
-        servers: both.map(({ name }) => ({ _tag: "Added" as const, name }))
-      })
+      const { servers, ...edit } = yield* addMissing(both, true)
+      assert.deepStrictEqual(edit, { file, backup: undefined })
+      assert.deepStrictEqual(
+        servers.map((server) => server._tag === "Added" && server.server?.name),
+        ["notion", "linear"]
+      )
       assert.strictEqual(text(), before)
       assert.strictEqual((yield* addMissing(both)).backup, `${file}.bak`)
       assert.strictEqual(readFileSync(`${file}.bak`, "utf8"), before)
@@ -307,12 +308,16 @@ describe("adding several servers", () => {
       ])
       assert.deepStrictEqual(
         servers.map((server) =>
-          server._tag === "Refused" ? errorText(server.why).replaceAll(file, "FILE") : server
+          server._tag === "Refused"
+            ? errorText(server.why).replaceAll(file, "FILE")
+            : server._tag === "Added"
+              ? `${server.name}: ${server.server?.name}`
+              : server
         ),
         [
           { _tag: "Present", name: "notion", as: "wiki" },
           'FILE has another server "linear": https://elsewhere.example.\nTo replace it, add --force.',
-          { _tag: "Added", name: "again" },
+          "again: again",
           { _tag: "Present", name: "x", as: "again" }
         ]
       )

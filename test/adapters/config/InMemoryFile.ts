@@ -3,6 +3,7 @@ import * as NodePath from "@effect/platform-node/NodePath"
 import { ByteSize, ConfigProvider, Effect, FileSystem, Layer, Option } from "effect"
 import * as ConfigurationFile from "../../../src/adapters/config/ConfigurationFile.ts"
 import type { RemoteServer, Server } from "../../../src/domain/Server.ts"
+import { type ConfiguredServer, isReady } from "../../../src/domain/ConfiguredServer.ts"
 import { Configuration, type ConfigurationIssue } from "../../../src/ports/Configuration.ts"
 import { ConfigurationTrust, type RequireApproval } from "../../../src/ports/ConfigurationTrust.ts"
 
@@ -124,9 +125,16 @@ export const warningsOf = (content: unknown, options?: Options) =>
     withFile(content, options)
   )
 
+/** The one server of a file, named `s`, as its entry configures it. */
+export const configuredServerOf = (
+  entry: unknown,
+  options?: Options
+): Effect.Effect<ConfiguredServer, unknown> =>
+  Configuration.use(({ server }) => server("s")).pipe(withFile({ mcpServers: { s: entry } }, options))
+
 /** The one server of a file, named `s`, as it is used. */
 export const serverOf = (entry: unknown, options?: Options): Effect.Effect<Server, unknown> =>
-  Configuration.use(({ server }) => server("s")).pipe(withFile({ mcpServers: { s: entry } }, options))
+  Effect.filterOrFail(configuredServerOf(entry, options), isReady, () => "refers to a secret")
 
 /** As {@link serverOf}, for a server over HTTP. */
 export const httpServerOf = (entry: unknown, options?: Options): Effect.Effect<RemoteServer, unknown> =>

@@ -5,6 +5,7 @@ import {
   isTemplate,
   isWrittenOut,
   parseTemplate,
+  secretsIn,
   syntaxProblem,
   variablesIn
 } from "../../../src/adapters/config/Interpolation.ts"
@@ -19,7 +20,7 @@ const environment: Readonly<Record<string, string>> = {
 const fill = (source: string) =>
   interpolate(source, (variable) =>
     Effect.sync(() => (Object.hasOwn(environment, variable) ? environment[variable] : undefined))
-  )
+  ).pipe(Effect.map((parts) => parts.join("")))
 
 describe("a string of the configuration", () => {
   it.effect.each([
@@ -104,8 +105,39 @@ describe("a string of the configuration", () => {
     Effect.gen(function* () {
       const around = text.replaceAll("$", "")
       const filled = yield* interpolate(`${around}\${X}${around}`, () => Effect.succeed(value))
-      assert.strictEqual(filled, `${around}${value}${around}`)
+      const expected = `${around}${value}${around}`
+      assert.deepStrictEqual(filled, [expected])
     })
+  )
+})
+
+describe("a stored secret", () => {
+  it.effect("is a part of its own among texts", () =>
+    Effect.gen(function* () {
+      const parts = yield* interpolate("Bearer ${secret:API_KEY}-${A}-$${secret:b}", () =>
+        Effect.succeed("one")
+      )
+      assert.deepStrictEqual(parts, ["Bearer ", { secret: "API_KEY" }, "-one-${secret:b}"])
+      assert.deepStrictEqual(secretsIn("${secret:a}${secret:X-Api-Key}$${secret:c}"), ["a", "X-Api-Key"])
+    })
+  )
+
+  it("is no variable, and is not written out", () => {
+    assert.isFalse(isTemplate("${secret:API_KEY}"))
+    assert.isFalse(isWrittenOut("Bearer ${secret:API_KEY}"))
+    assert.deepStrictEqual(variablesIn('"${secret:API_KEY} ${secret:-x} ${secret} ${A}"'), [
+      "secret",
+      "secret",
+      "A"
+    ])
+    assert.deepStrictEqual(parseTemplate("${secret:-x}"), [
+      { _tag: "Variable", variable: "secret", fallback: "x" }
+    ])
+  })
+
+  it.each(["${secret:}", "${secret:1a}", "${secret:a b}", `\${secret:${"a".repeat(41)}}`, "${secret:a"])(
+    "needs a name: %s",
+    (text) => assert.include(syntaxProblem(text) ?? "", "${secret:NAME} without a name")
   )
 })
 

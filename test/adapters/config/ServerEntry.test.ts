@@ -3,7 +3,16 @@ import { Effect, Redacted } from "effect"
 import { errorText } from "../../../src/app/cli/RemedyText.ts"
 import { defaultOAuth } from "../../../src/domain/Server.ts"
 import { Configuration } from "../../../src/ports/Configuration.ts"
-import { errorsOf, httpServerOf, serverOf, useErrorsOf, warningsOf, withFile } from "./InMemoryFile.ts"
+import { SecretReference } from "../../../src/domain/SecretReference.ts"
+import {
+  configuredServerOf,
+  errorsOf,
+  httpServerOf,
+  serverOf,
+  useErrorsOf,
+  warningsOf,
+  withFile
+} from "./InMemoryFile.ts"
 
 const url = "https://mcp.example.com/mcp"
 const types = "http, streamable-http, sse, stdio"
@@ -631,6 +640,78 @@ describe("what a model may do with the tools of a server", () => {
       const file = { mcpServers: { a: { url, ...Object(fields) } } }
       assert.deepStrictEqual(yield* errorsOf(file), [])
       assert.deepStrictEqual(yield* warningsOf(file), [`mcpServers.a.${expected}`])
+    })
+  )
+})
+
+describe("a server that refers to stored secrets", () => {
+  const partsOf = (value: unknown) =>
+    value instanceof SecretReference
+      ? value.parts.map((part) => (Redacted.isRedacted(part) ? Redacted.value(part) : part))
+      : value
+
+  it.effect("has references in headers, and for its client", () =>
+    Effect.gen(function* () {
+      const server = yield* configuredServerOf(
+        {
+          url,
+          headers: { Authorization: "Bearer ${REGION}-${secret:KEY}", B: "plain" },
+          oauth: { client_id: "c", client_secret: "${secret:client}" }
+        },
+        { env: { REGION: "eu" } }
+      )
+      assert(server._tag === "Http")
+      assert.deepStrictEqual(partsOf(server.headers["Authorization"]), ["Bearer eu-", { secret: "KEY" }])
+      assert.isTrue(Redacted.isRedacted(server.headers["B"]))
+      assert.deepStrictEqual(partsOf(server.oauth.source.client?.clientSecret), [{ secret: "client" }])
+      assert.strictEqual(
+        yield* Effect.flip(serverOf({ url, headers: { A: "${secret:KEY}" } })),
+        "refers to a secret"
+      )
+    })
+  )
+
+  it.effect("has references in env", () =>
+    Effect.gen(function* () {
+      const server = yield* configuredServerOf({ command: "npx", env: { KEY: "${secret:KEY}" } })
+      assert(server._tag === "Stdio")
+      assert.deepStrictEqual(partsOf(server.env["KEY"]), [{ secret: "KEY" }])
+    })
+  )
+
+  it.effect("has none elsewhere", () =>
+    Effect.gen(function* () {
+      const reference = "${secret:KEY}"
+      const elsewhere = "must not refer to a stored secret: only headers, env and oauth.client_secret can"
+      const oauth = {
+        client_id: reference,
+        private_key: reference,
+        grant_type: "enterprise_managed",
+        identity_provider: {
+          token_url: "https://a.test/t",
+          client_id: "c",
+          client_secret: reference,
+          subject_token: "t"
+        }
+      }
+      const errors = yield* errorsOf({
+        mcpServers: {
+          a: { url: `https://a.test/${reference}` },
+          b: { url, oauth },
+          c: { command: "npx", args: [reference], cwd: reference }
+        }
+      })
+      for (const path of ["a.url", "b.oauth.client_id", "b.oauth.private_key", "c.args[0]", "c.cwd"]) {
+        assert.include(errors, `mcpServers.${path}: ${elsewhere}`)
+      }
+      assert.include(errors, `mcpServers.b.oauth.identity_provider.client_secret: ${elsewhere}`)
+    })
+  )
+
+  it.effect("is checked around them", () =>
+    Effect.gen(function* () {
+      const errors = yield* errorsOf({ mcpServers: { s: { url, headers: { A: "a\n${secret:KEY}" } } } })
+      assert.deepStrictEqual(errors, [`mcpServers.s.headers.A: ${header}`])
     })
   )
 })

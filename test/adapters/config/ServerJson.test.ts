@@ -94,6 +94,22 @@ describe("the entry of a server, without a file", () => {
     })
   )
 
+  it.effect.each([true, false])("refers to no stored secret, trusted or not: %s", (trusted) =>
+    Effect.gen(function* () {
+      const entry = {
+        url: "https://mcp.test/mcp",
+        headers: { A: "${secret:KEY}" },
+        oauth: { client_id: "c", client_secret: "${secret:KEY}" }
+      }
+      const { issues } = yield* Effect.flip(serverFromJson("s", entry, { trusted }))
+      const problem = "must not refer to a stored secret: only a configuration file of mcp-cli can"
+      assert.deepStrictEqual(
+        issues.map((issue) => issue.problem),
+        [problem, problem]
+      )
+    })
+  )
+
   it.effect("warns about unknown fields in the log", () =>
     Effect.gen(function* () {
       const logged: Array<unknown> = []

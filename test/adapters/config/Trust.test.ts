@@ -130,7 +130,7 @@ describe("what a configuration does", () => {
             local: {
               command: "sh",
               args: ["-c", "touch x"],
-              env: { A: "${B}" },
+              env: { A: "${B}", C: "x${secret:KEY}" },
               cwd: "/tmp",
               trust: true,
               tools: { allow: ["*"], deny: ["delete"] }
@@ -180,10 +180,11 @@ describe("what a configuration does", () => {
           actions: [
             "runs: sh -c touch x",
             "in the folder /tmp",
-            "with these variables set: A",
+            "with these variables set: A, C",
             "lets a model use its tools that only read, without a question",
             "lets a model use these tools without a question: *",
-            "uses the variables B"
+            "uses the variables B",
+            "uses the stored secrets KEY"
           ]
         },
         {

@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import { SecretBoundElsewhere, SecretMissing } from "../../../src/domain/SecretError.ts"
 import { Cause } from "effect"
 import { type CommandError, exitCodeOf } from "../../../src/app/cli/ExitCode.ts"
 import { errorText } from "../../../src/app/cli/RemedyText.ts"
@@ -68,6 +69,18 @@ type Samples = {
 
 /** Every error that can end a command, in the forms that differ in their advice. */
 const samples: Samples = {
+  SecretMissing: [
+    new SecretMissing({ server: "s", names: ["API_KEY"] }),
+    new SecretMissing({ server: "s", names: ["API_KEY", "OTHER"] })
+  ],
+  SecretBoundElsewhere: [
+    new SecretBoundElsewhere({
+      server: "s",
+      name: "API_KEY",
+      storedFor: "https://a.test",
+      destination: "https://b.test"
+    })
+  ],
   ApprovalRequired: [
     new ApprovalRequired({ tools: ["s:a"] }),
     new ApprovalRequired({ tools: ["s:a", "s:b"] })

@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import { ServerSecrets } from "../../../src/ports/ServerSecrets.ts"
 import { Cause, Effect, FileSystem, Layer, Option, Stdio } from "effect"
 import { TestConsole } from "effect/testing"
 import { Account, ConfigFile, Json } from "../../../src/app/cli/Settings.ts"
@@ -115,6 +116,7 @@ const sessionOf = (isInteractive: boolean, lines: ReadonlyArray<string>, flags: 
             description: { backend: storageBackends.memory, location: "this process" },
             get: () => Effect.succeedNone
           }),
+          Layer.mock(ServerSecrets, {}),
           Layer.succeed(ConfigFile, Option.none()),
           Layer.succeed(Json, false),
           FileSystem.layerNoop({}),

@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import { ServerSecrets } from "../../../src/ports/ServerSecrets.ts"
 import { Effect, Layer, Logger, Redacted, References } from "effect"
 import * as RequestLog from "../../../src/app/trace/RequestLog.ts"
 import { Configuration, ConfigurationError, type ServerSummary } from "../../../src/ports/Configuration.ts"
@@ -60,6 +61,9 @@ const configuration = Layer.mock(Configuration, {
   unlisted: Effect.succeed([http("https://new.test/mcp", "https://new.test/mcp")])
 })
 
+/** The secrets that the run has read. */
+let stored: ReadonlyArray<Redacted.Redacted> = []
+
 /** The lines of the log of these requests. */
 const linesOf = (
   requests: ReadonlyArray<Request>,
@@ -76,6 +80,7 @@ const linesOf = (
         RequestLog.layer({ withHeaders }).pipe(
           Layer.provide([
             configuration,
+            Layer.mock(ServerSecrets, { read: Effect.sync(() => stored) }),
             Layer.succeed(HttpTransport, {
               send: (request) => Effect.tap(answer(request), Effect.logDebug("inside"))
             })
@@ -132,6 +137,26 @@ describe("the log of requests", () => {
         "GET https://elsewhere.test/[redacted] -> no answer in 0 ms: refused [redacted] (other request)",
         "POST https://new.test/mcp -> 200 in 0 ms (MCP request: tools/list)"
       ])
+    })
+  )
+
+  it.effect("holds no stored secret, though it is read after the first request", () =>
+    Effect.gen(function* () {
+      const secret = "stored-secret-of-a-server"
+      const lines = yield* linesOf([call, call], () =>
+        Effect.sync(() => {
+          const echoed = stored.length === 0 ? "nothing" : secret
+          stored = [Redacted.make(secret)]
+          return new Response(null, {
+            status: 401,
+            headers: { "www-authenticate": `Bearer error_description="${echoed}"` }
+          })
+        })
+      )
+      stored = []
+      assert.include(lines.join("\n"), 'error_description="nothing"')
+      assert.include(lines.join("\n"), 'error_description="[redacted]"')
+      assert.notInclude(lines.join("\n"), secret)
     })
   )
 

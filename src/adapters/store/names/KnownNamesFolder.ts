@@ -73,7 +73,7 @@ export const layer = (options: { readonly directory: string; readonly sealed: st
             ...new Set(
               keys
                 .flat()
-                .filter((key) => server === undefined || key.server === server)
+                .filter((key) => key.isSignIn && (server === undefined || key.server === server))
                 .map(({ account }) => account)
             )
           ]

@@ -31,7 +31,7 @@ const isOwn = ({ isReadOnly, scope }: ServerPlace): boolean => scope === "user" 
  */
 export const foreignServers = Effect.fnUntraced(function* (
   clients: ReadonlyArray<McpClient>,
-  { withProject }: { readonly withProject: boolean }
+  { takesSecrets = false, withProject }: { readonly withProject: boolean; readonly takesSecrets?: boolean }
 ): Effect.fn.Return<ForeignServers, never, ClientFiles> {
   const { platform, read } = yield* ClientFiles
   const servers: Array<ForeignServer> = []
@@ -54,7 +54,10 @@ export const foreignServers = Effect.fnUntraced(function* (
       for (const { entry, name } of found ?? []) {
         if (seen.has(name)) continue
         seen.add(name)
-        const result = readForeignEntry(name, entry, { hasBareVariables: client.id === "gemini" })
+        const result = readForeignEntry(name, entry, {
+          hasBareVariables: client.id === "gemini",
+          takesSecrets
+        })
         servers.push({ client, file: place.file, name, json: entry, result })
       }
     }

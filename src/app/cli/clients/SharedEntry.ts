@@ -10,6 +10,7 @@ import {
   mayBeSecretPart,
   namedSecretAt
 } from "../../../domain/SecretShape.ts"
+import { secretReferenceText } from "../../../domain/SecretReference.ts"
 import { variableName } from "../../../domain/VariableName.ts"
 
 type Fields = Readonly<Record<string, unknown>>
@@ -57,13 +58,18 @@ export interface SharedEntry {
   readonly entry: Fields
   /** The variables that its reader has to set. */
   readonly variables: ReadonlyArray<string>
+  /** The names of the stored secrets that its reader has to set. */
+  readonly secrets: ReadonlyArray<string>
   /** The fields that were left out. */
   readonly omitted: ReadonlyArray<string>
 }
 
+const secretReference = new RegExp(secretReferenceText, "g")
+
 /** Replaces the secrets of one entry. */
 class Sharing {
   readonly variables = new Set<string>()
+  readonly secrets = new Set<string>()
   readonly omitted: Array<string> = []
   readonly server: string
 
@@ -71,14 +77,19 @@ class Sharing {
     this.server = server
   }
 
-  /** A value without what it may keep secret: variables stay, everything else becomes one. */
+  /** A value without what it may keep secret: variables and names of stored secrets stay, everything else becomes a variable. */
   secret(value: unknown, ...name: ReadonlyArray<string>): string {
     const text = typeof value === "string" ? value : ""
     const named = Array.from(text.matchAll(/\$\{([A-Za-z_]\w*)\}/g), ([, variable = ""]) => variable)
-    const rest = text.replace(/\$\{[A-Za-z_]\w*\}/g, "").replace(/^(basic|bearer|token)\b/i, "")
-    const isKept = named.length > 0 && rest.trim() === ""
+    const stored = Array.from(text.matchAll(secretReference), ([, secret = ""]) => secret)
+    const rest = text
+      .replace(/\$\{[A-Za-z_]\w*\}/g, "")
+      .replace(secretReference, "")
+      .replace(/^(basic|bearer|token)\b/i, "")
+    const isKept = named.length + stored.length > 0 && rest.trim() === ""
     const variable = variableName(...name)
     for (const each of isKept ? named : [variable]) this.variables.add(each)
+    if (isKept) for (const each of stored) this.secrets.add(each)
     return isKept ? text : `\${${variable}}`
   }
 
@@ -205,5 +216,10 @@ export const sharedEntry = (server: string, entry: Fields): SharedEntry => {
         ...(env === undefined ? {} : { env: sharing.values(env, (key) => [key]) })
       }
   if (cwd !== undefined) sharing.omitted.push("cwd")
-  return { entry: shared, variables: [...sharing.variables], omitted: sharing.omitted }
+  return {
+    entry: shared,
+    variables: [...sharing.variables],
+    secrets: [...sharing.secrets],
+    omitted: sharing.omitted
+  }
 }

@@ -38,6 +38,7 @@ export const kinds: Readonly<Record<string, Known | "file" | "free" | "provider"
   SERVER: "server",
   server: "server",
   account: "account",
+  SECRET: "free",
   TOOL: "tool",
   URI: "resource",
   PROMPT: "prompt",

@@ -10,6 +10,7 @@ import {
   Stdio,
   Stream
 } from "effect"
+import { ServerSecrets } from "../../../../src/ports/ServerSecrets.ts"
 import { TestConsole } from "effect/testing"
 import {
   Chat,
@@ -157,6 +158,7 @@ export const inChatWorld = Effect.fnUntraced(function* <E>(
     | ServerQuestions
     | Configuration
     | CredentialStore
+    | ServerSecrets
     | ServerSession
     | LineEditor
     | FileSystem.FileSystem
@@ -281,6 +283,7 @@ export const inChatWorld = Effect.fnUntraced(function* <E>(
       stdoutIsTerminal: Effect.succeed(stdoutIsTerminal),
       stdin: Stream.make(new TextEncoder().encode(stdin ?? ""))
     }),
+    Layer.mock(ServerSecrets, {}),
     Layer.succeed(ServerSession, {
       open: ({ name }) => Effect.as(opening(name), sessionNamed(name, servers[name] ?? []))
     }),

@@ -198,7 +198,20 @@ describe("a server for other people", () => {
     }
     const plain = ["-y", "server@1.2", "--port", "80", "--url=https://a.example/mcp?x=1", "C:\\a b"]
     const kept = { command: "x", args: plain }
-    assert.deepStrictEqual(sharedEntry("s", kept), { entry: kept, variables: [], omitted: [] })
+    assert.deepStrictEqual(sharedEntry("s", kept), { entry: kept, variables: [], secrets: [], omitted: [] })
+  })
+
+  it("has the names of stored secrets", () => {
+    const entry = {
+      url: "https://a.example/mcp",
+      headers: { "X-Api-Key": "${secret:KEY}", Authorization: "Bearer ${secret:TOKEN}", B: "x-${secret:KEY}" }
+    }
+    assert.deepStrictEqual(sharedEntry("a", entry), {
+      entry: { type: "http", ...entry, headers: { ...entry.headers, B: "${A_B}" } },
+      variables: ["A_B"],
+      secrets: ["KEY", "TOKEN"],
+      omitted: []
+    })
   })
 
   it("names what was left out", () => {
