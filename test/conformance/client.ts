@@ -33,7 +33,11 @@ const user = Layer.succeed(UserInteraction, {
 const browser = Layer.succeed(Browser, {
   open: (address) =>
     Effect.asVoid(
-      Effect.forkDetach(Effect.promise(() => followRedirects(address.href).catch(() => undefined)))
+      Effect.forkDetach(
+        Effect.tryPromise(() => followRedirects(address.href)).pipe(
+          Effect.catch(({ cause }) => Console.error("The browser has failed:", cause))
+        )
+      )
     )
 })
 

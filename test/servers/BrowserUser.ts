@@ -33,6 +33,17 @@ const filledIn = (page: string, url: string, account: Account) => {
   return { url: new URL(unescape(action), url).href, body: fields }
 }
 
+/** Opens a page. A user whose browser gets no answer, as on a busy machine, loads a page again, but sends no form twice. */
+const load = async (url: string, request: RequestInit): Promise<Response> => {
+  for (let loads = 1; ; loads++) {
+    try {
+      return await fetch(url, request)
+    } catch (error) {
+      if (request.method === "POST" || loads === 3) throw error
+    }
+  }
+}
+
 /**
  * A user without a display: follows redirects from the authorization URL to the end, with cookies.
  *
@@ -49,7 +60,7 @@ export const followRedirects = async (
   let url = authorizationUrl
   let form: URLSearchParams | undefined
   for (let hops = 0; hops < 20; hops++) {
-    const response = await fetch(url, {
+    const response = await load(url, {
       redirect: "manual",
       ...(form === undefined ? {} : { method: "POST", body: form }),
       headers: { ...oneRequest, cookie: [...cookies].map(([name, value]) => `${name}=${value}`).join("; ") }
