@@ -66,9 +66,9 @@ describe("./web", () => {
     }
   })
 
-  it("is small: at most 130 kB with Effect, minified and compressed", async () => {
+  it("is small: at most 132 kB with Effect, minified and compressed", async () => {
     const { gzip, ours } = await sizeOf(smallestWebProgram)
-    assert.isBelow(gzip, 130_000)
+    assert.isBelow(gzip, 132_000)
     // It is 20.9 kB: docs/decisions/0019-entry-points.md.
     assert.isBelow(ours, 21_500)
     assert.isAbove(ours, 10_000)
