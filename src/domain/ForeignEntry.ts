@@ -132,7 +132,7 @@ const translate = ({ hasBareVariables }: Reading, text: string): Translated =>
 /** Takes a secret that is written out, and returns what refers to it. */
 const takeSecret = (secrets: Map<string, Redacted.Redacted>, field: string, text: string): string => {
   const wanted = secretNameFor(field)
-  const names = [wanted, ...Array.from({ length: 99 }, (_, at) => `${wanted.slice(0, 37)}_${at + 2}`)]
+  const names = [wanted, ...Array.from({ length: 98 }, (_, at) => `${wanted.slice(0, 37)}_${at + 2}`)]
   const name = names.find((one) => !secrets.has(one)) ?? wanted
   secrets.set(name, Redacted.make(text.replaceAll("$${", () => "${")))
   return `\${secret:${name}}`
