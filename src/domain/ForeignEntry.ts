@@ -132,7 +132,7 @@ const translate = ({ hasBareVariables }: Reading, text: string): Translated =>
 /** Takes a secret that is written out, and returns what refers to it. */
 const takeSecret = (secrets: Map<string, Redacted.Redacted>, field: string, text: string): string => {
   const wanted = secretNameFor(field)
-  const names = [wanted, ...Array.from({ length: 99 }, (_, at) => `${wanted.slice(0, 37)}_${at + 2}`)]
+  const names = [wanted, ...Array.from({ length: 98 }, (_, at) => `${wanted.slice(0, 37)}_${at + 2}`)]
   const name = names.find((one) => !secrets.has(one)) ?? wanted
   secrets.set(name, Redacted.make(text.replaceAll("$${", () => "${")))
   return `\${secret:${name}}`
@@ -262,9 +262,11 @@ const readRemote = (reading: Reading, written: string): ForeignResult => {
 const remoteNoteOf = ({ flag, text }: RemoteNotice): string =>
   flag === undefined ? `The command line of mcp-remote ${text}.` : `--${flag} of mcp-remote ${text}.`
 
+const variableReference = /(?<!\$)\$\{([A-Za-z_]\w*)\}/g
+
 /** Fills in the variables of a command line that the entry itself sets and that are no secrets. */
 const filledIn = (reading: Reading, env: ReadonlyMap<string, string>, text: string): string =>
-  text.replace(/(?<!\$)\$\{([A-Za-z_]\w*)\}/g, (whole, name: string) => {
+  text.replace(variableReference, (whole, name: string) => {
     const value = env.get(name)
     if (value === undefined) return whole
     if (!hasVariable(value) && (isLiteralSecret(name, value) || /auth|header|pass|pat\b/i.test(name))) {
@@ -282,18 +284,23 @@ const withStoredVariables = (
   address: string
 ): Fields => {
   if (secrets === undefined) return fields
-  const stored = [...variables].flatMap((name) => {
-    const value = env.get(name)
-    return value === undefined ? [] : [[`\${${name}}`, takeSecret(secrets, name, value)] as const]
-  })
-  for (const name of variables) if (env.has(name) && !address.includes(`\${${name}}`)) variables.delete(name)
+  const references = new Map<string, string>()
+  const referenceOf = (whole: string, name: string): string => {
+    const value = variables.has(name) ? env.get(name) : undefined
+    if (value === undefined) return whole
+    const reference = references.get(name) ?? takeSecret(secrets, name, value)
+    references.set(name, reference)
+    return reference
+  }
   const replaced = (value: unknown): unknown =>
     typeof value === "string"
-      ? stored.reduce((text, [from, to]) => text.replaceAll(from, () => to), value)
+      ? value.replace(variableReference, referenceOf)
       : Predicate.isReadonlyObject(value)
         ? Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, replaced(inner)]))
         : value
-  return Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, replaced(value)]))
+  const stored = Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, replaced(value)]))
+  for (const name of variables) if (env.has(name) && !address.includes(`\${${name}}`)) variables.delete(name)
+  return stored
 }
 
 const readRemoteWords = (

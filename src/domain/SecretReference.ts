@@ -12,7 +12,7 @@ const wholeName = new RegExp(`^${nameText}$`)
 export const secretNameProblem = (name: string): string | undefined =>
   wholeName.test(name)
     ? undefined
-    : "the name of a secret has at most 40 letters, digits, _ and -, and begins with a letter"
+    : "the name of a secret has at most 40 letters, digits, _ and -, and begins with a letter or _"
 
 /** The name of a secret for a field, such as a header. */
 export const secretNameFor = (field: string): string =>

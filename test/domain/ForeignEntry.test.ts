@@ -318,6 +318,27 @@ describe("an entry whose secrets are to be stored", () => {
       }
     ],
     [
+      "a command line of mcp-remote with another variable in its URL",
+      {
+        command: "npx",
+        args: [
+          "mcp-remote",
+          `${url}/${"${TENANT_TOKEN}"}`,
+          "--header",
+          "Authorization: Bearer ${AUTH_TOKEN}"
+        ],
+        env: { AUTH_TOKEN: "hush", TENANT_TOKEN: "hush too" }
+      },
+      {
+        entry: {
+          url: `${url}/${"${TENANT_TOKEN}"}`,
+          headers: { Authorization: "Bearer ${secret:AUTH_TOKEN}" }
+        },
+        variables: ["TENANT_TOKEN"],
+        secrets: [["AUTH_TOKEN", "hush"]]
+      }
+    ],
+    [
       "two fields whose names are alike",
       { url, headers: { "X.Api-Key": "sk-1", "X~Api-Key": "sk-2" } },
       {

@@ -229,6 +229,15 @@ describe("install", () => {
 })
 
 describe("export", () => {
+  it("names the command that stores a secret as a shell takes it", async () => {
+    home.configure({ mcpServers: { "my server": { url, headers: { "X-Key": "${secret:KEY}" } } } })
+    const { code, stderr } = await run(["export"])
+    assert.strictEqual(code, 0, stderr)
+    assert.include(stderr, 'To store the secret KEY of my server, run: mcp-cli secret set "my server" KEY\n')
+    const json = await run(["export", "--to", "shared.json", "--json"])
+    assert.deepStrictEqual(JSON.parse(json.stdout).secrets, [{ server: "my server", name: "KEY" }])
+  })
+
   it("prints the servers without secrets, and replaces no file", async () => {
     home.configure({
       mcpServers: {

@@ -101,6 +101,23 @@ describe("the secrets of servers", () => {
     assert.include((await run("export")).stdout, '"X-Api-Key": "${secret:X-Api-Key}"')
   })
 
+  it("are left to the user where a variable hides where they go", async () => {
+    const args = [
+      "mcp-remote",
+      "https://${PLACE}.test/mcp",
+      "--header",
+      "Authorization: Bearer ${AUTH_TOKEN}"
+    ]
+    write(".cursor/mcp.json", { mcpServers: { far: { command: "npx", args, env: { AUTH_TOKEN: key } } } })
+    const { code, stderr } = await run("import", "--from", "cursor", "--secrets")
+    assert.strictEqual(code, 0, stderr)
+    assert.include(
+      stderr,
+      "The secret AUTH_TOKEN of far was not stored: the address or command line of far has variables."
+    )
+    assert.include(stderr, "To store it, run: mcp-cli secret set far AUTH_TOKEN")
+  })
+
   it("are in no log", async () => {
     const { code, stderr, stdout } = await run("tools", "keyed", "-vv")
     assert.strictEqual(code, 0, stderr)
@@ -167,6 +184,19 @@ describe("the secrets of servers", () => {
       assert.include(refused.stderr, problem)
     }
     assert.strictEqual((await call()).code, 0)
+  })
+
+  it("are not repeated where they are given as arguments", async () => {
+    for (const [args, problem] of [
+      [["secret", "set", "keyed", "X-Api-Key", otherKey], "A secret cannot be an argument"],
+      [["secret", "set", "keyed", `${otherKey} too`], "Expected a name, and not the secret itself"],
+      [["models", "key", "openai", otherKey], "A secret cannot be an argument"]
+    ] as const) {
+      const { code, stderr, stdout } = await home.run(args, { stdin: "" })
+      assert.strictEqual(code, 2)
+      assert.include(stderr, problem)
+      assert.notInclude(stdout + stderr, otherKey)
+    }
   })
 
   it("reach a program, and no other one", async () => {

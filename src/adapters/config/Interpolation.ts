@@ -107,7 +107,7 @@ export type FilledPart = string | { readonly secret: string }
 
 /**
  * Replaces the variables of a string. Their values are not parsed again. A default also replaces an empty variable, as
- * in a shell. Texts that follow each other are one part.
+ * in a shell. Texts that follow each other are one part. Empty texts are left out.
  */
 export const interpolate = <E, R>(
   source: string,
@@ -125,6 +125,7 @@ export const interpolate = <E, R>(
     Effect.map((parts) => {
       const joined: Array<FilledPart> = []
       for (const part of parts) {
+        if (part === "") continue
         const last = joined.at(-1)
         if (typeof part === "string" && typeof last === "string") joined[joined.length - 1] = last + part
         else joined.push(part)

@@ -48,7 +48,7 @@ export const reportInvalid = Effect.fnUntraced(function* (
   guess: string | undefined,
   json: boolean
 ) {
-  yield* show(usageErrorOf(errors, guess), { ...defaultErrorFormat, json })
+  yield* show(usageErrorOf(commandPath, errors, guess), { ...defaultErrorFormat, json })
   if (!json) yield* tell(`Usage: ${helpDoc.usage}`, `More: ${commandPath.join(" ")} --help`)
 })
 

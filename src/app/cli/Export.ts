@@ -1,6 +1,6 @@
 import { Effect, Predicate } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
-import { advice } from "../../domain/Remedy.ts"
+import { advice, command } from "../../domain/Remedy.ts"
 import { nearName } from "../../domain/NearName.ts"
 import { ClientFiles } from "../../ports/ClientFiles.ts"
 import { Configuration, UnknownServer } from "../../ports/Configuration.ts"
@@ -8,7 +8,7 @@ import { FileEditError, FileEditor } from "../../ports/FileEditor.ts"
 import { sharedEntry } from "./clients/SharedEntry.ts"
 import type { JsonOutput } from "./JsonOutput.ts"
 import { printJson, tell } from "./Output.ts"
-import { listed } from "./RemedyText.ts"
+import { listed, remedyText } from "./RemedyText.ts"
 import { Json } from "./Settings.ts"
 import { showWarnings } from "./Warnings.ts"
 
@@ -74,7 +74,7 @@ export const exportServers = Command.make(
     const entries = yield* entriesOf(names)
     const document = { mcpServers: Object.fromEntries(entries.map(({ entry, name }) => [name, entry])) }
     const variables = [...new Set(entries.flatMap((one) => one.variables))]
-    const secrets = entries.flatMap((one) => one.secrets.map((secret) => `${one.name} ${secret}`))
+    const secrets = entries.flatMap((one) => one.secrets.map((name) => ({ server: one.name, name })))
     if (to === "-") yield* printJson(document)
     else {
       yield* writeNew(to, `${JSON.stringify(document, undefined, 2)}\n`, force)
@@ -92,7 +92,10 @@ export const exportServers = Command.make(
         `To use it, set the ${variables.length === 1 ? "variable" : "variables"} ${listed(variables)}.`
       )
     }
-    for (const secret of secrets) yield* tell(`To store its secret, run: mcp-cli secret set ${secret}`)
+    for (const { name, server } of secrets) {
+      const purpose = `store the secret ${name} of ${server}`
+      yield* tell(remedyText(command("secret set", { server, operand: name, purpose })))
+    }
   })
 ).pipe(
   Command.withDescription("Print the servers for other people, without secrets"),

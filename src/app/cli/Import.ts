@@ -145,20 +145,20 @@ const storeSecrets = Effect.fnUntraced(function* (
   const configFile = yield* configFileOfRun
   const stored: Array<string> = []
   for (const [secret, value] of result.secrets) {
-    const [destination, ...others] = server === undefined ? [] : destinationsOf(server, secret)
+    const [destination = "", ...others] = server === undefined ? [] : destinationsOf(server, secret)
+    const unfit = server === undefined ? undefined : secretValueProblem(server, Redacted.value(value))
     const problem =
-      server === undefined || destination === undefined
-        ? "has an address with variables"
-        : secretValueProblem(server, Redacted.value(value))
-    if (problem === undefined && destination !== undefined && others.length === 0) {
+      server === undefined
+        ? `the address or command line of ${name} has variables`
+        : others.length > 0
+          ? `${name} would send it to more than one place`
+          : unfit && `it ${unfit}`
+    if (problem === undefined) {
       yield* secrets.put({ server: name, name: secret }, { destination, value })
       stored.push(secret)
     } else {
       const way = command("secret set", { server: name, operand: secret, purpose: "store it" })
-      yield* tell(
-        `The secret ${secret} of ${name} was not stored${problem === undefined ? "" : `: it ${problem}`}.`,
-        remedyText(way, configFile)
-      )
+      yield* tell(`The secret ${secret} of ${name} was not stored: ${problem}.`, remedyText(way, configFile))
     }
   }
   if (stored.length === 0 || (yield* Json)) return

@@ -213,8 +213,8 @@ export const jsonOutputs = {
     servers: Schema.Array(Server),
     variables: about(Schema.Array(Schema.String), "the variables that its reader has to set"),
     secrets: about(
-      Schema.Array(Schema.String),
-      "the stored secrets that its reader has to set, as SERVER NAME"
+      Schema.Array(Schema.Struct({ server: Server, name: SecretName })),
+      "the stored secrets that its reader has to set"
     )
   }),
   import: Schema.Struct({

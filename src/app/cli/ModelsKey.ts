@@ -1,6 +1,5 @@
 import { Effect, Redacted } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
-import { advice } from "../../domain/Remedy.ts"
 import { ChatModels } from "../../ports/ChatModels.ts"
 import { CredentialStore } from "../../ports/CredentialStore.ts"
 import { ModelKeys } from "../../ports/ModelKeys.ts"
@@ -8,7 +7,7 @@ import { givenSecret } from "./GivenSecret.ts"
 import type { JsonOutput } from "./JsonOutput.ts"
 import { printJson, tell } from "./Output.ts"
 import { Json } from "./Settings.ts"
-import { UsageError } from "./UsageError.ts"
+import { UsageError, waysToGiveSecret } from "./UsageError.ts"
 
 /** Characters of the longest key. */
 const maxKey = 16_384
@@ -25,7 +24,7 @@ const checkedKey = Effect.fnUntraced(function* (given: Redacted.Redacted) {
   if (problem === undefined) return Redacted.make(key)
   return yield* new UsageError({
     problem,
-    remedies: [advice("Pipe it into the command, or type it when it asks.")]
+    remedies: [waysToGiveSecret]
   })
 })
 

@@ -1,5 +1,6 @@
 import { Argument } from "effect/cli"
 import { secretNameProblem } from "../../domain/SecretReference.ts"
+import { secretArgument } from "./UsageError.ts"
 
 /** `SERVER`: a server of the configuration. */
 export const secretServer = Argument.String("SERVER").pipe(
@@ -7,7 +8,7 @@ export const secretServer = Argument.String("SERVER").pipe(
 )
 
 /** `SECRET`: the name of a secret. */
-export const secretName = Argument.String("SECRET").pipe(
+export const secretName = Argument.String(secretArgument).pipe(
   Argument.withDescription("The name of the secret, as ${secret:NAME} has it"),
   Argument.filter(
     (name) => secretNameProblem(name) === undefined,

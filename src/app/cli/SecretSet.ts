@@ -16,7 +16,7 @@ import type { JsonOutput } from "./JsonOutput.ts"
 import { printJson, tell } from "./Output.ts"
 import { secretName, secretServer } from "./SecretArguments.ts"
 import { Json } from "./Settings.ts"
-import { UsageError } from "./UsageError.ts"
+import { UsageError, waysToGiveSecret } from "./UsageError.ts"
 import { showWarnings } from "./Warnings.ts"
 
 /** The only place that a secret of this server goes to. */
@@ -44,7 +44,7 @@ export const secretSet = Command.make(
     if (problem !== undefined) {
       return yield* new UsageError({
         problem: `The secret cannot be stored: it ${problem}.`,
-        remedies: [advice("Pipe it into the command, or type it when it asks.")]
+        remedies: value === "" ? [waysToGiveSecret] : []
       })
     }
     const store = yield* CredentialStore

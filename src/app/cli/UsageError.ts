@@ -4,9 +4,20 @@ import { escapedLine } from "../../domain/PrintableText.ts"
 import { advice, command, Remedy } from "../../domain/Remedy.ts"
 import { listed, quoted } from "./RemedyText.ts"
 
+/** The argument that names a secret. */
+export const secretArgument = "SECRET"
+
+/** How a user gives a secret to a command. */
+export const waysToGiveSecret = advice("Pipe it into the command, or type it when it asks.")
+
 /** What is wrong, without the suggestions that the messages of `effect/cli` repeat. */
 const problemOf = (error: CliError.NonShowHelpErrors): string => {
   switch (error._tag) {
+    case "InvalidValue":
+      // A user may write the secret in the place of its name.
+      return error.option === secretArgument
+        ? `Invalid value for argument <${secretArgument}>. ${error.expected}`
+        : error.message
     case "UnrecognizedOption":
       return `Unknown flag ${error.option} of ${error.command?.join(" ") ?? "mcp-cli"}.`
     case "UnknownSubcommand":
@@ -26,12 +37,24 @@ export class UsageError extends Schema.TaggedError<UsageError>()("UsageError", {
   }
 }
 
+/** Commands that read a secret: a word too many may be the secret, so it is not repeated. */
+const secretCommands = ["mcp-cli models key", "mcp-cli secret set"]
+
 /** The error of a command line that does not parse. What follows the first problem is mostly caused by it. */
-export const usageErrorOf = (errors: ReadonlyArray<CliError.NonShowHelpErrors>, guess?: string): UsageError =>
-  new UsageError({
-    problem: errors.slice(0, 1).map(problemOf).join(""),
-    remedies: guess === undefined ? [] : [advice(guess)]
-  })
+export const usageErrorOf = (
+  commandPath: ReadonlyArray<string>,
+  errors: ReadonlyArray<CliError.NonShowHelpErrors>,
+  guess?: string
+): UsageError =>
+  errors[0]?._tag === "UnexpectedArgument" && secretCommands.includes(commandPath.join(" "))
+    ? new UsageError({
+        problem: "A secret cannot be an argument, because other users can read it there.",
+        remedies: [waysToGiveSecret]
+      })
+    : new UsageError({
+        problem: errors.slice(0, 1).map(problemOf).join(""),
+        remedies: guess === undefined ? [] : [advice(guess)]
+      })
 
 /** Accounts that an error names. */
 const maxNamed = 5

@@ -1,4 +1,4 @@
-import { Effect, Option, type Redacted } from "effect"
+import { Effect, Option } from "effect"
 import {
   type ConfiguredServer,
   destinationText,
@@ -35,23 +35,19 @@ export const readyServer = Effect.fn("readyServer")(function* (
   if (missing.length > 0) {
     return yield* new SecretMissing({ server: server.name, names: [...new Set(missing)] })
   }
-  const values = new Map<string, Redacted.Redacted>()
-  for (const { destination, name } of uses) {
-    const { destination: storedFor = "", value } = found.get(name) ?? {}
-    if (value === undefined || storedFor !== destination) {
-      return yield* new SecretBoundElsewhere({
-        server: server.name,
-        name,
-        storedFor: destinationText(storedFor),
-        destination: destinationText(destination)
-      })
-    }
-    values.set(name, value)
+  const secretOf = (name: string): ServerSecret => {
+    const secret = found.get(name)
+    if (secret === undefined) throw new Error("a secret of the entry was not read")
+    return secret
   }
-  const valueOf = (name: string): Redacted.Redacted => {
-    const value = values.get(name)
-    if (value === undefined) throw new Error("a secret of the entry was not read")
-    return value
+  const elsewhere = uses.find(({ destination, name }) => secretOf(name).destination !== destination)
+  if (elsewhere !== undefined) {
+    return yield* new SecretBoundElsewhere({
+      server: server.name,
+      name: elsewhere.name,
+      storedFor: destinationText(secretOf(elsewhere.name).destination),
+      destination: destinationText(elsewhere.destination)
+    })
   }
-  return withSecrets(server, valueOf)
+  return withSecrets(server, (name) => secretOf(name).value)
 })

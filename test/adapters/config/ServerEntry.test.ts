@@ -671,6 +671,15 @@ describe("a server that refers to stored secrets", () => {
     })
   )
 
+  it.effect("may have a variable that is empty beside the secret", () =>
+    Effect.gen(function* () {
+      const oauth = { client_id: "c", client_secret: "${PREFIX:-}${secret:client}" }
+      const server = yield* configuredServerOf({ url, oauth })
+      assert(server._tag === "Http")
+      assert.deepStrictEqual(partsOf(server.oauth.source.client?.clientSecret), [{ secret: "client" }])
+    })
+  )
+
   it.effect("has references in env", () =>
     Effect.gen(function* () {
       const server = yield* configuredServerOf({ command: "npx", env: { KEY: "${secret:KEY}" } })
