@@ -3,8 +3,9 @@ import { Effect, Layer, Option, Redacted } from "effect"
 import { readyServer } from "../../../src/app/storage/ReadyServer.ts"
 import { StorageMove } from "../../../src/app/storage/StorageMove.ts"
 import * as StoredServerSecrets from "../../../src/app/storage/StoredServerSecrets.ts"
-import type { ConfiguredServer } from "../../../src/domain/ConfiguredServer.ts"
+import { type ConfiguredServer, destinationsOf } from "../../../src/domain/ConfiguredServer.ts"
 import { CredentialKey } from "../../../src/domain/CredentialKey.ts"
+import type { OptionalEndpoints } from "../../../src/domain/OAuthEndpoints.ts"
 import { ownCredentials } from "../../../src/domain/OwnCredentials.ts"
 import { remoteServer } from "../../../src/domain/RemoteServer.ts"
 import { SecretReference } from "../../../src/domain/SecretReference.ts"
@@ -97,6 +98,18 @@ describe("a server that refers to secrets", () => {
     }).pipe(Effect.provide(Layer.provideMerge(layer, machine({}))))
   )
 
+  it.effect("leaves no value that was read to a log, also if another one replaced it", () =>
+    Effect.gen(function* () {
+      const secrets = yield* ServerSecrets
+      const server = serverAt("https://mcp.test/mcp", "API_KEY")
+      for (const text of ["the first key", "the second key", "the second key"]) {
+        yield* secrets.put(secret, { ...stored, value: Redacted.make(text) })
+        yield* readyServer(server)
+      }
+      assert.deepStrictEqual((yield* secrets.read).map(Redacted.value), ["the first key", "the second key"])
+    }).pipe(Effect.provide(Layer.provideMerge(layer, machine({}))))
+  )
+
   it.effect("names every secret that is missing", () =>
     Effect.gen(function* () {
       yield* ServerSecrets.use((secrets) => secrets.put(secret, stored))
@@ -122,6 +135,32 @@ describe("a server that refers to secrets", () => {
         assert.strictEqual(error._tag, "SecretBoundElsewhere")
         assert.include(error.message, `stored for https://mcp.test, and`)
       }).pipe(Effect.provide(Layer.provideMerge(layer, machine({}))))
+  )
+
+  it.effect("does not get the secret of its client for another server, which would get the tokens", () =>
+    Effect.gen(function* () {
+      const secrets = yield* ServerSecrets
+      const clientAt = (url: string, endpoints: OptionalEndpoints = {}): ConfiguredServer => {
+        const server = remoteServer(url, { name: "notion" })
+        const client = { clientId: "c", clientSecret: new SecretReference([{ secret: "API_KEY" }]) }
+        const tokenEndpoint = new URL("https://as.test/token")
+        return {
+          ...server,
+          oauth: { ...server.oauth, source: { _tag: "ByHand", tokenEndpoint, endpoints, client } }
+        }
+      }
+      const [destination = ""] = destinationsOf(clientAt("https://mcp.test/mcp"), "API_KEY")
+      yield* secrets.put(secret, { destination, value })
+      assert.strictEqual((yield* readyServer(clientAt("https://mcp.test/other")))._tag, "Http")
+      for (const hostile of [
+        clientAt("https://evil.test/mcp"),
+        clientAt("https://mcp.test/mcp", { pushedAuthorization: new URL("https://evil.test/par") })
+      ]) {
+        const error = yield* Effect.flip(readyServer(hostile))
+        assert.strictEqual(error._tag, "SecretBoundElsewhere")
+        assert.include(error.message, "stored for https://as.test and https://mcp.test, and")
+      }
+    }).pipe(Effect.provide(Layer.provideMerge(layer, machine({}))))
   )
 
   it.effect("shows no command line, which may hold a secret", () =>
