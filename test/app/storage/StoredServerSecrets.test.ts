@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Option, Redacted } from "effect"
+import { TestClock } from "effect/testing"
 import { readyServer } from "../../../src/app/storage/ReadyServer.ts"
 import { StorageMove } from "../../../src/app/storage/StorageMove.ts"
 import * as StoredServerSecrets from "../../../src/app/storage/StoredServerSecrets.ts"
@@ -8,12 +9,13 @@ import { CredentialKey } from "../../../src/domain/CredentialKey.ts"
 import type { OptionalEndpoints } from "../../../src/domain/OAuthEndpoints.ts"
 import { ownCredentials } from "../../../src/domain/OwnCredentials.ts"
 import { remoteServer } from "../../../src/domain/RemoteServer.ts"
+import { secretRecord } from "../../../src/domain/SecretRecord.ts"
 import { SecretReference } from "../../../src/domain/SecretReference.ts"
 import { serverNameProblem } from "../../../src/domain/ServerRules.ts"
 import { CredentialStore } from "../../../src/ports/CredentialStore.ts"
 import { ServerSecrets } from "../../../src/ports/ServerSecrets.ts"
 import { credentialWith } from "../../contract/CredentialStoreContract.ts"
-import { machine, program } from "../StorageWorld.ts"
+import { Machine, machine, program } from "../StorageWorld.ts"
 
 const layer = StoredServerSecrets.layer.pipe(Layer.provideMerge(program))
 const value = Redacted.make("the key of a user")
@@ -58,6 +60,25 @@ describe("the secrets of servers", () => {
         [secret]
       )
       assert.isTrue(Option.isSome(yield* secrets.find(secret)))
+    }).pipe(Effect.provide(Layer.provideMerge(layer, machine({ keyring: "secretservice" }))))
+  )
+
+  it.effect("take the place of an older one for another address when they move", () =>
+    Effect.gen(function* () {
+      const secrets = yield* ServerSecrets
+      const { choose, store } = yield* Machine
+      yield* choose({ backend: "secretservice", reason: "", since: 1, migratingFrom: [] })
+      const key = CredentialKey.ofSecret(secret)
+      const older = secretRecord(secret.name, "https://old.test", Redacted.make("older"), 0)
+      yield* store("encrypted").put(key, older)
+      yield* TestClock.adjust("1 second")
+      yield* secrets.put(secret, stored)
+      yield* StorageMove.use((service) => service.move("encrypted"))
+      const found = Option.getOrUndefined(yield* secrets.find(secret))
+      assert.strictEqual(found?.destination, "https://mcp.test")
+      assert.deepStrictEqual(yield* secrets.names, [secret])
+      assert.isTrue(yield* secrets.remove(secret))
+      assert.deepStrictEqual(yield* store("encrypted").list, [])
     }).pipe(Effect.provide(Layer.provideMerge(layer, machine({ keyring: "secretservice" }))))
   )
 
