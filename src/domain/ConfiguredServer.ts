@@ -69,7 +69,9 @@ export const withSecrets = (
     value instanceof SecretReference ? value.filledIn(secretOf) : value
   const allFilledIn = (values: Readonly<Record<string, ConfiguredValue>>) =>
     Object.fromEntries(Object.entries(values).map(([name, value]) => [name, filledIn(value)]))
-  if (server._tag === "Stdio") return { ...server, env: allFilledIn(server.env) }
+  const names = new Set(secretUsesOf(server).map(({ name }) => name))
+  const storedSecrets = [...names].map(secretOf)
+  if (server._tag === "Stdio") return { ...server, env: allFilledIn(server.env), storedSecrets }
   const { source } = server.oauth
   const { client } = source
   const filled = client && {
@@ -79,6 +81,7 @@ export const withSecrets = (
   return {
     ...server,
     headers: allFilledIn(server.headers),
+    storedSecrets,
     oauth: { ...server.oauth, source: { ...source, client: filled } }
   }
 }

@@ -112,6 +112,7 @@ describe("a server whose entry refers to secrets", () => {
     ])
     const secret = server.oauth.source.client?.clientSecret
     assert.strictEqual(secret && Redacted.value(secret), "<client>")
+    assert.deepStrictEqual(server.storedSecrets?.map(Redacted.value), ["<KEY>", "<client>"])
     const started = withSecrets(program([]), () => Redacted.make("v"))
     assert(started._tag === "Stdio" && started.env["KEY"] !== undefined)
     assert.strictEqual(Redacted.value(started.env["KEY"]), "v")
