@@ -1,5 +1,6 @@
 import type { Redacted } from "effect"
 import { type ConfiguredValue, SecretReference } from "./SecretReference.ts"
+import { optionalEndpoints } from "./OAuthEndpoints.ts"
 import type { RemoteServer, Server } from "./Server.ts"
 
 /** A server as the configuration has it: what it refers to in the token storage is not read. */
@@ -8,7 +9,7 @@ export type ConfiguredServer = Server<ConfiguredValue>
 /** A use of a secret in the entry of a server. */
 export interface SecretUse {
   readonly name: string
-  /** Where the value goes: the origin of an address, or a command line. */
+  /** Where the value goes: the origins of addresses, or a command line. */
   readonly destination: string
 }
 
@@ -18,13 +19,18 @@ const destinationOf = (server: ConfiguredServer): string =>
     ? server.url.origin
     : JSON.stringify([[server.command, ...server.args], server.cwd ?? null])
 
-/** Where a client's secret goes. Without endpoints and issuer, the server names its authorization server. */
-const clientDestinationOf = ({ oauth: { issuer, source }, url }: RemoteServer<ConfiguredValue>): string =>
-  source._tag === "ByHand"
-    ? source.tokenEndpoint.origin
-    : issuer === undefined
-      ? url.origin
-      : new URL(issuer).origin
+/**
+ * Where a client's secret goes: every configured endpoint at which the client authenticates, or the issuer. Without them, the
+ * server names its authorization server. The server is one of these places, because it gets the tokens of the client.
+ */
+const clientDestinationOf = ({ oauth: { issuer, source }, url }: RemoteServer<ConfiguredValue>): string => {
+  const discovered = issuer === undefined ? [] : [new URL(issuer)]
+  const receivers =
+    source._tag === "ByHand"
+      ? [source.tokenEndpoint, ...optionalEndpoints.flatMap((name) => source.endpoints?.[name] ?? [])]
+      : discovered
+  return [...new Set([...receivers, url].map(({ origin }) => origin))].join(" and ")
+}
 
 /** A destination for users. A command line is not shown, because it may have a secret in it. */
 export const destinationText = (destination: string): string =>
@@ -63,7 +69,9 @@ export const withSecrets = (
     value instanceof SecretReference ? value.filledIn(secretOf) : value
   const allFilledIn = (values: Readonly<Record<string, ConfiguredValue>>) =>
     Object.fromEntries(Object.entries(values).map(([name, value]) => [name, filledIn(value)]))
-  if (server._tag === "Stdio") return { ...server, env: allFilledIn(server.env) }
+  const names = new Set(secretUsesOf(server).map(({ name }) => name))
+  const storedSecrets = [...names].map(secretOf)
+  if (server._tag === "Stdio") return { ...server, env: allFilledIn(server.env), storedSecrets }
   const { source } = server.oauth
   const { client } = source
   const filled = client && {
@@ -73,6 +81,7 @@ export const withSecrets = (
   return {
     ...server,
     headers: allFilledIn(server.headers),
+    storedSecrets,
     oauth: { ...server.oauth, source: { ...source, client: filled } }
   }
 }

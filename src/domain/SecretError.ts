@@ -27,9 +27,9 @@ export class SecretMissing extends Schema.TaggedError<SecretMissing>()("SecretMi
 export class SecretBoundElsewhere extends Schema.TaggedError<SecretBoundElsewhere>()("SecretBoundElsewhere", {
   server: Schema.String,
   name: Schema.String,
-  /** What the secret was stored for: the origin of an address, or "a command line". */
+  /** What the secret was stored for: origins of addresses, or "a command line". */
   storedFor: Schema.String,
-  /** Where it would go now: an origin, or "a command line". */
+  /** Where it would go now: origins, or "a command line". */
   destination: Schema.String
 }) {
   override get message(): string {

@@ -183,6 +183,8 @@ export interface RemoteServer<V = Redacted.Redacted> {
   /** `sse`: only the older HTTP+SSE transport, for entries with `"type": "sse"`. */
   readonly transport: "auto" | "sse"
   readonly oauth: OAuthSettings<V>
+  /** The secrets of the token storage that its entry refers to, filled in. No output shows them. Absent: there are none. */
+  readonly storedSecrets?: ReadonlyArray<Redacted.Redacted>
   /** Maximum of one answer in MiB, after decompression. Absent: the default of the MCP client. */
   readonly maxAnswerMiB?: number
   /** What a model may do with its tools. Absent: what the user allows. */
@@ -200,6 +202,8 @@ export interface StdioServer<V = Redacted.Redacted> {
   readonly env: Readonly<Record<string, V>>
   /** The folder to start it in. Absent: that of this process. */
   readonly cwd: string | undefined
+  /** The secrets of the token storage that its entry refers to, filled in. No output shows them. Absent: there are none. */
+  readonly storedSecrets?: ReadonlyArray<Redacted.Redacted>
   /** Maximum of one message in MiB. Absent: the default of the MCP client. */
   readonly maxAnswerMiB?: number
   /** What a model may do with its tools. Absent: what the user allows. */

@@ -8,6 +8,7 @@ import {
   secretValueProblem,
   withSecrets
 } from "../../src/domain/ConfiguredServer.ts"
+import { optionalEndpoints } from "../../src/domain/OAuthEndpoints.ts"
 import { remoteServer } from "../../src/domain/RemoteServer.ts"
 import {
   type ConfiguredValue,
@@ -53,12 +54,36 @@ describe("a server whose entry refers to secrets", () => {
     assert.deepStrictEqual(uses(remote()), ["KEY https://mcp.test:8443", "client https://mcp.test:8443"])
     assert.deepStrictEqual(uses(remote({ issuer: "https://login.test/tenant" })), [
       "KEY https://mcp.test:8443",
-      "client https://login.test"
+      "client https://login.test and https://mcp.test:8443"
     ])
     assert.deepStrictEqual(uses(remote({ issuer: "https://login.test/tenant" }, true)), [
       "KEY https://mcp.test:8443",
-      "client https://as.test"
+      "client https://as.test and https://mcp.test:8443"
     ])
+  })
+
+  it.each(optionalEndpoints)("is another one for its client with another address of %s", (name) => {
+    const byHand = remote({}, true)
+    const { source } = byHand.oauth
+    assert(source._tag === "ByHand")
+    const withEndpoint = (address: string) =>
+      destinationsOf(
+        {
+          ...byHand,
+          oauth: { ...byHand.oauth, source: { ...source, endpoints: { [name]: new URL(address) } } }
+        },
+        "client"
+      )
+    assert.deepStrictEqual(withEndpoint("https://as.test/x"), destinationsOf(byHand, "client"))
+    assert.deepStrictEqual(withEndpoint("https://evil.test/x"), [
+      "https://as.test and https://evil.test and https://mcp.test:8443"
+    ])
+  })
+
+  it.each([false, true])("is another one for its client at another server (by hand: %s)", (isByHand) => {
+    const own = remote({ issuer: "https://login.test" }, isByHand)
+    const other = { ...own, url: new URL("https://evil.test/mcp") }
+    assert.notDeepEqual(destinationsOf(other, "client"), destinationsOf(own, "client"))
   })
 
   it("is told from another command line", () => {
@@ -69,7 +94,10 @@ describe("a server whose entry refers to secrets", () => {
   it("has one place for a secret that it does not use yet", () => {
     assert.deepStrictEqual(destinationsOf(plain, "NEW"), ["https://mcp.test:8443"])
     const both: ConfiguredServer = { ...plain, headers: { a: clientSecret }, oauth: remote({}, true).oauth }
-    assert.deepStrictEqual(destinationsOf(both, "client"), ["https://mcp.test:8443", "https://as.test"])
+    assert.deepStrictEqual(destinationsOf(both, "client"), [
+      "https://mcp.test:8443",
+      "https://as.test and https://mcp.test:8443"
+    ])
   })
 
   it("is filled in everywhere, and only there", () => {
@@ -84,6 +112,7 @@ describe("a server whose entry refers to secrets", () => {
     ])
     const secret = server.oauth.source.client?.clientSecret
     assert.strictEqual(secret && Redacted.value(secret), "<client>")
+    assert.deepStrictEqual(server.storedSecrets?.map(Redacted.value), ["<KEY>", "<client>"])
     const started = withSecrets(program([]), () => Redacted.make("v"))
     assert(started._tag === "Stdio" && started.env["KEY"] !== undefined)
     assert.strictEqual(Redacted.value(started.env["KEY"]), "v")

@@ -101,7 +101,8 @@ export const chatServer = (
   session,
   ...(listed && { listed }),
   place: server._tag === "Http" ? server.url.href : JSON.stringify([server.command, server.args]),
-  secrets: secretsOf(server),
+  // The name of a field does not tell whether a stored secret is one.
+  secrets: [...secretsOf(server), ...(server.storedSecrets ?? [])],
   ...(server._tag === "Http" ? { entry: server } : {}),
   rules: server.toolRules ?? defaultToolRules
 })

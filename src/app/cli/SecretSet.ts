@@ -24,7 +24,7 @@ const destinationOf = Effect.fnUntraced(function* (server: ConfiguredServer, nam
   const [destination = "", ...others] = destinationsOf(server, name)
   if (others.length === 0) return destination
   return yield* new UsageError({
-    problem: `The entry of ${server.name} uses the secret ${name} for ${[destination, ...others].map(destinationText).join(" and ")}.`,
+    problem: `The entry of ${server.name} uses the secret ${name} for ${[destination, ...others].map(destinationText).join(", and for ")}.`,
     remedies: [advice("Give each of them a secret of its own name.")]
   })
 })

@@ -6,7 +6,10 @@ import type { CredentialStore, StorageError } from "../../ports/CredentialStore.
 import type { OpenStorage } from "../../ports/StorageBackends.ts"
 import { isOfWholeStore, type StorageFailure } from "../../ports/StorageFailure.ts"
 
-/** Where a store keeps the record of a key for a resource: beside the record of the key, if that one is for another. */
+/**
+ * Where a store keeps the record of a key for a resource: beside the record of the key, if that one is for another. A secret
+ * or the key of a provider is found by its name alone, so that it is never beside another.
+ */
 export const placeIn = (
   store: CredentialStore["Service"],
   key: CredentialKey,
@@ -15,7 +18,10 @@ export const placeIn = (
   Effect.map(
     // A damaged record is replaced.
     Effect.catchReason(store.get(key), "StorageError", "Corrupt", () => Effect.succeedNone),
-    (there) => (Option.exists(there, (other) => other.resource !== resource) ? key.beside(resource) : key)
+    (there) =>
+      key.isSignIn && Option.exists(there, (other) => other.resource !== resource)
+        ? key.beside(resource)
+        : key
   )
 
 /** Places that are remembered. Forgetting one costs a read. */

@@ -1,4 +1,4 @@
-import { Clock, Effect, Layer, Option, type Redacted } from "effect"
+import { Clock, Effect, Layer, Option, Redacted } from "effect"
 import { CredentialKey } from "../../domain/CredentialKey.ts"
 import { secretRecord } from "../../domain/SecretRecord.ts"
 import { CredentialLock } from "../../ports/CredentialLock.ts"
@@ -21,7 +21,8 @@ export const layer: Layer.Layer<ServerSecrets, never, ChosenStorage | Credential
           const found = yield* store.get(key)
           return Option.flatMap(found, ({ resource, tokens }): Option.Option<ServerSecret> => {
             if (tokens === undefined) return Option.none()
-            read.set(key.identity, tokens.accessToken)
+            // By value: a log strikes out one that was replaced, too.
+            read.set(Redacted.value(tokens.accessToken), tokens.accessToken)
             return Option.some({ destination: resource, value: tokens.accessToken })
           })
         }),

@@ -42,9 +42,15 @@ const secretsOfGrant = (grant: Grant | undefined): ReadonlyArray<string> => {
   }
 }
 
-const secretsOf = ({ headers, oauth, url }: RemoteServer<ConfiguredValue>): ReadonlyArray<string> => [
+const secretsOf = ({
+  headers,
+  oauth,
+  storedSecrets = [],
+  url
+}: RemoteServer<ConfiguredValue>): ReadonlyArray<string> => [
   url.username,
   url.password,
+  ...storedSecrets.map((secret) => Redacted.value(secret)),
   ...Object.values(headers).flatMap((value) => textOf(value).flatMap(secretsInHeader)),
   ...textOf(oauth.source.client?.clientSecret),
   ...secretsOfGrant(oauth.grant),

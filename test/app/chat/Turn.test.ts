@@ -2,6 +2,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Fiber, Option, Redacted, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import * as ScriptedChatModel from "../../../src/adapters/scripted/ScriptedChatModel.ts"
+import { withSecrets } from "../../../src/domain/ConfiguredServer.ts"
+import { SecretReference } from "../../../src/domain/SecretReference.ts"
 import type { Server } from "../../../src/domain/Server.ts"
 import type { ScriptedAnswer } from "../../../src/adapters/scripted/ScriptedChatModel.ts"
 import type { TurnEvent } from "../../../src/app/chat/Chat.ts"
@@ -480,6 +482,7 @@ describe("a secret of a server", () => {
     })
   )
 
+  const stored = new SecretReference([Redacted.make("of_"), { secret: "NAME" }, Redacted.make("_pages")])
   const entries: ReadonlyArray<readonly [string, Server, string]> = [
     [
       "a header with a scheme of its own",
@@ -580,7 +583,17 @@ describe("a secret of a server", () => {
       { ...stdio, env: {}, args: ["--token=hunter2-hunter2"] },
       "hunter2-hunter2"
     ],
-    ["a variable of its program", stdio, "hunter2-hunter2"]
+    ["a variable of its program", stdio, "hunter2-hunter2"],
+    [
+      "a stored secret in a header whose name says nothing",
+      withSecrets({ ...http, headers: { "X-Workspace": stored } }, () => Redacted.make("hunter2-hunter2")),
+      "hunter2-hunter2"
+    ],
+    [
+      "a stored secret in a variable whose name says nothing",
+      withSecrets({ ...stdio, env: { WORKSPACE: stored } }, () => Redacted.make("hunter2-hunter2")),
+      "hunter2-hunter2"
+    ]
   ]
   it.effect.each(entries)(
     "does not reach a model as %s, by its own server or by another one",

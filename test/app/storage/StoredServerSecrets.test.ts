@@ -1,18 +1,21 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Option, Redacted } from "effect"
+import { TestClock } from "effect/testing"
 import { readyServer } from "../../../src/app/storage/ReadyServer.ts"
 import { StorageMove } from "../../../src/app/storage/StorageMove.ts"
 import * as StoredServerSecrets from "../../../src/app/storage/StoredServerSecrets.ts"
-import type { ConfiguredServer } from "../../../src/domain/ConfiguredServer.ts"
+import { type ConfiguredServer, destinationsOf } from "../../../src/domain/ConfiguredServer.ts"
 import { CredentialKey } from "../../../src/domain/CredentialKey.ts"
+import type { OptionalEndpoints } from "../../../src/domain/OAuthEndpoints.ts"
 import { ownCredentials } from "../../../src/domain/OwnCredentials.ts"
 import { remoteServer } from "../../../src/domain/RemoteServer.ts"
+import { secretRecord } from "../../../src/domain/SecretRecord.ts"
 import { SecretReference } from "../../../src/domain/SecretReference.ts"
 import { serverNameProblem } from "../../../src/domain/ServerRules.ts"
 import { CredentialStore } from "../../../src/ports/CredentialStore.ts"
 import { ServerSecrets } from "../../../src/ports/ServerSecrets.ts"
 import { credentialWith } from "../../contract/CredentialStoreContract.ts"
-import { machine, program } from "../StorageWorld.ts"
+import { Machine, machine, program } from "../StorageWorld.ts"
 
 const layer = StoredServerSecrets.layer.pipe(Layer.provideMerge(program))
 const value = Redacted.make("the key of a user")
@@ -60,6 +63,25 @@ describe("the secrets of servers", () => {
     }).pipe(Effect.provide(Layer.provideMerge(layer, machine({ keyring: "secretservice" }))))
   )
 
+  it.effect("take the place of an older one for another address when they move", () =>
+    Effect.gen(function* () {
+      const secrets = yield* ServerSecrets
+      const { choose, store } = yield* Machine
+      yield* choose({ backend: "secretservice", reason: "", since: 1, migratingFrom: [] })
+      const key = CredentialKey.ofSecret(secret)
+      const older = secretRecord(secret.name, "https://old.test", Redacted.make("older"), 0)
+      yield* store("encrypted").put(key, older)
+      yield* TestClock.adjust("1 second")
+      yield* secrets.put(secret, stored)
+      yield* StorageMove.use((service) => service.move("encrypted"))
+      const found = Option.getOrUndefined(yield* secrets.find(secret))
+      assert.strictEqual(found?.destination, "https://mcp.test")
+      assert.deepStrictEqual(yield* secrets.names, [secret])
+      assert.isTrue(yield* secrets.remove(secret))
+      assert.deepStrictEqual(yield* store("encrypted").list, [])
+    }).pipe(Effect.provide(Layer.provideMerge(layer, machine({ keyring: "secretservice" }))))
+  )
+
   it("have names that no server of a configuration can have", () => {
     for (const server of ["notion", "Größe", "https://a.test/mcp", "a".repeat(100)]) {
       for (const name of ["API_KEY", "default", "X-Api-Key"]) {
@@ -97,6 +119,18 @@ describe("a server that refers to secrets", () => {
     }).pipe(Effect.provide(Layer.provideMerge(layer, machine({}))))
   )
 
+  it.effect("leaves no value that was read to a log, also if another one replaced it", () =>
+    Effect.gen(function* () {
+      const secrets = yield* ServerSecrets
+      const server = serverAt("https://mcp.test/mcp", "API_KEY")
+      for (const text of ["the first key", "the second key", "the second key"]) {
+        yield* secrets.put(secret, { ...stored, value: Redacted.make(text) })
+        yield* readyServer(server)
+      }
+      assert.deepStrictEqual((yield* secrets.read).map(Redacted.value), ["the first key", "the second key"])
+    }).pipe(Effect.provide(Layer.provideMerge(layer, machine({}))))
+  )
+
   it.effect("names every secret that is missing", () =>
     Effect.gen(function* () {
       yield* ServerSecrets.use((secrets) => secrets.put(secret, stored))
@@ -122,6 +156,32 @@ describe("a server that refers to secrets", () => {
         assert.strictEqual(error._tag, "SecretBoundElsewhere")
         assert.include(error.message, `stored for https://mcp.test, and`)
       }).pipe(Effect.provide(Layer.provideMerge(layer, machine({}))))
+  )
+
+  it.effect("does not get the secret of its client for another server, which would get the tokens", () =>
+    Effect.gen(function* () {
+      const secrets = yield* ServerSecrets
+      const clientAt = (url: string, endpoints: OptionalEndpoints = {}): ConfiguredServer => {
+        const server = remoteServer(url, { name: "notion" })
+        const client = { clientId: "c", clientSecret: new SecretReference([{ secret: "API_KEY" }]) }
+        const tokenEndpoint = new URL("https://as.test/token")
+        return {
+          ...server,
+          oauth: { ...server.oauth, source: { _tag: "ByHand", tokenEndpoint, endpoints, client } }
+        }
+      }
+      const [destination = ""] = destinationsOf(clientAt("https://mcp.test/mcp"), "API_KEY")
+      yield* secrets.put(secret, { destination, value })
+      assert.strictEqual((yield* readyServer(clientAt("https://mcp.test/other")))._tag, "Http")
+      for (const hostile of [
+        clientAt("https://evil.test/mcp"),
+        clientAt("https://mcp.test/mcp", { pushedAuthorization: new URL("https://evil.test/par") })
+      ]) {
+        const error = yield* Effect.flip(readyServer(hostile))
+        assert.strictEqual(error._tag, "SecretBoundElsewhere")
+        assert.include(error.message, "stored for https://as.test and https://mcp.test, and")
+      }
+    }).pipe(Effect.provide(Layer.provideMerge(layer, machine({}))))
   )
 
   it.effect("shows no command line, which may hold a secret", () =>

@@ -23,6 +23,9 @@ import { service } from "./KeyringName.ts"
 /** The largest message that is read, in bytes. A record is a few kilobytes. */
 const maxMessage = 4 * 1024 * 1024
 
+/** The longest answer to the authentication, in bytes. It is `OK` and an identifier. */
+const maxLine = 16 * 1024
+
 const root = "/org/freedesktop/secrets"
 const secrets = { destination: "org.freedesktop.secrets", path: root } as const
 
@@ -69,7 +72,10 @@ class Bus {
     try {
       if (!this.#isAuthenticated) {
         const end = this.#received.indexOf("\r\n")
-        if (end < 0) return
+        if (end < 0) {
+          if (this.#received.length > maxLine) throw new RangeError("The line is too long")
+          return
+        }
         if (!this.#received.toString("latin1", 0, end).startsWith("OK "))
           throw new Error("The bus refused this user")
         this.#received = this.#received.subarray(end + 2)
