@@ -32,14 +32,23 @@ const secrets = { destination: "org.freedesktop.secrets", path: root } as const
 /** The only key agreement of the Secret Service API that encrypts: nothing that watches the bus sees a secret. */
 const algorithm = "dh-ietf1024-sha256-aes128-cbc-pkcs7"
 
-/** The socket of the session bus, in the form of `net.connect`. Absent: its address is of another kind, as `tcp:` or `autolaunch:`. */
-const socketOf = (environment: NodeJS.ProcessEnv): string | undefined => {
+/** Where the session bus is. */
+interface BusAddress {
+  /** In the form of `net.connect`. */
+  readonly path: string
+  /** What the bus has to answer. Another user may listen at the abstract socket of a bus that has ended. Absent: anything. */
+  readonly guid?: string | undefined
+}
+
+/** The address of the session bus. Absent: it is no socket, but of another kind, as `tcp:` or `autolaunch:`. */
+const addressOf = (environment: NodeJS.ProcessEnv): BusAddress | undefined => {
   const { DBUS_SESSION_BUS_ADDRESS: address, XDG_RUNTIME_DIR: folder } = environment
-  if (address === undefined) return folder === undefined ? undefined : `${folder}/bus`
-  const [, kind, value = ""] = /^unix:(path|abstract)=([^,;]*)(?:,guid=\w+)?$/.exec(address) ?? []
+  if (address === undefined) return folder === undefined ? undefined : { path: `${folder}/bus` }
+  const [, kind, value = "", guid] =
+    /^unix:(path|abstract)=([^,;]*)(?:,guid=([0-9a-f]{32}))?$/i.exec(address) ?? []
   // A value may have escapes. They are left to the keyring process.
   if (kind === undefined || !/^[\w./@+-]+$/.test(value)) return undefined
-  return kind === "path" ? value : `\0${value}`
+  return { path: kind === "path" ? value : `\0${value}`, guid }
 }
 
 interface Waiting {
@@ -55,8 +64,10 @@ class Bus {
   #isAuthenticated = false
   #serial = 0
   #failure: Error | undefined
+  readonly #guid: string | undefined
 
-  constructor(path: string, uid: number) {
+  constructor({ guid, path }: BusAddress, uid: number) {
+    this.#guid = guid
     this.#socket = createConnection({ path })
     this.#socket.on("data", (bytes) => this.#receive(bytes))
     this.#socket.on("error", (error) => this.close(error))
@@ -76,8 +87,10 @@ class Bus {
           if (this.#received.length > maxLine) throw new RangeError("The line is too long")
           return
         }
-        if (!this.#received.toString("latin1", 0, end).startsWith("OK "))
-          throw new Error("The bus refused this user")
+        const [, guid] = /^OK (\S+)$/.exec(this.#received.toString("latin1", 0, end)) ?? []
+        if (guid === undefined) throw new Error("The bus refused this user")
+        if (this.#guid !== undefined && guid.toLowerCase() !== this.#guid.toLowerCase())
+          throw new Error("Another bus answered")
         this.#received = this.#received.subarray(end + 2)
         this.#isAuthenticated = true
       }
@@ -266,9 +279,11 @@ export class SecretServiceReader {
 
   /** Connects to the bus of an environment. Absent: its address is not that of a socket, or this system has no users. */
   static connect(environment: NodeJS.ProcessEnv): SecretServiceReader | undefined {
-    const path = socketOf(environment)
+    const address = addressOf(environment)
     const uid = process.getuid?.()
-    return path === undefined || uid === undefined ? undefined : new SecretServiceReader(new Bus(path, uid))
+    return address === undefined || uid === undefined
+      ? undefined
+      : new SecretServiceReader(new Bus(address, uid))
   }
 
   /** Searches for an account before its secret is requested. */

@@ -511,6 +511,23 @@ describe.skipIf(!hasSecretService)("a read over the bus", () => {
     })
   )
 
+  it.live("takes no other bus for the one of its address", () =>
+    Effect.gen(function* () {
+      store(["username", "mine"], "secret")
+      const address = real.env["DBUS_SESSION_BUS_ADDRESS"] ?? ""
+      const read = (at: string) =>
+        Effect.promise(async () => {
+          const reader = SecretServiceReader.connect(environmentWith({ DBUS_SESSION_BUS_ADDRESS: at }))
+          const secret = await reader?.read("mine")
+          reader?.close()
+          return secret
+        })
+      assert.match(address, /,guid=/)
+      assert.deepStrictEqual(yield* read(address), bytes("secret"))
+      assert.isUndefined(yield* read(address.replace(/guid=\w+/, `guid=${"0".repeat(32)}`)))
+    })
+  )
+
   it.live.each(["tcp:host=localhost,port=1", "autolaunch:", "unix:path=/a%20b", "unix:tmpdir=/tmp", ""])(
     "leaves a bus at %s to the process",
     (address) =>
