@@ -64,15 +64,15 @@ describe("a server that this program signs in to by itself", () => {
     assert.strictEqual(world.browsersOpened(), 0)
   })
 
-  it("needs nobody: by a stored secret, which goes to its authorization server only", async () => {
+  it("needs nobody: by a stored secret, which is bound to its servers", async () => {
     const stdin = "the secret of a client"
     const { origin } = new URL(world.authorizationServer.issuer)
     const stored = await world.run(["secret", "set", "stored", "client"], { stdin })
-    assert.include(stored.stderr, `It is given to ${origin} only.`)
+    assert.include(stored.stderr, `It is used only with ${origin} and ${world.mcpServer.url.origin}.`)
     const tools = await run(["tools", "stored"])
     assert.strictEqual(tools.code, 0, tools.stderr)
     const other = await world.run(["secret", "set", "elsewhere", "client"], { stdin })
-    assert.include(other.stderr, `It is given to ${world.mcpServer.url.origin} only.`)
+    assert.include(other.stderr, `It is used only with ${world.mcpServer.url.origin}.`)
   })
 
   it("gets a new token automatically where the server takes the old one no longer", async () => {

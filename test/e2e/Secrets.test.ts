@@ -171,7 +171,7 @@ describe("the secrets of servers", () => {
 
     const set = await home.run(["secret", "set", "keyed", "X-Api-Key"], { stdin: `${otherKey}\n` })
     assert.strictEqual(set.code, 0, set.stderr)
-    assert.include(set.stderr, `It is given to ${new URL(url).origin} only.`)
+    assert.include(set.stderr, `It is used only with ${new URL(url).origin}.`)
     assert.notInclude(set.stdout + set.stderr, otherKey)
     assert.strictEqual((await call()).code, 0)
 

@@ -54,7 +54,7 @@ export const secretSet = Command.make(
     if (yield* Json) return yield* printJson(secret satisfies JsonOutput<"secret set">)
     const place = server._tag === "Http" ? destination : `the program of ${server.name}`
     yield* tell(
-      `The secret ${name} of ${server.name} is stored in ${store.description.backend.label}. It is given to ${place} only.`
+      `The secret ${name} of ${server.name} is stored in ${store.description.backend.label}. It is used only with ${place}.`
     )
     if (secretUsesOf(server).some((use) => use.name === name)) return
     const block = server._tag === "Http" ? "headers" : "env"
