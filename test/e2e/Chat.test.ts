@@ -253,13 +253,8 @@ describe.skipIf(!hasTerminal)("a chat at a terminal (needs script of util-linux)
   })
 
   it("asks for the password of what it keeps at its start, where Ctrl-C ends it", async () => {
-    const keeping = makeHome("")
+    const keeping = keepingHome()
     try {
-      keeping.configure({
-        history: true,
-        tokenStorage: { backend: "encrypted" },
-        mcpServers: { demo: { command: process.execPath, args: [resolve("test/servers/screens.ts")] } }
-      })
       const open = (...args: ReadonlyArray<string>) =>
         startVirtualTerminal(keeping, ["chat", "demo", ...args], 80, {
           env: { ...withModel(), MCP_CLI_ENCRYPTION_KEY: "" }
@@ -284,13 +279,8 @@ describe.skipIf(!hasTerminal)("a chat at a terminal (needs script of util-linux)
   })
 
   it("goes on with the last conversation, and with one that is named", async () => {
-    const keeping = makeHome("")
+    const keeping = keepingHome()
     try {
-      keeping.configure({
-        history: true,
-        tokenStorage: { backend: "encrypted" },
-        mcpServers: { demo: { command: process.execPath, args: [resolve("test/servers/screens.ts")] } }
-      })
       const count: ModelScript = (messages) => ({
         text: `${messages.filter(({ role }) => role === "user").length} from you`
       })
@@ -476,6 +466,17 @@ describe.skipIf(!hasTerminal)("a chat at a terminal (needs script of util-linux)
     )
   })
 })
+
+/** The home of a user whose conversations are kept, encrypted. */
+const keepingHome = () => {
+  const home = makeHome("")
+  home.configure({
+    history: true,
+    tokenStorage: { backend: "encrypted" },
+    mcpServers: { demo: { command: process.execPath, args: [resolve("test/servers/screens.ts")] } }
+  })
+  return home
+}
 
 describe("ask", () => {
   let home: Home

@@ -3,8 +3,3 @@ import { Config, Effect, Option } from "effect"
 /** An environment variable, by the current `ConfigProvider`. Undefined: it is not set. */
 export const variable = (name: string): Effect.Effect<string | undefined, Config.ConfigError> =>
   Effect.map(Config.option(Config.String(name)), Option.getOrUndefined)
-
-/** The home folder, by the variables of Unix and Windows. */
-export const homeVariable: Config.Config<string> = Config.String("HOME").pipe(
-  Config.orElse(() => Config.String("USERPROFILE"))
-)

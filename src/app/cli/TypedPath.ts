@@ -1,6 +1,5 @@
-import { Config, Effect } from "effect"
-
-const homeVariable = Config.String("HOME").pipe(Config.orElse(() => Config.String("USERPROFILE")))
+import { Effect } from "effect"
+import { homeVariable } from "../../domain/HomeVariable.ts"
 
 /** The path of a file that was typed in a session, where no shell has replaced `~`. */
 export const typedPath = (path: string): Effect.Effect<string> =>

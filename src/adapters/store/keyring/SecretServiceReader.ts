@@ -26,8 +26,7 @@ const maxMessage = 4 * 1024 * 1024
 /** The longest answer to the authentication, in bytes. It is `OK` and an identifier. */
 const maxLine = 16 * 1024
 
-const root = "/org/freedesktop/secrets"
-const secrets = { destination: "org.freedesktop.secrets", path: root } as const
+const secrets = { destination: "org.freedesktop.secrets", path: "/org/freedesktop/secrets" } as const
 
 /** The only key agreement of the Secret Service API that encrypts: nothing that watches the bus sees a secret. */
 const algorithm = "dh-ietf1024-sha256-aes128-cbc-pkcs7"

@@ -50,6 +50,12 @@ const overBus = (env: Variables, options: Options = {}) =>
     Layer.provide(byProcess(env, options))
   )
 
+/** A keyring that only one test uses. */
+const ownService = Effect.acquireRelease(
+  Effect.promise(() => startSecretService()),
+  (service) => Effect.promise(() => service.close())
+)
+
 const ways = [
   ["by a process", byProcess],
   ["over the bus", overBus]
@@ -245,10 +251,7 @@ describe.skipIf(!hasSecretService).each(ways)(
 
     it.live("that stops in the middle fails, and works again once it is back", () =>
       Effect.gen(function* () {
-        const service = yield* Effect.acquireRelease(
-          Effect.promise(() => startSecretService()),
-          (started) => Effect.promise(() => started.close())
-        )
+        const service = yield* ownService
         yield* Effect.gen(function* () {
           const entries = yield* Keyring
           yield* entries.set("notion", bytes("kept"))
@@ -262,10 +265,7 @@ describe.skipIf(!hasSecretService).each(ways)(
 
     it.live("that dies fails, and fails again", () =>
       Effect.gen(function* () {
-        const service = yield* Effect.acquireRelease(
-          Effect.promise(() => startSecretService()),
-          (started) => Effect.promise(() => started.close())
-        )
+        const service = yield* ownService
         yield* Effect.gen(function* () {
           const entries = yield* Keyring
           yield* entries.set("notion", bytes("kept"))
@@ -492,10 +492,7 @@ describe.skipIf(!hasSecretService)("a read over the bus", () => {
 
   it.live("connects again to a keyring that was restarted", () =>
     Effect.gen(function* () {
-      const service = yield* Effect.acquireRelease(
-        Effect.promise(() => startSecretService()),
-        (started) => Effect.promise(() => started.close())
-      )
+      const service = yield* ownService
       const { asked, layer } = counted(service.env)
       yield* Effect.gen(function* () {
         const entries = yield* Keyring
