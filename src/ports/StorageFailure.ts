@@ -337,3 +337,7 @@ export const isOfWholeStore = (reason: StorageFailure): boolean => {
       return false
   }
 }
+
+/** True if the failure is about what one record holds. A move leaves that record where it is. */
+export const isUnreadable = ({ _tag }: StorageFailure): boolean =>
+  _tag === "Corrupt" || _tag === "NewerVersion" || _tag === "InsecurePermissions"

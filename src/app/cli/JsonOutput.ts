@@ -351,6 +351,10 @@ export const jsonOutputs = {
     location: Schema.String,
     kept: about(Schema.NullOr(Schema.Int), "how many sign-ins; null: unknown"),
     migratingFrom: about(Schema.Array(Schema.String), "backends that an interrupted move has not emptied"),
+    copiedTo: about(
+      Schema.Array(Schema.String),
+      "backends that hold copies because a move to them was not completed"
+    ),
     healthy: Schema.Boolean,
     cautions: Schema.Array(Schema.String),
     isNew: about(Schema.Boolean, "it does not exist yet")

@@ -5,7 +5,7 @@ import { CredentialStore, type StorageError } from "../../ports/CredentialStore.
 import { Display } from "../../ports/Display.ts"
 import { isOfWholeStore } from "../../ports/StorageFailure.ts"
 import { StorageBackends } from "../../ports/StorageBackends.ts"
-import { ChosenStorage } from "../storage/ChosenStorage.ts"
+import { ChosenStorage, type StorageInUse } from "../storage/ChosenStorage.ts"
 import { StorageCheck, type StorageHealth } from "../storage/StorageCheck.ts"
 import type { JsonOutput } from "./JsonOutput.ts"
 import { definitions } from "./Definitions.ts"
@@ -15,7 +15,7 @@ import { configFileOfRun, Json } from "./Settings.ts"
 import { showWarnings } from "./Warnings.ts"
 
 /** What is shown if the choice cannot be read. */
-const unknownUse = {
+const unknownUse: Pick<StorageInUse, "copiedTo" | "isNamed" | "migratingFrom" | "reason" | "since"> = {
   isNamed: false,
   migratingFrom: [],
   reason: "unknown: the choice of the backend cannot be read",
@@ -45,7 +45,7 @@ export const storage = Command.make(
     )[0]
     const { backend, cautions: known = Effect.succeed([]), location } = store.description
     const cautions = problem === undefined ? yield* Effect.orElseSucceed(known, () => []) : []
-    const { isNamed, migratingFrom, reason, since } = Result.getOrElse(inUse, () => unknownUse)
+    const { copiedTo = [], isNamed, migratingFrom, reason, since } = Result.getOrElse(inUse, () => unknownUse)
     const configFile = yield* configFileOfRun
     const moveTo = (to: string, purpose: string) =>
       remedyText(command("storage move", { options: { to }, purpose }), configFile)
@@ -58,6 +58,7 @@ export const storage = Command.make(
         location,
         kept: kept ?? null,
         migratingFrom,
+        copiedTo,
         healthy: problem === undefined,
         cautions,
         isNew: Result.isSuccess(health) && health.success._tag === "New"
@@ -78,12 +79,25 @@ export const storage = Command.make(
             : ({ style: 31, text: "not usable now" } as const)
         ],
         ...cautions.map((caution) => ["Caution", { style: 35, text: caution }] as const),
-        ...migratingFrom.map((name) => ["Left over", `a move out of ${name} was interrupted`] as const)
+        ...migratingFrom.map((name) => ["Left over", `a move out of ${name} was interrupted`] as const),
+        ...copiedTo.map((name) => ["Left over", `copies in ${name}: a move to it was not completed`] as const)
       ] as const
       const { columns } = yield* Display
       yield* print(...definitions(rows, { columns, indent: 0 }))
       // On a line of its own, so that it can be copied.
       if (migratingFrom.length > 0) yield* print(moveTo(backend.name, "finish it"))
+      for (const name of copiedTo) {
+        yield* print(
+          moveTo(name, "complete it"),
+          remedyText(
+            command("storage move", {
+              options: { to: backend.name, from: name },
+              purpose: "remove the copies"
+            }),
+            configFile
+          )
+        )
+      }
     }
     if (problem !== undefined) return yield* problem
     const { automatic } = yield* StorageBackends

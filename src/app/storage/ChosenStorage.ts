@@ -1,4 +1,5 @@
 import { Clock, Context, Effect, Layer, Option } from "effect"
+import type { Credential } from "../../domain/Credential.ts"
 import type { CredentialKey } from "../../domain/CredentialKey.ts"
 import { command } from "../../domain/Remedy.ts"
 import { Configuration, type ConfigurationError } from "../../ports/Configuration.ts"
@@ -6,6 +7,7 @@ import { CredentialLock, type LockError, type LockPurpose } from "../../ports/Cr
 import { CredentialStore, type StorageDescription, type StorageError } from "../../ports/CredentialStore.ts"
 import { type OpenStorage, StorageBackends } from "../../ports/StorageBackends.ts"
 import { type BackendAddress, isSameAddress, StorageChoices } from "../../ports/StorageChoice.ts"
+import { isUnreadable } from "../../ports/StorageFailure.ts"
 import { UserInteraction } from "../../ports/UserInteraction.ts"
 import { automaticChoice } from "./AutomaticChoice.ts"
 import { byResource, placeIn } from "./CredentialPlaces.ts"
@@ -22,6 +24,8 @@ export interface StorageInUse {
   readonly isNamed: boolean
   /** Names of backends that may still hold copies because a move out of them was interrupted. */
   readonly migratingFrom: ReadonlyArray<string>
+  /** Names of other backends that hold copies because a move to them was not completed. Absent: none. */
+  readonly copiedTo?: ReadonlyArray<string>
   /** Where the backend was when it was chosen. Absent: it needs no address, or nothing is chosen. */
   readonly address?: BackendAddress
 }
@@ -106,7 +110,8 @@ export const layer: Layer.Layer<
           reason: "the configuration names it",
           since: undefined,
           isNamed: true,
-          migratingFrom: choice?.backend === backend ? choice.migratingFrom : []
+          migratingFrom: choice?.backend === backend ? choice.migratingFrom : [],
+          copiedTo: choice?.copiedTo?.filter((name) => name !== backend) ?? []
         }
       }
       if (choice !== undefined) return { ...choice, isNamed: false }
@@ -121,7 +126,7 @@ export const layer: Layer.Layer<
     }).pipe(Effect.withSpan("ChosenStorage.inUse"))
 
     /** The storage that was opened last. Absent: none could be opened so far. */
-    let current: (OpenStorage & { readonly backend: string }) | undefined
+    let current: (OpenStorage & Pick<StorageInUse, "backend" | "migratingFrom">) | undefined
     let description: StorageDescription = unopened
     const describe = ({ reason }: StorageError) =>
       Effect.sync(() => {
@@ -133,10 +138,12 @@ export const layer: Layer.Layer<
 
     /** The storage that counts now. */
     const now = Effect.gen(function* () {
-      const { address, backend } = yield* inUse
-      if (backend !== current?.backend) {
-        current = { backend, ...(yield* Effect.tapError(backends.open(backend, address), describe)) }
-      }
+      const { address, backend, migratingFrom } = yield* inUse
+      const opened =
+        backend === current?.backend
+          ? current
+          : yield* Effect.tapError(backends.open(backend, address), describe)
+      current = { ...opened, backend, migratingFrom }
       checkedAt = yield* Clock.currentTimeMillis
       return current
     })
@@ -149,12 +156,31 @@ export const layer: Layer.Layer<
       current !== undefined && time - checkedAt < choiceFreshFor ? Effect.succeed(current) : now
     )
 
-    /** Removes the copies that an interrupted move has left behind. */
+    /** Removes the copies that an interrupted move has left behind, at either end. */
     const removeLeftovers = <A>(remove: (store: OpenStorage["store"]) => Effect.Effect<A, StorageError>) =>
       Effect.gen(function* () {
-        for (const backend of (yield* inUse).migratingFrom)
+        const { copiedTo = [], migratingFrom } = yield* inUse
+        for (const backend of [...migratingFrom, ...copiedTo])
           yield* remove((yield* backends.open(backend)).store)
       })
+
+    /**
+     * What a move has not copied yet: it was stored after the move had listed the sign-ins, and before the choice changed. What
+     * a store holds that other machines share is theirs by now.
+     */
+    const notYetMoved = Effect.fnUntraced(function* (key: CredentialKey, from: ReadonlyArray<string>) {
+      for (const backend of from) {
+        const { store } = yield* backends.open(backend)
+        if (store.description.backend.lockScope === "shared") continue
+        const found = yield* Effect.catchIf(
+          store.get(key),
+          ({ reason }) => isUnreadable(reason) || reason._tag === "Unavailable",
+          () => Effect.succeedNone
+        )
+        if (Option.isSome(found)) return found
+      }
+      return Option.none<Credential>()
+    })
 
     /** Makes the choice before the first write. */
     const decideFirst = settings.backend === "auto" ? decide : Effect.void
@@ -174,7 +200,8 @@ export const layer: Layer.Layer<
           if (Option.isSome(found)) return found
           // It may have been moved just now.
           const after = yield* now
-          return after.backend === before.backend ? found : yield* after.store.get(key)
+          const moved = after.backend === before.backend ? found : yield* after.store.get(key)
+          return Option.isSome(moved) ? moved : yield* notYetMoved(key, after.migratingFrom)
         }),
       put: (key, credential) =>
         Effect.gen(function* () {

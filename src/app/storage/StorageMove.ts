@@ -7,8 +7,8 @@ import { type StorageDescription, StorageError } from "../../ports/CredentialSto
 import type { StorageBackend } from "../../ports/StorageBackend.ts"
 import { type OpenStorage, StorageBackends } from "../../ports/StorageBackends.ts"
 import { StorageChoices } from "../../ports/StorageChoice.ts"
-import { BackendError, Unavailable } from "../../ports/StorageFailure.ts"
-import { ChosenStorage } from "./ChosenStorage.ts"
+import { BackendError, isUnreadable, Unavailable } from "../../ports/StorageFailure.ts"
+import { ChosenStorage, type StorageInUse } from "./ChosenStorage.ts"
 import { placeIn } from "./CredentialPlaces.ts"
 
 /** Reports long work. */
@@ -75,8 +75,11 @@ export class StorageMove extends Context.Service<
 /** The lock of a move on this machine; no key of any store. */
 const everything = CredentialKey.of("all sign-ins")
 
+/** Decides whether a record replaces the one that the target has. */
+type Rule = (one: Credential, there: Credential) => boolean
+
 /** True if a record has the younger tokens: only they hold the current refresh token of a server that rotates them. */
-const isNewer = (one: Credential, other: Credential): boolean => {
+const isNewer: Rule = (one, other) => {
   const age = ({ tokens }: Credential) => tokens?.obtainedAt ?? 0
   return age(one) === age(other) ? one.generation > other.generation : age(one) > age(other)
 }
@@ -86,7 +89,7 @@ const readable = ({ store }: OpenStorage, key: CredentialKey) =>
   store.get(key).pipe(
     Effect.map((found) => ({ found, problem: undefined })),
     Effect.catchIf(
-      ({ reason }) => ["Corrupt", "NewerVersion", "InsecurePermissions"].includes(reason._tag),
+      ({ reason }) => isUnreadable(reason),
       (error) => Effect.succeed({ found: Option.none<Credential>(), problem: error })
     )
   )
@@ -114,11 +117,12 @@ const verify = Effect.fnUntraced(function* (
   })
 })
 
-/** Copies a record unless the target has a newer one, from an earlier attempt or from another machine. */
-const copyUnlessNewer = Effect.fnUntraced(function* (
+/** Copies a record unless the target has one that it does not replace, such as a newer one of another machine. */
+const copyByRule = Effect.fnUntraced(function* (
   target: OpenStorage,
   key: CredentialKey,
-  credential: Credential
+  credential: Credential,
+  replaces: Rule
 ) {
   const there = yield* Effect.catchReason(
     target.store.get(key),
@@ -126,17 +130,18 @@ const copyUnlessNewer = Effect.fnUntraced(function* (
     "Corrupt",
     () => Effect.succeedNone
   )
-  if (Option.isNone(there) || isNewer(credential, there.value)) yield* copy(target, key, credential)
+  if (Option.isNone(there) || replaces(credential, there.value)) yield* copy(target, key, credential)
 })
 
-/** As {@link copyUnlessNewer}. If the record of its name there is for another resource, it goes beside that one. */
-const copyIfNewer = Effect.fnUntraced(function* (
+/** As {@link copyByRule}. If the record of its name there is for another resource, it goes beside that one. */
+const copyToPlace = Effect.fnUntraced(function* (
   target: OpenStorage,
   from: CredentialKey,
-  credential: Credential
+  credential: Credential,
+  replaces: Rule
 ) {
   const key = yield* placeIn(target.store, from, credential)
-  const step = copyUnlessNewer(target, key, credential)
+  const step = copyByRule(target, key, credential, replaces)
   // The caller holds the lock of the name, and another process may refresh what is beside it.
   yield* key.tag === from.tag ? step : target.lock.withLock(key, "refresh")(step)
 })
@@ -150,6 +155,8 @@ class Passage extends Data.Class<{
   readonly source: OpenStorage
   readonly target: OpenStorage
   readonly isOwn: IsOwn
+  /** The target holds what an earlier attempt has copied, and no process uses it. The source has gone on since. */
+  readonly isRepeated: boolean
 }> {
   /** What was copied, by storage name. What is still the same can be removed. */
   readonly copied = new Map<string, Credential>()
@@ -180,7 +187,8 @@ const createIn = Effect.fnUntraced(function* (
 
 /** Copies every readable sign-in of a backend. */
 const copyAll = Effect.fnUntraced(function* (passage: Passage, progress: Progress) {
-  const { copied, isOwn, source, target } = passage
+  const { copied, isOwn, isRepeated, source, target } = passage
+  const replaces = isRepeated ? () => true : isNewer
   const keys = yield* passage.list
   const there = new Set((yield* target.store.list).map(({ storageName }) => storageName))
   const { atomic } = source.store
@@ -201,7 +209,8 @@ const copyAll = Effect.fnUntraced(function* (passage: Passage, progress: Progres
     const isNew = target.store.atomic !== undefined && !there.has(key.storageName)
     const create = source.lock.withLock(key, "refresh")(step((found) => createIn(target, key, found)))
     const isCreated = isNew && (yield* create)
-    if (!isCreated) yield* lock(key)(step((found) => Effect.as(copyIfNewer(target, key, found), true)))
+    if (!isCreated)
+      yield* lock(key)(step((found) => Effect.as(copyToPlace(target, key, found, replaces), true)))
     yield* progress(++done, keys.length)
   })
   yield* Effect.forEach(keys, copyOne, { discard: true, concurrency: concurrency(passage) })
@@ -223,17 +232,21 @@ const removeMoved = Effect.fnUntraced(function* (
   passage: Passage,
   progress: Progress
 ): Effect.fn.Return<Removed, StorageError | LockError> {
-  const { isOwn, source, target } = passage
+  const { copied, isOwn, source, target } = passage
   const moved = new Map<string, CredentialKey>()
   const left = new Map<string, Unreadable>()
   const foreign = new Map<string, CredentialKey>()
   const removeOne = Effect.fnUntraced(function* (key: CredentialKey) {
+    const copy = copied.get(key.storageName)
+    /** The copy of this move, unless a process has replaced it since. */
+    const replaces: Rule = (one, there) =>
+      (copy !== undefined && isSameCredential(there, copy)) || isNewer(one, there)
     const step = Effect.gen(function* () {
       const { found, problem } = yield* readable(source, key)
       if (problem !== undefined) return void left.set(key.storageName, { key, problem })
       if (Option.exists(found, (credential) => !isOwn(key, credential)))
         return void foreign.set(key.storageName, key)
-      if (Option.isSome(found)) yield* copyIfNewer(target, key, found.value)
+      if (Option.isSome(found)) yield* copyToPlace(target, key, found.value, replaces)
       yield* source.store.remove(key)
       moved.set(key.storageName, key)
     })
@@ -280,6 +293,24 @@ export const layer: Layer.Layer<StorageMove, never, ChosenStorage | StorageBacke
         return { inUse, names: [...new Set(names)].filter((name) => name !== to), open }
       })
 
+      /**
+       * Notes that the target will hold copies, so that a sign-out removes them as well if the move is not completed. In a
+       * store that other machines share, they are no longer this machine's alone.
+       */
+      const announce = Effect.fnUntraced(function* (inUse: StorageInUse, target: OpenStorage, to: string) {
+        const before = Option.getOrUndefined(yield* choices.read)
+        const copiedTo = before?.copiedTo ?? []
+        const isRepeated = copiedTo.includes(to)
+        const isShared = target.store.description.backend.lockScope === "shared"
+        const { backend, isNamed, migratingFrom, reason } = inUse
+        const named = { backend, reason, since: yield* Clock.currentTimeMillis, migratingFrom }
+        // Without either, nothing has been stored so far.
+        const current = before ?? (isNamed ? named : undefined)
+        if (!isRepeated && !isShared && current !== undefined && current.backend !== to)
+          yield* choices.write({ ...current, copiedTo: [...copiedTo, to] })
+        return { isRepeated, copiedTo: copiedTo.filter((name) => name !== to) }
+      })
+
       const moveUnderLock = Effect.fnUntraced(function* (
         target: OpenStorage,
         to: string,
@@ -292,6 +323,7 @@ export const layer: Layer.Layer<StorageMove, never, ChosenStorage | StorageBacke
       ) {
         const { inUse, names, open } = yield* sourcesOf(to, from)
         yield* target.store.unlock
+        const { copiedTo, isRepeated } = yield* announce(inUse, target, to)
 
         const opened = new Map<string, Passage>()
         const passageFrom = Effect.fnUntraced(function* (name: string) {
@@ -299,7 +331,7 @@ export const layer: Layer.Layer<StorageMove, never, ChosenStorage | StorageBacke
           if (known !== undefined) return known
           const source = yield* open(name)
           const isShared = source.store.description.backend.lockScope === "shared"
-          const passage = new Passage({ source, target, isOwn: isShared ? isOwn : () => true })
+          const passage = new Passage({ source, target, isOwn: isShared ? isOwn : () => true, isRepeated })
           opened.set(name, passage)
           return passage
         })
@@ -314,7 +346,8 @@ export const layer: Layer.Layer<StorageMove, never, ChosenStorage | StorageBacke
           ...(address === undefined ? {} : { address })
         }
         const migratingFrom = [...new Set([...inUse.migratingFrom, ...names])].filter((name) => name !== to)
-        yield* choices.write({ ...choice, migratingFrom })
+        const withCopies = (names: ReadonlyArray<string>) => (names.length === 0 ? {} : { copiedTo: names })
+        yield* choices.write({ ...choice, migratingFrom, ...withCopies(copiedTo) })
 
         const removed = yield* Effect.forEach(migratingFrom, (name) =>
           Effect.gen(function* () {
@@ -322,7 +355,9 @@ export const layer: Layer.Layer<StorageMove, never, ChosenStorage | StorageBacke
           })
         )
         const unfinished = removed.filter(({ left }) => left.length > 0).map(({ name }) => name)
-        yield* choices.write({ ...choice, migratingFrom: unfinished })
+        // A store that was emptied holds no copies either.
+        const stillCopiedTo = copiedTo.filter((name) => !migratingFrom.includes(name))
+        yield* choices.write({ ...choice, migratingFrom: unfinished, ...withCopies(stillCopiedTo) })
         const moved = new Map(removed.flatMap((each) => each.moved).map((key) => [key.storageName, key]))
         return {
           from: migratingFrom,

@@ -220,6 +220,40 @@ describe("a program that runs while sign-ins are moved", () => {
       assert.deepStrictEqual(yield* store("vault").list, [])
     }).pipe(Effect.provide(machine()))
   )
+
+  it.effect("forgets what a move that was not completed has copied already", () =>
+    Effect.gen(function* () {
+      const { choose, store } = yield* Machine
+      yield* choose({ ...moved, backend: "encrypted", migratingFrom: [], copiedTo: ["secretservice"] })
+      yield* store("encrypted").put(notion, credentialWith("in use", 2))
+      yield* store("secretservice").put(notion, credentialWith("copied"))
+      yield* CredentialStore.use((open) => open.remove(notion)).pipe(Effect.provide(program))
+      assert.deepStrictEqual(yield* store("encrypted").list, [])
+      assert.deepStrictEqual(yield* store("secretservice").list, [])
+    }).pipe(Effect.provide(machine({ keyring: "secretservice" })))
+  )
+
+  it.effect("finds a sign-in that was stored in the old place after the move had listed what is there", () =>
+    Effect.gen(function* () {
+      const { choose, store } = yield* Machine
+      yield* choose({ ...moved, backend: "secretservice" })
+      yield* store("encrypted").put(notion, credentialWith("late"))
+      const read = CredentialStore.use((open) => open.get(notion)).pipe(Effect.provide(program))
+      assert.isTrue(Option.isSome(yield* read))
+      yield* store("secretservice").put(notion, credentialWith("newer", 2))
+      assert.strictEqual(Option.getOrThrow(yield* read).generation, 2)
+    }).pipe(Effect.provide(machine({ keyring: "secretservice" })))
+  )
+
+  it.effect("does not take from a store that other machines share what is theirs by now", () =>
+    Effect.gen(function* () {
+      const { choose, store } = yield* Machine
+      yield* choose({ ...moved, backend: "encrypted", migratingFrom: ["vault"] })
+      yield* store("vault").put(notion, credentialWith("of another machine"))
+      const read = CredentialStore.use((open) => open.get(notion)).pipe(Effect.provide(program))
+      assert.isTrue(Option.isNone(yield* read))
+    }).pipe(Effect.provide(machine({ vault: someVault })))
+  )
 })
 
 describe("a configuration that names a backend", () => {

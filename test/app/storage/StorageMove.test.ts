@@ -342,6 +342,71 @@ describe("moving sign-ins", () => {
     }).pipe(Effect.provide(machine(options)))
   )
 
+  it.effect("does not bring back a sign-in that ended after a move had failed", () => {
+    const broken = new StorageError({
+      reason: new BackendError({ backend: storageBackends.secretservice, detail: "a test's" })
+    })
+    let puts = 0
+    return Effect.gen(function* () {
+      yield* filled
+      puts = 0
+      yield* Effect.flip(move("secretservice"))
+      const { choice, store } = yield* Machine
+      const [copied = notion] = yield* store("secretservice").list
+      yield* CredentialStore.use((open) => open.remove(copied)).pipe(Effect.provide(program))
+      yield* move("secretservice")
+      const others = keys.filter(({ server }) => server !== copied.server)
+      assert.sameDeepMembers([...(yield* store("secretservice").list)], others)
+      assert.isUndefined((yield* choice)?.copiedTo)
+    }).pipe(
+      Effect.provide(
+        machine({
+          ...options,
+          before: (operation) =>
+            Effect.suspend(() =>
+              operation === "secretservice put" && ++puts === 2 ? Effect.fail(broken) : Effect.void
+            )
+        })
+      )
+    )
+  })
+
+  it.effect("removes the copies of a move that had failed, if they are moved back", () =>
+    Effect.gen(function* () {
+      yield* filled
+      const { choice, choose, store } = yield* Machine
+      yield* choose({
+        backend: "encrypted",
+        reason: "",
+        since: 1,
+        migratingFrom: [],
+        copiedTo: ["secretservice"]
+      })
+      yield* store("secretservice").put(notion, credentialWith("copied", 0))
+      yield* move("encrypted", "secretservice")
+      yield* assertAllThere
+      assert.deepStrictEqual(yield* store("secretservice").list, [])
+      assert.isUndefined((yield* choice)?.copiedTo)
+    }).pipe(Effect.provide(machine(options)))
+  )
+
+  it.effect("replaces the copies of a move that had failed, whatever became of the sign-ins since", () =>
+    Effect.gen(function* () {
+      const { choose, store } = yield* Machine
+      yield* choose({
+        backend: "encrypted",
+        reason: "",
+        since: 1,
+        migratingFrom: [],
+        copiedTo: ["secretservice"]
+      })
+      yield* store("secretservice").put(notion, credentialWith("copied"))
+      yield* store("encrypted").put(notion, credentialWith("refused since").withoutTokens)
+      yield* move("secretservice")
+      assert.isUndefined(Option.getOrThrow(yield* store("secretservice").get(notion)).tokens)
+    }).pipe(Effect.provide(machine(options)))
+  )
+
   it.effect("can fail at any step, loses nothing, and is finished when it is run again", () =>
     Effect.gen(function* () {
       const broken = new StorageError({

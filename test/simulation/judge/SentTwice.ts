@@ -42,9 +42,15 @@ const excuseFor = (history: History, request: TokenRequest, before: TokenRequest
  * rule (`TokenPolicy.resend`).
  */
 export const sentTwice: Invariant = (history, violate) => {
-  /** Another process sends it, which may not know how the request before ended. */
-  const mayNotKnow = (request: TokenRequest, before: TokenRequest) =>
-    before.process !== request.process && history.mayBeUntold(before)
+  /**
+   * Another process sends it, which may not know how the request before ended; or it got the token itself and was told that it
+   * is not stored, so that another process could not have sent it.
+   */
+  const mayNotKnow = (request: TokenRequest, before: TokenRequest) => {
+    const hasFailed = history.failedWrites.has(request.token)
+    const isOwn = hasFailed && history.requestFor(request.token)?.process === request.process
+    return before.process !== request.process && (isOwn || history.mayBeUntold(before))
+  }
 
   /**
    * To the clock of another machine, the time of the rule has come, or is further away than any wait and so the time of a
@@ -90,6 +96,14 @@ export const sentTwice: Invariant = (history, violate) => {
       }
       if (before.processed === "rotated" && history.hasLeases && history.wasPaused(before)) {
         history.excuses.add(request.family, "paused before writing", `request ${before.id}`)
+      }
+      if (
+        before.processed === "rotated" &&
+        isUnwritten &&
+        !history.hasLeases &&
+        history.wasUnlocked(before)
+      ) {
+        history.excuses.add(request.family, "lock removed", `request ${before.id}`)
       }
       if (before.processed === "rotated" && isUnwritten && history.isCutOff(before)) {
         history.excuses.add(request.family, "cut off", `request ${before.id}`)

@@ -16,6 +16,7 @@ const ChoiceJson = Schema.fromJsonString(
     reason: Schema.String,
     since: Schema.Finite,
     migratingFrom: Schema.Array(Schema.NonEmptyString),
+    copiedTo: Schema.optionalKey(Schema.Array(Schema.NonEmptyString)),
     address: Schema.optionalKey(
       Schema.Struct({
         url: Schema.NonEmptyString,
