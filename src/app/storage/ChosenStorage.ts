@@ -156,12 +156,17 @@ export const layer: Layer.Layer<
       current !== undefined && time - checkedAt < choiceFreshFor ? Effect.succeed(current) : now
     )
 
-    /** Removes the copies that an interrupted move has left behind, at either end. */
+    /**
+     * Removes the copies that an interrupted move has left behind, at either end. A backend that is not on this machine any more
+     * does not keep a user from signing out.
+     */
     const removeLeftovers = <A>(remove: (store: OpenStorage["store"]) => Effect.Effect<A, StorageError>) =>
       Effect.gen(function* () {
         const { copiedTo = [], migratingFrom } = yield* inUse
-        for (const backend of [...migratingFrom, ...copiedTo])
-          yield* remove((yield* backends.open(backend)).store)
+        for (const backend of [...migratingFrom, ...copiedTo]) {
+          const { store } = yield* backends.open(backend)
+          yield* Effect.catchReason(remove(store), "StorageError", "Unavailable", () => Effect.void)
+        }
       })
 
     /**

@@ -84,6 +84,9 @@ const isNewer: Rule = (one, other) => {
   return age(one) === age(other) ? one.generation > other.generation : age(one) > age(other)
 }
 
+/** True if a record has lost the tokens of another one, which is an earlier copy of it: they were refused since. */
+const isRefused: Rule = (one, copy) => one.tokens === undefined && one.generation > copy.generation
+
 /** Reads a record. One that is damaged, from a newer version, or readable by others is a problem, not a failure. */
 const readable = ({ store }: OpenStorage, key: CredentialKey) =>
   store.get(key).pipe(
@@ -155,7 +158,7 @@ class Passage extends Data.Class<{
   readonly source: OpenStorage
   readonly target: OpenStorage
   readonly isOwn: IsOwn
-  /** The target holds what an earlier attempt has copied, and no process uses it. The source has gone on since. */
+  /** The target holds what an earlier attempt has copied. The source has gone on since. */
   readonly isRepeated: boolean
 }> {
   /** What was copied, by storage name. What is still the same can be removed. */
@@ -188,7 +191,7 @@ const createIn = Effect.fnUntraced(function* (
 /** Copies every readable sign-in of a backend. */
 const copyAll = Effect.fnUntraced(function* (passage: Passage, progress: Progress) {
   const { copied, isOwn, isRepeated, source, target } = passage
-  const replaces = isRepeated ? () => true : isNewer
+  const replaces: Rule = (one, there) => isNewer(one, there) || (isRepeated && isRefused(one, there))
   const keys = yield* passage.list
   const there = new Set((yield* target.store.list).map(({ storageName }) => storageName))
   const { atomic } = source.store

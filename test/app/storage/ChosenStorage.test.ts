@@ -3,7 +3,7 @@ import { Deferred, Effect, Fiber, Layer, Option } from "effect"
 import { ChosenStorage } from "../../../src/app/storage/ChosenStorage.ts"
 import { CredentialKey } from "../../../src/domain/CredentialKey.ts"
 import { CredentialLock } from "../../../src/ports/CredentialLock.ts"
-import { CredentialStore } from "../../../src/ports/CredentialStore.ts"
+import { CredentialStore, StorageError } from "../../../src/ports/CredentialStore.ts"
 import { Denied, Locked, TimedOut, Unavailable } from "../../../src/ports/StorageFailure.ts"
 import { credentialWith } from "../../contract/CredentialStoreContract.ts"
 import { Machine, machine, type MachineOptions, program, someVault } from "../StorageWorld.ts"
@@ -232,6 +232,26 @@ describe("a program that runs while sign-ins are moved", () => {
       assert.deepStrictEqual(yield* store("secretservice").list, [])
     }).pipe(Effect.provide(machine({ keyring: "secretservice" })))
   )
+
+  it.effect("forgets a sign-in although a backend that may hold a copy is not there any more", () => {
+    const gone = new StorageError({
+      reason: new Unavailable({ backend: storageBackends.secretservice, detail: "a test's" })
+    })
+    return Effect.gen(function* () {
+      const { choose, store } = yield* Machine
+      yield* choose({ ...moved, backend: "encrypted", migratingFrom: [], copiedTo: ["secretservice"] })
+      yield* store("encrypted").put(notion, credentialWith("in use"))
+      yield* CredentialStore.use((open) => open.remove(notion)).pipe(Effect.provide(program))
+      assert.deepStrictEqual(yield* store("encrypted").list, [])
+    }).pipe(
+      Effect.provide(
+        machine({
+          keyring: "secretservice",
+          before: (operation) => (operation === "secretservice remove" ? Effect.fail(gone) : Effect.void)
+        })
+      )
+    )
+  })
 
   it.effect("finds a sign-in that was stored in the old place after the move had listed what is there", () =>
     Effect.gen(function* () {
