@@ -243,6 +243,24 @@ describe.skipIf(!hasTerminal)("the screens of a sign-in (need script of util-lin
     assert.deepStrictEqual([...new Set(styles)].toSorted(), ["bold", "green", "magenta", "red"])
   })
 
+  it("ask for the password of a new store without a broken word, with 60 columns", async () => {
+    const home = makeHome(world.mcpServer.url.href)
+    home.configure({
+      tokenStorage: { backend: "encrypted" },
+      mcpServers: { keyed: { url: world.mcpServer.url.href, headers: { "X-Key": "${secret:KEY}" } } }
+    })
+    const terminal = startVirtualTerminal(home, ["secret", "set", "keyed", "KEY"], 60, {
+      env: { MCP_CLI_ENCRYPTION_KEY: "" }
+    })
+    await terminal.shows(/Secret KEY of keyed: $/)
+    await terminal.type("a secret\r", /is set: $/)
+    await terminal.type("short\r", /characters\.[^]*is set: $/)
+    await terminal.type("long enough\r", /again: $/)
+    terminal.press("long enough\r")
+    assert.strictEqual((await terminal.ended).code, 0)
+    await expectScreens("password-60", [["a new store", await terminal.shows(/is stored/)]])
+  })
+
   it("lead from the package to an answer with 90 keystrokes, without a question", async () => {
     await world.run(["auth", "reset", "demo"])
     world.configure({ mcpServers: {} })

@@ -92,6 +92,7 @@ describe("the secrets of servers", () => {
     assert.deepStrictEqual(entries(), { keyed: { url, headers: { "X-Api-Key": "${secret:X-Api-Key}" } } })
     assert.strictEqual(readFileSync(source, "utf8"), before)
     assert.deepStrictEqual(filesWith(join(home.home, ".mcp_cli"), key), [])
+    assert.notInclude((await run("import", "--from", "cursor", "--secrets")).stderr, "not stored")
 
     const called = await call()
     assert.strictEqual(called.code, 0, called.stderr)
@@ -116,6 +117,19 @@ describe("the secrets of servers", () => {
       "The secret AUTH_TOKEN of far was not stored: the address or command line of far has variables."
     )
     assert.include(stderr, "To store it, run: mcp-cli secret set far AUTH_TOKEN")
+  })
+
+  it("are left to the user, and named, where the configuration has the server already", async () => {
+    const url = "https://kept.test/mcp"
+    write(".cursor/mcp.json", { mcpServers: { kept: { url, headers: { "X-Api-Key": key } } } })
+    assert.strictEqual((await run("import", "--from", "cursor")).code, 0)
+    const { code, stderr } = await run("import", "--from", "cursor", "--secrets")
+    assert.strictEqual(code, 0, stderr)
+    assert.include(
+      stderr,
+      "The secret X-Api-Key of kept was not stored: the configuration has that server already."
+    )
+    assert.include(stderr, "To store it, run: mcp-cli secret set kept X-Api-Key")
   })
 
   it("are in no log", async () => {

@@ -140,9 +140,22 @@ const storeSecrets = Effect.fnUntraced(function* (
   added: AddedServer,
   result: ForeignServer["result"]
 ) {
-  if (added._tag !== "Added" || result._tag !== "Taken") return
-  const { name, server } = added
+  if (result._tag !== "Taken") return
   const configFile = yield* configFileOfRun
+  const notStored = (server: string, secret: string, problem: string) =>
+    tell(
+      `The secret ${secret} of ${server} was not stored: ${problem}.`,
+      remedyText(command("secret set", { server, operand: secret, purpose: "store it" }), configFile)
+    )
+  if (added._tag === "Present") {
+    const known = result.secrets.size === 0 ? [] : yield* secrets.names
+    for (const secret of result.secrets.keys()) {
+      if (known.some(({ name, server }) => server === added.as && name === secret)) continue
+      yield* notStored(added.as, secret, "the configuration has that server already")
+    }
+  }
+  if (added._tag !== "Added") return
+  const { name, server } = added
   const stored: Array<string> = []
   for (const [secret, value] of result.secrets) {
     const [destination = "", ...others] = server === undefined ? [] : destinationsOf(server, secret)
@@ -157,8 +170,7 @@ const storeSecrets = Effect.fnUntraced(function* (
       yield* secrets.put({ server: name, name: secret }, { destination, value })
       stored.push(secret)
     } else {
-      const way = command("secret set", { server: name, operand: secret, purpose: "store it" })
-      yield* tell(`The secret ${secret} of ${name} was not stored: ${problem}.`, remedyText(way, configFile))
+      yield* notStored(name, secret, problem)
     }
   }
   if (stored.length === 0 || (yield* Json)) return
