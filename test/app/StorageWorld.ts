@@ -18,9 +18,9 @@ import {
   storageBackends,
   type StorageBackendName
 } from "../../src/ports/StorageBackend.ts"
-import { StorageBackends } from "../../src/ports/StorageBackends.ts"
+import { type OpenStorage, StorageBackends } from "../../src/ports/StorageBackends.ts"
 import { type StorageChoice, StorageChoices } from "../../src/ports/StorageChoice.ts"
-import type { StorageFailure } from "../../src/ports/StorageFailure.ts"
+import { type StorageFailure, Unavailable } from "../../src/ports/StorageFailure.ts"
 
 /** A Vault that is set up. */
 export const someVault: VaultSettings = {
@@ -65,6 +65,8 @@ export interface MachineOptions {
     readonly reason: StorageFailure
     readonly onlyWrites?: boolean
   }
+  /** A backend that cannot be opened: nothing says where it is. */
+  readonly absent?: StorageBackendName
   /** A server whose record in the encrypted files cannot be read, until another is put there. */
   readonly damaged?: { readonly server: string; readonly reason: StorageFailure }
   /** A backend that the first record sets up. */
@@ -167,22 +169,29 @@ export const machine = (options: MachineOptions = {}) =>
             fallback: storageBackends.encrypted
           },
           open: (backend) =>
-            Effect.sync(() => ({
-              store: guarded(backend),
-              lock: {
-                withLock: (key, purpose) => (effect) =>
-                  lock.withLock(
-                    key,
-                    purpose
-                  )(
-                    Effect.suspend(() => {
-                      locked.push(backend)
-                      lockedKeys.push(`${backend} ${key.storageName}`)
-                      return effect
-                    })
-                  )
+            Effect.suspend(() => {
+              const { absent } = options
+              if (absent !== undefined && backend === absent) {
+                const reason = new Unavailable({ backend: storageBackends[absent], detail: "a test's" })
+                return Effect.fail(new StorageError({ reason }))
               }
-            }))
+              return Effect.succeed({
+                store: guarded(backend),
+                lock: {
+                  withLock: (key, purpose) => (effect) =>
+                    lock.withLock(
+                      key,
+                      purpose
+                    )(
+                      Effect.suspend(() => {
+                        locked.push(backend)
+                        lockedKeys.push(`${backend} ${key.storageName}`)
+                        return effect
+                      })
+                    )
+                }
+              } satisfies OpenStorage)
+            })
         }),
         Context.add(StorageChoices, {
           read: Effect.sync(() => Option.fromNullishOr(choice)),

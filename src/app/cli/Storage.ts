@@ -5,7 +5,7 @@ import { CredentialStore, type StorageError } from "../../ports/CredentialStore.
 import { Display } from "../../ports/Display.ts"
 import { isOfWholeStore } from "../../ports/StorageFailure.ts"
 import { StorageBackends } from "../../ports/StorageBackends.ts"
-import { ChosenStorage, type StorageInUse } from "../storage/ChosenStorage.ts"
+import { ChosenStorage } from "../storage/ChosenStorage.ts"
 import { StorageCheck, type StorageHealth } from "../storage/StorageCheck.ts"
 import type { JsonOutput } from "./JsonOutput.ts"
 import { definitions } from "./Definitions.ts"
@@ -15,9 +15,10 @@ import { configFileOfRun, Json } from "./Settings.ts"
 import { showWarnings } from "./Warnings.ts"
 
 /** What is shown if the choice cannot be read. */
-const unknownUse: Pick<StorageInUse, "copiedTo" | "isNamed" | "migratingFrom" | "reason" | "since"> = {
+const unknownUse = {
   isNamed: false,
   migratingFrom: [],
+  copiedTo: [],
   reason: "unknown: the choice of the backend cannot be read",
   since: undefined
 }
@@ -45,7 +46,7 @@ export const storage = Command.make(
     )[0]
     const { backend, cautions: known = Effect.succeed([]), location } = store.description
     const cautions = problem === undefined ? yield* Effect.orElseSucceed(known, () => []) : []
-    const { copiedTo = [], isNamed, migratingFrom, reason, since } = Result.getOrElse(inUse, () => unknownUse)
+    const { copiedTo, isNamed, migratingFrom, reason, since } = Result.getOrElse(inUse, () => unknownUse)
     const configFile = yield* configFileOfRun
     const moveTo = (to: string, purpose: string) =>
       remedyText(command("storage move", { options: { to }, purpose }), configFile)
@@ -86,18 +87,7 @@ export const storage = Command.make(
       yield* print(...definitions(rows, { columns, indent: 0 }))
       // On a line of its own, so that it can be copied.
       if (migratingFrom.length > 0) yield* print(moveTo(backend.name, "finish it"))
-      for (const name of copiedTo) {
-        yield* print(
-          moveTo(name, "complete it"),
-          remedyText(
-            command("storage move", {
-              options: { to: backend.name, from: name },
-              purpose: "remove the copies"
-            }),
-            configFile
-          )
-        )
-      }
+      for (const name of copiedTo) yield* print(moveTo(name, "complete it"))
     }
     if (problem !== undefined) return yield* problem
     const { automatic } = yield* StorageBackends

@@ -1,5 +1,4 @@
 import { Clock, Context, Effect, Layer, Option } from "effect"
-import type { Credential } from "../../domain/Credential.ts"
 import type { CredentialKey } from "../../domain/CredentialKey.ts"
 import { command } from "../../domain/Remedy.ts"
 import { Configuration, type ConfigurationError } from "../../ports/Configuration.ts"
@@ -7,10 +6,10 @@ import { CredentialLock, type LockError, type LockPurpose } from "../../ports/Cr
 import { CredentialStore, type StorageDescription, type StorageError } from "../../ports/CredentialStore.ts"
 import { type OpenStorage, StorageBackends } from "../../ports/StorageBackends.ts"
 import { type BackendAddress, isSameAddress, StorageChoices } from "../../ports/StorageChoice.ts"
-import { isUnreadable } from "../../ports/StorageFailure.ts"
 import { UserInteraction } from "../../ports/UserInteraction.ts"
 import { automaticChoice } from "./AutomaticChoice.ts"
 import { byResource, placeIn } from "./CredentialPlaces.ts"
+import { moveLeftovers } from "./MoveLeftovers.ts"
 
 /** The backend in use, and why. */
 export interface StorageInUse {
@@ -24,8 +23,8 @@ export interface StorageInUse {
   readonly isNamed: boolean
   /** Names of backends that may still hold copies because a move out of them was interrupted. */
   readonly migratingFrom: ReadonlyArray<string>
-  /** Names of other backends that hold copies because a move to them was not completed. Absent: none. */
-  readonly copiedTo?: ReadonlyArray<string>
+  /** Names of other backends that hold copies because a move to them was not completed. */
+  readonly copiedTo: ReadonlyArray<string>
   /** Where the backend was when it was chosen. Absent: it needs no address, or nothing is chosen. */
   readonly address?: BackendAddress
 }
@@ -100,28 +99,25 @@ export const layer: Layer.Layer<
     const backends = yield* StorageBackends
     const choices = yield* StorageChoices
     const { decide, foresee } = yield* automaticChoice
+    const leftovers = moveLeftovers(backends)
 
     const inUse: Effect.Effect<StorageInUse, StorageError> = Effect.gen(function* () {
       const { backend } = settings
       const choice = Option.getOrUndefined(yield* choices.read)
+      const none = { migratingFrom: [], copiedTo: [] }
       if (backend !== "auto") {
-        return {
-          backend,
-          reason: "the configuration names it",
-          since: undefined,
-          isNamed: true,
-          migratingFrom: choice?.backend === backend ? choice.migratingFrom : [],
-          copiedTo: choice?.copiedTo?.filter((name) => name !== backend) ?? []
-        }
+        const { copiedTo = [], migratingFrom } = choice?.backend === backend ? choice : none
+        const reason = "the configuration names it"
+        return { backend, reason, since: undefined, isNamed: true, migratingFrom, copiedTo }
       }
-      if (choice !== undefined) return { ...choice, isNamed: false }
+      if (choice !== undefined) return { copiedTo: [], ...choice, isNamed: false }
       const foreseen = yield* foresee
       return {
         backend: foreseen.backend.name,
         reason: foreseen.reason,
         since: undefined,
         isNamed: false,
-        migratingFrom: []
+        ...none
       }
     }).pipe(Effect.withSpan("ChosenStorage.inUse"))
 
@@ -156,37 +152,6 @@ export const layer: Layer.Layer<
       current !== undefined && time - checkedAt < choiceFreshFor ? Effect.succeed(current) : now
     )
 
-    /**
-     * Removes the copies that an interrupted move has left behind, at either end. A backend that is not on this machine any more
-     * does not keep a user from signing out.
-     */
-    const removeLeftovers = <A>(remove: (store: OpenStorage["store"]) => Effect.Effect<A, StorageError>) =>
-      Effect.gen(function* () {
-        const { copiedTo = [], migratingFrom } = yield* inUse
-        for (const backend of [...migratingFrom, ...copiedTo]) {
-          const { store } = yield* backends.open(backend)
-          yield* Effect.catchReason(remove(store), "StorageError", "Unavailable", () => Effect.void)
-        }
-      })
-
-    /**
-     * What a move has not copied yet: it was stored after the move had listed the sign-ins, and before the choice changed. What
-     * a store holds that other machines share is theirs by now.
-     */
-    const notYetMoved = Effect.fnUntraced(function* (key: CredentialKey, from: ReadonlyArray<string>) {
-      for (const backend of from) {
-        const { store } = yield* backends.open(backend)
-        if (store.description.backend.lockScope === "shared") continue
-        const found = yield* Effect.catchIf(
-          store.get(key),
-          ({ reason }) => isUnreadable(reason) || reason._tag === "Unavailable",
-          () => Effect.succeedNone
-        )
-        if (Option.isSome(found)) return found
-      }
-      return Option.none<Credential>()
-    })
-
     /** Makes the choice before the first write. */
     const decideFirst = settings.backend === "auto" ? decide : Effect.void
 
@@ -206,7 +171,7 @@ export const layer: Layer.Layer<
           // It may have been moved just now.
           const after = yield* now
           const moved = after.backend === before.backend ? found : yield* after.store.get(key)
-          return Option.isSome(moved) ? moved : yield* notYetMoved(key, after.migratingFrom)
+          return Option.isSome(moved) ? moved : yield* leftovers.find(after, after.store, key)
         }),
       put: (key, credential) =>
         Effect.gen(function* () {
@@ -227,15 +192,13 @@ export const layer: Layer.Layer<
         }),
       remove: (key) =>
         Effect.gen(function* () {
-          yield* removeLeftovers((store) => store.remove(key))
+          yield* leftovers.remove(yield* inUse, key)
           return yield* (yield* now).store.remove(key)
         }),
       clear: Effect.gen(function* () {
-        // What other machines store there is not a copy of this one's.
-        yield* removeLeftovers((store) =>
-          store.description.backend.lockScope === "shared" ? Effect.void : store.clear
-        )
-        yield* (yield* now).store.clear
+        const { store } = yield* now
+        yield* leftovers.clear(yield* inUse, store)
+        yield* store.clear
       }),
       // Keys of models and secrets of servers are stored beside the sign-ins, and are none.
       list: Effect.flatMap(now, ({ store }) =>

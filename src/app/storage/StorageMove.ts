@@ -8,7 +8,7 @@ import type { StorageBackend } from "../../ports/StorageBackend.ts"
 import { type OpenStorage, StorageBackends } from "../../ports/StorageBackends.ts"
 import { StorageChoices } from "../../ports/StorageChoice.ts"
 import { BackendError, isUnreadable, Unavailable } from "../../ports/StorageFailure.ts"
-import { ChosenStorage, type StorageInUse } from "./ChosenStorage.ts"
+import { ChosenStorage } from "./ChosenStorage.ts"
 import { placeIn } from "./CredentialPlaces.ts"
 
 /** Reports long work. */
@@ -243,7 +243,7 @@ const removeMoved = Effect.fnUntraced(function* (
     const copy = copied.get(key.storageName)
     /** The copy of this move, unless a process has replaced it since. */
     const replaces: Rule = (one, there) =>
-      (copy !== undefined && isSameCredential(there, copy)) || isNewer(one, there)
+      (copy !== undefined && isSameCredential(there, copy)) || (isNewer(one, there) && !isRefused(there, one))
     const step = Effect.gen(function* () {
       const { found, problem } = yield* readable(source, key)
       if (problem !== undefined) return void left.set(key.storageName, { key, problem })
@@ -300,17 +300,14 @@ export const layer: Layer.Layer<StorageMove, never, ChosenStorage | StorageBacke
        * Notes that the target will hold copies, so that a sign-out removes them as well if the move is not completed. In a
        * store that other machines share, they are no longer this machine's alone.
        */
-      const announce = Effect.fnUntraced(function* (inUse: StorageInUse, target: OpenStorage, to: string) {
+      const announce = Effect.fnUntraced(function* (target: OpenStorage, to: string) {
         const before = Option.getOrUndefined(yield* choices.read)
         const copiedTo = before?.copiedTo ?? []
         const isRepeated = copiedTo.includes(to)
         const isShared = target.store.description.backend.lockScope === "shared"
-        const { backend, isNamed, migratingFrom, reason } = inUse
-        const named = { backend, reason, since: yield* Clock.currentTimeMillis, migratingFrom }
-        // Without either, nothing has been stored so far.
-        const current = before ?? (isNamed ? named : undefined)
-        if (!isRepeated && !isShared && current !== undefined && current.backend !== to)
-          yield* choices.write({ ...current, copiedTo: [...copiedTo, to] })
+        // A move alone makes no choice: other configurations would be bound to it.
+        if (before !== undefined && !isRepeated && !isShared && before.backend !== to)
+          yield* choices.write({ ...before, copiedTo: [...copiedTo, to] })
         return { isRepeated, copiedTo: copiedTo.filter((name) => name !== to) }
       })
 
@@ -326,7 +323,7 @@ export const layer: Layer.Layer<StorageMove, never, ChosenStorage | StorageBacke
       ) {
         const { inUse, names, open } = yield* sourcesOf(to, from)
         yield* target.store.unlock
-        const { copiedTo, isRepeated } = yield* announce(inUse, target, to)
+        const { copiedTo, isRepeated } = yield* announce(target, to)
 
         const opened = new Map<string, Passage>()
         const passageFrom = Effect.fnUntraced(function* (name: string) {

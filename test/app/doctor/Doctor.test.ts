@@ -114,7 +114,8 @@ const on = (options: Options = {}) =>
               reason: "a test says so",
               since: undefined,
               isNamed: false,
-              migratingFrom: []
+              migratingFrom: [],
+              copiedTo: []
             }),
             open: Effect.succeed({ store, lock: { withLock: () => (effect) => effect } })
           }))

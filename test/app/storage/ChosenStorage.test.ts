@@ -4,7 +4,7 @@ import { ChosenStorage } from "../../../src/app/storage/ChosenStorage.ts"
 import { CredentialKey } from "../../../src/domain/CredentialKey.ts"
 import { CredentialLock } from "../../../src/ports/CredentialLock.ts"
 import { CredentialStore, StorageError } from "../../../src/ports/CredentialStore.ts"
-import { Denied, Locked, TimedOut, Unavailable } from "../../../src/ports/StorageFailure.ts"
+import { Denied, Locked, NoPassword, TimedOut, Unavailable } from "../../../src/ports/StorageFailure.ts"
 import { credentialWith } from "../../contract/CredentialStoreContract.ts"
 import { Machine, machine, type MachineOptions, program, someVault } from "../StorageWorld.ts"
 import { storageBackends } from "../../../src/ports/StorageBackend.ts"
@@ -252,6 +252,52 @@ describe("a program that runs while sign-ins are moved", () => {
       )
     )
   })
+
+  it.effect("forgets and finds nothing where nothing says any more where a move came from or went to", () =>
+    Effect.gen(function* () {
+      const { choose, store } = yield* Machine
+      yield* choose({ ...moved, backend: "encrypted", migratingFrom: ["vault"] })
+      const read = CredentialStore.use((open) => open.get(notion)).pipe(Effect.provide(program))
+      assert.isTrue(Option.isNone(yield* read))
+      yield* choose({ ...moved, backend: "encrypted", migratingFrom: [], copiedTo: ["vault"] })
+      yield* store("encrypted").put(notion, credentialWith("in use"))
+      yield* CredentialStore.use((open) => open.remove(notion)).pipe(Effect.provide(program))
+      assert.deepStrictEqual(yield* store("encrypted").list, [])
+    }).pipe(Effect.provide(machine({ absent: "vault" })))
+  )
+
+  it.effect("clears only the copies of what is in use", () =>
+    Effect.gen(function* () {
+      const { choose, store } = yield* Machine
+      const linear = CredentialKey.of("linear")
+      yield* choose({ ...moved, backend: "encrypted", migratingFrom: [], copiedTo: ["secretservice"] })
+      yield* store("encrypted").put(notion, credentialWith("in use"))
+      for (const key of [notion, linear]) yield* store("secretservice").put(key, credentialWith("there"))
+      yield* CredentialStore.use((open) => open.clear).pipe(Effect.provide(program))
+      assert.deepStrictEqual(yield* store("encrypted").list, [])
+      assert.deepStrictEqual(yield* store("secretservice").list, [linear])
+    }).pipe(Effect.provide(machine({ keyring: "secretservice" })))
+  )
+
+  it.effect("asks no user for what is left, and finds nothing that a shared store has ended", () =>
+    Effect.gen(function* () {
+      const { choose, store } = yield* Machine
+      const read = CredentialStore.use((open) => open.get(notion)).pipe(Effect.provide(program))
+      yield* store("encrypted").put(notion, credentialWith("left"))
+      yield* choose({ ...moved, backend: "secretservice" })
+      assert.isTrue(Option.isNone(yield* read))
+      yield* choose(moved)
+      assert.isTrue(Option.isNone(yield* read))
+    }).pipe(
+      Effect.provide(
+        machine({
+          keyring: "secretservice",
+          vault: someVault,
+          broken: { backend: "encrypted", reason: new NoPassword() }
+        })
+      )
+    )
+  )
 
   it.effect("finds a sign-in that was stored in the old place after the move had listed what is there", () =>
     Effect.gen(function* () {

@@ -371,23 +371,25 @@ describe("moving sign-ins", () => {
     )
   })
 
-  it.effect("removes the copies of a move that had failed, if they are moved back", () =>
+  it.effect("that is finished does not bring back tokens that were refused in the new place since", () =>
     Effect.gen(function* () {
-      yield* filled
-      const { choice, choose, store } = yield* Machine
-      yield* choose({
-        backend: "encrypted",
-        reason: "",
-        since: 1,
-        migratingFrom: [],
-        copiedTo: ["secretservice"]
-      })
-      yield* store("secretservice").put(notion, credentialWith("copied", 0))
-      yield* move("encrypted", "secretservice")
-      yield* assertAllThere
-      assert.deepStrictEqual(yield* store("secretservice").list, [])
-      assert.isUndefined((yield* choice)?.copiedTo)
+      const { choose, store } = yield* Machine
+      yield* choose({ backend: "secretservice", reason: "", since: 1, migratingFrom: ["encrypted"] })
+      yield* store("encrypted").put(notion, credentialWith("left"))
+      yield* store("secretservice").put(notion, credentialWith("refused since").withoutTokens)
+      yield* move("secretservice")
+      assert.isUndefined(Option.getOrThrow(yield* store("secretservice").get(notion)).tokens)
+      assert.deepStrictEqual(yield* store("encrypted").list, [])
     }).pipe(Effect.provide(machine(options)))
+  )
+
+  it.effect("that fails makes no choice for other configurations", () =>
+    Effect.gen(function* () {
+      const { choice, store } = yield* Machine
+      yield* store("encrypted").put(notion, credentialWith("of notion"))
+      yield* Effect.flip(move("secretservice"))
+      assert.isUndefined(yield* choice)
+    }).pipe(Effect.provide(machine({ ...options, backend: "encrypted", forgetful: "secretservice" })))
   )
 
   it.effect("replaces the copies of a move that had failed, whatever became of the sign-ins since", () =>
@@ -407,41 +409,44 @@ describe("moving sign-ins", () => {
     }).pipe(Effect.provide(machine(options)))
   )
 
-  it.effect("can fail at any step, loses nothing, and is finished when it is run again", () =>
-    Effect.gen(function* () {
-      const broken = new StorageError({
-        reason: new BackendError({ backend: storageBackends.vault, detail: "a test's" })
-      })
-      let failures = 0
-      for (let failAt = 1; ; failAt++) {
-        let step = 0
-        const isOver = yield* Effect.gen(function* () {
-          yield* filled
-          step = 0
-          const first = yield* Effect.exit(move("vault"))
-          const whole = first._tag === "Success"
-          if (!whole) failures += 1
-          yield* assertAllThere
-          step = Number.NEGATIVE_INFINITY
-          yield* move("vault")
-          yield* assertAllThere
-          const { choice, store } = yield* Machine
-          assert.strictEqual((yield* choice)?.backend, "vault")
-          assert.deepStrictEqual((yield* choice)?.migratingFrom, [])
-          assert.deepStrictEqual(yield* store("encrypted").list, [])
-          return whole
-        }).pipe(
-          Effect.provide(
-            machine({
-              ...options,
-              before: () => Effect.suspend(() => (++step === failAt ? Effect.fail(broken) : Effect.void))
-            })
+  it.effect.each(["vault", "secretservice"] as const)(
+    "to %s can fail at any step, loses nothing, and is finished when it is run again",
+    (to) =>
+      Effect.gen(function* () {
+        const broken = new StorageError({
+          reason: new BackendError({ backend: storageBackends[to], detail: "a test's" })
+        })
+        let failures = 0
+        for (let failAt = 1; ; failAt++) {
+          let step = 0
+          const isOver = yield* Effect.gen(function* () {
+            yield* filled
+            step = 0
+            const first = yield* Effect.exit(move(to))
+            const whole = first._tag === "Success"
+            if (!whole) failures += 1
+            yield* assertAllThere
+            step = Number.NEGATIVE_INFINITY
+            yield* move(to)
+            yield* assertAllThere
+            const { choice, store } = yield* Machine
+            assert.strictEqual((yield* choice)?.backend, to)
+            assert.deepStrictEqual((yield* choice)?.migratingFrom, [])
+            assert.isUndefined((yield* choice)?.copiedTo)
+            assert.deepStrictEqual(yield* store("encrypted").list, [])
+            return whole
+          }).pipe(
+            Effect.provide(
+              machine({
+                ...options,
+                before: () => Effect.suspend(() => (++step === failAt ? Effect.fail(broken) : Effect.void))
+              })
+            )
           )
-        )
-        if (isOver) break
-      }
-      assert.isAbove(failures, 20)
-    })
+          if (isOver) break
+        }
+        assert.isAbove(failures, 20)
+      })
   )
 
   it.effect("that was interrupted is seen by whoever reads: the sign-ins are all there at every step", () =>
