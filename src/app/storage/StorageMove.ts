@@ -158,8 +158,8 @@ class Passage extends Data.Class<{
   readonly source: OpenStorage
   readonly target: OpenStorage
   readonly isOwn: IsOwn
-  /** The target holds what an earlier attempt has copied. The source has gone on since. */
-  readonly isRepeated: boolean
+  /** The target holds what an earlier move, there or from there, has left. The source has gone on since. */
+  readonly hasLeftovers: boolean
 }> {
   /** What was copied, by storage name. What is still the same can be removed. */
   readonly copied = new Map<string, Credential>()
@@ -190,8 +190,8 @@ const createIn = Effect.fnUntraced(function* (
 
 /** Copies every readable sign-in of a backend. */
 const copyAll = Effect.fnUntraced(function* (passage: Passage, progress: Progress) {
-  const { copied, isOwn, isRepeated, source, target } = passage
-  const replaces: Rule = (one, there) => isNewer(one, there) || (isRepeated && isRefused(one, there))
+  const { copied, hasLeftovers, isOwn, source, target } = passage
+  const replaces: Rule = (one, there) => isNewer(one, there) || (hasLeftovers && isRefused(one, there))
   const keys = yield* passage.list
   const there = new Set((yield* target.store.list).map(({ storageName }) => storageName))
   const { atomic } = source.store
@@ -303,12 +303,13 @@ export const layer: Layer.Layer<StorageMove, never, ChosenStorage | StorageBacke
       const announce = Effect.fnUntraced(function* (target: OpenStorage, to: string) {
         const before = Option.getOrUndefined(yield* choices.read)
         const copiedTo = before?.copiedTo ?? []
-        const isRepeated = copiedTo.includes(to)
+        const isNoted = copiedTo.includes(to)
+        const hasLeftovers = isNoted || before?.migratingFrom.includes(to) === true
         const isShared = target.store.description.backend.lockScope === "shared"
         // A move alone makes no choice: other configurations would be bound to it.
-        if (before !== undefined && !isRepeated && !isShared && before.backend !== to)
+        if (before !== undefined && !isNoted && !isShared && before.backend !== to)
           yield* choices.write({ ...before, copiedTo: [...copiedTo, to] })
-        return { isRepeated, copiedTo: copiedTo.filter((name) => name !== to) }
+        return { hasLeftovers, copiedTo: copiedTo.filter((name) => name !== to) }
       })
 
       const moveUnderLock = Effect.fnUntraced(function* (
@@ -323,7 +324,7 @@ export const layer: Layer.Layer<StorageMove, never, ChosenStorage | StorageBacke
       ) {
         const { inUse, names, open } = yield* sourcesOf(to, from)
         yield* target.store.unlock
-        const { copiedTo, isRepeated } = yield* announce(target, to)
+        const { copiedTo, hasLeftovers } = yield* announce(target, to)
 
         const opened = new Map<string, Passage>()
         const passageFrom = Effect.fnUntraced(function* (name: string) {
@@ -331,7 +332,7 @@ export const layer: Layer.Layer<StorageMove, never, ChosenStorage | StorageBacke
           if (known !== undefined) return known
           const source = yield* open(name)
           const isShared = source.store.description.backend.lockScope === "shared"
-          const passage = new Passage({ source, target, isOwn: isShared ? isOwn : () => true, isRepeated })
+          const passage = new Passage({ source, target, isOwn: isShared ? isOwn : () => true, hasLeftovers })
           opened.set(name, passage)
           return passage
         })

@@ -392,17 +392,14 @@ describe("moving sign-ins", () => {
     }).pipe(Effect.provide(machine({ ...options, backend: "encrypted", forgetful: "secretservice" })))
   )
 
-  it.effect("replaces the copies of a move that had failed, whatever became of the sign-ins since", () =>
+  it.effect.each([
+    ["to there", { migratingFrom: [], copiedTo: ["secretservice"] }],
+    ["from there", { migratingFrom: ["secretservice"] }]
+  ])("replaces what a move %s has left by what was refused since", ([, left]) =>
     Effect.gen(function* () {
       const { choose, store } = yield* Machine
-      yield* choose({
-        backend: "encrypted",
-        reason: "",
-        since: 1,
-        migratingFrom: [],
-        copiedTo: ["secretservice"]
-      })
-      yield* store("secretservice").put(notion, credentialWith("copied"))
+      yield* choose({ backend: "encrypted", reason: "", since: 1, ...left })
+      yield* store("secretservice").put(notion, credentialWith("left"))
       yield* store("encrypted").put(notion, credentialWith("refused since").withoutTokens)
       yield* move("secretservice")
       assert.isUndefined(Option.getOrThrow(yield* store("secretservice").get(notion)).tokens)

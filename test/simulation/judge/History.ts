@@ -25,6 +25,7 @@ export class History {
   readonly signingOut = new Map<string, number>()
   readonly elections = new Elections()
   readonly #written = new Map<string, Set<string>>()
+  readonly #lastWritten = new Map<string, number>()
   readonly #since = new Map<string, number>()
   /** Sign-ins that a client has revoked. */
   readonly revoked = new Set<string>()
@@ -219,6 +220,11 @@ export class History {
     return this.#looks.get(process)?.get(`Read ${account}`) ?? -Infinity
   }
 
+  /** When a refresh token was last stored. */
+  lastWrittenAt(token: string): number {
+    return this.#lastWritten.get(token) ?? -Infinity
+  }
+
   /** When a replica last showed a process an old record of an account. */
   misledAt(process: VirtualProcess, account: string): number {
     return this.#looks.get(process)?.get(`StaleRead ${account}`) ?? -Infinity
@@ -269,6 +275,7 @@ export class History {
         break
       case "Written": {
         if (!this.written.has(fact.token)) this.written.set(fact.token, this.now)
+        this.#lastWritten.set(fact.token, this.now)
         const family = this.families.ofRefreshToken(fact.token)
         const known = this.#written.get(fact.account) ?? new Set()
         if (family !== undefined && !known.has(family.name)) this.#since.set(fact.account, this.now)

@@ -26,7 +26,10 @@ const excuseFor = (history: History, request: TokenRequest, before: TokenRequest
     const writtenAt = history.written.get(before.issued ?? "")
     const mayBeLost = history.isExcused(request.account)
     const { readAt = -Infinity } = request
-    const isRead = !mayBeLost && writtenAt !== undefined && writtenAt < readAt
+    // A move may have read the old token before that, and copied it after.
+    const isMoved =
+      history.scenario.faults.move > 0 && history.lastWrittenAt(request.token) > (writtenAt ?? 0)
+    const isRead = !mayBeLost && !isMoved && writtenAt !== undefined && writtenAt < readAt
     return isRead ? undefined : "foreign program"
   }
   // Vault's leases hold although the lock of the machine is gone.
@@ -62,6 +65,10 @@ export const sentTwice: Invariant = (history, violate) => {
     return early - ahead <= tolerance || early - ahead > Duration.toMillis(afterTimeout) - tolerance
   }
 
+  /** Only a server that revokes the sign-in makes a loss of what a program that ignores the lock sends. */
+  const isHarmless = (excuse: Excuse) =>
+    excuse === "foreign program" && history.scenario.reuse === "refuse" && history.scenario.grace === 0
+
   const isNotedLater = (request: TokenRequest, before: TokenRequest) =>
     history.requests.some(
       (later) =>
@@ -75,9 +82,7 @@ export const sentTwice: Invariant = (history, violate) => {
     const who = `${request.process.name} sends ${request.token} (request ${request.id})`
     const breaks = (rule: string, why: string) => {
       const excuse = excuseFor(history, request, before)
-      // Only a server that revokes the sign-in makes a loss of it.
-      if (excuse === "foreign program" && history.scenario.reuse === "refuse" && history.scenario.grace === 0)
-        return
+      if (excuse !== undefined && isHarmless(excuse)) return
       if (excuse === undefined) violate(rule, `${who} ${why}`)
       else history.excuses.add(request.family, excuse, `requests ${before.id} and ${request.id}`)
     }
@@ -97,13 +102,11 @@ export const sentTwice: Invariant = (history, violate) => {
       if (before.processed === "rotated" && history.hasLeases && history.wasPaused(before)) {
         history.excuses.add(request.family, "paused before writing", `request ${before.id}`)
       }
-      if (
-        before.processed === "rotated" &&
-        isUnwritten &&
-        !history.hasLeases &&
-        history.wasUnlocked(before)
-      ) {
-        history.excuses.add(request.family, "lock removed", `request ${before.id}`)
+      if (before.processed === "rotated" && isUnwritten) {
+        const excuse = excuseFor(history, request, before)
+        if (excuse !== undefined && !isHarmless(excuse)) {
+          history.excuses.add(request.family, excuse, `request ${before.id}`)
+        }
       }
       if (before.processed === "rotated" && isUnwritten && history.isCutOff(before)) {
         history.excuses.add(request.family, "cut off", `request ${before.id}`)
