@@ -393,12 +393,12 @@ describe("moving sign-ins", () => {
   )
 
   it.effect.each([
-    ["to there", { migratingFrom: [], copiedTo: ["secretservice"] }],
-    ["from there", { migratingFrom: ["secretservice"] }]
-  ])("replaces what a move %s has left by what was refused since", ([, left]) =>
+    { way: "to", copiedTo: ["secretservice"], migratingFrom: [] },
+    { way: "from", copiedTo: [], migratingFrom: ["secretservice"] }
+  ])("replaces what a move $way there has left by what was refused since", ({ copiedTo, migratingFrom }) =>
     Effect.gen(function* () {
       const { choose, store } = yield* Machine
-      yield* choose({ backend: "encrypted", reason: "", since: 1, ...left })
+      yield* choose({ backend: "encrypted", reason: "", since: 1, migratingFrom, copiedTo })
       yield* store("secretservice").put(notion, credentialWith("left"))
       yield* store("encrypted").put(notion, credentialWith("refused since").withoutTokens)
       yield* move("secretservice")
