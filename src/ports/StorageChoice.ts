@@ -26,6 +26,8 @@ export interface StorageChoice {
   readonly since: number
   /** Names of backends that may still hold copies because a move out of them was interrupted. */
   readonly migratingFrom: ReadonlyArray<string>
+  /** The move out of these is under way, or was interrupted: they may have newer records. Absent: what they hold cannot be read. */
+  readonly isMoving?: boolean
   /** Names of other backends that hold copies because a move to them was not completed. Absent: none. */
   readonly copiedTo?: ReadonlyArray<string>
   /** Where the backend was when it was chosen. Absent: it needs no address, or an older version chose it. */

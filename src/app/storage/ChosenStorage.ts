@@ -23,6 +23,8 @@ export interface StorageInUse {
   readonly isNamed: boolean
   /** Names of backends that may still hold copies because a move out of them was interrupted. */
   readonly migratingFrom: ReadonlyArray<string>
+  /** The move out of these is under way, or was interrupted: they may have newer records. */
+  readonly isMoving?: boolean
   /** Names of other backends that hold copies because a move to them was not completed. */
   readonly copiedTo: ReadonlyArray<string>
   /** Where the backend was when it was chosen. Absent: it needs no address, or nothing is chosen. */
@@ -104,11 +106,11 @@ export const layer: Layer.Layer<
     const inUse: Effect.Effect<StorageInUse, StorageError> = Effect.gen(function* () {
       const { backend } = settings
       const choice = Option.getOrUndefined(yield* choices.read)
-      const none = { migratingFrom: [], copiedTo: [] }
+      const none = { migratingFrom: [], isMoving: false, copiedTo: [] }
       if (backend !== "auto") {
-        const { copiedTo = [], migratingFrom } = choice?.backend === backend ? choice : none
+        const { copiedTo = [], isMoving = false, migratingFrom } = choice?.backend === backend ? choice : none
         const reason = "the configuration names it"
-        return { backend, reason, since: undefined, isNamed: true, migratingFrom, copiedTo }
+        return { backend, reason, since: undefined, isNamed: true, migratingFrom, isMoving, copiedTo }
       }
       if (choice !== undefined) return { copiedTo: [], ...choice, isNamed: false }
       const foreseen = yield* foresee
@@ -122,7 +124,9 @@ export const layer: Layer.Layer<
     }).pipe(Effect.withSpan("ChosenStorage.inUse"))
 
     /** The storage that was opened last. Absent: none could be opened so far. */
-    let current: (OpenStorage & Pick<StorageInUse, "backend" | "migratingFrom">) | undefined
+    let current:
+      | (OpenStorage & { readonly backend: string; readonly movingFrom: ReadonlyArray<string> })
+      | undefined
     let description: StorageDescription = unopened
     const describe = ({ reason }: StorageError) =>
       Effect.sync(() => {
@@ -134,12 +138,12 @@ export const layer: Layer.Layer<
 
     /** The storage that counts now. */
     const now = Effect.gen(function* () {
-      const { address, backend, migratingFrom } = yield* inUse
+      const { address, backend, isMoving, migratingFrom } = yield* inUse
       const opened =
         backend === current?.backend
           ? current
           : yield* Effect.tapError(backends.open(backend, address), describe)
-      current = { ...opened, backend, migratingFrom }
+      current = { ...opened, backend, movingFrom: isMoving === true ? migratingFrom : [] }
       checkedAt = yield* Clock.currentTimeMillis
       return current
     })
@@ -167,11 +171,11 @@ export const layer: Layer.Layer<
         Effect.gen(function* () {
           const before = yield* recently
           const found = yield* before.store.get(key)
-          if (Option.isSome(found)) return found
+          if (Option.isSome(found)) return yield* leftovers.newest(before, key, found)
           // It may have been moved just now.
           const after = yield* now
           const moved = after.backend === before.backend ? found : yield* after.store.get(key)
-          return Option.isSome(moved) ? moved : yield* leftovers.find(after, after.store, key)
+          return yield* leftovers.newest(after, key, moved)
         }),
       put: (key, credential) =>
         Effect.gen(function* () {

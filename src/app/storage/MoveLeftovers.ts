@@ -3,6 +3,7 @@ import type { Credential } from "../../domain/Credential.ts"
 import type { CredentialKey } from "../../domain/CredentialKey.ts"
 import type { CredentialStore, StorageError } from "../../ports/CredentialStore.ts"
 import type { OpenStorage, StorageBackends } from "../../ports/StorageBackends.ts"
+import { isAhead } from "./RecordAge.ts"
 
 /** The names of the backends at the two ends of moves that are not completed. */
 interface Ends {
@@ -56,19 +57,20 @@ export const moveLeftovers = (backends: StorageBackends["Service"]) => {
       ),
 
     /**
-     * Finds what a move has not copied yet: it was stored after the move had listed the sign-ins, and before the choice
-     * changed. A store that other machines share may hold what is theirs by now, or may have ended it.
+     * The newest record of a sign-in while a move is not completed. What was stored in the old place after the move had copied
+     * or listed what is there counts for more than the copy. A store that other machines share is left out: it may hold what
+     * is theirs by now, or may have ended it.
      *
-     * @param inUse where the record was not found
+     * @param found the record of the storage in use
      */
-    find: Effect.fnUntraced(function* (
-      { migratingFrom }: Pick<Ends, "migratingFrom">,
-      inUse: OpenStorage["store"],
-      key: CredentialKey
+    newest: Effect.fnUntraced(function* (
+      inUse: OpenStorage & { readonly movingFrom: ReadonlyArray<string> },
+      key: CredentialKey,
+      found: Option.Option<Credential>
     ) {
-      if (isShared(inUse)) return Option.none<Credential>()
-      for (const backend of migratingFrom) {
-        const found = yield* open(backend).pipe(
+      let newest = found
+      for (const backend of isShared(inUse.store) ? [] : inUse.movingFrom) {
+        const left = yield* open(backend).pipe(
           Effect.flatMap((store) => (isShared(store) ? Effect.succeedNone : store.get(key))),
           // Only what may pass says that a sign-in may be there.
           Effect.catchIf(
@@ -76,9 +78,9 @@ export const moveLeftovers = (backends: StorageBackends["Service"]) => {
             () => Effect.succeedNone
           )
         )
-        if (Option.isSome(found)) return found
+        if (Option.isSome(left) && (Option.isNone(newest) || isAhead(left.value, newest.value))) newest = left
       }
-      return Option.none<Credential>()
+      return newest
     })
   }
 }

@@ -10,6 +10,7 @@ import { StorageChoices } from "../../ports/StorageChoice.ts"
 import { BackendError, isUnreadable, Unavailable } from "../../ports/StorageFailure.ts"
 import { ChosenStorage } from "./ChosenStorage.ts"
 import { placeIn } from "./CredentialPlaces.ts"
+import { isAhead, isNewer, isRefused, type Rule } from "./RecordAge.ts"
 
 /** Reports long work. */
 type Progress = (done: number, total: number) => Effect.Effect<void>
@@ -74,18 +75,6 @@ export class StorageMove extends Context.Service<
 
 /** The lock of a move on this machine; no key of any store. */
 const everything = CredentialKey.of("all sign-ins")
-
-/** Decides whether a record replaces the one that the target has. */
-type Rule = (one: Credential, there: Credential) => boolean
-
-/** True if a record has the younger tokens: only they hold the current refresh token of a server that rotates them. */
-const isNewer: Rule = (one, other) => {
-  const age = ({ tokens }: Credential) => tokens?.obtainedAt ?? 0
-  return age(one) === age(other) ? one.generation > other.generation : age(one) > age(other)
-}
-
-/** True if a record has lost the tokens of another one, which is an earlier copy of it: they were refused since. */
-const isRefused: Rule = (one, copy) => one.tokens === undefined && one.generation > copy.generation
 
 /** Reads a record. One that is damaged, from a newer version, or readable by others is a problem, not a failure. */
 const readable = ({ store }: OpenStorage, key: CredentialKey) =>
@@ -243,7 +232,7 @@ const removeMoved = Effect.fnUntraced(function* (
     const copy = copied.get(key.storageName)
     /** The copy of this move, unless a process has replaced it since. */
     const replaces: Rule = (one, there) =>
-      (copy !== undefined && isSameCredential(there, copy)) || (isNewer(one, there) && !isRefused(there, one))
+      (copy !== undefined && isSameCredential(there, copy)) || isAhead(one, there)
     const step = Effect.gen(function* () {
       const { found, problem } = yield* readable(source, key)
       if (problem !== undefined) return void left.set(key.storageName, { key, problem })
@@ -348,7 +337,7 @@ export const layer: Layer.Layer<StorageMove, never, ChosenStorage | StorageBacke
         }
         const migratingFrom = [...new Set([...inUse.migratingFrom, ...names])].filter((name) => name !== to)
         const withCopies = (names: ReadonlyArray<string>) => (names.length === 0 ? {} : { copiedTo: names })
-        yield* choices.write({ ...choice, migratingFrom, ...withCopies(copiedTo) })
+        yield* choices.write({ ...choice, migratingFrom, isMoving: true, ...withCopies(copiedTo) })
 
         const removed = yield* Effect.forEach(migratingFrom, (name) =>
           Effect.gen(function* () {

@@ -4,7 +4,14 @@ import { ChosenStorage } from "../../../src/app/storage/ChosenStorage.ts"
 import { CredentialKey } from "../../../src/domain/CredentialKey.ts"
 import { CredentialLock } from "../../../src/ports/CredentialLock.ts"
 import { CredentialStore, StorageError } from "../../../src/ports/CredentialStore.ts"
-import { Denied, Locked, NoPassword, TimedOut, Unavailable } from "../../../src/ports/StorageFailure.ts"
+import {
+  Denied,
+  Inaccessible,
+  Locked,
+  NoPassword,
+  TimedOut,
+  Unavailable
+} from "../../../src/ports/StorageFailure.ts"
 import { credentialWith } from "../../contract/CredentialStoreContract.ts"
 import { Machine, machine, type MachineOptions, program, someVault } from "../StorageWorld.ts"
 import { storageBackends } from "../../../src/ports/StorageBackend.ts"
@@ -256,7 +263,7 @@ describe("a program that runs while sign-ins are moved", () => {
   it.effect("forgets and finds nothing where nothing says any more where a move came from or went to", () =>
     Effect.gen(function* () {
       const { choose, store } = yield* Machine
-      yield* choose({ ...moved, backend: "encrypted", migratingFrom: ["vault"] })
+      yield* choose({ ...moved, backend: "encrypted", migratingFrom: ["vault"], isMoving: true })
       const read = CredentialStore.use((open) => open.get(notion)).pipe(Effect.provide(program))
       assert.isTrue(Option.isNone(yield* read))
       yield* choose({ ...moved, backend: "encrypted", migratingFrom: [], copiedTo: ["vault"] })
@@ -284,9 +291,9 @@ describe("a program that runs while sign-ins are moved", () => {
       const { choose, store } = yield* Machine
       const read = CredentialStore.use((open) => open.get(notion)).pipe(Effect.provide(program))
       yield* store("encrypted").put(notion, credentialWith("left"))
-      yield* choose({ ...moved, backend: "secretservice" })
+      yield* choose({ ...moved, backend: "secretservice", isMoving: true })
       assert.isTrue(Option.isNone(yield* read))
-      yield* choose(moved)
+      yield* choose({ ...moved, isMoving: true })
       assert.isTrue(Option.isNone(yield* read))
     }).pipe(
       Effect.provide(
@@ -302,7 +309,7 @@ describe("a program that runs while sign-ins are moved", () => {
   it.effect("finds a sign-in that was stored in the old place after the move had listed what is there", () =>
     Effect.gen(function* () {
       const { choose, store } = yield* Machine
-      yield* choose({ ...moved, backend: "secretservice" })
+      yield* choose({ ...moved, backend: "secretservice", isMoving: true })
       yield* store("encrypted").put(notion, credentialWith("late"))
       const read = CredentialStore.use((open) => open.get(notion)).pipe(Effect.provide(program))
       assert.isTrue(Option.isSome(yield* read))
@@ -311,10 +318,38 @@ describe("a program that runs while sign-ins are moved", () => {
     }).pipe(Effect.provide(machine({ keyring: "secretservice" })))
   )
 
+  it.effect("finds the tokens that were refreshed in the old place after the move had copied them", () =>
+    Effect.gen(function* () {
+      const { choose, store } = yield* Machine
+      const read = CredentialStore.use((open) => open.get(notion)).pipe(Effect.provide(program))
+      yield* store("secretservice").put(notion, credentialWith("copied"))
+      yield* store("encrypted").put(notion, credentialWith("refreshed since", 2))
+      // What cannot be moved is not looked at again.
+      yield* choose({ ...moved, backend: "secretservice" })
+      assert.strictEqual(Option.getOrThrow(yield* read).generation, 1)
+      yield* choose({ ...moved, backend: "secretservice", isMoving: true })
+      assert.strictEqual(Option.getOrThrow(yield* read).generation, 2)
+      yield* store("secretservice").put(notion, credentialWith("refused").withoutTokens.withoutTokens)
+      assert.isUndefined(Option.getOrThrow(yield* read).tokens)
+    }).pipe(Effect.provide(machine({ keyring: "secretservice" })))
+  )
+
+  it.effect("does not go on with a copy while the old place fails for a moment", () => {
+    const reason = new Inaccessible({ path: "notion.enc", detail: "a test's" })
+    return Effect.gen(function* () {
+      const { choose, store } = yield* Machine
+      yield* store("secretservice").put(notion, credentialWith("copied"))
+      yield* choose({ ...moved, backend: "secretservice", isMoving: true })
+      const read = CredentialStore.use((open) => open.get(notion)).pipe(Effect.provide(program))
+      const error = yield* Effect.flip(read)
+      assert.strictEqual(error._tag === "StorageError" ? error.reason._tag : "", "Inaccessible")
+    }).pipe(Effect.provide(machine({ keyring: "secretservice", broken: { backend: "encrypted", reason } })))
+  })
+
   it.effect("does not take from a store that other machines share what is theirs by now", () =>
     Effect.gen(function* () {
       const { choose, store } = yield* Machine
-      yield* choose({ ...moved, backend: "encrypted", migratingFrom: ["vault"] })
+      yield* choose({ ...moved, backend: "encrypted", migratingFrom: ["vault"], isMoving: true })
       yield* store("vault").put(notion, credentialWith("of another machine"))
       const read = CredentialStore.use((open) => open.get(notion)).pipe(Effect.provide(program))
       assert.isTrue(Option.isNone(yield* read))

@@ -330,6 +330,37 @@ describe("moving sign-ins", () => {
     )
   })
 
+  it.effect("keeps them where it fails after the choice has changed, too", () => {
+    const broken = new StorageError({
+      reason: new BackendError({ backend: storageBackends.encrypted, detail: "a test's" })
+    })
+    let lists = 0
+    return Effect.gen(function* () {
+      yield* filled
+      yield* Effect.flip(move("secretservice"))
+      const read = CredentialStore.use((open) => open.get(notion)).pipe(Effect.provide(program))
+      assert.strictEqual(Option.getOrThrow(yield* read).generation, 2)
+      yield* move("secretservice")
+      const { store } = yield* Machine
+      assert.strictEqual(Option.getOrThrow(yield* store("secretservice").get(notion)).generation, 2)
+    }).pipe(
+      Effect.provide(
+        machine({
+          ...options,
+          before: (operation, store) =>
+            Effect.suspend(() =>
+              operation === "encrypted list" && ++lists === 2
+                ? Effect.andThen(
+                    store("encrypted").put(notion, credentialWith("refreshed", 2)),
+                    Effect.fail(broken)
+                  )
+                : Effect.void
+            )
+        })
+      )
+    )
+  })
+
   it.effect("does not bring back an old record over a sign-in that was made in the new place since", () =>
     Effect.gen(function* () {
       const { choose, store } = yield* Machine

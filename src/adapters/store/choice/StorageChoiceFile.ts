@@ -16,6 +16,7 @@ const ChoiceJson = Schema.fromJsonString(
     reason: Schema.String,
     since: Schema.Finite,
     migratingFrom: Schema.Array(Schema.NonEmptyString),
+    isMoving: Schema.optionalKey(Schema.Boolean),
     copiedTo: Schema.optionalKey(Schema.Array(Schema.NonEmptyString)),
     address: Schema.optionalKey(
       Schema.Struct({
