@@ -10,7 +10,7 @@ import { StorageChoices } from "../../ports/StorageChoice.ts"
 import { BackendError, isUnreadable, Unavailable } from "../../ports/StorageFailure.ts"
 import { ChosenStorage } from "./ChosenStorage.ts"
 import { placeIn } from "./CredentialPlaces.ts"
-import { isAhead, isNewer, isRefused, type Rule } from "./RecordAge.ts"
+import { isAhead, isNewer, type Rule } from "./RecordAge.ts"
 
 /** Reports long work. */
 type Progress = (done: number, total: number) => Effect.Effect<void>
@@ -159,11 +159,12 @@ class Passage extends Data.Class<{
   )
 }
 
+/** True if other machines share the source or the target. */
+const isBetweenMachines = ({ source, target }: Passage): boolean =>
+  [source, target].some(({ store }) => store.description.backend.lockScope === "shared")
+
 /** Records that are copied at the same time. A keyring is asked for one at a time, since it may ask the user. */
-const concurrency = ({ source, target }: Passage): number => {
-  const isShared = ({ store }: OpenStorage) => store.description.backend.lockScope === "shared"
-  return isShared(source) || isShared(target) ? 4 : 1
-}
+const concurrency = (passage: Passage): number => (isBetweenMachines(passage) ? 4 : 1)
 
 /** Copies a record that is not in the target yet, and reads it back. False: it is there by now. */
 const createIn = Effect.fnUntraced(function* (
@@ -180,7 +181,7 @@ const createIn = Effect.fnUntraced(function* (
 /** Copies every readable sign-in of a backend. */
 const copyAll = Effect.fnUntraced(function* (passage: Passage, progress: Progress) {
   const { copied, hasLeftovers, isOwn, source, target } = passage
-  const replaces: Rule = (one, there) => isNewer(one, there) || (hasLeftovers && isRefused(one, there))
+  const replaces = hasLeftovers ? isAhead : isNewer
   const keys = yield* passage.list
   const there = new Set((yield* target.store.list).map(({ storageName }) => storageName))
   const { atomic } = source.store
@@ -225,6 +226,8 @@ const removeMoved = Effect.fnUntraced(function* (
   progress: Progress
 ): Effect.fn.Return<Removed, StorageError | LockError> {
   const { copied, isOwn, source, target } = passage
+  // What other machines have written to a shared store since is no copy.
+  const wasWrittenLater = isBetweenMachines(passage) ? isNewer : isAhead
   const moved = new Map<string, CredentialKey>()
   const left = new Map<string, Unreadable>()
   const foreign = new Map<string, CredentialKey>()
@@ -232,7 +235,7 @@ const removeMoved = Effect.fnUntraced(function* (
     const copy = copied.get(key.storageName)
     /** The copy of this move, unless a process has replaced it since. */
     const replaces: Rule = (one, there) =>
-      (copy !== undefined && isSameCredential(there, copy)) || isAhead(one, there)
+      (copy !== undefined && isSameCredential(there, copy)) || wasWrittenLater(one, there)
     const step = Effect.gen(function* () {
       const { found, problem } = yield* readable(source, key)
       if (problem !== undefined) return void left.set(key.storageName, { key, problem })
@@ -293,8 +296,8 @@ export const layer: Layer.Layer<StorageMove, never, ChosenStorage | StorageBacke
         const before = Option.getOrUndefined(yield* choices.read)
         const copiedTo = before?.copiedTo ?? []
         const isNoted = copiedTo.includes(to)
-        const hasLeftovers = isNoted || before?.migratingFrom.includes(to) === true
         const isShared = target.store.description.backend.lockScope === "shared"
+        const hasLeftovers = !isShared && (isNoted || before?.migratingFrom.includes(to) === true)
         // A move alone makes no choice: other configurations would be bound to it.
         if (before !== undefined && !isNoted && !isShared && before.backend !== to)
           yield* choices.write({ ...before, copiedTo: [...copiedTo, to] })
