@@ -16,6 +16,9 @@ const notion = CredentialKey.of("notion")
 const move = (...args: Parameters<StorageMove["Service"]["move"]>) =>
   StorageMove.use((service) => service.move(...args)).pipe(Effect.provide(program))
 
+const failureOf = (backend: "encrypted" | "secretservice" | "vault") =>
+  new StorageError({ reason: new BackendError({ backend: storageBackends[backend], detail: "a test's" }) })
+
 /** Fills the encrypted files, which are in use. */
 const filled = Effect.gen(function* () {
   const { choose, store } = yield* Machine
@@ -331,9 +334,7 @@ describe("moving sign-ins", () => {
   })
 
   it.effect("keeps them where it fails after the choice has changed, too", () => {
-    const broken = new StorageError({
-      reason: new BackendError({ backend: storageBackends.encrypted, detail: "a test's" })
-    })
+    const broken = failureOf("encrypted")
     let lists = 0
     return Effect.gen(function* () {
       yield* filled
@@ -374,9 +375,7 @@ describe("moving sign-ins", () => {
   )
 
   it.effect("does not bring back a sign-in that ended after a move had failed", () => {
-    const broken = new StorageError({
-      reason: new BackendError({ backend: storageBackends.secretservice, detail: "a test's" })
-    })
+    const broken = failureOf("secretservice")
     let puts = 0
     return Effect.gen(function* () {
       yield* filled
@@ -441,9 +440,7 @@ describe("moving sign-ins", () => {
     "to %s can fail at any step, loses nothing, and is finished when it is run again",
     (to) =>
       Effect.gen(function* () {
-        const broken = new StorageError({
-          reason: new BackendError({ backend: storageBackends[to], detail: "a test's" })
-        })
+        const broken = failureOf(to)
         let failures = 0
         for (let failAt = 1; ; failAt++) {
           let step = 0
