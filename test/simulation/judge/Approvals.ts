@@ -45,8 +45,14 @@ export const approvals: Invariant = (history, violate) => {
     violate("needless browser", `${process.name} opens one while ${family.name} is alive`)
   }
 
-  const checkCodes = ({ account, at, process }: Call, error: string) => {
-    if (!/^(StorageError|LockError)/.test(error)) return
+  /** Another caller of a process waits for the same account. */
+  const isAwaited = ({ account, process }: Pick<Call, "account" | "process">) =>
+    [...history.openCalls].some((call) => call.process === process && call.account === account)
+
+  const checkCodes = (call: Call, error: string) => {
+    const { account, at, process } = call
+    // One caller ends with its own failed read, and the sign-in goes on for the others.
+    if (!/^(StorageError|LockError)/.test(error) || isAwaited(call)) return
     for (const [code, approval] of approved) {
       if (approval.process !== process || approval.account !== account) continue
       // That of an earlier call, whose caller has left.
@@ -60,8 +66,7 @@ export const approvals: Invariant = (history, violate) => {
 
   const checkTokens = ({ account, process }: Pick<Call, "account" | "process">) => {
     // Another caller may be about to store them. A proxy goes on with its sign-in when it has answered.
-    const isOf = (call: Call) => call.process === process && call.account === account
-    if (isProxy(process) ? open.some((one) => one.process === process) : [...history.openCalls].some(isOf))
+    if (isProxy(process) ? open.some((one) => one.process === process) : isAwaited({ account, process }))
       return
     for (const request of history.requestsOf(process)) {
       const { family, issued, kind, outcome } = request

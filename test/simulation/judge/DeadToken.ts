@@ -1,6 +1,7 @@
 import { Duration } from "effect"
 import { defaultTokenPolicy } from "../../../src/ports/TokenPolicy.ts"
 import type { VirtualProcess } from "../engine/VirtualProcess.ts"
+import type { Fact } from "./Facts.ts"
 import type { Invariant } from "./Invariant.ts"
 
 const cooldown = Duration.toMillis(defaultTokenPolicy.cooldown)
@@ -12,11 +13,21 @@ export const deadToken: Invariant = (history, violate) => {
   const signedOut = new Map<string, { readonly at: number; readonly by: VirtualProcess }>()
   const families = new Map<VirtualProcess, string | undefined>()
 
+  /**
+   * A process stores what it got itself, and what was not stored as far as the store has told it. It cannot know that the write
+   * has happened, and that the user has signed out of it since.
+   */
+  const isStoredLater = ({ by, token }: Extract<Fact, { readonly _tag: "Written" }>) =>
+    by !== undefined && history.failedWrites.has(token) && history.requestFor(token)?.process === by
+
   return (fact) => {
     if (fact._tag === "TokenRefused") {
       rejected.set(fact.process, { accessToken: fact.accessToken, at: history.now })
     }
     if (fact._tag === "Overwritten" && fact.token !== undefined) {
+      signedOut.delete(history.families.ofRefreshToken(fact.token)?.name ?? "")
+    }
+    if (fact._tag === "Written" && isStoredLater(fact)) {
       signedOut.delete(history.families.ofRefreshToken(fact.token)?.name ?? "")
     }
     if (fact._tag === "SignOutBegan") families.set(fact.process, history.storedFamily(fact.account)?.name)

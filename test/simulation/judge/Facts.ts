@@ -83,7 +83,13 @@ export type Fact =
   | { readonly _tag: "StaleRead"; readonly account: string; readonly process: VirtualProcess }
   /** A process has made sure that its refresh lock still excludes others. */
   | { readonly _tag: "Confirmed"; readonly account: string; readonly process: VirtualProcess }
-  | { readonly _tag: "Written"; readonly account: string; readonly token: string }
+  /** `by`: absent for what was stored before the run, and for a program that ignores the lock. */
+  | {
+      readonly _tag: "Written"
+      readonly account: string
+      readonly token: string
+      readonly by?: VirtualProcess | undefined
+    }
   /** `isFull`: there was no space for it. */
   | {
       readonly _tag: "WriteFailed"

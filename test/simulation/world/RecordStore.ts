@@ -96,10 +96,10 @@ export class RecordStore implements Store {
     this.#written(credential)
   }
 
-  #written(credential: Credential): void {
+  #written(credential: Credential, by?: VirtualProcess): void {
     const token = refreshTokenOf(credential)
     const account = accountAt(credential.resource)
-    if (token !== undefined) this.#world.tell({ _tag: "Written", account, token })
+    if (token !== undefined) this.#world.tell({ _tag: "Written", account, token, by })
   }
 
   /**
@@ -129,7 +129,7 @@ export class RecordStore implements Store {
       this.#world.tell({ _tag: "Overwritten", account: accountAt(credential.resource), by, token })
     }
     this.records.put(key, credential)
-    this.#written(credential)
+    this.#written(credential, process)
   }
 
   peek(key: CredentialKey): Credential | undefined {

@@ -135,13 +135,13 @@ export class Vault implements Store {
     this.#history.set(path, snapshots)
   }
 
-  #write(path: string, fields: Fields): Version {
+  #write(by: VirtualProcess, path: string, fields: Fields): Version {
     const number = (this.#read(path, 0)?.number ?? 0) + 1
     const version = { number, createdAt: this.#world.simulator.now, fields }
     this.#append(path, version)
     const token = refreshTokenIn(fields)
     const account = path.replace("mcp/", "")
-    if (token !== undefined) this.#world.tell({ _tag: "Written", account, token })
+    if (token !== undefined) this.#world.tell({ _tag: "Written", account, token, by })
     if (fields["record"] === undefined) this.#world.tell({ _tag: "Removed", account })
     return version
   }
@@ -168,7 +168,7 @@ export class Vault implements Store {
   }
 
   /** Version 1: no versions, and no check-and-set. */
-  #answerOfFirst({ body, method, path, sentAt }: Received): Answer {
+  #answerOfFirst(process: VirtualProcess, { body, method, path, sentAt }: Received): Answer {
     const name = path.split("/").slice(3).join("/")
     switch (method) {
       case "GET": {
@@ -180,7 +180,7 @@ export class Vault implements Store {
           const account = name.replace("mcp/", "")
           this.#world.tell({ _tag: "Overwritten", account, by: "late write" })
         }
-        this.#write(name, body as Fields)
+        this.#write(process, name, body as Fields)
         return { status: 204 }
       default:
         this.#remove(name)
@@ -198,7 +198,7 @@ export class Vault implements Store {
       const mount = { type: "kv", path: "secret/", options: { version: isFirst ? "1" : "2" } }
       return { status: 200, body: { initialized: true, data: mount } }
     }
-    if (isFirst) return this.#answerOfFirst(received)
+    if (isFirst) return this.#answerOfFirst(process, received)
     switch (`${method} ${part}`) {
       case "GET data": {
         const version = this.#read(name, lag)
@@ -213,7 +213,7 @@ export class Vault implements Store {
         if (isCurrent && this.#read(name, 0) !== undefined) this.#notice(process, name)
         if (isCurrent) this.#seen.set(`${process.name} ${name}`, this.#world.simulator.now)
         return isCurrent
-          ? { status: 200, body: { data: { version: this.#write(name, body?.data ?? {}).number } } }
+          ? { status: 200, body: { data: { version: this.#write(process, name, body?.data ?? {}).number } } }
           : errors(400, "check-and-set parameter did not match the current version")
       }
       case "POST metadata":
