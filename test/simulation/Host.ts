@@ -196,8 +196,8 @@ export class Host {
     const { name, server } = account
     if (!families.accepts(text, simulator.now)) {
       simulator.trace(process.name, `${text} is answered with 401`)
-      tell({ _tag: "TokenRefused", process, accessToken: text })
       yield* tokens.reject({ server }, accessToken)
+      tell({ _tag: "TokenRefused", process, accessToken: text })
       yield* this.#get(program, account, isLast, 401)
       return
     }

@@ -36,8 +36,8 @@ const wireTo = Effect.fnUntraced(function* (world: World, process: VirtualProces
     const text = Redacted.value(accessToken)
     if (!families.accepts(text, simulator.now)) {
       simulator.trace(process.name, `${text} is answered with 401`)
-      tell({ _tag: "TokenRefused", process, accessToken: text })
       yield* tokens.reject({ server }, accessToken)
+      tell({ _tag: "TokenRefused", process, accessToken: text })
       const challenge = { error: "invalid_token", scope: undefined, resourceMetadata: undefined }
       accessToken = (yield* tokens.get({ server, challenge })).accessToken
     }
