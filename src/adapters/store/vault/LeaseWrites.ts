@@ -52,8 +52,9 @@ export interface LeaseWrites {
   /**
    * Writes a record under its lease. False if the lease is lost, or the record under it has changed.
    *
-   * @param isUrgent tokens have no other copy. While the lease perhaps lasts, they are written before anything is read: an
-   *   answer may never come, and a write needs none
+   * @param isUrgent while the lease perhaps lasts, this is written before anything is read: an answer may never come, and a
+   *   write needs none. For new tokens, which have no other copy, and for removals. Anything else could replace the new tokens
+   *   of another process in this way
    */
   readonly writeHeld: (
     name: string,

@@ -52,11 +52,14 @@ export interface Leases {
   /**
    * Writes a record under its lease, or under the lease of another process that has taken it and changed nothing else. False
    * if the record has changed, unless it was written before the change: then only the answer was lost.
+   *
+   * @param isUrgent true for new tokens, which have no other copy, and for a removal that the user waits for
    */
   readonly write: (
     name: string,
     lease: Lease,
-    change: (fields: Fields) => Fields
+    change: (fields: Fields) => Fields,
+    isUrgent: boolean
   ) => Effect.Effect<boolean, StorageError>
   /** Takes the content out of a record under its lease, so that `remove` may follow. False if the lease is lost. */
   readonly empty: (name: string, lease: Lease) => Effect.Effect<boolean, StorageError>
@@ -122,10 +125,10 @@ export const makeLeases = (engine: KeyValue, hasSameContent: HasSameContent, tel
   const writes = makeRecordWrites(engine)
   const { seize, takeOver, writeHeld, writeLost } = makeLeaseWrites(engine, writes, hasSameContent)
 
-  const write: Leases["write"] = (name, lease, change) =>
+  const write: Leases["write"] = (name, lease, change, isUrgent) =>
     Effect.gen(function* () {
       lease.successor = undefined
-      return (yield* writeHeld(name, lease, change, true)) || (yield* writeLost(name, lease, change))
+      return (yield* writeHeld(name, lease, change, isUrgent)) || (yield* writeLost(name, lease, change))
     }).pipe(patiently(lease), urgently(lease))
 
   const remove: Leases["remove"] = (name, lease) =>
@@ -229,7 +232,7 @@ export const makeLeases = (engine: KeyValue, hasSameContent: HasSameContent, tel
     // Not under the local lock, so that its holder does not take it for its own.
     seize: (name, found) => seize(name, found, { owner: randomUUID(), place: undefined }),
     write,
-    empty: (name, lease) => write(name, lease, withoutRecord(lease)),
+    empty: (name, lease) => write(name, lease, withoutRecord(lease), true),
     remove,
     writeBeside: writes.writeBeside,
     writeOver: writes.writeOver

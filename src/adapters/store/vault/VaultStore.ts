@@ -42,6 +42,10 @@ const hasSameContent =
     return a !== undefined && b !== undefined && hasSameTokens(a, b)
   }
 
+/** True if a record has an access token that the record before it does not have: it comes from a refresh or a sign-in. */
+const hasNewTokens = ({ tokens }: Credential, before: Credential | undefined): boolean =>
+  tokens !== undefined && before?.tokens?.holds(tokens.accessToken) !== true
+
 /**
  * The records under the locks of the caller. Other callers in the same process read as those in other processes do: they would
  * extend the lease of the lock, and new tokens would wait for that.
@@ -172,7 +176,9 @@ export const layer = (
         if (lease === undefined) return yield* Effect.flatMap(replace(name, record), (at) => prune(name, at))
         // The first version holds nothing but the lease.
         const isFirst = lease.version === 1 && lease.fields["record"] === undefined
-        if (!(yield* leases.write(name, lease, (fields) => withRecord(fields, record)))) {
+        const base = yield* Effect.option(recordOf(key, lease.base ?? ""))
+        const isNew = hasNewTokens(credential, Option.getOrUndefined(base))
+        if (!(yield* leases.write(name, lease, (fields) => withRecord(fields, record), isNew))) {
           return yield* superseded(key)
         }
         if (!isFirst) yield* prune(name, lease.version)
