@@ -26,6 +26,19 @@ fs.promises.readFile = (path, ...rest) => {
 
 const methods = new Map()
 const nameOf = (request) => methods.get(request) ?? request.method
+// By node:http, which sends the first requests.
+subscribe("net.client.socket", ({ socket }) =>
+  socket.once("connect", () => {
+    if (socket.remotePort !== undefined) mark("a connection is open")
+  })
+)
+subscribe("http.client.request.start", ({ request }) =>
+  mark(`${request.getHeader("mcp-method") ?? request.method} is sent`)
+)
+subscribe("http.client.response.finish", ({ request }) =>
+  mark(`${request.getHeader("mcp-method") ?? request.method} is answered`)
+)
+// By undici.
 subscribe("undici:client:connected", () => mark("a connection is open"))
 subscribe("undici:client:sendHeaders", ({ request }) => mark(`${nameOf(request)} is sent`))
 subscribe("undici:request:create", ({ request }) => {

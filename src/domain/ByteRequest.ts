@@ -18,7 +18,7 @@ const bodyOf = (content: Uint8Array | undefined): RequestInit => {
 /** How a request of bytes is made. */
 export interface ByteRequestInit {
   readonly method: string
-  readonly headers: Headers
+  readonly headers: Iterable<readonly [name: string, value: string]>
   /** Absent: no body. */
   readonly content: Uint8Array | undefined
 }
@@ -26,15 +26,29 @@ export interface ByteRequestInit {
 /** What requests of bytes send. No subclass of `Request`, which Node would load at every start of the program. */
 const contents = new WeakMap<Request, { readonly content: Uint8Array | undefined }>()
 
+/** Notes that a request sends these bytes. */
+export const markBytes = (request: Request, content: Uint8Array | undefined): Request => {
+  contents.set(request, { content })
+  return request
+}
+
+/** Makes a request of bytes. */
+export type MakeByteRequest = (url: string | URL, init: ByteRequestInit) => Request
+
 /**
  * Makes a request whose body is bytes that are there. It can be sent again ({@link repeatable}), and a transport that knows it
  * sends the bytes without a stream. Other transports send it as any other request. It does not follow redirects, and has no signal.
  */
-export const byteRequest = (url: string | URL, { content, headers, method }: ByteRequestInit): Request => {
-  const request = new Request(url, { method, headers, redirect: "manual", ...bodyOf(content) })
-  contents.set(request, { content })
-  return request
-}
+export const byteRequest: MakeByteRequest = (url, { content, headers, method }) =>
+  markBytes(
+    new Request(url, {
+      method,
+      headers: Array.from(headers, ([name, value]) => [name, value]),
+      redirect: "manual",
+      ...bodyOf(content)
+    }),
+    content
+  )
 
 /** The bytes that a request sends; `undefined` for a request with another body. */
 export const contentOf = (request: Request): { readonly content: Uint8Array | undefined } | undefined =>

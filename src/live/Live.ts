@@ -6,7 +6,7 @@ import * as Browser from "../adapters/browser/Browser.ts"
 import * as ConfigurationFile from "../adapters/config/ConfigurationFile.ts"
 import * as ServerJson from "../adapters/config/ServerJson.ts"
 import * as EnvironmentProxy from "../adapters/http/EnvironmentProxy.ts"
-import * as UndiciTransport from "../adapters/http/UndiciTransport.ts"
+import * as NodeTransport from "../adapters/http/NodeTransport.ts"
 import * as CallbackListener from "../adapters/loopback/CallbackListener.ts"
 import * as LocalListener from "../adapters/loopback/LocalListener.ts"
 import * as McpConnector from "../adapters/mcp/McpConnector.ts"
@@ -23,6 +23,7 @@ import * as TerminalLineEditor from "../adapters/terminal/TerminalLineEditor.ts"
 import * as TerminalUserInteraction from "../adapters/terminal/TerminalUserInteraction.ts"
 import * as TerminalSecretPrompt from "../adapters/terminal/TerminalSecretPrompt.ts"
 import * as TraceFile from "../adapters/trace/TraceFile.ts"
+import { bareRequest } from "../domain/BareRequest.ts"
 import * as AccessTokens from "../app/tokens/AccessTokens.ts"
 import * as AuthorizedHttp from "../app/http/AuthorizedHttp.ts"
 import type { Live } from "../app/cli/Program.ts"
@@ -150,17 +151,17 @@ const storage = (presence: Presence, prompt = secretPrompt) =>
 /**
  * The network. With `-v` each request is logged, with `-vv` its headers, too.
  *
- * After a few answers V8 would compile the parser of HTTP (WebAssembly) a second time: now after some hundreds. The end of a
- * short run waits for that (40 of 215 ms of `tools`), and an idle proxy keeps 13 of 90 MB of it. Not before the first request:
+ * After a few answers V8 would compile the parser of undici (WebAssembly) a second time: now after some hundreds. The end of a
+ * short run waits for that (40 of 215 ms of `tools`), and an idle proxy keeps 13 of 90 MB of it. Not before undici is used:
  * see {@link connector}.
  */
 const transport = Layer.unwrap(
   Effect.gen(function* () {
-    const undici = UndiciTransport.layerWith(() => setFlagsFromString("--wasm-tiering-budget=1000000000"))
+    const network = NodeTransport.layerWith(() => setFlagsFromString("--wasm-tiering-budget=1000000000"))
     const verbose = yield* Verbose
-    if (verbose === 0) return undici
+    if (verbose === 0) return network
     const RequestLog = yield* Effect.promise(() => import("../app/trace/RequestLog.ts"))
-    return RequestLog.layer({ withHeaders: verbose > 1 }).pipe(Layer.provide(undici))
+    return RequestLog.layer({ withHeaders: verbose > 1 }).pipe(Layer.provide(network))
   })
 )
 
@@ -210,7 +211,7 @@ const mayOpenBrowser = Effect.map(
 const stdioProxy = () =>
   Layer.mergeAll(
     AuthorizedHttp.layer,
-    ServerWire.layer(),
+    ServerWire.layer({ makeRequest: bareRequest }),
     ServerJson.decoderLayer,
     knownNames,
     Layer.unwrap(Effect.map(mayOpenBrowser, (mayOpen) => browserOpenings(mayOpen)))
@@ -269,6 +270,7 @@ const connector = (version: string) =>
     Effect.map(Verbose, (verbose) =>
       McpConnector.layer({
         version,
+        makeRequest: bareRequest,
         showOutput: verbose > 0,
         onLargeAnswer: () => setFlagsFromString("--optimize-for-size")
       })
@@ -348,7 +350,7 @@ export const live = (version: string) =>
           Layer.mergeAll(
             LocalListener.layer(),
             McpForwarder.layer,
-            ServerWire.layer(),
+            ServerWire.layer({ makeRequest: bareRequest }),
             ServerJson.decoderLayer,
             proxyBearers,
             knownNames

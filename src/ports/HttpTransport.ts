@@ -1,4 +1,5 @@
 import { Context, Effect, Schema } from "effect"
+import type { BareResponse } from "../domain/BareResponse.ts"
 import { advice, type Remedy } from "../domain/Remedy.ts"
 
 /**
@@ -72,6 +73,9 @@ export const discardBody = ({ body }: Response): Effect.Effect<void> =>
  * server may send.
  */
 export const withBody = (response: Response, body: ReadableStream<Uint8Array> | null): Response => {
+  // Its class is for programs: no library has to load it.
+  const { rebodied }: Response & Partial<Pick<BareResponse, "rebodied">> = response
+  if (rebodied !== undefined) return rebodied(body)
   const { headers, ok, status, statusText, url } = response
   const fields = Object.entries({ ok, status, statusText, url }).map(([name, value]) => [name, { value }])
   return Object.defineProperties(new Response(body, { headers }), Object.fromEntries(fields))

@@ -8,8 +8,17 @@ type AgentClass = new (options?: object) => Dispatcher
 
 const place = Symbol.for("undici.globalDispatcher.1")
 
+const held = (): Dispatcher | undefined => (globalThis as { readonly [place]?: Dispatcher })[place]
+
+/** True once this process has loaded undici, or something else that dispatches the requests of `fetch`. */
+export const isLoaded = (): boolean => held() !== undefined
+
 /** The dispatcher of `fetch`. Absent in other runtimes. */
-const current = (): Dispatcher | undefined => (globalThis as { readonly [place]?: Dispatcher })[place]
+const current = (): Dispatcher | undefined => {
+  // Node loads undici with the first use of what it brings.
+  if (!isLoaded()) Reflect.get(globalThis, "Headers")
+  return held()
+}
 
 /** True if a dispatcher uses the proxies of the environment. False: no proxy, or one that the program has set. */
 const isProxyAgent = (dispatcher: Dispatcher): boolean => dispatcher.constructor.name === "EnvHttpProxyAgent"

@@ -73,12 +73,17 @@ const explain = Effect.fnUntraced(function* (cause: unknown, { protocol }: URL) 
 const unsent =
   /^(ERR_PROXY|UND_ERR_SOCKS5.*|ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|EADDRNOTAVAIL|UND_ERR_CONNECT_TIMEOUT|EPROTO|ERR_SSL.*|ERR_TLS.*|.*CERT.*|.*SELF_SIGNED.*|UNABLE_TO.*)$/
 
-/** True if the server may have got the request. An error without a code is one of the request itself, such as a bad port. */
+/** True if what came is no HTTP. Undici gives no code to that. */
+const isNoHttp = (inner: unknown): boolean => inner instanceof Error && inner.name === "HTTPParserError"
+
+/**
+ * True if the server may have got the request. Another error without a code is one of the request itself, such as a bad port.
+ */
 const mayBeSent = (cause: unknown): boolean => {
   const inner = innerOf(cause)
   const code = codeOf(inner) ?? ""
   const isConnecting = inner instanceof Error && "syscall" in inner && inner.syscall === "connect"
-  return code !== "" && !isConnecting && !unsent.test(code)
+  return (code !== "" || isNoHttp(inner)) && !isConnecting && !unsent.test(code)
 }
 
 /** True if a repetition fails in the same way. */

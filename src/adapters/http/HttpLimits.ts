@@ -10,6 +10,12 @@ export const maxRetryAfter = 86_400_000
 export const resolverSeconds = 5
 /** Seconds until a connection through a proxy is there; undici has the same limit for direct ones. */
 export const connectSeconds = 10
+/** Requests by `node:http`, before undici is loaded. A session with a few lists and calls stays below, an agent at work does not. */
+export const maxCoreRequests = 24
+/** Milliseconds without traffic, after which the system looks whether the other end of a connection is still there; as undici. */
+export const keepAliveProbe = 60_000
+/** The codings of a body that are decoded. */
+export const acceptEncoding = "gzip, br"
 /** Maximum length of the head of a proxy's answer to CONNECT, in bytes. */
 export const maxProxyHead = 16_384
 /**

@@ -1,21 +1,12 @@
 import { nodeModule } from "../platform/NodeModule.ts"
 import { keptIdle } from "./HttpLimits.ts"
 
-/** A connection of undici, the HTTP client below `fetch` of Node. */
-interface Connection {
-  /** Of its last request. */
-  origin: string
-  /** Requests without a complete answer. */
-  running: number
-  idleSince: number
-  /** How long the server keeps it without a request; in milliseconds. */
-  kept: number
-}
+/** The part of a socket that is used here. */
 interface Socket {
   readonly destroy: () => void
-  readonly once: (event: "close", listener: () => void) => void
+  readonly once: (event: "close", listener: () => void) => unknown
 }
-/** Raw header fields: names and values take turns. */
+/** Raw header fields of undici: names and values take turns. */
 type RawHeaders = ReadonlyArray<{ readonly toString: () => string }>
 /** The messages of undici's channels that are read here. */
 interface Message {
@@ -25,54 +16,89 @@ interface Message {
   readonly response: { readonly headers: RawHeaders }
 }
 
+/** The wall clock: the time of a suspended machine counts, too. The HTTP clients of Node have no place for a service. */
+// @effect-diagnostics-next-line globalDate:off
+const now = () => Date.now()
+
+/** `Keep-Alive: timeout=N`, in milliseconds. */
+const announced = (keepAlive: string): number | undefined => {
+  const [, seconds] = /\btimeout=(\d+)/i.exec(keepAlive) ?? []
+  return seconds === undefined ? undefined : Number(seconds) * 1000
+}
+
+/** A connection, and how long it may be idle. One that waits for its first request is idle since it was opened. */
+class Connection {
+  /** Of its last request. */
+  origin: string
+  /** Requests without a complete answer. */
+  #running = 0
+  #idleSince = now()
+  /** How long the server keeps it without a request; in milliseconds. */
+  #kept = keptIdle
+
+  constructor(origin: string) {
+    this.origin = origin
+  }
+
+  sent(): void {
+    this.#running++
+  }
+
+  /** @param keepAlive the header of this name */
+  answered(keepAlive: string): void {
+    this.#kept = announced(keepAlive) ?? keptIdle
+  }
+
+  ended(): void {
+    this.#running--
+    this.#idleSince = now()
+  }
+
+  /** It was idle for half of the time that the server keeps it. */
+  isTooOld(time: number): boolean {
+    return this.#running === 0 && time - this.#idleSince >= this.#kept / 2
+  }
+}
+
 const connections = new Map<Socket, Connection>()
 /** When the connections to an origin were checked: a thousand requests at once do it once. */
 const checkedAt = new Map<string, number>()
 const running = new WeakMap<object, Connection>()
 
-/** The wall clock: the time of a suspended machine counts, too. Undici has no place for a service. */
-// @effect-diagnostics-next-line globalDate:off
-const now = () => Date.now()
-
-/** `Keep-Alive: timeout=N` of an answer, in milliseconds. */
-const announced = (headers: RawHeaders): number | undefined => {
-  const name = headers.findIndex((field, index) => index % 2 === 0 && /^keep-alive$/i.test(field.toString()))
-  const [, seconds] = /\btimeout=(\d+)/i.exec(headers[name + 1]?.toString() ?? "") ?? []
-  return name < 0 || seconds === undefined ? undefined : Number(seconds) * 1000
-}
-
-const ended = ({ request }: Message) => {
-  const connection = running.get(request)
-  if (connection === undefined) return
-  running.delete(request)
-  connection.running--
-  connection.idleSince = now()
-}
-
-/** What is known of a connection. One that waits for its first request is idle since it was opened. */
-const connectionOf = (socket: Socket): Connection => {
+/** What is known of a connection, which is open. */
+export const connectionOf = (socket: Socket, origin: string): Connection => {
   const known = connections.get(socket)
-  if (known !== undefined) return known
-  const connection = { origin: "", running: 0, idleSince: now(), kept: keptIdle }
+  if (known !== undefined) {
+    known.origin = origin
+    return known
+  }
+  const connection = new Connection(origin)
   connections.set(socket, connection)
   socket.once("close", () => connections.delete(socket))
   return connection
 }
 
+const keepAliveIn = (headers: RawHeaders): string => {
+  const name = headers.findIndex((field, index) => index % 2 === 0 && /^keep-alive$/i.test(field.toString()))
+  return name < 0 ? "" : (headers[name + 1]?.toString() ?? "")
+}
+
+const ended = ({ request }: Message) => {
+  running.get(request)?.ended()
+  running.delete(request)
+}
+
+/** Those of undici, the HTTP client below `fetch` of Node. */
 const readers: Readonly<Record<string, (message: Message) => void>> = {
-  "undici:client:connected": ({ connectParams: { host, protocol }, socket }) => {
-    connectionOf(socket).origin = `${protocol}//${host}`
-  },
+  "undici:client:connected": ({ connectParams: { host, protocol }, socket }) =>
+    void connectionOf(socket, `${protocol}//${host}`),
   "undici:client:sendHeaders": ({ request, socket }) => {
-    const connection = connectionOf(socket)
-    connection.origin = String(request.origin)
-    connection.running++
+    const connection = connectionOf(socket, String(request.origin))
+    connection.sent()
     running.set(request, connection)
   },
-  "undici:request:headers": ({ request, response }) => {
-    const connection = running.get(request)
-    if (connection !== undefined) connection.kept = announced(response.headers) ?? keptIdle
-  },
+  "undici:request:headers": ({ request, response }) =>
+    running.get(request)?.answered(keepAliveIn(response.headers)),
   "undici:request:trailers": ended,
   "undici:request:error": ended
 }
@@ -92,10 +118,5 @@ export const closeIdleConnections = (origin: string): void => {
   if (checkedAt.get(origin) === time) return
   checkedAt.set(origin, time)
   for (const [socket, connection] of connections)
-    if (
-      connection.origin === origin &&
-      connection.running === 0 &&
-      time - connection.idleSince >= connection.kept / 2
-    )
-      socket.destroy()
+    if (connection.origin === origin && connection.isTooOld(time)) socket.destroy()
 }

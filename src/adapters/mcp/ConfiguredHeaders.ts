@@ -1,4 +1,5 @@
 import { Effect, Redacted } from "effect"
+import { HeaderList } from "../../domain/HeaderList.ts"
 import { advice, type Remedy } from "../../domain/Remedy.ts"
 import { printable } from "../../domain/PrintableText.ts"
 import type { RemoteServer } from "../../domain/Server.ts"
@@ -7,7 +8,7 @@ import { McpError, type Send } from "../../ports/McpConnector.ts"
 const misconfigured = (server: RemoteServer, detail: string, ...remedies: ReadonlyArray<Remedy>) =>
   new McpError({ server: server.name, detail, remedies })
 
-const configuredHeaders = (server: RemoteServer): Effect.Effect<Headers, McpError> =>
+const configuredHeaders = (server: RemoteServer): Effect.Effect<HeaderList, McpError> =>
   Effect.gen(function* () {
     if (server.url.username !== "" || server.url.password !== "") {
       return yield* misconfigured(
@@ -16,7 +17,7 @@ const configuredHeaders = (server: RemoteServer): Effect.Effect<Headers, McpErro
         advice('Put them into an Authorization header under "headers".')
       )
     }
-    const headers = new Headers()
+    const headers = new HeaderList()
     for (const [name, value] of Object.entries(server.headers)) {
       yield* Effect.try({
         try: () => headers.set(name, Redacted.value(value)),

@@ -1,4 +1,5 @@
 import { Duration, Effect, Layer, type Scope } from "effect"
+import type { MakeByteRequest } from "../../domain/ByteRequest.ts"
 import type { RemoteServer, StdioServer } from "../../domain/Server.ts"
 import { ClientIdentity } from "../../ports/ClientIdentity.ts"
 import { KnownRevisions, type RevisionMemory } from "../../ports/KnownRevisions.ts"
@@ -26,6 +27,8 @@ export interface McpConnectorOptions {
   readonly showOutput?: boolean
   /** Is called when an answer is longer than 1 MiB, before the rest is read: a program can prepare for much memory. */
   readonly onLargeAnswer?: () => void
+  /** Makes the requests over HTTP; absent: requests of the platform, which any `send` can send. */
+  readonly makeRequest?: MakeByteRequest
 }
 
 /**
@@ -33,6 +36,7 @@ export interface McpConnectorOptions {
  */
 export const layer = (options: McpConnectorOptions): Layer.Layer<McpConnector> => {
   const timeout = Duration.fromInputUnsafe(options.timeout ?? requestTimeout)
+  const wire = options.makeRequest === undefined ? {} : { makeRequest: options.makeRequest }
 
   const connectHttp = Effect.fn("McpConnector.connectHttp")(function* <E, R>(
     server: RemoteServer,
@@ -45,8 +49,8 @@ export const layer = (options: McpConnectorOptions): Layer.Layer<McpConnector> =
     const open = openHttp<E, R>({
       server,
       identity: { name, version: options.version },
-      openWire: HttpWire.open(server, limited),
-      openSseWire: SseWire.open(server, limited),
+      openWire: HttpWire.open(server, limited, wire),
+      openSseWire: SseWire.open(server, limited, wire),
       timeout,
       revisions
     })

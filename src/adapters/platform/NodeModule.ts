@@ -12,6 +12,8 @@ interface NodeModules {
   readonly "node:diagnostics_channel": typeof import("node:diagnostics_channel")
   readonly "node:dns/promises": typeof import("node:dns/promises")
   readonly "node:fs/promises": typeof import("node:fs/promises")
+  readonly "node:http": typeof import("node:http")
+  readonly "node:https": typeof import("node:https")
   readonly "node:net": typeof import("node:net")
   readonly "node:stream": typeof import("node:stream")
   readonly "node:tls": typeof import("node:tls")

@@ -3,9 +3,11 @@ import type { AddressInfo, Socket } from "node:net"
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Layer, Schema } from "effect"
 import { TestClock } from "effect/testing"
+import * as CoreTransport from "../../../src/adapters/http/CoreTransport.ts"
 import * as FetchTransport from "../../../src/adapters/http/FetchTransport.ts"
 import * as UndiciTransport from "../../../src/adapters/http/UndiciTransport.ts"
 import { retryAfterMillis } from "../../../src/adapters/http/RetryAfter.ts"
+import { bareRequest } from "../../../src/domain/BareRequest.ts"
 import { byteRequest } from "../../../src/domain/ByteRequest.ts"
 import { HttpTransport, UserAgent } from "../../../src/ports/HttpTransport.ts"
 
@@ -44,6 +46,13 @@ const byteRequestOf = (url: string, { body, headers = {}, method = "GET" }: Sent
     content: body === undefined ? undefined : new TextEncoder().encode(body)
   })
 
+const bareRequestOf = (url: string, { body, headers = {}, method = "GET" }: Sent) =>
+  bareRequest(url, {
+    method,
+    headers: Object.entries(headers),
+    content: body === undefined ? undefined : new TextEncoder().encode(body)
+  })
+
 const sending =
   (layer: Layer.Layer<HttpTransport>, toRequest: typeof requestOf) =>
   (url: string, { timeout, fresh, ...sent }: Parameters<HttpTransport["Service"]["send"]>[1] & Sent = {}) =>
@@ -61,8 +70,10 @@ const ways = [
   ["undici", UndiciTransport.layer, byteRequestOf],
   ["undici, of another body", UndiciTransport.layer, requestOf]
 ] as const
+/** This one uses no proxies: the program does not use it where there are any. */
+const core = ["node:http", CoreTransport.layer, bareRequestOf] as const
 
-describe.each(ways)("a request by %s", (_, layer, toRequest) => {
+describe.each([...ways, core])("a request by %s", (_, layer, toRequest) => {
   const send = sending(layer, toRequest)
 
   it.live("gets its answer as it is: a redirect is not followed", () =>
@@ -174,6 +185,19 @@ describe.each(ways)("a request by %s", (_, layer, toRequest) => {
       const error = yield* Effect.flip(send(`${origin}/secret`))
       assert.include(error.message, `${origin}: the connection was refused`)
       assert.notInclude(error.message, "secret")
+    })
+  )
+
+  it.live.each([
+    "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",
+    "SSH-2.0-OpenSSH\r\n",
+    "HTTP/1.1 999999 Many\r\n\r\n"
+  ])("may have arrived where the answer is none of HTTP: %j", (answer) =>
+    Effect.gen(function* () {
+      const { origin } = yield* serve(({ socket }) => void socket.write(answer))
+      const error = yield* Effect.flip(send(origin, { method: "POST", body: "{}" }))
+      assert.match(error.detail, /the connection broke|the request failed/)
+      assert.strictEqual(error.unanswered, "broke")
     })
   )
 

@@ -3,7 +3,11 @@ import type { AddressInfo, Socket } from "node:net"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Result } from "effect"
 import { vi } from "vitest"
+import * as CoreTransport from "../../../src/adapters/http/CoreTransport.ts"
 import * as FetchTransport from "../../../src/adapters/http/FetchTransport.ts"
+import * as UndiciTransport from "../../../src/adapters/http/UndiciTransport.ts"
+import { bareRequest } from "../../../src/domain/BareRequest.ts"
+import { byteRequest } from "../../../src/domain/ByteRequest.ts"
 import { HttpTransport, type NetworkError } from "../../../src/ports/HttpTransport.ts"
 
 // @effect-diagnostics globalDate:off
@@ -65,15 +69,24 @@ const serve = (seconds: number, keepAlive: string | undefined) =>
     ({ close }) => Effect.sync(close)
   )
 
-const open = (url: string, method: string): Effect.Effect<Response, NetworkError> =>
-  HttpTransport.use(({ send }) =>
-    send(new Request(url, { method, body: method === "GET" ? null : "{}" }))
-  ).pipe(Effect.provide(FetchTransport.layer))
+/** Every client whose connections are watched. */
+const ways = [
+  ["fetch", FetchTransport.layer, byteRequest],
+  ["undici", UndiciTransport.layer, byteRequest],
+  ["node:http", CoreTransport.layer, bareRequest]
+] as const
 
-const send = (url: string, method = "POST") =>
-  Effect.flatMap(open(url, method), (response) => Effect.promise(() => response.text()))
+describe.each(ways)("a request after a pause by %s", (_, layer, makeRequest) => {
+  const open = (url: string, method: string): Effect.Effect<Response, NetworkError> => {
+    const content = method === "GET" ? undefined : new TextEncoder().encode("{}")
+    return HttpTransport.use((transport) =>
+      transport.send(makeRequest(url, { method, headers: [], content }))
+    ).pipe(Effect.provide(layer))
+  }
 
-describe("a request after a pause", () => {
+  const send = (url: string, method = "POST") =>
+    Effect.flatMap(open(url, method), (response) => Effect.promise(() => response.text()))
+
   it.live.each<
     readonly [
       server: string,

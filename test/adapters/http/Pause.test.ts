@@ -5,7 +5,7 @@ import { resolve } from "node:path"
 import { assert, describe, it } from "vitest"
 
 /** The answer that a process prints which was paused, from its request until after its timeout. */
-const answerAfterPause = async (): Promise<string> => {
+const answerAfterPause = async (way: "core" | "undici"): Promise<string> => {
   const server = createServer((request, response) => {
     request.resume().once("end", () => {
       child.kill("SIGSTOP")
@@ -18,7 +18,8 @@ const answerAfterPause = async (): Promise<string> => {
   const { port } = server.address() as AddressInfo
   const child = spawn(process.execPath, [
     resolve("test/adapters/http/sender.ts"),
-    `http://127.0.0.1:${port}/`
+    `http://127.0.0.1:${port}/`,
+    way
   ])
   let printed = ""
   child.stdout.on("data", (chunk: Buffer) => {
@@ -32,8 +33,11 @@ const answerAfterPause = async (): Promise<string> => {
 
 describe("a process that is paused until after the timeout of its request", () => {
   // Whether the timer or the socket comes first is a matter of luck: about one in three without a second look.
-  it("reads the answer that waits in the socket, in each of twelve runs", async () => {
-    const answers = await Promise.all(Array.from({ length: 12 }, answerAfterPause))
-    assert.deepEqual([...new Set(answers)], ["the answer"])
-  })
+  it.each(["undici", "core"] as const)(
+    "reads the answer that waits in the socket, in each of twelve runs: %s",
+    async (way) => {
+      const answers = await Promise.all(Array.from({ length: 12 }, () => answerAfterPause(way)))
+      assert.deepEqual([...new Set(answers)], ["the answer"])
+    }
+  )
 })

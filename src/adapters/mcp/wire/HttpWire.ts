@@ -30,7 +30,15 @@ import {
 import { refusingRedirects } from "../RedirectRule.ts"
 import { type BodyEnd, type Cursor, messagesIn, readBriefly, readEvents, readText } from "./AnswerBody.ts"
 import { WireFailures } from "./WireFailures.ts"
-import { endOf, exchange, postOf, streamOf, versionIn, type WireRequest } from "./WireRequests.ts"
+import {
+  endOf,
+  exchange,
+  type McpWireOptions,
+  postOf,
+  streamOf,
+  versionIn,
+  type WireRequest
+} from "./WireRequests.ts"
 
 /** A session, and where its standing stream ended. */
 interface OpenSession extends WireSession {
@@ -333,22 +341,16 @@ const isUnknownMethod = (answer: JsonRpcMessage | undefined): boolean => {
   return Predicate.hasProperty(error, "code") && error.code === -32601
 }
 
-/** Limits of a wire. */
-export interface McpWireOptions {
-  /** Maximum of one message in MiB, after decompression; absent: 256. `maxAnswerMiB` of a server's entry wins. */
-  readonly maxMessageMiB?: number
-}
-
 /** Opens a wire over streamable HTTP. Requests carry the configured headers of the server. */
 export const open = Effect.fn("McpWire.open")(function* <E, R>(
   server: RemoteServer,
   send: Send<E, R>,
-  { maxMessageMiB = maxMessage }: McpWireOptions = {}
+  { makeRequest, maxMessageMiB = maxMessage }: McpWireOptions = {}
 ): Effect.fn.Return<Wire<E>, McpError, R | Scope.Scope> {
   const context = yield* Effect.context<R>()
   const configured = refusingRedirects(server, yield* withConfiguredHeaders(server, send))
   const wire = new HttpWire<E>(server, maxMessageMiB, (request, options) =>
-    Effect.provideContext(exchange(server, configured, request, options), context)
+    Effect.provideContext(exchange(server, configured, request, options, makeRequest), context)
   )
   yield* Effect.addFinalizer(() => wire.end)
   return wire

@@ -18,7 +18,14 @@ import { fallbackTimeout, maxMessage } from "../McpLimits.ts"
 import { refusingRedirects } from "../RedirectRule.ts"
 import { type BodyEnd, readBriefly, readEvents } from "./AnswerBody.ts"
 import { WireFailures } from "./WireFailures.ts"
-import { exchange, postOf, streamOf, versionIn, type WireRequest } from "./WireRequests.ts"
+import {
+  exchange,
+  type McpWireOptions,
+  postOf,
+  streamOf,
+  versionIn,
+  type WireRequest
+} from "./WireRequests.ts"
 
 /** A request whose response comes on the stream. */
 interface Waiting {
@@ -282,16 +289,16 @@ const accepted: PostEnd = { _tag: "Accepted" }
 export const open = Effect.fnUntraced(function* <E, R>(
   server: RemoteServer,
   send: Send<E, R>,
-  maxMiB: number = maxMessage
+  { makeRequest, maxMessageMiB = maxMessage }: McpWireOptions = {}
 ): Effect.fn.Return<SseWire<E>, McpError, R | Scope.Scope> {
   const context = yield* Effect.context<R>()
   const scope = yield* Effect.scope
   const configured = refusingRedirects(server, yield* withConfiguredHeaders(server, send))
   return new SseWire<E>({
     server,
-    maxMiB,
+    maxMiB: maxMessageMiB,
     scope,
     send: (url, request, options) =>
-      Effect.provideContext(exchange({ ...server, url }, configured, request, options), context)
+      Effect.provideContext(exchange({ ...server, url }, configured, request, options, makeRequest), context)
   })
 })

@@ -1,5 +1,6 @@
 import { Effect, Predicate } from "effect"
-import { byteRequest } from "../../../domain/ByteRequest.ts"
+import { byteRequest, type ByteRequestInit, type MakeByteRequest } from "../../../domain/ByteRequest.ts"
+import { HeaderList } from "../../../domain/HeaderList.ts"
 import type { JsonRpcMessage } from "../../../domain/JsonRpcMessage.ts"
 import { redirectOf } from "../../../domain/Redirect.ts"
 import type { RemoteServer } from "../../../domain/Server.ts"
@@ -8,10 +9,18 @@ import type { PostOptions, WireSession } from "../../../ports/McpWire.ts"
 import { maxRedirects } from "../McpLimits.ts"
 import { readBriefly } from "./AnswerBody.ts"
 
+/** Options of a wire. */
+export interface McpWireOptions {
+  /** Maximum of one message in MiB, after decompression; absent: 256. `maxAnswerMiB` of a server's entry wins. */
+  readonly maxMessageMiB?: number
+  /** Makes its requests; absent: requests of the platform, which any `send` can send. */
+  readonly makeRequest?: MakeByteRequest
+}
+
 /** One HTTP request of a wire. */
 export interface WireRequest {
   readonly method: "POST" | "GET" | "DELETE"
-  readonly headers: Headers
+  readonly headers: ByteRequestInit["headers"]
   readonly body: Uint8Array | undefined
 }
 
@@ -22,8 +31,8 @@ export const versionIn = (answer: JsonRpcMessage): string | undefined => {
   return typeof version === "string" && /^[\x21-\x7e]{1,64}$/.test(version) ? version : undefined
 }
 
-const sessionHeaders = (session: WireSession | undefined): Headers => {
-  const headers = new Headers()
+const sessionHeaders = (session: WireSession | undefined): HeaderList => {
+  const headers = new HeaderList()
   if (session?.id !== undefined) headers.set("mcp-session-id", session.id)
   if (session?.protocolVersion !== undefined) headers.set("mcp-protocol-version", session.protocolVersion)
   return headers
@@ -57,16 +66,21 @@ export const endOf = (session: WireSession): WireRequest => ({
   body: undefined
 })
 
-/** Sends a request and follows redirects. */
+/**
+ * Sends a request and follows redirects.
+ *
+ * @param makeRequest for a `send` that does not need requests of the platform
+ */
 export const exchange = Effect.fnUntraced(function* <E, R>(
   server: RemoteServer,
   send: Send<E, R>,
   { body, headers, method }: WireRequest,
-  options: SendOptions = {}
+  options: SendOptions = {},
+  makeRequest: MakeByteRequest = byteRequest
 ): Effect.fn.Return<Response, E, R> {
   let { url } = server
   for (let redirects = 0; ; redirects++) {
-    const request = byteRequest(url, { method, headers, content: body })
+    const request = makeRequest(url, { method, headers, content: body })
     const response = yield* send(request, options)
     const redirect = redirects < maxRedirects ? redirectOf(request, response) : undefined
     if (redirect?.mayFollow !== true) return response

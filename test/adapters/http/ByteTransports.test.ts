@@ -1,12 +1,14 @@
 import { subscribe, unsubscribe } from "node:diagnostics_channel"
 import { createServer, type RequestListener, type ServerResponse } from "node:http"
-import { type AddressInfo, createServer as createTcpServer, type Server } from "node:net"
+import { type AddressInfo, createServer as createTcpServer, type Server, type Socket } from "node:net"
 import { text } from "node:stream/consumers"
 import { brotliCompressSync, createGzip, deflateSync, gzipSync } from "node:zlib"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, type Layer } from "effect"
 import { vi } from "vitest"
-import { layer } from "../../../src/adapters/http/UndiciTransport.ts"
+import * as CoreTransport from "../../../src/adapters/http/CoreTransport.ts"
+import * as UndiciTransport from "../../../src/adapters/http/UndiciTransport.ts"
+import { bareRequest } from "../../../src/domain/BareRequest.ts"
 import { byteRequest, repeatable } from "../../../src/domain/ByteRequest.ts"
 import { HttpTransport } from "../../../src/ports/HttpTransport.ts"
 
@@ -31,20 +33,30 @@ const serveWith = (listener: RequestListener, onConnection: (socket: unknown) =>
 
 const serve = (listener: RequestListener) => serveWith(listener, () => undefined)
 
-const post = (url: string, content = "{}", headers: Readonly<Record<string, string>> = {}) =>
-  byteRequest(url, {
-    method: "POST",
-    headers: new Headers(headers),
-    content: new TextEncoder().encode(content)
-  })
+/** Every way that sends bytes without `fetch`. */
+const ways = [
+  ["undici", UndiciTransport.layer, byteRequest],
+  ["node:http", CoreTransport.layer, bareRequest]
+] as const
 
-const send = (request: Request) =>
+const postWith =
+  (makeRequest: typeof byteRequest) =>
+  (url: string, content = "{}", headers: Readonly<Record<string, string>> = {}) =>
+    makeRequest(url, {
+      method: "POST",
+      headers: Object.entries(headers),
+      content: new TextEncoder().encode(content)
+    })
+
+const sendWith = (layer: Layer.Layer<HttpTransport>) => (request: Request) =>
   HttpTransport.use((transport) => transport.send(request)).pipe(Effect.provide(layer))
 const textOf = (response: Response) => Effect.promise(() => response.text())
 
 const plain = `{"of":"${"a long answer ".repeat(1000)}"}`
 
-describe("an answer over undici", () => {
+describe.each(ways)("an answer over %s", (_, layer, makeRequest) => {
+  const [post, send] = [postWith(makeRequest), sendWith(layer)]
+
   it.live.each<readonly [coding: string, body: Buffer]>([
     ["gzip", gzipSync(plain)],
     ["x-gzip", gzipSync(plain)],
@@ -168,7 +180,9 @@ describe("an answer over undici", () => {
   )
 })
 
-describe("a request of bytes", () => {
+describe.each(ways)("a request of bytes over %s", (_, layer, makeRequest) => {
+  const [post, send] = [postWith(makeRequest), sendWith(layer)]
+
   it.live("arrives as it is: path, headers, and a body of any length, each time that it is sent", () =>
     Effect.gen(function* () {
       const seen: Array<readonly [url: string | undefined, length: string | undefined, body: string]> = []
@@ -189,23 +203,6 @@ describe("a request of bytes", () => {
     })
   )
 
-  it.live.each<readonly [what: string, content: string]>([
-    ["short", "{}"],
-    ["long", "x".repeat(1_000_000)]
-  ])("can be sent by any transport, and again after that: a %s one", ([, content]) =>
-    Effect.gen(function* () {
-      const seen: Array<string> = []
-      const url = yield* serve(async (request, response) => {
-        seen.push(await text(request))
-        response.end()
-      })
-      const request = post(url, content)
-      yield* Effect.promise(() => fetch(request))
-      yield* Effect.promise(() => fetch(repeatable(request)))
-      assert.deepEqual(seen, [content, content])
-    })
-  )
-
   it.live("says what it can decode, unless the caller does", () =>
     Effect.gen(function* () {
       const url = yield* serve((request, response) => response.end(request.headers["accept-encoding"]))
@@ -218,109 +215,150 @@ describe("a request of bytes", () => {
   )
 })
 
-describe("a connection that is opened before the first request", () => {
-  /** A server that counts: connections, and requests by path. */
-  const counting = Effect.gen(function* () {
-    const sockets = new Set<unknown>()
-    const paths: Array<string | undefined> = []
-    const connected = Promise.withResolvers<void>()
-    const onConnected = () => connected.resolve()
-    subscribe("undici:client:connected", onConnected)
-    yield* Effect.addFinalizer(() => Effect.sync(() => unsubscribe("undici:client:connected", onConnected)))
-    const url = yield* serveWith(
-      (request, response) => {
-        paths.push(request.url)
-        response.end("answer")
-      },
-      (socket) => void sockets.add(socket)
-    )
-    return { url, sockets, paths, connected: Effect.promise(() => connected.promise) }
-  })
-  const connect = (url: string) =>
-    HttpTransport.use((transport) => transport.connect?.(new URL(url)) ?? Effect.void).pipe(
-      Effect.provide(layer)
-    )
-
-  it.live("sends nothing, and is the one that the requests use", () =>
+describe("a request of bytes", () => {
+  it.live.each<readonly [what: string, content: string]>([
+    ["short", "{}"],
+    ["long", "x".repeat(1_000_000)]
+  ])("can be sent by any transport, and again after that: a %s one", ([, content]) =>
     Effect.gen(function* () {
-      const { connected, paths, sockets, url } = yield* counting
-      yield* connect(url)
-      yield* connected
-      assert.deepEqual(paths, [])
-      for (let sent = 0; sent < 2; sent++) assert.strictEqual(yield* textOf(yield* send(post(url))), "answer")
-      assert.deepEqual([sockets.size, paths], [1, ["/mcp?of=them", "/mcp?of=them"]])
-    })
-  )
-
-  it.live("is waited for by a request that starts meanwhile, and is opened once", () =>
-    Effect.gen(function* () {
-      const { paths, sockets, url } = yield* counting
-      yield* connect(url)
-      yield* connect(url)
-      assert.strictEqual(yield* textOf(yield* send(post(url))), "answer")
-      yield* connect(url)
-      assert.strictEqual(yield* textOf(yield* send(post(url))), "answer")
-      assert.deepEqual([sockets.size, paths.length], [1, 2])
-    })
-  )
-
-  it.live("is not used after it was idle for as long as servers may keep it", () =>
-    Effect.gen(function* () {
-      const { connected, sockets, url } = yield* counting
-      yield* connect(url)
-      yield* connected
-      yield* Effect.acquireRelease(
-        Effect.sync(() => vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 2000 })),
-        () => Effect.sync(() => vi.useRealTimers())
-      )
-      assert.strictEqual(yield* textOf(yield* send(post(url))), "answer")
-      assert.strictEqual(sockets.size, 2)
-    })
-  )
-
-  it.live("fails as the request that waits for it does, and not for the ones after that", () =>
-    Effect.gen(function* () {
-      const port = yield* Effect.scoped(
-        Effect.map(
-          serve(() => undefined),
-          (url) => new URL(url).port
-        )
-      )
-      const url = `http://127.0.0.1:${port}/`
-      yield* connect(url)
-      for (let sent = 0; sent < 2; sent++) {
-        const { message, unanswered } = yield* Effect.flip(send(post(url)))
-        assert.include(message, "the connection was refused")
-        assert.isUndefined(unanswered)
-      }
-      yield* serveWith(
-        (_, response) => response.end("answer"),
-        () => undefined,
-        Number(port)
-      )
-      assert.strictEqual(yield* textOf(yield* send(post(url))), "answer")
-    })
-  )
-
-  it.live("does not hold a request that is given up", () =>
-    Effect.gen(function* () {
-      // Its first packet is never answered (TLS): the connection stays in opening.
-      const silent = yield* Effect.acquireRelease(
-        Effect.callback<Server>((resume) => {
-          const server = createTcpServer((socket) => void socket.resume()).listen(0, "127.0.0.1", () =>
-            resume(Effect.succeed(server))
-          )
-        }),
-        (server) => Effect.sync(() => server.close())
-      )
-      const url = `https://127.0.0.1:${(silent.address() as AddressInfo).port}/`
-      yield* connect(url)
-      const error = yield* Effect.flip(
-        HttpTransport.use((transport) => transport.send(post(url), { timeout: 20 })).pipe(
-          Effect.provide(layer)
-        )
-      )
-      assert.include(error.message, "no answer within")
+      const seen: Array<string> = []
+      const url = yield* serve(async (request, response) => {
+        seen.push(await text(request))
+        response.end()
+      })
+      const request = postWith(byteRequest)(url, content)
+      yield* Effect.promise(() => fetch(request))
+      yield* Effect.promise(() => fetch(repeatable(request)))
+      assert.deepEqual(seen, [content, content])
     })
   )
 })
+
+describe.each(ways)(
+  "a connection that is opened before the first request over %s",
+  (name, layer, makeRequest) => {
+    const [post, send] = [postWith(makeRequest), sendWith(layer)]
+
+    /** A server that counts: connections, and requests by path. */
+    const counting = Effect.gen(function* () {
+      const sockets = new Set<unknown>()
+      const paths: Array<string | undefined> = []
+      const connected = Promise.withResolvers<void>()
+      const url = yield* serveWith(
+        (request, response) => {
+          paths.push(request.url)
+          response.end("answer")
+        },
+        (socket) => void sockets.add(socket)
+      )
+      const isOurs = (port: unknown) => String(port) === new URL(url).port
+      const listeners = {
+        "undici:client:connected": ({
+          connectParams
+        }: {
+          readonly connectParams: { readonly port: string }
+        }) => {
+          if (isOurs(connectParams.port)) connected.resolve()
+        },
+        "net.client.socket": ({ socket }: { readonly socket: Socket }) =>
+          void socket.once("connect", () => {
+            if (name === "node:http" && isOurs(socket.remotePort)) connected.resolve()
+          })
+      }
+      for (const [channel, listener] of Object.entries(listeners)) {
+        const listen = listener as (message: unknown) => void
+        subscribe(channel, listen)
+        yield* Effect.addFinalizer(() => Effect.sync(() => unsubscribe(channel, listen)))
+      }
+      return { url, sockets, paths, connected: Effect.promise(() => connected.promise) }
+    })
+    const connect = (url: string) =>
+      HttpTransport.use((transport) => transport.connect?.(new URL(url)) ?? Effect.void).pipe(
+        Effect.provide(layer)
+      )
+
+    it.live("sends nothing, and is the one that the requests use", () =>
+      Effect.gen(function* () {
+        const { connected, paths, sockets, url } = yield* counting
+        yield* connect(url)
+        yield* connected
+        assert.deepEqual(paths, [])
+        for (let sent = 0; sent < 2; sent++)
+          assert.strictEqual(yield* textOf(yield* send(post(url))), "answer")
+        assert.deepEqual([sockets.size, paths], [1, ["/mcp?of=them", "/mcp?of=them"]])
+      })
+    )
+
+    it.live("is waited for by a request that starts meanwhile, and is opened once", () =>
+      Effect.gen(function* () {
+        const { paths, sockets, url } = yield* counting
+        yield* connect(url)
+        yield* connect(url)
+        assert.strictEqual(yield* textOf(yield* send(post(url))), "answer")
+        yield* connect(url)
+        assert.strictEqual(yield* textOf(yield* send(post(url))), "answer")
+        assert.deepEqual([sockets.size, paths.length], [1, 2])
+      })
+    )
+
+    it.live("is not used after it was idle for as long as servers may keep it", () =>
+      Effect.gen(function* () {
+        const { connected, sockets, url } = yield* counting
+        yield* connect(url)
+        yield* connected
+        yield* Effect.acquireRelease(
+          Effect.sync(() => vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 2000 })),
+          () => Effect.sync(() => vi.useRealTimers())
+        )
+        assert.strictEqual(yield* textOf(yield* send(post(url))), "answer")
+        assert.strictEqual(sockets.size, 2)
+      })
+    )
+
+    it.live("fails as the request that waits for it does, and not for the ones after that", () =>
+      Effect.gen(function* () {
+        const port = yield* Effect.scoped(
+          Effect.map(
+            serve(() => undefined),
+            (url) => new URL(url).port
+          )
+        )
+        const url = `http://127.0.0.1:${port}/`
+        yield* connect(url)
+        for (let sent = 0; sent < 2; sent++) {
+          const { message, unanswered } = yield* Effect.flip(send(post(url)))
+          assert.include(message, "the connection was refused")
+          assert.isUndefined(unanswered)
+        }
+        yield* serveWith(
+          (_, response) => response.end("answer"),
+          () => undefined,
+          Number(port)
+        )
+        assert.strictEqual(yield* textOf(yield* send(post(url))), "answer")
+      })
+    )
+
+    it.live("does not hold a request that is given up", () =>
+      Effect.gen(function* () {
+        // Its first packet is never answered (TLS): the connection stays in opening.
+        const silent = yield* Effect.acquireRelease(
+          Effect.callback<Server>((resume) => {
+            const server = createTcpServer((socket) => void socket.resume()).listen(0, "127.0.0.1", () =>
+              resume(Effect.succeed(server))
+            )
+          }),
+          (server) => Effect.sync(() => server.close())
+        )
+        const url = `https://127.0.0.1:${(silent.address() as AddressInfo).port}/`
+        yield* connect(url)
+        const error = yield* Effect.flip(
+          HttpTransport.use((transport) => transport.send(post(url), { timeout: 20 })).pipe(
+            Effect.provide(layer)
+          )
+        )
+        assert.include(error.message, "no answer within")
+      })
+    )
+  }
+)
