@@ -1,4 +1,5 @@
 import { Cause, Effect, Exit, type Redacted, Schema } from "effect"
+import { bareRequest } from "../../domain/BareRequest.ts"
 import { isSecureUrl } from "../../domain/SecureUrl.ts"
 import { abortBody, discardBody, HttpTransport, UserAgent, withBody } from "../../ports/HttpTransport.ts"
 import { maxAnswer, maxEvent, maxList } from "./ModelLimits.ts"
@@ -30,6 +31,20 @@ const bounded = (response: Response, maxBytes: number, maxLine: number): Respons
     }
   })
   return withBody(response, response.body.pipeThrough(limit))
+}
+
+const pairsOf = (headers: HeadersInit = {}): Iterable<readonly [name: string, value: string]> =>
+  Symbol.iterator in headers
+    ? Array.from(headers, ([name = "", value = ""]) => [name, value] as const)
+    : Object.entries(headers)
+
+/** The request that a package of a provider makes. They send texts, so that no HTTP client has to be loaded for it. */
+const requestOf = (input: RequestInfo | URL, init: RequestInit = {}): Request => {
+  const { body = null, headers, method = "GET" } = init
+  if ((typeof input !== "string" && !(input instanceof URL)) || (body !== null && typeof body !== "string"))
+    return new Request(input, init)
+  const content = body === null ? undefined : new TextEncoder().encode(body)
+  return bareRequest(input, { method, headers: pairsOf(headers), content })
 }
 
 /** True if requests to a provider carry a key, or a header that may hold one. */
@@ -103,7 +118,7 @@ export const modelFetch = Effect.fnUntraced(function* (options: ModelHttpOptions
       : withBody(stream, options.repair(stream.body))
   })
   return async (input: RequestInfo | URL, init?: RequestInit): Promise<Response> => {
-    const request = new Request(input, init)
+    const request = requestOf(input, init)
     const signal = init?.signal ?? undefined
     const exit = await Effect.runPromiseExitWith(context)(
       send(request),

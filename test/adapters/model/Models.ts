@@ -1,5 +1,5 @@
 import { Effect, Layer, Option, type Redacted } from "effect"
-import * as FetchTransport from "../../../src/adapters/http/FetchTransport.ts"
+import * as UndiciTransport from "../../../src/adapters/http/UndiciTransport.ts"
 import * as ChatModelsLayer from "../../../src/adapters/model/ChatModels.ts"
 import type { OpenChatModel } from "../../../src/ports/ChatModel.ts"
 import { ChatModels } from "../../../src/ports/ChatModels.ts"
@@ -35,7 +35,7 @@ export const modelsIn = ({ env = {}, models, stored = {}, wasFound = false }: Wo
   return ChatModelsLayer.layer.pipe(
     Layer.provide(keysOf(stored)),
     Layer.provideMerge(file),
-    Layer.provideMerge(FetchTransport.layer)
+    Layer.provideMerge(UndiciTransport.layer)
   )
 }
 
