@@ -34,18 +34,11 @@ describe("a list of headers", () => {
       assert.strictEqual(done(ours, act), done(theirs, act))
       assert.deepEqual(seen(ours), seen(theirs))
     }
-    assert.deepEqual(seen(new HeaderList(theirs)), seen(theirs))
+    assert.deepEqual(seen(new HeaderList(theirs)), seen(new Headers([...theirs])))
   })
 
   it("does not quote a value that it refuses", () => {
-    try {
-      new HeaderList([
-        ["authorization", "Bearer secret\n"],
-        ["x", "secret\nagain"]
-      ])
-      assert.fail()
-    } catch (error) {
-      assert.notInclude(String(error), "secret")
-    }
+    for (const value of ["secret\0", "a secret\nagain"])
+      assert.throws(() => new HeaderList([["authorization", value]]), /^(?!.*secret)/)
   })
 })

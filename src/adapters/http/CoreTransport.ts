@@ -35,6 +35,9 @@ interface Kept {
   readonly open: (options: ClientRequestArgs) => Promise<Socket>
 }
 
+/** The callback of Node for a new connection. It may be called more than once. */
+type Connected = (error: Error | null, socket?: Socket) => void
+
 const connectTime = connectSeconds * 1000
 
 /** The connections to one origin. */
@@ -65,15 +68,19 @@ class Origin {
     agent.createConnection = (options, connected) => {
       const opening = keepAlive ? this.#takeOpening() : undefined
       const again = (socket: Socket) => (socket.destroyed ? open(options) : socket.ref())
-      // Node passes a callback, and waits for it.
-      const done = connected as (error: Error | null, socket?: Socket) => void
-      void (opening?.then(again) ?? open(options)).then(
-        (socket) => done(null, socket),
-        (error: Error) => done(error)
-      )
+      void this.#pass(opening?.then(again) ?? open(options), connected as Connected)
+      // Node waits for its callback.
       return undefined
     }
     return { agent, open }
+  }
+
+  async #pass(socket: Promise<Socket>, connected: Connected): Promise<void> {
+    try {
+      connected(null, await socket)
+    } catch (error) {
+      connected(error instanceof Error ? error : new Error("The connection failed", { cause: error }))
+    }
   }
 
   /**
