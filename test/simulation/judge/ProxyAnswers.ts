@@ -40,6 +40,13 @@ export const proxyAnswers: Invariant = (history, violate) => {
     scenario.isOneName &&
     ["s1", "s2", "s3"].some((one) => one !== account && elections.wasAsked(one, history.now - grace))
 
+  /** A program that ignores the lock has used the refresh token, or stored what it got, while a client waited. */
+  const isDisturbed = ({ account, at }: Call): boolean =>
+    history.requests.some(
+      ({ account: of, at: sentAt, isForeign, issued = "" }) =>
+        isForeign && of === account && (history.written.get(issued) ?? sentAt) >= at
+    )
+
   const checkUnsigned = (proxy: Proxy, call: Call) => {
     const { account, at, process } = call
     const { now } = history
@@ -80,7 +87,7 @@ export const proxyAnswers: Invariant = (history, violate) => {
     const { error } = result
     if (error.startsWith("SignIn") && !error.includes(`mcp-cli auth login ${proxy.server}`))
       violate("names the command", `${call.process.name} says: ${error}`)
-    if (!proxy.mayOpenBrowser || call.method !== "initialize") return
+    if (!proxy.mayOpenBrowser || call.method !== "initialize" || isDisturbed(call)) return
     if (error.startsWith("SignInRequired")) checkUnsigned(proxy, call)
     if (call.isAfterFaults && !elections.hasJumped(call.process.machine, 0, false))
       violate("works after healing", `${call.process.name} got ${error}`)
