@@ -64,7 +64,11 @@ class Origin {
     const open = (options: ClientRequestArgs) => this.#opened(create(options) as Socket)
     agent.createConnection = (options, connected) => {
       const opening = keepAlive ? this.#takeOpening() : undefined
-      const again = (socket: Socket) => (socket.destroyed ? open(options) : socket.ref())
+      const again = (socket: Socket) => {
+        // What a server sends before a request is no answer to it, such as a 408 before it closes the connection.
+        if (socket.readableLength > 0) socket.destroy()
+        return socket.destroyed ? open(options) : socket.ref()
+      }
       // Node passes a callback, and waits for it.
       const done = connected as (error: Error | null, socket?: Socket) => void
       void (opening?.then(again) ?? open(options)).then(
@@ -108,6 +112,7 @@ class Origin {
     const options: TcpNetConnectOpts & ConnectionOptions = {
       host,
       port: Number(port || (this.#isTls ? 443 : 80)),
+      noDelay: true,
       keepAlive: true,
       keepAliveInitialDelay: keepAliveProbe,
       ...(isAddress ? {} : { servername: host })
@@ -175,14 +180,19 @@ const receive = (outgoing: ClientRequest, origin: string, handler: AnswerHandler
     handler.onResponseError(undefined, isBroken ? new ConnectionBroke(socket) : error)
   }
   const abort = (reason: Error) => void outgoing.destroy(reason)
+  let answer: IncomingMessage | undefined
   handler.onRequestStart({ pause: () => undefined, resume: () => undefined, abort })
-  outgoing.on("error", fail)
+  outgoing.on("error", (error) => {
+    // An answer that has arrived as a whole is passed on to its end.
+    if (answer?.complete !== true) fail(error)
+  })
   // Node reports no error if the server changes the protocol (101).
   outgoing.once("close", () =>
     handler.answer.reject(new ConnectionBroke(outgoing.socket ?? { bytesRead: 1 }))
   )
   outgoing.once("socket", (socket) => connectionOf(socket, origin).sent())
   outgoing.once("response", (incoming: IncomingMessage) => {
+    answer = incoming
     const control = { pause: () => void incoming.pause(), resume: () => void incoming.resume(), abort }
     const connection = connectionOf(incoming.socket, origin)
     connection.answered(String(incoming.headers["keep-alive"] ?? ""))
