@@ -38,14 +38,11 @@ describe("a list of headers", () => {
   })
 
   it("does not quote a value that it refuses", () => {
-    try {
+    const make = () =>
       new HeaderList([
         ["authorization", "Bearer secret\n"],
         ["x", "secret\nagain"]
       ])
-      assert.fail()
-    } catch (error) {
-      assert.notInclude(String(error), "secret")
-    }
+    assert.throws(make, /^not a value of a header$/)
   })
 })

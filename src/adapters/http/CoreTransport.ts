@@ -37,6 +37,15 @@ interface Kept {
 
 const connectTime = connectSeconds * 1000
 
+/** As undici. */
+const tlsOptions = { ALPNProtocols: ["http/1.1"] }
+
+/**
+ * Codes of an open connection that are also those of one that could not be opened: the request may have been sent. A server that
+ * requires a client certificate says so after the handshake of TLS 1.3, and has read no request.
+ */
+const broken = /^(ECONNRESET|EHOSTUNREACH|ENETUNREACH|EPROTO|ERR_SSL_(?!.*CERTIFICATE_REQUIRED).*)$/
+
 /** The connections to one origin. */
 class Origin {
   readonly url: URL
@@ -59,7 +68,8 @@ class Origin {
   }
 
   #agent(keepAlive: boolean): Kept {
-    const agent = new this.#client.Agent({ keepAlive, keepAliveMsecs: keepAliveProbe, scheduling: "fifo" })
+    const options = { keepAlive, keepAliveMsecs: keepAliveProbe, scheduling: "fifo" as const, ...tlsOptions }
+    const agent = new this.#client.Agent(options)
     const create = agent.createConnection.bind(agent)
     const open = (options: ClientRequestArgs) => this.#opened(create(options) as Socket)
     agent.createConnection = (options, connected) => {
@@ -70,10 +80,10 @@ class Origin {
         return socket.destroyed ? open(options) : socket.ref()
       }
       // Node passes a callback, and waits for it.
-      const done = connected as (error: Error | null, socket?: Socket) => void
+      const report = connected as (error: Error | null, socket?: Socket) => void
       void (opening?.then(again) ?? open(options)).then(
-        (socket) => done(null, socket),
-        (error: Error) => done(error)
+        (socket) => report(null, socket),
+        (error: Error) => report(error)
       )
       return undefined
     }
@@ -112,6 +122,7 @@ class Origin {
     const options: TcpNetConnectOpts & ConnectionOptions = {
       host,
       port: Number(port || (this.#isTls ? 443 : 80)),
+      ...tlsOptions,
       noDelay: true,
       keepAlive: true,
       keepAliveInitialDelay: keepAliveProbe,
@@ -176,7 +187,7 @@ const fieldsOf = ({ rawHeaders }: IncomingMessage): Readonly<Record<string, Read
 const receive = (outgoing: ClientRequest, origin: string, handler: AnswerHandler): void => {
   const fail = (error: Error) => {
     const { socket } = outgoing
-    const isBroken = codeOf(error) === "ECONNRESET" && socket !== null && !socket.connecting
+    const isBroken = broken.test(codeOf(error) ?? "") && socket !== null && !socket.connecting
     handler.onResponseError(undefined, isBroken ? new ConnectionBroke(socket) : error)
   }
   const abort = (reason: Error) => void outgoing.destroy(reason)

@@ -17,7 +17,7 @@ beforeEach(async () => {
   sockets = new Set()
   server = createServer((request, response) => {
     sockets.add(request.socket)
-    if (/^http:/.test(request.url ?? "")) proxied.push(request.url ?? "")
+    if (request.url?.startsWith("http:") === true) proxied.push(request.url)
     response.end("answer")
   })
   server.on("connect", (request, client: Socket) => {
