@@ -51,6 +51,7 @@ export class AnswerHandler {
   readonly answer = Promise.withResolvers<Response>()
   #control: Control | undefined
   #isAborted = false
+  /** The body until its end. Its methods throw after that, and parts and ends may still come: `node:http` has them in a buffer. */
   #body: ReadableStreamDefaultController<Uint8Array> | undefined
 
   constructor() {
@@ -61,7 +62,7 @@ export class AnswerHandler {
   abort(): void {
     this.#isAborted = true
     this.#control?.abort(aborted())
-    this.answer.reject(aborted())
+    this.onResponseError(undefined, aborted())
   }
 
   get isAborted(): boolean {
@@ -83,7 +84,10 @@ export class AnswerHandler {
           this.#body = controller
         },
         pull: () => control.resume(),
-        cancel: () => control.abort(aborted())
+        cancel: () => {
+          this.#body = undefined
+          control.abort(aborted())
+        }
       },
       { highWaterMark: maxWaiting, size: ({ length }) => length }
     )
@@ -100,10 +104,12 @@ export class AnswerHandler {
   onResponseEnd(): void {
     noteEnd()
     this.#body?.close()
+    this.#body = undefined
   }
 
   onResponseError(_: Control | undefined, error: Error): void {
     this.#body?.error(error)
+    this.#body = undefined
     this.answer.reject(error)
   }
 }

@@ -40,6 +40,15 @@ type Connected = (error: Error | null, socket?: Socket) => void
 
 const connectTime = connectSeconds * 1000
 
+/** As undici. */
+const tlsOptions = { ALPNProtocols: ["http/1.1"] }
+
+/**
+ * Codes of an open connection that are also those of one that could not be opened: the request may have been sent. A server that
+ * requires a client certificate says so after the handshake of TLS 1.3, and has read no request.
+ */
+const broken = /^(ECONNRESET|EHOSTUNREACH|ENETUNREACH|EPROTO|ERR_SSL_(?!.*CERTIFICATE_REQUIRED).*)$/
+
 /** The connections to one origin. */
 class Origin {
   readonly url: URL
@@ -62,12 +71,17 @@ class Origin {
   }
 
   #agent(keepAlive: boolean): Kept {
-    const agent = new this.#client.Agent({ keepAlive, keepAliveMsecs: keepAliveProbe, scheduling: "fifo" })
+    const options = { keepAlive, keepAliveMsecs: keepAliveProbe, scheduling: "fifo" as const, ...tlsOptions }
+    const agent = new this.#client.Agent(options)
     const create = agent.createConnection.bind(agent)
     const open = (options: ClientRequestArgs) => this.#opened(create(options) as Socket)
     agent.createConnection = (options, connected) => {
       const opening = keepAlive ? this.#takeOpening() : undefined
-      const again = (socket: Socket) => (socket.destroyed ? open(options) : socket.ref())
+      const again = (socket: Socket) => {
+        // What a server sends before a request is no answer to it, such as a 408 before it closes the connection.
+        if (socket.readableLength > 0) socket.destroy()
+        return socket.destroyed ? open(options) : socket.ref()
+      }
       void this.#pass(opening?.then(again) ?? open(options), connected as Connected)
       // Node waits for its callback.
       return undefined
@@ -115,6 +129,8 @@ class Origin {
     const options: TcpNetConnectOpts & ConnectionOptions = {
       host,
       port: Number(port || (this.#isTls ? 443 : 80)),
+      ...tlsOptions,
+      noDelay: true,
       keepAlive: true,
       keepAliveInitialDelay: keepAliveProbe,
       ...(isAddress ? {} : { servername: host })
@@ -178,18 +194,23 @@ const fieldsOf = ({ rawHeaders }: IncomingMessage): Readonly<Record<string, Read
 const receive = (outgoing: ClientRequest, origin: string, handler: AnswerHandler): void => {
   const fail = (error: Error) => {
     const { socket } = outgoing
-    const isBroken = codeOf(error) === "ECONNRESET" && socket !== null && !socket.connecting
+    const isBroken = broken.test(codeOf(error) ?? "") && socket !== null && !socket.connecting
     handler.onResponseError(undefined, isBroken ? new ConnectionBroke(socket) : error)
   }
   const abort = (reason: Error) => void outgoing.destroy(reason)
+  let answer: IncomingMessage | undefined
   handler.onRequestStart({ pause: () => undefined, resume: () => undefined, abort })
-  outgoing.on("error", fail)
+  outgoing.on("error", (error) => {
+    // An answer that has arrived as a whole is passed on to its end.
+    if (answer?.complete !== true) fail(error)
+  })
   // Node reports no error if the server changes the protocol (101).
   outgoing.once("close", () =>
     handler.answer.reject(new ConnectionBroke(outgoing.socket ?? { bytesRead: 1 }))
   )
   outgoing.once("socket", (socket) => connectionOf(socket, origin).sent())
   outgoing.once("response", (incoming: IncomingMessage) => {
+    answer = incoming
     const control = { pause: () => void incoming.pause(), resume: () => void incoming.resume(), abort }
     const connection = connectionOf(incoming.socket, origin)
     connection.answered(String(incoming.headers["keep-alive"] ?? ""))

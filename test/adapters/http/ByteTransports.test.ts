@@ -33,6 +33,35 @@ const serveWith = (listener: RequestListener, onConnection: (socket: unknown) =>
 
 const serve = (listener: RequestListener) => serveWith(listener, () => undefined)
 
+/** A server that answers each request on a connection with these bytes. */
+const serveBytes = (
+  answer: (socket: Socket) => void,
+  onConnection: (socket: Socket) => void = () => undefined
+) =>
+  Effect.acquireRelease(
+    Effect.callback<{ readonly url: string; readonly close: () => void }>((resume) => {
+      const sockets = new Set<Socket>()
+      const server = createTcpServer((socket) => {
+        sockets.add(socket)
+        socket.on("error", () => undefined)
+        onConnection(socket)
+        socket.on("data", () => answer(socket))
+      })
+      server.listen(0, "127.0.0.1", () =>
+        resume(
+          Effect.succeed({
+            url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
+            close: () => {
+              server.close()
+              for (const socket of sockets) socket.destroy()
+            }
+          })
+        )
+      )
+    }),
+    ({ close }) => Effect.sync(close)
+  ).pipe(Effect.map(({ url }) => url))
+
 /** Every way that sends bytes without `fetch`. */
 const ways = [
   ["undici", UndiciTransport.layer, byteRequest],
@@ -115,6 +144,34 @@ describe.each(ways)("an answer over %s", (_, layer, makeRequest) => {
         )
       )
       assert.strictEqual(read, "failed")
+    })
+  )
+
+  it.live.each<readonly [what: string, answer: string, read: string]>([
+    ["is no HTTP in the middle", "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\nZZZ\r\n", "failed"],
+    ["is followed by what is no HTTP", "Content-Length: 5\r\n\r\nhelloworld", "hello"]
+  ])("is read as far as it is HTTP, where it %s", ([, answer, expected]) =>
+    Effect.gen(function* () {
+      const url = yield* serveBytes((socket) => void socket.write(`HTTP/1.1 200 OK\r\n${answer}`))
+      const response = yield* send(post(url))
+      const read = yield* Effect.promise(() => response.text().catch(() => "failed"))
+      assert.strictEqual(read, expected)
+    })
+  )
+
+  it.live("can be given up when it is complete, but not read", () =>
+    Effect.gen(function* () {
+      // More than what waits for a reader.
+      const url = yield* serve((_, response) => response.end("x".repeat(200_000)))
+      for (let sent = 0; sent < 2; sent++) {
+        const { body } = yield* send(post(url))
+        const reader: ReadableStreamDefaultReader<Uint8Array> = (body ?? assert.fail()).getReader()
+        yield* Effect.promise(() => reader.read())
+        yield* Effect.sleep(20)
+        yield* Effect.promise(() => reader.cancel())
+        // An error in a listener of an event would end the process.
+        yield* Effect.sleep(20)
+      }
     })
   )
 
@@ -312,6 +369,23 @@ describe.each(ways)(
         )
         assert.strictEqual(yield* textOf(yield* send(post(url))), "answer")
         assert.strictEqual(sockets.size, 2)
+      })
+    )
+
+    it.live("is not used if the server has sent something on it", () =>
+      Effect.gen(function* () {
+        let connections = 0
+        const url = yield* serveBytes(
+          (socket) => void socket.write("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nanswer"),
+          (socket) => {
+            if (connections++ === 0)
+              socket.end("HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+          }
+        )
+        yield* connect(url)
+        yield* Effect.sleep(50)
+        assert.strictEqual(yield* textOf(yield* send(post(url))), "answer")
+        assert.strictEqual(connections, 2)
       })
     )
 

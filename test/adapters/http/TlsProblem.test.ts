@@ -2,10 +2,10 @@ import { execFileSync } from "node:child_process"
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { createServer as createPlain, type Server } from "node:http"
 import { createServer, type ServerOptions } from "node:https"
-import type { AddressInfo } from "node:net"
+import { type AddressInfo, connect, createServer as createTcp, type Server as TcpServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { getCACertificates, setDefaultCACertificates } from "node:tls"
+import { getCACertificates, setDefaultCACertificates, type TLSSocket } from "node:tls"
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import { Effect, type Layer } from "effect"
 import * as CoreTransport from "../../../src/adapters/http/CoreTransport.ts"
@@ -53,13 +53,31 @@ afterAll(() => {
   rmSync(folder, { recursive: true })
 })
 
-const listening = (server: Server) =>
+const listening = (server: Server | TcpServer) =>
   Effect.acquireRelease(
     Effect.callback<number>((resume) => {
       server.listen(0, "127.0.0.1", () => resume(Effect.succeed((server.address() as AddressInfo).port)))
     }),
-    () => Effect.sync(() => (server.close(), server.closeAllConnections()))
+    () => Effect.sync(() => (server.close(), "closeAllConnections" in server && server.closeAllConnections()))
   )
+
+/** A way to this port that changes a byte in each part of an answer. */
+const corrupting = (port: number) =>
+  createTcp((client) => {
+    const server = connect(port, "127.0.0.1")
+    // The handshake, and then the request.
+    let parts = 0
+    client.on("data", (part) => {
+      parts++
+      server.write(part)
+    })
+    server.on("data", (part) => {
+      if (parts > 2) part.writeUInt8(part.readUInt8(part.length - 1) ^ 1, part.length - 1)
+      client.write(part)
+    })
+    client.on("error", () => server.destroy()).on("close", () => server.destroy())
+    server.on("error", () => client.destroy())
+  })
 
 const problemOf = (server: Server) =>
   Effect.gen(function* () {
@@ -115,6 +133,32 @@ describe("a TLS connection that fails", () => {
   it.live("says why, and what helps: no TLS", () =>
     Effect.gen(function* () {
       assert.match(yield* problemOf(createPlain()), /does not speak TLS .*check the port/)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("may have carried the request, once the connection was open", () =>
+    Effect.gen(function* () {
+      setDefaultCACertificates([...trusted, read("ca.pem")])
+      let protocol: string | false | null = false
+      const server = createServer(
+        { key: read("good.key"), cert: read("good.pem") },
+        ({ socket }, response) => {
+          protocol = (socket as TLSSocket).alpnProtocol
+          response.end("answer")
+        }
+      )
+      const port = yield* listening(corrupting(yield* listening(server)))
+      const url = `https://127.0.0.1:${port}/`
+      yield* HttpTransport.use(({ connect: open }) => open?.(new URL(url)) ?? Effect.void).pipe(
+        Effect.provide(CoreTransport.layer)
+      )
+      // The two parts of the handshake have to be there before the request.
+      yield* Effect.sleep(200)
+      const { detail, unanswered } = yield* HttpTransport.use(({ send }) =>
+        send(byteRequest(url, { method: "GET", headers: [], content: undefined }))
+      ).pipe(Effect.provide(CoreTransport.layer), Effect.flip)
+      assert.deepEqual([unanswered, protocol], ["broke", "http/1.1"])
+      assert.include(detail, "the connection broke")
     }).pipe(Effect.scoped)
   )
 
