@@ -24,7 +24,12 @@ export class NoPassword extends Schema.TaggedError<NoPassword>()("NoPassword", {
     return this.attempts === undefined
       ? [
           Remedy.advice("Set MCP_CLI_ENCRYPTION_KEY, or run this in a terminal to be asked."),
-          Remedy.set(Remedy.tokenStorage, { password: null }, "the configuration should hold the password")
+          Remedy.set(Remedy.tokenStorage, { password: null }, "the configuration should hold the password"),
+          Remedy.set(
+            Remedy.tokenStorage,
+            { backend: "memory" },
+            "nothing has to be stored, as with a grant without a user"
+          )
         ]
       : [
           Remedy.advice(
