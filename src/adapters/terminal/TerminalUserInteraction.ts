@@ -127,11 +127,13 @@ export const layer = (options: {
           timeout: countdown(Duration.toMillis(options.timeout)),
           byCode: back.byCode && options.remedyText(back.byCode)
         })
-        yield* say(`${before.join("\n")}\n`)
+        yield* say(`${options.messageLines(before).join("\n")}\n`)
         yield* Effect.sync(() => writeAddress(url))
-        yield* say(after.join("\n"))
+        yield* say(options.messageLines(after).join("\n"))
       }),
-      askToUseDevice: Effect.fn("TerminalUserInteraction.askToUseDevice")(showDevicePrompt),
+      askToUseDevice: Effect.fn("TerminalUserInteraction.askToUseDevice")((server, device) =>
+        showDevicePrompt(server, device, options.messageLines)
+      ),
       pastedRedirect: Effect.fn("TerminalUserInteraction.pastedRedirect")(() =>
         attended ? prompt.line : Effect.never
       ),
