@@ -120,7 +120,9 @@ export class SignInRefused extends Schema.TaggedError<SignInRefused>()("SignInRe
   server: Schema.String,
   account,
   error: Schema.String,
-  description: Schema.optionalKey(Schema.String)
+  description: Schema.optionalKey(Schema.String),
+  /** True: a device code was refused (RFC 8628). Absent: the answer came with the browser. */
+  device: Schema.optionalKey(Schema.Boolean)
 }) {
   override get message(): string {
     const answer = this.description === undefined ? this.error : `${this.error}: ${this.description}`
@@ -137,7 +139,12 @@ export class SignInRefused extends Schema.TaggedError<SignInRefused>()("SignInRe
       case "account_selection_required":
       case "server_error":
       case "temporarily_unavailable":
-        return [login(this, { purpose: "try again" })]
+        return [
+          login(this, {
+            ...(this.device === true ? { options: { device: true } } : {}),
+            purpose: "try again"
+          })
+        ]
       case "invalid_scope":
         return [Remedy.check(Remedy.oauthOf(this.server), ["scopes"])]
       default:
