@@ -148,9 +148,7 @@ export class SignInRefused extends Schema.TaggedError<SignInRefused>()("SignInRe
       case "invalid_scope":
         return [Remedy.check(Remedy.oauthOf(this.server), ["scopes"])]
       default:
-        return [
-          Remedy.advice(`Check the oauth block of ${this.server} against the documentation of its provider.`)
-        ]
+        return [Remedy.checkOAuth(this.server)]
     }
   }
 }
