@@ -84,6 +84,7 @@ type Stored =
   | StorageBackends
   | StorageCheck
   | StorageMove
+  | UserInteraction
 
 type SessionServices =
   | Configuration
