@@ -114,6 +114,18 @@ export const remove = about("remove")
 /** Advice in whole sentences. */
 export const advice = (text: string): Advice => ({ _tag: "Advice", text })
 
+/**
+ * True if a server has a name, and so an entry in the configuration. A server that was given by its URL alone has that URL in
+ * the place of a name: a remedy for its entry is for the one that the user would have to add.
+ */
+export const hasEntry = (server: string): boolean => !/^https?:\/\//i.test(server)
+
+/** What to do if no field of the `oauth` block is known to be wrong. */
+export const checkOAuth = (server: string): Remedy =>
+  hasEntry(server)
+    ? advice(`Check the oauth block of ${server} against the documentation of its provider.`)
+    : advice(`Tell the provider of ${server}, or see in its documentation what a client needs.`)
+
 /** The block of a server. */
 export const entryOf = (server: string): Configure["path"] => ["mcpServers", server]
 

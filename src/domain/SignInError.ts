@@ -27,6 +27,17 @@ const login = (
 
 const plural = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? "" : "s"}`
 
+/** True: the run is in continuous integration, where no command signs in. Absent: false. */
+const unattended = Schema.optionalKey(Schema.Boolean)
+
+/** What helps where no command signs in. */
+const withoutLogin = (server: string): ReadonlyArray<Remedy.Remedy> => [
+  Remedy.advice(
+    "No command signs in while CI is set. Sign in on a machine with a browser, and let this job use that sign-in: in Vault, or in encrypted files that it has."
+  ),
+  Remedy.set(Remedy.oauthOf(server), { grant_type: null }, "its provider has a grant without a user")
+]
+
 /** A credential is needed, and no user is present to approve a sign-in. */
 export class SignInRequired extends Schema.TaggedError<SignInRequired>()("SignInRequired", {
   server: Schema.String,
@@ -42,7 +53,8 @@ export class SignInRequired extends Schema.TaggedError<SignInRequired>()("SignIn
     "non-interactive"
   ]),
   /** What the server said when it ended the sign-in. Absent: nothing, or another process knows. */
-  answer: Schema.optionalKey(Schema.String)
+  answer: Schema.optionalKey(Schema.String),
+  unattended
 }) {
   override get message(): string {
     const name = nameOf(this)
@@ -65,6 +77,7 @@ export class SignInRequired extends Schema.TaggedError<SignInRequired>()("SignIn
   }
 
   get remedies(): ReadonlyArray<Remedy.Remedy> {
+    if (this.unattended === true) return withoutLogin(this.server)
     return [login(this, this.why === "non-interactive" ? { purpose: "sign in at a terminal" } : {})]
   }
 }
@@ -78,7 +91,8 @@ export class ScopeRequired extends Schema.TaggedError<ScopeRequired>()("ScopeReq
   /** The scopes to sign in for: the missing ones and those of before. */
   scopes: Schema.Array(Schema.String),
   /** The server's own words. */
-  description: Schema.optionalKey(Schema.String)
+  description: Schema.optionalKey(Schema.String),
+  unattended
 }) {
   override get message(): string {
     const scopes = `${this.missing.length === 1 ? "scope" : "scopes"} ${printable(this.missing.join(" "))}`
@@ -86,6 +100,7 @@ export class ScopeRequired extends Schema.TaggedError<ScopeRequired>()("ScopeReq
   }
 
   get remedies(): ReadonlyArray<Remedy.Remedy> {
+    if (this.unattended === true) return withoutLogin(this.server)
     return [login(this, { options: { scope: this.scopes.join(" ") } })]
   }
 }
@@ -120,7 +135,9 @@ export class SignInRefused extends Schema.TaggedError<SignInRefused>()("SignInRe
   server: Schema.String,
   account,
   error: Schema.String,
-  description: Schema.optionalKey(Schema.String)
+  description: Schema.optionalKey(Schema.String),
+  /** True: a device code was refused (RFC 8628). Absent: the answer came with the browser. */
+  device: Schema.optionalKey(Schema.Boolean)
 }) {
   override get message(): string {
     const answer = this.description === undefined ? this.error : `${this.error}: ${this.description}`
@@ -137,13 +154,16 @@ export class SignInRefused extends Schema.TaggedError<SignInRefused>()("SignInRe
       case "account_selection_required":
       case "server_error":
       case "temporarily_unavailable":
-        return [login(this, { purpose: "try again" })]
+        return [
+          login(this, {
+            ...(this.device === true ? { options: { device: true } } : {}),
+            purpose: "try again"
+          })
+        ]
       case "invalid_scope":
         return [Remedy.check(Remedy.oauthOf(this.server), ["scopes"])]
       default:
-        return [
-          Remedy.advice(`Check the oauth block of ${this.server} against the documentation of its provider.`)
-        ]
+        return [Remedy.checkOAuth(this.server)]
     }
   }
 }

@@ -130,6 +130,7 @@ const user = (presence: Presence) =>
       return TerminalUserInteraction.layer({
         presence: presence === "always" ? "always" : "terminal",
         interactive: presence !== "never" && (yield* interactive),
+        unattended: yield* isUnattended,
         timeout: Duration.seconds(yield* CallbackTimeout),
         opensBrowser: yield* BrowserSetting,
         remedyText: (remedy) => remedyText(remedy, configFile),

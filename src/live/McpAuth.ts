@@ -57,6 +57,7 @@ const userOf = ({ interaction = "terminal", timeout = defaultUserTimeout }: McpA
         presence: "terminal",
         opensBrowser: true,
         interactive: !unattended,
+        unattended,
         timeout: Duration.fromInputUnsafe(timeout),
         remedyText: (remedy) => remedyText(remedy),
         messageLines: (lines) => lines

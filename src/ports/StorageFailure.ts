@@ -24,13 +24,39 @@ export class NoPassword extends Schema.TaggedError<NoPassword>()("NoPassword", {
     return this.attempts === undefined
       ? [
           Remedy.advice("Set MCP_CLI_ENCRYPTION_KEY, or run this in a terminal to be asked."),
-          Remedy.set(Remedy.tokenStorage, { password: null }, "the configuration should hold the password")
+          Remedy.set(Remedy.tokenStorage, { password: null }, "the configuration should hold the password"),
+          Remedy.set(
+            Remedy.tokenStorage,
+            { backend: "memory" },
+            "nothing has to be stored, as with a grant without a user"
+          )
         ]
       : [
           Remedy.advice(
             "Try again and type the same password twice, of 8 characters or more, or set MCP_CLI_ENCRYPTION_KEY."
           )
         ]
+  }
+}
+
+/** The environment or the configuration gives a new store a password that is too short. Nothing was changed. */
+export class PasswordTooShort extends Schema.TaggedError<PasswordTooShort>()("PasswordTooShort", {
+  /** A new store, or a new password for an existing one. */
+  use: Schema.Literals(["store", "rekey"]),
+  minLength: Schema.Int
+}) {
+  override get message(): string {
+    return this.use === "store"
+      ? `The password for the new token store has fewer than ${this.minLength} characters.`
+      : `The new password of the token store has fewer than ${this.minLength} characters. Nothing was changed.`
+  }
+
+  get remedies(): ReadonlyArray<Remedy.Remedy> {
+    const source =
+      this.use === "store"
+        ? 'MCP_CLI_ENCRYPTION_KEY, or "password" in "tokenStorage",'
+        : "MCP_CLI_NEW_ENCRYPTION_KEY"
+    return [Remedy.advice(`Set ${source} to ${this.minLength} characters or more.`)]
   }
 }
 
@@ -300,6 +326,7 @@ export class VaultFailure extends Schema.TaggedError<VaultFailure>()("VaultFailu
 /** Why a store failed. */
 export type StorageFailure =
   | NoPassword
+  | PasswordTooShort
   | WrongPassword
   | Corrupt
   | NewerVersion
@@ -318,6 +345,7 @@ export type StorageFailure =
 export const isOfWholeStore = (reason: StorageFailure): boolean => {
   switch (reason._tag) {
     case "NoPassword":
+    case "PasswordTooShort":
     case "WrongPassword":
     case "Unavailable":
     case "Locked":

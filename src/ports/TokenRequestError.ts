@@ -158,13 +158,22 @@ const remediesOf = ({
         ? [Remedy.check([...oauth, "identity_provider"], ["client_id", "client_secret", "private_key"])]
         : []
     case "Refused":
-      return [...way, Remedy.advice(`Check the oauth block of ${server}.`)]
+      return [...way, Remedy.checkOAuth(server)]
     case "Malformed":
-      return [...way, Remedy.check(oauth, [endpointOf(purpose).field], "the configuration sets it"), report]
+      return [
+        ...way,
+        ...(Remedy.hasEntry(server)
+          ? [Remedy.check(oauth, [endpointOf(purpose).field], "the configuration sets it")]
+          : []),
+        report
+      ]
     case "UnusableSecret":
       return secretRemedies(server, reason, purpose)
     case "NotSenderConstrained":
-      return [report, Remedy.remove(oauth, ["dpop"], "the server does not require it")]
+      return [
+        report,
+        ...(Remedy.hasEntry(server) ? [Remedy.remove(oauth, ["dpop"], "the server does not require it")] : [])
+      ]
   }
 }
 

@@ -25,6 +25,8 @@ export class UserInteraction extends Context.Service<
   {
     /** True if a user can approve a sign-in. Otherwise no sign-in is started. */
     readonly present: boolean
+    /** True in continuous integration, where no command signs in: errors then name other ways. Absent: false. */
+    readonly unattended?: boolean
     /** How long a sign-in waits for the user. */
     readonly timeout: Duration.Duration
     /**

@@ -248,8 +248,27 @@ describe("a sign-in that nobody is there for", () => {
       const before = world.browsersOpened()
       const { code, stderr } = await world.run(args, { env })
       assert.strictEqual(code, 3, stderr)
-      assert.include(stderr, "mcp-cli auth login demo")
+      // No command signs in under CI.
+      if ("CI" in env) assert.notInclude(stderr, "mcp-cli auth login")
+      else assert.include(stderr, "mcp-cli auth login demo")
       assert.strictEqual(world.browsersOpened(), before)
+    }
+  })
+
+  it("is replaced in CI by what works there", async () => {
+    const { url } = world.mcpServer
+    const file = join(world.home, "ci.json")
+    writeFileSync(file, JSON.stringify({ mcpServers: { other: { url: url.href } } }))
+    for (const args of [
+      ["ping", "other"],
+      ["auth", "status", "other"],
+      ["auth", "login", "other"]
+    ]) {
+      const run = await world.run([...args, "--config-file", file], { env: { CI: "true" } })
+      assert.strictEqual(run.code, 3, run.stderr)
+      assert.include(run.stderr, "machine with a browser")
+      assert.include(run.stderr, '"grant_type"')
+      assert.notInclude(run.stderr, "auth login")
     }
   })
 
@@ -318,7 +337,7 @@ describe("the store", () => {
     await login()
     assert.strictEqual((await world.run(["auth", "reset", "--all"])).code, 2)
     assert.strictEqual((await world.run(["auth", "reset", "--all", "--yes"])).code, 0)
-    const other = { env: { MCP_CLI_ENCRYPTION_KEY: "another" } }
+    const other = { env: { MCP_CLI_ENCRYPTION_KEY: "another one" } }
     assert.strictEqual((await world.run(["auth", "login", "demo"], other)).code, 0)
     assert.strictEqual((await world.run(["auth", "token", "demo"], other)).code, 0)
   })

@@ -137,6 +137,16 @@ describe("auth doctor", () => {
     assert.include(fixOf((await examine(it)).of("server")), '"url"')
   })
 
+  it("names no entry of a server that has none", async () => {
+    const { configure, run } = await open()
+    configure({ mcpServers: {} })
+    const url = `${await serve((_request, response) => response.writeHead(404).end())}/nothing`
+    const { code, stdout } = await run(["auth", "doctor", url])
+    assert.strictEqual(code, 5)
+    assert.include(stdout, `Check the URL ${url}.`)
+    assert.notInclude(stdout, "entry of")
+  })
+
   it("compares the clocks", async () => {
     const it = await open()
     const url = await serve((_request, response) => {

@@ -61,7 +61,7 @@ describe("auth token --header", () => {
     })
     assert.strictEqual(code, 3)
     assert.strictEqual(stdout, "")
-    assert.include(stderr, "Run: mcp-cli auth login demo")
+    assert.include(stderr, "Not signed in to demo.")
   })
 })
 

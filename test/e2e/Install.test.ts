@@ -7,6 +7,8 @@ const url = "https://mcp.example.com/mcp"
 const program = resolve("dist/bin/mcp-cli.cjs")
 const start = { command: process.execPath, args: [program, "proxy", "demo"] }
 
+const files = { command: "npx", args: ["-y", "server"], env: { KEY: "${KEY}" } }
+
 let home: Home
 const at = (...parts: ReadonlyArray<string>) => join(home.home, ...parts)
 const read = (...parts: ReadonlyArray<string>) => readFileSync(at(...parts), "utf8")
@@ -16,7 +18,7 @@ const run = (args: ReadonlyArray<string>, cwd = home.home) =>
 beforeAll(() => {
   home = makeHome(url)
   home.configure({
-    mcpServers: { demo: { url }, files: { command: "npx", args: ["-y", "server"], env: { KEY: "${KEY}" } } }
+    mcpServers: { demo: { url }, files }
   })
   for (const folder of [".cursor", ".codex", "project"]) mkdirSync(at(folder))
   writeFileSync(at(".codex", "config.toml"), 'model = "x" # mine\n')
@@ -27,7 +29,8 @@ describe("install", () => {
   it("lists the clients of this machine, shows the change, and writes it only with consent", async () => {
     const listed = await run(["install", "demo"])
     assert.strictEqual(listed.code, 0, listed.stderr)
-    assert.include(listed.stdout, `cursor  Cursor  -        ${at(".cursor", "mcp.json")}`)
+    assert.include(listed.stdout, `cursor  Cursor  -                ${at(".cursor", "mcp.json")}`)
+    assert.match(listed.stdout, /^CLIENT +NAME +THROUGH MCP-CLI +FILE\n/)
     assert.notInclude(listed.stdout, "Windsurf")
     assert.include(listed.stderr, "run: mcp-cli install demo --client cursor\n")
 
@@ -61,6 +64,7 @@ describe("install", () => {
         `Added demo in Codex: ${at(".codex", "config.toml")}`,
         `The file as it was before: ${at(".codex", "config.toml.bak")}`,
         "Running sessions of Codex do not see it. Start a new one.",
+        "Sign-ins are stored in encrypted files: Cursor and Codex need MCP_CLI_ENCRYPTION_KEY in their environment. The password is not written into the entry.",
         ""
       ].join("\n")
     )
@@ -83,6 +87,22 @@ describe("install", () => {
       stdout: "",
       stderr: `Cursor has demo already. ${at(".cursor", "mcp.json")} was not changed.\n`
     })
+  })
+
+  it("says nothing of a password where the proxy of the client needs none", async () => {
+    const server = { demo: { url } }
+    for (const tokenStorage of [
+      { backend: "encrypted", password: "a password of the configuration" },
+      { backend: "memory" }
+    ]) {
+      home.configure({ mcpServers: server, tokenStorage })
+      const done = await run(["install", "demo", "--client", "zed", "--force", "--yes"])
+      assert.strictEqual(done.code, 0, done.stderr)
+      assert.include(done.stderr, "Added demo in Zed")
+      assert.notInclude(done.stderr, "MCP_CLI_ENCRYPTION_KEY")
+      assert.strictEqual((await run(["uninstall", "demo", "--client", "zed", "--yes"])).code, 0)
+    }
+    home.configure({ mcpServers: { ...server, files } })
   })
 
   it("names the configuration that is not found everywhere, as one argument", async () => {

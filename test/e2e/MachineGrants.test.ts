@@ -2,7 +2,7 @@ import { generateKeyPairSync } from "node:crypto"
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
-import { startWorld, type World } from "./World.ts"
+import { makeHome, startWorld, type World } from "./World.ts"
 
 const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" })
 const machine = { grant_types: ["client_credentials"], redirect_uris: [], response_types: [] }
@@ -81,6 +81,31 @@ describe("a server that this program signs in to by itself", () => {
     const tools = await run(["tools", "key"])
     assert.strictEqual(tools.code, 0, tools.stderr)
     assert.strictEqual(requests(), before + 1)
+  })
+
+  it("is told in CI without a password what it can do, and nothing is said to be stored", async () => {
+    const home = makeHome(world.mcpServer.url.href)
+    const env = { CI: "1", CLIENT_SECRET: "the secret of a client", MCP_CLI_ENCRYPTION_KEY: "" }
+    const entry = {
+      url: world.mcpServer.url.href,
+      oauth: {
+        grant_type: "client_credentials",
+        issuer: world.authorizationServer.issuer,
+        client_id: "with-a-secret",
+        client_secret: "${CLIENT_SECRET}",
+        scopes: ["mcp:read"]
+      }
+    }
+    home.configure({ mcpServers: { secret: entry } })
+    const locked = await home.run(["tools", "secret"], { env })
+    assert.strictEqual(locked.code, 4, locked.stderr)
+    assert.notInclude(locked.stderr, "from now on")
+    assert.include(locked.stderr, "MCP_CLI_ENCRYPTION_KEY")
+    assert.include(locked.stderr, '"backend": "memory" in "tokenStorage"')
+    home.configure({ mcpServers: { secret: entry }, tokenStorage: { backend: "memory" } })
+    const unstored = await home.run(["tools", "secret"], { env })
+    assert.strictEqual(unstored.code, 0, unstored.stderr)
+    await home.close()
   })
 
   it("ends with 2, and the path, where its key is not there", async () => {

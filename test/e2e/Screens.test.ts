@@ -253,8 +253,8 @@ describe.skipIf(!hasTerminal)("the screens of a sign-in (need script of util-lin
       env: { MCP_CLI_ENCRYPTION_KEY: "" }
     })
     await terminal.shows(/Secret KEY of keyed: $/)
-    await terminal.type("a secret\r", /is set: $/)
-    await terminal.type("short\r", /characters\.[^]*is set: $/)
+    await terminal.type("a secret\r", /is\s+set: $/)
+    await terminal.type("short\r", /characters\.[^]*is\s+set: $/)
     await terminal.type("long enough\r", /again: $/)
     terminal.press("long enough\r")
     assert.strictEqual((await terminal.ended).code, 0)

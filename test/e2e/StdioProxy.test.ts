@@ -125,6 +125,18 @@ describe("mcp-cli proxy", () => {
     await client.close()
   })
 
+  it("tells an error that prevents it once, before its client ends it", async () => {
+    const world = await protectedWorld()
+    const proxy = world.start(["proxy", "nosuch"], { openInput: true })
+    await proxy.shows(/has no server "nosuch"/)
+    proxy.child.stdin?.end()
+    const { code, stderr } = await proxy.ended
+    assert.strictEqual(code, 2)
+    assert.lengthOf(stderr.match(/has no server "nosuch"/g) ?? [], 1, stderr)
+    const json = await world.run(["proxy", "nosuch", "--json"])
+    assert.propertyVal(JSON.parse(json.stderr).error, "code", "UnknownServer")
+  })
+
   it("needs no configuration for a URL, and shows no token and no body on stderr under -vv", async () => {
     const world = await protectedWorld()
     world.configure({ mcpServers: {} })

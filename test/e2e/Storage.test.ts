@@ -424,11 +424,15 @@ describe("encrypted files", () => {
   })
 
   it("get another password, and the old one opens nothing", async () => {
-    const rekeyed = await world.run(["storage", "rekey"], { env: { MCP_CLI_NEW_ENCRYPTION_KEY: "another" } })
+    const rekeyed = await world.run(["storage", "rekey"], {
+      env: { MCP_CLI_NEW_ENCRYPTION_KEY: "another one" }
+    })
     assert.strictEqual(rekeyed.code, 0, rekeyed.stderr)
     assert.include(oneLine(rekeyed.stderr).at(-1), "MCP_CLI_ENCRYPTION_KEY")
     assert.strictEqual((await world.run(["auth", "token", "demo"])).code, 4)
-    const token = await world.run(["auth", "token", "demo"], { env: { MCP_CLI_ENCRYPTION_KEY: "another" } })
+    const token = await world.run(["auth", "token", "demo"], {
+      env: { MCP_CLI_ENCRYPTION_KEY: "another one" }
+    })
     assert.strictEqual(token.code, 0, token.stderr)
   })
 

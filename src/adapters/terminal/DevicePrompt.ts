@@ -1,5 +1,5 @@
 import { clearLine, cursorTo } from "node:readline"
-import { Clock, Config, Effect } from "effect"
+import { Clock, Config, Effect, identity } from "effect"
 import type { DevicePrompt } from "../../ports/UserInteraction.ts"
 import { countdown } from "./Countdown.ts"
 import { qrCode, type TerminalSize } from "./QrCode.ts"
@@ -9,18 +9,20 @@ import { isOnScreen, say } from "./Terminal.ts"
  * The text for a device code (RFC 8628 §3.3).
  *
  * @param size of a terminal that can show a QR code; `undefined` for no code
+ * @param messageLines breaks the sentences for this terminal. Addresses stay whole, so that they are copied whole.
  */
 export const devicePrompt = Effect.fnUntraced(function* (
   server: string,
   { userCode, verificationUri, verificationUriComplete }: DevicePrompt,
-  size: TerminalSize | undefined
+  size: TerminalSize | undefined,
+  messageLines: (lines: ReadonlyArray<string>) => ReadonlyArray<string> = identity
 ) {
   // The user compares the code even if it need not be typed: that exposes a URL from an attacker (§5.4).
   const complete = verificationUriComplete !== undefined
   const picture =
     size === undefined ? [] : yield* qrCode((verificationUriComplete ?? verificationUri).href, size)
   return [
-    `Authentication required for ${server}`,
+    ...messageLines([`Authentication required for ${server}`]),
     "Open this URL on any device:",
     "",
     `  ${verificationUri.href}`,
@@ -31,7 +33,7 @@ export const devicePrompt = Effect.fnUntraced(function* (
     "",
     ...(complete
       ? [
-          "Or open this URL and check that the page shows the same code:",
+          ...messageLines(["Or open this URL and check that the page shows the same code:"]),
           "",
           `  ${verificationUriComplete.href}`,
           ""
@@ -40,7 +42,9 @@ export const devicePrompt = Effect.fnUntraced(function* (
     ...(picture.length === 0
       ? []
       : [
-          `Or scan this QR code${complete ? " and check that the page shows" : ", then enter"} ${userCode}:`,
+          ...messageLines([
+            `Or scan this QR code${complete ? " and check that the page shows" : ", then enter"} ${userCode}:`
+          ]),
           ...picture
         ])
   ].join("\n")
@@ -74,8 +78,12 @@ const waitingLine = (end: number) => {
 }
 
 /** Shows a device code, and the time left until the scope closes. */
-export const showDevicePrompt = Effect.fnUntraced(function* (server: string, device: DevicePrompt) {
-  yield* say(`${yield* devicePrompt(server, device, yield* pictureSize(process.stderr))}\n`)
+export const showDevicePrompt = Effect.fnUntraced(function* (
+  server: string,
+  device: DevicePrompt,
+  messageLines: (lines: ReadonlyArray<string>) => ReadonlyArray<string>
+) {
+  yield* say(`${yield* devicePrompt(server, device, yield* pictureSize(process.stderr), messageLines)}\n`)
   if (isOnScreen()) return yield* Effect.asVoid(Effect.forkScoped(waitingLine(device.expiresAt)))
   const left = device.expiresAt - (yield* Clock.currentTimeMillis)
   yield* say(`Waiting up to ${countdown(left)} minutes.\n`)

@@ -95,6 +95,8 @@ export const layer = (options: {
   readonly presence: "always" | "terminal"
   /** False for `--no-interactive` and in CI. */
   readonly interactive: boolean
+  /** True in CI. Absent: false. */
+  readonly unattended?: boolean
   readonly timeout: Duration.Duration
   /** False for `--no-browser`. */
   readonly opensBrowser: boolean
@@ -109,6 +111,7 @@ export const layer = (options: {
     const oneSignIn = Semaphore.makeUnsafe(1)
     return UserInteraction.of({
       present: options.interactive && (options.presence === "always" || attended),
+      unattended: options.unattended === true,
       timeout: options.timeout,
       attention: oneSignIn.takeScoped(1),
       askToSignIn: Effect.fn("TerminalUserInteraction.askToSignIn")(function* (server, url, back) {
@@ -127,11 +130,13 @@ export const layer = (options: {
           timeout: countdown(Duration.toMillis(options.timeout)),
           byCode: back.byCode && options.remedyText(back.byCode)
         })
-        yield* say(`${before.join("\n")}\n`)
+        yield* say(`${options.messageLines(before).join("\n")}\n`)
         yield* Effect.sync(() => writeAddress(url))
-        yield* say(after.join("\n"))
+        yield* say(options.messageLines(after).join("\n"))
       }),
-      askToUseDevice: Effect.fn("TerminalUserInteraction.askToUseDevice")(showDevicePrompt),
+      askToUseDevice: Effect.fn("TerminalUserInteraction.askToUseDevice")((server, device) =>
+        showDevicePrompt(server, device, options.messageLines)
+      ),
       pastedRedirect: Effect.fn("TerminalUserInteraction.pastedRedirect")(() =>
         attended ? prompt.line : Effect.never
       ),

@@ -122,9 +122,14 @@ export const login = Command.make(
     }
     const key = yield* accountAt(name)
     const { grant } = server.oauth
-    const { present } = yield* UserInteraction
+    const { present, unattended = false } = yield* UserInteraction
     if (!present && (device || grant === undefined || !isNonInteractiveGrant(grant))) {
-      return yield* new SignInRequired({ server: name, account: key.account, why: "non-interactive" })
+      return yield* new SignInRequired({
+        server: name,
+        account: key.account,
+        why: "non-interactive",
+        ...(unattended ? { unattended } : {})
+      })
     }
     const scopes = scopesOf(scope.join(" "))
     const flow = SignIn.use((signIn) =>

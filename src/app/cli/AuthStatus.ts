@@ -10,6 +10,7 @@ import { httpEntry, isUrl, nameOf, resolvedName, serverName } from "./Arguments.
 import { keysOf } from "./ConfiguredSignIns.ts"
 import type { JsonOutput } from "./JsonOutput.ts"
 import type { Styled } from "./Line.ts"
+import { UserInteraction } from "../../ports/UserInteraction.ts"
 import { isoTime, printJson, printTable, relativeTime, tell, tellError } from "./Output.ts"
 import { progressOf } from "./Progress.ts"
 import { errorText, remedyText } from "./RemedyText.ts"
@@ -88,13 +89,13 @@ const isWithoutUser = (name: string) =>
   )
 
 /** The error that ends the command if a user has to sign in. */
-const signInRequired = (statuses: ReadonlyArray<AccountStatus>) => {
+const signInRequired = (statuses: ReadonlyArray<AccountStatus>, unattended: boolean) => {
   const [first, ...others] = statuses
   if (first === undefined) return []
   if (others.length > 0) return [new SignInsRequired({ names: statuses.map(({ key }) => nameOf(key)) })]
   const { account, server } = first.key
   const why = first.state === "expired" ? "expired" : "never signed in"
-  return [new SignInRequired({ server, account, why })]
+  return [new SignInRequired({ server, account, why, ...(unattended ? { unattended } : {}) })]
 }
 
 /** Problems that are shown. A policy may forbid each record of a thousand. */
@@ -210,10 +211,13 @@ export const status = Command.make(
       yield* Effect.fromResult(configuration)
       yield* reportProblems(invalid)
     }
+    const { unattended = false } = yield* UserInteraction
     if (yield* Json) {
       yield* printJson(shown.map((row) => json(row, needing.includes(row))))
       // The others are in the rows.
-      return yield* reportProblems([...problems, ...invalid, ...signInRequired(needing)].slice(0, 1))
+      return yield* reportProblems(
+        [...problems, ...invalid, ...signInRequired(needing, unattended)].slice(0, 1)
+      )
     }
     yield* showWarnings()
     if (problems.length === 0 && shown.length === 0) {
@@ -238,7 +242,7 @@ export const status = Command.make(
     ])
     yield* showElsewhere(elsewhere)
     yield* showFailed(shown)
-    yield* reportProblems([...problems, ...invalid, ...signInRequired(needing)])
+    yield* reportProblems([...problems, ...invalid, ...signInRequired(needing, unattended)])
   })
 ).pipe(
   Command.withDescription(

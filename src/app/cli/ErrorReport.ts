@@ -1,4 +1,4 @@
-import { Cause, Effect, Layer, Ref, References } from "effect"
+import { Cause, Context, Effect, Layer, Ref, References } from "effect"
 import type { CliOutput } from "effect/cli"
 import { safeJson } from "../../domain/PrintableText.ts"
 import type { CommandError } from "./ExitCode.ts"
@@ -18,14 +18,19 @@ export interface ErrorFormat {
 /** The format until the command line has been read. */
 export const defaultErrorFormat: ErrorFormat = { json: false, verbose: false, configFile: undefined }
 
+/** The format that the flags of this run ask for. */
+export const errorFormatOfRun = Effect.gen(function* () {
+  return { json: yield* Json, verbose: (yield* Verbose) > 0, configFile: yield* configFileOfRun }
+})
+
 /** Takes the format of errors, and the level of the log, from the flags of a command. */
 export const layerOfFlags = (format: Ref.Ref<ErrorFormat>) =>
   Layer.effect(
     References.MinimumLogLevel,
     Effect.gen(function* () {
-      const verbose = (yield* Verbose) > 0
-      yield* Ref.set(format, { json: yield* Json, verbose, configFile: yield* configFileOfRun })
-      return verbose ? "Debug" : "Warn"
+      const settled = yield* errorFormatOfRun
+      yield* Ref.set(format, settled)
+      return settled.verbose ? "Debug" : "Warn"
     })
   )
 
@@ -52,8 +57,16 @@ export const reportInvalid = Effect.fnUntraced(function* (
   if (!json) yield* tell(`Usage: ${helpDoc.usage}`, `More: ${commandPath.join(" ")} --help`)
 })
 
-/** Shows on stderr why a command failed. */
+/** Marks the cause of an error that the user has been told. */
+class Reported extends Context.Service<Reported, true>()("mcp-cli-oauth/app/cli/ErrorReport/Reported") {}
+
+/** The same cause, which {@link reportError} does not show again. */
+export const reported = <E>(cause: Cause.Cause<E>): Cause.Cause<E> =>
+  Cause.annotate(cause, Context.make(Reported, true))
+
+/** Shows on stderr why a command failed, unless it has shown that before. */
 export const reportError = (cause: Cause.Cause<CommandError>, format: ErrorFormat) => {
+  if (Context.getOrUndefined(Cause.annotations(cause), Reported) === true) return Effect.void
   const error = Cause.findErrorOption(cause)
   if (error._tag === "Some") return show(error.value, format)
   if (Cause.hasInterruptsOnly(cause)) return Effect.void

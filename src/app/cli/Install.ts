@@ -1,10 +1,13 @@
-import { Effect, Option } from "effect"
+import { Effect, type Layer, Option } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { type Launch, type McpClient, mcpClientIds, mcpClients } from "../../domain/McpClient.ts"
 import { proxyLaunch } from "./clients/ProxyLaunch.ts"
 import { advice, command } from "../../domain/Remedy.ts"
 import { ClientFiles } from "../../ports/ClientFiles.ts"
 import { Configuration, ConfigurationError, UnknownServer } from "../../ports/Configuration.ts"
+import type { StorageError } from "../../ports/CredentialStore.ts"
+import { storageBackends } from "../../ports/StorageBackend.ts"
+import { ChosenStorage } from "../storage/ChosenStorage.ts"
 import { OwnProgram } from "../../ports/OwnProgram.ts"
 import { nearName } from "../../domain/NearName.ts"
 import { nameForUrl } from "../../domain/TypedAddress.ts"
@@ -14,7 +17,7 @@ import { clientsOf, isPresent, ownServerOf, placesIn, serversOf } from "./client
 import { type EditOptions, type Installation, planInstall } from "./clients/PlannedEdit.ts"
 import type { JsonOutput } from "./JsonOutput.ts"
 import { printJson, printTable, tell } from "./Output.ts"
-import { remedyText } from "./RemedyText.ts"
+import { listed, remedyText } from "./RemedyText.ts"
 import { configFileOfRun, Json } from "./Settings.ts"
 import { UsageError } from "./UsageError.ts"
 
@@ -137,7 +140,7 @@ const list = Effect.fnUntraced(function* (server: string | undefined, scope: Edi
   if (present.length === 0) yield* tell("None of the clients that mcp-cli knows is on this machine.")
   else {
     yield* printTable([
-      ["CLIENT", "NAME", "SERVERS", "FILE"],
+      ["CLIENT", "NAME", "THROUGH MCP-CLI", "FILE"],
       ...present.map(({ client, file, problem, servers }) => [
         client.id,
         client.title,
@@ -161,7 +164,29 @@ const messages = {
   replaced: "Replaced"
 } as const
 
-const report = (server: string, { args, command }: Launch, dryRun: boolean) =>
+type StorageInUse<R> = Layer.Layer<ChosenStorage | Configuration, ConfigurationError | StorageError, R>
+
+/**
+ * Tells which clients need the password of the encrypted files: nothing can ask for it there, and no entry holds it. A storage
+ * that cannot be examined prevents no installation.
+ */
+const tellPassword = <R>(clients: ReadonlyArray<McpClient>, storage: () => StorageInUse<R>) =>
+  Effect.gen(function* () {
+    const { password } = yield* Configuration.use((configuration) => configuration.tokenStorage)
+    const { backend } = yield* ChosenStorage.use(({ inUse }) => inUse)
+    if (password !== undefined || backend !== storageBackends.encrypted.name) return
+    const [need, their] = clients.length === 1 ? ["needs", "its"] : ["need", "their"]
+    yield* tell(
+      `Sign-ins are stored in encrypted files: ${listed(clients.map(({ title }) => title))} ${need} MCP_CLI_ENCRYPTION_KEY in ${their} environment. The password is not written into the entry.`
+    )
+  }).pipe(Effect.provide(storage()), Effect.ignore)
+
+const report = <R>(
+  server: string,
+  { args, command }: Launch,
+  dryRun: boolean,
+  storage: () => StorageInUse<R>
+) =>
   Effect.fnUntraced(function* (done: ReadonlyArray<CarriedOut<Installation>>) {
     if (yield* Json) {
       return yield* printJson({
@@ -187,50 +212,67 @@ const report = (server: string, { args, command }: Launch, dryRun: boolean) =>
       if (backup !== undefined) yield* tell(`The file as it was before: ${backup}`)
       yield* tell(client.restart)
     }
-  })
-
-/** `mcp-cli install NAME --client CLIENT` */
-export const install = Command.make(
-  "install",
-  {
-    name: Argument.String("NAME").pipe(
-      Argument.withDescription("A server of the configuration (mcp-cli servers lists them)"),
-      Argument.optional
-    ),
-    ...editFlags,
-    force: flag("force", "Replace an entry of another program; write the file of a client that was not found")
-  },
-  Effect.fn("cli.install")(function* ({ client, dryRun, followLinks, force, name, project, yes }) {
-    const clients = yield* clientsOf(client)
-    const options = { scope: project ? "project" : "user", force, followsLinks: followLinks } as const
-    if (Option.isNone(name)) {
-      if (clients.length === 0) return yield* list(undefined, options.scope)
-      return yield* new UsageError({
-        problem: "The server is missing: mcp-cli install NAME --client CLIENT",
-        remedies: []
-      })
-    }
-    const server = yield* configuredName(name.value)
-    if (clients.length === 0) return yield* list(server, options.scope)
-    const launch = yield* launchOfProxy(server, options)
-    yield* carryOutAll(
-      clients.map((one) => Effect.map(planInstall(one, server, launch, options), (edit) => [edit])),
-      {
-        dryRun,
-        yes,
-        what: `This adds ${server} to ${clients.map(({ title }) => title).join(", ")}`
-      },
-      report(server, launch, dryRun)
+    const written = done.filter(({ result }) => result !== "unchanged")
+    if (dryRun || written.length === 0) return
+    yield* tellPassword(
+      written.map(({ client }) => client),
+      storage
     )
   })
-).pipe(
-  Command.withDescription("Let another MCP client use a server through mcp-cli, which signs in for it"),
-  Command.withExamples([
-    { command: "mcp-cli install", description: "List the clients of this machine, and what they have" },
-    { command: "mcp-cli install notion --client cursor", description: "Show the change, ask, and write it" },
+
+/**
+ * `mcp-cli install NAME --client CLIENT`
+ *
+ * @param storage the storage in use, without a user to ask. Built once an entry is written.
+ */
+export const install = <R>(storage: () => StorageInUse<R>) =>
+  Command.make(
+    "install",
     {
-      command: "mcp-cli install notion --client claude-desktop --client codex --yes",
-      description: "In two clients, without being asked"
-    }
-  ])
-)
+      name: Argument.String("NAME").pipe(
+        Argument.withDescription("A server of the configuration (mcp-cli servers lists them)"),
+        Argument.optional
+      ),
+      ...editFlags,
+      force: flag(
+        "force",
+        "Replace an entry of another program; write the file of a client that was not found"
+      )
+    },
+    Effect.fn("cli.install")(function* ({ client, dryRun, followLinks, force, name, project, yes }) {
+      const clients = yield* clientsOf(client)
+      const options = { scope: project ? "project" : "user", force, followsLinks: followLinks } as const
+      if (Option.isNone(name)) {
+        if (clients.length === 0) return yield* list(undefined, options.scope)
+        return yield* new UsageError({
+          problem: "The server is missing: mcp-cli install NAME --client CLIENT",
+          remedies: []
+        })
+      }
+      const server = yield* configuredName(name.value)
+      if (clients.length === 0) return yield* list(server, options.scope)
+      const launch = yield* launchOfProxy(server, options)
+      yield* carryOutAll(
+        clients.map((one) => Effect.map(planInstall(one, server, launch, options), (edit) => [edit])),
+        {
+          dryRun,
+          yes,
+          what: `This adds ${server} to ${clients.map(({ title }) => title).join(", ")}`
+        },
+        report(server, launch, dryRun, storage)
+      )
+    })
+  ).pipe(
+    Command.withDescription("Let another MCP client use a server through mcp-cli, which signs in for it"),
+    Command.withExamples([
+      { command: "mcp-cli install", description: "List the clients of this machine, and what they have" },
+      {
+        command: "mcp-cli install notion --client cursor",
+        description: "Show the change, ask, and write it"
+      },
+      {
+        command: "mcp-cli install notion --client claude-desktop --client codex --yes",
+        description: "In two clients, without being asked"
+      }
+    ])
+  )

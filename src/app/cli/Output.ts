@@ -7,7 +7,7 @@ import type { McpAnswer, McpContent } from "../../ports/McpConnector.ts"
 import { TextOutput } from "../../ports/TextOutput.ts"
 import type { Line, Styled } from "./Line.ts"
 import { errorText } from "./RemedyText.ts"
-import { table } from "./Table.ts"
+import { table, type TableOptions } from "./Table.ts"
 import { displayWidth, shortened, wrapped } from "./TextWidth.ts"
 
 /** Every text that this program shows is one of these lines, or JSON, or the content of a tool or a resource. */
@@ -109,12 +109,15 @@ export const wholeFirstLine = (text: string | undefined): string =>
 export const firstLine = (text: string | undefined): string => shortened(wholeFirstLine(text))
 
 /** Prints a table, as wide as the terminal. What a server wrote in it stays in its row. */
-export const printTable = Effect.fnUntraced(function* (rows: ReadonlyArray<ReadonlyArray<string | Styled>>) {
+export const printTable = Effect.fnUntraced(function* (
+  rows: ReadonlyArray<ReadonlyArray<string | Styled>>,
+  options?: TableOptions
+) {
   const { columns } = yield* Display
   const safe = rows.map((row) =>
     row.map((cell) => (typeof cell === "string" ? safeLine(cell) : { ...cell, text: safeLine(cell.text) }))
   )
-  yield* printAll(table(safe, columns))
+  yield* printAll(table(safe, columns, options))
 })
 
 /** The arguments of a tool by its schema; a question mark marks the optional ones: `a b c?`. */

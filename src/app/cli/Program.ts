@@ -84,6 +84,7 @@ type Stored =
   | StorageBackends
   | StorageCheck
   | StorageMove
+  | UserInteraction
 
 type SessionServices =
   | Configuration
@@ -268,7 +269,7 @@ export const program = <R>(live: Live<R>, format: Ref.Ref<ErrorFormat>, words: R
         add: () => add.pipe(Command.provide(live.editing)),
         import: () => importCommand(live.foreignSignIns, live.secrets).pipe(Command.provide(live.importing)),
         remove: () => remove(live.stored, live.storedWithoutPrompt).pipe(Command.provide(live.editing)),
-        install: () => install.pipe(Command.provide(live.clients)),
+        install: () => install(() => live.storedWithoutPrompt).pipe(Command.provide(live.clients)),
         uninstall: () => uninstall.pipe(Command.provide(live.clients)),
         export: () => exportServers.pipe(Command.provide(live.clients)),
         trust: () => trust.pipe(Command.provide(live.trust)),

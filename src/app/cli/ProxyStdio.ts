@@ -1,4 +1,4 @@
-import { Effect, identity, type Layer, Option, Random } from "effect"
+import { Cause, Effect, identity, type Layer, Option, Random } from "effect"
 import { advice } from "../../domain/Remedy.ts"
 import type { Configuration, ConfigurationError } from "../../ports/Configuration.ts"
 import type { StorageError } from "../../ports/CredentialStore.ts"
@@ -17,6 +17,7 @@ import { refuseAll, stdioProxy } from "../proxy/StdioProxy.ts"
 import type { SignIn } from "../signin/SignIn.ts"
 import type { AccessTokens } from "../tokens/AccessTokens.ts"
 import { resolvedName } from "./Arguments.ts"
+import { errorFormatOfRun, reported, reportError } from "./ErrorReport.ts"
 import { tellError, tellWarning } from "./Output.ts"
 import { type RemoteLine, remoteLineOf } from "./RemoteLine.ts"
 import { errorText } from "./RemedyText.ts"
@@ -129,11 +130,15 @@ export const proxyStdio = <R>(args: StdioProxyArguments, services: StdioProxySer
       Effect.provide(services.server),
       Effect.provideService(CallbackTimeout, timeout),
       Effect.scoped,
-      Effect.tapError((error) =>
-        Effect.andThen(
-          tellError(error, configFile),
-          refuseAll(client, errorText(error, configFile).replaceAll("\n", " "))
-        )
+      Effect.catchCause((cause) =>
+        Effect.gen(function* () {
+          const error = Cause.findErrorOption(cause)
+          if (Option.isNone(error)) return yield* Effect.failCause(cause)
+          // The client may keep this process for hours: tell the user now.
+          yield* reportError(cause, yield* errorFormatOfRun)
+          yield* refuseAll(client, errorText(error.value, configFile).replaceAll("\n", " "))
+          return yield* Effect.failCause(reported(cause))
+        })
       )
     )
   }).pipe(Effect.scoped, Effect.provide(services.client))

@@ -1,6 +1,14 @@
 import { defaultAccount } from "../../domain/CredentialKey.ts"
 import { safeLine, safeText } from "../../domain/PrintableText.ts"
-import type { Command, Configure, Remedy, Remediable } from "../../domain/Remedy.ts"
+import {
+  type Command,
+  command,
+  type Configure,
+  hasEntry,
+  type Remediable,
+  type Remedy
+} from "../../domain/Remedy.ts"
+import { nameForUrl } from "../../domain/TypedAddress.ts"
 
 /** An argument as a shell reads it back, `cmd.exe` included if the text allows that. */
 export const quoted = (text: string): string => {
@@ -60,7 +68,36 @@ const blockText = ([root, server, ...block]: Configure["path"]): string => {
   return block.join(".") === "oauth" ? `the oauth block of ${server}` : `"${block.join(".")}" of ${server}`
 }
 
-const configureText = ({ action, fields, path, when }: Configure): string => {
+/** What to change about a server that was given by its URL alone, and so has no entry. */
+const withoutEntry = (
+  { action, fields, path: [, url = "", ...block], when }: Configure,
+  configFile: string | undefined
+): string => {
+  const condition = when === undefined ? "" : `If ${when}, `
+  const address = fields["url"]
+  if (block.length === 0 && address !== undefined) {
+    if (action === "check") return `Check the URL ${url}.`
+    const target = address === null ? "that URL in place of this one" : `${address} in place of this URL`
+    return `${condition}${condition === "" ? "Give" : "give"} ${target}.`
+  }
+  const names = listed(Object.entries(fields).map(fieldText))
+  const place =
+    block.length === 0
+      ? "its entry"
+      : block.join(".") === "oauth"
+        ? "its oauth block"
+        : `"${block.join(".")}" of its entry`
+  const parsed = URL.parse(url)
+  const server = parsed === null ? undefined : nameForUrl(parsed)
+  const line = commandLine(command("add", { server, url }), configFile)
+  return `${condition}${condition === "" ? "Add" : "add"} the server, and set ${names} in ${place}: ${line}`
+}
+
+const configureText = (remedy: Configure, configFile: string | undefined): string => {
+  const { action, fields, path, when } = remedy
+  const [root, server] = path
+  if (root === "mcpServers" && server !== undefined && !hasEntry(server))
+    return withoutEntry(remedy, configFile)
   const names = listed(Object.entries(fields).map(fieldText))
   const sentence = `${action} ${names} ${action === "remove" ? "from" : "in"} ${blockText(path)}.`
   return when === undefined
@@ -75,7 +112,7 @@ const rawText = (remedy: Remedy, configFile: string | undefined): string => {
       return remedy.purpose === undefined ? `Run: ${line}` : `To ${remedy.purpose}, run: ${line}`
     }
     case "Configure":
-      return configureText(remedy)
+      return configureText(remedy, configFile)
     case "Advice":
       return remedy.text
   }

@@ -8,7 +8,7 @@ import {
   type RemoteOptions
 } from "../../domain/RemoteCommandLine.ts"
 import { signInLineOf } from "../../domain/SignInLine.ts"
-import { advice, command, type Configure, type Remediable, type Remedy } from "../../domain/Remedy.ts"
+import { advice, type Configure, type Remediable, type Remedy } from "../../domain/Remedy.ts"
 import { hasSecretShape, isSecretName } from "../../domain/SecretShape.ts"
 import type { RemoteServer } from "../../domain/Server.ts"
 import type { Configuration, ConfigurationError } from "../../ports/Configuration.ts"
@@ -52,13 +52,11 @@ const flags: Readonly<Record<string, string>> = {
 }
 
 /** What to change of a server that no file has: the flags for it, or else an entry for the server. */
-const changeOf = (remedy: Configure, url: string): ReadonlyArray<Remedy> => {
+const changeOf = (remedy: Configure): ReadonlyArray<Remedy> => {
   const { action, fields, when } = remedy
   const known = Object.keys(fields).map((name) => flags[name])
   if (known.some((flag) => flag === undefined)) {
-    const purpose =
-      "have an entry to write that in, and give its name to the proxy in place of the URL and its flags"
-    return [remedy, command("add", { url, purpose })]
+    return [remedy, advice("Then give its name to the proxy in place of the URL and its flags.")]
   }
   const what = `${action} ${listed(known.map(String))} in the command line of the proxy.`
   return [advice(when === undefined ? what.slice(0, 1).toUpperCase() + what.slice(1) : `If ${when}, ${what}`)]
@@ -73,7 +71,7 @@ const linesIn =
     const changed = remedies.flatMap((remedy): ReadonlyArray<Remedy> => {
       if (isOurs(remedy)) return [{ ...remedy, line: words } as Remedy]
       const isOfEntry = remedy._tag === "Configure" && remedy.path[1] === server.name
-      return isOfEntry ? changeOf(remedy, server.url.href) : [remedy]
+      return isOfEntry ? changeOf(remedy) : [remedy]
     })
     const isMasked = variables.length > 0 && remedies.some(isOurs)
     const set = `Before that, set ${listed(variables)} to what the command line of the proxy has.`

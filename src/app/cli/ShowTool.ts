@@ -8,26 +8,26 @@ import type { OpenSession } from "../session/ServerSession.ts"
 import { seeTools, unlistedTool } from "./ArgumentCheck.ts"
 import { firstLine, print, printJson, printTable } from "./Output.ts"
 import { Json } from "./Settings.ts"
-import { shortened, wrapped } from "./TextWidth.ts"
+import { wrapped } from "./TextWidth.ts"
 import { UsageError } from "./UsageError.ts"
 
 const row = ({ description, name, required, type, ...rest }: ToolArgument): ReadonlyArray<string> => [
   escapedLine(name),
   type,
   required ? "required" : "default" in rest ? `default ${JSON.stringify(rest.default)}` : "optional",
-  shortened((description ?? "").trim())
+  (description ?? "").trim()
 ]
 
 /** A tool: its description, and each argument with type, choices, default, and whether it is required. */
 const toolText = Effect.fnUntraced(function* ({ description, inputSchema, name, title }: McpTool) {
   const heading = escapedLine(name) + (title === undefined || title === name ? "" : `: ${firstLine(title)}`)
   const { columns } = yield* Display
-  const whole = description === undefined ? [] : shortened(safeText(description).trim()).split("\n")
+  const whole = description === undefined ? [] : safeText(description).trim().split("\n")
   const lines = columns === undefined ? whole : whole.flatMap((line) => wrapped(line, columns - 2))
   const listed = toolArguments(inputSchema)
   yield* print(heading, ...lines.map((line) => `  ${line}`.trimEnd()), "")
   if (listed.length === 0) return yield* print("It lists no arguments.")
-  yield* printTable([["ARGUMENT", "TYPE", "", "WHAT IT IS"], ...listed.map(row)])
+  yield* printTable([["ARGUMENT", "TYPE", "", "WHAT IT IS"], ...listed.map(row)], { isWhole: true })
 })
 
 /** Prints one tool of a server. */

@@ -24,8 +24,14 @@ const maxWidth = 100
 /** A longer word is broken before the table is given up for a list. */
 const maxWord = 40
 
-/** Lines of one cell on a terminal. */
+/** Lines of one cell on a terminal, unless the table is for one thing alone. */
 const maxLines = 4
+
+/** What of a long cell is shown. */
+export interface TableOptions {
+  /** True: all of every cell. Absent: the start of a long one, since a list has many rows. */
+  readonly isWhole?: boolean
+}
 
 const widestOf = (rows: Rows, column: number, measure: (text: string) => number): number =>
   rows.reduce((widest, row) => Math.max(widest, measure(textOf(row[column]))), 0)
@@ -53,10 +59,10 @@ const widthsFor = (rows: Rows, columns: number): ReadonlyArray<number> | undefin
   return undefined
 }
 
-/** A text in lines of a terminal, the last of them with an ellipsis if there are more. */
-const linesOf = (text: string, width: number): ReadonlyArray<string> => {
-  const lines = wrapped(shortened(text), width, { breakWords: true })
-  if (lines.length <= maxLines) return lines
+/** A text in lines of a terminal. If it has more than the table shows, the last of them ends with an ellipsis. */
+const linesOf = (text: string, width: number, { isWhole = false }: TableOptions): ReadonlyArray<string> => {
+  const lines = wrapped(isWhole ? text : shortened(text), width, { breakWords: true })
+  if (isWhole || lines.length <= maxLines) return lines
   const [last = ""] = wrapped(lines[maxLines - 1] ?? "", width - 1, { breakWords: true })
   return [...lines.slice(0, maxLines - 1), `${last}…`]
 }
@@ -80,9 +86,9 @@ const besides = (cells: ReadonlyArray<Cell>, widths: ReadonlyArray<number>): Lin
 const bold = (cells: ReadonlyArray<Cell>): ReadonlyArray<Cell> =>
   cells.map((cell) => ({ style: 1, text: textOf(cell) }))
 
-const columnsAs = (rows: Rows, widths: ReadonlyArray<number>): ReadonlyArray<Line> =>
+const columnsAs = (rows: Rows, widths: ReadonlyArray<number>, options: TableOptions): ReadonlyArray<Line> =>
   rows.flatMap((row, at) => {
-    const cells = row.map((cell, column) => linesOf(textOf(cell), widths[column] ?? 0))
+    const cells = row.map((cell, column) => linesOf(textOf(cell), widths[column] ?? 0, options))
     const height = cells.reduce((most, lines) => Math.max(most, lines.length), 1)
     return Array.from({ length: height }, (_, line) => {
       const parts = row.map((cell, column) => inStyleOf(cell, cells[column]?.[line] ?? ""))
@@ -91,16 +97,16 @@ const columnsAs = (rows: Rows, widths: ReadonlyArray<number>): ReadonlyArray<Lin
   })
 
 /** Each row as a list of its own: the first cell, and below it the others with the names of their columns. */
-const listAs = ([head = [], ...rows]: Rows, columns: number): ReadonlyArray<Line> => {
+const listAs = ([head = [], ...rows]: Rows, columns: number, options: TableOptions): ReadonlyArray<Line> => {
   const labels = head.slice(1).map(textOf)
   const label = labels.reduce((widest, text) => Math.max(widest, displayWidth(text)), 0)
   const indent = gap + label + gap
   return rows.flatMap(([first, ...others]) => [
-    ...linesOf(textOf(first), columns).map((text) => [inStyleOf(first, text)]),
+    ...linesOf(textOf(first), columns, options).map((text) => [inStyleOf(first, text)]),
     ...others.flatMap((cell, at) =>
       textOf(cell) === "" || textOf(cell) === "-"
         ? []
-        : linesOf(textOf(cell), Math.max(columns - indent, 10)).map((text, line): Line => {
+        : linesOf(textOf(cell), Math.max(columns - indent, 10), options).map((text, line): Line => {
             const name = line === 0 ? padded(labels[at] ?? "", label) : " ".repeat(label)
             return [" ".repeat(gap), { style: 2, text: name }, " ".repeat(gap), inStyleOf(cell, text)]
           })
@@ -108,16 +114,25 @@ const listAs = ([head = [], ...rows]: Rows, columns: number): ReadonlyArray<Line
   ])
 }
 
+/** True if each cell has at most {@link maxLines} lines in its column. */
+const fitsColumns = (rows: Rows, widths: ReadonlyArray<number>): boolean =>
+  rows.every((row) =>
+    row.every(
+      (cell, column) => linesOf(textOf(cell), widths[column] ?? 0, { isWhole: true }).length <= maxLines
+    )
+  )
+
 /**
  * Rows in columns, two spaces apart; the first row is the head. On a terminal that is too narrow the cells break at words
- * within their columns, and below that each row becomes a list. Elsewhere every cell is on one line, as long as it is.
+ * within their columns, and below that each row becomes a list; so it does if a whole text would be a tall column. Elsewhere every cell is on one line, as long as it is.
  *
  * @param columns of the terminal; absent: no terminal shows it
  */
-export const table = (rows: Rows, columns?: number): ReadonlyArray<Line> => {
+export const table = (rows: Rows, columns?: number, options: TableOptions = {}): ReadonlyArray<Line> => {
   if (columns !== undefined) {
     const widths = widthsFor(rows, columns)
-    return widths === undefined ? listAs(rows, columns) : columnsAs(rows, widths)
+    const isList = widths === undefined || (options.isWhole === true && !fitsColumns(rows, widths))
+    return isList ? listAs(rows, columns, options) : columnsAs(rows, widths, options)
   }
   const widths = (rows[0] ?? []).map((_, column) => Math.min(widestOf(rows, column, displayWidth), maxWidth))
   return rows.map((row, at) => besides(at === 0 ? bold(row) : row, widths))

@@ -16,8 +16,12 @@ export class TokenBoundToKey extends Schema.TaggedError<TokenBoundToKey>()("Toke
   get remedies(): ReadonlyArray<Remedy.Remedy> {
     return [
       Remedy.advice("Send the requests through this program, or through the fetch of its library."),
-      Remedy.remove(Remedy.oauthOf(this.server), ["dpop"], "the server does not require it"),
-      Remedy.advice("Then sign in again.")
+      ...(Remedy.hasEntry(this.server)
+        ? [
+            Remedy.remove(Remedy.oauthOf(this.server), ["dpop"], "the server does not require it"),
+            Remedy.advice("Then sign in again.")
+          ]
+        : [])
     ]
   }
 }

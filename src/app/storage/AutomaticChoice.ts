@@ -79,10 +79,12 @@ export const automaticChoice: Effect.Effect<
     const { backend, reason } = yield* byRule("decide")
     // What a folder names is not for the sign-ins of other folders.
     if (addressed?.isOfFolder === true && backend === addressed.backend) return
+    const { address, store } = yield* backends.open(backend.name)
+    // The files may need a password that this run does not have. The test of a keyring has opened it already.
+    if (backend === fallback) yield* store.unlock
     // Another process may have chosen, or moved, in the meantime.
     if (Option.isSome(yield* choices.read)) return
     const since = yield* Clock.currentTimeMillis
-    const { address } = yield* backends.open(backend.name)
     yield* choices.write({
       backend: backend.name,
       reason,

@@ -47,7 +47,8 @@ export const signInSource = (
         server: server.name,
         account: key.account,
         why,
-        ...(answer === undefined ? {} : { answer })
+        ...(answer === undefined ? {} : { answer }),
+        ...(user.unattended === true ? { unattended: true } : {})
       })
       if (!user.present && needsUser(server)) return yield* required
       // The user has approved before, and would wonder why that does not suffice.

@@ -58,7 +58,8 @@ export const makeStepUp: Effect.Effect<
           account: key.account,
           missing,
           scopes,
-          ...(description === undefined ? {} : { description })
+          ...(description === undefined ? {} : { description }),
+          ...(user.unattended === true ? { unattended: true } : {})
         })
       }
       case "SignIn": {

@@ -428,13 +428,13 @@ describe("a failure", () => {
       "a scope that this client may not have",
       clientCredentials,
       bad("invalid_scope", { error_description: "not for you" }),
-      `${server} refused to issue a token (invalid_scope: not for you).\nCheck the oauth block of reports.`
+      `${server} refused to issue a token (invalid_scope: not for you).\nCheck the oauth block of reports against the documentation of its provider.`
     ],
     [
       "an identity provider that says no",
       "identity assertion",
       bad("access_denied"),
-      `${provider} refused to issue a token (access_denied).\nCheck the oauth block of reports.`
+      `${provider} refused to issue a token (access_denied).\nCheck the oauth block of reports against the documentation of its provider.`
     ],
     [
       "an identity provider that is away",

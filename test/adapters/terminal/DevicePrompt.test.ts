@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { ConfigProvider, Effect, Schema } from "effect"
 import { decodeQR } from "qr/decode.js"
+import { messageLines } from "../../../src/app/cli/Output.ts"
 import { devicePrompt, pictureSize } from "../../../src/adapters/terminal/DevicePrompt.ts"
 import { qrCode } from "../../../src/adapters/terminal/QrCode.ts"
 
@@ -122,6 +123,23 @@ describe("what is shown for a device code", () => {
         ].join("\n")
       )
     })
+  )
+
+  it.effect(
+    "breaks its sentences at words on a narrow screen, and neither its addresses nor its picture",
+    () =>
+      Effect.gen(function* () {
+        const long = { ...device, verificationUriComplete: new URL(`${address}?${"x".repeat(60)}`) }
+        const lines = (yield* devicePrompt("notion", long, large, (each) => messageLines(each, 60))).split(
+          "\n"
+        )
+        const sentences = lines.filter((line) => !line.startsWith("\u001b") && !line.includes("://"))
+        for (const line of sentences) assert.isAtMost(line.length, 60)
+        assert.include(sentences.join("\n"), "shows the same\n  code:\n")
+        assert.include(lines, `  ${long.verificationUriComplete.href}`)
+        const picture = lines.filter((line) => line.startsWith("\u001b"))
+        assert.strictEqual(scanned(picture), long.verificationUriComplete.href)
+      })
   )
 
   it.effect("is also the address with the code in it, to be compared", () =>

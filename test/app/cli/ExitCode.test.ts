@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { SecretBoundElsewhere, SecretMissing } from "../../../src/domain/SecretError.ts"
 import { Cause } from "effect"
-import { type CommandError, exitCodeOf } from "../../../src/app/cli/ExitCode.ts"
+import { type CommandError, exitCodeOf, exitCodes } from "../../../src/app/cli/ExitCode.ts"
 import { errorText } from "../../../src/app/cli/RemedyText.ts"
 import {
   ApprovalRequired,
@@ -166,6 +166,14 @@ describe("the exit code of an error", () => {
       if (errorText(error).includes("auth login")) assert.strictEqual(codeOf(error), 3, errorText(error))
     }
   })
+
+  it.each(Object.entries(samples))(
+    "is that of the table for a sample, or a sign-in is: %s",
+    (tag, errors) => {
+      const listed = exitCodes[tag as CommandError["_tag"]]
+      assert.include(errors.map(codeOf), listed)
+    }
+  )
 
   const failed = (reason: TokenRequestError["reason"], purpose?: TokenRequestError["purpose"]) =>
     new TokenRequestError({

@@ -2,7 +2,12 @@ import { execFileSync } from "node:child_process"
 import { assert, describe, it } from "@effect/vitest"
 import { commandLine, errorText, remediesJson, remedyText } from "../../../src/app/cli/RemedyText.ts"
 import * as Remedy from "../../../src/domain/Remedy.ts"
-import { RevocationFailed, ScopeRequired, SignInRequired } from "../../../src/domain/SignInError.ts"
+import {
+  RevocationFailed,
+  ScopeRequired,
+  SignInRefused,
+  SignInRequired
+} from "../../../src/domain/SignInError.ts"
 
 const login = (server: string, account?: string) => Remedy.command("auth login", { server, account })
 
@@ -102,6 +107,48 @@ describe("a remedy as text", () => {
 
   it.each(cases)("%j", (remedy, text) => {
     assert.strictEqual(remedyText(remedy), text)
+  })
+})
+
+describe("a remedy of a server that was given by its URL alone", () => {
+  const url = "https://mcp.wiki.test/mcp"
+  const entry = Remedy.entryOf(url)
+  const oauth = Remedy.oauthOf(url)
+  const cases: ReadonlyArray<readonly [Remedy.Remedy, string]> = [
+    [Remedy.check(entry, ["url"]), `Check the URL ${url}.`],
+    [Remedy.check(entry, ["url", "headers"]), `Check the URL ${url}.`],
+    [
+      Remedy.set(entry, { url: null }, "the server is there now"),
+      "If the server is there now, give that URL in place of this one."
+    ],
+    [
+      Remedy.set(entry, { url: "https://new.test/mcp" }, "the server is there now"),
+      "If the server is there now, give https://new.test/mcp in place of this URL."
+    ],
+    [
+      Remedy.set(oauth, { client_id: null }, "you have registered one"),
+      `If you have registered one, add the server, and set "client_id" in its oauth block: mcp-cli add wiki ${url} --config-file a.json`
+    ],
+    [
+      Remedy.check(oauth, ["scopes"]),
+      `Add the server, and set "scopes" in its oauth block: mcp-cli add wiki ${url} --config-file a.json`
+    ],
+    [
+      Remedy.check(entry, ["headers"]),
+      `Add the server, and set "headers" in its entry: mcp-cli add wiki ${url} --config-file a.json`
+    ],
+    [
+      Remedy.set([...entry, "headers"], { Authorization: null }, "you have a key"),
+      `If you have a key, add the server, and set "Authorization" in "headers" of its entry: mcp-cli add wiki ${url} --config-file a.json`
+    ]
+  ]
+
+  it.each(cases)("names no entry: %j", (remedy, text) => {
+    assert.strictEqual(remedyText(remedy, "a.json"), text)
+  })
+
+  it.each(["unauthorized_client", "invalid_scope"])("names none after the answer %s", (error) => {
+    assert.notMatch(errorText(new SignInRefused({ server: url, error })), /(entry|oauth block) of/)
   })
 })
 

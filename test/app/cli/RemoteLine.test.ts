@@ -252,8 +252,8 @@ describe("a command line of mcp-remote", () => {
     ],
     [
       set(oauthOf(url), { assume_pkce: true }),
-      `Set "assume_pkce": true in the oauth block of ${url}.`,
-      `To have an entry to write that in, and give its name to the proxy in place of the URL and its flags, run: mcp-cli add NAME ${url}`
+      `Add the server, and set "assume_pkce": true in its oauth block: mcp-cli add example ${url}`,
+      "Then give its name to the proxy in place of the URL and its flags."
     ],
     [set(entryOf("notion"), { url: null }), 'Set "url" in the entry of notion.']
   ]

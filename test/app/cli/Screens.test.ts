@@ -19,6 +19,7 @@ import type { OpenSession } from "../../../src/app/session/ServerSession.ts"
 import { CredentialKey } from "../../../src/domain/CredentialKey.ts"
 import * as Remedy from "../../../src/domain/Remedy.ts"
 import { live } from "../../../src/live/Live.ts"
+import { noUser } from "../../../src/live/NoUser.ts"
 import { Configuration } from "../../../src/ports/Configuration.ts"
 import { Display } from "../../../src/ports/Display.ts"
 import { storageBackends } from "../../../src/ports/StorageBackend.ts"
@@ -147,6 +148,7 @@ const statusOf = (args: ReadonlyArray<string>, shown: ReadonlyArray<AccountStatu
         NodeServices.layer,
         builtIns,
         configuration,
+        noUser,
         Layer.mock(CredentialStatus, {
           of: (key) => Effect.succeed(account(key.server, { key })),
           all: (_, isWanted = () => true) =>

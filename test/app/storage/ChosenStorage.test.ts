@@ -89,6 +89,16 @@ describe("the choice of a backend", () => {
     }).pipe(on({ keyring: backend, broken: { backend, reason } }))
   )
 
+  it.effect("is neither made nor said while the encrypted files cannot be opened", () =>
+    Effect.gen(function* () {
+      const { said } = yield* Machine
+      const error = yield* Effect.flip(put.pipe(Effect.provide(program)))
+      assert.strictEqual(error._tag === "StorageError" ? error.reason._tag : "", "NoPassword")
+      assert.isUndefined(yield* chosenBackend)
+      assert.deepStrictEqual(said, [])
+    }).pipe(Effect.provide(machine({ broken: { backend: "encrypted", reason: new NoPassword() } })))
+  )
+
   it.effect("stays with encrypted files that hold sign-ins already", () =>
     Effect.gen(function* () {
       const { store } = yield* Machine

@@ -4,7 +4,7 @@ export const newIterations = 600_000
 export const minIterations = 480_000
 /** The most iterations that `.salt` may request: more would block the user. */
 export const maxIterations = 10_000_000
-/** The fewest characters of a password that a user chooses (NIST SP 800-63B §5.1.1.2). Stores with a shorter one still open. */
+/** The fewest characters of the password of a new store (NIST SP 800-63B §5.1.1.2). Stores with a shorter one still open. */
 export const minPasswordLength = 8
 /** How often the user is asked for a password. */
 export const maxAttempts = 3

@@ -1,7 +1,7 @@
 import { Config, ConfigProvider, Effect, Option, type Redacted, Redacted as Secret } from "effect"
 import { StorageError } from "../../../ports/CredentialStore.ts"
 import { SecretPrompt } from "../../../ports/SecretPrompt.ts"
-import { NoPassword } from "../../../ports/StorageFailure.ts"
+import { NoPassword, PasswordTooShort } from "../../../ports/StorageFailure.ts"
 import { maxAttempts, minPasswordLength } from "./EncryptionLimits.ts"
 
 /** Where the passwords of a store come from. */
@@ -15,6 +15,18 @@ export interface Passwords {
   /** Asks the user to choose a password of {@link minPasswordLength} characters or more, and to repeat it. */
   readonly choose: (question: string) => Effect.Effect<Redacted.Redacted, StorageError>
 }
+
+const isTooShort = (password: Redacted.Redacted): boolean =>
+  Array.from(Secret.value(password)).length < minPasswordLength
+
+/** Fails with `PasswordTooShort` if a password of the environment or the configuration is too short. */
+export const refuseShort = (
+  password: Redacted.Redacted,
+  use: PasswordTooShort["use"]
+): Effect.Effect<void, StorageError> =>
+  isTooShort(password)
+    ? Effect.fail(new StorageError({ reason: new PasswordTooShort({ use, minLength: minPasswordLength }) }))
+    : Effect.void
 
 /** The passwords of a store whose configuration has this one, or none. */
 export const passwords = (
@@ -44,7 +56,7 @@ export const passwords = (
       let before = ""
       for (let attempt = 1; attempt <= maxAttempts; attempt++) {
         const first = yield* ask(`${before}${question}`)
-        if (Array.from(Secret.value(first)).length < minPasswordLength) {
+        if (isTooShort(first)) {
           before = `That has fewer than ${minPasswordLength} characters. `
           continue
         }

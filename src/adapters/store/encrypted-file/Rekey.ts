@@ -3,11 +3,11 @@ import type { LockError } from "../../../ports/CredentialLock.ts"
 import { StorageError } from "../../../ports/CredentialStore.ts"
 import { Inaccessible } from "../../../ports/StorageFailure.ts"
 import { NoNewPassword, type Rekeyed } from "../../../ports/StorageRekey.ts"
-import type { Passwords } from "./Passwords.ts"
+import { type Passwords, refuseShort } from "./Passwords.ts"
 import { newSalt, type UnlockedSalt, withoutRetiring } from "./SaltFile.ts"
 import { faultAt, saltName, type SealedFolder, storageNameOf } from "./SealedFolder.ts"
 import { open, type Opened, seal } from "./SealedFile.ts"
-import { rekeyBatch } from "./EncryptionLimits.ts"
+import { minPasswordLength, rekeyBatch } from "./EncryptionLimits.ts"
 
 /** A file as it was read, and its content if it opens. */
 interface Examined {
@@ -105,9 +105,14 @@ export const rekey = (
 
   const newPassword = Effect.gen(function* () {
     const given = yield* passwords.givenNew
-    if (Option.isSome(given)) return given.value
+    if (Option.isSome(given)) {
+      yield* refuseShort(given.value, "rekey")
+      return given.value
+    }
     return yield* Effect.catchReason(
-      passwords.choose("Choose a new password for the token store"),
+      passwords.choose(
+        `Choose a new password of ${minPasswordLength} characters or more for the token store`
+      ),
       "StorageError",
       "NoPassword",
       ({ attempts }) => new NoNewPassword(attempts === undefined ? {} : { attempts })

@@ -4,8 +4,8 @@ import type { CredentialKey } from "../../../domain/CredentialKey.ts"
 import { CredentialLock, type LockError, wholeStore } from "../../../ports/CredentialLock.ts"
 import { StorageError } from "../../../ports/CredentialStore.ts"
 import { Corrupt, Inaccessible, NewerVersion, WrongPassword } from "../../../ports/StorageFailure.ts"
-import { maxAttempts } from "./EncryptionLimits.ts"
-import type { Passwords } from "./Passwords.ts"
+import { maxAttempts, minPasswordLength } from "./EncryptionLimits.ts"
+import { type Passwords, refuseShort } from "./Passwords.ts"
 import { type PrivateFolder, privateFolder } from "../folder/PrivateFolder.ts"
 import { newSalt, readSalt, type UnlockedSalt, unwrap } from "./SaltFile.ts"
 import type { FileFault } from "./StoreFile.ts"
@@ -115,10 +115,11 @@ export const sealedFolder = (
     const setUp = Effect.gen(function* () {
       yield* refuseOrphans
       const known = yield* passwords.given
+      if (Option.isSome(known)) yield* refuseShort(known.value, "store")
       const password = Option.isSome(known)
         ? known.value
         : yield* passwords.choose(
-            "Choose a password for the new token store. Every command asks for it, unless MCP_CLI_ENCRYPTION_KEY is set"
+            `Choose a password of ${minPasswordLength} characters or more for the new token store. Every command asks for it, unless MCP_CLI_ENCRYPTION_KEY is set`
           )
       const made = yield* newSalt(password, iterations)
       if (yield* files.create(saltName, made.salt)) {

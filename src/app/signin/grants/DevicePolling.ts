@@ -85,6 +85,7 @@ export const poll = Effect.fn("DevicePolling.poll")(function* <A, E, R>(
           server,
           account,
           error: "access_denied",
+          device: true,
           ...(reason.description === undefined ? {} : { description: reason.description })
         })
       default:

@@ -17,6 +17,7 @@ import { ConfigProvider, Effect, Layer, Option, Redacted } from "effect"
 import { errorText } from "../../../../src/app/cli/RemedyText.ts"
 import * as MemoryLock from "../../../../src/adapters/lock/MemoryLock.ts"
 import * as EncryptedFileStore from "../../../../src/adapters/store/encrypted-file/EncryptedFileStore.ts"
+import { newSalt } from "../../../../src/adapters/store/encrypted-file/SaltFile.ts"
 import { CredentialKey } from "../../../../src/domain/CredentialKey.ts"
 import { CredentialStore } from "../../../../src/ports/CredentialStore.ts"
 import { SecretPrompt } from "../../../../src/ports/SecretPrompt.ts"
@@ -52,7 +53,7 @@ const opened = <A, E>(
   directory: string,
   work: (store: CredentialStore["Service"]) => Effect.Effect<A, E>,
   { environment = {}, iterations = 480_000, password, prompt = typing().layer }: Options = {
-    password: "right"
+    password: "the right one"
   }
 ) =>
   CredentialStore.use(work).pipe(
@@ -75,7 +76,7 @@ const snapshot = (directory: string) =>
     readdirSync(directory).map((name) => [name, readFileSync(join(directory, name), "utf8")])
   )
 
-/** A folder with one credential, kept under the password `right`. */
+/** A folder with one credential, kept under the password `the right one`. */
 const filled = Effect.gen(function* () {
   const directory = join(yield* temporaryFolder, "tokens")
   yield* opened(directory, (store) => store.put(notion, credentialWith("a secret token")))
@@ -122,10 +123,12 @@ describe("encrypted files", () => {
     Effect.gen(function* () {
       const directory = yield* filled
       const before = snapshot(directory)
-      const error = yield* failure(opened(directory, (store) => store.get(notion), { password: "wrong" }))
+      const error = yield* failure(
+        opened(directory, (store) => store.get(notion), { password: "the wrong one" })
+      )
       assert.strictEqual(error.reason._tag, "WrongPassword")
       const writing = opened(directory, (store) => store.put(linear, credentialWith("x")), {
-        password: "wrong"
+        password: "the wrong one"
       })
       assert.strictEqual((yield* failure(writing)).reason._tag, "WrongPassword")
       assert.deepEqual(snapshot(directory), before)
@@ -211,7 +214,7 @@ describe("encrypted files", () => {
       const again = opened(
         directory,
         (store) => Effect.andThen(store.put(notion, credentialWith("new")), store.get(notion)),
-        { password: "another" }
+        { password: "another one" }
       )
       assert.isTrue(Option.isSome(yield* again))
     })
@@ -243,7 +246,7 @@ describe("encrypted files", () => {
     Effect.gen(function* () {
       const directory = join(yield* temporaryFolder, "tokens")
       // In order but for the number: a `.salt` whose number was altered does not open anyway.
-      const weak = { password: "right", iterations: 479_999 }
+      const weak = { password: "the right one", iterations: 479_999 }
       yield* opened(directory, (store) => store.put(notion, credentialWith("a")), weak)
       assert.strictEqual(
         (yield* failure(opened(directory, (store) => store.get(notion)))).reason._tag,
@@ -289,11 +292,14 @@ describe("the password of encrypted files", () => {
   it.effect("comes from the configuration, then from MCP_CLI_ENCRYPTION_KEY, then from the user", () =>
     Effect.gen(function* () {
       const directory = yield* filled
-      const environment = { MCP_CLI_ENCRYPTION_KEY: "right" }
-      const user = typing("right")
+      const environment = { MCP_CLI_ENCRYPTION_KEY: "the right one" }
+      const user = typing("the right one")
       assert.isTrue(
         Option.isSome(
-          yield* stored(directory, { password: "right", environment: { MCP_CLI_ENCRYPTION_KEY: "wrong" } })
+          yield* stored(directory, {
+            password: "the right one",
+            environment: { MCP_CLI_ENCRYPTION_KEY: "the wrong one" }
+          })
         )
       )
       assert.isTrue(Option.isSome(yield* stored(directory, { environment, prompt: user.layer })))
@@ -324,7 +330,7 @@ describe("the password of encrypted files", () => {
       assert.strictEqual(user.asked.length, 4)
       assert.strictEqual(
         user.asked[0],
-        "Choose a password for the new token store. Every command asks for it, unless MCP_CLI_ENCRYPTION_KEY is set"
+        "Choose a password of 8 characters or more for the new token store. Every command asks for it, unless MCP_CLI_ENCRYPTION_KEY is set"
       )
       assert.isTrue(Option.isSome(yield* stored(directory, { password: "right one" })))
     })
@@ -348,10 +354,39 @@ describe("the password of encrypted files", () => {
     })
   )
 
+  it.effect.each(["short", "1234567", "ééééééé"])(
+    "is refused where the store is new, and it is %s",
+    (short) =>
+      Effect.gen(function* () {
+        const put = (directory: string, options: Options) =>
+          opened(directory, (store) => store.put(notion, credentialWith("x")), options)
+        for (const options of [{ password: short }, { environment: { MCP_CLI_ENCRYPTION_KEY: short } }]) {
+          const directory = join(yield* temporaryFolder, "tokens")
+          const error = yield* failure(put(directory, options))
+          assert.strictEqual(error.reason._tag, "PasswordTooShort")
+          assert.include(errorText(error), "fewer than 8 characters")
+          assert.include(errorText(error), "MCP_CLI_ENCRYPTION_KEY")
+          assert.isFalse(existsSync(join(directory, ".salt")))
+          yield* put(directory, { password: "8 chars." })
+        }
+      })
+  )
+
+  it.effect("opens a store that an earlier version made with a short one", () =>
+    Effect.gen(function* () {
+      const directory = join(yield* temporaryFolder, "tokens")
+      const { salt } = yield* newSalt(Redacted.make("short"), 480_000)
+      mkdirSync(directory, { mode: 0o700 })
+      writeFileSync(join(directory, ".salt"), salt, { mode: 0o600 })
+      yield* opened(directory, (store) => store.put(notion, credentialWith("x")), { password: "short" })
+      assert.isTrue(Option.isSome(yield* stored(directory, { password: "short" })))
+    })
+  )
+
   it.effect("may be mistyped twice, and is asked for once a process", () =>
     Effect.gen(function* () {
       const directory = yield* filled
-      const user = typing("wrong", "wrong", "right")
+      const user = typing("the wrong one", "the wrong one", "the right one")
       yield* opened(
         directory,
         (store) =>
@@ -367,7 +402,7 @@ describe("the password of encrypted files", () => {
   it.effect("is not asked for to look for what is not there, to list, or to forget", () =>
     Effect.gen(function* () {
       const directory = yield* filled
-      const user = typing("right")
+      const user = typing("the right one")
       yield* opened(
         directory,
         (store) =>

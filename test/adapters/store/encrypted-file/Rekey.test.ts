@@ -104,11 +104,11 @@ const contentOf = (directory: string, password: string) =>
 const expected = (count: number) =>
   Object.fromEntries(Array.from({ length: count }, (_, at) => [`server ${at}`, `token ${at}`]))
 
-/** A folder with so many credentials, kept under the password `old`. */
+/** A folder with so many credentials, kept under the password `old password`. */
 const filled = (count: number) =>
   Effect.gen(function* () {
     const directory = join(yield* temporaryFolder, "tokens")
-    yield* opened(directory, { password: "old" }, (store) =>
+    yield* opened(directory, { password: "old password" }, (store) =>
       Effect.forEach(
         Array.from({ length: count }, (_, at) => at),
         (at) => store.put(key(at), credentialWith(`token ${at}`)),
@@ -174,10 +174,10 @@ describe("a new password for encrypted files", () => {
     Effect.gen(function* () {
       const directory = yield* filled(200)
       const before = snapshot(directory)
-      const result = yield* rekeyed(directory, { password: "old", next: "new" })
+      const result = yield* rekeyed(directory, { password: "old password", next: "new password" })
       assert.deepEqual(result, { resealed: 200, damaged: [] })
-      assert.deepEqual(yield* contentOf(directory, "new"), expected(200))
-      const error = yield* Effect.flip(contentOf(directory, "old"))
+      assert.deepEqual(yield* contentOf(directory, "new password"), expected(200))
+      const error = yield* Effect.flip(contentOf(directory, "old password"))
       assert.strictEqual(error.reason._tag, "WrongPassword")
       const after = snapshot(directory)
       assert.sameMembers(Object.keys(after), Object.keys(before))
@@ -190,11 +190,13 @@ describe("a new password for encrypted files", () => {
     Effect.gen(function* () {
       const directory = yield* filled(2)
       const salt = saltOf(directory)
-      yield* rekeyed(directory, { password: "old", next: "new" })
+      yield* rekeyed(directory, { password: "old password", next: "new password" })
       writeFileSync(join(directory, ".salt"), salt)
       const files = [key(0), key(1)]
       for (const file of files) {
-        const error = yield* Effect.flip(opened(directory, { password: "old" }, (store) => store.get(file)))
+        const error = yield* Effect.flip(
+          opened(directory, { password: "old password" }, (store) => store.get(file))
+        )
         assert.strictEqual(error.reason._tag, "Corrupt")
       }
     })
@@ -204,17 +206,17 @@ describe("a new password for encrypted files", () => {
     Effect.gen(function* () {
       const directory = yield* filled(1)
       const salt = saltOf(directory)
-      yield* rekeyed(directory, { password: "old", next: "old" })
-      assert.deepEqual(yield* contentOf(directory, "old"), expected(1))
+      yield* rekeyed(directory, { password: "old password", next: "old password" })
+      assert.deepEqual(yield* contentOf(directory, "old password"), expected(1))
       writeFileSync(join(directory, ".salt"), salt)
-      assert.strictEqual((yield* Effect.flip(contentOf(directory, "old"))).reason._tag, "Corrupt")
+      assert.strictEqual((yield* Effect.flip(contentOf(directory, "old password"))).reason._tag, "Corrupt")
     })
   )
 
   it.effect("is what this process goes on with, without asking again", () =>
     Effect.gen(function* () {
       const directory = yield* filled(1)
-      const user = typing("old", "short", "new password", "mistyped", "new password", "new password")
+      const user = typing("old password", "short", "new password", "mistyped", "new password", "new password")
       yield* Effect.gen(function* () {
         const store = yield* CredentialStore
         assert.deepEqual(yield* StorageRekey.use(({ rekey }) => rekey), { resealed: 1, damaged: [] })
@@ -231,7 +233,7 @@ describe("a new password for encrypted files", () => {
       const directory = yield* filled(1)
       const before = snapshot(directory)
       for (const options of [{}, { next: "" }, { prompt: typing("", "", "").layer }]) {
-        const error = yield* Effect.flip(rekeyed(directory, { password: "old", ...options }))
+        const error = yield* Effect.flip(rekeyed(directory, { password: "old password", ...options }))
         assert.strictEqual(error._tag, "NoNewPassword")
         assert.include(errorText(error), "MCP_CLI_NEW_ENCRYPTION_KEY")
       }
@@ -243,17 +245,19 @@ describe("a new password for encrypted files", () => {
     Effect.gen(function* () {
       const directory = yield* filled(1)
       const before = snapshot(directory)
-      const wrong = yield* Effect.flip(rekeyed(directory, { password: "wrong", next: "new" }))
+      const wrong = yield* Effect.flip(rekeyed(directory, { password: "wrong", next: "new password" }))
       assert.include(wrong.message, "does not open")
       assert.deepEqual(snapshot(directory), before)
       const none = join(directory, "none")
       assert.include(
-        (yield* Effect.flip(rekeyed(none, { password: "x", next: "new" }))).message,
+        (yield* Effect.flip(rekeyed(none, { password: "x", next: "new password" }))).message,
         "no token store yet"
       )
       assert.isFalse(existsSync(none))
       rmSync(join(directory, ".salt"))
-      const orphaned = yield* Effect.flip(rekeyed(directory, { password: "old", next: "new" }))
+      const orphaned = yield* Effect.flip(
+        rekeyed(directory, { password: "old password", next: "new password" })
+      )
       assert.include(orphaned.message, "its .salt is missing")
     })
   )
@@ -264,12 +268,12 @@ describe("a new password for encrypted files", () => {
       const path = join(directory, `${key(1).storageName}.enc`)
       const damaged = readFileSync(path, "utf8").slice(0, -20)
       writeFileSync(path, damaged)
-      const result = yield* rekeyed(directory, { password: "old", next: "new" })
+      const result = yield* rekeyed(directory, { password: "old password", next: "new password" })
       assert.deepEqual(result, { resealed: 2, damaged: [path] })
       assert.strictEqual(readFileSync(path, "utf8"), damaged)
       assert.notProperty(JSON.parse(saltOf(directory)), "retiringKey")
       rmSync(path)
-      assert.deepEqual(yield* contentOf(directory, "new"), {
+      assert.deepEqual(yield* contentOf(directory, "new password"), {
         "server 0": "token 0",
         "server 2": "token 2"
       })
@@ -283,15 +287,17 @@ describe("a new password for encrypted files", () => {
       const content = readFileSync(path, "utf8")
       writeFileSync(path, content.replace('"version":1', '"version":2'))
       const before = snapshot(directory)
-      const newer = yield* Effect.flip(rekeyed(directory, { password: "old", next: "new" }))
+      const newer = yield* Effect.flip(rekeyed(directory, { password: "old password", next: "new password" }))
       assert.include(errorText(newer), "Upgrade")
       assert.deepEqual(snapshot(directory), before)
       writeFileSync(path, content)
       chmodSync(path, 0o644)
-      const exposed = yield* Effect.flip(rekeyed(directory, { password: "old", next: "new" }))
+      const exposed = yield* Effect.flip(
+        rekeyed(directory, { password: "old password", next: "new password" })
+      )
       assert.include(errorText(exposed), "chmod 600")
       chmodSync(path, 0o600)
-      assert.deepEqual(yield* contentOf(directory, "old"), expected(2))
+      assert.deepEqual(yield* contentOf(directory, "old password"), expected(2))
     })
   )
 
@@ -299,15 +305,30 @@ describe("a new password for encrypted files", () => {
     Effect.gen(function* () {
       const directory = yield* filled(2)
       // Dies when the new .salt is there, and its temporary file is to be removed.
-      yield* dyingAt(4, true, rekeyed(directory, { password: "old", next: "new" }))
+      yield* dyingAt(4, true, rekeyed(directory, { password: "old password", next: "new password" }))
       const file = JSON.parse(saltOf(directory)) as Record<string, unknown>
       assert.property(file, "retiringKey")
       const { checksum: _, ...before } = file
       const rest = { ...before, retiringKey: Buffer.alloc(60).toString("base64url") }
       const checksum = createHash("sha256").update(JSON.stringify(rest)).digest("base64url")
       writeFileSync(join(directory, ".salt"), `${JSON.stringify({ ...rest, checksum })}\n`)
-      const error = yield* Effect.flip(rekeyed(directory, { password: "new", next: "newer" }))
+      const error = yield* Effect.flip(
+        rekeyed(directory, { password: "new password", next: "newer password" })
+      )
       assert.include(error.message, "retiring key is altered")
+    })
+  )
+})
+
+describe("a new password that is too short", () => {
+  it.effect("is refused, and changes nothing", () =>
+    Effect.gen(function* () {
+      const directory = yield* filled(1)
+      const before = snapshot(directory)
+      const error = yield* Effect.flip(rekeyed(directory, { password: "old password", next: "short" }))
+      assert.match(error.message, /new password .* fewer than 8 characters/)
+      assert.include(errorText(error), "MCP_CLI_NEW_ENCRYPTION_KEY")
+      assert.deepEqual(snapshot(directory), before)
     })
   )
 })
@@ -317,7 +338,7 @@ describe("a change of password that was cut short", () => {
     Effect.gen(function* () {
       const template = yield* filled(3)
       const inForce = new Set<string>()
-      const passwords = ["old", "new"]
+      const passwords = ["old password", "new password"]
       for (const happens of [false, true]) {
         for (let nth = 1; ; nth++) {
           const directory = join(yield* temporaryFolder, "tokens")
@@ -326,7 +347,7 @@ describe("a change of password that was cut short", () => {
           const { exit, survived } = yield* dyingAt(
             nth,
             happens,
-            rekeyed(directory, { password: "old", next: "new" })
+            rekeyed(directory, { password: "old password", next: "new password" })
           )
           if (survived) {
             assert.isTrue(Exit.isSuccess(exit))
@@ -337,22 +358,22 @@ describe("a change of password that was cut short", () => {
             Effect.option(contentOf(directory, password))
           )
           assert.strictEqual(contents.filter(Option.isSome).length, 1, `write ${nth}`)
-          const current = Option.isSome(contents[0] ?? Option.none()) ? "old" : "new"
+          const current = Option.isSome(contents[0] ?? Option.none()) ? "old password" : "new password"
           inForce.add(current)
           assert.deepEqual(
             Option.getOrThrow(contents.flatMap(Option.toArray).map(Option.some)[0]!),
             expected(3)
           )
-          if (Exit.isFailure(exit) && current === "new") {
+          if (Exit.isFailure(exit) && current === "new password") {
             assert.include(String(exit.cause), "The new password is in force already")
           }
           // What is put meanwhile is under the new data key, whoever puts it.
           yield* opened(directory, { password: current }, (store) =>
             store.put(key(3), credentialWith("token 3"))
           )
-          const result = yield* rekeyed(directory, { password: current, next: "newest" })
+          const result = yield* rekeyed(directory, { password: current, next: "newest password" })
           assert.deepEqual(result, { resealed: 4, damaged: [] })
-          assert.deepEqual(yield* contentOf(directory, "newest"), expected(4))
+          assert.deepEqual(yield* contentOf(directory, "newest password"), expected(4))
           for (const password of passwords) {
             const error = yield* Effect.flip(contentOf(directory, password))
             assert.strictEqual(error.reason._tag, "WrongPassword")
@@ -369,33 +390,43 @@ describe("a change of password while others are at work", () => {
   it.effect("is noticed by a writer that had unlocked before", () =>
     Effect.gen(function* () {
       const directory = yield* filled(1)
-      const lock = overtakenAt(1, rekeyed(directory, { password: "old", next: "old" }))
-      yield* opened(directory, { password: "old", lock }, (store) =>
+      const lock = overtakenAt(1, rekeyed(directory, { password: "old password", next: "old password" }))
+      yield* opened(directory, { password: "old password", lock }, (store) =>
         store.put(key(1), credentialWith("token 1"))
       )
-      assert.deepEqual(yield* contentOf(directory, "old"), expected(2))
+      assert.deepEqual(yield* contentOf(directory, "old password"), expected(2))
 
       const before = snapshot(directory)
-      const elsewhere = overtakenAt(1, rekeyed(directory, { password: "old", next: "new" }))
-      const writing = opened(directory, { password: "old", lock: elsewhere }, (store) =>
+      const elsewhere = overtakenAt(1, rekeyed(directory, { password: "old password", next: "new password" }))
+      const writing = opened(directory, { password: "old password", lock: elsewhere }, (store) =>
         store.put(key(2), credentialWith("token 2"))
       )
       assert.strictEqual((yield* Effect.flip(writing)).reason._tag, "WrongPassword")
       assert.sameMembers(Object.keys(snapshot(directory)), Object.keys(before))
-      assert.deepEqual(yield* contentOf(directory, "new"), expected(2))
+      assert.deepEqual(yield* contentOf(directory, "new password"), expected(2))
     })
   )
 
   it.effect.each([
-    { outcome: "goes on with the same one", password: "old", next: "old", refreshes: 2 },
-    { outcome: "goes on with a new one that is typed", password: undefined, next: "new", refreshes: 2 },
-    { outcome: "does not send it without the new one", password: "old", next: "new", refreshes: 1 }
+    { outcome: "goes on with the same one", password: "old password", next: "old password", refreshes: 2 },
+    {
+      outcome: "goes on with a new one that is typed",
+      password: undefined,
+      next: "new password",
+      refreshes: 2
+    },
+    {
+      outcome: "does not send it without the new one",
+      password: "old password",
+      next: "new password",
+      refreshes: 1
+    }
   ])("meets a process that is about to send a refresh token again, which $outcome", (given) =>
     Effect.gen(function* () {
       const directory = yield* filled(1)
       const server = serverNamed("notion")
       const get = AccessTokens.use((tokens) => tokens.get({ server }))
-      const prompt = typing("old", "new").layer
+      const prompt = typing("old password", "new password").layer
       const store = layerOf(directory, { prompt, ...(given.password && { password: given.password }) })
       yield* Effect.gen(function* () {
         yield* get
@@ -405,7 +436,7 @@ describe("a change of password while others are at work", () => {
         const waiting = yield* Effect.forkChild(Effect.result(get))
         const { told } = yield* ScriptedUser
         while (told.length === 0) yield* Effect.promise(() => new Promise((done) => setImmediate(done)))
-        yield* rekeyed(directory, { password: "old", next: given.next })
+        yield* rekeyed(directory, { password: "old password", next: given.next })
         yield* TestClock.adjust("2 seconds")
         const result = yield* Fiber.join(waiting)
         assert.strictEqual(authorizationServer.counts.refreshes, given.refreshes)
@@ -421,13 +452,16 @@ describe("a change of password while others are at work", () => {
     Effect.gen(function* () {
       // The first holder replaces .salt, the second publishes what was sealed anew.
       const directory = yield* filled(3)
-      const others = opened(directory, { password: "new" }, (store) =>
+      const others = opened(directory, { password: "new password" }, (store) =>
         Effect.andThen(store.put(key(0), credentialWith("newer")), store.remove(key(1)))
       )
       const lock = overtakenAt(2, others)
-      const result = yield* rekeyed(directory, { password: "old", next: "new", lock })
+      const result = yield* rekeyed(directory, { password: "old password", next: "new password", lock })
       assert.deepEqual(result, { resealed: 2, damaged: [] })
-      assert.deepEqual(yield* contentOf(directory, "new"), { "server 0": "newer", "server 2": "token 2" })
+      assert.deepEqual(yield* contentOf(directory, "new password"), {
+        "server 0": "newer",
+        "server 2": "token 2"
+      })
     })
   )
 
@@ -435,18 +469,22 @@ describe("a change of password while others are at work", () => {
     Effect.gen(function* () {
       for (const nth of [1, 2, 3]) {
         const directory = yield* filled(2)
-        const password = nth === 1 ? "old" : "new"
-        const other = rekeyed(directory, { password, next: "other" })
+        const password = nth === 1 ? "old password" : "new password"
+        const other = rekeyed(directory, { password, next: "other password" })
         const lock = overtakenAt(nth, other)
-        const error = yield* Effect.flip(rekeyed(directory, { password: "old", next: "new", lock }))
+        const error = yield* Effect.flip(
+          rekeyed(directory, { password: "old password", next: "new password", lock })
+        )
         assert.include(error.message, "another process has replaced or removed it")
-        assert.deepEqual(yield* contentOf(directory, "other"), expected(2))
+        assert.deepEqual(yield* contentOf(directory, "other password"), expected(2))
 
         const clearing = overtakenAt(
           nth,
           opened(directory, {}, (store) => store.clear)
         )
-        yield* Effect.flip(rekeyed(directory, { password: "other", next: "new", lock: clearing }))
+        yield* Effect.flip(
+          rekeyed(directory, { password: "other password", next: "new password", lock: clearing })
+        )
         assert.deepEqual(readdirSync(directory), [])
       }
     })
@@ -457,9 +495,11 @@ describe("a change of password while others are at work", () => {
       const directory = yield* filled(40)
       const locks = `${directory}.locks`
       const lock = () => ProcessLock.layer({ directory: locks })
-      const context = yield* Layer.build(layerOf(directory, { password: "old", next: "old", lock: lock() }))
+      const context = yield* Layer.build(
+        layerOf(directory, { password: "old password", next: "old password", lock: lock() })
+      )
       const store = Context.get(
-        yield* Layer.build(layerOf(directory, { password: "old", lock: lock() })),
+        yield* Layer.build(layerOf(directory, { password: "old password", lock: lock() })),
         CredentialStore
       )
       const newest = new Map<string, string>()
@@ -484,7 +524,7 @@ describe("a change of password while others are at work", () => {
       rekeying.over = true
       yield* Fiber.join(writers)
       assert.strictEqual(newest.size, 3)
-      assert.deepEqual(yield* contentOf(directory, "old"), {
+      assert.deepEqual(yield* contentOf(directory, "old password"), {
         ...expected(40),
         ...Object.fromEntries(newest)
       })

@@ -158,6 +158,7 @@ describe("asking for the tokens of a device code", () => {
         error: "access_denied",
         description: "The user said no"
       })
+      assert.match(errorText(ended.failure), /run: mcp-cli auth login notion --device$/)
     })
   )
 
