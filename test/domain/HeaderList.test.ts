@@ -34,7 +34,8 @@ describe("a list of headers", () => {
       assert.strictEqual(done(ours, act), done(theirs, act))
       assert.deepEqual(seen(ours), seen(theirs))
     }
-    assert.deepEqual(seen(new HeaderList(theirs)), seen(theirs))
+    // A value that was joined of empty ones ends with white space, which is no part of a value.
+    assert.deepEqual(seen(new HeaderList(theirs)), seen(new Headers([...theirs])))
   })
 
   it("does not quote a value that it refuses", () => {

@@ -405,14 +405,16 @@ describe.each(ways)(
     it.live("is not used if the server has sent something on it", () =>
       Effect.gen(function* () {
         let connections = 0
+        const refusal = "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        const refused = Promise.withResolvers<void>()
         const url = yield* serveBytes(
           (socket) => void socket.write("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nanswer"),
           (socket) => {
-            if (connections++ === 0)
-              socket.end("HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+            if (connections++ === 0) socket.end(refusal, () => refused.resolve())
           }
         )
         yield* connect(url)
+        yield* Effect.promise(() => refused.promise)
         yield* Effect.sleep(50)
         assert.strictEqual(yield* textOf(yield* send(post(url))), "answer")
         assert.strictEqual(connections, 2)
