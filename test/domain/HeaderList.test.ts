@@ -34,11 +34,16 @@ describe("a list of headers", () => {
       assert.strictEqual(done(ours, act), done(theirs, act))
       assert.deepEqual(seen(ours), seen(theirs))
     }
+    // A value that was joined of empty ones ends with white space, which is no part of a value.
     assert.deepEqual(seen(new HeaderList(theirs)), seen(new Headers([...theirs])))
   })
 
   it("does not quote a value that it refuses", () => {
-    for (const value of ["secret\0", "a secret\nagain"])
-      assert.throws(() => new HeaderList([["authorization", value]]), /^(?!.*secret)/)
+    const make = () =>
+      new HeaderList([
+        ["authorization", "Bearer secret\n"],
+        ["x", "secret\nagain"]
+      ])
+    assert.throws(make, /^not a value of a header$/)
   })
 })

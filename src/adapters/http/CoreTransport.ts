@@ -29,6 +29,22 @@ class ConnectionBroke extends Error {
   }
 }
 
+/** A request has a header that belongs to its connection. */
+class ConnectionHeader extends Error {
+  readonly code = "ERR_HTTP_INVALID_HEADER_VALUE"
+}
+
+/**
+ * Refuses the headers that undici refuses. Else a configured one would work for the first requests only, or give a body two
+ * lengths.
+ */
+const refuseConnectionHeaders = (headers: HeaderList, content: Uint8Array | undefined): void => {
+  const has = ["transfer-encoding", "keep-alive", "upgrade", "expect"].some((name) => headers.has(name))
+  const length = content === undefined ? null : headers.get("content-length")
+  const isOther = length !== null && length !== String(content?.length)
+  if (has || isOther) throw new ConnectionHeader("a header of the connection")
+}
+
 /** An agent, and how it opens a connection. */
 interface Kept {
   readonly agent: Agent
@@ -157,8 +173,10 @@ class Origin {
     const { hostname, pathname, port, protocol, search } = new URL(request.url)
     const headers = new HeaderList(request.headers)
     if (!headers.has("accept-encoding")) headers.set("accept-encoding", acceptEncoding)
+    refuseConnectionHeaders(headers, content)
     // Node leaves it out of methods that have no body by default.
-    if (content !== undefined) headers.set("content-length", String(content.length))
+    if (content === undefined) headers.delete("content-length")
+    else headers.set("content-length", String(content.length))
     closeIdleConnections(this.url.origin)
     return this.#client.request({
       agent: (fresh ? this.#agent(false) : this.#kept).agent,

@@ -260,6 +260,36 @@ describe.each(ways)("a request of bytes over %s", (_, layer, makeRequest) => {
     })
   )
 
+  it.live.each<readonly [name: string, value: string]>([
+    ["transfer-encoding", "chunked"],
+    ["expect", "100-continue"],
+    ["upgrade", "x"],
+    ["keep-alive", "timeout=5"],
+    ["content-length", "3"]
+  ])("is not sent with a header of the connection: %s", ([name, value]) =>
+    Effect.gen(function* () {
+      let isSent = false
+      const url = yield* serve((_, response) => {
+        isSent = true
+        response.end()
+      })
+      assert.include(
+        (yield* Effect.flip(send(post(url, "{}", { [name]: value })))).message,
+        "the request failed"
+      )
+      assert.isFalse(isSent)
+    })
+  )
+
+  it.live("has no length without a body", () =>
+    Effect.gen(function* () {
+      const url = yield* serve((request, response) => response.end(String(request.headers["content-length"])))
+      const headers = [["content-length", "5"]] as const
+      const request = makeRequest(url, { method: "GET", headers, content: undefined })
+      assert.strictEqual(yield* textOf(yield* send(request)), "undefined")
+    })
+  )
+
   it.live("says what it can decode, unless the caller does", () =>
     Effect.gen(function* () {
       const url = yield* serve((request, response) => response.end(request.headers["accept-encoding"]))
@@ -375,14 +405,16 @@ describe.each(ways)(
     it.live("is not used if the server has sent something on it", () =>
       Effect.gen(function* () {
         let connections = 0
+        const refusal = "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        const refused = Promise.withResolvers<void>()
         const url = yield* serveBytes(
           (socket) => void socket.write("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nanswer"),
           (socket) => {
-            if (connections++ === 0)
-              socket.end("HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+            if (connections++ === 0) socket.end(refusal, () => refused.resolve())
           }
         )
         yield* connect(url)
+        yield* Effect.promise(() => refused.promise)
         yield* Effect.sleep(50)
         assert.strictEqual(yield* textOf(yield* send(post(url))), "answer")
         assert.strictEqual(connections, 2)
