@@ -6,7 +6,7 @@ import { createAuthorizedFetch } from "mcp-cli-oauth/fetch"
 
 const url = new URL(process.argv[2] ?? "")
 
-await using fetch = await createAuthorizedFetch({
+const fetch = await createAuthorizedFetch({
   url,
   store: "memory",
   onSignIn: (prompt) => process.stderr.write(`Sign in at ${prompt.url.href}\n`)
@@ -17,3 +17,4 @@ await client.connect(new StreamableHTTPClientTransport(url, { fetch }))
 const { tools } = await client.listTools()
 process.stdout.write(`${tools.map((tool) => tool.name).join("\n")}\n`)
 await client.close()
+await fetch.close()

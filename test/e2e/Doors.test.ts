@@ -1,5 +1,5 @@
 import { execFile, spawn } from "node:child_process"
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs"
+import { mkdtempSync, readdirSync, rmSync, writeFileSync, readFileSync } from "node:fs"
 import { join, resolve } from "node:path"
 import { promisify } from "node:util"
 import { afterAll, afterEach, assert, beforeAll, beforeEach, describe, it } from "vitest"
@@ -246,6 +246,20 @@ describe("the library as it is built", () => {
       )
     }
   )
+
+  it("runs as it is written in a file with the name that the README gives, and ends", async () => {
+    await login()
+    const [block] = blocksIn("ts", ["README.md"])
+    const name = /`(\w+\.mts)`/.exec(readFileSync("README.md", "utf8"))?.[1] ?? assert.fail("no name")
+    const file = join(folder, name)
+    writeFileSync(file, block?.text.replace("https://mcp.example.com/mcp", world.mcpServer.url.href) ?? "")
+    assert.deepEqual((await node(file)).trim().split("\n"), tools)
+  })
+
+  it("has no syntax in an example that Node 22 does not parse", () => {
+    const program = readFileSync("examples/plain-fetch/main.ts", "utf8")
+    for (const text of [...examples, program]) assert.notMatch(text, /\busing \w+ =/)
+  })
 
   it("uses the sign-in and the folders of the CLI: examples/effect-app", async () => {
     await login()

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs"
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as NodePath from "@effect/platform-node/NodePath"
 import * as NodeStdio from "@effect/platform-node/NodeStdio"
@@ -9,6 +10,7 @@ import { ChildProcessSpawner } from "effect/process"
 import { defaultErrorFormat } from "../../../src/app/cli/ErrorReport.ts"
 import { builtIns, type Live, program } from "../../../src/app/cli/Program.ts"
 import { understood } from "../../../src/app/cli/UnderstoodWords.ts"
+import { checks } from "../../../src/app/doctor/Finding.ts"
 import { documentedCommands } from "../../Documents.ts"
 
 /** The first thing that a command does after its line was read: its layers are built, and fail here. */
@@ -44,6 +46,17 @@ const problemOf = Effect.fn(function* (args: ReadonlyArray<string>) {
   if (!CliError.isCliError(error)) return String(error)
   if (error._tag !== "ShowHelp") return error.message
   return error.errors.length === 0 ? undefined : error.errors.map(({ message }) => message).join("\n")
+})
+
+describe("docs/signing-in.md", () => {
+  it("lists the checks of the doctor with the names and in the order of its output", () => {
+    const text = readFileSync("docs/signing-in.md", "utf8").replaceAll("\n", " ")
+    const listed = /checks, in this order: (.*?)\. /.exec(text)?.[1] ?? ""
+    assert.deepStrictEqual(
+      listed.split(/, | and /).map((name) => /`(.*?)`/.exec(name)?.[1]),
+      ["configuration", ...checks]
+    )
+  })
 })
 
 describe("the documents", () => {
