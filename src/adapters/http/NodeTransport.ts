@@ -13,7 +13,7 @@ const isNode = (): boolean =>
 
 /**
  * The transport of the program. It sends the first requests of bytes by {@link CoreTransport}, which loads in 5 ms, and later
- * ones by {@link UndiciTransport}: it takes 40 ms and 13 MB to load, and a third of the CPU time for each request. Requests
+ * ones by {@link UndiciTransport} if it can: it takes 40 ms and 13 MB to load, and a third of the CPU time for each request. Requests
  * with other bodies go through `fetch`.
  *
  * Once undici is loaded, for `fetch` or for the proxies of the environment, every request goes there.
@@ -23,7 +23,7 @@ const isNode = (): boolean =>
 export const layerWith = (beforeUndici: () => void): Layer.Layer<HttpTransport> => {
   const undici = UndiciTransport.dispatchWith(beforeUndici)
   let sent = 0
-  const usesCore = () => isNode() && !isLoaded() && sent < maxCoreRequests
+  const usesCore = () => isNode() && !isLoaded() && (sent < maxCoreRequests || !UndiciTransport.hasUndici())
   return layerOf(
     (request, fresh) => {
       const known = contentOf(request)

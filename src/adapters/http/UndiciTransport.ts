@@ -9,7 +9,7 @@ import { acceptEncoding } from "./HttpLimits.ts"
 import { type Dispatch, dispatchByFetch, layerOf } from "./FetchTransport.ts"
 
 /** The version of undici in this Node. The handlers of older ones have other methods. */
-const hasUndici = (): boolean => Number.parseInt(process.versions["undici"] ?? "0", 10) >= 7
+export const hasUndici = (): boolean => Number.parseInt(process.versions["undici"] ?? "0", 10) >= 7
 
 /**
  * Takes no answer: it ends its request before anything of it is sent. Undici then keeps the connection that it has opened for
