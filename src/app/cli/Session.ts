@@ -11,6 +11,7 @@ import { type OpenedServer, openServers } from "./OpenServers.ts"
 import { firstLine, tell, tellError } from "./Output.ts"
 import { completions, runLine } from "./SessionCommands.ts"
 import { messageOf } from "./SessionMessage.ts"
+import { inSession } from "./SessionRemedies.ts"
 import type { SessionContext } from "./SessionServers.ts"
 import { listed } from "./RemedyText.ts"
 import { commandsIn } from "./SessionWords.ts"
@@ -108,6 +109,7 @@ export const interactiveSession = <E, R>(
     })
     // What is said to a model is kept as a conversation, or not at all.
     const isKept = conversation === undefined ? undefined : (line: string) => !isMessage(line)
+    const known = servers.map(({ name }) => name)
     for (;;) {
       const line = yield* editor.read(prompt, complete(context), isKept)
       if (Option.isNone(line)) return
@@ -121,7 +123,7 @@ export const interactiveSession = <E, R>(
           // A user reads what went wrong and goes on. A script stops at the first error.
           Effect.catchIf(
             () => isInteractive,
-            (error) => Effect.as(tellError(error, configFile), true)
+            (error) => Effect.as(tellError(inSession(error, known), configFile), true)
           )
         )
         if (!goesOn) return

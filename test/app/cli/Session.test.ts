@@ -293,7 +293,7 @@ describe("a session", () => {
       assert.include(told, 'status must be one of open, in progress, and not "opne". Did you mean open?')
       assert.include(told, 'a must be a number, and "1" is a string.')
       assert.include(told, "Did you mean add?")
-      assert.include(told, "To see its arguments, run: mcp-cli tools demo add")
+      assert.include(told, "To see its arguments, type: /tools add")
       assert.deepEqual(calls, [
         ["add", { txet: "x" }],
         ["add", { txet: "x" }],
@@ -310,7 +310,7 @@ describe("a session", () => {
         "/tools zzz",
         "/call nothing --no-check"
       )
-      const seeTools = "To see its tools, run: mcp-cli tools demo"
+      const seeTools = "To see its tools, type: /tools"
       assert.deepEqual(
         error.slice(2).flatMap((text) => text.split("\n")),
         [
