@@ -370,7 +370,8 @@ describe("mcp-cli proxy", () => {
         return true
       },
       (response) => {
-        response.writeHead(200, { "content-type": "text/event-stream" }).flushHeaders()
+        response.writeHead(200, { "content-type": "text/event-stream" })
+        response.write('data: {"jsonrpc":"2.0","method":"notifications/open"}\n\n')
         streams.push(response)
       }
     )
@@ -379,14 +380,16 @@ describe("mcp-cli proxy", () => {
     })
     await client.connect()
     const call = client.ask("tools/call", { name: "slow" })
-    while (streams.length < 1 || answers.length < 1) await new Promise(setImmediate)
+    const hasHeard = (text: string) => client.lines.some((line) => line.includes(text))
+    // A stream whose head arrives after the sleep would count as one that was opened after it.
+    while (!hasHeard("notifications/open") || answers.length < 1) await new Promise(setImmediate)
     client.child.kill("SIGSTOP")
     client.child.kill("SIGCONT")
     while (streams.length < 2) await new Promise(setImmediate)
     streams[1]?.write('data: {"jsonrpc":"2.0","method":"notifications/awake"}\n\n')
     answers[0]?.()
     assert.property(await call, "result")
-    while (!client.lines.some((line) => line.includes("notifications/awake"))) await new Promise(setImmediate)
+    while (!hasHeard("notifications/awake")) await new Promise(setImmediate)
     assert.strictEqual(log.filter((line) => line === "POST initialize").length, 1)
     client.child.stdin?.end()
     const { code, stderr } = await client.ended

@@ -1,4 +1,4 @@
-import { Clock, Effect, Predicate, Result, type Scope } from "effect"
+import { Clock, Effect, Exit, Predicate, Result, type Scope } from "effect"
 import { ByteParts } from "../../../domain/ByteParts.ts"
 import type { JsonRpcMessage } from "../../../domain/JsonRpcMessage.ts"
 import type { RemoteServer } from "../../../domain/Server.ts"
@@ -107,7 +107,9 @@ class HttpWire<E> implements Wire<E> {
       send(request, options).pipe(
         Effect.onExit((exit) =>
           Effect.sync(() => {
-            this.#isAuthorized = exit._tag === "Success" && exit.value.status !== 401
+            // An interruption says nothing: a standing stream ends so, before it is open or after.
+            if (Exit.hasInterrupts(exit)) return
+            this.#isAuthorized = Exit.isSuccess(exit) && exit.value.status !== 401
           })
         )
       )
