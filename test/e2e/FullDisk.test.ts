@@ -120,11 +120,7 @@ describe.skipIf(noSmallDisk !== undefined)(`a full disk (${noSmallDisk ?? "a tmp
 
   it.each([
     ["a lock", ["storage", "move", "--to", "encrypted"], "storage/in-use: no space left on the disk."],
-    [
-      "the choice",
-      ["auth", "login", "demo"],
-      "storage/choice.json cannot be used: no space left on the disk."
-    ],
+    ["the store that is about to be chosen", ["auth", "login", "demo"], "no space left on the disk."],
     ["a trace", ["auth", "login", "demo", "--trace", ".mcp_cli/trace.html"], "no space left on the disk."]
   ])("is named where %s cannot be written", async (_, args, problem) => {
     rmSync(join(world.home, ".mcp_cli", "storage", "choice.json"))

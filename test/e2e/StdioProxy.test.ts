@@ -306,13 +306,14 @@ describe("mcp-cli proxy", () => {
 
   it("opens no browser with --no-browser, with --no-interactive, and in CI", async () => {
     const world = await protectedWorld()
-    for (const [flags, env] of [
-      [["--no-browser"], {}],
-      [["--no-interactive"], {}],
-      [[], { CI: "true" }]
+    const command = /Run: mcp-cli auth login demo/
+    for (const [flags, env, remedy] of [
+      [["--no-browser"], {}, command],
+      [["--no-interactive"], {}, command],
+      [[], { CI: "true" }, /No command signs in while CI is set\./]
     ] as const) {
       const client = startProxy(world, ["demo", ...flags], { env })
-      assert.match((await client.connect()).error?.message ?? "", /Run: mcp-cli auth login demo/)
+      assert.match((await client.connect()).error?.message ?? "", remedy)
       client.child.stdin?.end()
       assert.strictEqual((await client.ended).code, 0)
     }

@@ -164,14 +164,14 @@ describe("createAuthorizedFetch", () => {
     })
 
     it("names the server in an error as the CLI does", async () => {
-      const remedyFor = async () => {
+      const nameFor = async () => {
         const error = await rejection(use())
         assert.instanceOf(error, McpAuthError)
-        return error.remedies.map((remedy) => (remedy._tag === "Command" ? remedy.server : remedy))
+        return /^Not signed in to (\S+)\.(\s|$)/.exec(error.message)?.[1]
       }
-      assert.deepEqual(await remedyFor(), [mcpServer.url.href])
+      assert.strictEqual(await nameFor(), mcpServer.url.href)
       configure((url) => ({ notion: { url } }))
-      assert.deepEqual(await remedyFor(), ["notion"])
+      assert.strictEqual(await nameFor(), "notion")
       configure((url) => ({ one: { url }, two: { url } }))
       const error = await rejection(use())
       assert.instanceOf(error, McpAuthError)
