@@ -31,13 +31,13 @@ const answerAfterPause = async (way: "core" | "undici"): Promise<string> => {
   return printed
 }
 
-describe("a process that is paused until after the timeout of its request", () => {
-  // Whether the timer or the socket comes first is a matter of luck: about one in three without a second look.
-  it.each(["undici", "core"] as const)(
-    "reads the answer that waits in the socket, in each of twelve runs: %s",
-    async (way) => {
+describe.each(["undici", "core"] as const)(
+  "a process that is paused until after the timeout of its request by %s",
+  (way) => {
+    // Whether the timer or the socket comes first is a matter of luck: about one in three without a second look.
+    it("reads the answer that waits in the socket, in each of twelve runs", async () => {
       const answers = await Promise.all(Array.from({ length: 12 }, () => answerAfterPause(way)))
       assert.deepEqual([...new Set(answers)], ["the answer"])
-    }
-  )
-})
+    })
+  }
+)
