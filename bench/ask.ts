@@ -6,8 +6,8 @@ import { Testing } from "../src/testing.ts"
 import { openAt } from "../test/adapters/model/Providers.ts"
 import { startWorld } from "../test/e2e/World.ts"
 import { makePagesServer } from "../test/servers/PagesServer.ts"
-import { type ModelServer, modelServer } from "../test/servers/ModelServer.ts"
 import { report, rounds } from "./Measure.ts"
+import { type ModelProcess, startModel } from "./ModelProcess.ts"
 import { timeline } from "./Timeline.ts"
 
 // Up to the first token of an answer, beside the same request by the `fetch` of Node: from the start of a process, by `ask`
@@ -56,7 +56,7 @@ const untilText = async (request: () => Promise<Response>) => {
   return time ?? Infinity
 }
 
-const withinProcess = Effect.fn(function* (server: ModelServer) {
+const withinProcess = Effect.fn(function* (server: ModelProcess) {
   const sessions = yield* ServerSession.ServerSession
   const session = yield* sessions.open(Testing.server)
   const model = yield* openAt("chat_completions", server.origin, "scripted")
@@ -80,12 +80,12 @@ const withinProcess = Effect.fn(function* (server: ModelServer) {
     return time ?? Infinity
   })
   yield* turn
-  const request = server.requests.at(-1)
+  const request = yield* server.last
   const send = () =>
-    fetch(`${server.origin}${request?.path}`, {
+    fetch(`${server.origin}${request.path}`, {
       method: "POST",
       headers: { "content-type": "application/json" },
-      body: JSON.stringify(request?.body)
+      body: JSON.stringify(request.body)
     })
   const ours: Array<number> = []
   const theirs: Array<number> = []
@@ -103,19 +103,19 @@ const withinProcess = Effect.fn(function* (server: ModelServer) {
 })
 
 const measure = Effect.gen(function* () {
-  const model = yield* modelServer()
+  const model = yield* startModel
   yield* withinProcess(model).pipe(Effect.provide(stack))
   const world = yield* Effect.acquireRelease(
     Effect.promise(() => startWorld({ mcp: { make: makePagesServer } })),
     (opened) => Effect.promise(() => opened.close())
   )
-  const env = { MCP_CLI_MODEL: "scripted", MCP_CLI_MODEL_BASE_URL: model.baseUrl }
+  const env = { MCP_CLI_MODEL: "scripted", MCP_CLI_MODEL_BASE_URL: `${model.origin}/v1` }
   const ask = () => until(world.start(["ask", "demo", "hello", "--json"], { env }).child, /"type":"text"/)
   yield* Effect.promise(() => world.run(["auth", "login", "demo"]))
   yield* Effect.promise(ask)
-  const request = model.requests.at(-1)
-  const bare = `const answer = await fetch(${JSON.stringify(`${model.origin}${request?.path}`)}, {
-    method: "POST", headers: { "content-type": "application/json" }, body: ${JSON.stringify(JSON.stringify(request?.body))}
+  const request = yield* model.last
+  const bare = `const answer = await fetch(${JSON.stringify(`${model.origin}${request.path}`)}, {
+    method: "POST", headers: { "content-type": "application/json" }, body: ${JSON.stringify(JSON.stringify(request.body))}
   }); for await (const chunk of answer.body) process.stdout.write(chunk)`
   const byFetch = () => until(spawn(process.execPath, ["--input-type=module", "-e", bare]), /"content":"[^"]/)
   const ours: Array<number> = []

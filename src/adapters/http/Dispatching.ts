@@ -63,6 +63,9 @@ const sharedFor = async (url: URL, base: Dispatcher): Promise<Shared> => {
   }
 }
 
+/** Kept: `import` takes a tenth of a millisecond for a module that is loaded already. */
+let idleConnections: typeof import("./IdleConnections.ts") | undefined
+
 /**
  * The dispatcher for a request to this URL; `undefined` where there is no undici.
  *
@@ -78,8 +81,8 @@ export const dispatcherFor = async (url: URL, fresh = false): Promise<Dispatcher
   const base = current()
   if (base === undefined) return undefined
   const { held, make } = await sharedFor(url, base)
-  const { closeIdleConnections } = await import("./IdleConnections.ts")
-  closeIdleConnections(url.origin)
+  idleConnections ??= await import("./IdleConnections.ts")
+  idleConnections.closeIdleConnections(url.origin)
   const chosen = fresh ? make() : held()
   return {
     dispatch: (options, handler) =>

@@ -6,7 +6,7 @@ import { advice, command, type Remedy } from "../../domain/Remedy.ts"
 import { type ChatFailure, ChatModelError } from "../../ports/ChatModel.ts"
 import { NetworkError } from "../../ports/HttpTransport.ts"
 import { retryAfterMillis } from "../http/RetryAfter.ts"
-import { ModelHttpError } from "./ModelHttp.ts"
+import { ModelHttpError } from "./ModelHttpError.ts"
 import { maxDetail, maxErrorText } from "./ModelLimits.ts"
 
 /** The model that failed. */

@@ -1,37 +1,10 @@
-import { Cause, Effect, Exit, type Redacted, Schema } from "effect"
+import { Cause, Effect, Exit, type Redacted } from "effect"
 import { bareRequest } from "../../domain/BareRequest.ts"
 import { isSecureUrl } from "../../domain/SecureUrl.ts"
-import { abortBody, discardBody, HttpTransport, UserAgent, withBody } from "../../ports/HttpTransport.ts"
+import { discardBody, HttpTransport, UserAgent, withBody } from "../../ports/HttpTransport.ts"
+import { answerBody, type TextRepair } from "./AnswerBody.ts"
+import { ModelHttpError } from "./ModelHttpError.ts"
 import { maxAnswer, maxEvent, maxList } from "./ModelLimits.ts"
-
-/** A request was not sent, or its answer is not read: a whole sentence about the server. */
-export class ModelHttpError extends Schema.TaggedError<ModelHttpError>()("ModelHttpError", {
-  problem: Schema.Literals(["plain-http", "redirect", "too-long", "no-stream"]),
-  detail: Schema.String
-}) {
-  override get message(): string {
-    return this.detail
-  }
-}
-
-/** Ends a body that is too long. `maxLine`: bytes without a line end. */
-const bounded = (response: Response, maxBytes: number, maxLine: number): Response => {
-  if (response.body === null) return response
-  let total = 0
-  let line = 0
-  const limit = new TransformStream<Uint8Array, Uint8Array>({
-    transform: (chunk, controller) => {
-      total += chunk.byteLength
-      const end = chunk.lastIndexOf(10)
-      line = end < 0 ? line + chunk.byteLength : chunk.byteLength - end - 1
-      if (total <= maxBytes && line <= maxLine) return controller.enqueue(chunk)
-      const size =
-        total > maxBytes ? `over ${maxBytes / 2 ** 20} MiB` : `an event of over ${maxLine / 2 ** 20} MiB`
-      controller.error(new ModelHttpError({ problem: "too-long", detail: `its answer has ${size}.` }))
-    }
-  })
-  return withBody(response, response.body.pipeThrough(limit))
-}
 
 const pairsOf = (headers: HeadersInit = {}): Iterable<readonly [name: string, value: string]> =>
   Symbol.iterator in headers
@@ -63,8 +36,8 @@ export interface ModelHttpOptions {
   readonly hasSecret: boolean
   /** Milliseconds until the head of the answer. */
   readonly timeout: number
-  /** Changes the body of a stream. */
-  readonly repair?: (body: ReadableStream<Uint8Array>) => ReadableStream<Uint8Array>
+  /** Makes what changes the body of a stream. */
+  readonly makeRepair?: () => TextRepair
 }
 
 /**
@@ -83,7 +56,7 @@ export const modelFetch = Effect.fnUntraced(function* (options: ModelHttpOptions
   const transport = yield* HttpTransport
   const userAgent = yield* UserAgent
   const context = yield* Effect.context()
-  const send = Effect.fnUntraced(function* (request: Request) {
+  const send = Effect.fnUntraced(function* (request: Request, signal: AbortSignal | undefined) {
     const url = new URL(request.url)
     if (options.hasSecret && !isSecureUrl(url)) {
       return yield* new ModelHttpError({
@@ -111,20 +84,24 @@ export const modelFetch = Effect.fnUntraced(function* (options: ModelHttpOptions
         detail: "it answered with a page of HTML. Check its base URL."
       })
     }
-    if (!/event-stream/i.test(type)) return bounded(response, maxList, maxList)
-    const stream = bounded(response, maxAnswer, maxEvent)
-    return options.repair === undefined || stream.body === null
-      ? stream
-      : withBody(stream, options.repair(stream.body))
+    if (response.body === null) return response
+    const isStream = /event-stream/i.test(type)
+    const body = answerBody(response.body, {
+      maxBytes: isStream ? maxAnswer : maxList,
+      maxLine: isStream ? maxEvent : maxList,
+      repair: isStream ? options.makeRepair?.() : undefined,
+      signal
+    })
+    return withBody(response, body)
   })
   return async (input: RequestInfo | URL, init?: RequestInit): Promise<Response> => {
     const request = requestOf(input, init)
     const signal = init?.signal ?? undefined
     const exit = await Effect.runPromiseExitWith(context)(
-      send(request),
+      send(request, signal),
       signal === undefined ? undefined : { signal }
     )
-    if (Exit.isSuccess(exit)) return abortBody(exit.value, signal)
+    if (Exit.isSuccess(exit)) return exit.value
     throw Cause.squash(exit.cause)
   }
 })

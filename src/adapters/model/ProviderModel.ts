@@ -1,4 +1,4 @@
-import type { LanguageModelV4, SharedV4ProviderOptions } from "@ai-sdk/provider"
+import type { LanguageModelV4, LanguageModelV4StreamPart, SharedV4ProviderOptions } from "@ai-sdk/provider"
 import { Array as Arr, Cause, Clock, Duration, Effect, Redacted, Stream } from "effect"
 import { isSecretName } from "../../domain/SecretShape.ts"
 import type { ModelApi } from "../../domain/chat/ModelProvider.ts"
@@ -13,9 +13,10 @@ import { HttpTransport } from "../../ports/HttpTransport.ts"
 import { AnswerParts } from "./AnswerParts.ts"
 import { prepare, type PromptRules } from "./ChatPrompt.ts"
 import { type FailedModel, Incomplete, modelFailure, Silent, Thrown } from "./ModelFailure.ts"
-import { hasSecret, modelFetch, ModelHttpError } from "./ModelHttp.ts"
+import { hasSecret, modelFetch } from "./ModelHttp.ts"
+import { ModelHttpError } from "./ModelHttpError.ts"
 import { maxAnswerCalls } from "./ModelLimits.ts"
-import { textArguments } from "./SseRepair.ts"
+import { makeTextArguments } from "./SseRepair.ts"
 
 /** A model to open. */
 export interface ModelAddress {
@@ -124,24 +125,49 @@ const providerModel = async (address: ModelAddress, fetch: Fetch): Promise<Langu
 }
 
 /**
- * Reads the parts of one answer, each within the time that a model may be silent. The request ends with the scope.
+ * Asks a model, and reads its answer. The request ends with the scope.
+ *
+ * @returns what reads on until parts make events; undefined at the end of the answer. It fails if the model is silent for too long
  */
-const partsOf = Effect.fnUntraced(function* (
+const readAnswer = Effect.fnUntraced(function* (
   model: LanguageModelV4,
   options: Parameters<LanguageModelV4["doStream"]>[0],
   silence: Duration.Duration
 ) {
-  const inTime = <A>(promise: (signal: AbortSignal) => PromiseLike<A>) =>
-    Effect.tryPromise({ try: promise, catch: (error) => new Thrown(error) }).pipe(
-      Effect.timeoutOrElse({ duration: silence, orElse: () => Effect.fail(new Silent(silence)) })
+  const clock = yield* Clock.Clock
+  let heardAt = 0
+  const hear = () => {
+    heardAt = clock.currentTimeMillisUnsafe()
+  }
+  const watch: Effect.Effect<never, Silent> = Effect.suspend(() => {
+    const rest = heardAt + Duration.toMillis(silence) - clock.currentTimeMillisUnsafe()
+    return rest <= 0 ? Effect.fail(new Silent(silence)) : Effect.andThen(Effect.sleep(rest), watch)
+  })
+  const inTime = <A>(promise: () => PromiseLike<A>) =>
+    Effect.sync(hear).pipe(
+      Effect.andThen(Effect.tryPromise({ try: promise, catch: (error) => new Thrown(error) })),
+      Effect.raceFirst(watch)
     )
+  let isRead = false
   const controller = yield* Effect.acquireRelease(
     Effect.sync(() => new AbortController()),
-    (controller) => Effect.sync(() => controller.abort())
+    (controller) => Effect.sync(() => (isRead ? undefined : controller.abort()))
   )
   const { stream } = yield* inTime(async () => model.doStream({ ...options, abortSignal: controller.signal }))
   const reader = stream.getReader()
-  return inTime(() => reader.read())
+  return (eventsOf: (part: LanguageModelV4StreamPart) => ReadonlyArray<ChatEvent>) =>
+    inTime(async () => {
+      for (;;) {
+        const { done, value } = await reader.read()
+        hear()
+        if (done) {
+          isRead = true
+          return undefined
+        }
+        const events = eventsOf(value)
+        if (Arr.isReadonlyArrayNonEmpty(events)) return events
+      }
+    })
 })
 
 /** The ids of the calls of a conversation. */
@@ -164,7 +190,7 @@ export const openProviderModel = Effect.fnUntraced(function* (
   const fetch = yield* modelFetch({
     hasSecret: hasSecret(address),
     timeout: Duration.toMillis(address.silence),
-    ...(address.api === "chat_completions" ? { repair: textArguments } : {})
+    ...(address.api === "chat_completions" ? { makeRepair: makeTextArguments } : {})
   })
   const { connect } = yield* HttpTransport
   const loaded = yield* Effect.cached(Effect.promise(() => providerModel(address, fetch)))
@@ -184,20 +210,21 @@ export const openProviderModel = Effect.fnUntraced(function* (
       Effect.gen(function* () {
         const { nameOf, options } = prepare(request, isBlind ? { ...rules, media: none } : rules)
         const answer = new AnswerParts(name, nameOf, idsIn(request))
-        const next = yield* partsOf(
+        const next = yield* readAnswer(
           yield* loaded,
           { ...options, includeRawChunks: true, providerOptions: requestOptions[address.api] },
           address.silence
         ).pipe(Effect.catch(failWith))
+        const eventsOf = (part: LanguageModelV4StreamPart) => {
+          if (part.type === "error") throw part.error
+          const events = answer.add(part)
+          if (answer.calls > maxAnswerCalls) throw manyCalls
+          return events
+        }
         const pull = Effect.gen(function* () {
-          for (;;) {
-            const { done, value } = yield* next.pipe(Effect.catch(failWith))
-            if (done) return yield* answer.hasEnded ? Cause.done() : failWith(new Thrown(new Incomplete()))
-            if (value.type === "error") return yield* failWith(new Thrown(value.error))
-            const events = answer.add(value)
-            if (answer.calls > maxAnswerCalls) return yield* failWith(new Thrown(manyCalls))
-            if (Arr.isReadonlyArrayNonEmpty(events)) return events
-          }
+          const events = yield* next(eventsOf).pipe(Effect.catch(failWith))
+          if (events !== undefined) return events
+          return yield* answer.hasEnded ? Cause.done() : failWith(new Thrown(new Incomplete()))
         })
         return Stream.fromPull(Effect.succeed(pull))
       })

@@ -1,4 +1,5 @@
 import { Predicate } from "effect"
+import type { TextRepair } from "./AnswerBody.ts"
 
 /** Arguments of a call as text, which some servers write as an object. */
 const withTextArguments = (call: unknown): unknown => {
@@ -37,24 +38,20 @@ const repairedLine = (line: string): string => {
  * Turns the arguments of calls that a server of Chat Completions writes as an object into text, as the API defines them. The
  * package of the provider refuses the event otherwise.
  */
-export const textArguments = (body: ReadableStream<Uint8Array>): ReadableStream<Uint8Array> => {
+export const makeTextArguments = (): TextRepair => {
   let rest = ""
-  const lines = new TransformStream<string, string>({
-    transform: (chunk, controller) => {
-      // Only the chunk is searched: a long line may arrive in many.
-      const end = chunk.lastIndexOf("\n") + 1
+  return {
+    add: (part) => {
+      // Only the part is searched: a long line may arrive in many.
+      const end = part.lastIndexOf("\n") + 1
       if (end === 0) {
-        rest += chunk
-        return
+        rest += part
+        return ""
       }
-      controller.enqueue((rest + chunk.slice(0, end)).split("\n").map(repairedLine).join("\n"))
-      rest = chunk.slice(end)
+      const lines = rest + part.slice(0, end)
+      rest = part.slice(end)
+      return lines.includes('"arguments"') ? lines.split("\n").map(repairedLine).join("\n") : lines
     },
-    flush: (controller) => controller.enqueue(repairedLine(rest))
-  })
-  // The types of Node and of the DOM differ in the buffer of a chunk.
-  return body
-    .pipeThrough(new TextDecoderStream() as unknown as TransformStream<Uint8Array, string>)
-    .pipeThrough(lines)
-    .pipeThrough(new TextEncoderStream() as unknown as TransformStream<string, Uint8Array>)
+    end: () => repairedLine(rest)
+  }
 }

@@ -173,11 +173,7 @@ const plain = (schema: unknown, isUsable: (reference: unknown) => boolean): Json
   return isArray && !("items" in kept) && !("prefixItems" in kept) ? { ...kept, items: {} } : kept
 }
 
-/**
- * The parameters of a tool as every provider accepts them: an object at the top level, without alternatives there. What is left
- * out is still checked by the server of the tool.
- */
-export const toolParameters = (schema: Json): Json => {
+const madeParameters = (schema: Json): Json => {
   const branches = ["oneOf", "anyOf", "allOf"].flatMap((name) => {
     const value = schema[name]
     return Array.isArray(value) ? value.filter((branch) => Predicate.isReadonlyObject(branch)) : []
@@ -196,4 +192,17 @@ export const toolParameters = (schema: Json): Json => {
     ? own["required"].filter((name) => typeof name === "string" && Object.hasOwn(Object(known), name))
     : undefined
   return { ...parameters, ...(required === undefined ? {} : { required }) }
+}
+
+/** The parameters of schemas that were made already: a conversation sends them with each request. */
+const known = new WeakMap<Json, Json>()
+
+/**
+ * The parameters of a tool as every provider accepts them: an object at the top level, without alternatives there. What is left
+ * out is still checked by the server of the tool.
+ */
+export const toolParameters = (schema: Json): Json => {
+  const parameters = known.get(schema) ?? madeParameters(schema)
+  known.set(schema, parameters)
+  return parameters
 }

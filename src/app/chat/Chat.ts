@@ -27,6 +27,7 @@ import { type ListedTool, makeToolList, type ToolList } from "./ToolList.ts"
 import { runTurn } from "./Turn.ts"
 import { turnEvents } from "./TurnEvents.ts"
 import { makeUserTime, type UserTime } from "./UserTime.ts"
+import { makeModelTools } from "./ModelTool.ts"
 import { makeWithoutSecrets, type WithoutSecrets } from "./WithoutSecrets.ts"
 
 /** The tools of a server. */
@@ -220,11 +221,12 @@ export const layer: Layer.Layer<Chat, never, ToolApproval> = Layer.effect(
       const messages = yield* Ref.make(options.messages ?? [])
       const model = yield* Ref.make(options.model)
       const credentials = yield* Effect.serviceOption(Credentials)
-      const withoutSecrets = makeWithoutSecrets({
+      const filterNow = makeWithoutSecrets({
         servers,
         lastRead: Option.getOrUndefined(credentials)?.lastRead,
         ofModel: () => Ref.getUnsafe(model).secrets ?? []
       })
+      const withoutSecrets: WithoutSecrets = (text) => filterNow()(text)
       const usage = yield* Ref.make(noUsage)
       const untold = yield* Ref.make(notices)
       const sources = new Set(sourcesOf(list, options.messages ?? []))
@@ -253,6 +255,7 @@ export const layer: Layer.Layer<Chat, never, ToolApproval> = Layer.effect(
         permissions,
         shown,
         sources,
+        toolsForModel: makeModelTools(filterNow),
         userTime,
         withoutSecrets
       }

@@ -46,12 +46,32 @@ const cleaned = (value: unknown, clean: (text: string) => string, name = ""): un
  * A tool as a model is told about it: with its server named, without characters that a user would not see, and without
  * secrets.
  */
-export const modelTool = ({ name, server, tool }: ListedTool, withoutSecrets: WithoutSecrets): ChatTool => {
+const modelTool = ({ name, server, tool }: ListedTool, withoutSecrets: WithoutSecrets): ChatTool => {
   const clean = (text: string) =>
     clearStart(text, maxDescription, (start) => withoutSecrets(safeText(start))).start
   return {
     name,
     description: `[${server.name}] ${clean(tool.description ?? tool.title ?? tool.name)}`,
     inputSchema: cleaned(objectSchema(tool.inputSchema), clean) as JsonSchema
+  }
+}
+
+/**
+ * Makes what turns tools into those that a model is told about. Each is made once, until another secret is known.
+ *
+ * @param filterNow returns what leaves the secrets out that are known now
+ */
+export const makeModelTools = (filterNow: () => WithoutSecrets) => {
+  let made = new WeakMap<ListedTool, ChatTool>()
+  let madeBy: WithoutSecrets | undefined
+  return (tools: ReadonlyArray<ListedTool>): ReadonlyArray<ChatTool> => {
+    const withoutSecrets = filterNow()
+    if (withoutSecrets !== madeBy) made = new WeakMap()
+    madeBy = withoutSecrets
+    return tools.map((tool) => {
+      const one = made.get(tool) ?? modelTool(tool, withoutSecrets)
+      made.set(tool, one)
+      return one
+    })
   }
 }

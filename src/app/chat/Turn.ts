@@ -13,7 +13,7 @@ import { type CallCount, type CallContext, makeCallRound } from "./CallRound.ts"
 import { maxCalls, maxEqualCalls } from "./ChatLimits.ts"
 import type { TurnLimit } from "./Chat.ts"
 import { type AnswerEnd, askModel } from "./ModelAnswer.ts"
-import { modelTool } from "./ModelTool.ts"
+import type { makeModelTools } from "./ModelTool.ts"
 import type { Notice, ToolList } from "./ToolList.ts"
 import type { TurnReader } from "./TurnEvents.ts"
 
@@ -24,6 +24,7 @@ export interface TurnContext extends Omit<CallContext, "tools" | keyof TurnReade
   readonly model: Ref.Ref<OpenChatModel>
   readonly messages: Ref.Ref<ReadonlyArray<ChatMessage>>
   readonly use: (usage: TokenUsage) => Effect.Effect<void>
+  readonly toolsForModel: ReturnType<typeof makeModelTools>
 }
 
 const limitText = (limit: TurnLimit): string => {
@@ -102,7 +103,7 @@ export const runTurn = Effect.fnUntraced(function* (
       {
         system,
         messages: isAsked ? before : [...before, question],
-        tools: tools.map((tool) => modelTool(tool, context.withoutSecrets))
+        tools: context.toolsForModel(tools)
       },
       {
         emit,

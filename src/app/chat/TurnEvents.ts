@@ -1,4 +1,4 @@
-import { Effect, Queue, Stream } from "effect"
+import { Array as Arr, Cause, Effect, Exit, Stream } from "effect"
 import type { TurnEvent } from "./Chat.ts"
 
 /** Where a turn tells its events. */
@@ -8,38 +8,65 @@ export interface TurnReader {
   readonly allRead: Effect.Effect<void>
 }
 
-/** The events of a turn, which runs while they are read. A reader has dealt with events when it pulls the next ones. */
-export const turnEvents = <E>(run: (reader: TurnReader) => Effect.Effect<void, E>) =>
-  Stream.suspend(() => {
-    let unread = 0
-    let resumeTurn: (() => void) | undefined
-    const allRead = Effect.callback<void>((resume) => {
-      if (unread === 0) return resume(Effect.void)
-      resumeTurn = () => resume(Effect.void)
-    })
-    const events = Stream.callback<TurnEvent, E>((queue) => {
+/**
+ * The events of a turn, which runs while they are read. A reader has dealt with events when it pulls the next ones.
+ *
+ * A reader that waits goes on within `emit`. A queue would wake it in the next turn of the event loop, after all parts of an
+ * answer that have arrived by then.
+ */
+export const turnEvents = <E>(
+  run: (reader: TurnReader) => Effect.Effect<void, E>
+): Stream.Stream<TurnEvent, E> =>
+  Stream.unwrap(
+    Effect.gen(function* () {
+      let unread: Array<TurnEvent> = []
+      let hasDealt = true
+      let end: Exit.Exit<void, E> | undefined
+      let resumeReader = () => {}
+      const turns = new Set<() => void>()
+
       const emit = (event: TurnEvent) => {
-        unread++
-        Queue.offerUnsafe(queue, event)
+        unread.push(event)
+        hasDealt = false
+        resumeReader()
       }
-      return Effect.andThen(run({ emit, allRead }), Queue.end(queue))
-    })
-    let pulled = 0
-    return Stream.transformPull(events, (pull) =>
-      Effect.succeed(
-        Effect.suspend(() => {
-          unread -= pulled
-          pulled = 0
-          if (unread === 0) {
-            const waiting = resumeTurn
-            resumeTurn = undefined
-            waiting?.()
-          }
-          return Effect.map(pull, (next) => {
-            pulled = next.length
-            return next
+      const allRead = Effect.callback<void>((resume) => {
+        if (hasDealt) return resume(Effect.void)
+        const go = () => resume(Effect.void)
+        turns.add(go)
+        return Effect.sync(() => turns.delete(go))
+      })
+      const next = Effect.callback<Arr.NonEmptyReadonlyArray<TurnEvent>, E | Cause.Done>((resume) => {
+        const rest = () => {
+          resumeReader = () => {}
+        }
+        const take = () => {
+          const events = unread
+          if (!Arr.isArrayNonEmpty(events) && end === undefined) return
+          rest()
+          unread = []
+          if (Arr.isArrayNonEmpty(events)) resume(Effect.succeed(events))
+          else resume(end === undefined || Exit.isSuccess(end) ? Cause.done() : Effect.failCause(end.cause))
+        }
+        if (unread.length === 0) {
+          hasDealt = true
+          const waiting = [...turns]
+          turns.clear()
+          for (const go of waiting) go()
+        }
+        resumeReader = take
+        take()
+        return Effect.sync(rest)
+      })
+      yield* run({ emit, allRead }).pipe(
+        Effect.onExit((exit) =>
+          Effect.sync(() => {
+            end = exit
+            resumeReader()
           })
-        })
+        ),
+        Effect.forkScoped({ startImmediately: true })
       )
-    )
-  })
+      return Stream.fromPull(Effect.succeed(next))
+    })
+  )

@@ -30,6 +30,7 @@ const secretsOf = ({ registration, tokens }: Credential): ReadonlyArray<string> 
  *
  * A secret that was used stays one: a token that was renewed may still be valid.
  *
+ * @returns what leaves out those that are known now; the same as long as no other one is
  * @param options.lastRead the sign-in that this process has read last. Absent: there are none
  * @param options.ofModel the secrets of the current model
  */
@@ -37,7 +38,7 @@ export const makeWithoutSecrets = (options: {
   readonly servers: ReadonlyArray<Pick<ChatServer, "account" | "entry" | "secrets">>
   readonly lastRead: Credentials["Service"]["lastRead"] | undefined
   readonly ofModel: () => ReadonlyArray<Redacted.Redacted>
-}): WithoutSecrets => {
+}): (() => WithoutSecrets) => {
   const { lastRead, ofModel, servers } = options
   const known = new Set<string>()
   const add = (secret: Redacted.Redacted) => {
@@ -47,8 +48,8 @@ export const makeWithoutSecrets = (options: {
   }
   for (const { secrets = [] } of servers) secrets.forEach(add)
   let isMadeFor = -1
-  let redacted: WithoutSecrets = (text) => text
-  return (text) => {
+  let withoutSecrets: WithoutSecrets = withoutSecretShapes
+  return () => {
     ofModel().forEach(add)
     for (const { account, entry } of servers) {
       if (entry === undefined || lastRead === undefined) continue
@@ -56,9 +57,10 @@ export const makeWithoutSecrets = (options: {
       for (const secret of used.flatMap(secretsOf)) known.add(secret)
     }
     if (known.size !== isMadeFor) {
-      redacted = redactor(known)
+      const redacted = redactor(known)
+      withoutSecrets = (text) => withoutSecretShapes(redacted(text))
       isMadeFor = known.size
     }
-    return withoutSecretShapes(redacted(text))
+    return withoutSecrets
   }
 }

@@ -1,5 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Duration, Effect, Fiber, Redacted, Stream } from "effect"
+import { TestClock } from "effect/testing"
+import { openProviderModel } from "../../../src/adapters/model/ProviderModel.ts"
+import { HttpTransport } from "../../../src/ports/HttpTransport.ts"
 import { modelApis } from "../../../src/domain/chat/ModelProvider.ts"
 import type { AssistantMessage, ChatMessage } from "../../../src/domain/chat/ChatMessage.ts"
 import { modelServer } from "../../servers/ModelServer.ts"
@@ -7,7 +10,7 @@ import type { ModelScript } from "../../servers/models/ModelScript.ts"
 import { type Mode, Refusal } from "../../servers/models/ModelFault.ts"
 import { collectGarbage } from "../../servers/collectGarbage.ts"
 import { shared } from "../../servers/shared.ts"
-import { answerOf, closedPort, openAt, result, secret, tool, user } from "./Providers.ts"
+import { addressAt, answerOf, closedPort, openAt, result, secret, tool, user } from "./Providers.ts"
 
 const twoCalls: ModelScript = (messages) =>
   messages.at(-1)?.role === "tool"
@@ -259,6 +262,39 @@ describe("a model", () => {
       const { failure, text } = yield* answerOf(model, [user("go")])
       assert.strictEqual(failure?.failure, "silent")
       assert.strictEqual(text, "Let me look.")
+    })
+  )
+
+  it.effect("is not silent as long as its server says something, however little", () =>
+    Effect.gen(function* () {
+      const parts = yield* Effect.sync(() =>
+        Promise.withResolvers<ReadableStreamDefaultController<Uint8Array>>()
+      )
+      const headers = { "content-type": "text/event-stream" }
+      const body = new ReadableStream<Uint8Array>({ start: (controller) => parts.resolve(controller) })
+      const address = addressAt("chat_completions", "http://127.0.0.1:9", "m", {
+        silence: Duration.seconds(10)
+      })
+      const model = yield* openProviderModel(address).pipe(
+        Effect.provideService(HttpTransport, { send: () => Effect.succeed(new Response(body, { headers })) })
+      )
+      const reading = yield* answerOf(model, [user("go")]).pipe(Effect.forkChild)
+      const controller = yield* Effect.promise(() => parts.promise)
+      const say = (delta: object) =>
+        Effect.promise(async () => {
+          const event = { id: "1", choices: [{ index: 0, delta }] }
+          controller.enqueue(new TextEncoder().encode(`data: ${JSON.stringify(event)}\n\n`))
+          // Whatever reads it does so in this turn of the event loop.
+          await new Promise((resolve) => setImmediate(resolve))
+        })
+      for (const delta of [{ role: "assistant" }, {}, { content: "" }, { content: "so" }, {}]) {
+        yield* say(delta)
+        yield* TestClock.adjust("8 seconds")
+      }
+      yield* say({ content: "on" })
+      yield* TestClock.adjust("10 seconds")
+      const { failure, text } = yield* Fiber.join(reading)
+      assert.deepStrictEqual([text, failure?.failure], ["soon", "silent"])
     })
   )
 

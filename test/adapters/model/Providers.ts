@@ -23,29 +23,32 @@ export const closedPort = Effect.promise(async () => {
 /** The key of every model here. */
 export const secret = "sk-a-key-that-nothing-shows"
 
-/** Opens a model of a server. */
-export const openAt = (
+/** A model of a server. */
+export const addressAt = (
   api: ModelApi,
   origin: string,
   model: string,
   options: Partial<ModelAddress> = {}
-): Effect.Effect<OpenChatModel> =>
-  openProviderModel({
-    provider: api === "chat_completions" ? "custom" : api,
-    model,
-    api,
-    baseUrl: new URL(api === "google" ? `${origin}/v1beta` : `${origin}/v1`),
-    key: Redacted.make(secret),
-    headers: {},
-    isLocal: true,
-    thoughts: "reasoning_content",
-    silence: Duration.seconds(20),
-    contextSize: undefined,
-    canCallTools: undefined,
-    canSee: undefined,
-    price: undefined,
-    ...options
-  }).pipe(Effect.provide(UndiciTransport.layer))
+): ModelAddress => ({
+  provider: api === "chat_completions" ? "custom" : api,
+  model,
+  api,
+  baseUrl: new URL(api === "google" ? `${origin}/v1beta` : `${origin}/v1`),
+  key: Redacted.make(secret),
+  headers: {},
+  isLocal: true,
+  thoughts: "reasoning_content",
+  silence: Duration.seconds(20),
+  contextSize: undefined,
+  canCallTools: undefined,
+  canSee: undefined,
+  price: undefined,
+  ...options
+})
+
+/** Opens a model of a server. */
+export const openAt = (...address: Parameters<typeof addressAt>): Effect.Effect<OpenChatModel> =>
+  openProviderModel(addressAt(...address)).pipe(Effect.provide(UndiciTransport.layer))
 
 export const user = (text: string): ChatMessage => ({ _tag: "User", content: [{ _tag: "Text", text }] })
 

@@ -641,6 +641,23 @@ describe("a secret of a server", () => {
     })
   )
 
+  it.effect("leaves the tools that a model is told about once it is known to be one", () =>
+    Effect.gen(function* () {
+      const { server } = serverOf({ tools: [toolNamed("search", { description: "Use late-key-1." })] })
+      const { chat, say } = yield* openChat({ servers: [server], answers: [] })
+      const described: Array<string | undefined> = []
+      for (const key of ["other-key", "late-key-1"]) {
+        const { model, requests } = ScriptedChatModel.make({ answers: ["ok", "ok"] })
+        yield* chat.setModel({ ...model, secrets: [Redacted.make(key)] })
+        yield* say("one")
+        yield* say("two")
+        described.push(...requests.map(({ tools }) => tools[0]?.description))
+      }
+      const [open, clear] = ["[notion] Use late-key-1.", "[notion] Use …."]
+      assert.deepStrictEqual(described, [open, open, clear, clear])
+    })
+  )
+
   it.effect("does not reach a model by what its server says about itself, or a user attaches of it", () =>
     Effect.gen(function* () {
       const inputSchema = { type: "object", properties: { q: { type: "string", description: said } } }
