@@ -1,6 +1,9 @@
-/** The body of a message that becomes one of the platform once its body is read as a whole, or copied. */
+import { joinedBytes } from "./JoinedBytes.ts"
+
+/** The body of a message that becomes one of the platform only if it is copied, or read as what only the platform can make. */
 export abstract class BareBody<Message extends Request | Response> implements Body {
   #whole: Message | undefined
+  #isRead = false
 
   /** Makes the same message of the platform, which owns the body then. */
   protected abstract make(): Message
@@ -17,30 +20,40 @@ export abstract class BareBody<Message extends Request | Response> implements Bo
   }
 
   get bodyUsed(): boolean {
-    return this.#whole?.bodyUsed ?? false
+    return this.#isRead || (this.#whole?.bodyUsed ?? false)
   }
 
-  arrayBuffer(): Promise<ArrayBuffer> {
-    return this.whole.arrayBuffer()
+  async arrayBuffer(): Promise<ArrayBuffer> {
+    return (await this.bytes()).buffer
   }
 
   blob(): Promise<Blob> {
     return this.whole.blob()
   }
 
-  bytes(): Promise<Uint8Array<ArrayBuffer>> {
-    return this.whole.bytes()
+  async bytes(): Promise<Uint8Array<ArrayBuffer>> {
+    const { own } = this
+    if (this.#whole !== undefined || own === undefined) return this.whole.bytes()
+    if (own === null) return new Uint8Array()
+    const reader = own.getReader()
+    this.#isRead = true
+    const parts: Array<Uint8Array> = []
+    for (;;) {
+      const { done, value } = await reader.read()
+      if (done) return joinedBytes(parts)
+      parts.push(value)
+    }
   }
 
   formData(): Promise<FormData> {
     return this.whole.formData()
   }
 
-  json(): Promise<unknown> {
-    return this.whole.json()
+  async json(): Promise<unknown> {
+    return JSON.parse(await this.text())
   }
 
-  text(): Promise<string> {
-    return this.whole.text()
+  async text(): Promise<string> {
+    return new TextDecoder().decode(await this.bytes())
   }
 }

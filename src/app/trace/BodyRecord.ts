@@ -1,3 +1,4 @@
+import { joinedBytes } from "../../domain/JoinedBytes.ts"
 import { withBody } from "../../ports/HttpTransport.ts"
 import { maxRecorded } from "./TraceLimits.ts"
 /** What was read of a body. */
@@ -30,7 +31,7 @@ export const recordBody = (response: Response, onEnd: (record: BodyRecord) => vo
   const finish = (how: BodyRecord["end"]) => {
     if (ended) return
     ended = true
-    onEnd({ text: new TextDecoder().decode(joined(chunks)), end: how })
+    onEnd({ text: new TextDecoder().decode(joinedBytes(chunks)), end: how })
   }
   if (body === null) {
     finish("complete")
@@ -87,14 +88,4 @@ export const recordBody = (response: Response, onEnd: (record: BodyRecord) => vo
       await rest
     }
   }
-}
-
-const joined = (chunks: ReadonlyArray<Uint8Array>): Uint8Array => {
-  const whole = new Uint8Array(chunks.reduce((sum, { byteLength }) => sum + byteLength, 0))
-  let at = 0
-  for (const chunk of chunks) {
-    whole.set(chunk, at)
-    at += chunk.byteLength
-  }
-  return whole
 }
