@@ -1,7 +1,8 @@
-import { mkdirSync, statSync, writeFileSync } from "node:fs"
+import { statSync, writeFileSync } from "node:fs"
 import * as nodeModule from "node:module"
 import { isAbsolute, join } from "node:path"
 import { dataFolder, homeFolder } from "./adapters/platform/HomeFolder.ts"
+import { makeFolder } from "./adapters/platform/MakeFolder.ts"
 import { allCommandNames, commandNames, hiddenCommand } from "./app/cli/CommandNames.ts"
 import { chosenBackend, prefetchOf } from "./live/Prefetch.ts"
 
@@ -91,7 +92,7 @@ const purpose = () => {
 const cacheCompiledCode = () => {
   const folder = join(caches(), "mcp-cli", "code", purpose())
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    makeFolder(folder, 0o700)
     const { mode, uid } = statSync(folder)
     if (process.getuid !== undefined && (uid !== process.getuid() || (mode & 0o022) !== 0)) return
   } catch {

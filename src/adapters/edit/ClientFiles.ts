@@ -7,6 +7,7 @@ import { advice } from "../../domain/Remedy.ts"
 import { type ClientFile, ClientFiles } from "../../ports/ClientFiles.ts"
 import { FileEditError, FileEditor, type TextEdit } from "../../ports/FileEditor.ts"
 import { codeOf, explainErrno, remediesOfErrno } from "../platform/Errno.ts"
+import { makeFolder } from "../platform/MakeFolder.ts"
 import { editedJson } from "./JsonTextEdit.ts"
 
 /** Claude Code's file has some megabytes after a year. */
@@ -180,9 +181,9 @@ export const layer = (platform: ClientPlatform): Layer.Layer<ClientFiles, never,
         linkOf,
         edit: Effect.fn("ClientFiles.edit")(function* (place, change, { followsLinks }) {
           const { file, scope } = place
-          yield* attempt(dirname(file), "cannot be made", () =>
+          yield* attempt(dirname(file), "cannot be made", async () =>
             // Only the user reads the folder of a new file, but everyone who works on a project the folders of that.
-            fs.mkdir(dirname(file), { recursive: true, ...(scope === "user" ? { mode: 0o700 } : {}) })
+            makeFolder(dirname(file), scope === "user" ? 0o700 : undefined)
           )
           const once = editor.edit(
             file,

@@ -7,6 +7,7 @@ import type { CredentialKey } from "../../domain/CredentialKey.ts"
 import * as Remedy from "../../domain/Remedy.ts"
 import { CredentialLock, LockError, type LockPurpose } from "../../ports/CredentialLock.ts"
 import { codeOf, explainErrno, remediesOfStore } from "../platform/Errno.ts"
+import { makeFolder } from "../platform/MakeFolder.ts"
 import { makeMutexes, type Mutexes, withMutex } from "./KeyedMutex.ts"
 import { machineId } from "./MachineId.ts"
 
@@ -142,7 +143,7 @@ export const layer = (options: ProcessLockOptions): Layer.Layer<CredentialLock> 
         Effect.tryPromise({
           try: async () => {
             if (fileAt(path) !== undefined) return
-            await fs.mkdir(options.directory, { recursive: true, mode: 0o700 })
+            makeFolder(options.directory, 0o700)
             await tryFolder(options.directory)
             new sqlite.DatabaseSync(path).close()
             chmodSync(path, 0o600)

@@ -1,7 +1,8 @@
-import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
+import { chmodSync, readFileSync, statSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { hasSecretShape } from "../../domain/SecretShape.ts"
 import { dataFolder, homeFolder } from "../platform/HomeFolder.ts"
+import { makeFolder } from "../platform/MakeFolder.ts"
 
 /** Lines of the history that are kept, for all servers. */
 const maxLines = 2000
@@ -58,7 +59,7 @@ export const historyFile = (environment: NodeJS.ProcessEnv): HistoryFile => {
     add: (server, line) => {
       if (path === undefined || !isKept(line)) return
       try {
-        mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+        makeFolder(dirname(path), 0o700)
         // Root must not change the mode of /dev/null, and a pipe would be waited for.
         if (statSync(path, { throwIfNoEntry: false })?.isFile() === false) return
         const kept = all(path)

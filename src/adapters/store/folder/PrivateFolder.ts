@@ -4,6 +4,7 @@ import * as fs from "node:fs/promises"
 import { join } from "node:path"
 import { Clock, Effect, Option, type Scope } from "effect"
 import { StorageError } from "../../../ports/CredentialStore.ts"
+import { makeFolder } from "../../platform/MakeFolder.ts"
 import { attempt, hasModes, inaccessible, sharingRetry } from "./FileAttempt.ts"
 import { cachedContent, contentOf, exposure, readTogether } from "./PrivateRead.ts"
 
@@ -65,7 +66,7 @@ const syncFolder = (path: string) =>
 /** Makes the folder where it is missing, and checks that it is private. */
 const ensurePrivate = Effect.fnUntraced(function* (path: string) {
   const stats = yield* attempt(async () => {
-    await fs.mkdir(path, { recursive: true, mode: 0o700 })
+    makeFolder(path, 0o700)
     return await fs.stat(path)
   }).pipe(Effect.mapError(inaccessible(path)))
   const exposed = exposure(path, stats, "700")
