@@ -34,7 +34,8 @@ const stepsElsewhere = (
       ? [
           `2. The browser ends at ${host}${pathname}, a page that`,
           "   does not load. That is expected.",
-          "3. Copy the address of that page, and paste it here.",
+          "3. Copy the address of that page, and paste it here soon:",
+          "   the code in it expires, often within a minute.",
           ...end
         ]
       : [

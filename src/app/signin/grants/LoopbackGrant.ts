@@ -138,9 +138,9 @@ const problemWith = (found: PastedRedirect, { href }: URL): string => {
   }
 }
 
-/** The length of a code is unknown, so a server may be the first to notice that its end is missing. */
+/** The length of a code is unknown, so a server may be the first to notice that its end is missing. It does not say why. */
 const incompleteCode =
-  "The pasted address may have lost its end. If so, sign in again, and paste the whole address."
+  "The pasted address may have lost its end, or its code may have expired: some are valid for less than a minute. Sign in again, and paste the whole address at once."
 
 const isCodeRefused = (error: Effect.Error<ReturnType<typeof completeAuthorization>>): boolean =>
   error._tag === "TokenRequestError" && error.reason._tag === "InvalidGrant"
