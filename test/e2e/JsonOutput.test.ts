@@ -57,6 +57,7 @@ const runs: ReadonlyArray<readonly [keyof typeof jsonOutputs, ...args: ReadonlyA
   ["trust"],
   ["auth client-metadata", "--url", "https://example.com/client.json"],
   ["auth logout", "demo"],
+  ["auth logout --all", "--yes"],
   ["auth reset", "demo"]
 ]
 

@@ -74,6 +74,38 @@ describe("auth logout", () => {
     assert.deepEqual(await logout(), { ...said, revoked: false, forgotten: false })
   })
 
+  it("ends every sign-in with --all, and those that it can if one cannot be ended", async () => {
+    await start()
+    await login()
+    await login("--account", "work")
+    const tokens = [await token(), await token("--account", "work")]
+    const unasked = await world.run(["auth", "logout", "--all"])
+    assert.strictEqual(unasked.code, 2)
+    assert.include(unasked.stderr, "Add --yes to confirm.")
+    const both = await world.run(["auth", "logout", "demo", "--all"])
+    assert.strictEqual(both.code, 2)
+
+    world.authorizationServer.failNext({ kind: "status", status: 503, retryAfter: 3600 })
+    const partly = await world.run(["auth", "logout", "--all", "--yes", "--json"])
+    assert.strictEqual(partly.code, 5)
+    assert.include(partly.stderr, "HTTP 503")
+    const rows = JSON.parse(partly.stdout) as ReadonlyArray<Readonly<Record<string, unknown>>>
+    const [failed, ended] = rows
+    assert.deepInclude(failed, { server: "demo", revoked: false, forgotten: false })
+    assert.include(failed?.["problem"], "HTTP 503")
+    assert.deepInclude(ended, { server: "demo", revoked: true, forgotten: true, problem: null })
+    assert.sameMembers(
+      rows.map(({ account }) => account),
+      ["default", "work"]
+    )
+
+    const rest = await run("auth", "logout", "--all", "--yes")
+    assert.include(rest.stderr, "revoked the tokens, and they are forgotten here.")
+    for (const accessToken of tokens) assert.isFalse(await isActive(accessToken))
+    const none = await run("auth", "logout", "--all")
+    assert.strictEqual(none.stderr, "Not signed in anywhere: nothing was revoked.\n")
+  })
+
   it("tries again while the authorization server is away", async () => {
     await start()
     await login()

@@ -1,5 +1,5 @@
 import { Clock, Effect, Option } from "effect"
-import { Command } from "effect/cli"
+import { Argument, Command, Flag } from "effect/cli"
 import { CredentialKey } from "../../domain/CredentialKey.ts"
 import { oauthEndpoints } from "../../domain/OAuthEndpoints.ts"
 import { command, oauthOf, set } from "../../domain/Remedy.ts"
@@ -8,11 +8,14 @@ import { CredentialStore } from "../../ports/CredentialStore.ts"
 import { type LogoutResult, SignOut } from "../signin/SignOut.ts"
 import { readyServer } from "../storage/ReadyServer.ts"
 import { accountAt, nameOf, resolvedName, serverName } from "./Arguments.ts"
+import { isConfigured } from "./ConfiguredSignIns.ts"
+import { confirm, namesOf, requireAnswer } from "./Confirmation.ts"
 import type { JsonOutput } from "./JsonOutput.ts"
 import { addressFlag, showOthers, signInNamed } from "./NamedSignIn.ts"
-import { isoTime, printJson, relativeTime, tell } from "./Output.ts"
-import { remedyText } from "./RemedyText.ts"
-import { configFileOfRun, Json } from "./Settings.ts"
+import { isoTime, printJson, relativeTime, tell, tellError } from "./Output.ts"
+import { remediesJson, remedyText } from "./RemedyText.ts"
+import { Account, configFileOfRun, Json } from "./Settings.ts"
+import { UsageError } from "./UsageError.ts"
 import { showWarnings } from "./Warnings.ts"
 
 /** How long tokens that were not revoked still work. */
@@ -109,12 +112,92 @@ export const showLogout = Effect.fnUntraced(function* (
   }
 })
 
-/** `mcp-cli auth logout NAME` */
+/** The sign-ins that a run may end: in a store that other machines share, those of this configuration. */
+const signInsOfRun = Effect.gen(function* () {
+  const { description, get, list } = yield* CredentialStore
+  const isOwn = description.backend.lockScope === "shared" ? yield* isConfigured : () => true
+  const found = yield* Effect.forEach(yield* list, (key) =>
+    Effect.map(Effect.result(isOwn(key) ? get(key) : Effect.succeedNone), (read) => ({ key, read }))
+  )
+  return found.filter(
+    ({ key, read }) => read._tag === "Failure" || Option.exists(read.success, (one) => isOwn(key, one))
+  )
+})
+
+/** Ends every sign-in. One that cannot be ended does not keep the others. */
+const logoutAll = Effect.fnUntraced(function* (yes: boolean) {
+  const json = yield* Json
+  const configFile = yield* configFileOfRun
+  const found = yield* signInsOfRun
+  if (!yes && found.length > 0) {
+    yield* requireAnswer("--all ends every sign-in")
+    yield* tell("This signs out of:", ...namesOf(found.map(({ key }) => key)).map((name) => `  ${name}`))
+    if (!(yield* confirm(`Sign out of ${found.length === 1 ? "it" : "all"}?`)))
+      return yield* tell("Nothing was revoked.")
+  }
+  const rows: Array<JsonOutput<"auth logout --all">[number]> = []
+  const problems: Array<Effect.Error<ReturnType<typeof endSignIn>>> = []
+  for (const { key, read } of found) {
+    const { account, server: name } = key
+    const ended = yield* Effect.fromResult(read).pipe(
+      Effect.flatMap((record) =>
+        endSignIn(
+          key,
+          Option.map(record, ({ resource }) => resource)
+        )
+      ),
+      Effect.result
+    )
+    if (ended._tag === "Failure") {
+      const problem = ended.failure
+      problems.push(problem)
+      const shown = { problem: problem.message, remedies: remediesJson(problem.remedies, configFile) }
+      rows.push({ server: name, account, revoked: false, forgotten: false, ...shown })
+      continue
+    }
+    const { done, server } = ended.success
+    const isDone = done.length > 0
+    const revoked = isDone && done.every(({ _tag }) => _tag === "Revoked")
+    rows.push({ server: name, account, revoked, forgotten: isDone, problem: null, remedies: [] })
+    const results: ReadonlyArray<LogoutResult> = isDone ? done : [{ _tag: "Nothing" }]
+    if (!json) yield* Effect.forEach(results, (result) => showLogout(key, server, result), { discard: true })
+  }
+  if (json) yield* printJson(rows)
+  else if (found.length === 0) yield* tell("Not signed in anywhere: nothing was revoked.")
+  const [first, ...others] = problems
+  if (!json) yield* Effect.forEach(others, (problem) => tellError(problem, configFile), { discard: true })
+  if (first !== undefined) return yield* Effect.fail(first)
+})
+
+/** `mcp-cli auth logout NAME | --all` */
 export const logout = Command.make(
   "logout",
-  { name: serverName, url: addressFlag },
-  Effect.fn("cli.auth.logout")(function* ({ name: given, url }) {
-    const name = yield* resolvedName(given)
+  {
+    name: serverName.pipe(Argument.optional),
+    url: addressFlag,
+    all: Flag.Boolean("all").pipe(Flag.withDescription("Every server and account"), Flag.withDefault(false)),
+    yes: Flag.Boolean("yes").pipe(
+      Flag.withAlias("y"),
+      Flag.withDescription("With --all: do not ask for confirmation"),
+      Flag.withDefault(false)
+    )
+  },
+  Effect.fn("cli.auth.logout")(function* ({ all, name: given, url, yes }) {
+    if (all === Option.isSome(given)) {
+      return yield* new UsageError({
+        problem: "Name one server, or add --all: mcp-cli auth logout NAME | --all"
+      })
+    }
+    if (Option.isNone(given)) {
+      if (Option.isSome(url) || Option.isSome(yield* Account)) {
+        return yield* new UsageError({
+          problem:
+            "--all ends every sign-in. Leave out --account and --url, or name a server instead of --all."
+        })
+      }
+      return yield* logoutAll(yes)
+    }
+    const name = yield* resolvedName(given.value)
     yield* showWarnings(name)
     const key = yield* accountAt(name)
     const { account } = key
@@ -138,6 +221,7 @@ export const logout = Command.make(
   Command.withExamples([
     { command: "mcp-cli auth logout notion", description: "End the sign-in everywhere" },
     { command: "mcp-cli auth logout notion --account work", description: "One account of several" },
+    { command: "mcp-cli auth logout --all", description: "Every sign-in of this machine" },
     {
       command: "mcp-cli auth logout notion --url https://old.example.com/mcp",
       description: "The sign-in to an address that the configuration no longer names"

@@ -38,6 +38,7 @@ const resetAll = Effect.fnUntraced(function* (flags: { readonly shared: boolean;
     const whose = takesForeign ? "every server" : "the servers of this configuration"
     yield* requireAnswer("--all forgets every sign-in")
     const also = secrets.length === 0 ? "" : `, and the stored secrets (${secrets.length})`
+    yield* tell("Their tokens stay valid at the providers: auth logout --all revokes them.")
     if (!(yield* confirm(`Forget the sign-ins to ${whose}${also}?`)))
       return yield* tell("Nothing was forgotten.")
   }
@@ -131,7 +132,9 @@ export const reset = Command.make(
     yield* tell(remedyText(forget, yield* configFileOfRun))
   })
 ).pipe(
-  Command.withDescription("Forget a sign-in on this machine, without a password or the network"),
+  Command.withDescription(
+    "Forget a sign-in on this machine, without a password or the network; its tokens stay valid"
+  ),
   Command.withExamples([
     { command: "mcp-cli auth reset notion", description: "Forget one: the next use signs in again" },
     { command: "mcp-cli auth reset notion --account work", description: "Forget one account of several" },

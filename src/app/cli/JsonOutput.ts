@@ -336,6 +336,15 @@ export const jsonOutputs = {
     revoked: about(Schema.Boolean, "the authorization server revoked the tokens"),
     forgotten: about(Schema.Boolean, "tokens were stored, and are not any more")
   }),
+  "auth logout --all": Schema.Array(
+    Schema.Struct({
+      ...accountFields,
+      revoked: about(Schema.Boolean, "the authorization server revoked the tokens"),
+      forgotten: about(Schema.Boolean, "tokens were stored, and are not any more"),
+      problem: about(Schema.NullOr(Schema.String), "why it is signed in as before; null: it is not"),
+      remedies: Remedies
+    })
+  ),
   "auth reset": Schema.Struct({
     forgotten: about(Schema.Array(Schema.String), "the servers, once for each account"),
     accounts: Schema.Array(Schema.Struct(accountFields))
