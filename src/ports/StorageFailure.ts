@@ -23,7 +23,13 @@ export class NoPassword extends Schema.TaggedError<NoPassword>()("NoPassword", {
   get remedies(): ReadonlyArray<Remedy.Remedy> {
     return this.attempts === undefined
       ? [
-          Remedy.advice("Set MCP_CLI_ENCRYPTION_KEY, or run this in a terminal to be asked."),
+          Remedy.advice(
+            "Set MCP_CLI_ENCRYPTION_KEY in the environment of the program that starts this. In a terminal you are asked."
+          ),
+          Remedy.command("storage move", {
+            options: { to: "keyring" },
+            purpose: "need no password, at a desktop with a keyring"
+          }),
           Remedy.set(Remedy.tokenStorage, { password: null }, "the configuration should hold the password"),
           Remedy.set(
             Remedy.tokenStorage,

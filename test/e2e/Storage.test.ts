@@ -85,7 +85,7 @@ describe.skipIf(!hasSecretService)("sign-ins in the keyring (needs dbus and gnom
     assert.include(there.stderr, "Moved 1 sign-in to encrypted files.")
     const locked = await world.run(["auth", "token", "demo"], { env })
     assert.strictEqual(locked.code, 4)
-    const back = await world.run(["storage", "move", "--to", "secretservice"], {
+    const back = await world.run(["storage", "move", "--to", "keyring"], {
       env: { ...env, MCP_CLI_ENCRYPTION_KEY: "a password" }
     })
     assert.strictEqual(back.code, 0, back.stderr)

@@ -4,7 +4,7 @@ import type { IsOwn } from "../../domain/OwnCredentials.ts"
 import { command, set, tokenStorage } from "../../domain/Remedy.ts"
 import { Configuration } from "../../ports/Configuration.ts"
 import { storageBackendNames, storageBackends } from "../../ports/StorageBackend.ts"
-import { type SharedSource, StorageMove } from "../storage/StorageMove.ts"
+import { anyKeyring, type SharedSource, StorageMove } from "../storage/StorageMove.ts"
 import { confirm, namesOf, requireAnswer } from "./Confirmation.ts"
 import { isConfigured } from "./ConfiguredSignIns.ts"
 import type { JsonOutput } from "./JsonOutput.ts"
@@ -14,7 +14,7 @@ import { remediesJson, remedyText } from "./RemedyText.ts"
 import { configFileOfRun, Json } from "./Settings.ts"
 
 /** Names of the backends whose sign-ins outlive the program. */
-const lasting = storageBackendNames.filter((name) => storageBackends[name].lasting)
+const lasting = [anyKeyring, ...storageBackendNames.filter((name) => storageBackends[name].lasting)]
 
 /** Asks before sign-ins are taken out of a store that other machines share. */
 const confirmShared = Effect.fnUntraced(function* (
@@ -77,12 +77,12 @@ export const move = Command.make(
     const moved = result.moved.filter(({ isSignIn }) => isSignIn)
     const keys = result.moved.filter(({ modelProvider }) => modelProvider !== undefined).length
     const secrets = result.moved.filter(({ secret }) => secret !== undefined).length
-    const { label } = result.to
+    const { label, name } = result.to
     const configFile = yield* configFileOfRun
     if (yield* Json) {
       return yield* printJson({
         from: result.from,
-        to,
+        to: name,
         moved: moved.map(({ account, server }) => ({ server, account })),
         left: left.map(({ key, problem }) => ({
           server: key.server,
@@ -108,15 +108,15 @@ export const move = Command.make(
       yield* tellError(problem, configFile, "mcp-cli: not moved:")
     }
     if (left.length > 0) {
-      const again = command("storage move", { options: { to }, purpose: "move the rest after that" })
+      const again = command("storage move", { options: { to: name }, purpose: "move the rest after that" })
       yield* tell(remedyText(again, configFile))
     }
     const { backend } = yield* Configuration.use((configuration) => configuration.tokenStorage)
-    if (backend !== "auto" && backend !== to) {
+    if (backend !== "auto" && backend !== name) {
       const file = yield* Configuration.use((configuration) => configuration.file)
       yield* tell(
         `mcp-cli: ${file} still names "${backend}".`,
-        remedyText(set(tokenStorage, { backend: to }))
+        remedyText(set(tokenStorage, { backend: name }))
       )
     }
   })
@@ -124,8 +124,8 @@ export const move = Command.make(
   Command.withDescription("Move the sign-ins to another backend: copy, verify, then remove"),
   Command.withExamples([
     {
-      command: "mcp-cli storage move --to secretservice",
-      description: "Into the keyring of a Linux desktop"
+      command: "mcp-cli storage move --to keyring",
+      description: "Into the keyring of this system"
     },
     {
       command: "mcp-cli storage move --to encrypted",

@@ -93,7 +93,10 @@ export const automaticChoice: Effect.Effect<
       ...(address === undefined ? {} : { address })
     })
     yield* user.tell(`Sign-ins are stored in ${backend.label} from now on, because ${reason}.`, [
-      command("storage move", { options: { to: "BACKEND" }, purpose: "store them elsewhere" })
+      command("storage move", {
+        options: { to: "BACKEND" },
+        purpose: "store them elsewhere (keyring, vault or encrypted)"
+      })
     ])
   }).pipe(Effect.withSpan("AutomaticChoice.decide"))
 

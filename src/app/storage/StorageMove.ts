@@ -60,7 +60,7 @@ export class StorageMove extends Context.Service<
   StorageMove,
   {
     /**
-     * @param to name of the new backend
+     * @param to name of the new backend; `keyring`: the one of this system
      * @param from name of a backend to empty in addition to the one in use
      */
     readonly move: (
@@ -72,6 +72,9 @@ export class StorageMove extends Context.Service<
     readonly shared: (to: string, from?: string) => Effect.Effect<ReadonlyArray<SharedSource>, StorageError>
   }
 >()("mcp-cli-oauth/app/storage/StorageMove") {}
+
+/** Stands for the keyring of the system, whose name differs between systems. */
+export const anyKeyring = "keyring"
 
 /** The lock of a move on this machine; no key of any store. */
 const everything = CredentialKey.of("all sign-ins")
@@ -391,6 +394,12 @@ export const layer: Layer.Layer<StorageMove, never, ChosenStorage | StorageBacke
         return yield* target.lock.withLock(everything, "store")(moveUnderLock(target, to, from, options))
       })
 
-      return StorageMove.of({ move, shared })
+      const named = (name: string) =>
+        name === anyKeyring ? (backends.automatic.keyring?.name ?? name) : name
+      const fromNamed = (name: string | undefined) => (name === undefined ? undefined : named(name))
+      return StorageMove.of({
+        move: (to, from, options) => move(named(to), fromNamed(from), options),
+        shared: (to, from) => shared(named(to), fromNamed(from))
+      })
     })
   )
