@@ -1,4 +1,4 @@
-import { Clock, Effect } from "effect"
+import { Clock, Effect, Random } from "effect"
 import { printable } from "../../domain/PrintableText.ts"
 import type { ChatMessage, MediaPart, TextPart } from "../../domain/chat/ChatMessage.ts"
 import { ChatHistory } from "../../ports/ChatHistory.ts"
@@ -24,21 +24,30 @@ const kept = (message: ChatMessage): ChatMessage => {
   }
 }
 
+/** The first line of what the user said first. */
 const titleOf = (messages: ReadonlyArray<ChatMessage>): string => {
   const first = messages.find(({ _tag }) => _tag === "User")
-  const text =
-    first?._tag === "User" ? first.content.map((part) => (part._tag === "Text" ? part.text : "")) : []
-  return printable(text.join(" ")).slice(0, maxTitle).toWellFormed()
+  const text = first?._tag === "User" ? first.content.find((part) => part._tag === "Text")?.text : undefined
+  const [line = ""] = (text ?? "").trim().split("\n")
+  return printable(line).slice(0, maxTitle).toWellFormed()
 }
 
-/** An id for a new conversation: the time, in letters and digits. */
-export const newChatId: Effect.Effect<string> = Effect.map(Clock.currentTimeMillis, (now) => now.toString(36))
+/** An id for a new conversation, in letters and digits: the time, and what tells apart two of the same millisecond. */
+export const newChatId: Effect.Effect<string> = Effect.zipWith(
+  Clock.currentTimeMillis,
+  Random.nextIntBetween(0, 36 ** 3),
+  (now, random) => now.toString(36) + random.toString(36)
+)
 
-/** Keeps a conversation as it is now, under its id, if the user keeps conversations. An empty one is not kept. */
+/**
+ * Keeps a conversation as it is now, under its id, if the user keeps conversations. One that is empty, such as after its only
+ * message was undone, is kept no longer.
+ */
 export const saveChat = Effect.fn("saveChat")(function* (id: string, session: ChatSession) {
   const history = yield* ChatHistory
+  if (!history.isOn) return
   const messages = yield* session.messages
-  if (!history.isOn || messages.length === 0) return
+  if (messages.length === 0) return yield* history.remove(id)
   yield* history.save({
     id,
     savedAt: yield* Clock.currentTimeMillis,

@@ -51,6 +51,22 @@ describe("a conversation", () => {
     })
   )
 
+  it.effect("keeps its summary in undo, which takes the turns after it only", () =>
+    Effect.gen(function* () {
+      const { chat, say } = yield* openChat({ answers: ["one", "A summary.", "two"] })
+      yield* say("first")
+      yield* chat.compact
+      yield* say("second")
+      assert.isTrue(yield* chat.undo)
+      assert.isFalse(yield* chat.undo)
+      assert.include(JSON.stringify(yield* chat.messages), "A summary.")
+      // Also in a conversation that goes on.
+      const later = yield* openChat({ answers: [], messages: yield* chat.messages })
+      assert.isFalse(yield* later.chat.undo)
+      assert.lengthOf(yield* later.chat.messages, 2)
+    })
+  )
+
   it.effect("that is too long to be summarized whole is summarized in part", () =>
     Effect.gen(function* () {
       const full = { failure: { failure: "context-full" as const } }
@@ -168,6 +184,7 @@ describe("a conversation", () => {
         isOn,
         unlock: Effect.void,
         save: (one: WholeChat) => Effect.sync(() => void saved.push(one)),
+        remove: () => Effect.void,
         list: Effect.succeed([]),
         open: () => Effect.undefined
       })

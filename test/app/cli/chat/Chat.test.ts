@@ -340,6 +340,23 @@ describe("a conversation that is kept", () => {
     })
   )
 
+  it.effect("loses what /undo removes, and stays as it was when /clear starts another", () =>
+    Effect.gen(function* () {
+      const kept = new Map<string, WholeChat>()
+      const titles = () => Array.from(kept.values(), ({ title }) => title)
+      yield* chatOf(
+        {},
+        { kept, lines: ["one", "two", "/undo", "/clear", "three"], turns: Array(3).fill(answer("ok")) }
+      )
+      assert.deepEqual(titles(), ["one", "three"])
+      assert.lengthOf([...kept.values()][0]?.messages ?? [], 1)
+
+      const [id = ""] = kept.keys()
+      yield* chatOf({ resume: Option.some(id) }, { kept, lines: ["/undo"] })
+      assert.deepEqual(titles(), ["three"])
+    })
+  )
+
   it.effect.each<
     [what: string, flags: Partial<ChatFlags>, kept: Map<string, WholeChat> | undefined, message: RegExp]
   >([
