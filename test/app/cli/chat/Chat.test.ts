@@ -221,6 +221,26 @@ describe("a chat", () => {
       "see @notion:page://a please",
       ["see @notion:page://a please", "\n\nThe resource page://a of notion:\ntext of page://a"]
     ],
+    ...[
+      "what is @notion:page://a?",
+      "Read (@notion:page://a), then @notion:page://a.",
+      'see "@notion:page://a"...'
+    ].map((line): [string, ReadonlyArray<string>] => [
+      line,
+      [line, "\n\nThe resource page://a of notion:\ntext of page://a"]
+    ]),
+    [
+      "see @notion:page://b(1).",
+      ["see @notion:page://b(1).", "\n\nThe resource page://b(1) of notion:\ntext of page://b(1)"]
+    ],
+    [
+      "see @notion:page://notion/a.",
+      [
+        "see @notion:page://notion/a.",
+        "\n\nThe resource page://notion/a. of notion:\ntext of page://notion/a."
+      ]
+    ],
+    ["see @notion:", ["see @notion:"]],
     ["mail me@notion:x", ["mail me@notion:x"]],
     ["/etc/hosts: what is it?", ["/etc/hosts: what is it?"]],
     [" /tools is a command", ["/tools is a command"]],

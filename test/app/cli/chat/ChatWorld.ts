@@ -56,7 +56,8 @@ const sessionNamed = (name: string, tools: ReadonlyArray<string>): McpSession<ne
       raw: {}
     }),
   resources: Effect.succeed([
-    { uri: `page://${name}/a`, name: "a", description: undefined, mimeType: undefined }
+    { uri: `page://${name}/a`, name: "a", description: undefined, mimeType: undefined },
+    { uri: `page://${name}/a.`, name: "with a dot", description: undefined, mimeType: undefined }
   ]),
   read: (uri) => Effect.succeed({ content: [{ _tag: "Text", text: `text of ${uri}` }], raw: {} }),
   prompts: Effect.succeed([
