@@ -1,23 +1,30 @@
 import { Effect, Stdio, Stream } from "effect"
 import type { TextPart } from "../../../domain/chat/ChatMessage.ts"
+import { advice } from "../../../domain/Remedy.ts"
+import { withProgress } from "../../../ports/ProgressDisplay.ts"
 import type { ModelFlags } from "../ModelFlags.ts"
 import { tell } from "../Output.ts"
 import { Json } from "../Settings.ts"
-import { ApprovalRequired, UsageError } from "../UsageError.ts"
+import { AnswerIncomplete, ApprovalRequired, UsageError } from "../UsageError.ts"
 import { printTurn } from "./AskEvents.ts"
 import { openConversation } from "./OpenChat.ts"
+import { withWayOut } from "./ContextFull.ts"
 import { showTurn } from "./ShowTurn.ts"
 
 /** What is piped into this run; empty at a terminal. */
 const pipedInput = Effect.gen(function* () {
   const { stdin, stdinIsTerminal } = yield* Stdio.Stdio
   if (yield* stdinIsTerminal) return ""
-  return yield* stdin.pipe(
+  const read = stdin.pipe(
     Stream.decodeText,
     Stream.mkString,
     Effect.mapError(() => new UsageError({ problem: "The context cannot be read from stdin." }))
   )
+  return yield* withProgress("Reading the context from stdin", () => read)
 })
+
+/** What a user does whose question is too long for the model. */
+const askWithLess = advice("Ask with less context, with fewer servers, or with a model that reads more.")
 
 /** Asks a model once. Only its answer goes to stdout. */
 export const askOnce = Effect.fnUntraced(function* (
@@ -33,8 +40,14 @@ export const askOnce = Effect.fnUntraced(function* (
   // In one text: some servers put the parts of a message together without a space.
   const text = input.trim() === "" ? question : `${input.trimEnd()}\n\n${question}`
   const message: ReadonlyArray<TextPart> = [{ _tag: "Text", text }]
-  const { unapproved } = json
-    ? yield* printTurn(session, message, (yield* session.model).name)
-    : yield* showTurn(session, message, !(yield* stdoutIsTerminal))
-  if (unapproved.length > 0) return yield* new ApprovalRequired({ tools: unapproved })
+  const { limit, unapproved } = yield* (
+    json
+      ? printTurn(session, message, (yield* session.model).name)
+      : showTurn(session, message, !(yield* stdoutIsTerminal), false)
+  ).pipe(Effect.catchTag("ChatModelError", (error) => Effect.fail(withWayOut(error, askWithLess))))
+  if (unapproved.length > 0) {
+    if (limit !== undefined && !json) yield* tell(limit.text)
+    return yield* new ApprovalRequired({ tools: unapproved })
+  }
+  if (limit !== undefined) return yield* new AnswerIncomplete({ limit: limit.limit, text: limit.text })
 }, Effect.scoped)

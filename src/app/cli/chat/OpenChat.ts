@@ -10,12 +10,14 @@ import type { WholeChat } from "../../../ports/ChatHistory.ts"
 import { isAtBaseUrl } from "../../../domain/chat/ModelProvider.ts"
 import { withoutSecretShapes } from "../../../domain/SecretShape.ts"
 import { printable } from "../../../domain/PrintableText.ts"
+import { advice } from "../../../domain/Remedy.ts"
 import { type ChatFlags, type ModelFlags, noModel } from "../ModelFlags.ts"
 import { type OpenedServer, openServers } from "../OpenServers.ts"
 import { tell, tellError } from "../Output.ts"
 import { remedyText } from "../RemedyText.ts"
 import type { SessionChat } from "../SessionServers.ts"
 import { configFileOfRun } from "../Settings.ts"
+import { withWayOut } from "./ContextFull.ts"
 import { isKept, keeping, keptChat } from "./KeptChats.ts"
 import { showTurn } from "./ShowTurn.ts"
 import { tokensText } from "./TokenText.ts"
@@ -69,12 +71,18 @@ export interface Conversation extends SessionChat {
   readonly say: (message: Message) => ReturnType<typeof say>
 }
 
+/** What a user does when the conversation is too long. */
+const shorten = advice("Type /compact to replace the conversation by a summary, or /clear to start again.")
+
 const say = Effect.fnUntraced(function* (
   session: SessionChat["session"],
   message: Message,
   save: Effect.Effect<void>
 ) {
-  const { usage } = yield* showTurn(session, message).pipe(Effect.ensuring(save))
+  const { usage } = yield* showTurn(session, message).pipe(
+    Effect.ensuring(save),
+    Effect.catchTag("ChatModelError", (error) => Effect.fail(withWayOut(error, shorten)))
+  )
   if (usage.input === undefined && usage.output === undefined) return
   const { price } = yield* session.model
   const total = tokensText(yield* session.usage, price)

@@ -494,16 +494,38 @@ describe("ask", () => {
 
   it.effect("keeps the answer of a limit", () =>
     Effect.gen(function* () {
-      const { error, out } = yield* ask({
-        turns: [
-          [
-            { _tag: "Text", text: "cut sho" },
-            { _tag: "Limit", limit: "length", text: "The answer was too long." }
-          ]
-        ]
-      })
+      const limit = { _tag: "Limit", limit: "length", text: "The answer is cut." } as const
+      const { error, exit, out } = yield* ask({ turns: [[{ _tag: "Text", text: "cut sho" }, limit]] })
       assert.strictEqual(out, "cut sho")
-      assert.include(error, "The answer was too long.")
+      // A script learns that it is no whole answer, and the user once.
+      assert.strictEqual(codeOf(exit), 5)
+      assert.match(Exit.isFailure(exit) ? Cause.pretty(exit.cause) : "", /The answer is cut\./)
+      assert.notInclude(error, "The answer is cut.")
+
+      const json = yield* ask({ json: true, turns: [[{ _tag: "Text", text: "cut sho" }, limit]] })
+      assert.strictEqual(codeOf(json.exit), 5)
+      assert.match(json.out, /"type":"limit"[^]*"answer":"cut sho"/)
+
+      // What the user can allow is the error, and the limit is told.
+      const both = yield* ask({
+        turns: [[...callEvents("notion", "search", {}, { _tag: "NeedsApproval" }), limit]]
+      })
+      assert.strictEqual(codeOf(both.exit), 3)
+      assert.include(both.error, "The answer is cut.")
+    })
+  )
+
+  it.effect("says what to do about a conversation that is too long, as a chat does with its commands", () =>
+    Effect.gen(function* () {
+      const full = new ChatModelError({ model: "m:n", failure: "context-full", detail: "it is too long." })
+      const remediesOf = (exit: Exit.Exit<unknown, unknown>) => {
+        const error = Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined
+        return error instanceof ChatModelError ? JSON.stringify(error.remedies) : ""
+      }
+      const asked = remediesOf((yield* ask({ turns: [[full]] })).exit)
+      assert.include(asked, "Ask with less")
+      assert.notInclude(asked, "/compact")
+      assert.include((yield* chatWith({ lines: ["hello"], turns: [[full]] })).error, "Type /compact")
     })
   )
 })
