@@ -1,5 +1,11 @@
 import { Duration, Effect, Layer, Option, Result } from "effect"
-import { customProvider, isAtBaseUrl, knownProviders, splitModel } from "../../domain/chat/ModelProvider.ts"
+import {
+  customProvider,
+  isAtBaseUrl,
+  knownProviders,
+  seesByName,
+  splitModel
+} from "../../domain/chat/ModelProvider.ts"
 import { nearName } from "../../domain/NearName.ts"
 import { printable } from "../../domain/PrintableText.ts"
 import { advice, command, type Remedy } from "../../domain/Remedy.ts"
@@ -89,7 +95,7 @@ const opened = Effect.fnUntraced(function* (
       settings.timeoutSeconds === undefined ? defaultSilence : Duration.seconds(settings.timeoutSeconds),
     contextSize: configured?.contextSize ?? described?.contextSize,
     canCallTools: configured?.tools ?? described?.canCallTools,
-    canSee: configured?.images ?? described?.canSee,
+    canSee: configured?.images ?? described?.canSee ?? seesByName(model),
     price: configured?.price
   })
 })
@@ -380,7 +386,7 @@ export const layer: Layer.Layer<ChatModels, never, Configuration | HttpTransport
                 const configured = provider.models.get(model.id)
                 const facts = {
                   canCallTools: configured?.tools ?? model.canCallTools,
-                  canSee: configured?.images ?? model.canSee,
+                  canSee: configured?.images ?? model.canSee ?? seesByName(model.id),
                   contextSize: configured?.contextSize ?? model.contextSize
                 }
                 return { name: `${provider.name}:${model.id}`, ...facts, warning: warningOf(provider, facts) }
