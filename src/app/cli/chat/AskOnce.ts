@@ -1,6 +1,7 @@
 import { Effect, Stdio, Stream } from "effect"
 import type { TextPart } from "../../../domain/chat/ChatMessage.ts"
 import { advice } from "../../../domain/Remedy.ts"
+import { Configuration, UnknownServer } from "../../../ports/Configuration.ts"
 import { withProgress } from "../../../ports/ProgressDisplay.ts"
 import type { ModelFlags } from "../ModelFlags.ts"
 import { tell } from "../Output.ts"
@@ -23,6 +24,25 @@ const pipedInput = Effect.gen(function* () {
   return yield* withProgress("Reading the context from stdin", () => read)
 })
 
+/**
+ * Fails for a server that is not configured. A chat goes on without it, which its user sees; a script would get an answer
+ * without what it asked about. Often it is a word of a question without quotation marks.
+ */
+const checkNames = Effect.fnUntraced(function* (names: ReadonlyArray<string>) {
+  for (const name of names) {
+    const found = yield* Effect.result(Configuration.use((configuration) => configuration.server(name)))
+    if (found._tag === "Success" || !(found.failure instanceof UnknownServer)) continue
+    if (names.length === 1) return yield* found.failure
+    return yield* new UsageError({
+      problem: found.failure.message,
+      remedies: [
+        advice("If it is a word of your question, put the question in quotation marks."),
+        ...found.failure.remedies
+      ]
+    })
+  }
+})
+
 /** What a user does whose question is too long for the model. */
 const askWithLess = advice("Ask with less context, with fewer servers, or with a model that reads more.")
 
@@ -34,6 +54,7 @@ export const askOnce = Effect.fnUntraced(function* (
 ) {
   const json = yield* Json
   const { stdoutIsTerminal } = yield* Stdio.Stdio
+  yield* checkNames(names)
   const input = yield* pipedInput
   const { notice, session } = yield* openConversation(names, flags)
   if (!json) yield* tell(notice)

@@ -489,6 +489,12 @@ describe("ask", () => {
   it.effect("names no server that is not configured", () =>
     Effect.gen(function* () {
       assert.strictEqual(codeOf((yield* ask({}, ["nowhere"])).exit), 2)
+      // `ask notion list my "pages"`: what was meant is one question.
+      const { exit, said } = yield* ask({ turns: [answer("ok")] }, ["notion", "list", "my"])
+      assert.strictEqual(codeOf(exit), 2)
+      assert.deepEqual(said, [])
+      const failure = Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined
+      assert.include(JSON.stringify(failure), "in quotation marks")
     })
   )
 
