@@ -85,6 +85,25 @@ describe("the model of a run", () => {
     })
   )
 
+  it.effect("is announced with what is wrong, whatever names it", () =>
+    Effect.gen(function* () {
+      const known = { plain: { tools: false }, small: { context_size: 4096 }, fine: { context_size: 64_000 } }
+      const models = {
+        default: "here:plain",
+        providers: { here: { base_url: server().baseUrl, models: known } }
+      }
+      const noticeOf = (named?: string, env: Readonly<Record<string, string>> = offline) =>
+        Effect.map(chosenIn({ models, env }, named), ({ notice }) => notice)
+      assert.strictEqual(yield* noticeOf("here:plain"), "Using here:plain. It cannot call tools.")
+      assert.include(yield* noticeOf(), "It cannot call tools.")
+      assert.include(
+        yield* noticeOf(undefined, { ...offline, MCP_CLI_MODEL: "here:small" }),
+        "only 4096 tokens"
+      )
+      assert.strictEqual(yield* noticeOf("here:fine"), "Using here:fine.")
+    })
+  )
+
   it.effect.each<[name: string, sees: boolean | undefined, images?: boolean]>([
     ["anthropic:claude-sonnet-5-5", true],
     ["openai:gpt-5.4-mini", true],
