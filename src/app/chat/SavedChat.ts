@@ -4,6 +4,7 @@ import type { ChatMessage, MediaPart, TextPart } from "../../domain/chat/ChatMes
 import { ChatHistory } from "../../ports/ChatHistory.ts"
 import type { ChatSession } from "./Chat.ts"
 import { maxTitle } from "./ChatLimits.ts"
+import { asksForSummary } from "./Compaction.ts"
 
 /** A conversation with pictures would take megabytes. */
 const withoutMedia = (part: TextPart | MediaPart): TextPart =>
@@ -24,10 +25,10 @@ const kept = (message: ChatMessage): ChatMessage => {
   }
 }
 
-/** The first line of what the user said first. */
-const titleOf = (messages: ReadonlyArray<ChatMessage>): string => {
-  const first = messages.find(({ _tag }) => _tag === "User")
-  const text = first?._tag === "User" ? first.content.find((part) => part._tag === "Text")?.text : undefined
+/** The first line of what the user said first. Undefined: a summary is in its place. */
+const titleOf = ([first]: ReadonlyArray<ChatMessage>): string | undefined => {
+  if (first === undefined || asksForSummary(first)) return undefined
+  const text = first._tag === "User" ? first.content.find((part) => part._tag === "Text")?.text : undefined
   const [line = ""] = (text ?? "").trim().split("\n")
   return printable(line).slice(0, maxTitle).toWellFormed()
 }
@@ -42,18 +43,26 @@ export const newChatId: Effect.Effect<string> = Effect.zipWith(
 /**
  * Keeps a conversation as it is now, under its id, if the user keeps conversations. One that is empty, such as after its only
  * message was undone, is kept no longer.
+ *
+ * @param known its title, for the case that a summary is in the place of its first message
+ * @returns its title
  */
-export const saveChat = Effect.fn("saveChat")(function* (id: string, session: ChatSession) {
+export const saveChat = Effect.fn("saveChat")(function* (id: string, session: ChatSession, known?: string) {
   const history = yield* ChatHistory
-  if (!history.isOn) return
   const messages = yield* session.messages
-  if (messages.length === 0) return yield* history.remove(id)
+  const title = titleOf(messages) ?? known ?? ""
+  if (!history.isOn) return title
+  if (messages.length === 0) {
+    yield* history.remove(id)
+    return title
+  }
   yield* history.save({
     id,
     savedAt: yield* Clock.currentTimeMillis,
-    title: titleOf(messages),
+    title,
     servers: session.servers.map(({ name }) => name),
     model: (yield* session.model).name,
     messages: messages.map(kept)
   })
+  return title
 })

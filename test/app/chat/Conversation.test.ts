@@ -178,7 +178,7 @@ describe("a conversation", () => {
       })
       const { chat, say } = yield* openChat({
         servers: [notion.server],
-        answers: [{ calls: [{ name: "notion__draw" }] }, "Here."]
+        answers: [{ calls: [{ name: "notion__draw" }] }, "Here.", "A summary."]
       })
       const history = (isOn: boolean) => ({
         isOn,
@@ -197,6 +197,11 @@ describe("a conversation", () => {
       yield* save(true)
       assert.deepInclude(saved[0], { id, title: "draw a cat", servers: ["notion"], model: "scripted:model" })
       assert.notInclude(JSON.stringify(saved), "AAAA")
+      // A summary does not take its title.
+      yield* chat.compact
+      const again = yield* Effect.provideService(saveChat(id, chat, "draw a cat"), ChatHistory, history(true))
+      assert.strictEqual(again, "draw a cat")
+      assert.deepInclude(saved[1], { id, title: "draw a cat" })
       // It goes on.
       const next = yield* openChat({
         servers: [notion.server],

@@ -58,10 +58,10 @@ export const keeping = Effect.fnUntraced(function* (
   const history = yield* ChatHistory
   if (!isKept(history, flags)) return { session, save: Effect.void }
   const id = yield* Ref.make(kept?.id ?? (yield* newChatId))
-  const save = Effect.flatMap(Ref.get(id), (current) => saveChat(current, session)).pipe(
-    Effect.provideService(ChatHistory, history),
-    Effect.catch(failed)
-  )
+  const title = yield* Ref.make(kept?.title)
+  const save = Effect.gen(function* () {
+    yield* Ref.set(title, yield* saveChat(yield* Ref.get(id), session, yield* Ref.get(title)))
+  }).pipe(Effect.provideService(ChatHistory, history), Effect.catch(failed))
   const changed: ChatSession = {
     ...session,
     clear: Effect.andThen(
