@@ -28,6 +28,8 @@ export interface ChatMemory {
   readonly unlock: Effect.Effect<void, StorageError>
   /** Replaces the conversation with this id. */
   readonly save: (chat: WholeChat) => Effect.Effect<void, StorageError>
+  /** Removes the conversation with this id, if there is one. */
+  readonly remove: (id: string) => Effect.Effect<void, StorageError>
   /** All that are kept, the newest first. */
   readonly list: Effect.Effect<ReadonlyArray<KeptChat>, StorageError>
   /** Undefined: no conversation has this id. */
@@ -40,6 +42,7 @@ export const ChatHistory = Context.Reference<ChatMemory>("mcp-cli-oauth/ports/Ch
     isOn: false,
     unlock: Effect.void,
     save: () => Effect.void,
+    remove: () => Effect.void,
     list: Effect.succeed([]),
     open: () => Effect.sync(() => undefined)
   })

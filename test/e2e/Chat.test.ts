@@ -252,6 +252,15 @@ describe.skipIf(!hasTerminal)("a chat at a terminal (needs script of util-linux)
     await end(terminal)
   })
 
+  it("breaks what it says about a question of a server between words, with 60 columns", async () => {
+    model.play(() => ({ calls: [{ name: "asking__form", arguments: {} }] }))
+    const terminal = start(60, ["--server", "asking", "--allow", "asking:*"])
+    await terminal.shows(prompt)
+    assert.match(await terminal.type("form\r", /Its name\n> $/), /Ctrl-D ?\n {4}leaves\.\nfolder /)
+    await terminal.type(interrupt, /Cancelled\.\nYou: $/)
+    await end(terminal)
+  })
+
   it("asks for the password of what it keeps at its start, where Ctrl-C ends it", async () => {
     const keeping = keepingHome()
     try {

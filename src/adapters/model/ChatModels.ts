@@ -1,5 +1,12 @@
 import { Duration, Effect, Layer, Option, Result } from "effect"
-import { customProvider, isAtBaseUrl, knownProviders, splitModel } from "../../domain/chat/ModelProvider.ts"
+import {
+  customProvider,
+  isAtBaseUrl,
+  knownProvider,
+  knownProviders,
+  seesByName,
+  splitModel
+} from "../../domain/chat/ModelProvider.ts"
 import { nearName } from "../../domain/NearName.ts"
 import { printable } from "../../domain/PrintableText.ts"
 import { advice, command, type Remedy } from "../../domain/Remedy.ts"
@@ -89,7 +96,7 @@ const opened = Effect.fnUntraced(function* (
       settings.timeoutSeconds === undefined ? defaultSilence : Duration.seconds(settings.timeoutSeconds),
     contextSize: configured?.contextSize ?? described?.contextSize,
     canCallTools: configured?.tools ?? described?.canCallTools,
-    canSee: configured?.images ?? described?.canSee,
+    canSee: configured?.images ?? described?.canSee ?? seesByName(model),
     price: configured?.price
   })
 })
@@ -276,9 +283,13 @@ const sourceOf = (provider: Provider): string => {
   return provider.isConfigured ? "configured" : isLocal(provider) ? "on this machine" : "without a key"
 }
 
-/** The sentence about a choice. */
-const noticeOf = (name: string, reason: string, others: number): string =>
-  `Using ${name}${reason}.${others === 0 ? "" : ` It has ${others} other model${others === 1 ? "" : "s"}.`}`
+/** What a user has to know about a choice: how it was made, what else there is, and what is wrong with the model. */
+const noticeOf = (model: OpenChatModel, reason: string, others: number, further = ""): string => {
+  const { provider } = splitModel(model.name)
+  const warning = warningOf({ name: provider, known: knownProvider(provider) }, model)
+  const more = others === 0 ? "" : ` It has ${others} other model${others === 1 ? "" : "s"}.`
+  return `Using ${model.name}${reason}.${more}${further}${warning === undefined ? "" : ` ${warning}`}`
+}
 
 const automatic = Effect.fnUntraced(function* (
   means: Means
@@ -293,7 +304,7 @@ const automatic = Effect.fnUntraced(function* (
       others.length === 0
         ? ""
         : ` There are keys for ${others.map(({ name }) => name).join(", ")}, too: choose with --model or ${modelVariable}.`
-    return { model, because: "key", notice: noticeOf(model.name, reason, more) + further }
+    return { model, because: "key", notice: noticeOf(model, reason, more, further) }
   }
   const [server, ...servers] = yield* localServers(means)
   const best = server && bestOf(server.models)
@@ -304,13 +315,12 @@ const automatic = Effect.fnUntraced(function* (
     )
   }
   const model = yield* opened(means, server.provider, best.id, best)
-  const warning = warningOf(server.provider, best)
   const further =
     servers.length === 0
       ? ""
       : ` ${servers.map(({ provider }) => provider.name).join(" and ")} runs here, too.`
-  const notice = noticeOf(model.name, ", which runs on this machine", server.models.length - 1) + further
-  return { model, because: "local", notice: warning === undefined ? notice : `${notice} ${warning}` }
+  const notice = noticeOf(model, ", which runs on this machine", server.models.length - 1, further)
+  return { model, because: "local", notice }
 })
 
 const reasons: Readonly<Record<Exclude<ModelChoice, "key" | "local">, string>> = {
@@ -342,7 +352,7 @@ const choose = Effect.fnUntraced(function* (
     because === "variable" && written === undefined
       ? `, at the address of ${baseUrlVariable}`
       : reasons[because]
-  return { model, because, notice: noticeOf(model.name, reason, others) }
+  return { model, because, notice: noticeOf(model, reason, others) }
 })
 
 /** Finds models by the configuration, the environment, and what runs on this machine. */
@@ -380,7 +390,7 @@ export const layer: Layer.Layer<ChatModels, never, Configuration | HttpTransport
                 const configured = provider.models.get(model.id)
                 const facts = {
                   canCallTools: configured?.tools ?? model.canCallTools,
-                  canSee: configured?.images ?? model.canSee,
+                  canSee: configured?.images ?? model.canSee ?? seesByName(model.id),
                   contextSize: configured?.contextSize ?? model.contextSize
                 }
                 return { name: `${provider.name}:${model.id}`, ...facts, warning: warningOf(provider, facts) }

@@ -17,6 +17,7 @@ import type {
   ToolResult
 } from "../../domain/chat/ChatMessage.ts"
 import type { ChatRequest } from "../../ports/ChatModel.ts"
+import { withCallIds } from "./CallIds.ts"
 import { toolParameters } from "./ToolParameters.ts"
 
 /** How an API wants a conversation. */
@@ -170,7 +171,7 @@ export const prepare = (request: ChatRequest, rules: PromptRules): PreparedPromp
   const cached = rules.cached === undefined ? {} : { providerOptions: rules.cached }
   const prompt: LanguageModelV4Prompt = [
     ...(request.system === "" ? [] : [{ role: "system" as const, content: request.system, ...cached }]),
-    ...request.messages.flatMap((message) => messagesOf(message, rules, nameFor))
+    ...withCallIds(request.messages, rules.model).flatMap((message) => messagesOf(message, rules, nameFor))
   ]
   const last = request.tools.length - 1
   return {

@@ -36,8 +36,9 @@ const fillIn = Effect.fnUntraced(function* ({
   server
 }: Extract<Elicitation, { _tag: "Form" }>): Effect.fn.Return<ElicitationAnswer, never, Scope.Scope> {
   const keys = yield* answerKeys
+  const rule = hangingIndent("It gets what you type: no password and no key. Ctrl-D leaves.")
   yield* say(
-    `${safeLine(server)} asks you:\n${quotedText(message, "v shows all before you send")}\nIt gets what you type: no password and no key. Ctrl-D leaves.\n`
+    `${safeLine(server)} asks you:\n${quotedText(message, "v shows all before you send")}\n${rule}\n`
   )
   const content: Record<string, unknown> = Object.create(null)
   for (const field of toolArguments(schema)) {
@@ -54,10 +55,10 @@ const fillIn = Effect.fnUntraced(function* ({
       const value = formValue(field, typed)
       if (value._tag === "Value") content[field.name] = value.value
       if (value._tag !== "Wrong") break
-      yield* say(`${safeLine(value.problem)}\n`)
+      yield* say(`${hangingIndent(safeLine(value.problem))}\n`)
     }
   }
-  yield* say(`${safeJson(content, 2)}\n`)
+  yield* say(`${hangingIndent(safeJson(content, 2))}\n`)
   const key = yield* askAbout(keys, message, `Send this to ${safeLine(server)}? y send, n no`)
   return key === "y"
     ? { _tag: "Accept", content: { ...content } }

@@ -20,7 +20,7 @@ import { ToolApproval } from "../../ports/ToolApproval.ts"
 import { ToolPins } from "../../ports/ToolPins.ts"
 import { Credentials } from "../credentials/Credentials.ts"
 import type { OpenSession, SessionError } from "../session/ServerSession.ts"
-import { summarized } from "./Compaction.ts"
+import { asksForSummary, summarized } from "./Compaction.ts"
 import { makePermissions } from "./Permissions.ts"
 import { systemText } from "./SystemText.ts"
 import { type ListedTool, makeToolList, type ToolList } from "./ToolList.ts"
@@ -142,7 +142,7 @@ export interface ChatSession {
   readonly messages: Effect.Effect<ReadonlyArray<ChatMessage>>
   /** What all requests used together. */
   readonly usage: Effect.Effect<TokenUsage>
-  /** Removes the last turn; false if the conversation is empty. */
+  /** Removes the last turn; false if the conversation is empty, or only a summary. */
   readonly undo: Effect.Effect<boolean>
   readonly clear: Effect.Effect<void>
   /** Replaces the conversation by a summary that the model writes. Returns the number of messages before and after. */
@@ -277,8 +277,8 @@ export const layer: Layer.Layer<Chat, never, ToolApproval> = Layer.effect(
         messages: Ref.get(messages),
         usage: Ref.get(usage),
         undo: Ref.modify(messages, (before): readonly [boolean, ReadonlyArray<ChatMessage>] => {
-          const last = before.findLastIndex(({ _tag }) => _tag === "User")
-          return [last !== -1, before.slice(0, Math.max(0, last))]
+          const last = before.findLastIndex((message) => message._tag === "User" && !asksForSummary(message))
+          return last === -1 ? [false, before] : [true, before.slice(0, last)]
         }).pipe(Effect.tap(readSources), alone.withPermit),
         clear: Effect.andThen(Ref.set(messages, []), readSources).pipe(alone.withPermit),
         compact: Effect.gen(function* () {

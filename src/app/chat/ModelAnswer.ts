@@ -1,5 +1,4 @@
 import { Duration, Effect, Schedule, Stream } from "effect"
-import { advice } from "../../domain/Remedy.ts"
 import type { ChatMessage, MediaPart, TextPart } from "../../domain/chat/ChatMessage.ts"
 import {
   type ChatEvent,
@@ -28,19 +27,6 @@ const schedule = (onRetry: (error: ChatModelError, delay: Duration.Duration) => 
       })
     )
   )
-
-/** What a user does when the conversation is too long. */
-const shorten = advice("Type /compact to replace the conversation by a summary, or /clear to start again.")
-
-const withWayOut = (error: ChatModelError): ChatModelError =>
-  error.failure !== "context-full"
-    ? error
-    : new ChatModelError({
-        model: error.model,
-        failure: error.failure,
-        detail: error.detail,
-        remedies: [shorten, ...error.remedies]
-      })
 
 const seen =
   (canSee: boolean | undefined, isOfUser: boolean) =>
@@ -113,7 +99,6 @@ export const askModel = (
     }
     return Stream.runForEach(model.stream(sent), take).pipe(
       Effect.retry({ schedule: schedule(onRetry), while: mayPass }),
-      Effect.mapError(withWayOut),
       Effect.flatMap(() =>
         end === undefined
           ? Effect.fail(

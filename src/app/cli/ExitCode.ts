@@ -12,6 +12,7 @@ import type { NoNewPassword } from "../../ports/StorageRekey.ts"
 import type { TokenBoundToKey } from "../http/BearerHeader.ts"
 import type { SessionError } from "../session/ServerSession.ts"
 import type {
+  AnswerIncomplete,
   ApprovalRequired,
   ProblemsFound,
   SignInsRequired,
@@ -38,6 +39,7 @@ export type CommandError =
   | LocalListenError
   | ModelUnavailable
   | ChatModelError
+  | AnswerIncomplete
   | ApprovalRequired
 
 /**
@@ -81,6 +83,7 @@ export const exitCodes: Readonly<Record<CommandError["_tag"], 2 | 3 | 4 | 5>> = 
   TokenRequestError: 5,
   RevocationFailed: 5,
   McpError: 5,
+  AnswerIncomplete: 5,
   ChatModelError: 5,
   ToolFailed: 5,
   ProblemsFound: 5

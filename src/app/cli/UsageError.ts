@@ -112,6 +112,21 @@ export class ToolFailed extends Schema.TaggedError<ToolFailed>()("ToolFailed", {
   }
 }
 
+/** The answer of a model is cut, empty, or ended by a limit. What there is of it is on stdout already. */
+export class AnswerIncomplete extends Schema.TaggedError<AnswerIncomplete>()("AnswerIncomplete", {
+  limit: Schema.Literals(["calls", "same-call", "length", "empty-answer", "content-filter"]),
+  /** A whole sentence. */
+  text: Schema.String
+}) {
+  override get message(): string {
+    return this.text
+  }
+
+  get remedies(): ReadonlyArray<Remedy> {
+    return []
+  }
+}
+
 /** A model wanted to call tools, and no user could be asked. Its answer is on stdout already. */
 export class ApprovalRequired extends Schema.TaggedError<ApprovalRequired>()("ApprovalRequired", {
   /** As `--allow` takes them: `server:tool`. */

@@ -147,3 +147,11 @@ export const splitModel = (
     ? { provider: written, model: undefined }
     : { provider: written.slice(0, colon), model: written.slice(colon + 1) }
 }
+
+/** The families whose models all read pictures, at whatever provider. Neither their APIs nor most lists of models say so. */
+const seeing =
+  /^(?:claude-(?!instant|[12]\b)|gemini-|(?:chatgpt|gpt)-4o|gpt-4\.1|gpt-[5-9](?![0-9])|o[134](?:-pro)?(?:-\d{4}|$)|o4-mini)/
+
+/** True for a model that reads pictures, as its name tells. Undefined: it does not tell. */
+export const seesByName = (model: string): true | undefined =>
+  seeing.test(model.slice(model.lastIndexOf("/") + 1)) ? true : undefined

@@ -85,6 +85,52 @@ describe("the model of a run", () => {
     })
   )
 
+  it.effect("is announced with what is wrong, whatever names it", () =>
+    Effect.gen(function* () {
+      const known = { plain: { tools: false }, small: { context_size: 4096 }, fine: { context_size: 64_000 } }
+      const models = {
+        default: "here:plain",
+        providers: { here: { base_url: server().baseUrl, models: known } }
+      }
+      const noticeOf = (named?: string, env: Readonly<Record<string, string>> = offline) =>
+        Effect.map(chosenIn({ models, env }, named), ({ notice }) => notice)
+      assert.strictEqual(yield* noticeOf("here:plain"), "Using here:plain. It cannot call tools.")
+      assert.include(yield* noticeOf(), "It cannot call tools.")
+      assert.include(
+        yield* noticeOf(undefined, { ...offline, MCP_CLI_MODEL: "here:small" }),
+        "only 4096 tokens"
+      )
+      assert.strictEqual(yield* noticeOf("here:fine"), "Using here:fine.")
+    })
+  )
+
+  it.effect.each<[name: string, sees: boolean | undefined, images?: boolean]>([
+    ["anthropic:claude-sonnet-5-5", true],
+    ["openai:gpt-5.4-mini", true],
+    ["openai:o3", true],
+    ["google:gemini-flash-latest", true],
+    ["openrouter:anthropic/claude-haiku-5:beta", true],
+    ["openai:gpt-5.4-mini", false, false],
+    ["openai:gpt-3.5-turbo", undefined],
+    ["openai:o3-mini", undefined],
+    ["groq:openai/gpt-oss-120b", undefined],
+    ["groq:qwen/my-gpt-5-distilled", undefined],
+    ["groq:openai/gpt-oss-120b", true, true]
+  ])("sees pictures of tools, if its name or the configuration says so: %s", ([name, sees, images]) =>
+    Effect.gen(function* () {
+      const [provider = "", ...model] = name.split(":")
+      const models = {
+        providers: {
+          [provider]: {
+            api_key: "k",
+            ...(images === undefined ? {} : { models: { [model.join(":")]: { images } } })
+          }
+        }
+      }
+      assert.strictEqual((yield* chosenIn({ env: offline, models }, name)).model?.canSee, sees)
+    })
+  )
+
   it.effect("is none without a key, an address or a provider, and says why", () =>
     Effect.gen(function* () {
       const table: ReadonlyArray<

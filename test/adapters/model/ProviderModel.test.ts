@@ -144,6 +144,34 @@ describe.each(modelApis)("a model of the API %s", (api) => {
     })
   )
 
+  it.effect(
+    "gets ids of calls that it takes in place of those of another model, and its own as they are",
+    () =>
+      Effect.gen(function* () {
+        const model = yield* openAt(api, server().origin, "scripted")
+        // As Kimi, vLLM and proxies write them.
+        const ids = ["functions.first:0", "functions.first:1", `chatcmpl-tool-${"f".repeat(90)}`]
+        const round = (id: string, by: string): ReadonlyArray<ChatMessage> => [
+          {
+            _tag: "Assistant",
+            content: [{ _tag: "ToolCall", id, name: "first", arguments: "{}" }],
+            model: by
+          },
+          { _tag: "Tool", results: [result(id, "first", "R")] }
+        ]
+        const messages = [
+          user("go"),
+          ...ids.flatMap((id) => round(id, "kimi:k2")),
+          ...round("call00002", model.name)
+        ]
+        assert.strictEqual((yield* answerOf(model, messages, tools)).failure, undefined)
+        const sent = JSON.stringify(server().requests.at(-1)?.body)
+        for (const id of ids) assert.notInclude(sent, id)
+        for (const id of ["call00001", "call00002", "call00003", "call00004"])
+          assert.strictEqual(sent.split(`"${id}"`).length - 1, 2)
+      })
+  )
+
   it.effect("reads a conversation of another model, with made-up names, broken arguments and pictures", () =>
     Effect.gen(function* () {
       // Gemini 3 requires the signature of thoughts with every call.

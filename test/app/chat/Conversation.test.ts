@@ -51,6 +51,22 @@ describe("a conversation", () => {
     })
   )
 
+  it.effect("keeps its summary in undo, which takes the turns after it only", () =>
+    Effect.gen(function* () {
+      const { chat, say } = yield* openChat({ answers: ["one", "A summary.", "two"] })
+      yield* say("first")
+      yield* chat.compact
+      yield* say("second")
+      assert.isTrue(yield* chat.undo)
+      assert.isFalse(yield* chat.undo)
+      assert.include(JSON.stringify(yield* chat.messages), "A summary.")
+      // Also in a conversation that goes on.
+      const later = yield* openChat({ answers: [], messages: yield* chat.messages })
+      assert.isFalse(yield* later.chat.undo)
+      assert.lengthOf(yield* later.chat.messages, 2)
+    })
+  )
+
   it.effect("that is too long to be summarized whole is summarized in part", () =>
     Effect.gen(function* () {
       const full = { failure: { failure: "context-full" as const } }
@@ -162,12 +178,13 @@ describe("a conversation", () => {
       })
       const { chat, say } = yield* openChat({
         servers: [notion.server],
-        answers: [{ calls: [{ name: "notion__draw" }] }, "Here."]
+        answers: [{ calls: [{ name: "notion__draw" }] }, "Here.", "A summary."]
       })
       const history = (isOn: boolean) => ({
         isOn,
         unlock: Effect.void,
         save: (one: WholeChat) => Effect.sync(() => void saved.push(one)),
+        remove: () => Effect.void,
         list: Effect.succeed([]),
         open: () => Effect.undefined
       })
@@ -180,6 +197,11 @@ describe("a conversation", () => {
       yield* save(true)
       assert.deepInclude(saved[0], { id, title: "draw a cat", servers: ["notion"], model: "scripted:model" })
       assert.notInclude(JSON.stringify(saved), "AAAA")
+      // A summary does not take its title.
+      yield* chat.compact
+      const again = yield* Effect.provideService(saveChat(id, chat, "draw a cat"), ChatHistory, history(true))
+      assert.strictEqual(again, "draw a cat")
+      assert.deepInclude(saved[1], { id, title: "draw a cat" })
       // It goes on.
       const next = yield* openChat({
         servers: [notion.server],

@@ -749,13 +749,6 @@ describe("a model that fails", () => {
       assert.strictEqual(answerIn(yield* say("next")), "fine")
     })
   )
-
-  it.effect("because the conversation is too long names the command that shortens it", () =>
-    Effect.gen(function* () {
-      const { result } = yield* run([failing("context-full")])
-      assert.include(JSON.stringify(result._tag === "Failure" && result.failure.remedies), "/compact")
-    })
-  )
 })
 
 describe("an interrupted turn", () => {

@@ -4,6 +4,7 @@ import { Cause } from "effect"
 import { type CommandError, exitCodeOf, exitCodes } from "../../../src/app/cli/ExitCode.ts"
 import { errorText } from "../../../src/app/cli/RemedyText.ts"
 import {
+  AnswerIncomplete,
   ApprovalRequired,
   ProblemsFound,
   SignInsRequired,
@@ -81,6 +82,7 @@ const samples: Samples = {
       destination: "https://b.test"
     })
   ],
+  AnswerIncomplete: [new AnswerIncomplete({ limit: "length", text: "The answer is cut." })],
   ApprovalRequired: [
     new ApprovalRequired({ tools: ["s:a"] }),
     new ApprovalRequired({ tools: ["s:a", "s:b"] })

@@ -32,6 +32,10 @@ const readCalls = (value: unknown, at: string) =>
     must(call["type"] === "function", `Missing required parameter: '${at}[${index}].type'.`)
     const id = text(call["id"], `${at}[${index}].id`)
     must(id !== "", `Invalid '${at}[${index}].id': empty string.`)
+    must(
+      id.length <= 40,
+      `Invalid '${at}[${index}].id': string too long. Expected a string with maximum length 40.`
+    )
     const name = text(called["name"], `${at}[${index}].function.name`)
     must(
       /^[a-zA-Z0-9_-]{1,64}$/.test(name),

@@ -56,6 +56,10 @@ export const responses = (): Api => {
       }
       case "function_call": {
         const id = text(item["call_id"], `${at}.call_id`)
+        must(
+          id.length <= 64,
+          `Invalid '${at}.call_id': string too long. Expected a string with maximum length 64.`
+        )
         const needed = thoughts.get(id)
         must(
           needed === undefined || sealed.has(needed),

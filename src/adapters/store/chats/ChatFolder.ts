@@ -77,6 +77,9 @@ export const chatFolder = (options: {
       if (isNew)
         yield* Effect.forEach((yield* all).slice(maxChats), ({ id }) => remove(id), { discard: true })
     }),
+    remove: Effect.fn("ChatFolder.remove")(function* (id) {
+      if (isId(id)) yield* (yield* texts).remove(id)
+    }),
     list: Effect.map(all, (chats) => chats.map(({ messages: _, ...kept }): KeptChat => kept)).pipe(
       Effect.withSpan("ChatFolder.list")
     ),

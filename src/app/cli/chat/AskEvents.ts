@@ -73,6 +73,7 @@ export const printTurn = Effect.fnUntraced(function* (session: ChatSession, mess
   let answer = ""
   let usage = noTokens
   const unapproved = new Set<string>()
+  let limit: ShownTurn["limit"]
   const running = makeRunningCalls()
   const printEvent = (event: TurnEvent) => {
     const printed = eventOf(event)
@@ -85,10 +86,11 @@ export const printTurn = Effect.fnUntraced(function* (session: ChatSession, mess
     if (event._tag === "Usage") usage = sumOfTokens(usage, event.usage)
     if (event._tag === "CallEnded" && event.outcome._tag === "NeedsApproval" && event.call.tool !== undefined)
       unapproved.add(`${event.call.tool.server}:${event.call.tool.tool.name}`)
+    if (event._tag === "Limit") limit = event
     running.note(event)
     return printEvent(event)
   }).pipe(Effect.onInterrupt(() => Effect.flatMap(running.stopped, Effect.forEach(printEvent))))
   const end: JsonOutput<"ask"> = { type: "end", model, answer, tokens: tokensOf(usage) }
   yield* printJsonLine(end)
-  return { usage, unapproved: [...unapproved] } satisfies ShownTurn
+  return { usage, unapproved: [...unapproved], limit } satisfies ShownTurn
 })

@@ -1,17 +1,16 @@
-import { Clock, Effect, Option, Random } from "effect"
+import { Effect, Option, Ref } from "effect"
 import { printable } from "../../../domain/PrintableText.ts"
 import { advice } from "../../../domain/Remedy.ts"
 import { ChatHistory, type ChatMemory, type KeptChat, type WholeChat } from "../../../ports/ChatHistory.ts"
+import type { StorageError } from "../../../ports/CredentialStore.ts"
 import type { ChatSession } from "../../chat/Chat.ts"
+import { newChatId, saveChat } from "../../chat/SavedChat.ts"
 import type { ChatFlags } from "../ModelFlags.ts"
 import { isoTime } from "../Output.ts"
 import { UsageError } from "../UsageError.ts"
 
 /** Conversations that an error lists. */
 const maxListed = 10
-
-/** Characters of a question that name its conversation. */
-const maxTitle = 60
 
 const shown = ({ id, savedAt, servers, title }: KeptChat): string =>
   `${id}  ${isoTime(savedAt)}  ${servers.join(", ")}: ${printable(title)}`
@@ -41,35 +40,36 @@ export const keptChat = Effect.fnUntraced(function* ({ continues, resume }: Chat
   })
 })
 
-const titleOf = (messages: WholeChat["messages"]): string => {
-  const [first] = messages
-  const text = first?._tag === "User" ? first.content.find((part) => part._tag === "Text")?.text : undefined
-  return (text ?? "").trim().split("\n")[0]?.slice(0, maxTitle).toWellFormed() ?? ""
-}
-
 /** True if the configuration and the flags want a conversation to be kept. */
 export const isKept = ({ isOn }: ChatMemory, { save }: ChatFlags): boolean => isOn && save
 
-/** What keeps a conversation after each turn, as far as the configuration and the flags want it. */
+/**
+ * A conversation that is kept after each turn and each command that changes it, as far as the configuration and the flags want
+ * it. `/clear` starts another one, which does not take the place of the one before.
+ *
+ * @param failed is told why it could not be kept: the conversation goes on
+ */
 export const keeping = Effect.fnUntraced(function* (
   session: ChatSession,
   flags: ChatFlags,
-  kept: WholeChat | undefined
+  kept: WholeChat | undefined,
+  failed: (error: StorageError) => Effect.Effect<void>
 ) {
   const history = yield* ChatHistory
-  if (!isKept(history, flags)) return Effect.void
-  const started = yield* Clock.currentTimeMillis
-  const id = kept?.id ?? `${started.toString(36)}${(yield* Random.nextIntBetween(0, 36 ** 3)).toString(36)}`
-  return Effect.gen(function* () {
-    const messages = yield* session.messages
-    if (messages.length === 0) return
-    yield* history.save({
-      id,
-      savedAt: yield* Clock.currentTimeMillis,
-      title: titleOf(messages),
-      servers: session.servers.map(({ name }) => name),
-      model: (yield* session.model).name,
-      messages
-    })
-  })
+  if (!isKept(history, flags)) return { session, save: Effect.void }
+  const id = yield* Ref.make(kept?.id ?? (yield* newChatId))
+  const title = yield* Ref.make(kept?.title)
+  const save = Effect.gen(function* () {
+    yield* Ref.set(title, yield* saveChat(yield* Ref.get(id), session, yield* Ref.get(title)))
+  }).pipe(Effect.provideService(ChatHistory, history), Effect.catch(failed))
+  const changed: ChatSession = {
+    ...session,
+    clear: Effect.andThen(
+      session.clear,
+      Effect.flatMap(newChatId, (next) => Ref.set(id, next))
+    ),
+    undo: Effect.tap(session.undo, () => save),
+    compact: Effect.tap(session.compact, () => save)
+  }
+  return { session: changed, save }
 })

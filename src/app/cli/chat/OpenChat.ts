@@ -6,17 +6,18 @@ import { Chat, type ChatSession, type Message } from "../../chat/Chat.ts"
 import { chatServer } from "../../chat/ChatServer.ts"
 import { serverRequestHandlers } from "../../chat/ServerRequestHandlers.ts"
 import { makeUserTime } from "../../chat/UserTime.ts"
-import type { StorageError } from "../../../ports/CredentialStore.ts"
 import type { WholeChat } from "../../../ports/ChatHistory.ts"
 import { isAtBaseUrl } from "../../../domain/chat/ModelProvider.ts"
 import { withoutSecretShapes } from "../../../domain/SecretShape.ts"
 import { printable } from "../../../domain/PrintableText.ts"
+import { advice } from "../../../domain/Remedy.ts"
 import { type ChatFlags, type ModelFlags, noModel } from "../ModelFlags.ts"
 import { type OpenedServer, openServers } from "../OpenServers.ts"
 import { tell, tellError } from "../Output.ts"
 import { remedyText } from "../RemedyText.ts"
 import type { SessionChat } from "../SessionServers.ts"
 import { configFileOfRun } from "../Settings.ts"
+import { withWayOut } from "./ContextFull.ts"
 import { isKept, keeping, keptChat } from "./KeptChats.ts"
 import { showTurn } from "./ShowTurn.ts"
 import { tokensText } from "./TokenText.ts"
@@ -70,14 +71,18 @@ export interface Conversation extends SessionChat {
   readonly say: (message: Message) => ReturnType<typeof say>
 }
 
+/** What a user does when the conversation is too long. */
+const shorten = advice("Type /compact to replace the conversation by a summary, or /clear to start again.")
+
 const say = Effect.fnUntraced(function* (
   session: SessionChat["session"],
   message: Message,
-  save: Effect.Effect<void, StorageError>
+  save: Effect.Effect<void>
 ) {
-  const configFile = yield* configFileOfRun
-  const keep = save.pipe(Effect.catch((error) => tellError(error, configFile)))
-  const { usage } = yield* showTurn(session, message).pipe(Effect.ensuring(keep))
+  const { usage } = yield* showTurn(session, message).pipe(
+    Effect.ensuring(save),
+    Effect.catchTag("ChatModelError", (error) => Effect.fail(withWayOut(error, shorten)))
+  )
   if (usage.input === undefined && usage.output === undefined) return
   const { price } = yield* session.model
   const total = tokensText(yield* session.usage, price)
@@ -102,6 +107,7 @@ const choice = Effect.fnUntraced(function* (flags: ChatFlags) {
   const kept = yield* keptChat(flags)
   const models = yield* ChatModels
   const history = yield* ChatHistory
+  const configFile = yield* configFileOfRun
   const isNamed = Option.isSome(flags.model) || Option.isSome(flags.baseUrl)
   const found = yield* prepared(flags, kept).pipe(
     Effect.asSome,
@@ -115,10 +121,12 @@ const choice = Effect.fnUntraced(function* (flags: ChatFlags) {
   return {
     requests,
     open: Effect.fnUntraced(function* (servers: ReadonlyArray<OpenedServer>) {
-      const session = yield* open(servers)
+      const opened = yield* open(servers)
       yield* tell(notice)
       if (kept !== undefined) yield* tell(`Going on with "${printable(kept.title)}".`)
-      const save = yield* Effect.provideService(keeping(session, flags, kept), ChatHistory, history)
+      const { save, session } = yield* keeping(opened, flags, kept, (error) =>
+        tellError(error, configFile)
+      ).pipe(Effect.provideService(ChatHistory, history))
       return {
         session,
         chooseModel: (name) =>

@@ -17,7 +17,11 @@ export interface ShownTurn {
   readonly usage: TokenUsage
   /** The tools that were not called because no user could be asked: `server:tool`. */
   readonly unapproved: ReadonlyArray<string>
+  /** What ended the turn before the model was done. */
+  readonly limit: LimitEvent | undefined
 }
+
+type LimitEvent = Extract<TurnEvent, { readonly _tag: "Limit" }>
 
 /** The next event of a turn, which runs until the scope closes. Events are pulled when those before them are shown. */
 const eventsOf = Effect.fnUntraced(function* (session: ChatSession, message: Message) {
@@ -121,11 +125,13 @@ const nextShown = Effect.fnUntraced(function* (
  * Runs a turn and shows it: text on stdout, styled where colours are; calls, waiting and notices on stderr.
  *
  * @param isLastOnly true: stdout gets the text of the last answer only
+ * @param tellsLimit false: the caller reports the limit that ended the turn
  */
 export const showTurn = Effect.fnUntraced(function* (
   session: ChatSession,
   message: Message,
-  isLastOnly = false
+  isLastOnly = false,
+  tellsLimit = true
 ) {
   const last = yield* makeLastText
   const text = isLastOnly ? last : yield* makeGrowingText
@@ -133,6 +139,7 @@ export const showTurn = Effect.fnUntraced(function* (
   const unapproved = new Set<string>()
   let usage = noTokens
   let problem: string | undefined
+  let limit: LimitEvent | undefined
   const take = yield* eventsOf(session, message)
   const show = Effect.fnUntraced(function* (event: TurnEvent) {
     if (event._tag === "Text") return yield* text.add(event.text)
@@ -154,7 +161,8 @@ export const showTurn = Effect.fnUntraced(function* (
       if (outcome._tag === "NeedsApproval" && call.tool !== undefined)
         unapproved.add(`${call.tool.server}:${call.tool.tool.name}`)
     }
-    yield* tellEvent(event)
+    if (event._tag === "Limit") limit = event
+    if (event._tag !== "Limit" || tellsLimit) yield* tellEvent(event)
   })
   const next = Effect.suspend(() =>
     text.isOpen()
@@ -170,5 +178,5 @@ export const showTurn = Effect.fnUntraced(function* (
     Effect.ensuring(text.end),
     Effect.onInterrupt(() => Effect.flatMap(running.stopped, Effect.forEach(tellEvent)))
   )
-  return { usage, unapproved: [...unapproved] } satisfies ShownTurn
+  return { usage, unapproved: [...unapproved], limit } satisfies ShownTurn
 }, Effect.scoped)

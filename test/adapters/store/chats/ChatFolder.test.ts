@@ -111,6 +111,21 @@ describe("kept conversations", () => {
     })
   )
 
+  it.live.each([false, true])("are removed by their id, if they are there (encrypted: %s)", (isSealed) =>
+    Effect.gen(function* () {
+      const { chats } = yield* folder(isSealed)
+      yield* chats.remove("a")
+      yield* chats.save(chat("a"))
+      yield* chats.save(chat("b"))
+      yield* chats.remove("a")
+      yield* chats.remove("../b")
+      assert.deepStrictEqual(
+        (yield* chats.list).map(({ id }) => id),
+        ["b"]
+      )
+    })
+  )
+
   it.live("are the last 50", () =>
     Effect.gen(function* () {
       const { chats } = yield* folder(false)

@@ -221,6 +221,26 @@ describe("a chat", () => {
       "see @notion:page://a please",
       ["see @notion:page://a please", "\n\nThe resource page://a of notion:\ntext of page://a"]
     ],
+    ...[
+      "what is @notion:page://a?",
+      "Read (@notion:page://a), then @notion:page://a.",
+      'see "@notion:page://a"...'
+    ].map((line): [string, ReadonlyArray<string>] => [
+      line,
+      [line, "\n\nThe resource page://a of notion:\ntext of page://a"]
+    ]),
+    [
+      "see @notion:page://b(1).",
+      ["see @notion:page://b(1).", "\n\nThe resource page://b(1) of notion:\ntext of page://b(1)"]
+    ],
+    [
+      "see @notion:page://notion/a.",
+      [
+        "see @notion:page://notion/a.",
+        "\n\nThe resource page://notion/a. of notion:\ntext of page://notion/a."
+      ]
+    ],
+    ["see @notion:", ["see @notion:"]],
     ["mail me@notion:x", ["mail me@notion:x"]],
     ["/etc/hosts: what is it?", ["/etc/hosts: what is it?"]],
     [" /tools is a command", ["/tools is a command"]],
@@ -340,6 +360,23 @@ describe("a conversation that is kept", () => {
     })
   )
 
+  it.effect("loses what /undo removes, and stays as it was when /clear starts another", () =>
+    Effect.gen(function* () {
+      const kept = new Map<string, WholeChat>()
+      const titles = () => Array.from(kept.values(), ({ title }) => title)
+      yield* chatOf(
+        {},
+        { kept, lines: ["one", "two", "/undo", "/clear", "three"], turns: Array(3).fill(answer("ok")) }
+      )
+      assert.deepEqual(titles(), ["one", "three"])
+      assert.lengthOf([...kept.values()][0]?.messages ?? [], 1)
+
+      const [id = ""] = kept.keys()
+      yield* chatOf({ resume: Option.some(id) }, { kept, lines: ["/undo"] })
+      assert.deepEqual(titles(), ["three"])
+    })
+  )
+
   it.effect.each<
     [what: string, flags: Partial<ChatFlags>, kept: Map<string, WholeChat> | undefined, message: RegExp]
   >([
@@ -452,21 +489,49 @@ describe("ask", () => {
   it.effect("names no server that is not configured", () =>
     Effect.gen(function* () {
       assert.strictEqual(codeOf((yield* ask({}, ["nowhere"])).exit), 2)
+      // `ask notion list my "pages"`: what was meant is one question.
+      const { exit, said } = yield* ask({ turns: [answer("ok")] }, ["notion", "list", "my"])
+      assert.strictEqual(codeOf(exit), 2)
+      assert.deepEqual(said, [])
+      const failure = Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined
+      assert.include(JSON.stringify(failure), "in quotation marks")
     })
   )
 
   it.effect("keeps the answer of a limit", () =>
     Effect.gen(function* () {
-      const { error, out } = yield* ask({
-        turns: [
-          [
-            { _tag: "Text", text: "cut sho" },
-            { _tag: "Limit", limit: "length", text: "The answer was too long." }
-          ]
-        ]
-      })
+      const limit = { _tag: "Limit", limit: "length", text: "The answer is cut." } as const
+      const { error, exit, out } = yield* ask({ turns: [[{ _tag: "Text", text: "cut sho" }, limit]] })
       assert.strictEqual(out, "cut sho")
-      assert.include(error, "The answer was too long.")
+      // A script learns that it is no whole answer, and the user once.
+      assert.strictEqual(codeOf(exit), 5)
+      assert.match(Exit.isFailure(exit) ? Cause.pretty(exit.cause) : "", /The answer is cut\./)
+      assert.notInclude(error, "The answer is cut.")
+
+      const json = yield* ask({ json: true, turns: [[{ _tag: "Text", text: "cut sho" }, limit]] })
+      assert.strictEqual(codeOf(json.exit), 5)
+      assert.match(json.out, /"type":"limit"[^]*"answer":"cut sho"/)
+
+      // What the user can allow is the error, and the limit is told.
+      const both = yield* ask({
+        turns: [[...callEvents("notion", "search", {}, { _tag: "NeedsApproval" }), limit]]
+      })
+      assert.strictEqual(codeOf(both.exit), 3)
+      assert.include(both.error, "The answer is cut.")
+    })
+  )
+
+  it.effect("says what to do about a conversation that is too long, as a chat does with its commands", () =>
+    Effect.gen(function* () {
+      const full = new ChatModelError({ model: "m:n", failure: "context-full", detail: "it is too long." })
+      const remediesOf = (exit: Exit.Exit<unknown, unknown>) => {
+        const error = Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined
+        return error instanceof ChatModelError ? JSON.stringify(error.remedies) : ""
+      }
+      const asked = remediesOf((yield* ask({ turns: [[full]] })).exit)
+      assert.include(asked, "Ask with less")
+      assert.notInclude(asked, "/compact")
+      assert.include((yield* chatWith({ lines: ["hello"], turns: [[full]] })).error, "Type /compact")
     })
   )
 })

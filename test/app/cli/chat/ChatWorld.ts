@@ -56,7 +56,8 @@ const sessionNamed = (name: string, tools: ReadonlyArray<string>): McpSession<ne
       raw: {}
     }),
   resources: Effect.succeed([
-    { uri: `page://${name}/a`, name: "a", description: undefined, mimeType: undefined }
+    { uri: `page://${name}/a`, name: "a", description: undefined, mimeType: undefined },
+    { uri: `page://${name}/a.`, name: "with a dot", description: undefined, mimeType: undefined }
   ]),
   read: (uri) => Effect.succeed({ content: [{ _tag: "Text", text: `text of ${uri}` }], raw: {} }),
   prompts: Effect.succeed([
@@ -191,8 +192,9 @@ export const inChatWorld = Effect.fnUntraced(function* <E>(
   const messages = yield* Ref.make<ReadonlyArray<ChatMessage>>([])
   const usage: TokenUsage = { input: 3000, cachedInput: undefined, output: 200 }
   const chosen = yield* Ref.make(model)
-  const open = (options: ChatOptions): ChatSession => {
+  const open = Effect.fnUntraced(function* (options: ChatOptions): Effect.fn.Return<ChatSession> {
     opened = options
+    yield* Ref.set(messages, options.messages ?? [])
     let allowed: ReadonlyArray<string> = options.allow
     return {
       servers: options.servers,
@@ -237,7 +239,7 @@ export const inChatWorld = Effect.fnUntraced(function* <E>(
           return fits
         })
     }
-  }
+  })
   const world = Layer.mergeAll(
     Layer.mock(Configuration, {
       server: (name) =>
@@ -300,12 +302,13 @@ export const inChatWorld = Effect.fnUntraced(function* <E>(
           return Option.fromNullishOr(left.shift())
         })
     }),
-    Layer.succeed(Chat, { open: (options) => Effect.sync(() => open(options)) }),
+    Layer.succeed(Chat, { open }),
     Layer.mock(ServerQuestions, {}),
     Layer.succeed(ChatHistory, {
       isOn: kept !== undefined,
       unlock: Effect.void,
       save: (chat) => Effect.sync(() => void kept?.set(chat.id, chat)),
+      remove: (id) => Effect.sync(() => void kept?.delete(id)),
       list: Effect.sync(() => [...(kept?.values() ?? [])].toReversed()),
       open: (id) => Effect.sync(() => kept?.get(id))
     }),
