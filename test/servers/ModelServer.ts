@@ -146,6 +146,8 @@ const start = async (options: ModelServerOptions) => {
       const parsed = api.read(entry.body, request, model)
       const refusal = mode === undefined ? undefined : refusalOfMode[mode]
       if (refusal !== undefined && (mode !== "no-tools" || parsed.tools.length > 0)) throw refusal
+      if (mode === "json") return void json(response, 200, { id: "1", choices: [] })
+      if (mode === "json-error") return void json(response, 200, api.error(new Refusal("Overloaded", 529)))
       if (mode === "html")
         return void response.writeHead(200, { "content-type": "text/html" }).end("<html></html>")
       if (mode === "redirect")

@@ -191,7 +191,15 @@ export const modelFailure = (model: FailedModel, failure: Thrown | Silent, now: 
     if (ours.unanswered === "timeout") return make("silent", ours.message)
     return make(model.isLocal && ours.unanswered === undefined ? "not-running" : "unreachable", ours.message)
   }
+  const saying = (body: unknown) => {
+    const said = saidIn(body)
+    return make(
+      failureOf({ ...said, status: undefined }),
+      said.message === "" ? "it reported an error without a message" : `it reported an error: ${said.message}`
+    )
+  }
   if (ours instanceof ModelHttpError) {
+    if (saidIn(ours.reported).message !== "") return saying(ours.reported)
     return make(
       ours.problem === "plain-http" || ours.problem === "redirect" ? "refused" : "bad-answer",
       ours.message
@@ -228,9 +236,5 @@ export const modelFailure = (model: FailedModel, failure: Thrown | Silent, now: 
       ? make("unreachable", "the answer broke off")
       : make("bad-answer", first instanceof Error ? first.message : "the answer cannot be read")
   }
-  const said = saidIn(error)
-  return make(
-    failureOf({ ...said, status: undefined }),
-    said.message === "" ? "it reported an error without a message" : `it reported an error: ${said.message}`
-  )
+  return saying(error)
 }

@@ -30,12 +30,25 @@ export const hasSecret = ({
 }): boolean =>
   key !== undefined || Object.keys(headers).some((name) => /auth|key|token|secret|cookie/i.test(name))
 
+/** What an answer says that is JSON in place of a stream: the error of a gateway that has the status of a success, or all of it at once. */
+const notStreamed = (text: string): ModelHttpError | undefined => {
+  if (!/^\s*[{[]/.test(text)) return undefined
+  const detail = "it answered with JSON in place of a stream. Check its base URL."
+  try {
+    return new ModelHttpError({ problem: "no-stream", detail, reported: JSON.parse(text) })
+  } catch {
+    return undefined
+  }
+}
+
 /** How requests of one provider are sent. */
 export interface ModelHttpOptions {
   /** The requests carry a key: they must not go over plain http, except on this machine. */
   readonly hasSecret: boolean
   /** Milliseconds until the head of the answer. */
   readonly timeout: number
+  /** True: an answer is a stream. Absent: it is JSON. */
+  readonly isStreamed?: boolean
   /** Makes what changes the body of a stream. */
   readonly makeRepair?: () => TextRepair
 }
@@ -92,7 +105,11 @@ export const modelFetch = Effect.fnUntraced(function* (options: ModelHttpOptions
       repair: isStream ? options.makeRepair?.() : undefined,
       signal
     })
-    return withBody(response, body)
+    const answer = withBody(response, body)
+    if (isStream || options.isStreamed !== true || !response.ok || !/json/i.test(type)) return answer
+    const text = yield* Effect.promise(() => answer.text())
+    const problem = notStreamed(text)
+    return problem === undefined ? withBody(response, new Blob([text]).stream()) : yield* problem
   })
   return async (input: RequestInfo | URL, init?: RequestInit): Promise<Response> => {
     const request = requestOf(input, init)

@@ -189,6 +189,7 @@ export const openProviderModel = Effect.fnUntraced(function* (
   const failed: FailedModel = { name, provider, key, headers, isLocal }
   const fetch = yield* modelFetch({
     hasSecret: hasSecret(address),
+    isStreamed: true,
     timeout: Duration.toMillis(address.silence),
     ...(address.api === "chat_completions" ? { makeRepair: makeTextArguments } : {})
   })

@@ -99,6 +99,8 @@ describe.each(modelApis)("a model of the API %s", (api) => {
     ["stream-error", "unavailable", /it reported an error: /],
     ["cut", "unreachable", /broke off|before it was complete/],
     ["html", "bad-answer", /a page of HTML/],
+    ["json", "bad-answer", /JSON in place of a stream/],
+    ["json-error", "unavailable", /it reported an error: Overloaded/],
     ["redirect", "refused", /redirects to http:\/\/localhost:9/]
   ] as const)("fails for %s as %s", ([mode, failure, detail]) =>
     Effect.gen(function* () {

@@ -41,7 +41,7 @@ export const text = (value: unknown, at: string): string => {
  * - Calls: `fragments`, `interleaved`, `no-id`, `no-index`, `same-index`, `empty-ids`, `cut-arguments`, `empty-arguments`,
  *   `unknown-tool`, `object-arguments`, `stop-after-calls`.
  * - Streams: `no-done`, `comments`, `reasoning-content`, `reasoning`, `stream-error`, `cut`, `length`, `empty`.
- * - Requests: `429`, `overloaded`, `context-full`, `no-tools`, `silent`, `html`, `redirect`, `filtered`.
+ * - Requests: `429`, `overloaded`, `context-full`, `no-tools`, `silent`, `html`, `json`, `json-error`, `redirect`, `filtered`.
  */
 export const modes = [
   "fragments",
@@ -69,6 +69,8 @@ export const modes = [
   "no-tools",
   "silent",
   "html",
+  "json",
+  "json-error",
   "redirect",
   "filtered"
 ] as const
