@@ -26,9 +26,10 @@ export const singleKeys = Effect.fnUntraced(function* <Letter extends string>(
   const lines = yield* lineInterface({ terminal: true, historySize: 0 })
   const ofEditor = process.stdin.listeners("keypress").at(-1)
   let isLine = false
-  /** Keys that have arrived, and what the last one means. */
+  /** Keys that have arrived, what the last one means, and the one after which Enter was pressed, which means nothing itself. */
   let count = 0
   let choice: Choice | undefined
+  let entered = 0
   let notify: (() => void) | undefined
   const take = (next: Choice | undefined) => {
     count++
@@ -38,6 +39,10 @@ export const singleKeys = Effect.fnUntraced(function* <Letter extends string>(
   const press = (text: string | undefined, key: Key) => {
     if (isLine || (key.ctrl === true && key.name === "c")) return ofEditor?.call(process.stdin, text, key)
     if (key.ctrl === true && key.name === "d") return take("end")
+    if (key.name === "return" && choice !== undefined) {
+      entered = count++
+      return notify?.()
+    }
     const letter = text?.toLowerCase() ?? ""
     take(isLetter(letter) ? letter : undefined)
   }
@@ -66,10 +71,13 @@ export const singleKeys = Effect.fnUntraced(function* <Letter extends string>(
   const next = Effect.gen(function* () {
     for (;;) {
       const seen = count
+      // Enter alone must not answer with an earlier letter.
+      choice = undefined
       yield* anotherKey(seen)
       if (choice === "end") return choice
       yield* Effect.sleep(burstTime)
-      if (count > seen + 1) {
+      const isEntered = count === seen + 2 && entered === seen + 1
+      if (count > seen + 1 && !isEntered) {
         yield* quiet
         return "burst" as const
       }

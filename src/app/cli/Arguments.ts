@@ -138,7 +138,7 @@ export const assignedArguments = Effect.fnUntraced(function* (
     const equals = assignment.indexOf("=")
     if (equals < 1)
       return yield* new UsageError({
-        problem: `"${assignment}" is not of the form name=value.`,
+        problem: `"${assignment}" is not of the form name=value, such as query="road map".`,
         remedies: assignment.startsWith("{")
           ? [advice("To give all arguments as JSON, write --args before it.")]
           : []

@@ -236,7 +236,8 @@ export const status = Command.make(
         stateText(row, withoutUser.includes(row)),
         untilText(row, now),
         row.scopes.join(" ") || "-",
-        row.state === "signed out" ? "-" : `${row.keptIn.location} (${row.keptIn.backend.name})`,
+        // Where that is, `storage` and --json show.
+        row.state === "signed out" ? "-" : row.keptIn.backend.name,
         ...urlOf(row)
       ])
     ])

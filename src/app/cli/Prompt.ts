@@ -20,7 +20,9 @@ export const getAssigned = Effect.fnUntraced(function* (
   for (const assignment of assignments) {
     const equals = assignment.indexOf("=")
     if (equals < 1)
-      return yield* new UsageError({ problem: `"${assignment}" is not of the form name=value.` })
+      return yield* new UsageError({
+        problem: `"${assignment}" is not of the form name=value, such as query="road map".`
+      })
     given[assignment.slice(0, equals)] = assignment.slice(equals + 1)
   }
   const listed = (yield* session.prompts).find(({ name }) => name === prompt)
