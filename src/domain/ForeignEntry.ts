@@ -157,7 +157,7 @@ const readHeaders = (reading: Reading, given: ReadonlyArray<readonly [string, st
     } else {
       const variable = variableName(server, name)
       notes.push(
-        `Its header ${quotedName(name)} has a secret and was left out. If the server needs it, set ${variable} and write "\${${variable}}" in headers.`
+        `Its header ${quotedName(name)} has a secret and was left out (import --secrets stores it). If the server needs it, set ${variable} and write "\${${variable}}" in headers.`
       )
     }
   }

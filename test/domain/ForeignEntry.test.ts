@@ -214,8 +214,8 @@ describe("an entry of another client", () => {
         _tag: "Taken",
         entry: { url, headers: { "X-Org": "a" } },
         notes: [
-          'Its header "Authorization" has a secret and was left out. If the server needs it, set NOTION_AUTHORIZATION and write "${NOTION_AUTHORIZATION}" in headers.',
-          'Its header "x-api-key" has a secret and was left out. If the server needs it, set NOTION_X_API_KEY and write "${NOTION_X_API_KEY}" in headers.',
+          'Its header "Authorization" has a secret and was left out (import --secrets stores it). If the server needs it, set NOTION_AUTHORIZATION and write "${NOTION_AUTHORIZATION}" in headers.',
+          'Its header "x-api-key" has a secret and was left out (import --secrets stores it). If the server needs it, set NOTION_X_API_KEY and write "${NOTION_X_API_KEY}" in headers.',
           'Its header "X-Mine" has ${input:mine}, which only that program can ask for. It was left out.'
         ],
         secrets: new Map(),

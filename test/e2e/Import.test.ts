@@ -93,7 +93,7 @@ describe("import", () => {
       [
         "~/.config/opencode/opencode.json is not valid JSON in line 1. It was not read.",
         "wiki, from Cursor: added.",
-        '  Its header "X-Api-Key" has a secret and was left out. If the server needs it, set WIKI_X_API_KEY and write "${WIKI_X_API_KEY}" in headers.',
+        '  Its header "X-Api-Key" has a secret and was left out (import --secrets stores it). If the server needs it, set WIKI_X_API_KEY and write "${WIKI_X_API_KEY}" in headers.',
         "issues, from Cursor: added.",
         "  --ipv4 of mcp-remote has no effect here: both kinds of address are tried, and the first that answers is used.",
         "here, from Cursor: the configuration has it already, as demo.",
