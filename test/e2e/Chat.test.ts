@@ -4,6 +4,7 @@ import { join, resolve } from "node:path"
 import { Effect, Exit, Scope } from "effect"
 import { chromium } from "playwright-core"
 import { afterAll, assert, beforeAll, describe, expect, it } from "vitest"
+import { useDevice } from "../servers/DeviceUser.ts"
 import { makePagesServer } from "../servers/PagesServer.ts"
 import { type ModelServer, modelServer } from "../servers/ModelServer.ts"
 import { byRules, type ModelScript } from "../servers/models/ModelScript.ts"
@@ -360,6 +361,38 @@ describe.skipIf(!hasTerminal)("a chat at a terminal (needs script of util-linux)
       await terminal.type("add 19 and 23\r", question)
       assert.match(await terminal.type("y", prompt), /It is 42\./)
       assert.strictEqual(world.browsersOpened(), 2)
+      await end(terminal)
+    } finally {
+      await world.close()
+    }
+  })
+
+  it("signs in by a device code in mid-conversation, where the grant is that", async () => {
+    const world = await startWorld({ deviceFlow: true })
+    try {
+      const { url } = world.mcpServer
+      world.configure({ mcpServers: { demo: { url: url.href, oauth: { grant_type: "device_code" } } } })
+      model.play((messages) =>
+        messages.at(-1)?.role === "tool"
+          ? { text: `It said: ${messages.at(-1)?.text}` }
+          : { calls: [{ name: "demo__echo", arguments: { text: "hello" } }] }
+      )
+      const terminal = startVirtualTerminal(world, ["--server", "demo"], 80, { env: withModel() })
+      const approve = async (count: number) => {
+        const all = /and enter this code:\s+(\S+)/g
+        const shown = await terminal.shows(new RegExp(`(${all.source}[^]*){${count}}`))
+        const code = Array.from(shown.matchAll(all)).at(-1)?.[1] ?? ""
+        await useDevice(new URL(`${world.authorizationServer.issuer}/device`), code, "approve")
+      }
+      await approve(1)
+      await terminal.shows(prompt)
+      world.mcpServer.rejectSeenTokens()
+      world.authorizationServer.forgetTokens()
+      await terminal.type("say hello\r", question)
+      terminal.press("y")
+      await approve(2)
+      await terminal.shows(/It said: hello[^]*\nYou: $/)
+      assert.strictEqual(world.browsersOpened(), 0)
       await end(terminal)
     } finally {
       await world.close()
