@@ -68,7 +68,7 @@ describe("completions", () => {
       ["login", "doctor", "status", "token", "headers", "logout", "reset", "client-metadata"]
     ],
     ["mcp-cli completions ", ["bash", "zsh", "fish", "powershell"]],
-    ["mcp-cli storage move --to ", ["keychain", "windows", "secretservice", "vault", "encrypted"]],
+    ["mcp-cli storage move --to ", ["keyring", "keychain", "windows", "secretservice", "vault", "encrypted"]],
     ["mcp-cli auth login notion --scope ", []]
   ])("after %s", ([line, values]) =>
     Effect.map(asked(line), (found) => assert.deepEqual(found.values, [...values]))
