@@ -69,7 +69,7 @@ describe.skipIf(!hasScript)("a sign-in at a terminal (needs script of util-linux
     await shows(
       /\n2\. The browser ends at localhost:\d+\/callback, .*\s+ does not load\. That is expected\.\r\n/
     )
-    await shows(/^3\. Copy the address of that page, and paste it here\.\r\n/)
+    await shows(/^3\. Copy the address of that page, and paste it here soon:\r\n/)
     await shows(/To sign in with a code instead, run: mcp-cli auth login demo --device\r\n/)
     await shows(/Paste the address \(\d:\d\d\): /)
     const end = await endOf(url)

@@ -177,7 +177,7 @@ const tellPassword = <R>(clients: ReadonlyArray<McpClient>, storage: () => Stora
     if (password !== undefined || backend !== storageBackends.encrypted.name) return
     const [need, their] = clients.length === 1 ? ["needs", "its"] : ["need", "their"]
     yield* tell(
-      `Sign-ins are stored in encrypted files: ${listed(clients.map(({ title }) => title))} ${need} MCP_CLI_ENCRYPTION_KEY in ${their} environment, such as by a start from a shell that exports it. The password is not written into the entry.`,
+      `Sign-ins are stored in encrypted files: ${listed(clients.map(({ title }) => title))} ${need} MCP_CLI_ENCRYPTION_KEY in ${their} environment (start from a shell that exports it). The password is not written into the entry.`,
       remedyText(
         command("storage move", {
           options: { to: "keyring" },

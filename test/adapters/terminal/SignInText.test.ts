@@ -47,13 +47,14 @@ https://as.test/authorize
 
 2. The browser ends at localhost:8080/callback, a page that
    does not load. That is expected.
-3. Copy the address of that page, and paste it here.
+3. Copy the address of that page, and paste it here soon:
+   the code in it expires, often within a minute.
 `
     )
   })
 
   it("offers the device code where the provider has it", () => {
-    assert.include(shown({ ...elsewhere, byCode: "Or by code." }), "paste it here.\n\nOr by code.\n")
+    assert.include(shown({ ...elsewhere, byCode: "Or by code." }), "within a minute.\n\nOr by code.\n")
   })
 
   it("asks for no paste where nothing can be pasted", () => {
