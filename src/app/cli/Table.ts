@@ -114,24 +114,29 @@ const listAs = ([head = [], ...rows]: Rows, columns: number, options: TableOptio
   ])
 }
 
-/** True if each cell has at most {@link maxLines} lines in its column. */
-const fitsColumns = (rows: Rows, widths: ReadonlyArray<number>): boolean =>
+/** Below this width a text that is broken looks like a pile of words. */
+const minBroken = 9
+
+/** True if the cells can be read in their columns: none is broken in a narrow one, and whole ones are not tall. */
+const fitsColumns = (rows: Rows, widths: ReadonlyArray<number>, { isWhole = false }: TableOptions): boolean =>
   rows.every((row) =>
-    row.every(
-      (cell, column) => linesOf(textOf(cell), widths[column] ?? 0, { isWhole: true }).length <= maxLines
-    )
+    row.every((cell, column) => {
+      const width = widths[column] ?? 0
+      const lines = linesOf(textOf(cell), width, { isWhole: true }).length
+      return lines === 1 || (width >= minBroken && (!isWhole || lines <= maxLines))
+    })
   )
 
 /**
  * Rows in columns, two spaces apart; the first row is the head. On a terminal that is too narrow the cells break at words
- * within their columns, and below that each row becomes a list; so it does if a whole text would be a tall column. Elsewhere every cell is on one line, as long as it is.
+ * within their columns, and below that each row becomes a list; so it does if a text would be broken in a narrow column, or a whole one be tall. Elsewhere every cell is on one line, as long as it is.
  *
  * @param columns of the terminal; absent: no terminal shows it
  */
 export const table = (rows: Rows, columns?: number, options: TableOptions = {}): ReadonlyArray<Line> => {
   if (columns !== undefined) {
     const widths = widthsFor(rows, columns)
-    const isList = widths === undefined || (options.isWhole === true && !fitsColumns(rows, widths))
+    const isList = widths === undefined || !fitsColumns(rows, widths, options)
     return isList ? listAs(rows, columns, options) : columnsAs(rows, widths, options)
   }
   const widths = (rows[0] ?? []).map((_, column) => Math.min(widestOf(rows, column, displayWidth), maxWidth))
