@@ -9,6 +9,7 @@ import {
   type NonInteractiveGrant,
   nonInteractiveGrantTypes,
   resourceOf,
+  type SecretSource,
   type SigningKey
 } from "./Server.ts"
 import { isScope, scopesApart, scopesOf, TokenSet } from "./TokenSet.ts"
@@ -17,7 +18,7 @@ import { isScope, scopesApart, scopesOf, TokenSet } from "./TokenSet.ts"
 export interface OAuthClient {
   readonly clientId: string
   /** Absent for a public client. */
-  readonly clientSecret: Redacted.Redacted | undefined
+  readonly clientSecret: SecretSource | undefined
   /** Absent for a client that does not sign. `audience` is the `aud` of its assertions (RFC 7523 §3). */
   readonly signing: { readonly key: SigningKey; readonly audience: string } | undefined
   /** The authentication methods, in the order in which they are tried. */
@@ -53,7 +54,7 @@ const maxUsedSignIns = 20
 const secretOf = (
   registration: ClientRegistration,
   { oauth: { source } }: RemoteServer
-): Redacted.Redacted | undefined => {
+): SecretSource | undefined => {
   switch (registration._tag) {
     case "Configured":
       return source.client?.clientSecret

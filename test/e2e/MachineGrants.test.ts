@@ -40,10 +40,13 @@ beforeAll(async () => {
       secret: entry({ client_id: "with-a-secret", client_secret: "${CLIENT_SECRET}" }),
       stored: entry({ client_id: "with-a-secret", client_secret: "${secret:client}" }),
       elsewhere: entry({ client_id: "with-a-secret", client_secret: "${secret:client}", issuer: url }),
+      file: entry({ client_id: "with-a-secret", client_secret_file: "~/client-secret" }),
+      lost: entry({ client_id: "with-a-secret", client_secret_file: "~/lost" }),
       key: entry({ client_id: "with-a-key", private_key_file: "~/client.pem", private_key_id: "k1" }),
       gone: entry({ client_id: "with-a-key", private_key_file: "~/gone.pem" })
     }
   })
+  writeFileSync(join(world.home, "client-secret"), "the secret of a client\n")
   writeFileSync(join(world.home, "client.pem"), privateKey.export({ format: "pem", type: "pkcs8" }))
 })
 afterAll(() => world.close())
@@ -55,7 +58,7 @@ const run = (args: ReadonlyArray<string>) =>
 const requests = () => world.authorizationServer.counts.get("token:client_credentials") ?? 0
 
 describe("a server that this program signs in to by itself", () => {
-  it.each(["secret", "key"])("needs nobody: by its %s", async (name) => {
+  it.each(["secret", "file", "key"])("needs nobody: by its %s", async (name) => {
     const before = requests()
     const tools = await run(["tools", name])
     assert.strictEqual(tools.code, 0, tools.stderr)
@@ -112,5 +115,11 @@ describe("a server that this program signs in to by itself", () => {
     const { code, stderr } = await run(["auth", "token", "gone"])
     assert.strictEqual(code, 2)
     assert.match(stderr, /gone\.pem, which "private_key_file" of gone names, does not exist/)
+  })
+
+  it("ends with 2, and the path, where the file of its secret is not there", async () => {
+    const { code, stderr } = await run(["auth", "token", "lost"])
+    assert.strictEqual(code, 2)
+    assert.match(stderr, /lost, which "client_secret_file" of lost names, does not exist/)
   })
 })
