@@ -2,6 +2,7 @@ import { mkdirSync, statSync, writeFileSync } from "node:fs"
 import * as nodeModule from "node:module"
 import { isAbsolute, join } from "node:path"
 import { dataFolder, homeFolder } from "./adapters/platform/HomeFolder.ts"
+import { withHome } from "./adapters/platform/HomePath.ts"
 import { allCommandNames, commandNames, hiddenCommand } from "./app/cli/CommandNames.ts"
 import { chosenBackend, prefetchOf } from "./live/Prefetch.ts"
 
@@ -52,7 +53,11 @@ const prefetch = async () => {
     SecretServiceReader.prefetch(probableServer())
   } else if (found.step === "derive-key") {
     const KeyDerivation = await import("./adapters/store/encrypted-file/KeyDerivation.ts")
-    KeyDerivation.prefetch(join(folder, "tokens", ".salt"), process.env["MCP_CLI_ENCRYPTION_KEY"])
+    const { MCP_CLI_ENCRYPTION_KEY: password, MCP_CLI_ENCRYPTION_KEY_FILE: file } = process.env
+    KeyDerivation.prefetch(join(folder, "tokens", ".salt"), {
+      password,
+      file: file === undefined ? undefined : withHome(file, home)
+    })
   }
 }
 

@@ -161,7 +161,9 @@ const TokenStorage = Schema.Struct({
     "auto",
     ...storageBackendNames
   ]),
-  password: text(`The password of the encrypted files. Default: MCP_CLI_ENCRYPTION_KEY. ${secret}`),
+  password: text(
+    `The password of the encrypted files. Default: MCP_CLI_ENCRYPTION_KEY, or the file of MCP_CLI_ENCRYPTION_KEY_FILE. ${secret}`
+  ),
   vaultUrl: field(
     "Address of Vault or OpenBao; several of one cluster with commas between. Default: VAULT_ADDR.",
     Url
