@@ -25,6 +25,8 @@ export interface OAuthClient {
   readonly methods: ReturnType<typeof authenticationMethods>
   /** Its requests may use http. Absent: only on this machine. */
   readonly allowHttp?: true
+  /** The configuration names the endpoints of its requests. Absent: the metadata does, or it is unknown. */
+  readonly configuredEndpoint?: true
 }
 
 const nonInteractiveGrants = Object.keys(nonInteractiveGrantTypes) as ReadonlyArray<
@@ -240,6 +242,7 @@ export class Credential extends Schema.Class<Credential>("Credential")({
       clientId: registration.clientId,
       clientSecret,
       ...(server.allowHttp === true ? { allowHttp: true } : {}),
+      ...(server.oauth.source._tag === "ByHand" ? { configuredEndpoint: true } : {}),
       signing: signingKey && { key: signingKey, audience: this.issuer },
       methods: authenticationMethods({
         hasSecret: clientSecret !== undefined,

@@ -30,6 +30,8 @@ export interface RequestClient {
   readonly authenticationMethod: RequestAuthentication
   /** The configuration allows http for the server of the request. */
   readonly allowHttp?: true
+  /** The configuration names the endpoint of the request, so a wrong one is for the user to correct. Absent: unknown. */
+  readonly configuredEndpoint?: true
 }
 
 /** A grant that is neither a code nor a refresh token. */

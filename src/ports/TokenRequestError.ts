@@ -103,13 +103,18 @@ const secretProblem = (server: string, { field, file, problem }: UnusableSecret)
     ? `"${field}" of ${server} ${problem}`
     : `${file}, which "${field}_file" of ${server} names, ${problem}`
 
+/** The block that configures the client and the endpoint of a request. */
+const blockOf = (server: string, purpose: Purpose) => {
+  const oauth = Remedy.oauthOf(server)
+  return purpose === "identity assertion" ? [...oauth, "identity_provider"] : oauth
+}
+
 const secretRemedies = (
   server: string,
   { field, file }: UnusableSecret,
   purpose: Purpose
 ): ReadonlyArray<Remedy.Remedy> => {
-  const oauth = Remedy.oauthOf(server)
-  const block = purpose === "identity assertion" ? [...oauth, "identity_provider"] : oauth
+  const block = blockOf(server, purpose)
   return file === undefined
     ? [Remedy.check(block, [field])]
     : [
@@ -118,12 +123,20 @@ const secretRemedies = (
       ]
 }
 
-const remediesOf = ({
-  account,
+/** What fixes an endpoint that is none: the user, if the configuration names it, else its provider. */
+const endpointRemedies = ({
+  configuredEndpoint,
   purpose,
-  reason,
   server
 }: TokenRequestError): ReadonlyArray<Remedy.Remedy> => {
+  const report = Remedy.advice(`Tell the provider of ${server}.`)
+  if (!Remedy.hasEntry(server)) return [report]
+  const check = (when?: string) => Remedy.check(blockOf(server, purpose), [endpointOf(purpose).field], when)
+  return configuredEndpoint === true ? [check()] : [check("the configuration sets it"), report]
+}
+
+const remediesOf = (error: TokenRequestError): ReadonlyArray<Remedy.Remedy> => {
+  const { account, purpose, reason, server } = error
   if (purpose === "revocation") return []
   const oauth = Remedy.oauthOf(server)
   const login = (purpose?: string) => Remedy.command("auth login", { server, account, purpose })
@@ -155,18 +168,12 @@ const remediesOf = ({
         : [login()]
     case "InvalidClient":
       return purpose === "identity assertion"
-        ? [Remedy.check([...oauth, "identity_provider"], ["client_id", "client_secret", "private_key"])]
+        ? [Remedy.check(blockOf(server, purpose), ["client_id", "client_secret", "private_key"])]
         : []
     case "Refused":
       return [...way, Remedy.checkOAuth(server)]
     case "Malformed":
-      return [
-        ...way,
-        ...(Remedy.hasEntry(server)
-          ? [Remedy.check(oauth, [endpointOf(purpose).field], "the configuration sets it")]
-          : []),
-        report
-      ]
+      return [...way, ...endpointRemedies(error)]
     case "UnusableSecret":
       return secretRemedies(server, reason, purpose)
     case "NotSenderConstrained":
@@ -184,6 +191,8 @@ export class TokenRequestError extends Schema.TaggedError<TokenRequestError>()("
   origin: Schema.String,
   /** What was requested; absent: tokens. */
   purpose: Schema.optionalKey(Schema.Literals(requestPurposes)),
+  /** The configuration names the endpoint. Absent: the metadata does, or it is unknown. */
+  configuredEndpoint: Schema.optionalKey(Schema.Literal(true)),
   /** Absent: the default account. */
   account: Schema.optionalKey(Schema.String),
   reason: TokenFailure

@@ -42,6 +42,11 @@ beforeAll(async () => {
       elsewhere: entry({ client_id: "with-a-secret", client_secret: "${secret:client}", issuer: url }),
       file: entry({ client_id: "with-a-secret", client_secret_file: "~/client-secret" }),
       lost: entry({ client_id: "with-a-secret", client_secret_file: "~/lost" }),
+      misspelled: entry({
+        client_id: "with-a-secret",
+        client_secret: "${CLIENT_SECRET}",
+        token_url: `${world.authorizationServer.issuer}/tokenn`
+      }),
       key: entry({ client_id: "with-a-key", private_key_file: "~/client.pem", private_key_id: "k1" }),
       gone: entry({ client_id: "with-a-key", private_key_file: "~/gone.pem" })
     }
@@ -109,6 +114,13 @@ describe("a server that this program signs in to by itself", () => {
     const unstored = await home.run(["tools", "secret"], { env })
     assert.strictEqual(unstored.code, 0, unstored.stderr)
     await home.close()
+  })
+
+  it("names the field of a token endpoint that is none, and does not blame the provider", async () => {
+    const { code, stderr } = await run(["auth", "token", "misspelled"])
+    assert.strictEqual(code, 5)
+    assert.include(stderr, 'Check "token_url" in the oauth block of misspelled.')
+    assert.notInclude(stderr, "Tell the provider")
   })
 
   it("ends with 2, and the path, where its key is not there", async () => {

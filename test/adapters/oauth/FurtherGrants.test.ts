@@ -527,6 +527,21 @@ describe("a failure", () => {
     })
   )
 
+  it.effect("tells only the user of an endpoint that the configuration names", () =>
+    Effect.gen(function* () {
+      const { grant, identityAssertion } = asking(() => new Response("<html>", { status: 404 }))
+      const client = { ...publicClient, configuredEndpoint: true } as const
+      assert.strictEqual(
+        errorText(yield* Effect.flip(grant(clientCredentials, [], { client }))),
+        `${server} did not answer like a token endpoint (HTTP 404).\nCheck "token_url" in the oauth block of reports.`
+      )
+      assert.strictEqual(
+        errorText(yield* Effect.flip(identityAssertion({ client }))),
+        `${provider} did not answer like a token endpoint (HTTP 404).\nCheck "token_url" in "oauth.identity_provider" of reports.`
+      )
+    })
+  )
+
   it.effect("says what was asked for: an assertion's by its purpose, the client's own by none", () =>
     Effect.gen(function* () {
       const { grant, identityAssertion } = asking(bad("invalid_grant"))
