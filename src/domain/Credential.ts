@@ -26,7 +26,7 @@ export interface OAuthClient {
   /** Its requests may use http. Absent: only on this machine. */
   readonly allowHttp?: true
   /** The configuration names the endpoints of its requests. Absent: the metadata does, or it is unknown. */
-  readonly configuredEndpoint?: true
+  readonly isByHand?: true
 }
 
 const nonInteractiveGrants = Object.keys(nonInteractiveGrantTypes) as ReadonlyArray<
@@ -242,7 +242,7 @@ export class Credential extends Schema.Class<Credential>("Credential")({
       clientId: registration.clientId,
       clientSecret,
       ...(server.allowHttp === true ? { allowHttp: true } : {}),
-      ...(server.oauth.source._tag === "ByHand" ? { configuredEndpoint: true } : {}),
+      ...(server.oauth.source._tag === "ByHand" ? { isByHand: true } : {}),
       signing: signingKey && { key: signingKey, audience: this.issuer },
       methods: authenticationMethods({
         hasSecret: clientSecret !== undefined,

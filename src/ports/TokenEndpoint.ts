@@ -31,7 +31,7 @@ export interface RequestClient {
   /** The configuration allows http for the server of the request. */
   readonly allowHttp?: true
   /** The configuration names the endpoint of the request, so a wrong one is for the user to correct. Absent: unknown. */
-  readonly configuredEndpoint?: true
+  readonly isByHand?: true
 }
 
 /** A grant that is neither a code nor a refresh token. */

@@ -103,42 +103,27 @@ const secretProblem = (server: string, { field, file, problem }: UnusableSecret)
     ? `"${field}" of ${server} ${problem}`
     : `${file}, which "${field}_file" of ${server} names, ${problem}`
 
-/** The block that configures the client and the endpoint of a request. */
-const blockOf = (server: string, purpose: Purpose) => {
-  const oauth = Remedy.oauthOf(server)
-  return purpose === "identity assertion" ? [...oauth, "identity_provider"] : oauth
-}
-
 const secretRemedies = (
-  server: string,
-  { field, file }: UnusableSecret,
-  purpose: Purpose
-): ReadonlyArray<Remedy.Remedy> => {
-  const block = blockOf(server, purpose)
-  return file === undefined
+  block: ReturnType<typeof Remedy.oauthOf>,
+  { field, file }: UnusableSecret
+): ReadonlyArray<Remedy.Remedy> =>
+  file === undefined
     ? [Remedy.check(block, [field])]
     : [
         Remedy.check(block, [`${field}_file`]),
         Remedy.advice("If it is right, create the file or correct its content.")
       ]
-}
 
-/** What fixes an endpoint that is none: the user, if the configuration names it, else its provider. */
-const endpointRemedies = ({
-  configuredEndpoint,
+const remediesOf = ({
+  account,
+  isByHand,
   purpose,
+  reason,
   server
 }: TokenRequestError): ReadonlyArray<Remedy.Remedy> => {
-  const report = Remedy.advice(`Tell the provider of ${server}.`)
-  if (!Remedy.hasEntry(server)) return [report]
-  const check = (when?: string) => Remedy.check(blockOf(server, purpose), [endpointOf(purpose).field], when)
-  return configuredEndpoint === true ? [check()] : [check("the configuration sets it"), report]
-}
-
-const remediesOf = (error: TokenRequestError): ReadonlyArray<Remedy.Remedy> => {
-  const { account, purpose, reason, server } = error
   if (purpose === "revocation") return []
   const oauth = Remedy.oauthOf(server)
+  const block = purpose === "identity assertion" ? [...oauth, "identity_provider"] : oauth
   const login = (purpose?: string) => Remedy.command("auth login", { server, account, purpose })
   const way = purpose === "refresh" && suggestsSignIn(reason) ? [login("sign in instead")] : []
   const report = Remedy.advice(`Tell the provider of ${server}.`)
@@ -168,14 +153,27 @@ const remediesOf = (error: TokenRequestError): ReadonlyArray<Remedy.Remedy> => {
         : [login()]
     case "InvalidClient":
       return purpose === "identity assertion"
-        ? [Remedy.check(blockOf(server, purpose), ["client_id", "client_secret", "private_key"])]
+        ? [Remedy.check(block, ["client_id", "client_secret", "private_key"])]
         : []
     case "Refused":
       return [...way, Remedy.checkOAuth(server)]
     case "Malformed":
-      return [...way, ...endpointRemedies(error)]
+      // A wrong endpoint of the configuration is for the user to correct.
+      return [
+        ...way,
+        ...(isByHand || Remedy.hasEntry(server)
+          ? [
+              Remedy.check(
+                block,
+                [endpointOf(purpose).field],
+                isByHand ? undefined : "the configuration sets it"
+              )
+            ]
+          : []),
+        ...(isByHand ? [] : [report])
+      ]
     case "UnusableSecret":
-      return secretRemedies(server, reason, purpose)
+      return secretRemedies(block, reason)
     case "NotSenderConstrained":
       return [
         report,
@@ -192,7 +190,7 @@ export class TokenRequestError extends Schema.TaggedError<TokenRequestError>()("
   /** What was requested; absent: tokens. */
   purpose: Schema.optionalKey(Schema.Literals(requestPurposes)),
   /** The configuration names the endpoint. Absent: the metadata does, or it is unknown. */
-  configuredEndpoint: Schema.optionalKey(Schema.Literal(true)),
+  isByHand: Schema.optionalKey(Schema.Literal(true)),
   /** Absent: the default account. */
   account: Schema.optionalKey(Schema.String),
   reason: TokenFailure

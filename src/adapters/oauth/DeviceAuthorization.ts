@@ -125,7 +125,7 @@ export const layer: Layer.Layer<DeviceAuthorization, never, HttpTransport> = Lay
                 server: request.server,
                 origin: request.deviceAuthorizationEndpoint.origin,
                 purpose: "device authorization",
-                ...(request.client.configuredEndpoint === true ? { configuredEndpoint: true } : {}),
+                ...(request.client.isByHand === true ? { isByHand: true } : {}),
                 reason: repeatable(reason)
               })
           )

@@ -36,7 +36,7 @@ const asRequestError = (
         server,
         origin: endpoint.origin,
         ...(purpose === undefined ? {} : { purpose }),
-        ...(client.configuredEndpoint === true ? { configuredEndpoint: true } : {}),
+        ...(client.isByHand === true ? { isByHand: true } : {}),
         reason: isUsedUp ? reason : repeatable(reason)
       })
   )

@@ -530,7 +530,7 @@ describe("a failure", () => {
   it.effect("tells only the user of an endpoint that the configuration names", () =>
     Effect.gen(function* () {
       const { grant, identityAssertion } = asking(() => new Response("<html>", { status: 404 }))
-      const client = { ...publicClient, configuredEndpoint: true } as const
+      const client = { ...publicClient, isByHand: true } as const
       assert.strictEqual(
         errorText(yield* Effect.flip(grant(clientCredentials, [], { client }))),
         `${server} did not answer like a token endpoint (HTTP 404).\nCheck "token_url" in the oauth block of reports.`
