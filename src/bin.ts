@@ -3,6 +3,7 @@ import * as nodeModule from "node:module"
 import { isAbsolute, join } from "node:path"
 import { dataFolder, homeFolder } from "./adapters/platform/HomeFolder.ts"
 import { makeFolder } from "./adapters/platform/MakeFolder.ts"
+import { withHome } from "./adapters/platform/HomePath.ts"
 import { allCommandNames, commandNames, hiddenCommand } from "./app/cli/CommandNames.ts"
 import { chosenBackend, prefetchOf } from "./live/Prefetch.ts"
 
@@ -53,7 +54,11 @@ const prefetch = async () => {
     SecretServiceReader.prefetch(probableServer())
   } else if (found.step === "derive-key") {
     const KeyDerivation = await import("./adapters/store/encrypted-file/KeyDerivation.ts")
-    KeyDerivation.prefetch(join(folder, "tokens", ".salt"), process.env["MCP_CLI_ENCRYPTION_KEY"])
+    const { MCP_CLI_ENCRYPTION_KEY: password, MCP_CLI_ENCRYPTION_KEY_FILE: file } = process.env
+    KeyDerivation.prefetch(join(folder, "tokens", ".salt"), {
+      password,
+      file: file === undefined ? undefined : withHome(file, home)
+    })
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Redacted } from "effect"
 import { type ConfiguredValue, SecretReference } from "./SecretReference.ts"
 import { optionalEndpoints } from "./OAuthEndpoints.ts"
-import type { RemoteServer, Server } from "./Server.ts"
+import type { RemoteServer, SecretFile, Server } from "./Server.ts"
 
 /** A server as the configuration has it: what it refers to in the token storage is not read. */
 export type ConfiguredServer = Server<ConfiguredValue>
@@ -38,7 +38,7 @@ export const destinationText = (destination: string): string =>
 
 /** Every use of a secret in the entry of a server. */
 export const secretUsesOf = (server: ConfiguredServer): ReadonlyArray<SecretUse> => {
-  const usesIn = (value: ConfiguredValue | undefined, destination: string) =>
+  const usesIn = (value: ConfiguredValue | SecretFile | undefined, destination: string) =>
     value instanceof SecretReference ? value.names.map((name) => ({ name, destination })) : []
   const values = Object.values(server._tag === "Http" ? server.headers : server.env)
   return [
@@ -65,7 +65,7 @@ export const withSecrets = (
   server: ConfiguredServer,
   secretOf: (name: string) => Redacted.Redacted
 ): Server => {
-  const filledIn = (value: ConfiguredValue) =>
+  const filledIn = <A>(value: A | SecretReference) =>
     value instanceof SecretReference ? value.filledIn(secretOf) : value
   const allFilledIn = (values: Readonly<Record<string, ConfiguredValue>>) =>
     Object.fromEntries(Object.entries(values).map(([name, value]) => [name, filledIn(value)]))
@@ -76,7 +76,7 @@ export const withSecrets = (
   const { client } = source
   const filled = client && {
     ...client,
-    clientSecret: client.clientSecret === undefined ? undefined : filledIn(client.clientSecret)
+    clientSecret: filledIn(client.clientSecret)
   }
   return {
     ...server,

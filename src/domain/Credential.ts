@@ -9,6 +9,7 @@ import {
   type NonInteractiveGrant,
   nonInteractiveGrantTypes,
   resourceOf,
+  type SecretSource,
   type SigningKey
 } from "./Server.ts"
 import { isScope, scopesApart, scopesOf, TokenSet } from "./TokenSet.ts"
@@ -17,13 +18,15 @@ import { isScope, scopesApart, scopesOf, TokenSet } from "./TokenSet.ts"
 export interface OAuthClient {
   readonly clientId: string
   /** Absent for a public client. */
-  readonly clientSecret: Redacted.Redacted | undefined
+  readonly clientSecret: SecretSource | undefined
   /** Absent for a client that does not sign. `audience` is the `aud` of its assertions (RFC 7523 §3). */
   readonly signing: { readonly key: SigningKey; readonly audience: string } | undefined
   /** The authentication methods, in the order in which they are tried. */
   readonly methods: ReturnType<typeof authenticationMethods>
   /** Its requests may use http. Absent: only on this machine. */
   readonly allowHttp?: true
+  /** The configuration names the endpoints of its requests. Absent: the metadata does, or it is unknown. */
+  readonly isByHand?: true
 }
 
 const nonInteractiveGrants = Object.keys(nonInteractiveGrantTypes) as ReadonlyArray<
@@ -53,7 +56,7 @@ const maxUsedSignIns = 20
 const secretOf = (
   registration: ClientRegistration,
   { oauth: { source } }: RemoteServer
-): Redacted.Redacted | undefined => {
+): SecretSource | undefined => {
   switch (registration._tag) {
     case "Configured":
       return source.client?.clientSecret
@@ -239,6 +242,7 @@ export class Credential extends Schema.Class<Credential>("Credential")({
       clientId: registration.clientId,
       clientSecret,
       ...(server.allowHttp === true ? { allowHttp: true } : {}),
+      ...(server.oauth.source._tag === "ByHand" ? { isByHand: true } : {}),
       signing: signingKey && { key: signingKey, audience: this.issuer },
       methods: authenticationMethods({
         hasSecret: clientSecret !== undefined,

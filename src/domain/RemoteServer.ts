@@ -1,9 +1,10 @@
-import { type Redacted, Schema } from "effect"
+import { Schema } from "effect"
 import {
   type ConfiguredClient,
   defaultOAuth,
   type OAuthSettings,
   type RemoteServer,
+  type SecretSource,
   type SigningKey
 } from "./Server.ts"
 import { addressProblem, notUrlProblem, scopeProblem, serverNameProblem } from "./ServerRules.ts"
@@ -32,7 +33,7 @@ export interface RemoteServerOptions {
   readonly client?:
     | {
         readonly clientId: string
-        readonly clientSecret?: Redacted.Redacted | undefined
+        readonly clientSecret?: SecretSource | undefined
         readonly signingKey?: SigningKey | undefined
       }
     | undefined

@@ -2,7 +2,7 @@ import { Option, Result, Schema } from "effect"
 import * as Base64Url from "effect/encoding/Base64Url"
 
 /** What a secret of the configuration is, and is checked to be before it is sent. */
-export type SecretForm = "jwt" | "saml2" | "token"
+export type SecretForm = "jwt" | "saml2" | "token" | "line"
 
 const JoseHeader = Schema.fromJsonString(Schema.Struct({ alg: Schema.NonEmptyString }))
 const Claims = Schema.fromJsonString(Schema.Record(Schema.String, Schema.Unknown))
@@ -35,6 +35,8 @@ export const secretFormProblem = (form: SecretForm, text: string): string | unde
       return isJwt(text) ? undefined : "is not a signed JWT (three base64url parts with dots between them)"
     case "saml2":
       return isSaml(text) ? undefined : "is not a SAML assertion, in base64url or as XML"
+    case "line":
+      return /^\P{Cc}+$/u.test(text) ? undefined : "is not one line of text"
     case "token":
       return /^[\x21-\x7e]+$/.test(text) ? undefined : "is not one line of ASCII characters without spaces"
   }

@@ -18,8 +18,13 @@ export const clientAuthenticationMethods = [
   "none"
 ] as const satisfies ReadonlyArray<ClientAuthenticationMethod>
 
+/** A file with one secret. It is read each time, so that a rotated secret is used. */
+export interface SecretFile {
+  readonly file: string
+}
+
 /** A secret in the configuration, or the file that it is read from each time. */
-export type SecretSource = Redacted.Redacted | { readonly file: string }
+export type SecretSource = Redacted.Redacted | SecretFile
 
 /** The JWS algorithms that a client can sign its assertions with (RFC 7518 §3.1, RFC 8037 §3.1). */
 export const signingAlgorithms = ["ES256", "ES384", "ES512", "RS256", "PS256", "EdDSA"] as const
@@ -42,7 +47,7 @@ export interface SigningKey {
 export interface ConfiguredClient<V = Redacted.Redacted> {
   readonly clientId: string
   /** Absent for a public client, and for one that signs. */
-  readonly clientSecret: V | undefined
+  readonly clientSecret: V | SecretFile | undefined
   /** Absent for a client that does not sign. */
   readonly signingKey?: SigningKey | undefined
 }

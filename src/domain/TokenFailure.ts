@@ -70,7 +70,7 @@ export class Malformed extends Schema.TaggedError<Malformed>()("Malformed", {
 /** A secret of the configuration cannot be used, so nothing was sent. */
 export class UnusableSecret extends Schema.TaggedError<UnusableSecret>()("UnusableSecret", {
   /** The field that holds it. With `file`, the field that names the file has the same name and `_file`. */
-  field: Schema.Literals(["assertion", "private_key", "subject_token"]),
+  field: Schema.Literals(["assertion", "client_secret", "private_key", "subject_token"]),
   /** The file that it is read from. Absent: the configuration holds it. */
   file: Schema.optionalKey(Schema.String),
   /** What is wrong with it, as a predicate: `is empty`. Never a part of the secret. */

@@ -33,7 +33,7 @@ export interface McpAuthOptions {
    * sign-ins.
    */
   readonly home?: string | undefined
-  /** Password of the encrypted files. Absent: from `tokenStorage`, `MCP_CLI_ENCRYPTION_KEY`, or the terminal. */
+  /** Password of the encrypted files. Absent: from `tokenStorage`, `MCP_CLI_ENCRYPTION_KEY` or its file, or the terminal. */
   readonly password?: Redacted.Redacted | string | undefined
   /**
    * Who signs in. `terminal` (the default): the user at the terminal of this process, if it has one and this is not CI.

@@ -24,7 +24,7 @@ export class NoPassword extends Schema.TaggedError<NoPassword>()("NoPassword", {
     return this.attempts === undefined
       ? [
           Remedy.advice(
-            "Set MCP_CLI_ENCRYPTION_KEY in the environment of the program that starts this. In a terminal you are asked."
+            "Set MCP_CLI_ENCRYPTION_KEY, or MCP_CLI_ENCRYPTION_KEY_FILE to the path of a file with the password, for the program that starts this. In a terminal you are asked."
           ),
           Remedy.command("storage move", {
             options: { to: "keyring" },
@@ -45,6 +45,30 @@ export class NoPassword extends Schema.TaggedError<NoPassword>()("NoPassword", {
   }
 }
 
+/** The environment does not give the one password that it names. Nothing was read or changed. */
+export class UnusablePassword extends Schema.TaggedError<UnusablePassword>()("UnusablePassword", {
+  /** The file that cannot be used. Absent: two variables name a password. */
+  file: Schema.optionalKey(Schema.String),
+  /** What is wrong, as a predicate: `is empty`. Never a part of the password. */
+  problem: Schema.String
+}) {
+  override get message(): string {
+    return this.file === undefined
+      ? `MCP_CLI_ENCRYPTION_KEY and MCP_CLI_ENCRYPTION_KEY_FILE ${this.problem}.`
+      : `${this.file}, which MCP_CLI_ENCRYPTION_KEY_FILE names, ${this.problem}.`
+  }
+
+  get remedies(): ReadonlyArray<Remedy.Remedy> {
+    return [
+      Remedy.advice(
+        this.file === undefined
+          ? "Unset one of the two."
+          : "Correct MCP_CLI_ENCRYPTION_KEY_FILE, or put the password into that file."
+      )
+    ]
+  }
+}
+
 /** The environment or the configuration gives a new store a password that is too short. Nothing was changed. */
 export class PasswordTooShort extends Schema.TaggedError<PasswordTooShort>()("PasswordTooShort", {
   /** A new store, or a new password for an existing one. */
@@ -60,7 +84,7 @@ export class PasswordTooShort extends Schema.TaggedError<PasswordTooShort>()("Pa
   get remedies(): ReadonlyArray<Remedy.Remedy> {
     const source =
       this.use === "store"
-        ? 'MCP_CLI_ENCRYPTION_KEY, or "password" in "tokenStorage",'
+        ? 'MCP_CLI_ENCRYPTION_KEY (or the file of MCP_CLI_ENCRYPTION_KEY_FILE), or "password" in "tokenStorage",'
         : "MCP_CLI_NEW_ENCRYPTION_KEY"
     return [Remedy.advice(`Set ${source} to ${this.minLength} characters or more.`)]
   }
@@ -75,7 +99,7 @@ export class WrongPassword extends Schema.TaggedError<WrongPassword>()("WrongPas
   get remedies(): ReadonlyArray<Remedy.Remedy> {
     return [
       Remedy.advice(
-        "Give the password that the store was made with (MCP_CLI_ENCRYPTION_KEY, tokenStorage.password, or the prompt)."
+        "Give the password that the store was made with (MCP_CLI_ENCRYPTION_KEY, the file of MCP_CLI_ENCRYPTION_KEY_FILE, tokenStorage.password, or the prompt)."
       ),
       Remedy.command("auth reset", {
         options: { all: true },
@@ -332,6 +356,7 @@ export class VaultFailure extends Schema.TaggedError<VaultFailure>()("VaultFailu
 /** Why a store failed. */
 export type StorageFailure =
   | NoPassword
+  | UnusablePassword
   | PasswordTooShort
   | WrongPassword
   | Corrupt
@@ -351,6 +376,7 @@ export type StorageFailure =
 export const isOfWholeStore = (reason: StorageFailure): boolean => {
   switch (reason._tag) {
     case "NoPassword":
+    case "UnusablePassword":
     case "PasswordTooShort":
     case "WrongPassword":
     case "Unavailable":

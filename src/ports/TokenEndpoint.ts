@@ -21,7 +21,7 @@ export { type RequestPurpose, requestPurposes, TokenRequestError } from "./Token
 /** A client, and how it authenticates. */
 export interface RequestClient {
   readonly clientId: string
-  readonly clientSecret: Redacted.Redacted | undefined
+  readonly clientSecret: SecretSource | undefined
   /**
    * The key of a client that signs, and the audience of its assertions (RFC 7523 §3): the issuer, or the token endpoint if
    * no issuer is known. Absent for every method but `private_key_jwt`.
@@ -30,6 +30,8 @@ export interface RequestClient {
   readonly authenticationMethod: RequestAuthentication
   /** The configuration allows http for the server of the request. */
   readonly allowHttp?: true
+  /** The configuration names the endpoint of the request, so a wrong one is for the user to correct. Absent: unknown. */
+  readonly isByHand?: true
 }
 
 /** A grant that is neither a code nor a refresh token. */

@@ -104,28 +104,26 @@ const secretProblem = (server: string, { field, file, problem }: UnusableSecret)
     : `${file}, which "${field}_file" of ${server} names, ${problem}`
 
 const secretRemedies = (
-  server: string,
-  { field, file }: UnusableSecret,
-  purpose: Purpose
-): ReadonlyArray<Remedy.Remedy> => {
-  const oauth = Remedy.oauthOf(server)
-  const block = purpose === "identity assertion" ? [...oauth, "identity_provider"] : oauth
-  return file === undefined
+  block: ReturnType<typeof Remedy.oauthOf>,
+  { field, file }: UnusableSecret
+): ReadonlyArray<Remedy.Remedy> =>
+  file === undefined
     ? [Remedy.check(block, [field])]
     : [
         Remedy.check(block, [`${field}_file`]),
         Remedy.advice("If it is right, create the file or correct its content.")
       ]
-}
 
 const remediesOf = ({
   account,
+  isByHand,
   purpose,
   reason,
   server
 }: TokenRequestError): ReadonlyArray<Remedy.Remedy> => {
   if (purpose === "revocation") return []
   const oauth = Remedy.oauthOf(server)
+  const block = purpose === "identity assertion" ? [...oauth, "identity_provider"] : oauth
   const login = (purpose?: string) => Remedy.command("auth login", { server, account, purpose })
   const way = purpose === "refresh" && suggestsSignIn(reason) ? [login("sign in instead")] : []
   const report = Remedy.advice(`Tell the provider of ${server}.`)
@@ -155,20 +153,27 @@ const remediesOf = ({
         : [login()]
     case "InvalidClient":
       return purpose === "identity assertion"
-        ? [Remedy.check([...oauth, "identity_provider"], ["client_id", "client_secret", "private_key"])]
+        ? [Remedy.check(block, ["client_id", "client_secret", "private_key"])]
         : []
     case "Refused":
       return [...way, Remedy.checkOAuth(server)]
     case "Malformed":
+      // A wrong endpoint of the configuration is for the user to correct.
       return [
         ...way,
-        ...(Remedy.hasEntry(server)
-          ? [Remedy.check(oauth, [endpointOf(purpose).field], "the configuration sets it")]
+        ...(isByHand || Remedy.hasEntry(server)
+          ? [
+              Remedy.check(
+                block,
+                [endpointOf(purpose).field],
+                isByHand ? undefined : "the configuration sets it"
+              )
+            ]
           : []),
-        report
+        ...(isByHand ? [] : [report])
       ]
     case "UnusableSecret":
-      return secretRemedies(server, reason, purpose)
+      return secretRemedies(block, reason)
     case "NotSenderConstrained":
       return [
         report,
@@ -184,6 +189,8 @@ export class TokenRequestError extends Schema.TaggedError<TokenRequestError>()("
   origin: Schema.String,
   /** What was requested; absent: tokens. */
   purpose: Schema.optionalKey(Schema.Literals(requestPurposes)),
+  /** The configuration names the endpoint. Absent: the metadata does, or it is unknown. */
+  isByHand: Schema.optionalKey(Schema.Literal(true)),
   /** Absent: the default account. */
   account: Schema.optionalKey(Schema.String),
   reason: TokenFailure

@@ -17,6 +17,7 @@ import {
   SecretReference
 } from "../../src/domain/SecretReference.ts"
 import type { OAuthSettings, RemoteServer } from "../../src/domain/Server.ts"
+import { secretTextOf } from "../SecretText.ts"
 
 const reference = new SecretReference([Redacted.make("Bearer "), { secret: "KEY" }])
 const clientSecret = new SecretReference([{ secret: "client" }])
@@ -111,7 +112,7 @@ describe("a server whose entry refers to secrets", () => {
       ["b", "Bearer <KEY>"]
     ])
     const secret = server.oauth.source.client?.clientSecret
-    assert.strictEqual(secret && Redacted.value(secret), "<client>")
+    assert.strictEqual(secretTextOf(secret), "<client>")
     assert.deepStrictEqual(server.storedSecrets?.map(Redacted.value), ["<KEY>", "<client>"])
     const started = withSecrets(program([]), () => Redacted.make("v"))
     assert(started._tag === "Stdio" && started.env["KEY"] !== undefined)

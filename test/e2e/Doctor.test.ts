@@ -79,6 +79,7 @@ describe("auth doctor", () => {
         "DPoP: ok",
         "PAR: ok",
         "redirect: ok",
+        "token endpoint: ok",
         "sign-in: note",
         "storage: ok"
       ]
@@ -111,7 +112,12 @@ describe("auth doctor", () => {
       report.of("sign-in")?.what ?? "",
       /^signed in to demo until \d{4}-[^,]+Z, for mcp:read; the next use after that renews it$/
     )
-    assert.strictEqual(it.authorizationServer.tokenRequests.length, before)
+    const [probe, ...more] = it.authorizationServer.tokenRequests.slice(before)
+    assert.deepStrictEqual(more, [])
+    assert.deepStrictEqual(
+      [probe?.parameters.toString(), probe?.authorization, probe?.dpop],
+      ["grant_type=", undefined, undefined]
+    )
     assert.isUndefined(it.mcpServer.counts.get("tools/list"))
   })
 
@@ -129,7 +135,10 @@ describe("auth doctor", () => {
     assert.include(gone.of("server")?.what, "no such host")
     assert.strictEqual(gone.findings.filter(({ status }) => status === "wrong").length, 1)
     const { stderr, stdout } = await it.run(["auth", "doctor", "demo"])
-    assert.match(stdout, /^- {6}not checked: clock, challenge, .*redirect \(an earlier check failed\)\.$/m)
+    assert.match(
+      stdout,
+      /^- {6}not checked: clock, challenge, .*token endpoint \(an earlier check failed\)\.$/m
+    )
     assert.lengthOf(stdout.match(/an earlier check failed/g) ?? [], 1)
     assert.include(stderr, "To check again after fixing it, run: mcp-cli auth doctor demo\n")
     const page = await serve((_request, response) => response.writeHead(404).end())
@@ -198,6 +207,25 @@ describe("auth doctor", () => {
     assert.strictEqual(report.of("metadata")?.status, "ok")
     assert.deepInclude(report.of("redirect"), { status: "wrong" })
     assert.include(fixOf(report.of("redirect")), '"redirect_uri"')
+  })
+
+  it("finds that a token_url is none, and asks a real one for nothing", async () => {
+    const it = await open()
+    const { issuer } = it.authorizationServer
+    const oauth = { grant_type: "client_credentials", client_id: "known", client_secret: "${SECRET}", issuer }
+    const configured = async (token_url: string) => {
+      it.configure({
+        mcpServers: { demo: { url: it.mcpServer.url.href, oauth: { ...oauth, token_url } } }
+      })
+      return examine(it, { SECRET: "hunter2" })
+    }
+    const wrong = await configured(`${issuer}/tokenn`)
+    assert.strictEqual(wrong.code, 5)
+    assert.include(wrong.of("token endpoint")?.what, `${issuer}/tokenn is no token endpoint: it answers 404`)
+    assert.include(fixOf(wrong.of("token endpoint")), '"token_url"')
+    const right = await configured(`${issuer}/token`)
+    assert.deepInclude(right.of("token endpoint"), { status: "ok" })
+    assert.strictEqual(right.code, 0)
   })
 
   it("tells which proxy requests go through, without its password", async () => {

@@ -89,6 +89,17 @@ describe("install", () => {
     })
   })
 
+  it("names the variable of the file with the password where this run has that one", async () => {
+    const file = at("password")
+    writeFileSync(file, "a password in a file\n")
+    const done = await home.run(["install", "demo", "--client", "zed", "--force", "--yes"], {
+      env: { MCP_CLI_ENCRYPTION_KEY: "", MCP_CLI_ENCRYPTION_KEY_FILE: file }
+    })
+    assert.strictEqual(done.code, 0, done.stderr)
+    assert.include(done.stderr, "Zed needs MCP_CLI_ENCRYPTION_KEY_FILE in its environment.")
+    assert.strictEqual((await run(["uninstall", "demo", "--client", "zed", "--yes"])).code, 0)
+  })
+
   it("says nothing of a password where the proxy of the client needs none", async () => {
     const server = { demo: { url } }
     for (const tokenStorage of [

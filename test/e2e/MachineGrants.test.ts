@@ -40,10 +40,18 @@ beforeAll(async () => {
       secret: entry({ client_id: "with-a-secret", client_secret: "${CLIENT_SECRET}" }),
       stored: entry({ client_id: "with-a-secret", client_secret: "${secret:client}" }),
       elsewhere: entry({ client_id: "with-a-secret", client_secret: "${secret:client}", issuer: url }),
+      file: entry({ client_id: "with-a-secret", client_secret_file: "~/client-secret" }),
+      lost: entry({ client_id: "with-a-secret", client_secret_file: "~/lost" }),
+      misspelled: entry({
+        client_id: "with-a-secret",
+        client_secret: "${CLIENT_SECRET}",
+        token_url: `${world.authorizationServer.issuer}/tokenn`
+      }),
       key: entry({ client_id: "with-a-key", private_key_file: "~/client.pem", private_key_id: "k1" }),
       gone: entry({ client_id: "with-a-key", private_key_file: "~/gone.pem" })
     }
   })
+  writeFileSync(join(world.home, "client-secret"), "the secret of a client\n")
   writeFileSync(join(world.home, "client.pem"), privateKey.export({ format: "pem", type: "pkcs8" }))
 })
 afterAll(() => world.close())
@@ -55,7 +63,7 @@ const run = (args: ReadonlyArray<string>) =>
 const requests = () => world.authorizationServer.counts.get("token:client_credentials") ?? 0
 
 describe("a server that this program signs in to by itself", () => {
-  it.each(["secret", "key"])("needs nobody: by its %s", async (name) => {
+  it.each(["secret", "file", "key"])("needs nobody: by its %s", async (name) => {
     const before = requests()
     const tools = await run(["tools", name])
     assert.strictEqual(tools.code, 0, tools.stderr)
@@ -108,9 +116,22 @@ describe("a server that this program signs in to by itself", () => {
     await home.close()
   })
 
+  it("names the field of a token endpoint that is none, and does not blame the provider", async () => {
+    const { code, stderr } = await run(["auth", "token", "misspelled"])
+    assert.strictEqual(code, 5)
+    assert.include(stderr, 'Check "token_url" in the oauth block of misspelled.')
+    assert.notInclude(stderr, "Tell the provider")
+  })
+
   it("ends with 2, and the path, where its key is not there", async () => {
     const { code, stderr } = await run(["auth", "token", "gone"])
     assert.strictEqual(code, 2)
     assert.match(stderr, /gone\.pem, which "private_key_file" of gone names, does not exist/)
+  })
+
+  it("ends with 2, and the path, where the file of its secret is not there", async () => {
+    const { code, stderr } = await run(["auth", "token", "lost"])
+    assert.strictEqual(code, 2)
+    assert.match(stderr, /lost, which "client_secret_file" of lost names, does not exist/)
   })
 })

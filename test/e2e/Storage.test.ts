@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import { hasSecretService, type SecretService, startSecretService } from "../servers/SecretService.ts"
 import { startVaultServer, type VaultServer } from "../servers/VaultServer.ts"
-import { startWorld, type World } from "./World.ts"
+import { password, startWorld, type World } from "./World.ts"
 
 /** Every text in the files below a folder. */
 const textsBelow = (folder: string): ReadonlyArray<string> =>
@@ -421,6 +421,24 @@ describe("encrypted files", () => {
     assert.match(login.stderr, /Sign-ins are stored in encrypted files.*there is no keyring/)
     const again = await world.run(["auth", "login", "demo"])
     assert.notInclude(again.stderr, "Sign-ins are stored")
+  })
+
+  it("open with the password in a file", async () => {
+    const file = join(world.home, "password")
+    writeFileSync(file, `${password}\n`)
+    const inFile = { MCP_CLI_ENCRYPTION_KEY: "", MCP_CLI_ENCRYPTION_KEY_FILE: file }
+    const token = await world.run(["auth", "token", "demo"], { env: inFile })
+    assert.strictEqual(token.code, 0, token.stderr)
+    const missing = await world.run(["auth", "token", "demo"], {
+      env: { ...inFile, MCP_CLI_ENCRYPTION_KEY_FILE: join(world.home, "none") }
+    })
+    assert.strictEqual(missing.code, 4)
+    assert.include(missing.stderr, "which MCP_CLI_ENCRYPTION_KEY_FILE names, does not exist")
+    const rekeyed = await world.run(["storage", "rekey"], {
+      env: { ...inFile, MCP_CLI_NEW_ENCRYPTION_KEY: password }
+    })
+    assert.strictEqual(rekeyed.code, 0, rekeyed.stderr)
+    assert.include(rekeyed.stderr, `Now change the password in ${file}.`)
   })
 
   it("get another password, and the old one opens nothing", async () => {

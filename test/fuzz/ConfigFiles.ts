@@ -103,6 +103,7 @@ const oauthFields = [
   "assertion",
   "assertion_file",
   "identity_provider",
+  "client_secret_file",
   "private_key",
   "private_key_file",
   "private_key_id",

@@ -34,6 +34,9 @@ const storable = `${secret} Or write \${secret:NAME}, a secret that is stored wi
 const client = {
   client_id: text("The client that is registered at the provider. Absent: mcp-cli registers one."),
   client_secret: text(`The client's secret. Absent: a public client. ${storable}`),
+  client_secret_file: text(
+    "Path of the file with the secret, instead of client_secret. It is read at each use."
+  ),
   private_key: text(`The client signs with this PEM key instead of sending a secret. ${secret}`),
   private_key_file: text("Path of the PEM key that the client signs with."),
   private_key_id: text("The kid of the key at the provider."),
@@ -158,7 +161,9 @@ const TokenStorage = Schema.Struct({
     "auto",
     ...storageBackendNames
   ]),
-  password: text(`The password of the encrypted files. Default: MCP_CLI_ENCRYPTION_KEY. ${secret}`),
+  password: text(
+    `The password of the encrypted files. Default: MCP_CLI_ENCRYPTION_KEY, or the file of MCP_CLI_ENCRYPTION_KEY_FILE. ${secret}`
+  ),
   vaultUrl: field(
     "Address of Vault or OpenBao; several of one cluster with commas between. Default: VAULT_ADDR.",
     Url

@@ -1,6 +1,7 @@
 import { Effect, Predicate, Redacted } from "effect"
 import type { FieldPath } from "../../domain/FieldPath.ts"
 import { notUrlProblem } from "../../domain/ServerRules.ts"
+import { withHome } from "../platform/HomePath.ts"
 import type { Findings, IssueDetails } from "./Findings.ts"
 import {
   type FilledPart,
@@ -281,9 +282,9 @@ export class Block {
       return Effect.sync(() => this.error(name, "must not name a file: this entry may not read files"))
     }
     const expandHome = (text: string) =>
-      typeof access === "string" || !/^~[/\\]/.test(text)
+      typeof access === "string" || !text.startsWith("~")
         ? Effect.succeed(text)
-        : Effect.map(access.home, (home) => home.replace(/[/\\]$/, "") + text.slice(1))
+        : Effect.map(access.home, (home) => withHome(text, home))
     return Effect.flatMap(this.string(name, filePathProblem), (text) =>
       text === undefined ? Effect.undefined : expandHome(text)
     )

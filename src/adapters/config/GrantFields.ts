@@ -78,7 +78,10 @@ export const readGrant = Effect.fnUntraced(function* (
     case "client_credentials":
       block.require("client_id", "the client_credentials grant belongs to a client")
       if (!hasProof) {
-        block.require("client_secret", "client_credentials needs it, or a private_key_file")
+        block.require(
+          "client_secret",
+          "client_credentials needs it, or a client_secret_file or private_key_file"
+        )
       }
       return { _tag: "ClientCredentials" }
     case "jwt_bearer":

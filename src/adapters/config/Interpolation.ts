@@ -67,6 +67,9 @@ export const syntaxProblem = (source: string, what?: "argument"): string | undef
     return "has ${input:...}, which only VS Code can ask for: write ${NAME}, and set that environment variable"
   }
   const pieces = parseTemplate(source)
+  if (pieces === undefined && /(?<!\$)\$\{file:/.test(source)) {
+    return "has ${file:...}, which is not read: a secret in a file has a field for its path, such as client_secret_file in the oauth block"
+  }
   if (pieces === undefined && /(?<!\$)\$\{secret:(?!-)/.test(source)) {
     return "has a ${secret:NAME} without a name of at most 40 letters, digits, _ and -"
   }
@@ -96,11 +99,18 @@ export const isTemplate = (source: string): boolean =>
 export const secretsIn = (source: string): ReadonlyArray<string> =>
   (parseTemplate(source) ?? []).flatMap((piece) => (piece._tag === "Secret" ? [piece.secret] : []))
 
-/** True if a string contains its value in plain text: it has neither a variable nor a stored secret, or a default. */
-export const isWrittenOut = (source: string): boolean =>
-  source !== "" &&
-  ((!isTemplate(source) && secretsIn(source).length === 0) ||
-    (parseTemplate(source) ?? []).some((piece) => piece._tag === "Variable" && (piece.fallback ?? "") !== ""))
+/**
+ * True if a string contains its value in plain text: it has neither a variable nor a stored secret, or a default. False for a
+ * malformed one, which was meant to refer to something and is an error.
+ */
+export const isWrittenOut = (source: string): boolean => {
+  const pieces = parseTemplate(source)
+  if (source === "" || pieces === undefined) return false
+  return (
+    pieces.every(({ _tag }) => _tag === "Text") ||
+    pieces.some((piece) => piece._tag === "Variable" && (piece.fallback ?? "") !== "")
+  )
+}
 
 /** A part of a string that is filled in: a text, or the name of a stored secret. */
 export type FilledPart = string | { readonly secret: string }

@@ -112,20 +112,22 @@ const checkEndpoints = (block: Block, grant: Grant | undefined): void => {
 const checkClient = (
   block: Block,
   client: {
-    readonly hasSecret: boolean
+    readonly secretField: string | undefined
     readonly signs: boolean
     readonly method: ClientAuthenticationMethod | undefined
   }
 ): void => {
-  const { hasSecret, method, signs } = client
-  if (hasSecret || signs) {
-    block.require("client_id", `${signs ? "a private key" : "client_secret"} is given, and needs it`)
+  const { method, secretField, signs } = client
+  if (secretField !== undefined || signs) {
+    block.require("client_id", `${signs ? "a private key" : secretField} is given, and needs it`)
   }
   switch (method) {
     case undefined:
       return
     case "none":
-      if (hasSecret) block.error("token_endpoint_auth_method", "must not be none: there is a client_secret")
+      if (secretField !== undefined) {
+        block.error("token_endpoint_auth_method", `must not be none: there is a ${secretField}`)
+      }
       if (signs) block.error("token_endpoint_auth_method", "must not be none: there is a private key")
       return
     case "private_key_jwt":
@@ -137,7 +139,7 @@ const checkClient = (
           "token_endpoint_auth_method",
           `is ${method}, which sends a secret, and there is a private key: remove one of them`
         )
-      } else if (block.has("client_id")) {
+      } else if (block.has("client_id") && secretField === undefined) {
         block.require("client_secret", `${method} needs it`)
       }
   }
@@ -170,8 +172,8 @@ export const readOAuth = Effect.fnUntraced(function* (
 ): Effect.fn.Return<OAuthSettings<ConfiguredValue>> {
   block.warnUnknown(oauthFields)
   const endpoints = yield* readEndpoints(block, addressProblem)
-  const { client, hasSecret, signs } = yield* readClient(block, (name) => block.configuredSecret(name))
-  const grant = yield* readGrant(block, { hasProof: hasSecret || signs })
+  const { client, secretField, signs } = yield* readClient(block, (name) => block.configuredSecret(name))
+  const grant = yield* readGrant(block, { hasProof: secretField !== undefined || signs })
   const scopes = yield* block.strings("scopes", scopeProblem)
   const redirectUri = yield* block.url("redirect_uri", loopbackRedirectProblem)
   const dpop = block.boolean("dpop")
@@ -192,7 +194,7 @@ export const readOAuth = Effect.fnUntraced(function* (
   const method = yield* block.oneOf("token_endpoint_auth_method", clientAuthenticationMethods)
 
   checkEndpoints(block, grant)
-  checkClient(block, { hasSecret, signs, method })
+  checkClient(block, { method, secretField, signs })
   warnRisks(block)
 
   const { tokenEndpoint, ...otherEndpoints } = endpoints

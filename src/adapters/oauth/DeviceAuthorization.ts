@@ -125,6 +125,7 @@ export const layer: Layer.Layer<DeviceAuthorization, never, HttpTransport> = Lay
                 server: request.server,
                 origin: request.deviceAuthorizationEndpoint.origin,
                 purpose: "device authorization",
+                ...(request.client.isByHand === true ? { isByHand: true } : {}),
                 reason: repeatable(reason)
               })
           )

@@ -1,6 +1,7 @@
 import { Effect, Redacted } from "effect"
 import type { ClientAuth } from "oauth4webapi"
 import { basicWithClientId } from "../../domain/ClientAuthentication.ts"
+import type { SecretSource } from "../../domain/Server.ts"
 import { type RequestClient, UnusableSecret } from "../../ports/TokenEndpoint.ts"
 
 /**
@@ -22,6 +23,16 @@ const basicAuthentication =
     headers.set("authorization", `Basic ${btoa(credentials)}`)
   }
 
+/** The secret of a client. That of the configuration was checked there; a file is read each time. */
+const secretOf = Effect.fnUntraced(function* (
+  source: SecretSource | undefined
+): Effect.fn.Return<string, UnusableSecret> {
+  if (source === undefined) return ""
+  if (Redacted.isRedacted(source)) return Redacted.value(source)
+  const { secretToSend } = yield* Effect.promise(() => import("./SecretText.ts"))
+  return yield* secretToSend(source, "client_secret", "line")
+})
+
 /** The authentication of a client (RFC 6749 §2.3, RFC 7523 §2.2), for a request of `oauth4webapi`. */
 export const authenticationOf = Effect.fnUntraced(function* (
   client: RequestClient
@@ -38,7 +49,7 @@ export const authenticationOf = Effect.fnUntraced(function* (
     })
   }
   const oauth = yield* Effect.promise(() => import("oauth4webapi"))
-  const secret = client.clientSecret === undefined ? "" : Redacted.value(client.clientSecret)
+  const secret = yield* secretOf(client.clientSecret)
   switch (client.authenticationMethod) {
     case "client_secret_basic":
       return basicAuthentication(secret, { clientIdInBody: false })

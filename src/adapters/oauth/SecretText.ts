@@ -2,25 +2,8 @@ import { Effect, Redacted } from "effect"
 import { type SecretForm, secretFormProblem } from "../../domain/SecretForm.ts"
 import type { SecretSource } from "../../domain/Server.ts"
 import { UnusableSecret } from "../../ports/TokenEndpoint.ts"
-import { codeOf } from "../platform/Errno.ts"
 import { readSecretFile } from "../platform/SecretFile.ts"
-
-const problemOf = (cause: unknown): string => {
-  const code = codeOf(cause) ?? "unknown reason"
-  switch (code) {
-    case "ENOENT":
-      return "does not exist"
-    case "EACCES":
-    case "EPERM":
-      return "cannot be read by this user"
-    case "EISDIR":
-      return "is a folder"
-    case "EFBIG":
-      return "is longer than any secret (64 KiB)"
-    default:
-      return `cannot be read (${code})`
-  }
-}
+import { secretFileProblem } from "../platform/SecretFileProblem.ts"
 
 /**
  * Reads the text of a secret, without the line break at the end of a file. A file is read each time, because its issuer
@@ -34,7 +17,7 @@ export const secretText = (
     ? Effect.succeed(source)
     : Effect.tryPromise({
         try: () => readSecretFile(source.file),
-        catch: (cause) => new UnusableSecret({ field, file: source.file, problem: problemOf(cause) })
+        catch: (cause) => new UnusableSecret({ field, file: source.file, problem: secretFileProblem(cause) })
       }).pipe(
         Effect.filterOrFail(
           (text) => text !== "",

@@ -24,13 +24,19 @@ import { makeTokenPost } from "./TokenPost.ts"
  *
  * @param isUsedUp the request must not simply be repeated if its answer was lost
  */
-const asRequestError = (server: string, endpoint: URL, purpose?: RequestPurpose, isUsedUp = false) =>
+const asRequestError = (
+  { client, server }: Pick<TokenRequest, "client" | "server">,
+  endpoint: URL,
+  purpose?: RequestPurpose,
+  isUsedUp = false
+) =>
   Effect.mapError(
     (reason: TokenFailure) =>
       new TokenRequestError({
         server,
         origin: endpoint.origin,
         ...(purpose === undefined ? {} : { purpose }),
+        ...(client.isByHand === true ? { isByHand: true } : {}),
         reason: isUsedUp ? reason : repeatable(reason)
       })
   )
@@ -133,11 +139,11 @@ export const makeTokenRequests = (
         code: Redacted.value(request.code),
         redirect_uri: request.redirectUri.href,
         ...(request.codeVerifier === undefined ? {} : { code_verifier: Redacted.value(request.codeVerifier) })
-      }).pipe(asRequestError(request.server, request.tokenEndpoint, "sign-in", true))
+      }).pipe(asRequestError(request, request.tokenEndpoint, "sign-in", true))
     ),
     refresh: Effect.fn("TokenEndpoint.refresh")((request) =>
       requestTokens(request, "refresh_token", { refresh_token: Redacted.value(request.refreshToken) }).pipe(
-        asRequestError(request.server, request.tokenEndpoint, undefined, true)
+        asRequestError(request, request.tokenEndpoint, undefined, true)
       )
     ),
     grant: Effect.fn("TokenEndpoint.grant")((request) =>
@@ -150,24 +156,24 @@ export const makeTokenRequests = (
             parameters
           )
         ),
-        asRequestError(request.server, request.tokenEndpoint, grantPurposes[request.grant._tag])
+        asRequestError(request, request.tokenEndpoint, grantPurposes[request.grant._tag])
       )
     ),
     identityAssertion: Effect.fn("TokenEndpoint.identityAssertion")((request) =>
       Effect.promise(() => import("./IdentityAssertion.ts")).pipe(
         Effect.flatMap(({ requestIdentityAssertion }) => requestIdentityAssertion(post, request)),
-        asRequestError(request.server, request.tokenEndpoint, "identity assertion")
+        asRequestError(request, request.tokenEndpoint, "identity assertion")
       )
     ),
     revoke: Effect.fn("TokenEndpoint.revoke")((request) =>
       Effect.promise(() => import("./Revocation.ts")).pipe(
         Effect.flatMap(({ revokeToken }) => revokeToken(send, request)),
-        asRequestError(request.server, request.revocationEndpoint, "revocation")
+        asRequestError(request, request.revocationEndpoint, "revocation")
       )
     ),
     pushAuthorization: Effect.fn("TokenEndpoint.pushAuthorization")((request) =>
       push(send, request).pipe(
-        asRequestError(request.server, request.pushedAuthorizationEndpoint, "pushed authorization")
+        asRequestError(request, request.pushedAuthorizationEndpoint, "pushed authorization")
       )
     )
   }

@@ -17,6 +17,7 @@ import { clientsOf, isPresent, ownServerOf, placesIn, serversOf } from "./client
 import { type EditOptions, type Installation, planInstall } from "./clients/PlannedEdit.ts"
 import type { JsonOutput } from "./JsonOutput.ts"
 import { printJson, printTable, tell } from "./Output.ts"
+import { passwordVariable } from "./PasswordVariable.ts"
 import { listed, remedyText } from "./RemedyText.ts"
 import { configFileOfRun, Json } from "./Settings.ts"
 import { UsageError } from "./UsageError.ts"
@@ -175,9 +176,13 @@ const tellPassword = <R>(clients: ReadonlyArray<McpClient>, storage: () => Stora
     const { password } = yield* Configuration.use((configuration) => configuration.tokenStorage)
     const { backend } = yield* ChosenStorage.use(({ inUse }) => inUse)
     if (password !== undefined || backend !== storageBackends.encrypted.name) return
+    const name = Option.match(yield* passwordVariable, {
+      onNone: () => "MCP_CLI_ENCRYPTION_KEY",
+      onSome: (variable) => variable.name
+    })
     const [need, their] = clients.length === 1 ? ["needs", "its"] : ["need", "their"]
     yield* tell(
-      `Sign-ins are stored in encrypted files: ${listed(clients.map(({ title }) => title))} ${need} MCP_CLI_ENCRYPTION_KEY in ${their} environment (start from a shell that exports it). The password is not written into the entry.`,
+      `Sign-ins are stored in encrypted files: ${listed(clients.map(({ title }) => title))} ${need} ${name} in ${their} environment (start from a shell that exports it). The password is not written into the entry.`,
       remedyText(
         command("storage move", {
           options: { to: "keyring" },

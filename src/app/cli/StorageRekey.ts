@@ -1,10 +1,11 @@
-import { Config, Effect, Option, Redacted } from "effect"
+import { Effect, Option, Redacted } from "effect"
 import { Command } from "effect/cli"
 import { command } from "../../domain/Remedy.ts"
 import { Configuration } from "../../ports/Configuration.ts"
 import { StorageRekey } from "../../ports/StorageRekey.ts"
 import type { JsonOutput } from "./JsonOutput.ts"
 import { printJson, tell, tellWarning } from "./Output.ts"
+import { passwordVariable } from "./PasswordVariable.ts"
 import { remedyText } from "./RemedyText.ts"
 import { configFileOfRun, Json } from "./Settings.ts"
 
@@ -13,13 +14,9 @@ const oldPasswordIn = Effect.gen(function* () {
   const { file, tokenStorage } = yield* Configuration
   if ((yield* tokenStorage).password !== undefined)
     return Option.some(`tokenStorage.password in ${yield* file}`)
-  const variable = yield* Config.option(Config.Redacted("MCP_CLI_ENCRYPTION_KEY")).pipe(
-    // A variable that cannot be read counts as absent.
-    Effect.orElseSucceed(() => Option.none<Redacted.Redacted>())
+  return Option.map(yield* passwordVariable, ({ name, value }) =>
+    name === "MCP_CLI_ENCRYPTION_KEY_FILE" ? Redacted.value(value) : name
   )
-  return Option.exists(variable, (password) => Redacted.value(password) !== "")
-    ? Option.some("MCP_CLI_ENCRYPTION_KEY")
-    : Option.none()
 })
 
 /** `mcp-cli storage rekey` */

@@ -46,19 +46,26 @@ const discoveredVerdict = (server: RemoteServer, resolution: Resolved): Verdict 
     : ok(`of ${at}; its endpoints may be used`)
 }
 
-/** The verdict on the metadata of the authorization server. */
+/**
+ * The verdict on the metadata of the authorization server.
+ *
+ * @param endpoints how many other endpoints than the token endpoint the configuration names, or why one does not answer
+ */
 export const metadataVerdict = (
   server: RemoteServer,
   resolution: Resolution,
-  endpoints: Result.Result<void, NetworkError>
+  endpoints: Result.Result<number, NetworkError>
 ): Verdict => {
   switch (resolution._tag) {
     case "Unreached":
       return skipped
     case "ByHand":
-      return Result.isFailure(endpoints)
-        ? wrongBy(endpoints.failure)
-        : ok("not requested: the endpoints of the configuration answer")
+      if (Result.isFailure(endpoints)) return wrongBy(endpoints.failure)
+      return ok(
+        endpoints.success === 0
+          ? "not requested: the configuration names the token endpoint"
+          : "not requested: the endpoints of the configuration answer"
+      )
     case "Discovered":
       return discoveredVerdict(server, resolution)
     case "Failed": {

@@ -33,6 +33,7 @@ import {
   serverVerdict
 } from "./Probe.ts"
 import type { Resolution } from "./Resolution.ts"
+import { tokenEndpointVerdict } from "./TokenEndpointProbe.ts"
 
 const resolve = Effect.fn("Doctor.resolve")(function* (
   server: RemoteServer,
@@ -101,6 +102,7 @@ export const examine = Effect.fn("Doctor.examine")(function* (server: RemoteServ
     DPoP: dpopVerdict(server, resolution),
     PAR: parVerdict(server, resolution),
     redirect: yield* redirectVerdict(server, resolution),
+    "token endpoint": yield* tokenEndpointVerdict(server, resolution),
     "sign-in": yield* signInVerdict(server, CredentialKey.at(server, account), resolution),
     storage: yield* storageVerdict
   }

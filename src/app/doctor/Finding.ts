@@ -16,6 +16,7 @@ export const checks = [
   "DPoP",
   "PAR",
   "redirect",
+  "token endpoint",
   "sign-in",
   "storage"
 ] as const

@@ -77,20 +77,23 @@ export const probe = Effect.fn("Doctor.probe")(function* (
   return Result.isSuccess(got) && (got.success.status === 401 || got.success.streams) ? got.success : posted
 })
 
-/** Sends a request to each endpoint that the configuration names: any answer is good. */
+/**
+ * Sends a request to each endpoint that the configuration names, besides the token endpoint: any answer is good.
+ *
+ * @returns how many there are
+ */
 export const reachEndpoints = Effect.fn("Doctor.reachEndpoints")(function* ({
   oauth: { source }
 }: RemoteServer) {
-  if (source._tag !== "ByHand") return
+  if (source._tag !== "ByHand") return 0
   const transport = yield* HttpTransport
-  for (const endpoint of [
+  const endpoints = [
     source.authorizationEndpoint,
-    source.tokenEndpoint,
     source.registrationEndpoint,
     ...Object.values(source.endpoints ?? {})
-  ]) {
-    if (endpoint !== undefined) yield* discardBody(yield* transport.send(new Request(endpoint)))
-  }
+  ].filter((endpoint) => endpoint !== undefined)
+  for (const endpoint of endpoints) yield* discardBody(yield* transport.send(new Request(endpoint)))
+  return endpoints.length
 })
 
 /** True if a server answers without a token; 400 is for a request outside a session. */

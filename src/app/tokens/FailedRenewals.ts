@@ -53,6 +53,7 @@ export const sharedFailure = (
         server: server.name,
         account: key.account,
         origin: new URL(credential.tokenEndpoint).origin,
+        ...(server.oauth.source._tag === "ByHand" ? { isByHand: true as const } : {}),
         ...(renewal._tag === "RefreshToken" ? { purpose: "refresh" as const } : {}),
         reason: failed.reason
       })

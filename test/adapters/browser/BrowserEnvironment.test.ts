@@ -18,6 +18,7 @@ const desktop = {
 }
 const secrets = {
   MCP_CLI_ENCRYPTION_KEY: "x",
+  MCP_CLI_ENCRYPTION_KEY_FILE: "x",
   MCP_CLI_NEW_ENCRYPTION_KEY: "x",
   VAULT_TOKEN: "x",
   BAO_ADDR: "x",

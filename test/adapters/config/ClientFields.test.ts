@@ -77,6 +77,29 @@ describe("a client of the configuration", () => {
     })
   )
 
+  it.effect.each([
+    ["/run/secrets/client", "/run/secrets/client"],
+    ["~/secret", "/home/ann/secret"],
+    ["${CREDENTIALS_DIRECTORY}/secret", "/run/credentials/secret"]
+  ] as const)("may have its secret in the file %s, which is not read yet", ([written, file]) =>
+    Effect.gen(function* () {
+      const oauth = { client_id: "id", client_secret_file: written }
+      assert.deepStrictEqual(yield* errorsOf({ mcpServers: { s: { url, oauth } } }), [])
+      assert.deepStrictEqual(yield* warningsOf({ mcpServers: { s: { url, oauth } } }), [])
+      const client = yield* clientOf(oauth, { env: { CREDENTIALS_DIRECTORY: "/run/credentials" } })
+      assert.deepStrictEqual(client, { clientId: "id", clientSecret: { file } })
+    })
+  )
+
+  it.effect.each(["client_secret_basic", "client_secret_post"] as const)(
+    "may send the secret in a file by %s",
+    (token_endpoint_auth_method) =>
+      Effect.gen(function* () {
+        const oauth = { client_id: "id", client_secret_file: "/s", token_endpoint_auth_method }
+        assert.deepStrictEqual(yield* errorsOf({ mcpServers: { s: { url, oauth } } }), [])
+      })
+  )
+
   it.effect.each(["ES256", "ES384", "ES512", "RS256", "PS256", "EdDSA"] as const)(
     "may say which key it is, and sign by %s",
     (signing_algorithm) =>
@@ -131,6 +154,38 @@ describe("an error in a client's fields", () => {
       "a secret and the file of a key",
       { client_id: "id", client_secret: "${S}", private_key_file: "/k" },
       ["client_secret: is given besides a private key: a client has one or the other"]
+    ],
+    [
+      "a secret in two places",
+      { client_id: "id", client_secret: "${S}", client_secret_file: "/s" },
+      ["client_secret_file: is given besides client_secret: one of the two is enough"]
+    ],
+    [
+      "the file of a secret and a key",
+      { client_id: "id", client_secret_file: "/s", private_key_file: "/k" },
+      ["client_secret_file: is given besides a private key: a client has one or the other"]
+    ],
+    [
+      "the file of a secret of no client",
+      { client_secret_file: "/s" },
+      ["client_id: is missing: client_secret_file is given, and needs it"]
+    ],
+    [
+      "the file of a secret that is not sent",
+      { client_id: "id", client_secret_file: "/s", token_endpoint_auth_method: "none" },
+      ["token_endpoint_auth_method: must not be none: there is a client_secret_file"]
+    ],
+    [
+      "an empty path of a secret",
+      { client_id: "id", client_secret_file: "" },
+      ["client_secret_file: must not be empty"]
+    ],
+    [
+      "a file in the place of a variable",
+      { client_id: "id", client_secret: "${file:/run/secrets/x}" },
+      [
+        "client_secret: has ${file:...}, which is not read: a secret in a file has a field for its path, such as client_secret_file in the oauth block"
+      ]
     ],
     [
       "a key of no client",
@@ -219,6 +274,18 @@ describe("an error in a client's fields", () => {
       assert.deepStrictEqual(yield* errorsOf({ mcpServers: { s: { url, oauth } } }), [])
       assert.deepStrictEqual(yield* useErrorsOf({ url, oauth }, { env }), linesOf([expected]))
     })
+  )
+})
+
+describe("a text that is no valid interpolation", () => {
+  it.effect.each(["${file:/run/secrets/x}", "${", "${A", "a ${input:x} b"])(
+    "is not called a secret in plain text: %s",
+    (client_secret) =>
+      Effect.gen(function* () {
+        const content = { mcpServers: { s: { url, oauth: { client_id: "id", client_secret } } } }
+        assert.lengthOf(yield* errorsOf(content), 1)
+        assert.deepStrictEqual(yield* warningsOf(content, { mode: 0o100644 }), [])
+      })
   )
 })
 

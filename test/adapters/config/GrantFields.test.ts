@@ -54,6 +54,11 @@ describe("the grant", () => {
       { grant_type: "client_credentials", client_id: "id", private_key_file: "/k", issuer },
       { _tag: "ClientCredentials" }
     ],
+    [
+      "the client's own right, by a secret in a file",
+      { grant_type: "client_credentials", client_id: "id", client_secret_file: "/run/secrets/s", issuer },
+      { _tag: "ClientCredentials" }
+    ],
     ["an assertion", assertion, { _tag: "JwtBearer", assertion: { file: "/run/assertion.jwt" } }]
   ])("may be %s", ([, oauth, expected]) =>
     Effect.gen(function* () {
@@ -267,21 +272,21 @@ describe("an error in the fields of a grant", () => {
     [
       "the client's own right, without proof",
       without(ownRight, "client_secret"),
-      ["client_secret: is missing: client_credentials needs it, or a private_key_file"]
+      ["client_secret: is missing: client_credentials needs it, or a client_secret_file or private_key_file"]
     ],
     [
       "the client's own right, with nothing else",
       { grant_type: "client_credentials", issuer },
       [
         "client_id: is missing: the client_credentials grant belongs to a client",
-        "client_secret: is missing: client_credentials needs it, or a private_key_file"
+        "client_secret: is missing: client_credentials needs it, or a client_secret_file or private_key_file"
       ]
     ],
     [
       "the client's own right, with a misspelled secret",
       { ...without(ownRight, "client_secret"), clientSecret: "${S}" },
       [
-        'client_secret: is missing: client_credentials needs it, or a private_key_file (is "clientSecret" a misspelling of "client_secret"?)'
+        'client_secret: is missing: client_credentials needs it, or a client_secret_file or private_key_file (is "clientSecret" a misspelling of "client_secret"?)'
       ]
     ],
     [

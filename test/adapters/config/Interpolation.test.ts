@@ -84,6 +84,8 @@ describe("a string of the configuration", () => {
     assert.isFalse(isWrittenOut("${A}"))
     assert.isFalse(isWrittenOut("${A:-}"))
     assert.isFalse(isWrittenOut(""))
+    assert.isFalse(isWrittenOut("${file:/run/secrets/x}"))
+    assert.isFalse(isWrittenOut("${A"))
   })
 
   it.effect.prop("without a $ stays as it is", [Schema.String], ([text]) =>

@@ -1,10 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Redacted } from "effect"
+import { Effect } from "effect"
 import { protocolParameters } from "../../../src/domain/AuthorizationRequest.ts"
 import { oauthEndpoints, optionalEndpoints } from "../../../src/domain/OAuthEndpoints.ts"
 import type { EndpointsByHand } from "../../../src/domain/Server.ts"
 import { defaultOAuth, type OAuthSettings } from "../../../src/domain/Server.ts"
 import { errorsOf, httpServerOf, type Options, useErrorsOf, warningsOf } from "./InMemoryFile.ts"
+import { secretTextOf } from "../../SecretText.ts"
 
 const url = "https://mcp.example.com/mcp"
 const authorization_url = "https://as.example.com/authorize"
@@ -50,7 +51,7 @@ describe("the oauth block", () => {
       assert.strictEqual(source.authorizationEndpoint?.href, "https://api.notion.com/v1/oauth/authorize")
       assert.strictEqual(source.tokenEndpoint.href, "https://api.notion.com/v1/oauth/token")
       assert.strictEqual(source.client?.clientId, "n-id")
-      assert.strictEqual(Redacted.value(source.client!.clientSecret!), "n-secret")
+      assert.strictEqual(secretTextOf(source.client?.clientSecret), "n-secret")
     })
   )
 

@@ -36,6 +36,7 @@ const oauth = [
   "token_url",
   "client_id",
   "client_secret",
+  "client_secret_file",
   "scopes",
   "redirect_uri",
   "use_pkce",

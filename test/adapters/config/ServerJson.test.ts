@@ -6,6 +6,7 @@ import { remoteWordsOf } from "../../../src/domain/RemoteLauncher.ts"
 import { defaultOAuth } from "../../../src/domain/Server.ts"
 import { ServerDecoder } from "../../../src/ports/ServerDecoder.ts"
 import { vendorLines } from "../../domain/VendorLines.ts"
+import { secretTextOf } from "../../SecretText.ts"
 
 const url = "https://mcp.example.com/mcp"
 
@@ -42,7 +43,7 @@ describe("the entry of a server, without a file", () => {
       const { source } = server.oauth
       if (source._tag !== "ByHand") return assert.fail(source._tag)
       assert.strictEqual(source.tokenEndpoint.href, "https://as.example.com/token")
-      assert.strictEqual(Redacted.value(source.client!.clientSecret!), "a ${secret}")
+      assert.strictEqual(secretTextOf(source.client?.clientSecret), "a ${secret}")
       assert.deepStrictEqual((yield* serverFromJson("s", { url })).oauth, defaultOAuth)
     })
   )
@@ -144,6 +145,10 @@ describe("an entry that is not trusted", () => {
     [
       { url, oauth: { client_id: "id", private_key_file: "/etc/passwd" } },
       [`oauth.private_key_file: ${files}`]
+    ],
+    [
+      { url, oauth: { client_id: "id", client_secret_file: "/etc/passwd" } },
+      [`oauth.client_secret_file: ${files}`]
     ],
     [
       { url, oauth: { grant_type: "jwt_bearer", client_id: "id", assertion_file: "~/.ssh/id_rsa" } },

@@ -124,6 +124,32 @@ describe("a request by another grant", () => {
     })
   )
 
+  it.live("reads the file of the secret each time, so that a rotated one is used", () =>
+    Effect.gen(function* () {
+      const file = join(yield* temporaryFolder, "secret")
+      const { grant, sent } = asking(json(good))
+      const client = {
+        clientId: "id",
+        clientSecret: { file },
+        authenticationMethod: "client_secret_basic"
+      } as const
+      const asked = grant(clientCredentials, [], { client })
+      assert.strictEqual(
+        (yield* Effect.flip(asked)).message,
+        `${file}, which "client_secret_file" of reports names, does not exist. Nothing was sent to https://as.test.`
+      )
+      for (const text of ["one", "two\n", "three\r\n", "pass wörd"]) {
+        writeFileSync(file, text)
+        yield* asked
+        const [, encoded = ""] = sent.at(-1)!.headers.get("authorization")!.split(" ")
+        assert.strictEqual(decodeURIComponent(atob(encoded)), `id:${text.trim()}`)
+      }
+      writeFileSync(file, "\n")
+      assert.include((yield* Effect.flip(asked)).message, "is empty")
+      assert.strictEqual(sent.length, 4)
+    }).pipe(Effect.scoped)
+  )
+
   it.effect("sends neither scope nor resource where there is none", () =>
     Effect.gen(function* () {
       for (const grant of [clientCredentials, jwtBearer, deviceCode]) {
@@ -307,6 +333,33 @@ describe("a file that is not what the configuration says", () => {
     })
   )
 
+  it.live.each<readonly [string, string]>([
+    ["a private key", key],
+    ["two lines", "hunter2\nhunter3"],
+    ["a line with a control character", "hunter2\0"]
+  ])("is never sent as the secret of a client: %s", ([, text]) =>
+    Effect.gen(function* () {
+      const file = join(yield* temporaryFolder, "secret")
+      writeFileSync(file, text)
+      const { grant, sent } = asking(json(good))
+      const client = {
+        clientId: "id",
+        clientSecret: { file },
+        authenticationMethod: "client_secret_post"
+      } as const
+      const error = yield* Effect.flip(grant(clientCredentials, [], { client }))
+      assert.deepEqual(sent, [])
+      assert.strictEqual(
+        errorText(error),
+        [
+          `${file}, which "client_secret_file" of reports names, is not one line of text. Nothing was sent to https://as.test.`,
+          'Check "client_secret_file" in the oauth block of reports.',
+          "If it is right, create the file or correct its content."
+        ].join("\n")
+      )
+    }).pipe(Effect.scoped)
+  )
+
   it.live("is not read to its end if it has none", () =>
     Effect.gen(function* () {
       const { grant } = asking(json(good))
@@ -471,6 +524,21 @@ describe("a failure", () => {
       assert.strictEqual(sent.length, 1)
       const shown = `${errorText(error)} ${JSON.stringify(error)} ${String(error.stack)}`
       for (const text of [secret, assertionText, "the ID token"]) assert.notInclude(shown, text)
+    })
+  )
+
+  it.effect("tells only the user of an endpoint that the configuration names", () =>
+    Effect.gen(function* () {
+      const { grant, identityAssertion } = asking(() => new Response("<html>", { status: 404 }))
+      const client = { ...publicClient, isByHand: true } as const
+      assert.strictEqual(
+        errorText(yield* Effect.flip(grant(clientCredentials, [], { client }))),
+        `${server} did not answer like a token endpoint (HTTP 404).\nCheck "token_url" in the oauth block of reports.`
+      )
+      assert.strictEqual(
+        errorText(yield* Effect.flip(identityAssertion({ client }))),
+        `${provider} did not answer like a token endpoint (HTTP 404).\nCheck "token_url" in "oauth.identity_provider" of reports.`
+      )
     })
   )
 

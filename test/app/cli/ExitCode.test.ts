@@ -26,7 +26,7 @@ import { NetworkError } from "../../../src/ports/HttpTransport.ts"
 import { McpError } from "../../../src/ports/McpConnector.ts"
 import { NoNewPassword } from "../../../src/ports/StorageRekey.ts"
 import { storageBackends } from "../../../src/ports/StorageBackend.ts"
-import { Corrupt, NoPassword, Unavailable } from "../../../src/ports/StorageFailure.ts"
+import { Corrupt, NoPassword, Unavailable, UnusablePassword } from "../../../src/ports/StorageFailure.ts"
 import { Superseded } from "../../../src/ports/Superseded.ts"
 import { ServerExists } from "../../../src/ports/ConfigurationEditor.ts"
 import { FileEditError } from "../../../src/ports/FileEditor.ts"
@@ -143,6 +143,8 @@ const samples: Samples = {
   StaleRegistration: [new StaleRegistration({ server, issuer: "https://as.test", clientId: "c" })],
   StorageError: [
     new NoPassword(),
+    new UnusablePassword({ file: "/x", problem: "is empty" }),
+    new UnusablePassword({ problem: "are both set" }),
     new Corrupt({ path: "/x", detail: "x" }),
     new Superseded({ server }),
     new Unavailable({ backend: storageBackends.keychain, detail: "x" })

@@ -22,6 +22,7 @@ import type { RemoteServer } from "../../../src/domain/Server.ts"
 import { SignInRequired } from "../../../src/domain/SignInError.ts"
 import { here, over } from "../../adapters/config/InMemoryFile.ts"
 import { temporaryFolder } from "../../adapters/TemporaryFolder.ts"
+import { secretTextOf } from "../../SecretText.ts"
 
 const url = "https://mcp.example.com/mcp"
 const env = {
@@ -52,7 +53,7 @@ const inspect = ({ headers, ...server }: RemoteServer) => {
   return {
     ...server,
     secrets: Object.entries(headers).map(([name, value]) => [name, Redacted.value(value)]),
-    secret: client?.clientSecret && Redacted.value(client.clientSecret)
+    secret: secretTextOf(client?.clientSecret)
   }
 }
 
@@ -107,7 +108,7 @@ describe("a command line of mcp-remote", () => {
       assert.strictEqual(Redacted.value(server.headers["X-Api-Key"]!), "literal")
       assert.strictEqual(server.oauth.redirectUri.href, "http://localhost:3334/oauth/callback")
       const { client } = server.oauth.source
-      assert.strictEqual(client?.clientSecret && Redacted.value(client.clientSecret), "s3cr3t")
+      assert.strictEqual(secretTextOf(client?.clientSecret), "s3cr3t")
       assert.deepStrictEqual(notices, [])
       assert.strictEqual(
         yield* refused(url, "--header-file", join(folder, "none")),

@@ -46,12 +46,16 @@ interface Options extends ScriptedAuthorizationServer.ScriptedOptions {
   readonly refused?: boolean
   /** What the authorization endpoint answers to the request of a client. */
   readonly authorize?: () => Response
+  /** What the token endpoint answers; absent: the error of RFC 6749 for a request without a grant. */
+  readonly token?: (request: Request) => Response
   /** Every request that was sent. */
   readonly sent?: Array<Request>
 }
 
 const challenged = (parameters = 'realm="mcp"', headers: Readonly<Record<string, string>> = {}) =>
   new Response(null, { status: 401, headers: { "www-authenticate": `Bearer ${parameters}`, ...headers } })
+
+const refusing = () => Response.json({ error: "invalid_request" }, { status: 400 })
 
 const redirecting = (location: string) => new Response(null, { status: 302, headers: { location } })
 
@@ -89,6 +93,9 @@ const on = (options: Options = {}) =>
               }
               if (pathname.endsWith("/authorize") && searchParams.has("client_id")) {
                 return options.authorize?.() ?? redirecting("https://as.test/login")
+              }
+              if (pathname.endsWith("/token")) {
+                return options.token?.(request) ?? refusing()
               }
               return options.answer?.(request) ?? challenged()
             })
@@ -210,6 +217,14 @@ const keeping = (changes: {
     )
   )
 
+const tokenAlone = {
+  source: {
+    _tag: "ByHand",
+    tokenEndpoint: new URL("https://as.test/token"),
+    client: { clientId: "written", clientSecret: undefined }
+  }
+} as const
+
 const written = {
   source: { _tag: "Discovered", client: { clientId: "written", clientSecret: undefined } }
 } as const
@@ -233,7 +248,8 @@ describe("an examination", () => {
         sent.map(({ headers, method, url }) => [method, url.split("?")[0], headers.get("authorization")]),
         [
           ["POST", "https://demo.test/mcp", null],
-          ["GET", "https://as.test/authorize", null]
+          ["GET", "https://as.test/authorize", null],
+          ["POST", "https://as.test/token", null]
         ]
       )
     }).pipe(Effect.provide(on({ sent })))
@@ -305,7 +321,7 @@ describe("an examination", () => {
       hasStatus((yield* examine())("server"), "ok", "401")
       hasStatus((yield* examine({ ...serverNamed("demo"), transport: "sse" }))("server"), "ok", "401")
       assert.deepStrictEqual(
-        sent.map(({ method }) => method),
+        sent.filter(({ url }) => !url.includes("/token")).map(({ method }) => method),
         ["POST", "GET", "GET"]
       )
     }).pipe(Effect.provide(on({ sent, answer })))
@@ -737,8 +753,8 @@ describe("an examination", () => {
       hasStatus(of("metadata"), "ok", "answer")
       hasStatus(of("resource"), "ok", 'api://elsewhere, as "extra_auth_params" has it')
       assert.deepStrictEqual(
-        sent.slice(1, 3).map(({ method, url }) => `${method} ${url}`),
-        ["GET https://as.test/authorize", "GET https://as.test/token"]
+        sent.slice(1).map(({ method, url }) => `${method} ${url.split("?")[0]}`),
+        ["GET https://as.test/authorize", "GET https://as.test/authorize", "POST https://as.test/token"]
       )
     }).pipe(Effect.provide(on({ sent })))
   })
@@ -801,6 +817,107 @@ const at = (origin: string) => ({
     tokenEndpoint: new URL(`${origin}/token`),
     client: { clientId: "written", clientSecret: undefined }
   } as const
+})
+
+describe("the token endpoint", () => {
+  const machine = { grant: { _tag: "ClientCredentials" } } as const
+  const servers = [
+    ["of the configuration", byHand("demo", machine), '"token_url"'],
+    ["of the metadata", serverNamed("demo", written), "Tell the provider of demo."]
+  ] as const
+  const page = () => new Response("<html>", { headers: { "content-type": "text/html; charset=utf-8" } })
+  const status = (code: number, headers?: Readonly<Record<string, string>>) => () =>
+    new Response(null, { status: code, ...(headers === undefined ? {} : { headers }) })
+
+  it.effect.each(servers)("%s gets one empty form, and nothing that is secret", ([, server]) => {
+    const sent: Array<Request> = []
+    return Effect.gen(function* () {
+      const of = yield* examine(server)
+      hasStatus(of("token endpoint"), "ok", "https://as.test/token refuses a request without a grant (400)")
+      const requests = sent.filter(({ url }) => url.includes("/token"))
+      assert.deepStrictEqual(
+        requests.map(({ method, url }) => `${method} ${url}`),
+        ["POST https://as.test/token"]
+      )
+      const [request] = requests
+      assert.strictEqual(yield* Effect.promise(() => request!.text()), "grant_type=")
+      assert.include(request!.headers.get("content-type"), "application/x-www-form-urlencoded")
+      assert.isFalse(request!.headers.has("authorization"))
+    }).pipe(Effect.provide(on({ sent })))
+  })
+
+  const answers: ReadonlyArray<
+    readonly [string, () => Response, Doctor.Finding["status"], ReadonlyArray<string>]
+  > = [
+    ["401", status(401), "ok", ["(401)"]],
+    ["an error with status 200", () => Response.json({ ok: false, error: "invalid_grant" }), "ok", ["(200)"]],
+    ["404", status(404), "wrong", ["is no token endpoint: it answers 404"]],
+    ["405", status(405), "wrong", ["it answers 405"]],
+    ["410", status(410), "wrong", ["it answers 410"]],
+    [
+      "404 of a web framework",
+      () => Response.json({ status: 404, error: "Not Found", path: "/token" }, { status: 404 }),
+      "wrong",
+      ["it answers 404"]
+    ],
+    ["a page of HTML", page, "wrong", ["it answers with a page of HTML (200)"]],
+    [
+      "a redirect",
+      status(308, { location: "https://as.test/new?x=hidden" }),
+      "wrong",
+      ["it redirects to https://as.test/new (308)"]
+    ],
+    // GitHub: https://github.com/octokit/auth-oauth-user.js/issues/239
+    [
+      "404 with an error alone",
+      () => Response.json({ error: "Not Found" }, { status: 404 }),
+      "note",
+      ["answers 404 with an error in JSON"]
+    ],
+    ["200", () => Response.json({ status: "up" }), "note", ["answers 200 to a request without a grant"]],
+    ["403", status(403), "note", ["answers 403 to a request without a grant"]],
+    ["429", status(429), "note", ["answers 429 now", "later"]],
+    ["500", status(500), "note", ["answers 500 now", "later"]],
+    ["503", status(503), "note", ["answers 503 now", "later"]]
+  ]
+  it.effect.each(answers)("is told by its answer: %s", ([, token, expected, words]) =>
+    Effect.gen(function* () {
+      for (const [, server, remedy] of servers) {
+        const of = yield* examine(server)
+        hasStatus(of("token endpoint"), expected, ...words, ...(expected === "wrong" ? [remedy] : []))
+        assert.notInclude(shown(of("token endpoint")), "hidden")
+        // It is not said twice, and no other check is about it.
+        assert.deepStrictEqual(
+          Doctor.checks.filter((check) => of(check).status === "wrong"),
+          expected === "wrong" ? ["token endpoint"] : []
+        )
+      }
+    }).pipe(Effect.provide(on({ token })))
+  )
+
+  it.effect("that cannot be reached is reported as any other", () =>
+    Effect.gen(function* () {
+      const of = yield* examine(byHand("demo", { ...machine, ...tokenAlone }))
+      hasStatus(of("metadata"), "ok", "not requested: the configuration names the token endpoint")
+      hasStatus(of("token endpoint"), "wrong", "No answer from https://as.test", "the network")
+    }).pipe(Effect.provide(on({ refused: true })))
+  )
+
+  it.effect("is not asked for a server that needs no sign-in", () => {
+    const sent: Array<Request> = []
+    return Effect.gen(function* () {
+      const headers = { authorization: Redacted.make("Bearer key") }
+      hasStatus((yield* examine({ ...byHand("demo"), headers }))("token endpoint"), "note", "not needed")
+      hasStatus((yield* examine({ ...serverNamed("demo"), headers }))("token endpoint"), "note", "not needed")
+      assert.isEmpty(sent.filter(({ url }) => url.includes("/token")))
+    }).pipe(Effect.provide(on({ sent })))
+  })
+
+  it.effect("is not asked where there is none", () =>
+    Effect.gen(function* () {
+      hasStatus((yield* examine())("token endpoint"), "note", "not needed")
+    }).pipe(Effect.provide(on({ ...answering(200), discover: notOffered })))
+  )
 })
 
 describe("a cause", () => {

@@ -15,6 +15,7 @@ import { CredentialStore } from "../../../src/ports/CredentialStore.ts"
 import { InvalidClient, Refused } from "../../../src/ports/TokenEndpoint.ts"
 import { byHand, serverNamed } from "../World.ts"
 import { approve, finish, network, startReplica, startReplicaOver } from "./Replicas.ts"
+import { secretTextOf } from "../../SecretText.ts"
 
 const notion = serverNamed("notion")
 const redirectUri = new URL("https://app.test/callback")
@@ -234,7 +235,7 @@ describe("a sign-in in two steps", () => {
         }
       } as typeof server.oauth)
       const next = yield* replica.begin({ ...request, server })
-      assert.strictEqual(Redacted.value(next.clientAt(rotated).clientSecret!), "new")
+      assert.strictEqual(secretTextOf(next.clientAt(rotated).clientSecret), "new")
     }).pipe(Effect.provide(network()), Effect.scoped)
   )
 })

@@ -26,6 +26,7 @@ import {
 } from "../../../src/ports/TokenEndpoint.ts"
 import { credentialWith } from "../../contract/CredentialStoreContract.ts"
 import { byHand, serverNamed, world as worldOf } from "../World.ts"
+import { secretTextOf } from "../../SecretText.ts"
 
 const notion = serverNamed("notion")
 const world = (options: Parameters<typeof worldOf>[0] = {}) =>
@@ -480,6 +481,6 @@ describe("a record", () => {
     const dynamic = credentialWith("one").clientAt(notion)
     assert.strictEqual(dynamic.clientId, "client")
     assert.strictEqual(dynamic.methods[0], "client_secret_post")
-    assert.strictEqual(dynamic.clientSecret && Redacted.value(dynamic.clientSecret), "the client secret")
+    assert.strictEqual(secretTextOf(dynamic.clientSecret), "the client secret")
   })
 })

@@ -20,7 +20,7 @@ import { damaged } from "./StoreFile.ts"
 export interface EncryptedFileOptions {
   /** The folder: `.salt`, and one `.enc` file per credential. */
   readonly directory: string
-  /** The password of the configuration; absent: `MCP_CLI_ENCRYPTION_KEY`, else the user is asked. */
+  /** The password of the configuration; absent: `MCP_CLI_ENCRYPTION_KEY` or its file, else the user is asked. */
   readonly password?: Redacted.Redacted | undefined
   /** Iterations of the key derivation of a new store; absent: 600,000. */
   readonly iterations?: number

@@ -1,5 +1,6 @@
 import { pbkdf2 } from "node:crypto"
-import { readFileSync } from "node:fs"
+import { readFileSync, statSync } from "node:fs"
+import { maxSecretBytes, withoutFinalBreak } from "../../platform/SecretFile.ts"
 import { maxIterations, minIterations } from "./EncryptionLimits.ts"
 
 /** Length of every key, in bytes. */
@@ -40,13 +41,25 @@ export const deriveKey = (password: string, salt: string, iterations: number): P
     : start(password, salt, iterations)
 }
 
+/** The password in a file. Only a regular file is read: a pipe has its text once, for the store. */
+const passwordIn = (file: string): string | undefined => {
+  const found = statSync(file)
+  return found.isFile() && found.size <= maxSecretBytes
+    ? withoutFinalBreak(readFileSync(file, "utf8"))
+    : undefined
+}
+
 /**
  * Starts the derivation that the program will probably need, in parallel to loading the rest of it. Ignores an unusual
  * `.salt`: the store reports what is wrong with it.
  */
-export const prefetch = (saltFile: string, password: string | undefined): void => {
-  if (password === undefined || password === "") return
+export const prefetch = (
+  saltFile: string,
+  given: { readonly password: string | undefined; readonly file: string | undefined }
+): void => {
   try {
+    const password = given.password || (given.file ? passwordIn(given.file) : undefined)
+    if (password === undefined || password === "") return
     const { iterations, salt } = JSON.parse(readFileSync(saltFile, "utf8")) as Partial<Derivation>
     if (typeof salt !== "string" || typeof iterations !== "number" || !Number.isInteger(iterations)) return
     if (iterations < minIterations || iterations > maxIterations) return

@@ -1,13 +1,21 @@
 import { Config, ConfigProvider, Effect, Option, type Redacted, Redacted as Secret } from "effect"
 import { StorageError } from "../../../ports/CredentialStore.ts"
 import { SecretPrompt } from "../../../ports/SecretPrompt.ts"
-import { NoPassword, PasswordTooShort } from "../../../ports/StorageFailure.ts"
+import { NoPassword, PasswordTooShort, UnusablePassword } from "../../../ports/StorageFailure.ts"
+import { configuredHome } from "../../platform/ConfiguredHome.ts"
+import { withHome } from "../../platform/HomePath.ts"
+import { readPasswordFile } from "../../platform/SecretFile.ts"
+import { secretFileProblem } from "../../platform/SecretFileProblem.ts"
 import { maxAttempts, minPasswordLength } from "./EncryptionLimits.ts"
 
 /** Where the passwords of a store come from. */
 export interface Passwords {
-  /** The password of the configuration, else `MCP_CLI_ENCRYPTION_KEY`; none: the user has to type it. */
-  readonly given: Effect.Effect<Option.Option<Redacted.Redacted>>
+  /**
+   * The password of the configuration, else of `MCP_CLI_ENCRYPTION_KEY`, else in the file of `MCP_CLI_ENCRYPTION_KEY_FILE`,
+   * which is read each time; none: the user has to type it. Fails with `UnusablePassword` if both variables are set, or if the
+   * file cannot be read or is empty.
+   */
+  readonly given: Effect.Effect<Option.Option<Redacted.Redacted>, StorageError>
   /** `MCP_CLI_NEW_ENCRYPTION_KEY`, for a password change. */
   readonly givenNew: Effect.Effect<Option.Option<Redacted.Redacted>>
   /** Asks the user once. Fails with `NoPassword` in a non-interactive run. */
@@ -28,6 +36,21 @@ export const refuseShort = (
     ? Effect.fail(new StorageError({ reason: new PasswordTooShort({ use, minLength: minPasswordLength }) }))
     : Effect.void
 
+const unusable = (details: { readonly file?: string; readonly problem: string }) =>
+  new StorageError({ reason: new UnusablePassword(details) })
+
+const passwordIn = (file: string): Effect.Effect<Redacted.Redacted, StorageError> =>
+  Effect.tryPromise({
+    try: () => readPasswordFile(file),
+    catch: (cause) => unusable({ file, problem: secretFileProblem(cause) })
+  }).pipe(
+    Effect.filterOrFail(
+      (text) => text !== "",
+      () => unusable({ file, problem: "is empty" })
+    ),
+    Effect.map((text) => Secret.make(text))
+  )
+
 /** The passwords of a store whose configuration has this one, or none. */
 export const passwords = (
   configured: Redacted.Redacted | undefined
@@ -45,6 +68,15 @@ export const passwords = (
         // A variable that cannot be read counts as unset.
         Effect.orElseSucceed(() => Option.none<Redacted.Redacted>())
       )
+
+    const ofEnvironment = Effect.gen(function* () {
+      const key = yield* variable("MCP_CLI_ENCRYPTION_KEY")
+      const file = yield* variable("MCP_CLI_ENCRYPTION_KEY_FILE")
+      if (Option.isNone(file)) return key
+      if (Option.isSome(key)) return yield* unusable({ problem: "are both set" })
+      const home = yield* Effect.provideService(configuredHome, ConfigProvider.ConfigProvider, environment)
+      return Option.some(yield* passwordIn(withHome(Secret.value(file.value), home)))
+    })
 
     const ask = Effect.fnUntraced(function* (question: string) {
       const answer = yield* prompt.ask(question)
@@ -68,7 +100,7 @@ export const passwords = (
     })
 
     return {
-      given: configured === undefined ? variable("MCP_CLI_ENCRYPTION_KEY") : Effect.succeedSome(configured),
+      given: configured === undefined ? ofEnvironment : Effect.succeedSome(configured),
       givenNew: variable("MCP_CLI_NEW_ENCRYPTION_KEY"),
       ask,
       choose

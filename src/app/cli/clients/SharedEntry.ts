@@ -48,6 +48,7 @@ export const secretOAuthFields: ReadonlySet<string> = new Set([
 
 /** Those that name a file of this machine. */
 export const fileOAuthFields: ReadonlySet<string> = new Set([
+  "client_secret_file",
   "private_key_file",
   "assertion_file",
   "subject_token_file"

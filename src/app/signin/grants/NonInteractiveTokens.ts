@@ -30,6 +30,7 @@ const identityProviderClient = ({ client, tokenEndpoint }: IdentityProvider): OA
   return {
     clientId,
     clientSecret,
+    isByHand: true,
     signing: signingKey && { key: signingKey, audience: tokenEndpoint.href },
     methods: authenticationMethods({
       hasSecret: clientSecret !== undefined,

@@ -313,12 +313,90 @@ describe("the password of encrypted files", () => {
     })
   )
 
+  it.effect.each<readonly [string, string]>([
+    ["the right one", "as it is"],
+    ["the right one\n", "with a line break"],
+    ["the right one\r\n", "with a line break of Windows"]
+  ])("comes from the file that MCP_CLI_ENCRYPTION_KEY_FILE names: %j, %s", ([text]) =>
+    Effect.gen(function* () {
+      const directory = yield* filled
+      const home = yield* temporaryFolder
+      const file = join(home, "password")
+      writeFileSync(file, text)
+      for (const written of [file, "~/password"]) {
+        const environment = { MCP_CLI_ENCRYPTION_KEY_FILE: written, HOME: home }
+        assert.isTrue(Option.isSome(yield* stored(directory, { environment })))
+      }
+      // The configuration counts first, and then the file is not read.
+      const environment = { MCP_CLI_ENCRYPTION_KEY_FILE: join(home, "none") }
+      assert.isTrue(Option.isSome(yield* stored(directory, { password: "the right one", environment })))
+    })
+  )
+
+  it.effect("keeps the spaces of its file", () =>
+    Effect.gen(function* () {
+      const directory = join(yield* temporaryFolder, "tokens")
+      const file = join(yield* temporaryFolder, "password")
+      writeFileSync(file, "  two spaces  \n")
+      yield* opened(directory, (store) => store.put(notion, credentialWith("x")), {
+        environment: { MCP_CLI_ENCRYPTION_KEY_FILE: file }
+      })
+      assert.isTrue(Option.isSome(yield* stored(directory, { password: "  two spaces  " })))
+    })
+  )
+
+  it.effect.each<readonly [string, (file: string) => void, string]>([
+    ["does not exist", () => undefined, "does not exist"],
+    ["is empty", (file) => writeFileSync(file, "\n"), "is empty"],
+    ["is a folder", (file) => mkdirSync(file), "is a folder"],
+    ["has no end", (file) => symlinkSync("/dev/zero", file), "is longer than any secret (64 KiB)"]
+  ])("is missed where its file %s", ([, make, problem]) =>
+    Effect.gen(function* () {
+      const directory = yield* filled
+      const file = join(yield* temporaryFolder, "password")
+      make(file)
+      const user = typing("the right one")
+      const error = yield* failure(
+        stored(directory, { environment: { MCP_CLI_ENCRYPTION_KEY_FILE: file }, prompt: user.layer })
+      )
+      assert.strictEqual(
+        errorText(error),
+        [
+          `${file}, which MCP_CLI_ENCRYPTION_KEY_FILE names, ${problem}.`,
+          "Correct MCP_CLI_ENCRYPTION_KEY_FILE, or put the password into that file."
+        ].join("\n")
+      )
+      assert.deepEqual(user.asked, [])
+    })
+  )
+
+  it.effect("is not guessed where two variables name one", () =>
+    Effect.gen(function* () {
+      const directory = yield* filled
+      const file = join(yield* temporaryFolder, "password")
+      writeFileSync(file, "the right one")
+      const both = { MCP_CLI_ENCRYPTION_KEY: "the right one", MCP_CLI_ENCRYPTION_KEY_FILE: file }
+      assert.strictEqual(
+        errorText(yield* failure(stored(directory, { environment: both }))),
+        [
+          "MCP_CLI_ENCRYPTION_KEY and MCP_CLI_ENCRYPTION_KEY_FILE are both set.",
+          "Unset one of the two."
+        ].join("\n")
+      )
+      for (const name of ["MCP_CLI_ENCRYPTION_KEY", "MCP_CLI_ENCRYPTION_KEY_FILE"]) {
+        const environment = { ...both, [name]: "" }
+        assert.isTrue(Option.isSome(yield* stored(directory, { environment })))
+      }
+    })
+  )
+
   it.effect("is missed where there is none and nobody to ask", () =>
     Effect.gen(function* () {
       const directory = yield* filled
       const error = yield* failure(stored(directory, {}))
       assert.strictEqual(error.reason._tag, "NoPassword")
       assert.include(errorText(error), "MCP_CLI_ENCRYPTION_KEY")
+      assert.include(errorText(error), "MCP_CLI_ENCRYPTION_KEY_FILE")
     })
   )
 
@@ -360,7 +438,13 @@ describe("the password of encrypted files", () => {
       Effect.gen(function* () {
         const put = (directory: string, options: Options) =>
           opened(directory, (store) => store.put(notion, credentialWith("x")), options)
-        for (const options of [{ password: short }, { environment: { MCP_CLI_ENCRYPTION_KEY: short } }]) {
+        const file = join(yield* temporaryFolder, "password")
+        writeFileSync(file, `${short}\n`)
+        for (const options of [
+          { password: short },
+          { environment: { MCP_CLI_ENCRYPTION_KEY: short } },
+          { environment: { MCP_CLI_ENCRYPTION_KEY_FILE: file } }
+        ]) {
           const directory = join(yield* temporaryFolder, "tokens")
           const error = yield* failure(put(directory, options))
           assert.strictEqual(error.reason._tag, "PasswordTooShort")

@@ -217,8 +217,11 @@ describe("a server for other people", () => {
   it("names what was left out", () => {
     const { omitted } = sharedEntry("a", {
       url: "https://jo:pw@a.example",
-      oauth: { private_key_file: "/k", client_secrett: "s" }
+      oauth: { private_key_file: "/k", client_secret_file: "/s", client_secrett: "s" }
     })
-    assert.sameMembers([...omitted], ["the sign-in in url", "oauth.private_key_file", "oauth.client_secrett"])
+    assert.sameMembers(
+      [...omitted],
+      ["the sign-in in url", "oauth.private_key_file", "oauth.client_secret_file", "oauth.client_secrett"]
+    )
   })
 })

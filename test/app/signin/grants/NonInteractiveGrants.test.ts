@@ -22,6 +22,7 @@ import {
   UnusableSecret
 } from "../../../../src/ports/TokenEndpoint.ts"
 import { byHand, serverNamed, world } from "../../World.ts"
+import { secretTextOf } from "../../../SecretText.ts"
 
 type GrantRequest = Parameters<TokenEndpoint["Service"]["grant"]>[0]
 type AssertionRequest = Parameters<TokenEndpoint["Service"]["identityAssertion"]>[0]
@@ -310,7 +311,7 @@ describe("an assertion of the identity provider", () => {
       assert.strictEqual(request!.client.clientId, "idp-client")
       assert.strictEqual(request!.client.authenticationMethod, "client_secret_basic")
       assert.isUndefined(request!.dpopKey)
-      assert.strictEqual(Redacted.value(request!.client.clientSecret!), "idp secret")
+      assert.strictEqual(secretTextOf(request!.client.clientSecret), "idp secret")
       const { grant } = asked[0]!
       if (grant._tag !== "JwtBearer" || !Redacted.isRedacted(grant.assertion)) return assert.fail(grant._tag)
       assert.strictEqual(Redacted.value(grant.assertion), "assertion-for-https://as.test")
