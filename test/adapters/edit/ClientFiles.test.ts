@@ -87,14 +87,12 @@ describe("ClientFiles", () => {
       for (const [id, text] of texts) {
         const { files, place } = yield* placeOf(id, text)
         const file = yield* ClientFiles.use(({ read }) => read(place)).pipe(Effect.provide(files))
-        const [server] = serversAt(place, file?.document) ?? []
-        assert.strictEqual(server?.name, "__proto__", id)
-        assert.strictEqual(
-          JSON.stringify(server?.entry),
-          '{"url":"u","oauth":{"__proto__":{"client_id":"x"}}}',
+        const oauth = JSON.parse('{ "__proto__": { "client_id": "x" } }') as unknown
+        assert.deepStrictEqual(
+          serversAt(place, file?.document),
+          [{ name: "__proto__", entry: { url: "u", oauth } }],
           id
         )
-        assert.notProperty((server?.entry as { readonly oauth: object }).oauth, "client_id", id)
       }
     })
   )
