@@ -492,6 +492,7 @@ export const serversAt = (
   { isList, path }: ServerPlace,
   document: unknown
 ): ReadonlyArray<ClientServer> | undefined => {
+  if (document !== undefined && document !== null && !Predicate.isReadonlyObject(document)) return undefined
   const found = valueAt(document, path)
   if (found === undefined || found === null) return []
   if (!isList) {

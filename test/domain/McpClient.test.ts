@@ -6,7 +6,8 @@ import {
   launchOf,
   mcpClientIds,
   mcpClientOf,
-  mcpClients
+  mcpClients,
+  serversAt
 } from "../../src/domain/McpClient.ts"
 
 const on = (os: ClientPlatform["os"], variables: Readonly<Record<string, string>> = {}): ClientPlatform => ({
@@ -84,6 +85,14 @@ describe("MCP clients", () => {
       envs: {},
       timeout: 300
     })
+  })
+
+  it("have no servers in a document that is empty, and something else in one that is no object", () => {
+    const [place] = mcpClientOf("cursor")?.places(on("linux")) ?? []
+    if (place === undefined) return assert.fail("it has no place")
+    for (const empty of [undefined, null, {}, { mcpServers: null }])
+      assert.deepStrictEqual(serversAt(place, empty), [])
+    for (const other of [[], "x", 1, { mcpServers: [] }]) assert.isUndefined(serversAt(place, other))
   })
 
   it("start nothing by an entry that is not readable as a program", () => {

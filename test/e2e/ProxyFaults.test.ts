@@ -36,6 +36,24 @@ describe("mcp-cli proxy", () => {
     assert.strictEqual((await client.ended).code, 0)
   })
 
+  it("takes blank lines and ends of lines with a carriage return for no message", async () => {
+    const client = startProxy(home)
+    await client.connect()
+    const before = client.lines.length
+    for (const blank of ["", "\r", "  ", "\t\r"]) client.write(blank)
+    client.write('{"jsonrpc":"2.0","id":"crlf","method":"ping"}\r')
+    assert.isUndefined((await client.ask("ping")).error)
+    client.child.stdin?.end()
+    assert.strictEqual((await client.ended).code, 0)
+    assert.deepEqual(
+      client.lines
+        .slice(before)
+        .map((line) => JSON.parse(line).id)
+        .toSorted(),
+      [2, "crlf"]
+    )
+  })
+
   const headers: ReadonlyArray<readonly [name: string, run: (home: Home) => ReturnType<typeof startProxy>]> =
     [
       [

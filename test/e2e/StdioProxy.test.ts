@@ -1,3 +1,4 @@
+import type { ChildProcess } from "node:child_process"
 import { once } from "node:events"
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
@@ -422,6 +423,37 @@ describe("mcp-cli proxy", () => {
       assert.strictEqual(code, 0, stderr)
       assert.strictEqual(log.filter((line) => line === "DELETE").length, 1, log.join("\n"))
       assert.strictEqual(stderr, "")
+    })
+  }
+
+  const unread: ReadonlyArray<readonly [name: string, end: (child: ChildProcess) => void]> = [
+    ["the end of its input", (child) => void child.stdin?.end()],
+    ["SIGTERM", (child) => void child.kill("SIGTERM")],
+    ["the end of its output", (child) => void child.stdout?.destroy()]
+  ]
+  for (const [name, end] of unread) {
+    it(`ends with one DELETE after ${name}, although its client reads nothing of a long result`, async () => {
+      let isSent = () => {}
+      const sent = new Promise<void>((done) => {
+        isSent = done
+      })
+      const { home, log } = await sessionHome((message, response) => {
+        response.writeHead(200, { "content-type": "application/json" })
+        const result = { content: [{ type: "text", text: "x".repeat(5_000_000) }] }
+        response.end(JSON.stringify({ jsonrpc: "2.0", id: message.id, result }), isSent)
+        return true
+      })
+      const { child } = home.start(["proxy", "demo"], { openInput: true })
+      const write = (message: object) => child.stdin?.write(`${JSON.stringify(message)}\n`)
+      write({ jsonrpc: "2.0", id: 1, method: "initialize", params: {} })
+      await once(child.stdout ?? process.stdin, "data")
+      child.stdout?.pause()
+      write({ jsonrpc: "2.0", id: 2, method: "tools/call", params: { name: "long" } })
+      await sent
+      const exited = once(child, "exit")
+      end(child)
+      assert.strictEqual((await exited)[0], 0)
+      assert.strictEqual(log.filter((line) => line === "DELETE").length, 1, log.join("\n"))
     })
   }
 

@@ -1,7 +1,7 @@
 import * as fs from "node:fs/promises"
 import { dirname, join, relative, sep } from "node:path"
 import { Effect, Layer, Predicate, Schedule } from "effect"
-import { type ParseError, parse } from "jsonc-parser"
+import type { ParseError } from "jsonc-parser"
 import type { ClientFormat, ClientPlatform, ServerPlace } from "../../domain/McpClient.ts"
 import { advice } from "../../domain/Remedy.ts"
 import { type ClientFile, ClientFiles } from "../../ports/ClientFiles.ts"
@@ -9,6 +9,7 @@ import { FileEditError, FileEditor, type TextEdit } from "../../ports/FileEditor
 import { codeOf, explainErrno, remediesOfErrno } from "../platform/Errno.ts"
 import { makeFolder } from "../platform/MakeFolder.ts"
 import { editedJson } from "./JsonTextEdit.ts"
+import { parsedJson } from "./ParsedJson.ts"
 
 /** Claude Code's file has some megabytes after a year. */
 const ofJson = { bytes: 64 * 1024 * 1024, text: "64 MiB" }
@@ -62,7 +63,7 @@ const lineOf = (error: unknown): number | undefined => {
 
 const parseJson = (text: string): unknown => {
   const errors: Array<ParseError> = []
-  const value: unknown = parse(text, errors, { allowTrailingComma: true, allowEmptyContent: true })
+  const value = parsedJson(text, errors, { allowTrailingComma: true, allowEmptyContent: true })
   const [error] = errors
   if (error !== undefined) throw new Fault(text.slice(0, error.offset).split("\n").length)
   return value ?? null

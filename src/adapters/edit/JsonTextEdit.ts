@@ -1,7 +1,8 @@
 import { Predicate } from "effect"
-import { createScanner, findNodeAtLocation, type Node, parse, type ParseError, parseTree } from "jsonc-parser"
+import { createScanner, findNodeAtLocation, type Node, type ParseError, parseTree } from "jsonc-parser"
 import type { TextEdit } from "../../ports/FileEditor.ts"
 import { isEdited } from "./EditedValue.ts"
+import { parsedJson } from "./ParsedJson.ts"
 import { apply, eolOf, lineStart, type Replacement } from "./TextReplacement.ts"
 
 /** How a document is written. */
@@ -233,7 +234,7 @@ const editText = (text: string, { path, prunes, ...edit }: TextEdit): string | u
 
 const valueOf = (text: string): unknown => {
   const errors: Array<ParseError> = []
-  const value: unknown = parse(text, errors, { allowTrailingComma: true })
+  const value = parsedJson(text, errors, { allowTrailingComma: true })
   return errors.length === 0 ? value : undefined
 }
 

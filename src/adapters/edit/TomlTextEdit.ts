@@ -1,12 +1,9 @@
 import { isDeepStrictEqual } from "node:util"
 import { Predicate } from "effect"
-import { type AST, getStaticTOMLValue, parseTOML } from "toml-eslint-parser"
+import { type AST, getStaticTOMLValue, parseTOML, traverseNodes } from "toml-eslint-parser"
 import type { TextEdit } from "../../ports/FileEditor.ts"
 import { isEdited } from "./EditedValue.ts"
 import { afterLine, apply, eolOf, lineStart, type Replacement } from "./TextReplacement.ts"
-
-/** Reads a TOML text. Throws what is wrong with it. */
-export const parseToml = (text: string): unknown => getStaticTOMLValue(parseTOML(text))
 
 type Path = ReadonlyArray<string | number>
 
@@ -21,6 +18,25 @@ interface Field {
 
 const keysOf = ({ keys }: AST.TOMLKey): ReadonlyArray<string> =>
   keys.map((key) => (key.type === "TOMLBare" ? key.name : key.value))
+
+/** The library would write the fields of such a key into the prototype of all objects. */
+const forbiddenKey = "__proto__"
+
+/** Reads a TOML text. Throws what is wrong with it. */
+export const parseToml = (text: string): unknown => {
+  const program = parseTOML(text)
+  traverseNodes(program, {
+    enterNode: (node) => {
+      if (node.type !== "TOMLKey" || !keysOf(node).includes(forbiddenKey)) return
+      throw Object.assign(new Error(), {
+        lineNumber: node.loc.start.line,
+        problem: `has a key "${forbiddenKey}"`
+      })
+    },
+    leaveNode: () => undefined
+  })
+  return getStaticTOMLValue(program)
+}
 
 const fieldsIn = (body: ReadonlyArray<AST.TOMLKeyValue>, above: Path): ReadonlyArray<Field> =>
   body.flatMap((node) => {

@@ -1,4 +1,4 @@
-import { Deferred, Effect, Latch, Layer, Semaphore } from "effect"
+import { Deferred, Effect, Latch, Layer, Option, Semaphore } from "effect"
 import { ByteParts } from "../../domain/ByteParts.ts"
 import { type JsonRpcMessage, readJsonRpc } from "../../domain/JsonRpcMessage.ts"
 import { type ClientText, LocalClient } from "../../ports/LocalClient.ts"
@@ -17,6 +17,9 @@ const parentPolling = 5000
 const flushTimeout = 1000
 
 const lineEnd = new Uint8Array([0x0a])
+
+/** The white space of JSON, without the end of a line. */
+const isWhiteSpace = (byte: number): boolean => byte === 0x20 || byte === 0x09 || byte === 0x0d
 
 type Write = typeof process.stdout.write
 
@@ -59,21 +62,23 @@ class Output {
     process.stdout.once("drain", () => this.#room.openUnsafe())
   }
 
+  /** A line that was begun is ended, so that the next one is whole: at once if nothing waits for the reader any more. */
   #sendAlone(message: JsonRpcMessage): Effect.Effect<void> {
-    return Effect.gen({ self: this }, function* () {
+    return Effect.suspend(() => {
       this.#isBusy = true
       this.flush()
-      yield* this.#room.await
-      for (const part of [...message.line().parts, lineEnd]) {
-        this.#put(part)
+      const parts = [...message.line().parts, lineEnd]
+      return Effect.gen({ self: this }, function* () {
         yield* this.#room.await
-      }
-    }).pipe(
-      // A line that was begun is ended, so that the next one is whole.
-      Effect.uninterruptible,
-      Effect.ensuring(Effect.sync(() => void (this.#isBusy = false))),
-      this.#inTurn.withPermit
-    )
+        for (let part = parts.shift(); part !== undefined; part = parts.shift()) {
+          this.#put(part)
+          yield* this.#room.await
+        }
+      }).pipe(
+        Effect.onInterrupt(() => Effect.sync(() => parts.forEach((part) => this.#put(part)))),
+        Effect.ensuring(Effect.sync(() => void (this.#isBusy = false)))
+      )
+    }).pipe(this.#inTurn.withPermit)
   }
 }
 
@@ -90,12 +95,18 @@ const takeOutput = Effect.acquireRelease(
       void write("", () => resume(Effect.void))
     }).pipe(
       Effect.timeoutOption(flushTimeout),
-      Effect.andThen(Effect.sync(() => void (process.stdout.write = write)))
+      Effect.map((written) => {
+        // The program ends once stdout has taken everything. It does not wait for a client that no longer reads.
+        if (Option.isSome(written)) process.stdout.write = write
+      })
     )
 )
 
 const textOf = (line: Line): ClientText =>
   line instanceof ByteParts ? readJsonRpc(line) : { ...line, maxMiB }
+
+/** True for a line without a message: some programs end lines with CR LF, or write empty ones to keep a pipe open. */
+const isBlank = ({ parts }: ByteParts): boolean => parts.every((part) => part.every(isWhiteSpace))
 
 /** Done when the parent process has changed: the one that started this program is gone. */
 const orphaned = Effect.callback<void>((resume) => {
@@ -124,7 +135,7 @@ export const layer = (options: { readonly onSignal: (end: () => void) => void })
           const reader = new LineReader(maxMiB * 1024 * 1024)
           const chunks = process.stdin[Symbol.asyncIterator]() as AsyncIterator<Uint8Array, undefined>
           const takeLine = (line: Line) =>
-            line instanceof ByteParts && line.length === 0 ? Effect.void : take(textOf(line))
+            line instanceof ByteParts && isBlank(line) ? Effect.void : take(textOf(line))
           const next = Effect.promise(() =>
             chunks.next().then(
               ({ value }) => value,

@@ -7,6 +7,9 @@ export const initializedTimeout = 10_000
 /** Milliseconds that answers which run get after the client has ended its input. */
 export const endGrace = 2000
 
+/** Milliseconds that the server may still answer a request after it was told that the client has cancelled it. */
+export const cancelGrace = 2000
+
 /** Bytes of the client's messages that are on their way at the same time: two of the largest. */
 export const maxBytesOnTheWay = 2 * 256 * 1024 * 1024
 

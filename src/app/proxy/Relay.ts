@@ -1,6 +1,7 @@
 import { Deferred, Effect, Fiber, FiberSet, Option, Predicate, type Scope, Semaphore } from "effect"
 import { ByteParts } from "../../domain/ByteParts.ts"
-import { type JsonRpcMessage, messageOf } from "../../domain/JsonRpcMessage.ts"
+import { valueAt } from "../../domain/JsonMembers.ts"
+import { idKeyOf, type JsonRpcMessage, messageOf } from "../../domain/JsonRpcMessage.ts"
 import type { Remediable } from "../../domain/Remedy.ts"
 import type { ClientText } from "../../ports/LocalClient.ts"
 import type { McpError } from "../../ports/McpConnector.ts"
@@ -9,6 +10,7 @@ import { fromClient, fromServer, type MessageRule } from "./MessageRule.ts"
 import { failed, noMessage, signInNeeded, unreadable } from "./OwnAnswers.ts"
 import { type PendingRequest, PendingRequests } from "./PendingRequests.ts"
 import {
+  cancelGrace,
   endGrace,
   initializedTimeout,
   maxBytesOnTheWay,
@@ -47,9 +49,8 @@ const isFirst = ({ method }: JsonRpcMessage): boolean =>
 
 /** The id of the request that a notification cancels, as a key. */
 const cancelledBy = (notification: JsonRpcMessage): string | undefined => {
-  const params = notification.value("params")
-  if (!Predicate.hasProperty(params, "requestId")) return undefined
-  return JSON.stringify(params.requestId)
+  const id = valueAt(notification.raw("params"), "requestId")
+  return id === undefined ? undefined : idKeyOf(id.text())
 }
 
 const acceptsUrls = (params: unknown): boolean =>
@@ -155,8 +156,24 @@ export class Relay {
       const options = { timeout: initializedTimeout }
       return this.#run(passed, Effect.ensuring(this.#session.start(passed, options), this.#release))
     }
-    if (passed.method === "notifications/cancelled") this.#pending.cancel(cancelledBy(passed) ?? "")
+    if (passed.method === "notifications/cancelled") return this.#cancel(passed)
     return this.#run(passed, this.#notify(passed))
+  }
+
+  /** Passes a cancellation on. The server may still answer for a moment, and then its stream is closed, or not resumed. */
+  #cancel(notification: JsonRpcMessage): Effect.Effect<void> {
+    const pending = this.#pending.cancel(cancelledBy(notification) ?? "")
+    const end = Effect.andThen(
+      Effect.sleep(cancelGrace),
+      Effect.sync(() => pending?.stop?.())
+    )
+    return this.#run(
+      notification,
+      Effect.andThen(
+        this.#notify(notification),
+        pending === undefined ? Effect.void : Effect.asVoid(Effect.forkIn(end, this.#scope))
+      )
+    )
   }
 
   /** Runs what becomes of a message. Waits if too many bytes are on their way. */

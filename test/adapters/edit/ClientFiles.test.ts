@@ -72,6 +72,31 @@ describe("ClientFiles", () => {
     })
   )
 
+  it.effect("reads a field __proto__ as any other one", () =>
+    Effect.gen(function* () {
+      const texts = [
+        [
+          "cursor",
+          `{ "mcpServers": { "__proto__": { "url": "u", "oauth": { "__proto__": { "client_id": "x" } } } } }`
+        ],
+        [
+          "goose",
+          `extensions:\n  __proto__:\n    url: u\n    oauth:\n      __proto__:\n        client_id: x\n`
+        ]
+      ] as const
+      for (const [id, text] of texts) {
+        const { files, place } = yield* placeOf(id, text)
+        const file = yield* ClientFiles.use(({ read }) => read(place)).pipe(Effect.provide(files))
+        const oauth = JSON.parse('{ "__proto__": { "client_id": "x" } }') as unknown
+        assert.deepStrictEqual(
+          serversAt(place, file?.document),
+          [{ name: "__proto__", entry: { url: "u", oauth } }],
+          id
+        )
+      }
+    })
+  )
+
   it.effect("says in which line a file is broken, and nothing of its text", () =>
     Effect.gen(function* () {
       const broken = [
@@ -94,6 +119,25 @@ describe("ClientFiles", () => {
         ]
       ] as const
       for (const [id, text, problem] of broken) assert.strictEqual(yield* problemOf(id, text), problem, text)
+    })
+  )
+
+  it.effect("reads no TOML with a key __proto__, whose fields every object would have", () =>
+    Effect.gen(function* () {
+      for (const [text, line] of [
+        [`[__proto__]\nspoiled = 1\n`, 1],
+        [`a = 1\n["__proto__"]\nspoiled = 1\n`, 2],
+        [`[mcp_servers.a."\\u005f_proto__"]\nspoiled = 1\n`, 1],
+        [`[[__proto__.b]]\nspoiled = 1\n`, 1],
+        [`__proto__.spoiled = 1\n`, 1],
+        [`[mcp_servers]\na = { b = [\n{ __proto__ = { spoiled = 1 } }] }\n`, 3]
+      ] as const) {
+        assert.strictEqual(yield* problemOf("codex", text), `has a key "__proto__" in line ${line}`, text)
+        assert.notProperty({}, "spoiled")
+      }
+      const { files, place } = yield* placeOf("codex", "[constructor.prototype]\nspoiled = 1\n")
+      yield* ClientFiles.use(({ read }) => read(place)).pipe(Effect.provide(files))
+      assert.notProperty({}, "spoiled")
     })
   )
 

@@ -258,6 +258,51 @@ describe("a request", () => {
     })
   )
 
+  it.live("that is cancelled ends at the server, too, which may keep its stream open", () =>
+    Effect.gen(function* () {
+      const closed = yield* Deferred.make<void>()
+      const server = yield* sessionServer((call) => {
+        if (call.message.method !== "slow") return false
+        call.response.once("close", () => Deferred.doneUnsafe(closed, Effect.void))
+        events(call, { jsonrpc: "2.0", method: "notifications/message" })
+        return true
+      })
+      const client = yield* proxied(server.url)
+      yield* client.write(request("s", "slow"))
+      yield* client.next
+      yield* client.write({ jsonrpc: "2.0", method: "notifications/cancelled", params: { requestId: "s" } })
+      yield* Deferred.await(closed)
+      yield* client.write(request(2, "ping"))
+      assert.strictEqual((yield* client.next).id, 2)
+    })
+  )
+
+  it.live("is not cancelled by another id, although both are the same number as a double", () =>
+    Effect.gen(function* () {
+      const calls: Array<Call> = []
+      const server = yield* sessionServer((call) => {
+        if (call.message.method !== "slow") return false
+        call.response.writeHead(200, { "content-type": "text/event-stream" }).flushHeaders()
+        return calls.push(call) > 0
+      })
+      const client = yield* proxied(server.url)
+      const ids = ["9007199254740993", "9007199254740992", "null"]
+      for (const id of ids) yield* client.write(`{"jsonrpc":"2.0","id":${id},"method":"slow"}`)
+      for (const id of ["9007199254740993", "1e400"]) {
+        yield* client.write(
+          `{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":${id}}}`
+        )
+      }
+      yield* client.write(request(1, "ping"))
+      assert.strictEqual((yield* client.next).id, 1)
+      for (const { response } of calls) response.end()
+      const lines = [yield* client.line, yield* client.line]
+      for (const id of ids.slice(1)) assert.isTrue(lines.some((line) => line.includes(`"id":${id},`)))
+      yield* client.close
+      assert.strictEqual(yield* client.waiting, 0)
+    })
+  )
+
   it.live("may run while hundreds of others do", () =>
     Effect.gen(function* () {
       const calls: Array<Call> = []

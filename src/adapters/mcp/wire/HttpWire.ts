@@ -85,6 +85,15 @@ class Exchange {
   get isRequest(): boolean {
     return this.request.kind === "request"
   }
+
+  /** The messages of one body. An error without an id belongs to the request, unless another response is there. */
+  identified(messages: ReadonlyArray<JsonRpcMessage>): ReadonlyArray<JsonRpcMessage> {
+    const { id } = this.request
+    if (!this.isRequest || id === undefined) return messages
+    if (messages.some((message) => message.answers(this.request))) return messages
+    const own = messages.find((message) => (message.id ?? "null") === "null" && isRpcError(message))
+    return messages.map((message) => (message === own ? message.withId(id) : message))
+  }
 }
 
 /** The wire to one server. */
@@ -177,7 +186,7 @@ class HttpWire<E> implements Wire<E> {
       if (end === "TooLong") return yield* this.#failures.tooLong(this.#maxMiB)
       const messages = messagesIn(text)
       if (messages === undefined && exchange.isRequest) return yield* this.#failures.unusable("it is no JSON")
-      for (const message of messages ?? []) yield* exchange.deliver(message)
+      for (const message of exchange.identified(messages ?? [])) yield* exchange.deliver(message)
       return this.#end(exchange, () => this.#failures.unusable("it belongs to another request"))
     }
   )

@@ -423,6 +423,28 @@ describe("a JSON-RPC error with an HTTP error", () => {
   }
 })
 
+describe("a JSON-RPC error with 200", () => {
+  const error = { code: -32600, message: "Bad request" }
+  for (const [what, body] of [
+    ["without an id", { jsonrpc: "2.0", error }],
+    ["with the id null", { jsonrpc: "2.0", id: null, error }]
+  ] as const) {
+    it.effect(`is the response to the request, ${what}`, () =>
+      Effect.gen(function* () {
+        const { url } = yield* scripted(started, json(body))
+        const wire = yield* openWire(url)
+        yield* post(wire, initialize)
+        const { delivered, end } = yield* post(wire, call)
+        assert.strictEqual(end._tag, "Answered")
+        assert.deepEqual(
+          delivered.map((text) => JSON.parse(text)),
+          [{ ...body, id: 1 }]
+        )
+      }).pipe(Effect.provide(wires))
+    )
+  }
+})
+
 describe("a session that the server has forgotten", () => {
   for (const [what, answering] of [
     ["404", answer(404, "text/plain", "gone")],

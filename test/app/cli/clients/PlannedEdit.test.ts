@@ -130,7 +130,7 @@ describe("installing in a client", () => {
     Effect.gen(function* () {
       const cases = [
         ["cursor", '{ "mcpServers": {', "~/.cursor/mcp.json is not valid JSON in line 1."],
-        ["cursor", "[]", "~/.cursor/mcp.json is written in a way that cannot be edited safely."],
+        ["cursor", "[]", '~/.cursor/mcp.json has no object in "mcpServers".'],
         ["cursor", '{ "mcpServers": [] }', '~/.cursor/mcp.json has no object in "mcpServers".'],
         ["cursor", '{ "mcpServers": "x" }', '~/.cursor/mcp.json has no object in "mcpServers".'],
         [
