@@ -64,7 +64,8 @@ describe("install", () => {
         `Added demo in Codex: ${at(".codex", "config.toml")}`,
         `The file as it was before: ${at(".codex", "config.toml.bak")}`,
         "Running sessions of Codex do not see it. Start a new one.",
-        "Sign-ins are stored in encrypted files: Cursor and Codex need MCP_CLI_ENCRYPTION_KEY in their environment. The password is not written into the entry.",
+        "Sign-ins are stored in encrypted files: Cursor and Codex need MCP_CLI_ENCRYPTION_KEY in their environment (start from a shell that exports it). The password is not written into the entry.",
+        "To need no password, at a desktop with a keyring, run: mcp-cli storage move --to keyring",
         ""
       ].join("\n")
     )
@@ -96,7 +97,10 @@ describe("install", () => {
       env: { MCP_CLI_ENCRYPTION_KEY: "", MCP_CLI_ENCRYPTION_KEY_FILE: file }
     })
     assert.strictEqual(done.code, 0, done.stderr)
-    assert.include(done.stderr, "Zed needs MCP_CLI_ENCRYPTION_KEY_FILE in its environment.")
+    assert.include(
+      done.stderr,
+      "Zed needs MCP_CLI_ENCRYPTION_KEY_FILE in its environment (start from a shell that exports it)."
+    )
     assert.strictEqual((await run(["uninstall", "demo", "--client", "zed", "--yes"])).code, 0)
   })
 
