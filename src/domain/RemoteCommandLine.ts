@@ -1,7 +1,7 @@
 import { Predicate, Result } from "effect"
 import { protocolParameters } from "./AuthorizationRequest.ts"
 import { allOf, has, type RemoteNotice, type RemoteWords, valueOf, wordsOf } from "./RemoteWords.ts"
-import { canonicalResource, isLoopbackHost, isSecureUrl } from "./SecureUrl.ts"
+import { canonicalResource, hasUserInformation, isLoopbackHost, isSecureUrl } from "./SecureUrl.ts"
 
 /** What a command line of mcp-remote wants from the proxy itself. Absent fields: the default of the proxy. */
 export interface RemoteOptions {
@@ -395,6 +395,9 @@ export const readRemoteLine = (
   const isTemplate = url.includes("${")
   if (!isTemplate && (address === null || !/^https?:$/.test(address.protocol))) {
     return refuse(undefined, "is not the http or https URL of a server")
+  }
+  if (address !== null && hasUserInformation(address)) {
+    return refuse(undefined, "has a user name or a password in it. Write them as --header instead")
   }
   const notices = [...words.notices]
   const { headers, ofFiles } = readHeaders({ files, notices, words })

@@ -265,9 +265,9 @@ describe("mcp-cli proxy", () => {
     assert.isUndefined(world.authorizationServer.counts.get("register"))
   })
 
-  it("opens one browser for two processes that start at once, and registers once", async () => {
+  it("opens one browser for 20 processes that start at once, and registers once", async () => {
     const world = await protectedWorld()
-    const clients = [startProxy(world), startProxy(world)]
+    const clients = Array.from({ length: 20 }, () => startProxy(world))
     for (const answer of await Promise.all(clients.map((client) => client.connect())))
       assert.property(answer.result, "serverInfo")
     assert.strictEqual(world.browsersOpened(), 1)
@@ -319,6 +319,23 @@ describe("mcp-cli proxy", () => {
       assert.strictEqual((await client.ended).code, 0)
     }
     assert.strictEqual(world.browsersOpened(), 0)
+  })
+
+  it("refuses a URL with a password in it, as every command does", async () => {
+    const world = await protectedWorld()
+    const url = "https://ann:word@mcp.example.com/mcp"
+    for (const args of [
+      ["proxy"],
+      ["proxy", "--port", "0"],
+      ["auth", "login"],
+      ["auth", "token"],
+      ["auth", "logout"]
+    ]) {
+      const { code, stderr } = await world.run([...args, url])
+      assert.strictEqual(code, 2, stderr)
+      assert.include(stderr, "has a user name or a password in it")
+      assert.notInclude(stderr, "word@")
+    }
   })
 
   it("answers every request with the reason if the server cannot be used", async () => {

@@ -3,7 +3,7 @@ import { Argument } from "effect/cli"
 import { Configuration } from "../../ports/Configuration.ts"
 import { CredentialKey } from "../../domain/CredentialKey.ts"
 import { advice } from "../../domain/Remedy.ts"
-import { canonicalResource } from "../../domain/SecureUrl.ts"
+import { canonicalResource, hasUserInformation } from "../../domain/SecureUrl.ts"
 import { accountName } from "../../domain/SignInError.ts"
 import { fits, itemsOf, type JsonSchema, propertyOf, typesOf, typeText } from "../../domain/ToolSchema.ts"
 import { readyServer } from "../storage/ReadyServer.ts"
@@ -32,8 +32,16 @@ export const isUrl = (given: string): boolean => /^https?:\/\//i.test(given) && 
  * The name of a server that may be given as a URL: its name in the configuration, or its canonical URL. A configuration that
  * cannot be read is an error where a server is used, not here: a sign-in can be removed without one.
  */
-export const resolvedName = (given: string) => {
+export const resolvedName = (given: string): Effect.Effect<string, UsageError, Configuration> => {
   if (!isUrl(given)) return Effect.succeed(given)
+  if (hasUserInformation(new URL(given))) {
+    return Effect.fail(
+      new UsageError({
+        problem: "The URL of the server has a user name or a password in it.",
+        remedies: [advice("Leave them out, and add the server with the header that it needs.")]
+      })
+    )
+  }
   return Configuration.use((configuration) => configuration.server(given)).pipe(
     Effect.map(({ name }) => name),
     Effect.orElseSucceed(() => canonicalResource(new URL(given)))
