@@ -295,8 +295,10 @@ describe("one name in two projects", () => {
   interface Row {
     readonly state: string
     readonly resource: string
+    readonly needsSignIn: boolean
   }
-  const status = async () => JSON.parse((await run("auth", "status", "--json")).stdout) as ReadonlyArray<Row>
+  const status = async () =>
+    JSON.parse((await world.run(["auth", "status", "--json"])).stdout) as ReadonlyArray<Row>
 
   it("is two sign-ins: neither replaces the other, and each is shown with its server", async () => {
     await start()
@@ -305,14 +307,15 @@ describe("one name in two projects", () => {
     const first = await token()
     useThere()
     assert.strictEqual((await world.run(["auth", "token", "demo"])).code, 3)
-    const before = await run("auth", "status")
+    const before = await world.run(["auth", "status"])
+    assert.strictEqual(before.code, 3)
     assert.match(before.stdout, /demo +signed out.*SERVER|SERVER/s)
     assert.include(before.stderr, `mcp-cli auth logout demo --url ${world.mcpServer.url.href}`)
     assert.deepStrictEqual(
-      (await status()).map(({ resource, state }) => [resource, state]).toSorted(),
+      (await status()).map(({ needsSignIn, resource, state }) => [resource, state, needsSignIn]).toSorted(),
       [
-        [world.mcpServer.url.href, "signed in"],
-        [other.url.href, "signed out"]
+        [world.mcpServer.url.href, "signed in", false],
+        [other.url.href, "signed out", true]
       ].toSorted()
     )
     const signedIn = await login()

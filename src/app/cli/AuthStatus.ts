@@ -199,7 +199,9 @@ export const status = Command.make(
           listed.length === 0) &&
         // A user who has only named accounts does not miss the default one.
         (row.state === "expired" ||
-          !shown.some((other) => other.key.server === row.key.server && isUsable(other)))
+          !shown.some(
+            (other) => other.key.server === row.key.server && isUsable(other) && !elsewhere.includes(other)
+          ))
     )
     const invalid = yield* invalidEntries(name)
     const problems = [

@@ -134,6 +134,14 @@ interface SecretStores {
   readonly secrets: ServerSecrets["Service"]
 }
 
+/** Where an entry uses a secret, as it is written. */
+const usesOf = (entry: Readonly<Record<string, unknown>>, secret: string): ReadonlyArray<string> =>
+  ["headers", "env"].flatMap((block) =>
+    Object.entries(entry[block] ?? {}).flatMap(([name, value]) =>
+      String(value).includes(`\${secret:${secret}}`) ? [`"${name}": "${String(value)}" in "${block}"`] : []
+    )
+  )
+
 /** Stores the secrets of a server that was added. One that cannot be stored is left for the user. */
 const storeSecrets = Effect.fnUntraced(function* (
   { secrets, store }: SecretStores,
@@ -152,6 +160,8 @@ const storeSecrets = Effect.fnUntraced(function* (
     for (const secret of result.secrets.keys()) {
       if (known.some(({ name, server }) => server === added.as && name === secret)) continue
       yield* notStored(added.as, secret, "the configuration has that server already")
+      const uses = usesOf(result.entry, secret)
+      if (uses.length > 0) yield* tell(`Its entry needs ${listed(uses)}.`)
     }
   }
   if (added._tag !== "Added") return

@@ -25,7 +25,7 @@ export interface SealedFolder {
   readonly pathOf: (file: string) => string
   /** The files of credentials. */
   readonly sealed: Effect.Effect<ReadonlyArray<string>, StorageError>
-  /** Returns the keys for writing. A folder without a `.salt` gets one. */
+  /** Returns the keys for writing. A folder without a `.salt` gets one, and so does one without files whose password is another. */
   readonly unlock: Effect.Effect<UnlockedSalt, StorageError>
   /** Returns the keys of this text of `.salt`. The key derivation runs once per text. */
   readonly unlockedBy: (salt: string) => Effect.Effect<UnlockedSalt, StorageError>
@@ -131,6 +131,27 @@ export const sealedFolder = (
       return yield* unlockWith(theirs, password)
     })
 
+    const change: SealedFolder["change"] = (effect) =>
+      Effect.catchTag(storeLock(effect), "LockError", explainLock)
+
+    /** Removes a key that opens nothing. False: there are files that it opens. */
+    const forgetUnused = (salt: string) =>
+      change(
+        Effect.gen(function* () {
+          if ((yield* sealed).length > 0) return false
+          if (Option.contains(yield* files.read(saltName), salt)) yield* files.remove(saltName)
+          return true
+        })
+      )
+
+    /** A store that has nothing in it may get another password: nobody else has to know the old one. */
+    const unlockOrSetUp = (salt: string) =>
+      unlockWith(salt).pipe(
+        Effect.catchReason("StorageError", "WrongPassword", (_, error) =>
+          Effect.flatMap(forgetUnused(salt), (isForgotten) => (isForgotten ? setUp : Effect.fail(error)))
+        )
+      )
+
     return {
       files,
       pathOf,
@@ -138,13 +159,13 @@ export const sealedFolder = (
       refuseOrphans,
       unlock: Effect.flatMap(
         files.read(saltName),
-        Option.match({ onNone: () => setUp, onSome: unlockWith })
+        Option.match({ onNone: () => setUp, onSome: unlockOrSetUp })
       ).pipe(turn.withPermit),
       unlockedBy: (salt) =>
         Effect.suspend(() =>
           held?.salt === salt ? Effect.succeed(held) : turn.withPermit(unlockWith(salt))
         ),
-      change: (effect) => Effect.catchTag(storeLock(effect), "LockError", explainLock),
+      change,
       replaceSalt: (before, after) =>
         Effect.gen(function* () {
           if (!Option.contains(yield* files.read(saltName), before.salt)) {

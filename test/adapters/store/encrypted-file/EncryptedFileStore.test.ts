@@ -135,6 +135,24 @@ describe("encrypted files", () => {
     })
   )
 
+  it.effect("get another password once nothing is in them, and then open with that one only", () =>
+    Effect.gen(function* () {
+      const directory = yield* filled
+      const password = "another one"
+      const write = opened(directory, (store) => store.put(linear, credentialWith("x")), { password })
+      assert.strictEqual((yield* failure(write)).reason._tag, "WrongPassword")
+      yield* opened(directory, (store) => store.remove(notion))
+      // Reading changes nothing.
+      assert.isTrue(Option.isNone(yield* opened(directory, (store) => store.get(linear), { password })))
+      const short = opened(directory, (store) => store.unlock, { password: "short" })
+      assert.strictEqual((yield* failure(short)).reason._tag, "PasswordTooShort")
+      yield* write
+      assert.isTrue(Option.isSome(yield* opened(directory, (store) => store.get(linear), { password })))
+      const before = opened(directory, (store) => store.get(linear))
+      assert.strictEqual((yield* failure(before)).reason._tag, "WrongPassword")
+    })
+  )
+
   it.effect("tell a newer version, and stay as they are", () =>
     Effect.gen(function* () {
       for (const name of [".salt", "notion.enc"]) {
