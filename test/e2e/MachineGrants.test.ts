@@ -83,6 +83,20 @@ describe("a server that this program signs in to by itself", () => {
     assert.include(other.stderr, `It is used only with ${world.mcpServer.url.origin}.`)
   })
 
+  it("is not signed in any more as one where a user signs in", async () => {
+    const status = async (...more: ReadonlyArray<string>) =>
+      run(["auth", "status", "secret", "--json", ...more])
+    assert.strictEqual((await status()).code, 0)
+    const other = join(world.home, "by-a-user.json")
+    writeFileSync(other, JSON.stringify({ mcpServers: { secret: { url: world.mcpServer.url.href } } }))
+    const file = ["--config-file", other]
+    const [tools, now] = [await run(["tools", "secret", ...file]), await status(...file)]
+    assert.deepStrictEqual([tools.code, now.code], [3, 3])
+    assert.include(now.stderr, "is for another client, grant or endpoint than the configuration names now")
+    const [row] = JSON.parse(now.stdout) as ReadonlyArray<object>
+    assert.deepInclude(row, { state: "signed out", needsSignIn: true, expiresAt: null })
+  })
+
   it("gets a new token automatically where the server takes the old one no longer", async () => {
     const before = requests()
     world.mcpServer.rejectSeenTokens()

@@ -1,7 +1,8 @@
 import { Clock, Effect, Option, Result } from "effect"
 import { Argument, Command } from "effect/cli"
 import { command, type Remediable } from "../../domain/Remedy.ts"
-import { needsUser } from "../../domain/Server.ts"
+import { isReady } from "../../domain/ConfiguredServer.ts"
+import { needsUser, resourceOf } from "../../domain/Server.ts"
 import { SignInRequired } from "../../domain/SignInError.ts"
 import { Configuration, ConfigurationError } from "../../ports/Configuration.ts"
 import { type AccountStatus, CredentialStatus } from "../credentials/CredentialStatus.ts"
@@ -88,13 +89,44 @@ const isWithoutUser = (name: string) =>
     Effect.orElseSucceed(() => false)
   )
 
+const isUsable = ({ state }: AccountStatus) => state === "signed in" || state === "refreshable"
+
+/** The server of that name. None: it cannot be used now, or refers to stored secrets, which are not read here. */
+const serverNamed = (name: string) =>
+  Configuration.use((configuration) => configuration.server(name)).pipe(
+    Effect.option,
+    Effect.map(Option.filter(isReady)),
+    Effect.map(Option.filter((server) => server._tag === "Http"))
+  )
+
+/** The sign-ins that no command uses: they are for another client, grant or endpoint than the configuration names now. */
+const unfitOf = Effect.fnUntraced(function* (rows: ReadonlyArray<AccountStatus>) {
+  const usable = rows.filter(isUsable)
+  const servers = new Map(
+    yield* Effect.forEach(new Set(usable.map(({ key }) => key.server)), (name) =>
+      Effect.map(serverNamed(name), (server) => [name, server] as const)
+    )
+  )
+  return usable.filter(({ isFor, key, resource }) =>
+    Option.exists(
+      servers.get(key.server) ?? Option.none(),
+      (server) => resource === resourceOf(server) && isFor?.(server) === false
+    )
+  )
+})
+
 /** The error that ends the command if a user has to sign in. */
-const signInRequired = (statuses: ReadonlyArray<AccountStatus>, unattended: boolean) => {
+const signInRequired = (
+  statuses: ReadonlyArray<AccountStatus>,
+  unfit: ReadonlyArray<CredentialKey>,
+  unattended: boolean
+) => {
   const [first, ...others] = statuses
   if (first === undefined) return []
   if (others.length > 0) return [new SignInsRequired({ names: statuses.map(({ key }) => nameOf(key)) })]
   const { account, server } = first.key
-  const why = first.state === "expired" ? "expired" : "never signed in"
+  const state = first.state === "expired" ? "expired" : "never signed in"
+  const why = unfit.includes(first.key) ? "configured otherwise" : state
   return [new SignInRequired({ server, account, why, ...(unattended ? { unattended } : {}) })]
 }
 
@@ -176,10 +208,14 @@ export const status = Command.make(
       expected.flatMap(({ resource, server }) => (resource === undefined ? [] : [[server, resource]]))
     )
     // An account that the command line names is shown even if it is not stored.
-    const shown =
+    const found =
       stored.length === 0 && Option.isSome(name) && Option.isSome(account)
         ? [yield* credentials.of(CredentialKey.of(name.value, account.value, here.get(name.value)))]
         : stored
+    const unfit = (yield* unfitOf(found)).map(({ key }) => key)
+    const shown = found.map((row): AccountStatus =>
+      unfit.includes(row.key) ? { ...row, state: "signed out", expiresAt: undefined, renewable: false } : row
+    )
     const elsewhere = shown.filter(({ key, resource }) => {
       const address = here.get(key.server)
       return resource !== undefined && address !== undefined && address !== resource
@@ -188,7 +224,6 @@ export const status = Command.make(
       shown.filter(({ state }) => state === "signed out"),
       ({ key }) => isWithoutUser(key.server)
     )
-    const isUsable = ({ state }: AccountStatus) => state === "signed in" || state === "refreshable"
     const needing = shown.filter(
       (row) =>
         (row.state === "expired" || row.state === "signed out") &&
@@ -218,7 +253,7 @@ export const status = Command.make(
       yield* printJson(shown.map((row) => json(row, needing.includes(row))))
       // The others are in the rows.
       return yield* reportProblems(
-        [...problems, ...invalid, ...signInRequired(needing, unattended)].slice(0, 1)
+        [...problems, ...invalid, ...signInRequired(needing, unfit, unattended)].slice(0, 1)
       )
     }
     yield* showWarnings()
@@ -245,7 +280,7 @@ export const status = Command.make(
     ])
     yield* showElsewhere(elsewhere)
     yield* showFailed(shown)
-    yield* reportProblems([...problems, ...invalid, ...signInRequired(needing, unattended)])
+    yield* reportProblems([...problems, ...invalid, ...signInRequired(needing, unfit, unattended)])
   })
 ).pipe(
   Command.withDescription(

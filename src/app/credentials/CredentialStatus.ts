@@ -31,6 +31,8 @@ export interface AccountStatus {
   readonly keptIn: StorageDescription
   /** Why a stored credential cannot be read. */
   readonly problem: StorageError | undefined
+  /** True if the stored credential is for the server as it is configured now. Absent: none is stored, or it cannot be read. */
+  readonly isFor?: Credential["isFor"]
   /** The last refresh failed, and a sign-in may be needed. Absent: no refresh is due, or it is not known to fail. */
   readonly failed?: { readonly at: number; readonly answer: string } | undefined
 }
@@ -116,7 +118,8 @@ export const layer: Layer.Layer<CredentialStatus, never, CredentialStore> = Laye
               scopes: credential.grantedScopes,
               issuer: credential.issuer,
               resource: credential.resource,
-              failed: failedRefresh(credential.tokens, now)
+              failed: failedRefresh(credential.tokens, now),
+              isFor: (server) => credential.isFor(server)
             })
           })
         ),
