@@ -18,7 +18,7 @@ import { resolvedName } from "./Arguments.ts"
 import type { JsonOutput } from "./JsonOutput.ts"
 import { print, printJsonLine, tell, tellError, tellWarning } from "./Output.ts"
 import { type RemoteLine, remoteLineOf } from "./RemoteLine.ts"
-import { errorText } from "./RemedyText.ts"
+import { errorLine, errorText } from "./RemedyText.ts"
 import { Account, configFileOfRun, Json } from "./Settings.ts"
 import { UsageError } from "./UsageError.ts"
 import { usableServer } from "./UsableServer.ts"
@@ -302,7 +302,7 @@ export const proxyHttp = Effect.fn("cli.proxy.http")(function* (args: ProxyHttpA
     account,
     ...(way === undefined ? {} : { way }),
     served: new Map(servers.map(({ path, served }) => [path, served])),
-    textOf: (error) => errorText(withLine(error), configFile).replaceAll("\n", " "),
+    textOf: (error) => errorLine(withLine(error), configFile),
     tell: tellProblem
   })
   yield* announce(at, servers, made, args.needsBearer)

@@ -20,7 +20,7 @@ import { resolvedName } from "./Arguments.ts"
 import { errorFormatOfRun, reported, reportError } from "./ErrorReport.ts"
 import { tellError, tellWarning } from "./Output.ts"
 import { type RemoteLine, remoteLineOf } from "./RemoteLine.ts"
-import { errorText } from "./RemedyText.ts"
+import { errorLine } from "./RemedyText.ts"
 import { Account, CallbackTimeout, configFileOfRun } from "./Settings.ts"
 import { UsageError } from "./UsageError.ts"
 import { usableServer } from "./UsableServer.ts"
@@ -102,7 +102,7 @@ const run = Effect.fnUntraced(function* ({ line, name, timeout }: StdioProxyArgu
     rules,
     silence: Option.getOrUndefined(Option.map(timeout, (seconds) => seconds * 1000)),
     prefix: `mcp-cli-${yield* Random.nextIntBetween(0, 2 ** 48)}-`,
-    textOf: (error) => errorText(withLine(error), configFile).replaceAll("\n", " "),
+    textOf: (error) => errorLine(withLine(error), configFile),
     tell: (error) => Effect.provideService(tellError(withLine(error), configFile), Display, display)
   })
 })
@@ -136,7 +136,7 @@ export const proxyStdio = <R>(args: StdioProxyArguments, services: StdioProxySer
           if (Option.isNone(error)) return yield* Effect.failCause(cause)
           // The client may keep this process for hours: tell the user now.
           yield* reportError(cause, yield* errorFormatOfRun)
-          yield* refuseAll(client, errorText(error.value, configFile).replaceAll("\n", " "))
+          yield* refuseAll(client, errorLine(error.value, configFile))
           return yield* Effect.failCause(reported(cause))
         })
       )

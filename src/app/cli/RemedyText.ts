@@ -139,3 +139,11 @@ export const errorText = ({ message, remedies }: Remediable, configFile?: string
 /** Remedies for a program: the data, and the line that a user would read. */
 export const remediesJson = (remedies: ReadonlyArray<Remedy>, configFile?: string) =>
   remedies.map((remedy) => ({ ...remedy, text: remedyText(remedy, configFile) }))
+
+/** An error and its remedies in one line, for a message that has only one. A command ends with a semicolon, which no one copies. */
+export const errorLine = (error: Remediable, configFile?: string): string => {
+  const lines = errorText(error, configFile).split(/\n\s*/)
+  return lines
+    .map((line, at) => (/[.!?:]$/.test(line) || at === lines.length - 1 ? line : `${line};`))
+    .join(" ")
+}

@@ -1,6 +1,12 @@
 import { execFileSync } from "node:child_process"
 import { assert, describe, it } from "@effect/vitest"
-import { commandLine, errorText, remediesJson, remedyText } from "../../../src/app/cli/RemedyText.ts"
+import {
+  commandLine,
+  errorLine,
+  errorText,
+  remediesJson,
+  remedyText
+} from "../../../src/app/cli/RemedyText.ts"
 import * as Remedy from "../../../src/domain/Remedy.ts"
 import {
   RevocationFailed,
@@ -10,6 +16,17 @@ import {
 } from "../../../src/domain/SignInError.ts"
 
 const login = (server: string, account?: string) => Remedy.command("auth login", { server, account })
+
+describe("an error in one line", () => {
+  it("has a mark behind each command that more follows", () => {
+    const { advice } = Remedy
+    const error = { message: "It failed:\nso.", remedies: [login("a"), advice("Or wait."), login("b")] }
+    assert.strictEqual(
+      errorLine(error),
+      "It failed: so. Run: mcp-cli auth login a; Or wait. Run: mcp-cli auth login b"
+    )
+  })
+})
 
 describe("the command of a remedy", () => {
   const cases: ReadonlyArray<readonly [Remedy.Command, string | undefined, string]> = [
