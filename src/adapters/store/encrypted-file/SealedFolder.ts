@@ -144,7 +144,7 @@ export const sealedFolder = (
         })
       )
 
-    /** A store that has nothing in it may get another password: nobody else has to know the old one. */
+    /** A store that has nothing in it may get another password: the old one opens nothing. */
     const unlockOrSetUp = (salt: string) =>
       unlockWith(salt).pipe(
         Effect.catchReason("StorageError", "WrongPassword", (_, error) =>
