@@ -397,7 +397,7 @@ export const readRemoteLine = (
     return refuse(undefined, "is not the http or https URL of a server")
   }
   if (address !== null && hasUserInformation(address)) {
-    return refuse(undefined, "has a user name or a password in it. Write them as --header instead")
+    return refuse(undefined, "has a user name or a password in it. Leave them out, and send a header instead")
   }
   const notices = [...words.notices]
   const { headers, ofFiles } = readHeaders({ files, notices, words })

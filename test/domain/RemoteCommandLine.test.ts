@@ -299,7 +299,7 @@ describe("the flags of mcp-remote", () => {
     [["https://<your-host>/mcp"], "URL is not the http or https URL of a server"],
     [
       ["https://user:pw@mcp.example.com/mcp"],
-      "URL has a user name or a password in it. Write them as --header instead"
+      "URL has a user name or a password in it. Leave them out, and send a header instead"
     ],
     [["ftp://mcp.example.com"], "URL is not the http or https URL of a server"],
     [[url, "--authorize-param", "x"], "authorize-param must be written as NAME=VALUE"],

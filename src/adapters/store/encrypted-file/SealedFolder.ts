@@ -52,6 +52,17 @@ export const faultAt = (path: string, fault: FileFault, key?: CredentialKey): St
         : new Corrupt({ path, detail: fault.detail, ...(key === undefined ? {} : { key }) })
   })
 
+const explainLock =
+  (path: string) =>
+  ({ detail, fixes = [] }: LockError): StorageError =>
+    new StorageError({
+      reason: new Inaccessible({
+        path,
+        detail: detail ?? "another mcp-cli process is busy with it and did not finish in time; try again",
+        fixes
+      })
+    })
+
 /**
  * The folder at a path.
  *
@@ -70,15 +81,6 @@ export const sealedFolder = (
     const turn = Semaphore.makeUnsafe(1)
     /** The `.salt` that was last unlocked. If the file changes, it is unlocked again. */
     let held: UnlockedSalt | undefined
-
-    const explainLock = ({ detail, fixes = [] }: LockError) =>
-      new StorageError({
-        reason: new Inaccessible({
-          path: directory,
-          detail: detail ?? "another mcp-cli process is busy with it and did not finish in time; try again",
-          fixes
-        })
-      })
 
     const unlockWith = Effect.fnUntraced(function* (salt: string, chosen?: Redacted.Redacted) {
       if (held?.salt === salt) return held
@@ -132,7 +134,7 @@ export const sealedFolder = (
     })
 
     const change: SealedFolder["change"] = (effect) =>
-      Effect.catchTag(storeLock(effect), "LockError", explainLock)
+      Effect.catchTag(storeLock(effect), "LockError", explainLock(directory))
 
     /** Removes a key that opens nothing. False: there are files that it opens. */
     const forgetUnused = (salt: string) =>
