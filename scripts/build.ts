@@ -246,7 +246,7 @@ const program = await bundle(
         // Starts before the rest of the program is loaded.
         {
           name: "early",
-          test: /(CommandNames|KeyringStart|SecretServiceReader|BusMessage|KeyDerivation|Prefetch|HomeFolder)\.ts$|^\0first-use/,
+          test: /(CommandNames|KeyringStart|SecretServiceReader|BusMessage|KeyDerivation|Prefetch|HomeFolder|HomePath|MakeFolder)\.ts$|^\0first-use/,
           includeDependenciesRecursively: true,
           priority: 2
         },

@@ -100,5 +100,8 @@ export const storageBackends = {
 /** The name of a backend of mcp-cli. */
 export type StorageBackendName = keyof typeof storageBackends
 
+/** Stands for the keyring of the system in a move: its name differs between systems. */
+export const anyKeyring = "keyring"
+
 /** The names that `tokenStorage.backend` accepts besides `auto`. */
 export const storageBackendNames = Object.keys(storageBackends) as ReadonlyArray<StorageBackendName>

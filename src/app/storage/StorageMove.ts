@@ -4,7 +4,7 @@ import { CredentialKey } from "../../domain/CredentialKey.ts"
 import type { IsOwn } from "../../domain/OwnCredentials.ts"
 import type { LockError } from "../../ports/CredentialLock.ts"
 import { type StorageDescription, StorageError } from "../../ports/CredentialStore.ts"
-import type { StorageBackend } from "../../ports/StorageBackend.ts"
+import { anyKeyring, type StorageBackend } from "../../ports/StorageBackend.ts"
 import { type OpenStorage, StorageBackends } from "../../ports/StorageBackends.ts"
 import { StorageChoices } from "../../ports/StorageChoice.ts"
 import { BackendError, isUnreadable, Unavailable } from "../../ports/StorageFailure.ts"
@@ -72,9 +72,6 @@ export class StorageMove extends Context.Service<
     readonly shared: (to: string, from?: string) => Effect.Effect<ReadonlyArray<SharedSource>, StorageError>
   }
 >()("mcp-cli-oauth/app/storage/StorageMove") {}
-
-/** Stands for the keyring of the system, whose name differs between systems. */
-export const anyKeyring = "keyring"
 
 /** The lock of a move on this machine; no key of any store. */
 const everything = CredentialKey.of("all sign-ins")
