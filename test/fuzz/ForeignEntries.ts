@@ -98,7 +98,7 @@ export const foreignEntries: Target<Foreign> = {
         const [command = "", ...args] = line
         remoteWordsOf(command, args)
         for (const text of [JSON.stringify(entry), line.join(" ")]) {
-          mcpRemoteSignIn(url, text, text)
+          mcpRemoteSignIn(url, { text, modifiedAt: 0 }, text)
           for (const decode of [claudeCodeSignIns, codexSignIns, mcporterSignIns]) decode(text)
         }
         return { line: readRemoteLine(line), entry: readForeignEntry("server", entry) }

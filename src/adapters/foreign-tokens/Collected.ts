@@ -41,21 +41,31 @@ export class Collected {
 
   /** Reads a file as text. Undefined: it is absent, or a note says why not. */
   readonly text = (path: string): Effect.Effect<string | undefined> =>
-    Effect.map(this.bytes(path), (bytes) => {
-      if (bytes === undefined) return undefined
-      const text = textOf(bytes)
-      if (text === undefined) this.note(`${path} was not read: it is not UTF-8 text.`)
-      return text
+    Effect.map(this.textFile(path), (file) => file?.text)
+
+  /** Reads a file as text, with the time when it was written. Undefined: it is absent, or a note says why not. */
+  readonly textFile = (
+    path: string
+  ): Effect.Effect<{ readonly text: string; readonly modifiedAt: number } | undefined> =>
+    Effect.map(this.#read(path), (file) => {
+      if (file === undefined) return undefined
+      const text = textOf(file.bytes)
+      if (text !== undefined) return { text, modifiedAt: file.modifiedAt }
+      this.note(`${path} was not read: it is not UTF-8 text.`)
+      return undefined
     })
 
   readonly bytes = (path: string): Effect.Effect<Uint8Array | undefined> =>
+    Effect.map(this.#read(path), (file) => file?.bytes)
+
+  readonly #read = (path: string) =>
     Effect.map(
       Effect.promise(() => readForeignFile(path)),
       (file) => {
         if (file._tag === "Unreadable") this.note(file.note)
         if (file._tag !== "Read") return undefined
         this.note(...file.notes)
-        return file.bytes
+        return file
       }
     )
 

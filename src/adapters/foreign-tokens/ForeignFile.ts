@@ -6,7 +6,13 @@ const maxBytes = 16 * 1024 * 1024
 
 /** A file of another program that was read, or why not: a sentence. */
 export type ForeignFile =
-  | { readonly _tag: "Read"; readonly bytes: Uint8Array; readonly notes: ReadonlyArray<string> }
+  | {
+      readonly _tag: "Read"
+      readonly bytes: Uint8Array
+      /** Milliseconds since the epoch. */
+      readonly modifiedAt: number
+      readonly notes: ReadonlyArray<string>
+    }
   | { readonly _tag: "Absent" }
   | { readonly _tag: "Unreadable"; readonly note: string }
 
@@ -22,7 +28,7 @@ export const readForeignFile = async (path: string): Promise<ForeignFile> => {
     // Opening a pipe without a writer would never end.
     const file = await fs.open(path, fs.constants.O_RDONLY | (fs.constants.O_NONBLOCK ?? 0))
     try {
-      const { mode, size, uid } = await file.stat().then((stats) => {
+      const { mode, mtimeMs, size, uid } = await file.stat().then((stats) => {
         if (!stats.isFile()) throw Object.assign(new Error(), { code: "not a file" })
         return stats
       })
@@ -34,7 +40,7 @@ export const readForeignFile = async (path: string): Promise<ForeignFile> => {
       const notes = isExposed
         ? [`${path} can be read by other users of this machine: run chmod 600 on it.`]
         : []
-      return { _tag: "Read", bytes, notes }
+      return { _tag: "Read", bytes, modifiedAt: mtimeMs, notes }
     } finally {
       await file.close()
     }

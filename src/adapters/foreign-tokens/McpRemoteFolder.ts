@@ -40,7 +40,7 @@ export const readMcpRemote = Effect.fnUntraced(function* (
       }
       // A folder of an older version has older tokens.
       if (seen.has(url)) continue
-      const tokens = yield* collected.text(join(inside, file))
+      const tokens = yield* collected.textFile(join(inside, file))
       if (tokens === undefined) continue
       const client = yield* collected.text(join(inside, `${hash}_client_info.json`))
       const signIn = mcpRemoteSignIn(url, tokens, client)

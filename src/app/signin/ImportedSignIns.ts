@@ -213,7 +213,11 @@ export const layer: Layer.Layer<ImportedSignIns, never, CredentialLock | Credent
         const before = decisionBy(yield* stored, server, tokens, now, takeOver)
         if (before !== undefined) return before
         if (usable === undefined) {
-          const isExpired = skipped("has an access token that has expired")
+          const isExpired = skipped(
+            tokens.expiresAt === undefined
+              ? "does not say when its access token expires"
+              : "has an access token that has expired"
+          )
           return tokens.refreshToken === undefined ? isExpired : { ...isExpired, needsRefreshToken: true }
         }
         const resolved = yield* Effect.result(resolve(server))

@@ -96,7 +96,7 @@ describe("importing a sign-in", () => {
     Effect.gen(function* () {
       for (const [expiresAt, why] of [
         [start - 1, "has an access token that has expired"],
-        [undefined, "has an access token that has expired"]
+        [undefined, "does not say when its access token expires"]
       ] as const) {
         const signIn = tokens(expiresAt === undefined ? {} : { expiresAt })
         const outcome = yield* take(signIn)

@@ -47,8 +47,11 @@ describe("the tokens of other programs", () => {
   it("of mcp-remote 0.15.1, as it wrote them", () => {
     const decoded = mcpRemoteSignIn(
       url,
-      `{ "access_token": "at", "token_type": "Bearer", "expires_in": 3599, "refresh_token": "rt", "scope": "a b",
+      {
+        text: `{ "access_token": "at", "token_type": "Bearer", "expires_in": 3599, "refresh_token": "rt", "scope": "a b",
         "expires_at": ${milliseconds}, "requested_scope": "a", "issuer": "https://as.example" }`,
+        modifiedAt: 0
+      },
       `{ "client_id": "c", "client_secret": "s", "client_secret_expires_at": ${seconds}, "issuer": "https://as.example",
         "redirect_uris": ["http://localhost:3335/oauth/callback"], "token_endpoint_auth_method": "client_secret_post" }`
     )
@@ -65,17 +68,19 @@ describe("the tokens of other programs", () => {
       },
       tokens
     })
-    // Older versions know no end, and a damaged client is none.
-    const older = mcpRemoteSignIn(
-      url,
-      '{ "access_token": "at", "token_type": "bearer", "expires_at": null }',
-      "{"
-    )
-    assert.deepStrictEqual<unknown>(shown(Option.getOrThrow(older)), {
-      name: url,
-      serverUrl: url,
-      tokens: { accessToken: "at" }
-    })
+    // Older versions write what the server has answered: its lifetime counts from then. A damaged client is none.
+    for (const [lifetime, expected] of [
+      ['"expires_in": 600', { expiresAt: milliseconds + 600_000 }],
+      ['"expires_in": null', {}]
+    ] as const) {
+      const text = `{ "access_token": "at", "token_type": "bearer", "expires_at": null, ${lifetime} }`
+      const older = mcpRemoteSignIn(url, { text, modifiedAt: milliseconds }, "{")
+      assert.deepStrictEqual<unknown>(shown(Option.getOrThrow(older)), {
+        name: url,
+        serverUrl: url,
+        tokens: { accessToken: "at", ...expected }
+      })
+    }
   })
 
   it("of Claude Code, beside the sign-in to Claude itself", () => {
@@ -253,7 +258,7 @@ describe("the tokens of other programs", () => {
   })
 
   it.each([
-    ["mcp-remote", (text: string) => mcpRemoteSignIn(url, text, text)],
+    ["mcp-remote", (text: string) => mcpRemoteSignIn(url, { text, modifiedAt: 0 }, text)],
     ["Claude Code", claudeCodeSignIns],
     ["Gemini CLI", geminiSignIns],
     ["Gemini CLI, sealed", geminiSealedSignIns],
