@@ -143,8 +143,8 @@ const samples: Samples = {
   StaleRegistration: [new StaleRegistration({ server, issuer: "https://as.test", clientId: "c" })],
   StorageError: [
     new NoPassword(),
-    new UnusablePassword({ file: "/x", problem: "is empty" }),
-    new UnusablePassword({ problem: "are both set" }),
+    new UnusablePassword({ use: "store", file: "/x", problem: "is empty" }),
+    new UnusablePassword({ use: "rekey", problem: "are both set" }),
     new Corrupt({ path: "/x", detail: "x" }),
     new Superseded({ server }),
     new Unavailable({ backend: storageBackends.keychain, detail: "x" })
