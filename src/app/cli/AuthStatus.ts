@@ -49,8 +49,9 @@ const json = (status: AccountStatus, needsSignIn: boolean): JsonOutput<"auth sta
   server: status.key.server,
   account: status.key.account,
   state: status.state,
-  needsSignIn,
-  renewable: status.renewable,
+  // What an unreadable record holds is not known.
+  needsSignIn: status.state === "unreadable" ? null : needsSignIn,
+  renewable: status.state === "unreadable" ? null : status.renewable,
   expiresAt: status.expiresAt === undefined ? null : isoTime(status.expiresAt),
   scopes: status.scopes,
   issuer: status.issuer ?? null,
