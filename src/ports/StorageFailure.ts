@@ -255,6 +255,25 @@ export class TimedOut extends Schema.TaggedError<TimedOut>()("TimedOut", {
   }
 }
 
+/** A store at one end of a move is locked. An original is removed only after its copy was verified, so nothing is lost. */
+export class MoveLocked extends Schema.TaggedError<MoveLocked>()("MoveLocked", {
+  /** `source`: where the sign-ins are. `target`: where they are moved to. */
+  end: Schema.Literals(["source", "target"]),
+  backend: StorageBackend,
+  /** What is wrong, as a clause. */
+  problem: Schema.String,
+  fixes: Schema.Array(Remedy.Remedy)
+}) {
+  override get message(): string {
+    const { label } = this.backend
+    return `Sign-ins cannot be moved ${this.end === "source" ? "out of" : "to"} ${label}: ${this.problem}.`
+  }
+
+  get remedies(): ReadonlyArray<Remedy.Remedy> {
+    return this.fixes
+  }
+}
+
 /** The backend cannot store a record of this kind. Nothing was changed. */
 export class Unsupported extends Schema.TaggedError<Unsupported>()("Unsupported", {
   backend: StorageBackend,
@@ -375,6 +394,7 @@ export type StorageFailure =
   | Locked
   | Denied
   | TimedOut
+  | MoveLocked
   | Unsupported
   | BackendError
   | Superseded
@@ -390,6 +410,7 @@ export const isOfWholeStore = (reason: StorageFailure): boolean => {
     case "Unavailable":
     case "Locked":
     case "TimedOut":
+    case "MoveLocked":
       return true
     case "VaultFailure":
       // A policy may allow one path and not the next.

@@ -26,7 +26,13 @@ import { NetworkError } from "../../../src/ports/HttpTransport.ts"
 import { McpError } from "../../../src/ports/McpConnector.ts"
 import { NoNewPassword } from "../../../src/ports/StorageRekey.ts"
 import { storageBackends } from "../../../src/ports/StorageBackend.ts"
-import { Corrupt, NoPassword, Unavailable, UnusablePassword } from "../../../src/ports/StorageFailure.ts"
+import {
+  Corrupt,
+  MoveLocked,
+  NoPassword,
+  Unavailable,
+  UnusablePassword
+} from "../../../src/ports/StorageFailure.ts"
 import { Superseded } from "../../../src/ports/Superseded.ts"
 import { ServerExists } from "../../../src/ports/ConfigurationEditor.ts"
 import { FileEditError } from "../../../src/ports/FileEditor.ts"
@@ -147,7 +153,8 @@ const samples: Samples = {
     new UnusablePassword({ use: "rekey", problem: "are both set" }),
     new Corrupt({ path: "/x", detail: "x" }),
     new Superseded({ server }),
-    new Unavailable({ backend: storageBackends.keychain, detail: "x" })
+    new Unavailable({ backend: storageBackends.keychain, detail: "x" }),
+    new MoveLocked({ end: "source", backend: storageBackends.keychain, problem: "x", fixes: [] })
   ].map((reason) => new StorageError({ reason })),
   TokenBoundToKey: [new TokenBoundToKey({ server })],
   TokenRequestError: failures.flatMap((reason) => [
