@@ -123,12 +123,14 @@ const signInRequired = (
   unattended: boolean
 ) => {
   const [first, ...others] = statuses
+  const inCi = unattended ? { unattended } : {}
   if (first === undefined) return []
-  if (others.length > 0) return [new SignInsRequired({ names: statuses.map(({ key }) => nameOf(key)) })]
+  if (others.length > 0)
+    return [new SignInsRequired({ names: statuses.map(({ key }) => nameOf(key)), ...inCi })]
   const { account, server } = first.key
   const state = first.state === "expired" ? "expired" : "never signed in"
   const why = unfit.includes(first.key) ? "configured otherwise" : state
-  return [new SignInRequired({ server, account, why, ...(unattended ? { unattended } : {}) })]
+  return [new SignInRequired({ server, account, why, ...inCi })]
 }
 
 /** Problems that are shown. A policy may forbid each record of a thousand. */

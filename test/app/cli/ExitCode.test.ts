@@ -141,7 +141,10 @@ const samples: Samples = {
     (error) => new SignInError.SignInRefused({ server, error })
   ),
   SignInRequired: why.map((reason) => new SignInError.SignInRequired({ server, why: reason })),
-  SignInsRequired: [new SignInsRequired({ names: ["a", "b"] })],
+  SignInsRequired: [
+    new SignInsRequired({ names: ["a", "b"] }),
+    new SignInsRequired({ names: ["a", "b"], unattended: true })
+  ],
   SignInTimedOut: [
     new SignInError.SignInTimedOut({ server, seconds: 300 }),
     new SignInError.SignInTimedOut({ server, seconds: 300, device: true })
