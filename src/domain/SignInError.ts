@@ -30,11 +30,22 @@ const plural = (count: number, noun: string): string => `${count} ${noun}${count
 /** True: the run is in continuous integration, where no command signs in. Absent: false. */
 const unattended = Schema.optionalKey(Schema.Boolean)
 
-/** What helps where no command signs in. */
-const withoutLogin = (server: string): ReadonlyArray<Remedy.Remedy> => [
+const signInElsewhere = (which: string): Remedy.Remedy =>
   Remedy.advice(
-    "No command signs in while CI is set. Sign in on a machine with a browser, and let this job use that sign-in: in Vault, or in encrypted files that it has."
-  ),
+    `No command signs in while CI is set. Sign in on a machine with a browser, and let this job use ${which}: in Vault, or in encrypted files that it has.`
+  )
+
+/** What helps several servers where no command signs in. */
+export const remediesWithoutLogin: ReadonlyArray<Remedy.Remedy> = [
+  signInElsewhere("these sign-ins"),
+  Remedy.advice(
+    'If a provider has a grant without a user, set "grant_type" in the oauth block of its server.'
+  )
+]
+
+/** The same for one server. */
+const withoutLogin = (server: string): ReadonlyArray<Remedy.Remedy> => [
+  signInElsewhere("that sign-in"),
   Remedy.set(Remedy.oauthOf(server), { grant_type: null }, "its provider has a grant without a user")
 ]
 

@@ -12,8 +12,9 @@ import { printCells } from "../app/cli/Output.ts"
 import { builtInFlags, program } from "../app/cli/Program.ts"
 import { settings } from "../app/cli/Settings.ts"
 import { ConfigurationTrust, type RequireApproval } from "../ports/ConfigurationTrust.ts"
+import { anyKeyring } from "../ports/StorageBackend.ts"
 import { live } from "./Live.ts"
-import { knownNames } from "./StorageLive.ts"
+import { keyrings, knownNames } from "./StorageLive.ts"
 
 /** The commands and flags of the program. */
 export const commandTable = Effect.gen(function* () {
@@ -21,6 +22,13 @@ export const commandTable = Effect.gen(function* () {
   const all = Object.fromEntries([...settings, ...builtInFlags].map(({ flag }, at) => [String(at), flag]))
   return { root, globalFlags: Completions.fromCommand(Command.make("", all)).flags }
 })
+
+/** The names of keyrings that a system does not have. */
+export const absentBackends = (platform: NodeJS.Platform): ReadonlyArray<string> => {
+  const own = keyrings[platform]
+  const all = [anyKeyring, ...Object.values(keyrings)]
+  return own === undefined ? all : all.filter((name) => name !== anyKeyring && name !== own)
+}
 
 /** Nothing is asked while the user types: a configuration that is not approved has no candidates. */
 const trust = Layer.succeed(ConfigurationTrust, (found): ReturnType<RequireApproval> =>
@@ -48,9 +56,11 @@ export const complete = Effect.fnUntraced(
     const configuration = ConfigurationFile.layer({ path, searchesWorkingDirectory: true }).pipe(
       Layer.provide([NodeFileSystem.layer, NodePath.layer, trust])
     )
-    const rows = yield* answer({ shell, line, type, breaks }, root, globalFlags).pipe(
-      Effect.provide(Layer.merge(configuration, knownNames))
-    )
+    const rows = yield* answer(
+      { shell, line, type, breaks, absent: absentBackends(process.platform) },
+      root,
+      globalFlags
+    ).pipe(Effect.provide(Layer.merge(configuration, knownNames)))
     yield* printCells(rows)
   },
   (completed) => Effect.ignoreCause(completed)

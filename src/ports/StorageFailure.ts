@@ -45,17 +45,26 @@ export class NoPassword extends Schema.TaggedError<NoPassword>()("NoPassword", {
   }
 }
 
-/** The environment does not give the one password that it names. Nothing was read or changed. */
+/** The variable of a password: of the store, or of a new one for it. The name with `_FILE` is that of a file with it. */
+const passwordVariable = {
+  store: "MCP_CLI_ENCRYPTION_KEY",
+  rekey: "MCP_CLI_NEW_ENCRYPTION_KEY"
+} as const
+
+/** The environment does not give the one password that it names. Nothing was changed. */
 export class UnusablePassword extends Schema.TaggedError<UnusablePassword>()("UnusablePassword", {
+  /** The password of a store, or a new one for an existing one. */
+  use: Schema.Literals(["store", "rekey"]),
   /** The file that cannot be used. Absent: two variables name a password. */
   file: Schema.optionalKey(Schema.String),
   /** What is wrong, as a predicate: `is empty`. Never a part of the password. */
   problem: Schema.String
 }) {
   override get message(): string {
+    const name = passwordVariable[this.use]
     return this.file === undefined
-      ? `MCP_CLI_ENCRYPTION_KEY and MCP_CLI_ENCRYPTION_KEY_FILE ${this.problem}.`
-      : `${this.file}, which MCP_CLI_ENCRYPTION_KEY_FILE names, ${this.problem}.`
+      ? `${name} and ${name}_FILE ${this.problem}.`
+      : `${this.file}, which ${name}_FILE names, ${this.problem}.`
   }
 
   get remedies(): ReadonlyArray<Remedy.Remedy> {
@@ -63,7 +72,7 @@ export class UnusablePassword extends Schema.TaggedError<UnusablePassword>()("Un
       Remedy.advice(
         this.file === undefined
           ? "Unset one of the two."
-          : "Correct MCP_CLI_ENCRYPTION_KEY_FILE, or put the password into that file."
+          : `Correct ${passwordVariable[this.use]}_FILE, or put the password into that file.`
       )
     ]
   }
@@ -82,10 +91,9 @@ export class PasswordTooShort extends Schema.TaggedError<PasswordTooShort>()("Pa
   }
 
   get remedies(): ReadonlyArray<Remedy.Remedy> {
-    const source =
-      this.use === "store"
-        ? 'MCP_CLI_ENCRYPTION_KEY (or the file of MCP_CLI_ENCRYPTION_KEY_FILE), or "password" in "tokenStorage",'
-        : "MCP_CLI_NEW_ENCRYPTION_KEY"
+    const name = passwordVariable[this.use]
+    const variable = `${name} (or the file of ${name}_FILE)`
+    const source = this.use === "store" ? `${variable}, or "password" in "tokenStorage",` : variable
     return [Remedy.advice(`Set ${source} to ${this.minLength} characters or more.`)]
   }
 }
@@ -247,6 +255,25 @@ export class TimedOut extends Schema.TaggedError<TimedOut>()("TimedOut", {
   }
 }
 
+/** A store at one end of a move is locked. An original is removed only after its copy was verified, so nothing is lost. */
+export class MoveLocked extends Schema.TaggedError<MoveLocked>()("MoveLocked", {
+  /** `source`: where the sign-ins are. `target`: where they are moved to. */
+  end: Schema.Literals(["source", "target"]),
+  backend: StorageBackend,
+  /** What is wrong, as a clause. */
+  problem: Schema.String,
+  fixes: Schema.Array(Remedy.Remedy)
+}) {
+  override get message(): string {
+    const { label } = this.backend
+    return `Sign-ins cannot be moved ${this.end === "source" ? "out of" : "to"} ${label}: ${this.problem}.`
+  }
+
+  get remedies(): ReadonlyArray<Remedy.Remedy> {
+    return this.fixes
+  }
+}
+
 /** The backend cannot store a record of this kind. Nothing was changed. */
 export class Unsupported extends Schema.TaggedError<Unsupported>()("Unsupported", {
   backend: StorageBackend,
@@ -367,6 +394,7 @@ export type StorageFailure =
   | Locked
   | Denied
   | TimedOut
+  | MoveLocked
   | Unsupported
   | BackendError
   | Superseded
@@ -382,6 +410,7 @@ export const isOfWholeStore = (reason: StorageFailure): boolean => {
     case "Unavailable":
     case "Locked":
     case "TimedOut":
+    case "MoveLocked":
       return true
     case "VaultFailure":
       // A policy may allow one path and not the next.

@@ -20,7 +20,7 @@ export class NoNewPassword extends Schema.TaggedError<NoNewPassword>()("NoNewPas
     return [
       Remedy.advice(
         this.attempts === undefined
-          ? "Set MCP_CLI_NEW_ENCRYPTION_KEY to a password that is not empty, or run this in a terminal to be asked."
+          ? "Set MCP_CLI_NEW_ENCRYPTION_KEY, or MCP_CLI_NEW_ENCRYPTION_KEY_FILE to the path of a file with the new password, or run this in a terminal to be asked."
           : "Run it again and type the same password twice, of 8 characters or more, or set MCP_CLI_NEW_ENCRYPTION_KEY."
       )
     ]

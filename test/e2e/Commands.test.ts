@@ -318,6 +318,11 @@ describe("the store", () => {
     const status = await world.run(["auth", "status"], wrong)
     assert.strictEqual(status.code, 4)
     assert.match(status.stdout, /demo +unreadable/)
+    const asJson = await world.run(["auth", "status", "--json"], wrong)
+    assert.strictEqual(asJson.code, 4)
+    // Nobody knows what a locked store holds.
+    const unknown = { state: "unreadable", needsSignIn: null, renewable: null, expiresAt: null }
+    assert.deepInclude((JSON.parse(asJson.stdout) as ReadonlyArray<object>)[0], unknown)
     assert.isTrue(readFileSync(file).equals(before))
   })
 

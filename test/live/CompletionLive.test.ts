@@ -5,7 +5,7 @@ import { answer } from "../../src/app/cli/completion/Answer.ts"
 import { kinds } from "../../src/app/cli/completion/Expected.ts"
 import { shells } from "../../src/app/cli/completion/ShellLine.ts"
 import { scripts } from "../../src/app/cli/completion/ShellScripts.ts"
-import { commandTable } from "../../src/live/CompletionLive.ts"
+import { absentBackends, commandTable } from "../../src/live/CompletionLive.ts"
 import { Configuration } from "../../src/ports/Configuration.ts"
 import { KnownNames } from "../../src/ports/KnownNames.ts"
 import { serverNamed } from "../app/World.ts"
@@ -39,9 +39,10 @@ const known = Layer.mergeAll(
 )
 
 /** The values that zsh gets, and what the first line says. */
-const asked = Effect.fnUntraced(function* (line: string) {
+const asked = Effect.fnUntraced(function* (line: string, platform: NodeJS.Platform = "linux") {
   const { globalFlags, root } = yield* commandTable
-  const [[directive] = [], ...rows] = yield* answer({ shell: "zsh", line }, root, globalFlags)
+  const absent = absentBackends(platform)
+  const [[directive] = [], ...rows] = yield* answer({ shell: "zsh", line, absent }, root, globalFlags)
   return { directive, values: rows.map(([value]) => value), rows }
 }, Effect.provide(known))
 
@@ -68,10 +69,21 @@ describe("completions", () => {
       ["login", "doctor", "status", "token", "headers", "logout", "reset", "client-metadata"]
     ],
     ["mcp-cli completions ", ["bash", "zsh", "fish", "powershell"]],
-    ["mcp-cli storage move --to ", ["keyring", "keychain", "windows", "secretservice", "vault", "encrypted"]],
+    ["mcp-cli storage move --to ", ["keyring", "secretservice", "vault", "encrypted"]],
+    ["mcp-cli storage move --to vault --from ", ["keyring", "secretservice", "vault", "encrypted"]],
     ["mcp-cli auth login notion --scope ", []]
   ])("after %s", ([line, values]) =>
     Effect.map(asked(line), (found) => assert.deepEqual(found.values, [...values]))
+  )
+
+  it.effect.each<[NodeJS.Platform, ReadonlyArray<string>]>([
+    ["darwin", ["keyring", "keychain", "vault", "encrypted"]],
+    ["win32", ["keyring", "windows", "vault", "encrypted"]],
+    ["freebsd", ["vault", "encrypted"]]
+  ])("have only the keyring of this system: %s", ([platform, values]) =>
+    Effect.map(asked("mcp-cli storage move --to ", platform), (found) =>
+      assert.deepEqual(found.values, [...values])
+    )
   )
 
   it.effect("have every flag of a command and of the program, and none twice", () =>

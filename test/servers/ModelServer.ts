@@ -167,7 +167,7 @@ const start = async (options: ModelServerOptions) => {
         // One event a packet, as over a network.
         await new Promise((resolve) => setImmediate(resolve))
       }
-      response.end()
+      if (mode !== "left-open") response.end()
     } catch (error) {
       if (!(error instanceof Refusal)) throw error
       entry.refused = error.message

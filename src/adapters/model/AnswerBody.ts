@@ -6,6 +6,8 @@ export interface TextRepair {
   readonly add: (part: string) => string
   /** Returns the rest. */
   readonly end: () => string
+  /** True once the last event was taken: the body ends there, also if the server leaves the connection open. */
+  readonly hasEnded: () => boolean
 }
 
 /** What is done to a body on its way to the package of a provider. */
@@ -16,6 +18,22 @@ export interface AnswerBodyOptions {
   readonly repair: TextRepair | undefined
   /** Ends the body with its reason: the packages of the providers only stop to read it. */
   readonly signal: AbortSignal | undefined
+}
+
+/** Milliseconds in which a server may end a body behind its last event, so that the connection is used again. */
+const maxRest = 1000
+
+/** Reads what is left of a body. The connection of one that goes on is closed. */
+const readRest = async (reader: ReadableStreamDefaultReader<Uint8Array>): Promise<void> => {
+  const timer = setTimeout(() => void reader.cancel().catch(() => undefined), maxRest)
+  timer.unref()
+  try {
+    while (!(await reader.read()).done);
+  } catch {
+    // The answer is complete.
+  } finally {
+    clearTimeout(timer)
+  }
 }
 
 /** Counts bytes, and says what there are too many of. */
@@ -89,9 +107,11 @@ export const answerBody = (
           if (error !== undefined) return fail(controller, error)
           const part = change(value)
           if (part.length > 0) controller.enqueue(part)
-          if (done) {
+          const hasEnded = repair?.hasEnded() === true
+          if (done || hasEnded) {
             finish()
-            return controller.close()
+            controller.close()
+            return done ? undefined : void readRest(reader)
           }
           if (part.length > 0) return
         }

@@ -34,24 +34,31 @@ const repairedLine = (line: string): string => {
   }
 }
 
+/** A line, without what ends it: a line feed, a carriage return, or both. */
+const line = /[^\r\n]+/g
+
 /**
  * Turns the arguments of calls that a server of Chat Completions writes as an object into text, as the API defines them. The
- * package of the provider refuses the event otherwise.
+ * package of the provider refuses the event otherwise. The answer ends with `[DONE]`: the package waits for the end of the
+ * connection, which some gateways leave open.
  */
 export const makeTextArguments = (): TextRepair => {
   let rest = ""
+  let hasEnded = false
   return {
     add: (part) => {
       // Only the part is searched: a long line may arrive in many.
-      const end = part.lastIndexOf("\n") + 1
+      const end = Math.max(part.lastIndexOf("\n"), part.lastIndexOf("\r")) + 1
       if (end === 0) {
         rest += part
         return ""
       }
       const lines = rest + part.slice(0, end)
       rest = part.slice(end)
-      return lines.includes('"arguments"') ? lines.split("\n").map(repairedLine).join("\n") : lines
+      hasEnded ||= lines.includes("[DONE]") && /^data: ?\[DONE\]$/m.test(lines)
+      return lines.includes('"arguments"') ? lines.replace(line, repairedLine) : lines
     },
-    end: () => repairedLine(rest)
+    end: () => repairedLine(rest),
+    hasEnded: () => hasEnded
   }
 }

@@ -64,7 +64,7 @@ const fitted = (text: string, max: number): string =>
 
 /**
  * A conversation that consists of a summary of the one before, which the model writes. What does not fit into its context
- * is left out of the middle.
+ * is left out of the middle. A summary that is cut is written again, of less.
  *
  * @param sources the servers whose results are in the conversation: a summary does not make them forgotten
  */
@@ -75,6 +75,12 @@ export const summarized = Effect.fnUntraced(function* (
   use: (usage: TokenUsage) => Effect.Effect<void>
 ): Effect.fn.Return<ReadonlyArray<ChatMessage>, ChatModelError> {
   const transcript = messages.map(messageText).join("\n\n")
+  const withoutSummary = (why: string) =>
+    new ChatModelError({
+      model: model.name,
+      failure: "bad-answer",
+      detail: `${why}, and the conversation stays as it is.`
+    })
   const ask = (max: number, attempt: number): Effect.Effect<string, ChatModelError> =>
     Effect.suspend(() => {
       let text = ""
@@ -100,11 +106,19 @@ export const summarized = Effect.fnUntraced(function* (
         }
       }).pipe(
         Effect.tap(({ usage }) => use(usage)),
-        Effect.map(() => text.trim()),
+        Effect.map(({ reason }) => reason),
         Effect.catchIf(
           ({ failure }) => failure === "context-full" && attempt < maxSummaries,
-          () => ask(Math.floor(max / 2), attempt + 1)
-        )
+          () => Effect.succeed("length" as const)
+        ),
+        Effect.flatMap((reason) => {
+          // The request and the summary share the context.
+          if (reason === "length" && attempt < maxSummaries)
+            return ask(Math.floor(Math.min(max, transcript.length) / 2), attempt + 1)
+          return reason === "length" || reason === "content-filter"
+            ? Effect.fail(withoutSummary("its summary is cut"))
+            : Effect.succeed(text.trim())
+        })
       )
     })
   const size =
@@ -112,12 +126,7 @@ export const summarized = Effect.fnUntraced(function* (
       ? maxSummarized
       : Math.min(maxSummarized, Math.floor(model.contextSize * charactersPerToken))
   const summary = yield* ask(size, 1)
-  if (summary === "")
-    return yield* new ChatModelError({
-      model: model.name,
-      failure: "bad-answer",
-      detail: "it wrote no summary, and the conversation stays as it is."
-    })
+  if (summary === "") return yield* withoutSummary("it wrote no summary")
   return [
     {
       _tag: "User",

@@ -8,6 +8,12 @@ export interface TurnReader {
   readonly allRead: Effect.Effect<void>
 }
 
+/** Where an event replaces one that is unread: of the progress of a call only the last counts. A server may send it without end. */
+const replacedBy = (event: TurnEvent, unread: ReadonlyArray<TurnEvent>): number =>
+  event._tag === "CallProgress"
+    ? unread.findLastIndex((one) => one._tag === "CallProgress" && one.call.id === event.call.id)
+    : -1
+
 /**
  * The events of a turn, which runs while they are read. A reader has dealt with events when it pulls the next ones.
  *
@@ -26,7 +32,9 @@ export const turnEvents = <E>(
       const turns = new Set<() => void>()
 
       const emit = (event: TurnEvent) => {
-        unread.push(event)
+        const replaced = replacedBy(event, unread)
+        if (replaced < 0) unread.push(event)
+        else unread[replaced] = event
         hasDealt = false
         resumeReader()
       }

@@ -49,8 +49,9 @@ const json = (status: AccountStatus, needsSignIn: boolean): JsonOutput<"auth sta
   server: status.key.server,
   account: status.key.account,
   state: status.state,
-  needsSignIn,
-  renewable: status.renewable,
+  // What an unreadable record holds is not known.
+  needsSignIn: status.state === "unreadable" ? null : needsSignIn,
+  renewable: status.state === "unreadable" ? null : status.renewable,
   expiresAt: status.expiresAt === undefined ? null : isoTime(status.expiresAt),
   scopes: status.scopes,
   issuer: status.issuer ?? null,
@@ -122,12 +123,14 @@ const signInRequired = (
   unattended: boolean
 ) => {
   const [first, ...others] = statuses
+  const inCi = unattended ? { unattended } : {}
   if (first === undefined) return []
-  if (others.length > 0) return [new SignInsRequired({ names: statuses.map(({ key }) => nameOf(key)) })]
+  if (others.length > 0)
+    return [new SignInsRequired({ names: statuses.map(({ key }) => nameOf(key)), ...inCi })]
   const { account, server } = first.key
   const state = first.state === "expired" ? "expired" : "never signed in"
   const why = unfit.includes(first.key) ? "configured otherwise" : state
-  return [new SignInRequired({ server, account, why, ...(unattended ? { unattended } : {}) })]
+  return [new SignInRequired({ server, account, why, ...inCi })]
 }
 
 /** Problems that are shown. A policy may forbid each record of a thousand. */

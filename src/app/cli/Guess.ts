@@ -1,5 +1,7 @@
 import type { CliError, HelpDoc } from "effect/cli"
 import { nearName } from "../../domain/NearName.ts"
+import { mcpClientIds } from "../../domain/McpClient.ts"
+import { foreignPrograms } from "../../ports/ForeignTokens.ts"
 import { isUrl } from "./Arguments.ts"
 import { quoted } from "./RemedyText.ts"
 
@@ -184,6 +186,25 @@ const valueGuess = ({ expected, option, value }: CliError.InvalidValue): string 
   return near === undefined ? undefined : `Did you mean --${option} ${near}?`
 }
 
+/** A client or program that was given without the flag that takes it. */
+const argumentGuess = (
+  { commandPath, words }: Invocation,
+  { arguments: [word = ""] }: CliError.UnexpectedArgument
+): string | undefined => {
+  const [, command = ""] = commandPath
+  const isImport = command === "import"
+  if (!isImport && command !== "install" && command !== "uninstall") return undefined
+  const flag = isImport ? "--from" : "--client"
+  const near = nearName(word, isImport ? [...mcpClientIds, ...foreignPrograms] : mcpClientIds)
+  if (near === undefined || valueOfFlag(flag, words) !== undefined) return undefined
+  // Some programs have sign-ins, and no list of servers.
+  const isOfTokens = isImport && (words.includes("--tokens") || !mcpClientIds.includes(near))
+  const server = isImport ? [] : words.slice(1, 2).filter((name) => !name.startsWith("-"))
+  const hasOthers = words.some((other) => ![command, word, "--tokens", ...server].includes(other))
+  const line = [command, ...server.map(quoted), ...(isOfTokens ? ["--tokens"] : []), flag, near]
+  return `Did you mean: ${["mcp-cli", ...line, ...(hasOthers ? ["..."] : [])].join(" ")}`
+}
+
 /** A question that names what was probably meant by a command line that does not parse. Undefined: nothing comes near. */
 export const guessOf = (invocation: Invocation): string | undefined => {
   const { error } = invocation
@@ -194,6 +215,8 @@ export const guessOf = (invocation: Invocation): string | undefined => {
       return flagGuess(invocation, error)
     case "InvalidValue":
       return valueGuess(error)
+    case "UnexpectedArgument":
+      return argumentGuess(invocation, error)
     default:
       return undefined
   }

@@ -36,8 +36,14 @@ const StatusRow = Schema.Struct({
     Schema.Literals(["signed in", "refreshable", "expired", "signed out", "unreadable"]),
     "refreshable: the access token has expired, and the next use renews it without a user"
   ),
-  needsSignIn: about(Schema.Boolean, "a user has to sign in before the next use; the exit code is 3 then"),
-  renewable: about(Schema.Boolean, "when the access token expires, the next use renews it without a user"),
+  needsSignIn: about(
+    Schema.NullOr(Schema.Boolean),
+    "a user has to sign in before the next use; the exit code is 3 then; null: unreadable, with exit code 4"
+  ),
+  renewable: about(
+    Schema.NullOr(Schema.Boolean),
+    "when the access token expires, the next use renews it without a user; null: unreadable"
+  ),
   expiresAt: about(Schema.NullOr(Time), "end of the access token; null: unknown, or without a token"),
   scopes: Schema.Array(Schema.String),
   issuer: about(Schema.NullOr(Schema.String), "the authorization server"),

@@ -49,8 +49,8 @@ export const rekey = Command.make(
   Command.withExamples([
     { command: "mcp-cli storage rekey", description: "Asks for the old password, and twice for the new one" },
     {
-      command: 'MCP_CLI_NEW_ENCRYPTION_KEY="$(cat new)" mcp-cli storage rekey --json',
-      description: "Without a prompt"
+      command: "MCP_CLI_NEW_ENCRYPTION_KEY_FILE=/run/secrets/new mcp-cli storage rekey --json",
+      description: "Without a prompt, with the new password in a file"
     }
   ])
 )

@@ -1,6 +1,7 @@
 import { Effect, Schema } from "effect"
 import type { CliError } from "effect/cli"
 import { escapedLine } from "../../domain/PrintableText.ts"
+import { remediesWithoutLogin } from "../../domain/SignInError.ts"
 import { advice, command, Remedy } from "../../domain/Remedy.ts"
 import { listed, quoted } from "./RemedyText.ts"
 
@@ -62,7 +63,9 @@ const maxNamed = 5
 /** Several accounts need a sign-in. */
 export class SignInsRequired extends Schema.TaggedError<SignInsRequired>()("SignInsRequired", {
   /** The accounts, as users read them. */
-  names: Schema.Array(Schema.String)
+  names: Schema.Array(Schema.String),
+  /** True: the run is in continuous integration, where no command signs in. Absent: false. */
+  unattended: Schema.optionalKey(Schema.Boolean)
 }) {
   override get message(): string {
     const { names } = this
@@ -71,7 +74,8 @@ export class SignInsRequired extends Schema.TaggedError<SignInsRequired>()("Sign
   }
 
   get remedies(): ReadonlyArray<Remedy> {
-    return [command("auth login")]
+    if (this.unattended === true) return remediesWithoutLogin
+    return [command("auth login", { purpose: "sign in to one of them" })]
   }
 }
 

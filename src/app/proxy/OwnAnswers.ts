@@ -9,6 +9,9 @@ const invalidRequest = -32_600
 export const failed = (id: string, message: string): JsonRpcMessage =>
   errorResponse(id, { code: internalError, message })
 
+/** The response to a ping that the server does not get. */
+export const pong = (id = "null"): JsonRpcMessage => jsonRpcMessage({ result: {} }).withId(id)
+
 /** The response to a text that is no JSON. */
 export const unreadable = (message: string, id = "null"): JsonRpcMessage =>
   errorResponse(id, { code: parseError, message })

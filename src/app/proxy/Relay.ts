@@ -7,7 +7,7 @@ import type { ClientText } from "../../ports/LocalClient.ts"
 import type { McpError } from "../../ports/McpConnector.ts"
 import type { Deliver } from "../../ports/McpWire.ts"
 import { fromClient, fromServer, type MessageRule } from "./MessageRule.ts"
-import { failed, noMessage, signInNeeded, unreadable } from "./OwnAnswers.ts"
+import { failed, noMessage, pong, signInNeeded, unreadable } from "./OwnAnswers.ts"
 import { type PendingRequest, PendingRequests } from "./PendingRequests.ts"
 import {
   cancelGrace,
@@ -62,7 +62,8 @@ const acceptsUrls = (params: unknown): boolean =>
  * Passes messages between a client and a server, unchanged and in order as far as the protocol needs it:
  *
  * - What follows `initialize` is held until its response, and what follows `notifications/initialized` until the server has it:
- *   requests of HTTP overtake each other.
+ *   requests of HTTP overtake each other. A ping after `initialize` is answered here at once: a sign-in may take minutes, and
+ *   the client may end what does not answer (MCP 2025-11-25 "Ping").
  * - Each request of the client gets one response: that of the server, or one that says why it is missing.
  * - Nothing that the server may have run is sent again.
  */
@@ -79,6 +80,8 @@ export class Relay {
   readonly #questions = new Map<string, Deferred.Deferred<JsonRpcMessage>>()
   /** True while later messages wait for the handshake. */
   #isHolding = false
+  /** True while that is `initialize`: the server has no session yet. */
+  #isOpening = false
   /** True while what was held is let go: what arrives meanwhile comes after it. */
   #isReleasing = false
   readonly #held: Array<JsonRpcMessage> = []
@@ -138,6 +141,8 @@ export class Relay {
     if (message.kind === "response") this.#silence.answered(message)
     const question = message.kind === "response" ? this.#questions.get(message.idKey ?? "") : undefined
     if (question !== undefined) return Effect.asVoid(Deferred.succeed(question, message))
+    if (this.#isOpening && message.kind === "request" && message.method === "ping")
+      return this.#options.toClient(pong(message.id))
     if (this.#isHolding || this.#isReleasing) {
       this.#held.push(message)
       return Effect.void
@@ -212,11 +217,13 @@ export class Relay {
 
   #start(request: JsonRpcMessage): Effect.Effect<void> {
     this.#isHolding = true
+    this.#isOpening = true
     // Later messages go on as soon as the client has the response, which is before the server has ended its stream.
     let isReleased = false
     const release = Effect.suspend(() => {
       if (isReleased) return Effect.void
       isReleased = true
+      this.#isOpening = false
       return this.#release
     })
     return this.#run(request, Effect.ensuring(this.#exchange(request, release), release))

@@ -9,6 +9,7 @@ import { type OpenStorage, StorageBackends } from "../../ports/StorageBackends.t
 import { StorageChoices } from "../../ports/StorageChoice.ts"
 import { BackendError, isUnreadable, Unavailable } from "../../ports/StorageFailure.ts"
 import { ChosenStorage } from "./ChosenStorage.ts"
+import { atEndOfMove } from "./MoveLocked.ts"
 import { placeIn } from "./CredentialPlaces.ts"
 import { isAhead, isNewer, type Rule } from "./RecordAge.ts"
 
@@ -394,9 +395,15 @@ export const layer: Layer.Layer<StorageMove, never, ChosenStorage | StorageBacke
       const named = (name: string) =>
         name === anyKeyring ? (backends.automatic.keyring?.name ?? name) : name
       const fromNamed = (name: string | undefined) => (name === undefined ? undefined : named(name))
+      const atEnd = (to: string, from?: string) => {
+        const locked = atEndOfMove(named(to), { to, from })
+        return (error: StorageError) => Effect.fail(locked(error))
+      }
       return StorageMove.of({
-        move: (to, from, options) => move(named(to), fromNamed(from), options),
-        shared: (to, from) => shared(named(to), fromNamed(from))
+        move: (to, from, options) =>
+          Effect.catchTag(move(named(to), fromNamed(from), options), "StorageError", atEnd(to, from)),
+        shared: (to, from) =>
+          Effect.catchTag(shared(named(to), fromNamed(from)), "StorageError", atEnd(to, from))
       })
     })
   )

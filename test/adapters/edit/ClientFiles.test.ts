@@ -72,7 +72,7 @@ describe("ClientFiles", () => {
     })
   )
 
-  it.effect("reads a field __proto__ as any other one", () =>
+  it.effect("reads a field `__proto__` as any other one", () =>
     Effect.gen(function* () {
       const texts = [
         [
@@ -122,7 +122,7 @@ describe("ClientFiles", () => {
     })
   )
 
-  it.effect("reads no TOML with a key __proto__, whose fields every object would have", () =>
+  it.effect("reads no TOML with a key `__proto__`, whose fields every object would have", () =>
     Effect.gen(function* () {
       for (const [text, line] of [
         [`[__proto__]\nspoiled = 1\n`, 1],

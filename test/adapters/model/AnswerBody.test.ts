@@ -1,5 +1,5 @@
-import { assert, describe, it } from "@effect/vitest"
-import { Schema } from "effect"
+import { assert, describe, it, vi } from "@effect/vitest"
+import { Effect, Schema } from "effect"
 import { answerBody, type AnswerBodyOptions } from "../../../src/adapters/model/AnswerBody.ts"
 import { makeTextArguments } from "../../../src/adapters/model/SseRepair.ts"
 
@@ -51,20 +51,51 @@ describe("the body of an answer", () => {
   const call = (given: string) =>
     `data: {"choices":[{"delta":{"tool_calls":[{"function":{"name":"é","arguments":${given}}}]}}]}`
 
-  it.prop(
-    "has the arguments of calls as text, wherever its parts end",
-    [Schema.Array(Schema.Int)],
-    async ([places]) => {
-      const text = `: 😀\n${call('{"a":"ü"}')}\r\n\ndata: [DONE]\n${call('["b"]')}`
-      const { body } = source(cutAt(text, places))
-      const [repaired, error] = await read(answerBody(body, { ...roomy, repair: makeTextArguments() }))
-      assert.isUndefined(error)
-      assert.strictEqual(
-        repaired,
-        `: 😀\n${call(String.raw`"{\"a\":\"ü\"}"`)}\n\ndata: [DONE]\n${call(String.raw`"[\"b\"]"`)}`
-      )
-    }
+  it.effect.prop(
+    "has the arguments of calls as text, wherever its parts and however its lines end",
+    [Schema.Array(Schema.Int), Schema.Literals(["\n", "\r\n", "\r"])],
+    ([places, end]) =>
+      Effect.gen(function* () {
+        const linesOf = (first: string, second: string) =>
+          [": 😀", call(first), "", call(second)].join(end) + end
+        const { body } = source(cutAt(linesOf('{"a":"ü"}', '["b"]'), places))
+        const options = { ...roomy, repair: makeTextArguments() }
+        assert.deepStrictEqual(yield* Effect.promise(() => read(answerBody(body, options))), [
+          linesOf(String.raw`"{\"a\":\"ü\"}"`, String.raw`"[\"b\"]"`),
+          undefined
+        ])
+      })
   )
+
+  it.effect.prop(
+    "ends behind its last event, wherever its parts end",
+    [Schema.Array(Schema.Int), Schema.Boolean],
+    ([places, isOpen]) =>
+      Effect.gen(function* () {
+        const text = `${call("{}")}\n\ndata: [DONE] is a text\n\ndata:[DONE]\r\n`
+        const { body, cancelled } = source(cutAt(text, places), isOpen)
+        const options = { ...roomy, repair: makeTextArguments() }
+        const [got, error] = yield* Effect.promise(() => read(answerBody(body, options)))
+        assert.deepStrictEqual(
+          [got.replace(/\r?\n$/, ""), error],
+          [text.replace("{}", '"{}"').trimEnd(), undefined]
+        )
+        assert.deepStrictEqual(cancelled, [])
+      })
+  )
+
+  it("closes a connection that goes on behind its last event", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout"] })
+    try {
+      const { body, cancelled } = source([bytesOf("data: [DONE]\n\n"), bytesOf(": more\n\n")], true)
+      const options = { ...roomy, repair: makeTextArguments() }
+      assert.deepStrictEqual(await read(answerBody(body, options)), ["data: [DONE]\n\n", undefined])
+      await vi.advanceTimersByTimeAsync(1000)
+      assert.strictEqual(cancelled.length, 1)
+    } finally {
+      vi.useRealTimers()
+    }
+  })
 
   it("ends with an error above its limits, and cancels what is left", async () => {
     for (const [limits, expected] of [

@@ -54,6 +54,7 @@ describe("what servers of Chat Completions send", () => {
     "object-arguments": whole,
     "stop-after-calls": whole,
     "no-done": whole,
+    "left-open": whole,
     comments: whole,
     "reasoning-content": whole,
     reasoning: whole,

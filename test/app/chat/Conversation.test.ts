@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import * as ScriptedChatModel from "../../../src/adapters/scripted/ScriptedChatModel.ts"
+import { maxSummaries } from "../../../src/app/chat/ChatLimits.ts"
 import { newChatId, saveChat } from "../../../src/app/chat/SavedChat.ts"
 import { ChatHistory, type WholeChat } from "../../../src/ports/ChatHistory.ts"
 import { openChat, serverOf, textResult, toolNamed } from "./ChatWorld.ts"
@@ -70,29 +71,42 @@ describe("a conversation", () => {
   it.effect("that is too long to be summarized whole is summarized in part", () =>
     Effect.gen(function* () {
       const full = { failure: { failure: "context-full" as const } }
-      const { chat, requests, say } = yield* openChat({
-        answers: ["x".repeat(5000), full, full, "Short."],
-        model: { contextSize: 2000 }
-      })
-      yield* say("first")
-      yield* chat.compact
-      const lengths = requests.slice(1).map((request) => JSON.stringify(request.messages).length)
-      assert.isTrue(lengths.every((length, at) => length < (lengths[at - 1] ?? 5000)))
-      assert.strictEqual((yield* chat.messages).length, 2)
+      const cut = { text: "The user", reason: "length" as const }
+      for (const model of [{ contextSize: 2000 }, {}]) {
+        const { chat, requests, say } = yield* openChat({
+          answers: ["x".repeat(5000), full, cut, "Short."],
+          model
+        })
+        yield* say("first")
+        yield* chat.compact
+        const lengths = requests.slice(1).map((request) => JSON.stringify(request.messages).length)
+        assert.isTrue(lengths.every((length, at) => length < (lengths[at - 1] ?? 6000)))
+        assert.lengthOf(lengths, 3)
+        assert.notInclude(JSON.stringify(yield* chat.messages), cut.text)
+        assert.strictEqual((yield* chat.messages).length, 2)
+      }
     })
   )
 
-  it.effect("stays as it is if the summary fails, or is empty; an empty one needs none", () =>
+  it.effect("stays as it is if the summary fails, is empty or cut; an empty one needs none", () =>
     Effect.gen(function* () {
-      const { chat, say } = yield* openChat({
-        answers: ["one", { failure: { failure: "authentication" } }, {}]
+      const cut = { text: "The user", reason: "length" as const }
+      const { chat, requests, say } = yield* openChat({
+        answers: [
+          "one",
+          { failure: { failure: "authentication" } },
+          {},
+          { text: "The", reason: "content-filter" },
+          ...Array.from({ length: maxSummaries }, () => cut)
+        ]
       })
       assert.deepStrictEqual(yield* chat.compact, { before: 0, after: 0 })
       yield* say("first")
-      for (const _ of [1, 2]) {
-        yield* Effect.flip(chat.compact)
+      for (const detail of ["the script says so.", "it wrote no summary", "its summary is cut", "is cut"]) {
+        assert.include((yield* Effect.flip(chat.compact)).detail, detail)
         assert.deepStrictEqual(tagsOf(yield* chat.messages), ["User", "Assistant"])
       }
+      assert.lengthOf(requests, 4 + maxSummaries)
     })
   )
 

@@ -75,6 +75,37 @@ describe("the events of a turn", () => {
     })
   )
 
+  it.effect("have only the last progress of a call that is not read yet", () =>
+    Effect.gen(function* () {
+      const read: Array<string> = []
+      const progressOf = (id: string, progress: number): TurnEvent => ({
+        _tag: "CallProgress",
+        call: { id, tool: undefined, name: "search", arguments: {} },
+        progress: { progress, total: undefined, message: undefined }
+      })
+      const events = turnEvents(({ emit }) =>
+        Effect.gen(function* () {
+          for (let at = 1; at <= 3; at++) {
+            emit(progressOf("a", at))
+            emit(progressOf("b", 10 * at))
+          }
+          emit(said("end"))
+          emit(progressOf("c", 1))
+          yield* Effect.yieldNow
+          emit(progressOf("c", 2))
+        })
+      )
+      yield* Stream.runForEach(events, (event) =>
+        Effect.sync(() =>
+          read.push(
+            event._tag === "CallProgress" ? `${event.call.id} ${event.progress.progress}` : textOf(event)
+          )
+        )
+      )
+      assert.deepStrictEqual(read, ["a 3", "b 30", "end", "c 1", "c 2"])
+    })
+  )
+
   it.effect("end with the failure of the turn, after those before it", () =>
     Effect.gen(function* () {
       const read: Array<string> = []

@@ -26,7 +26,13 @@ import { NetworkError } from "../../../src/ports/HttpTransport.ts"
 import { McpError } from "../../../src/ports/McpConnector.ts"
 import { NoNewPassword } from "../../../src/ports/StorageRekey.ts"
 import { storageBackends } from "../../../src/ports/StorageBackend.ts"
-import { Corrupt, NoPassword, Unavailable, UnusablePassword } from "../../../src/ports/StorageFailure.ts"
+import {
+  Corrupt,
+  MoveLocked,
+  NoPassword,
+  Unavailable,
+  UnusablePassword
+} from "../../../src/ports/StorageFailure.ts"
 import { Superseded } from "../../../src/ports/Superseded.ts"
 import { ServerExists } from "../../../src/ports/ConfigurationEditor.ts"
 import { FileEditError } from "../../../src/ports/FileEditor.ts"
@@ -135,7 +141,10 @@ const samples: Samples = {
     (error) => new SignInError.SignInRefused({ server, error })
   ),
   SignInRequired: why.map((reason) => new SignInError.SignInRequired({ server, why: reason })),
-  SignInsRequired: [new SignInsRequired({ names: ["a", "b"] })],
+  SignInsRequired: [
+    new SignInsRequired({ names: ["a", "b"] }),
+    new SignInsRequired({ names: ["a", "b"], unattended: true })
+  ],
   SignInTimedOut: [
     new SignInError.SignInTimedOut({ server, seconds: 300 }),
     new SignInError.SignInTimedOut({ server, seconds: 300, device: true })
@@ -143,11 +152,12 @@ const samples: Samples = {
   StaleRegistration: [new StaleRegistration({ server, issuer: "https://as.test", clientId: "c" })],
   StorageError: [
     new NoPassword(),
-    new UnusablePassword({ file: "/x", problem: "is empty" }),
-    new UnusablePassword({ problem: "are both set" }),
+    new UnusablePassword({ use: "store", file: "/x", problem: "is empty" }),
+    new UnusablePassword({ use: "rekey", problem: "are both set" }),
     new Corrupt({ path: "/x", detail: "x" }),
     new Superseded({ server }),
-    new Unavailable({ backend: storageBackends.keychain, detail: "x" })
+    new Unavailable({ backend: storageBackends.keychain, detail: "x" }),
+    new MoveLocked({ end: "source", backend: storageBackends.keychain, problem: "x", fixes: [] })
   ].map((reason) => new StorageError({ reason })),
   TokenBoundToKey: [new TokenBoundToKey({ server })],
   TokenRequestError: failures.flatMap((reason) => [

@@ -70,7 +70,17 @@ describe("a command line that does not parse", () => {
     ["call notion search --trace t.html", "--trace belongs to mcp-cli auth login."],
     ["tools notion --device", "--device belongs to mcp-cli auth login."],
     ["auth token notion --scope=a", "--scope belongs to mcp-cli auth login."],
-    ["tools notion --frobnicate", undefined]
+    ["tools notion --frobnicate", undefined],
+    ["import cursor", "Did you mean: mcp-cli import --from cursor"],
+    ["import Claude_Code --dry-run", "Did you mean: mcp-cli import --from claude-code ..."],
+    ["import mcp-remote", "Did you mean: mcp-cli import --tokens --from mcp-remote"],
+    ["import codex --tokens", "Did you mean: mcp-cli import --tokens --from codex"],
+    ["import netscape", undefined],
+    ["import --from cursor zed", undefined],
+    ["install notion cursor", "Did you mean: mcp-cli install notion --client cursor"],
+    ["uninstall notion cursr --yes", "Did you mean: mcp-cli uninstall notion --client cursor ..."],
+    ["install notion linear", undefined],
+    ["ping notion cursor", undefined]
   ]
   it.effect.each(cases.map(([line, guess]) => ({ line, guess })))("$line", ({ guess, line }) =>
     Effect.gen(function* () {

@@ -114,6 +114,34 @@ describe("messages", () => {
 })
 
 describe("the handshake", () => {
+  it.live("does not hold a ping, which the server gets only from the handshake on", () =>
+    Effect.gen(function* () {
+      const held = yield* Deferred.make<Call>()
+      const server = yield* sessionServer((call) => {
+        if (call.message.method !== "initialize") return false
+        Deferred.doneUnsafe(held, Effect.succeed(call))
+        return true
+      })
+      const client = yield* proxied(server.url)
+      yield* client.write(initialize())
+      yield* client.write(request("one", "ping"))
+      const first = yield* Deferred.await(held)
+      const answer: unknown = JSON.parse(yield* client.line)
+      assert.deepStrictEqual(answer, { jsonrpc: "2.0", id: "one", result: {} })
+      // Anything else waits, and a ping goes on passing it.
+      yield* client.write(request(1, "tools/list"))
+      yield* client.write(request(2, "ping"))
+      assert.strictEqual((yield* client.next).id, 2)
+      assert.deepStrictEqual(server.log(), ["POST initialize"])
+      answerWith(first, { protocolVersion: "2025-06-18", capabilities: {}, serverInfo: {} })
+      assert.strictEqual((yield* client.next).id, 0)
+      assert.strictEqual((yield* client.next).id, 1)
+      yield* client.write(request(3, "ping"))
+      assert.strictEqual((yield* client.next).id, 3)
+      assert.strictEqual(server.log().at(-1), "POST ping")
+    })
+  )
+
   it.live("comes before everything else, in order, and costs no request of its own", () =>
     Effect.gen(function* () {
       const held = yield* Deferred.make<Call>()

@@ -1,11 +1,18 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Option } from "effect"
+import { errorText } from "../../../src/app/cli/RemedyText.ts"
 import { StorageMove } from "../../../src/app/storage/StorageMove.ts"
 import { CredentialKey } from "../../../src/domain/CredentialKey.ts"
 import { Credential, isSameCredential } from "../../../src/domain/Credential.ts"
 import { ownCredentials } from "../../../src/domain/OwnCredentials.ts"
 import { CredentialStore, StorageError } from "../../../src/ports/CredentialStore.ts"
-import { BackendError, Corrupt, Locked } from "../../../src/ports/StorageFailure.ts"
+import {
+  BackendError,
+  Corrupt,
+  Locked,
+  NoPassword,
+  WrongPassword
+} from "../../../src/ports/StorageFailure.ts"
 import { credentialWith } from "../../contract/CredentialStoreContract.ts"
 import { Machine, machine, type MachineOptions, program, someVault } from "../StorageWorld.ts"
 import { storageBackends } from "../../../src/ports/StorageBackend.ts"
@@ -224,7 +231,14 @@ describe("moving sign-ins", () => {
     Effect.gen(function* () {
       yield* filled
       const error = yield* Effect.flip(move("secretservice"))
-      assert.strictEqual(error._tag === "StorageError" ? error.reason._tag : "", "Locked")
+      assert.strictEqual(
+        error._tag === "StorageError" ? errorText(error) : "",
+        [
+          "Sign-ins cannot be moved to the Secret Service (the keyring of this desktop): it is locked (nobody has unlocked it).",
+          "Unlock it (log in at the screen, or open its manager), then try again.",
+          "To continue the move, run: mcp-cli storage move --to secretservice"
+        ].join("\n")
+      )
       yield* assertAllThere
     }).pipe(
       Effect.provide(
@@ -236,6 +250,26 @@ describe("moving sign-ins", () => {
           }
         })
       )
+    )
+  )
+
+  it.effect.each([
+    [new NoPassword(), "no password was given", "Set MCP_CLI_ENCRYPTION_KEY"],
+    [new WrongPassword(), "the password does not open them", "Give the password"]
+  ] as const)("says which place is locked, and not to begin another move: %#", ([reason, problem, fix]) =>
+    Effect.gen(function* () {
+      yield* filled
+      const error = yield* Effect.flip(move("keyring", "vault"))
+      assert.strictEqual(error._tag === "StorageError" ? error.reason._tag : "", "MoveLocked")
+      const [message, first, ...others] = error._tag === "StorageError" ? errorText(error).split("\n") : []
+      assert.strictEqual(message, `Sign-ins cannot be moved out of encrypted files: ${problem}.`)
+      assert.include(first, fix)
+      assert.deepStrictEqual(others, [
+        "To continue the move, run: mcp-cli storage move --to keyring --from vault"
+      ])
+      yield* assertAllThere
+    }).pipe(
+      Effect.provide(machine({ ...options, broken: { backend: "encrypted", reason, onlyWrites: false } }))
     )
   )
 

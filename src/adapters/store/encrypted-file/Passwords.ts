@@ -16,8 +16,8 @@ export interface Passwords {
    * file cannot be read or is empty.
    */
   readonly given: Effect.Effect<Option.Option<Redacted.Redacted>, StorageError>
-  /** `MCP_CLI_NEW_ENCRYPTION_KEY`, for a password change. */
-  readonly givenNew: Effect.Effect<Option.Option<Redacted.Redacted>>
+  /** The same for a password change: `MCP_CLI_NEW_ENCRYPTION_KEY`, or the file of `MCP_CLI_NEW_ENCRYPTION_KEY_FILE`. */
+  readonly givenNew: Effect.Effect<Option.Option<Redacted.Redacted>, StorageError>
   /** Asks the user once. Fails with `NoPassword` in a non-interactive run. */
   readonly ask: (question: string) => Effect.Effect<Redacted.Redacted, StorageError>
   /** Asks the user to choose a password of {@link minPasswordLength} characters or more, and to repeat it. */
@@ -36,17 +36,19 @@ export const refuseShort = (
     ? Effect.fail(new StorageError({ reason: new PasswordTooShort({ use, minLength: minPasswordLength }) }))
     : Effect.void
 
-const unusable = (details: { readonly file?: string; readonly problem: string }) =>
+type Use = UnusablePassword["use"]
+
+const unusable = (details: { readonly use: Use; readonly file?: string; readonly problem: string }) =>
   new StorageError({ reason: new UnusablePassword(details) })
 
-const passwordIn = (file: string): Effect.Effect<Redacted.Redacted, StorageError> =>
+const passwordIn = (use: Use, file: string): Effect.Effect<Redacted.Redacted, StorageError> =>
   Effect.tryPromise({
     try: () => readPasswordFile(file),
-    catch: (cause) => unusable({ file, problem: secretFileProblem(cause) })
+    catch: (cause) => unusable({ use, file, problem: secretFileProblem(cause) })
   }).pipe(
     Effect.filterOrFail(
       (text) => text !== "",
-      () => unusable({ file, problem: "is empty" })
+      () => unusable({ use, file, problem: "is empty" })
     ),
     Effect.map((text) => Secret.make(text))
   )
@@ -69,13 +71,13 @@ export const passwords = (
         Effect.orElseSucceed(() => Option.none<Redacted.Redacted>())
       )
 
-    const ofEnvironment = Effect.gen(function* () {
-      const key = yield* variable("MCP_CLI_ENCRYPTION_KEY")
-      const file = yield* variable("MCP_CLI_ENCRYPTION_KEY_FILE")
+    const ofEnvironment = Effect.fnUntraced(function* (use: Use, name: string) {
+      const key = yield* variable(name)
+      const file = yield* variable(`${name}_FILE`)
       if (Option.isNone(file)) return key
-      if (Option.isSome(key)) return yield* unusable({ problem: "are both set" })
+      if (Option.isSome(key)) return yield* unusable({ use, problem: "are both set" })
       const home = yield* Effect.provideService(configuredHome, ConfigProvider.ConfigProvider, environment)
-      return Option.some(yield* passwordIn(withHome(Secret.value(file.value), home)))
+      return Option.some(yield* passwordIn(use, withHome(Secret.value(file.value), home)))
     })
 
     const ask = Effect.fnUntraced(function* (question: string) {
@@ -100,8 +102,11 @@ export const passwords = (
     })
 
     return {
-      given: configured === undefined ? ofEnvironment : Effect.succeedSome(configured),
-      givenNew: variable("MCP_CLI_NEW_ENCRYPTION_KEY"),
+      given:
+        configured === undefined
+          ? ofEnvironment("store", "MCP_CLI_ENCRYPTION_KEY")
+          : Effect.succeedSome(configured),
+      givenNew: ofEnvironment("rekey", "MCP_CLI_NEW_ENCRYPTION_KEY"),
       ask,
       choose
     }

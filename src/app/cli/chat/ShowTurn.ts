@@ -26,12 +26,12 @@ type LimitEvent = Extract<TurnEvent, { readonly _tag: "Limit" }>
 /** The next event of a turn, which runs until the scope closes. Events are pulled when those before them are shown. */
 const eventsOf = Effect.fnUntraced(function* (session: ChatSession, message: Message) {
   const pull = yield* Stream.toPull(session.turn(message))
-  const pulled: Array<TurnEvent> = []
+  let pulled: Iterator<TurnEvent> = [].values()
   return Effect.gen(function* () {
     for (;;) {
-      const event = pulled.shift()
-      if (event !== undefined) return event
-      pulled.push(...(yield* pull))
+      const next = pulled.next()
+      if (next.done !== true) return next.value
+      pulled = (yield* pull).values()
     }
   })
 })

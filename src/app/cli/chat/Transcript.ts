@@ -3,7 +3,8 @@ import { safeText } from "../../../domain/PrintableText.ts"
 
 /** A block that no text in it can end. */
 const fenced = (text: string): string => {
-  const longest = Math.max(2, ...Array.from(text.matchAll(/`+/g), ([run]) => run.length))
+  let longest = 2
+  for (const [run] of text.matchAll(/`+/g)) longest = Math.max(longest, run.length)
   const fence = "`".repeat(longest + 1)
   return `${fence}\n${text}\n${fence}`
 }

@@ -15,6 +15,8 @@ export interface Question {
   /** bash only: `COMP_TYPE` and `COMP_WORDBREAKS`. */
   readonly type?: string | undefined
   readonly breaks?: string | undefined
+  /** Choices that this system does not have, such as the keyring of another one. They are not offered. */
+  readonly absent?: ReadonlyArray<string>
 }
 
 /** A description beside a candidate must not fill the screen. */
@@ -106,7 +108,7 @@ export const answer = Effect.fnUntraced(function* (
   root: Completions.CommandDescriptor,
   globalFlags: ReadonlyArray<Completions.FlagDescriptor>
 ) {
-  const { shell } = question
+  const { absent = [], shell } = question
   const line = readLine(shell, question.line)
   const expected = expectedAt(root, globalFlags, line.words, line.current)
   if (expected.files) return [["files"]]
@@ -115,7 +117,9 @@ export const answer = Effect.fnUntraced(function* (
   const isShown = ({ value }: Candidate) =>
     // fish and zsh find candidates by rules of their own.
     isSafeLine(value) && (shell === "fish" || shell === "zsh" || `${prefix}${value}`.startsWith(line.current))
-  const candidates = [...expected.fixed, ...known].filter(isShown)
+  const candidates = [...expected.fixed.filter(({ value }) => !absent.includes(value)), ...known].filter(
+    isShown
+  )
   const goesOn = candidates.length > 0 && candidates.every(({ value }) => value.endsWith("="))
   const directive = goesOn ? "nospace" : prefix === "" ? "names" : "value"
   return [[directive], ...cellsOf(question, line, prefix, candidates)]

@@ -53,6 +53,16 @@ const isLocalHost = (host: string | undefined, at: LocalPlace): boolean => {
 }
 
 /**
+ * The parts of a request target. `authority` is that of the absolute form, which a client sends to a proxy and every server
+ * accepts (RFC 9112 §3.2.2); undefined: the target is a path.
+ */
+const partsOf = (target: string) => {
+  const [, scheme, authority, absolutePath = "/"] = /^([a-z]+):\/\/([^/?#]*)(.+)?$/i.exec(target) ?? []
+  const [path = "", query] = (scheme === undefined ? target : absolutePath).split("?", 2)
+  return { scheme: scheme?.toLowerCase(), authority, path, query }
+}
+
+/**
  * Decides about a request, without its body. The checks are in the order in which they tell the least: only a request with the
  * bearer learns which paths there are.
  */
@@ -65,6 +75,7 @@ export const admission = <Route>(
     request.headers.flatMap(([other, value]) => (other === name ? [value] : []))
   const value = (name: string) => values(name)[0]
   const origin = value("origin")
+  const { authority, path, query, scheme } = partsOf(request.target)
   const isPage = origin !== undefined && rules.origins.has(origin)
   const cors: ReadonlyArray<HeaderField> = isPage
     ? [
@@ -89,6 +100,13 @@ export const admission = <Route>(
   if (!isLocalHost(value("host"), at)) {
     return refused(403, "The Host header does not name this proxy: use localhost, 127.0.0.1 or [::1].")
   }
+  // The host of the target counts. That of the header, which RFC 9112 lets a server ignore, is checked all the same.
+  if (scheme !== undefined && (scheme !== "http" || !isLocalHost(authority, at))) {
+    return refused(
+      403,
+      "The request target does not name this proxy: use http and localhost, 127.0.0.1 or [::1]."
+    )
+  }
   // An image of a page has no Origin, and still is a request of that page.
   const isOfPage =
     origin !== undefined || /^(cross-site|same-site|same-origin)$/.test(value("sec-fetch-site") ?? "")
@@ -98,7 +116,6 @@ export const admission = <Route>(
       "Web pages of this origin may not use this proxy. Its user names those that may when it starts."
     )
   }
-  const [path = "", query] = request.target.split("?", 2)
   if (path.startsWith("/.well-known/")) {
     return refused(404, "This proxy signs in for its clients: it has no OAuth metadata.")
   }

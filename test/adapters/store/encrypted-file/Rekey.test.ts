@@ -61,12 +61,13 @@ const typing = (...answers: ReadonlyArray<string>) => {
 interface Options {
   readonly password?: string
   readonly next?: string
+  readonly nextFile?: string
   readonly lock?: Layer.Layer<CredentialLock>
   readonly prompt?: Layer.Layer<SecretPrompt>
 }
 
 /** The store as another process would open it. */
-const layerOf = (directory: string, { lock = MemoryLock.layer, next, password, prompt }: Options) =>
+const layerOf = (directory: string, { lock = MemoryLock.layer, next, nextFile, password, prompt }: Options) =>
   EncryptedFileStore.layer({ directory, iterations: 480_000 }).pipe(
     Layer.provide(Layer.merge(prompt ?? typing().layer, lock)),
     Layer.provide(
@@ -74,7 +75,8 @@ const layerOf = (directory: string, { lock = MemoryLock.layer, next, password, p
         ConfigProvider.fromEnv({
           env: {
             ...(password === undefined ? {} : { MCP_CLI_ENCRYPTION_KEY: password }),
-            ...(next === undefined ? {} : { MCP_CLI_NEW_ENCRYPTION_KEY: next })
+            ...(next === undefined ? {} : { MCP_CLI_NEW_ENCRYPTION_KEY: next }),
+            ...(nextFile === undefined ? {} : { MCP_CLI_NEW_ENCRYPTION_KEY_FILE: nextFile })
           }
         })
       )
@@ -316,6 +318,53 @@ describe("a new password for encrypted files", () => {
         rekeyed(directory, { password: "new password", next: "newer password" })
       )
       assert.include(error.message, "retiring key is altered")
+    })
+  )
+})
+
+describe("a new password in a file", () => {
+  it.effect("is the content of the file, without the line break at its end", () =>
+    Effect.gen(function* () {
+      const directory = yield* filled(1)
+      const nextFile = join(yield* temporaryFolder, "new")
+      writeFileSync(nextFile, "new password\n")
+      const user = typing()
+      const options = { password: "old password", nextFile, prompt: user.layer }
+      assert.deepEqual(yield* rekeyed(directory, options), { resealed: 1, damaged: [] })
+      assert.deepEqual(user.asked, [])
+      assert.deepEqual(yield* contentOf(directory, "new password"), expected(1))
+    })
+  )
+
+  it.effect("changes nothing where it cannot be used, or a variable has a new password too", () =>
+    Effect.gen(function* () {
+      const directory = yield* filled(1)
+      const before = snapshot(directory)
+      const folder = yield* temporaryFolder
+      const none = join(folder, "none")
+      const short = join(folder, "short")
+      writeFileSync(short, "short")
+      const messageOf = (options: Options) =>
+        Effect.map(Effect.flip(rekeyed(directory, { password: "old password", ...options })), errorText)
+      assert.strictEqual(
+        yield* messageOf({ nextFile: none }),
+        [
+          `${none}, which MCP_CLI_NEW_ENCRYPTION_KEY_FILE names, does not exist.`,
+          "Correct MCP_CLI_NEW_ENCRYPTION_KEY_FILE, or put the password into that file."
+        ].join("\n")
+      )
+      assert.strictEqual(
+        yield* messageOf({ next: "new password", nextFile: none }),
+        [
+          "MCP_CLI_NEW_ENCRYPTION_KEY and MCP_CLI_NEW_ENCRYPTION_KEY_FILE are both set.",
+          "Unset one of the two."
+        ].join("\n")
+      )
+      const tooShort = yield* messageOf({ nextFile: short })
+      assert.match(tooShort, /new password .* fewer than 8 characters/)
+      assert.include(tooShort, "MCP_CLI_NEW_ENCRYPTION_KEY_FILE")
+      assert.include(yield* messageOf({}), "MCP_CLI_NEW_ENCRYPTION_KEY_FILE")
+      assert.deepEqual(snapshot(directory), before)
     })
   )
 })

@@ -26,4 +26,9 @@ describe("a saved conversation", () => {
       "openai:gpt: three"
     ])
   })
+
+  it("has a fence around a text with more runs of backticks than a function has arguments", () => {
+    const result = { id: "1", name: "search", isError: false, content: text("`x".repeat(200_000) + "````") }
+    assert.include(transcript([{ _tag: "Tool", results: [result] }], "m"), "\n`````\n`x")
+  })
 })

@@ -76,6 +76,39 @@ describe("a request of a local program", () => {
     assert.strictEqual(statusOf(decide({ headers: withHost(host) })), 403)
   })
 
+  it.each(["http://localhost:8700/mcp", "http://127.0.0.1:8700/mcp", "HTTP://[::1]:8700/mcp"])(
+    "is admitted for an absolute target, as programs with a proxy send it: %s",
+    (target) => {
+      assert.strictEqual(statusOf(decide({ target })), "Admitted")
+    }
+  )
+
+  it.each([
+    "http://evil.test:8700/mcp",
+    "http://localhost:8701/mcp",
+    "http://localhost/mcp",
+    "http://user@localhost:8700/mcp",
+    "http://evil.test#localhost:8700/mcp",
+    "https://localhost:8700/mcp",
+    "http:///mcp"
+  ])("is refused for the target %s, which another server has", (target) => {
+    assert.strictEqual(statusOf(decide({ target })), 403)
+  })
+
+  it("is refused for another host in the header, whatever its target names", () => {
+    const target = "http://localhost:8700/mcp"
+    assert.strictEqual(statusOf(decide({ target, headers: withHost("evil.test:8700") })), 403)
+  })
+
+  it("has the same paths with an absolute target", () => {
+    const at = (path: string) => statusOf(decide({ target: `http://localhost:8700${path}` }))
+    assert.strictEqual(at("/other"), 404)
+    assert.strictEqual(at("/mcp?a=b"), 404)
+    assert.strictEqual(at(""), 404)
+    assert.strictEqual(at("/.well-known/oauth-protected-resource"), 404)
+    assert.strictEqual(statusOf(decide({ target: "http://anything/mcp" }, socket)), "Admitted")
+  })
+
   it("needs a host, except at a socket, where programs send anything", () => {
     assert.strictEqual(statusOf(decide({ headers: without("host") })), 403)
     assert.strictEqual(statusOf(decide({ headers: without("host") }, socket)), "Admitted")
@@ -161,8 +194,6 @@ describe("a request of a local program", () => {
     "/mcp?",
     "/mcp?x=1",
     "\\mcp",
-    "http://evil.test/mcp",
-    "http://localhost:8700/mcp",
     "//evil.test/mcp",
     "/a b",
     "/a+b",

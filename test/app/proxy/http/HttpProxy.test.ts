@@ -135,6 +135,21 @@ describe("the bytes of a request and its answer", () => {
     }).pipe(Effect.provide(withTokens))
   )
 
+  it.live("pass where the target is a whole URL, as a program with a proxy writes it", () =>
+    Effect.gen(function* () {
+      const server = yield* upstream((_, response) => response.end("the answer"))
+      const proxy = yield* proxyOf({ "/mcp": serverAt(server.url) })
+      const answerTo = (target: string) =>
+        raw(proxy.port, [
+          `POST ${target} HTTP/1.1`,
+          `Host: 127.0.0.1:${proxy.port}`,
+          `Authorization: Bearer ${bearer}`
+        ])
+      assert.include(yield* answerTo(`http://127.0.0.1:${proxy.port}/mcp`), "the answer")
+      assert.include(yield* answerTo("http://evil.test/mcp"), "HTTP/1.1 403 ")
+    }).pipe(Effect.provide(withTokens))
+  )
+
   it.live("pass with every status and with no body", () =>
     Effect.gen(function* () {
       let status = 0
