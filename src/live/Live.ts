@@ -175,7 +175,8 @@ const stored = (prompt = secretPrompt) =>
         Layer.provide([DpopProofs.layer, transport])
       )
     ),
-    Layer.provideMerge(storage("terminal", prompt))
+    Layer.provideMerge(storage("terminal", prompt)),
+    Layer.merge(knownNames)
   )
 
 const browser = Layer.unwrap(
@@ -211,7 +212,7 @@ const mayOpenBrowser = Effect.map(
 /** The way from an MCP client on stdin and stdout to a server. Stdin is the client's, so nothing is asked there. */
 const stdioProxy = () =>
   Layer.mergeAll(
-    AuthorizedHttp.layer,
+    AuthorizedHttp.layer.pipe(Layer.provide(knownNames)),
     ServerWire.layer({ makeRequest: bareRequest }),
     ServerJson.decoderLayer,
     knownNames,
@@ -346,6 +347,7 @@ export const live = (version: string) =>
     },
     get localProxy() {
       return AuthorizedHttp.layer.pipe(
+        Layer.provide(knownNames),
         Layer.provideMerge(tokens("never")),
         Layer.merge(
           Layer.mergeAll(

@@ -5,6 +5,7 @@ import * as ProcessLock from "../adapters/lock/ProcessLock.ts"
 import { configuredHome } from "../adapters/platform/ConfiguredHome.ts"
 import { dataFolder } from "../adapters/platform/HomeFolder.ts"
 import * as KnownRevisionsFolder from "../adapters/store/names/KnownRevisionsFolder.ts"
+import * as KnownSignInNeedsFolder from "../adapters/store/names/KnownSignInNeedsFolder.ts"
 import * as KnownNamesFolder from "../adapters/store/names/KnownNamesFolder.ts"
 import * as ApprovalFolder from "../adapters/store/approval/ApprovalFolder.ts"
 import * as BearerFolder from "../adapters/store/bearers/BearerFolder.ts"
@@ -60,9 +61,10 @@ export const choices = Layer.unwrap(
 export const knownNames = Layer.unwrap(
   Effect.map(homeFolder, (folder) => {
     const directory = join(folder, "names")
-    return Layer.merge(
+    return Layer.mergeAll(
       KnownNamesFolder.layer({ directory, sealed: join(folder, "tokens") }),
-      KnownRevisionsFolder.layer(directory)
+      KnownRevisionsFolder.layer(directory),
+      KnownSignInNeedsFolder.layer(directory)
     )
   })
 )

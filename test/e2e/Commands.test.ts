@@ -1,6 +1,7 @@
 import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
 import { join, resolve } from "node:path"
 import { afterEach, assert, beforeEach, describe, it } from "vitest"
+import { startMcpServer } from "../servers/McpServer.ts"
 import { startWorld, type World } from "./World.ts"
 
 let world: World
@@ -279,6 +280,32 @@ describe("a sign-in that nobody is there for", () => {
     assert.strictEqual(code, 3)
     assert.include(stderr, `Run: mcp-cli auth login other --config-file "${file}"`)
   })
+})
+
+describe("a server without OAuth", () => {
+  for (const command of [
+    ["tools", "open"],
+    ["auth", "login", "open"]
+  ]) {
+    it(`is not shown as one that needs a sign-in after ${command.join(" ")}`, async () => {
+      const server = await startMcpServer({})
+      try {
+        world.configure({ mcpServers: { open: { url: server.url.href } } })
+        assert.strictEqual((await world.run(["auth", "status"])).code, 3)
+        await world.run(command)
+        const status = await world.run(["auth", "status"])
+        assert.strictEqual(status.code, 0, status.stderr)
+        assert.match(status.stdout, /open +needs no sign-in so far/)
+        const json = await world.run(["auth", "status", "open", "--json"])
+        assert.include(JSON.parse(json.stdout)[0], { state: "signed out", needsSignIn: false })
+        const doctor = (await world.run(["auth", "doctor", "open"])).stdout
+        assert.include(doctor, "sign-in: not needed: open can be used as it is.")
+        assert.include(doctor, "not needed: provider, issuer,")
+      } finally {
+        await server.close()
+      }
+    })
+  }
 })
 
 describe("the store", () => {

@@ -7,6 +7,7 @@ import { SignInRequired } from "../../domain/SignInError.ts"
 import { Configuration } from "../../ports/Configuration.ts"
 import { CredentialStore } from "../../ports/CredentialStore.ts"
 import { KnownNames } from "../../ports/KnownNames.ts"
+import { KnownSignInNeeds } from "../../ports/KnownSignInNeeds.ts"
 import { UserInteraction } from "../../ports/UserInteraction.ts"
 import { TraceFile } from "../../ports/TraceFile.ts"
 import { SignIn } from "../signin/SignIn.ts"
@@ -134,6 +135,10 @@ export const login = Command.make(
     const scopes = scopesOf(scope.join(" "))
     const flow = SignIn.use((signIn) =>
       signIn.signIn({ server, account: key.account, device, ...(scope.length === 0 ? {} : { scopes }) })
+    ).pipe(
+      Effect.tapErrorTag("SignInNotOffered", () =>
+        KnownSignInNeeds.use((needs) => needs.remember(server, "none"))
+      )
     )
     const { credential, replaced, tokens } = yield* Option.match(trace, {
       onNone: () => Effect.mapError(flow, remedied(withLine)),

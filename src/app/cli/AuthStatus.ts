@@ -5,6 +5,7 @@ import { isReady } from "../../domain/ConfiguredServer.ts"
 import { needsUser, resourceOf } from "../../domain/Server.ts"
 import { SignInRequired } from "../../domain/SignInError.ts"
 import { Configuration, ConfigurationError } from "../../ports/Configuration.ts"
+import { KnownSignInNeeds } from "../../ports/KnownSignInNeeds.ts"
 import { type AccountStatus, CredentialStatus } from "../credentials/CredentialStatus.ts"
 import { CredentialKey } from "../../domain/CredentialKey.ts"
 import { httpEntry, isUrl, nameOf, resolvedName, serverName } from "./Arguments.ts"
@@ -70,9 +71,9 @@ const states: Readonly<Record<AccountStatus["state"], Styled>> = {
 }
 
 /** The state of an account as users read it. */
-export const stateText = ({ failed, state }: AccountStatus, isWithoutUser: boolean): Styled => {
+export const stateText = ({ failed, state }: AccountStatus, without?: Styled): Styled => {
   if (failed !== undefined) return { style: 35, text: "renewal failed" }
-  return isWithoutUser ? { style: 32, text: "not used yet (needs no sign-in)" } : states[state]
+  return without ?? states[state]
 }
 
 /** Until when the access token is good. */
@@ -82,13 +83,18 @@ export const untilText = ({ expiresAt, renewable, state }: AccountStatus, now: n
   return renewable ? `${end} (renewable)` : end
 }
 
-/** True if the configuration gets tokens for this server without a user. */
-const isWithoutUser = (name: string) =>
-  Configuration.use((configuration) => configuration.server(name)).pipe(
-    Effect.map((server) => server._tag === "Http" && !needsUser(server)),
-    // A server that cannot be used now is reported where it is used.
-    Effect.orElseSucceed(() => false)
-  )
+/** Why no user signs in to this server, as users read it. Undefined: a user may have to. */
+export const withoutSignIn = Effect.fnUntraced(
+  function* (name: string): Effect.fn.Return<Styled | undefined, unknown, Configuration> {
+    const server = yield* Configuration.use((configuration) => configuration.server(name))
+    if (server._tag !== "Http" || !isReady(server)) return undefined
+    if (!needsUser(server)) return { style: 32, text: "not used yet (needs no sign-in)" }
+    const need = yield* KnownSignInNeeds.use((needs) => needs.recall(server))
+    return need === "none" ? { style: 32, text: "needs no sign-in so far" } : undefined
+  },
+  // A server that cannot be used now is reported where it is used.
+  Effect.orElseSucceed(() => undefined)
+)
 
 const isUsable = ({ state }: AccountStatus) => state === "signed in" || state === "refreshable"
 
@@ -223,14 +229,15 @@ export const status = Command.make(
       const address = here.get(key.server)
       return resource !== undefined && address !== undefined && address !== resource
     })
-    const withoutUser = yield* Effect.filter(
-      shown.filter(({ state }) => state === "signed out"),
-      ({ key }) => isWithoutUser(key.server)
-    )
+    const without = new Map<AccountStatus, Styled>()
+    for (const row of shown.filter(({ state }) => state === "signed out")) {
+      const text = yield* withoutSignIn(row.key.server)
+      if (text !== undefined) without.set(row, text)
+    }
     const needing = shown.filter(
       (row) =>
         (row.state === "expired" || row.state === "signed out") &&
-        !withoutUser.includes(row) &&
+        !without.has(row) &&
         !elsewhere.includes(row) &&
         (Option.isSome(name) ||
           expected.some(({ server }) => server === row.key.server) ||
@@ -273,7 +280,7 @@ export const status = Command.make(
       ["NAME", "STATE", "UNTIL", "SCOPES", "STORED IN", ...(elsewhere.length > 0 ? ["SERVER"] : [])],
       ...shown.map((row) => [
         nameOf(row.key),
-        stateText(row, withoutUser.includes(row)),
+        stateText(row, without.get(row)),
         untilText(row, now),
         row.scopes.join(" ") || "-",
         // Where that is, `storage` and --json show.

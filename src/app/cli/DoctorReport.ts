@@ -1,5 +1,5 @@
 import { safeLine } from "../../domain/PrintableText.ts"
-import type { Finding } from "../doctor/Finding.ts"
+import { type Finding, notNeeded } from "../doctor/Finding.ts"
 import type { Line, Style, Styled } from "./Line.ts"
 import { remedyText } from "./RemedyText.ts"
 import { wrapped } from "./TextWidth.ts"
@@ -28,8 +28,8 @@ export interface DoctorReportOptions {
 }
 
 /**
- * The findings, what is wrong first: each with what fixes it. What is right has one line, and so have the checks that an earlier
- * problem makes impossible.
+ * The findings, what is wrong first: each with what fixes it. What is right has one line, and so have the checks that are not
+ * needed, and those that an earlier problem makes impossible.
  */
 export const doctorReport = (
   findings: ReadonlyArray<Finding>,
@@ -61,8 +61,12 @@ export const doctorReport = (
     })
   ]
   const [right, impossible] = [of("ok"), of("skipped")]
+  const isPlain = ({ what }: Finding) => !verbose && what === notNeeded
+  const unneeded = of("note").filter(isPlain)
+  const notes = of("note").filter((finding) => !isPlain(finding))
   return [
-    ...[...of("wrong"), ...of("note"), ...(verbose ? right : [])].flatMap(detailed),
+    ...[...of("wrong"), ...notes, ...(verbose ? right : [])].flatMap(detailed),
+    ...(unneeded.length === 0 ? [] : entry("note", `${notNeeded}: ${names(unneeded)}.`)),
     ...(verbose || right.length === 0 ? [] : entry("ok", `${names(right)}.`)),
     ...(impossible.length === 0
       ? []

@@ -6,7 +6,7 @@ import { Display } from "../../ports/Display.ts"
 import * as CredentialStatus from "../credentials/CredentialStatus.ts"
 import type { OpenSession } from "../session/ServerSession.ts"
 import { accountAt, nameOf } from "./Arguments.ts"
-import { showProblem, stateText, untilText } from "./AuthStatus.ts"
+import { showProblem, stateText, untilText, withoutSignIn } from "./AuthStatus.ts"
 import { definitions } from "./Definitions.ts"
 import type { Styled } from "./Line.ts"
 import { firstLine, print } from "./Output.ts"
@@ -40,9 +40,10 @@ export const showStatus = Effect.fnUntraced(function* (name: string, session: Op
   const status = yield* CredentialStatus.CredentialStatus.use((credentials) =>
     credentials.of(CredentialKey.at(server, key.account))
   ).pipe(Effect.provide(CredentialStatus.layer))
+  const without = status.state === "signed out" ? yield* withoutSignIn(name) : undefined
   const until = untilText(status, yield* Clock.currentTimeMillis)
   yield* show(
-    ["sign-in", stateText(status, false)],
+    ["sign-in", stateText(status, without)],
     ...(until === "-" ? [] : [["until", until] as const]),
     ...(status.scopes.length === 0 ? [] : [["scopes", status.scopes.join(" ")] as const]),
     ...(status.state === "signed out"

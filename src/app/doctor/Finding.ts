@@ -61,6 +61,9 @@ export const wrong = (what: string, ...remedies: ReadonlyArray<Remedy>): Verdict
 export const wrongBy = ({ message, remedies }: Remediable): Verdict =>
   wrong(message.replace(/\.$/, ""), ...remedies)
 
+/** What a check finds that this server gives no reason for. */
+export const notNeeded = "not needed"
+
 /** A check that an earlier problem makes impossible. */
 export const skipped: Verdict = {
   status: "skipped",

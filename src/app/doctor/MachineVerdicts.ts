@@ -10,8 +10,8 @@ import { CredentialStore } from "../../ports/CredentialStore.ts"
 import { Proxy } from "../../ports/Proxy.ts"
 import { ChosenStorage } from "../storage/ChosenStorage.ts"
 import { StorageCheck } from "../storage/StorageCheck.ts"
-import { note, ok, type Verdict, wrong, wrongBy } from "./Finding.ts"
-import { isResolved, type Resolution } from "./Resolution.ts"
+import { note, notNeeded, ok, type Verdict, wrong, wrongBy } from "./Finding.ts"
+import { isResolved, isWithoutSignIn, type Resolution } from "./Resolution.ts"
 
 /** The verdict on the proxy of the environment. */
 export const proxyVerdict = Effect.fn("Doctor.proxy")(function* (
@@ -98,6 +98,9 @@ export const signInVerdict = Effect.fn("Doctor.signIn")(function* (
   if (hasOwnAuthorization(server)) {
     const stored = credential?.tokens === undefined ? "" : "; the stored sign-in is not used"
     return note(`not needed: the entry of ${server.name} has an Authorization header${stored}`)
+  }
+  if (credential === undefined && isWithoutSignIn(resolution)) {
+    return note(`${notNeeded}: ${server.name} can be used as it is`)
   }
   if (credential === undefined) return note("not signed in", ...(isResolved(resolution) ? [login] : []))
   if (!credential.isFor(server)) {

@@ -4,7 +4,7 @@ import type { DiscoveryError, SignInNotOffered } from "../../ports/Discovery.ts"
 import type { NetworkError } from "../../ports/HttpTransport.ts"
 import { grantFor } from "../signin/GrantChoice.ts"
 import type { ResolvedAuthorizationServer } from "../signin/ResolvedAuthorizationServer.ts"
-import { type Check, note, skipped, type Verdict, wrongBy } from "./Finding.ts"
+import { type Check, note, notNeeded, skipped, type Verdict, wrongBy } from "./Finding.ts"
 
 type ResolutionError = DiscoveryError | SignInNotOffered | NetworkError
 
@@ -30,6 +30,10 @@ export type Resolved = Exclude<Resolution, Unresolved>
 export const isResolved = (resolution: Resolution): resolution is Resolved =>
   resolution._tag === "ByHand" || resolution._tag === "Discovered"
 
+/** True if the server can be used as it is. */
+export const isWithoutSignIn = (resolution: Resolution): boolean =>
+  resolution._tag === "Failed" && resolution.error._tag === "SignInNotOffered"
+
 /** The check that an error of discovery belongs to. The checks before it passed. */
 export const brokenCheck = (error: ResolutionError): Check => {
   if (error._tag !== "DiscoveryError") return "metadata"
@@ -52,7 +56,7 @@ export const brokenCheck = (error: ResolutionError): Check => {
 export const unresolvedVerdict = (check: Check, resolution: Unresolved): Verdict => {
   if (resolution._tag === "Unreached") return skipped
   const { error } = resolution
-  if (error._tag === "SignInNotOffered") return note("not needed")
+  if (error._tag === "SignInNotOffered") return note(notNeeded)
   return brokenCheck(error) === check ? wrongBy(error) : skipped
 }
 

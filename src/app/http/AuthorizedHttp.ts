@@ -14,6 +14,7 @@ import { isSameOrigin } from "../../domain/SecureUrl.ts"
 import { isAccessToken, type TokenSet } from "../../domain/TokenSet.ts"
 import { DpopProofs } from "../../ports/DpopProofs.ts"
 import { discardBody, HttpTransport, type NetworkError } from "../../ports/HttpTransport.ts"
+import { KnownSignInNeeds } from "../../ports/KnownSignInNeeds.ts"
 import type { SendOptions } from "../../ports/McpConnector.ts"
 import { spanned } from "../../ports/Spanned.ts"
 import { TokenPolicy } from "../../ports/TokenPolicy.ts"
@@ -60,6 +61,7 @@ export const layer: Layer.Layer<AuthorizedHttp, never, AccessTokens | DpopProofs
       const transport = yield* HttpTransport
       const proofs = yield* DpopProofs
       const policy = yield* TokenPolicy
+      const needs = yield* KnownSignInNeeds
       const send = (request: Request, { timeout = defaultTimeout, fresh = false }: Sending) =>
         transport.send(request, { timeout, fresh })
 
@@ -134,6 +136,18 @@ export const layer: Layer.Layer<AuthorizedHttp, never, AccessTokens | DpopProofs
         }
       })
 
+      /** The servers that have answered without a token, by identity. */
+      const answeredWithout = new BoundedMap<boolean>(policy.maxAccounts)
+      const noteAnswer = Effect.fnUntraced(function* (server: RemoteServer) {
+        const { identity } = CredentialKey.at(server)
+        if (answeredWithout.get(identity) === true) return
+        answeredWithout.set(identity, true)
+        if ((yield* needs.recall(server)) === undefined) yield* needs.remember(server, "none")
+      })
+      const noteRefusal = Effect.fnUntraced(function* (server: RemoteServer) {
+        if ((yield* needs.recall(server)) === "none") yield* needs.remember(server, "later")
+      })
+
       const sendAuthorized = Effect.fnUntraced(function* (
         server: RemoteServer,
         account: string | undefined,
@@ -156,6 +170,10 @@ export const layer: Layer.Layer<AuthorizedHttp, never, AccessTokens | DpopProofs
         const isSignInNeeded =
           requiresToken(response.status, challenge) ||
           (Option.isNone(tokens) && lacksScopes(response.status, challenge))
+        if (Option.isNone(tokens)) {
+          if (isSignInNeeded) yield* noteRefusal(server)
+          else if (response.ok) yield* noteAnswer(server)
+        }
         if (!isSignInNeeded || !mayRenew) return response
         yield* discardBody(response)
         if (Option.isSome(tokens)) yield* accessTokens.reject({ server, account }, tokens.value.accessToken)

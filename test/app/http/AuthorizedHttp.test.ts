@@ -6,6 +6,7 @@ import * as AccessTokens from "../../../src/app/tokens/AccessTokens.ts"
 import * as AuthorizedHttp from "../../../src/app/http/AuthorizedHttp.ts"
 import { CredentialStore } from "../../../src/ports/CredentialStore.ts"
 import { HttpTransport } from "../../../src/ports/HttpTransport.ts"
+import { KnownSignInNeeds, type SignInNeed } from "../../../src/ports/KnownSignInNeeds.ts"
 import { byHand, serverNamed, world } from "../World.ts"
 
 const notion = serverNamed("notion")
@@ -101,6 +102,27 @@ describe("a request to a server", () => {
       }).pipe(Effect.provide(overResource(seen)))
     }
   )
+
+  it.effect("remembers a server that answers without a token, until it requires one", () => {
+    const remembered: Array<SignInNeed> = []
+    const memory = {
+      recall: () => Effect.sync(() => remembered.at(-1)),
+      remember: (_: unknown, need: SignInNeed) => Effect.sync(() => void remembered.push(need))
+    }
+    const remembering = (open: boolean) =>
+      overResource([], open).pipe(Layer.provide(Layer.succeed(KnownSignInNeeds, memory)))
+    const twice = Effect.andThen(send(post()), send(post()))
+    return Effect.gen(function* () {
+      yield* twice.pipe(Effect.provide(remembering(false)))
+      // A server that requires a token at once is not worth a file.
+      assert.deepEqual(remembered, [])
+      yield* twice.pipe(Effect.provide(remembering(true)))
+      assert.deepEqual(remembered, ["none"])
+      yield* twice.pipe(Effect.provide(remembering(false)))
+      yield* twice.pipe(Effect.provide(remembering(true)))
+      assert.deepEqual(remembered, ["none", "later"])
+    })
+  })
 
   it.effect("carries the token from the start once the user has signed in", () => {
     const seen: Parameters<typeof guarded>[0] = []
