@@ -114,15 +114,15 @@ export const sealedFolder = (
       })
     })
 
-    const setUp = Effect.gen(function* () {
+    const choose = passwords.choose(
+      `Choose a password of ${minPasswordLength} characters or more for the new token store. Every command asks for it, unless MCP_CLI_ENCRYPTION_KEY is set`
+    )
+
+    const setUp = Effect.fnUntraced(function* (chosen?: Redacted.Redacted) {
       yield* refuseOrphans
-      const known = yield* passwords.given
+      const known = chosen === undefined ? yield* passwords.given : Option.some(chosen)
       if (Option.isSome(known)) yield* refuseShort(known.value, "store")
-      const password = Option.isSome(known)
-        ? known.value
-        : yield* passwords.choose(
-            `Choose a password of ${minPasswordLength} characters or more for the new token store. Every command asks for it, unless MCP_CLI_ENCRYPTION_KEY is set`
-          )
+      const password = Option.isSome(known) ? known.value : yield* choose
       const made = yield* newSalt(password, iterations)
       if (yield* files.create(saltName, made.salt)) {
         held = made
@@ -146,13 +146,21 @@ export const sealedFolder = (
         })
       )
 
-    /** A store that has nothing in it may get another password: the old one opens nothing. */
-    const unlockOrSetUp = (salt: string) =>
-      unlockWith(salt).pipe(
-        Effect.catchReason("StorageError", "WrongPassword", (_, error) =>
-          Effect.flatMap(forgetUnused(salt), (isForgotten) => (isForgotten ? setUp : Effect.fail(error)))
+    /** A store that has nothing in it may get another password: the old one opens nothing, and no user is asked for it. */
+    const unlockOrSetUp = Effect.fnUntraced(function* (salt: string) {
+      if (held?.salt === salt) return held
+      const isUnused = Result.isSuccess(readSalt(salt)) && (yield* sealed).length === 0
+      if (!isUnused || Option.isSome(yield* passwords.given)) {
+        return yield* unlockWith(salt).pipe(
+          Effect.catchReason("StorageError", "WrongPassword", (_, error) =>
+            Effect.flatMap(forgetUnused(salt), (isForgotten) => (isForgotten ? setUp() : Effect.fail(error)))
+          )
         )
-      )
+      }
+      const chosen = yield* choose
+      // Another process may have stored something meanwhile.
+      return (yield* forgetUnused(salt)) ? yield* setUp(chosen) : yield* unlockWith(salt, chosen)
+    })
 
     return {
       files,
@@ -161,7 +169,7 @@ export const sealedFolder = (
       refuseOrphans,
       unlock: Effect.flatMap(
         files.read(saltName),
-        Option.match({ onNone: () => setUp, onSome: unlockOrSetUp })
+        Option.match({ onNone: () => setUp(), onSome: unlockOrSetUp })
       ).pipe(turn.withPermit),
       unlockedBy: (salt) =>
         Effect.suspend(() =>

@@ -153,6 +153,41 @@ describe("encrypted files", () => {
     })
   )
 
+  it.effect("ask for a new password once nothing is in them: the old one opens nothing", () =>
+    Effect.gen(function* () {
+      const directory = yield* filled
+      yield* opened(directory, (store) => store.remove(notion))
+      const before = snapshot(directory)
+      const gone = typing()
+      const unlocking = opened(directory, (store) => store.unlock, { prompt: gone.layer })
+      assert.strictEqual((yield* failure(unlocking)).reason._tag, "NoPassword")
+      assert.deepEqual(snapshot(directory), before)
+      const { asked, layer: prompt } = typing("another one", "another one")
+      yield* opened(directory, (store) => store.put(linear, credentialWith("x")), { prompt })
+      assert.match(asked.join("\n"), /^Choose a password.*\nThe same password again$/)
+      const password = "another one"
+      assert.isTrue(Option.isSome(yield* opened(directory, (store) => store.get(linear), { password })))
+    })
+  )
+
+  it.effect("keep what is stored while a user chooses a password for an empty store", () =>
+    Effect.gen(function* () {
+      const directory = yield* filled
+      yield* opened(directory, (store) => store.remove(notion))
+      const prompt = Layer.succeed(SecretPrompt, {
+        // Another process stores something meanwhile.
+        ask: () =>
+          opened(directory, (store) => store.put(notion, credentialWith("a secret token"))).pipe(
+            Effect.orDie,
+            Effect.as(Option.some(Redacted.make("another one")))
+          )
+      })
+      const write = opened(directory, (store) => store.put(linear, credentialWith("x")), { prompt })
+      assert.strictEqual((yield* failure(write)).reason._tag, "WrongPassword")
+      assert.isTrue(Option.isSome(yield* opened(directory, (store) => store.get(notion))))
+    })
+  )
+
   it.effect("tell a newer version, and stay as they are", () =>
     Effect.gen(function* () {
       for (const name of [".salt", "notion.enc"]) {
