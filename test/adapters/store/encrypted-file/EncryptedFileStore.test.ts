@@ -1,3 +1,4 @@
+import { execFileSync, spawn } from "node:child_process"
 import {
   chmodSync,
   existsSync,
@@ -363,7 +364,38 @@ describe("the password of encrypted files", () => {
     })
   )
 
+  it.live.skipIf(process.platform === "win32")("comes once from a pipe, and is used again", () =>
+    Effect.gen(function* () {
+      const directory = yield* filled
+      const pipe = join(yield* temporaryFolder, "pipe")
+      execFileSync("mkfifo", [pipe])
+      const writer = spawn("sh", ["-c", `sleep 0.1; echo "the right one" > '${pipe}'`], { stdio: "ignore" })
+      const environment = { MCP_CLI_ENCRYPTION_KEY_FILE: pipe }
+      const found = opened(
+        directory,
+        (store) => Effect.andThen(store.put(linear, credentialWith("x")), store.get(linear)),
+        { environment }
+      )
+      assert.isTrue(Option.isSome(yield* found))
+      assert.isTrue(Option.isSome(yield* stored(directory, { environment })))
+      assert.strictEqual(writer.exitCode ?? 0, 0)
+    })
+  )
+
+  it.live.skipIf(process.platform === "win32")("is not waited for in a pipe that nothing is written to", () =>
+    Effect.gen(function* () {
+      const directory = yield* filled
+      const pipe = join(yield* temporaryFolder, "pipe")
+      execFileSync("mkfifo", [pipe])
+      const environment = { MCP_CLI_ENCRYPTION_KEY_FILE: pipe }
+      const interrupted = stored(directory, { environment }).pipe(Effect.timeoutOption("100 millis"))
+      assert.isTrue(Option.isNone(yield* interrupted))
+      assert.include(errorText(yield* failure(stored(directory, { environment }))), "is empty")
+    })
+  )
+
   it.effect.each<readonly [string, (file: string) => void, string]>([
+    ["is UTF-16", (file) => writeFileSync(file, "\ufeffthe right one\r\n", "utf16le"), "is not UTF-8 text"],
     ["does not exist", () => undefined, "does not exist"],
     ["is empty", (file) => writeFileSync(file, "\n"), "is empty"],
     ["is a folder", (file) => mkdirSync(file), "is a folder"],
