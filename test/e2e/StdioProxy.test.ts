@@ -329,12 +329,14 @@ describe("mcp-cli proxy", () => {
       ["proxy", "--port", "0"],
       ["auth", "login"],
       ["auth", "token"],
-      ["auth", "logout"]
+      ["auth", "logout"],
+      ["auth", "doctor"],
+      ["install"]
     ]) {
-      const { code, stderr } = await world.run([...args, url])
+      const { code, stderr, stdout } = await world.run([...args, url])
       assert.strictEqual(code, 2, stderr)
       assert.include(stderr, "has a user name or a password in it")
-      assert.notInclude(stderr, "word@")
+      assert.notInclude(stdout + stderr, "word@")
     }
   })
 
