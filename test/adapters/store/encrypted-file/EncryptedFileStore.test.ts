@@ -20,6 +20,7 @@ import * as MemoryLock from "../../../../src/adapters/lock/MemoryLock.ts"
 import * as EncryptedFileStore from "../../../../src/adapters/store/encrypted-file/EncryptedFileStore.ts"
 import { newSalt } from "../../../../src/adapters/store/encrypted-file/SaltFile.ts"
 import { CredentialKey } from "../../../../src/domain/CredentialKey.ts"
+import { CredentialLock } from "../../../../src/ports/CredentialLock.ts"
 import { CredentialStore } from "../../../../src/ports/CredentialStore.ts"
 import { SecretPrompt } from "../../../../src/ports/SecretPrompt.ts"
 import { credentialWith } from "../../../contract/CredentialStoreContract.ts"
@@ -47,13 +48,20 @@ interface Options {
   readonly environment?: Record<string, string>
   readonly prompt?: Layer.Layer<SecretPrompt>
   readonly iterations?: number
+  readonly lock?: Layer.Layer<CredentialLock>
 }
 
 /** Runs with a store opened anew, as another process would. */
 const opened = <A, E>(
   directory: string,
   work: (store: CredentialStore["Service"]) => Effect.Effect<A, E>,
-  { environment = {}, iterations = 480_000, password, prompt = typing().layer }: Options = {
+  {
+    environment = {},
+    iterations = 480_000,
+    lock = MemoryLock.layer,
+    password,
+    prompt = typing().layer
+  }: Options = {
     password: "the right one"
   }
 ) =>
@@ -64,7 +72,7 @@ const opened = <A, E>(
         iterations,
         ...(password === undefined ? {} : { password: Redacted.make(password) })
       }).pipe(
-        Layer.provide(Layer.merge(prompt, MemoryLock.layer)),
+        Layer.provide(Layer.merge(prompt, lock)),
         Layer.provide(ConfigProvider.layer(ConfigProvider.fromEnv({ env: environment })))
       )
     )
@@ -151,6 +159,33 @@ describe("encrypted files", () => {
       assert.isTrue(Option.isSome(yield* opened(directory, (store) => store.get(linear), { password })))
       const before = opened(directory, (store) => store.get(linear))
       assert.strictEqual((yield* failure(before)).reason._tag, "WrongPassword")
+    })
+  )
+
+  it.effect("are not taken for orphans where another process fills an empty store first", () =>
+    Effect.gen(function* () {
+      const directory = yield* filled
+      yield* opened(directory, (store) => store.remove(notion))
+      const password = "another one"
+      let isFirst = true
+      // Another process comes between the removal of the unused key and the new one.
+      const lock = Layer.effect(
+        CredentialLock,
+        Effect.map(CredentialLock, (own) => ({
+          ...own,
+          withLock: (key, purpose) => (effect) =>
+            Effect.tap(own.withLock(key, purpose)(effect), () => {
+              if (!isFirst) return Effect.void
+              isFirst = false
+              return opened(directory, (store) => store.put(linear, credentialWith("x")), { password }).pipe(
+                Effect.orDie
+              )
+            })
+        }))
+      ).pipe(Layer.provide(MemoryLock.layer))
+      yield* opened(directory, (store) => store.put(notion, credentialWith("y")), { password, lock })
+      for (const key of [notion, linear])
+        assert.isTrue(Option.isSome(yield* opened(directory, (store) => store.get(key), { password })))
     })
   )
 
