@@ -136,6 +136,14 @@ describe("auth logout", () => {
     assert.strictEqual(locked.code, 4)
     assert.strictEqual(world.authorizationServer.revocations.length, 0)
     assert.isTrue(await isActive(await token()))
+    // A locked store is told once, not once for each sign-in.
+    await login("--account", "work")
+    const all = await world.run(["auth", "logout", "--all", "--yes"], {
+      env: { MCP_CLI_ENCRYPTION_KEY: "wrong" }
+    })
+    assert.strictEqual(all.code, 4)
+    assert.strictEqual(all.stderr, locked.stderr)
+    assert.strictEqual(world.authorizationServer.revocations.length, 0)
   })
 
   it("only forgets where the authorization server revokes nothing, and says so", async () => {

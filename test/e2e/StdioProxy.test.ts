@@ -238,6 +238,12 @@ describe("mcp-cli proxy", () => {
     assert.property((await client.connect()).result, "serverInfo")
     client.child.stdin?.end()
     assert.strictEqual((await client.ended).code, 0)
+    // The configuration does not name the server, so it cannot tell which client the sign-in is to have.
+    for (const named of [[], [href]]) {
+      const status = await world.run(["auth", "status", ...named, "--json"])
+      assert.strictEqual(status.code, 0, status.stderr)
+      assert.include(status.stdout, '"state": "signed in"')
+    }
 
     assert.strictEqual((await world.run(["auth", "reset", href, "--account", "work"])).code, 0)
     const local = world.start(["proxy", ...line, "--port", "0", "--no-bearer", "--json"])
@@ -329,12 +335,14 @@ describe("mcp-cli proxy", () => {
       ["proxy", "--port", "0"],
       ["auth", "login"],
       ["auth", "token"],
-      ["auth", "logout"]
+      ["auth", "logout"],
+      ["auth", "doctor"],
+      ["install"]
     ]) {
-      const { code, stderr } = await world.run([...args, url])
+      const { code, stderr, stdout } = await world.run([...args, url])
       assert.strictEqual(code, 2, stderr)
       assert.include(stderr, "has a user name or a password in it")
-      assert.notInclude(stderr, "word@")
+      assert.notInclude(stdout + stderr, "word@")
     }
   })
 

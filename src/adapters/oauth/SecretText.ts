@@ -16,7 +16,7 @@ export const secretText = (
   Redacted.isRedacted(source)
     ? Effect.succeed(source)
     : Effect.tryPromise({
-        try: () => readSecretFile(source.file),
+        try: (signal) => readSecretFile(source.file, signal),
         catch: (cause) => new UnusableSecret({ field, file: source.file, problem: secretFileProblem(cause) })
       }).pipe(
         Effect.filterOrFail(

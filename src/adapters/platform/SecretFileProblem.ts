@@ -13,6 +13,8 @@ export const secretFileProblem = (cause: unknown): string => {
       return "is a folder"
     case "EFBIG":
       return "is longer than any secret (64 KiB)"
+    case "EILSEQ":
+      return "is not UTF-8 text"
     default:
       return `cannot be read (${code})`
   }

@@ -28,25 +28,29 @@ export const remoteLineArgument = Argument.String("ARG").pipe(
 /** True for the URL of a server in the place of its name. */
 export const isUrl = (given: string): boolean => /^https?:\/\//i.test(given) && URL.canParse(given)
 
+/** Fails for a URL with a user name or a password in it, which an output or a remedy would repeat. */
+export const refuseUserInformation = (given: string): Effect.Effect<void, UsageError> =>
+  isUrl(given) && hasUserInformation(new URL(given))
+    ? Effect.fail(
+        new UsageError({
+          problem: "The URL of the server has a user name or a password in it.",
+          remedies: [advice("Leave them out, and add the server with the header that it needs.")]
+        })
+      )
+    : Effect.void
+
 /**
  * The name of a server that may be given as a URL: its name in the configuration, or its canonical URL. A configuration that
  * cannot be read is an error where a server is used, not here: a sign-in can be removed without one.
  */
-export const resolvedName = (given: string): Effect.Effect<string, UsageError, Configuration> => {
-  if (!isUrl(given)) return Effect.succeed(given)
-  if (hasUserInformation(new URL(given))) {
-    return Effect.fail(
-      new UsageError({
-        problem: "The URL of the server has a user name or a password in it.",
-        remedies: [advice("Leave them out, and add the server with the header that it needs.")]
-      })
-    )
-  }
-  return Configuration.use((configuration) => configuration.server(given)).pipe(
+export const resolvedName = Effect.fnUntraced(function* (given: string) {
+  yield* refuseUserInformation(given)
+  if (!isUrl(given)) return given
+  return yield* Configuration.use((configuration) => configuration.server(given)).pipe(
     Effect.map(({ name }) => name),
     Effect.orElseSucceed(() => canonicalResource(new URL(given)))
   )
-}
+})
 
 /** The account of `--account` at this server, or the default one. */
 export const accountAt = (server: string) =>

@@ -8,7 +8,7 @@ import type { Configuration, ConfigurationError } from "../../ports/Configuratio
 import type { StorageError } from "../../ports/CredentialStore.ts"
 import type { ServerSecrets } from "../../ports/ServerSecrets.ts"
 import { Display } from "../../ports/Display.ts"
-import { accountAt, serverName } from "./Arguments.ts"
+import { accountAt, refuseUserInformation, serverName } from "./Arguments.ts"
 import { doctorReport } from "./DoctorReport.ts"
 import type { JsonOutput } from "./JsonOutput.ts"
 import { firstLine, print, printJson } from "./Output.ts"
@@ -83,6 +83,7 @@ export const doctor = <R>(
     "doctor",
     { name: serverName },
     Effect.fn("cli.auth.doctor")(function* ({ name }) {
+      yield* refuseUserInformation(name)
       const { account } = yield* accountAt(name)
       const findings = yield* examine(name, account, sessions).pipe(
         Effect.provide(examination),

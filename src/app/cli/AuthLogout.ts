@@ -5,6 +5,7 @@ import { oauthEndpoints } from "../../domain/OAuthEndpoints.ts"
 import { command, oauthOf, set } from "../../domain/Remedy.ts"
 import type { RemoteServer } from "../../domain/Server.ts"
 import { CredentialStore } from "../../ports/CredentialStore.ts"
+import { isOfWholeStore } from "../../ports/StorageFailure.ts"
 import { type LogoutResult, SignOut } from "../signin/SignOut.ts"
 import { readyServer } from "../storage/ReadyServer.ts"
 import { accountAt, nameOf, resolvedName, serverName } from "./Arguments.ts"
@@ -112,12 +113,19 @@ export const showLogout = Effect.fnUntraced(function* (
   }
 })
 
-/** The sign-ins that a run may end: in a store that other machines share, those of this configuration. */
+/**
+ * The sign-ins that a run may end: in a store that other machines share, those of this configuration. Fails if the whole store
+ * cannot be read: the user would be asked for its password once for each sign-in.
+ */
 const signInsOfRun = Effect.gen(function* () {
   const { description, get, list } = yield* CredentialStore
   const isOwn = description.backend.lockScope === "shared" ? yield* isConfigured : () => true
   const found = yield* Effect.forEach(yield* list, (key) =>
-    Effect.map(Effect.result(isOwn(key) ? get(key) : Effect.succeedNone), (read) => ({ key, read }))
+    Effect.gen(function* () {
+      const read = yield* Effect.result(isOwn(key) ? get(key) : Effect.succeedNone)
+      if (read._tag === "Failure" && isOfWholeStore(read.failure.reason)) return yield* read.failure
+      return { key, read }
+    })
   )
   return found.filter(
     ({ key, read }) => read._tag === "Failure" || Option.exists(read.success, (one) => isOwn(key, one))

@@ -4,7 +4,7 @@ import { command, type Remediable } from "../../domain/Remedy.ts"
 import { isReady } from "../../domain/ConfiguredServer.ts"
 import { needsUser, resourceOf } from "../../domain/Server.ts"
 import { SignInRequired } from "../../domain/SignInError.ts"
-import { Configuration, ConfigurationError } from "../../ports/Configuration.ts"
+import { Configuration, ConfigurationError, type ServerSummary } from "../../ports/Configuration.ts"
 import { KnownSignInNeeds } from "../../ports/KnownSignInNeeds.ts"
 import { type AccountStatus, CredentialStatus } from "../credentials/CredentialStatus.ts"
 import { CredentialKey } from "../../domain/CredentialKey.ts"
@@ -106,9 +106,15 @@ const serverNamed = (name: string) =>
     Effect.map(Option.filter((server) => server._tag === "Http"))
   )
 
-/** The sign-ins that no command uses: they are for another client, grant or endpoint than the configuration names now. */
-const unfitOf = Effect.fnUntraced(function* (rows: ReadonlyArray<AccountStatus>) {
-  const usable = rows.filter(isUsable)
+/**
+ * The sign-ins that no command uses: they are for another client, grant or endpoint than the configuration names now. One to a
+ * server that it does not name may have the client of a command line of mcp-remote, and is not judged.
+ */
+const unfitOf = Effect.fnUntraced(function* (
+  rows: ReadonlyArray<AccountStatus>,
+  configured: ReadonlyArray<ServerSummary>
+) {
+  const usable = rows.filter((row) => isUsable(row) && configured.some(({ name }) => name === row.key.server))
   const servers = new Map(
     yield* Effect.forEach(new Set(usable.map(({ key }) => key.server)), (name) =>
       Effect.map(serverNamed(name), (server) => [name, server] as const)
@@ -221,7 +227,7 @@ export const status = Command.make(
       stored.length === 0 && Option.isSome(name) && Option.isSome(account)
         ? [yield* credentials.of(CredentialKey.of(name.value, account.value, here.get(name.value)))]
         : stored
-    const unfit = (yield* unfitOf(found)).map(({ key }) => key)
+    const unfit = (yield* unfitOf(found, listed)).map(({ key }) => key)
     const shown = found.map((row): AccountStatus =>
       unfit.includes(row.key) ? { ...row, state: "signed out", expiresAt: undefined, renewable: false } : row
     )

@@ -11,7 +11,7 @@ import { ChosenStorage } from "../storage/ChosenStorage.ts"
 import { OwnProgram } from "../../ports/OwnProgram.ts"
 import { nearName } from "../../domain/NearName.ts"
 import { nameForUrl } from "../../domain/TypedAddress.ts"
-import { isUrl } from "./Arguments.ts"
+import { isUrl, refuseUserInformation } from "./Arguments.ts"
 import { type CarriedOut, carryOutAll } from "./clients/CarriedOut.ts"
 import { clientsOf, isPresent, ownServerOf, placesIn, serversOf } from "./clients/ClientPlaces.ts"
 import { type EditOptions, type Installation, planInstall } from "./clients/PlannedEdit.ts"
@@ -43,6 +43,7 @@ export const editFlags = {
 
 /** The name of a server over HTTP in the configuration, which may be given as its URL. */
 const configuredName = Effect.fnUntraced(function* (given: string) {
+  yield* refuseUserInformation(given)
   const configuration = yield* Configuration
   const file = yield* configuration.file
   const servers = yield* configuration.servers

@@ -1,4 +1,4 @@
-import { Config, ConfigProvider, Effect, Option, type Redacted, Redacted as Secret } from "effect"
+import { Config, ConfigProvider, Effect, Option, type Redacted, Redacted as Secret, Semaphore } from "effect"
 import { StorageError } from "../../../ports/CredentialStore.ts"
 import { SecretPrompt } from "../../../ports/SecretPrompt.ts"
 import { NoPassword, PasswordTooShort, UnusablePassword } from "../../../ports/StorageFailure.ts"
@@ -12,7 +12,7 @@ import { maxAttempts, minPasswordLength } from "./EncryptionLimits.ts"
 export interface Passwords {
   /**
    * The password of the configuration, else of `MCP_CLI_ENCRYPTION_KEY`, else in the file of `MCP_CLI_ENCRYPTION_KEY_FILE`,
-   * which is read each time; none: the user has to type it. Fails with `UnusablePassword` if both variables are set, or if the
+   * which is read each time, but a pipe once; none: the user has to type it. Fails with `UnusablePassword` if both variables are set, or if the
    * file cannot be read or is empty.
    */
   readonly given: Effect.Effect<Option.Option<Redacted.Redacted>, StorageError>
@@ -41,17 +41,23 @@ type Use = UnusablePassword["use"]
 const unusable = (details: { readonly use: Use; readonly file?: string; readonly problem: string }) =>
   new StorageError({ reason: new UnusablePassword(details) })
 
+/** The passwords that came out of pipes, by path: a pipe gives its text once, and a process may need it again. */
+const ofPipes = new Map<string, Redacted.Redacted>()
+const pipeTurn = Semaphore.makeUnsafe(1)
+
 const passwordIn = (use: Use, file: string): Effect.Effect<Redacted.Redacted, StorageError> =>
-  Effect.tryPromise({
-    try: () => readPasswordFile(file),
-    catch: (cause) => unusable({ use, file, problem: secretFileProblem(cause) })
-  }).pipe(
-    Effect.filterOrFail(
-      (text) => text !== "",
-      () => unusable({ use, file, problem: "is empty" })
-    ),
-    Effect.map((text) => Secret.make(text))
-  )
+  Effect.gen(function* () {
+    const known = ofPipes.get(file)
+    if (known !== undefined) return known
+    const { isFile, text } = yield* Effect.tryPromise({
+      try: (signal) => readPasswordFile(file, signal),
+      catch: (cause) => unusable({ use, file, problem: secretFileProblem(cause) })
+    })
+    if (text === "") return yield* unusable({ use, file, problem: "is empty" })
+    const password = Secret.make(text)
+    if (!isFile) ofPipes.set(file, password)
+    return password
+  }).pipe(pipeTurn.withPermit)
 
 /** The passwords of a store whose configuration has this one, or none. */
 export const passwords = (

@@ -108,7 +108,8 @@ export const sealedFolder = (
     // A new `.salt` would not open them: only the user may decide to start over.
     const refuseOrphans = Effect.gen(function* () {
       const [orphan] = yield* sealed
-      if (orphan === undefined) return
+      // Another process may have made both in the meantime.
+      if (orphan === undefined || Option.isSome(yield* files.read(saltName))) return
       return yield* new StorageError({
         reason: new Corrupt({ path: pathOf(orphan), detail: `its ${saltName} is missing` })
       })

@@ -19,7 +19,10 @@ export interface VaultToken {
 
 /** The content of a file, or why it cannot be used. */
 const readSecret = (path: string) =>
-  Effect.tryPromise({ try: () => readSecretFile(path), catch: (cause) => explainErrno(codeOf(cause)) }).pipe(
+  Effect.tryPromise({
+    try: (signal) => readSecretFile(path, signal),
+    catch: (cause) => explainErrno(codeOf(cause))
+  }).pipe(
     Effect.filterOrFail(
       (text) => text !== "",
       () => "it is empty"

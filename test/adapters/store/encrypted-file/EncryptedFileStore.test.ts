@@ -1,3 +1,4 @@
+import { execFileSync, spawn } from "node:child_process"
 import {
   chmodSync,
   existsSync,
@@ -19,6 +20,7 @@ import * as MemoryLock from "../../../../src/adapters/lock/MemoryLock.ts"
 import * as EncryptedFileStore from "../../../../src/adapters/store/encrypted-file/EncryptedFileStore.ts"
 import { newSalt } from "../../../../src/adapters/store/encrypted-file/SaltFile.ts"
 import { CredentialKey } from "../../../../src/domain/CredentialKey.ts"
+import { CredentialLock } from "../../../../src/ports/CredentialLock.ts"
 import { CredentialStore } from "../../../../src/ports/CredentialStore.ts"
 import { SecretPrompt } from "../../../../src/ports/SecretPrompt.ts"
 import { credentialWith } from "../../../contract/CredentialStoreContract.ts"
@@ -46,13 +48,20 @@ interface Options {
   readonly environment?: Record<string, string>
   readonly prompt?: Layer.Layer<SecretPrompt>
   readonly iterations?: number
+  readonly lock?: Layer.Layer<CredentialLock>
 }
 
 /** Runs with a store opened anew, as another process would. */
 const opened = <A, E>(
   directory: string,
   work: (store: CredentialStore["Service"]) => Effect.Effect<A, E>,
-  { environment = {}, iterations = 480_000, password, prompt = typing().layer }: Options = {
+  {
+    environment = {},
+    iterations = 480_000,
+    lock = MemoryLock.layer,
+    password,
+    prompt = typing().layer
+  }: Options = {
     password: "the right one"
   }
 ) =>
@@ -63,7 +72,7 @@ const opened = <A, E>(
         iterations,
         ...(password === undefined ? {} : { password: Redacted.make(password) })
       }).pipe(
-        Layer.provide(Layer.merge(prompt, MemoryLock.layer)),
+        Layer.provide(Layer.merge(prompt, lock)),
         Layer.provide(ConfigProvider.layer(ConfigProvider.fromEnv({ env: environment })))
       )
     )
@@ -185,6 +194,33 @@ describe("encrypted files", () => {
       const write = opened(directory, (store) => store.put(linear, credentialWith("x")), { prompt })
       assert.strictEqual((yield* failure(write)).reason._tag, "WrongPassword")
       assert.isTrue(Option.isSome(yield* opened(directory, (store) => store.get(notion))))
+    })
+  )
+
+  it.effect("are not taken for orphans where another process fills an empty store first", () =>
+    Effect.gen(function* () {
+      const directory = yield* filled
+      yield* opened(directory, (store) => store.remove(notion))
+      const password = "another one"
+      let isFirst = true
+      // Another process comes between the removal of the unused key and the new one.
+      const lock = Layer.effect(
+        CredentialLock,
+        Effect.map(CredentialLock, (own) => ({
+          ...own,
+          withLock: (key, purpose) => (effect) =>
+            Effect.tap(own.withLock(key, purpose)(effect), () => {
+              if (!isFirst) return Effect.void
+              isFirst = false
+              return opened(directory, (store) => store.put(linear, credentialWith("x")), { password }).pipe(
+                Effect.orDie
+              )
+            })
+        }))
+      ).pipe(Layer.provide(MemoryLock.layer))
+      yield* opened(directory, (store) => store.put(notion, credentialWith("y")), { password, lock })
+      for (const key of [notion, linear])
+        assert.isTrue(Option.isSome(yield* opened(directory, (store) => store.get(key), { password })))
     })
   )
 
@@ -398,7 +434,38 @@ describe("the password of encrypted files", () => {
     })
   )
 
+  it.live.skipIf(process.platform === "win32")("comes once from a pipe, and is used again", () =>
+    Effect.gen(function* () {
+      const directory = yield* filled
+      const pipe = join(yield* temporaryFolder, "pipe")
+      execFileSync("mkfifo", [pipe])
+      const writer = spawn("sh", ["-c", `sleep 0.1; echo "the right one" > '${pipe}'`], { stdio: "ignore" })
+      const environment = { MCP_CLI_ENCRYPTION_KEY_FILE: pipe }
+      const found = opened(
+        directory,
+        (store) => Effect.andThen(store.put(linear, credentialWith("x")), store.get(linear)),
+        { environment }
+      )
+      assert.isTrue(Option.isSome(yield* found))
+      assert.isTrue(Option.isSome(yield* stored(directory, { environment })))
+      assert.strictEqual(writer.exitCode ?? 0, 0)
+    })
+  )
+
+  it.live.skipIf(process.platform === "win32")("is not waited for in a pipe that nothing is written to", () =>
+    Effect.gen(function* () {
+      const directory = yield* filled
+      const pipe = join(yield* temporaryFolder, "pipe")
+      execFileSync("mkfifo", [pipe])
+      const environment = { MCP_CLI_ENCRYPTION_KEY_FILE: pipe }
+      const interrupted = stored(directory, { environment }).pipe(Effect.timeoutOption("100 millis"))
+      assert.isTrue(Option.isNone(yield* interrupted))
+      assert.include(errorText(yield* failure(stored(directory, { environment }))), "is empty")
+    })
+  )
+
   it.effect.each<readonly [string, (file: string) => void, string]>([
+    ["is UTF-16", (file) => writeFileSync(file, "\ufeffthe right one\r\n", "utf16le"), "is not UTF-8 text"],
     ["does not exist", () => undefined, "does not exist"],
     ["is empty", (file) => writeFileSync(file, "\n"), "is empty"],
     ["is a folder", (file) => mkdirSync(file), "is a folder"],
