@@ -79,6 +79,9 @@ export const safePiece = (
   piece: string,
   isEnd = false
 ): PieceState & { readonly text: string } => {
+  // No joiner is text after a plain piece, as after none.
+  if (piece !== "" && half === "" && !tail.endsWith("\r") && !notPlain.test(piece))
+    return { text: piece, tail: "", half: "" }
   const all = half + piece
   const isCut = !isEnd && /[\ud800-\udbff]$/.test(all)
   const text = isCut ? all.slice(0, -1) : all

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
-import { printable } from "../../src/domain/PrintableText.ts"
+import { printable, safePiece, safeText, type PieceState } from "../../src/domain/PrintableText.ts"
 
 describe("text from a server", () => {
   it.each([
@@ -23,5 +23,35 @@ describe("text from a server", () => {
     // oxlint-disable-next-line no-control-regex -- control characters are what must not be left
     assert.notMatch(printable(text), /[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/)
     assert.isAtMost(printable(text).length, 301)
+  })
+
+  it("is the same in pieces as in one text", () => {
+    const pieces = [
+      "",
+      "ab",
+      " ",
+      "\r",
+      "\n",
+      "\u001b",
+      "\u2028",
+      "é",
+      "\u200d",
+      "\ufe0f",
+      "🙂",
+      "\ud83d",
+      "\ude00"
+    ]
+    const threes = pieces.flatMap((one) => pieces.flatMap((two) => pieces.map((three) => [one, two, three])))
+    for (const all of threes) {
+      let state: PieceState = { tail: "", half: "" }
+      let shown = ""
+      for (const piece of all) {
+        const { text, ...next } = safePiece(state, piece)
+        shown += text
+        state = next
+      }
+      shown += safePiece(state, "", true).text
+      assert.strictEqual(shown, safeText(all.join("")), JSON.stringify(all))
+    }
   })
 })

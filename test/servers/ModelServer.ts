@@ -167,7 +167,8 @@ const start = async (options: ModelServerOptions) => {
         // One event a packet, as over a network.
         await new Promise((resolve) => setImmediate(resolve))
       }
-      if (mode !== "left-open") response.end()
+      if (mode === "broken-end") response.destroy()
+      else if (mode !== "left-open") response.end()
     } catch (error) {
       if (!(error instanceof Refusal)) throw error
       entry.refused = error.message

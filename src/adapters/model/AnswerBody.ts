@@ -1,4 +1,6 @@
+import { Duration } from "effect"
 import { ModelHttpError } from "./ModelHttpError.ts"
+import { maxRest } from "./ModelLimits.ts"
 
 /** Changes the text of a body, part by part. */
 export interface TextRepair {
@@ -20,12 +22,9 @@ export interface AnswerBodyOptions {
   readonly signal: AbortSignal | undefined
 }
 
-/** Milliseconds in which a server may end a body behind its last event, so that the connection is used again. */
-const maxRest = 1000
-
 /** Reads what is left of a body. The connection of one that goes on is closed. */
 const readRest = async (reader: ReadableStreamDefaultReader<Uint8Array>): Promise<void> => {
-  const timer = setTimeout(() => void reader.cancel().catch(() => undefined), maxRest)
+  const timer = setTimeout(() => void reader.cancel().catch(() => undefined), Duration.toMillis(maxRest))
   timer.unref()
   try {
     while (!(await reader.read()).done);

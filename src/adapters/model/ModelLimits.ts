@@ -8,6 +8,8 @@ export const maxAnswer = 64 * 1024 * 1024
 export const maxEvent = 8 * 1024 * 1024
 /** Calls of one answer. A turn makes far fewer. */
 export const maxAnswerCalls = 128
+/** How long a server may take to end the body of an answer behind its last event, so that the connection is used again. */
+export const maxRest = Duration.seconds(1)
 /** Bytes of the longest answer that is no stream: the list of models of OpenRouter has about one MiB. */
 export const maxList = 16 * 1024 * 1024
 /** Characters of an error of a provider that are shown. */

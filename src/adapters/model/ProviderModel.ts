@@ -15,7 +15,7 @@ import { prepare, type PromptRules } from "./ChatPrompt.ts"
 import { type FailedModel, Incomplete, modelFailure, Silent, Thrown } from "./ModelFailure.ts"
 import { hasSecret, modelFetch } from "./ModelHttp.ts"
 import { ModelHttpError } from "./ModelHttpError.ts"
-import { maxAnswerCalls } from "./ModelLimits.ts"
+import { maxAnswerCalls, maxRest } from "./ModelLimits.ts"
 import { makeTextArguments } from "./SseRepair.ts"
 
 /** A model to open. */
@@ -223,9 +223,13 @@ export const openProviderModel = Effect.fnUntraced(function* (
           return events
         }
         const pull = Effect.gen(function* () {
+          if (answer.hasEnded) {
+            // Read on, so that the connection is used again. What happens to it does not change the answer.
+            yield* next(eventsOf).pipe(Effect.timeout(maxRest), Effect.ignore)
+            return yield* Cause.done()
+          }
           const events = yield* next(eventsOf).pipe(Effect.catch(failWith))
-          if (events !== undefined) return events
-          return yield* answer.hasEnded ? Cause.done() : failWith(new Thrown(new Incomplete()))
+          return events ?? (yield* failWith(new Thrown(new Incomplete())))
         })
         return Stream.fromPull(Effect.succeed(pull))
       })

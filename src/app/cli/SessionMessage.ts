@@ -71,7 +71,7 @@ export const messageOf = Effect.fnUntraced(function* ({ servers }: SessionContex
     attached.add(key)
     const { content } = yield* withProgress(uri, (onProgress) => server.session.read(uri, { onProgress }))
     const intro = `\n\nThe resource ${uri} of ${server.name}:\n`
-    parts.push(...content.map((piece) => partOf(piece, server.name, intro)))
+    for (const piece of content) parts.push(partOf(piece, server.name, intro))
   }
   return parts
 })

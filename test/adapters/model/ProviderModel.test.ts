@@ -285,6 +285,16 @@ describe.each(modelApis)("a model of the API %s", (api) => {
 })
 
 describe("a model", () => {
+  it.live("of Anthropic has answered with its last event, whatever its connection does then", () =>
+    Effect.gen(function* () {
+      for (const mode of ["left-open", "broken-end"] as const) {
+        const model = yield* openAt("anthropic", server().origin, mode)
+        const { end, failure, text } = yield* answerOf(model, [user("go")], tools)
+        assert.deepStrictEqual([text, end?.reason, failure], ["Let me look.", "tool-calls", undefined], mode)
+      }
+    })
+  )
+
   it.live("is silent for as long as the configuration lets it", () =>
     Effect.gen(function* () {
       const model = yield* openAt("chat_completions", server().origin, "silent", {

@@ -40,7 +40,7 @@ export const text = (value: unknown, at: string): string => {
  *
  * - Calls: `fragments`, `interleaved`, `no-id`, `no-index`, `same-index`, `empty-ids`, `cut-arguments`, `empty-arguments`,
  *   `unknown-tool`, `object-arguments`, `stop-after-calls`.
- * - Streams: `no-done`, `left-open`, `comments`, `reasoning-content`, `reasoning`, `stream-error`, `cut`, `length`, `empty`.
+ * - Streams: `no-done`, `left-open`, `broken-end`, `comments`, `reasoning-content`, `reasoning`, `stream-error`, `cut`, `length`, `empty`.
  * - Requests: `429`, `overloaded`, `context-full`, `no-tools`, `silent`, `html`, `json`, `json-error`, `redirect`, `filtered`.
  */
 export const modes = [
@@ -57,6 +57,7 @@ export const modes = [
   "stop-after-calls",
   "no-done",
   "left-open",
+  "broken-end",
   "comments",
   "reasoning-content",
   "reasoning",

@@ -284,11 +284,10 @@ class Styler {
       if (state.place === "text" && state.held === "" && !state.isEscaped) {
         const plain = state.address === "" ? plainRun : addressRun
         plain.lastIndex = at
-        const run = plain.exec(text)?.[0]
-        if (run !== undefined) {
-          this.emit(run)
-          state.before = run.charAt(run.length - 1)
-          at += run.length
+        if (plain.test(text)) {
+          this.emit(text.slice(at, plain.lastIndex))
+          at = plain.lastIndex
+          state.before = text.charAt(at - 1)
           continue
         }
       }
