@@ -93,6 +93,30 @@ export class SignInRequired extends Schema.TaggedError<SignInRequired>()("SignIn
   }
 }
 
+/** Accounts that a message names. */
+const maxAccounts = 5
+
+/** The account is not stored, and others of the server are. Its name may be mistyped, so no sign-in was started. */
+export class UnknownAccount extends Schema.TaggedError<UnknownAccount>()("UnknownAccount", {
+  server: Schema.String,
+  account: Schema.String,
+  /** The accounts of the server that are stored. */
+  stored: Schema.Array(Schema.String),
+  unattended
+}) {
+  override get message(): string {
+    const rest = this.stored.length - maxAccounts
+    const names = rest > 1 ? [...this.stored.slice(0, maxAccounts), `${rest} others`] : this.stored
+    const all = [names.slice(0, -1).join(", "), names.slice(-1).join("")].filter((part) => part !== "")
+    return `No account ${this.account} of ${this.server} is stored. Stored: ${all.join(" and ")}.`
+  }
+
+  get remedies(): ReadonlyArray<Remedy.Remedy> {
+    if (this.unattended === true) return withoutLogin(this.server)
+    return [login(this, { purpose: "sign in to it" })]
+  }
+}
+
 /** A request needs scopes that the sign-in does not have, and no user is present to approve them (RFC 6750 §3.1). */
 export class ScopeRequired extends Schema.TaggedError<ScopeRequired>()("ScopeRequired", {
   server: Schema.String,

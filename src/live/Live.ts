@@ -52,6 +52,7 @@ import * as StoredModelKeys from "../app/storage/StoredModelKeys.ts"
 import * as StoredServerSecrets from "../app/storage/StoredServerSecrets.ts"
 import * as StorageCheck from "../app/storage/StorageCheck.ts"
 import { ConfigurationTrust, type RequireApproval } from "../ports/ConfigurationTrust.ts"
+import { defaultSignInPolicy, SignInPolicy } from "../ports/SignInPolicy.ts"
 import { isUnattended } from "./Attendance.ts"
 import {
   approvals,
@@ -191,9 +192,16 @@ const browser = Layer.unwrap(
 /** The network and the browser. */
 const wire = Layer.suspend(() => Layer.merge(WireLive.layerOverTransport, browser))
 
+/** The user types the names of accounts. */
+const signInPolicy = Layer.succeed(SignInPolicy, { ...defaultSignInPolicy, newAccounts: "first" })
+
 /** Signing in and tokens, over the wire and the store. */
 const authorization = () =>
-  AccessTokens.layer.pipe(Layer.provideMerge(SignIn.layer), Layer.provideMerge(Credentials.layer))
+  AccessTokens.layer.pipe(
+    Layer.provideMerge(SignIn.layer),
+    Layer.provideMerge(Credentials.layer),
+    Layer.provide(signInPolicy)
+  )
 
 const tokens = (presence: Presence = "terminal") =>
   authorization().pipe(

@@ -41,6 +41,8 @@ export interface ListedProvider {
 export class ModelUnavailable extends Schema.TaggedError<ModelUnavailable>()("ModelUnavailable", {
   /** What happened, as a whole sentence. */
   detail: Schema.String,
+  /** True: none was named, and none was found. Absent: a model that was named or configured cannot be used. */
+  isNoneFound: Schema.optionalKey(Schema.Literal(true)),
   remedies: Schema.Array(Remedy).pipe(Schema.withConstructorDefault(Effect.succeed([])))
 }) {
   override get message(): string {

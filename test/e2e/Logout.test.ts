@@ -249,7 +249,9 @@ describe("two accounts of one server", () => {
     assert.isTrue(await isActive(first))
     const gone = await world.run(["tools", "demo", ...work])
     assert.strictEqual(gone.code, 3)
-    assert.include(gone.stderr, "Not signed in to demo (work).\nRun: mcp-cli auth login demo --account work")
+    const unknown =
+      "No account work of demo is stored. Stored: default.\nTo sign in to it, run: mcp-cli auth login demo --account work"
+    assert.include(gone.stderr, unknown)
     await run("tools", "demo")
   })
 

@@ -13,9 +13,9 @@ beforeEach(async () => {
 })
 afterEach(() => world.close())
 
-/** A sign-in at a terminal of 60 columns. */
-const startLogin = (env: Readonly<Record<string, string>>, args: ReadonlyArray<string> = []) => {
-  const { child, ended } = world.start(["auth", "login", "demo", ...args], {
+/** A command at a terminal of 60 columns. */
+const startAtTerminal = (args: ReadonlyArray<string>, env: Readonly<Record<string, string>> = {}) => {
+  const { child, ended } = world.start(args, {
     runtime: [
       "sh",
       "-c",
@@ -47,6 +47,8 @@ const startLogin = (env: Readonly<Record<string, string>>, args: ReadonlyArray<s
       })
   }
 }
+
+const startLogin = (env: Readonly<Record<string, string>>) => startAtTerminal(["auth", "login", "demo"], env)
 
 /** Where the browser of a user at another machine ends. */
 const endOf = async (url: string): Promise<string> => {
@@ -81,6 +83,29 @@ describe.skipIf(!hasScript)("a sign-in at a terminal (needs script of util-linux
     await shows(/Signed in to demo\./)
     const { code } = await ended
     assert.strictEqual(code, 0)
+  })
+
+  it("starts for the first account of a server, however it is named, and not for a name that may be mistyped", async () => {
+    const work = startAtTerminal(["tools", "demo", "--account", "work"])
+    const done = await work.ended
+    assert.strictEqual(done.code, 0, done.stdout)
+    assert.strictEqual(world.browsersOpened(), 1)
+    for (const args of [
+      ["tools", "demo", "--account", "wrok"],
+      ["--server", "demo", "--account", "wrok"],
+      ["chat", "demo", "--account", "wrok"],
+      ["auth", "token", "demo", "--account", "wrok"]
+    ]) {
+      const typed = startAtTerminal(args)
+      const { code, stdout } = await typed.ended
+      assert.strictEqual(code, 3, stdout)
+      assert.match(stdout, /No account wrok of demo is stored\. Stored: work\./)
+      assert.match(stdout, /run: mcp-cli auth login demo\s+--account wrok/)
+    }
+    assert.strictEqual(world.browsersOpened(), 1)
+    const login = startAtTerminal(["auth", "login", "demo", "--account", "wrok"])
+    const made = await login.ended
+    assert.strictEqual(made.code, 0, made.stdout)
   })
 
   it("says that the browser failed in one line above the prompt, and keeps what is typed", async () => {

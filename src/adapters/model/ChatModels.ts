@@ -309,10 +309,10 @@ const automatic = Effect.fnUntraced(function* (
   const [server, ...servers] = yield* localServers(means)
   const best = server && bestOf(server.models)
   if (server === undefined || best === undefined) {
-    return yield* unavailable(
-      `There is no model: none is named, no key is set, and none runs on this machine.${problem === undefined ? "" : ` Stored keys cannot be read: ${problem}`}`,
-      ...modelWays
-    )
+    const none = "There is no model: none is named, no key is set, and none runs on this machine."
+    return yield* problem === undefined
+      ? new ModelUnavailable({ detail: none, remedies: modelWays, isNoneFound: true })
+      : unavailable(`${none} Stored keys cannot be read: ${problem}`, ...modelWays)
   }
   const model = yield* opened(means, server.provider, best.id, best)
   const further =

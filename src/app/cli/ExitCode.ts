@@ -63,6 +63,7 @@ export const exitCodes: Readonly<Record<CommandError["_tag"], 2 | 3 | 4 | 5>> = 
   SignInRequired: 3,
   SignInsRequired: 3,
   ScopeRequired: 3,
+  UnknownAccount: 3,
   SignInRefused: 3,
   SignInTimedOut: 3,
   CallbackRejected: 3,

@@ -4,7 +4,7 @@ import { printable } from "../../domain/PrintableText.ts"
 import { advice, type Remedy } from "../../domain/Remedy.ts"
 import { type ToolArgument, toolArguments } from "../../domain/ToolSchema.ts"
 import type { ChatModelError } from "../../ports/ChatModel.ts"
-import type { ModelUnavailable } from "../../ports/ChatModels.ts"
+import { type ModelUnavailable, modelWays } from "../../ports/ChatModels.ts"
 import { withProgress } from "../../ports/ProgressDisplay.ts"
 import type { Message } from "../chat/Chat.ts"
 import { askCommand } from "./Ask.ts"
@@ -337,23 +337,27 @@ const commandNamed = (chat: SessionChat | undefined, word: string): SessionComma
 }
 
 const unknown = ({ chat, isInteractive, servers }: SessionContext, word: string, text: string) => {
-  const names = commandsOf(chat).flatMap(([name, { aliases = [] }]) => [name, ...aliases])
-  const near = nearName(word.replace(/^\//, ""), names)
-  const needsModel = chat === undefined && commands.has(word.replace(/^\//, ""))
+  const name = word.replace(/^\//, "")
+  if (chat === undefined && commands.has(name)) {
+    const problem = name === "model" ? "This session has no model." : `${printable(word)} needs a model.`
+    return needs(problem, ...modelWays)
+  }
+  const names = commandsOf(chat).flatMap(([known, { aliases = [] }]) => [known, ...aliases])
+  const near = nearName(name, names)
   const suggestion = servers.some(({ tools }) => tools.some(({ name }) => name === word))
     ? `Did you mean /call ${printable(word)}?`
-    : near === undefined || needsModel
+    : near === undefined
       ? "/help lists the commands."
       : `Did you mean /${near}?`
   return needs(
-    needsModel ? `${printable(word)} needs a model.` : `"${printable(word)}" is not a command.`,
+    `"${printable(word)}" is not a command.`,
     advice(suggestion),
     ...(chat === undefined ? [] : [advice("To send it to the model, put a space before it.")]),
     ...(isInteractive || /^[/-]/.test(text)
       ? []
       : [
           askCommand(
-            servers.map(({ name }) => name),
+            servers.map((server) => server.name),
             text
           )
         ])

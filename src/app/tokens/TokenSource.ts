@@ -2,12 +2,12 @@ import { Effect } from "effect"
 import type { BearerChallenge } from "../../domain/Challenge.ts"
 import { CredentialKey } from "../../domain/CredentialKey.ts"
 import type { RemoteServer } from "../../domain/Server.ts"
-import type { ScopeRequired, SignInRequired } from "../../domain/SignInError.ts"
+import type { ScopeRequired, SignInRequired, UnknownAccount } from "../../domain/SignInError.ts"
 import type { SignInNeeded, Stale, Unanswered, Usable } from "../../domain/TokenState.ts"
 import type { SignInError } from "../signin/SignIn.ts"
 
 /** Every reason why there is no access token. */
-export type AccessTokenError = SignInError | SignInRequired | ScopeRequired
+export type AccessTokenError = SignInError | SignInRequired | ScopeRequired | UnknownAccount
 
 /** The server and account that need a token, and the challenge that triggered this request. */
 export interface AccessTokenRequest {

@@ -149,6 +149,9 @@ describe("the model of a run", () => {
       for (const [named, baseUrl, notice] of table) {
         assert.match((yield* chosenIn({ env: offline, models: noServers }, named, baseUrl)).notice, notice)
       }
+      const isNoneFound = (named?: string) =>
+        Effect.map(chosenIn({ env: offline, models: noServers }, named), (chosen) => chosen.isNoneFound)
+      assert.deepEqual([yield* isNoneFound(), yield* isNoneFound("openai")], [true, undefined])
       const env = { ...offline, MCP_CLI_MODEL_API_KEY: "secret" }
       const plain = yield* chosenIn({ env }, "x", "http://192.168.1.5:8080/v1")
       assert.match(plain.notice, /has http, over which no key is sent/)

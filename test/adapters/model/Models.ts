@@ -49,12 +49,15 @@ export const chosenIn = (
   readonly because: string
   readonly notice: string
   readonly model?: OpenChatModel
+  readonly isNoneFound?: boolean | undefined
 }> =>
   ChatModels.use((models) =>
     models.choose(Option.fromUndefinedOr(named), Option.fromUndefinedOr(baseUrl))
   ).pipe(
     Effect.map(({ because, model, notice }) => ({ name: model.name, because, notice, model })),
-    Effect.catch(({ detail }) => Effect.succeed({ name: "none", because: "none", notice: detail })),
+    Effect.catch(({ detail, isNoneFound }) =>
+      Effect.succeed({ name: "none", because: "none", notice: detail, isNoneFound })
+    ),
     Effect.provide(modelsIn(world)),
     Effect.orDie
   )

@@ -167,6 +167,7 @@ const samples: Samples = {
     )
   ]),
   ToolFailed: [new ToolFailed({ server, tool: "t" })],
+  UnknownAccount: [new SignInError.UnknownAccount({ server, account: "a", stored: ["b"] })],
   UnknownServer: [new UnknownServer({ name: server, file: "f", known: [] })],
   UsageError: [new UsageError({ problem: "x" })]
 }

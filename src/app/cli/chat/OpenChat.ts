@@ -10,11 +10,11 @@ import type { WholeChat } from "../../../ports/ChatHistory.ts"
 import { isAtBaseUrl } from "../../../domain/chat/ModelProvider.ts"
 import { withoutSecretShapes } from "../../../domain/SecretShape.ts"
 import { printable } from "../../../domain/PrintableText.ts"
-import { advice } from "../../../domain/Remedy.ts"
+import { advice, command } from "../../../domain/Remedy.ts"
 import { type ChatFlags, type ModelFlags, noModel } from "../ModelFlags.ts"
 import { type OpenedServer, openServers } from "../OpenServers.ts"
 import { tell, tellError } from "../Output.ts"
-import { remedyText } from "../RemedyText.ts"
+import { commandLine, remedyText } from "../RemedyText.ts"
 import type { SessionChat } from "../SessionServers.ts"
 import { configFileOfRun } from "../Settings.ts"
 import { withWayOut } from "./ContextFull.ts"
@@ -137,8 +137,16 @@ const choice = Effect.fnUntraced(function* (flags: ChatFlags) {
   }
 })
 
-const tellWays = Effect.fnUntraced(function* ({ message, remedies }: ModelUnavailable) {
+/** Says that there is no model. The first session of most users begins with this, so it is short: `/model` has the rest. */
+const tellWays = Effect.fnUntraced(function* ({ isNoneFound, message, remedies }: ModelUnavailable) {
   const configFile = yield* configFileOfRun
+  if (isNoneFound === true) {
+    const storeKey = commandLine(command("models key", { operand: "openai" }), configFile)
+    return yield* tell(
+      "No model was found, so this is a session of commands. To get one, start Ollama or LM Studio here, name one with --model PROVIDER:NAME, or store a key:",
+      `  ${storeKey} (more: /model)`
+    )
+  }
   yield* tell(
     message,
     ...remedies.map((remedy) => `  ${remedyText(remedy, configFile)}`),

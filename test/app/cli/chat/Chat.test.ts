@@ -207,6 +207,30 @@ describe("a chat", () => {
     })
   )
 
+  it.effect("says in three lines of 80 columns that nothing was found, and the rest on demand", () =>
+    Effect.gen(function* () {
+      const { error } = yield* chatWith({
+        hasModel: false,
+        isNoneFound: true,
+        errorColumns: 80,
+        lines: ["/model"]
+      })
+      const [before = "", after = ""] = error.split("Connected to")
+      assert.deepEqual(before.split("\n"), [
+        "No model was found, so this is a session of commands. To get one, start Ollama",
+        "  or LM Studio here, name one with --model PROVIDER:NAME, or store a key:",
+        "  mcp-cli models key openai (more: /model)",
+        ""
+      ])
+      assert.include(
+        after,
+        "This session has no model.\nTo store the key of a provider, run: mcp-cli models key"
+      )
+      assert.include(after.replaceAll(/\s+/g, " "), "Ollama, LM Studio, llama.cpp and vLLM are found")
+      assert.include(after, "OPENAI_API_KEY")
+    })
+  )
+
   it.effect("fails with a model that was named and is not there", () =>
     Effect.gen(function* () {
       const { exit } = yield* chatWith({ model: "nobody:x" })

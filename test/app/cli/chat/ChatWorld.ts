@@ -143,6 +143,9 @@ export interface ChatWorldOptions {
   readonly interrupts?: "turn" | "command"
   /** A model is there. */
   readonly hasModel?: boolean
+  /** Without a model: none was named, and none found. */
+  readonly isNoneFound?: true
+  readonly errorColumns?: number
   /** What a server does before its session is open. */
   readonly opening?: (name: string) => Effect.Effect<void, McpError>
   /** Conversations are kept here. Absent: they are not kept. */
@@ -171,6 +174,8 @@ export const inChatWorld = Effect.fnUntraced(function* <E>(
   {
     colors = false,
     hasModel = true,
+    isNoneFound,
+    errorColumns,
     interrupts,
     isInteractive = true,
     json = false,
@@ -266,7 +271,7 @@ export const inChatWorld = Effect.fnUntraced(function* <E>(
     Layer.succeed(Json, json),
     Layer.succeed(Display, {
       columns: stdoutIsTerminal ? 80 : undefined,
-      errorColumns: undefined,
+      errorColumns,
       canColor: colors,
       canColorErrors: false
     }),
@@ -323,7 +328,11 @@ export const inChatWorld = Effect.fnUntraced(function* <E>(
               notice: `Using ${Option.getOrElse(named, () => model.name)}.`
             })
           : Effect.fail(
-              new ModelUnavailable({ detail: "No model was found.", remedies: [advice("Start Ollama.")] })
+              new ModelUnavailable({
+                detail: "No model was found.",
+                remedies: [advice("Start Ollama.")],
+                ...(isNoneFound === undefined ? {} : { isNoneFound })
+              })
             )
     })
   )
