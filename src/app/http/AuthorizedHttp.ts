@@ -14,7 +14,7 @@ import { isSameOrigin } from "../../domain/SecureUrl.ts"
 import { isAccessToken, type TokenSet } from "../../domain/TokenSet.ts"
 import { DpopProofs } from "../../ports/DpopProofs.ts"
 import { discardBody, HttpTransport, type NetworkError } from "../../ports/HttpTransport.ts"
-import { KnownSignInNeeds } from "../../ports/KnownSignInNeeds.ts"
+import { KnownSignInNeeds, type SignInNeed } from "../../ports/KnownSignInNeeds.ts"
 import type { SendOptions } from "../../ports/McpConnector.ts"
 import { spanned } from "../../ports/Spanned.ts"
 import { TokenPolicy } from "../../ports/TokenPolicy.ts"
@@ -136,17 +136,11 @@ export const layer: Layer.Layer<AuthorizedHttp, never, AccessTokens | DpopProofs
         }
       })
 
-      /** The servers that have answered without a token, by identity. */
-      const answeredWithout = new BoundedMap<boolean>(policy.maxAccounts)
-      const noteAnswer = Effect.fnUntraced(function* (server: RemoteServer) {
-        const { identity } = CredentialKey.at(server)
-        if (answeredWithout.get(identity) === true) return
-        answeredWithout.set(identity, true)
-        if ((yield* needs.recall(server)) === undefined) yield* needs.remember(server, "none")
-      })
-      const noteRefusal = Effect.fnUntraced(function* (server: RemoteServer) {
-        if ((yield* needs.recall(server)) === "none") yield* needs.remember(server, "later")
-      })
+      /** A server that always required a token is not remembered. */
+      const noteNeed = (server: RemoteServer, need: SignInNeed) =>
+        Effect.flatMap(needs.recall(server), (known) =>
+          known === (need === "none" ? undefined : "none") ? needs.remember(server, need) : Effect.void
+        )
 
       const sendAuthorized = Effect.fnUntraced(function* (
         server: RemoteServer,
@@ -171,8 +165,8 @@ export const layer: Layer.Layer<AuthorizedHttp, never, AccessTokens | DpopProofs
           requiresToken(response.status, challenge) ||
           (Option.isNone(tokens) && lacksScopes(response.status, challenge))
         if (Option.isNone(tokens)) {
-          if (isSignInNeeded) yield* noteRefusal(server)
-          else if (response.ok) yield* noteAnswer(server)
+          if (isSignInNeeded) yield* noteNeed(server, "later")
+          else if (response.ok) yield* noteNeed(server, "none")
         }
         if (!isSignInNeeded || !mayRenew) return response
         yield* discardBody(response)

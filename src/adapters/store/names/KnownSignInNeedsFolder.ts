@@ -1,5 +1,5 @@
 import { Effect, Layer, Option } from "effect"
-import { KnownSignInNeeds } from "../../../ports/KnownSignInNeeds.ts"
+import { KnownSignInNeeds, type SignInNeed } from "../../../ports/KnownSignInNeeds.ts"
 import { privateFolder } from "../folder/PrivateFolder.ts"
 import { serverFile } from "./ServerFile.ts"
 
@@ -7,16 +7,26 @@ import { serverFile } from "./ServerFile.ts"
 export const layer = (directory: string): Layer.Layer<never> =>
   Layer.sync(KnownSignInNeeds, () => {
     const folder = privateFolder(directory)
+    /** What this process has seen, by file: each request asks. A hint may be as old as the process. */
+    const seen = new Map<string, SignInNeed>()
     const fileOf = (server: Parameters<typeof serverFile>[0]) => serverFile(server, "sign-in")
     return {
-      recall: (server) =>
-        folder.read(fileOf(server)).pipe(
-          Effect.map((content) => {
-            const need = Option.getOrUndefined(content)
-            return need === "none" || need === "later" ? need : undefined
-          }),
-          Effect.orElseSucceed(() => undefined)
-        ),
-      remember: (server, need) => folder.replace(fileOf(server), need).pipe(Effect.ignore({ log: "Debug" }))
+      recall: Effect.fnUntraced(function* (server) {
+        const file = fileOf(server)
+        const known = seen.get(file)
+        if (known !== undefined) return known
+        const content = yield* Effect.orElseSucceed(folder.read(file), () => Option.none())
+        const need = Option.getOrUndefined(content)
+        if (need !== "none" && need !== "later") return undefined
+        seen.set(file, need)
+        return need
+      }),
+      remember: (server, need) =>
+        Effect.suspend(() => {
+          const file = fileOf(server)
+          // What cannot be written is not tried again for each request.
+          seen.set(file, need)
+          return Effect.ignore(folder.replace(file, need), { log: "Debug" })
+        })
     }
   })
