@@ -47,12 +47,12 @@ import * as SignInPrompt from "../app/proxy/SignInPrompt.ts"
 import * as ServerSession from "../app/session/ServerSession.ts"
 import * as ImportedSignIns from "../app/signin/ImportedSignIns.ts"
 import * as SignIn from "../app/signin/SignIn.ts"
+import * as TypedAccounts from "../app/signin/TypedAccounts.ts"
 import * as SignOut from "../app/signin/SignOut.ts"
 import * as StoredModelKeys from "../app/storage/StoredModelKeys.ts"
 import * as StoredServerSecrets from "../app/storage/StoredServerSecrets.ts"
 import * as StorageCheck from "../app/storage/StorageCheck.ts"
 import { ConfigurationTrust, type RequireApproval } from "../ports/ConfigurationTrust.ts"
-import { defaultSignInPolicy, SignInPolicy } from "../ports/SignInPolicy.ts"
 import { isUnattended } from "./Attendance.ts"
 import {
   approvals,
@@ -192,15 +192,12 @@ const browser = Layer.unwrap(
 /** The network and the browser. */
 const wire = Layer.suspend(() => Layer.merge(WireLive.layerOverTransport, browser))
 
-/** The user types the names of accounts. */
-const signInPolicy = Layer.succeed(SignInPolicy, { ...defaultSignInPolicy, newAccounts: "first" })
-
 /** Signing in and tokens, over the wire and the store. */
 const authorization = () =>
   AccessTokens.layer.pipe(
     Layer.provideMerge(SignIn.layer),
     Layer.provideMerge(Credentials.layer),
-    Layer.provide(signInPolicy)
+    Layer.provide(TypedAccounts.layer)
   )
 
 const tokens = (presence: Presence = "terminal") =>

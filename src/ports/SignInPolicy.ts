@@ -14,12 +14,6 @@ export interface SignInPolicySettings {
    * stored registers a new client if it can. `always` is for servers that give each sign-in a grant of its own.
    */
   readonly revokesReplaced: "other-client" | "always" | "never"
-  /**
-   * The accounts that a request for a token may sign in to. `any`: whatever account the program names. `first`: a named account
-   * only if it is stored, or no account of the server is. That suits a program whose user types the names: a mistyped one is an
-   * error, and only a sign-in that the user requests makes a further account.
-   */
-  readonly newAccounts: "any" | "first"
   /** Time that the process waits, when it ends, for the revocation of replaced credentials. */
   readonly revocationTimeout: Duration.Duration
 }
@@ -33,7 +27,6 @@ export const defaultSignInPolicy: SignInPolicySettings = {
   // About 2 MB. One process would have to complete 16 sign-ins a second to exceed it within the lifetime.
   maxUsedInProcess: 10_000,
   revokesReplaced: "other-client",
-  newAccounts: "any",
   // As for the deregistration of a client: the user who ended the program is waiting.
   revocationTimeout: Duration.seconds(5)
 }

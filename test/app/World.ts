@@ -12,6 +12,7 @@ import type { CredentialLock } from "../../src/ports/CredentialLock.ts"
 import { CredentialStore } from "../../src/ports/CredentialStore.ts"
 import type { Discovery } from "../../src/ports/Discovery.ts"
 import { HttpTransport } from "../../src/ports/HttpTransport.ts"
+import type { UserInteraction } from "../../src/ports/UserInteraction.ts"
 import type { TokenEndpoint } from "../../src/ports/TokenEndpoint.ts"
 
 /** A server of the tests' configuration. */
@@ -59,6 +60,8 @@ export const world = (
     readonly preflight?: number | (() => Response)
     /** Stands before the memory store. */
     readonly wrapStore?: Layer.Layer<CredentialStore, never, CredentialStore>
+    /** Decides about first sign-ins. */
+    readonly accountCheck?: Layer.Layer<never, never, CredentialStore | UserInteraction>
     /** Stands before the lock. */
     readonly wrapLock?: Layer.Layer<CredentialLock, never, CredentialLock>
     /** Stands before the scripted token endpoint. */
@@ -70,6 +73,7 @@ export const world = (
   (options.onDemand === true ? AccessTokens.layerOnDemand : AccessTokens.layer).pipe(
     Layer.provideMerge(SignIn.layer),
     Layer.provideMerge(Credentials.layer),
+    Layer.provide(options.accountCheck ?? Layer.empty),
     Layer.provideMerge(ScriptedUser.layer(options)),
     Layer.provideMerge(options.wrapTokenEndpoint ?? Layer.empty),
     Layer.provideMerge(options.wrapDiscovery ?? Layer.empty),

@@ -51,11 +51,6 @@ export class Credentials extends Context.Service<
       key: CredentialKey
     ) => Effect.Effect<Option.Option<Credential>, StorageError>
     /**
-     * The accounts of a server that are stored, sorted. One that cannot be read counts, one for another server of the name does
-     * not. Reads each record.
-     */
-    readonly accounts: (server: RemoteServer) => Effect.Effect<ReadonlyArray<string>, StorageError>
-    /**
      * Stores a credential, and only then lets this process use it. If storing fails, the user is told, or the log if there
      * is no user, and the credential stays in memory. The caller holds the key's refresh lock.
      *
@@ -310,18 +305,6 @@ export const layer: Layer.Layer<Credentials, never, CredentialStore | Credential
       )
     })
 
-    const accounts = Effect.fn("Credentials.accounts")(function* (server: RemoteServer) {
-      const resource = resourceOf(server)
-      const keys = (yield* store.list).filter((key) => key.isSignIn && key.server === server.name)
-      const own = yield* Effect.filter(keys, (key) =>
-        Effect.match(store.get(key), {
-          onFailure: () => true,
-          onSuccess: Option.exists((credential) => credential.resource === resource)
-        })
-      )
-      return [...new Set(own.map(({ account }) => account))].toSorted()
-    })
-
     return Credentials.of({
       inMemory,
       lastRead,
@@ -329,7 +312,6 @@ export const layer: Layer.Layer<Credentials, never, CredentialStore | Credential
       isUnsaved: (server, key) => unsaved.has(slotOf(key, resourceOf(server))),
       look: (server, key) => find(server, key, false),
       load: (server, key) => find(server, key, true),
-      accounts,
       save,
       saveLater: holdUnsaved,
       annotate,

@@ -1,7 +1,6 @@
 import { Clock, Effect, Equal, Option, type Redacted } from "effect"
-import { type CredentialKey, defaultAccount } from "../../domain/CredentialKey.ts"
-import { needsUser, type RemoteServer } from "../../domain/Server.ts"
-import { SignInRequired, UnknownAccount } from "../../domain/SignInError.ts"
+import { needsUser } from "../../domain/Server.ts"
+import { SignInRequired } from "../../domain/SignInError.ts"
 import {
   type SignInNeeded,
   type Stale,
@@ -9,7 +8,7 @@ import {
   type Unanswered,
   usable
 } from "../../domain/TokenState.ts"
-import { SignInPolicy } from "../../ports/SignInPolicy.ts"
+import { AccountCheck } from "../../ports/AccountCheck.ts"
 import { UserInteraction } from "../../ports/UserInteraction.ts"
 import { Credentials } from "../credentials/Credentials.ts"
 import { SignIn } from "../signin/SignIn.ts"
@@ -28,7 +27,7 @@ const isRenewable = (state: TokenState, tried: Redacted.Redacted | undefined): s
 
 /**
  * A sign-in: in the browser, by a device code, or by a grant without a user. The only source that opens a browser. Fails
- * with `SignInRequired` if it needs the user and the user is not present, and with `UnknownAccount` by `SignInPolicy.newAccounts`.
+ * with `SignInRequired` if it needs the user and the user is not present, and with `UnknownAccount` if `AccountCheck` refuses the account.
  *
  * Leaves the sign-in of another process, made while this one waited for the sign-in lock, that needs a refresh.
  */
@@ -40,23 +39,7 @@ export const signInSource = (
     const user = yield* UserInteraction
     const { signIn } = yield* SignIn
     const clock = yield* Clock.Clock
-    const { newAccounts } = yield* SignInPolicy
-
-    /** Refuses a name that may be mistyped. A store that cannot be listed is reported where the sign-in is stored. */
-    const refuseUnknown = Effect.fnUntraced(function* (server: RemoteServer, { account }: CredentialKey) {
-      if (newAccounts === "any" || account === defaultAccount) return
-      const stored = yield* Effect.orElseSucceed(
-        credentials.accounts(server),
-        (): ReadonlyArray<string> => []
-      )
-      if (stored.length === 0 || stored.includes(account)) return
-      return yield* new UnknownAccount({
-        server: server.name,
-        account,
-        stored,
-        ...(user.unattended === true ? { unattended: true } : {})
-      })
-    })
+    const checkAccount = yield* AccountCheck
 
     return Effect.fnUntraced(function* (query, { answer, tried, why: state }) {
       const { account, challenge, key, server } = query
@@ -70,7 +53,7 @@ export const signInSource = (
         ...(user.unattended === true ? { unattended: true } : {})
       })
       if (needsUser(server)) {
-        if (why === "never signed in") yield* refuseUnknown(server, key)
+        if (why === "never signed in") yield* checkAccount(server, key)
         if (!user.present) return yield* required
       }
       // The user has approved before, and would wonder why that does not suffice.

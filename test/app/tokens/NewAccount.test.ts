@@ -1,13 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer } from "effect"
+import { Effect } from "effect"
 import { ScriptedUser } from "../../../src/adapters/scripted/ScriptedUser.ts"
 import { errorText } from "../../../src/app/cli/RemedyText.ts"
 import { AccessTokens } from "../../../src/app/tokens/AccessTokens.ts"
 import { SignIn } from "../../../src/app/signin/SignIn.ts"
+import * as TypedAccounts from "../../../src/app/signin/TypedAccounts.ts"
 import { Credential } from "../../../src/domain/Credential.ts"
 import { CredentialKey } from "../../../src/domain/CredentialKey.ts"
 import { CredentialStore } from "../../../src/ports/CredentialStore.ts"
-import { defaultSignInPolicy, SignInPolicy } from "../../../src/ports/SignInPolicy.ts"
 import { credentialWith } from "../../contract/CredentialStoreContract.ts"
 import { serverNamed, world } from "../World.ts"
 
@@ -18,9 +18,7 @@ const visits = ScriptedUser.use(({ opened }) => Effect.succeed(opened.length))
 
 /** A program at whose command line accounts are typed. */
 const typed = (options: Parameters<typeof world>[0] = {}) =>
-  world(options).pipe(
-    Layer.provide(Layer.succeed(SignInPolicy, { ...defaultSignInPolicy, newAccounts: "first" }))
-  )
+  world({ ...options, accountCheck: TypedAccounts.layer })
 
 describe("a token of an account that is not stored", () => {
   it.effect("is refused with the accounts that are, and no sign-in starts", () =>
