@@ -155,6 +155,19 @@ describe("sign-ins in Vault (a double)", () => {
     assert.deepStrictEqual(vault.violations, [])
   })
 
+  it("make an installation name the variables of this shell that a client needs", async () => {
+    const args = ["install", "demo", "--client", "zed", "--force", "--yes"]
+    const installed = await world.run(args, { env })
+    assert.strictEqual(installed.code, 0, installed.stderr)
+    assert.include(
+      installed.stderr,
+      "Sign-ins are stored in Vault: Zed needs VAULT_TOKEN in its environment (start from a shell that exports it). Its value is not written into the entry.\n" +
+        "To need no token there, write it to ~/.vault-token, as vault login does"
+    )
+    assert.notInclude(installed.stderr, vault.rootToken)
+    assert.strictEqual((await world.run(["uninstall", "demo", "--all", "--yes"], { env })).code, 0)
+  })
+
   it("are shown to be there, and healthy", async () => {
     const shown = await world.run(["storage", "--json"], { env })
     assert.strictEqual(shown.code, 0, shown.stderr)
