@@ -477,3 +477,22 @@ describe("encrypted files", () => {
     assert.match(run.stderr, /There is no Secret Service/)
   })
 })
+
+describe("sign-ins in memory", () => {
+  it("are said to be gone with the command, and how to store them", async () => {
+    const world = await startWorld()
+    world.configure({
+      mcpServers: { demo: { url: world.mcpServer.url.href } },
+      tokenStorage: { backend: "memory" }
+    })
+    const login = await world.run(["auth", "login", "demo"])
+    assert.strictEqual(login.code, 0, login.stderr)
+    assert.include(
+      login.stderr,
+      "Signed in to demo. The tokens are stored in memory only: they are gone when this command ends.\n" +
+        'If sign-ins should last, set "backend": "auto" in "tokenStorage".\n'
+    )
+    assert.notInclude(login.stderr, "renews it")
+    await world.close()
+  })
+})
