@@ -59,7 +59,11 @@ export const wrong = (what: string, ...remedies: ReadonlyArray<Remedy>): Verdict
 
 /** The problem that an error describes. */
 export const wrongBy = ({ message, remedies }: Remediable): Verdict =>
-  wrong(message.replace(/\.$/, ""), ...remedies)
+  wrong(
+    message.replace(/\.$/, ""),
+    // This is what that command finds.
+    ...remedies.filter((remedy) => remedy._tag !== "Command" || remedy.verb !== "auth doctor")
+  )
 
 /** A check that an earlier problem makes impossible. */
 export const skipped: Verdict = {
