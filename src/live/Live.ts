@@ -175,7 +175,8 @@ const stored = (prompt = secretPrompt) =>
         Layer.provide([DpopProofs.layer, transport])
       )
     ),
-    Layer.provideMerge(storage("terminal", prompt))
+    Layer.provideMerge(storage("terminal", prompt)),
+    Layer.merge(knownNames)
   )
 
 const browser = Layer.unwrap(
