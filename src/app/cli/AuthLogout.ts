@@ -135,7 +135,7 @@ const tellBeside = Effect.gen(function* () {
   // Other machines use those of a store that they share.
   const forget =
     description.backend.lockScope === "shared"
-      ? command("secret remove", { operand: "SECRET", purpose: "forget a secret" })
+      ? command("secret remove", { server: "SERVER", operand: "SECRET", purpose: "forget a secret" })
       : command("auth reset", { options: { all: true }, purpose: "forget everything there" })
   yield* tell(
     `Still stored in ${description.backend.label}: ${listed(beside)}. ${remedyText(forget, yield* configFileOfRun)}`
