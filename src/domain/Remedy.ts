@@ -126,6 +126,10 @@ export const checkOAuth = (server: string): Remedy =>
     ? advice(`Check the oauth block of ${server} against the documentation of its provider.`)
     : advice(`Tell the provider of ${server}, or see in its documentation what a client needs.`)
 
+/** Examines the configuration of a server, and what it names. */
+export const doctor = (server: string): Command =>
+  command("auth doctor", { server, purpose: "check the configuration" })
+
 /** The block of a server. */
 export const entryOf = (server: string): Configure["path"] => ["mcpServers", server]
 

@@ -196,9 +196,9 @@ export class SignInRefused extends Schema.TaggedError<SignInRefused>()("SignInRe
           })
         ]
       case "invalid_scope":
-        return [Remedy.check(Remedy.oauthOf(this.server), ["scopes"])]
+        return [Remedy.check(Remedy.oauthOf(this.server), ["scopes"]), Remedy.doctor(this.server)]
       default:
-        return [Remedy.checkOAuth(this.server)]
+        return [Remedy.checkOAuth(this.server), Remedy.doctor(this.server)]
     }
   }
 }
@@ -229,7 +229,12 @@ export class SignInTimedOut extends Schema.TaggedError<SignInTimedOut>()("SignIn
         purpose:
           this.isClientDropped === true ? "try again with a client that is registered again" : "try again"
       }),
-      login(this, { options: { "callback-timeout": longer }, purpose: `wait ${longer} seconds` })
+      login(this, { options: { "callback-timeout": longer }, purpose: `wait ${longer} seconds` }),
+      // A server shows an unknown client or redirect URI in the browser, and sends it nowhere.
+      Remedy.command("auth doctor", {
+        server: this.server,
+        purpose: "check the configuration, if the browser showed an error"
+      })
     ]
   }
 }
@@ -375,14 +380,16 @@ export class ClientRejected extends Schema.TaggedError<ClientRejected>()("Client
     }
     const oauth = Remedy.oauthOf(this.server)
     const method = Remedy.check(oauth, ["token_endpoint_auth_method"], "they are right")
+    const doctor = Remedy.doctor(this.server)
     if (this.signs === true) {
-      return [Remedy.check(oauth, ["client_id", "private_key", "private_key_id"]), method]
+      return [Remedy.check(oauth, ["client_id", "private_key", "private_key_id"]), method, doctor]
     }
     return this.hasSecret
-      ? [Remedy.check(oauth, ["client_id", "client_secret"]), method]
+      ? [Remedy.check(oauth, ["client_id", "client_secret"]), method, doctor]
       : [
           Remedy.check(oauth, ["client_id"]),
-          Remedy.set(oauth, { client_secret: null }, "its provider gave you one")
+          Remedy.set(oauth, { client_secret: null }, "its provider gave you one"),
+          doctor
         ]
   }
 }

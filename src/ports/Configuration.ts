@@ -151,6 +151,13 @@ export interface StorageSettings {
   readonly vault: VaultSettings | undefined
   /** The other settings of Vault if nothing says where it is. Absent: something does, or they have errors. */
   readonly vaultWithoutUrl?: Omit<VaultSettings, "url"> | undefined
+  /** The environment variables that these settings were read from. Absent: none was. */
+  readonly variables?: {
+    /** Those of `password`. */
+    readonly password: ReadonlyArray<string>
+    /** Those of `vault` or `vaultWithoutUrl`. */
+    readonly vault: ReadonlyArray<string>
+  }
 }
 
 /** A server as the file writes it: nothing in it is interpolated. */

@@ -24,6 +24,8 @@ export interface NameMemory {
   readonly recall: (server: ConfiguredServer, kind: KnownKind) => Effect.Effect<ReadonlyArray<KnownName>>
   /** Remembers that an account has signed in. */
   readonly rememberAccount: (server: string, account: string) => Effect.Effect<void>
+  /** Forgets an account that has signed out. */
+  readonly forgetAccount: (server: string, account: string) => Effect.Effect<void>
   /** The accounts that are known without opening a store. Without a server: those of all servers. */
   readonly accounts: (server: string | undefined) => Effect.Effect<ReadonlyArray<string>>
 }
@@ -37,6 +39,7 @@ export const KnownNames = Context.Reference<NameMemory>("mcp-cli-oauth/ports/Kno
     remember: () => Effect.void,
     recall: () => Effect.succeed([]),
     rememberAccount: () => Effect.void,
+    forgetAccount: () => Effect.void,
     accounts: () => Effect.succeed([])
   })
 })

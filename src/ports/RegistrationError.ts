@@ -66,6 +66,7 @@ export class RegistrationError extends Schema.TaggedError<RegistrationError>()("
       ),
       client,
       ...(takesMetadataDocument === true ? document : []),
+      ...(why === "redirect URI" ? [Remedy.doctor(server)] : []),
       ...(why === "nothing there" ? [key] : [])
     ]
   }

@@ -127,10 +127,14 @@ const remediesOf = ({
   const login = (purpose?: string) => Remedy.command("auth login", { server, account, purpose })
   const way = purpose === "refresh" && suggestsSignIn(reason) ? [login("sign in instead")] : []
   const report = Remedy.advice(`Tell the provider of ${server}.`)
+  const doctor = Remedy.doctor(server)
   switch (reason._tag) {
     case "Transient": {
       const later = laterText(reason.retryAfter)
+      const isUnreachable = isByHand === true && reason.status === undefined && purpose !== "refresh"
       return [
+        // An address that does not answer may be a wrong one of the configuration.
+        ...(isUnreachable ? [Remedy.check(block, [endpointOf(purpose).field]), doctor] : []),
         Remedy.advice(
           purpose === "sign-in" ? `Sign in again ${later}.` : `Nothing was lost. Try again ${later}.`
         ),
@@ -154,9 +158,9 @@ const remediesOf = ({
     case "InvalidClient":
       return purpose === "identity assertion"
         ? [Remedy.check(block, ["client_id", "client_secret", "private_key"])]
-        : []
+        : [doctor]
     case "Refused":
-      return [...way, Remedy.checkOAuth(server)]
+      return [...way, Remedy.checkOAuth(server), doctor]
     case "Malformed":
       // A wrong endpoint of the configuration is for the user to correct.
       return [
@@ -170,6 +174,7 @@ const remediesOf = ({
               )
             ]
           : []),
+        ...(purpose === "identity assertion" ? [] : [doctor]),
         ...(isByHand ? [] : [report])
       ]
     case "UnusableSecret":

@@ -1,4 +1,4 @@
-import { execFile, spawn } from "node:child_process"
+import { execFile, spawn, spawnSync } from "node:child_process"
 import { mkdtempSync, readdirSync, rmSync, writeFileSync, readFileSync } from "node:fs"
 import { join, resolve } from "node:path"
 import { promisify } from "node:util"
@@ -8,6 +8,8 @@ import { followRedirects } from "../servers/BrowserUser.ts"
 import { password, startWorld, type World } from "./World.ts"
 
 const run = promisify(execFile)
+
+const hasCurl = spawnSync("curl", ["--version"]).status === 0
 
 let world: World
 beforeEach(async () => {
@@ -37,6 +39,20 @@ describe("auth token --header", () => {
     assert.strictEqual(name, "Authorization")
     assert.isDefined(value)
     assert.strictEqual((await ask({ authorization: value })).status, 200)
+  })
+
+  it.skipIf(!hasCurl)("is what the request of the documentation sends with curl", async () => {
+    await login()
+    const { stdout: header } = await world.run(["auth", "token", "demo", "--header"])
+    const block = blocksIn("sh", ["docs/commands.md"]).find(
+      ({ section }) => section === "A request with curl"
+    )
+    const line = (block?.text ?? "")
+      .replace("https://mcp.notion.com/mcp", world.mcpServer.url.href)
+      .replace("$(mcp-cli auth token notion --header)", header.trim())
+    assert.notInclude(line, "notion")
+    const answered = await run("sh", ["-c", line])
+    assert.include(answered.stdout, '"serverInfo"')
   })
 
   it("holds the same token as the command does without it", async () => {

@@ -1,5 +1,9 @@
+import { execFileSync } from "node:child_process"
+import { mkdirSync, readdirSync, readFileSync } from "node:fs"
+import { join } from "node:path"
 import { afterEach, assert, describe, it } from "vitest"
 import type { AuthorizationServerOptions } from "../servers/AuthorizationServer.ts"
+import { blocksIn, shellLinesOf } from "../Documents.ts"
 import { startMcpServer } from "../servers/McpServer.ts"
 import { freePort, startWorld, type World } from "./World.ts"
 
@@ -372,5 +376,41 @@ describe("one name in two projects", () => {
     assert.isFalse(await isActive(again))
     assert.strictEqual((await world.run(["auth", "logout", "demo"])).code, 2)
     await other.close()
+  })
+})
+
+describe("removing everything, as the documentation says", () => {
+  it("leaves nothing behind, and says on the way what is still stored", async () => {
+    await start()
+    const file = join(world.home, ".mcp_cli")
+    await login("--account", "work")
+    assert.include(readdirSync(join(file, "names")), "demo@work.account")
+    world.configure({
+      mcpServers: { demo: { url: world.mcpServer.url.href, headers: { "X-Key": "${secret:KEY}" } } }
+    })
+    const set = await world.run(["secret", "set", "demo", "KEY"], { stdin: "hunter2hunter2" })
+    assert.strictEqual(set.code, 0, set.stderr)
+    mkdirSync(join(world.home, ".cursor"))
+    await run("install", "demo", "--client", "cursor", "--yes")
+    assert.match((await run("storage")).stdout, /^Stored +1 sign-in and 1 secret$/m)
+
+    const block = blocksIn("sh", ["docs/storage.md"]).find(({ section }) => section === "Remove everything")
+    const [logout, reset, uninstall, folders, program] = shellLinesOf({ text: block?.text ?? "" })
+    const take = (line = "") =>
+      run(...line.replace("mcp-cli ", "").replace("NAME", "demo").split(" "), "--yes")
+    assert.include(
+      (await take(logout)).stderr,
+      "Still stored in encrypted files: 1 secret. To forget everything there, run: mcp-cli auth reset --all\n"
+    )
+    assert.notInclude(readdirSync(join(file, "names")), "demo@work.account")
+    const left = JSON.parse((await run("storage", "--json")).stdout) as object
+    assert.deepInclude(left, { kept: 0, secrets: 1, modelKeys: 0 })
+    assert.include((await take(reset)).stderr, "Forgot the stored secrets of servers, too (1).")
+    assert.match((await run("storage")).stdout, /^Stored +0 sign-ins$/m)
+    await take(uninstall)
+    assert.notInclude(readFileSync(join(world.home, ".cursor", "mcp.json"), "utf8"), "demo")
+    assert.strictEqual(program, "npm uninstall --global mcp-cli-oauth")
+    execFileSync("sh", ["-c", folders ?? "false"], { env: { PATH: process.env["PATH"], HOME: world.home } })
+    assert.sameMembers(readdirSync(world.home), [".cursor", "browser.log"])
   })
 })

@@ -155,6 +155,19 @@ describe("sign-ins in Vault (a double)", () => {
     assert.deepStrictEqual(vault.violations, [])
   })
 
+  it("make an installation name the variables of this shell that a client needs", async () => {
+    const args = ["install", "demo", "--client", "zed", "--force", "--yes"]
+    const installed = await world.run(args, { env })
+    assert.strictEqual(installed.code, 0, installed.stderr)
+    assert.include(
+      installed.stderr,
+      "Sign-ins are stored in Vault: Zed needs VAULT_TOKEN in its environment (start from a shell that exports it). Its value is not written into the entry.\n" +
+        "To need no token there, write it to ~/.vault-token, as vault login does"
+    )
+    assert.notInclude(installed.stderr, vault.rootToken)
+    assert.strictEqual((await world.run(["uninstall", "demo", "--all", "--yes"], { env })).code, 0)
+  })
+
   it("are shown to be there, and healthy", async () => {
     const shown = await world.run(["storage", "--json"], { env })
     assert.strictEqual(shown.code, 0, shown.stderr)
@@ -462,5 +475,24 @@ describe("encrypted files", () => {
     const run = await world.run(["auth", "token", "demo"])
     assert.strictEqual(run.code, process.platform === "linux" ? 4 : run.code)
     assert.match(run.stderr, /There is no Secret Service/)
+  })
+})
+
+describe("sign-ins in memory", () => {
+  it("are said to be gone with the command, and how to store them", async () => {
+    const world = await startWorld()
+    world.configure({
+      mcpServers: { demo: { url: world.mcpServer.url.href } },
+      tokenStorage: { backend: "memory" }
+    })
+    const login = await world.run(["auth", "login", "demo"])
+    assert.strictEqual(login.code, 0, login.stderr)
+    assert.include(
+      login.stderr,
+      "Signed in to demo. The tokens are stored in memory only: they are gone when this command ends.\n" +
+        'If sign-ins should last, set "backend": "auto" in "tokenStorage".\n'
+    )
+    assert.notInclude(login.stderr, "renews it")
+    await world.close()
   })
 })

@@ -30,6 +30,7 @@ const known = Layer.mergeAll(
   Layer.succeed(KnownNames, {
     remember: () => Effect.void,
     rememberAccount: () => Effect.void,
+    forgetAccount: () => Effect.void,
     recall: ({ name }, kind) =>
       Effect.succeed(
         name !== "notion" ? [] : kind === "tools" ? tools : [{ name: `${kind}:x`, description: "" }]

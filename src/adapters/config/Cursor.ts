@@ -150,16 +150,29 @@ export class Block {
   readonly findings: Findings
   readonly path: FieldPath
   readonly fields: Readonly<Record<string, unknown>>
+  /** The field that has this name in other programs. */
+  readonly ownField: (name: string) => string | undefined
 
-  constructor(findings: Findings, path: FieldPath, fields: Readonly<Record<string, unknown>>) {
+  constructor(
+    findings: Findings,
+    path: FieldPath,
+    fields: Readonly<Record<string, unknown>>,
+    ownField: (name: string) => string | undefined = () => undefined
+  ) {
     this.findings = findings
     this.path = path
     this.fields = fields
+    this.ownField = ownField
   }
 
   /** The same object, with its own findings. */
   reportingTo(findings: Findings): Block {
-    return new Block(findings, this.path, this.fields)
+    return new Block(findings, this.path, this.fields, this.ownField)
+  }
+
+  /** The same object, which suggests its own field for a name of another program. */
+  suggesting(ownField: (name: string) => string | undefined): Block {
+    return new Block(this.findings, this.path, this.fields, ownField)
   }
 
   get names(): ReadonlyArray<string> {
@@ -194,23 +207,32 @@ export class Block {
   require(name: string, why?: string, foreign: ReadonlyArray<string> = []): void {
     const { path } = this.field(name)
     if (this.has(name) || this.findings.hasErrorAt(path)) return
-    const from = nearName(name, this.names) ?? foreign.find((other) => this.has(other))
+    const from =
+      nearName(name, this.names) ??
+      foreign.find((other) => this.has(other)) ??
+      this.names.find((other) => this.ownField(other) === name)
     const rename = from === undefined ? {} : { rename: { from, to: name } }
     this.findings.error(path, why === undefined ? "is missing" : `is missing: ${why}`, rename)
   }
 
-  /** Warns about fields that are not `known`. Fields of `elsewhere` have a meaning in another place, which `problem` names. */
+  /**
+   * Warns about fields that are not `known`, and suggests the field that is probably meant.
+   *
+   * @param elsewhere fields that have a meaning in another place, which `problem` names
+   */
   warnUnknown(
     known: ReadonlyArray<string>,
-    elsewhere?: { readonly fields: ReadonlyArray<string>; readonly problem: string }
+    ...elsewhere: ReadonlyArray<{ readonly fields: ReadonlyArray<string>; readonly problem: string }>
   ): void {
     for (const name of this.names) {
       if (known.includes(name)) continue
-      if (elsewhere?.fields.includes(name) === true) {
-        this.warn(name, elsewhere.problem)
+      const place = elsewhere.find(({ fields }) => fields.includes(name))
+      if (place !== undefined) {
+        this.warn(name, place.problem)
         continue
       }
-      const to = nearName(name, known)
+      const own = this.ownField(name)
+      const to = own !== undefined && known.includes(own) ? own : nearName(name, known)
       this.field(name).warn(
         "is not a field of mcp-cli",
         to === undefined ? {} : { rename: { from: name, to } }

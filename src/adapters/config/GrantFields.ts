@@ -8,6 +8,7 @@ import {
 import { addressProblem } from "../../domain/ServerRules.ts"
 import { clientFields, readClient, readSecretSource } from "./ClientFields.ts"
 import type { Block } from "./Cursor.ts"
+import { ownOAuthField } from "./ForeignFields.ts"
 
 /** True if the block names a grant that needs no user. Other fields may still contain variables. */
 export const namesMachineGrant = (block: Block): boolean =>
@@ -26,8 +27,9 @@ export const identityProviderFields = [
 ]
 
 const readIdentityProvider = Effect.fnUntraced(function* (
-  block: Block
+  given: Block
 ): Effect.fn.Return<IdentityProvider | undefined> {
+  const block = given.suggesting(ownOAuthField)
   block.warnUnknown(identityProviderFields)
   const tokenEndpoint = yield* block.url("token_url", addressProblem)
   const { client } = yield* readClient(block, (name) => block.secret(name))

@@ -23,6 +23,7 @@ import type { ConfiguredValue } from "../../domain/SecretReference.ts"
 import { loopbackRedirectProblem, notUrlProblem, scopeProblem } from "../../domain/ServerRules.ts"
 import { clientFields, readClient } from "./ClientFields.ts"
 import type { Block, Check } from "./Cursor.ts"
+import { ownOAuthField } from "./ForeignFields.ts"
 import { grantFields, namesMachineGrant, readGrant } from "./GrantFields.ts"
 
 /** The fields of an `oauth` block. Any other is reported as unknown. */
@@ -167,9 +168,10 @@ const warnRisks = (block: Block): void => {
  * @param addressProblem the rule for addresses of the authorization server
  */
 export const readOAuth = Effect.fnUntraced(function* (
-  block: Block,
+  given: Block,
   addressProblem: AddressCheck
 ): Effect.fn.Return<OAuthSettings<ConfiguredValue>> {
+  const block = given.suggesting(ownOAuthField)
   block.warnUnknown(oauthFields)
   const endpoints = yield* readEndpoints(block, addressProblem)
   const { client, secretField, signs } = yield* readClient(block, (name) => block.configuredSecret(name))

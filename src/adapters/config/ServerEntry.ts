@@ -9,7 +9,7 @@ import { addressProblem, largestAnswerMiB, serverNameProblem } from "../../domai
 import type { ServerSummary } from "../../ports/Configuration.ts"
 import { backslashProblem, type Block, type Check, type Field, notEmpty, withoutNul } from "./Cursor.ts"
 import { nearName } from "../../domain/NearName.ts"
-import { type AddressCheck, readOAuth } from "./OAuthBlock.ts"
+import { type AddressCheck, oauthFields, readOAuth } from "./OAuthBlock.ts"
 import { chatFields, readToolRules } from "./ToolsBlock.ts"
 
 /** The fields of a server over HTTP, and of a program, besides those of both. */
@@ -66,10 +66,12 @@ const readRemote = Effect.fnUntraced(function* (
   entry: Block,
   name: string
 ): Effect.fn.Return<RemoteServer<ConfiguredValue> | undefined> {
-  entry.warnUnknown(["type", "maxAnswerMiB", ...chatFields, ...httpFields], {
-    fields: stdioFields,
-    problem: "is ignored: it is for servers with a command"
-  })
+  entry.warnUnknown(
+    ["type", "maxAnswerMiB", ...chatFields, ...httpFields],
+    { fields: stdioFields, problem: "is ignored: it is for servers with a command" },
+    // Codex has some of them there.
+    { fields: oauthFields, problem: 'is ignored: it belongs in the "oauth" block of this entry' }
+  )
   const type = yield* entry.oneOf("type", types, foreignTypes)
   if (type === "stdio") entry.error("type", "is stdio, which needs a command and no url")
   const check = addressRule(entry.boolean("allow_http") === true)

@@ -35,6 +35,7 @@ export interface ScriptedOptions {
     Pick<
       AuthorizationServerMetadata,
       | "scopes_supported"
+      | "token_endpoint_auth_methods_supported"
       | "client_id_metadata_document_supported"
       | "grant_types_supported"
       | "dpop_signing_alg_values_supported"

@@ -8,6 +8,8 @@ export interface SignInSituation {
   readonly opensBrowser: boolean
   /** The user's browser is at another machine. */
   readonly isBrowserElsewhere: boolean
+  /** The user names the program that opens the browser, which may show the page wherever the user is. */
+  readonly namesBrowser: boolean
   /** How long the sign-in waits: `5:00`. */
   readonly timeout: string
   /** How to sign in with a code instead, as a sentence. Absent: not offered. */
@@ -23,13 +25,19 @@ export interface SignInText {
 /** The steps for a browser at another machine. */
 const stepsElsewhere = (
   { redirectUri }: SignInReturn,
-  { byCode, canPaste, timeout }: SignInSituation
+  { byCode, canPaste, namesBrowser, opensBrowser, timeout }: SignInSituation
 ): SignInText => {
   const { host, pathname, port } = redirectUri
   const end = [...(byCode === undefined ? [] : ["", byCode]), ""]
   // No line has more than 60 columns, so that it is not broken within a word.
   return {
-    before: ["1. Open this URL on your own machine, and approve there:"],
+    before:
+      opensBrowser && namesBrowser
+        ? [
+            "1. Approve in the browser that $BROWSER opens. If you see",
+            "   none, open this URL on your own machine instead:"
+          ]
+        : ["1. Open this URL on your own machine, and approve there:"],
     after: canPaste
       ? [
           `2. The browser ends at ${host}${pathname}, a page that`,

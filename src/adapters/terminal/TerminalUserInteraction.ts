@@ -127,6 +127,7 @@ export const layer = (options: {
           canPaste: attended,
           opensBrowser: options.opensBrowser,
           isBrowserElsewhere: isElsewhere,
+          namesBrowser: (process.env["BROWSER"] ?? "").trim() !== "",
           timeout: countdown(Duration.toMillis(options.timeout)),
           byCode: back.byCode && options.remedyText(back.byCode)
         })

@@ -2,7 +2,7 @@ import { Clock, Effect, identity, Option } from "effect"
 import { Command, Flag } from "effect/cli"
 import { isScope, scopesOf } from "../../domain/TokenSet.ts"
 import { hasOwnAuthorization, isNonInteractiveGrant, type RemoteServer } from "../../domain/Server.ts"
-import { advice, entryOf, type Remediable, remove } from "../../domain/Remedy.ts"
+import { advice, entryOf, type Remediable, remove, set, tokenStorage } from "../../domain/Remedy.ts"
 import { SignInRequired } from "../../domain/SignInError.ts"
 import { Configuration } from "../../ports/Configuration.ts"
 import { CredentialStore } from "../../ports/CredentialStore.ts"
@@ -24,6 +24,7 @@ import type { JsonOutput } from "./JsonOutput.ts"
 import { showOthers } from "./NamedSignIn.ts"
 import { isoTime, printJson, tell, tellWarning } from "./Output.ts"
 import { expiryText } from "./ExpiryText.ts"
+import { remedyText } from "./RemedyText.ts"
 import { type RemoteLine, remoteLineOf } from "./RemoteLine.ts"
 import { Json } from "./Settings.ts"
 import { UsageError } from "./UsageError.ts"
@@ -155,13 +156,20 @@ export const login = Command.make(
       } satisfies JsonOutput<"auth login">)
     }
     const { description } = yield* CredentialStore
-    const now = yield* Clock.currentTimeMillis
-    yield* tell(
-      `Signed in to ${nameOf(key)}. The tokens are stored in ${description.location} (${description.backend.name}).`
-    )
-    const isRenewable = tokens.refreshToken !== undefined || credential.grant !== undefined
-    const expiry = expiryText(tokens, isRenewable, now)
-    if (expiry !== undefined) yield* tell(expiry)
+    if (description.backend.lasting) {
+      const now = yield* Clock.currentTimeMillis
+      yield* tell(
+        `Signed in to ${nameOf(key)}. The tokens are stored in ${description.location} (${description.backend.name}).`
+      )
+      const isRenewable = tokens.refreshToken !== undefined || credential.grant !== undefined
+      const expiry = expiryText(tokens, isRenewable, now)
+      if (expiry !== undefined) yield* tell(expiry)
+    } else {
+      yield* tell(
+        `Signed in to ${nameOf(key)}. The tokens are stored in ${description.backend.label} only: they are gone when this command ends.`
+      )
+      yield* tell(remedyText(set(tokenStorage, { backend: "auto" }, "sign-ins should last")))
+    }
     if (replaced !== undefined) {
       yield* tell(
         replaced === "revoked"

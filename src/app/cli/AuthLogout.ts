@@ -9,13 +9,15 @@ import { isOfWholeStore } from "../../ports/StorageFailure.ts"
 import { type LogoutResult, SignOut } from "../signin/SignOut.ts"
 import { readyServer } from "../storage/ReadyServer.ts"
 import { accountAt, nameOf, resolvedName, serverName } from "./Arguments.ts"
+import { forgetUnused } from "./ForgottenAccounts.ts"
 import { isConfigured } from "./ConfiguredSignIns.ts"
 import { confirm, namesOf, requireAnswer } from "./Confirmation.ts"
 import type { JsonOutput } from "./JsonOutput.ts"
 import { addressFlag, showOthers, signInNamed } from "./NamedSignIn.ts"
 import { isoTime, printJson, relativeTime, tell, tellError } from "./Output.ts"
-import { remediesJson, remedyText } from "./RemedyText.ts"
+import { listed, remediesJson, remedyText } from "./RemedyText.ts"
 import { Account, configFileOfRun, Json } from "./Settings.ts"
+import { besideText, storedBeside } from "./StoredBeside.ts"
 import { UsageError } from "./UsageError.ts"
 import { showWarnings } from "./Warnings.ts"
 
@@ -64,6 +66,7 @@ export const endSignIn = Effect.fnUntraced(function* (key: CredentialKey, url: O
     usable?._tag === "Http"
       ? [yield* signOut.logout(usable, account)]
       : yield* signOut.logoutStored(name, account, resource)
+  yield* forgetUnused(key)
   return { resource, server, done: ended.filter(({ _tag }) => _tag !== "Nothing") }
 })
 
@@ -132,6 +135,21 @@ const signInsOfRun = Effect.gen(function* () {
   )
 })
 
+/** Says what is stored beside the sign-ins, which have ended. */
+const tellBeside = Effect.gen(function* () {
+  const beside = besideText(yield* storedBeside)
+  if (beside.length === 0) return
+  const { description } = yield* CredentialStore
+  // Other machines use those of a store that they share.
+  const forget =
+    description.backend.lockScope === "shared"
+      ? command("secret remove", { server: "SERVER", operand: "SECRET", purpose: "forget a secret" })
+      : command("auth reset", { options: { all: true }, purpose: "forget everything there" })
+  yield* tell(
+    `Still stored in ${description.backend.label}: ${listed(beside)}. ${remedyText(forget, yield* configFileOfRun)}`
+  )
+}).pipe(Effect.ignore({ log: "Debug" }))
+
 /** Ends every sign-in. One that cannot be ended does not keep the others. */
 const logoutAll = Effect.fnUntraced(function* (yes: boolean) {
   const json = yield* Json
@@ -173,6 +191,7 @@ const logoutAll = Effect.fnUntraced(function* (yes: boolean) {
   if (json) yield* printJson(rows)
   else if (found.length === 0) yield* tell("Not signed in anywhere: nothing was revoked.")
   const [first, ...others] = problems
+  if (!json && first === undefined) yield* tellBeside
   if (!json) yield* Effect.forEach(others, (problem) => tellError(problem, configFile), { discard: true })
   if (first !== undefined) return yield* Effect.fail(first)
 })

@@ -6,6 +6,7 @@ import { CredentialStore, type StorageDescription } from "../../ports/Credential
 import { ServerSecrets } from "../../ports/ServerSecrets.ts"
 import { SignOut } from "../signin/SignOut.ts"
 import { accountAt, nameOf, resolvedName, serverName } from "./Arguments.ts"
+import { forgetUnused } from "./ForgottenAccounts.ts"
 import { isConfigured } from "./ConfiguredSignIns.ts"
 import { confirm, namesOf, requireAnswer } from "./Confirmation.ts"
 import type { JsonOutput } from "./JsonOutput.ts"
@@ -43,6 +44,7 @@ const resetAll = Effect.fnUntraced(function* (flags: { readonly shared: boolean;
       return yield* tell("Nothing was forgotten.")
   }
   const forgotten = yield* signOut.resetAll(isShared(description) && !flags.shared ? isOwn : undefined)
+  yield* Effect.forEach(forgotten, forgetUnused, { discard: true })
   if (yield* Json) return yield* printJson(json(forgotten))
   yield* tell(
     forgotten.length === 0
@@ -113,6 +115,7 @@ export const reset = Command.make(
       if (!confirmed) return yield* tell("Nothing was forgotten.")
     }
     const forgotten = yield* signOut.reset(key.server, key.account, resource)
+    yield* forgetUnused(key)
     if (yield* Json) return yield* printJson(json(forgotten ? [key] : []))
     yield* tell(
       forgotten ? `Forgot the sign-in to ${nameOf(key)}.` : `There was nothing to forget for ${nameOf(key)}.`

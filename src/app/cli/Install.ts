@@ -1,13 +1,10 @@
-import { Effect, type Layer, Option } from "effect"
+import { Effect, Option } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { type Launch, type McpClient, mcpClientIds, mcpClients } from "../../domain/McpClient.ts"
 import { proxyLaunch } from "./clients/ProxyLaunch.ts"
 import { advice, command } from "../../domain/Remedy.ts"
 import { ClientFiles } from "../../ports/ClientFiles.ts"
 import { Configuration, ConfigurationError, UnknownServer } from "../../ports/Configuration.ts"
-import type { StorageError } from "../../ports/CredentialStore.ts"
-import { storageBackends } from "../../ports/StorageBackend.ts"
-import { ChosenStorage } from "../storage/ChosenStorage.ts"
 import { OwnProgram } from "../../ports/OwnProgram.ts"
 import { nearName } from "../../domain/NearName.ts"
 import { nameForUrl } from "../../domain/TypedAddress.ts"
@@ -15,10 +12,10 @@ import { isUrl, refuseUserInformation } from "./Arguments.ts"
 import { type CarriedOut, carryOutAll } from "./clients/CarriedOut.ts"
 import { clientsOf, isPresent, ownServerOf, placesIn, serversOf } from "./clients/ClientPlaces.ts"
 import { type EditOptions, type Installation, planInstall } from "./clients/PlannedEdit.ts"
+import { type StorageToExamine, tellVariables } from "./clients/StorageVariables.ts"
 import type { JsonOutput } from "./JsonOutput.ts"
 import { printJson, printTable, tell } from "./Output.ts"
-import { passwordVariable } from "./PasswordVariable.ts"
-import { listed, remedyText } from "./RemedyText.ts"
+import { remedyText } from "./RemedyText.ts"
 import { configFileOfRun, Json } from "./Settings.ts"
 import { UsageError } from "./UsageError.ts"
 
@@ -166,39 +163,11 @@ const messages = {
   replaced: "Replaced"
 } as const
 
-type StorageInUse<R> = Layer.Layer<ChosenStorage | Configuration, ConfigurationError | StorageError, R>
-
-/**
- * Tells which clients need the password of the encrypted files: nothing can ask for it there, and no entry holds it. A storage
- * that cannot be examined prevents no installation.
- */
-const tellPassword = <R>(clients: ReadonlyArray<McpClient>, storage: () => StorageInUse<R>) =>
-  Effect.gen(function* () {
-    const { password } = yield* Configuration.use((configuration) => configuration.tokenStorage)
-    const { backend } = yield* ChosenStorage.use(({ inUse }) => inUse)
-    if (password !== undefined || backend !== storageBackends.encrypted.name) return
-    const name = Option.match(yield* passwordVariable, {
-      onNone: () => "MCP_CLI_ENCRYPTION_KEY",
-      onSome: (variable) => variable.name
-    })
-    const [need, their] = clients.length === 1 ? ["needs", "its"] : ["need", "their"]
-    yield* tell(
-      `Sign-ins are stored in encrypted files: ${listed(clients.map(({ title }) => title))} ${need} ${name} in ${their} environment (start from a shell that exports it). The password is not written into the entry.`,
-      remedyText(
-        command("storage move", {
-          options: { to: "keyring" },
-          purpose: "need no password, at a desktop with a keyring"
-        }),
-        yield* configFileOfRun
-      )
-    )
-  }).pipe(Effect.provide(storage()), Effect.ignore)
-
 const report = <R>(
   server: string,
   { args, command }: Launch,
   dryRun: boolean,
-  storage: () => StorageInUse<R>
+  storage: () => StorageToExamine<R>
 ) =>
   Effect.fnUntraced(function* (done: ReadonlyArray<CarriedOut<Installation>>) {
     if (yield* Json) {
@@ -227,7 +196,7 @@ const report = <R>(
     }
     const written = done.filter(({ result }) => result !== "unchanged")
     if (dryRun || written.length === 0) return
-    yield* tellPassword(
+    yield* tellVariables(
       written.map(({ client }) => client),
       storage
     )
@@ -238,7 +207,7 @@ const report = <R>(
  *
  * @param storage the storage in use, without a user to ask. Built once an entry is written.
  */
-export const install = <R>(storage: () => StorageInUse<R>) =>
+export const install = <R>(storage: () => StorageToExamine<R>) =>
   Command.make(
     "install",
     {

@@ -365,6 +365,8 @@ export const jsonOutputs = {
     since: about(Schema.NullOr(Time), "when it was chosen; null: each run decides"),
     location: Schema.String,
     kept: about(Schema.NullOr(Schema.Int), "how many sign-ins; null: unknown"),
+    secrets: about(Schema.NullOr(Schema.Int), "how many secrets of servers are stored; null: unknown"),
+    modelKeys: about(Schema.NullOr(Schema.Int), "how many keys of models are stored; null: unknown"),
     migratingFrom: about(Schema.Array(Schema.String), "backends that an interrupted move has not emptied"),
     copiedTo: about(
       Schema.Array(Schema.String),

@@ -10,8 +10,9 @@ import { StorageCheck, type StorageHealth } from "../storage/StorageCheck.ts"
 import type { JsonOutput } from "./JsonOutput.ts"
 import { definitions } from "./Definitions.ts"
 import { isoTime, print, printJson, tell } from "./Output.ts"
-import { remedyText } from "./RemedyText.ts"
+import { listed, remedyText } from "./RemedyText.ts"
 import { configFileOfRun, Json } from "./Settings.ts"
+import { besideText, counted, storedBeside } from "./StoredBeside.ts"
 import { showWarnings } from "./Warnings.ts"
 
 /** What is shown if the choice cannot be read. */
@@ -36,12 +37,12 @@ export const storage = Command.make(
     // What is wrong with the storage is what this command is for: it shows the rest, and fails at the end.
     const inUse = yield* Effect.result(ChosenStorage.use((chosen) => chosen.inUse))
     const store = yield* CredentialStore
-    const listed = yield* Effect.result(store.list)
-    const outage = Option.filter(Result.getFailure(listed), ({ reason }) => isOfWholeStore(reason))
+    const signIns = yield* Effect.result(store.list)
+    const outage = Option.filter(Result.getFailure(signIns), ({ reason }) => isOfWholeStore(reason))
     // What every request fails of may be waited for: once is enough.
     const check = Option.getOrElse(outage, () => StorageCheck.use((service) => service.check))
     const health = yield* Effect.result(check)
-    const problem = [inUse, listed, health].flatMap((result) =>
+    const problem = [inUse, signIns, health].flatMap((result) =>
       Option.toArray(Result.getFailure<unknown, StorageError>(result))
     )[0]
     const { backend, cautions: known = Effect.succeed([]), location } = store.description
@@ -50,7 +51,9 @@ export const storage = Command.make(
     const configFile = yield* configFileOfRun
     const moveTo = (to: string, purpose: string) =>
       remedyText(command("storage move", { options: { to }, purpose }), configFile)
-    const kept = Result.isSuccess(listed) ? listed.success.length : undefined
+    const kept = Result.isSuccess(signIns) ? signIns.success.length : undefined
+    // Like the sign-ins, they are listed without a password.
+    const others = kept === undefined ? undefined : yield* Effect.orElseSucceed(storedBeside, () => undefined)
     if (yield* Json) {
       yield* printJson({
         backend: backend.name,
@@ -58,6 +61,8 @@ export const storage = Command.make(
         since: since === undefined ? null : isoTime(since),
         location,
         kept: kept ?? null,
+        secrets: others?.secrets ?? null,
+        modelKeys: others?.modelKeys ?? null,
         migratingFrom,
         copiedTo,
         healthy: problem === undefined,
@@ -72,7 +77,10 @@ export const storage = Command.make(
         ["Backend", `${backend.name}: ${backend.label}`],
         ["Why", `${reason}${isDecided ? decided : " (the first sign-in decides)"}`],
         ["Where", location],
-        ["Stored", kept === undefined ? "unknown" : `${kept} sign-in${kept === 1 ? "" : "s"}`],
+        [
+          "Stored",
+          kept === undefined ? "unknown" : listed([counted(kept, "sign-in"), ...besideText(others)])
+        ],
         [
           "Health",
           Result.isSuccess(health)

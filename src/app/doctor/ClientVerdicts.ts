@@ -7,6 +7,7 @@ import { CallbackListener } from "../../ports/CallbackListener.ts"
 import { grantFor } from "../signin/GrantChoice.ts"
 import { pushEndpointOf } from "../signin/PushEndpoint.ts"
 import { fixedClient } from "../signin/SignInClient.ts"
+import type { ResolvedAuthorizationServer } from "../signin/ResolvedAuthorizationServer.ts"
 import type { AuthorizationRefusal } from "../signin/AuthorizationProbe.ts"
 import { refusedVerdict } from "./ClientProbe.ts"
 import { note, ok, type Verdict, wrong, wrongBy } from "./Finding.ts"
@@ -56,7 +57,42 @@ export const scopesVerdict = (server: RemoteServer, probed: Probe, resolution: R
 }
 
 /**
- * The verdict on the client.
+ * The problem of a configured client whose authentication the metadata does not announce (RFC 8414 §2). A server may accept
+ * more than it announces. Undefined: it announces that, or nothing.
+ */
+const methodProblem = (
+  server: RemoteServer,
+  what: string,
+  { authMethodsSupported: announced, provider }: ResolvedAuthorizationServer
+): Verdict | undefined => {
+  const { source, tokenEndpointAuthMethod } = server.oauth
+  const { client } = source
+  if (client === undefined || announced === undefined || announced.length === 0) return undefined
+  const oauth = Remedy.oauthOf(server.name)
+  const listed = `the authorization server announces ${printable(announced.join(", "))}`
+  const decided = tokenEndpointAuthMethod ?? (client.signingKey === undefined ? undefined : "private_key_jwt")
+  if (decided !== undefined) {
+    if (announced.includes(decided)) return undefined
+    return note(
+      `${what}, by ${decided}; ${listed}`,
+      Remedy.check(oauth, ["token_endpoint_auth_method"]),
+      ...(client.signingKey === undefined ? [] : [Remedy.check(oauth, ["private_key"])])
+    )
+  }
+  if (provider?.tokenEndpointAuthMethod !== undefined) return undefined
+  if (client.clientSecret === undefined) {
+    if (announced.includes("none")) return undefined
+    return note(
+      `${what}; ${listed}, and no clients without a secret`,
+      Remedy.set(oauth, { client_secret: null }, "its provider gave you one")
+    )
+  }
+  if (announced.some((method) => method.startsWith("client_secret_"))) return undefined
+  return note(`${what}; ${listed}, and no clients with a secret`, Remedy.check(oauth, ["client_secret"]))
+}
+
+/**
+ * The verdict on the client. Whether its secret is right shows at a token request only, which uses up a grant.
  *
  * @param refusal what the authorization endpoint said to the request of a client that needs no registration
  */
@@ -76,16 +112,19 @@ export const registrationVerdict = (
   }
   if (fixed !== undefined) {
     const { clientId, clientSecret, signingKey } = fixed.client
-    const secret = clientSecret === undefined ? "without a secret" : "and a secret"
-    const what = `client_id ${clientId} ${signingKey === undefined ? secret : "and a private key"}`
+    const proof =
+      signingKey !== undefined ? "a private key" : clientSecret === undefined ? undefined : "a secret"
+    const what = `client_id ${clientId} ${proof === undefined ? "without a secret" : `and ${proof}`}`
     if (refusal !== undefined) return refusedVerdict(server, what, refusal)
+    const problem = methodProblem(server, what, resolution.authorizationServer)
+    if (problem !== undefined) return problem
     return source.client !== undefined && clientMetadataUrl !== undefined
       ? note(
           `${what}; client_metadata_url is not used, since client_id takes precedence`,
           Remedy.remove(oauth, ["client_id"], "the document should be used"),
           Remedy.remove(oauth, ["client_metadata_url"], "client_id should be used")
         )
-      : ok(what)
+      : ok(proof === undefined ? what : `${what}; whether it is right shows at the sign-in`)
   }
   if (registrar?.registration_endpoint !== undefined) {
     const unused =

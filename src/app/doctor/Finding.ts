@@ -59,7 +59,11 @@ export const wrong = (what: string, ...remedies: ReadonlyArray<Remedy>): Verdict
 
 /** The problem that an error describes. */
 export const wrongBy = ({ message, remedies }: Remediable): Verdict =>
-  wrong(message.replace(/\.$/, ""), ...remedies)
+  wrong(
+    message.replace(/\.$/, ""),
+    // This is what that command finds.
+    ...remedies.filter((remedy) => remedy._tag !== "Command" || remedy.verb !== "auth doctor")
+  )
 
 /** What a check finds that this server gives no reason for. */
 export const notNeeded = "not needed"

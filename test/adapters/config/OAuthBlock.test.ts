@@ -1,9 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { protocolParameters } from "../../../src/domain/AuthorizationRequest.ts"
-import { oauthEndpoints, optionalEndpoints } from "../../../src/domain/OAuthEndpoints.ts"
+import { endpointRows, oauthEndpoints, optionalEndpoints } from "../../../src/domain/OAuthEndpoints.ts"
 import type { EndpointsByHand } from "../../../src/domain/Server.ts"
 import { defaultOAuth, type OAuthSettings } from "../../../src/domain/Server.ts"
+import { foreignOAuthNames, ownOAuthField } from "../../../src/adapters/config/ForeignFields.ts"
+import { oauthFields } from "../../../src/adapters/config/OAuthBlock.ts"
 import { errorsOf, httpServerOf, type Options, useErrorsOf, warningsOf } from "./InMemoryFile.ts"
 import { secretTextOf } from "../../SecretText.ts"
 
@@ -421,6 +423,67 @@ describe("an error in the oauth block", () => {
       assert.deepStrictEqual(yield* useErrorsOf({ url, oauth }, { env: { V } }), [
         `mcpServers.s.oauth.${expected}`
       ])
+    })
+  )
+})
+
+describe("a name of metadata or of another client", () => {
+  const names: ReadonlyArray<readonly [string, string]> = [
+    ...endpointRows.map(({ configurationKey, metadataKey }) => [metadataKey, configurationKey] as const),
+    ["authorizationUrl", "authorization_url"],
+    ["authorizationEndpoint", "authorization_url"],
+    ["auth_uri", "authorization_url"],
+    ["tokenUrl", "token_url"],
+    ["tokenEndpoint", "token_url"],
+    ["clientId", "client_id"],
+    ["CLIENT_ID", "client_id"],
+    ["clientSecret", "client_secret"],
+    ["scope", "scopes"],
+    ["scopes_supported", "scopes"],
+    ["redirectUri", "redirect_uri"],
+    ["redirect_uris", "redirect_uri"],
+    ["redirect_url", "redirect_uri"],
+    ["callbackPort", "redirect_uri"],
+    ["callback_url", "redirect_uri"],
+    ["grantType", "grant_type"],
+    ["grant_types", "grant_type"],
+    ["flow", "grant_type"],
+    ["authServerMetadataUrl", "issuer"],
+    ["authorization_servers", "issuer"],
+    ["tokenEndpointAuthMethod", "token_endpoint_auth_method"],
+    ["token_endpoint_auth_methods_supported", "token_endpoint_auth_method"],
+    ["token_endpoint_auth_signing_alg", "signing_algorithm"],
+    ["pkce", "use_pkce"],
+    ["audience", "extra_auth_params"],
+    ["oauth_resource", "extra_auth_params"]
+  ]
+  it.effect.each(names)("%s suggests %s", ([name, own]) =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* warningsOf({ mcpServers: { a: { url, oauth: { [name]: "x" } } } }), [
+        `mcpServers.a.oauth.${name}: is not a field of mcp-cli; did you mean "${own}"?`
+      ])
+    })
+  )
+
+  it("names a field that exists, and none of ours", () => {
+    for (const name of foreignOAuthNames) {
+      assert.include(oauthFields, ownOAuthField(name), name)
+      assert.notInclude(oauthFields, name)
+    }
+  })
+
+  it.effect("is suggested for a field that is missing", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(
+        yield* errorsOf({
+          mcpServers: {
+            a: { url, oauth: { authorization_url, token_endpoint: token_url, client_id: "id" } }
+          }
+        }),
+        [
+          'mcpServers.a.oauth.token_url: is missing: authorization_url is given, and needs it (is "token_endpoint" a misspelling of "token_url"?)'
+        ]
+      )
     })
   )
 })

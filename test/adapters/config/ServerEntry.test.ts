@@ -547,7 +547,15 @@ describe("an unknown field", () => {
           $schema: "x",
           mcpServer: {},
           mcpServers: {
-            a: { url, header: {}, timeout: 5, env: { A: 1 }, args: [], oauth: { clientId: "x", pkce: true } },
+            a: {
+              url,
+              header: {},
+              timeout: 5,
+              scopes: [],
+              env: { A: 1 },
+              args: [],
+              oauth: { clientId: "x", pkce: true }
+            },
             b: { command: "npx", headers: {}, cmd: "x", "a.b": 1 }
           },
           tokenStorage: { backed: "x", vaultRole: "x" }
@@ -556,10 +564,11 @@ describe("an unknown field", () => {
           'mcpServer: is not a field of mcp-cli; did you mean "mcpServers"?',
           'mcpServers.a.header: is not a field of mcp-cli; did you mean "headers"?',
           "mcpServers.a.timeout: is not a field of mcp-cli",
+          'mcpServers.a.scopes: is ignored: it belongs in the "oauth" block of this entry',
           "mcpServers.a.env: is ignored: it is for servers with a command",
           "mcpServers.a.args: is ignored: it is for servers with a command",
           'mcpServers.a.oauth.clientId: is not a field of mcp-cli; did you mean "client_id"?',
-          "mcpServers.a.oauth.pkce: is not a field of mcp-cli",
+          'mcpServers.a.oauth.pkce: is not a field of mcp-cli; did you mean "use_pkce"?',
           "mcpServers.b.headers: is ignored: it is for servers with a url",
           'mcpServers.b.cmd: is not a field of mcp-cli; did you mean "cwd"?',
           'mcpServers.b["a.b"]: is not a field of mcp-cli',

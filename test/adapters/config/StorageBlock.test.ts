@@ -56,6 +56,33 @@ describe("the tokenStorage block", () => {
     })
   )
 
+  it.effect("says which variables it was read from", () =>
+    Effect.gen(function* () {
+      const env = {
+        KEY: "hunter2hunter2",
+        ADDRESS: "https://vault.example",
+        VAULT_ADDR: "https://other.example",
+        VAULT_TOKEN: "t",
+        BAO_NAMESPACE: "team",
+        VAULT_NAMESPACE: "not read",
+        VAULT_CACERT: "",
+        VAULT_CACERT_BYTES: "pem",
+        OTHER: "x"
+      }
+      const variablesOf = (tokenStorage: unknown) =>
+        Effect.map(settingsOf(tokenStorage, { env }), ({ variables }) => variables)
+      assert.deepStrictEqual(yield* variablesOf({ password: "${KEY}", vaultUrl: "${ADDRESS}" }), {
+        password: ["KEY"],
+        vault: ["ADDRESS", "BAO_NAMESPACE", "VAULT_CACERT_BYTES", "VAULT_TOKEN"]
+      })
+      assert.deepStrictEqual(yield* variablesOf({ vaultAuth: { method: "approle", roleId: "${OTHER}" } }), {
+        password: [],
+        vault: ["VAULT_ADDR", "BAO_NAMESPACE", "VAULT_CACERT_BYTES", "OTHER"]
+      })
+      assert.isUndefined((yield* settingsOf({ password: "${KEY:-long enough}" })).variables)
+    })
+  )
+
   it.effect.each<readonly [string, unknown, ReadonlyArray<string>]>([
     ["another backend", { backend: "Encrypted" }, [unknown]],
     ["an empty backend", { backend: "" }, [unknown]],

@@ -6,6 +6,7 @@ const here = {
   canPaste: true,
   opensBrowser: true,
   isBrowserElsewhere: false,
+  namesBrowser: false,
   timeout: "5:00",
   byCode: undefined
 }
@@ -51,6 +52,21 @@ https://as.test/authorize
    the code in it expires, often within a minute.
 `
     )
+  })
+
+  it("names the browser of the user that opens although it may be elsewhere", () => {
+    const text = shown({ ...elsewhere, namesBrowser: true })
+    assert.include(
+      text,
+      "\n1. Approve in the browser that $BROWSER opens. If you see\n   none, open this URL on your own machine instead:\n\nhttps"
+    )
+    assert.include(text, "\n2. The browser ends at localhost:8080/callback, a page that\n")
+    // --no-browser
+    assert.strictEqual(
+      shown({ ...elsewhere, namesBrowser: true, opensBrowser: false }),
+      shown({ ...elsewhere, opensBrowser: false })
+    )
+    assert.strictEqual(shown({ ...here, namesBrowser: true }), shown(here))
   })
 
   it("offers the device code where the provider has it", () => {

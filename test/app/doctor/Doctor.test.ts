@@ -616,6 +616,40 @@ describe("an examination", () => {
     }).pipe(Effect.provide(on({ authorize })))
   )
 
+  it.effect("says how a client cannot authenticate, as far as the metadata tells", () =>
+    Effect.gen(function* () {
+      const verdictOn = (client: object, oauth: object = {}) =>
+        Effect.map(
+          examine(
+            serverNamed("demo", {
+              source: { _tag: "Discovered", client: { clientId: "c", clientSecret: undefined, ...client } },
+              ...oauth
+            })
+          ),
+          (of) => of("registration")
+        )
+      const secret = { clientSecret: Redacted.make("s") }
+      hasStatus(yield* verdictOn(secret), "ok", "whether it is right shows at the sign-in")
+      hasStatus(
+        yield* verdictOn({}),
+        "note",
+        "announces client_secret_post, and no clients without a secret",
+        '"client_secret"'
+      )
+      hasStatus(
+        yield* verdictOn(secret, { tokenEndpointAuthMethod: "client_secret_basic" }),
+        "note",
+        "by client_secret_basic; the authorization server announces client_secret_post",
+        '"token_endpoint_auth_method"'
+      )
+      hasStatus(yield* verdictOn(secret, { tokenEndpointAuthMethod: "client_secret_post" }), "ok")
+      const signingKey = { pem: Redacted.make("p"), keyId: undefined, algorithm: undefined }
+      hasStatus(yield* verdictOn({ signingKey }), "note", "by private_key_jwt", '"private_key"')
+    }).pipe(
+      Effect.provide(on({ metadata: { token_endpoint_auth_methods_supported: ["client_secret_post"] } }))
+    )
+  )
+
   it.effect("says what to do where no client can be had", () =>
     Effect.gen(function* () {
       hasStatus((yield* examine())("registration"), "wrong", '"client_id"')

@@ -66,6 +66,10 @@ export const layer = (options: { readonly directory: string; readonly sealed: st
         Effect.ignore(folder.create(CredentialKey.of(server, account).storageName + accountFile, ""), {
           log: "Debug"
         }),
+      forgetAccount: (server, account) =>
+        Effect.ignore(folder.remove(CredentialKey.of(server, account).storageName + accountFile), {
+          log: "Debug"
+        }),
       accounts: (server) =>
         Effect.map(
           Effect.all([keysIn(options.directory, accountFile), keysIn(options.sealed, ".enc")]),

@@ -79,6 +79,18 @@ describe("the names that servers listed last", () => {
 })
 
 describe("the accounts that are known without opening a store", () => {
+  it.effect("of an account are gone once it is forgotten", () =>
+    Effect.gen(function* () {
+      const { directory, names } = yield* memoryIn
+      yield* names.forgetAccount("notion", "work")
+      yield* names.rememberAccount("notion", "work")
+      yield* names.rememberAccount("notion", "home")
+      yield* names.forgetAccount("notion", "work")
+      assert.deepEqual(yield* names.accounts("notion"), ["home"])
+      assert.deepEqual(readdirSync(directory), ["notion@home.account"])
+    })
+  )
+
   it.effect("have signed in, or have an encrypted file", () =>
     Effect.gen(function* () {
       const { names, sealed } = yield* memoryIn
