@@ -18,11 +18,12 @@ const jsonTypes: ReadonlyArray<unknown> = [
 ] satisfies ReadonlyArray<JsonType>
 
 /** Schemas nest and refer to themselves. Below this depth nothing is looked at. */
-const maxDepth = 16
+export const maxDepth = 16
 
-const isRecord = (value: unknown): value is JsonSchema => Predicate.isObject(value) && !Array.isArray(value)
+export const isRecord = (value: unknown): value is JsonSchema =>
+  Predicate.isObject(value) && !Array.isArray(value)
 
-const listOf = (value: unknown): ReadonlyArray<unknown> => (Array.isArray(value) ? value : [])
+export const listOf = (value: unknown): ReadonlyArray<unknown> => (Array.isArray(value) ? value : [])
 
 const own = (record: unknown, name: string): unknown =>
   isRecord(record) && Object.hasOwn(record, name) ? record[name] : undefined
@@ -62,14 +63,14 @@ const isSmall = (root: JsonSchema, schema: JsonSchema): boolean => {
 }
 
 /** A schema without its references; `undefined` if it cannot be understood, and so allows any value. */
-const resolved = (root: JsonSchema, node: unknown, depth = 0): JsonSchema | undefined => {
+export const resolved = (root: JsonSchema, node: unknown, depth = 0): JsonSchema | undefined => {
   if (!isRecord(node) || depth > maxDepth || "$dynamicRef" in node || "$recursiveRef" in node)
     return undefined
   if (!isSmall(root, node)) return undefined
   return "$ref" in node ? resolved(root, referred(root, node["$ref"]), depth + 1) : node
 }
 
-const alternatives = (node: JsonSchema): ReadonlyArray<unknown> | undefined =>
+export const alternatives = (node: JsonSchema): ReadonlyArray<unknown> | undefined =>
   [node["anyOf"], node["oneOf"]].find(
     (list): list is Array<unknown> => Array.isArray(list) && list.length > 0
   )
@@ -120,7 +121,7 @@ export const typesOf = (
 }
 
 /** The schemas that hold for a value together: the schema, and the parts of its `allOf`. */
-const parts = (root: JsonSchema, schema: unknown, depth = 0): ReadonlyArray<JsonSchema> => {
+export const parts = (root: JsonSchema, schema: unknown, depth = 0): ReadonlyArray<JsonSchema> => {
   const node = resolved(root, schema)
   if (node === undefined || depth > maxDepth) return []
   return [node, ...listOf(node["allOf"]).flatMap((part) => parts(root, part, depth + 1))]
@@ -174,52 +175,6 @@ export const typeText = (root: JsonSchema, schema: unknown): string => {
       return items === undefined ? "list" : `list of ${items.join(" or ")}`
     })
     .join(" or ")
-}
-
-/** An argument of a tool, as its schema describes it. */
-export interface ToolArgument {
-  readonly name: string
-  readonly schema: unknown
-  readonly type: string
-  readonly choices: ReadonlyArray<unknown> | undefined
-  readonly description: string | undefined
-  /** Absent: none. */
-  readonly default?: unknown
-  readonly required: boolean
-}
-
-const textOf = (value: unknown): string | undefined => (typeof value === "string" ? value : undefined)
-
-/** The arguments that a schema lists. Those that only some of its alternatives have are optional. */
-export const toolArguments = (root: JsonSchema): ReadonlyArray<ToolArgument> => {
-  const found = new Map<string, ToolArgument>()
-  const collect = (schema: unknown, isCertain: boolean, depth: number): void => {
-    for (const node of depth > maxDepth ? [] : parts(root, schema)) {
-      const required = listOf(node["required"])
-      for (const [name, property] of Object.entries(isRecord(node["properties"]) ? node["properties"] : {})) {
-        const before = found.get(name)
-        // Beside a reference, 2020-12 allows a description and a default.
-        const target = { ...resolved(root, property), ...(isRecord(property) ? property : {}) }
-        found.set(name, {
-          ...before,
-          name,
-          schema: property,
-          type: typeText(root, property),
-          choices: choices(root, property),
-          description: textOf(target["description"]) ?? textOf(target["title"]) ?? before?.description,
-          ...("default" in target ? { default: target["default"] } : {}),
-          required: (isCertain && required.includes(name)) || before?.required === true
-        })
-      }
-      for (const name of isCertain ? required : []) {
-        const listed = typeof name === "string" ? found.get(name) : undefined
-        if (listed !== undefined) found.set(listed.name, { ...listed, required: true })
-      }
-      for (const branch of alternatives(node) ?? []) collect(branch, false, depth + 1)
-    }
-  }
-  collect(root, true, 0)
-  return [...found.values()]
 }
 
 /** What is wrong with arguments. A path is that of the value: `["filter", "author"]`. */

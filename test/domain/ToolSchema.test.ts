@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { argumentProblems, type JsonSchema, toolArguments } from "../../src/domain/ToolSchema.ts"
+import { toolArguments } from "../../src/domain/ToolArgument.ts"
+import { argumentProblems, type JsonSchema } from "../../src/domain/ToolSchema.ts"
 
 const reference: JsonSchema = {
   type: "object",

@@ -118,10 +118,27 @@ const typedValue = (schema: JsonSchema, property: unknown, text: string): Option
 /** Nested values by name. A map, because an object has names of its own. */
 type Tree = Map<string, unknown>
 
-const ofTree = (tree: Tree): ToolArguments =>
-  Object.fromEntries(
-    Array.from(tree, ([name, value]) => [name, value instanceof Map ? ofTree(value) : value])
-  )
+/** True where a schema allows a list, and no object whose members could have numbers as names. */
+const isList = (schema: JsonSchema, node: unknown): boolean => {
+  const types = typesOf(schema, node)
+  return types?.includes("array") === true && !types.includes("object")
+}
+
+/** The schema of a member, or of the elements of a list, whose names are numbers: `filters.0`. */
+const schemaAt = (schema: JsonSchema, node: unknown, step: string): unknown =>
+  /^\d+$/.test(step) && isList(schema, node) ? itemsOf(schema, node) : propertyOf(schema, node, step)
+
+const ofTree = (schema: JsonSchema, node: unknown, tree: Tree): unknown => {
+  const members = Array.from(tree, ([step, value]): readonly [string, unknown] => [
+    step,
+    value instanceof Map ? ofTree(schema, schemaAt(schema, node, step), value) : value
+  ])
+  const found = new Map(members)
+  const elements = Array.from({ length: found.size }, (_, at) => String(at))
+  return isList(schema, node) && elements.every((at) => found.has(at))
+    ? elements.map((at) => found.get(at))
+    : Object.fromEntries(members)
+}
 
 /** The steps of a name: `filter.author` is the author of a filter, unless the schema lists it as it is. */
 const stepsOf = (schema: JsonSchema, name: string): ReadonlyArray<string> => {
@@ -157,13 +174,12 @@ export const assignedArguments = Effect.fnUntraced(function* (
     let tree = root
     for (const step of steps.slice(0, -1)) {
       const next = tree.get(step)
-      const inner: Tree =
-        next instanceof Map ? next : new Map(Predicate.isObject(next) ? Object.entries(next) : [])
+      const inner: Tree = next instanceof Map ? next : new Map(isStructure(next) ? Object.entries(next) : [])
       tree.set(step, inner)
       tree = inner
     }
     const last = steps.at(-1) ?? name
-    const property = steps.reduce<unknown>((node, step) => propertyOf(schema, node, step), schema)
+    const property = steps.reduce<unknown>((node, step) => schemaAt(schema, node, step), schema)
     const types = typesOf(schema, property)
     const value = typedValue(schema, property, text)
     const isWhole = Option.exists(value, (one) => types?.some((type) => fits(type, one)) === true)
@@ -184,5 +200,5 @@ export const assignedArguments = Effect.fnUntraced(function* (
       Option.getOrElse(value, () => text)
     )
   }
-  return ofTree(root)
+  return ofTree(schema, schema, root) as ToolArguments
 })

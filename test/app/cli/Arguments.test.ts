@@ -88,6 +88,7 @@ describe("arguments that mean what they look like", () => {
       tags: { anyOf: [{ type: "array", items: { type: "string" } }, { type: "null" }] },
       either: { type: ["string", "array"] },
       filter: { $ref: "#/$defs/Filter" },
+      people: { type: "array", items: { $ref: "#/$defs/Filter" } },
       "a.b": { type: "string" },
       anything: {},
       text: { type: "string" }
@@ -101,6 +102,14 @@ describe("arguments that mean what they look like", () => {
     [["either=a"], { either: "a" }],
     [["filter.author=me", "filter.size=3"], { filter: { author: "me", size: 3 } }],
     [['filter={"size":1}', "filter.author=me"], { filter: { size: 1, author: "me" } }],
+    [
+      ["people.0.author=me", "people.1.size=3", "people.0.size=1"],
+      { people: [{ author: "me", size: 1 }, { size: 3 }] }
+    ],
+    [['people={"size":2}', "people.0.author=me"], { people: [{ size: 2, author: "me" }] }],
+    [["tags.0=1", "tags.1=2"], { tags: ["1", "2"] }],
+    [["people.1.size=3"], { people: { 1: { size: 3 } } }],
+    [["filter.0=3"], { filter: { 0: "3" } }],
     [["a.b=c"], { "a.b": "c" }],
     [["new.deep.name=1"], { new: { deep: { name: "1" } } }],
     [['anything={"a":1}'], { anything: { a: 1 } }],

@@ -35,7 +35,11 @@ const session: McpSession<never> = {
           a: { type: "number" },
           status: { enum: ["open", "in progress"], default: "open", description: "Which" },
           deep: { type: "boolean" },
-          text: { type: "string" }
+          text: { type: "string" },
+          near: {
+            type: ["object", "null"],
+            properties: { by: { enum: ["road", "air"] }, open: { type: "boolean" } }
+          }
         }
       }
     }
@@ -242,11 +246,15 @@ describe("a session", () => {
     ["/call a", ["add "]],
     ["call z", []],
     ["/tools a", ["add "]],
-    ["/call add ", ["a=", "status=", "deep=", "text="]],
+    ["/call add ", ["a=", "status=", "deep=", "text=", "near="]],
     ["/call add a=1 te", ["text="]],
     ["/call add status=", ["status=open ", 'status="in progress" ']],
     ["/call add status=o", ["status=open "]],
     ["/call add deep=", ["deep=true ", "deep=false "]],
+    ["/call add ne", ["near=", "near.by=", "near.open="]],
+    ["/call add near.", ["near.by=", "near.open="]],
+    ["/call add near.by=", ["near.by=road ", "near.by=air "]],
+    ["/call add near.by=road near.", ["near.open="]],
     ["/call add --n", ["--no-check "]],
     ["/read ", ["x:///a "]],
     ["/prompt g", ["greet "]],
