@@ -193,6 +193,50 @@ export type ArgumentProblem =
       readonly choices: ReadonlyArray<unknown>
       readonly value: unknown
     }
+  | {
+      readonly _tag: "Limit"
+      readonly path: ReadonlyArray<string>
+      readonly keyword: Limit["keyword"]
+      readonly limit: number
+      readonly value: unknown
+    }
+
+/** The keywords that bound a value, and for which type. */
+const limits = [
+  { type: "number", keyword: "minimum", isKept: (size, limit) => size >= limit },
+  { type: "number", keyword: "maximum", isKept: (size, limit) => size <= limit },
+  { type: "number", keyword: "exclusiveMinimum", isKept: (size, limit) => size > limit },
+  { type: "number", keyword: "exclusiveMaximum", isKept: (size, limit) => size < limit },
+  { type: "string", keyword: "minLength", isKept: (size, limit) => size >= limit },
+  { type: "string", keyword: "maxLength", isKept: (size, limit) => size <= limit },
+  { type: "array", keyword: "minItems", isKept: (size, limit) => size >= limit },
+  { type: "array", keyword: "maxItems", isKept: (size, limit) => size <= limit }
+] as const satisfies ReadonlyArray<{
+  readonly type: JsonType
+  readonly keyword: string
+  readonly isKept: (size: number, limit: number) => boolean
+}>
+type Limit = (typeof limits)[number]
+
+/** What a limit counts: the number itself, characters (RFC 8259), or elements. */
+const sizeOf = (value: unknown): number => {
+  if (typeof value === "number") return value
+  return Array.isArray(value) ? value.length : Array.from(String(value)).length
+}
+
+/** The limits that a value exceeds. A pattern is left to the server: matching one that it wrote may take for ever. */
+const exceeded = (
+  node: JsonSchema,
+  value: unknown,
+  path: ReadonlyArray<string>
+): ReadonlyArray<ArgumentProblem> => {
+  const set = limits.filter(({ keyword, type }) => typeof node[keyword] === "number" && fits(type, value))
+  const size = set.length === 0 ? 0 : sizeOf(value)
+  return set.flatMap(({ isKept, keyword }) => {
+    const limit = Number(node[keyword])
+    return isKept(size, limit) ? [] : [{ _tag: "Limit", path, keyword, limit, value }]
+  })
+}
 
 /** Keywords that may define further names. */
 const composing = [
@@ -287,9 +331,14 @@ const problems = (
   }
   const all = listOf(node["allOf"]).flatMap((part) => problems(check, part, value, path, depth + 1))
   const branches = (alternatives(node) ?? []).map((branch) => problems(check, branch, value, path, depth + 1))
-  const fewest = branches.toSorted((a, b) => a.length - b.length)[0] ?? []
-  const isWrongType =
-    fewest.length > 0 && branches.every(([first]) => first?._tag === "Type" && first.path === path)
+  const isOfOtherType = ([first]: ReadonlyArray<ArgumentProblem>) =>
+    first?._tag === "Type" && first.path === path
+  // The alternative that was probably meant is one of the type of the value.
+  const fewest =
+    branches.toSorted(
+      (a, b) => Number(isOfOtherType(a)) - Number(isOfOtherType(b)) || a.length - b.length
+    )[0] ?? []
+  const isWrongType = fewest.length > 0 && branches.every(isOfOtherType)
   const ofBranches: ReadonlyArray<ArgumentProblem> = isWrongType
     ? [{ _tag: "Type", path, expected: typeText(root, node), value }]
     : fewest
@@ -299,12 +348,12 @@ const problems = (
     : isRecord(value)
       ? ofObject(check, node, value, path, depth)
       : []
-  return [...all, ...ofBranches, ...within]
+  return [...exceeded(node, value, path), ...all, ...ofBranches, ...within]
 }
 
 /**
- * What is certainly wrong with the arguments of a tool: names that are not listed, values that are missing, and wrong types.
- * What the schema says in another way (`if`, `not`, formats, foreign references) is left to the server, and so is a schema that
+ * What is certainly wrong with the arguments of a tool: names that are not listed, values that are missing, wrong types, and
+ * limits that are exceeded. What the schema says in another way (`if`, `not`, formats, patterns, foreign references) is left to the server, and so is a schema that
  * takes too long.
  */
 export const argumentProblems = (schema: JsonSchema, given: JsonSchema): ReadonlyArray<ArgumentProblem> => {

@@ -5,7 +5,7 @@ import { CredentialKey } from "../../domain/CredentialKey.ts"
 import { advice } from "../../domain/Remedy.ts"
 import { canonicalResource, hasUserInformation } from "../../domain/SecureUrl.ts"
 import { accountName } from "../../domain/SignInError.ts"
-import { fits, itemsOf, type JsonSchema, propertyOf, typesOf, typeText } from "../../domain/ToolSchema.ts"
+import { fits, itemsOf, type JsonSchema, propertyOf, typesOf } from "../../domain/ToolSchema.ts"
 import { readyServer } from "../storage/ReadyServer.ts"
 import { Account } from "./Settings.ts"
 import { UsageError } from "./UsageError.ts"
@@ -146,28 +146,34 @@ const stepsOf = (schema: JsonSchema, name: string): ReadonlyArray<string> => {
   return steps.includes("") || propertyOf(schema, schema, name) !== undefined ? [name] : steps
 }
 
-/** How a user sends a call that the check of its arguments refuses. */
-export const wayOut = advice("To send it all the same, add --no-check.")
+/** Says that a word gives no argument. */
+export const notAssigned = (word: string): string =>
+  `"${word}" is not of the form name=value, such as query="road map".`
+
+/** What a user has written, as the protocol has it. */
+export interface WrittenArguments {
+  readonly given: ToolArguments
+  /** The words that are not of the form `name=value`, each as a sentence. */
+  readonly malformed: ReadonlyArray<string>
+}
 
 /**
  * Arguments of a tool written as `name=value`, with the types of its schema. A name that is repeated makes a list, if the schema
- * has one there. A value of a wrong type is an error, or stays a string if the schema is not to be checked.
+ * has one there. A value of a wrong type stays a string.
  */
-export const assignedArguments = Effect.fnUntraced(function* (
+export const assignedArguments = (
   assignments: ReadonlyArray<string>,
-  schema: JsonSchema,
-  isChecked = true
-): Effect.fn.Return<ToolArguments, UsageError> {
+  schema: JsonSchema
+): WrittenArguments => {
   const root: Tree = new Map()
+  const malformed: Array<string> = []
   for (const assignment of assignments) {
     const equals = assignment.indexOf("=")
-    if (equals < 1)
-      return yield* new UsageError({
-        problem: `"${assignment}" is not of the form name=value, such as query="road map".`,
-        remedies: assignment.startsWith("{")
-          ? [advice("To give all arguments as JSON, write --args before it.")]
-          : []
-      })
+    if (equals < 1) {
+      const way = assignment.startsWith("{") ? " To give all arguments as JSON, write --args before it." : ""
+      malformed.push(notAssigned(assignment) + way)
+      continue
+    }
     const name = assignment.slice(0, equals)
     const text = assignment.slice(equals + 1)
     const steps = stepsOf(schema, name)
@@ -189,16 +195,10 @@ export const assignedArguments = Effect.fnUntraced(function* (
       tree.set(last, [...(Array.isArray(before) ? before : []), element])
       continue
     }
-    if (Option.isNone(value) && isChecked) {
-      return yield* new UsageError({
-        problem: `The argument ${name} of this tool must be of type ${typeText(schema, property)}, and not ${JSON.stringify(text)}.`,
-        remedies: [wayOut]
-      })
-    }
     tree.set(
       last,
       Option.getOrElse(value, () => text)
     )
   }
-  return ofTree(schema, schema, root) as ToolArguments
-})
+  return { given: ofTree(schema, schema, root) as ToolArguments, malformed }
+}

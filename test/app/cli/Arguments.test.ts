@@ -1,6 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
-import { assignedArguments, jsonArguments } from "../../../src/app/cli/Arguments.ts"
+import { assignedArguments as written, jsonArguments } from "../../../src/app/cli/Arguments.ts"
+
+const assignedArguments = (...words: Parameters<typeof written>) => Effect.succeed(written(...words).given)
 
 const schema = {
   type: "object",
@@ -51,14 +53,15 @@ describe("arguments of a tool, by name", () => {
     })
   )
 
-  it.effect.each(["text", "=x", "count=many", "flag=yes"])(
-    "are refused where they make no sense: %s",
-    (given) =>
-      Effect.gen(function* () {
-        const error = yield* Effect.flip(assignedArguments([given], schema))
-        assert.strictEqual(error._tag, "UsageError")
-      })
-  )
+  it("are each named where they are not of the form name=value", () => {
+    const { given, malformed } = written(["text", "count=1", "=x", "{"], schema)
+    assert.deepEqual(given, { count: 1 })
+    assert.deepEqual(malformed, [
+      '"text" is not of the form name=value, such as query="road map".',
+      '"=x" is not of the form name=value, such as query="road map".',
+      '"{" is not of the form name=value, such as query="road map". To give all arguments as JSON, write --args before it.'
+    ])
+  })
 
   it.effect("set no prototype", () =>
     Effect.gen(function* () {
@@ -122,9 +125,12 @@ describe("arguments that mean what they look like", () => {
     })
   )
 
-  it.effect("are sent as text if they are not checked", () =>
+  it.effect("stay text where they have a wrong type", () =>
     Effect.gen(function* () {
-      assert.deepEqual(yield* assignedArguments(["count=many"], schema, false), { count: "many" })
+      assert.deepEqual(yield* assignedArguments(["count=many", "flag=yes"], schema), {
+        count: "many",
+        flag: "yes"
+      })
     })
   )
 })
