@@ -2,6 +2,7 @@ import { Option } from "effect"
 import type { HelpDoc } from "effect/cli"
 import { definitions } from "./Definitions.ts"
 import type { Line } from "./Line.ts"
+import { usageLine } from "./UsageLine.ts"
 import { wrapped } from "./TextWidth.ts"
 
 /** Columns of help that no terminal shows, and the most on a wide one: longer lines are hard to read. */
@@ -64,11 +65,11 @@ const globalFlags = (doc: HelpDoc.HelpDoc, columns: number): ReadonlyArray<Line>
  */
 export const helpLines = (doc: HelpDoc.HelpDoc, columns = defaultColumns): ReadonlyArray<Line> => {
   const width = Math.min(columns, maxColumns)
-  const { args = [], description, flags, subcommands = [], usage } = doc
+  const { args = [], description, flags, subcommands = [] } = doc
   const commands = subcommands.flatMap(({ commands: group }) => group)
   return [
     ...wrapped(`${description}.`, width),
-    ...section("USAGE", paragraph(usage.replace("<subcommand>", "<command>"), width, "  ")),
+    ...section("USAGE", paragraph(usageLine(doc), width, "  ")),
     ...section(
       "COMMANDS",
       rowsOf(
