@@ -18,11 +18,12 @@ const jsonTypes: ReadonlyArray<unknown> = [
 ] satisfies ReadonlyArray<JsonType>
 
 /** Schemas nest and refer to themselves. Below this depth nothing is looked at. */
-const maxDepth = 16
+export const maxDepth = 16
 
-const isRecord = (value: unknown): value is JsonSchema => Predicate.isObject(value) && !Array.isArray(value)
+export const isRecord = (value: unknown): value is JsonSchema =>
+  Predicate.isObject(value) && !Array.isArray(value)
 
-const listOf = (value: unknown): ReadonlyArray<unknown> => (Array.isArray(value) ? value : [])
+export const listOf = (value: unknown): ReadonlyArray<unknown> => (Array.isArray(value) ? value : [])
 
 const own = (record: unknown, name: string): unknown =>
   isRecord(record) && Object.hasOwn(record, name) ? record[name] : undefined
@@ -62,14 +63,14 @@ const isSmall = (root: JsonSchema, schema: JsonSchema): boolean => {
 }
 
 /** A schema without its references; `undefined` if it cannot be understood, and so allows any value. */
-const resolved = (root: JsonSchema, node: unknown, depth = 0): JsonSchema | undefined => {
+export const resolved = (root: JsonSchema, node: unknown, depth = 0): JsonSchema | undefined => {
   if (!isRecord(node) || depth > maxDepth || "$dynamicRef" in node || "$recursiveRef" in node)
     return undefined
   if (!isSmall(root, node)) return undefined
   return "$ref" in node ? resolved(root, referred(root, node["$ref"]), depth + 1) : node
 }
 
-const alternatives = (node: JsonSchema): ReadonlyArray<unknown> | undefined =>
+export const alternatives = (node: JsonSchema): ReadonlyArray<unknown> | undefined =>
   [node["anyOf"], node["oneOf"]].find(
     (list): list is Array<unknown> => Array.isArray(list) && list.length > 0
   )
@@ -120,7 +121,7 @@ export const typesOf = (
 }
 
 /** The schemas that hold for a value together: the schema, and the parts of its `allOf`. */
-const parts = (root: JsonSchema, schema: unknown, depth = 0): ReadonlyArray<JsonSchema> => {
+export const parts = (root: JsonSchema, schema: unknown, depth = 0): ReadonlyArray<JsonSchema> => {
   const node = resolved(root, schema)
   if (node === undefined || depth > maxDepth) return []
   return [node, ...listOf(node["allOf"]).flatMap((part) => parts(root, part, depth + 1))]
@@ -176,52 +177,6 @@ export const typeText = (root: JsonSchema, schema: unknown): string => {
     .join(" or ")
 }
 
-/** An argument of a tool, as its schema describes it. */
-export interface ToolArgument {
-  readonly name: string
-  readonly schema: unknown
-  readonly type: string
-  readonly choices: ReadonlyArray<unknown> | undefined
-  readonly description: string | undefined
-  /** Absent: none. */
-  readonly default?: unknown
-  readonly required: boolean
-}
-
-const textOf = (value: unknown): string | undefined => (typeof value === "string" ? value : undefined)
-
-/** The arguments that a schema lists. Those that only some of its alternatives have are optional. */
-export const toolArguments = (root: JsonSchema): ReadonlyArray<ToolArgument> => {
-  const found = new Map<string, ToolArgument>()
-  const collect = (schema: unknown, isCertain: boolean, depth: number): void => {
-    for (const node of depth > maxDepth ? [] : parts(root, schema)) {
-      const required = listOf(node["required"])
-      for (const [name, property] of Object.entries(isRecord(node["properties"]) ? node["properties"] : {})) {
-        const before = found.get(name)
-        // Beside a reference, 2020-12 allows a description and a default.
-        const target = { ...resolved(root, property), ...(isRecord(property) ? property : {}) }
-        found.set(name, {
-          ...before,
-          name,
-          schema: property,
-          type: typeText(root, property),
-          choices: choices(root, property),
-          description: textOf(target["description"]) ?? textOf(target["title"]) ?? before?.description,
-          ...("default" in target ? { default: target["default"] } : {}),
-          required: (isCertain && required.includes(name)) || before?.required === true
-        })
-      }
-      for (const name of isCertain ? required : []) {
-        const listed = typeof name === "string" ? found.get(name) : undefined
-        if (listed !== undefined) found.set(listed.name, { ...listed, required: true })
-      }
-      for (const branch of alternatives(node) ?? []) collect(branch, false, depth + 1)
-    }
-  }
-  collect(root, true, 0)
-  return [...found.values()]
-}
-
 /** What is wrong with arguments. A path is that of the value: `["filter", "author"]`. */
 export type ArgumentProblem =
   | { readonly _tag: "Unknown"; readonly path: ReadonlyArray<string>; readonly near: string | undefined }
@@ -238,6 +193,50 @@ export type ArgumentProblem =
       readonly choices: ReadonlyArray<unknown>
       readonly value: unknown
     }
+  | {
+      readonly _tag: "Limit"
+      readonly path: ReadonlyArray<string>
+      readonly keyword: Limit["keyword"]
+      readonly limit: number
+      readonly value: unknown
+    }
+
+/** The keywords that bound a value, and for which type. */
+const limits = [
+  { type: "number", keyword: "minimum", isKept: (size, limit) => size >= limit },
+  { type: "number", keyword: "maximum", isKept: (size, limit) => size <= limit },
+  { type: "number", keyword: "exclusiveMinimum", isKept: (size, limit) => size > limit },
+  { type: "number", keyword: "exclusiveMaximum", isKept: (size, limit) => size < limit },
+  { type: "string", keyword: "minLength", isKept: (size, limit) => size >= limit },
+  { type: "string", keyword: "maxLength", isKept: (size, limit) => size <= limit },
+  { type: "array", keyword: "minItems", isKept: (size, limit) => size >= limit },
+  { type: "array", keyword: "maxItems", isKept: (size, limit) => size <= limit }
+] as const satisfies ReadonlyArray<{
+  readonly type: JsonType
+  readonly keyword: string
+  readonly isKept: (size: number, limit: number) => boolean
+}>
+type Limit = (typeof limits)[number]
+
+/** What a limit counts: the number itself, characters (RFC 8259), or elements. */
+const sizeOf = (value: unknown): number => {
+  if (typeof value === "number") return value
+  return Array.isArray(value) ? value.length : Array.from(String(value)).length
+}
+
+/** The limits that a value exceeds. A pattern is left to the server: matching one that it wrote may take for ever. */
+const exceeded = (
+  node: JsonSchema,
+  value: unknown,
+  path: ReadonlyArray<string>
+): ReadonlyArray<ArgumentProblem> => {
+  const set = limits.filter(({ keyword, type }) => typeof node[keyword] === "number" && fits(type, value))
+  const size = set.length === 0 ? 0 : sizeOf(value)
+  return set.flatMap(({ isKept, keyword }) => {
+    const limit = Number(node[keyword])
+    return isKept(size, limit) ? [] : [{ _tag: "Limit", path, keyword, limit, value }]
+  })
+}
 
 /** Keywords that may define further names. */
 const composing = [
@@ -332,9 +331,14 @@ const problems = (
   }
   const all = listOf(node["allOf"]).flatMap((part) => problems(check, part, value, path, depth + 1))
   const branches = (alternatives(node) ?? []).map((branch) => problems(check, branch, value, path, depth + 1))
-  const fewest = branches.toSorted((a, b) => a.length - b.length)[0] ?? []
-  const isWrongType =
-    fewest.length > 0 && branches.every(([first]) => first?._tag === "Type" && first.path === path)
+  const isOfOtherType = ([first]: ReadonlyArray<ArgumentProblem>) =>
+    first?._tag === "Type" && first.path === path
+  // The alternative that was probably meant is one of the type of the value.
+  const fewest =
+    branches.toSorted(
+      (a, b) => Number(isOfOtherType(a)) - Number(isOfOtherType(b)) || a.length - b.length
+    )[0] ?? []
+  const isWrongType = fewest.length > 0 && branches.every(isOfOtherType)
   const ofBranches: ReadonlyArray<ArgumentProblem> = isWrongType
     ? [{ _tag: "Type", path, expected: typeText(root, node), value }]
     : fewest
@@ -344,12 +348,12 @@ const problems = (
     : isRecord(value)
       ? ofObject(check, node, value, path, depth)
       : []
-  return [...all, ...ofBranches, ...within]
+  return [...exceeded(node, value, path), ...all, ...ofBranches, ...within]
 }
 
 /**
- * What is certainly wrong with the arguments of a tool: names that are not listed, values that are missing, and wrong types.
- * What the schema says in another way (`if`, `not`, formats, foreign references) is left to the server, and so is a schema that
+ * What is certainly wrong with the arguments of a tool: names that are not listed, values that are missing, wrong types, and
+ * limits that are exceeded. What the schema says in another way (`if`, `not`, formats, patterns, foreign references) is left to the server, and so is a schema that
  * takes too long.
  */
 export const argumentProblems = (schema: JsonSchema, given: JsonSchema): ReadonlyArray<ArgumentProblem> => {

@@ -5,8 +5,10 @@ import type { ConfiguredServer } from "../domain/ConfiguredServer.ts"
 export interface KnownName {
   readonly name: string
   readonly description: string
-  /** The names of its arguments. */
+  /** The names of its arguments, and of their members. */
   readonly arguments?: ReadonlyArray<string>
+  /** The values that an argument is chosen from, by its name. Those without a choice are absent. */
+  readonly values?: Readonly<Record<string, ReadonlyArray<string>>>
 }
 
 /** What a server can list. */

@@ -20,6 +20,15 @@ describe("an unknown name", () => {
     assert.strictEqual(nearName(name, known), meant)
   })
 
+  it.each([
+    ["foo", ["fx"], undefined],
+    ["wait", ["fail"], undefined],
+    ["oepn", ["open"], "open"],
+    ["serch", ["search"], "search"]
+  ])("%s of %j was probably meant to be %s", (name, candidates, meant) => {
+    assert.strictEqual(nearName(name, candidates), meant)
+  })
+
   it("is compared with the nearest, not the first", () => {
     assert.strictEqual(nearName("abcd", ["abxy", "abcx"]), "abcx")
   })

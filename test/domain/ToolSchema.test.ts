@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { argumentProblems, type JsonSchema, toolArguments } from "../../src/domain/ToolSchema.ts"
+import { toolArguments } from "../../src/domain/ToolArgument.ts"
+import { argumentProblems, type JsonSchema } from "../../src/domain/ToolSchema.ts"
 
 const reference: JsonSchema = {
   type: "object",
@@ -82,6 +83,35 @@ describe("the arguments of a tool", () => {
       { properties: { id: { anyOf: [{ type: "string" }, { type: "integer" }] } } },
       { id: true },
       ["Type id"]
+    ],
+    ["a number below its minimum", { properties: { a: { minimum: 1 } } }, { a: 0 }, ["Limit a"]],
+    [
+      "a number above its maximum",
+      { properties: { a: { type: "integer", maximum: 5 } } },
+      { a: 6 },
+      ["Limit a"]
+    ],
+    ["a number at an exclusive limit", { properties: { a: { exclusiveMinimum: 1 } } }, { a: 1 }, ["Limit a"]],
+    ["a text that is too short", { properties: { a: { minLength: 2 } } }, { a: "\u{1f600}" }, ["Limit a"]],
+    ["a text that is too long", { properties: { a: { maxLength: 1 } } }, { a: "ab" }, ["Limit a"]],
+    ["too few elements", { properties: { a: { minItems: 1 } } }, { a: [] }, ["Limit a"]],
+    [
+      "too many elements, and each of them",
+      { properties: { a: { maxItems: 1, items: { maximum: 1 } } } },
+      { a: [1, 2] },
+      ["Limit a", "Limit a.1"]
+    ],
+    [
+      "a limit of an alternative",
+      { properties: { a: { anyOf: [{ type: "null" }, { type: "integer", maximum: 9 }] } } },
+      { a: 10 },
+      ["Limit a"]
+    ],
+    [
+      "the members of an alternative that is an object",
+      { properties: { a: { anyOf: [{ type: "null" }, { type: "object", required: ["x", "y"] }] } } },
+      { a: {} },
+      ["Missing a.x", "Missing a.y"]
     ]
   ])("are refused for %s", (_what, schema, given, problems) => {
     assert.deepEqual(problemsOf(schema, given), problems)
@@ -116,6 +146,16 @@ describe("the arguments of a tool", () => {
     ["a default", { properties: { a: { default: 1 } }, required: ["a"] }, {}],
     ["a schema that is true", { properties: { a: true } }, { a: 1 }],
     ["a tuple of draft-07", { properties: { a: { items: [{ type: "string" }] } } }, { a: [1] }],
+    ["limits of other types", { properties: { a: { minimum: 9, minItems: 9, maxLength: 3 } } }, { a: "abc" }],
+    ["limits that are kept", { properties: { a: { minimum: 1, maximum: 1 } } }, { a: 1 }],
+    ["characters that JavaScript counts twice", { properties: { a: { maxLength: 1 } } }, { a: "\u{1f600}" }],
+    [
+      "an exclusive limit of draft-04",
+      { properties: { a: { minimum: 1, exclusiveMinimum: true } } },
+      { a: 1 }
+    ],
+    ["a limit that is no number", { properties: { a: { minimum: "2", maxLength: null } } }, { a: 1 }],
+    ["a pattern", { properties: { a: { pattern: "^b" } } }, { a: "a" }],
     ["conditions", { properties: { a: {} }, if: { required: ["c"] }, else: { required: ["b"] } }, { a: 1 }]
   ])("are left to the server with %s", (_what, schema, given) => {
     assert.deepEqual(problemsOf(schema, given), [])

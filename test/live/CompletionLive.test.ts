@@ -12,6 +12,12 @@ import { serverNamed } from "../app/World.ts"
 
 const tools = [
   { name: "search", description: "Search\nall", arguments: ["query", "limit"] },
+  {
+    name: "filter",
+    description: "",
+    arguments: ["sort", "where", "where.author", "where.open"],
+    values: { sort: ["new", "old ones"], "where.open": ["true", "false"] }
+  },
   { name: "fetch", description: "" }
 ]
 
@@ -56,13 +62,21 @@ describe("completions", () => {
     ["mcp-cli --json tools ", ["notion", "my server"]],
     ["mcp-cli --account x tools ", ["notion", "my server"]],
     ["mcp-cli tools -- ", ["notion", "my server"]],
-    ["mcp-cli tools notion ", ["search", "fetch"]],
-    ["mcp-cli call notion ", ["search", "fetch"]],
-    ["mcp-cli call --timeout 5 notion ", ["search", "fetch"]],
+    ["mcp-cli tools notion ", ["search", "filter", "fetch"]],
+    ["mcp-cli call notion ", ["search", "filter", "fetch"]],
+    ["mcp-cli call --timeout 5 notion ", ["search", "filter", "fetch"]],
     ["mcp-cli call 'my server' ", []],
     ["mcp-cli call notion search ", ["query=", "limit="]],
     ["mcp-cli call notion search query=x ", ["limit="]],
     ["mcp-cli call notion fetch ", []],
+    ["mcp-cli call notion filter ", ["sort=", "where="]],
+    ["mcp-cli call notion filter whe", ["where=", "where.author=", "where.open="]],
+    ["mcp-cli call notion filter where.", ["where.author=", "where.open="]],
+    ["mcp-cli call notion filter where.author=me where.", ["where.open="]],
+    ["mcp-cli call notion filter where.author=me ", ["sort="]],
+    ["mcp-cli call notion filter sort=", ["sort=new", "sort=old ones"]],
+    ["mcp-cli call notion filter where.open=", ["where.open=true", "where.open=false"]],
+    ["mcp-cli call notion filter constructor=", []],
     ["mcp-cli tools notion --account ", ["work", "home"]],
     ["mcp-cli tools --account ", ["other"]],
     [
@@ -111,6 +125,7 @@ describe("completions", () => {
     Effect.map(asked("mcp-cli call notion "), ({ rows }) =>
       assert.deepEqual(rows, [
         ["search", "Search all"],
+        ["filter", ""],
         ["fetch", ""]
       ])
     )

@@ -1,5 +1,6 @@
 import { Predicate } from "effect"
-import { choices, itemsOf, type ToolArgument } from "../../domain/ToolSchema.ts"
+import type { ToolArgument } from "../../domain/ToolArgument.ts"
+import { choices, itemsOf } from "../../domain/ToolSchema.ts"
 
 /** What a user typed for a field: a value, nothing, or what is wrong with it. */
 export type FormValue =

@@ -1,6 +1,6 @@
 import { Effect, Layer, type Scope } from "effect"
 import { printable, safeJson, safeLine } from "../../domain/PrintableText.ts"
-import { toolArguments } from "../../domain/ToolSchema.ts"
+import { toolArguments } from "../../domain/ToolArgument.ts"
 import {
   type Elicitation,
   type ElicitationAnswer,

@@ -1,6 +1,7 @@
 import { Predicate } from "effect"
 import { safeText } from "../../domain/PrintableText.ts"
-import { type JsonSchema, toolArguments } from "../../domain/ToolSchema.ts"
+import { toolArguments } from "../../domain/ToolArgument.ts"
+import type { JsonSchema } from "../../domain/ToolSchema.ts"
 import type { ChatTool } from "../../ports/ChatModel.ts"
 import type { ListedTool } from "./ToolList.ts"
 import type { WithoutSecrets } from "./WithoutSecrets.ts"

@@ -3,25 +3,31 @@ import { advice, command } from "../../domain/Remedy.ts"
 import { printable, safeLine } from "../../domain/PrintableText.ts"
 import { nearName } from "../../domain/NearName.ts"
 import { argumentProblemText } from "../../domain/ArgumentProblemText.ts"
-import { argumentProblems, toolArguments } from "../../domain/ToolSchema.ts"
+import { toolArguments } from "../../domain/ToolArgument.ts"
+import { argumentProblems } from "../../domain/ToolSchema.ts"
 import type { McpTool } from "../../ports/McpConnector.ts"
-import { type ToolArguments, wayOut } from "./Arguments.ts"
+import type { WrittenArguments } from "./Arguments.ts"
 import { tell } from "./Output.ts"
 import { listed } from "./RemedyText.ts"
 import { UsageError } from "./UsageError.ts"
 
-/** Refuses arguments that the schema of a tool certainly does not allow, and warns of those that it does not list. */
+/** How a user sends a call that the check of its arguments refuses. */
+const wayOut = advice("To send it all the same, add --no-check.")
+
+/**
+ * Refuses arguments that the schema of a tool certainly does not allow, with a line for each, and warns of those that it does
+ * not list.
+ */
 export const checkArguments = Effect.fnUntraced(function* (
   server: string,
   { inputSchema, name }: McpTool,
-  given: ToolArguments
+  { given, malformed }: WrittenArguments
 ) {
   const shown = printable(name)
-  const problems = argumentProblems(inputSchema, given)
-  if (problems.length > 0) {
-    const texts = problems.map((problem) => printable(argumentProblemText(shown, problem)))
+  const problems = argumentProblems(inputSchema, given).map((problem) => argumentProblemText(shown, problem))
+  if (problems.length + malformed.length > 0) {
     return yield* new UsageError({
-      problem: [...new Set(texts)].join("\n"),
+      problem: [...new Set([...malformed, ...problems])].map(printable).join("\n"),
       remedies: [command("tools", { server, operand: name, purpose: "see its arguments" }), wayOut]
     })
   }

@@ -5,7 +5,7 @@ import { CredentialKey } from "../../domain/CredentialKey.ts"
 import { advice } from "../../domain/Remedy.ts"
 import { canonicalResource, hasUserInformation } from "../../domain/SecureUrl.ts"
 import { accountName } from "../../domain/SignInError.ts"
-import { fits, itemsOf, type JsonSchema, propertyOf, typesOf, typeText } from "../../domain/ToolSchema.ts"
+import { fits, itemsOf, type JsonSchema, propertyOf, typesOf } from "../../domain/ToolSchema.ts"
 import { readyServer } from "../storage/ReadyServer.ts"
 import { Account } from "./Settings.ts"
 import { UsageError } from "./UsageError.ts"
@@ -122,10 +122,27 @@ const typedValue = (schema: JsonSchema, property: unknown, text: string): Option
 /** Nested values by name. A map, because an object has names of its own. */
 type Tree = Map<string, unknown>
 
-const ofTree = (tree: Tree): ToolArguments =>
-  Object.fromEntries(
-    Array.from(tree, ([name, value]) => [name, value instanceof Map ? ofTree(value) : value])
-  )
+/** True where a schema allows a list, and no object whose members could have numbers as names. */
+const isList = (schema: JsonSchema, node: unknown): boolean => {
+  const types = typesOf(schema, node)
+  return types?.includes("array") === true && !types.includes("object")
+}
+
+/** The schema of a member, or of the elements of a list, whose names are numbers: `filters.0`. */
+const schemaAt = (schema: JsonSchema, node: unknown, step: string): unknown =>
+  /^\d+$/.test(step) && isList(schema, node) ? itemsOf(schema, node) : propertyOf(schema, node, step)
+
+const ofTree = (schema: JsonSchema, node: unknown, tree: Tree): unknown => {
+  const members = Array.from(tree, ([step, value]): readonly [string, unknown] => [
+    step,
+    value instanceof Map ? ofTree(schema, schemaAt(schema, node, step), value) : value
+  ])
+  const found = new Map(members)
+  const elements = Array.from({ length: found.size }, (_, at) => String(at))
+  return isList(schema, node) && elements.every((at) => found.has(at))
+    ? elements.map((at) => found.get(at))
+    : Object.fromEntries(members)
+}
 
 /** The steps of a name: `filter.author` is the author of a filter, unless the schema lists it as it is. */
 const stepsOf = (schema: JsonSchema, name: string): ReadonlyArray<string> => {
@@ -133,41 +150,46 @@ const stepsOf = (schema: JsonSchema, name: string): ReadonlyArray<string> => {
   return steps.includes("") || propertyOf(schema, schema, name) !== undefined ? [name] : steps
 }
 
-/** How a user sends a call that the check of its arguments refuses. */
-export const wayOut = advice("To send it all the same, add --no-check.")
+/** Says that a word gives no argument. */
+export const notAssigned = (word: string): string =>
+  `"${word}" is not of the form name=value, such as query="road map".`
+
+/** What a user has written, as the protocol has it. */
+export interface WrittenArguments {
+  readonly given: ToolArguments
+  /** The words that are not of the form `name=value`, each as a sentence. */
+  readonly malformed: ReadonlyArray<string>
+}
 
 /**
  * Arguments of a tool written as `name=value`, with the types of its schema. A name that is repeated makes a list, if the schema
- * has one there. A value of a wrong type is an error, or stays a string if the schema is not to be checked.
+ * has one there. A value of a wrong type stays a string.
  */
-export const assignedArguments = Effect.fnUntraced(function* (
+export const assignedArguments = (
   assignments: ReadonlyArray<string>,
-  schema: JsonSchema,
-  isChecked = true
-): Effect.fn.Return<ToolArguments, UsageError> {
+  schema: JsonSchema
+): WrittenArguments => {
   const root: Tree = new Map()
+  const malformed: Array<string> = []
   for (const assignment of assignments) {
     const equals = assignment.indexOf("=")
-    if (equals < 1)
-      return yield* new UsageError({
-        problem: `"${assignment}" is not of the form name=value, such as query="road map".`,
-        remedies: assignment.startsWith("{")
-          ? [advice("To give all arguments as JSON, write --args before it.")]
-          : []
-      })
+    if (equals < 1) {
+      const way = assignment.startsWith("{") ? " To give all arguments as JSON, write --args before it." : ""
+      malformed.push(notAssigned(assignment) + way)
+      continue
+    }
     const name = assignment.slice(0, equals)
     const text = assignment.slice(equals + 1)
     const steps = stepsOf(schema, name)
     let tree = root
     for (const step of steps.slice(0, -1)) {
       const next = tree.get(step)
-      const inner: Tree =
-        next instanceof Map ? next : new Map(Predicate.isObject(next) ? Object.entries(next) : [])
+      const inner: Tree = next instanceof Map ? next : new Map(isStructure(next) ? Object.entries(next) : [])
       tree.set(step, inner)
       tree = inner
     }
     const last = steps.at(-1) ?? name
-    const property = steps.reduce<unknown>((node, step) => propertyOf(schema, node, step), schema)
+    const property = steps.reduce<unknown>((node, step) => schemaAt(schema, node, step), schema)
     const types = typesOf(schema, property)
     const value = typedValue(schema, property, text)
     const isWhole = Option.exists(value, (one) => types?.some((type) => fits(type, one)) === true)
@@ -177,16 +199,10 @@ export const assignedArguments = Effect.fnUntraced(function* (
       tree.set(last, [...(Array.isArray(before) ? before : []), element])
       continue
     }
-    if (Option.isNone(value) && isChecked) {
-      return yield* new UsageError({
-        problem: `The argument ${name} of this tool must be of type ${typeText(schema, property)}, and not ${JSON.stringify(text)}.`,
-        remedies: [wayOut]
-      })
-    }
     tree.set(
       last,
       Option.getOrElse(value, () => text)
     )
   }
-  return ofTree(root)
-})
+  return { given: ofTree(schema, schema, root) as ToolArguments, malformed }
+}

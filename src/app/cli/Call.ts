@@ -51,14 +51,17 @@ export const callWritten = Effect.fnUntraced(function* (
     const listed = isChecked
       ? yield* listedTool(server, tools, tool)
       : tools.find(({ name }) => name === tool)
-    if (!isAssigned(args)) return { given: args, listed }
-    return { listed, given: yield* assignedArguments(args, listed?.inputSchema ?? {}, isChecked) }
+    const written = isAssigned(args)
+      ? assignedArguments(args, listed?.inputSchema ?? {})
+      : { given: args, malformed: [] }
+    return { written, listed }
   })
   const checked = Effect.fnUntraced(function* (tools: ReadonlyArray<McpTool>) {
-    const { given, listed } = yield* ready(tools)
+    const { listed, written } = yield* ready(tools)
     others = listed === undefined && isChecked ? tools.map(({ name }) => name) : undefined
-    if (isChecked && listed !== undefined) yield* checkArguments(server, listed, given)
-    return given
+    if (isChecked && listed !== undefined) yield* checkArguments(server, listed, written)
+    if (written.malformed.length > 0) return yield* new UsageError({ problem: written.malformed.join("\n") })
+    return written.given
   })
   const isListNeeded = isChecked || (isAssigned(args) && args.length > 0)
   const fresh = isListNeeded ? Effect.flatMap(session.tools, checked) : checked([])

@@ -6,6 +6,7 @@ import type { jsonError } from "./JsonOutput.ts"
 import { tell, tellError } from "./Output.ts"
 import { remediesJson } from "./RemedyText.ts"
 import { configFileOfRun, Json, Verbose } from "./Settings.ts"
+import { usageLine } from "./UsageLine.ts"
 import { usageErrorOf } from "./UsageError.ts"
 
 /** The flags that decide how an error is shown. */
@@ -54,7 +55,7 @@ export const reportInvalid = Effect.fnUntraced(function* (
   json: boolean
 ) {
   yield* show(usageErrorOf(commandPath, errors, guess), { ...defaultErrorFormat, json })
-  if (!json) yield* tell(`Usage: ${helpDoc.usage}`, `More: ${commandPath.join(" ")} --help`)
+  if (!json) yield* tell(`Usage: ${usageLine(helpDoc)}`, `More: ${commandPath.join(" ")} --help`)
 })
 
 /** Marks the cause of an error that the user has been told. */

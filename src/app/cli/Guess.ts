@@ -3,6 +3,7 @@ import { nearName } from "../../domain/NearName.ts"
 import { mcpClientIds } from "../../domain/McpClient.ts"
 import { foreignPrograms } from "../../ports/ForeignTokens.ts"
 import { isUrl } from "./Arguments.ts"
+import { nearClients } from "./clients/NearClients.ts"
 import { quoted } from "./RemedyText.ts"
 
 /** What other programs call a command, and commands without the group that they are in. A test knows the commands that exist. */
@@ -179,10 +180,9 @@ const flagGuess = (
 
 /** The choice that a value probably misspells, if the flag has a list of them: `"all" | "cursor"`. */
 const valueGuess = ({ expected, option, value }: CliError.InvalidValue): string | undefined => {
-  const near = nearName(
-    value,
-    Array.from(expected.matchAll(/"([^"]+)"/g), ([, choice = ""]) => choice)
-  )
+  const known = Array.from(expected.matchAll(/"([^"]+)"/g), ([, choice = ""]) => choice)
+  const client = option === "from" ? nearClients(value).find((id) => known.includes(id)) : undefined
+  const near = client ?? nearName(value, known)
   return near === undefined ? undefined : `Did you mean --${option} ${near}?`
 }
 

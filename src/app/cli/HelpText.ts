@@ -2,7 +2,8 @@ import { Option } from "effect"
 import type { HelpDoc } from "effect/cli"
 import { definitions } from "./Definitions.ts"
 import type { Line } from "./Line.ts"
-import { wrapped } from "./TextWidth.ts"
+import { usageLine } from "./UsageLine.ts"
+import { displayWidth, wrapped } from "./TextWidth.ts"
 
 /** Columns of help that no terminal shows, and the most on a wide one: longer lines are hard to read. */
 const [defaultColumns, maxColumns] = [80, 100]
@@ -30,12 +31,28 @@ const section = (title: string, lines: ReadonlyArray<Line>): ReadonlyArray<Line>
 const paragraph = (text: string, columns: number, prefix: string): ReadonlyArray<string> =>
   wrapped(text, columns - prefix.length).map((line) => prefix + line)
 
+/** A command in lines that a shell reads as one, so that it can be copied. Words, quoted texts and flags with their values are not broken. */
+const commandLines = (command: string, width: number): ReadonlyArray<string> => {
+  const lines: Array<string> = []
+  const words = Array.from(command.matchAll(/(?:--[\w-]+ (?!--))?(?:"[^"]*"|'[^']*'|[^\s"'])+/g)).flatMap(
+    ([word]) => (displayWidth(`${word} \\`) > width ? word.split(/(?<=^--[\w-]+) /) : [word])
+  )
+  for (const word of words) {
+    const line = lines.at(-1)
+    if (line !== undefined && displayWidth(`${line} ${word} \\`) <= width)
+      lines.splice(-1, 1, `${line} ${word}`)
+    else lines.push(word)
+  }
+  return displayWidth(command) <= width + 2
+    ? [command]
+    : lines.map((line, at) => (at === lines.length - 1 ? line : `${line} \\`))
+}
+
 const examplesOf = ({ examples = [] }: HelpDoc.HelpDoc, columns: number): ReadonlyArray<Line> =>
   examples.flatMap(({ command, description }, at) => [
     ...(at === 0 ? [] : [""]),
     ...(description === undefined ? [] : paragraph(description, columns, "  # ")),
-    // On one line, so that it can be copied.
-    `  ${command}`
+    ...commandLines(command, columns - 4).map((line, at) => (at === 0 ? `  ${line}` : `    ${line}`))
   ])
 
 /** The flags of every command: explained once, at the root, and only listed elsewhere. */
@@ -64,11 +81,11 @@ const globalFlags = (doc: HelpDoc.HelpDoc, columns: number): ReadonlyArray<Line>
  */
 export const helpLines = (doc: HelpDoc.HelpDoc, columns = defaultColumns): ReadonlyArray<Line> => {
   const width = Math.min(columns, maxColumns)
-  const { args = [], description, flags, subcommands = [], usage } = doc
+  const { args = [], description, flags, subcommands = [] } = doc
   const commands = subcommands.flatMap(({ commands: group }) => group)
   return [
     ...wrapped(`${description}.`, width),
-    ...section("USAGE", paragraph(usage.replace("<subcommand>", "<command>"), width, "  ")),
+    ...section("USAGE", paragraph(usageLine(doc), width, "  ")),
     ...section(
       "COMMANDS",
       rowsOf(

@@ -22,7 +22,7 @@ import { UsageError } from "./UsageError.ts"
 /** `--client ID`, several times. */
 const clientFlag = Flag.String("client").pipe(
   Flag.withMetavar("CLIENT"),
-  Flag.withDescription("An MCP client, such as cursor; several are allowed"),
+  Flag.withDescription(`An MCP client; several are allowed: ${mcpClientIds.join(", ")}`),
   Flag.between(0, mcpClientIds.length)
 )
 

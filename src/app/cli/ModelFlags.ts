@@ -8,7 +8,7 @@ export const noModel = "none"
 export const modelFlags = {
   model: Flag.String("model").pipe(
     Flag.withMetavar("PROVIDER:NAME"),
-    Flag.withDescription(`Talk to this model; ${noModel}: only commands`),
+    Flag.withDescription("Ask this model"),
     Flag.optional
   ),
   baseUrl: Flag.String("base-url").pipe(
@@ -38,6 +38,7 @@ export interface ModelFlags {
 /** The flags of a conversation at a terminal. */
 export const chatFlags = {
   ...modelFlags,
+  model: modelFlags.model.pipe(Flag.withDescription(`Talk to this model; ${noModel}: only commands`)),
   continues: Flag.Boolean("continue").pipe(
     Flag.withDescription("Go on with the last conversation that was kept"),
     Flag.withDefault(false)

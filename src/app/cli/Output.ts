@@ -33,12 +33,21 @@ const printAll = Effect.fnUntraced(function* (lines: ReadonlyArray<Line>) {
   yield* Console.log(rendered(lines, canColor))
 })
 
-/** A line of a message, broken at words with a hanging indent. A command stays on its line, so that it can be copied. */
+/** A line that ends with a command: `To add it, run: mcp-cli add NAME URL`. */
+const endsWithCommand = /^(.*\S:) (mcp-cli [a-z-].*)$/
+
+/**
+ * A line of a message, broken at words with a hanging indent. A command is not broken, so that it can be copied: one at the end
+ * begins a line.
+ */
 const broken = (line: Line, columns: number): ReadonlyArray<Line> => {
   const [first, ...rest] = typeof line === "string" ? ["", line] : line
   const text = [first ?? "", ...rest].map((part) => (typeof part === "string" ? part : part.text)).join("")
-  if (displayWidth(text) <= columns || /\bmcp-cli [a-z-]/.test(text)) return [line]
+  if (displayWidth(text) <= columns) return [line]
   const indent = /^ */.exec(text)?.[0] ?? ""
+  const [, before, command] = (typeof line === "string" ? endsWithCommand.exec(line) : null) ?? []
+  if (before !== undefined) return [...broken(before, columns), `${indent}  ${command}`]
+  if (/\bmcp-cli [a-z-]/.test(text)) return [line]
   const [start = "", ...others] = wrapped(text.trimStart(), columns - indent.length - 2)
   const prefix = typeof first === "object" && start.startsWith(first.text) ? first : undefined
   return [

@@ -4,7 +4,7 @@ import { nearName } from "../../domain/NearName.ts"
 import { printable } from "../../domain/PrintableText.ts"
 import { command } from "../../domain/Remedy.ts"
 import type { OpenSession } from "../session/ServerSession.ts"
-import { serverName } from "./Arguments.ts"
+import { notAssigned, serverName } from "./Arguments.ts"
 import { checkOutput, deliver, outputFlags } from "./ContentFiles.ts"
 import { UsageError } from "./UsageError.ts"
 import { withSession } from "./WithSession.ts"
@@ -17,17 +17,16 @@ export const getAssigned = Effect.fnUntraced(function* (
   assignments: ReadonlyArray<string>
 ) {
   const given: Record<string, string> = Object.create(null)
+  const malformed: Array<string> = []
   for (const assignment of assignments) {
     const equals = assignment.indexOf("=")
-    if (equals < 1)
-      return yield* new UsageError({
-        problem: `"${assignment}" is not of the form name=value, such as query="road map".`
-      })
-    given[assignment.slice(0, equals)] = assignment.slice(equals + 1)
+    if (equals < 1) malformed.push(notAssigned(assignment))
+    else given[assignment.slice(0, equals)] = assignment.slice(equals + 1)
   }
   const listed = (yield* session.prompts).find(({ name }) => name === prompt)
   const names = listed?.arguments.map(({ name }) => name) ?? []
   const problems = [
+    ...malformed,
     ...Object.keys(given)
       .filter((name) => listed !== undefined && !names.includes(name))
       .map((name) => {

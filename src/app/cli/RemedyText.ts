@@ -58,6 +58,10 @@ export const sessionLine = (server: string, configFile?: string): string =>
 export const listed = (names: ReadonlyArray<string>): string =>
   names.length < 2 ? names.join("") : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`
 
+/** Names as a question offers them: `a, b or c`. */
+export const alternatives = (names: ReadonlyArray<string>): string =>
+  names.length < 2 ? names.join("") : `${names.slice(0, -1).join(", ")} or ${names.at(-1)}`
+
 const fieldText = ([name, value]: readonly [string, unknown]): string =>
   value === null ? JSON.stringify(name) : `${JSON.stringify(name)}: ${JSON.stringify(value)}`
 

@@ -91,7 +91,7 @@ export const interactiveSession = <E, R>(
     const { isInteractive } = editor
     yield* checkFlags(names, flags, isInteractive)
     const OpenChat = isInteractive ? yield* Effect.promise(() => import("./chat/OpenChat.ts")) : undefined
-    const prepared = OpenChat === undefined ? undefined : yield* OpenChat.prepareChat(flags, chat())
+    const prepared = OpenChat === undefined ? undefined : yield* OpenChat.prepareChat(names, flags, chat())
     const servers = yield* Effect.provideService(openServers(names), ServerRequests, prepared?.requests ?? {})
     yield* greet(servers)
     const conversation = prepared === undefined ? undefined : yield* prepared.open(servers)

@@ -2,13 +2,14 @@ import { Effect, type FileSystem, Option, type Stdio } from "effect"
 import { nearName } from "../../domain/NearName.ts"
 import { printable } from "../../domain/PrintableText.ts"
 import { advice, type Remedy } from "../../domain/Remedy.ts"
-import { type ToolArgument, toolArguments } from "../../domain/ToolSchema.ts"
+import { namedArguments, valueTexts } from "../../domain/ToolArgument.ts"
 import type { ChatModelError } from "../../ports/ChatModel.ts"
 import { type ModelUnavailable, modelWays } from "../../ports/ChatModels.ts"
 import { withProgress } from "../../ports/ProgressDisplay.ts"
 import type { Message } from "../chat/Chat.ts"
 import { askCommand } from "./Ask.ts"
 import { jsonArguments } from "./Arguments.ts"
+import { namesLeft } from "./ArgumentWords.ts"
 import { callWritten } from "./Call.ts"
 import { checkOutput, deliver, type Output } from "./ContentFiles.ts"
 import { printListing, promptListing, resourceListing, toolListing } from "./Listing.ts"
@@ -131,14 +132,9 @@ interface SessionCommand {
   readonly chat?: (chat: SessionChat, line: Line) => Effect.Effect<Message | void, SessionCommandError, Needs>
 }
 
+const withoutQuotes = (word: string): string => word.replace(/["']/g, "")
+
 const whole = (names: ReadonlyArray<string>) => names.map((name) => `${quotedWord(name)} `)
-
-/** The name and the equals sign of each argument that is not given yet. */
-const namesLeft = (names: ReadonlyArray<string>, given: ReadonlyArray<string>) =>
-  names.filter((name) => !given.some((word) => word.startsWith(`${name}=`))).map((name) => `${name}=`)
-
-const valuesOf = ({ choices, type }: ToolArgument): ReadonlyArray<unknown> =>
-  choices ?? (type === "boolean" ? [true, false] : [])
 
 /** Names of all servers, with the server before each where that is needed. */
 const ofServers = Effect.fnUntraced(function* (
@@ -166,17 +162,16 @@ const completeCall = Effect.fnUntraced(function* (typed: Typed) {
   const tool = Option.flatMapNullishOr(found, ({ rest, server }) =>
     server.tools.find((one) => one.name === rest)
   )
-  const all = toolArguments(Option.match(tool, { onNone: () => ({}), onSome: (one) => one.inputSchema }))
+  const schema = Option.match(tool, { onNone: () => ({}), onSome: (one) => one.inputSchema })
+  const all = namedArguments(schema)
   const argument = all.find((one) => word.startsWith(`${one.name}=`))
   if (argument === undefined)
     return namesLeft(
       all.map((one) => one.name),
-      given
+      given,
+      withoutQuotes(word)
     )
-  return valuesOf(argument).map((value) => {
-    const text = typeof value === "string" ? value : JSON.stringify(value)
-    return `${argument.name}=${quotedWord(text)} `
-  })
+  return valueTexts(schema, argument).map((text) => `${argument.name}=${quotedWord(text)} `)
 })
 
 const completePrompt = Effect.fnUntraced(function* (typed: Typed) {
@@ -189,7 +184,7 @@ const completePrompt = Effect.fnUntraced(function* (typed: Typed) {
   const listedPrompts = yield* server.prompts
   const names = listedPrompts.find((one) => one.name === rest)?.arguments.map((one) => one.name) ?? []
   const argument = names.find((one) => word.startsWith(`${one}=`))
-  if (argument === undefined) return namesLeft(names, given)
+  if (argument === undefined) return namesLeft(names, given, withoutQuotes(word))
   const others = given.map((one): [string, string] => {
     const equals = one.indexOf("=")
     return [one.slice(0, equals), one.slice(equals + 1)]
@@ -409,8 +404,6 @@ export const runLine = Effect.fnUntraced(function* (
 
 /** The word that is typed at the end of a line, and what is before it. */
 const lastWord = /(?:[^\s"']|"(?:[^"\\]|\\.)*(?:"|$)|'[^']*(?:'|$))*$/
-
-const withoutQuotes = (word: string): string => word.replace(/["']/g, "")
 
 /** The first words of a line: commands, and prompts of servers. */
 const firstWords = Effect.fnUntraced(function* (typed: Typed) {

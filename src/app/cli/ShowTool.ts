@@ -1,7 +1,7 @@
 import { Effect } from "effect"
 import { nearName } from "../../domain/NearName.ts"
 import { escapedLine, printable, safeText } from "../../domain/PrintableText.ts"
-import { type ToolArgument, toolArguments } from "../../domain/ToolSchema.ts"
+import { type NamedArgument, namedArguments } from "../../domain/ToolArgument.ts"
 import { Display } from "../../ports/Display.ts"
 import type { McpTool } from "../../ports/McpConnector.ts"
 import type { OpenSession } from "../session/ServerSession.ts"
@@ -11,20 +11,26 @@ import { Json } from "./Settings.ts"
 import { wrapped } from "./TextWidth.ts"
 import { UsageError } from "./UsageError.ts"
 
-const row = ({ description, name, required, type, ...rest }: ToolArgument): ReadonlyArray<string> => [
-  escapedLine(name),
-  type,
-  required ? "required" : "default" in rest ? `default ${JSON.stringify(rest.default)}` : "optional",
-  (description ?? "").trim()
+/** Whether an argument has to be given. A member has to only where what it is a member of is given. */
+const needText = ({ required, within, ...rest }: NamedArgument): string => {
+  if (required) return within === undefined ? "required" : `required in ${escapedLine(within)}`
+  return "default" in rest ? `default ${JSON.stringify(rest.default)}` : "optional"
+}
+
+const row = (argument: NamedArgument): ReadonlyArray<string> => [
+  escapedLine(argument.name),
+  argument.type,
+  needText(argument),
+  (argument.description ?? "").trim()
 ]
 
-/** A tool: its description, and each argument with type, choices, default, and whether it is required. */
+/** A tool: its description, and each argument and its members with type, choices, default, and whether it is required. */
 const toolText = Effect.fnUntraced(function* ({ description, inputSchema, name, title }: McpTool) {
   const heading = escapedLine(name) + (title === undefined || title === name ? "" : `: ${firstLine(title)}`)
   const { columns } = yield* Display
   const whole = description === undefined ? [] : safeText(description).trim().split("\n")
   const lines = columns === undefined ? whole : whole.flatMap((line) => wrapped(line, columns - 2))
-  const listed = toolArguments(inputSchema)
+  const listed = namedArguments(inputSchema)
   yield* print(heading, ...lines.map((line) => `  ${line}`.trimEnd()), "")
   if (listed.length === 0) return yield* print("It lists no arguments.")
   yield* printTable([["ARGUMENT", "TYPE", "", "WHAT IT IS"], ...listed.map(row)], { isWhole: true })

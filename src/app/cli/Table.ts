@@ -39,6 +39,15 @@ const widestOf = (rows: Rows, column: number, measure: (text: string) => number)
 const longestWord = (text: string): number =>
   text.split(" ").reduce((longest, word) => Math.max(longest, displayWidth(word)), 0)
 
+/** The columns of the longest path or address. One that is broken cannot be copied. */
+const longestPath = (text: string): number =>
+  longestWord(
+    text
+      .split(" ")
+      .filter((word) => /[/\\]/.test(word))
+      .join(" ")
+  )
+
 /**
  * The widths of columns that share a terminal: none is narrower than its longest word, and the widest ones give way first.
  * Undefined if the longest words do not fit beside each other.
@@ -96,20 +105,38 @@ const columnsAs = (rows: Rows, widths: ReadonlyArray<number>, options: TableOpti
     })
   })
 
+/** A cell beside the name of its column, or below it if a path would be broken that fits on a line of its own. */
+const fieldLines = (
+  cell: Cell,
+  name: string,
+  width: number,
+  columns: number,
+  options: TableOptions
+): ReadonlyArray<Line> => {
+  const beside = Math.max(columns - gap - width - gap, 10)
+  const below = columns - 2 * gap
+  const longest = longestPath(textOf(cell))
+  const isBelow = longest > beside && longest <= below
+  const lines = linesOf(textOf(cell), isBelow ? below : beside, options)
+  const label = (text: string): Line => [" ".repeat(gap), { style: 2, text }]
+  if (isBelow)
+    return [label(name), ...lines.map((text): Line => [" ".repeat(2 * gap), inStyleOf(cell, text)])]
+  return lines.map((text, line): Line => {
+    const start = [" ".repeat(gap), { style: 2, text: padded(line === 0 ? name : "", width) } as const]
+    return [...start, " ".repeat(gap), inStyleOf(cell, text)]
+  })
+}
+
 /** Each row as a list of its own: the first cell, and below it the others with the names of their columns. */
 const listAs = ([head = [], ...rows]: Rows, columns: number, options: TableOptions): ReadonlyArray<Line> => {
   const labels = head.slice(1).map(textOf)
   const label = labels.reduce((widest, text) => Math.max(widest, displayWidth(text)), 0)
-  const indent = gap + label + gap
   return rows.flatMap(([first, ...others]) => [
     ...linesOf(textOf(first), columns, options).map((text) => [inStyleOf(first, text)]),
     ...others.flatMap((cell, at) =>
       textOf(cell) === "" || textOf(cell) === "-"
         ? []
-        : linesOf(textOf(cell), Math.max(columns - indent, 10), options).map((text, line): Line => {
-            const name = line === 0 ? padded(labels[at] ?? "", label) : " ".repeat(label)
-            return [" ".repeat(gap), { style: 2, text: name }, " ".repeat(gap), inStyleOf(cell, text)]
-          })
+        : fieldLines(cell, labels[at] ?? "", label, columns, options)
     )
   ])
 }
@@ -118,10 +145,18 @@ const listAs = ([head = [], ...rows]: Rows, columns: number, options: TableOptio
 const minBroken = 9
 
 /** True if the cells can be read in their columns: none is broken in a narrow one, and whole ones are not tall. */
-const fitsColumns = (rows: Rows, widths: ReadonlyArray<number>, { isWhole = false }: TableOptions): boolean =>
+const fitsColumns = (
+  rows: Rows,
+  widths: ReadonlyArray<number>,
+  columns: number,
+  { isWhole = false }: TableOptions
+): boolean =>
   rows.every((row) =>
     row.every((cell, column) => {
       const width = widths[column] ?? 0
+      const longest = longestPath(textOf(cell))
+      // In a list it has a line of its own.
+      if (longest > width && longest <= columns - 2 * gap) return false
       const lines = linesOf(textOf(cell), width, { isWhole: true }).length
       return lines === 1 || (width >= minBroken && (!isWhole || lines <= maxLines))
     })
@@ -136,7 +171,7 @@ const fitsColumns = (rows: Rows, widths: ReadonlyArray<number>, { isWhole = fals
 export const table = (rows: Rows, columns?: number, options: TableOptions = {}): ReadonlyArray<Line> => {
   if (columns !== undefined) {
     const widths = widthsFor(rows, columns)
-    const isList = widths === undefined || !fitsColumns(rows, widths, options)
+    const isList = widths === undefined || !fitsColumns(rows, widths, columns, options)
     return isList ? listAs(rows, columns, options) : columnsAs(rows, widths, options)
   }
   const widths = (rows[0] ?? []).map((_, column) => Math.min(widestOf(rows, column, displayWidth), maxWidth))

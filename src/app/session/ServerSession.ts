@@ -1,5 +1,7 @@
-import { Context, Effect, Layer, Predicate, type Scope } from "effect"
+import { Context, Effect, Layer, type Scope } from "effect"
 import type { Server } from "../../domain/Server.ts"
+import { namedArguments, valueTexts } from "../../domain/ToolArgument.ts"
+import type { JsonSchema } from "../../domain/ToolSchema.ts"
 import type { NetworkError } from "../../ports/HttpTransport.ts"
 import { type KnownName, KnownNames, type NameMemory } from "../../ports/KnownNames.ts"
 import { McpConnector, type McpError, type McpSession } from "../../ports/McpConnector.ts"
@@ -21,9 +23,26 @@ export class ServerSession extends Context.Service<
   }
 >()("mcp-cli-oauth/app/session/ServerSession") {}
 
-/** The names of the arguments that the schema of a tool names. */
-const argumentsIn = ({ properties }: Readonly<Record<string, unknown>>): ReadonlyArray<string> =>
-  Predicate.isObject(properties) ? Object.keys(properties) : []
+/** Values of all arguments of one tool that are remembered: a schema may list any number, of any length. */
+const maxValues = 200
+const maxValue = 100
+
+/** The arguments that the schema of a tool lists, and the values that they are chosen from. */
+const argumentsIn = (schema: JsonSchema): Pick<KnownName, "arguments" | "values"> => {
+  const listed = namedArguments(schema)
+  let left = maxValues
+  const values = listed.flatMap((argument) => {
+    const texts = valueTexts(schema, argument)
+      .filter((text) => text.length <= maxValue)
+      .slice(0, left)
+    left -= texts.length
+    return texts.length === 0 ? [] : [[argument.name, texts] as const]
+  })
+  return {
+    arguments: listed.map(({ name }) => name),
+    ...(values.length === 0 ? {} : { values: Object.fromEntries(values) })
+  }
+}
 
 /** A session that remembers what the server lists, for completions. */
 const remembering = (remember: NameMemory["remember"], server: Server, session: OpenSession): OpenSession => {
@@ -38,7 +57,7 @@ const remembering = (remember: NameMemory["remember"], server: Server, session: 
       named("tools", ({ description, inputSchema, name, title }) => ({
         name,
         description: description ?? title ?? "",
-        arguments: argumentsIn(inputSchema)
+        ...argumentsIn(inputSchema)
       }))
     ),
     resources: Effect.tap(

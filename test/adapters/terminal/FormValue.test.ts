@@ -1,6 +1,6 @@
 import { assert, describe, it } from "vitest"
 import { type FormValue, formValue } from "../../../src/adapters/terminal/FormValue.ts"
-import { toolArguments } from "../../../src/domain/ToolSchema.ts"
+import { toolArguments } from "../../../src/domain/ToolArgument.ts"
 
 const fields = toolArguments({
   type: "object",

@@ -150,7 +150,7 @@ describe("an answer of a model", () => {
     ["a text", '"x"', /not a JSON object/],
     ["lists in lists", `{"query":${"[".repeat(1e5)}${"]".repeat(1e5)}}`, /not a JSON object/],
     ["objects in objects", `${'{"query":'.repeat(1e5)}{}${"}".repeat(1e5)}`, /not a JSON object/],
-    ["of a wrong type", { query: 7 }, /query must be a string, and 7 is a number/],
+    ["of a wrong type", { query: 7 }, /The argument query of notion__search must be a string, and not 7\./],
     ["misspelt", { qury: "x" }, /has no argument qury. Did you mean query\?/],
     ["missing", {}, /needs the argument query \(string\)/]
   ]

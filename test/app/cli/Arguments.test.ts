@@ -1,6 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
-import { assignedArguments, jsonArguments } from "../../../src/app/cli/Arguments.ts"
+import { assignedArguments as written, jsonArguments } from "../../../src/app/cli/Arguments.ts"
+
+const assignedArguments = (...words: Parameters<typeof written>) => Effect.succeed(written(...words).given)
 
 const schema = {
   type: "object",
@@ -51,14 +53,15 @@ describe("arguments of a tool, by name", () => {
     })
   )
 
-  it.effect.each(["text", "=x", "count=many", "flag=yes"])(
-    "are refused where they make no sense: %s",
-    (given) =>
-      Effect.gen(function* () {
-        const error = yield* Effect.flip(assignedArguments([given], schema))
-        assert.strictEqual(error._tag, "UsageError")
-      })
-  )
+  it("are each named where they are not of the form name=value", () => {
+    const { given, malformed } = written(["text", "count=1", "=x", "{"], schema)
+    assert.deepEqual(given, { count: 1 })
+    assert.deepEqual(malformed, [
+      '"text" is not of the form name=value, such as query="road map".',
+      '"=x" is not of the form name=value, such as query="road map".',
+      '"{" is not of the form name=value, such as query="road map". To give all arguments as JSON, write --args before it.'
+    ])
+  })
 
   it.effect("set no prototype", () =>
     Effect.gen(function* () {
@@ -88,6 +91,7 @@ describe("arguments that mean what they look like", () => {
       tags: { anyOf: [{ type: "array", items: { type: "string" } }, { type: "null" }] },
       either: { type: ["string", "array"] },
       filter: { $ref: "#/$defs/Filter" },
+      people: { type: "array", items: { $ref: "#/$defs/Filter" } },
       "a.b": { type: "string" },
       anything: {},
       text: { type: "string" }
@@ -101,6 +105,14 @@ describe("arguments that mean what they look like", () => {
     [["either=a"], { either: "a" }],
     [["filter.author=me", "filter.size=3"], { filter: { author: "me", size: 3 } }],
     [['filter={"size":1}', "filter.author=me"], { filter: { size: 1, author: "me" } }],
+    [
+      ["people.0.author=me", "people.1.size=3", "people.0.size=1"],
+      { people: [{ author: "me", size: 1 }, { size: 3 }] }
+    ],
+    [['people={"size":2}', "people.0.author=me"], { people: [{ size: 2, author: "me" }] }],
+    [["tags.0=1", "tags.1=2"], { tags: ["1", "2"] }],
+    [["people.1.size=3"], { people: { 1: { size: 3 } } }],
+    [["filter.0=3"], { filter: { 0: "3" } }],
     [["a.b=c"], { "a.b": "c" }],
     [["new.deep.name=1"], { new: { deep: { name: "1" } } }],
     [['anything={"a":1}'], { anything: { a: 1 } }],
@@ -113,9 +125,12 @@ describe("arguments that mean what they look like", () => {
     })
   )
 
-  it.effect("are sent as text if they are not checked", () =>
+  it.effect("stay text where they have a wrong type", () =>
     Effect.gen(function* () {
-      assert.deepEqual(yield* assignedArguments(["count=many"], schema, false), { count: "many" })
+      assert.deepEqual(yield* assignedArguments(["count=many", "flag=yes"], schema), {
+        count: "many",
+        flag: "yes"
+      })
     })
   )
 })

@@ -89,7 +89,9 @@ describe("a message on a terminal", () => {
           "  connection was refused.",
           "Check the address, the network and the",
           "  proxy settings.",
-          "To see what is wrong with this server, run: mcp-cli auth doctor demo"
+          "To see what is wrong with this server,",
+          "  run:",
+          "  mcp-cli auth doctor demo"
         ].join("\n")
       )
     })

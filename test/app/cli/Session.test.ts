@@ -35,7 +35,11 @@ const session: McpSession<never> = {
           a: { type: "number" },
           status: { enum: ["open", "in progress"], default: "open", description: "Which" },
           deep: { type: "boolean" },
-          text: { type: "string" }
+          text: { type: "string", maxLength: 9 },
+          near: {
+            type: ["object", "null"],
+            properties: { by: { enum: ["road", "air"] }, open: { type: "boolean" } }
+          }
         }
       }
     }
@@ -242,11 +246,15 @@ describe("a session", () => {
     ["/call a", ["add "]],
     ["call z", []],
     ["/tools a", ["add "]],
-    ["/call add ", ["a=", "status=", "deep=", "text="]],
+    ["/call add ", ["a=", "status=", "deep=", "text=", "near="]],
     ["/call add a=1 te", ["text="]],
     ["/call add status=", ["status=open ", 'status="in progress" ']],
     ["/call add status=o", ["status=open "]],
     ["/call add deep=", ["deep=true ", "deep=false "]],
+    ["/call add ne", ["near=", "near.by=", "near.open="]],
+    ["/call add near.", ["near.by=", "near.open="]],
+    ["/call add near.by=", ["near.by=road ", "near.by=air "]],
+    ["/call add near.by=road near.", ["near.open="]],
     ["/call add --n", ["--no-check "]],
     ["/read ", ["x:///a "]],
     ["/prompt g", ["greet "]],
@@ -277,6 +285,22 @@ describe("a session", () => {
     })
   )
 
+  it.effect("names every wrong argument of a call, each on a line", () =>
+    Effect.gen(function* () {
+      const { error } = yield* typed("/call add a=ten status=new deep=yes text=0123456789 near.by=sea word")
+      assert.deepEqual(error.at(-1)?.split("\n"), [
+        'mcp-cli: "word" is not of the form name=value, such as query="road map".',
+        '  The argument a of add must be a number, and not "ten".',
+        '  The argument status of add must be one of open, in progress, and not "new".',
+        '  The argument deep of add must be a boolean, and not "yes".',
+        "  The argument text of add must have at most 9 characters.",
+        '  The argument near.by of add must be one of road, air, and not "sea".',
+        "To see its arguments, type: /tools add",
+        "To send it all the same, add --no-check."
+      ])
+    })
+  )
+
   it.effect("checks arguments before a call, unless it is told not to", () =>
     Effect.gen(function* () {
       const { error } = yield* typed(
@@ -290,8 +314,11 @@ describe("a session", () => {
       )
       const told = error.join("\n")
       assert.include(told, "add has no argument txet. Did you mean text?")
-      assert.include(told, 'status must be one of open, in progress, and not "opne". Did you mean open?')
-      assert.include(told, 'a must be a number, and "1" is a string.')
+      assert.include(
+        told,
+        'The argument status of add must be one of open, in progress, and not "opne". Did you mean open?'
+      )
+      assert.include(told, 'The argument a of add must be a number, and not "1".')
       assert.include(told, "Did you mean add?")
       assert.include(told, "To see its arguments, type: /tools add")
       assert.deepEqual(calls, [

@@ -21,7 +21,45 @@ const withDescriptions = (ofTool: string, ofArgument: string) =>
     ])
   }) as unknown as OpenSession
 
+const withFilter = {
+  tools: Effect.succeed([
+    {
+      name: "search",
+      inputSchema: {
+        properties: {
+          filter: {
+            type: "object",
+            properties: {
+              author: { type: "string", description: "Who wrote it" },
+              sort: { enum: ["new", "old"], default: "new" }
+            },
+            required: ["author"]
+          },
+          people: { type: "array", items: { type: "object", properties: { age: { type: "integer" } } } }
+        }
+      }
+    }
+  ])
+} as unknown as OpenSession
+
 describe("the view of one tool", () => {
+  it.effect("shows the members of objects by the names that a user types", () =>
+    Effect.gen(function* () {
+      yield* showTool("demo", withFilter, "search").pipe(Effect.provideService(Json, false))
+      const [, , , ...rows] = (yield* TestConsole.logLines).join("\n").split("\n")
+      assert.deepEqual(
+        rows.map((row) => row.split(/ {2,}/)),
+        [
+          ["filter", "object", "optional"],
+          ["filter.author", "string", "required in filter", "Who wrote it"],
+          ["filter.sort", "new | old", 'default "new"'],
+          ["people", "list of object", "optional"],
+          ["people.0.age", "integer", "optional"]
+        ]
+      )
+    })
+  )
+
   it.effect.each([30, 60, 80, 120, undefined])("shows whole descriptions, with %s columns", (columns) =>
     Effect.gen(function* () {
       const session = withDescriptions(numbered(600).join(" "), numbered(500).join(" "))

@@ -4,6 +4,7 @@ import { TestConsole } from "effect/testing"
 import type { Line } from "../../../src/app/cli/Line.ts"
 import { printTable } from "../../../src/app/cli/Output.ts"
 import { table } from "../../../src/app/cli/Table.ts"
+import { messageLines } from "../../../src/app/cli/Output.ts"
 import { displayWidth, wrapped } from "../../../src/app/cli/TextWidth.ts"
 import { Display } from "../../../src/ports/Display.ts"
 
@@ -110,6 +111,40 @@ describe("a table", () => {
       assert.notInclude(screen, "\u001b[2J")
     })
   )
+})
+
+describe("a long word of a table", () => {
+  it("is on a line of its own where it fits there", () => {
+    const path = `/home/someone/${"folder/".repeat(5)}settings.json`
+    const rows = [
+      ["CLIENT", "THROUGH MCP-CLI", "FILE"],
+      ["cursor", "demo", path]
+    ]
+    for (const columns of [67, 75, 80]) {
+      const lines = table(rows, columns).map((line) =>
+        [line]
+          .flat()
+          .map((part) => (typeof part === "string" ? part : part.text))
+          .join("")
+      )
+      assert.isTrue(
+        lines.some((line) => line.includes(path)),
+        lines.join("\n")
+      )
+      for (const line of lines) assert.isAtMost(displayWidth(line), columns)
+    }
+  })
+})
+
+describe("a message that ends with a command", () => {
+  it("has the command on a line of its own if both do not fit on one", () => {
+    const text = "To need no password, at a desktop with a keyring, run: mcp-cli storage move --to keyring"
+    assert.deepStrictEqual(messageLines([text], 80), [
+      "To need no password, at a desktop with a keyring, run:",
+      "  mcp-cli storage move --to keyring"
+    ])
+    assert.deepStrictEqual(messageLines([text], 100), [text])
+  })
 })
 
 describe("text in lines", () => {

@@ -9,16 +9,17 @@ import { serverFile } from "./ServerFile.ts"
 const maxNames = 500
 const maxDescription = 200
 
-const Record = Schema.fromJsonString(
+const Names = Schema.fromJsonString(
   Schema.Array(
     Schema.Struct({
       name: Schema.String,
       description: Schema.String,
-      arguments: Schema.optionalKey(Schema.Array(Schema.String))
+      arguments: Schema.optionalKey(Schema.Array(Schema.String)),
+      values: Schema.optionalKey(Schema.Record(Schema.String, Schema.Array(Schema.String)))
     })
   )
 )
-const decode = Schema.decodeUnknownEffect(Record)
+const decode = Schema.decodeUnknownEffect(Names)
 
 const accountFile = ".account"
 

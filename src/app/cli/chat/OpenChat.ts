@@ -17,6 +17,7 @@ import { tell, tellError } from "../Output.ts"
 import { commandLine, remedyText } from "../RemedyText.ts"
 import type { SessionChat } from "../SessionServers.ts"
 import { configFileOfRun } from "../Settings.ts"
+import { allowedPatterns, warnOfUnknownTools } from "./AllowedTools.ts"
 import { withWayOut } from "./ContextFull.ts"
 import { isKept, keeping, keptChat } from "./KeptChats.ts"
 import { showTurn } from "./ShowTurn.ts"
@@ -24,9 +25,11 @@ import { tokensText } from "./TokenText.ts"
 
 /** A model for a conversation, and who answers the requests of its servers. */
 const prepared = Effect.fnUntraced(function* (
-  { allow, allowReadOnly, baseUrl, model }: ModelFlags,
+  names: ReadonlyArray<string>,
+  { allow: given, allowReadOnly, baseUrl, model }: ModelFlags,
   kept?: WholeChat
 ) {
+  const allow = yield* allowedPatterns(names, given)
   const chosen = yield* ChatModels.use((models) => models.choose(model, baseUrl))
   const chat = yield* Chat
   // Its first request waits for the servers anyway.
@@ -40,6 +43,7 @@ const prepared = Effect.fnUntraced(function* (
       (opened?.withoutSecrets ?? withoutSecretShapes)(text)
     ),
     open: Effect.fnUntraced(function* (servers: ReadonlyArray<OpenedServer>) {
+      yield* warnOfUnknownTools(allow, servers)
       opened = yield* chat.open({
         servers: servers.map(({ account, entry, session, toolChanges, tools }) =>
           chatServer(entry, account, session, { tools, changes: toolChanges })
@@ -60,7 +64,7 @@ export const openConversation = Effect.fnUntraced(function* (
   names: Parameters<typeof openServers>[0],
   flags: ModelFlags
 ) {
-  const { notice, open, requests } = yield* prepared(flags)
+  const { notice, open, requests } = yield* prepared(names, flags)
   const servers = yield* Effect.provideService(openServers(names), ServerRequests, requests)
   return { session: yield* open(servers), notice }
 })
@@ -92,15 +96,16 @@ const say = Effect.fnUntraced(function* (
 
 /** Chooses the model of a conversation at a terminal. Servers may ask its user, also where there is no model. */
 export const prepareChat = <E, R>(
+  names: ReadonlyArray<string>,
   flags: ChatFlags,
   layer: Layer.Layer<Chat | ChatModels | ServerQuestions, E, R>
 ) =>
   Effect.gen(function* () {
     const context = yield* Layer.build(layer)
-    return yield* Effect.provide(choice(flags), context)
+    return yield* Effect.provide(choice(names, flags), context)
   })
 
-const choice = Effect.fnUntraced(function* (flags: ChatFlags) {
+const choice = Effect.fnUntraced(function* (names: ReadonlyArray<string>, flags: ChatFlags) {
   const { elicit } = yield* ServerQuestions
   const withoutModel = { requests: { elicit }, open: () => Effect.succeed(undefined) }
   if (Option.contains(flags.model, noModel)) return withoutModel
@@ -109,7 +114,7 @@ const choice = Effect.fnUntraced(function* (flags: ChatFlags) {
   const history = yield* ChatHistory
   const configFile = yield* configFileOfRun
   const isNamed = Option.isSome(flags.model) || Option.isSome(flags.baseUrl)
-  const found = yield* prepared(flags, kept).pipe(
+  const found = yield* prepared(names, flags, kept).pipe(
     Effect.asSome,
     Effect.catchTag("ModelUnavailable", (error) =>
       isNamed ? Effect.fail(error) : Effect.as(tellWays(error), Option.none())

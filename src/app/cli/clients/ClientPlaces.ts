@@ -1,5 +1,4 @@
 import { Effect } from "effect"
-import { nearName } from "../../../domain/NearName.ts"
 import { advice } from "../../../domain/Remedy.ts"
 import {
   type ClientScope,
@@ -14,20 +13,21 @@ import {
 import { proxiedBy } from "./ProxyLaunch.ts"
 import { type ClientFile, ClientFiles } from "../../../ports/ClientFiles.ts"
 import { FileEditError } from "../../../ports/FileEditor.ts"
+import { alternatives } from "../RemedyText.ts"
 import { UsageError } from "../UsageError.ts"
+import { nearClients } from "./NearClients.ts"
 
 /** The clients of `--client`, each once. Commas separate several. */
 export const clientsOf = (given: ReadonlyArray<string>) =>
   Effect.forEach([...new Set(given.flatMap((ids) => ids.split(",")))], (id) => {
     const found = mcpClientOf(id)
     if (found !== undefined) return Effect.succeed(found)
-    const near = nearName(id, mcpClientIds)
+    const near = nearClients(id)
     return new UsageError({
       problem: `There is no client "${id}".`,
       remedies: [
-        advice(
-          near === undefined ? `The clients are: ${mcpClientIds.join(", ")}.` : `Did you mean "${near}"?`
-        )
+        ...(near.length === 0 ? [] : [advice(`Did you mean ${alternatives(near)}?`)]),
+        advice(`The clients are: ${mcpClientIds.join(", ")}.`)
       ]
     })
   })

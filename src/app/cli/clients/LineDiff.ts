@@ -69,18 +69,41 @@ const linesOf = (text: string): ReadonlyArray<string> => {
   return lines.at(-1) === "" ? lines.slice(0, -1) : lines
 }
 
+/** Says that two lines differ in what is not shown. */
+const hiddenChange = " (another value)"
+
 /** What differs in two long lines, without what is around it. */
 const excerpt = (before: string, after: string) => {
   const differs = common(before, after, 0, "start")
   // From the start of a name: a part of it does not tell that its value is a secret.
   const name = /[\w-]*$/.exec(before.slice(Math.max(0, differs - maxName), differs))?.[0] ?? ""
   const start = differs - name.length
+  // The value of a secret is not shown, and what is around it shows where it is.
+  const [, field = ""] = /["']?([\w-]+)["']?\s*[:=]\s*["'][^"']*$/.exec(before.slice(0, start)) ?? []
+  if (isSecretName(field)) return { removed: [`…${field}: …`], added: [`…${field}: …`] }
   const end = common(before, after, start, "end")
   const cut = (text: string) => {
     const changed = text.slice(start, text.length - end)
     return changed === "" ? [] : [`…${changed}…`]
   }
   return { removed: cut(before), added: cut(after) }
+}
+
+/** A line without the members of JSON whose texts end in it: what follows them is no part of a secret. */
+const withoutMembers = (line: string): string => line.replace(/"[\w-]+"\s*:\s*"[^"\\]*"/g, "")
+
+/** True if a line may be shown from where it differs from the other: no secret goes on there. */
+const canBegin = (line: string, at: number): boolean =>
+  namedSecretAt(withoutMembers(line.slice(0, at))) === undefined && !hasSecretShape(withoutMembers(line))
+
+/** Two lines, or what differs in them if they would look the same: the change is beyond the cut, or after a secret. */
+const distinct = (before: string, after: string) => {
+  const looksSame = (one: string, other: string) => shown(one, maxLength) === shown(other, maxLength)
+  if (before === after || !looksSame(before, after)) return { removed: [before], added: [after] }
+  const at = common(before, after, 0, "start")
+  return canBegin(before, at) && canBegin(after, at)
+    ? excerpt(before, after)
+    : { removed: [before], added: [after] }
 }
 
 /**
@@ -106,6 +129,11 @@ export const lineDiff = (
   if (removed.length === 1 && added.length === 1 && Math.max(one.length, other.length) > maxLength) {
     ;({ added, removed } = excerpt(one, other))
   }
+  if (removed.length === added.length) {
+    const pairs = removed.map((line, at) => distinct(line, added[at] ?? ""))
+    removed = pairs.flatMap((pair) => pair.removed)
+    added = pairs.flatMap((pair) => pair.added)
+  }
   const range = (changed: number) => {
     const count = above.length + changed + below.length
     return `${count === 0 ? 0 : first + 1},${count}`
@@ -120,7 +148,15 @@ export const lineDiff = (
     `@@ -${range(removed.length)} +${range(added.length)} @@`,
     ...above.map(marked(" ")),
     ...removed.map((line): Line => [{ style: 31, text: marked("-")(line) }]),
-    ...added.map((line): Line => [{ style: 32, text: marked("+", maxAdded)(line) }]),
+    ...added.map((line, at): Line => {
+      const [old, text] = [removed[at], marked("+", maxAdded)(line)]
+      const isHidden =
+        removed.length === added.length &&
+        from[start + at] !== to[start + at] &&
+        old !== undefined &&
+        marked("+")(old) === text
+      return [{ style: 32, text: isHidden ? text + hiddenChange : text }]
+    }),
     ...below.map(marked(" "))
   ]
 }

@@ -4,6 +4,7 @@ import { isSafeLine, safeLine } from "../../../domain/PrintableText.ts"
 import { Configuration } from "../../../ports/Configuration.ts"
 import { mcpClients } from "../../../domain/McpClient.ts"
 import { KnownNames, type KnownKind } from "../../../ports/KnownNames.ts"
+import { namesLeft } from "../ArgumentWords.ts"
 import { type Candidate, expectedAt, type Expected } from "./Expected.ts"
 import { insertable, readLine, type Shell, type ShellLine } from "./ShellLine.ts"
 
@@ -33,7 +34,7 @@ const named = (names: ReadonlyArray<string>): ReadonlyArray<Candidate> =>
   names.map((value) => ({ value, description: "" }))
 
 /** The candidates that the configuration and the last listings know. */
-const knownCandidates = Effect.fnUntraced(function* ({ flags, known, operands }: Expected) {
+const knownCandidates = Effect.fnUntraced(function* ({ flags, known, operands }: Expected, current: string) {
   const configuration = yield* Configuration
   const names = yield* KnownNames
   const [server = flags.get("server")] = operands
@@ -64,8 +65,11 @@ const knownCandidates = Effect.fnUntraced(function* ({ flags, known, operands }:
     case "prompt argument": {
       const listed = yield* recalled(known === "tool argument" ? "tools" : "prompts")
       const item = listed.find(({ name }) => name === operands[1])
-      const given = operands.slice(2).map((operand) => operand.replace(/=.*$/s, ""))
-      return named((item?.arguments ?? []).filter((name) => !given.includes(name)).map((name) => `${name}=`))
+      const equals = current.indexOf("=")
+      if (equals < 0) return named(namesLeft(item?.arguments ?? [], operands.slice(2), current))
+      const name = current.slice(0, equals)
+      const values = new Map(Object.entries(item?.values ?? {})).get(name) ?? []
+      return named(values.map((value) => `${name}=${value}`))
     }
   }
 })
@@ -113,7 +117,7 @@ export const answer = Effect.fnUntraced(function* (
   const expected = expectedAt(root, globalFlags, line.words, line.current)
   if (expected.files) return [["files"]]
   const { prefix } = expected
-  const known = yield* Effect.orElseSucceed(knownCandidates(expected), () => [])
+  const known = yield* Effect.orElseSucceed(knownCandidates(expected, line.current), () => [])
   const isShown = ({ value }: Candidate) =>
     // fish and zsh find candidates by rules of their own.
     isSafeLine(value) && (shell === "fish" || shell === "zsh" || `${prefix}${value}`.startsWith(line.current))

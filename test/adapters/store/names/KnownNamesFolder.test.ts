@@ -8,7 +8,12 @@ import { serverNamed } from "../../../app/World.ts"
 import { temporaryFolder } from "../../TemporaryFolder.ts"
 
 const notion = serverNamed("notion")
-const search = { name: "search", description: "Search", arguments: ["query"] }
+const search = {
+  name: "search",
+  description: "Search",
+  arguments: ["query", "sort"],
+  values: { sort: ["new", "old"] }
+}
 
 /** A folder, and what remembers names in it. */
 const memoryIn = Effect.gen(function* () {

@@ -36,6 +36,18 @@ describe("the difference that is shown", () => {
     assert.isTrue(diff(long, `${long}\ny`).every((line) => line.length < 200))
   })
 
+  it("shows what differs where the start of the line is a long text, or a secret", () => {
+    const secret = '"env":{"API_KEY":"abc123"}'
+    assert.deepStrictEqual(diff(`{${secret},"n":1}`, `{${secret},"n":2}`).slice(3), ["-…1…", "+…2…"])
+    const long = "x".repeat(300)
+    const lines = diff(`"a${long}":1\n"b${long}":1`, `"a${long}":2\n"b${long}":2`).slice(3)
+    assert.deepStrictEqual(lines, ["-…1…", "-…1…", "+…2…", "+…2…"])
+    const entry = (value: string) => `{"n":"${long}","env":{"API_KEY":"abc${value}"}}`
+    const changed = diff(entry("def"), entry("xyz")).slice(3)
+    assert.notMatch(changed.join(), /abc|def|xyz/)
+    assert.notStrictEqual(changed[0]?.slice(1), changed[1]?.slice(1))
+  })
+
   it("shows no secret of the lines around a change", () => {
     const around = [
       `  "API_KEY": "hunter22secret"`,
