@@ -8,15 +8,17 @@ export type SignInNeed = "none" | "later"
 export interface SignInNeedMemory {
   /** Undefined: the server has not answered without a token, as far as is known. */
   readonly recall: (server: RemoteServer) => Effect.Effect<SignInNeed | undefined>
-  /** Remembers it. What cannot be written is not remembered. */
-  readonly remember: (server: RemoteServer, need: SignInNeed) => Effect.Effect<void>
+  /**
+   * Takes note of an answer to a request without a token. `later` changes what was `none`, and stays: a server may require a
+   * token for some requests only. One that has always required one is not remembered. What cannot be written is not, either.
+   */
+  readonly note: (server: RemoteServer, need: SignInNeed) => Effect.Effect<void>
 }
 
 /**
  * Which servers have answered without a token, so that no user is told to sign in to a server without OAuth. It is a hint for what is
- * shown; requests do not depend on it. A server may require a token for some requests only: once it has, that stays
- * remembered. By default nothing is remembered.
+ * shown; requests do not depend on it. By default nothing is remembered.
  */
 export const KnownSignInNeeds = Context.Reference<SignInNeedMemory>("mcp-cli-oauth/ports/KnownSignInNeeds", {
-  defaultValue: () => ({ recall: () => Effect.undefined, remember: () => Effect.void })
+  defaultValue: () => ({ recall: () => Effect.undefined, note: () => Effect.void })
 })

@@ -138,7 +138,7 @@ export const login = Command.make(
       signIn.signIn({ server, account: key.account, device, ...(scope.length === 0 ? {} : { scopes }) })
     ).pipe(
       Effect.tapErrorTag("SignInNotOffered", () =>
-        KnownSignInNeeds.use((needs) => needs.remember(server, "none"))
+        KnownSignInNeeds.use((needs) => needs.note(server, "none"))
       )
     )
     const { credential, replaced, tokens } = yield* Option.match(trace, {

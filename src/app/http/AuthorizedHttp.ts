@@ -14,7 +14,7 @@ import { isSameOrigin } from "../../domain/SecureUrl.ts"
 import { isAccessToken, type TokenSet } from "../../domain/TokenSet.ts"
 import { DpopProofs } from "../../ports/DpopProofs.ts"
 import { discardBody, HttpTransport, type NetworkError } from "../../ports/HttpTransport.ts"
-import { KnownSignInNeeds, type SignInNeed } from "../../ports/KnownSignInNeeds.ts"
+import { KnownSignInNeeds } from "../../ports/KnownSignInNeeds.ts"
 import type { SendOptions } from "../../ports/McpConnector.ts"
 import { spanned } from "../../ports/Spanned.ts"
 import { TokenPolicy } from "../../ports/TokenPolicy.ts"
@@ -136,12 +136,6 @@ export const layer: Layer.Layer<AuthorizedHttp, never, AccessTokens | DpopProofs
         }
       })
 
-      /** A server that always required a token is not remembered. */
-      const noteNeed = (server: RemoteServer, need: SignInNeed) =>
-        Effect.flatMap(needs.recall(server), (known) =>
-          known === (need === "none" ? undefined : "none") ? needs.remember(server, need) : Effect.void
-        )
-
       const sendAuthorized = Effect.fnUntraced(function* (
         server: RemoteServer,
         account: string | undefined,
@@ -164,9 +158,8 @@ export const layer: Layer.Layer<AuthorizedHttp, never, AccessTokens | DpopProofs
         const isSignInNeeded =
           requiresToken(response.status, challenge) ||
           (Option.isNone(tokens) && lacksScopes(response.status, challenge))
-        if (Option.isNone(tokens)) {
-          if (isSignInNeeded) yield* noteNeed(server, "later")
-          else if (response.ok) yield* noteNeed(server, "none")
+        if (Option.isNone(tokens) && (isSignInNeeded || response.ok)) {
+          yield* needs.note(server, isSignInNeeded ? "later" : "none")
         }
         if (!isSignInNeeded || !mayRenew) return response
         yield* discardBody(response)

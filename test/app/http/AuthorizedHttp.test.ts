@@ -103,25 +103,21 @@ describe("a request to a server", () => {
     }
   )
 
-  it.effect("remembers a server that answers without a token, until it requires one", () => {
-    const remembered: Array<SignInNeed> = []
-    const memory = {
-      recall: () => Effect.sync(() => remembered.at(-1)),
-      remember: (_: unknown, need: SignInNeed) => Effect.sync(() => void remembered.push(need))
-    }
-    const remembering = (open: boolean) =>
-      overResource([], open).pipe(Layer.provide(Layer.succeed(KnownSignInNeeds, memory)))
-    const twice = Effect.andThen(send(post()), send(post()))
-    return Effect.gen(function* () {
-      yield* twice.pipe(Effect.provide(remembering(false)))
-      // A server that requires a token at once is not worth a file.
-      assert.deepEqual(remembered, [])
-      yield* twice.pipe(Effect.provide(remembering(true)))
-      assert.deepEqual(remembered, ["none"])
-      yield* twice.pipe(Effect.provide(remembering(false)))
-      yield* twice.pipe(Effect.provide(remembering(true)))
-      assert.deepEqual(remembered, ["none", "later"])
+  it.effect.each([
+    [false, ["later"]],
+    [true, ["none", "none"]]
+  ] as const)("takes note of what an answer without a token shows: open %s", ([open, expected]) => {
+    const noted: Array<SignInNeed> = []
+    const memory = Layer.succeed(KnownSignInNeeds, {
+      recall: () => Effect.undefined,
+      note: (_, need) => Effect.sync(() => void noted.push(need))
     })
+    return Effect.gen(function* () {
+      yield* send(post())
+      yield* send(post())
+      // The second one has a token if the first one required it.
+      assert.deepEqual<ReadonlyArray<SignInNeed>>(noted, expected)
+    }).pipe(Effect.provide(overResource([], open).pipe(Layer.provide(memory))))
   })
 
   it.effect("carries the token from the start once the user has signed in", () => {

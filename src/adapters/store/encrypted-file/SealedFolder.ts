@@ -63,6 +63,8 @@ const explainLock =
       })
     })
 
+const newPasswordQuestion = `Choose a password of ${minPasswordLength} characters or more for the new token store. Every command asks for it, unless MCP_CLI_ENCRYPTION_KEY is set`
+
 /**
  * The folder at a path.
  *
@@ -115,15 +117,11 @@ export const sealedFolder = (
       })
     })
 
-    const choose = passwords.choose(
-      `Choose a password of ${minPasswordLength} characters or more for the new token store. Every command asks for it, unless MCP_CLI_ENCRYPTION_KEY is set`
-    )
-
     const setUp = Effect.fnUntraced(function* (chosen?: Redacted.Redacted) {
       yield* refuseOrphans
       const known = chosen === undefined ? yield* passwords.given : Option.some(chosen)
       if (Option.isSome(known)) yield* refuseShort(known.value, "store")
-      const password = Option.isSome(known) ? known.value : yield* choose
+      const password = Option.isSome(known) ? known.value : yield* passwords.choose(newPasswordQuestion)
       const made = yield* newSalt(password, iterations)
       if (yield* files.create(saltName, made.salt)) {
         held = made
@@ -158,7 +156,7 @@ export const sealedFolder = (
           )
         )
       }
-      const chosen = yield* choose
+      const chosen = yield* passwords.choose(newPasswordQuestion)
       // Another process may have stored something meanwhile.
       return (yield* forgetUnused(salt)) ? yield* setUp(chosen) : yield* unlockWith(salt, chosen)
     })

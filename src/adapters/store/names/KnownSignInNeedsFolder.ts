@@ -9,24 +9,25 @@ export const layer = (directory: string): Layer.Layer<never> =>
     const folder = privateFolder(directory)
     /** What this process has seen, by file: each request asks. A hint may be as old as the process. */
     const seen = new Map<string, SignInNeed>()
+    const needIn = Effect.fnUntraced(function* (file: string) {
+      const known = seen.get(file)
+      if (known !== undefined) return known
+      const content = yield* Effect.orElseSucceed(folder.read(file), () => Option.none())
+      const need = Option.getOrUndefined(content)
+      if (need !== "none" && need !== "later") return undefined
+      seen.set(file, need)
+      return need
+    })
     const fileOf = (server: Parameters<typeof serverFile>[0]) => serverFile(server, "sign-in")
     return {
-      recall: Effect.fnUntraced(function* (server) {
+      recall: (server) => needIn(fileOf(server)),
+      note: Effect.fnUntraced(function* (server, need) {
         const file = fileOf(server)
-        const known = seen.get(file)
-        if (known !== undefined) return known
-        const content = yield* Effect.orElseSucceed(folder.read(file), () => Option.none())
-        const need = Option.getOrUndefined(content)
-        if (need !== "none" && need !== "later") return undefined
+        const known = yield* needIn(file)
+        if (known !== (need === "none" ? undefined : "none")) return
+        // What cannot be written is not tried again for each request.
         seen.set(file, need)
-        return need
-      }),
-      remember: (server, need) =>
-        Effect.suspend(() => {
-          const file = fileOf(server)
-          // What cannot be written is not tried again for each request.
-          seen.set(file, need)
-          return Effect.ignore(folder.replace(file, need), { log: "Debug" })
-        })
+        yield* Effect.ignore(folder.replace(file, need), { log: "Debug" })
+      })
     }
   })

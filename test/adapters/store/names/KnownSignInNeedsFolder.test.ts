@@ -1,4 +1,4 @@
-import { readdirSync, writeFileSync } from "node:fs"
+import { readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
@@ -14,17 +14,26 @@ describe("a server that answers without a token", () => {
     Effect.gen(function* () {
       const directory = join(yield* temporaryFolder, "names")
       const memory = yield* KnownSignInNeeds.pipe(Effect.provide(KnownSignInNeedsFolder.layer(directory)))
+      // One that has always required a token is not worth a file.
+      yield* memory.note(notion, "later")
       assert.isUndefined(yield* memory.recall(notion))
-      for (const need of ["none", "later"] as const) {
-        yield* memory.remember(notion, need)
-        assert.strictEqual(yield* memory.recall(notion), need)
+      for (const [need, expected] of [
+        ["none", "none"],
+        ["later", "later"],
+        ["none", "later"]
+      ] as const) {
+        yield* memory.note(notion, need)
+        assert.strictEqual(yield* memory.recall(notion), expected)
+        const other = yield* KnownSignInNeeds.pipe(Effect.provide(KnownSignInNeedsFolder.layer(directory)))
+        assert.strictEqual(yield* other.recall(notion), expected)
       }
       assert.isUndefined(yield* memory.recall(serverNamed("other")))
       assert.isUndefined(yield* memory.recall({ ...notion, url: new URL("https://elsewhere.test/mcp") }))
       const [file = "", ...more] = readdirSync(directory)
       assert.lengthOf(more, 0)
       writeFileSync(join(directory, file), "something else")
-      assert.isUndefined(yield* memory.recall(notion))
+      const other = yield* KnownSignInNeeds.pipe(Effect.provide(KnownSignInNeedsFolder.layer(directory)))
+      assert.isUndefined(yield* other.recall(notion))
     })
   )
 
@@ -33,8 +42,8 @@ describe("a server that answers without a token", () => {
       const directory = join(yield* temporaryFolder, "names")
       writeFileSync(directory, "")
       const memory = yield* KnownSignInNeeds.pipe(Effect.provide(KnownSignInNeedsFolder.layer(directory)))
-      yield* memory.remember(notion, "none")
-      assert.isUndefined(yield* memory.recall(notion))
+      yield* memory.note(notion, "none")
+      assert.strictEqual(readFileSync(directory, "utf8"), "")
     })
   )
 })
