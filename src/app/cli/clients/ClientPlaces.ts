@@ -26,7 +26,9 @@ export const clientsOf = (given: ReadonlyArray<string>) =>
     return new UsageError({
       problem: `There is no client "${id}".`,
       remedies: [
-        ...(near.length === 0 ? [] : [advice(`Did you mean ${alternatives(near)}?`)]),
+        ...(near.length === 0
+          ? []
+          : [advice(`Did you mean ${alternatives(near.map((one) => `"${one}"`))}?`)]),
         advice(`The clients are: ${mcpClientIds.join(", ")}.`)
       ]
     })
