@@ -102,6 +102,8 @@ export class UnknownAccount extends Schema.TaggedError<UnknownAccount>()("Unknow
   account: Schema.String,
   /** The accounts of the server that are stored. */
   stored: Schema.Array(Schema.String),
+  /** The one of them that was probably meant. */
+  near: Schema.optionalKey(Schema.String),
   unattended
 }) {
   override get message(): string {
@@ -112,8 +114,9 @@ export class UnknownAccount extends Schema.TaggedError<UnknownAccount>()("Unknow
   }
 
   get remedies(): ReadonlyArray<Remedy.Remedy> {
-    if (this.unattended === true) return withoutLogin(this.server)
-    return [login(this, { purpose: "sign in to it" })]
+    const near = this.near === undefined ? [] : [Remedy.advice(`Did you mean ${this.near}?`)]
+    if (this.unattended === true) return [...near, ...withoutLogin(this.server)]
+    return [...near, login(this, { purpose: `sign in to ${this.account}` })]
   }
 }
 

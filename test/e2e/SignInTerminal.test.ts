@@ -72,7 +72,7 @@ describe.skipIf(!hasScript)("a sign-in at a terminal (needs script of util-linux
       /\n2\. The browser ends at localhost:\d+\/callback, .*\s+ does not load\. That is expected\.\r\n/
     )
     await shows(/^3\. Copy the address of that page, and paste it here soon:\r\n/)
-    await shows(/To sign in with a code instead, run: mcp-cli auth login demo --device\r\n/)
+    await shows(/To sign in with a code instead, run:\s+mcp-cli auth login demo --device\r\n/)
     await shows(/Paste the address \(\d:\d\d\): /)
     const end = await endOf(url)
     const at = end.indexOf("&state=")
@@ -100,7 +100,10 @@ describe.skipIf(!hasScript)("a sign-in at a terminal (needs script of util-linux
       const { code, stdout } = await typed.ended
       assert.strictEqual(code, 3, stdout)
       assert.match(stdout, /No account wrok of demo is stored\. Stored: work\./)
-      assert.match(stdout, /run: mcp-cli auth login demo\s+--account wrok/)
+      assert.match(
+        stdout,
+        /Did you mean work\?\s+To sign in to wrok, run:\s+mcp-cli auth login demo --account wrok/
+      )
     }
     assert.strictEqual(world.browsersOpened(), 1)
     const login = startAtTerminal(["auth", "login", "demo", "--account", "wrok"])

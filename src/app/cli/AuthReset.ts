@@ -12,8 +12,9 @@ import { confirm, namesOf, requireAnswer } from "./Confirmation.ts"
 import type { JsonOutput } from "./JsonOutput.ts"
 import { addressFlag, showOthers, signInNamed } from "./NamedSignIn.ts"
 import { printJson, tell } from "./Output.ts"
-import { remedyText } from "./RemedyText.ts"
+import { listed, remedyText } from "./RemedyText.ts"
 import { Account, configFileOfRun, Json } from "./Settings.ts"
+import { besideText, counted, storedBeside } from "./StoredBeside.ts"
 import { UsageError } from "./UsageError.ts"
 
 const json = (forgotten: ReadonlyArray<CredentialKey>): JsonOutput<"auth reset"> => ({
@@ -55,11 +56,16 @@ const resetAll = Effect.fnUntraced(function* (flags: { readonly shared: boolean;
   if (clears) return
   // Only what was read has told whether a record of a configured name is for the configured server.
   const kept = yield* list
-  if (kept.length === 0) return
-  const others = `${kept.length} sign-in${kept.length === 1 ? "" : "s"}`
-  yield* tell(
-    `Still in ${label}: ${others} that this configuration does not name (${namesOf(kept).join(", ")}).`
-  )
+  const left = [
+    ...(kept.length === 0
+      ? []
+      : [
+          `${counted(kept.length, "sign-in")} that this configuration does not name (${namesOf(kept).join(", ")})`
+        ]),
+    ...besideText(yield* Effect.orElseSucceed(storedBeside, () => undefined))
+  ]
+  if (left.length === 0) return
+  yield* tell(`Still in ${label}: ${listed(left)}.`)
   const forget = command("auth reset", {
     options: { all: true, shared: true },
     purpose: "forget those as well"
@@ -122,8 +128,8 @@ export const reset = Command.make(
     )
     yield* showOthers(key.server, key.account, resource)
     if (Option.isSome(yield* Account)) return
-    const listed = yield* CredentialStore.use((store) => store.list)
-    const others = listed.filter(({ account, server }) => server === key.server && account !== key.account)
+    const stored = yield* CredentialStore.use((store) => store.list)
+    const others = stored.filter(({ account, server }) => server === key.server && account !== key.account)
     const [other] = others
     if (other === undefined) return
     yield* tell(`Still stored: ${others.map(nameOf).join(", ")}.`)

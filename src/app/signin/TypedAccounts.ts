@@ -1,5 +1,6 @@
 import { Effect, Layer, Option } from "effect"
 import { defaultAccount } from "../../domain/CredentialKey.ts"
+import { nearName } from "../../domain/NearName.ts"
 import { type RemoteServer, resourceOf } from "../../domain/Server.ts"
 import { UnknownAccount } from "../../domain/SignInError.ts"
 import { AccountCheck, type CheckAccount } from "../../ports/AccountCheck.ts"
@@ -34,10 +35,12 @@ export const layer: Layer.Layer<never, never, CredentialStore | UserInteraction>
       // A store that cannot be listed is reported where the sign-in is stored.
       const stored = yield* Effect.orElseSucceed(storedOf(server), (): ReadonlyArray<string> => [])
       if (stored.length === 0 || stored.includes(account)) return
+      const near = nearName(account, stored)
       return yield* new UnknownAccount({
         server: server.name,
         account,
         stored,
+        ...(near === undefined ? {} : { near }),
         ...(user.unattended === true ? { unattended: true } : {})
       })
     })

@@ -481,13 +481,13 @@ describe("a failure", () => {
       "a scope that this client may not have",
       clientCredentials,
       bad("invalid_scope", { error_description: "not for you" }),
-      `${server} refused to issue a token (invalid_scope: not for you).\nCheck the oauth block of reports against the documentation of its provider.`
+      `${server} refused to issue a token (invalid_scope: not for you).\nCheck the oauth block of reports against the documentation of its provider.\nTo check the configuration, run: mcp-cli auth doctor reports`
     ],
     [
       "an identity provider that says no",
       "identity assertion",
       bad("access_denied"),
-      `${provider} refused to issue a token (access_denied).\nCheck the oauth block of reports against the documentation of its provider.`
+      `${provider} refused to issue a token (access_denied).\nCheck the oauth block of reports against the documentation of its provider.\nTo check the configuration, run: mcp-cli auth doctor reports`
     ],
     [
       "an identity provider that is away",
@@ -505,7 +505,7 @@ describe("a failure", () => {
       "a page",
       clientCredentials,
       () => new Response("<html>", { status: 404 }),
-      `${server} did not answer like a token endpoint (HTTP 404).\nIf the configuration sets it, check "token_url" in the oauth block of reports.\nTell the provider of reports.`
+      `${server} did not answer like a token endpoint (HTTP 404).\nIf the configuration sets it, check "token_url" in the oauth block of reports.\nTo check the configuration, run: mcp-cli auth doctor reports\nTell the provider of reports.`
     ]
   ])("tells %s as what it is", ([, grant, answer, message]) =>
     Effect.gen(function* () {
@@ -533,7 +533,7 @@ describe("a failure", () => {
       const client = { ...publicClient, isByHand: true } as const
       assert.strictEqual(
         errorText(yield* Effect.flip(grant(clientCredentials, [], { client }))),
-        `${server} did not answer like a token endpoint (HTTP 404).\nCheck "token_url" in the oauth block of reports.`
+        `${server} did not answer like a token endpoint (HTTP 404).\nCheck "token_url" in the oauth block of reports.\nTo check the configuration, run: mcp-cli auth doctor reports`
       )
       assert.strictEqual(
         errorText(yield* Effect.flip(identityAssertion({ client }))),
