@@ -127,7 +127,12 @@ describe.skipIf(!hasScript)("a sign-in at a terminal (needs script of util-linux
       /ESC\[0Jmcp-cli: No browser could be opened:(?:\r\n)? +\S+(?:\r\n)? +ended(?:\r\n)? +with(?:\r\n)? +exit(?:\r\n)? +code(?:\r\n)? +7\.(?:\r\n)? +Open(?:\r\n)? +the(?:\r\n)? +URL(?:\r\n)? +above(?:\r\n)? +yourself\.\r\n/
     )
     await shows(/Waiting for your browser \(\d:\d\d\)\. .*ended at: http:/)
-    type(`${end.slice(30)}\n`)
+    const at = end.indexOf("&state=") + 9
+    type(`${end.slice(30, at)}\n`)
+    // What was pasted stays: the cursor is below it, however many rows the prompt has.
+    await shows(/\r\n(?:ESC\[1G)?ESC\[0Jmcp-cli: That is only the start/)
+    await shows(/Waiting for your browser \(\d:\d\d\)\. .*ended at: /)
+    type(`${end.slice(at)}\n`)
     await shows(/Signed in to demo\./)
     assert.strictEqual((await ended).code, 0)
   })

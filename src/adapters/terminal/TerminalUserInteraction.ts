@@ -24,11 +24,12 @@ const makePastePrompt = () => {
   /** Shows the prompt until a line arrives: none if a message takes its place. */
   const lineOrMessage = Effect.gen(function* () {
     const lines = yield* lineInterface()
+    let isBelowPrompt = false
     yield* Effect.addFinalizer(() =>
       Effect.sync(() => {
         giveWay = undefined
-        // On a narrow terminal the prompt has more than one row.
-        moveCursor(process.stderr, 0, -lines.getCursorPos().rows)
+        // On a narrow terminal the prompt has more than one row. After a line feed the cursor is below it, and what was pasted stays.
+        if (!isBelowPrompt) moveCursor(process.stderr, 0, -lines.getCursorPos().rows)
         cursorTo(process.stderr, 0)
         clearScreenDown(process.stderr)
         for (const message of messages.splice(0)) writeError(message)
@@ -40,6 +41,7 @@ const makePastePrompt = () => {
       lines.setPrompt(question(countdown(end - (yield* Clock.currentTimeMillis))))
       // Keeps what is typed so far.
       lines.prompt(true)
+      isBelowPrompt = false
       yield* Effect.sleep("1 second")
     }).pipe(Effect.forever)
     const pasted = Effect.callback<string | undefined>((resume) => {
@@ -49,6 +51,7 @@ const makePastePrompt = () => {
       }
       lines.on("line", (line) => {
         all.push(line)
+        isBelowPrompt = true
         // The editor reports every line of what arrives at once before this runs, and holds what follows the last one.
         setImmediate(() => {
           if (lines.line === "" && all.length > 0) resume(Effect.succeed(all.splice(0).join("\n")))
