@@ -254,7 +254,7 @@ describe("two accounts of one server", () => {
     const gone = await world.run(["tools", "demo", ...work])
     assert.strictEqual(gone.code, 3)
     const unknown =
-      "No account work of demo is stored. Stored: default.\nTo sign in to it, run: mcp-cli auth login demo --account work"
+      "No account work of demo is stored. Stored: default.\nTo sign in to work, run: mcp-cli auth login demo --account work"
     assert.include(gone.stderr, unknown)
     await run("tools", "demo")
   })

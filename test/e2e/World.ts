@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process"
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
-import { type AddressInfo, createServer } from "node:net"
+import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import {
@@ -60,13 +60,25 @@ export interface RunOptions {
   readonly program?: string
 }
 
-/** A port of loopback that is free now: what a test's configured client is registered for. */
+/** True if a port is free at an address of loopback. An address that this machine lacks counts as free. */
+const isFreeAt = (host: string, port: number): Promise<boolean> =>
+  new Promise((done) => {
+    const server = createServer()
+    server.once("error", ({ code }: NodeJS.ErrnoException) => done(code !== "EADDRINUSE"))
+    server.listen(port, host, () => server.close(() => done(true)))
+  })
+
+/** Ports below those that systems give to connections: no other process gets one by chance. */
+const ports = { first: 20_000, count: 12_000, ofWorker: 500 }
+let taken = process.pid
+
+/** A port of loopback that is free: what a test's configured client is registered for. Each worker has ports of its own. */
 export const freePort = async (): Promise<number> => {
-  const server = createServer()
-  await new Promise<void>((done) => server.listen(0, "localhost", done))
-  const { port } = server.address() as AddressInfo
-  await new Promise((done) => server.close(done))
-  return port
+  const worker = Number(process.env["VITEST_POOL_ID"] ?? 0)
+  for (;;) {
+    const port = ports.first + ((worker * ports.ofWorker + (taken++ % ports.ofWorker)) % ports.count)
+    if ((await isFreeAt("127.0.0.1", port)) && (await isFreeAt("::1", port))) return port
+  }
 }
 
 /** A password of the tests' store. */

@@ -32,7 +32,8 @@ describe("a token of an account that is not stored", () => {
         errorText(error),
         [
           "No account wrok of notion is stored. Stored: default and work.",
-          "To sign in to it, run: mcp-cli auth login notion --account wrok"
+          "Did you mean work?",
+          "To sign in to wrok, run: mcp-cli auth login notion --account wrok"
         ].join("\n")
       )
       assert.strictEqual(yield* visits, before)
