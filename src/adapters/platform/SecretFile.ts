@@ -39,11 +39,12 @@ const decoded = (bytes: Uint8Array): string => {
 const readAll = async (path: string, signal?: AbortSignal): Promise<SecretContent> => {
   const files = nodeModule("node:fs/promises")
   if (files === undefined) throw Object.assign(new Error(), { code: "this platform has no files" })
-  const stats = await files.stat(path)
-  const isFile = stats.isFile()
   const { O_NONBLOCK = 0, O_RDONLY } = files.constants
-  const file = await files.open(path, isFile ? "r" : O_RDONLY | O_NONBLOCK)
+  // What was opened is looked at: another file may come to the path between two looks at it.
+  const file = await files.open(path, O_RDONLY | O_NONBLOCK)
   try {
+    const stats = await file.stat()
+    const isFile = stats.isFile()
     const bytes = new Uint8Array(maxSecretBytes + 1)
     let length = 0
     let isEmptySince: number | undefined

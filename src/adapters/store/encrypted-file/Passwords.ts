@@ -12,8 +12,8 @@ import { maxAttempts, minPasswordLength } from "./EncryptionLimits.ts"
 export interface Passwords {
   /**
    * The password of the configuration, else of `MCP_CLI_ENCRYPTION_KEY`, else in the file of `MCP_CLI_ENCRYPTION_KEY_FILE`,
-   * which is read each time, but a pipe once; none: the user has to type it. Fails with `UnusablePassword` if both variables are set, or if the
-   * file cannot be read or is empty.
+   * which is read each time (a pipe: once); none: the user has to type it. Fails with `UnusablePassword` if both variables are
+   * set, or if the file cannot be read or is empty.
    */
   readonly given: Effect.Effect<Option.Option<Redacted.Redacted>, StorageError>
   /** The same for a password change: `MCP_CLI_NEW_ENCRYPTION_KEY`, or the file of `MCP_CLI_NEW_ENCRYPTION_KEY_FILE`. */
